@@ -1,0 +1,23 @@
+package io.zcbot.sandbox.events;
+
+import java.time.Instant;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A user needs a sandbox.
+ *
+ * @param expiresAt from when on nobody waits for it any more; absent: the worker's default applies,
+ *     counted from the record's time
+ */
+public record Ensure(
+    String eventId,
+    UserId userId,
+    Instant requestedAt,
+    @Nullable String requestedBy,
+    @Nullable Instant expiresAt)
+    implements SandboxEvent {
+  @Override
+  public Instant at() {
+    return requestedAt;
+  }
+}

@@ -1,0 +1,289 @@
+package io.zcbot.sandbox.events;
+
+import com.fasterxml.jackson.core.JacksonException;
+import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.StreamReadConstraints;
+import com.fasterxml.jackson.core.StreamReadFeature;
+import com.fasterxml.jackson.databind.DeserializationFeature;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectReader;
+import com.fasterxml.jackson.databind.ObjectWriter;
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
+import java.nio.charset.CharacterCodingException;
+import java.nio.charset.StandardCharsets;
+import java.time.Instant;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The JSON form of events: snake_case fields, RFC 3339 times in UTC, UTF-8, at most {@value
+ * #MAX_BYTES} bytes. Reading ignores unknown fields, so that producers can be newer than readers.
+ *
+ * <p>Stateless and safe for concurrent use.
+ */
+public final class EventCodec {
+  /** Largest value that is read; anything larger is no event. */
+  public static final int MAX_BYTES = 64 * 1024;
+
+  private static final int MAX_NESTING = 16;
+  private static final JsonMapper MAPPER =
+      JsonMapper.builder(
+              JsonFactory.builder()
+                  .streamReadConstraints(
+                      StreamReadConstraints.builder()
+                          .maxNestingDepth(MAX_NESTING)
+                          .maxStringLength(MAX_BYTES)
+                          .maxNumberLength(64)
+                          .build())
+                  .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
+                  .disable(StreamReadFeature.INCLUDE_SOURCE_IN_LOCATION)
+                  .build())
+          .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
+          .build();
+  private static final ObjectReader READER = MAPPER.readerFor(JsonNode.class);
+  private static final ObjectWriter WRITER = MAPPER.writer();
+
+  /** The record value of an event. */
+  public byte[] encode(SandboxEvent event) {
+    ObjectNode json = JsonNodeFactory.instance.objectNode();
+    json.put("event_id", event.eventId());
+    json.put("user_id", event.userId().toString());
+    switch (event) {
+      case Ensure e -> {
+        put(json, "requested_at", e.requestedAt());
+        put(json, "requested_by", e.requestedBy());
+        put(json, "expires_at", e.expiresAt());
+      }
+      case Activity a -> {
+        put(json, "occurred_at", a.occurredAt());
+        put(json, "source", a.source());
+      }
+      case Ready r -> {
+        json.put("ensure_id", r.ensureId());
+        put(json, "ready_at", r.readyAt());
+        json.put("container_name", r.containerName());
+        json.put("container_id", r.containerId());
+        json.put("host", r.host());
+        json.put("engine", r.engine());
+        json.put("worker_id", r.workerId());
+        json.put("outcome", r.outcome().wire());
+        json.put("image", r.image());
+        json.put("runtime", r.runtime());
+        json.put("workspace", r.workspace());
+        json.put("took_ms", r.tookMs());
+      }
+      case Reaped r -> {
+        put(json, "reaped_at", r.reapedAt());
+        json.put("container_name", r.containerName());
+        json.put("container_id", r.containerId());
+        json.put("host", r.host());
+        json.put("worker_id", r.workerId());
+        json.put("reason", r.reason().wire());
+        put(json, "last_active_at", r.lastActiveAt());
+        if (r.exitCode() != null) {
+          json.put("exit_code", r.exitCode());
+        }
+        if (r.oomKilled() != null) {
+          json.put("oom_killed", r.oomKilled());
+        }
+      }
+      case Failed f -> {
+        json.put("ensure_id", f.ensureId());
+        put(json, "failed_at", f.failedAt());
+        json.put("reason", f.reason().wire());
+        json.put("message", f.message());
+        json.put("retryable", f.retryable());
+      }
+    }
+    try {
+      return WRITER.writeValueAsBytes(json);
+    } catch (JacksonException e) {
+      throw new UncheckedIOException("an event of strings and numbers must serialize", e);
+    }
+  }
+
+  /** The record key of an event: its user, as text. */
+  public byte[] key(SandboxEvent event) {
+    return event.userId().toString().getBytes(StandardCharsets.US_ASCII);
+  }
+
+  /**
+   * Reads an ensure. Key and {@code user_id} are enough: the origin serves for a missing id and
+   * time.
+   *
+   * @throws EventFormatException if the record is no ensure
+   */
+  public Ensure decodeEnsure(byte @Nullable [] key, byte @Nullable [] value, Origin origin)
+      throws EventFormatException {
+    Fields in = parse(value);
+    UserId user = userAgreeingWithKey(in, key);
+    return new Ensure(
+        orElse(in.optionalText("event_id"), origin.eventId()),
+        user,
+        orElse(in.optionalInstant("requested_at"), origin.timestamp()),
+        in.optionalText("requested_by"),
+        in.optionalInstant("expires_at"));
+  }
+
+  /**
+   * Reads an activity. Key and {@code user_id} are enough, as for an ensure.
+   *
+   * @throws EventFormatException if the record is no activity
+   */
+  public Activity decodeActivity(byte @Nullable [] key, byte @Nullable [] value, Origin origin)
+      throws EventFormatException {
+    Fields in = parse(value);
+    UserId user = userAgreeingWithKey(in, key);
+    return new Activity(
+        orElse(in.optionalText("event_id"), origin.eventId()),
+        user,
+        orElse(in.optionalInstant("occurred_at"), origin.timestamp()),
+        in.optionalText("source"));
+  }
+
+  /**
+   * Reads a record of any topic but the dead-letter one, whose records are no events.
+   *
+   * @throws EventFormatException if the record is no event of that topic
+   */
+  public SandboxEvent decode(
+      Topic topic, byte @Nullable [] key, byte @Nullable [] value, Origin origin)
+      throws EventFormatException {
+    return switch (topic) {
+      case ENSURE -> decodeEnsure(key, value, origin);
+      case ACTIVITY -> decodeActivity(key, value, origin);
+      case READY -> decodeReady(key, value);
+      case REAPED -> decodeReaped(key, value);
+      case FAILED -> decodeFailed(key, value);
+      case DEAD_LETTER ->
+          throw new EventFormatException("value", "a dead-letter record is no event by definition");
+    };
+  }
+
+  private static Ready decodeReady(byte @Nullable [] key, byte @Nullable [] value)
+      throws EventFormatException {
+    Fields in = parse(value);
+    return new Ready(
+        in.text("event_id"),
+        userAgreeingWithKey(in, key),
+        in.text("ensure_id"),
+        in.instant("ready_at"),
+        in.text("container_name"),
+        in.text("container_id"),
+        in.text("host"),
+        in.text("engine"),
+        in.text("worker_id"),
+        in.oneOf("outcome", Ready.Outcome.values()),
+        in.text("image"),
+        in.text("runtime"),
+        in.text("workspace"),
+        in.nonNegative("took_ms"));
+  }
+
+  private static Reaped decodeReaped(byte @Nullable [] key, byte @Nullable [] value)
+      throws EventFormatException {
+    Fields in = parse(value);
+    return new Reaped(
+        in.text("event_id"),
+        userAgreeingWithKey(in, key),
+        in.instant("reaped_at"),
+        in.text("container_name"),
+        in.text("container_id"),
+        in.text("host"),
+        in.text("worker_id"),
+        in.oneOf("reason", Reaped.Reason.values()),
+        in.optionalInstant("last_active_at"),
+        in.optionalInt("exit_code"),
+        in.optionalBool("oom_killed"));
+  }
+
+  private static Failed decodeFailed(byte @Nullable [] key, byte @Nullable [] value)
+      throws EventFormatException {
+    Fields in = parse(value);
+    return new Failed(
+        in.text("event_id"),
+        userAgreeingWithKey(in, key),
+        in.text("ensure_id"),
+        in.instant("failed_at"),
+        in.oneOf("reason", Failed.Reason.values()),
+        in.text("message"),
+        in.bool("retryable"));
+  }
+
+  private static Fields parse(byte @Nullable [] value) throws EventFormatException {
+    if (value == null) {
+      throw new EventFormatException("value", "missing; send a JSON object");
+    }
+    if (value.length > MAX_BYTES) {
+      throw new EventFormatException(
+          "value", "is " + value.length + " bytes; at most " + MAX_BYTES + " are allowed");
+    }
+    JsonNode json;
+    try {
+      // Decoded strictly first: Jackson would take UTF-16 and UTF-32 as well.
+      json = READER.readTree(utf8("value", value));
+    } catch (JacksonException e) {
+      throw new EventFormatException(
+          "value", "is no JSON: " + UserId.quote(e.getOriginalMessage()) + at(e));
+    }
+    if (!json.isObject()) {
+      throw new EventFormatException("value", "is no JSON object; send {\"user_id\": …}");
+    }
+    return new Fields(json);
+  }
+
+  private static String at(JacksonException e) {
+    return e.getLocation() == null
+        ? ""
+        : " (line "
+            + e.getLocation().getLineNr()
+            + ", column "
+            + e.getLocation().getColumnNr()
+            + ")";
+  }
+
+  private static UserId userAgreeingWithKey(Fields in, byte @Nullable [] key)
+      throws EventFormatException {
+    UserId user = in.userId();
+    if (key == null) {
+      throw new EventFormatException(
+          "key", "missing; set the record key to the user_id, it decides the order");
+    }
+    if (key.length > 256) {
+      throw new EventFormatException("key", "is " + key.length + " bytes; it must be the user_id");
+    }
+    String text = utf8("key", key);
+    if (!text.equals(user.toString())) {
+      throw new EventFormatException(
+          "key", "is " + UserId.quote(text) + " but user_id is '" + user + "'; make them the same");
+    }
+    return user;
+  }
+
+  private static String utf8(String field, byte[] bytes) throws EventFormatException {
+    try {
+      return StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(bytes)).toString();
+    } catch (CharacterCodingException _) {
+      throw new EventFormatException(field, "is not UTF-8");
+    }
+  }
+
+  private static void put(ObjectNode json, String field, @Nullable Instant value) {
+    if (value != null) {
+      json.put(field, value.toString());
+    }
+  }
+
+  private static void put(ObjectNode json, String field, @Nullable String value) {
+    if (value != null) {
+      json.put(field, value);
+    }
+  }
+
+  private static <T> T orElse(@Nullable T value, T fallback) {
+    return value != null ? value : fallback;
+  }
+}

@@ -1,0 +1,24 @@
+package io.zcbot.sandbox.events;
+
+/** A record is no event. The message names the field and what to do about it. */
+public final class EventFormatException extends Exception {
+  private static final long serialVersionUID = 1L;
+
+  private final String field;
+
+  EventFormatException(String field, String problem) {
+    super(field + ": " + problem, null, false, false);
+    this.field = field;
+  }
+
+  /** The field at fault; {@code key} or {@code value} when it is the record as a whole. */
+  public String field() {
+    return field;
+  }
+
+  /** The message; never null. */
+  @Override
+  public String getMessage() {
+    return String.valueOf(super.getMessage());
+  }
+}

@@ -1,0 +1,35 @@
+package io.zcbot.sandbox.events;
+
+import java.nio.charset.StandardCharsets;
+import java.util.UUID;
+
+/**
+ * Ids of result events, derived from what caused them: a name-based UUID (RFC 9562, version 3). A
+ * redelivered cause yields the same id, so that consumers can drop duplicates.
+ */
+public final class EventIds {
+  private EventIds() {}
+
+  /** Id of the ready that answers an ensure. */
+  public static String ready(Origin ensure) {
+    return derive("ready", ensure.eventId());
+  }
+
+  /** Id of the failed that answers an ensure. */
+  public static String failed(Origin ensure) {
+    return derive("failed", ensure.eventId());
+  }
+
+  /**
+   * Id of the reaped that ends a container. The container's id is the cause, whatever the reason: a
+   * container ends once, however often and by whomever that is announced.
+   */
+  public static String reaped(String containerId) {
+    return derive("reaped", containerId);
+  }
+
+  private static String derive(String kind, String cause) {
+    byte[] name = ("zcbot:sandbox:" + kind + ":" + cause).getBytes(StandardCharsets.UTF_8);
+    return UUID.nameUUIDFromBytes(name).toString();
+  }
+}

@@ -1,0 +1,45 @@
+package io.zcbot.sandbox.events;
+
+import java.time.Instant;
+
+/**
+ * An ensure could not be met.
+ *
+ * @param ensureId the {@code event_id} of the ensure this answers
+ * @param message for an operator: what was tried, what went wrong, what to do
+ * @param retryable whether the same ensure can succeed later without anyone changing anything
+ */
+public record Failed(
+    String eventId,
+    UserId userId,
+    String ensureId,
+    Instant failedAt,
+    Reason reason,
+    String message,
+    boolean retryable)
+    implements SandboxEvent {
+  /** What stood in the way. */
+  public enum Reason implements WireName {
+    /** The engine has no such image and could not pull it. */
+    IMAGE_MISSING,
+    /** The host is full: sandboxes, addresses, disk. */
+    CAPACITY,
+    /** The engine did not answer, or kept failing, until the ensure expired. */
+    ENGINE_UNAVAILABLE,
+    /** It was too old when its turn came. */
+    EXPIRED,
+    /** The engine refuses this sandbox as it is configured. */
+    REJECTED,
+    /** The sandbox started, but its firewall could not be put in force. */
+    FIREWALL,
+    /** The user's directory is not usable, e.g. a symlink or owned by somebody else. */
+    WORKSPACE,
+    /** A fault of the worker's own; please report it. */
+    INTERNAL
+  }
+
+  @Override
+  public Instant at() {
+    return failedAt;
+  }
+}

@@ -1,0 +1,153 @@
+package io.zcbot.sandbox.events;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import java.time.Instant;
+import java.time.OffsetDateTime;
+import java.time.format.DateTimeFormatter;
+import java.time.format.DateTimeParseException;
+import java.util.Arrays;
+import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
+
+/** Reads typed fields of one JSON object; every complaint names the field. */
+final class Fields {
+  /** Longest text of a field, in characters. */
+  private static final int MAX_TEXT = 4096;
+
+  private final JsonNode object;
+
+  Fields(JsonNode object) {
+    this.object = object;
+  }
+
+  String text(String field) throws EventFormatException {
+    String text = optionalText(field);
+    if (text == null) {
+      throw new EventFormatException(field, "missing; it is required");
+    }
+    return text;
+  }
+
+  @Nullable String optionalText(String field) throws EventFormatException {
+    JsonNode node = present(field);
+    if (node == null) {
+      return null;
+    }
+    if (!node.isTextual()) {
+      throw new EventFormatException(field, "is " + kind(node) + "; make it a string");
+    }
+    String text = node.textValue();
+    if (text.isBlank()) {
+      throw new EventFormatException(field, "is empty; give a value or leave the field out");
+    }
+    if (text.length() > MAX_TEXT) {
+      throw new EventFormatException(
+          field, "is " + text.length() + " characters long; at most " + MAX_TEXT + " are allowed");
+    }
+    return text;
+  }
+
+  UserId userId() throws EventFormatException {
+    try {
+      return UserId.parse(text("user_id"));
+    } catch (IllegalArgumentException e) {
+      throw new EventFormatException("user_id", String.valueOf(e.getMessage()));
+    }
+  }
+
+  Instant instant(String field) throws EventFormatException {
+    Instant instant = optionalInstant(field);
+    if (instant == null) {
+      throw new EventFormatException(field, "missing; it is required");
+    }
+    return instant;
+  }
+
+  @Nullable Instant optionalInstant(String field) throws EventFormatException {
+    String text = optionalText(field);
+    if (text == null) {
+      return null;
+    }
+    try {
+      OffsetDateTime time = OffsetDateTime.parse(text, DateTimeFormatter.ISO_OFFSET_DATE_TIME);
+      if (time.getYear() < 0 || time.getYear() > 9999) {
+        throw new EventFormatException(field, "has a year outside 0000 to 9999");
+      }
+      return time.toInstant();
+    } catch (DateTimeParseException _) {
+      throw new EventFormatException(
+          field,
+          "is no RFC 3339 time: " + UserId.quote(text) + "; write e.g. 2026-11-24T12:00:00Z");
+    }
+  }
+
+  long nonNegative(String field) throws EventFormatException {
+    JsonNode node = present(field);
+    if (node == null) {
+      throw new EventFormatException(field, "missing; it is required");
+    }
+    if (!node.isIntegralNumber() || !node.canConvertToLong() || node.longValue() < 0) {
+      throw new EventFormatException(field, "is no whole number from 0 up");
+    }
+    return node.longValue();
+  }
+
+  @Nullable Integer optionalInt(String field) throws EventFormatException {
+    JsonNode node = present(field);
+    if (node == null) {
+      return null;
+    }
+    if (!node.isIntegralNumber() || !node.canConvertToInt()) {
+      throw new EventFormatException(field, "is no whole number");
+    }
+    return node.intValue();
+  }
+
+  boolean bool(String field) throws EventFormatException {
+    Boolean value = optionalBool(field);
+    if (value == null) {
+      throw new EventFormatException(field, "missing; it is required");
+    }
+    return value;
+  }
+
+  @Nullable Boolean optionalBool(String field) throws EventFormatException {
+    JsonNode node = present(field);
+    if (node == null) {
+      return null;
+    }
+    if (!node.isBoolean()) {
+      throw new EventFormatException(field, "is " + kind(node) + "; make it true or false");
+    }
+    return node.booleanValue();
+  }
+
+  <E extends Enum<E> & WireName> E oneOf(String field, E[] values) throws EventFormatException {
+    String text = text(field);
+    for (E value : values) {
+      if (value.wire().equals(text)) {
+        return value;
+      }
+    }
+    String allowed = Arrays.stream(values).map(WireName::wire).collect(Collectors.joining(", "));
+    throw new EventFormatException(
+        field, "is " + UserId.quote(text) + "; it must be one of " + allowed);
+  }
+
+  /** The node, or null where the field is absent or JSON null: both mean «not given». */
+  private @Nullable JsonNode present(String field) {
+    JsonNode node = object.get(field);
+    return node == null || node.isNull() ? null : node;
+  }
+
+  private static String kind(JsonNode node) {
+    return switch (node.getNodeType()) {
+      case ARRAY -> "an array";
+      case OBJECT, POJO -> "an object";
+      case NUMBER -> "a number";
+      case BOOLEAN -> "a boolean";
+      case STRING -> "a string";
+      case BINARY, NULL, MISSING -> "nothing";
+    };
+  }
+}

@@ -1,0 +1,16 @@
+package io.zcbot.sandbox.events;
+
+import java.time.Instant;
+
+/** Where a record lies in the log, and its record time. */
+public record Origin(String topic, int partition, long offset, Instant timestamp) {
+  /** The id of an event that brought none of its own: unique, and the same on redelivery. */
+  public String eventId() {
+    return topic + "-" + partition + "-" + offset;
+  }
+
+  @Override
+  public String toString() {
+    return eventId();
+  }
+}

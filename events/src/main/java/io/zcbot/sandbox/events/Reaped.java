@@ -1,0 +1,54 @@
+package io.zcbot.sandbox.events;
+
+import java.time.Instant;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The sandbox is gone.
+ *
+ * @param lastActiveAt when it was last known to be in use, if that is known
+ * @param exitCode exit code of its first process, if it ended by itself
+ * @param oomKilled whether the kernel's OOM killer ended it, if it ended by itself
+ */
+public record Reaped(
+    String eventId,
+    UserId userId,
+    Instant reapedAt,
+    String containerName,
+    String containerId,
+    String host,
+    String workerId,
+    Reason reason,
+    @Nullable Instant lastActiveAt,
+    @Nullable Integer exitCode,
+    @Nullable Boolean oomKilled)
+    implements SandboxEvent {
+  /** Why it is gone. */
+  public enum Reason implements WireName {
+    /** Not used for the idle TTL. */
+    IDLE,
+    /** Left over from an earlier life of the worker. */
+    PURGED,
+    /** The user's partition went to another worker. */
+    MOVED,
+    /** Its host is gone. */
+    LOST,
+    /** It ended by itself, or was removed behind the worker's back. */
+    DIED,
+    /** It reached its maximum lifetime. */
+    LIFETIME,
+    /** It was idle and had to make room for another user's. */
+    EVICTED,
+    /** It was not usable (spec, owner, state) and made room for the same user's next one. */
+    REPLACED,
+    /** Somebody asked for it. */
+    REQUESTED,
+    /** The worker was shut down for good. */
+    SHUTDOWN
+  }
+
+  @Override
+  public Instant at() {
+    return reapedAt;
+  }
+}

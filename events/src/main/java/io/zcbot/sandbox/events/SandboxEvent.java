@@ -1,0 +1,25 @@
+package io.zcbot.sandbox.events;
+
+import java.time.Instant;
+
+/** One record of one of the topics. What agents say: ensure, activity; the rest workers say. */
+public sealed interface SandboxEvent permits Ensure, Activity, Ready, Reaped, Failed {
+  /** Identifies the event; a redelivered or repeated event has the same one. */
+  String eventId();
+
+  UserId userId();
+
+  /** When it happened, by the clock of whoever published it. */
+  Instant at();
+
+  /** The topic that carries this kind of event. */
+  default Topic topic() {
+    return switch (this) {
+      case Ensure _ -> Topic.ENSURE;
+      case Activity _ -> Topic.ACTIVITY;
+      case Ready _ -> Topic.READY;
+      case Reaped _ -> Topic.REAPED;
+      case Failed _ -> Topic.FAILED;
+    };
+  }
+}

@@ -1,0 +1,46 @@
+package io.zcbot.sandbox.events;
+
+import java.util.Map;
+
+/**
+ * The topics of the contract with the settings they need. All are keyed by the user's canonical
+ * UUID and all have the same partition count, so that a user's records of every kind lie in
+ * partitions of one number.
+ */
+public enum Topic {
+  ENSURE("ensure", true),
+  ACTIVITY("activity", true),
+  READY("ready", false),
+  REAPED("reaped", false),
+  FAILED("failed", false),
+  DEAD_LETTER("dead-letter", false);
+
+  /** What every topic name begins with unless a deployment chooses otherwise. */
+  public static final String DEFAULT_PREFIX = "sandbox.";
+
+  private final String suffix;
+  private final boolean input;
+
+  Topic(String suffix, boolean input) {
+    this.suffix = suffix;
+    this.input = input;
+  }
+
+  /** The topic's name, e.g. {@code sandbox.dead-letter} with the default prefix. */
+  public String named(String prefix) {
+    return prefix + suffix;
+  }
+
+  /** Whether agents write it (and workers read it). */
+  public boolean isInput() {
+    return input;
+  }
+
+  /**
+   * Topic-level settings the contract relies on. The inputs take the broker's time on append, so
+   * that one clock orders them whatever the agents' clocks say.
+   */
+  public Map<String, String> requiredSettings() {
+    return input ? Map.of("message.timestamp.type", "LogAppendTime") : Map.of();
+  }
+}

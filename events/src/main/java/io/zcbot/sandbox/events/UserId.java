@@ -1,0 +1,53 @@
+package io.zcbot.sandbox.events;
+
+import java.util.UUID;
+import java.util.regex.Pattern;
+
+/**
+ * A user, as a UUID in its canonical lower-case text form (RFC 9562, section 4).
+ *
+ * <p>A constructed {@code UserId} is valid. Exactly one text names a user, so two different inputs
+ * never share a container name, a workspace or a partition key.
+ */
+public record UserId(UUID uuid) implements Comparable<UserId> {
+  private static final Pattern CANONICAL =
+      Pattern.compile("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}");
+
+  /**
+   * Parses the canonical form.
+   *
+   * @throws IllegalArgumentException if {@code text} is anything but a lower-case UUID with dashes;
+   *     the message says what is wrong and how to mend it, and quotes at most 64 characters
+   */
+  public static UserId parse(String text) {
+    if (CANONICAL.matcher(text).matches()) {
+      return new UserId(UUID.fromString(text));
+    }
+    String lower = text.length() == 36 ? text.toLowerCase(java.util.Locale.ROOT) : text;
+    if (CANONICAL.matcher(lower).matches()) {
+      throw new IllegalArgumentException(
+          "not in canonical form: '" + text + "'; write it in lower case: '" + lower + "'");
+    }
+    throw new IllegalArgumentException(
+        "not a UUID: "
+            + quote(text)
+            + "; use the canonical lower-case form, e.g. 7f3c1d52-9a54-4c0e-8f2b-6f1d2f6f7a10");
+  }
+
+  /** Quotes untrusted text for a message: bounded, without control characters. */
+  static String quote(String text) {
+    String head = text.length() > 64 ? text.substring(0, 64) + "…" : text;
+    return "'" + head.replaceAll("\\p{Cntrl}", "?") + "'";
+  }
+
+  @Override
+  public int compareTo(UserId other) {
+    return uuid.compareTo(other.uuid);
+  }
+
+  /** The canonical lower-case form: record key, container name suffix, workspace directory. */
+  @Override
+  public String toString() {
+    return uuid.toString();
+  }
+}

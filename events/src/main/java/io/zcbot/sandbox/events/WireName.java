@@ -1,0 +1,12 @@
+package io.zcbot.sandbox.events;
+
+import java.util.Locale;
+
+/** An enum constant with a name on the wire: its own, in lower case. */
+public interface WireName {
+  String name();
+
+  default String wire() {
+    return name().toLowerCase(Locale.ROOT);
+  }
+}

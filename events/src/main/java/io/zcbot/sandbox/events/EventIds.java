@@ -10,14 +10,14 @@ import java.util.UUID;
 public final class EventIds {
   private EventIds() {}
 
-  /** Id of the ready that answers an ensure. */
-  public static String ready(Origin ensure) {
-    return derive("ready", ensure.eventId());
+  /** Id of the ready that answers the ensure with this {@code event_id}. */
+  public static String ready(String ensureId) {
+    return derive("ready", ensureId);
   }
 
-  /** Id of the failed that answers an ensure. */
-  public static String failed(Origin ensure) {
-    return derive("failed", ensure.eventId());
+  /** Id of the failed that answers the ensure with this {@code event_id}. */
+  public static String failed(String ensureId) {
+    return derive("failed", ensureId);
   }
 
   /**

@@ -1,0 +1,132 @@
+package io.zcbot.sandbox.worker.lanes;
+
+import io.zcbot.sandbox.events.UserId;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.concurrent.ConcurrentHashMap;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import org.slf4j.MDC;
+
+/**
+ * One lane per user: its tasks run one after another, in the order of submission. Lanes of
+ * different users run side by side, each on a virtual thread that lives while its lane has work.
+ *
+ * <p>Lanes are not bounded here. Who submits bounds what it submits: the intake by its open
+ * records, timers by one pending task per sandbox.
+ */
+public final class Lanes implements AutoCloseable {
+  private static final Logger log = LoggerFactory.getLogger(Lanes.class);
+
+  private final ConcurrentHashMap<UserId, Lane> lanes = new ConcurrentHashMap<>();
+  private final Duration closeTimeout;
+  private volatile boolean closed;
+
+  /** Work of one user; its queue is touched only inside the map's per-key atomic methods. */
+  private static final class Lane {
+    final ArrayDeque<Runnable> queue = new ArrayDeque<>();
+    @Nullable Thread thread;
+  }
+
+  /**
+   * Creates the lanes.
+   *
+   * @param closeTimeout how long {@link #close} lets running tasks end before it interrupts them,
+   *     and again after it did
+   */
+  public Lanes(Duration closeTimeout) {
+    this.closeTimeout = closeTimeout;
+  }
+
+  /**
+   * Appends a task to the user's lane.
+   *
+   * @return false if the lanes are closed and the task will not run
+   */
+  public boolean submit(UserId user, Runnable task) {
+    if (closed) {
+      return false;
+    }
+    lanes.compute(
+        user,
+        (_, lane) -> {
+          if (lane != null) {
+            lane.queue.add(task);
+            return lane;
+          }
+          Lane fresh = new Lane();
+          fresh.queue.add(task);
+          fresh.thread = Thread.ofVirtual().name("lane-" + user).start(() -> drain(user));
+          return fresh;
+        });
+    return true;
+  }
+
+  /** How many users have work pending or running. */
+  public int active() {
+    return lanes.size();
+  }
+
+  private void drain(UserId user) {
+    MDC.put("user", user.toString());
+    for (Runnable task = next(user); task != null; task = next(user)) {
+      try {
+        task.run();
+      } catch (Throwable e) { // one user's task must not end the lane for the tasks behind it
+        log.error("a task of the lane failed unexpectedly; please report this", e);
+      }
+    }
+  }
+
+  /** The next task, or null after removing the empty lane: atomic against {@link #submit}. */
+  private @Nullable Runnable next(UserId user) {
+    var next =
+        new Object() {
+          @Nullable Runnable task;
+        };
+    lanes.computeIfPresent(
+        user,
+        (_, lane) -> {
+          next.task = closed && Thread.currentThread().isInterrupted() ? null : lane.queue.poll();
+          return next.task == null ? null : lane;
+        });
+    return next.task;
+  }
+
+  /** Waits until every lane is empty; false if the time is up before. */
+  public boolean awaitIdle(Duration timeout) throws InterruptedException {
+    long deadline = System.nanoTime() + timeout.toNanos();
+    for (Lane lane : lanes.values()) {
+      Thread thread = lane.thread;
+      long left = deadline - System.nanoTime();
+      if (thread != null && (left <= 0 || !thread.join(Duration.ofNanos(left)))) {
+        return lanes.isEmpty();
+      }
+    }
+    return lanes.isEmpty();
+  }
+
+  /** Takes no new tasks, lets the rest end within the close time-out, then interrupts it. */
+  @Override
+  public void close() {
+    closed = true;
+    try {
+      if (!awaitIdle(closeTimeout)) {
+        log.warn("{} lanes still busy after {}; interrupting them", lanes.size(), closeTimeout);
+        lanes
+            .values()
+            .forEach(
+                lane -> {
+                  Thread thread = lane.thread;
+                  if (thread != null) {
+                    thread.interrupt();
+                  }
+                });
+        awaitIdle(closeTimeout);
+      }
+    } catch (InterruptedException _) {
+      Thread.currentThread().interrupt();
+    }
+  }
+}

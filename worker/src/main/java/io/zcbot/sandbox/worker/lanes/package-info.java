@@ -1,0 +1,5 @@
+/** One user's work, one after another; different users side by side. */
+@NullMarked
+package io.zcbot.sandbox.worker.lanes;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,5 @@
+/** The worker, and the one place that wires its parts. */
+@NullMarked
+package io.zcbot.sandbox.worker;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,13 @@
+package io.zcbot.sandbox.worker.sandbox;
+
+import java.util.OptionalLong;
+
+/** How far activity has been read: idleness is judged on that and never beyond (I5). */
+@FunctionalInterface
+public interface ActivityHorizon {
+  /**
+   * The latest instant, on the monotonic clock, for which this holds: every activity appended to
+   * the partition before it has been read. Empty while that is not known for any instant.
+   */
+  OptionalLong readUpTo(int partition);
+}

@@ -1,0 +1,61 @@
+package io.zcbot.sandbox.worker.sandbox;
+
+import io.zcbot.sandbox.events.UserId;
+import java.time.Instant;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A container as the engine describes it.
+ *
+ * @param name without a leading slash
+ * @param owner whose it is by its labels; null for one that is no sandbox at all
+ * @param specHash value of its spec label
+ * @param startedAt when it was last started, if ever
+ * @param exitCode of its first process, meaningful when it no longer runs; a listing may lack it
+ * @param oomKilled whether the OOM killer hit it; alone no sign of death
+ */
+public record Container(
+    String id,
+    String name,
+    State state,
+    @Nullable Owner owner,
+    @Nullable String specHash,
+    @Nullable Instant startedAt,
+    @Nullable Integer exitCode,
+    boolean oomKilled) {
+  /** The prefix of every sandbox's name; the user's id follows. */
+  public static final String NAME_PREFIX = "zcbot-sandbox-";
+
+  /** The engine's states, as far as they differ for us. */
+  public enum State {
+    CREATED,
+    RUNNING,
+    PAUSED,
+    /** Exited, dead, or being removed. */
+    ENDED
+  }
+
+  /**
+   * Labels that say whose sandbox it is.
+   *
+   * @param workerId null for one made by something older than this worker
+   */
+  public record Owner(UserId user, @Nullable String workerId) {
+    boolean isWorker(String id) {
+      return id.equals(workerId);
+    }
+  }
+
+  /** The name of the user's sandbox. */
+  public static String nameOf(UserId user) {
+    return NAME_PREFIX + user;
+  }
+
+  boolean isRunning() {
+    return state == State.RUNNING;
+  }
+
+  boolean isOwnedBy(String workerId) {
+    return owner != null && owner.isWorker(workerId);
+  }
+}

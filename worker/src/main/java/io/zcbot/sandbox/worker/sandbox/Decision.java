@@ -1,0 +1,54 @@
+package io.zcbot.sandbox.worker.sandbox;
+
+import io.zcbot.sandbox.events.Reaped;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+
+/** What an ensure asks for, decided from what the engine shows. Pure. */
+sealed interface Decision {
+  /** The user's sandbox runs and is as it should be. */
+  record Reuse(Sandbox sandbox) implements Decision {}
+
+  /** Make one, after these are gone. */
+  record Create(List<Remains> remains) implements Decision {}
+
+  /**
+   * Decides.
+   *
+   * <p>Only a sandbox this worker saw become ready is reused: a container that merely runs may have
+   * been left by an attempt whose start was never answered, its firewall unproven (I3).
+   *
+   * @param known the user's sandbox as this worker knows it
+   * @param found what stands under the user's container name on the engine
+   */
+  static Decision of(
+      @Nullable Sandbox known, Optional<Container> found, String specHash, String workerId) {
+    List<Remains> remains = new ArrayList<>();
+    Container container = found.orElse(null);
+    if (known != null && (container == null || !container.id().equals(known.containerId()))) {
+      // Removed or renamed behind our back: whatever is left of it must not run beside the next.
+      remains.add(Remains.died(known, null));
+    }
+    if (container == null) {
+      return new Create(List.copyOf(remains));
+    }
+    if (known != null && container.id().equals(known.containerId())) {
+      if (container.isRunning()
+          && container.isOwnedBy(workerId)
+          && specHash.equals(container.specHash())) {
+        return new Reuse(known);
+      }
+      remains.add(
+          container.state() == Container.State.ENDED
+              ? Remains.died(known, container)
+              : Remains.of(known, Reaped.Reason.REPLACED));
+    } else {
+      // One of ours that is not known was never announced ready; anyone else's may have been.
+      boolean unannounced = container.isOwnedBy(workerId) || container.startedAt() == null;
+      remains.add(Remains.of(container, unannounced ? null : Reaped.Reason.REPLACED));
+    }
+    return new Create(List.copyOf(remains));
+  }
+}

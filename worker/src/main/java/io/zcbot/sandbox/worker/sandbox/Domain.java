@@ -1,0 +1,77 @@
+package io.zcbot.sandbox.worker.sandbox;
+
+import java.util.concurrent.ScheduledExecutorService;
+
+/** The domain's parts, wired together over its ports. */
+public record Domain(
+    Registry registry,
+    Ensurer ensurer,
+    Reaper reaper,
+    Reconciler reconciler,
+    EngineFollower engineFollower) {
+
+  /** What the domain needs of the outside. */
+  public record Ports(
+      Engine engine,
+      EventSink sink,
+      UserLanes lanes,
+      ActivityHorizon horizon,
+      ScheduledExecutorService scheduler,
+      Time time,
+      SandboxMetrics metrics) {}
+
+  /**
+   * How it is to work.
+   *
+   * @param createConcurrency most creates at once
+   * @param reapConcurrency most reaps at once
+   */
+  public record Settings(
+      Identity identity,
+      SandboxSpec spec,
+      Reaper.Limits limits,
+      int createConcurrency,
+      int reapConcurrency) {}
+
+  /** Wires the parts; starts nothing. */
+  public static Domain of(
+      Ports ports, Settings settings, Registry registry, Workspaces workspaces) {
+    Reaping reaping =
+        new Reaping(
+            ports.engine(),
+            ports.sink(),
+            registry,
+            settings.identity(),
+            ports.time(),
+            ports.metrics(),
+            settings.reapConcurrency());
+    Reaper reaper =
+        new Reaper(
+            ports.engine(),
+            registry,
+            reaping,
+            ports.lanes(),
+            ports.horizon(),
+            settings.limits(),
+            ports.time());
+    Ensurer ensurer =
+        new Ensurer(
+            ports.engine(),
+            ports.sink(),
+            registry,
+            reaping,
+            reaper,
+            workspaces,
+            settings.spec(),
+            settings.identity(),
+            ports.time(),
+            ports.metrics(),
+            settings.createConcurrency());
+    Reconciler reconciler =
+        new Reconciler(
+            ports.engine(), registry, reaping, ports.lanes(), settings.identity(), ports.time());
+    EngineFollower follower =
+        new EngineFollower(ports.engine(), reconciler, ports.scheduler(), ports.time());
+    return new Domain(registry, ensurer, reaper, reconciler, follower);
+  }
+}

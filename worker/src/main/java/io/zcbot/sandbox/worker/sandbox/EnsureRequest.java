@@ -1,0 +1,17 @@
+package io.zcbot.sandbox.worker.sandbox;
+
+import io.zcbot.sandbox.events.Ensure;
+import io.zcbot.sandbox.events.UserId;
+
+/**
+ * An ensure as it reached this worker.
+ *
+ * @param partition the partition that carries the user's records
+ * @param arrived when it was read, on the monotonic clock
+ * @param deadline when it expires, on the monotonic clock
+ */
+public record EnsureRequest(Ensure ensure, int partition, long arrived, long deadline) {
+  UserId user() {
+    return ensure.userId();
+  }
+}

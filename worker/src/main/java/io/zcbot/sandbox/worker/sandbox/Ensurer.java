@@ -1,0 +1,275 @@
+package io.zcbot.sandbox.worker.sandbox;
+
+import io.github.resilience4j.core.IntervalFunction;
+import io.github.resilience4j.retry.Retry;
+import io.github.resilience4j.retry.RetryConfig;
+import io.zcbot.sandbox.events.EventIds;
+import io.zcbot.sandbox.events.Failed;
+import io.zcbot.sandbox.events.Ready;
+import io.zcbot.sandbox.events.SandboxEvent;
+import io.zcbot.sandbox.events.UserId;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.Semaphore;
+import java.util.concurrent.TimeUnit;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import org.slf4j.MDC;
+
+/**
+ * Answers ensures: looks, decides, acts, publishes. An attempt that fails for a passing reason is
+ * made again from the look on, with backoff and jitter, until the ensure expires.
+ */
+public final class Ensurer {
+  private static final Logger log = LoggerFactory.getLogger(Ensurer.class);
+
+  private static final IntervalFunction BACKOFF =
+      IntervalFunction.ofExponentialRandomBackoff(
+          Duration.ofMillis(100), 2.0, 0.5, Duration.ofSeconds(5));
+  private static final IntervalFunction SLOW_BACKOFF =
+      IntervalFunction.ofExponentialRandomBackoff(
+          Duration.ofSeconds(1), 2.0, 0.5, Duration.ofSeconds(10));
+  private static final IntervalFunction AT_ONCE =
+      IntervalFunction.ofExponentialRandomBackoff(
+          Duration.ofMillis(10), 2.0, 0.5, Duration.ofSeconds(1));
+
+  private final Engine engine;
+  private final EventSink sink;
+  private final Registry registry;
+  private final Reaping reaping;
+  private final Reaper reaper;
+  private final Workspaces workspaces;
+  private final SandboxSpec spec;
+  private final String specHash;
+  private final Identity identity;
+  private final Time time;
+  private final SandboxMetrics metrics;
+  private final Semaphore creates;
+
+  Ensurer(
+      Engine engine,
+      EventSink sink,
+      Registry registry,
+      Reaping reaping,
+      Reaper reaper,
+      Workspaces workspaces,
+      SandboxSpec spec,
+      Identity identity,
+      Time time,
+      SandboxMetrics metrics,
+      int createConcurrency) {
+    this.engine = engine;
+    this.sink = sink;
+    this.registry = registry;
+    this.reaping = reaping;
+    this.reaper = reaper;
+    this.workspaces = workspaces;
+    this.spec = spec;
+    this.specHash = spec.hash();
+    this.identity = identity;
+    this.time = time;
+    this.metrics = metrics;
+    this.creates = new Semaphore(createConcurrency, true);
+  }
+
+  /**
+   * Answers one ensure with a ready or a failed, and returns once the log has the answer. Runs in
+   * the user's lane.
+   *
+   * @throws InterruptedException if the worker stops first; the ensure is not answered then
+   */
+  public void ensure(EnsureRequest request) throws InterruptedException {
+    try (var _ = MDC.putCloseable("event", request.ensure().eventId())) {
+      SandboxEvent answer = answer(request);
+      sink.publish(answer);
+      Duration took = Duration.ofNanos(time.nanos() - request.arrived());
+      switch (answer) {
+        case Ready ready -> {
+          registry.touch(request.user(), time.nanos());
+          metrics.ensured(ready.outcome().wire(), took);
+          log.info("ready ({}) in {} ms", ready.outcome().wire(), took.toMillis());
+        }
+        case Failed failed -> {
+          metrics.ensured(failed.reason().wire(), took);
+          log.warn("failed ({}): {}", failed.reason().wire(), failed.message());
+        }
+        default -> throw new IllegalStateException("an ensure was answered with " + answer);
+      }
+    }
+  }
+
+  private SandboxEvent answer(EnsureRequest request) throws InterruptedException {
+    if (left(request) <= 0) {
+      return failed(
+          request,
+          Failed.Reason.EXPIRED,
+          "the ensure was too old when its turn came; send a new one if it is still wanted",
+          true);
+    }
+    try {
+      return retrying(request).executeCheckedSupplier(() -> attempt(request));
+    } catch (EngineException e) {
+      if (e.kind().isRetryable() && left(request) > 0) {
+        // Only an interrupt ends the retries before their time.
+        throw (InterruptedException) new InterruptedException().initCause(e);
+      }
+      return failed(request, e.kind().reason(), e.getMessage(), e.kind().isRetryable());
+    } catch (IOException e) {
+      return failed(
+          request,
+          Failed.Reason.WORKSPACE,
+          "the workspace can't be used: " + e.getMessage(),
+          false);
+    } catch (InterruptedException e) {
+      throw e;
+    } catch (Throwable e) {
+      log.error("an ensure failed unexpectedly; please report this", e);
+      return failed(request, Failed.Reason.INTERNAL, "unexpected fault in the worker: " + e, false);
+    }
+  }
+
+  private Retry retrying(EnsureRequest request) {
+    return Retry.of(
+        "ensure",
+        RetryConfig.custom()
+            .maxAttempts(Integer.MAX_VALUE)
+            .retryOnException(
+                e -> {
+                  boolean again =
+                      e instanceof EngineException x && x.kind().isRetryable() && left(request) > 0;
+                  if (again) {
+                    log.info("trying again: {}", e.getMessage());
+                    metrics.retried(((EngineException) e).kind());
+                  }
+                  return again;
+                })
+            .intervalBiFunction(
+                (attempt, result) ->
+                    Math.clamp(
+                        backoff(result.getLeft()).apply(attempt),
+                        1,
+                        Math.max(1, TimeUnit.NANOSECONDS.toMillis(left(request)))))
+            .build());
+  }
+
+  private static IntervalFunction backoff(Throwable failure) {
+    return switch (((EngineException) failure).kind()) {
+      case CONFLICT, ABSENT -> AT_ONCE;
+      case CAPACITY -> SLOW_BACKOFF;
+      case UNAVAILABLE, TRANSIENT, IMAGE_MISSING, REJECTED, FIREWALL -> BACKOFF;
+    };
+  }
+
+  private SandboxEvent attempt(EnsureRequest request)
+      throws EngineException, IOException, InterruptedException {
+    UserId user = request.user();
+    Decision decision =
+        Decision.of(
+            registry.get(user), engine.find(Container.nameOf(user)), specHash, identity.workerId());
+    return switch (decision) {
+      case Decision.Reuse reuse -> {
+        reuse.sandbox().partition(request.partition());
+        yield ready(request, reuse.sandbox(), Ready.Outcome.REUSED, workspaces.prepare(user));
+      }
+      case Decision.Create create -> create(request, create.remains());
+    };
+  }
+
+  private SandboxEvent create(EnsureRequest request, List<Remains> remains)
+      throws EngineException, IOException, InterruptedException {
+    for (Remains each : remains) {
+      reaping.reap(request.user(), each);
+    }
+    if (!registry.tryReserve() && !reaper.makeRoom(request.deadline())) {
+      return failed(
+          request,
+          Failed.Reason.CAPACITY,
+          "the host runs "
+              + registry.capacity()
+              + " sandboxes, as many as it may, and none is idle long enough to make room",
+          true);
+    }
+    boolean entered = false;
+    try {
+      if (!creates.tryAcquire(left(request), TimeUnit.NANOSECONDS)) {
+        return failed(
+            request,
+            Failed.Reason.EXPIRED,
+            "the ensure expired while it waited behind other creates",
+            true);
+      }
+      try {
+        Path workspace = workspaces.prepare(request.user());
+        Sandbox sandbox = start(request, workspace);
+        registry.add(sandbox);
+        entered = true;
+        boolean replaced = remains.stream().anyMatch(r -> r.reason() != null);
+        return ready(
+            request,
+            sandbox,
+            replaced ? Ready.Outcome.RECREATED : Ready.Outcome.CREATED,
+            workspace);
+      } finally {
+        creates.release();
+      }
+    } finally {
+      if (!entered) {
+        registry.release();
+      }
+    }
+  }
+
+  private Sandbox start(EnsureRequest request, Path workspace) throws EngineException {
+    String id = engine.create(spec, request.user(), identity.workerId(), workspace);
+    try (var _ = MDC.putCloseable("container", id)) {
+      engine.start(id);
+    } catch (EngineException e) {
+      // Nobody was told of it, so it goes without an announcement. If this fails too, the next
+      // attempt or reconciliation finds it.
+      try {
+        engine.remove(id);
+      } catch (EngineException again) {
+        e.addSuppressed(again);
+      }
+      throw e;
+    }
+    return new Sandbox(request.user(), id, request.partition(), time.nanos());
+  }
+
+  private Ready ready(
+      EnsureRequest request, Sandbox sandbox, Ready.Outcome outcome, Path workspace) {
+    return new Ready(
+        EventIds.ready(request.ensure().eventId()),
+        request.user(),
+        request.ensure().eventId(),
+        time.now(),
+        sandbox.containerName(),
+        sandbox.containerId(),
+        identity.host(),
+        identity.engineAddress(),
+        identity.workerId(),
+        outcome,
+        spec.image(),
+        spec.runtime() == null ? "default" : spec.runtime(),
+        workspace.toString(),
+        TimeUnit.NANOSECONDS.toMillis(time.nanos() - request.arrived()));
+  }
+
+  private Failed failed(
+      EnsureRequest request, Failed.Reason reason, String message, boolean retryable) {
+    return new Failed(
+        EventIds.failed(request.ensure().eventId()),
+        request.user(),
+        request.ensure().eventId(),
+        time.now(),
+        reason,
+        message.length() > 1000 ? message.substring(0, 1000) + "…" : message,
+        retryable);
+  }
+
+  private long left(EnsureRequest request) {
+    return request.deadline() - time.nanos();
+  }
+}

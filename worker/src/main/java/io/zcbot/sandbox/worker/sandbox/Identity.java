@@ -1,0 +1,8 @@
+package io.zcbot.sandbox.worker.sandbox;
+
+/**
+ * Who announces, and where.
+ *
+ * @param engineAddress the address clients are told to reach the engine at
+ */
+public record Identity(String workerId, String host, String engineAddress) {}

@@ -1,0 +1,200 @@
+package io.zcbot.sandbox.worker.sandbox;
+
+import io.zcbot.sandbox.events.Reaped;
+import io.zcbot.sandbox.events.UserId;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.Comparator;
+import java.util.List;
+import java.util.OptionalLong;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.function.Predicate;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Decides whose time is up, and reaps through the user's lane. */
+public final class Reaper {
+  private static final Logger log = LoggerFactory.getLogger(Reaper.class);
+
+  private final Engine engine;
+  private final Registry registry;
+  private final Reaping reaping;
+  private final UserLanes lanes;
+  private final ActivityHorizon horizon;
+  private final Limits limits;
+  private final Time time;
+
+  /**
+   * When sandboxes end.
+   *
+   * @param idleTtl unused for this long: reaped
+   * @param evictAfter unused for this long: may be reaped to make room
+   * @param maxLifetime reaped at this age, used or not; null for never
+   */
+  public record Limits(Duration idleTtl, Duration evictAfter, @Nullable Duration maxLifetime) {}
+
+  Reaper(
+      Engine engine,
+      Registry registry,
+      Reaping reaping,
+      UserLanes lanes,
+      ActivityHorizon horizon,
+      Limits limits,
+      Time time) {
+    this.engine = engine;
+    this.registry = registry;
+    this.reaping = reaping;
+    this.lanes = lanes;
+    this.horizon = horizon;
+    this.limits = limits;
+    this.time = time;
+  }
+
+  /** Queues the reaps that are due. Called by a timer; never blocks. */
+  public void tick() {
+    for (Sandbox sandbox : registry.all()) {
+      Reaped.Reason reason = due(sandbox);
+      if (reason != null) {
+        var _ = queue(sandbox, reason, () -> due(sandbox) == reason);
+      }
+    }
+  }
+
+  private Reaped.@Nullable Reason due(Sandbox sandbox) {
+    if (limits.maxLifetime() != null
+        && time.nanos() - sandbox.startedAt() >= limits.maxLifetime().toNanos()) {
+      return Reaped.Reason.LIFETIME;
+    }
+    return isIdleFor(sandbox, limits.idleTtl()) ? Reaped.Reason.IDLE : null;
+  }
+
+  /** Judged up to the horizon only: what was not read yet may hold the activity that counts. */
+  private boolean isIdleFor(Sandbox sandbox, Duration duration) {
+    OptionalLong readUpTo = horizon.readUpTo(sandbox.partition());
+    return readUpTo.isPresent()
+        && readUpTo.getAsLong() - sandbox.lastActive() >= duration.toNanos();
+  }
+
+  /**
+   * Evicts the sandbox that was unused for longest and takes its place, trying the next where one
+   * turns out to be in use.
+   *
+   * @param deadline on the monotonic clock
+   * @return whether a place was reserved in the registry
+   */
+  boolean makeRoom(long deadline) throws InterruptedException {
+    List<Sandbox> candidates =
+        registry.all().stream()
+            .filter(sandbox -> isIdleFor(sandbox, limits.evictAfter()))
+            .sorted(Comparator.comparingLong(s -> s.lastActive() - time.nanos()))
+            .toList();
+    for (Sandbox candidate : candidates) {
+      long left = deadline - time.nanos();
+      CompletableFuture<Void> done =
+          queue(candidate, Reaped.Reason.EVICTED, () -> isIdleFor(candidate, limits.evictAfter()));
+      try {
+        done.get(left, TimeUnit.NANOSECONDS);
+      } catch (TimeoutException | ExecutionException _) {
+        // The registry tells whether there is room now.
+      }
+      if (registry.tryReserve()) {
+        return true;
+      }
+      if (left <= 0) {
+        return false;
+      }
+    }
+    return false;
+  }
+
+  /**
+   * Reaps every sandbox that a predicate names by user and partition, and waits for whatever runs
+   * in those users' lanes before.
+   *
+   * @param more users without a sandbox as yet whose lanes may be making one
+   * @return completes, never exceptionally, when all is done
+   */
+  public CompletableFuture<Void> reapAll(
+      Reaped.Reason reason, Predicate<Integer> ofPartition, Collection<UserId> more) {
+    List<CompletableFuture<Void>> all = new ArrayList<>();
+    for (Sandbox sandbox : registry.all()) {
+      if (ofPartition.test(sandbox.partition()) && !more.contains(sandbox.user())) {
+        all.add(inLane(sandbox.user(), () -> reapNow(sandbox.user(), reason)));
+      }
+    }
+    for (UserId user : more) {
+      all.add(inLane(user, () -> reapNow(user, reason)));
+    }
+    return CompletableFuture.allOf(all.toArray(CompletableFuture[]::new)).exceptionally(_ -> null);
+  }
+
+  private void reapNow(UserId user, Reaped.Reason reason)
+      throws EngineException, InterruptedException {
+    Sandbox sandbox = registry.get(user);
+    if (sandbox != null) {
+      reaping.reap(user, Remains.of(sandbox, reason));
+    }
+  }
+
+  /** Queues one reap of a sandbox unless one is queued; in the lane it looks once more. */
+  private CompletableFuture<Void> queue(Sandbox sandbox, Reaped.Reason reason, StillDue still) {
+    if (!sandbox.claimReap()) {
+      return CompletableFuture.completedFuture(null);
+    }
+    return inLane(
+        sandbox.user(),
+        () -> {
+          try {
+            if (registry.get(sandbox.user()) != sandbox || !still.holds()) {
+              return;
+            }
+            if (reason != Reaped.Reason.LIFETIME && engine.hasRunningExec(sandbox.containerId())) {
+              sandbox.touch(time.nanos());
+              return;
+            }
+            reaping.reap(sandbox.user(), Remains.of(sandbox, reason));
+          } finally {
+            sandbox.releaseReap();
+          }
+        });
+  }
+
+  private CompletableFuture<Void> inLane(UserId user, ReapTask task) {
+    CompletableFuture<Void> done = new CompletableFuture<>();
+    boolean accepted =
+        lanes.submit(
+            user,
+            () -> {
+              try {
+                task.run();
+                done.complete(null);
+              } catch (EngineException e) {
+                log.warn("could not reap, will be tried again: {}", e.getMessage());
+                done.completeExceptionally(e);
+              } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+                done.completeExceptionally(e);
+              } catch (RuntimeException | Error e) {
+                done.completeExceptionally(e);
+                throw e;
+              }
+            });
+    if (!accepted) {
+      done.cancel(false);
+    }
+    return done;
+  }
+
+  private interface ReapTask {
+    void run() throws EngineException, InterruptedException;
+  }
+
+  private interface StillDue {
+    boolean holds();
+  }
+}

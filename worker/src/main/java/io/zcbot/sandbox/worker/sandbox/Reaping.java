@@ -1,0 +1,94 @@
+package io.zcbot.sandbox.worker.sandbox;
+
+import io.zcbot.sandbox.events.EventIds;
+import io.zcbot.sandbox.events.Reaped;
+import io.zcbot.sandbox.events.UserId;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.concurrent.Semaphore;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Ends one container: kill, announce, remove, in this order. Killed first, so that the announcement
+ * is true; removed last, so that a crash before the announcement leaves the evidence for the next
+ * start's purge, which announces it then, under the same event id.
+ */
+final class Reaping {
+  private static final Logger log = LoggerFactory.getLogger(Reaping.class);
+
+  private final Engine engine;
+  private final EventSink sink;
+  private final Registry registry;
+  private final Identity identity;
+  private final Time time;
+  private final SandboxMetrics metrics;
+  private final Semaphore permits;
+
+  Reaping(
+      Engine engine,
+      EventSink sink,
+      Registry registry,
+      Identity identity,
+      Time time,
+      SandboxMetrics metrics,
+      int concurrency) {
+    this.engine = engine;
+    this.sink = sink;
+    this.registry = registry;
+    this.identity = identity;
+    this.time = time;
+    this.metrics = metrics;
+    this.permits = new Semaphore(concurrency, true);
+  }
+
+  /**
+   * Reaps. Runs in the user's lane. After an {@link EngineException} it may be called again; once
+   * announced, the sandbox is out of the registry and only the removal can be outstanding.
+   */
+  void reap(UserId user, Remains remains) throws EngineException, InterruptedException {
+    permits.acquire();
+    try {
+      Reaped.Reason reason = remains.reason();
+      if (reason != null) {
+        engine.kill(remains.containerId());
+        announce(user, remains, reason);
+      }
+      engine.remove(remains.containerId());
+    } finally {
+      permits.release();
+    }
+  }
+
+  private void announce(UserId user, Remains remains, Reaped.Reason reason)
+      throws InterruptedException {
+    Sandbox sandbox = remains.sandbox();
+    sink.publish(
+        new Reaped(
+            EventIds.reaped(remains.containerId()),
+            user,
+            time.now(),
+            Container.nameOf(user),
+            remains.containerId(),
+            identity.host(),
+            identity.workerId(),
+            reason,
+            sandbox == null ? null : wallClock(sandbox.lastActive()),
+            remains.exitCode(),
+            remains.oomKilled()));
+    if (sandbox != null) {
+      registry.remove(sandbox);
+    }
+    metrics.reaped(reason);
+    log.info("reaped {} ({}){}", remains.containerId(), reason.wire(), exit(remains.exitCode()));
+  }
+
+  private Instant wallClock(long nanos) {
+    return time.now().minus(Duration.ofNanos(time.nanos() - nanos));
+  }
+
+  private static String exit(@Nullable Integer code) {
+    return code == null ? "" : ", exit code " + code;
+  }
+}

@@ -1,0 +1,183 @@
+package io.zcbot.sandbox.worker.sandbox;
+
+import io.zcbot.sandbox.events.Reaped;
+import io.zcbot.sandbox.events.UserId;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Holds what this worker knows against what the engine shows: at startup, on engine events, and
+ * periodically. It touches containers of this worker only (I7).
+ */
+public final class Reconciler {
+  private static final Logger log = LoggerFactory.getLogger(Reconciler.class);
+
+  private final Engine engine;
+  private final Registry registry;
+  private final Reaping reaping;
+  private final UserLanes lanes;
+  private final Identity identity;
+  private final Time time;
+
+  Reconciler(
+      Engine engine,
+      Registry registry,
+      Reaping reaping,
+      UserLanes lanes,
+      Identity identity,
+      Time time) {
+    this.engine = engine;
+    this.registry = registry;
+    this.reaping = reaping;
+    this.lanes = lanes;
+    this.identity = identity;
+    this.time = time;
+  }
+
+  /**
+   * Reaps everything an earlier life of this worker left on the engine. Before the first ensure is
+   * served; may be called again after a failure.
+   *
+   * @return how many were reaped
+   */
+  public int purge() throws EngineException, InterruptedException {
+    List<Container> left =
+        engine.list().stream().filter(c -> c.isOwnedBy(identity.workerId())).toList();
+    try (var threads = Executors.newVirtualThreadPerTaskExecutor()) {
+      Map<Container, Future<?>> reaps = new HashMap<>();
+      for (Container container : left) {
+        reaps.put(
+            container,
+            threads.submit(
+                () -> {
+                  // One that never started was never announced either.
+                  Reaped.Reason reason =
+                      container.startedAt() == null && container.state() == Container.State.CREATED
+                          ? null
+                          : Reaped.Reason.PURGED;
+                  reaping.reap(userOf(container), Remains.of(container, reason));
+                  return null;
+                }));
+      }
+      for (Future<?> reap : reaps.values()) {
+        try {
+          reap.get();
+        } catch (ExecutionException e) {
+          switch (e.getCause()) {
+            case EngineException failed -> throw failed;
+            case InterruptedException stopped -> throw stopped;
+            case null, default -> throw new IllegalStateException("purge failed", e);
+          }
+        } catch (InterruptedException e) {
+          threads.shutdownNow();
+          throw e;
+        }
+      }
+    }
+    return left.size();
+  }
+
+  /** Takes note of something that happened on the engine. Never blocks. */
+  public void on(EngineEvent event) {
+    UserId user = event.owner().user();
+    Sandbox sandbox = registry.get(user);
+    if (sandbox == null || !sandbox.containerId().equals(event.containerId())) {
+      return;
+    }
+    switch (event.kind()) {
+      case EXEC -> sandbox.touch(time.nanos());
+      case DIED, DESTROYED, PAUSED, RENAMED ->
+          lanes.submit(user, () -> look(sandbox, event.exitCode()));
+    }
+  }
+
+  /**
+   * Compares all there is with all that should be, and queues what follows. The listing is taken
+   * first and judged in the lanes, so that work under way meanwhile is no difference.
+   */
+  public void reconcile() throws EngineException {
+    Map<String, Container> byId = new HashMap<>();
+    for (Container container : engine.list()) {
+      byId.put(container.id(), container);
+    }
+    for (Sandbox sandbox : registry.all()) {
+      Container container = byId.remove(sandbox.containerId());
+      if (container == null || !isAsItShouldBe(sandbox, container)) {
+        lanes.submit(sandbox.user(), () -> look(sandbox, null));
+      }
+    }
+    List<Container> strays = new ArrayList<>(byId.values());
+    strays.removeIf(c -> !c.isOwnedBy(identity.workerId()));
+    for (Container stray : strays) {
+      lanes.submit(userOf(stray), () -> sweep(stray));
+    }
+  }
+
+  private static boolean isAsItShouldBe(Sandbox sandbox, Container container) {
+    return container.isRunning() && container.name().equals(sandbox.containerName());
+  }
+
+  /** In the lane: announces a sandbox that is no longer there or no longer usable. */
+  private void look(Sandbox sandbox, @Nullable Integer exitCode) {
+    if (registry.get(sandbox.user()) != sandbox) {
+      return;
+    }
+    act(
+        "reconcile",
+        () -> {
+          Optional<Container> found = engine.find(sandbox.containerId());
+          if (found.isPresent() && isAsItShouldBe(sandbox, found.get())) {
+            return;
+          }
+          Remains remains = Remains.died(sandbox, found.orElse(null));
+          if (remains.exitCode() == null && exitCode != null) {
+            remains =
+                new Remains(sandbox.containerId(), Reaped.Reason.DIED, sandbox, exitCode, null);
+          }
+          reaping.reap(sandbox.user(), remains);
+        });
+  }
+
+  /**
+   * In the lane: removes a container of ours that is not in the registry. What is announced leaves
+   * the registry before it is removed, so such a one was announced gone or never announced at all.
+   */
+  private void sweep(Container stray) {
+    Sandbox known = registry.get(userOf(stray));
+    if (known != null && known.containerId().equals(stray.id())) {
+      return;
+    }
+    act("sweep", () -> reaping.reap(userOf(stray), Remains.of(stray, null)));
+  }
+
+  private static void act(String what, Step step) {
+    try {
+      step.run();
+    } catch (EngineException e) {
+      log.warn("could not {}, will be tried again: {}", what, e.getMessage());
+    } catch (InterruptedException _) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  private interface Step {
+    void run() throws EngineException, InterruptedException;
+  }
+
+  private static UserId userOf(Container container) {
+    Container.Owner owner = container.owner();
+    if (owner == null) {
+      throw new IllegalStateException("not a sandbox: " + container);
+    }
+    return owner.user();
+  }
+}

@@ -1,0 +1,35 @@
+package io.zcbot.sandbox.worker.sandbox;
+
+import io.zcbot.sandbox.events.Reaped;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A container that has to go before the user's next one is made.
+ *
+ * @param reason how its end is announced; null for one that nobody was told of
+ * @param sandbox the registry's entry, if it is the one this worker knows as the user's
+ */
+record Remains(
+    String containerId,
+    Reaped.@Nullable Reason reason,
+    @Nullable Sandbox sandbox,
+    @Nullable Integer exitCode,
+    @Nullable Boolean oomKilled) {
+
+  /** What a sandbox of ours left that no longer runs, as far as the engine still knows it. */
+  static Remains died(Sandbox sandbox, @Nullable Container ended) {
+    if (ended == null || ended.state() != Container.State.ENDED) {
+      return of(sandbox, Reaped.Reason.DIED);
+    }
+    return new Remains(
+        sandbox.containerId(), Reaped.Reason.DIED, sandbox, ended.exitCode(), ended.oomKilled());
+  }
+
+  static Remains of(Sandbox sandbox, Reaped.Reason reason) {
+    return new Remains(sandbox.containerId(), reason, sandbox, null, null);
+  }
+
+  static Remains of(Container container, Reaped.@Nullable Reason reason) {
+    return new Remains(container.id(), reason, null, null, null);
+  }
+}

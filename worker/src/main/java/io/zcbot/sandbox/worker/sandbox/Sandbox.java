@@ -1,0 +1,69 @@
+package io.zcbot.sandbox.worker.sandbox;
+
+import io.zcbot.sandbox.events.UserId;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicLong;
+
+/**
+ * A running sandbox of this worker, announced ready or about to be. All instants are on the
+ * monotonic clock.
+ */
+final class Sandbox {
+  private final UserId user;
+  private final String containerId;
+  private final long startedAt;
+  private final AtomicLong lastActive;
+  private final AtomicBoolean reapPending = new AtomicBoolean();
+  private volatile int partition;
+
+  Sandbox(UserId user, String containerId, int partition, long now) {
+    this.user = user;
+    this.containerId = containerId;
+    this.partition = partition;
+    this.startedAt = now;
+    this.lastActive = new AtomicLong(now);
+  }
+
+  UserId user() {
+    return user;
+  }
+
+  String containerId() {
+    return containerId;
+  }
+
+  String containerName() {
+    return Container.nameOf(user);
+  }
+
+  int partition() {
+    return partition;
+  }
+
+  /** A later ensure can come by another partition, after the topic was widened. */
+  void partition(int partition) {
+    this.partition = partition;
+  }
+
+  long startedAt() {
+    return startedAt;
+  }
+
+  long lastActive() {
+    return lastActive.get();
+  }
+
+  /** Notes use at an instant; one earlier than what is known changes nothing. */
+  void touch(long at) {
+    lastActive.accumulateAndGet(at, (known, seen) -> seen - known > 0 ? seen : known);
+  }
+
+  /** At most one reap waits in the lane; true for who may queue it. */
+  boolean claimReap() {
+    return reapPending.compareAndSet(false, true);
+  }
+
+  void releaseReap() {
+    reapPending.set(false);
+  }
+}

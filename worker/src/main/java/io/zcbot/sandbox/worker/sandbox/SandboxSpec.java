@@ -1,0 +1,64 @@
+package io.zcbot.sandbox.worker.sandbox;
+
+import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.HexFormat;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * How every sandbox of this worker is created. What is not here is the same for all sandboxes of
+ * this version and counts through {@link #REVISION}.
+ *
+ * @param runtime OCI runtime; null for the engine's default
+ * @param memoryBytes memory limit; swap on top is none
+ * @param cpus CPU limit in cores
+ * @param pids most processes and threads
+ * @param tmpBytes size of the {@code /tmp} tmpfs
+ * @param network the bridge network's name
+ * @param pgIps addresses (CIDR allowed) blocked on top of the private ranges
+ * @param dns resolvers; empty for the engine's
+ */
+public record SandboxSpec(
+    String image,
+    @Nullable String runtime,
+    long memoryBytes,
+    double cpus,
+    long pids,
+    long tmpBytes,
+    String network,
+    List<String> pgIps,
+    List<String> dns) {
+  /** Raise when a hard limit changes, so that sandboxes made the old way are replaced. */
+  static final int REVISION = 1;
+
+  public SandboxSpec {
+    pgIps = List.copyOf(pgIps);
+    dns = List.copyOf(dns);
+  }
+
+  /** The value of the spec label: two specs with one hash create the same sandboxes. */
+  public String hash() {
+    String canonical =
+        String.join(
+            "\n",
+            "revision=" + REVISION,
+            "image=" + image,
+            "runtime=" + (runtime == null ? "" : runtime),
+            "memory=" + memoryBytes,
+            "cpus=" + cpus,
+            "pids=" + pids,
+            "tmp=" + tmpBytes,
+            "network=" + network,
+            "pg_ips=" + String.join(",", pgIps),
+            "dns=" + String.join(",", dns));
+    try {
+      byte[] digest =
+          MessageDigest.getInstance("SHA-256").digest(canonical.getBytes(StandardCharsets.UTF_8));
+      return HexFormat.of().formatHex(digest, 0, 16);
+    } catch (NoSuchAlgorithmException e) {
+      throw new IllegalStateException("every Java platform has SHA-256", e);
+    }
+  }
+}

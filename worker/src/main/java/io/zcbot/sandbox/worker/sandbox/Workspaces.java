@@ -1,0 +1,89 @@
+package io.zcbot.sandbox.worker.sandbox;
+
+import static java.nio.file.LinkOption.NOFOLLOW_LINKS;
+
+import io.zcbot.sandbox.events.UserId;
+import java.io.IOException;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFileAttributeView;
+import java.nio.file.attribute.PosixFilePermission;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.Map;
+import java.util.Set;
+
+/**
+ * The users' directories under one root. They are made, never deleted, never followed through a
+ * symlink (I9). The root must be writable by the worker alone, or a check here could be outrun by a
+ * rename there.
+ */
+public final class Workspaces {
+  /** The user and group that commands in a sandbox run as. */
+  public static final int SANDBOX_ID = 1000;
+
+  private static final Set<PosixFilePermission> PRIVATE =
+      PosixFilePermissions.fromString("rwx------");
+
+  private final Path root;
+
+  private Workspaces(Path root) {
+    this.root = root;
+  }
+
+  /**
+   * Opens the root, making it if it is missing.
+   *
+   * @throws IOException if it can't be made or others can write to it
+   */
+  public static Workspaces open(Path root) throws IOException {
+    Files.createDirectories(root);
+    Path real = root.toRealPath();
+    Set<PosixFilePermission> permissions = Files.getPosixFilePermissions(real);
+    if (permissions.contains(PosixFilePermission.GROUP_WRITE)
+        || permissions.contains(PosixFilePermission.OTHERS_WRITE)) {
+      throw new IOException(
+          "the workspace root "
+              + real
+              + " is writable by others ("
+              + PosixFilePermissions.toString(permissions)
+              + "), who could put links where workspaces belong; run: chmod go-w "
+              + real);
+    }
+    return new Workspaces(real);
+  }
+
+  /**
+   * The user's directory: there, private, and owned by the sandbox user.
+   *
+   * @throws IOException if it is anything but a directory, or can't be made so; the message is for
+   *     an operator
+   */
+  Path prepare(UserId user) throws IOException {
+    Path directory = root.resolve(user.toString());
+    try {
+      Files.createDirectory(directory, PosixFilePermissions.asFileAttribute(PRIVATE));
+    } catch (FileAlreadyExistsException _) {
+      // It is looked at below, as one just made is.
+    }
+    Map<String, Object> found =
+        Files.readAttributes(
+            directory, "unix:uid,gid,permissions,isDirectory,isSymbolicLink", NOFOLLOW_LINKS);
+    if (Boolean.TRUE.equals(found.get("isSymbolicLink"))) {
+      throw new IOException(directory + " is a symbolic link; remove it");
+    }
+    if (!Boolean.TRUE.equals(found.get("isDirectory"))) {
+      throw new IOException(directory + " is no directory; remove it");
+    }
+    if (!Integer.valueOf(SANDBOX_ID).equals(found.get("uid"))
+        || !Integer.valueOf(SANDBOX_ID).equals(found.get("gid"))) {
+      Files.setAttribute(directory, "unix:uid", SANDBOX_ID, NOFOLLOW_LINKS);
+      Files.setAttribute(directory, "unix:gid", SANDBOX_ID, NOFOLLOW_LINKS);
+    }
+    if (!PRIVATE.equals(found.get("permissions"))) {
+      Files.getFileAttributeView(directory, PosixFileAttributeView.class, NOFOLLOW_LINKS)
+          .setPermissions(PRIVATE);
+    }
+    return directory;
+  }
+}

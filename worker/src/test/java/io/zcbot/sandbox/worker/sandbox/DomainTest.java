@@ -1,0 +1,366 @@
+package io.zcbot.sandbox.worker.sandbox;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.zcbot.sandbox.events.Failed;
+import io.zcbot.sandbox.events.Ready;
+import io.zcbot.sandbox.events.Reaped;
+import io.zcbot.sandbox.events.UserId;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Optional;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class DomainTest {
+  private static final UserId ANNA = World.user(1);
+  private static final UserId BEN = World.user(2);
+  private static final UserId CLARA = World.user(3);
+
+  @TempDir Path root;
+  private World world;
+
+  @BeforeEach
+  void makeWorld() throws Exception {
+    world = new World(root, 2, null);
+  }
+
+  private Ready ready(UserId user) throws InterruptedException {
+    assertThat(world.ensure(user)).isInstanceOf(Ready.class);
+    return world.readies().getLast();
+  }
+
+  private Failed failed(UserId user) throws InterruptedException {
+    assertThat(world.ensure(user)).isInstanceOf(Failed.class);
+    return world.failures().getLast();
+  }
+
+  @Test
+  void theFirstEnsureCreatesAndTheNextReuses() throws Exception {
+    Ready first = ready(ANNA);
+    assertThat(first.outcome()).isEqualTo(Ready.Outcome.CREATED);
+    assertThat(first.containerName()).isEqualTo("zcbot-sandbox-" + ANNA);
+    assertThat(Files.isDirectory(Path.of(first.workspace()))).isTrue();
+    Ready second = ready(ANNA);
+    assertThat(second.outcome()).isEqualTo(Ready.Outcome.REUSED);
+    assertThat(second.containerId()).isEqualTo(first.containerId());
+    assertThat(world.engine.creates()).isEqualTo(1);
+  }
+
+  @Test
+  void anOldEnsureGetsFailedAndNoContainer() throws Exception {
+    world.domain.ensurer().ensure(world.request(ANNA, Duration.ZERO));
+    assertThat(world.failures())
+        .singleElement()
+        .extracting(Failed::reason)
+        .isEqualTo(Failed.Reason.EXPIRED);
+    assertThat(world.engine.everything()).isEmpty();
+  }
+
+  @Test
+  void aSandboxFoundDeadIsAnnouncedWithItsExitCodeAndMadeAgain() throws Exception {
+    Ready first = ready(ANNA);
+    world.engine.die(first.containerId(), 42);
+    Ready second = ready(ANNA);
+    assertThat(second.outcome()).isEqualTo(Ready.Outcome.RECREATED);
+    assertThat(world.reaped())
+        .singleElement()
+        .satisfies(
+            reaped -> {
+              assertThat(reaped.reason()).isEqualTo(Reaped.Reason.DIED);
+              assertThat(reaped.containerId()).isEqualTo(first.containerId());
+              assertThat(reaped.exitCode()).isEqualTo(42);
+              assertThat(reaped.lastActiveAt()).isNotNull();
+            });
+  }
+
+  @Test
+  void anotherWorkersContainerUnderTheNameIsReplacedNotAdopted() throws Exception {
+    world.engine.put(
+        new Container(
+            "theirs",
+            Container.nameOf(ANNA),
+            Container.State.RUNNING,
+            new Container.Owner(ANNA, "other"),
+            World.SPEC.hash(),
+            Instant.EPOCH,
+            null,
+            false));
+    Ready ready = ready(ANNA);
+    assertThat(ready.outcome()).isEqualTo(Ready.Outcome.RECREATED);
+    assertThat(ready.containerId()).isNotEqualTo("theirs");
+    assertThat(world.reaped())
+        .singleElement()
+        .extracting(Reaped::reason)
+        .isEqualTo(Reaped.Reason.REPLACED);
+  }
+
+  @Test
+  void anotherSpecIsReplaced() {
+    Sandbox known = new Sandbox(ANNA, "c1", 0, 0);
+    Container found =
+        new Container(
+            "c1",
+            Container.nameOf(ANNA),
+            Container.State.RUNNING,
+            new Container.Owner(ANNA, "me"),
+            "another spec",
+            Instant.EPOCH,
+            null,
+            false);
+    assertThat(Decision.of(known, Optional.of(found), World.SPEC.hash(), "me"))
+        .isInstanceOfSatisfying(
+            Decision.Create.class,
+            create ->
+                assertThat(create.remains())
+                    .singleElement()
+                    .extracting(Remains::reason)
+                    .isEqualTo(Reaped.Reason.REPLACED));
+  }
+
+  @Test
+  void aStartWhoseAnswerWasLostIsNotTrustedAndNotAnnounced() throws Exception {
+    world.engine.failNext(new FakeEngine.Fault("start", EngineException.Kind.UNAVAILABLE, true));
+    world.engine.failNext(new FakeEngine.Fault("remove", EngineException.Kind.UNAVAILABLE, false));
+    Ready ready = ready(ANNA);
+    assertThat(ready.outcome()).isEqualTo(Ready.Outcome.CREATED);
+    assertThat(world.engine.creates()).isEqualTo(2);
+    assertThat(world.engine.everything()).hasSize(1);
+    assertThat(world.reaped()).isEmpty();
+  }
+
+  @Test
+  void aPermanentFailureIsAnsweredAtOnceWithItsReason() throws Exception {
+    world.engine.failNext(
+        new FakeEngine.Fault("create", EngineException.Kind.IMAGE_MISSING, false));
+    Failed failed = failed(ANNA);
+    assertThat(failed.reason()).isEqualTo(Failed.Reason.IMAGE_MISSING);
+    assertThat(failed.retryable()).isFalse();
+    assertThat(failed.message()).contains("create").contains("fault of the test");
+    assertThat(ready(ANNA).outcome()).isEqualTo(Ready.Outcome.CREATED);
+  }
+
+  @Test
+  void aFirewallFailureIsNeverReadyAndLeavesNothing() throws Exception {
+    world.engine.failNext(new FakeEngine.Fault("start", EngineException.Kind.FIREWALL, true));
+    assertThat(failed(ANNA).reason()).isEqualTo(Failed.Reason.FIREWALL);
+    assertThat(world.engine.everything()).isEmpty();
+  }
+
+  @Test
+  void aSymlinkForAWorkspaceIsRefusedAndNotFollowed() throws Exception {
+    Path elsewhere = Files.createDirectory(root.resolve("elsewhere"));
+    Files.createSymbolicLink(root.resolve(ANNA.toString()), elsewhere);
+    var before = Files.getPosixFilePermissions(elsewhere);
+    Failed failed = failed(ANNA);
+    assertThat(failed.reason()).isEqualTo(Failed.Reason.WORKSPACE);
+    assertThat(failed.message()).contains("symbolic link");
+    assertThat(Files.getPosixFilePermissions(elsewhere)).isEqualTo(before);
+    assertThat(world.engine.everything()).isEmpty();
+  }
+
+  @Test
+  void aWorkspaceIsPrivateToTheSandboxUser() throws Exception {
+    Path workspace = Path.of(ready(ANNA).workspace());
+    assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(workspace)))
+        .isEqualTo("rwx------");
+    assertThat(Files.getAttribute(workspace, "unix:uid")).isEqualTo(1000);
+  }
+
+  @Test
+  void anIdleSandboxIsReapedOnceTheTtlIsOver() throws Exception {
+    ready(ANNA);
+    world.advance(World.TTL.minusSeconds(1));
+    world.readAll();
+    world.tick();
+    assertThat(world.reaped()).isEmpty();
+    world.advance(Duration.ofSeconds(1));
+    world.readAll();
+    world.tick();
+    assertThat(world.reaped())
+        .singleElement()
+        .extracting(Reaped::reason)
+        .isEqualTo(Reaped.Reason.IDLE);
+    assertThat(world.engine.everything()).isEmpty();
+  }
+
+  @Test
+  void nobodyIsReapedBeyondWhatWasRead() throws Exception {
+    ready(ANNA);
+    world.readAll();
+    world.advance(World.TTL.multipliedBy(10));
+    world.tick();
+    assertThat(world.reaped()).isEmpty();
+    world.horizon = null;
+    world.tick();
+    assertThat(world.reaped()).isEmpty();
+  }
+
+  @Test
+  void activityKeepsASandboxAlive() throws Exception {
+    ready(ANNA);
+    world.advance(World.TTL.minusSeconds(10));
+    world.domain.registry().touch(ANNA, world.now);
+    world.advance(Duration.ofSeconds(20));
+    world.readAll();
+    world.tick();
+    assertThat(world.reaped()).isEmpty();
+  }
+
+  @Test
+  void aRunningCommandIsActivity() throws Exception {
+    String id = ready(ANNA).containerId();
+    world.engine.exec(id, true);
+    for (int i = 0; i < 3; i++) {
+      world.advance(World.TTL);
+      world.readAll();
+      world.tick();
+    }
+    assertThat(world.reaped()).isEmpty();
+    world.engine.exec(id, false);
+    world.advance(World.TTL);
+    world.readAll();
+    world.tick();
+    assertThat(world.reaped()).hasSize(1);
+  }
+
+  @Test
+  void aReapThatTheEngineRefusesIsTriedAgainAndAnnouncedOnce() throws Exception {
+    ready(ANNA);
+    world.advance(World.TTL);
+    world.readAll();
+    world.engine.failNext(new FakeEngine.Fault("remove", EngineException.Kind.TRANSIENT, false));
+    world.tick();
+    assertThat(world.reaped()).hasSize(1);
+    assertThat(world.engine.running(ANNA)).isEmpty();
+    world.domain.reconciler().reconcile();
+    world.settle();
+    assertThat(world.reaped()).hasSize(1);
+    assertThat(world.engine.everything()).isEmpty();
+  }
+
+  @Test
+  void aFullHostEvictsTheOneUnusedForLongest() throws Exception {
+    ready(ANNA);
+    world.advance(Duration.ofSeconds(10));
+    ready(BEN);
+    world.advance(World.EVICT_AFTER.plusSeconds(1));
+    world.readAll();
+    Thread settling = settleInBackground();
+    assertThat(ready(CLARA).outcome()).isEqualTo(Ready.Outcome.CREATED);
+    settling.interrupt();
+    assertThat(world.reaped())
+        .singleElement()
+        .satisfies(
+            reaped -> {
+              assertThat(reaped.userId()).isEqualTo(ANNA);
+              assertThat(reaped.reason()).isEqualTo(Reaped.Reason.EVICTED);
+            });
+  }
+
+  @Test
+  void aFullHostOfBusySandboxesSaysSo() throws Exception {
+    ready(ANNA);
+    ready(BEN);
+    world.readAll();
+    Failed failed = failed(CLARA);
+    assertThat(failed.reason()).isEqualTo(Failed.Reason.CAPACITY);
+    assertThat(failed.retryable()).isTrue();
+    // The place is not lost: when one goes, the next ensure is met.
+    world.advance(World.TTL);
+    world.readAll();
+    world.tick();
+    assertThat(ready(CLARA).outcome()).isEqualTo(Ready.Outcome.CREATED);
+  }
+
+  private Thread settleInBackground() {
+    return Thread.ofVirtual()
+        .start(
+            () -> {
+              while (!Thread.currentThread().isInterrupted()) {
+                world.step(ANNA);
+                Thread.yield();
+              }
+            });
+  }
+
+  @Test
+  void theMaximumLifetimeEndsEvenABusySandbox() throws Exception {
+    world = new World(root, 2, Duration.ofHours(1));
+    String id = ready(ANNA).containerId();
+    world.engine.exec(id, true);
+    world.advance(Duration.ofHours(1));
+    world.domain.registry().touch(ANNA, world.now);
+    world.tick();
+    assertThat(world.reaped())
+        .singleElement()
+        .extracting(Reaped::reason)
+        .isEqualTo(Reaped.Reason.LIFETIME);
+  }
+
+  @Test
+  void thePurgeTakesThisWorkersContainersAndNoOthers() throws Exception {
+    ready(ANNA);
+    world.engine.put(
+        new Container(
+            "theirs",
+            Container.nameOf(BEN),
+            Container.State.RUNNING,
+            new Container.Owner(BEN, "other"),
+            World.SPEC.hash(),
+            Instant.EPOCH,
+            null,
+            false));
+    world.restart();
+    assertThat(world.engine.everything()).extracting(Container::id).containsExactly("theirs");
+    assertThat(world.reaped())
+        .singleElement()
+        .extracting(Reaped::reason)
+        .isEqualTo(Reaped.Reason.PURGED);
+  }
+
+  @Test
+  void removalByHandIsAnnouncedWithTheExitCodeOfTheEvent() throws Exception {
+    Ready ready = ready(ANNA);
+    Container container = world.engine.everything().getFirst();
+    world.engine.removeByHand(ready.containerId());
+    world
+        .domain
+        .reconciler()
+        .on(
+            new EngineEvent(
+                EngineEvent.Kind.DIED, container.owner(), container.id(), Instant.EPOCH, 137));
+    world.settle();
+    assertThat(world.reaped())
+        .singleElement()
+        .satisfies(
+            reaped -> {
+              assertThat(reaped.reason()).isEqualTo(Reaped.Reason.DIED);
+              assertThat(reaped.exitCode()).isEqualTo(137);
+            });
+  }
+
+  @Test
+  void aDeathUnseenIsFoundByReconciliation() throws Exception {
+    world.engine.die(ready(ANNA).containerId(), 3);
+    world.domain.reconciler().reconcile();
+    world.settle();
+    assertThat(world.reaped()).singleElement().extracting(Reaped::exitCode).isEqualTo(3);
+  }
+
+  @Test
+  void aPausedOrRenamedSandboxIsEnded() throws Exception {
+    world.engine.state(ready(ANNA).containerId(), Container.State.PAUSED);
+    world.engine.rename(ready(BEN).containerId(), "elsewhere");
+    world.domain.reconciler().reconcile();
+    world.settle();
+    assertThat(world.reaped())
+        .extracting(Reaped::reason)
+        .containsExactly(Reaped.Reason.DIED, Reaped.Reason.DIED);
+    assertThat(world.engine.everything()).isEmpty();
+  }
+}

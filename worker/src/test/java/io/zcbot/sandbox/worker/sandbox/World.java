@@ -1,0 +1,189 @@
+package io.zcbot.sandbox.worker.sandbox;
+
+import io.zcbot.sandbox.events.Ensure;
+import io.zcbot.sandbox.events.Failed;
+import io.zcbot.sandbox.events.Ready;
+import io.zcbot.sandbox.events.Reaped;
+import io.zcbot.sandbox.events.SandboxEvent;
+import io.zcbot.sandbox.events.UserId;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.OptionalLong;
+import java.util.UUID;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The domain over a fake engine, a fake clock, a log in a list, and lanes whose tasks run when the
+ * test says so.
+ */
+final class World {
+  static final Duration TTL = Duration.ofSeconds(300);
+  static final Duration EVICT_AFTER = Duration.ofSeconds(60);
+  static final SandboxSpec SPEC =
+      new SandboxSpec("image", null, 1 << 30, 1.0, 256, 1 << 20, "network", List.of(), List.of());
+  static final Identity ME = new Identity("me", "host", "unix:///engine");
+  private static final ScheduledExecutorService TIMER =
+      Executors.newSingleThreadScheduledExecutor(Thread.ofVirtual().factory());
+
+  final FakeEngine engine = new FakeEngine();
+  final List<SandboxEvent> log = Collections.synchronizedList(new ArrayList<>());
+  private final Map<UserId, ArrayDeque<Runnable>> lanes = new LinkedHashMap<>();
+  private final Workspaces workspaces;
+  private final int capacity;
+  private final @Nullable Duration maxLifetime;
+  long now = 1_000_000_000L;
+  @Nullable Long horizon = now;
+
+  /** What becomes of the next event to be published. */
+  enum Publishing {
+    WORKS,
+    CRASHES_BEFORE,
+    CRASHES_AFTER
+  }
+
+  Publishing publishing = Publishing.WORKS;
+  boolean crashed;
+  Domain domain;
+  private int ensures;
+
+  World(Path root, int capacity, @Nullable Duration maxLifetime) throws java.io.IOException {
+    this.workspaces = Workspaces.open(root);
+    this.capacity = capacity;
+    this.maxLifetime = maxLifetime;
+    this.domain = boot();
+  }
+
+  private Domain boot() {
+    crashed = false;
+    publishing = Publishing.WORKS;
+    lanes.clear();
+    return Domain.of(
+        new Domain.Ports(
+            engine,
+            this::publish,
+            (user, task) -> {
+              lanes.computeIfAbsent(user, _ -> new ArrayDeque<>()).add(task);
+              return true;
+            },
+            _ -> horizon == null ? OptionalLong.empty() : OptionalLong.of(horizon),
+            TIMER,
+            new Time() {
+              @Override
+              public long nanos() {
+                return now;
+              }
+
+              @Override
+              public Instant now() {
+                return Instant.EPOCH.plusNanos(now);
+              }
+            },
+            SandboxMetrics.NONE),
+        new Domain.Settings(ME, SPEC, new Reaper.Limits(TTL, EVICT_AFTER, maxLifetime), 4, 4),
+        new Registry(capacity),
+        workspaces);
+  }
+
+  /** The worker's process ends without a goodbye, and another takes its place. */
+  void restart() throws EngineException, InterruptedException {
+    domain = boot();
+    domain.reconciler().purge();
+  }
+
+  private synchronized void publish(SandboxEvent event) throws InterruptedException {
+    Publishing now = publishing;
+    if (crashed || now == Publishing.CRASHES_BEFORE) {
+      crashed = true;
+      throw new InterruptedException("crash before publishing " + event);
+    }
+    log.add(event);
+    if (now == Publishing.CRASHES_AFTER) {
+      crashed = true;
+      throw new InterruptedException("crash after publishing " + event);
+    }
+  }
+
+  static UserId user(int number) {
+    return new UserId(new UUID(0, number));
+  }
+
+  EnsureRequest request(UserId user) {
+    return request(user, Duration.ofSeconds(60));
+  }
+
+  EnsureRequest request(UserId user, Duration expiresIn) {
+    return new EnsureRequest(
+        new Ensure("e" + ++ensures, user, Instant.EPOCH, null, null),
+        0,
+        now,
+        now + expiresIn.toNanos());
+  }
+
+  /** Ensures at once and returns what was published for it last. */
+  SandboxEvent ensure(UserId user) throws InterruptedException {
+    domain.ensurer().ensure(request(user));
+    return log.getLast();
+  }
+
+  void submit(UserId user, Runnable task) {
+    lanes.computeIfAbsent(user, _ -> new ArrayDeque<>()).add(task);
+  }
+
+  /** Runs the oldest task of a user's lane; false if there is none. */
+  boolean step(UserId user) {
+    ArrayDeque<Runnable> lane = lanes.get(user);
+    Runnable task = lane == null ? null : lane.poll();
+    if (task == null) {
+      return false;
+    }
+    task.run();
+    // Interrupts stand for the crash here; the thread is the test's own.
+    boolean _ = Thread.interrupted();
+    return true;
+  }
+
+  void settle() {
+    boolean more = true;
+    while (more && !crashed) {
+      more = false;
+      for (UserId user : List.copyOf(lanes.keySet())) {
+        more |= step(user);
+      }
+    }
+  }
+
+  void advance(Duration by) {
+    now += by.toNanos();
+  }
+
+  /** The follower catches up. */
+  void readAll() {
+    horizon = now;
+  }
+
+  void tick() {
+    domain.reaper().tick();
+    settle();
+  }
+
+  List<Ready> readies() {
+    return log.stream().filter(Ready.class::isInstance).map(Ready.class::cast).toList();
+  }
+
+  List<Reaped> reaped() {
+    return log.stream().filter(Reaped.class::isInstance).map(Reaped.class::cast).toList();
+  }
+
+  List<Failed> failures() {
+    return log.stream().filter(Failed.class::isInstance).map(Failed.class::cast).toList();
+  }
+}

@@ -1,0 +1,345 @@
+package io.zcbot.sandbox.worker.intake;
+
+import io.zcbot.sandbox.events.Activity;
+import io.zcbot.sandbox.events.EventCodec;
+import io.zcbot.sandbox.events.EventFormatException;
+import io.zcbot.sandbox.events.Origin;
+import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.sandbox.ActivityHorizon;
+import io.zcbot.sandbox.worker.sandbox.Time;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.Map;
+import java.util.OptionalLong;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Semaphore;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Function;
+import java.util.function.Supplier;
+import java.util.stream.Collectors;
+import org.apache.kafka.clients.consumer.Consumer;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.OffsetAndTimestamp;
+import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.InterruptException;
+import org.apache.kafka.common.errors.WakeupException;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Reads activity of the partitions whose ensures this worker has, and knows how far it has read.
+ *
+ * <p>Activity is a window of time, not work: it is read from {@code now − idle TTL} on, without a
+ * group and without commits, and can be read again at will.
+ */
+public final class ActivityFollower implements ActivityHorizon, AutoCloseable {
+  private static final Logger log = LoggerFactory.getLogger(ActivityFollower.class);
+
+  private static final Duration POLL = Duration.ofMillis(200);
+  private static final Duration CALL_TIMEOUT = Duration.ofSeconds(5);
+  private static final Duration REBUILD_DELAY = Duration.ofSeconds(1);
+  private static final int MAX_DIVERSIONS = 1000;
+
+  private final Supplier<Consumer<byte[], byte[]>> consumers;
+  private final EventCodec codec = new EventCodec();
+  private final KeyPartitions partitions;
+  private final Settings settings;
+  private final Touch touch;
+  private final Diversions diversions;
+  private final Time time;
+  private final IntakeMetrics metrics;
+
+  private final Set<Integer> wanted = ConcurrentHashMap.newKeySet();
+  private final Map<Integer, Long> horizons = new ConcurrentHashMap<>();
+  private final Semaphore diversionPermits = new Semaphore(MAX_DIVERSIONS);
+  private final ExecutorService divertThreads = Executors.newVirtualThreadPerTaskExecutor();
+  private final CountDownLatch stop = new CountDownLatch(1);
+  private final Thread thread;
+  private volatile @Nullable Consumer<byte[], byte[]> consumer;
+  private volatile @Nullable String problem = "Kafka was not reached yet";
+
+  // Of the follower's thread.
+  private final Map<TopicPartition, Probe> probes = new HashMap<>();
+  private long lastProbe;
+
+  /** The log's end as seen at an instant: once that is reached, all older has been read. */
+  private record Probe(long end, long at) {}
+
+  /** Told of each use of a sandbox, with its instant on the monotonic clock. */
+  @FunctionalInterface
+  public interface Touch {
+    void touch(UserId user, long at);
+  }
+
+  /**
+   * How to follow.
+   *
+   * @param partitionCount how many partitions every topic has
+   * @param window how far back to begin
+   * @param probeInterval how often to ask the brokers for the log's end
+   */
+  public record Settings(
+      String topic, int partitionCount, Duration window, Duration probeInterval) {}
+
+  /**
+   * Creates the follower; {@link #start} starts it.
+   *
+   * @param consumers makes a consumer without a group
+   */
+  public ActivityFollower(
+      Supplier<Consumer<byte[], byte[]>> consumers,
+      Settings settings,
+      Touch touch,
+      Diversions diversions,
+      Time time,
+      IntakeMetrics metrics) {
+    this.consumers = consumers;
+    this.settings = settings;
+    this.partitions = new KeyPartitions(settings.partitionCount());
+    this.touch = touch;
+    this.diversions = diversions;
+    this.time = time;
+    this.metrics = metrics;
+    this.thread = Thread.ofPlatform().name("activity-follower").unstarted(this::run);
+  }
+
+  /** Starts following whatever is assigned. */
+  public void start() {
+    thread.start();
+  }
+
+  /** Follows these partitions too. Any thread. */
+  public void assign(Set<Integer> more) {
+    wanted.addAll(more);
+  }
+
+  /** Follows these partitions no longer. Any thread. */
+  public void release(Set<Integer> gone) {
+    wanted.removeAll(gone);
+    horizons.keySet().removeAll(gone);
+  }
+
+  @Override
+  public OptionalLong readUpTo(int partition) {
+    Long horizon = horizons.get(partition);
+    return horizon == null ? OptionalLong.empty() : OptionalLong.of(horizon);
+  }
+
+  /** How long ago each partition had last been read to its end, where it ever was. */
+  public Map<Integer, Duration> ageByPartition() {
+    long now = time.nanos();
+    return horizons.entrySet().stream()
+        .collect(Collectors.toMap(Map.Entry::getKey, e -> Duration.ofNanos(now - e.getValue())));
+  }
+
+  /** Why activity is not being read; null while it is. */
+  public @Nullable String problem() {
+    return problem;
+  }
+
+  private boolean stopping() {
+    return stop.getCount() == 0;
+  }
+
+  private void run() {
+    while (!stopping()) {
+      try (Consumer<byte[], byte[]> fresh = consumers.get()) {
+        consumer = fresh;
+        probes.clear();
+        while (!stopping()) {
+          follow(fresh);
+        }
+      } catch (WakeupException | InterruptException _) {
+        // Only close() does that.
+      } catch (KafkaException | IllegalStateException e) {
+        if (!stopping()) {
+          problem = "reading " + settings.topic() + " failed: " + e.getMessage();
+          log.warn("reading {} failed; starting over: {}", settings.topic(), e.toString());
+          pause();
+        }
+      }
+    }
+  }
+
+  private void follow(Consumer<byte[], byte[]> consumer) {
+    Set<TopicPartition> target =
+        wanted.stream()
+            .map(number -> new TopicPartition(settings.topic(), number))
+            .collect(Collectors.toSet());
+    if (!target.equals(consumer.assignment())) {
+      reassign(consumer, target);
+    }
+    if (target.isEmpty()) {
+      // Nothing to read, but a sign of life is wanted all the same.
+      if (probeDue()) {
+        probe(consumer, target);
+      }
+      pauseFor(POLL);
+      return;
+    }
+    for (ConsumerRecord<byte[], byte[]> record : consumer.poll(POLL)) {
+      accept(record);
+    }
+    settleProbes(consumer);
+    if (probeDue()) {
+      probe(consumer, target);
+    }
+  }
+
+  private void reassign(Consumer<byte[], byte[]> consumer, Set<TopicPartition> target) {
+    Set<TopicPartition> added = new HashSet<>(target);
+    added.removeAll(consumer.assignment());
+    long from = time.now().minus(settings.window()).toEpochMilli();
+    Map<TopicPartition, OffsetAndTimestamp> starts =
+        consumer.offsetsForTimes(
+            added.stream().collect(Collectors.toMap(Function.identity(), _ -> from)), CALL_TIMEOUT);
+    Map<TopicPartition, Long> ends = consumer.endOffsets(added, CALL_TIMEOUT);
+    consumer.assign(target);
+    probes.keySet().retainAll(target);
+    for (TopicPartition partition : added) {
+      OffsetAndTimestamp start = starts.get(partition);
+      Long end = ends.get(partition);
+      consumer.seek(partition, start != null ? start.offset() : end != null ? end : 0L);
+    }
+  }
+
+  private void accept(ConsumerRecord<byte[], byte[]> record) {
+    Instant appended = Instant.ofEpochMilli(record.timestamp());
+    Origin origin = new Origin(record.topic(), record.partition(), record.offset(), appended);
+    Activity activity;
+    try {
+      activity = codec.decodeActivity(record.key(), record.value(), origin);
+    } catch (EventFormatException e) {
+      log.warn("{} is no activity and goes to the dead-letter topic: {}", origin, e.getMessage());
+      metrics.deadLettered(record.topic());
+      divert(() -> diversions.deadLetter(record, e));
+      return;
+    }
+    metrics.activity();
+    touch.touch(activity.userId(), time.nanos() - age(record.partition(), appended));
+    int home = partitions.of(activity.userId());
+    if (home != record.partition()) {
+      metrics.forwarded(record.topic());
+      divert(() -> diversions.forward(activity, home));
+    }
+  }
+
+  /**
+   * How long ago a record was appended. Clocks may have been set meanwhile, so theirs is not the
+   * only word: a record that was not there when the partition was last read to its end is no older
+   * than that.
+   */
+  private long age(int partition, Instant appended) {
+    long byClock = Math.max(0, Duration.between(appended, time.now()).toNanos());
+    Long horizon = horizons.get(partition);
+    return horizon == null ? byClock : Math.min(byClock, time.nanos() - horizon);
+  }
+
+  private boolean probeDue() {
+    return time.nanos() - lastProbe >= settings.probeInterval().toNanos();
+  }
+
+  /**
+   * Asks the brokers, not the last fetch: with the brokers away, that would go on saying «no lag».
+   */
+  private void probe(Consumer<byte[], byte[]> consumer, Set<TopicPartition> target) {
+    lastProbe = time.nanos();
+    try {
+      if (target.isEmpty()) {
+        var _ = consumer.partitionsFor(settings.topic(), CALL_TIMEOUT);
+      } else {
+        long at = time.nanos();
+        consumer
+            .endOffsets(target, CALL_TIMEOUT)
+            .forEach((partition, end) -> probes.putIfAbsent(partition, new Probe(end, at)));
+      }
+      if (problem != null) {
+        log.info("reading activity");
+      }
+      problem = null;
+    } catch (org.apache.kafka.common.errors.TimeoutException e) {
+      if (problem == null) {
+        log.warn(
+            "Kafka is not reached; no sandbox is reaped as idle meanwhile: {}", e.getMessage());
+      }
+      problem = "Kafka is not reached: " + e.getMessage();
+    }
+  }
+
+  private void settleProbes(Consumer<byte[], byte[]> consumer) {
+    probes
+        .entrySet()
+        .removeIf(
+            entry -> {
+              Probe probe = entry.getValue();
+              int number = entry.getKey().partition();
+              if (consumer.position(entry.getKey(), CALL_TIMEOUT) < probe.end()) {
+                return false;
+              }
+              horizons.merge(number, probe.at(), Math::max);
+              if (!wanted.contains(number)) {
+                horizons.remove(number);
+              }
+              return true;
+            });
+  }
+
+  private interface Diversion {
+    void run() throws InterruptedException;
+  }
+
+  private void divert(Diversion diversion) {
+    diversionPermits.acquireUninterruptibly();
+    var _ =
+        divertThreads.submit(
+            () -> {
+              try {
+                diversion.run();
+              } catch (InterruptedException _) {
+                Thread.currentThread().interrupt();
+              } catch (RuntimeException e) {
+                log.error("a record could not be sent on; please report this", e);
+              } finally {
+                diversionPermits.release();
+              }
+            });
+  }
+
+  private void pause() {
+    pauseFor(REBUILD_DELAY);
+  }
+
+  private void pauseFor(Duration delay) {
+    try {
+      var _ = stop.await(delay.toNanos(), TimeUnit.NANOSECONDS);
+    } catch (InterruptedException _) {
+      Thread.currentThread().interrupt();
+      stop.countDown();
+    }
+  }
+
+  @Override
+  public void close() {
+    stop.countDown();
+    divertThreads.shutdownNow();
+    Consumer<byte[], byte[]> current = consumer;
+    if (current != null) {
+      current.wakeup();
+    }
+    try {
+      if (!thread.join(CALL_TIMEOUT.multipliedBy(2))) {
+        log.warn("the follower's thread does not end; leaving it behind");
+      }
+    } catch (InterruptedException _) {
+      Thread.currentThread().interrupt();
+    }
+  }
+}

@@ -1,0 +1,17 @@
+package io.zcbot.sandbox.worker.intake;
+
+import io.zcbot.sandbox.events.EventFormatException;
+import io.zcbot.sandbox.events.SandboxEvent;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+
+/**
+ * Where records go that are no work for the worker that read them. Both return once acknowledged.
+ */
+public interface Diversions {
+  /** Puts a record that is no event into the dead-letter topic, with its bytes as they were. */
+  void deadLetter(ConsumerRecord<byte[], byte[]> record, EventFormatException why)
+      throws InterruptedException;
+
+  /** Publishes an event again, in the partition that its key belongs to. */
+  void forward(SandboxEvent event, int partition) throws InterruptedException;
+}

@@ -1,0 +1,20 @@
+package io.zcbot.sandbox.worker.intake;
+
+import io.zcbot.sandbox.events.UserId;
+import java.util.Collection;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+
+/** What becomes of a partition's users when it comes or goes. */
+public interface Handover {
+  /** These partitions are this worker's from now on. */
+  void assigned(Set<Integer> partitions);
+
+  /**
+   * These partitions go to another worker.
+   *
+   * @param atWork users whose lanes have work of these partitions
+   * @return completes when this worker no longer acts for their users
+   */
+  CompletableFuture<Void> released(Set<Integer> partitions, Collection<UserId> atWork);
+}

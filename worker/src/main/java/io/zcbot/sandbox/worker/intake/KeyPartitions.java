@@ -1,0 +1,24 @@
+package io.zcbot.sandbox.worker.intake;
+
+import io.zcbot.sandbox.events.UserId;
+import java.nio.charset.StandardCharsets;
+import org.apache.kafka.common.utils.Utils;
+
+/**
+ * The partition a user's records belong in: murmur2 of the key, as Kafka's Java producer does it.
+ *
+ * <p>Clients on librdkafka (kcat, Python) use CRC32 unless told otherwise. Taken as they come,
+ * their records would put one user into two partitions, so into the hands of two workers.
+ */
+final class KeyPartitions {
+  private final int count;
+
+  KeyPartitions(int count) {
+    this.count = count;
+  }
+
+  int of(UserId user) {
+    byte[] key = user.toString().getBytes(StandardCharsets.US_ASCII);
+    return Utils.toPositive(Utils.murmur2(key)) % count;
+  }
+}

@@ -1,0 +1,7 @@
+/**
+ * Kafka in: the poll loop over ensures, partition progress, rebalances, and the activity follower.
+ */
+@NullMarked
+package io.zcbot.sandbox.worker.intake;
+
+import org.jspecify.annotations.NullMarked;

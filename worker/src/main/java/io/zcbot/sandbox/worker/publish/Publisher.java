@@ -1,0 +1,182 @@
+package io.zcbot.sandbox.worker.publish;
+
+import io.github.resilience4j.core.IntervalFunction;
+import io.github.resilience4j.retry.Retry;
+import io.github.resilience4j.retry.RetryConfig;
+import io.zcbot.sandbox.events.CloudEvents;
+import io.zcbot.sandbox.events.EventCodec;
+import io.zcbot.sandbox.events.EventFormatException;
+import io.zcbot.sandbox.events.SandboxEvent;
+import io.zcbot.sandbox.events.Topic;
+import io.zcbot.sandbox.worker.intake.Diversions;
+import io.zcbot.sandbox.worker.sandbox.EventSink;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.Arrays;
+import java.util.concurrent.ExecutionException;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.producer.Producer;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.errors.RecordTooLargeException;
+import org.apache.kafka.common.header.Headers;
+import org.apache.kafka.common.header.internals.RecordHeaders;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Publishes events and dead letters, each acknowledged by the log before the call returns. While
+ * the log is away, the caller waits: its record stays uncommitted, so nothing is lost.
+ */
+public final class Publisher implements EventSink, Diversions, AutoCloseable {
+  private static final Logger log = LoggerFactory.getLogger(Publisher.class);
+
+  private static final Duration CLOSE_TIMEOUT = Duration.ofSeconds(5);
+  private static final int TRUNCATED_BYTES = 64 * 1024;
+
+  private final Producer<byte[], byte[]> producer;
+  private final String topicPrefix;
+  private final String source;
+  private final EventCodec codec = new EventCodec();
+  private final Retry retry;
+  private volatile @Nullable String problem;
+  private volatile boolean closed;
+
+  /**
+   * Takes over the producer.
+   *
+   * @param source the CloudEvents source of what is published, a URI reference
+   */
+  public Publisher(Producer<byte[], byte[]> producer, String topicPrefix, String source) {
+    this.producer = producer;
+    this.topicPrefix = topicPrefix;
+    this.source = source;
+    this.retry =
+        Retry.of(
+            "publish",
+            RetryConfig.custom()
+                .maxAttempts(Integer.MAX_VALUE)
+                .intervalFunction(
+                    IntervalFunction.ofExponentialRandomBackoff(
+                        Duration.ofMillis(100), 2.0, 0.5, Duration.ofSeconds(5)))
+                .retryOnException(
+                    e ->
+                        !closed
+                            && !(e instanceof InterruptedException)
+                            && !(e instanceof RecordTooLargeException))
+                .build());
+  }
+
+  /** Why publishing does not work; null while it does. */
+  public @Nullable String problem() {
+    return problem;
+  }
+
+  @Override
+  public void publish(SandboxEvent event) throws InterruptedException {
+    send(record(event, null));
+  }
+
+  @Override
+  public void forward(SandboxEvent event, int partition) throws InterruptedException {
+    send(record(event, partition));
+  }
+
+  private ProducerRecord<byte[], byte[]> record(SandboxEvent event, @Nullable Integer partition) {
+    Headers headers = new RecordHeaders();
+    CloudEvents.headers(event, source)
+        .forEach((name, value) -> headers.add(name, value.getBytes(StandardCharsets.UTF_8)));
+    return new ProducerRecord<>(
+        event.topic().named(topicPrefix),
+        partition,
+        codec.key(event),
+        codec.encode(event),
+        headers);
+  }
+
+  @Override
+  public void deadLetter(ConsumerRecord<byte[], byte[]> record, EventFormatException why)
+      throws InterruptedException {
+    Headers headers = new RecordHeaders(record.headers().toArray());
+    add(headers, "zcbot_error_field", why.field());
+    add(headers, "zcbot_error", why.getMessage());
+    add(headers, "zcbot_topic", record.topic());
+    add(headers, "zcbot_partition", Integer.toString(record.partition()));
+    add(headers, "zcbot_offset", Long.toString(record.offset()));
+    String topic = Topic.DEAD_LETTER.named(topicPrefix);
+    try {
+      send(new ProducerRecord<>(topic, null, record.key(), record.value(), headers));
+    } catch (RecordTooLargeException e) {
+      // The log takes no more than this, so the origin must do for the rest.
+      log.warn("a dead letter is cut to {} bytes: {}", TRUNCATED_BYTES, e.getMessage());
+      Headers fewer = new RecordHeaders();
+      headers.forEach(
+          header -> {
+            if (header.key().startsWith("zcbot_")) {
+              fewer.add(header);
+            }
+          });
+      add(fewer, "zcbot_truncated", "true");
+      send(new ProducerRecord<>(topic, null, cut(record.key()), cut(record.value()), fewer));
+    }
+  }
+
+  private static void add(Headers headers, String name, String value) {
+    headers.add(name, value.getBytes(StandardCharsets.UTF_8));
+  }
+
+  private static byte @Nullable [] cut(byte @Nullable [] bytes) {
+    return bytes == null || bytes.length <= TRUNCATED_BYTES
+        ? bytes
+        : Arrays.copyOf(bytes, TRUNCATED_BYTES);
+  }
+
+  private void send(ProducerRecord<byte[], byte[]> record) throws InterruptedException {
+    try {
+      retry.executeCheckedSupplier(() -> attempt(record));
+    } catch (InterruptedException | RuntimeException e) {
+      if (e instanceof RecordTooLargeException || e instanceof InterruptedException) {
+        throw e;
+      }
+      throw stopped(e);
+    } catch (Throwable e) {
+      throw stopped(e);
+    }
+  }
+
+  /** The retries never run out, so only a stop ends them. */
+  private static InterruptedException stopped(Throwable last) {
+    return (InterruptedException)
+        new InterruptedException("stopped before the log had it").initCause(last);
+  }
+
+  private Boolean attempt(ProducerRecord<byte[], byte[]> record)
+      throws InterruptedException, Throwable {
+    try {
+      producer.send(record).get();
+      if (problem != null) {
+        log.info("publishing works again");
+        problem = null;
+      }
+      return Boolean.TRUE;
+    } catch (ExecutionException | RuntimeException e) {
+      Throwable cause = e instanceof ExecutionException ? e.getCause() : e;
+      if (cause instanceof RecordTooLargeException) {
+        throw cause;
+      }
+      String message = "publishing to " + record.topic() + " failed: " + cause;
+      if (problem == null && !closed) {
+        log.warn("{}; trying on until it works", message);
+      }
+      problem = message;
+      throw cause;
+    }
+  }
+
+  /** Flushes, bounded, and gives up what still waits. */
+  @Override
+  public void close() {
+    closed = true;
+    producer.close(CLOSE_TIMEOUT);
+  }
+}

@@ -1,0 +1,42 @@
+#!/bin/bash
+# Starts Docker Engine where no service manager does, detached from terminal and caller.
+# Run as root:   dockerd.sh LOG [SOCKET_GROUP]
+# Returns at once; whoever called waits for the engine to answer and reads LOG if it doesn't.
+set -euo pipefail
+
+log=$1
+group=${2-}
+
+# A killed engine leaves its pid files behind, and on some machines /run outlives a reboot. The pid
+# may be another program's by now, so it counts only if that program is the one expected.
+is_running() { # pid file, program
+  local pid exe
+  pid=$(cat "$1" 2>/dev/null) || return 1
+  [[ $pid =~ ^[0-9]+$ ]] || return 1
+  exe=$(readlink "/proc/$pid/exe") || return 1
+  [[ ${exe%% *} == */"$2" ]]
+}
+
+if is_running /var/run/docker.pid dockerd; then
+  exit 0
+fi
+rm -f /var/run/docker.pid /var/run/docker.sock
+
+if ! is_running /var/run/docker/containerd/containerd.pid containerd; then
+  rm -f /var/run/docker/containerd/containerd.pid /var/run/docker/containerd/*.sock \
+    /var/run/docker/containerd/*.sock.ttrpc
+fi
+
+# Containers need a cgroup hierarchy; a machine with a minimal init may not have mounted one.
+if ! grep -q ' /sys/fs/cgroup' /proc/mounts; then
+  mount -t cgroup2 cgroup2 /sys/fs/cgroup
+fi
+
+# It outlives this script, so it must hold none of the caller's files: a lock, or the pipe of
+# somebody who reads our output to its end.
+for fd in /proc/self/fd/*; do
+  fd=${fd##*/}
+  ((fd <= 2)) || eval "exec $fd>&-"
+done
+ulimit -n 1048576 2>/dev/null || :
+setsid nohup dockerd ${group:+--group "$group"} >>"$log" 2>&1 </dev/null &

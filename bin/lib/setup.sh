@@ -1,0 +1,366 @@
+# shellcheck shell=bash
+# What every script in bin/ needs, found or made: JDK, Maven, engine, images, jars. To be sourced.
+#
+# Each step says what it does in a line that starts with ==>, and is quick when there is nothing to
+# do. Nothing is left outside target/, the engine's images and, if we start an engine, its log.
+# What can't be had ends the script with exit code 69 and the command that would install it.
+
+((BASH_VERSINFO[0] >= 5)) || {
+  echo "bash 5 or newer is needed, this is $BASH_VERSION" >&2
+  exit 69
+}
+
+root=$(cd -P "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/../.." && pwd)
+setup_dir=$root/target/setup
+base_image=debian:trixie-slim
+sandbox_image=zcbot-sandbox:latest
+kafka_image=zcbot-kafka:4.4.0
+real_kafka_image=apache/kafka:4.4.0
+worker_image=zcbot-worker:latest
+engine_log=/var/log/zcbot-dockerd.log
+
+# --- progress ----------------------------------------------------------------------------------
+
+say() { printf '==> %s\n' "$*" >&2; }
+note() { printf '    %s\n' "$*" >&2; }
+die() { # exit code, lines
+  local code=$1
+  shift
+  printf '!!! %s\n' "$@" >&2
+  exit "$code"
+}
+
+begin() {
+  say "$1"
+  step_started=${EPOCHREALTIME/[.,]/}
+}
+end() {
+  local ms=$(((${EPOCHREALTIME/[.,]/} - step_started) / 1000))
+  printf '    %s (%d.%d s)\n' "$1" $((ms / 1000)) $((ms % 1000 / 100)) >&2
+}
+
+# Runs a command with its output in a log, and shows the log's end if it fails.
+logged() { # log name, command...
+  local log=$setup_dir/$1.log
+  shift
+  "$@" >"$log" 2>&1 </dev/null && return
+  local code=$?
+  note "failed (exit code $code): $*"
+  tail -n 40 "$log" | sed 's/^/    | /' >&2
+  return "$code"
+}
+
+# Only one setup works in this checkout at a time. What may outlive us (an engine that we start, or
+# that a package's installation starts) must not inherit the lock: as_root closes it.
+setup_lock() {
+  mkdir -p "$setup_dir"
+  exec {setup_lock_fd}>"$setup_dir/lock"
+  flock -n "$setup_lock_fd" || {
+    say "Waiting for another setup in this checkout"
+    flock "$setup_lock_fd"
+  }
+}
+setup_unlock() {
+  exec {setup_lock_fd}>&-
+  setup_lock_fd=
+}
+setup_lock_fd=
+
+# --- packages ----------------------------------------------------------------------------------
+
+can_be_root() { ((EUID == 0)) || sudo -n true 2>/dev/null; }
+as_root() {
+  local sudo=()
+  ((EUID == 0)) || sudo=(sudo -n)
+  if [[ -n $setup_lock_fd ]]; then
+    "${sudo[@]}" "$@" {setup_lock_fd}>&-
+  else
+    "${sudo[@]}" "$@"
+  fi
+}
+as_root_if_can() {
+  if can_be_root; then as_root "$@"; else "$@"; fi
+}
+
+apt_install() { # what it is for, packages...
+  local purpose=$1
+  shift
+  local command="apt-get install --no-install-recommends $*"
+  if ! command -v apt-get >/dev/null || ! can_be_root; then
+    die 69 "$purpose is missing, and can't be installed from here (needs apt-get, and root or passwordless sudo)." \
+      "Install it, on Debian with:  sudo $command"
+  fi
+  note "installing $*"
+  local apt=(env DEBIAN_FRONTEND=noninteractive apt-get -y -q -o DPkg::Lock::Timeout=300)
+  local install=("${apt[@]}" install --no-install-recommends "$@")
+  # Without package lists, or with old ones, the first try fails.
+  as_root "${install[@]}" >"$setup_dir/apt.log" 2>&1 </dev/null && return
+  logged apt as_root "${apt[@]}" update && logged apt as_root "${install[@]}" && return
+  die 69 "$purpose could not be installed.  Tried: $command"
+}
+
+# --- JDK, Maven --------------------------------------------------------------------------------
+
+is_jdk_25() { [[ -x $1/bin/javac && $("$1/bin/java" -version 2>&1) == *'version "25'* ]]; }
+
+find_jdk() {
+  local home on_path
+  on_path=$(command -v javac || :)
+  for home in "${JAVA_HOME-}" /usr/lib/jvm/*25* "$(dirname "$(dirname "$(readlink -f "${on_path:-/none/none}")")")"; do
+    if [[ -n $home ]] && is_jdk_25 "$home"; then
+      jdk=$home
+      return
+    fi
+  done
+  return 1
+}
+
+use_jdk() {
+  export JAVA_HOME=$jdk
+  # Silences what Maven's own libraries make this JDK warn about. Not in .mvn/jvm.config, since an
+  # older JDK would not start with it, and then could not say that a newer one is needed.
+  [[ ${MAVEN_OPTS-} == *--sun-misc-unsafe-memory-access* ]] ||
+    export MAVEN_OPTS="${MAVEN_OPTS-} --sun-misc-unsafe-memory-access=allow --enable-native-access=ALL-UNNAMED"
+}
+
+# Sets JAVA_HOME. Looking costs a few JVM starts, so what was found is kept for the next time.
+setup_jdk() {
+  local kept=$setup_dir/jdk
+  mkdir -p "$setup_dir"
+  if [[ -r $kept ]] && jdk=$(<"$kept") && [[ -x $jdk/bin/javac && (-z ${JAVA_HOME-} || $JAVA_HOME == "$jdk") ]]; then
+    use_jdk
+    return
+  fi
+  begin "JDK 25"
+  if ! find_jdk; then
+    # The package fails to install where manual pages are left out, as in slim container images.
+    [[ -d /usr/share/man/man1 ]] || ! can_be_root || as_root mkdir -p /usr/share/man/man1
+    apt_install "JDK 25" openjdk-25-jdk-headless
+    unset JAVA_HOME
+    find_jdk || die 69 "openjdk-25-jdk-headless is installed, but no JDK 25 runs from /usr/lib/jvm/*25*"
+  fi
+  use_jdk
+  printf '%s\n' "$jdk" >"$kept"
+  end "$jdk"
+}
+
+setup_maven() {
+  [[ -z ${maven_found-} ]] || return 0
+  begin "Maven"
+  local version
+  maven_version() { (cd "$root" && mvn -q -B --version 2>/dev/null | grep -oEm1 '[0-9]+\.[0-9]+\.[0-9]+') || :; }
+  version=$(maven_version)
+  if [[ -z $version ]]; then
+    apt_install Maven maven
+    version=$(maven_version)
+  fi
+  local major minor
+  IFS=. read -r major minor _ <<<"${version:-0.0.0}"
+  ((major > 3 || (major == 3 && minor >= 9))) ||
+    die 69 "Maven 3.9 or newer is needed, found '${version:-none}' at $(command -v mvn || echo 'no place on PATH')." \
+      "Install it, on Debian 13 or newer with:  sudo apt-get install --no-install-recommends maven"
+  maven_found=$version
+  end "$version"
+}
+
+maven() { (cd "$root" && mvn -B -ntp "$@" </dev/null); }
+
+# --- engine ------------------------------------------------------------------------------------
+
+engine_version() { timeout 20 docker version --format '{{.Server.Version}}' 2>/dev/null; }
+
+setup_engine() {
+  begin "Docker Engine"
+  local version context
+  command -v docker >/dev/null || install_engine
+  # Testcontainers and the worker know DOCKER_HOST, but not the CLI's contexts.
+  if [[ -z ${DOCKER_HOST-} ]]; then
+    context=$(docker context show 2>/dev/null || echo default)
+    if [[ $context != default ]]; then
+      DOCKER_HOST=$(docker context inspect "$context" --format '{{.Endpoints.docker.Host}}')
+      export DOCKER_HOST
+    fi
+  fi
+  if ! version=$(engine_version); then
+    [[ -z ${DOCKER_HOST-} || $DOCKER_HOST == unix:///var/run/docker.sock || $DOCKER_HOST == unix:///run/docker.sock ]] ||
+      die 69 "No engine answers at DOCKER_HOST=$DOCKER_HOST. Start it, or unset DOCKER_HOST to use one on this machine."
+    command -v dockerd >/dev/null || [[ -x /usr/sbin/dockerd ]] || install_engine
+    start_engine
+    version=$(engine_version) || die 69 "Docker Engine answered and then did not: see $engine_log"
+  fi
+  docker buildx version >/dev/null 2>&1 || apt_install "Docker's builder" docker-buildx
+  end "$version${DOCKER_HOST:+ at $DOCKER_HOST}"
+}
+
+install_engine() {
+  apt_install "Docker Engine" docker.io docker-cli docker-buildx docker-compose iptables tini
+}
+
+start_engine() {
+  local socket=/var/run/docker.sock
+  if [[ -S $socket && ! -w $socket ]]; then
+    die 69 "The engine's socket $socket is not open to user $(id -un)." \
+      "Open it with:  sudo usermod -aG docker $(id -un)   and log in again."
+  fi
+  can_be_root || die 69 "Docker Engine is not running, and can't be started from here (needs root or passwordless sudo)." \
+    "Start it, on most systems with:  sudo systemctl start docker"
+  if [[ -d /run/systemd/system ]]; then
+    note "starting the docker service"
+    logged engine as_root systemctl start docker || die 69 "The docker service does not start: journalctl -u docker"
+  else
+    note "starting dockerd, log in $engine_log"
+    # A user who may sudo gets the socket through their group, without a change to the system.
+    local group=()
+    ((EUID == 0)) || group=("$(id -gn)")
+    as_root bash "$root/bin/lib/dockerd.sh" "$engine_log" "${group[@]}"
+  fi
+  # The containers of a killed engine are taken stock of first, which takes a while.
+  local deadline=$((SECONDS + 120)) seen_alive=$SECONDS
+  until engine_version >/dev/null; do
+    ! grep -qsx dockerd /proc/[0-9]*/comm || seen_alive=$SECONDS
+    if ((SECONDS >= deadline || SECONDS - seen_alive >= 5)); then
+      as_root tail -n 40 "$engine_log" 2>/dev/null | sed 's/^/    | /' >&2
+      die 69 "Docker Engine did not start. The end of its log is above."
+    fi
+    sleep 0.3
+  done
+}
+
+# --- images ------------------------------------------------------------------------------------
+
+has_image() { docker image inspect "$1" >/dev/null 2>&1; }
+
+setup_base_image() {
+  has_image "$base_image" && return
+  begin "Base image $base_image"
+  if logged pull timeout 45 docker pull -q "$base_image" 2>/dev/null; then
+    end "pulled"
+    return
+  fi
+  note "can't be pulled: making it from Debian's packages"
+  command -v mmdebstrap >/dev/null || apt_install mmdebstrap mmdebstrap
+  local tar=$setup_dir/base.tar mode=(--mode=unshare)
+  ! can_be_root || mode=(--mode=root)
+  rm -f "$tar"
+  # The left-out files are those that the published slim image leaves out as well.
+  logged base as_root_if_can mmdebstrap "${mode[@]}" --variant=minbase --include=ca-certificates \
+    --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/info/*' \
+    --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-include=/usr/share/doc/*/copyright' \
+    --dpkgopt='path-exclude=/usr/share/locale/*' \
+    trixie "$tar" || die 69 "The base image could be neither pulled nor made."
+  logged base docker import --change 'CMD ["bash"]' "$tar" "$base_image"
+  as_root_if_can rm -f "$tar"
+  end "made"
+}
+
+hash_of() { # files and directories, relative to the root; those that don't exist count as empty
+  (
+    cd "$root" || exit
+    { find "$@" -type f -print0 2>/dev/null || :; } | LC_ALL=C sort -z | xargs -0r sha256sum
+  ) | sha256sum | cut -d' ' -f1
+}
+
+# Builds an image unless the one that is there was made from the same files on the same base.
+build_image() { # tag, context, dockerfile, inputs...
+  local tag=$1 context=$2 dockerfile=$3 inputs old
+  shift 3
+  inputs=$(docker image inspect -f '{{.Id}}' "$base_image")-$(hash_of "$dockerfile" "$@")
+  if [[ $(docker image inspect -f '{{index .Config.Labels "zcbot.inputs"}}' "$tag" 2>/dev/null) == "$inputs" ]]; then
+    return
+  fi
+  begin "Image $tag"
+  old=$(docker image inspect -f '{{.Id}}' "$tag" 2>/dev/null || :)
+  logged "image-${tag%%:*}" docker buildx build --load --progress=plain --label "zcbot.inputs=$inputs" \
+    -t "$tag" -f "$root/$dockerfile" "$root/$context" || die 70 "Image $tag could not be built."
+  # The one it replaces would stay behind without a name. In use: then it has to.
+  [[ -z $old || $old == "$(docker image inspect -f '{{.Id}}' "$tag")" ]] || docker image rm "$old" >/dev/null 2>&1 || :
+  end "built"
+}
+
+setup_sandbox_image() {
+  setup_base_image
+  build_image "$sandbox_image" sandbox-image sandbox-image/Dockerfile sandbox-image
+}
+
+# Which Kafka the tests and compose.yaml use: the one named in ZCBOT_TEST_KAFKA_IMAGE, else the real
+# image if it is here (ZCBOT_TEST_KAFKA_STANDIN=no: or can be pulled), else a stand-in made here.
+setup_kafka_image() {
+  local image=${ZCBOT_TEST_KAFKA_IMAGE:-$real_kafka_image}
+  if ! has_image "$image"; then
+    if [[ ${ZCBOT_TEST_KAFKA_STANDIN:-yes} == no || -n ${ZCBOT_TEST_KAFKA_IMAGE-} && $image != "$kafka_image" ]]; then
+      begin "Kafka image $image"
+      logged pull docker pull -q "$image" || die 69 "$image can't be pulled. Unset ZCBOT_TEST_KAFKA_IMAGE and ZCBOT_TEST_KAFKA_STANDIN to use a stand-in."
+      end "pulled"
+    else
+      image=$kafka_image
+    fi
+  fi
+  if [[ $image == "$kafka_image" ]]; then
+    setup_base_image
+    setup_jars kafka-image 'kafka-image/target/lib' pom.xml kafka-image/pom.xml
+    build_image "$kafka_image" kafka-image kafka-image/Dockerfile kafka-image/run \
+      kafka-image/logback.xml kafka-image/server.properties kafka-image/target/lib
+  fi
+  export ZCBOT_TEST_KAFKA_IMAGE=$image
+}
+
+setup_worker_image() {
+  setup_base_image
+  setup_jars worker 'worker/target/lib' pom.xml events/pom.xml events/src/main worker/pom.xml worker/src/main
+  build_image "$worker_image" . worker/Dockerfile worker/target/lib \
+    "$(cd "$root" && echo worker/target/worker-*.jar)"
+}
+
+# --- jars --------------------------------------------------------------------------------------
+
+# Packages one module and what it needs, unless its inputs are those of the last time.
+setup_jars() { # module, directory of its libraries, inputs...
+  local module=$1 lib=$2 stamp=$setup_dir/$1.inputs inputs
+  shift 2
+  inputs=$JAVA_HOME-$(hash_of .mvn "$@")
+  # The outputs count too: Maven may have been run by hand on other sources since.
+  outputs() { { stat -c '%n %s %Y' "$root/$module"/target/*.jar "$root/$lib"/*.jar 2>/dev/null || :; } | sha256sum; }
+  if [[ -d $root/$lib && -r $stamp && $(<"$stamp") == "$inputs $(outputs)" ]]; then
+    return
+  fi
+  setup_maven
+  begin "Jars of $module"
+  rm -rf "$stamp" "${root:?}/$lib" # or libraries of earlier versions would stay on the class path
+  logged "maven-$module" maven -q -Dmaven.test.skip=true -Dspotless.check.skip=true -pl "$module" -am package ||
+    die 70 "The build failed. Its output is in ${setup_dir#"$root"/}/maven-$module.log"
+  printf '%s\n' "$inputs $(outputs)" >"$stamp"
+  end "built"
+}
+
+setup_standalone_jars() {
+  setup_jars standalone standalone/target/lib pom.xml events/pom.xml events/src/main worker/pom.xml \
+    worker/src/main standalone/pom.xml standalone/src/main
+}
+
+# --- whole sets --------------------------------------------------------------------------------
+
+# dockerd lives in a directory that not every user has on PATH.
+export PATH=$PATH:/usr/sbin:/sbin
+# HOME may be missing where no login made it, and Maven keeps its repository there.
+export HOME=${HOME:-$(getent passwd "$(id -u)" | cut -d: -f6)}
+
+# What it takes to run the standalone worker.
+setup_to_run() {
+  setup_lock
+  setup_jdk
+  setup_engine
+  setup_sandbox_image
+  setup_standalone_jars
+  setup_unlock
+}
+
+# What it takes to run the tests.
+setup_to_test() {
+  setup_lock
+  setup_jdk
+  setup_maven
+  setup_engine
+  setup_sandbox_image
+  setup_kafka_image
+  setup_unlock
+}

@@ -1,0 +1,49 @@
+package io.zcbot.sandbox.worker.config;
+
+import java.util.List;
+import java.util.stream.Collectors;
+
+/** The configuration can't be used. Holds everything that is wrong with it, not only the first. */
+public final class ConfigException extends Exception {
+  private static final long serialVersionUID = 1L;
+
+  private final transient List<Problem> problems;
+
+  /**
+   * One thing that is wrong.
+   *
+   * @param key the environment key, or the file and property
+   * @param value what was given; secrets are masked
+   * @param problem what is allowed instead, or why it is refused
+   */
+  public record Problem(String key, String value, String problem) {
+    @Override
+    public String toString() {
+      return key + "=" + value + ": " + problem;
+    }
+  }
+
+  ConfigException(List<Problem> problems) {
+    super(
+        problems.stream()
+            .map(Problem::toString)
+            .collect(
+                Collectors.joining(
+                    "\n  ",
+                    problems.size() == 1
+                        ? "1 setting can't be used:\n  "
+                        : problems.size() + " settings can't be used:\n  ",
+                    "")));
+    this.problems = List.copyOf(problems);
+  }
+
+  public List<Problem> problems() {
+    return problems;
+  }
+
+  /** The message; never null. */
+  @Override
+  public String getMessage() {
+    return String.valueOf(super.getMessage());
+  }
+}

@@ -1,0 +1,164 @@
+package io.zcbot.sandbox.worker.config;
+
+import io.zcbot.sandbox.worker.config.ConfigException.Problem;
+import java.io.IOException;
+import java.io.Reader;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Properties;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import java.util.regex.Pattern;
+import org.apache.kafka.clients.admin.AdminClientConfig;
+import org.apache.kafka.clients.consumer.ConsumerConfig;
+import org.apache.kafka.clients.producer.ProducerConfig;
+import org.jspecify.annotations.Nullable;
+
+/** Kafka client properties passed through from the environment and a file. */
+final class KafkaProperties {
+  private static final Pattern SECRET =
+      Pattern.compile("password|passphrase|jaas|token|secret|credential|key(?!\\.(de)?serializer)");
+  private static final String MASK = "(hidden)";
+
+  /** Properties that are the worker's own, with the reason. */
+  private static final Map<String, String> OWNED =
+      Map.ofEntries(
+          Map.entry("key.serializer", "the worker writes bytes of its own"),
+          Map.entry("value.serializer", "the worker writes bytes of its own"),
+          Map.entry("key.deserializer", "the worker reads bytes, so that it can keep bad ones"),
+          Map.entry("value.deserializer", "the worker reads bytes, so that it can keep bad ones"),
+          Map.entry("group.id", "set ZCBOT_GROUP instead"),
+          Map.entry("group.instance.id", "set ZCBOT_WORKER_ID instead"),
+          Map.entry("client.id", "it is derived from ZCBOT_WORKER_ID"),
+          Map.entry("transactional.id", "the worker publishes without transactions"),
+          Map.entry("auto.offset.reset", "a new group must begin with the oldest ensure"),
+          Map.entry("partitioner.class", "a user's records must lie in the key's own partition"),
+          Map.entry(
+              "partitioner.ignore.keys", "a user's records must lie in the key's own partition"));
+
+  /** Properties of which only some values are safe, with the reason. */
+  private static final Map<String, Only> RESTRICTED =
+      Map.of(
+          "enable.auto.commit",
+          new Only(Set.of("false"), "an offset is committed only behind finished work"),
+          "allow.auto.create.topics",
+          new Only(Set.of("false"), "all topics must have the same partition count"),
+          "acks",
+          new Only(Set.of("all", "-1"), "with less a published result can be lost"),
+          "enable.idempotence",
+          new Only(Set.of("true"), "without it results can be doubled or change places"));
+
+  private record Only(Set<String> values, String reason) {}
+
+  private final Map<String, String> properties = new HashMap<>();
+  private final List<Problem> problems;
+
+  KafkaProperties(List<Problem> problems) {
+    this.problems = problems;
+  }
+
+  /** Takes over the file's properties. */
+  void addFile(Path file) {
+    Properties read = new Properties();
+    try (Reader in = Files.newBufferedReader(file, StandardCharsets.UTF_8)) {
+      read.load(in);
+    } catch (IOException | IllegalArgumentException e) {
+      problems.add(
+          new Problem(
+              Setting.KAFKA_PROPERTIES_FILE.key(),
+              file.toString(),
+              "can't be read ("
+                  + e
+                  + "); must be "
+                  + Setting.KAFKA_PROPERTIES_FILE.kind().allowed()));
+      return;
+    }
+    for (String name : new TreeSet<>(read.stringPropertyNames())) {
+      add(file + ", " + name, name, read.getProperty(name).strip());
+    }
+  }
+
+  /** Takes over the environment's {@code ZCBOT_KAFKA_<PROPERTY>}. */
+  void addEnvironment(Map<String, String> env) {
+    new TreeMap<>(env)
+        .forEach(
+            (key, value) -> {
+              if (isPassThrough(key) && !value.isBlank()) {
+                add(key, propertyOf(key), value.strip());
+              }
+            });
+  }
+
+  Map<String, String> result() {
+    return properties;
+  }
+
+  static boolean isPassThrough(String key) {
+    return key.length() > Setting.KAFKA_PREFIX.length()
+        && key.startsWith(Setting.KAFKA_PREFIX)
+        && !key.equals(Setting.KAFKA_PROPERTIES_FILE.key());
+  }
+
+  static String masked(String name, String value) {
+    return SECRET.matcher(name.toLowerCase(Locale.ROOT)).find() ? MASK : value;
+  }
+
+  private static String propertyOf(String key) {
+    return key.substring(Setting.KAFKA_PREFIX.length()).toLowerCase(Locale.ROOT).replace('_', '.');
+  }
+
+  private void add(String key, String name, String value) {
+    String problem = problemWith(name, value);
+    if (problem == null) {
+      properties.put(name, value);
+    } else {
+      problems.add(new Problem(key, masked(name, value), problem));
+    }
+  }
+
+  private static @Nullable String problemWith(String name, String value) {
+    String owner = OWNED.get(name);
+    if (owner != null) {
+      return "the Kafka property " + name + " can't be set: " + owner;
+    }
+    Only only = RESTRICTED.get(name);
+    if (only != null && !only.values.contains(value.toLowerCase(Locale.ROOT))) {
+      return "the Kafka property "
+          + name
+          + " must be "
+          + String.join(" or ", new TreeSet<>(only.values).descendingSet())
+          + ": "
+          + only.reason;
+    }
+    if (name.equals("bootstrap.servers")) {
+      Kind<String> kind = Setting.KAFKA_BOOTSTRAP_SERVERS.kind();
+      try {
+        kind.parse(value);
+      } catch (Kind.RefusedException e) {
+        return e.getMessage();
+      }
+    }
+    Set<String> known = known();
+    if (!known.contains(name)) {
+      // Plug-ins bring properties of their own: only what looks like a typo is refused.
+      String nearest = Spelling.nearest(name, known, 2);
+      if (nearest != null) {
+        return "there is no Kafka property " + name + "; did you mean " + nearest + "?";
+      }
+    }
+    return null;
+  }
+
+  private static Set<String> known() {
+    Set<String> known = new TreeSet<>(ConsumerConfig.configNames());
+    known.addAll(ProducerConfig.configNames());
+    known.addAll(AdminClientConfig.configNames());
+    return known;
+  }
+}

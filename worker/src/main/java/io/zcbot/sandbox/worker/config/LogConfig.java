@@ -1,0 +1,19 @@
+package io.zcbot.sandbox.worker.config;
+
+/** How the worker logs. */
+public record LogConfig(Format format, Level level) {
+  /** For people or for machines. */
+  public enum Format {
+    TEXT,
+    JSON
+  }
+
+  /** The usual levels. */
+  public enum Level {
+    ERROR,
+    WARN,
+    INFO,
+    DEBUG,
+    TRACE
+  }
+}

@@ -1,0 +1,74 @@
+package io.zcbot.sandbox.worker.ops;
+
+import ch.qos.logback.classic.Level;
+import ch.qos.logback.classic.LoggerContext;
+import ch.qos.logback.classic.encoder.PatternLayoutEncoder;
+import ch.qos.logback.classic.spi.ILoggingEvent;
+import ch.qos.logback.core.ConsoleAppender;
+import ch.qos.logback.core.encoder.Encoder;
+import io.zcbot.sandbox.worker.config.LogConfig;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Sets logback up. Lines go to standard error: standard output belongs to what a command prints.
+ * Libraries are heard from warn on; what they say below that is much and names settings.
+ */
+public final class Logging {
+  /** Line breaks in a message are shown, not made: nobody can forge a line through an event. */
+  private static final String TEXT =
+      "%d{yyyy-MM-dd'T'HH:mm:ss.SSSX,UTC} %-5level %-16logger{0}"
+          + " %replace(%msg){'[\\r\\n]+','⏎'}%replace( [%mdc]){' \\[\\]',''}%n";
+
+  private Logging() {}
+
+  /** Logs of a worker. */
+  public static void configure(LogConfig config) {
+    Level own = Level.toLevel(config.level().name());
+    configure(config.format(), own, own.isGreaterOrEqual(Level.WARN) ? own : Level.WARN);
+  }
+
+  /** Logs of a command for people: nothing, unless something went really wrong. */
+  public static void configureForCommand(boolean verbose) {
+    configure(
+        LogConfig.Format.TEXT,
+        verbose ? Level.DEBUG : Level.ERROR,
+        verbose ? Level.WARN : Level.OFF);
+  }
+
+  /** Hears only errors of one logger from here on. */
+  public static void quiet(String logger) {
+    if (LoggerFactory.getLogger(logger) instanceof ch.qos.logback.classic.Logger quieted) {
+      quieted.setLevel(Level.ERROR);
+    }
+  }
+
+  private static void configure(LogConfig.Format format, Level own, Level libraries) {
+    if (!(LoggerFactory.getILoggerFactory() instanceof LoggerContext context)) {
+      throw new IllegalStateException(
+          "tried to set up logging, failed because slf4j found another back end than logback:"
+              + " remove it from the class path");
+    }
+    context.reset();
+    Encoder<ILoggingEvent> encoder =
+        switch (format) {
+          case TEXT -> {
+            PatternLayoutEncoder text = new PatternLayoutEncoder();
+            text.setPattern(TEXT);
+            yield text;
+          }
+          case JSON -> new JsonLineEncoder();
+        };
+    encoder.setContext(context);
+    encoder.start();
+    ConsoleAppender<ILoggingEvent> console = new ConsoleAppender<>();
+    console.setName("console");
+    console.setTarget("System.err");
+    console.setContext(context);
+    console.setEncoder(encoder);
+    console.start();
+    ch.qos.logback.classic.Logger root = context.getLogger(org.slf4j.Logger.ROOT_LOGGER_NAME);
+    root.addAppender(console);
+    root.setLevel(libraries);
+    context.getLogger("io.zcbot").setLevel(own);
+  }
+}

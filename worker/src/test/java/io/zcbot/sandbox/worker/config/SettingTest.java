@@ -1,0 +1,60 @@
+package io.zcbot.sandbox.worker.config;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatCode;
+
+import java.lang.reflect.Field;
+import java.lang.reflect.Modifier;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import org.junit.jupiter.api.Assumptions;
+import org.junit.jupiter.api.Test;
+
+class SettingTest {
+  private static final String BEGIN = "<!-- config:begin -->";
+  private static final String END = "<!-- config:end -->";
+
+  @Test
+  void all_lists_every_setting_once() {
+    long declared =
+        Arrays.stream(Setting.class.getDeclaredFields())
+            .filter(f -> Modifier.isStatic(f.getModifiers()))
+            .map(Field::getType)
+            .filter(Setting.class::equals)
+            .count();
+    assertThat(Setting.ALL).hasSize((int) declared).doesNotHaveDuplicates();
+    assertThat(Setting.ALL.stream().map(Setting::key)).doesNotHaveDuplicates();
+  }
+
+  @Test
+  void every_default_is_allowed() {
+    for (Setting<?> setting : Setting.ALL) {
+      String fallback = setting.fallback();
+      if (fallback != null) {
+        assertThatCode(() -> setting.kind().parse(fallback))
+            .as(setting.key())
+            .doesNotThrowAnyException();
+      }
+    }
+  }
+
+  /** Run with -Dreadme.update=true to write the table instead of checking it. */
+  @Test
+  void the_readme_has_the_table() throws Exception {
+    Path readme = Path.of("../README.md");
+    Assumptions.assumeTrue(Files.exists(readme), "no README.md yet");
+    String text = Files.readString(readme);
+    assertThat(text).contains(BEGIN, END);
+    int begin = text.indexOf(BEGIN) + BEGIN.length();
+    int end = text.indexOf(END);
+    String wanted = "\n" + Setting.markdown();
+    if (Boolean.getBoolean("readme.update")) {
+      Files.writeString(readme, text.substring(0, begin) + wanted + text.substring(end));
+      return;
+    }
+    assertThat(text.substring(begin, end))
+        .as("README.md's configuration table; run this test with -Dreadme.update=true to renew it")
+        .isEqualTo(wanted);
+  }
+}

@@ -1,0 +1,70 @@
+package io.zcbot.sandbox.worker.ops;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.zcbot.sandbox.worker.ops.Health.Status;
+import java.time.Duration;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+
+class HealthTest {
+  private final Health health = new Health(Duration.ofMillis(200));
+
+  @Test
+  void without_checks_all_is_well() throws Exception {
+    assertThat(health.liveness().isOk()).isTrue();
+    assertThat(health.readiness().isOk()).isTrue();
+  }
+
+  @Test
+  void live_and_ready_are_two_things() throws Exception {
+    health.live("loop", Status::ok);
+    health.ready("kafka", () -> Status.failing("no broker answers"));
+
+    assertThat(health.liveness().isOk()).isTrue();
+    assertThat(health.readiness().isOk()).isFalse();
+    assertThat(health.readiness().checks())
+        .isEqualTo(Map.of("kafka", Status.failing("no broker answers")));
+  }
+
+  @Test
+  void a_check_that_throws_fails_and_hides_no_other() throws Exception {
+    health.ready(
+        "bad",
+        () -> {
+          throw new IllegalStateException("oops");
+        });
+    health.ready("good", Status::ok);
+
+    assertThat(health.readiness().checks())
+        .isEqualTo(
+            Map.of(
+                "bad",
+                Status.failing("the check itself failed: java.lang.IllegalStateException: oops"),
+                "good",
+                Status.ok()));
+  }
+
+  @Test
+  void a_check_that_hangs_fails_within_the_limit() throws Exception {
+    health.ready(
+        "slow",
+        () -> {
+          try {
+            Thread.sleep(Duration.ofMinutes(1));
+          } catch (InterruptedException _) {
+            Thread.currentThread().interrupt();
+          }
+          return Status.ok();
+        });
+    health.ready("good", Status::ok);
+
+    assertThat(health.readiness().checks())
+        .isEqualTo(
+            Map.of(
+                "slow",
+                Status.failing("the check gave no answer within 200 ms"),
+                "good",
+                Status.ok()));
+  }
+}

@@ -1,0 +1,119 @@
+package io.zcbot.sandbox.worker.ops;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import ch.qos.logback.classic.LoggerContext;
+import ch.qos.logback.classic.util.ContextInitializer;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import io.zcbot.sandbox.worker.config.LogConfig;
+import java.io.ByteArrayOutputStream;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.time.Instant;
+import java.util.List;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import org.slf4j.MDC;
+
+class LoggingTest {
+  private final PrintStream original = System.err;
+  private final ByteArrayOutputStream out = new ByteArrayOutputStream();
+  private final Logger own = LoggerFactory.getLogger("io.zcbot.sandbox.worker.Test");
+  private final Logger kafka = LoggerFactory.getLogger("org.apache.kafka.clients.Test");
+
+  @BeforeEach
+  void capture() {
+    System.setErr(new PrintStream(out, true, StandardCharsets.UTF_8));
+  }
+
+  @AfterEach
+  void restore() throws Exception {
+    System.setErr(original);
+    MDC.clear();
+    LoggerContext context = (LoggerContext) LoggerFactory.getILoggerFactory();
+    context.reset();
+    new ContextInitializer(context).autoConfig();
+  }
+
+  private List<String> lines() {
+    return out.toString(StandardCharsets.UTF_8).lines().toList();
+  }
+
+  @Test
+  void text_has_level_logger_message_and_context() {
+    Logging.configure(new LogConfig(LogConfig.Format.TEXT, LogConfig.Level.INFO));
+    own.info("plain");
+    MDC.put("user", "u1");
+    own.warn("with {}", "context");
+    assertThat(lines()).hasSize(2);
+    assertThat(lines().get(0)).matches("\\S+Z INFO  Test             plain");
+    assertThat(lines().get(1)).matches("\\S+Z WARN  Test             with context \\[user=u1]");
+  }
+
+  @Test
+  void no_message_can_forge_a_line() {
+    Logging.configure(new LogConfig(LogConfig.Format.TEXT, LogConfig.Level.INFO));
+    own.info("first\r\n2026-11-24T12:00:00.000Z ERROR forged");
+    assertThat(lines()).singleElement().asString().contains("first⏎2026");
+  }
+
+  @Test
+  void json_is_one_object_per_line() throws Exception {
+    Logging.configure(new LogConfig(LogConfig.Format.JSON, LogConfig.Level.INFO));
+    MDC.put("user", "u1");
+    MDC.put("container", "c1");
+    MDC.put("event", "e1");
+    MDC.put("level", "fake");
+    own.atError()
+        .setMessage("two\nlines \"quoted\"")
+        .setCause(new IllegalStateException("why"))
+        .addKeyValue("attempt", 2)
+        .log();
+
+    assertThat(lines()).hasSize(1);
+    JsonNode line = new JsonMapper().readTree(lines().getFirst());
+    assertThat(Instant.parse(line.get("timestamp").textValue())).isBeforeOrEqualTo(Instant.now());
+    assertThat(line.get("level").textValue()).isEqualTo("ERROR");
+    assertThat(line.get("logger").textValue()).isEqualTo("io.zcbot.sandbox.worker.Test");
+    assertThat(line.get("message").textValue()).isEqualTo("two\nlines \"quoted\"");
+    assertThat(line.get("user").textValue()).isEqualTo("u1");
+    assertThat(line.get("container").textValue()).isEqualTo("c1");
+    assertThat(line.get("event").textValue()).isEqualTo("e1");
+    assertThat(line.get("mdc_level").textValue()).isEqualTo("fake");
+    assertThat(line.get("attempt").textValue()).isEqualTo("2");
+    assertThat(line.get("exception").textValue())
+        .contains("java.lang.IllegalStateException: why")
+        .contains("LoggingTest");
+  }
+
+  @Test
+  void libraries_are_heard_from_warn_on_whatever_the_level() {
+    Logging.configure(new LogConfig(LogConfig.Format.TEXT, LogConfig.Level.TRACE));
+    own.trace("own");
+    kafka.info("chatter");
+    kafka.warn("broken");
+    assertThat(lines()).hasSize(2);
+
+    Logging.configure(new LogConfig(LogConfig.Format.TEXT, LogConfig.Level.ERROR));
+    own.warn("own");
+    kafka.warn("broken");
+    kafka.error("very broken");
+    assertThat(lines()).hasSize(3);
+  }
+
+  @Test
+  void a_command_is_silent_unless_verbose() {
+    Logging.configureForCommand(false);
+    own.warn("x");
+    kafka.error("x");
+    assertThat(lines()).isEmpty();
+    Logging.configureForCommand(true);
+    own.debug("x");
+    kafka.warn("x");
+    assertThat(lines()).hasSize(2);
+  }
+}

@@ -1,0 +1,154 @@
+package io.zcbot.sandbox.worker.ops;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.zcbot.sandbox.worker.ops.Health.Status;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.util.Map;
+import java.util.concurrent.atomic.AtomicReference;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class OpsServerTest {
+  private final Health health = new Health();
+  private final Metrics metrics = new Metrics();
+  private final OpsServer server =
+      new OpsServer(
+          new InetSocketAddress(InetAddress.getLoopbackAddress(), 0),
+          health,
+          metrics,
+          () -> Map.of("worker", "w1"));
+  private final HttpClient http = HttpClient.newHttpClient();
+
+  @BeforeEach
+  void start() throws Exception {
+    server.start();
+  }
+
+  @AfterEach
+  void stop() {
+    server.close();
+    metrics.close();
+    http.close();
+  }
+
+  private HttpResponse<String> send(String method, String path) throws Exception {
+    return http.send(
+        HttpRequest.newBuilder(URI.create("http://127.0.0.1:" + server.address().getPort() + path))
+            .method(method, HttpRequest.BodyPublishers.noBody())
+            .build(),
+        HttpResponse.BodyHandlers.ofString());
+  }
+
+  @Test
+  void health_is_json_with_reasons() throws Exception {
+    AtomicReference<Status> kafka = new AtomicReference<>(Status.failing("no \"broker\" answers"));
+    health.live("loop", Status::ok);
+    health.ready("kafka", kafka::get);
+    health.ready("engine", Status::ok);
+
+    HttpResponse<String> live = send("GET", "/health/live");
+    assertThat(live.statusCode()).isEqualTo(200);
+    assertThat(live.body())
+        .isEqualTo("{\"status\":\"ok\",\"checks\":{\"loop\":{\"status\":\"ok\"}}}\n");
+    assertThat(live.headers().firstValue("Content-Type")).hasValue("application/json");
+
+    HttpResponse<String> ready = send("GET", "/health/ready");
+    assertThat(ready.statusCode()).isEqualTo(503);
+    assertThat(ready.body())
+        .isEqualTo(
+            "{\"status\":\"failing\",\"checks\":{\"engine\":{\"status\":\"ok\"},"
+                + "\"kafka\":{\"status\":\"failing\",\"reason\":\"no \\\"broker\\\" answers\"}}}\n");
+
+    kafka.set(Status.ok());
+    assertThat(send("GET", "/health/ready").statusCode()).isEqualTo(200);
+  }
+
+  @Test
+  void metrics_are_prometheus_text() throws Exception {
+    HttpResponse<String> answer = send("GET", "/metrics");
+    assertThat(answer.statusCode()).isEqualTo(200);
+    assertThat(answer.headers().firstValue("Content-Type"))
+        .hasValue("text/plain; version=0.0.4; charset=utf-8");
+    assertThat(answer.body()).contains("# TYPE zcbot_reaped_total counter");
+  }
+
+  @Test
+  void the_status_page_tells_what_runs_and_how() throws Exception {
+    health.ready("engine", () -> Status.failing("ping: refused"));
+    HttpResponse<String> answer = send("GET", "/");
+    assertThat(answer.statusCode()).isEqualTo(200);
+    assertThat(answer.body())
+        .contains("worker               w1\n")
+        .contains("live                 yes\n")
+        .contains("ready                NO\n")
+        .contains("  engine             FAILING: ping: refused\n");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"/", "/metrics", "/health/live", "/health/ready"})
+  void head_is_get_without_a_body(String path) throws Exception {
+    HttpResponse<String> head = send("HEAD", path);
+    assertThat(head.statusCode()).isEqualTo(200);
+    assertThat(head.body()).isEmpty();
+    assertThat(head.headers().firstValueAsLong("Content-Length").orElse(0)).isPositive();
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"/nothing", "/metricsx", "/metrics/", "/health", "/health/", "/%2e%2e/x"})
+  void anything_else_is_not_found(String path) throws Exception {
+    assertThat(send("GET", path).statusCode()).isEqualTo(404);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"POST", "PUT", "DELETE", "OPTIONS", "BREW"})
+  void only_reading_is_allowed(String method) throws Exception {
+    HttpResponse<String> answer = send(method, "/metrics");
+    assertThat(answer.statusCode()).isEqualTo(405);
+    assertThat(answer.headers().firstValue("Allow")).hasValue("GET, HEAD");
+  }
+
+  @Test
+  void a_supplier_that_throws_is_a_500_and_the_server_lives() throws Exception {
+    metrics.bindOpenRecords(
+        () -> {
+          throw new IllegalStateException("expected by the test");
+        });
+    assertThat(send("GET", "/metrics").statusCode()).isEqualTo(500);
+    assertThat(send("GET", "/health/live").statusCode()).isEqualTo(200);
+  }
+
+  @Test
+  void closing_twice_is_fine_and_frees_the_port() throws Exception {
+    InetSocketAddress address = server.address();
+    server.close();
+    server.close();
+    try (OpsServer next = new OpsServer(address, health, metrics, Map::of)) {
+      next.start();
+      assertThat(next.address()).isEqualTo(address);
+    }
+  }
+
+  @Test
+  void a_taken_port_is_a_clear_error() {
+    try (OpsServer second = new OpsServer(server.address(), health, metrics, Map::of)) {
+      assertThatThrownBy(second::start)
+          .isInstanceOf(IOException.class)
+          .hasMessage(
+              "tried to serve metrics and health on 127.0.0.1:"
+                  + server.address().getPort()
+                  + ", failed because of 'Address already in use'; free the address, or set"
+                  + " ZCBOT_OPS_ADDRESS to another one or to off");
+    }
+  }
+}

@@ -1,0 +1,114 @@
+package io.zcbot.sandbox.worker.docker;
+
+import com.github.dockerjava.api.DockerClient;
+import com.github.dockerjava.api.command.CreateContainerCmd;
+import com.github.dockerjava.api.model.BindOptions;
+import com.github.dockerjava.api.model.BindPropagation;
+import com.github.dockerjava.api.model.Capability;
+import com.github.dockerjava.api.model.HostConfig;
+import com.github.dockerjava.api.model.LogConfig;
+import com.github.dockerjava.api.model.Mount;
+import com.github.dockerjava.api.model.MountType;
+import com.github.dockerjava.api.model.RestartPolicy;
+import com.github.dockerjava.api.model.Ulimit;
+import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.sandbox.Container;
+import io.zcbot.sandbox.worker.sandbox.SandboxSpec;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+
+/** Every hard limit of a sandbox, as the engine is told it. */
+final class ContainerCreation {
+  static final String WORKSPACE = "/workspace";
+
+  private ContainerCreation() {}
+
+  static CreateContainerCmd command(
+      DockerClient client,
+      SandboxSpec spec,
+      UserId user,
+      String workerId,
+      Path workspace,
+      boolean ipv6) {
+    CreateContainerCmd command =
+        client
+            .createContainerCmd(spec.image())
+            .withName(Container.nameOf(user))
+            .withHostName("sandbox")
+            .withLabels(
+                Map.of(
+                    SandboxLabels.PRODUCT,
+                    SandboxLabels.PRODUCT_SANDBOX,
+                    SandboxLabels.USER,
+                    user.toString(),
+                    SandboxLabels.WORKER,
+                    workerId,
+                    SandboxLabels.SPEC,
+                    spec.hash()))
+            // init sets the firewall, which takes root with NET_ADMIN; commands run as 1000
+            .withUser("0:0")
+            .withWorkingDir(WORKSPACE)
+            .withEnv("ZCBOT_PG_IPS=" + String.join(",", spec.pgIps()))
+            .withAttachStdin(false)
+            .withAttachStdout(true)
+            .withAttachStderr(true)
+            .withStdinOpen(false)
+            .withTty(false);
+    return command.withHostConfig(hostConfig(spec, workspace, ipv6));
+  }
+
+  private static HostConfig hostConfig(SandboxSpec spec, Path workspace, boolean ipv6) {
+    HostConfig config =
+        HostConfig.newHostConfig()
+            .withNetworkMode(spec.network())
+            .withReadonlyRootfs(true)
+            .withTmpFs(
+                Map.of("/tmp", "rw,exec,nosuid,nodev,size=" + spec.tmpBytes() + ",mode=1777"))
+            .withMounts(List.of(workspaceMount(workspace)))
+            .withShmSize(64L << 20)
+            .withPrivileged(false)
+            .withCapDrop(Capability.ALL)
+            .withCapAdd(Capability.NET_ADMIN)
+            .withSecurityOpts(List.of("no-new-privileges:true"))
+            .withIpcMode("private")
+            .withCgroupnsMode("private")
+            .withPidsLimit(spec.pids())
+            .withMemory(spec.memoryBytes())
+            // memory and swap together: no swap
+            .withMemorySwap(spec.memoryBytes())
+            .withNanoCPUs(Math.round(spec.cpus() * 1e9))
+            // rather a sandbox than the engine, when the host runs out of memory
+            .withOomScoreAdj(500)
+            // files: below what engines themselves are commonly given, which they can't raise
+            .withUlimits(List.of(new Ulimit("nofile", 4096L, 16384L), new Ulimit("core", 0L, 0L)))
+            .withRestartPolicy(RestartPolicy.noRestart())
+            .withInit(true)
+            .withPublishAllPorts(false)
+            .withLogConfig(
+                new LogConfig(
+                    LogConfig.LoggingType.LOCAL,
+                    Map.of("max-size", "1m", "max-file", "1", "compress", "false")));
+    if (ipv6) {
+      config.withSysctls(Map.of("net.ipv6.conf.all.disable_ipv6", "1"));
+    }
+    if (!spec.dns().isEmpty()) {
+      config.withDns(spec.dns());
+    }
+    String runtime = spec.runtime();
+    if (runtime != null) {
+      config.withRuntime(runtime);
+    }
+    return config;
+  }
+
+  /** A mount, since for a bind the engine would make a missing source, as root. */
+  private static Mount workspaceMount(Path workspace) {
+    return new Mount()
+        .withType(MountType.BIND)
+        .withSource(workspace.toString())
+        .withTarget(WORKSPACE)
+        .withReadOnly(false)
+        .withBindOptions(new BindOptions().withPropagation(BindPropagation.R_PRIVATE));
+  }
+}

@@ -1,0 +1,125 @@
+package io.zcbot.sandbox.worker.docker;
+
+import com.github.dockerjava.api.DockerClient;
+import com.github.dockerjava.api.exception.NotModifiedException;
+import io.zcbot.sandbox.worker.docker.InitOutput.Verdict;
+import io.zcbot.sandbox.worker.sandbox.EngineException;
+import io.zcbot.sandbox.worker.sandbox.EngineException.Kind;
+import java.time.Duration;
+import java.util.concurrent.TimeoutException;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Starts a container and sees it through to its ready line. */
+final class ContainerStart {
+  private static final Logger log = LoggerFactory.getLogger(ContainerStart.class);
+  private static final Duration EXIT_PATIENCE = Duration.ofSeconds(5);
+
+  private final EngineCalls calls;
+  private final DockerClient client;
+  private final EngineRequests requests;
+  private final Duration readyTimeout;
+
+  ContainerStart(
+      EngineCalls calls, DockerClient client, EngineRequests requests, Duration readyTimeout) {
+    this.calls = calls;
+    this.client = client;
+    this.requests = requests;
+    this.readyTimeout = readyTimeout;
+  }
+
+  void run(String containerId) throws EngineException {
+    try (ReadyGate gate = ReadyGate.open(calls, requests, containerId, false)) {
+      if (start(containerId)) {
+        awaitReady(gate, containerId);
+        return;
+      }
+    }
+    // It ran already, perhaps from a start whose answer we never got: its line may have passed.
+    try (ReadyGate gate = ReadyGate.open(calls, requests, containerId, true)) {
+      awaitReady(gate, containerId);
+    }
+  }
+
+  /** Whether it was this call that started it. */
+  private boolean start(String containerId) throws EngineException {
+    return calls.call(
+        Operation.START,
+        () -> {
+          try {
+            client.startContainerCmd(containerId).exec();
+            return true;
+          } catch (NotModifiedException e) {
+            return false;
+          }
+        });
+  }
+
+  private void awaitReady(ReadyGate gate, String containerId) throws EngineException {
+    Verdict verdict;
+    try {
+      verdict = gate.await(readyTimeout);
+    } catch (TimeoutException e) {
+      killUnready(containerId);
+      throw EngineErrors.exception(
+          Kind.TRANSIENT,
+          Operation.START,
+          "init did not say within "
+              + EngineCalls.seconds(readyTimeout)
+              + " that the firewall is in force",
+          "is the host overloaded, or the image not one built from sandbox-image?",
+          e);
+    }
+    switch (verdict) {
+      case Verdict.Ready ready -> {}
+      case Verdict.Failed failed ->
+          throw EngineErrors.exception(
+              Kind.FIREWALL,
+              Operation.START,
+              "init could not put the firewall in force: " + EngineErrors.clean(failed.reason()),
+              "",
+              null);
+      case Verdict.Silent silent ->
+          throw endedUnready(containerId, EngineErrors.clean(silent.last()));
+    }
+  }
+
+  /**
+   * The output ended before the ready line. If that is init's own doing, it would do so again; but
+   * an engine that goes away also ends its streams and kills its containers.
+   */
+  private EngineException endedUnready(String containerId, String last) throws EngineException {
+    long exitCode = calls.call(Operation.WAIT, EXIT_PATIENCE, () -> requests.awaitEnd(containerId));
+    String problem =
+        "init ended (exit code "
+            + exitCode
+            + ") before the firewall was in force"
+            + (last.isEmpty() ? ", without a word" : ", its last words: " + last);
+    if (exitCode > 128) {
+      return EngineErrors.exception(Kind.TRANSIENT, Operation.START, problem, "", null);
+    }
+    if (exitCode == 126 || exitCode == 127) {
+      return EngineErrors.exception(
+          Kind.REJECTED,
+          Operation.START,
+          problem,
+          "the image's entry point can't be run: build the image from sandbox-image",
+          null);
+    }
+    return EngineErrors.exception(
+        Kind.FIREWALL,
+        Operation.START,
+        problem,
+        "is the image one built from sandbox-image?",
+        null);
+  }
+
+  /** Lest it be taken for a sandbox that is ready. */
+  private void killUnready(String containerId) {
+    try {
+      calls.call(Operation.KILL, () -> client.killContainerCmd(containerId).exec());
+    } catch (EngineException e) {
+      log.warn("Could not kill container {}, which is not ready: {}", containerId, e.getMessage());
+    }
+  }
+}

@@ -1,0 +1,294 @@
+package io.zcbot.sandbox.worker.docker;
+
+import com.github.dockerjava.api.DockerClient;
+import com.github.dockerjava.core.DefaultDockerClientConfig;
+import com.github.dockerjava.core.DockerClientConfig;
+import com.github.dockerjava.core.DockerClientImpl;
+import com.github.dockerjava.transport.DockerHttpClient;
+import com.github.dockerjava.zerodep.ZerodepDockerHttpClient;
+import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.sandbox.Container;
+import io.zcbot.sandbox.worker.sandbox.Engine;
+import io.zcbot.sandbox.worker.sandbox.EngineEvent;
+import io.zcbot.sandbox.worker.sandbox.EngineException;
+import io.zcbot.sandbox.worker.sandbox.EngineException.Kind;
+import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
+import io.zcbot.sandbox.worker.sandbox.SandboxSpec;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import java.util.concurrent.Semaphore;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** A Docker Engine, spoken to over its API. */
+public final class DockerEngine implements Engine {
+  private static final Logger log = LoggerFactory.getLogger(DockerEngine.class);
+
+  private final DockerClient client;
+  private final EngineRequests requests;
+  private final DockerEngineSettings settings;
+  private final EngineCalls calls;
+  private final Semaphore lookups;
+  private final SandboxNetwork network;
+  private final ImagePull pull;
+  private final ContainerStart start;
+  private final EngineWatch watch;
+  // cleared where the host's kernel turns out to have no IPv6: there is nothing to switch off
+  private volatile boolean ipv6 = true;
+
+  private DockerEngine(
+      DockerClientConfig config,
+      DockerHttpClient http,
+      DockerEngineSettings settings,
+      SandboxMetrics metrics) {
+    this.client = DockerClientImpl.getInstance(config, http);
+    this.requests = new EngineRequests(config, http);
+    this.settings = settings;
+    this.calls = new EngineCalls(settings.callTimeout(), metrics);
+    this.lookups = new Semaphore(settings.maxLookups(), true);
+    this.network = new SandboxNetwork(calls, client);
+    this.pull = new ImagePull(calls, client, settings.pullTimeout(), System::nanoTime);
+    this.start = new ContainerStart(calls, client, requests, settings.readyTimeout());
+    this.watch = new EngineWatch(calls, requests, config.getObjectMapper());
+  }
+
+  /**
+   * The engine that {@code DOCKER_HOST}, {@code DOCKER_TLS_VERIFY} and {@code DOCKER_CERT_PATH}
+   * name, else the one on the local socket. Connects only when first called.
+   *
+   * @throws RuntimeException if these settings contradict each other
+   */
+  public static DockerEngine fromEnvironment(
+      DockerEngineSettings settings, SandboxMetrics metrics) {
+    return of(DefaultDockerClientConfig.createDefaultConfigBuilder().build(), settings, metrics);
+  }
+
+  static DockerEngine of(
+      DockerClientConfig config, DockerEngineSettings settings, SandboxMetrics metrics) {
+    DockerHttpClient http =
+        new ZerodepDockerHttpClient.Builder()
+            .dockerHost(config.getDockerHost())
+            .sslConfig(config.getSSLConfig())
+            .connectionTimeout(settings.callTimeout())
+            .build();
+    return new DockerEngine(config, http, settings, metrics);
+  }
+
+  @Override
+  public Optional<Container> find(String nameOrId) throws EngineException {
+    try {
+      return Optional.of(
+          lookup(
+              Operation.INSPECT,
+              () -> ContainerReading.ofInspect(client.inspectContainerCmd(nameOrId).exec())));
+    } catch (EngineException e) {
+      if (e.kind() == Kind.ABSENT) {
+        return Optional.empty();
+      }
+      throw e;
+    }
+  }
+
+  @Override
+  public List<Container> list() throws EngineException {
+    return calls.call(
+        Operation.LIST,
+        () -> {
+          List<Container> sandboxes = new ArrayList<>();
+          for (var listed :
+              client
+                  .listContainersCmd()
+                  .withShowAll(true)
+                  .withLabelFilter(Map.of(SandboxLabels.PRODUCT, SandboxLabels.PRODUCT_SANDBOX))
+                  .exec()) {
+            Container container = ContainerReading.ofListing(listed);
+            if (container.owner() == null) {
+              log.warn(
+                  "Container {} ({}) is labelled a sandbox, but of no valid user; left alone",
+                  container.name(),
+                  container.id());
+            } else {
+              sandboxes.add(container);
+            }
+          }
+          return List.copyOf(sandboxes);
+        });
+  }
+
+  @Override
+  public String create(SandboxSpec spec, UserId user, String workerId, Path workspace)
+      throws EngineException {
+    network.ensure(spec.network());
+    try {
+      return createOnce(spec, user, workerId, workspace);
+    } catch (EngineException e) {
+      if (e.kind() == Kind.IMAGE_MISSING) {
+        pull.run(spec.image());
+      } else if (EngineErrors.isMissingNetwork(e)) {
+        network.forget();
+        network.ensure(spec.network());
+      } else {
+        throw e;
+      }
+    }
+    return createOnce(spec, user, workerId, workspace);
+  }
+
+  private String createOnce(SandboxSpec spec, UserId user, String workerId, Path workspace)
+      throws EngineException {
+    return calls.call(
+        Operation.CREATE,
+        () -> {
+          String id =
+              ContainerCreation.command(client, spec, user, workerId, workspace, ipv6)
+                  .exec()
+                  .getId();
+          if (id == null) {
+            throw new IOException("the engine created a container and told no id");
+          }
+          return id;
+        });
+  }
+
+  @Override
+  public void start(String containerId) throws EngineException {
+    try {
+      start.run(containerId);
+    } catch (EngineException e) {
+      if (EngineErrors.isMissingNetwork(e)) {
+        network.forget();
+      } else if (EngineErrors.isMissingIpv6(e)) {
+        log.info("The engine's host has no IPv6; sandboxes are made without switching it off");
+        ipv6 = false;
+      }
+      throw e;
+    }
+  }
+
+  @Override
+  public void kill(String containerId) throws EngineException {
+    try {
+      calls.call(Operation.KILL, () -> client.killContainerCmd(containerId).exec());
+    } catch (EngineException e) {
+      if (e.kind() != Kind.ABSENT && e.kind() != Kind.CONFLICT) {
+        throw e;
+      }
+    }
+  }
+
+  @Override
+  public void remove(String containerId) throws EngineException {
+    try {
+      calls.call(
+          Operation.REMOVE,
+          () ->
+              client
+                  .removeContainerCmd(containerId)
+                  .withForce(true)
+                  .withRemoveVolumes(true)
+                  .exec());
+    } catch (EngineException e) {
+      switch (e.kind()) {
+        case ABSENT -> {}
+        case CONFLICT -> awaitRemoved(containerId);
+        default -> throw e;
+      }
+    }
+  }
+
+  /** Somebody else is removing it already. */
+  private void awaitRemoved(String containerId) throws EngineException {
+    try {
+      calls.call(
+          Operation.WAIT,
+          () -> {
+            requests.awaitRemoved(containerId);
+            return true;
+          });
+    } catch (EngineException e) {
+      if (e.kind() != Kind.ABSENT) {
+        throw e;
+      }
+    }
+  }
+
+  @Override
+  public boolean hasRunningExec(String containerId) throws EngineException {
+    List<String> execs =
+        lookup(
+            Operation.INSPECT,
+            () -> {
+              List<String> ids = client.inspectContainerCmd(containerId).exec().getExecIds();
+              return ids == null ? List.of() : ids;
+            });
+    for (String exec : execs) {
+      if (isRunning(exec)) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  private boolean isRunning(String execId) throws EngineException {
+    try {
+      return lookup(
+          Operation.EXEC_INSPECT,
+          () -> Boolean.TRUE.equals(client.inspectExecCmd(execId).exec().isRunning()));
+    } catch (EngineException e) {
+      if (e.kind() == Kind.ABSENT) {
+        return false;
+      }
+      throw e;
+    }
+  }
+
+  @Override
+  public void ping() throws EngineException {
+    calls.call(Operation.PING, () -> client.pingCmd().exec());
+  }
+
+  @Override
+  public void watch(Instant since, Runnable connected, Consumer<EngineEvent> events)
+      throws EngineException {
+    watch.run(since, connected, events);
+  }
+
+  @Override
+  public void close() {
+    try {
+      client.close();
+    } catch (IOException e) {
+      log.debug("Closing the engine client failed", e);
+    }
+  }
+
+  /** A flood of ensures must not become a flood of connections. */
+  private <T> T lookup(Operation operation, Callable<T> call) throws EngineException {
+    try {
+      if (!lookups.tryAcquire(settings.callTimeout().toMillis(), TimeUnit.MILLISECONDS)) {
+        throw EngineErrors.unanswered(
+            operation,
+            "did not get to ask within "
+                + EngineCalls.seconds(settings.callTimeout())
+                + ": all look-ups that may run at a time are waiting for the engine",
+            null);
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw EngineErrors.unanswered(operation, "interrupted while waiting to ask", e);
+    }
+    try {
+      return calls.call(operation, call);
+    } finally {
+      lookups.release();
+    }
+  }
+}

@@ -1,0 +1,35 @@
+package io.zcbot.sandbox.worker.docker;
+
+import java.time.Duration;
+
+/**
+ * How patient the adapter is with its engine.
+ *
+ * @param callTimeout most time for an answer to any one call
+ * @param readyTimeout most time between a container's start and its ready line
+ * @param pullTimeout most time for pulling the image
+ * @param maxLookups most look-ups in flight; more wait, for at most the call time-out
+ */
+public record DockerEngineSettings(
+    Duration callTimeout, Duration readyTimeout, Duration pullTimeout, int maxLookups) {
+  public DockerEngineSettings {
+    requirePositive("callTimeout", callTimeout);
+    requirePositive("readyTimeout", readyTimeout);
+    requirePositive("pullTimeout", pullTimeout);
+    if (maxLookups < 1) {
+      throw new IllegalArgumentException("maxLookups must be at least 1, not " + maxLookups);
+    }
+  }
+
+  /** Enough for a loaded host: a start under load takes seconds, a hang must not take minutes. */
+  public static DockerEngineSettings defaults() {
+    return new DockerEngineSettings(
+        Duration.ofSeconds(30), Duration.ofSeconds(20), Duration.ofMinutes(2), 64);
+  }
+
+  private static void requirePositive(String name, Duration value) {
+    if (!value.isPositive()) {
+      throw new IllegalArgumentException(name + " must be positive, not " + value);
+    }
+  }
+}

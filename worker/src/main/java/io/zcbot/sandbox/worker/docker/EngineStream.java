@@ -1,0 +1,75 @@
+package io.zcbot.sandbox.worker.docker;
+
+import io.zcbot.sandbox.worker.sandbox.EngineException;
+import java.io.IOException;
+import java.io.InputStream;
+import java.util.concurrent.CompletableFuture;
+import org.jspecify.annotations.Nullable;
+
+/** An answer that keeps coming, read on a virtual thread of its own. */
+final class EngineStream<T> implements AutoCloseable {
+  private final CompletableFuture<@Nullable Void> opened = new CompletableFuture<>();
+  private final CompletableFuture<T> outcome = new CompletableFuture<>();
+  private final Thread thread;
+
+  private EngineStream(Operation operation, Source source, Reader<T> reader) {
+    this.thread =
+        Thread.ofVirtual().name("engine-" + operation.label()).unstarted(() -> run(source, reader));
+  }
+
+  /** Returns once the engine has begun to answer with a success. */
+  static <T> EngineStream<T> open(
+      EngineCalls calls, Operation operation, Source source, Reader<T> reader)
+      throws EngineException {
+    EngineStream<T> stream = new EngineStream<>(operation, source, reader);
+    stream.thread.start();
+    try {
+      calls.await(operation, stream.opened);
+    } catch (EngineException | RuntimeException e) {
+      stream.close();
+      throw e;
+    }
+    return stream;
+  }
+
+  /** What the reader makes of the stream; exceptional if it threw. */
+  CompletableFuture<T> outcome() {
+    return outcome;
+  }
+
+  /** Ends the stream and returns once the reader has; it must not block for long. */
+  void stop() throws InterruptedException {
+    thread.interrupt();
+    thread.join();
+  }
+
+  @Override
+  public void close() {
+    thread.interrupt();
+  }
+
+  private void run(Source source, Reader<T> reader) {
+    try (InputStream body = source.open()) {
+      opened.complete(null);
+      try {
+        outcome.complete(reader.read(body));
+      } catch (Throwable t) {
+        // at once: closing the body may first read it to its end
+        outcome.completeExceptionally(t);
+      }
+    } catch (Throwable t) {
+      opened.completeExceptionally(t);
+      outcome.completeExceptionally(t);
+    }
+  }
+
+  /** Sends the request; returns once the engine has begun to answer with a success. */
+  interface Source {
+    InputStream open();
+  }
+
+  /** Takes in what the engine sends, until it has seen enough or the stream ends. */
+  interface Reader<T> {
+    T read(InputStream body) throws IOException;
+  }
+}

@@ -1,0 +1,123 @@
+package io.zcbot.sandbox.worker.docker;
+
+import com.fasterxml.jackson.databind.MappingIterator;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.github.dockerjava.api.model.Event;
+import com.github.dockerjava.api.model.EventActor;
+import io.zcbot.sandbox.worker.sandbox.Container.Owner;
+import io.zcbot.sandbox.worker.sandbox.EngineEvent;
+import io.zcbot.sandbox.worker.sandbox.EngineException;
+import java.io.IOException;
+import java.io.InputStream;
+import java.time.Instant;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ExecutionException;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+
+/** The engine's event stream, as far as it is about sandboxes. */
+final class EngineWatch {
+  private static final Map<String, List<String>> FILTERS =
+      Map.of(
+          "type", List.of("container"),
+          "label", List.of(SandboxLabels.PRODUCT + "=" + SandboxLabels.PRODUCT_SANDBOX),
+          "event", List.of("die", "destroy", "pause", "rename", "exec_start", "exec_die"));
+
+  private final EngineCalls calls;
+  private final EngineRequests requests;
+  private final ObjectMapper json;
+
+  EngineWatch(EngineCalls calls, EngineRequests requests, ObjectMapper json) {
+    this.calls = calls;
+    this.requests = requests;
+    this.json = json;
+  }
+
+  /** Returns when the thread is interrupted, with its interrupt status set; else throws. */
+  void run(Instant since, Runnable connected, Consumer<EngineEvent> events) throws EngineException {
+    try (EngineStream<Boolean> stream =
+        EngineStream.open(
+            calls,
+            Operation.EVENTS,
+            () -> requests.events(since, FILTERS),
+            body -> {
+              connected.run();
+              read(body, events);
+              return true;
+            })) {
+      try {
+        stream.outcome().get();
+      } catch (InterruptedException e) {
+        stream.stop();
+        throw e;
+      }
+      throw EngineErrors.unanswered(Operation.EVENTS, "the engine ended the stream", null);
+    } catch (ExecutionException e) {
+      Throwable cause = e.getCause();
+      throw EngineErrors.classify(Operation.EVENTS, cause == null ? e : cause);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    } catch (EngineException e) {
+      if (!Thread.currentThread().isInterrupted()) {
+        throw e;
+      }
+    }
+  }
+
+  private void read(InputStream body, Consumer<EngineEvent> events) throws IOException {
+    try (MappingIterator<Event> iterator = json.readerFor(Event.class).readValues(body)) {
+      while (iterator.hasNextValue()) {
+        EngineEvent event = toEvent(iterator.nextValue());
+        if (event != null) {
+          events.accept(event);
+        }
+      }
+    }
+  }
+
+  private static @Nullable EngineEvent toEvent(Event event) {
+    EventActor actor = event.getActor();
+    EngineEvent.Kind kind = kind(event.getAction());
+    Long nanos = event.getTimeNano();
+    if (actor == null || kind == null || nanos == null || actor.getId() == null) {
+      return null;
+    }
+    // the engine puts a container's labels among the attributes
+    Map<String, String> attributes = actor.getAttributes();
+    Owner owner = SandboxLabels.owner(attributes);
+    if (attributes == null || owner == null) {
+      return null;
+    }
+    return new EngineEvent(
+        kind,
+        owner,
+        actor.getId(),
+        Instant.ofEpochSecond(0, nanos),
+        kind == EngineEvent.Kind.DIED ? number(attributes.get("exitCode")) : null);
+  }
+
+  /** An exec's action goes on with its command: {@code exec_start: bash -c ls}. */
+  private static EngineEvent.@Nullable Kind kind(@Nullable String action) {
+    if (action == null) {
+      return null;
+    }
+    int colon = action.indexOf(':');
+    return switch (colon < 0 ? action : action.substring(0, colon)) {
+      case "die" -> EngineEvent.Kind.DIED;
+      case "destroy" -> EngineEvent.Kind.DESTROYED;
+      case "pause" -> EngineEvent.Kind.PAUSED;
+      case "rename" -> EngineEvent.Kind.RENAMED;
+      case "exec_start", "exec_die" -> EngineEvent.Kind.EXEC;
+      default -> null;
+    };
+  }
+
+  private static @Nullable Integer number(@Nullable String text) {
+    try {
+      return text == null ? null : Integer.valueOf(text);
+    } catch (NumberFormatException e) {
+      return null;
+    }
+  }
+}

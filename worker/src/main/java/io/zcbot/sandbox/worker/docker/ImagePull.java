@@ -1,0 +1,143 @@
+package io.zcbot.sandbox.worker.docker;
+
+import com.github.dockerjava.api.DockerClient;
+import com.github.dockerjava.api.async.ResultCallback;
+import com.github.dockerjava.api.command.PullImageCmd;
+import com.github.dockerjava.api.model.PullResponseItem;
+import com.github.dockerjava.api.model.ResponseItem;
+import io.zcbot.sandbox.worker.sandbox.EngineException;
+import io.zcbot.sandbox.worker.sandbox.EngineException.Kind;
+import java.io.Closeable;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeoutException;
+import java.util.function.LongSupplier;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Pulls an image the engine doesn't have. */
+final class ImagePull {
+  private static final Logger log = LoggerFactory.getLogger(ImagePull.class);
+  private static final Duration FAILURE_HOLDS = Duration.ofSeconds(10);
+
+  private final EngineCalls calls;
+  private final DockerClient client;
+  private final Duration timeout;
+  private final LongSupplier nanoTime;
+  private final SharedAttempts attempts = new SharedAttempts(Operation.PULL);
+  private volatile @Nullable PastFailure lastFailure;
+
+  ImagePull(EngineCalls calls, DockerClient client, Duration timeout, LongSupplier nanoTime) {
+    this.calls = calls;
+    this.client = client;
+    this.timeout = timeout;
+    this.nanoTime = nanoTime;
+  }
+
+  /** Pulls the image, unless that failed moments ago: a queue of ensures is no reason to insist. */
+  void run(String image) throws EngineException {
+    PastFailure last = lastFailure;
+    if (last != null
+        && last.image.equals(image)
+        && nanoTime.getAsLong() - last.at < FAILURE_HOLDS.toNanos()) {
+      throw last.failure;
+    }
+    attempts.run(image, () -> pull(image));
+  }
+
+  private void pull(String image) throws EngineException {
+    log.info("Pulling image {}", image);
+    try (Progress progress = new Progress()) {
+      calls.call(
+          Operation.PULL,
+          timeout,
+          () -> {
+            command(image).exec(progress);
+            return progress.ended.get();
+          });
+      lastFailure = null;
+    } catch (EngineException e) {
+      EngineException failure = meaning(image, e);
+      lastFailure = new PastFailure(image, nanoTime.getAsLong(), failure);
+      throw failure;
+    }
+  }
+
+  /** An engine that is away or full stays that; all else means that there is no such image. */
+  private EngineException meaning(String image, EngineException e) {
+    boolean timedOut = e.getCause() instanceof TimeoutException;
+    if (e.kind() == Kind.CAPACITY || (e.kind() == Kind.UNAVAILABLE && !timedOut)) {
+      return e;
+    }
+    return EngineErrors.exception(
+        Kind.IMAGE_MISSING,
+        Operation.PULL,
+        "the engine has no image "
+            + image
+            + ", and pulling it failed: "
+            + EngineErrors.clean(e.getMessage()),
+        "build it (docker build -t "
+            + image
+            + " sandbox-image), or name another in"
+            + " ZCBOT_SANDBOX_IMAGE",
+        e);
+  }
+
+  private PullImageCmd command(String image) {
+    PullImageCmd command = client.pullImageCmd(image);
+    boolean tagged = image.indexOf(':', image.lastIndexOf('/') + 1) >= 0 || image.contains("@");
+    // without a tag the engine would pull all there are
+    return tagged ? command : command.withTag("latest");
+  }
+
+  private record PastFailure(String image, long at, EngineException failure) {}
+
+  /** The engine reports failures within the stream of a pull that began well. */
+  private static final class Progress implements ResultCallback<PullResponseItem> {
+    final CompletableFuture<@Nullable Void> ended = new CompletableFuture<>();
+    private volatile @Nullable Closeable stream;
+    private volatile @Nullable String error;
+
+    @Override
+    public void onStart(Closeable closeable) {
+      stream = closeable;
+    }
+
+    @Override
+    public void onNext(PullResponseItem item) {
+      ResponseItem.ErrorDetail detail = item.getErrorDetail();
+      if (detail != null) {
+        error = String.valueOf(detail.getMessage());
+      }
+    }
+
+    @Override
+    public void onError(Throwable failure) {
+      ended.completeExceptionally(failure);
+    }
+
+    @Override
+    public void onComplete() {
+      String said = error;
+      if (said == null) {
+        ended.complete(null);
+      } else {
+        ended.completeExceptionally(EngineErrors.refused(Operation.PULL, 500, said, null));
+      }
+    }
+
+    @Override
+    public void close() {
+      Closeable open = stream;
+      if (open != null && !ended.isDone()) {
+        try {
+          open.close();
+        } catch (IOException e) {
+          log.debug("Closing a pull failed", e);
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,39 @@
+package io.zcbot.sandbox.worker.docker;
+
+/** What we ask of the engine. Errors are told apart by it, and calls counted. */
+enum Operation {
+  PING,
+  INSPECT,
+  LIST,
+  CREATE,
+  ATTACH,
+  START,
+  KILL,
+  REMOVE,
+  WAIT,
+  EXEC_INSPECT,
+  EVENTS,
+  PULL,
+  NETWORK_INSPECT,
+  NETWORK_CREATE;
+
+  /** As in metrics and in an exception's operation. */
+  String label() {
+    return switch (this) {
+      case PING -> "ping";
+      case INSPECT -> "inspect";
+      case LIST -> "list";
+      case CREATE -> "create";
+      case ATTACH -> "attach";
+      case START -> "start";
+      case KILL -> "kill";
+      case REMOVE -> "remove";
+      case WAIT -> "wait";
+      case EXEC_INSPECT -> "exec_inspect";
+      case EVENTS -> "events";
+      case PULL -> "pull";
+      case NETWORK_INSPECT -> "network_inspect";
+      case NETWORK_CREATE -> "network_create";
+    };
+  }
+}

@@ -1,0 +1,60 @@
+package io.zcbot.sandbox.worker.docker;
+
+import io.zcbot.sandbox.worker.docker.InitOutput.Verdict;
+import io.zcbot.sandbox.worker.sandbox.EngineException;
+import java.time.Duration;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+
+/**
+ * Hears what a container's init says about its firewall. Opened before the container is started, so
+ * that the one line that matters can't be missed.
+ */
+final class ReadyGate implements AutoCloseable {
+  private final EngineStream<Verdict> stream;
+
+  private ReadyGate(EngineStream<Verdict> stream) {
+    this.stream = stream;
+  }
+
+  /**
+   * Attaches to a container.
+   *
+   * @param fromStart whether to read again what a running one has already said
+   */
+  static ReadyGate open(
+      EngineCalls calls, EngineRequests requests, String containerId, boolean fromStart)
+      throws EngineException {
+    return new ReadyGate(
+        EngineStream.open(
+            calls,
+            Operation.ATTACH,
+            () -> requests.attach(containerId, fromStart),
+            InitOutput::read));
+  }
+
+  /**
+   * Waits for the verdict.
+   *
+   * @throws TimeoutException if there is none in time
+   * @throws EngineException if the stream breaks, or the waiting thread is interrupted
+   */
+  Verdict await(Duration patience) throws EngineException, TimeoutException {
+    try {
+      return stream.outcome().get(patience.toNanos(), TimeUnit.NANOSECONDS);
+    } catch (ExecutionException e) {
+      Throwable cause = e.getCause();
+      throw EngineErrors.classify(Operation.ATTACH, cause == null ? e : cause);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw EngineErrors.unanswered(
+          Operation.START, "interrupted while waiting for the ready line", e);
+    }
+  }
+
+  @Override
+  public void close() {
+    stream.close();
+  }
+}

@@ -1,0 +1,103 @@
+package io.zcbot.sandbox.worker.docker;
+
+import com.github.dockerjava.api.DockerClient;
+import com.github.dockerjava.api.model.Network;
+import io.zcbot.sandbox.worker.sandbox.EngineException;
+import io.zcbot.sandbox.worker.sandbox.EngineException.Kind;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** The bridge all sandboxes hang on, and on which they can't reach one another. */
+final class SandboxNetwork {
+  private static final Logger log = LoggerFactory.getLogger(SandboxNetwork.class);
+  private static final String ICC = "com.docker.network.bridge.enable_icc";
+
+  private final EngineCalls calls;
+  private final DockerClient client;
+  private final SharedAttempts attempts = new SharedAttempts(Operation.NETWORK_CREATE);
+  private final Set<String> present = ConcurrentHashMap.newKeySet();
+
+  SandboxNetwork(EngineCalls calls, DockerClient client) {
+    this.calls = calls;
+    this.client = client;
+  }
+
+  /** Makes the network if it is missing. What was seen once is not looked at again. */
+  void ensure(String name) throws EngineException {
+    if (!present.contains(name)) {
+      attempts.run(name, () -> findOrMake(name));
+    }
+  }
+
+  /** The engine said that one is missing: look again before the next create. */
+  void forget() {
+    present.clear();
+  }
+
+  private void findOrMake(String name) throws EngineException {
+    if (!find(name) && !make(name) && !find(name)) {
+      throw EngineErrors.exception(
+          Kind.TRANSIENT,
+          Operation.NETWORK_CREATE,
+          "the network " + name + " comes and goes",
+          "does something else remove it?",
+          null);
+    }
+    present.add(name);
+  }
+
+  private boolean find(String name) throws EngineException {
+    Network network;
+    try {
+      network =
+          calls.call(
+              Operation.NETWORK_INSPECT,
+              () -> client.inspectNetworkCmd().withNetworkId(name).exec());
+    } catch (EngineException e) {
+      if (e.kind() == Kind.ABSENT) {
+        return false;
+      }
+      throw e;
+    }
+    Map<String, String> options = network.getOptions();
+    if (!"bridge".equals(network.getDriver())
+        || options == null
+        || !"false".equals(options.get(ICC))) {
+      throw EngineErrors.exception(
+          Kind.REJECTED,
+          Operation.NETWORK_INSPECT,
+          "the network " + name + " lets sandboxes reach one another (" + ICC + " is not false)",
+          "remove it, and the worker makes it right, or name another for the sandboxes",
+          null);
+    }
+    return true;
+  }
+
+  /** False if somebody else made it in the meantime. */
+  private boolean make(String name) throws EngineException {
+    try {
+      calls.call(
+          Operation.NETWORK_CREATE,
+          () ->
+              client
+                  .createNetworkCmd()
+                  .withName(name)
+                  .withDriver("bridge")
+                  .withCheckDuplicate(true)
+                  .withEnableIpv6(false)
+                  .withOptions(Map.of(ICC, "false"))
+                  .withLabels(Map.of(SandboxLabels.PRODUCT, SandboxLabels.PRODUCT_NETWORK))
+                  .exec());
+    } catch (EngineException e) {
+      if (e.kind() == Kind.CONFLICT) {
+        return false;
+      }
+      throw e;
+    }
+    log.info("Made the network {}", name);
+    return true;
+  }
+}

@@ -1,0 +1,67 @@
+package io.zcbot.sandbox.worker.docker;
+
+import io.zcbot.sandbox.worker.sandbox.EngineException;
+import io.zcbot.sandbox.worker.sandbox.EngineException.Kind;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentMap;
+import java.util.concurrent.ExecutionException;
+
+/**
+ * Lets all who want the same thing done at the same time share one attempt and its outcome, so that
+ * a thousand lanes neither ask the engine a thousand times nor queue up behind one another's
+ * time-outs.
+ */
+final class SharedAttempts {
+  private final ConcurrentMap<String, CompletableFuture<Optional<EngineException>>> running =
+      new ConcurrentHashMap<>();
+  private final Operation operation;
+
+  SharedAttempts(Operation operation) {
+    this.operation = operation;
+  }
+
+  void run(String key, Attempt attempt) throws EngineException {
+    CompletableFuture<Optional<EngineException>> mine = new CompletableFuture<>();
+    CompletableFuture<Optional<EngineException>> others = running.putIfAbsent(key, mine);
+    if (others != null) {
+      join(others);
+      return;
+    }
+    try {
+      attempt.run();
+      mine.complete(Optional.empty());
+    } catch (EngineException e) {
+      mine.complete(Optional.of(e));
+      throw e;
+    } finally {
+      running.remove(key, mine);
+      // only if something unforeseen was thrown
+      mine.complete(
+          Optional.of(
+              EngineErrors.exception(
+                  Kind.TRANSIENT, operation, "another's attempt failed unexpectedly", "", null)));
+    }
+  }
+
+  private void join(CompletableFuture<Optional<EngineException>> others) throws EngineException {
+    Optional<EngineException> failure;
+    try {
+      failure = others.get();
+    } catch (ExecutionException e) {
+      throw new IllegalStateException("an attempt's outcome is always a value", e);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw EngineErrors.unanswered(operation, "interrupted while waiting for the outcome", e);
+    }
+    if (failure.isPresent()) {
+      throw failure.get();
+    }
+  }
+
+  /** What is done once for all. */
+  interface Attempt {
+    void run() throws EngineException;
+  }
+}

@@ -17,6 +17,7 @@ import java.util.concurrent.TimeUnit;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.slf4j.MDC;
+import org.slf4j.event.Level;
 
 /**
  * Answers ensures: looks, decides, acts, publishes. An attempt that fails for a passing reason is
@@ -89,7 +90,8 @@ public final class Ensurer {
         case Ready ready -> {
           registry.touch(request.user(), time.nanos());
           metrics.ensured(ready.outcome().wire(), took);
-          log.info("ready ({}) in {} ms", ready.outcome().wire(), took.toMillis());
+          log.atLevel(ready.outcome() == Ready.Outcome.REUSED ? Level.DEBUG : Level.INFO)
+              .log("ready ({}) in {} ms", ready.outcome().wire(), took.toMillis());
         }
         case Failed failed -> {
           metrics.ensured(failed.reason().wire(), took);

@@ -1,0 +1,113 @@
+package io.zcbot.sandbox.worker;
+
+import io.zcbot.sandbox.worker.config.KafkaConfig;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.Set;
+import org.apache.kafka.clients.CommonClientConfigs;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.AdminClientConfig;
+import org.apache.kafka.clients.consumer.Consumer;
+import org.apache.kafka.clients.consumer.ConsumerConfig;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.Producer;
+import org.apache.kafka.clients.producer.ProducerConfig;
+import org.apache.kafka.common.serialization.ByteArrayDeserializer;
+import org.apache.kafka.common.serialization.ByteArraySerializer;
+
+/**
+ * Kafka clients for each role. What the roles need is set here; the deployment's properties can
+ * change the rest (security, time-outs, {@code group.protocol}).
+ */
+public final class KafkaClients {
+  /** Room for a dead letter: the largest record a broker takes by default, and its headers. */
+  private static final int MAX_REQUEST_BYTES = 2 * 1024 * 1024;
+
+  private static final int LONGEST_POLL_GAP_MS = 60_000;
+
+  private final Map<String, String> given;
+  private final String groupId;
+  private final String clientId;
+
+  /** Clients that name themselves {@code clientId} to the brokers. */
+  public KafkaClients(KafkaConfig config, String clientId) {
+    this.given = config.properties();
+    this.groupId = config.groupId();
+    this.clientId = clientId;
+  }
+
+  /** A member of the workers' group. */
+  public Consumer<byte[], byte[]> groupConsumer(int maxPollRecords) {
+    Map<String, Object> settings = consumer("ensure");
+    settings.put(ConsumerConfig.GROUP_ID_CONFIG, groupId);
+    settings.put(ConsumerConfig.AUTO_OFFSET_RESET_CONFIG, "earliest");
+    settings.put(ConsumerConfig.MAX_POLL_RECORDS_CONFIG, maxPollRecords);
+    settings.putIfAbsent(ConsumerConfig.GROUP_PROTOCOL_CONFIG, "consumer");
+    if (settings.get(ConsumerConfig.GROUP_PROTOCOL_CONFIG).equals("consumer")) {
+      settings.putIfAbsent(ConsumerConfig.GROUP_REMOTE_ASSIGNOR_CONFIG, "uniform");
+    }
+    settings.putIfAbsent(ConsumerConfig.MAX_POLL_INTERVAL_MS_CONFIG, LONGEST_POLL_GAP_MS);
+    return create(settings);
+  }
+
+  /** A reader of partitions it assigns itself; commits nothing. */
+  public Consumer<byte[], byte[]> freeConsumer(String role) {
+    Map<String, Object> settings = consumer(role);
+    // A window that retention has cut begins with what is left of it.
+    settings.put(ConsumerConfig.AUTO_OFFSET_RESET_CONFIG, "earliest");
+    return create(settings);
+  }
+
+  private Map<String, Object> consumer(String role) {
+    Map<String, Object> settings = common(role);
+    settings.put(ConsumerConfig.ENABLE_AUTO_COMMIT_CONFIG, "false");
+    settings.put(ConsumerConfig.ALLOW_AUTO_CREATE_TOPICS_CONFIG, "false");
+    return settings;
+  }
+
+  private static Consumer<byte[], byte[]> create(Map<String, Object> settings) {
+    settings.keySet().retainAll(known(ConsumerConfig.configNames(), settings));
+    return new KafkaConsumer<>(settings, new ByteArrayDeserializer(), new ByteArrayDeserializer());
+  }
+
+  /** A producer that loses and doubles nothing, and doesn't linger: answers are waited for. */
+  public Producer<byte[], byte[]> producer() {
+    Map<String, Object> settings = common("publish");
+    settings.put(ProducerConfig.ACKS_CONFIG, "all");
+    settings.put(ProducerConfig.ENABLE_IDEMPOTENCE_CONFIG, "true");
+    settings.putIfAbsent(ProducerConfig.LINGER_MS_CONFIG, "0");
+    settings.putIfAbsent(ProducerConfig.DELIVERY_TIMEOUT_MS_CONFIG, "30000");
+    settings.putIfAbsent(ProducerConfig.REQUEST_TIMEOUT_MS_CONFIG, "10000");
+    settings.putIfAbsent(ProducerConfig.MAX_BLOCK_MS_CONFIG, "10000");
+    settings.putIfAbsent(ProducerConfig.MAX_REQUEST_SIZE_CONFIG, MAX_REQUEST_BYTES);
+    settings.keySet().retainAll(known(ProducerConfig.configNames(), settings));
+    return new KafkaProducer<>(settings, new ByteArraySerializer(), new ByteArraySerializer());
+  }
+
+  /** An administrator of topics. */
+  public Admin admin() {
+    Map<String, Object> settings = common("admin");
+    settings.putIfAbsent(AdminClientConfig.DEFAULT_API_TIMEOUT_MS_CONFIG, "10000");
+    settings.putIfAbsent(AdminClientConfig.REQUEST_TIMEOUT_MS_CONFIG, "5000");
+    settings.keySet().retainAll(known(AdminClientConfig.configNames(), settings));
+    return Admin.create(settings);
+  }
+
+  private Map<String, Object> common(String role) {
+    Map<String, Object> settings = new HashMap<>(given);
+    settings.put(CommonClientConfigs.CLIENT_ID_CONFIG, clientId + "-" + role);
+    return settings;
+  }
+
+  /** One client's share of the properties; what no client knows is a plug-in's and stays. */
+  private static Set<String> known(Set<String> own, Map<String, Object> settings) {
+    Set<String> others = new java.util.HashSet<>(ConsumerConfig.configNames());
+    others.addAll(ProducerConfig.configNames());
+    others.addAll(AdminClientConfig.configNames());
+    others.removeAll(own);
+    Set<String> kept = new java.util.HashSet<>(settings.keySet());
+    kept.removeAll(others);
+    return kept;
+  }
+}

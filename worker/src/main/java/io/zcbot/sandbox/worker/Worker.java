@@ -1,0 +1,449 @@
+package io.zcbot.sandbox.worker;
+
+import io.github.resilience4j.core.IntervalFunction;
+import io.github.resilience4j.retry.Retry;
+import io.github.resilience4j.retry.RetryConfig;
+import io.zcbot.sandbox.events.Reaped;
+import io.zcbot.sandbox.events.Topic;
+import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.config.WorkerConfig;
+import io.zcbot.sandbox.worker.docker.DockerEngine;
+import io.zcbot.sandbox.worker.docker.DockerEngineSettings;
+import io.zcbot.sandbox.worker.intake.ActivityFollower;
+import io.zcbot.sandbox.worker.intake.EnsureIntake;
+import io.zcbot.sandbox.worker.intake.Handover;
+import io.zcbot.sandbox.worker.lanes.Lanes;
+import io.zcbot.sandbox.worker.ops.Health;
+import io.zcbot.sandbox.worker.ops.Metrics;
+import io.zcbot.sandbox.worker.ops.OpsServer;
+import io.zcbot.sandbox.worker.publish.Publisher;
+import io.zcbot.sandbox.worker.publish.TopicAdmin;
+import io.zcbot.sandbox.worker.publish.TopicsException;
+import io.zcbot.sandbox.worker.sandbox.Domain;
+import io.zcbot.sandbox.worker.sandbox.Engine;
+import io.zcbot.sandbox.worker.sandbox.EngineException;
+import io.zcbot.sandbox.worker.sandbox.Identity;
+import io.zcbot.sandbox.worker.sandbox.Reaper;
+import io.zcbot.sandbox.worker.sandbox.Registry;
+import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
+import io.zcbot.sandbox.worker.sandbox.Time;
+import io.zcbot.sandbox.worker.sandbox.Workspaces;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.Collection;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ScheduledThreadPoolExecutor;
+import java.util.concurrent.Semaphore;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.function.Supplier;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.consumer.Consumer;
+import org.apache.kafka.clients.producer.Producer;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The worker of one sandbox host: wires the parts, starts them in order, stops them in reverse.
+ *
+ * <p>{@link #start} waits for the engine and for Kafka as long as it takes, and says so in the log
+ * and in readiness; {@link #close} from another thread ends the wait.
+ */
+public final class Worker implements AutoCloseable {
+  private static final Logger log = LoggerFactory.getLogger(Worker.class);
+
+  private static final Duration PULL_TIMEOUT = Duration.ofMinutes(2);
+  private static final Duration PROBE_INTERVAL = Duration.ofSeconds(5);
+
+  private final WorkerConfig config;
+  private final Engines engines;
+  private final Time time = Time.system();
+  private final Closer closer = new Closer();
+  private final CountDownLatch stopped = new CountDownLatch(1);
+  private volatile @Nullable Thread starting;
+  private volatile boolean stopping;
+  private volatile @Nullable String startProblem = "starting";
+  private volatile @Nullable String engineProblem;
+
+  /** Where the host's engine comes from. */
+  @FunctionalInterface
+  public interface Engines {
+    /** A client of the engine, connected when first called. */
+    Engine open(DockerEngineSettings settings, SandboxMetrics metrics);
+  }
+
+  /** A worker that is not started yet; does nothing but remember its settings. */
+  public Worker(WorkerConfig config) {
+    this(config, DockerEngine::fromEnvironment);
+  }
+
+  /** A worker on another engine than the environment's. */
+  public Worker(WorkerConfig config, Engines engines) {
+    this.config = config;
+    this.engines = engines;
+  }
+
+  /**
+   * Starts the worker and returns when it serves.
+   *
+   * @throws IOException if the workspace root or the ops address can't be used
+   * @throws TopicsException if the topics are not as the contract needs them
+   * @throws InterruptedException if it was closed while it started
+   */
+  public void start() throws IOException, TopicsException, InterruptedException {
+    starting = Thread.currentThread();
+    try {
+      assemble();
+    } catch (IOException | TopicsException | InterruptedException | RuntimeException e) {
+      closer.close();
+      throw e;
+    } finally {
+      starting = null;
+    }
+  }
+
+  private void assemble() throws IOException, TopicsException, InterruptedException {
+    Metrics metrics = closer.add(new Metrics());
+    metrics.bindProcess();
+    metrics.bindInfo(version(), config.workerId(), config.host());
+    Health health = new Health();
+    serveOps(metrics, health);
+
+    Workspaces workspaces = Workspaces.open(config.workspaceRoot());
+    Engine engine =
+        closer.add(
+            engines.open(
+                new DockerEngineSettings(
+                    config.limits().engineTimeout(),
+                    config.limits().readyTimeout(),
+                    PULL_TIMEOUT,
+                    config.limits().lookupConcurrency()),
+                metrics));
+    KafkaClients kafka = new KafkaClients(config.kafka(), "zcbot-" + config.workerId());
+    int partitions = verifyTopics(kafka);
+    Producer<byte[], byte[]> producer = kafka.producer();
+    closer.add(metrics.bindKafka(producer));
+    Publisher publisher =
+        closer.add(
+            new Publisher(
+                producer, config.kafka().topicPrefix(), "/zcbot/sandbox/" + config.workerId()));
+
+    Lanes lanes = closer.add(new Lanes(part(6)));
+    Registry registry = new Registry(config.limits().maxSandboxes());
+    ActivityFollower follower =
+        new ActivityFollower(
+            tracked(metrics, () -> kafka.freeConsumer("activity")),
+            new ActivityFollower.Settings(
+                Topic.ACTIVITY.named(config.kafka().topicPrefix()),
+                partitions,
+                config.lifecycle().idleTtl(),
+                shorter(Duration.ofSeconds(1), config.lifecycle().reaperInterval())),
+            registry::touch,
+            publisher,
+            time,
+            metrics);
+    ScheduledThreadPoolExecutor timer =
+        new ScheduledThreadPoolExecutor(1, Thread.ofPlatform().name("timer").factory());
+    timer.setExecuteExistingDelayedTasksAfterShutdownPolicy(false);
+    Domain domain =
+        Domain.of(
+            new Domain.Ports(engine, publisher, lanes::submit, follower, timer, time, metrics),
+            new Domain.Settings(
+                new Identity(config.workerId(), config.host(), config.engineAddress()),
+                config.spec(),
+                new Reaper.Limits(
+                    config.lifecycle().idleTtl(),
+                    config.lifecycle().evictAfter(),
+                    config.lifecycle().maxLifetime()),
+                config.limits().createConcurrency(),
+                config.limits().reapConcurrency()),
+            registry,
+            workspaces);
+    EnsureIntake intake =
+        new EnsureIntake(
+            tracked(
+                metrics,
+                () -> kafka.groupConsumer(Math.min(500, config.limits().maxOpenRecords()))),
+            new EnsureIntake.Settings(
+                Topic.ENSURE.named(config.kafka().topicPrefix()),
+                partitions,
+                config.limits().maxOpenRecords(),
+                config.lifecycle().ensureExpiry(),
+                part(3)),
+            lanes::submit,
+            domain.ensurer()::ensure,
+            publisher,
+            new Move(follower, domain.reaper(), lanes),
+            time,
+            metrics);
+
+    metrics.bindSandboxes(registry::size);
+    metrics.bindLanes(lanes::active);
+    metrics.bindOpenRecords(intake::heldByPartition);
+    metrics.bindLag(Topic.ENSURE.named(config.kafka().topicPrefix()), intake::lagByPartition);
+    metrics.bindWatermarkAge(follower::ageByPartition);
+    health.ready("engine", () -> status(engineProblem));
+    health.ready("engine-events", () -> status(domain.engineFollower().problem()));
+    health.ready("kafka-activity", () -> status(follower.problem()));
+    health.ready("kafka-ensures", () -> status(intake.problem()));
+    health.ready("kafka-publish", () -> status(publisher.problem()));
+
+    int purged = untilEngineAnswers("purge", () -> domain.reconciler().purge());
+    log.info("purged {} sandboxes of an earlier life", purged);
+
+    closer.add(follower).start();
+    closer.add(domain.engineFollower()).start();
+    closer.add(timer::shutdownNow);
+    schedule(timer, config.lifecycle().reaperInterval(), domain.reaper()::tick);
+    schedule(
+        timer,
+        config.lifecycle().reconcileInterval(),
+        offTimer("reconcile", () -> domain.reconciler().reconcile()));
+    schedule(timer, PROBE_INTERVAL, offTimer("ping", engine::ping));
+    closer.add(() -> reapAtStop(domain.reaper()));
+    closer.add(intake).start();
+    startProblem = null;
+    log.info(
+        "worker {} serves ensures of group {} on {}",
+        config.workerId(),
+        config.kafka().groupId(),
+        config.kafka().bootstrapServers());
+  }
+
+  private void serveOps(Metrics metrics, Health health) throws IOException {
+    health.ready("start", () -> status(startProblem));
+    if (config.opsAddress() != null) {
+      closer.add(new OpsServer(config.opsAddress(), health, metrics, this::facts)).start();
+    }
+  }
+
+  private Map<String, String> facts() {
+    Map<String, String> facts = new LinkedHashMap<>();
+    facts.put("worker", config.workerId());
+    facts.put("host", config.host());
+    facts.put("version", version());
+    facts.put("image", config.spec().image());
+    facts.put("idle TTL", config.lifecycle().idleTtl().toString());
+    return facts;
+  }
+
+  private int verifyTopics(KafkaClients kafka) throws TopicsException, InterruptedException {
+    return untilItWorks(
+        "look at the topics",
+        () -> {
+          try (Admin admin = kafka.admin()) {
+            return new TopicAdmin(admin, config.kafka()).verifyOrCreate();
+          }
+        },
+        e -> !(e instanceof TopicsException refused && refused.isFinal()));
+  }
+
+  private interface EngineCall<T> {
+    T run() throws EngineException, InterruptedException;
+  }
+
+  private <T> T untilEngineAnswers(String what, EngineCall<T> call)
+      throws InterruptedException, TopicsException {
+    return untilItWorks(what, call::run, EngineException.class::isInstance);
+  }
+
+  private interface Attempt<T> {
+    T run() throws Exception;
+  }
+
+  private <T> T untilItWorks(
+      String what, Attempt<T> attempt, java.util.function.Predicate<Throwable> passing)
+      throws TopicsException, InterruptedException {
+    Retry retry =
+        Retry.of(
+            what,
+            RetryConfig.custom()
+                .maxAttempts(Integer.MAX_VALUE)
+                .intervalFunction(
+                    IntervalFunction.ofExponentialRandomBackoff(
+                        Duration.ofMillis(200), 2.0, 0.5, Duration.ofSeconds(5)))
+                .retryOnException(
+                    e -> {
+                      boolean again = !stopping && passing.test(e);
+                      if (again) {
+                        startProblem = "tried to " + what + ": " + e.getMessage();
+                        log.warn("could not {} yet, trying on: {}", what, e.getMessage());
+                      }
+                      return again;
+                    })
+                .build());
+    try {
+      return retry.executeCheckedSupplier(attempt::run);
+    } catch (InterruptedException | TopicsException | RuntimeException e) {
+      if (stopping) {
+        throw (InterruptedException) new InterruptedException().initCause(e);
+      }
+      throw e;
+    } catch (Throwable e) {
+      // Only a stop ends the retries of a passing failure.
+      throw (InterruptedException) new InterruptedException().initCause(e);
+    }
+  }
+
+  private <C extends Consumer<byte[], byte[]>> Supplier<Consumer<byte[], byte[]>> tracked(
+      Metrics metrics, Supplier<C> consumers) {
+    var last =
+        new Object() {
+          Metrics.@Nullable Binding binding;
+        };
+    return () -> {
+      Metrics.Binding before = last.binding;
+      if (before != null) {
+        before.close();
+      }
+      C consumer = consumers.get();
+      last.binding = closer.add(metrics.bindKafka(consumer));
+      return consumer;
+    };
+  }
+
+  private static void schedule(
+      ScheduledThreadPoolExecutor timer, Duration interval, Runnable task) {
+    var _ =
+        timer.scheduleWithFixedDelay(
+            () -> {
+              try {
+                task.run();
+              } catch (RuntimeException e) { // or the timer would never run it again
+                log.error("a periodic task failed unexpectedly; please report this", e);
+              }
+            },
+            interval.toNanos(),
+            interval.toNanos(),
+            TimeUnit.NANOSECONDS);
+  }
+
+  private interface EngineTask {
+    void run() throws EngineException;
+  }
+
+  /** Engine calls may take their time; the timer must not wait for them, nor pile them up. */
+  private Runnable offTimer(String name, EngineTask task) {
+    Semaphore once = new Semaphore(1);
+    return () -> {
+      if (!once.tryAcquire()) {
+        return;
+      }
+      Thread.ofVirtual()
+          .name(name)
+          .start(
+              () -> {
+                try {
+                  task.run();
+                  engineProblem = null;
+                } catch (EngineException e) {
+                  if (engineProblem == null) {
+                    log.warn("the engine does not answer as it should: {}", e.getMessage());
+                  }
+                  engineProblem = e.getMessage();
+                } finally {
+                  once.release();
+                }
+              });
+    };
+  }
+
+  private static Health.Status status(@Nullable String problem) {
+    return problem == null ? Health.Status.ok() : Health.Status.failing(problem);
+  }
+
+  /** A share of the time a stop may take. */
+  private Duration part(int denominator) {
+    return config.stopTimeout().dividedBy(denominator);
+  }
+
+  private static Duration shorter(Duration one, Duration other) {
+    return one.compareTo(other) < 0 ? one : other;
+  }
+
+  private static String version() {
+    String version = Worker.class.getPackage().getImplementationVersion();
+    return version == null ? "development" : version;
+  }
+
+  /** Nobody would reap them while the worker is away, and its next start would purge them. */
+  private void reapAtStop(Reaper reaper) throws InterruptedException {
+    try {
+      reaper
+          .reapAll(Reaped.Reason.SHUTDOWN, _ -> true, List.of())
+          .get(part(3).toNanos(), TimeUnit.NANOSECONDS);
+    } catch (TimeoutException _) {
+      log.warn("not all sandboxes were reaped in time; the next start purges the rest");
+    } catch (ExecutionException e) {
+      log.warn("not all sandboxes were reaped; the next start purges the rest", e);
+    }
+  }
+
+  /** Users come and go with their partitions. */
+  private final class Move implements Handover {
+    private final ActivityFollower follower;
+    private final Reaper reaper;
+    private final Lanes lanes;
+
+    Move(ActivityFollower follower, Reaper reaper, Lanes lanes) {
+      this.follower = follower;
+      this.reaper = reaper;
+      this.lanes = lanes;
+    }
+
+    @Override
+    public void assigned(Set<Integer> partitions) {
+      follower.assign(partitions);
+    }
+
+    @Override
+    public CompletableFuture<Void> released(Set<Integer> partitions, Collection<UserId> atWork) {
+      follower.release(partitions);
+      if (stopping) {
+        // They are reaped right after; here only what runs has to end.
+        return CompletableFuture.allOf(
+            atWork.stream()
+                .map(
+                    user -> {
+                      CompletableFuture<Void> through = new CompletableFuture<>();
+                      lanes.submit(user, () -> through.complete(null));
+                      return through;
+                    })
+                .toArray(CompletableFuture[]::new));
+      }
+      return reaper.reapAll(Reaped.Reason.MOVED, partitions::contains, atWork);
+    }
+  }
+
+  /** Waits until the worker was closed. */
+  public void awaitStop() throws InterruptedException {
+    stopped.await();
+  }
+
+  /**
+   * Stops: reads no more, lets running work end, reaps this worker's sandboxes, commits what is
+   * done. Takes the configured stop time-out at most, more or less; a second call waits for the
+   * first.
+   */
+  @Override
+  public void close() {
+    if (!stopping) {
+      log.info("stopping");
+    }
+    stopping = true;
+    startProblem = "stopping";
+    Thread inStart = starting;
+    if (inStart != null) {
+      inStart.interrupt();
+    }
+    closer.close();
+    stopped.countDown();
+  }
+}

@@ -1,0 +1,38 @@
+package io.zcbot.sandbox.worker.it;
+
+import org.testcontainers.kafka.KafkaContainer;
+import org.testcontainers.utility.DockerImageName;
+
+/** One real broker for all tests of this JVM; each test uses topics of its own. */
+final class KafkaForTests {
+  private static final class Shared {
+    static final KafkaContainer KAFKA = start();
+
+    private static KafkaContainer start() {
+      KafkaContainer kafka = create();
+      kafka.start();
+      Runtime.getRuntime().addShutdownHook(new Thread(kafka::stop));
+      return kafka;
+    }
+  }
+
+  private KafkaForTests() {}
+
+  static String bootstrapServers() {
+    return Shared.KAFKA.getBootstrapServers();
+  }
+
+  /** Another broker, for tests that take it away; not started. */
+  @SuppressWarnings("resource") // the caller closes it
+  static KafkaContainer create() {
+    String image = System.getenv().getOrDefault("ZCBOT_TEST_KAFKA_IMAGE", "zcbot-kafka:4.4.0");
+    return new KafkaContainer(
+            DockerImageName.parse(image).asCompatibleSubstituteFor("apache/kafka"))
+        .withEnv("KAFKA_GROUP_CONSUMER_ASSIGNMENT_INTERVAL_MS", "0")
+        .withEnv("KAFKA_GROUP_CONSUMER_MIN_SESSION_TIMEOUT_MS", "5000")
+        .withEnv("KAFKA_GROUP_CONSUMER_SESSION_TIMEOUT_MS", "6000")
+        .withEnv("KAFKA_GROUP_CONSUMER_MIN_HEARTBEAT_INTERVAL_MS", "500")
+        .withEnv("KAFKA_GROUP_CONSUMER_HEARTBEAT_INTERVAL_MS", "1000")
+        .withEnv("KAFKA_AUTO_CREATE_TOPICS_ENABLE", "false");
+  }
+}

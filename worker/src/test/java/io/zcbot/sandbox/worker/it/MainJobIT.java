@@ -1,0 +1,201 @@
+package io.zcbot.sandbox.worker.it;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import com.github.dockerjava.api.command.InspectContainerResponse;
+import io.zcbot.sandbox.events.Ready;
+import io.zcbot.sandbox.events.Reaped;
+import io.zcbot.sandbox.events.Topic;
+import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.Worker;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import org.apache.kafka.common.header.Header;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/** Ensure → sandbox → ready → activity → reaped, through real topics and a real engine. */
+@Timeout(value = 3, unit = TimeUnit.MINUTES)
+class MainJobIT {
+  private Deployment deployment;
+
+  @BeforeEach
+  void deploy() throws Exception {
+    deployment = new Deployment();
+  }
+
+  @AfterEach
+  void leaveNothing() throws Exception {
+    deployment.close();
+  }
+
+  @Test
+  void anEnsureMakesASandboxAndTheNextOneReusesIt() throws Exception {
+    deployment.start("a");
+    UserId user = Deployment.newUser();
+
+    Ready first = deployment.ensured(user);
+    assertThat(first.outcome()).isEqualTo(Ready.Outcome.CREATED);
+    assertThat(first.host()).isEqualTo("a");
+    assertThat(first.runtime()).isEqualTo("default");
+    InspectContainerResponse container = deployment.inspect(first.containerName());
+    assertThat(container.getId()).isEqualTo(first.containerId());
+    assertThat(container.getState().getRunning()).isTrue();
+    assertThat(container.getConfig().getLabels())
+        .containsEntry("zcbot.product", "sandbox")
+        .containsEntry("zcbot.user_id", user.toString())
+        .containsEntry("zcbot.worker", deployment.workerId("a"))
+        .containsKey("zcbot.spec");
+
+    Deployment.Ran ran =
+        deployment.exec(
+            first.containerId(),
+            "python3",
+            "-c",
+            "import os; open('/workspace/hello','w').write('x'); print(os.getuid())");
+    assertThat(ran.output()).isEqualTo("1000\n");
+    assertThat(Path.of(first.workspace()))
+        .isEqualTo(deployment.workspaces().toRealPath().resolve(user.toString()));
+    assertThat(Files.readString(Path.of(first.workspace(), "hello"))).isEqualTo("x");
+
+    Ready second = deployment.ensured(user);
+    assertThat(second.outcome()).isEqualTo(Ready.Outcome.REUSED);
+    assertThat(second.containerId()).isEqualTo(first.containerId());
+    await().atMost(Deployment.SOON).until(deployment::isAllCommitted);
+  }
+
+  @Test
+  void resultsCarryCloudEventsHeadersAndTheUsersKey() throws Exception {
+    deployment.start("a");
+    UserId user = Deployment.newUser();
+    Ready ready = deployment.ensured(user);
+    var record = deployment.records(Topic.READY).getFirst();
+    assertThat(new String(record.key(), StandardCharsets.UTF_8)).isEqualTo(user.toString());
+    assertThat(record.headers())
+        .extracting(Header::key)
+        .contains("ce_id", "ce_type", "ce_source", "ce_time", "ce_subject", "ce_specversion");
+    assertThat(record.headers().lastHeader("ce_id").value())
+        .isEqualTo(ready.eventId().getBytes(StandardCharsets.UTF_8));
+    assertThat(record.partition())
+        .isEqualTo(deployment.records(Topic.ENSURE).getFirst().partition());
+  }
+
+  @Test
+  void theSameEnsureAHundredTimesIsOneContainer() throws Exception {
+    deployment.start("a");
+    UserId user = Deployment.newUser();
+    for (int i = 0; i < 100; i++) {
+      deployment.ensure(user, "the-same");
+    }
+    Ready last = deployment.awaitReady(user, 100);
+    assertThat(deployment.readies(user))
+        .hasSize(100)
+        .allSatisfy(
+            ready -> {
+              assertThat(ready.containerId()).isEqualTo(last.containerId());
+              assertThat(ready.eventId()).isEqualTo(last.eventId());
+              assertThat(ready.ensureId()).isEqualTo("the-same");
+            });
+    assertThat(deployment.containersOf(user)).hasSize(1);
+  }
+
+  @Test
+  void anIdleSandboxIsReapedWithinTheTtlAndTwoIntervals() throws Exception {
+    deployment.with("ZCBOT_SANDBOX_IDLE_TTL", "4s").start("a");
+    UserId user = Deployment.newUser();
+    Ready ready = deployment.ensured(user);
+    long start = System.nanoTime();
+    Reaped reaped = deployment.awaitReaped(user, Duration.ofSeconds(4 + 2 + 3));
+    assertThat(System.nanoTime() - start).isGreaterThan(Duration.ofSeconds(4).toNanos());
+    assertThat(reaped.reason()).isEqualTo(Reaped.Reason.IDLE);
+    assertThat(reaped.containerId()).isEqualTo(ready.containerId());
+    assertThat(reaped.lastActiveAt()).isNotNull();
+    await().atMost(Deployment.SOON).until(() -> deployment.containersOf(user).isEmpty());
+    // The workspace stays (I9), and the next sandbox has it again.
+    assertThat(Path.of(ready.workspace())).isDirectory();
+    assertThat(deployment.ensured(user).outcome()).isEqualTo(Ready.Outcome.CREATED);
+  }
+
+  @Test
+  void activityKeepsSandboxesAliveAndNoneOfItIsLost() throws Exception {
+    deployment.with("ZCBOT_SANDBOX_IDLE_TTL", "5s").start("a");
+    List<UserId> users = new ArrayList<>();
+    for (int i = 0; i < 4; i++) {
+      users.add(Deployment.newUser());
+      deployment.ensured(users.get(i));
+    }
+    // 200 activities over three times the TTL.
+    for (int i = 0; i < 200; i++) {
+      deployment.activity(users.get(i % users.size()));
+      TimeUnit.MILLISECONDS.sleep(75);
+    }
+    users.forEach(user -> assertThat(deployment.reaped(user)).isEmpty());
+    users.forEach(
+        user ->
+            assertThat(deployment.awaitReaped(user, Duration.ofSeconds(10)).reason())
+                .isEqualTo(Reaped.Reason.IDLE));
+  }
+
+  @Test
+  void aCommandThatRunsForThreeTimesTheTtlSurvives() throws Exception {
+    deployment.with("ZCBOT_SANDBOX_IDLE_TTL", "3s").start("a");
+    UserId user = Deployment.newUser();
+    Ready ready = deployment.ensured(user);
+    deployment.execDetached(ready.containerId(), "sh", "-c", "sleep 9; echo done > /workspace/out");
+    Path out = Path.of(ready.workspace(), "out");
+    await().atMost(Duration.ofSeconds(20)).until(() -> Files.exists(out));
+    assertThat(deployment.reaped(user)).isEmpty();
+    assertThat(deployment.awaitReaped(user, Duration.ofSeconds(10)).reason())
+        .isEqualTo(Reaped.Reason.IDLE);
+  }
+
+  @Test
+  void aKilledSandboxIsAnnouncedDeadWithinSecondsAndMadeAgain() throws Exception {
+    deployment.start("a");
+    UserId user = Deployment.newUser();
+    Ready ready = deployment.ensured(user);
+    deployment.docker.killContainerCmd(ready.containerId()).exec();
+    Reaped reaped = deployment.awaitReaped(user, Duration.ofSeconds(5));
+    assertThat(reaped.reason()).isEqualTo(Reaped.Reason.DIED);
+    assertThat(reaped.exitCode()).isEqualTo(137);
+    Ready next = deployment.ensured(user);
+    assertThat(next.containerId()).isNotEqualTo(ready.containerId());
+  }
+
+  @Test
+  void removalByHandIsAnnouncedWithinSeconds() throws Exception {
+    deployment.start("a");
+    UserId user = Deployment.newUser();
+    Ready ready = deployment.ensured(user);
+    deployment.docker.removeContainerCmd(ready.containerId()).withForce(true).exec();
+    Reaped reaped = deployment.awaitReaped(user, Duration.ofSeconds(5));
+    assertThat(reaped.reason()).isEqualTo(Reaped.Reason.DIED);
+    assertThat(reaped.containerId()).isEqualTo(ready.containerId());
+    assertThat(reaped.exitCode()).isEqualTo(137);
+  }
+
+  @Test
+  void aStopAnnouncesEverySandboxAndTheNextStartRepeatsNothing() throws Exception {
+    Worker worker = deployment.start("a");
+    UserId user = Deployment.newUser();
+    Ready ready = deployment.ensured(user);
+    worker.close();
+    Reaped reaped = deployment.awaitReaped(user, Deployment.SOON);
+    assertThat(reaped.reason()).isEqualTo(Reaped.Reason.SHUTDOWN);
+    assertThat(deployment.isRunning(ready.containerId())).isFalse();
+    assertThat(deployment.isAllCommitted()).isTrue();
+    deployment.start("a");
+    UserId other = Deployment.newUser();
+    deployment.ensured(other);
+    assertThat(deployment.readies(user)).hasSize(1);
+    assertThat(deployment.reaped(user)).hasSize(1);
+  }
+}

@@ -1,0 +1,18 @@
+package io.zcbot.sandbox.standalone;
+
+import io.zcbot.sandbox.worker.cli.Cli;
+import io.zcbot.sandbox.worker.cli.Console;
+import picocli.CommandLine;
+
+/** The worker's command line, and {@code standalone} besides. */
+public final class Main {
+  private Main() {}
+
+  public static void main(String[] args) {
+    System.exit(commandLine(Console.ofProcess()).execute(args));
+  }
+
+  static CommandLine commandLine(Console console) {
+    return Cli.commandLine(console, new StandaloneCommand(console));
+  }
+}

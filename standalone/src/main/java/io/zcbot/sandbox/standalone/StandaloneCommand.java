@@ -1,0 +1,124 @@
+package io.zcbot.sandbox.standalone;
+
+import io.zcbot.sandbox.worker.cli.Cli;
+import io.zcbot.sandbox.worker.cli.CommandException;
+import io.zcbot.sandbox.worker.cli.Console;
+import io.zcbot.sandbox.worker.cli.ExitCode;
+import io.zcbot.sandbox.worker.cli.WorkerProcess;
+import io.zcbot.sandbox.worker.config.WorkerConfig;
+import io.zcbot.sandbox.worker.ops.Logging;
+import java.io.IOException;
+import java.nio.file.InvalidPathException;
+import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+
+/** Runs a broker and a worker that uses it. */
+@Command(
+    name = "standalone",
+    description =
+        "Run the worker and a Kafka broker in one process until it is told to stop (SIGTERM,"
+            + " Ctrl-C).")
+final class StandaloneCommand implements Callable<Integer> {
+  private static final Logger log = LoggerFactory.getLogger(StandaloneCommand.class);
+
+  private static final String DATA_KEY = "ZCBOT_STANDALONE_DATA";
+  private static final String PORT_KEY = "ZCBOT_STANDALONE_KAFKA_PORT";
+  private static final String SERVERS_KEY = "ZCBOT_KAFKA_BOOTSTRAP_SERVERS";
+
+  private final Console console;
+
+  @Option(
+      names = "--data",
+      paramLabel = "DIR",
+      description = "Where the broker keeps its log (default: " + DATA_KEY + ", else ./data).")
+  private @Nullable String data;
+
+  @Option(
+      names = "--kafka-port",
+      paramLabel = "PORT",
+      description = "Port of the broker on 127.0.0.1 (default: " + PORT_KEY + ", else 9092).")
+  private @Nullable String port;
+
+  StandaloneCommand(Console console) {
+    this.console = console;
+  }
+
+  @Override
+  public Integer call() throws CommandException {
+    int kafkaPort = port();
+    Path directory = directory();
+    WorkerConfig config = Cli.config(environment(kafkaPort));
+    Logging.configure(config.log());
+    Logging.quiet("org.apache.kafka.controller.QuorumController"); // warns of each normal start
+    try {
+      EmbeddedBroker broker = EmbeddedBroker.start(directory, kafkaPort);
+      log.info("Kafka serves on {}, data in {}", broker.bootstrapServers(), directory);
+      return WorkerProcess.run(config, () -> stop(broker));
+    } catch (IOException e) {
+      throw new CommandException(ExitCode.CONFIG, String.valueOf(e.getMessage()), e);
+    }
+  }
+
+  private static void stop(EmbeddedBroker broker) throws IOException {
+    Logging.quiet("org.apache.kafka.clients.NetworkClient"); // warns of each normal stop
+    broker.close();
+  }
+
+  /** The worker's environment: its Kafka is the broker here, and nobody else's. */
+  private Map<String, String> environment(int kafkaPort) throws CommandException {
+    String own = "127.0.0.1:" + kafkaPort;
+    Map<String, String> env = new HashMap<>(console.env());
+    String given = env.getOrDefault(SERVERS_KEY, "").strip();
+    if (!given.isEmpty() && !given.equals(own) && !given.equals("localhost:" + kafkaPort)) {
+      throw new CommandException(
+          ExitCode.CONFIG,
+          SERVERS_KEY
+              + "="
+              + given
+              + " names another Kafka than the one that standalone brings along, "
+              + own
+              + "; unset it, or use 'run' to work with that other one",
+          null);
+    }
+    env.put(SERVERS_KEY, own);
+    return env;
+  }
+
+  private int port() throws CommandException {
+    String text = port == null ? console.env().getOrDefault(PORT_KEY, "").strip() : port;
+    if (text.isEmpty()) {
+      return 9092;
+    }
+    try {
+      int number = Integer.parseInt(text);
+      if (number >= 1 && number <= 65_535) {
+        return number;
+      }
+    } catch (NumberFormatException _) {
+      // Refused below, as any other text.
+    }
+    throw new CommandException(
+        port == null ? ExitCode.CONFIG : ExitCode.USAGE,
+        (port == null ? PORT_KEY : "--kafka-port") + "=" + text + ": must be a port, 1 to 65535",
+        null);
+  }
+
+  private Path directory() throws CommandException {
+    String text = data == null ? console.env().getOrDefault(DATA_KEY, "").strip() : data;
+    try {
+      return Path.of(text.isEmpty() ? "data" : text).toAbsolutePath().normalize();
+    } catch (InvalidPathException e) {
+      throw new CommandException(
+          data == null ? ExitCode.CONFIG : ExitCode.USAGE,
+          (data == null ? DATA_KEY : "--data") + "=" + text + ": must be a path",
+          e);
+    }
+  }
+}

@@ -1,0 +1,202 @@
+package io.zcbot.sandbox.standalone;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
+
+import io.zcbot.sandbox.events.Topic;
+import io.zcbot.sandbox.worker.config.KafkaConfig;
+import io.zcbot.sandbox.worker.publish.TopicAdmin;
+import io.zcbot.sandbox.worker.publish.TopicsException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.NewTopic;
+import org.apache.kafka.common.config.ConfigResource;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInfo;
+import org.junit.jupiter.api.io.TempDir;
+
+class TopicAdminIT {
+  private static final Map<String, String> INPUT =
+      Map.of("message.timestamp.type", "LogAppendTime");
+
+  @TempDir private static Path data;
+  private static EmbeddedBroker broker;
+  private static Admin admin;
+
+  @BeforeAll
+  static void start() throws Exception {
+    broker = EmbeddedBroker.start(data, 0);
+    admin = Admin.create(Map.of("bootstrap.servers", broker.bootstrapServers()));
+  }
+
+  @AfterAll
+  static void stop() throws Exception {
+    admin.close();
+    broker.close();
+  }
+
+  private static KafkaConfig config(String prefix, boolean create, int partitions) {
+    return new KafkaConfig(
+        Map.of("bootstrap.servers", broker.bootstrapServers()),
+        "g",
+        prefix,
+        create,
+        partitions,
+        (short) -1);
+  }
+
+  /** Topics of its own for each test, on one broker. */
+  private static String prefix(TestInfo test) {
+    return test.getTestMethod().orElseThrow().getName() + ".";
+  }
+
+  private static String setting(String topic, String name) throws Exception {
+    ConfigResource resource = new ConfigResource(ConfigResource.Type.TOPIC, topic);
+    return admin.describeConfigs(List.of(resource)).all().get().get(resource).get(name).value();
+  }
+
+  private static void create(String prefix, Topic topic, int partitions, Map<String, String> how)
+      throws Exception {
+    admin
+        .createTopics(
+            List.of(new NewTopic(topic.named(prefix), partitions, (short) 1).configs(how)))
+        .all()
+        .get();
+  }
+
+  @Test
+  void missing_topics_are_created_with_what_they_need(TestInfo test) throws Exception {
+    String prefix = prefix(test);
+    TopicAdmin topics = new TopicAdmin(admin, config(prefix, true, 5));
+
+    assertThat(topics.describe()).isEmpty();
+    assertThat(topics.verifyOrCreate()).isEqualTo(5);
+    assertThat(topics.describe()).hasSize(Topic.values().length).containsValue(5);
+    assertThat(setting(prefix + "ensure", "message.timestamp.type")).isEqualTo("LogAppendTime");
+    assertThat(setting(prefix + "activity", "message.timestamp.type")).isEqualTo("LogAppendTime");
+    assertThat(setting(prefix + "ready", "message.timestamp.type")).isEqualTo("CreateTime");
+    assertThat(setting(prefix + "dead-letter", "max.message.bytes")).isEqualTo("2097152");
+
+    // The second time there is nothing to do, whatever the settings say about new ones.
+    assertThat(new TopicAdmin(admin, config(prefix, true, 7)).verifyOrCreate()).isEqualTo(5);
+    assertThat(new TopicAdmin(admin, config(prefix, false, 7)).verify()).isEqualTo(5);
+  }
+
+  @Test
+  void those_created_later_follow_those_that_are_there(TestInfo test) throws Exception {
+    String prefix = prefix(test);
+    create(prefix, Topic.ENSURE, 3, INPUT);
+    assertThat(new TopicAdmin(admin, config(prefix, true, 12)).verifyOrCreate()).isEqualTo(3);
+  }
+
+  @Test
+  void workers_that_start_together_don_t_disturb_one_another(TestInfo test) throws Exception {
+    String prefix = prefix(test);
+    try (var threads = Executors.newVirtualThreadPerTaskExecutor()) {
+      List<Future<Integer>> counts = new ArrayList<>();
+      for (int i = 0; i < 5; i++) {
+        counts.add(
+            threads.submit(() -> new TopicAdmin(admin, config(prefix, true, 4)).verifyOrCreate()));
+      }
+      for (Future<Integer> count : counts) {
+        assertThat(count.get()).isEqualTo(4);
+      }
+    }
+  }
+
+  @Test
+  void missing_topics_are_refused_where_none_may_be_created(TestInfo test) {
+    String prefix = prefix(test);
+    TopicsException e =
+        catchThrowableOfType(
+            TopicsException.class,
+            () -> new TopicAdmin(admin, config(prefix, false, 5)).verifyOrCreate());
+    assertThat(e.isFinal()).isTrue();
+    assertThat(e)
+        .hasMessage(
+            "tried to use the topics on "
+                + broker.bootstrapServers()
+                + ", failed because these don't exist: "
+                + "%1$sensure, %1$sactivity, %1$sready, %1$sreaped, %1$sfailed, %1$sdead-letter"
+                    .formatted(prefix)
+                + "; create them with 'topics create', or let the worker do it with"
+                + " ZCBOT_TOPICS_CREATE=true");
+  }
+
+  @Test
+  void unequal_partition_counts_are_refused(TestInfo test) throws Exception {
+    String prefix = prefix(test);
+    create(prefix, Topic.ENSURE, 3, INPUT);
+    create(prefix, Topic.ACTIVITY, 2, INPUT);
+    TopicsException e =
+        catchThrowableOfType(
+            TopicsException.class,
+            () -> new TopicAdmin(admin, config(prefix, true, 12)).verifyOrCreate());
+    assertThat(e.isFinal()).isTrue();
+    assertThat(e.getMessage())
+        .contains(
+            "their partition counts differ: %1$sensure has 3, %1$sactivity has 2".formatted(prefix))
+        .endsWith(
+            "Stop all workers, then: kafka-topics.sh --alter --topic "
+                + prefix
+                + "activity --partitions 3");
+  }
+
+  @Test
+  void inputs_without_the_brokers_time_are_refused(TestInfo test) throws Exception {
+    String prefix = prefix(test);
+    create(prefix, Topic.ENSURE, 2, Map.of());
+    assertThatThrownBy(() -> new TopicAdmin(admin, config(prefix, true, 2)).verifyOrCreate())
+        .isInstanceOf(TopicsException.class)
+        .hasMessageContaining(
+            prefix + "ensure has message.timestamp.type=CreateTime instead of LogAppendTime")
+        .hasMessageEndingWith(
+            "Do: kafka-configs.sh --alter --entity-type topics --entity-name "
+                + prefix
+                + "ensure --add-config message.timestamp.type=LogAppendTime");
+  }
+
+  @Test
+  void settings_the_broker_refuses_are_final(TestInfo test) {
+    KafkaConfig impossible =
+        new KafkaConfig(
+            Map.of("bootstrap.servers", broker.bootstrapServers()),
+            "g",
+            prefix(test),
+            true,
+            2,
+            (short) 3);
+    TopicsException e =
+        catchThrowableOfType(
+            TopicsException.class, () -> new TopicAdmin(admin, impossible).verifyOrCreate());
+    assertThat(e.isFinal()).isTrue();
+    assertThat(e.getMessage()).contains("tried to create topic", "replication factor");
+  }
+
+  @Test
+  void kafka_not_reached_is_passing() {
+    try (Admin nobody =
+        Admin.create(
+            Map.of(
+                "bootstrap.servers", "127.0.0.1:1",
+                "default.api.timeout.ms", "300",
+                "request.timeout.ms", "300"))) {
+      TopicsException e =
+          catchThrowableOfType(
+              TopicsException.class,
+              () -> new TopicAdmin(nobody, config("x.", true, 2)).verifyOrCreate());
+      assertThat(e.isFinal()).isFalse();
+      assertThat(e.getMessage())
+          .startsWith("tried to look at topic x.ensure on ")
+          .endsWith("check that Kafka runs there and that ZCBOT_KAFKA_BOOTSTRAP_SERVERS is right");
+    }
+  }
+}

@@ -1,0 +1,293 @@
+package io.zcbot.sandbox.worker.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.zcbot.sandbox.events.Activity;
+import io.zcbot.sandbox.events.EventIds;
+import io.zcbot.sandbox.events.Failed;
+import io.zcbot.sandbox.events.Ready;
+import io.zcbot.sandbox.events.Reaped;
+import io.zcbot.sandbox.events.SandboxEvent;
+import io.zcbot.sandbox.events.Topic;
+import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.standalone.EmbeddedBroker;
+import io.zcbot.sandbox.worker.config.WorkerConfig;
+import io.zcbot.sandbox.worker.sandbox.Container;
+import io.zcbot.sandbox.worker.sandbox.Engine;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.lang.reflect.Proxy;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.UUID;
+import java.util.function.Function;
+import org.apache.kafka.clients.consumer.Consumer;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The commands against a real broker; whoever answers ensures is played by the test. */
+class CommandsIT {
+  @TempDir private static Path data;
+  private static EmbeddedBroker broker;
+  private static Map<String, String> env;
+
+  private final UserId user = new UserId(UUID.randomUUID());
+  private final StringWriter out = new StringWriter();
+  private final StringWriter err = new StringWriter();
+  private final List<Container> containers = new ArrayList<>();
+
+  @BeforeAll
+  static void start() throws Exception {
+    broker = EmbeddedBroker.start(data, 0);
+    env =
+        Map.of(
+            "ZCBOT_KAFKA_BOOTSTRAP_SERVERS", broker.bootstrapServers(),
+            "ZCBOT_TOPICS_PARTITIONS", "4",
+            "ZCBOT_WORKER_ID", "w1",
+            "ZCBOT_HOST", "h1",
+            "ZCBOT_OPS_ADDRESS", "off");
+    StringWriter said = new StringWriter();
+    PrintWriter to = new PrintWriter(said, true);
+    int exitCode = Cli.commandLine(new Console(env, to, to, false)).execute("topics", "create");
+    assertThat(said.toString()).contains("created  sandbox.ensure (4 partitions)");
+    assertThat(exitCode).isZero();
+  }
+
+  @AfterAll
+  static void stop() throws Exception {
+    broker.close();
+  }
+
+  private int sandbox(String... args) {
+    return sandbox(env, args);
+  }
+
+  private int sandbox(Map<String, String> environment, String... args) {
+    Console console =
+        new Console(environment, new PrintWriter(out, true), new PrintWriter(err, true), false);
+    return Cli.commandLine(console, _ -> engine()).execute(args);
+  }
+
+  private Engine engine() {
+    return (Engine)
+        Proxy.newProxyInstance(
+            Engine.class.getClassLoader(),
+            new Class<?>[] {Engine.class},
+            (_, method, args) ->
+                switch (method.getName()) {
+                  case "list" -> List.copyOf(containers);
+                  case "find" ->
+                      containers.stream().filter(c -> c.id().equals(args[0])).findFirst();
+                  case "kill", "close" -> null;
+                  case "remove" -> {
+                    containers.removeIf(c -> c.id().equals(args[0]));
+                    yield null;
+                  }
+                  default -> throw new UnsupportedOperationException(method.getName());
+                });
+  }
+
+  private KafkaLog log() throws Exception {
+    return new KafkaLog(WorkerConfig.fromEnvironment(env).kafka());
+  }
+
+  private Ready ready(String ensureId) {
+    return new Ready(
+        EventIds.ready(ensureId),
+        user,
+        ensureId,
+        Instant.now(),
+        Container.nameOf(user),
+        "0123456789abcdef",
+        "h1",
+        "unix:///x",
+        "w1",
+        Ready.Outcome.CREATED,
+        "i",
+        "default",
+        "/w",
+        321);
+  }
+
+  /** Answers the user's next ensure like a worker; before it, somebody else's answer goes by. */
+  private Thread answering(Function<String, SandboxEvent> answer) throws Exception {
+    KafkaLog log = log();
+    Consumer<byte[], byte[]> ensures = log.fromEnd(Topic.ENSURE);
+    return Thread.ofVirtual()
+        .start(
+            () -> {
+              try (log;
+                  ensures) {
+                while (true) {
+                  for (ConsumerRecord<byte[], byte[]> record :
+                      ensures.poll(Duration.ofMillis(100))) {
+                    SandboxEvent ensure = Records.event(record, "sandbox.").event();
+                    if (ensure != null && ensure.userId().equals(user)) {
+                      log.publish(ready("another"));
+                      log.publish(answer.apply(ensure.eventId()));
+                      return;
+                    }
+                  }
+                }
+              } catch (CommandException e) {
+                throw new IllegalStateException(e);
+              } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+              }
+            });
+  }
+
+  @Test
+  void ensure_waits_for_the_ready_that_names_it() throws Exception {
+    Thread worker = answering(this::ready);
+    assertThat(sandbox("ensure", user.toString())).isZero();
+    worker.join();
+    assertThat(out.toString())
+        .isEqualTo("ready  created in 321 ms, zcbot-sandbox-" + user + " (0123456789ab) on h1\n");
+    assertThat(err.toString()).isEmpty();
+  }
+
+  @Test
+  void ensure_tells_a_failed_by_its_exit_code() throws Exception {
+    Thread worker =
+        answering(
+            id ->
+                new Failed(
+                    EventIds.failed(id),
+                    user,
+                    id,
+                    Instant.now(),
+                    Failed.Reason.IMAGE_MISSING,
+                    "no such image",
+                    false));
+    assertThat(sandbox("ensure", "--json", user.toString())).isEqualTo(ExitCode.FAILED);
+    worker.join();
+    assertThat(out.toString())
+        .startsWith("{\"event_id\":\"")
+        .contains("\"reason\":\"image_missing\"");
+  }
+
+  @Test
+  void ensure_gives_up_after_the_timeout() {
+    assertThat(sandbox("ensure", "--timeout", "500ms", user.toString()))
+        .isEqualTo(ExitCode.TIMEOUT);
+    assertThat(err.toString()).startsWith("no answer to ensure ").contains("within 500ms");
+  }
+
+  @Test
+  void what_is_published_is_seen_by_watch() {
+    assertThat(sandbox("ensure", "--no-wait", "--expires-in", "5m", user.toString())).isZero();
+    assertThat(sandbox("activity", user.toString())).isZero();
+    assertThat(out.toString()).contains("published ensure ", "published activity ");
+    out.getBuffer().setLength(0);
+
+    assertThat(sandbox("watch", "--from-beginning", "--user", user.toString(), "--count", "2"))
+        .isZero();
+    assertThat(out.toString().lines())
+        .hasSize(2)
+        .anyMatch(line -> line.contains("  ensure       " + user + "  by cli, expires "))
+        .anyMatch(line -> line.contains("  activity     " + user + "  from cli"));
+  }
+
+  @Test
+  void watch_begins_with_what_comes_next() throws Exception {
+    sandbox("activity", user.toString());
+    Thread watching =
+        Thread.ofPlatform()
+            .start(() -> sandbox("watch", "--json", "--count", "1", "--user", user.toString()));
+    // Publishes until the watch has found its place and sees one.
+    while (watching.isAlive()) {
+      try (KafkaLog log = log()) {
+        log.publish(new Activity("later", user, Instant.now(), null));
+      }
+      watching.join(Duration.ofMillis(200));
+    }
+    assertThat(out.toString()).contains("\"event_id\":\"later\"");
+  }
+
+  @Test
+  void ps_takes_idle_times_from_the_topics() throws Exception {
+    try (KafkaLog log = log()) {
+      log.publish(ready("e"));
+    }
+    containers.add(container("w1"));
+    assertThat(sandbox("ps")).isZero();
+    assertThat(out.toString()).containsPattern(user + "  running  1m\\ds  [0-9]s    other  w1");
+    assertThat(err.toString()).isEmpty();
+  }
+
+  @Test
+  void purge_announces() throws Exception {
+    containers.add(container("w1"));
+    try (KafkaLog log = log();
+        Consumer<byte[], byte[]> reaped = log.fromEnd(Topic.REAPED)) {
+      assertThat(sandbox("purge", "--yes")).isZero();
+      ConsumerRecord<byte[], byte[]> record = reaped.poll(Duration.ofSeconds(10)).iterator().next();
+      assertThat(Records.event(record, "sandbox.").event())
+          .isInstanceOfSatisfying(
+              Reaped.class,
+              event -> {
+                assertThat(event.eventId()).isEqualTo(EventIds.reaped("c1"));
+                assertThat(event.reason()).isEqualTo(Reaped.Reason.PURGED);
+                assertThat(event.workerId()).isEqualTo("w1");
+                assertThat(event.containerName()).isEqualTo(Container.nameOf(user));
+              });
+    }
+    assertThat(containers).isEmpty();
+    assertThat(err.toString()).isEmpty();
+  }
+
+  private Container container(String worker) {
+    return new Container(
+        "c1",
+        Container.nameOf(user),
+        Container.State.RUNNING,
+        new Container.Owner(user, worker),
+        "hash",
+        Instant.now().minusSeconds(65),
+        null,
+        false);
+  }
+
+  @Test
+  void topics_are_checked_and_missing_ones_named() {
+    assertThat(sandbox("topics", "check")).isZero();
+    assertThat(out.toString().lines())
+        .containsExactly(
+            "ok       sandbox.ensure (4 partitions)",
+            "ok       sandbox.activity (4 partitions)",
+            "ok       sandbox.ready (4 partitions)",
+            "ok       sandbox.reaped (4 partitions)",
+            "ok       sandbox.failed (4 partitions)",
+            "ok       sandbox.dead-letter (4 partitions)");
+
+    Map<String, String> elsewhere = new HashMap<>(env);
+    elsewhere.put("ZCBOT_TOPIC_PREFIX", "other.");
+    assertThat(sandbox(elsewhere, "topics", "check")).isEqualTo(ExitCode.CONFIG);
+    assertThat(err.toString()).contains("these don't exist: other.ensure, other.activity");
+    assertThat(sandbox(elsewhere, "watch")).isEqualTo(ExitCode.CONFIG);
+    assertThat(err.toString()).contains("there is no such topic; start a worker, or run");
+  }
+
+  @Test
+  void last_uses_reach_back_only_so_far() throws Exception {
+    try (KafkaLog log = log()) {
+      log.publish(ready("e"));
+      log.publish(new Activity("a", user, Instant.EPOCH, null));
+      Instant now = Instant.now();
+      // By the brokers' clock, whatever the activity says of itself.
+      assertThat(Optional.ofNullable(LastUses.since(log, now.minusSeconds(60)).get(user)))
+          .hasValueSatisfying(at -> assertThat(at).isAfter(now.minusSeconds(30)));
+      assertThat(LastUses.since(log, now.plusSeconds(60))).isEmpty();
+    }
+  }
+}

@@ -1,0 +1,19 @@
+package io.zcbot.sandbox.worker.cli;
+
+import org.jspecify.annotations.Nullable;
+
+/** Ends a command with an exit code and one line that says what was tried, why not, what to do. */
+public final class CommandException extends Exception {
+  private static final long serialVersionUID = 1L;
+
+  private final int exitCode;
+
+  public CommandException(int exitCode, String message, @Nullable Throwable cause) {
+    super(message, cause);
+    this.exitCode = exitCode;
+  }
+
+  int exitCode() {
+    return exitCode;
+  }
+}

@@ -1,0 +1,43 @@
+package io.zcbot.sandbox.worker.cli;
+
+import java.io.PrintWriter;
+import java.nio.charset.StandardCharsets;
+import java.util.Locale;
+import java.util.Map;
+
+/**
+ * What a command line is given by whoever started it.
+ *
+ * @param isTerminal whether somebody sits in front of it
+ */
+public record Console(
+    Map<String, String> env, PrintWriter out, PrintWriter err, boolean isTerminal) {
+  /** This process's own. */
+  @SuppressWarnings("SystemConsoleNull") // in JDK 25 it is null again where nobody sits
+  public static Console ofProcess() {
+    java.io.Console terminal = System.console();
+    return new Console(
+        System.getenv(),
+        new PrintWriter(System.out, true, StandardCharsets.UTF_8),
+        new PrintWriter(System.err, true, StandardCharsets.UTF_8),
+        terminal != null && terminal.isTerminal());
+  }
+
+  /** See no-color.org: set to anything but nothing, it means none. */
+  boolean hasColour() {
+    return isTerminal
+        && env.getOrDefault("NO_COLOR", "").isEmpty()
+        && !env.getOrDefault("TERM", "").equals("dumb");
+  }
+
+  /** Asks; false without a terminal. */
+  @SuppressWarnings("SystemConsoleNull")
+  boolean confirms(String question) {
+    java.io.Console terminal = System.console();
+    if (!isTerminal || terminal == null) {
+      return false;
+    }
+    String answer = terminal.readLine("%s [y/N] ", question);
+    return answer != null && answer.strip().toLowerCase(Locale.ROOT).startsWith("y");
+  }
+}

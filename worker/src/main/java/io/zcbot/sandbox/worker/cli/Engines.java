@@ -1,0 +1,26 @@
+package io.zcbot.sandbox.worker.cli;
+
+import io.zcbot.sandbox.worker.sandbox.Container;
+import io.zcbot.sandbox.worker.sandbox.Engine;
+import io.zcbot.sandbox.worker.sandbox.EngineException;
+import java.util.List;
+
+/** The engine for somebody who waits in front of a terminal. */
+final class Engines {
+  private Engines() {}
+
+  static List<Container> sandboxes(Engine engine) throws CommandException {
+    try {
+      return engine.list();
+    } catch (EngineException e) {
+      throw failed(e);
+    }
+  }
+
+  static CommandException failed(EngineException e) {
+    return new CommandException(
+        ExitCode.UNAVAILABLE,
+        "tried to ask the container engine, failed because " + e.getMessage(),
+        e);
+  }
+}

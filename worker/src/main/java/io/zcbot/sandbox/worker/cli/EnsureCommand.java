@@ -1,0 +1,116 @@
+package io.zcbot.sandbox.worker.cli;
+
+import io.zcbot.sandbox.events.Ensure;
+import io.zcbot.sandbox.events.EventCodec;
+import io.zcbot.sandbox.events.Failed;
+import io.zcbot.sandbox.events.Ready;
+import io.zcbot.sandbox.events.SandboxEvent;
+import io.zcbot.sandbox.events.Topic;
+import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.config.Durations;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
+import java.util.UUID;
+import org.apache.kafka.clients.consumer.Consumer;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.producer.RecordMetadata;
+import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.TopicPartition;
+import org.jspecify.annotations.Nullable;
+
+/** Publishes an ensure and waits for the ready or failed that names it. */
+final class EnsureCommand {
+  private final Console console;
+  private final KafkaLog log;
+  private final EventCodec codec = new EventCodec();
+
+  EnsureCommand(Console console, KafkaLog log) {
+    this.console = console;
+    this.log = log;
+  }
+
+  int run(UserId user, Duration timeout, boolean wait, @Nullable Duration expiresIn, boolean json)
+      throws CommandException, InterruptedException {
+    Instant now = Instant.now();
+    Duration expiry = expiresIn == null && wait ? timeout : expiresIn;
+    Ensure ensure =
+        new Ensure(
+            UUID.randomUUID().toString(),
+            user,
+            now,
+            "cli",
+            expiry == null ? null : now.plus(expiry));
+    if (!wait) {
+      RecordMetadata at = log.publish(ensure);
+      console
+          .out()
+          .println(json ? json(ensure) : "published ensure " + ensure.eventId() + " at " + at);
+      return ExitCode.OK;
+    }
+    // Positioned before the ensure is published: the answer can't slip past.
+    try (Consumer<byte[], byte[]> answers = log.fromEnd(Topic.READY, Topic.FAILED)) {
+      RecordMetadata at = log.publish(ensure);
+      keepOnly(answers, at.partition());
+      SandboxEvent answer = await(answers, ensure, timeout);
+      if (answer == null) {
+        console
+            .err()
+            .println(
+                "no answer to ensure "
+                    + ensure.eventId()
+                    + " within "
+                    + Durations.shown(timeout)
+                    + "; it may still come ('watch --user "
+                    + user
+                    + "'). Does a worker run?");
+        return ExitCode.TIMEOUT;
+      }
+      console
+          .out()
+          .println(json ? json(answer) : answer.topic().named("") + "  " + EventText.of(answer));
+      return answer instanceof Ready ? ExitCode.OK : ExitCode.FAILED;
+    } catch (KafkaException e) {
+      throw log.failed("read the answer", e);
+    }
+  }
+
+  /** The answer lies in the partition of the ensure's number. */
+  private static void keepOnly(Consumer<byte[], byte[]> answers, int partition) {
+    List<TopicPartition> kept =
+        answers.assignment().stream().filter(p -> p.partition() == partition).toList();
+    long[] positions = kept.stream().mapToLong(answers::position).toArray();
+    answers.assign(kept);
+    for (int i = 0; i < positions.length; i++) {
+      answers.seek(kept.get(i), positions[i]);
+    }
+  }
+
+  private @Nullable SandboxEvent await(
+      Consumer<byte[], byte[]> answers, Ensure ensure, Duration timeout) {
+    long deadline = System.nanoTime() + timeout.toNanos();
+    while (true) {
+      long left = deadline - System.nanoTime();
+      if (left <= 0) {
+        return null;
+      }
+      for (ConsumerRecord<byte[], byte[]> record : answers.poll(Duration.ofNanos(left))) {
+        SandboxEvent event = Records.event(record, log.config().topicPrefix()).event();
+        String ensureId =
+            switch (event) {
+              case Ready r -> r.ensureId();
+              case Failed f -> f.ensureId();
+              case null, default -> "";
+            };
+        if (event != null && ensureId.equals(ensure.eventId())) {
+          return event;
+        }
+      }
+    }
+  }
+
+  private String json(SandboxEvent event) {
+    return new String(codec.encode(event), StandardCharsets.UTF_8);
+  }
+}

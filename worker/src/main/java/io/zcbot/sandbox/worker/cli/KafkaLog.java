@@ -1,0 +1,217 @@
+package io.zcbot.sandbox.worker.cli;
+
+import io.zcbot.sandbox.events.CloudEvents;
+import io.zcbot.sandbox.events.EventCodec;
+import io.zcbot.sandbox.events.SandboxEvent;
+import io.zcbot.sandbox.events.Topic;
+import io.zcbot.sandbox.worker.KafkaClients;
+import io.zcbot.sandbox.worker.config.KafkaConfig;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ExecutionException;
+import org.apache.kafka.clients.consumer.Consumer;
+import org.apache.kafka.clients.consumer.OffsetAndTimestamp;
+import org.apache.kafka.clients.producer.Producer;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.clients.producer.RecordMetadata;
+import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.PartitionInfo;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.RetriableException;
+import org.apache.kafka.common.header.Headers;
+import org.apache.kafka.common.header.internals.RecordHeaders;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Kafka for somebody who waits in front of a terminal: every call ends within seconds, with an
+ * error for people. Connects when first used.
+ */
+final class KafkaLog implements AutoCloseable {
+  private static final String SOURCE = "/zcbot/sandbox/cli";
+
+  /** Less patient than a worker, unless the settings say otherwise. */
+  private static final Map<String, String> PATIENCE =
+      Map.of(
+          "default.api.timeout.ms", "8000",
+          "request.timeout.ms", "5000",
+          "max.block.ms", "8000",
+          "delivery.timeout.ms", "8000");
+
+  private final KafkaConfig config;
+  private final KafkaClients clients;
+  private final EventCodec codec = new EventCodec();
+  private @Nullable Producer<byte[], byte[]> producer;
+
+  KafkaLog(KafkaConfig config) {
+    Map<String, String> properties = new HashMap<>(PATIENCE);
+    properties.putAll(config.properties());
+    this.config =
+        new KafkaConfig(
+            properties,
+            config.groupId(),
+            config.topicPrefix(),
+            config.createTopics(),
+            config.partitions(),
+            config.replicationFactor());
+    this.clients = new KafkaClients(this.config, "zcbot-cli-" + ProcessHandle.current().pid());
+  }
+
+  KafkaClients clients() {
+    return clients;
+  }
+
+  KafkaConfig config() {
+    return config;
+  }
+
+  /** Publishes an event and returns where it lies. */
+  RecordMetadata publish(SandboxEvent event) throws CommandException, InterruptedException {
+    String topic = event.topic().named(config.topicPrefix());
+    Headers headers = new RecordHeaders();
+    CloudEvents.headers(event, SOURCE)
+        .forEach((name, value) -> headers.add(name, value.getBytes(StandardCharsets.UTF_8)));
+    try {
+      if (producer == null) {
+        producer = clients.producer();
+      }
+      return producer
+          .send(new ProducerRecord<>(topic, null, codec.key(event), codec.encode(event), headers))
+          .get();
+    } catch (KafkaException e) {
+      throw failed("publish to " + topic, e);
+    } catch (ExecutionException e) {
+      throw failed("publish to " + topic, e.getCause() == null ? e : e.getCause());
+    }
+  }
+
+  /** Reads topics from their end, as it is now. */
+  Consumer<byte[], byte[]> fromEnd(Topic... topics) throws CommandException {
+    return open(
+        topics,
+        (consumer, partitions) -> {
+          Map<TopicPartition, Long> ends = consumer.endOffsets(partitions);
+          consumer.assign(partitions);
+          ends.forEach(consumer::seek);
+        });
+  }
+
+  /** Reads topics from their beginning. */
+  Consumer<byte[], byte[]> fromBeginning(Topic... topics) throws CommandException {
+    return open(
+        topics,
+        (consumer, partitions) -> {
+          consumer.assign(partitions);
+          consumer.seekToBeginning(partitions);
+        });
+  }
+
+  /** Reads topics from the first records at or after an instant on. */
+  Consumer<byte[], byte[]> since(Instant instant, Topic... topics) throws CommandException {
+    return open(
+        topics,
+        (consumer, partitions) -> {
+          Map<TopicPartition, Long> times = new HashMap<>();
+          partitions.forEach(p -> times.put(p, instant.toEpochMilli()));
+          Map<TopicPartition, OffsetAndTimestamp> starts = consumer.offsetsForTimes(times);
+          Map<TopicPartition, Long> ends = consumer.endOffsets(partitions);
+          consumer.assign(partitions);
+          partitions.forEach(
+              p -> {
+                OffsetAndTimestamp start = starts.get(p);
+                consumer.seek(p, start == null ? ends.getOrDefault(p, 0L) : start.offset());
+              });
+        });
+  }
+
+  private interface Positioning {
+    void apply(Consumer<byte[], byte[]> consumer, Collection<TopicPartition> partitions);
+  }
+
+  private Consumer<byte[], byte[]> open(Topic[] topics, Positioning positioning)
+      throws CommandException {
+    String what =
+        "read "
+            + String.join(
+                ", ", Arrays.stream(topics).map(t -> t.named(config.topicPrefix())).toList());
+    Consumer<byte[], byte[]> consumer = null;
+    try {
+      consumer = clients.freeConsumer("read");
+      positioning.apply(consumer, partitions(consumer, topics));
+      return consumer;
+    } catch (KafkaException e) {
+      close(consumer);
+      throw failed(what, e);
+    } catch (CommandException e) {
+      close(consumer);
+      throw e;
+    }
+  }
+
+  private List<TopicPartition> partitions(Consumer<byte[], byte[]> consumer, Topic... topics)
+      throws CommandException {
+    List<TopicPartition> partitions = new ArrayList<>();
+    for (Topic topic : topics) {
+      String name = topic.named(config.topicPrefix());
+      List<PartitionInfo> found = consumer.partitionsFor(name);
+      if (found == null || found.isEmpty()) {
+        throw new CommandException(
+            ExitCode.CONFIG,
+            "tried to read "
+                + name
+                + " on "
+                + config.bootstrapServers()
+                + ", failed because there is no such topic; start a worker, or run 'topics create'",
+            null);
+      }
+      found.forEach(p -> partitions.add(new TopicPartition(name, p.partition())));
+    }
+    return partitions;
+  }
+
+  /** An error for people; a fault of Kafka's that may pass counts as «not reached». */
+  CommandException failed(String what, Throwable cause) {
+    boolean passing =
+        cause instanceof RetriableException || cause.getCause() instanceof RetriableException;
+    return new CommandException(
+        passing ? ExitCode.UNAVAILABLE : ExitCode.CONFIG,
+        "tried to "
+            + what
+            + " on "
+            + config.bootstrapServers()
+            + ", failed because "
+            + reason(cause)
+            + "; check "
+            + (passing
+                ? "that Kafka runs there and that ZCBOT_KAFKA_BOOTSTRAP_SERVERS is right"
+                : "ZCBOT_KAFKA_* and what this client may do there"),
+        cause);
+  }
+
+  private static String reason(Throwable cause) {
+    Throwable root = cause;
+    while (root instanceof KafkaException && root.getCause() instanceof KafkaException deeper) {
+      root = deeper;
+    }
+    return String.valueOf(root.getMessage());
+  }
+
+  private static void close(@Nullable Consumer<byte[], byte[]> consumer) {
+    if (consumer != null) {
+      consumer.close();
+    }
+  }
+
+  @Override
+  public void close() {
+    if (producer != null) {
+      producer.close(Duration.ofSeconds(2));
+    }
+  }
+}

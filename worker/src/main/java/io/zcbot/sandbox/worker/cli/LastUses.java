@@ -1,0 +1,47 @@
+package io.zcbot.sandbox.worker.cli;
+
+import io.zcbot.sandbox.events.SandboxEvent;
+import io.zcbot.sandbox.events.Topic;
+import io.zcbot.sandbox.events.UserId;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.Set;
+import org.apache.kafka.clients.consumer.Consumer;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.TopicPartition;
+
+/** When users' sandboxes were last used, as the topics tell it. */
+final class LastUses {
+  private static final Duration LIMIT = Duration.ofSeconds(5);
+  private static final Duration POLL = Duration.ofMillis(200);
+
+  private LastUses() {}
+
+  /** Reads the window up to now, or as far as the time limit allows. */
+  static Map<UserId, Instant> since(KafkaLog log, Instant instant) throws CommandException {
+    try (Consumer<byte[], byte[]> records = log.since(instant, Topic.READY, Topic.ACTIVITY)) {
+      Map<UserId, Instant> last = new HashMap<>();
+      Set<TopicPartition> partitions = records.assignment();
+      Map<TopicPartition, Long> ends = records.endOffsets(partitions);
+      long deadline = System.nanoTime() + LIMIT.toNanos();
+      while (partitions.stream().anyMatch(p -> records.position(p) < ends.getOrDefault(p, 0L))
+          && System.nanoTime() - deadline < 0) {
+        for (ConsumerRecord<byte[], byte[]> record : records.poll(POLL)) {
+          SandboxEvent event = Records.event(record, log.config().topicPrefix()).event();
+          if (event != null) {
+            last.merge(
+                event.userId(),
+                Instant.ofEpochMilli(record.timestamp()),
+                (a, b) -> a.isAfter(b) ? a : b);
+          }
+        }
+      }
+      return last;
+    } catch (KafkaException e) {
+      throw log.failed("read when sandboxes were used", e);
+    }
+  }
+}

@@ -1,0 +1,10 @@
+package io.zcbot.sandbox.worker.cli;
+
+/** The worker's program. */
+public final class Main {
+  private Main() {}
+
+  public static void main(String[] args) {
+    System.exit(Cli.commandLine(Console.ofProcess()).execute(args));
+  }
+}

@@ -1,0 +1,129 @@
+package io.zcbot.sandbox.worker.cli;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.config.Durations;
+import io.zcbot.sandbox.worker.config.WorkerConfig;
+import io.zcbot.sandbox.worker.sandbox.Container;
+import io.zcbot.sandbox.worker.sandbox.Engine;
+import io.zcbot.sandbox.worker.sandbox.EngineException;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+
+/** Lists the sandboxes on the engine. When each was last used is known from the topics alone. */
+final class PsCommand {
+  private final Console console;
+  private final Engine engine;
+  private final KafkaLog log;
+  private final WorkerConfig config;
+
+  private record Row(Container container, Container.Owner owner, @Nullable Instant lastUsed) {}
+
+  PsCommand(Console console, Engine engine, KafkaLog log, WorkerConfig config) {
+    this.console = console;
+    this.engine = engine;
+    this.log = log;
+    this.config = config;
+  }
+
+  int run(boolean json) throws CommandException {
+    Instant now = Instant.now();
+    List<Container> containers = Engines.sandboxes(engine);
+    Map<UserId, Instant> lastUsed =
+        containers.isEmpty() ? Map.of() : lastUses(now.minus(config.lifecycle().idleTtl()));
+    List<Row> rows = new ArrayList<>();
+    for (Container container : containers) {
+      Container.Owner owner = container.owner();
+      if (owner != null) {
+        rows.add(new Row(detailed(container), owner, lastUsed.get(owner.user())));
+      }
+    }
+    rows.sort(Comparator.comparing(row -> row.owner.user()));
+    if (json) {
+      console.out().println(json(rows));
+    } else {
+      print(rows, now);
+    }
+    return ExitCode.OK;
+  }
+
+  /** A listing lacks the start's time. */
+  private Container detailed(Container listed) throws CommandException {
+    try {
+      return engine.find(listed.id()).orElse(listed);
+    } catch (EngineException e) {
+      throw Engines.failed(e);
+    }
+  }
+
+  private Map<UserId, Instant> lastUses(Instant since) {
+    try {
+      return LastUses.since(log, since);
+    } catch (CommandException e) {
+      console.err().println("idle times are not known: " + e.getMessage());
+      return Map.of();
+    }
+  }
+
+  private void print(List<Row> rows, Instant now) {
+    Table table = new Table("USER", "STATE", "AGE", "IDLE", "SPEC", "WORKER", "CONTAINER");
+    for (Row row : rows) {
+      Container container = row.container;
+      table.add(
+          row.owner.user().toString(),
+          container.state().name().toLowerCase(Locale.ROOT),
+          age(container.startedAt(), now),
+          age(row.lastUsed, now),
+          spec(container),
+          row.owner.workerId() == null ? "-" : row.owner.workerId(),
+          EventText.shortId(container.id()));
+    }
+    table.print(console.out());
+  }
+
+  private String json(List<Row> rows) {
+    ArrayNode array = JsonNodeFactory.instance.arrayNode();
+    for (Row row : rows) {
+      Container container = row.container;
+      ObjectNode json = array.addObject();
+      json.put("user_id", row.owner.user().toString());
+      json.put("state", container.state().name().toLowerCase(Locale.ROOT));
+      json.put("started_at", text(container.startedAt()));
+      json.put("last_used_at", text(row.lastUsed));
+      json.put("spec", spec(container));
+      json.put("worker_id", row.owner.workerId());
+      json.put("container_name", container.name());
+      json.put("container_id", container.id());
+    }
+    try {
+      return new JsonMapper().writeValueAsString(array);
+    } catch (JsonProcessingException e) {
+      throw new IllegalStateException("an array of strings must serialize", e);
+    }
+  }
+
+  private String spec(Container container) {
+    return config.spec().hash().equals(container.specHash()) ? "current" : "other";
+  }
+
+  private static String age(@Nullable Instant since, Instant now) {
+    return Optional.ofNullable(since)
+        .map(instant -> Durations.rounded(Duration.between(instant, now)))
+        .orElse("-");
+  }
+
+  private static @Nullable String text(@Nullable Instant instant) {
+    return instant == null ? null : instant.toString();
+  }
+}

@@ -1,0 +1,67 @@
+package io.zcbot.sandbox.worker.cli;
+
+import io.zcbot.sandbox.events.EventCodec;
+import io.zcbot.sandbox.events.EventFormatException;
+import io.zcbot.sandbox.events.Origin;
+import io.zcbot.sandbox.events.SandboxEvent;
+import io.zcbot.sandbox.events.Topic;
+import java.nio.charset.StandardCharsets;
+import java.time.Instant;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.common.header.Header;
+import org.jspecify.annotations.Nullable;
+
+/** Reads records of any of the topics. */
+final class Records {
+  private static final EventCodec CODEC = new EventCodec();
+
+  private Records() {}
+
+  /**
+   * A record, read as far as it can be.
+   *
+   * @param event null where it is none: a dead letter, or something out of place
+   * @param problem why it is none; null otherwise
+   */
+  record Read(Topic topic, @Nullable SandboxEvent event, @Nullable String problem) {}
+
+  static Read event(ConsumerRecord<byte[], byte[]> record, String topicPrefix) {
+    Topic topic = topic(record, topicPrefix);
+    if (topic == Topic.DEAD_LETTER) {
+      String error = header(record, "zcbot_error");
+      return new Read(topic, null, error == null ? "of unknown cause" : error);
+    }
+    try {
+      Origin origin =
+          new Origin(
+              record.topic(),
+              record.partition(),
+              record.offset(),
+              Instant.ofEpochMilli(record.timestamp()));
+      return new Read(topic, CODEC.decode(topic, record.key(), record.value(), origin), null);
+    } catch (EventFormatException e) {
+      return new Read(topic, null, "no event: " + e.getMessage());
+    }
+  }
+
+  static @Nullable String header(ConsumerRecord<byte[], byte[]> record, String name) {
+    Header header = record.headers().lastHeader(name);
+    return header == null || header.value() == null
+        ? null
+        : new String(header.value(), StandardCharsets.UTF_8);
+  }
+
+  /** The key as text, whatever it is; empty without one. */
+  static String key(ConsumerRecord<byte[], byte[]> record) {
+    return record.key() == null ? "" : new String(record.key(), StandardCharsets.UTF_8);
+  }
+
+  private static Topic topic(ConsumerRecord<byte[], byte[]> record, String topicPrefix) {
+    for (Topic topic : Topic.values()) {
+      if (topic.named(topicPrefix).equals(record.topic())) {
+        return topic;
+      }
+    }
+    throw new IllegalArgumentException("a record of another topic: " + record.topic());
+  }
+}

@@ -1,0 +1,99 @@
+package io.zcbot.sandbox.worker.cli;
+
+import io.zcbot.sandbox.worker.Worker;
+import io.zcbot.sandbox.worker.config.WorkerConfig;
+import io.zcbot.sandbox.worker.publish.TopicsException;
+import java.io.IOException;
+import java.time.Duration;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** A worker as the main thing of its process, from start to signal. */
+public final class WorkerProcess {
+  private static final Logger log = LoggerFactory.getLogger(WorkerProcess.class);
+
+  /** On top of the worker's own stop time-out, which it keeps more or less. */
+  private static final Duration GRACE = Duration.ofSeconds(10);
+
+  private WorkerProcess() {}
+
+  /**
+   * Runs a worker until the process is told to stop; then ends the process with exit code 0.
+   *
+   * @param underneath closed after the worker, whether or not it started
+   */
+  public static int run(WorkerConfig config, AutoCloseable underneath) throws CommandException {
+    Thread.setDefaultUncaughtExceptionHandler(
+        (thread, e) -> log.error("thread {} ended unexpectedly; please report this", thread, e));
+    Worker worker = new Worker(config);
+    Thread stop =
+        Thread.ofPlatform()
+            .name("stop")
+            .unstarted(
+                () -> {
+                  boolean clean = stopWithin(config.stopTimeout().plus(GRACE), worker, underneath);
+                  // A signal's own exit code, 143, would look like a failure to whoever sent it.
+                  Runtime.getRuntime().halt(clean ? ExitCode.OK : ExitCode.FAILED);
+                });
+    Runtime.getRuntime().addShutdownHook(stop);
+    try {
+      worker.start();
+      worker.awaitStop();
+      return ExitCode.OK;
+    } catch (TopicsException e) {
+      throw notStarted(ExitCode.CONFIG, e);
+    } catch (IOException e) {
+      throw notStarted(ExitCode.CONFIG, e);
+    } catch (InterruptedException _) {
+      // Only a stop interrupts; its hook ends the process.
+      Thread.currentThread().interrupt();
+      return ExitCode.OK;
+    } finally {
+      withdraw(stop, underneath);
+    }
+  }
+
+  private static CommandException notStarted(int exitCode, Exception e) {
+    return new CommandException(exitCode, "the worker did not start: " + e.getMessage(), e);
+  }
+
+  /** If nobody asked for a stop, what ends here is the start: its exit code must get through. */
+  private static void withdraw(Thread stop, AutoCloseable underneath) {
+    try {
+      if (Runtime.getRuntime().removeShutdownHook(stop)) {
+        close(underneath);
+      }
+    } catch (IllegalStateException _) {
+      // The stop is under way already.
+    }
+  }
+
+  private static boolean stopWithin(Duration limit, Worker worker, AutoCloseable underneath) {
+    Thread closing =
+        Thread.ofPlatform()
+            .name("close")
+            .daemon()
+            .start(
+                () -> {
+                  worker.close();
+                  close(underneath);
+                });
+    try {
+      if (closing.join(limit)) {
+        return true;
+      }
+      log.error("the worker did not stop within {} s; giving up", limit.toSeconds());
+    } catch (InterruptedException _) {
+      Thread.currentThread().interrupt();
+    }
+    return false;
+  }
+
+  private static void close(AutoCloseable closeable) {
+    try {
+      closeable.close();
+    } catch (Exception e) {
+      log.warn("{} did not close cleanly", closeable.getClass().getSimpleName(), e);
+    }
+  }
+}

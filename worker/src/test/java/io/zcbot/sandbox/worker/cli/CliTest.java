@@ -1,0 +1,276 @@
+package io.zcbot.sandbox.worker.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.config.Setting;
+import io.zcbot.sandbox.worker.config.WorkerConfig;
+import io.zcbot.sandbox.worker.ops.Health;
+import io.zcbot.sandbox.worker.ops.Metrics;
+import io.zcbot.sandbox.worker.ops.OpsServer;
+import io.zcbot.sandbox.worker.sandbox.Container;
+import io.zcbot.sandbox.worker.sandbox.EngineException;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.time.Instant;
+import java.util.HashMap;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class CliTest {
+  private static final String USER = "7f3c1d52-9a54-4c0e-8f2b-6f1d2f6f7a10";
+  private static final String OTHER = "00000000-0000-4000-8000-000000000001";
+
+  private final StringWriter out = new StringWriter();
+  private final StringWriter err = new StringWriter();
+  private final FakeEngine engine = new FakeEngine();
+
+  /** Nobody listens on port 1, and nobody should wait for it for long. */
+  private final Map<String, String> env =
+      new HashMap<>(
+          Map.of(
+              "ZCBOT_WORKER_ID", "w1",
+              "ZCBOT_HOST", "h1",
+              "ZCBOT_OPS_ADDRESS", "off",
+              "ZCBOT_KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:1",
+              "ZCBOT_KAFKA_DEFAULT_API_TIMEOUT_MS", "150",
+              "ZCBOT_KAFKA_REQUEST_TIMEOUT_MS", "150",
+              "ZCBOT_KAFKA_DELIVERY_TIMEOUT_MS", "150",
+              "ZCBOT_KAFKA_MAX_BLOCK_MS", "150"));
+
+  private int sandbox(String... args) {
+    Console console =
+        new Console(env, new PrintWriter(out, true), new PrintWriter(err, true), false);
+    return Cli.commandLine(console, _ -> engine).execute(args);
+  }
+
+  private void container(String id, String user, String worker, String specHash) {
+    UserId userId = UserId.parse(user);
+    engine.containers.put(
+        id,
+        new Container(
+            id,
+            Container.nameOf(userId),
+            Container.State.RUNNING,
+            new Container.Owner(userId, worker),
+            specHash,
+            Instant.now().minusSeconds(3700),
+            null,
+            false));
+  }
+
+  @Test
+  void help_lists_commands_and_exit_codes() {
+    assertThat(sandbox("--help")).isZero();
+    assertThat(out.toString())
+        .contains("run", "ensure", "activity", "watch", "ps", "purge", "topics")
+        .contains("69   Kafka or the engine is not reached");
+  }
+
+  @Test
+  void the_help_of_run_lists_every_key() {
+    assertThat(sandbox("run", "--help")).isZero();
+    assertThat(Setting.ALL)
+        .allSatisfy(setting -> assertThat(out.toString()).contains(setting.key()));
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"run", "ensure", "activity", "watch", "ps", "purge", "topics"})
+  void each_command_has_help_with_the_keys_it_goes_by(String command) {
+    assertThat(sandbox(command, "--help")).isZero();
+    assertThat(out.toString()).contains("Usage: sandbox " + command, "ZCBOT_KAFKA_BOOTSTRAP");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"check", "create"})
+  void so_have_the_ones_below_topics(String command) {
+    assertThat(sandbox("topics", command, "--help")).isZero();
+    assertThat(out.toString()).contains("Usage: sandbox topics " + command);
+  }
+
+  @Test
+  void version() {
+    assertThat(sandbox("--version")).isZero();
+    assertThat(out.toString()).startsWith("zcbot sandbox ");
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      textBlock =
+          """
+          nothing                | Unmatched argument at index 0: 'nothing'
+          ensure                 | Missing required parameter: 'USER'
+          ensure x               | Invalid value for positional parameter at index 0 (USER): not a UUID: 'x'; use the canonical lower-case form, e.g. 7f3c1d52-9a54-4c0e-8f2b-6f1d2f6f7a10
+          ensure 7F3C1D52-9A54-4C0E-8F2B-6F1D2F6F7A10 | not in canonical form
+          ensure 7f3c1d52-9a54-4c0e-8f2b-6f1d2f6f7a10 --timeout soon | Invalid value for option '--timeout': write a duration such as 300 (seconds), 90s, 5m or 2h
+          activity               | Missing required parameter: 'USER'
+          watch --count x        | Invalid value for option '--count'
+          topics                 | Missing required subcommand
+          """)
+  void wrong_arguments_are_two_lines_and_exit_code_2(String args, String problem) {
+    assertThat(sandbox(args.split(" "))).isEqualTo(ExitCode.USAGE);
+    assertThat(err.toString()).contains(problem).contains("Try 'sandbox");
+    assertThat(err.toString().lines()).hasSize(2);
+  }
+
+  @Test
+  void no_command_at_all_is_a_usage_error() {
+    assertThat(sandbox()).isEqualTo(ExitCode.USAGE);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"run", "watch", "ps", "purge", "topics check", "activity " + USER})
+  void settings_that_cannot_be_used_are_exit_code_78(String args) {
+    env.put("ZCBOT_SANDBOX_MEMORY", "x");
+    env.put("ZCBOT_LOG_LEVEL", "x");
+    assertThat(sandbox(args.split(" "))).isEqualTo(ExitCode.CONFIG);
+    assertThat(err.toString())
+        .startsWith("2 settings can't be used:\n  ZCBOT_SANDBOX_MEMORY=x: must be")
+        .doesNotContain("\tat ");
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "ensure " + USER,
+        "ensure --no-wait " + USER,
+        "activity " + USER,
+        "watch",
+        "watch --from-beginning",
+        "topics check",
+        "topics create"
+      })
+  void kafka_not_reached_is_one_line_and_exit_code_69(String args) {
+    assertThat(sandbox(args.split(" "))).isEqualTo(ExitCode.UNAVAILABLE);
+    assertThat(err.toString())
+        .startsWith("tried to ")
+        .contains(" on 127.0.0.1:1, failed because ")
+        .contains("check that Kafka runs there and that ZCBOT_KAFKA_BOOTSTRAP_SERVERS is right");
+    assertThat(err.toString().lines()).hasSize(1);
+  }
+
+  @Test
+  void verbose_adds_the_stack_trace() {
+    assertThat(sandbox("activity", "--verbose", USER)).isEqualTo(ExitCode.UNAVAILABLE);
+    assertThat(err.toString()).contains("\tat ");
+  }
+
+  @Test
+  void ps_lists_what_the_engine_has_even_without_kafka() throws Exception {
+    String current = WorkerConfig.fromEnvironment(env).spec().hash();
+    container("0123456789abcdef", USER, "w1", current);
+    container("fedcba9876543210", OTHER, "w2", "old");
+
+    assertThat(sandbox("ps")).isZero();
+
+    assertThat(out.toString())
+        .isEqualTo(
+            """
+            USER                                  STATE    AGE   IDLE  SPEC     WORKER  CONTAINER
+            00000000-0000-4000-8000-000000000001  running  1h1m  -     other    w2      fedcba987654
+            7f3c1d52-9a54-4c0e-8f2b-6f1d2f6f7a10  running  1h1m  -     current  w1      0123456789ab
+            """);
+    assertThat(err.toString()).startsWith("idle times are not known: tried to read sandbox.ready");
+    assertThat(engine.calls).containsExactly("close");
+  }
+
+  @Test
+  void ps_json() {
+    container("0123456789abcdef", USER, "w1", "old");
+    assertThat(sandbox("ps", "--json")).isZero();
+    assertThat(out.toString())
+        .startsWith("[{\"user_id\":\"" + USER + "\",\"state\":\"running\",\"started_at\":\"")
+        .contains("\"last_used_at\":null,\"spec\":\"other\",\"worker_id\":\"w1\"");
+  }
+
+  @Test
+  void an_engine_that_is_not_reached_is_exit_code_69() {
+    engine.failure =
+        new EngineException(
+            EngineException.Kind.UNAVAILABLE, "list", "no answer; is dockerd running?", null);
+    assertThat(sandbox("ps")).isEqualTo(ExitCode.UNAVAILABLE);
+    assertThat(err.toString())
+        .isEqualTo(
+            "tried to ask the container engine, failed because list: no answer; is dockerd"
+                + " running?\n");
+  }
+
+  @Test
+  void purge_touches_one_workers_sandboxes_only() {
+    container("aaa", USER, "w1", "h");
+    container("bbb", OTHER, "w2", "h");
+
+    assertThat(sandbox("purge", "--yes")).isZero();
+
+    assertThat(engine.calls).containsExactly("kill aaa", "remove aaa", "close");
+    assertThat(out.toString()).contains("purged zcbot-sandbox-" + USER, "purged 1 of 1");
+    assertThat(err.toString())
+        .startsWith("the sandboxes are removed without being announced: tried to publish");
+  }
+
+  @Test
+  void purge_of_another_worker_by_name() {
+    container("aaa", USER, "w1", "h");
+    container("bbb", OTHER, "w2", "h");
+    assertThat(sandbox("purge", "--worker", "w2", "-y")).isZero();
+    assertThat(engine.containers).containsOnlyKeys("aaa");
+  }
+
+  @Test
+  void purge_asks_first() {
+    container("aaa", USER, "w1", "h");
+    assertThat(sandbox("purge")).isEqualTo(ExitCode.USAGE);
+    assertThat(err.toString())
+        .isEqualTo("1 sandboxes of worker w1 were kept; to go on, add --yes\n");
+    assertThat(engine.containers).hasSize(1);
+  }
+
+  @Test
+  void purge_of_nothing() {
+    assertThat(sandbox("purge")).isZero();
+    assertThat(out.toString()).isEqualTo("nothing of worker w1 is on this engine\n");
+  }
+
+  @Test
+  void purge_goes_on_after_a_failure_and_tells() {
+    container("stuck", USER, "w1", "h");
+    container("bbb", OTHER, "w1", "h");
+    assertThat(sandbox("purge", "-y")).isEqualTo(ExitCode.FAILED);
+    assertThat(engine.containers).containsOnlyKeys("stuck");
+    assertThat(out.toString()).endsWith("purged 1 of 2\n");
+    assertThat(err.toString()).contains("could not purge zcbot-sandbox-" + USER + ": remove: busy");
+  }
+
+  @Test
+  void purge_leaves_a_running_workers_sandboxes_alone() throws Exception {
+    container("aaa", USER, "w1", "h");
+    try (Metrics metrics = new Metrics();
+        OpsServer ops =
+            new OpsServer(
+                new InetSocketAddress(InetAddress.getLoopbackAddress(), 0),
+                new Health(),
+                metrics,
+                Map::of)) {
+      metrics.bindInfo("1", "w1", "h1");
+      ops.start();
+      env.put("ZCBOT_OPS_ADDRESS", "127.0.0.1:" + ops.address().getPort());
+
+      assertThat(sandbox("purge", "-y")).isEqualTo(ExitCode.FAILED);
+      assertThat(err.toString())
+          .isEqualTo(
+              "tried to purge the sandboxes of worker w1, failed because that worker runs here and"
+                  + " serves them; stop it first (it reaps them itself), or add --force\n");
+      assertThat(engine.containers).hasSize(1);
+
+      assertThat(sandbox("purge", "-y", "--worker", "w2")).isZero();
+      assertThat(sandbox("purge", "-y", "--force")).isZero();
+      assertThat(engine.containers).isEmpty();
+    }
+  }
+}

@@ -1,0 +1,92 @@
+package io.zcbot.sandbox.worker.cli;
+
+import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.sandbox.Container;
+import io.zcbot.sandbox.worker.sandbox.Engine;
+import io.zcbot.sandbox.worker.sandbox.EngineEvent;
+import io.zcbot.sandbox.worker.sandbox.EngineException;
+import io.zcbot.sandbox.worker.sandbox.SandboxSpec;
+import java.nio.file.Path;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+
+/** As much of an engine as commands use. */
+final class FakeEngine implements Engine {
+  final Map<String, Container> containers = new LinkedHashMap<>();
+  final List<String> calls = new ArrayList<>();
+  @Nullable EngineException failure;
+
+  @Override
+  public Optional<Container> find(String nameOrId) throws EngineException {
+    fail();
+    return Optional.ofNullable(containers.get(nameOrId));
+  }
+
+  @Override
+  public List<Container> list() throws EngineException {
+    fail();
+    // Like the real one's listing: without the start's time.
+    return containers.values().stream()
+        .map(
+            c ->
+                new Container(
+                    c.id(), c.name(), c.state(), c.owner(), c.specHash(), null, null, false))
+        .toList();
+  }
+
+  @Override
+  public void kill(String containerId) {
+    calls.add("kill " + containerId);
+  }
+
+  @Override
+  public void remove(String containerId) throws EngineException {
+    if (containerId.startsWith("stuck")) {
+      throw new EngineException(EngineException.Kind.TRANSIENT, "remove", "busy", null);
+    }
+    calls.add("remove " + containerId);
+    containers.remove(containerId);
+  }
+
+  @Override
+  public String create(SandboxSpec spec, UserId user, String workerId, Path workspace) {
+    throw new UnsupportedOperationException();
+  }
+
+  @Override
+  public void start(String containerId) {
+    throw new UnsupportedOperationException();
+  }
+
+  @Override
+  public boolean hasRunningExec(String containerId) {
+    throw new UnsupportedOperationException();
+  }
+
+  @Override
+  public void ping() {
+    throw new UnsupportedOperationException();
+  }
+
+  @Override
+  public void watch(Instant since, Runnable connected, Consumer<EngineEvent> events) {
+    throw new UnsupportedOperationException();
+  }
+
+  @Override
+  public void close() {
+    calls.add("close");
+  }
+
+  private void fail() throws EngineException {
+    if (failure != null) {
+      throw failure;
+    }
+  }
+}

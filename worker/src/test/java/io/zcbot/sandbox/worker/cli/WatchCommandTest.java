@@ -1,0 +1,125 @@
+package io.zcbot.sandbox.worker.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.zcbot.sandbox.worker.config.WorkerConfig;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.nio.charset.StandardCharsets;
+import java.time.Instant;
+import java.util.Map;
+import java.util.Optional;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.common.header.Headers;
+import org.apache.kafka.common.header.internals.RecordHeaders;
+import org.apache.kafka.common.record.TimestampType;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Test;
+
+class WatchCommandTest {
+  private static final String USER = "7f3c1d52-9a54-4c0e-8f2b-6f1d2f6f7a10";
+
+  private static WatchCommand watch(boolean terminal, Map<String, String> env) throws Exception {
+    PrintWriter out = new PrintWriter(new StringWriter());
+    return new WatchCommand(
+        new Console(env, out, out, terminal),
+        new KafkaLog(WorkerConfig.fromEnvironment(Map.of()).kafka()));
+  }
+
+  private static ConsumerRecord<byte[], byte[]> record(
+      String topic, @Nullable String key, @Nullable String value, String... headers) {
+    Headers all = new RecordHeaders();
+    for (int i = 0; i < headers.length; i += 2) {
+      all.add(headers[i], headers[i + 1].getBytes(StandardCharsets.UTF_8));
+    }
+    return new ConsumerRecord<>(
+        topic,
+        3,
+        17,
+        Instant.parse("2026-11-24T12:00:00.5Z").toEpochMilli(),
+        TimestampType.LOG_APPEND_TIME,
+        0,
+        0,
+        key == null ? null : key.getBytes(StandardCharsets.UTF_8),
+        value == null ? null : value.getBytes(StandardCharsets.UTF_8),
+        all,
+        Optional.empty());
+  }
+
+  private static final String DEAD = "no \u001b[31mJSON";
+
+  @Test
+  void lines_are_aligned() throws Exception {
+    WatchCommand watch = watch(false, Map.of());
+    assertThat(watch.line(record("sandbox.ensure", USER, "{\"user_id\":\"" + USER + "\"}")))
+        .isEqualTo("2026-11-24T12:00:00.500Z  ensure       " + USER + "  id sandbox.ensure-3-17");
+    assertThat(
+            watch.line(
+                record(
+                    "sandbox.dead-letter",
+                    "x",
+                    "{",
+                    "zcbot_error",
+                    DEAD,
+                    "zcbot_topic",
+                    "sandbox.ensure",
+                    "zcbot_partition",
+                    "0",
+                    "zcbot_offset",
+                    "9")))
+        .isEqualTo(
+            "2026-11-24T12:00:00.500Z  dead-letter  x                                     no"
+                + " ?[31mJSON (from sandbox.ensure-0-9, 1 bytes)");
+  }
+
+  @Test
+  void what_is_no_event_is_shown_all_the_same() throws Exception {
+    WatchCommand watch = watch(false, Map.of());
+    assertThat(watch.line(record("sandbox.activity", null, null)))
+        .contains("activity", "no event: value: missing; send a JSON object (no value)");
+    assertThat(watch.line(record("sandbox.ready", "k".repeat(500), "[]")))
+        .contains("k".repeat(35) + "…  no event: value: is no JSON object")
+        .hasSizeLessThan(200);
+    assertThat(watch.line(record("sandbox.dead-letter", "\u001b[2J", null)))
+        .contains("?[2J", "of unknown cause");
+  }
+
+  @Test
+  void colour_is_for_terminals_that_want_it() throws Exception {
+    ConsumerRecord<byte[], byte[]> record = record("sandbox.failed", USER, "{}");
+    assertThat(watch(true, Map.of()).line(record)).contains("\u001b[31mfailed     \u001b[0m");
+    assertThat(watch(true, Map.of("NO_COLOR", "1")).line(record)).doesNotContain("\u001b");
+    assertThat(watch(true, Map.of("NO_COLOR", "")).line(record)).contains("\u001b");
+    assertThat(watch(true, Map.of("TERM", "dumb")).line(record)).doesNotContain("\u001b");
+    assertThat(watch(false, Map.of()).line(record)).doesNotContain("\u001b");
+  }
+
+  @Test
+  void json() throws Exception {
+    WatchCommand watch = watch(false, Map.of());
+    assertThat(watch.json(record("sandbox.activity", USER, "{\"user_id\":\"" + USER + "\"}")))
+        .isEqualTo(
+            "{\"topic\":\"sandbox.activity\",\"partition\":3,\"offset\":17,"
+                + "\"timestamp\":\"2026-11-24T12:00:00.500Z\",\"key\":\""
+                + USER
+                + "\",\"event\":{\"event_id\":\"sandbox.activity-3-17\",\"user_id\":\""
+                + USER
+                + "\",\"occurred_at\":\"2026-11-24T12:00:00.500Z\"}}");
+    assertThat(
+            watch.json(
+                record(
+                    "sandbox.dead-letter",
+                    "x",
+                    "{",
+                    "zcbot_error",
+                    "bad",
+                    "zcbot_topic",
+                    "t",
+                    "zcbot_partition",
+                    "0",
+                    "zcbot_offset",
+                    "9")))
+        .endsWith(
+            "\"key\":\"x\",\"problem\":\"bad\",\"origin\":\"t-0-9\",\"value_base64\":\"ew==\"}");
+  }
+}

@@ -98,6 +98,10 @@ public final class EventCodec {
         json.put("retryable", f.retryable());
       }
     }
+    return bytes(json);
+  }
+
+  private static byte[] bytes(ObjectNode json) {
     try {
       return WRITER.writeValueAsBytes(json);
     } catch (JacksonException e) {
@@ -160,7 +164,39 @@ public final class EventCodec {
       case FAILED -> decodeFailed(key, value);
       case DEAD_LETTER ->
           throw new EventFormatException("value", "a dead-letter record is no event by definition");
+      case LIVE -> throw new EventFormatException("value", "a live record is state and no event");
     };
+  }
+
+  /** The record key of a live entry: it names the container, since a user has several in time. */
+  public byte[] liveKey(UserId user, String containerId) {
+    return (user + "/" + containerId).getBytes(StandardCharsets.UTF_8);
+  }
+
+  /** The record value of a live entry. */
+  public byte[] encodeLive(LiveSandbox live) {
+    ObjectNode json = JsonNodeFactory.instance.objectNode();
+    json.put("user_id", live.userId().toString());
+    json.put("container_id", live.containerId());
+    json.put("host", live.host());
+    json.put("worker_id", live.workerId());
+    put(json, "opened_at", live.openedAt());
+    return bytes(json);
+  }
+
+  /**
+   * Reads a live entry.
+   *
+   * @throws EventFormatException if the value is none
+   */
+  public LiveSandbox decodeLive(byte[] value) throws EventFormatException {
+    Fields in = parse(value);
+    return new LiveSandbox(
+        in.userId(),
+        in.text("container_id"),
+        in.text("host"),
+        in.text("worker_id"),
+        in.instant("opened_at"));
   }
 
   private static Ready decodeReady(byte @Nullable [] key, byte @Nullable [] value)

@@ -28,6 +28,11 @@ public final class EventIds {
     return derive("reaped", containerId);
   }
 
+  /** Id of the ensure with which a worker takes over a sandbox that went with its host. */
+  public static String handover(String containerId) {
+    return derive("handover", containerId);
+  }
+
   private static String derive(String kind, String cause) {
     byte[] name = ("zcbot:sandbox:" + kind + ":" + cause).getBytes(StandardCharsets.UTF_8);
     return UUID.nameUUIDFromBytes(name).toString();

@@ -13,7 +13,9 @@ public enum Topic {
   READY("ready", false),
   REAPED("reaped", false),
   FAILED("failed", false),
-  DEAD_LETTER("dead-letter", false);
+  DEAD_LETTER("dead-letter", false),
+  /** No events but state: which sandboxes are live, of all workers. Compacted. */
+  LIVE("live", false);
 
   /** What every topic name begins with unless a deployment chooses otherwise. */
   public static final String DEFAULT_PREFIX = "sandbox.";
@@ -36,11 +38,20 @@ public enum Topic {
     return input;
   }
 
+  /** The topics that tell what happened, in the order of a sandbox's life: all but the state. */
+  public static Topic[] history() {
+    return new Topic[] {ENSURE, ACTIVITY, READY, REAPED, FAILED, DEAD_LETTER};
+  }
+
   /**
    * Topic-level settings the contract relies on. The inputs take the broker's time on append, so
-   * that one clock orders them whatever the agents' clocks say.
+   * that one clock orders them whatever the agents' clocks say. The live table must be compacted,
+   * or retention would forget sandboxes that still run.
    */
   public Map<String, String> requiredSettings() {
-    return input ? Map.of("message.timestamp.type", "LogAppendTime") : Map.of();
+    if (input) {
+      return Map.of("message.timestamp.type", "LogAppendTime");
+    }
+    return this == LIVE ? Map.of("cleanup.policy", "compact") : Map.of();
   }
 }

@@ -24,6 +24,7 @@ public final class KafkaClients {
   /** Room for a dead letter: the largest record a broker takes by default, and its headers. */
   private static final int MAX_REQUEST_BYTES = 2 * 1024 * 1024;
 
+  private static final String GROUP_ROLE = "ensure";
   private static final int LONGEST_POLL_GAP_MS = 60_000;
 
   private final Map<String, String> given;
@@ -37,9 +38,14 @@ public final class KafkaClients {
     this.clientId = clientId;
   }
 
-  /** A member of the workers' group. */
-  public Consumer<byte[], byte[]> groupConsumer(int maxPollRecords) {
-    Map<String, Object> settings = consumer("ensure");
+  /**
+   * A member of the workers' group.
+   *
+   * @param instanceId a static member's id: it keeps its partitions across a short absence
+   */
+  public Consumer<byte[], byte[]> groupConsumer(int maxPollRecords, String instanceId) {
+    Map<String, Object> settings = consumer(GROUP_ROLE);
+    settings.put(ConsumerConfig.GROUP_INSTANCE_ID_CONFIG, instanceId);
     settings.put(ConsumerConfig.GROUP_ID_CONFIG, groupId);
     settings.put(ConsumerConfig.AUTO_OFFSET_RESET_CONFIG, "earliest");
     settings.put(ConsumerConfig.MAX_POLL_RECORDS_CONFIG, maxPollRecords);
@@ -49,6 +55,11 @@ public final class KafkaClients {
     }
     settings.putIfAbsent(ConsumerConfig.MAX_POLL_INTERVAL_MS_CONFIG, LONGEST_POLL_GAP_MS);
     return create(settings);
+  }
+
+  /** How the group's member names itself to the brokers. */
+  public String groupClientId() {
+    return clientId + "-" + GROUP_ROLE;
   }
 
   /** A reader of partitions it assigns itself; commits nothing. */

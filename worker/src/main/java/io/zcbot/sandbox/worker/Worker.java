@@ -1,17 +1,17 @@
 package io.zcbot.sandbox.worker;
 
-import io.github.resilience4j.core.IntervalFunction;
-import io.github.resilience4j.retry.Retry;
-import io.github.resilience4j.retry.RetryConfig;
+import io.zcbot.sandbox.events.LiveSandbox;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.config.Lifecycle;
 import io.zcbot.sandbox.worker.config.WorkerConfig;
 import io.zcbot.sandbox.worker.docker.DockerEngine;
 import io.zcbot.sandbox.worker.docker.DockerEngineSettings;
 import io.zcbot.sandbox.worker.intake.ActivityFollower;
 import io.zcbot.sandbox.worker.intake.EnsureIntake;
-import io.zcbot.sandbox.worker.intake.Handover;
+import io.zcbot.sandbox.worker.intake.KeyPartitions;
+import io.zcbot.sandbox.worker.intake.LogReader;
 import io.zcbot.sandbox.worker.lanes.Lanes;
 import io.zcbot.sandbox.worker.ops.Health;
 import io.zcbot.sandbox.worker.ops.Metrics;
@@ -29,23 +29,28 @@ import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import io.zcbot.sandbox.worker.sandbox.Workspaces;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
-import java.util.Collection;
+import java.time.Instant;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.function.Predicate;
 import java.util.function.Supplier;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.consumer.Consumer;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.producer.Producer;
+import org.apache.kafka.common.KafkaException;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -71,6 +76,8 @@ public final class Worker implements AutoCloseable {
   private volatile boolean stopping;
   private volatile @Nullable String startProblem = "starting";
   private volatile @Nullable String engineProblem;
+  private final StartRetry retry =
+      new StartRetry(() -> stopping, problem -> startProblem = problem);
 
   /** Where the host's engine comes from. */
   @FunctionalInterface
@@ -126,14 +133,22 @@ public final class Worker implements AutoCloseable {
                     PULL_TIMEOUT,
                     config.limits().lookupConcurrency()),
                 metrics));
-    KafkaClients kafka = new KafkaClients(config.kafka(), "zcbot-" + config.workerId());
+    KafkaClients kafka =
+        new KafkaClients(config.kafka(), "zcbot-" + config.workerId() + "-on-" + config.host());
+    Membership membership = closer.add(Membership.take(config, kafka));
     int partitions = verifyTopics(kafka);
+    membership.refuseIfElsewhere();
+    KeyPartitions keyPartitions = new KeyPartitions(partitions);
     Producer<byte[], byte[]> producer = kafka.producer();
     closer.add(metrics.bindKafka(producer));
     Publisher publisher =
         closer.add(
             new Publisher(
-                producer, config.kafka().topicPrefix(), "/zcbot/sandbox/" + config.workerId()));
+                producer,
+                keyPartitions,
+                config.kafka().topicPrefix(),
+                "/zcbot/sandbox/" + config.workerId()));
+    LogReader reader = new LogReader(() -> kafka.freeConsumer("log"));
 
     Lanes lanes = closer.add(new Lanes(part(6)));
     Registry registry = new Registry(config.limits().maxSandboxes());
@@ -141,7 +156,7 @@ public final class Worker implements AutoCloseable {
         new ActivityFollower(
             tracked(metrics, () -> kafka.freeConsumer("activity")),
             new ActivityFollower.Settings(
-                Topic.ACTIVITY.named(config.kafka().topicPrefix()),
+                topic(Topic.ACTIVITY),
                 partitions,
                 config.lifecycle().idleTtl(),
                 shorter(Duration.ofSeconds(1), config.lifecycle().reaperInterval())),
@@ -154,7 +169,8 @@ public final class Worker implements AutoCloseable {
     timer.setExecuteExistingDelayedTasksAfterShutdownPolicy(false);
     Domain domain =
         Domain.of(
-            new Domain.Ports(engine, publisher, lanes::submit, follower, timer, time, metrics),
+            new Domain.Ports(
+                engine, publisher, publisher, lanes::submit, follower, timer, time, metrics),
             new Domain.Settings(
                 new Identity(config.workerId(), config.host(), config.engineAddress()),
                 config.spec(),
@@ -166,28 +182,46 @@ public final class Worker implements AutoCloseable {
                 config.limits().reapConcurrency()),
             registry,
             workspaces);
+    PartitionHandover handover =
+        new PartitionHandover(
+            follower,
+            domain.reaper(),
+            domain.takeover(),
+            lanes,
+            publisher,
+            assigned -> reader.live(topic(Topic.LIVE), assigned),
+            retry,
+            timer,
+            config.lifecycle(),
+            config.workerId(),
+            time,
+            () -> stopping);
     EnsureIntake intake =
         new EnsureIntake(
             tracked(
                 metrics,
-                () -> kafka.groupConsumer(Math.min(500, config.limits().maxOpenRecords()))),
+                () ->
+                    kafka.groupConsumer(
+                        Math.min(500, config.limits().maxOpenRecords()), config.workerId())),
             new EnsureIntake.Settings(
-                Topic.ENSURE.named(config.kafka().topicPrefix()),
+                topic(Topic.ENSURE),
                 partitions,
                 config.limits().maxOpenRecords(),
                 config.lifecycle().ensureExpiry(),
-                part(3)),
+                config.lifecycle().revokeTimeout(),
+                config.lifecycle().restart() == Lifecycle.Restart.PURGE),
             lanes::submit,
             domain.ensurer()::ensure,
             publisher,
-            new Move(follower, domain.reaper(), lanes),
+            handover,
+            membership::removePredecessor,
             time,
             metrics);
 
     metrics.bindSandboxes(registry::size);
     metrics.bindLanes(lanes::active);
     metrics.bindOpenRecords(intake::heldByPartition);
-    metrics.bindLag(Topic.ENSURE.named(config.kafka().topicPrefix()), intake::lagByPartition);
+    metrics.bindLag(topic(Topic.ENSURE), intake::lagByPartition);
     metrics.bindWatermarkAge(follower::ageByPartition);
     health.ready("engine", () -> status(engineProblem));
     health.ready("engine-events", () -> status(domain.engineFollower().problem()));
@@ -195,8 +229,7 @@ public final class Worker implements AutoCloseable {
     health.ready("kafka-ensures", () -> status(intake.problem()));
     health.ready("kafka-publish", () -> status(publisher.problem()));
 
-    int purged = untilEngineAnswers("purge", () -> domain.reconciler().purge());
-    log.info("purged {} sandboxes of an earlier life", purged);
+    recover(domain, registry, reader, keyPartitions, partitions);
 
     closer.add(follower).start();
     closer.add(domain.engineFollower()).start();
@@ -207,7 +240,10 @@ public final class Worker implements AutoCloseable {
         config.lifecycle().reconcileInterval(),
         offTimer("reconcile", () -> domain.reconciler().reconcile()));
     schedule(timer, PROBE_INTERVAL, offTimer("ping", engine::ping));
-    closer.add(() -> reapAtStop(domain.reaper()));
+    schedule(timer, PROBE_INTERVAL, handover::reapStrangers);
+    if (config.lifecycle().restart() == Lifecycle.Restart.PURGE) {
+      closer.add(() -> reapAtStop(domain.reaper()));
+    }
     closer.add(intake).start();
     startProblem = null;
     log.info(
@@ -215,6 +251,60 @@ public final class Worker implements AutoCloseable {
         config.workerId(),
         config.kafka().groupId(),
         config.kafka().bootstrapServers());
+  }
+
+  /** What an earlier life of this worker left is reaped or taken over before anything is served. */
+  private void recover(
+      Domain domain,
+      Registry registry,
+      LogReader reader,
+      KeyPartitions keyPartitions,
+      int partitions)
+      throws IOException, TopicsException, InterruptedException {
+    Set<Integer> all = IntStream.range(0, partitions).boxed().collect(Collectors.toSet());
+    Map<String, LiveSandbox> live =
+        untilKafkaAnswers("read the live sandboxes", () -> reader.live(topic(Topic.LIVE), all));
+    switch (config.lifecycle().restart()) {
+      case PURGE -> {
+        int purged = untilEngineAnswers("purge", () -> domain.reconciler().purge(live));
+        log.info("purged {} sandboxes of an earlier life", purged);
+      }
+      case ADOPT -> {
+        long ttlAgo = time.nanos() - config.lifecycle().idleTtl().toNanos();
+        int adopted =
+            untilEngineAnswers(
+                "adopt", () -> domain.reconciler().adopt(live, keyPartitions::of, ttlAgo));
+        if (adopted > 0) {
+          Instant since = time.now().minus(config.lifecycle().idleTtl());
+          boolean _ =
+              untilKafkaAnswers(
+                  "read the latest readies",
+                  () -> {
+                    reader.read(topic(Topic.READY), all, since, r -> touch(registry, r));
+                    return true;
+                  });
+        }
+        log.info("adopted {} sandboxes of an earlier life", adopted);
+      }
+    }
+  }
+
+  /** A ready in the log is a use, as it is while this worker runs. */
+  private void touch(Registry registry, ConsumerRecord<byte[], byte[]> ready) {
+    if (ready.key() == null) {
+      return;
+    }
+    try {
+      UserId user = UserId.parse(new String(ready.key(), StandardCharsets.UTF_8));
+      long age = Duration.between(Instant.ofEpochMilli(ready.timestamp()), time.now()).toNanos();
+      registry.touch(user, time.nanos() - Math.max(0, age));
+    } catch (IllegalArgumentException _) {
+      // No worker wrote that.
+    }
+  }
+
+  private String topic(Topic topic) {
+    return topic.named(config.kafka().topicPrefix());
   }
 
   private void serveOps(Metrics metrics, Health health) throws IOException {
@@ -234,7 +324,8 @@ public final class Worker implements AutoCloseable {
     return facts;
   }
 
-  private int verifyTopics(KafkaClients kafka) throws TopicsException, InterruptedException {
+  private int verifyTopics(KafkaClients kafka)
+      throws IOException, TopicsException, InterruptedException {
     return untilItWorks(
         "look at the topics",
         () -> {
@@ -242,53 +333,28 @@ public final class Worker implements AutoCloseable {
             return new TopicAdmin(admin, config.kafka()).verifyOrCreate();
           }
         },
-        e -> !(e instanceof TopicsException refused && refused.isFinal()));
+        e -> e instanceof TopicsException refused && !refused.isFinal());
   }
 
-  private interface EngineCall<T> {
-    T run() throws EngineException, InterruptedException;
+  private <T> T untilEngineAnswers(String what, StartRetry.Attempt<T> call)
+      throws IOException, TopicsException, InterruptedException {
+    return untilItWorks(what, call, EngineException.class::isInstance);
   }
 
-  private <T> T untilEngineAnswers(String what, EngineCall<T> call)
-      throws InterruptedException, TopicsException {
-    return untilItWorks(what, call::run, EngineException.class::isInstance);
-  }
-
-  private interface Attempt<T> {
-    T run() throws Exception;
+  private <T> T untilKafkaAnswers(String what, StartRetry.Attempt<T> call)
+      throws IOException, TopicsException, InterruptedException {
+    return untilItWorks(what, call, KafkaException.class::isInstance);
   }
 
   private <T> T untilItWorks(
-      String what, Attempt<T> attempt, java.util.function.Predicate<Throwable> passing)
-      throws TopicsException, InterruptedException {
-    Retry retry =
-        Retry.of(
-            what,
-            RetryConfig.custom()
-                .maxAttempts(Integer.MAX_VALUE)
-                .intervalFunction(
-                    IntervalFunction.ofExponentialRandomBackoff(
-                        Duration.ofMillis(200), 2.0, 0.5, Duration.ofSeconds(5)))
-                .retryOnException(
-                    e -> {
-                      boolean again = !stopping && passing.test(e);
-                      if (again) {
-                        startProblem = "tried to " + what + ": " + e.getMessage();
-                        log.warn("could not {} yet, trying on: {}", what, e.getMessage());
-                      }
-                      return again;
-                    })
-                .build());
+      String what, StartRetry.Attempt<T> attempt, Predicate<Throwable> passing)
+      throws IOException, TopicsException, InterruptedException {
     try {
-      return retry.executeCheckedSupplier(attempt::run);
-    } catch (InterruptedException | TopicsException | RuntimeException e) {
-      if (stopping) {
-        throw (InterruptedException) new InterruptedException().initCause(e);
-      }
+      return retry.untilItWorks(what, attempt, passing);
+    } catch (IOException | TopicsException | InterruptedException | RuntimeException e) {
       throw e;
-    } catch (Throwable e) {
-      // Only a stop ends the retries of a passing failure.
-      throw (InterruptedException) new InterruptedException().initCause(e);
+    } catch (Exception e) {
+      throw new IllegalStateException("tried to " + what + ", failed unexpectedly", e);
     }
   }
 
@@ -383,42 +449,6 @@ public final class Worker implements AutoCloseable {
       log.warn("not all sandboxes were reaped in time; the next start purges the rest");
     } catch (ExecutionException e) {
       log.warn("not all sandboxes were reaped; the next start purges the rest", e);
-    }
-  }
-
-  /** Users come and go with their partitions. */
-  private final class Move implements Handover {
-    private final ActivityFollower follower;
-    private final Reaper reaper;
-    private final Lanes lanes;
-
-    Move(ActivityFollower follower, Reaper reaper, Lanes lanes) {
-      this.follower = follower;
-      this.reaper = reaper;
-      this.lanes = lanes;
-    }
-
-    @Override
-    public void assigned(Set<Integer> partitions) {
-      follower.assign(partitions);
-    }
-
-    @Override
-    public CompletableFuture<Void> released(Set<Integer> partitions, Collection<UserId> atWork) {
-      follower.release(partitions);
-      if (stopping) {
-        // They are reaped right after; here only what runs has to end.
-        return CompletableFuture.allOf(
-            atWork.stream()
-                .map(
-                    user -> {
-                      CompletableFuture<Void> through = new CompletableFuture<>();
-                      lanes.submit(user, () -> through.complete(null));
-                      return through;
-                    })
-                .toArray(CompletableFuture[]::new));
-      }
-      return reaper.reapAll(Reaped.Reason.MOVED, partitions::contains, atWork);
     }
   }
 

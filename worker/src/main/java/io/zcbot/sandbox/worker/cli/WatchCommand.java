@@ -41,7 +41,7 @@ final class WatchCommand {
   int run(boolean fromBeginning, @Nullable UserId user, @Nullable Integer count, boolean json)
       throws CommandException {
     try (Consumer<byte[], byte[]> records =
-        fromBeginning ? log.fromBeginning(Topic.values()) : log.fromEnd(Topic.values())) {
+        fromBeginning ? log.fromBeginning(Topic.history()) : log.fromEnd(Topic.history())) {
       if (!json) {
         console.err().println("watching " + log.config().bootstrapServers() + ", Ctrl-C ends");
       }
@@ -140,6 +140,7 @@ final class WatchCommand {
           case REAPED -> "33";
           case FAILED -> "31";
           case DEAD_LETTER -> "35";
+          case LIVE -> "0";
         };
     return "\u001b[" + code + "m" + text + "\u001b[0m";
   }

@@ -12,6 +12,7 @@ import org.jspecify.annotations.Nullable;
  * @param maxLifetime a sandbox this old is reaped though in use; null for never
  * @param evictAfter a sandbox idle for so long may be evicted for another user's
  * @param ensureExpiry an ensure without a limit of its own is met up to this age
+ * @param revokeTimeout longest wait for running work when partitions go to another worker
  */
 public record Lifecycle(
     Duration idleTtl,
@@ -19,4 +20,23 @@ public record Lifecycle(
     Duration reconcileInterval,
     @Nullable Duration maxLifetime,
     Duration evictAfter,
-    Duration ensureExpiry) {}
+    Duration ensureExpiry,
+    Restart restart,
+    Handover handover,
+    Duration revokeTimeout) {
+  /** What becomes of the sandboxes across a restart. */
+  public enum Restart {
+    /** A stop reaps them, a start removes what is left. */
+    PURGE,
+    /** They keep running and are taken over. */
+    ADOPT
+  }
+
+  /** When users whose sandboxes went with another host get new ones. */
+  public enum Handover {
+    /** At their next ensure. */
+    LAZY,
+    /** At once. */
+    EAGER
+  }
+}

@@ -191,6 +191,30 @@ public record Setting<T>(
           Kind.duration(Duration.ZERO, DAY.multipliedBy(30)),
           "How long a sandbox must have been idle to be evicted for another user's.");
 
+  static final Setting<Lifecycle.Restart> RESTART =
+      of(
+          "ZCBOT_RESTART",
+          "purge",
+          Kind.oneOf(Lifecycle.Restart.values()),
+          "What becomes of this worker's sandboxes across a restart. purge: a stop reaps them and"
+              + " leaves the group, a start removes what is left. adopt: they keep running, and the"
+              + " restarted worker takes them over.");
+
+  static final Setting<Lifecycle.Handover> SANDBOX_HANDOVER =
+      of(
+          "ZCBOT_SANDBOX_HANDOVER",
+          "lazy",
+          Kind.oneOf(Lifecycle.Handover.values()),
+          "When a user whose sandbox went with another host gets a new one. lazy: at the next"
+              + " ensure. eager: at once.");
+
+  static final Setting<Duration> REVOKE_TIMEOUT =
+      of(
+          "ZCBOT_REVOKE_TIMEOUT",
+          "10s",
+          Kind.duration(Duration.ofMillis(100), Duration.ofSeconds(50)),
+          "How long a rebalance waits for running work of partitions that go to another worker.");
+
   static final Setting<Path> WORKSPACE_ROOT =
       of(
           "ZCBOT_WORKSPACE_ROOT",
@@ -322,6 +346,9 @@ public record Setting<T>(
           SANDBOX_MAX,
           SANDBOX_MAX_LIFETIME,
           SANDBOX_EVICT_AFTER,
+          RESTART,
+          SANDBOX_HANDOVER,
+          REVOKE_TIMEOUT,
           WORKSPACE_ROOT,
           REAPER_INTERVAL,
           RECONCILE_INTERVAL,

@@ -96,7 +96,10 @@ public record WorkerConfig(
             in.get(Setting.RECONCILE_INTERVAL),
             in.get(Setting.SANDBOX_MAX_LIFETIME).orElse(null),
             in.get(Setting.SANDBOX_EVICT_AFTER),
-            in.get(Setting.ENSURE_EXPIRY));
+            in.get(Setting.ENSURE_EXPIRY),
+            in.get(Setting.RESTART),
+            in.get(Setting.SANDBOX_HANDOVER),
+            in.get(Setting.REVOKE_TIMEOUT));
     Limits limits =
         new Limits(
             in.get(Setting.SANDBOX_MAX),

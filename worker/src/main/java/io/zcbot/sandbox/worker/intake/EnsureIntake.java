@@ -5,6 +5,7 @@ import io.zcbot.sandbox.events.EventCodec;
 import io.zcbot.sandbox.events.EventFormatException;
 import io.zcbot.sandbox.events.Origin;
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.intake.PartitionProgress.Tenure;
 import io.zcbot.sandbox.worker.sandbox.EnsureRequest;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import io.zcbot.sandbox.worker.sandbox.UserLanes;
@@ -17,6 +18,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.OptionalLong;
 import java.util.Set;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
@@ -25,6 +27,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.function.Supplier;
+import org.apache.kafka.clients.consumer.CloseOptions;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerRebalanceListener;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
@@ -32,6 +35,7 @@ import org.apache.kafka.clients.consumer.ConsumerRecords;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.UnreleasedInstanceIdException;
 import org.apache.kafka.common.errors.WakeupException;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -48,6 +52,7 @@ public final class EnsureIntake implements AutoCloseable {
   private static final Duration COMMIT_INTERVAL = Duration.ofMillis(200);
   private static final Duration COMMIT_TIMEOUT = Duration.ofSeconds(5);
   private static final Duration REBUILD_DELAY = Duration.ofSeconds(1);
+  private static final Duration REJOIN_DELAY = Duration.ofMillis(100);
 
   /** No ensure is waited for longer than this, whatever its {@code expires_at} says. */
   static final Duration LONGEST_WAIT = Duration.ofMinutes(10);
@@ -60,6 +65,8 @@ public final class EnsureIntake implements AutoCloseable {
   private final Work work;
   private final Diversions diversions;
   private final Handover handover;
+  private final Predecessor predecessor;
+  private final Lease lease;
   private final Time time;
   private final IntakeMetrics metrics;
 
@@ -71,6 +78,7 @@ public final class EnsureIntake implements AutoCloseable {
 
   // Of the poll thread.
   private final Map<TopicPartition, PartitionProgress> progress = new HashMap<>();
+  private final Map<TopicPartition, CompletableFuture<Void>> takeovers = new HashMap<>();
   private boolean commitInFlight;
   private long lastCommit;
 
@@ -92,13 +100,23 @@ public final class EnsureIntake implements AutoCloseable {
    * @param maxOpenRecords a partition is paused while this many of its records are held
    * @param ensureExpiry counted from the record's time, where an ensure doesn't say
    * @param revokeTimeout longest wait for running work when partitions are taken away
+   * @param leaveAtStop whether a stop gives the partitions to others at once; otherwise they wait
+   *     for this worker's return until its session ends
    */
   public record Settings(
       String topic,
       int partitionCount,
       int maxOpenRecords,
       Duration ensureExpiry,
-      Duration revokeTimeout) {}
+      Duration revokeTimeout,
+      boolean leaveAtStop) {}
+
+  /** A dead process that the group still takes for this worker. */
+  @FunctionalInterface
+  public interface Predecessor {
+    /** Removes it from the group, if it is certain that it is dead. */
+    void remove();
+  }
 
   /**
    * Creates the intake; {@link #start} starts it.
@@ -112,6 +130,7 @@ public final class EnsureIntake implements AutoCloseable {
       Work work,
       Diversions diversions,
       Handover handover,
+      Predecessor predecessor,
       Time time,
       IntakeMetrics metrics) {
     this.consumers = consumers;
@@ -121,6 +140,8 @@ public final class EnsureIntake implements AutoCloseable {
     this.work = work;
     this.diversions = diversions;
     this.handover = handover;
+    this.predecessor = predecessor;
+    this.lease = new Lease(time);
     this.time = time;
     this.metrics = metrics;
     this.thread = Thread.ofPlatform().name("ensure-intake").unstarted(this::run);
@@ -152,24 +173,56 @@ public final class EnsureIntake implements AutoCloseable {
 
   private void run() {
     while (!stopping()) {
-      try (Consumer<byte[], byte[]> fresh = consumers.get()) {
+      Consumer<byte[], byte[]> fresh = null;
+      try {
+        fresh = consumers.get();
         consumer = fresh;
         fresh.subscribe(List.of(settings.topic()), new Rebalances(fresh));
         pollUntilStopped(fresh);
+      } catch (UnreleasedInstanceIdException e) {
+        problem = "an earlier life of this worker is still a member of the group";
+        log.info("{}", problem);
+        predecessor.remove();
+        pause(REJOIN_DELAY);
       } catch (KafkaException | IllegalStateException e) {
         problem = "reading " + settings.topic() + " failed: " + e.getMessage();
         log.error("reading {} failed; starting over with a new consumer", settings.topic(), e);
         forgetAll();
         pause(REBUILD_DELAY);
+      } finally {
+        close(fresh);
       }
     }
     problem = "stopped";
   }
 
+  private void close(@Nullable Consumer<byte[], byte[]> used) {
+    if (used == null) {
+      return;
+    }
+    boolean leave = stopping() && settings.leaveAtStop();
+    try {
+      used.close(
+          CloseOptions.timeout(COMMIT_TIMEOUT)
+              .withGroupMembershipOperation(
+                  leave
+                      ? CloseOptions.GroupMembershipOperation.LEAVE_GROUP
+                      : CloseOptions.GroupMembershipOperation.REMAIN_IN_GROUP));
+    } catch (KafkaException e) {
+      log.warn("the consumer did not close cleanly: {}", e.getMessage());
+    }
+  }
+
   private void pollUntilStopped(Consumer<byte[], byte[]> consumer) {
+    lease.renew();
     while (!stopping()) {
       ConsumerRecords<byte[], byte[]> records;
       try {
+        if (!lease.isValid()) {
+          verifyMembership(consumer);
+        } else {
+          lease.renew();
+        }
         records = consumer.poll(POLL);
       } catch (WakeupException _) {
         break; // only close() wakes the consumer up
@@ -191,6 +244,24 @@ public final class EnsureIntake implements AutoCloseable {
     }
     // Leaving: what was read but not begun is left to whoever reads next.
     new Rebalances(consumer).onPartitionsRevoked(consumer.assignment());
+  }
+
+  /**
+   * This thread did not run for long. The group may have given its partitions away meanwhile, and a
+   * poll would not say so at once; a commit is answered by the group itself.
+   */
+  private void verifyMembership(Consumer<byte[], byte[]> consumer) {
+    Map<TopicPartition, OffsetAndMetadata> same = new HashMap<>();
+    progress.forEach(
+        (partition, at) -> same.put(partition, new OffsetAndMetadata(at.committedPosition())));
+    try {
+      if (!same.isEmpty()) {
+        consumer.commitSync(same, COMMIT_TIMEOUT);
+      }
+      lease.renew();
+    } catch (org.apache.kafka.common.errors.TimeoutException e) {
+      log.warn("the group does not answer; announcing nothing until it does: {}", e.getMessage());
+    }
   }
 
   private void accept(ConsumerRecord<byte[], byte[]> record) {
@@ -225,13 +296,14 @@ public final class EnsureIntake implements AutoCloseable {
       return;
     }
     long now = time.nanos();
-    EnsureRequest request =
-        new EnsureRequest(ensure, record.partition(), now, now + left(expires).toNanos());
     PartitionProgress.Slot slot = at.open(record.offset(), ensure.userId());
+    EnsureRequest request =
+        new EnsureRequest(
+            ensure, record.partition(), now, now + left(expires).toNanos(), () -> pass(slot));
     lanes.submit(
         ensure.userId(),
         () -> {
-          if (slot.isAbandoned()) {
+          if (slot.tenure() != Tenure.HELD) {
             return;
           }
           try {
@@ -241,6 +313,12 @@ public final class EnsureIntake implements AutoCloseable {
             Thread.currentThread().interrupt();
           }
         });
+  }
+
+  private void pass(PartitionProgress.Slot slot) throws InterruptedException {
+    if (!lease.awaitValid(() -> slot.tenure() == Tenure.OVER)) {
+      throw new InterruptedException("the partition is another worker's by now");
+    }
   }
 
   private Duration left(Instant expires) {
@@ -282,7 +360,8 @@ public final class EnsureIntake implements AutoCloseable {
           if (lag.isPresent()) {
             lagByPartition.put(partition.partition(), lag.getAsLong());
           }
-          (held >= settings.maxOpenRecords() ? full : free).add(partition);
+          boolean wait = held >= settings.maxOpenRecords() || !isTakenOver(partition);
+          (wait ? full : free).add(partition);
         });
     full.removeAll(consumer.paused());
     free.retainAll(consumer.paused());
@@ -292,6 +371,19 @@ public final class EnsureIntake implements AutoCloseable {
     if (!free.isEmpty()) {
       consumer.resume(free);
     }
+  }
+
+  /** Whether what the partition's former owner left has been announced. */
+  private boolean isTakenOver(TopicPartition partition) {
+    CompletableFuture<Void> takeover = takeovers.get(partition);
+    if (takeover == null) {
+      return true;
+    }
+    if (!takeover.isDone()) {
+      return false;
+    }
+    takeovers.remove(partition);
+    return true;
   }
 
   private void commit(Consumer<byte[], byte[]> consumer) {
@@ -344,19 +436,20 @@ public final class EnsureIntake implements AutoCloseable {
   }
 
   private void lose(Collection<TopicPartition> lost) {
-    Set<UserId> atWork = abandon(lost);
-    forget(lost);
     if (!lost.isEmpty()) {
-      var _ = handover.released(numbers(lost), atWork);
+      Set<UserId> atWork = tenure(lost, Tenure.OVER);
+      forget(lost);
+      handover.lost(numbers(lost), atWork);
     }
   }
 
-  private Set<UserId> abandon(Collection<TopicPartition> gone) {
+  /** Moves the tenure on, and tells whose lanes are at work. */
+  private Set<UserId> tenure(Collection<TopicPartition> of, Tenure next) {
     Set<UserId> atWork = new HashSet<>();
-    for (TopicPartition partition : gone) {
+    for (TopicPartition partition : of) {
       PartitionProgress at = progress.get(partition);
       if (at != null) {
-        at.abandon();
+        at.tenure(next);
         atWork.addAll(at.usersAtWork());
       }
     }
@@ -366,6 +459,7 @@ public final class EnsureIntake implements AutoCloseable {
   private void forget(Collection<TopicPartition> gone) {
     for (TopicPartition partition : gone) {
       progress.remove(partition);
+      takeovers.remove(partition);
       heldByPartition.remove(partition.partition());
       lagByPartition.remove(partition.partition());
     }
@@ -390,9 +484,12 @@ public final class EnsureIntake implements AutoCloseable {
         progress.put(partition, new PartitionProgress(consumer.position(partition)));
       }
       if (!assigned.isEmpty()) {
-        handover.assigned(numbers(assigned));
         log.info("assigned partitions {}", numbers(assigned));
+        CompletableFuture<Void> takeover = handover.assigned(numbers(assigned));
+        assigned.forEach(partition -> takeovers.put(partition, takeover));
+        consumer.pause(assigned);
       }
+      lease.renew();
       problem = null;
     }
 
@@ -405,28 +502,20 @@ public final class EnsureIntake implements AutoCloseable {
         return;
       }
       log.info("partitions {} go to another worker", numbers(revoked));
-      Set<UserId> atWork = abandon(revoked);
-      try {
-        handover
-            .released(numbers(revoked), atWork)
-            .get(settings.revokeTimeout().toNanos(), TimeUnit.NANOSECONDS);
-      } catch (TimeoutException _) {
+      Set<UserId> atWork = tenure(revoked, Tenure.ENDING);
+      if (!await(handover.released(numbers(revoked), atWork))) {
         log.warn(
-            "work of partitions {} still runs after {}; its answers may come twice",
+            "work of partitions {} still runs after {}; whoever has them next does it again",
             numbers(revoked),
             settings.revokeTimeout());
-      } catch (ExecutionException e) {
-        log.error("handing partitions over failed; please report this", e);
-      } catch (InterruptedException _) {
-        Thread.currentThread().interrupt();
       }
+      tenure(revoked, Tenure.OVER);
       Map<TopicPartition, OffsetAndMetadata> offsets = committable(revoked);
       if (!offsets.isEmpty()) {
         try {
           consumer.commitSync(offsets, COMMIT_TIMEOUT);
-        } catch (WakeupException e) {
-          // The stop is known already; the commit is worth another try.
-          consumer.commitSync(offsets, COMMIT_TIMEOUT);
+        } catch (WakeupException _) {
+          commitOnce(offsets); // the stop is known already
         } catch (KafkaException e) {
           log.warn("the last commit failed, its records will be read again: {}", e.getMessage());
         }
@@ -434,10 +523,42 @@ public final class EnsureIntake implements AutoCloseable {
       forget(revoked);
     }
 
+    private void commitOnce(Map<TopicPartition, OffsetAndMetadata> offsets) {
+      try {
+        consumer.commitSync(offsets, COMMIT_TIMEOUT);
+      } catch (KafkaException e) {
+        log.warn("the last commit failed, its records will be read again: {}", e.getMessage());
+      }
+    }
+
+    /** Waits within the bound; a member of the group all the while, its heartbeats go on. */
+    private boolean await(CompletableFuture<Void> released) {
+      long deadline = time.nanos() + settings.revokeTimeout().toNanos();
+      while (true) {
+        lease.renew();
+        long left = deadline - time.nanos();
+        try {
+          released.get(Math.clamp(left, 0, POLL.toNanos()), TimeUnit.NANOSECONDS);
+          return true;
+        } catch (TimeoutException _) {
+          if (left <= 0) {
+            return false;
+          }
+        } catch (ExecutionException e) {
+          log.error("handing partitions over failed; please report this", e);
+          return true;
+        } catch (InterruptedException _) {
+          Thread.currentThread().interrupt();
+          return false;
+        }
+      }
+    }
+
     @Override
-    public void onPartitionsLost(Collection<TopicPartition> lost) {
-      log.warn("lost partitions {}: another worker may have them already", numbers(lost));
-      lose(lost);
+    public void onPartitionsLost(Collection<TopicPartition> gone) {
+      log.warn("lost partitions {}: another worker may have them already", numbers(gone));
+      lose(gone);
+      lease.renew();
     }
   }
 

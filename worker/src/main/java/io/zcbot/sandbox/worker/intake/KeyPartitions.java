@@ -10,14 +10,16 @@ import org.apache.kafka.common.utils.Utils;
  * <p>Clients on librdkafka (kcat, Python) use CRC32 unless told otherwise. Taken as they come,
  * their records would put one user into two partitions, so into the hands of two workers.
  */
-final class KeyPartitions {
+public final class KeyPartitions {
   private final int count;
 
-  KeyPartitions(int count) {
+  /** For topics of so many partitions. */
+  public KeyPartitions(int count) {
     this.count = count;
   }
 
-  int of(UserId user) {
+  /** The partition of the user's records. */
+  public int of(UserId user) {
     byte[] key = user.toString().getBytes(StandardCharsets.US_ASCII);
     return Utils.toPositive(Utils.murmur2(key)) % count;
   }

@@ -23,7 +23,17 @@ final class PartitionProgress {
   private final ArrayDeque<Slot> open = new ArrayDeque<>();
   private long position;
   private long committed;
-  private volatile boolean abandoned;
+  private volatile Tenure tenure = Tenure.HELD;
+
+  /** Whose the partition is, as far as is known. */
+  enum Tenure {
+    /** This worker's. */
+    HELD,
+    /** Going to another: what runs may end, nothing may begin. */
+    ENDING,
+    /** Another's: nothing of it may be announced any more. */
+    OVER
+  }
 
   /** Starts at the position from which the assignment will be read. */
   PartitionProgress(long position) {
@@ -46,9 +56,8 @@ final class PartitionProgress {
       done = true;
     }
 
-    /** Whether the partition was taken away: work not begun must not begin. */
-    boolean isAbandoned() {
-      return abandoned;
+    Tenure tenure() {
+      return tenure;
     }
   }
 
@@ -91,9 +100,16 @@ final class PartitionProgress {
     committed = Math.max(committed, position);
   }
 
-  /** Tells every slot that the partition was taken away. */
-  void abandon() {
-    abandoned = true;
+  /** Tells every slot; a tenure only ever moves on. */
+  void tenure(Tenure next) {
+    if (next.compareTo(tenure) > 0) {
+      tenure = next;
+    }
+  }
+
+  /** The position last known to be committed. */
+  long committedPosition() {
+    return committed;
   }
 
   /** The users whose lanes work on open records. */

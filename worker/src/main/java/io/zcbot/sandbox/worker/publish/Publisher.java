@@ -6,10 +6,14 @@ import io.github.resilience4j.retry.RetryConfig;
 import io.zcbot.sandbox.events.CloudEvents;
 import io.zcbot.sandbox.events.EventCodec;
 import io.zcbot.sandbox.events.EventFormatException;
+import io.zcbot.sandbox.events.LiveSandbox;
 import io.zcbot.sandbox.events.SandboxEvent;
 import io.zcbot.sandbox.events.Topic;
+import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.intake.Diversions;
+import io.zcbot.sandbox.worker.intake.KeyPartitions;
 import io.zcbot.sandbox.worker.sandbox.EventSink;
+import io.zcbot.sandbox.worker.sandbox.Ledger;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.Arrays;
@@ -28,13 +32,14 @@ import org.slf4j.LoggerFactory;
  * Publishes events and dead letters, each acknowledged by the log before the call returns. While
  * the log is away, the caller waits: its record stays uncommitted, so nothing is lost.
  */
-public final class Publisher implements EventSink, Diversions, AutoCloseable {
+public final class Publisher implements EventSink, Diversions, Ledger, AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(Publisher.class);
 
   private static final Duration CLOSE_TIMEOUT = Duration.ofSeconds(5);
   private static final int TRUNCATED_BYTES = 64 * 1024;
 
   private final Producer<byte[], byte[]> producer;
+  private final KeyPartitions partitions;
   private final String topicPrefix;
   private final String source;
   private final EventCodec codec = new EventCodec();
@@ -47,8 +52,13 @@ public final class Publisher implements EventSink, Diversions, AutoCloseable {
    *
    * @param source the CloudEvents source of what is published, a URI reference
    */
-  public Publisher(Producer<byte[], byte[]> producer, String topicPrefix, String source) {
+  public Publisher(
+      Producer<byte[], byte[]> producer,
+      KeyPartitions partitions,
+      String topicPrefix,
+      String source) {
     this.producer = producer;
+    this.partitions = partitions;
     this.topicPrefix = topicPrefix;
     this.source = source;
     this.retry =
@@ -80,6 +90,26 @@ public final class Publisher implements EventSink, Diversions, AutoCloseable {
   @Override
   public void forward(SandboxEvent event, int partition) throws InterruptedException {
     send(record(event, partition));
+  }
+
+  @Override
+  public void open(LiveSandbox sandbox) throws InterruptedException {
+    send(liveRecord(sandbox.userId(), sandbox.containerId(), codec.encodeLive(sandbox)));
+  }
+
+  @Override
+  public void close(UserId user, String containerId) throws InterruptedException {
+    send(liveRecord(user, containerId, null));
+  }
+
+  /** In the user's partition, though the key is more than the user. */
+  private ProducerRecord<byte[], byte[]> liveRecord(
+      UserId user, String containerId, byte @Nullable [] value) {
+    return new ProducerRecord<>(
+        Topic.LIVE.named(topicPrefix),
+        partitions.of(user),
+        codec.liveKey(user, containerId),
+        value);
   }
 
   private ProducerRecord<byte[], byte[]> record(SandboxEvent event, @Nullable Integer partition) {

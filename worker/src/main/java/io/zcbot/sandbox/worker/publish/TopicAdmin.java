@@ -13,6 +13,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
 import java.util.concurrent.ExecutionException;
+import java.util.concurrent.locks.LockSupport;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.Config;
 import org.apache.kafka.clients.admin.ConfigEntry;
@@ -34,6 +35,9 @@ public final class TopicAdmin {
 
   /** Room for the largest record of an input (the broker's 1 MiB) and our headers around it. */
   private static final String DEAD_LETTER_BYTES = "2097152";
+
+  private static final String LIVE_SEGMENT_BYTES = "8388608";
+  private static final String LIVE_TOMBSTONES_MS = "3600000";
 
   private static final Duration VISIBLE_WITHIN = Duration.ofSeconds(10);
   private static final Duration LOOK_AGAIN_AFTER = Duration.ofMillis(100);
@@ -179,7 +183,8 @@ public final class TopicAdmin {
               + config.bootstrapServers()
               + ", failed because "
               + String.join(", ", wrong)
-              + ": one clock, the brokers', must order ensures and activities. Do: "
+              + ": one clock, the brokers', must order ensures and activities, and what is live must"
+              + " outlast retention. Do: "
               + String.join(" && ", remedies),
           null);
     }
@@ -234,14 +239,24 @@ public final class TopicAdmin {
       if (found.size() == Topic.values().length || System.nanoTime() - deadline > 0) {
         return found;
       }
-      Thread.sleep(LOOK_AGAIN_AFTER);
+      LockSupport.parkNanos(LOOK_AGAIN_AFTER.toNanos());
+      if (Thread.interrupted()) {
+        throw new InterruptedException();
+      }
     }
   }
 
   private static Map<String, String> settings(Topic topic) {
     Map<String, String> settings = new TreeMap<>(topic.requiredSettings());
-    if (topic == Topic.DEAD_LETTER) {
-      settings.put(TopicConfig.MAX_MESSAGE_BYTES_CONFIG, DEAD_LETTER_BYTES);
+    switch (topic) {
+      case DEAD_LETTER -> settings.put(TopicConfig.MAX_MESSAGE_BYTES_CONFIG, DEAD_LETTER_BYTES);
+      case LIVE -> {
+        // It is read as a whole in each rebalance: keep what compaction has not reached small.
+        settings.put(TopicConfig.SEGMENT_BYTES_CONFIG, LIVE_SEGMENT_BYTES);
+        settings.put(TopicConfig.MIN_CLEANABLE_DIRTY_RATIO_CONFIG, "0.1");
+        settings.put(TopicConfig.DELETE_RETENTION_MS_CONFIG, LIVE_TOMBSTONES_MS);
+      }
+      case ENSURE, ACTIVITY, READY, REAPED, FAILED -> {}
     }
     return settings;
   }

@@ -8,12 +8,14 @@ public record Domain(
     Ensurer ensurer,
     Reaper reaper,
     Reconciler reconciler,
+    Takeover takeover,
     EngineFollower engineFollower) {
 
   /** What the domain needs of the outside. */
   public record Ports(
       Engine engine,
       EventSink sink,
+      Ledger ledger,
       UserLanes lanes,
       ActivityHorizon horizon,
       ScheduledExecutorService scheduler,
@@ -40,6 +42,7 @@ public record Domain(
         new Reaping(
             ports.engine(),
             ports.sink(),
+            ports.ledger(),
             registry,
             settings.identity(),
             ports.time(),
@@ -53,11 +56,13 @@ public record Domain(
             ports.lanes(),
             ports.horizon(),
             settings.limits(),
+            settings.identity(),
             ports.time());
     Ensurer ensurer =
         new Ensurer(
             ports.engine(),
             ports.sink(),
+            ports.ledger(),
             registry,
             reaping,
             reaper,
@@ -69,9 +74,16 @@ public record Domain(
             settings.createConcurrency());
     Reconciler reconciler =
         new Reconciler(
-            ports.engine(), registry, reaping, ports.lanes(), settings.identity(), ports.time());
+            ports.engine(),
+            registry,
+            reaping,
+            ports.lanes(),
+            settings.identity(),
+            settings.spec().hash(),
+            ports.time());
     EngineFollower follower =
         new EngineFollower(ports.engine(), reconciler, ports.scheduler(), ports.time());
-    return new Domain(registry, ensurer, reaper, reconciler, follower);
+    Takeover takeover = new Takeover(registry, reaping, ports.lanes());
+    return new Domain(registry, ensurer, reaper, reconciler, takeover, follower);
   }
 }

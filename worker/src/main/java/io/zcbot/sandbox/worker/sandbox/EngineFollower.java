@@ -61,6 +61,9 @@ public final class EngineFollower implements AutoCloseable {
       broke = "the engine ended its event stream";
     } catch (EngineException e) {
       broke = e.getMessage();
+    } catch (RuntimeException e) { // or nobody would follow any more
+      log.error("following the engine's events failed unexpectedly; please report this", e);
+      broke = e.toString();
     }
     if (closed) {
       return;

@@ -9,8 +9,10 @@ import io.zcbot.sandbox.events.UserId;
  * @param partition the partition that carries the user's records
  * @param arrived when it was read, on the monotonic clock
  * @param deadline when it expires, on the monotonic clock
+ * @param fence passed before the answer is published
  */
-public record EnsureRequest(Ensure ensure, int partition, long arrived, long deadline) {
+public record EnsureRequest(
+    Ensure ensure, int partition, long arrived, long deadline, Fence fence) {
   UserId user() {
     return ensure.userId();
   }

@@ -5,6 +5,7 @@ import io.github.resilience4j.retry.Retry;
 import io.github.resilience4j.retry.RetryConfig;
 import io.zcbot.sandbox.events.EventIds;
 import io.zcbot.sandbox.events.Failed;
+import io.zcbot.sandbox.events.LiveSandbox;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.SandboxEvent;
 import io.zcbot.sandbox.events.UserId;
@@ -38,6 +39,7 @@ public final class Ensurer {
 
   private final Engine engine;
   private final EventSink sink;
+  private final Ledger ledger;
   private final Registry registry;
   private final Reaping reaping;
   private final Reaper reaper;
@@ -52,6 +54,7 @@ public final class Ensurer {
   Ensurer(
       Engine engine,
       EventSink sink,
+      Ledger ledger,
       Registry registry,
       Reaping reaping,
       Reaper reaper,
@@ -63,6 +66,7 @@ public final class Ensurer {
       int createConcurrency) {
     this.engine = engine;
     this.sink = sink;
+    this.ledger = ledger;
     this.registry = registry;
     this.reaping = reaping;
     this.reaper = reaper;
@@ -84,6 +88,7 @@ public final class Ensurer {
   public void ensure(EnsureRequest request) throws InterruptedException {
     try (var _ = MDC.putCloseable("event", request.ensure().eventId())) {
       SandboxEvent answer = answer(request);
+      request.fence().pass();
       sink.publish(answer);
       Duration took = Duration.ofNanos(time.nanos() - request.arrived());
       switch (answer) {
@@ -207,6 +212,14 @@ public final class Ensurer {
         Sandbox sandbox = start(request, workspace);
         registry.add(sandbox);
         entered = true;
+        request.fence().pass();
+        ledger.open(
+            new LiveSandbox(
+                request.user(),
+                sandbox.containerId(),
+                identity.host(),
+                identity.workerId(),
+                time.now()));
         boolean replaced = remains.stream().anyMatch(r -> r.reason() != null);
         return ready(
             request,
@@ -237,7 +250,8 @@ public final class Ensurer {
       }
       throw e;
     }
-    return new Sandbox(request.user(), id, request.partition(), time.nanos());
+    long now = time.nanos();
+    return new Sandbox(request.user(), id, request.partition(), now, now);
   }
 
   private Ready ready(

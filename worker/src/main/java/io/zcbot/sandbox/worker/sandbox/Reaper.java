@@ -1,5 +1,6 @@
 package io.zcbot.sandbox.worker.sandbox;
 
+import io.zcbot.sandbox.events.LiveSandbox;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.UserId;
 import java.time.Duration;
@@ -27,6 +28,7 @@ public final class Reaper {
   private final UserLanes lanes;
   private final ActivityHorizon horizon;
   private final Limits limits;
+  private final Identity identity;
   private final Time time;
 
   /**
@@ -45,6 +47,7 @@ public final class Reaper {
       UserLanes lanes,
       ActivityHorizon horizon,
       Limits limits,
+      Identity identity,
       Time time) {
     this.engine = engine;
     this.registry = registry;
@@ -52,6 +55,7 @@ public final class Reaper {
     this.lanes = lanes;
     this.horizon = horizon;
     this.limits = limits;
+    this.identity = identity;
     this.time = time;
   }
 
@@ -116,11 +120,12 @@ public final class Reaper {
    * Reaps every sandbox that a predicate names by user and partition, and waits for whatever runs
    * in those users' lanes before.
    *
+   * @param reason null to say nothing: somebody else announces them
    * @param more users without a sandbox as yet whose lanes may be making one
    * @return completes, never exceptionally, when all is done
    */
   public CompletableFuture<Void> reapAll(
-      Reaped.Reason reason, Predicate<Integer> ofPartition, Collection<UserId> more) {
+      Reaped.@Nullable Reason reason, Predicate<Integer> ofPartition, Collection<UserId> more) {
     List<CompletableFuture<Void>> all = new ArrayList<>();
     for (Sandbox sandbox : registry.all()) {
       if (ofPartition.test(sandbox.partition()) && !more.contains(sandbox.user())) {
@@ -133,7 +138,22 @@ public final class Reaper {
     return CompletableFuture.allOf(all.toArray(CompletableFuture[]::new)).exceptionally(_ -> null);
   }
 
-  private void reapNow(UserId user, Reaped.Reason reason)
+  /** The sandboxes that run for users of some partitions. */
+  public List<LiveSandbox> running(Predicate<Integer> ofPartition) {
+    return registry.all().stream()
+        .filter(sandbox -> ofPartition.test(sandbox.partition()))
+        .map(
+            sandbox ->
+                new LiveSandbox(
+                    sandbox.user(),
+                    sandbox.containerId(),
+                    identity.host(),
+                    identity.workerId(),
+                    time.now()))
+        .toList();
+  }
+
+  private void reapNow(UserId user, Reaped.@Nullable Reason reason)
       throws EngineException, InterruptedException {
     Sandbox sandbox = registry.get(user);
     if (sandbox != null) {

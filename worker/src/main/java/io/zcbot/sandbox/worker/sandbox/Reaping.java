@@ -1,6 +1,7 @@
 package io.zcbot.sandbox.worker.sandbox;
 
 import io.zcbot.sandbox.events.EventIds;
+import io.zcbot.sandbox.events.LiveSandbox;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.UserId;
 import java.time.Duration;
@@ -20,6 +21,7 @@ final class Reaping {
 
   private final Engine engine;
   private final EventSink sink;
+  private final Ledger ledger;
   private final Registry registry;
   private final Identity identity;
   private final Time time;
@@ -29,6 +31,7 @@ final class Reaping {
   Reaping(
       Engine engine,
       EventSink sink,
+      Ledger ledger,
       Registry registry,
       Identity identity,
       Time time,
@@ -36,6 +39,7 @@ final class Reaping {
       int concurrency) {
     this.engine = engine;
     this.sink = sink;
+    this.ledger = ledger;
     this.registry = registry;
     this.identity = identity;
     this.time = time;
@@ -56,12 +60,30 @@ final class Reaping {
         announce(user, remains, reason);
       }
       engine.remove(remains.containerId());
+      Sandbox sandbox = remains.sandbox();
+      if (sandbox != null) {
+        registry.remove(sandbox);
+      }
     } finally {
       permits.release();
     }
   }
 
+  /** Announces that a sandbox went with its host. Runs in the user's lane. */
+  void lost(LiveSandbox live) throws InterruptedException {
+    publish(live.userId(), Remains.lost(live.containerId()), Reaped.Reason.LOST, live.host());
+  }
+
   private void announce(UserId user, Remains remains, Reaped.Reason reason)
+      throws InterruptedException {
+    publish(user, remains, reason, identity.host());
+    Sandbox sandbox = remains.sandbox();
+    if (sandbox != null) {
+      registry.remove(sandbox);
+    }
+  }
+
+  private void publish(UserId user, Remains remains, Reaped.Reason reason, String host)
       throws InterruptedException {
     Sandbox sandbox = remains.sandbox();
     sink.publish(
@@ -71,15 +93,13 @@ final class Reaping {
             time.now(),
             Container.nameOf(user),
             remains.containerId(),
-            identity.host(),
+            host,
             identity.workerId(),
             reason,
             sandbox == null ? null : wallClock(sandbox.lastActive()),
             remains.exitCode(),
             remains.oomKilled()));
-    if (sandbox != null) {
-      registry.remove(sandbox);
-    }
+    ledger.close(user, remains.containerId());
     metrics.reaped(reason);
     log.info("reaped {} ({}){}", remains.containerId(), reason.wire(), exit(remains.exitCode()));
   }

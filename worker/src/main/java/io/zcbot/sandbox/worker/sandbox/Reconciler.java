@@ -1,7 +1,9 @@
 package io.zcbot.sandbox.worker.sandbox;
 
+import io.zcbot.sandbox.events.LiveSandbox;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.UserId;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -10,6 +12,7 @@ import java.util.Optional;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.function.ToIntFunction;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -26,6 +29,7 @@ public final class Reconciler {
   private final Reaping reaping;
   private final UserLanes lanes;
   private final Identity identity;
+  private final String specHash;
   private final Time time;
 
   Reconciler(
@@ -34,12 +38,14 @@ public final class Reconciler {
       Reaping reaping,
       UserLanes lanes,
       Identity identity,
+      String specHash,
       Time time) {
     this.engine = engine;
     this.registry = registry;
     this.reaping = reaping;
     this.lanes = lanes;
     this.identity = identity;
+    this.specHash = specHash;
     this.time = time;
   }
 
@@ -47,23 +53,71 @@ public final class Reconciler {
    * Reaps everything an earlier life of this worker left on the engine. Before the first ensure is
    * served; may be called again after a failure.
    *
+   * @param live the live table, by container: what is not in it was announced reaped already, by
+   *     the worker that took its user over, or was never announced
    * @return how many were reaped
    */
-  public int purge() throws EngineException, InterruptedException {
-    List<Container> left =
-        engine.list().stream().filter(c -> c.isOwnedBy(identity.workerId())).toList();
+  public int purge(Map<String, LiveSandbox> live) throws EngineException, InterruptedException {
+    return purge(own(), live);
+  }
+
+  /**
+   * Takes over what an earlier life of this worker left running as it should be, and reaps the
+   * rest.
+   *
+   * @param live as for {@link #purge}
+   * @param partitionOf the partition of a user's records
+   * @param lastActive taken as the last use of each, on the monotonic clock; the log tells of later
+   *     ones
+   * @return how many were taken over
+   */
+  public int adopt(
+      Map<String, LiveSandbox> live, ToIntFunction<UserId> partitionOf, long lastActive)
+      throws EngineException, InterruptedException {
+    List<Container> rest = new ArrayList<>();
+    for (Container listed : own()) {
+      LiveSandbox entry = live.get(listed.id());
+      Container container = engine.find(listed.id()).orElse(listed);
+      if (entry == null || !canBeAdopted(container, entry)) {
+        rest.add(listed);
+      } else if (registry.get(entry.userId()) == null && registry.tryReserve()) {
+        long age = Math.max(0, Duration.between(entry.openedAt(), time.now()).toNanos());
+        registry.add(
+            new Sandbox(
+                entry.userId(),
+                container.id(),
+                partitionOf.applyAsInt(entry.userId()),
+                time.nanos() - age,
+                lastActive));
+      }
+    }
+    purge(rest, live);
+    return registry.size();
+  }
+
+  /** It runs as it was announced: not started again since, which would have begun its init anew. */
+  private boolean canBeAdopted(Container container, LiveSandbox entry) {
+    return container.isRunning()
+        && container.name().equals(Container.nameOf(entry.userId()))
+        && specHash.equals(container.specHash())
+        && container.startedAt() != null
+        && !container.startedAt().isAfter(entry.openedAt());
+  }
+
+  private List<Container> own() throws EngineException {
+    return engine.list().stream().filter(c -> c.isOwnedBy(identity.workerId())).toList();
+  }
+
+  private int purge(List<Container> left, Map<String, LiveSandbox> live)
+      throws EngineException, InterruptedException {
     try (var threads = Executors.newVirtualThreadPerTaskExecutor()) {
       Map<Container, Future<?>> reaps = new HashMap<>();
       for (Container container : left) {
+        Reaped.Reason reason = live.containsKey(container.id()) ? Reaped.Reason.PURGED : null;
         reaps.put(
             container,
             threads.submit(
                 () -> {
-                  // One that never started was never announced either.
-                  Reaped.Reason reason =
-                      container.startedAt() == null && container.state() == Container.State.CREATED
-                          ? null
-                          : Reaped.Reason.PURGED;
                   reaping.reap(userOf(container), Remains.of(container, reason));
                   return null;
                 }));

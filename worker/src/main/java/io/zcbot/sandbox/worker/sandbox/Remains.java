@@ -25,11 +25,15 @@ record Remains(
         sandbox.containerId(), Reaped.Reason.DIED, sandbox, ended.exitCode(), ended.oomKilled());
   }
 
-  static Remains of(Sandbox sandbox, Reaped.Reason reason) {
+  static Remains of(Sandbox sandbox, Reaped.@Nullable Reason reason) {
     return new Remains(sandbox.containerId(), reason, sandbox, null, null);
   }
 
   static Remains of(Container container, Reaped.@Nullable Reason reason) {
     return new Remains(container.id(), reason, null, null, null);
+  }
+
+  static Remains lost(String containerId) {
+    return new Remains(containerId, Reaped.Reason.LOST, null, null, null);
   }
 }

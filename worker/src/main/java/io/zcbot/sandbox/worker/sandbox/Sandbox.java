@@ -16,12 +16,12 @@ final class Sandbox {
   private final AtomicBoolean reapPending = new AtomicBoolean();
   private volatile int partition;
 
-  Sandbox(UserId user, String containerId, int partition, long now) {
+  Sandbox(UserId user, String containerId, int partition, long startedAt, long lastActive) {
     this.user = user;
     this.containerId = containerId;
     this.partition = partition;
-    this.startedAt = now;
-    this.lastActive = new AtomicLong(now);
+    this.startedAt = startedAt;
+    this.lastActive = new AtomicLong(lastActive);
   }
 
   UserId user() {

@@ -80,7 +80,10 @@ class WorkerConfigTest {
                 Duration.ofSeconds(30),
                 null,
                 Duration.ofSeconds(60),
-                Duration.ofSeconds(60)));
+                Duration.ofSeconds(60),
+                Lifecycle.Restart.PURGE,
+                Lifecycle.Handover.LAZY,
+                Duration.ofSeconds(10)));
     assertThat(config.limits())
         .isEqualTo(
             new Limits(
@@ -125,6 +128,9 @@ class WorkerConfigTest {
             "ZCBOT_SANDBOX_MAX", "7",
             "ZCBOT_SANDBOX_MAX_LIFETIME", "1d",
             "ZCBOT_SANDBOX_EVICT_AFTER", "0",
+            "ZCBOT_RESTART", "adopt",
+            "ZCBOT_SANDBOX_HANDOVER", "eager",
+            "ZCBOT_REVOKE_TIMEOUT", "15s",
             "ZCBOT_WORKSPACE_ROOT", "/srv/ws",
             "ZCBOT_REAPER_INTERVAL", "500ms",
             "ZCBOT_RECONCILE_INTERVAL", "PT1M",
@@ -171,7 +177,10 @@ class WorkerConfigTest {
                     Duration.ofMinutes(1),
                     Duration.ofDays(1),
                     Duration.ZERO,
-                    Duration.ofMinutes(2)),
+                    Duration.ofMinutes(2),
+                    Lifecycle.Restart.ADOPT,
+                    Lifecycle.Handover.EAGER,
+                    Duration.ofSeconds(15)),
                 new Limits(
                     7,
                     2,
@@ -288,6 +297,9 @@ class WorkerConfigTest {
           ZCBOT_SANDBOX_MAX          | 1.5           | must be a whole number from 1 to 100000
           ZCBOT_SANDBOX_MAX_LIFETIME | never         | must be a duration from 1s to 365d, e.g. 300 (seconds), 90s, 5m, 2h or PT5M, or off
           ZCBOT_SANDBOX_EVICT_AFTER  | -1            | must be a duration from 0s to 30d, e.g. 300 (seconds), 90s, 5m, 2h or PT5M
+          ZCBOT_RESTART              | never         | must be one of purge, adopt
+          ZCBOT_SANDBOX_HANDOVER     | soon          | must be one of lazy, eager
+          ZCBOT_REVOKE_TIMEOUT       | 1h            | must be a duration from 100ms to 50s, e.g. 300 (seconds), 90s, 5m, 2h or PT5M
           ZCBOT_WORKSPACE_ROOT       | ws            | must be an absolute path without . or .. that is not the root, e.g. /var/lib/zcbot/workspaces
           ZCBOT_REAPER_INTERVAL      | 99ms          | must be a duration from 100ms to 1h, e.g. 300 (seconds), 90s, 5m, 2h or PT5M
           ZCBOT_RECONCILE_INTERVAL   | 0             | must be a duration from 100ms to 1h, e.g. 300 (seconds), 90s, 5m, 2h or PT5M

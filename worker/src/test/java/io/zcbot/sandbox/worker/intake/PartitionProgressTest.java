@@ -56,13 +56,13 @@ class PartitionProgressTest {
   void aLateCompletionOfAnEarlierAssignmentTouchesNothing() {
     PartitionProgress before = new PartitionProgress(0);
     var late = before.open(0, ANNA);
-    before.abandon();
+    before.tenure(PartitionProgress.Tenure.OVER);
     PartitionProgress again = new PartitionProgress(0);
     var fresh = again.open(0, ANNA);
     again.advanceTo(1);
     late.complete();
-    assertThat(late.isAbandoned()).isTrue();
-    assertThat(fresh.isAbandoned()).isFalse();
+    assertThat(late.tenure()).isEqualTo(PartitionProgress.Tenure.OVER);
+    assertThat(fresh.tenure()).isEqualTo(PartitionProgress.Tenure.HELD);
     assertThat(again.committable()).isEmpty();
     fresh.complete();
     assertThat(again.committable()).hasValue(1);

@@ -154,8 +154,7 @@ final class Deployment implements AutoCloseable {
       await("all partitions assigned")
           .atMost(SOON)
           .until(
-              () ->
-                  assigned(admin) == Integer.parseInt(settings.get("ZCBOT_TOPICS_PARTITIONS")));
+              () -> assigned(admin) == Integer.parseInt(settings.get("ZCBOT_TOPICS_PARTITIONS")));
     }
   }
 
@@ -229,10 +228,7 @@ final class Deployment implements AutoCloseable {
   }
 
   void ensure(UserId user, String eventId) throws Exception {
-    send(
-        Topic.ENSURE,
-        user,
-        "{\"user_id\":\"" + user + "\",\"event_id\":\"" + eventId + "\"}");
+    send(Topic.ENSURE, user, "{\"user_id\":\"" + user + "\",\"event_id\":\"" + eventId + "\"}");
   }
 
   void activity(UserId user) throws Exception {

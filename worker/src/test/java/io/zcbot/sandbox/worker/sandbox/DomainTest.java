@@ -101,7 +101,7 @@ class DomainTest {
 
   @Test
   void anotherSpecIsReplaced() {
-    Sandbox known = new Sandbox(ANNA, "c1", 0, 0);
+    Sandbox known = new Sandbox(ANNA, "c1", 0, 0, 0);
     Container found =
         new Container(
             "c1",

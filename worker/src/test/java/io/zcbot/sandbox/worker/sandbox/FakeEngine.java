@@ -51,6 +51,10 @@ final class FakeEngine implements Engine {
     return List.copyOf(containers.values());
   }
 
+  synchronized Set<String> execs() {
+    return Set.copyOf(execs);
+  }
+
   // What others do to containers.
 
   synchronized void put(Container container) {

@@ -2,6 +2,7 @@ package io.zcbot.sandbox.worker.sandbox;
 
 import io.zcbot.sandbox.events.Ensure;
 import io.zcbot.sandbox.events.Failed;
+import io.zcbot.sandbox.events.LiveSandbox;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.SandboxEvent;
@@ -17,6 +18,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.OptionalLong;
 import java.util.UUID;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import org.jspecify.annotations.Nullable;
@@ -35,6 +37,8 @@ final class World {
       Executors.newSingleThreadScheduledExecutor(Thread.ofVirtual().factory());
 
   final FakeEngine engine = new FakeEngine();
+  final Map<String, LiveSandbox> live = new ConcurrentHashMap<>();
+  private final Ledger ledger = new MapLedger();
   final List<SandboxEvent> log = Collections.synchronizedList(new ArrayList<>());
   private final Map<UserId, ArrayDeque<Runnable>> lanes = new LinkedHashMap<>();
   private final Workspaces workspaces;
@@ -70,6 +74,7 @@ final class World {
         new Domain.Ports(
             engine,
             this::publish,
+            ledger,
             (user, task) -> {
               lanes.computeIfAbsent(user, _ -> new ArrayDeque<>()).add(task);
               return true;
@@ -96,7 +101,26 @@ final class World {
   /** The worker's process ends without a goodbye, and another takes its place. */
   void restart() throws EngineException, InterruptedException {
     domain = boot();
-    domain.reconciler().purge();
+    domain.reconciler().purge(Map.copyOf(live));
+    domain.takeover().takeOver(List.copyOf(live.values()));
+  }
+
+  private final class MapLedger implements Ledger {
+    @Override
+    public void open(LiveSandbox sandbox) throws InterruptedException {
+      if (crashed) {
+        throw new InterruptedException("crashed before");
+      }
+      live.put(sandbox.containerId(), sandbox);
+    }
+
+    @Override
+    public void close(UserId user, String containerId) throws InterruptedException {
+      if (crashed) {
+        throw new InterruptedException("crashed before");
+      }
+      live.remove(containerId);
+    }
   }
 
   private synchronized void publish(SandboxEvent event) throws InterruptedException {
@@ -125,7 +149,8 @@ final class World {
         new Ensure("e" + ++ensures, user, Instant.EPOCH, null, null),
         0,
         now,
-        now + expiresIn.toNanos());
+        now + expiresIn.toNanos(),
+        Fence.OPEN);
   }
 
   /** Ensures at once and returns what was published for it last. */

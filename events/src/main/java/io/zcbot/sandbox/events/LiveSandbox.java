@@ -1,0 +1,13 @@
+package io.zcbot.sandbox.events;
+
+import java.time.Instant;
+
+/**
+ * An entry of the live table: a sandbox that was, or is about to be, announced ready and was not
+ * announced reaped yet. It is state, no event: the compacted {@link Topic#LIVE} keeps one record
+ * per container, and none once it is reaped.
+ *
+ * @param openedAt when it was found ready
+ */
+public record LiveSandbox(
+    UserId userId, String containerId, String host, String workerId, Instant openedAt) {}

@@ -1,0 +1,146 @@
+package io.zcbot.sandbox.worker;
+
+import io.zcbot.sandbox.worker.config.WorkerConfig;
+import java.io.IOException;
+import java.nio.channels.FileChannel;
+import java.nio.channels.FileLock;
+import java.nio.channels.OverlappingFileLockException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.MemberDescription;
+import org.apache.kafka.clients.admin.MemberToRemove;
+import org.apache.kafka.clients.admin.RemoveMembersFromConsumerGroupOptions;
+import org.apache.kafka.common.errors.GroupIdNotFoundException;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Keeps one worker id to one process. On a host a file lock does, which ends with the process that
+ * holds it; across hosts the group's own list of members.
+ */
+final class Membership implements AutoCloseable {
+  private static final Logger log = LoggerFactory.getLogger(Membership.class);
+  private static final long CALL_SECONDS = 10;
+
+  private final WorkerConfig config;
+  private final KafkaClients kafka;
+  private final FileChannel file;
+  private final FileLock lock;
+
+  private Membership(WorkerConfig config, KafkaClients kafka, FileChannel file, FileLock lock) {
+    this.config = config;
+    this.kafka = kafka;
+    this.file = file;
+    this.lock = lock;
+  }
+
+  /**
+   * Takes the worker's id on this host.
+   *
+   * @throws IOException if another process has it; the message is for an operator
+   */
+  static Membership take(WorkerConfig config, KafkaClients kafka) throws IOException {
+    Path directory = Files.createDirectories(config.workspaceRoot().resolve(".workers"));
+    Path path = directory.resolve(config.workerId() + ".lock");
+    FileChannel file = FileChannel.open(path, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+    FileLock lock = tryLock(file);
+    if (lock == null) {
+      file.close();
+      throw new IOException(
+          "tried to start worker "
+              + config.workerId()
+              + ", failed because it runs on this host already (it holds "
+              + path
+              + "); stop it first, or give this one an id of its own with ZCBOT_WORKER_ID");
+    }
+    return new Membership(config, kafka, file, lock);
+  }
+
+  private static @Nullable FileLock tryLock(FileChannel file) throws IOException {
+    try {
+      return file.tryLock();
+    } catch (OverlappingFileLockException _) {
+      return null; // held in this very process
+    }
+  }
+
+  /**
+   * Refuses to go on if a worker of this id on another host is a member of the group.
+   *
+   * @throws IOException if there is one; the message is for an operator
+   */
+  void refuseIfElsewhere() throws IOException, InterruptedException {
+    Optional<MemberDescription> other =
+        member().filter(member -> !member.clientId().equals(kafka.groupClientId()));
+    if (other.isPresent()) {
+      throw new IOException(
+          "tried to start worker "
+              + config.workerId()
+              + ", failed because group "
+              + config.kafka().groupId()
+              + " has a member of that id elsewhere ("
+              + other.get().clientId()
+              + " at "
+              + other.get().host()
+              + "); stop that one, or give this one an id of its own with ZCBOT_WORKER_ID. If that"
+              + " host is gone for good, its membership ends with its session, within a minute");
+    }
+  }
+
+  /** Removes an earlier life of this worker: we hold the lock, so it is dead. */
+  void removePredecessor() {
+    try (Admin admin = kafka.admin()) {
+      Optional<MemberDescription> member = member();
+      if (member.isPresent() && member.get().clientId().equals(kafka.groupClientId())) {
+        admin
+            .removeMembersFromConsumerGroup(
+                config.kafka().groupId(),
+                new RemoveMembersFromConsumerGroupOptions(
+                    List.of(new MemberToRemove(config.workerId()))))
+            .all()
+            .get(CALL_SECONDS, TimeUnit.SECONDS);
+        log.info("removed this worker's earlier life from the group");
+      }
+    } catch (InterruptedException _) {
+      Thread.currentThread().interrupt();
+    } catch (IOException | ExecutionException | TimeoutException e) {
+      log.warn("could not remove this worker's earlier life from the group yet: {}", e.toString());
+    }
+  }
+
+  private Optional<MemberDescription> member() throws IOException, InterruptedException {
+    try (Admin admin = kafka.admin()) {
+      return admin
+          .describeConsumerGroups(List.of(config.kafka().groupId()))
+          .all()
+          .get(CALL_SECONDS, TimeUnit.SECONDS)
+          .values()
+          .stream()
+          .flatMap(group -> group.members().stream())
+          .filter(member -> member.groupInstanceId().equals(Optional.of(config.workerId())))
+          .findFirst();
+    } catch (ExecutionException e) {
+      if (e.getCause() instanceof GroupIdNotFoundException) {
+        return Optional.empty();
+      }
+      throw new IOException("tried to look at the group's members, failed because of " + e, e);
+    } catch (TimeoutException e) {
+      throw new IOException(
+          "tried to look at the group's members, failed for lack of an answer", e);
+    }
+  }
+
+  @Override
+  public void close() throws IOException {
+    lock.release();
+    file.close();
+  }
+}

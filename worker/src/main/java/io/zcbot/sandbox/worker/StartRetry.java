@@ -1,0 +1,75 @@
+package io.zcbot.sandbox.worker;
+
+import io.github.resilience4j.core.IntervalFunction;
+import io.github.resilience4j.retry.Retry;
+import io.github.resilience4j.retry.RetryConfig;
+import java.time.Duration;
+import java.util.function.BooleanSupplier;
+import java.util.function.Consumer;
+import java.util.function.Predicate;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Tries what a start depends on until it works or the worker is stopped. */
+final class StartRetry {
+  private static final Logger log = LoggerFactory.getLogger(StartRetry.class);
+
+  private final BooleanSupplier stopping;
+  private final Consumer<String> problem;
+
+  interface Attempt<T> {
+    T run() throws Exception;
+  }
+
+  /**
+   * Makes one.
+   *
+   * @param problem told why it doesn't work yet
+   */
+  StartRetry(BooleanSupplier stopping, Consumer<String> problem) {
+    this.stopping = stopping;
+    this.problem = problem;
+  }
+
+  /**
+   * Runs an attempt until it returns.
+   *
+   * @param what completes the sentence «could not …»
+   * @param passing whether a failure passes by itself; others are thrown on
+   * @throws InterruptedException if the worker is stopped before
+   */
+  <T> T untilItWorks(String what, Attempt<T> attempt, Predicate<Throwable> passing)
+      throws Exception {
+    Retry retry =
+        Retry.of(
+            what,
+            RetryConfig.custom()
+                .maxAttempts(Integer.MAX_VALUE)
+                .intervalFunction(
+                    IntervalFunction.ofExponentialRandomBackoff(
+                        Duration.ofMillis(200), 2.0, 0.5, Duration.ofSeconds(5)))
+                .retryOnException(
+                    e -> {
+                      boolean again = !stopping.getAsBoolean() && passing.test(e);
+                      if (again) {
+                        problem.accept("tried to " + what + ": " + e.getMessage());
+                        log.warn("could not {} yet, trying on: {}", what, e.getMessage());
+                      }
+                      return again;
+                    })
+                .build());
+    try {
+      return retry.executeCheckedSupplier(attempt::run);
+    } catch (Exception e) {
+      // The library swallows an interrupt of its wait and throws the last failure.
+      if (stopping.getAsBoolean() || passing.test(e)) {
+        throw (InterruptedException) new InterruptedException().initCause(e);
+      }
+      throw e;
+    } catch (Error e) {
+      throw e;
+    } catch (Throwable e) {
+      throw new IllegalStateException(e);
+    }
+  }
+}

@@ -1,0 +1,67 @@
+package io.zcbot.sandbox.worker.intake;
+
+import io.zcbot.sandbox.worker.sandbox.Time;
+import java.time.Duration;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.BooleanSupplier;
+
+/**
+ * Whether this process can still be sure of its partitions. A process that was stopped or starved
+ * for longer than the group waits has lost them without knowing; it knows again once its poll
+ * thread has been heard by the group. The clock goes on while a process is stopped, so the first
+ * look after the stop tells.
+ */
+final class Lease {
+  /** Well below any session time-out that is in use. */
+  static final Duration TERM = Duration.ofSeconds(4);
+
+  private static final Duration LOOK_AGAIN = Duration.ofMillis(500);
+
+  private final Time time;
+  private final ReentrantLock lock = new ReentrantLock();
+  private final Condition renewal = lock.newCondition();
+  private volatile long renewedAt;
+
+  Lease(Time time) {
+    this.time = time;
+    this.renewedAt = time.nanos() - TERM.toNanos();
+  }
+
+  boolean isValid() {
+    return time.nanos() - renewedAt < TERM.toNanos();
+  }
+
+  /** The poll thread is a member of the group as of now. */
+  void renew() {
+    renewedAt = time.nanos();
+    lock.lock();
+    try {
+      renewal.signalAll();
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /**
+   * Waits until the lease is valid.
+   *
+   * @param over whether there is nothing to wait for any more
+   * @return false if that is so
+   */
+  boolean awaitValid(BooleanSupplier over) throws InterruptedException {
+    lock.lock();
+    try {
+      while (!over.getAsBoolean()) {
+        if (isValid()) {
+          return true;
+        }
+        boolean _ = renewal.await(LOOK_AGAIN.toMillis(), TimeUnit.MILLISECONDS);
+      }
+      return false;
+    } finally {
+      lock.unlock();
+    }
+  }
+}

@@ -1,0 +1,113 @@
+package io.zcbot.sandbox.worker.intake;
+
+import io.zcbot.sandbox.events.EventCodec;
+import io.zcbot.sandbox.events.EventFormatException;
+import io.zcbot.sandbox.events.LiveSandbox;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Function;
+import java.util.function.Supplier;
+import java.util.stream.Collectors;
+import org.apache.kafka.clients.consumer.Consumer;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.OffsetAndTimestamp;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.TimeoutException;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Reads a topic once, up to where it ended when the reading began. */
+public final class LogReader {
+  private static final Logger log = LoggerFactory.getLogger(LogReader.class);
+
+  private static final Duration CALL_TIMEOUT = Duration.ofSeconds(10);
+  private static final Duration STALLED = Duration.ofSeconds(30);
+
+  private final Supplier<Consumer<byte[], byte[]>> consumers;
+  private final EventCodec codec = new EventCodec();
+
+  /** A reader with consumers that are in no group and commit nothing. */
+  public LogReader(Supplier<Consumer<byte[], byte[]>> consumers) {
+    this.consumers = consumers;
+  }
+
+  /**
+   * The live table's entries of some partitions, by container.
+   *
+   * @throws org.apache.kafka.common.KafkaException if Kafka is not reached
+   */
+  public Map<String, LiveSandbox> live(String topic, Collection<Integer> partitions) {
+    Map<String, LiveSandbox> live = new HashMap<>();
+    read(
+        topic,
+        partitions,
+        Instant.EPOCH,
+        record -> {
+          String key = record.key() == null ? "" : new String(record.key(), StandardCharsets.UTF_8);
+          String containerId = key.substring(key.indexOf('/') + 1);
+          if (record.value() == null) {
+            live.remove(containerId);
+            return;
+          }
+          try {
+            live.put(containerId, codec.decodeLive(record.value()));
+          } catch (EventFormatException e) {
+            log.warn(
+                "{}-{}-{} is no live entry, ignored: {}",
+                record.topic(),
+                record.partition(),
+                record.offset(),
+                e.getMessage());
+          }
+        });
+    return live;
+  }
+
+  /**
+   * Hands over every record from a time on.
+   *
+   * @throws org.apache.kafka.common.KafkaException if Kafka is not reached
+   */
+  public void read(
+      String topic,
+      Collection<Integer> partitions,
+      Instant from,
+      java.util.function.Consumer<ConsumerRecord<byte[], byte[]>> each) {
+    List<TopicPartition> all =
+        partitions.stream().map(number -> new TopicPartition(topic, number)).toList();
+    try (Consumer<byte[], byte[]> consumer = consumers.get()) {
+      consumer.assign(all);
+      Map<TopicPartition, Long> ends = consumer.endOffsets(all, CALL_TIMEOUT);
+      if (from.equals(Instant.EPOCH)) {
+        consumer.seekToBeginning(all);
+      } else {
+        Map<TopicPartition, OffsetAndTimestamp> starts =
+            consumer.offsetsForTimes(
+                all.stream()
+                    .collect(Collectors.toMap(Function.identity(), _ -> from.toEpochMilli())),
+                CALL_TIMEOUT);
+        ends.forEach(
+            (partition, end) -> {
+              OffsetAndTimestamp start = starts.get(partition);
+              consumer.seek(partition, start == null ? end : start.offset());
+            });
+      }
+      long progressed = System.nanoTime();
+      while (ends.entrySet().stream()
+          .anyMatch(end -> consumer.position(end.getKey(), CALL_TIMEOUT) < end.getValue())) {
+        var records = consumer.poll(Duration.ofMillis(100));
+        records.forEach(each);
+        if (!records.isEmpty() || !records.nextOffsets().isEmpty()) {
+          progressed = System.nanoTime();
+        } else if (System.nanoTime() - progressed > STALLED.toNanos()) {
+          throw new TimeoutException("no progress in reading " + topic + " for " + STALLED);
+        }
+      }
+    }
+  }
+}

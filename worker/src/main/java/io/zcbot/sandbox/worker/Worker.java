@@ -25,7 +25,6 @@ import io.zcbot.sandbox.worker.sandbox.EngineException;
 import io.zcbot.sandbox.worker.sandbox.Identity;
 import io.zcbot.sandbox.worker.sandbox.Reaper;
 import io.zcbot.sandbox.worker.sandbox.Registry;
-import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import io.zcbot.sandbox.worker.sandbox.Workspaces;
 import java.io.IOException;
@@ -63,7 +62,6 @@ public final class Worker implements AutoCloseable {
   private static final Duration PROBE_INTERVAL = Duration.ofSeconds(5);
 
   private final WorkerConfig config;
-  private final Engines engines;
   private final Time time = Time.system();
   private final Closer closer = new Closer();
   private final CountDownLatch stopped = new CountDownLatch(1);
@@ -72,22 +70,9 @@ public final class Worker implements AutoCloseable {
   private volatile @Nullable String startProblem = "starting";
   private volatile @Nullable String engineProblem;
 
-  /** Where the host's engine comes from. */
-  @FunctionalInterface
-  public interface Engines {
-    /** A client of the engine, connected when first called. */
-    Engine open(DockerEngineSettings settings, SandboxMetrics metrics);
-  }
-
   /** A worker that is not started yet; does nothing but remember its settings. */
   public Worker(WorkerConfig config) {
-    this(config, DockerEngine::fromEnvironment);
-  }
-
-  /** A worker on another engine than the environment's. */
-  public Worker(WorkerConfig config, Engines engines) {
     this.config = config;
-    this.engines = engines;
   }
 
   /**
@@ -119,7 +104,7 @@ public final class Worker implements AutoCloseable {
     Workspaces workspaces = Workspaces.open(config.workspaceRoot());
     Engine engine =
         closer.add(
-            engines.open(
+            DockerEngine.fromEnvironment(
                 new DockerEngineSettings(
                     config.limits().engineTimeout(),
                     config.limits().readyTimeout(),
@@ -180,7 +165,7 @@ public final class Worker implements AutoCloseable {
             lanes::submit,
             domain.ensurer()::ensure,
             publisher,
-            new Move(follower, domain.reaper(), lanes),
+            new Move(follower, domain.reaper()),
             time,
             metrics);
 
@@ -373,7 +358,7 @@ public final class Worker implements AutoCloseable {
     return version == null ? "development" : version;
   }
 
-  /** Nobody would reap them while the worker is away, and its next start would purge them. */
+  /** Reaps what giving the partitions away did not get to: the next start would purge it. */
   private void reapAtStop(Reaper reaper) throws InterruptedException {
     try {
       reaper
@@ -390,12 +375,10 @@ public final class Worker implements AutoCloseable {
   private final class Move implements Handover {
     private final ActivityFollower follower;
     private final Reaper reaper;
-    private final Lanes lanes;
 
-    Move(ActivityFollower follower, Reaper reaper, Lanes lanes) {
+    Move(ActivityFollower follower, Reaper reaper) {
       this.follower = follower;
       this.reaper = reaper;
-      this.lanes = lanes;
     }
 
     @Override
@@ -406,19 +389,9 @@ public final class Worker implements AutoCloseable {
     @Override
     public CompletableFuture<Void> released(Set<Integer> partitions, Collection<UserId> atWork) {
       follower.release(partitions);
-      if (stopping) {
-        // They are reaped right after; here only what runs has to end.
-        return CompletableFuture.allOf(
-            atWork.stream()
-                .map(
-                    user -> {
-                      CompletableFuture<Void> through = new CompletableFuture<>();
-                      lanes.submit(user, () -> through.complete(null));
-                      return through;
-                    })
-                .toArray(CompletableFuture[]::new));
-      }
-      return reaper.reapAll(Reaped.Reason.MOVED, partitions::contains, atWork);
+      // At a stop too before they are given away: the next worker serves their users at once.
+      return reaper.reapAll(
+          stopping ? Reaped.Reason.SHUTDOWN : Reaped.Reason.MOVED, partitions::contains, atWork);
     }
   }
 

@@ -12,6 +12,7 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collection;
+import java.util.Collections;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -50,8 +51,11 @@ final class KafkaLog implements AutoCloseable {
   private @Nullable Producer<byte[], byte[]> producer;
 
   KafkaLog(KafkaConfig config) {
-    Map<String, String> properties = new HashMap<>(PATIENCE);
-    properties.putAll(config.properties());
+    Map<String, String> properties = new HashMap<>(config.properties());
+    // Kafka wants its time-outs in order of size: all of ours, or all of theirs.
+    if (Collections.disjoint(properties.keySet(), PATIENCE.keySet())) {
+      properties.putAll(PATIENCE);
+    }
     this.config =
         new KafkaConfig(
             properties,
@@ -194,7 +198,8 @@ final class KafkaLog implements AutoCloseable {
         cause);
   }
 
-  private static String reason(Throwable cause) {
+  /** What Kafka complains of, below «could not make a client». */
+  static String reason(Throwable cause) {
     Throwable root = cause;
     while (root instanceof KafkaException && root.getCause() instanceof KafkaException deeper) {
       root = deeper;

@@ -94,7 +94,7 @@ public final class EventCodec {
         json.put("ensure_id", f.ensureId());
         put(json, "failed_at", f.failedAt());
         json.put("reason", f.reason().wire());
-        json.put("message", f.message());
+        json.put("message", Fields.fitting(f.message()));
         json.put("retryable", f.retryable());
       }
     }

@@ -14,6 +14,11 @@ final class Fields {
   /** Longest text of a field, in characters. */
   private static final int MAX_TEXT = 4096;
 
+  /** What RFC 3339 can write, in UTC. */
+  private static final Instant EARLIEST = Instant.parse("0000-01-01T00:00:00Z");
+
+  private static final Instant LATEST = Instant.parse("9999-12-31T23:59:59.999999999Z");
+
   private final JsonNode object;
 
   Fields(JsonNode object) {
@@ -44,7 +49,27 @@ final class Fields {
       throw new EventFormatException(
           field, "is " + text.length() + " characters long; at most " + MAX_TEXT + " are allowed");
     }
+    if (!isWhole(text)) {
+      // JSON can spell it, UTF-8 can't: other readers would choke on what is derived from it.
+      throw new EventFormatException(
+          field, "has half a character (an unpaired surrogate); send whole ones");
+    }
     return text;
+  }
+
+  /** Makes a text of the worker's own one that {@link #text} takes, whatever an engine put in. */
+  static String fitting(String text) {
+    String whole = isWhole(text) ? text : text.replaceAll("[\\x{d800}-\\x{dfff}]", "?");
+    if (whole.length() <= MAX_TEXT) {
+      return whole;
+    }
+    int end = MAX_TEXT - 1;
+    return whole.substring(0, Character.isHighSurrogate(whole.charAt(end - 1)) ? end - 1 : end)
+        + "…";
+  }
+
+  private static boolean isWhole(String text) {
+    return text.codePoints().noneMatch(c -> c >= 0xd800 && c <= 0xdfff);
   }
 
   UserId userId() throws EventFormatException {
@@ -69,11 +94,12 @@ final class Fields {
       return null;
     }
     try {
-      OffsetDateTime time = OffsetDateTime.parse(text, DateTimeFormatter.ISO_OFFSET_DATE_TIME);
-      if (time.getYear() < 0 || time.getYear() > 9999) {
+      Instant instant =
+          OffsetDateTime.parse(text, DateTimeFormatter.ISO_OFFSET_DATE_TIME).toInstant();
+      if (instant.isBefore(EARLIEST) || instant.isAfter(LATEST)) {
         throw new EventFormatException(field, "has a year outside 0000 to 9999");
       }
-      return time.toInstant();
+      return instant;
     } catch (DateTimeParseException _) {
       throw new EventFormatException(
           field,

@@ -13,6 +13,10 @@ public record UserId(UUID uuid) implements Comparable<UserId> {
   private static final Pattern CANONICAL =
       Pattern.compile("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}");
 
+  /** Controls (C0, DEL, C1), invisible formatting such as direction marks, line separators. */
+  private static final Pattern UNSAFE =
+      Pattern.compile("[\\p{Cntrl}\\x{80}-\\x{9f}\\p{Cf}\\x{2028}\\x{2029}]");
+
   /**
    * Parses the canonical form.
    *
@@ -34,10 +38,10 @@ public record UserId(UUID uuid) implements Comparable<UserId> {
             + "; use the canonical lower-case form, e.g. 7f3c1d52-9a54-4c0e-8f2b-6f1d2f6f7a10");
   }
 
-  /** Quotes untrusted text for a message: bounded, without control characters. */
+  /** Quotes untrusted text for a message: bounded, without what a terminal or log could obey. */
   static String quote(String text) {
     String head = text.length() > 64 ? text.substring(0, 64) + "…" : text;
-    return "'" + head.replaceAll("\\p{Cntrl}", "?") + "'";
+    return "'" + UNSAFE.matcher(head).replaceAll("?") + "'";
   }
 
   @Override

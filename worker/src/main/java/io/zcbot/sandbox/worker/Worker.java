@@ -25,7 +25,6 @@ import io.zcbot.sandbox.worker.sandbox.EngineException;
 import io.zcbot.sandbox.worker.sandbox.Identity;
 import io.zcbot.sandbox.worker.sandbox.Reaper;
 import io.zcbot.sandbox.worker.sandbox.Registry;
-import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import io.zcbot.sandbox.worker.sandbox.Workspaces;
 import java.io.IOException;
@@ -64,11 +63,9 @@ import org.slf4j.LoggerFactory;
 public final class Worker implements AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(Worker.class);
 
-  private static final Duration PULL_TIMEOUT = Duration.ofMinutes(2);
   private static final Duration PROBE_INTERVAL = Duration.ofSeconds(5);
 
   private final WorkerConfig config;
-  private final Engines engines;
   private final Time time = Time.system();
   private final Closer closer = new Closer();
   private final CountDownLatch stopped = new CountDownLatch(1);
@@ -79,22 +76,9 @@ public final class Worker implements AutoCloseable {
   private final StartRetry retry =
       new StartRetry(() -> stopping, problem -> startProblem = problem);
 
-  /** Where the host's engine comes from. */
-  @FunctionalInterface
-  public interface Engines {
-    /** A client of the engine, connected when first called. */
-    Engine open(DockerEngineSettings settings, SandboxMetrics metrics);
-  }
-
   /** A worker that is not started yet; does nothing but remember its settings. */
   public Worker(WorkerConfig config) {
-    this(config, DockerEngine::fromEnvironment);
-  }
-
-  /** A worker on another engine than the environment's. */
-  public Worker(WorkerConfig config, Engines engines) {
     this.config = config;
-    this.engines = engines;
   }
 
   /**
@@ -126,11 +110,11 @@ public final class Worker implements AutoCloseable {
     Workspaces workspaces = Workspaces.open(config.workspaceRoot());
     Engine engine =
         closer.add(
-            engines.open(
+            DockerEngine.fromEnvironment(
                 new DockerEngineSettings(
                     config.limits().engineTimeout(),
                     config.limits().readyTimeout(),
-                    PULL_TIMEOUT,
+                    config.limits().pullTimeout(),
                     config.limits().lookupConcurrency()),
                 metrics));
     KafkaClients kafka =
@@ -439,7 +423,7 @@ public final class Worker implements AutoCloseable {
     return version == null ? "development" : version;
   }
 
-  /** Nobody would reap them while the worker is away, and its next start would purge them. */
+  /** Reaps what giving the partitions away did not get to: the next start would purge it. */
   private void reapAtStop(Reaper reaper) throws InterruptedException {
     try {
       reaper

@@ -5,6 +5,7 @@ import io.zcbot.sandbox.events.EventCodec;
 import io.zcbot.sandbox.events.UserId;
 import java.nio.charset.StandardCharsets;
 import java.time.Instant;
+import java.time.temporal.ChronoUnit;
 import java.util.UUID;
 import org.apache.kafka.clients.producer.RecordMetadata;
 
@@ -19,7 +20,12 @@ final class ActivityCommand {
   }
 
   int run(UserId user, boolean json) throws CommandException, InterruptedException {
-    Activity activity = new Activity(UUID.randomUUID().toString(), user, Instant.now(), "cli");
+    Activity activity =
+        new Activity(
+            UUID.randomUUID().toString(),
+            user,
+            Instant.now().truncatedTo(ChronoUnit.MILLIS),
+            "cli");
     RecordMetadata at = log.publish(activity);
     console
         .out()

@@ -1,5 +1,6 @@
 package io.zcbot.sandbox.worker.cli;
 
+import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.config.ConfigException;
 import io.zcbot.sandbox.worker.config.Durations;
@@ -10,9 +11,12 @@ import io.zcbot.sandbox.worker.docker.DockerEngineSettings;
 import io.zcbot.sandbox.worker.ops.Logging;
 import io.zcbot.sandbox.worker.sandbox.Engine;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.Map;
 import java.util.function.Function;
+import org.apache.kafka.clients.producer.RecordMetadata;
+import org.apache.kafka.common.header.internals.RecordHeaders;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -158,6 +162,34 @@ public final class Cli {
     try (KafkaLog log = log()) {
       return new ActivityCommand(console, log).run(user, json);
     }
+  }
+
+  @Command(
+      description = {
+        "Publish a record as it is, unchecked, to one of the inputs.",
+        "For trying what becomes of bad input; 'ensure' and 'activity' publish good one."
+      })
+  int publish(
+      @Parameters(paramLabel = "TOPIC", description = "ensure or activity.") InputTopic topic,
+      @Parameters(paramLabel = "KEY", description = "The record's key.") String key,
+      @Parameters(paramLabel = "VALUE", description = "The record's value.") String value)
+      throws CommandException, InterruptedException {
+    try (KafkaLog log = log()) {
+      RecordMetadata at =
+          log.publish(
+              topic == InputTopic.ensure ? Topic.ENSURE : Topic.ACTIVITY,
+              key.getBytes(StandardCharsets.UTF_8),
+              value.getBytes(StandardCharsets.UTF_8),
+              new RecordHeaders());
+      console.out().println("published " + at);
+      return ExitCode.OK;
+    }
+  }
+
+  /** As they are typed. */
+  enum InputTopic {
+    ensure,
+    activity
   }
 
   @Command(description = "Follow all topics, one line per event, until Ctrl-C.")

@@ -11,6 +11,7 @@ import io.zcbot.sandbox.worker.config.Durations;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
+import java.time.temporal.ChronoUnit;
 import java.util.List;
 import java.util.UUID;
 import org.apache.kafka.clients.consumer.Consumer;
@@ -33,7 +34,7 @@ final class EnsureCommand {
 
   int run(UserId user, Duration timeout, boolean wait, @Nullable Duration expiresIn, boolean json)
       throws CommandException, InterruptedException {
-    Instant now = Instant.now();
+    Instant now = Instant.now().truncatedTo(ChronoUnit.MILLIS);
     Duration expiry = expiresIn == null && wait ? timeout : expiresIn;
     Ensure ensure =
         new Ensure(

@@ -12,6 +12,7 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collection;
+import java.util.Collections;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -50,8 +51,11 @@ final class KafkaLog implements AutoCloseable {
   private @Nullable Producer<byte[], byte[]> producer;
 
   KafkaLog(KafkaConfig config) {
-    Map<String, String> properties = new HashMap<>(PATIENCE);
-    properties.putAll(config.properties());
+    Map<String, String> properties = new HashMap<>(config.properties());
+    // Kafka wants its time-outs in order of size: all of ours, or all of theirs.
+    if (Collections.disjoint(properties.keySet(), PATIENCE.keySet())) {
+      properties.putAll(PATIENCE);
+    }
     this.config =
         new KafkaConfig(
             properties,
@@ -73,17 +77,21 @@ final class KafkaLog implements AutoCloseable {
 
   /** Publishes an event and returns where it lies. */
   RecordMetadata publish(SandboxEvent event) throws CommandException, InterruptedException {
-    String topic = event.topic().named(config.topicPrefix());
     Headers headers = new RecordHeaders();
     CloudEvents.headers(event, SOURCE)
         .forEach((name, value) -> headers.add(name, value.getBytes(StandardCharsets.UTF_8)));
+    return publish(event.topic(), codec.key(event), codec.encode(event), headers);
+  }
+
+  /** Publishes bytes as they are and returns where they lie. */
+  RecordMetadata publish(Topic to, byte[] key, byte[] value, Headers headers)
+      throws CommandException, InterruptedException {
+    String topic = to.named(config.topicPrefix());
     try {
       if (producer == null) {
         producer = clients.producer();
       }
-      return producer
-          .send(new ProducerRecord<>(topic, null, codec.key(event), codec.encode(event), headers))
-          .get();
+      return producer.send(new ProducerRecord<>(topic, null, key, value, headers)).get();
     } catch (KafkaException e) {
       throw failed("publish to " + topic, e);
     } catch (ExecutionException e) {
@@ -194,7 +202,8 @@ final class KafkaLog implements AutoCloseable {
         cause);
   }
 
-  private static String reason(Throwable cause) {
+  /** What Kafka complains of, below «could not make a client». */
+  static String reason(Throwable cause) {
     Throwable root = cause;
     while (root instanceof KafkaException && root.getCause() instanceof KafkaException deeper) {
       root = deeper;

@@ -8,6 +8,7 @@ import io.zcbot.sandbox.worker.sandbox.Container;
 import io.zcbot.sandbox.worker.sandbox.Engine;
 import io.zcbot.sandbox.worker.sandbox.EngineException;
 import java.time.Instant;
+import java.time.temporal.ChronoUnit;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -90,7 +91,7 @@ final class PurgeCommand {
           new Reaped(
               EventIds.reaped(sandbox.id()),
               user,
-              Instant.now(),
+              Instant.now().truncatedTo(ChronoUnit.MILLIS),
               sandbox.name(),
               sandbox.id(),
               config.host(),

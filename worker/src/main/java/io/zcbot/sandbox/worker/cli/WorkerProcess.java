@@ -5,6 +5,7 @@ import io.zcbot.sandbox.worker.config.WorkerConfig;
 import io.zcbot.sandbox.worker.publish.TopicsException;
 import java.io.IOException;
 import java.time.Duration;
+import org.apache.kafka.common.KafkaException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -40,10 +41,15 @@ public final class WorkerProcess {
       worker.start();
       worker.awaitStop();
       return ExitCode.OK;
-    } catch (TopicsException e) {
-      throw notStarted(ExitCode.CONFIG, e);
-    } catch (IOException e) {
-      throw notStarted(ExitCode.CONFIG, e);
+    } catch (TopicsException | IOException e) {
+      throw new CommandException(ExitCode.CONFIG, "the worker did not start: " + e.getMessage(), e);
+    } catch (KafkaException e) {
+      throw new CommandException(
+          ExitCode.CONFIG,
+          "the worker did not start: tried to set up the Kafka clients, failed because "
+              + KafkaLog.reason(e)
+              + "; check ZCBOT_KAFKA_*",
+          e);
     } catch (InterruptedException _) {
       // Only a stop interrupts; its hook ends the process.
       Thread.currentThread().interrupt();
@@ -51,10 +57,6 @@ public final class WorkerProcess {
     } finally {
       withdraw(stop, underneath);
     }
-  }
-
-  private static CommandException notStarted(int exitCode, Exception e) {
-    return new CommandException(exitCode, "the worker did not start: " + e.getMessage(), e);
   }
 
   /** If nobody asked for a stop, what ends here is the start: its exit code must get through. */

@@ -18,6 +18,7 @@ import java.util.regex.Pattern;
 import org.apache.kafka.clients.admin.AdminClientConfig;
 import org.apache.kafka.clients.consumer.ConsumerConfig;
 import org.apache.kafka.clients.producer.ProducerConfig;
+import org.apache.kafka.common.config.ConfigDef;
 import org.jspecify.annotations.Nullable;
 
 /** Kafka client properties passed through from the environment and a file. */
@@ -53,6 +54,10 @@ final class KafkaProperties {
           new Only(Set.of("all", "-1"), "with less a published result can be lost"),
           "enable.idempotence",
           new Only(Set.of("true"), "without it results can be doubled or change places"));
+
+  private static final List<ConfigDef> CLIENTS =
+      List.of(
+          ConsumerConfig.configDef(), ProducerConfig.configDef(), AdminClientConfig.configDef());
 
   private record Only(Set<String> values, String reason) {}
 
@@ -106,7 +111,11 @@ final class KafkaProperties {
   }
 
   static String masked(String name, String value) {
-    return SECRET.matcher(name.toLowerCase(Locale.ROOT)).find() ? MASK : value;
+    return isSecret(name) ? MASK : value;
+  }
+
+  private static boolean isSecret(String name) {
+    return SECRET.matcher(name.toLowerCase(Locale.ROOT)).find();
   }
 
   private static String propertyOf(String key) {
@@ -144,21 +153,32 @@ final class KafkaProperties {
         return e.getMessage();
       }
     }
-    Set<String> known = known();
-    if (!known.contains(name)) {
-      // Plug-ins bring properties of their own: only what looks like a typo is refused.
-      String nearest = Spelling.nearest(name, known, 2);
-      if (nearest != null) {
-        return "there is no Kafka property " + name + "; did you mean " + nearest + "?";
-      }
-    }
-    return null;
+    return isKnown(name) ? invalid(name, value) : misspelt(name);
   }
 
-  private static Set<String> known() {
-    Set<String> known = new TreeSet<>(ConsumerConfig.configNames());
-    known.addAll(ProducerConfig.configNames());
-    known.addAll(AdminClientConfig.configNames());
-    return known;
+  private static boolean isKnown(String name) {
+    return CLIENTS.stream().anyMatch(client -> client.names().contains(name));
+  }
+
+  /** What Kafka's own clients would say of the value, later and one at a time. */
+  private static @Nullable String invalid(String name, String value) {
+    return CLIENTS.stream()
+        .filter(client -> client.names().contains(name))
+        .flatMap(client -> client.validate(Map.of(name, value)).stream())
+        .filter(result -> result.name().equals(name))
+        .flatMap(result -> result.errorMessages().stream())
+        .findFirst()
+        .map(message -> isSecret(name) ? "Kafka refuses the value" : "Kafka says: " + message)
+        .orElse(null);
+  }
+
+  /** Plug-ins bring properties of their own: only what looks like a typo is refused. */
+  private static @Nullable String misspelt(String name) {
+    Set<String> known = new TreeSet<>();
+    CLIENTS.forEach(client -> known.addAll(client.names()));
+    String nearest = Spelling.nearest(name, known, 2);
+    return nearest == null
+        ? null
+        : "there is no Kafka property " + name + "; did you mean " + nearest + "?";
   }
 }

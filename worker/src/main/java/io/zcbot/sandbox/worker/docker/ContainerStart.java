@@ -1,6 +1,5 @@
 package io.zcbot.sandbox.worker.docker;
 
-import com.github.dockerjava.api.DockerClient;
 import com.github.dockerjava.api.exception.NotModifiedException;
 import io.zcbot.sandbox.worker.docker.InitOutput.Verdict;
 import io.zcbot.sandbox.worker.sandbox.EngineException;
@@ -16,27 +15,22 @@ final class ContainerStart {
   private static final Duration EXIT_PATIENCE = Duration.ofSeconds(5);
 
   private final EngineCalls calls;
-  private final DockerClient client;
-  private final EngineRequests requests;
   private final Duration readyTimeout;
 
-  ContainerStart(
-      EngineCalls calls, DockerClient client, EngineRequests requests, Duration readyTimeout) {
+  ContainerStart(EngineCalls calls, Duration readyTimeout) {
     this.calls = calls;
-    this.client = client;
-    this.requests = requests;
     this.readyTimeout = readyTimeout;
   }
 
   void run(String containerId) throws EngineException {
-    try (ReadyGate gate = ReadyGate.open(calls, requests, containerId, false)) {
+    try (ReadyGate gate = ReadyGate.open(calls, containerId, false)) {
       if (start(containerId)) {
         awaitReady(gate, containerId);
         return;
       }
     }
     // It ran already, perhaps from a start whose answer we never got: its line may have passed.
-    try (ReadyGate gate = ReadyGate.open(calls, requests, containerId, true)) {
+    try (ReadyGate gate = ReadyGate.open(calls, containerId, true)) {
       awaitReady(gate, containerId);
     }
   }
@@ -45,9 +39,9 @@ final class ContainerStart {
   private boolean start(String containerId) throws EngineException {
     return calls.call(
         Operation.START,
-        () -> {
+        engine -> {
           try {
-            client.startContainerCmd(containerId).exec();
+            engine.docker().startContainerCmd(containerId).exec();
             return true;
           } catch (NotModifiedException e) {
             return false;
@@ -89,7 +83,9 @@ final class ContainerStart {
    * an engine that goes away also ends its streams and kills its containers.
    */
   private EngineException endedUnready(String containerId, String last) throws EngineException {
-    long exitCode = calls.call(Operation.WAIT, EXIT_PATIENCE, () -> requests.awaitEnd(containerId));
+    long exitCode =
+        calls.call(
+            Operation.WAIT, EXIT_PATIENCE, engine -> engine.requests().awaitEnd(containerId));
     String problem =
         "init ended (exit code "
             + exitCode
@@ -117,7 +113,7 @@ final class ContainerStart {
   /** Lest it be taken for a sandbox that is ready. */
   private void killUnready(String containerId) {
     try {
-      calls.call(Operation.KILL, () -> client.killContainerCmd(containerId).exec());
+      calls.call(Operation.KILL, engine -> engine.docker().killContainerCmd(containerId).exec());
     } catch (EngineException e) {
       log.warn("Could not kill container {}, which is not ready: {}", containerId, e.getMessage());
     }

@@ -1,11 +1,7 @@
 package io.zcbot.sandbox.worker.docker;
 
-import com.github.dockerjava.api.DockerClient;
 import com.github.dockerjava.core.DefaultDockerClientConfig;
 import com.github.dockerjava.core.DockerClientConfig;
-import com.github.dockerjava.core.DockerClientImpl;
-import com.github.dockerjava.transport.DockerHttpClient;
-import com.github.dockerjava.zerodep.ZerodepDockerHttpClient;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.sandbox.Container;
 import io.zcbot.sandbox.worker.sandbox.Engine;
@@ -21,7 +17,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.concurrent.Callable;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
@@ -32,8 +27,6 @@ import org.slf4j.LoggerFactory;
 public final class DockerEngine implements Engine {
   private static final Logger log = LoggerFactory.getLogger(DockerEngine.class);
 
-  private final DockerClient client;
-  private final EngineRequests requests;
   private final DockerEngineSettings settings;
   private final EngineCalls calls;
   private final Semaphore lookups;
@@ -44,20 +37,18 @@ public final class DockerEngine implements Engine {
   // cleared where the host's kernel turns out to have no IPv6: there is nothing to switch off
   private volatile boolean ipv6 = true;
 
-  private DockerEngine(
-      DockerClientConfig config,
-      DockerHttpClient http,
-      DockerEngineSettings settings,
-      SandboxMetrics metrics) {
-    this.client = DockerClientImpl.getInstance(config, http);
-    this.requests = new EngineRequests(config, http);
+  DockerEngine(DockerClientConfig config, DockerEngineSettings settings, SandboxMetrics metrics) {
     this.settings = settings;
-    this.calls = new EngineCalls(settings.callTimeout(), metrics);
+    this.calls =
+        new EngineCalls(
+            () -> new EngineConnection(config, settings.callTimeout()),
+            settings.callTimeout(),
+            metrics);
     this.lookups = new Semaphore(settings.maxLookups(), true);
-    this.network = new SandboxNetwork(calls, client);
-    this.pull = new ImagePull(calls, client, settings.pullTimeout(), System::nanoTime);
-    this.start = new ContainerStart(calls, client, requests, settings.readyTimeout());
-    this.watch = new EngineWatch(calls, requests, config.getObjectMapper());
+    this.network = new SandboxNetwork(calls);
+    this.pull = new ImagePull(calls, settings.pullTimeout(), System::nanoTime);
+    this.start = new ContainerStart(calls, settings.readyTimeout());
+    this.watch = new EngineWatch(calls, config.getObjectMapper());
   }
 
   /**
@@ -68,18 +59,8 @@ public final class DockerEngine implements Engine {
    */
   public static DockerEngine fromEnvironment(
       DockerEngineSettings settings, SandboxMetrics metrics) {
-    return of(DefaultDockerClientConfig.createDefaultConfigBuilder().build(), settings, metrics);
-  }
-
-  static DockerEngine of(
-      DockerClientConfig config, DockerEngineSettings settings, SandboxMetrics metrics) {
-    DockerHttpClient http =
-        new ZerodepDockerHttpClient.Builder()
-            .dockerHost(config.getDockerHost())
-            .sslConfig(config.getSSLConfig())
-            .connectionTimeout(settings.callTimeout())
-            .build();
-    return new DockerEngine(config, http, settings, metrics);
+    return new DockerEngine(
+        DefaultDockerClientConfig.createDefaultConfigBuilder().build(), settings, metrics);
   }
 
   @Override
@@ -88,7 +69,9 @@ public final class DockerEngine implements Engine {
       return Optional.of(
           lookup(
               Operation.INSPECT,
-              () -> ContainerReading.ofInspect(client.inspectContainerCmd(nameOrId).exec())));
+              engine ->
+                  ContainerReading.ofInspect(
+                      engine.docker().inspectContainerCmd(nameOrId).exec())));
     } catch (EngineException e) {
       if (e.kind() == Kind.ABSENT) {
         return Optional.empty();
@@ -101,10 +84,11 @@ public final class DockerEngine implements Engine {
   public List<Container> list() throws EngineException {
     return calls.call(
         Operation.LIST,
-        () -> {
+        engine -> {
           List<Container> sandboxes = new ArrayList<>();
           for (var listed :
-              client
+              engine
+                  .docker()
                   .listContainersCmd()
                   .withShowAll(true)
                   .withLabelFilter(Map.of(SandboxLabels.PRODUCT, SandboxLabels.PRODUCT_SANDBOX))
@@ -146,9 +130,9 @@ public final class DockerEngine implements Engine {
       throws EngineException {
     return calls.call(
         Operation.CREATE,
-        () -> {
+        engine -> {
           String id =
-              ContainerCreation.command(client, spec, user, workerId, workspace, ipv6)
+              ContainerCreation.command(engine.docker(), spec, user, workerId, workspace, ipv6)
                   .exec()
                   .getId();
           if (id == null) {
@@ -176,7 +160,7 @@ public final class DockerEngine implements Engine {
   @Override
   public void kill(String containerId) throws EngineException {
     try {
-      calls.call(Operation.KILL, () -> client.killContainerCmd(containerId).exec());
+      calls.call(Operation.KILL, engine -> engine.docker().killContainerCmd(containerId).exec());
     } catch (EngineException e) {
       if (e.kind() != Kind.ABSENT && e.kind() != Kind.CONFLICT) {
         throw e;
@@ -189,8 +173,9 @@ public final class DockerEngine implements Engine {
     try {
       calls.call(
           Operation.REMOVE,
-          () ->
-              client
+          engine ->
+              engine
+                  .docker()
                   .removeContainerCmd(containerId)
                   .withForce(true)
                   .withRemoveVolumes(true)
@@ -209,8 +194,8 @@ public final class DockerEngine implements Engine {
     try {
       calls.call(
           Operation.WAIT,
-          () -> {
-            requests.awaitRemoved(containerId);
+          engine -> {
+            engine.requests().awaitRemoved(containerId);
             return true;
           });
     } catch (EngineException e) {
@@ -225,8 +210,9 @@ public final class DockerEngine implements Engine {
     List<String> execs =
         lookup(
             Operation.INSPECT,
-            () -> {
-              List<String> ids = client.inspectContainerCmd(containerId).exec().getExecIds();
+            engine -> {
+              List<String> ids =
+                  engine.docker().inspectContainerCmd(containerId).exec().getExecIds();
               return ids == null ? List.of() : ids;
             });
     for (String exec : execs) {
@@ -241,7 +227,7 @@ public final class DockerEngine implements Engine {
     try {
       return lookup(
           Operation.EXEC_INSPECT,
-          () -> Boolean.TRUE.equals(client.inspectExecCmd(execId).exec().isRunning()));
+          engine -> Boolean.TRUE.equals(engine.docker().inspectExecCmd(execId).exec().isRunning()));
     } catch (EngineException e) {
       if (e.kind() == Kind.ABSENT) {
         return false;
@@ -252,7 +238,7 @@ public final class DockerEngine implements Engine {
 
   @Override
   public void ping() throws EngineException {
-    calls.call(Operation.PING, () -> client.pingCmd().exec());
+    calls.call(Operation.PING, engine -> engine.docker().pingCmd().exec());
   }
 
   @Override
@@ -263,15 +249,11 @@ public final class DockerEngine implements Engine {
 
   @Override
   public void close() {
-    try {
-      client.close();
-    } catch (IOException e) {
-      log.debug("Closing the engine client failed", e);
-    }
+    calls.close();
   }
 
   /** A flood of ensures must not become a flood of connections. */
-  private <T> T lookup(Operation operation, Callable<T> call) throws EngineException {
+  private <T> T lookup(Operation operation, EngineCalls.Call<T> call) throws EngineException {
     try {
       if (!lookups.tryAcquire(settings.callTimeout().toMillis(), TimeUnit.MILLISECONDS)) {
         throw EngineErrors.unanswered(

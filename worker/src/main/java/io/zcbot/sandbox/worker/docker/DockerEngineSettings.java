@@ -21,12 +21,6 @@ public record DockerEngineSettings(
     }
   }
 
-  /** Enough for a loaded host: a start under load takes seconds, a hang must not take minutes. */
-  public static DockerEngineSettings defaults() {
-    return new DockerEngineSettings(
-        Duration.ofSeconds(30), Duration.ofSeconds(20), Duration.ofMinutes(2), 64);
-  }
-
   private static void requirePositive(String name, Duration value) {
     if (!value.isPositive()) {
       throw new IllegalArgumentException(name + " must be positive, not " + value);

@@ -1,56 +1,94 @@
 package io.zcbot.sandbox.worker.docker;
 
 import io.zcbot.sandbox.worker.sandbox.EngineException;
+import io.zcbot.sandbox.worker.sandbox.EngineException.Kind;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
+import java.net.ConnectException;
 import java.time.Duration;
 import java.util.Locale;
-import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Gives every engine call a deadline, counts it, and turns what goes wrong into an {@link
- * EngineException}.
+ * Gives every engine call a connection and a deadline, counts it, and turns what goes wrong into an
+ * {@link EngineException}.
  *
  * <p>The transport knows no time-out on a Unix socket, so each call runs on a virtual thread of its
- * own. Interrupting that one closes the connection, which also frees a call the engine never
- * answers.
+ * own. Interrupting that one closes its socket, which also frees a call the engine never answers.
+ *
+ * <p>Nor does the transport notice that pooled sockets died with the engine they led to: each would
+ * fail one more call after the engine is back. So the first unanswered call retires the whole pool.
  */
-final class EngineCalls {
+final class EngineCalls implements AutoCloseable {
+  private final Supplier<EngineConnection> connector;
   private final Duration timeout;
   private final SandboxMetrics metrics;
+  private EngineConnection current;
+  private boolean closed;
 
-  EngineCalls(Duration timeout, SandboxMetrics metrics) {
+  EngineCalls(Supplier<EngineConnection> connector, Duration timeout, SandboxMetrics metrics) {
+    this.connector = connector;
     this.timeout = timeout;
     this.metrics = metrics;
+    this.current = connector.get();
+  }
+
+  /** What is asked of the engine. */
+  interface Call<T extends @Nullable Object> {
+    T on(EngineConnection engine) throws Exception;
   }
 
   /** Makes a call and waits for its answer. */
-  <T extends @Nullable Object> T call(Operation operation, Callable<T> call)
-      throws EngineException {
+  <T extends @Nullable Object> T call(Operation operation, Call<T> call) throws EngineException {
     return call(operation, timeout, call);
   }
 
   /** Makes a call and waits for its answer, for a time of its own. */
-  <T extends @Nullable Object> T call(Operation operation, Duration patience, Callable<T> call)
+  <T extends @Nullable Object> T call(Operation operation, Duration patience, Call<T> call)
       throws EngineException {
-    FutureTask<T> task = new FutureTask<>(call);
-    Thread.ofVirtual().name("engine-" + operation.label()).start(task);
-    return await(operation, patience, task);
+    EngineConnection connection = connection(operation);
+    FutureTask<T> task = new FutureTask<>(() -> call.on(connection));
+    Thread.ofVirtual()
+        .name("engine-" + operation.label())
+        .start(
+            () -> {
+              try {
+                task.run();
+              } finally {
+                connection.release();
+              }
+            });
+    return await(operation, patience, task, connection);
   }
 
   /** Waits for the answer to a call that was made elsewhere. */
-  <T extends @Nullable Object> T await(Operation operation, Future<T> answer)
-      throws EngineException {
-    return await(operation, timeout, answer);
+  <T extends @Nullable Object> T await(
+      Operation operation, Future<T> answer, EngineConnection connection) throws EngineException {
+    return await(operation, timeout, answer, connection);
+  }
+
+  /** A connection to make calls on, to be released after them. */
+  synchronized EngineConnection connection(Operation operation) throws EngineException {
+    if (closed || !current.hold()) {
+      throw closing(operation, null);
+    }
+    return current;
+  }
+
+  @Override
+  public synchronized void close() {
+    closed = true;
+    current.close();
   }
 
   private <T extends @Nullable Object> T await(
-      Operation operation, Duration patience, Future<T> answer) throws EngineException {
+      Operation operation, Duration patience, Future<T> answer, EngineConnection connection)
+      throws EngineException {
     long started = System.nanoTime();
     String result = "error";
     try {
@@ -59,13 +97,20 @@ final class EngineCalls {
       return value;
     } catch (ExecutionException e) {
       Throwable cause = e.getCause();
-      EngineException failure = EngineErrors.classify(operation, cause == null ? e : cause);
+      EngineException failure =
+          isClosed()
+              ? closing(operation, cause)
+              : EngineErrors.classify(operation, cause == null ? e : cause);
       result = resultOf(failure);
+      if (failure.kind() == Kind.UNAVAILABLE && !isRefused(failure)) {
+        renew(connection);
+      }
       throw failure;
     } catch (TimeoutException e) {
       EngineException failure =
           EngineErrors.unanswered(operation, "no answer within " + seconds(patience), e);
       result = resultOf(failure);
+      renew(connection);
       throw failure;
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
@@ -75,6 +120,32 @@ final class EngineCalls {
       answer.cancel(true);
       metrics.engineCall(operation.label(), result, Duration.ofNanos(System.nanoTime() - started));
     }
+  }
+
+  /** Retires a connection that proved dead, unless another's failure already did. */
+  synchronized void renew(EngineConnection broken) {
+    if (current == broken && !closed) {
+      current = connector.get();
+      broken.release();
+    }
+  }
+
+  private synchronized boolean isClosed() {
+    return closed;
+  }
+
+  private static EngineException closing(Operation operation, @Nullable Throwable cause) {
+    return EngineErrors.unanswered(operation, "the connection to the engine was closed", cause);
+  }
+
+  /** A refused connection was a new one: it says nothing about the pooled ones. */
+  private static boolean isRefused(Throwable failure) {
+    for (Throwable t = failure; t != null; t = t.getCause()) {
+      if (t instanceof ConnectException) {
+        return true;
+      }
+    }
+    return false;
   }
 
   static String seconds(Duration time) {

@@ -10,21 +10,35 @@ import org.jspecify.annotations.Nullable;
 final class EngineStream<T> implements AutoCloseable {
   private final CompletableFuture<@Nullable Void> opened = new CompletableFuture<>();
   private final CompletableFuture<T> outcome = new CompletableFuture<>();
+  private final EngineCalls calls;
+  private final EngineConnection connection;
   private final Thread thread;
 
-  private EngineStream(Operation operation, Source source, Reader<T> reader) {
+  private EngineStream(EngineCalls calls, Operation operation, Source source, Reader<T> reader)
+      throws EngineException {
+    this.calls = calls;
+    this.connection = calls.connection(operation);
     this.thread =
-        Thread.ofVirtual().name("engine-" + operation.label()).unstarted(() -> run(source, reader));
+        Thread.ofVirtual()
+            .name("engine-" + operation.label())
+            .unstarted(
+                () -> {
+                  try {
+                    run(source, reader);
+                  } finally {
+                    connection.release();
+                  }
+                });
   }
 
   /** Returns once the engine has begun to answer with a success. */
   static <T> EngineStream<T> open(
       EngineCalls calls, Operation operation, Source source, Reader<T> reader)
       throws EngineException {
-    EngineStream<T> stream = new EngineStream<>(operation, source, reader);
+    EngineStream<T> stream = new EngineStream<>(calls, operation, source, reader);
     stream.thread.start();
     try {
-      calls.await(operation, stream.opened);
+      calls.await(operation, stream.opened, stream.connection);
     } catch (EngineException | RuntimeException e) {
       stream.close();
       throw e;
@@ -35,6 +49,11 @@ final class EngineStream<T> implements AutoCloseable {
   /** What the reader makes of the stream; exceptional if it threw. */
   CompletableFuture<T> outcome() {
     return outcome;
+  }
+
+  /** The stream should not have ended: the engine may be gone, and its other sockets with it. */
+  void broke() {
+    calls.renew(connection);
   }
 
   /** Ends the stream and returns once the reader has; it must not block for long. */
@@ -49,7 +68,7 @@ final class EngineStream<T> implements AutoCloseable {
   }
 
   private void run(Source source, Reader<T> reader) {
-    try (InputStream body = source.open()) {
+    try (InputStream body = source.open(connection.requests())) {
       opened.complete(null);
       try {
         outcome.complete(reader.read(body));
@@ -65,7 +84,7 @@ final class EngineStream<T> implements AutoCloseable {
 
   /** Sends the request; returns once the engine has begun to answer with a success. */
   interface Source {
-    InputStream open();
+    InputStream open(EngineRequests requests);
   }
 
   /** Takes in what the engine sends, until it has seen enough or the stream ends. */

@@ -25,12 +25,10 @@ final class EngineWatch {
           "event", List.of("die", "destroy", "pause", "rename", "exec_start", "exec_die"));
 
   private final EngineCalls calls;
-  private final EngineRequests requests;
   private final ObjectMapper json;
 
-  EngineWatch(EngineCalls calls, EngineRequests requests, ObjectMapper json) {
+  EngineWatch(EngineCalls calls, ObjectMapper json) {
     this.calls = calls;
-    this.requests = requests;
     this.json = json;
   }
 
@@ -40,7 +38,7 @@ final class EngineWatch {
         EngineStream.open(
             calls,
             Operation.EVENTS,
-            () -> requests.events(since, FILTERS),
+            requests -> requests.events(since, FILTERS),
             body -> {
               connected.run();
               read(body, events);
@@ -48,14 +46,16 @@ final class EngineWatch {
             })) {
       try {
         stream.outcome().get();
+        stream.broke();
+        throw EngineErrors.unanswered(Operation.EVENTS, "the engine ended the stream", null);
+      } catch (ExecutionException e) {
+        stream.broke();
+        Throwable cause = e.getCause();
+        throw EngineErrors.classify(Operation.EVENTS, cause == null ? e : cause);
       } catch (InterruptedException e) {
         stream.stop();
         throw e;
       }
-      throw EngineErrors.unanswered(Operation.EVENTS, "the engine ended the stream", null);
-    } catch (ExecutionException e) {
-      Throwable cause = e.getCause();
-      throw EngineErrors.classify(Operation.EVENTS, cause == null ? e : cause);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     } catch (EngineException e) {

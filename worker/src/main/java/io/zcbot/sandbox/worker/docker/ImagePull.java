@@ -23,15 +23,13 @@ final class ImagePull {
   private static final Duration FAILURE_HOLDS = Duration.ofSeconds(10);
 
   private final EngineCalls calls;
-  private final DockerClient client;
   private final Duration timeout;
   private final LongSupplier nanoTime;
   private final SharedAttempts attempts = new SharedAttempts(Operation.PULL);
   private volatile @Nullable PastFailure lastFailure;
 
-  ImagePull(EngineCalls calls, DockerClient client, Duration timeout, LongSupplier nanoTime) {
+  ImagePull(EngineCalls calls, Duration timeout, LongSupplier nanoTime) {
     this.calls = calls;
-    this.client = client;
     this.timeout = timeout;
     this.nanoTime = nanoTime;
   }
@@ -53,14 +51,16 @@ final class ImagePull {
       calls.call(
           Operation.PULL,
           timeout,
-          () -> {
-            command(image).exec(progress);
+          engine -> {
+            command(engine.docker(), image).exec(progress);
             return progress.ended.get();
           });
       lastFailure = null;
     } catch (EngineException e) {
       EngineException failure = meaning(image, e);
-      lastFailure = new PastFailure(image, nanoTime.getAsLong(), failure);
+      if (failure.kind() == Kind.IMAGE_MISSING) {
+        lastFailure = new PastFailure(image, nanoTime.getAsLong(), failure);
+      }
       throw failure;
     }
   }
@@ -85,7 +85,7 @@ final class ImagePull {
         e);
   }
 
-  private PullImageCmd command(String image) {
+  private static PullImageCmd command(DockerClient client, String image) {
     PullImageCmd command = client.pullImageCmd(image);
     boolean tagged = image.indexOf(':', image.lastIndexOf('/') + 1) >= 0 || image.contains("@");
     // without a tag the engine would pull all there are
@@ -97,12 +97,16 @@ final class ImagePull {
   /** The engine reports failures within the stream of a pull that began well. */
   private static final class Progress implements ResultCallback<PullResponseItem> {
     final CompletableFuture<@Nullable Void> ended = new CompletableFuture<>();
-    private volatile @Nullable Closeable stream;
     private volatile @Nullable String error;
+    private @Nullable Closeable stream;
+    private boolean closed;
 
     @Override
-    public void onStart(Closeable closeable) {
+    public synchronized void onStart(Closeable closeable) {
       stream = closeable;
+      if (closed) {
+        end();
+      }
     }
 
     @Override
@@ -129,7 +133,12 @@ final class ImagePull {
     }
 
     @Override
-    public void close() {
+    public synchronized void close() {
+      closed = true;
+      end();
+    }
+
+    private void end() {
       Closeable open = stream;
       if (open != null && !ended.isDone()) {
         try {

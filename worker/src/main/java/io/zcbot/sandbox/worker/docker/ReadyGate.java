@@ -23,14 +23,13 @@ final class ReadyGate implements AutoCloseable {
    *
    * @param fromStart whether to read again what a running one has already said
    */
-  static ReadyGate open(
-      EngineCalls calls, EngineRequests requests, String containerId, boolean fromStart)
+  static ReadyGate open(EngineCalls calls, String containerId, boolean fromStart)
       throws EngineException {
     return new ReadyGate(
         EngineStream.open(
             calls,
             Operation.ATTACH,
-            () -> requests.attach(containerId, fromStart),
+            requests -> requests.attach(containerId, fromStart),
             InitOutput::read));
   }
 
@@ -44,6 +43,7 @@ final class ReadyGate implements AutoCloseable {
     try {
       return stream.outcome().get(patience.toNanos(), TimeUnit.NANOSECONDS);
     } catch (ExecutionException e) {
+      stream.broke();
       Throwable cause = e.getCause();
       throw EngineErrors.classify(Operation.ATTACH, cause == null ? e : cause);
     } catch (InterruptedException e) {

@@ -1,6 +1,5 @@
 package io.zcbot.sandbox.worker.docker;
 
-import com.github.dockerjava.api.DockerClient;
 import com.github.dockerjava.api.model.Network;
 import io.zcbot.sandbox.worker.sandbox.EngineException;
 import io.zcbot.sandbox.worker.sandbox.EngineException.Kind;
@@ -16,13 +15,11 @@ final class SandboxNetwork {
   private static final String ICC = "com.docker.network.bridge.enable_icc";
 
   private final EngineCalls calls;
-  private final DockerClient client;
   private final SharedAttempts attempts = new SharedAttempts(Operation.NETWORK_CREATE);
   private final Set<String> present = ConcurrentHashMap.newKeySet();
 
-  SandboxNetwork(EngineCalls calls, DockerClient client) {
+  SandboxNetwork(EngineCalls calls) {
     this.calls = calls;
-    this.client = client;
   }
 
   /** Makes the network if it is missing. What was seen once is not looked at again. */
@@ -55,7 +52,7 @@ final class SandboxNetwork {
       network =
           calls.call(
               Operation.NETWORK_INSPECT,
-              () -> client.inspectNetworkCmd().withNetworkId(name).exec());
+              engine -> engine.docker().inspectNetworkCmd().withNetworkId(name).exec());
     } catch (EngineException e) {
       if (e.kind() == Kind.ABSENT) {
         return false;
@@ -81,8 +78,9 @@ final class SandboxNetwork {
     try {
       calls.call(
           Operation.NETWORK_CREATE,
-          () ->
-              client
+          engine ->
+              engine
+                  .docker()
                   .createNetworkCmd()
                   .withName(name)
                   .withDriver("bridge")

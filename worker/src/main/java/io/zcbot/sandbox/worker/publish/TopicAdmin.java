@@ -2,6 +2,8 @@ package io.zcbot.sandbox.worker.publish;
 
 import static java.util.stream.Collectors.joining;
 
+import io.github.resilience4j.retry.Retry;
+import io.github.resilience4j.retry.RetryConfig;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.worker.config.KafkaConfig;
 import java.time.Duration;
@@ -13,7 +15,6 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
 import java.util.concurrent.ExecutionException;
-import java.util.concurrent.locks.LockSupport;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.Config;
 import org.apache.kafka.clients.admin.ConfigEntry;
@@ -39,8 +40,14 @@ public final class TopicAdmin {
   private static final String LIVE_SEGMENT_BYTES = "8388608";
   private static final String LIVE_TOMBSTONES_MS = "3600000";
 
-  private static final Duration VISIBLE_WITHIN = Duration.ofSeconds(10);
-  private static final Duration LOOK_AGAIN_AFTER = Duration.ofMillis(100);
+  private final Retry settling =
+      Retry.of(
+          "topics",
+          RetryConfig.custom()
+              .maxAttempts(100)
+              .waitDuration(Duration.ofMillis(100))
+              .retryOnException(e -> e instanceof TopicsException t && t.isSettling())
+              .build());
 
   private final Admin admin;
   private final KafkaConfig config;
@@ -58,10 +65,23 @@ public final class TopicAdmin {
    * @throws TopicsException if they are not usable; the message says what to do
    */
   public int verifyOrCreate() throws TopicsException, InterruptedException {
+    try {
+      return settling.executeCallable(this::verifyOrCreateOnce);
+    } catch (TopicsException | InterruptedException | RuntimeException e) {
+      throw e;
+    } catch (Exception e) {
+      throw new IllegalStateException("nothing else is thrown", e);
+    }
+  }
+
+  private int verifyOrCreateOnce() throws TopicsException, InterruptedException {
     Map<Topic, Integer> found = describe();
     if (found.size() < Topic.values().length && config.createTopics()) {
       create(found);
-      found = describeUntilComplete();
+      found = describe();
+      if (found.size() < Topic.values().length) {
+        throw notKnownYet();
+      }
     }
     return verify(found);
   }
@@ -199,51 +219,46 @@ public final class TopicAdmin {
     }
   }
 
+  /**
+   * The first topic decides on the number of partitions, and only one worker creates it: others
+   * that start at the same time with other ideas must not mix theirs in.
+   */
   private void create(Map<Topic, Integer> existing) throws TopicsException, InterruptedException {
-    // Topics that are there already decide: others must have as many partitions as they.
     int partitions =
         existing.values().stream().mapToInt(Integer::intValue).max().orElse(config.partitions());
-    Optional<Short> replication =
-        config.replicationFactor() < 0 ? Optional.empty() : Optional.of(config.replicationFactor());
-    List<NewTopic> missing =
-        Arrays.stream(Topic.values())
-            .filter(topic -> !existing.containsKey(topic))
-            .map(
-                topic ->
-                    new NewTopic(name(topic), Optional.of(partitions), replication)
-                        .configs(settings(topic)))
-            .toList();
-    Map<String, KafkaFuture<Void>> answers = admin.createTopics(missing).values();
-    for (NewTopic topic : missing) {
-      KafkaFuture<Void> answer = answers.get(topic.name());
-      if (answer == null) {
-        continue;
-      }
-      try {
-        answer.get();
-        log.info("created topic {} with {} partitions", topic.name(), partitions);
-      } catch (ExecutionException e) {
-        // Another worker that starts at the same time may be the faster one.
-        if (!(e.getCause() instanceof TopicExistsException)) {
-          throw failed("create topic " + topic.name(), e);
-        }
+    if (!existing.containsKey(Topic.ENSURE) && !create(Topic.ENSURE, partitions)) {
+      throw notKnownYet();
+    }
+    for (Topic topic : Topic.values()) {
+      if (topic != Topic.ENSURE && !existing.containsKey(topic)) {
+        create(topic, partitions);
       }
     }
   }
 
-  /** A created topic is known to the controller at once, to the broker we ask a little later. */
-  private Map<Topic, Integer> describeUntilComplete() throws TopicsException, InterruptedException {
-    long deadline = System.nanoTime() + VISIBLE_WITHIN.toNanos();
-    while (true) {
-      Map<Topic, Integer> found = describe();
-      if (found.size() == Topic.values().length || System.nanoTime() - deadline > 0) {
-        return found;
+  /** Returns whether it was us who created it. */
+  private boolean create(Topic topic, int partitions) throws TopicsException, InterruptedException {
+    Optional<Short> replication =
+        config.replicationFactor() < 0 ? Optional.empty() : Optional.of(config.replicationFactor());
+    NewTopic wanted =
+        new NewTopic(name(topic), Optional.of(partitions), replication).configs(settings(topic));
+    try {
+      admin.createTopics(List.of(wanted)).all().get();
+      log.info("created topic {} with {} partitions", name(topic), partitions);
+      return true;
+    } catch (ExecutionException e) {
+      if (e.getCause() instanceof TopicExistsException) {
+        return false;
       }
-      LockSupport.parkNanos(LOOK_AGAIN_AFTER.toNanos());
-      if (Thread.interrupted()) {
-        throw new InterruptedException();
-      }
+      throw failed("create topic " + name(topic), e);
     }
+  }
+
+  private TopicsException notKnownYet() {
+    return TopicsException.settling(
+        "tried to use the topics on "
+            + config.bootstrapServers()
+            + ", failed because topics just created are not known there yet; try again");
   }
 
   private static Map<String, String> settings(Topic topic) {

@@ -6,24 +6,39 @@ import org.jspecify.annotations.Nullable;
 public final class TopicsException extends Exception {
   private static final long serialVersionUID = 1L;
 
-  private final boolean isFinal;
+  private enum Kind {
+    REFUSAL,
+    PASSING,
+    SETTLING
+  }
 
-  private TopicsException(String message, boolean isFinal, @Nullable Throwable cause) {
+  private final Kind kind;
+
+  private TopicsException(Kind kind, String message, @Nullable Throwable cause) {
     super(message, cause);
-    this.isFinal = isFinal;
+    this.kind = kind;
   }
 
   static TopicsException refusal(String message, @Nullable Throwable cause) {
-    return new TopicsException(message, true, cause);
+    return new TopicsException(Kind.REFUSAL, message, cause);
   }
 
   static TopicsException passing(String message, @Nullable Throwable cause) {
-    return new TopicsException(message, false, cause);
+    return new TopicsException(Kind.PASSING, message, cause);
+  }
+
+  /** The controller knows of topics that the broker we ask has yet to hear of. */
+  static TopicsException settling(String message) {
+    return new TopicsException(Kind.SETTLING, message, null);
   }
 
   /** Whether somebody has to change something first; otherwise Kafka just isn't reached now. */
   public boolean isFinal() {
-    return isFinal;
+    return kind == Kind.REFUSAL;
+  }
+
+  boolean isSettling() {
+    return kind == Kind.SETTLING;
   }
 
   /** The message; never null. */

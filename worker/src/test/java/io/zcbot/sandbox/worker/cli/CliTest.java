@@ -14,6 +14,7 @@ import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.net.ServerSocket;
 import java.time.Instant;
 import java.util.HashMap;
 import java.util.Map;
@@ -153,6 +154,25 @@ class CliTest {
         .contains(" on 127.0.0.1:1, failed because ")
         .contains("check that Kafka runs there and that ZCBOT_KAFKA_BOOTSTRAP_SERVERS is right");
     assertThat(err.toString().lines()).hasSize(1);
+  }
+
+  @Test
+  void a_worker_that_cannot_start_is_one_line_and_exit_code_78() throws Exception {
+    try (ServerSocket taken = new ServerSocket(0, 1, InetAddress.ofLiteral("127.0.0.1"))) {
+      env.put("ZCBOT_OPS_ADDRESS", "127.0.0.1:" + taken.getLocalPort());
+      assertThat(sandbox("run")).isEqualTo(ExitCode.CONFIG);
+    }
+    assertThat(err.toString())
+        .startsWith("the worker did not start: tried to serve metrics and health on 127.0.0.1:")
+        .endsWith("or set ZCBOT_OPS_ADDRESS to another one or to off\n");
+    assertThat(err.toString().lines()).hasSize(1);
+  }
+
+  @Test
+  void kafka_settings_that_contradict_each_other_are_exit_code_78() {
+    env.put("ZCBOT_KAFKA_REQUEST_TIMEOUT_MS", "1000");
+    assertThat(sandbox("activity", USER)).isEqualTo(ExitCode.CONFIG);
+    assertThat(err.toString()).contains("delivery.timeout.ms should be equal to or larger than");
   }
 
   @Test

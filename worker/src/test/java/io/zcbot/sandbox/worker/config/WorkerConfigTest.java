@@ -425,6 +425,7 @@ class WorkerConfigTest {
           ALLOW_AUTO_CREATE_TOPICS  | true    | the Kafka property allow.auto.create.topics must be false: all topics must have the same partition count
           ACKS                      | 0       | the Kafka property acks must be all or -1: with less a published result can be lost
           ENABLE_IDEMPOTENCE        | false   | the Kafka property enable.idempotence must be true: without it results can be doubled or change places
+          REQUEST_TIMEOUT_MS        | soon    | Kafka says: Invalid value soon for configuration request.timeout.ms: Not a number of type INT
           BOOTSTRAP_SERVER          | k:9092  | there is no Kafka property bootstrap.server; did you mean bootstrap.servers?
           SASL_MECHANISMS           | PLAIN   | there is no Kafka property sasl.mechanisms; did you mean sasl.mechanism?
           """)
@@ -432,6 +433,16 @@ class WorkerConfigTest {
       String key, String value, String problem) {
     assertThat(problem("ZCBOT_KAFKA_" + key, value))
         .isEqualTo("ZCBOT_KAFKA_" + key + "=" + value + ": " + problem);
+  }
+
+  @Test
+  void kafka_judges_the_values_it_knows() {
+    assertThat(problem("ZCBOT_KAFKA_SECURITY_PROTOCOL", "FOO"))
+        .startsWith(
+            "ZCBOT_KAFKA_SECURITY_PROTOCOL=FOO: Kafka says: Invalid value FOO for configuration"
+                + " security.protocol: String must be one of")
+        .contains("SASL_SSL");
+    assertThat(problem("ZCBOT_KAFKA_GROUP_PROTOCOL", "newest")).contains("must be one of");
   }
 
   @Test

@@ -214,6 +214,38 @@ class DockerEngineIT {
         .containsEntry("com.docker.network.bridge.enable_icc", "false");
   }
 
+  /** Two workers, many users, no network yet. */
+  @Test
+  void manyAtOnceMakeOneNetwork() throws Exception {
+    String name = "zcbot-shared-" + bench.worker;
+    List<Throwable> failures = new CopyOnWriteArrayList<>();
+    try (EngineBench other = new EngineBench(directory.resolve("workspaces"), READY)) {
+      List<Thread> threads = new ArrayList<>();
+      for (int i = 0; i < 12; i++) {
+        EngineBench one = i % 2 == 0 ? bench : other;
+        SandboxSpec spec = one.withNetwork(name);
+        threads.add(
+            Thread.ofVirtual()
+                .start(
+                    () -> {
+                      try {
+                        Started sandbox = one.start(spec);
+                        assertThat(one.bash(sandbox.id(), "echo fine").output()).isEqualTo("fine");
+                        one.engine.remove(sandbox.id());
+                      } catch (EngineException | IOException | AssertionError e) {
+                        failures.add(e);
+                      } catch (InterruptedException e) {
+                        Thread.currentThread().interrupt();
+                      }
+                    }));
+      }
+      for (Thread thread : threads) {
+        thread.join();
+      }
+    }
+    assertThat(failures).isEmpty();
+  }
+
   @Test
   void aNetworkThatJoinsSandboxesIsRefused() {
     SandboxSpec spec = bench.withNetwork(bench.openNetwork());

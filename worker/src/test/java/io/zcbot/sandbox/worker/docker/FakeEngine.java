@@ -19,6 +19,7 @@ import java.util.Queue;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.CountDownLatch;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -42,6 +43,32 @@ final class FakeEngine implements AutoCloseable {
   /** Writes an answer, or does something else to the connection. */
   interface Reply {
     void send(Socket socket, OutputStream out) throws IOException, InterruptedException;
+
+    default boolean keepsConnection() {
+      return false;
+    }
+  }
+
+  private record Status(int status, String body) implements Reply {
+    @Override
+    public void send(Socket socket, OutputStream out) throws IOException {
+      byte[] bytes = body.getBytes(StandardCharsets.UTF_8);
+      String head = "HTTP/1.1 " + status + " X\r\nContent-Type: application/json\r\n";
+      // these two never have a body
+      boolean bodiless = status == 204 || status == 304;
+      if (!bodiless) {
+        head += "Content-Length: " + bytes.length + "\r\n";
+      }
+      out.write((head + "\r\n").getBytes(StandardCharsets.ISO_8859_1));
+      if (!bodiless) {
+        out.write(bytes);
+      }
+    }
+
+    @Override
+    public boolean keepsConnection() {
+      return true;
+    }
   }
 
   FakeEngine() throws IOException {
@@ -50,7 +77,7 @@ final class FakeEngine implements AutoCloseable {
   }
 
   DockerEngine client(DockerEngineSettings settings, SandboxMetrics metrics) {
-    return DockerEngine.of(
+    return new DockerEngine(
         DefaultDockerClientConfig.createDefaultConfigBuilder()
             .withDockerHost("tcp://127.0.0.1:" + server.getLocalPort())
             .withDockerTlsVerify(false)
@@ -77,23 +104,29 @@ final class FakeEngine implements AutoCloseable {
   }
 
   static Reply status(int status, String body) {
-    return (socket, out) -> {
-      byte[] bytes = body.getBytes(StandardCharsets.UTF_8);
-      String head =
-          "HTTP/1.1 " + status + " X\r\nContent-Type: application/json\r\nConnection: close\r\n";
-      // these two never have a body
-      if (status != 204 && status != 304) {
-        head += "Content-Length: " + bytes.length + "\r\n";
-      }
-      out.write((head + "\r\n").getBytes(StandardCharsets.ISO_8859_1));
-      if (status != 204 && status != 304) {
-        out.write(bytes);
-      }
-    };
+    return new Status(status, body);
   }
 
   static Reply error(int status, String message) {
     return status(status, EngineErrors.bodyOf(message));
+  }
+
+  /** Answers once so many ask at a time, each on a connection of its own. */
+  static Reply together(int many, Reply reply) {
+    CountDownLatch here = new CountDownLatch(many);
+    return new Reply() {
+      @Override
+      public void send(Socket socket, OutputStream out) throws IOException, InterruptedException {
+        here.countDown();
+        here.await();
+        reply.send(socket, out);
+      }
+
+      @Override
+      public boolean keepsConnection() {
+        return reply.keepsConnection();
+      }
+    };
   }
 
   static Reply hang() {
@@ -162,6 +195,11 @@ final class FakeEngine implements AutoCloseable {
   @Override
   public void close() throws IOException {
     server.close();
+    dropConnections();
+  }
+
+  /** As when the engine is restarted. */
+  void dropConnections() throws IOException {
     for (Socket socket : open) {
       socket.close();
     }
@@ -182,15 +220,19 @@ final class FakeEngine implements AutoCloseable {
   private void serve(Socket socket) {
     try (socket) {
       InputStream in = new BufferedInputStream(socket.getInputStream());
-      Request request = read(in);
-      if (request == null) {
-        return;
-      }
-      requests.add(request);
-      Reply reply = next(request);
       OutputStream out = socket.getOutputStream();
-      reply.send(socket, out);
-      out.flush();
+      boolean more = true;
+      while (more) {
+        Request request = read(in);
+        if (request == null) {
+          return;
+        }
+        requests.add(request);
+        Reply reply = next(request);
+        reply.send(socket, out);
+        out.flush();
+        more = reply.keepsConnection();
+      }
     } catch (IOException e) {
       // the client gave up, as it should
     } catch (InterruptedException e) {

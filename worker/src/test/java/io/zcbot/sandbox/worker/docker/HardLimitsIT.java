@@ -240,6 +240,7 @@ class HardLimitsIT {
     assertThat(outcome.output()).doesNotContain("got it");
     Container after = bench.engine.find(victim.id()).orElseThrow();
     assertThat(after.state()).as("only the command died").isEqualTo(State.RUNNING);
+    assertThat(after.oomKilled()).as("and yet the engine says so").isTrue();
     assertThat(bench.bash(victim.id(), "echo fine").output()).isEqualTo("fine");
     String swap =
         bench

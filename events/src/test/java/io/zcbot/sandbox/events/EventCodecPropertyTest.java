@@ -1,0 +1,136 @@
+package io.zcbot.sandbox.events;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.nio.charset.StandardCharsets;
+import java.time.Instant;
+import java.util.Arrays;
+import net.jqwik.api.Arbitraries;
+import net.jqwik.api.Arbitrary;
+import net.jqwik.api.Combinators;
+import net.jqwik.api.ForAll;
+import net.jqwik.api.Property;
+import net.jqwik.api.Provide;
+import org.jspecify.annotations.Nullable;
+
+class EventCodecPropertyTest {
+  private static final Origin ORIGIN = new Origin("t", 0, 0, Instant.EPOCH);
+
+  private final EventCodec codec = new EventCodec();
+
+  @Provide
+  Arbitrary<SandboxEvent> events() {
+    return Events.any();
+  }
+
+  /** JSON of the right kind with wrong insides: fields of all names with values of all kinds. */
+  @Provide
+  Arbitrary<String> almostEvents() {
+    Arbitrary<String> names =
+        Arbitraries.of(
+            "event_id",
+            "user_id",
+            "requested_at",
+            "requested_by",
+            "expires_at",
+            "occurred_at",
+            "source",
+            "ensure_id",
+            "ready_at",
+            "outcome",
+            "took_ms",
+            "reaped_at",
+            "reason",
+            "exit_code",
+            "oom_killed",
+            "failed_at",
+            "message",
+            "retryable",
+            "x");
+    Arbitrary<String> values =
+        Arbitraries.of(
+            "null",
+            "true",
+            "0",
+            "-1",
+            "1.5",
+            "1e400",
+            "-1e-400",
+            "9".repeat(60),
+            "\"\"",
+            "\" \"",
+            "\"x\"",
+            "\"\\u0000\"",
+            "\"\\ud800\"",
+            "\"\\udfff\\ud800\"",
+            "[]",
+            "{}",
+            "[[[[]]]]",
+            "{\"user_id\":{}}",
+            "\"2026-11-24T12:00:00Z\"",
+            "\"idle\"",
+            "\"created\"",
+            "\"00000000-0000-0000-0000-000000000000\"",
+            "\"+999999999-12-31T23:59:59-18:00\"",
+            "\"\ufeff\"",
+            "NaN",
+            "'x'");
+    return Combinators.combine(names, values)
+        .as((name, value) -> "\"" + name + "\":" + value)
+        .list()
+        .ofMaxSize(16)
+        .map(fields -> "{" + String.join(",", fields) + "}");
+  }
+
+  @Property(tries = 2000)
+  void what_is_written_is_read_again(@ForAll("events") SandboxEvent event) throws Exception {
+    byte[] value = codec.encode(event);
+    assertThat(codec.decode(event.topic(), codec.key(event), value, ORIGIN)).isEqualTo(event);
+  }
+
+  @Property(tries = 2000)
+  void random_bytes_are_refused_cleanly(
+      @ForAll Topic topic, @ForAll byte[] key, @ForAll byte[] value) {
+    decode(topic, key, value);
+  }
+
+  @Property(tries = 2000)
+  void random_text_is_refused_cleanly(
+      @ForAll Topic topic, @ForAll String key, @ForAll String value) {
+    decode(topic, bytes(key), bytes(value));
+  }
+
+  @Property(tries = 5000)
+  void almost_events_are_read_or_refused_cleanly(
+      @ForAll Topic topic, @ForAll("almostEvents") String json) {
+    decode(topic, bytes("00000000-0000-0000-0000-000000000000"), bytes(json));
+  }
+
+  @Property(tries = 5000)
+  void damaged_events_are_read_or_refused_cleanly(
+      @ForAll("events") SandboxEvent event, @ForAll int at, @ForAll byte with, @ForAll int cut) {
+    byte[] value = codec.encode(event);
+    value[Math.floorMod(at, value.length)] = with;
+    decode(event.topic(), codec.key(event), value);
+    decode(event.topic(), codec.key(event), Arrays.copyOf(value, Math.floorMod(cut, value.length)));
+  }
+
+  /**
+   * Reads; whatever comes, the only failure is the codec's own, fit to be shown and stored. And
+   * what was read can be written: it may have to be sent on.
+   */
+  private void decode(Topic topic, byte @Nullable [] key, byte @Nullable [] value) {
+    try {
+      SandboxEvent event = codec.decode(topic, key, value, ORIGIN);
+      assertThat(codec.decode(topic, codec.key(event), codec.encode(event), ORIGIN))
+          .isEqualTo(event);
+    } catch (EventFormatException e) {
+      assertThat(e.getMessage()).startsWith(e.field() + ": ").hasSizeLessThan(400);
+      assertThat(e.getMessage().codePoints()).noneMatch(Character::isISOControl);
+    }
+  }
+
+  private static byte[] bytes(String text) {
+    return text.getBytes(StandardCharsets.UTF_8);
+  }
+}

@@ -1,0 +1,358 @@
+package io.zcbot.sandbox.events;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
+
+import java.nio.charset.StandardCharsets;
+import java.time.Instant;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class EventCodecTest {
+  private static final String USER = "7f3c1d52-9a54-4c0e-8f2b-6f1d2f6f7a10";
+  private static final Instant APPENDED = Instant.parse("2026-11-24T12:00:00Z");
+  private static final Origin ORIGIN = new Origin("sandbox.ensure", 3, 17, APPENDED);
+
+  private static final String READY =
+      """
+      {"event_id":"r","user_id":"%s","ensure_id":"e","ready_at":"2026-11-24T12:00:00Z",
+       "container_name":"n","container_id":"c","host":"h","engine":"x","worker_id":"w",
+       "outcome":"reused","image":"i","runtime":"r","workspace":"/w","took_ms":1}"""
+          .formatted(USER);
+  private static final String REAPED =
+      """
+      {"event_id":"r","user_id":"%s","reaped_at":"2026-11-24T12:00:00Z","container_name":"n",
+       "container_id":"c","host":"h","worker_id":"w","reason":"idle"}"""
+          .formatted(USER);
+  private static final String FAILED =
+      """
+      {"event_id":"r","user_id":"%s","ensure_id":"e","failed_at":"2026-11-24T12:00:00Z",
+       "reason":"capacity","message":"m","retryable":true}"""
+          .formatted(USER);
+
+  private final EventCodec codec = new EventCodec();
+
+  private static byte[] bytes(String text) {
+    return text.getBytes(StandardCharsets.UTF_8);
+  }
+
+  private Ensure ensure(String json) throws EventFormatException {
+    return codec.decodeEnsure(bytes(USER), bytes(json), ORIGIN);
+  }
+
+  private String refusal(Topic topic, byte @Nullable [] key, byte @Nullable [] value) {
+    EventFormatException e =
+        catchThrowableOfType(
+            EventFormatException.class, () -> codec.decode(topic, key, value, ORIGIN));
+    assertThat(e).as("refusal").isNotNull();
+    assertThat(e.getMessage()).startsWith(e.field() + ": ");
+    return e.getMessage();
+  }
+
+  private String refusal(String json) {
+    return refusal(Topic.ENSURE, bytes(USER), bytes(json));
+  }
+
+  private String refusal(Topic topic, String json) {
+    return refusal(topic, bytes(USER), bytes(json));
+  }
+
+  @Test
+  void a_key_and_a_small_object_are_enough() throws Exception {
+    String json = "{\"user_id\":\"" + USER + "\"}";
+    assertThat(ensure(json))
+        .isEqualTo(new Ensure("sandbox.ensure-3-17", UserId.parse(USER), APPENDED, null, null));
+    assertThat(codec.decodeActivity(bytes(USER), bytes(json), ORIGIN))
+        .isEqualTo(new Activity("sandbox.ensure-3-17", UserId.parse(USER), APPENDED, null));
+  }
+
+  @Test
+  void unknown_fields_and_nulls_are_as_good_as_none() throws Exception {
+    assertThat(
+            ensure(
+                "{\"new\":{\"deep\":[1,2.5,null]},\"user_id\":\"%s\",\"event_id\":null}"
+                    .formatted(USER)))
+        .isEqualTo(ensure("{\"user_id\":\"" + USER + "\"}"));
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "2026-11-24T12:00:00Z,2026-11-24T12:00:00Z",
+    "2026-11-24T12:00:00.123456789Z,2026-11-24T12:00:00.123456789Z",
+    "2026-11-24T13:30:00+01:30,2026-11-24T12:00:00Z",
+    "2026-11-24t12:00:00z,2026-11-24T12:00:00Z",
+    "0000-01-01T00:00:00Z,0000-01-01T00:00:00Z",
+    "9999-12-31T23:59:59.999Z,9999-12-31T23:59:59.999Z"
+  })
+  void times_of_any_offset_are_read(String text, Instant instant) throws Exception {
+    assertThat(
+            ensure("{\"user_id\":\"%s\",\"requested_at\":\"%s\"}".formatted(USER, text))
+                .requestedAt())
+        .isEqualTo(instant);
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "now",
+        "2026-11-24",
+        "2026-11-24T12:00:00",
+        "2026-11-24 12:00:00Z",
+        "1764000000",
+        "2026-13-24T12:00:00Z",
+        "2026-11-24T24:00:01Z",
+        "2026-02-30T12:00:00Z"
+      })
+  void what_is_no_time_is_refused(String text) {
+    assertThat(refusal("{\"user_id\":\"%s\",\"expires_at\":\"%s\"}".formatted(USER, text)))
+        .isEqualTo(
+            "expires_at: is no RFC 3339 time: '" + text + "'; write e.g. 2026-11-24T12:00:00Z");
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "+10000-01-01T00:00:00Z",
+        "-0001-12-31T23:59:59Z",
+        "+999999999-12-31T23:59:59-18:00",
+        "9999-12-31T23:59:59-01:00",
+        "0000-01-01T00:00:00+01:00"
+      })
+  void times_that_could_not_be_written_again_are_refused(String text) {
+    assertThat(refusal("{\"user_id\":\"%s\",\"expires_at\":\"%s\"}".formatted(USER, text)))
+        .isEqualTo("expires_at: has a year outside 0000 to 9999");
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      quoteCharacter = '`',
+      textBlock =
+          """
+          {}                                    | user_id: missing; it is required
+          {"user_id":null}                      | user_id: missing; it is required
+          {"user_id":7}                         | user_id: is a number; make it a string
+          {"user_id":true}                      | user_id: is a boolean; make it a string
+          {"user_id":[]}                        | user_id: is an array; make it a string
+          {"user_id":{}}                        | user_id: is an object; make it a string
+          {"user_id":""}                        | user_id: is empty; give a value or leave the field out
+          {"user_id":"../x"}                    | user_id: not a UUID: '../x'; use the canonical lower-case form, e.g. 7f3c1d52-9a54-4c0e-8f2b-6f1d2f6f7a10
+          {"user_id":"USER","event_id":""}      | event_id: is empty; give a value or leave the field out
+          {"user_id":"USER","event_id":"  "}    | event_id: is empty; give a value or leave the field out
+          {"user_id":"USER","event_id":1}       | event_id: is a number; make it a string
+          {"user_id":"USER","requested_by":[]}  | requested_by: is an array; make it a string
+          {"user_id":"USER","requested_at":1}   | requested_at: is a number; make it a string
+          {"user_id":"USER","event_id":"\\ud800"}     | event_id: has half a character (an unpaired surrogate); send whole ones
+          {"user_id":"USER","requested_by":"\\udc00x"} | requested_by: has half a character (an unpaired surrogate); send whole ones
+          []                                    | value: is no JSON object; send {"user_id": …}
+          "x"                                   | value: is no JSON object; send {"user_id": …}
+          null                                  | value: is no JSON object; send {"user_id": …}
+          17                                    | value: is no JSON object; send {"user_id": …}
+          """)
+  void refusals_name_field_and_problem(String json, String problem) {
+    assertThat(refusal(json.replace("USER", USER))).isEqualTo(problem);
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "{",
+        "}",
+        "{]",
+        "hello",
+        "{'user_id':1}",
+        "{\"a\":1}}",
+        "{\"a\":1} {\"b\":2}",
+        "{\"a\":1,}",
+        "{\"a\":01}",
+        "{\"a\":NaN}",
+        "{\"a\":\"\t\"}",
+        "{\"a\":\"\\x\"}",
+        "{/**/\"a\":1}",
+        "{\"a\":1,\"a\":1}",
+        "\ufeff{\"a\":1}",
+        "{\"a\":\"\0\"}"
+      })
+  void what_is_no_json_is_refused(String text) {
+    assertThat(refusal(text)).startsWith("value: is no JSON: '").matches("[^\\p{Cntrl}]*");
+  }
+
+  @Test
+  void nothing_at_all_is_refused() {
+    assertThat(refusal(Topic.ENSURE, bytes(USER), null))
+        .isEqualTo("value: missing; send a JSON object");
+    assertThat(refusal("")).isEqualTo("value: is no JSON object; send {\"user_id\": …}");
+    assertThat(refusal(" \n")).isEqualTo("value: is no JSON object; send {\"user_id\": …}");
+  }
+
+  @Test
+  void a_field_given_twice_is_refused() {
+    assertThat(refusal("{\"user_id\":\"%s\",\"user_id\":\"%s\"}".formatted(USER, USER)))
+        .startsWith("value: is no JSON: 'Duplicate ");
+  }
+
+  @Test
+  void other_encodings_than_utf_8_are_refused() {
+    String json = "{\"user_id\":\"" + USER + "\"}";
+    assertThat(refusal(Topic.ENSURE, bytes(USER), json.getBytes(StandardCharsets.UTF_16)))
+        .isEqualTo("value: is not UTF-8");
+    assertThat(refusal(Topic.ENSURE, bytes(USER), json.getBytes(StandardCharsets.UTF_16LE)))
+        .startsWith("value: is no JSON");
+    assertThat(
+            refusal(
+                Topic.ENSURE, bytes(USER), "{\"a\":\"ä\"}".getBytes(StandardCharsets.ISO_8859_1)))
+        .isEqualTo("value: is not UTF-8");
+    assertThat(refusal(Topic.ENSURE, bytes(USER), new byte[] {'{', (byte) 0xc0, (byte) 0x80}))
+        .as("overlong NUL")
+        .isEqualTo("value: is not UTF-8");
+    assertThat(
+            refusal(
+                Topic.ENSURE,
+                bytes(USER),
+                new byte[] {'"', (byte) 0xed, (byte) 0xa0, (byte) 0x80, '"'}))
+        .as("a surrogate in UTF-8")
+        .isEqualTo("value: is not UTF-8");
+  }
+
+  @Test
+  void the_size_is_bounded() throws Exception {
+    String head = "{\"user_id\":\"" + USER + "\"";
+    String fits = head + " ".repeat(EventCodec.MAX_BYTES - head.length() - 1) + "}";
+    assertThat(ensure(fits).userId()).hasToString(USER);
+    assertThat(refusal(fits + " ")).isEqualTo("value: is 65537 bytes; at most 65536 are allowed");
+  }
+
+  @Test
+  void texts_numbers_and_nesting_are_bounded() throws Exception {
+    String form = "{\"user_id\":\"%s\",\"x\":%s}";
+    assertThat(ensure(form.formatted(USER, "\"" + "y".repeat(60_000) + "\""))).isNotNull();
+    assertThat(ensure(form.formatted(USER, "[".repeat(10) + "]".repeat(10)))).isNotNull();
+    assertThat(ensure(form.formatted(USER, "1e999999999"))).isNotNull();
+    assertThat(refusal(form.formatted(USER, "9".repeat(1000)))).startsWith("value: is no JSON");
+    assertThat(refusal(form.formatted(USER, "[".repeat(5000)))).startsWith("value: is no JSON");
+    assertThat(refusal(form.formatted(USER, "{\"a\":".repeat(5000))))
+        .startsWith("value: is no JSON");
+
+    String id = "{\"user_id\":\"%s\",\"event_id\":\"%s\"}";
+    assertThat(ensure(id.formatted(USER, "x".repeat(4096))).eventId()).hasSize(4096);
+    assertThat(refusal(id.formatted(USER, "x".repeat(4097))))
+        .isEqualTo("event_id: is 4097 characters long; at most 4096 are allowed");
+  }
+
+  @Test
+  void key_and_user_must_agree() {
+    String json = "{\"user_id\":\"" + USER + "\"}";
+    assertThat(refusal(Topic.ENSURE, null, bytes(json)))
+        .isEqualTo("key: missing; set the record key to the user_id, it decides the order");
+    assertThat(refusal(Topic.ENSURE, new byte[0], bytes(json)))
+        .isEqualTo("key: is '' but user_id is '" + USER + "'; make them the same");
+    assertThat(refusal(Topic.ENSURE, bytes("00000000-0000-4000-8000-000000000001"), bytes(json)))
+        .startsWith("key: is '00000000-0000-4000-8000-000000000001' but user_id is '");
+    assertThat(refusal(Topic.ENSURE, bytes(USER.toUpperCase(java.util.Locale.ROOT)), bytes(json)))
+        .startsWith("key: is '7F3C");
+    assertThat(refusal(Topic.ENSURE, bytes("\"" + USER + "\""), bytes(json)))
+        .startsWith("key: is '\"7f3c");
+    assertThat(refusal(Topic.ENSURE, new byte[] {(byte) 0xff}, bytes(json)))
+        .isEqualTo("key: is not UTF-8");
+    assertThat(refusal(Topic.ENSURE, new byte[257], bytes(json)))
+        .isEqualTo("key: is 257 bytes; it must be the user_id");
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "event_id", "user_id", "ensure_id", "ready_at", "container_name", "container_id", "host",
+        "engine", "worker_id", "outcome", "image", "runtime", "workspace", "took_ms"
+      })
+  void a_ready_needs_each_of_its_fields(String field) {
+    assertThat(refusal(Topic.READY, READY.replace("\"" + field + "\"", "\"other\"")))
+        .isEqualTo(field + ": missing; it is required");
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "event_id",
+        "user_id",
+        "reaped_at",
+        "container_name",
+        "container_id",
+        "host",
+        "worker_id",
+        "reason"
+      })
+  void a_reaped_needs_each_of_its_fields(String field) {
+    assertThat(refusal(Topic.REAPED, REAPED.replace("\"" + field + "\"", "\"other\"")))
+        .isEqualTo(field + ": missing; it is required");
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {"event_id", "user_id", "ensure_id", "failed_at", "reason", "message", "retryable"})
+  void a_failed_needs_each_of_its_fields(String field) {
+    assertThat(refusal(Topic.FAILED, FAILED.replace("\"" + field + "\"", "\"other\"")))
+        .isEqualTo(field + ": missing; it is required");
+  }
+
+  @Test
+  void results_with_wrong_values_are_refused() {
+    assertThat(refusal(Topic.READY, READY.replace("reused", "REUSED")))
+        .isEqualTo("outcome: is 'REUSED'; it must be one of created, reused, recreated, claimed");
+    for (String number : new String[] {"-1", "1.5", "1e3", "9223372036854775808", "\"1\""}) {
+      assertThat(refusal(Topic.READY, READY.replace("\"took_ms\":1", "\"took_ms\":" + number)))
+          .isEqualTo("took_ms: is no whole number from 0 up");
+    }
+    assertThat(refusal(Topic.REAPED, REAPED.replace("idle", "bored")))
+        .isEqualTo(
+            "reason: is 'bored'; it must be one of idle, purged, moved, lost, died, lifetime,"
+                + " evicted, replaced, requested, shutdown");
+    assertThat(refusal(Topic.REAPED, REAPED.replace("}", ",\"exit_code\":1.0}")))
+        .isEqualTo("exit_code: is no whole number");
+    assertThat(refusal(Topic.REAPED, REAPED.replace("}", ",\"exit_code\":2147483648}")))
+        .isEqualTo("exit_code: is no whole number");
+    assertThat(refusal(Topic.REAPED, REAPED.replace("}", ",\"oom_killed\":\"yes\"}")))
+        .isEqualTo("oom_killed: is a string; make it true or false");
+    assertThat(refusal(Topic.FAILED, FAILED.replace("true", "1")))
+        .isEqualTo("retryable: is a number; make it true or false");
+    assertThat(refusal(Topic.FAILED, FAILED.replace("capacity", "mood")))
+        .isEqualTo(
+            "reason: is 'mood'; it must be one of image_missing, capacity, engine_unavailable,"
+                + " expired, rejected, firewall, workspace, internal");
+  }
+
+  @Test
+  void a_dead_letter_is_no_event() {
+    assertThat(refusal(Topic.DEAD_LETTER, "{}"))
+        .isEqualTo("value: a dead-letter record is no event by definition");
+  }
+
+  /** An engine's message can be long; what a worker publishes its readers must be able to read. */
+  @Test
+  void a_long_message_is_cut_so_that_it_can_be_read() throws Exception {
+    UserId user = UserId.parse(USER);
+    String face = "🙂";
+    Failed failed =
+        new Failed(
+            "f",
+            user,
+            "e",
+            APPENDED,
+            Failed.Reason.REJECTED,
+            "x".repeat(4094) + face.repeat(10),
+            false);
+    Failed read = (Failed) codec.decode(Topic.FAILED, bytes(USER), codec.encode(failed), ORIGIN);
+    assertThat(read.message()).isEqualTo("x".repeat(4094) + "…");
+  }
+
+  @Test
+  void a_message_with_half_a_character_is_published_all_the_same() throws Exception {
+    Failed failed =
+        new Failed(
+            "f", UserId.parse(USER), "e", APPENDED, Failed.Reason.REJECTED, "cut \ud83d", false);
+    Failed read = (Failed) codec.decode(Topic.FAILED, bytes(USER), codec.encode(failed), ORIGIN);
+    assertThat(read.message()).isEqualTo("cut ?");
+  }
+}

@@ -1,0 +1,32 @@
+package io.zcbot.sandbox.events;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.UUID;
+import org.junit.jupiter.api.Test;
+
+class EventIdsTest {
+  /** Consumers drop duplicates by these; another version of this code must derive the same. */
+  @Test
+  void are_the_same_for_ever() {
+    assertThat(EventIds.ready("e-1")).isEqualTo("b207f353-e841-3e1f-91c4-d60ce68e8198");
+    assertThat(EventIds.failed("e-1")).isEqualTo("6b0b1b37-ec86-3156-9f58-1beee287fe40");
+    assertThat(EventIds.reaped("0123456789abcdef"))
+        .isEqualTo("c61fb21e-300b-3636-b414-c024888c2f53");
+  }
+
+  @Test
+  void differ_by_cause_and_by_kind() {
+    assertThat(EventIds.ready("a")).isNotEqualTo(EventIds.ready("b"));
+    assertThat(EventIds.ready("a")).isNotEqualTo(EventIds.failed("a"));
+    assertThat(UUID.fromString(EventIds.ready("a")).version()).isEqualTo(3);
+  }
+
+  @Test
+  void an_event_without_an_id_is_known_by_its_place() {
+    assertThat(new Origin("sandbox.ensure", 3, 17, java.time.Instant.EPOCH))
+        .hasToString("sandbox.ensure-3-17")
+        .extracting(Origin::eventId)
+        .isEqualTo("sandbox.ensure-3-17");
+  }
+}

@@ -1,0 +1,104 @@
+package io.zcbot.sandbox.events;
+
+import java.time.Instant;
+import java.util.UUID;
+import net.jqwik.api.Arbitraries;
+import net.jqwik.api.Arbitrary;
+import net.jqwik.api.Combinators;
+
+/** Any event that a worker or an agent can have. */
+final class Events {
+  private Events() {}
+
+  static Arbitrary<SandboxEvent> any() {
+    return Arbitraries.oneOf(ensures(), activities(), readies(), reaped(), failed());
+  }
+
+  static Arbitrary<UserId> users() {
+    return Combinators.combine(Arbitraries.longs(), Arbitraries.longs())
+        .as((high, low) -> new UserId(new UUID(high, low)));
+  }
+
+  /** Text as the contract has it: something, not too long, whole characters of every plane. */
+  static Arbitrary<String> texts() {
+    return Arbitraries.oneOf(
+        Arbitraries.strings().alpha().ofMinLength(1).ofMaxLength(40),
+        Arbitraries.integers()
+            .between(1, 0x10ffff)
+            .filter(c -> c < 0xd800 || c > 0xdfff)
+            .list()
+            .ofMinSize(1)
+            .ofMaxSize(60)
+            .map(
+                codePoints -> {
+                  StringBuilder text = new StringBuilder();
+                  codePoints.forEach(text::appendCodePoint);
+                  return text.toString();
+                })
+            .filter(text -> !text.isBlank()),
+        Arbitraries.just("x".repeat(4096)));
+  }
+
+  static Arbitrary<Instant> instants() {
+    return Combinators.combine(
+            Arbitraries.longs()
+                .between(
+                    Instant.parse("0000-01-01T00:00:00Z").getEpochSecond(),
+                    Instant.parse("9999-12-31T23:59:59Z").getEpochSecond()),
+            Arbitraries.integers().between(0, 999_999_999))
+        .as(Instant::ofEpochSecond);
+  }
+
+  private static Arbitrary<SandboxEvent> ensures() {
+    return Combinators.combine(
+            texts(), users(), instants(), texts().injectNull(0.3), instants().injectNull(0.3))
+        .as(Ensure::new);
+  }
+
+  private static Arbitrary<SandboxEvent> activities() {
+    return Combinators.combine(texts(), users(), instants(), texts().injectNull(0.3))
+        .as(Activity::new);
+  }
+
+  private static Arbitrary<SandboxEvent> readies() {
+    return Combinators.combine(
+            texts().list().ofSize(10),
+            users(),
+            instants(),
+            Arbitraries.of(Ready.Outcome.class),
+            Arbitraries.longs().greaterOrEqual(0))
+        .as(
+            (t, user, at, outcome, took) ->
+                new Ready(
+                    t.get(0), user, t.get(1), at, t.get(2), t.get(3), t.get(4), t.get(5), t.get(6),
+                    outcome, t.get(7), t.get(8), t.get(9), took));
+  }
+
+  private static Arbitrary<SandboxEvent> reaped() {
+    return Combinators.combine(
+            texts().list().ofSize(5),
+            users(),
+            instants(),
+            Arbitraries.of(Reaped.Reason.class),
+            instants().injectNull(0.3),
+            Arbitraries.integers().injectNull(0.3),
+            Arbitraries.of(true, false).injectNull(0.3))
+        .as(
+            (t, user, at, reason, active, exitCode, oom) ->
+                new Reaped(
+                    t.get(0), user, at, t.get(1), t.get(2), t.get(3), t.get(4), reason, active,
+                    exitCode, oom));
+  }
+
+  private static Arbitrary<SandboxEvent> failed() {
+    return Combinators.combine(
+            texts(),
+            users(),
+            texts(),
+            instants(),
+            Arbitraries.of(Failed.Reason.class),
+            texts(),
+            Arbitraries.of(true, false))
+        .as(Failed::new);
+  }
+}

@@ -1,0 +1,105 @@
+package io.zcbot.sandbox.events;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assertions.catchThrowable;
+
+import java.util.UUID;
+import net.jqwik.api.ForAll;
+import net.jqwik.api.Property;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class UserIdTest {
+  private static final String GOOD = "7f3c1d52-9a54-4c0e-8f2b-6f1d2f6f7a10";
+
+  @Test
+  void the_canonical_form_is_taken_and_given_back() {
+    assertThat(UserId.parse(GOOD)).hasToString(GOOD);
+    assertThat(UserId.parse(GOOD)).isEqualTo(new UserId(UUID.fromString(GOOD)));
+    assertThat(UserId.parse("00000000-0000-0000-0000-000000000000")).isNotNull();
+    assertThat(UserId.parse("ffffffff-ffff-ffff-ffff-ffffffffffff")).isNotNull();
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "",
+        " ",
+        ".",
+        "..",
+        "../x",
+        "a/b",
+        "/etc/passwd",
+        "x",
+        "null",
+        "{7f3c1d52-9a54-4c0e-8f2b-6f1d2f6f7a10}",
+        "urn:uuid:7f3c1d52-9a54-4c0e-8f2b-6f1d2f6f7a10",
+        "7f3c1d529a544c0e8f2b6f1d2f6f7a10",
+        "7f3c1d52-9a54-4c0e-8f2b-6f1d2f6f7a1",
+        "7f3c1d52-9a54-4c0e-8f2b-6f1d2f6f7a100",
+        "7f3c1d52-9a54-4c0e-8f2b-6f1d2f6f7a10\n",
+        "\n7f3c1d52-9a54-4c0e-8f2b-6f1d2f6f7a10",
+        " 7f3c1d52-9a54-4c0e-8f2b-6f1d2f6f7a10",
+        "7f3c1d52-9a54-4c0e-8f2b-6f1d2f6f7a1\0",
+        "7f3c1d52-9a54-4c0e-8f2b-6f1d2f6f7a10\0",
+        "7f3c1d52/9a54-4c0e-8f2b-6f1d2f6f7a10",
+        "7f3c1d52-9a54-4c0e-8f2b-6f1d2f6f7a1g",
+        "7f3c1d52-9a54-4c0e-8f2b-6f1d2f6f7a1٠",
+        "7f3c1d52-9a54-4c0e-8f2b-6f1d2f6f7a1１",
+        "7f3c1d52‐9a54-4c0e-8f2b-6f1d2f6f7a10",
+        "1-1-1-1-1",
+        "İf3c1d52-9a54-4c0e-8f2b-6f1d2f6f7a10",
+        "$(reboot)",
+        "; rm -rf /",
+        "\u202e7f3c1d52-9a54-4c0e-8f2b-6f1d2f6f7a1"
+      })
+  void anything_else_is_refused(String text) {
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> UserId.parse(text))
+        .withMessageStartingWith("not a UUID: '")
+        .withMessageEndingWith(
+            "; use the canonical lower-case form, e.g. 7f3c1d52-9a54-4c0e-8f2b-6f1d2f6f7a10");
+  }
+
+  @Test
+  void upper_case_is_refused_with_the_remedy() {
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> UserId.parse("7F3C1D52-9A54-4C0E-8F2B-6F1D2F6F7A10"))
+        .withMessage(
+            "not in canonical form: '7F3C1D52-9A54-4C0E-8F2B-6F1D2F6F7A10'; write it in lower"
+                + " case: '7f3c1d52-9a54-4c0e-8f2b-6f1d2f6f7a10'");
+  }
+
+  @Test
+  void a_long_text_is_not_repeated_in_full() {
+    Throwable refusal = catchThrowable(() -> UserId.parse("x".repeat(300)));
+    assertThat(refusal).hasMessageStartingWith("not a UUID: '" + "x".repeat(64) + "…'");
+    assertThat(String.valueOf(refusal.getMessage())).hasSizeLessThan(200);
+  }
+
+  @Test
+  void control_characters_are_not_repeated_at_all() {
+    Throwable refusal =
+        catchThrowable(() -> UserId.parse("a\u0000b\u001b[2Jc\u007fd\u009be\u202ef\u2028g"));
+    assertThat(refusal).hasMessageStartingWith("not a UUID: 'a?b?[2Jc?d?e?f?g'");
+  }
+
+  @Property
+  void every_uuid_survives_its_text(@ForAll long high, @ForAll long low) {
+    UserId user = new UserId(new UUID(high, low));
+    assertThat(UserId.parse(user.toString())).isEqualTo(user);
+  }
+
+  /** So two inputs never share a container name, a directory or a key (checklist row 39). */
+  @Property
+  void only_its_own_text_names_a_user(@ForAll String text) {
+    Throwable refusal = catchThrowable(() -> UserId.parse(text));
+    if (refusal == null) {
+      assertThat(UserId.parse(text)).hasToString(text);
+    } else {
+      assertThat(refusal).isExactlyInstanceOf(IllegalArgumentException.class);
+    }
+  }
+}

@@ -1,0 +1,76 @@
+package io.zcbot.sandbox.standalone;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.zcbot.sandbox.worker.cli.Console;
+import io.zcbot.sandbox.worker.cli.ExitCode;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class StandaloneCommandTest {
+  @TempDir private Path dir;
+
+  private final Map<String, String> env = new HashMap<>();
+  private final StringWriter out = new StringWriter();
+  private final StringWriter err = new StringWriter();
+
+  private int standalone(String... args) {
+    String[] all = new String[args.length + 1];
+    all[0] = "standalone";
+    System.arraycopy(args, 0, all, 1, args.length);
+    return Main.commandLine(
+            new Console(env, new PrintWriter(out, true), new PrintWriter(err, true), false))
+        .execute(all);
+  }
+
+  @Test
+  void help_lists_the_keys() {
+    assertThat(standalone("--help")).isZero();
+    assertThat(out.toString())
+        .contains("Usage: sandbox standalone", "ZCBOT_STANDALONE_DATA", "ZCBOT_SANDBOX_IDLE_TTL");
+  }
+
+  @Test
+  void a_bad_port_is_refused() {
+    assertThat(standalone("--kafka-port", "x")).isEqualTo(ExitCode.USAGE);
+    assertThat(err.toString()).isEqualTo("--kafka-port=x: must be a port, 1 to 65535\n");
+    err.getBuffer().setLength(0);
+    env.put("ZCBOT_STANDALONE_KAFKA_PORT", "0");
+    assertThat(standalone()).isEqualTo(ExitCode.CONFIG);
+    assertThat(err.toString())
+        .isEqualTo("ZCBOT_STANDALONE_KAFKA_PORT=0: must be a port, 1 to 65535\n");
+  }
+
+  @Test
+  void a_kafka_elsewhere_is_refused() {
+    env.put("ZCBOT_KAFKA_BOOTSTRAP_SERVERS", "kafka:9092");
+    assertThat(standalone()).isEqualTo(ExitCode.CONFIG);
+    assertThat(err.toString())
+        .isEqualTo(
+            "ZCBOT_KAFKA_BOOTSTRAP_SERVERS=kafka:9092 names another Kafka than the one that"
+                + " standalone brings along, 127.0.0.1:9092; unset it, or use 'run' to work with"
+                + " that other one\n");
+  }
+
+  @Test
+  void settings_are_checked_before_anything_starts() {
+    env.put("ZCBOT_SANDBOX_CPUS", "many");
+    assertThat(standalone("--data", dir.resolve("data").toString())).isEqualTo(ExitCode.CONFIG);
+    assertThat(err.toString()).contains("ZCBOT_SANDBOX_CPUS=many: must be a number");
+    assertThat(dir.resolve("data")).doesNotExist();
+  }
+
+  @Test
+  void a_directory_that_cannot_be_made_is_exit_code_78() throws Exception {
+    Path file = Files.writeString(dir.resolve("file"), "");
+    env.put("ZCBOT_STANDALONE_DATA", file.resolve("below").toString());
+    assertThat(standalone()).isEqualTo(ExitCode.CONFIG);
+    assertThat(err.toString()).startsWith("tried to keep the broker's data in " + file);
+  }
+}

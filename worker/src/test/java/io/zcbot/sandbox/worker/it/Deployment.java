@@ -3,6 +3,8 @@ package io.zcbot.sandbox.worker.it;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import com.github.dockerjava.api.DockerClient;
 import com.github.dockerjava.api.async.ResultCallback;
 import com.github.dockerjava.api.command.ExecCreateCmdResponse;
@@ -10,6 +12,7 @@ import com.github.dockerjava.api.command.InspectContainerResponse;
 import com.github.dockerjava.api.exception.NotFoundException;
 import com.github.dockerjava.api.model.Container;
 import com.github.dockerjava.api.model.Frame;
+import com.github.dockerjava.api.model.HostConfig;
 import com.github.dockerjava.core.DefaultDockerClientConfig;
 import com.github.dockerjava.core.DockerClientImpl;
 import com.github.dockerjava.zerodep.ZerodepDockerHttpClient;
@@ -24,7 +27,14 @@ import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.Worker;
 import io.zcbot.sandbox.worker.config.WorkerConfig;
+import io.zcbot.sandbox.worker.publish.TopicAdmin;
 import java.io.IOException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -34,23 +44,32 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Predicate;
 import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.MemberDescription;
+import org.apache.kafka.clients.admin.OffsetSpec;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.clients.producer.RecordMetadata;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.GroupIdNotFoundException;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
+import org.apache.kafka.common.utils.Utils;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Topics, a network and workspaces of one test, workers on the real engine, and an agent's view of
@@ -66,11 +85,17 @@ final class Deployment implements AutoCloseable {
   private final Map<String, String> settings = new HashMap<>();
   private final List<Worker> workers = new ArrayList<>();
   private final Set<String> workerIds = ConcurrentHashMap.newKeySet();
+  private final AtomicInteger running = new AtomicInteger();
   private final KafkaProducer<byte[], byte[]> producer;
   private final List<ConsumerRecord<byte[], byte[]>> records = new CopyOnWriteArrayList<>();
   private final List<SandboxEvent> events = new CopyOnWriteArrayList<>();
+  private final Set<String> madeByHand = ConcurrentHashMap.newKeySet();
   private volatile Thread reader;
   private volatile boolean done;
+  private volatile @Nullable String engineAddress;
+  private volatile @Nullable Throwable fault;
+  private final HttpClient http = HttpClient.newHttpClient();
+  private volatile @Nullable String opsAddress;
   final DockerClient docker;
 
   Deployment() throws IOException {
@@ -82,7 +107,10 @@ final class Deployment implements AutoCloseable {
     this.workspaces = Files.createTempDirectory("zcbot-workspaces-");
     this.producer =
         new KafkaProducer<>(
-            Map.of("bootstrap.servers", bootstrapServers, "linger.ms", "0"),
+            Map.of(
+                "bootstrap.servers", bootstrapServers,
+                "linger.ms", "0",
+                "max.request.size", "2097152"),
             new ByteArraySerializer(),
             new ByteArraySerializer());
     var config = DefaultDockerClientConfig.createDefaultConfigBuilder().build();
@@ -101,6 +129,42 @@ final class Deployment implements AutoCloseable {
   Deployment with(String key, String value) {
     settings.put(key, value);
     return this;
+  }
+
+  /** Workers started from now on reach the engine there. */
+  Deployment withEngineAt(String address) {
+    engineAddress = address;
+    return this;
+  }
+
+  /** The next worker serves metrics and health. */
+  Deployment withOps() throws IOException {
+    try (ServerSocket free = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+      opsAddress = "127.0.0.1:" + free.getLocalPort();
+    }
+    return with("ZCBOT_OPS_ADDRESS", opsAddress);
+  }
+
+  HttpResponse<String> ops(String path) throws Exception {
+    return http.send(
+        HttpRequest.newBuilder(URI.create("http://" + opsAddress + path))
+            .timeout(Duration.ofSeconds(10))
+            .build(),
+        HttpResponse.BodyHandlers.ofString());
+  }
+
+  /** Why the worker says that it is not ready, by check; empty if it says that it is. */
+  Map<String, String> notReadyBecause() throws Exception {
+    HttpResponse<String> answer = ops("/health/ready");
+    JsonNode body = new ObjectMapper().readTree(answer.body());
+    Map<String, String> reasons = new HashMap<>();
+    for (Map.Entry<String, JsonNode> check : body.get("checks").properties()) {
+      if (!check.getValue().get("status").asText().equals("ok")) {
+        reasons.put(check.getKey(), check.getValue().get("reason").asText());
+      }
+    }
+    assertThat(answer.statusCode()).isEqualTo(reasons.isEmpty() ? 200 : 503);
+    return reasons;
   }
 
   String id() {
@@ -137,16 +201,67 @@ final class Deployment implements AutoCloseable {
     return workerId;
   }
 
-  /** Starts a worker and waits until it reads. */
+  /** Starts a worker and waits until all partitions are some worker's and each has some. */
   Worker start(String name) throws Exception {
+    Worker worker = worker(name);
+    start(worker);
+    watch();
+    running.incrementAndGet();
+    awaitAssignment();
+    return worker;
+  }
+
+  /** A worker that is not started; closed with the deployment. */
+  Worker worker(String name) throws Exception {
     Worker worker = new Worker(config(name));
     workers.add(worker);
-    worker.start();
+    return worker;
+  }
+
+  /** Starts a worker, which blocks while the engine or Kafka is away. */
+  void start(Worker worker) throws Exception {
+    String address = engineAddress;
+    if (address == null) {
+      worker.start();
+      return;
+    }
+    // docker-java takes a system property over the environment.
+    System.setProperty("DOCKER_HOST", address);
+    try {
+      worker.start();
+    } finally {
+      System.clearProperty("DOCKER_HOST");
+    }
+  }
+
+  /** Stops a worker as SIGTERM does. */
+  void stop(Worker worker) {
+    worker.close();
+    running.decrementAndGet();
+  }
+
+  /** Starts to read the topics, which must exist. */
+  void watch() {
     if (reader == null) {
       reader = Thread.ofPlatform().name("agent").daemon().start(this::read);
     }
-    awaitAssignment();
-    return worker;
+  }
+
+  /** Makes the topics as a worker would. */
+  void createTopics() throws Exception {
+    try (Admin admin = admin()) {
+      new TopicAdmin(admin, config("topics").kafka()).verifyOrCreate();
+    }
+  }
+
+  int partitions() {
+    return Integer.parseInt(settings.get("ZCBOT_TOPICS_PARTITIONS"));
+  }
+
+  /** The partition in which a user's records belong. */
+  int home(UserId user) {
+    byte[] key = user.toString().getBytes(StandardCharsets.UTF_8);
+    return Utils.toPositive(Utils.murmur2(key)) % partitions();
   }
 
   private void awaitAssignment() {
@@ -154,27 +269,42 @@ final class Deployment implements AutoCloseable {
       await("all partitions assigned")
           .atMost(SOON)
           .until(
-              () -> assigned(admin) == Integer.parseInt(settings.get("ZCBOT_TOPICS_PARTITIONS")));
+              () -> {
+                Map<String, Set<Integer>> owned = assignment(admin);
+                return owned.size() == Math.min(running.get(), partitions())
+                    && owned.values().stream().mapToInt(Set::size).sum() == partitions();
+              });
     }
   }
 
-  private int assigned(Admin admin) throws Exception {
-    try {
-      return admin
-          .describeConsumerGroups(List.of(group()))
-          .describedGroups()
-          .get(group())
-          .get(10, TimeUnit.SECONDS)
-          .members()
-          .stream()
-          .mapToInt(member -> member.assignment().topicPartitions().size())
-          .sum();
-    } catch (java.util.concurrent.ExecutionException e) {
-      if (e.getCause() instanceof org.apache.kafka.common.errors.GroupIdNotFoundException) {
-        return 0;
-      }
-      throw e;
+  /** Which partitions each worker has, by worker id; those without any are left out. */
+  Map<String, Set<Integer>> assignment() throws Exception {
+    try (Admin admin = admin()) {
+      return assignment(admin);
     }
+  }
+
+  private Map<String, Set<Integer>> assignment(Admin admin) throws Exception {
+    Map<String, Set<Integer>> owned = new HashMap<>();
+    try {
+      for (MemberDescription member :
+          admin
+              .describeConsumerGroups(List.of(group()))
+              .describedGroups()
+              .get(group())
+              .get(10, TimeUnit.SECONDS)
+              .members()) {
+        for (TopicPartition partition : member.assignment().topicPartitions()) {
+          String workerId = member.clientId().replaceAll("^zcbot-|-ensure$", "");
+          owned.computeIfAbsent(workerId, _ -> new HashSet<>()).add(partition.partition());
+        }
+      }
+    } catch (ExecutionException e) {
+      if (!(e.getCause() instanceof GroupIdNotFoundException)) {
+        throw e;
+      }
+    }
+    return owned;
   }
 
   Admin admin() {
@@ -190,7 +320,7 @@ final class Deployment implements AutoCloseable {
             new ByteArrayDeserializer())) {
       List<TopicPartition> all = new ArrayList<>();
       for (Topic topic : Topic.values()) {
-        for (int p = 0; p < Integer.parseInt(settings.get("ZCBOT_TOPICS_PARTITIONS")); p++) {
+        for (int p = 0; p < partitions(); p++) {
           all.add(new TopicPartition(topic(topic), p));
         }
       }
@@ -213,7 +343,9 @@ final class Deployment implements AutoCloseable {
         }
       }
     } catch (EventFormatException e) {
-      throw new AssertionError("a worker published what is no event", e);
+      fault = new AssertionError("a worker published what is no event", e);
+    } catch (RuntimeException e) {
+      fault = e;
     }
   }
 
@@ -221,6 +353,15 @@ final class Deployment implements AutoCloseable {
 
   static UserId newUser() {
     return new UserId(UUID.randomUUID());
+  }
+
+  /** A new user whose records belong in this partition. */
+  UserId newUserOf(int partition) {
+    UserId user = newUser();
+    while (home(user) != partition) {
+      user = newUser();
+    }
+    return user;
   }
 
   void ensure(UserId user) throws Exception {
@@ -235,16 +376,27 @@ final class Deployment implements AutoCloseable {
     send(Topic.ACTIVITY, user, "{\"user_id\":\"" + user + "\"}");
   }
 
-  private void send(Topic topic, UserId user, String json) throws Exception {
-    send(
-        new ProducerRecord<>(
-            topic(topic),
-            user.toString().getBytes(StandardCharsets.UTF_8),
-            json.getBytes(StandardCharsets.UTF_8)));
+  void ensure(UserId user, String eventId, Instant expiresAt) throws Exception {
+    String format = "{'user_id':'%s','event_id':'%s','expires_at':'%s'}".replace('\'', '"');
+    send(Topic.ENSURE, user, format.formatted(user, eventId, expiresAt));
   }
 
-  void send(ProducerRecord<byte[], byte[]> record) throws Exception {
-    producer.send(record).get(30, TimeUnit.SECONDS);
+  private void send(Topic topic, UserId user, String json) throws Exception {
+    send(record(topic, null, user, json));
+  }
+
+  /** A record as an agent makes it; in the partition of its key if none is given. */
+  ProducerRecord<byte[], byte[]> record(
+      Topic topic, @Nullable Integer partition, UserId user, String json) {
+    return new ProducerRecord<>(
+        topic(topic),
+        partition,
+        user.toString().getBytes(StandardCharsets.UTF_8),
+        json.getBytes(StandardCharsets.UTF_8));
+  }
+
+  RecordMetadata send(ProducerRecord<byte[], byte[]> record) throws Exception {
+    return producer.send(record).get(30, TimeUnit.SECONDS);
   }
 
   // What an agent sees.
@@ -293,8 +445,32 @@ final class Deployment implements AutoCloseable {
   }
 
   Failed awaitFailed(UserId user) {
-    await("failed of " + user).atMost(SOON).until(() -> !failures(user).isEmpty());
+    await("failed of " + user)
+        .atMost(SOON)
+        .pollInterval(Duration.ofMillis(10))
+        .until(() -> !failures(user).isEmpty());
     return failures(user).getLast();
+  }
+
+  /** The answer to an ensure. */
+  SandboxEvent awaitAnswer(String ensureId, Duration within) {
+    await("answer to " + ensureId)
+        .atMost(within)
+        .pollInterval(Duration.ofMillis(20))
+        .until(() -> !answers(ensureId).isEmpty());
+    return answers(ensureId).getFirst();
+  }
+
+  List<SandboxEvent> answers(String ensureId) {
+    return events.stream()
+        .filter(
+            event ->
+                switch (event) {
+                  case Ready ready -> ready.ensureId().equals(ensureId);
+                  case Failed failed -> failed.ensureId().equals(ensureId);
+                  default -> false;
+                })
+        .toList();
   }
 
   Reaped awaitReaped(UserId user, Duration within) {
@@ -318,11 +494,9 @@ final class Deployment implements AutoCloseable {
   /** Whether the group has committed all there is. */
   boolean isAllCommitted() throws Exception {
     try (Admin admin = admin()) {
-      Map<TopicPartition, org.apache.kafka.clients.admin.OffsetSpec> latest = new HashMap<>();
-      for (int p = 0; p < Integer.parseInt(settings.get("ZCBOT_TOPICS_PARTITIONS")); p++) {
-        latest.put(
-            new TopicPartition(topic(Topic.ENSURE), p),
-            org.apache.kafka.clients.admin.OffsetSpec.latest());
+      Map<TopicPartition, OffsetSpec> latest = new HashMap<>();
+      for (int p = 0; p < partitions(); p++) {
+        latest.put(new TopicPartition(topic(Topic.ENSURE), p), OffsetSpec.latest());
       }
       var ends = admin.listOffsets(latest).all().get(10, TimeUnit.SECONDS);
       var committed = committed();
@@ -355,6 +529,36 @@ final class Deployment implements AutoCloseable {
 
   List<Container> containers() {
     return containers(c -> workerIds.contains(c.getLabels().getOrDefault("zcbot.worker", "")));
+  }
+
+  /** Makes and starts a container with these labels, as somebody else would. */
+  String runByHand(String name, Map<String, String> labels) {
+    String container = createByHand(name, labels);
+    docker.startContainerCmd(container).exec();
+    return container;
+  }
+
+  String createByHand(String name, Map<String, String> labels) {
+    String container =
+        docker
+            .createContainerCmd("zcbot-sandbox:latest")
+            .withName(name)
+            .withLabels(labels)
+            .withEntrypoint("sleep", "600")
+            .withHostConfig(HostConfig.newHostConfig().withNetworkMode("none").withInit(true))
+            .exec()
+            .getId();
+    madeByHand.add(container);
+    return container;
+  }
+
+  boolean exists(String containerId) {
+    try {
+      inspect(containerId);
+      return true;
+    } catch (NotFoundException _) {
+      return false;
+    }
   }
 
   private List<Container> containers(Predicate<Container> which) {
@@ -409,9 +613,11 @@ final class Deployment implements AutoCloseable {
     }
     done = true;
     producer.close(Duration.ofSeconds(5));
-    for (Container left : containers()) {
+    Set<String> left = new HashSet<>(madeByHand);
+    containers().forEach(container -> left.add(container.getId()));
+    for (String container : left) {
       try {
-        docker.removeContainerCmd(left.getId()).withForce(true).exec();
+        docker.removeContainerCmd(container).withForce(true).exec();
       } catch (NotFoundException _) {
         // Gone by itself meanwhile.
       }
@@ -420,10 +626,15 @@ final class Deployment implements AutoCloseable {
         .filter(network -> network.getName().equals(id))
         .forEach(network -> docker.removeNetworkCmd(network.getId()).exec());
     docker.close();
+    http.close();
     try (var files = Files.walk(workspaces)) {
       for (Path path : files.sorted(Comparator.reverseOrder()).toList()) {
         Files.delete(path);
       }
+    }
+    Throwable unseen = fault;
+    if (unseen != null) {
+      throw new AssertionError("reading the topics failed: what the tests saw is not all", unseen);
     }
   }
 

@@ -187,7 +187,7 @@ class MainJobIT {
     Worker worker = deployment.start("a");
     UserId user = Deployment.newUser();
     Ready ready = deployment.ensured(user);
-    worker.close();
+    deployment.stop(worker);
     Reaped reaped = deployment.awaitReaped(user, Deployment.SOON);
     assertThat(reaped.reason()).isEqualTo(Reaped.Reason.SHUTDOWN);
     assertThat(deployment.isRunning(ready.containerId())).isFalse();

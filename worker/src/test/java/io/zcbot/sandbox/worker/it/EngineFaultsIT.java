@@ -1,0 +1,273 @@
+package io.zcbot.sandbox.worker.it;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import io.zcbot.sandbox.events.Failed;
+import io.zcbot.sandbox.events.Ready;
+import io.zcbot.sandbox.events.Reaped;
+import io.zcbot.sandbox.events.SandboxEvent;
+import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.Worker;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInstance;
+import org.junit.jupiter.api.Timeout;
+
+/**
+ * The engine lacks something, is away, or hangs: clear answers, nothing lost, no mending by hand.
+ */
+@Timeout(value = 2, unit = TimeUnit.MINUTES)
+@TestInstance(TestInstance.Lifecycle.PER_CLASS)
+class EngineFaultsIT {
+  /** An engine call, a probe interval, and a bit. */
+  private static final Duration NOTICED = Duration.ofSeconds(10);
+
+  private Deployment deployment;
+  private EngineProxy proxy;
+
+  @BeforeAll
+  void deploy() throws Exception {
+    proxy = new EngineProxy();
+    deployment =
+        new Deployment().withEngineAt(proxy.address()).withOps().with("ZCBOT_ENGINE_TIMEOUT", "2s");
+    deployment.start("a");
+  }
+
+  @AfterAll
+  void leaveNothing() throws Exception {
+    proxy.heal();
+    deployment.close();
+    proxy.close();
+  }
+
+  @Test
+  void aMissingImageIsNamedAndOnceItIsThereAllWorksWithoutARestart() throws Exception {
+    try (Deployment bare = new Deployment()) {
+      // A registry that refuses connections: nothing is pulled from anywhere.
+      String repository = "127.0.0.1:1/" + bare.id();
+      bare.with("ZCBOT_SANDBOX_IMAGE", repository + ":tagged-later");
+      bare.start("a");
+      UserId user = Deployment.newUser();
+      bare.ensure(user, "too-early");
+      Failed failed = bare.awaitFailed(user);
+      assertThat(failed.reason()).isEqualTo(Failed.Reason.IMAGE_MISSING);
+      assertThat(failed.retryable()).isFalse();
+      assertThat(failed.ensureId()).isEqualTo("too-early");
+      assertThat(failed.message()).contains(repository + ":tagged-later");
+      assertThat(bare.containersOf(user)).isEmpty();
+
+      bare.docker.tagImageCmd("zcbot-sandbox:latest", repository, "tagged-later").exec();
+      try {
+        bare.ensure(user, "in-time");
+        SandboxEvent answer = bare.awaitAnswer("in-time", Deployment.SOON);
+        assertThat(answer).isInstanceOf(Ready.class);
+        assertThat(((Ready) answer).image()).isEqualTo(repository + ":tagged-later");
+      } finally {
+        bare.containers()
+            .forEach(c -> bare.docker.removeContainerCmd(c.getId()).withForce(true).exec());
+        bare.docker.removeImageCmd(repository + ":tagged-later").exec();
+      }
+    }
+  }
+
+  @Test
+  void aRemovedNetworkIsMadeAgain() throws Exception {
+    try (Deployment alone = new Deployment()) {
+      alone.start("a");
+      UserId user = Deployment.newUser();
+      Ready ready = alone.ensured(user);
+      alone.docker.removeContainerCmd(ready.containerId()).withForce(true).exec();
+      alone.docker.removeNetworkCmd(alone.id()).exec();
+      Ready next = alone.ensured(Deployment.newUser());
+      var network = alone.docker.inspectNetworkCmd().withNetworkId(alone.id()).exec();
+      assertThat(network.getOptions())
+          .containsEntry("com.docker.network.bridge.enable_icc", "false");
+      assertThat(alone.inspect(next.containerId()).getNetworkSettings().getNetworks())
+          .containsOnlyKeys(alone.id());
+      assertThat(alone.containers()).hasSize(1);
+    }
+  }
+
+  @Test
+  void aWorkspaceThatIsALinkIsRefused() throws Exception {
+    UserId user = Deployment.newUser();
+    Path elsewhere = Files.createDirectory(deployment.workspaces().resolve("elsewhere"));
+    Files.setPosixFilePermissions(elsewhere, PosixFilePermissions.fromString("rwxr-xr-x"));
+    Path link = deployment.workspaces().resolve(user.toString());
+    Files.createSymbolicLink(link, elsewhere);
+    assertRefused(user, "symbolic link");
+    assertThat(Files.getPosixFilePermissions(elsewhere))
+        .isEqualTo(PosixFilePermissions.fromString("rwxr-xr-x"));
+    assertThat(link).isSymbolicLink();
+    Files.delete(link);
+    deployment.ensure(user, "mended-" + user);
+    assertThat(deployment.awaitAnswer("mended-" + user, Deployment.SOON)).isInstanceOf(Ready.class);
+  }
+
+  @Test
+  void aWorkspaceThatIsAFileIsRefused() throws Exception {
+    UserId user = Deployment.newUser();
+    Files.createFile(deployment.workspaces().resolve(user.toString()));
+    assertRefused(user, "no directory");
+  }
+
+  private void assertRefused(UserId user, String because) throws Exception {
+    deployment.ensure(user);
+    Failed failed = deployment.awaitFailed(user);
+    assertThat(failed.reason()).isEqualTo(Failed.Reason.WORKSPACE);
+    assertThat(failed.retryable()).isFalse();
+    assertThat(failed.message()).contains(because, user.toString());
+    assertThat(deployment.containersOf(user)).isEmpty();
+  }
+
+  @Test
+  void whileTheEngineIsAwayNothingIsLostNobodySpinsAndHealthSaysSo() throws Exception {
+    UserId hot = Deployment.newUser();
+    UserId killed = Deployment.newUser();
+    UserId cold = Deployment.newUser();
+    UserId impatient = Deployment.newUser();
+    Ready hots = deployment.ensured(hot);
+    Ready doomed = deployment.ensured(killed);
+    await().atMost(NOTICED).until(() -> deployment.notReadyBecause().isEmpty());
+
+    proxy.cut();
+    deployment.docker.killContainerCmd(doomed.containerId()).exec();
+    deployment.ensure(hot, "away-hot");
+    deployment.ensure(cold, "away-cold");
+    deployment.ensure(impatient, "away-impatient", Instant.now().plusSeconds(3));
+
+    await("health tells of the engine")
+        .atMost(NOTICED)
+        .until(
+            () ->
+                deployment
+                    .notReadyBecause()
+                    .keySet()
+                    .containsAll(Set.of("engine", "engine-events")));
+    assertThat(deployment.notReadyBecause().get("engine")).isNotBlank();
+    assertThat(deployment.ops("/health/live").statusCode()).isEqualTo(200);
+    assertUnavailable("away-impatient");
+
+    int before = proxy.connections();
+    TimeUnit.SECONDS.sleep(4);
+    // Two ensures, a reconciliation every 2 s, a ping, the event stream; each may try twice.
+    assertThat(proxy.connections() - before).isBetween(1, 40);
+    assertThat(deployment.answers("away-hot")).isEmpty();
+    assertThat(deployment.answers("away-cold")).isEmpty();
+    assertThat(deployment.reaped(hot)).isEmpty();
+
+    proxy.heal();
+    Ready again = (Ready) deployment.awaitAnswer("away-hot", Deployment.SOON);
+    assertThat(again.outcome()).isEqualTo(Ready.Outcome.REUSED);
+    assertThat(again.containerId()).isEqualTo(hots.containerId());
+    assertThat(((Ready) deployment.awaitAnswer("away-cold", Deployment.SOON)).outcome())
+        .isEqualTo(Ready.Outcome.CREATED);
+    assertThat(deployment.awaitReaped(killed, NOTICED).reason()).isEqualTo(Reaped.Reason.DIED);
+    await("health says that all is well")
+        .atMost(NOTICED)
+        .until(() -> deployment.notReadyBecause().isEmpty());
+    await().atMost(Deployment.SOON).until(deployment::isAllCommitted);
+    assertThat(deployment.containersOf(hot)).hasSize(1);
+    assertThat(deployment.containersOf(cold)).hasSize(1);
+    assertThat(deployment.containersOf(impatient)).isEmpty();
+  }
+
+  @Test
+  void whileTheEngineHangsEveryCallHasADeadline() throws Exception {
+    UserId hot = Deployment.newUser();
+    UserId cold = Deployment.newUser();
+    UserId impatient = Deployment.newUser();
+    Ready hots = deployment.ensured(hot);
+    await().atMost(NOTICED).until(() -> deployment.notReadyBecause().isEmpty());
+
+    proxy.freeze();
+    deployment.ensure(hot, "frozen-hot");
+    deployment.ensure(cold, "frozen-cold");
+    Instant expiry = Instant.now().plusSeconds(4);
+    deployment.ensure(impatient, "frozen-impatient", expiry);
+    await("health tells of the engine")
+        .atMost(NOTICED)
+        .until(() -> deployment.notReadyBecause().containsKey("engine"));
+    assertThat(deployment.notReadyBecause().get("engine")).contains("no answer within 2 s");
+    Failed failed = assertUnavailable("frozen-impatient");
+    assertThat(Duration.between(expiry, failed.failedAt()))
+        .isBetween(Duration.ofMillis(-100), Duration.ofSeconds(3));
+
+    proxy.heal();
+    Ready again = (Ready) deployment.awaitAnswer("frozen-hot", Deployment.SOON);
+    assertThat(again.containerId()).isEqualTo(hots.containerId());
+    assertThat(deployment.awaitAnswer("frozen-cold", Deployment.SOON)).isInstanceOf(Ready.class);
+    await("health says that all is well")
+        .atMost(NOTICED)
+        .until(() -> deployment.notReadyBecause().isEmpty());
+    await().atMost(Deployment.SOON).until(deployment::isAllCommitted);
+    await().atMost(NOTICED).until(() -> deployment.containersOf(cold).size() == 1);
+    // What the engine was asked while it hung it may do later: nothing of it stays.
+    await().atMost(NOTICED).until(() -> deployment.containersOf(impatient).isEmpty());
+    // The event stream lives again, or its follower would not know of this at once.
+    deployment.docker.killContainerCmd(again.containerId()).exec();
+    deployment.awaitReaped(hot, NOTICED);
+  }
+
+  private Failed assertUnavailable(String ensureId) {
+    SandboxEvent answer = deployment.awaitAnswer(ensureId, NOTICED);
+    assertThat(answer).isInstanceOf(Failed.class);
+    Failed failed = (Failed) answer;
+    assertThat(failed.reason()).isEqualTo(Failed.Reason.ENGINE_UNAVAILABLE);
+    assertThat(failed.retryable()).isTrue();
+    assertThat(failed.message()).isNotBlank();
+    return failed;
+  }
+
+  @Test
+  void aStartWaitsForTheEngineAndAStopEndsTheWait() throws Exception {
+    try (EngineProxy away = new EngineProxy();
+        Deployment early = new Deployment().withEngineAt(away.address()).withOps()) {
+      away.cut();
+      early.createTopics();
+      UserId user = Deployment.newUser();
+      early.ensure(user);
+      Worker given = early.worker("given-up");
+      CompletableFuture<Throwable> ended = starting(early, given);
+      await().atMost(NOTICED).until(() -> early.notReadyBecause().containsKey("start"));
+      assertThat(early.notReadyBecause().get("start")).contains("purge");
+      given.close();
+      assertThat(ended.get(10, TimeUnit.SECONDS)).isInstanceOf(InterruptedException.class);
+
+      Worker worker = early.worker("a");
+      CompletableFuture<Throwable> started = starting(early, worker);
+      await().atMost(NOTICED).until(() -> early.notReadyBecause().containsKey("start"));
+      away.heal();
+      assertThat(started.get(30, TimeUnit.SECONDS)).isNull();
+      early.watch();
+      assertThat(early.awaitReady(user, 1).workerId()).isEqualTo(early.workerId("a"));
+      await().atMost(NOTICED).until(() -> early.notReadyBecause().isEmpty());
+    }
+  }
+
+  private static CompletableFuture<Throwable> starting(Deployment deployment, Worker worker) {
+    CompletableFuture<Throwable> ended = new CompletableFuture<>();
+    Thread.ofPlatform()
+        .name("start")
+        .start(
+            () -> {
+              try {
+                deployment.start(worker);
+                ended.complete(null);
+              } catch (Throwable e) {
+                ended.complete(e);
+              }
+            });
+    return ended;
+  }
+}

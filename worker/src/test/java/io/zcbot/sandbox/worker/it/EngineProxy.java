@@ -1,0 +1,160 @@
+package io.zcbot.sandbox.worker.it;
+
+import com.github.dockerjava.core.DefaultDockerClientConfig;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.SocketAddress;
+import java.net.StandardProtocolFamily;
+import java.net.URI;
+import java.net.UnixDomainSocketAddress;
+import java.nio.ByteBuffer;
+import java.nio.channels.ServerSocketChannel;
+import java.nio.channels.SocketChannel;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicInteger;
+
+/** Stands between a worker and the engine, and can go away or freeze as an engine does. */
+final class EngineProxy implements AutoCloseable {
+  private enum Mode {
+    FORWARD,
+    CUT,
+    FROZEN,
+    CLOSED
+  }
+
+  private final SocketAddress engineAddress = engineAddress();
+  private final ServerSocketChannel server;
+  private final Set<SocketChannel> open = ConcurrentHashMap.newKeySet();
+  private final AtomicInteger connections = new AtomicInteger();
+  private final Object change = new Object();
+  private Mode mode = Mode.FORWARD;
+
+  EngineProxy() throws IOException {
+    server = ServerSocketChannel.open(StandardProtocolFamily.INET);
+    server.bind(new InetSocketAddress(InetAddress.getByName("127.0.0.1"), 0));
+    Thread.ofVirtual().name("proxy").start(this::accept);
+  }
+
+  String address() throws IOException {
+    return "tcp://127.0.0.1:" + ((InetSocketAddress) server.getLocalAddress()).getPort();
+  }
+
+  /** Connections made so far; while the engine is away, each attempt makes one. */
+  int connections() {
+    return connections.get();
+  }
+
+  /** The engine answers, also what it was asked while it was frozen. */
+  void heal() {
+    set(Mode.FORWARD);
+  }
+
+  /** The engine is away: connections break, new ones too. */
+  void cut() {
+    set(Mode.CUT);
+    open.forEach(EngineProxy::closeQuietly);
+  }
+
+  /** The engine hangs: connections stand and say nothing. */
+  void freeze() {
+    set(Mode.FROZEN);
+  }
+
+  private void set(Mode next) {
+    synchronized (change) {
+      mode = next;
+      change.notifyAll();
+    }
+  }
+
+  /** Whether bytes may pass, once that is decided. */
+  private boolean mayPass() throws InterruptedException {
+    synchronized (change) {
+      while (mode == Mode.FROZEN) {
+        change.wait();
+      }
+      return mode == Mode.FORWARD;
+    }
+  }
+
+  private void accept() {
+    while (server.isOpen()) {
+      try {
+        SocketChannel client = server.accept();
+        connections.incrementAndGet();
+        Thread.ofVirtual().name("proxy-connection").start(() -> serve(client));
+      } catch (IOException _) {
+        // Closed.
+      }
+    }
+  }
+
+  private void serve(SocketChannel client) {
+    open.add(client);
+    try (client) {
+      if (!mayPass()) {
+        return;
+      }
+      try (SocketChannel engine = SocketChannel.open(engineAddress)) {
+        open.add(engine);
+        Thread back = Thread.ofVirtual().name("proxy-back").start(() -> pump(engine, client));
+        pump(client, engine);
+        back.join();
+        open.remove(engine);
+      }
+    } catch (IOException _) {
+      // The worker sees a broken connection, as it should.
+    } catch (InterruptedException _) {
+      Thread.currentThread().interrupt();
+    } finally {
+      open.remove(client);
+    }
+  }
+
+  private void pump(SocketChannel from, SocketChannel to) {
+    ByteBuffer buffer = ByteBuffer.allocate(64 * 1024);
+    try {
+      while (from.read(buffer.clear()) >= 0 && mayPass()) {
+        buffer.flip();
+        while (buffer.hasRemaining()) {
+          to.write(buffer);
+        }
+      }
+      if (mayPass()) {
+        to.shutdownOutput();
+        return;
+      }
+    } catch (IOException _) {
+      // One side broke, so the other has to.
+    } catch (InterruptedException _) {
+      Thread.currentThread().interrupt();
+    }
+    closeQuietly(from);
+    closeQuietly(to);
+  }
+
+  /** Of the environment; asked for before a worker is told of this proxy. */
+  private static SocketAddress engineAddress() {
+    URI engine = DefaultDockerClientConfig.createDefaultConfigBuilder().build().getDockerHost();
+    return engine.getScheme().equals("unix")
+        ? UnixDomainSocketAddress.of(engine.getPath())
+        : new InetSocketAddress(engine.getHost(), engine.getPort());
+  }
+
+  private static void closeQuietly(SocketChannel channel) {
+    try {
+      channel.close();
+    } catch (IOException _) {
+      // It is of no use any more either way.
+    }
+  }
+
+  @Override
+  public void close() throws IOException {
+    set(Mode.CLOSED);
+    server.close();
+    open.forEach(EngineProxy::closeQuietly);
+  }
+}

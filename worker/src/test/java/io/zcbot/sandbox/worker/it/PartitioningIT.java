@@ -1,0 +1,201 @@
+package io.zcbot.sandbox.worker.it;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import io.zcbot.sandbox.events.Failed;
+import io.zcbot.sandbox.events.Ready;
+import io.zcbot.sandbox.events.Reaped;
+import io.zcbot.sandbox.events.Topic;
+import io.zcbot.sandbox.events.UserId;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.TimeUnit;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.clients.producer.RecordMetadata;
+import org.apache.kafka.common.serialization.ByteArraySerializer;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInstance;
+import org.junit.jupiter.api.Timeout;
+
+/** Any client can publish: whatever its partitioner, whatever it adds or leaves out. */
+@Timeout(value = 2, unit = TimeUnit.MINUTES)
+@TestInstance(TestInstance.Lifecycle.PER_CLASS)
+class PartitioningIT {
+  private Deployment deployment;
+
+  /** Two workers of one group: a record in a foreign partition can reach the wrong one. */
+  @BeforeAll
+  void deploy() throws Exception {
+    deployment = new Deployment().with("ZCBOT_SANDBOX_IDLE_TTL", "4s");
+    deployment.start("a");
+    deployment.start("b");
+  }
+
+  @AfterAll
+  void leaveNothing() throws Exception {
+    deployment.close();
+  }
+
+  @Test
+  void anEnsureInAForeignPartitionIsServedOnceByTheWorkerOfTheKeysPartition() throws Exception {
+    Map<String, Set<Integer>> owners = deployment.assignment();
+    for (int distance = 1; distance < deployment.partitions(); distance++) {
+      UserId user = Deployment.newUser();
+      int home = deployment.home(user);
+      int foreign = (home + distance) % deployment.partitions();
+      RecordMetadata sent = deployment.send(ensure(user, foreign, "{'user_id':'%s'}"));
+
+      Ready ready = deployment.awaitReady(user, 1);
+      assertThat(ready.ensureId())
+          .isEqualTo(deployment.topic(Topic.ENSURE) + "-" + foreign + "-" + sent.offset());
+      assertThat(owners.get(ready.workerId())).contains(home);
+      assertThat(deployment.records(Topic.READY))
+          .filteredOn(r -> new String(r.key(), StandardCharsets.UTF_8).equals(user.toString()))
+          .extracting(r -> r.partition())
+          .containsExactly(home);
+      assertThat(deployment.containersOf(user)).hasSize(1);
+    }
+    await().atMost(Deployment.SOON).until(deployment::isAllCommitted);
+  }
+
+  @Test
+  void ensuresInAllPartitionsAtOnceMakeOneSandbox() throws Exception {
+    UserId user = Deployment.newUser();
+    for (int p = 0; p < deployment.partitions(); p++) {
+      deployment.send(ensure(user, p, "{'user_id':'%s','event_id':'all-" + p + "'}"));
+    }
+    deployment.awaitReady(user, deployment.partitions());
+    assertThat(deployment.readies(user))
+        .extracting(Ready::containerId)
+        .containsOnly(deployment.readies(user).getFirst().containerId());
+    assertThat(deployment.readies(user))
+        .extracting(Ready::ensureId)
+        .containsExactlyInAnyOrder("all-0", "all-1", "all-2", "all-3");
+    assertThat(deployment.containersOf(user)).hasSize(1);
+  }
+
+  @Test
+  void activityInAForeignPartitionKeepsTheSandboxAlive() throws Exception {
+    Map<String, Set<Integer>> owners = deployment.assignment();
+    UserId user = Deployment.newUser();
+    Ready ready = deployment.ensured(user);
+    int foreign =
+        owners.entrySet().stream()
+            .filter(owner -> !owner.getKey().equals(ready.workerId()))
+            .findFirst()
+            .orElseThrow()
+            .getValue()
+            .iterator()
+            .next();
+    for (int i = 0; i < 14; i++) {
+      TimeUnit.MILLISECONDS.sleep(500);
+      deployment.send(
+          deployment.record(Topic.ACTIVITY, foreign, user, "{\"user_id\":\"" + user + "\"}"));
+    }
+    assertThat(deployment.reaped(user)).isEmpty();
+    assertThat(deployment.isRunning(ready.containerId())).isTrue();
+    assertThat(deployment.awaitReaped(user, Duration.ofSeconds(10)).reason())
+        .isEqualTo(Reaped.Reason.IDLE);
+  }
+
+  @Test
+  void unknownFieldsAreIgnored() throws Exception {
+    UserId user = Deployment.newUser();
+    deployment.send(
+        ensure(
+            user,
+            null,
+            "{'from_the_future':{'a':[1,2,{'b':null}]},'user_id':'%s','event_id':'given',"
+                + "'requested_by':'test','requested_at':'2026-11-24T12:00:00+01:00',"
+                + "'expires_at':null}"));
+    assertThat(deployment.awaitReady(user, 1).ensureId()).isEqualTo("given");
+  }
+
+  @Test
+  void theLeastAClientCanSendIsEnough() throws Exception {
+    UserId user = Deployment.newUser();
+    RecordMetadata sent = deployment.send(ensure(user, null, "{'user_id':'%s'}"));
+    assertThat(sent.partition()).isEqualTo(deployment.home(user));
+    assertThat(deployment.awaitReady(user, 1).ensureId())
+        .isEqualTo(sent.topic() + "-" + sent.partition() + "-" + sent.offset());
+  }
+
+  @Test
+  void anEnsureThatExpiredIsAnsweredWithoutASandbox() throws Exception {
+    UserId user = Deployment.newUser();
+    deployment.ensure(user, "late", Instant.now().minusSeconds(1));
+    Failed failed = deployment.awaitFailed(user);
+    assertThat(failed.reason()).isEqualTo(Failed.Reason.EXPIRED);
+    assertThat(failed.ensureId()).isEqualTo("late");
+    assertThat(failed.retryable()).isTrue();
+    assertThat(deployment.containersOf(user)).isEmpty();
+    assertThat(deployment.workspaces().resolve(user.toString())).doesNotExist();
+
+    // In a foreign partition it is no younger.
+    UserId other = Deployment.newUser();
+    int foreign = (deployment.home(other) + 1) % deployment.partitions();
+    deployment.send(ensure(other, foreign, "{'user_id':'%s','expires_at':'2026-01-01T00:00:00Z'}"));
+    assertThat(deployment.awaitFailed(other).reason()).isEqualTo(Failed.Reason.EXPIRED);
+    assertThat(deployment.containersOf(other)).isEmpty();
+    assertThat(deployment.readies(other)).isEmpty();
+  }
+
+  @Test
+  void gapsThatTransactionsLeaveDoNotHoldCommitsUp() throws Exception {
+    List<UserId> users = List.of(Deployment.newUser(), Deployment.newUser(), Deployment.newUser());
+    try (var producer =
+        new KafkaProducer<>(
+            Map.<String, Object>of(
+                "bootstrap.servers",
+                KafkaForTests.bootstrapServers(),
+                "transactional.id",
+                deployment.id()),
+            new ByteArraySerializer(),
+            new ByteArraySerializer())) {
+      producer.initTransactions();
+      for (UserId user : users) {
+        producer.beginTransaction();
+        producer.send(ensure(user, null, "{'user_id':'%s'}"));
+        producer.commitTransaction();
+        // One that nobody ever asked for: aborted in every partition, so each ends in markers.
+        producer.beginTransaction();
+        for (int p = 0; p < deployment.partitions(); p++) {
+          producer
+              .send(
+                  ensure(
+                      user,
+                      p,
+                      "{'user_id':'%s','event_id':'aborted','expires_at':'2026-01-01T00:00:00Z'}"))
+              .get();
+        }
+        producer.abortTransaction();
+      }
+    }
+    for (UserId user : users) {
+      await("ready of " + user)
+          .atMost(Deployment.SOON)
+          .until(() -> !deployment.readies(user).isEmpty());
+    }
+    await("committed to the end, behind the markers")
+        .atMost(Deployment.SOON)
+        .until(deployment::isAllCommitted);
+    UserId next = Deployment.newUser();
+    deployment.ensured(next);
+    await().atMost(Deployment.SOON).until(deployment::isAllCommitted);
+  }
+
+  private ProducerRecord<byte[], byte[]> ensure(
+      UserId user, @Nullable Integer partition, String json) {
+    return deployment.record(
+        Topic.ENSURE, partition, user, json.replace('\'', '"').formatted(user));
+  }
+}

@@ -1,0 +1,149 @@
+package io.zcbot.sandbox.worker.it;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
+
+import io.zcbot.sandbox.events.Topic;
+import io.zcbot.sandbox.worker.publish.TopicsException;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.Config;
+import org.apache.kafka.clients.admin.NewTopic;
+import org.apache.kafka.clients.admin.TopicDescription;
+import org.apache.kafka.common.config.ConfigResource;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/** A worker makes the topics as the contract needs them, or says clearly why it won't start. */
+@Timeout(value = 1, unit = TimeUnit.MINUTES)
+class TopicsIT {
+  private static final Map<String, String> BROKERS_TIME =
+      Map.of("message.timestamp.type", "LogAppendTime");
+
+  private Deployment deployment;
+
+  @BeforeEach
+  void deploy() throws Exception {
+    deployment = new Deployment().with("ZCBOT_TOPICS_PARTITIONS", "3");
+  }
+
+  @AfterEach
+  void leaveNothing() throws Exception {
+    deployment.close();
+  }
+
+  @Test
+  void missingTopicsAreMade() throws Exception {
+    deployment.start("a");
+    Map<String, TopicDescription> topics = described();
+    assertThat(topics.keySet()).containsExactlyInAnyOrderElementsOf(names());
+    assertThat(topics.values()).allSatisfy(t -> assertThat(t.partitions()).hasSize(3));
+    for (Topic topic : Topic.values()) {
+      boolean input = topic == Topic.ENSURE || topic == Topic.ACTIVITY;
+      assertThat(settings(topic).get("message.timestamp.type").value())
+          .isEqualTo(input ? "LogAppendTime" : "CreateTime");
+    }
+    deployment.ensured(Deployment.newUser());
+    assertThat(deployment.records(Topic.ENSURE).getFirst().timestampType().name)
+        .isEqualTo("LogAppendTime");
+  }
+
+  @Test
+  void someMissingTopicsAreMadeLikeThoseThatAreThere() throws Exception {
+    create(Topic.READY, 5, Map.of());
+    deployment.worker("a").start();
+    assertThat(described().values())
+        .hasSize(6)
+        .allSatisfy(t -> assertThat(t.partitions()).hasSize(5));
+  }
+
+  @Test
+  void missingTopicsAreNamedWhereTheWorkerMayNotMakeThem() throws Exception {
+    create(Topic.READY, 3, Map.of());
+    deployment.with("ZCBOT_TOPICS_CREATE", "false");
+    TopicsException refusal = refusal();
+    assertThat(refusal.isFinal()).isTrue();
+    assertThat(refusal)
+        .hasMessageContaining(deployment.topic(Topic.ENSURE))
+        .hasMessageContaining(deployment.topic(Topic.DEAD_LETTER))
+        .hasMessageContaining("ZCBOT_TOPICS_CREATE=true");
+    assertThat(refusal.getMessage()).doesNotContain(deployment.topic(Topic.READY));
+    assertThat(described().keySet()).containsExactly(deployment.topic(Topic.READY));
+  }
+
+  @Test
+  void unequalPartitionCountsAreRefused() throws Exception {
+    for (Topic topic : Topic.values()) {
+      create(topic, topic == Topic.REAPED ? 2 : 3, topic.isInput() ? BROKERS_TIME : Map.of());
+    }
+    TopicsException refusal = refusal();
+    assertThat(refusal.isFinal()).isTrue();
+    assertThat(refusal)
+        .hasMessageContaining("partition counts differ")
+        .hasMessageContaining(deployment.topic(Topic.REAPED) + " has 2")
+        .hasMessageContaining(deployment.topic(Topic.ENSURE) + " has 3")
+        .hasMessageContaining(
+            "--alter --topic " + deployment.topic(Topic.REAPED) + " --partitions 3");
+    assertThat(described().get(deployment.topic(Topic.REAPED)).partitions()).hasSize(2);
+  }
+
+  @Test
+  void inputsWithTheProducersTimeAreRefused() throws Exception {
+    create(Topic.ENSURE, 3, BROKERS_TIME);
+    create(Topic.ACTIVITY, 3, Map.of());
+    TopicsException refusal = refusal();
+    assertThat(refusal.isFinal()).isTrue();
+    assertThat(refusal)
+        .hasMessageContaining(
+            deployment.topic(Topic.ACTIVITY) + " has message.timestamp.type=CreateTime")
+        .hasMessageContaining("message.timestamp.type=LogAppendTime");
+    assertThat(refusal.getMessage())
+        .doesNotContain(deployment.topic(Topic.ENSURE) + " has message.timestamp.type");
+  }
+
+  /** It also leaves nothing open: the same worker id can start again once that is mended. */
+  private TopicsException refusal() throws Exception {
+    TopicsException refusal =
+        catchThrowableOfType(TopicsException.class, () -> deployment.worker("a").start());
+    assertThat(refusal).isNotNull();
+    return refusal;
+  }
+
+  private List<String> names() {
+    return Arrays.stream(Topic.values()).map(deployment::topic).toList();
+  }
+
+  private void create(Topic topic, int partitions, Map<String, String> settings) throws Exception {
+    try (Admin admin = deployment.admin()) {
+      admin
+          .createTopics(
+              List.of(
+                  new NewTopic(deployment.topic(topic), partitions, (short) 1).configs(settings)))
+          .all()
+          .get(10, TimeUnit.SECONDS);
+    }
+  }
+
+  private Map<String, TopicDescription> described() throws Exception {
+    try (Admin admin = deployment.admin()) {
+      List<String> there =
+          admin.listTopics().names().get(10, TimeUnit.SECONDS).stream()
+              .filter(names()::contains)
+              .toList();
+      return admin.describeTopics(there).allTopicNames().get(10, TimeUnit.SECONDS);
+    }
+  }
+
+  private Config settings(Topic topic) throws Exception {
+    ConfigResource resource =
+        new ConfigResource(ConfigResource.Type.TOPIC, deployment.topic(topic));
+    try (Admin admin = deployment.admin()) {
+      return admin.describeConfigs(List.of(resource)).all().get(10, TimeUnit.SECONDS).get(resource);
+    }
+  }
+}

@@ -1,0 +1,226 @@
+package io.zcbot.sandbox.worker.it;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.tuple;
+import static org.awaitility.Awaitility.await;
+
+import io.zcbot.sandbox.events.Ready;
+import io.zcbot.sandbox.events.Reaped;
+import io.zcbot.sandbox.events.SandboxEvent;
+import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.Worker;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/** What a worker leaves behind, what it finds, and whose it is. */
+@Timeout(value = 2, unit = TimeUnit.MINUTES)
+class TwoWorkersIT {
+  private Deployment deployment;
+
+  @BeforeEach
+  void deploy() throws Exception {
+    deployment = new Deployment();
+  }
+
+  @AfterEach
+  void leaveNothing() throws Exception {
+    deployment.close();
+  }
+
+  @Test
+  void aStartPurgesWhatItsEarlierLifeLeftAndNothingElseBeforeItServes() throws Exception {
+    Map<UserId, String> own = new HashMap<>();
+    for (int i = 0; i < 4; i++) {
+      UserId user = Deployment.newUser();
+      own.put(
+          user,
+          deployment.runByHand("zcbot-sandbox-" + user, labels(user, deployment.workerId("a"))));
+    }
+    UserId ended = Deployment.newUser();
+    own.put(
+        ended,
+        deployment.runByHand("zcbot-sandbox-" + ended, labels(ended, deployment.workerId("a"))));
+    deployment.docker.killContainerCmd(own.get(ended)).exec();
+    UserId renamed = Deployment.newUser();
+    own.put(
+        renamed, deployment.runByHand(deployment.id(), labels(renamed, deployment.workerId("a"))));
+    UserId unstarted = Deployment.newUser();
+    String neverRan =
+        deployment.createByHand(
+            "zcbot-sandbox-" + unstarted, labels(unstarted, deployment.workerId("a")));
+
+    UserId others = Deployment.newUser();
+    UserId originals = Deployment.newUser();
+    List<String> foreign =
+        List.of(
+            deployment.runByHand(
+                "zcbot-sandbox-" + others, labels(others, deployment.workerId("other"))),
+            deployment.runByHand(
+                "zcbot-sandbox-" + originals,
+                Map.of("zcbot.product", "sandbox", "zcbot.user_id", originals.toString())),
+            deployment.runByHand(
+                deployment.id() + "-x",
+                Map.of(
+                    "zcbot.product", "something-else", "zcbot.worker", deployment.workerId("a"))));
+
+    // A backlog, one of it of a purged user.
+    deployment.createTopics();
+    UserId first = own.keySet().iterator().next();
+    UserId waiting = Deployment.newUser();
+    deployment.ensure(first);
+    deployment.ensure(waiting);
+    deployment.start("a");
+
+    Ready served = deployment.awaitReady(first, 1);
+    assertThat(served.outcome()).isEqualTo(Ready.Outcome.CREATED);
+    assertThat(served.containerId()).isNotEqualTo(own.get(first));
+    deployment.awaitReady(waiting, 1);
+    own.forEach(
+        (user, container) -> {
+          deployment.awaitReaped(user, Deployment.SOON);
+          Reaped reaped = deployment.reaped(user).getFirst();
+          assertThat(reaped.reason()).isEqualTo(Reaped.Reason.PURGED);
+          assertThat(reaped.containerId()).isEqualTo(container);
+          assertThat(reaped.workerId()).isEqualTo(deployment.workerId("a"));
+          assertThat(reaped.reapedAt()).isBefore(served.readyAt());
+          assertThat(deployment.exists(container)).isFalse();
+          assertThat(deployment.reaped(user)).hasSize(1);
+        });
+    assertThat(deployment.exists(neverRan)).isFalse();
+    assertThat(deployment.reaped(unstarted)).isEmpty();
+    assertThat(foreign).allSatisfy(c -> assertThat(deployment.isRunning(c)).isTrue());
+    assertThat(deployment.reaped(others)).isEmpty();
+    assertThat(deployment.reaped(originals)).isEmpty();
+  }
+
+  @Test
+  void workersOfTwoGroupsOnOneEngineLeaveEachOthersAloneButForTheUsersName() throws Exception {
+    try (Deployment second = new Deployment().with("ZCBOT_SANDBOX_IDLE_TTL", "2s")) {
+      deployment.start("a");
+      UserId user = Deployment.newUser();
+      Ready firsts = deployment.ensured(user);
+
+      // No cross purge; and the other's reaper and reconciliation have run when its own is gone.
+      second.start("a");
+      UserId other = Deployment.newUser();
+      second.ensured(other);
+      assertThat(second.awaitReaped(other, Duration.ofSeconds(8)).reason())
+          .isEqualTo(Reaped.Reason.IDLE);
+      assertThat(deployment.isRunning(firsts.containerId())).isTrue();
+      assertThat(deployment.reaped(user)).isEmpty();
+      assertThat(second.reaped(user)).isEmpty();
+
+      Ready seconds = second.ensured(user);
+      assertThat(seconds.outcome()).isEqualTo(Ready.Outcome.RECREATED);
+      assertThat(second.awaitReaped(user, Deployment.SOON).reason())
+          .isEqualTo(Reaped.Reason.REPLACED);
+      Reaped replaced = second.reaped(user).getFirst();
+      assertThat(replaced.containerId()).isEqualTo(firsts.containerId());
+      Reaped died = deployment.awaitReaped(user, Duration.ofSeconds(5));
+      assertThat(died.containerId()).isEqualTo(firsts.containerId());
+      assertThat(died.eventId()).isEqualTo(replaced.eventId());
+      assertThat(deployment.containersOf(user)).hasSize(1);
+      assertThat(second.isRunning(seconds.containerId())).isTrue();
+    }
+  }
+
+  @Test
+  void workersOfOneGroupShareTheUsersAndAStopHandsThemOver() throws Exception {
+    deployment.start("a");
+    List<UserId> users = new ArrayList<>();
+    for (int p = 0; p < deployment.partitions(); p++) {
+      users.add(deployment.newUserOf(p));
+      users.add(deployment.newUserOf(p));
+    }
+    ensureAll(users, "at-first");
+    users.forEach(
+        user -> assertThat(ready("at-first", user).workerId()).isEqualTo(deployment.workerId("a")));
+
+    Worker b = deployment.start("b");
+    Set<Integer> moved = deployment.assignment().get(deployment.workerId("b"));
+    assertThat(moved).hasSize(2);
+    for (UserId user : users) {
+      String container = ready("at-first", user).containerId();
+      if (moved.contains(deployment.home(user))) {
+        assertThat(deployment.awaitReaped(user, Deployment.SOON).reason())
+            .isEqualTo(Reaped.Reason.MOVED);
+        await().atMost(Deployment.SOON).until(() -> !deployment.exists(container));
+      } else {
+        assertThat(deployment.isRunning(container)).isTrue();
+      }
+    }
+    ensureAll(users, "shared");
+    for (UserId user : users) {
+      boolean hasMoved = moved.contains(deployment.home(user));
+      Ready ready = ready("shared", user);
+      assertThat(ready.workerId()).isEqualTo(deployment.workerId(hasMoved ? "b" : "a"));
+      assertThat(ready.outcome())
+          .isEqualTo(hasMoved ? Ready.Outcome.CREATED : Ready.Outcome.REUSED);
+    }
+
+    // Ensures go on being published while one of the two stops.
+    Thread stop = Thread.ofPlatform().start(() -> deployment.stop(b));
+    for (UserId user : users) {
+      deployment.ensure(user, "stopping-" + user);
+    }
+    stop.join(Deployment.SOON);
+    assertThat(stop.isAlive()).isFalse();
+    users.forEach(user -> ready("stopping", user));
+    ensureAll(users, "after");
+    for (UserId user : users) {
+      assertThat(ready("after", user).workerId()).isEqualTo(deployment.workerId("a"));
+      if (moved.contains(deployment.home(user))) {
+        assertThat(deployment.reaped(user))
+            .filteredOn(r -> r.containerId().equals(ready("shared", user).containerId()))
+            .extracting(Reaped::workerId, Reaped::reason)
+            .containsExactly(tuple(deployment.workerId("b"), Reaped.Reason.SHUTDOWN));
+      }
+    }
+    // What was announced and not reaped is what runs: one for each user, none reaped twice.
+    Set<String> running =
+        users.stream()
+            .flatMap(user -> deployment.readies(user).stream())
+            .map(Ready::containerId)
+            .collect(Collectors.toSet());
+    List<String> gone =
+        users.stream()
+            .flatMap(user -> deployment.reaped(user).stream())
+            .map(Reaped::containerId)
+            .toList();
+    assertThat(gone).doesNotHaveDuplicates().isSubsetOf(running);
+    running.removeAll(gone);
+    assertThat(deployment.containers())
+        .extracting(c -> c.getId())
+        .containsExactlyInAnyOrderElementsOf(running)
+        .hasSize(users.size());
+    await().atMost(Deployment.SOON).until(deployment::isAllCommitted);
+  }
+
+  private void ensureAll(List<UserId> users, String id) throws Exception {
+    for (UserId user : users) {
+      deployment.ensure(user, id + "-" + user);
+    }
+    users.forEach(user -> ready(id, user));
+  }
+
+  private Ready ready(String id, UserId user) {
+    SandboxEvent answer = deployment.awaitAnswer(id + "-" + user, Deployment.SOON);
+    assertThat(answer).isInstanceOf(Ready.class);
+    return (Ready) answer;
+  }
+
+  private static Map<String, String> labels(UserId user, String workerId) {
+    return Map.of(
+        "zcbot.product", "sandbox", "zcbot.user_id", user.toString(), "zcbot.worker", workerId);
+  }
+}

@@ -16,16 +16,22 @@ class TopicTest {
             "sandbox.ready",
             "sandbox.reaped",
             "sandbox.failed",
-            "sandbox.dead-letter");
+            "sandbox.dead-letter",
+            "sandbox.live");
+    assertThat(Topic.history()).doesNotContain(Topic.LIVE).hasSize(Topic.values().length - 1);
     assertThat(Topic.READY.named("dev.")).isEqualTo("dev.ready");
   }
 
   @Test
-  void the_brokers_clock_orders_the_inputs() {
+  void the_brokers_clock_orders_the_inputs_and_the_live_table_is_compacted() {
     for (Topic topic : Topic.values()) {
       assertThat(topic.requiredSettings())
           .isEqualTo(
-              topic.isInput() ? Map.of("message.timestamp.type", "LogAppendTime") : Map.of());
+              switch (topic) {
+                case ENSURE, ACTIVITY -> Map.of("message.timestamp.type", "LogAppendTime");
+                case LIVE -> Map.of("cleanup.policy", "compact");
+                case READY, REAPED, FAILED, DEAD_LETTER -> Map.of();
+              });
     }
     assertThat(Arrays.stream(Topic.values()).filter(Topic::isInput))
         .containsExactly(Topic.ENSURE, Topic.ACTIVITY);

@@ -1,9 +1,7 @@
 package io.zcbot.sandbox.worker;
 
-import io.zcbot.sandbox.events.LiveSandbox;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.Topic;
-import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.config.Lifecycle;
 import io.zcbot.sandbox.worker.config.WorkerConfig;
 import io.zcbot.sandbox.worker.docker.DockerEngine;
@@ -21,35 +19,25 @@ import io.zcbot.sandbox.worker.publish.TopicAdmin;
 import io.zcbot.sandbox.worker.publish.TopicsException;
 import io.zcbot.sandbox.worker.sandbox.Domain;
 import io.zcbot.sandbox.worker.sandbox.Engine;
-import io.zcbot.sandbox.worker.sandbox.EngineException;
 import io.zcbot.sandbox.worker.sandbox.Identity;
 import io.zcbot.sandbox.worker.sandbox.Reaper;
 import io.zcbot.sandbox.worker.sandbox.Registry;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import io.zcbot.sandbox.worker.sandbox.Workspaces;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.time.Duration;
-import java.time.Instant;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
-import java.util.concurrent.ScheduledThreadPoolExecutor;
-import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.function.Predicate;
 import java.util.function.Supplier;
-import java.util.stream.Collectors;
-import java.util.stream.IntStream;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.consumer.Consumer;
-import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.producer.Producer;
-import org.apache.kafka.common.KafkaException;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -72,7 +60,6 @@ public final class Worker implements AutoCloseable {
   private volatile @Nullable Thread starting;
   private volatile boolean stopping;
   private volatile @Nullable String startProblem = "starting";
-  private volatile @Nullable String engineProblem;
   private final StartRetry retry =
       new StartRetry(() -> stopping, problem -> startProblem = problem);
 
@@ -148,13 +135,18 @@ public final class Worker implements AutoCloseable {
             publisher,
             time,
             metrics);
-    ScheduledThreadPoolExecutor timer =
-        new ScheduledThreadPoolExecutor(1, Thread.ofPlatform().name("timer").factory());
-    timer.setExecuteExistingDelayedTasksAfterShutdownPolicy(false);
+    Timers timers = new Timers();
     Domain domain =
         Domain.of(
             new Domain.Ports(
-                engine, publisher, publisher, lanes::submit, follower, timer, time, metrics),
+                engine,
+                publisher,
+                publisher,
+                lanes::submit,
+                follower,
+                timers.executor(),
+                time,
+                metrics),
             new Domain.Settings(
                 new Identity(config.workerId(), config.host(), config.engineAddress()),
                 config.spec(),
@@ -175,7 +167,7 @@ public final class Worker implements AutoCloseable {
             publisher,
             assigned -> reader.live(topic(Topic.LIVE), assigned),
             retry,
-            timer,
+            timers.executor(),
             config.lifecycle(),
             config.workerId(),
             time,
@@ -207,24 +199,22 @@ public final class Worker implements AutoCloseable {
     metrics.bindOpenRecords(intake::heldByPartition);
     metrics.bindLag(topic(Topic.ENSURE), intake::lagByPartition);
     metrics.bindWatermarkAge(follower::ageByPartition);
-    health.ready("engine", () -> status(engineProblem));
+    health.ready("engine", () -> status(timers.engineProblem()));
     health.ready("engine-events", () -> status(domain.engineFollower().problem()));
     health.ready("kafka-activity", () -> status(follower.problem()));
     health.ready("kafka-ensures", () -> status(intake.problem()));
     health.ready("kafka-publish", () -> status(publisher.problem()));
 
-    recover(domain, registry, reader, keyPartitions, partitions);
+    new Recovery(config, domain, reader, keyPartitions, partitions, time).run(this::untilItWorks);
 
     closer.add(follower).start();
     closer.add(domain.engineFollower()).start();
-    closer.add(timer::shutdownNow);
-    schedule(timer, config.lifecycle().reaperInterval(), domain.reaper()::tick);
-    schedule(
-        timer,
-        config.lifecycle().reconcileInterval(),
-        offTimer("reconcile", () -> domain.reconciler().reconcile()));
-    schedule(timer, PROBE_INTERVAL, offTimer("ping", engine::ping));
-    schedule(timer, PROBE_INTERVAL, handover::reapStrangers);
+    closer.add(timers);
+    timers.every(config.lifecycle().reaperInterval(), domain.reaper()::tick);
+    timers.every(PROBE_INTERVAL, handover::reapStrangers);
+    timers.everyOnEngine(
+        config.lifecycle().reconcileInterval(), "reconcile", domain.reconciler()::reconcile);
+    timers.everyOnEngine(PROBE_INTERVAL, "ping", engine::ping);
     if (config.lifecycle().restart() == Lifecycle.Restart.PURGE) {
       closer.add(() -> reapAtStop(domain.reaper()));
     }
@@ -235,56 +225,6 @@ public final class Worker implements AutoCloseable {
         config.workerId(),
         config.kafka().groupId(),
         config.kafka().bootstrapServers());
-  }
-
-  /** What an earlier life of this worker left is reaped or taken over before anything is served. */
-  private void recover(
-      Domain domain,
-      Registry registry,
-      LogReader reader,
-      KeyPartitions keyPartitions,
-      int partitions)
-      throws IOException, TopicsException, InterruptedException {
-    Set<Integer> all = IntStream.range(0, partitions).boxed().collect(Collectors.toSet());
-    Map<String, LiveSandbox> live =
-        untilKafkaAnswers("read the live sandboxes", () -> reader.live(topic(Topic.LIVE), all));
-    switch (config.lifecycle().restart()) {
-      case PURGE -> {
-        int purged = untilEngineAnswers("purge", () -> domain.reconciler().purge(live));
-        log.info("purged {} sandboxes of an earlier life", purged);
-      }
-      case ADOPT -> {
-        long ttlAgo = time.nanos() - config.lifecycle().idleTtl().toNanos();
-        int adopted =
-            untilEngineAnswers(
-                "adopt", () -> domain.reconciler().adopt(live, keyPartitions::of, ttlAgo));
-        if (adopted > 0) {
-          Instant since = time.now().minus(config.lifecycle().idleTtl());
-          boolean _ =
-              untilKafkaAnswers(
-                  "read the latest readies",
-                  () -> {
-                    reader.read(topic(Topic.READY), all, since, r -> touch(registry, r));
-                    return true;
-                  });
-        }
-        log.info("adopted {} sandboxes of an earlier life", adopted);
-      }
-    }
-  }
-
-  /** A ready in the log is a use, as it is while this worker runs. */
-  private void touch(Registry registry, ConsumerRecord<byte[], byte[]> ready) {
-    if (ready.key() == null) {
-      return;
-    }
-    try {
-      UserId user = UserId.parse(new String(ready.key(), StandardCharsets.UTF_8));
-      long age = Duration.between(Instant.ofEpochMilli(ready.timestamp()), time.now()).toNanos();
-      registry.touch(user, time.nanos() - Math.max(0, age));
-    } catch (IllegalArgumentException _) {
-      // No worker wrote that.
-    }
   }
 
   private String topic(Topic topic) {
@@ -320,16 +260,6 @@ public final class Worker implements AutoCloseable {
         e -> e instanceof TopicsException refused && !refused.isFinal());
   }
 
-  private <T> T untilEngineAnswers(String what, StartRetry.Attempt<T> call)
-      throws IOException, TopicsException, InterruptedException {
-    return untilItWorks(what, call, EngineException.class::isInstance);
-  }
-
-  private <T> T untilKafkaAnswers(String what, StartRetry.Attempt<T> call)
-      throws IOException, TopicsException, InterruptedException {
-    return untilItWorks(what, call, KafkaException.class::isInstance);
-  }
-
   private <T> T untilItWorks(
       String what, StartRetry.Attempt<T> attempt, Predicate<Throwable> passing)
       throws IOException, TopicsException, InterruptedException {
@@ -356,52 +286,6 @@ public final class Worker implements AutoCloseable {
       C consumer = consumers.get();
       last.binding = closer.add(metrics.bindKafka(consumer));
       return consumer;
-    };
-  }
-
-  private static void schedule(
-      ScheduledThreadPoolExecutor timer, Duration interval, Runnable task) {
-    var _ =
-        timer.scheduleWithFixedDelay(
-            () -> {
-              try {
-                task.run();
-              } catch (RuntimeException e) { // or the timer would never run it again
-                log.error("a periodic task failed unexpectedly; please report this", e);
-              }
-            },
-            interval.toNanos(),
-            interval.toNanos(),
-            TimeUnit.NANOSECONDS);
-  }
-
-  private interface EngineTask {
-    void run() throws EngineException;
-  }
-
-  /** Engine calls may take their time; the timer must not wait for them, nor pile them up. */
-  private Runnable offTimer(String name, EngineTask task) {
-    Semaphore once = new Semaphore(1);
-    return () -> {
-      if (!once.tryAcquire()) {
-        return;
-      }
-      Thread.ofVirtual()
-          .name(name)
-          .start(
-              () -> {
-                try {
-                  task.run();
-                  engineProblem = null;
-                } catch (EngineException e) {
-                  if (engineProblem == null) {
-                    log.warn("the engine does not answer as it should: {}", e.getMessage());
-                  }
-                  engineProblem = e.getMessage();
-                } finally {
-                  once.release();
-                }
-              });
     };
   }
 

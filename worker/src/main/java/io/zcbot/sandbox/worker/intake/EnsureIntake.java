@@ -1,29 +1,19 @@
 package io.zcbot.sandbox.worker.intake;
 
-import io.zcbot.sandbox.events.Ensure;
-import io.zcbot.sandbox.events.EventCodec;
-import io.zcbot.sandbox.events.EventFormatException;
-import io.zcbot.sandbox.events.Origin;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.intake.PartitionProgress.Tenure;
 import io.zcbot.sandbox.worker.sandbox.EnsureRequest;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import io.zcbot.sandbox.worker.sandbox.UserLanes;
 import java.time.Duration;
-import java.time.Instant;
 import java.util.Collection;
-import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.OptionalLong;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.function.Supplier;
@@ -54,37 +44,23 @@ public final class EnsureIntake implements AutoCloseable {
   private static final Duration REBUILD_DELAY = Duration.ofSeconds(1);
   private static final Duration REJOIN_DELAY = Duration.ofMillis(100);
 
-  /** No ensure is waited for longer than this, whatever its {@code expires_at} says. */
-  static final Duration LONGEST_WAIT = Duration.ofMinutes(10);
-
   private final Supplier<Consumer<byte[], byte[]>> consumers;
-  private final EventCodec codec = new EventCodec();
-  private final KeyPartitions partitions;
   private final Settings settings;
-  private final UserLanes lanes;
-  private final Work work;
-  private final Diversions diversions;
+  private final Reception reception;
   private final Handover handover;
   private final Predecessor predecessor;
   private final Lease lease;
   private final Time time;
-  private final IntakeMetrics metrics;
 
-  private final ExecutorService divertThreads = Executors.newVirtualThreadPerTaskExecutor();
   private final CountDownLatch stop = new CountDownLatch(1);
   private final Thread thread;
   private volatile @Nullable Consumer<byte[], byte[]> consumer;
   private volatile @Nullable String problem = "not reading ensures yet";
 
   // Of the poll thread.
-  private final Map<TopicPartition, PartitionProgress> progress = new HashMap<>();
-  private final Map<TopicPartition, CompletableFuture<Void>> takeovers = new HashMap<>();
+  private final Assignment assignment;
   private boolean commitInFlight;
   private long lastCommit;
-
-  // For gauges: snapshots by the poll thread.
-  private final Map<Integer, Integer> heldByPartition = new ConcurrentHashMap<>();
-  private final Map<Integer, Long> lagByPartition = new ConcurrentHashMap<>();
 
   /** What is done with an ensure, in its user's lane. */
   @FunctionalInterface
@@ -135,15 +111,21 @@ public final class EnsureIntake implements AutoCloseable {
       IntakeMetrics metrics) {
     this.consumers = consumers;
     this.settings = settings;
-    this.partitions = new KeyPartitions(settings.partitionCount());
-    this.lanes = lanes;
-    this.work = work;
-    this.diversions = diversions;
+    this.lease = new Lease(time);
+    this.reception =
+        new Reception(
+            new KeyPartitions(settings.partitionCount()),
+            settings.ensureExpiry(),
+            lanes,
+            work,
+            diversions,
+            lease,
+            time,
+            metrics);
     this.handover = handover;
     this.predecessor = predecessor;
-    this.lease = new Lease(time);
     this.time = time;
-    this.metrics = metrics;
+    this.assignment = new Assignment(settings.maxOpenRecords());
     this.thread = Thread.ofPlatform().name("ensure-intake").unstarted(this::run);
   }
 
@@ -159,12 +141,12 @@ public final class EnsureIntake implements AutoCloseable {
 
   /** Records held per assigned partition. */
   public Map<Integer, Integer> heldByPartition() {
-    return Map.copyOf(heldByPartition);
+    return assignment.heldByPartition();
   }
 
   /** Records not yet read per assigned partition, where known. */
   public Map<Integer, Long> lagByPartition() {
-    return Map.copyOf(lagByPartition);
+    return assignment.lagByPartition();
   }
 
   private boolean stopping() {
@@ -228,18 +210,18 @@ public final class EnsureIntake implements AutoCloseable {
         break; // only close() wakes the consumer up
       }
       for (ConsumerRecord<byte[], byte[]> record : records) {
-        accept(record);
+        PartitionProgress at =
+            assignment.of(new TopicPartition(record.topic(), record.partition()));
+        if (at == null) {
+          throw new IllegalStateException("a record of a partition never assigned: " + record);
+        }
+        reception.accept(record, at);
       }
-      records
-          .nextOffsets()
-          .forEach(
-              (partition, next) -> {
-                PartitionProgress at = progress.get(partition);
-                if (at != null) {
-                  at.advanceTo(next.offset());
-                }
-              });
-      regulate(consumer);
+      assignment.advance(records.nextOffsets());
+      assignment.regulate(consumer);
+      if (problem != null && consumer.groupMetadata().generationId() > 0) {
+        problem = null; // a member, though perhaps with no partition as yet
+      }
       commit(consumer);
     }
     // Leaving: what was read but not begun is left to whoever reads next.
@@ -251,9 +233,7 @@ public final class EnsureIntake implements AutoCloseable {
    * poll would not say so at once; a commit is answered by the group itself.
    */
   private void verifyMembership(Consumer<byte[], byte[]> consumer) {
-    Map<TopicPartition, OffsetAndMetadata> same = new HashMap<>();
-    progress.forEach(
-        (partition, at) -> same.put(partition, new OffsetAndMetadata(at.committedPosition())));
+    Map<TopicPartition, OffsetAndMetadata> same = assignment.committed();
     try {
       if (!same.isEmpty()) {
         consumer.commitSync(same, COMMIT_TIMEOUT);
@@ -264,133 +244,12 @@ public final class EnsureIntake implements AutoCloseable {
     }
   }
 
-  private void accept(ConsumerRecord<byte[], byte[]> record) {
-    PartitionProgress at = progress.get(new TopicPartition(record.topic(), record.partition()));
-    if (at == null) {
-      throw new IllegalStateException("a record of a partition that was never assigned: " + record);
-    }
-    Instant appended = Instant.ofEpochMilli(record.timestamp());
-    Origin origin = new Origin(record.topic(), record.partition(), record.offset(), appended);
-    Ensure ensure;
-    try {
-      ensure = codec.decodeEnsure(record.key(), record.value(), origin);
-    } catch (EventFormatException e) {
-      log.warn("{} is no ensure and goes to the dead-letter topic: {}", origin, e.getMessage());
-      metrics.deadLettered(record.topic());
-      divert(at.open(record.offset(), null), () -> diversions.deadLetter(record, e));
-      return;
-    }
-    Instant expires =
-        ensure.expiresAt() != null ? ensure.expiresAt() : appended.plus(settings.ensureExpiry());
-    int home = partitions.of(ensure.userId());
-    if (home != record.partition()) {
-      metrics.forwarded(record.topic());
-      Ensure same =
-          new Ensure(
-              ensure.eventId(),
-              ensure.userId(),
-              ensure.requestedAt(),
-              ensure.requestedBy(),
-              expires);
-      divert(at.open(record.offset(), null), () -> diversions.forward(same, home));
-      return;
-    }
-    long now = time.nanos();
-    PartitionProgress.Slot slot = at.open(record.offset(), ensure.userId());
-    EnsureRequest request =
-        new EnsureRequest(
-            ensure, record.partition(), now, now + left(expires).toNanos(), () -> pass(slot));
-    lanes.submit(
-        ensure.userId(),
-        () -> {
-          if (slot.tenure() != Tenure.HELD) {
-            return;
-          }
-          try {
-            work.ensure(request);
-            slot.complete();
-          } catch (InterruptedException _) {
-            Thread.currentThread().interrupt();
-          }
-        });
-  }
-
-  private void pass(PartitionProgress.Slot slot) throws InterruptedException {
-    if (!lease.awaitValid(() -> slot.tenure() == Tenure.OVER)) {
-      throw new InterruptedException("the partition is another worker's by now");
-    }
-  }
-
-  private Duration left(Instant expires) {
-    Duration left = Duration.between(time.now(), expires);
-    return left.compareTo(LONGEST_WAIT) > 0
-        ? LONGEST_WAIT
-        : left.isNegative() ? Duration.ZERO : left;
-  }
-
-  /** Off the poll thread, since it waits for the log; bounded by the open records. */
-  private void divert(PartitionProgress.Slot slot, Diversion diversion) {
-    var _ =
-        divertThreads.submit(
-            () -> {
-              try {
-                diversion.run();
-                slot.complete();
-              } catch (InterruptedException _) {
-                Thread.currentThread().interrupt();
-              } catch (RuntimeException e) {
-                log.error("a record could not be sent on; please report this", e);
-              }
-            });
-  }
-
-  private interface Diversion {
-    void run() throws InterruptedException;
-  }
-
-  /** Back-pressure, from the counts alone: a rebalance forgets which partitions were paused. */
-  private void regulate(Consumer<byte[], byte[]> consumer) {
-    Set<TopicPartition> full = new HashSet<>();
-    Set<TopicPartition> free = new HashSet<>();
-    progress.forEach(
-        (partition, at) -> {
-          int held = at.held();
-          heldByPartition.put(partition.partition(), held);
-          OptionalLong lag = consumer.currentLag(partition);
-          if (lag.isPresent()) {
-            lagByPartition.put(partition.partition(), lag.getAsLong());
-          }
-          boolean wait = held >= settings.maxOpenRecords() || !isTakenOver(partition);
-          (wait ? full : free).add(partition);
-        });
-    full.removeAll(consumer.paused());
-    free.retainAll(consumer.paused());
-    if (!full.isEmpty()) {
-      consumer.pause(full);
-    }
-    if (!free.isEmpty()) {
-      consumer.resume(free);
-    }
-  }
-
-  /** Whether what the partition's former owner left has been announced. */
-  private boolean isTakenOver(TopicPartition partition) {
-    CompletableFuture<Void> takeover = takeovers.get(partition);
-    if (takeover == null) {
-      return true;
-    }
-    if (!takeover.isDone()) {
-      return false;
-    }
-    takeovers.remove(partition);
-    return true;
-  }
-
   private void commit(Consumer<byte[], byte[]> consumer) {
     if (commitInFlight || time.nanos() - lastCommit < COMMIT_INTERVAL.toNanos()) {
       return;
     }
-    Map<TopicPartition, OffsetAndMetadata> offsets = committable(progress.keySet());
+    Map<TopicPartition, OffsetAndMetadata> offsets =
+        assignment.committable(assignment.partitions());
     if (offsets.isEmpty()) {
       return;
     }
@@ -401,67 +260,24 @@ public final class EnsureIntake implements AutoCloseable {
         (done, failure) -> {
           commitInFlight = false;
           if (failure == null) {
-            noteCommitted(done);
+            assignment.noteCommitted(done);
           } else {
             log.warn("a commit failed, will be tried again: {}", failure.getMessage());
           }
         });
   }
 
-  private Map<TopicPartition, OffsetAndMetadata> committable(Collection<TopicPartition> of) {
-    Map<TopicPartition, OffsetAndMetadata> offsets = new HashMap<>();
-    for (TopicPartition partition : of) {
-      PartitionProgress at = progress.get(partition);
-      if (at != null) {
-        at.committable().ifPresent(offset -> offsets.put(partition, new OffsetAndMetadata(offset)));
-      }
-    }
-    return offsets;
-  }
-
-  private void noteCommitted(Map<TopicPartition, OffsetAndMetadata> offsets) {
-    offsets.forEach(
-        (partition, offset) -> {
-          PartitionProgress at = progress.get(partition);
-          if (at != null) {
-            at.committed(offset.offset());
-          }
-        });
-  }
-
   /** What a broken consumer had assigned is lost. */
   private void forgetAll() {
-    lose(new HashSet<>(progress.keySet()));
+    lose(assignment.partitions());
     commitInFlight = false;
   }
 
   private void lose(Collection<TopicPartition> lost) {
     if (!lost.isEmpty()) {
-      Set<UserId> atWork = tenure(lost, Tenure.OVER);
-      forget(lost);
+      Set<UserId> atWork = assignment.tenure(lost, Tenure.OVER);
+      assignment.remove(lost);
       handover.lost(numbers(lost), atWork);
-    }
-  }
-
-  /** Moves the tenure on, and tells whose lanes are at work. */
-  private Set<UserId> tenure(Collection<TopicPartition> of, Tenure next) {
-    Set<UserId> atWork = new HashSet<>();
-    for (TopicPartition partition : of) {
-      PartitionProgress at = progress.get(partition);
-      if (at != null) {
-        at.tenure(next);
-        atWork.addAll(at.usersAtWork());
-      }
-    }
-    return atWork;
-  }
-
-  private void forget(Collection<TopicPartition> gone) {
-    for (TopicPartition partition : gone) {
-      progress.remove(partition);
-      takeovers.remove(partition);
-      heldByPartition.remove(partition.partition());
-      lagByPartition.remove(partition.partition());
     }
   }
 
@@ -480,13 +296,12 @@ public final class EnsureIntake implements AutoCloseable {
 
     @Override
     public void onPartitionsAssigned(Collection<TopicPartition> assigned) {
-      for (TopicPartition partition : assigned) {
-        progress.put(partition, new PartitionProgress(consumer.position(partition)));
-      }
       if (!assigned.isEmpty()) {
         log.info("assigned partitions {}", numbers(assigned));
         CompletableFuture<Void> takeover = handover.assigned(numbers(assigned));
-        assigned.forEach(partition -> takeovers.put(partition, takeover));
+        for (TopicPartition partition : assigned) {
+          assignment.add(partition, consumer.position(partition), takeover);
+        }
         consumer.pause(assigned);
       }
       lease.renew();
@@ -497,20 +312,20 @@ public final class EnsureIntake implements AutoCloseable {
     public void onPartitionsRevoked(Collection<TopicPartition> gone) {
       // At the end the consumer's own close names them once more.
       Set<TopicPartition> revoked = new HashSet<>(gone);
-      revoked.retainAll(progress.keySet());
+      revoked.retainAll(assignment.partitions());
       if (revoked.isEmpty()) {
         return;
       }
       log.info("partitions {} go to another worker", numbers(revoked));
-      Set<UserId> atWork = tenure(revoked, Tenure.ENDING);
+      Set<UserId> atWork = assignment.tenure(revoked, Tenure.ENDING);
       if (!await(handover.released(numbers(revoked), atWork))) {
         log.warn(
             "work of partitions {} still runs after {}; whoever has them next does it again",
             numbers(revoked),
             settings.revokeTimeout());
       }
-      tenure(revoked, Tenure.OVER);
-      Map<TopicPartition, OffsetAndMetadata> offsets = committable(revoked);
+      var _ = assignment.tenure(revoked, Tenure.OVER);
+      Map<TopicPartition, OffsetAndMetadata> offsets = assignment.committable(revoked);
       if (!offsets.isEmpty()) {
         try {
           consumer.commitSync(offsets, COMMIT_TIMEOUT);
@@ -520,7 +335,7 @@ public final class EnsureIntake implements AutoCloseable {
           log.warn("the last commit failed, its records will be read again: {}", e.getMessage());
         }
       }
-      forget(revoked);
+      assignment.remove(revoked);
     }
 
     private void commitOnce(Map<TopicPartition, OffsetAndMetadata> offsets) {
@@ -586,6 +401,6 @@ public final class EnsureIntake implements AutoCloseable {
     } catch (InterruptedException _) {
       Thread.currentThread().interrupt();
     }
-    divertThreads.shutdownNow();
+    reception.close();
   }
 }

@@ -76,6 +76,9 @@ public final class Lanes implements AutoCloseable {
       } catch (Throwable e) { // one user's task must not end the lane for the tasks behind it
         log.error("a task of the lane failed unexpectedly; please report this", e);
       }
+      if (!closed) {
+        boolean _ = Thread.interrupted(); // meant for the task that ended, not for the next
+      }
     }
   }
 

@@ -52,6 +52,9 @@ public final class Takeover {
                 } catch (InterruptedException e) {
                   Thread.currentThread().interrupt();
                   done.completeExceptionally(e);
+                } catch (RuntimeException | Error e) {
+                  done.completeExceptionally(e);
+                  throw e;
                 }
               });
       if (!accepted) {

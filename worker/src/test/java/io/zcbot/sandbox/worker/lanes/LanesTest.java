@@ -90,6 +90,25 @@ class LanesTest {
 
   @Test
   @Timeout(20)
+  void anInterruptOfOneTaskIsNotSeenByTheNext() throws InterruptedException {
+    Lanes lanes = new Lanes(PLENTY);
+    AtomicInteger interrupted = new AtomicInteger();
+    CountDownLatch done = new CountDownLatch(1);
+    lanes.submit(ANNA, () -> Thread.currentThread().interrupt());
+    lanes.submit(
+        ANNA,
+        () -> {
+          if (Thread.currentThread().isInterrupted()) {
+            interrupted.incrementAndGet();
+          }
+          done.countDown();
+        });
+    assertThat(done.await(10, TimeUnit.SECONDS)).isTrue();
+    assertThat(interrupted).hasValue(0);
+  }
+
+  @Test
+  @Timeout(20)
   void closingLetsQueuedWorkEndAndRefusesMore() {
     Lanes lanes = new Lanes(PLENTY);
     AtomicInteger ran = new AtomicInteger();

@@ -1,0 +1,40 @@
+package io.zcbot.sandbox.events;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.nio.charset.StandardCharsets;
+import java.time.Instant;
+import org.junit.jupiter.api.Test;
+
+class LiveSandboxTest {
+  private static final UserId USER = UserId.parse("7f3c1d52-9a54-4c0e-8f2b-6f1d2f6f7a10");
+  private final EventCodec codec = new EventCodec();
+
+  @Test
+  void is_read_as_it_was_written() throws EventFormatException {
+    LiveSandbox live =
+        new LiveSandbox(USER, "c1", "host", "worker", Instant.parse("2026-11-24T12:00:00.5Z"));
+    byte[] value = codec.encodeLive(live);
+    assertThat(new String(value, StandardCharsets.UTF_8))
+        .isEqualTo(
+            "{\"user_id\":\"7f3c1d52-9a54-4c0e-8f2b-6f1d2f6f7a10\",\"container_id\":\"c1\","
+                + "\"host\":\"host\",\"worker_id\":\"worker\","
+                + "\"opened_at\":\"2026-11-24T12:00:00.500Z\"}");
+    assertThat(codec.decodeLive(value)).isEqualTo(live);
+  }
+
+  @Test
+  void its_key_names_the_container_too() {
+    assertThat(new String(codec.liveKey(USER, "c1"), StandardCharsets.UTF_8))
+        .isEqualTo(USER + "/c1");
+  }
+
+  @Test
+  void what_lacks_a_field_is_refused_by_its_name() {
+    byte[] value = ("{\"user_id\":\"" + USER + "\"}").getBytes(StandardCharsets.UTF_8);
+    assertThatThrownBy(() -> codec.decodeLive(value))
+        .isInstanceOf(EventFormatException.class)
+        .hasMessageContaining("container_id: missing");
+  }
+}

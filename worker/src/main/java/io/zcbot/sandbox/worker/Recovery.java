@@ -1,0 +1,115 @@
+package io.zcbot.sandbox.worker;
+
+import io.zcbot.sandbox.events.LiveSandbox;
+import io.zcbot.sandbox.events.Topic;
+import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.config.WorkerConfig;
+import io.zcbot.sandbox.worker.intake.KeyPartitions;
+import io.zcbot.sandbox.worker.intake.LogReader;
+import io.zcbot.sandbox.worker.publish.TopicsException;
+import io.zcbot.sandbox.worker.sandbox.Domain;
+import io.zcbot.sandbox.worker.sandbox.EngineException;
+import io.zcbot.sandbox.worker.sandbox.Time;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Map;
+import java.util.Set;
+import java.util.function.Predicate;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.common.KafkaException;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * What comes before the first ensure is served: what an earlier life of this worker left is reaped
+ * or taken over.
+ */
+final class Recovery {
+  private static final Logger log = LoggerFactory.getLogger(Recovery.class);
+
+  private final WorkerConfig config;
+  private final Domain domain;
+  private final LogReader reader;
+  private final KeyPartitions keyPartitions;
+  private final Set<Integer> all;
+  private final Time time;
+
+  Recovery(
+      WorkerConfig config,
+      Domain domain,
+      LogReader reader,
+      KeyPartitions keyPartitions,
+      int partitions,
+      Time time) {
+    this.config = config;
+    this.domain = domain;
+    this.reader = reader;
+    this.keyPartitions = keyPartitions;
+    this.all = IntStream.range(0, partitions).boxed().collect(Collectors.toSet());
+    this.time = time;
+  }
+
+  /** How to go on where the engine or Kafka is away. */
+  interface Patience {
+    <T> T untilItWorks(String what, StartRetry.Attempt<T> attempt, Predicate<Throwable> passing)
+        throws IOException, TopicsException, InterruptedException;
+  }
+
+  void run(Patience patience) throws IOException, TopicsException, InterruptedException {
+    Map<String, LiveSandbox> live =
+        patience.untilItWorks(
+            "read the live sandboxes",
+            () -> reader.live(topic(Topic.LIVE), all),
+            KafkaException.class::isInstance);
+    switch (config.lifecycle().restart()) {
+      case PURGE -> {
+        int purged =
+            patience.untilItWorks(
+                "purge", () -> domain.reconciler().purge(live), EngineException.class::isInstance);
+        log.info("purged {} sandboxes of an earlier life", purged);
+      }
+      case ADOPT -> {
+        long ttlAgo = time.nanos() - config.lifecycle().idleTtl().toNanos();
+        int adopted =
+            patience.untilItWorks(
+                "adopt",
+                () -> domain.reconciler().adopt(live, keyPartitions::of, ttlAgo),
+                EngineException.class::isInstance);
+        if (adopted > 0) {
+          boolean _ =
+              patience.untilItWorks(
+                  "read the latest readies",
+                  () -> {
+                    Instant since = time.now().minus(config.lifecycle().idleTtl());
+                    reader.read(topic(Topic.READY), all, since, this::touch);
+                    return true;
+                  },
+                  KafkaException.class::isInstance);
+        }
+        log.info("adopted {} sandboxes of an earlier life", adopted);
+      }
+    }
+  }
+
+  /** A ready in the log is a use, as it is while this worker runs. */
+  private void touch(ConsumerRecord<byte[], byte[]> ready) {
+    if (ready.key() == null) {
+      return;
+    }
+    try {
+      UserId user = UserId.parse(new String(ready.key(), StandardCharsets.UTF_8));
+      long age = Duration.between(Instant.ofEpochMilli(ready.timestamp()), time.now()).toNanos();
+      domain.registry().touch(user, time.nanos() - Math.max(0, age));
+    } catch (IllegalArgumentException _) {
+      // No worker wrote that.
+    }
+  }
+
+  private String topic(Topic topic) {
+    return topic.named(config.kafka().topicPrefix());
+  }
+}

@@ -1,0 +1,84 @@
+package io.zcbot.sandbox.worker;
+
+import io.zcbot.sandbox.worker.sandbox.EngineException;
+import java.time.Duration;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.ScheduledThreadPoolExecutor;
+import java.util.concurrent.Semaphore;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** The one place that waits for time to pass. */
+final class Timers implements AutoCloseable {
+  private static final Logger log = LoggerFactory.getLogger(Timers.class);
+
+  private final ScheduledThreadPoolExecutor executor =
+      new ScheduledThreadPoolExecutor(1, Thread.ofPlatform().name("timer").factory());
+  private volatile @Nullable String engineProblem;
+
+  interface EngineTask {
+    void run() throws EngineException;
+  }
+
+  Timers() {
+    executor.setExecuteExistingDelayedTasksAfterShutdownPolicy(false);
+  }
+
+  ScheduledExecutorService executor() {
+    return executor;
+  }
+
+  /** Why the last periodic engine call failed; null if it did not. */
+  @Nullable String engineProblem() {
+    return engineProblem;
+  }
+
+  /** Runs a task that never blocks again and again. */
+  void every(Duration interval, Runnable task) {
+    var _ =
+        executor.scheduleWithFixedDelay(
+            () -> {
+              try {
+                task.run();
+              } catch (RuntimeException e) { // or the timer would never run it again
+                log.error("a periodic task failed unexpectedly; please report this", e);
+              }
+            },
+            interval.toNanos(),
+            interval.toNanos(),
+            TimeUnit.NANOSECONDS);
+  }
+
+  /** As {@link #every}, for engine calls: they take their time, off the timer, one at a time. */
+  void everyOnEngine(Duration interval, String name, EngineTask task) {
+    Semaphore once = new Semaphore(1);
+    every(
+        interval,
+        () -> {
+          if (once.tryAcquire()) {
+            Thread.ofVirtual().name(name).start(() -> runOnEngine(once, task));
+          }
+        });
+  }
+
+  private void runOnEngine(Semaphore once, EngineTask task) {
+    try {
+      task.run();
+      engineProblem = null;
+    } catch (EngineException e) {
+      if (engineProblem == null) {
+        log.warn("the engine does not answer as it should: {}", e.getMessage());
+      }
+      engineProblem = e.getMessage();
+    } finally {
+      once.release();
+    }
+  }
+
+  @Override
+  public void close() {
+    executor.shutdownNow();
+  }
+}

@@ -1,0 +1,150 @@
+package io.zcbot.sandbox.worker.intake;
+
+import io.zcbot.sandbox.events.Ensure;
+import io.zcbot.sandbox.events.EventCodec;
+import io.zcbot.sandbox.events.EventFormatException;
+import io.zcbot.sandbox.events.Origin;
+import io.zcbot.sandbox.worker.intake.PartitionProgress.Slot;
+import io.zcbot.sandbox.worker.intake.PartitionProgress.Tenure;
+import io.zcbot.sandbox.worker.sandbox.EnsureRequest;
+import io.zcbot.sandbox.worker.sandbox.Time;
+import io.zcbot.sandbox.worker.sandbox.UserLanes;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Receives records: an ensure goes into its user's lane, one that lies in the wrong partition is
+ * sent on, one that is no ensure becomes a dead letter. Each opens a slot, completed when its
+ * effect is in the log.
+ */
+final class Reception implements AutoCloseable {
+  private static final Logger log = LoggerFactory.getLogger(Reception.class);
+
+  /** No ensure is waited for longer than this, whatever its {@code expires_at} says. */
+  static final Duration LONGEST_WAIT = Duration.ofMinutes(10);
+
+  private final EventCodec codec = new EventCodec();
+  private final KeyPartitions partitions;
+  private final Duration ensureExpiry;
+  private final UserLanes lanes;
+  private final EnsureIntake.Work work;
+  private final Diversions diversions;
+  private final Lease lease;
+  private final Time time;
+  private final IntakeMetrics metrics;
+  private final ExecutorService divertThreads = Executors.newVirtualThreadPerTaskExecutor();
+
+  Reception(
+      KeyPartitions partitions,
+      Duration ensureExpiry,
+      UserLanes lanes,
+      EnsureIntake.Work work,
+      Diversions diversions,
+      Lease lease,
+      Time time,
+      IntakeMetrics metrics) {
+    this.partitions = partitions;
+    this.ensureExpiry = ensureExpiry;
+    this.lanes = lanes;
+    this.work = work;
+    this.diversions = diversions;
+    this.lease = lease;
+    this.time = time;
+    this.metrics = metrics;
+  }
+
+  /** Takes a record; never blocks. Poll thread only. */
+  void accept(ConsumerRecord<byte[], byte[]> record, PartitionProgress progress) {
+    Instant appended = Instant.ofEpochMilli(record.timestamp());
+    Origin origin = new Origin(record.topic(), record.partition(), record.offset(), appended);
+    Ensure ensure;
+    try {
+      ensure = codec.decodeEnsure(record.key(), record.value(), origin);
+    } catch (EventFormatException e) {
+      log.warn("{} is no ensure and goes to the dead-letter topic: {}", origin, e.getMessage());
+      metrics.deadLettered(record.topic());
+      divert(progress.open(record.offset(), null), () -> diversions.deadLetter(record, e));
+      return;
+    }
+    Instant expires = ensure.expiresAt() != null ? ensure.expiresAt() : appended.plus(ensureExpiry);
+    int home = partitions.of(ensure.userId());
+    if (home != record.partition()) {
+      metrics.forwarded(record.topic());
+      Ensure same =
+          new Ensure(
+              ensure.eventId(),
+              ensure.userId(),
+              ensure.requestedAt(),
+              ensure.requestedBy(),
+              expires);
+      divert(progress.open(record.offset(), null), () -> diversions.forward(same, home));
+      return;
+    }
+    queue(ensure, record.partition(), expires, progress.open(record.offset(), ensure.userId()));
+  }
+
+  private void queue(Ensure ensure, int partition, Instant expires, Slot slot) {
+    long now = time.nanos();
+    EnsureRequest request =
+        new EnsureRequest(ensure, partition, now, now + left(expires).toNanos(), () -> pass(slot));
+    // Where the lanes are closed already, the slot stays open and the record is read again.
+    boolean _ =
+        lanes.submit(
+            ensure.userId(),
+            () -> {
+              if (slot.tenure() != Tenure.HELD) {
+                return;
+              }
+              try {
+                work.ensure(request);
+                slot.complete();
+              } catch (InterruptedException _) {
+                Thread.currentThread().interrupt();
+              }
+            });
+  }
+
+  private void pass(Slot slot) throws InterruptedException {
+    if (!lease.awaitValid(() -> slot.tenure() == Tenure.OVER)) {
+      throw new InterruptedException("the partition is another worker's by now");
+    }
+  }
+
+  private Duration left(Instant expires) {
+    Duration left = Duration.between(time.now(), expires);
+    if (left.isNegative()) {
+      return Duration.ZERO;
+    }
+    return left.compareTo(LONGEST_WAIT) > 0 ? LONGEST_WAIT : left;
+  }
+
+  private interface Diversion {
+    void run() throws InterruptedException;
+  }
+
+  /** Off the poll thread, since it waits for the log; bounded by the records held. */
+  private void divert(Slot slot, Diversion diversion) {
+    var _ =
+        divertThreads.submit(
+            () -> {
+              try {
+                diversion.run();
+                slot.complete();
+              } catch (InterruptedException _) {
+                Thread.currentThread().interrupt();
+              } catch (RuntimeException e) {
+                log.error("a record could not be sent on; please report this", e);
+              }
+            });
+  }
+
+  @Override
+  public void close() {
+    divertThreads.shutdownNow();
+  }
+}

@@ -95,8 +95,10 @@ public final class Ensurer {
         case Ready ready -> {
           registry.touch(request.user(), time.nanos());
           metrics.ensured(ready.outcome().wire(), took);
-          log.atLevel(ready.outcome() == Ready.Outcome.REUSED ? Level.DEBUG : Level.INFO)
-              .log("ready ({}) in {} ms", ready.outcome().wire(), took.toMillis());
+          try (var _ = MDC.putCloseable("container", ready.containerId())) {
+            log.atLevel(ready.outcome() == Ready.Outcome.REUSED ? Level.DEBUG : Level.INFO)
+                .log("ready ({}) in {} ms", ready.outcome().wire(), took.toMillis());
+          }
         }
         case Failed failed -> {
           metrics.ensured(failed.reason().wire(), took);

@@ -10,6 +10,7 @@ import java.util.concurrent.Semaphore;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import org.slf4j.MDC;
 
 /**
  * Ends one container: kill, announce, remove, in this order. Killed first, so that the announcement
@@ -53,7 +54,7 @@ final class Reaping {
    */
   void reap(UserId user, Remains remains) throws EngineException, InterruptedException {
     permits.acquire();
-    try {
+    try (var _ = MDC.putCloseable("container", remains.containerId())) {
       Reaped.Reason reason = remains.reason();
       if (reason != null) {
         engine.kill(remains.containerId());
@@ -71,7 +72,9 @@ final class Reaping {
 
   /** Announces that a sandbox went with its host. Runs in the user's lane. */
   void lost(LiveSandbox live) throws InterruptedException {
-    publish(live.userId(), Remains.lost(live.containerId()), Reaped.Reason.LOST, live.host());
+    try (var _ = MDC.putCloseable("container", live.containerId())) {
+      publish(live.userId(), Remains.lost(live.containerId()), Reaped.Reason.LOST, live.host());
+    }
   }
 
   private void announce(UserId user, Remains remains, Reaped.Reason reason)
@@ -101,7 +104,7 @@ final class Reaping {
             remains.oomKilled()));
     ledger.close(user, remains.containerId());
     metrics.reaped(reason);
-    log.info("reaped {} ({}){}", remains.containerId(), reason.wire(), exit(remains.exitCode()));
+    log.info("reaped ({}){}", reason.wire(), exit(remains.exitCode()));
   }
 
   private Instant wallClock(long nanos) {

@@ -1,8 +1,10 @@
 package io.zcbot.sandbox.worker.sandbox;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.zcbot.sandbox.events.Failed;
+import io.zcbot.sandbox.events.LiveSandbox;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.UserId;
@@ -11,6 +13,8 @@ import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -362,5 +366,136 @@ class DomainTest {
         .extracting(Reaped::reason)
         .containsExactly(Reaped.Reason.DIED, Reaped.Reason.DIED);
     assertThat(world.engine.everything()).isEmpty();
+  }
+
+  private static LiveSandbox live(UserId user, String containerId, String worker) {
+    return new LiveSandbox(user, containerId, "host of " + worker, worker, Instant.EPOCH);
+  }
+
+  @Test
+  void aTakeoverAnnouncesWhatWentWithItsHostAndNothingElse() throws Exception {
+    String here = ready(ANNA).containerId();
+    var taken =
+        world
+            .domain
+            .takeover()
+            .takeOver(List.of(world.live.get(here), live(BEN, "gone", "dead-worker")));
+    world.settle();
+    assertThat(taken.join()).extracting(LiveSandbox::userId).containsExactly(BEN);
+    assertThat(world.reaped())
+        .singleElement()
+        .satisfies(
+            reaped -> {
+              assertThat(reaped.reason()).isEqualTo(Reaped.Reason.LOST);
+              assertThat(reaped.containerId()).isEqualTo("gone");
+              assertThat(reaped.host()).isEqualTo("host of dead-worker");
+            });
+    assertThat(world.engine.running(ANNA)).hasSize(1);
+  }
+
+  @Test
+  void theLiveTableHasWhatIsAnnouncedReadyAndNotReaped() throws Exception {
+    String id = ready(ANNA).containerId();
+    assertThat(world.live).containsOnlyKeys(id);
+    ready(ANNA);
+    assertThat(world.live).containsOnlyKeys(id);
+    world.advance(World.TTL);
+    world.readAll();
+    world.tick();
+    assertThat(world.live).isEmpty();
+  }
+
+  @Test
+  void aLeftoverAnnouncedByTheNewOwnerIsPurgedWithoutAnotherAnnouncement() throws Exception {
+    ready(ANNA);
+    world.live.clear();
+    world.restart();
+    assertThat(world.engine.everything()).isEmpty();
+    assertThat(world.reaped()).isEmpty();
+  }
+
+  private int adopt() throws Exception {
+    Map<String, LiveSandbox> live = Map.copyOf(world.live);
+    world.reboot();
+    return world.domain.reconciler().adopt(live, _ -> 0, world.now - World.TTL.toNanos());
+  }
+
+  @Test
+  void anAdoptedSandboxIsReusedWithoutAWord() throws Exception {
+    String id = ready(ANNA).containerId();
+    assertThat(adopt()).isEqualTo(1);
+    Ready again = ready(ANNA);
+    assertThat(again.outcome()).isEqualTo(Ready.Outcome.REUSED);
+    assertThat(again.containerId()).isEqualTo(id);
+    assertThat(world.reaped()).isEmpty();
+  }
+
+  @Test
+  void anAdoptedSandboxUnusedSinceTheTtlIsIdleOnceTheLogIsRead() throws Exception {
+    ready(ANNA);
+    adopt();
+    world.horizon = null;
+    world.tick();
+    assertThat(world.reaped()).isEmpty();
+    world.readAll();
+    world.tick();
+    assertThat(world.reaped())
+        .singleElement()
+        .extracting(Reaped::reason)
+        .isEqualTo(Reaped.Reason.IDLE);
+  }
+
+  @Test
+  void whatDiedOrWasStartedAnewMeanwhileIsNotAdopted() throws Exception {
+    world.engine.die(ready(ANNA).containerId(), 1);
+    String restarted = ready(BEN).containerId();
+    Container c = world.engine.find(restarted).orElseThrow();
+    world.engine.put(
+        new Container(
+            c.id(),
+            c.name(),
+            c.state(),
+            c.owner(),
+            c.specHash(),
+            Instant.EPOCH.plus(Duration.ofDays(1)),
+            null,
+            false));
+    assertThat(adopt()).isZero();
+    assertThat(world.engine.everything()).isEmpty();
+    assertThat(world.reaped())
+        .extracting(Reaped::reason)
+        .containsExactly(Reaped.Reason.PURGED, Reaped.Reason.PURGED);
+  }
+
+  @Test
+  void whatTheNewOwnerAnnouncedLostIsNotAdoptedButRemovedSilently() throws Exception {
+    ready(ANNA);
+    world.live.clear();
+    assertThat(adopt()).isZero();
+    assertThat(world.engine.everything()).isEmpty();
+    assertThat(world.reaped()).isEmpty();
+  }
+
+  @Test
+  void whoLostThePartitionAnnouncesNothingAndLeavesNothing() throws Exception {
+    EnsureRequest request = world.request(ANNA);
+    EnsureRequest fenced =
+        new EnsureRequest(
+            request.ensure(),
+            0,
+            request.arrived(),
+            request.deadline(),
+            () -> {
+              throw new InterruptedException("another worker's by now");
+            });
+    assertThatThrownBy(() -> world.domain.ensurer().ensure(fenced))
+        .isInstanceOf(InterruptedException.class);
+    var gone = world.domain.reaper().reapAll(null, _ -> true, List.of(ANNA));
+    world.settle();
+    assertThat(gone).isCompleted();
+    assertThat(world.log).isEmpty();
+    assertThat(world.live).isEmpty();
+    assertThat(world.engine.everything()).isEmpty();
+    assertThat(world.domain.registry().size()).isZero();
   }
 }

@@ -100,7 +100,7 @@ final class World {
 
   /** The worker's process ends without a goodbye, and another takes its place. */
   void restart() throws EngineException, InterruptedException {
-    domain = boot();
+    reboot();
     domain.reconciler().purge(Map.copyOf(live));
     domain.takeover().takeOver(List.copyOf(live.values()));
   }
@@ -121,6 +121,11 @@ final class World {
       }
       live.remove(containerId);
     }
+  }
+
+  /** As {@link #restart}, but nothing is done about what was left yet. */
+  void reboot() {
+    domain = boot();
   }
 
   private synchronized void publish(SandboxEvent event) throws InterruptedException {

@@ -22,6 +22,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.BooleanSupplier;
 import java.util.function.Function;
 import org.slf4j.Logger;
@@ -50,6 +51,7 @@ final class PartitionHandover implements Handover {
   private final Time time;
   private final BooleanSupplier stopping;
   private final Set<Integer> owned = ConcurrentHashMap.newKeySet();
+  private final AtomicBoolean settled = new AtomicBoolean();
   private volatile long ownedSince;
 
   PartitionHandover(
@@ -85,6 +87,9 @@ final class PartitionHandover implements Handover {
     follower.assign(partitions);
     owned.addAll(partitions);
     ownedSince = time.nanos();
+    if (settled.compareAndSet(false, true)) {
+      reapUnowned();
+    }
     CompletableFuture<Map<String, LiveSandbox>> live = new CompletableFuture<>();
     Thread.ofVirtual()
         .name("takeover")
@@ -100,8 +105,12 @@ final class PartitionHandover implements Handover {
                 live.completeExceptionally(e);
               }
             });
-    return live.thenCompose(entries -> takeover.takeOver(entries.values()))
-        .thenAccept(this::ensureAgain);
+    return live.thenCompose(
+        entries ->
+            takeover
+                .disown(partitions, entries.keySet())
+                .thenCompose(_ -> takeover.takeOver(entries.values()))
+                .thenAccept(this::ensureAgain));
   }
 
   @Override
@@ -146,9 +155,13 @@ final class PartitionHandover implements Handover {
   /** Reaps what a restart adopted and the group then gave to others. Called by a timer. */
   void reapStrangers() {
     if (time.nanos() - ownedSince > STRANGERS_GRACE.toNanos() && follower.problem() == null) {
-      var _ =
-          reaper.reapAll(Reaped.Reason.MOVED, partition -> !owned.contains(partition), List.of());
+      reapUnowned();
     }
+  }
+
+  /** Silently: whoever has their partitions announced them lost when it took them over. */
+  private void reapUnowned() {
+    var _ = reaper.reapAll(null, partition -> !owned.contains(partition), List.of());
   }
 
   private void ensureAgain(List<LiveSandbox> lost) {

@@ -7,6 +7,7 @@ import java.time.Duration;
 import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 import java.util.function.Predicate;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -15,7 +16,7 @@ final class StartRetry {
   private static final Logger log = LoggerFactory.getLogger(StartRetry.class);
 
   private final BooleanSupplier stopping;
-  private final Consumer<String> problem;
+  private final Consumer<@Nullable String> problem;
 
   interface Attempt<T> {
     T run() throws Exception;
@@ -24,9 +25,9 @@ final class StartRetry {
   /**
    * Makes one.
    *
-   * @param problem told why it doesn't work yet
+   * @param problem told why it doesn't work yet, and null once it does
    */
-  StartRetry(BooleanSupplier stopping, Consumer<String> problem) {
+  StartRetry(BooleanSupplier stopping, Consumer<@Nullable String> problem) {
     this.stopping = stopping;
     this.problem = problem;
   }
@@ -59,7 +60,9 @@ final class StartRetry {
                     })
                 .build());
     try {
-      return retry.executeCheckedSupplier(attempt::run);
+      T result = retry.executeCheckedSupplier(attempt::run);
+      problem.accept(null);
+      return result;
     } catch (Exception e) {
       // The library swallows an interrupt of its wait and throws the last failure.
       if (stopping.getAsBoolean() || passing.test(e)) {

@@ -60,8 +60,10 @@ public final class Worker implements AutoCloseable {
   private volatile @Nullable Thread starting;
   private volatile boolean stopping;
   private volatile @Nullable String startProblem = "starting";
+  private volatile @Nullable String takeoverProblem;
   private final StartRetry retry =
-      new StartRetry(() -> stopping, problem -> startProblem = problem);
+      new StartRetry(
+          () -> stopping, problem -> startProblem = problem == null ? "starting" : problem);
 
   /** A worker that is not started yet; does nothing but remember its settings. */
   public Worker(WorkerConfig config) {
@@ -166,7 +168,7 @@ public final class Worker implements AutoCloseable {
             lanes,
             publisher,
             assigned -> reader.live(topic(Topic.LIVE), assigned),
-            retry,
+            new StartRetry(() -> stopping, problem -> takeoverProblem = problem),
             timers.executor(),
             config.lifecycle(),
             config.workerId(),
@@ -203,6 +205,7 @@ public final class Worker implements AutoCloseable {
     health.ready("engine-events", () -> status(domain.engineFollower().problem()));
     health.ready("kafka-activity", () -> status(follower.problem()));
     health.ready("kafka-ensures", () -> status(intake.problem()));
+    health.ready("kafka-takeover", () -> status(takeoverProblem));
     health.ready("kafka-publish", () -> status(publisher.problem()));
 
     new Recovery(config, domain, reader, keyPartitions, partitions, time).run(this::untilItWorks);

@@ -48,6 +48,9 @@ public final class ActivityFollower implements ActivityHorizon, AutoCloseable {
   private static final Duration REBUILD_DELAY = Duration.ofSeconds(1);
   private static final int MAX_DIVERSIONS = 1000;
 
+  /** Agents can't tell of use while Kafka is away; so long they get after it is back. */
+  private static final Duration GRACE = Duration.ofSeconds(30);
+
   private final Supplier<Consumer<byte[], byte[]>> consumers;
   private final EventCodec codec = new EventCodec();
   private final KeyPartitions partitions;
@@ -69,6 +72,8 @@ public final class ActivityFollower implements ActivityHorizon, AutoCloseable {
   // Of the follower's thread.
   private final Map<TopicPartition, Probe> probes = new HashMap<>();
   private long lastProbe;
+  private @Nullable Long lastAnswer;
+  private @Nullable Long graceEnd;
 
   /** The log's end as seen at an instant: once that is reached, all older has been read. */
   private record Probe(long end, long at) {}
@@ -261,6 +266,7 @@ public final class ActivityFollower implements ActivityHorizon, AutoCloseable {
             .endOffsets(target, CALL_TIMEOUT)
             .forEach((partition, end) -> probes.putIfAbsent(partition, new Probe(end, at)));
       }
+      noteAnswer();
       if (problem != null) {
         log.info("reading activity");
       }
@@ -274,6 +280,16 @@ public final class ActivityFollower implements ActivityHorizon, AutoCloseable {
     }
   }
 
+  /** Nobody is judged by the time of an outage: it kept agents from telling, too. */
+  private void noteAnswer() {
+    long now = time.nanos();
+    if (lastAnswer != null && now - lastAnswer > CALL_TIMEOUT.toNanos()) {
+      Duration grace = settings.window().compareTo(GRACE) < 0 ? settings.window() : GRACE;
+      graceEnd = now + grace.toNanos();
+    }
+    lastAnswer = now;
+  }
+
   private void settleProbes(Consumer<byte[], byte[]> consumer) {
     probes
         .entrySet()
@@ -284,7 +300,9 @@ public final class ActivityFollower implements ActivityHorizon, AutoCloseable {
               if (consumer.position(entry.getKey(), CALL_TIMEOUT) < probe.end()) {
                 return false;
               }
-              horizons.merge(number, probe.at(), Math::max);
+              if (graceEnd == null || probe.at() - graceEnd >= 0) {
+                horizons.merge(number, probe.at(), Math::max);
+              }
               if (!wanted.contains(number)) {
                 horizons.remove(number);
               }

@@ -215,6 +215,9 @@ public final class TopicAdmin {
     try {
       return answer == null ? new Config(List.of()) : answer.get();
     } catch (ExecutionException e) {
+      if (e.getCause() instanceof UnknownTopicOrPartitionException) {
+        throw notKnownYet(); // one broker described it, another one lags behind
+      }
       throw failed("read the settings of topic " + name(topic), e);
     }
   }

@@ -59,12 +59,11 @@ final class Reaping {
       if (reason != null) {
         engine.kill(remains.containerId());
         announce(user, remains, reason);
+      } else {
+        // Others announced it, so it must not be reused, even if its removal fails.
+        forget(remains);
       }
       engine.remove(remains.containerId());
-      Sandbox sandbox = remains.sandbox();
-      if (sandbox != null) {
-        registry.remove(sandbox);
-      }
     } finally {
       permits.release();
     }
@@ -80,6 +79,10 @@ final class Reaping {
   private void announce(UserId user, Remains remains, Reaped.Reason reason)
       throws InterruptedException {
     publish(user, remains, reason, identity.host());
+    forget(remains);
+  }
+
+  private void forget(Remains remains) {
     Sandbox sandbox = remains.sandbox();
     if (sandbox != null) {
       registry.remove(sandbox);

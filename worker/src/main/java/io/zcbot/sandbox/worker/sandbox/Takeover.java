@@ -1,10 +1,12 @@
 package io.zcbot.sandbox.worker.sandbox;
 
 import io.zcbot.sandbox.events.LiveSandbox;
+import io.zcbot.sandbox.events.UserId;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Collections;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -36,30 +38,15 @@ public final class Takeover {
     List<LiveSandbox> lost = Collections.synchronizedList(new ArrayList<>());
     List<CompletableFuture<Void>> all = new ArrayList<>();
     for (LiveSandbox entry : live) {
-      CompletableFuture<Void> done = new CompletableFuture<>();
-      all.add(done);
-      // In the lane, behind whatever this worker itself still does for the user.
-      boolean accepted =
-          lanes.submit(
+      all.add(
+          inLane(
               entry.userId(),
               () -> {
-                try {
-                  if (!runsHere(entry)) {
-                    reaping.lost(entry);
-                    lost.add(entry);
-                  }
-                  done.complete(null);
-                } catch (InterruptedException e) {
-                  Thread.currentThread().interrupt();
-                  done.completeExceptionally(e);
-                } catch (RuntimeException | Error e) {
-                  done.completeExceptionally(e);
-                  throw e;
+                if (!runsHere(entry)) {
+                  reaping.lost(entry);
+                  lost.add(entry);
                 }
-              });
-      if (!accepted) {
-        done.cancel(false);
-      }
+              }));
     }
     return CompletableFuture.allOf(all.toArray(CompletableFuture[]::new))
         .thenApply(
@@ -69,6 +56,62 @@ public final class Takeover {
               }
               return List.copyOf(lost);
             });
+  }
+
+  /**
+   * Removes, silently, what runs here for users of some partitions and is not in the live table: a
+   * restart adopted it, but whoever had its user meanwhile announced it lost.
+   *
+   * @param live the containers in the partitions' part of the live table
+   * @return completes, once all is gone
+   */
+  public CompletableFuture<Void> disown(Set<Integer> partitions, Set<String> live) {
+    List<CompletableFuture<Void>> all = new ArrayList<>();
+    for (Sandbox sandbox : registry.all()) {
+      if (partitions.contains(sandbox.partition()) && !live.contains(sandbox.containerId())) {
+        all.add(
+            inLane(
+                sandbox.user(),
+                () -> {
+                  if (registry.get(sandbox.user()) == sandbox) {
+                    log.info("{} was announced lost meanwhile; it goes", sandbox.containerId());
+                    reaping.reap(sandbox.user(), Remains.of(sandbox, null));
+                  }
+                }));
+      }
+    }
+    return CompletableFuture.allOf(all.toArray(CompletableFuture[]::new));
+  }
+
+  private interface Step {
+    void run() throws EngineException, InterruptedException;
+  }
+
+  /** Behind whatever this worker itself still does for the user. */
+  private CompletableFuture<Void> inLane(UserId user, Step step) {
+    CompletableFuture<Void> done = new CompletableFuture<>();
+    boolean accepted =
+        lanes.submit(
+            user,
+            () -> {
+              try {
+                step.run();
+                done.complete(null);
+              } catch (EngineException e) {
+                log.warn("could not remove it, reconciliation will: {}", e.getMessage());
+                done.complete(null);
+              } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+                done.completeExceptionally(e);
+              } catch (RuntimeException | Error e) {
+                done.completeExceptionally(e);
+                throw e;
+              }
+            });
+    if (!accepted) {
+      done.cancel(false);
+    }
+    return done;
   }
 
   private boolean runsHere(LiveSandbox entry) {

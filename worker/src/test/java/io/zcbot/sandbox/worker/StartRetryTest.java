@@ -1,0 +1,84 @@
+package io.zcbot.sandbox.worker;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+@Timeout(20)
+class StartRetryTest {
+  private final AtomicBoolean stopping = new AtomicBoolean();
+  private final List<String> problems = new ArrayList<>();
+  private final StartRetry retry =
+      new StartRetry(stopping::get, problem -> problems.add(String.valueOf(problem)));
+
+  @Test
+  void goesOnUntilItWorksAndSaysWhyItDoesNotYet() throws Exception {
+    AtomicInteger attempts = new AtomicInteger();
+    String result =
+        retry.untilItWorks(
+            "do it",
+            () -> {
+              if (attempts.incrementAndGet() < 3) {
+                throw new IOException("away");
+              }
+              return "done";
+            },
+            IOException.class::isInstance);
+    assertThat(result).isEqualTo("done");
+    assertThat(attempts).hasValue(3);
+    assertThat(problems).containsExactly("tried to do it: away", "tried to do it: away", "null");
+  }
+
+  @Test
+  void throwsOnWhatDoesNotPassByItself() {
+    assertThatThrownBy(
+            () ->
+                retry.untilItWorks(
+                    "do it",
+                    () -> {
+                      throw new IllegalArgumentException("never");
+                    },
+                    IOException.class::isInstance))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessage("never");
+    assertThat(problems).isEmpty();
+  }
+
+  @Test
+  void aStopEndsTheWait() throws Exception {
+    AtomicReference<Throwable> thrown = new AtomicReference<>();
+    AtomicBoolean tried = new AtomicBoolean();
+    Thread waiting =
+        Thread.ofVirtual()
+            .start(
+                () -> {
+                  try {
+                    Object _ =
+                        retry.untilItWorks(
+                            "do it",
+                            () -> {
+                              tried.set(true);
+                              throw new IOException("away");
+                            },
+                            IOException.class::isInstance);
+                  } catch (Exception e) {
+                    thrown.set(e);
+                  }
+                });
+    while (!tried.get()) {
+      Thread.onSpinWait();
+    }
+    stopping.set(true);
+    waiting.interrupt();
+    waiting.join();
+    assertThat(thrown.get()).isInstanceOf(InterruptedException.class);
+  }
+}

@@ -1,0 +1,88 @@
+package io.zcbot.sandbox.worker.intake;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.zcbot.sandbox.worker.sandbox.Time;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicLong;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+@Timeout(20)
+class LeaseTest {
+  private final AtomicLong nanos = new AtomicLong(1);
+  private final Lease lease =
+      new Lease(
+          new Time() {
+            @Override
+            public long nanos() {
+              return nanos.get();
+            }
+
+            @Override
+            public Instant now() {
+              return Instant.EPOCH;
+            }
+          });
+
+  private void pass(Duration time) {
+    nanos.addAndGet(time.toNanos());
+  }
+
+  @Test
+  void isNotValidBeforeTheFirstRenewal() {
+    assertThat(lease.isValid()).isFalse();
+    lease.renew();
+    assertThat(lease.isValid()).isTrue();
+  }
+
+  @Test
+  void endsWithItsTerm() {
+    lease.renew();
+    pass(Lease.TERM.minusNanos(1));
+    assertThat(lease.isValid()).isTrue();
+    pass(Duration.ofNanos(1));
+    assertThat(lease.isValid()).isFalse();
+  }
+
+  @Test
+  void whoWaitsGoesOnWithTheRenewal() throws Exception {
+    CompletableFuture<Boolean> waiting = waiting(new AtomicBoolean());
+    assertThat(waiting.completeOnTimeout(null, 100, TimeUnit.MILLISECONDS).get()).isNull();
+    CompletableFuture<Boolean> again = waiting(new AtomicBoolean());
+    lease.renew();
+    assertThat(again.get()).isTrue();
+  }
+
+  @Test
+  void whoWaitsForNothingIsLetGo() throws Exception {
+    AtomicBoolean over = new AtomicBoolean();
+    CompletableFuture<Boolean> waiting = waiting(over);
+    over.set(true);
+    assertThat(waiting.get()).isFalse();
+  }
+
+  @Test
+  void aValidLeaseOfAnEndedTenureDoesNotCount() throws Exception {
+    lease.renew();
+    assertThat(lease.awaitValid(() -> true)).isFalse();
+  }
+
+  private CompletableFuture<Boolean> waiting(AtomicBoolean over) {
+    CompletableFuture<Boolean> result = new CompletableFuture<>();
+    Thread.ofVirtual()
+        .start(
+            () -> {
+              try {
+                result.complete(lease.awaitValid(over::get));
+              } catch (InterruptedException e) {
+                result.completeExceptionally(e);
+              }
+            });
+    return result;
+  }
+}

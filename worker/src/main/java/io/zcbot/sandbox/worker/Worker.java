@@ -123,7 +123,7 @@ public final class Worker implements AutoCloseable {
                 "/zcbot/sandbox/" + config.workerId()));
     LogReader reader = new LogReader(() -> kafka.freeConsumer("log"));
 
-    Lanes lanes = closer.add(new Lanes(part(6)));
+    Lanes lanes = closer.add(new Lanes(part(12)));
     Registry registry = new Registry(config.limits().maxSandboxes());
     ActivityFollower follower =
         new ActivityFollower(
@@ -187,7 +187,8 @@ public final class Worker implements AutoCloseable {
                 config.limits().maxOpenRecords(),
                 config.lifecycle().ensureExpiry(),
                 config.lifecycle().revokeTimeout(),
-                config.lifecycle().restart() == Lifecycle.Restart.PURGE),
+                config.lifecycle().restart() == Lifecycle.Restart.PURGE,
+                part(2)),
             lanes::submit,
             domain.ensurer()::ensure,
             publisher,
@@ -315,7 +316,7 @@ public final class Worker implements AutoCloseable {
     try {
       reaper
           .reapAll(Reaped.Reason.SHUTDOWN, _ -> true, List.of())
-          .get(part(3).toNanos(), TimeUnit.NANOSECONDS);
+          .get(part(6).toNanos(), TimeUnit.NANOSECONDS);
     } catch (TimeoutException _) {
       log.warn("not all sandboxes were reaped in time; the next start purges the rest");
     } catch (ExecutionException e) {

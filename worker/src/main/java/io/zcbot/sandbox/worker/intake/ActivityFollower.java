@@ -45,6 +45,7 @@ public final class ActivityFollower implements ActivityHorizon, AutoCloseable {
 
   private static final Duration POLL = Duration.ofMillis(200);
   private static final Duration CALL_TIMEOUT = Duration.ofSeconds(5);
+  private static final Duration CLOSE_TIMEOUT = Duration.ofSeconds(2);
   private static final Duration REBUILD_DELAY = Duration.ofSeconds(1);
   private static final int MAX_DIVERSIONS = 1000;
 
@@ -353,7 +354,7 @@ public final class ActivityFollower implements ActivityHorizon, AutoCloseable {
       current.wakeup();
     }
     try {
-      if (!thread.join(CALL_TIMEOUT.multipliedBy(2))) {
+      if (!thread.join(CLOSE_TIMEOUT)) {
         log.warn("the follower's thread does not end; leaving it behind");
       }
     } catch (InterruptedException _) {

@@ -40,7 +40,7 @@ public final class EnsureIntake implements AutoCloseable {
 
   private static final Duration POLL = Duration.ofMillis(100);
   private static final Duration COMMIT_INTERVAL = Duration.ofMillis(200);
-  private static final Duration COMMIT_TIMEOUT = Duration.ofSeconds(5);
+  private static final Duration CALL_TIMEOUT = Duration.ofSeconds(5);
   private static final Duration REBUILD_DELAY = Duration.ofSeconds(1);
   private static final Duration REJOIN_DELAY = Duration.ofMillis(100);
 
@@ -78,6 +78,7 @@ public final class EnsureIntake implements AutoCloseable {
    * @param revokeTimeout longest wait for running work when partitions are taken away
    * @param leaveAtStop whether a stop gives the partitions to others at once; otherwise they wait
    *     for this worker's return until its session ends
+   * @param stopTimeout longest that a stop takes, though nothing answers
    */
   public record Settings(
       String topic,
@@ -85,7 +86,19 @@ public final class EnsureIntake implements AutoCloseable {
       int maxOpenRecords,
       Duration ensureExpiry,
       Duration revokeTimeout,
-      boolean leaveAtStop) {}
+      boolean leaveAtStop,
+      Duration stopTimeout) {
+    /** How long running work is waited for. */
+    private Duration patience(boolean stopping) {
+      Duration half = stopTimeout.dividedBy(2);
+      return stopping && half.compareTo(revokeTimeout) < 0 ? half : revokeTimeout;
+    }
+
+    private Duration callTimeout(boolean stopping) {
+      Duration share = stopTimeout.dividedBy(6);
+      return stopping && share.compareTo(CALL_TIMEOUT) < 0 ? share : CALL_TIMEOUT;
+    }
+  }
 
   /** A dead process that the group still takes for this worker. */
   @FunctionalInterface
@@ -185,7 +198,7 @@ public final class EnsureIntake implements AutoCloseable {
     boolean leave = stopping() && settings.leaveAtStop();
     try {
       used.close(
-          CloseOptions.timeout(COMMIT_TIMEOUT)
+          CloseOptions.timeout(settings.callTimeout(stopping()))
               .withGroupMembershipOperation(
                   leave
                       ? CloseOptions.GroupMembershipOperation.LEAVE_GROUP
@@ -236,7 +249,7 @@ public final class EnsureIntake implements AutoCloseable {
     Map<TopicPartition, OffsetAndMetadata> same = assignment.committed();
     try {
       if (!same.isEmpty()) {
-        consumer.commitSync(same, COMMIT_TIMEOUT);
+        consumer.commitSync(same, settings.callTimeout(stopping()));
       }
       lease.renew();
     } catch (org.apache.kafka.common.errors.TimeoutException e) {
@@ -322,13 +335,13 @@ public final class EnsureIntake implements AutoCloseable {
         log.warn(
             "work of partitions {} still runs after {}; whoever has them next does it again",
             numbers(revoked),
-            settings.revokeTimeout());
+            settings.patience(stopping()));
       }
       var _ = assignment.tenure(revoked, Tenure.OVER);
       Map<TopicPartition, OffsetAndMetadata> offsets = assignment.committable(revoked);
       if (!offsets.isEmpty()) {
         try {
-          consumer.commitSync(offsets, COMMIT_TIMEOUT);
+          consumer.commitSync(offsets, settings.callTimeout(stopping()));
         } catch (WakeupException _) {
           commitOnce(offsets); // the stop is known already
         } catch (KafkaException e) {
@@ -340,7 +353,7 @@ public final class EnsureIntake implements AutoCloseable {
 
     private void commitOnce(Map<TopicPartition, OffsetAndMetadata> offsets) {
       try {
-        consumer.commitSync(offsets, COMMIT_TIMEOUT);
+        consumer.commitSync(offsets, settings.callTimeout(stopping()));
       } catch (KafkaException e) {
         log.warn("the last commit failed, its records will be read again: {}", e.getMessage());
       }
@@ -348,7 +361,7 @@ public final class EnsureIntake implements AutoCloseable {
 
     /** Waits within the bound; a member of the group all the while, its heartbeats go on. */
     private boolean await(CompletableFuture<Void> released) {
-      long deadline = time.nanos() + settings.revokeTimeout().toNanos();
+      long deadline = time.nanos() + settings.patience(stopping()).toNanos();
       while (true) {
         lease.renew();
         long left = deadline - time.nanos();
@@ -395,7 +408,7 @@ public final class EnsureIntake implements AutoCloseable {
       current.wakeup();
     }
     try {
-      if (!thread.join(settings.revokeTimeout().plus(COMMIT_TIMEOUT).plus(COMMIT_TIMEOUT))) {
+      if (!thread.join(settings.stopTimeout())) {
         log.warn("the poll thread does not end; leaving it behind");
       }
     } catch (InterruptedException _) {

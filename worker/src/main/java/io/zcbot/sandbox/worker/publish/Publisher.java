@@ -35,7 +35,7 @@ import org.slf4j.LoggerFactory;
 public final class Publisher implements EventSink, Diversions, Ledger, AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(Publisher.class);
 
-  private static final Duration CLOSE_TIMEOUT = Duration.ofSeconds(5);
+  private static final Duration CLOSE_TIMEOUT = Duration.ofSeconds(2);
   private static final int TRUNCATED_BYTES = 64 * 1024;
 
   private final Producer<byte[], byte[]> producer;

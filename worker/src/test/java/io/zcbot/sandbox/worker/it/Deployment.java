@@ -295,7 +295,7 @@ final class Deployment implements AutoCloseable {
               .get(10, TimeUnit.SECONDS)
               .members()) {
         for (TopicPartition partition : member.assignment().topicPartitions()) {
-          String workerId = member.clientId().replaceAll("^zcbot-|-ensure$", "");
+          String workerId = member.groupInstanceId().orElseThrow();
           owned.computeIfAbsent(workerId, _ -> new HashSet<>()).add(partition.partition());
         }
       }

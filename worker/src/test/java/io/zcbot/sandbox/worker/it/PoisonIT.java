@@ -141,7 +141,8 @@ class PoisonIT {
     assertThat(deployment.containers())
         .allSatisfy((Container c) -> assertThat(c.getLabels().get("zcbot.user_id")).isIn(expected));
     assertThat(deployment.containersOf(new UserId(UUID.fromString(USER)))).isEmpty();
-    assertThat(deployment.workspaces().toFile().list()).isSubsetOf(expected);
+    assertThat(deployment.workspaces().toFile().list((_, name) -> !name.startsWith(".")))
+        .isSubsetOf(expected);
     assertThat(deployment.records(Topic.READY))
         .extracting(record -> new String(record.key(), UTF_8))
         .isSubsetOf(expected);

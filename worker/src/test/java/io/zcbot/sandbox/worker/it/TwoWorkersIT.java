@@ -39,25 +39,33 @@ class TwoWorkersIT {
 
   @Test
   void aStartPurgesWhatItsEarlierLifeLeftAndNothingElseBeforeItServes() throws Exception {
+    // An earlier life that ended with sandboxes running, as one that was killed does.
+    Worker earlier = deployment.with("ZCBOT_RESTART", "adopt").start("a");
     Map<UserId, String> own = new HashMap<>();
     for (int i = 0; i < 4; i++) {
       UserId user = Deployment.newUser();
-      own.put(
-          user,
-          deployment.runByHand("zcbot-sandbox-" + user, labels(user, deployment.workerId("a"))));
+      own.put(user, deployment.ensured(user).containerId());
     }
     UserId ended = Deployment.newUser();
-    own.put(
-        ended,
-        deployment.runByHand("zcbot-sandbox-" + ended, labels(ended, deployment.workerId("a"))));
-    deployment.docker.killContainerCmd(own.get(ended)).exec();
+    own.put(ended, deployment.ensured(ended).containerId());
     UserId renamed = Deployment.newUser();
-    own.put(
-        renamed, deployment.runByHand(deployment.id(), labels(renamed, deployment.workerId("a"))));
+    own.put(renamed, deployment.ensured(renamed).containerId());
+    deployment.stop(earlier);
+    deployment.docker.killContainerCmd(own.get(ended)).exec();
+    deployment.docker.renameContainerCmd(own.get(renamed)).withName(deployment.id()).exec();
+    assertThat(own.values()).allMatch(deployment::exists);
+    // It was also about to start two that it had told nobody of.
+    Map<UserId, String> unannounced = new HashMap<>();
+    UserId unproven = Deployment.newUser();
+    unannounced.put(
+        unproven,
+        deployment.runByHand(
+            "zcbot-sandbox-" + unproven, labels(unproven, deployment.workerId("a"))));
     UserId unstarted = Deployment.newUser();
-    String neverRan =
+    unannounced.put(
+        unstarted,
         deployment.createByHand(
-            "zcbot-sandbox-" + unstarted, labels(unstarted, deployment.workerId("a")));
+            "zcbot-sandbox-" + unstarted, labels(unstarted, deployment.workerId("a"))));
 
     UserId others = Deployment.newUser();
     UserId originals = Deployment.newUser();
@@ -74,14 +82,13 @@ class TwoWorkersIT {
                     "zcbot.product", "something-else", "zcbot.worker", deployment.workerId("a"))));
 
     // A backlog, one of it of a purged user.
-    deployment.createTopics();
     UserId first = own.keySet().iterator().next();
     UserId waiting = Deployment.newUser();
     deployment.ensure(first);
     deployment.ensure(waiting);
-    deployment.start("a");
+    deployment.with("ZCBOT_RESTART", "purge").start("a");
 
-    Ready served = deployment.awaitReady(first, 1);
+    Ready served = deployment.awaitReady(first, 2);
     assertThat(served.outcome()).isEqualTo(Ready.Outcome.CREATED);
     assertThat(served.containerId()).isNotEqualTo(own.get(first));
     deployment.awaitReady(waiting, 1);
@@ -96,8 +103,11 @@ class TwoWorkersIT {
           assertThat(deployment.exists(container)).isFalse();
           assertThat(deployment.reaped(user)).hasSize(1);
         });
-    assertThat(deployment.exists(neverRan)).isFalse();
-    assertThat(deployment.reaped(unstarted)).isEmpty();
+    unannounced.forEach(
+        (user, container) -> {
+          assertThat(deployment.exists(container)).isFalse();
+          assertThat(deployment.reaped(user)).isEmpty();
+        });
     assertThat(foreign).allSatisfy(c -> assertThat(deployment.isRunning(c)).isTrue());
     assertThat(deployment.reaped(others)).isEmpty();
     assertThat(deployment.reaped(originals)).isEmpty();
@@ -114,7 +124,7 @@ class TwoWorkersIT {
       second.start("a");
       UserId other = Deployment.newUser();
       second.ensured(other);
-      assertThat(second.awaitReaped(other, Duration.ofSeconds(8)).reason())
+      assertThat(second.awaitReaped(other, Duration.ofSeconds(15)).reason())
           .isEqualTo(Reaped.Reason.IDLE);
       assertThat(deployment.isRunning(firsts.containerId())).isTrue();
       assertThat(deployment.reaped(user)).isEmpty();
@@ -126,7 +136,7 @@ class TwoWorkersIT {
           .isEqualTo(Reaped.Reason.REPLACED);
       Reaped replaced = second.reaped(user).getFirst();
       assertThat(replaced.containerId()).isEqualTo(firsts.containerId());
-      Reaped died = deployment.awaitReaped(user, Duration.ofSeconds(5));
+      Reaped died = deployment.awaitReaped(user, Duration.ofSeconds(8));
       assertThat(died.containerId()).isEqualTo(firsts.containerId());
       assertThat(died.eventId()).isEqualTo(replaced.eventId());
       assertThat(deployment.containersOf(user)).hasSize(1);

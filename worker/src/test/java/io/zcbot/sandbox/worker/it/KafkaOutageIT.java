@@ -1,0 +1,169 @@
+package io.zcbot.sandbox.worker.it;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import io.zcbot.sandbox.events.Ready;
+import io.zcbot.sandbox.events.Reaped;
+import io.zcbot.sandbox.events.UserId;
+import java.net.ServerSocket;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import org.apache.kafka.clients.admin.Admin;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInstance;
+import org.junit.jupiter.api.Timeout;
+import org.testcontainers.kafka.KafkaContainer;
+
+/** Kafka is away for longer than the idle TTL: nobody loses a sandbox for that. */
+@Timeout(value = 3, unit = TimeUnit.MINUTES)
+@TestInstance(TestInstance.Lifecycle.PER_CLASS)
+class KafkaOutageIT {
+  private static final Duration TTL = Duration.ofSeconds(4);
+
+  private KafkaContainer kafka;
+  private Deployment deployment;
+
+  @BeforeAll
+  void startKafka() throws Exception {
+    // A restart must not change the port.
+    int port;
+    try (ServerSocket free = new ServerSocket(0)) {
+      port = free.getLocalPort();
+    }
+    // The session time-out that is recommended: who comes back within it keeps everything.
+    kafka =
+        KafkaForTests.create()
+            .withEnv("KAFKA_GROUP_CONSUMER_SESSION_TIMEOUT_MS", "10000")
+            .withEnv("KAFKA_GROUP_CONSUMER_HEARTBEAT_INTERVAL_MS", "3000");
+    kafka.setPortBindings(List.of(port + ":9092"));
+    kafka.start();
+  }
+
+  @AfterAll
+  void stopKafka() {
+    kafka.stop();
+  }
+
+  @BeforeEach
+  void deploy() throws Exception {
+    deployment =
+        new Deployment(kafka.getBootstrapServers())
+            .withOps()
+            .with("ZCBOT_SANDBOX_IDLE_TTL", TTL.toSeconds() + "s");
+  }
+
+  @AfterEach
+  void leaveNothing() throws Exception {
+    try {
+      var state = deployment.inspect(kafka.getContainerId()).getState();
+      if (Boolean.TRUE.equals(state.getPaused())) {
+        kafka.getDockerClient().unpauseContainerCmd(kafka.getContainerId()).exec();
+      } else if (Boolean.FALSE.equals(state.getRunning())) {
+        kafka.getDockerClient().startContainerCmd(kafka.getContainerId()).exec();
+      }
+    } finally {
+      deployment.close();
+    }
+  }
+
+  @Test
+  void nobodyIsReapedMeanwhileAndAllGoesOnAfterwards() throws Exception {
+    deployment.start("a");
+    UserId used = Deployment.newUser();
+    UserId idle = Deployment.newUser();
+    UserId killed = Deployment.newUser();
+    List<Ready> readies = new ArrayList<>();
+    for (UserId user : List.of(used, idle, killed)) {
+      readies.add(deployment.ensured(user));
+    }
+    await().atMost(Deployment.SOON).until(() -> deployment.notReadyBecause().isEmpty());
+    UserId late = Deployment.newUser();
+    deployment.activity(used);
+    deployment.activity(idle);
+    // Read, but maybe not answered when Kafka goes away.
+    deployment.ensure(late, "late");
+
+    kafka.getDockerClient().pauseContainerCmd(kafka.getContainerId()).exec();
+    long paused = System.nanoTime();
+    deployment.docker.killContainerCmd(readies.get(2).containerId()).exec();
+    await("health tells of Kafka")
+        .atMost(Duration.ofSeconds(15))
+        .until(
+            () ->
+                deployment.notReadyBecause().entrySet().stream()
+                    .anyMatch(
+                        check ->
+                            check.getKey().startsWith("kafka-")
+                                && check.getValue().contains("Kafka")));
+    assertThat(deployment.ops("/health/live").statusCode()).isEqualTo(200);
+    // Longer than three TTLs and two reaper intervals.
+    while (System.nanoTime() - paused < TTL.multipliedBy(3).plusSeconds(2).toNanos()) {
+      assertThat(deployment.isRunning(readies.get(0).containerId())).isTrue();
+      assertThat(deployment.isRunning(readies.get(1).containerId())).isTrue();
+      TimeUnit.MILLISECONDS.sleep(250);
+    }
+
+    kafka.getDockerClient().unpauseContainerCmd(kafka.getContainerId()).exec();
+    // The agent, whose Kafka was away just the same, tells as soon as it can that it works on; its
+    // client has to find the brokers first.
+    TimeUnit.MILLISECONDS.sleep(1500);
+    assertThat(deployment.reaped(used)).isEmpty();
+    for (int i = 0; i < 12; i++) {
+      deployment.activity(used);
+      TimeUnit.MILLISECONDS.sleep(500);
+    }
+    assertThat(deployment.reaped(used)).isEmpty();
+    assertThat(deployment.isRunning(readies.get(0).containerId())).isTrue();
+    assertThat(deployment.awaitAnswer("late", Deployment.SOON)).isInstanceOf(Ready.class);
+    Reaped died = deployment.awaitReaped(killed, Deployment.SOON);
+    assertThat(died.reason()).isEqualTo(Reaped.Reason.DIED);
+    assertThat(died.containerId()).isEqualTo(readies.get(2).containerId());
+    assertThat(deployment.awaitReaped(idle, Deployment.SOON).reason())
+        .isEqualTo(Reaped.Reason.IDLE);
+    await("health says that all is well")
+        .atMost(Duration.ofSeconds(15))
+        .until(() -> deployment.notReadyBecause().equals(Map.of()));
+    assertThat(deployment.awaitReaped(used, Deployment.SOON).reason())
+        .isEqualTo(Reaped.Reason.IDLE);
+    await().atMost(Deployment.SOON).until(deployment::isAllCommitted);
+  }
+
+  @Test
+  void aBrokerThatCrashesAndComesBackCostsNobodyTheirSandbox() throws Exception {
+    deployment.start("a");
+    UserId used = Deployment.newUser();
+    Ready ready = deployment.ensured(used);
+    kafka.getDockerClient().killContainerCmd(kafka.getContainerId()).exec();
+    // With its start longer than the TTL, and than a member of a group may be silent.
+    await()
+        .during(Duration.ofSeconds(7))
+        .atMost(Duration.ofSeconds(9))
+        .until(() -> deployment.isRunning(ready.containerId()));
+    kafka.getDockerClient().startContainerCmd(kafka.getContainerId()).exec();
+    try (Admin admin = deployment.admin()) {
+      await("the broker is back")
+          .atMost(Duration.ofSeconds(90))
+          .ignoreExceptions()
+          .until(() -> !admin.describeCluster().nodes().get(5, TimeUnit.SECONDS).isEmpty());
+    }
+    deployment.ensure(used, "after");
+    Ready after = (Ready) deployment.awaitAnswer("after", Deployment.SOON);
+    assertThat(after.outcome()).isEqualTo(Ready.Outcome.REUSED);
+    assertThat(after.containerId()).isEqualTo(ready.containerId());
+    assertThat(deployment.reaped(used)).isEmpty();
+    await().atMost(Deployment.SOON).until(deployment::isAllCommitted);
+    await("health says that all is well")
+        .atMost(Duration.ofSeconds(15))
+        .until(() -> deployment.notReadyBecause().equals(Map.of()));
+    assertThat(deployment.awaitReaped(used, Deployment.SOON).reason())
+        .isEqualTo(Reaped.Reason.IDLE);
+  }
+}

@@ -108,7 +108,7 @@ public final class KafkaClients {
   private Map<String, Object> common(String role) {
     Map<String, Object> settings = new HashMap<>(given);
     // Each try at a broker that is away is a line in the log.
-    settings.putIfAbsent(CommonClientConfigs.RECONNECT_BACKOFF_MAX_MS_CONFIG, "5000");
+    settings.putIfAbsent(CommonClientConfigs.RECONNECT_BACKOFF_MAX_MS_CONFIG, "2000");
     settings.put(CommonClientConfigs.CLIENT_ID_CONFIG, clientId + "-" + role);
     return settings;
   }

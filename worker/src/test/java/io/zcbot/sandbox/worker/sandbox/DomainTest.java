@@ -16,6 +16,7 @@ import java.time.Instant;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -370,6 +371,21 @@ class DomainTest {
 
   private static LiveSandbox live(UserId user, String containerId, String worker) {
     return new LiveSandbox(user, containerId, "host of " + worker, worker, Instant.EPOCH);
+  }
+
+  @Test
+  void whatOthersAnnouncedLostMeanwhileGoesSilentlyAndIsNotReused() throws Exception {
+    String lost = ready(ANNA).containerId();
+    String kept = ready(BEN).containerId();
+    var disowned = world.domain.takeover().disown(Set.of(0), Set.of(kept));
+    var elsewhere = world.domain.takeover().disown(Set.of(1), Set.of());
+    world.settle();
+    assertThat(disowned).isCompleted();
+    assertThat(elsewhere).isCompleted();
+    assertThat(world.reaped()).isEmpty();
+    assertThat(world.engine.running(ANNA)).isEmpty();
+    assertThat(world.engine.running(BEN)).hasSize(1);
+    assertThat(ready(ANNA).containerId()).isNotEqualTo(lost);
   }
 
   @Test

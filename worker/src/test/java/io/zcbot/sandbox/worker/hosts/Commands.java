@@ -1,0 +1,48 @@
+package io.zcbot.sandbox.worker.hosts;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.concurrent.TimeUnit;
+
+/** Runs this machine's programs. */
+final class Commands {
+  private Commands() {}
+
+  /** Runs a command to its end and returns its output; a failure of it is one of ours. */
+  static String run(String... command) throws IOException, InterruptedException {
+    Result result = tryRun(command);
+    if (result.exitCode != 0) {
+      throw new IOException(
+          "tried '" + String.join(" ", command) + "', failed with " + result.output.strip());
+    }
+    return result.output;
+  }
+
+  record Result(int exitCode, String output) {}
+
+  static Result tryRun(String... command) throws IOException, InterruptedException {
+    Path output = Files.createTempFile("zcbot-command-", ".txt");
+    try {
+      Process process =
+          new ProcessBuilder(command)
+              .redirectErrorStream(true)
+              .redirectInput(Path.of("/dev/null").toFile())
+              .redirectOutput(output.toFile())
+              .start();
+      if (!process.waitFor(60, TimeUnit.SECONDS)) {
+        process.destroyForcibly();
+        throw new IOException("'" + String.join(" ", command) + "' did not end within 60 s");
+      }
+      return new Result(process.exitValue(), Files.readString(output, StandardCharsets.UTF_8));
+    } finally {
+      Files.delete(output);
+    }
+  }
+
+  /** Sends a signal by its name. */
+  static void signal(long pid, String name) throws IOException, InterruptedException {
+    run("kill", "-" + name, Long.toString(pid));
+  }
+}

@@ -1,0 +1,230 @@
+package io.zcbot.sandbox.worker.hosts;
+
+import com.github.dockerjava.api.DockerClient;
+import com.github.dockerjava.api.model.Container;
+import com.github.dockerjava.core.DefaultDockerClientConfig;
+import com.github.dockerjava.core.DockerClientImpl;
+import com.github.dockerjava.zerodep.ZerodepDockerHttpClient;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
+
+/**
+ * A host: a container engine of its own in a network namespace of its own. Whatever an earlier run
+ * left of a host of this name is cleared away first.
+ */
+final class EngineHost {
+  private static final Duration START = Duration.ofSeconds(60);
+  private static final String IMAGE = "zcbot-sandbox:latest";
+
+  private final String name;
+  private final String namespace;
+  private final Path directory;
+  private final Process engine;
+  private final DockerClient docker;
+
+  private EngineHost(String name, String namespace, Path directory, Process engine) {
+    this.name = name;
+    this.namespace = namespace;
+    this.directory = directory;
+    this.engine = engine;
+    var config =
+        DefaultDockerClientConfig.createDefaultConfigBuilder()
+            .withDockerHost("unix://" + directory.resolve("sock"))
+            .withDockerTlsVerify(false)
+            .build();
+    this.docker =
+        DockerClientImpl.getInstance(
+            config,
+            new ZerodepDockerHttpClient.Builder()
+                .dockerHost(config.getDockerHost())
+                .connectionTimeout(Duration.ofSeconds(2))
+                .responseTimeout(Duration.ofSeconds(20))
+                .build());
+  }
+
+  /**
+   * Starts a host.
+   *
+   * @param image a file with the sandbox image
+   */
+  static EngineHost start(Path base, String name, Path image)
+      throws IOException, InterruptedException {
+    String namespace = "zcbot-" + name;
+    Path directory = base.resolve(name);
+    clear(namespace, directory);
+    Files.createDirectories(directory);
+    Commands.Result added = Commands.tryRun("ip", "netns", "add", namespace);
+    if (added.exitCode() != 0) {
+      throw new IOException(
+          "tried to make a network namespace for a host, failed with '"
+              + added.output().strip()
+              + "'; the many-host tests need root, CAP_SYS_ADMIN and iproute2");
+    }
+    Path netns = Path.of("/var/run/netns", namespace);
+    Commands.run("nsenter", "--net=" + netns, "ip", "link", "set", "lo", "up");
+    Process engine =
+        new ProcessBuilder(
+                "nsenter",
+                "--net=" + netns,
+                "dockerd",
+                "--data-root=" + directory.resolve("data"),
+                "--exec-root=" + directory.resolve("exec"),
+                "--pidfile=" + directory.resolve("pid"),
+                "--host=unix://" + directory.resolve("sock"),
+                // Where a containerd of the system runs, engines share it, but not their
+                // containers.
+                "--containerd-namespace=" + namespace,
+                "--containerd-plugins-namespace=" + namespace + "-plugins")
+            .redirectErrorStream(true)
+            .redirectInput(Path.of("/dev/null").toFile())
+            .redirectOutput(directory.resolve("engine.log").toFile())
+            .start();
+    EngineHost host = new EngineHost(name, namespace, directory, engine);
+    try {
+      host.awaitEngine();
+      Commands.run("docker", "-H", host.address(), "load", "-q", "-i", image.toString());
+      return host;
+    } catch (IOException | InterruptedException | RuntimeException e) {
+      host.close();
+      throw e;
+    }
+  }
+
+  /** Writes the sandbox image of the default engine to a file. */
+  static void saveImage(Path file) throws IOException, InterruptedException {
+    Commands.Result saved = Commands.tryRun("docker", "save", IMAGE, "-o", file.toString());
+    if (saved.exitCode() != 0) {
+      throw new IOException(
+          "tried to take " + IMAGE + " from the default engine, failed with " + saved.output());
+    }
+  }
+
+  private void awaitEngine() throws IOException, InterruptedException {
+    long deadline = System.nanoTime() + START.toNanos();
+    while (true) {
+      try {
+        docker.pingCmd().exec();
+        return;
+      } catch (RuntimeException e) {
+        if (!engine.isAlive() || System.nanoTime() > deadline) {
+          List<String> log = Files.readAllLines(directory.resolve("engine.log"));
+          throw new IOException(
+              "tried to start an engine in network namespace "
+                  + namespace
+                  + ", failed; the end of its log (iptables must work in a namespace):\n"
+                  + String.join("\n", log.subList(Math.max(0, log.size() - 15), log.size())),
+              e);
+        }
+        TimeUnit.MILLISECONDS.sleep(100);
+      }
+    }
+  }
+
+  String name() {
+    return name;
+  }
+
+  String address() {
+    return "unix://" + directory.resolve("sock");
+  }
+
+  DockerClient docker() {
+    return docker;
+  }
+
+  /** Stops the engine's process, as a machine under pressure might. Containers run on. */
+  void freeze() throws IOException, InterruptedException {
+    Commands.signal(engine.pid(), "STOP");
+  }
+
+  void thaw() throws IOException, InterruptedException {
+    Commands.signal(engine.pid(), "CONT");
+  }
+
+  /** All sandboxes of workers whose id begins so. */
+  List<Container> sandboxes(String workerPrefix) {
+    return docker
+        .listContainersCmd()
+        .withShowAll(true)
+        .withLabelFilter(Map.of("zcbot.product", "sandbox"))
+        .exec()
+        .stream()
+        .filter(c -> c.getLabels().getOrDefault("zcbot.worker", "").startsWith(workerPrefix))
+        .toList();
+  }
+
+  void close() throws IOException, InterruptedException {
+    docker.close();
+    thaw();
+    engine.destroy(); // SIGTERM: the engine stops its containers and its containerd
+    if (!engine.waitFor(30, TimeUnit.SECONDS)) {
+      engine.destroyForcibly().waitFor();
+    }
+    clear(namespace, directory);
+  }
+
+  /** Ends what still runs from this directory and removes the directory and the namespace. */
+  private static void clear(String namespace, Path directory)
+      throws IOException, InterruptedException {
+    for (int round = 0; round < 3; round++) {
+      List<ProcessHandle> left =
+          ProcessHandle.allProcesses().filter(p -> belongsTo(p, directory)).toList();
+      left.forEach(ProcessHandle::destroyForcibly);
+      if (left.isEmpty()) {
+        break;
+      }
+      TimeUnit.MILLISECONDS.sleep(300);
+    }
+    if (Files.exists(Path.of("/var/run/netns", namespace))) {
+      // The first processes of containers whose shims were killed.
+      for (String pid : Commands.tryRun("ip", "netns", "pids", namespace).output().split("\\s+")) {
+        if (pid.matches("\\d+")) {
+          ProcessHandle.of(Long.parseLong(pid)).ifPresent(ProcessHandle::destroyForcibly);
+        }
+      }
+    }
+    String inside = directory + "/";
+    List<String> mounts;
+    try (Stream<String> lines = Files.lines(Path.of("/proc/self/mounts"))) {
+      mounts =
+          lines
+              .map(line -> line.split(" ")[1])
+              .filter(mount -> mount.startsWith(inside))
+              .toList()
+              .reversed();
+    }
+    for (String mount : mounts) {
+      Commands.tryRun("umount", "-l", mount);
+    }
+    if (Files.exists(Path.of("/var/run/netns", namespace))) {
+      Commands.tryRun("ip", "netns", "del", namespace);
+    }
+    if (Files.exists(directory)) {
+      Commands.run("rm", "-rf", "--one-file-system", directory.toString());
+    }
+  }
+
+  /** The engine, its containerd, the shims: all name a path of the host. */
+  private static boolean belongsTo(ProcessHandle process, Path directory) {
+    Optional<String> command = process.info().command();
+    return command.isPresent()
+        && command.get().matches(".*/(dockerd|containerd|containerd-shim-runc-v2|docker-proxy)")
+        && commandLine(process.pid()).contains(directory + "/");
+  }
+
+  static String commandLine(long pid) {
+    try {
+      return new String(Files.readAllBytes(Path.of("/proc/" + pid + "/cmdline")))
+          .replace('\0', ' ');
+    } catch (IOException _) {
+      return "";
+    }
+  }
+}

@@ -1,0 +1,138 @@
+package io.zcbot.sandbox.worker.hosts;
+
+import java.io.IOException;
+import java.nio.channels.FileChannel;
+import java.nio.channels.FileLock;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.TimeUnit;
+
+/**
+ * The ground that trials run on: three brokers and three engines. Made once for a whole run, since
+ * it takes a while; what a killed run left is cleared away first.
+ */
+final class Field {
+  static final int HOSTS = 3;
+
+  private static final Path BASE =
+      Path.of(System.getProperty("zcbot.hosts.dir", "/var/tmp/zcbot-hosts"));
+
+  private static Field shared;
+
+  private final FileChannel lockFile;
+  private final FileLock lock;
+  private final List<EngineHost> hosts = new ArrayList<>();
+  private BrokerCluster brokers;
+  private boolean closed;
+
+  private Field(FileChannel lockFile, FileLock lock) {
+    this.lockFile = lockFile;
+    this.lock = lock;
+  }
+
+  /** The field of this process; closed when the process ends. */
+  static synchronized Field shared() throws Exception {
+    if (shared == null) {
+      Field field = open();
+      shared = field;
+      Runtime.getRuntime().addShutdownHook(new Thread(field::closeQuietly));
+    }
+    return shared;
+  }
+
+  private static Field open() throws Exception {
+    if (!"root".equals(System.getProperty("user.name"))) {
+      throw new IOException(
+          "the many-host tests make network namespaces and start container engines in them:"
+              + " run them as root");
+    }
+    Files.createDirectories(BASE);
+    FileChannel lockFile =
+        FileChannel.open(BASE.resolve("lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+    FileLock lock = lockFile.tryLock();
+    if (lock == null) {
+      lockFile.close();
+      throw new IOException("another run of the many-host tests works in " + BASE);
+    }
+    Field field = new Field(lockFile, lock);
+    try {
+      field.clear();
+      Path image = BASE.resolve("image.tar");
+      EngineHost.saveImage(image);
+      field.brokers = BrokerCluster.start(BASE.resolve("kafka"));
+      for (int i = 0; i < HOSTS; i++) {
+        field.hosts.add(EngineHost.start(BASE, "host-" + (char) ('a' + i), image));
+      }
+      Files.delete(image);
+      return field;
+    } catch (Exception e) {
+      field.close();
+      throw e;
+    }
+  }
+
+  /** Brokers and workers of a killed run; engines clear up after themselves. */
+  private void clear() throws IOException, InterruptedException {
+    String mark = BASE + "/";
+    List<ProcessHandle> left =
+        ProcessHandle.allProcesses()
+            .filter(p -> p.pid() != ProcessHandle.current().pid())
+            .filter(p -> isJava(p) && EngineHost.commandLine(p.pid()).contains(mark))
+            .toList();
+    left.forEach(ProcessHandle::destroyForcibly);
+    if (!left.isEmpty()) {
+      TimeUnit.SECONDS.sleep(1);
+    }
+    Commands.run("rm", "-rf", BASE.resolve("kafka").toString(), trials().toString());
+  }
+
+  private static boolean isJava(ProcessHandle process) {
+    Optional<String> command = process.info().command();
+    return command.isPresent() && command.get().endsWith("/java");
+  }
+
+  Path trials() {
+    return BASE.resolve("trials");
+  }
+
+  BrokerCluster brokers() {
+    return brokers;
+  }
+
+  EngineHost host(int number) {
+    return hosts.get(number);
+  }
+
+  List<EngineHost> hosts() {
+    return hosts;
+  }
+
+  private void closeQuietly() {
+    try {
+      close();
+    } catch (Exception e) {
+      System.err.println("the field was not cleared: " + e);
+    }
+  }
+
+  synchronized void close() throws IOException, InterruptedException {
+    if (closed) {
+      return;
+    }
+    closed = true;
+    if (brokers != null) {
+      brokers.close();
+    }
+    for (EngineHost host : hosts) {
+      host.close();
+    }
+    clear();
+    Files.deleteIfExists(BASE.resolve("image.tar"));
+    lock.release();
+    lockFile.close();
+  }
+}

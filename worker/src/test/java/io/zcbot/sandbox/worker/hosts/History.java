@@ -1,0 +1,127 @@
+package io.zcbot.sandbox.worker.hosts;
+
+import io.zcbot.sandbox.events.EventCodec;
+import io.zcbot.sandbox.events.EventFormatException;
+import io.zcbot.sandbox.events.LiveSandbox;
+import io.zcbot.sandbox.events.Origin;
+import io.zcbot.sandbox.events.SandboxEvent;
+import io.zcbot.sandbox.events.Topic;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CopyOnWriteArrayList;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.serialization.ByteArrayDeserializer;
+
+/** Everything the topics of a trial hold, read as it comes. */
+final class History {
+  /** An event as it lies in the log. */
+  record Said(Topic topic, String where, Instant appended, SandboxEvent event) {}
+
+  private final List<Said> said = new CopyOnWriteArrayList<>();
+  private final Map<String, LiveSandbox> live = new ConcurrentHashMap<>();
+  private final List<String> faults = new CopyOnWriteArrayList<>();
+  private final String bootstrapServers;
+  private final String prefix;
+  private final int partitions;
+  private final Thread reader;
+  private volatile boolean done;
+  private volatile int deadLetters;
+
+  History(String bootstrapServers, String prefix, int partitions) {
+    this.bootstrapServers = bootstrapServers;
+    this.prefix = prefix;
+    this.partitions = partitions;
+    this.reader = Thread.ofPlatform().name("history").daemon().start(this::read);
+  }
+
+  private void read() {
+    EventCodec codec = new EventCodec();
+    try (KafkaConsumer<byte[], byte[]> consumer =
+        new KafkaConsumer<>(
+            Map.of("bootstrap.servers", bootstrapServers, "reconnect.backoff.max.ms", "500"),
+            new ByteArrayDeserializer(),
+            new ByteArrayDeserializer())) {
+      List<TopicPartition> all = new ArrayList<>();
+      for (Topic topic : Topic.values()) {
+        for (int p = 0; p < partitions; p++) {
+          all.add(new TopicPartition(topic.named(prefix), p));
+        }
+      }
+      consumer.assign(all);
+      consumer.seekToBeginning(all);
+      while (!done) {
+        for (ConsumerRecord<byte[], byte[]> record : consumer.poll(Duration.ofMillis(50))) {
+          note(codec, record);
+        }
+      }
+    } catch (RuntimeException e) {
+      faults.add("reading the topics failed: " + e);
+    }
+  }
+
+  private void note(EventCodec codec, ConsumerRecord<byte[], byte[]> record) {
+    Topic topic = Topic.values()[0];
+    for (Topic each : Topic.values()) {
+      if (each.named(prefix).equals(record.topic())) {
+        topic = each;
+      }
+    }
+    Instant appended = Instant.ofEpochMilli(record.timestamp());
+    Origin origin = new Origin(record.topic(), record.partition(), record.offset(), appended);
+    try {
+      switch (topic) {
+        case DEAD_LETTER -> deadLetters++;
+        case LIVE -> {
+          String key = new String(record.key(), StandardCharsets.UTF_8);
+          String container = key.substring(key.indexOf('/') + 1);
+          if (record.value() == null) {
+            live.remove(container);
+          } else {
+            live.put(container, codec.decodeLive(record.value()));
+          }
+        }
+        case ENSURE, ACTIVITY, READY, REAPED, FAILED ->
+            said.add(
+                new Said(
+                    topic,
+                    origin.toString(),
+                    appended,
+                    codec.decode(topic, record.key(), record.value(), origin)));
+      }
+    } catch (EventFormatException e) {
+      if (!topic.isInput()) {
+        faults.add(origin + " is no event: " + e.getMessage());
+      }
+    }
+  }
+
+  /** All so far, in the order of reading: within a partition that of the log. */
+  List<Said> said() {
+    return said;
+  }
+
+  /** The live table as of now, by container. */
+  Map<String, LiveSandbox> live() {
+    return Map.copyOf(live);
+  }
+
+  List<String> faults() {
+    return faults;
+  }
+
+  int deadLetters() {
+    return deadLetters;
+  }
+
+  void close() throws InterruptedException {
+    done = true;
+    reader.join(5000);
+  }
+}

@@ -1,0 +1,189 @@
+package io.zcbot.sandbox.worker.hosts;
+
+import io.zcbot.sandbox.events.Ensure;
+import io.zcbot.sandbox.events.Failed;
+import io.zcbot.sandbox.events.Ready;
+import io.zcbot.sandbox.events.Reaped;
+import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.hosts.History.Said;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.EnumMap;
+import java.util.EnumSet;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+
+/** Folds a history into what must hold of it. Pure: looks at nothing but the log. */
+final class Judge {
+  /** Never the agent's or the load's fault. */
+  private static final Set<Failed.Reason> OUR_FAULT =
+      EnumSet.of(
+          Failed.Reason.INTERNAL,
+          Failed.Reason.REJECTED,
+          Failed.Reason.WORKSPACE,
+          Failed.Reason.FIREWALL,
+          Failed.Reason.IMAGE_MISSING);
+
+  private final Duration ttl;
+  private final Duration slack;
+
+  final Map<String, Ensure> unanswered = new LinkedHashMap<>();
+  final Map<String, Session> sessions = new LinkedHashMap<>();
+  final List<String> violations = new ArrayList<>();
+  final Map<Reaped.Reason, Integer> reaps = new EnumMap<>(Reaped.Reason.class);
+  final Map<Failed.Reason, Integer> failures = new EnumMap<>(Failed.Reason.class);
+  int ensures;
+  int answers;
+  int repeatedReaps;
+  int unannounced;
+  int contradicted;
+
+  /** The life of one container as the log tells it. */
+  static final class Session {
+    final UserId user;
+    final String containerId;
+    final List<Ready> readies = new ArrayList<>();
+    final List<Reaped> ends = new ArrayList<>();
+
+    Session(UserId user, String containerId) {
+      this.user = user;
+      this.containerId = containerId;
+    }
+
+    boolean isOpen() {
+      return !readies.isEmpty() && ends.isEmpty();
+    }
+
+    @Override
+    public String toString() {
+      return containerId.substring(0, Math.min(12, containerId.length()))
+          + " of "
+          + user
+          + readies.stream()
+              .map(r -> "\n      ready " + r.readyAt() + " by " + r.workerId() + " " + r.outcome())
+              .reduce("", String::concat)
+          + ends.stream()
+              .map(r -> "\n      reaped " + r.reapedAt() + " by " + r.workerId() + " " + r.reason())
+              .reduce("", String::concat);
+    }
+  }
+
+  /**
+   * Folds.
+   *
+   * @param slack how far an activity may be from its effect: polling, looking, killing
+   */
+  Judge(List<Said> history, Duration ttl, Duration slack) {
+    this.ttl = ttl;
+    this.slack = slack;
+    Map<UserId, List<Instant>> uses = new HashMap<>();
+    Set<String> answered = new HashSet<>();
+    for (Said said : history) {
+      switch (said.event()) {
+        case Ensure ensure -> {
+          ensures++;
+          unanswered.put(ensure.eventId(), ensure);
+        }
+        case io.zcbot.sandbox.events.Activity activity ->
+            uses.computeIfAbsent(activity.userId(), _ -> new ArrayList<>()).add(said.appended());
+        case Ready ready -> {
+          answers++;
+          answered.add(ready.ensureId());
+          session(ready.userId(), ready.containerId()).readies.add(ready);
+        }
+        case Failed failed -> {
+          answers++;
+          answered.add(failed.ensureId());
+          failures.merge(failed.reason(), 1, Integer::sum);
+          if (OUR_FAULT.contains(failed.reason())) {
+            violations.add("failed for a reason that should not be: " + failed);
+          }
+        }
+        case Reaped reaped -> session(reaped.userId(), reaped.containerId()).ends.add(reaped);
+      }
+    }
+    unanswered.keySet().removeAll(answered);
+    sessions.values().forEach(session -> judge(session, uses));
+  }
+
+  private Session session(UserId user, String containerId) {
+    return sessions.computeIfAbsent(containerId, id -> new Session(user, id));
+  }
+
+  private void judge(Session session, Map<UserId, List<Instant>> uses) {
+    if (session.ends.isEmpty()) {
+      return;
+    }
+    Reaped end = session.ends.getFirst();
+    reaps.merge(end.reason(), 1, Integer::sum);
+    repeatedReaps += session.ends.size() - 1;
+    if (session.readies.isEmpty()) {
+      // Between its entry in the live table and its ready the worker ended.
+      unannounced++;
+    }
+    if (session.ends.stream().map(Reaped::eventId).distinct().count() > 1) {
+      violations.add("I4: reaped under several ids: " + session);
+    }
+    if (session.ends.stream().map(Reaped::reason).distinct().count() > 1) {
+      contradicted++;
+    }
+    for (Ready ready : session.readies) {
+      if (ready.readyAt().isAfter(end.reapedAt())) {
+        violations.add("I3: announced ready after it was reaped: " + session);
+        break;
+      }
+    }
+    for (Reaped reaped : session.ends) {
+      if (reaped.reason() == Reaped.Reason.IDLE) {
+        judgeIdle(session, reaped, uses.getOrDefault(session.user, List.of()));
+      }
+    }
+  }
+
+  /** A use while the container is being killed comes too late; one well before must count. */
+  private void judgeIdle(Session session, Reaped reaped, List<Instant> activities) {
+    Instant from = reaped.reapedAt().minus(ttl).plusMillis(200);
+    Instant to = reaped.reapedAt().minus(slack);
+    List<Instant> uses = new ArrayList<>(activities);
+    session.readies.forEach(ready -> uses.add(ready.readyAt()));
+    for (Instant use : uses) {
+      if (use.isAfter(from) && use.isBefore(to)) {
+        violations.add(
+            "I5: reaped as idle, though used at "
+                + use
+                + ", last known "
+                + reaped.lastActiveAt()
+                + ": "
+                + session);
+        return;
+      }
+    }
+  }
+
+  /** The containers that run, if the log tells the truth. */
+  Map<String, Session> running() {
+    Map<String, Session> running = new TreeMap<>();
+    sessions.values().stream().filter(Session::isOpen).forEach(s -> running.put(s.containerId, s));
+    return running;
+  }
+
+  String summary() {
+    return ensures
+        + " ensures, "
+        + answers
+        + " answers, "
+        + sessions.size()
+        + " sandboxes, reaped "
+        + reaps
+        + (failures.isEmpty() ? "" : ", failed " + failures)
+        + (repeatedReaps == 0 ? "" : ", " + repeatedReaps + " repeated reaps")
+        + (contradicted == 0 ? "" : ", " + contradicted + " reaped for several reasons")
+        + (unannounced == 0 ? "" : ", " + unannounced + " reaped and never ready");
+  }
+}

@@ -1,0 +1,34 @@
+package io.zcbot.sandbox.worker.hosts;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/**
+ * Workers in processes of their own, on engines of their own, against a cluster of three brokers:
+ * faults and moves end with a log that tells the truth. The long form is bin/soak.
+ */
+@Timeout(value = 3, unit = TimeUnit.MINUTES)
+class ManyHostsIT {
+  private static final long SEED = Long.getLong("zcbot.hosts.seed", System.nanoTime() & 0xffffff);
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "rolling-restart-adopt",
+        "kill-and-restart",
+        "kill-for-good",
+        "frozen-worker",
+        "duplicate-id",
+        "brokers-away",
+      })
+  void endsWithoutViolation(String scenario) throws Exception {
+    Trial trial = Scenarios.run(Field.shared(), scenario, SEED, System.out::println);
+    assertThat(trial.violations())
+        .as("repeat with bin/soak --scenario %s --seed %d", scenario, SEED)
+        .isEmpty();
+  }
+}

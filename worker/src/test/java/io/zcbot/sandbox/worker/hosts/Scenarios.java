@@ -1,0 +1,380 @@
+package io.zcbot.sandbox.worker.hosts;
+
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Set;
+import java.util.function.Consumer;
+
+/** What is done to the workers, the brokers and the engines while users work. */
+final class Scenarios {
+  /** One fault, or several of a kind. */
+  interface Scenario {
+    void run(Trial trial) throws Exception;
+  }
+
+  static final Map<String, Scenario> ALL = new LinkedHashMap<>();
+
+  static {
+    ALL.put("rolling-restart-purge", trial -> rollingRestart(trial, "purge"));
+    ALL.put("rolling-restart-adopt", trial -> rollingRestart(trial, "adopt"));
+    ALL.put("kill-and-restart", Scenarios::killAndRestart);
+    ALL.put("kill-for-good", Scenarios::killForGood);
+    ALL.put("frozen-worker", Scenarios::frozenWorker);
+    ALL.put("duplicate-id", Scenarios::duplicateId);
+    ALL.put("join-leave-storm", Scenarios::joinLeaveStorm);
+    ALL.put("rolling-brokers", Scenarios::rollingBrokers);
+    ALL.put("brokers-away", Scenarios::brokersAway);
+    ALL.put("close-in-outage", Scenarios::closeInOutage);
+    ALL.put("slow-engine-moves", Scenarios::slowEngineMoves);
+    ALL.put("back-to-self", Scenarios::backToSelf);
+    ALL.put("gaps-in-the-log", Scenarios::gapsInTheLog);
+    ALL.put("eager-handover", Scenarios::eagerHandover);
+  }
+
+  private Scenarios() {}
+
+  /** Runs one and returns what was violated. */
+  static Trial run(Field field, String name, long seed, Consumer<String> out) throws Exception {
+    Scenario scenario = ALL.get(name);
+    if (scenario == null) {
+      throw new IllegalArgumentException("no scenario " + name + "; there are " + ALL.keySet());
+    }
+    Trial trial = new Trial(field, seed, out);
+    try {
+      trial.say(name + ", seed " + seed);
+      scenario.run(trial);
+    } catch (Exception | AssertionError e) {
+      trial.violation("did not run to its end: " + e);
+      StringWriter trace = new StringWriter();
+      e.printStackTrace(new PrintWriter(trace));
+      trial.say(trace.toString());
+    } finally {
+      trial.close();
+    }
+    return trial;
+  }
+
+  private static String some(Trial trial, String... names) {
+    return names[trial.random.nextInt(names.length)];
+  }
+
+  private static double between(Trial trial, double least, double most) {
+    return least + trial.random.nextDouble() * (most - least);
+  }
+
+  private static void rollingRestart(Trial trial, String mode) throws Exception {
+    trial.with("ZCBOT_RESTART", mode);
+    trial.open(36);
+    if (mode.equals("adopt")) {
+      trial.sessionTimeout(Duration.ofSeconds(40)); // a busy machine starts a JVM in its own time
+    }
+    trial.startAll("a", "b", "c");
+    trial.agent().load();
+    trial.pause(6);
+    for (String name : new String[] {"a", "b", "c"}) {
+      Set<String> before = trial.judge().running().keySet();
+      Instant from = Instant.now();
+      trial.terminate(name);
+      trial.restart(name);
+      trial.say(
+          name
+              + " was away for "
+              + Duration.between(from, Instant.now()).toMillis()
+              + " ms, "
+              + before.size()
+              + " ran before");
+      trial.awaitServing();
+      trial.pause(between(trial, 1, 3));
+    }
+    if (mode.equals("adopt")) {
+      trial
+          .judge()
+          .reaps
+          .forEach(
+              (reason, count) ->
+                  trial.check(
+                      reason == io.zcbot.sandbox.events.Reaped.Reason.IDLE,
+                      "a restart that adopts reaped " + count + " as " + reason));
+    }
+    trial.settle();
+  }
+
+  private static void killAndRestart(Trial trial) throws Exception {
+    trial.open(36);
+    trial.startAll("a", "b", "c");
+    trial.agent().load();
+    trial.pause(4);
+    for (int round = 0; round < 3; round++) {
+      String victim = some(trial, "a", "b", "c");
+      if (round % 2 == 0) {
+        // So that it dies between a create and its announcement.
+        trial.agent().burst(8);
+        trial.pause(between(trial, 0.1, 1.5));
+      }
+      trial.kill(victim);
+      trial.pause(between(trial, 0, 3));
+      trial.restart(victim);
+      trial.awaitServing();
+      trial.pause(between(trial, 0, 2));
+    }
+    trial.settle();
+  }
+
+  private static void killForGood(Trial trial) throws Exception {
+    trial.open(36);
+    trial.startAll("a", "b", "c");
+    trial.agent().load();
+    trial.pause(6);
+    Instant killed = Instant.now();
+    trial.kill("b");
+    Duration failOver = trial.failOver("b", killed);
+    trial.say("fail-over after " + failOver.toMillis() + " ms");
+    trial.pause(4);
+    int containers = trial.worker("b").host().sandboxes("").size();
+    trial.say("the dead worker's host still runs " + containers);
+    trial.settle("b");
+    trial.say("the host comes back");
+    trial.agent().load();
+    trial.restart("b");
+    trial.awaitServing();
+    trial.pause(5);
+    trial.settle();
+  }
+
+  private static void frozenWorker(Trial trial) throws Exception {
+    trial.withSlack(Duration.ofSeconds(16));
+    trial.open(36);
+    trial.startAll("a", "b", "c");
+    trial.agent().load();
+    trial.pause(5);
+    trial.agent().burst(6);
+    trial.pause(between(trial, 0, 0.6));
+    String victim = some(trial, "a", "b", "c");
+    trial.say("SIGSTOP " + victim);
+    trial.doubt(victim);
+    trial.worker(victim).freeze();
+    trial.pause(14);
+    trial.say("SIGCONT " + victim);
+    trial.worker(victim).thaw();
+    trial.pause(6);
+    trial.trust(victim);
+    trial.awaitServing();
+    trial.pause(3);
+    trial.settle();
+  }
+
+  private static void duplicateId(Trial trial) throws Exception {
+    trial.open(24);
+    trial.startAll("a", "b");
+    trial.agent().load();
+    trial.pause(5);
+    HostWorker sameHost = trial.launch("a", "a", trial.field().host(0));
+    HostWorker otherHost = trial.launch("a", "c", trial.field().host(2));
+    for (HostWorker second : new HostWorker[] {sameHost, otherHost}) {
+      int code = second.awaitEnd(Duration.ofSeconds(30));
+      trial.check(code != 0, "a second worker of one id ended with exit code 0");
+    }
+    trial.check(
+        sameHost.logText().contains("runs on this host already"),
+        "no clear refusal on the same host; " + sameHost.logTail());
+    trial.check(
+        otherHost.logText().contains("has a member of that id elsewhere"),
+        "no clear refusal on another host; " + otherHost.logTail());
+    trial.check(trial.worker("a").isAlive(), "the first worker ended");
+    trial.pause(2);
+    trial
+        .judge()
+        .reaps
+        .forEach(
+            (reason, count) ->
+                trial.check(
+                    reason == io.zcbot.sandbox.events.Reaped.Reason.IDLE,
+                    "the second worker cost " + count + " sandboxes: " + reason));
+    trial.settle();
+  }
+
+  private static void joinLeaveStorm(Trial trial) throws Exception {
+    trial.open(36);
+    trial.startAll("a", "b", "c");
+    trial.agent().load();
+    trial.pause(3);
+    for (int round = 0; round < 5; round++) {
+      String one = some(trial, "b", "c");
+      if (trial.random.nextInt(3) == 0) {
+        trial.kill(one);
+      } else {
+        trial.terminate(one);
+      }
+      trial.pause(between(trial, 0, 1));
+      trial.start(one);
+      if (trial.random.nextBoolean()) {
+        trial.worker(one).awaitReady();
+      } else {
+        trial.pause(between(trial, 0.5, 4));
+      }
+    }
+    trial.awaitServing();
+    trial.trustAll();
+    trial.settle();
+  }
+
+  private static void rollingBrokers(Trial trial) throws Exception {
+    trial.open(36);
+    trial.startAll("a", "b", "c");
+    trial.agent().load();
+    trial.pause(3);
+    for (int node = 0; node < trial.field().brokers().size(); node++) {
+      trial.say("broker " + node + " restarts");
+      trial.field().brokers().restart(node);
+      trial.pause(1);
+    }
+    trial.settle();
+  }
+
+  private static void brokersAway(Trial trial) throws Exception {
+    trial.withSlack(Duration.ofSeconds(8));
+    trial.open(36);
+    trial.startAll("a", "b", "c");
+    trial.agent().load();
+    trial.pause(6);
+    int before = trial.judge().running().size();
+    trial.freezeKafka();
+    trial.pause(Trial.TTL.toSeconds() + 6);
+    int during =
+        trial.field().hosts().stream()
+            .mapToInt(
+                host ->
+                    (int)
+                        host.sandboxes("hosts-").stream()
+                            .filter(c -> c.getState().equals("running"))
+                            .count())
+            .sum();
+    trial.say(before + " ran before, " + during + " with the brokers away for longer than TTL");
+    trial.check(during >= before - 2, "sandboxes were killed while the brokers were away");
+    trial.thawKafka();
+    trial.pause(10);
+    trial.trustAll();
+    trial.awaitServing();
+    trial.settle();
+  }
+
+  private static void closeInOutage(Trial trial) throws Exception {
+    trial.open(36);
+    trial.startAll("a", "b", "c");
+    trial.agent().load();
+    trial.pause(5);
+    trial.agent().burst(6);
+    trial.freezeKafka();
+    trial.pause(1);
+    trial.terminate("a");
+    trial.thawKafka();
+    trial.pause(1);
+    trial.restart("a");
+    trial.pause(5);
+    trial.trustAll();
+    trial.awaitServing();
+    trial.settle();
+  }
+
+  private static void slowEngineMoves(Trial trial) throws Exception {
+    trial.withSlack(Duration.ofSeconds(20));
+    trial.open(36);
+    trial.startAll("a", "b");
+    trial.agent().load();
+    trial.pause(4);
+    trial.agent().burst(8);
+    trial.pause(0.3);
+    trial.say("engine a is stopped, and c joins");
+    trial.doubt("a");
+    trial.worker("a").host().freeze();
+    trial.start("c");
+    trial.pause(between(trial, 7, 11));
+    trial.worker("a").host().thaw();
+    trial.say("engine a goes on");
+    trial.pause(6);
+    trial.trustAll();
+    trial.awaitServing();
+    trial.settle();
+  }
+
+  /** Partitions go and come back while creates of their first assignment still run. */
+  private static void backToSelf(Trial trial) throws Exception {
+    trial.withSlack(Duration.ofSeconds(25));
+    trial.open(36);
+    trial.startAll("a", "c");
+    trial.agent().load();
+    trial.pause(4);
+    trial.agent().burst(8);
+    trial.pause(0.3);
+    trial.say("engine a is stopped, b joins and leaves");
+    trial.doubt("a");
+    trial.worker("a").host().freeze();
+    trial.start("b").awaitReady();
+    trial.until(
+        "b has partitions",
+        Duration.ofSeconds(20),
+        () -> trial.assignment().containsKey(trial.worker("b").id()));
+    trial.pause(between(trial, 0, 2));
+    trial.terminate("b");
+    trial.pause(between(trial, 0, 2));
+    trial.worker("a").host().thaw();
+    trial.say("engine a goes on");
+    trial.pause(6);
+    trial.trustAll();
+    trial.awaitServing();
+    trial.settle();
+  }
+
+  /** Offsets with holes: compacted records, aborted transactions, markers, one at the very end. */
+  private static void gapsInTheLog(Trial trial) throws Exception {
+    trial.createTopics();
+    trial.compactEnsures(true);
+    int sent = trial.transactions(60, 4);
+    trial.until(
+        "the backlog is compacted",
+        Duration.ofSeconds(60),
+        () -> {
+          trial.transactions(1, 4); // a new segment is begun with a record only
+          return trial.ensuresInLog() < sent * 3 / 4;
+        });
+    trial.compactEnsures(false);
+    trial.say(trial.ensuresInLog() + " of " + sent + " ensures are left in the log");
+    trial.watch(24);
+    trial.startAll("a", "b", "c");
+    trial.agent().load();
+    for (int round = 0; round < 4; round++) {
+      trial.transactions(3, 4);
+      trial.pause(between(trial, 0.5, 1.5));
+    }
+    trial.terminate(some(trial, "b", "c"));
+    trial.transactions(3, 4);
+    trial.agent().keep();
+    trial.pause(1);
+    trial.transactions(1, 4);
+    trial.settle();
+  }
+
+  private static void eagerHandover(Trial trial) throws Exception {
+    trial.with("ZCBOT_SANDBOX_HANDOVER", "eager").with("ZCBOT_SANDBOX_IDLE_TTL", "8s");
+    trial.open(24);
+    trial.startAll("a", "b", "c");
+    trial.agent().keep();
+    trial.until("six run", Duration.ofSeconds(20), () -> trial.judge().running().size() == 6);
+    trial.pause(1);
+    String victim =
+        trial.judge().running().values().iterator().next().readies.getFirst().workerId();
+    String name = victim.substring(victim.length() - 1);
+    Instant killed = Instant.now();
+    trial.kill(name);
+    // Nobody asks: the agent only works on.
+    trial.say("fail-over after " + trial.failOver(name, killed).toMillis() + " ms, unasked");
+    trial.until("six run again", Duration.ofSeconds(20), () -> trial.judge().running().size() == 6);
+    trial.restart(name);
+    trial.awaitServing();
+    trial.settle();
+  }
+}

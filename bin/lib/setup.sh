@@ -357,6 +357,8 @@ setup_to_run() {
 # What it takes to run the tests.
 setup_to_test() {
   setup_lock
+  # The many-host tests give each engine a network namespace.
+  command -v ip >/dev/null || apt_install "The command ip" iproute2
   setup_jdk
   setup_maven
   setup_engine

@@ -125,7 +125,7 @@ public final class EventCodec {
     Fields in = parse(value);
     UserId user = userAgreeingWithKey(in, key);
     return new Ensure(
-        orElse(in.optionalText("event_id"), origin.eventId()),
+        eventId(in, origin),
         user,
         orElse(in.optionalInstant("requested_at"), origin.timestamp()),
         in.optionalText("requested_by"),
@@ -142,7 +142,7 @@ public final class EventCodec {
     Fields in = parse(value);
     UserId user = userAgreeingWithKey(in, key);
     return new Activity(
-        orElse(in.optionalText("event_id"), origin.eventId()),
+        eventId(in, origin),
         user,
         orElse(in.optionalInstant("occurred_at"), origin.timestamp()),
         in.optionalText("source"));
@@ -257,6 +257,10 @@ public final class EventCodec {
       throw new EventFormatException(
           "value", "is " + value.length + " bytes; at most " + MAX_BYTES + " are allowed");
     }
+    PlainObject plain = PlainObject.read(value);
+    if (plain != null) {
+      return new Fields(plain);
+    }
     JsonNode json;
     try {
       // Decoded strictly first: Jackson would take UTF-16 and UTF-32 as well.
@@ -288,15 +292,31 @@ public final class EventCodec {
       throw new EventFormatException(
           "key", "missing; set the record key to the user_id, it decides the order");
     }
+    if (isAscii(key, user.toString())) {
+      return user;
+    }
     if (key.length > 256) {
       throw new EventFormatException("key", "is " + key.length + " bytes; it must be the user_id");
     }
-    String text = utf8("key", key);
-    if (!text.equals(user.toString())) {
-      throw new EventFormatException(
-          "key", "is " + UserId.quote(text) + " but user_id is '" + user + "'; make them the same");
+    throw new EventFormatException(
+        "key",
+        "is "
+            + UserId.quote(utf8("key", key))
+            + " but user_id is '"
+            + user
+            + "'; make them the same");
+  }
+
+  private static boolean isAscii(byte[] bytes, String text) {
+    if (bytes.length != text.length()) {
+      return false;
     }
-    return user;
+    for (int i = 0; i < bytes.length; i++) {
+      if (bytes[i] != text.charAt(i)) {
+        return false;
+      }
+    }
+    return true;
   }
 
   private static String utf8(String field, byte[] bytes) throws EventFormatException {
@@ -317,6 +337,11 @@ public final class EventCodec {
     if (value != null) {
       json.put(field, value);
     }
+  }
+
+  private static String eventId(Fields in, Origin origin) throws EventFormatException {
+    String given = in.optionalText("event_id");
+    return given != null ? given : origin.eventId();
   }
 
   private static <T> T orElse(@Nullable T value, T fallback) {

@@ -1,6 +1,7 @@
 package io.zcbot.sandbox.events;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.TextNode;
 import java.time.Instant;
 import java.time.OffsetDateTime;
 import java.time.format.DateTimeFormatter;
@@ -19,10 +20,17 @@ final class Fields {
 
   private static final Instant LATEST = Instant.parse("9999-12-31T23:59:59.999999999Z");
 
-  private final JsonNode object;
+  private final @Nullable JsonNode object;
+  private final @Nullable PlainObject plain;
 
   Fields(JsonNode object) {
     this.object = object;
+    this.plain = null;
+  }
+
+  Fields(PlainObject plain) {
+    this.object = null;
+    this.plain = plain;
   }
 
   String text(String field) throws EventFormatException {
@@ -34,14 +42,10 @@ final class Fields {
   }
 
   @Nullable String optionalText(String field) throws EventFormatException {
-    JsonNode node = present(field);
-    if (node == null) {
+    String text = plain != null ? plain.get(field) : parsedText(field);
+    if (text == null) {
       return null;
     }
-    if (!node.isTextual()) {
-      throw new EventFormatException(field, "is " + kind(node) + "; make it a string");
-    }
-    String text = node.textValue();
     if (text.isBlank()) {
       throw new EventFormatException(field, "is empty; give a value or leave the field out");
     }
@@ -49,12 +53,23 @@ final class Fields {
       throw new EventFormatException(
           field, "is " + text.length() + " characters long; at most " + MAX_TEXT + " are allowed");
     }
-    if (!isWhole(text)) {
+    if (plain == null && !isWhole(text)) {
       // JSON can spell it, UTF-8 can't: other readers would choke on what is derived from it.
       throw new EventFormatException(
           field, "has half a character (an unpaired surrogate); send whole ones");
     }
     return text;
+  }
+
+  private @Nullable String parsedText(String field) throws EventFormatException {
+    JsonNode node = present(field);
+    if (node == null) {
+      return null;
+    }
+    if (!node.isTextual()) {
+      throw new EventFormatException(field, "is " + kind(node) + "; make it a string");
+    }
+    return node.textValue();
   }
 
   /** Makes a text of the worker's own one that {@link #text} takes, whatever an engine put in. */
@@ -69,7 +84,14 @@ final class Fields {
   }
 
   private static boolean isWhole(String text) {
-    return text.codePoints().noneMatch(c -> c >= 0xd800 && c <= 0xdfff);
+    for (int i = 0; i < text.length(); i++) {
+      if (Character.isSurrogate(text.charAt(i))
+          && (i + 1 == text.length()
+              || !Character.isSurrogatePair(text.charAt(i), text.charAt(++i)))) {
+        return false;
+      }
+    }
+    return true;
   }
 
   UserId userId() throws EventFormatException {
@@ -92,6 +114,10 @@ final class Fields {
     String text = optionalText(field);
     if (text == null) {
       return null;
+    }
+    Instant plainly = PlainInstant.read(text);
+    if (plainly != null) {
+      return plainly;
     }
     try {
       Instant instant =
@@ -162,7 +188,11 @@ final class Fields {
 
   /** The node, or null where the field is absent or JSON null: both mean «not given». */
   private @Nullable JsonNode present(String field) {
-    JsonNode node = object.get(field);
+    if (plain != null) {
+      String text = plain.get(field);
+      return text == null ? null : TextNode.valueOf(text);
+    }
+    JsonNode node = object == null ? null : object.get(field);
     return node == null || node.isNull() ? null : node;
   }
 

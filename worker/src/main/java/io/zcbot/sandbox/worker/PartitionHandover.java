@@ -36,7 +36,10 @@ final class PartitionHandover implements Handover {
   private static final Duration EAGER_PACE = Duration.ofMillis(100);
 
   /** A restarted worker gets its partitions back well within this. */
-  private static final Duration STRANGERS_GRACE = Duration.ofSeconds(30);
+  private static final Duration RESTART_GRACE = Duration.ofSeconds(30);
+
+  /** And one that has to join again, within this. */
+  private static final Duration REJOIN_GRACE = Duration.ofSeconds(10);
 
   private final ActivityFollower follower;
   private final Reaper reaper;
@@ -52,7 +55,7 @@ final class PartitionHandover implements Handover {
   private final BooleanSupplier stopping;
   private final Set<Integer> owned = ConcurrentHashMap.newKeySet();
   private final AtomicBoolean settled = new AtomicBoolean();
-  private volatile long ownedSince;
+  private volatile long graceEnds;
 
   PartitionHandover(
       ActivityFollower follower,
@@ -79,14 +82,14 @@ final class PartitionHandover implements Handover {
     this.workerId = workerId;
     this.time = time;
     this.stopping = stopping;
-    this.ownedSince = time.nanos();
+    this.graceEnds = time.nanos() + RESTART_GRACE.toNanos();
   }
 
   @Override
   public CompletableFuture<Void> assigned(Set<Integer> partitions) {
     follower.assign(partitions);
     owned.addAll(partitions);
-    ownedSince = time.nanos();
+    graceEnds = time.nanos() + REJOIN_GRACE.toNanos();
     if (settled.compareAndSet(false, true)) {
       reapUnowned();
     }
@@ -148,13 +151,18 @@ final class PartitionHandover implements Handover {
   public void lost(Set<Integer> partitions, Collection<UserId> atWork) {
     follower.release(partitions);
     owned.removeAll(partitions);
-    // Whoever has the partitions announces them lost; here they only go.
-    var _ = reaper.reapAll(null, partitions::contains, atWork);
+    // Nothing goes yet: with all of Kafka away, this worker lost them to nobody, and gets them
+    // back.
+    // What others took over meanwhile goes with the next assignment, by the live table.
+    settled.set(false);
+    graceEnds = time.nanos() + REJOIN_GRACE.toNanos();
   }
 
-  /** Reaps what a restart adopted and the group then gave to others. Called by a timer. */
+  /** Reaps what the group gave to others while this worker was away. Called by a timer. */
   void reapStrangers() {
-    if (time.nanos() - ownedSince > STRANGERS_GRACE.toNanos() && follower.problem() == null) {
+    if (follower.problem() != null) {
+      graceEnds = time.nanos() + REJOIN_GRACE.toNanos(); // joining again takes Kafka
+    } else if (time.nanos() - graceEnds > 0) {
       reapUnowned();
     }
   }

@@ -231,7 +231,7 @@ public final class ActivityFollower implements ActivityHorizon, AutoCloseable {
     }
     metrics.activity();
     touch.touch(activity.userId(), time.nanos() - age(record.partition(), appended));
-    int home = partitions.of(activity.userId());
+    int home = partitions.of(record.key());
     if (home != record.partition()) {
       metrics.forwarded(record.topic());
       divert(() -> diversions.forward(activity, home));

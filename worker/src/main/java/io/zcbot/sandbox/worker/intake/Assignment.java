@@ -71,10 +71,6 @@ final class Assignment {
         (partition, at) -> {
           int held = at.held();
           heldByPartition.put(partition.partition(), held);
-          OptionalLong lag = consumer.currentLag(partition);
-          if (lag.isPresent()) {
-            lagByPartition.put(partition.partition(), lag.getAsLong());
-          }
           (held >= maxHeld || !isTakenOver(partition) ? full : free).add(partition);
         });
     full.removeAll(consumer.paused());
@@ -84,6 +80,16 @@ final class Assignment {
     }
     if (!free.isEmpty()) {
       consumer.resume(free);
+    }
+  }
+
+  /** For the gauge; asks the consumer's network thread, so not for every batch. */
+  void noteLag(Consumer<byte[], byte[]> consumer) {
+    for (TopicPartition partition : progress.keySet()) {
+      OptionalLong lag = consumer.currentLag(partition);
+      if (lag.isPresent()) {
+        lagByPartition.put(partition.partition(), lag.getAsLong());
+      }
     }
   }
 

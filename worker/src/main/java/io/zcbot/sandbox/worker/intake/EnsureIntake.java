@@ -39,6 +39,7 @@ public final class EnsureIntake implements AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(EnsureIntake.class);
 
   private static final Duration POLL = Duration.ofMillis(100);
+  private static final Duration LAG_INTERVAL = Duration.ofMillis(200);
   private static final Duration COMMIT_INTERVAL = Duration.ofMillis(200);
   private static final Duration CALL_TIMEOUT = Duration.ofSeconds(5);
   private static final Duration REBUILD_DELAY = Duration.ofSeconds(1);
@@ -61,6 +62,7 @@ public final class EnsureIntake implements AutoCloseable {
   private final Assignment assignment;
   private boolean commitInFlight;
   private long lastCommit;
+  private long lastLag;
 
   /** What is done with an ensure, in its user's lane. */
   @FunctionalInterface
@@ -232,6 +234,10 @@ public final class EnsureIntake implements AutoCloseable {
       }
       assignment.advance(records.nextOffsets());
       assignment.regulate(consumer);
+      if (time.nanos() - lastLag >= LAG_INTERVAL.toNanos()) {
+        lastLag = time.nanos();
+        assignment.noteLag(consumer);
+      }
       if (problem != null && consumer.groupMetadata().generationId() > 0) {
         problem = null; // a member, though perhaps with no partition as yet
       }

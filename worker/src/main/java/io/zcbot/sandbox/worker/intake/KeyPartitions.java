@@ -20,7 +20,11 @@ public final class KeyPartitions {
 
   /** The partition of the user's records. */
   public int of(UserId user) {
-    byte[] key = user.toString().getBytes(StandardCharsets.US_ASCII);
+    return of(user.toString().getBytes(StandardCharsets.US_ASCII));
+  }
+
+  /** The partition of records with this key. */
+  int of(byte[] key) {
     return Utils.toPositive(Utils.murmur2(key)) % count;
   }
 }

@@ -72,7 +72,7 @@ final class Reception implements AutoCloseable {
       return;
     }
     Instant expires = ensure.expiresAt() != null ? ensure.expiresAt() : appended.plus(ensureExpiry);
-    int home = partitions.of(ensure.userId());
+    int home = partitions.of(record.key());
     if (home != record.partition()) {
       metrics.forwarded(record.topic());
       Ensure same =
@@ -104,7 +104,10 @@ final class Reception implements AutoCloseable {
                 work.ensure(request);
                 slot.complete();
               } catch (InterruptedException _) {
-                Thread.currentThread().interrupt();
+                // Where only the partition is over, the lane goes on: it has to clear up.
+                if (slot.tenure() != Tenure.OVER) {
+                  Thread.currentThread().interrupt();
+                }
               }
             });
   }

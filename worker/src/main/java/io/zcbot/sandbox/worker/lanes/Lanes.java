@@ -57,7 +57,9 @@ public final class Lanes implements AutoCloseable {
           }
           Lane fresh = new Lane();
           fresh.queue.add(task);
-          fresh.thread = Thread.ofVirtual().name("lane-" + user).start(() -> drain(user));
+          String name = user.toString();
+          fresh.thread =
+              Thread.ofVirtual().name("lane-".concat(name)).start(() -> drain(user, name));
           return fresh;
         });
     return true;
@@ -68,8 +70,8 @@ public final class Lanes implements AutoCloseable {
     return lanes.size();
   }
 
-  private void drain(UserId user) {
-    MDC.put("user", user.toString());
+  private void drain(UserId user, String name) {
+    MDC.put("user", name);
     for (Runnable task = next(user); task != null; task = next(user)) {
       try {
         task.run();

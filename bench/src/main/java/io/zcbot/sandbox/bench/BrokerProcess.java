@@ -1,0 +1,17 @@
+package io.zcbot.sandbox.bench;
+
+import io.zcbot.sandbox.standalone.EmbeddedBroker;
+import java.nio.file.Path;
+
+/** The standalone's broker in a JVM of its own: prints where it serves, ends with its input. */
+final class BrokerProcess {
+  private BrokerProcess() {}
+
+  public static void main(String[] args) throws Exception {
+    try (EmbeddedBroker broker = EmbeddedBroker.start(Path.of(args[0]), 0)) {
+      System.out.println(broker.bootstrapServers());
+      System.in.transferTo(java.io.OutputStream.nullOutputStream());
+    }
+    System.exit(0);
+  }
+}

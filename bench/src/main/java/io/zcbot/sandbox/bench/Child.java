@@ -1,0 +1,97 @@
+package io.zcbot.sandbox.bench;
+
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+
+/** A JVM of its own, with this one's class path. */
+final class Child implements AutoCloseable {
+  static final String LOGBACK = "bench-logback.xml";
+
+  private final Process process;
+
+  private Child(Process process) {
+    this.process = process;
+  }
+
+  static Child start(
+      List<String> jvm, String main, List<String> arguments, Map<String, String> env, Path log)
+      throws IOException {
+    return new Child(
+        builder(jvm, main, arguments, env)
+            .redirectOutput(log.toFile())
+            .redirectError(log.toFile())
+            .start());
+  }
+
+  /** Starts one whose first line of output says that it is ready, and where. */
+  static Child announced(String main, List<String> arguments, Path log, StringBuilder firstLine)
+      throws IOException {
+    Process process =
+        builder(
+                List.of("-Xmx1g", "-Dlogback.configurationFile=" + LOGBACK),
+                main,
+                arguments,
+                Map.of())
+            .redirectError(log.toFile())
+            .start();
+    BufferedReader output = process.inputReader();
+    String line = output.readLine();
+    if (line == null) {
+      throw new IOException(main + " did not start: " + Files.readString(log));
+    }
+    firstLine.append(line);
+    return new Child(process);
+  }
+
+  private static ProcessBuilder builder(
+      List<String> jvm, String main, List<String> arguments, Map<String, String> env) {
+    List<String> command = new ArrayList<>();
+    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+    command.add("--enable-native-access=ALL-UNNAMED");
+    command.add("--sun-misc-unsafe-memory-access=allow");
+    command.addAll(jvm);
+    command.addAll(List.of("-cp", System.getProperty("java.class.path"), main));
+    command.addAll(arguments);
+    ProcessBuilder builder = new ProcessBuilder(command);
+    builder.environment().keySet().removeIf(key -> key.startsWith("ZCBOT_"));
+    builder.environment().putAll(env);
+    return builder;
+  }
+
+  boolean isAlive() {
+    return process.isAlive();
+  }
+
+  /** Processor time so far, in milliseconds: what other load does to the machine hardly counts. */
+  long processorMillis() {
+    return process.info().totalCpuDuration().orElseThrow().toMillis();
+  }
+
+  /** Resident memory in MiB. */
+  long residentMib() throws IOException {
+    return Files.readAllLines(Path.of("/proc/" + process.pid() + "/status")).stream()
+        .filter(line -> line.startsWith("VmRSS:"))
+        .mapToLong(line -> Long.parseLong(line.replaceAll("\\D", "")) / 1024)
+        .findFirst()
+        .orElseThrow();
+  }
+
+  @Override
+  public void close() {
+    process.destroy();
+    try {
+      if (!process.waitFor(40, TimeUnit.SECONDS)) {
+        process.destroyForcibly();
+      }
+    } catch (InterruptedException e) {
+      process.destroyForcibly();
+      Thread.currentThread().interrupt();
+    }
+  }
+}

@@ -1,0 +1,378 @@
+package io.zcbot.sandbox.bench;
+
+import static java.nio.file.attribute.PosixFilePermissions.fromString;
+
+import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.docker.DockerEngine;
+import io.zcbot.sandbox.worker.docker.DockerEngineSettings;
+import io.zcbot.sandbox.worker.docker.RawEngine;
+import io.zcbot.sandbox.worker.sandbox.Container;
+import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
+import io.zcbot.sandbox.worker.sandbox.SandboxSpec;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.stream.Collectors;
+import org.HdrHistogram.Histogram;
+
+/** What a client of the real thing sees, next to what the engine takes by itself. */
+final class EndToEnd implements Experiment {
+  private static final int PARTITIONS = 8;
+  private static final String PREFIX = "e2e.";
+  private static final int HOT_USERS = 20;
+  private static final int HOT_RATE = 200;
+  private static final double HOT_SECONDS = 4;
+  private static final double COLD_RATE = 2;
+  private static final double COLD_SECONDS = 10;
+  private static final int BURST = 50;
+
+  private static final String HOT = "hot: ours at 200/s";
+  private static final String HOT_BURST = "hot: ours at 200/s, 50 creates in flight";
+  private static final String HOT_ORIGINAL = "hot: original (docker inspect) at 5/s";
+  private static final String COLD = "cold: ours at 2/s";
+  private static final String COLD_RAW = "cold: raw API create + start at 2/s";
+  private static final String COLD_ADAPTER = "cold: our engine adapter alone, to ready, at 2/s";
+  private static final String COLD_ORIGINAL = "cold: original (docker inspect, docker run) at 2/s";
+
+  private static final String PROCESSOR = "processor";
+
+  private interface Create {
+    void run(UserId user, Path workspace) throws Exception;
+  }
+
+  @Override
+  public void run(Setting setting, Report report) throws Exception {
+    setting.kafka().createTopics(PREFIX, PARTITIONS);
+    Latencies all = new Latencies();
+    List<Long> resident = new ArrayList<>();
+    try (RawEngine raw = new RawEngine();
+        DockerEngine adapter =
+            DockerEngine.fromEnvironment(
+                new DockerEngineSettings(
+                    Duration.ofSeconds(30), Duration.ofSeconds(15), Duration.ofMinutes(2), 32),
+                SandboxMetrics.NONE)) {
+      try (Child worker = worker(setting, List.of());
+          Client client = new Client(setting.kafka(), PREFIX, PARTITIONS)) {
+        List<UserId> hot = hotUsers(client);
+        hot(client, hot, Latencies.histogram());
+        hot(client, hot, Latencies.histogram());
+        resident.add(worker.residentMib());
+        for (int round = 0; round < setting.rounds(); round++) {
+          round(setting, worker, client, hot, raw, adapter, all);
+          Setting.say(
+              "round %d: hot p50 %s p99 %s ms, cold p50 %s ms, raw %s ms",
+              round,
+              all.rounds().text(HOT + " p50", "%.1f"),
+              all.rounds().text(HOT + " p99", "%.1f"),
+              all.rounds().text(COLD + " p50", "%.1f"),
+              all.rounds().text(COLD_RAW + " p50", "%.1f"));
+        }
+      }
+      try (Child worker = worker(setting, List.of("-Xmx64m", "-XX:+UseSerialGC"));
+          Client client = new Client(setting.kafka(), PREFIX, PARTITIONS)) {
+        List<UserId> hot = hotUsers(client);
+        hot(client, hot, Latencies.histogram());
+        resident.add(worker.residentMib());
+      }
+    }
+    report(all, resident, report);
+  }
+
+  private static void report(Latencies all, List<Long> resident, Report report) {
+    report.title("End to end");
+    report.line(
+        "A worker in a process of its own with default settings, loopback Kafka, the real engine"
+            + " and image. Ours: from publish to received ready. The others: from call to return,"
+            + " without Kafka; the raw API with the adapter's own create request, not waiting for"
+            + " init's firewall, which ours does; the original as subprocesses of the docker CLI."
+            + " Open loop. Milliseconds; median of the rounds' percentiles [range].");
+    report.line("");
+    report.table(
+        List.of("", "p50", "p95", "p99"),
+        List.of(HOT, HOT_BURST, HOT_ORIGINAL, COLD, COLD_RAW, COLD_ADAPTER, COLD_ORIGINAL).stream()
+            .map(all::row)
+            .toList());
+    Rounds rounds = all.rounds();
+    report.target(
+        "hot p50 ≤ 3 ms, p99 ≤ 10 ms",
+        rounds.median(HOT + " p50") <= 3 && rounds.median(HOT + " p99") <= 10,
+        rounds.text(HOT + " p50", "%.1f") + " and " + rounds.text(HOT + " p99", "%.1f") + " ms");
+    report.target(
+        "hot ≥ 5× faster than the original's (p50)",
+        rounds.ratioMedian(HOT_ORIGINAL + " p50", HOT + " p50") >= 5,
+        rounds.ratioText(HOT_ORIGINAL + " p50", HOT + " p50"));
+    Rounds overRaw = rounds.over(COLD + " p50", COLD_RAW + " p50", 1.05, 5);
+    report.target(
+        "cold p50 ≤ 1.05× raw API + 5 ms",
+        overRaw.median("over") <= 0,
+        overRaw.text("over", "%+.1f")
+            + " ms over that, "
+            + rounds.ratioText(COLD + " p50", COLD_RAW + " p50")
+            + " the raw API, "
+            + rounds.ratioText(COLD + " p50", COLD_ADAPTER + " p50")
+            + " our engine adapter, which waits for the firewall");
+    report.line(
+        "- Next to the original, cold (p50): "
+            + rounds.ratioText(COLD_ORIGINAL + " p50", COLD + " p50")
+            + " faster");
+    report.line(
+        "- Hot with "
+            + BURST
+            + " real creates in flight next to without (p99): "
+            + rounds.ratioText(HOT_BURST + " p99", HOT + " p99")
+            + "; the creates take the machine's cores, which look-ups need too");
+    report.line(
+        "- Worker's processor time per hot ensure, everything included: "
+            + rounds.text(PROCESSOR, "%.2f")
+            + " ms");
+    report.line(
+        "- Worker's resident memory with "
+            + HOT_USERS
+            + " sandboxes: "
+            + resident.get(0)
+            + " MiB with default flags, "
+            + resident.get(1)
+            + " MiB with -Xmx64m -XX:+UseSerialGC");
+  }
+
+  private static void round(
+      Setting setting,
+      Child worker,
+      Client client,
+      List<UserId> hotUsers,
+      RawEngine raw,
+      DockerEngine adapter,
+      Latencies into)
+      throws Exception {
+    String other = setting.id() + "-raw";
+    SandboxSpec spec = spec(setting);
+    Set<String> hotNames =
+        hotUsers.stream().map(Container::nameOf).collect(Collectors.toCollection(HashSet::new));
+
+    Histogram hot = Latencies.histogram();
+    long before = worker.processorMillis();
+    hot(client, hotUsers, hot);
+    into.rounds()
+        .add(PROCESSOR, (worker.processorMillis() - before) / (double) hot.getTotalCount());
+    into.add(HOT, hot);
+    Histogram inspect = Latencies.histogram();
+    concurrently(
+        5,
+        HOT_SECONDS,
+        inspect,
+        i -> docker("inspect", Container.nameOf(hotUsers.get(i % HOT_USERS))));
+    into.add(HOT_ORIGINAL, inspect);
+
+    Histogram cold = Latencies.histogram();
+    List<UserId> users = newUsers((int) (COLD_RATE * COLD_SECONDS));
+    OpenLoop.run(
+        COLD_RATE, COLD_SECONDS, (i, intended) -> client.ensure(users.get(i), intended, cold));
+    client.awaitAnswers();
+    into.add(COLD, cold);
+    clear(raw, setting.id(), hotNames);
+
+    into.add(
+        COLD_RAW,
+        creates(setting, (user, workspace) -> raw.createAndStart(spec, user, other, workspace)));
+    clear(raw, other, Set.of());
+    into.add(
+        COLD_ADAPTER,
+        creates(
+            setting,
+            (user, workspace) -> adapter.start(adapter.create(spec, user, other, workspace))));
+    clear(raw, other, Set.of());
+    into.add(
+        COLD_ORIGINAL,
+        creates(setting, (user, workspace) -> original(setting, other, user, workspace)));
+    clear(raw, other, Set.of());
+
+    Histogram beside = Latencies.histogram();
+    client.ensureAll(newUsers(BURST), Latencies.histogram());
+    OpenLoop.run(
+        HOT_RATE,
+        HOT_SECONDS,
+        (i, intended) -> client.ensure(hotUsers.get(i % HOT_USERS), intended, beside));
+    client.awaitAnswers();
+    into.add(HOT_BURST, beside);
+    clear(raw, setting.id(), hotNames);
+  }
+
+  private static Child worker(Setting setting, List<String> jvm) throws Exception {
+    Map<String, String> env = new HashMap<>();
+    env.put("ZCBOT_WORKER_ID", setting.id());
+    env.put("ZCBOT_HOST", "bench");
+    env.put("ZCBOT_KAFKA_BOOTSTRAP_SERVERS", setting.kafka().servers());
+    env.put("ZCBOT_TOPIC_PREFIX", PREFIX);
+    env.put("ZCBOT_GROUP", PREFIX + "workers");
+    env.put("ZCBOT_SANDBOX_NETWORK", network(setting));
+    env.put("ZCBOT_WORKSPACE_ROOT", setting.workspaces("worker").toString());
+    env.put("ZCBOT_SANDBOX_MAX", "200");
+    env.put("ZCBOT_OPS_ADDRESS", "off");
+    Path log = setting.directory().resolve("worker.log");
+    Child worker = Child.start(jvm, "io.zcbot.sandbox.worker.cli.Main", List.of("run"), env, log);
+    while (!Files.readString(log).contains("serves ensures")) {
+      if (!worker.isAlive()) {
+        throw new IOException("the worker did not start: " + Files.readString(log));
+      }
+      Thread.sleep(100);
+    }
+    return worker;
+  }
+
+  private static String network(Setting setting) {
+    return "zcbot-" + setting.id();
+  }
+
+  /** The worker's defaults. */
+  private static SandboxSpec spec(Setting setting) {
+    return new SandboxSpec(
+        "zcbot-sandbox:latest",
+        null,
+        2L << 30,
+        1.0,
+        256,
+        512L << 20,
+        network(setting),
+        List.of(),
+        List.of());
+  }
+
+  private static List<UserId> newUsers(int count) {
+    return Kafka.usersInEach(1, count);
+  }
+
+  private static List<UserId> hotUsers(Client client) throws InterruptedException {
+    List<UserId> users = newUsers(HOT_USERS);
+    client.ensureAll(users, Latencies.histogram());
+    client.awaitAnswers();
+    return users;
+  }
+
+  private static void hot(Client client, List<UserId> users, Histogram into) throws Exception {
+    OpenLoop.run(
+        HOT_RATE,
+        HOT_SECONDS,
+        (i, intended) -> client.ensure(users.get(i % HOT_USERS), intended, into));
+    client.awaitAnswers();
+  }
+
+  private static Histogram creates(Setting setting, Create create) throws Exception {
+    Path root = setting.workspaces("raw");
+    List<UserId> users = newUsers((int) (COLD_RATE * COLD_SECONDS));
+    for (UserId user : users) {
+      Path workspace = Files.createDirectory(root.resolve(user.toString()));
+      Files.setPosixFilePermissions(workspace, fromString("rwx------"));
+      Files.setAttribute(workspace, "unix:uid", 1000);
+    }
+    Histogram into = Latencies.histogram();
+    concurrently(
+        COLD_RATE,
+        COLD_SECONDS,
+        into,
+        i -> create.run(users.get(i), root.resolve(users.get(i).toString())));
+    return into;
+  }
+
+  private interface Act {
+    void run(int i) throws Exception;
+  }
+
+  /** Open loop over calls that block. */
+  private static void concurrently(double perSecond, double seconds, Histogram into, Act act)
+      throws Exception {
+    List<Future<?>> acts = new ArrayList<>();
+    try (ExecutorService threads = Executors.newCachedThreadPool()) {
+      OpenLoop.run(
+          perSecond,
+          seconds,
+          (i, intended) ->
+              acts.add(
+                  threads.submit(
+                      () -> {
+                        act.run(i);
+                        into.recordValue((System.nanoTime() - intended) / 1000);
+                        return null;
+                      })));
+      for (Future<?> each : acts) {
+        each.get();
+      }
+    }
+  }
+
+  /** Looks, and runs one if there is none; the flags are those of the original. */
+  private static void original(Setting setting, String worker, UserId user, Path workspace)
+      throws Exception {
+    docker("inspect", Container.nameOf(user));
+    int code =
+        docker(
+            "run",
+            "-d",
+            "--name",
+            Container.nameOf(user),
+            "--label",
+            "zcbot.product=sandbox",
+            "--label",
+            "zcbot.user_id=" + user,
+            "--label",
+            "zcbot.worker=" + worker,
+            "--network",
+            network(setting),
+            "--read-only",
+            "--tmpfs",
+            "/tmp:exec,size=512m,mode=1777",
+            "--cap-drop",
+            "ALL",
+            "--cap-add",
+            "NET_ADMIN",
+            "--security-opt",
+            "no-new-privileges",
+            "--pids-limit",
+            "256",
+            "--memory",
+            "2g",
+            "--cpus",
+            "1.0",
+            "--restart",
+            "no",
+            "-e",
+            "ZCBOT_PG_IPS=",
+            "-v",
+            workspace + ":/workspace",
+            "zcbot-sandbox:latest");
+    if (code != 0) {
+      throw new IOException("docker run ended with " + code);
+    }
+  }
+
+  private static int docker(String... arguments) throws Exception {
+    List<String> command = new ArrayList<>(List.of("docker"));
+    command.addAll(List.of(arguments));
+    return new ProcessBuilder(command)
+        .redirectOutput(ProcessBuilder.Redirect.DISCARD)
+        .redirectError(ProcessBuilder.Redirect.DISCARD)
+        .start()
+        .waitFor();
+  }
+
+  /** Removes what a measurement made, and lets the worker and the machine come to rest. */
+  private static void clear(RawEngine engine, String worker, Set<String> but) throws Exception {
+    try (ExecutorService threads = Executors.newFixedThreadPool(4)) {
+      for (String name : engine.names(worker)) {
+        if (!but.contains(name)) {
+          threads.submit(() -> engine.remove(name));
+        }
+      }
+    }
+    Thread.sleep(2000);
+  }
+}

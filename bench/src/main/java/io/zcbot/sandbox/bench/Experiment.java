@@ -1,0 +1,7 @@
+package io.zcbot.sandbox.bench;
+
+/** A measurement. */
+@FunctionalInterface
+interface Experiment {
+  void run(Setting setting, Report report) throws Exception;
+}

@@ -1,0 +1,95 @@
+package io.zcbot.sandbox.bench;
+
+import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.sandbox.Container;
+import io.zcbot.sandbox.worker.sandbox.Engine;
+import io.zcbot.sandbox.worker.sandbox.EngineEvent;
+import io.zcbot.sandbox.worker.sandbox.EngineException;
+import io.zcbot.sandbox.worker.sandbox.SandboxSpec;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ThreadLocalRandom;
+import java.util.function.Consumer;
+
+/** Takes its time as a real engine does, and does nothing. */
+final class FakeEngine implements Engine {
+  private final Duration create;
+  private final Duration look;
+  private final Map<String, Container> byName = new ConcurrentHashMap<>();
+
+  FakeEngine(Duration create, Duration look) {
+    this.create = create;
+    this.look = look;
+  }
+
+  private static void take(Duration time) throws EngineException {
+    try {
+      Thread.sleep(time);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new EngineException(EngineException.Kind.UNAVAILABLE, "fake", "interrupted", e);
+    }
+  }
+
+  @Override
+  public Optional<Container> find(String nameOrId) throws EngineException {
+    take(look);
+    return Optional.ofNullable(byName.get(nameOrId));
+  }
+
+  @Override
+  public List<Container> list() {
+    return List.copyOf(byName.values());
+  }
+
+  @Override
+  public String create(SandboxSpec spec, UserId user, String workerId, Path workspace)
+      throws EngineException {
+    take(create);
+    byte[] id = new byte[32];
+    ThreadLocalRandom.current().nextBytes(id);
+    Container container =
+        new Container(
+            HexFormat.of().formatHex(id),
+            Container.nameOf(user),
+            Container.State.RUNNING,
+            new Container.Owner(user, workerId),
+            spec.hash(),
+            Instant.now(),
+            null,
+            false);
+    byName.put(container.name(), container);
+    return container.id();
+  }
+
+  @Override
+  public void start(String containerId) {}
+
+  @Override
+  public void kill(String containerId) {}
+
+  @Override
+  public void remove(String containerId) {
+    byName.values().removeIf(container -> container.id().equals(containerId));
+  }
+
+  @Override
+  public boolean hasRunningExec(String containerId) {
+    return false;
+  }
+
+  @Override
+  public void ping() {}
+
+  @Override
+  public void watch(Instant since, Runnable connected, Consumer<EngineEvent> events) {}
+
+  @Override
+  public void close() {}
+}

@@ -1,0 +1,139 @@
+package io.zcbot.sandbox.bench;
+
+import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.KafkaClients;
+import io.zcbot.sandbox.worker.intake.EnsureIntake;
+import io.zcbot.sandbox.worker.intake.Handover;
+import io.zcbot.sandbox.worker.intake.IntakeMetrics;
+import io.zcbot.sandbox.worker.intake.KeyPartitions;
+import io.zcbot.sandbox.worker.lanes.Lanes;
+import io.zcbot.sandbox.worker.publish.Publisher;
+import io.zcbot.sandbox.worker.sandbox.Domain;
+import io.zcbot.sandbox.worker.sandbox.Engine;
+import io.zcbot.sandbox.worker.sandbox.Ensurer;
+import io.zcbot.sandbox.worker.sandbox.Identity;
+import io.zcbot.sandbox.worker.sandbox.Reaper;
+import io.zcbot.sandbox.worker.sandbox.Registry;
+import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
+import io.zcbot.sandbox.worker.sandbox.SandboxSpec;
+import io.zcbot.sandbox.worker.sandbox.Time;
+import io.zcbot.sandbox.worker.sandbox.Workspaces;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Collection;
+import java.util.List;
+import java.util.OptionalLong;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ScheduledThreadPoolExecutor;
+
+/** The worker's path of an ensure, over an engine of the measurement's own. */
+final class LocalWorker implements AutoCloseable {
+  static final int CREATES = 4;
+
+  private final Lanes lanes = new Lanes(Duration.ofSeconds(5));
+  private final ScheduledThreadPoolExecutor timer = new ScheduledThreadPoolExecutor(1);
+  private final Publisher publisher;
+  private final Domain domain;
+  private final Ownership ownership = new Ownership();
+  private final EnsureIntake intake;
+  private boolean started;
+
+  /** Remembers the partitions and leaves their sandboxes alone. */
+  static final class Ownership implements Handover {
+    final Set<Integer> owned = ConcurrentHashMap.newKeySet();
+
+    @Override
+    public CompletableFuture<Void> assigned(Set<Integer> partitions) {
+      owned.addAll(partitions);
+      return CompletableFuture.completedFuture(null);
+    }
+
+    @Override
+    public void lost(Set<Integer> partitions, Collection<UserId> atWork) {
+      owned.removeAll(partitions);
+    }
+
+    @Override
+    public CompletableFuture<Void> released(Set<Integer> partitions, Collection<UserId> atWork) {
+      owned.removeAll(partitions);
+      return CompletableFuture.completedFuture(null);
+    }
+  }
+
+  LocalWorker(Kafka kafka, String prefix, String id, int partitions, Engine engine, Path workspaces)
+      throws IOException {
+    KafkaClients clients = new KafkaClients(kafka.config(prefix, prefix + "group", 1), id);
+    publisher =
+        new Publisher(clients.producer(), new KeyPartitions(partitions), prefix, "/bench/" + id);
+    domain =
+        Domain.of(
+            new Domain.Ports(
+                engine,
+                publisher,
+                publisher,
+                lanes::submit,
+                _ -> OptionalLong.empty(),
+                timer,
+                Time.system(),
+                SandboxMetrics.NONE),
+            new Domain.Settings(
+                new Identity(id, "bench", "unix:///none"),
+                new SandboxSpec(
+                    "fake", null, 2L << 30, 1, 256, 512L << 20, "none", List.of(), List.of()),
+                new Reaper.Limits(Duration.ofHours(1), Duration.ofHours(1), null),
+                CREATES,
+                CREATES),
+            new Registry(100_000),
+            Workspaces.open(workspaces));
+    intake =
+        new EnsureIntake(
+            () -> clients.groupConsumer(500, id),
+            settings(prefix, partitions),
+            lanes::submit,
+            domain.ensurer()::ensure,
+            publisher,
+            ownership,
+            () -> {},
+            Time.system(),
+            IntakeMetrics.NONE);
+  }
+
+  /** The worker's defaults. */
+  static EnsureIntake.Settings settings(String prefix, int partitions) {
+    return new EnsureIntake.Settings(
+        prefix + "ensure",
+        partitions,
+        1000,
+        Duration.ofHours(1),
+        Duration.ofSeconds(10),
+        true,
+        Duration.ofSeconds(5));
+  }
+
+  Ensurer ensurer() {
+    return domain.ensurer();
+  }
+
+  int partitionsOwned() {
+    return ownership.owned.size();
+  }
+
+  LocalWorker start() {
+    intake.start();
+    started = true;
+    return this;
+  }
+
+  @Override
+  public void close() {
+    if (started) {
+      intake.close();
+    }
+    lanes.close();
+    publisher.close();
+    timer.shutdownNow();
+  }
+}

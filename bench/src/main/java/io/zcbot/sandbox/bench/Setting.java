@@ -1,0 +1,26 @@
+package io.zcbot.sandbox.bench;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+
+/**
+ * What a measurement is given.
+ *
+ * @param rounds how often it repeats
+ * @param directory to work in
+ * @param id the run's own, part of every name on the engine
+ */
+record Setting(Kafka kafka, int rounds, Path directory, String id) {
+  /** A workspace root, as the worker wants it. */
+  Path workspaces(String name) throws IOException {
+    return Files.createDirectories(
+        directory.resolve("workspaces-" + name),
+        PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwxr-xr-x")));
+  }
+
+  static void say(String format, Object... arguments) {
+    System.err.printf("    " + format + "%n", arguments);
+  }
+}

@@ -1,0 +1,65 @@
+package io.zcbot.sandbox.worker.docker;
+
+import com.github.dockerjava.api.DockerClient;
+import com.github.dockerjava.api.exception.NotFoundException;
+import com.github.dockerjava.api.model.Container;
+import com.github.dockerjava.core.DefaultDockerClientConfig;
+import com.github.dockerjava.core.DockerClientImpl;
+import com.github.dockerjava.zerodep.ZerodepDockerHttpClient;
+import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.sandbox.SandboxSpec;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+
+/** The engine's API with nothing in between, told to create exactly what the adapter creates. */
+public final class RawEngine implements AutoCloseable {
+  private final DockerClient docker;
+
+  /** The engine of the environment. */
+  public RawEngine() {
+    var config = DefaultDockerClientConfig.createDefaultConfigBuilder().build();
+    this.docker =
+        DockerClientImpl.getInstance(
+            config,
+            new ZerodepDockerHttpClient.Builder().dockerHost(config.getDockerHost()).build());
+  }
+
+  /** Create and start, without waiting for init. */
+  public void createAndStart(SandboxSpec spec, UserId user, String workerId, Path workspace) {
+    String id =
+        ContainerCreation.command(docker, spec, user, workerId, workspace, true).exec().getId();
+    docker.startContainerCmd(id).exec();
+  }
+
+  /** Names of a worker's containers. */
+  public List<String> names(String workerId) {
+    return docker
+        .listContainersCmd()
+        .withShowAll(true)
+        .withLabelFilter(Map.of(SandboxLabels.WORKER, workerId))
+        .exec()
+        .stream()
+        .map(RawEngine::name)
+        .toList();
+  }
+
+  private static String name(Container container) {
+    return container.getNames()[0].substring(1);
+  }
+
+  /** Removes one, running or not, if it is there. */
+  public void remove(String name) {
+    try {
+      docker.removeContainerCmd(name).withForce(true).exec();
+    } catch (NotFoundException e) {
+      // as wished
+    }
+  }
+
+  @Override
+  public void close() throws IOException {
+    docker.close();
+  }
+}

@@ -42,7 +42,7 @@ import picocli.CommandLine.TypeConversionException;
     exitCodeListHeading = "%nExit codes:%n",
     exitCodeList = {
       "0:done",
-      "1:answered with failed, or not all was done",
+      "1:answered with failed, or not all was done, or the audit found a violation",
       "2:wrong arguments",
       "3:no answer in time",
       "69:Kafka or the engine is not reached",
@@ -81,6 +81,8 @@ public final class Cli {
     Cli cli = new Cli(console, engines);
     CommandLine line = new CommandLine(cli);
     line.addSubcommand(cli.new Topics());
+    line.addSubcommand(new AuditCommand(console, cli::config));
+    line.addSubcommand(new ExportCommand(console, cli::config));
     for (Object command : more) {
       line.addSubcommand(command);
     }
@@ -110,6 +112,15 @@ public final class Cli {
     return switch (command) {
       case "run", "standalone" -> new String[] {};
       case "ps" -> new String[] {KAFKA_KEYS, TOPIC_KEYS, "ZCBOT_SANDBOX_", "ZCBOT_PG_IPS"};
+      case "audit" ->
+          new String[] {
+            KAFKA_KEYS,
+            TOPIC_KEYS,
+            "ZCBOT_SANDBOX_IDLE_TTL",
+            "ZCBOT_REAPER_INTERVAL",
+            "ZCBOT_ENSURE_EXPIRY",
+            "ZCBOT_RESTART"
+          };
       case "purge" -> new String[] {"ZCBOT_WORKER_ID", "ZCBOT_OPS", KAFKA_KEYS, TOPIC_KEYS};
       default -> new String[] {KAFKA_KEYS, TOPIC_KEYS};
     };
@@ -252,6 +263,11 @@ public final class Cli {
   /** A log of its own, for commands without a worker. */
   private KafkaLog log() throws CommandException {
     return new KafkaLog(config().kafka());
+  }
+
+  /** Reads the settings when a command needs them. */
+  interface Configuration {
+    WorkerConfig read() throws CommandException;
   }
 
   private WorkerConfig config() throws CommandException {

@@ -1,0 +1,91 @@
+package io.zcbot.sandbox.worker.audit;
+
+import java.util.Locale;
+
+/**
+ * What is checked. Each says what the log can prove and what not.
+ *
+ * <p>Times are record times: of ensure and activity the brokers' (LogAppendTime), of the rest the
+ * publishing worker's clock, unless those topics too are set to LogAppendTime, which makes every
+ * comparison below one of a single clock. Where two topics are compared, records closer than {@link
+ * Rules#skew} count as simultaneous; a clock that is further off makes the checks blind rather than
+ * wrong where that is possible, and is counted ({@link Summary#answersBeforeEnsure}). Sessions are
+ * paired by container id, never by time.
+ *
+ * <p>Order within the fold: topics are merged by record time. Only memory depends on it, as long as
+ * a user's records are not further apart than {@link Rules#window}.
+ */
+public enum Check {
+  /**
+   * Two sessions of one user at a time. Two sessions overlap from the younger one's first ready to
+   * the end of whichever ended first, an end being the earlier of a reaped's record time and its
+   * {@code reaped_at}. Of two readys in one partition the lower offset is the older, else the lower
+   * time. It is a violation if they overlap by more than the skew, where the same worker announced
+   * both, or by more than skew and grace where two workers did: one that lost the user's partition
+   * has that long to notice. A ready that names the older container again after the younger's ready
+   * counts as a sign of life of the older.
+   *
+   * <p>Proves what was announced. A container nobody announced is not seen, nor one that ran on
+   * after its host was announced lost, nor how long a container ran on whose end was never
+   * announced: that is {@link #I4}.
+   */
+  I1,
+  /**
+   * An ensure that no ready and no failed names although its expiry and the grace are over at the
+   * end. The expiry is its {@code expires_at}, or the rules' from its record time on, and ten
+   * minutes at most. Can't tell a lost ensure from one that waits for a worker to come back; both
+   * are named. An answer may name an ensure that is not in the log (cut off by retention): counted.
+   */
+  I2,
+  /**
+   * A session announced ready whose end was not announced exactly once: no reaped at the end of the
+   * log although a later session of the user was announced, or although its worker announced the
+   * purge of its earlier life's containers after it (a purge takes all there are, before anything
+   * new is served; not judged for workers that adopt, {@link Rules#purgesAtStart}); a second reaped
+   * under another event id; a ready that names a container that was announced reaped before. A
+   * reaped repeated under the same id is a redelivery, and counted.
+   *
+   * <p>Can't tell a sandbox that runs from one that vanished with its host for ever, while neither
+   * the user nor the worker comes back. With records of one user only, the worker's purge is seen
+   * only if it is this user's.
+   */
+  I4,
+  /**
+   * Reaped as idle although in use: an activity or a ready lies less than the TTL, minus the skew,
+   * before the reap, yet more than the grace before it (the worker judges by what it had read a
+   * moment ago, so the latest uses may have been under way). It must be so by the reaped's record
+   * time and by its {@code reaped_at} both. Can't see use that left no record: a running command
+   * without activity.
+   */
+  I5,
+  /**
+   * Idle for longer than the TTL, two intervals, grace and skew, without being reaped: until the
+   * end of the log, until a late reaped, or until its next use. Uses are activity, ready, and what
+   * a reaped says in {@code last_active_at}; time within a known outage ({@link Rules#outages})
+   * doesn't count. Not judged where the session ended purged, lost, moved or by shutdown: then its
+   * worker was not there to reap it. Can't see a command that ran on without activity, and takes it
+   * for idleness; nor can it tell a worker that is down.
+   */
+  I6,
+  /**
+   * One event id, two different events, so that a consumer that drops duplicates loses one: another
+   * topic, another ensure, another container. Looked for among a user's last {@value
+   * UserHistory#IDS_KEPT} ids; activities are only counted as duplicates, by their last {@value
+   * UserHistory#ACTIVITY_IDS_KEPT}. The same event repeated is a redelivery, and counted. Ids used
+   * by two users are not seen.
+   */
+  IDS,
+  /**
+   * A record that is no event: in an output topic always; in an input topic if no dead letter names
+   * it once expiry and grace are over.
+   */
+  UNREADABLE;
+
+  /** As the reports spell it. */
+  public String label() {
+    return switch (this) {
+      case I1, I2, I4, I5, I6 -> name();
+      case IDS, UNREADABLE -> name().toLowerCase(Locale.ROOT);
+    };
+  }
+}

@@ -1,0 +1,148 @@
+package io.zcbot.sandbox.worker.audit;
+
+import io.zcbot.sandbox.events.Ensure;
+import io.zcbot.sandbox.events.Failed;
+import io.zcbot.sandbox.events.Ready;
+import io.zcbot.sandbox.events.Topic;
+import io.zcbot.sandbox.events.UserId;
+import java.time.Instant;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/** A user's ensures and their answers, in whichever order the two come (I2). */
+final class EnsureHistory {
+  private static final int ANSWERS_KEPT = 64;
+
+  private final UserId user;
+  private final FoldContext context;
+  private final Map<String, Open> open = new LinkedHashMap<>(4);
+  private final LinkedHashMap<String, Known> answers = new LinkedHashMap<>(4);
+
+  private record Open(long time, long due, Place place) {}
+
+  /** An answer, and whether its ensure was seen. */
+  private record Known(
+      String outcome,
+      @Nullable String containerId,
+      @Nullable Long tookMs,
+      long time,
+      Place place,
+      boolean isMatched) {
+    Known matched() {
+      return new Known(outcome, containerId, tookMs, time, place, true);
+    }
+  }
+
+  EnsureHistory(UserId user, FoldContext context) {
+    this.user = user;
+    this.context = context;
+  }
+
+  boolean isQuiet() {
+    return open.isEmpty();
+  }
+
+  /** An ensure, not known to repeat an earlier one. */
+  void asked(Ensure ensure, long time, Place place) {
+    String id = ensure.eventId();
+    Known answer = answers.get(id);
+    if (open.containsKey(id) || (answer != null && answer.isMatched)) {
+      return;
+    }
+    context.tally().ensures++;
+    long expires =
+        ensure.expiresAt() == null
+            ? time + context.rules().expiry().toMillis()
+            : ensure.expiresAt().toEpochMilli();
+    Open asked = new Open(time, context.rules().answerDue(time, expires), place);
+    if (answer == null) {
+      open.put(id, asked);
+    } else {
+      answers.put(id, answer.matched());
+      tell(id, asked, answer);
+    }
+  }
+
+  void answered(Ready ready, long time, Place place) {
+    answered(
+        ready.ensureId(),
+        new Known(
+            ready.outcome().wire(),
+            ready.containerId(),
+            Math.min(ready.tookMs(), FoldContext.MAX_MS),
+            time,
+            place,
+            false));
+  }
+
+  void answered(Failed failed, long time, Place place) {
+    answered(failed.ensureId(), new Known(failed.reason().wire(), null, null, time, place, false));
+  }
+
+  private void answered(String id, Known answer) {
+    if (answers.containsKey(id)) {
+      context.tally().answeredAgain++;
+      return;
+    }
+    Open asked = open.remove(id);
+    answers.put(id, asked == null ? answer : answer.matched());
+    if (asked != null) {
+      tell(id, asked, answer);
+    }
+    if (answers.size() > ANSWERS_KEPT) {
+      forget(answers.pollFirstEntry().getValue());
+    }
+  }
+
+  private void tell(String id, Open asked, Known answer) {
+    if (answer.time < asked.time) {
+      context.tally().answersBeforeEnsure++;
+    }
+    long latency = Math.clamp(answer.time - asked.time, 0, FoldContext.MAX_MS);
+    context.tally().answered(answer.outcome, latency, answer.tookMs);
+    context.tell(
+        ensure(
+            id,
+            asked,
+            new AuditedEnsure.Answer(
+                answer.outcome, answer.containerId, latency, answer.tookMs, answer.place)));
+  }
+
+  private AuditedEnsure ensure(String id, Open asked, AuditedEnsure.@Nullable Answer answer) {
+    return new AuditedEnsure(user, id, Instant.ofEpochMilli(asked.time), asked.place, answer);
+  }
+
+  private void forget(Known answer) {
+    if (!answer.isMatched) {
+      context.tally().answersWithoutEnsure++;
+    }
+  }
+
+  void forget() {
+    answers.values().forEach(this::forget);
+  }
+
+  /** Judges what is open at the end of the log. */
+  void finish(long end) {
+    open.forEach(
+        (id, asked) -> {
+          context.tally().unanswered++;
+          context.tell(ensure(id, asked, null));
+          if (end > asked.due
+              && context.isKnown(Topic.READY, asked.place, asked.time)
+              && context.isKnown(Topic.FAILED, asked.place, asked.time)) {
+            context.violation(
+                Check.I2,
+                user,
+                "ensure "
+                    + id
+                    + " has no answer "
+                    + FoldContext.seconds(end - asked.time)
+                    + " after it was recorded",
+                asked.place);
+          }
+        });
+    forget();
+  }
+}

@@ -1,0 +1,97 @@
+package io.zcbot.sandbox.worker.audit;
+
+import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.JsonGenerator;
+import com.fasterxml.jackson.core.util.MinimalPrettyPrinter;
+import java.io.IOException;
+import java.io.Writer;
+import java.nio.ByteBuffer;
+import java.nio.charset.CharacterCodingException;
+import java.nio.charset.CharsetDecoder;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
+import org.apache.kafka.common.header.Header;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Writes raw records as JSON, one a line, after a line that tells of the export itself. Bytes are
+ * text where they are UTF-8, else base64 under another name: {@code value_base64}.
+ */
+public final class Export implements AutoCloseable {
+  static final String FORMAT = "sandbox-export-1";
+
+  private record Cut(Place partition, long since) {}
+
+  private final JsonGenerator json;
+  private final CharsetDecoder utf8 = StandardCharsets.UTF_8.newDecoder();
+
+  /**
+   * Begins an export. The writer stays open.
+   *
+   * @param source whose records will be written
+   */
+  public Export(Writer out, LogSource source) throws IOException {
+    json = new JsonFactory().createGenerator(out).disable(JsonGenerator.Feature.AUTO_CLOSE_TARGET);
+    json.setPrettyPrinter(new MinimalPrettyPrinter("\n"));
+    json.writeStartObject();
+    json.writeStringField("format", FORMAT);
+    json.writeStringField("topic_prefix", source.topicPrefix());
+    KnownSince known = source.knownSince();
+    if (known.from() != Long.MIN_VALUE) {
+      json.writeNumberField("from", known.from());
+    }
+    json.writeNumberField("end", source.end().toEpochMilli());
+    json.writeArrayFieldStart("cuts");
+    List<Cut> cuts = new ArrayList<>();
+    known.forEachCut((partition, since) -> cuts.add(new Cut(partition, since)));
+    for (Cut cut : cuts) {
+      json.writeStartObject();
+      json.writeStringField("topic", cut.partition.topic().named(source.topicPrefix()));
+      json.writeNumberField("partition", cut.partition.partition());
+      json.writeNumberField("since", cut.since);
+      json.writeEndObject();
+    }
+    json.writeEndArray();
+    json.writeEndObject();
+  }
+
+  /** Adds a record. */
+  public void write(LogRecord record) throws IOException {
+    json.writeStartObject();
+    json.writeStringField("topic", record.raw().topic());
+    json.writeNumberField("partition", record.raw().partition());
+    json.writeNumberField("offset", record.raw().offset());
+    json.writeNumberField("timestamp", record.time());
+    bytes("key", record.raw().key());
+    bytes("value", record.raw().value());
+    json.writeArrayFieldStart("headers");
+    for (Header header : record.raw().headers()) {
+      json.writeStartObject();
+      json.writeStringField("name", header.key());
+      bytes("value", header.value());
+      json.writeEndObject();
+    }
+    json.writeEndArray();
+    json.writeEndObject();
+  }
+
+  private void bytes(String name, byte @Nullable [] bytes) throws IOException {
+    if (bytes == null) {
+      json.writeNullField(name);
+      return;
+    }
+    try {
+      json.writeStringField(name, utf8.decode(ByteBuffer.wrap(bytes)).toString());
+    } catch (CharacterCodingException _) {
+      json.writeBinaryField(name + "_base64", bytes);
+    }
+  }
+
+  /** Ends the last line. */
+  @Override
+  public void close() throws IOException {
+    json.writeRaw('\n');
+    json.close();
+  }
+}

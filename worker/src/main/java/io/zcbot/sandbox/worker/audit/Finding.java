@@ -1,0 +1,4 @@
+package io.zcbot.sandbox.worker.audit;
+
+/** What the audit tells of as it goes, besides the summary at its end. */
+public sealed interface Finding permits AuditedEnsure, Session, Violation {}

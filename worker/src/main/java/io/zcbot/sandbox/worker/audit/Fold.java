@@ -1,0 +1,123 @@
+package io.zcbot.sandbox.worker.audit;
+
+import io.zcbot.sandbox.events.EventCodec;
+import io.zcbot.sandbox.events.EventFormatException;
+import io.zcbot.sandbox.events.Reaped;
+import io.zcbot.sandbox.events.SandboxEvent;
+import io.zcbot.sandbox.events.Topic;
+import io.zcbot.sandbox.events.UserId;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.Iterator;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Folds records into histories of users. Pure: what comes out depends on the records and their
+ * order alone. Remembers users with something open, and others for {@link Rules#window}.
+ *
+ * <p>Several folds may share the work if all records of one key go to the same one; their tallies
+ * and purges add up.
+ */
+final class Fold {
+  private final EventCodec codec = new EventCodec();
+  private final Tally tally = new Tally();
+  private final FoldContext context;
+  private final Unreadable unreadable;
+  private final Map<String, Purge> purges = new HashMap<>();
+
+  /** In the order of their latest record; parked are those that were passed over as not quiet. */
+  private final LinkedHashMap<UserId, UserHistory> users = new LinkedHashMap<>(16, 0.75f, true);
+
+  private final Map<UserId, UserHistory> parked = new HashMap<>();
+
+  Fold(Rules rules, KnownSince known, Consumer<Finding> out) {
+    this.context = new FoldContext(rules, known, tally, out);
+    this.unreadable = new Unreadable(context);
+  }
+
+  void accept(LogRecord record) {
+    tally.record(record.topic(), record.time());
+    if (record.topic() == Topic.DEAD_LETTER) {
+      unreadable.deadLetter(record);
+      return;
+    }
+    SandboxEvent event;
+    try {
+      event =
+          codec.decode(record.topic(), record.raw().key(), record.raw().value(), record.origin());
+    } catch (EventFormatException e) {
+      unreadable.found(record, e);
+      return;
+    }
+    Place place = record.place();
+    if (event instanceof Reaped reaped && reaped.reason() == Reaped.Reason.PURGED) {
+      Purge purge = new Purge(record.time(), place);
+      purges.merge(reaped.workerId(), purge, Purge::later);
+    }
+    user(event.userId()).on(event, record.time(), place);
+  }
+
+  private UserHistory user(UserId id) {
+    UserHistory known = users.get(id);
+    if (known == null) {
+      known = parked.remove(id);
+      if (known == null) {
+        known = new UserHistory(id, context);
+      }
+      users.put(id, known);
+    }
+    return known;
+  }
+
+  /** Forgets whom nothing is to be expected of any more, now that the log has come to a time. */
+  void forgetBefore(long time) {
+    Iterator<UserHistory> eldest = users.values().iterator();
+    while (eldest.hasNext()) {
+      UserHistory user = eldest.next();
+      if (user.lastSeen >= time) {
+        return;
+      }
+      eldest.remove();
+      if (user.isQuiet()) {
+        user.forget();
+      } else {
+        parked.put(user.user(), user);
+      }
+    }
+  }
+
+  /** The last purge each worker announced. */
+  Map<String, Purge> purges() {
+    return purges;
+  }
+
+  /**
+   * Judges what is open at the end of the log.
+   *
+   * @param allPurges of all folds that share the work
+   */
+  Tally finish(long end, Map<String, Purge> allPurges) {
+    List<UserHistory> rest = new ArrayList<>(users.values());
+    rest.addAll(parked.values());
+    rest.sort(Comparator.comparing(UserHistory::user));
+    for (UserHistory user : rest) {
+      user.finish(end, worker -> purgeOf(worker, allPurges));
+    }
+    unreadable.finish(end);
+    return tally;
+  }
+
+  private static @Nullable Purge purgeOf(String worker, Map<String, Purge> purges) {
+    return purges.get(worker);
+  }
+
+  /** How many users are remembered. */
+  int remembered() {
+    return users.size() + parked.size();
+  }
+}

@@ -1,0 +1,91 @@
+package io.zcbot.sandbox.worker.audit;
+
+import io.zcbot.sandbox.events.Reaped;
+import io.zcbot.sandbox.events.Topic;
+import io.zcbot.sandbox.events.UserId;
+import org.jspecify.annotations.Nullable;
+
+/** Reaped too early, reaped too late: {@link Check#I5} and {@link Check#I6}. */
+record IdleChecks(FoldContext context, UserId user) {
+  /** Judges a session that ended. */
+  void judge(TrackedSession session, TrackedSession.End end) {
+    if (end.reason() == Reaped.Reason.IDLE) {
+      judgeTooEarly(session, end);
+    }
+    if (isReapersToEnd(end.reason())) {
+      // Announced late, it may seem to have been used after its end.
+      Uses.Use before = session.lastUseAtOrBefore(end.at());
+      Uses.Use last = before == null ? session.lastUse() : before;
+      long from =
+          end.lastActiveAt() == null ? last.time() : Math.max(last.time(), end.lastActiveAt());
+      judgeTooLate(session, from, end.at(), last.place(), end.place());
+    }
+  }
+
+  /** Judges a session that is open at the end of the log. */
+  void judgeOpen(TrackedSession session, long end) {
+    Uses.Use last = session.lastUse();
+    judgeTooLate(session, last.time(), end, last.place());
+  }
+
+  private void judgeTooEarly(TrackedSession session, TrackedSession.End end) {
+    Uses.Use byRecord = usedTooLately(session, end.time());
+    Uses.Use byWord = usedTooLately(session, end.reapedAt());
+    if (byRecord != null && byWord != null) {
+      context.violation(
+          Check.I5,
+          user,
+          "container "
+              + session.containerId()
+              + " was reaped as idle "
+              + FoldContext.seconds(end.reapedAt() - byWord.time())
+              + " after it was used",
+          byWord.place(),
+          end.place());
+    }
+  }
+
+  private Uses.@Nullable Use usedTooLately(TrackedSession session, long reaped) {
+    Rules rules = context.rules();
+    Uses.Use use = session.lastUseAtOrBefore(reaped - rules.grace().toMillis());
+    boolean isInUse =
+        use != null && reaped - use.time() < rules.ttl().minus(rules.skew()).toMillis();
+    return isInUse ? use : null;
+  }
+
+  private static boolean isReapersToEnd(Reaped.Reason reason) {
+    return switch (reason) {
+      case IDLE, DIED, LIFETIME, EVICTED, REPLACED, REQUESTED -> true;
+      case PURGED, MOVED, LOST, SHUTDOWN -> false;
+    };
+  }
+
+  private void judgeTooLate(TrackedSession session, long from, long to, Place... evidence) {
+    Rules rules = context.rules();
+    TrackedSession.Gap gap = session.gap();
+    long idle = rules.agedBetween(from, to);
+    if (idle > rules.longestIdle() && context.isKnown(Topic.ACTIVITY, evidence[0], from)) {
+      tooLate(session, idle, evidence);
+    } else if (gap != null
+        && gap.to().time() <= to
+        && context.isKnown(Topic.ACTIVITY, gap.from().place(), gap.from().time())) {
+      tooLate(
+          session,
+          rules.agedBetween(gap.from().time(), gap.to().time()),
+          gap.from().place(),
+          gap.to().place());
+    }
+  }
+
+  private void tooLate(TrackedSession session, long idle, Place... evidence) {
+    context.violation(
+        Check.I6,
+        user,
+        "container "
+            + session.containerId()
+            + " was idle for "
+            + FoldContext.seconds(idle)
+            + " without being reaped",
+        evidence);
+  }
+}

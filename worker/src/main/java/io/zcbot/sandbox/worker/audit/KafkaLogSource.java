@@ -1,0 +1,278 @@
+package io.zcbot.sandbox.worker.audit;
+
+import io.zcbot.sandbox.events.Topic;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.Deque;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.PriorityQueue;
+import org.apache.kafka.clients.consumer.Consumer;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.ConsumerRecords;
+import org.apache.kafka.clients.consumer.OffsetAndTimestamp;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.TimeoutException;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The topics from where a consumer stands up to the end offsets at the start. Joins no group and
+ * commits nothing (I10). Holds a bounded number of records, whatever the topics hold: a partition
+ * that is ahead of the others is paused.
+ */
+public final class KafkaLogSource implements LogSource {
+  private static final Duration POLL = Duration.ofMillis(500);
+  private static final Duration QUIET = Duration.ofSeconds(5);
+  private static final Duration STALLED = Duration.ofSeconds(60);
+  private static final int HELD = 200_000;
+  private static final int LEAST_HELD = 500;
+
+  /** Records dated this much later than the wanted end are not waited for. */
+  private static final Duration LATE = Duration.ofHours(1);
+
+  private final Consumer<byte[], byte[]> consumer;
+  private final String topicPrefix;
+  private final Selection.Test selection;
+  private final Duration quiet;
+  private final Instant end;
+  private final KnownSince knownSince;
+  private boolean isBeginningKnown;
+  private final Map<TopicPartition, Stream> streams = new HashMap<>();
+  private final PriorityQueue<Stream> ready =
+      new PriorityQueue<>(
+          Comparator.<Stream>comparingLong(s -> s.head().timestamp())
+              .thenComparing(s -> s.topic)
+              .thenComparingInt(s -> s.partition.partition()));
+  private final int held;
+  private final long total;
+  private int starved;
+
+  /** One partition: what was read of it and not yet passed on. */
+  private static final class Stream {
+    final Topic topic;
+    final TopicPartition partition;
+    final long begin;
+    final long end;
+    final Deque<ConsumerRecord<byte[], byte[]>> records = new ArrayDeque<>();
+    long position;
+    boolean isPaused;
+
+    Stream(Topic topic, TopicPartition partition, long position, long end) {
+      this.topic = topic;
+      this.partition = partition;
+      this.begin = position;
+      this.position = position;
+      this.end = end;
+    }
+
+    boolean isRead() {
+      return position >= end;
+    }
+
+    ConsumerRecord<byte[], byte[]> head() {
+      return records.element();
+    }
+  }
+
+  /**
+   * Notes the end offsets.
+   *
+   * @param consumer assigned and positioned, without a group; closed with this
+   */
+  public KafkaLogSource(
+      Consumer<byte[], byte[]> consumer, String topicPrefix, Selection selection) {
+    this(consumer, topicPrefix, selection, QUIET);
+  }
+
+  KafkaLogSource(
+      Consumer<byte[], byte[]> consumer, String topicPrefix, Selection selection, Duration quiet) {
+    this.quiet = quiet;
+    this.consumer = consumer;
+    this.topicPrefix = topicPrefix;
+    this.selection = selection.test();
+    Map<TopicPartition, Long> ends = consumer.endOffsets(consumer.assignment());
+    this.end = selection.end(Instant.now());
+    this.knownSince = new KnownSince(selection.from());
+    cut(ends, selection.to());
+    long all = 0;
+    for (TopicPartition partition : consumer.assignment()) {
+      Topic topic = LogRecord.topic(partition.topic(), topicPrefix);
+      if (topic == null) {
+        throw new IllegalArgumentException("none of the topics: " + partition.topic());
+      }
+      Stream stream =
+          new Stream(
+              topic, partition, consumer.position(partition), ends.getOrDefault(partition, 0L));
+      all += Math.max(0, stream.end - stream.position);
+      if (!stream.isRead()) {
+        streams.put(partition, stream);
+      }
+    }
+    this.total = all;
+    this.starved = streams.size();
+    this.held = Math.max(LEAST_HELD, HELD / Math.max(1, streams.size()));
+    consumer.assign(List.copyOf(streams.keySet()));
+    streams.values().forEach(stream -> consumer.seek(stream.partition, stream.position));
+  }
+
+  /** Leaves out what can't be wanted: the broker tells where later records begin. */
+  private void cut(Map<TopicPartition, Long> ends, @Nullable Instant to) {
+    if (to == null) {
+      return;
+    }
+    Map<TopicPartition, Long> times = new HashMap<>();
+    ends.keySet().forEach(p -> times.put(p, to.plus(LATE).toEpochMilli()));
+    for (Map.Entry<TopicPartition, OffsetAndTimestamp> later :
+        consumer.offsetsForTimes(times).entrySet()) {
+      if (later.getValue() != null) {
+        ends.merge(later.getKey(), later.getValue().offset(), Math::min);
+      }
+    }
+  }
+
+  @Override
+  public @Nullable LogRecord next() {
+    if (starved > 0) {
+      fill();
+    }
+    Stream first = ready.poll();
+    if (first == null) {
+      return null;
+    }
+    ConsumerRecord<byte[], byte[]> record = first.records.remove();
+    if (!first.records.isEmpty()) {
+      ready.add(first);
+    } else if (!first.isRead()) {
+      starved++;
+    }
+    return new LogRecord(first.topic, record);
+  }
+
+  /** Polls until the next record of each partition is known. */
+  private void fill() {
+    long quietSince = System.nanoTime();
+    long checked = quietSince;
+    while (starved > 0) {
+      regulate();
+      ConsumerRecords<byte[], byte[]> batch = consumer.poll(POLL);
+      boolean moved = !batch.isEmpty();
+      for (TopicPartition partition : batch.partitions()) {
+        Stream stream = streams.get(partition);
+        if (stream != null) {
+          add(stream, batch.records(partition));
+        }
+      }
+      moved |= notePositions();
+      long now = System.nanoTime();
+      if (moved) {
+        quietSince = now;
+      } else if (now - quietSince > STALLED.toNanos()) {
+        throw new TimeoutException(
+            "no record came for " + STALLED.toSeconds() + " s, though the topics hold more");
+      } else if (now - Math.max(checked, quietSince) > quiet.toNanos()) {
+        // A poll says nothing of brokers that are away; this does.
+        var _ = consumer.endOffsets(consumer.assignment());
+        checked = now;
+      }
+    }
+  }
+
+  private void add(Stream stream, List<ConsumerRecord<byte[], byte[]>> records) {
+    boolean wasEmpty = stream.records.isEmpty();
+    if (stream.position == stream.begin
+        && stream.begin > 0
+        && knownSince.from() == Long.MIN_VALUE) {
+      knownSince.cut(stream.topic, stream.partition.partition(), records.getFirst().timestamp());
+    }
+    for (ConsumerRecord<byte[], byte[]> record : records) {
+      if (record.offset() < stream.end && selection.includes(record)) {
+        stream.records.add(record);
+      }
+    }
+    if (wasEmpty && !stream.records.isEmpty()) {
+      starved--;
+      ready.add(stream);
+    }
+  }
+
+  /** Offsets have gaps: where the consumer stands tells more than the last record. */
+  private boolean notePositions() {
+    boolean moved = false;
+    List<TopicPartition> through = new ArrayList<>();
+    for (Stream stream : streams.values()) {
+      if (stream.isRead()) {
+        continue;
+      }
+      long position = consumer.position(stream.partition);
+      moved |= position != stream.position;
+      stream.position = position;
+      if (stream.isRead()) {
+        through.add(stream.partition);
+        if (stream.records.isEmpty()) {
+          starved--;
+        }
+      }
+    }
+    consumer.pause(through);
+    return moved;
+  }
+
+  private void regulate() {
+    List<TopicPartition> full = new ArrayList<>();
+    List<TopicPartition> wanting = new ArrayList<>();
+    for (Stream stream : streams.values()) {
+      if (stream.isRead()) {
+        continue;
+      }
+      if (!stream.isPaused && stream.records.size() >= held) {
+        stream.isPaused = true;
+        full.add(stream.partition);
+      } else if (stream.isPaused && stream.records.size() < held / 2) {
+        stream.isPaused = false;
+        wanting.add(stream.partition);
+      }
+    }
+    consumer.pause(full);
+    consumer.resume(wanting);
+  }
+
+  /**
+   * Where a partition doesn't begin at offset 0, its first record tells how far back it reaches.
+   */
+  @Override
+  public KnownSince knownSince() {
+    if (!isBeginningKnown) {
+      isBeginningKnown = true;
+      fill();
+    }
+    return knownSince;
+  }
+
+  @Override
+  public Instant end() {
+    return end;
+  }
+
+  @Override
+  public String topicPrefix() {
+    return topicPrefix;
+  }
+
+  @Override
+  public double progress() {
+    long left = 0;
+    for (Stream stream : streams.values()) {
+      left += Math.max(0, stream.end - stream.position) + stream.records.size();
+    }
+    return total == 0 ? 1 : Math.clamp(1 - (double) left / total, 0, 1);
+  }
+
+  @Override
+  public void close() {
+    consumer.close();
+  }
+}

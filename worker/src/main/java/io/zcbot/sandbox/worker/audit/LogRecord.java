@@ -1,0 +1,52 @@
+package io.zcbot.sandbox.worker.audit;
+
+import io.zcbot.sandbox.events.Origin;
+import io.zcbot.sandbox.events.Topic;
+import java.time.Instant;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.jspecify.annotations.Nullable;
+
+/** A raw record of one of the topics. */
+public record LogRecord(Topic topic, ConsumerRecord<byte[], byte[]> raw) {
+  private static final Topic[] HISTORY = Topic.history();
+  private static final int HASHED_KEY_BYTES = 256;
+
+  /** Finds the topic by its name; null for a topic that is none of the contract's. */
+  static @Nullable Topic topic(String name, String topicPrefix) {
+    for (Topic topic : HISTORY) {
+      if (name.length() == topicPrefix.length() + topic.named("").length()
+          && name.startsWith(topicPrefix)
+          && name.endsWith(topic.named(""))) {
+        return topic;
+      }
+    }
+    return null;
+  }
+
+  /** Where it lies. */
+  public Place place() {
+    return new Place(topic, raw.partition(), raw.offset());
+  }
+
+  /** The record's time in milliseconds since 1970. */
+  public long time() {
+    return raw.timestamp();
+  }
+
+  Origin origin() {
+    return new Origin(raw.topic(), raw.partition(), raw.offset(), Instant.ofEpochMilli(time()));
+  }
+
+  /** Records of one key fall to one of {@code shards}; a dead letter keeps its record's key. */
+  int shard(int shards) {
+    byte[] key = raw.key();
+    if (key == null) {
+      return 0;
+    }
+    int hash = 1;
+    for (int i = 0; i < Math.min(key.length, HASHED_KEY_BYTES); i++) {
+      hash = 31 * hash + key[i];
+    }
+    return Math.floorMod(hash ^ (hash >>> 16), shards);
+  }
+}

@@ -1,0 +1,29 @@
+package io.zcbot.sandbox.worker.audit;
+
+import java.io.IOException;
+import java.time.Instant;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A finite piece of the log: each partition's records in their order, all of them merged by record
+ * time as far as that allows.
+ */
+public interface LogSource extends AutoCloseable {
+  /** The next record; null after the last. */
+  @Nullable LogRecord next() throws IOException;
+
+  /** From when on it is known in full. */
+  KnownSince knownSince();
+
+  /** Up to when the log is known; known for sure once the last record was read. */
+  Instant end();
+
+  /** What the topics' names begin with. */
+  String topicPrefix();
+
+  /** How much has been read, from 0 to 1. */
+  double progress();
+
+  @Override
+  void close() throws IOException;
+}

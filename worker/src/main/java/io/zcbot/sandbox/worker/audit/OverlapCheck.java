@@ -1,0 +1,57 @@
+package io.zcbot.sandbox.worker.audit;
+
+import io.zcbot.sandbox.events.UserId;
+
+/** Whether two sessions of one user were announced at a time: {@link Check#I1}. */
+final class OverlapCheck {
+  private OverlapCheck() {}
+
+  /** Judges two sessions as far as they are known; may be asked again when more is known. */
+  static void judge(TrackedSession one, TrackedSession other, FoldContext context, UserId user) {
+    TrackedSession.Announced a = one.start();
+    TrackedSession.Announced b = other.start();
+    if (one == other || a == null || b == null) {
+      return;
+    }
+    if (a.isBefore(b)) {
+      judge(one, a, other, b, context, user);
+    } else {
+      judge(other, b, one, a, context, user);
+    }
+  }
+
+  private static void judge(
+      TrackedSession older,
+      TrackedSession.Announced olderStart,
+      TrackedSession younger,
+      TrackedSession.Announced youngerStart,
+      FoldContext context,
+      UserId user) {
+    TrackedSession.Announced life = older.lastReady();
+    if (older.overlapTold || life == null) {
+      return;
+    }
+    TrackedSession.End olderEnd = older.end();
+    TrackedSession.End youngerEnd = younger.end();
+    long until = olderEnd == null ? life.time() : olderEnd.at();
+    if (youngerEnd != null) {
+      until = Math.min(until, youngerEnd.at());
+    }
+    long overlap = until - youngerStart.time();
+    if (overlap > context.rules().tolerance(older.workerId(), younger.workerId())) {
+      older.overlapTold = true;
+      context.violation(
+          Check.I1,
+          user,
+          "containers "
+              + older.containerId()
+              + " and "
+              + younger.containerId()
+              + " were announced side by side for "
+              + FoldContext.seconds(overlap),
+          olderStart.place(),
+          youngerStart.place(),
+          olderEnd == null ? life.place() : olderEnd.place());
+    }
+  }
+}

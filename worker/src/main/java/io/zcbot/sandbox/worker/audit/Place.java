@@ -1,0 +1,21 @@
+package io.zcbot.sandbox.worker.audit;
+
+import io.zcbot.sandbox.events.Topic;
+
+/** Where a record lies in the log: what a violation is proven with. */
+public record Place(Topic topic, int partition, long offset) {
+  /** Topic, partition and offset, e.g. {@code sandbox.ready-3-17}. */
+  public String named(String topicPrefix) {
+    return topic.named(topicPrefix) + "-" + partition + "-" + offset;
+  }
+
+  @Override
+  public String toString() {
+    return named(Topic.DEFAULT_PREFIX);
+  }
+
+  /** The brokers' own order, where there is one: within a partition. */
+  boolean isComparableTo(Place other) {
+    return topic == other.topic && partition == other.partition;
+  }
+}

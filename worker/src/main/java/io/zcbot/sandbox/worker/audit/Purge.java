@@ -1,0 +1,10 @@
+package io.zcbot.sandbox.worker.audit;
+
+import org.jspecify.annotations.Nullable;
+
+/** A reaped with reason purged: the sign of a worker's start. */
+record Purge(long time, Place place) {
+  static Purge later(@Nullable Purge one, Purge other) {
+    return one == null || other.time > one.time ? other : one;
+  }
+}

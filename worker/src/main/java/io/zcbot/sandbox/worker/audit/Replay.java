@@ -1,0 +1,195 @@
+package io.zcbot.sandbox.worker.audit;
+
+import java.io.IOException;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.Deque;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.function.Consumer;
+
+/**
+ * Runs a log through the fold: one thread reads, others decode and fold, each its share of the
+ * users. What is told, and in which order, depends on the log alone, not on how many they are.
+ */
+public final class Replay {
+  private static final int BATCH = 4096;
+  private static final int BATCHES_AHEAD = 4;
+  private static final Comparator<Told> ORDER =
+      Comparator.comparingInt(Told::at).thenComparing(told -> key(told.finding));
+
+  private final Rules rules;
+  private final Consumer<Finding> out;
+  private final Progress progress;
+  private final int shards;
+
+  /** Told how far it has got, now and then. */
+  @FunctionalInterface
+  public interface Progress {
+    /**
+     * How far.
+     *
+     * @param share of the log, from 0 to 1
+     * @param records read so far
+     */
+    void at(double share, long records);
+  }
+
+  /** A finding, and the record within its batch that led to it. */
+  private record Told(int at, Finding finding) {}
+
+  /**
+   * A replay by these rules.
+   *
+   * @param out told what is found, by the thread that runs the replay
+   */
+  public Replay(Rules rules, Consumer<Finding> out, Progress progress) {
+    this(rules, out, progress, Runtime.getRuntime().availableProcessors());
+  }
+
+  Replay(Rules rules, Consumer<Finding> out, Progress progress, int shards) {
+    this.rules = rules;
+    this.out = out;
+    this.progress = progress;
+    this.shards = shards;
+  }
+
+  /**
+   * Reads the source to its end.
+   *
+   * @throws IOException if it can't be read
+   */
+  public Summary run(LogSource source) throws IOException, InterruptedException {
+    List<Shard> workers = new ArrayList<>();
+    for (int i = 0; i < shards; i++) {
+      workers.add(new Shard(rules, source.knownSince(), i, shards));
+    }
+    try {
+      Deque<List<Future<List<Told>>>> underWay = new ArrayDeque<>();
+      long count = 0;
+      long latest = Long.MIN_VALUE;
+      boolean more = true;
+      while (more) {
+        List<LogRecord> batch = new ArrayList<>(BATCH);
+        while (batch.size() < BATCH) {
+          LogRecord record = source.next();
+          if (record == null) {
+            more = false;
+            break;
+          }
+          batch.add(record);
+          latest = Math.max(latest, record.time());
+        }
+        count += batch.size();
+        long now = latest;
+        underWay.add(workers.stream().map(w -> w.submit(batch, now)).toList());
+        if (underWay.size() > BATCHES_AHEAD) {
+          tellOf(underWay.remove());
+        }
+        progress.at(source.progress(), count);
+      }
+      while (!underWay.isEmpty()) {
+        tellOf(underWay.remove());
+      }
+      return finish(workers, source);
+    } finally {
+      workers.forEach(Shard::close);
+    }
+  }
+
+  private Summary finish(List<Shard> workers, LogSource source) {
+    Map<String, Purge> purges = new HashMap<>();
+    for (Shard worker : workers) {
+      worker.fold.purges().forEach((id, purge) -> purges.merge(id, purge, Purge::later));
+    }
+    Tally all = new Tally();
+    List<Told> told = new ArrayList<>();
+    for (Shard worker : workers) {
+      all.add(worker.fold.finish(source.end().toEpochMilli(), purges));
+      told.addAll(worker.told);
+    }
+    tell(told);
+    return all.summary(source.end());
+  }
+
+  private void tellOf(List<Future<List<Told>>> shardsOfBatch) throws InterruptedException {
+    List<Told> told = new ArrayList<>();
+    for (Future<List<Told>> shard : shardsOfBatch) {
+      try {
+        told.addAll(shard.get());
+      } catch (ExecutionException e) {
+        throw new IllegalStateException("the fold failed", e);
+      }
+    }
+    tell(told);
+  }
+
+  private void tell(List<Told> told) {
+    told.sort(ORDER);
+    told.forEach(each -> out.accept(each.finding));
+  }
+
+  /** What comes at the end of a batch comes from several shards: by user it has one order. */
+  private static String key(Finding finding) {
+    return switch (finding) {
+      case AuditedEnsure ensure -> ensure.user().toString();
+      case Session session -> session.user().toString();
+      case Violation violation ->
+          violation.user() == null
+              ? violation.evidence().getFirst().toString()
+              : violation.user().toString();
+    };
+  }
+
+  /** One fold in a thread of its own, for the records whose keys fall to it. */
+  private static final class Shard implements AutoCloseable {
+    final Fold fold;
+    private final ExecutorService thread = Executors.newSingleThreadExecutor(Replay::thread);
+    private final int number;
+    private final int of;
+    private final long window;
+    private List<Told> told = new ArrayList<>();
+    private int at;
+
+    Shard(Rules rules, KnownSince known, int number, int of) {
+      this.fold = new Fold(rules, known, finding -> told.add(new Told(at, finding)));
+      this.window = rules.window().toMillis();
+      this.number = number;
+      this.of = of;
+    }
+
+    Future<List<Told>> submit(List<LogRecord> batch, long now) {
+      return thread.submit(() -> fold(batch, now));
+    }
+
+    private List<Told> fold(List<LogRecord> batch, long now) {
+      for (at = 0; at < batch.size(); at++) {
+        LogRecord record = batch.get(at);
+        if (record.shard(of) == number) {
+          fold.accept(record);
+        }
+      }
+      if (!batch.isEmpty()) {
+        fold.forgetBefore(now - window);
+      }
+      List<Told> all = told;
+      told = new ArrayList<>();
+      return all;
+    }
+
+    @Override
+    public void close() {
+      thread.shutdownNow();
+    }
+  }
+
+  private static Thread thread(Runnable run) {
+    return Thread.ofPlatform().name("fold").daemon().unstarted(run);
+  }
+}

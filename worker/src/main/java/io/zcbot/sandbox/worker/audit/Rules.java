@@ -1,0 +1,78 @@
+package io.zcbot.sandbox.worker.audit;
+
+import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
+
+/**
+ * What the audited workers were set to, and how exactly the log is taken.
+ *
+ * @param ttl the idle TTL
+ * @param interval the reaper's interval
+ * @param expiry from when on an ensure is stale that doesn't say so itself
+ * @param grace how long a worker may take for what is due
+ * @param skew how far apart the clocks of brokers and hosts may be
+ * @param window how long a user is remembered who has no open session and no open ensure; records
+ *     of a user that are further out of order than this are not put together any more
+ * @param purgesAtStart whether a worker that starts purges all that it had left, not only some
+ * @param outages when workers or Kafka are known to have been away; no sandbox ages in them
+ */
+public record Rules(
+    Duration ttl,
+    Duration interval,
+    Duration expiry,
+    Duration grace,
+    Duration skew,
+    Duration window,
+    boolean purgesAtStart,
+    List<Outage> outages) {
+  /** As the workers' defaults are. */
+  public static final Rules DEFAULT =
+      new Rules(
+          Duration.ofSeconds(300),
+          Duration.ofSeconds(10),
+          Duration.ofSeconds(60),
+          Duration.ofSeconds(10),
+          Duration.ofSeconds(2),
+          Duration.ofHours(1),
+          true,
+          List.of());
+
+  /** No ensure is waited for longer than this, whatever its {@code expires_at} says. */
+  private static final Duration LONGEST_EXPIRY = Duration.ofMinutes(10);
+
+  /** A time in which nobody can be blamed for reaping nothing. */
+  public record Outage(Instant from, Instant to) {}
+
+  /** Rules with this idle TTL. */
+  public Rules withTtl(Duration other) {
+    return new Rules(other, interval, expiry, grace, skew, window, purgesAtStart, outages);
+  }
+
+  /** The most an idle sandbox may last, in milliseconds (I6). */
+  long longestIdle() {
+    return ttl.plus(interval.multipliedBy(2)).plus(grace).plus(skew).toMillis();
+  }
+
+  /** How long two sessions may overlap that these workers announced, in milliseconds (I1, I4). */
+  long tolerance(String oneWorker, String otherWorker) {
+    return (oneWorker.equals(otherWorker) ? skew : skew.plus(grace)).toMillis();
+  }
+
+  /** Milliseconds between two instants that lie in no outage; outages don't overlap. */
+  long agedBetween(long from, long to) {
+    long aged = to - from;
+    for (Outage outage : outages) {
+      long begin = Math.max(from, outage.from.toEpochMilli());
+      long end = Math.min(to, outage.to.toEpochMilli());
+      aged -= Math.max(0, end - begin);
+    }
+    return aged;
+  }
+
+  /** From when on an ensure without an answer is one too many, in milliseconds since 1970 (I2). */
+  long answerDue(long recorded, long expiresAt) {
+    long expires = Math.clamp(expiresAt, recorded, recorded + LONGEST_EXPIRY.toMillis());
+    return expires + grace.plus(skew).toMillis();
+  }
+}

@@ -1,0 +1,215 @@
+package io.zcbot.sandbox.worker.audit;
+
+import io.zcbot.sandbox.events.Ready;
+import io.zcbot.sandbox.events.Reaped;
+import io.zcbot.sandbox.events.Topic;
+import io.zcbot.sandbox.events.UserId;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.List;
+import java.util.function.Consumer;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
+
+/** A user's sessions: what is open, and the latest that ended (I4; asks for I1, I5, I6). */
+final class SessionHistory {
+  private static final int ENDED_KEPT = 16;
+
+  private final UserId user;
+  private final FoldContext context;
+  private final List<TrackedSession> open = new ArrayList<>(1);
+  private final Deque<TrackedSession> ended = new ArrayDeque<>(2);
+
+  SessionHistory(UserId user, FoldContext context) {
+    this.user = user;
+    this.context = context;
+  }
+
+  boolean isQuiet() {
+    return open.isEmpty();
+  }
+
+  /** Notes that the sandbox was used. */
+  void used(long time, Place place, boolean isRepeated) {
+    if (!open.isEmpty()) {
+      open.getLast().used(time, place, isRepeated);
+    } else if (!isRepeated) {
+      context.tally().activitiesOutside++;
+    }
+  }
+
+  void ready(Ready ready, long time, Place place) {
+    TrackedSession session = find(open, ready.containerId());
+    if (session == null) {
+      session = find(ended, ready.containerId());
+    }
+    if (session == null) {
+      session =
+          new TrackedSession(ready.containerId(), ready.host(), ready.workerId(), context.rules());
+      open.add(session);
+    }
+    boolean begins = session.start() == null;
+    TrackedSession.Announced announced = session.readied(ready, time, place);
+    if (begins) {
+      open.forEach(other -> other.succeeded(announced));
+    }
+    TrackedSession.End end = session.end();
+    if (end != null) {
+      judgeReadyAfterEnd(session, end, ready, time, place);
+      if (begins) {
+        over(session, end);
+      }
+    }
+    judgeOverlaps(session);
+  }
+
+  void reaped(Reaped reaped, long time, Place place) {
+    TrackedSession again = find(ended, reaped.containerId());
+    if (again != null) {
+      judgeEndedAgain(again, reaped, place);
+      return;
+    }
+    TrackedSession session = find(open, reaped.containerId());
+    if (session == null) {
+      session =
+          new TrackedSession(
+              reaped.containerId(), reaped.host(), reaped.workerId(), context.rules());
+    } else {
+      open.remove(session);
+    }
+    TrackedSession.End end = session.ended(reaped, time, place);
+    ended.addLast(session);
+    if (ended.size() > ENDED_KEPT) {
+      forget(ended.removeFirst());
+    }
+    if (session.start() != null) {
+      new IdleChecks(context, user).judge(session, end);
+      over(session, end);
+      judgeOverlaps(session);
+    }
+  }
+
+  private void over(TrackedSession session, TrackedSession.End end) {
+    context.tally().sessions++;
+    context.tally().reaped(end.reason());
+    context.tell(session.asSession(user));
+  }
+
+  private void judgeReadyAfterEnd(
+      TrackedSession session, TrackedSession.End end, Ready ready, long time, Place place) {
+    long late = time - end.time();
+    if (late > context.rules().tolerance(ready.workerId(), end.workerId())
+        && !session.readyAgainTold) {
+      session.readyAgainTold = true;
+      context.violation(
+          Check.I4,
+          user,
+          "container "
+              + session.containerId()
+              + " was announced ready "
+              + FoldContext.seconds(late)
+              + " after it was announced reaped",
+          end.place(),
+          place);
+    }
+  }
+
+  private void judgeEndedAgain(TrackedSession session, Reaped reaped, Place place) {
+    TrackedSession.End end = session.end();
+    if (end != null && !end.eventId().equals(reaped.eventId()) && !session.endedTwiceTold) {
+      session.endedTwiceTold = true;
+      context.violation(
+          Check.I4,
+          user,
+          "container " + session.containerId() + " was announced reaped under two event ids",
+          end.place(),
+          place);
+    }
+  }
+
+  private void judgeOverlaps(TrackedSession session) {
+    Consumer<TrackedSession> judge = other -> OverlapCheck.judge(session, other, context, user);
+    open.forEach(judge);
+    ended.forEach(judge);
+  }
+
+  private void forget(TrackedSession session) {
+    if (session.start() == null) {
+      context.tally().reapsWithoutReady++;
+      context.tell(session.asSession(user));
+    }
+  }
+
+  void forget() {
+    ended.forEach(this::forget);
+  }
+
+  /**
+   * Judges what is open at the end of the log.
+   *
+   * @param purges the last purge a worker announced, by its id
+   */
+  void finish(long end, Function<String, @Nullable Purge> purges) {
+    for (TrackedSession session : open) {
+      TrackedSession.Announced life = session.lastReady();
+      if (life != null
+          && !session.overlapTold
+          && context.isKnown(Topic.REAPED, life.place(), life.time())
+          && !judgeUnended(session, life, end, purges)) {
+        new IdleChecks(context, user).judgeOpen(session, end);
+      }
+      context.tally().openSessions++;
+      context.tell(session.asSession(user));
+    }
+    forget();
+  }
+
+  private boolean judgeUnended(
+      TrackedSession session,
+      TrackedSession.Announced life,
+      long end,
+      Function<String, @Nullable Purge> purges) {
+    long grace = context.rules().grace().toMillis();
+    TrackedSession.Announced next = session.successor();
+    if (next != null && end - next.time() > grace) {
+      context.violation(
+          Check.I4,
+          user,
+          "container "
+              + session.containerId()
+              + " was never announced reaped, though the user got another one later",
+          life.place(),
+          next.place());
+      return true;
+    }
+    Purge purge = purges.apply(session.workerId());
+    if (purge != null
+        && context.rules().purgesAtStart()
+        && purge.time() - life.time() > context.rules().skew().toMillis()
+        && end - purge.time() > grace) {
+      context.violation(
+          Check.I4,
+          user,
+          "container "
+              + session.containerId()
+              + " was never announced reaped, though its worker "
+              + session.workerId()
+              + " purged what it had left",
+          life.place(),
+          purge.place());
+      return true;
+    }
+    return false;
+  }
+
+  private static @Nullable TrackedSession find(
+      Iterable<TrackedSession> sessions, String containerId) {
+    for (TrackedSession session : sessions) {
+      if (session.containerId().equals(containerId)) {
+        return session;
+      }
+    }
+    return null;
+  }
+}

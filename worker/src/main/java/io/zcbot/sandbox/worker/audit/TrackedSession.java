@@ -1,0 +1,175 @@
+package io.zcbot.sandbox.worker.audit;
+
+import io.zcbot.sandbox.events.Ready;
+import io.zcbot.sandbox.events.Reaped;
+import io.zcbot.sandbox.events.UserId;
+import java.time.Instant;
+import org.jspecify.annotations.Nullable;
+
+/** A session while the fold remembers it. Its start, its end or both are known. */
+final class TrackedSession {
+  private final String containerId;
+  private final String host;
+  private final Rules rules;
+  private final Uses uses;
+  private String workerId;
+  private @Nullable Announced start;
+  private @Nullable Announced lastReady;
+  private @Nullable End end;
+  private @Nullable Gap gap;
+  private @Nullable Announced successor;
+  private int ensures;
+  private long activities;
+
+  // Each is told once.
+  boolean overlapTold;
+  boolean endedTwiceTold;
+  boolean readyAgainTold;
+
+  /** A ready that names the container. */
+  record Announced(long time, Place place) {
+    /** The brokers' order where there is one, else the clocks'. */
+    boolean isBefore(Announced other) {
+      return place.isComparableTo(other.place)
+          ? place.offset() < other.place.offset()
+          : time < other.time;
+    }
+  }
+
+  /** A reaped that names the container: its record time, and what it says itself. */
+  record End(
+      long time,
+      long reapedAt,
+      @Nullable Long lastActiveAt,
+      Place place,
+      String eventId,
+      Reaped.Reason reason,
+      String workerId) {
+    /** It was gone by then: announced later while Kafka was away, or dated by a clock behind. */
+    long at() {
+      return Math.min(time, reapedAt);
+    }
+  }
+
+  /** Idle for too long, and yet used again. */
+  record Gap(Uses.Use from, Uses.Use to) {}
+
+  TrackedSession(String containerId, String host, String workerId, Rules rules) {
+    this.containerId = containerId;
+    this.host = host;
+    this.workerId = workerId;
+    this.rules = rules;
+    this.uses = new Uses(rules.grace().toMillis());
+  }
+
+  String containerId() {
+    return containerId;
+  }
+
+  /** The worker that announced it ready first; while no ready is known, the one that reaped it. */
+  String workerId() {
+    return workerId;
+  }
+
+  @Nullable Announced start() {
+    return start;
+  }
+
+  /** The ready that named it last. */
+  @Nullable Announced lastReady() {
+    return lastReady;
+  }
+
+  @Nullable End end() {
+    return end;
+  }
+
+  /** The first time it was idle for too long and went on. */
+  @Nullable Gap gap() {
+    return gap;
+  }
+
+  /** The first ready of a later session, if one came while this was open and not named since. */
+  @Nullable Announced successor() {
+    return successor;
+  }
+
+  /** Another session of the user began. */
+  void succeeded(Announced other) {
+    if (successor == null && lastReady != null && lastReady.isBefore(other)) {
+      successor = other;
+    }
+  }
+
+  /** Of a session whose start is known. */
+  Uses.Use lastUse() {
+    return uses.last();
+  }
+
+  Uses.@Nullable Use lastUseAtOrBefore(long time) {
+    return uses.lastAtOrBefore(time);
+  }
+
+  Announced readied(Ready ready, long time, Place place) {
+    Announced announced = new Announced(time, place);
+    lastReady = announced;
+    successor = null;
+    ensures++;
+    if (start == null) {
+      start = announced;
+      workerId = ready.workerId();
+      uses.add(time, place);
+    } else {
+      use(time, place);
+    }
+    return announced;
+  }
+
+  /** An activity came; a repeated one counts as use, but not twice as activity. */
+  void used(long time, Place place, boolean isRepeated) {
+    if (!isRepeated) {
+      activities++;
+    }
+    use(time, place);
+  }
+
+  private void use(long time, Place place) {
+    if (gap == null) {
+      Uses.Use last = uses.last();
+      if (rules.agedBetween(last.time(), time) > rules.longestIdle()) {
+        gap = new Gap(last, new Uses.Use(time, place));
+      }
+    }
+    uses.add(time, place);
+  }
+
+  End ended(Reaped reaped, long time, Place place) {
+    Instant active = reaped.lastActiveAt();
+    End now =
+        new End(
+            time,
+            reaped.reapedAt().toEpochMilli(),
+            active == null ? null : active.toEpochMilli(),
+            place,
+            reaped.eventId(),
+            reaped.reason(),
+            reaped.workerId());
+    end = now;
+    return now;
+  }
+
+  Session asSession(UserId user) {
+    return new Session(
+        user,
+        containerId,
+        host,
+        workerId,
+        start == null ? null : Instant.ofEpochMilli(start.time),
+        end == null ? null : Instant.ofEpochMilli(end.time),
+        end == null ? null : end.reason,
+        ensures,
+        activities,
+        start == null ? null : start.place,
+        end == null ? null : end.place);
+  }
+}

@@ -1,0 +1,134 @@
+package io.zcbot.sandbox.worker.audit;
+
+import io.zcbot.sandbox.events.Activity;
+import io.zcbot.sandbox.events.Ensure;
+import io.zcbot.sandbox.events.Failed;
+import io.zcbot.sandbox.events.Ready;
+import io.zcbot.sandbox.events.Reaped;
+import io.zcbot.sandbox.events.SandboxEvent;
+import io.zcbot.sandbox.events.Topic;
+import io.zcbot.sandbox.events.UserId;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What the log says of one user, as far as it still matters: open sessions, open ensures, and of
+ * what is over the latest, to recognise repetitions by.
+ */
+final class UserHistory {
+  static final int IDS_KEPT = 128;
+  static final int ACTIVITY_IDS_KEPT = 32;
+
+  private final UserId user;
+  private final FoldContext context;
+  private final EnsureHistory ensures;
+  private final SessionHistory sessions;
+  private final RecentIds ids = new RecentIds(IDS_KEPT);
+  private long @Nullable [] activityIds;
+  private int activitiesSeen;
+
+  /** The latest record time seen of this user. */
+  long lastSeen = Long.MIN_VALUE;
+
+  UserHistory(UserId user, FoldContext context) {
+    this.user = user;
+    this.context = context;
+    this.ensures = new EnsureHistory(user, context);
+    this.sessions = new SessionHistory(user, context);
+  }
+
+  UserId user() {
+    return user;
+  }
+
+  /** Nothing is open: forgetting it loses only what repetitions are recognised by. */
+  boolean isQuiet() {
+    return ensures.isQuiet() && sessions.isQuiet();
+  }
+
+  void on(SandboxEvent event, long time, Place place) {
+    lastSeen = Math.max(lastSeen, time);
+    switch (event) {
+      case Ensure ensure -> {
+        if (!isRepeated(ensure, place, "", "")) {
+          ensures.asked(ensure, time, place);
+        }
+      }
+      case Activity activity -> sessions.used(time, place, isActivityRepeated(activity));
+      case Ready ready -> {
+        if (!isRepeated(ready, place, ready.ensureId(), ready.containerId())) {
+          ensures.answered(ready, time, place);
+        }
+        sessions.ready(ready, time, place);
+      }
+      case Reaped reaped -> {
+        isRepeated(reaped, place, "", reaped.containerId());
+        sessions.reaped(reaped, time, place);
+      }
+      case Failed failed -> {
+        if (!isRepeated(failed, place, failed.ensureId(), "")) {
+          ensures.answered(failed, time, place);
+        }
+      }
+    }
+  }
+
+  /** Forgets the user, who is quiet. */
+  void forget() {
+    ensures.forget();
+    sessions.forget();
+  }
+
+  /** Judges what is open at the end of the log. */
+  void finish(long end, Function<String, @Nullable Purge> purges) {
+    ensures.finish(end);
+    sessions.finish(end, purges);
+  }
+
+  /** Whether the event was seen before; an id used for another event is told. */
+  private boolean isRepeated(SandboxEvent event, Place place, String ensureId, String containerId) {
+    RecentIds.Claim claim = new RecentIds.Claim(ensureId, containerId, place);
+    RecentIds.Claim before = ids.claim(event.eventId(), claim);
+    if (before == null) {
+      return false;
+    }
+    if (before.isOfSameEventAs(claim)) {
+      context.tally().duplicate(place.topic());
+      return true;
+    }
+    context.violation(
+        Check.IDS,
+        user,
+        "event id " + event.eventId() + " stands for two different events",
+        before.place(),
+        place);
+    return false;
+  }
+
+  private boolean isActivityRepeated(Activity activity) {
+    long hash = hash(activity.eventId());
+    long[] seen = activityIds;
+    if (seen == null) {
+      seen = new long[ACTIVITY_IDS_KEPT];
+      activityIds = seen;
+    }
+    for (int i = 0; i < Math.min(activitiesSeen, ACTIVITY_IDS_KEPT); i++) {
+      if (seen[i] == hash) {
+        context.tally().duplicate(Topic.ACTIVITY);
+        return true;
+      }
+    }
+    seen[activitiesSeen % ACTIVITY_IDS_KEPT] = hash;
+    activitiesSeen++;
+    return false;
+  }
+
+  /** FNV-1a: ids of one origin differ in few characters. */
+  private static long hash(String id) {
+    long hash = 0xcbf29ce484222325L;
+    for (int i = 0; i < id.length(); i++) {
+      hash = (hash ^ id.charAt(i)) * 0x100000001b3L;
+    }
+    return hash;
+  }
+}

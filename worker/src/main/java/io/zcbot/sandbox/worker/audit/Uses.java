@@ -1,0 +1,64 @@
+package io.zcbot.sandbox.worker.audit;
+
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * When a session was lately used, in constant memory: of each stretch of half the grace in which it
+ * was used, the first and the last use, for the last {@value #KEPT} stretches. That is all that
+ * «the latest use at or before an instant a grace ago» needs to be told from one a TTL ago.
+ */
+final class Uses {
+  private static final int KEPT = 4;
+
+  private final long stretch;
+  private final @Nullable Stretch[] stretches = new Stretch[KEPT];
+  private int count;
+
+  /** A use and the record that tells of it. */
+  record Use(long time, Place place) {}
+
+  private record Stretch(Use first, Use last) {}
+
+  Uses(long graceMs) {
+    this.stretch = Math.max(1, graceMs / 2);
+  }
+
+  /** Notes a use; one dated before the latest known changes nothing. */
+  void add(long time, Place place) {
+    Use use = new Use(time, place);
+    if (count > 0) {
+      Stretch latest = get(count - 1);
+      if (time < latest.last.time) {
+        return;
+      }
+      if (time - latest.first.time < stretch) {
+        stretches[(count - 1) % KEPT] = new Stretch(latest.first, use);
+        return;
+      }
+    }
+    stretches[count++ % KEPT] = new Stretch(use, use);
+  }
+
+  /** The latest; there must be one. */
+  Use last() {
+    return get(count - 1).last;
+  }
+
+  @Nullable Use lastAtOrBefore(long time) {
+    for (int i = count - 1; i >= Math.max(0, count - KEPT); i--) {
+      Stretch uses = get(i);
+      if (uses.last.time <= time) {
+        return uses.last;
+      }
+      if (uses.first.time <= time) {
+        return uses.first;
+      }
+    }
+    return null;
+  }
+
+  private Stretch get(int index) {
+    return Objects.requireNonNull(stretches[index % KEPT]);
+  }
+}

@@ -1,0 +1,14 @@
+package io.zcbot.sandbox.worker.audit;
+
+import io.zcbot.sandbox.events.UserId;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Something that must not be, and the records that prove it.
+ *
+ * @param user whose records these are; null for a record that names no user
+ * @param evidence in the order of the text
+ */
+public record Violation(Check check, @Nullable UserId user, String text, List<Place> evidence)
+    implements Finding {}

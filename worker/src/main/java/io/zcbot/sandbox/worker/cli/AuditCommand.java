@@ -1,0 +1,206 @@
+package io.zcbot.sandbox.worker.cli;
+
+import io.zcbot.sandbox.worker.audit.ExportedLog;
+import io.zcbot.sandbox.worker.audit.LogSource;
+import io.zcbot.sandbox.worker.audit.Replay;
+import io.zcbot.sandbox.worker.audit.Rules;
+import io.zcbot.sandbox.worker.audit.Summary;
+import io.zcbot.sandbox.worker.config.Lifecycle;
+import io.zcbot.sandbox.worker.config.WorkerConfig;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.time.DateTimeException;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.OffsetDateTime;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import org.apache.kafka.common.KafkaException;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.ITypeConverter;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.TypeConversionException;
+
+/** Replays the topics, or an export of them, and tells what they prove. */
+@Command(
+    name = "audit",
+    description = {
+      "Replay all topics, show each user's sessions, and check the log: no user with two sandboxes,"
+          + " no ensure without an answer, no sandbox lost, none reaped while in use or kept"
+          + " while idle. Changes nothing.",
+      "Exit code 1 if something is violated."
+    })
+final class AuditCommand implements Callable<Integer> {
+  private final Console console;
+  private final Cli.Configuration configuration;
+
+  @Mixin private final LogOptions wanted = new LogOptions();
+
+  @Option(
+      names = "--input",
+      paramLabel = "FILE",
+      arity = "1..*",
+      description = "Read these files that 'export' wrote, not Kafka.")
+  private List<Path> input = new ArrayList<>();
+
+  @Option(names = "--json", description = "One JSON object per line; the last is the summary.")
+  private boolean json;
+
+  @Option(names = "--summary", description = "Only violations and the summary.")
+  private boolean summaryOnly;
+
+  @Option(
+      names = "--ttl",
+      paramLabel = "DURATION",
+      description = "The workers' idle TTL (default: as set here).")
+  private @Nullable Duration ttl;
+
+  @Option(
+      names = "--interval",
+      paramLabel = "DURATION",
+      description = "The workers' reaper interval (default: as set here).")
+  private @Nullable Duration interval;
+
+  @Option(
+      names = "--expiry",
+      paramLabel = "DURATION",
+      description = "When an ensure expires that doesn't say so itself (default: as set here).")
+  private @Nullable Duration expiry;
+
+  @Option(
+      names = "--grace",
+      paramLabel = "DURATION",
+      description = "How long a worker may take for what is due (default: 10s).")
+  private @Nullable Duration grace;
+
+  @Option(
+      names = "--skew",
+      paramLabel = "DURATION",
+      description = "How far apart the clocks of brokers and hosts may be (default: 2s).")
+  private @Nullable Duration skew;
+
+  @Option(
+      names = "--restart",
+      paramLabel = "MODE",
+      converter = RestartConverter.class,
+      description = "What workers do when they start: purge or adopt (default: as set here).")
+  private Lifecycle.@Nullable Restart restart;
+
+  @Option(
+      names = "--outage",
+      paramLabel = "FROM/TO",
+      converter = OutageConverter.class,
+      description =
+          "When workers or Kafka were known to be away: no sandbox ages then. May be repeated.")
+  private List<Rules.Outage> outages = new ArrayList<>();
+
+  AuditCommand(Console console, Cli.Configuration configuration) {
+    this.console = console;
+    this.configuration = configuration;
+  }
+
+  @Override
+  public Integer call() throws CommandException, InterruptedException {
+    WorkerConfig config = configuration.read();
+    Summary summary = input.isEmpty() ? replayTopics(config) : replayFiles(config);
+    return summary.violationCount() == 0 ? ExitCode.OK : ExitCode.FAILED;
+  }
+
+  private Summary replayTopics(WorkerConfig config) throws CommandException, InterruptedException {
+    try (KafkaLog log = LogOptions.log(config.kafka());
+        LogSource source = wanted.open(log)) {
+      try {
+        return replay(source, config);
+      } catch (KafkaException e) {
+        throw log.failed("read the topics", e);
+      }
+    } catch (IOException e) {
+      throw new IllegalStateException("Kafka throws none", e);
+    }
+  }
+
+  private Summary replayFiles(WorkerConfig config) throws CommandException, InterruptedException {
+    try (LogSource source =
+        new ExportedLog(input, config.kafka().topicPrefix(), wanted.selection())) {
+      return replay(source, config);
+    } catch (IOException e) {
+      throw new CommandException(
+          ExitCode.USAGE,
+          "tried to read an export, failed because "
+              + e.getMessage()
+              + "; give files that 'export' wrote",
+          e);
+    }
+  }
+
+  private Summary replay(LogSource source, WorkerConfig config)
+      throws IOException, InterruptedException {
+    AuditReport report =
+        json
+            ? new JsonAuditReport(console.out(), source.topicPrefix(), summaryOnly)
+            : new TextAuditReport(
+                console.out(),
+                source.topicPrefix(),
+                summaryOnly,
+                wanted.selection().user() != null);
+    ReplayProgress progress = new ReplayProgress(console);
+    Summary summary;
+    try {
+      summary = new Replay(rules(config), report::found, progress::at).run(source);
+    } finally {
+      progress.end();
+    }
+    report.end(summary);
+    console.out().flush();
+    return summary;
+  }
+
+  private Rules rules(WorkerConfig config) {
+    return new Rules(
+        Optional.ofNullable(ttl).orElse(config.lifecycle().idleTtl()),
+        Optional.ofNullable(interval).orElse(config.lifecycle().reaperInterval()),
+        Optional.ofNullable(expiry).orElse(config.lifecycle().ensureExpiry()),
+        Optional.ofNullable(grace).orElse(Rules.DEFAULT.grace()),
+        Optional.ofNullable(skew).orElse(Rules.DEFAULT.skew()),
+        Rules.DEFAULT.window(),
+        Optional.ofNullable(restart).orElse(config.lifecycle().restart())
+            == Lifecycle.Restart.PURGE,
+        List.copyOf(outages));
+  }
+
+  static final class RestartConverter implements ITypeConverter<Lifecycle.Restart> {
+    @Override
+    public Lifecycle.Restart convert(String text) {
+      return switch (text) {
+        case "purge" -> Lifecycle.Restart.PURGE;
+        case "adopt" -> Lifecycle.Restart.ADOPT;
+        default -> throw new TypeConversionException("write purge or adopt");
+      };
+    }
+  }
+
+  static final class OutageConverter implements ITypeConverter<Rules.Outage> {
+    @Override
+    public Rules.Outage convert(String text) {
+      String[] ends = text.split("/", -1);
+      try {
+        if (ends.length == 2) {
+          Instant from = OffsetDateTime.parse(ends[0]).toInstant();
+          Instant to = OffsetDateTime.parse(ends[1]).toInstant();
+          if (!to.isBefore(from)) {
+            return new Rules.Outage(from, to);
+          }
+        }
+      } catch (DateTimeException _) {
+        // Told below, with what is right.
+      }
+      throw new TypeConversionException(
+          "write two times, the earlier one first, such as"
+              + " 2026-11-24T12:00:00Z/2026-11-24T12:05:00Z");
+    }
+  }
+}

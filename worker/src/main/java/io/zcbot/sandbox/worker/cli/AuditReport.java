@@ -1,0 +1,11 @@
+package io.zcbot.sandbox.worker.cli;
+
+import io.zcbot.sandbox.worker.audit.Finding;
+import io.zcbot.sandbox.worker.audit.Summary;
+
+/** Shows what an audit tells, as it tells it. */
+interface AuditReport {
+  void found(Finding finding);
+
+  void end(Summary summary);
+}

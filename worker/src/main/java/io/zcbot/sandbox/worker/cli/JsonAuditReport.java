@@ -1,0 +1,164 @@
+package io.zcbot.sandbox.worker.cli;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.zcbot.sandbox.events.Topic;
+import io.zcbot.sandbox.worker.audit.AuditedEnsure;
+import io.zcbot.sandbox.worker.audit.Check;
+import io.zcbot.sandbox.worker.audit.Finding;
+import io.zcbot.sandbox.worker.audit.Latency;
+import io.zcbot.sandbox.worker.audit.Place;
+import io.zcbot.sandbox.worker.audit.Session;
+import io.zcbot.sandbox.worker.audit.Summary;
+import io.zcbot.sandbox.worker.audit.Violation;
+import java.io.PrintWriter;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/** One JSON object per line, each with its {@code type}. */
+final class JsonAuditReport implements AuditReport {
+  private static final JsonMapper JSON = new JsonMapper();
+
+  private final PrintWriter out;
+  private final String topicPrefix;
+  private final boolean summaryOnly;
+
+  JsonAuditReport(PrintWriter out, String topicPrefix, boolean summaryOnly) {
+    this.out = out;
+    this.topicPrefix = topicPrefix;
+    this.summaryOnly = summaryOnly;
+  }
+
+  @Override
+  public void found(Finding finding) {
+    switch (finding) {
+      case Violation violation -> print(json(violation));
+      case Session session -> {
+        if (!summaryOnly) {
+          print(json(session));
+        }
+      }
+      case AuditedEnsure ensure -> {
+        if (!summaryOnly) {
+          print(json(ensure));
+        }
+      }
+    }
+  }
+
+  private ObjectNode json(Violation violation) {
+    ObjectNode json = line("violation");
+    json.put("check", violation.check().label());
+    json.put("user_id", violation.user() == null ? null : violation.user().toString());
+    json.put("text", violation.text());
+    ArrayNode evidence = json.putArray("evidence");
+    violation.evidence().forEach(place -> evidence.add(place.named(topicPrefix)));
+    return json;
+  }
+
+  private ObjectNode json(Session session) {
+    ObjectNode json = line("session");
+    json.put("user_id", session.user().toString());
+    json.put("container_id", session.containerId());
+    json.put("host", session.host());
+    json.put("worker_id", session.workerId());
+    json.put("start", text(session.start()));
+    json.put("end", text(session.end()));
+    json.put("reason", session.reason() == null ? null : session.reason().wire());
+    Duration lasted = session.lasted();
+    json.put("lasted_ms", lasted == null ? null : lasted.toMillis());
+    json.put("ensures", session.ensures());
+    json.put("activities", session.activities());
+    json.put("ready", place(session.startPlace()));
+    json.put("reaped", place(session.endPlace()));
+    return json;
+  }
+
+  private ObjectNode json(AuditedEnsure ensure) {
+    ObjectNode json = line("ensure");
+    json.put("user_id", ensure.user().toString());
+    json.put("event_id", ensure.eventId());
+    json.put("at", text(ensure.at()));
+    json.put("ensure", place(ensure.place()));
+    AuditedEnsure.Answer answer = ensure.answer();
+    json.put("outcome", answer == null ? null : answer.outcome());
+    json.put("container_id", answer == null ? null : answer.containerId());
+    json.put("latency_ms", answer == null ? null : answer.latencyMs());
+    json.put("took_ms", answer == null ? null : answer.tookMs());
+    json.put("answer", answer == null ? null : place(answer.place()));
+    return json;
+  }
+
+  @Override
+  public void end(Summary summary) {
+    ObjectNode json = line("summary");
+    json.put("end", text(summary.end()));
+    json.put("first", text(summary.first()));
+    json.put("last", text(summary.last()));
+    ObjectNode records = json.putObject("records");
+    summary.records().forEach((topic, n) -> records.put(topic.named(topicPrefix), n));
+    json.put("ensures", summary.ensures());
+    json.put("unanswered", summary.unanswered());
+    ObjectNode answers = json.putObject("answers");
+    summary.answers().forEach(answers::put);
+    latencies(json.putObject("latency_ms"), summary.latencies());
+    latencies(json.putObject("took_ms"), summary.tooks());
+    json.put("sessions", summary.sessions());
+    json.put("open_sessions", summary.openSessions());
+    ObjectNode reaps = json.putObject("reaps");
+    summary.reaps().forEach((reason, n) -> reaps.put(reason.wire(), n));
+    ObjectNode duplicates = json.putObject("duplicates");
+    for (Map.Entry<Topic, Long> each : summary.duplicates().entrySet()) {
+      duplicates.put(each.getKey().named(topicPrefix), each.getValue());
+    }
+    json.put("answered_again", summary.answeredAgain());
+    json.put("answers_without_ensure", summary.answersWithoutEnsure());
+    json.put("answers_before_ensure", summary.answersBeforeEnsure());
+    json.put("reaps_without_ready", summary.reapsWithoutReady());
+    json.put("activities_outside", summary.activitiesOutside());
+    json.put("unreadable", summary.unreadable());
+    ObjectNode violations = json.putObject("violations");
+    for (Map.Entry<Check, Long> each : summary.violations().entrySet()) {
+      violations.put(each.getKey().label(), each.getValue());
+    }
+    print(json);
+  }
+
+  private static void latencies(ObjectNode json, Map<String, Latency> of) {
+    of.forEach(
+        (outcome, latency) ->
+            json.putObject(outcome)
+                .put("count", latency.count())
+                .put("p50", latency.p50())
+                .put("p90", latency.p90())
+                .put("p99", latency.p99())
+                .put("p99.9", latency.p999())
+                .put("max", latency.max()));
+  }
+
+  private static ObjectNode line(String type) {
+    return JsonNodeFactory.instance.objectNode().put("type", type);
+  }
+
+  private static @Nullable String text(@Nullable Instant instant) {
+    return instant == null ? null : instant.toString();
+  }
+
+  private @Nullable String place(@Nullable Place place) {
+    return place == null ? null : place.named(topicPrefix);
+  }
+
+  private void print(ObjectNode json) {
+    try {
+      // Not println: that would flush each of millions of lines.
+      out.print(JSON.writeValueAsString(json) + "\n");
+    } catch (JsonProcessingException e) {
+      throw new IllegalStateException("an object of strings and numbers must serialize", e);
+    }
+  }
+}

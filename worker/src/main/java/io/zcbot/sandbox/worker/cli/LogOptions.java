@@ -1,0 +1,95 @@
+package io.zcbot.sandbox.worker.cli;
+
+import io.zcbot.sandbox.events.Topic;
+import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.audit.KafkaLogSource;
+import io.zcbot.sandbox.worker.audit.LogSource;
+import io.zcbot.sandbox.worker.audit.Selection;
+import io.zcbot.sandbox.worker.config.Durations;
+import io.zcbot.sandbox.worker.config.KafkaConfig;
+import java.time.DateTimeException;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.OffsetDateTime;
+import java.util.HashMap;
+import java.util.Map;
+import org.apache.kafka.clients.consumer.Consumer;
+import org.apache.kafka.common.KafkaException;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.ITypeConverter;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.TypeConversionException;
+
+/** Which part of the log a replay is to read, and how. */
+final class LogOptions {
+  /** A replay wants many records at once, where a watch wants few soon. */
+  private static final Map<String, String> IN_BULK =
+      Map.of(
+          "max.poll.records", "20000",
+          "fetch.min.bytes", "65536",
+          "fetch.max.wait.ms", "50",
+          "receive.buffer.bytes", "1048576");
+
+  @Option(
+      names = "--from",
+      paramLabel = "TIME",
+      converter = Time.class,
+      description = "Only records from this time on: an RFC 3339 time, or how long ago, e.g. 2h.")
+  private @Nullable Instant from;
+
+  @Option(
+      names = "--to",
+      paramLabel = "TIME",
+      converter = Time.class,
+      description = "Only records up to this time.")
+  private @Nullable Instant to;
+
+  @Option(names = "--user", paramLabel = "USER", description = "Only this user's records.")
+  private @Nullable UserId user;
+
+  Selection selection() {
+    return new Selection(from, to, user);
+  }
+
+  /** The log for a replay. */
+  static KafkaLog log(KafkaConfig config) {
+    Map<String, String> properties = new HashMap<>(IN_BULK);
+    properties.putAll(config.properties());
+    return new KafkaLog(
+        new KafkaConfig(
+            properties,
+            config.groupId(),
+            config.topicPrefix(),
+            config.createTopics(),
+            config.partitions(),
+            config.replicationFactor()));
+  }
+
+  /** All topics from the first wanted record to the ends they have now. */
+  LogSource open(KafkaLog log) throws CommandException {
+    Consumer<byte[], byte[]> consumer =
+        from == null ? log.fromBeginning(Topic.history()) : log.since(from, Topic.history());
+    try {
+      return new KafkaLogSource(consumer, log.config().topicPrefix(), selection());
+    } catch (KafkaException e) {
+      consumer.close();
+      throw log.failed("read the topics", e);
+    }
+  }
+
+  static final class Time implements ITypeConverter<Instant> {
+    @Override
+    public Instant convert(String text) {
+      try {
+        return OffsetDateTime.parse(text).toInstant();
+      } catch (DateTimeException _) {
+        Duration ago = Durations.parse(text);
+        if (ago == null) {
+          throw new TypeConversionException(
+              "write a time such as 2026-11-24T12:00:00Z, or how long ago such as 90s, 5m or 2h");
+        }
+        return Instant.now().minus(ago);
+      }
+    }
+  }
+}

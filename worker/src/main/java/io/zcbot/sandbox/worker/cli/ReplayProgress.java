@@ -1,0 +1,69 @@
+package io.zcbot.sandbox.worker.cli;
+
+import java.time.Duration;
+import java.util.Locale;
+import java.util.function.LongSupplier;
+
+/** Shows on standard error how far a replay has got: a bar, or a line now and then. */
+final class ReplayProgress {
+  private static final Duration SILENT = Duration.ofSeconds(2);
+  private static final Duration REDRAW = Duration.ofMillis(200);
+  private static final int WIDTH = 30;
+  private static final int LINE_STEP = 10;
+
+  private final Console console;
+  private final LongSupplier nanos;
+  private final long start;
+  private long drawn;
+  private int linePercent;
+  private boolean isBarShown;
+
+  ReplayProgress(Console console) {
+    this(console, System::nanoTime);
+  }
+
+  ReplayProgress(Console console, LongSupplier nanos) {
+    this.console = console;
+    this.nanos = nanos;
+    this.start = nanos.getAsLong();
+    this.drawn = start;
+  }
+
+  void at(double share, long records) {
+    long now = nanos.getAsLong();
+    if (now - start < SILENT.toNanos()) {
+      return;
+    }
+    int percent = (int) (share * 100);
+    if (console.isTerminal()) {
+      if (now - drawn >= REDRAW.toNanos()) {
+        drawn = now;
+        isBarShown = true;
+        console.err().print("\r" + bar(percent) + text(percent, records, now));
+        console.err().flush();
+      }
+    } else if (percent >= linePercent + LINE_STEP) {
+      linePercent = percent - percent % LINE_STEP;
+      console.err().println("read " + text(percent, records, now).strip());
+    }
+  }
+
+  private static String bar(int percent) {
+    int full = WIDTH * percent / 100;
+    return "[" + "#".repeat(full) + ".".repeat(WIDTH - full) + "] ";
+  }
+
+  private String text(int percent, long records, long now) {
+    double seconds = (now - start) / 1e9;
+    return String.format(
+        Locale.ROOT, "%3d%%, %,d records, %,.0f/s", percent, records, records / seconds);
+  }
+
+  /** Takes the bar away. */
+  void end() {
+    if (isBarShown) {
+      console.err().print("\r" + " ".repeat(WIDTH + 50) + "\r");
+      console.err().flush();
+    }
+  }
+}

@@ -1,0 +1,227 @@
+package io.zcbot.sandbox.worker.cli;
+
+import io.zcbot.sandbox.events.Topic;
+import io.zcbot.sandbox.worker.audit.AuditedEnsure;
+import io.zcbot.sandbox.worker.audit.Finding;
+import io.zcbot.sandbox.worker.audit.Latency;
+import io.zcbot.sandbox.worker.audit.Session;
+import io.zcbot.sandbox.worker.audit.Summary;
+import io.zcbot.sandbox.worker.audit.Violation;
+import io.zcbot.sandbox.worker.config.Durations;
+import java.io.PrintWriter;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.ZoneOffset;
+import java.time.format.DateTimeFormatter;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.StringJoiner;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A table of sessions as they end, then the violations, then the summary. Columns have fixed
+ * widths: nothing is held back to measure it.
+ */
+final class TextAuditReport implements AuditReport {
+  private static final DateTimeFormatter TIME =
+      DateTimeFormatter.ofPattern("yyyy-MM-dd'T'HH:mm:ss.SSS'Z'").withZone(ZoneOffset.UTC);
+  private static final String ROW = "%-36s  %-7s  %-24s  %-8s  %-16s  %7s  %8s  %-12s  %-12s  %s";
+  private static final int VIOLATIONS_SHOWN = 1000;
+
+  private final PrintWriter out;
+  private final String topicPrefix;
+  private final boolean summaryOnly;
+  private final boolean withEnsures;
+  private final List<Violation> violations = new ArrayList<>();
+  private boolean hasRows;
+
+  TextAuditReport(PrintWriter out, String topicPrefix, boolean summaryOnly, boolean withEnsures) {
+    this.out = out;
+    this.topicPrefix = topicPrefix;
+    this.summaryOnly = summaryOnly;
+    this.withEnsures = withEnsures;
+  }
+
+  @Override
+  public void found(Finding finding) {
+    switch (finding) {
+      case Violation violation -> {
+        if (violations.size() < VIOLATIONS_SHOWN) {
+          violations.add(violation);
+        }
+      }
+      case Session session -> {
+        if (!summaryOnly) {
+          print(session);
+        }
+      }
+      case AuditedEnsure ensure -> {
+        if (!summaryOnly && withEnsures) {
+          print(ensure);
+        }
+      }
+    }
+  }
+
+  private void print(Session session) {
+    Duration lasted = session.lasted();
+    row(
+        session.user().toString(),
+        "session",
+        time(session.start()),
+        lasted == null ? "-" : Durations.rounded(lasted),
+        session.reason() == null ? "open" : session.reason().wire(),
+        Integer.toString(session.ensures()),
+        Long.toString(session.activities()),
+        session.host(),
+        session.workerId(),
+        EventText.shortId(session.containerId()));
+  }
+
+  private void print(AuditedEnsure ensure) {
+    AuditedEnsure.Answer answer = ensure.answer();
+    String container = answer == null ? null : answer.containerId();
+    row(
+        ensure.user().toString(),
+        "ensure",
+        time(ensure.at()),
+        answer == null ? "-" : answer.latencyMs() + "ms",
+        answer == null ? "unanswered" : answer.outcome(),
+        "",
+        "",
+        "",
+        "",
+        container == null ? "-" : EventText.shortId(container));
+  }
+
+  private void row(Object... cells) {
+    if (!hasRows) {
+      hasRows = true;
+      line(
+          String.format(
+              ROW,
+              "USER",
+              "WHAT",
+              "START",
+              "LASTED",
+              "END",
+              "ENSURES",
+              "ACTIVITY",
+              "HOST",
+              "WORKER",
+              "CONTAINER"));
+    }
+    line(EventText.plain(String.format(Locale.ROOT, ROW, cells)));
+  }
+
+  private static String time(@Nullable Instant instant) {
+    return instant == null ? "-" : TIME.format(instant);
+  }
+
+  @Override
+  public void end(Summary summary) {
+    if (hasRows) {
+      line("");
+    }
+    for (Violation violation : violations) {
+      String who = violation.user() == null ? "" : "user " + violation.user() + ": ";
+      line(
+          EventText.plain(
+              "violation of " + violation.check().label() + "  " + who + violation.text()));
+      StringJoiner places = new StringJoiner(", ");
+      violation.evidence().forEach(place -> places.add(place.named(topicPrefix)));
+      line("  see " + places);
+    }
+    long more = summary.violationCount() - violations.size();
+    if (more > 0) {
+      line("and " + more + " more violations; --json shows all");
+    }
+    if (!violations.isEmpty()) {
+      line("");
+    }
+    print(summary);
+  }
+
+  private void print(Summary summary) {
+    item(
+        "records",
+        count(summary.recordCount())
+            + listed(summary.records(), topic -> topic.named(""))
+            + (summary.first() == null || summary.last() == null
+                ? ""
+                : ", " + TIME.format(summary.first()) + " to " + TIME.format(summary.last())));
+    item(
+        "ensures",
+        count(summary.ensures())
+            + listed(summary.answers(), Function.identity())
+            + (summary.unanswered() == 0 ? "" : ", " + count(summary.unanswered()) + " open"));
+    summary.latencies().forEach((outcome, latency) -> item("latency", text(outcome, latency)));
+    summary.tooks().forEach((outcome, latency) -> item("took", text(outcome, latency)));
+    item(
+        "sessions",
+        count(summary.sessions())
+            + listed(summary.reaps(), reason -> reason.wire())
+            + (summary.openSessions() == 0 ? "" : ", " + count(summary.openSessions()) + " open"));
+    long duplicates = summary.duplicates().values().stream().mapToLong(n -> n).sum();
+    note(duplicates, "duplicates" + listed(summary.duplicates(), topic -> topic.named("")));
+    note(summary.answeredAgain(), "answers to ensures that had one");
+    note(summary.answersWithoutEnsure(), "answers to ensures not in the log");
+    note(summary.answersBeforeEnsure(), "answers dated before their ensure: clocks are apart");
+    note(summary.reapsWithoutReady(), "reaped without a ready in the log");
+    note(summary.activitiesOutside(), "activities without a sandbox");
+    note(summary.unreadable(), "records that are no events");
+    note(summary.records().getOrDefault(Topic.DEAD_LETTER, 0L), "dead letters");
+    item(
+        "violations",
+        summary.violationCount() == 0
+            ? "none"
+            : count(summary.violationCount()) + listed(summary.violations(), c -> c.label()));
+  }
+
+  private static String text(String outcome, Latency latency) {
+    return outcome
+        + ": p50 "
+        + count(latency.p50())
+        + " ms, p90 "
+        + count(latency.p90())
+        + " ms, p99 "
+        + count(latency.p99())
+        + " ms, p99.9 "
+        + count(latency.p999())
+        + " ms, max "
+        + count(latency.max())
+        + " ms";
+  }
+
+  private static <K> String listed(Map<K, Long> counts, Function<K, String> name) {
+    Collection<String> parts =
+        counts.entrySet().stream()
+            .filter(each -> each.getValue() > 0)
+            .map(each -> name.apply(each.getKey()) + " " + count(each.getValue()))
+            .toList();
+    return parts.isEmpty() ? "" : " (" + String.join(", ", parts) + ")";
+  }
+
+  private void note(long count, String what) {
+    if (count > 0) {
+      item("noted", count(count) + " " + what);
+    }
+  }
+
+  private void item(String name, String text) {
+    line(String.format("%-10s  %s", name, text));
+  }
+
+  private static String count(long n) {
+    return String.format(Locale.ROOT, "%,d", n);
+  }
+
+  private void line(String text) {
+    // Not println: that would flush each of millions of lines.
+    out.print(text + "\n");
+  }
+}

@@ -1,0 +1,638 @@
+package io.zcbot.sandbox.worker.audit;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.zcbot.sandbox.events.Activity;
+import io.zcbot.sandbox.events.Ensure;
+import io.zcbot.sandbox.events.EventIds;
+import io.zcbot.sandbox.events.Failed;
+import io.zcbot.sandbox.events.Ready;
+import io.zcbot.sandbox.events.Reaped;
+import io.zcbot.sandbox.events.Topic;
+import io.zcbot.sandbox.events.UserId;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
+import java.util.UUID;
+import org.junit.jupiter.api.Test;
+
+/** What each rule says at its edges. Times are seconds from the start of the log. */
+class AuditFoldTest {
+  private static final UserId USER = UserId.parse("7f3c1d52-9a54-4c0e-8f2b-6f1d2f6f7a10");
+  private static final long T0 = Histories.START;
+  private static final int TTL = 300;
+
+  /** TTL, two intervals, grace, skew. */
+  private static final int LONGEST_IDLE = TTL + 20 + 10 + 2;
+
+  private static final Rules ADOPTING =
+      new Rules(
+          Rules.DEFAULT.ttl(),
+          Rules.DEFAULT.interval(),
+          Rules.DEFAULT.expiry(),
+          Rules.DEFAULT.grace(),
+          Rules.DEFAULT.skew(),
+          Rules.DEFAULT.window(),
+          false,
+          List.of());
+
+  private final TestLog log = new TestLog();
+
+  private static Instant at(double seconds) {
+    return Instant.ofEpochMilli(ms(seconds));
+  }
+
+  private static long ms(double seconds) {
+    return T0 + Math.round(seconds * 1000);
+  }
+
+  private TestLog.Entry ensure(double t, String id) {
+    return log.add(0, ms(t), new Ensure(id, USER, at(t), null, null));
+  }
+
+  private TestLog.Entry ready(double t, String ensureId, String container, String worker) {
+    return ready(t, EventIds.ready(ensureId), ensureId, container, worker);
+  }
+
+  private TestLog.Entry ready(
+      double t, String id, String ensureId, String container, String worker) {
+    return log.add(
+        0,
+        ms(t),
+        new Ready(
+            id,
+            USER,
+            ensureId,
+            at(t),
+            "zcbot-sandbox-" + USER,
+            container,
+            "host-" + worker,
+            "unix:///x",
+            worker,
+            Ready.Outcome.CREATED,
+            "image",
+            "default",
+            "/w",
+            7));
+  }
+
+  private TestLog.Entry failed(double t, String ensureId) {
+    return log.add(
+        0,
+        ms(t),
+        new Failed(
+            EventIds.failed(ensureId), USER, ensureId, at(t), Failed.Reason.CAPACITY, "no", true));
+  }
+
+  private TestLog.Entry activity(double t, String id) {
+    return log.add(0, ms(t), new Activity(id, USER, at(t), null));
+  }
+
+  private TestLog.Entry reaped(double t, String container, String worker, Reaped.Reason reason) {
+    return reaped(t, t, container, worker, reason, null);
+  }
+
+  private TestLog.Entry reaped(
+      double recorded,
+      double said,
+      String container,
+      String worker,
+      Reaped.Reason reason,
+      Double lastActive) {
+    return log.add(
+        0,
+        ms(recorded),
+        new Reaped(
+            EventIds.reaped(container),
+            USER,
+            at(said),
+            "zcbot-sandbox-" + USER,
+            container,
+            "host-" + worker,
+            worker,
+            reason,
+            lastActive == null ? null : at(lastActive),
+            null,
+            null));
+  }
+
+  private TestLog.Told audit(double end) {
+    return log.audit(Rules.DEFAULT, ms(end));
+  }
+
+  private List<Check> checks(double end) {
+    return audit(end).violations().stream().map(Violation::check).toList();
+  }
+
+  @Test
+  void a_session_and_its_ensures() {
+    ensure(0, "e1");
+    TestLog.Entry first = ready(0.8, "e1", "c1", "w1");
+    activity(5, "a1");
+    activity(6, "a2");
+    activity(6.1, "a2");
+    ensure(10, "e2");
+    ready(10.02, "e2", "c1", "w1");
+    TestLog.Entry last = reaped(311, "c1", "w1", Reaped.Reason.IDLE);
+    ensure(320, "e3");
+    failed(321, "e3");
+
+    TestLog.Told told = audit(400);
+    assertThat(told.violations()).isEmpty();
+    assertThat(told.sessions())
+        .containsExactly(
+            new Session(
+                USER,
+                "c1",
+                "host-w1",
+                "w1",
+                at(0.8),
+                at(311),
+                Reaped.Reason.IDLE,
+                2,
+                2,
+                first.place,
+                last.place));
+    assertThat(told.sessions().getFirst().lasted()).isEqualTo(Duration.ofMillis(310_200));
+    assertThat(told.ensures())
+        .extracting(AuditedEnsure::eventId, e -> e.answer().outcome(), e -> e.answer().latencyMs())
+        .containsExactly(
+            org.assertj.core.groups.Tuple.tuple("e1", "created", 800L),
+            org.assertj.core.groups.Tuple.tuple("e2", "created", 20L),
+            org.assertj.core.groups.Tuple.tuple("e3", "capacity", 1000L));
+    Summary summary = told.summary();
+    assertThat(summary.latencies().get("created").max()).isEqualTo(800);
+    assertThat(summary.tooks().get("created").p50()).isEqualTo(7);
+    assertThat(summary.answers()).containsEntry("created", 2L).containsEntry("capacity", 1L);
+    assertThat(summary.duplicates()).containsOnlyKeys(Topic.ACTIVITY);
+    assertThat(summary.recordCount()).isEqualTo(10);
+    assertThat(summary.first()).isEqualTo(at(0));
+    assertThat(summary.last()).isEqualTo(at(321));
+  }
+
+  @Test
+  void i1_one_worker_has_the_skew_two_have_the_grace_as_well() {
+    ready(0, "e1", "c1", "w1");
+    ready(10, "e2", "c2", "w1");
+    reaped(12, "c1", "w1", Reaped.Reason.REPLACED);
+    assertThat(checks(20)).isEmpty();
+    log.entries.removeLast();
+    reaped(12.001, "c1", "w1", Reaped.Reason.REPLACED);
+    assertThat(checks(20)).containsExactly(Check.I1);
+
+    log.entries.clear();
+    ready(0, "e1", "c1", "w1");
+    ready(10, "e2", "c2", "w2");
+    reaped(22, "c1", "w1", Reaped.Reason.MOVED);
+    assertThat(checks(30)).isEmpty();
+    log.entries.removeLast();
+    reaped(22.001, "c1", "w1", Reaped.Reason.MOVED);
+    assertThat(checks(30)).containsExactly(Check.I1);
+  }
+
+  @Test
+  void i1_an_overlap_ends_with_whichever_ends_first() {
+    ready(0, "e1", "c1", "w1");
+    ready(10, "e2", "c2", "w1");
+    reaped(11, "c2", "w1", Reaped.Reason.DIED);
+    reaped(50, "c1", "w1", Reaped.Reason.DIED);
+    assertThat(checks(60)).isEmpty();
+  }
+
+  @Test
+  void i1_the_older_one_shows_life_again() {
+    TestLog.Entry older = ready(0, "e1", "c1", "w1");
+    TestLog.Entry younger = ready(10, "e2", "c2", "w2");
+    TestLog.Entry again = ready(40, "e3", "c1", "w1");
+    assertThat(audit(60).violations())
+        .singleElement()
+        .satisfies(
+            v -> {
+              assertThat(v.check()).isEqualTo(Check.I1);
+              assertThat(v.evidence()).containsExactly(older.place, younger.place, again.place);
+              assertThat(v.user()).isEqualTo(USER);
+              assertThat(v.text()).contains("c1", "c2", "30 s");
+            });
+  }
+
+  @Test
+  void i1_a_late_announcement_of_an_early_end_is_no_overlap() {
+    ready(0, "e1", "c1", "w1");
+    ready(10, "e2", "c2", "w2");
+    reaped(100, 9, "c1", "w1", Reaped.Reason.MOVED, null);
+    assertThat(checks(110)).isEmpty();
+  }
+
+  @Test
+  void i1_a_host_announced_lost_is_over() {
+    ready(0, "e1", "c1", "w1");
+    reaped(30, "c1", "w2", Reaped.Reason.LOST);
+    ready(31, "e2", "c2", "w2");
+    // The host is back: the same event once more.
+    reaped(200, "c1", "w1", Reaped.Reason.PURGED);
+    TestLog.Told told = audit(210);
+    assertThat(told.violations()).isEmpty();
+    assertThat(told.summary().duplicates()).containsEntry(Topic.REAPED, 1L);
+    assertThat(told.summary().reaps()).containsOnlyKeys(Reaped.Reason.LOST);
+  }
+
+  @Test
+  void i2_open_until_expiry_and_grace_are_over() {
+    ensure(0, "e1");
+    assertThat(checks(72)).isEmpty();
+    assertThat(audit(72).summary().unanswered()).isOne();
+    assertThat(checks(72.001)).containsExactly(Check.I2);
+  }
+
+  @Test
+  void i2_goes_by_what_the_ensure_says_but_not_for_ever() {
+    log.add(0, ms(0), new Ensure("soon", USER, at(0), null, at(5)));
+    assertThat(checks(17)).isEmpty();
+    assertThat(checks(17.001)).containsExactly(Check.I2);
+
+    log.entries.clear();
+    log.add(0, ms(0), new Ensure("late", USER, at(0), null, at(1_000_000)));
+    assertThat(checks(612)).isEmpty();
+    assertThat(checks(612.001)).containsExactly(Check.I2);
+
+    log.entries.clear();
+    log.add(0, ms(0), new Ensure("stale", USER, at(0), null, at(-1_000)));
+    assertThat(checks(12)).isEmpty();
+    assertThat(checks(12.001)).containsExactly(Check.I2);
+  }
+
+  @Test
+  void an_answer_may_be_dated_before_its_ensure() {
+    ensure(10, "e1");
+    ready(9, "e1", "c1", "w1");
+    TestLog.Told told = audit(100);
+    assertThat(told.violations()).isEmpty();
+    assertThat(told.summary().answersBeforeEnsure()).isOne();
+    assertThat(told.ensures().getFirst().answer().latencyMs()).isZero();
+  }
+
+  @Test
+  void a_misplaced_ensure_is_one_with_its_forwarded_copy() {
+    log.add(1, ms(0), new Ensure("e1", USER, at(0), null, null));
+    log.add(0, ms(0.5), new Ensure("e1", USER, at(0), null, at(60)));
+    ready(1, "e1", "c1", "w1");
+    TestLog.Told told = audit(100);
+    assertThat(told.violations()).isEmpty();
+    assertThat(told.summary().ensures()).isOne();
+    assertThat(told.summary().duplicates()).containsEntry(Topic.ENSURE, 1L);
+    assertThat(told.ensures().getFirst().answer().latencyMs()).isEqualTo(1000);
+  }
+
+  @Test
+  void i4_open_sessions_are_no_violation_in_themselves() {
+    ready(0, "e1", "c1", "w1");
+    TestLog.Told told = audit(100);
+    assertThat(told.violations()).isEmpty();
+    assertThat(told.summary().openSessions()).isOne();
+    assertThat(told.sessions().getFirst().end()).isNull();
+  }
+
+  @Test
+  void i4_the_reaped_may_still_come_within_the_grace() {
+    ready(0, "e1", "c1", "w1");
+    ready(10, "e2", "c2", "w1");
+    assertThat(checks(20)).isEmpty();
+    assertThat(checks(20.001)).containsExactly(Check.I4);
+  }
+
+  @Test
+  void i4_a_purge_takes_all_that_was_before_it() {
+    ready(0, "e1", "c1", "w1");
+    purged(1.9, "w1");
+    assertThat(checks(100)).isEmpty();
+    purged(3, "w2");
+    assertThat(checks(100)).isEmpty();
+    purged(3, "w1");
+    assertThat(checks(13)).isEmpty();
+    assertThat(checks(13.001)).containsExactly(Check.I4);
+    assertThat(log.audit(ADOPTING, ms(100)).violations()).isEmpty();
+    // Named once more after it: it must have survived somehow, adopted for instance.
+    ready(5, "e2", "c1", "w1");
+    assertThat(checks(100)).isEmpty();
+  }
+
+  private void purged(double t, String worker) {
+    UserId other = new UserId(UUID.randomUUID());
+    log.add(
+        0,
+        ms(t),
+        new Reaped(
+            UUID.randomUUID().toString(),
+            other,
+            at(t),
+            "n",
+            UUID.randomUUID().toString(),
+            "h",
+            worker,
+            Reaped.Reason.PURGED,
+            null,
+            null,
+            null));
+  }
+
+  @Test
+  void i4_ready_after_reaped_has_the_tolerance_of_clocks() {
+    ready(0, "e1", "c1", "w1");
+    reaped(10, "c1", "w1", Reaped.Reason.DIED);
+    ready(12, "e2", "c1", "w1");
+    assertThat(checks(30)).isEmpty();
+    log.entries.removeLast();
+    ready(12.001, "e2", "c1", "w1");
+    assertThat(checks(30)).containsExactly(Check.I4);
+  }
+
+  @Test
+  void a_reaped_may_come_first() {
+    // The reaper's clock is behind.
+    log.add(
+        0,
+        ms(10),
+        ms(-3000),
+        new Reaped(
+            EventIds.reaped("c1"),
+            USER,
+            at(-3000),
+            "n",
+            "c1",
+            "h",
+            "w1",
+            Reaped.Reason.DIED,
+            null,
+            null,
+            null));
+    ready(0, "e1", "c1", "w1");
+    TestLog.Told told = audit(100);
+    // Announced reaped long before it was announced ready, by the clocks.
+    assertThat(told.violations()).extracting(Violation::check).containsExactly(Check.I4);
+    assertThat(told.summary().sessions()).isOne();
+  }
+
+  @Test
+  void what_no_ready_names_is_shown_without_a_start() {
+    reaped(5, "c1", "w1", Reaped.Reason.PURGED);
+    TestLog.Told told = audit(100);
+    assertThat(told.violations()).isEmpty();
+    assertThat(told.summary().reapsWithoutReady()).isOne();
+    assertThat(told.summary().reaps()).isEmpty();
+    assertThat(told.sessions()).hasSize(1).allMatch(s -> s.start() == null && s.lasted() == null);
+  }
+
+  @Test
+  void i5_in_use_within_the_ttl_but_not_within_the_grace() {
+    ready(0, "e1", "c1", "w1");
+    activity(100, "a1");
+    reaped(100 + TTL - 2, "c1", "w1", Reaped.Reason.IDLE);
+    assertThat(checks(500)).isEmpty();
+    log.entries.removeLast();
+    TestLog.Entry end = reaped(100 + TTL - 2.001, "c1", "w1", Reaped.Reason.IDLE);
+    assertThat(checks(500)).containsExactly(Check.I5);
+
+    log.entries.remove(end);
+    log.entries.removeLast();
+    // Too late to be known when it was judged.
+    activity(TTL - 9.999, "a2");
+    reaped(TTL, "c1", "w1", Reaped.Reason.IDLE);
+    assertThat(checks(500)).isEmpty();
+    activity(TTL - 10, "a3");
+    assertThat(checks(500)).containsExactly(Check.I5);
+  }
+
+  @Test
+  void i5_must_be_so_by_both_times_of_the_reaped() {
+    ready(0, "e1", "c1", "w1");
+    activity(TTL + 50, "a1");
+    // Killed at 301, announced once Kafka was back; nobody could know of the activity.
+    reaped(TTL + 100, TTL + 1, "c1", "w1", Reaped.Reason.IDLE, null);
+    assertThat(checks(500)).isEmpty();
+  }
+
+  @Test
+  void i5_is_about_idle_alone() {
+    ready(0, "e1", "c1", "w1");
+    reaped(20, "c1", "w1", Reaped.Reason.LIFETIME);
+    assertThat(checks(500)).isEmpty();
+  }
+
+  @Test
+  void i5_holds_for_a_sandbox_in_use_all_the_time() {
+    ready(0, "e1", "c1", "w1");
+    for (int t = 1; t < 2_000; t++) {
+      activity(t, "a" + t);
+    }
+    TestLog.Entry end = reaped(2_000, "c1", "w1", Reaped.Reason.IDLE);
+    Violation violation = audit(2_100).violations().getFirst();
+    assertThat(violation.check()).isEqualTo(Check.I5);
+    assertThat(violation.evidence().getLast()).isEqualTo(end.place);
+    // The latest use that the worker must have known, to within half a grace.
+    assertThat(violation.evidence().getFirst().offset()).isBetween(1_983L, 1_989L);
+  }
+
+  @Test
+  void i6_reaped_too_late() {
+    ready(0, "e1", "c1", "w1");
+    reaped(LONGEST_IDLE, "c1", "w1", Reaped.Reason.IDLE);
+    assertThat(checks(500)).isEmpty();
+    log.entries.removeLast();
+    reaped(LONGEST_IDLE + 0.001, "c1", "w1", Reaped.Reason.IDLE);
+    assertThat(checks(500)).containsExactly(Check.I6);
+    log.entries.removeLast();
+    // A command ran in it, says the worker.
+    reaped(900, 900, "c1", "w1", Reaped.Reason.IDLE, 595.0);
+    assertThat(checks(1_000)).isEmpty();
+    log.entries.removeLast();
+    // The worker was away.
+    for (Reaped.Reason reason :
+        List.of(
+            Reaped.Reason.PURGED,
+            Reaped.Reason.MOVED,
+            Reaped.Reason.LOST,
+            Reaped.Reason.SHUTDOWN)) {
+      TestLog.Entry end = reaped(900, "c1", "w1", reason);
+      assertThat(checks(1_000)).isEmpty();
+      log.entries.remove(end);
+    }
+  }
+
+  @Test
+  void i6_still_there_at_the_end() {
+    TestLog.Entry ready = ready(0, "e1", "c1", "w1");
+    assertThat(checks(LONGEST_IDLE)).isEmpty();
+    assertThat(audit(LONGEST_IDLE + 0.001).violations())
+        .singleElement()
+        .satisfies(
+            v -> {
+              assertThat(v.check()).isEqualTo(Check.I6);
+              assertThat(v.evidence()).containsExactly(ready.place);
+            });
+  }
+
+  @Test
+  void i6_idle_too_long_and_used_again() {
+    TestLog.Entry ready = ready(0, "e1", "c1", "w1");
+    TestLog.Entry use = activity(LONGEST_IDLE + 1, "a1");
+    reaped(LONGEST_IDLE + 1 + TTL, "c1", "w1", Reaped.Reason.IDLE);
+    Violation violation = audit(1_000).violations().getFirst();
+    assertThat(violation.check()).isEqualTo(Check.I6);
+    assertThat(violation.evidence()).containsExactly(ready.place, use.place);
+  }
+
+  @Test
+  void i6_nobody_ages_in_an_outage() {
+    ready(0, "e1", "c1", "w1");
+    reaped(1_000, "c1", "w1", Reaped.Reason.IDLE);
+    Rules rules = Rules.DEFAULT;
+    Rules excused =
+        new Rules(
+            rules.ttl(),
+            rules.interval(),
+            rules.expiry(),
+            rules.grace(),
+            rules.skew(),
+            rules.window(),
+            true,
+            List.of(
+                new Rules.Outage(at(-50), at(-10)),
+                new Rules.Outage(at(100), at(500)),
+                new Rules.Outage(at(600), at(900))));
+    assertThat(log.audit(rules, ms(1_100)).violations()).hasSize(1);
+    assertThat(log.audit(excused, ms(1_100)).violations()).isEmpty();
+  }
+
+  @Test
+  void ids_a_redelivered_ensure_that_another_container_answers() {
+    ensure(0, "e1");
+    TestLog.Entry one = ready(1, "e1", "c1", "w1");
+    reaped(10, "c1", "w1", Reaped.Reason.PURGED);
+    TestLog.Entry other = ready(11, "e1", "c2", "w1");
+    ready(12, "e1", "c2", "w1");
+    TestLog.Told told = audit(30);
+    assertThat(told.violations())
+        .singleElement()
+        .satisfies(
+            v -> {
+              assertThat(v.check()).isEqualTo(Check.IDS);
+              assertThat(v.evidence()).containsExactly(one.place, other.place);
+            });
+    assertThat(told.summary().answeredAgain()).isOne();
+    assertThat(told.summary().duplicates()).containsEntry(Topic.READY, 1L);
+  }
+
+  @Test
+  void another_id_for_another_answer_is_only_counted() {
+    ensure(0, "e1");
+    failed(1, "e1");
+    ready(2, "e1", "c1", "w1");
+    TestLog.Told told = audit(30);
+    assertThat(told.violations()).isEmpty();
+    assertThat(told.summary().answeredAgain()).isOne();
+    assertThat(told.summary().answers()).containsOnlyKeys("capacity");
+  }
+
+  @Test
+  void ids_one_for_two_kinds_of_events() {
+    ensure(0, "same");
+    ready(1, "same", "same", "c1", "w1");
+    assertThat(checks(30)).containsExactly(Check.IDS);
+  }
+
+  @Test
+  void unreadable_records_need_a_dead_letter() {
+    byte[] key = "k".getBytes(StandardCharsets.UTF_8);
+    TestLog.Entry bad = log.raw(Topic.ACTIVITY, 0, ms(0), key, key);
+    assertThat(checks(72)).isEmpty();
+    assertThat(audit(72.001).violations())
+        .singleElement()
+        .satisfies(
+            v -> {
+              assertThat(v.check()).isEqualTo(Check.UNREADABLE);
+              assertThat(v.evidence()).containsExactly(bad.place);
+              assertThat(v.user()).isNull();
+              assertThat(v.text()).contains("is no JSON", "no dead letter");
+            });
+    log.raw(Topic.DEAD_LETTER, 2, ms(1), key, key)
+        .header("zcbot_topic", "sandbox.activity")
+        .header("zcbot_partition", 0)
+        .header("zcbot_offset", 0);
+    TestLog.Told told = audit(100);
+    assertThat(told.violations()).isEmpty();
+    assertThat(told.summary().unreadable()).isOne();
+  }
+
+  @Test
+  void dead_letters_of_any_shape_are_taken() {
+    byte[] key = "k".getBytes(StandardCharsets.UTF_8);
+    log.raw(Topic.DEAD_LETTER, 0, ms(1), null, null);
+    log.raw(Topic.DEAD_LETTER, 0, ms(1), key, key)
+        .header("zcbot_topic", "elsewhere")
+        .header("zcbot_partition", 0)
+        .header("zcbot_offset", 0);
+    log.raw(Topic.DEAD_LETTER, 0, ms(1), key, key)
+        .header("zcbot_topic", "sandbox.ensure")
+        .header("zcbot_partition", "x")
+        .header("zcbot_offset", 0);
+    assertThat(checks(100)).isEmpty();
+  }
+
+  @Test
+  void what_retention_may_have_cut_proves_nothing() {
+    ensure(0, "e1");
+    ready(100, "e2", "c1", "w1");
+    ready(200, "e3", "c2", "w1");
+    assertThat(checks(900)).containsExactly(Check.I2, Check.I4, Check.I6);
+
+    assertThat(violations(900, Topic.FAILED, 50)).containsExactly(Check.I4, Check.I6);
+    assertThat(violations(900, Topic.FAILED, -5)).containsExactly(Check.I2, Check.I4, Check.I6);
+    assertThat(violations(900, Topic.REAPED, 150)).containsExactly(Check.I2, Check.I6);
+    assertThat(violations(900, Topic.REAPED, 250)).containsExactly(Check.I2);
+    assertThat(violations(900, Topic.ACTIVITY, 250)).containsExactly(Check.I2, Check.I4);
+  }
+
+  private List<Check> violations(double end, Topic cut, double since) {
+    KnownSince known = KnownSince.ever();
+    known.cut(cut, 0, ms(since));
+    return TestLog.audit(Rules.DEFAULT, known, log.records(), ms(end)).violations().stream()
+        .map(Violation::check)
+        .toList();
+  }
+
+  @Test
+  void users_are_forgotten_when_nothing_is_open_any_more() {
+    Fold fold = new Fold(Rules.DEFAULT, KnownSince.ever(), _ -> {});
+    Rules rules = Rules.DEFAULT;
+    for (int i = 0; i < 5_000; i++) {
+      TestLog one = new TestLog();
+      UserId user = new UserId(new UUID(1, i));
+      double t = i * 10;
+      one.add(0, ms(t), new Ensure("e" + i, user, at(t), null, null));
+      one.add(
+          0,
+          ms(t + 1),
+          new Failed("f" + i, user, "e" + i, at(t + 1), Failed.Reason.CAPACITY, "no", true));
+      one.records().forEach(fold::accept);
+      fold.forgetBefore(ms(t) - rules.window().toMillis());
+      assertThat(fold.remembered()).isLessThanOrEqualTo(3_600 / 10 + 2);
+    }
+  }
+
+  @Test
+  void open_sessions_are_never_forgotten() {
+    Fold fold = new Fold(Rules.DEFAULT, KnownSince.ever(), _ -> {});
+    ready(0, "e1", "c1", "w1");
+    log.records().forEach(fold::accept);
+    fold.forgetBefore(ms(100_000));
+    assertThat(fold.remembered()).isOne();
+    TestLog later = new TestLog();
+    later.add(0, ms(100_001), new Activity("a", USER, at(100_001), null));
+    later.records().forEach(fold::accept);
+    assertThat(fold.remembered()).isOne();
+    Summary summary = fold.finish(ms(100_002), fold.purges()).summary(at(100_002));
+    assertThat(summary.activitiesOutside()).isZero();
+    assertThat(summary.violations()).containsOnlyKeys(Check.I6);
+  }
+}

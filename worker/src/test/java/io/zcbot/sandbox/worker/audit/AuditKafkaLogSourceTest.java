@@ -1,0 +1,195 @@
+package io.zcbot.sandbox.worker.audit;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.zcbot.sandbox.events.Topic;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.MockConsumer;
+import org.apache.kafka.clients.consumer.OffsetAndTimestamp;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.TimeoutException;
+import org.junit.jupiter.api.Test;
+
+class AuditKafkaLogSourceTest {
+  /** Hands out what it has, and knows of offsets and times. */
+  private static class Broker extends MockConsumer<byte[], byte[]> {
+    final Map<TopicPartition, Long> begins = new HashMap<>();
+    final Map<TopicPartition, Long> ends = new HashMap<>();
+    final List<LogRecord> records;
+    int polls;
+
+    Broker(List<LogRecord> records) {
+      super("earliest");
+      this.records = records;
+      for (LogRecord record : records) {
+        TopicPartition p = new TopicPartition(record.raw().topic(), record.raw().partition());
+        begins.merge(p, record.raw().offset(), Math::min);
+        ends.merge(p, record.raw().offset() + 1, Math::max);
+      }
+    }
+
+    Broker open() {
+      assign(ends.keySet());
+      updateBeginningOffsets(begins);
+      updateEndOffsets(ends);
+      seekToBeginning(ends.keySet());
+      ends.keySet().forEach(this::position);
+      return this;
+    }
+
+    /** Delivers after the source assigned what it wants: assigning clears what was added. */
+    void deliver() {
+      for (LogRecord record : records) {
+        if (assignment()
+            .contains(new TopicPartition(record.raw().topic(), record.raw().partition()))) {
+          addRecord(record.raw());
+        }
+      }
+    }
+
+    @Override
+    public synchronized Map<TopicPartition, OffsetAndTimestamp> offsetsForTimes(
+        Map<TopicPartition, Long> times) {
+      Map<TopicPartition, OffsetAndTimestamp> found = new HashMap<>();
+      times.forEach(
+          (p, t) ->
+              found.put(
+                  p,
+                  records.stream()
+                      .map(LogRecord::raw)
+                      .filter(r -> r.topic().equals(p.topic()) && r.partition() == p.partition())
+                      .filter(r -> r.timestamp() >= t)
+                      .findFirst()
+                      .map(r -> new OffsetAndTimestamp(r.offset(), r.timestamp()))
+                      .orElse(null)));
+      return found;
+    }
+  }
+
+  private static List<ConsumerRecord<byte[], byte[]>> read(KafkaLogSource source) {
+    List<ConsumerRecord<byte[], byte[]>> all = new ArrayList<>();
+    for (LogRecord r = source.next(); r != null; r = source.next()) {
+      all.add(r.raw());
+    }
+    return all;
+  }
+
+  @Test
+  void partitions_are_merged_by_time_each_in_its_order() {
+    List<LogRecord> records = new Histories(7, 6, 3, 3, 7_200_000).records();
+    Broker broker = new Broker(records).open();
+    try (KafkaLogSource source = new KafkaLogSource(broker, "sandbox.", Selection.ALL)) {
+      broker.deliver();
+      assertThat(source.progress()).isZero();
+      assertThat(read(source))
+          .extracting(r -> r.topic() + "-" + r.partition() + "-" + r.offset())
+          .containsExactlyElementsOf(records.stream().map(r -> r.place().toString()).toList());
+      assertThat(source.progress()).isEqualTo(1);
+      assertThat(source.knownSince().of(Topic.READY, 0)).isEqualTo(Long.MIN_VALUE);
+      assertThat(broker.committed(broker.ends.keySet())).isEmpty();
+    }
+    assertThat(broker.closed()).isTrue();
+  }
+
+  @Test
+  void what_comes_after_the_end_offsets_is_left_out() {
+    List<LogRecord> records = new Histories(8, 3, 2, 2, 3_600_000).records();
+    Broker broker = new Broker(records).open();
+    Map<TopicPartition, Long> earlier = new HashMap<>();
+    broker.ends.forEach((p, end) -> earlier.put(p, end / 2));
+    broker.updateEndOffsets(earlier);
+    try (KafkaLogSource source = new KafkaLogSource(broker, "sandbox.", Selection.ALL)) {
+      broker.updateEndOffsets(broker.ends);
+      broker.deliver();
+      assertThat(read(source))
+          .hasSize((int) earlier.values().stream().mapToLong(n -> n).sum())
+          .allMatch(r -> r.offset() < earlier.get(new TopicPartition(r.topic(), r.partition())));
+    }
+  }
+
+  @Test
+  void times_are_chosen_and_not_read_far_beyond() {
+    Histories made = new Histories(9, 6, 2, 2, 4 * 3_600_000);
+    List<LogRecord> records = made.records();
+    Broker broker = new Broker(records).open();
+    Instant from = Instant.ofEpochMilli(Histories.START + 600_000);
+    Instant to = Instant.ofEpochMilli(Histories.START + 1_200_000);
+    try (KafkaLogSource source =
+        new KafkaLogSource(broker, "sandbox.", new Selection(from, to, null))) {
+      broker.deliver();
+      assertThat(read(source))
+          .hasSize(
+              (int)
+                  records.stream()
+                      .filter(r -> r.time() >= from.toEpochMilli() && r.time() <= to.toEpochMilli())
+                      .count());
+      assertThat(source.end()).isEqualTo(to);
+      assertThat(source.knownSince().of(Topic.READY, 0)).isEqualTo(from.toEpochMilli());
+    }
+  }
+
+  @Test
+  void a_partition_that_begins_late_is_known_since_its_first_record() {
+    List<LogRecord> all = new Histories(10, 6, 2, 2, 7_200_000).records();
+    List<LogRecord> left =
+        all.stream().filter(r -> r.topic() != Topic.READY || r.raw().offset() >= 5).toList();
+    Broker broker = new Broker(left).open();
+    try (KafkaLogSource source = new KafkaLogSource(broker, "sandbox.", Selection.ALL)) {
+      broker.deliver();
+      assertThat(source.knownSince().of(Topic.READY, 0))
+          .isEqualTo(
+              left.stream()
+                  .filter(r -> r.topic() == Topic.READY && r.raw().partition() == 0)
+                  .findFirst()
+                  .orElseThrow()
+                  .time());
+      assertThat(source.knownSince().of(Topic.REAPED, 0)).isEqualTo(Long.MIN_VALUE);
+      assertThat(read(source)).hasSameSizeAs(left);
+    }
+  }
+
+  @Test
+  void empty_topics() {
+    Broker broker = new Broker(List.of());
+    TopicPartition p = new TopicPartition("sandbox.ensure", 0);
+    broker.begins.put(p, 0L);
+    broker.ends.put(p, 0L);
+    try (KafkaLogSource source = new KafkaLogSource(broker.open(), "sandbox.", Selection.ALL)) {
+      assertThat(source.knownSince().from()).isEqualTo(Long.MIN_VALUE);
+      assertThat(source.next()).isNull();
+      assertThat(source.progress()).isEqualTo(1);
+    }
+  }
+
+  @Test
+  void a_broker_that_goes_away_is_noticed() {
+    List<LogRecord> records = new Histories(11, 2, 1, 1, 3_600_000).records();
+    Broker broker =
+        new Broker(records) {
+          private int asked;
+
+          @Override
+          public synchronized Map<TopicPartition, Long> endOffsets(
+              java.util.Collection<TopicPartition> partitions) {
+            if (asked++ > 0) {
+              throw new TimeoutException("nobody answers");
+            }
+            return super.endOffsets(partitions);
+          }
+        };
+    broker.open();
+    try (KafkaLogSource source =
+        new KafkaLogSource(broker, "sandbox.", Selection.ALL, Duration.ofMillis(50))) {
+      assertThatThrownBy(source::next)
+          .isInstanceOf(TimeoutException.class)
+          .hasMessage("nobody answers");
+    }
+  }
+}

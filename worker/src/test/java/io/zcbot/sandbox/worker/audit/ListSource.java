@@ -1,0 +1,46 @@
+package io.zcbot.sandbox.worker.audit;
+
+import io.zcbot.sandbox.events.Topic;
+import java.time.Instant;
+import java.util.Iterator;
+import java.util.List;
+
+/** Records at hand. */
+final class ListSource implements LogSource {
+  final KnownSince known = KnownSince.ever();
+  private final Iterator<LogRecord> records;
+  private final Instant end;
+
+  ListSource(List<LogRecord> records, long end) {
+    this.records = records.iterator();
+    this.end = Instant.ofEpochMilli(end);
+  }
+
+  @Override
+  public LogRecord next() {
+    return records.hasNext() ? records.next() : null;
+  }
+
+  @Override
+  public KnownSince knownSince() {
+    return known;
+  }
+
+  @Override
+  public Instant end() {
+    return end;
+  }
+
+  @Override
+  public String topicPrefix() {
+    return Topic.DEFAULT_PREFIX;
+  }
+
+  @Override
+  public double progress() {
+    return records.hasNext() ? 0 : 1;
+  }
+
+  @Override
+  public void close() {}
+}

@@ -1,0 +1,305 @@
+package io.zcbot.sandbox.worker.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.zcbot.sandbox.events.Activity;
+import io.zcbot.sandbox.events.Ensure;
+import io.zcbot.sandbox.events.EventCodec;
+import io.zcbot.sandbox.events.EventIds;
+import io.zcbot.sandbox.events.Failed;
+import io.zcbot.sandbox.events.Ready;
+import io.zcbot.sandbox.events.Reaped;
+import io.zcbot.sandbox.events.SandboxEvent;
+import io.zcbot.sandbox.events.UserId;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class AuditCommandTest {
+  private static final UserId USER = UserId.parse("7f3c1d52-9a54-4c0e-8f2b-6f1d2f6f7a10");
+  private static final Instant T0 = Instant.parse("2026-11-24T12:00:00Z");
+  private static final JsonMapper JSON = new JsonMapper();
+
+  @TempDir private Path dir;
+  private final StringWriter out = new StringWriter();
+  private final StringWriter err = new StringWriter();
+  private final Map<String, String> env =
+      new HashMap<>(
+          Map.of(
+              "ZCBOT_WORKER_ID", "w1",
+              "ZCBOT_HOST", "h1",
+              "ZCBOT_KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:1",
+              "ZCBOT_KAFKA_DEFAULT_API_TIMEOUT_MS", "150",
+              "ZCBOT_KAFKA_REQUEST_TIMEOUT_MS", "150"));
+  private final List<String> lines = new ArrayList<>();
+  private final Map<String, Integer> offsets = new HashMap<>();
+
+  private int sandbox(String... args) {
+    Console console =
+        new Console(env, new PrintWriter(out, true), new PrintWriter(err, true), false);
+    return Cli.commandLine(console).execute(args);
+  }
+
+  private static Instant at(double seconds) {
+    return T0.plusMillis((long) (seconds * 1000));
+  }
+
+  private void record(SandboxEvent event) {
+    String topic = event.topic().named("sandbox.");
+    ObjectNode json = JSON.createObjectNode();
+    json.put("topic", topic);
+    json.put("partition", 0);
+    json.put("offset", offsets.merge(topic, 1, Integer::sum) - 1);
+    json.put("timestamp", event.at().toEpochMilli());
+    json.put("key", event.userId().toString());
+    json.put("value", new String(new EventCodec().encode(event), StandardCharsets.UTF_8));
+    lines.add(json.toString());
+  }
+
+  private void ready(double t, String ensureId, String container, Ready.Outcome outcome) {
+    record(
+        new Ready(
+            EventIds.ready(ensureId),
+            USER,
+            ensureId,
+            at(t),
+            "zcbot-sandbox-" + USER,
+            container,
+            "host-1",
+            "unix:///x",
+            "worker-1",
+            outcome,
+            "image",
+            "default",
+            "/w",
+            640));
+  }
+
+  private void reaped(double t, String container, Reaped.Reason reason) {
+    record(
+        new Reaped(
+            EventIds.reaped(container),
+            USER,
+            at(t),
+            "zcbot-sandbox-" + USER,
+            container,
+            "host-1",
+            "worker-1",
+            reason,
+            null,
+            null,
+            null));
+  }
+
+  /** An hour-long, flawless history. */
+  private void history() {
+    record(new Ensure("e1", USER, at(0), null, null));
+    ready(0.65, "e1", "0123456789abcdef", Ready.Outcome.CREATED);
+    record(new Activity("a1", USER, at(10), null));
+    record(new Ensure("e2", USER, at(20), null, null));
+    ready(20.004, "e2", "0123456789abcdef", Ready.Outcome.REUSED);
+    reaped(325, "0123456789abcdef", Reaped.Reason.IDLE);
+    record(new Ensure("e3", USER, at(400), null, null));
+    record(
+        new Failed(EventIds.failed("e3"), USER, "e3", at(401), Failed.Reason.CAPACITY, "no", true));
+  }
+
+  private String file() throws IOException {
+    return Files.write(dir.resolve("log.jsonl"), lines).toString();
+  }
+
+  @Test
+  void a_table_and_a_summary() throws Exception {
+    history();
+    assertThat(sandbox("audit", "--input", file())).isZero();
+    assertThat(err.toString()).isEmpty();
+    assertThat(out.toString())
+        .isEqualTo(
+            """
+            USER                                  WHAT     START                     LASTED    END               ENSURES  ACTIVITY  HOST          WORKER        CONTAINER
+            7f3c1d52-9a54-4c0e-8f2b-6f1d2f6f7a10  session  2026-11-24T12:00:00.650Z  5m24s     idle                    2         1  host-1        worker-1      0123456789ab
+
+            records     8 (ensure 3, activity 1, ready 2, reaped 1, failed 1), 2026-11-24T12:00:00.000Z to 2026-11-24T12:06:41.000Z
+            ensures     3 (capacity 1, created 1, reused 1)
+            latency     created: p50 650 ms, p90 650 ms, p99 650 ms, p99.9 650 ms, max 650 ms
+            latency     reused: p50 4 ms, p90 4 ms, p99 4 ms, p99.9 4 ms, max 4 ms
+            took        created: p50 640 ms, p90 640 ms, p99 640 ms, p99.9 640 ms, max 640 ms
+            took        reused: p50 640 ms, p90 640 ms, p99 640 ms, p99.9 640 ms, max 640 ms
+            sessions    1 (idle 1)
+            violations  none
+            """);
+  }
+
+  @Test
+  void one_users_history_shows_the_ensures_too() throws Exception {
+    history();
+    assertThat(sandbox("audit", "--user", USER.toString(), "--input", file())).isZero();
+    assertThat(out.toString().lines().skip(1).limit(4))
+        .satisfiesExactly(
+            l -> assertThat(l).contains("  ensure   2026-11-24T12:00:00.000Z  650ms     created"),
+            l -> assertThat(l).contains("  ensure   2026-11-24T12:00:20.000Z  4ms       reused"),
+            l -> assertThat(l).contains("  session  2026-11-24T12:00:00.650Z  5m24s     idle"),
+            l -> assertThat(l).contains("  ensure   2026-11-24T12:06:40.000Z  1000ms    capacity"));
+    out.getBuffer().setLength(0);
+    assertThat(
+            sandbox("audit", "--user", "00000000-0000-4000-8000-000000000001", "--input", file()))
+        .isZero();
+    assertThat(out.toString()).startsWith("records     0\n");
+  }
+
+  @Test
+  void violations_name_their_records_and_make_exit_code_1() throws Exception {
+    history();
+    ready(500, "e4", "aaaaaaaaaaaaaaaa", Ready.Outcome.CREATED);
+    ready(510, "e5", "bbbbbbbbbbbbbbbb", Ready.Outcome.CREATED);
+    reaped(540, "aaaaaaaaaaaaaaaa", Reaped.Reason.DIED);
+    reaped(541, "bbbbbbbbbbbbbbbb", Reaped.Reason.DIED);
+    assertThat(sandbox("audit", "--summary", "--input", file())).isEqualTo(ExitCode.FAILED);
+    assertThat(out.toString())
+        .startsWith(
+            """
+            violation of I1  user 7f3c1d52-9a54-4c0e-8f2b-6f1d2f6f7a10: containers aaaaaaaaaaaaaaaa and bbbbbbbbbbbbbbbb were announced side by side for 30 s
+              see sandbox.ready-0-2, sandbox.ready-0-3, sandbox.reaped-0-1
+
+            records     12""")
+        .contains("noted       2 answers to ensures not in the log")
+        .endsWith("violations  1 (I1 1)\n");
+  }
+
+  @Test
+  void json_lines() throws Exception {
+    history();
+    record(new Ensure("lost", USER, at(402), null, null));
+    assertThat(sandbox("audit", "--json", "--to", "2026-11-24T13:00:00Z", "--input", file()))
+        .isZero();
+    record(new Ensure("later", USER, at(3600), null, null));
+    assertThat(sandbox("audit", "--json", "--to", "2026-11-24T13:00:00Z", "--input", file()))
+        .isEqualTo(ExitCode.FAILED);
+    List<JsonNode> all = new ArrayList<>();
+    for (String line : out.toString().lines().toList()) {
+      all.add(JSON.readTree(line));
+    }
+    assertThat(all.getFirst().toString())
+        .isEqualTo(
+            "{\"type\":\"ensure\",\"user_id\":\""
+                + USER
+                + "\",\"event_id\":\"e1\",\"at\":\"2026-11-24T12:00:00Z\","
+                + "\"ensure\":\"sandbox.ensure-0-0\",\"outcome\":\"created\","
+                + "\"container_id\":\"0123456789abcdef\",\"latency_ms\":650,\"took_ms\":640,"
+                + "\"answer\":\"sandbox.ready-0-0\"}");
+    assertThat(all)
+        .filteredOn(n -> n.path("type").asText().equals("session"))
+        .first()
+        .hasToString(
+            "{\"type\":\"session\",\"user_id\":\""
+                + USER
+                + "\",\"container_id\":\"0123456789abcdef\",\"host\":\"host-1\","
+                + "\"worker_id\":\"worker-1\",\"start\":\"2026-11-24T12:00:00.650Z\","
+                + "\"end\":\"2026-11-24T12:05:25Z\",\"reason\":\"idle\",\"lasted_ms\":324350,"
+                + "\"ensures\":2,\"activities\":1,\"ready\":\"sandbox.ready-0-0\","
+                + "\"reaped\":\"sandbox.reaped-0-0\"}");
+    assertThat(all)
+        .filteredOn(n -> n.path("type").asText().equals("violation"))
+        .singleElement()
+        .satisfies(
+            v -> {
+              assertThat(v.path("check").asText()).isEqualTo("I2");
+              assertThat(v.path("evidence").toString()).isEqualTo("[\"sandbox.ensure-0-3\"]");
+            });
+    JsonNode summary = all.getLast();
+    assertThat(summary.path("type").asText()).isEqualTo("summary");
+    assertThat(summary.path("end").asText()).isEqualTo("2026-11-24T13:00:00Z");
+    assertThat(summary.path("ensures").asInt()).isEqualTo(5);
+    assertThat(summary.path("unanswered").asInt()).isEqualTo(2);
+    assertThat(summary.path("latency_ms").path("created").path("p99.9").asInt()).isEqualTo(650);
+    assertThat(summary.path("violations").path("I2").asInt()).isOne();
+    assertThat(summary.path("records").path("sandbox.dead-letter").asInt()).isZero();
+  }
+
+  @Test
+  void rules_come_from_options_or_else_from_the_settings() throws Exception {
+    history();
+    env.put("ZCBOT_SANDBOX_IDLE_TTL", "100s");
+    assertThat(sandbox("audit", "--input", file())).isEqualTo(ExitCode.FAILED);
+    assertThat(out.toString()).contains("violation of I6");
+    assertThat(sandbox("audit", "--ttl", "300s", "--input", file())).isZero();
+    assertThat(sandbox("audit", "--grace", "5m", "--input", file())).isZero();
+    assertThat(sandbox("audit", "--skew", "5m", "--input", file())).isZero();
+    assertThat(sandbox("audit", "--interval", "100s", "--input", file())).isZero();
+    assertThat(
+            sandbox(
+                "audit",
+                "--outage",
+                "2026-11-24T12:01:00Z/2026-11-24T12:05:00Z",
+                "--input",
+                file()))
+        .isZero();
+    assertThat(sandbox("audit", "--ttl", "400s", "--input", file())).isEqualTo(ExitCode.FAILED);
+    assertThat(out.toString()).contains("violation of I5");
+    assertThat(sandbox("audit", "--restart", "adopt", "--ttl", "300s", "--input", file())).isZero();
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "audit --from yesterday | write a time such as 2026-11-24T12:00:00Z, or how long ago",
+        "audit --outage 2026-11-24T12:00:00Z | write two times, the earlier one first",
+        "audit --outage 2026-11-24T12:00:00Z/2026-11-24T11:00:00Z | write two times",
+        "audit --outage x/y | write two times",
+        "audit --restart never | write purge or adopt",
+        "audit --ttl soon | write a duration",
+        "audit --user me | not a UUID",
+        "audit --input /none/at/all | there is no file /none/at/all; give files that 'export' wrote",
+      })
+  void what_is_not_understood_is_told(String command, String problem) {
+    assertThat(sandbox(command.split(" "))).isEqualTo(ExitCode.USAGE);
+    assertThat(err.toString()).contains(problem);
+  }
+
+  @Test
+  void a_file_that_is_no_export() throws Exception {
+    lines.add("{}");
+    assertThat(sandbox("audit", "--input", file())).isEqualTo(ExitCode.USAGE);
+    assertThat(err.toString())
+        .contains("log.jsonl, line 1, is no record of an export: expected topic");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"audit", "export"})
+  void without_kafka_it_is_exit_code_69(String command) {
+    assertThat(sandbox(command)).isEqualTo(ExitCode.UNAVAILABLE);
+    assertThat(err.toString()).contains("tried to read sandbox.ensure").contains("127.0.0.1:1");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"audit", "export"})
+  void help_lists_the_keys(String command) {
+    assertThat(sandbox(command, "--help")).isZero();
+    assertThat(out.toString())
+        .contains("Usage: sandbox " + command, "--from", "--user", "ZCBOT_KAFKA_BOOTSTRAP");
+  }
+
+  @Test
+  void text_of_strangers_is_harmless_on_a_terminal() throws Exception {
+    ready(0, "e", "\u001b[2Jabc", Ready.Outcome.CREATED);
+    assertThat(sandbox("audit", "--input", file())).isZero();
+    assertThat(out.toString()).contains("?[2Jabc").doesNotContain("\u001b");
+  }
+}

@@ -1,0 +1,323 @@
+package io.zcbot.sandbox.worker.it;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.zcbot.sandbox.events.Activity;
+import io.zcbot.sandbox.events.Ensure;
+import io.zcbot.sandbox.events.EventCodec;
+import io.zcbot.sandbox.events.EventIds;
+import io.zcbot.sandbox.events.Ready;
+import io.zcbot.sandbox.events.Reaped;
+import io.zcbot.sandbox.events.SandboxEvent;
+import io.zcbot.sandbox.events.Topic;
+import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.cli.Cli;
+import io.zcbot.sandbox.worker.cli.Console;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.UUID;
+import java.util.concurrent.TimeUnit;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.NewTopic;
+import org.apache.kafka.clients.admin.OffsetSpec;
+import org.apache.kafka.clients.admin.RecordsToDelete;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.Producer;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.serialization.ByteArraySerializer;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Audit and export against a real broker. */
+@Timeout(value = 1, unit = TimeUnit.MINUTES)
+class AuditIT {
+  private static final int PARTITIONS = 3;
+
+  @TempDir private Path dir;
+  private final String prefix = "audit-" + UUID.randomUUID() + ".";
+  private final Instant start = Instant.now().minusSeconds(3_600).truncatedTo(ChronoUnit.MILLIS);
+  private final EventCodec codec = new EventCodec();
+  private Admin admin;
+  private Producer<byte[], byte[]> producer;
+  private String out;
+  private String err;
+
+  @BeforeEach
+  void connect() throws Exception {
+    Map<String, Object> kafka =
+        Map.of("bootstrap.servers", KafkaForTests.bootstrapServers(), "linger.ms", "0");
+    admin = Admin.create(Map.of("bootstrap.servers", KafkaForTests.bootstrapServers()));
+    admin
+        .createTopics(
+            Arrays.stream(Topic.values())
+                .map(t -> new NewTopic(t.named(prefix), PARTITIONS, (short) 1))
+                .toList())
+        .all()
+        .get();
+    producer = new KafkaProducer<>(kafka, new ByteArraySerializer(), new ByteArraySerializer());
+  }
+
+  @AfterEach
+  void disconnect() throws Exception {
+    producer.close();
+    admin
+        .deleteTopics(Arrays.stream(Topic.values()).map(t -> t.named(prefix)).toList())
+        .all()
+        .get();
+    admin.close();
+  }
+
+  private int sandbox(String... args) {
+    StringWriter outWriter = new StringWriter();
+    StringWriter errWriter = new StringWriter();
+    Map<String, String> env =
+        Map.of(
+            "ZCBOT_KAFKA_BOOTSTRAP_SERVERS",
+            KafkaForTests.bootstrapServers(),
+            "ZCBOT_TOPIC_PREFIX",
+            prefix);
+    int code =
+        Cli.commandLine(
+                new Console(
+                    env, new PrintWriter(outWriter, true), new PrintWriter(errWriter, true), false))
+            .execute(args);
+    out = outWriter.toString();
+    err = errWriter.toString();
+    return code;
+  }
+
+  private void send(SandboxEvent event) throws Exception {
+    send(producer, event);
+  }
+
+  private void send(Producer<byte[], byte[]> with, SandboxEvent event) throws Exception {
+    with.send(
+            new ProducerRecord<>(
+                event.topic().named(prefix),
+                null,
+                event.at().toEpochMilli(),
+                codec.key(event),
+                codec.encode(event)))
+        .get();
+  }
+
+  private static UserId newUser() {
+    return new UserId(UUID.randomUUID());
+  }
+
+  /** A user's sandbox from ensure to idle reap; {@code begin} in seconds from the start. */
+  private void session(UserId user, double begin, String container) throws Exception {
+    String ensure = "ensure-" + container;
+    send(new Ensure(ensure, user, at(begin), "test", null));
+    ready(user, begin + 1, ensure, container);
+    send(new Activity("activity-" + container, user, at(begin + 2), null));
+    send(reaped(user, begin + 305, container));
+  }
+
+  private Instant at(double seconds) {
+    return start.plusMillis((long) (seconds * 1000));
+  }
+
+  private void ready(UserId user, double t, String ensure, String container) throws Exception {
+    send(
+        new Ready(
+            EventIds.ready(ensure),
+            user,
+            ensure,
+            at(t),
+            "zcbot-sandbox-" + user,
+            container,
+            "h1",
+            "unix:///x",
+            "w1",
+            Ready.Outcome.CREATED,
+            "image",
+            "default",
+            "/w",
+            900));
+  }
+
+  private Reaped reaped(UserId user, double t, String container) {
+    return new Reaped(
+        EventIds.reaped(container),
+        user,
+        at(t),
+        "zcbot-sandbox-" + user,
+        container,
+        "h1",
+        "w1",
+        Reaped.Reason.IDLE,
+        null,
+        null,
+        null);
+  }
+
+  @Test
+  void a_clean_log() throws Exception {
+    for (int i = 0; i < 20; i++) {
+      session(newUser(), i * 10, "container-" + i);
+    }
+    assertThat(sandbox("audit")).isZero();
+    assertThat(out).contains("sessions    20 (idle 20)", "violations  none");
+    assertThat(err).isEmpty();
+  }
+
+  @Test
+  void neither_groups_nor_offsets_nor_records_come_of_it() throws Exception {
+    session(newUser(), 0, "container");
+    Map<TopicPartition, Long> before = ends();
+    var groups = admin.listGroups().all().get();
+    assertThat(sandbox("audit")).isZero();
+    assertThat(sandbox("export", "-o", dir.resolve("x").toString())).isZero();
+    assertThat(admin.listGroups().all().get()).containsExactlyInAnyOrderElementsOf(groups);
+    for (var group : groups) {
+      assertThat(
+              admin.listConsumerGroupOffsets(group.groupId()).partitionsToOffsetAndMetadata().get())
+          .noneSatisfy((p, _) -> assertThat(p.topic()).startsWith(prefix));
+    }
+    assertThat(ends()).isEqualTo(before);
+  }
+
+  private Map<TopicPartition, Long> ends() throws Exception {
+    Map<TopicPartition, OffsetSpec> all = new HashMap<>();
+    for (Topic topic : Topic.values()) {
+      for (int i = 0; i < PARTITIONS; i++) {
+        all.put(new TopicPartition(topic.named(prefix), i), OffsetSpec.latest());
+      }
+    }
+    Map<TopicPartition, Long> ends = new HashMap<>();
+    admin.listOffsets(all).all().get().forEach((p, info) -> ends.put(p, info.offset()));
+    return ends;
+  }
+
+  @Test
+  void an_export_tells_what_the_topics_tell() throws Exception {
+    for (int i = 0; i < 30; i++) {
+      session(newUser(), i * 10, "container-" + i);
+    }
+    UserId unlucky = newUser();
+    send(new Ensure("lost", unlucky, at(400), null, null));
+    ready(unlucky, 500, "e1", "one");
+    ready(unlucky, 600, "e2", "other");
+    String topic = Topic.ENSURE.named(prefix);
+    producer
+        .send(new ProducerRecord<>(topic, 1, at(10).toEpochMilli(), null, new byte[] {-1}))
+        .get();
+
+    String to = at(3_000).toString();
+    assertThat(sandbox("audit", "--json", "--to", to)).isEqualTo(1);
+    String direct = out;
+    assertThat(direct)
+        .contains("\"I2\":1", "\"I4\":1", "\"I6\":1", "\"unreadable\":1")
+        .contains(topic + "-1-");
+
+    Path file = dir.resolve("log.jsonl");
+    assertThat(sandbox("export", "--to", to, "-o", file.toString())).isZero();
+    assertThat(err).isEqualTo("exported 124 records to " + file + "\n");
+    assertThat(sandbox("audit", "--json", "--input", file.toString())).isEqualTo(1);
+    assertThat(out).isEqualTo(direct);
+
+    assertThat(sandbox("export", "--to", to)).isZero();
+    assertThat(out).isEqualTo(Files.readString(file));
+    assertThat(err).isEmpty();
+  }
+
+  @Test
+  void one_user_and_a_stretch_of_time() throws Exception {
+    UserId user = newUser();
+    session(user, 0, "first");
+    session(user, 1_000, "second");
+    session(newUser(), 1_000, "another's");
+    assertThat(sandbox("audit", "--user", user.toString())).isZero();
+    assertThat(out).contains("first", "second", "sessions    2").doesNotContain("another's");
+    assertThat(sandbox("audit", "--from", at(900).toString())).isZero();
+    assertThat(out).contains("second", "another's", "sessions    2").doesNotContain("first");
+    assertThat(sandbox("audit", "--to", at(900).toString())).isZero();
+    assertThat(out).contains("first", "sessions    1").doesNotContain("second");
+    assertThat(sandbox("audit", "--from", "10m")).isZero();
+    assertThat(out).startsWith("records     0\n");
+  }
+
+  @Test
+  void what_retention_took_is_no_violation() throws Exception {
+    UserId user = newUser();
+    session(user, 0, "first");
+    session(user, 1_000, "second");
+    session(user, 2_000, "third");
+    int partition =
+        ends().entrySet().stream()
+            .filter(e -> e.getKey().topic().equals(Topic.READY.named(prefix)) && e.getValue() > 0)
+            .findFirst()
+            .orElseThrow()
+            .getKey()
+            .partition();
+    // The topics are cut at different places, as segments are.
+    delete(Topic.REAPED, partition, 2);
+    delete(Topic.READY, partition, 1);
+    assertThat(sandbox("audit")).isZero();
+    assertThat(out).contains("ensures     3 (created 2), 1 open", "violations  none");
+  }
+
+  private void delete(Topic topic, int partition, long before) throws Exception {
+    admin
+        .deleteRecords(
+            Map.of(
+                new TopicPartition(topic.named(prefix), partition),
+                RecordsToDelete.beforeOffset(before)))
+        .all()
+        .get();
+  }
+
+  @Test
+  void offsets_without_records_are_stepped_over() throws Exception {
+    Map<String, Object> transactional =
+        Map.of(
+            "bootstrap.servers",
+            KafkaForTests.bootstrapServers(),
+            "transactional.id",
+            prefix + "tx");
+    UserId user = newUser();
+    try (Producer<byte[], byte[]> tx =
+        new KafkaProducer<>(transactional, new ByteArraySerializer(), new ByteArraySerializer())) {
+      tx.initTransactions();
+      for (int i = 0; i < 3; i++) {
+        tx.beginTransaction();
+        send(tx, new Activity("a" + i, user, at(i), null));
+        tx.commitTransaction();
+      }
+    }
+    assertThat(sandbox("audit")).isZero();
+    assertThat(out).startsWith("records     3 (activity 3)");
+  }
+
+  @Test
+  void topics_that_are_not_there_are_named() throws Exception {
+    String known = prefix;
+    StringWriter errors = new StringWriter();
+    int code =
+        Cli.commandLine(
+                new Console(
+                    Map.of(
+                        "ZCBOT_KAFKA_BOOTSTRAP_SERVERS",
+                        KafkaForTests.bootstrapServers(),
+                        "ZCBOT_TOPIC_PREFIX",
+                        "not-" + known),
+                    new PrintWriter(errors, true),
+                    new PrintWriter(errors, true),
+                    false))
+            .execute("audit");
+    assertThat(code).isEqualTo(78);
+    assertThat(errors.toString()).contains("there is no such topic");
+  }
+}

@@ -33,7 +33,7 @@ final class EndToEnd implements Experiment {
   private static final int HOT_RATE = 200;
   private static final double HOT_SECONDS = 4;
   private static final double COLD_RATE = 2;
-  private static final double COLD_SECONDS = 10;
+  private static final double COLD_SECONDS = 8;
   private static final int BURST = 50;
 
   private static final String HOT = "hot: ours at 200/s";

@@ -32,8 +32,8 @@ final class HeadOfLine implements Experiment {
     for (int round = -1; round < setting.rounds(); round++) {
       Latencies latencies = round < 0 ? new Latencies() : all;
       lanes(setting, "hol-lanes" + round + ".", latencies);
-      plain(setting, "hol-plain" + round + ".", latencies);
       if (round >= 0) {
+        plain(setting, "hol-plain" + round + ".", latencies);
         Setting.say(
             "round %d: %s, %s",
             round,

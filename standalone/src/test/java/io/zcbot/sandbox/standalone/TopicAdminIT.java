@@ -128,7 +128,7 @@ class TopicAdminIT {
             "tried to use the topics on "
                 + broker.bootstrapServers()
                 + ", failed because these don't exist: "
-                + "%1$sensure, %1$sactivity, %1$sready, %1$sreaped, %1$sfailed, %1$sdead-letter"
+                + "%1$sensure, %1$sactivity, %1$sready, %1$sreaped, %1$sfailed, %1$sdead-letter, %1$slive"
                     .formatted(prefix)
                 + "; create them with 'topics create', or let the worker do it with"
                 + " ZCBOT_TOPICS_CREATE=true");

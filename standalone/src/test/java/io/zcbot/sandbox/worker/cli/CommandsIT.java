@@ -268,7 +268,8 @@ class CommandsIT {
             "ok       sandbox.ready (4 partitions)",
             "ok       sandbox.reaped (4 partitions)",
             "ok       sandbox.failed (4 partitions)",
-            "ok       sandbox.dead-letter (4 partitions)");
+            "ok       sandbox.dead-letter (4 partitions)",
+            "ok       sandbox.live (4 partitions)");
 
     Map<String, String> elsewhere = new HashMap<>(env);
     elsewhere.put("ZCBOT_TOPIC_PREFIX", "other.");

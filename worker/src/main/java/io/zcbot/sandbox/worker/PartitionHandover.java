@@ -93,6 +93,16 @@ final class PartitionHandover implements Handover {
     if (settled.compareAndSet(false, true)) {
       reapUnowned();
     }
+    return readLive(partitions)
+        .thenCompose(
+            entries ->
+                takeover
+                    .disown(partitions, entries.keySet())
+                    .thenCompose(_ -> takeover.takeOver(entries.values()))
+                    .thenAccept(this::ensureAgain));
+  }
+
+  private CompletableFuture<Map<String, LiveSandbox>> readLive(Set<Integer> partitions) {
     CompletableFuture<Map<String, LiveSandbox>> live = new CompletableFuture<>();
     Thread.ofVirtual()
         .name("takeover")
@@ -108,12 +118,7 @@ final class PartitionHandover implements Handover {
                 live.completeExceptionally(e);
               }
             });
-    return live.thenCompose(
-        entries ->
-            takeover
-                .disown(partitions, entries.keySet())
-                .thenCompose(_ -> takeover.takeOver(entries.values()))
-                .thenAccept(this::ensureAgain));
+    return live;
   }
 
   @Override

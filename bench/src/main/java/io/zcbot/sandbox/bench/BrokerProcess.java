@@ -5,11 +5,14 @@ import java.nio.file.Path;
 
 /** The standalone's broker in a JVM of its own: prints where it serves, ends with its input. */
 final class BrokerProcess {
+  /** Begins the line that says where it serves. */
+  static final String ANNOUNCEMENT = "broker serves on ";
+
   private BrokerProcess() {}
 
   public static void main(String[] args) throws Exception {
     try (EmbeddedBroker broker = EmbeddedBroker.start(Path.of(args[0]), 0)) {
-      System.out.println(broker.bootstrapServers());
+      System.out.println(ANNOUNCEMENT + broker.bootstrapServers());
       System.in.transferTo(java.io.OutputStream.nullOutputStream());
     }
     System.exit(0);

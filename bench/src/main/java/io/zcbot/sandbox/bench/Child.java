@@ -29,8 +29,9 @@ final class Child implements AutoCloseable {
             .start());
   }
 
-  /** Starts one whose first line of output says that it is ready, and where. */
-  static Child announced(String main, List<String> arguments, Path log, StringBuilder firstLine)
+  /** Starts one that says, in a line that begins so, that it is ready; the rest of that line. */
+  static Child announced(
+      String main, List<String> arguments, Path log, String announcement, StringBuilder rest)
       throws IOException {
     Process process =
         builder(
@@ -42,10 +43,13 @@ final class Child implements AutoCloseable {
             .start();
     BufferedReader output = process.inputReader();
     String line = output.readLine();
+    while (line != null && !line.startsWith(announcement)) {
+      line = output.readLine(); // a JVM's own remarks
+    }
     if (line == null) {
       throw new IOException(main + " did not start: " + Files.readString(log));
     }
-    firstLine.append(line);
+    rest.append(line.substring(announcement.length()));
     return new Child(process);
   }
 

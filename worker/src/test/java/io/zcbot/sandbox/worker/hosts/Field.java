@@ -9,6 +9,8 @@ import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 
 /**
@@ -111,6 +113,14 @@ final class Field {
     return hosts;
   }
 
+  /** Closes the field of this process, if there is one. */
+  static synchronized void closeShared() throws IOException, InterruptedException {
+    if (shared != null) {
+      shared.close();
+      shared = null;
+    }
+  }
+
   private void closeQuietly() {
     try {
       close();
@@ -127,8 +137,22 @@ final class Field {
     if (brokers != null) {
       brokers.close();
     }
-    for (EngineHost host : hosts) {
-      host.close();
+    // Side by side: an engine takes seconds to stop, and whoever ends this process may not wait.
+    List<Future<?>> ends = new ArrayList<>();
+    try (var threads = Executors.newVirtualThreadPerTaskExecutor()) {
+      for (EngineHost host : hosts) {
+        ends.add(
+            threads.submit(
+                () -> {
+                  host.close();
+                  return null;
+                }));
+      }
+    }
+    for (Future<?> end : ends) {
+      if (end.state() == Future.State.FAILED) {
+        throw new IOException("a host was not cleared", end.exceptionNow());
+      }
     }
     clear();
     Files.deleteIfExists(BASE.resolve("image.tar"));

@@ -3,6 +3,7 @@ package io.zcbot.sandbox.worker.hosts;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -14,6 +15,11 @@ import org.junit.jupiter.params.provider.ValueSource;
 @Timeout(value = 3, unit = TimeUnit.MINUTES)
 class ManyHostsIT {
   private static final long SEED = Long.getLong("zcbot.hosts.seed", System.nanoTime() & 0xffffff);
+
+  @AfterAll
+  static void leaveNothing() throws Exception {
+    Field.closeShared();
+  }
 
   @ParameterizedTest
   @ValueSource(

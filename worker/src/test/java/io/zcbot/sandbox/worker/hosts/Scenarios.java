@@ -70,7 +70,9 @@ final class Scenarios {
     trial.with("ZCBOT_RESTART", mode);
     trial.open(36);
     if (mode.equals("adopt")) {
-      trial.sessionTimeout(Duration.ofSeconds(40)); // a busy machine starts a JVM in its own time
+      trial
+          .topics()
+          .sessionTimeout(Duration.ofSeconds(40)); // a busy machine starts a JVM in its own time
     }
     trial.startAll("a", "b", "c");
     trial.agent().load();
@@ -317,7 +319,7 @@ final class Scenarios {
     trial.until(
         "b has partitions",
         Duration.ofSeconds(20),
-        () -> trial.assignment().containsKey(trial.worker("b").id()));
+        () -> trial.topics().assignment().containsKey(trial.worker("b").id()));
     trial.pause(between(trial, 0, 2));
     trial.terminate("b");
     trial.pause(between(trial, 0, 2));
@@ -332,29 +334,29 @@ final class Scenarios {
   /** Offsets with holes: compacted records, aborted transactions, markers, one at the very end. */
   private static void gapsInTheLog(Trial trial) throws Exception {
     trial.createTopics();
-    trial.compactEnsures(true);
-    int sent = trial.transactions(60, 4);
+    trial.topics().compactEnsures(true);
+    int sent = trial.topics().transactions(60, 4);
     trial.until(
         "the backlog is compacted",
         Duration.ofSeconds(60),
         () -> {
-          trial.transactions(1, 4); // a new segment is begun with a record only
-          return trial.ensuresInLog() < sent * 3 / 4;
+          trial.topics().transactions(1, 4); // a new segment is begun with a record only
+          return trial.topics().ensuresInLog() < sent * 3 / 4;
         });
-    trial.compactEnsures(false);
-    trial.say(trial.ensuresInLog() + " of " + sent + " ensures are left in the log");
+    trial.topics().compactEnsures(false);
+    trial.say(trial.topics().ensuresInLog() + " of " + sent + " ensures are left in the log");
     trial.watch(24);
     trial.startAll("a", "b", "c");
     trial.agent().load();
     for (int round = 0; round < 4; round++) {
-      trial.transactions(3, 4);
+      trial.topics().transactions(3, 4);
       trial.pause(between(trial, 0.5, 1.5));
     }
     trial.terminate(some(trial, "b", "c"));
-    trial.transactions(3, 4);
+    trial.topics().transactions(3, 4);
     trial.agent().keep();
     trial.pause(1);
-    trial.transactions(1, 4);
+    trial.topics().transactions(1, 4);
     trial.settle();
   }
 

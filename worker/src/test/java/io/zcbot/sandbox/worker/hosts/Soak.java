@@ -43,6 +43,7 @@ public final class Soak {
     System.out.println("\nseed " + args[0]);
     verdicts.forEach(System.out::println);
     System.out.println(verdicts.size() - failed + " of " + verdicts.size() + " without violation");
+    Field.closeShared();
     System.exit(failed == 0 ? 0 : 1);
   }
 }

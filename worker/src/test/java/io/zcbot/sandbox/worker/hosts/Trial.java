@@ -2,12 +2,8 @@ package io.zcbot.sandbox.worker.hosts;
 
 import com.github.dockerjava.api.model.Container;
 import io.zcbot.sandbox.events.Ready;
-import io.zcbot.sandbox.events.Topic;
-import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.config.WorkerConfig;
-import io.zcbot.sandbox.worker.publish.TopicAdmin;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -22,26 +18,11 @@ import java.util.Random;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
-import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
-import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
-import org.apache.kafka.clients.admin.Admin;
-import org.apache.kafka.clients.admin.AlterConfigOp;
-import org.apache.kafka.clients.admin.ConfigEntry;
-import org.apache.kafka.clients.admin.MemberDescription;
-import org.apache.kafka.clients.admin.OffsetSpec;
-import org.apache.kafka.clients.consumer.KafkaConsumer;
-import org.apache.kafka.clients.producer.KafkaProducer;
-import org.apache.kafka.clients.producer.ProducerRecord;
-import org.apache.kafka.common.TopicPartition;
-import org.apache.kafka.common.config.ConfigResource;
-import org.apache.kafka.common.errors.GroupIdNotFoundException;
-import org.apache.kafka.common.serialization.ByteArrayDeserializer;
-import org.apache.kafka.common.serialization.ByteArraySerializer;
 
 /**
  * One run of one scenario: topics, a group and workers of its own, an agent, and what must hold. A
@@ -68,14 +49,12 @@ final class Trial {
   private final List<HostWorker> all = new CopyOnWriteArrayList<>();
   private final List<String> violations = new CopyOnWriteArrayList<>();
   private final Set<String> doubted = ConcurrentHashMap.newKeySet();
-  private final Admin admin;
+  private final Topics topics;
   private final long started = System.nanoTime();
   private Duration slack = Duration.ofSeconds(3);
   private History history;
   private Agent agent;
   private Thread monitor;
-  private KafkaProducer<byte[], byte[]> transactional;
-  private final List<UserId> transactionUsers = new ArrayList<>();
   private volatile boolean kafkaAway;
   final Random random;
 
@@ -85,13 +64,7 @@ final class Trial {
     this.random = new Random(seed);
     this.id = "hosts-" + Long.toString(System.currentTimeMillis(), 36) + COUNTER.incrementAndGet();
     this.directory = Files.createDirectories(field.trials().resolve(id));
-    this.admin =
-        Admin.create(
-            Map.<String, Object>of(
-                "bootstrap.servers",
-                field.brokers().bootstrapServers(),
-                "reconnect.backoff.max.ms",
-                "500"));
+    this.topics = new Topics(field.brokers().bootstrapServers(), id, random);
     settings.put("ZCBOT_SANDBOX_IDLE_TTL", TTL.toSeconds() + "s");
     settings.put("ZCBOT_REAPER_INTERVAL", REAPER_INTERVAL.toSeconds() + "s");
     settings.put("ZCBOT_RECONCILE_INTERVAL", "3s");
@@ -146,10 +119,6 @@ final class Trial {
     return field;
   }
 
-  String topic(Topic topic) {
-    return topic.named(id + ".");
-  }
-
   /** Topics, a reader of them, and an agent that says nothing yet. */
   void open(int users) throws Exception {
     createTopics();
@@ -157,92 +126,7 @@ final class Trial {
   }
 
   void createTopics() throws Exception {
-    var config = WorkerConfig.fromEnvironment(environment("topics", field.host(0), 0));
-    new TopicAdmin(admin, config.kafka()).verifyOrCreate();
-  }
-
-  /** Switches compaction of the ensures on, as eagerly as brokers do it, or off. */
-  void compactEnsures(boolean on) throws Exception {
-    Map<String, String> wanted =
-        on
-            ? Map.of(
-                "cleanup.policy", "compact",
-                "segment.ms", "1000",
-                "min.cleanable.dirty.ratio", "0.01")
-            : Map.of("cleanup.policy", "delete", "segment.ms", "604800000");
-    admin
-        .incrementalAlterConfigs(
-            Map.of(
-                new ConfigResource(ConfigResource.Type.TOPIC, topic(Topic.ENSURE)),
-                wanted.entrySet().stream()
-                    .map(
-                        e ->
-                            new AlterConfigOp(
-                                new ConfigEntry(e.getKey(), e.getValue()),
-                                AlterConfigOp.OpType.SET))
-                    .toList()))
-        .all()
-        .get(20, TimeUnit.SECONDS);
-  }
-
-  /**
-   * Publishes ensures of a few users in transactions, every third of which is aborted.
-   *
-   * @return how many ensures that were
-   */
-  int transactions(int count, int size) throws Exception {
-    if (transactional == null) {
-      transactional =
-          new KafkaProducer<>(
-              Map.of(
-                  "bootstrap.servers", field.brokers().bootstrapServers(), "transactional.id", id),
-              new ByteArraySerializer(),
-              new ByteArraySerializer());
-      transactional.initTransactions();
-      for (int i = 0; i < 24; i++) {
-        transactionUsers.add(new UserId(new UUID(random.nextLong(), random.nextLong())));
-      }
-    }
-    for (int i = 0; i < count; i++) {
-      transactional.beginTransaction();
-      for (int j = 0; j < size; j++) {
-        UserId user = transactionUsers.get(random.nextInt(transactionUsers.size()));
-        transactional.send(
-            new ProducerRecord<>(
-                topic(Topic.ENSURE),
-                user.toString().getBytes(StandardCharsets.UTF_8),
-                ("{\"user_id\":\"" + user + "\"}").getBytes(StandardCharsets.UTF_8)));
-      }
-      if (i % 3 == 2) {
-        transactional.flush();
-        transactional.abortTransaction();
-      } else {
-        transactional.commitTransaction();
-      }
-    }
-    return count * size;
-  }
-
-  /** Counted, since offsets tell nothing. */
-  int ensuresInLog() {
-    try (KafkaConsumer<byte[], byte[]> consumer =
-        new KafkaConsumer<>(
-            Map.of("bootstrap.servers", field.brokers().bootstrapServers()),
-            new ByteArrayDeserializer(),
-            new ByteArrayDeserializer())) {
-      List<TopicPartition> all = new ArrayList<>();
-      for (int p = 0; p < PARTITIONS; p++) {
-        all.add(new TopicPartition(topic(Topic.ENSURE), p));
-      }
-      consumer.assign(all);
-      consumer.seekToBeginning(all);
-      Map<TopicPartition, Long> ends = consumer.endOffsets(all);
-      int count = 0;
-      while (ends.entrySet().stream().anyMatch(e -> consumer.position(e.getKey()) < e.getValue())) {
-        count += consumer.poll(Duration.ofMillis(100)).count();
-      }
-      return count;
-    }
+    topics.create(WorkerConfig.fromEnvironment(environment("topics", field.host(0), 0)));
   }
 
   void watch(int users) {
@@ -251,23 +135,8 @@ final class Trial {
     monitor = Thread.ofPlatform().name("monitor").daemon().start(this::monitor);
   }
 
-  Admin admin() {
-    return admin;
-  }
-
-  /** For this trial's group alone. */
-  void sessionTimeout(Duration longer) throws Exception {
-    admin
-        .incrementalAlterConfigs(
-            Map.of(
-                new ConfigResource(ConfigResource.Type.GROUP, id),
-                List.of(
-                    new AlterConfigOp(
-                        new ConfigEntry(
-                            "consumer.session.timeout.ms", Long.toString(longer.toMillis())),
-                        AlterConfigOp.OpType.SET))))
-        .all()
-        .get(20, TimeUnit.SECONDS);
+  Topics topics() {
+    return topics;
   }
 
   // Workers.
@@ -337,33 +206,9 @@ final class Trial {
   private boolean isAssigned() throws Exception {
     Set<String> alive = new TreeSet<>();
     workers.values().stream().filter(HostWorker::isAlive).forEach(w -> alive.add(w.id()));
-    Map<String, Set<Integer>> owned = assignment();
+    Map<String, Set<Integer>> owned = topics.assignment();
     return owned.keySet().equals(alive)
         && owned.values().stream().mapToInt(Set::size).sum() == PARTITIONS;
-  }
-
-  Map<String, Set<Integer>> assignment() throws Exception {
-    Map<String, Set<Integer>> owned = new TreeMap<>();
-    try {
-      for (MemberDescription member :
-          admin
-              .describeConsumerGroups(List.of(id))
-              .describedGroups()
-              .get(id)
-              .get(20, TimeUnit.SECONDS)
-              .members()) {
-        for (TopicPartition partition : member.assignment().topicPartitions()) {
-          owned
-              .computeIfAbsent(member.groupInstanceId().orElse(""), _ -> new HashSet<>())
-              .add(partition.partition());
-        }
-      }
-    } catch (ExecutionException e) {
-      if (!(e.getCause() instanceof GroupIdNotFoundException)) {
-        throw e;
-      }
-    }
-    return owned;
   }
 
   /**
@@ -571,7 +416,7 @@ final class Trial {
           "I6: not gone %s after the last use: %s; %s"
               .formatted(gone, judge().running().values(), difference(without)));
     }
-    if (!holdsWithin(Duration.ofSeconds(10), this::isAllCommitted)) {
+    if (!holdsWithin(Duration.ofSeconds(10), topics::isAllCommitted)) {
       violation("I8: not all is committed");
     }
     Judge last = judge();
@@ -618,25 +463,6 @@ final class Trial {
     return difference.toString();
   }
 
-  private boolean isAllCommitted() throws Exception {
-    Map<TopicPartition, OffsetSpec> latest = new HashMap<>();
-    for (int p = 0; p < PARTITIONS; p++) {
-      latest.put(new TopicPartition(topic(Topic.ENSURE), p), OffsetSpec.latest());
-    }
-    var ends = admin.listOffsets(latest).all().get(20, TimeUnit.SECONDS);
-    var committed =
-        admin
-            .listConsumerGroupOffsets(id)
-            .partitionsToOffsetAndMetadata()
-            .get(20, TimeUnit.SECONDS);
-    return ends.entrySet().stream()
-        .allMatch(
-            end -> {
-              var at = committed.get(end.getKey());
-              return (at == null ? 0 : at.offset()) == end.getValue().offset();
-            });
-  }
-
   List<String> violations() {
     return violations;
   }
@@ -658,9 +484,6 @@ final class Trial {
     for (HostWorker worker : all) {
       worker.kill();
     }
-    if (transactional != null) {
-      transactional.close(Duration.ofSeconds(5));
-    }
     if (agent != null) {
       agent.close();
       history.close();
@@ -677,15 +500,7 @@ final class Trial {
           .filter(network -> network.getName().equals(id))
           .forEach(network -> host.docker().removeNetworkCmd(network.getId()).exec());
     }
-    try {
-      admin
-          .deleteTopics(Arrays.stream(Topic.values()).map(this::topic).toList())
-          .all()
-          .get(20, TimeUnit.SECONDS);
-    } catch (ExecutionException _) {
-      // Another run makes others.
-    }
-    admin.close(Duration.ofSeconds(5));
+    topics.close();
     Commands.tryRun("sh", "-c", "rm -rf " + directory + "/workspaces-*");
     if (violations.isEmpty()) {
       Commands.run("rm", "-rf", directory.toString());

@@ -1,0 +1,224 @@
+package io.zcbot.sandbox.worker.hosts;
+
+import io.zcbot.sandbox.events.Topic;
+import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.config.WorkerConfig;
+import io.zcbot.sandbox.worker.publish.TopicAdmin;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.UUID;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.AlterConfigOp;
+import org.apache.kafka.clients.admin.ConfigEntry;
+import org.apache.kafka.clients.admin.MemberDescription;
+import org.apache.kafka.clients.admin.OffsetSpec;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.config.ConfigResource;
+import org.apache.kafka.common.errors.GroupIdNotFoundException;
+import org.apache.kafka.common.serialization.ByteArrayDeserializer;
+import org.apache.kafka.common.serialization.ByteArraySerializer;
+
+/** The topics and the group of a trial, as an administrator sees them. */
+final class Topics {
+  private final String bootstrapServers;
+  private final String id;
+  private final Random random;
+  private final Admin admin;
+  private final List<UserId> transactionUsers = new ArrayList<>();
+  private KafkaProducer<byte[], byte[]> transactional;
+
+  /**
+   * Of one trial.
+   *
+   * @param id the group, and with a dot the topics' prefix
+   */
+  Topics(String bootstrapServers, String id, Random random) {
+    this.bootstrapServers = bootstrapServers;
+    this.id = id;
+    this.random = random;
+    this.admin =
+        Admin.create(
+            Map.<String, Object>of(
+                "bootstrap.servers", bootstrapServers, "reconnect.backoff.max.ms", "500"));
+  }
+
+  private String topic(Topic topic) {
+    return topic.named(id + ".");
+  }
+
+  void create(WorkerConfig config) throws Exception {
+    new TopicAdmin(admin, config.kafka()).verifyOrCreate();
+  }
+
+  /** Switches compaction of the ensures on, as eagerly as brokers do it, or off. */
+  void compactEnsures(boolean on) throws Exception {
+    Map<String, String> wanted =
+        on
+            ? Map.of(
+                "cleanup.policy", "compact",
+                "segment.ms", "1000",
+                "min.cleanable.dirty.ratio", "0.01")
+            : Map.of("cleanup.policy", "delete", "segment.ms", "604800000");
+    admin
+        .incrementalAlterConfigs(
+            Map.of(
+                new ConfigResource(ConfigResource.Type.TOPIC, topic(Topic.ENSURE)),
+                wanted.entrySet().stream()
+                    .map(
+                        e ->
+                            new AlterConfigOp(
+                                new ConfigEntry(e.getKey(), e.getValue()),
+                                AlterConfigOp.OpType.SET))
+                    .toList()))
+        .all()
+        .get(20, TimeUnit.SECONDS);
+  }
+
+  /**
+   * Publishes ensures of a few users in transactions, every third of which is aborted.
+   *
+   * @return how many ensures that were
+   */
+  int transactions(int count, int size) throws Exception {
+    if (transactional == null) {
+      transactional =
+          new KafkaProducer<>(
+              Map.of("bootstrap.servers", bootstrapServers, "transactional.id", id),
+              new ByteArraySerializer(),
+              new ByteArraySerializer());
+      transactional.initTransactions();
+      for (int i = 0; i < 24; i++) {
+        transactionUsers.add(new UserId(new UUID(random.nextLong(), random.nextLong())));
+      }
+    }
+    for (int i = 0; i < count; i++) {
+      transactional.beginTransaction();
+      for (int j = 0; j < size; j++) {
+        UserId user = transactionUsers.get(random.nextInt(transactionUsers.size()));
+        transactional.send(
+            new ProducerRecord<>(
+                topic(Topic.ENSURE),
+                user.toString().getBytes(StandardCharsets.UTF_8),
+                ("{\"user_id\":\"" + user + "\"}").getBytes(StandardCharsets.UTF_8)));
+      }
+      if (i % 3 == 2) {
+        transactional.flush();
+        transactional.abortTransaction();
+      } else {
+        transactional.commitTransaction();
+      }
+    }
+    return count * size;
+  }
+
+  /** Counted, since offsets tell nothing. */
+  int ensuresInLog() {
+    try (KafkaConsumer<byte[], byte[]> consumer =
+        new KafkaConsumer<>(
+            Map.of("bootstrap.servers", bootstrapServers),
+            new ByteArrayDeserializer(),
+            new ByteArrayDeserializer())) {
+      List<TopicPartition> all = new ArrayList<>();
+      for (int p = 0; p < Trial.PARTITIONS; p++) {
+        all.add(new TopicPartition(topic(Topic.ENSURE), p));
+      }
+      consumer.assign(all);
+      consumer.seekToBeginning(all);
+      Map<TopicPartition, Long> ends = consumer.endOffsets(all);
+      int count = 0;
+      while (ends.entrySet().stream().anyMatch(e -> consumer.position(e.getKey()) < e.getValue())) {
+        count += consumer.poll(Duration.ofMillis(100)).count();
+      }
+      return count;
+    }
+  }
+
+  /** For this trial's group alone. */
+  void sessionTimeout(Duration longer) throws Exception {
+    admin
+        .incrementalAlterConfigs(
+            Map.of(
+                new ConfigResource(ConfigResource.Type.GROUP, id),
+                List.of(
+                    new AlterConfigOp(
+                        new ConfigEntry(
+                            "consumer.session.timeout.ms", Long.toString(longer.toMillis())),
+                        AlterConfigOp.OpType.SET))))
+        .all()
+        .get(20, TimeUnit.SECONDS);
+  }
+
+  Map<String, Set<Integer>> assignment() throws Exception {
+    Map<String, Set<Integer>> owned = new TreeMap<>();
+    try {
+      for (MemberDescription member :
+          admin
+              .describeConsumerGroups(List.of(id))
+              .describedGroups()
+              .get(id)
+              .get(20, TimeUnit.SECONDS)
+              .members()) {
+        for (TopicPartition partition : member.assignment().topicPartitions()) {
+          owned
+              .computeIfAbsent(member.groupInstanceId().orElse(""), _ -> new HashSet<>())
+              .add(partition.partition());
+        }
+      }
+    } catch (ExecutionException e) {
+      if (!(e.getCause() instanceof GroupIdNotFoundException)) {
+        throw e;
+      }
+    }
+    return owned;
+  }
+
+  boolean isAllCommitted() throws Exception {
+    Map<TopicPartition, OffsetSpec> latest = new HashMap<>();
+    for (int p = 0; p < Trial.PARTITIONS; p++) {
+      latest.put(new TopicPartition(topic(Topic.ENSURE), p), OffsetSpec.latest());
+    }
+    var ends = admin.listOffsets(latest).all().get(20, TimeUnit.SECONDS);
+    var committed =
+        admin
+            .listConsumerGroupOffsets(id)
+            .partitionsToOffsetAndMetadata()
+            .get(20, TimeUnit.SECONDS);
+    return ends.entrySet().stream()
+        .allMatch(
+            end -> {
+              var at = committed.get(end.getKey());
+              return (at == null ? 0 : at.offset()) == end.getValue().offset();
+            });
+  }
+
+  /** Deletes the topics: another trial makes others. */
+  void close() throws InterruptedException, TimeoutException {
+    if (transactional != null) {
+      transactional.close(Duration.ofSeconds(5));
+    }
+    try {
+      admin
+          .deleteTopics(Arrays.stream(Topic.values()).map(this::topic).toList())
+          .all()
+          .get(20, TimeUnit.SECONDS);
+    } catch (ExecutionException _) {
+      // Not made, or not to be deleted now: they do no harm.
+    }
+    admin.close(Duration.ofSeconds(5));
+  }
+}

@@ -19,10 +19,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.BooleanSupplier;
 import java.util.function.Function;
 import org.slf4j.Logger;
@@ -34,12 +32,6 @@ final class PartitionHandover implements Handover {
 
   /** Eager ensures are spread, so that users who ask do not wait behind those who don't. */
   private static final Duration EAGER_PACE = Duration.ofMillis(100);
-
-  /** A restarted worker gets its partitions back well within this. */
-  private static final Duration RESTART_GRACE = Duration.ofSeconds(30);
-
-  /** And one that has to join again, within this. */
-  private static final Duration REJOIN_GRACE = Duration.ofSeconds(10);
 
   private final ActivityFollower follower;
   private final Reaper reaper;
@@ -53,9 +45,7 @@ final class PartitionHandover implements Handover {
   private final String workerId;
   private final Time time;
   private final BooleanSupplier stopping;
-  private final Set<Integer> owned = ConcurrentHashMap.newKeySet();
-  private final AtomicBoolean settled = new AtomicBoolean();
-  private volatile long graceEnds;
+  private final Ownership ownership;
 
   PartitionHandover(
       ActivityFollower follower,
@@ -82,15 +72,13 @@ final class PartitionHandover implements Handover {
     this.workerId = workerId;
     this.time = time;
     this.stopping = stopping;
-    this.graceEnds = time.nanos() + RESTART_GRACE.toNanos();
+    this.ownership = new Ownership(time);
   }
 
   @Override
   public CompletableFuture<Void> assigned(Set<Integer> partitions) {
     follower.assign(partitions);
-    owned.addAll(partitions);
-    graceEnds = time.nanos() + REJOIN_GRACE.toNanos();
-    if (settled.compareAndSet(false, true)) {
+    if (ownership.assigned(partitions)) {
       reapUnowned();
     }
     return readLive(partitions)
@@ -124,13 +112,16 @@ final class PartitionHandover implements Handover {
   @Override
   public CompletableFuture<Void> released(Set<Integer> partitions, Collection<UserId> atWork) {
     follower.release(partitions);
-    owned.removeAll(partitions);
     if (!stopping.getAsBoolean()) {
       List<LiveSandbox> moving = reaper.running(partitions::contains);
-      return reaper
-          .reapAll(Reaped.Reason.MOVED, partitions::contains, atWork)
-          .thenRun(() -> ensureAgain(moving));
+      CompletableFuture<Void> moved =
+          reaper
+              .reapAll(Reaped.Reason.MOVED, partitions::contains, atWork)
+              .thenRun(() -> ensureAgain(moving));
+      ownership.released(partitions); // after the announcing reaps are queued
+      return moved;
     }
+    ownership.stopping();
     return switch (lifecycle.restart()) {
       case PURGE -> reaper.reapAll(Reaped.Reason.SHUTDOWN, partitions::contains, atWork);
       case ADOPT -> through(atWork);
@@ -155,26 +146,22 @@ final class PartitionHandover implements Handover {
   @Override
   public void lost(Set<Integer> partitions, Collection<UserId> atWork) {
     follower.release(partitions);
-    owned.removeAll(partitions);
-    // Nothing goes yet: with all of Kafka away, this worker lost them to nobody, and gets them
-    // back.
-    // What others took over meanwhile goes with the next assignment, by the live table.
-    settled.set(false);
-    graceEnds = time.nanos() + REJOIN_GRACE.toNanos();
+    ownership.lost(partitions);
+    // Only what others announced lost goes, by the live table: with all of Kafka away this worker
+    // lost them to nobody, and gets them back. The next assignment looks again.
+    var _ = readLive(partitions).thenCompose(live -> takeover.disown(partitions, live.keySet()));
   }
 
   /** Reaps what the group gave to others while this worker was away. Called by a timer. */
   void reapStrangers() {
-    if (follower.problem() != null) {
-      graceEnds = time.nanos() + REJOIN_GRACE.toNanos(); // joining again takes Kafka
-    } else if (time.nanos() - graceEnds > 0) {
+    if (!stopping.getAsBoolean() && ownership.isCertain(follower.problem() == null)) {
       reapUnowned();
     }
   }
 
   /** Silently: whoever has their partitions announced them lost when it took them over. */
   private void reapUnowned() {
-    var _ = reaper.reapAll(null, partition -> !owned.contains(partition), List.of());
+    var _ = reaper.reapAll(null, partition -> !ownership.owns(partition), List.of());
   }
 
   private void ensureAgain(List<LiveSandbox> lost) {

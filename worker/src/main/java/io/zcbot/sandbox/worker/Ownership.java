@@ -1,0 +1,80 @@
+package io.zcbot.sandbox.worker;
+
+import io.zcbot.sandbox.worker.sandbox.Time;
+import java.time.Duration;
+import java.util.HashSet;
+import java.util.Set;
+
+/**
+ * Which partitions are this worker's, and when that is certain enough to part with sandboxes of
+ * others. A worker that has just started, joins again, or stops has fewer partitions than it had or
+ * will have, and must not take that for a decision of the group.
+ */
+final class Ownership {
+  /** A restarted worker gets its partitions back well within this. */
+  static final Duration RESTART_GRACE = Duration.ofSeconds(30);
+
+  /** And one that has to join again, within this. */
+  static final Duration REJOIN_GRACE = Duration.ofSeconds(10);
+
+  private final Time time;
+  private final Set<Integer> owned = new HashSet<>();
+  private boolean joined;
+  private boolean stopping;
+  private long graceEnds;
+
+  Ownership(Time time) {
+    this.time = time;
+    this.graceEnds = time.nanos() + RESTART_GRACE.toNanos();
+  }
+
+  synchronized boolean owns(int partition) {
+    return owned.contains(partition);
+  }
+
+  /**
+   * Takes note of an assignment.
+   *
+   * @return whether it is the first since the worker joined: what it does not own now is another's
+   */
+  synchronized boolean assigned(Set<Integer> partitions) {
+    owned.addAll(partitions);
+    extendGrace();
+    boolean first = !joined;
+    joined = true;
+    return first;
+  }
+
+  /** The group takes partitions away. */
+  synchronized void released(Set<Integer> partitions) {
+    owned.removeAll(partitions);
+  }
+
+  /** The worker is out of the group, and joins again. */
+  synchronized void lost(Set<Integer> partitions) {
+    owned.removeAll(partitions);
+    joined = false;
+    extendGrace();
+  }
+
+  /** The worker leaves by itself: from now on owning nothing means nothing. */
+  synchronized void stopping() {
+    stopping = true;
+  }
+
+  /**
+   * Whether a sandbox of a partition not owned is another's to announce.
+   *
+   * @param kafkaReached joining takes Kafka, so while it is away nothing is certain
+   */
+  synchronized boolean isCertain(boolean kafkaReached) {
+    if (!kafkaReached) {
+      extendGrace();
+    }
+    return !stopping && time.nanos() - graceEnds > 0;
+  }
+
+  private void extendGrace() {
+    graceEnds = time.nanos() + REJOIN_GRACE.toNanos();
+  }
+}

@@ -1,0 +1,75 @@
+package io.zcbot.sandbox.worker;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.zcbot.sandbox.worker.sandbox.Time;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Set;
+import org.junit.jupiter.api.Test;
+
+class OwnershipTest {
+  private long nanos = 1;
+  private final Ownership ownership =
+      new Ownership(
+          new Time() {
+            @Override
+            public long nanos() {
+              return nanos;
+            }
+
+            @Override
+            public Instant now() {
+              return Instant.EPOCH;
+            }
+          });
+
+  private void pass(Duration time) {
+    nanos += time.toNanos() + 1;
+  }
+
+  @Test
+  void aStartGivesTheGroupTime() {
+    assertThat(ownership.isCertain(true)).isFalse();
+    pass(Ownership.RESTART_GRACE);
+    assertThat(ownership.isCertain(true)).isTrue();
+  }
+
+  @Test
+  void onlyTheFirstAssignmentAfterJoiningDecides() {
+    assertThat(ownership.assigned(Set.of(1, 2))).isTrue();
+    assertThat(ownership.assigned(Set.of(3))).isFalse();
+    assertThat(ownership.owns(1)).isTrue();
+    ownership.lost(Set.of(1, 2, 3));
+    assertThat(ownership.owns(1)).isFalse();
+    assertThat(ownership.assigned(Set.of(1))).isTrue();
+  }
+
+  @Test
+  void aLossGivesTimeToJoinAgain() {
+    ownership.assigned(Set.of(1));
+    pass(Ownership.REJOIN_GRACE);
+    assertThat(ownership.isCertain(true)).isTrue();
+    ownership.lost(Set.of(1));
+    assertThat(ownership.isCertain(true)).isFalse();
+  }
+
+  @Test
+  void whileKafkaIsAwayNothingIsCertain() {
+    pass(Ownership.RESTART_GRACE);
+    assertThat(ownership.isCertain(false)).isFalse();
+    assertThat(ownership.isCertain(true)).isFalse();
+    pass(Ownership.REJOIN_GRACE);
+    assertThat(ownership.isCertain(true)).isTrue();
+  }
+
+  /** Or a stop that keeps its sandboxes for the next start would reap them on its way out. */
+  @Test
+  void aStopDecidesNothing() {
+    ownership.assigned(Set.of(1));
+    pass(Ownership.REJOIN_GRACE);
+    ownership.stopping();
+    ownership.released(Set.of(1));
+    assertThat(ownership.isCertain(true)).isFalse();
+  }
+}

@@ -22,6 +22,7 @@ final class Scenarios {
     ALL.put("rolling-restart-purge", trial -> rollingRestart(trial, "purge"));
     ALL.put("rolling-restart-adopt", trial -> rollingRestart(trial, "adopt"));
     ALL.put("kill-and-restart", Scenarios::killAndRestart);
+    ALL.put("kill-and-adopt", Scenarios::killAndAdopt);
     ALL.put("kill-for-good", Scenarios::killForGood);
     ALL.put("frozen-worker", Scenarios::frozenWorker);
     ALL.put("duplicate-id", Scenarios::duplicateId);
@@ -78,7 +79,7 @@ final class Scenarios {
     trial.agent().load();
     trial.pause(6);
     for (String name : new String[] {"a", "b", "c"}) {
-      Set<String> before = trial.judge().running().keySet();
+      Set<String> before = trial.log().running().keySet();
       Instant from = Instant.now();
       trial.terminate(name);
       trial.restart(name);
@@ -94,7 +95,7 @@ final class Scenarios {
     }
     if (mode.equals("adopt")) {
       trial
-          .judge()
+          .log()
           .reaps
           .forEach(
               (reason, count) ->
@@ -121,6 +122,30 @@ final class Scenarios {
       trial.pause(between(trial, 0, 3));
       trial.restart(victim);
       trial.awaitServing();
+      trial.pause(between(trial, 0, 2));
+    }
+    trial.settle();
+  }
+
+  /** What runs is taken over even if nobody stopped in order. */
+  private static void killAndAdopt(Trial trial) throws Exception {
+    trial.with("ZCBOT_RESTART", "adopt");
+    trial.open(36);
+    trial.topics().sessionTimeout(Duration.ofSeconds(40));
+    trial.startAll("a", "b", "c");
+    trial.agent().load();
+    trial.pause(6);
+    for (int round = 0; round < 2; round++) {
+      String victim = some(trial, "a", "b", "c");
+      if (round == 1) {
+        trial.agent().burst(8);
+        trial.pause(between(trial, 0.1, 1.5));
+      }
+      int before = trial.log().running().size();
+      trial.kill(victim);
+      trial.restart(victim);
+      trial.awaitServing();
+      trial.say(before + " ran before, reaped since the beginning: " + trial.log().reaps);
       trial.pause(between(trial, 0, 2));
     }
     trial.settle();
@@ -189,7 +214,7 @@ final class Scenarios {
     trial.check(trial.worker("a").isAlive(), "the first worker ended");
     trial.pause(2);
     trial
-        .judge()
+        .log()
         .reaps
         .forEach(
             (reason, count) ->
@@ -243,7 +268,7 @@ final class Scenarios {
     trial.startAll("a", "b", "c");
     trial.agent().load();
     trial.pause(6);
-    int before = trial.judge().running().size();
+    int before = trial.log().running().size();
     trial.freezeKafka();
     trial.pause(Trial.TTL.toSeconds() + 6);
     int during =
@@ -365,16 +390,15 @@ final class Scenarios {
     trial.open(24);
     trial.startAll("a", "b", "c");
     trial.agent().keep();
-    trial.until("six run", Duration.ofSeconds(20), () -> trial.judge().running().size() == 6);
+    trial.until("six run", Duration.ofSeconds(20), () -> trial.log().running().size() == 6);
     trial.pause(1);
-    String victim =
-        trial.judge().running().values().iterator().next().readies.getFirst().workerId();
+    String victim = trial.log().running().values().iterator().next().readies.getFirst().workerId();
     String name = victim.substring(victim.length() - 1);
     Instant killed = Instant.now();
     trial.kill(name);
     // Nobody asks: the agent only works on.
     trial.say("fail-over after " + trial.failOver(name, killed).toMillis() + " ms, unasked");
-    trial.until("six run again", Duration.ofSeconds(20), () -> trial.judge().running().size() == 6);
+    trial.until("six run again", Duration.ofSeconds(20), () -> trial.log().running().size() == 6);
     trial.restart(name);
     trial.awaitServing();
     trial.settle();

@@ -2,6 +2,7 @@ package io.zcbot.sandbox.worker.hosts;
 
 import com.github.dockerjava.api.model.Container;
 import io.zcbot.sandbox.events.Ready;
+import io.zcbot.sandbox.worker.audit.Rules;
 import io.zcbot.sandbox.worker.config.WorkerConfig;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -38,6 +39,9 @@ final class Trial {
   /** A move ends with the old one gone; the listing may show both for as long as it takes. */
   private static final Duration OVERLAP = Duration.ofSeconds(4);
 
+  /** Producers stamp a record a moment before the brokers have it. */
+  private static final Duration ONE_CLOCK = Duration.ofMillis(200);
+
   private static final AtomicInteger COUNTER = new AtomicInteger();
 
   private final Field field;
@@ -55,7 +59,8 @@ final class Trial {
   private History history;
   private Agent agent;
   private Thread monitor;
-  private volatile boolean kafkaAway;
+  private final List<Rules.Outage> outages = new ArrayList<>();
+  private volatile Instant kafkaAwaySince;
   final Random random;
 
   Trial(Field field, long seed, Consumer<String> out) throws IOException {
@@ -250,14 +255,15 @@ final class Trial {
 
   void freezeKafka() throws Exception {
     say("the brokers are stopped");
-    kafkaAway = true;
+    kafkaAwaySince = Instant.now();
     doubted.addAll(field.hosts().stream().map(EngineHost::name).toList());
     field.brokers().freeze();
   }
 
   void thawKafka() throws Exception {
     field.brokers().thaw();
-    kafkaAway = false;
+    outages.add(new Rules.Outage(kafkaAwaySince, Instant.now()));
+    kafkaAwaySince = null;
     say("the brokers go on");
   }
 
@@ -290,8 +296,8 @@ final class Trial {
     return true;
   }
 
-  Judge judge() {
-    return new Judge(history.said(), TTL, slack);
+  LogState log() {
+    return new LogState(history.said());
   }
 
   /** How long after an instant the first user of one worker was made ready by another. */
@@ -366,15 +372,15 @@ final class Trial {
                 }
               }
             });
-        Judge judge = judge();
-        if (kafkaAway || judge.unanswered.isEmpty() || judge.answers != answered) {
+        LogState log = log();
+        if (kafkaAwaySince != null || log.unanswered.isEmpty() || log.answers != answered) {
           progressed = now;
           reported = false;
         } else if (now - progressed > STALLED.toNanos() && !reported) {
           reported = true;
-          violation("no progress for 30 s with " + judge.unanswered.size() + " ensures open");
+          violation("no progress for 30 s with " + log.unanswered.size() + " ensures open");
         }
-        answered = judge.answers;
+        answered = log.answers;
       } catch (InterruptedException _) {
         return;
       } catch (RuntimeException _) {
@@ -394,10 +400,10 @@ final class Trial {
     Set<String> without = new HashSet<>();
     Arrays.stream(absent).forEach(name -> without.add(hostOf(name).name()));
     agent.keep();
-    say("settling: " + judge().summary());
+    say("settling: " + log().summary());
     check(agent.failure() == null, "the agent could not publish: " + agent.failure());
-    if (!holdsWithin(Duration.ofSeconds(45), () -> judge().unanswered.isEmpty())) {
-      violation("I2: unanswered: " + judge().unanswered.values());
+    if (!holdsWithin(Duration.ofSeconds(45), () -> log().unanswered.isEmpty())) {
+      violation("I2: unanswered: " + log().unanswered.values());
     }
     String[] difference = new String[1];
     if (!holdsWithin(
@@ -408,19 +414,20 @@ final class Trial {
         })) {
       violation("the log and the engines differ: " + difference[0]);
     }
-    check(!judge().running().isEmpty(), "nothing runs though users are in use");
+    check(!log().running().isEmpty(), "nothing runs though users are in use");
     agent.silence();
     Duration gone = TTL.plus(REAPER_INTERVAL.multipliedBy(2)).plusSeconds(4);
-    if (!holdsWithin(gone, () -> judge().running().isEmpty() && difference(without).isEmpty())) {
+    if (!holdsWithin(gone, () -> log().running().isEmpty() && difference(without).isEmpty())) {
       violation(
           "I6: not gone %s after the last use: %s; %s"
-              .formatted(gone, judge().running().values(), difference(without)));
+              .formatted(gone, log().running().values(), difference(without)));
     }
     if (!holdsWithin(Duration.ofSeconds(10), topics::isAllCommitted)) {
       violation("I8: not all is committed");
     }
-    Judge last = judge();
+    LogState last = log();
     last.violations.forEach(this::violation);
+    audit(last);
     history.faults().forEach(this::violation);
     for (HostWorker worker : all) {
       worker
@@ -433,9 +440,30 @@ final class Trial {
     say("settled:  " + last.summary());
   }
 
+  private void audit(LogState log) throws Exception {
+    TopicAudit audit =
+        new TopicAudit(
+            field.brokers().bootstrapServers(),
+            id + ".",
+            PARTITIONS,
+            new Rules(
+                TTL,
+                REAPER_INTERVAL,
+                Rules.DEFAULT.expiry(),
+                slack,
+                ONE_CLOCK,
+                Rules.DEFAULT.window(),
+                !"adopt".equals(settings.get("ZCBOT_RESTART")),
+                outages));
+    audit.violations().forEach(this::violation);
+    check(
+        audit.summary().ensures() == log.ensures,
+        "the audit saw " + audit.summary().ensures() + " ensures of " + log.ensures);
+  }
+
   /** How the log, the live table and the engines differ; empty if they agree. */
   private String difference(Set<String> without) throws InterruptedException {
-    Map<String, Judge.Session> told = judge().running();
+    Map<String, LogState.Session> told = log().running();
     Set<String> live = history.live().keySet();
     Map<String, String> shown = new TreeMap<>();
     for (EngineHost host : field.hosts()) {
@@ -450,7 +478,7 @@ final class Trial {
     for (String container : every) {
       boolean runs = shown.getOrDefault(container, "").startsWith("running");
       if (!told.containsKey(container) || !live.contains(container) || !runs) {
-        Judge.Session session = judge().sessions.get(container);
+        LogState.Session session = log().sessions.get(container);
         difference
             .append("\n    ")
             .append(shown.getOrDefault(container, "on no engine"))

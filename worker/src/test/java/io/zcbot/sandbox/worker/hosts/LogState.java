@@ -1,17 +1,15 @@
 package io.zcbot.sandbox.worker.hosts;
 
+import io.zcbot.sandbox.events.Activity;
 import io.zcbot.sandbox.events.Ensure;
 import io.zcbot.sandbox.events.Failed;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.hosts.History.Said;
-import java.time.Duration;
-import java.time.Instant;
 import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.EnumSet;
-import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -19,8 +17,11 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
 
-/** Folds a history into what must hold of it. Pure: looks at nothing but the log. */
-final class Judge {
+/**
+ * What a history says so far: who runs, which ensures are open. Pure: looks at nothing but the log.
+ * What may not be in a log is for {@link TopicAudit} to tell.
+ */
+final class LogState {
   /** Never the agent's or the load's fault. */
   private static final Set<Failed.Reason> OUR_FAULT =
       EnumSet.of(
@@ -29,9 +30,6 @@ final class Judge {
           Failed.Reason.WORKSPACE,
           Failed.Reason.FIREWALL,
           Failed.Reason.IMAGE_MISSING);
-
-  private final Duration ttl;
-  private final Duration slack;
 
   final Map<String, Ensure> unanswered = new LinkedHashMap<>();
   final Map<String, Session> sessions = new LinkedHashMap<>();
@@ -74,15 +72,7 @@ final class Judge {
     }
   }
 
-  /**
-   * Folds.
-   *
-   * @param slack how far an activity may be from its effect: polling, looking, killing
-   */
-  Judge(List<Said> history, Duration ttl, Duration slack) {
-    this.ttl = ttl;
-    this.slack = slack;
-    Map<UserId, List<Instant>> uses = new HashMap<>();
+  LogState(List<Said> history) {
     Set<String> answered = new HashSet<>();
     for (Said said : history) {
       switch (said.event()) {
@@ -90,8 +80,7 @@ final class Judge {
           ensures++;
           unanswered.put(ensure.eventId(), ensure);
         }
-        case io.zcbot.sandbox.events.Activity activity ->
-            uses.computeIfAbsent(activity.userId(), _ -> new ArrayList<>()).add(said.appended());
+        case Activity _ -> {}
         case Ready ready -> {
           answers++;
           answered.add(ready.ensureId());
@@ -109,60 +98,25 @@ final class Judge {
       }
     }
     unanswered.keySet().removeAll(answered);
-    sessions.values().forEach(session -> judge(session, uses));
+    sessions.values().forEach(this::count);
   }
 
   private Session session(UserId user, String containerId) {
     return sessions.computeIfAbsent(containerId, id -> new Session(user, id));
   }
 
-  private void judge(Session session, Map<UserId, List<Instant>> uses) {
+  private void count(Session session) {
     if (session.ends.isEmpty()) {
       return;
     }
-    Reaped end = session.ends.getFirst();
-    reaps.merge(end.reason(), 1, Integer::sum);
+    reaps.merge(session.ends.getFirst().reason(), 1, Integer::sum);
     repeatedReaps += session.ends.size() - 1;
     if (session.readies.isEmpty()) {
       // Between its entry in the live table and its ready the worker ended.
       unannounced++;
     }
-    if (session.ends.stream().map(Reaped::eventId).distinct().count() > 1) {
-      violations.add("I4: reaped under several ids: " + session);
-    }
     if (session.ends.stream().map(Reaped::reason).distinct().count() > 1) {
       contradicted++;
-    }
-    for (Ready ready : session.readies) {
-      if (ready.readyAt().isAfter(end.reapedAt())) {
-        violations.add("I3: announced ready after it was reaped: " + session);
-        break;
-      }
-    }
-    for (Reaped reaped : session.ends) {
-      if (reaped.reason() == Reaped.Reason.IDLE) {
-        judgeIdle(session, reaped, uses.getOrDefault(session.user, List.of()));
-      }
-    }
-  }
-
-  /** A use while the container is being killed comes too late; one well before must count. */
-  private void judgeIdle(Session session, Reaped reaped, List<Instant> activities) {
-    Instant from = reaped.reapedAt().minus(ttl).plusMillis(200);
-    Instant to = reaped.reapedAt().minus(slack);
-    List<Instant> uses = new ArrayList<>(activities);
-    session.readies.forEach(ready -> uses.add(ready.readyAt()));
-    for (Instant use : uses) {
-      if (use.isAfter(from) && use.isBefore(to)) {
-        violations.add(
-            "I5: reaped as idle, though used at "
-                + use
-                + ", last known "
-                + reaped.lastActiveAt()
-                + ": "
-                + session);
-        return;
-      }
     }
   }
 

@@ -1,0 +1,63 @@
+package io.zcbot.sandbox.worker.hosts;
+
+import io.zcbot.sandbox.events.Topic;
+import io.zcbot.sandbox.worker.audit.Finding;
+import io.zcbot.sandbox.worker.audit.KafkaLogSource;
+import io.zcbot.sandbox.worker.audit.Replay;
+import io.zcbot.sandbox.worker.audit.Rules;
+import io.zcbot.sandbox.worker.audit.Selection;
+import io.zcbot.sandbox.worker.audit.Summary;
+import io.zcbot.sandbox.worker.audit.Violation;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.serialization.ByteArrayDeserializer;
+
+/** The product's own audit, run over a trial's topics: what it can't see, no operator could. */
+final class TopicAudit {
+  private final List<String> violations = new ArrayList<>();
+  private final Summary summary;
+
+  TopicAudit(String bootstrapServers, String prefix, int partitions, Rules rules)
+      throws IOException, InterruptedException {
+    List<TopicPartition> all = new ArrayList<>();
+    for (Topic topic : Topic.history()) {
+      for (int partition = 0; partition < partitions; partition++) {
+        all.add(new TopicPartition(topic.named(prefix), partition));
+      }
+    }
+    KafkaConsumer<byte[], byte[]> consumer =
+        new KafkaConsumer<>(
+            Map.of("bootstrap.servers", bootstrapServers, "auto.offset.reset", "earliest"),
+            new ByteArrayDeserializer(),
+            new ByteArrayDeserializer());
+    consumer.assign(all);
+    consumer.seekToBeginning(all);
+    try (KafkaLogSource source = new KafkaLogSource(consumer, prefix, Selection.ALL)) {
+      summary = new Replay(rules, this::note, (_, _) -> {}).run(source);
+    }
+  }
+
+  private void note(Finding finding) {
+    if (finding instanceof Violation violation) {
+      violations.add(
+          "audit, %s: %s (user %s; %s)"
+              .formatted(
+                  violation.check().label(),
+                  violation.text(),
+                  violation.user(),
+                  violation.evidence()));
+    }
+  }
+
+  List<String> violations() {
+    return violations;
+  }
+
+  Summary summary() {
+    return summary;
+  }
+}

@@ -26,6 +26,7 @@ public final class Bench {
     ALL.put("head-of-line", new Entry(new HeadOfLine(), 3));
     ALL.put("dispatch", new Entry(new Dispatch(), 5));
     ALL.put("activity", new Entry(new Activities(), 5));
+    ALL.put("audit", new Entry(new Audits(), 3));
     ALL.put("scale-out", new Entry(new ScaleOut(), 3));
     ALL.put("end-to-end", new Entry(new EndToEnd(), 3));
   }

@@ -85,7 +85,7 @@ final class Audits implements Experiment {
       case 0 -> new Ensure(ensure, user, now, "bench", null);
       case 1 ->
           new Ready(
-              EventIds.ready(ensure),
+              EventIds.ready(ensure, container),
               user,
               ensure,
               now,

@@ -10,9 +10,13 @@ import java.util.UUID;
 public final class EventIds {
   private EventIds() {}
 
-  /** Id of the ready that answers the ensure with this {@code event_id}. */
-  public static String ready(String ensureId) {
-    return derive("ready", ensureId);
+  /**
+   * Id of the ready that answers the ensure with this {@code event_id} by this container. An ensure
+   * that is read again after its sandbox went leads to another one, and whoever drops what it has
+   * seen must not drop that.
+   */
+  public static String ready(String ensureId, String containerId) {
+    return derive("ready", ensureId + ":" + containerId);
   }
 
   /** Id of the failed that answers the ensure with this {@code event_id}. */

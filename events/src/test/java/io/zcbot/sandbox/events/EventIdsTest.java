@@ -9,7 +9,7 @@ class EventIdsTest {
   /** Consumers drop duplicates by these; another version of this code must derive the same. */
   @Test
   void are_the_same_for_ever() {
-    assertThat(EventIds.ready("e-1")).isEqualTo("b207f353-e841-3e1f-91c4-d60ce68e8198");
+    assertThat(EventIds.ready("e-1", "c-1")).isEqualTo("f4ace0c0-7de3-34cf-afdb-1011547854e8");
     assertThat(EventIds.failed("e-1")).isEqualTo("6b0b1b37-ec86-3156-9f58-1beee287fe40");
     assertThat(EventIds.reaped("0123456789abcdef"))
         .isEqualTo("c61fb21e-300b-3636-b414-c024888c2f53");
@@ -17,9 +17,10 @@ class EventIdsTest {
 
   @Test
   void differ_by_cause_and_by_kind() {
-    assertThat(EventIds.ready("a")).isNotEqualTo(EventIds.ready("b"));
-    assertThat(EventIds.ready("a")).isNotEqualTo(EventIds.failed("a"));
-    assertThat(UUID.fromString(EventIds.ready("a")).version()).isEqualTo(3);
+    assertThat(EventIds.ready("a", "c")).isNotEqualTo(EventIds.ready("b", "c"));
+    assertThat(EventIds.ready("a", "c")).isNotEqualTo(EventIds.ready("a", "d"));
+    assertThat(EventIds.ready("a", "c")).isNotEqualTo(EventIds.failed("a"));
+    assertThat(UUID.fromString(EventIds.ready("a", "c")).version()).isEqualTo(3);
   }
 
   @Test

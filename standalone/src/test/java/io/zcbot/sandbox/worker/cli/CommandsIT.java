@@ -102,7 +102,7 @@ class CommandsIT {
 
   private Ready ready(String ensureId) {
     return new Ready(
-        EventIds.ready(ensureId),
+        EventIds.ready(ensureId, "0123456789abcdef"),
         user,
         ensureId,
         Instant.now(),

@@ -266,7 +266,7 @@ public final class Ensurer {
   private Ready ready(
       EnsureRequest request, Sandbox sandbox, Ready.Outcome outcome, Path workspace) {
     return new Ready(
-        EventIds.ready(request.ensure().eventId()),
+        EventIds.ready(request.ensure().eventId(), sandbox.containerId()),
         request.user(),
         request.ensure().eventId(),
         time.now(),

@@ -52,7 +52,7 @@ class AuditFoldTest {
   }
 
   private TestLog.Entry ready(double t, String ensureId, String container, String worker) {
-    return ready(t, EventIds.ready(ensureId), ensureId, container, worker);
+    return ready(t, EventIds.ready(ensureId, container), ensureId, container, worker);
   }
 
   private TestLog.Entry ready(
@@ -505,12 +505,12 @@ class AuditFoldTest {
   }
 
   @Test
-  void ids_a_redelivered_ensure_that_another_container_answers() {
+  void ids_one_for_two_containers() {
     ensure(0, "e1");
-    TestLog.Entry one = ready(1, "e1", "c1", "w1");
+    TestLog.Entry one = ready(1, "r1", "e1", "c1", "w1");
     reaped(10, "c1", "w1", Reaped.Reason.PURGED);
-    TestLog.Entry other = ready(11, "e1", "c2", "w1");
-    ready(12, "e1", "c2", "w1");
+    TestLog.Entry other = ready(11, "r1", "e1", "c2", "w1");
+    ready(12, "r1", "e1", "c2", "w1");
     TestLog.Told told = audit(30);
     assertThat(told.violations())
         .singleElement()
@@ -521,6 +521,17 @@ class AuditFoldTest {
             });
     assertThat(told.summary().answeredAgain()).isOne();
     assertThat(told.summary().duplicates()).containsEntry(Topic.READY, 1L);
+  }
+
+  @Test
+  void ids_a_redelivered_ensure_that_another_container_answers() {
+    ensure(0, "e1");
+    ready(1, "e1", "c1", "w1");
+    reaped(10, "c1", "w1", Reaped.Reason.PURGED);
+    ready(11, "e1", "c2", "w1");
+    TestLog.Told told = audit(30);
+    assertThat(told.violations()).isEmpty();
+    assertThat(told.summary().answeredAgain()).isOne();
   }
 
   @Test

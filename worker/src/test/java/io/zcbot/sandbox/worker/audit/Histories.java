@@ -206,7 +206,7 @@ final class Histories {
     long time = t + clocks[worker];
     Ready ready =
         new Ready(
-            EventIds.ready(id),
+            EventIds.ready(id, container),
             user,
             id,
             Instant.ofEpochMilli(time - 1),
@@ -371,7 +371,7 @@ final class Histories {
           switch (each.answer.event) {
             case Ready r ->
                 new Ready(
-                    EventIds.ready(id),
+                    EventIds.ready(id, r.containerId()),
                     r.userId(),
                     id,
                     r.readyAt(),

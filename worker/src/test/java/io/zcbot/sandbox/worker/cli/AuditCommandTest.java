@@ -75,7 +75,7 @@ class AuditCommandTest {
   private void ready(double t, String ensureId, String container, Ready.Outcome outcome) {
     record(
         new Ready(
-            EventIds.ready(ensureId),
+            EventIds.ready(ensureId, container),
             USER,
             ensureId,
             at(t),

@@ -67,7 +67,7 @@ class LogStateTest {
 
   private static Ready ready(String ensureId, int second) {
     return new Ready(
-        EventIds.ready(ensureId),
+        EventIds.ready(ensureId, "container"),
         ANNA,
         ensureId,
         at(second),

@@ -61,7 +61,8 @@ final class Trial {
   private Agent agent;
   private Thread monitor;
   private final List<Rules.Outage> outages = new ArrayList<>();
-  private volatile Instant kafkaAwaySince;
+  private Instant awaySince;
+  private volatile boolean kafkaAway;
   final Random random;
 
   Trial(Field field, long seed, Consumer<String> out) throws IOException {
@@ -207,6 +208,21 @@ final class Trial {
       }
     }
     until("all partitions assigned", Duration.ofSeconds(40), this::isAssigned);
+    back();
+  }
+
+  /** From here on something is away that reaps, or tells of use: nobody ages. */
+  private void away() {
+    if (awaySince == null) {
+      awaySince = Instant.now();
+    }
+  }
+
+  private void back() {
+    if (awaySince != null) {
+      outages.add(new Rules.Outage(awaySince, Instant.now()));
+      awaySince = null;
+    }
   }
 
   private boolean isAssigned() throws Exception {
@@ -222,12 +238,13 @@ final class Trial {
    */
   void kill(String name) throws InterruptedException {
     say("kill -9 " + name);
-    doubted.add(hostOf(name).name());
+    doubt(name);
     workers.get(name).kill();
   }
 
   void terminate(String name) throws Exception {
     say("SIGTERM " + name);
+    away();
     HostWorker worker = workers.get(name);
     boolean served = worker.wasReady();
     long from = System.nanoTime();
@@ -247,6 +264,7 @@ final class Trial {
   }
 
   void doubt(String name) {
+    away();
     doubted.add(hostOf(name).name());
   }
 
@@ -256,15 +274,15 @@ final class Trial {
 
   void freezeKafka() throws Exception {
     say("the brokers are stopped");
-    kafkaAwaySince = Instant.now();
+    kafkaAway = true;
+    away();
     doubted.addAll(field.hosts().stream().map(EngineHost::name).toList());
     field.brokers().freeze();
   }
 
   void thawKafka() throws Exception {
     field.brokers().thaw();
-    outages.add(new Rules.Outage(kafkaAwaySince, Instant.now()));
-    kafkaAwaySince = null;
+    kafkaAway = false;
     say("the brokers go on");
   }
 
@@ -374,7 +392,7 @@ final class Trial {
               }
             });
         LogState log = log();
-        if (kafkaAwaySince != null || log.unanswered.isEmpty() || log.answers != answered) {
+        if (kafkaAway || log.unanswered.isEmpty() || log.answers != answered) {
           progressed = now;
           reported = false;
         } else if (now - progressed > STALLED.toNanos() && !reported) {
@@ -398,6 +416,7 @@ final class Trial {
    * @param absent names of workers that are dead for good: what their engines show doesn't count
    */
   void settle(String... absent) throws Exception {
+    back();
     Set<String> without = new HashSet<>();
     Arrays.stream(absent).forEach(name -> without.add(hostOf(name).name()));
     agent.keep();

@@ -132,7 +132,7 @@ class AuditIT {
   private void ready(UserId user, double t, String ensure, String container) throws Exception {
     send(
         new Ready(
-            EventIds.ready(ensure),
+            EventIds.ready(ensure, container),
             user,
             ensure,
             at(t),

@@ -414,7 +414,8 @@ public final class EnsureIntake implements AutoCloseable {
       current.wakeup();
     }
     try {
-      if (!thread.join(settings.stopTimeout())) {
+      boolean started = thread.getState() != Thread.State.NEW;
+      if (started && !thread.join(settings.stopTimeout())) {
         log.warn("the poll thread does not end; leaving it behind");
       }
     } catch (InterruptedException _) {

@@ -244,9 +244,8 @@ public final class Ensurer {
       engine.start(id);
     } catch (EngineException e) {
       // Nobody was told of it, so it goes without an announcement. If this fails too, the next
-      // attempt or reconciliation finds it. A stop that interrupted the start must not keep it:
-      // this
-      // worker may not be started again.
+      // attempt or reconciliation finds it. A stop that interrupted the start must not keep it,
+      // since this worker may not be started again.
       boolean interrupted = Thread.interrupted();
       try {
         engine.remove(id);

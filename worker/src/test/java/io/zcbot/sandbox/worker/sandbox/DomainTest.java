@@ -514,4 +514,18 @@ class DomainTest {
     assertThat(world.engine.everything()).isEmpty();
     assertThat(world.domain.registry().size()).isZero();
   }
+
+  /** A stop interrupts a start at the engine, and nobody may come back to clear up. */
+  @Test
+  void anInterruptedStartLeavesNothing() throws Exception {
+    world.engine.interruptNext("start");
+    try {
+      assertThatThrownBy(() -> world.domain.ensurer().ensure(world.request(ANNA)))
+          .isInstanceOf(InterruptedException.class);
+    } finally {
+      boolean _ = Thread.interrupted();
+    }
+    assertThat(world.engine.everything()).isEmpty();
+    assertThat(world.log).isEmpty();
+  }
 }

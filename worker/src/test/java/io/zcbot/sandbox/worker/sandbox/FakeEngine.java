@@ -18,6 +18,7 @@ final class FakeEngine implements Engine {
   private final Map<String, Container> containers = new LinkedHashMap<>();
   private final Set<String> execs = new HashSet<>();
   private final List<Fault> faults = new ArrayList<>();
+  private @Nullable String interrupted;
   private int ids;
   private int creates;
 
@@ -30,6 +31,11 @@ final class FakeEngine implements Engine {
 
   synchronized void failNext(Fault fault) {
     faults.add(fault);
+  }
+
+  /** The next call of an operation finds the caller interrupted; so will all that follow. */
+  synchronized void interruptNext(String operation) {
+    interrupted = operation;
   }
 
   synchronized void heal() {
@@ -124,6 +130,13 @@ final class FakeEngine implements Engine {
   }
 
   private @Nullable EngineException before(String operation) throws EngineException {
+    if (operation.equals(interrupted)) {
+      interrupted = null;
+      Thread.currentThread().interrupt();
+    }
+    if (Thread.currentThread().isInterrupted()) {
+      throw new EngineException(EngineException.Kind.UNAVAILABLE, operation, "interrupted", null);
+    }
     for (Fault fault : faults) {
       if (fault.operation().equals(operation)) {
         faults.remove(fault);

@@ -6,6 +6,7 @@ import io.zcbot.sandbox.worker.config.Lifecycle;
 import io.zcbot.sandbox.worker.config.WorkerConfig;
 import io.zcbot.sandbox.worker.docker.DockerEngine;
 import io.zcbot.sandbox.worker.docker.DockerEngineSettings;
+import io.zcbot.sandbox.worker.doctor.Finding;
 import io.zcbot.sandbox.worker.intake.ActivityFollower;
 import io.zcbot.sandbox.worker.intake.EnsureIntake;
 import io.zcbot.sandbox.worker.intake.KeyPartitions;
@@ -18,7 +19,6 @@ import io.zcbot.sandbox.worker.publish.Publisher;
 import io.zcbot.sandbox.worker.publish.TopicAdmin;
 import io.zcbot.sandbox.worker.publish.TopicsException;
 import io.zcbot.sandbox.worker.sandbox.Domain;
-import io.zcbot.sandbox.worker.sandbox.Engine;
 import io.zcbot.sandbox.worker.sandbox.Identity;
 import io.zcbot.sandbox.worker.sandbox.Reaper;
 import io.zcbot.sandbox.worker.sandbox.Registry;
@@ -73,7 +73,7 @@ public final class Worker implements AutoCloseable {
   /**
    * Starts the worker and returns when it serves.
    *
-   * @throws IOException if the workspace root or the ops address can't be used
+   * @throws IOException if the workspace root, the ops address or the engine can't be used
    * @throws TopicsException if the topics are not as the contract needs them
    * @throws InterruptedException if it was closed while it started
    */
@@ -97,7 +97,7 @@ public final class Worker implements AutoCloseable {
     serveOps(metrics, health);
 
     Workspaces workspaces = Workspaces.open(config.workspaceRoot());
-    Engine engine =
+    DockerEngine engine =
         closer.add(
             DockerEngine.fromEnvironment(
                 new DockerEngineSettings(
@@ -209,6 +209,10 @@ public final class Worker implements AutoCloseable {
     health.ready("kafka-takeover", () -> status(takeoverProblem));
     health.ready("kafka-publish", () -> status(publisher.problem()));
 
+    for (Finding weakness : new Preflight(engine, config.spec()).run(this::untilItWorks)) {
+      Health.Status warning = Health.Status.warning(weakness.detail());
+      health.ready("engine-" + weakness.check(), () -> warning);
+    }
     new Recovery(config, domain, reader, keyPartitions, partitions, time).run(this::untilItWorks);
 
     closer.add(follower).start();

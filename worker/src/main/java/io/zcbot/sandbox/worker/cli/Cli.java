@@ -42,7 +42,7 @@ import picocli.CommandLine.TypeConversionException;
     exitCodeListHeading = "%nExit codes:%n",
     exitCodeList = {
       "0:done",
-      "1:answered with failed, or not all was done, or the audit found a violation",
+      "1:answered with failed, or not all was done, or audit or doctor found something wrong",
       "2:wrong arguments",
       "3:no answer in time",
       "69:Kafka or the engine is not reached",
@@ -110,7 +110,7 @@ public final class Cli {
 
   private static String[] keysOf(String command) {
     return switch (command) {
-      case "run", "standalone" -> new String[] {};
+      case "run", "standalone", "doctor" -> new String[] {};
       case "ps" -> new String[] {KAFKA_KEYS, TOPIC_KEYS, "ZCBOT_SANDBOX_", "ZCBOT_PG_IPS"};
       case "audit" ->
           new String[] {
@@ -228,6 +228,16 @@ public final class Cli {
     }
   }
 
+  @Command(
+      description = {
+        "Look whether this host, its engine and its Kafka are fit for sandboxes; change nothing.",
+        "Exit code 1 if something must be mended before a worker can keep its promises."
+      })
+  int doctor(@Option(names = "--json", description = "One JSON object.") boolean json)
+      throws CommandException, InterruptedException {
+    return new DoctorCommand(console, config()).run(json);
+  }
+
   @Command(description = "Remove a worker's sandboxes from this engine and announce them reaped.")
   int purge(
       @Option(names = "--worker", paramLabel = "ID", description = "Whose (default: this host's).")
@@ -284,7 +294,7 @@ public final class Cli {
     }
   }
 
-  private static Engine engine(WorkerConfig config) {
+  static DockerEngine engine(WorkerConfig config) {
     return DockerEngine.fromEnvironment(
         new DockerEngineSettings(
             config.limits().engineTimeout(),

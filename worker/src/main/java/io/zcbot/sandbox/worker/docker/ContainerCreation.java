@@ -22,6 +22,9 @@ import java.util.Map;
 final class ContainerCreation {
   static final String WORKSPACE = "/workspace";
 
+  /** Entry point of the image built from {@code sandbox-image}. */
+  static final String INIT = "/usr/local/sbin/zcbot-init";
+
   private ContainerCreation() {}
 
   static CreateContainerCmd command(

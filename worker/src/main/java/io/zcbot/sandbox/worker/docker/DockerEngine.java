@@ -1,5 +1,7 @@
 package io.zcbot.sandbox.worker.docker;
 
+import com.github.dockerjava.api.command.InspectImageResponse;
+import com.github.dockerjava.api.model.ContainerConfig;
 import com.github.dockerjava.core.DefaultDockerClientConfig;
 import com.github.dockerjava.core.DockerClientConfig;
 import io.zcbot.sandbox.events.UserId;
@@ -20,6 +22,7 @@ import java.util.Optional;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -231,6 +234,39 @@ public final class DockerEngine implements Engine {
     } catch (EngineException e) {
       if (e.kind() == Kind.ABSENT) {
         return false;
+      }
+      throw e;
+    }
+  }
+
+  /** What the engine says of itself. */
+  public EngineFacts facts() throws EngineException {
+    return calls.call(
+        Operation.INFO,
+        engine ->
+            EngineFacts.of(engine.requests().get("/info"), engine.requests().get("/version")));
+  }
+
+  /** What the spec needs on the engine, as it is there now; makes and pulls nothing. */
+  public SandboxGround ground(SandboxSpec spec) throws EngineException {
+    return new SandboxGround(image(spec.image()), network.look(spec.network()));
+  }
+
+  private SandboxGround.@Nullable Image image(String name) throws EngineException {
+    try {
+      return calls.call(
+          Operation.IMAGE_INSPECT,
+          engine -> {
+            InspectImageResponse image = engine.docker().inspectImageCmd(name).exec();
+            ContainerConfig config = image.getConfig();
+            String[] entrypoint = config == null ? null : config.getEntrypoint();
+            return new SandboxGround.Image(
+                String.valueOf(image.getId()),
+                entrypoint != null && List.of(entrypoint).equals(List.of(ContainerCreation.INIT)));
+          });
+    } catch (EngineException e) {
+      if (e.kind() == Kind.ABSENT || e.kind() == Kind.IMAGE_MISSING) {
+        return null;
       }
       throw e;
     }

@@ -57,6 +57,11 @@ final class EngineRequests {
         .get();
   }
 
+  /** What the engine says under a path of its own, such as {@code /info}. */
+  JsonNode get(String path) {
+    return engine.path(path).request().get(new TypeReference<JsonNode>() {});
+  }
+
   /** Returns the container's exit code once it no longer runs. */
   long awaitEnd(String containerId) throws IOException {
     return await(containerId, "not-running");

@@ -3,6 +3,7 @@ package io.zcbot.sandbox.worker.docker;
 /** What we ask of the engine. Errors are told apart by it, and calls counted. */
 enum Operation {
   PING,
+  INFO,
   INSPECT,
   LIST,
   CREATE,
@@ -13,6 +14,7 @@ enum Operation {
   WAIT,
   EXEC_INSPECT,
   EVENTS,
+  IMAGE_INSPECT,
   PULL,
   NETWORK_INSPECT,
   NETWORK_CREATE;
@@ -21,6 +23,7 @@ enum Operation {
   String label() {
     return switch (this) {
       case PING -> "ping";
+      case INFO -> "info";
       case INSPECT -> "inspect";
       case LIST -> "list";
       case CREATE -> "create";
@@ -31,6 +34,7 @@ enum Operation {
       case WAIT -> "wait";
       case EXEC_INSPECT -> "exec_inspect";
       case EVENTS -> "events";
+      case IMAGE_INSPECT -> "image_inspect";
       case PULL -> "pull";
       case NETWORK_INSPECT -> "network_inspect";
       case NETWORK_CREATE -> "network_create";

@@ -6,6 +6,7 @@ import io.zcbot.sandbox.worker.sandbox.EngineException.Kind;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -29,6 +30,14 @@ final class SandboxNetwork {
     }
   }
 
+  /** The network as it is, null if there is none. */
+  SandboxGround.@Nullable Network look(String name) throws EngineException {
+    Network network = inspect(name);
+    return network == null
+        ? null
+        : new SandboxGround.Network(String.valueOf(network.getDriver()), isolates(network));
+  }
+
   /** The engine said that one is missing: look again before the next create. */
   void forget() {
     present.clear();
@@ -47,22 +56,11 @@ final class SandboxNetwork {
   }
 
   private boolean find(String name) throws EngineException {
-    Network network;
-    try {
-      network =
-          calls.call(
-              Operation.NETWORK_INSPECT,
-              engine -> engine.docker().inspectNetworkCmd().withNetworkId(name).exec());
-    } catch (EngineException e) {
-      if (e.kind() == Kind.ABSENT) {
-        return false;
-      }
-      throw e;
+    Network network = inspect(name);
+    if (network == null) {
+      return false;
     }
-    Map<String, String> options = network.getOptions();
-    if (!"bridge".equals(network.getDriver())
-        || options == null
-        || !"false".equals(options.get(ICC))) {
+    if (!"bridge".equals(network.getDriver()) || !isolates(network)) {
       throw EngineErrors.exception(
           Kind.REJECTED,
           Operation.NETWORK_INSPECT,
@@ -71,6 +69,24 @@ final class SandboxNetwork {
           null);
     }
     return true;
+  }
+
+  private static boolean isolates(Network network) {
+    Map<String, String> options = network.getOptions();
+    return options != null && "false".equals(options.get(ICC));
+  }
+
+  private @Nullable Network inspect(String name) throws EngineException {
+    try {
+      return calls.call(
+          Operation.NETWORK_INSPECT,
+          engine -> engine.docker().inspectNetworkCmd().withNetworkId(name).exec());
+    } catch (EngineException e) {
+      if (e.kind() == Kind.ABSENT) {
+        return null;
+      }
+      throw e;
+    }
   }
 
   /** False if somebody else made it in the meantime. */

@@ -33,12 +33,20 @@ public final class Health {
     /** As it should be. */
     record Ok() implements Status {}
 
+    /** Works, and is weaker than it could be. */
+    record Warning(String reason) implements Status {}
+
     /** Not as it should be. */
     record Failing(String reason) implements Status {}
 
     /** As it should be. */
     static Status ok() {
       return new Ok();
+    }
+
+    /** Works, and is weaker than it could be, because of … */
+    static Status warning(String reason) {
+      return new Warning(reason);
     }
 
     /** Not as it should be, because of … */
@@ -50,7 +58,7 @@ public final class Health {
   /** All checks of one kind at one moment. */
   record Report(Map<String, Status> checks) {
     boolean isOk() {
-      return checks.values().stream().allMatch(Status.Ok.class::isInstance);
+      return checks.values().stream().noneMatch(Status.Failing.class::isInstance);
     }
   }
 

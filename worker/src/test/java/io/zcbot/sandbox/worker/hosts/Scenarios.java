@@ -254,6 +254,7 @@ final class Scenarios {
     trial.startAll("a", "b", "c");
     trial.agent().load();
     trial.pause(3);
+    trial.away();
     for (int node = 0; node < trial.field().brokers().size(); node++) {
       trial.say("broker " + node + " restarts");
       trial.field().brokers().restart(node);

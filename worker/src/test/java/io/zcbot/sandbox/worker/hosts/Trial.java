@@ -212,7 +212,7 @@ final class Trial {
   }
 
   /** From here on something is away that reaps, or tells of use: nobody ages. */
-  private void away() {
+  void away() {
     if (awaySince == null) {
       awaySince = Instant.now();
     }

@@ -75,6 +75,18 @@ class OpsServerTest {
   }
 
   @Test
+  void a_warning_is_told_and_leaves_the_worker_ready() throws Exception {
+    health.ready("engine-runc", () -> Status.warning("an old one"));
+    HttpResponse<String> ready = send("GET", "/health/ready");
+    assertThat(ready.statusCode()).isEqualTo(200);
+    assertThat(ready.body())
+        .isEqualTo(
+            "{\"status\":\"ok\",\"checks\":{\"engine-runc\":"
+                + "{\"status\":\"warning\",\"reason\":\"an old one\"}}}\n");
+    assertThat(send("GET", "/").body()).contains("  engine-runc        warning: an old one\n");
+  }
+
+  @Test
   void metrics_are_prometheus_text() throws Exception {
     HttpResponse<String> answer = send("GET", "/metrics");
     assertThat(answer.statusCode()).isEqualTo(200);

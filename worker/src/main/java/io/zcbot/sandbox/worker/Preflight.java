@@ -1,0 +1,56 @@
+package io.zcbot.sandbox.worker;
+
+import io.zcbot.sandbox.worker.docker.DockerEngine;
+import io.zcbot.sandbox.worker.doctor.EngineChecks;
+import io.zcbot.sandbox.worker.doctor.Finding;
+import io.zcbot.sandbox.worker.doctor.Finding.Level;
+import io.zcbot.sandbox.worker.publish.TopicsException;
+import io.zcbot.sandbox.worker.sandbox.EngineException;
+import io.zcbot.sandbox.worker.sandbox.SandboxSpec;
+import java.io.IOException;
+import java.util.List;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Refuses an engine on which the promises to users would not hold, before anything runs there. */
+final class Preflight {
+  private static final Logger log = LoggerFactory.getLogger(Preflight.class);
+
+  private final DockerEngine engine;
+  private final SandboxSpec spec;
+
+  Preflight(DockerEngine engine, SandboxSpec spec) {
+    this.engine = engine;
+    this.spec = spec;
+  }
+
+  /**
+   * Looks at the engine.
+   *
+   * @return what makes sandboxes weaker than they could be
+   * @throws IOException if the engine is not fit; the message names every reason and its fix
+   */
+  List<Finding> run(Recovery.Patience patience)
+      throws IOException, TopicsException, InterruptedException {
+    List<Finding> findings =
+        patience.untilItWorks(
+            "look at the engine",
+            () -> EngineChecks.of(engine.facts(), spec),
+            EngineException.class::isInstance);
+    List<String> faults = texts(findings, Level.FAIL);
+    if (!faults.isEmpty()) {
+      throw new IOException(
+          "tried to use the engine, failed because it is not fit for sandboxes: "
+              + String.join("; ", faults));
+    }
+    texts(findings, Level.WARN).forEach(text -> log.warn("{}", text));
+    return findings.stream().filter(f -> f.level() == Level.WARN).toList();
+  }
+
+  private static List<String> texts(List<Finding> findings, Level level) {
+    return findings.stream()
+        .filter(f -> f.level() == level)
+        .map(f -> f.check() + ": " + f.detail() + "; " + f.fix())
+        .toList();
+  }
+}

@@ -1,0 +1,94 @@
+package io.zcbot.sandbox.worker.cli;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.zcbot.sandbox.worker.config.WorkerConfig;
+import io.zcbot.sandbox.worker.docker.DockerEngine;
+import io.zcbot.sandbox.worker.doctor.Doctor;
+import io.zcbot.sandbox.worker.doctor.Finding;
+import io.zcbot.sandbox.worker.doctor.Finding.Level;
+import java.util.List;
+import java.util.Locale;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.common.KafkaException;
+import picocli.CommandLine.Help.Ansi;
+
+/** Tells whether this host, its engine and its Kafka are fit for sandboxes. */
+final class DoctorCommand {
+  private final Console console;
+  private final WorkerConfig config;
+
+  DoctorCommand(Console console, WorkerConfig config) {
+    this.console = console;
+    this.config = config;
+  }
+
+  int run(boolean json) throws CommandException, InterruptedException {
+    List<Finding> findings = examine();
+    boolean isFit = findings.stream().noneMatch(f -> f.level() == Level.FAIL);
+    if (json) {
+      printJson(findings, isFit);
+    } else {
+      findings.forEach(this::print);
+      console.out().println();
+      console.out().println(isFit ? "fit to serve" : "not fit to serve: mend what is marked FAIL");
+    }
+    return isFit ? ExitCode.OK : ExitCode.FAILED;
+  }
+
+  private List<Finding> examine() throws CommandException, InterruptedException {
+    try (KafkaLog log = new KafkaLog(config.kafka());
+        DockerEngine engine = Cli.engine(config);
+        Admin admin = admin(log)) {
+      return new Doctor(config, engine, admin).examine();
+    }
+  }
+
+  private static Admin admin(KafkaLog log) throws CommandException {
+    try {
+      return log.clients().admin();
+    } catch (KafkaException e) {
+      throw log.failed("look at Kafka", e);
+    }
+  }
+
+  private void print(Finding finding) {
+    String mark =
+        switch (finding.level()) {
+          case OK -> "@|green OK  |@";
+          case WARN -> "@|yellow WARN|@";
+          case FAIL -> "@|bold,red FAIL|@";
+        };
+    Ansi ansi = console.hasColour() ? Ansi.ON : Ansi.OFF;
+    console
+        .out()
+        .printf(
+            Locale.ROOT, "%s  %-16s %s%n", ansi.string(mark), finding.check(), finding.detail());
+    if (!finding.fix().isEmpty()) {
+      console.out().printf(Locale.ROOT, "%22s → %s%n", "", finding.fix());
+    }
+  }
+
+  private void printJson(List<Finding> findings, boolean isFit) {
+    ObjectNode report = JsonNodeFactory.instance.objectNode();
+    report.put("fit", isFit);
+    ArrayNode checks = report.putArray("checks");
+    for (Finding finding : findings) {
+      ObjectNode check = checks.addObject();
+      check.put("check", finding.check());
+      check.put("level", finding.level().name());
+      check.put("detail", finding.detail());
+      if (!finding.fix().isEmpty()) {
+        check.put("fix", finding.fix());
+      }
+    }
+    try {
+      console.out().println(new JsonMapper().writeValueAsString(report));
+    } catch (JsonProcessingException e) {
+      throw new IllegalStateException("an object of strings must serialize", e);
+    }
+  }
+}

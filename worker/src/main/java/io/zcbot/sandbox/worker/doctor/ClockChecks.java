@@ -1,0 +1,47 @@
+package io.zcbot.sandbox.worker.doctor;
+
+import java.time.Duration;
+import java.time.Instant;
+import org.jspecify.annotations.Nullable;
+
+/** Judges how far another clock is from this host's, by which ensures expire. */
+final class ClockChecks {
+  /** The default expiry of an ensure is 60 s; below this nobody notices. */
+  private static final Duration NOTICED = Duration.ofSeconds(2);
+
+  /** From here on fresh ensures are taken for old ones, or old ones for fresh. */
+  private static final Duration HARMFUL = Duration.ofSeconds(30);
+
+  private ClockChecks() {}
+
+  /**
+   * Compares.
+   *
+   * @param theirs what the other clock said, at some time between asking and the answer
+   */
+  static Finding of(
+      String check, String whose, Instant asked, Instant answered, @Nullable Instant theirs) {
+    if (theirs == null) {
+      return Finding.warn(check, whose + " doesn't tell its time", "compare the clocks yourself");
+    }
+    Duration ahead = Duration.ZERO;
+    if (theirs.isBefore(asked)) {
+      ahead = Duration.between(theirs, asked);
+    } else if (theirs.isAfter(answered)) {
+      ahead = Duration.between(answered, theirs);
+    }
+    String detail =
+        ahead.isZero()
+            ? whose + " has the time of this host"
+            : "%s is %.1f s %s this host"
+                .formatted(
+                    whose, ahead.toMillis() / 1e3, theirs.isBefore(asked) ? "behind" : "ahead of");
+    if (ahead.compareTo(NOTICED) < 0) {
+      return Finding.ok(check, detail);
+    }
+    String fix = "run an NTP client on both";
+    return ahead.compareTo(HARMFUL) < 0
+        ? Finding.warn(check, detail, fix)
+        : Finding.fail(check, detail + ": ensures expire early or late", fix);
+  }
+}

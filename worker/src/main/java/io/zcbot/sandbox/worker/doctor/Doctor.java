@@ -1,0 +1,53 @@
+package io.zcbot.sandbox.worker.doctor;
+
+import io.zcbot.sandbox.worker.config.WorkerConfig;
+import io.zcbot.sandbox.worker.docker.DockerEngine;
+import io.zcbot.sandbox.worker.docker.EngineFacts;
+import io.zcbot.sandbox.worker.sandbox.EngineException;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import org.apache.kafka.clients.admin.Admin;
+
+/** Looks at all a worker with these settings needs, and changes nothing. */
+public final class Doctor {
+  private final WorkerConfig config;
+  private final DockerEngine engine;
+  private final Admin admin;
+
+  /** Looks through these clients, which stay the caller's. */
+  public Doctor(WorkerConfig config, DockerEngine engine, Admin admin) {
+    this.config = config;
+    this.engine = engine;
+    this.admin = admin;
+  }
+
+  /** Everything there is to look at, in the order in which a reader wants it. */
+  public List<Finding> examine() throws InterruptedException {
+    List<Finding> findings = new ArrayList<>(engine());
+    findings.add(WorkspaceChecks.root(config.workspaceRoot()));
+    findings.add(WorkspaceChecks.quota(config.workspaceRoot()));
+    findings.addAll(new KafkaChecks(admin, config.kafka()).all());
+    return findings;
+  }
+
+  private List<Finding> engine() {
+    List<Finding> findings = new ArrayList<>();
+    try {
+      Instant asked = Instant.now();
+      EngineFacts facts = engine.facts();
+      Instant answered = Instant.now();
+      findings.addAll(EngineChecks.of(facts, config.spec()));
+      findings.addAll(EngineChecks.of(engine.ground(config.spec()), config.spec()));
+      findings.add(
+          ClockChecks.of("engine-clock", "the engine", asked, answered, facts.systemTime()));
+    } catch (EngineException e) {
+      findings.add(
+          Finding.fail(
+              "engine",
+              e.getMessage(),
+              "check that the engine runs and that DOCKER_HOST names it"));
+    }
+    return findings;
+  }
+}

@@ -1,0 +1,161 @@
+package io.zcbot.sandbox.worker.doctor;
+
+import io.zcbot.sandbox.worker.docker.EngineFacts;
+import io.zcbot.sandbox.worker.docker.SandboxGround;
+import io.zcbot.sandbox.worker.sandbox.SandboxSpec;
+import java.util.ArrayList;
+import java.util.List;
+
+/** Judges an engine by what it says of itself. Pure. */
+public final class EngineChecks {
+  private EngineChecks() {}
+
+  /** Those that are about the engine and its host, whatever is on it. */
+  public static List<Finding> of(EngineFacts facts, SandboxSpec spec) {
+    List<Finding> findings = new ArrayList<>();
+    findings.add(engine(facts));
+    findings.add(runc(facts));
+    findings.add(runtime(facts, spec));
+    findings.add(limits(facts));
+    findings.add(cgroups(facts));
+    findings.add(seccomp(facts));
+    findings.add(accessControl(facts));
+    findings.add(userNamespaces(facts));
+    findings.add(liveRestore(facts));
+    findings.add(Finding.ok("storage", storage(facts)));
+    return findings;
+  }
+
+  /** Those that are about what a worker needs there and makes, or waits for, if it is missing. */
+  static List<Finding> of(SandboxGround ground, SandboxSpec spec) {
+    return List.of(image(ground, spec), network(ground, spec));
+  }
+
+  private static Finding engine(EngineFacts facts) {
+    String detail = facts.version() + " (API " + facts.apiVersion() + "), kernel " + facts.kernel();
+    return advised("engine", detail, Advisories.ofEngine(facts.version()));
+  }
+
+  private static Finding runc(EngineFacts facts) {
+    return facts.runcVersion().isEmpty()
+        ? Finding.warn("runc", "the engine doesn't tell its version", "look it up on the host")
+        : advised("runc", facts.runcVersion(), Advisories.ofRunc(facts.runcVersion()));
+  }
+
+  private static Finding advised(String check, String detail, List<String> advisories) {
+    return advisories.isEmpty()
+        ? Finding.ok(check, detail)
+        : Finding.warn(
+            check,
+            detail + " is of a version concerned by " + String.join("; ", advisories),
+            "update it, or make sure that your distribution mended this one");
+  }
+
+  private static Finding runtime(EngineFacts facts, SandboxSpec spec) {
+    String wanted = spec.runtime();
+    if (wanted == null) {
+      return Finding.ok("runtime", "the engine's default, " + facts.defaultRuntime());
+    }
+    return facts.runtimes().contains(wanted)
+        ? Finding.ok("runtime", wanted)
+        : Finding.fail(
+            "runtime",
+            "the engine has no " + wanted + ", only " + String.join(", ", facts.runtimes()),
+            "register it with the engine, or unset ZCBOT_SANDBOX_RUNTIME");
+  }
+
+  private static Finding limits(EngineFacts facts) {
+    return facts.unlimited().isEmpty()
+        ? Finding.ok("limits", "memory, swap, cpu and pids can be limited")
+        : Finding.fail(
+            "limits",
+            "the engine can't limit " + String.join(", ", facts.unlimited()),
+            "enable these cgroup controllers in the kernel of the engine's host");
+  }
+
+  private static Finding cgroups(EngineFacts facts) {
+    return facts.cgroupVersion() == 2
+        ? Finding.ok("cgroups", "version 2")
+        : Finding.warn(
+            "cgroups",
+            "version " + (facts.cgroupVersion() == 0 ? "unknown" : facts.cgroupVersion()),
+            "version 2 counts tmpfs and buffered writes better; boot the host with it");
+  }
+
+  private static Finding seccomp(EngineFacts facts) {
+    String option = facts.option("seccomp");
+    if (option == null || option.contains("profile=unconfined")) {
+      return Finding.fail(
+          "seccomp",
+          option == null ? "the engine has none" : "the engine's default profile is unconfined",
+          "run the engine with its built-in seccomp profile, on a kernel that has seccomp");
+    }
+    return Finding.ok("seccomp", option);
+  }
+
+  private static Finding accessControl(EngineFacts facts) {
+    String option = facts.has("apparmor") ? facts.option("apparmor") : facts.option("selinux");
+    return option != null
+        ? Finding.ok("mac", option)
+        : Finding.warn(
+            "mac",
+            "neither AppArmor nor SELinux is on",
+            "enable the one of your distribution: it still holds where seccomp and namespaces"
+                + " fail");
+  }
+
+  private static Finding userNamespaces(EngineFacts facts) {
+    if (facts.has("rootless")) {
+      return Finding.ok("userns", "the engine is rootless");
+    }
+    return facts.has("userns")
+        ? Finding.ok("userns", "root in a sandbox is nobody on the host")
+        : Finding.warn(
+            "userns",
+            "root in a container is root on the host",
+            "run the engine with userns-remap");
+  }
+
+  private static Finding liveRestore(EngineFacts facts) {
+    return facts.liveRestore()
+        ? Finding.ok("live-restore", "sandboxes outlive a restart of the engine")
+        : Finding.warn(
+            "live-restore",
+            "a restart of the engine ends every sandbox",
+            "set live-restore in the engine's configuration");
+  }
+
+  private static String storage(EngineFacts facts) {
+    return facts.storageDriver()
+        + (facts.backingFilesystem().isEmpty() ? "" : " on " + facts.backingFilesystem());
+  }
+
+  private static Finding image(SandboxGround ground, SandboxSpec spec) {
+    SandboxGround.Image image = ground.image();
+    if (image == null) {
+      return Finding.fail(
+          "image",
+          spec.image() + " is not there",
+          "build it (docker build -t " + spec.image() + " sandbox-image), or pull it");
+    }
+    return image.isSandbox()
+        ? Finding.ok("image", spec.image() + " (" + image.id() + ")")
+        : Finding.fail(
+            "image",
+            spec.image() + " does not start zcbot-init, which sees to the firewall",
+            "build it from sandbox-image, or FROM an image built from there");
+  }
+
+  private static Finding network(SandboxGround ground, SandboxSpec spec) {
+    SandboxGround.Network network = ground.network();
+    if (network == null) {
+      return Finding.ok("network", spec.network() + " is made with the first sandbox");
+    }
+    return network.driver().equals("bridge") && network.isolates()
+        ? Finding.ok("network", spec.network() + ", a bridge on which sandboxes are apart")
+        : Finding.fail(
+            "network",
+            spec.network() + " (" + network.driver() + ") lets sandboxes reach one another",
+            "remove it, and the worker makes it right, or name another in ZCBOT_SANDBOX_NETWORK");
+  }
+}

@@ -1,0 +1,32 @@
+package io.zcbot.sandbox.worker.doctor;
+
+/**
+ * What a check found.
+ *
+ * @param check its name, one word
+ * @param detail what is there
+ * @param fix what to do about it; empty if it is as it should be
+ */
+public record Finding(String check, Level level, String detail, String fix) {
+  /** How much it matters. */
+  public enum Level {
+    /** As it should be. */
+    OK,
+    /** Sandboxes work and are weaker than they could be, or it could not be looked at. */
+    WARN,
+    /** A promise to users would not hold. */
+    FAIL
+  }
+
+  static Finding ok(String check, String detail) {
+    return new Finding(check, Level.OK, detail, "");
+  }
+
+  static Finding warn(String check, String detail, String fix) {
+    return new Finding(check, Level.WARN, detail, fix);
+  }
+
+  static Finding fail(String check, String detail, String fix) {
+    return new Finding(check, Level.FAIL, detail, fix);
+  }
+}

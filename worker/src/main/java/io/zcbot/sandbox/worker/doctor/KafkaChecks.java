@@ -1,0 +1,86 @@
+package io.zcbot.sandbox.worker.doctor;
+
+import io.zcbot.sandbox.events.Topic;
+import io.zcbot.sandbox.worker.config.KafkaConfig;
+import io.zcbot.sandbox.worker.publish.TopicAdmin;
+import io.zcbot.sandbox.worker.publish.TopicsException;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.ExecutionException;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.QuorumInfo;
+import org.jspecify.annotations.Nullable;
+
+/** Judges the topics and the brokers' clock. */
+final class KafkaChecks {
+  private final Admin admin;
+  private final KafkaConfig config;
+
+  KafkaChecks(Admin admin, KafkaConfig config) {
+    this.admin = admin;
+    this.config = config;
+  }
+
+  List<Finding> all() throws InterruptedException {
+    List<Finding> findings = new ArrayList<>();
+    findings.add(topics());
+    if (findings.getFirst().level() != Finding.Level.FAIL || isReached()) {
+      findings.add(clock());
+    }
+    return findings;
+  }
+
+  private boolean isReached() throws InterruptedException {
+    try {
+      return !admin.describeCluster().nodes().get().isEmpty();
+    } catch (ExecutionException _) {
+      return false;
+    }
+  }
+
+  private Finding topics() throws InterruptedException {
+    TopicAdmin topics = new TopicAdmin(admin, config);
+    try {
+      if (config.createTopics() && topics.describe().isEmpty()) {
+        return Finding.ok("topics", "none yet; the worker's start makes them");
+      }
+      int partitions = topics.verify();
+      return Finding.ok(
+          "topics", Topic.values().length + " with " + partitions + " partitions each");
+    } catch (TopicsException e) {
+      // Its messages end with what to do.
+      String[] parts = e.getMessage().split("; ", 2);
+      return Finding.fail(
+          "topics",
+          parts[0],
+          parts.length == 2
+              ? parts[1]
+              : "check that Kafka runs there and that ZCBOT_KAFKA_BOOTSTRAP_SERVERS is right");
+    }
+  }
+
+  /** The quorum's leader tells its own time as the last at which it caught up with itself. */
+  private Finding clock() throws InterruptedException {
+    Instant asked = Instant.now();
+    try {
+      QuorumInfo quorum = admin.describeMetadataQuorum().quorumInfo().get();
+      return ClockChecks.of(
+          "kafka-clock", "Kafka's controller", asked, Instant.now(), leaderTime(quorum));
+    } catch (ExecutionException e) {
+      return Finding.warn(
+          "kafka-clock",
+          "Kafka doesn't tell its time: " + e.getCause(),
+          "allow this client to describe the cluster, or compare the clocks yourself");
+    }
+  }
+
+  private static @Nullable Instant leaderTime(QuorumInfo quorum) {
+    for (QuorumInfo.ReplicaState voter : quorum.voters()) {
+      if (voter.replicaId() == quorum.leaderId() && voter.lastCaughtUpTimestamp().isPresent()) {
+        return Instant.ofEpochMilli(voter.lastCaughtUpTimestamp().getAsLong());
+      }
+    }
+    return null;
+  }
+}

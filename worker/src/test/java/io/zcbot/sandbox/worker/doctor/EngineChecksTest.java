@@ -1,0 +1,127 @@
+package io.zcbot.sandbox.worker.doctor;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.zcbot.sandbox.worker.docker.EngineFacts;
+import io.zcbot.sandbox.worker.docker.SandboxGround;
+import io.zcbot.sandbox.worker.doctor.Finding.Level;
+import io.zcbot.sandbox.worker.sandbox.SandboxSpec;
+import java.time.Instant;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Test;
+
+class EngineChecksTest {
+  private static final List<String> HARDENED =
+      List.of("name=apparmor", "name=seccomp,profile=builtin", "name=userns", "name=cgroupns");
+
+  private static EngineFacts facts(
+      String version, String runc, int cgroups, List<String> options, List<String> unlimited) {
+    return new EngineFacts(
+        version,
+        "1.47",
+        "6.12.0",
+        runc,
+        cgroups,
+        options,
+        Set.of("runc", "runsc"),
+        "runc",
+        unlimited,
+        true,
+        "overlay2",
+        "xfs",
+        Instant.EPOCH);
+  }
+
+  private static SandboxSpec spec(@Nullable String runtime) {
+    return new SandboxSpec(
+        "image", runtime, 1 << 30, 1.0, 256, 1 << 20, "network", List.of(), List.of());
+  }
+
+  private static Map<String, Level> levels(List<Finding> findings) {
+    return findings.stream().collect(Collectors.toMap(Finding::check, Finding::level));
+  }
+
+  @Test
+  void aHardenedEngineHasNoFault() {
+    List<Finding> findings =
+        EngineChecks.of(facts("28.5.0", "1.3.3", 2, HARDENED, List.of()), spec("runsc"));
+    assertThat(levels(findings).values()).containsOnly(Level.OK);
+  }
+
+  @Test
+  void whatMakesSandboxesWeakerIsWarnedOf() {
+    Map<String, Level> levels =
+        levels(
+            EngineChecks.of(
+                facts("26.1.5", "1.1.15", 1, List.of("name=seccomp,profile=builtin"), List.of()),
+                spec(null)));
+    assertThat(levels)
+        .containsEntry("engine", Level.WARN)
+        .containsEntry("runc", Level.WARN)
+        .containsEntry("cgroups", Level.WARN)
+        .containsEntry("mac", Level.WARN)
+        .containsEntry("userns", Level.WARN)
+        .containsEntry("seccomp", Level.OK)
+        .doesNotContainValue(Level.FAIL);
+  }
+
+  @Test
+  void whatBreaksAPromiseFails() {
+    Map<String, Level> levels =
+        levels(
+            EngineChecks.of(
+                facts(
+                    "28.5.0",
+                    "1.3.3",
+                    2,
+                    List.of("name=seccomp,profile=unconfined"),
+                    List.of("pids")),
+                spec("kata")));
+    assertThat(levels)
+        .containsEntry("seccomp", Level.FAIL)
+        .containsEntry("limits", Level.FAIL)
+        .containsEntry("runtime", Level.FAIL);
+    assertThat(
+            levels(EngineChecks.of(facts("28.5.0", "1.3.3", 2, List.of(), List.of()), spec(null))))
+        .containsEntry("seccomp", Level.FAIL);
+  }
+
+  @Test
+  void everythingThatIsNotOkNamesAFix() {
+    for (Finding finding :
+        EngineChecks.of(facts("20.10.1", "", 0, List.of(), List.of("cpu")), spec("kata"))) {
+      assertThat(finding.fix().isEmpty())
+          .as(finding.toString())
+          .isEqualTo(finding.level() == Level.OK);
+    }
+  }
+
+  @Test
+  void imageAndNetwork() {
+    assertThat(levels(EngineChecks.of(new SandboxGround(null, null), spec(null))))
+        .containsEntry("image", Level.FAIL)
+        .containsEntry("network", Level.OK);
+    assertThat(
+            levels(
+                EngineChecks.of(
+                    new SandboxGround(
+                        new SandboxGround.Image("sha256:1", false),
+                        new SandboxGround.Network("bridge", false)),
+                    spec(null))))
+        .containsEntry("image", Level.FAIL)
+        .containsEntry("network", Level.FAIL);
+    assertThat(
+            levels(
+                EngineChecks.of(
+                    new SandboxGround(
+                        new SandboxGround.Image("sha256:1", true),
+                        new SandboxGround.Network("bridge", true)),
+                    spec(null))))
+        .containsEntry("image", Level.OK)
+        .containsEntry("network", Level.OK);
+  }
+}

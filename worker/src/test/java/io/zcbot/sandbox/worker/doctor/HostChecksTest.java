@@ -1,0 +1,62 @@
+package io.zcbot.sandbox.worker.doctor;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.zcbot.sandbox.worker.doctor.Finding.Level;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Instant;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class HostChecksTest {
+  private static final List<String> MOUNTS =
+      List.of(
+          "21 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw,errors=remount-ro",
+          "36 21 8:2 / /var/lib/zcbot rw,nosuid,nodev shared:9 - xfs /dev/sdb rw,attr2,prjquota",
+          "37 21 8:3 / /mnt/a\\040b rw - ext4 /dev/sdc rw",
+          "nonsense");
+
+  @Test
+  void theDeepestMountCounts() {
+    Mount mount = Mount.of(Path.of("/var/lib/zcbot/workspaces"), MOUNTS);
+    assertThat(mount).isNotNull();
+    assertThat(mount.type()).isEqualTo("xfs");
+    assertThat(mount.hasProjectQuota()).isTrue();
+    assertThat(Mount.of(Path.of("/var/lib/zcbotany"), MOUNTS))
+        .satisfies(root -> assertThat(root.point()).isEqualTo(Path.of("/")))
+        .satisfies(root -> assertThat(root.hasProjectQuota()).isFalse());
+    assertThat(Mount.of(Path.of("/mnt/a b/c"), MOUNTS))
+        .satisfies(blank -> assertThat(blank.point()).isEqualTo(Path.of("/mnt/a b")));
+  }
+
+  @Test
+  void aRootThatOthersCanWriteToFails(@TempDir Path directory) throws Exception {
+    Path root = Files.createDirectory(directory.resolve("root"));
+    assertThat(WorkspaceChecks.root(root).level()).isEqualTo(Level.OK);
+    assertThat(WorkspaceChecks.root(root.resolve("made/later")).level()).isEqualTo(Level.OK);
+    Files.setPosixFilePermissions(root, PosixFilePermissions.fromString("rwxrwxr-x"));
+    assertThat(WorkspaceChecks.root(root))
+        .satisfies(f -> assertThat(f.level()).isEqualTo(Level.FAIL))
+        .satisfies(f -> assertThat(f.fix()).contains("chmod go-w"));
+  }
+
+  @Test
+  void clocks() {
+    Instant asked = Instant.parse("2026-11-24T12:00:00Z");
+    Instant answered = asked.plusSeconds(1);
+    assertThat(ClockChecks.of("c", "it", asked, answered, asked.plusMillis(500)).level())
+        .isEqualTo(Level.OK);
+    assertThat(ClockChecks.of("c", "it", asked, answered, answered.plusSeconds(1)).level())
+        .isEqualTo(Level.OK);
+    assertThat(ClockChecks.of("c", "it", asked, answered, asked.minusSeconds(5)))
+        .satisfies(f -> assertThat(f.level()).isEqualTo(Level.WARN))
+        .satisfies(f -> assertThat(f.detail()).contains("5.0 s behind"));
+    assertThat(ClockChecks.of("c", "it", asked, answered, answered.plusSeconds(40)))
+        .satisfies(f -> assertThat(f.level()).isEqualTo(Level.FAIL))
+        .satisfies(f -> assertThat(f.detail()).contains("40.0 s ahead"));
+    assertThat(ClockChecks.of("c", "it", asked, answered, null).level()).isEqualTo(Level.WARN);
+  }
+}

@@ -1,0 +1,110 @@
+package io.zcbot.sandbox.worker.it;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import io.zcbot.sandbox.worker.Worker;
+import io.zcbot.sandbox.worker.cli.Cli;
+import io.zcbot.sandbox.worker.cli.Console;
+import io.zcbot.sandbox.worker.config.WorkerConfig;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.UUID;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The doctor looks at the real engine and a real broker. */
+@Timeout(value = 1, unit = TimeUnit.MINUTES)
+class DoctorIT {
+  @TempDir private Path root;
+  private final Map<String, String> env = new HashMap<>();
+  private String out;
+
+  @BeforeEach
+  void settings() {
+    String id = "doctor-" + UUID.randomUUID();
+    env.put("ZCBOT_KAFKA_BOOTSTRAP_SERVERS", KafkaForTests.bootstrapServers());
+    env.put("ZCBOT_TOPIC_PREFIX", id + ".");
+    env.put("ZCBOT_SANDBOX_NETWORK", id);
+    env.put("ZCBOT_WORKER_ID", id);
+    env.put("ZCBOT_OPS_ADDRESS", "off");
+    env.put("ZCBOT_WORKSPACE_ROOT", root.resolve("workspaces").toString());
+  }
+
+  private int doctor(String... more) {
+    StringWriter text = new StringWriter();
+    String[] args = new String[more.length + 1];
+    args[0] = "doctor";
+    System.arraycopy(more, 0, args, 1, more.length);
+    PrintWriter writer = new PrintWriter(text, true);
+    int code = Cli.commandLine(new Console(env, writer, writer, false)).execute(args);
+    out = text.toString();
+    return code;
+  }
+
+  private Map<String, String> levels() throws Exception {
+    Map<String, String> levels = new TreeMap<>();
+    for (JsonNode check : new JsonMapper().readTree(out).get("checks")) {
+      levels.put(check.get("check").asText(), check.get("level").asText());
+      assertThat(check.get("detail").asText()).isNotEmpty();
+      assertThat(check.has("fix"))
+          .as("%s", check)
+          .isEqualTo(!"OK".equals(check.get("level").asText()));
+    }
+    return levels;
+  }
+
+  @Test
+  void aHostThatIsFitIsSaidToBeAndNothingIsMade() throws Exception {
+    assertThat(doctor("--json")).as(out).isZero();
+    assertThat(levels())
+        .containsEntry("image", "OK")
+        .containsEntry("network", "OK")
+        .containsEntry("limits", "OK")
+        .containsEntry("seccomp", "OK")
+        .containsEntry("topics", "OK")
+        .containsEntry("kafka-clock", "OK")
+        .containsEntry("engine-clock", "OK")
+        .containsEntry("workspace-root", "OK")
+        .containsKeys("engine", "runc", "cgroups", "mac", "userns", "live-restore", "storage")
+        .containsKey("workspace-quota");
+    assertThat(root).isEmptyDirectory();
+    assertThat(doctor()).isZero();
+    assertThat(out).contains("OK    image").endsWith("fit to serve" + System.lineSeparator());
+  }
+
+  @Test
+  void whatIsMissingFailsWithItsFix() throws Exception {
+    env.put("ZCBOT_SANDBOX_IMAGE", "zcbot-no-such-image:1");
+    env.put("ZCBOT_SANDBOX_RUNTIME", "no-such-runtime");
+    env.put("ZCBOT_TOPICS_CREATE", "false");
+    assertThat(doctor("--json")).isEqualTo(1);
+    assertThat(levels())
+        .containsEntry("image", "FAIL")
+        .containsEntry("runtime", "FAIL")
+        .containsEntry("topics", "FAIL");
+    assertThat(doctor()).isEqualTo(1);
+    assertThat(out).contains("docker build").contains("not fit to serve");
+  }
+
+  @Test
+  void aWorkerRefusesAnEngineThatIsNotFit() throws Exception {
+    env.put("ZCBOT_SANDBOX_RUNTIME", "no-such-runtime");
+    try (Worker worker = new Worker(WorkerConfig.fromEnvironment(env))) {
+      assertThatThrownBy(worker::start)
+          .isInstanceOf(IOException.class)
+          .hasMessageContaining("the engine has no no-such-runtime")
+          .hasMessageContaining("ZCBOT_SANDBOX_RUNTIME");
+    }
+  }
+}

@@ -290,6 +290,7 @@ public final class Cli {
             config.limits().engineTimeout(),
             config.limits().readyTimeout(),
             config.limits().pullTimeout(),
+            config.lifecycle().firewallInterval(),
             config.limits().lookupConcurrency()),
         SandboxMetrics.NONE);
   }

@@ -15,7 +15,9 @@ enum Operation {
   EVENTS,
   PULL,
   NETWORK_INSPECT,
-  NETWORK_CREATE;
+  NETWORK_CREATE,
+  INFO,
+  FIREWALL;
 
   /** As in metrics and in an exception's operation. */
   String label() {
@@ -34,6 +36,8 @@ enum Operation {
       case PULL -> "pull";
       case NETWORK_INSPECT -> "network_inspect";
       case NETWORK_CREATE -> "network_create";
+      case INFO -> "info";
+      case FIREWALL -> "firewall";
     };
   }
 }

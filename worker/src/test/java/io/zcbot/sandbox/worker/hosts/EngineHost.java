@@ -5,6 +5,7 @@ import com.github.dockerjava.api.model.Container;
 import com.github.dockerjava.core.DefaultDockerClientConfig;
 import com.github.dockerjava.core.DockerClientImpl;
 import com.github.dockerjava.zerodep.ZerodepDockerHttpClient;
+import io.zcbot.sandbox.worker.SandboxImage;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -21,7 +22,6 @@ import java.util.stream.Stream;
  */
 final class EngineHost {
   private static final Duration START = Duration.ofSeconds(60);
-  private static final String IMAGE = "zcbot-sandbox:latest";
 
   private final String name;
   private final String namespace;
@@ -99,10 +99,14 @@ final class EngineHost {
 
   /** Writes the sandbox image of the default engine to a file. */
   static void saveImage(Path file) throws IOException, InterruptedException {
-    Commands.Result saved = Commands.tryRun("docker", "save", IMAGE, "-o", file.toString());
+    Commands.Result saved =
+        Commands.tryRun("docker", "save", SandboxImage.NAME, "-o", file.toString());
     if (saved.exitCode() != 0) {
       throw new IOException(
-          "tried to take " + IMAGE + " from the default engine, failed with " + saved.output());
+          "tried to take "
+              + SandboxImage.NAME
+              + " from the default engine, failed with "
+              + saved.output());
     }
   }
 

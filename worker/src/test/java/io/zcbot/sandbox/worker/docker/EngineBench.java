@@ -7,6 +7,7 @@ import com.github.dockerjava.api.exception.DockerException;
 import com.github.dockerjava.api.model.ContainerNetwork;
 import com.github.dockerjava.api.model.Frame;
 import com.github.dockerjava.core.DefaultDockerClientConfig;
+import com.github.dockerjava.core.DockerClientConfig;
 import com.github.dockerjava.core.DockerClientImpl;
 import com.github.dockerjava.zerodep.ZerodepDockerHttpClient;
 import io.zcbot.sandbox.events.UserId;
@@ -31,6 +32,7 @@ import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
+import io.zcbot.sandbox.worker.sandbox.Workspaces;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -43,6 +45,7 @@ final class EngineBench implements AutoCloseable {
   final String network = "zcbot-" + worker;
   final DockerClient docker;
   final DockerEngine engine;
+  Workspaces.Owner owner = Workspaces.Owner.UNMAPPED;
   private final Path workspaces;
   private final Set<String> images = ConcurrentHashMap.newKeySet();
   private final Set<String> networks = ConcurrentHashMap.newKeySet();
@@ -54,8 +57,23 @@ final class EngineBench implements AutoCloseable {
   record Started(UserId user, String id, Path workspace) {}
 
   EngineBench(Path workspaces, Duration readyTimeout) {
+    this(
+        DefaultDockerClientConfig.createDefaultConfigBuilder().build(), workspaces, readyTimeout);
+  }
+
+  /** On the engine there. */
+  static EngineBench at(String address, Path workspaces) {
+    return new EngineBench(
+        DefaultDockerClientConfig.createDefaultConfigBuilder()
+            .withDockerHost(address)
+            .withDockerTlsVerify(false)
+            .build(),
+        workspaces,
+        Duration.ofSeconds(30));
+  }
+
+  private EngineBench(DockerClientConfig config, Path workspaces, Duration readyTimeout) {
     this.workspaces = workspaces;
-    var config = DefaultDockerClientConfig.createDefaultConfigBuilder().build();
     this.docker =
         DockerClientImpl.getInstance(
             config,
@@ -64,7 +82,8 @@ final class EngineBench implements AutoCloseable {
                 .sslConfig(config.getSSLConfig())
                 .build());
     this.engine =
-        DockerEngine.fromEnvironment(
+        new DockerEngine(
+            config,
             new DockerEngineSettings(
                 Duration.ofSeconds(60),
                 readyTimeout,
@@ -127,13 +146,13 @@ final class EngineBench implements AutoCloseable {
     return new UserId(UUID.randomUUID());
   }
 
-  /** A directory as the domain makes it: of uid 1000, mode 0700. */
+  /** A directory as the domain makes it: of the sandbox user, mode 0700. */
   Path workspace(UserId user) throws IOException {
     Path workspace = workspaces.resolve(user.toString());
     Files.createDirectories(workspace);
     Files.setPosixFilePermissions(workspace, PosixFilePermissions.fromString("rwx------"));
-    Files.setAttribute(workspace, "unix:uid", 1000);
-    Files.setAttribute(workspace, "unix:gid", 1000);
+    Files.setAttribute(workspace, "unix:uid", owner.uid());
+    Files.setAttribute(workspace, "unix:gid", owner.gid());
     return workspace;
   }
 

@@ -11,9 +11,8 @@ never6=(::/96 ::ffff:0.0.0.0/96 64:ff9b::/96 64:ff9b:1::/48 2001::/32 2002::/16 
 private4=(10.0.0.0/8 100.64.0.0/10 172.16.0.0/12 192.0.0.0/24 192.168.0.0/16 198.18.0.0/15)
 private6=(fc00::/7 fec0::/10)
 
-# The host's rules answer a datagram to this port of the gateway or of this address in a way that
-# nothing else does: "protocol unreachable". It is IANA's dummy address, which nobody has.
-witness=192.0.0.8
+# The host's rules answer a datagram to this port of the gateway in a way that nothing else does:
+# "protocol unreachable".
 witness_port=9
 
 # Reads what resolv.conf makes a container ask, into the array resolvers. On a user-defined network

@@ -86,8 +86,6 @@ make_rules() {
     toward ZCBOT_PG_IPS "$entry" 'jump refuse'
   done
   for entry in "${never4[@]}" "${never6[@]}"; do toward never "$entry" 'jump refuse'; done
-  # behind refusals that matter: where it answers, they are in force
-  add "ip daddr $witness udp dport $witness_port reject with icmp prot-unreachable"
   if [[ $ZCBOT_EGRESS == public ]]; then
     for entry in "${private4[@]}" "${private6[@]}"; do toward private "$entry" 'jump refuse'; done
     add accept

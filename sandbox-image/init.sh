@@ -146,27 +146,33 @@ fi
 
 # --- the host's rules --------------------------------------------------------------------------
 
-# Sends a datagram that the host's rules must refuse, and waits for the error that the refusal's
-# ICMP message leaves on the socket. It normally is there before the wait begins; but kernels ration
-# these messages for each address, and a sandbox before us may have used up what ours had. An
-# answer, silence and any other error all mean that the rules are not in force.
-probe_host() { # address, port, the errors, as a pattern
+# Sends the gateway a datagram to which the host's rules, and nothing else, answer "protocol
+# unreachable", and waits for the error that this leaves on the socket. It normally is there before
+# the wait begins. But kernels ration ICMP messages, for each address six and then one a second, and
+# a sandbox before us may have used up what ours had; so only this one probe depends on them.
+probe_gateway() {
   local seen attempt
-  for attempt in {1..12}; do
-    seen=$({ { printf x >&3 && read -rt 0.25 -u 3; } 3<>"/dev/udp/$1/$2" && echo 'an answer'; } 2>&1) || :
+  for attempt in {1..16}; do
+    seen=$({ { printf x >&3 && read -rt 0.2 -u 3; } 3<>"/dev/udp/$gateway4/$witness_port" && echo 'an answer'; } 2>&1) || :
     [[ -z $seen ]] || break
   done
-  [[ $seen == *": "$3 ]] ||
-    fail "the host's rules are not in force: probe of $1: expected $3, but got '${seen:-no answer}'"
+  [[ $seen == *': Protocol not available' ]] ||
+    fail "the host's rules are not in force: probe of the gateway $gateway4: expected 'Protocol not available', but got '${seen:-no answer}'"
+}
+
+# Connects to what lies behind the host: its rules reset that at once. Without a route the host drops
+# the packet before its rules see it, and says so.
+probe_beyond() { # address
+  local seen
+  seen=$({ : 3<>"/dev/tcp/$1/9" && echo 'an answer'; } 2>&1) || :
+  [[ $seen == *@(': Connection refused'|': Network is unreachable'|': No route to host')* ]] ||
+    fail "the host's rules are not in force: probe of $1: expected 'Connection refused', but got '$seen'"
 }
 
 if [[ $firewall != container ]]; then
-  # An unprotected host answers on its own address, and at once.
   [[ -n $gateway4 ]] || fail "the sandbox's network has no gateway to find the host's rules by"
-  probe_host "$gateway4" "$witness_port" 'Protocol not available'
-  # A host without a route drops what comes its way before its rules see it.
-  probe_host "$witness" "$witness_port" '@(Protocol not available|Network is unreachable)'
-  probe_host 169.254.169.254 9 '@(No route to host|Network is unreachable)'
+  probe_gateway
+  probe_beyond 169.254.169.254
 fi
 if [[ $firewall == host ]]; then
   printf 'zcbot-sandbox ready firewall=host\n'

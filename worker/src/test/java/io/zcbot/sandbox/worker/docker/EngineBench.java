@@ -19,6 +19,7 @@ import io.zcbot.sandbox.worker.sandbox.FirewallMode;
 import io.zcbot.sandbox.worker.sandbox.NetworkPolicy;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
 import io.zcbot.sandbox.worker.sandbox.SandboxSpec;
+import io.zcbot.sandbox.worker.sandbox.Workspaces;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -32,7 +33,6 @@ import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
-import io.zcbot.sandbox.worker.sandbox.Workspaces;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -57,8 +57,7 @@ final class EngineBench implements AutoCloseable {
   record Started(UserId user, String id, Path workspace) {}
 
   EngineBench(Path workspaces, Duration readyTimeout) {
-    this(
-        DefaultDockerClientConfig.createDefaultConfigBuilder().build(), workspaces, readyTimeout);
+    this(DefaultDockerClientConfig.createDefaultConfigBuilder().build(), workspaces, readyTimeout);
   }
 
   /** On the engine there. */

@@ -3,8 +3,8 @@ package io.zcbot.sandbox.worker.docker;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
-import com.fasterxml.jackson.databind.ObjectMapper;
 import com.github.dockerjava.api.model.Info;
+import com.github.dockerjava.core.DefaultDockerClientConfig;
 import io.zcbot.sandbox.worker.sandbox.Dns;
 import io.zcbot.sandbox.worker.sandbox.Egress;
 import io.zcbot.sandbox.worker.sandbox.EngineException;
@@ -22,8 +22,15 @@ import org.junit.jupiter.params.provider.CsvSource;
 class EngineFactsTest {
   @ParameterizedTest
   @CsvSource({
-    "runc, false", "crun, false", "io.containerd.runc.v2, false", "runsc, true", "kata-qemu, true",
-    "io.containerd.kata.v2, true", "by-path, true", "by-type, true", "unknown, false"
+    "runc, false",
+    "crun, false",
+    "io.containerd.runc.v2, false",
+    "runsc, true",
+    "kata-qemu, true",
+    "io.containerd.kata.v2, true",
+    "by-path, true",
+    "by-type, true",
+    "unknown, false"
   })
   void rulesInsideDontHoldWhereTheNetworkStackIsNotTheKernels(String runtime, boolean own)
       throws Exception {
@@ -75,7 +82,9 @@ class EngineFactsTest {
 
   private static EngineFacts facts(String securityOption, String dataRoot) throws Exception {
     return EngineFacts.of(
-        new ObjectMapper()
+        DefaultDockerClientConfig.createDefaultConfigBuilder()
+            .build()
+            .getObjectMapper()
             .readValue(
                 """
                 {"SecurityOptions": ["%s"], "DockerRootDir": "%s", "DefaultRuntime": "by-path",

@@ -3,7 +3,6 @@ package io.zcbot.sandbox.worker.docker;
 import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
-
 import static org.awaitility.Awaitility.await;
 
 import com.github.dockerjava.api.model.HostConfig;
@@ -228,8 +227,7 @@ class HostFirewallIT {
     Started sandbox =
         bench.start(
             bench.withPolicy(
-                policy(
-                    new Egress.Public(), new Dns.Resolvers(List.of(Surroundings.PRIVATE)))));
+                policy(new Egress.Public(), new Dns.Resolvers(List.of(Surroundings.PRIVATE)))));
 
     assertThat(bench.bash(sandbox.id(), "getent ahostsv4 some.example").output())
         .contains(Surroundings.PUBLIC);
@@ -275,8 +273,7 @@ class HostFirewallIT {
     // one that has: a runtime that does not know how to switch it off, say
     String attacker = attacker(six);
     assertThat(reaches(attacker, Surroundings.PUBLIC6)).isTrue();
-    List<String> forbidden =
-        List.of(Surroundings.PRIVATE6, Surroundings.HOST6, "fd00:5::1");
+    List<String> forbidden = List.of(Surroundings.PRIVATE6, Surroundings.HOST6, "fd00:5::1");
     for (String address : forbidden) {
       assertThat(reaches(attacker, address)).as(address).isFalse();
     }
@@ -318,8 +315,7 @@ class HostFirewallIT {
         bench
             .docker
             .createContainerCmd(SandboxImage.NAME)
-            .withLabels(
-                Map.of("zcbot.product", "sandbox-firewall", "zcbot.worker", bench.worker))
+            .withLabels(Map.of("zcbot.product", "sandbox-firewall", "zcbot.worker", bench.worker))
             .exec()
             .getId();
 

@@ -56,8 +56,7 @@ class HostRulesTest {
     List<String> rules = chain("egress");
 
     assertThat(rules)
-        .endsWith(
-            "ip daddr 10.1.0.0/16 accept", "ip6 daddr 2001:db8::/32 accept", "jump refuse")
+        .endsWith("ip daddr 10.1.0.0/16 accept", "ip6 daddr 2001:db8::/32 accept", "jump refuse")
         .doesNotContain("ip daddr 10.0.0.0/8 jump refuse");
     assertThat(rules.indexOf("ip daddr 169.254.0.0/16 jump refuse"))
         .isBetween(0, rules.indexOf("ip daddr 10.1.0.0/16 accept"));
@@ -67,8 +66,7 @@ class HostRulesTest {
   void dnsOff() throws Exception {
     settings.put("ZCBOT_DNS", "off");
 
-    assertThat(chain("egress"))
-        .startsWith("udp dport 53 jump refuse", "tcp dport 53 jump refuse");
+    assertThat(chain("egress")).startsWith("udp dport 53 jump refuse", "tcp dport 53 jump refuse");
   }
 
   @Test

@@ -64,8 +64,7 @@ class OtherEnginesIT {
   /** 15. */
   @Test
   void anEngineThatRemapsUsersIsFitted(@TempDir Path directory) throws Exception {
-    Files.setPosixFilePermissions(
-        directory, PosixFilePermissions.fromString("rwxr-xr-x"));
+    Files.setPosixFilePermissions(directory, PosixFilePermissions.fromString("rwxr-xr-x"));
     try (Surroundings around = new Surroundings(BASE, "fw-userns", "--userns-remap=default");
         EngineBench bench = EngineBench.at(around.engine.address(), directory)) {
       for (FirewallMode mode : FirewallMode.values()) {

@@ -4,6 +4,7 @@ import io.zcbot.sandbox.worker.hosts.Commands;
 import io.zcbot.sandbox.worker.hosts.EngineHost;
 import java.io.BufferedReader;
 import java.io.IOException;
+import java.io.InterruptedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -12,8 +13,8 @@ import java.util.List;
 
 /**
  * An engine in a network namespace of its own, and beyond it, in another, an internet that has a
- * public address, a private one, and a cloud's metadata service. All of them, and the engine's host,
- * greet whoever connects.
+ * public address, a private one, and a cloud's metadata service. All of them, and the engine's
+ * host, greet whoever connects.
  */
 final class Surroundings implements AutoCloseable {
   static final String PUBLIC = "203.0.113.10";
@@ -48,10 +49,13 @@ final class Surroundings implements AutoCloseable {
     Commands.run(
         "ip", "-n", host, "link", "add", "up0", "type", "veth", "peer", "name", "down0", "netns",
         world);
-    inHost("link set up0 up", "addr add " + HOST + "/24 dev up0", "route add default via 192.0.2.1");
+    inHost(
+        "link set up0 up", "addr add " + HOST + "/24 dev up0", "route add default via 192.0.2.1");
     Commands.run(
         "ip", "netns", "exec", host, "sh", "-c", "echo 1 > /proc/sys/net/ipv6/conf/all/forwarding");
-    inHost("-6 addr add " + HOST6 + "/64 dev up0 nodad", "-6 route add default via 2001:db8:feed:1::1");
+    inHost(
+        "-6 addr add " + HOST6 + "/64 dev up0 nodad",
+        "-6 route add default via 2001:db8:feed:1::1");
     inWorld("link set lo up", "link set down0 up", "addr add 192.0.2.1/24 dev down0");
     for (String address : List.of(PUBLIC, OTHER_PUBLIC, PG, PRIVATE, METADATA)) {
       inWorld("addr add " + address + "/32 dev lo");
@@ -113,9 +117,14 @@ final class Surroundings implements AutoCloseable {
   }
 
   @Override
-  public void close() throws Exception {
+  public void close() throws IOException {
     servers.forEach(Process::destroyForcibly);
-    engine.close();
-    Commands.tryRun("ip", "netns", "del", world);
+    try {
+      engine.close();
+      Commands.tryRun("ip", "netns", "del", world);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new InterruptedIOException("interrupted while clearing away");
+    }
   }
 }

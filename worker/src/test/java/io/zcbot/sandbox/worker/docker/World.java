@@ -10,9 +10,9 @@ import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 
 /**
- * Whatever there is to reach in a network namespace: a greeting on TCP port 80 of every
- * address, and on UDP port 53 of those it is told a resolver for which every name is 203.0.113.10.
- * Ends with its standard input.
+ * Whatever there is to reach in a network namespace: a greeting on TCP port 80 of every address,
+ * and on UDP port 53 of those it is told a resolver for which every name is 203.0.113.10. Ends with
+ * its standard input.
  */
 final class World {
   static final String GREETING = "hello from outside";

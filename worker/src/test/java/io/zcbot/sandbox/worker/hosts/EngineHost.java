@@ -110,8 +110,7 @@ public final class EngineHost {
     return new ProcessBuilder(command)
         .redirectErrorStream(true)
         .redirectInput(Path.of("/dev/null").toFile())
-        .redirectOutput(
-            ProcessBuilder.Redirect.appendTo(directory.resolve("engine.log").toFile()))
+        .redirectOutput(ProcessBuilder.Redirect.appendTo(directory.resolve("engine.log").toFile()))
         .start();
   }
 

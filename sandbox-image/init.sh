@@ -1,29 +1,46 @@
 #!/bin/bash -p
-# First process of a sandbox in the `container` firewall mode. It closes the way to every private
-# network, checks that the kernel took the rules, says so in one line on stdout, and idles.
+# First process of a sandbox. In the `container` firewall mode it closes the way to every private
+# network and checks that the kernel took the rules. In the `host` mode it can't, since it runs as
+# uid 1000 without a capability, and checks that the host's rules are in force. In `both` it does
+# both. With no network at all it checks that there is none. It says so in one line on stdout, and
+# idles.
 #
-#   zcbot-sandbox ready firewall=container ipv4=<rules> ipv6=<rules|disabled>
+#   zcbot-sandbox ready firewall=host
+#   zcbot-sandbox ready firewall=<container|both> ipv4=<rules> ipv6=<rules|disabled>
+#   zcbot-sandbox ready network=none
 #   zcbot-sandbox failed: <reason>                                  (and a non-zero exit)
 #
-# The worker announces a sandbox only after the first line, so all that goes wrong here must end in
-# the second. Start latency counts: bash built-ins read and compute, and the only programs started
-# are one restore and one save for each address family.
+# The worker announces a sandbox only after a line of the first kinds, so all that goes wrong here
+# must end in the last. Start latency counts: bash built-ins read and compute, and the only programs
+# started are, for rules of our own, one restore and one save for each address family.
 #
-# Environment: ZCBOT_PG_IPS  addresses or CIDRs, IPv4 or IPv6, to refuse besides the private ranges
+# Environment: ZCBOT_FIREWALL  container, host or both
+#              ZCBOT_EGRESS    public, none, or the addresses or CIDRs that may be reached
+#              ZCBOT_DNS       `off` refuses port 53 everywhere
+#              ZCBOT_PG_IPS    addresses or CIDRs, IPv4 or IPv6, to refuse in any case
 
 set -euo pipefail
 set -f
 export PATH=/usr/sbin:/usr/bin LC_ALL=C
 cd /
 
-fail() {
-  local reason=${1//[[:cntrl:]]/ }
-  trap - EXIT
-  printf 'zcbot-sandbox failed: %s\n' "${reason:0:400}"
-  exit 1
-}
+source /usr/local/lib/zcbot/firewall.sh
 # Nothing but the last line's exec ends this script without a reason of its own.
 trap 'fail "init.sh ended before the rules were in force"' EXIT
+
+firewall=${ZCBOT_FIREWALL:-container}
+egress=${ZCBOT_EGRESS:-public}
+[[ $firewall == @(container|host|both) ]] || fail "ZCBOT_FIREWALL: '$firewall' is not a firewall mode"
+
+# --- no network --------------------------------------------------------------------------------
+
+if [[ $egress == none ]]; then
+  while IFS=' :' read -r interface _; do
+    [[ $interface == @(Inter-*|face|face*|lo) ]] || fail "egress is none, but there is an interface $interface"
+  done </proc/net/dev
+  printf 'zcbot-sandbox ready network=none\n'
+  exec sleep infinity
+fi
 
 # What iptables-save prints is compared as text, so addresses go in as it prints them: host bits
 # cleared, IPv6 as inet_ntop writes it. Each sets REPLY, and refuses what is not an address.
@@ -127,19 +144,39 @@ if [[ $ipv6 == enabled && -r /proc/net/ipv6_route ]]; then
   done </proc/net/ipv6_route
 fi
 
-# Resolvers. On a user-defined network resolv.conf names only the engine's own, on 127.0.0.11, which
-# forwards from inside this network namespace, so its upstreams must be let out as well. Those it
-# marks host(...) it asks from the host's namespace.
-resolvers=()
-if [[ -r /etc/resolv.conf ]]; then
-  while read -r -a words; do
-    if [[ ${words[0]-} == nameserver ]]; then
-      resolvers+=("${words[1]-}")
-    elif [[ "${words[*]}" =~ ^#\ ExtServers:\ \[(.*)\]$ ]]; then
-      read -r -a words <<<"${BASH_REMATCH[1]}"
-      resolvers+=(${words[@]+"${words[@]}"})
-    fi
-  done </etc/resolv.conf
+# --- the host's rules --------------------------------------------------------------------------
+
+# Sends the gateway a datagram to which the host's rules, and nothing else, answer "protocol
+# unreachable", and waits for the error that this leaves on the socket. It normally is there before
+# the wait begins. But kernels ration ICMP messages, for each address six and then one a second, and
+# a sandbox before us may have used up what ours had; so only this one probe depends on them.
+probe_gateway() {
+  local seen attempt
+  for attempt in {1..16}; do
+    seen=$({ { printf x >&3 && read -rt 0.2 -u 3; } 3<>"/dev/udp/$gateway4/$witness_port" && echo 'an answer'; } 2>&1) || :
+    [[ -z $seen ]] || break
+  done
+  [[ $seen == *': Protocol not available' ]] ||
+    fail "the host's rules are not in force: probe of the gateway $gateway4: expected 'Protocol not available', but got '${seen:-no answer}'"
+}
+
+# Connects to what lies behind the host: its rules reset that at once. Without a route the host drops
+# the packet before its rules see it, and says so.
+probe_beyond() { # address
+  local seen
+  seen=$({ : 3<>"/dev/tcp/$1/9" && echo 'an answer'; } 2>&1) || :
+  [[ $seen == *@(': Connection refused'|': Network is unreachable'|': No route to host')* ]] ||
+    fail "the host's rules are not in force: probe of $1: expected 'Connection refused', but got '$seen'"
+}
+
+if [[ $firewall != container ]]; then
+  [[ -n $gateway4 ]] || fail "the sandbox's network has no gateway to find the host's rules by"
+  probe_gateway
+  probe_beyond 169.254.169.254
+fi
+if [[ $firewall == host ]]; then
+  printf 'zcbot-sandbox ready firewall=host\n'
+  exec sleep infinity
 fi
 
 # --- the rules, in the very words of iptables-save --------------------------------------------
@@ -156,6 +193,8 @@ add6() { rules6+=$'\n'"-A OUTPUT $1" && count6=$((count6 + 1)); }
 refuse4() { add4 "${1:+-d $1 }-j REJECT --reject-with icmp-admin-prohibited"; }
 refuse6() { add6 "${1:+-d $1 }-j REJECT --reject-with icmp6-adm-prohibited"; }
 
+resolvers=()
+[[ ${ZCBOT_DNS-} == off ]] || read_resolvers
 for resolver in ${resolvers[@]+"${resolvers[@]}"}; do
   resolver=${resolver%%%*}
   if canonical4 "$resolver" 32; then
@@ -167,6 +206,12 @@ for resolver in ${resolvers[@]+"${resolvers[@]}"}; do
     add6 "-d $REPLY -p tcp -m tcp --dport 53 -j ACCEPT"
   fi # else host(...), or nothing one could send to: stays closed
 done
+if [[ ${ZCBOT_DNS-} == off ]]; then
+  for transport in udp tcp; do
+    add4 "-p $transport -m $transport --dport 53 -j REJECT --reject-with icmp-admin-prohibited"
+    add6 "-p $transport -m $transport --dport 53 -j REJECT --reject-with icmp6-adm-prohibited"
+  done
+fi
 
 for type in 133 135 136; do # neighbour discovery, without which IPv6 has no next hop
   add6 "-p ipv6-icmp -m icmp6 --icmpv6-type $type -j ACCEPT"
@@ -178,37 +223,43 @@ if [[ -n $gateway6 ]]; then
   refuse6 "$REPLY"
 fi
 
-pg_ips=()
-IFS=$', \t\n' read -r -d '' -a pg_ips <<<"${ZCBOT_PG_IPS-}" || :
-for entry in ${pg_ips[@]+"${pg_ips[@]}"}; do
-  [[ -n $entry ]] || continue
-  address=${entry%%/*}
-  prefix=
-  [[ $entry != */* ]] || prefix=${entry#*/}
-  if [[ $entry == */ ]]; then
-    fail "ZCBOT_PG_IPS: '$entry' is not an IPv4 or IPv6 address or CIDR"
-  elif canonical4 "$address" "${prefix:-32}"; then
-    [[ $REPLY != */0 ]] || REPLY=
-    refuse4 "$REPLY"
-  elif canonical6 "$address" "${prefix:-128}"; then
-    [[ $REPLY != */0 ]] || REPLY=
-    refuse6 "$REPLY"
-  else
-    fail "ZCBOT_PG_IPS: '$entry' is not an IPv4 or IPv6 address or CIDR"
-  fi
-done
+# Calls a function with the canonical form of each entry; a destination that is everything is empty.
+each() { # variable's name, function for IPv4, function for IPv6, entries...
+  local name=$1 for4=$2 for6=$3 entry address prefix
+  shift 3
+  for entry; do
+    address=${entry%%/*}
+    prefix=
+    [[ $entry != */* ]] || prefix=${entry#*/}
+    if [[ $entry == */ ]]; then
+      fail "$name: '$entry' is not an IPv4 or IPv6 address or CIDR"
+    elif canonical4 "$address" "${prefix:-32}"; then
+      [[ $REPLY != */0 ]] || REPLY=
+      "$for4" "$REPLY"
+    elif canonical6 "$address" "${prefix:-128}"; then
+      [[ $REPLY != */0 ]] || REPLY=
+      "$for6" "$REPLY"
+    else
+      fail "$name: '$entry' is not an IPv4 or IPv6 address or CIDR"
+    fi
+  done
+}
+accept4() { add4 "${1:+-d $1 }-j ACCEPT"; }
+accept6() { add6 "${1:+-d $1 }-j ACCEPT"; }
 
-# Private, link-local (cloud metadata), shared, loopback that does not leave through lo, the
-# providers' metadata addresses outside those ranges, benchmark, multicast, reserved.
-for range in 0.0.0.0/8 10.0.0.0/8 100.64.0.0/10 127.0.0.0/8 168.63.129.16/32 169.254.0.0/16 \
-  172.16.0.0/12 192.0.0.0/24 192.168.0.0/16 198.18.0.0/15 224.0.0.0/4 240.0.0.0/4; do
-  refuse4 "$range"
-done
-# The same for IPv6, and each form that carries an IPv4 address inside.
-for range in ::/96 ::ffff:0.0.0.0/96 64:ff9b::/96 64:ff9b:1::/48 2001::/32 2002::/16 fc00::/7 \
-  fe80::/10 fec0::/10 ff00::/8; do
-  refuse6 "$range"
-done
+split "${ZCBOT_PG_IPS-}"
+each ZCBOT_PG_IPS refuse4 refuse6 ${entries[@]+"${entries[@]}"}
+for range in "${never4[@]}"; do refuse4 "$range"; done
+for range in "${never6[@]}"; do refuse6 "$range"; done
+if [[ $egress == public ]]; then
+  for range in "${private4[@]}"; do refuse4 "$range"; done
+  for range in "${private6[@]}"; do refuse6 "$range"; done
+else
+  split "$egress"
+  each ZCBOT_EGRESS accept4 accept6 ${entries[@]+"${entries[@]}"}
+  refuse4 ''
+  refuse6 ''
+fi
 
 # --- set, read back, try -----------------------------------------------------------------------
 
@@ -260,5 +311,5 @@ probe 169.254.169.254 'No route to host' "$route4"
 [[ -z $gateway4 ]] || probe "$gateway4" 'No route to host' "$route4"
 [[ $ipv6 == disabled ]] || probe fd00:ec2::254 'Permission denied' "$gateway6"
 
-printf 'zcbot-sandbox ready firewall=container ipv4=%s ipv6=%s\n' "$count4" "$ipv6"
+printf 'zcbot-sandbox ready firewall=%s ipv4=%s ipv6=%s\n' "$firewall" "$count4" "$ipv6"
 exec sleep infinity

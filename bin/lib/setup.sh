@@ -359,6 +359,9 @@ setup_to_test() {
   setup_lock
   # The many-host tests give each engine a network namespace.
   command -v ip >/dev/null || apt_install "The command ip" iproute2
+  # Those of the host's firewall look at its rules, and run a sandbox on gVisor.
+  command -v nft >/dev/null || apt_install "The command nft" nftables
+  command -v runsc >/dev/null || apt_install "gVisor's runsc" runsc
   setup_jdk
   setup_maven
   setup_engine

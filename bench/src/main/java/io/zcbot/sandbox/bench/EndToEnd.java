@@ -7,6 +7,7 @@ import io.zcbot.sandbox.worker.docker.DockerEngine;
 import io.zcbot.sandbox.worker.docker.DockerEngineSettings;
 import io.zcbot.sandbox.worker.docker.RawEngine;
 import io.zcbot.sandbox.worker.sandbox.Container;
+import io.zcbot.sandbox.worker.sandbox.NetworkPolicy;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
 import io.zcbot.sandbox.worker.sandbox.SandboxSpec;
 import java.io.IOException;
@@ -59,7 +60,11 @@ final class EndToEnd implements Experiment {
         DockerEngine adapter =
             DockerEngine.fromEnvironment(
                 new DockerEngineSettings(
-                    Duration.ofSeconds(30), Duration.ofSeconds(15), Duration.ofMinutes(2), 32),
+                    Duration.ofSeconds(30),
+                    Duration.ofSeconds(15),
+                    Duration.ofMinutes(2),
+                    Duration.ofSeconds(30),
+                    32),
                 SandboxMetrics.NONE)) {
       try (Child worker = worker(setting, List.of());
           Client client = new Client(setting.kafka(), PREFIX, PARTITIONS)) {
@@ -243,8 +248,7 @@ final class EndToEnd implements Experiment {
         256,
         512L << 20,
         network(setting),
-        List.of(),
-        List.of());
+        NetworkPolicy.DEFAULT);
   }
 
   private static List<UserId> newUsers(int count) {

@@ -12,6 +12,7 @@ import io.zcbot.sandbox.worker.sandbox.Domain;
 import io.zcbot.sandbox.worker.sandbox.Engine;
 import io.zcbot.sandbox.worker.sandbox.Ensurer;
 import io.zcbot.sandbox.worker.sandbox.Identity;
+import io.zcbot.sandbox.worker.sandbox.NetworkPolicy;
 import io.zcbot.sandbox.worker.sandbox.Reaper;
 import io.zcbot.sandbox.worker.sandbox.Registry;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
@@ -22,7 +23,6 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Collection;
-import java.util.List;
 import java.util.OptionalLong;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
@@ -82,7 +82,7 @@ final class LocalWorker implements AutoCloseable {
             new Domain.Settings(
                 new Identity(id, "bench", "unix:///none"),
                 new SandboxSpec(
-                    "fake", null, 2L << 30, 1, 256, 512L << 20, "none", List.of(), List.of()),
+                    "fake", null, 2L << 30, 1, 256, 512L << 20, "none", NetworkPolicy.DEFAULT),
                 new Reaper.Limits(Duration.ofHours(1), Duration.ofHours(1), null),
                 CREATES,
                 CREATES),

@@ -19,6 +19,7 @@ import io.zcbot.sandbox.worker.publish.Publisher;
 import io.zcbot.sandbox.worker.publish.TopicAdmin;
 import io.zcbot.sandbox.worker.publish.TopicsException;
 import io.zcbot.sandbox.worker.sandbox.Domain;
+import io.zcbot.sandbox.worker.sandbox.EngineException;
 import io.zcbot.sandbox.worker.sandbox.Identity;
 import io.zcbot.sandbox.worker.sandbox.Reaper;
 import io.zcbot.sandbox.worker.sandbox.Registry;
@@ -96,7 +97,7 @@ public final class Worker implements AutoCloseable {
     Health health = new Health();
     serveOps(metrics, health);
 
-    Workspaces workspaces = Workspaces.open(config.workspaceRoot());
+    Workspaces root = Workspaces.open(config.workspaceRoot());
     DockerEngine engine =
         closer.add(
             DockerEngine.fromEnvironment(
@@ -104,6 +105,7 @@ public final class Worker implements AutoCloseable {
                     config.limits().engineTimeout(),
                     config.limits().readyTimeout(),
                     config.limits().pullTimeout(),
+                    config.lifecycle().firewallInterval(),
                     config.limits().lookupConcurrency()),
                 metrics));
     KafkaClients kafka =
@@ -111,6 +113,11 @@ public final class Worker implements AutoCloseable {
     Membership membership = closer.add(Membership.take(config, kafka));
     int partitions = verifyTopics(kafka);
     membership.refuseIfElsewhere();
+    for (Finding weakness : new Preflight(engine, config.spec()).run(this::untilItWorks)) {
+      Health.Status warning = Health.Status.warning(weakness.detail());
+      health.ready("engine-" + weakness.check(), () -> warning);
+    }
+    Workspaces workspaces = root.ownedBy(verifyEngine(engine));
     KeyPartitions keyPartitions = new KeyPartitions(partitions);
     Producer<byte[], byte[]> producer = kafka.producer();
     closer.add(metrics.bindKafka(producer));
@@ -204,15 +211,13 @@ public final class Worker implements AutoCloseable {
     metrics.bindWatermarkAge(follower::ageByPartition);
     health.ready("engine", () -> status(timers.engineProblem()));
     health.ready("engine-events", () -> status(domain.engineFollower().problem()));
+    health.ready("firewall", () -> status(engine.firewallProblem()));
     health.ready("kafka-activity", () -> status(follower.problem()));
     health.ready("kafka-ensures", () -> status(intake.problem()));
     health.ready("kafka-takeover", () -> status(takeoverProblem));
     health.ready("kafka-publish", () -> status(publisher.problem()));
 
-    for (Finding weakness : new Preflight(engine, config.spec()).run(this::untilItWorks)) {
-      Health.Status warning = Health.Status.warning(weakness.detail());
-      health.ready("engine-" + weakness.check(), () -> warning);
-    }
+    beginFirewall(engine);
     new Recovery(config, domain, reader, keyPartitions, partitions, time).run(this::untilItWorks);
 
     closer.add(follower).start();
@@ -223,6 +228,7 @@ public final class Worker implements AutoCloseable {
     timers.everyOnEngine(
         config.lifecycle().reconcileInterval(), "reconcile", domain.reconciler()::reconcile);
     timers.everyOnEngine(PROBE_INTERVAL, "ping", engine::ping);
+    timers.everyOnEngine(config.lifecycle().firewallInterval(), "firewall", engine::checkFirewall);
     if (config.lifecycle().restart() == Lifecycle.Restart.PURGE) {
       closer.add(() -> reapAtStop(domain.reaper()));
     }
@@ -266,6 +272,33 @@ public final class Worker implements AutoCloseable {
           }
         },
         e -> e instanceof TopicsException refused && !refused.isFinal());
+  }
+
+  /** Whom workspaces must belong to on this engine. */
+  private Workspaces.Owner verifyEngine(DockerEngine engine)
+      throws IOException, TopicsException, InterruptedException {
+    return untilItWorks(
+        "look at the engine",
+        () -> {
+          try {
+            return engine.verify(config.spec());
+          } catch (EngineException e) {
+            if (e.kind() == EngineException.Kind.REJECTED) {
+              throw new IOException("tried to start, failed because " + e.getMessage(), e);
+            }
+            throw e;
+          }
+        },
+        EngineException.class::isInstance);
+  }
+
+  /** A failure is told by readiness and mended by the timer; until then no sandbox is started. */
+  private void beginFirewall(DockerEngine engine) {
+    try {
+      engine.beginFirewall(config.spec(), config.workerId());
+    } catch (EngineException e) {
+      log.warn("the firewall is not in force, no sandbox is started: {}", e.getMessage());
+    }
   }
 
   private <T> T untilItWorks(

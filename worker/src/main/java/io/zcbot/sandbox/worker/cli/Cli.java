@@ -300,6 +300,7 @@ public final class Cli {
             config.limits().engineTimeout(),
             config.limits().readyTimeout(),
             config.limits().pullTimeout(),
+            config.lifecycle().firewallInterval(),
             config.limits().lookupConcurrency()),
         SandboxMetrics.NONE);
   }

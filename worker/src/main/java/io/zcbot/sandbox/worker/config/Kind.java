@@ -1,5 +1,7 @@
 package io.zcbot.sandbox.worker.config;
 
+import io.zcbot.sandbox.worker.sandbox.Dns;
+import io.zcbot.sandbox.worker.sandbox.Egress;
 import java.math.BigDecimal;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -232,6 +234,54 @@ record Kind<T>(String allowed, Parser<T> parser) {
         "IP addresses and networks, separated by commas, e.g. 10.1.2.3,192.0.2.0/24,2001:db8::/32",
         "is neither an IP address nor a network in CIDR form (host names are not looked up)",
         Kind::isAddressOrNetwork);
+  }
+
+  static Kind<Dns> dns() {
+    return new Kind<>(
+        "IP addresses, separated by commas, or off",
+        text -> {
+          if (text.equalsIgnoreCase("off")) {
+            return new Dns.Off();
+          }
+          List<String> resolvers = addresses().parse(text);
+          return resolvers.isEmpty() ? new Dns.EngineDefault() : new Dns.Resolvers(resolvers);
+        });
+  }
+
+  static Kind<Egress> egress() {
+    return new Kind<>(
+        "public, none, or the IP addresses and networks that may be reached, separated by commas",
+        text -> {
+          if (text.equalsIgnoreCase("public")) {
+            return new Egress.Public();
+          }
+          if (text.equalsIgnoreCase("none")) {
+            return new Egress.None();
+          }
+          List<String> networks = addressesAndNetworks().parse(text);
+          for (String network : networks) {
+            refuseNeverOpened(network);
+          }
+          return networks.isEmpty() ? null : new Egress.Only(networks);
+        });
+  }
+
+  private static void refuseNeverOpened(String network) throws RefusedException {
+    InetAddress address = literal(network.replaceFirst("/.*", ""));
+    if (network.endsWith("/0")) {
+      throw new RefusedException("'" + network + "' is everything; that is public");
+    }
+    if (address == null
+        || address.isLinkLocalAddress()
+        || address.isLoopbackAddress()
+        || address.isMulticastAddress()
+        || address.isAnyLocalAddress()) {
+      throw new RefusedException(
+          "'"
+              + network
+              + "' is never opened, nor is any link-local, loopback or multicast address; leave it"
+              + " out");
+    }
   }
 
   private static Kind<List<String>> list(

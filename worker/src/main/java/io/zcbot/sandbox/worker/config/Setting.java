@@ -1,5 +1,8 @@
 package io.zcbot.sandbox.worker.config;
 
+import io.zcbot.sandbox.worker.sandbox.Dns;
+import io.zcbot.sandbox.worker.sandbox.Egress;
+import io.zcbot.sandbox.worker.sandbox.FirewallMode;
 import java.net.InetSocketAddress;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -159,8 +162,38 @@ public record Setting<T>(
               "(?!(?:bridge|host|none|default)$)[A-Za-z0-9][A-Za-z0-9_.-]{0,127}"),
           "Bridge network of the sandboxes; made when missing.");
 
-  static final Setting<List<String>> SANDBOX_DNS =
-      of("ZCBOT_SANDBOX_DNS", "", "the engine's", Kind.addresses(), "Resolvers of the sandboxes.");
+  static final Setting<FirewallMode> SANDBOX_FIREWALL =
+      of(
+          "ZCBOT_SANDBOX_FIREWALL",
+          "host",
+          Kind.oneOf(FirewallMode.values()),
+          "Where the rules are. host: on the sandboxes' bridge, and sandboxes have no capability at"
+              + " all. container: in each sandbox, whose first process is root with NET_ADMIN for"
+              + " that. both: in both places.");
+
+  static final Setting<Duration> FIREWALL_INTERVAL =
+      of(
+          "ZCBOT_FIREWALL_INTERVAL",
+          "30s",
+          Kind.duration(SECOND, HOUR),
+          "How often the rules on the sandboxes' bridge are looked at and, if need be, mended.");
+
+  static final Setting<Egress> SANDBOX_EGRESS =
+      of(
+          "ZCBOT_SANDBOX_EGRESS",
+          "public",
+          Kind.egress(),
+          "What sandboxes may reach: public addresses, none (no network at all), or only these"
+              + " addresses and networks, separated by commas, private ones too. Never the host and"
+              + " never link-local addresses.");
+
+  static final Setting<Dns> SANDBOX_DNS =
+      of(
+          "ZCBOT_SANDBOX_DNS",
+          "",
+          "the engine's",
+          Kind.dns(),
+          "Resolvers of the sandboxes, or off: no names, and port 53 is closed everywhere.");
 
   static final Setting<List<String>> PG_IPS =
       of(
@@ -168,7 +201,7 @@ public record Setting<T>(
           "",
           "none",
           Kind.addressesAndNetworks(),
-          "Addresses no sandbox may reach, on top of the private ranges, e.g. of databases.");
+          "Addresses no sandbox may reach in any case, e.g. of databases.");
 
   static final Setting<Integer> SANDBOX_MAX =
       of(
@@ -341,6 +374,8 @@ public record Setting<T>(
           SANDBOX_PIDS,
           SANDBOX_TMP_SIZE,
           SANDBOX_NETWORK,
+          SANDBOX_FIREWALL,
+          SANDBOX_EGRESS,
           SANDBOX_DNS,
           PG_IPS,
           SANDBOX_MAX,
@@ -352,6 +387,7 @@ public record Setting<T>(
           WORKSPACE_ROOT,
           REAPER_INTERVAL,
           RECONCILE_INTERVAL,
+          FIREWALL_INTERVAL,
           ENSURE_EXPIRY,
           CREATE_CONCURRENCY,
           REAP_CONCURRENCY,

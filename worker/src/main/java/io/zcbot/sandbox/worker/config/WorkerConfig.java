@@ -1,6 +1,7 @@
 package io.zcbot.sandbox.worker.config;
 
 import io.zcbot.sandbox.worker.config.ConfigException.Problem;
+import io.zcbot.sandbox.worker.sandbox.NetworkPolicy;
 import io.zcbot.sandbox.worker.sandbox.SandboxSpec;
 import java.io.IOException;
 import java.net.InetAddress;
@@ -87,13 +88,17 @@ public record WorkerConfig(
             in.get(Setting.SANDBOX_PIDS),
             in.get(Setting.SANDBOX_TMP_SIZE),
             in.get(Setting.SANDBOX_NETWORK),
-            in.get(Setting.PG_IPS),
-            in.get(Setting.SANDBOX_DNS));
+            new NetworkPolicy(
+                in.get(Setting.SANDBOX_FIREWALL),
+                in.get(Setting.SANDBOX_EGRESS),
+                in.get(Setting.SANDBOX_DNS),
+                in.get(Setting.PG_IPS)));
     Lifecycle lifecycle =
         new Lifecycle(
             in.get(Setting.SANDBOX_IDLE_TTL),
             in.get(Setting.REAPER_INTERVAL),
             in.get(Setting.RECONCILE_INTERVAL),
+            in.get(Setting.FIREWALL_INTERVAL),
             in.get(Setting.SANDBOX_MAX_LIFETIME).orElse(null),
             in.get(Setting.SANDBOX_EVICT_AFTER),
             in.get(Setting.ENSURE_EXPIRY),

@@ -13,9 +13,12 @@ import com.github.dockerjava.api.model.RestartPolicy;
 import com.github.dockerjava.api.model.Ulimit;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.sandbox.Container;
+import io.zcbot.sandbox.worker.sandbox.Dns;
+import io.zcbot.sandbox.worker.sandbox.NetworkPolicy;
 import io.zcbot.sandbox.worker.sandbox.SandboxSpec;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 
 /** Every hard limit of a sandbox, as the engine is told it. */
@@ -34,6 +37,7 @@ final class ContainerCreation {
       String workerId,
       Path workspace,
       boolean ipv6) {
+    NetworkPolicy policy = spec.policy();
     CreateContainerCmd command =
         client
             .createContainerCmd(spec.image())
@@ -49,10 +53,14 @@ final class ContainerCreation {
                     workerId,
                     SandboxLabels.SPEC,
                     spec.hash()))
-            // init sets the firewall, which takes root with NET_ADMIN; commands run as 1000
-            .withUser("0:0")
+            // root only where init sets rules, which takes NET_ADMIN; commands run as 1000
+            .withUser(policy.rulesInSandbox() ? "0:0" : "1000:1000")
             .withWorkingDir(WORKSPACE)
-            .withEnv("ZCBOT_PG_IPS=" + String.join(",", spec.pgIps()))
+            .withEnv(
+                "ZCBOT_FIREWALL=" + policy.firewall().name().toLowerCase(Locale.ROOT),
+                "ZCBOT_EGRESS=" + policy.egress().text(),
+                "ZCBOT_DNS=" + (policy.dns() instanceof Dns.Off ? "off" : "on"),
+                "ZCBOT_PG_IPS=" + String.join(",", policy.pgIps()))
             .withAttachStdin(false)
             .withAttachStdout(true)
             .withAttachStderr(true)
@@ -62,9 +70,10 @@ final class ContainerCreation {
   }
 
   private static HostConfig hostConfig(SandboxSpec spec, Path workspace, boolean ipv6) {
+    NetworkPolicy policy = spec.policy();
     HostConfig config =
         HostConfig.newHostConfig()
-            .withNetworkMode(spec.network())
+            .withNetworkMode(policy.hasNetwork() ? spec.network() : "none")
             .withReadonlyRootfs(true)
             .withTmpFs(
                 Map.of("/tmp", "rw,exec,nosuid,nodev,size=" + spec.tmpBytes() + ",mode=1777"))
@@ -72,7 +81,6 @@ final class ContainerCreation {
             .withShmSize(64L << 20)
             .withPrivileged(false)
             .withCapDrop(Capability.ALL)
-            .withCapAdd(Capability.NET_ADMIN)
             .withSecurityOpts(List.of("no-new-privileges:true"))
             .withIpcMode("private")
             .withCgroupnsMode("private")
@@ -95,8 +103,17 @@ final class ContainerCreation {
     if (ipv6) {
       config.withSysctls(Map.of("net.ipv6.conf.all.disable_ipv6", "1"));
     }
-    if (!spec.dns().isEmpty()) {
-      config.withDns(spec.dns());
+    if (policy.rulesInSandbox()) {
+      config.withCapAdd(Capability.NET_ADMIN);
+    }
+    if (policy.hasNetwork()) {
+      switch (policy.dns()) {
+        case Dns.EngineDefault _ -> {}
+        // The engine's resolver would ask the host's from outside the sandbox, where no rule of
+        // ours holds. Told to ask the sandbox itself, it finds nobody.
+        case Dns.Off _ -> config.withDns("127.0.0.1");
+        case Dns.Resolvers resolvers -> config.withDns(resolvers.addresses());
+      }
     }
     String runtime = spec.runtime();
     if (runtime != null) {

@@ -12,6 +12,7 @@ import org.slf4j.LoggerFactory;
 /** Starts a container and sees it through to its ready line. */
 final class ContainerStart {
   private static final Logger log = LoggerFactory.getLogger(ContainerStart.class);
+  private static final String HOST_RULES = "the host's rules are not in force";
   private static final Duration EXIT_PATIENCE = Duration.ofSeconds(5);
 
   private final EngineCalls calls;
@@ -68,7 +69,8 @@ final class ContainerStart {
       case Verdict.Ready ready -> {}
       case Verdict.Failed failed ->
           throw EngineErrors.exception(
-              Kind.FIREWALL,
+              // the host's rules are set again before the next try, init's own would fail again
+              failed.reason().startsWith(HOST_RULES) ? Kind.UNPROTECTED : Kind.FIREWALL,
               Operation.START,
               "init could not put the firewall in force: " + EngineErrors.clean(failed.reason()),
               "",

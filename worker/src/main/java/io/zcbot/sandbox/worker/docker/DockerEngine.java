@@ -12,6 +12,7 @@ import io.zcbot.sandbox.worker.sandbox.EngineException;
 import io.zcbot.sandbox.worker.sandbox.EngineException.Kind;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
 import io.zcbot.sandbox.worker.sandbox.SandboxSpec;
+import io.zcbot.sandbox.worker.sandbox.Workspaces;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Instant;
@@ -37,6 +38,7 @@ public final class DockerEngine implements Engine {
   private final ImagePull pull;
   private final ContainerStart start;
   private final EngineWatch watch;
+  private final HostFirewall firewall;
   // cleared where the host's kernel turns out to have no IPv6: there is nothing to switch off
   private volatile boolean ipv6 = true;
 
@@ -52,6 +54,7 @@ public final class DockerEngine implements Engine {
     this.pull = new ImagePull(calls, settings.pullTimeout(), System::nanoTime);
     this.start = new ContainerStart(calls, settings.readyTimeout());
     this.watch = new EngineWatch(calls, config.getObjectMapper());
+    this.firewall = new HostFirewall(calls, network, pull, settings, System::nanoTime);
   }
 
   /**
@@ -64,6 +67,40 @@ public final class DockerEngine implements Engine {
       DockerEngineSettings settings, SandboxMetrics metrics) {
     return new DockerEngine(
         DefaultDockerClientConfig.createDefaultConfigBuilder().build(), settings, metrics);
+  }
+
+  /**
+   * Refuses a spec that would not hold on this engine.
+   *
+   * @return whom workspaces must belong to on the engine's host
+   * @throws EngineException of kind REJECTED if it would not hold; otherwise if the engine is away
+   */
+  public Workspaces.Owner verify(SandboxSpec spec) throws EngineException {
+    EngineFacts facts = EngineFacts.read(calls);
+    String problem = facts.firewallProblem(spec);
+    if (problem != null) {
+      throw EngineErrors.exception(
+          Kind.REJECTED, Operation.INFO, problem, "set ZCBOT_SANDBOX_FIREWALL=host", null);
+    }
+    return facts.workspaceOwner();
+  }
+
+  /**
+   * Puts the host's firewall in force ahead of the first create, which would do it otherwise. From
+   * now on {@link #checkFirewall} knows what to check.
+   */
+  public void beginFirewall(SandboxSpec spec, String workerId) throws EngineException {
+    firewall.begin(spec, workerId);
+  }
+
+  /** Sets the host's rules again, where there are any; while that fails, nothing is created. */
+  public void checkFirewall() {
+    firewall.check();
+  }
+
+  /** Why the host's firewall is not known to be in force; null if it is, or none is wanted. */
+  public @Nullable String firewallProblem() {
+    return firewall.problem();
   }
 
   @Override
@@ -113,20 +150,32 @@ public final class DockerEngine implements Engine {
   @Override
   public String create(SandboxSpec spec, UserId user, String workerId, Path workspace)
       throws EngineException {
-    network.ensure(spec.network());
+    prepareNetwork(spec, workerId);
     try {
       return createOnce(spec, user, workerId, workspace);
     } catch (EngineException e) {
       if (e.kind() == Kind.IMAGE_MISSING) {
         pull.run(spec.image());
       } else if (EngineErrors.isMissingNetwork(e)) {
-        network.forget();
-        network.ensure(spec.network());
+        forgetNetwork();
+        prepareNetwork(spec, workerId);
       } else {
         throw e;
       }
     }
     return createOnce(spec, user, workerId, workspace);
+  }
+
+  private void prepareNetwork(SandboxSpec spec, String workerId) throws EngineException {
+    if (spec.policy().hasNetwork()) {
+      network.ensure(spec.network());
+      firewall.require(spec, workerId);
+    }
+  }
+
+  private void forgetNetwork() {
+    network.forget();
+    firewall.doubt();
   }
 
   private String createOnce(SandboxSpec spec, UserId user, String workerId, Path workspace)
@@ -151,7 +200,9 @@ public final class DockerEngine implements Engine {
       start.run(containerId);
     } catch (EngineException e) {
       if (EngineErrors.isMissingNetwork(e)) {
-        network.forget();
+        forgetNetwork();
+      } else if (e.kind() == Kind.UNPROTECTED) {
+        firewall.doubt();
       } else if (EngineErrors.isMissingIpv6(e)) {
         log.info("The engine's host has no IPv6; sandboxes are made without switching it off");
         ipv6 = false;
@@ -241,10 +292,7 @@ public final class DockerEngine implements Engine {
 
   /** What the engine says of itself. */
   public EngineFacts facts() throws EngineException {
-    return calls.call(
-        Operation.INFO,
-        engine ->
-            EngineFacts.of(engine.requests().get("/info"), engine.requests().get("/version")));
+    return EngineFacts.read(calls);
   }
 
   /** What the spec needs on the engine, as it is there now; makes and pulls nothing. */
@@ -280,7 +328,15 @@ public final class DockerEngine implements Engine {
   @Override
   public void watch(Instant since, Runnable connected, Consumer<EngineEvent> events)
       throws EngineException {
-    watch.run(since, connected, events);
+    watch.run(
+        since,
+        () -> {
+          // Whoever restarted the engine may have done more than that.
+          firewall.doubt();
+          Thread.ofVirtual().name("firewall").start(firewall::check);
+          connected.run();
+        },
+        events);
   }
 
   @Override

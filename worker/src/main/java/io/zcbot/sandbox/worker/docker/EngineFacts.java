@@ -1,13 +1,20 @@
 package io.zcbot.sandbox.worker.docker;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.zcbot.sandbox.worker.sandbox.EngineException;
+import io.zcbot.sandbox.worker.sandbox.EngineException.Kind;
+import io.zcbot.sandbox.worker.sandbox.SandboxSpec;
+import io.zcbot.sandbox.worker.sandbox.Workspaces;
 import java.time.DateTimeException;
 import java.time.Instant;
 import java.time.OffsetDateTime;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Set;
-import java.util.TreeSet;
+import java.util.Locale;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -16,7 +23,9 @@ import org.jspecify.annotations.Nullable;
  * @param runcVersion empty where it isn't told
  * @param cgroupVersion 1 or 2; 0 where it isn't told
  * @param securityOptions as the engine writes them, for instance {@code name=seccomp,profile=…}
- * @param runtimes names of the OCI runtimes it knows
+ * @param runtimes what stands behind each OCI runtime's name
+ * @param dataRoot where it keeps its data; of one that remaps users, the last part names the host's
+ *     ids of a container's root
  * @param unlimited what it can't limit: memory, swap, cpu, pids
  * @param liveRestore whether containers outlive a restart of the engine
  * @param systemTime its clock when it answered; null where it isn't told
@@ -28,16 +37,21 @@ public record EngineFacts(
     String runcVersion,
     int cgroupVersion,
     List<String> securityOptions,
-    Set<String> runtimes,
+    Map<String, String> runtimes,
     String defaultRuntime,
+    String dataRoot,
     List<String> unlimited,
     boolean liveRestore,
     String storageDriver,
     String backingFilesystem,
     @Nullable Instant systemTime) {
+  private static final Pattern REMAPPED_ROOT = Pattern.compile(".*/(\\d{1,9})\\.(\\d{1,9})/?");
+  private static final Pattern OWN_STACK =
+      Pattern.compile("runsc|gvisor|kata|firecracker", Pattern.CASE_INSENSITIVE);
+
   public EngineFacts {
     securityOptions = List.copyOf(securityOptions);
-    runtimes = Set.copyOf(runtimes);
+    runtimes = Map.copyOf(runtimes);
     unlimited = List.copyOf(unlimited);
   }
 
@@ -56,11 +70,19 @@ public record EngineFacts(
     return null;
   }
 
+  static EngineFacts read(EngineCalls calls) throws EngineException {
+    return calls.call(
+        Operation.INFO,
+        engine -> of(engine.requests().get("/info"), engine.requests().get("/version")));
+  }
+
   static EngineFacts of(JsonNode info, JsonNode version) {
     List<String> options = new ArrayList<>();
     info.path("SecurityOptions").forEach(option -> options.add(option.asText()));
-    Set<String> runtimes = new TreeSet<>();
-    info.path("Runtimes").fieldNames().forEachRemaining(runtimes::add);
+    Map<String, String> runtimes = new TreeMap<>();
+    info.path("Runtimes")
+        .properties()
+        .forEach(e -> runtimes.put(e.getKey(), e.getValue().toString()));
     return new EngineFacts(
         version.path("Version").asText("unknown"),
         version.path("ApiVersion").asText("unknown"),
@@ -70,6 +92,7 @@ public record EngineFacts(
         options,
         runtimes,
         info.path("DefaultRuntime").asText(""),
+        info.path("DockerRootDir").asText(""),
         unlimited(info),
         info.path("LiveRestoreEnabled").asBoolean(),
         info.path("Driver").asText("unknown"),
@@ -118,5 +141,57 @@ public record EngineFacts(
     } catch (DateTimeException _) {
       return null;
     }
+  }
+
+  /**
+   * Whom workspaces must belong to for sandboxes to be able to use them.
+   *
+   * @throws EngineException if the engine does not tell
+   */
+  Workspaces.Owner workspaceOwner() throws EngineException {
+    if (!remapsUsers()) {
+      return Workspaces.Owner.UNMAPPED;
+    }
+    Matcher ids = REMAPPED_ROOT.matcher(dataRoot);
+    if (!ids.matches()) {
+      throw EngineErrors.exception(
+          Kind.REJECTED,
+          Operation.INFO,
+          "the engine remaps users, but its data directory "
+              + dataRoot
+              + " does not tell to which ids",
+          "run an engine without userns-remap, or one that names its data directory so",
+          null);
+    }
+    return new Workspaces.Owner(
+        Integer.parseInt(ids.group(1)) + Workspaces.SANDBOX_ID,
+        Integer.parseInt(ids.group(2)) + Workspaces.SANDBOX_ID);
+  }
+
+  /** Whether root in a container is somebody else on the host. */
+  boolean remapsUsers() {
+    return has("userns");
+  }
+
+  /** Why the firewall of the spec would not hold on this engine; null if it would. */
+  public @Nullable String firewallProblem(SandboxSpec spec) {
+    String runtime = spec.runtime() == null ? defaultRuntime : spec.runtime();
+    return spec.policy().rulesInSandbox() && hasOwnNetworkStack(runtime)
+        ? "the firewall mode "
+            + spec.policy().firewall().name().toLowerCase(Locale.ROOT)
+            + " does not hold with the runtime "
+            + runtime
+            + ": its network stack is its own and knows no rules of the kernel's"
+        : null;
+  }
+
+  /** Whether the engine runs a container that names no runtime with a network stack of its own. */
+  boolean defaultHasOwnNetworkStack() {
+    return hasOwnNetworkStack(defaultRuntime);
+  }
+
+  private boolean hasOwnNetworkStack(String runtime) {
+    return OWN_STACK.matcher(runtime).find()
+        || OWN_STACK.matcher(runtimes.getOrDefault(runtime, "")).find();
   }
 }

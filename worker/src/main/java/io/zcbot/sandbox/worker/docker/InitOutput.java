@@ -24,8 +24,8 @@ final class InitOutput {
 
   /** Where init has got to. */
   sealed interface Verdict {
-    /** The firewall is in force. */
-    record Ready() implements Verdict {}
+    /** The firewall is in force; {@code rest} is what it said about it. */
+    record Ready(String rest) implements Verdict {}
 
     /** It can't be put in force. */
     record Failed(String reason) implements Verdict {}
@@ -83,7 +83,7 @@ final class InitOutput {
       line.setLength(0);
       // stdout only: what some tool writes to stderr is no word of init's
       if (!error && said.startsWith(READY)) {
-        return new Verdict.Ready();
+        return new Verdict.Ready(said.substring(READY.length()).strip());
       }
       if (!error && said.startsWith(FAILED)) {
         return new Verdict.Failed(said.substring(FAILED.length()).strip());

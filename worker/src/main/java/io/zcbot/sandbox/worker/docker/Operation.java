@@ -17,7 +17,8 @@ enum Operation {
   IMAGE_INSPECT,
   PULL,
   NETWORK_INSPECT,
-  NETWORK_CREATE;
+  NETWORK_CREATE,
+  FIREWALL;
 
   /** As in metrics and in an exception's operation. */
   String label() {
@@ -38,6 +39,7 @@ enum Operation {
       case PULL -> "pull";
       case NETWORK_INSPECT -> "network_inspect";
       case NETWORK_CREATE -> "network_create";
+      case FIREWALL -> "firewall";
     };
   }
 }

@@ -3,7 +3,9 @@ package io.zcbot.sandbox.worker.docker;
 import com.github.dockerjava.api.model.Network;
 import io.zcbot.sandbox.worker.sandbox.EngineException;
 import io.zcbot.sandbox.worker.sandbox.EngineException.Kind;
+import java.io.IOException;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import org.jspecify.annotations.Nullable;
@@ -13,6 +15,7 @@ import org.slf4j.LoggerFactory;
 /** The bridge all sandboxes hang on, and on which they can't reach one another. */
 final class SandboxNetwork {
   private static final Logger log = LoggerFactory.getLogger(SandboxNetwork.class);
+  private static final String DEVICE = "com.docker.network.bridge.name";
   private static final String ICC = "com.docker.network.bridge.enable_icc";
 
   private final EngineCalls calls;
@@ -36,6 +39,32 @@ final class SandboxNetwork {
     return network == null
         ? null
         : new SandboxGround.Network(String.valueOf(network.getDriver()), isolates(network));
+  }
+
+  /**
+   * What a network that {@link #ensure} made sure of is on the host.
+   *
+   * @throws EngineException if it is gone, or not as the engine makes one
+   */
+  Bridge bridge(String name) throws EngineException {
+    return calls.call(
+        Operation.NETWORK_INSPECT,
+        engine -> {
+          Network found = engine.docker().inspectNetworkCmd().withNetworkId(name).exec();
+          String id = found.getId();
+          Network.Ipam ipam = found.getIpam();
+          if (id == null || id.length() < 12 || ipam == null || ipam.getConfig() == null) {
+            throw new IOException("the engine described a network without Id or IPAM");
+          }
+          Map<String, String> options = found.getOptions();
+          String device = options == null ? null : options.get(DEVICE);
+          return new Bridge(
+              device == null || device.isEmpty() ? "br-" + id.substring(0, 12) : device,
+              ipam.getConfig().stream()
+                  .map(Network.Ipam.Config::getSubnet)
+                  .filter(Objects::nonNull)
+                  .toList());
+        });
   }
 
   /** The engine said that one is missing: look again before the next create. */

@@ -5,6 +5,8 @@ import io.zcbot.sandbox.worker.docker.SandboxGround;
 import io.zcbot.sandbox.worker.sandbox.SandboxSpec;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
+import java.util.TreeSet;
 
 /** Judges an engine by what it says of itself. Pure. */
 public final class EngineChecks {
@@ -16,6 +18,7 @@ public final class EngineChecks {
     findings.add(engine(facts));
     findings.add(runc(facts));
     findings.add(runtime(facts, spec));
+    findings.add(firewall(facts, spec));
     findings.add(limits(facts));
     findings.add(cgroups(facts));
     findings.add(seccomp(facts));
@@ -56,12 +59,22 @@ public final class EngineChecks {
     if (wanted == null) {
       return Finding.ok("runtime", "the engine's default, " + facts.defaultRuntime());
     }
-    return facts.runtimes().contains(wanted)
+    return facts.runtimes().containsKey(wanted)
         ? Finding.ok("runtime", wanted)
         : Finding.fail(
             "runtime",
-            "the engine has no " + wanted + ", only " + String.join(", ", facts.runtimes()),
+            "the engine has no "
+                + wanted
+                + ", only "
+                + String.join(", ", new TreeSet<>(facts.runtimes().keySet())),
             "register it with the engine, or unset ZCBOT_SANDBOX_RUNTIME");
+  }
+
+  private static Finding firewall(EngineFacts facts, SandboxSpec spec) {
+    String problem = facts.firewallProblem(spec);
+    return problem == null
+        ? Finding.ok("firewall", "mode " + spec.policy().firewall().name().toLowerCase(Locale.ROOT))
+        : Finding.fail("firewall", problem, "set ZCBOT_SANDBOX_FIREWALL=host");
   }
 
   private static Finding limits(EngineFacts facts) {

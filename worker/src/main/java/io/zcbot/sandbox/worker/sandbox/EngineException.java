@@ -23,8 +23,10 @@ public final class EngineException extends Exception {
     IMAGE_MISSING(false, Failed.Reason.IMAGE_MISSING),
     /** The engine refuses the request as such: it would refuse it again. */
     REJECTED(false, Failed.Reason.REJECTED),
-    /** Started, but init could not put the firewall in force. */
-    FIREWALL(false, Failed.Reason.FIREWALL);
+    /** The firewall can't be put in force. */
+    FIREWALL(false, Failed.Reason.FIREWALL),
+    /** The firewall is not in force just now. It is set again before the next try. */
+    UNPROTECTED(true, Failed.Reason.FIREWALL);
 
     private final boolean retryable;
     private final Failed.Reason reason;

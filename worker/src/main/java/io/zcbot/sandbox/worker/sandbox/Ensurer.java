@@ -167,7 +167,7 @@ public final class Ensurer {
     return switch (((EngineException) failure).kind()) {
       case CONFLICT, ABSENT -> AT_ONCE;
       case CAPACITY -> SLOW_BACKOFF;
-      case UNAVAILABLE, TRANSIENT, IMAGE_MISSING, REJECTED, FIREWALL -> BACKOFF;
+      case UNAVAILABLE, TRANSIENT, IMAGE_MISSING, REJECTED, FIREWALL, UNPROTECTED -> BACKOFF;
     };
   }
 

@@ -4,7 +4,6 @@ import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
-import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -17,8 +16,7 @@ import org.jspecify.annotations.Nullable;
  * @param pids most processes and threads
  * @param tmpBytes size of the {@code /tmp} tmpfs
  * @param network the bridge network's name
- * @param pgIps addresses (CIDR allowed) blocked on top of the private ranges
- * @param dns resolvers; empty for the engine's
+ * @param policy what they may reach there
  */
 public record SandboxSpec(
     String image,
@@ -28,34 +26,32 @@ public record SandboxSpec(
     long pids,
     long tmpBytes,
     String network,
-    List<String> pgIps,
-    List<String> dns) {
+    NetworkPolicy policy) {
   /** Raise when a hard limit changes, so that sandboxes made the old way are replaced. */
-  static final int REVISION = 1;
-
-  public SandboxSpec {
-    pgIps = List.copyOf(pgIps);
-    dns = List.copyOf(dns);
-  }
+  static final int REVISION = 2;
 
   /** The value of the spec label: two specs with one hash create the same sandboxes. */
   public String hash() {
-    String canonical =
-        String.join(
-            "\n",
-            "revision=" + REVISION,
-            "image=" + image,
-            "runtime=" + (runtime == null ? "" : runtime),
-            "memory=" + memoryBytes,
-            "cpus=" + cpus,
-            "pids=" + pids,
-            "tmp=" + tmpBytes,
-            "network=" + network,
-            "pg_ips=" + String.join(",", pgIps),
-            "dns=" + String.join(",", dns));
+    return digest(
+        "revision=" + REVISION,
+        "image=" + image,
+        "runtime=" + (runtime == null ? "" : runtime),
+        "memory=" + memoryBytes,
+        "cpus=" + cpus,
+        "pids=" + pids,
+        "tmp=" + tmpBytes,
+        "network=" + network,
+        "firewall=" + policy.firewall(),
+        "egress=" + policy.egress().text(),
+        "pg_ips=" + String.join(",", policy.pgIps()),
+        "dns=" + policy.dns().text());
+  }
+
+  static String digest(String... lines) {
     try {
       byte[] digest =
-          MessageDigest.getInstance("SHA-256").digest(canonical.getBytes(StandardCharsets.UTF_8));
+          MessageDigest.getInstance("SHA-256")
+              .digest(String.join("\n", lines).getBytes(StandardCharsets.UTF_8));
       return HexFormat.of().formatHex(digest, 0, 16);
     } catch (NoSuchAlgorithmException e) {
       throw new IllegalStateException("every Java platform has SHA-256", e);

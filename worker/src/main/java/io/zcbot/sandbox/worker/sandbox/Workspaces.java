@@ -26,9 +26,17 @@ public final class Workspaces {
       PosixFilePermissions.fromString("rwx------");
 
   private final Path root;
+  private final Owner owner;
 
-  private Workspaces(Path root) {
+  private Workspaces(Path root, Owner owner) {
     this.root = root;
+    this.owner = owner;
+  }
+
+  /** User and group, as the host numbers them. */
+  public record Owner(int uid, int gid) {
+    /** The sandbox user, where the engine does not remap users. */
+    public static final Owner UNMAPPED = new Owner(SANDBOX_ID, SANDBOX_ID);
   }
 
   /**
@@ -50,7 +58,12 @@ public final class Workspaces {
               + "), who could put links where workspaces belong; run: chmod go-w "
               + real);
     }
-    return new Workspaces(real);
+    return new Workspaces(real, Owner.UNMAPPED);
+  }
+
+  /** The same, but their owner on the host is another: the engine remaps users. */
+  public Workspaces ownedBy(Owner mapped) {
+    return new Workspaces(root, mapped);
   }
 
   /**
@@ -75,10 +88,10 @@ public final class Workspaces {
     if (!Boolean.TRUE.equals(found.get("isDirectory"))) {
       throw new IOException(directory + " is no directory; remove it");
     }
-    if (!Integer.valueOf(SANDBOX_ID).equals(found.get("uid"))
-        || !Integer.valueOf(SANDBOX_ID).equals(found.get("gid"))) {
-      Files.setAttribute(directory, "unix:uid", SANDBOX_ID, NOFOLLOW_LINKS);
-      Files.setAttribute(directory, "unix:gid", SANDBOX_ID, NOFOLLOW_LINKS);
+    if (!Integer.valueOf(owner.uid).equals(found.get("uid"))
+        || !Integer.valueOf(owner.gid).equals(found.get("gid"))) {
+      Files.setAttribute(directory, "unix:uid", owner.uid, NOFOLLOW_LINKS);
+      Files.setAttribute(directory, "unix:gid", owner.gid, NOFOLLOW_LINKS);
     }
     if (!PRIVATE.equals(found.get("permissions"))) {
       Files.getFileAttributeView(directory, PosixFileAttributeView.class, NOFOLLOW_LINKS)

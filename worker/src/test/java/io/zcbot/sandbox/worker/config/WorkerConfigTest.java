@@ -5,6 +5,10 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import io.zcbot.sandbox.worker.config.ConfigException.Problem;
+import io.zcbot.sandbox.worker.sandbox.Dns;
+import io.zcbot.sandbox.worker.sandbox.Egress;
+import io.zcbot.sandbox.worker.sandbox.FirewallMode;
+import io.zcbot.sandbox.worker.sandbox.NetworkPolicy;
 import io.zcbot.sandbox.worker.sandbox.SandboxSpec;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -69,14 +73,14 @@ class WorkerConfigTest {
                 256,
                 512L << 20,
                 "zcbot-sandbox",
-                List.of(),
-                List.of()));
+                NetworkPolicy.DEFAULT));
     assertThat(config.workspaceRoot()).isEqualTo(Path.of("/var/lib/zcbot/workspaces"));
     assertThat(config.lifecycle())
         .isEqualTo(
             new Lifecycle(
                 Duration.ofMinutes(5),
                 Duration.ofSeconds(10),
+                Duration.ofSeconds(30),
                 Duration.ofSeconds(30),
                 null,
                 Duration.ofSeconds(60),
@@ -123,6 +127,8 @@ class WorkerConfigTest {
             "ZCBOT_SANDBOX_PIDS", "64",
             "ZCBOT_SANDBOX_TMP_SIZE", "64MiB",
             "ZCBOT_SANDBOX_NETWORK", "net",
+            "ZCBOT_SANDBOX_FIREWALL", "both",
+            "ZCBOT_SANDBOX_EGRESS", "192.0.2.0/24,10.1.2.3 2001:db8:1::/48",
             "ZCBOT_SANDBOX_DNS", "9.9.9.9 2620:fe::fe",
             "ZCBOT_PG_IPS", "203.0.113.7, 198.51.100.0/24,203.0.113.7,2001:db8::/32",
             "ZCBOT_SANDBOX_MAX", "7",
@@ -134,6 +140,7 @@ class WorkerConfigTest {
             "ZCBOT_WORKSPACE_ROOT", "/srv/ws",
             "ZCBOT_REAPER_INTERVAL", "500ms",
             "ZCBOT_RECONCILE_INTERVAL", "PT1M",
+            "ZCBOT_FIREWALL_INTERVAL", "21s",
             "ZCBOT_ENSURE_EXPIRY", "2m",
             "ZCBOT_CREATE_CONCURRENCY", "2",
             "ZCBOT_REAP_CONCURRENCY", "3",
@@ -168,13 +175,17 @@ class WorkerConfigTest {
                     64,
                     64L << 20,
                     "net",
-                    List.of("203.0.113.7", "198.51.100.0/24", "2001:db8::/32"),
-                    List.of("9.9.9.9", "2620:fe::fe")),
+                    new NetworkPolicy(
+                        FirewallMode.BOTH,
+                        new Egress.Only(List.of("192.0.2.0/24", "10.1.2.3", "2001:db8:1::/48")),
+                        new Dns.Resolvers(List.of("9.9.9.9", "2620:fe::fe")),
+                        List.of("203.0.113.7", "198.51.100.0/24", "2001:db8::/32"))),
                 Path.of("/srv/ws"),
                 new Lifecycle(
                     Duration.ofSeconds(20),
                     Duration.ofMillis(500),
                     Duration.ofMinutes(1),
+                    Duration.ofSeconds(21),
                     Duration.ofDays(1),
                     Duration.ZERO,
                     Duration.ofMinutes(2),
@@ -292,6 +303,8 @@ class WorkerConfigTest {
           ZCBOT_SANDBOX_PIDS         | 1             | must be a whole number from 16 to 4194304
           ZCBOT_SANDBOX_TMP_SIZE     | 1023k         | must be a size from 1m to 1t, e.g. 512m or 2g
           ZCBOT_SANDBOX_NETWORK      | host          | must be the name of a bridge network of its own (not bridge, host, none or default)
+          ZCBOT_SANDBOX_FIREWALL     | none          | must be one of container, host, both
+          ZCBOT_SANDBOX_EGRESS       | private       | 'private' is neither an IP address nor a network in CIDR form (host names are not looked up); must be IP addresses and networks, separated by commas, e.g. 10.1.2.3,192.0.2.0/24,2001:db8::/32
           ZCBOT_SANDBOX_DNS          | dns.example   | 'dns.example' is no IP address; must be IP addresses, separated by commas
           ZCBOT_PG_IPS               | 10.0.0.1,db   | 'db' is neither an IP address nor a network in CIDR form (host names are not looked up); must be IP addresses and networks, separated by commas, e.g. 10.1.2.3,192.0.2.0/24,2001:db8::/32
           ZCBOT_SANDBOX_MAX          | 1.5           | must be a whole number from 1 to 100000
@@ -303,6 +316,7 @@ class WorkerConfigTest {
           ZCBOT_WORKSPACE_ROOT       | ws            | must be an absolute path without . or .. that is not the root, e.g. /var/lib/zcbot/workspaces
           ZCBOT_REAPER_INTERVAL      | 99ms          | must be a duration from 100ms to 1h, e.g. 300 (seconds), 90s, 5m, 2h or PT5M
           ZCBOT_RECONCILE_INTERVAL   | 0             | must be a duration from 100ms to 1h, e.g. 300 (seconds), 90s, 5m, 2h or PT5M
+          ZCBOT_FIREWALL_INTERVAL    | 500ms         | must be a duration from 1s to 1h, e.g. 300 (seconds), 90s, 5m, 2h or PT5M
           ZCBOT_ENSURE_EXPIRY        | 2d            | must be a duration from 1s to 1d, e.g. 300 (seconds), 90s, 5m, 2h or PT5M
           ZCBOT_CREATE_CONCURRENCY   | 257           | must be a whole number from 1 to 256
           ZCBOT_REAP_CONCURRENCY     | 0             | must be a whole number from 1 to 256
@@ -398,6 +412,42 @@ class WorkerConfigTest {
   @ValueSource(strings = {"/", "relative", "/a/../b", "/a/./b", "/..", "/a/.."})
   void an_unsafe_workspace_root_is_refused(String path) {
     assertThat(problem("ZCBOT_WORKSPACE_ROOT", path)).contains("must be an absolute path");
+  }
+
+  @Test
+  void egress_and_dns_policies() throws Exception {
+    assertThat(policy("ZCBOT_SANDBOX_EGRESS", "NONE").egress()).isEqualTo(new Egress.None());
+    assertThat(policy("ZCBOT_SANDBOX_EGRESS", "public").egress()).isEqualTo(new Egress.Public());
+    assertThat(policy("ZCBOT_SANDBOX_EGRESS", "10.0.0.0/8, 192.0.2.1").egress())
+        .isEqualTo(new Egress.Only(List.of("10.0.0.0/8", "192.0.2.1")));
+    assertThat(policy("ZCBOT_SANDBOX_DNS", "Off").dns()).isEqualTo(new Dns.Off());
+    assertThat(policy("ZCBOT_SANDBOX_DNS", "").dns()).isEqualTo(new Dns.EngineDefault());
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "169.254.169.254",
+        "169.254.0.0/16",
+        "127.0.0.1",
+        "224.0.0.0/4",
+        "0.0.0.0",
+        "fe80::1",
+        "::1"
+      })
+  void an_allow_list_opens_neither_metadata_nor_the_host(String network) {
+    assertThat(problem("ZCBOT_SANDBOX_EGRESS", "192.0.2.1," + network))
+        .contains("'" + network + "' is never opened");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"0.0.0.0/0", "::/0"})
+  void an_allow_list_of_everything_is_refused(String network) {
+    assertThat(problem("ZCBOT_SANDBOX_EGRESS", network)).contains("is everything; that is public");
+  }
+
+  private static NetworkPolicy policy(String key, String value) throws ConfigException {
+    return read(key, value).spec().policy();
   }
 
   @Test

@@ -18,9 +18,13 @@ import io.zcbot.sandbox.worker.docker.FakeEngine.Request;
 import io.zcbot.sandbox.worker.sandbox.Container;
 import io.zcbot.sandbox.worker.sandbox.Container.Owner;
 import io.zcbot.sandbox.worker.sandbox.Container.State;
+import io.zcbot.sandbox.worker.sandbox.Dns;
+import io.zcbot.sandbox.worker.sandbox.Egress;
 import io.zcbot.sandbox.worker.sandbox.EngineEvent;
 import io.zcbot.sandbox.worker.sandbox.EngineException;
 import io.zcbot.sandbox.worker.sandbox.EngineException.Kind;
+import io.zcbot.sandbox.worker.sandbox.FirewallMode;
+import io.zcbot.sandbox.worker.sandbox.NetworkPolicy;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
 import io.zcbot.sandbox.worker.sandbox.SandboxSpec;
 import java.io.IOException;
@@ -62,8 +66,11 @@ class DockerEngineFaultTest {
           256,
           512L << 20,
           "net",
-          List.of("203.0.113.7", "198.51.100.0/24"),
-          List.of());
+          new NetworkPolicy(
+              FirewallMode.CONTAINER,
+              new Egress.Public(),
+              new Dns.EngineDefault(),
+              List.of("203.0.113.7", "198.51.100.0/24")));
   private static final Reply NETWORK =
       status(
           200,
@@ -396,8 +403,11 @@ class DockerEngineFaultTest {
             SPEC.pids(),
             SPEC.tmpBytes(),
             SPEC.network(),
-            List.of(),
-            List.of("9.9.9.9")),
+            new NetworkPolicy(
+                FirewallMode.CONTAINER,
+                new Egress.Public(),
+                new Dns.Resolvers(List.of("9.9.9.9")),
+                List.of())),
         USER,
         "w1",
         WORKSPACE);
@@ -944,7 +954,7 @@ class DockerEngineFaultTest {
   }
 
   private static DockerEngineSettings settings(int maxLookups, Duration deadline) {
-    return new DockerEngineSettings(deadline, deadline, deadline, maxLookups);
+    return new DockerEngineSettings(deadline, deadline, deadline, deadline, maxLookups);
   }
 
   private static EngineException failure(Call call) {

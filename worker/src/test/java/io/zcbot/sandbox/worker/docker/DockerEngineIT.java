@@ -12,6 +12,7 @@ import io.zcbot.sandbox.worker.sandbox.Container.State;
 import io.zcbot.sandbox.worker.sandbox.EngineEvent;
 import io.zcbot.sandbox.worker.sandbox.EngineException;
 import io.zcbot.sandbox.worker.sandbox.EngineException.Kind;
+import io.zcbot.sandbox.worker.sandbox.FirewallMode;
 import io.zcbot.sandbox.worker.sandbox.SandboxSpec;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -181,7 +182,10 @@ class DockerEngineIT {
     EngineException e =
         failure(
             () -> {
-              String id = bench.create(bench.withRuntime("no-such-runtime"), EngineBench.user());
+              String id =
+                  bench.create(
+                      bench.withRuntime("no-such-runtime", bench.spec().policy()),
+                      EngineBench.user());
               bench.engine.start(id);
             });
 
@@ -258,14 +262,16 @@ class DockerEngineIT {
 
   @Test
   void aFirewallThatFailsIsNeverReady() throws Exception {
-    String id = bench.create(bench.withPgIps("nonsense"), EngineBench.user());
+    String id =
+        bench.create(bench.withPgIps(FirewallMode.CONTAINER, "nonsense"), EngineBench.user());
     EngineException e = failure(() -> bench.engine.start(id));
     assertThat(e.kind()).isEqualTo(Kind.FIREWALL);
     assertThat(e.getMessage()).contains("ZCBOT_PG_IPS", "nonsense");
     await().untilAsserted(() -> assertThat(state(id)).isEqualTo(State.ENDED));
 
     String noTools = bench.image(directory, "RUN rm /usr/sbin/xtables-nft-multi");
-    String toolless = bench.create(bench.withImage(noTools), EngineBench.user());
+    String toolless =
+        bench.create(bench.withImage(noTools, FirewallMode.CONTAINER), EngineBench.user());
     assertThat(failure(() -> bench.engine.start(toolless)).kind()).isEqualTo(Kind.FIREWALL);
   }
 

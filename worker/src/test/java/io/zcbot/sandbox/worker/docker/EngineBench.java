@@ -7,12 +7,19 @@ import com.github.dockerjava.api.exception.DockerException;
 import com.github.dockerjava.api.model.ContainerNetwork;
 import com.github.dockerjava.api.model.Frame;
 import com.github.dockerjava.core.DefaultDockerClientConfig;
+import com.github.dockerjava.core.DockerClientConfig;
 import com.github.dockerjava.core.DockerClientImpl;
 import com.github.dockerjava.zerodep.ZerodepDockerHttpClient;
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.SandboxImage;
+import io.zcbot.sandbox.worker.sandbox.Dns;
+import io.zcbot.sandbox.worker.sandbox.Egress;
 import io.zcbot.sandbox.worker.sandbox.EngineException;
+import io.zcbot.sandbox.worker.sandbox.FirewallMode;
+import io.zcbot.sandbox.worker.sandbox.NetworkPolicy;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
 import io.zcbot.sandbox.worker.sandbox.SandboxSpec;
+import io.zcbot.sandbox.worker.sandbox.Workspaces;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -26,6 +33,7 @@ import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The real engine, and all that tests need to look at sandboxes from outside and attack from
@@ -37,6 +45,7 @@ final class EngineBench implements AutoCloseable {
   final String network = "zcbot-" + worker;
   final DockerClient docker;
   final DockerEngine engine;
+  Workspaces.Owner owner = Workspaces.Owner.UNMAPPED;
   private final Path workspaces;
   private final Set<String> images = ConcurrentHashMap.newKeySet();
   private final Set<String> networks = ConcurrentHashMap.newKeySet();
@@ -48,8 +57,22 @@ final class EngineBench implements AutoCloseable {
   record Started(UserId user, String id, Path workspace) {}
 
   EngineBench(Path workspaces, Duration readyTimeout) {
+    this(DefaultDockerClientConfig.createDefaultConfigBuilder().build(), workspaces, readyTimeout);
+  }
+
+  /** On the engine there. */
+  static EngineBench at(String address, Path workspaces) {
+    return new EngineBench(
+        DefaultDockerClientConfig.createDefaultConfigBuilder()
+            .withDockerHost(address)
+            .withDockerTlsVerify(false)
+            .build(),
+        workspaces,
+        Duration.ofSeconds(30));
+  }
+
+  private EngineBench(DockerClientConfig config, Path workspaces, Duration readyTimeout) {
     this.workspaces = workspaces;
-    var config = DefaultDockerClientConfig.createDefaultConfigBuilder().build();
     this.docker =
         DockerClientImpl.getInstance(
             config,
@@ -58,95 +81,77 @@ final class EngineBench implements AutoCloseable {
                 .sslConfig(config.getSSLConfig())
                 .build());
     this.engine =
-        DockerEngine.fromEnvironment(
+        new DockerEngine(
+            config,
             new DockerEngineSettings(
-                Duration.ofSeconds(60), readyTimeout, Duration.ofSeconds(20), 16),
+                Duration.ofSeconds(60),
+                readyTimeout,
+                Duration.ofSeconds(20),
+                Duration.ofSeconds(30),
+                16),
             SandboxMetrics.NONE);
     networks.add(network);
   }
 
   /** Small limits, so that reaching them is quick. */
   SandboxSpec spec() {
-    return new SandboxSpec(
-        "zcbot-sandbox:latest",
-        null,
-        256L << 20,
-        0.5,
-        64,
-        16L << 20,
-        network,
-        List.of("203.0.113.7", "198.51.100.0/24"),
-        List.of());
+    return spec(SandboxImage.NAME, null, network, policy(FirewallMode.HOST));
+  }
+
+  static NetworkPolicy policy(FirewallMode firewall) {
+    return new NetworkPolicy(
+        firewall,
+        new Egress.Public(),
+        new Dns.EngineDefault(),
+        List.of("203.0.113.7", "198.51.100.0/24"));
+  }
+
+  static NetworkPolicy policy(FirewallMode firewall, Egress egress, Dns dns) {
+    return new NetworkPolicy(firewall, egress, dns, List.of("203.0.113.7"));
   }
 
   SandboxSpec withImage(String image) {
-    SandboxSpec s = spec();
-    return new SandboxSpec(
-        image,
-        null,
-        s.memoryBytes(),
-        s.cpus(),
-        s.pids(),
-        s.tmpBytes(),
-        network,
-        s.pgIps(),
-        s.dns());
+    return withImage(image, FirewallMode.HOST);
   }
 
-  SandboxSpec withPgIps(String... pgIps) {
-    SandboxSpec s = spec();
-    return new SandboxSpec(
-        s.image(),
-        null,
-        s.memoryBytes(),
-        s.cpus(),
-        s.pids(),
-        s.tmpBytes(),
-        network,
-        List.of(pgIps),
-        s.dns());
+  SandboxSpec withImage(String image, FirewallMode firewall) {
+    return spec(image, null, network, policy(firewall));
+  }
+
+  SandboxSpec withPolicy(NetworkPolicy policy) {
+    return spec(SandboxImage.NAME, null, network, policy);
+  }
+
+  SandboxSpec withPgIps(FirewallMode firewall, String... pgIps) {
+    return withPolicy(
+        new NetworkPolicy(firewall, new Egress.Public(), new Dns.EngineDefault(), List.of(pgIps)));
   }
 
   SandboxSpec withNetwork(String other) {
     networks.add(other);
-    SandboxSpec s = spec();
-    return new SandboxSpec(
-        s.image(),
-        null,
-        s.memoryBytes(),
-        s.cpus(),
-        s.pids(),
-        s.tmpBytes(),
-        other,
-        s.pgIps(),
-        s.dns());
+    return spec(SandboxImage.NAME, null, other, policy(FirewallMode.HOST));
   }
 
-  SandboxSpec withRuntime(String runtime) {
-    SandboxSpec s = spec();
-    return new SandboxSpec(
-        s.image(),
-        runtime,
-        s.memoryBytes(),
-        s.cpus(),
-        s.pids(),
-        s.tmpBytes(),
-        network,
-        s.pgIps(),
-        s.dns());
+  SandboxSpec withRuntime(String runtime, NetworkPolicy policy) {
+    return spec(SandboxImage.NAME, runtime, network, policy);
+  }
+
+  private static SandboxSpec spec(
+      String image, @Nullable String runtime, String network, NetworkPolicy policy) {
+    return new SandboxSpec(image, runtime, 256L << 20, 0.5, 64, 16L << 20, network, policy);
   }
 
   static UserId user() {
     return new UserId(UUID.randomUUID());
   }
 
-  /** A directory as the domain makes it: of uid 1000, mode 0700. */
+  /** A directory as the domain makes it: of the sandbox user, mode 0700. */
   Path workspace(UserId user) throws IOException {
     Path workspace = workspaces.resolve(user.toString());
     Files.createDirectories(workspace);
     Files.setPosixFilePermissions(workspace, PosixFilePermissions.fromString("rwx------"));
-    Files.setAttribute(workspace, "unix:uid", 1000);
-    Files.setAttribute(workspace, "unix:gid", 1000);
+    Files.setAttribute(workspace, "unix:uid", owner.uid());
+    Files.setAttribute(workspace, "unix:gid", owner.gid());
     return workspace;
   }
 
@@ -221,7 +226,8 @@ final class EngineBench implements AutoCloseable {
   /** An image of the sandbox's with something changed. */
   String image(Path directory, String... dockerfile) throws IOException {
     Path file = directory.resolve("Dockerfile");
-    Files.writeString(file, "FROM zcbot-sandbox:latest\n" + String.join("\n", dockerfile) + "\n");
+    Files.writeString(
+        file, "FROM " + SandboxImage.NAME + "\nUSER 0:0\n" + String.join("\n", dockerfile) + "\n");
     String tag = "zcbot-" + worker + ":" + images.size();
     images.add(tag);
     docker

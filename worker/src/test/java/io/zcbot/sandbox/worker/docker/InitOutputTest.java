@@ -16,9 +16,9 @@ class InitOutputTest {
   @Test
   void readyIsALineOfItsOwn() throws IOException {
     assertThat(read(frame(1, "zcbot-sandbox ready firewall=container ipv4=16\n")))
-        .isEqualTo(new Verdict.Ready());
+        .isEqualTo(new Verdict.Ready("firewall=container ipv4=16"));
     assertThat(read(frame(1, "hello\nzcbot-san"), frame(1, "dbox ready x"), frame(1, "\n")))
-        .isEqualTo(new Verdict.Ready());
+        .isEqualTo(new Verdict.Ready("x"));
   }
 
   @Test
@@ -55,7 +55,7 @@ class InitOutputTest {
     byte[] flood = frame(1, "x".repeat(5_000_000) + "\n" + "line\n".repeat(100_000));
 
     Verdict verdict = read(flood, frame(1, "zcbot-sandbox ready\n"));
-    assertThat(verdict).isEqualTo(new Verdict.Ready());
+    assertThat(verdict).isEqualTo(new Verdict.Ready(""));
 
     assertThat(((Verdict.Silent) read(flood)).last()).hasSizeLessThan(10_000);
   }

@@ -5,11 +5,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.zcbot.sandbox.worker.docker.EngineFacts;
 import io.zcbot.sandbox.worker.docker.SandboxGround;
 import io.zcbot.sandbox.worker.doctor.Finding.Level;
+import io.zcbot.sandbox.worker.sandbox.NetworkPolicy;
 import io.zcbot.sandbox.worker.sandbox.SandboxSpec;
 import java.time.Instant;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
@@ -27,8 +27,9 @@ class EngineChecksTest {
         runc,
         cgroups,
         options,
-        Set.of("runc", "runsc"),
+        Map.of("runc", "{}", "runsc", "{}"),
         "runc",
+        "/var/lib/docker",
         unlimited,
         true,
         "overlay2",
@@ -38,7 +39,7 @@ class EngineChecksTest {
 
   private static SandboxSpec spec(@Nullable String runtime) {
     return new SandboxSpec(
-        "image", runtime, 1 << 30, 1.0, 256, 1 << 20, "network", List.of(), List.of());
+        "image", runtime, 1 << 30, 1.0, 256, 1 << 20, "network", NetworkPolicy.DEFAULT);
   }
 
   private static Map<String, Level> levels(List<Finding> findings) {

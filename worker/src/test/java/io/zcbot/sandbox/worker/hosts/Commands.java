@@ -7,11 +7,11 @@ import java.nio.file.Path;
 import java.util.concurrent.TimeUnit;
 
 /** Runs this machine's programs. */
-final class Commands {
+public final class Commands {
   private Commands() {}
 
   /** Runs a command to its end and returns its output; a failure of it is one of ours. */
-  static String run(String... command) throws IOException, InterruptedException {
+  public static String run(String... command) throws IOException, InterruptedException {
     Result result = tryRun(command);
     if (result.exitCode != 0) {
       throw new IOException(
@@ -20,9 +20,11 @@ final class Commands {
     return result.output;
   }
 
-  record Result(int exitCode, String output) {}
+  /** How it ended, and what it said on both of its outputs. */
+  public record Result(int exitCode, String output) {}
 
-  static Result tryRun(String... command) throws IOException, InterruptedException {
+  /** Runs a command to its end, whatever that is. */
+  public static Result tryRun(String... command) throws IOException, InterruptedException {
     Path output = Files.createTempFile("zcbot-command-", ".txt");
     try {
       Process process =

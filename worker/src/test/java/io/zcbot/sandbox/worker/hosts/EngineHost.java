@@ -5,10 +5,12 @@ import com.github.dockerjava.api.model.Container;
 import com.github.dockerjava.core.DefaultDockerClientConfig;
 import com.github.dockerjava.core.DockerClientImpl;
 import com.github.dockerjava.zerodep.ZerodepDockerHttpClient;
+import io.zcbot.sandbox.worker.SandboxImage;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -19,17 +21,19 @@ import java.util.stream.Stream;
  * A host: a container engine of its own in a network namespace of its own. Whatever an earlier run
  * left of a host of this name is cleared away first.
  */
-final class EngineHost {
+public final class EngineHost {
   private static final Duration START = Duration.ofSeconds(60);
-  private static final String IMAGE = "zcbot-sandbox:latest";
 
   private final String name;
   private final String namespace;
   private final Path directory;
-  private final Process engine;
+  private final List<String> command;
+  private Process engine;
   private final DockerClient docker;
 
-  private EngineHost(String name, String namespace, Path directory, Process engine) {
+  private EngineHost(
+      String name, String namespace, Path directory, List<String> command, Process engine) {
+    this.command = command;
     this.name = name;
     this.namespace = namespace;
     this.directory = directory;
@@ -53,8 +57,9 @@ final class EngineHost {
    * Starts a host.
    *
    * @param image a file with the sandbox image
+   * @param options of the engine's, on top of what makes it one of its own
    */
-  static EngineHost start(Path base, String name, Path image)
+  public static EngineHost start(Path base, String name, Path image, String... options)
       throws IOException, InterruptedException {
     String namespace = "zcbot-" + name;
     Path directory = base.resolve(name);
@@ -69,24 +74,9 @@ final class EngineHost {
     }
     Path netns = Path.of("/var/run/netns", namespace);
     Commands.run("nsenter", "--net=" + netns, "ip", "link", "set", "lo", "up");
-    Process engine =
-        new ProcessBuilder(
-                "nsenter",
-                "--net=" + netns,
-                "dockerd",
-                "--data-root=" + directory.resolve("data"),
-                "--exec-root=" + directory.resolve("exec"),
-                "--pidfile=" + directory.resolve("pid"),
-                "--host=unix://" + directory.resolve("sock"),
-                // Where a containerd of the system runs, engines share it, but not their
-                // containers.
-                "--containerd-namespace=" + namespace,
-                "--containerd-plugins-namespace=" + namespace + "-plugins")
-            .redirectErrorStream(true)
-            .redirectInput(Path.of("/dev/null").toFile())
-            .redirectOutput(directory.resolve("engine.log").toFile())
-            .start();
-    EngineHost host = new EngineHost(name, namespace, directory, engine);
+    List<String> command = command(namespace, directory, options);
+    Process engine = launch(directory, command);
+    EngineHost host = new EngineHost(name, namespace, directory, command, engine);
     try {
       host.awaitEngine();
       Commands.run("docker", "-H", host.address(), "load", "-q", "-i", image.toString());
@@ -97,12 +87,58 @@ final class EngineHost {
     }
   }
 
+  private static List<String> command(String namespace, Path directory, String... options) {
+    List<String> command =
+        new ArrayList<>(
+            List.of(
+                "nsenter",
+                "--net=/var/run/netns/" + namespace,
+                "dockerd",
+                "--data-root=" + directory.resolve("data"),
+                "--exec-root=" + directory.resolve("exec"),
+                "--pidfile=" + directory.resolve("pid"),
+                "--host=unix://" + directory.resolve("sock"),
+                // Where a containerd of the system runs, engines share it, but not their
+                // containers.
+                "--containerd-namespace=" + namespace,
+                "--containerd-plugins-namespace=" + namespace + "-plugins"));
+    command.addAll(List.of(options));
+    return List.copyOf(command);
+  }
+
+  private static Process launch(Path directory, List<String> command) throws IOException {
+    return new ProcessBuilder(command)
+        .redirectErrorStream(true)
+        .redirectInput(Path.of("/dev/null").toFile())
+        .redirectOutput(ProcessBuilder.Redirect.appendTo(directory.resolve("engine.log").toFile()))
+        .start();
+  }
+
+  /** Stops the engine and starts it again. */
+  public void restart() throws IOException, InterruptedException {
+    engine.destroy();
+    if (!engine.waitFor(30, TimeUnit.SECONDS)) {
+      throw new IOException("the engine of " + name + " did not stop within 30 s");
+    }
+    engine = launch(directory, command);
+    awaitEngine();
+  }
+
+  /** Its network namespace, as {@code ip netns} names it. */
+  public String namespace() {
+    return namespace;
+  }
+
   /** Writes the sandbox image of the default engine to a file. */
-  static void saveImage(Path file) throws IOException, InterruptedException {
-    Commands.Result saved = Commands.tryRun("docker", "save", IMAGE, "-o", file.toString());
+  public static void saveImage(Path file) throws IOException, InterruptedException {
+    Commands.Result saved =
+        Commands.tryRun("docker", "save", SandboxImage.NAME, "-o", file.toString());
     if (saved.exitCode() != 0) {
       throw new IOException(
-          "tried to take " + IMAGE + " from the default engine, failed with " + saved.output());
+          "tried to take "
+              + SandboxImage.NAME
+              + " from the default engine, failed with "
+              + saved.output());
     }
   }
 
@@ -131,11 +167,11 @@ final class EngineHost {
     return name;
   }
 
-  String address() {
+  public String address() {
     return "unix://" + directory.resolve("sock");
   }
 
-  DockerClient docker() {
+  public DockerClient docker() {
     return docker;
   }
 
@@ -160,7 +196,7 @@ final class EngineHost {
         .toList();
   }
 
-  void close() throws IOException, InterruptedException {
+  public void close() throws IOException, InterruptedException {
     docker.close();
     thaw();
     engine.destroy(); // SIGTERM: the engine stops its containers and its containerd

@@ -25,6 +25,7 @@ import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.SandboxEvent;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.SandboxImage;
 import io.zcbot.sandbox.worker.Worker;
 import io.zcbot.sandbox.worker.config.WorkerConfig;
 import io.zcbot.sandbox.worker.publish.TopicAdmin;
@@ -118,6 +119,7 @@ final class Deployment implements AutoCloseable {
         DockerClientImpl.getInstance(
             config,
             new ZerodepDockerHttpClient.Builder().dockerHost(config.getDockerHost()).build());
+    settings.put("ZCBOT_SANDBOX_IMAGE", SandboxImage.NAME);
     settings.put("ZCBOT_SANDBOX_IDLE_TTL", "300s");
     settings.put("ZCBOT_REAPER_INTERVAL", "1s");
     settings.put("ZCBOT_RECONCILE_INTERVAL", "2s");
@@ -541,7 +543,7 @@ final class Deployment implements AutoCloseable {
   String createByHand(String name, Map<String, String> labels) {
     String container =
         docker
-            .createContainerCmd("zcbot-sandbox:latest")
+            .createContainerCmd(SandboxImage.NAME)
             .withName(name)
             .withLabels(labels)
             .withEntrypoint("sleep", "600")

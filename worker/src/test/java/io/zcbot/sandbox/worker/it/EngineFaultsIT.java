@@ -8,6 +8,7 @@ import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.SandboxEvent;
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.SandboxImage;
 import io.zcbot.sandbox.worker.Worker;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -66,7 +67,7 @@ class EngineFaultsIT {
       assertThat(failed.message()).contains(repository + ":tagged-later");
       assertThat(bare.containersOf(user)).isEmpty();
 
-      bare.docker.tagImageCmd("zcbot-sandbox:latest", repository, "tagged-later").exec();
+      bare.docker.tagImageCmd(SandboxImage.NAME, repository, "tagged-later").exec();
       try {
         bare.ensure(user, "in-time");
         SandboxEvent answer = bare.awaitAnswer("in-time", Deployment.SOON);

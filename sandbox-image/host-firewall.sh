@@ -1,0 +1,210 @@
+#!/bin/bash -p
+# The firewall of the `host` and `both` modes: rules on the sandboxes' bridge in the host's network
+# namespace. Runs in a short-lived container with host network and CAP_NET_ADMIN, and ends with one
+# line on stdout:
+#
+#   zcbot-sandbox ready table=<name> rules=<count> found=<none|same|other>
+#   zcbot-sandbox failed: <reason>                                  (and a non-zero exit)
+#
+#   set        sets the rules, whatever was there before, in one transaction; `found` tells what was
+#   print      prints the rules and sets nothing
+#   resolvers  prints what resolv.conf has containers ask: to be run on the sandboxes' network
+#
+# The table is ours alone, with base hooks of its own that come before those of the engine. A drop
+# or reject there is final, whatever others' rules say, and neither `iptables -F` nor a restart of
+# the engine touches it. Packets from a sandbox are each judged by where they go, never by the
+# connection they belong to: rules that come back after a flush end what began meanwhile.
+#
+# Environment: ZCBOT_BRIDGE     the bridge's interface
+#              ZCBOT_SUBNETS    its subnets, IPv4 and IPv6
+#              ZCBOT_RESOLVERS  whom sandboxes may ask on port 53, wherever they are
+#              ZCBOT_DNS        `off` refuses port 53 everywhere
+#              ZCBOT_EGRESS     `public`, or the addresses or CIDRs that may be reached
+#              ZCBOT_PG_IPS     addresses or CIDRs to refuse in any case
+#              ZCBOT_POLICY     a name for all of this
+#              ZCBOT_OWNER      the worker
+
+set -euo pipefail
+set -f
+export PATH=/usr/sbin:/usr/bin LC_ALL=C
+source "${ZCBOT_FIREWALL_LIB:-/usr/local/lib/zcbot/firewall.sh}"
+trap 'fail "host-firewall.sh ended before the rules were set"' EXIT
+
+ipv4='^[0-9]{1,3}(\.[0-9]{1,3}){3}(/[0-9]{1,2})?$'
+ipv6='^[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*(/[0-9]{1,3})?$'
+
+# nft would look names up.
+family() { # variable's name, address or CIDR: sets REPLY to ip or ip6
+  if [[ $2 =~ $ipv4 ]]; then
+    REPLY=ip
+  elif [[ $2 =~ $ipv6 ]]; then
+    REPLY=ip6
+  else
+    fail "$1: '$2' is not an IPv4 or IPv6 address or CIDR"
+  fi
+}
+
+egress=
+add() { egress+=$'\t\t'$1$'\n'; }
+toward() { # variable's name, address or CIDR, statement
+  family "$1" "$2"
+  add "$REPLY daddr $2 $3"
+}
+
+# Sets RULES. One rule for each address, no sets: those must not overlap, which what people
+# configure may.
+make_rules() {
+  local entry bridge=$ZCBOT_BRIDGE sources='' l2=''
+  local -a entries resolvers
+  [[ $bridge =~ ^[A-Za-z0-9_.-]{1,15}$ ]] || fail "ZCBOT_BRIDGE: '$bridge' is not the name of an interface"
+  [[ ${ZCBOT_POLICY-} =~ ^[A-Za-z0-9]{1,64}$ ]] || fail "ZCBOT_POLICY: '${ZCBOT_POLICY-}' is not a name"
+  [[ ${ZCBOT_OWNER-} =~ ^[A-Za-z0-9._-]{1,128}$ ]] || fail "ZCBOT_OWNER: '${ZCBOT_OWNER-}' is not a worker's id"
+  table=zcbot_${bridge//[!A-Za-z0-9]/_}
+
+  split "$ZCBOT_SUBNETS"
+  ((${#entries[@]} > 0)) || fail "ZCBOT_SUBNETS: the network has none"
+  for entry in "${entries[@]}"; do
+    family ZCBOT_SUBNETS "$entry"
+    sources+=$'\t\t'"$REPLY saddr $entry return"$'\n'
+    l2+=$'\t\t'"$REPLY saddr $entry drop"$'\n\t\t'"$REPLY daddr $entry drop"$'\n'
+  done
+
+  local asked=''
+  split "${ZCBOT_RESOLVERS-}"
+  for entry in ${entries[@]+"${entries[@]}"}; do
+    toward ZCBOT_RESOLVERS "$entry" 'udp dport 53 accept'
+    toward ZCBOT_RESOLVERS "$entry" 'tcp dport 53 accept'
+  done
+  asked=$egress
+  if [[ ${ZCBOT_DNS-} == off ]]; then
+    add 'udp dport 53 jump refuse'
+    add 'tcp dport 53 jump refuse'
+  fi
+  add 'ct status dnat jump refuse'
+  split "${ZCBOT_PG_IPS-}"
+  for entry in ${entries[@]+"${entries[@]}"}; do
+    toward ZCBOT_PG_IPS "$entry" 'jump refuse'
+  done
+  for entry in "${never4[@]}" "${never6[@]}"; do toward never "$entry" 'jump refuse'; done
+  if [[ $ZCBOT_EGRESS == public ]]; then
+    for entry in "${private4[@]}" "${private6[@]}"; do toward private "$entry" 'jump refuse'; done
+    add accept
+  else
+    split "$ZCBOT_EGRESS"
+    ((${#entries[@]} > 0)) || fail "ZCBOT_EGRESS: says of nothing that it may be reached"
+    for entry in "${entries[@]}"; do toward ZCBOT_EGRESS "$entry" accept; done
+    add 'jump refuse'
+  fi
+
+  # A refused TCP connection is reset: its caller knows at once, and resets are not rationed as ICMP
+  # messages are. The bridge table comes after what br_netfilter shows to the other one, which
+  # answers; it is there for hosts where that is off.
+  RULES="table inet $table {
+	chain about {
+		return comment \"policy=$ZCBOT_POLICY owner=$ZCBOT_OWNER\"
+	}
+	chain refuse {
+		meta l4proto tcp reject with tcp reset
+		reject with icmpx admin-prohibited
+	}
+	chain source {
+${sources}		ip6 saddr fe80::/10 return
+		drop
+	}
+	chain egress {
+${egress}	}
+	chain input {
+		type filter hook input priority filter - 10; policy accept;
+		iifname \"$bridge\" jump to_host
+	}
+	chain to_host {
+		icmpv6 type { nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert } accept
+		jump source
+${asked}		meta nfproto ipv4 udp dport $witness_port reject with icmp prot-unreachable
+		jump refuse
+	}
+	chain forward {
+		type filter hook forward priority filter - 10; policy accept;
+		iifname \"$bridge\" oifname \"$bridge\" jump refuse
+		iifname \"$bridge\" jump source
+		iifname \"$bridge\" jump egress
+		oifname \"$bridge\" ct state established,related ct direction reply accept
+		oifname \"$bridge\" drop
+	}
+}
+table bridge $table {
+	chain forward {
+		type filter hook forward priority 200; policy accept;
+${l2}	}
+}"
+}
+
+in_kernel() {
+  nft -s list table inet "$table" 2>/dev/null || :
+  nft -s list table bridge "$table" 2>/dev/null || :
+}
+
+count_rules() { # text
+  local line
+  REPLY=0
+  while IFS= read -r line; do
+    [[ $line != $'\t\t'* ]] || REPLY=$((REPLY + 1))
+  done <<<"$1"
+}
+
+# Tables of bridges that are gone.
+clear_stale() {
+  local family line bridge present=' '
+  set +f
+  for bridge in /sys/class/net/*; do
+    bridge=${bridge##*/}
+    present+="zcbot_${bridge//[!A-Za-z0-9]/_} "
+  done
+  set -f
+  while read -r _ family line; do
+    [[ $line != zcbot_* || $present == *" $line "* ]] || nft delete table "$family" "$line" || :
+  done <<<"$(nft list tables)"
+}
+
+set_rules() {
+  local before after problem found=none count
+  [[ -e /sys/class/net/$ZCBOT_BRIDGE ]] || fail "the host has no interface $ZCBOT_BRIDGE: is the engine on another machine's network?"
+  before=$(in_kernel)
+  if [[ $before =~ policy=([A-Za-z0-9]+)\ owner=([A-Za-z0-9._-]+) && ${BASH_REMATCH[1]} != "$ZCBOT_POLICY" && ${BASH_REMATCH[2]} != "$ZCBOT_OWNER" ]]; then
+    fail "worker ${BASH_REMATCH[2]} has set rules of another policy on this network; give workers that share a network the same policy, or each a network of its own (ZCBOT_SANDBOX_NETWORK). If that worker is gone for good: nft delete table inet $table"
+  fi
+  # Adding before deleting: a delete of what is not there would fail.
+  problem=$(nft -f - 2>&1 <<<"table inet $table
+delete table inet $table
+table bridge $table
+delete table bridge $table
+$RULES") || fail "nft: ${problem%%$'\n'*}"
+  after=$(in_kernel)
+  [[ -z $before ]] || found=other
+  [[ $before != "$after" ]] || found=same
+  count_rules "$RULES"
+  count=$REPLY
+  count_rules "$after"
+  [[ $count == "$REPLY" ]] || fail "the kernel has $REPLY rules of the $count that were set"
+  clear_stale
+  trap - EXIT
+  printf 'zcbot-sandbox ready table=%s rules=%s found=%s\n' "$table" "$count" "$found"
+}
+
+case ${1-} in
+  set)
+    make_rules
+    set_rules
+    ;;
+  print)
+    make_rules
+    trap - EXIT
+    printf '%s\n' "$RULES"
+    ;;
+  resolvers)
+    read_resolvers
+    trap - EXIT
+    printf 'zcbot-sandbox ready resolvers=%s\n' "${resolvers[*]-}"
+    ;;
+  *) fail "usage: zcbot-host-firewall set|print|resolvers" ;;
+esac

@@ -1,0 +1,11 @@
+package io.zcbot.sandbox.worker.docker;
+
+import java.util.List;
+
+/**
+ * What the sandboxes' network is on the engine's host.
+ *
+ * @param device the bridge's network interface
+ * @param subnets in CIDR form, IPv4 and IPv6
+ */
+record Bridge(String device, List<String> subnets) {}

@@ -1,0 +1,35 @@
+package io.zcbot.sandbox.worker.sandbox;
+
+import java.util.List;
+
+/** Whom sandboxes may ask for names. */
+public sealed interface Dns {
+  /** Whomever the engine has its containers ask. */
+  record EngineDefault() implements Dns {}
+
+  /** Nobody: port 53 is closed everywhere. */
+  record Off() implements Dns {}
+
+  /**
+   * These.
+   *
+   * @param addresses at least one
+   */
+  record Resolvers(List<String> addresses) implements Dns {
+    public Resolvers {
+      addresses = List.copyOf(addresses);
+      if (addresses.isEmpty()) {
+        throw new IllegalArgumentException("no resolvers; that is Off or EngineDefault");
+      }
+    }
+  }
+
+  /** As a setting has it; empty for the engine's. */
+  default String text() {
+    return switch (this) {
+      case EngineDefault _ -> "";
+      case Off _ -> "off";
+      case Resolvers resolvers -> String.join(",", resolvers.addresses);
+    };
+  }
+}

@@ -1,0 +1,36 @@
+package io.zcbot.sandbox.worker.sandbox;
+
+import java.util.List;
+
+/** What sandboxes may reach. */
+public sealed interface Egress {
+  /** Every public address. */
+  record Public() implements Egress {}
+
+  /** Nothing: a sandbox has no network. */
+  record None() implements Egress {}
+
+  /**
+   * These and no others, private ones too if they are named; never the host's own addresses or
+   * link- local ones, the clouds' metadata among them.
+   *
+   * @param networks addresses and CIDRs, at least one
+   */
+  record Only(List<String> networks) implements Egress {
+    public Only {
+      networks = List.copyOf(networks);
+      if (networks.isEmpty()) {
+        throw new IllegalArgumentException("an allow-list of nothing; that is None");
+      }
+    }
+  }
+
+  /** As a setting has it. */
+  default String text() {
+    return switch (this) {
+      case Public _ -> "public";
+      case None _ -> "none";
+      case Only only -> String.join(",", only.networks);
+    };
+  }
+}

@@ -1,0 +1,11 @@
+package io.zcbot.sandbox.worker.sandbox;
+
+/** Where the rules are that keep a sandbox from private networks. */
+public enum FirewallMode {
+  /** In the sandbox's own network namespace, set by its first process, which is root for that. */
+  CONTAINER,
+  /** On the sandboxes' bridge, in the host's network namespace. */
+  HOST,
+  /** In both places. */
+  BOTH
+}

@@ -1,0 +1,45 @@
+package io.zcbot.sandbox.worker.sandbox;
+
+import java.util.List;
+
+/**
+ * What sandboxes may reach, and what holds them to it.
+ *
+ * @param pgIps addresses (CIDR allowed) refused in any case, on top of what always is
+ */
+public record NetworkPolicy(FirewallMode firewall, Egress egress, Dns dns, List<String> pgIps) {
+  /** A worker's that was told nothing else. */
+  public static final NetworkPolicy DEFAULT =
+      new NetworkPolicy(FirewallMode.HOST, new Egress.Public(), new Dns.EngineDefault(), List.of());
+
+  public NetworkPolicy {
+    pgIps = List.copyOf(pgIps);
+  }
+
+  /** Whether a sandbox has a network at all. */
+  public boolean hasNetwork() {
+    return !(egress instanceof Egress.None);
+  }
+
+  /** Whether a sandbox's first process sets rules, as root. */
+  public boolean rulesInSandbox() {
+    return hasNetwork() && firewall != FirewallMode.HOST;
+  }
+
+  /** Whether the sandboxes' bridge has rules. */
+  public boolean rulesOnHost() {
+    return hasNetwork() && firewall != FirewallMode.CONTAINER;
+  }
+
+  /** Equal for policies whose rules on the host are the same. */
+  public String hash() {
+    return SandboxSpec.digest(
+        "egress=" + sorted(egress.text()),
+        "dns=" + sorted(dns.text()),
+        "pg_ips=" + sorted(String.join(",", pgIps)));
+  }
+
+  private static String sorted(String list) {
+    return String.join(",", List.of(list.split(",")).stream().sorted().toList());
+  }
+}

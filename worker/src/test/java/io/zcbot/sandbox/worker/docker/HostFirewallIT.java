@@ -1,0 +1,494 @@
+package io.zcbot.sandbox.worker.docker;
+
+import static java.util.Objects.requireNonNull;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
+import static org.awaitility.Awaitility.await;
+
+import com.github.dockerjava.api.model.HostConfig;
+import com.github.dockerjava.api.model.Network.Ipam;
+import io.zcbot.sandbox.worker.SandboxImage;
+import io.zcbot.sandbox.worker.docker.EngineBench.Outcome;
+import io.zcbot.sandbox.worker.docker.EngineBench.Started;
+import io.zcbot.sandbox.worker.sandbox.Dns;
+import io.zcbot.sandbox.worker.sandbox.Egress;
+import io.zcbot.sandbox.worker.sandbox.EngineException;
+import io.zcbot.sandbox.worker.sandbox.EngineException.Kind;
+import io.zcbot.sandbox.worker.sandbox.FirewallMode;
+import io.zcbot.sandbox.worker.sandbox.NetworkPolicy;
+import io.zcbot.sandbox.worker.sandbox.SandboxSpec;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/**
+ * The host's rules, attacked from inside a sandbox, with an internet around: what is refused, what
+ * is not, and that the same attacks succeed once the rules are gone.
+ */
+@Timeout(120)
+class HostFirewallIT {
+  @TempDir static Path directory;
+  private static Surroundings around;
+  private EngineBench bench;
+
+  @BeforeAll
+  static void startEngine() throws Exception {
+    around = new Surroundings(Path.of("/var/tmp/zcbot-firewall"), "fw-host");
+  }
+
+  @AfterAll
+  static void stopEngine() throws Exception {
+    around.close();
+  }
+
+  @BeforeEach
+  void setUp() {
+    bench = EngineBench.at(around.engine.address(), directory);
+  }
+
+  @AfterEach
+  void tearDown() throws Exception {
+    bench.close();
+  }
+
+  /** 18, 19, 21, 22, 25, and their negative control. */
+  @Test
+  void onlyPublicAddressesAreReachedAndOnlyTheRulesSeeToIt() throws Exception {
+    Started sandbox = bench.start(bench.spec());
+    Started other = bench.start(bench.spec());
+    listen(other);
+    List<String> forbidden =
+        List.of(
+            Surroundings.METADATA,
+            Surroundings.PRIVATE,
+            Surroundings.PG,
+            Surroundings.HOST,
+            gateway(sandbox));
+
+    assertThat(reaches(sandbox, Surroundings.PUBLIC)).isTrue();
+    for (String address : forbidden) {
+      assertRefused(sandbox, address);
+    }
+    assertRefused(sandbox, address(other));
+
+    around.nft("delete", "table", "inet", table());
+    for (String address : forbidden) {
+      assertThat(reaches(sandbox, address)).as("without rules: " + address).isTrue();
+    }
+  }
+
+  /** 26, 27. */
+  @Test
+  void withoutRulesNothingIsReadyAndTheNextTryMendsThem() throws Exception {
+    Started before = bench.start(bench.spec());
+    around.nft("delete", "table", "inet", table());
+    assertThat(reaches(before, Surroundings.METADATA)).isTrue();
+
+    EngineException e = failure(() -> bench.start(bench.spec()));
+
+    assertThat(e.kind()).isEqualTo(Kind.UNPROTECTED);
+    assertThat(e.getMessage()).contains("the host's rules are not in force");
+    Started after = bench.start(bench.spec());
+    assertRefused(after, Surroundings.METADATA);
+    assertRefused(before, Surroundings.METADATA);
+  }
+
+  @Test
+  void aCheckMendsWhatWasFlushedAndEndsWhatBeganMeanwhile() throws Exception {
+    Started sandbox = bench.start(bench.spec());
+    around.nft("flush", "ruleset");
+    // a connection of the time without rules, told to speak once more after they are back
+    bench.bash(
+        sandbox.id(),
+        """
+        cat > /tmp/talk <<'END'
+        exec 3<>/dev/tcp/%s/80 && read -t 3 hello <&3 && echo "began: $hello" > /tmp/heard
+        while [[ ! -e /tmp/again ]]; do sleep 0.05; done
+        echo >&3; read -t 2 hello <&3 && echo "again: $hello" >> /tmp/heard
+        echo ended >> /tmp/heard
+        END"""
+            .formatted(gateway(sandbox)));
+    bench.background(sandbox.id(), "bash", "/tmp/talk");
+    waitFor(sandbox, "began: " + World.GREETING);
+
+    bench.engine.checkFirewall();
+
+    assertThat(bench.engine.firewallProblem()).isNull();
+    bench.bash(sandbox.id(), "touch /tmp/again");
+    waitFor(sandbox, "ended");
+    assertThat(bench.bash(sandbox.id(), "cat /tmp/heard").output()).doesNotContain("again:");
+    assertRefused(sandbox, gateway(sandbox));
+    around.engine.restart(); // the flush took the engine's own rules as well
+  }
+
+  @Test
+  void aChangedRuleIsMended() throws Exception {
+    Started sandbox = bench.start(bench.spec());
+    String before = around.nft("-s", "list", "table", "inet", table());
+    around.nft("insert", "rule", "inet", table(), "egress", "accept");
+    assertThat(reaches(sandbox, Surroundings.PRIVATE)).isTrue();
+
+    bench.engine.checkFirewall();
+
+    assertThat(around.nft("-s", "list", "table", "inet", table())).isEqualTo(before);
+    assertRefused(sandbox, Surroundings.PRIVATE);
+  }
+
+  @Test
+  void theRulesOutliveTheEngine() throws Exception {
+    bench.start(bench.spec());
+    String before = around.nft("-s", "list", "table", "inet", table());
+
+    around.engine.restart();
+
+    assertThat(around.nft("-s", "list", "table", "inet", table())).isEqualTo(before);
+    await().ignoreExceptions().until(this::engineAnswers);
+    Started sandbox = bench.start(bench.spec());
+    assertRefused(sandbox, Surroundings.METADATA);
+    assertThat(reaches(sandbox, Surroundings.PUBLIC)).isTrue();
+  }
+
+  /** 22, where br_netfilter, which the engine's own ban needs, is off. */
+  @Test
+  void sandboxesDoNotReachOneAnotherThroughTheBridgeAlone() throws Exception {
+    Started sandbox = bench.start(bench.spec());
+    Started other = bench.start(bench.spec());
+    listen(other);
+    bridgeNetfilter(0);
+    try {
+      assertThat(reaches(sandbox, address(other))).isFalse();
+
+      around.nft("delete", "table", "bridge", table());
+      assertThat(reaches(sandbox, address(other))).as("without rules").isTrue();
+    } finally {
+      bridgeNetfilter(1);
+    }
+  }
+
+  /** 25. */
+  @Test
+  void anAllowListOpensWhatItNamesAndNothingElse() throws Exception {
+    SandboxSpec spec =
+        bench.withPolicy(
+            policy(
+                new Egress.Only(
+                    List.of(Surroundings.PRIVATE, "203.0.113.0/28", Surroundings.HOST, "fd00::/8")),
+                new Dns.EngineDefault()));
+    Started sandbox = bench.start(spec);
+
+    assertThat(reaches(sandbox, Surroundings.PRIVATE)).isTrue();
+    assertThat(reaches(sandbox, Surroundings.PUBLIC)).isTrue();
+    assertThat(reaches(sandbox, Surroundings.OTHER_PUBLIC)).isTrue();
+    assertRefused(sandbox, Surroundings.PG);
+    assertRefused(sandbox, Surroundings.METADATA);
+    assertRefused(sandbox, Surroundings.HOST);
+    assertRefused(sandbox, gateway(sandbox));
+  }
+
+  /** 25. */
+  @Test
+  void anAllowListShutsOutOtherPublicAddresses() throws Exception {
+    SandboxSpec spec =
+        bench.withPolicy(
+            policy(new Egress.Only(List.of(Surroundings.PUBLIC)), new Dns.EngineDefault()));
+    Started sandbox = bench.start(spec);
+
+    assertThat(reaches(sandbox, Surroundings.PUBLIC)).isTrue();
+    assertRefused(sandbox, Surroundings.OTHER_PUBLIC);
+  }
+
+  /** 25. */
+  @Test
+  void withoutEgressThereIsNoNetwork() throws Exception {
+    for (FirewallMode firewall : FirewallMode.values()) {
+      Started sandbox =
+          bench.start(
+              bench.withPolicy(
+                  EngineBench.policy(firewall, new Egress.None(), new Dns.EngineDefault())));
+
+      assertThat(bench.bash(sandbox.id(), "ls /sys/class/net").output()).isEqualTo("lo");
+      assertThat(bench.bash(sandbox.id(), "grep -h CapBnd /proc/self/status").output())
+          .endsWith("\t0000000000000000");
+      assertThat(reaches(sandbox, Surroundings.PUBLIC)).isFalse();
+    }
+    assertThat(around.nft("list", "tables")).doesNotContain(bench.worker);
+  }
+
+  /** 24. */
+  @Test
+  void namesAreResolvedByWhomThePolicyNames() throws Exception {
+    Started sandbox =
+        bench.start(
+            bench.withPolicy(
+                policy(new Egress.Public(), new Dns.Resolvers(List.of(Surroundings.PRIVATE)))));
+
+    assertThat(bench.bash(sandbox.id(), "getent ahostsv4 some.example").output())
+        .contains(Surroundings.PUBLIC);
+    assertRefused(sandbox, Surroundings.PRIVATE); // port 53 alone is open
+  }
+
+  /** 24. */
+  @Test
+  void withDnsOffNobodyIsAsked() throws Exception {
+    Started sandbox = bench.start(bench.withPolicy(policy(new Egress.Public(), new Dns.Off())));
+
+    assertThat(bench.bash(sandbox.id(), "timeout 20 getent ahostsv4 some.example").exitCode())
+        .isNotZero();
+    assertThat(reaches(sandbox, Surroundings.PUBLIC)).isTrue();
+    assertThat(ask(sandbox, Surroundings.PUBLIC)).contains("No route to host");
+
+    around.nft("delete", "table", "inet", table());
+    assertThat(ask(sandbox, Surroundings.PUBLIC)).as("without rules").isEqualTo("answered");
+  }
+
+  /** 20. */
+  @Test
+  void theRulesHoldForIpv6() throws Exception {
+    String six = "zcbot-six-" + bench.worker;
+    bench
+        .docker
+        .createNetworkCmd()
+        .withName(six)
+        .withDriver("bridge")
+        .withEnableIpv6(true)
+        .withIpam(
+            new Ipam()
+                .withConfig(
+                    new Ipam.Config().withSubnet("172.30.0.0/24"),
+                    new Ipam.Config().withSubnet("fd00:5::/64").withGateway("fd00:5::1")))
+        .withOptions(
+            Map.of(
+                "com.docker.network.bridge.enable_icc", "false",
+                "com.docker.network.bridge.name", "zcbot-six0"))
+        .exec();
+    Started sandbox = bench.start(bench.withNetwork(six));
+    assertThat(reaches(sandbox, Surroundings.PUBLIC6)).as("a sandbox has no IPv6").isFalse();
+    // one that has: a runtime that does not know how to switch it off, say
+    String attacker = attacker(six);
+    assertThat(reaches(attacker, Surroundings.PUBLIC6)).isTrue();
+    List<String> forbidden = List.of(Surroundings.PRIVATE6, Surroundings.HOST6, "fd00:5::1");
+    for (String address : forbidden) {
+      assertThat(reaches(attacker, address)).as(address).isFalse();
+    }
+
+    around.nft("delete", "table", "inet", "zcbot_zcbot_six0");
+    for (String address : forbidden) {
+      assertThat(reaches(attacker, address)).as("without rules: " + address).isTrue();
+    }
+  }
+
+  @Test
+  void anotherWorkersPolicyIsNotFought() throws Exception {
+    bench.start(bench.spec());
+    SandboxSpec others =
+        bench.withPolicy(policy(new Egress.Only(List.of(Surroundings.PRIVATE)), new Dns.Off()));
+    String before = around.nft("-s", "list", "table", "inet", table());
+    try (EngineBench second = EngineBench.at(around.engine.address(), directory)) {
+      EngineException e =
+          failure(
+              () ->
+                  second.engine.create(
+                      others,
+                      EngineBench.user(),
+                      second.worker,
+                      second.workspace(EngineBench.user())));
+
+      assertThat(e.kind()).isEqualTo(Kind.FIREWALL);
+      assertThat(e.getMessage())
+          .contains("worker " + bench.worker + " has set rules of another policy")
+          .contains("ZCBOT_SANDBOX_NETWORK");
+    }
+    assertThat(around.nft("-s", "list", "table", "inet", table())).isEqualTo(before);
+    assertThat(bench.start(others)).as("its own, changed").isNotNull();
+  }
+
+  @Test
+  void leftoverHelpersAreRemovedAndNoneStays() throws Exception {
+    String left =
+        bench
+            .docker
+            .createContainerCmd(SandboxImage.NAME)
+            .withLabels(Map.of("zcbot.product", "sandbox-firewall", "zcbot.worker", bench.worker))
+            .exec()
+            .getId();
+
+    bench.engine.beginFirewall(bench.spec(), bench.worker);
+
+    assertThat(bench.engine.firewallProblem()).isNull();
+    await()
+        .untilAsserted(
+            () ->
+                assertThat(
+                        bench
+                            .docker
+                            .listContainersCmd()
+                            .withShowAll(true)
+                            .withLabelFilter(Map.of("zcbot.product", "sandbox-firewall"))
+                            .exec())
+                    .as(left + " and what was made for the rules")
+                    .isEmpty());
+  }
+
+  @Test
+  void tablesOfBridgesThatAreGoneGoToo() throws Exception {
+    bench.start(bench.spec());
+    String table = table();
+    assertThat(around.nft("list", "tables")).contains(table);
+    bench.close();
+    setUp();
+
+    bench.start(bench.spec());
+
+    assertThat(around.nft("list", "tables")).doesNotContain(table).contains(table());
+  }
+
+  /** Connections of before its restart fail once. */
+  private boolean engineAnswers() throws EngineException {
+    bench.engine.ping();
+    return true;
+  }
+
+  private static NetworkPolicy policy(Egress egress, Dns dns) {
+    return EngineBench.policy(FirewallMode.HOST, egress, dns);
+  }
+
+  /** A container that is no sandbox of ours, but hangs on the same network. */
+  private String attacker(String network) {
+    String id =
+        bench
+            .docker
+            .createContainerCmd(SandboxImage.NAME)
+            .withLabels(Map.of("zcbot.worker", bench.worker))
+            .withEntrypoint("sleep", "600")
+            .withHostConfig(HostConfig.newHostConfig().withNetworkMode(network).withInit(true))
+            .exec()
+            .getId();
+    bench.docker.startContainerCmd(id).exec();
+    return id;
+  }
+
+  private void listen(Started sandbox) throws InterruptedException {
+    bench.background(
+        sandbox.id(),
+        "python3",
+        "-c",
+        """
+        import socket
+        s = socket.create_server(('0.0.0.0', 8000))
+        while True:
+            c, _ = s.accept()
+            c.sendall(b'%s\\n')
+            c.close()"""
+            .formatted(World.GREETING));
+    assertThat(
+            bench
+                .bash(
+                    sandbox.id(),
+                    "for i in {1..100}; do (: </dev/tcp/127.0.0.1/8000) 2>/dev/null && exit 0;"
+                        + " sleep 0.1; done; exit 1")
+                .exitCode())
+        .isZero();
+  }
+
+  private static void bridgeNetfilter(int on) throws Exception {
+    for (String family : List.of("iptables", "ip6tables")) {
+      io.zcbot.sandbox.worker.hosts.Commands.run(
+          "ip",
+          "netns",
+          "exec",
+          around.engine.namespace(),
+          "sh",
+          "-c",
+          "echo " + on + " > /proc/sys/net/bridge/bridge-nf-call-" + family);
+    }
+  }
+
+  private boolean reaches(Started sandbox, String address) throws InterruptedException {
+    return reaches(sandbox.id(), address);
+  }
+
+  private boolean reaches(String container, String address) throws InterruptedException {
+    return connect(container, address).output().contains(World.GREETING);
+  }
+
+  private Outcome connect(String container, String address) throws InterruptedException {
+    int port = address.startsWith("172.") && !address.endsWith(".1") ? 8000 : 80;
+    return bench.bash(
+        container,
+        "timeout 3 bash -c 'exec 3<>/dev/tcp/" + address + "/" + port + " && head -n 1 <&3'");
+  }
+
+  private void assertRefused(Started sandbox, String address) throws InterruptedException {
+    Outcome outcome = connect(sandbox.id(), address);
+    assertThat(outcome.output()).as(address).contains("Connection refused");
+  }
+
+  /** Sends a resolver of the sandbox's own choice a question. */
+  private String ask(Started sandbox, String resolver) throws InterruptedException {
+    return bench
+        .python(
+            sandbox.id(),
+            """
+            import socket
+            s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            s.settimeout(0.4)
+            s.connect(('%s', 53))
+            for _ in range(10):
+                try:
+                    s.send(bytes.fromhex('1234010000010000000000000161076578616d706c650000010001'))
+                    s.recv(512)
+                    print('answered')
+                    break
+                except TimeoutError:
+                    continue
+                except OSError as e:
+                    print(e)
+                    break"""
+                .formatted(resolver))
+        .output();
+  }
+
+  private void waitFor(Started sandbox, String words) throws InterruptedException {
+    assertThat(
+            bench
+                .bash(
+                    sandbox.id(),
+                    "for i in {1..100}; do grep -q '"
+                        + words
+                        + "' /tmp/heard 2>/dev/null && exit 0; sleep 0.1; done; exit 1")
+                .exitCode())
+        .as(words)
+        .isZero();
+  }
+
+  private String gateway(Started sandbox) {
+    return requireNonNull(bench.attachment(sandbox.id()).getGateway());
+  }
+
+  private String address(Started sandbox) {
+    return requireNonNull(bench.attachment(sandbox.id()).getIpAddress());
+  }
+
+  private String table() {
+    String id = bench.docker.inspectNetworkCmd().withNetworkId(bench.network).exec().getId();
+    return "zcbot_br_" + id.substring(0, 12);
+  }
+
+  private static EngineException failure(Call call) {
+    EngineException e = catchThrowableOfType(EngineException.class, call::run);
+    assertThat(e).as("an exception").isNotNull();
+    return e;
+  }
+
+  /** What should fail. */
+  private interface Call {
+    void run() throws Exception;
+  }
+}

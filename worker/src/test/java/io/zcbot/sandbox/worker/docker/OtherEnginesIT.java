@@ -1,0 +1,125 @@
+package io.zcbot.sandbox.worker.docker;
+
+import static java.util.Objects.requireNonNull;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
+
+import io.zcbot.sandbox.worker.docker.EngineBench.Started;
+import io.zcbot.sandbox.worker.sandbox.EngineException;
+import io.zcbot.sandbox.worker.sandbox.EngineException.Kind;
+import io.zcbot.sandbox.worker.sandbox.FirewallMode;
+import io.zcbot.sandbox.worker.sandbox.NetworkPolicy;
+import io.zcbot.sandbox.worker.sandbox.SandboxSpec;
+import io.zcbot.sandbox.worker.sandbox.Workspaces;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The host's firewall with engines that isolate sandboxes by more than runc does. */
+@Timeout(180)
+class OtherEnginesIT {
+  private static final Path BASE = Path.of("/var/tmp/zcbot-firewall");
+
+  /** gVisor: a kernel of its own, which knows no rules of ours; the host's hold all the same. */
+  @Test
+  void theHostsRulesHoldForARuntimeWithAKernelOfItsOwn(@TempDir Path directory) throws Exception {
+    Path config =
+        Files.writeString(
+            directory.resolve("daemon.json"),
+            """
+            {"runtimes": {"other-kernel": {"path": "/usr/bin/runsc",
+             "runtimeArgs": ["--platform=systrap", "--network=host", "--ignore-cgroups"]}}}""");
+    try (Surroundings around = new Surroundings(BASE, "fw-gvisor", "--config-file=" + config);
+        EngineBench bench = EngineBench.at(around.engine.address(), directory)) {
+      NetworkPolicy policy = EngineBench.policy(FirewallMode.HOST);
+      SandboxSpec spec = bench.withRuntime("other-kernel", policy);
+      bench.engine.verify(spec);
+      Started sandbox = bench.start(spec);
+      assertThat(bench.bash(sandbox.id(), "cat /proc/version").output())
+          .as("not the host's kernel")
+          .isNotEqualTo(Files.readString(Path.of("/proc/version")).strip());
+      checkReach(bench, sandbox, FirewallMode.HOST);
+      String status = bench.run(sandbox.id(), "", "cat", "/proc/self/status").output();
+      assertThat(status)
+          .contains("Uid:\t1000", "CapEff:\t0000000000000000", "CapBnd:\t0000000000000000");
+
+      for (FirewallMode mode : List.of(FirewallMode.CONTAINER, FirewallMode.BOTH)) {
+        SandboxSpec inside = bench.withRuntime("other-kernel", EngineBench.policy(mode));
+        EngineException e =
+            catchThrowableOfType(EngineException.class, () -> bench.engine.verify(inside));
+        assertThat(e.kind()).isEqualTo(Kind.REJECTED);
+        assertThat(e.getMessage())
+            .contains("does not hold with the runtime other-kernel", "ZCBOT_SANDBOX_FIREWALL=host");
+      }
+      lift(around, bench);
+      assertThat(reaches(bench, sandbox, Surroundings.METADATA)).as("without rules").isTrue();
+    }
+  }
+
+  /** 15. */
+  @Test
+  void anEngineThatRemapsUsersIsFitted(@TempDir Path directory) throws Exception {
+    Files.setPosixFilePermissions(directory, PosixFilePermissions.fromString("rwxr-xr-x"));
+    try (Surroundings around = new Surroundings(BASE, "fw-userns", "--userns-remap=default");
+        EngineBench bench = EngineBench.at(around.engine.address(), directory)) {
+      for (FirewallMode mode : FirewallMode.values()) {
+        SandboxSpec spec = bench.withPolicy(EngineBench.policy(mode));
+        bench.owner = bench.engine.verify(spec);
+        assertThat(bench.owner).isNotEqualTo(Workspaces.Owner.UNMAPPED);
+
+        Started sandbox = bench.start(spec);
+
+        assertThat(bench.bash(sandbox.id(), "stat -c %u:%g .; echo hi > f; cat f").output())
+            .isEqualTo("1000:1000\nhi");
+        assertThat(Files.getAttribute(sandbox.workspace().resolve("f"), "unix:uid"))
+            .isEqualTo(bench.owner.uid());
+        assertThat(bench.bash(sandbox.id(), "cat /proc/self/uid_map").output())
+            .as("root is somebody else")
+            .doesNotContainPattern("^\\s*0\\s+0\\s");
+        checkReach(bench, sandbox, mode);
+      }
+    }
+  }
+
+  private static void checkReach(EngineBench bench, Started sandbox, FirewallMode mode)
+      throws Exception {
+    assertThat(reaches(bench, sandbox, Surroundings.PUBLIC)).isTrue();
+    List<String> forbidden =
+        new ArrayList<>(
+            List.of(
+                Surroundings.METADATA,
+                Surroundings.PRIVATE,
+                Surroundings.PG,
+                requireNonNull(bench.attachment(sandbox.id()).getGateway())));
+    if (mode != FirewallMode.CONTAINER) { // from inside, a host's public address is like any other
+      forbidden.add(Surroundings.HOST);
+    }
+    for (String address : forbidden) {
+      assertThat(reaches(bench, sandbox, address)).as(mode + ": " + address).isFalse();
+    }
+  }
+
+  private static void lift(Surroundings around, EngineBench bench) throws Exception {
+    String id = bench.docker.inspectNetworkCmd().withNetworkId(bench.network).exec().getId();
+    around.nft("delete", "table", "inet", "zcbot_br_" + id.substring(0, 12));
+  }
+
+  private static boolean reaches(EngineBench bench, Started sandbox, String address)
+      throws InterruptedException {
+    return bench
+        .python(
+            sandbox.id(),
+            """
+            import socket
+            with socket.create_connection(('%s', 80), 3) as s:
+                print(s.recv(100).decode())"""
+                .formatted(address))
+        .output()
+        .contains(World.GREETING);
+  }
+}

@@ -137,6 +137,7 @@ final class Field {
     if (brokers != null) {
       brokers.close();
     }
+    Java.killAll();
     // Side by side: an engine takes seconds to stop, and whoever ends this process may not wait.
     List<Future<?>> ends = new ArrayList<>();
     try (var threads = Executors.newVirtualThreadPerTaskExecutor()) {

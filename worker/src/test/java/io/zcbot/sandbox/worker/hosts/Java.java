@@ -5,9 +5,13 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 
 /** Starts programs of this build's class path in processes of their own. */
 final class Java {
+  private static final Set<Process> STARTED = ConcurrentHashMap.newKeySet();
+
   private Java() {}
 
   static Process start(
@@ -28,11 +32,20 @@ final class Java {
     ProcessBuilder builder = new ProcessBuilder(command);
     builder.environment().keySet().removeIf(key -> key.startsWith("ZCBOT_"));
     builder.environment().putAll(env);
-    return builder
-        .redirectErrorStream(true)
-        .redirectInput(Path.of("/dev/null").toFile())
-        .redirectOutput(ProcessBuilder.Redirect.appendTo(log.toFile()))
-        .start();
+    Process process =
+        builder
+            .redirectErrorStream(true)
+            .redirectInput(Path.of("/dev/null").toFile())
+            .redirectOutput(ProcessBuilder.Redirect.appendTo(log.toFile()))
+            .start();
+    STARTED.add(process);
+    process.onExit().thenAccept(STARTED::remove);
+    return process;
+  }
+
+  /** Lest they outlive a run that was ended in the middle. */
+  static void killAll() {
+    STARTED.forEach(Process::destroyForcibly);
   }
 
   /** Where the tests run in Surefire's jar of a manifest only, it says what it stands for. */

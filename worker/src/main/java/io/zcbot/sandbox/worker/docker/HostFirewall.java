@@ -79,6 +79,8 @@ final class HostFirewall {
     PastFailure last = lastFailure;
     if (last != null
         && last.guarded.equals(guarded)
+        // the image may have been built since, and pulls are held back already
+        && last.failure.kind() != Kind.IMAGE_MISSING
         && nanoTime.getAsLong() - last.at < FAILURE_HOLDS.toNanos()) {
       throw last.failure; // a queue of ensures is no reason to insist
     }

@@ -79,6 +79,8 @@ final class HostFirewall {
     PastFailure last = lastFailure;
     if (last != null
         && last.guarded.equals(guarded)
+        // the image may have been built since, and pulls are held back already
+        && last.failure.kind() != Kind.IMAGE_MISSING
         && nanoTime.getAsLong() - last.at < FAILURE_HOLDS.toNanos()) {
       throw last.failure; // a queue of ensures is no reason to insist
     }
@@ -90,7 +92,6 @@ final class HostFirewall {
     if (spec.policy().rulesOnHost()) {
       latest = new Latest(spec, workerId);
       helper.removeLeftovers(workerId);
-      network.ensure(spec.network());
       renew(spec, workerId);
     }
   }
@@ -173,7 +174,7 @@ final class HostFirewall {
 
   private String set(SandboxSpec spec, String workerId) throws EngineException {
     EngineFacts facts = EngineFacts.read(calls);
-    Bridge bridge = network.bridge(spec.network());
+    Bridge bridge = bridge(spec.network());
     NetworkPolicy policy = spec.policy();
     return run(
         new FirewallHelper.Job.SetRules(
@@ -189,6 +190,21 @@ final class HostFirewall {
         spec,
         workerId,
         facts);
+  }
+
+  /** Where the network is, made again if somebody removed it. */
+  private Bridge bridge(String name) throws EngineException {
+    network.ensure(name);
+    try {
+      return network.bridge(name);
+    } catch (EngineException e) {
+      if (e.kind() != Kind.ABSENT) {
+        throw e;
+      }
+    }
+    network.forget();
+    network.ensure(name);
+    return network.bridge(name);
   }
 
   private List<String> resolvers(SandboxSpec spec, String workerId, EngineFacts facts)

@@ -242,7 +242,7 @@ class EngineFaultsIT {
       CompletableFuture<Throwable> ended = starting(early, given);
       await("health says what the start waits for")
           .atMost(NOTICED)
-          .until(() -> String.valueOf(early.notReadyBecause().get("start")).contains("purge"));
+          .until(() -> String.valueOf(early.notReadyBecause().get("start")).contains("the engine"));
       given.close();
       assertThat(ended.get(10, TimeUnit.SECONDS)).isInstanceOf(InterruptedException.class);
 

@@ -82,18 +82,22 @@ final class SpecCheck {
 
   private Model probe(SandboxSpec spec, UserId user, Path workspace, boolean ipv6)
       throws EngineException {
-    String name = "zcbot-probe-" + UUID.randomUUID();
+    // Should the answer be lost, the name tells what to remove.
+    String made = "zcbot-probe-" + UUID.randomUUID();
     try {
-      calls.call(
-          Operation.CREATE,
-          engine ->
-              ContainerCreation.command(engine.docker(), spec, user, "", workspace, ipv6)
-                  .withName(name)
-                  .withLabels(Map.of(SandboxLabels.PRODUCT, SandboxLabels.PRODUCT_PROBE))
-                  .exec());
-      return new Model(spec, ipv6, inspect(name, workspace));
+      String name = made;
+      made =
+          calls.call(
+              Operation.CREATE,
+              engine ->
+                  ContainerCreation.command(engine.docker(), spec, user, "", workspace, ipv6)
+                      .withName(name)
+                      .withLabels(Map.of(SandboxLabels.PRODUCT, SandboxLabels.PRODUCT_PROBE))
+                      .exec()
+                      .getId());
+      return new Model(spec, ipv6, inspect(made, workspace));
     } finally {
-      remove(name);
+      remove(made);
     }
   }
 
@@ -104,19 +108,19 @@ final class SpecCheck {
             ContainerShape.of(engine.docker().inspectContainerCmd(nameOrId).exec(), workspace));
   }
 
-  private void remove(String name) {
+  private void remove(String nameOrId) {
     try {
       calls.call(
           Operation.REMOVE,
           engine -> {
             try {
-              return engine.docker().removeContainerCmd(name).withForce(true).exec();
+              return engine.docker().removeContainerCmd(nameOrId).withForce(true).exec();
             } catch (NotFoundException e) {
               return null; // it could not be made
             }
           });
     } catch (EngineException e) {
-      log.warn("Could not remove {}, which never ran: {}", name, e.getMessage());
+      log.warn("Could not remove {}, which never ran: {}", nameOrId, e.getMessage());
     }
   }
 }

@@ -10,6 +10,7 @@ import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.security.Row;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -97,6 +98,7 @@ class PoisonIT {
     deployment.close();
   }
 
+  @Row(38)
   @TestFactory
   Stream<DynamicTest> goesToTheDeadLetterTopicAsItWas() {
     return sent.stream()
@@ -134,6 +136,7 @@ class PoisonIT {
     await().atMost(Deployment.SOON).until(deployment::isAllCommitted);
   }
 
+  @Row(38)
   @Test
   void nothingIsMadeOfIt() {
     users.forEach(user -> deployment.awaitReady(user, 1));

@@ -526,6 +526,9 @@ class WorkerConfigTest {
     assertThat(problem("ZCBOT_KAFKA_SSL_KEY_PASWORD", secret))
         .doesNotContain(secret)
         .contains("did you mean ssl.key.password?");
+    assertThat(problem("ZCBOT_KAFKA_SSL_TRUSTSTORE_PASWORD", secret))
+        .doesNotContain(secret)
+        .contains("ssl.truststore.password");
     assertThat(problem("ZCBOT_KAKFA_SSL_KEY_PASSWORD", secret)).doesNotContain(secret);
   }
 

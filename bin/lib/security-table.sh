@@ -15,7 +15,7 @@ security_table() { # directory with rows.tsv and results.tsv, "complete" if ever
       else if ($5 != "") { reason[key] = $5 } else reason[key] = "not run"
     }
     END {
-      printf "%-4s%-62s %-26s %s\n", "row", "attack: only acceptable outcome", "how sandboxes are made", "result, tests"
+      printf "%-4s%-66s %-26s %s\n", "row", "attack: only acceptable outcome", "how sandboxes are made", "result, tests"
       for (r = 1; r <= rows; r++) {
         printed = 0
         for (p in profiles) {
@@ -26,12 +26,12 @@ security_table() { # directory with rows.tsv and results.tsv, "complete" if ever
           else if (ok[key]) result = "ok"
           else result = "n/a: " reason[key]
           if (note[r] != "" && result !~ /^n\/a/) result = result " (" note[r] ")"
-          printf "%-4d%-62s %-26s %s  [%s]\n", r, attack[r], p, result, tests[key]
+          printf "%-4d%-66s %-26s %s  [%s]\n", r, attack[r], p, result, tests[key]
           printed = 1
         }
         if (!printed) {
           if (note[r] == "") { missing = 1; result = complete ? "NOT RUN" : "not run" } else result = note[r]
-          printf "%-4d%-62s %-26s %s\n", r, attack[r], "any", result
+          printf "%-4d%-66s %-26s %s\n", r, attack[r], "any", result
         }
       }
       exit failed || (complete && missing)

@@ -23,6 +23,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
+import org.apache.kafka.clients.producer.ProducerRecord;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -143,6 +144,21 @@ class ImpostorsIT {
             + " "
             + made.getRawValues().get("Config"))
         .replace(user.toString(), "USER");
+  }
+
+  /** As many and as large as a broker takes; they are nobody's business. */
+  @Row(38)
+  @Test
+  void aGoodEnsureUnderABombOfHeadersIsServed() throws Exception {
+    UserId user = Deployment.newUser();
+    ProducerRecord<byte[], byte[]> record =
+        deployment.record(Topic.ENSURE, null, user, "{\"user_id\":\"" + user + "\"}");
+    for (int i = 0; i < 20_000; i++) {
+      record.headers().add("ce_" + i % 7, new byte[i % 30]);
+    }
+    record.headers().add("huge", new byte[300_000]);
+    deployment.send(record);
+    assertThat(deployment.awaitReady(user, 1).outcome()).isEqualTo(Ready.Outcome.CREATED);
   }
 
   /** A user fills the workspace with ways out; the worker takes none of them. */

@@ -12,6 +12,8 @@ import java.util.Map;
 import java.util.UUID;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
 
 /**
  * A machine next to the host that answers at addresses of every kind, port 8000: without a firewall
@@ -22,11 +24,13 @@ final class Elsewhere implements AutoCloseable {
 
   private final int n = ThreadLocalRandom.current().nextInt(2, 250);
   private final EngineBench bench;
+  private final int free;
   private final String container;
   private final String cable = "zs" + UUID.randomUUID().toString().substring(0, 8);
 
   Elsewhere(EngineBench bench) throws IOException, InterruptedException {
     this.bench = bench;
+    free = freeBlock();
     container = start();
     try {
       connect();
@@ -34,6 +38,21 @@ final class Elsewhere implements AutoCloseable {
       close();
       throw e;
     }
+  }
+
+  /** Engines hand 192.168.0.0/16 out in blocks of 16: what is in a network's own is no detour. */
+  private int freeBlock() {
+    List<String> subnets =
+        bench.docker.listNetworksCmd().exec().stream()
+            .flatMap(network -> Stream.ofNullable(network.getIpam().getConfig()))
+            .flatMap(List::stream)
+            .map(config -> String.valueOf(config.getSubnet()))
+            .toList();
+    return IntStream.rangeClosed(0, 15)
+        .map(i -> 240 - 16 * i)
+        .filter(block -> subnets.stream().noneMatch(s -> s.startsWith("192.168." + block + ".")))
+        .findFirst()
+        .orElseThrow();
   }
 
   String metadata() {
@@ -45,7 +64,7 @@ final class Elsewhere implements AutoCloseable {
   }
 
   List<String> privates() {
-    return List.of("10.255.77." + n, "172.31.255." + n, "192.168.255." + n);
+    return List.of("10.255.77." + n, "172.16.77." + n, "192.168." + free + "." + n);
   }
 
   /** In ZCBOT_PG_IPS. */

@@ -37,7 +37,9 @@ class KernelSurfaceIT extends Attacks {
   @Test
   void noNamespaceCanBeMade() throws Exception {
     refused(lab.sandbox.id(), "unshare -Ur true", "not permitted");
-    assertThat(said(lab.sandbox.id(), "grep ^Seccomp: /proc/self/status")).endsWith("\t2");
+    if (!profile.ownKernel()) {
+      assertThat(said(lab.sandbox.id(), "grep ^Seccomp: /proc/self/status")).endsWith("\t2");
+    }
 
     String control =
         lab.without(host -> host.withSecurityOpts(List.of("no-new-privileges:true", UNCONFINED)));

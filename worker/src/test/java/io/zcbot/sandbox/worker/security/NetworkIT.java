@@ -24,17 +24,23 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.AfterParameterizedClassInvocation;
 import org.junit.jupiter.params.BeforeParameterizedClassInvocation;
 
-/** Whom a sandbox can reach. The controls lack the firewall: their first process is no init. */
+/**
+ * Whom a sandbox can reach. The controls lack the firewall: their first process is no init, and
+ * their network is not the sandboxes'.
+ */
 class NetworkIT extends Attacks {
   private static final String REFUSED = "No route to host|not permitted|prohibited|unreachable";
 
   private static Elsewhere elsewhere;
+  private static String openNetwork;
   private static String open;
 
   @BeforeParameterizedClassInvocation
   static void connect() throws Exception {
+    // A network of its own, which a firewall outside does not cover either.
+    openNetwork = lab.bench.openNetwork();
     elsewhere = new Elsewhere(lab.bench);
-    open = lab.without(host -> {});
+    open = lab.without(host -> host.withNetworkMode(openNetwork));
     await()
         .atMost(Duration.ofSeconds(20))
         .ignoreExceptions()
@@ -131,9 +137,8 @@ class NetworkIT extends Attacks {
     awaitServed(other.id(), address);
     refused(lab.sandbox.id(), to(address, 8000), REFUSED);
 
-    String network = lab.bench.openNetwork();
-    String victim = lab.without(host -> host.withNetworkMode(network));
-    String attacker = lab.without(host -> host.withNetworkMode(network));
+    String victim = lab.without(host -> host.withNetworkMode(openNetwork));
+    String attacker = lab.without(host -> host.withNetworkMode(openNetwork));
     lab.bench.background(victim, "python3", "-m", "http.server", "8000");
     String there =
         requireNonNull(
@@ -143,7 +148,7 @@ class NetworkIT extends Attacks {
                 .exec()
                 .getNetworkSettings()
                 .getNetworks()
-                .get(network)
+                .get(openNetwork)
                 .getIpAddress());
     awaitServed(victim, there);
     succeeds(attacker, "1000:1000", to(there, 8000));

@@ -11,6 +11,7 @@ import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.SandboxEvent;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.Worker;
 import io.zcbot.sandbox.worker.security.Row;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -115,6 +116,32 @@ class ImpostorsIT {
     assertThat(reaped.containerId()).isEqualTo(first.containerId());
     assertThat(reaped.reason()).isEqualTo(Reaped.Reason.REPLACED);
     assertThat(deployment.ensured(user).outcome()).isEqualTo(Ready.Outcome.REUSED);
+  }
+
+  /** Nothing was created in this life yet that would show what one of the spec looks like. */
+  @Row(44)
+  @Test
+  void aRestartTakesOverWhatIsAsItWasMadeOnly() throws Exception {
+    try (Deployment kept = new Deployment().with("ZCBOT_RESTART", "adopt")) {
+      Worker earlier = kept.start("a");
+      UserId untouched = Deployment.newUser();
+      UserId raised = Deployment.newUser();
+      Ready first = kept.ensured(untouched);
+      Ready other = kept.ensured(raised);
+      kept.stop(earlier);
+      assertThat(kept.isRunning(first.containerId())).isTrue();
+      kept.docker.updateContainerCmd(other.containerId()).withPidsLimit(100_000L).exec();
+      kept.start("a");
+      assertThat(kept.isRunning(first.containerId())).isTrue();
+      assertThat(kept.exists(other.containerId())).isFalse();
+      assertThat(kept.awaitReaped(raised, Deployment.SOON).containerId())
+          .isEqualTo(other.containerId());
+      assertThat(kept.ensured(untouched).outcome()).isEqualTo(Ready.Outcome.REUSED);
+      assertThat(kept.ensured(raised).outcome()).isEqualTo(Ready.Outcome.CREATED);
+      assertThat(kept.docker.listContainersCmd().withShowAll(true).exec())
+          .flatExtracting(container -> List.of(container.getNames()))
+          .noneMatch(name -> name.startsWith("/zcbot-probe-"));
+    }
   }
 
   /** Whatever else an ensure says, there is no field for it. */

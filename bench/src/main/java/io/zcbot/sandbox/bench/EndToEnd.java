@@ -222,6 +222,7 @@ final class EndToEnd implements Experiment {
     env.put("ZCBOT_SANDBOX_NETWORK", network(setting));
     env.put("ZCBOT_WORKSPACE_ROOT", setting.workspaces("worker").toString());
     env.put("ZCBOT_SANDBOX_MAX", "200");
+    env.put("ZCBOT_NEW_USERS_PER_MINUTE", "100000");
     env.put("ZCBOT_OPS_ADDRESS", "off");
     Path log = setting.directory().resolve("worker.log");
     Child worker = Child.start(jvm, "io.zcbot.sandbox.worker.cli.Main", List.of("run"), env, log);

@@ -44,6 +44,12 @@ final class FakeEngine implements Engine {
   }
 
   @Override
+  public Optional<Container> verify(String nameOrId, SandboxSpec spec, UserId user, Path workspace)
+      throws EngineException {
+    return find(nameOrId);
+  }
+
+  @Override
   public List<Container> list() {
     return List.copyOf(byName.values());
   }

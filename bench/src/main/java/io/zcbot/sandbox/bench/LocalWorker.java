@@ -85,7 +85,8 @@ final class LocalWorker implements AutoCloseable {
                     "fake", null, 2L << 30, 1, 256, 512L << 20, "none", NetworkPolicy.DEFAULT),
                 new Reaper.Limits(Duration.ofHours(1), Duration.ofHours(1), null),
                 CREATES,
-                CREATES),
+                CREATES,
+                Integer.MAX_VALUE),
             new Registry(100_000),
             Workspaces.open(workspaces));
     intake =

@@ -164,7 +164,8 @@ public final class Worker implements AutoCloseable {
                     config.lifecycle().evictAfter(),
                     config.lifecycle().maxLifetime()),
                 config.limits().createConcurrency(),
-                config.limits().reapConcurrency()),
+                config.limits().reapConcurrency(),
+                config.limits().newUsersPerMinute()),
             registry,
             workspaces);
     PartitionHandover handover =

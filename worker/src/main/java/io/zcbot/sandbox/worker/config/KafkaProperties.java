@@ -127,7 +127,9 @@ final class KafkaProperties {
     if (problem == null) {
       properties.put(name, value);
     } else {
-      problems.add(new Problem(key, masked(name, value), problem));
+      // A secret under a misspelt name is a secret.
+      String meant = isKnown(name) ? name : String.valueOf(nearest(name));
+      problems.add(new Problem(key, masked(meant, masked(name, value)), problem));
     }
   }
 
@@ -174,11 +176,15 @@ final class KafkaProperties {
 
   /** Plug-ins bring properties of their own: only what looks like a typo is refused. */
   private static @Nullable String misspelt(String name) {
-    Set<String> known = new TreeSet<>();
-    CLIENTS.forEach(client -> known.addAll(client.names()));
-    String nearest = Spelling.nearest(name, known, 2);
+    String nearest = nearest(name);
     return nearest == null
         ? null
         : "there is no Kafka property " + name + "; did you mean " + nearest + "?";
+  }
+
+  private static @Nullable String nearest(String name) {
+    Set<String> known = new TreeSet<>();
+    CLIENTS.forEach(client -> known.addAll(client.names()));
+    return Spelling.nearest(name, known, 2);
   }
 }

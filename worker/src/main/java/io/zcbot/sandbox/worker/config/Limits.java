@@ -13,6 +13,7 @@ import java.time.Duration;
  * @param readyTimeout from a sandbox's start to its ready line
  * @param maxOpenRecords unfinished ensures of one partition
  * @param pullTimeout of a missing image
+ * @param newUsersPerMinute sandboxes made for users not served within the idle TTL
  */
 public record Limits(
     int maxSandboxes,
@@ -22,4 +23,5 @@ public record Limits(
     Duration engineTimeout,
     Duration readyTimeout,
     int maxOpenRecords,
-    Duration pullTimeout) {}
+    Duration pullTimeout,
+    int newUsersPerMinute) {}

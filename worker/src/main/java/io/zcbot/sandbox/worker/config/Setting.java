@@ -276,6 +276,14 @@ public record Setting<T>(
           Kind.duration(SECOND, DAY),
           "Age from which an ensure without expires_at is not met any more.");
 
+  static final Setting<Integer> NEW_USERS_PER_MINUTE =
+      of(
+          "ZCBOT_NEW_USERS_PER_MINUTE",
+          "120",
+          Kind.count(1, 1_000_000),
+          "Most sandboxes made in a minute for users who had none within the idle TTL; more are"
+              + " answered failed(capacity).");
+
   static final Setting<Integer> CREATE_CONCURRENCY =
       of(
           "ZCBOT_CREATE_CONCURRENCY",
@@ -389,6 +397,7 @@ public record Setting<T>(
           RECONCILE_INTERVAL,
           FIREWALL_INTERVAL,
           ENSURE_EXPIRY,
+          NEW_USERS_PER_MINUTE,
           CREATE_CONCURRENCY,
           REAP_CONCURRENCY,
           LOOKUP_CONCURRENCY,

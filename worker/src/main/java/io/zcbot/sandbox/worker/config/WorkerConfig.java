@@ -114,7 +114,8 @@ public record WorkerConfig(
             in.get(Setting.ENGINE_TIMEOUT),
             in.get(Setting.READY_TIMEOUT),
             in.get(Setting.MAX_OPEN_RECORDS),
-            in.get(Setting.PULL_TIMEOUT));
+            in.get(Setting.PULL_TIMEOUT),
+            in.get(Setting.NEW_USERS_PER_MINUTE));
     WorkerConfig config =
         new WorkerConfig(
             workerId,

@@ -1,5 +1,6 @@
 package io.zcbot.sandbox.worker.docker;
 
+import com.github.dockerjava.api.command.InspectContainerResponse;
 import com.github.dockerjava.api.command.InspectImageResponse;
 import com.github.dockerjava.api.model.ContainerConfig;
 import com.github.dockerjava.core.DefaultDockerClientConfig;
@@ -37,6 +38,7 @@ public final class DockerEngine implements Engine {
   private final SandboxNetwork network;
   private final ImagePull pull;
   private final ContainerStart start;
+  private final SpecCheck specCheck;
   private final EngineWatch watch;
   private final HostFirewall firewall;
   // cleared where the host's kernel turns out to have no IPv6: there is nothing to switch off
@@ -53,6 +55,7 @@ public final class DockerEngine implements Engine {
     this.network = new SandboxNetwork(calls);
     this.pull = new ImagePull(calls, settings.pullTimeout(), System::nanoTime);
     this.start = new ContainerStart(calls, settings.readyTimeout());
+    this.specCheck = new SpecCheck(calls);
     this.watch = new EngineWatch(calls, config.getObjectMapper());
     this.firewall = new HostFirewall(calls, network, pull, settings, System::nanoTime);
   }
@@ -121,6 +124,34 @@ public final class DockerEngine implements Engine {
   }
 
   @Override
+  public Optional<Container> verify(String nameOrId, SandboxSpec spec, UserId user, Path workspace)
+      throws EngineException {
+    InspectContainerResponse answer;
+    Container container;
+    try {
+      answer =
+          lookup(Operation.INSPECT, engine -> engine.docker().inspectContainerCmd(nameOrId).exec());
+      container = ContainerReading.ofInspect(answer);
+      if (!spec.hash().equals(container.specHash())) {
+        return Optional.of(container);
+      }
+      List<String> differences = specCheck.differences(answer, spec, user, workspace, ipv6);
+      if (differences.isEmpty()) {
+        return Optional.of(container);
+      }
+      log.warn("Container {} is not as its spec says: {}", container.id(), differences);
+      return Optional.of(container.withoutSpec());
+    } catch (IOException e) {
+      throw EngineErrors.classify(Operation.INSPECT, e);
+    } catch (EngineException e) {
+      if (e.kind() == Kind.ABSENT) {
+        return Optional.empty();
+      }
+      throw e;
+    }
+  }
+
+  @Override
   public List<Container> list() throws EngineException {
     return calls.call(
         Operation.LIST,
@@ -180,18 +211,23 @@ public final class DockerEngine implements Engine {
 
   private String createOnce(SandboxSpec spec, UserId user, String workerId, Path workspace)
       throws EngineException {
-    return calls.call(
-        Operation.CREATE,
-        engine -> {
-          String id =
-              ContainerCreation.command(engine.docker(), spec, user, workerId, workspace, ipv6)
-                  .exec()
-                  .getId();
-          if (id == null) {
-            throw new IOException("the engine created a container and told no id");
-          }
-          return id;
-        });
+    boolean withIpv6 = ipv6;
+    String created =
+        calls.call(
+            Operation.CREATE,
+            engine -> {
+              String id =
+                  ContainerCreation.command(
+                          engine.docker(), spec, user, workerId, workspace, withIpv6)
+                      .exec()
+                      .getId();
+              if (id == null) {
+                throw new IOException("the engine created a container and told no id");
+              }
+              return id;
+            });
+    specCheck.learn(created, spec, workspace, withIpv6);
+    return created;
   }
 
   @Override

@@ -11,6 +11,7 @@ final class SandboxLabels {
   static final String PRODUCT_SANDBOX = "sandbox";
   static final String PRODUCT_NETWORK = "sandbox-network";
   static final String PRODUCT_HELPER = "sandbox-firewall";
+  static final String PRODUCT_PROBE = "sandbox-probe";
   static final String USER = "zcbot.user_id";
   static final String WORKER = "zcbot.worker";
   static final String SPEC = "zcbot.spec";

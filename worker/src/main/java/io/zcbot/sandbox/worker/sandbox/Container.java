@@ -9,7 +9,7 @@ import org.jspecify.annotations.Nullable;
  *
  * @param name without a leading slash
  * @param owner whose it is by its labels; null for one that is no sandbox at all
- * @param specHash value of its spec label
+ * @param specHash value of its spec label; null if it has none, or was seen to be made otherwise
  * @param startedAt when it was last started, if ever
  * @param exitCode of its first process, meaningful when it no longer runs; a listing may lack it
  * @param oomKilled whether the OOM killer hit it; alone no sign of death
@@ -49,6 +49,11 @@ public record Container(
   /** The name of the user's sandbox. */
   public static String nameOf(UserId user) {
     return NAME_PREFIX + user;
+  }
+
+  /** The same, found to be another than its spec label says. */
+  public Container withoutSpec() {
+    return new Container(id, name, state, owner, null, startedAt, exitCode, oomKilled);
   }
 
   boolean isRunning() {

@@ -27,13 +27,15 @@ public record Domain(
    *
    * @param createConcurrency most creates at once
    * @param reapConcurrency most reaps at once
+   * @param newUsersPerMinute most sandboxes a minute for users not served within the idle TTL
    */
   public record Settings(
       Identity identity,
       SandboxSpec spec,
       Reaper.Limits limits,
       int createConcurrency,
-      int reapConcurrency) {}
+      int reapConcurrency,
+      int newUsersPerMinute) {}
 
   /** Wires the parts; starts nothing. */
   public static Domain of(
@@ -66,6 +68,7 @@ public record Domain(
             registry,
             reaping,
             reaper,
+            new NewUsers(settings.newUsersPerMinute(), settings.limits().idleTtl(), ports.time()),
             workspaces,
             settings.spec(),
             settings.identity(),
@@ -79,7 +82,8 @@ public record Domain(
             reaping,
             ports.lanes(),
             settings.identity(),
-            settings.spec().hash(),
+            settings.spec(),
+            workspaces,
             ports.time());
     EngineFollower follower =
         new EngineFollower(ports.engine(), reconciler, ports.scheduler(), ports.time());

@@ -14,8 +14,22 @@ import java.util.function.Consumer;
  * trying again.
  */
 public interface Engine extends AutoCloseable {
-  /** Looks a container up by its name or id; empty where there is none. */
+  /**
+   * Looks a container up by its name or id; empty where there is none. Its labels are taken at
+   * their word.
+   */
   Optional<Container> find(String nameOrId) throws EngineException;
+
+  /**
+   * Looks a container up, and holds all that the engine tells of it against what {@link #create}
+   * makes of the spec: one that differs anywhere is returned without a spec hash, whatever its
+   * label says.
+   *
+   * @param user whose sandbox it should be
+   * @param workspace the directory that should be mounted in it
+   */
+  Optional<Container> verify(String nameOrId, SandboxSpec spec, UserId user, Path workspace)
+      throws EngineException;
 
   /** All sandboxes on the engine, of every worker, in every state. */
   List<Container> list() throws EngineException;

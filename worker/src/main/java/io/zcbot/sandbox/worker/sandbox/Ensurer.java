@@ -43,6 +43,7 @@ public final class Ensurer {
   private final Registry registry;
   private final Reaping reaping;
   private final Reaper reaper;
+  private final NewUsers newUsers;
   private final Workspaces workspaces;
   private final SandboxSpec spec;
   private final String specHash;
@@ -58,6 +59,7 @@ public final class Ensurer {
       Registry registry,
       Reaping reaping,
       Reaper reaper,
+      NewUsers newUsers,
       Workspaces workspaces,
       SandboxSpec spec,
       Identity identity,
@@ -70,6 +72,7 @@ public final class Ensurer {
     this.registry = registry;
     this.reaping = reaping;
     this.reaper = reaper;
+    this.newUsers = newUsers;
     this.workspaces = workspaces;
     this.spec = spec;
     this.specHash = spec.hash();
@@ -94,6 +97,7 @@ public final class Ensurer {
       switch (answer) {
         case Ready ready -> {
           registry.touch(request.user(), time.nanos());
+          newUsers.served(request.user());
           metrics.ensured(ready.outcome().wire(), took);
           try (var _ = MDC.putCloseable("container", ready.containerId())) {
             log.atLevel(ready.outcome() == Ready.Outcome.REUSED ? Level.DEBUG : Level.INFO)
@@ -176,7 +180,10 @@ public final class Ensurer {
     UserId user = request.user();
     Decision decision =
         Decision.of(
-            registry.get(user), engine.find(Container.nameOf(user)), specHash, identity.workerId());
+            registry.get(user),
+            engine.verify(Container.nameOf(user), spec, user, workspaces.of(user)),
+            specHash,
+            identity.workerId());
     return switch (decision) {
       case Decision.Reuse reuse -> {
         reuse.sandbox().partition(request.partition());
@@ -190,6 +197,9 @@ public final class Ensurer {
       throws EngineException, IOException, InterruptedException {
     for (Remains each : remains) {
       reaping.reap(request.user(), each);
+    }
+    if (!newUsers.admit(request.user())) {
+      return failed(request, Failed.Reason.CAPACITY, newUsers.refusal(), true);
     }
     if (!registry.tryReserve() && !reaper.makeRoom(request.deadline())) {
       return failed(

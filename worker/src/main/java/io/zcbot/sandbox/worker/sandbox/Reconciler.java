@@ -29,7 +29,8 @@ public final class Reconciler {
   private final Reaping reaping;
   private final UserLanes lanes;
   private final Identity identity;
-  private final String specHash;
+  private final SandboxSpec spec;
+  private final Workspaces workspaces;
   private final Time time;
 
   Reconciler(
@@ -38,14 +39,16 @@ public final class Reconciler {
       Reaping reaping,
       UserLanes lanes,
       Identity identity,
-      String specHash,
+      SandboxSpec spec,
+      Workspaces workspaces,
       Time time) {
     this.engine = engine;
     this.registry = registry;
     this.reaping = reaping;
     this.lanes = lanes;
     this.identity = identity;
-    this.specHash = specHash;
+    this.spec = spec;
+    this.workspaces = workspaces;
     this.time = time;
   }
 
@@ -77,8 +80,15 @@ public final class Reconciler {
     List<Container> rest = new ArrayList<>();
     for (Container listed : own()) {
       LiveSandbox entry = live.get(listed.id());
-      Container container = engine.find(listed.id()).orElse(listed);
-      if (entry == null || !canBeAdopted(container, entry)) {
+      if (entry == null) {
+        rest.add(listed);
+        continue;
+      }
+      Container container =
+          engine
+              .verify(listed.id(), spec, entry.userId(), workspaces.of(entry.userId()))
+              .orElse(listed);
+      if (!canBeAdopted(container, entry)) {
         rest.add(listed);
       } else if (registry.get(entry.userId()) == null && registry.tryReserve()) {
         long age = Math.max(0, Duration.between(entry.openedAt(), time.now()).toNanos());
@@ -99,7 +109,7 @@ public final class Reconciler {
   private boolean canBeAdopted(Container container, LiveSandbox entry) {
     return container.isRunning()
         && container.name().equals(Container.nameOf(entry.userId()))
-        && specHash.equals(container.specHash())
+        && spec.hash().equals(container.specHash())
         && container.startedAt() != null
         && !container.startedAt().isAfter(entry.openedAt());
   }

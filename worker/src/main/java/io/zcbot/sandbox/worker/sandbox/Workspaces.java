@@ -66,6 +66,11 @@ public final class Workspaces {
     return new Workspaces(root, mapped);
   }
 
+  /** Where the user's directory is, or would be. */
+  Path of(UserId user) {
+    return root.resolve(user.toString());
+  }
+
   /**
    * The user's directory: there, private, and owned by the sandbox user.
    *
@@ -73,7 +78,7 @@ public final class Workspaces {
    *     an operator
    */
   Path prepare(UserId user) throws IOException {
-    Path directory = root.resolve(user.toString());
+    Path directory = of(user);
     try {
       Files.createDirectory(directory, PosixFilePermissions.asFileAttribute(PRIVATE));
     } catch (FileAlreadyExistsException _) {

@@ -29,6 +29,12 @@ final class FakeEngine implements Engine {
   }
 
   @Override
+  public Optional<Container> verify(
+      String nameOrId, SandboxSpec spec, UserId user, Path workspace) {
+    throw new UnsupportedOperationException();
+  }
+
+  @Override
   public List<Container> list() throws EngineException {
     fail();
     // Like the real one's listing: without the start's time.

@@ -98,7 +98,8 @@ class WorkerConfigTest {
                 Duration.ofSeconds(30),
                 Duration.ofSeconds(15),
                 1000,
-                Duration.ofMinutes(2)));
+                Duration.ofMinutes(2),
+                120));
     assertThat(config.opsAddress())
         .isEqualTo(new InetSocketAddress(InetAddress.ofLiteral("127.0.0.1"), 8080));
     assertThat(config.stopTimeout()).isEqualTo(Duration.ofSeconds(25));
@@ -142,6 +143,7 @@ class WorkerConfigTest {
             "ZCBOT_RECONCILE_INTERVAL", "PT1M",
             "ZCBOT_FIREWALL_INTERVAL", "21s",
             "ZCBOT_ENSURE_EXPIRY", "2m",
+            "ZCBOT_NEW_USERS_PER_MINUTE", "46",
             "ZCBOT_CREATE_CONCURRENCY", "2",
             "ZCBOT_REAP_CONCURRENCY", "3",
             "ZCBOT_LOOKUP_CONCURRENCY", "5",
@@ -200,7 +202,8 @@ class WorkerConfigTest {
                     Duration.ofSeconds(11),
                     Duration.ofSeconds(12),
                     13,
-                    Duration.ofSeconds(45)),
+                    Duration.ofSeconds(45),
+                    46),
                 new InetSocketAddress(InetAddress.ofLiteral("::1"), 0),
                 Duration.ofSeconds(14),
                 new LogConfig(LogConfig.Format.JSON, LogConfig.Level.DEBUG)));
@@ -318,6 +321,7 @@ class WorkerConfigTest {
           ZCBOT_RECONCILE_INTERVAL   | 0             | must be a duration from 100ms to 1h, e.g. 300 (seconds), 90s, 5m, 2h or PT5M
           ZCBOT_FIREWALL_INTERVAL    | 500ms         | must be a duration from 1s to 1h, e.g. 300 (seconds), 90s, 5m, 2h or PT5M
           ZCBOT_ENSURE_EXPIRY        | 2d            | must be a duration from 1s to 1d, e.g. 300 (seconds), 90s, 5m, 2h or PT5M
+          ZCBOT_NEW_USERS_PER_MINUTE | 0             | must be a whole number from 1 to 1000000
           ZCBOT_CREATE_CONCURRENCY   | 257           | must be a whole number from 1 to 256
           ZCBOT_REAP_CONCURRENCY     | 0             | must be a whole number from 1 to 256
           ZCBOT_LOOKUP_CONCURRENCY   | x             | must be a whole number from 1 to 1024
@@ -572,6 +576,9 @@ class WorkerConfigTest {
     assertThat(problem("ZCBOT_KAFKA_SSL_KEY_PASWORD", secret))
         .doesNotContain(secret)
         .contains("did you mean ssl.key.password?");
+    assertThat(problem("ZCBOT_KAFKA_SSL_TRUSTSTORE_PASWORD", secret))
+        .doesNotContain(secret)
+        .contains("ssl.truststore.password");
     assertThat(problem("ZCBOT_KAKFA_SSL_KEY_PASSWORD", secret)).doesNotContain(secret);
   }
 

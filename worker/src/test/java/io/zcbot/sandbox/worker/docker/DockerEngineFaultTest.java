@@ -389,7 +389,8 @@ class DockerEngineFaultTest {
         .contains("\"Source\":\"" + WORKSPACE + "\"")
         .contains("disable_ipv6")
         .doesNotContain("\"Binds\":[\"");
-    assertThat(fake.asked()).containsExactly("GET /networks/net", "POST /containers/create");
+    assertThat(fake.asked())
+        .containsExactly("GET /networks/net", "POST /containers/create", "GET /containers/c1/json");
   }
 
   @Test
@@ -441,7 +442,8 @@ class DockerEngineFaultTest {
             "GET /networks/net",
             "POST /containers/create",
             "POST /images/create",
-            "POST /containers/create");
+            "POST /containers/create",
+            "GET /containers/c1/json");
   }
 
   @Test

@@ -14,6 +14,7 @@ import io.zcbot.sandbox.worker.sandbox.EngineException;
 import io.zcbot.sandbox.worker.sandbox.EngineException.Kind;
 import io.zcbot.sandbox.worker.sandbox.FirewallMode;
 import io.zcbot.sandbox.worker.sandbox.SandboxSpec;
+import io.zcbot.sandbox.worker.security.Row;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -260,6 +261,7 @@ class DockerEngineIT {
     assertThat(e.getMessage()).contains("lets sandboxes reach one another");
   }
 
+  @Row(26)
   @Test
   void aFirewallThatFailsIsNeverReady() throws Exception {
     String id =

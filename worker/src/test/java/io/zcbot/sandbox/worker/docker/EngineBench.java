@@ -3,6 +3,7 @@ package io.zcbot.sandbox.worker.docker;
 import com.github.dockerjava.api.DockerClient;
 import com.github.dockerjava.api.async.ResultCallback;
 import com.github.dockerjava.api.command.CreateNetworkCmd;
+import com.github.dockerjava.api.command.ExecCreateCmd;
 import com.github.dockerjava.api.exception.DockerException;
 import com.github.dockerjava.api.model.ContainerNetwork;
 import com.github.dockerjava.api.model.Frame;
@@ -40,23 +41,23 @@ import org.jspecify.annotations.Nullable;
  * inside. Others use the same engine: what is made here carries a worker id of its own, and only
  * that is removed.
  */
-final class EngineBench implements AutoCloseable {
-  final String worker = "it-" + UUID.randomUUID();
-  final String network = "zcbot-" + worker;
-  final DockerClient docker;
-  final DockerEngine engine;
+public final class EngineBench implements AutoCloseable {
+  public final String worker = "it-" + UUID.randomUUID();
+  public final String network = "zcbot-" + worker;
+  public final DockerClient docker;
+  public final DockerEngine engine;
   Workspaces.Owner owner = Workspaces.Owner.UNMAPPED;
   private final Path workspaces;
   private final Set<String> images = ConcurrentHashMap.newKeySet();
   private final Set<String> networks = ConcurrentHashMap.newKeySet();
 
   /** What a command said and how it ended. */
-  record Outcome(long exitCode, String output) {}
+  public record Outcome(long exitCode, String output) {}
 
   /** A started sandbox. */
-  record Started(UserId user, String id, Path workspace) {}
+  public record Started(UserId user, String id, Path workspace) {}
 
-  EngineBench(Path workspaces, Duration readyTimeout) {
+  public EngineBench(Path workspaces, Duration readyTimeout) {
     this(DefaultDockerClientConfig.createDefaultConfigBuilder().build(), workspaces, readyTimeout);
   }
 
@@ -94,11 +95,11 @@ final class EngineBench implements AutoCloseable {
   }
 
   /** Small limits, so that reaching them is quick. */
-  SandboxSpec spec() {
+  public SandboxSpec spec() {
     return spec(SandboxImage.NAME, null, network, policy(FirewallMode.HOST));
   }
 
-  static NetworkPolicy policy(FirewallMode firewall) {
+  public static NetworkPolicy policy(FirewallMode firewall) {
     return new NetworkPolicy(
         firewall,
         new Egress.Public(),
@@ -110,7 +111,7 @@ final class EngineBench implements AutoCloseable {
     return new NetworkPolicy(firewall, egress, dns, List.of("203.0.113.7"));
   }
 
-  SandboxSpec withImage(String image) {
+  public SandboxSpec withImage(String image) {
     return withImage(image, FirewallMode.HOST);
   }
 
@@ -118,7 +119,7 @@ final class EngineBench implements AutoCloseable {
     return spec(image, null, network, policy(firewall));
   }
 
-  SandboxSpec withPolicy(NetworkPolicy policy) {
+  public SandboxSpec withPolicy(NetworkPolicy policy) {
     return spec(SandboxImage.NAME, null, network, policy);
   }
 
@@ -141,12 +142,12 @@ final class EngineBench implements AutoCloseable {
     return new SandboxSpec(image, runtime, 256L << 20, 0.5, 64, 16L << 20, network, policy);
   }
 
-  static UserId user() {
+  public static UserId user() {
     return new UserId(UUID.randomUUID());
   }
 
   /** A directory as the domain makes it: of the sandbox user, mode 0700. */
-  Path workspace(UserId user) throws IOException {
+  public Path workspace(UserId user) throws IOException {
     Path workspace = workspaces.resolve(user.toString());
     Files.createDirectories(workspace);
     Files.setPosixFilePermissions(workspace, PosixFilePermissions.fromString("rwx------"));
@@ -155,11 +156,11 @@ final class EngineBench implements AutoCloseable {
     return workspace;
   }
 
-  String create(SandboxSpec spec, UserId user) throws EngineException, IOException {
+  public String create(SandboxSpec spec, UserId user) throws EngineException, IOException {
     return engine.create(spec, user, worker, workspace(user));
   }
 
-  Started start(SandboxSpec spec) throws EngineException, IOException {
+  public Started start(SandboxSpec spec) throws EngineException, IOException {
     UserId user = user();
     String id = create(spec, user);
     engine.start(id);
@@ -167,19 +168,20 @@ final class EngineBench implements AutoCloseable {
   }
 
   /** Runs a command as an agent would: as uid 1000. */
-  Outcome attack(String containerId, String... command) throws InterruptedException {
+  public Outcome attack(String containerId, String... command) throws InterruptedException {
     return run(containerId, "1000:1000", command);
   }
 
-  Outcome bash(String containerId, String script) throws InterruptedException {
+  public Outcome bash(String containerId, String script) throws InterruptedException {
     return attack(containerId, "bash", "-c", script);
   }
 
-  Outcome python(String containerId, String script) throws InterruptedException {
+  public Outcome python(String containerId, String script) throws InterruptedException {
     return attack(containerId, "python3", "-c", script);
   }
 
-  Outcome run(String containerId, String user, String... command) throws InterruptedException {
+  public Outcome run(String containerId, @Nullable String user, String... command)
+      throws InterruptedException {
     String exec = exec(containerId, user, command);
     List<String> output = new CopyOnWriteArrayList<>();
     docker
@@ -197,7 +199,7 @@ final class EngineBench implements AutoCloseable {
   }
 
   /** Starts a command and does not wait for it. */
-  void background(String containerId, String... command) throws InterruptedException {
+  public void background(String containerId, String... command) throws InterruptedException {
     docker
         .execStartCmd(exec(containerId, "1000:1000", command))
         .withDetach(true)
@@ -205,26 +207,23 @@ final class EngineBench implements AutoCloseable {
         .awaitCompletion();
   }
 
-  private String exec(String containerId, String user, String... command) {
-    return docker
-        .execCreateCmd(containerId)
-        .withUser(user)
-        .withAttachStdout(true)
-        .withAttachStderr(true)
-        .withCmd(command)
-        .exec()
-        .getId();
+  private String exec(String containerId, @Nullable String user, String... command) {
+    ExecCreateCmd exec = docker.execCreateCmd(containerId);
+    if (user != null) {
+      exec.withUser(user);
+    }
+    return exec.withAttachStdout(true).withAttachStderr(true).withCmd(command).exec().getId();
   }
 
   /** Its end of the sandbox network. */
-  ContainerNetwork attachment(String containerId) {
+  public ContainerNetwork attachment(String containerId) {
     Map<String, ContainerNetwork> networks =
         docker.inspectContainerCmd(containerId).exec().getNetworkSettings().getNetworks();
     return Objects.requireNonNull(networks.get(network));
   }
 
   /** An image of the sandbox's with something changed. */
-  String image(Path directory, String... dockerfile) throws IOException {
+  public String image(Path directory, String... dockerfile) throws IOException {
     Path file = directory.resolve("Dockerfile");
     Files.writeString(
         file, "FROM " + SandboxImage.NAME + "\nUSER 0:0\n" + String.join("\n", dockerfile) + "\n");
@@ -240,7 +239,7 @@ final class EngineBench implements AutoCloseable {
   }
 
   /** One that lets sandboxes reach one another. */
-  String openNetwork() {
+  public String openNetwork() {
     String name = "zcbot-open-" + worker;
     networks.add(name);
     try (CreateNetworkCmd command = docker.createNetworkCmd()) {

@@ -10,6 +10,7 @@ import io.zcbot.sandbox.events.SandboxEvent;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.SandboxImage;
 import io.zcbot.sandbox.worker.Worker;
+import io.zcbot.sandbox.worker.security.Row;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
@@ -99,6 +100,7 @@ class EngineFaultsIT {
     }
   }
 
+  @Row(40)
   @Test
   void aWorkspaceThatIsALinkIsRefused() throws Exception {
     UserId user = Deployment.newUser();

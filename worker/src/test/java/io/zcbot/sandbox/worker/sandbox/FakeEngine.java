@@ -19,6 +19,7 @@ final class FakeEngine implements Engine {
   private final Set<String> execs = new HashSet<>();
   private final List<Fault> faults = new ArrayList<>();
   private @Nullable String interrupted;
+  private final Set<String> changed = new HashSet<>();
   private int ids;
   private int creates;
 
@@ -121,6 +122,11 @@ final class FakeEngine implements Engine {
     }
   }
 
+  /** Somebody lifts a limit; the label stays. */
+  synchronized void change(String id) {
+    changed.add(id);
+  }
+
   synchronized void exec(String id, boolean running) {
     if (running && containers.containsKey(id)) {
       execs.add(id);
@@ -163,6 +169,12 @@ final class FakeEngine implements Engine {
     return containers.values().stream()
         .filter(c -> c.id().equals(nameOrId) || c.name().equals(nameOrId))
         .findFirst();
+  }
+
+  @Override
+  public synchronized Optional<Container> verify(
+      String nameOrId, SandboxSpec spec, UserId user, Path workspace) throws EngineException {
+    return find(nameOrId).map(c -> changed.contains(c.id()) ? c.withoutSpec() : c);
   }
 
   @Override

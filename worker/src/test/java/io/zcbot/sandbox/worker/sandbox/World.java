@@ -43,6 +43,7 @@ final class World {
   private final Map<UserId, ArrayDeque<Runnable>> lanes = new LinkedHashMap<>();
   private final Workspaces workspaces;
   private final int capacity;
+  private final int newUsersPerMinute;
   private final @Nullable Duration maxLifetime;
   long now = 1_000_000_000L;
   @Nullable Long horizon = now;
@@ -60,6 +61,12 @@ final class World {
   private int ensures;
 
   World(Path root, int capacity, @Nullable Duration maxLifetime) throws java.io.IOException {
+    this(root, capacity, maxLifetime, 1_000_000);
+  }
+
+  World(Path root, int capacity, @Nullable Duration maxLifetime, int newUsersPerMinute)
+      throws java.io.IOException {
+    this.newUsersPerMinute = newUsersPerMinute;
     this.workspaces = Workspaces.open(root);
     this.capacity = capacity;
     this.maxLifetime = maxLifetime;
@@ -93,7 +100,8 @@ final class World {
               }
             },
             SandboxMetrics.NONE),
-        new Domain.Settings(ME, SPEC, new Reaper.Limits(TTL, EVICT_AFTER, maxLifetime), 4, 4),
+        new Domain.Settings(
+            ME, SPEC, new Reaper.Limits(TTL, EVICT_AFTER, maxLifetime), 4, 4, newUsersPerMinute),
         new Registry(capacity),
         workspaces);
   }

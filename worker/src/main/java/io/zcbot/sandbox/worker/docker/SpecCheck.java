@@ -1,0 +1,126 @@
+package io.zcbot.sandbox.worker.docker;
+
+import com.github.dockerjava.api.command.InspectContainerResponse;
+import com.github.dockerjava.api.exception.NotFoundException;
+import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.sandbox.EngineException;
+import io.zcbot.sandbox.worker.sandbox.SandboxSpec;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.UUID;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Holds containers against the spec that their label names. Anyone with the engine's socket can
+ * write a label, or lift a limit later.
+ *
+ * <p>What an engine makes of a spec depends on its version, its settings and its kernel. So a
+ * container that this worker made shows what one of the spec has to look like; where there is none
+ * yet, one is made for it that is never started.
+ */
+final class SpecCheck {
+  private static final Logger log = LoggerFactory.getLogger(SpecCheck.class);
+
+  private final EngineCalls calls;
+  private final SharedAttempts attempts = new SharedAttempts(Operation.CREATE);
+  private volatile @Nullable Model model;
+
+  private record Model(SandboxSpec spec, boolean ipv6, ContainerShape shape) {}
+
+  SpecCheck(EngineCalls calls) {
+    this.calls = calls;
+  }
+
+  /** Takes a container just made as the model, if there is none yet. */
+  void learn(String containerId, SandboxSpec spec, Path workspace, boolean ipv6) {
+    if (modelOf(spec, ipv6) == null) {
+      try {
+        model = new Model(spec, ipv6, inspect(containerId, workspace));
+      } catch (EngineException e) {
+        log.debug("No model of the spec yet: {}", e.getMessage());
+      }
+    }
+  }
+
+  /**
+   * What is not as the spec says; empty if all is.
+   *
+   * @param answer the engine's description of the container
+   * @throws EngineException if it can't be said right now
+   */
+  List<String> differences(
+      InspectContainerResponse answer, SandboxSpec spec, UserId user, Path workspace, boolean ipv6)
+      throws EngineException, IOException {
+    ContainerShape shape = ContainerShape.of(answer, workspace);
+    Model known = modelOf(spec, ipv6);
+    if (known != null && known.shape.differences(shape).isEmpty()) {
+      return List.of();
+    }
+    // The engine may have been upgraded or set up anew since, and do what it does with good reason.
+    try {
+      attempts.run(spec.hash(), () -> model = probe(spec, user, workspace, ipv6));
+    } catch (EngineException e) {
+      if (e.kind().isRetryable()) {
+        throw e;
+      }
+      return List.of("what the engine makes of its spec can't be seen: " + e.getMessage());
+    }
+    Model now = modelOf(spec, ipv6);
+    return now == null
+        ? List.of("the spec changed while it was looked at")
+        : now.shape.differences(shape);
+  }
+
+  private @Nullable Model modelOf(SandboxSpec spec, boolean ipv6) {
+    Model known = model;
+    return known != null && known.ipv6 == ipv6 && known.spec.equals(spec) ? known : null;
+  }
+
+  private Model probe(SandboxSpec spec, UserId user, Path workspace, boolean ipv6)
+      throws EngineException {
+    // Should the answer be lost, the name tells what to remove.
+    String made = "zcbot-probe-" + UUID.randomUUID();
+    try {
+      String name = made;
+      made =
+          calls.call(
+              Operation.CREATE,
+              engine ->
+                  ContainerCreation.command(engine.docker(), spec, user, "", workspace, ipv6)
+                      .withName(name)
+                      .withLabels(Map.of(SandboxLabels.PRODUCT, SandboxLabels.PRODUCT_PROBE))
+                      .exec()
+                      .getId());
+      return new Model(spec, ipv6, inspect(made, workspace));
+    } finally {
+      remove(made);
+    }
+  }
+
+  private ContainerShape inspect(String nameOrId, Path workspace) throws EngineException {
+    return calls.call(
+        Operation.INSPECT,
+        engine ->
+            ContainerShape.of(engine.docker().inspectContainerCmd(nameOrId).exec(), workspace));
+  }
+
+  private void remove(String nameOrId) {
+    try {
+      calls.call(
+          Operation.REMOVE,
+          engine -> {
+            try {
+              return engine.docker().removeContainerCmd(nameOrId).withForce(true).exec();
+            } catch (NotFoundException e) {
+              return null; // it could not be made
+            }
+          });
+    } catch (EngineException e) {
+      log.warn("Could not remove {}, which never ran: {}", nameOrId, e.getMessage());
+    }
+  }
+}

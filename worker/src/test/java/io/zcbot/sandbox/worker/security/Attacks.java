@@ -1,0 +1,65 @@
+package io.zcbot.sandbox.worker.security;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.zcbot.sandbox.worker.docker.EngineBench.Outcome;
+import java.nio.file.Path;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.AfterParameterizedClassInvocation;
+import org.junit.jupiter.params.BeforeParameterizedClassInvocation;
+import org.junit.jupiter.params.Parameter;
+import org.junit.jupiter.params.ParameterizedClass;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/**
+ * Attacks on a sandbox of each profile. Every one is also made on a container without the
+ * protection, where it has to succeed: else it would prove nothing.
+ */
+@ParameterizedClass(name = "{0}")
+@EnumSource(Profile.class)
+@Timeout(value = 2, unit = TimeUnit.MINUTES)
+abstract class Attacks {
+  @TempDir static Path directory;
+  static Lab lab;
+
+  @Parameter Profile profile;
+
+  @BeforeParameterizedClassInvocation
+  static void open(Profile profile) throws Exception {
+    lab = new Lab(profile, directory);
+  }
+
+  @AfterParameterizedClassInvocation
+  static void close() throws Exception {
+    lab.close();
+  }
+
+  /** What a script printed as an agent's command; it has to end well. */
+  static String said(String container, String script) throws InterruptedException {
+    Outcome outcome = lab.bench.bash(container, script);
+    assertThat(outcome.exitCode()).as(script + ": " + outcome.output()).isZero();
+    return outcome.output();
+  }
+
+  /** Fails with one of these words as an agent's command, and is not merely left unanswered. */
+  static void refused(String container, String script, String words) throws InterruptedException {
+    refused(container, "1000:1000", script, words);
+  }
+
+  static void refused(String container, String user, String script, String words)
+      throws InterruptedException {
+    Outcome outcome = lab.bench.run(container, user, "bash", "-c", script);
+    assertThat(outcome.exitCode()).as(script + ": " + outcome.output()).isNotIn(0L, 124L);
+    assertThat(outcome.output()).as(script).containsPattern("(?i)" + words);
+  }
+
+  /** The same without the protection. */
+  static void succeeds(String control, String user, String script) throws InterruptedException {
+    Outcome outcome = lab.bench.run(control, user, "bash", "-c", script);
+    assertThat(outcome.exitCode())
+        .as("without the protection, " + script + ": " + outcome.output())
+        .isZero();
+  }
+}

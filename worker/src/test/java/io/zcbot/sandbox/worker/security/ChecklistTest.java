@@ -1,0 +1,108 @@
+package io.zcbot.sandbox.worker.security;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.tngtech.archunit.core.domain.JavaMethod;
+import com.tngtech.archunit.core.importer.ClassFileImporter;
+import io.zcbot.sandbox.worker.security.Checklist.Property;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Map;
+import java.util.SortedSet;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.Test;
+
+/** No row without a test or a reason, and the document says the same as the code. */
+class ChecklistTest {
+  private static final String BEGIN = "<!-- rows:begin -->";
+  private static final String END = "<!-- rows:end -->";
+
+  /** Names of the tests of each row. */
+  private static Map<Integer, SortedSet<String>> tests() {
+    Map<Integer, SortedSet<String>> tests = new TreeMap<>();
+    new ClassFileImporter()
+        .importPackages("io.zcbot.sandbox.worker").stream()
+            .flatMap(type -> type.getMethods().stream())
+            .filter(method -> method.isAnnotatedWith(Row.class))
+            .forEach(method -> add(tests, method));
+    return tests;
+  }
+
+  private static void add(Map<Integer, SortedSet<String>> tests, JavaMethod method) {
+    for (int row : method.getAnnotationOfType(Row.class).value()) {
+      tests
+          .computeIfAbsent(row, _ -> new TreeSet<>())
+          .add(method.getOwner().getSimpleName() + "." + method.getName());
+    }
+  }
+
+  @Test
+  void theRowsAreNumbered() {
+    assertThat(Checklist.ALL)
+        .extracting(Property::number)
+        .containsExactlyElementsOf(IntStream.rangeClosed(1, 44).boxed().toList());
+  }
+
+  @Test
+  void everyRowHasATestOrAReasonWhyNot() {
+    Map<Integer, SortedSet<String>> tests = tests();
+    assertThat(tests.keySet()).isSubsetOf(IntStream.rangeClosed(1, 44).boxed().toList());
+    for (Property row : Checklist.ALL) {
+      assertThat(tests.containsKey(row.number()) || !row.note().isEmpty())
+          .as("row %d has a test, or a note that says why not", row.number())
+          .isTrue();
+    }
+  }
+
+  /** Run with -Dreadme.update=true to write the table instead of checking it. */
+  @Test
+  void theDocumentHasTheTable() throws Exception {
+    Path file = Path.of("../SECURITY.md");
+    String text = Files.readString(file);
+    assertThat(text).contains(BEGIN, END);
+    int begin = text.indexOf(BEGIN) + BEGIN.length();
+    int end = text.indexOf(END);
+    String wanted = "\n" + table();
+    if (Boolean.getBoolean("readme.update")) {
+      Files.writeString(file, text.substring(0, begin) + wanted + text.substring(end));
+      return;
+    }
+    assertThat(text.substring(begin, end))
+        .as("SECURITY.md's table; run this test with -Dreadme.update=true to renew it")
+        .isEqualTo(wanted);
+  }
+
+  private static String table() {
+    Map<Integer, SortedSet<String>> tests = tests();
+    return Checklist.ALL.stream()
+        .map(row -> line(row, tests.getOrDefault(row.number(), new TreeSet<>())))
+        .collect(
+            Collectors.joining(
+                "",
+                "| # | attack: only acceptable outcome | given by | test |\n|---|---|---|---|\n",
+                ""));
+  }
+
+  private static String line(Property row, SortedSet<String> tests) {
+    String how = tests.stream().map(test -> "`" + test + "`").collect(Collectors.joining(", "));
+    String note = row.note().isEmpty() ? "" : (how.isEmpty() ? "" : "; ") + row.note();
+    return "| %d | %s | %s | %s%s |\n".formatted(row.number(), row.attack(), row.by(), how, note);
+  }
+
+  /** What the scripts print beside the results. */
+  @Test
+  void theScriptsGetTheTitles() throws Exception {
+    Path file = Files.createDirectories(Path.of("target", "security")).resolve("rows.tsv");
+    Files.writeString(
+        file,
+        Checklist.ALL.stream()
+            .map(row -> row.number() + "\t" + row.attack() + "\t" + row.note() + "\n")
+            .collect(Collectors.joining()));
+    assertThat(Files.readAllLines(file))
+        .hasSize(44)
+        .allMatch(line -> line.split("\t", -1).length == 3);
+  }
+}

@@ -1,0 +1,144 @@
+package io.zcbot.sandbox.worker.security;
+
+import com.github.dockerjava.api.command.CreateContainerCmd;
+import com.github.dockerjava.api.model.HostConfig;
+import io.zcbot.sandbox.worker.docker.EngineBench;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.UUID;
+import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+
+/**
+ * A machine next to the host that answers at addresses of every kind, port 8000: without a firewall
+ * a container reaches each. It is a namespace behind a virtual cable, with a route to each address.
+ */
+final class Elsewhere implements AutoCloseable {
+  static final int PORT = 8000;
+
+  private final int n = ThreadLocalRandom.current().nextInt(2, 250);
+  private final EngineBench bench;
+  private final int free;
+  private final String container;
+  private final String cable = "zs" + UUID.randomUUID().toString().substring(0, 8);
+
+  Elsewhere(EngineBench bench) throws IOException, InterruptedException {
+    this.bench = bench;
+    free = freeBlock();
+    container = start();
+    try {
+      connect();
+    } catch (IOException | InterruptedException | RuntimeException e) {
+      close();
+      throw e;
+    }
+  }
+
+  /** Engines hand 192.168.0.0/16 out in blocks of 16: what is in a network's own is no detour. */
+  private int freeBlock() {
+    List<String> subnets =
+        bench.docker.listNetworksCmd().exec().stream()
+            .flatMap(network -> Stream.ofNullable(network.getIpam().getConfig()))
+            .flatMap(List::stream)
+            .map(config -> String.valueOf(config.getSubnet()))
+            .toList();
+    return IntStream.rangeClosed(0, 15)
+        .map(i -> 240 - 16 * i)
+        .filter(block -> subnets.stream().noneMatch(s -> s.startsWith("192.168." + block + ".")))
+        .findFirst()
+        .orElseThrow();
+  }
+
+  String metadata() {
+    return "169.254.169." + n;
+  }
+
+  String carrierGrade() {
+    return "100.100.77." + n;
+  }
+
+  List<String> privates() {
+    return List.of("10.255.77." + n, "172.16.77." + n, "192.168." + free + "." + n);
+  }
+
+  /** In ZCBOT_PG_IPS. */
+  String database() {
+    return "198.51.100." + n;
+  }
+
+  /** Of a public range. */
+  String publicAddress() {
+    return "20.255.77." + n;
+  }
+
+  private List<String> all() {
+    List<String> all = new ArrayList<>(privates());
+    all.addAll(List.of(metadata(), carrierGrade(), database(), publicAddress()));
+    return all;
+  }
+
+  private String start() {
+    try (CreateContainerCmd command = bench.docker.createContainerCmd("zcbot-sandbox:latest")) {
+      String id =
+          command
+              .withName("zcbot-elsewhere-" + UUID.randomUUID())
+              .withLabels(Map.of("zcbot.worker", bench.worker))
+              .withEntrypoint("python3", "-m", "http.server", "-d", "/usr/share", "" + PORT)
+              .withHostConfig(HostConfig.newHostConfig().withNetworkMode("none").withInit(true))
+              .exec()
+              .getId();
+      bench.docker.startContainerCmd(id).exec();
+      return id;
+    }
+  }
+
+  private void connect() throws IOException, InterruptedException {
+    Long pid = bench.docker.inspectContainerCmd(container).exec().getState().getPidLong();
+    String there = cable + "p";
+    String near = "198.19." + n + ".1";
+    String far = "198.19." + n + ".2";
+    run("ip", "link", "add", cable, "type", "veth", "peer", "name", there);
+    run("ip", "link", "set", there, "netns", "" + pid);
+    run("ip", "address", "add", near + "/30", "dev", cable);
+    run("ip", "link", "set", cable, "up");
+    inside(pid, "address", "add", far + "/30", "dev", there);
+    inside(pid, "link", "set", there, "up");
+    inside(pid, "route", "add", "default", "via", near);
+    for (String address : all()) {
+      inside(pid, "address", "add", address + "/32", "dev", "lo");
+      run("ip", "route", "add", address + "/32", "via", far);
+    }
+  }
+
+  private static void inside(Long pid, String... command) throws IOException, InterruptedException {
+    List<String> words = new ArrayList<>(List.of("nsenter", "-t", "" + pid, "-n", "ip"));
+    words.addAll(List.of(command));
+    run(words.toArray(String[]::new));
+  }
+
+  private static void run(String... command) throws IOException, InterruptedException {
+    Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
+    String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+    if (!process.waitFor(10, TimeUnit.SECONDS) || process.exitValue() != 0) {
+      throw new IOException(String.join(" ", command) + ": " + output);
+    }
+  }
+
+  /** The cable and its routes go with the namespace. */
+  @Override
+  public void close() {
+    try {
+      bench.docker.removeContainerCmd(container).withForce(true).exec();
+      // what remains if the cable never got to the other side
+      new ProcessBuilder("ip", "link", "delete", cable).start();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+}

@@ -1,0 +1,191 @@
+package io.zcbot.sandbox.worker.security;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import com.github.dockerjava.api.model.AccessMode;
+import com.github.dockerjava.api.model.Bind;
+import com.github.dockerjava.api.model.Volume;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+
+/**
+ * What of the host's kernel and files can be touched. Tried as root too, whom commands never are.
+ */
+class KernelSurfaceIT extends Attacks {
+  private static final String ROOT = "0:0";
+  private static final String UNCONFINED = "seccomp=unconfined";
+  private static final String DENIED = "read-only file system|permission denied|not permitted";
+
+  @Row(6)
+  @Test
+  void theSystemIsReadOnly() throws Exception {
+    refused(lab.sandbox.id(), "echo x > /etc/x", DENIED);
+    for (String target : List.of("/etc/x", "/usr/x", "/usr/local/bin/bash", "/x", "/var/x")) {
+      refused(lab.sandbox.id(), ROOT, "echo x > " + target, "read-only file system");
+    }
+
+    String control = lab.without(host -> host.withReadonlyRootfs(false).withCapDrop());
+    succeeds(control, ROOT, "echo x > /etc/x && echo x > /usr/x");
+  }
+
+  @Row(7)
+  @Test
+  void noNamespaceCanBeMade() throws Exception {
+    refused(lab.sandbox.id(), "unshare -Ur true", "not permitted");
+    if (!profile.ownKernel()) {
+      assertThat(said(lab.sandbox.id(), "grep ^Seccomp: /proc/self/status")).endsWith("\t2");
+    }
+
+    String control =
+        lab.without(host -> host.withSecurityOpts(List.of("no-new-privileges:true", UNCONFINED)));
+    succeeds(control, "1000:1000", "unshare -Ur true");
+  }
+
+  private static String socket(int family, String type) {
+    return "python3 -c 'import socket; socket.socket(%d, socket.%s)'".formatted(family, type);
+  }
+
+  @Row(8)
+  @Test
+  void noSocketLeadsToTheHypervisor() throws Exception {
+    String vsock = socket(40, "SOCK_STREAM");
+    String control = lab.without(host -> host.withSecurityOpts(List.of(UNCONFINED)));
+    assumeTrue(
+        lab.bench.bash(control, vsock).exitCode() == 0,
+        "the host's kernel has no AF_VSOCK to deny");
+    refused(lab.sandbox.id(), vsock, "not permitted");
+  }
+
+  @Row(8)
+  @Test
+  void noSocketLeadsToTheKernelsCiphers() throws Exception {
+    String alg = socket(38, "SOCK_SEQPACKET");
+    String control = lab.without(host -> host.withSecurityOpts(List.of(UNCONFINED)));
+    assumeTrue(
+        lab.bench.bash(control, alg).exitCode() == 0, "the host's kernel has no AF_ALG to deny");
+    refused(lab.sandbox.id(), alg, "not permitted");
+  }
+
+  @Row(9)
+  @Test
+  void appArmorConfines() throws Exception {
+    Path enabled = Path.of("/sys/module/apparmor/parameters/enabled");
+    assumeTrue(
+        Files.exists(enabled) && Files.readString(enabled).startsWith("Y"),
+        "the host has no AppArmor: reported by doctor");
+    String profileOf = "cat /proc/self/attr/current";
+    assertThat(said(lab.sandbox.id(), profileOf)).isEqualTo("docker-default (enforce)");
+
+    String control = lab.without(host -> host.withSecurityOpts(List.of("apparmor=unconfined")));
+    assertThat(said(control, profileOf)).isEqualTo("unconfined");
+  }
+
+  @Row(10)
+  @Test
+  void theKernelsMemoryAndKeysAreMasked() throws Exception {
+    // Whatever of it this kernel has; an empty device or directory lies over each.
+    String look =
+        "for f in /proc/{kcore,keys,latency_stats,timer_list,sched_debug} /sys/firmware/*/*; do"
+            + " head -c 16 $f 2>/dev/null; done | wc -c";
+    assertThat(lab.bench.run(lab.sandbox.id(), ROOT, "bash", "-c", look).output()).isEqualTo("0");
+    assertThat(
+            said(
+                lab.sandbox.id(),
+                "ls /sys/firmware /proc/scsi /proc/acpi 2>/dev/null | grep -v :; true"))
+        .isBlank();
+
+    String control = lab.without(host -> host.withPrivileged(true));
+    assertThat(lab.bench.run(control, ROOT, "bash", "-c", look).output()).isNotEqualTo("0");
+  }
+
+  @Row(11)
+  @Test
+  void theKernelTakesNoOrders() throws Exception {
+    // Opened for writing, and nothing written: the control must not harm the host.
+    List<String> orders =
+        Stream.of(
+                "/proc/sys/kernel/core_pattern", "/proc/sys/kernel/modprobe", "/proc/sysrq-trigger")
+            .filter(file -> Files.exists(Path.of(file)))
+            .map(file -> ": >> " + file)
+            .toList();
+    assertThat(orders).isNotEmpty();
+    String control = lab.without(host -> host.withPrivileged(true));
+    for (String order : orders) {
+      refused(lab.sandbox.id(), order, DENIED);
+      refused(lab.sandbox.id(), ROOT, order, DENIED);
+      succeeds(control, ROOT, order);
+    }
+    // What CVE-2022-0492 was about: a cgroup of one's own and its say in what the host runs.
+    String release =
+        "mkdir -p /tmp/c && { mount -t cgroup -o devices none /tmp/c || mount -t cgroup2 none /tmp/c; }"
+            + " && for f in /tmp/c/release_agent /tmp/c/cgroup.subtree_control; do"
+            + " [[ ! -e $f ]] || { : >> $f && exit 0; }; done; exit 1";
+    String shared = lab.without(host -> host.withPrivileged(true).withCgroupnsMode("host"));
+    refused(lab.sandbox.id(), ROOT, release, DENIED + "|must be superuser");
+    succeeds(shared, ROOT, release);
+  }
+
+  @Row(12)
+  @Test
+  void nothingCanBeMountedAndNoDeviceMade() throws Exception {
+    String mount = "mount -t tmpfs none /workspace && umount /workspace";
+    String mknod = "mknod /tmp/null c 1 3 && rm /tmp/null";
+    String control = lab.without(host -> host.withPrivileged(true));
+    for (String user : List.of("1000:1000", ROOT)) {
+      refused(lab.sandbox.id(), user, mount, "permission denied|must be superuser|not permitted");
+      refused(lab.sandbox.id(), user, mknod, "not permitted");
+    }
+    succeeds(control, ROOT, mount);
+    succeeds(control, ROOT, mknod);
+  }
+
+  @Row(13)
+  @Test
+  void noEngineSocketIsInside() throws Exception {
+    String search = "find / -name docker.sock -o -name containerd.sock 2>/dev/null; true";
+    assertThat(lab.bench.run(lab.sandbox.id(), ROOT, "bash", "-c", search).output()).isEmpty();
+    assertThat(said(lab.sandbox.id(), "env")).doesNotContain("DOCKER_HOST");
+
+    String control =
+        lab.without(
+            host ->
+                host.withBinds(
+                    new Bind(
+                        "/var/run/docker.sock", new Volume("/run/docker.sock"), AccessMode.ro)));
+    assertThat(lab.bench.run(control, ROOT, "bash", "-c", search).output()).isNotEmpty();
+  }
+
+  @Row(14)
+  @Test
+  void itsNamespacesAreItsOwn() throws Exception {
+    String control =
+        lab.control(
+            command ->
+                command
+                    .withHostName("")
+                    .getHostConfig()
+                    .withPidMode("host")
+                    .withIpcMode("host")
+                    .withUtSMode("host")
+                    .withNetworkMode("host")
+                    .withSysctls(Map.of()),
+            lab.sandbox);
+    for (String namespace : List.of("pid", "net", "ipc", "uts")) {
+      String link = "readlink /proc/self/ns/" + namespace;
+      String ours = Files.readSymbolicLink(Path.of("/proc/self/ns", namespace)).toString();
+      assertThat(said(lab.sandbox.id(), link)).as(namespace).isNotEqualTo(ours);
+      assertThat(said(control, link)).as(namespace + ", shared").isEqualTo(ours);
+    }
+    for (String namespace : List.of("mnt", "cgroup")) {
+      assertThat(said(lab.sandbox.id(), "readlink /proc/self/ns/" + namespace))
+          .isNotEqualTo(Files.readSymbolicLink(Path.of("/proc/self/ns", namespace)).toString());
+    }
+    assertThat(said(lab.sandbox.id(), "ls -d /proc/[0-9]* | wc -l")).matches("[1-9]");
+    assertThat(said(lab.sandbox.id(), "hostname")).isEqualTo("sandbox");
+  }
+}

@@ -1,0 +1,271 @@
+package io.zcbot.sandbox.worker.security;
+
+import static java.util.Objects.requireNonNull;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import com.github.dockerjava.api.model.Capability;
+import com.github.dockerjava.api.model.ExposedPort;
+import com.github.dockerjava.api.model.PortBinding;
+import com.github.dockerjava.api.model.Ports;
+import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.docker.EngineBench;
+import io.zcbot.sandbox.worker.docker.EngineBench.Outcome;
+import io.zcbot.sandbox.worker.docker.EngineBench.Started;
+import java.net.InetSocketAddress;
+import java.net.ServerSocket;
+import java.net.Socket;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.AfterParameterizedClassInvocation;
+import org.junit.jupiter.params.BeforeParameterizedClassInvocation;
+
+/**
+ * Whom a sandbox can reach. The controls lack the firewall: their first process is no init, and
+ * their network is not the sandboxes'.
+ */
+class NetworkIT extends Attacks {
+  private static final String REFUSED = "No route to host|not permitted|prohibited|unreachable";
+
+  /** The host's rules answer a connection with a reset; a server that is there would take it. */
+  private static final String RESET = "Connection refused|" + REFUSED;
+
+  private static Elsewhere elsewhere;
+  private static String openNetwork;
+  private static String open;
+
+  @BeforeParameterizedClassInvocation
+  static void connect() throws Exception {
+    // A network of its own, which a firewall outside does not cover either.
+    openNetwork = lab.bench.openNetwork();
+    elsewhere = new Elsewhere(lab.bench);
+    open = lab.without(host -> host.withNetworkMode(openNetwork));
+    await()
+        .atMost(Duration.ofSeconds(20))
+        .ignoreExceptions()
+        .until(
+            () ->
+                lab.bench.bash(open, to(elsewhere.publicAddress(), Elsewhere.PORT)).exitCode()
+                    == 0);
+  }
+
+  @AfterParameterizedClassInvocation
+  static void disconnect() {
+    elsewhere.close();
+  }
+
+  private static String to(String address, int port) {
+    return "timeout 5 bash -c 'exec 3<>/dev/tcp/" + address + "/" + port + "'";
+  }
+
+  /** TCP and UDP, refused at once, where a container without the firewall gets an answer. */
+  private static void closed(String address, int port) throws Exception {
+    refused(lab.sandbox.id(), to(address, port), RESET);
+    refused(lab.sandbox.id(), datagramsTo(address), REFUSED);
+    succeeds(open, "1000:1000", to(address, port));
+  }
+
+  /** Kernels tell one address of a refusal once a second only. */
+  private static String datagramsTo(String address) {
+    return "exec 3>/dev/udp/"
+        + address
+        + "/53; for i in {1..15}; do echo x >&3 || exit 1; sleep 0.2; done";
+  }
+
+  @Row(18)
+  @Test
+  void metadataIsOutOfReach() throws Exception {
+    closed(elsewhere.metadata(), Elsewhere.PORT);
+    closed(elsewhere.carrierGrade(), Elsewhere.PORT);
+    for (String address : List.of("169.254.169.254", "100.100.100.200", "168.63.129.16")) {
+      refused(lab.sandbox.id(), to(address, 80), RESET);
+    }
+  }
+
+  @Row(19)
+  @Test
+  void privateAddressesAreOutOfReach() throws Exception {
+    for (String address : elsewhere.privates()) {
+      closed(address, Elsewhere.PORT);
+    }
+    closed(elsewhere.database(), Elsewhere.PORT);
+  }
+
+  /** And no command can change that. */
+  @Row(19)
+  @Test
+  void noCommandCanLiftTheFirewall() throws Exception {
+    refused(
+        lab.sandbox.id(),
+        "/usr/sbin/iptables -F OUTPUT",
+        "permission denied|not permitted|must be root");
+    refused(lab.sandbox.id(), "ip route add 10.0.0.0/8 dev eth0 2>&1", "not permitted|not found");
+    refused(lab.sandbox.id(), to(elsewhere.privates().getFirst(), Elsewhere.PORT), RESET);
+
+    String control =
+        lab.control(
+            command -> command.getHostConfig().withCapDrop().withCapAdd(Capability.NET_ADMIN),
+            lab.sandbox);
+    succeeds(control, "0:0", "/usr/sbin/iptables-nft -F OUTPUT");
+  }
+
+  @Row(20)
+  @Test
+  void thereIsNoIpv6() throws Exception {
+    String addresses = "grep -v ' lo$' /proc/net/if_inet6 2>/dev/null; true";
+    assertThat(said(lab.sandbox.id(), addresses)).isEmpty();
+    refused(lab.sandbox.id(), to("fd00::1", 80), "Cannot assign requested address|" + REFUSED);
+
+    String control =
+        lab.without(host -> host.withSysctls(Map.of("net.ipv6.conf.all.disable_ipv6", "0")));
+    await()
+        .atMost(Duration.ofSeconds(10))
+        .untilAsserted(() -> assertThat(said(control, addresses)).contains("fe80"));
+  }
+
+  @Row(21)
+  @Test
+  void theHostIsOutOfReachThroughTheBridge() throws Exception {
+    String gateway = requireNonNull(lab.bench.attachment(lab.sandbox.id()).getGateway());
+    try (ServerSocket host = new ServerSocket(0)) {
+      closed(gateway, host.getLocalPort());
+    }
+  }
+
+  @Row(22)
+  @Test
+  void sandboxesAreOutOfEachOthersReach() throws Exception {
+    Started other = lab.fresh();
+    lab.bench.background(other.id(), "python3", "-m", "http.server", "8000");
+    String address = requireNonNull(lab.bench.attachment(other.id()).getIpAddress());
+    awaitServed(other.id(), address);
+    refused(lab.sandbox.id(), to(address, 8000), RESET);
+
+    String victim = lab.without(host -> host.withNetworkMode(openNetwork));
+    String attacker = lab.without(host -> host.withNetworkMode(openNetwork));
+    lab.bench.background(victim, "python3", "-m", "http.server", "8000");
+    String there =
+        requireNonNull(
+            lab.bench
+                .docker
+                .inspectContainerCmd(victim)
+                .exec()
+                .getNetworkSettings()
+                .getNetworks()
+                .get(openNetwork)
+                .getIpAddress());
+    awaitServed(victim, there);
+    succeeds(attacker, "1000:1000", to(there, 8000));
+  }
+
+  private static void awaitServed(String container, String address) {
+    await()
+        .atMost(Duration.ofSeconds(20))
+        .until(() -> lab.bench.bash(container, to(address, 8000)).exitCode() == 0);
+  }
+
+  @Row(23)
+  @Test
+  void noPortIsPublished() throws Exception {
+    assertThat(published(lab.sandbox.id())).isEmpty();
+
+    ExposedPort port = ExposedPort.tcp(8000);
+    String control =
+        lab.control(
+            command -> {
+              command.withExposedPorts(port);
+              command
+                  .getHostConfig()
+                  .withPortBindings(new PortBinding(Ports.Binding.bindIp("127.0.0.1"), port));
+            },
+            lab.sandbox);
+    Map<ExposedPort, Ports.Binding[]> there = published(control);
+    assertThat(there).containsOnlyKeys(port);
+    lab.bench.background(control, "python3", "-m", "http.server", "8000");
+    int hostPort = Integer.parseInt(there.get(port)[0].getHostPortSpec());
+    await()
+        .atMost(Duration.ofSeconds(20))
+        .ignoreExceptions()
+        .until(
+            () -> {
+              try (Socket socket = new Socket()) {
+                socket.connect(new InetSocketAddress("127.0.0.1", hostPort), 2000);
+                return true;
+              }
+            });
+  }
+
+  private static Map<ExposedPort, Ports.Binding[]> published(String container) {
+    Ports ports =
+        lab.bench.docker.inspectContainerCmd(container).exec().getNetworkSettings().getPorts();
+    return ports == null ? Map.of() : ports.getBindings();
+  }
+
+  @Row(24)
+  @Test
+  void namesAreAskedOfTheResolverOnly() throws Exception {
+    assertThat(said(lab.sandbox.id(), "grep ^nameserver /etc/resolv.conf"))
+        .isEqualTo("nameserver 127.0.0.11");
+    assertThat(said(lab.sandbox.id(), "getent hosts sandbox")).isNotEmpty();
+    String ask = datagramsTo(elsewhere.privates().getFirst());
+    refused(lab.sandbox.id(), ask, REFUSED);
+    // nobody listens there: that it says so shows that it was asked
+    assertThat(lab.bench.bash(open, ask).output()).doesNotContainPattern(REFUSED);
+  }
+
+  @Row(25)
+  @Test
+  void publicAddressesAreReached() throws Exception {
+    succeeds(lab.sandbox.id(), "1000:1000", to(elsewhere.publicAddress(), Elsewhere.PORT));
+
+    String control = lab.without(host -> host.withNetworkMode("none"));
+    refused(control, to(elsewhere.publicAddress(), Elsewhere.PORT), "unreachable");
+  }
+
+  /** An attacker who is inside from the first moment on, while init takes its time. */
+  @Row(27)
+  @Test
+  void readyIsNotSaidBeforeTheFirewallIsInForce() throws Exception {
+    assumeTrue(profile.rootInside(), "the firewall is the host's, in force before the first start");
+    String slow =
+        lab.image("ENTRYPOINT [\"bash\", \"-c\", \"sleep 3; exec /usr/local/sbin/zcbot-init\"]");
+    UserId user = EngineBench.user();
+    String id = lab.bench.create(lab.withImage(slow), user);
+    String address = elsewhere.privates().getFirst();
+    AtomicBoolean ready = new AtomicBoolean();
+    AtomicInteger early = new AtomicInteger();
+    AtomicInteger late = new AtomicInteger();
+    Thread attacker =
+        Thread.ofVirtual()
+            .start(
+                () -> {
+                  for (int i = 0; i < 400 && late.get() < 5; i++) {
+                    try {
+                      boolean wasReady = ready.get();
+                      Outcome outcome = lab.bench.bash(id, to(address, Elsewhere.PORT));
+                      if (wasReady) {
+                        late.incrementAndGet();
+                        assertThat(outcome.exitCode()).isNotZero();
+                      } else if (outcome.exitCode() == 0) {
+                        early.incrementAndGet();
+                      }
+                    } catch (com.github.dockerjava.api.exception.DockerException _) {
+                      // it does not run yet
+                    } catch (InterruptedException _) {
+                      return;
+                    }
+                  }
+                });
+    lab.bench.engine.start(id);
+    ready.set(true);
+    attacker.join(Duration.ofSeconds(60));
+    assertThat(early).as("tries that got through before it was ready").hasPositiveValue();
+    assertThat(late).as("tries after").hasValue(5);
+    refused(id, to(address, Elsewhere.PORT), REFUSED);
+  }
+}

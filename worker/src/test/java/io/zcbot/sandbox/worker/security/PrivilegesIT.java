@@ -1,0 +1,84 @@
+package io.zcbot.sandbox.worker.security;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeFalse;
+
+import com.github.dockerjava.api.model.Capability;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+/** Who a command is, and what it can become. */
+class PrivilegesIT extends Attacks {
+  private static final String CAPABILITIES = "grep -E '^Cap(Inh|Prm|Eff|Amb)' /proc/self/status";
+  private static final String NEEDS_ROOT =
+      "its first process sets the firewall, as root with NET_ADMIN";
+
+  @Row(1)
+  @Test
+  void aCommandHasNoCapability() throws Exception {
+    assertThat(said(lab.sandbox.id(), CAPABILITIES).lines())
+        .hasSize(4)
+        .allMatch(line -> line.endsWith("\t0000000000000000"));
+
+    String control = lab.without(host -> host.withCapDrop());
+    assertThat(lab.bench.run(control, "0:0", "bash", "-c", CAPABILITIES).output().lines())
+        .anyMatch(line -> line.startsWith("CapEff") && !line.endsWith("\t0000000000000000"));
+  }
+
+  @Row(2)
+  @Test
+  void nothingIsLeftToGet() throws Exception {
+    assumeFalse(profile.rootInside(), NEEDS_ROOT);
+    String bounding = "grep '^CapBnd' /proc/self/status";
+    assertThat(said(lab.sandbox.id(), bounding)).isEqualTo("CapBnd:\t0000000000000000");
+
+    String control = lab.without(host -> host.withCapAdd(Capability.NET_ADMIN));
+    assertThat(said(control, bounding)).isNotEqualTo("CapBnd:\t0000000000000000");
+  }
+
+  @Row(3)
+  @Test
+  void aCommandWithoutAUserIsNotRoot() throws Exception {
+    assumeFalse(profile.rootInside(), NEEDS_ROOT);
+    assertThat(lab.bench.run(lab.sandbox.id(), null, "id", "-u").output()).isEqualTo("1000");
+
+    String control = lab.control(command -> command.withUser("0:0"), lab.sandbox);
+    assertThat(lab.bench.run(control, null, "id", "-u").output()).isEqualTo("0");
+  }
+
+  @Row(4)
+  @Test
+  void theFirstProcessIsNotRoot() throws Exception {
+    assumeFalse(profile.rootInside(), NEEDS_ROOT);
+    String user = "grep ^Uid: /proc/1/status";
+    assertThat(said(lab.sandbox.id(), user)).isEqualTo("Uid:\t1000\t1000\t1000\t1000");
+    assertThat(
+            lab.bench
+                .docker
+                .inspectContainerCmd(lab.sandbox.id())
+                .exec()
+                .getConfig()
+                .getHealthcheck())
+        .as("a health check would run as the first process does")
+        .isNull();
+
+    String control = lab.control(command -> command.withUser("0:0"), lab.sandbox);
+    assertThat(said(control, user)).isEqualTo("Uid:\t0\t0\t0\t0");
+  }
+
+  @Row(5)
+  @Test
+  void aSetuidProgramGainsNothing() throws Exception {
+    assertThat(said(lab.sandbox.id(), "find / -xdev -perm /6000 -type f 2>/dev/null; true"))
+        .as("the image has none to begin with")
+        .isEmpty();
+    String image =
+        lab.image("RUN cp /usr/bin/id /usr/local/bin/suid && chmod 4755 /usr/local/bin/suid");
+    var planted = lab.fresh(image);
+    assertThat(said(planted.id(), "suid -u")).isEqualTo("1000");
+
+    String control =
+        lab.control(command -> command.getHostConfig().withSecurityOpts(List.of()), planted);
+    assertThat(said(control, "suid -u")).isEqualTo("0");
+  }
+}

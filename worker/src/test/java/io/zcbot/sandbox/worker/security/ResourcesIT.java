@@ -1,0 +1,283 @@
+package io.zcbot.sandbox.worker.security;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.github.dockerjava.api.model.LogConfig;
+import com.github.dockerjava.api.model.Ulimit;
+import io.zcbot.sandbox.worker.docker.EngineBench.Outcome;
+import io.zcbot.sandbox.worker.docker.EngineBench.Started;
+import io.zcbot.sandbox.worker.sandbox.Container;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+
+/** What one sandbox can use up, and what is left to its neighbours. */
+class ResourcesIT extends Attacks {
+  private static final int ROUNDS = 15;
+
+  private static String python(String container, String script) throws InterruptedException {
+    Outcome outcome = lab.bench.python(container, script);
+    assertThat(outcome.exitCode()).as(outcome.output()).isZero();
+    return outcome.output();
+  }
+
+  @Row(28)
+  @Test
+  void aMemoryBombIsKilledAndNothingSwapped() throws Exception {
+    Started bomber = lab.fresh();
+    String bomb = "x = bytearray(400 << 20)\nprint('got it')";
+    Outcome outcome = lab.bench.python(bomber.id(), bomb);
+    assertThat(outcome.exitCode()).isEqualTo(137);
+    Container after = lab.bench.engine.find(bomber.id()).orElseThrow();
+    assertThat(after.state()).as("only the command died").isEqualTo(Container.State.RUNNING);
+    assertThat(said(bomber.id(), "echo fine")).isEqualTo("fine");
+    String swap =
+        said(
+            bomber.id(),
+            "cat /sys/fs/cgroup/memory.swap.max 2>/dev/null"
+                + " || cat /sys/fs/cgroup/memory/memory.memsw.limit_in_bytes");
+    assertThat(swap).isIn("0", String.valueOf(lab.spec.memoryBytes()));
+
+    String control = lab.without(host -> host.withMemory(1L << 30).withMemorySwap(1L << 30));
+    assertThat(python(control, bomb)).isEqualTo("got it");
+  }
+
+  @Row(29)
+  @Test
+  void tmpAndSharedMemoryAreBounded() throws Exception {
+    Started filler = lab.fresh();
+    String tmp = "head -c 20M /dev/zero > /tmp/big";
+    String shm = "head -c 70M /dev/zero > /dev/shm/big";
+    refused(filler.id(), tmp, "No space left on device");
+    refused(filler.id(), shm, "No space left on device");
+    assertThat(said(filler.id(), "python3 -c 'print(6 * 7)'")).as("still of use").isEqualTo("42");
+    assertThat(said(filler.id(), "rm /tmp/big /dev/shm/big; grep ' /tmp ' /proc/mounts"))
+        .contains("nosuid", "nodev")
+        .doesNotContain("noexec");
+
+    String control =
+        lab.without(
+            host -> host.withTmpFs(Map.of("/tmp", "size=64m,mode=1777")).withShmSize(96L << 20));
+    succeeds(control, "1000:1000", tmp);
+    succeeds(control, "1000:1000", shm);
+  }
+
+  @Row(30)
+  @Test
+  void aCpuBurnIsThrottled() throws Exception {
+    Started burner = lab.fresh();
+    String burn =
+        """
+        import os, time
+        end = time.monotonic() + 2
+        children = [os.fork() for _ in range(3)]
+        while time.monotonic() < end: pass
+        if 0 in children: os._exit(0)
+        for child in children: os.waitpid(child, 0)
+        t = os.times()
+        used = t.user + t.system + t.children_user + t.children_system
+        stat = '/sys/fs/cgroup/cpu.stat' if os.path.exists('/sys/fs/cgroup/cpu.stat') else '/sys/fs/cgroup/cpu/cpu.stat'
+        throttled = [l for l in open(stat) if l.startswith('nr_throttled')]
+        print(used, throttled[0].split()[1] if throttled else 0)""";
+    String[] words = python(burner.id(), burn).split(" ", 2);
+    // half a core for two seconds, and what a period lets one begin with
+    assertThat(Double.parseDouble(words[0])).isLessThan(1.6);
+    assertThat(Integer.parseInt(words[1])).as("periods throttled").isPositive();
+
+    String control = lab.without(host -> host.withNanoCPUs(0L));
+    assertThat(python(control, burn)).endsWith(" 0");
+  }
+
+  private static final String FORK_BOMB =
+      """
+      import os, time
+      forked = 0
+      try:
+          while forked < 150:
+              if os.fork() == 0:
+                  time.sleep(4)
+                  os._exit(0)
+              forked += 1
+          print(forked, 0)
+      except OSError as e:
+          print(forked, e.errno)""";
+
+  @Row(31)
+  @Test
+  void aForkBombIsContained() throws Exception {
+    Started bomber = lab.fresh();
+    String[] words = python(bomber.id(), FORK_BOMB).split(" ", 2);
+    assertThat(Integer.parseInt(words[0])).isBetween(10, (int) lab.spec.pids() - 1);
+    assertThat(words[1]).as("EAGAIN").isEqualTo("11");
+    assertThat(said(lab.sandbox.id(), "echo fine")).as("a neighbour").isEqualTo("fine");
+
+    String control = lab.without(host -> host.withPidsLimit(0L));
+    assertThat(python(control, FORK_BOMB)).isEqualTo("150 0");
+  }
+
+  @Row(32)
+  @Test
+  void orphansAreReaped() throws Exception {
+    Started parent = lab.fresh();
+    String orphans =
+        """
+        import os, time
+        for batch in range(10):
+            for _ in range(30):
+                child = os.fork()
+                if child == 0:
+                    if os.fork() == 0: time.sleep(0.1)
+                    os._exit(0)
+                os.waitpid(child, 0)
+            time.sleep(0.4)
+        zombies = 0
+        for pid in filter(str.isdigit, os.listdir('/proc')):
+            try: zombies += ') Z' in open(f'/proc/{pid}/stat').read()
+            except OSError: pass
+        print(zombies)""";
+    assertThat(python(parent.id(), orphans)).isEqualTo("0");
+
+    String control = lab.without(host -> host.withInit(false).withPidsLimit(1000L));
+    assertThat(Integer.parseInt(python(control, orphans))).isEqualTo(300);
+  }
+
+  @Row(33)
+  @Test
+  void openFilesAndCoresAreBounded() throws Exception {
+    String open =
+        "import resource\n"
+            + "resource.setrlimit(resource.RLIMIT_NOFILE, (20000, 20000))\n"
+            + "resource.setrlimit(resource.RLIMIT_CORE, (1, 1))\nprint('raised')";
+    assertThat(said(lab.sandbox.id(), "ulimit -Sn; ulimit -Hn; ulimit -Hc"))
+        .isEqualTo("4096\n16384\n0");
+    assertThat(lab.bench.python(lab.sandbox.id(), open).exitCode()).isNotZero();
+
+    String control =
+        lab.without(
+            host ->
+                host.withUlimits(
+                    List.of(new Ulimit("nofile", 20000L, 20000L), new Ulimit("core", 1L, 1L))));
+    assertThat(python(control, open)).isEqualTo("raised");
+  }
+
+  private static final String INOTIFY =
+      """
+      import ctypes, resource, time, sys
+      libc = ctypes.CDLL(None)
+      n = 0
+      while n < 4000 and libc.inotify_init() >= 0: n += 1
+      print(n, flush=True)
+      time.sleep(float(sys.argv[1]) if len(sys.argv) > 1 else 0)""";
+
+  /**
+   * The one thing that sandboxes share is the kernel's count for uid 1000; nothing else is hurt.
+   */
+  @Row(34)
+  @Test
+  void whoTakesAllOfInotifyStopsNoCommand() throws Exception {
+    Started taker = lab.fresh();
+    int most = Integer.parseInt(said(taker.id(), "cat /proc/sys/fs/inotify/max_user_instances"));
+    assertThat(Integer.parseInt(python(taker.id(), INOTIFY))).isBetween(1, most);
+    lab.bench.background(taker.id(), "python3", "-c", INOTIFY, "3");
+    assertThat(said(lab.sandbox.id(), "python3 -c 'print(6 * 7)' && git --version >/dev/null"))
+        .isEqualTo("42");
+    Started another = lab.fresh();
+    assertThat(said(another.id(), "echo fine")).isEqualTo("fine");
+    lab.bench.engine.remove(taker.id());
+    assertThat(Integer.parseInt(python(lab.sandbox.id(), INOTIFY)))
+        .as("given back once the taker is gone")
+        .isPositive();
+  }
+
+  @Row(36)
+  @Test
+  void aFloodOfTheContainersLogIsBounded() throws Exception {
+    // Where the first process is root only root gets there, which commands never are.
+    String flood = "head -c 12M /dev/zero | tr '\\0' 'x' | fold -w 1000 > /proc/1/fd/1";
+    if (profile.rootInside()) {
+      refused(lab.sandbox.id(), flood, "permission denied");
+    }
+    Started flooder = lab.fresh();
+    lab.bench.run(flooder.id(), profile.rootInside() ? "0:0" : "1000:1000", "bash", "-c", flood);
+    assertThat(logged(flooder.id())).isBetween(1L, 3L << 20);
+
+    String control =
+        lab.without(
+            host -> host.withLogConfig(new LogConfig(LogConfig.LoggingType.JSON_FILE, Map.of())));
+    lab.bench.run(control, profile.rootInside() ? "0:0" : "1000:1000", "bash", "-c", flood);
+    assertThat(logged(control)).isGreaterThan(11L << 20);
+  }
+
+  /** Bytes of the container's log on the engine's host. */
+  private static long logged(String container) throws IOException {
+    Path directory =
+        Path.of(
+            String.valueOf(lab.bench.docker.infoCmd().exec().getDockerRootDir()),
+            "containers",
+            container);
+    try (Stream<Path> files = Files.walk(directory)) {
+      return files
+          .filter(file -> file.toString().contains("log"))
+          .mapToLong(file -> file.toFile().length())
+          .sum();
+    }
+  }
+
+  /** All at once, in one sandbox; another's commands are timed, and the engine goes on serving. */
+  @Row(31)
+  @Test
+  void aNeighboursCommandsTakeAtMostTwiceAsLong() throws Exception {
+    Started abuser = lab.fresh();
+    Map<String, String> attacks =
+        Map.of(
+            "cpu", "while :; do :; done & while :; do :; done & wait",
+            "forks", ":(){ :|:& };:; sleep 20",
+            "memory", "while :; do python3 -c 'bytearray(400 << 20)'; done",
+            "tmp", "while :; do head -c 20M /dev/zero > /tmp/x; rm /tmp/x; done",
+            "files", "mkdir -p f; i=0; while ((i < 100000)); do : > f/$i; ((i += 1)); done",
+            "inotify", "python3 -c \"" + INOTIFY.replace("\"", "\\\"") + "\" 20");
+    for (Map.Entry<String, String> attack : attacks.entrySet()) {
+      // Whoever else uses this machine is in the numbers too, so the best of three counts.
+      double best = Double.MAX_VALUE;
+      String times = "";
+      for (int i = 0; i < 3 && best > 2; i++) {
+        double before = median(() -> said(lab.sandbox.id(), "true"));
+        lab.bench.background(
+            abuser.id(), "timeout", "-s", "KILL", "20", "bash", "-c", attack.getValue());
+        double during = median(() -> said(lab.sandbox.id(), "true"));
+        lab.bench.engine.kill(abuser.id());
+        lab.bench.engine.remove(abuser.id());
+        abuser = lab.fresh();
+        if (during / before < best) {
+          best = during / before;
+          times = String.format(Locale.ROOT, "%.0f ms, then %.0f ms", before, during);
+        }
+      }
+      System.out.printf(
+          Locale.ROOT,
+          "a neighbour's command during %s: %s (%.1fx)%n",
+          attack.getKey(),
+          times,
+          best);
+      assertThat(best).as(attack.getKey() + ": " + times).isLessThanOrEqualTo(2.0);
+    }
+  }
+
+  private static double median(Callable<?> command) throws Exception {
+    double[] took = new double[ROUNDS];
+    for (int i = 0; i < ROUNDS; i++) {
+      long started = System.nanoTime();
+      command.call();
+      took[i] = (System.nanoTime() - started) / 1e6;
+    }
+    Arrays.sort(took);
+    return took[ROUNDS / 2];
+  }
+}

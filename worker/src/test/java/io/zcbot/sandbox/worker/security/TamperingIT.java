@@ -1,0 +1,172 @@
+package io.zcbot.sandbox.worker.security;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.github.dockerjava.api.command.CreateContainerCmd;
+import com.github.dockerjava.api.command.InspectContainerResponse;
+import com.github.dockerjava.api.model.AccessMode;
+import com.github.dockerjava.api.model.Bind;
+import com.github.dockerjava.api.model.Capability;
+import com.github.dockerjava.api.model.Device;
+import com.github.dockerjava.api.model.HostConfig;
+import com.github.dockerjava.api.model.RestartPolicy;
+import com.github.dockerjava.api.model.Volume;
+import io.zcbot.sandbox.worker.docker.EngineBench.Started;
+import io.zcbot.sandbox.worker.sandbox.Container;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.UUID;
+import java.util.function.Consumer;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+
+/** Containers with the right labels that are not what their labels say. */
+class TamperingIT extends Attacks {
+  private record Weakness(String name, Consumer<CreateContainerCmd> change) {
+    static Weakness of(String name, Consumer<HostConfig> change) {
+      return new Weakness(name, command -> change.accept(command.getHostConfig()));
+    }
+  }
+
+  private static Stream<Weakness> weaknesses() {
+    return Stream.of(
+        Weakness.of("privileged", host -> host.withPrivileged(true)),
+        Weakness.of("a capability", host -> host.withCapAdd(Capability.SYS_ADMIN)),
+        Weakness.of("capabilities not dropped", host -> host.withCapDrop()),
+        Weakness.of("a root that can be written", host -> host.withReadonlyRootfs(false)),
+        new Weakness(
+            "the host's network",
+            command ->
+                command
+                    .withHostName("")
+                    .getHostConfig()
+                    .withNetworkMode("host")
+                    .withSysctls(Map.of())),
+        Weakness.of("another network", host -> host.withNetworkMode("bridge")),
+        Weakness.of("the host's processes", host -> host.withPidMode("host")),
+        Weakness.of("the host's IPC", host -> host.withIpcMode("host")),
+        Weakness.of("the host's cgroups", host -> host.withCgroupnsMode("host")),
+        Weakness.of(
+            "the engine's socket",
+            host ->
+                host.withBinds(
+                    new Bind(
+                        "/var/run/docker.sock", new Volume("/run/docker.sock"), AccessMode.rw))),
+        Weakness.of("no memory limit", host -> host.withMemory(0L).withMemorySwap(0L)),
+        Weakness.of("more memory", host -> host.withMemory(1L << 30).withMemorySwap(1L << 30)),
+        Weakness.of("swap", host -> host.withMemorySwap(host.getMemory() * 2)),
+        Weakness.of("no process limit", host -> host.withPidsLimit(0L)),
+        Weakness.of("all CPUs", host -> host.withNanoCPUs(0L)),
+        Weakness.of("new privileges", host -> host.withSecurityOpts(List.of())),
+        Weakness.of(
+            "no seccomp",
+            host -> host.withSecurityOpts(List.of("no-new-privileges:true", "seccomp=unconfined"))),
+        Weakness.of(
+            "a device", host -> host.withDevices(new Device("rwm", "/dev/kmsg", "/dev/kmsg"))),
+        Weakness.of("a device rule", host -> host.withDeviceCgroupRules(List.of("a *:* rwm"))),
+        Weakness.of("files without limit", host -> host.withUlimits(List.of())),
+        Weakness.of("a larger /tmp", host -> host.withTmpFs(Map.of("/tmp", "size=200m"))),
+        Weakness.of(
+            "a restart policy", host -> host.withRestartPolicy(RestartPolicy.alwaysRestart())),
+        Weakness.of("no init", host -> host.withInit(false)),
+        Weakness.of("a group", host -> host.withGroupAdd(List.of("0"))),
+        Weakness.of("names of its own", host -> host.withExtraHosts("pypi.org:10.0.0.1")),
+        new Weakness(
+            "another image",
+            command -> command.withImage("debian:trixie-slim").withCmd("sleep", "1")),
+        new Weakness("another first process", command -> command.withEntrypoint("sleep", "600")),
+        new Weakness("another user", command -> command.withUser("1234")),
+        new Weakness(
+            "another work directory", command -> command.withWorkingDir("/proc/self/fd/8")),
+        new Weakness("an emptied block list", command -> command.withEnv("ZCBOT_PG_IPS=")));
+  }
+
+  private static Container verified(Started sandbox, String nameOrId) throws Exception {
+    return lab.bench
+        .engine
+        .verify(nameOrId, lab.spec, sandbox.user(), sandbox.workspace())
+        .orElseThrow();
+  }
+
+  @Row(44)
+  @Test
+  void whatIsWeakerHasNoSpecWhateverItsLabelSays() throws Exception {
+    InspectContainerResponse original =
+        lab.bench.docker.inspectContainerCmd(lab.sandbox.id()).exec();
+    Map<String, String> labels = new HashMap<>(original.getConfig().getLabels());
+    assertThat(verified(lab.sandbox, lab.sandbox.id()).specHash()).isEqualTo(lab.spec.hash());
+    assertThat(verified(lab.sandbox, made(original, labels, _ -> {})).specHash())
+        .as("made just like it")
+        .isEqualTo(lab.spec.hash());
+
+    for (Weakness weakness : weaknesses().toList()) {
+      String weaker = made(original, labels, weakness.change);
+      assertThat(lab.bench.engine.find(weaker).orElseThrow().specHash())
+          .as(weakness.name + ", by its label alone")
+          .isEqualTo(lab.spec.hash());
+      assertThat(verified(lab.sandbox, weaker).specHash()).as(weakness.name).isNull();
+      lab.bench.engine.remove(weaker);
+    }
+  }
+
+  private static String made(
+      InspectContainerResponse original,
+      Map<String, String> labels,
+      Consumer<CreateContainerCmd> change) {
+    try (CreateContainerCmd command =
+        lab.copy(original, "zcbot-tampered-" + UUID.randomUUID(), labels)) {
+      change.accept(command);
+      return command.exec().getId();
+    }
+  }
+
+  @Row(44)
+  @Test
+  void whatIsChangedLaterIsNoticed() throws Exception {
+    Started raised = lab.fresh();
+    assertThat(verified(raised, raised.id()).specHash()).isEqualTo(lab.spec.hash());
+    lab.bench
+        .docker
+        .updateContainerCmd(raised.id())
+        .withMemory(1L << 30)
+        .withMemorySwap(1L << 30)
+        .exec();
+    assertThat(verified(raised, raised.id()).specHash()).as("more memory").isNull();
+
+    Started connected = lab.fresh();
+    lab.bench
+        .docker
+        .connectToNetworkCmd()
+        .withNetworkId("bridge")
+        .withContainerId(connected.id())
+        .exec();
+    assertThat(verified(connected, connected.id()).specHash()).as("a second network").isNull();
+  }
+
+  /** An ensure for a running sandbox must not cost more for it. */
+  @Row(44)
+  @Test
+  void lookingCloselyTakesNoLonger() throws Exception {
+    for (int i = 0; i < 200; i++) {
+      lab.bench.engine.find(lab.sandbox.id());
+      verified(lab.sandbox, lab.sandbox.id());
+    }
+    long[] glance = new long[200];
+    long[] look = new long[200];
+    for (int i = 0; i < 200; i++) {
+      long started = System.nanoTime();
+      lab.bench.engine.find(lab.sandbox.id());
+      glance[i] = System.nanoTime() - started;
+      started = System.nanoTime();
+      verified(lab.sandbox, lab.sandbox.id());
+      look[i] = System.nanoTime() - started;
+    }
+    java.util.Arrays.sort(glance);
+    java.util.Arrays.sort(look);
+    System.out.printf(
+        "inspect %d us, with the spec held against it %d us (medians)%n",
+        glance[100] / 1000, look[100] / 1000);
+    assertThat(look[100] - glance[100]).isLessThan(1_000_000);
+  }
+}

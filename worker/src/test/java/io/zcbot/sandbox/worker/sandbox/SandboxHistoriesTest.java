@@ -175,6 +175,8 @@ class SandboxHistoriesTest {
         case RESTART -> restart();
       }
       if (world.crashed) {
+        // What was announced before the crash is judged by what had been read before it.
+        checkNow();
         restart();
       }
     }

@@ -3,6 +3,7 @@
 # network, checks that the kernel took the rules, says so in one line on stdout, and idles.
 #
 #   zcbot-sandbox ready firewall=container ipv4=<rules> ipv6=<rules|disabled>
+#   zcbot-slot ready ...                                            (the same, of a warm slot)
 #   zcbot-sandbox failed: <reason>                                  (and a non-zero exit)
 #
 # The worker announces a sandbox only after the first line, so all that goes wrong here must end in
@@ -10,6 +11,7 @@
 # are one restore and one save for each address family.
 #
 # Environment: ZCBOT_PG_IPS  addresses or CIDRs, IPv4 or IPv6, to refuse besides the private ranges
+#              ZCBOT_SLOT    of a warm slot: what shows in /workspace once a mount made later does
 
 set -euo pipefail
 set -f
@@ -260,5 +262,17 @@ probe 169.254.169.254 'No route to host' "$route4"
 [[ -z $gateway4 ]] || probe "$gateway4" 'No route to host' "$route4"
 [[ $ipv6 == disabled ]] || probe fd00:ec2::254 'Permission denied' "$gateway6"
 
-printf 'zcbot-sandbox ready firewall=container ipv4=%s ipv6=%s\n' "$count4" "$ipv6"
+# A warm slot has no workspace yet. It is worth something only if mounts that the worker makes from
+# now on show in here, so it waits to see one: a directory with one entry, whose name it was told.
+ready=zcbot-sandbox
+if [[ -n ${ZCBOT_SLOT-} ]]; then
+  for ((i = 0; ; i++)); do
+    [[ ! -e /workspace/$ZCBOT_SLOT ]] || break
+    ((i < 500)) || fail 'what the worker mounts after the start does not show in the container'
+    sleep 0.02
+  done
+  ready=zcbot-slot
+fi
+
+printf '%s ready firewall=container ipv4=%s ipv6=%s\n' "$ready" "$count4" "$ipv6"
 exec sleep infinity

@@ -11,6 +11,8 @@ import io.zcbot.sandbox.worker.intake.EnsureIntake;
 import io.zcbot.sandbox.worker.intake.KeyPartitions;
 import io.zcbot.sandbox.worker.intake.LogReader;
 import io.zcbot.sandbox.worker.lanes.Lanes;
+import io.zcbot.sandbox.worker.mounts.MountedSlots;
+import io.zcbot.sandbox.worker.mounts.WorkspaceMount;
 import io.zcbot.sandbox.worker.ops.Health;
 import io.zcbot.sandbox.worker.ops.Metrics;
 import io.zcbot.sandbox.worker.ops.OpsServer;
@@ -18,10 +20,10 @@ import io.zcbot.sandbox.worker.publish.Publisher;
 import io.zcbot.sandbox.worker.publish.TopicAdmin;
 import io.zcbot.sandbox.worker.publish.TopicsException;
 import io.zcbot.sandbox.worker.sandbox.Domain;
-import io.zcbot.sandbox.worker.sandbox.Engine;
 import io.zcbot.sandbox.worker.sandbox.Identity;
 import io.zcbot.sandbox.worker.sandbox.Reaper;
 import io.zcbot.sandbox.worker.sandbox.Registry;
+import io.zcbot.sandbox.worker.sandbox.Slots;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import io.zcbot.sandbox.worker.sandbox.Workspaces;
 import java.io.IOException;
@@ -52,6 +54,7 @@ public final class Worker implements AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(Worker.class);
 
   private static final Duration PROBE_INTERVAL = Duration.ofSeconds(5);
+  private static final Duration REFILL_INTERVAL = Duration.ofMillis(250);
 
   private final WorkerConfig config;
   private final Time time = Time.system();
@@ -61,6 +64,7 @@ public final class Worker implements AutoCloseable {
   private volatile boolean stopping;
   private volatile @Nullable String startProblem = "starting";
   private volatile @Nullable String takeoverProblem;
+  private volatile Supplier<String> warmth = () -> "not yet";
   private final StartRetry retry =
       new StartRetry(
           () -> stopping, problem -> startProblem = problem == null ? "starting" : problem);
@@ -97,7 +101,8 @@ public final class Worker implements AutoCloseable {
     serveOps(metrics, health);
 
     Workspaces workspaces = Workspaces.open(config.workspaceRoot());
-    Engine engine =
+    WorkspaceMount mount = closer.add(WorkspaceMount.prepare(workspaces.root()));
+    DockerEngine engine =
         closer.add(
             DockerEngine.fromEnvironment(
                 new DockerEngineSettings(
@@ -159,7 +164,10 @@ public final class Worker implements AutoCloseable {
                 config.limits().createConcurrency(),
                 config.limits().reapConcurrency()),
             registry,
-            workspaces);
+            workspaces,
+            new Slots.Setup(
+                engine, new MountedSlots(mount, config.workerId()), config.limits().warmSlots()));
+    warmth = domain.slots()::status;
     PartitionHandover handover =
         new PartitionHandover(
             follower,
@@ -198,6 +206,7 @@ public final class Worker implements AutoCloseable {
             metrics);
 
     metrics.bindSandboxes(registry::size);
+    metrics.bindSlots(domain.slots()::parked);
     metrics.bindLanes(lanes::active);
     metrics.bindOpenRecords(intake::heldByPartition);
     metrics.bindLag(topic(Topic.ENSURE), intake::lagByPartition);
@@ -211,6 +220,7 @@ public final class Worker implements AutoCloseable {
 
     new Recovery(config, domain, reader, keyPartitions, partitions, time).run(this::untilItWorks);
 
+    closer.add(() -> domain.slots().close(part(12)));
     closer.add(follower).start();
     closer.add(domain.engineFollower()).start();
     closer.add(timers);
@@ -219,6 +229,9 @@ public final class Worker implements AutoCloseable {
     timers.everyOnEngine(
         config.lifecycle().reconcileInterval(), "reconcile", domain.reconciler()::reconcile);
     timers.everyOnEngine(PROBE_INTERVAL, "ping", engine::ping);
+    timers.every(REFILL_INTERVAL, domain.slots()::tick);
+    timers.everyOnEngine(
+        config.lifecycle().reconcileInterval(), "sweep", () -> domain.slots().sweep());
     if (config.lifecycle().restart() == Lifecycle.Restart.PURGE) {
       closer.add(() -> reapAtStop(domain.reaper()));
     }
@@ -249,6 +262,7 @@ public final class Worker implements AutoCloseable {
     facts.put("version", version());
     facts.put("image", config.spec().image());
     facts.put("idle TTL", config.lifecycle().idleTtl().toString());
+    facts.put("warm slots", warmth.get());
     return facts;
   }
 

@@ -13,6 +13,7 @@ import java.time.Duration;
  * @param readyTimeout from a sandbox's start to its ready line
  * @param maxOpenRecords unfinished ensures of one partition
  * @param pullTimeout of a missing image
+ * @param warmSlots containers parked for users who have no sandbox yet
  */
 public record Limits(
     int maxSandboxes,
@@ -22,4 +23,5 @@ public record Limits(
     Duration engineTimeout,
     Duration readyTimeout,
     int maxOpenRecords,
-    Duration pullTimeout) {}
+    Duration pullTimeout,
+    int warmSlots) {}

@@ -109,7 +109,8 @@ public record WorkerConfig(
             in.get(Setting.ENGINE_TIMEOUT),
             in.get(Setting.READY_TIMEOUT),
             in.get(Setting.MAX_OPEN_RECORDS),
-            in.get(Setting.PULL_TIMEOUT));
+            in.get(Setting.PULL_TIMEOUT),
+            in.get(Setting.SANDBOX_WARM));
     WorkerConfig config =
         new WorkerConfig(
             workerId,

@@ -1,5 +1,7 @@
 package io.zcbot.sandbox.worker.docker;
 
+import com.github.dockerjava.api.DockerClient;
+import com.github.dockerjava.api.command.CreateContainerCmd;
 import com.github.dockerjava.core.DefaultDockerClientConfig;
 import com.github.dockerjava.core.DockerClientConfig;
 import io.zcbot.sandbox.events.UserId;
@@ -10,6 +12,7 @@ import io.zcbot.sandbox.worker.sandbox.EngineException;
 import io.zcbot.sandbox.worker.sandbox.EngineException.Kind;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
 import io.zcbot.sandbox.worker.sandbox.SandboxSpec;
+import io.zcbot.sandbox.worker.sandbox.SlotEngine;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Instant;
@@ -20,11 +23,12 @@ import java.util.Optional;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
+import java.util.function.Function;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** A Docker Engine, spoken to over its API. */
-public final class DockerEngine implements Engine {
+public final class DockerEngine implements Engine, SlotEngine {
   private static final Logger log = LoggerFactory.getLogger(DockerEngine.class);
 
   private final DockerEngineSettings settings;
@@ -94,7 +98,7 @@ public final class DockerEngine implements Engine {
                   .withLabelFilter(Map.of(SandboxLabels.PRODUCT, SandboxLabels.PRODUCT_SANDBOX))
                   .exec()) {
             Container container = ContainerReading.ofListing(listed);
-            if (container.owner() == null) {
+            if (container.owner() == null && container.slot() == null) {
               log.warn(
                   "Container {} ({}) is labelled a sandbox, but of no valid user; left alone",
                   container.name(),
@@ -110,9 +114,22 @@ public final class DockerEngine implements Engine {
   @Override
   public String create(SandboxSpec spec, UserId user, String workerId, Path workspace)
       throws EngineException {
+    return create(
+        spec, docker -> ContainerCreation.command(docker, spec, user, workerId, workspace, ipv6));
+  }
+
+  @Override
+  public String createSlot(SandboxSpec spec, String slotId, String workerId, Path directory)
+      throws EngineException {
+    return create(
+        spec, docker -> ContainerCreation.slot(docker, spec, slotId, workerId, directory, ipv6));
+  }
+
+  private String create(SandboxSpec spec, Function<DockerClient, CreateContainerCmd> command)
+      throws EngineException {
     network.ensure(spec.network());
     try {
-      return createOnce(spec, user, workerId, workspace);
+      return createOnce(command);
     } catch (EngineException e) {
       if (e.kind() == Kind.IMAGE_MISSING) {
         pull.run(spec.image());
@@ -123,18 +140,15 @@ public final class DockerEngine implements Engine {
         throw e;
       }
     }
-    return createOnce(spec, user, workerId, workspace);
+    return createOnce(command);
   }
 
-  private String createOnce(SandboxSpec spec, UserId user, String workerId, Path workspace)
+  private String createOnce(Function<DockerClient, CreateContainerCmd> command)
       throws EngineException {
     return calls.call(
         Operation.CREATE,
         engine -> {
-          String id =
-              ContainerCreation.command(engine.docker(), spec, user, workerId, workspace, ipv6)
-                  .exec()
-                  .getId();
+          String id = command.apply(engine.docker()).exec().getId();
           if (id == null) {
             throw new IOException("the engine created a container and told no id");
           }
@@ -147,11 +161,47 @@ public final class DockerEngine implements Engine {
     try {
       start.run(containerId);
     } catch (EngineException e) {
-      if (EngineErrors.isMissingNetwork(e)) {
-        network.forget();
-      } else if (EngineErrors.isMissingIpv6(e)) {
-        log.info("The engine's host has no IPv6; sandboxes are made without switching it off");
-        ipv6 = false;
+      throw noted(e);
+    }
+  }
+
+  @Override
+  public void startSlot(String containerId, OnceRunning onceRunning)
+      throws EngineException, IOException {
+    try {
+      start.runSlot(containerId, onceRunning);
+    } catch (EngineException e) {
+      throw noted(e);
+    }
+  }
+
+  /** What a failed start tells for the next one. */
+  private EngineException noted(EngineException e) {
+    if (EngineErrors.isMissingNetwork(e)) {
+      network.forget();
+    } else if (EngineErrors.isMissingIpv6(e)) {
+      log.info("The engine's host has no IPv6; sandboxes are made without switching it off");
+      ipv6 = false;
+    }
+    return e;
+  }
+
+  @Override
+  public void rename(String containerId, String name) throws EngineException {
+    calls.call(
+        Operation.RENAME,
+        engine -> engine.docker().renameContainerCmd(containerId).withName(name).exec());
+  }
+
+  @Override
+  public Optional<String> imageId(String image) throws EngineException {
+    try {
+      return lookup(
+          Operation.IMAGE_INSPECT,
+          engine -> Optional.ofNullable(engine.docker().inspectImageCmd(image).exec().getId()));
+    } catch (EngineException e) {
+      if (e.kind() == Kind.ABSENT) {
+        return Optional.empty();
       }
       throw e;
     }

@@ -8,12 +8,14 @@ enum Operation {
   CREATE,
   ATTACH,
   START,
+  RENAME,
   KILL,
   REMOVE,
   WAIT,
   EXEC_INSPECT,
   EVENTS,
   PULL,
+  IMAGE_INSPECT,
   NETWORK_INSPECT,
   NETWORK_CREATE;
 
@@ -26,12 +28,14 @@ enum Operation {
       case CREATE -> "create";
       case ATTACH -> "attach";
       case START -> "start";
+      case RENAME -> "rename";
       case KILL -> "kill";
       case REMOVE -> "remove";
       case WAIT -> "wait";
       case EXEC_INSPECT -> "exec_inspect";
       case EVENTS -> "events";
       case PULL -> "pull";
+      case IMAGE_INSPECT -> "image_inspect";
       case NETWORK_INSPECT -> "network_inspect";
       case NETWORK_CREATE -> "network_create";
     };

@@ -53,6 +53,11 @@ public final class Workspaces {
     return new Workspaces(real);
   }
 
+  /** The root, by its real path. */
+  public Path root() {
+    return root;
+  }
+
   /**
    * The user's directory: there, private, and owned by the sandbox user.
    *

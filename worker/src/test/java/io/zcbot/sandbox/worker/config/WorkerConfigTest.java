@@ -94,7 +94,8 @@ class WorkerConfigTest {
                 Duration.ofSeconds(30),
                 Duration.ofSeconds(15),
                 1000,
-                Duration.ofMinutes(2)));
+                Duration.ofMinutes(2),
+                2));
     assertThat(config.opsAddress())
         .isEqualTo(new InetSocketAddress(InetAddress.ofLiteral("127.0.0.1"), 8080));
     assertThat(config.stopTimeout()).isEqualTo(Duration.ofSeconds(25));
@@ -126,6 +127,7 @@ class WorkerConfigTest {
             "ZCBOT_SANDBOX_DNS", "9.9.9.9 2620:fe::fe",
             "ZCBOT_PG_IPS", "203.0.113.7, 198.51.100.0/24,203.0.113.7,2001:db8::/32",
             "ZCBOT_SANDBOX_MAX", "7",
+            "ZCBOT_SANDBOX_WARM", "6",
             "ZCBOT_SANDBOX_MAX_LIFETIME", "1d",
             "ZCBOT_SANDBOX_EVICT_AFTER", "0",
             "ZCBOT_RESTART", "adopt",
@@ -189,7 +191,8 @@ class WorkerConfigTest {
                     Duration.ofSeconds(11),
                     Duration.ofSeconds(12),
                     13,
-                    Duration.ofSeconds(45)),
+                    Duration.ofSeconds(45),
+                    6),
                 new InetSocketAddress(InetAddress.ofLiteral("::1"), 0),
                 Duration.ofSeconds(14),
                 new LogConfig(LogConfig.Format.JSON, LogConfig.Level.DEBUG)));
@@ -235,7 +238,7 @@ class WorkerConfigTest {
         .hasMessage(
             "1 setting can't be used:\n"
                 + "  ZCBOT_WORKER_ID=(none) (default, the host's name): must be 1 to 128 letters,"
-                + " digits, dots, dashes, underscores; set ZCBOT_WORKER_ID");
+                + " digits, dots, dashes, underscores, the first no dot; set ZCBOT_WORKER_ID");
   }
 
   @Test
@@ -274,7 +277,8 @@ class WorkerConfigTest {
       quoteCharacter = '`',
       textBlock =
           """
-          ZCBOT_WORKER_ID            | a b           | must be 1 to 128 letters, digits, dots, dashes, underscores
+          ZCBOT_WORKER_ID            | a b           | must be 1 to 128 letters, digits, dots, dashes, underscores, the first no dot
+          ZCBOT_WORKER_ID            | ..            | must be 1 to 128 letters, digits, dots, dashes, underscores, the first no dot
           ZCBOT_HOST                 | a b           | must be 1 to 255 characters without blanks
           ZCBOT_ENGINE_ADDRESS       | docker        | must be an address such as unix:///var/run/docker.sock, tcp://host:port or ssh://user@host
           ZCBOT_KAFKA_BOOTSTRAP_SERVERS | kafka      | must be host:port pairs, separated by commas

@@ -10,6 +10,7 @@ import com.github.dockerjava.core.DefaultDockerClientConfig;
 import com.github.dockerjava.core.DockerClientImpl;
 import com.github.dockerjava.zerodep.ZerodepDockerHttpClient;
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.TestImage;
 import io.zcbot.sandbox.worker.sandbox.EngineException;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
 import io.zcbot.sandbox.worker.sandbox.SandboxSpec;
@@ -68,7 +69,7 @@ final class EngineBench implements AutoCloseable {
   /** Small limits, so that reaching them is quick. */
   SandboxSpec spec() {
     return new SandboxSpec(
-        "zcbot-sandbox:latest",
+        TestImage.NAME,
         null,
         256L << 20,
         0.5,
@@ -221,7 +222,7 @@ final class EngineBench implements AutoCloseable {
   /** An image of the sandbox's with something changed. */
   String image(Path directory, String... dockerfile) throws IOException {
     Path file = directory.resolve("Dockerfile");
-    Files.writeString(file, "FROM zcbot-sandbox:latest\n" + String.join("\n", dockerfile) + "\n");
+    Files.writeString(file, "FROM " + TestImage.NAME + "\n" + String.join("\n", dockerfile) + "\n");
     String tag = "zcbot-" + worker + ":" + images.size();
     images.add(tag);
     docker

@@ -25,6 +25,7 @@ import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.SandboxEvent;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.TestImage;
 import io.zcbot.sandbox.worker.Worker;
 import io.zcbot.sandbox.worker.config.WorkerConfig;
 import io.zcbot.sandbox.worker.publish.TopicAdmin;
@@ -124,6 +125,9 @@ final class Deployment implements AutoCloseable {
     settings.put("ZCBOT_TOPICS_PARTITIONS", "4");
     settings.put("ZCBOT_OPS_ADDRESS", "off");
     settings.put("ZCBOT_STOP_TIMEOUT", "15s");
+    settings.put("ZCBOT_SANDBOX_IMAGE", TestImage.NAME);
+    // the tests count containers
+    settings.put("ZCBOT_SANDBOX_WARM", "0");
   }
 
   Deployment with(String key, String value) {

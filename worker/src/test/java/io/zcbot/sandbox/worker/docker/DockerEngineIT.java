@@ -454,7 +454,7 @@ class DockerEngineIT {
     return events.stream().filter(e -> e.containerId().equals(sandbox.id())).toList();
   }
 
-  private static EngineException failure(ThrowingCallable call) {
+  static EngineException failure(ThrowingCallable call) {
     EngineException e = catchThrowableOfType(EngineException.class, call);
     assertThat(e).as("an exception").isNotNull();
     return e;

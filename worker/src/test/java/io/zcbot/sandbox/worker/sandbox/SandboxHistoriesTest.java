@@ -26,22 +26,13 @@ import net.jqwik.api.lifecycle.AfterContainer;
 import net.jqwik.api.lifecycle.BeforeContainer;
 
 /**
- * Any interleaving of ensures, activities, deaths, faults and crashes for a few users, with sandboxes
- * created and claimed, keeps I1, I2, I4 and I5, and leaves no slot's mount behind.
+ * Any interleaving of ensures, activities, deaths, faults and crashes for a few users, with
+ * sandboxes created and claimed, keeps I1, I2, I4 and I5, and leaves no slot's mount behind.
  */
 class SandboxHistoriesTest {
   private static final int USERS = 3;
   private static final String[] OPERATIONS = {
-    "find",
-    "create",
-    "start",
-    "remove",
-    "kill",
-    "list",
-    "exec",
-    "createSlot",
-    "rename",
-    "imageId"
+    "find", "create", "start", "remove", "kill", "list", "exec", "createSlot", "rename", "imageId"
   };
   private static Path root = Path.of("");
 
@@ -170,7 +161,10 @@ class SandboxHistoriesTest {
           }
         }
         case RENAMED ->
-            world.engine.running(user).forEach(c -> world.engine.renameByHand(c.id(), "x" + c.id()));
+            world
+                .engine
+                .running(user)
+                .forEach(c -> world.engine.renameByHand(c.id(), "x" + c.id()));
         case PAUSED ->
             world
                 .engine
@@ -304,7 +298,9 @@ class SandboxHistoriesTest {
         switch (event) {
           case Ready ready -> {
             answered.add(ready.ensureId());
-            assertThat(used).as("nobody gets what was used before").doesNotContain(ready.containerId());
+            assertThat(used)
+                .as("nobody gets what was used before")
+                .doesNotContain(ready.containerId());
             checkWorkspace(ready);
           }
           case Failed failed -> answered.add(failed.ensureId());

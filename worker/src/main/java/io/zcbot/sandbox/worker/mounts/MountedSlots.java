@@ -44,9 +44,7 @@ public final class MountedSlots implements SlotMounts {
     makeDirectory(directory.resolve(PROBE).resolve(PROBE_NAME));
     Path path = directory.resolve(slotId);
     makeDirectory(path);
-    try (Descriptor top = Kernel.openDirectory(root.root())) {
-      return new Open(path, Kernel.openBeneath(top, relative(slotId)));
-    }
+    return new Open(path, Kernel.openBeneath(root.top(), relative(slotId)));
   }
 
   private static void makeDirectory(Path path) throws IOException {
@@ -134,8 +132,7 @@ public final class MountedSlots implements SlotMounts {
     }
 
     private void mount(String source) throws IOException {
-      try (Descriptor top = Kernel.openDirectory(root.root());
-          Descriptor opened = Kernel.openBeneath(top, source);
+      try (Descriptor opened = Kernel.openBeneath(root.top(), source);
           Descriptor tree = Kernel.cloneTree(opened)) {
         Kernel.set(tree, Kernel.NOSUID | Kernel.NODEV, Kernel.PRIVATE);
         Kernel.move(tree, descriptor);

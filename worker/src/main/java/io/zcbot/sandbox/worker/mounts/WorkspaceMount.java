@@ -22,14 +22,16 @@ import org.slf4j.LoggerFactory;
 public final class WorkspaceMount implements AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(WorkspaceMount.class);
 
-  private final Path root;
-  private final @Nullable String problem;
-  private final boolean made;
+  private static final String MARKER = ".mounted";
 
-  private WorkspaceMount(Path root, @Nullable String problem, boolean made) {
+  private final Path root;
+  private final @Nullable Descriptor top;
+  private final @Nullable String problem;
+
+  private WorkspaceMount(Path root, @Nullable Descriptor top, @Nullable String problem) {
     this.root = root;
+    this.top = top;
     this.problem = problem;
-    this.made = made;
   }
 
   /**
@@ -39,12 +41,17 @@ public final class WorkspaceMount implements AutoCloseable {
    */
   public static WorkspaceMount prepare(Path root) {
     try {
-      return new WorkspaceMount(root, null, makeUnlessMade(root));
+      return new WorkspaceMount(root, makeUnlessMade(root), null);
     } catch (IOException e) {
-      return new WorkspaceMount(root, explained(e), false);
+      return new WorkspaceMount(root, null, explained(e));
     } catch (LinkageError e) {
-      return new WorkspaceMount(root, "this system can't be asked for mounts: " + e, false);
+      return new WorkspaceMount(root, null, "this system can't be asked for mounts: " + e);
     }
+  }
+
+  /** The root, whatever it is: good for undoing what was mounted beneath it. */
+  public static WorkspaceMount asItIs(Path root) {
+    return new WorkspaceMount(root, null, "it was not asked for");
   }
 
   /** Why nothing can be mounted beneath the root; null if it can. */
@@ -56,30 +63,51 @@ public final class WorkspaceMount implements AutoCloseable {
     return root;
   }
 
-  /** Workers of one host may share a root: a second mount on top would hide the first one's. */
-  private static boolean makeUnlessMade(Path root) throws IOException {
-    Path directory = slots(root);
-    Files.createDirectories(
-        directory,
-        PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
-    // Waits for a worker that is doing this, for as long as a few system calls take.
-    try (FileChannel file =
-            FileChannel.open(
-                directory.resolve(".lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
-        FileLock _ = file.lock();
-        Descriptor seen = Kernel.openDirectory(root);
-        Descriptor tree = Kernel.cloneTree(seen)) {
-      MountInfo mount = MountInfo.of(seen);
-      if (mount.isShared() && mount.hasNoSuidNorDevices()) {
-        return false; // and cloning it has shown that mounting is allowed
-      }
-      // Private first: a group of its own, or all would be mounted in the one it lies in, too.
-      Kernel.set(tree, Kernel.NOSUID | Kernel.NODEV, Kernel.PRIVATE);
-      Kernel.set(tree, 0, Kernel.SHARED);
-      Kernel.move(tree, seen);
+  /** The root's own directory; as long as it is held, nobody unmounts it. */
+  Descriptor top() throws IOException {
+    if (top == null) {
+      throw new IOException("nothing can be mounted beneath " + root + ": " + problem);
     }
-    log.info("mounted {} on itself: shared, nosuid, nodev", root);
-    return true;
+    return top;
+  }
+
+  private static Descriptor makeUnlessMade(Path root) throws IOException {
+    Files.createDirectories(
+        slots(root),
+        PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+    // Workers of one host may share a root: a second mount on top would hide the first one's.
+    try (Lock _ = new Lock(root)) {
+      try (Descriptor seen = Kernel.openDirectory(root);
+          Descriptor tree = Kernel.cloneTree(seen)) { // which also shows whether we may mount
+        MountInfo mount = MountInfo.of(seen);
+        if (!mount.isShared() || !mount.hasNoSuidNorDevices()) {
+          // Private first, for a group of its own: in the one it lies in all would show as well.
+          Kernel.set(tree, Kernel.NOSUID | Kernel.NODEV, Kernel.PRIVATE);
+          Kernel.set(tree, 0, Kernel.SHARED);
+          Kernel.move(tree, seen);
+          Files.writeString(slots(root).resolve(MARKER), "");
+          log.info("mounted {} on itself: shared, nosuid, nodev", root);
+        }
+      }
+      return Kernel.openDirectory(root);
+    }
+  }
+
+  /** Waits for a worker that has it, for as long as a few system calls take. */
+  private static final class Lock implements AutoCloseable {
+    private final FileChannel file;
+
+    Lock(Path root) throws IOException {
+      this.file =
+          FileChannel.open(
+              slots(root).resolve(".lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+      FileLock _ = file.lock(); // ends with the channel
+    }
+
+    @Override
+    public void close() throws IOException {
+      file.close();
+    }
   }
 
   static Path slots(Path root) {
@@ -98,16 +126,21 @@ public final class WorkspaceMount implements AutoCloseable {
     return String.valueOf(failure.getMessage());
   }
 
-  /** Takes the mount off again if this process made it and nothing uses it. */
+  /** Takes the mount off again if a worker made it and nothing uses it. */
   @Override
   public void close() {
-    if (!made) {
+    if (top == null) {
       return;
     }
-    try {
-      Kernel.unmount(root);
-    } catch (MountException e) {
-      log.info("{} stays mounted on itself: {}", root, e.getMessage());
+    top.close();
+    Path marker = slots(root).resolve(MARKER);
+    if (Files.exists(marker)) {
+      try {
+        Kernel.unmount(root);
+        Files.deleteIfExists(marker);
+      } catch (IOException e) {
+        log.info("{} stays mounted on itself: {}", root, e.getMessage());
+      }
     }
   }
 }

@@ -62,8 +62,27 @@ class MountedSlotsIT {
 
     assertThat(again.problem()).isNull();
     assertThat(mounts()).hasSize(1);
+    mount.close();
+    assertThat(mounts()).as("another worker uses it").hasSize(1);
     again.close();
-    assertThat(mounts()).as("who did not make it leaves it").hasSize(1);
+    assertThat(mounts()).as("the last one takes it off, whoever made it").isEmpty();
+    mount = WorkspaceMount.prepare(root);
+  }
+
+  @Test
+  void aMountOfTheAdministratorsIsLeftAlone() throws Exception {
+    mount.close();
+    run("mount", "-t", "tmpfs", "-o", "nosuid,nodev", "none", root.toString());
+    run("mount", "--make-shared", root.toString());
+
+    mount = WorkspaceMount.prepare(root);
+
+    assertThat(mount.problem()).isNull();
+    assertThat(mounts()).hasSize(1);
+    mount.close();
+    assertThat(mounts()).hasSize(1);
+    run("umount", root.toString());
+    mount = WorkspaceMount.prepare(root);
   }
 
   @Test

@@ -298,6 +298,7 @@ class WorkerConfigTest {
           ZCBOT_SANDBOX_NETWORK      | host          | must be the name of a bridge network of its own (not bridge, host, none or default)
           ZCBOT_SANDBOX_DNS          | dns.example   | 'dns.example' is no IP address; must be IP addresses, separated by commas
           ZCBOT_PG_IPS               | 10.0.0.1,db   | 'db' is neither an IP address nor a network in CIDR form (host names are not looked up); must be IP addresses and networks, separated by commas, e.g. 10.1.2.3,192.0.2.0/24,2001:db8::/32
+          ZCBOT_SANDBOX_WARM         | 65            | must be a whole number from 0 to 64
           ZCBOT_SANDBOX_MAX          | 1.5           | must be a whole number from 1 to 100000
           ZCBOT_SANDBOX_MAX_LIFETIME | never         | must be a duration from 1s to 365d, e.g. 300 (seconds), 90s, 5m, 2h or PT5M, or off
           ZCBOT_SANDBOX_EVICT_AFTER  | -1            | must be a duration from 0s to 30d, e.g. 300 (seconds), 90s, 5m, 2h or PT5M

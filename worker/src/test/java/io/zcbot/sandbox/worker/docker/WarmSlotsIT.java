@@ -35,6 +35,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.OptionalLong;
 import java.util.Set;
@@ -52,6 +53,7 @@ import org.junit.jupiter.api.io.TempDir;
 /** Claims on a real engine, with real mounts; the log is a list. Takes CAP_SYS_ADMIN. */
 @Timeout(180)
 class WarmSlotsIT {
+  private static final int MEASURED = Integer.getInteger("zcbot.test.rounds", 15);
   private static final int CYCLES = Integer.getInteger("zcbot.test.claims", 50);
 
   @TempDir Path root;
@@ -443,6 +445,64 @@ class WarmSlotsIT {
     assertThat(bench.engine.find(old)).isEmpty();
     awaitParked(1);
     assertThat(ready(EngineBench.user()).outcome()).isEqualTo(Ready.Outcome.CLAIMED);
+  }
+
+  /** In one run, taking turns, so that both meet the same machine. */
+  @Test
+  void measuresClaimsAgainstCreates() throws Exception {
+    begin(1);
+    List<Double> claims = new ArrayList<>();
+    List<Double> creates = new ArrayList<>();
+    List<Double> mountCalls = new ArrayList<>();
+    List<Double> unmountCalls = new ArrayList<>();
+    SlotMounts mounts = new MountedSlots(mount, bench.worker);
+    for (int i = 0; i < MEASURED; i++) {
+      awaitParked(1);
+      claims.add(timed(Ready.Outcome.CLAIMED));
+      creates.add(timed(Ready.Outcome.CREATED));
+      reap(Reaped.Reason.IDLE);
+      UserId user = EngineBench.user();
+      bench.workspace(user);
+      try (SlotMounts.Directory directory = mounts.create("measured")) {
+        mountCalls.add(millis(() -> directory.mount(user)));
+      }
+      unmountCalls.add(millis(() -> mounts.release("measured")));
+    }
+    report("claim", claims);
+    report("create", creates);
+    report("mount alone", mountCalls);
+    report("unmount and rmdir alone", unmountCalls);
+    assertThat(median(claims)).isLessThan(median(creates) / 3);
+  }
+
+  private double timed(Ready.Outcome outcome) throws Exception {
+    UserId user = EngineBench.user();
+    return millis(() -> assertThat(ready(user).outcome()).isEqualTo(outcome));
+  }
+
+  private interface Timed {
+    void run() throws Exception;
+  }
+
+  private static double millis(Timed timed) throws Exception {
+    long start = System.nanoTime();
+    timed.run();
+    return (System.nanoTime() - start) / 1e6;
+  }
+
+  private static double median(List<Double> values) {
+    return values.stream().sorted().toList().get(values.size() / 2);
+  }
+
+  private static void report(String what, List<Double> values) {
+    List<Double> sorted = values.stream().sorted().toList();
+    System.out.printf(
+        Locale.ROOT,
+        "%s: p50 %.1f ms, p95 %.1f ms, n=%d%n",
+        what,
+        median(values),
+        sorted.get((int) Math.ceil(sorted.size() * 0.95) - 1),
+        sorted.size());
   }
 
   /** As many cycles as {@code -Dzcbot.test.claims} says. */

@@ -216,6 +216,9 @@ public final class Worker implements AutoCloseable {
     health.ready("kafka-activity", () -> status(follower.problem()));
     health.ready("kafka-ensures", () -> status(intake.problem()));
     health.ready("kafka-takeover", () -> status(takeoverProblem));
+    if (config.limits().warmSlots() > 0) {
+      health.ready("warm-slots", () -> limited(domain.slots().problem()));
+    }
     health.ready("kafka-publish", () -> status(publisher.problem()));
 
     new Recovery(config, domain, reader, keyPartitions, partitions, time).run(this::untilItWorks);
@@ -309,6 +312,10 @@ public final class Worker implements AutoCloseable {
 
   private static Health.Status status(@Nullable String problem) {
     return problem == null ? Health.Status.ok() : Health.Status.failing(problem);
+  }
+
+  private static Health.Status limited(@Nullable String problem) {
+    return problem == null ? Health.Status.ok() : new Health.Status.Limited(problem);
   }
 
   /** A share of the time a stop may take. */

@@ -33,6 +33,9 @@ public final class Health {
     /** As it should be. */
     record Ok() implements Status {}
 
+    /** As it should be, though it could be better. */
+    record Limited(String reason) implements Status {}
+
     /** Not as it should be. */
     record Failing(String reason) implements Status {}
 
@@ -50,7 +53,7 @@ public final class Health {
   /** All checks of one kind at one moment. */
   record Report(Map<String, Status> checks) {
     boolean isOk() {
-      return checks.values().stream().allMatch(Status.Ok.class::isInstance);
+      return checks.values().stream().noneMatch(Status.Failing.class::isInstance);
     }
   }
 

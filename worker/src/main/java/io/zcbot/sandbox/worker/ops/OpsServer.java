@@ -160,6 +160,7 @@ public final class OpsServer implements AutoCloseable {
                         "  " + check,
                         switch (status) {
                           case Status.Ok _ -> "ok";
+                          case Status.Limited(String reason) -> "ok, but limited: " + reason;
                           case Status.Failing(String reason) -> "FAILING: " + reason;
                         })));
   }
@@ -179,6 +180,7 @@ public final class OpsServer implements AutoCloseable {
               ObjectNode check = checks.putObject(name);
               switch (status) {
                 case Status.Ok _ -> check.put("status", "ok");
+                case Status.Limited(String reason) -> check.put("status", "ok").put("note", reason);
                 case Status.Failing(String reason) ->
                     check.put("status", "failing").put("reason", reason);
               }

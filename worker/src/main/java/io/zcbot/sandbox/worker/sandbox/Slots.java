@@ -9,7 +9,6 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
@@ -55,9 +54,10 @@ public final class Slots {
   private final int target;
   private final @Nullable String impossible;
   private final SlotPool pool;
+  private final SlotMaker maker;
   private final AtomicBoolean busy = new AtomicBoolean();
   private volatile CompletableFuture<Void> making = CompletableFuture.completedFuture(null);
-  private volatile @Nullable Thread maker;
+  private volatile @Nullable Thread thread;
   private volatile @Nullable String problem;
   private volatile int failures;
   private volatile long notBefore;
@@ -99,6 +99,7 @@ public final class Slots {
     this.target = setup.target();
     this.impossible = obstacle(setup, spec);
     this.pool = new SlotPool(impossible == null ? target : 0);
+    this.maker = new SlotMaker(engine, slotEngine, mounts, pool, spec, workerId);
     this.notBefore = time.nanos();
     this.lastTaken = time.nanos() - QUIET.toNanos();
   }
@@ -165,7 +166,7 @@ public final class Slots {
 
   /** Destroys a taken slot, and gives its place back. */
   void discard(Slot slot) {
-    destroy(slot);
+    maker.destroy(slot);
     registry.release();
   }
 
@@ -179,19 +180,13 @@ public final class Slots {
     if (slot == null) {
       return pool.takePlaceOfMaking();
     }
-    threads.execute(() -> destroy(slot));
+    threads.execute(() -> maker.destroy(slot));
     return true;
   }
 
   /** Undoes the mount of a sandbox that was made of a slot and is removed. */
   void release(String slotId) {
-    try {
-      mounts.release(slotId);
-    } catch (IOException e) {
-      log.warn("slot {} could not be tidied up, will be tried again: {}", slotId, e.getMessage());
-    } finally {
-      pool.forget(slotId); // so that a sweep finds what is left
-    }
+    maker.release(slotId);
   }
 
   /** Takes note of something that happened to a parked slot, which is not as new then. */
@@ -208,11 +203,11 @@ public final class Slots {
       making =
           CompletableFuture.runAsync(
               () -> {
-                maker = Thread.currentThread();
+                thread = Thread.currentThread();
                 try {
                   refill();
                 } finally {
-                  maker = null;
+                  thread = null;
                   busy.set(false);
                 }
               },
@@ -243,12 +238,12 @@ public final class Slots {
     pool.begin(id);
     boolean parked = false;
     try (var _ = MDC.putCloseable("slot", id)) {
-      Slot slot = make(id);
+      Slot slot = maker.make(id);
       parked = pool.park(slot);
       if (parked) {
         works();
       } else {
-        destroy(slot);
+        maker.destroy(slot);
       }
     } catch (EngineException | IOException e) {
       fails(String.valueOf(e.getMessage()));
@@ -261,33 +256,6 @@ public final class Slots {
       }
     }
     return parked;
-  }
-
-  private Slot make(String id) throws EngineException, IOException {
-    SlotMounts.Directory directory = null;
-    String containerId = null;
-    Slot made = null;
-    try {
-      directory = mounts.create(id);
-      Optional<String> image = slotEngine.imageId(spec.image());
-      containerId = slotEngine.createSlot(spec, id, workerId, directory.path());
-      if (image.isEmpty()) { // it was pulled
-        image = slotEngine.imageId(spec.image());
-      }
-      slotEngine.startSlot(containerId, directory::mountProbe);
-      directory.unmountProbe();
-      Container container = engine.find(containerId).filter(Container::isRunning).orElse(null);
-      if (container == null) {
-        throw new EngineException(
-            EngineException.Kind.ABSENT, "start", "the slot ended right after its start", null);
-      }
-      made = new Slot(id, containerId, container.startedAt(), image.orElse(""), directory);
-      return made;
-    } finally {
-      if (made == null) {
-        destroy(id, containerId, directory);
-      }
-    }
   }
 
   private void works() {
@@ -333,13 +301,13 @@ public final class Slots {
       inUse.add(id);
       if (container.isParkedBy(workerId) && !pool.knows(id)) {
         engine.remove(container.id());
-        release(id);
+        maker.release(id);
         destroyed++;
       }
     }
     directories.stream()
         .filter(id -> !inUse.contains(id) && !pool.knows(id))
-        .forEach(this::release);
+        .forEach(maker::release);
     return destroyed + drain(listed);
   }
 
@@ -380,7 +348,7 @@ public final class Slots {
   /** Makes no more, and destroys what is parked, within a time; a start sweeps the rest. */
   public void close(Duration limit) throws InterruptedException {
     pool.close();
-    Thread interrupted = maker;
+    Thread interrupted = thread;
     if (interrupted != null) {
       interrupted.interrupt();
     }
@@ -395,32 +363,6 @@ public final class Slots {
       log.warn("not all slots were removed in time; the next start removes the rest");
     } catch (ExecutionException e) {
       log.warn("not all slots were removed; the next start removes the rest", e);
-    }
-  }
-
-  private void destroy(Slot slot) {
-    destroy(slot.id(), slot.containerId(), slot.directory());
-  }
-
-  /** What fails here is found by a later sweep. */
-  private void destroy(
-      String slotId, @Nullable String containerId, SlotMounts.@Nullable Directory directory) {
-    // A stop that interrupted its making must not keep it.
-    boolean interrupted = Thread.interrupted();
-    try {
-      if (containerId != null) {
-        engine.remove(containerId);
-      }
-    } catch (EngineException e) {
-      log.warn("slot {} could not be removed, will be tried again: {}", slotId, e.getMessage());
-    } finally {
-      release(slotId);
-      if (directory != null) {
-        directory.close();
-      }
-      if (interrupted) {
-        Thread.currentThread().interrupt();
-      }
     }
   }
 }

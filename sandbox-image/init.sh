@@ -8,6 +8,7 @@
 #   zcbot-sandbox ready firewall=host
 #   zcbot-sandbox ready firewall=<container|both> ipv4=<rules> ipv6=<rules|disabled>
 #   zcbot-sandbox ready network=none
+#   zcbot-slot ready ...                   the same, of a warm slot
 #   zcbot-sandbox failed: <reason>                                  (and a non-zero exit)
 #
 # The worker announces a sandbox only after a line of the first kinds, so all that goes wrong here
@@ -18,6 +19,7 @@
 #              ZCBOT_EGRESS    public, none, or the addresses or CIDRs that may be reached
 #              ZCBOT_DNS       `off` refuses port 53 everywhere
 #              ZCBOT_PG_IPS    addresses or CIDRs, IPv4 or IPv6, to refuse in any case
+#              ZCBOT_SLOT      set in a warm slot: what is to be seen in /workspace
 
 set -euo pipefail
 set -f
@@ -27,6 +29,24 @@ cd /
 source /usr/local/lib/zcbot/firewall.sh
 # Nothing but the last line's exec ends this script without a reason of its own.
 trap 'fail "init.sh ended before the rules were in force"' EXIT
+
+# Says that the sandbox is ready, and how, then waits for its end.
+#
+# A warm slot has no workspace yet. It is worth something only if mounts that the worker makes from
+# now on show in here, so it waits to see one: a directory with one entry, whose name it was told.
+idle() {
+  local ready=zcbot-sandbox i
+  if [[ -n ${ZCBOT_SLOT-} ]]; then
+    for ((i = 0; ; i++)); do
+      [[ ! -e /workspace/$ZCBOT_SLOT ]] || break
+      ((i < 500)) || fail 'what the worker mounts after the start does not show in the container'
+      sleep 0.02
+    done
+    ready=zcbot-slot
+  fi
+  printf '%s ready %s\n' "$ready" "$1"
+  exec sleep infinity
+}
 
 firewall=${ZCBOT_FIREWALL:-container}
 egress=${ZCBOT_EGRESS:-public}
@@ -38,8 +58,7 @@ if [[ $egress == none ]]; then
   while IFS=' :' read -r interface _; do
     [[ $interface == @(Inter-*|face|face*|lo) ]] || fail "egress is none, but there is an interface $interface"
   done </proc/net/dev
-  printf 'zcbot-sandbox ready network=none\n'
-  exec sleep infinity
+  idle network=none
 fi
 
 # What iptables-save prints is compared as text, so addresses go in as it prints them: host bits
@@ -175,8 +194,7 @@ if [[ $firewall != container ]]; then
   probe_beyond 169.254.169.254
 fi
 if [[ $firewall == host ]]; then
-  printf 'zcbot-sandbox ready firewall=host\n'
-  exec sleep infinity
+  idle firewall=host
 fi
 
 # --- the rules, in the very words of iptables-save --------------------------------------------
@@ -311,5 +329,4 @@ probe 169.254.169.254 'No route to host' "$route4"
 [[ -z $gateway4 ]] || probe "$gateway4" 'No route to host' "$route4"
 [[ $ipv6 == disabled ]] || probe fd00:ec2::254 'Permission denied' "$gateway6"
 
-printf 'zcbot-sandbox ready firewall=%s ipv4=%s ipv6=%s\n' "$firewall" "$count4" "$ipv6"
-exec sleep infinity
+idle "firewall=$firewall ipv4=$count4 ipv6=$ipv6"

@@ -93,6 +93,13 @@ final class Recovery {
         log.info("adopted {} sandboxes of an earlier life", adopted);
       }
     }
+    int slots =
+        patience.untilItWorks(
+            "remove old warm slots", domain.slots()::sweep, EngineException.class::isInstance);
+    if (slots > 0) {
+      log.info("removed {} warm slots of an earlier life", slots);
+    }
+    domain.slots().announce();
   }
 
   /** A ready in the log is a use, as it is while this worker runs. */

@@ -12,6 +12,8 @@ import io.zcbot.sandbox.worker.intake.EnsureIntake;
 import io.zcbot.sandbox.worker.intake.KeyPartitions;
 import io.zcbot.sandbox.worker.intake.LogReader;
 import io.zcbot.sandbox.worker.lanes.Lanes;
+import io.zcbot.sandbox.worker.mounts.MountedSlots;
+import io.zcbot.sandbox.worker.mounts.WorkspaceMount;
 import io.zcbot.sandbox.worker.ops.Health;
 import io.zcbot.sandbox.worker.ops.Metrics;
 import io.zcbot.sandbox.worker.ops.OpsServer;
@@ -23,6 +25,7 @@ import io.zcbot.sandbox.worker.sandbox.EngineException;
 import io.zcbot.sandbox.worker.sandbox.Identity;
 import io.zcbot.sandbox.worker.sandbox.Reaper;
 import io.zcbot.sandbox.worker.sandbox.Registry;
+import io.zcbot.sandbox.worker.sandbox.Slots;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import io.zcbot.sandbox.worker.sandbox.Workspaces;
 import java.io.IOException;
@@ -53,6 +56,7 @@ public final class Worker implements AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(Worker.class);
 
   private static final Duration PROBE_INTERVAL = Duration.ofSeconds(5);
+  private static final Duration REFILL_INTERVAL = Duration.ofMillis(250);
 
   private final WorkerConfig config;
   private final Time time = Time.system();
@@ -62,6 +66,7 @@ public final class Worker implements AutoCloseable {
   private volatile boolean stopping;
   private volatile @Nullable String startProblem = "starting";
   private volatile @Nullable String takeoverProblem;
+  private volatile Supplier<String> warmth = () -> "not yet";
   private final StartRetry retry =
       new StartRetry(
           () -> stopping, problem -> startProblem = problem == null ? "starting" : problem);
@@ -98,6 +103,7 @@ public final class Worker implements AutoCloseable {
     serveOps(metrics, health);
 
     Workspaces root = Workspaces.open(config.workspaceRoot());
+    WorkspaceMount mount = closer.add(WorkspaceMount.prepare(root.root()));
     DockerEngine engine =
         closer.add(
             DockerEngine.fromEnvironment(
@@ -167,7 +173,10 @@ public final class Worker implements AutoCloseable {
                 config.limits().reapConcurrency(),
                 config.limits().newUsersPerMinute()),
             registry,
-            workspaces);
+            workspaces,
+            new Slots.Setup(
+                engine, new MountedSlots(mount, config.workerId()), config.limits().warmSlots()));
+    warmth = domain.slots()::status;
     PartitionHandover handover =
         new PartitionHandover(
             follower,
@@ -206,6 +215,7 @@ public final class Worker implements AutoCloseable {
             metrics);
 
     metrics.bindSandboxes(registry::size);
+    metrics.bindSlots(domain.slots()::parked);
     metrics.bindLanes(lanes::active);
     metrics.bindOpenRecords(intake::heldByPartition);
     metrics.bindLag(topic(Topic.ENSURE), intake::lagByPartition);
@@ -216,11 +226,15 @@ public final class Worker implements AutoCloseable {
     health.ready("kafka-activity", () -> status(follower.problem()));
     health.ready("kafka-ensures", () -> status(intake.problem()));
     health.ready("kafka-takeover", () -> status(takeoverProblem));
+    if (config.limits().warmSlots() > 0) {
+      health.ready("warm-slots", () -> limited(domain.slots().problem()));
+    }
     health.ready("kafka-publish", () -> status(publisher.problem()));
 
     beginFirewall(engine);
     new Recovery(config, domain, reader, keyPartitions, partitions, time).run(this::untilItWorks);
 
+    closer.add(() -> domain.slots().close(part(12)));
     closer.add(follower).start();
     closer.add(domain.engineFollower()).start();
     closer.add(timers);
@@ -230,6 +244,9 @@ public final class Worker implements AutoCloseable {
         config.lifecycle().reconcileInterval(), "reconcile", domain.reconciler()::reconcile);
     timers.everyOnEngine(PROBE_INTERVAL, "ping", engine::ping);
     timers.everyOnEngine(config.lifecycle().firewallInterval(), "firewall", engine::checkFirewall);
+    timers.every(REFILL_INTERVAL, domain.slots()::tick);
+    timers.everyOnEngine(
+        config.lifecycle().reconcileInterval(), "sweep", () -> domain.slots().sweep());
     if (config.lifecycle().restart() == Lifecycle.Restart.PURGE) {
       closer.add(() -> reapAtStop(domain.reaper()));
     }
@@ -260,6 +277,7 @@ public final class Worker implements AutoCloseable {
     facts.put("version", version());
     facts.put("image", config.spec().image());
     facts.put("idle TTL", config.lifecycle().idleTtl().toString());
+    facts.put("warm slots", warmth.get());
     return facts;
   }
 
@@ -333,6 +351,10 @@ public final class Worker implements AutoCloseable {
 
   private static Health.Status status(@Nullable String problem) {
     return problem == null ? Health.Status.ok() : Health.Status.failing(problem);
+  }
+
+  private static Health.Status limited(@Nullable String problem) {
+    return problem == null ? Health.Status.ok() : Health.Status.warning(problem);
   }
 
   /** A share of the time a stop may take. */

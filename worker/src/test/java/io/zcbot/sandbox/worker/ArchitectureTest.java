@@ -33,6 +33,7 @@ class ArchitectureTest {
               ROOT + ".intake",
               ROOT + ".lanes",
               ROOT + ".docker",
+              ROOT + ".mounts",
               ROOT + ".publish",
               ROOT + ".ops",
               ROOT + ".cli")
@@ -58,6 +59,16 @@ class ArchitectureTest {
           .dependOnClassesThat()
           .resideInAnyPackage("com.github.dockerjava..")
           .because("another engine client must not touch more than one package");
+
+  @ArchTest
+  static final ArchRule onlyMountsKnowTheKernel =
+      noClasses()
+          .that()
+          .resideOutsideOfPackage(ROOT + ".mounts")
+          .should()
+          .dependOnClassesThat()
+          .resideInAnyPackage("java.lang.foreign..")
+          .because("a wrong call into libc can end the process, so few may make one");
 
   @ArchTest
   static final ArchRule onlyTheEdgesKnowKafka =

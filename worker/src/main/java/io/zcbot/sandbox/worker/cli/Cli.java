@@ -8,6 +8,8 @@ import io.zcbot.sandbox.worker.config.Setting;
 import io.zcbot.sandbox.worker.config.WorkerConfig;
 import io.zcbot.sandbox.worker.docker.DockerEngine;
 import io.zcbot.sandbox.worker.docker.DockerEngineSettings;
+import io.zcbot.sandbox.worker.mounts.MountedSlots;
+import io.zcbot.sandbox.worker.mounts.WorkspaceMount;
 import io.zcbot.sandbox.worker.ops.Logging;
 import io.zcbot.sandbox.worker.sandbox.Engine;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
@@ -252,7 +254,9 @@ public final class Cli {
     WorkerConfig config = config();
     try (Engine engine = engines.apply(config);
         KafkaLog log = new KafkaLog(config.kafka())) {
-      return new PurgeCommand(console, engine, log, config).run(worker, yes, force);
+      WorkspaceMount root = WorkspaceMount.asItIs(config.workspaceRoot());
+      return new PurgeCommand(console, engine, log, config, id -> new MountedSlots(root, id))
+          .run(worker, yes, force);
     }
   }
 

@@ -7,9 +7,12 @@ import io.zcbot.sandbox.worker.config.WorkerConfig;
 import io.zcbot.sandbox.worker.sandbox.Container;
 import io.zcbot.sandbox.worker.sandbox.Engine;
 import io.zcbot.sandbox.worker.sandbox.EngineException;
+import io.zcbot.sandbox.worker.sandbox.SlotMounts;
+import java.io.IOException;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.List;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /** Removes what a worker that is gone left on the engine. */
@@ -18,13 +21,25 @@ final class PurgeCommand {
   private final Engine engine;
   private final KafkaLog log;
   private final WorkerConfig config;
+  private final Function<String, SlotMounts> mounts;
   private boolean announces = true;
 
-  PurgeCommand(Console console, Engine engine, KafkaLog log, WorkerConfig config) {
+  /**
+   * Makes one.
+   *
+   * @param mounts a worker's, by its id
+   */
+  PurgeCommand(
+      Console console,
+      Engine engine,
+      KafkaLog log,
+      WorkerConfig config,
+      Function<String, SlotMounts> mounts) {
     this.console = console;
     this.engine = engine;
     this.log = log;
     this.config = config;
+    this.mounts = mounts;
   }
 
   int run(@Nullable String worker, boolean yes, boolean force)
@@ -32,7 +47,10 @@ final class PurgeCommand {
     String workerId = worker == null ? config.workerId() : worker;
     List<Container> sandboxes =
         Engines.sandboxes(engine).stream()
-            .filter(c -> c.owner() != null && workerId.equals(c.owner().workerId()))
+            .filter(
+                c ->
+                    c.isParkedBy(workerId)
+                        || (c.owner() != null && workerId.equals(c.owner().workerId())))
             .toList();
     if (sandboxes.isEmpty()) {
       console.out().println("nothing of worker " + workerId + " is on this engine");
@@ -59,6 +77,7 @@ final class PurgeCommand {
     for (Container sandbox : sandboxes) {
       failures += purge(sandbox, workerId) ? 0 : 1;
     }
+    unmount(mounts.apply(workerId));
     console.out().println("purged " + (sandboxes.size() - failures) + " of " + sandboxes.size());
     return failures == 0 ? ExitCode.OK : ExitCode.FAILED;
   }
@@ -66,18 +85,29 @@ final class PurgeCommand {
   /** Kills, announces, removes, in the worker's own order: a second run ends what this leaves. */
   private boolean purge(Container sandbox, String workerId) throws InterruptedException {
     Container.Owner owner = sandbox.owner();
-    if (owner == null) {
-      return true;
-    }
     try {
-      engine.kill(sandbox.id());
-      announce(sandbox, owner.user(), workerId);
+      if (owner != null) { // nobody was told of a parked slot
+        engine.kill(sandbox.id());
+        announce(sandbox, owner.user(), workerId);
+      }
       engine.remove(sandbox.id());
       console.out().println("purged " + sandbox.name());
       return true;
     } catch (EngineException e) {
       console.err().println("could not purge " + sandbox.name() + ": " + e.getMessage());
       return false;
+    }
+  }
+
+  private void unmount(SlotMounts slots) {
+    try {
+      for (String slot : slots.left()) {
+        slots.release(slot);
+      }
+    } catch (IOException e) {
+      console
+          .err()
+          .println("mounts are left, which the worker's next start removes: " + e.getMessage());
     }
   }
 

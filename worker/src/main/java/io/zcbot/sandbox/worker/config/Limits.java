@@ -14,6 +14,7 @@ import java.time.Duration;
  * @param maxOpenRecords unfinished ensures of one partition
  * @param pullTimeout of a missing image
  * @param newUsersPerMinute sandboxes made for users not served within the idle TTL
+ * @param warmSlots containers parked for users who have no sandbox yet
  */
 public record Limits(
     int maxSandboxes,
@@ -24,4 +25,5 @@ public record Limits(
     Duration readyTimeout,
     int maxOpenRecords,
     Duration pullTimeout,
-    int newUsersPerMinute) {}
+    int newUsersPerMinute,
+    int warmSlots) {}

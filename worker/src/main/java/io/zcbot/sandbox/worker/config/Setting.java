@@ -32,7 +32,9 @@ public record Setting<T>(
       computed(
           "ZCBOT_WORKER_ID",
           "the host's name",
-          Kind.text("1 to 128 letters, digits, dots, dashes, underscores", "[A-Za-z0-9._-]{1,128}"),
+          Kind.text(
+              "1 to 128 letters, digits, dots, dashes, underscores, the first no dot",
+              "(?!\\.)[A-Za-z0-9._-]{1,128}"),
           "Name of this worker; a worker only ever touches sandboxes that bear it. Keep it across"
               + " restarts, use it once.");
 
@@ -209,6 +211,14 @@ public record Setting<T>(
           "64",
           Kind.count(1, 100_000),
           "Most sandboxes on this host; beyond it the longest idle one is evicted.");
+
+  static final Setting<Integer> SANDBOX_WARM =
+      of(
+          "ZCBOT_SANDBOX_WARM",
+          "2",
+          Kind.count(0, 64),
+          "Containers kept ready for users who have no sandbox yet; 0 for none. They count as"
+              + " sandboxes of this host, and take CAP_SYS_ADMIN.");
 
   static final Setting<Optional<Duration>> SANDBOX_MAX_LIFETIME =
       of(
@@ -387,6 +397,7 @@ public record Setting<T>(
           SANDBOX_DNS,
           PG_IPS,
           SANDBOX_MAX,
+          SANDBOX_WARM,
           SANDBOX_MAX_LIFETIME,
           SANDBOX_EVICT_AFTER,
           RESTART,

@@ -115,7 +115,8 @@ public record WorkerConfig(
             in.get(Setting.READY_TIMEOUT),
             in.get(Setting.MAX_OPEN_RECORDS),
             in.get(Setting.PULL_TIMEOUT),
-            in.get(Setting.NEW_USERS_PER_MINUTE));
+            in.get(Setting.NEW_USERS_PER_MINUTE),
+            in.get(Setting.SANDBOX_WARM));
     WorkerConfig config =
         new WorkerConfig(
             workerId,

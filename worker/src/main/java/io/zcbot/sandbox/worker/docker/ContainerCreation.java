@@ -16,10 +16,13 @@ import io.zcbot.sandbox.worker.sandbox.Container;
 import io.zcbot.sandbox.worker.sandbox.Dns;
 import io.zcbot.sandbox.worker.sandbox.NetworkPolicy;
 import io.zcbot.sandbox.worker.sandbox.SandboxSpec;
+import io.zcbot.sandbox.worker.sandbox.SlotMounts;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
+import java.util.stream.Stream;
 
 /** Every hard limit of a sandbox, as the engine is told it. */
 final class ContainerCreation {
@@ -30,6 +33,7 @@ final class ContainerCreation {
 
   private ContainerCreation() {}
 
+  /** A user's sandbox. */
   static CreateContainerCmd command(
       DockerClient client,
       SandboxSpec spec,
@@ -37,22 +41,66 @@ final class ContainerCreation {
       String workerId,
       Path workspace,
       boolean ipv6) {
+    return command(
+        client,
+        spec,
+        Container.nameOf(user),
+        labels(spec, workerId, SandboxLabels.USER, user.toString()),
+        // what is mounted elsewhere later is none of its business
+        workspaceMount(workspace, BindPropagation.R_PRIVATE),
+        ipv6);
+  }
+
+  /** A sandbox whose user and workspace come later: a mount on its directory shows inside. */
+  static CreateContainerCmd slot(
+      DockerClient client,
+      SandboxSpec spec,
+      String slotId,
+      String workerId,
+      Path directory,
+      boolean ipv6) {
+    CreateContainerCmd command =
+        command(
+            client,
+            spec,
+            Container.SLOT_PREFIX + slotId,
+            labels(spec, workerId, SandboxLabels.SLOT, slotId),
+            workspaceMount(directory, BindPropagation.R_SLAVE),
+            ipv6);
+    return command.withEnv(
+        Stream.concat(
+                Stream.of(Objects.requireNonNull(command.getEnv())),
+                Stream.of("ZCBOT_SLOT=" + SlotMounts.PROBE_NAME))
+            .toList());
+  }
+
+  private static Map<String, String> labels(
+      SandboxSpec spec, String workerId, String whose, String id) {
+    return Map.of(
+        SandboxLabels.PRODUCT,
+        SandboxLabels.PRODUCT_SANDBOX,
+        whose,
+        id,
+        SandboxLabels.WORKER,
+        workerId,
+        SandboxLabels.SPEC,
+        spec.hash());
+  }
+
+  private static CreateContainerCmd command(
+      DockerClient client,
+      SandboxSpec spec,
+      String name,
+      Map<String, String> labels,
+      Mount workspace,
+      boolean ipv6) {
     NetworkPolicy policy = spec.policy();
     CreateContainerCmd command =
         client
             .createContainerCmd(spec.image())
-            .withName(Container.nameOf(user))
+            .withName(name)
             .withHostName("sandbox")
-            .withLabels(
-                Map.of(
-                    SandboxLabels.PRODUCT,
-                    SandboxLabels.PRODUCT_SANDBOX,
-                    SandboxLabels.USER,
-                    user.toString(),
-                    SandboxLabels.WORKER,
-                    workerId,
-                    SandboxLabels.SPEC,
-                    spec.hash()))
+            .withLabels(labels)
             // root only where init sets rules, which takes NET_ADMIN; commands run as 1000
             .withUser(policy.rulesInSandbox() ? "0:0" : "1000:1000")
             .withWorkingDir(WORKSPACE)
@@ -69,7 +117,7 @@ final class ContainerCreation {
     return command.withHostConfig(hostConfig(spec, workspace, ipv6));
   }
 
-  private static HostConfig hostConfig(SandboxSpec spec, Path workspace, boolean ipv6) {
+  private static HostConfig hostConfig(SandboxSpec spec, Mount workspace, boolean ipv6) {
     NetworkPolicy policy = spec.policy();
     HostConfig config =
         HostConfig.newHostConfig()
@@ -77,7 +125,7 @@ final class ContainerCreation {
             .withReadonlyRootfs(true)
             .withTmpFs(
                 Map.of("/tmp", "rw,exec,nosuid,nodev,size=" + spec.tmpBytes() + ",mode=1777"))
-            .withMounts(List.of(workspaceMount(workspace)))
+            .withMounts(List.of(workspace))
             .withShmSize(64L << 20)
             .withPrivileged(false)
             .withCapDrop(Capability.ALL)
@@ -123,12 +171,12 @@ final class ContainerCreation {
   }
 
   /** A mount, since for a bind the engine would make a missing source, as root. */
-  private static Mount workspaceMount(Path workspace) {
+  private static Mount workspaceMount(Path workspace, BindPropagation propagation) {
     return new Mount()
         .withType(MountType.BIND)
         .withSource(workspace.toString())
         .withTarget(WORKSPACE)
         .withReadOnly(false)
-        .withBindOptions(new BindOptions().withPropagation(BindPropagation.R_PRIVATE));
+        .withBindOptions(new BindOptions().withPropagation(propagation));
   }
 }

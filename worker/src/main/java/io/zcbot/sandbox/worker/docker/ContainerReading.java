@@ -20,28 +20,32 @@ final class ContainerReading {
     ContainerState state = required(answer.getState(), "State");
     Map<String, String> labels = required(answer.getConfig(), "Config").getLabels();
     Long exitCode = state.getExitCodeLong();
+    String name = withoutSlash(required(answer.getName(), "Name"));
     return new Container(
         required(answer.getId(), "Id"),
-        withoutSlash(required(answer.getName(), "Name")),
+        name,
         state(state.getStatus()),
-        SandboxLabels.owner(labels),
+        SandboxLabels.owner(labels, name),
         labels == null ? null : labels.get(SandboxLabels.SPEC),
         instant(state.getStartedAt()),
         exitCode == null ? null : exitCode.intValue(),
-        Boolean.TRUE.equals(state.getOOMKilled()));
+        Boolean.TRUE.equals(state.getOOMKilled()),
+        SandboxLabels.slot(labels));
   }
 
   static Container ofListing(com.github.dockerjava.api.model.Container answer) throws IOException {
     Map<String, String> labels = answer.getLabels();
+    String name = ownName(answer.getNames());
     return new Container(
         required(answer.getId(), "Id"),
-        ownName(answer.getNames()),
+        name,
         state(answer.getState()),
-        SandboxLabels.owner(labels),
+        SandboxLabels.owner(labels, name),
         labels == null ? null : labels.get(SandboxLabels.SPEC),
         null,
         null,
-        false);
+        false,
+        SandboxLabels.slot(labels));
   }
 
   private static State state(@Nullable String status) {

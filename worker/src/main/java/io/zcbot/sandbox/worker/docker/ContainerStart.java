@@ -4,6 +4,8 @@ import com.github.dockerjava.api.exception.NotModifiedException;
 import io.zcbot.sandbox.worker.docker.InitOutput.Verdict;
 import io.zcbot.sandbox.worker.sandbox.EngineException;
 import io.zcbot.sandbox.worker.sandbox.EngineException.Kind;
+import io.zcbot.sandbox.worker.sandbox.SlotEngine.OnceRunning;
+import java.io.IOException;
 import java.time.Duration;
 import java.util.concurrent.TimeoutException;
 import org.slf4j.Logger;
@@ -36,6 +38,29 @@ final class ContainerStart {
     }
   }
 
+  /**
+   * The same for a slot's, which is ready only once it sees the probe.
+   *
+   * @param onceRunning called between the start and the ready line
+   */
+  void runSlot(String containerId, OnceRunning onceRunning) throws EngineException, IOException {
+    try (ReadyGate gate = ReadyGate.open(calls, containerId, false)) {
+      if (!start(containerId)) {
+        throw EngineErrors.exception(
+            Kind.TRANSIENT, Operation.START, "somebody else started the slot", "", null);
+      }
+      onceRunning.run();
+      if (!(await(gate, containerId) instanceof Verdict.SlotReady)) {
+        throw EngineErrors.exception(
+            Kind.REJECTED,
+            Operation.START,
+            "the image's init knows nothing of slots",
+            "build the image from sandbox-image",
+            null);
+      }
+    }
+  }
+
   /** Whether it was this call that started it. */
   private boolean start(String containerId) throws EngineException {
     return calls.call(
@@ -51,6 +76,14 @@ final class ContainerStart {
   }
 
   private void awaitReady(ReadyGate gate, String containerId) throws EngineException {
+    if (!(await(gate, containerId) instanceof Verdict.Ready)) {
+      throw EngineErrors.exception(
+          Kind.REJECTED, Operation.START, "init takes the container for a slot", "", null);
+    }
+  }
+
+  /** One that says ready; others become exceptions. */
+  private Verdict await(ReadyGate gate, String containerId) throws EngineException {
     Verdict verdict;
     try {
       verdict = gate.await(readyTimeout);
@@ -65,8 +98,9 @@ final class ContainerStart {
           "is the host overloaded, or the image not one built from sandbox-image?",
           e);
     }
-    switch (verdict) {
-      case Verdict.Ready ready -> {}
+    return switch (verdict) {
+      case Verdict.Ready ready -> ready;
+      case Verdict.SlotReady ready -> ready;
       case Verdict.Failed failed ->
           throw EngineErrors.exception(
               // the host's rules are set again before the next try, init's own would fail again
@@ -77,7 +111,7 @@ final class ContainerStart {
               null);
       case Verdict.Silent silent ->
           throw endedUnready(containerId, EngineErrors.clean(silent.last()));
-    }
+    };
   }
 
   /**

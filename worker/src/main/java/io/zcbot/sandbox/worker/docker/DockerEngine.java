@@ -13,6 +13,7 @@ import io.zcbot.sandbox.worker.sandbox.EngineException;
 import io.zcbot.sandbox.worker.sandbox.EngineException.Kind;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
 import io.zcbot.sandbox.worker.sandbox.SandboxSpec;
+import io.zcbot.sandbox.worker.sandbox.SlotEngine;
 import io.zcbot.sandbox.worker.sandbox.Workspaces;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -29,20 +30,16 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** A Docker Engine, spoken to over its API. */
-public final class DockerEngine implements Engine {
+public final class DockerEngine implements Engine, SlotEngine {
   private static final Logger log = LoggerFactory.getLogger(DockerEngine.class);
 
   private final DockerEngineSettings settings;
   private final EngineCalls calls;
   private final Semaphore lookups;
   private final SandboxNetwork network;
-  private final ImagePull pull;
-  private final ContainerStart start;
-  private final SpecCheck specCheck;
-  private final EngineWatch watch;
   private final HostFirewall firewall;
-  // cleared where the host's kernel turns out to have no IPv6: there is nothing to switch off
-  private volatile boolean ipv6 = true;
+  private final SandboxMaking making;
+  private final EngineWatch watch;
 
   DockerEngine(DockerClientConfig config, DockerEngineSettings settings, SandboxMetrics metrics) {
     this.settings = settings;
@@ -53,11 +50,12 @@ public final class DockerEngine implements Engine {
             metrics);
     this.lookups = new Semaphore(settings.maxLookups(), true);
     this.network = new SandboxNetwork(calls);
-    this.pull = new ImagePull(calls, settings.pullTimeout(), System::nanoTime);
-    this.start = new ContainerStart(calls, settings.readyTimeout());
-    this.specCheck = new SpecCheck(calls);
-    this.watch = new EngineWatch(calls, config.getObjectMapper());
+    ImagePull pull = new ImagePull(calls, settings.pullTimeout(), System::nanoTime);
     this.firewall = new HostFirewall(calls, network, pull, settings, System::nanoTime);
+    this.making =
+        new SandboxMaking(
+            calls, network, firewall, pull, new ContainerStart(calls, settings.readyTimeout()));
+    this.watch = new EngineWatch(calls, config.getObjectMapper());
   }
 
   /**
@@ -135,7 +133,7 @@ public final class DockerEngine implements Engine {
       if (!spec.hash().equals(container.specHash())) {
         return Optional.of(container);
       }
-      List<String> differences = specCheck.differences(answer, spec, user, workspace, ipv6);
+      List<String> differences = making.differences(answer, container, spec, user, workspace);
       if (differences.isEmpty()) {
         return Optional.of(container);
       }
@@ -165,7 +163,7 @@ public final class DockerEngine implements Engine {
                   .withLabelFilter(Map.of(SandboxLabels.PRODUCT, SandboxLabels.PRODUCT_SANDBOX))
                   .exec()) {
             Container container = ContainerReading.ofListing(listed);
-            if (container.owner() == null) {
+            if (container.owner() == null && container.slot() == null) {
               log.warn(
                   "Container {} ({}) is labelled a sandbox, but of no valid user; left alone",
                   container.name(),
@@ -181,67 +179,47 @@ public final class DockerEngine implements Engine {
   @Override
   public String create(SandboxSpec spec, UserId user, String workerId, Path workspace)
       throws EngineException {
-    prepareNetwork(spec, workerId);
-    try {
-      return createOnce(spec, user, workerId, workspace);
-    } catch (EngineException e) {
-      if (e.kind() == Kind.IMAGE_MISSING) {
-        pull.run(spec.image());
-      } else if (EngineErrors.isMissingNetwork(e)) {
-        forgetNetwork();
-        prepareNetwork(spec, workerId);
-      } else {
-        throw e;
-      }
-    }
-    return createOnce(spec, user, workerId, workspace);
-  }
-
-  private void prepareNetwork(SandboxSpec spec, String workerId) throws EngineException {
-    if (spec.policy().hasNetwork()) {
-      network.ensure(spec.network());
-      firewall.require(spec, workerId);
-    }
-  }
-
-  private void forgetNetwork() {
-    network.forget();
-    firewall.doubt();
-  }
-
-  private String createOnce(SandboxSpec spec, UserId user, String workerId, Path workspace)
-      throws EngineException {
-    boolean withIpv6 = ipv6;
-    String created =
-        calls.call(
-            Operation.CREATE,
-            engine -> {
-              String id =
-                  ContainerCreation.command(
-                          engine.docker(), spec, user, workerId, workspace, withIpv6)
-                      .exec()
-                      .getId();
-              if (id == null) {
-                throw new IOException("the engine created a container and told no id");
-              }
-              return id;
-            });
-    specCheck.learn(created, spec, workspace, withIpv6);
-    return created;
+    return making.create(spec, user, workerId, workspace);
   }
 
   @Override
   public void start(String containerId) throws EngineException {
+    making.start(containerId);
+  }
+
+  @Override
+  public void prepare(SandboxSpec spec, String workerId) throws EngineException {
+    making.prepare(spec, workerId);
+  }
+
+  @Override
+  public String createSlot(SandboxSpec spec, String slotId, String workerId, Path directory)
+      throws EngineException {
+    return making.createSlot(spec, slotId, workerId, directory);
+  }
+
+  @Override
+  public void startSlot(String containerId, OnceRunning onceRunning)
+      throws EngineException, IOException {
+    making.startSlot(containerId, onceRunning);
+  }
+
+  @Override
+  public void rename(String containerId, String name) throws EngineException {
+    calls.call(
+        Operation.RENAME,
+        engine -> engine.docker().renameContainerCmd(containerId).withName(name).exec());
+  }
+
+  @Override
+  public Optional<String> imageId(String image) throws EngineException {
     try {
-      start.run(containerId);
+      return lookup(
+          Operation.IMAGE_INSPECT,
+          engine -> Optional.ofNullable(engine.docker().inspectImageCmd(image).exec().getId()));
     } catch (EngineException e) {
-      if (EngineErrors.isMissingNetwork(e)) {
-        forgetNetwork();
-      } else if (e.kind() == Kind.UNPROTECTED) {
-        firewall.doubt();
-      } else if (EngineErrors.isMissingIpv6(e)) {
-        log.info("The engine's host has no IPv6; sandboxes are made without switching it off");
-        ipv6 = false;
+      if (e.kind() == Kind.ABSENT) {
+        return Optional.empty();
       }
       throw e;
     }

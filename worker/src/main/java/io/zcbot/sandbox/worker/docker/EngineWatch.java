@@ -85,8 +85,18 @@ final class EngineWatch {
     }
     // the engine puts a container's labels among the attributes
     Map<String, String> attributes = actor.getAttributes();
-    Owner owner = SandboxLabels.owner(attributes);
-    if (attributes == null || owner == null) {
+    if (attributes == null) {
+      return null;
+    }
+    Owner owner = SandboxLabels.owner(attributes, attributes.get("name"));
+    boolean slot = SandboxLabels.slot(attributes) != null;
+    if (owner == null) {
+      // a claimed slot that got yet another name is still known by the one before
+      owner = SandboxLabels.owner(attributes, oldName(attributes));
+    } else if (slot && kind == EngineEvent.Kind.RENAMED) {
+      return null; // claimed just now
+    }
+    if (owner == null && !slot) {
       return null;
     }
     return new EngineEvent(
@@ -95,6 +105,11 @@ final class EngineWatch {
         actor.getId(),
         Instant.ofEpochSecond(0, nanos),
         kind == EngineEvent.Kind.DIED ? number(attributes.get("exitCode")) : null);
+  }
+
+  private static @Nullable String oldName(Map<String, String> attributes) {
+    String name = attributes.get("oldName");
+    return name != null && name.startsWith("/") ? name.substring(1) : name;
   }
 
   /** An exec's action goes on with its command: {@code exec_start: bash -c ls}. */

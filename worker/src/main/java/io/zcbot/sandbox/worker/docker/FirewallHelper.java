@@ -96,6 +96,8 @@ final class FirewallHelper {
   private static String said(Verdict verdict) throws EngineException {
     return switch (verdict) {
       case Verdict.Ready ready -> ready.rest();
+      case Verdict.SlotReady _ ->
+          throw new IllegalStateException("the firewall's helper takes itself for a slot");
       case Verdict.Failed failed ->
           throw EngineErrors.exception(
               Kind.FIREWALL,

@@ -14,6 +14,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class InitOutput {
   private static final String READY = "zcbot-sandbox ready";
+  private static final String SLOT_READY = "zcbot-slot ready";
   private static final String FAILED = "zcbot-sandbox failed:";
   private static final int MAX_LINE = 1024;
   private static final int MAX_LINES = 8;
@@ -26,6 +27,9 @@ final class InitOutput {
   sealed interface Verdict {
     /** The firewall is in force; {@code rest} is what it said about it. */
     record Ready(String rest) implements Verdict {}
+
+    /** It is, in a slot that sees what is mounted later. */
+    record SlotReady() implements Verdict {}
 
     /** It can't be put in force. */
     record Failed(String reason) implements Verdict {}
@@ -84,6 +88,9 @@ final class InitOutput {
       // stdout only: what some tool writes to stderr is no word of init's
       if (!error && said.startsWith(READY)) {
         return new Verdict.Ready(said.substring(READY.length()).strip());
+      }
+      if (!error && said.startsWith(SLOT_READY)) {
+        return new Verdict.SlotReady();
       }
       if (!error && said.startsWith(FAILED)) {
         return new Verdict.Failed(said.substring(FAILED.length()).strip());

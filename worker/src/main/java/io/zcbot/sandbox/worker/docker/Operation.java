@@ -9,6 +9,7 @@ enum Operation {
   CREATE,
   ATTACH,
   START,
+  RENAME,
   KILL,
   REMOVE,
   WAIT,
@@ -30,6 +31,7 @@ enum Operation {
       case CREATE -> "create";
       case ATTACH -> "attach";
       case START -> "start";
+      case RENAME -> "rename";
       case KILL -> "kill";
       case REMOVE -> "remove";
       case WAIT -> "wait";

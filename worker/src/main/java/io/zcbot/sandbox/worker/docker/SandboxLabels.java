@@ -1,7 +1,9 @@
 package io.zcbot.sandbox.worker.docker;
 
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.sandbox.Container;
 import io.zcbot.sandbox.worker.sandbox.Container.Owner;
+import io.zcbot.sandbox.worker.sandbox.Container.Slot;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
@@ -16,14 +18,21 @@ final class SandboxLabels {
   static final String WORKER = "zcbot.worker";
   static final String SPEC = "zcbot.spec";
 
+  /** On what was made before its user was known; labels can't be changed, but names can. */
+  static final String SLOT = "zcbot.slot";
+
   private SandboxLabels() {}
 
-  /** Whose sandbox the labels say it is; null if it is none, or of no user that can exist. */
-  static @Nullable Owner owner(@Nullable Map<String, String> labels) {
+  /**
+   * Whose sandbox it is; null if it is none, a parked slot, or of no user that can exist.
+   *
+   * @param name without a leading slash; tells the user of what was made as a slot
+   */
+  static @Nullable Owner owner(@Nullable Map<String, String> labels, @Nullable String name) {
     if (labels == null || !PRODUCT_SANDBOX.equals(labels.get(PRODUCT))) {
       return null;
     }
-    String user = labels.get(USER);
+    String user = labels.containsKey(SLOT) ? userIn(name) : labels.get(USER);
     if (user == null) {
       return null;
     }
@@ -32,5 +41,20 @@ final class SandboxLabels {
     } catch (IllegalArgumentException e) {
       return null;
     }
+  }
+
+  private static @Nullable String userIn(@Nullable String name) {
+    return name != null && name.startsWith(Container.NAME_PREFIX)
+        ? name.substring(Container.NAME_PREFIX.length())
+        : null;
+  }
+
+  /** The slot it was made as; null if it was made for its user. */
+  static @Nullable Slot slot(@Nullable Map<String, String> labels) {
+    if (labels == null || !PRODUCT_SANDBOX.equals(labels.get(PRODUCT))) {
+      return null;
+    }
+    String id = labels.get(SLOT);
+    return id == null ? null : new Slot(id, labels.get(WORKER));
   }
 }

@@ -1,8 +1,9 @@
 package io.zcbot.sandbox.worker.docker;
 
+import com.github.dockerjava.api.DockerClient;
+import com.github.dockerjava.api.command.CreateContainerCmd;
 import com.github.dockerjava.api.command.InspectContainerResponse;
 import com.github.dockerjava.api.exception.NotFoundException;
-import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.sandbox.EngineException;
 import io.zcbot.sandbox.worker.sandbox.SandboxSpec;
 import java.io.IOException;
@@ -29,6 +30,11 @@ final class SpecCheck {
   private final SharedAttempts attempts = new SharedAttempts(Operation.CREATE);
   private volatile @Nullable Model model;
 
+  /** Asks for a container. */
+  interface Command {
+    CreateContainerCmd of(DockerClient docker);
+  }
+
   private record Model(SandboxSpec spec, boolean ipv6, ContainerShape shape) {}
 
   SpecCheck(EngineCalls calls) {
@@ -50,10 +56,16 @@ final class SpecCheck {
    * What is not as the spec says; empty if all is.
    *
    * @param answer the engine's description of the container
+   * @param workspace what should be mounted in it
+   * @param command how one of the spec is made
    * @throws EngineException if it can't be said right now
    */
   List<String> differences(
-      InspectContainerResponse answer, SandboxSpec spec, UserId user, Path workspace, boolean ipv6)
+      InspectContainerResponse answer,
+      SandboxSpec spec,
+      Path workspace,
+      boolean ipv6,
+      Command command)
       throws EngineException, IOException {
     ContainerShape shape = ContainerShape.of(answer, workspace);
     Model known = modelOf(spec, ipv6);
@@ -62,7 +74,7 @@ final class SpecCheck {
     }
     // The engine may have been upgraded or set up anew since, and do what it does with good reason.
     try {
-      attempts.run(spec.hash(), () -> model = probe(spec, user, workspace, ipv6));
+      attempts.run(spec.hash(), () -> model = probe(spec, workspace, ipv6, command));
     } catch (EngineException e) {
       if (e.kind().isRetryable()) {
         throw e;
@@ -80,7 +92,7 @@ final class SpecCheck {
     return known != null && known.ipv6 == ipv6 && known.spec.equals(spec) ? known : null;
   }
 
-  private Model probe(SandboxSpec spec, UserId user, Path workspace, boolean ipv6)
+  private Model probe(SandboxSpec spec, Path workspace, boolean ipv6, Command command)
       throws EngineException {
     // Should the answer be lost, the name tells what to remove.
     String made = "zcbot-probe-" + UUID.randomUUID();
@@ -90,7 +102,8 @@ final class SpecCheck {
           calls.call(
               Operation.CREATE,
               engine ->
-                  ContainerCreation.command(engine.docker(), spec, user, "", workspace, ipv6)
+                  command
+                      .of(engine.docker())
                       .withName(name)
                       .withLabels(Map.of(SandboxLabels.PRODUCT, SandboxLabels.PRODUCT_PROBE))
                       .exec()

@@ -61,6 +61,9 @@ public final class Metrics implements SandboxMetrics, IntakeMetrics, AutoCloseab
         retryCounter(kind);
       }
     }
+    for (Claim how : Claim.values()) {
+      claimCounter(how);
+    }
     activityCounter();
   }
 
@@ -95,6 +98,11 @@ public final class Metrics implements SandboxMetrics, IntakeMetrics, AutoCloseab
   }
 
   @Override
+  public void claimed(Claim how) {
+    claimCounter(how).increment();
+  }
+
+  @Override
   public void deadLettered(String topic) {
     Counter.builder("zcbot.dead.letters")
         .description("Records that were no event")
@@ -121,6 +129,14 @@ public final class Metrics implements SandboxMetrics, IntakeMetrics, AutoCloseab
   public void bindSandboxes(IntSupplier running) {
     Gauge.builder("zcbot.sandboxes.running", running, IntSupplier::getAsInt)
         .description("Sandboxes of this worker that run")
+        .strongReference(true)
+        .register(registry);
+  }
+
+  /** Warm slots that wait for a user. */
+  public void bindSlots(IntSupplier parked) {
+    Gauge.builder("zcbot.slots.parked", parked, IntSupplier::getAsInt)
+        .description("Warm slots that wait for a user")
         .strongReference(true)
         .register(registry);
   }
@@ -262,6 +278,13 @@ public final class Metrics implements SandboxMetrics, IntakeMetrics, AutoCloseab
     return Counter.builder("zcbot.retries")
         .description("Ensures tried again")
         .tag("because", because.name().toLowerCase(Locale.ROOT))
+        .register(registry);
+  }
+
+  private Counter claimCounter(Claim how) {
+    return Counter.builder("zcbot.slot.claims")
+        .description("Sandboxes that could have been made of a warm slot, by how that went")
+        .tag("result", how.name().toLowerCase(Locale.ROOT))
         .register(registry);
   }
 

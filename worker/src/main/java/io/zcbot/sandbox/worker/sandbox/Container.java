@@ -13,6 +13,7 @@ import org.jspecify.annotations.Nullable;
  * @param startedAt when it was last started, if ever
  * @param exitCode of its first process, meaningful when it no longer runs; a listing may lack it
  * @param oomKilled whether the OOM killer hit it; alone no sign of death
+ * @param slot the warm slot it was made as; null for one made for its user
  */
 public record Container(
     String id,
@@ -22,9 +23,13 @@ public record Container(
     @Nullable String specHash,
     @Nullable Instant startedAt,
     @Nullable Integer exitCode,
-    boolean oomKilled) {
+    boolean oomKilled,
+    @Nullable Slot slot) {
   /** The prefix of every sandbox's name; the user's id follows. */
   public static final String NAME_PREFIX = "zcbot-sandbox-";
+
+  /** The prefix of a parked slot's name; the slot's id follows. */
+  public static final String SLOT_PREFIX = "zcbot-slot-";
 
   /** The engine's states, as far as they differ for us. */
   public enum State {
@@ -46,6 +51,22 @@ public record Container(
     }
   }
 
+  /** Labels of a container that was made before its user was known. */
+  public record Slot(String id, @Nullable String workerId) {}
+
+  /** A container that was made for its user. */
+  public Container(
+      String id,
+      String name,
+      State state,
+      @Nullable Owner owner,
+      @Nullable String specHash,
+      @Nullable Instant startedAt,
+      @Nullable Integer exitCode,
+      boolean oomKilled) {
+    this(id, name, state, owner, specHash, startedAt, exitCode, oomKilled, null);
+  }
+
   /** The name of the user's sandbox. */
   public static String nameOf(UserId user) {
     return NAME_PREFIX + user;
@@ -53,7 +74,7 @@ public record Container(
 
   /** The same, found to be another than its spec label says. */
   public Container withoutSpec() {
-    return new Container(id, name, state, owner, null, startedAt, exitCode, oomKilled);
+    return new Container(id, name, state, owner, null, startedAt, exitCode, oomKilled, slot);
   }
 
   boolean isRunning() {
@@ -62,5 +83,15 @@ public record Container(
 
   boolean isOwnedBy(String workerId) {
     return owner != null && owner.isWorker(workerId);
+  }
+
+  /** Whether it is a slot that nobody's sandbox was made of. */
+  public boolean isParkedBy(String workerId) {
+    return owner == null && slot != null && workerId.equals(slot.workerId());
+  }
+
+  /** The slot of this worker that it was made as, parked or claimed. */
+  @Nullable String slotOf(String workerId) {
+    return slot != null && workerId.equals(slot.workerId()) ? slot.id() : null;
   }
 }

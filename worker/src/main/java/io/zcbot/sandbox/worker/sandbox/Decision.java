@@ -47,7 +47,7 @@ sealed interface Decision {
     } else {
       // One of ours that is not known was never announced ready; anyone else's may have been.
       boolean unannounced = container.isOwnedBy(workerId) || container.startedAt() == null;
-      remains.add(Remains.of(container, unannounced ? null : Reaped.Reason.REPLACED));
+      remains.add(Remains.of(container, workerId, unannounced ? null : Reaped.Reason.REPLACED));
     }
     return new Create(List.copyOf(remains));
   }

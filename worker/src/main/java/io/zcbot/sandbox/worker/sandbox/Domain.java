@@ -1,6 +1,7 @@
 package io.zcbot.sandbox.worker.sandbox;
 
 import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.Semaphore;
 
 /** The domain's parts, wired together over its ports. */
 public record Domain(
@@ -9,6 +10,7 @@ public record Domain(
     Reaper reaper,
     Reconciler reconciler,
     Takeover takeover,
+    Slots slots,
     EngineFollower engineFollower) {
 
   /** What the domain needs of the outside. */
@@ -37,15 +39,32 @@ public record Domain(
       int reapConcurrency,
       int newUsersPerMinute) {}
 
-  /** Wires the parts; starts nothing. */
+  /** Wires the parts, without warm slots; starts nothing. */
   public static Domain of(
       Ports ports, Settings settings, Registry registry, Workspaces workspaces) {
+    return of(ports, settings, registry, workspaces, Slots.Setup.NONE);
+  }
+
+  /** Wires the parts; starts nothing. */
+  public static Domain of(
+      Ports ports, Settings settings, Registry registry, Workspaces workspaces, Slots.Setup warm) {
+    Semaphore creates = new Semaphore(settings.createConcurrency(), true);
+    Slots slots =
+        new Slots(
+            ports.engine(),
+            warm,
+            registry,
+            creates,
+            settings.spec(),
+            settings.identity(),
+            ports.time());
     Reaping reaping =
         new Reaping(
             ports.engine(),
             ports.sink(),
             ports.ledger(),
             registry,
+            slots,
             settings.identity(),
             ports.time(),
             ports.metrics(),
@@ -60,6 +79,15 @@ public record Domain(
             settings.limits(),
             settings.identity(),
             ports.time());
+    Claims claims =
+        new Claims(
+            slots,
+            ports.engine(),
+            warm.engine(),
+            settings.spec(),
+            settings.identity(),
+            ports.time(),
+            ports.metrics());
     Ensurer ensurer =
         new Ensurer(
             ports.engine(),
@@ -69,17 +97,20 @@ public record Domain(
             reaping,
             reaper,
             new NewUsers(settings.newUsersPerMinute(), settings.limits().idleTtl(), ports.time()),
+            slots,
+            claims,
             workspaces,
             settings.spec(),
             settings.identity(),
             ports.time(),
             ports.metrics(),
-            settings.createConcurrency());
+            creates);
     Reconciler reconciler =
         new Reconciler(
             ports.engine(),
             registry,
             reaping,
+            slots,
             ports.lanes(),
             settings.identity(),
             settings.spec(),
@@ -88,6 +119,6 @@ public record Domain(
     EngineFollower follower =
         new EngineFollower(ports.engine(), reconciler, ports.scheduler(), ports.time());
     Takeover takeover = new Takeover(registry, reaping, ports.lanes());
-    return new Domain(registry, ensurer, reaper, reconciler, takeover, follower);
+    return new Domain(registry, ensurer, reaper, reconciler, takeover, slots, follower);
   }
 }

@@ -6,10 +6,15 @@ import org.jspecify.annotations.Nullable;
 /**
  * Something happened to a sandbox on the engine.
  *
+ * @param owner whose it is; null for a parked slot
  * @param exitCode of a {@link Kind#DIED}, where the engine told it
  */
 public record EngineEvent(
-    Kind kind, Container.Owner owner, String containerId, Instant at, @Nullable Integer exitCode) {
+    Kind kind,
+    Container.@Nullable Owner owner,
+    String containerId,
+    Instant at,
+    @Nullable Integer exitCode) {
   /** What the worker wants to know of. */
   public enum Kind {
     /** Its first process ended. */

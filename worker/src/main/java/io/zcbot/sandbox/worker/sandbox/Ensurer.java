@@ -44,6 +44,8 @@ public final class Ensurer {
   private final Reaping reaping;
   private final Reaper reaper;
   private final NewUsers newUsers;
+  private final Slots slots;
+  private final Claims claims;
   private final Workspaces workspaces;
   private final SandboxSpec spec;
   private final String specHash;
@@ -60,12 +62,14 @@ public final class Ensurer {
       Reaping reaping,
       Reaper reaper,
       NewUsers newUsers,
+      Slots slots,
+      Claims claims,
       Workspaces workspaces,
       SandboxSpec spec,
       Identity identity,
       Time time,
       SandboxMetrics metrics,
-      int createConcurrency) {
+      Semaphore creates) {
     this.engine = engine;
     this.sink = sink;
     this.ledger = ledger;
@@ -73,13 +77,15 @@ public final class Ensurer {
     this.reaping = reaping;
     this.reaper = reaper;
     this.newUsers = newUsers;
+    this.slots = slots;
+    this.claims = claims;
     this.workspaces = workspaces;
     this.spec = spec;
     this.specHash = spec.hash();
     this.identity = identity;
     this.time = time;
     this.metrics = metrics;
-    this.creates = new Semaphore(createConcurrency, true);
+    this.creates = creates;
   }
 
   /**
@@ -201,7 +207,13 @@ public final class Ensurer {
     if (!newUsers.admit(request.user())) {
       return failed(request, Failed.Reason.CAPACITY, newUsers.refusal(), true);
     }
-    if (!registry.tryReserve() && !reaper.makeRoom(request.deadline())) {
+    Path workspace = workspaces.prepare(request.user());
+    Sandbox claimed = claims.claim(request.user(), workspace, request.partition());
+    if (claimed != null) {
+      registry.add(claimed);
+      return announced(request, claimed, Ready.Outcome.CLAIMED, workspace);
+    }
+    if (!registry.tryReserve() && !slots.yieldPlace() && !reaper.makeRoom(request.deadline())) {
       return failed(
           request,
           Failed.Reason.CAPACITY,
@@ -220,20 +232,11 @@ public final class Ensurer {
             true);
       }
       try {
-        Path workspace = workspaces.prepare(request.user());
         Sandbox sandbox = start(request, workspace);
         registry.add(sandbox);
         entered = true;
-        request.fence().pass();
-        ledger.open(
-            new LiveSandbox(
-                request.user(),
-                sandbox.containerId(),
-                identity.host(),
-                identity.workerId(),
-                time.now()));
         boolean replaced = remains.stream().anyMatch(r -> r.reason() != null);
-        return ready(
+        return announced(
             request,
             sandbox,
             replaced ? Ready.Outcome.RECREATED : Ready.Outcome.CREATED,
@@ -246,6 +249,21 @@ public final class Ensurer {
         registry.release();
       }
     }
+  }
+
+  /** A ready for a sandbox that is new in the registry, once the live table has it. */
+  private Ready announced(
+      EnsureRequest request, Sandbox sandbox, Ready.Outcome outcome, Path workspace)
+      throws InterruptedException {
+    request.fence().pass();
+    ledger.open(
+        new LiveSandbox(
+            request.user(),
+            sandbox.containerId(),
+            identity.host(),
+            identity.workerId(),
+            time.now()));
+    return ready(request, sandbox, outcome, workspace);
   }
 
   private Sandbox start(EnsureRequest request, Path workspace) throws EngineException {

@@ -24,6 +24,7 @@ final class Reaping {
   private final EventSink sink;
   private final Ledger ledger;
   private final Registry registry;
+  private final Slots slots;
   private final Identity identity;
   private final Time time;
   private final SandboxMetrics metrics;
@@ -34,6 +35,7 @@ final class Reaping {
       EventSink sink,
       Ledger ledger,
       Registry registry,
+      Slots slots,
       Identity identity,
       Time time,
       SandboxMetrics metrics,
@@ -42,6 +44,7 @@ final class Reaping {
     this.sink = sink;
     this.ledger = ledger;
     this.registry = registry;
+    this.slots = slots;
     this.identity = identity;
     this.time = time;
     this.metrics = metrics;
@@ -63,9 +66,20 @@ final class Reaping {
         // Others announced it, so it must not be reused, even if its removal fails.
         forget(remains);
       }
-      engine.remove(remains.containerId());
+      remove(remains);
     } finally {
       permits.release();
+    }
+  }
+
+  private void remove(Remains remains) throws EngineException {
+    try {
+      engine.remove(remains.containerId());
+    } finally {
+      // Whether or not it is gone: it must not be used, and nobody may come back to it.
+      if (remains.slotId() != null) {
+        slots.release(remains.slotId());
+      }
     }
   }
 

@@ -27,6 +27,7 @@ public final class Reconciler {
   private final Engine engine;
   private final Registry registry;
   private final Reaping reaping;
+  private final Slots slots;
   private final UserLanes lanes;
   private final Identity identity;
   private final SandboxSpec spec;
@@ -37,6 +38,7 @@ public final class Reconciler {
       Engine engine,
       Registry registry,
       Reaping reaping,
+      Slots slots,
       UserLanes lanes,
       Identity identity,
       SandboxSpec spec,
@@ -45,6 +47,7 @@ public final class Reconciler {
     this.engine = engine;
     this.registry = registry;
     this.reaping = reaping;
+    this.slots = slots;
     this.lanes = lanes;
     this.identity = identity;
     this.spec = spec;
@@ -96,6 +99,7 @@ public final class Reconciler {
             new Sandbox(
                 entry.userId(),
                 container.id(),
+                container.slotOf(identity.workerId()),
                 partitionOf.applyAsInt(entry.userId()),
                 time.nanos() - age,
                 lastActive));
@@ -128,7 +132,8 @@ public final class Reconciler {
             container,
             threads.submit(
                 () -> {
-                  reaping.reap(userOf(container), Remains.of(container, reason));
+                  reaping.reap(
+                      userOf(container), Remains.of(container, identity.workerId(), reason));
                   return null;
                 }));
       }
@@ -152,7 +157,12 @@ public final class Reconciler {
 
   /** Takes note of something that happened on the engine. Never blocks. */
   public void on(EngineEvent event) {
-    UserId user = event.owner().user();
+    Container.Owner owner = event.owner();
+    if (owner == null) {
+      slots.on(event);
+      return;
+    }
+    UserId user = owner.user();
     Sandbox sandbox = registry.get(user);
     if (sandbox == null || !sandbox.containerId().equals(event.containerId())) {
       return;
@@ -204,8 +214,7 @@ public final class Reconciler {
           }
           Remains remains = Remains.died(sandbox, found.orElse(null));
           if (remains.exitCode() == null && exitCode != null) {
-            remains =
-                new Remains(sandbox.containerId(), Reaped.Reason.DIED, sandbox, exitCode, null);
+            remains = Remains.died(sandbox, exitCode, null);
           }
           reaping.reap(sandbox.user(), remains);
         });
@@ -220,7 +229,7 @@ public final class Reconciler {
     if (known != null && known.containerId().equals(stray.id())) {
       return;
     }
-    act("sweep", () -> reaping.reap(userOf(stray), Remains.of(stray, null)));
+    act("sweep", () -> reaping.reap(userOf(stray), Remains.of(stray, identity.workerId(), null)));
   }
 
   private static void act(String what, Step step) {

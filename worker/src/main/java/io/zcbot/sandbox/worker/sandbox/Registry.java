@@ -65,6 +65,11 @@ public final class Registry {
     return capacity;
   }
 
+  /** How much of the capacity is taken, by sandboxes and by what is about to become one. */
+  int placesTaken() {
+    return placesTaken.get();
+  }
+
   /** How many sandboxes run. */
   public int size() {
     return sandboxes.size();

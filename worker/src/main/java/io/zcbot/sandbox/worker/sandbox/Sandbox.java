@@ -3,6 +3,7 @@ package io.zcbot.sandbox.worker.sandbox;
 import io.zcbot.sandbox.events.UserId;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A running sandbox of this worker, announced ready or about to be. All instants are on the
@@ -11,14 +12,27 @@ import java.util.concurrent.atomic.AtomicLong;
 final class Sandbox {
   private final UserId user;
   private final String containerId;
+  private final @Nullable String slotId;
   private final long startedAt;
   private final AtomicLong lastActive;
   private final AtomicBoolean reapPending = new AtomicBoolean();
   private volatile int partition;
 
   Sandbox(UserId user, String containerId, int partition, long startedAt, long lastActive) {
+    this(user, containerId, null, partition, startedAt, lastActive);
+  }
+
+  /** One made of a slot. */
+  Sandbox(
+      UserId user,
+      String containerId,
+      @Nullable String slotId,
+      int partition,
+      long startedAt,
+      long lastActive) {
     this.user = user;
     this.containerId = containerId;
+    this.slotId = slotId;
     this.partition = partition;
     this.startedAt = startedAt;
     this.lastActive = new AtomicLong(lastActive);
@@ -30,6 +44,11 @@ final class Sandbox {
 
   String containerId() {
     return containerId;
+  }
+
+  /** The slot it was made of; null if it was made for its user. */
+  @Nullable String slotId() {
+    return slotId;
   }
 
   String containerName() {

@@ -17,6 +17,20 @@ public interface SandboxMetrics {
   /** An engine call ended; {@code result} is {@code ok} or the failure's kind. */
   void engineCall(String operation, String result, Duration took);
 
+  /** A sandbox could have been made of a warm slot. */
+  default void claimed(Claim how) {}
+
+  /** How a try to make a sandbox of a warm slot went. */
+  enum Claim {
+    CLAIMED,
+    /** No slot was parked. */
+    NONE_PARKED,
+    /** The workspace could not be mounted. */
+    MOUNT_FAILED,
+    /** The engine did not give the slot its new name, or it had ended. */
+    ENGINE_FAILED
+  }
+
   /** Counts nothing. */
   SandboxMetrics NONE =
       new SandboxMetrics() {

@@ -71,6 +71,11 @@ public final class Workspaces {
     return root.resolve(user.toString());
   }
 
+  /** The root, by its real path. */
+  public Path root() {
+    return root;
+  }
+
   /**
    * The user's directory: there, private, and owned by the sandbox user.
    *

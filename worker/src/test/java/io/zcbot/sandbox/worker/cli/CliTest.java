@@ -235,6 +235,28 @@ class CliTest {
   }
 
   @Test
+  void slots_are_purged_without_a_word_and_not_listed() {
+    engine.containers.put(
+        "s1",
+        new Container(
+            "s1",
+            "zcbot-slot-f",
+            Container.State.RUNNING,
+            null,
+            "spec",
+            null,
+            null,
+            false,
+            new Container.Slot("f", "w1")));
+
+    assertThat(sandbox("ps", "--json")).isZero();
+    assertThat(out.toString().strip()).isEqualTo("[]");
+    assertThat(sandbox("purge", "--yes")).isZero();
+    assertThat(out.toString()).contains("purged zcbot-slot-f", "purged 1 of 1");
+    assertThat(engine.calls).contains("remove s1").doesNotContain("kill s1");
+  }
+
+  @Test
   void purge_of_another_worker_by_name() {
     container("aaa", USER, "w1", "h");
     container("bbb", OTHER, "w2", "h");

@@ -42,7 +42,15 @@ final class FakeEngine implements Engine {
         .map(
             c ->
                 new Container(
-                    c.id(), c.name(), c.state(), c.owner(), c.specHash(), null, null, false))
+                    c.id(),
+                    c.name(),
+                    c.state(),
+                    c.owner(),
+                    c.specHash(),
+                    null,
+                    null,
+                    false,
+                    c.slot()))
         .toList();
   }
 

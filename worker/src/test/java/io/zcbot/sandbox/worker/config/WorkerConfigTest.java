@@ -99,7 +99,8 @@ class WorkerConfigTest {
                 Duration.ofSeconds(15),
                 1000,
                 Duration.ofMinutes(2),
-                120));
+                120,
+                2));
     assertThat(config.opsAddress())
         .isEqualTo(new InetSocketAddress(InetAddress.ofLiteral("127.0.0.1"), 8080));
     assertThat(config.stopTimeout()).isEqualTo(Duration.ofSeconds(25));
@@ -133,6 +134,7 @@ class WorkerConfigTest {
             "ZCBOT_SANDBOX_DNS", "9.9.9.9 2620:fe::fe",
             "ZCBOT_PG_IPS", "203.0.113.7, 198.51.100.0/24,203.0.113.7,2001:db8::/32",
             "ZCBOT_SANDBOX_MAX", "7",
+            "ZCBOT_SANDBOX_WARM", "6",
             "ZCBOT_SANDBOX_MAX_LIFETIME", "1d",
             "ZCBOT_SANDBOX_EVICT_AFTER", "0",
             "ZCBOT_RESTART", "adopt",
@@ -203,7 +205,8 @@ class WorkerConfigTest {
                     Duration.ofSeconds(12),
                     13,
                     Duration.ofSeconds(45),
-                    46),
+                    46,
+                    6),
                 new InetSocketAddress(InetAddress.ofLiteral("::1"), 0),
                 Duration.ofSeconds(14),
                 new LogConfig(LogConfig.Format.JSON, LogConfig.Level.DEBUG)));
@@ -249,7 +252,7 @@ class WorkerConfigTest {
         .hasMessage(
             "1 setting can't be used:\n"
                 + "  ZCBOT_WORKER_ID=(none) (default, the host's name): must be 1 to 128 letters,"
-                + " digits, dots, dashes, underscores; set ZCBOT_WORKER_ID");
+                + " digits, dots, dashes, underscores, the first no dot; set ZCBOT_WORKER_ID");
   }
 
   @Test
@@ -288,7 +291,8 @@ class WorkerConfigTest {
       quoteCharacter = '`',
       textBlock =
           """
-          ZCBOT_WORKER_ID            | a b           | must be 1 to 128 letters, digits, dots, dashes, underscores
+          ZCBOT_WORKER_ID            | a b           | must be 1 to 128 letters, digits, dots, dashes, underscores, the first no dot
+          ZCBOT_WORKER_ID            | ..            | must be 1 to 128 letters, digits, dots, dashes, underscores, the first no dot
           ZCBOT_HOST                 | a b           | must be 1 to 255 characters without blanks
           ZCBOT_ENGINE_ADDRESS       | docker        | must be an address such as unix:///var/run/docker.sock, tcp://host:port or ssh://user@host
           ZCBOT_KAFKA_BOOTSTRAP_SERVERS | kafka      | must be host:port pairs, separated by commas
@@ -310,6 +314,7 @@ class WorkerConfigTest {
           ZCBOT_SANDBOX_EGRESS       | private       | 'private' is neither an IP address nor a network in CIDR form (host names are not looked up); must be IP addresses and networks, separated by commas, e.g. 10.1.2.3,192.0.2.0/24,2001:db8::/32
           ZCBOT_SANDBOX_DNS          | dns.example   | 'dns.example' is no IP address; must be IP addresses, separated by commas
           ZCBOT_PG_IPS               | 10.0.0.1,db   | 'db' is neither an IP address nor a network in CIDR form (host names are not looked up); must be IP addresses and networks, separated by commas, e.g. 10.1.2.3,192.0.2.0/24,2001:db8::/32
+          ZCBOT_SANDBOX_WARM         | 65            | must be a whole number from 0 to 64
           ZCBOT_SANDBOX_MAX          | 1.5           | must be a whole number from 1 to 100000
           ZCBOT_SANDBOX_MAX_LIFETIME | never         | must be a duration from 1s to 365d, e.g. 300 (seconds), 90s, 5m, 2h or PT5M, or off
           ZCBOT_SANDBOX_EVICT_AFTER  | -1            | must be a duration from 0s to 30d, e.g. 300 (seconds), 90s, 5m, 2h or PT5M

@@ -458,11 +458,12 @@ class DockerEngineIT {
     return bench.engine.find(id).orElseThrow().state();
   }
 
+  /** An engine may tell twice what happens just when a watch begins. */
   private static List<EngineEvent> of(Started sandbox, List<EngineEvent> events) {
-    return events.stream().filter(e -> e.containerId().equals(sandbox.id())).toList();
+    return events.stream().filter(e -> e.containerId().equals(sandbox.id())).distinct().toList();
   }
 
-  private static EngineException failure(ThrowingCallable call) {
+  static EngineException failure(ThrowingCallable call) {
     EngineException e = catchThrowableOfType(EngineException.class, call);
     assertThat(e).as("an exception").isNotNull();
     return e;

@@ -224,18 +224,23 @@ public final class EngineBench implements AutoCloseable {
 
   /** An image of the sandbox's with something changed. */
   public String image(Path directory, String... dockerfile) throws IOException {
+    String tag = "zcbot-" + worker + ":" + images.size();
+    images.add(tag);
+    rebuild(directory, tag, dockerfile);
+    return tag;
+  }
+
+  /** Gives an image's name to another image. */
+  void rebuild(Path directory, String tag, String... dockerfile) throws IOException {
     Path file = directory.resolve("Dockerfile");
     Files.writeString(
         file, "FROM " + SandboxImage.NAME + "\nUSER 0:0\n" + String.join("\n", dockerfile) + "\n");
-    String tag = "zcbot-" + worker + ":" + images.size();
-    images.add(tag);
     docker
         .buildImageCmd(file.toFile())
         .withTags(Set.of(tag))
         .withLabels(Map.of("zcbot.test", worker))
         .start()
         .awaitImageId();
-    return tag;
   }
 
   /** One that lets sandboxes reach one another. */
@@ -252,14 +257,18 @@ public final class EngineBench implements AutoCloseable {
     docker.removeNetworkCmd(name).exec();
   }
 
+  /** All of this test's. */
+  List<com.github.dockerjava.api.model.Container> containers() {
+    return docker
+        .listContainersCmd()
+        .withShowAll(true)
+        .withLabelFilter(Map.of("zcbot.worker", worker))
+        .exec();
+  }
+
   @Override
   public void close() throws IOException {
-    for (var container :
-        docker
-            .listContainersCmd()
-            .withShowAll(true)
-            .withLabelFilter(Map.of("zcbot.worker", worker))
-            .exec()) {
+    for (var container : containers()) {
       quietly(() -> docker.removeContainerCmd(container.getId()).withForce(true).exec());
     }
     networks.forEach(name -> quietly(() -> docker.removeNetworkCmd(name).exec()));

@@ -190,6 +190,7 @@ final class Trial {
     env.put("ZCBOT_WORKER_ID", id + "-" + workerName);
     env.put("DOCKER_HOST", engine.address());
     env.put("ZCBOT_OPS_ADDRESS", "127.0.0.1:" + port);
+    env.putIfAbsent("ZCBOT_SANDBOX_WARM", "0"); // the judge counts containers
     return env;
   }
 
@@ -548,6 +549,8 @@ final class Trial {
           .forEach(network -> host.docker().removeNetworkCmd(network.getId()).exec());
     }
     topics.close();
+    // Workers that were killed leave their workspace roots mounted on themselves.
+    Commands.tryRun("sh", "-c", "umount -R " + directory + "/workspaces-*");
     Commands.tryRun("sh", "-c", "rm -rf " + directory + "/workspaces-*");
     if (violations.isEmpty()) {
       Commands.run("rm", "-rf", directory.toString());

@@ -126,6 +126,8 @@ final class Deployment implements AutoCloseable {
     settings.put("ZCBOT_TOPICS_PARTITIONS", "4");
     settings.put("ZCBOT_OPS_ADDRESS", "off");
     settings.put("ZCBOT_STOP_TIMEOUT", "15s");
+    // the tests count containers
+    settings.put("ZCBOT_SANDBOX_WARM", "0");
   }
 
   Deployment with(String key, String value) {

@@ -11,6 +11,16 @@ class HealthTest {
   private final Health health = new Health(Duration.ofMillis(200));
 
   @Test
+  void what_is_limited_is_ok() throws Exception {
+    Health health = new Health();
+    health.ready("slots", () -> new Status.Warning("no mounts here"));
+
+    assertThat(health.readiness().isOk()).isTrue();
+    assertThat(health.readiness().checks())
+        .containsEntry("slots", new Status.Warning("no mounts here"));
+  }
+
+  @Test
   void without_checks_all_is_well() throws Exception {
     assertThat(health.liveness().isOk()).isTrue();
     assertThat(health.readiness().isOk()).isTrue();

@@ -360,7 +360,7 @@ class DomainTest {
   @Test
   void aPausedOrRenamedSandboxIsEnded() throws Exception {
     world.engine.state(ready(ANNA).containerId(), Container.State.PAUSED);
-    world.engine.rename(ready(BEN).containerId(), "elsewhere");
+    world.engine.renameByHand(ready(BEN).containerId(), "elsewhere");
     world.domain.reconciler().reconcile();
     world.settle();
     assertThat(world.reaped())

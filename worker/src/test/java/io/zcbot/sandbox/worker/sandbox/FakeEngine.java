@@ -1,6 +1,7 @@
 package io.zcbot.sandbox.worker.sandbox;
 
 import io.zcbot.sandbox.events.UserId;
+import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -13,8 +14,11 @@ import java.util.Set;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
-/** An engine in memory, with the real one's manners: names are unique, removed means gone. */
-final class FakeEngine implements Engine {
+/**
+ * An engine in memory, with the real one's manners: names are unique, removed means gone, and whose
+ * a claimed slot is, is told by its name.
+ */
+final class FakeEngine implements Engine, SlotEngine {
   private final Map<String, Container> containers = new LinkedHashMap<>();
   private final Set<String> execs = new HashSet<>();
   private final List<Fault> faults = new ArrayList<>();
@@ -22,6 +26,8 @@ final class FakeEngine implements Engine {
   private final Set<String> changed = new HashSet<>();
   private int ids;
   private int creates;
+  private String image = "image-1";
+  private boolean gone;
 
   /**
    * The next call of an operation fails.
@@ -29,6 +35,34 @@ final class FakeEngine implements Engine {
    * @param afterEffect whether what was asked has happened all the same
    */
   record Fault(String operation, EngineException.Kind kind, boolean afterEffect) {}
+
+  /** The worker's process ends at an operation's next call; it sees no answer to any later one. */
+  record Crash(String operation, boolean afterEffect) {}
+
+  private @Nullable Crash crash;
+
+  synchronized void crashNext(Crash next) {
+    crash = next;
+  }
+
+  /** Another process of the worker asks from now on. */
+  synchronized void reconnect() {
+    gone = false;
+    crash = null;
+  }
+
+  synchronized boolean crashed() {
+    return gone;
+  }
+
+  /** Somebody gives the image's name to another image. */
+  synchronized void retag() {
+    image = image + "'";
+  }
+
+  synchronized List<Container> parked() {
+    return containers.values().stream().filter(c -> c.isParkedBy("me")).toList();
+  }
 
   synchronized void failNext(Fault fault) {
     faults.add(fault);
@@ -71,16 +105,7 @@ final class FakeEngine implements Engine {
   synchronized void die(String id, int exitCode) {
     Container c = containers.get(id);
     if (c != null && c.state() != Container.State.ENDED) {
-      put(
-          new Container(
-              c.id(),
-              c.name(),
-              Container.State.ENDED,
-              c.owner(),
-              c.specHash(),
-              c.startedAt(),
-              exitCode,
-              false));
+      put(with(c, c.name(), Container.State.ENDED, c.owner(), c.startedAt(), exitCode));
       execs.remove(id);
     }
   }
@@ -90,41 +115,43 @@ final class FakeEngine implements Engine {
     execs.remove(id);
   }
 
-  synchronized void rename(String id, String name) {
+  synchronized void renameByHand(String id, String name) {
     Container c = containers.get(id);
     if (c != null) {
-      put(
-          new Container(
-              c.id(),
-              name,
-              c.state(),
-              c.owner(),
-              c.specHash(),
-              c.startedAt(),
-              c.exitCode(),
-              c.oomKilled()));
+      Container.Owner owner = c.owner();
+      if (c.slot() != null) {
+        owner =
+            name.startsWith(Container.NAME_PREFIX)
+                ? new Container.Owner(
+                    UserId.parse(name.substring(Container.NAME_PREFIX.length())),
+                    c.slot().workerId())
+                : null;
+      }
+      put(with(c, name, c.state(), owner, c.startedAt(), c.exitCode()));
     }
   }
 
   synchronized void state(String id, Container.State state) {
     Container c = containers.get(id);
     if (c != null) {
-      put(
-          new Container(
-              c.id(),
-              c.name(),
-              state,
-              c.owner(),
-              c.specHash(),
-              c.startedAt(),
-              c.exitCode(),
-              c.oomKilled()));
+      put(with(c, c.name(), state, c.owner(), c.startedAt(), c.exitCode()));
     }
   }
 
   /** Somebody lifts a limit; the label stays. */
   synchronized void change(String id) {
     changed.add(id);
+  }
+
+  private static Container with(
+      Container c,
+      String name,
+      Container.State state,
+      Container.@Nullable Owner owner,
+      @Nullable Instant startedAt,
+      @Nullable Integer exitCode) {
+    return new Container(
+        c.id(), name, state, owner, c.specHash(), startedAt, exitCode, c.oomKilled(), c.slot());
   }
 
   synchronized void exec(String id, boolean running) {
@@ -143,6 +170,17 @@ final class FakeEngine implements Engine {
     if (Thread.currentThread().isInterrupted()) {
       throw new EngineException(EngineException.Kind.UNAVAILABLE, operation, "interrupted", null);
     }
+    Crash planned = crash;
+    if (!gone && planned != null && planned.operation().equals(operation)) {
+      gone = true;
+      crash = null;
+      if (planned.afterEffect()) {
+        return goneIn(operation);
+      }
+    }
+    if (gone) {
+      throw goneIn(operation);
+    }
     for (Fault fault : faults) {
       if (fault.operation().equals(operation)) {
         faults.remove(fault);
@@ -155,6 +193,11 @@ final class FakeEngine implements Engine {
       }
     }
     return null;
+  }
+
+  private static EngineException goneIn(String operation) {
+    return new EngineException(
+        EngineException.Kind.REJECTED, operation, "the process is gone", null);
   }
 
   private static void after(@Nullable EngineException failure) throws EngineException {
@@ -180,7 +223,7 @@ final class FakeEngine implements Engine {
   @Override
   public synchronized List<Container> list() throws EngineException {
     after(before("list"));
-    return containers.values().stream().filter(c -> c.owner() != null).toList();
+    return containers.values().stream().filter(c -> c.owner() != null || c.slot() != null).toList();
   }
 
   @Override
@@ -215,17 +258,59 @@ final class FakeEngine implements Engine {
     if (c == null) {
       throw new EngineException(EngineException.Kind.ABSENT, "start", "no such container", null);
     }
+    put(with(c, c.name(), Container.State.RUNNING, c.owner(), Instant.EPOCH, null));
+    after(failure);
+  }
+
+  @Override
+  public synchronized String createSlot(
+      SandboxSpec spec, String slotId, String workerId, Path directory) throws EngineException {
+    EngineException failure = before("createSlot");
+    String id = "c" + ++ids;
     put(
         new Container(
-            c.id(),
-            c.name(),
-            Container.State.RUNNING,
-            c.owner(),
-            c.specHash(),
-            Instant.EPOCH,
+            id,
+            Container.SLOT_PREFIX + slotId,
+            Container.State.CREATED,
             null,
-            false));
+            spec.hash(),
+            null,
+            null,
+            false,
+            new Container.Slot(slotId, workerId)));
     after(failure);
+    return id;
+  }
+
+  @Override
+  public void startSlot(String id, OnceRunning onceRunning) throws EngineException, IOException {
+    start(id);
+    onceRunning.run();
+  }
+
+  @Override
+  public synchronized void prepare(SandboxSpec spec, String workerId) throws EngineException {
+    after(before("prepare"));
+  }
+
+  @Override
+  public synchronized void rename(String id, String name) throws EngineException {
+    EngineException failure = before("rename");
+    if (!containers.containsKey(id)) {
+      throw new EngineException(EngineException.Kind.ABSENT, "rename", "no such container", null);
+    }
+    if (containers.values().stream().anyMatch(c -> c.name().equals(name))) {
+      throw new EngineException(
+          EngineException.Kind.CONFLICT, "rename", "the name is in use", null);
+    }
+    renameByHand(id, name);
+    after(failure);
+  }
+
+  @Override
+  public synchronized Optional<String> imageId(String name) throws EngineException {
+    after(before("imageId"));
+    return Optional.of(image);
   }
 
   @Override

@@ -26,11 +26,14 @@ import net.jqwik.api.lifecycle.AfterContainer;
 import net.jqwik.api.lifecycle.BeforeContainer;
 
 /**
- * Any interleaving of ensures, activities, deaths, faults and crashes for a few users keeps I1, I2,
- * I4 and I5.
+ * Any interleaving of ensures, activities, deaths, faults and crashes for a few users, with
+ * sandboxes created and claimed, keeps I1, I2, I4 and I5, and leaves no slot's mount behind.
  */
 class SandboxHistoriesTest {
   private static final int USERS = 3;
+  private static final String[] OPERATIONS = {
+    "find", "create", "start", "remove", "kill", "list", "exec", "createSlot", "rename", "imageId"
+  };
   private static Path root = Path.of("");
 
   @BeforeContainer
@@ -67,6 +70,13 @@ class SandboxHistoriesTest {
     ENGINE_FAULT,
     CRASH_BEFORE_PUBLISH,
     CRASH_AFTER_PUBLISH,
+    CRASH_IN_ENGINE_CALL,
+    WARM_UP,
+    SWEEP,
+    SLOT_DIES,
+    SLOT_IS_USED,
+    IMAGE_CHANGES,
+    MOUNT_FAULT,
     RESTART
   }
 
@@ -81,6 +91,7 @@ class SandboxHistoriesTest {
                 net.jqwik.api.Tuple.of(4, Verb.TIME_PASSES),
                 net.jqwik.api.Tuple.of(4, Verb.FOLLOWER_CATCHES_UP),
                 net.jqwik.api.Tuple.of(4, Verb.TICK),
+                net.jqwik.api.Tuple.of(5, Verb.WARM_UP),
                 net.jqwik.api.Tuple.of(20, Verb.RUN_ALL))
             .edgeCases(config -> config.none());
     Arbitrary<Verb> any = Arbitraries.of(Verb.values());
@@ -96,7 +107,7 @@ class SandboxHistoriesTest {
 
   @Property(tries = 600)
   void historiesKeepTheInvariants(@ForAll("histories") List<Step> history) throws Exception {
-    World world = new World(root, 100, null);
+    World world = new World(root, 100, null, 1_000_000, 2);
     Model model = new Model(world);
     for (Step step : history) {
       model.take(step);
@@ -114,6 +125,7 @@ class SandboxHistoriesTest {
     private final Map<String, EnsureRequest> unanswered = new HashMap<>();
     private final Map<UserId, List<Long>> activities = new HashMap<>();
     private final Map<UserId, List<Long>> unread = new HashMap<>();
+    private final Set<String> used = new HashSet<>();
     private int seen;
 
     Model(World world) {
@@ -149,7 +161,10 @@ class SandboxHistoriesTest {
           }
         }
         case RENAMED ->
-            world.engine.running(user).forEach(c -> world.engine.rename(c.id(), "x" + c.id()));
+            world
+                .engine
+                .running(user)
+                .forEach(c -> world.engine.renameByHand(c.id(), "x" + c.id()));
         case PAUSED ->
             world
                 .engine
@@ -172,21 +187,44 @@ class SandboxHistoriesTest {
         case ENGINE_FAULT -> fault(step.number());
         case CRASH_BEFORE_PUBLISH -> world.publishing = World.Publishing.CRASHES_BEFORE;
         case CRASH_AFTER_PUBLISH -> world.publishing = World.Publishing.CRASHES_AFTER;
+        case CRASH_IN_ENGINE_CALL ->
+            world.engine.crashNext(
+                new FakeEngine.Crash(
+                    OPERATIONS[step.number() % OPERATIONS.length], step.number() % 2 == 0));
+        case WARM_UP -> world.warmUp();
+        case SWEEP -> sweep();
+        case SLOT_DIES -> {
+          for (Container c : world.engine.parked()) {
+            world.engine.die(c.id(), 1);
+            if (step.number() % 2 == 0) {
+              event(EngineEvent.Kind.DIED, c, 1);
+            }
+          }
+        }
+        case SLOT_IS_USED -> {
+          for (Container c : world.engine.parked()) {
+            used.add(c.id());
+            event(EngineEvent.Kind.EXEC, c, null);
+          }
+        }
+        case IMAGE_CHANGES -> world.engine.retag();
+        case MOUNT_FAULT ->
+            world.mounts.failNext(
+                List.of("create", "probe", "unmountProbe", "mount", "release")
+                    .get(step.number() % 5));
         case RESTART -> restart();
       }
-      if (world.crashed) {
-        // What was announced before the crash is judged by what had been read before it.
-        checkNow();
+      if (world.isCrashed()) {
+        checkNow(); // by what was read then
         restart();
       }
     }
 
     /** Faults of the kind that is retried at once, so that the test does not wait for backoff. */
     private void fault(int number) {
-      String[] operations = {"find", "create", "start", "remove", "kill", "list", "exec"};
       world.engine.failNext(
           new FakeEngine.Fault(
-              operations[number % operations.length],
+              OPERATIONS[number % OPERATIONS.length],
               EngineException.Kind.CONFLICT,
               number % 2 == 0));
     }
@@ -213,6 +251,7 @@ class SandboxHistoriesTest {
 
     private void restart() throws Exception {
       world.engine.heal();
+      world.mounts.heal();
       world.restart();
       world.horizon = null;
       List<EnsureRequest> again = new ArrayList<>(unanswered.values());
@@ -225,11 +264,20 @@ class SandboxHistoriesTest {
           (user, instants) -> instants.forEach(at -> world.domain.registry().touch(user, at)));
       unread.clear();
       world.readAll();
+      world.advance(Duration.ofNanos(1)); // what happens from now on was not read
     }
 
     private void reconcile() {
       try {
         world.domain.reconciler().reconcile();
+      } catch (EngineException _) {
+        // The timer comes again.
+      }
+    }
+
+    private void sweep() {
+      try {
+        world.domain.slots().sweep();
       } catch (EngineException _) {
         // The timer comes again.
       }
@@ -249,10 +297,27 @@ class SandboxHistoriesTest {
       while (seen < world.log.size()) {
         SandboxEvent event = world.log.get(seen++);
         switch (event) {
-          case Ready ready -> answered.add(ready.ensureId());
+          case Ready ready -> {
+            answered.add(ready.ensureId());
+            assertThat(used)
+                .as("nobody gets what was used before")
+                .doesNotContain(ready.containerId());
+            checkWorkspace(ready);
+          }
           case Failed failed -> answered.add(failed.ensureId());
           case Reaped reaped when reaped.reason() == Reaped.Reason.IDLE -> checkIdle(reaped);
           default -> {}
+        }
+      }
+    }
+
+    /** I3, as long as nothing was done to the sandbox since. */
+    private void checkWorkspace(Ready ready) {
+      for (Container c : world.engine.running(ready.userId())) {
+        if (c.id().equals(ready.containerId()) && c.slot() != null) {
+          assertThat(world.mounts.mountedOn(c.slot().id()))
+              .as("I3: the workspace is mounted")
+              .isEqualTo(ready.userId());
         }
       }
     }
@@ -269,28 +334,48 @@ class SandboxHistoriesTest {
 
     void comeToRest() throws Exception {
       world.engine.heal();
+      world.mounts.heal();
       world.publishing = World.Publishing.WORKS;
       for (int i = 0; i < 3; i++) {
         world.settle();
-        if (world.crashed) {
+        if (world.isCrashed()) {
+          checkNow();
           restart();
         }
         reconcile();
+        sweep();
       }
       world.settle();
+      sweep();
       checkNow();
     }
 
     void checkAtRest() throws EngineException {
       assertThat(answered).as("I2: every ensure is answered").containsAll(asked);
       Set<String> live = new HashSet<>();
+      Set<String> slots = new HashSet<>();
       for (Container c : world.engine.everything()) {
+        if (c.slot() != null) {
+          slots.add(c.slot().id());
+        }
+        if (c.isParkedBy("me")) {
+          assertThat(world.mounts.mountedOn(c.slot().id())).as("a parked slot is empty").isNull();
+          continue;
+        }
         Sandbox known = world.domain.registry().get(c.owner().user());
         assertThat(known).as("what is on the engine is known: %s", c).isNotNull();
         assertThat(known.containerId()).isEqualTo(c.id());
         assertThat(c.state()).isEqualTo(Container.State.RUNNING);
         live.add(c.id());
       }
+      int parked = world.engine.parked().size();
+      assertThat(world.domain.slots().parked()).isEqualTo(parked);
+      assertThat(world.mounts.left()).as("no slot's mount is left").isEqualTo(slots);
+      world
+          .mounts
+          .everHad()
+          .forEach((slot, users) -> assertThat(users).as("one user per slot").hasSize(1));
+      assertThat(world.domain.registry().placesTaken()).isEqualTo(live.size() + parked);
       assertThat(world.domain.registry().size()).isEqualTo(live.size());
       assertThat(world.live.keySet()).as("the live table").isEqualTo(live);
       Map<String, Set<String>> ends = new HashMap<>();

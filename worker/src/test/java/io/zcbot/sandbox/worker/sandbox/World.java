@@ -37,6 +37,7 @@ final class World {
       Executors.newSingleThreadScheduledExecutor(Thread.ofVirtual().factory());
 
   final FakeEngine engine = new FakeEngine();
+  final FakeMounts mounts = new FakeMounts(engine::crashed);
   final Map<String, LiveSandbox> live = new ConcurrentHashMap<>();
   private final Ledger ledger = new MapLedger();
   final List<SandboxEvent> log = Collections.synchronizedList(new ArrayList<>());
@@ -45,6 +46,7 @@ final class World {
   private final int capacity;
   private final int newUsersPerMinute;
   private final @Nullable Duration maxLifetime;
+  private final int warm;
   long now = 1_000_000_000L;
   @Nullable Long horizon = now;
 
@@ -61,12 +63,19 @@ final class World {
   private int ensures;
 
   World(Path root, int capacity, @Nullable Duration maxLifetime) throws java.io.IOException {
-    this(root, capacity, maxLifetime, 1_000_000);
+    this(root, capacity, maxLifetime, 1_000_000, 0);
   }
 
   World(Path root, int capacity, @Nullable Duration maxLifetime, int newUsersPerMinute)
       throws java.io.IOException {
+    this(root, capacity, maxLifetime, newUsersPerMinute, 0);
+  }
+
+  /** A worker that keeps warm slots; they are made when {@link #warmUp} is called. */
+  World(Path root, int capacity, @Nullable Duration maxLifetime, int newUsersPerMinute, int warm)
+      throws java.io.IOException {
     this.newUsersPerMinute = newUsersPerMinute;
+    this.warm = warm;
     this.workspaces = Workspaces.open(root);
     this.capacity = capacity;
     this.maxLifetime = maxLifetime;
@@ -75,6 +84,7 @@ final class World {
 
   private Domain boot() {
     crashed = false;
+    engine.reconnect();
     publishing = Publishing.WORKS;
     lanes.clear();
     return Domain.of(
@@ -103,20 +113,32 @@ final class World {
         new Domain.Settings(
             ME, SPEC, new Reaper.Limits(TTL, EVICT_AFTER, maxLifetime), 4, 4, newUsersPerMinute),
         new Registry(capacity),
-        workspaces);
+        workspaces,
+        new Slots.Setup(engine, mounts, warm, Runnable::run));
+  }
+
+  /** The timer comes again, a moment later. */
+  void warmUp() {
+    advance(Duration.ofSeconds(1));
+    domain.slots().tick();
+  }
+
+  boolean isCrashed() {
+    return crashed || engine.crashed();
   }
 
   /** The worker's process ends without a goodbye, and another takes its place. */
   void restart() throws EngineException, InterruptedException {
     reboot();
     domain.reconciler().purge(Map.copyOf(live));
+    domain.slots().sweep();
     domain.takeover().takeOver(List.copyOf(live.values()));
   }
 
   private final class MapLedger implements Ledger {
     @Override
     public void open(LiveSandbox sandbox) throws InterruptedException {
-      if (crashed) {
+      if (isCrashed()) {
         throw new InterruptedException("crashed before");
       }
       live.put(sandbox.containerId(), sandbox);
@@ -124,7 +146,7 @@ final class World {
 
     @Override
     public void close(UserId user, String containerId) throws InterruptedException {
-      if (crashed) {
+      if (isCrashed()) {
         throw new InterruptedException("crashed before");
       }
       live.remove(containerId);
@@ -138,7 +160,7 @@ final class World {
 
   private synchronized void publish(SandboxEvent event) throws InterruptedException {
     Publishing now = publishing;
-    if (crashed || now == Publishing.CRASHES_BEFORE) {
+    if (isCrashed() || now == Publishing.CRASHES_BEFORE) {
       crashed = true;
       throw new InterruptedException("crash before publishing " + event);
     }
@@ -191,7 +213,7 @@ final class World {
 
   void settle() {
     boolean more = true;
-    while (more && !crashed) {
+    while (more && !isCrashed()) {
       more = false;
       for (UserId user : List.copyOf(lanes.keySet())) {
         more |= step(user);

@@ -1,0 +1,32 @@
+package io.zcbot.sandbox.worker.mounts;
+
+/**
+ * An error number of the kernel's. Those named here are the ones that mount calls return; they have
+ * the same numbers on all architectures the worker runs on.
+ */
+record Errno(int number) {
+  static final Errno EPERM = new Errno(1);
+  static final Errno ENOENT = new Errno(2);
+  static final Errno EBUSY = new Errno(16);
+  static final Errno EINVAL = new Errno(22);
+  static final Errno ENOSYS = new Errno(38);
+
+  String shown() {
+    return switch (number) {
+      case 1 -> "EPERM (not permitted)";
+      case 2 -> "ENOENT (not there)";
+      case 9 -> "EBADF (closed)";
+      case 12 -> "ENOMEM (out of memory)";
+      case 13 -> "EACCES (no access)";
+      case 16 -> "EBUSY (in use)";
+      case 18 -> "EXDEV (leads out of the workspace root)";
+      case 20 -> "ENOTDIR (no directory)";
+      case 22 -> "EINVAL (not valid, or not mounted)";
+      case 24 -> "EMFILE (too many open files)";
+      case 28 -> "ENOSPC (too many mounts)";
+      case 38 -> "ENOSYS (unknown to this kernel)";
+      case 40 -> "ELOOP (a symbolic link)";
+      default -> "error number " + number;
+    };
+  }
+}

@@ -1,0 +1,223 @@
+package io.zcbot.sandbox.worker.mounts;
+
+import static java.lang.foreign.ValueLayout.JAVA_INT;
+import static java.lang.foreign.ValueLayout.JAVA_LONG;
+
+import java.lang.foreign.AddressLayout;
+import java.lang.foreign.Arena;
+import java.lang.foreign.FunctionDescriptor;
+import java.lang.foreign.Linker;
+import java.lang.foreign.MemoryLayout;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.StructLayout;
+import java.lang.foreign.ValueLayout;
+import java.lang.invoke.MethodHandle;
+import java.lang.invoke.VarHandle;
+import java.nio.file.Path;
+
+/**
+ * The system calls that mount by file descriptor, of Linux 5.12 and later. A directory is looked up
+ * once and then spoken of by its descriptor, so nobody can put a link in its place between a check
+ * and the mount; and a mount gets its attributes before it can be seen.
+ */
+@SuppressWarnings("restricted") // calls into libc; the worker is started with native access enabled
+final class Kernel {
+  static final long NOSUID = 0x02;
+  static final long NODEV = 0x04;
+  static final long PRIVATE = 1 << 18;
+  static final long SHARED = 1 << 20;
+
+  // Numbers of system calls above 423 are the same on every architecture.
+  private static final long OPEN_TREE = 428;
+  private static final long MOVE_MOUNT = 429;
+  private static final long OPENAT2 = 437;
+  private static final long MOUNT_SETATTR = 442;
+
+  private static final int AT_FDCWD = -100;
+  private static final long AT_EMPTY_PATH = 0x1000;
+  private static final long AT_RECURSIVE = 0x8000;
+  private static final long OPEN_TREE_CLONE = 1;
+  private static final long CLOEXEC = 0x80000;
+  private static final long O_PATH = 0x200000;
+  private static final long RESOLVE_NO_MAGICLINKS = 0x02;
+  private static final long RESOLVE_NO_SYMLINKS = 0x04;
+  private static final long RESOLVE_BENEATH = 0x08;
+  private static final long MOVE_FROM_AND_TO_DESCRIPTORS = 0x04 | 0x40;
+  private static final int DETACH = 2;
+  private static final int NO_FOLLOW = 8;
+
+  private static final long O_DIRECTORY =
+      System.getProperty("os.arch").equals("aarch64") ? 0x4000 : 0x10000;
+
+  private static final Linker LINKER = Linker.nativeLinker();
+  private static final StructLayout STATE = Linker.Option.captureStateLayout();
+  private static final VarHandle ERRNO =
+      STATE.varHandle(MemoryLayout.PathElement.groupElement("errno"));
+  private static final AddressLayout POINTER = ValueLayout.ADDRESS;
+  private static final MethodHandle SYSCALL =
+      LINKER.downcallHandle(
+          LINKER.defaultLookup().findOrThrow("syscall"),
+          FunctionDescriptor.of(
+              JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG),
+          Linker.Option.firstVariadicArg(1),
+          Linker.Option.captureCallState("errno"));
+  private static final MethodHandle UMOUNT2 =
+      LINKER.downcallHandle(
+          LINKER.defaultLookup().findOrThrow("umount2"),
+          FunctionDescriptor.of(JAVA_INT, POINTER, JAVA_INT),
+          Linker.Option.captureCallState("errno"));
+  private static final MethodHandle CLOSE =
+      LINKER.downcallHandle(
+          LINKER.defaultLookup().findOrThrow("close"), FunctionDescriptor.of(JAVA_INT, JAVA_INT));
+
+  private Kernel() {}
+
+  /** An open file; closing it leaves what it stands for as it is. */
+  record Descriptor(int number, String about) implements AutoCloseable {
+    @Override
+    public void close() {
+      try {
+        int _ = (int) CLOSE.invokeExact(number);
+      } catch (Throwable e) {
+        throw unexpected(e);
+      }
+    }
+  }
+
+  /** Opens a directory by its whole path; links on the way are followed. */
+  static Descriptor openDirectory(Path path) throws MountException {
+    return open(AT_FDCWD, path.toString(), path.toString(), 0);
+  }
+
+  /** Opens a directory beneath another one, following no link. */
+  static Descriptor openBeneath(Descriptor parent, String relative) throws MountException {
+    return open(
+        parent.number,
+        relative,
+        parent.about + "/" + relative,
+        RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
+  }
+
+  private static Descriptor open(int parent, String path, String about, long resolve)
+      throws MountException {
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment how = arena.allocateFrom(JAVA_LONG, O_PATH | O_DIRECTORY | CLOEXEC, 0, resolve);
+      long descriptor =
+          call(
+              OPENAT2,
+              "openat2",
+              about,
+              parent,
+              arena.allocateFrom(path).address(),
+              how.address(),
+              how.byteSize(),
+              0);
+      return new Descriptor((int) descriptor, about);
+    }
+  }
+
+  /** A new mount of a directory with all that is mounted beneath; in no place yet. */
+  static Descriptor cloneTree(Descriptor directory) throws MountException {
+    try (Arena arena = Arena.ofConfined()) {
+      long tree =
+          call(
+              OPEN_TREE,
+              "open_tree",
+              directory.about,
+              directory.number,
+              arena.allocateFrom("").address(),
+              OPEN_TREE_CLONE | CLOEXEC | AT_EMPTY_PATH | AT_RECURSIVE,
+              0,
+              0);
+      return new Descriptor((int) tree, directory.about);
+    }
+  }
+
+  /**
+   * Sets attributes of a mount and of all beneath.
+   *
+   * @param propagation one of {@link #PRIVATE} and {@link #SHARED}, or 0 to leave it
+   */
+  static void set(Descriptor tree, long attributes, long propagation) throws MountException {
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment change = arena.allocateFrom(JAVA_LONG, attributes, 0, propagation, 0);
+      long _ =
+          call(
+              MOUNT_SETATTR,
+              "mount_setattr",
+              tree.about,
+              tree.number,
+              arena.allocateFrom("").address(),
+              AT_EMPTY_PATH | AT_RECURSIVE,
+              change.address(),
+              change.byteSize());
+    }
+  }
+
+  /** Puts a cloned mount in place. */
+  static void move(Descriptor tree, Descriptor target) throws MountException {
+    try (Arena arena = Arena.ofConfined()) {
+      long empty = arena.allocateFrom("").address();
+      long _ =
+          call(
+              MOVE_MOUNT,
+              "move_mount",
+              tree.about + " to " + target.about,
+              tree.number,
+              empty,
+              target.number,
+              empty,
+              MOVE_FROM_AND_TO_DESCRIPTORS);
+    }
+  }
+
+  /** Takes the topmost mount off a path, with all beneath, also while it is in use. */
+  static void detach(Path path) throws MountException {
+    unmount(path, DETACH | NO_FOLLOW);
+  }
+
+  /** Takes the topmost mount off a path unless anything uses it. */
+  static void unmount(Path path) throws MountException {
+    unmount(path, NO_FOLLOW);
+  }
+
+  private static void unmount(Path path, int flags) throws MountException {
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment state = arena.allocate(STATE);
+      int result = (int) UMOUNT2.invokeExact(state, arena.allocateFrom(path.toString()), flags);
+      if (result < 0) {
+        throw new MountException("umount2", path.toString(), errno(state));
+      }
+    } catch (MountException | RuntimeException e) {
+      throw e;
+    } catch (Throwable e) {
+      throw unexpected(e);
+    }
+  }
+
+  private static long call(
+      long number, String name, String about, long a, long b, long c, long d, long e)
+      throws MountException {
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment state = arena.allocate(STATE);
+      long result = (long) SYSCALL.invokeExact(state, number, a, b, c, d, e);
+      if (result < 0) {
+        throw new MountException(name, about, errno(state));
+      }
+      return result;
+    } catch (MountException | RuntimeException failure) {
+      throw failure;
+    } catch (Throwable failure) {
+      throw unexpected(failure);
+    }
+  }
+
+  private static Errno errno(MemorySegment state) {
+    return new Errno((int) ERRNO.get(state, 0L));
+  }
+
+  /** A method handle declares every throwable; libc's throw none. */
+  private static IllegalStateException unexpected(Throwable e) {
+    return new IllegalStateException("a call into libc threw", e);
+  }
+}

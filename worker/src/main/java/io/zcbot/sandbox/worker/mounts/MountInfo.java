@@ -1,0 +1,64 @@
+package io.zcbot.sandbox.worker.mounts;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Set;
+
+/**
+ * What one line of {@code /proc/self/mountinfo} says of a mount.
+ *
+ * @param id as a descriptor's {@code fdinfo} names it
+ * @param options of this mount, not of its file system
+ * @param isShared whether what is mounted beneath shows in copies of it as well
+ */
+record MountInfo(int id, Set<String> options, boolean isShared) {
+  private static final Path SELF = Path.of("/proc/self/mountinfo");
+
+  /** The mount that an open directory lies in. */
+  static MountInfo of(Kernel.Descriptor directory) throws IOException {
+    int id =
+        mountId(Files.readString(Path.of("/proc/self/fdinfo", String.valueOf(directory.number()))));
+    // Latin-1, since a path may hold any bytes, and none is looked at.
+    return parse(Files.readString(SELF, StandardCharsets.ISO_8859_1)).stream()
+        .filter(mount -> mount.id == id)
+        .findFirst()
+        .orElseThrow(() -> new IOException(SELF + " lacks the mount of " + directory.about()));
+  }
+
+  static int mountId(String fdinfo) throws IOException {
+    for (String line : fdinfo.lines().toList()) {
+      if (line.startsWith("mnt_id:")) {
+        return Integer.parseInt(line.substring("mnt_id:".length()).strip());
+      }
+    }
+    throw new IOException("this kernel's fdinfo names no mount");
+  }
+
+  static List<MountInfo> parse(String text) throws IOException {
+    try {
+      return text.lines().map(MountInfo::parseLine).toList();
+    } catch (IllegalArgumentException e) {
+      throw new IOException("tried to read " + SELF + ", failed because " + e.getMessage(), e);
+    }
+  }
+
+  /** {@code 36 35 98:0 /root /point rw,noatime shared:1 master:2 - ext4 /dev/root rw}. */
+  private static MountInfo parseLine(String line) {
+    String[] fields = line.split(" ", -1);
+    if (fields.length < 7) {
+      throw new IllegalArgumentException("a line has too few fields: " + line);
+    }
+    boolean shared = false;
+    for (int i = 6; i < fields.length && !fields[i].equals("-"); i++) {
+      shared |= fields[i].startsWith("shared:");
+    }
+    return new MountInfo(Integer.parseInt(fields[0]), Set.of(fields[5].split(",")), shared);
+  }
+
+  boolean hasNoSuidNorDevices() {
+    return options.contains("nosuid") && options.contains("nodev");
+  }
+}

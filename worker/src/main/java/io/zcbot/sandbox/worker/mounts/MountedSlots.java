@@ -1,0 +1,147 @@
+package io.zcbot.sandbox.worker.mounts;
+
+import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.mounts.Kernel.Descriptor;
+import io.zcbot.sandbox.worker.sandbox.SlotMounts;
+import java.io.IOException;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermission;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.Set;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+
+/** Slot directories at {@code <root>/.slots/<worker>/<slot>}, and the mounts on them. */
+public final class MountedSlots implements SlotMounts {
+  private static final Set<PosixFilePermission> LISTABLE =
+      PosixFilePermissions.fromString("rwxr-xr-x");
+  private static final String PROBE = ".probe";
+  private static final int MOST_MOUNTS_ON_ONE = 16;
+
+  private final WorkspaceMount root;
+  private final Path directory;
+
+  /** The slots of one worker. */
+  public MountedSlots(WorkspaceMount root, String workerId) {
+    this.root = root;
+    this.directory = WorkspaceMount.slots(root.root()).resolve(workerId);
+  }
+
+  @Override
+  public @Nullable String problem() {
+    return root.problem();
+  }
+
+  @Override
+  public Directory create(String slotId) throws IOException {
+    // Readable for all, since a container's first process may be anyone; writable for none of them.
+    makeDirectory(directory);
+    makeDirectory(directory.resolve(PROBE));
+    makeDirectory(directory.resolve(PROBE).resolve(PROBE_NAME));
+    Path path = directory.resolve(slotId);
+    makeDirectory(path);
+    return new Open(path, Kernel.openBeneath(root.top(), relative(slotId)));
+  }
+
+  private static void makeDirectory(Path path) throws IOException {
+    try {
+      Files.createDirectory(path);
+      Files.setPosixFilePermissions(path, LISTABLE);
+    } catch (FileAlreadyExistsException _) {
+      // From an earlier slot, or an earlier life.
+    }
+  }
+
+  private String relative(String name) {
+    return root.root().relativize(directory.resolve(name)).toString();
+  }
+
+  @Override
+  public Set<String> left() throws IOException {
+    try (Stream<Path> all = Files.list(directory)) {
+      return all.map(path -> path.getFileName().toString())
+          .filter(name -> !name.equals(PROBE))
+          .collect(Collectors.toSet());
+    } catch (NoSuchFileException _) {
+      return Set.of();
+    }
+  }
+
+  @Override
+  public void release(String slotId) throws IOException {
+    Path path = directory.resolve(slotId);
+    try {
+      for (int i = 0; i < MOST_MOUNTS_ON_ONE; i++) {
+        Kernel.detach(path);
+      }
+    } catch (MountException e) {
+      // Nothing is mounted (any more), or the directory is gone.
+      if (!e.errno().equals(Errno.EINVAL) && !e.errno().equals(Errno.ENOENT)) {
+        throw e;
+      }
+    }
+    // Fails, rather than deletes anything, if something is in it or still mounted on it.
+    Files.deleteIfExists(path);
+  }
+
+  /**
+   * A slot's directory. What is mounted goes to the very directory whose mounts the container was
+   * seen to get, whatever its path leads to by then.
+   */
+  private final class Open implements Directory {
+    private final Path path;
+    private final Descriptor descriptor;
+
+    Open(Path path, Descriptor descriptor) {
+      this.path = path;
+      this.descriptor = descriptor;
+    }
+
+    @Override
+    public Path path() {
+      return path;
+    }
+
+    @Override
+    public void mountProbe() throws IOException {
+      mount(relative(PROBE));
+    }
+
+    @Override
+    public void unmountProbe() throws IOException {
+      Kernel.detach(path);
+    }
+
+    @Override
+    public void mount(UserId user) throws IOException {
+      mount(user.toString());
+      if (!Files.isSameFile(path, root.root().resolve(user.toString()))) {
+        throw new IOException(
+            "tried to mount the workspace of "
+                + user
+                + ", failed because "
+                + path
+                + " shows something else; is something mounted over "
+                + root.root()
+                + "?");
+      }
+    }
+
+    private void mount(String source) throws IOException {
+      try (Descriptor opened = Kernel.openBeneath(root.top(), source);
+          Descriptor tree = Kernel.cloneTree(opened)) {
+        Kernel.set(tree, Kernel.NOSUID | Kernel.NODEV, Kernel.PRIVATE);
+        Kernel.move(tree, descriptor);
+      }
+    }
+
+    @Override
+    public void close() {
+      descriptor.close();
+    }
+  }
+}

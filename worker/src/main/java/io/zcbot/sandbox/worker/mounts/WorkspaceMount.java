@@ -1,0 +1,146 @@
+package io.zcbot.sandbox.worker.mounts;
+
+import io.zcbot.sandbox.worker.mounts.Kernel.Descriptor;
+import java.io.IOException;
+import java.nio.channels.FileChannel;
+import java.nio.channels.FileLock;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.PosixFilePermissions;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The workspace root as a mount of its own: without setuid programs and device files, which every
+ * sandbox's mount of a workspace takes over, and shared, so that what is mounted beneath it later
+ * can show in a container that runs already.
+ *
+ * <p>Where that can't be had, sandboxes are as safe as without it, and {@link #problem} says why.
+ */
+public final class WorkspaceMount implements AutoCloseable {
+  private static final Logger log = LoggerFactory.getLogger(WorkspaceMount.class);
+
+  private static final String MARKER = ".mounted";
+
+  private final Path root;
+  private final @Nullable Descriptor top;
+  private final @Nullable String problem;
+
+  private WorkspaceMount(Path root, @Nullable Descriptor top, @Nullable String problem) {
+    this.root = root;
+    this.top = top;
+    this.problem = problem;
+  }
+
+  /**
+   * Makes the root such a mount unless it is one.
+   *
+   * @param root the workspace root, an existing directory
+   */
+  public static WorkspaceMount prepare(Path root) {
+    try {
+      return new WorkspaceMount(root, makeUnlessMade(root), null);
+    } catch (IOException e) {
+      return new WorkspaceMount(root, null, explained(e));
+    } catch (LinkageError e) {
+      return new WorkspaceMount(root, null, "this system can't be asked for mounts: " + e);
+    }
+  }
+
+  /** The root, whatever it is: good for undoing what was mounted beneath it. */
+  public static WorkspaceMount asItIs(Path root) {
+    return new WorkspaceMount(root, null, "it was not asked for");
+  }
+
+  /** Why nothing can be mounted beneath the root; null if it can. */
+  public @Nullable String problem() {
+    return problem;
+  }
+
+  Path root() {
+    return root;
+  }
+
+  /** The root's own directory; as long as it is held, nobody unmounts it. */
+  Descriptor top() throws IOException {
+    if (top == null) {
+      throw new IOException("nothing can be mounted beneath " + root + ": " + problem);
+    }
+    return top;
+  }
+
+  private static Descriptor makeUnlessMade(Path root) throws IOException {
+    Files.createDirectories(
+        slots(root),
+        PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+    // Workers of one host may share a root: a second mount on top would hide the first one's.
+    try (Lock _ = new Lock(root)) {
+      try (Descriptor seen = Kernel.openDirectory(root);
+          Descriptor tree = Kernel.cloneTree(seen)) { // which also shows whether we may mount
+        MountInfo mount = MountInfo.of(seen);
+        if (!mount.isShared() || !mount.hasNoSuidNorDevices()) {
+          // Private first, for a group of its own: in the one it lies in all would show as well.
+          Kernel.set(tree, Kernel.NOSUID | Kernel.NODEV, Kernel.PRIVATE);
+          Kernel.set(tree, 0, Kernel.SHARED);
+          Kernel.move(tree, seen);
+          Files.writeString(slots(root).resolve(MARKER), "");
+          log.info("mounted {} on itself: shared, nosuid, nodev", root);
+        }
+      }
+      return Kernel.openDirectory(root);
+    }
+  }
+
+  /** Waits for a worker that has it, for as long as a few system calls take. */
+  private static final class Lock implements AutoCloseable {
+    private final FileChannel file;
+
+    Lock(Path root) throws IOException {
+      this.file =
+          FileChannel.open(
+              slots(root).resolve(".lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+      FileLock _ = file.lock(); // ends with the channel
+    }
+
+    @Override
+    public void close() throws IOException {
+      file.close();
+    }
+  }
+
+  static Path slots(Path root) {
+    return root.resolve(".slots");
+  }
+
+  private static String explained(IOException failure) {
+    if (failure instanceof MountException e) {
+      if (e.errno().equals(Errno.EPERM)) {
+        return "the worker may not mount: it needs CAP_SYS_ADMIN (" + e.getMessage() + ")";
+      }
+      if (e.errno().equals(Errno.ENOSYS)) {
+        return "mounts by descriptor take Linux 5.12 or later (" + e.getMessage() + ")";
+      }
+    }
+    return String.valueOf(failure.getMessage());
+  }
+
+  /** Takes the mount off again if a worker made it and nothing uses it. */
+  @Override
+  public void close() {
+    if (top == null) {
+      return;
+    }
+    top.close();
+    Path marker = slots(root).resolve(MARKER);
+    if (Files.exists(marker)) {
+      try {
+        Kernel.unmount(root);
+        Files.deleteIfExists(marker);
+      } catch (IOException e) {
+        log.info("{} stays mounted on itself: {}", root, e.getMessage());
+      }
+    }
+  }
+}

@@ -1,0 +1,5 @@
+/** Bind mounts on the engine's host, made by system calls. The only place that knows the kernel. */
+@NullMarked
+package io.zcbot.sandbox.worker.mounts;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,26 @@
+package io.zcbot.sandbox.worker.sandbox;
+
+import java.time.Instant;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A container that waits for its user: started, its firewall in force, seen to get what is mounted
+ * on its directory.
+ *
+ * @param startedAt by the engine; another one later means that it is not the same process any more
+ * @param imageId what its image's name stood for when it was made
+ */
+record Slot(
+    String id,
+    String containerId,
+    @Nullable Instant startedAt,
+    String imageId,
+    SlotMounts.Directory directory) {
+  /** Whether a container is this slot's and as good as when it was parked, by whatever name. */
+  boolean isIntact(Container container) {
+    return container.id().equals(containerId)
+        && container.isRunning()
+        && startedAt != null
+        && startedAt.equals(container.startedAt());
+  }
+}

@@ -1,0 +1,99 @@
+package io.zcbot.sandbox.worker.sandbox;
+
+import java.io.IOException;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Makes one slot, or unmakes it. */
+final class SlotMaker {
+  private static final Logger log = LoggerFactory.getLogger(SlotMaker.class);
+
+  private final Engine engine;
+  private final SlotEngine slotEngine;
+  private final SlotMounts mounts;
+  private final SlotPool pool;
+  private final SandboxSpec spec;
+  private final String workerId;
+
+  SlotMaker(
+      Engine engine,
+      SlotEngine slotEngine,
+      SlotMounts mounts,
+      SlotPool pool,
+      SandboxSpec spec,
+      String workerId) {
+    this.engine = engine;
+    this.slotEngine = slotEngine;
+    this.mounts = mounts;
+    this.pool = pool;
+    this.spec = spec;
+    this.workerId = workerId;
+  }
+
+  /** Returns once the slot has shown that it sees what is mounted later; leaves nothing else. */
+  Slot make(String id) throws EngineException, IOException {
+    SlotMounts.Directory directory = null;
+    String containerId = null;
+    Slot made = null;
+    try {
+      directory = mounts.create(id);
+      Optional<String> image = slotEngine.imageId(spec.image());
+      containerId = slotEngine.createSlot(spec, id, workerId, directory.path());
+      if (image.isEmpty()) { // it was pulled
+        image = slotEngine.imageId(spec.image());
+      }
+      slotEngine.startSlot(containerId, directory::mountProbe);
+      directory.unmountProbe();
+      Container container = engine.find(containerId).filter(Container::isRunning).orElse(null);
+      if (container == null) {
+        throw new EngineException(
+            EngineException.Kind.ABSENT, "start", "the slot ended right after its start", null);
+      }
+      made = new Slot(id, containerId, container.startedAt(), image.orElse(""), directory);
+      return made;
+    } finally {
+      if (made == null) {
+        destroy(id, containerId, directory);
+      }
+    }
+  }
+
+  void destroy(Slot slot) {
+    destroy(slot.id(), slot.containerId(), slot.directory());
+  }
+
+  /** What fails here is found by a later sweep. */
+  private void destroy(
+      String slotId, @Nullable String containerId, SlotMounts.@Nullable Directory directory) {
+    // A stop that interrupted its making must not keep it.
+    boolean interrupted = Thread.interrupted();
+    try {
+      if (containerId != null) {
+        engine.remove(containerId);
+      }
+    } catch (EngineException e) {
+      log.warn("slot {} could not be removed, will be tried again: {}", slotId, e.getMessage());
+    } finally {
+      release(slotId);
+      if (directory != null) {
+        directory.close();
+      }
+      if (interrupted) {
+        Thread.currentThread().interrupt();
+      }
+    }
+  }
+
+  /** Undoes what is mounted for a slot whose container is gone, or must not be used. */
+  void release(String slotId) {
+    try {
+      mounts.release(slotId);
+    } catch (IOException e) {
+      log.warn("slot {} could not be tidied up, will be tried again: {}", slotId, e.getMessage());
+    } finally {
+      pool.forget(slotId); // so that a sweep finds what is left
+    }
+  }
+}

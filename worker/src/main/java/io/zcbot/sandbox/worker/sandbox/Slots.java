@@ -1,0 +1,368 @@
+package io.zcbot.sandbox.worker.sandbox;
+
+import io.github.resilience4j.core.IntervalFunction;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Executor;
+import java.util.concurrent.Semaphore;
+import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Function;
+import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import org.slf4j.MDC;
+
+/**
+ * Keeps slots parked: containers that lack nothing of a sandbox but a user and a workspace. They
+ * are made in the background, one at a time, while no user's create waits; each has shown that it
+ * sees what is mounted later before anybody gets it; and none is given to anyone twice.
+ *
+ * <p>Where slots can't be had, {@link #problem} says why, and sandboxes are created when asked for.
+ */
+public final class Slots {
+  private static final Logger log = LoggerFactory.getLogger(Slots.class);
+
+  /** Making a slot would slow the next users of a burst down. */
+  private static final Duration QUIET = Duration.ofMillis(200);
+
+  private static final IntervalFunction BACKOFF =
+      IntervalFunction.ofExponentialRandomBackoff(
+          Duration.ofSeconds(1), 2.0, 0.5, Duration.ofMinutes(5));
+
+  private final Engine engine;
+  private final SlotEngine slotEngine;
+  private final SlotMounts mounts;
+  private final Executor threads;
+  private final Registry registry;
+  private final Semaphore creates;
+  private final SandboxSpec spec;
+  private final String workerId;
+  private final Time time;
+  private final int target;
+  private final @Nullable String impossible;
+  private final SlotPool pool;
+  private final SlotMaker maker;
+  private final AtomicBoolean busy = new AtomicBoolean();
+  private volatile CompletableFuture<Void> making = CompletableFuture.completedFuture(null);
+  private volatile @Nullable Thread thread;
+  private volatile @Nullable String problem;
+  private volatile int failures;
+  private volatile long notBefore;
+  private volatile long lastTaken;
+
+  /**
+   * What slots are made with.
+   *
+   * @param target how many are to be parked; 0 for none
+   * @param threads runs what takes its time
+   */
+  public record Setup(SlotEngine engine, SlotMounts mounts, int target, Executor threads) {
+    /** No slots. */
+    static final Setup NONE = new Setup(SlotEngine.NONE, SlotMounts.NONE, 0);
+
+    /** On threads of their own. */
+    public Setup(SlotEngine engine, SlotMounts mounts, int target) {
+      this(engine, mounts, target, task -> Thread.ofVirtual().name("slots").start(task));
+    }
+  }
+
+  Slots(
+      Engine engine,
+      Setup setup,
+      Registry registry,
+      Semaphore creates,
+      SandboxSpec spec,
+      Identity identity,
+      Time time) {
+    this.engine = engine;
+    this.slotEngine = setup.engine();
+    this.mounts = setup.mounts();
+    this.threads = setup.threads();
+    this.registry = registry;
+    this.creates = creates;
+    this.spec = spec;
+    this.workerId = identity.workerId();
+    this.time = time;
+    this.target = setup.target();
+    this.impossible = obstacle(setup, spec);
+    this.pool = new SlotPool(impossible == null ? target : 0);
+    this.maker = new SlotMaker(engine, slotEngine, mounts, pool, spec, workerId);
+    this.notBefore = time.nanos();
+    this.lastTaken = time.nanos() - QUIET.toNanos();
+  }
+
+  private static @Nullable String obstacle(Setup setup, SandboxSpec spec) {
+    if (setup.target() == 0) {
+      return "not wanted";
+    }
+    String runtime = spec.runtime() == null ? "" : spec.runtime().toLowerCase(Locale.ROOT);
+    if (runtime.matches(".*(runsc|gvisor|kata).*")) {
+      return "runtime "
+          + spec.runtime()
+          + " serves a sandbox's files itself, and does not see what is mounted later";
+    }
+    return setup.mounts().problem();
+  }
+
+  /** Why there are no slots, though there should be; null if there are, or none are wanted. */
+  public @Nullable String problem() {
+    return target == 0 ? null : impossible == null ? problem : impossible;
+  }
+
+  /** Says once, in the log, if there can be no slots though some are wanted. */
+  public void announce() {
+    if (target > 0 && impossible != null) {
+      log.warn(
+          "there will be no warm slots: {}. Sandboxes are created when asked for;"
+              + " ZCBOT_SANDBOX_WARM=0 says that this is meant",
+          impossible);
+    }
+  }
+
+  /** How many slots are parked. */
+  public int parked() {
+    return pool.size();
+  }
+
+  /** In a few words, for people. */
+  public String status() {
+    String because = problem();
+    return target == 0
+        ? "off"
+        : pool.size() + " of " + target + (because == null ? "" : ", because " + because);
+  }
+
+  /** Whether slots can be had here. */
+  boolean areWanted() {
+    return impossible == null;
+  }
+
+  /** A slot to make a sandbox of, with its place in the registry; null if none is parked. */
+  @Nullable Slot take() {
+    Slot slot = pool.take();
+    if (slot != null) {
+      lastTaken = time.nanos();
+    }
+    return slot;
+  }
+
+  /** A taken slot became a sandbox; {@link #release} is due once that is removed. */
+  void claimed(Slot slot) {
+    slot.directory().close();
+  }
+
+  /** Destroys a taken slot, and gives its place back. */
+  void discard(Slot slot) {
+    maker.destroy(slot);
+    registry.release();
+  }
+
+  /**
+   * Gives up a slot for a sandbox that has to be created.
+   *
+   * @return whether the caller has its place now
+   */
+  boolean yieldPlace() {
+    Slot slot = pool.take();
+    if (slot == null) {
+      return pool.takePlaceOfMaking();
+    }
+    threads.execute(() -> maker.destroy(slot));
+    return true;
+  }
+
+  /** Undoes the mount of a sandbox that was made of a slot and is removed. */
+  void release(String slotId) {
+    maker.release(slotId);
+  }
+
+  /** Takes note of something that happened to a parked slot, which is not as new then. */
+  void on(EngineEvent event) {
+    for (Slot slot : pool.takeIf(slot -> slot.containerId().equals(event.containerId()))) {
+      log.info("slot {} goes: {}", slot.id(), event.kind().name().toLowerCase(Locale.ROOT));
+      threads.execute(() -> discard(slot));
+    }
+  }
+
+  /** Makes slots where they lack and may be made now. Called by a timer; never blocks. */
+  public void tick() {
+    if (mayMake() && busy.compareAndSet(false, true)) {
+      making =
+          CompletableFuture.runAsync(
+              () -> {
+                thread = Thread.currentThread();
+                try {
+                  refill();
+                } finally {
+                  thread = null;
+                  busy.set(false);
+                }
+              },
+              threads);
+    }
+  }
+
+  private boolean mayMake() {
+    return pool.wantsMore()
+        && time.nanos() - notBefore >= 0
+        && (pool.size() == 0 || time.nanos() - lastTaken >= QUIET.toNanos());
+  }
+
+  private void refill() {
+    boolean made = true;
+    while (made && mayMake() && !creates.hasQueuedThreads() && creates.tryAcquire()) {
+      try {
+        made = registry.tryReserve() && makeOne();
+      } finally {
+        creates.release();
+      }
+    }
+  }
+
+  /** Makes one in a place that was reserved. */
+  private boolean makeOne() {
+    String id = HexFormat.of().toHexDigits(ThreadLocalRandom.current().nextLong());
+    pool.begin(id);
+    boolean parked = false;
+    try (var _ = MDC.putCloseable("slot", id)) {
+      Slot slot = maker.make(id);
+      parked = pool.park(slot);
+      if (parked) {
+        works();
+      } else {
+        maker.destroy(slot);
+      }
+    } catch (EngineException | IOException e) {
+      fails(String.valueOf(e.getMessage()));
+    } catch (RuntimeException e) { // or the timer would try again and again, at once
+      log.error("making a slot failed unexpectedly; please report this", e);
+      fails(e.toString());
+    } finally {
+      if (!parked && pool.giveUpMaking()) {
+        registry.release();
+      }
+    }
+    return parked;
+  }
+
+  private void works() {
+    if (problem != null) {
+      log.info("warm slots work again");
+    }
+    problem = null;
+    failures = 0;
+  }
+
+  private void fails(String because) {
+    if (problem == null) {
+      log.warn(
+          "no warm slot could be made: {}. Sandboxes are created when asked for; it will be tried"
+              + " again",
+          because);
+    } else {
+      log.debug("no warm slot could be made: {}", because);
+    }
+    problem = because;
+    failures = Math.min(failures + 1, 30);
+    notBefore = time.nanos() + Duration.ofMillis(BACKOFF.apply(failures)).toNanos();
+  }
+
+  /**
+   * Holds the pool against what the engine and the mounts show, as {@link Reconciler} does for
+   * sandboxes: destroys slots nobody takes care of, that ended, or whose image's name stands for
+   * another image now, and undoes mounts that no container has any more. At startup that is all an
+   * earlier life left.
+   *
+   * @return how many slots were destroyed
+   */
+  public int sweep() throws EngineException {
+    Set<String> directories = directories(); // before the listing: a container has one all its life
+    List<Container> listed = engine.list();
+    Set<String> inUse = new HashSet<>();
+    int destroyed = 0;
+    for (Container container : listed) {
+      String id = container.slotOf(workerId);
+      if (id == null) {
+        continue;
+      }
+      inUse.add(id);
+      if (container.isParkedBy(workerId) && !pool.knows(id)) {
+        engine.remove(container.id());
+        maker.release(id);
+        destroyed++;
+      }
+    }
+    directories.stream()
+        .filter(id -> !inUse.contains(id) && !pool.knows(id))
+        .forEach(maker::release);
+    return destroyed + drain(listed);
+  }
+
+  private Set<String> directories() {
+    try {
+      return mounts.left();
+    } catch (IOException e) {
+      log.warn("could not look for what slots left, will be tried again: {}", e.getMessage());
+      return Set.of();
+    }
+  }
+
+  private int drain(List<Container> listed) throws EngineException {
+    if (pool.size() == 0) {
+      return 0;
+    }
+    Map<String, Container> byId =
+        listed.stream().collect(Collectors.toMap(Container::id, Function.identity(), (a, _) -> a));
+    String current = slotEngine.imageId(spec.image()).orElse(null);
+    Set<String> stale = new HashSet<>();
+    for (Slot slot : pool.parked()) {
+      Container container = byId.get(slot.containerId());
+      if (container == null || !container.isRunning()) {
+        // Parked after the listing was taken, or gone: only a look tells.
+        container = engine.find(slot.containerId()).orElse(null);
+      }
+      if (container == null
+          || !container.isRunning()
+          || (current != null && !current.equals(slot.imageId()))) {
+        stale.add(slot.id());
+      }
+    }
+    List<Slot> drained = pool.takeIf(slot -> stale.contains(slot.id()));
+    drained.forEach(this::discard);
+    return drained.size();
+  }
+
+  /** Makes no more, and destroys what is parked, within a time; a start sweeps the rest. */
+  public void close(Duration limit) throws InterruptedException {
+    pool.close();
+    Thread interrupted = thread;
+    if (interrupted != null) {
+      interrupted.interrupt();
+    }
+    List<CompletableFuture<Void>> all = new ArrayList<>(List.of(making));
+    for (Slot slot : pool.takeIf(_ -> true)) {
+      all.add(CompletableFuture.runAsync(() -> discard(slot), threads));
+    }
+    try {
+      CompletableFuture.allOf(all.toArray(CompletableFuture[]::new))
+          .get(limit.toNanos(), TimeUnit.NANOSECONDS);
+    } catch (TimeoutException _) {
+      log.warn("not all slots were removed in time; the next start removes the rest");
+    } catch (ExecutionException e) {
+      log.warn("not all slots were removed; the next start removes the rest", e);
+    }
+  }
+}

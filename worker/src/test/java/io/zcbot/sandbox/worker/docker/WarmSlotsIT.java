@@ -1,0 +1,594 @@
+package io.zcbot.sandbox.worker.docker;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import io.zcbot.sandbox.events.Ensure;
+import io.zcbot.sandbox.events.Failed;
+import io.zcbot.sandbox.events.LiveSandbox;
+import io.zcbot.sandbox.events.Ready;
+import io.zcbot.sandbox.events.Reaped;
+import io.zcbot.sandbox.events.SandboxEvent;
+import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.docker.EngineBench.Outcome;
+import io.zcbot.sandbox.worker.mounts.MountedSlots;
+import io.zcbot.sandbox.worker.mounts.WorkspaceMount;
+import io.zcbot.sandbox.worker.sandbox.Container;
+import io.zcbot.sandbox.worker.sandbox.Domain;
+import io.zcbot.sandbox.worker.sandbox.EngineException;
+import io.zcbot.sandbox.worker.sandbox.EnsureRequest;
+import io.zcbot.sandbox.worker.sandbox.Fence;
+import io.zcbot.sandbox.worker.sandbox.Identity;
+import io.zcbot.sandbox.worker.sandbox.Ledger;
+import io.zcbot.sandbox.worker.sandbox.Reaper;
+import io.zcbot.sandbox.worker.sandbox.Registry;
+import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
+import io.zcbot.sandbox.worker.sandbox.SandboxSpec;
+import io.zcbot.sandbox.worker.sandbox.SlotMounts;
+import io.zcbot.sandbox.worker.sandbox.Slots;
+import io.zcbot.sandbox.worker.sandbox.Time;
+import io.zcbot.sandbox.worker.sandbox.Workspaces;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.OptionalLong;
+import java.util.Set;
+import java.util.UUID;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Claims on a real engine, with real mounts; the log is a list. Takes CAP_SYS_ADMIN. */
+@Timeout(180)
+class WarmSlotsIT {
+  private static final int MEASURED = Integer.getInteger("zcbot.test.rounds", 15);
+  private static final int CYCLES = Integer.getInteger("zcbot.test.claims", 50);
+
+  @TempDir Path root;
+  private final List<SandboxEvent> log = new CopyOnWriteArrayList<>();
+  private final Map<String, LiveSandbox> live = new ConcurrentHashMap<>();
+  private final ScheduledExecutorService timer = Executors.newSingleThreadScheduledExecutor();
+  private final List<Domain> lives = new ArrayList<>();
+  private EngineBench bench;
+  private WorkspaceMount mount;
+  private Domain domain;
+
+  @BeforeEach
+  void setUp() throws IOException {
+    bench = new EngineBench(root, Duration.ofSeconds(15));
+    mount = WorkspaceMount.prepare(root);
+    assertThat(mount.problem()).isNull();
+  }
+
+  @AfterEach
+  void tearDown() throws Exception {
+    for (Domain each : lives) {
+      each.slots().close(Duration.ofSeconds(30));
+    }
+    bench.close();
+    MountedSlots slots = new MountedSlots(mount, bench.worker);
+    for (String slot : slots.left()) {
+      slots.release(slot);
+    }
+    mount.close();
+    timer.shutdownNow();
+    assertThat(mounts()).isEmpty();
+  }
+
+  /** The worker begins a life, with this many slots parked. */
+  private Domain begin(int warm) throws IOException {
+    return begin(warm, bench.spec(), new MountedSlots(mount, bench.worker));
+  }
+
+  private Domain begin(int warm, SandboxSpec spec, SlotMounts mounts) throws IOException {
+    domain =
+        Domain.of(
+            new Domain.Ports(
+                bench.engine,
+                log::add,
+                new Ledger() {
+                  @Override
+                  public void open(LiveSandbox sandbox) {
+                    live.put(sandbox.containerId(), sandbox);
+                  }
+
+                  @Override
+                  public void close(UserId user, String containerId) {
+                    live.remove(containerId);
+                  }
+                },
+                (_, task) -> {
+                  task.run();
+                  return true;
+                },
+                _ -> OptionalLong.empty(),
+                timer,
+                Time.system(),
+                SandboxMetrics.NONE),
+            new Domain.Settings(
+                new Identity(bench.worker, "host", "unix:///engine"),
+                spec,
+                new Reaper.Limits(Duration.ofMinutes(5), Duration.ofMinutes(1), null),
+                4,
+                4,
+                1_000),
+            new Registry(20),
+            Workspaces.open(root),
+            new Slots.Setup(bench.engine, mounts, warm));
+    lives.add(domain);
+    awaitParked(warm);
+    return domain;
+  }
+
+  private void awaitParked(int warm) {
+    await()
+        .atMost(Duration.ofSeconds(60))
+        .pollInterval(Duration.ofMillis(20))
+        .until(
+            () -> {
+              domain.slots().tick();
+              return domain.slots().parked() >= warm;
+            });
+  }
+
+  private Ready ready(UserId user) throws InterruptedException {
+    SandboxEvent answer = ensure(user);
+    assertThat(answer).as("%s", answer).isInstanceOf(Ready.class);
+    return (Ready) answer;
+  }
+
+  private SandboxEvent ensure(UserId user) throws InterruptedException {
+    String id = UUID.randomUUID().toString();
+    long now = System.nanoTime();
+    domain
+        .ensurer()
+        .ensure(
+            new EnsureRequest(
+                new Ensure(id, user, Instant.now(), null, null),
+                0,
+                now,
+                now + Duration.ofSeconds(20).toNanos(),
+                Fence.OPEN));
+    return log.getLast();
+  }
+
+  private void reap(Reaped.Reason reason) {
+    domain.reaper().reapAll(reason, _ -> true, List.of()).join();
+  }
+
+  private List<String> mounts() throws IOException {
+    return Files.readAllLines(Path.of("/proc/self/mountinfo")).stream()
+        .filter(line -> line.split(" ")[4].startsWith(root.toString()))
+        .toList();
+  }
+
+  private List<String> slotDirectories() throws IOException {
+    Path directory = root.resolve(".slots").resolve(bench.worker);
+    try (var all = Files.list(directory)) {
+      return all.map(path -> path.getFileName().toString())
+          .filter(n -> !n.equals(".probe"))
+          .toList();
+    }
+  }
+
+  @Test
+  void aStrangersSandboxIsMadeOfASlotAndHasItsFiles() throws Exception {
+    begin(1);
+    UserId user = EngineBench.user();
+    Files.writeString(bench.workspace(user).resolve("before"), "already there");
+
+    Ready ready = ready(user);
+
+    assertThat(ready.outcome()).isEqualTo(Ready.Outcome.CLAIMED);
+    assertThat(ready.containerName()).isEqualTo(Container.nameOf(user));
+    assertThat(ready.workspace()).isEqualTo(root.toRealPath().resolve(user.toString()).toString());
+    Container container = bench.engine.find(Container.nameOf(user)).orElseThrow();
+    assertThat(container.id()).isEqualTo(ready.containerId());
+    assertThat(container.owner()).isEqualTo(new Container.Owner(user, bench.worker));
+
+    Outcome inside =
+        bench.bash(
+            ready.containerId(),
+            "pwd; cat before; stat -c ' %u:%g %a' .; echo mine > file; echo $HOME; ls -A");
+    assertThat(inside.output())
+        .isEqualTo("/workspace\nalready there 1000:1000 700\n/workspace\nbefore\nfile");
+    Path file = root.resolve(user.toString()).resolve("file");
+    assertThat(file).hasContent("mine\n");
+    assertThat(Files.getAttribute(file, "unix:uid")).isEqualTo(1000);
+    assertThat(bench.bash(ready.containerId(), "grep ' /workspace ' /proc/self/mountinfo").output())
+        .as("all that is mounted there")
+        .satisfies(
+            lines ->
+                assertThat(lines.lines())
+                    .allSatisfy(line -> assertThat(line).contains("nosuid,nodev")))
+        .satisfies(
+            lines ->
+                assertThat(lines.lines().toList().getLast())
+                    .contains(user.toString())
+                    .doesNotContain("shared:"));
+
+    assertThat(ready(user).outcome()).isEqualTo(Ready.Outcome.REUSED);
+  }
+
+  @Test
+  void aCreatedSandboxsWorkspaceIsWithoutSetuidProgramsAndDevicesAsWell() throws Exception {
+    begin(0);
+
+    Ready ready = ready(EngineBench.user());
+
+    assertThat(ready.outcome()).isEqualTo(Ready.Outcome.CREATED);
+    assertThat(bench.bash(ready.containerId(), "grep ' /workspace ' /proc/self/mountinfo").output())
+        .contains("nosuid,nodev");
+  }
+
+  @Test
+  void eachUserGetsASlotOfTheirOwn() throws Exception {
+    begin(2);
+    UserId anna = EngineBench.user();
+    UserId ben = EngineBench.user();
+
+    Ready hers = ready(anna);
+    Ready his = ready(ben);
+
+    assertThat(hers.outcome()).isEqualTo(Ready.Outcome.CLAIMED);
+    assertThat(his.outcome()).isEqualTo(Ready.Outcome.CLAIMED);
+    assertThat(hers.containerId()).isNotEqualTo(his.containerId());
+    bench.bash(hers.containerId(), "echo hers > secret");
+    assertThat(bench.bash(his.containerId(), "ls -A").output()).isEmpty();
+    assertThat(domain.registry().size()).isEqualTo(2);
+    assertThat(domain.slots().parked()).isZero();
+
+    UserId cleo = EngineBench.user();
+    assertThat(ready(cleo).outcome()).as("no slot is left").isEqualTo(Ready.Outcome.CREATED);
+  }
+
+  @Test
+  void aReapUnmountsAndLeavesTheFiles() throws Exception {
+    begin(1);
+    UserId user = EngineBench.user();
+    Ready ready = ready(user);
+    bench.bash(ready.containerId(), "echo kept > file");
+    assertThat(mounts()).hasSize(2);
+
+    reap(Reaped.Reason.IDLE);
+
+    assertThat(bench.engine.find(ready.containerId())).isEmpty();
+    assertThat(mounts()).hasSize(1);
+    assertThat(slotDirectories()).isEmpty();
+    assertThat(root.resolve(user.toString()).resolve("file")).hasContent("kept\n");
+    assertThat(live).isEmpty();
+  }
+
+  @Test
+  void aSymlinkForAWorkspaceIsRefusedAndCostsNoSlot() throws Exception {
+    begin(1);
+    UserId user = EngineBench.user();
+    Files.createSymbolicLink(root.resolve(user.toString()), Path.of("/etc"));
+
+    SandboxEvent answer = ensure(user);
+
+    assertThat(((Failed) answer).reason()).isEqualTo(Failed.Reason.WORKSPACE);
+    assertThat(domain.slots().parked()).isEqualTo(1);
+    assertThat(mounts()).hasSize(1);
+  }
+
+  /** Somebody takes the user's name between the look and the rename. */
+  @Test
+  void aNameThatIsTakenMeanwhileIsLookedAt() throws Exception {
+    UserId user = EngineBench.user();
+    List<String> intruder = new ArrayList<>();
+    SlotMounts real = new MountedSlots(mount, bench.worker);
+    begin(
+        1,
+        bench.spec(),
+        new BeforeMount(
+            real,
+            () -> {
+              if (intruder.isEmpty()) {
+                try {
+                  intruder.add(bench.create(bench.spec(), user));
+                } catch (EngineException e) {
+                  throw new IOException(e);
+                }
+              }
+            }));
+
+    Ready ready = ready(user);
+
+    assertThat(ready.outcome()).as("the slot is gone").isEqualTo(Ready.Outcome.CREATED);
+    assertThat(ready.containerId()).isNotEqualTo(intruder.getFirst());
+    assertThat(bench.engine.find(intruder.getFirst())).as("it was removed").isEmpty();
+    assertThat(mounts()).hasSize(1);
+    assertThat(slotDirectories()).isEmpty();
+    assertThat(live.keySet()).containsExactly(ready.containerId());
+  }
+
+  @Test
+  void aMountThatFailsCostsTheSlotAndNotTheSandbox() throws Exception {
+    begin(
+        1,
+        bench.spec(),
+        new BeforeMount(
+            new MountedSlots(mount, bench.worker),
+            () -> {
+              throw new IOException("no mount today");
+            }));
+    Container parked = parked().getFirst();
+
+    Ready ready = ready(EngineBench.user());
+
+    assertThat(ready.outcome()).isEqualTo(Ready.Outcome.CREATED);
+    assertThat(bench.engine.find(parked.id())).isEmpty();
+    assertThat(slotDirectories()).isEmpty();
+  }
+
+  @Test
+  void aSlotThatDiedUnseenIsNotGivenToAnyone() throws Exception {
+    begin(1);
+    bench.engine.kill(parked().getFirst().id());
+
+    Ready ready = ready(EngineBench.user());
+
+    assertThat(ready.outcome()).isEqualTo(Ready.Outcome.CREATED);
+    assertThat(parked()).isEmpty();
+    assertThat(mounts()).hasSize(1);
+  }
+
+  private List<Container> parked() throws EngineException {
+    return bench.engine.list().stream().filter(c -> c.isParkedBy(bench.worker)).toList();
+  }
+
+  /** What a kill -9 between any two steps of a claim leaves, the next life removes. */
+  @Test
+  void aCrashAtAnyStepOfAClaimLeavesNothing() throws Exception {
+    SlotMounts mounts = new MountedSlots(mount, bench.worker);
+    UserId user = EngineBench.user();
+    bench.workspace(user);
+    // mounted, not renamed
+    String mounted = halfClaimed(mounts, user, "0000000000000001");
+    // mounted and renamed, in no live table
+    String renamed = halfClaimed(mounts, user, "0000000000000002");
+    bench.engine.rename(renamed, Container.nameOf(user));
+    // made, never started
+    try (var directory = mounts.create("0000000000000003")) {
+      bench.engine.createSlot(bench.spec(), "0000000000000003", bench.worker, directory.path());
+    }
+    // a directory alone
+    mounts.create("0000000000000004").close();
+    assertThat(mounts()).hasSize(3);
+
+    begin(0);
+    domain.reconciler().purge(live);
+    int removed = domain.slots().sweep();
+
+    assertThat(removed).isEqualTo(2);
+    assertThat(bench.engine.find(mounted)).isEmpty();
+    assertThat(bench.engine.find(renamed)).isEmpty();
+    assertThat(mounts()).hasSize(1);
+    assertThat(slotDirectories()).isEmpty();
+    assertThat(log).as("nobody was told of them").isEmpty();
+    assertThat(root.resolve(user.toString())).exists();
+  }
+
+  private String halfClaimed(SlotMounts mounts, UserId user, String slotId) throws Exception {
+    try (SlotMounts.Directory directory = mounts.create(slotId)) {
+      String id = bench.engine.createSlot(bench.spec(), slotId, bench.worker, directory.path());
+      bench.engine.startSlot(id, directory::mountProbe);
+      directory.unmountProbe();
+      directory.mount(user);
+      return id;
+    }
+  }
+
+  @Test
+  void aRestartThatAdoptsKeepsClaimedSandboxesAndTheirFiles() throws Exception {
+    begin(2);
+    UserId user = EngineBench.user();
+    Ready before = ready(user);
+    bench.bash(before.containerId(), "echo mine > file");
+    String parked = parked().getFirst().id();
+
+    begin(0);
+    int adopted = domain.reconciler().adopt(live, _ -> 0, System.nanoTime());
+    domain.slots().sweep();
+
+    assertThat(adopted).isEqualTo(1);
+    assertThat(bench.engine.find(parked)).as("a parked slot of an earlier life").isEmpty();
+    Ready after = ready(user);
+    assertThat(after.outcome()).isEqualTo(Ready.Outcome.REUSED);
+    assertThat(after.containerId()).isEqualTo(before.containerId());
+    assertThat(bench.bash(after.containerId(), "cat file").output()).isEqualTo("mine");
+
+    reap(Reaped.Reason.IDLE);
+
+    assertThat(mounts()).hasSize(1);
+    assertThat(slotDirectories()).isEmpty();
+  }
+
+  /** The engine says that a mount made later can't show: the container has a copy of its own. */
+  @Test
+  void aSlotThatDoesNotSeeWhatIsMountedLaterIsNotParked() throws Exception {
+    Path elsewhere = Files.createDirectory(root.resolve("elsewhere"));
+    SlotMounts real = new MountedSlots(mount, bench.worker);
+    try (SlotMounts.Directory directory = real.create("0000000000000001")) {
+      String id =
+          bench.engine.createSlot(bench.spec(), "0000000000000001", bench.worker, elsewhere);
+
+      EngineException e =
+          DockerEngineIT.failure(() -> bench.engine.startSlot(id, directory::mountProbe));
+
+      assertThat(e.getMessage()).contains("does not show in the container");
+    }
+  }
+
+  @Test
+  void slotsOfAnotherImageAreDrained() throws Exception {
+    String tag = bench.image(root, "LABEL round=1");
+    begin(1, bench.withImage(tag), new MountedSlots(mount, bench.worker));
+    String old = parked().getFirst().id();
+    assertThat(domain.slots().sweep()).isZero();
+
+    bench.rebuild(root, tag, "LABEL round=2");
+
+    assertThat(domain.slots().sweep()).isEqualTo(1);
+    assertThat(bench.engine.find(old)).isEmpty();
+    awaitParked(1);
+    assertThat(ready(EngineBench.user()).outcome()).isEqualTo(Ready.Outcome.CLAIMED);
+  }
+
+  /** In one run, taking turns, so that both meet the same machine. */
+  @Test
+  void measuresClaimsAgainstCreates() throws Exception {
+    begin(1);
+    List<Double> claims = new ArrayList<>();
+    List<Double> creates = new ArrayList<>();
+    List<Double> mountCalls = new ArrayList<>();
+    List<Double> unmountCalls = new ArrayList<>();
+    SlotMounts mounts = new MountedSlots(mount, bench.worker);
+    for (int i = 0; i < MEASURED; i++) {
+      awaitParked(1);
+      claims.add(timed(Ready.Outcome.CLAIMED));
+      creates.add(timed(Ready.Outcome.CREATED));
+      reap(Reaped.Reason.IDLE);
+      UserId user = EngineBench.user();
+      bench.workspace(user);
+      try (SlotMounts.Directory directory = mounts.create("measured")) {
+        mountCalls.add(millis(() -> directory.mount(user)));
+      }
+      unmountCalls.add(millis(() -> mounts.release("measured")));
+    }
+    report("claim", claims);
+    report("create", creates);
+    report("mount alone", mountCalls);
+    report("unmount and rmdir alone", unmountCalls);
+    assertThat(median(claims)).isLessThan(median(creates) / 3);
+  }
+
+  private double timed(Ready.Outcome outcome) throws Exception {
+    UserId user = EngineBench.user();
+    return millis(() -> assertThat(ready(user).outcome()).isEqualTo(outcome));
+  }
+
+  private interface Timed {
+    void run() throws Exception;
+  }
+
+  private static double millis(Timed timed) throws Exception {
+    long start = System.nanoTime();
+    timed.run();
+    return (System.nanoTime() - start) / 1e6;
+  }
+
+  private static double median(List<Double> values) {
+    return values.stream().sorted().toList().get(values.size() / 2);
+  }
+
+  private static void report(String what, List<Double> values) {
+    List<Double> sorted = values.stream().sorted().toList();
+    System.out.printf(
+        Locale.ROOT,
+        "%s: p50 %.1f ms, p95 %.1f ms, n=%d%n",
+        what,
+        median(values),
+        sorted.get((int) Math.ceil(sorted.size() * 0.95) - 1),
+        sorted.size());
+  }
+
+  /** As many cycles as {@code -Dzcbot.test.claims} says. */
+  @Test
+  @Timeout(3600)
+  void nothingLeaksInManyClaimsAndReaps() throws Exception {
+    begin(1);
+    ready(EngineBench.user());
+    reap(Reaped.Reason.IDLE);
+    awaitParked(1);
+    long descriptors = count(Path.of("/proc/self/fd"));
+
+    for (int i = 0; i < CYCLES; i++) {
+      assertThat(ready(EngineBench.user()).outcome()).isEqualTo(Ready.Outcome.CLAIMED);
+      reap(Reaped.Reason.IDLE);
+      awaitParked(1);
+    }
+
+    assertThat(bench.containers()).as("the parked one").hasSize(1);
+    assertThat(mounts()).hasSize(1);
+    assertThat(slotDirectories()).hasSize(1);
+    assertThat(bench.docker.inspectNetworkCmd().withNetworkId(bench.network).exec().getContainers())
+        .as("addresses, and the veth pairs that go with them")
+        .hasSize(1);
+    assertThat(count(Path.of("/proc/self/fd"))).isLessThanOrEqualTo(descriptors + 10);
+    assertThat(live).isEmpty();
+  }
+
+  private static long count(Path directory) throws IOException {
+    try (var all = Files.list(directory)) {
+      return all.count();
+    }
+  }
+
+  /** Something happens before a workspace is mounted. */
+  private record BeforeMount(SlotMounts mounts, Hook hook) implements SlotMounts {
+    interface Hook {
+      void run() throws IOException;
+    }
+
+    @Override
+    public String problem() {
+      return mounts.problem();
+    }
+
+    @Override
+    public Directory create(String slotId) throws IOException {
+      Directory directory = mounts.create(slotId);
+      return new Directory() {
+        @Override
+        public Path path() {
+          return directory.path();
+        }
+
+        @Override
+        public void mountProbe() throws IOException {
+          directory.mountProbe();
+        }
+
+        @Override
+        public void unmountProbe() throws IOException {
+          directory.unmountProbe();
+        }
+
+        @Override
+        public void mount(UserId user) throws IOException {
+          hook.run();
+          directory.mount(user);
+        }
+
+        @Override
+        public void close() {
+          directory.close();
+        }
+      };
+    }
+
+    @Override
+    public Set<String> left() throws IOException {
+      return mounts.left();
+    }
+
+    @Override
+    public void release(String slotId) throws IOException {
+      mounts.release(slotId);
+    }
+  }
+}

@@ -1,0 +1,193 @@
+package io.zcbot.sandbox.worker.it;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import com.github.dockerjava.api.model.Container;
+import io.zcbot.sandbox.events.Ready;
+import io.zcbot.sandbox.events.Reaped;
+import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.Worker;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Locale;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/** Warm slots as agents and operators see them: a whole worker, a real broker, a real engine. */
+@Timeout(180)
+class WarmIT {
+  private static final int ROUNDS = Integer.getInteger("zcbot.test.rounds", 10);
+
+  private Deployment deployment;
+
+  @BeforeEach
+  void setUp() throws IOException {
+    deployment = new Deployment().with("ZCBOT_SANDBOX_WARM", "2").withOps();
+  }
+
+  @AfterEach
+  void tearDown() throws IOException {
+    Path root = deployment.workspaces();
+    deployment.close();
+    assertThat(Files.readAllLines(Path.of("/proc/self/mountinfo")))
+        .as("mounts that are left")
+        .noneMatch(line -> line.contains(root.toString()));
+  }
+
+  private List<Container> parked() {
+    return deployment.containers().stream()
+        .filter(c -> c.getNames()[0].startsWith("/zcbot-slot-"))
+        .toList();
+  }
+
+  private void awaitParked(int count) {
+    await("parked slots")
+        .atMost(Deployment.SOON)
+        .pollInterval(Duration.ofMillis(50))
+        .until(() -> metric("zcbot_slots_parked") == count);
+  }
+
+  private double metric(String name) throws Exception {
+    return deployment
+        .ops("/metrics")
+        .body()
+        .lines()
+        .filter(line -> line.startsWith(name + " ") || line.startsWith(name + "{"))
+        .mapToDouble(line -> Double.parseDouble(line.substring(line.lastIndexOf(' ') + 1)))
+        .sum();
+  }
+
+  @Test
+  void strangersGetSlotsAndAStopLeavesNothing() throws Exception {
+    Worker worker = deployment.start("one");
+    awaitParked(2);
+    assertThat(metric("zcbot_sandboxes_running")).isZero();
+    assertThat(deployment.ops("/").body()).contains("warm slots           2 of 2");
+    UserId user = Deployment.newUser();
+
+    Ready ready = deployment.ensured(user);
+
+    assertThat(ready.outcome()).isEqualTo(Ready.Outcome.CLAIMED);
+    assertThat(deployment.inspect(ready.containerName()).getId()).isEqualTo(ready.containerId());
+    assertThat(deployment.exec(ready.containerId(), "sh", "-c", "echo mine > file").exitCode())
+        .isZero();
+    assertThat(deployment.workspaces().resolve(user.toString()).resolve("file"))
+        .hasContent("mine\n");
+    assertThat(metric("zcbot_slot_claims_total{result=\"claimed\"}")).isEqualTo(1);
+    awaitParked(2);
+
+    deployment.stop(worker);
+
+    assertThat(deployment.awaitReaped(user, Deployment.SOON).reason())
+        .isEqualTo(Reaped.Reason.SHUTDOWN);
+    assertThat(deployment.containers()).isEmpty();
+    assertThat(deployment.reaped(user)).hasSize(1);
+  }
+
+  @Test
+  void aSlotThatIsRemovedByHandIsReplaced() throws Exception {
+    deployment.start("one");
+    awaitParked(2);
+    String victim = parked().getFirst().getId();
+
+    deployment.docker.removeContainerCmd(victim).withForce(true).exec();
+
+    await()
+        .atMost(Deployment.SOON)
+        .until(
+            () ->
+                parked().size() == 2 && parked().stream().noneMatch(c -> c.getId().equals(victim)));
+    awaitParked(2);
+  }
+
+  @Test
+  void claimedSandboxesOutliveARestartThatAdopts() throws Exception {
+    deployment.with("ZCBOT_RESTART", "adopt");
+    Worker first = deployment.start("one");
+    awaitParked(2);
+    UserId user = Deployment.newUser();
+    Ready before = deployment.ensured(user);
+    assertThat(before.outcome()).isEqualTo(Ready.Outcome.CLAIMED);
+    deployment.stop(first);
+    assertThat(deployment.isRunning(before.containerId())).isTrue();
+
+    deployment.start("one");
+    Ready after = deployment.ensured(user);
+
+    assertThat(after.outcome()).isEqualTo(Ready.Outcome.REUSED);
+    assertThat(after.containerId()).isEqualTo(before.containerId());
+    assertThat(deployment.exec(after.containerId(), "touch", "file").exitCode()).isZero();
+    assertThat(deployment.workspaces().resolve(user.toString()).resolve("file")).exists();
+    deployment.docker.killContainerCmd(after.containerId()).exec();
+    deployment.awaitReaped(user, Deployment.SOON);
+  }
+
+  /**
+   * From outside: publish to received ready. Says what it measured; fails only on what is absurd.
+   */
+  @Test
+  void aClaimIsMuchFasterThanACreate() throws Exception {
+    deployment.start("one");
+    awaitParked(2);
+    double[] claimed = new double[ROUNDS];
+    double[] hot = new double[ROUNDS];
+    for (int i = 0; i < ROUNDS; i++) {
+      awaitParked(2);
+      UserId user = Deployment.newUser();
+      claimed[i] = timed(user, Ready.Outcome.CLAIMED);
+      hot[i] = timed(user, Ready.Outcome.REUSED);
+    }
+    double[] created = new double[ROUNDS];
+    for (int i = 0; i < ROUNDS; ) {
+      UserId user = Deployment.newUser();
+      double took = timed(user, null);
+      if (deployment.readies(user).getFirst().outcome() == Ready.Outcome.CREATED) {
+        created[i++] = took;
+      }
+    }
+    report("hot", hot);
+    report("claimed", claimed);
+    report("cold", created);
+    assertThat(median(claimed)).isLessThan(median(created) / 2);
+  }
+
+  private double timed(UserId user, Ready.Outcome outcome) throws Exception {
+    int before = deployment.readies(user).size();
+    long start = System.nanoTime();
+    deployment.ensure(user);
+    while (deployment.readies(user).size() == before) {
+      assertThat(System.nanoTime() - start).isLessThan(Deployment.SOON.toNanos());
+      Thread.sleep(0, 200_000);
+    }
+    double took = (System.nanoTime() - start) / 1e6;
+    if (outcome != null) {
+      assertThat(deployment.readies(user).getLast().outcome()).isEqualTo(outcome);
+    }
+    return took;
+  }
+
+  private static void report(String what, double[] millis) {
+    double[] sorted = millis.clone();
+    Arrays.sort(sorted);
+    System.out.printf(
+        Locale.ROOT,
+        "ensure to ready, %s: p50 %.1f ms, p95 %.1f ms, n=%d%n",
+        what,
+        median(millis),
+        sorted[(int) Math.ceil(sorted.length * 0.95) - 1],
+        sorted.length);
+  }
+
+  private static double median(double[] values) {
+    double[] sorted = values.clone();
+    Arrays.sort(sorted);
+    return sorted[sorted.length / 2];
+  }
+}

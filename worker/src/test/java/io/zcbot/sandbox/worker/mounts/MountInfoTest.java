@@ -1,0 +1,51 @@
+package io.zcbot.sandbox.worker.mounts;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.io.IOException;
+import java.util.List;
+import java.util.Set;
+import org.junit.jupiter.api.Test;
+
+class MountInfoTest {
+  @Test
+  void readsWhatTheKernelWrites() throws Exception {
+    List<MountInfo> mounts =
+        MountInfo.parse(
+            """
+            27 1 254:0 / / rw,relatime - ext4 /dev/vda rw,discard
+            44 27 254:0 /a\\040b /a\\040b rw,nosuid,nodev,relatime shared:2 - ext4 /dev/vda rw
+            61 44 254:0 /u /s rw,nosuid,relatime shared:3 master:2 - ext4 /dev/vda rw
+            62 44 0:5 / /dev rw,nodev master:7 propagate_from:2 - devtmpfs shared:9 rw
+            """);
+
+    assertThat(mounts)
+        .containsExactly(
+            new MountInfo(27, Set.of("rw", "relatime"), false),
+            new MountInfo(44, Set.of("rw", "nosuid", "nodev", "relatime"), true),
+            new MountInfo(61, Set.of("rw", "nosuid", "relatime"), true),
+            new MountInfo(62, Set.of("rw", "nodev"), false));
+    assertThat(mounts)
+        .extracting(MountInfo::hasNoSuidNorDevices)
+        .containsExactly(false, true, false, false);
+  }
+
+  @Test
+  void refusesWhatIsNoMountinfo() {
+    assertThatThrownBy(() -> MountInfo.parse("27 1 254:0 /\n"))
+        .isInstanceOf(IOException.class)
+        .hasMessageContaining("too few fields");
+    assertThatThrownBy(() -> MountInfo.parse("x 1 254:0 / / rw - ext4\n"))
+        .isInstanceOf(IOException.class);
+  }
+
+  @Test
+  void readsTheMountOfADescriptor() throws Exception {
+    assertThat(MountInfo.mountId("pos:\t0\nflags:\t012300000\nmnt_id:\t44\nino:\t2\n"))
+        .isEqualTo(44);
+    assertThatThrownBy(() -> MountInfo.mountId("pos:\t0\n"))
+        .isInstanceOf(IOException.class)
+        .hasMessageContaining("names no mount");
+  }
+}

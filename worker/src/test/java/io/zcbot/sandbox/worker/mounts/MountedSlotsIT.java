@@ -1,0 +1,200 @@
+package io.zcbot.sandbox.worker.mounts;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.sandbox.SlotMounts;
+import java.io.IOException;
+import java.nio.file.DirectoryNotEmptyException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.UUID;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The kernel's side, without any container. Takes CAP_SYS_ADMIN. */
+class MountedSlotsIT {
+  private static final UserId ANNA = new UserId(new UUID(0, 1));
+
+  @TempDir Path root;
+  private WorkspaceMount mount;
+  private MountedSlots slots;
+
+  @BeforeEach
+  void setUp() throws IOException {
+    mount = WorkspaceMount.prepare(root);
+    assertThat(mount.problem()).isNull();
+    slots = new MountedSlots(mount, "me");
+  }
+
+  @AfterEach
+  void tearDown() throws IOException {
+    for (String slot : slots.left()) {
+      slots.release(slot);
+    }
+    mount.close();
+    assertThat(mounts()).isEmpty();
+  }
+
+  /** The lines of mountinfo about the root and what lies beneath. */
+  private List<String> mounts() throws IOException {
+    return Files.readAllLines(Path.of("/proc/self/mountinfo")).stream()
+        .filter(line -> line.split(" ")[4].startsWith(root.toString()))
+        .toList();
+  }
+
+  private Path workspace(UserId user) throws IOException {
+    return Files.createDirectory(root.resolve(user.toString()));
+  }
+
+  @Test
+  void theRootIsASharedMountWithoutSetuidProgramsAndDevices() throws IOException {
+    assertThat(mounts()).singleElement().asString().contains("nosuid", "nodev", "shared:");
+  }
+
+  @Test
+  void aRootIsMountedOnce() throws IOException {
+    WorkspaceMount again = WorkspaceMount.prepare(root);
+
+    assertThat(again.problem()).isNull();
+    assertThat(mounts()).hasSize(1);
+    mount.close();
+    assertThat(mounts()).as("another worker uses it").hasSize(1);
+    again.close();
+    assertThat(mounts()).as("the last one takes it off, whoever made it").isEmpty();
+    mount = WorkspaceMount.prepare(root);
+  }
+
+  @Test
+  void aMountOfTheAdministratorsIsLeftAlone() throws Exception {
+    mount.close();
+    run("mount", "-t", "tmpfs", "-o", "nosuid,nodev", "none", root.toString());
+    run("mount", "--make-shared", root.toString());
+
+    mount = WorkspaceMount.prepare(root);
+
+    assertThat(mount.problem()).isNull();
+    assertThat(mounts()).hasSize(1);
+    mount.close();
+    assertThat(mounts()).hasSize(1);
+    run("umount", root.toString());
+    mount = WorkspaceMount.prepare(root);
+  }
+
+  @Test
+  void aRootInUseStaysMounted() throws IOException {
+    Files.createDirectory(root.resolve("busy"));
+    SlotMounts.Directory directory = slots.create("s1");
+
+    mount.close();
+
+    assertThat(mounts()).hasSize(1);
+    directory.close();
+  }
+
+  @Test
+  void aProbeComesAndGoes() throws IOException {
+    try (SlotMounts.Directory directory = slots.create("s1")) {
+      assertThat(directory.path()).isEmptyDirectory();
+      directory.mountProbe();
+      assertThat(directory.path().resolve(SlotMounts.PROBE_NAME)).isDirectory();
+      directory.unmountProbe();
+      assertThat(directory.path()).isEmptyDirectory();
+    }
+  }
+
+  @Test
+  void aWorkspaceIsMountedWithItsAttributesAndReleasedUntouched() throws IOException {
+    Files.writeString(workspace(ANNA).resolve("file"), "hers");
+    try (SlotMounts.Directory directory = slots.create("s1")) {
+      directory.mount(ANNA);
+
+      assertThat(directory.path().resolve("file")).hasContent("hers");
+      assertThat(mounts()).hasSize(2).last().asString().contains("nosuid", "nodev");
+    }
+    assertThat(slots.left()).containsExactly("s1");
+
+    slots.release("s1");
+    slots.release("s1");
+
+    assertThat(mounts()).hasSize(1);
+    assertThat(slots.left()).isEmpty();
+    assertThat(root.resolve(ANNA.toString()).resolve("file")).hasContent("hers");
+  }
+
+  @Test
+  void noLinkIsFollowed() throws IOException {
+    Path elsewhere = Files.createDirectory(root.resolve("elsewhere"));
+    Files.createSymbolicLink(root.resolve(ANNA.toString()), elsewhere);
+    try (SlotMounts.Directory directory = slots.create("s1")) {
+      assertThatThrownBy(() -> directory.mount(ANNA))
+          .isInstanceOf(MountException.class)
+          .hasMessageContainingAll("openat2", ANNA.toString(), "ELOOP");
+    }
+    assertThat(mounts()).hasSize(1);
+  }
+
+  @Test
+  void aMissingWorkspaceIsNotMade() throws IOException {
+    try (SlotMounts.Directory directory = slots.create("s1")) {
+      assertThatThrownBy(() -> directory.mount(ANNA)).hasMessageContaining("ENOENT");
+    }
+    assertThat(root.resolve(ANNA.toString())).doesNotExist();
+  }
+
+  @Test
+  void whatIsMountedOverTheRootIsNoticed() throws Exception {
+    workspace(ANNA);
+    try (SlotMounts.Directory directory = slots.create("s1")) {
+      run("mount", "-t", "tmpfs", "none", root.toString());
+      try {
+        assertThatThrownBy(() -> directory.mount(ANNA)).isInstanceOf(IOException.class);
+      } finally {
+        run("umount", root.toString());
+      }
+    }
+  }
+
+  @Test
+  void aReleaseDeletesNothing() throws IOException {
+    try (SlotMounts.Directory directory = slots.create("s1")) {
+      Path file = Files.writeString(directory.path().resolve("file"), "somebody's");
+
+      assertThatThrownBy(() -> slots.release("s1")).isInstanceOf(DirectoryNotEmptyException.class);
+
+      assertThat(file).hasContent("somebody's");
+      Files.delete(file);
+    }
+  }
+
+  @Test
+  void nothingLeaksInManyRounds() throws IOException {
+    workspace(ANNA);
+    long before = descriptors();
+    for (int i = 0; i < 200; i++) {
+      try (SlotMounts.Directory directory = slots.create("s" + i)) {
+        directory.mountProbe();
+        directory.unmountProbe();
+        directory.mount(ANNA);
+      }
+      slots.release("s" + i);
+    }
+    assertThat(descriptors()).isLessThanOrEqualTo(before + 5);
+    assertThat(mounts()).hasSize(1);
+    assertThat(slots.left()).isEmpty();
+  }
+
+  private static long descriptors() throws IOException {
+    try (var all = Files.list(Path.of("/proc/self/fd"))) {
+      return all.count();
+    }
+  }
+
+  private static void run(String... command) throws IOException, InterruptedException {
+    assertThat(new ProcessBuilder(command).inheritIO().start().waitFor()).isZero();
+  }
+}

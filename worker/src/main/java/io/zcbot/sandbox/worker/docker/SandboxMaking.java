@@ -157,21 +157,23 @@ final class SandboxMaking {
       Path workspace)
       throws EngineException, IOException {
     boolean withIpv6 = ipv6;
+    // What is only looked at mounts the root: the user's directory may not be there yet.
+    Path root = Objects.requireNonNull(workspace.getParent());
     Container.Slot slot = container.slot();
-    if (slot == null) {
-      return sandboxCheck.differences(
-          answer,
-          spec,
-          workspace,
-          withIpv6,
-          docker -> ContainerCreation.command(docker, spec, user, "", workspace, withIpv6));
-    }
-    Path directory = SlotMounts.directory(Objects.requireNonNull(workspace.getParent()), slot);
-    return slotCheck.differences(
-        answer,
-        spec,
-        directory,
-        withIpv6,
-        docker -> ContainerCreation.slot(docker, spec, slot.id(), "", directory, withIpv6));
+    return slot == null
+        ? sandboxCheck.differences(
+            answer,
+            workspace,
+            spec,
+            withIpv6,
+            root,
+            docker -> ContainerCreation.command(docker, spec, user, "", root, withIpv6))
+        : slotCheck.differences(
+            answer,
+            SlotMounts.directory(root, slot),
+            spec,
+            withIpv6,
+            root,
+            docker -> ContainerCreation.slot(docker, spec, slot.id(), "", root, withIpv6));
   }
 }

@@ -57,14 +57,16 @@ final class SpecCheck {
    *
    * @param answer the engine's description of the container
    * @param workspace what should be mounted in it
-   * @param command how one of the spec is made
+   * @param probed what is mounted in one that is made to be looked at
+   * @param command how that is made
    * @throws EngineException if it can't be said right now
    */
   List<String> differences(
       InspectContainerResponse answer,
-      SandboxSpec spec,
       Path workspace,
+      SandboxSpec spec,
       boolean ipv6,
+      Path probed,
       Command command)
       throws EngineException, IOException {
     ContainerShape shape = ContainerShape.of(answer, workspace);
@@ -74,7 +76,7 @@ final class SpecCheck {
     }
     // The engine may have been upgraded or set up anew since, and do what it does with good reason.
     try {
-      attempts.run(spec.hash(), () -> model = probe(spec, workspace, ipv6, command));
+      attempts.run(spec.hash(), () -> model = probe(spec, ipv6, probed, command));
     } catch (EngineException e) {
       if (e.kind().isRetryable()) {
         throw e;
@@ -92,7 +94,7 @@ final class SpecCheck {
     return known != null && known.ipv6 == ipv6 && known.spec.equals(spec) ? known : null;
   }
 
-  private Model probe(SandboxSpec spec, Path workspace, boolean ipv6, Command command)
+  private Model probe(SandboxSpec spec, boolean ipv6, Path probed, Command command)
       throws EngineException {
     // Should the answer be lost, the name tells what to remove.
     String made = "zcbot-probe-" + UUID.randomUUID();
@@ -108,7 +110,7 @@ final class SpecCheck {
                       .withLabels(Map.of(SandboxLabels.PRODUCT, SandboxLabels.PRODUCT_PROBE))
                       .exec()
                       .getId());
-      return new Model(spec, ipv6, inspect(made, workspace));
+      return new Model(spec, ipv6, inspect(made, probed));
     } finally {
       remove(made);
     }

@@ -54,7 +54,7 @@ class SpecCheckTest {
             new DockerEngineSettings(patience, patience, patience, patience, 4),
             SandboxMetrics.NONE);
     fake.on("POST", "/containers/create", status(201, "{\"Id\":\"probe\"}"))
-        .on("GET", "/containers/probe/json", inspect("probe", WORKSPACE, ""))
+        .on("GET", "/containers/probe/json", inspect("probe", WORKSPACE.getParent(), ""))
         .on("DELETE", "/containers/probe", status(204, ""));
   }
 
@@ -114,7 +114,8 @@ class SpecCheckTest {
                 200,
                 "{\"Name\":\"net\",\"Id\":\"n\",\"Driver\":\"bridge\",\"Options\":"
                     + "{\"com.docker.network.bridge.enable_icc\":\"false\"}}"))
-        .on("POST", "/containers/create", status(201, "{\"Id\":\"probe\"}"));
+        .on("POST", "/containers/create", status(201, "{\"Id\":\"first\"}"))
+        .on("GET", "/containers/first/json", inspect("first", WORKSPACE, ""));
     engine.create(SPEC, USER, "w", WORKSPACE);
     assertThat(verify(inspect("c", WORKSPACE, "")).specHash()).isEqualTo(SPEC.hash());
     assertThat(fake.asked("POST", "/containers/create")).hasSize(1);
@@ -174,7 +175,10 @@ class SpecCheckTest {
   void theModelIsMadeAnewBeforeAContainerIsCondemned() throws Exception {
     verify(inspect("c", WORKSPACE, ""));
     Reply upgraded = inspect("c", WORKSPACE, ",\"NewDefault\":7");
-    fake.on("GET", "/containers/probe/json", inspect("probe", WORKSPACE, ",\"NewDefault\":7"));
+    fake.on(
+        "GET",
+        "/containers/probe/json",
+        inspect("probe", WORKSPACE.getParent(), ",\"NewDefault\":7"));
     assertThat(verify(upgraded).specHash()).isEqualTo(SPEC.hash());
     assertThat(fake.asked("POST", "/containers/create")).hasSize(2);
   }

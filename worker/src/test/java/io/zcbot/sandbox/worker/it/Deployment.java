@@ -163,7 +163,7 @@ final class Deployment implements AutoCloseable {
     JsonNode body = new ObjectMapper().readTree(answer.body());
     Map<String, String> reasons = new HashMap<>();
     for (Map.Entry<String, JsonNode> check : body.get("checks").properties()) {
-      if (!check.getValue().get("status").asText().equals("ok")) {
+      if (check.getValue().get("status").asText().equals("failing")) {
         reasons.put(check.getKey(), check.getValue().get("reason").asText());
       }
     }

@@ -148,7 +148,8 @@ class OpsIT {
         .isEqualTo(2);
     // Engine calls by operation and result.
     assertThat(value("zcbot_engine_call_seconds_count", "operation=\"create\"", "result=\"ok\""))
-        .isEqualTo(2);
+        .as("the sandboxes, and the helpers that set the host's rules")
+        .isGreaterThanOrEqualTo(2);
     assertThat(value("zcbot_engine_call_seconds_count", "operation=\"inspect\"", "result=\"ok\""))
         .isPositive();
     assertThat(

@@ -66,7 +66,16 @@ public final class Bench {
           System.err.println("==> " + each.getKey());
           Entry entry = each.getValue();
           int count = rounds > 0 ? rounds : entry.rounds();
-          entry.experiment().run(new Setting(kafka, count, directory, args[2]), report);
+          entry
+              .experiment()
+              .run(
+                  new Setting(
+                      kafka,
+                      count,
+                      directory,
+                      args[2],
+                      Path.of(args[3]).resolveSibling("latency.svg")),
+                  report);
           report.line("- Rounds: " + count);
         }
       }

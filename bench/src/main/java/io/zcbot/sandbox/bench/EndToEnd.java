@@ -15,7 +15,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -66,7 +65,7 @@ final class EndToEnd implements Experiment {
                     Duration.ofSeconds(30),
                     32),
                 SandboxMetrics.NONE)) {
-      try (Child worker = worker(setting, List.of());
+      try (WorkerProcess worker = worker(setting, List.of());
           Client client = new Client(setting.kafka(), PREFIX, PARTITIONS)) {
         List<UserId> hot = hotUsers(client);
         hot(client, hot, Latencies.histogram());
@@ -83,14 +82,27 @@ final class EndToEnd implements Experiment {
               all.rounds().text(COLD_RAW + " p50", "%.1f"));
         }
       }
-      try (Child worker = worker(setting, List.of("-Xmx64m", "-XX:+UseSerialGC"));
+      try (WorkerProcess worker = worker(setting, List.of("-Xmx64m", "-XX:+UseSerialGC"));
           Client client = new Client(setting.kafka(), PREFIX, PARTITIONS)) {
         List<UserId> hot = hotUsers(client);
         hot(client, hot, Latencies.histogram());
         resident.add(worker.residentMib());
       }
+      WarmSlots warm = new WarmSlots(setting, raw);
+      warm.run(all);
+      report(all, resident, report);
+      warm.report(all, COLD_ORIGINAL, report);
+      Files.writeString(
+          setting.chart(),
+          new Chart("From ensure to ready: median, and the 99th percentile as a mark")
+              .bar("original, cold", all, COLD_ORIGINAL, false)
+              .bar("raw Docker API, create and start", all, COLD_RAW, false)
+              .bar("ours, cold", all, COLD, true)
+              .bar("original, hot", all, HOT_ORIGINAL, false)
+              .bar("ours, claimed from a warm slot", all, WarmSlots.CLAIMED, true)
+              .bar("ours, hot", all, HOT, true)
+              .svg());
     }
-    report(all, resident, report);
   }
 
   private static void report(Latencies all, List<Long> resident, Report report) {
@@ -104,7 +116,17 @@ final class EndToEnd implements Experiment {
     report.line("");
     report.table(
         List.of("", "p50", "p95", "p99"),
-        List.of(HOT, HOT_BURST, HOT_ORIGINAL, COLD, COLD_RAW, COLD_ADAPTER, COLD_ORIGINAL).stream()
+        List.of(
+                HOT,
+                HOT_BURST,
+                HOT_ORIGINAL,
+                WarmSlots.CLAIMED,
+                WarmSlots.BESIDE,
+                COLD,
+                COLD_RAW,
+                COLD_ADAPTER,
+                COLD_ORIGINAL)
+            .stream()
             .map(all::row)
             .toList());
     Rounds rounds = all.rounds();
@@ -152,7 +174,7 @@ final class EndToEnd implements Experiment {
 
   private static void round(
       Setting setting,
-      Child worker,
+      WorkerProcess worker,
       Client client,
       List<UserId> hotUsers,
       RawEngine raw,
@@ -212,35 +234,13 @@ final class EndToEnd implements Experiment {
     clear(raw, setting.id(), hotNames);
   }
 
-  private static Child worker(Setting setting, List<String> jvm) throws Exception {
-    Map<String, String> env = new HashMap<>();
-    env.put("ZCBOT_WORKER_ID", setting.id());
-    env.put("ZCBOT_HOST", "bench");
-    env.put("ZCBOT_KAFKA_BOOTSTRAP_SERVERS", setting.kafka().servers());
-    env.put("ZCBOT_TOPIC_PREFIX", PREFIX);
-    env.put("ZCBOT_GROUP", PREFIX + "workers");
-    env.put("ZCBOT_SANDBOX_NETWORK", network(setting));
-    env.put("ZCBOT_WORKSPACE_ROOT", setting.workspaces("worker").toString());
-    env.put("ZCBOT_SANDBOX_MAX", "200");
-    env.put("ZCBOT_NEW_USERS_PER_MINUTE", "100000");
-    env.put("ZCBOT_OPS_ADDRESS", "off");
-    Path log = setting.directory().resolve("worker.log");
-    Child worker = Child.start(jvm, "io.zcbot.sandbox.worker.cli.Main", List.of("run"), env, log);
-    while (!Files.readString(log).contains("serves ensures")) {
-      if (!worker.isAlive()) {
-        throw new IOException("the worker did not start: " + Files.readString(log));
-      }
-      Thread.sleep(100);
-    }
-    return worker;
-  }
-
-  private static String network(Setting setting) {
-    return "zcbot-" + setting.id();
+  /** Slots are measured apart: here every stranger's sandbox is made anew. */
+  private static WorkerProcess worker(Setting setting, List<String> jvm) throws Exception {
+    return WorkerProcess.start(setting, PREFIX, jvm, Map.of("ZCBOT_SANDBOX_WARM", "0"));
   }
 
   /** The worker's defaults. */
-  private static SandboxSpec spec(Setting setting) {
+  static SandboxSpec spec(Setting setting) {
     return new SandboxSpec(
         "zcbot-sandbox:latest",
         null,
@@ -248,7 +248,7 @@ final class EndToEnd implements Experiment {
         1.0,
         256,
         512L << 20,
-        network(setting),
+        setting.network(),
         NetworkPolicy.DEFAULT);
   }
 
@@ -275,9 +275,7 @@ final class EndToEnd implements Experiment {
     Path root = setting.workspaces("raw");
     List<UserId> users = newUsers((int) (COLD_RATE * COLD_SECONDS));
     for (UserId user : users) {
-      Path workspace = Files.createDirectory(root.resolve(user.toString()));
-      Files.setPosixFilePermissions(workspace, fromString("rwx------"));
-      Files.setAttribute(workspace, "unix:uid", 1000);
+      workspace(root, user);
     }
     Histogram into = Latencies.histogram();
     concurrently(
@@ -286,6 +284,12 @@ final class EndToEnd implements Experiment {
         into,
         i -> create.run(users.get(i), root.resolve(users.get(i).toString())));
     return into;
+  }
+
+  static void workspace(Path root, UserId user) throws IOException {
+    Path workspace = Files.createDirectory(root.resolve(user.toString()));
+    Files.setPosixFilePermissions(workspace, fromString("rwx------"));
+    Files.setAttribute(workspace, "unix:uid", 1000);
   }
 
   private interface Act {
@@ -330,8 +334,10 @@ final class EndToEnd implements Experiment {
             "zcbot.user_id=" + user,
             "--label",
             "zcbot.worker=" + worker,
+            "--user",
+            "0:0",
             "--network",
-            network(setting),
+            setting.network(),
             "--read-only",
             "--tmpfs",
             "/tmp:exec,size=512m,mode=1777",

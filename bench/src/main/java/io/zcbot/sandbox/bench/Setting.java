@@ -11,13 +11,19 @@ import java.nio.file.attribute.PosixFilePermissions;
  * @param rounds how often it repeats
  * @param directory to work in
  * @param id the run's own, part of every name on the engine
+ * @param chart where the picture goes
  */
-record Setting(Kafka kafka, int rounds, Path directory, String id) {
+record Setting(Kafka kafka, int rounds, Path directory, String id, Path chart) {
   /** A workspace root, as the worker wants it. */
   Path workspaces(String name) throws IOException {
     return Files.createDirectories(
         directory.resolve("workspaces-" + name),
         PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwxr-xr-x")));
+  }
+
+  /** The run's own network on the engine. */
+  String network() {
+    return "zcbot-" + id;
   }
 
   static void say(String format, Object... arguments) {

@@ -1,0 +1,201 @@
+package io.zcbot.sandbox.bench;
+
+import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.docker.RawEngine;
+import io.zcbot.sandbox.worker.sandbox.Container;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import org.HdrHistogram.Histogram;
+
+/** What strangers see of a worker that keeps slots warm, and what its stop takes. */
+final class WarmSlots {
+  private static final String PREFIX = "warm.";
+  private static final int PARTITIONS = 8;
+  private static final int SLOTS = 20;
+  private static final int MANY = 100;
+  private static final double RATE = 2;
+  private static final double SECONDS = 8;
+  private static final int HOT_RATE = 50;
+
+  static final String CLAIMED = "claimed: ours at 2/s";
+  static final String BESIDE = "hot: ours at 50/s, burst of 100 strangers";
+
+  private static final String BURST_20 = "burst of 20";
+  private static final String BURST_100 = "burst of 100";
+  private static final String RAW_80 = "raw API, 80 creates";
+  private static final String STOP = "stop";
+  private static final String RAW_REMOVAL = "raw API, removal";
+
+  private final Setting setting;
+  private final RawEngine raw;
+  private final Rounds rounds = new Rounds();
+
+  WarmSlots(Setting setting, RawEngine raw) {
+    this.setting = setting;
+    this.raw = raw;
+  }
+
+  void run(Latencies into) throws Exception {
+    setting.kafka().createTopics(PREFIX, PARTITIONS);
+    for (int round = 0; round < setting.rounds(); round++) {
+      round(into);
+      Setting.say(
+          "round %d: claimed p50 %s ms, 20 strangers %s ms, 100 strangers %s ms",
+          round,
+          into.rounds().text(CLAIMED + " p50", "%.1f"),
+          rounds.text(BURST_20, "%.0f"),
+          rounds.text(BURST_100, "%.0f"));
+    }
+  }
+
+  private void round(Latencies into) throws Exception {
+    WorkerProcess worker =
+        WorkerProcess.start(
+            setting,
+            PREFIX,
+            List.of(),
+            Map.of("ZCBOT_SANDBOX_WARM", Integer.toString(SLOTS), "ZCBOT_STOP_TIMEOUT", "60s"));
+    try (worker;
+        Client client = new Client(setting.kafka(), PREFIX, PARTITIONS)) {
+      worker.awaitParked(SLOTS);
+      // A first claim compiles what a worker has long compiled.
+      client.ensureAll(strangers(5), Latencies.histogram());
+      client.awaitAnswers();
+      worker.awaitParked(SLOTS);
+
+      Histogram claimed = Latencies.histogram();
+      List<UserId> users = strangers((int) (RATE * SECONDS));
+      OpenLoop.run(RATE, SECONDS, (i, intended) -> client.ensure(users.get(i), intended, claimed));
+      client.awaitAnswers();
+      into.add(CLAIMED, claimed);
+
+      worker.awaitParked(SLOTS);
+      rounds.add(BURST_20, burst(client, strangers(SLOTS)));
+
+      worker.awaitParked(SLOTS);
+      Histogram beside = Latencies.histogram();
+      Histogram burst = Latencies.histogram();
+      client.ensureAll(strangers(MANY), burst);
+      OpenLoop.run(
+          HOT_RATE,
+          4,
+          (i, intended) -> client.ensure(users.get(i % users.size()), intended, beside));
+      client.awaitAnswers();
+      rounds.add(BURST_100, burst.getMaxValue() / 1e3);
+      into.add(BESIDE, beside);
+
+      int running = raw.names(setting.id()).size();
+      long stop = System.nanoTime();
+      worker.close();
+      rounds.add(STOP, (System.nanoTime() - stop) / 1e6 / running);
+    }
+    engineAlone();
+  }
+
+  /** As many creates and removals as the engine can do, however many at a time it likes best. */
+  private void engineAlone() throws Exception {
+    String other = setting.id() + "-raw";
+    double creates = Double.MAX_VALUE;
+    double removals = Double.MAX_VALUE;
+    for (int threads : new int[] {2, 4, 8}) {
+      List<UserId> users = strangers(MANY - SLOTS);
+      Path root = setting.workspaces("raw-" + threads);
+      for (UserId user : users) {
+        EndToEnd.workspace(root, user);
+      }
+      creates =
+          Math.min(
+              creates,
+              inParallel(
+                  threads,
+                  users,
+                  user ->
+                      raw.createAndStart(
+                          EndToEnd.spec(setting), user, other, root.resolve(user.toString()))));
+      removals =
+          Math.min(
+              removals, inParallel(threads, users, user -> raw.remove(Container.nameOf(user))));
+    }
+    rounds.add(RAW_80, creates);
+    rounds.add(RAW_REMOVAL, removals / (MANY - SLOTS));
+  }
+
+  private interface Act {
+    void on(UserId user) throws Exception;
+  }
+
+  /** Milliseconds until all is done. */
+  private static double inParallel(int threads, List<UserId> users, Act act) throws Exception {
+    long begin = System.nanoTime();
+    try (ExecutorService pool = Executors.newFixedThreadPool(threads)) {
+      List<Future<?>> all = new ArrayList<>();
+      for (UserId user : users) {
+        all.add(
+            pool.submit(
+                () -> {
+                  act.on(user);
+                  return null;
+                }));
+      }
+      for (Future<?> each : all) {
+        each.get();
+      }
+    }
+    return (System.nanoTime() - begin) / 1e6;
+  }
+
+  private double burst(Client client, List<UserId> users) throws Exception {
+    Histogram burst = Latencies.histogram();
+    client.ensureAll(users, burst);
+    client.awaitAnswers();
+    return burst.getMaxValue() / 1e3;
+  }
+
+  private static List<UserId> strangers(int count) {
+    return Kafka.usersInEach(1, count);
+  }
+
+  void report(Latencies all, String coldOriginal, Report report) {
+    Rounds latencies = all.rounds();
+    report.target(
+        "claimed p50 ≤ 10 ms, p99 ≤ 30 ms",
+        latencies.median(CLAIMED + " p50") <= 10 && latencies.median(CLAIMED + " p99") <= 30,
+        latencies.text(CLAIMED + " p50", "%.1f")
+            + " and "
+            + latencies.text(CLAIMED + " p99", "%.1f")
+            + " ms");
+    report.target(
+        "claimed ≥ 20× faster than the original's cold one (p50)",
+        latencies.ratioMedian(coldOriginal + " p50", CLAIMED + " p50") >= 20,
+        latencies.ratioText(coldOriginal + " p50", CLAIMED + " p50"));
+    report.target(
+        SLOTS + " strangers at once, " + SLOTS + " slots: all ready ≤ 250 ms",
+        rounds.median(BURST_20) <= 250,
+        rounds.text(BURST_20, "%.0f") + " ms");
+    report.target(
+        MANY + " strangers at once, " + SLOTS + " slots: ≤ 1.1× the engine's own time for the rest",
+        rounds.ratioMedian(BURST_100, RAW_80) <= 1.1,
+        rounds.text(BURST_100, "%.0f")
+            + " ms, "
+            + rounds.ratioText(BURST_100, RAW_80)
+            + " of what "
+            + (MANY - SLOTS)
+            + " creates take through the raw API at its best");
+    report.target(
+        "hot ensures meanwhile p99 ≤ 20 ms",
+        latencies.median(BESIDE + " p99") <= 20,
+        latencies.text(BESIDE + " p99", "%.1f") + " ms");
+    report.target(
+        "a stop that reaps about " + MANY + " sandboxes ≤ 1.1× the engine's best removal",
+        rounds.ratioMedian(STOP, RAW_REMOVAL) <= 1.1,
+        rounds.text(STOP, "%.0f")
+            + " ms each, "
+            + rounds.ratioText(STOP, RAW_REMOVAL)
+            + " of the raw API's");
+  }
+}

@@ -1,0 +1,100 @@
+package io.zcbot.sandbox.bench;
+
+import java.io.IOException;
+import java.net.ServerSocket;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+/** The real worker in a process of its own, with its default settings but for those given. */
+final class WorkerProcess implements AutoCloseable {
+  private static final Pattern PARKED = Pattern.compile("(?m)^zcbot_slots_parked\\S* (\\d+)");
+  private static final int PATIENCE_MS = 60_000;
+
+  private final Child child;
+  private final int port;
+  private final Path log;
+  private final HttpClient http = HttpClient.newHttpClient();
+
+  private WorkerProcess(Child child, int port, Path log) {
+    this.child = child;
+    this.port = port;
+    this.log = log;
+  }
+
+  /** Starts one and waits until it serves. */
+  static WorkerProcess start(
+      Setting setting, String prefix, List<String> jvm, Map<String, String> more) throws Exception {
+    int port;
+    try (ServerSocket free = new ServerSocket(0)) {
+      port = free.getLocalPort();
+    }
+    Map<String, String> env = new HashMap<>();
+    env.put("ZCBOT_WORKER_ID", setting.id());
+    env.put("ZCBOT_HOST", "bench");
+    env.put("ZCBOT_KAFKA_BOOTSTRAP_SERVERS", setting.kafka().servers());
+    env.put("ZCBOT_TOPIC_PREFIX", prefix);
+    env.put("ZCBOT_GROUP", prefix + "workers");
+    env.put("ZCBOT_SANDBOX_NETWORK", setting.network());
+    env.put("ZCBOT_WORKSPACE_ROOT", setting.workspaces("worker").toString());
+    env.put("ZCBOT_SANDBOX_MAX", "200");
+    env.put("ZCBOT_NEW_USERS_PER_MINUTE", "100000");
+    env.put("ZCBOT_OPS_ADDRESS", "127.0.0.1:" + port);
+    env.putAll(more);
+    Path log = setting.directory().resolve("worker.log");
+    Child child = Child.start(jvm, "io.zcbot.sandbox.worker.cli.Main", List.of("run"), env, log);
+    WorkerProcess worker = new WorkerProcess(child, port, log);
+    worker.await("serves", () -> Files.readString(log).contains("serves ensures"));
+    return worker;
+  }
+
+  private interface Condition {
+    boolean holds() throws Exception;
+  }
+
+  private void await(String what, Condition condition) throws Exception {
+    long deadline = System.nanoTime() + PATIENCE_MS * 1_000_000L;
+    while (!condition.holds()) {
+      if (!child.isAlive() || System.nanoTime() > deadline) {
+        child.close();
+        throw new IOException("the worker never " + what + ": " + Files.readString(log));
+      }
+      Thread.sleep(10);
+    }
+  }
+
+  /** Waits until so many slots wait for a user. */
+  void awaitParked(int slots) throws Exception {
+    await("parked " + slots + " slots", () -> parked() >= slots);
+  }
+
+  private int parked() throws Exception {
+    HttpRequest request =
+        HttpRequest.newBuilder(URI.create("http://127.0.0.1:" + port + "/metrics")).build();
+    Matcher matcher =
+        PARKED.matcher(http.send(request, HttpResponse.BodyHandlers.ofString()).body());
+    return matcher.find() ? Integer.parseInt(matcher.group(1)) : 0;
+  }
+
+  long processorMillis() {
+    return child.processorMillis();
+  }
+
+  long residentMib() throws IOException {
+    return child.residentMib();
+  }
+
+  @Override
+  public void close() {
+    child.close();
+    http.close();
+  }
+}

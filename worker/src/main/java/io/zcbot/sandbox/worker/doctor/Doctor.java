@@ -27,6 +27,8 @@ public final class Doctor {
     List<Finding> findings = new ArrayList<>(engine());
     findings.add(WorkspaceChecks.root(config.workspaceRoot()));
     findings.add(WorkspaceChecks.quota(config.workspaceRoot()));
+    findings.add(ProcessChecks.warmSlots(config.limits().warmSlots()));
+    findings.add(ProcessChecks.inotify(config.limits().maxSandboxes()));
     findings.addAll(new KafkaChecks(admin, config.kafka()).all());
     return findings;
   }

@@ -59,4 +59,21 @@ class HostChecksTest {
         .satisfies(f -> assertThat(f.detail()).contains("40.0 s ahead"));
     assertThat(ClockChecks.of("c", "it", asked, answered, null).level()).isEqualTo(Level.WARN);
   }
+
+  @Test
+  void mountingTakesTheCapability() {
+    List<String> may = List.of("Name:\tjava", "CapEff:\t0000000000200000");
+    List<String> mayNot = List.of("CapPrm:\t0000000000200000", "CapEff:\t0000000000000009");
+    assertThat(ProcessChecks.warmSlots(2, may).level()).isEqualTo(Level.OK);
+    assertThat(ProcessChecks.warmSlots(2, mayNot).level()).isEqualTo(Level.WARN);
+    assertThat(ProcessChecks.warmSlots(0, mayNot).level()).isEqualTo(Level.OK);
+  }
+
+  @Test
+  void inotifyIsCountedForAllSandboxesTogether() {
+    assertThat(ProcessChecks.inotify(64, 4096).level()).isEqualTo(Level.OK);
+    assertThat(ProcessChecks.inotify(64, 128))
+        .satisfies(f -> assertThat(f.level()).isEqualTo(Level.WARN))
+        .satisfies(f -> assertThat(f.fix()).endsWith("max_user_instances=4096"));
+  }
 }

@@ -77,7 +77,7 @@ class DoctorIT {
         .containsEntry("engine-clock", "OK")
         .containsEntry("workspace-root", "OK")
         .containsKeys("engine", "runc", "cgroups", "mac", "userns", "live-restore", "storage")
-        .containsKey("workspace-quota");
+        .containsKeys("workspace-quota", "warm-slots", "inotify", "firewall");
     assertThat(root).isEmptyDirectory();
     assertThat(doctor()).isZero();
     assertThat(out).contains("OK    image").endsWith("fit to serve" + System.lineSeparator());

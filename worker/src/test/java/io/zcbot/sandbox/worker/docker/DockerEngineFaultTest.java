@@ -53,7 +53,7 @@ class DockerEngineFaultTest {
   private static final Duration PATIENT = Duration.ofSeconds(10);
 
   /** For what hangs. */
-  private static final Duration IMPATIENT = Duration.ofSeconds(1);
+  private static final Duration IMPATIENT = Duration.ofSeconds(2);
 
   private static final UserId USER = UserId.parse("7f3c1d52-9a54-4c0e-8f2b-6f1d2f6f7a10");
   private static final Path WORKSPACE = Path.of("/w/" + USER);
@@ -268,7 +268,7 @@ class DockerEngineFaultTest {
     assertThat(failures).extracting(EngineException::kind).containsOnly(Kind.UNAVAILABLE);
     assertThat(failures)
         .extracting(EngineException::getMessage)
-        .anyMatch(m -> m.contains("did not get to ask within 1 s"));
+        .anyMatch(m -> m.contains("did not get to ask within 2 s"));
     assertThat(fake.asked("GET", "/containers/c1/json")).hasSizeLessThanOrEqualTo(4);
   }
 
@@ -689,7 +689,7 @@ class DockerEngineFaultTest {
     EngineException e = failure(() -> engine.start("c1"));
 
     assertThat(e.kind()).isEqualTo(Kind.TRANSIENT);
-    assertThat(e.getMessage()).contains("did not say within 1 s that the firewall is in force");
+    assertThat(e.getMessage()).contains("did not say within 2 s that the firewall is in force");
     assertThat(fake.asked("POST", "/containers/c1/kill")).hasSize(1);
   }
 
@@ -990,7 +990,7 @@ class DockerEngineFaultTest {
         EngineException e = failure(() -> call.on(engine));
 
         assertThat(e.kind()).as(path).isEqualTo(Kind.UNAVAILABLE);
-        assertThat(e.getMessage()).as(path).endsWith(": no answer within 1 s");
+        assertThat(e.getMessage()).as(path).endsWith(": no answer within 2 s");
         assertThat(Duration.ofNanos(System.nanoTime() - started))
             .isBetween(IMPATIENT, IMPATIENT.multipliedBy(4));
         assertThat(fake.asked(method, path)).as(path).hasSize(1);

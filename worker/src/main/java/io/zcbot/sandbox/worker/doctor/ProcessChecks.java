@@ -1,0 +1,68 @@
+package io.zcbot.sandbox.worker.doctor;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+
+/** Judges what this process may do, and the kernel it does it on. */
+final class ProcessChecks {
+  private static final Path STATUS = Path.of("/proc/self/status");
+  private static final Path INOTIFY = Path.of("/proc/sys/fs/inotify/max_user_instances");
+  private static final int CAP_SYS_ADMIN = 21;
+
+  /** A language server or two and some watchers take about this many in one sandbox. */
+  private static final int INSTANCES_EACH = 64;
+
+  private ProcessChecks() {}
+
+  static Finding warmSlots(int wanted) {
+    try {
+      return warmSlots(wanted, Files.readAllLines(STATUS));
+    } catch (IOException e) {
+      return Finding.warn("warm-slots", STATUS + " can't be read: " + e, "run this on Linux");
+    }
+  }
+
+  static Finding warmSlots(int wanted, List<String> status) {
+    if (wanted == 0) {
+      return Finding.ok("warm-slots", "none are wanted");
+    }
+    return isCapable(status)
+        ? Finding.ok("warm-slots", "this process may mount workspaces into running containers")
+        : Finding.warn(
+            "warm-slots",
+            "this process may not mount: sandboxes are created only when asked for, and workspaces"
+                + " are nosuid and nodev only if their file system is",
+            "give the worker CAP_SYS_ADMIN on the engine's host, or set ZCBOT_SANDBOX_WARM=0");
+  }
+
+  private static boolean isCapable(List<String> status) {
+    return status.stream()
+        .filter(line -> line.startsWith("CapEff:"))
+        .map(line -> Long.parseUnsignedLong(line.substring("CapEff:".length()).strip(), 16))
+        .anyMatch(capabilities -> (capabilities >>> CAP_SYS_ADMIN & 1) == 1);
+  }
+
+  static Finding inotify(int mostSandboxes) {
+    try {
+      return inotify(mostSandboxes, Integer.parseInt(Files.readString(INOTIFY).strip()));
+    } catch (IOException | NumberFormatException e) {
+      return Finding.warn(
+          "inotify", INOTIFY + " can't be read: " + e, "look up fs.inotify.max_user_instances");
+    }
+  }
+
+  /** All sandboxes are one user to the kernel, which counts these by user. */
+  static Finding inotify(int mostSandboxes, int instances) {
+    long wanted = (long) mostSandboxes * INSTANCES_EACH;
+    String detail =
+        "all sandboxes together have " + instances + " inotify instances, as they are one user";
+    return instances >= wanted
+        ? Finding.ok("inotify", detail)
+        : Finding.warn(
+            "inotify",
+            detail + "; one can use them up for " + mostSandboxes,
+            "sysctl -w fs.inotify.max_user_instances=" + wanted);
+  }
+}

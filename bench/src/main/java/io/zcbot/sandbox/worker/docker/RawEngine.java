@@ -1,6 +1,7 @@
 package io.zcbot.sandbox.worker.docker;
 
 import com.github.dockerjava.api.DockerClient;
+import com.github.dockerjava.api.exception.ConflictException;
 import com.github.dockerjava.api.exception.NotFoundException;
 import com.github.dockerjava.api.model.Container;
 import com.github.dockerjava.core.DefaultDockerClientConfig;
@@ -53,8 +54,8 @@ public final class RawEngine implements AutoCloseable {
   public void remove(String name) {
     try {
       docker.removeContainerCmd(name).withForce(true).exec();
-    } catch (NotFoundException e) {
-      // as wished
+    } catch (NotFoundException | ConflictException e) {
+      // as wished, or about to be
     }
   }
 

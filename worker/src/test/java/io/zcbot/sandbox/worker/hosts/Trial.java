@@ -1,5 +1,7 @@
 package io.zcbot.sandbox.worker.hosts;
 
+import static org.awaitility.Awaitility.await;
+
 import com.github.dockerjava.api.model.Container;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Topic;
@@ -546,7 +548,7 @@ final class Trial {
       }
       host.docker().listNetworksCmd().withNameFilter(id).exec().stream()
           .filter(network -> network.getName().equals(id))
-          .forEach(network -> host.docker().removeNetworkCmd(network.getId()).exec());
+          .forEach(network -> remove(host, network.getId()));
     }
     topics.close();
     // Workers that were killed leave their workspace roots mounted on themselves.
@@ -560,5 +562,19 @@ final class Trial {
       Commands.tryRun("cp", "-r", directory.toString(), kept.toString());
       say("the workers' logs are in " + kept.resolve(directory.getFileName()).toAbsolutePath());
     }
+  }
+
+  /**
+   * A helper that sets the host's rules may hang on it for a moment after its worker was killed.
+   */
+  private static void remove(EngineHost host, String network) {
+    await()
+        .atMost(Duration.ofSeconds(15))
+        .ignoreExceptions()
+        .until(
+            () -> {
+              host.docker().removeNetworkCmd(network).exec();
+              return true;
+            });
   }
 }

@@ -9,6 +9,7 @@ import com.github.dockerjava.api.DockerClient;
 import com.github.dockerjava.api.async.ResultCallback;
 import com.github.dockerjava.api.command.ExecCreateCmdResponse;
 import com.github.dockerjava.api.command.InspectContainerResponse;
+import com.github.dockerjava.api.exception.ConflictException;
 import com.github.dockerjava.api.exception.NotFoundException;
 import com.github.dockerjava.api.model.Container;
 import com.github.dockerjava.api.model.Frame;
@@ -622,10 +623,11 @@ final class Deployment implements AutoCloseable {
     for (String container : left) {
       try {
         docker.removeContainerCmd(container).withForce(true).exec();
-      } catch (NotFoundException _) {
-        // Gone by itself meanwhile.
+      } catch (NotFoundException | ConflictException _) {
+        // Gone by itself meanwhile, or going.
       }
     }
+    await("no container of " + id + " is left").atMost(SOON).until(() -> containers().isEmpty());
     docker.listNetworksCmd().withNameFilter(id).exec().stream()
         .filter(network -> network.getName().equals(id))
         .forEach(network -> docker.removeNetworkCmd(network.getId()).exec());

@@ -92,7 +92,7 @@ public final class Bench {
     report.line(
         "Made by `bin/bench` on "
             + LocalDate.now(ZoneOffset.UTC)
-            + "; to repeat: `bin/bench` (about 10 minutes), `bin/bench --only dispatch --rounds 9`.");
+            + "; to repeat: `bin/bench` (about 15 minutes), `bin/bench --only dispatch --rounds 9`.");
     report.line(
         "Each figure is the median of several rounds, with the range in brackets; ratios are made within a round. The broker runs"
             + " in a JVM of its own on the same machine, the measuring client in another.");

@@ -1,12 +1,14 @@
 package io.zcbot.sandbox.worker;
 
 import io.zcbot.sandbox.worker.docker.DockerEngine;
+import io.zcbot.sandbox.worker.docker.EngineFacts;
 import io.zcbot.sandbox.worker.doctor.EngineChecks;
 import io.zcbot.sandbox.worker.doctor.Finding;
 import io.zcbot.sandbox.worker.doctor.Finding.Level;
 import io.zcbot.sandbox.worker.publish.TopicsException;
 import io.zcbot.sandbox.worker.sandbox.EngineException;
 import io.zcbot.sandbox.worker.sandbox.SandboxSpec;
+import io.zcbot.sandbox.worker.sandbox.Workspaces;
 import java.io.IOException;
 import java.util.List;
 import org.slf4j.Logger;
@@ -25,18 +27,23 @@ final class Preflight {
   }
 
   /**
+   * What a fit engine is like.
+   *
+   * @param weaknesses what makes sandboxes weaker than they could be
+   * @param owner whom workspaces must belong to on the engine's host
+   */
+  record Fit(List<Finding> weaknesses, Workspaces.Owner owner) {}
+
+  /**
    * Looks at the engine.
    *
-   * @return what makes sandboxes weaker than they could be
    * @throws IOException if the engine is not fit; the message names every reason and its fix
    */
-  List<Finding> run(Recovery.Patience patience)
-      throws IOException, TopicsException, InterruptedException {
-    List<Finding> findings =
+  Fit run(Recovery.Patience patience) throws IOException, TopicsException, InterruptedException {
+    EngineFacts facts =
         patience.untilItWorks(
-            "look at the engine",
-            () -> EngineChecks.of(engine.facts(), spec),
-            EngineException.class::isInstance);
+            "look at the engine", engine::facts, EngineException.class::isInstance);
+    List<Finding> findings = EngineChecks.of(facts, spec);
     List<String> faults = texts(findings, Level.FAIL);
     if (!faults.isEmpty()) {
       throw new IOException(
@@ -44,7 +51,12 @@ final class Preflight {
               + String.join("; ", faults));
     }
     texts(findings, Level.WARN).forEach(text -> log.warn("{}", text));
-    return findings.stream().filter(f -> f.level() == Level.WARN).toList();
+    try {
+      return new Fit(
+          findings.stream().filter(f -> f.level() == Level.WARN).toList(), facts.workspaceOwner());
+    } catch (EngineException e) {
+      throw new IOException("tried to use the engine, failed because " + e.getMessage(), e);
+    }
   }
 
   private static List<String> texts(List<Finding> findings, Level level) {

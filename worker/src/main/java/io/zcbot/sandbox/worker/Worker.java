@@ -119,11 +119,12 @@ public final class Worker implements AutoCloseable {
     Membership membership = closer.add(Membership.take(config, kafka));
     int partitions = verifyTopics(kafka);
     membership.refuseIfElsewhere();
-    for (Finding weakness : new Preflight(engine, config.spec()).run(this::untilItWorks)) {
+    Preflight.Fit fit = new Preflight(engine, config.spec()).run(this::untilItWorks);
+    for (Finding weakness : fit.weaknesses()) {
       Health.Status warning = Health.Status.warning(weakness.detail());
       health.ready("engine-" + weakness.check(), () -> warning);
     }
-    Workspaces workspaces = root.ownedBy(verifyEngine(engine));
+    Workspaces workspaces = root.ownedBy(fit.owner());
     KeyPartitions keyPartitions = new KeyPartitions(partitions);
     Producer<byte[], byte[]> producer = kafka.producer();
     closer.add(metrics.bindKafka(producer));
@@ -291,24 +292,6 @@ public final class Worker implements AutoCloseable {
           }
         },
         e -> e instanceof TopicsException refused && !refused.isFinal());
-  }
-
-  /** Whom workspaces must belong to on this engine. */
-  private Workspaces.Owner verifyEngine(DockerEngine engine)
-      throws IOException, TopicsException, InterruptedException {
-    return untilItWorks(
-        "look at the engine",
-        () -> {
-          try {
-            return engine.verify(config.spec());
-          } catch (EngineException e) {
-            if (e.kind() == EngineException.Kind.REJECTED) {
-              throw new IOException("tried to start, failed because " + e.getMessage(), e);
-            }
-            throw e;
-          }
-        },
-        EngineException.class::isInstance);
   }
 
   /** A failure is told by readiness and mended by the timer; until then no sandbox is started. */

@@ -14,7 +14,6 @@ import io.zcbot.sandbox.worker.sandbox.EngineException.Kind;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
 import io.zcbot.sandbox.worker.sandbox.SandboxSpec;
 import io.zcbot.sandbox.worker.sandbox.SlotEngine;
-import io.zcbot.sandbox.worker.sandbox.Workspaces;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Instant;
@@ -68,22 +67,6 @@ public final class DockerEngine implements Engine, SlotEngine {
       DockerEngineSettings settings, SandboxMetrics metrics) {
     return new DockerEngine(
         DefaultDockerClientConfig.createDefaultConfigBuilder().build(), settings, metrics);
-  }
-
-  /**
-   * Refuses a spec that would not hold on this engine.
-   *
-   * @return whom workspaces must belong to on the engine's host
-   * @throws EngineException of kind REJECTED if it would not hold; otherwise if the engine is away
-   */
-  public Workspaces.Owner verify(SandboxSpec spec) throws EngineException {
-    EngineFacts facts = EngineFacts.read(calls);
-    String problem = facts.firewallProblem(spec);
-    if (problem != null) {
-      throw EngineErrors.exception(
-          Kind.REJECTED, Operation.INFO, problem, "set ZCBOT_SANDBOX_FIREWALL=host", null);
-    }
-    return facts.workspaceOwner();
   }
 
   /**

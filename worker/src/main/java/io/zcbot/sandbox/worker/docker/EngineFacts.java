@@ -148,7 +148,7 @@ public record EngineFacts(
    *
    * @throws EngineException if the engine does not tell
    */
-  Workspaces.Owner workspaceOwner() throws EngineException {
+  public Workspaces.Owner workspaceOwner() throws EngineException {
     if (!remapsUsers()) {
       return Workspaces.Owner.UNMAPPED;
     }

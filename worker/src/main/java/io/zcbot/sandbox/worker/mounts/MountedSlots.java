@@ -28,7 +28,7 @@ public final class MountedSlots implements SlotMounts {
   /** The slots of one worker. */
   public MountedSlots(WorkspaceMount root, String workerId) {
     this.root = root;
-    this.directory = WorkspaceMount.slots(root.root()).resolve(workerId);
+    this.directory = SlotMounts.directory(root.root(), workerId);
   }
 
   @Override

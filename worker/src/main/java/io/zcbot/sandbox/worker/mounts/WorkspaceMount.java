@@ -1,6 +1,7 @@
 package io.zcbot.sandbox.worker.mounts;
 
 import io.zcbot.sandbox.worker.mounts.Kernel.Descriptor;
+import io.zcbot.sandbox.worker.sandbox.SlotMounts;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
@@ -111,7 +112,7 @@ public final class WorkspaceMount implements AutoCloseable {
   }
 
   static Path slots(Path root) {
-    return root.resolve(".slots");
+    return root.resolve(SlotMounts.TOP);
   }
 
   private static String explained(IOException failure) {

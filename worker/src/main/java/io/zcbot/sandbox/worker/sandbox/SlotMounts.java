@@ -15,13 +15,17 @@ public interface SlotMounts {
   /** The one entry of the directory that is mounted as a probe. */
   String PROBE_NAME = "zcbot-probe";
 
-  /**
-   * Where a slot's directory is.
-   *
-   * @param root the workspace root
-   */
+  /** What all slots' directories lie in. No user's id begins with a dot. */
+  String TOP = ".slots";
+
+  /** Where a worker's slots have their directories, beneath the workspace root. */
+  static Path directory(Path root, String workerId) {
+    return root.resolve(TOP).resolve(workerId);
+  }
+
+  /** A slot's directory. */
   static Path directory(Path root, Container.Slot slot) {
-    return root.resolve(".slots").resolve(String.valueOf(slot.workerId())).resolve(slot.id());
+    return directory(root, String.valueOf(slot.workerId())).resolve(slot.id());
   }
 
   /** Why nothing can be mounted; null if it can. Does not change while the process lives. */

@@ -1,35 +1,45 @@
 package io.zcbot.sandbox.worker.docker;
 
-import com.github.dockerjava.api.command.InspectContainerResponse;
-import com.github.dockerjava.api.command.InspectContainerResponse.ContainerState;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import io.zcbot.sandbox.worker.sandbox.Container;
 import io.zcbot.sandbox.worker.sandbox.Container.State;
 import java.io.IOException;
 import java.time.DateTimeException;
 import java.time.Instant;
 import java.time.OffsetDateTime;
+import java.util.HashMap;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /** Reads containers out of the engine's descriptions of them. */
 final class ContainerReading {
+  private static final ObjectMapper JSON = new ObjectMapper();
+
   private ContainerReading() {}
 
-  static Container ofInspect(@Nullable InspectContainerResponse body) throws IOException {
-    InspectContainerResponse answer = required(body, "a body");
-    ContainerState state = required(answer.getState(), "State");
-    Map<String, String> labels = required(answer.getConfig(), "Config").getLabels();
-    Long exitCode = state.getExitCodeLong();
-    String name = withoutSlash(required(answer.getName(), "Name"));
+  /**
+   * Reads what the engine sent, not docker-java's idea of it: that leaves out what it doesn't know.
+   */
+  static JsonNode parse(byte[] answer) throws IOException {
+    JsonNode parsed = JSON.readTree(answer);
+    return required(parsed.isObject() ? parsed : null, "a body");
+  }
+
+  static Container ofInspect(JsonNode answer) throws IOException {
+    JsonNode state = part(answer, "State");
+    Map<String, String> labels = labels(part(answer, "Config").path("Labels"));
+    JsonNode exitCode = state.path("ExitCode");
+    String name = withoutSlash(text(answer, "Name"));
     return new Container(
-        required(answer.getId(), "Id"),
+        text(answer, "Id"),
         name,
-        state(state.getStatus()),
+        state(state.path("Status").textValue()),
         SandboxLabels.owner(labels, name),
-        labels == null ? null : labels.get(SandboxLabels.SPEC),
-        instant(state.getStartedAt()),
-        exitCode == null ? null : exitCode.intValue(),
-        Boolean.TRUE.equals(state.getOOMKilled()),
+        labels.get(SandboxLabels.SPEC),
+        instant(state.path("StartedAt").textValue()),
+        exitCode.isIntegralNumber() ? exitCode.intValue() : null,
+        state.path("OOMKilled").booleanValue(),
         SandboxLabels.slot(labels));
   }
 
@@ -87,7 +97,21 @@ final class ContainerReading {
     }
   }
 
+  private static Map<String, String> labels(JsonNode labels) {
+    Map<String, String> texts = new HashMap<>();
+    labels.properties().forEach(label -> texts.put(label.getKey(), label.getValue().asText()));
+    return texts;
+  }
+
   /** An answer without it is half an answer. */
+  static JsonNode part(JsonNode answer, String field) throws IOException {
+    return required(answer.path(field).isObject() ? answer.path(field) : null, field);
+  }
+
+  private static String text(JsonNode answer, String field) throws IOException {
+    return required(answer.path(field).textValue(), field);
+  }
+
   private static <T> T required(@Nullable T value, String field) throws IOException {
     if (value == null) {
       throw new IOException("the engine described a container without " + field);

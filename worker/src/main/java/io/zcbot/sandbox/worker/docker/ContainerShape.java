@@ -1,10 +1,15 @@
 package io.zcbot.sandbox.worker.docker;
 
-import com.github.dockerjava.api.command.InspectContainerResponse;
+import static io.zcbot.sandbox.worker.docker.ContainerReading.part;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import com.fasterxml.jackson.databind.node.TextNode;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -21,44 +26,64 @@ import org.jspecify.annotations.Nullable;
  * @param limits by field, without those that say nothing
  * @param process what the image has a say in, by field
  */
-record ContainerShape(String image, Map<String, Object> limits, Map<String, Object> process) {
-  private static final String OWN_WORKSPACE = "(the user's workspace)";
+record ContainerShape(String image, Map<String, JsonNode> limits, Map<String, JsonNode> process) {
+  private static final JsonNodeFactory JSON = JsonNodeFactory.instance;
+  private static final JsonNode OWN_WORKSPACE = JSON.textNode("(the user's workspace)");
+  private static final JsonNode SILENT = JSON.textNode("");
   private static final String OWN_ENVIRONMENT = "ZCBOT_";
 
   /** Each container has its own, or they are judged elsewhere. */
   private static final Set<String> NO_MATTER = Set.of("Labels", "Env", "Image");
 
   /**
-   * Reads it out of an inspect's answer. From what the engine sent and not from docker-java's
-   * classes: those leave out what they don't know, as a newer engine's way to lift a limit.
+   * Reads it out of an inspect's answer.
    *
    * @param workspace counts as the same wherever it is mounted from
-   * @throws IOException if the answer is none
+   * @throws IOException if the answer is half an answer
    */
-  static ContainerShape of(InspectContainerResponse answer, Path workspace) throws IOException {
-    Map<String, Object> all = answer.getRawValues();
-    Map<String, Object> limits = new TreeMap<>();
-    map(all, "HostConfig").forEach((field, value) -> put(limits, field, value, workspace));
-    put(limits, "mounted", all.get("Mounts"), workspace);
-    limits.put("networks", new TreeSet<>(map(map(all, "NetworkSettings"), "Networks").keySet()));
+  static ContainerShape of(JsonNode answer, Path workspace) throws IOException {
+    Map<String, JsonNode> limits = new TreeMap<>();
+    part(answer, "HostConfig")
+        .properties()
+        .forEach(field -> put(limits, field.getKey(), field.getValue(), workspace));
+    put(limits, "mounted", answer.path("Mounts"), workspace);
+    limits.put("networks", names(part(part(answer, "NetworkSettings"), "Networks")));
 
-    Map<String, Object> config = map(all, "Config");
-    List<?> environment = config.get("Env") instanceof List<?> list ? list : List.of();
-    limits.put("image", String.valueOf(config.get("Image")));
-    limits.put(
-        "environment",
-        environment.stream().filter(e -> e.toString().startsWith(OWN_ENVIRONMENT)).toList());
-    Map<String, Object> process = new TreeMap<>();
-    config.forEach(
-        (field, value) -> {
-          if (field.equals("User") || field.equals("WorkingDir")) {
-            put(limits, field, value, workspace);
-          } else if (!NO_MATTER.contains(field)) {
-            put(process, field, value, workspace);
-          }
-        });
-    process.put("Env", environment);
-    return new ContainerShape(String.valueOf(all.get("Image")), limits, process);
+    JsonNode config = part(answer, "Config");
+    limits.put("image", config.path("Image"));
+    limits.put("environment", own(config.path("Env")));
+    Map<String, JsonNode> process = new TreeMap<>();
+    config
+        .properties()
+        .forEach(
+            each -> {
+              String field = each.getKey();
+              if (field.equals("User") || field.equals("WorkingDir")) {
+                put(limits, field, each.getValue(), workspace);
+              } else if (!NO_MATTER.contains(field)) {
+                put(process, field, each.getValue(), workspace);
+              }
+            });
+    process.put("Env", config.path("Env"));
+    return new ContainerShape(answer.path("Image").asText(), limits, process);
+  }
+
+  private static JsonNode names(JsonNode object) {
+    ArrayNode names = JSON.arrayNode();
+    Set<String> sorted = new TreeSet<>();
+    object.fieldNames().forEachRemaining(sorted::add);
+    sorted.forEach(names::add);
+    return names;
+  }
+
+  private static JsonNode own(JsonNode environment) {
+    ArrayNode own = JSON.arrayNode();
+    for (JsonNode variable : environment) {
+      if (variable.asText().startsWith(OWN_ENVIRONMENT)) {
+        own.add(variable);
+      }
+    }
+    return own;
   }
 
   /** What another has that this one has not, or the other way round; empty if they are alike. */
@@ -73,60 +98,59 @@ record ContainerShape(String image, Map<String, Object> limits, Map<String, Obje
   }
 
   private static void compare(
-      Map<String, Object> wanted, Map<String, Object> found, List<String> differences) {
+      Map<String, JsonNode> wanted, Map<String, JsonNode> found, List<String> differences) {
     Set<String> fields = new TreeSet<>(wanted.keySet());
     fields.addAll(found.keySet());
     for (String field : fields) {
-      Object here = wanted.get(field);
-      Object there = found.get(field);
+      JsonNode here = wanted.get(field);
+      JsonNode there = found.get(field);
       if (!Objects.equals(here, there)) {
         differences.add(field + " is " + shown(there) + " instead of " + shown(here));
       }
     }
   }
 
-  private static String shown(@Nullable Object value) {
-    return value == null ? "unset" : EngineErrors.clean(value.toString());
+  private static String shown(@Nullable JsonNode value) {
+    return value == null
+        ? "unset"
+        : EngineErrors.clean(value.isContainerNode() ? value.toString() : value.asText());
   }
 
   /** Fields that say nothing are as good as absent: engines differ in which they send. */
   private static void put(
-      Map<String, Object> into, String field, @Nullable Object value, Path workspace) {
-    if (value != null && !isSilent(value)) {
+      Map<String, JsonNode> into, String field, JsonNode value, Path workspace) {
+    if (!isSilent(value)) {
       into.put(field, neutral(value, workspace.toString()));
     }
   }
 
-  private static boolean isSilent(Object value) {
-    return switch (value) {
-      case String text -> text.isEmpty();
-      case Boolean flag -> !flag;
-      case Number number -> number.longValue() == 0;
-      case Collection<?> list -> list.isEmpty();
-      case Map<?, ?> map -> map.isEmpty();
-      default -> false;
+  private static boolean isSilent(JsonNode value) {
+    return switch (value.getNodeType()) {
+      case MISSING, NULL -> true;
+      case STRING -> value.textValue().isEmpty();
+      case BOOLEAN -> !value.booleanValue();
+      case NUMBER -> value.doubleValue() == 0;
+      case ARRAY, OBJECT -> value.isEmpty();
+      case BINARY, POJO -> false;
     };
   }
 
-  private static Object neutral(Object value, String workspace) {
+  private static JsonNode neutral(JsonNode value, String workspace) {
     return switch (value) {
-      case String text -> text.equals(workspace) ? OWN_WORKSPACE : text;
-      case List<?> list -> list.stream().map(e -> neutral(e, workspace)).toList();
-      case Map<?, ?> map -> {
-        Map<String, Object> copy = new TreeMap<>();
-        map.forEach((k, v) -> copy.put(k.toString(), v == null ? "" : neutral(v, workspace)));
+      case TextNode text -> text.textValue().equals(workspace) ? OWN_WORKSPACE : text;
+      case ArrayNode list -> {
+        ArrayNode copy = JSON.arrayNode();
+        list.forEach(each -> copy.add(neutral(each, workspace)));
         yield copy;
       }
-      default -> value;
+      case ObjectNode object -> {
+        ObjectNode copy = JSON.objectNode();
+        object
+            .properties()
+            .forEach(each -> copy.set(each.getKey(), neutral(each.getValue(), workspace)));
+        yield copy;
+      }
+      default -> value.isNull() ? SILENT : value;
     };
-  }
-
-  @SuppressWarnings("unchecked") // JSON objects have strings for keys
-  private static Map<String, Object> map(Map<String, Object> from, String field)
-      throws IOException {
-    if (from.get(field) instanceof Map<?, ?> map) {
-      return (Map<String, Object>) map;
-    }
-    throw new IOException("the engine described a container without " + field);
   }
 }

@@ -1,6 +1,6 @@
 package io.zcbot.sandbox.worker.docker;
 
-import com.github.dockerjava.api.command.InspectContainerResponse;
+import com.fasterxml.jackson.databind.JsonNode;
 import com.github.dockerjava.api.command.InspectImageResponse;
 import com.github.dockerjava.api.model.ContainerConfig;
 import com.github.dockerjava.core.DefaultDockerClientConfig;
@@ -15,6 +15,7 @@ import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
 import io.zcbot.sandbox.worker.sandbox.SandboxSpec;
 import io.zcbot.sandbox.worker.sandbox.SlotEngine;
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -32,6 +33,9 @@ import org.slf4j.LoggerFactory;
 public final class DockerEngine implements Engine, SlotEngine {
   private static final Logger log = LoggerFactory.getLogger(DockerEngine.class);
 
+  /** Some hundred bytes each; more than a host has sandboxes. */
+  private static final int MOST_KNOWN = 4096;
+
   private final DockerEngineSettings settings;
   private final EngineCalls calls;
   private final Semaphore lookups;
@@ -39,6 +43,7 @@ public final class DockerEngine implements Engine, SlotEngine {
   private final HostFirewall firewall;
   private final SandboxMaking making;
   private final EngineWatch watch;
+  private final KnownGood knownGood = new KnownGood(MOST_KNOWN);
 
   DockerEngine(DockerClientConfig config, DockerEngineSettings settings, SandboxMetrics metrics) {
     this.settings = settings;
@@ -89,47 +94,61 @@ public final class DockerEngine implements Engine, SlotEngine {
 
   @Override
   public Optional<Container> find(String nameOrId) throws EngineException {
+    byte[] answer = inspectIfThere(nameOrId);
+    return answer == null ? Optional.empty() : Optional.of(read(answer));
+  }
+
+  private static Container read(byte[] answer) throws EngineException {
     try {
-      return Optional.of(
-          lookup(
-              Operation.INSPECT,
-              engine ->
-                  ContainerReading.ofInspect(
-                      engine.docker().inspectContainerCmd(nameOrId).exec())));
-    } catch (EngineException e) {
-      if (e.kind() == Kind.ABSENT) {
-        return Optional.empty();
-      }
-      throw e;
+      return ContainerReading.ofInspect(ContainerReading.parse(answer));
+    } catch (IOException e) {
+      throw EngineErrors.classify(Operation.INSPECT, e);
     }
   }
 
   @Override
   public Optional<Container> verify(String nameOrId, SandboxSpec spec, UserId user, Path workspace)
       throws EngineException {
-    InspectContainerResponse answer;
-    Container container;
+    byte[] answer = inspectIfThere(nameOrId);
+    if (answer == null) {
+      return Optional.empty();
+    }
     try {
-      answer =
-          lookup(Operation.INSPECT, engine -> engine.docker().inspectContainerCmd(nameOrId).exec());
-      container = ContainerReading.ofInspect(answer);
+      ByteBuffer digest = KnownGood.digest(answer, spec, user, workspace);
+      Container known = knownGood.get(digest);
+      if (known != null) {
+        return Optional.of(known);
+      }
+      JsonNode description = ContainerReading.parse(answer);
+      Container container = ContainerReading.ofInspect(description);
       if (!spec.hash().equals(container.specHash())) {
         return Optional.of(container);
       }
-      List<String> differences = making.differences(answer, container, spec, user, workspace);
+      List<String> differences = making.differences(description, container, spec, user, workspace);
       if (differences.isEmpty()) {
+        knownGood.add(digest, container);
         return Optional.of(container);
       }
       log.warn("Container {} is not as its spec says: {}", container.id(), differences);
       return Optional.of(container.withoutSpec());
     } catch (IOException e) {
       throw EngineErrors.classify(Operation.INSPECT, e);
+    }
+  }
+
+  private byte @Nullable [] inspectIfThere(String nameOrId) throws EngineException {
+    try {
+      return inspect(nameOrId);
     } catch (EngineException e) {
       if (e.kind() == Kind.ABSENT) {
-        return Optional.empty();
+        return null;
       }
       throw e;
     }
+  }
+
+  private byte[] inspect(String nameOrId) throws EngineException {
+    return lookup(Operation.INSPECT, engine -> engine.requests().inspect(nameOrId));
   }
 
   @Override
@@ -258,20 +277,22 @@ public final class DockerEngine implements Engine, SlotEngine {
 
   @Override
   public boolean hasRunningExec(String containerId) throws EngineException {
-    List<String> execs =
-        lookup(
-            Operation.INSPECT,
-            engine -> {
-              List<String> ids =
-                  engine.docker().inspectContainerCmd(containerId).exec().getExecIds();
-              return ids == null ? List.of() : ids;
-            });
-    for (String exec : execs) {
+    for (String exec : execs(inspect(containerId))) {
       if (isRunning(exec)) {
         return true;
       }
     }
     return false;
+  }
+
+  private static List<String> execs(byte[] answer) throws EngineException {
+    try {
+      List<String> ids = new ArrayList<>();
+      ContainerReading.parse(answer).path("ExecIDs").forEach(id -> ids.add(id.asText()));
+      return ids;
+    } catch (IOException e) {
+      throw EngineErrors.classify(Operation.INSPECT, e);
+    }
   }
 
   private boolean isRunning(String execId) throws EngineException {

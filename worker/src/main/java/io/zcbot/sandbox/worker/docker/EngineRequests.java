@@ -57,6 +57,13 @@ final class EngineRequests {
         .get();
   }
 
+  /** All that the engine tells of a container, a JSON object, as it was sent. */
+  byte[] inspect(String nameOrId) throws IOException {
+    try (InputStream answer = container(nameOrId, "json").request().get()) {
+      return answer.readAllBytes();
+    }
+  }
+
   /** What the engine says under a path of its own, such as {@code /info}. */
   JsonNode get(String path) {
     return engine.path(path).request().get(new TypeReference<JsonNode>() {});

@@ -1,6 +1,6 @@
 package io.zcbot.sandbox.worker.docker;
 
-import com.github.dockerjava.api.command.InspectContainerResponse;
+import com.fasterxml.jackson.databind.JsonNode;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.sandbox.Container;
 import io.zcbot.sandbox.worker.sandbox.EngineException;
@@ -150,11 +150,7 @@ final class SandboxMaking {
    * @param workspace of the user; that of a claimed slot is mounted on the slot's directory
    */
   List<String> differences(
-      InspectContainerResponse answer,
-      Container container,
-      SandboxSpec spec,
-      UserId user,
-      Path workspace)
+      JsonNode answer, Container container, SandboxSpec spec, UserId user, Path workspace)
       throws EngineException, IOException {
     boolean withIpv6 = ipv6;
     // What is only looked at mounts the root: the user's directory may not be there yet.

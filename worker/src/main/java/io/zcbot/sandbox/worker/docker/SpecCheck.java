@@ -1,8 +1,8 @@
 package io.zcbot.sandbox.worker.docker;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import com.github.dockerjava.api.DockerClient;
 import com.github.dockerjava.api.command.CreateContainerCmd;
-import com.github.dockerjava.api.command.InspectContainerResponse;
 import com.github.dockerjava.api.exception.NotFoundException;
 import io.zcbot.sandbox.worker.sandbox.EngineException;
 import io.zcbot.sandbox.worker.sandbox.SandboxSpec;
@@ -62,12 +62,7 @@ final class SpecCheck {
    * @throws EngineException if it can't be said right now
    */
   List<String> differences(
-      InspectContainerResponse answer,
-      Path workspace,
-      SandboxSpec spec,
-      boolean ipv6,
-      Path probed,
-      Command command)
+      JsonNode answer, Path workspace, SandboxSpec spec, boolean ipv6, Path probed, Command command)
       throws EngineException, IOException {
     ContainerShape shape = ContainerShape.of(answer, workspace);
     Model known = modelOf(spec, ipv6);
@@ -120,7 +115,8 @@ final class SpecCheck {
     return calls.call(
         Operation.INSPECT,
         engine ->
-            ContainerShape.of(engine.docker().inspectContainerCmd(nameOrId).exec(), workspace));
+            ContainerShape.of(
+                ContainerReading.parse(engine.requests().inspect(nameOrId)), workspace));
   }
 
   private void remove(String nameOrId) {

@@ -56,7 +56,7 @@ public final class Worker implements AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(Worker.class);
 
   private static final Duration PROBE_INTERVAL = Duration.ofSeconds(5);
-  private static final Duration REFILL_INTERVAL = Duration.ofMillis(250);
+  private static final Duration REFILL_INTERVAL = Duration.ofMillis(100);
 
   private final WorkerConfig config;
   private final Time time = Time.system();

@@ -35,8 +35,11 @@ import org.slf4j.MDC;
 public final class Slots {
   private static final Logger log = LoggerFactory.getLogger(Slots.class);
 
-  /** Making a slot would slow the next users of a burst down. */
-  private static final Duration QUIET = Duration.ofMillis(200);
+  /** With many parked a new one can wait until users stop coming: its making slows claims down. */
+  private static final Duration QUIET = Duration.ofSeconds(1);
+
+  /** With few it waits only for a burst to be over. */
+  private static final Duration SHORT_QUIET = Duration.ofMillis(50);
 
   private static final IntervalFunction BACKOFF =
       IntervalFunction.ofExponentialRandomBackoff(
@@ -216,9 +219,14 @@ public final class Slots {
   }
 
   private boolean mayMake() {
+    long now = time.nanos();
     return pool.wantsMore()
-        && time.nanos() - notBefore >= 0
-        && (pool.size() == 0 || time.nanos() - lastTaken >= QUIET.toNanos());
+        && now - notBefore >= 0
+        && now - lastTaken >= quiet(pool.size()).toNanos();
+  }
+
+  private Duration quiet(int parked) {
+    return parked == 0 ? Duration.ZERO : 2 * parked < target ? SHORT_QUIET : QUIET;
   }
 
   private void refill() {

@@ -74,15 +74,35 @@ class SlotsTest {
 
   @Test
   void noSlotIsMadeWhileABurstMayGoOn() throws Exception {
+    World four = new World(root.resolve("four"), 10, null, 1_000_000, 4);
+    Slots slots = four.domain.slots();
+    four.warmUp();
+    assertThat(slots.parked()).isEqualTo(4);
+
+    four.ensure(user(1));
+    four.ensure(user(2));
+    four.advance(Duration.ofMillis(900));
+    slots.tick();
+    assertThat(slots.parked()).as("enough for the next; nobody is slowed down").isEqualTo(2);
+
+    four.ensure(user(3));
+    slots.tick();
+    assertThat(slots.parked()).as("the burst may not be over").isEqualTo(1);
+    four.advance(Duration.ofMillis(50));
+    slots.tick();
+    assertThat(slots.parked()).as("few: made between claims, up to half").isEqualTo(2);
+    four.advance(Duration.ofMillis(950));
+    slots.tick();
+    assertThat(slots.parked()).as("nobody came any more").isEqualTo(4);
+  }
+
+  @Test
+  void theLastSlotIsReplacedAtOnce() throws Exception {
     ready(ANNA);
+    ready(BEN);
+    assertThat(parked()).isZero();
     world.domain.slots().tick();
     assertThat(parked()).isEqualTo(1);
-
-    ready(BEN);
-    world.domain.slots().tick();
-    assertThat(parked()).as("nobody is slowed down who would get one").isEqualTo(1);
-    world.warmUp();
-    assertThat(parked()).isEqualTo(2);
   }
 
   @Test

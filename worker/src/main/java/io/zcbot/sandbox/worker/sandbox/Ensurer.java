@@ -183,6 +183,7 @@ public final class Ensurer {
 
   private SandboxEvent attempt(EnsureRequest request)
       throws EngineException, IOException, InterruptedException {
+    request.fence().pass(); // or a retry would go on for a user who is another worker's by now
     UserId user = request.user();
     Decision decision =
         Decision.of(
@@ -232,6 +233,7 @@ public final class Ensurer {
             true);
       }
       try {
+        request.fence().pass(); // the wait may have been long
         Sandbox sandbox = start(request, workspace);
         registry.add(sandbox);
         entered = true;
@@ -254,8 +256,14 @@ public final class Ensurer {
   /** A ready for a sandbox that is new in the registry, once the live table has it. */
   private Ready announced(
       EnsureRequest request, Sandbox sandbox, Ready.Outcome outcome, Path workspace)
-      throws InterruptedException {
-    request.fence().pass();
+      throws EngineException, InterruptedException {
+    try {
+      request.fence().pass();
+    } catch (InterruptedException e) {
+      // Nobody was told of it, and the user's next worker may have made another: not a moment more.
+      reaping.reap(request.user(), Remains.of(sandbox, null));
+      throw e;
+    }
     ledger.open(
         new LiveSandbox(
             request.user(),

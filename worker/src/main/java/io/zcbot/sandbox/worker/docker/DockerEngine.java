@@ -24,6 +24,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -43,6 +44,7 @@ public final class DockerEngine implements Engine, SlotEngine {
   private final HostFirewall firewall;
   private final SandboxMaking making;
   private final EngineWatch watch;
+  private final AtomicBoolean watched = new AtomicBoolean();
   private final KnownGood knownGood = new KnownGood(MOST_KNOWN);
 
   DockerEngine(DockerClientConfig config, DockerEngineSettings settings, SandboxMetrics metrics) {
@@ -350,8 +352,10 @@ public final class DockerEngine implements Engine, SlotEngine {
         since,
         () -> {
           // Whoever restarted the engine may have done more than that.
-          firewall.doubt();
-          Thread.ofVirtual().name("firewall").start(firewall::check);
+          if (watched.getAndSet(true)) {
+            firewall.doubt();
+            Thread.ofVirtual().name("firewall").start(firewall::check);
+          }
           connected.run();
         },
         events);

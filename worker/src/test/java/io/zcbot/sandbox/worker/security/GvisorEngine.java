@@ -29,7 +29,7 @@ final class GvisorEngine implements AutoCloseable {
       Files.createDirectories(BASE);
       Path image = BASE.resolve("image.tar");
       EngineHost.saveImage(image);
-      // The host's sockets: gVisor's own stack takes more of a kernel's tables than some have.
+      // The host's sockets: gVisor's own network stack does not start on every kernel.
       config =
           Files.writeString(
               BASE.resolve("daemon.json"),

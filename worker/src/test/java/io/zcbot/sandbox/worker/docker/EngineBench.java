@@ -62,7 +62,7 @@ public final class EngineBench implements AutoCloseable {
   }
 
   /** On the engine there. */
-  static EngineBench at(String address, Path workspaces) {
+  public static EngineBench at(String address, Path workspaces) {
     return new EngineBench(
         DefaultDockerClientConfig.createDefaultConfigBuilder()
             .withDockerHost(address)

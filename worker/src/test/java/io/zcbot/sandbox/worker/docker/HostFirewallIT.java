@@ -17,6 +17,7 @@ import io.zcbot.sandbox.worker.sandbox.EngineException.Kind;
 import io.zcbot.sandbox.worker.sandbox.FirewallMode;
 import io.zcbot.sandbox.worker.sandbox.NetworkPolicy;
 import io.zcbot.sandbox.worker.sandbox.SandboxSpec;
+import io.zcbot.sandbox.worker.security.Row;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
@@ -58,7 +59,7 @@ class HostFirewallIT {
     bench.close();
   }
 
-  /** 18, 19, 21, 22, 25, and their negative control. */
+  @Row({18, 19, 21, 22, 25})
   @Test
   void onlyPublicAddressesAreReachedAndOnlyTheRulesSeeToIt() throws Exception {
     Started sandbox = bench.start(bench.spec());
@@ -84,7 +85,7 @@ class HostFirewallIT {
     }
   }
 
-  /** 26, 27. */
+  @Row({26, 27})
   @Test
   void withoutRulesNothingIsReadyAndTheNextTryMendsThem() throws Exception {
     Started before = bench.start(bench.spec());
@@ -155,7 +156,8 @@ class HostFirewallIT {
     assertThat(reaches(sandbox, Surroundings.PUBLIC)).isTrue();
   }
 
-  /** 22, where br_netfilter, which the engine's own ban needs, is off. */
+  /** Where br_netfilter, which the engine's own ban needs, is off. */
+  @Row(22)
   @Test
   void sandboxesDoNotReachOneAnotherThroughTheBridgeAlone() throws Exception {
     Started sandbox = bench.start(bench.spec());
@@ -172,7 +174,7 @@ class HostFirewallIT {
     }
   }
 
-  /** 25. */
+  @Row(25)
   @Test
   void anAllowListOpensWhatItNamesAndNothingElse() throws Exception {
     SandboxSpec spec =
@@ -192,7 +194,7 @@ class HostFirewallIT {
     assertRefused(sandbox, gateway(sandbox));
   }
 
-  /** 25. */
+  @Row(25)
   @Test
   void anAllowListShutsOutOtherPublicAddresses() throws Exception {
     SandboxSpec spec =
@@ -204,7 +206,7 @@ class HostFirewallIT {
     assertRefused(sandbox, Surroundings.OTHER_PUBLIC);
   }
 
-  /** 25. */
+  @Row(25)
   @Test
   void withoutEgressThereIsNoNetwork() throws Exception {
     for (FirewallMode firewall : FirewallMode.values()) {
@@ -221,7 +223,7 @@ class HostFirewallIT {
     assertThat(around.nft("list", "tables")).doesNotContain(bench.worker);
   }
 
-  /** 24. */
+  @Row(24)
   @Test
   void namesAreResolvedByWhomThePolicyNames() throws Exception {
     Started sandbox =
@@ -234,7 +236,7 @@ class HostFirewallIT {
     assertRefused(sandbox, Surroundings.PRIVATE); // port 53 alone is open
   }
 
-  /** 24. */
+  @Row(24)
   @Test
   void withDnsOffNobodyIsAsked() throws Exception {
     Started sandbox = bench.start(bench.withPolicy(policy(new Egress.Public(), new Dns.Off())));
@@ -248,7 +250,7 @@ class HostFirewallIT {
     assertThat(ask(sandbox, Surroundings.PUBLIC)).as("without rules").isEqualTo("answered");
   }
 
-  /** 20. */
+  @Row(20)
   @Test
   void theRulesHoldForIpv6() throws Exception {
     String six = "zcbot-six-" + bench.worker;

@@ -8,6 +8,7 @@ import io.zcbot.sandbox.worker.sandbox.FirewallMode;
 import io.zcbot.sandbox.worker.sandbox.NetworkPolicy;
 import io.zcbot.sandbox.worker.sandbox.SandboxSpec;
 import io.zcbot.sandbox.worker.sandbox.Workspaces;
+import io.zcbot.sandbox.worker.security.Row;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
@@ -56,7 +57,7 @@ class OtherEnginesIT {
     }
   }
 
-  /** 15. */
+  @Row(15)
   @Test
   void anEngineThatRemapsUsersIsFitted(@TempDir Path directory) throws Exception {
     Files.setPosixFilePermissions(directory, PosixFilePermissions.fromString("rwxr-xr-x"));

@@ -1,11 +1,13 @@
 package io.zcbot.sandbox.worker.security;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.zcbot.sandbox.worker.docker.EngineBench.Outcome;
 import java.nio.file.Path;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.AfterParameterizedClassInvocation;
 import org.junit.jupiter.params.BeforeParameterizedClassInvocation;
@@ -19,6 +21,7 @@ import org.junit.jupiter.params.provider.EnumSource;
  */
 @ParameterizedClass(name = "{0}")
 @EnumSource(Profile.class)
+@ExtendWith(GvisorEngine.OfTheRun.class)
 @Timeout(value = 2, unit = TimeUnit.MINUTES)
 abstract class Attacks {
   @TempDir static Path directory;
@@ -34,6 +37,12 @@ abstract class Attacks {
   @AfterParameterizedClassInvocation
   static void close() throws Exception {
     lab.close();
+  }
+
+  /** Goes on only where the checklist says that the row can be attacked. */
+  void applies(int row) {
+    Checklist.Apart apart = Checklist.of(row).apart().get(profile);
+    assumeTrue(apart == null || apart.holds(), apart == null ? "" : apart.words());
   }
 
   /** What a script printed as an agent's command; it has to end well. */

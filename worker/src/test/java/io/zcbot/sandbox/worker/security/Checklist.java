@@ -1,9 +1,21 @@
 package io.zcbot.sandbox.worker.security;
 
+import static io.zcbot.sandbox.worker.security.Profile.GVISOR;
+import static io.zcbot.sandbox.worker.security.Profile.RUNC_CLAIMED;
+import static io.zcbot.sandbox.worker.security.Profile.RUNC_CONTAINER;
+import static io.zcbot.sandbox.worker.security.Profile.RUNC_HOST;
+
+import java.util.EnumMap;
 import java.util.List;
+import java.util.Map;
 
 /** The properties of a sandbox that are attacked, by number. */
 final class Checklist {
+  private static final String NEEDS_ROOT =
+      "its first process sets the firewall, as root with NET_ADMIN";
+  private static final String BEFORE_THE_START =
+      "the firewall is the host's, in force before the first start";
+
   private Checklist() {}
 
   /**
@@ -12,33 +24,71 @@ final class Checklist {
    * @param attack what is tried, and the only acceptable outcome
    * @param by what gives it
    * @param note what to know about the result; empty if nothing. A row without a test has one.
+   * @param apart where the attack, or the outcome, is another one
    */
-  record Property(int number, String attack, String by, String note) {}
+  record Property(int number, String attack, String by, String note, Map<Profile, Apart> apart) {
+    Property {
+      apart = Map.copyOf(apart);
+    }
+
+    private Property with(Profile profile, Apart more) {
+      Map<Profile, Apart> all = new EnumMap<>(Profile.class);
+      all.putAll(apart);
+      all.put(profile, more);
+      return new Property(number, attack, by, note, all);
+    }
+
+    /** It holds there, but in another way. */
+    Property otherwise(Profile profile, String how) {
+      return with(profile, new Apart(true, how));
+    }
+
+    /** There is nothing to attack there, or nothing that could be hoped for. */
+    Property notOn(Profile profile, String because) {
+      return with(profile, new Apart(false, because));
+    }
+  }
+
+  /** How a profile differs in a row, and whether the row holds there all the same. */
+  record Apart(boolean holds, String words) {}
 
   static final List<Property> ALL =
       List.of(
           row(1, "a command's capabilities are none", "cap-drop ALL"),
-          row(2, "nor can it get any: bounding set empty", "no NET_ADMIN inside"),
-          row(3, "exec without a user is not root", "user 1000"),
-          row(4, "first process not root", "user 1000"),
+          row(2, "nor can it get any: bounding set empty", "no NET_ADMIN inside")
+              .notOn(RUNC_CONTAINER, NEEDS_ROOT),
+          row(3, "exec without a user is not root", "user 1000").notOn(RUNC_CONTAINER, NEEDS_ROOT),
+          row(4, "first process not root", "user 1000").notOn(RUNC_CONTAINER, NEEDS_ROOT),
           row(5, "a setuid program gains nothing", "no-new-privileges"),
           row(6, "write to /etc, /usr: read-only, even for root", "read-only root"),
-          row(7, "unshare a user namespace: EPERM", "seccomp, default profile"),
+          row(7, "unshare a user namespace: EPERM", "seccomp, default profile")
+              .otherwise(
+                  GVISOR,
+                  "it makes one of its own kernel's; the process that answers its system calls is confined by seccomp on the host"),
           row(
-              8,
-              "socket(AF_VSOCK), socket(AF_ALG): refused",
-              "seccomp",
-              "AF_ALG host-dependent: the engine's default profile or the kernel must refuse it"),
+                  8,
+                  "socket(AF_VSOCK), socket(AF_ALG): refused",
+                  "seccomp",
+                  "AF_ALG host-dependent: the engine's default profile or the kernel must refuse it")
+              .otherwise(GVISOR, "its own kernel has neither"),
           row(
-              9,
-              "AppArmor confines where the host has it",
-              "docker-default",
-              "host-dependent: reported by doctor"),
+                  9,
+                  "AppArmor confines where the host has it",
+                  "docker-default",
+                  "host-dependent: reported by doctor")
+              .notOn(
+                  GVISOR,
+                  "AppArmor knows no commands in it, only the kernel of their own around them"),
           row(10, "/proc/kcore, keys, timers, /sys/firmware masked", "engine"),
-          row(11, "write core_pattern, sysrq, release_agent: refused, even for root", "engine"),
-          row(12, "mount, mknod: EPERM, even for root", "cap-drop ALL"),
+          row(11, "write core_pattern, sysrq, release_agent: refused, even for root", "engine")
+              .otherwise(GVISOR, "sysrq is its own kernel's: root may, commands may not"),
+          row(12, "mount, mknod: EPERM, even for root", "cap-drop ALL")
+              .otherwise(GVISOR, "nodes can be made, and lead to no device of the host's"),
           row(13, "no engine socket inside", "no such mount"),
-          row(14, "pid, net, ipc, uts, mount, cgroup namespaces its own", "engine"),
+          row(14, "pid, net, ipc, uts, mount, cgroup namespaces its own", "engine")
+              .otherwise(
+                  GVISOR,
+                  "net, ipc, uts and mount as the host sees them; its process shares the host's pid and cgroup namespaces, of which nothing shows inside"),
           row(15, "uid map", "userns-remap", "host-dependent: reported by doctor"),
           row(
               16,
@@ -58,19 +108,30 @@ final class Checklist {
           row(24, "DNS only through the resolvers in resolv.conf", "firewall"),
           row(25, "public addresses: reached", "firewall"),
           row(26, "firewall can't be set: never ready", "init checks its rules"),
-          row(27, "not ready before the firewall is in force", "ready line"),
-          row(28, "memory bomb: killed, nothing swapped", "memory = memory + swap"),
-          row(29, "filling /tmp, /dev/shm: bounded, sandbox usable after", "sizes"),
+          row(27, "not ready before the firewall is in force", "ready line")
+              .notOn(RUNC_HOST, BEFORE_THE_START)
+              .notOn(RUNC_CLAIMED, BEFORE_THE_START)
+              .notOn(GVISOR, BEFORE_THE_START),
+          row(28, "memory bomb: killed, nothing swapped", "memory = memory + swap")
+              .otherwise(
+                  GVISOR, "the sandbox ends as a whole: to the host it is one process's memory"),
+          row(29, "filling /tmp, /dev/shm: bounded, sandbox usable after", "sizes")
+              .otherwise(GVISOR, "its mounts file tells no nosuid and nodev"),
           row(30, "CPU burn: throttled", "nano cpus"),
-          row(31, "fork bomb: contained, neighbours served", "pids limit"),
-          row(32, "300 orphans: reaped", "init process"),
+          row(31, "fork bomb: contained, neighbours served", "pids limit")
+              .otherwise(
+                  GVISOR,
+                  "the limit counts what the host runs for it; one that reaches it may end as a whole"),
+          row(32, "300 orphans: reaped", "init process")
+              .otherwise(GVISOR, "60 of them, since forks take long there"),
           row(33, "open files and cores bounded", "ulimits"),
           row(
-              34,
-              "inotify exhausted by one: others' commands run",
-              "host's limit",
-              "documented limit: all sandboxes share uid 1000 and so fs.inotify.max_user_instances;"
-                  + " reported by doctor"),
+                  34,
+                  "inotify exhausted by one: others' commands run",
+                  "host's limit",
+                  "documented limit: all sandboxes share uid 1000 and so fs.inotify.max_user_instances;"
+                      + " reported by doctor")
+              .otherwise(GVISOR, "its own kernel counts: nobody else's are taken"),
           row(
               35,
               "filling /workspace hurts its user only",
@@ -91,18 +152,25 @@ final class Checklist {
               "mount"),
           row(42, "links in a workspace are never followed by us", "nothing walks in"),
           row(
-              43,
-              "workspace nosuid, nodev",
-              "mount flags of the root",
-              "host-dependent: holds where the root's file system is mounted so"),
-          row(44, "same name, weaker: replaced, never reused", "all the engine tells is compared"));
+                  43,
+                  "workspace nosuid, nodev",
+                  "mount flags of the root",
+                  "host-dependent: holds where the root's file system is mounted so")
+              .otherwise(RUNC_CLAIMED, "the claim mounts it so, whatever the root's file system")
+              .otherwise(
+                  GVISOR,
+                  "its mounts file tells of flags of its own only; a setuid program planted there gains nothing even on the host's kernel"),
+          row(44, "same name, weaker: replaced, never reused", "all the engine tells is compared")
+              .otherwise(
+                  GVISOR,
+                  "it refuses changes while it runs; those made before its start are noticed"));
 
   private static Property row(int number, String attack, String by) {
     return row(number, attack, by, "");
   }
 
   private static Property row(int number, String attack, String by, String note) {
-    return new Property(number, attack, by, note);
+    return new Property(number, attack, by, note, Map.of());
   }
 
   static Property of(int number) {

@@ -7,12 +7,18 @@ import com.tngtech.archunit.core.importer.ClassFileImporter;
 import io.zcbot.sandbox.worker.security.Checklist.Property;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.SortedSet;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
 /** No row without a test or a reason, and the document says the same as the code. */
@@ -29,6 +35,21 @@ class ChecklistTest {
             .filter(method -> method.isAnnotatedWith(Row.class))
             .forEach(method -> add(tests, method));
     return tests;
+  }
+
+  /** Rows that are attacked on each profile. */
+  private static SortedSet<Integer> rowsOfProfiles() {
+    SortedSet<Integer> rows = new TreeSet<>();
+    new ClassFileImporter()
+        .importPackages("io.zcbot.sandbox.worker.security").stream()
+            .filter(type -> type.isAssignableTo(Attacks.class))
+            .flatMap(type -> type.getMethods().stream())
+            .filter(method -> method.isAnnotatedWith(Row.class))
+            .forEach(
+                method ->
+                    Arrays.stream(method.getAnnotationOfType(Row.class).value())
+                        .forEach(rows::add));
+    return rows;
   }
 
   private static void add(Map<Integer, SortedSet<String>> tests, JavaMethod method) {
@@ -77,19 +98,96 @@ class ChecklistTest {
 
   private static String table() {
     Map<Integer, SortedSet<String>> tests = tests();
-    return Checklist.ALL.stream()
-        .map(row -> line(row, tests.getOrDefault(row.number(), new TreeSet<>())))
-        .collect(
-            Collectors.joining(
-                "",
-                "| # | attack: only acceptable outcome | given by | test |\n|---|---|---|---|\n",
-                ""));
+    SortedSet<Integer> byProfile = rowsOfProfiles();
+    String columns =
+        Arrays.stream(Profile.values()).map(Profile::column).collect(Collectors.joining(" | "));
+    String rows =
+        Checklist.ALL.stream()
+            .map(
+                row ->
+                    line(
+                        row,
+                        tests.getOrDefault(row.number(), new TreeSet<>()),
+                        byProfile.contains(row.number())))
+            .collect(Collectors.joining());
+    String apart =
+        Checklist.ALL.stream()
+            .flatMap(row -> apart(row, byProfile.contains(row.number())))
+            .collect(Collectors.joining());
+    return "| # | attack: only acceptable outcome | given by | "
+        + columns
+        + " | test |\n|---|---|---|"
+        + "---|".repeat(Profile.values().length)
+        + "---|\n"
+        + rows
+        + "\nWhat is not alike:\n\n"
+        + apart;
   }
 
-  private static String line(Property row, SortedSet<String> tests) {
+  private static String line(Property row, SortedSet<String> tests, boolean byProfile) {
     String how = tests.stream().map(test -> "`" + test + "`").collect(Collectors.joining(", "));
     String note = row.note().isEmpty() ? "" : (how.isEmpty() ? "" : "; ") + row.note();
-    return "| %d | %s | %s | %s%s |\n".formatted(row.number(), row.attack(), row.by(), how, note);
+    String cells =
+        Arrays.stream(Profile.values())
+            .map(
+                profile ->
+                    tests.isEmpty() ? "host" : byProfile ? cell(row.apart().get(profile)) : "any")
+            .collect(Collectors.joining(" | "));
+    return "| %d | %s | %s | %s | %s%s |\n"
+        .formatted(row.number(), row.attack(), row.by(), cells, how, note);
+  }
+
+  private static String cell(Checklist.@Nullable Apart apart) {
+    return apart == null ? "yes" : apart.holds() ? "otherwise" : "n/a";
+  }
+
+  /** The reasons, one line for all profiles that share one. */
+  private static Stream<String> apart(Property row, boolean byProfile) {
+    if (!byProfile) {
+      return Stream.of();
+    }
+    Map<Checklist.Apart, String> profiles = new LinkedHashMap<>();
+    for (Profile profile : Profile.values()) {
+      Checklist.Apart apart = row.apart().get(profile);
+      if (apart != null) {
+        profiles.merge(apart, profile.column(), (all, more) -> all + "; " + more);
+      }
+    }
+    return profiles.entrySet().stream()
+        .map(
+            e ->
+                "- %d, %s: %s%s\n"
+                    .formatted(
+                        row.number(),
+                        e.getValue(),
+                        e.getKey().holds() ? "" : "n/a, ",
+                        e.getKey().words()));
+  }
+
+  /** The scripts hold the results against it: nothing is left out unsaid. */
+  @Test
+  void theScriptsGetWhatIsExpected() throws Exception {
+    Path file = Files.createDirectories(Path.of("target", "security")).resolve("expected.tsv");
+    List<String> lines = new ArrayList<>();
+    for (int number : rowsOfProfiles()) {
+      for (Profile profile : Profile.values()) {
+        Checklist.Apart apart = Checklist.of(number).apart().get(profile);
+        boolean holds = apart == null || apart.holds();
+        String how = apart == null ? "" : apart.words();
+        lines.add(number + "\t" + profile.title() + "\t" + (holds ? "ok" : "n/a") + "\t" + how);
+      }
+    }
+    Files.write(file, lines);
+    assertThat(lines).isNotEmpty().allMatch(line -> line.split("\t", -1).length == 4);
+  }
+
+  @Test
+  void onlyRowsOfProfilesDifferByProfile() {
+    SortedSet<Integer> byProfile = rowsOfProfiles();
+    assertThat(Checklist.ALL)
+        .filteredOn(row -> !row.apart().isEmpty())
+        .extracting(Property::number)
+        .isSubsetOf(byProfile);
   }
 
   /** What the scripts print beside the results. */

@@ -3,15 +3,14 @@ package io.zcbot.sandbox.worker.security;
 import com.github.dockerjava.api.command.CreateContainerCmd;
 import com.github.dockerjava.api.model.HostConfig;
 import io.zcbot.sandbox.worker.docker.EngineBench;
+import io.zcbot.sandbox.worker.hosts.Commands;
 import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.nio.charset.StandardCharsets;
+import java.io.InterruptedIOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
 import java.util.concurrent.ThreadLocalRandom;
-import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
@@ -23,13 +22,15 @@ final class Elsewhere implements AutoCloseable {
   static final int PORT = 8000;
 
   private final int n = ThreadLocalRandom.current().nextInt(2, 250);
+  private final Lab lab;
   private final EngineBench bench;
   private final int free;
   private final String container;
   private final String cable = "zs" + UUID.randomUUID().toString().substring(0, 8);
 
-  Elsewhere(EngineBench bench) throws IOException, InterruptedException {
-    this.bench = bench;
+  Elsewhere(Lab lab) throws IOException, InterruptedException {
+    this.lab = lab;
+    this.bench = lab.bench;
     free = freeBlock();
     container = start();
     try {
@@ -99,46 +100,44 @@ final class Elsewhere implements AutoCloseable {
   }
 
   private void connect() throws IOException, InterruptedException {
-    Long pid = bench.docker.inspectContainerCmd(container).exec().getState().getPidLong();
+    long pid = lab.pid(container);
     String there = cable + "p";
     String near = "198.19." + n + ".1";
     String far = "198.19." + n + ".2";
-    run("ip", "link", "add", cable, "type", "veth", "peer", "name", there);
-    run("ip", "link", "set", there, "netns", "" + pid);
-    run("ip", "address", "add", near + "/30", "dev", cable);
-    run("ip", "link", "set", cable, "up");
+    lab.onHost("ip", "link", "add", cable, "type", "veth", "peer", "name", there);
+    lab.onHost("ip", "link", "set", there, "netns", "" + pid);
+    lab.onHost("ip", "address", "add", near + "/30", "dev", cable);
+    lab.onHost("ip", "link", "set", cable, "up");
     inside(pid, "address", "add", far + "/30", "dev", there);
     inside(pid, "link", "set", there, "up");
     inside(pid, "route", "add", "default", "via", near);
+    // Without a route the host drops packets before its rules see them.
+    if (lab.onHost("ip", "route", "show", "default").isBlank()) {
+      lab.onHost("ip", "route", "add", "default", "via", far);
+    }
     for (String address : all()) {
       inside(pid, "address", "add", address + "/32", "dev", "lo");
-      run("ip", "route", "add", address + "/32", "via", far);
+      lab.onHost("ip", "route", "add", address + "/32", "via", far);
     }
   }
 
-  private static void inside(Long pid, String... command) throws IOException, InterruptedException {
+  private static void inside(long pid, String... command) throws IOException, InterruptedException {
     List<String> words = new ArrayList<>(List.of("nsenter", "-t", "" + pid, "-n", "ip"));
     words.addAll(List.of(command));
-    run(words.toArray(String[]::new));
-  }
-
-  private static void run(String... command) throws IOException, InterruptedException {
-    Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
-    String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-    if (!process.waitFor(10, TimeUnit.SECONDS) || process.exitValue() != 0) {
-      throw new IOException(String.join(" ", command) + ": " + output);
-    }
+    Commands.run(words.toArray(String[]::new));
   }
 
   /** The cable and its routes go with the namespace. */
   @Override
-  public void close() {
+  public void close() throws IOException {
     try {
       bench.docker.removeContainerCmd(container).withForce(true).exec();
       // what remains if the cable never got to the other side
-      new ProcessBuilder("ip", "link", "delete", cable).start();
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
+      lab.onHost(
+          "sh", "-c", "ip link delete $0 2>/dev/null || ! ip link show $0 >/dev/null 2>&1", cable);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new InterruptedIOException("interrupted while clearing away");
     }
   }
 }

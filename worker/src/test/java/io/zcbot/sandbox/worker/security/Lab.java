@@ -5,19 +5,28 @@ import com.github.dockerjava.api.command.InspectContainerResponse;
 import com.github.dockerjava.api.model.HostConfig;
 import io.zcbot.sandbox.worker.docker.EngineBench;
 import io.zcbot.sandbox.worker.docker.EngineBench.Started;
+import io.zcbot.sandbox.worker.hosts.Commands;
+import io.zcbot.sandbox.worker.hosts.EngineHost;
 import io.zcbot.sandbox.worker.sandbox.SandboxSpec;
 import java.io.IOException;
+import java.io.InterruptedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.UUID;
 import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 
 /** Sandboxes of one profile, made the worker's way, and the same with a protection taken away. */
 final class Lab implements AutoCloseable {
+  /** The runtime on the host's kernel, on every engine that has gVisor as well. */
+  private static final String RUNC = "runc";
+
   final EngineBench bench;
   final SandboxSpec spec;
 
@@ -25,22 +34,44 @@ final class Lab implements AutoCloseable {
   final Started sandbox;
 
   private final Path directory;
+  private final Profile profile;
+  private final @Nullable EngineHost host;
+  private final @Nullable ClaimedSandboxes claims;
 
   Lab(Profile profile, Path directory) throws Exception {
     this.directory = directory;
-    bench =
-        new EngineBench(
-            Files.createDirectories(directory.resolve("workspaces")), Duration.ofSeconds(20));
+    this.profile = profile;
+    Path workspaces =
+        Files.createDirectories(directory.resolve("workspaces-" + profile.name())).toRealPath();
+    host = profile.ownKernel() ? GvisorEngine.OfTheRun.get().host() : null;
+    bench = bench(workspaces);
     spec = profile.apply(bench.spec());
-    sandbox = bench.start(spec);
+    claims = profile.claimed() ? new ClaimedSandboxes(bench, workspaces) : null;
+    try {
+      sandbox = fresh();
+    } catch (Exception | AssertionError e) {
+      close();
+      throw e;
+    }
+  }
+
+  /** Another on the same engine. */
+  EngineBench bench(Path workspaces) {
+    return host == null
+        ? new EngineBench(workspaces, Duration.ofSeconds(20))
+        : EngineBench.at(host.address(), workspaces);
   }
 
   Started fresh() throws Exception {
-    return bench.start(spec);
+    return fresh(spec);
   }
 
   Started fresh(String image) throws Exception {
-    return bench.start(withImage(image));
+    return fresh(withImage(image));
+  }
+
+  private Started fresh(SandboxSpec wanted) throws Exception {
+    return claims == null ? bench.start(wanted) : claims.claim(wanted);
   }
 
   SandboxSpec withImage(String image) {
@@ -67,6 +98,21 @@ final class Lab implements AutoCloseable {
   String without(Consumer<HostConfig> taken) {
     return control(
         command -> taken.accept(Objects.requireNonNull(command.getHostConfig())), sandbox);
+  }
+
+  /** And without a kernel of its own, where that gives the same. */
+  String exposed(Consumer<HostConfig> taken) {
+    return without(
+        config -> {
+          onHostsKernel(config);
+          taken.accept(config);
+        });
+  }
+
+  void onHostsKernel(HostConfig config) {
+    if (profile.ownKernel()) {
+      config.withRuntime(RUNC);
+    }
   }
 
   String control(Consumer<CreateContainerCmd> change, Started of) {
@@ -100,8 +146,71 @@ final class Lab implements AutoCloseable {
         .withHostConfig(original.getHostConfig());
   }
 
+  /** Runs a program of the host's in the network that the engine has for its own. */
+  String onHost(String... command) throws IOException, InterruptedException {
+    List<String> words = new ArrayList<>();
+    if (host != null) {
+      words.addAll(List.of("ip", "netns", "exec", host.namespace()));
+    }
+    words.addAll(List.of(command));
+    return Commands.run(words.toArray(String[]::new));
+  }
+
+  /** The CLI, on the same engine. */
+  String docker(String... command) throws IOException, InterruptedException {
+    List<String> words = new ArrayList<>(List.of("docker"));
+    if (host != null) {
+      words.addAll(List.of("-H", host.address()));
+    }
+    words.addAll(List.of(command));
+    return Commands.run(words.toArray(String[]::new));
+  }
+
+  /** The host's number of what is a container's first process there. */
+  long pid(String container) {
+    return Objects.requireNonNull(
+        bench.docker.inspectContainerCmd(container).exec().getState().getPidLong());
+  }
+
+  /**
+   * Reads a file of a container's control group, as the host shows it.
+   *
+   * @param controller of cgroup version 1
+   * @param v1 the file's name there
+   * @param v2 its name in version 2
+   */
+  String cgroup(String container, String controller, String v1, String v2) throws IOException {
+    return Files.readString(cgroupFile(container, controller, v1, v2)).strip();
+  }
+
+  /** Where that file is. */
+  Path cgroupFile(String container, String controller, String v1, String v2) throws IOException {
+    Path root = Path.of("/sys/fs/cgroup");
+    for (String line : Files.readAllLines(Path.of("/proc/" + pid(container) + "/cgroup"))) {
+      String[] words = line.split(":", 3);
+      if (List.of(words[1].split(",")).contains(controller)) {
+        return root.resolve(controller).resolve(words[2].substring(1)).resolve(v1);
+      }
+      if (words[1].isEmpty() && Files.exists(root.resolve("cgroup.controllers"))) {
+        return root.resolve(words[2].substring(1)).resolve(v2);
+      }
+    }
+    throw new IOException(container + " is in no control group for " + controller);
+  }
+
   @Override
   public void close() throws IOException {
-    bench.close();
+    try {
+      if (claims != null) {
+        claims.stop();
+      }
+      bench.close();
+      if (claims != null) {
+        claims.unmount();
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new InterruptedIOException("interrupted while clearing away");
+    }
   }
 }

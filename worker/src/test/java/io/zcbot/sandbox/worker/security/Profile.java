@@ -3,60 +3,79 @@ package io.zcbot.sandbox.worker.security;
 import io.zcbot.sandbox.worker.docker.EngineBench;
 import io.zcbot.sandbox.worker.sandbox.FirewallMode;
 import io.zcbot.sandbox.worker.sandbox.SandboxSpec;
-import java.util.function.UnaryOperator;
+import org.jspecify.annotations.Nullable;
 
 /** A way sandboxes are made; every attack is tried on each. */
 enum Profile {
   /** The default: rules on the sandboxes' bridge, nothing that is root inside. */
-  RUNC_HOST("runc, host firewall", with(FirewallMode.HOST), false, false),
+  RUNC_HOST("runc, host firewall", "runc, `host`", FirewallMode.HOST, false, null),
   /** The engine's default runtime; init sets the firewall inside. */
-  RUNC_CONTAINER("runc, container firewall", with(FirewallMode.CONTAINER), true, false);
+  RUNC_CONTAINER(
+      "runc, container firewall", "runc, `container`", FirewallMode.CONTAINER, false, null),
+  /** The default, made of warm slots. */
+  RUNC_CLAIMED("runc, claimed", "runc, claimed", FirewallMode.HOST, true, null),
+  /** A kernel that is not the host's, on an engine that has one. */
+  GVISOR("gVisor", "gVisor", FirewallMode.HOST, false, GvisorEngine.RUNTIME);
 
   private final String title;
-  private final UnaryOperator<SandboxSpec> change;
-  private final boolean rootInside;
-  private final boolean ownKernel;
+  private final String column;
+  private final FirewallMode firewall;
+  private final boolean claimed;
+  private final @Nullable String runtime;
 
   /**
    * Describes one.
    *
-   * @param rootInside whether the first process is root, with NET_ADMIN
-   * @param ownKernel whether the runtime answers system calls itself
+   * @param title in the printed table
+   * @param column in the document's table
+   * @param claimed whether sandboxes are made of warm slots
+   * @param runtime one that answers system calls itself; null for the engine's default
    */
-  Profile(String title, UnaryOperator<SandboxSpec> change, boolean rootInside, boolean ownKernel) {
+  Profile(
+      String title,
+      String column,
+      FirewallMode firewall,
+      boolean claimed,
+      @Nullable String runtime) {
     this.title = title;
-    this.change = change;
-    this.rootInside = rootInside;
-    this.ownKernel = ownKernel;
-  }
-
-  private static UnaryOperator<SandboxSpec> with(FirewallMode firewall) {
-    return spec ->
-        new SandboxSpec(
-            spec.image(),
-            spec.runtime(),
-            spec.memoryBytes(),
-            spec.cpus(),
-            spec.pids(),
-            spec.tmpBytes(),
-            spec.network(),
-            EngineBench.policy(firewall));
+    this.column = column;
+    this.firewall = firewall;
+    this.claimed = claimed;
+    this.runtime = runtime;
   }
 
   String title() {
     return title;
   }
 
+  String column() {
+    return column;
+  }
+
   SandboxSpec apply(SandboxSpec spec) {
-    return change.apply(spec);
+    return new SandboxSpec(
+        spec.image(),
+        runtime,
+        spec.memoryBytes(),
+        spec.cpus(),
+        spec.pids(),
+        spec.tmpBytes(),
+        spec.network(),
+        EngineBench.policy(firewall));
   }
 
+  /** Whether the first process is root, with NET_ADMIN. */
   boolean rootInside() {
-    return rootInside;
+    return firewall != FirewallMode.HOST;
   }
 
+  boolean claimed() {
+    return claimed;
+  }
+
+  /** Whether the runtime answers system calls itself. */
   boolean ownKernel() {
-    return ownKernel;
+    return runtime != null;
   }
 
   @Override

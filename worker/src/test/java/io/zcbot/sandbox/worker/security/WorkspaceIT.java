@@ -8,17 +8,19 @@ import com.github.dockerjava.api.model.Volume;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.docker.EngineBench;
 import io.zcbot.sandbox.worker.docker.EngineBench.Started;
+import io.zcbot.sandbox.worker.hosts.Commands;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.List;
 import java.util.UUID;
-import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 
 /** The one directory that a sandbox shares with the host. */
 class WorkspaceIT extends Attacks {
+  private static final String WORKSPACE_MOUNT = "grep ' /workspace ' /proc/mounts";
+
   @Row(41)
   @Test
   void itIsTheUsersOwn() throws Exception {
@@ -35,7 +37,14 @@ class WorkspaceIT extends Attacks {
   void theEngineMakesNone() throws Exception {
     Path missing = directory.resolve("missing-" + UUID.randomUUID());
     assertThatThrownBy(
-            () -> lab.bench.engine.create(lab.spec, EngineBench.user(), lab.bench.worker, missing))
+            () -> {
+              if (profile.claimed()) {
+                lab.bench.engine.createSlot(
+                    lab.spec, "0123456789abcdef", lab.bench.worker, missing);
+              } else {
+                lab.bench.engine.create(lab.spec, EngineBench.user(), lab.bench.worker, missing);
+              }
+            })
         .hasMessageContaining("bind source path does not exist");
     assertThat(missing).doesNotExist();
 
@@ -52,38 +61,72 @@ class WorkspaceIT extends Attacks {
   @Row(43)
   @Test
   void theRootsFlagsHoldInside() throws Exception {
-    Path root = Files.createDirectories(directory.resolve("flags-" + UUID.randomUUID()));
     String image = lab.image("RUN true");
-    run("mount", "-t", "tmpfs", "-o", "nosuid,nodev,mode=755", "none", root.toString());
-    try (EngineBench flagged = new EngineBench(root, java.time.Duration.ofSeconds(20))) {
+    if (profile.claimed()) {
+      theClaimsFlagsHoldInside(image);
+      return;
+    }
+    Path root = Files.createDirectories(directory.resolve("flags-" + UUID.randomUUID()));
+    Commands.run("mount", "-t", "tmpfs", "-o", "nosuid,nodev,mode=755", "none", root.toString());
+    try (EngineBench flagged = lab.bench(root)) {
       UserId user = EngineBench.user();
       String id = flagged.create(profile.apply(flagged.spec()), user);
       flagged.engine.start(id);
-      assertThat(flagged.bash(id, "grep ' /workspace ' /proc/mounts").output())
-          .contains("nosuid", "nodev");
-      Path planted = root.resolve(user.toString()).resolve("suid");
-      plant(planted, image);
-      String control =
-          lab.control(
-              command -> command.getHostConfig().withSecurityOpts(List.of()),
-              new Started(user, id, root.resolve(user.toString())));
+      Started sandbox = new Started(user, id, root.resolve(user.toString()));
+      if (!profile.ownKernel()) { // which tells of flags of its own only
+        assertThat(flagged.bash(id, WORKSPACE_MOUNT).output()).contains("nosuid", "nodev");
+      }
+      plant(sandbox.workspace().resolve("suid"), image);
+      String control = withNewPrivileges(sandbox);
       assertThat(said(control, "./suid -u")).as("even with new privileges").isEqualTo("1000");
       lab.bench.engine.remove(control);
     } finally {
-      run("umount", "-l", root.toString());
+      Commands.run("umount", "-l", root.toString());
     }
 
     Started plain = lab.fresh();
     plant(plain.workspace().resolve("suid"), image);
+    assertThat(said(withNewPrivileges(plain), "./suid -u")).as("without the flags").isEqualTo("0");
+  }
+
+  private void theClaimsFlagsHoldInside(String image) throws Exception {
+    Started claimed = lab.fresh();
+    assertThat(said(claimed.id(), WORKSPACE_MOUNT).lines())
+        .as("all that is mounted there")
+        .isNotEmpty()
+        .allMatch(line -> line.contains("nosuid,nodev"));
+    plant(claimed.workspace().resolve("suid"), image);
+    assertThat(said(withNewPrivileges(claimed), "./suid -u"))
+        .as("even with new privileges")
+        .isEqualTo("1000");
+
+    Path plain = Files.createDirectories(directory.resolve("plain-" + UUID.randomUUID()));
+    plant(plain.resolve("suid"), image);
     String control =
-        lab.control(command -> command.getHostConfig().withSecurityOpts(List.of()), plain);
+        lab.control(
+            command ->
+                command
+                    .getHostConfig()
+                    .withSecurityOpts(List.of())
+                    .withMounts(List.of())
+                    .withBinds(new Bind(plain.toString(), new Volume("/workspace"))),
+            claimed);
     assertThat(said(control, "./suid -u")).as("without the flags").isEqualTo("0");
+  }
+
+  /** On the host's kernel, where there is a setuid bit to honour. */
+  private static String withNewPrivileges(Started sandbox) {
+    return lab.control(
+        command -> {
+          lab.onHostsKernel(command.getHostConfig());
+          command.getHostConfig().withSecurityOpts(List.of());
+        },
+        sandbox);
   }
 
   /** A setuid-root copy of id out of the image, whose libraries it fits. */
   private static void plant(Path at, String image) throws IOException, InterruptedException {
-    run(
-        "docker",
+    lab.docker(
         "run",
         "--rm",
         "--network",
@@ -97,11 +140,5 @@ class WorkspaceIT extends Attacks {
         image,
         "-c",
         "cp /usr/bin/id /w/suid && chmod 4755 /w/suid");
-  }
-
-  private static void run(String... command) throws IOException, InterruptedException {
-    Process process = new ProcessBuilder(command).inheritIO().start();
-    assertThat(process.waitFor(30, TimeUnit.SECONDS)).isTrue();
-    assertThat(process.exitValue()).as(String.join(" ", command)).isZero();
   }
 }

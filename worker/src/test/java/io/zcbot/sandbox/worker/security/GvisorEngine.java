@@ -1,0 +1,79 @@
+package io.zcbot.sandbox.worker.security;
+
+import io.zcbot.sandbox.worker.hosts.EngineHost;
+import java.io.IOException;
+import java.io.InterruptedIOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.junit.jupiter.api.extension.BeforeClassTemplateInvocationCallback;
+import org.junit.jupiter.api.extension.ExtensionContext;
+import org.junit.jupiter.api.extension.ExtensionContext.Namespace;
+import org.junit.jupiter.api.extension.ExtensionContext.Store;
+import org.junit.jupiter.api.extension.ExtensionContext.StoreScope;
+
+/**
+ * An engine of its own that has gVisor. Starting it takes its time, so that all attacks of a run
+ * share one, which ends with the run.
+ */
+final class GvisorEngine implements AutoCloseable {
+  static final String RUNTIME = "runsc";
+
+  private static final Path BASE = Path.of("/var/tmp/zcbot-security");
+
+  private final EngineHost host;
+  private final Path config;
+
+  private GvisorEngine() {
+    try {
+      Files.createDirectories(BASE);
+      Path image = BASE.resolve("image.tar");
+      EngineHost.saveImage(image);
+      // The host's sockets: gVisor's own network stack does not start on every kernel.
+      config =
+          Files.writeString(
+              BASE.resolve("daemon.json"),
+              """
+              {"runtimes": {"%s": {"path": "/usr/bin/runsc",
+               "runtimeArgs": ["--platform=systrap", "--network=host"]}}}"""
+                  .formatted(RUNTIME));
+      host = EngineHost.start(BASE, "gvisor", image, "--config-file=" + config);
+      Files.delete(image);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new IllegalStateException("interrupted while starting an engine", e);
+    }
+  }
+
+  EngineHost host() {
+    return host;
+  }
+
+  @Override
+  public void close() throws IOException {
+    try {
+      host.close();
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new InterruptedIOException("interrupted while stopping an engine");
+    }
+    Files.delete(config);
+  }
+
+  /** Gives out the run's one, started when it is first asked for. */
+  static final class OfTheRun implements BeforeClassTemplateInvocationCallback {
+    private static Store store;
+
+    @Override
+    public void beforeClassTemplateInvocation(ExtensionContext context) {
+      store = context.getStore(StoreScope.LAUNCHER_SESSION, Namespace.create(GvisorEngine.class));
+    }
+
+    static GvisorEngine get() {
+      return store.getOrComputeIfAbsent(
+          GvisorEngine.class, _ -> new GvisorEngine(), GvisorEngine.class);
+    }
+  }
+}

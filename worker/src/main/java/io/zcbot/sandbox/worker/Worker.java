@@ -252,6 +252,7 @@ public final class Worker implements AutoCloseable {
       closer.add(() -> reapAtStop(domain.reaper()));
     }
     closer.add(intake).start();
+    closer.add(domain.slots()::stopMaking);
     startProblem = null;
     log.info(
         "worker {} serves ensures of group {} on {}",

@@ -1,6 +1,5 @@
 package io.zcbot.sandbox.worker.docker;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import com.github.dockerjava.api.command.InspectImageResponse;
 import com.github.dockerjava.api.model.ContainerConfig;
 import com.github.dockerjava.core.DefaultDockerClientConfig;
@@ -15,15 +14,12 @@ import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
 import io.zcbot.sandbox.worker.sandbox.SandboxSpec;
 import io.zcbot.sandbox.worker.sandbox.SlotEngine;
 import java.io.IOException;
-import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.concurrent.Semaphore;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
@@ -34,33 +30,29 @@ import org.slf4j.LoggerFactory;
 public final class DockerEngine implements Engine, SlotEngine {
   private static final Logger log = LoggerFactory.getLogger(DockerEngine.class);
 
-  /** Some hundred bytes each; more than a host has sandboxes. */
-  private static final int MOST_KNOWN = 4096;
-
-  private final DockerEngineSettings settings;
   private final EngineCalls calls;
-  private final Semaphore lookups;
+  private final Lookups lookups;
   private final SandboxNetwork network;
   private final HostFirewall firewall;
   private final SandboxMaking making;
+  private final Inspection inspection;
   private final EngineWatch watch;
   private final AtomicBoolean watched = new AtomicBoolean();
-  private final KnownGood knownGood = new KnownGood(MOST_KNOWN);
 
   DockerEngine(DockerClientConfig config, DockerEngineSettings settings, SandboxMetrics metrics) {
-    this.settings = settings;
     this.calls =
         new EngineCalls(
             () -> new EngineConnection(config, settings.callTimeout()),
             settings.callTimeout(),
             metrics);
-    this.lookups = new Semaphore(settings.maxLookups(), true);
+    this.lookups = new Lookups(calls, settings.maxLookups(), settings.callTimeout());
     this.network = new SandboxNetwork(calls);
     ImagePull pull = new ImagePull(calls, settings.pullTimeout(), System::nanoTime);
     this.firewall = new HostFirewall(calls, network, pull, settings, System::nanoTime);
     this.making =
         new SandboxMaking(
             calls, network, firewall, pull, new ContainerStart(calls, settings.readyTimeout()));
+    this.inspection = new Inspection(lookups, making);
     this.watch = new EngineWatch(calls, config.getObjectMapper());
   }
 
@@ -96,61 +88,19 @@ public final class DockerEngine implements Engine, SlotEngine {
 
   @Override
   public Optional<Container> find(String nameOrId) throws EngineException {
-    byte[] answer = inspectIfThere(nameOrId);
-    return answer == null ? Optional.empty() : Optional.of(read(answer));
-  }
-
-  private static Container read(byte[] answer) throws EngineException {
-    try {
-      return ContainerReading.ofInspect(ContainerReading.parse(answer));
-    } catch (IOException e) {
-      throw EngineErrors.classify(Operation.INSPECT, e);
-    }
+    return inspection.find(nameOrId);
   }
 
   @Override
   public Optional<Container> verify(String nameOrId, SandboxSpec spec, UserId user, Path workspace)
       throws EngineException {
-    byte[] answer = inspectIfThere(nameOrId);
-    if (answer == null) {
-      return Optional.empty();
-    }
-    try {
-      ByteBuffer digest = KnownGood.digest(answer, spec, user, workspace);
-      Container known = knownGood.get(digest);
-      if (known != null) {
-        return Optional.of(known);
-      }
-      JsonNode description = ContainerReading.parse(answer);
-      Container container = ContainerReading.ofInspect(description);
-      if (!spec.hash().equals(container.specHash())) {
-        return Optional.of(container);
-      }
-      List<String> differences = making.differences(description, container, spec, user, workspace);
-      if (differences.isEmpty()) {
-        knownGood.add(digest, container);
-        return Optional.of(container);
-      }
-      log.warn("Container {} is not as its spec says: {}", container.id(), differences);
-      return Optional.of(container.withoutSpec());
-    } catch (IOException e) {
-      throw EngineErrors.classify(Operation.INSPECT, e);
-    }
+    return inspection.verify(nameOrId, spec, user, workspace);
   }
 
-  private byte @Nullable [] inspectIfThere(String nameOrId) throws EngineException {
-    try {
-      return inspect(nameOrId);
-    } catch (EngineException e) {
-      if (e.kind() == Kind.ABSENT) {
-        return null;
-      }
-      throw e;
-    }
-  }
-
-  private byte[] inspect(String nameOrId) throws EngineException {
-    return lookup(Operation.INSPECT, engine -> engine.requests().inspect(nameOrId));
+  @Override
+  public Optional<Container> verifySlot(String containerId, SandboxSpec spec, Path directory)
+      throws EngineException {
+    return inspection.verifySlot(containerId, spec, directory);
   }
 
   @Override
@@ -218,7 +168,7 @@ public final class DockerEngine implements Engine, SlotEngine {
   @Override
   public Optional<String> imageId(String image) throws EngineException {
     try {
-      return lookup(
+      return lookups.ask(
           Operation.IMAGE_INSPECT,
           engine -> Optional.ofNullable(engine.docker().inspectImageCmd(image).exec().getId()));
     } catch (EngineException e) {
@@ -279,7 +229,7 @@ public final class DockerEngine implements Engine, SlotEngine {
 
   @Override
   public boolean hasRunningExec(String containerId) throws EngineException {
-    for (String exec : execs(inspect(containerId))) {
+    for (String exec : inspection.execs(containerId)) {
       if (isRunning(exec)) {
         return true;
       }
@@ -287,19 +237,9 @@ public final class DockerEngine implements Engine, SlotEngine {
     return false;
   }
 
-  private static List<String> execs(byte[] answer) throws EngineException {
-    try {
-      List<String> ids = new ArrayList<>();
-      ContainerReading.parse(answer).path("ExecIDs").forEach(id -> ids.add(id.asText()));
-      return ids;
-    } catch (IOException e) {
-      throw EngineErrors.classify(Operation.INSPECT, e);
-    }
-  }
-
   private boolean isRunning(String execId) throws EngineException {
     try {
-      return lookup(
+      return lookups.ask(
           Operation.EXEC_INSPECT,
           engine -> Boolean.TRUE.equals(engine.docker().inspectExecCmd(execId).exec().isRunning()));
     } catch (EngineException e) {
@@ -364,27 +304,5 @@ public final class DockerEngine implements Engine, SlotEngine {
   @Override
   public void close() {
     calls.close();
-  }
-
-  /** A flood of ensures must not become a flood of connections. */
-  private <T> T lookup(Operation operation, EngineCalls.Call<T> call) throws EngineException {
-    try {
-      if (!lookups.tryAcquire(settings.callTimeout().toMillis(), TimeUnit.MILLISECONDS)) {
-        throw EngineErrors.unanswered(
-            operation,
-            "did not get to ask within "
-                + EngineCalls.seconds(settings.callTimeout())
-                + ": all look-ups that may run at a time are waiting for the engine",
-            null);
-      }
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      throw EngineErrors.unanswered(operation, "interrupted while waiting to ask", e);
-    }
-    try {
-      return calls.call(operation, call);
-    } finally {
-      lookups.release();
-    }
   }
 }

@@ -6,21 +6,23 @@ import com.fasterxml.jackson.core.JsonToken;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.sandbox.Container;
 import io.zcbot.sandbox.worker.sandbox.SandboxSpec;
+import io.zcbot.sandbox.worker.sandbox.SlotMounts;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Remembers descriptions of containers that were found to be as their spec says. The engine
- * describes a container that nothing happened to in the same words again, and taking them apart
- * takes longer than asking for them.
+ * Remembers descriptions of containers that were found to be as their spec says, by their digests.
+ * The engine describes a container that nothing happened to in the same words again, and taking
+ * them apart takes longer than asking for them.
  */
 final class KnownGood {
   private static final JsonFactory JSON = new JsonFactory();
@@ -28,36 +30,111 @@ final class KnownGood {
   /** The one field that changes though the container stays what it is. */
   private static final String EXECS = "ExecIDs";
 
-  private final Map<ByteBuffer, Container> containers;
+  private final Map<ByteBuffer, Container> sandboxes;
+  private final Map<ByteBuffer, Parked> parked;
+
+  private record Parked(Container container, Path directory) {}
 
   /**
    * Remembers none yet.
    *
-   * @param most how many are remembered; the one longest unused goes first
+   * @param most how many descriptions are remembered; the one longest unused goes first
    */
   KnownGood(int most) {
-    this.containers =
-        Collections.synchronizedMap(
-            new LinkedHashMap<>(16, 0.75f, true) {
-              @Override
-              protected boolean removeEldestEntry(Map.Entry<ByteBuffer, Container> eldest) {
-                return size() > most;
-              }
-            });
+    this.sandboxes = bounded(most);
+    this.parked = bounded(most);
+  }
+
+  private static <V> Map<ByteBuffer, V> bounded(int most) {
+    return Collections.synchronizedMap(
+        new LinkedHashMap<>(16, 0.75f, true) {
+          @Override
+          protected boolean removeEldestEntry(Map.Entry<ByteBuffer, V> eldest) {
+            return size() > most;
+          }
+        });
   }
 
   /**
-   * A digest of a description and of all that it is judged by.
+   * What was read out of a description; null if it is not known to be a good one.
    *
    * @param answer the engine's description of a container
    * @throws IOException if it is none
    */
-  static ByteBuffer digest(byte[] answer, SandboxSpec spec, UserId user, Path workspace)
+  @Nullable Container find(byte[] answer, SandboxSpec spec, UserId user, Path workspace)
       throws IOException {
-    MessageDigest digest = sha256();
-    digest.update(
-        String.join("\n", spec.hash(), user.toString(), workspace.toString(), "")
-            .getBytes(StandardCharsets.UTF_8));
+    ByteBuffer exact = exactly(answer, spec, user, workspace);
+    Container known = sandboxes.get(exact);
+    if (known == null) {
+      known = sandboxes.get(butForExecs(answer, spec, user, workspace));
+      if (known == null) {
+        known = claimed(answer, spec, user, workspace);
+      }
+      if (known != null) {
+        sandboxes.put(exact, known);
+      }
+    }
+    return known;
+  }
+
+  /** Found to be as the spec says. */
+  void add(byte[] answer, SandboxSpec spec, UserId user, Path workspace, Container container)
+      throws IOException {
+    sandboxes.put(exactly(answer, spec, user, workspace), container);
+    sandboxes.put(butForExecs(answer, spec, user, workspace), container);
+  }
+
+  /** A slot found to be as the spec says: so it is once claimed, if only its name has changed. */
+  void addParked(byte[] answer, SandboxSpec spec, Container slot, Path directory) {
+    parked.put(butForName(answer, spec, slot.name()), new Parked(slot, directory));
+  }
+
+  private @Nullable Container claimed(byte[] answer, SandboxSpec spec, UserId user, Path workspace)
+      throws IOException {
+    Path root = workspace.getParent();
+    if (parked.isEmpty() || root == null) {
+      return null;
+    }
+    Parked was = parked.remove(butForName(answer, spec, Container.nameOf(user)));
+    if (was == null) {
+      return null;
+    }
+    Container.Slot slot = was.container.slot();
+    if (slot == null || !SlotMounts.directory(root, slot).equals(was.directory)) {
+      return null;
+    }
+    Container container = was.container.claimedBy(user);
+    add(answer, spec, user, workspace, container);
+    return container;
+  }
+
+  private static MessageDigest judgedBy(SandboxSpec spec, UserId user, Path workspace) {
+    return begun(spec.hash(), user.toString(), workspace.toString());
+  }
+
+  private static MessageDigest begun(String... by) {
+    try {
+      MessageDigest digest = MessageDigest.getInstance("SHA-256");
+      for (String each : by) {
+        digest.update((each + "\n").getBytes(StandardCharsets.UTF_8));
+      }
+      return digest;
+    } catch (NoSuchAlgorithmException e) {
+      throw new IllegalStateException("every Java platform has SHA-256", e);
+    }
+  }
+
+  /** A digest of a description and of all that it is judged by. */
+  private static ByteBuffer exactly(byte[] answer, SandboxSpec spec, UserId user, Path workspace) {
+    MessageDigest digest = judgedBy(spec, user, workspace);
+    return ByteBuffer.wrap(digest.digest(answer));
+  }
+
+  /** The same without the execs that ran in the container. */
+  static ByteBuffer butForExecs(byte[] answer, SandboxSpec spec, UserId user, Path workspace)
+      throws IOException {
+    MessageDigest digest = judgedBy(spec, user, workspace);
+    digest.update((byte) 0); // no such description is an exact one
     int from = 0;
     try (JsonParser parser = JSON.createParser(answer)) {
       if (parser.nextToken() != JsonToken.START_OBJECT) {
@@ -79,20 +156,26 @@ final class KnownGood {
     return ByteBuffer.wrap(digest.digest());
   }
 
-  /** What was read out of a description; null if it is not known to be a good one. */
-  @Nullable Container get(ByteBuffer digest) {
-    return containers.get(digest);
-  }
-
-  void add(ByteBuffer digest, Container container) {
-    containers.put(digest, container);
-  }
-
-  private static MessageDigest sha256() {
-    try {
-      return MessageDigest.getInstance("SHA-256");
-    } catch (NoSuchAlgorithmException e) {
-      throw new IllegalStateException("every Java platform has SHA-256", e);
+  /** A digest of a slot's description and of its spec, the same under each name it may have. */
+  static ByteBuffer butForName(byte[] answer, SandboxSpec spec, String name) {
+    MessageDigest digest = begun(spec.hash());
+    byte[] own = name.getBytes(StandardCharsets.UTF_8);
+    int from = 0;
+    for (int at = indexOf(answer, own, from); at >= 0; at = indexOf(answer, own, from)) {
+      digest.update(answer, from, at - from);
+      digest.update((byte) 0); // where the name was: JSON has no such byte
+      from = at + own.length;
     }
+    digest.update(answer, from, answer.length - from);
+    return ByteBuffer.wrap(digest.digest());
+  }
+
+  private static int indexOf(byte[] in, byte[] what, int from) {
+    for (int at = from; at <= in.length - what.length; at++) {
+      if (in[at] == what[0] && Arrays.equals(in, at, at + what.length, what, 0, what.length)) {
+        return at;
+      }
+    }
+    return -1;
   }
 }

@@ -164,12 +164,24 @@ final class SandboxMaking {
             withIpv6,
             root,
             docker -> ContainerCreation.command(docker, spec, user, "", root, withIpv6))
-        : slotCheck.differences(
-            answer,
-            SlotMounts.directory(root, slot),
-            spec,
-            withIpv6,
-            root,
-            docker -> ContainerCreation.slot(docker, spec, slot.id(), "", root, withIpv6));
+        : slotDifferences(answer, spec, slot, SlotMounts.directory(root, slot), root);
+  }
+
+  /**
+   * The same for a slot, claimed or not, which has its own directory mounted.
+   *
+   * @param probed is mounted in one that is only looked at
+   */
+  List<String> slotDifferences(
+      JsonNode answer, SandboxSpec spec, Container.Slot slot, Path directory, Path probed)
+      throws EngineException, IOException {
+    boolean withIpv6 = ipv6;
+    return slotCheck.differences(
+        answer,
+        directory,
+        spec,
+        withIpv6,
+        probed,
+        docker -> ContainerCreation.slot(docker, spec, slot.id(), "", probed, withIpv6));
   }
 }

@@ -77,6 +77,13 @@ public record Container(
     return new Container(id, name, state, owner, null, startedAt, exitCode, oomKilled, slot);
   }
 
+  /** A parked slot after its claim: as it was, but whose it is, which its name now tells. */
+  public Container claimedBy(UserId user) {
+    Owner claimant = new Owner(user, slot == null ? null : slot.workerId());
+    return new Container(
+        id, nameOf(user), state, claimant, specHash, startedAt, exitCode, oomKilled, slot);
+  }
+
   boolean isRunning() {
     return state == State.RUNNING;
   }

@@ -25,6 +25,14 @@ public interface SlotEngine {
    */
   void startSlot(String containerId, OnceRunning onceRunning) throws EngineException, IOException;
 
+  /**
+   * Looks a started slot up and holds it against its spec, as {@link Engine#verify} does a sandbox.
+   *
+   * @param directory what should be mounted in it
+   */
+  Optional<Container> verifySlot(String containerId, SandboxSpec spec, Path directory)
+      throws EngineException;
+
   /** Makes sure of the network and of the host's firewall, as a create does. */
   void prepare(SandboxSpec spec, String workerId) throws EngineException;
 
@@ -51,6 +59,12 @@ public interface SlotEngine {
         @Override
         public void startSlot(String containerId, OnceRunning onceRunning) throws EngineException {
           throw none("start");
+        }
+
+        @Override
+        public Optional<Container> verifySlot(String containerId, SandboxSpec spec, Path directory)
+            throws EngineException {
+          throw none("inspect");
         }
 
         @Override

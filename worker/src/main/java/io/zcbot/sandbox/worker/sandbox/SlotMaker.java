@@ -46,10 +46,17 @@ final class SlotMaker {
       }
       slotEngine.startSlot(containerId, directory::mountProbe);
       directory.unmountProbe();
-      Container container = engine.find(containerId).filter(Container::isRunning).orElse(null);
-      if (container == null) {
+      Container container = slotEngine.verifySlot(containerId, spec, directory.path()).orElse(null);
+      if (container == null || !container.isRunning()) {
         throw new EngineException(
             EngineException.Kind.ABSENT, "start", "the slot ended right after its start", null);
+      }
+      if (!spec.hash().equals(container.specHash())) {
+        throw new EngineException(
+            EngineException.Kind.REJECTED,
+            "inspect",
+            "the slot is not as its spec says: somebody changed it, or the engine's settings changed",
+            null);
       }
       made = new Slot(id, containerId, container.startedAt(), image.orElse(""), directory);
       return made;

@@ -109,6 +109,10 @@ final class SlotPool {
     return parked.size();
   }
 
+  synchronized boolean isClosed() {
+    return closed;
+  }
+
   /** Wants no more, and parks no more. */
   synchronized void close() {
     closed = true;

@@ -275,7 +275,9 @@ public final class Slots {
   }
 
   private void fails(String because) {
-    if (problem == null) {
+    if (pool.isClosed()) {
+      log.debug("a stop kept a slot from being made: {}", because);
+    } else if (problem == null) {
       log.warn(
           "no warm slot could be made: {}. Sandboxes are created when asked for; it will be tried"
               + " again",
@@ -353,13 +355,18 @@ public final class Slots {
     return drained.size();
   }
 
-  /** Makes no more, and destroys what is parked, within a time; a start sweeps the rest. */
-  public void close(Duration limit) throws InterruptedException {
+  /** Makes no more: a stop that reaps has better use for the engine. */
+  public void stopMaking() {
     pool.close();
     Thread interrupted = thread;
     if (interrupted != null) {
       interrupted.interrupt();
     }
+  }
+
+  /** Makes no more, and destroys what is parked, within a time; a start sweeps the rest. */
+  public void close(Duration limit) throws InterruptedException {
+    stopMaking();
     List<CompletableFuture<Void>> all = new ArrayList<>(List.of(making));
     for (Slot slot : pool.takeIf(_ -> true)) {
       all.add(CompletableFuture.runAsync(() -> discard(slot), threads));

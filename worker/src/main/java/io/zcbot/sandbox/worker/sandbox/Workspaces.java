@@ -6,6 +6,7 @@ import io.zcbot.sandbox.events.UserId;
 import java.io.IOException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFileAttributeView;
 import java.nio.file.attribute.PosixFilePermission;
@@ -84,14 +85,13 @@ public final class Workspaces {
    */
   Path prepare(UserId user) throws IOException {
     Path directory = of(user);
+    Map<String, Object> found;
     try {
-      Files.createDirectory(directory, PosixFilePermissions.asFileAttribute(PRIVATE));
-    } catch (FileAlreadyExistsException _) {
-      // It is looked at below, as one just made is.
+      found = look(directory); // first, since hardly any is new
+    } catch (NoSuchFileException _) {
+      make(directory);
+      found = look(directory);
     }
-    Map<String, Object> found =
-        Files.readAttributes(
-            directory, "unix:uid,gid,permissions,isDirectory,isSymbolicLink", NOFOLLOW_LINKS);
     if (Boolean.TRUE.equals(found.get("isSymbolicLink"))) {
       throw new IOException(directory + " is a symbolic link; remove it");
     }
@@ -108,5 +108,18 @@ public final class Workspaces {
           .setPermissions(PRIVATE);
     }
     return directory;
+  }
+
+  private static Map<String, Object> look(Path directory) throws IOException {
+    return Files.readAttributes(
+        directory, "unix:uid,gid,permissions,isDirectory,isSymbolicLink", NOFOLLOW_LINKS);
+  }
+
+  private static void make(Path directory) throws IOException {
+    try {
+      Files.createDirectory(directory, PosixFilePermissions.asFileAttribute(PRIVATE));
+    } catch (FileAlreadyExistsException _) {
+      // It is looked at next, as one just made is.
+    }
   }
 }

@@ -26,7 +26,7 @@ class KnownGoodTest {
   }
 
   private static ByteBuffer digest(String answer) throws IOException {
-    return KnownGood.digest(answer.getBytes(StandardCharsets.UTF_8), SPEC, USER, WORKSPACE);
+    return KnownGood.butForExecs(answer.getBytes(StandardCharsets.UTF_8), SPEC, USER, WORKSPACE);
   }
 
   @ParameterizedTest
@@ -68,9 +68,9 @@ class KnownGoodTest {
   void whatItIsJudgedByDoesToo() throws Exception {
     byte[] answer = "{}".getBytes(StandardCharsets.UTF_8);
     assertThat(digest("{}"))
-        .isNotEqualTo(KnownGood.digest(answer, spec("other"), USER, WORKSPACE))
-        .isNotEqualTo(KnownGood.digest(answer, SPEC, new UserId(new UUID(0, 2)), WORKSPACE))
-        .isNotEqualTo(KnownGood.digest(answer, SPEC, USER, Path.of("/other")));
+        .isNotEqualTo(KnownGood.butForExecs(answer, spec("other"), USER, WORKSPACE))
+        .isNotEqualTo(KnownGood.butForExecs(answer, SPEC, new UserId(new UUID(0, 2)), WORKSPACE))
+        .isNotEqualTo(KnownGood.butForExecs(answer, SPEC, USER, Path.of("/other")));
   }
 
   @ParameterizedTest
@@ -81,17 +81,96 @@ class KnownGoodTest {
 
   @Test
   void theOneLongestUnusedIsForgotten() throws Exception {
-    KnownGood known = new KnownGood(2);
-    known.add(digest("{\"Id\":\"a\"}"), container("a"));
-    known.add(digest("{\"Id\":\"b\"}"), container("b"));
-    assertThat(known.get(digest("{\"Id\":\"a\"}"))).isEqualTo(container("a"));
-    known.add(digest("{\"Id\":\"c\"}"), container("c"));
-    assertThat(known.get(digest("{\"Id\":\"b\"}"))).isNull();
-    assertThat(known.get(digest("{\"Id\":\"a\"}"))).isNotNull();
-    assertThat(known.get(digest("{\"Id\":\"c\"}"))).isNotNull();
+    KnownGood known = new KnownGood(4); // two for each description
+    add(known, "a");
+    add(known, "b");
+    assertThat(find(known, description("a", "null"))).isEqualTo(container("a"));
+    assertThat(find(known, description("a", "[\"1\"]"))).isEqualTo(container("a"));
+    add(known, "c");
+    assertThat(find(known, description("b", "null"))).isNull();
+    assertThat(find(known, description("c", "null"))).isNotNull();
+  }
+
+  @Test
+  void aClaimedSlotIsKnownByAllButItsName() throws Exception {
+    KnownGood known = new KnownGood(10);
+    Container parked = slot("a");
+    Path directory = Path.of("/ws/.slots/me/a");
+    known.addParked(bytes(slotDescription("zcbot-slot-a", 1)), SPEC, parked, directory);
+    String claimed = slotDescription(Container.nameOf(USER), 1);
+
+    assertThat(find(known, slotDescription(Container.nameOf(USER), 2)))
+        .as("one whose limits were changed meanwhile")
+        .isNull();
+    assertThat(find(known, slotDescription("zcbot-slot-b", 1))).isNull();
+    Container found = find(known, claimed);
+    assertThat(found).isEqualTo(parked.claimedBy(USER));
+    assertThat(found.name()).isEqualTo(Container.nameOf(USER));
+    assertThat(found.owner()).isEqualTo(new Container.Owner(USER, "me"));
+    assertThat(find(known, claimed)).as("from now on as any sandbox").isEqualTo(found);
+    UserId other = new UserId(new UUID(0, 2));
+    assertThat(known.find(bytes(claimed), SPEC, other, Path.of("/ws/" + other)))
+        .as("but not as another user's")
+        .isNull();
+  }
+
+  @Test
+  void aSlotOfAnotherRootIsNotKnown() throws Exception {
+    KnownGood known = new KnownGood(10);
+    known.addParked(
+        bytes(slotDescription("zcbot-slot-a", 1)), SPEC, slot("a"), Path.of("/else/.slots/me/a"));
+    assertThat(find(known, slotDescription(Container.nameOf(USER), 1))).isNull();
+  }
+
+  /** What stands around a name must not be able to stand for it. */
+  @Test
+  void whereTheNameStoodCounts() {
+    assertThat(KnownGood.butForName(bytes("{\"N\":\"ab\",\"X\":\"\"}"), SPEC, "ab"))
+        .isEqualTo(KnownGood.butForName(bytes("{\"N\":\"c\",\"X\":\"\"}"), SPEC, "c"))
+        .isNotEqualTo(KnownGood.butForName(bytes("{\"N\":\"\",\"X\":\"ab\"}"), SPEC, "ab"))
+        .isNotEqualTo(KnownGood.butForName(bytes("{\"N\":\"ab\",\"X\":\"\"}"), SPEC, "a"));
+  }
+
+  private static void add(KnownGood known, String id) throws IOException {
+    known.add(bytes(description(id, "null")), SPEC, USER, WORKSPACE, container(id));
+  }
+
+  private static Container find(KnownGood known, String description) throws IOException {
+    return known.find(bytes(description), SPEC, USER, WORKSPACE);
+  }
+
+  private static byte[] bytes(String text) {
+    return text.getBytes(StandardCharsets.UTF_8);
+  }
+
+  private static String description(String id, String execs) {
+    return "{\"Id\":\"" + id + "\",\"ExecIDs\":" + execs + "}";
+  }
+
+  private static String slotDescription(String name, int memory) {
+    return "{\"Name\":\"/"
+        + name
+        + "\",\"HostConfig\":{\"Memory\":"
+        + memory
+        + "},\"DNSNames\":[\""
+        + name
+        + "\",\"sandbox\"]}";
   }
 
   private static Container container(String id) {
     return new Container(id, "x", Container.State.RUNNING, null, null, null, 0, false);
+  }
+
+  private static Container slot(String id) {
+    return new Container(
+        "c1",
+        "zcbot-slot-" + id,
+        Container.State.RUNNING,
+        null,
+        SPEC.hash(),
+        null,
+        0,
+        false,
+        new Container.Slot(id, "me"));
   }
 }

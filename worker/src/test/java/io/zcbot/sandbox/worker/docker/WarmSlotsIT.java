@@ -3,6 +3,7 @@ package io.zcbot.sandbox.worker.docker;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import com.github.dockerjava.core.DefaultDockerClientConfig;
 import io.zcbot.sandbox.events.Ensure;
 import io.zcbot.sandbox.events.Failed;
 import io.zcbot.sandbox.events.LiveSandbox;
@@ -220,6 +221,35 @@ class WarmSlotsIT {
                     .doesNotContain("shared:"));
 
     assertThat(ready(user).outcome()).isEqualTo(Ready.Outcome.REUSED);
+  }
+
+  /** What spares a claim the taking apart: the engine tells of nothing but another name. */
+  @Test
+  void aClaimChangesNothingButTheName() throws Exception {
+    begin(1);
+    Container parked =
+        bench.engine.list().stream()
+            .filter(c -> c.isParkedBy(bench.worker))
+            .findFirst()
+            .orElseThrow();
+    byte[] before = description(parked.id());
+    UserId user = EngineBench.user();
+    String id = ready(user).containerId();
+
+    assertThat(id).isEqualTo(parked.id());
+    assertThat(KnownGood.butForName(description(id), bench.spec(), Container.nameOf(user)))
+        .isEqualTo(KnownGood.butForName(before, bench.spec(), parked.name()));
+  }
+
+  private static byte[] description(String id) throws IOException {
+    EngineConnection engine =
+        new EngineConnection(
+            DefaultDockerClientConfig.createDefaultConfigBuilder().build(), Duration.ofSeconds(10));
+    try {
+      return engine.requests().inspect(id);
+    } finally {
+      engine.close();
+    }
   }
 
   @Test

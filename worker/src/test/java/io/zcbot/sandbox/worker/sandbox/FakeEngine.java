@@ -143,6 +143,11 @@ final class FakeEngine implements Engine, SlotEngine {
     changed.add(id);
   }
 
+  /** Somebody does so with the next container, as soon as it is made. */
+  synchronized void changeNext() {
+    changed.add("c" + (ids + 1));
+  }
+
   private static Container with(
       Container c,
       String name,
@@ -286,6 +291,12 @@ final class FakeEngine implements Engine, SlotEngine {
   public void startSlot(String id, OnceRunning onceRunning) throws EngineException, IOException {
     start(id);
     onceRunning.run();
+  }
+
+  @Override
+  public synchronized Optional<Container> verifySlot(
+      String containerId, SandboxSpec spec, Path directory) throws EngineException {
+    return find(containerId).map(c -> changed.contains(c.id()) ? c.withoutSpec() : c);
   }
 
   @Override

@@ -97,6 +97,29 @@ class SlotsTest {
   }
 
   @Test
+  void aStopMakesNoMoreButWhatIsParkedCanBeClaimed() throws Exception {
+    world.domain.slots().stopMaking();
+    assertThat(ready(ANNA).outcome()).isEqualTo(Ready.Outcome.CLAIMED);
+    world.warmUp();
+    assertThat(parked()).isEqualTo(1);
+    assertThat(world.domain.slots().problem()).isNull();
+
+    world.domain.slots().close(Duration.ofSeconds(1));
+    assertThat(world.engine.parked()).isEmpty();
+  }
+
+  @Test
+  void aSlotThatIsNotAsItsSpecSaysIsNeverParked() throws Exception {
+    ready(ANNA);
+    world.engine.changeNext();
+    world.warmUp();
+    assertThat(parked()).isEqualTo(1);
+    assertThat(world.domain.slots().problem()).contains("not as its spec says");
+    assertThat(world.engine.parked()).as("nothing of it is left").hasSize(1);
+    assertThat(world.mounts.left()).hasSize(2);
+  }
+
+  @Test
   void theLastSlotIsReplacedAtOnce() throws Exception {
     ready(ANNA);
     ready(BEN);

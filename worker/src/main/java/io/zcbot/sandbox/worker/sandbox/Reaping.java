@@ -54,19 +54,32 @@ final class Reaping {
   /**
    * Reaps. Runs in the user's lane. After an {@link EngineException} it may be called again; once
    * announced, the sandbox is out of the registry and only the removal can be outstanding.
+   *
+   * <p>Only the engine's work is rationed: while one reap waits for the log, others go on. Where
+   * many end at once, all are killed and announced before the first is removed.
    */
   void reap(UserId user, Remains remains) throws EngineException, InterruptedException {
-    permits.acquire();
     try (var _ = MDC.putCloseable("container", remains.containerId())) {
       Reaped.Reason reason = remains.reason();
       if (reason != null) {
-        engine.kill(remains.containerId());
+        permitted(() -> engine.kill(remains.containerId()));
         announce(user, remains, reason);
       } else {
         // Others announced it, so it must not be reused, even if its removal fails.
         forget(remains);
       }
-      remove(remains);
+      permitted(() -> remove(remains));
+    }
+  }
+
+  private interface Step {
+    void run() throws EngineException;
+  }
+
+  private void permitted(Step step) throws EngineException, InterruptedException {
+    permits.acquire();
+    try {
+      step.run();
     } finally {
       permits.release();
     }

@@ -122,6 +122,7 @@ final class EndToEnd implements Experiment {
                 HOT_ORIGINAL,
                 WarmSlots.CLAIMED,
                 WarmSlots.BESIDE,
+                WarmSlots.RAW_BESIDE,
                 COLD,
                 COLD_RAW,
                 COLD_ADAPTER,
@@ -292,12 +293,12 @@ final class EndToEnd implements Experiment {
     Files.setAttribute(workspace, "unix:uid", 1000);
   }
 
-  private interface Act {
+  interface Act {
     void run(int i) throws Exception;
   }
 
   /** Open loop over calls that block. */
-  private static void concurrently(double perSecond, double seconds, Histogram into, Act act)
+  static void concurrently(double perSecond, double seconds, Histogram into, Act act)
       throws Exception {
     List<Future<?>> acts = new ArrayList<>();
     try (ExecutorService threads = Executors.newCachedThreadPool()) {

@@ -21,9 +21,12 @@ final class WarmSlots {
   private static final double RATE = 2;
   private static final double SECONDS = 8;
   private static final int HOT_RATE = 50;
+  private static final int RAW_CREATES = 40;
 
   static final String CLAIMED = "claimed: ours at 2/s";
   static final String BESIDE = "hot: ours at 50/s, burst of 100 strangers";
+  static final String RAW_BESIDE =
+      "hot: raw API inspect at 50/s, 40 creates through it, 4 at a time";
 
   private static final String BURST_20 = "burst of 20";
   private static final String BURST_100 = "burst of 100";
@@ -95,6 +98,31 @@ final class WarmSlots {
       rounds.add(STOP, (System.nanoTime() - stop) / 1e6 / running);
     }
     engineAlone();
+    looksAlone(into);
+  }
+
+  /** What a look takes beside creates where nobody else is at work: no hot ensure is faster. */
+  private void looksAlone(Latencies into) throws Exception {
+    String other = setting.id() + "-raw";
+    List<UserId> users = strangers(1 + RAW_CREATES);
+    Path root = setting.workspaces("raw-looks");
+    for (UserId user : users) {
+      EndToEnd.workspace(root, user);
+    }
+    Act create =
+        user ->
+            raw.createAndStart(EndToEnd.spec(setting), user, other, root.resolve(user.toString()));
+    String looked = Container.nameOf(users.getFirst());
+    create.on(users.getFirst());
+    Histogram looks = Latencies.histogram();
+    try (ExecutorService beside = Executors.newSingleThreadExecutor()) {
+      Future<?> creates =
+          beside.submit(() -> inParallel(4, users.subList(1, users.size()), create));
+      EndToEnd.concurrently(HOT_RATE, 4, looks, _ -> raw.inspect(looked));
+      creates.get();
+    }
+    into.add(RAW_BESIDE, looks);
+    inParallel(4, users, user -> raw.remove(Container.nameOf(user)));
   }
 
   /** As many creates and removals as the engine can do, however many at a time it likes best. */
@@ -189,7 +217,10 @@ final class WarmSlots {
     report.target(
         "hot ensures meanwhile p99 ≤ 20 ms",
         latencies.median(BESIDE + " p99") <= 20,
-        latencies.text(BESIDE + " p99", "%.1f") + " ms");
+        latencies.text(BESIDE + " p99", "%.1f")
+            + " ms, "
+            + latencies.ratioText(BESIDE + " p99", RAW_BESIDE + " p99")
+            + " of what a look alone takes beside creates alone");
     report.target(
         "a stop that reaps about " + MANY + " sandboxes ≤ 1.1× the engine's best removal",
         rounds.ratioMedian(STOP, RAW_REMOVAL) <= 1.1,

@@ -34,6 +34,11 @@ public final class RawEngine implements AutoCloseable {
     docker.startContainerCmd(id).exec();
   }
 
+  /** One look, by name. */
+  public void inspect(String name) {
+    docker.inspectContainerCmd(name).exec();
+  }
+
   /** Names of a worker's containers. */
   public List<String> names(String workerId) {
     return docker

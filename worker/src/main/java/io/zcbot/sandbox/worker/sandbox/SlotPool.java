@@ -27,6 +27,11 @@ final class SlotPool {
     this.target = target;
   }
 
+  /** How many are to be parked. */
+  int target() {
+    return target;
+  }
+
   synchronized boolean wantsMore() {
     return !closed && making == null && parked.size() < target;
   }

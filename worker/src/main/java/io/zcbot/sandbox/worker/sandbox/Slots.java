@@ -1,11 +1,9 @@
 package io.zcbot.sandbox.worker.sandbox;
 
-import io.github.resilience4j.core.IntervalFunction;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashSet;
-import java.util.HexFormat;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -14,16 +12,13 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executor;
 import java.util.concurrent.Semaphore;
-import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
-import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Function;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
-import org.slf4j.MDC;
 
 /**
  * Keeps slots parked: containers that lack nothing of a sandbox but a user and a workspace. They
@@ -35,36 +30,18 @@ import org.slf4j.MDC;
 public final class Slots {
   private static final Logger log = LoggerFactory.getLogger(Slots.class);
 
-  /** With many parked a new one can wait until users stop coming: its making slows claims down. */
-  private static final Duration QUIET = Duration.ofSeconds(1);
-
-  /** With few it waits only for a burst to be over. */
-  private static final Duration SHORT_QUIET = Duration.ofMillis(50);
-
-  private static final IntervalFunction BACKOFF =
-      IntervalFunction.ofExponentialRandomBackoff(
-          Duration.ofSeconds(1), 2.0, 0.5, Duration.ofMinutes(5));
-
   private final Engine engine;
   private final SlotEngine slotEngine;
   private final SlotMounts mounts;
   private final Executor threads;
   private final Registry registry;
-  private final Semaphore creates;
   private final SandboxSpec spec;
   private final String workerId;
-  private final Time time;
   private final int target;
   private final @Nullable String impossible;
   private final SlotPool pool;
   private final SlotMaker maker;
-  private final AtomicBoolean busy = new AtomicBoolean();
-  private volatile CompletableFuture<Void> making = CompletableFuture.completedFuture(null);
-  private volatile @Nullable Thread thread;
-  private volatile @Nullable String problem;
-  private volatile int failures;
-  private volatile long notBefore;
-  private volatile long lastTaken;
+  private final SlotRefill refill;
 
   /**
    * What slots are made with.
@@ -95,16 +72,13 @@ public final class Slots {
     this.mounts = setup.mounts();
     this.threads = setup.threads();
     this.registry = registry;
-    this.creates = creates;
     this.spec = spec;
     this.workerId = identity.workerId();
-    this.time = time;
     this.target = setup.target();
     this.impossible = obstacle(setup, spec);
     this.pool = new SlotPool(impossible == null ? target : 0);
     this.maker = new SlotMaker(engine, slotEngine, mounts, pool, spec, workerId);
-    this.notBefore = time.nanos();
-    this.lastTaken = time.nanos() - QUIET.toNanos();
+    this.refill = new SlotRefill(pool, maker, registry, creates, threads, time);
   }
 
   private static @Nullable String obstacle(Setup setup, SandboxSpec spec) {
@@ -122,7 +96,7 @@ public final class Slots {
 
   /** Why there are no slots, though there should be; null if there are, or none are wanted. */
   public @Nullable String problem() {
-    return target == 0 ? null : impossible == null ? problem : impossible;
+    return target == 0 ? null : impossible == null ? refill.problem() : impossible;
   }
 
   /** Says once, in the log, if there can be no slots though some are wanted. */
@@ -157,7 +131,7 @@ public final class Slots {
   @Nullable Slot take() {
     Slot slot = pool.take();
     if (slot != null) {
-      lastTaken = time.nanos();
+      refill.taken();
     }
     return slot;
   }
@@ -202,92 +176,7 @@ public final class Slots {
 
   /** Makes slots where they lack and may be made now. Called by a timer; never blocks. */
   public void tick() {
-    if (mayMake() && busy.compareAndSet(false, true)) {
-      making =
-          CompletableFuture.runAsync(
-              () -> {
-                thread = Thread.currentThread();
-                try {
-                  refill();
-                } finally {
-                  thread = null;
-                  busy.set(false);
-                }
-              },
-              threads);
-    }
-  }
-
-  private boolean mayMake() {
-    long now = time.nanos();
-    return pool.wantsMore()
-        && now - notBefore >= 0
-        && now - lastTaken >= quiet(pool.size()).toNanos();
-  }
-
-  private Duration quiet(int parked) {
-    return parked == 0 ? Duration.ZERO : 2 * parked < target ? SHORT_QUIET : QUIET;
-  }
-
-  private void refill() {
-    boolean made = true;
-    while (made && mayMake() && !creates.hasQueuedThreads() && creates.tryAcquire()) {
-      try {
-        made = registry.tryReserve() && makeOne();
-      } finally {
-        creates.release();
-      }
-    }
-  }
-
-  /** Makes one in a place that was reserved. */
-  private boolean makeOne() {
-    String id = HexFormat.of().toHexDigits(ThreadLocalRandom.current().nextLong());
-    pool.begin(id);
-    boolean parked = false;
-    try (var _ = MDC.putCloseable("slot", id)) {
-      Slot slot = maker.make(id);
-      parked = pool.park(slot);
-      if (parked) {
-        works();
-      } else {
-        maker.destroy(slot);
-      }
-    } catch (EngineException | IOException e) {
-      fails(String.valueOf(e.getMessage()));
-    } catch (RuntimeException e) { // or the timer would try again and again, at once
-      log.error("making a slot failed unexpectedly; please report this", e);
-      fails(e.toString());
-    } finally {
-      if (!parked && pool.giveUpMaking()) {
-        registry.release();
-      }
-    }
-    return parked;
-  }
-
-  private void works() {
-    if (problem != null) {
-      log.info("warm slots work again");
-    }
-    problem = null;
-    failures = 0;
-  }
-
-  private void fails(String because) {
-    if (pool.isClosed()) {
-      log.debug("a stop kept a slot from being made: {}", because);
-    } else if (problem == null) {
-      log.warn(
-          "no warm slot could be made: {}. Sandboxes are created when asked for; it will be tried"
-              + " again",
-          because);
-    } else {
-      log.debug("no warm slot could be made: {}", because);
-    }
-    problem = because;
-    failures = Math.min(failures + 1, 30);
-    notBefore = time.nanos() + Duration.ofMillis(BACKOFF.apply(failures)).toNanos();
+    refill.tick();
   }
 
   /**
@@ -357,17 +246,13 @@ public final class Slots {
 
   /** Makes no more: a stop that reaps has better use for the engine. */
   public void stopMaking() {
-    pool.close();
-    Thread interrupted = thread;
-    if (interrupted != null) {
-      interrupted.interrupt();
-    }
+    refill.stop();
   }
 
   /** Makes no more, and destroys what is parked, within a time; a start sweeps the rest. */
   public void close(Duration limit) throws InterruptedException {
     stopMaking();
-    List<CompletableFuture<Void>> all = new ArrayList<>(List.of(making));
+    List<CompletableFuture<Void>> all = new ArrayList<>(List.of(refill.underWay()));
     for (Slot slot : pool.takeIf(_ -> true)) {
       all.add(CompletableFuture.runAsync(() -> discard(slot), threads));
     }

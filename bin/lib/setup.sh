@@ -362,6 +362,11 @@ setup_to_test() {
   # Those of the host's firewall look at its rules, and run a sandbox on gVisor.
   command -v nft >/dev/null || apt_install "The command nft" nftables
   command -v runsc >/dev/null || apt_install "gVisor's runsc" runsc
+  # Those of quotas boot a kernel that has some, on disks made for it.
+  [[ $(uname -m) != x86_64 ]] || command -v linux.uml >/dev/null || apt_install "User Mode Linux" user-mode-linux
+  command -v insmod >/dev/null || apt_install "The command insmod" kmod
+  command -v mkfs.xfs >/dev/null || apt_install "The command mkfs.xfs" xfsprogs
+  command -v mkfs.ext4 >/dev/null || apt_install "The command mkfs.ext4" e2fsprogs
   setup_jdk
   setup_maven
   setup_engine

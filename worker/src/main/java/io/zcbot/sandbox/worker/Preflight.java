@@ -8,9 +8,11 @@ import io.zcbot.sandbox.worker.doctor.Finding.Level;
 import io.zcbot.sandbox.worker.publish.TopicsException;
 import io.zcbot.sandbox.worker.sandbox.EngineException;
 import io.zcbot.sandbox.worker.sandbox.SandboxSpec;
+import io.zcbot.sandbox.worker.sandbox.WorkspaceLimit;
 import io.zcbot.sandbox.worker.sandbox.Workspaces;
 import java.io.IOException;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -20,10 +22,12 @@ final class Preflight {
 
   private final DockerEngine engine;
   private final SandboxSpec spec;
+  private final @Nullable WorkspaceLimit limit;
 
-  Preflight(DockerEngine engine, SandboxSpec spec) {
+  Preflight(DockerEngine engine, SandboxSpec spec, @Nullable WorkspaceLimit limit) {
     this.engine = engine;
     this.spec = spec;
+    this.limit = limit;
   }
 
   /**
@@ -43,7 +47,7 @@ final class Preflight {
     EngineFacts facts =
         patience.untilItWorks(
             "look at the engine", engine::facts, EngineException.class::isInstance);
-    List<Finding> findings = EngineChecks.of(facts, spec);
+    List<Finding> findings = EngineChecks.of(facts, spec, limit);
     List<String> faults = texts(findings, Level.FAIL);
     if (!faults.isEmpty()) {
       throw new IOException(

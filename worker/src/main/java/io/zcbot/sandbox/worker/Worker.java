@@ -13,6 +13,7 @@ import io.zcbot.sandbox.worker.intake.KeyPartitions;
 import io.zcbot.sandbox.worker.intake.LogReader;
 import io.zcbot.sandbox.worker.lanes.Lanes;
 import io.zcbot.sandbox.worker.mounts.MountedSlots;
+import io.zcbot.sandbox.worker.mounts.ProjectQuotas;
 import io.zcbot.sandbox.worker.mounts.WorkspaceMount;
 import io.zcbot.sandbox.worker.ops.Health;
 import io.zcbot.sandbox.worker.ops.Metrics;
@@ -27,6 +28,7 @@ import io.zcbot.sandbox.worker.sandbox.Reaper;
 import io.zcbot.sandbox.worker.sandbox.Registry;
 import io.zcbot.sandbox.worker.sandbox.Slots;
 import io.zcbot.sandbox.worker.sandbox.Time;
+import io.zcbot.sandbox.worker.sandbox.WorkspaceQuota;
 import io.zcbot.sandbox.worker.sandbox.Workspaces;
 import java.io.IOException;
 import java.time.Duration;
@@ -104,6 +106,10 @@ public final class Worker implements AutoCloseable {
 
     Workspaces root = Workspaces.open(config.workspaceRoot());
     WorkspaceMount mount = closer.add(WorkspaceMount.prepare(root.root()));
+    WorkspaceQuota quota =
+        config.workspaceLimit() == null
+            ? WorkspaceQuota.NONE
+            : ProjectQuotas.of(root.root(), config.workspaceLimit());
     DockerEngine engine =
         closer.add(
             DockerEngine.fromEnvironment(
@@ -119,12 +125,13 @@ public final class Worker implements AutoCloseable {
     Membership membership = closer.add(Membership.take(config, kafka));
     int partitions = verifyTopics(kafka);
     membership.refuseIfElsewhere();
-    Preflight.Fit fit = new Preflight(engine, config.spec()).run(this::untilItWorks);
+    Preflight.Fit fit =
+        new Preflight(engine, config.spec(), config.workspaceLimit()).run(this::untilItWorks);
     for (Finding weakness : fit.weaknesses()) {
       Health.Status warning = Health.Status.warning(weakness.detail());
       health.ready("engine-" + weakness.check(), () -> warning);
     }
-    Workspaces workspaces = root.ownedBy(fit.owner());
+    Workspaces workspaces = root.ownedBy(fit.owner()).limitedBy(quota);
     KeyPartitions keyPartitions = new KeyPartitions(partitions);
     Producer<byte[], byte[]> producer = kafka.producer();
     closer.add(metrics.bindKafka(producer));

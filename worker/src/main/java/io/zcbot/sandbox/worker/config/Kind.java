@@ -96,11 +96,21 @@ record Kind<T>(String allowed, Parser<T> parser) {
   }
 
   static Kind<Integer> count(int min, int max) {
+    Kind<Long> number = wholeNumber(min, max);
+    return new Kind<>(
+        number.allowed(),
+        text -> {
+          Long value = number.parser().parse(text);
+          return value == null ? null : Math.toIntExact(value);
+        });
+  }
+
+  static Kind<Long> wholeNumber(long min, long max) {
     return new Kind<>(
         "a whole number from " + min + " to " + max,
         text -> {
           try {
-            int value = Integer.parseInt(text);
+            long value = Long.parseLong(text);
             return value >= min && value <= max ? value : null;
           } catch (NumberFormatException _) {
             return null;

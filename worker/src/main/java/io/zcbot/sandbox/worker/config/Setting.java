@@ -265,6 +265,21 @@ public record Setting<T>(
           Kind.directory(),
           "Directory of the users' workspaces on the engine's host.");
 
+  static final Setting<Optional<Long>> WORKSPACE_SIZE =
+      of(
+          "ZCBOT_WORKSPACE_SIZE",
+          "off",
+          Kind.orOff(Kind.size(MIB, 1024 * 1024 * 1024 * MIB)),
+          "Most that a user's workspace holds, in whole MiB. Takes a file system with project quotas"
+              + " and CAP_SYS_ADMIN; a worker that can't set the limit does not start.");
+
+  static final Setting<Long> WORKSPACE_FILES =
+      computed(
+          "ZCBOT_WORKSPACE_FILES",
+          "one for each 16 KiB of the size",
+          Kind.wholeNumber(100, 1_000_000_000_000L),
+          "Most files and directories in a user's workspace, where its size is limited.");
+
   static final Setting<Duration> REAPER_INTERVAL =
       of(
           "ZCBOT_REAPER_INTERVAL",
@@ -404,6 +419,8 @@ public record Setting<T>(
           SANDBOX_HANDOVER,
           REVOKE_TIMEOUT,
           WORKSPACE_ROOT,
+          WORKSPACE_SIZE,
+          WORKSPACE_FILES,
           REAPER_INTERVAL,
           RECONCILE_INTERVAL,
           FIREWALL_INTERVAL,

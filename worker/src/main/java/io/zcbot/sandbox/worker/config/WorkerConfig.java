@@ -3,6 +3,7 @@ package io.zcbot.sandbox.worker.config;
 import io.zcbot.sandbox.worker.config.ConfigException.Problem;
 import io.zcbot.sandbox.worker.sandbox.NetworkPolicy;
 import io.zcbot.sandbox.worker.sandbox.SandboxSpec;
+import io.zcbot.sandbox.worker.sandbox.WorkspaceLimit;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -28,6 +29,7 @@ import org.jspecify.annotations.Nullable;
  * @param host this host's name in events
  * @param engineAddress where agents are told to reach the container engine
  * @param workspaceRoot the users' directories on the engine's host
+ * @param workspaceLimit the most that a workspace may hold; null for no limit
  * @param opsAddress where metrics and health are served; null for nowhere
  * @param stopTimeout how long a stop waits for work in progress
  */
@@ -38,6 +40,7 @@ public record WorkerConfig(
     KafkaConfig kafka,
     SandboxSpec spec,
     Path workspaceRoot,
+    @Nullable WorkspaceLimit workspaceLimit,
     Lifecycle lifecycle,
     Limits limits,
     @Nullable InetSocketAddress opsAddress,
@@ -93,6 +96,11 @@ public record WorkerConfig(
                 in.get(Setting.SANDBOX_EGRESS),
                 in.get(Setting.SANDBOX_DNS),
                 in.get(Setting.PG_IPS)));
+    long mostFiles = in.find(Setting.WORKSPACE_FILES).orElse(0L);
+    WorkspaceLimit workspaceLimit =
+        in.get(Setting.WORKSPACE_SIZE)
+            .map(bytes -> WorkspaceLimit.of(bytes, mostFiles))
+            .orElse(null);
     Lifecycle lifecycle =
         new Lifecycle(
             in.get(Setting.SANDBOX_IDLE_TTL),
@@ -125,6 +133,7 @@ public record WorkerConfig(
             kafka,
             spec,
             in.get(Setting.WORKSPACE_ROOT),
+            workspaceLimit,
             lifecycle,
             limits,
             in.get(Setting.OPS_ADDRESS).orElse(null),
@@ -147,6 +156,11 @@ public record WorkerConfig(
               + ", which is "
               + Kind.shown(spec.memoryBytes())
               + ": a full /tmp would use up the sandbox's memory");
+    }
+    if (mostFiles > 0 && workspaceLimit == null) {
+      in.problem(
+          Setting.WORKSPACE_FILES,
+          "is for workspaces of a limited size: set " + Setting.WORKSPACE_SIZE.key() + " as well");
     }
     in.throwIfProblems();
     return config;

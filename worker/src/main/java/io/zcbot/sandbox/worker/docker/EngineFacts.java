@@ -46,7 +46,7 @@ public record EngineFacts(
     String backingFilesystem,
     @Nullable Instant systemTime) {
   private static final Pattern REMAPPED_ROOT = Pattern.compile(".*/(\\d{1,9})\\.(\\d{1,9})/?");
-  private static final Pattern OWN_STACK =
+  private static final Pattern OWN_KERNEL =
       Pattern.compile("runsc|gvisor|kata|firecracker", Pattern.CASE_INSENSITIVE);
 
   public EngineFacts {
@@ -169,14 +169,14 @@ public record EngineFacts(
   }
 
   /** Whether root in a container is somebody else on the host. */
-  boolean remapsUsers() {
+  public boolean remapsUsers() {
     return has("userns");
   }
 
   /** Why the firewall of the spec would not hold on this engine; null if it would. */
   public @Nullable String firewallProblem(SandboxSpec spec) {
-    String runtime = spec.runtime() == null ? defaultRuntime : spec.runtime();
-    return spec.policy().rulesInSandbox() && hasOwnNetworkStack(runtime)
+    String runtime = runtimeOf(spec);
+    return spec.policy().rulesInSandbox() && hasOwnKernel(runtime)
         ? "the firewall mode "
             + spec.policy().firewall().name().toLowerCase(Locale.ROOT)
             + " does not hold with the runtime "
@@ -187,11 +187,20 @@ public record EngineFacts(
 
   /** Whether the engine runs a container that names no runtime with a network stack of its own. */
   boolean defaultHasOwnNetworkStack() {
-    return hasOwnNetworkStack(defaultRuntime);
+    return hasOwnKernel(defaultRuntime);
   }
 
-  private boolean hasOwnNetworkStack(String runtime) {
-    return OWN_STACK.matcher(runtime).find()
-        || OWN_STACK.matcher(runtimes.getOrDefault(runtime, "")).find();
+  /** Whether sandboxes talk to another kernel than the host's. */
+  public boolean hasOwnKernel(SandboxSpec spec) {
+    return hasOwnKernel(runtimeOf(spec));
+  }
+
+  private String runtimeOf(SandboxSpec spec) {
+    return spec.runtime() == null ? defaultRuntime : spec.runtime();
+  }
+
+  private boolean hasOwnKernel(String runtime) {
+    return OWN_KERNEL.matcher(runtime).find()
+        || OWN_KERNEL.matcher(runtimes.getOrDefault(runtime, "")).find();
   }
 }

@@ -26,7 +26,7 @@ public final class Doctor {
   public List<Finding> examine() throws InterruptedException {
     List<Finding> findings = new ArrayList<>(engine());
     findings.add(WorkspaceChecks.root(config.workspaceRoot()));
-    findings.add(WorkspaceChecks.quota(config.workspaceRoot()));
+    findings.add(WorkspaceChecks.quota(config.workspaceRoot(), config.workspaceLimit()));
     findings.add(ProcessChecks.warmSlots(config.limits().warmSlots()));
     findings.add(ProcessChecks.inotify(config.limits().maxSandboxes()));
     findings.addAll(new KafkaChecks(admin, config.kafka()).all());
@@ -39,7 +39,7 @@ public final class Doctor {
       Instant asked = Instant.now();
       EngineFacts facts = engine.facts();
       Instant answered = Instant.now();
-      findings.addAll(EngineChecks.of(facts, config.spec()));
+      findings.addAll(EngineChecks.of(facts, config.spec(), config.workspaceLimit()));
       findings.addAll(EngineChecks.of(engine.ground(config.spec()), config.spec()));
       findings.add(
           ClockChecks.of("engine-clock", "the engine", asked, answered, facts.systemTime()));

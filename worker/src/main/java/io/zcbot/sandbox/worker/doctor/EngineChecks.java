@@ -3,17 +3,24 @@ package io.zcbot.sandbox.worker.doctor;
 import io.zcbot.sandbox.worker.docker.EngineFacts;
 import io.zcbot.sandbox.worker.docker.SandboxGround;
 import io.zcbot.sandbox.worker.sandbox.SandboxSpec;
+import io.zcbot.sandbox.worker.sandbox.WorkspaceLimit;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.TreeSet;
+import org.jspecify.annotations.Nullable;
 
 /** Judges an engine by what it says of itself. Pure. */
 public final class EngineChecks {
   private EngineChecks() {}
 
-  /** Those that are about the engine and its host, whatever is on it. */
-  public static List<Finding> of(EngineFacts facts, SandboxSpec spec) {
+  /**
+   * Those that are about the engine and its host, whatever is on it.
+   *
+   * @param limit of each workspace; null for none
+   */
+  public static List<Finding> of(
+      EngineFacts facts, SandboxSpec spec, @Nullable WorkspaceLimit limit) {
     List<Finding> findings = new ArrayList<>();
     findings.add(engine(facts));
     findings.add(runc(facts));
@@ -24,6 +31,9 @@ public final class EngineChecks {
     findings.add(seccomp(facts));
     findings.add(accessControl(facts));
     findings.add(userNamespaces(facts));
+    if (limit != null) {
+      findings.add(quotaHold(facts, spec));
+    }
     findings.add(liveRestore(facts));
     findings.add(Finding.ok("storage", storage(facts)));
     return findings;
@@ -127,6 +137,23 @@ public final class EngineChecks {
             "userns",
             "root in a container is root on the host",
             "run the engine with userns-remap");
+  }
+
+  /**
+   * The kernel lets the owner of a file count it under another project, except from within a user
+   * namespace.
+   */
+  private static Finding quotaHold(EngineFacts facts, SandboxSpec spec) {
+    if (facts.remapsUsers() || facts.has("rootless")) {
+      return Finding.ok("quota-hold", "nobody in a sandbox can change which limit files count to");
+    }
+    return facts.hasOwnKernel(spec)
+        ? Finding.ok("quota-hold", "the host's kernel takes no orders about files from sandboxes")
+        : Finding.warn(
+            "quota-hold",
+            "hostile code in a sandbox can step out of its workspace's limit, by counting files"
+                + " under another project",
+            "run the engine with userns-remap, or sandboxes on gVisor (ZCBOT_SANDBOX_RUNTIME)");
   }
 
   private static Finding liveRestore(EngineFacts facts) {

@@ -2,22 +2,14 @@ package io.zcbot.sandbox.worker.doctor;
 
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
  * A line of {@code /proc/self/mountinfo} (proc_pid_mountinfo(5)).
  *
  * @param point where it is mounted
- * @param options of the file system, such as quotas
  */
-record Mount(Path point, String type, Set<String> options) {
-  private static final Set<String> PROJECT_QUOTAS = Set.of("prjquota", "pquota");
-
-  boolean hasProjectQuota() {
-    return options.stream().anyMatch(PROJECT_QUOTAS::contains);
-  }
-
+record Mount(Path point, String type) {
   /** The mount that a path lies on; of several at one place the last covers the others. */
   static @Nullable Mount of(Path path, List<String> lines) {
     Path absolute = path.toAbsolutePath().normalize();
@@ -39,8 +31,7 @@ record Mount(Path point, String type, Set<String> options) {
     String[] fileSystem = sides.length < 2 ? new String[0] : sides[1].split(" ", -1);
     return mount.length < 5 || fileSystem.length < 3
         ? null
-        : new Mount(
-            Path.of(unescaped(mount[4])), fileSystem[0], Set.of(fileSystem[2].split(",", -1)));
+        : new Mount(Path.of(unescaped(mount[4])), fileSystem[0]);
   }
 
   /** The kernel writes blanks and backslashes as three octal digits. */

@@ -1,10 +1,13 @@
 package io.zcbot.sandbox.worker.doctor;
 
+import io.zcbot.sandbox.worker.mounts.ProjectQuotas;
+import io.zcbot.sandbox.worker.sandbox.WorkspaceLimit;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermission;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /** Judges the directory of the workspaces, as this process sees it; changes nothing. */
 final class WorkspaceChecks {
@@ -13,10 +16,7 @@ final class WorkspaceChecks {
   private WorkspaceChecks() {}
 
   static Finding root(Path root) {
-    Path there = root;
-    while (!Files.exists(there) && there.getParent() != null) {
-      there = there.getParent();
-    }
+    Path there = existing(root);
     try {
       Path real = there.toRealPath();
       Set<PosixFilePermission> permissions = Files.getPosixFilePermissions(real);
@@ -44,28 +44,55 @@ final class WorkspaceChecks {
     return ((Integer) Files.getAttribute(directory, "unix:mode") & 01000) != 0;
   }
 
-  /** Whether one user can fill the disk of all. */
-  static Finding quota(Path root) {
-    Mount mount;
-    try {
-      mount = Mount.of(root, Files.readAllLines(MOUNTS));
-    } catch (IOException e) {
-      return Finding.warn(
-          "workspace-quota", MOUNTS + " can't be read: " + e, "look at the mount options yourself");
+  /**
+   * Whether one user can fill the disk of all.
+   *
+   * @param limit of each workspace; null for none
+   */
+  static Finding quota(Path root, @Nullable WorkspaceLimit limit) {
+    Path there = existing(root);
+    String where = where(there);
+    String problem = ProjectQuotas.problem(there);
+    if (limit != null) {
+      return problem == null
+          ? Finding.ok("workspace-quota", where + " limits each workspace to " + limit)
+          : Finding.fail(
+              "workspace-quota",
+              where + " can't limit workspaces to " + limit + ": " + problem,
+              "mend that, or unset ZCBOT_WORKSPACE_SIZE");
     }
-    if (mount == null) {
-      return Finding.warn(
-          "workspace-quota", "no mount holds " + root, "look at the mount options yourself");
-    }
-    return mount.hasProjectQuota()
-        ? Finding.ok("workspace-quota", mount.type() + " with project quotas at " + mount.point())
+    return problem == null
+        ? Finding.warn(
+            "workspace-quota",
+            where
+                + " has project quotas and no limit is asked for: a user can fill the disk of all",
+            "set ZCBOT_WORKSPACE_SIZE")
         : Finding.warn(
             "workspace-quota",
-            mount.type()
-                + " at "
-                + mount.point()
-                + " has no project quotas: a user can fill the disk of all",
-            "put the workspaces on a file system of their own, mounted with prjquota, and set a"
-                + " project's limit for each directory; or watch its free space");
+            where + " can't limit workspaces, so a user can fill the disk of all: " + problem,
+            "put the workspaces on a file system of their own, XFS or ext4 mounted with prjquota,"
+                + " and set ZCBOT_WORKSPACE_SIZE; or watch its free space");
+  }
+
+  /** Of what kind the file system is and where it is mounted, as far as that can be told. */
+  private static String where(Path path) {
+    try {
+      Mount mount = Mount.of(path.toRealPath(), Files.readAllLines(MOUNTS));
+      if (mount != null) {
+        return mount.type() + " at " + mount.point();
+      }
+    } catch (IOException _) {
+      // The path says enough.
+    }
+    return path.toString();
+  }
+
+  /** The directory, or the one in which the worker would make it. */
+  private static Path existing(Path root) {
+    Path there = root;
+    while (!Files.exists(there) && there.getParent() != null) {
+      there = there.getParent();
+    }
+    return there;
   }
 }

@@ -1,20 +1,25 @@
 package io.zcbot.sandbox.worker.mounts;
 
 /**
- * An error number of the kernel's. Those named here are the ones that mount calls return; they have
- * the same numbers on all architectures the worker runs on.
+ * An error number of the kernel's. Those named here are the ones that calls for mounts and quotas
+ * return; they have the same numbers on all architectures the worker runs on.
  */
 record Errno(int number) {
   static final Errno EPERM = new Errno(1);
   static final Errno ENOENT = new Errno(2);
+  static final Errno ESRCH = new Errno(3);
+  static final Errno EACCES = new Errno(13);
   static final Errno EBUSY = new Errno(16);
   static final Errno EINVAL = new Errno(22);
+  static final Errno ENOTTY = new Errno(25);
   static final Errno ENOSYS = new Errno(38);
+  static final Errno EOPNOTSUPP = new Errno(95);
 
   String shown() {
     return switch (number) {
       case 1 -> "EPERM (not permitted)";
       case 2 -> "ENOENT (not there)";
+      case 3 -> "ESRCH (not in use)";
       case 9 -> "EBADF (closed)";
       case 12 -> "ENOMEM (out of memory)";
       case 13 -> "EACCES (no access)";
@@ -23,9 +28,12 @@ record Errno(int number) {
       case 20 -> "ENOTDIR (no directory)";
       case 22 -> "EINVAL (not valid, or not mounted)";
       case 24 -> "EMFILE (too many open files)";
-      case 28 -> "ENOSPC (too many mounts)";
+      case 25 -> "ENOTTY (unknown to this file system)";
+      case 28 -> "ENOSPC (no space, or too many mounts)";
+      case 30 -> "EROFS (read-only)";
       case 38 -> "ENOSYS (unknown to this kernel)";
       case 40 -> "ELOOP (a symbolic link)";
+      case 95 -> "EOPNOTSUPP (not supported by this file system)";
       default -> "error number " + number;
     };
   }

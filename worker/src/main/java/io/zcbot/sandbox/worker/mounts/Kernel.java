@@ -16,9 +16,9 @@ import java.lang.invoke.VarHandle;
 import java.nio.file.Path;
 
 /**
- * The system calls that mount by file descriptor, of Linux 5.12 and later. A directory is looked up
- * once and then spoken of by its descriptor, so nobody can put a link in its place between a check
- * and the mount; and a mount gets its attributes before it can be seen.
+ * The system calls that mount by file descriptor, of Linux 5.12 and later, and how others are made.
+ * A directory is looked up once and then spoken of by its descriptor, so nobody can put a link in
+ * its place between a check and the mount; and a mount gets its attributes before it can be seen.
  */
 @SuppressWarnings("restricted") // calls into libc; the worker is started with native access enabled
 final class Kernel {
@@ -70,6 +70,13 @@ final class Kernel {
       LINKER.downcallHandle(
           LINKER.defaultLookup().findOrThrow("close"), FunctionDescriptor.of(JAVA_INT, JAVA_INT));
 
+  private static final MethodHandle IOCTL =
+      LINKER.downcallHandle(
+          LINKER.defaultLookup().findOrThrow("ioctl"),
+          FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_LONG, POINTER),
+          Linker.Option.firstVariadicArg(2),
+          Linker.Option.captureCallState("errno"));
+
   private Kernel() {}
 
   /** An open file; closing it leaves what it stands for as it is. */
@@ -85,23 +92,34 @@ final class Kernel {
   }
 
   /** Opens a directory by its whole path; links on the way are followed. */
-  static Descriptor openDirectory(Path path) throws MountException {
-    return open(AT_FDCWD, path.toString(), path.toString(), 0);
+  static Descriptor openDirectory(Path path) throws KernelException {
+    return open(AT_FDCWD, path.toString(), path.toString(), O_PATH, 0);
   }
 
   /** Opens a directory beneath another one, following no link. */
-  static Descriptor openBeneath(Descriptor parent, String relative) throws MountException {
+  static Descriptor openBeneath(Descriptor parent, String relative) throws KernelException {
+    return openBeneath(parent, relative, O_PATH);
+  }
+
+  /** The same, for asking the file system about it, which takes the right to read it. */
+  static Descriptor readBeneath(Descriptor parent, String relative) throws KernelException {
+    return openBeneath(parent, relative, 0);
+  }
+
+  private static Descriptor openBeneath(Descriptor parent, String relative, long flags)
+      throws KernelException {
     return open(
         parent.number,
         relative,
         parent.about + "/" + relative,
+        flags,
         RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
   }
 
-  private static Descriptor open(int parent, String path, String about, long resolve)
-      throws MountException {
+  private static Descriptor open(int parent, String path, String about, long flags, long resolve)
+      throws KernelException {
     try (Arena arena = Arena.ofConfined()) {
-      MemorySegment how = arena.allocateFrom(JAVA_LONG, O_PATH | O_DIRECTORY | CLOEXEC, 0, resolve);
+      MemorySegment how = arena.allocateFrom(JAVA_LONG, flags | O_DIRECTORY | CLOEXEC, 0, resolve);
       long descriptor =
           call(
               OPENAT2,
@@ -117,7 +135,7 @@ final class Kernel {
   }
 
   /** A new mount of a directory with all that is mounted beneath; in no place yet. */
-  static Descriptor cloneTree(Descriptor directory) throws MountException {
+  static Descriptor cloneTree(Descriptor directory) throws KernelException {
     try (Arena arena = Arena.ofConfined()) {
       long tree =
           call(
@@ -138,7 +156,7 @@ final class Kernel {
    *
    * @param propagation one of {@link #PRIVATE} and {@link #SHARED}, or 0 to leave it
    */
-  static void set(Descriptor tree, long attributes, long propagation) throws MountException {
+  static void set(Descriptor tree, long attributes, long propagation) throws KernelException {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment change = arena.allocateFrom(JAVA_LONG, attributes, 0, propagation, 0);
       long _ =
@@ -155,7 +173,7 @@ final class Kernel {
   }
 
   /** Puts a cloned mount in place. */
-  static void move(Descriptor tree, Descriptor target) throws MountException {
+  static void move(Descriptor tree, Descriptor target) throws KernelException {
     try (Arena arena = Arena.ofConfined()) {
       long empty = arena.allocateFrom("").address();
       long _ =
@@ -172,40 +190,61 @@ final class Kernel {
   }
 
   /** Takes the topmost mount off a path, with all beneath, also while it is in use. */
-  static void detach(Path path) throws MountException {
+  static void detach(Path path) throws KernelException {
     unmount(path, DETACH | NO_FOLLOW);
   }
 
   /** Takes the topmost mount off a path unless anything uses it. */
-  static void unmount(Path path) throws MountException {
+  static void unmount(Path path) throws KernelException {
     unmount(path, NO_FOLLOW);
   }
 
-  private static void unmount(Path path, int flags) throws MountException {
+  private static void unmount(Path path, int flags) throws KernelException {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment state = arena.allocate(STATE);
       int result = (int) UMOUNT2.invokeExact(state, arena.allocateFrom(path.toString()), flags);
       if (result < 0) {
-        throw new MountException("umount2", path.toString(), errno(state));
+        throw new KernelException("umount2", path.toString(), errno(state));
       }
-    } catch (MountException | RuntimeException e) {
+    } catch (KernelException | RuntimeException e) {
       throw e;
     } catch (Throwable e) {
       throw unexpected(e);
     }
   }
 
-  private static long call(
-      long number, String name, String about, long a, long b, long c, long d, long e)
-      throws MountException {
+  /**
+   * Asks the file system about an open file, or tells it.
+   *
+   * @param name of the request, for messages
+   * @param argument what the kernel reads or writes
+   */
+  static void ioctl(Descriptor file, long request, String name, MemorySegment argument)
+      throws KernelException {
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment state = arena.allocate(STATE);
+      int result = (int) IOCTL.invokeExact(state, file.number, request, argument);
+      if (result < 0) {
+        throw new KernelException(name, file.about, errno(state));
+      }
+    } catch (KernelException | RuntimeException e) {
+      throw e;
+    } catch (Throwable e) {
+      throw unexpected(e);
+    }
+  }
+
+  /** Makes a system call of at most five arguments, by its number. */
+  static long call(long number, String name, String about, long a, long b, long c, long d, long e)
+      throws KernelException {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment state = arena.allocate(STATE);
       long result = (long) SYSCALL.invokeExact(state, number, a, b, c, d, e);
       if (result < 0) {
-        throw new MountException(name, about, errno(state));
+        throw new KernelException(name, about, errno(state));
       }
       return result;
-    } catch (MountException | RuntimeException failure) {
+    } catch (KernelException | RuntimeException failure) {
       throw failure;
     } catch (Throwable failure) {
       throw unexpected(failure);

@@ -78,7 +78,7 @@ public final class MountedSlots implements SlotMounts {
       for (int i = 0; i < MOST_MOUNTS_ON_ONE; i++) {
         Kernel.detach(path);
       }
-    } catch (MountException e) {
+    } catch (KernelException e) {
       // Nothing is mounted (any more), or the directory is gone.
       if (!e.errno().equals(Errno.EINVAL) && !e.errno().equals(Errno.ENOENT)) {
         throw e;

@@ -3,12 +3,8 @@ package io.zcbot.sandbox.worker.mounts;
 import io.zcbot.sandbox.worker.mounts.Kernel.Descriptor;
 import io.zcbot.sandbox.worker.sandbox.SlotMounts;
 import java.io.IOException;
-import java.nio.channels.FileChannel;
-import java.nio.channels.FileLock;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
-import java.nio.file.attribute.PosixFilePermissions;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -73,11 +69,8 @@ public final class WorkspaceMount implements AutoCloseable {
   }
 
   private static Descriptor makeUnlessMade(Path root) throws IOException {
-    Files.createDirectories(
-        slots(root),
-        PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
     // Workers of one host may share a root: a second mount on top would hide the first one's.
-    try (Lock _ = new Lock(root)) {
+    try (RootLock _ = RootLock.take(root)) {
       try (Descriptor seen = Kernel.openDirectory(root);
           Descriptor tree = Kernel.cloneTree(seen)) { // which also shows whether we may mount
         MountInfo mount = MountInfo.of(seen);
@@ -94,29 +87,12 @@ public final class WorkspaceMount implements AutoCloseable {
     }
   }
 
-  /** Waits for a worker that has it, for as long as a few system calls take. */
-  private static final class Lock implements AutoCloseable {
-    private final FileChannel file;
-
-    Lock(Path root) throws IOException {
-      this.file =
-          FileChannel.open(
-              slots(root).resolve(".lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
-      FileLock _ = file.lock(); // ends with the channel
-    }
-
-    @Override
-    public void close() throws IOException {
-      file.close();
-    }
-  }
-
   static Path slots(Path root) {
     return root.resolve(SlotMounts.TOP);
   }
 
   private static String explained(IOException failure) {
-    if (failure instanceof MountException e) {
+    if (failure instanceof KernelException e) {
       if (e.errno().equals(Errno.EPERM)) {
         return "the worker may not mount: it needs CAP_SYS_ADMIN (" + e.getMessage() + ")";
       }

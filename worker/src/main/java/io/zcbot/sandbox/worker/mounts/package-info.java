@@ -1,4 +1,7 @@
-/** Bind mounts on the engine's host, made by system calls. The only place that knows the kernel. */
+/**
+ * Bind mounts and quotas on the engine's host, made by system calls. The only place that knows the
+ * kernel.
+ */
 @NullMarked
 package io.zcbot.sandbox.worker.mounts;
 

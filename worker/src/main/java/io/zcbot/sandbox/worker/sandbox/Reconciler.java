@@ -3,6 +3,8 @@ package io.zcbot.sandbox.worker.sandbox;
 import io.zcbot.sandbox.events.LiveSandbox;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.UserId;
+import java.io.IOException;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -91,7 +93,7 @@ public final class Reconciler {
           engine
               .verify(listed.id(), spec, entry.userId(), workspaces.of(entry.userId()))
               .orElse(listed);
-      if (!canBeAdopted(container, entry)) {
+      if (!canBeAdopted(container, entry) || !hasWorkspace(entry.userId())) {
         rest.add(listed);
       } else if (registry.get(entry.userId()) == null && registry.tryReserve()) {
         long age = Math.max(0, Duration.between(entry.openedAt(), time.now()).toNanos());
@@ -116,6 +118,17 @@ public final class Reconciler {
         && spec.hash().equals(container.specHash())
         && container.startedAt() != null
         && !container.startedAt().isAfter(entry.openedAt());
+  }
+
+  /** As an ensure would leave it: what was asked for since the start of its sandbox holds, too. */
+  private boolean hasWorkspace(UserId user) {
+    try {
+      Path _ = workspaces.prepare(user);
+      return true;
+    } catch (IOException e) {
+      log.warn("the workspace of {} can't be used: {}", user, e.getMessage());
+      return false;
+    }
   }
 
   private List<Container> own() throws EngineException {

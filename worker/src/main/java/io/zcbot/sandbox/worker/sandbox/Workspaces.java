@@ -28,10 +28,12 @@ public final class Workspaces {
 
   private final Path root;
   private final Owner owner;
+  private final WorkspaceQuota quota;
 
-  private Workspaces(Path root, Owner owner) {
+  private Workspaces(Path root, Owner owner, WorkspaceQuota quota) {
     this.root = root;
     this.owner = owner;
+    this.quota = quota;
   }
 
   /** User and group, as the host numbers them. */
@@ -59,12 +61,17 @@ public final class Workspaces {
               + "), who could put links where workspaces belong; run: chmod go-w "
               + real);
     }
-    return new Workspaces(real, Owner.UNMAPPED);
+    return new Workspaces(real, Owner.UNMAPPED, WorkspaceQuota.NONE);
   }
 
   /** The same, but their owner on the host is another: the engine remaps users. */
   public Workspaces ownedBy(Owner mapped) {
-    return new Workspaces(root, mapped);
+    return new Workspaces(root, mapped, quota);
+  }
+
+  /** The same, but with a limit on what each holds. */
+  public Workspaces limitedBy(WorkspaceQuota limiting) {
+    return new Workspaces(root, owner, limiting);
   }
 
   /** Where the user's directory is, or would be. */
@@ -78,7 +85,7 @@ public final class Workspaces {
   }
 
   /**
-   * The user's directory: there, private, and owned by the sandbox user.
+   * The user's directory: there, private, owned by the sandbox user, and limited if it is to be.
    *
    * @throws IOException if it is anything but a directory, or can't be made so; the message is for
    *     an operator
@@ -107,6 +114,7 @@ public final class Workspaces {
       Files.getFileAttributeView(directory, PosixFileAttributeView.class, NOFOLLOW_LINKS)
           .setPermissions(PRIVATE);
     }
+    quota.limit(user);
     return directory;
   }
 

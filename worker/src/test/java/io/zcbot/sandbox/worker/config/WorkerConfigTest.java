@@ -10,6 +10,7 @@ import io.zcbot.sandbox.worker.sandbox.Egress;
 import io.zcbot.sandbox.worker.sandbox.FirewallMode;
 import io.zcbot.sandbox.worker.sandbox.NetworkPolicy;
 import io.zcbot.sandbox.worker.sandbox.SandboxSpec;
+import io.zcbot.sandbox.worker.sandbox.WorkspaceLimit;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.file.Files;
@@ -141,6 +142,8 @@ class WorkerConfigTest {
             "ZCBOT_SANDBOX_HANDOVER", "eager",
             "ZCBOT_REVOKE_TIMEOUT", "15s",
             "ZCBOT_WORKSPACE_ROOT", "/srv/ws",
+            "ZCBOT_WORKSPACE_SIZE", "10g",
+            "ZCBOT_WORKSPACE_FILES", "5000000000",
             "ZCBOT_REAPER_INTERVAL", "500ms",
             "ZCBOT_RECONCILE_INTERVAL", "PT1M",
             "ZCBOT_FIREWALL_INTERVAL", "21s",
@@ -185,6 +188,7 @@ class WorkerConfigTest {
                         new Dns.Resolvers(List.of("9.9.9.9", "2620:fe::fe")),
                         List.of("203.0.113.7", "198.51.100.0/24", "2001:db8::/32"))),
                 Path.of("/srv/ws"),
+                new WorkspaceLimit(10L << 30, 5_000_000_000L),
                 new Lifecycle(
                     Duration.ofSeconds(20),
                     Duration.ofMillis(500),
@@ -256,6 +260,21 @@ class WorkerConfigTest {
   }
 
   @Test
+  void a_workspace_of_limited_size_has_a_limit_on_files_too() throws Exception {
+    assertThat(read().workspaceLimit()).isNull();
+    assertThat(read("ZCBOT_WORKSPACE_SIZE", "off").workspaceLimit()).isNull();
+    assertThat(read("ZCBOT_WORKSPACE_SIZE", "1g").workspaceLimit())
+        .isEqualTo(new WorkspaceLimit(1 << 30, 65536));
+    assertThat(read("ZCBOT_WORKSPACE_SIZE", "1m").workspaceLimit())
+        .isEqualTo(new WorkspaceLimit(1 << 20, 1000));
+    assertThat(read("ZCBOT_WORKSPACE_SIZE", "2500000").workspaceLimit())
+        .as("whole MiB")
+        .isEqualTo(new WorkspaceLimit(2 << 20, 1000));
+    assertThat(problem("ZCBOT_WORKSPACE_FILES", "500"))
+        .contains("is for workspaces of a limited size: set ZCBOT_WORKSPACE_SIZE as well");
+  }
+
+  @Test
   void ops_can_be_off() throws Exception {
     assertThat(read("ZCBOT_OPS_ADDRESS", "off").opsAddress()).isNull();
     assertThat(read("ZCBOT_OPS_ADDRESS", "localhost:1").opsAddress())
@@ -322,6 +341,8 @@ class WorkerConfigTest {
           ZCBOT_SANDBOX_HANDOVER     | soon          | must be one of lazy, eager
           ZCBOT_REVOKE_TIMEOUT       | 1h            | must be a duration from 100ms to 50s, e.g. 300 (seconds), 90s, 5m, 2h or PT5M
           ZCBOT_WORKSPACE_ROOT       | ws            | must be an absolute path without . or .. that is not the root, e.g. /var/lib/zcbot/workspaces
+          ZCBOT_WORKSPACE_SIZE       | 1000k         | must be a size from 1m to 1024t, e.g. 512m or 2g, or off
+          ZCBOT_WORKSPACE_FILES      | 99            | must be a whole number from 100 to 1000000000000
           ZCBOT_REAPER_INTERVAL      | 99ms          | must be a duration from 100ms to 1h, e.g. 300 (seconds), 90s, 5m, 2h or PT5M
           ZCBOT_RECONCILE_INTERVAL   | 0             | must be a duration from 100ms to 1h, e.g. 300 (seconds), 90s, 5m, 2h or PT5M
           ZCBOT_FIREWALL_INTERVAL    | 500ms         | must be a duration from 1s to 1h, e.g. 300 (seconds), 90s, 5m, 2h or PT5M

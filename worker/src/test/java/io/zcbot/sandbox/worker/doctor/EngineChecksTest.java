@@ -7,6 +7,7 @@ import io.zcbot.sandbox.worker.docker.SandboxGround;
 import io.zcbot.sandbox.worker.doctor.Finding.Level;
 import io.zcbot.sandbox.worker.sandbox.NetworkPolicy;
 import io.zcbot.sandbox.worker.sandbox.SandboxSpec;
+import io.zcbot.sandbox.worker.sandbox.WorkspaceLimit;
 import java.time.Instant;
 import java.util.List;
 import java.util.Map;
@@ -17,6 +18,8 @@ import org.junit.jupiter.api.Test;
 class EngineChecksTest {
   private static final List<String> HARDENED =
       List.of("name=apparmor", "name=seccomp,profile=builtin", "name=userns", "name=cgroupns");
+
+  private static final WorkspaceLimit LIMIT = WorkspaceLimit.of(1 << 30, 0);
 
   private static EngineFacts facts(
       String version, String runc, int cgroups, List<String> options, List<String> unlimited) {
@@ -49,7 +52,7 @@ class EngineChecksTest {
   @Test
   void aHardenedEngineHasNoFault() {
     List<Finding> findings =
-        EngineChecks.of(facts("28.5.0", "1.3.3", 2, HARDENED, List.of()), spec("runsc"));
+        EngineChecks.of(facts("28.5.0", "1.3.3", 2, HARDENED, List.of()), spec("runsc"), LIMIT);
     assertThat(levels(findings).values()).containsOnly(Level.OK);
   }
 
@@ -59,13 +62,15 @@ class EngineChecksTest {
         levels(
             EngineChecks.of(
                 facts("26.1.5", "1.1.15", 1, List.of("name=seccomp,profile=builtin"), List.of()),
-                spec(null)));
+                spec(null),
+                LIMIT));
     assertThat(levels)
         .containsEntry("engine", Level.WARN)
         .containsEntry("runc", Level.WARN)
         .containsEntry("cgroups", Level.WARN)
         .containsEntry("mac", Level.WARN)
         .containsEntry("userns", Level.WARN)
+        .containsEntry("quota-hold", Level.WARN)
         .containsEntry("seccomp", Level.OK)
         .doesNotContainValue(Level.FAIL);
   }
@@ -81,20 +86,45 @@ class EngineChecksTest {
                     2,
                     List.of("name=seccomp,profile=unconfined"),
                     List.of("pids")),
-                spec("kata")));
+                spec("kata"),
+                null));
     assertThat(levels)
         .containsEntry("seccomp", Level.FAIL)
         .containsEntry("limits", Level.FAIL)
         .containsEntry("runtime", Level.FAIL);
     assertThat(
-            levels(EngineChecks.of(facts("28.5.0", "1.3.3", 2, List.of(), List.of()), spec(null))))
+            levels(
+                EngineChecks.of(
+                    facts("28.5.0", "1.3.3", 2, List.of(), List.of()), spec(null), null)))
         .containsEntry("seccomp", Level.FAIL);
+  }
+
+  /** The kernel forbids it in a user namespace only; to gVisor's files it does not come. */
+  @Test
+  void whetherALimitHoldsAgainstHostileCode() {
+    List<String> plain = List.of("name=seccomp,profile=builtin");
+    assertThat(quotaHold(plain, null)).isEqualTo(Level.WARN);
+    assertThat(quotaHold(plain, "runc")).isEqualTo(Level.WARN);
+    assertThat(quotaHold(plain, "runsc")).isEqualTo(Level.OK);
+    assertThat(quotaHold(List.of("name=userns"), null)).isEqualTo(Level.OK);
+    assertThat(quotaHold(List.of("name=rootless"), null)).isEqualTo(Level.OK);
+    assertThat(
+            levels(
+                EngineChecks.of(facts("28.5.0", "1.3.3", 2, plain, List.of()), spec(null), null)))
+        .as("where none is asked for")
+        .doesNotContainKey("quota-hold");
+  }
+
+  private static @Nullable Level quotaHold(List<String> options, @Nullable String runtime) {
+    return levels(
+            EngineChecks.of(facts("28.5.0", "1.3.3", 2, options, List.of()), spec(runtime), LIMIT))
+        .get("quota-hold");
   }
 
   @Test
   void everythingThatIsNotOkNamesAFix() {
     for (Finding finding :
-        EngineChecks.of(facts("20.10.1", "", 0, List.of(), List.of("cpu")), spec("kata"))) {
+        EngineChecks.of(facts("20.10.1", "", 0, List.of(), List.of("cpu")), spec("kata"), LIMIT)) {
       assertThat(finding.fix().isEmpty())
           .as(finding.toString())
           .isEqualTo(finding.level() == Level.OK);

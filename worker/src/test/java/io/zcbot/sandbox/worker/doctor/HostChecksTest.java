@@ -3,6 +3,7 @@ package io.zcbot.sandbox.worker.doctor;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.zcbot.sandbox.worker.doctor.Finding.Level;
+import io.zcbot.sandbox.worker.sandbox.WorkspaceLimit;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
@@ -24,10 +25,8 @@ class HostChecksTest {
     Mount mount = Mount.of(Path.of("/var/lib/zcbot/workspaces"), MOUNTS);
     assertThat(mount).isNotNull();
     assertThat(mount.type()).isEqualTo("xfs");
-    assertThat(mount.hasProjectQuota()).isTrue();
     assertThat(Mount.of(Path.of("/var/lib/zcbotany"), MOUNTS))
-        .satisfies(root -> assertThat(root.point()).isEqualTo(Path.of("/")))
-        .satisfies(root -> assertThat(root.hasProjectQuota()).isFalse());
+        .satisfies(root -> assertThat(root.point()).isEqualTo(Path.of("/")));
     assertThat(Mount.of(Path.of("/mnt/a b/c"), MOUNTS))
         .satisfies(blank -> assertThat(blank.point()).isEqualTo(Path.of("/mnt/a b")));
   }
@@ -41,6 +40,20 @@ class HostChecksTest {
     assertThat(WorkspaceChecks.root(root))
         .satisfies(f -> assertThat(f.level()).isEqualTo(Level.FAIL))
         .satisfies(f -> assertThat(f.fix()).contains("chmod go-w"));
+  }
+
+  /** Shared memory never has project quotas, whatever the machine's disks have. */
+  @Test
+  void aLimitThatCanNotBeHadFails() {
+    Path root = Path.of("/dev/shm/zcbot/made/later");
+    assertThat(WorkspaceChecks.quota(root, null))
+        .satisfies(f -> assertThat(f.level()).isEqualTo(Level.WARN))
+        .satisfies(f -> assertThat(f.detail()).contains("tmpfs at /dev/shm", "fill the disk"))
+        .satisfies(f -> assertThat(f.fix()).contains("prjquota", "ZCBOT_WORKSPACE_SIZE"));
+    assertThat(WorkspaceChecks.quota(root, WorkspaceLimit.of(10L << 30, 0)))
+        .satisfies(f -> assertThat(f.level()).isEqualTo(Level.FAIL))
+        .satisfies(f -> assertThat(f.detail()).contains("10240 MiB", "no project quotas"))
+        .satisfies(f -> assertThat(f.fix()).contains("unset ZCBOT_WORKSPACE_SIZE"));
   }
 
   @Test

@@ -9,9 +9,12 @@ import io.zcbot.sandbox.worker.Worker;
 import io.zcbot.sandbox.worker.cli.Cli;
 import io.zcbot.sandbox.worker.cli.Console;
 import io.zcbot.sandbox.worker.config.WorkerConfig;
+import io.zcbot.sandbox.worker.hosts.Commands;
+import io.zcbot.sandbox.worker.security.Row;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.Map;
@@ -95,6 +98,30 @@ class DoctorIT {
         .containsEntry("topics", "FAIL");
     assertThat(doctor()).isEqualTo(1);
     assertThat(out).contains("docker build").contains("not fit to serve");
+  }
+
+  /** Shared memory has no project quotas on any kernel. */
+  @Test
+  @Row(35)
+  void aWorkerThatCanNotLimitWorkspacesRefusesToStart() throws Exception {
+    Path memory = Files.createTempDirectory(Path.of("/dev/shm"), "zcbot-doctor-");
+    try {
+      env.put("ZCBOT_WORKSPACE_ROOT", memory.toString());
+      env.put("ZCBOT_WORKSPACE_SIZE", "1g");
+      assertThat(doctor("--json")).isEqualTo(1);
+      assertThat(levels()).containsEntry("workspace-quota", "FAIL").containsKey("quota-hold");
+      try (Worker worker = new Worker(WorkerConfig.fromEnvironment(env))) {
+        assertThatThrownBy(worker::start)
+            .isInstanceOf(IOException.class)
+            .hasMessageContaining("tried to limit workspaces to 1024 MiB and 65536 files")
+            .hasMessageContaining("no project quotas")
+            .hasMessageContaining(memory.toString())
+            .hasMessageContaining("mounted with prjquota")
+            .hasMessageContaining("unset ZCBOT_WORKSPACE_SIZE");
+      }
+    } finally {
+      Commands.run("rm", "-rf", memory.toString());
+    }
   }
 
   @Test

@@ -8,11 +8,13 @@ import io.zcbot.sandbox.events.LiveSandbox;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.UserId;
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -169,6 +171,41 @@ class DomainTest {
     assertThat(failed.message()).contains("symbolic link");
     assertThat(Files.getPosixFilePermissions(elsewhere)).isEqualTo(before);
     assertThat(world.engine.everything()).isEmpty();
+  }
+
+  @Test
+  void aWorkspaceThatCanNotBeLimitedGetsNoSandbox() throws Exception {
+    world = new World(root, 2, null, 1_000_000, 1);
+    world.warmUp();
+    assertThat(world.engine.everything()).as("a slot").hasSize(1);
+    world.quota =
+        _ -> {
+          throw new IOException("tried to limit it, failed because it is not so");
+        };
+
+    Failed failed = failed(ANNA);
+
+    assertThat(failed.reason()).isEqualTo(Failed.Reason.WORKSPACE);
+    assertThat(failed.message()).contains("tried to limit it, failed because");
+    assertThat(failed.retryable()).isFalse();
+    assertThat(world.domain.registry().get(ANNA)).isNull();
+    assertThat(world.engine.everything()).as("the slot still, and nothing else").hasSize(1);
+  }
+
+  @Test
+  void aWorkspaceIsLimitedBeforeItsSandboxIsMadeAndAtEachEnsure() throws Exception {
+    List<UserId> limited = new ArrayList<>();
+    world.quota =
+        user -> {
+          assertThat(root.resolve(user.toString())).isDirectory();
+          assertThat(world.engine.everything()).hasSize(limited.isEmpty() ? 0 : 1);
+          limited.add(user);
+        };
+
+    ready(ANNA);
+    assertThat(ready(ANNA).outcome()).isEqualTo(Ready.Outcome.REUSED);
+
+    assertThat(limited).containsExactly(ANNA, ANNA);
   }
 
   @Test
@@ -484,6 +521,26 @@ class DomainTest {
     assertThat(world.reaped())
         .extracting(Reaped::reason)
         .containsExactly(Reaped.Reason.PURGED, Reaped.Reason.PURGED);
+  }
+
+  @Test
+  void whatCanNotBeLimitedIsNotAdopted() throws Exception {
+    ready(ANNA);
+    ready(BEN);
+    world.quota =
+        user -> {
+          if (user.equals(ANNA)) {
+            throw new IOException("no");
+          }
+        };
+    assertThat(adopt()).isEqualTo(1);
+    assertThat(world.reaped())
+        .singleElement()
+        .satisfies(
+            reaped -> {
+              assertThat(reaped.userId()).isEqualTo(ANNA);
+              assertThat(reaped.reason()).isEqualTo(Reaped.Reason.PURGED);
+            });
   }
 
   @Test

@@ -58,6 +58,7 @@ final class World {
   }
 
   Publishing publishing = Publishing.WORKS;
+  WorkspaceQuota quota = WorkspaceQuota.NONE;
   boolean crashed;
   Domain domain;
   private int ensures;
@@ -76,7 +77,7 @@ final class World {
       throws java.io.IOException {
     this.newUsersPerMinute = newUsersPerMinute;
     this.warm = warm;
-    this.workspaces = Workspaces.open(root);
+    this.workspaces = Workspaces.open(root).limitedBy(user -> quota.limit(user));
     this.capacity = capacity;
     this.maxLifetime = maxLifetime;
     this.domain = boot();

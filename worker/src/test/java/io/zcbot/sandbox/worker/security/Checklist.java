@@ -136,7 +136,8 @@ final class Checklist {
               35,
               "filling /workspace hurts its user only",
               "project quota",
-              "host-dependent: reported by doctor"),
+              "host-dependent: with ZCBOT_WORKSPACE_SIZE, on a file system that has them; against"
+                  + " hostile code on runc with userns-remap only; reported by doctor"),
           row(36, "flood of the container's log: bounded", "log driver local, 1 MiB"),
           row(
               37,

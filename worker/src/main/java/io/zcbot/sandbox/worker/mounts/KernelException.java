@@ -3,12 +3,12 @@ package io.zcbot.sandbox.worker.mounts;
 import java.io.IOException;
 
 /** A system call that failed. The message names it, what it was about, and what it means. */
-final class MountException extends IOException {
+final class KernelException extends IOException {
   private static final long serialVersionUID = 1L;
 
   private final int errno;
 
-  MountException(String call, String about, Errno errno) {
+  KernelException(String call, String about, Errno errno) {
     super(call + " of " + about + " failed: " + errno.shown());
     this.errno = errno.number();
   }

@@ -1,0 +1,45 @@
+package io.zcbot.sandbox.worker.mounts;
+
+import io.zcbot.sandbox.events.UserId;
+import java.nio.ByteBuffer;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.List;
+import java.util.stream.Stream;
+
+/**
+ * The project ids that a user's workspace may have. They follow from the user's id, so that no file
+ * has to remember them, and there are several, for the case that another user has one of them.
+ *
+ * <p>They lie from 2^30 on, far above those that administrators write to {@code /etc/projects} and
+ * those that engines count up for layers.
+ *
+ * @param bits how many of an id's bits differ among users
+ */
+record ProjectIds(int bits) {
+  static final ProjectIds ALL = new ProjectIds(30);
+
+  static final int FIRST = 1 << 30;
+
+  /** The same ones at each call, in the order in which they are to be tried. */
+  List<Integer> of(UserId user) {
+    byte[] digest;
+    try {
+      digest =
+          MessageDigest.getInstance("SHA-256")
+              .digest(
+                  ByteBuffer.allocate(2 * Long.BYTES)
+                      .putLong(user.uuid().getMostSignificantBits())
+                      .putLong(user.uuid().getLeastSignificantBits())
+                      .array());
+    } catch (NoSuchAlgorithmException e) {
+      throw new IllegalStateException("every Java has SHA-256", e);
+    }
+    ByteBuffer numbers = ByteBuffer.wrap(digest);
+    int mask = (1 << bits) - 1;
+    return Stream.generate(() -> FIRST | (numbers.getInt() & mask))
+        .limit(digest.length / Integer.BYTES)
+        .distinct()
+        .toList();
+  }
+}

@@ -1,0 +1,174 @@
+package io.zcbot.sandbox.worker.mounts;
+
+import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.mounts.Kernel.Descriptor;
+import io.zcbot.sandbox.worker.mounts.Projects.Mark;
+import io.zcbot.sandbox.worker.sandbox.WorkspaceLimit;
+import io.zcbot.sandbox.worker.sandbox.WorkspaceQuota;
+import java.io.IOException;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Workspaces limited by the file system: each is a project of its own. What is in the file system
+ * is all there is to know, so workers and restarts find what others did.
+ *
+ * <p>Only a user's directory itself is looked at and marked. What is made in it gets the same mark
+ * from the kernel; what was in it before stays uncounted, since nothing of ours walks in.
+ */
+public final class ProjectQuotas implements WorkspaceQuota {
+  private static final Logger log = LoggerFactory.getLogger(ProjectQuotas.class);
+
+  private static final String WANTED =
+      "it takes XFS or ext4 mounted with prjquota, and Linux 5.14 or later (README, «Workspace"
+          + " quotas»)";
+
+  /** How file systems, and kernels, say that they don't know of projects or of quotas. */
+  private static final Set<Errno> NONE_THERE =
+      Set.of(Errno.ENOSYS, Errno.EINVAL, Errno.ENOTTY, Errno.ESRCH, Errno.EOPNOTSUPP);
+
+  private final Path root;
+  private final WorkspaceLimit limit;
+  private final ProjectIds ids;
+
+  ProjectQuotas(Path root, WorkspaceLimit limit, ProjectIds ids) {
+    this.root = root;
+    this.limit = limit;
+    this.ids = ids;
+  }
+
+  /**
+   * Limits the workspaces in a root.
+   *
+   * @param root an existing directory, by its real path
+   * @throws IOException if its file system can't, or this process may not
+   */
+  public static ProjectQuotas of(Path root, WorkspaceLimit limit) throws IOException {
+    String problem = problem(root);
+    if (problem != null) {
+      throw new IOException(
+          "tried to limit workspaces to "
+              + limit
+              + ", failed because "
+              + problem
+              + "; mend that, or unset ZCBOT_WORKSPACE_SIZE");
+    }
+    return new ProjectQuotas(root, limit, ProjectIds.ALL);
+  }
+
+  /** Why workspaces can't be limited there, and what it takes; null if they can. */
+  public static @Nullable String problem(Path root) {
+    try (Descriptor directory = Kernel.openDirectory(root)) {
+      requireLimits(directory);
+      // Which takes the right to do so, where asking for the state takes none.
+      Projects.Account _ = Projects.account(directory, ProjectIds.FIRST);
+      return null;
+    } catch (KernelException e) {
+      return explained(e);
+    } catch (IOException e) {
+      return e.getMessage();
+    } catch (LinkageError e) {
+      return "this system can't be asked for quotas: " + e;
+    }
+  }
+
+  /** Some take limits and don't enforce them. */
+  private static void requireLimits(Descriptor directory) throws IOException {
+    switch (Projects.state(directory)) {
+      case LIMITED -> {}
+      case COUNTED ->
+          throw new IOException(
+              directory.about()
+                  + " is on a file system that counts projects and limits none: mount it with"
+                  + " prjquota");
+      case UNCOUNTED ->
+          throw new IOException(
+              directory.about() + " is on a file system without project quotas: " + WANTED);
+    }
+  }
+
+  @Override
+  public void limit(UserId user) throws IOException {
+    List<Integer> own = ids.of(user);
+    try (Descriptor top = Kernel.openDirectory(root);
+        Descriptor directory = Kernel.readBeneath(top, user.toString())) {
+      requireLimits(directory);
+      Mark mark = Projects.mark(directory);
+      if (!own.contains(mark.id())) {
+        number(directory, mark, own);
+        return;
+      }
+      if (!mark.inherits()) {
+        Projects.mark(directory, mark.id());
+      }
+      if (!Projects.account(directory, mark.id()).limit().equals(limit)) {
+        Projects.limit(directory, mark.id(), limit);
+      }
+    } catch (KernelException e) {
+      throw refused(explained(e), e);
+    } catch (IOException e) {
+      throw refused(e.getMessage(), e);
+    }
+  }
+
+  /**
+   * Gives a directory an id of its user's that nothing else bears. Whatever id it had: its owner
+   * may have changed it, and must not be able to lock the user out.
+   */
+  private void number(Descriptor directory, Mark before, List<Integer> own) throws IOException {
+    try (RootLock _ = RootLock.take(root)) {
+      for (int id : own) {
+        if (Projects.account(directory, id).isUnused()) {
+          Projects.limit(directory, id, limit); // first, so that nothing is ever without
+          Projects.mark(directory, id);
+          if (before.id() != 0) {
+            log.warn("{} had the project id {}, now {}", directory.about(), before.id(), id);
+          }
+          if (!isEmpty(directory)) {
+            log.warn(
+                "{} has the project id {} from now on; what it holds already, and what is added in"
+                    + " directories that it holds already, is not counted until it gets the same"
+                    + " (README, «Workspace quotas»)",
+                directory.about(),
+                id);
+          }
+          return;
+        }
+      }
+    }
+    throw new IOException(
+        "others have all its project ids "
+            + own
+            + "; look who bears them (lsattr -pd) and take one of them off (chattr -p 0)");
+  }
+
+  /** By the open directory, not its path. */
+  private static boolean isEmpty(Descriptor directory) throws IOException {
+    try (DirectoryStream<Path> entries =
+        Files.newDirectoryStream(Path.of("/proc/self/fd", String.valueOf(directory.number())))) {
+      return !entries.iterator().hasNext();
+    }
+  }
+
+  private IOException refused(@Nullable String why, IOException cause) {
+    return new IOException("tried to limit it to " + limit + ", failed because " + why, cause);
+  }
+
+  private static @Nullable String explained(KernelException e) {
+    if (e.errno().equals(Errno.EPERM)) {
+      return "the worker may not set quotas: it needs CAP_SYS_ADMIN (" + e.getMessage() + ")";
+    }
+    if (e.errno().equals(Errno.EACCES)) {
+      return "the worker may not read it: it needs CAP_DAC_READ_SEARCH (" + e.getMessage() + ")";
+    }
+    return NONE_THERE.contains(e.errno())
+        ? "the file system has no project quotas: " + WANTED + " (" + e.getMessage() + ")"
+        : e.getMessage();
+  }
+}

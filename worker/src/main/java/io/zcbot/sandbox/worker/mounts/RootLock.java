@@ -1,0 +1,59 @@
+package io.zcbot.sandbox.worker.mounts;
+
+import io.zcbot.sandbox.worker.sandbox.SlotMounts;
+import java.io.IOException;
+import java.nio.channels.FileChannel;
+import java.nio.channels.FileLock;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.concurrent.locks.ReentrantLock;
+
+/**
+ * Workers of one host may share a root: whoever looks at something in it and then changes it holds
+ * this, for as long as a few system calls take.
+ */
+final class RootLock implements AutoCloseable {
+  /** A process can't wait for a file's lock that it holds itself. */
+  private static final ReentrantLock OWN = new ReentrantLock();
+
+  private final FileChannel file;
+
+  private RootLock(FileChannel file) {
+    this.file = file;
+  }
+
+  /** Waits for whoever has it. */
+  static RootLock take(Path root) throws IOException {
+    Path directory = root.resolve(SlotMounts.TOP);
+    Files.createDirectories(
+        directory,
+        PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+    OWN.lock();
+    try {
+      FileChannel file =
+          FileChannel.open(
+              directory.resolve(".lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+      try {
+        FileLock _ = file.lock(); // ends with the channel
+        return new RootLock(file);
+      } catch (IOException | RuntimeException e) {
+        file.close();
+        throw e;
+      }
+    } catch (IOException | RuntimeException e) {
+      OWN.unlock();
+      throw e;
+    }
+  }
+
+  @Override
+  public void close() throws IOException {
+    try {
+      file.close();
+    } finally {
+      OWN.unlock();
+    }
+  }
+}

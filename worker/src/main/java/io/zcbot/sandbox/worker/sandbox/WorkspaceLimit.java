@@ -1,0 +1,27 @@
+package io.zcbot.sandbox.worker.sandbox;
+
+/**
+ * The most that a user's workspace may hold.
+ *
+ * @param files directories and links included
+ */
+public record WorkspaceLimit(long bytes, long files) {
+  private static final long MIB = 1024 * 1024;
+  private static final long BYTES_OF_A_FILE = 16 * 1024;
+  private static final long FEWEST_FILES = 1000;
+
+  /**
+   * A limit in whole MiB, since file systems keep it in blocks of theirs.
+   *
+   * @param files 0 for as many as ext4 has for so much space: neither runs out first then
+   */
+  public static WorkspaceLimit of(long bytes, long files) {
+    return new WorkspaceLimit(
+        bytes / MIB * MIB, files > 0 ? files : Math.max(FEWEST_FILES, bytes / BYTES_OF_A_FILE));
+  }
+
+  @Override
+  public String toString() {
+    return bytes / MIB + " MiB and " + files + " files";
+  }
+}

@@ -1,0 +1,18 @@
+package io.zcbot.sandbox.worker.sandbox;
+
+import io.zcbot.sandbox.events.UserId;
+import java.io.IOException;
+
+/** Sees to it that a workspace holds no more than it may. Called in the lanes of many users. */
+@FunctionalInterface
+public interface WorkspaceQuota {
+  /** Where none is asked for. */
+  WorkspaceQuota NONE = _ -> {};
+
+  /**
+   * Puts the limit in force, whatever was before. The user's directory is there.
+   *
+   * @throws IOException if it is not in force; the message is for an operator
+   */
+  void limit(UserId user) throws IOException;
+}

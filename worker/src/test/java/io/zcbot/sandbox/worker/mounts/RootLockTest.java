@@ -1,0 +1,76 @@
+package io.zcbot.sandbox.worker.mounts;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.BufferedReader;
+import java.nio.file.Path;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+@Timeout(30)
+class RootLockTest {
+  @TempDir private Path root;
+
+  @Test
+  void lanesWaitForOneAnother() throws Exception {
+    try (var lane = Executors.newSingleThreadExecutor()) {
+      Future<?> other;
+      try (RootLock _ = RootLock.take(root)) {
+        other =
+            lane.submit(
+                () -> {
+                  Other.main(root.toString());
+                  return null;
+                });
+        assertThat(isDone(other)).isFalse();
+      }
+      other.get(10, TimeUnit.SECONDS);
+    }
+  }
+
+  @Test
+  void workersWaitForOneAnother() throws Exception {
+    Process other;
+    try (RootLock _ = RootLock.take(root)) {
+      other =
+          new ProcessBuilder(
+                  Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                  "-cp",
+                  System.getProperty(
+                      "surefire.test.class.path", System.getProperty("java.class.path")),
+                  Other.class.getName(),
+                  root.toString())
+              .redirectErrorStream(true)
+              .start();
+      BufferedReader said = other.inputReader();
+      assertThat(said.readLine()).isEqualTo("waiting");
+      assertThat(other.waitFor(500, TimeUnit.MILLISECONDS)).isFalse();
+      assertThat(said.ready()).isFalse();
+    }
+    assertThat(other.waitFor(10, TimeUnit.SECONDS)).isTrue();
+    assertThat(other.inputReader().readLine()).isEqualTo("taken");
+  }
+
+  private static boolean isDone(Future<?> future) throws InterruptedException {
+    for (int i = 0; i < 10 && !future.isDone(); i++) {
+      Thread.sleep(50);
+    }
+    return future.isDone();
+  }
+
+  /** Somebody else who wants it. */
+  static final class Other {
+    private Other() {}
+
+    public static void main(String... args) throws Exception {
+      System.out.println("waiting");
+      try (RootLock _ = RootLock.take(Path.of(args[0]))) {
+        System.out.println("taken");
+      }
+    }
+  }
+}

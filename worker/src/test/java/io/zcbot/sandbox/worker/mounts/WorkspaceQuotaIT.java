@@ -1,0 +1,164 @@
+package io.zcbot.sandbox.worker.mounts;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.zcbot.sandbox.worker.security.Row;
+import java.lang.reflect.Method;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/**
+ * Limits on workspaces, on real XFS and ext4 with project quotas. This machine's kernel may have
+ * none, so one that has them is booted, once, and runs all {@link QuotaScenarios}; each test here
+ * tells how one of them went.
+ */
+@Timeout(30)
+class WorkspaceQuotaIT {
+  @TempDir private static Path directory;
+  private static String console = "";
+
+  @BeforeAll
+  static void boot() throws Exception {
+    UserModeLinux linux = new UserModeLinux(directory);
+    List<Path> disks = new ArrayList<>();
+    for (QuotaDisk disk : QuotaDisk.values()) {
+      disks.add(disk.make(directory));
+    }
+    console =
+        linux.run(
+            disks,
+            List.of("quota_tree", "quota_v2"),
+            QuotaGuest.class.getName(),
+            Duration.ofMinutes(5));
+  }
+
+  private static void assertPassed(QuotaDisk disk, String scenario) throws Exception {
+    Path result = QuotaGuest.result(directory, disk, scenario);
+    assertThat(result).as("it did not run:\n%s", console).exists();
+    assertThat(Files.readString(result)).as("%s on %s", scenario, disk).isEqualTo("passed");
+  }
+
+  @Test
+  void everyScenarioIsATest() {
+    assertThat(
+            Arrays.stream(QuotaScenarios.class.getDeclaredMethods())
+                .filter(QuotaGuest::isScenario)
+                .map(Method::getName))
+        .isSubsetOf(
+            Arrays.stream(WorkspaceQuotaIT.class.getDeclaredMethods())
+                .map(Method::getName)
+                .toList());
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  @Row(35)
+  void aFullWorkspaceIsFullForItsUserOnly(QuotaDisk disk) throws Exception {
+    assertPassed(disk, "aFullWorkspaceIsFullForItsUserOnly");
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void withoutALimitAFillGoesOn(QuotaDisk disk) throws Exception {
+    assertPassed(disk, "withoutALimitAFillGoesOn");
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  @Row(35)
+  void directoriesAndLinksCountAsFilesDo(QuotaDisk disk) throws Exception {
+    assertPassed(disk, "directoriesAndLinksCountAsFilesDo");
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void theLimitOutlivesAMountAndAWorker(QuotaDisk disk) throws Exception {
+    assertPassed(disk, "theLimitOutlivesAMountAndAWorker");
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void anotherLimitHoldsFromTheNextEnsureOn(QuotaDisk disk) throws Exception {
+    assertPassed(disk, "anotherLimitHoldsFromTheNextEnsureOn");
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void anIdThatIsTakenIsLeftAlone(QuotaDisk disk) throws Exception {
+    assertPassed(disk, "anIdThatIsTakenIsLeftAlone");
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void whereAllIdsAreTakenNothingIsMarked(QuotaDisk disk) throws Exception {
+    assertPassed(disk, "whereAllIdsAreTakenNothingIsMarked");
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void whoWantTheSameIdAtOnceGetIdsOfTheirOwn(QuotaDisk disk) throws Exception {
+    assertPassed(disk, "whoWantTheSameIdAtOnceGetIdsOfTheirOwn");
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void whoChoosesAnIdWaitsForWhoeverChoosesOne(QuotaDisk disk) throws Exception {
+    assertPassed(disk, "whoChoosesAnIdWaitsForWhoeverChoosesOne");
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  @Row(35)
+  void withoutTheMountOptionItIsRefused(QuotaDisk disk) throws Exception {
+    assertPassed(disk, "withoutTheMountOptionItIsRefused");
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void aFileSystemWithoutProjectsIsRefused(QuotaDisk disk) throws Exception {
+    assertPassed(disk, "aFileSystemWithoutProjectsIsRefused");
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  @Row(35)
+  void whatCanNotBeLimitedAnyMoreIsRefused(QuotaDisk disk) throws Exception {
+    assertPassed(disk, "whatCanNotBeLimitedAnyMoreIsRefused");
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  @Row(40)
+  void aLinkIsRefusedAndNotFollowed(QuotaDisk disk) throws Exception {
+    assertPassed(disk, "aLinkIsRefusedAndNotFollowed");
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void itTakesCapabilities(QuotaDisk disk) throws Exception {
+    assertPassed(disk, "itTakesCapabilities");
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  @Row(35)
+  void anOwnerStepsOutUnlessInAUserNamespace(QuotaDisk disk) throws Exception {
+    assertPassed(disk, "anOwnerStepsOutUnlessInAUserNamespace");
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void whatWasThereBeforeCountsOnceAnAdministratorSaysSo(QuotaDisk disk) throws Exception {
+    assertPassed(disk, "whatWasThereBeforeCountsOnceAnAdministratorSaysSo");
+  }
+}

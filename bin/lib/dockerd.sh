@@ -32,6 +32,14 @@ if ! grep -q ' /sys/fs/cgroup' /proc/mounts; then
   mount -t cgroup2 cgroup2 /sys/fs/cgroup
 fi
 
+# With version 2 the engine looks in its own group for what can be limited. The root has no files for
+# that, so that it would not limit swap. A service manager would have given it a group.
+if grep -qx '0::/' /proc/self/cgroup && [[ -e /sys/fs/cgroup/cgroup.controllers && ! -e /sys/fs/cgroup/memory.max ]]; then
+  echo +memory >/sys/fs/cgroup/cgroup.subtree_control
+  mkdir -p /sys/fs/cgroup/dockerd
+  echo $$ >/sys/fs/cgroup/dockerd/cgroup.procs
+fi
+
 # It outlives this script, so it must hold none of the caller's files: a lock, or the pipe of
 # somebody who reads our output to its end.
 for fd in /proc/self/fd/*; do

@@ -17,6 +17,7 @@ sandbox_image=zcbot-sandbox:latest
 kafka_image=zcbot-kafka:4.4.0
 real_kafka_image=apache/kafka:4.4.0
 worker_image=zcbot-worker:latest
+worker_base=zcbot-worker-base:latest
 engine_log=/var/log/zcbot-dockerd.log
 
 # --- progress ----------------------------------------------------------------------------------
@@ -260,7 +261,8 @@ hash_of() { # files and directories, relative to the root; those that don't exis
   ) | sha256sum | cut -d' ' -f1
 }
 
-# Builds an image unless the one that is there was made from the same files on the same base.
+# Builds an image, or the stage $build_target of one, unless the one that is there was made from the
+# same files on the same base.
 build_image() { # tag, context, dockerfile, inputs...
   local tag=$1 context=$2 dockerfile=$3 inputs old
   shift 3
@@ -271,7 +273,7 @@ build_image() { # tag, context, dockerfile, inputs...
   begin "Image $tag"
   old=$(docker image inspect -f '{{.Id}}' "$tag" 2>/dev/null || :)
   logged "image-${tag%%:*}" docker buildx build --load --progress=plain --label "zcbot.inputs=$inputs" \
-    -t "$tag" -f "$root/$dockerfile" "$root/$context" || die 70 "Image $tag could not be built."
+    ${build_target:+--target "$build_target"} -t "$tag" -f "$root/$dockerfile" "$root/$context" || die 70 "Image $tag could not be built."
   # The one it replaces would stay behind without a name. In use: then it has to.
   [[ -z $old || $old == "$(docker image inspect -f '{{.Id}}' "$tag")" ]] || docker image rm "$old" >/dev/null 2>&1 || :
   end "built"
@@ -302,6 +304,12 @@ setup_kafka_image() {
       kafka-image/logback.xml kafka-image/server.properties kafka-image/target/lib
   fi
   export ZCBOT_TEST_KAFKA_IMAGE=$image
+}
+
+# What the worker's image stands on. The tests build the image itself, from what was just compiled.
+setup_worker_base() {
+  setup_base_image
+  build_target=jre build_image "$worker_base" . worker/Dockerfile
 }
 
 setup_worker_image() {
@@ -370,7 +378,10 @@ setup_to_test() {
   setup_jdk
   setup_maven
   setup_engine
+  # One test starts what compose.yaml describes.
+  docker compose version >/dev/null 2>&1 || apt_install "docker compose" docker-compose
   setup_sandbox_image
   setup_kafka_image
+  setup_worker_base
   setup_unlock
 }

@@ -249,6 +249,7 @@ final class EndToEnd implements Experiment {
         1.0,
         256,
         512L << 20,
+        null,
         setting.network(),
         NetworkPolicy.DEFAULT);
   }

@@ -82,7 +82,15 @@ final class LocalWorker implements AutoCloseable {
             new Domain.Settings(
                 new Identity(id, "bench", "unix:///none"),
                 new SandboxSpec(
-                    "fake", null, 2L << 30, 1, 256, 512L << 20, "none", NetworkPolicy.DEFAULT),
+                    "fake",
+                    null,
+                    2L << 30,
+                    1,
+                    256,
+                    512L << 20,
+                    null,
+                    "none",
+                    NetworkPolicy.DEFAULT),
                 new Reaper.Limits(Duration.ofHours(1), Duration.ofHours(1), null),
                 CREATES,
                 CREATES,

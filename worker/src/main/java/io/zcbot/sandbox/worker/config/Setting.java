@@ -155,6 +155,14 @@ public record Setting<T>(
           Kind.size(MIB, 1024 * 1024 * MIB),
           "Size of a sandbox's /tmp; what lies in it counts as its memory.");
 
+  static final Setting<Integer> SANDBOX_IO_WEIGHT =
+      computed(
+          "ZCBOT_SANDBOX_IO_WEIGHT",
+          "none",
+          Kind.count(10, 1000),
+          "Weight of a sandbox's disk I/O against the rest of the host's. Takes cgroup version 2, and"
+              + " disks whose I/O is weighed (scheduler bfq, or io.cost).");
+
   static final Setting<String> SANDBOX_NETWORK =
       of(
           "ZCBOT_SANDBOX_NETWORK",
@@ -406,6 +414,7 @@ public record Setting<T>(
           SANDBOX_CPUS,
           SANDBOX_PIDS,
           SANDBOX_TMP_SIZE,
+          SANDBOX_IO_WEIGHT,
           SANDBOX_NETWORK,
           SANDBOX_FIREWALL,
           SANDBOX_EGRESS,

@@ -90,6 +90,7 @@ public record WorkerConfig(
             in.get(Setting.SANDBOX_CPUS),
             in.get(Setting.SANDBOX_PIDS),
             in.get(Setting.SANDBOX_TMP_SIZE),
+            in.find(Setting.SANDBOX_IO_WEIGHT).orElse(null),
             in.get(Setting.SANDBOX_NETWORK),
             new NetworkPolicy(
                 in.get(Setting.SANDBOX_FIREWALL),

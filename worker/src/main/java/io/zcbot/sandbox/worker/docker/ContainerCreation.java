@@ -163,6 +163,10 @@ final class ContainerCreation {
         case Dns.Resolvers resolvers -> config.withDns(resolvers.addresses());
       }
     }
+    Integer ioWeight = spec.ioWeight();
+    if (ioWeight != null) {
+      config.withBlkioWeight(ioWeight);
+    }
     String runtime = spec.runtime();
     if (runtime != null) {
       config.withRuntime(runtime);

@@ -88,6 +88,13 @@ final class EngineErrors {
               "the image can't be run: build it from sandbox-image"),
           rule(
               EnumSet.of(Operation.START),
+              ANY_STATUS,
+              "io(\\.bfq)?\\.weight",
+              Kind.REJECTED,
+              "the kernel of the engine's host weighs no disk I/O: load its module bfq, or unset"
+                  + " ZCBOT_SANDBOX_IO_WEIGHT"),
+          rule(
+              EnumSet.of(Operation.START),
               400,
               "",
               Kind.REJECTED,

@@ -27,6 +27,7 @@ import org.jspecify.annotations.Nullable;
  * @param dataRoot where it keeps its data; of one that remaps users, the last part names the host's
  *     ids of a container's root
  * @param unlimited what it can't limit: memory, swap, cpu, pids
+ * @param weighsIo whether it weighs containers' disk I/O, rather than to discard the weight
  * @param liveRestore whether containers outlive a restart of the engine
  * @param systemTime its clock when it answered; null where it isn't told
  */
@@ -41,6 +42,7 @@ public record EngineFacts(
     String defaultRuntime,
     String dataRoot,
     List<String> unlimited,
+    boolean weighsIo,
     boolean liveRestore,
     String storageDriver,
     String backingFilesystem,
@@ -94,6 +96,7 @@ public record EngineFacts(
         info.path("DefaultRuntime").asText(""),
         info.path("DockerRootDir").asText(""),
         unlimited(info),
+        weighsIo(info),
         info.path("LiveRestoreEnabled").asBoolean(),
         info.path("Driver").asText("unknown"),
         backing(info),
@@ -124,6 +127,19 @@ public record EngineFacts(
       missing.add("pids");
     }
     return missing;
+  }
+
+  /** With version 1 it says nothing, as kernels since 5.0 have no such weight there. */
+  private static boolean weighsIo(JsonNode info) {
+    if (info.path("CgroupVersion").asInt(0) != 2) {
+      return false;
+    }
+    for (JsonNode warning : info.path("Warnings")) {
+      if (warning.asText().endsWith("No io.weight support")) {
+        return false;
+      }
+    }
+    return true;
   }
 
   private static String backing(JsonNode info) {

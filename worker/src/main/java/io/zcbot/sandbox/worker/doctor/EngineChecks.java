@@ -27,6 +27,7 @@ public final class EngineChecks {
     findings.add(runtime(facts, spec));
     findings.add(firewall(facts, spec));
     findings.add(limits(facts));
+    findings.add(ioWeight(facts, spec));
     findings.add(cgroups(facts));
     findings.add(seccomp(facts));
     findings.add(accessControl(facts));
@@ -93,7 +94,30 @@ public final class EngineChecks {
         : Finding.fail(
             "limits",
             "the engine can't limit " + String.join(", ", facts.unlimited()),
-            "enable these cgroup controllers in the kernel of the engine's host");
+            "enable these cgroup controllers in the kernel of the engine's host"
+                + (facts.cgroupVersion() == 2
+                    ? "; if it is swap alone, start the engine in a cgroup of its own, as service"
+                        + " managers do: from the root it does not see that it can"
+                    : ""));
+  }
+
+  private static Finding ioWeight(EngineFacts facts, SandboxSpec spec) {
+    Integer weight = spec.ioWeight();
+    if (weight == null) {
+      return Finding.ok("io-weight", "none is wanted");
+    }
+    return facts.weighsIo()
+        ? Finding.ok(
+            "io-weight", weight + ", on disks whose scheduler is bfq or that have io.cost on")
+        : Finding.fail(
+            "io-weight",
+            "the engine discards the weight "
+                + weight
+                + (facts.cgroupVersion() == 2
+                    ? ", as it has no io controller"
+                    : ", as it does not have cgroup version 2"),
+            "boot its host with cgroup version 2 and the io controller, or unset"
+                + " ZCBOT_SANDBOX_IO_WEIGHT");
   }
 
   private static Finding cgroups(EngineFacts facts) {

@@ -15,6 +15,7 @@ import org.jspecify.annotations.Nullable;
  * @param cpus CPU limit in cores
  * @param pids most processes and threads
  * @param tmpBytes size of the {@code /tmp} tmpfs
+ * @param ioWeight what its disk I/O weighs against the rest of the host's; null for no say in it
  * @param network the bridge network's name
  * @param policy what they may reach there
  */
@@ -25,6 +26,7 @@ public record SandboxSpec(
     double cpus,
     long pids,
     long tmpBytes,
+    @Nullable Integer ioWeight,
     String network,
     NetworkPolicy policy) {
   /** Raise when a hard limit changes, so that sandboxes made the old way are replaced. */
@@ -40,6 +42,7 @@ public record SandboxSpec(
         "cpus=" + cpus,
         "pids=" + pids,
         "tmp=" + tmpBytes,
+        "io_weight=" + (ioWeight == null ? "" : ioWeight),
         "network=" + network,
         "firewall=" + policy.firewall(),
         "egress=" + policy.egress().text(),

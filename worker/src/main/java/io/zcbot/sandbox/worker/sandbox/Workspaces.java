@@ -5,6 +5,7 @@ import static java.nio.file.LinkOption.NOFOLLOW_LINKS;
 import io.zcbot.sandbox.events.UserId;
 import java.io.IOException;
 import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
@@ -107,12 +108,20 @@ public final class Workspaces {
     }
     if (!Integer.valueOf(owner.uid).equals(found.get("uid"))
         || !Integer.valueOf(owner.gid).equals(found.get("gid"))) {
-      Files.setAttribute(directory, "unix:uid", owner.uid, NOFOLLOW_LINKS);
-      Files.setAttribute(directory, "unix:gid", owner.gid, NOFOLLOW_LINKS);
+      try {
+        Files.setAttribute(directory, "unix:uid", owner.uid, NOFOLLOW_LINKS);
+        Files.setAttribute(directory, "unix:gid", owner.gid, NOFOLLOW_LINKS);
+      } catch (FileSystemException e) {
+        throw refused("give " + directory + " to user " + owner.uid, "CAP_CHOWN", e);
+      }
     }
     if (!PRIVATE.equals(found.get("permissions"))) {
-      Files.getFileAttributeView(directory, PosixFileAttributeView.class, NOFOLLOW_LINKS)
-          .setPermissions(PRIVATE);
+      try {
+        Files.getFileAttributeView(directory, PosixFileAttributeView.class, NOFOLLOW_LINKS)
+            .setPermissions(PRIVATE);
+      } catch (FileSystemException e) {
+        throw refused("close " + directory + " to others", "CAP_FOWNER", e);
+      }
     }
     quota.limit(user);
     return directory;
@@ -129,5 +138,17 @@ public final class Workspaces {
     } catch (FileAlreadyExistsException _) {
       // It is looked at next, as one just made is.
     }
+  }
+
+  private static IOException refused(String what, String takes, FileSystemException e) {
+    return new IOException(
+        "tried to "
+            + what
+            + ", failed because of '"
+            + (e.getReason() == null ? e.getClass().getSimpleName() : e.getReason())
+            + "'; run the worker as root with "
+            + takes
+            + " (in a container: cap_add), on a file system that lets it",
+        e);
   }
 }

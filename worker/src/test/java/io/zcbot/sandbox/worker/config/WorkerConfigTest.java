@@ -73,6 +73,7 @@ class WorkerConfigTest {
                 1.0,
                 256,
                 512L << 20,
+                null,
                 "zcbot-sandbox",
                 NetworkPolicy.DEFAULT));
     assertThat(config.workspaceRoot()).isEqualTo(Path.of("/var/lib/zcbot/workspaces"));
@@ -129,6 +130,7 @@ class WorkerConfigTest {
             "ZCBOT_SANDBOX_CPUS", "0.5",
             "ZCBOT_SANDBOX_PIDS", "64",
             "ZCBOT_SANDBOX_TMP_SIZE", "64MiB",
+            "ZCBOT_SANDBOX_IO_WEIGHT", "200",
             "ZCBOT_SANDBOX_NETWORK", "net",
             "ZCBOT_SANDBOX_FIREWALL", "both",
             "ZCBOT_SANDBOX_EGRESS", "192.0.2.0/24,10.1.2.3 2001:db8:1::/48",
@@ -181,6 +183,7 @@ class WorkerConfigTest {
                     0.5,
                     64,
                     64L << 20,
+                    200,
                     "net",
                     new NetworkPolicy(
                         FirewallMode.BOTH,
@@ -328,6 +331,7 @@ class WorkerConfigTest {
           ZCBOT_SANDBOX_CPUS         | 0             | must be a number from 0.01 to 1024, e.g. 1.5
           ZCBOT_SANDBOX_PIDS         | 1             | must be a whole number from 16 to 4194304
           ZCBOT_SANDBOX_TMP_SIZE     | 1023k         | must be a size from 1m to 1t, e.g. 512m or 2g
+          ZCBOT_SANDBOX_IO_WEIGHT    | 9             | must be a whole number from 10 to 1000
           ZCBOT_SANDBOX_NETWORK      | host          | must be the name of a bridge network of its own (not bridge, host, none or default)
           ZCBOT_SANDBOX_FIREWALL     | none          | must be one of container, host, both
           ZCBOT_SANDBOX_EGRESS       | private       | 'private' is neither an IP address nor a network in CIDR form (host names are not looked up); must be IP addresses and networks, separated by commas, e.g. 10.1.2.3,192.0.2.0/24,2001:db8::/32

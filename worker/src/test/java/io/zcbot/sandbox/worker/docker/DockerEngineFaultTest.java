@@ -65,6 +65,7 @@ class DockerEngineFaultTest {
           1.5,
           256,
           512L << 20,
+          null,
           "net",
           new NetworkPolicy(
               FirewallMode.CONTAINER,
@@ -394,7 +395,7 @@ class DockerEngineFaultTest {
   }
 
   @Test
-  void runtimeAndResolversArePassedOn() throws EngineException {
+  void runtimeResolversAndWeightArePassedOn() throws EngineException {
     engine.create(
         new SandboxSpec(
             SPEC.image(),
@@ -403,6 +404,7 @@ class DockerEngineFaultTest {
             SPEC.cpus(),
             SPEC.pids(),
             SPEC.tmpBytes(),
+            300,
             SPEC.network(),
             new NetworkPolicy(
                 FirewallMode.CONTAINER,
@@ -414,7 +416,11 @@ class DockerEngineFaultTest {
         WORKSPACE);
 
     assertThat(fake.asked("POST", "/containers/create").getFirst().body())
-        .contains("\"Runtime\":\"runsc\"", "\"Dns\":[\"9.9.9.9\"]", "\"ZCBOT_PG_IPS=\"");
+        .contains(
+            "\"Runtime\":\"runsc\"",
+            "\"BlkioWeight\":300",
+            "\"Dns\":[\"9.9.9.9\"]",
+            "\"ZCBOT_PG_IPS=\"");
   }
 
   @Test

@@ -139,7 +139,7 @@ public final class EngineBench implements AutoCloseable {
 
   private static SandboxSpec spec(
       String image, @Nullable String runtime, String network, NetworkPolicy policy) {
-    return new SandboxSpec(image, runtime, 256L << 20, 0.5, 64, 16L << 20, network, policy);
+    return new SandboxSpec(image, runtime, 256L << 20, 0.5, 64, 16L << 20, null, network, policy);
   }
 
   public static UserId user() {

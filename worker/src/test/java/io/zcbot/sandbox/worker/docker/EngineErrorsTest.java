@@ -51,6 +51,7 @@ class EngineErrorsTest {
           START          | 500 | adding interface veth1 to bridge br-1 failed: exchange full                                 | CAPACITY
           START          | 403 | adding interface veth1 to bridge br-1 failed: exchange full                                 | CAPACITY
           START          | 500 | OCI runtime create failed: open /proc/sys/net/ipv6/conf/all/disable_ipv6: no such file or directory | CONFLICT
+          START          | 400 | OCI runtime create failed: error setting cgroup config for procHooks process: openat2 /sys/fs/cgroup/docker/6992/io.weight: no such file or directory | REJECTED
           ATTACH         | 404 | No such container: abc                                                                      | ABSENT
           NETWORK_CREATE | 400 | all predefined address pools have been fully subnetted                                      | CAPACITY
           NETWORK_CREATE | 404 | could not find an available, non-overlapping IPv4 address pool among the defaults           | CAPACITY
@@ -76,6 +77,19 @@ class EngineErrorsTest {
     assertThat(e.kind()).isEqualTo(kind);
     assertThat(e.operation()).isEqualTo(operation.label());
     assertThat(e.getMessage()).contains(message, String.valueOf(status));
+  }
+
+  /** What runc says where the kernel has neither BFQ's groups nor io.cost. */
+  @Test
+  void aWeightThatTheKernelDoesNotKnowIsNamed() {
+    EngineException e =
+        EngineErrors.classify(
+            Operation.START,
+            400,
+            EngineErrors.bodyOf("openat2 /sys/fs/cgroup/docker/6992/io.weight: no such file"),
+            null);
+
+    assertThat(e.getMessage()).contains("bfq", "ZCBOT_SANDBOX_IO_WEIGHT");
   }
 
   static Stream<Exception> unanswered() {

@@ -61,13 +61,31 @@ class EngineFactsTest {
     assertThat(e.getMessage()).contains("/data does not tell to which ids");
   }
 
+  /** As engines say it; one with cgroup version 1 does not say that it weighs nothing. */
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = ';',
+      value = {
+        "{\"CgroupVersion\": \"2\", \"Warnings\": null}; true",
+        "{\"CgroupVersion\": \"2\", \"Warnings\": [\"WARNING: No swap limit support\"]}; true",
+        "{\"CgroupVersion\": \"2\", \"Warnings\": [\"WARNING: No io.weight support\"]}; false",
+        "{\"CgroupVersion\": \"1\", \"Warnings\": null}; false",
+        "{}; false"
+      })
+  void ioIsWeighedWithCgroupVersion2AndTheIoController(String info, boolean weighs)
+      throws Exception {
+    JsonMapper json = new JsonMapper();
+    assertThat(EngineFacts.of(json.readTree(info), json.readTree("{}")).weighsIo())
+        .isEqualTo(weighs);
+  }
+
   private static @Nullable String problem(SandboxSpec spec) throws Exception {
     return facts("name=seccomp", "/var/lib/docker").firewallProblem(spec);
   }
 
   private static SandboxSpec spec(@Nullable String runtime, FirewallMode mode, Egress egress) {
     NetworkPolicy policy = new NetworkPolicy(mode, egress, new Dns.EngineDefault(), List.of());
-    return new SandboxSpec("image", runtime, 1, 1, 1, 1, "net", policy);
+    return new SandboxSpec("image", runtime, 1, 1, 1, 1, null, "net", policy);
   }
 
   private static EngineFacts facts(String securityOption, String dataRoot) throws Exception {

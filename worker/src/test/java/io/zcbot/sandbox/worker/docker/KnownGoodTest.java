@@ -22,7 +22,7 @@ class KnownGoodTest {
   private static final SandboxSpec SPEC = spec("image");
 
   private static SandboxSpec spec(String image) {
-    return new SandboxSpec(image, null, 1, 1, 1, 1, "net", NetworkPolicy.DEFAULT);
+    return new SandboxSpec(image, null, 1, 1, 1, 1, null, "net", NetworkPolicy.DEFAULT);
   }
 
   private static ByteBuffer digest(String answer) throws IOException {

@@ -38,6 +38,7 @@ class SpecCheckTest {
           1.0,
           64,
           1 << 20,
+          null,
           "net",
           new NetworkPolicy(
               FirewallMode.CONTAINER, new Egress.Public(), new Dns.EngineDefault(), List.of()));
@@ -128,6 +129,7 @@ class SpecCheckTest {
       value = {
         "\"Memory\":1|\"Memory\":2",
         "\"Memory\":1|\"Memory\":0",
+        "\"Memory\":1|\"Memory\":1,\"BlkioWeight\":1000",
         "NET_ADMIN|SYS_ADMIN",
         "\"CapDrop\":[\"ALL\"]|\"CapDrop\":null",
         "\"Privileged\":false|\"Privileged\":true",

@@ -1,50 +1,27 @@
 package io.zcbot.sandbox.worker.docker;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.awaitility.Awaitility.await;
 
 import com.github.dockerjava.core.DefaultDockerClientConfig;
-import io.zcbot.sandbox.events.Ensure;
 import io.zcbot.sandbox.events.Failed;
-import io.zcbot.sandbox.events.LiveSandbox;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.SandboxEvent;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.docker.EngineBench.Outcome;
-import io.zcbot.sandbox.worker.mounts.MountedSlots;
-import io.zcbot.sandbox.worker.mounts.WorkspaceMount;
 import io.zcbot.sandbox.worker.sandbox.Container;
 import io.zcbot.sandbox.worker.sandbox.Domain;
 import io.zcbot.sandbox.worker.sandbox.EngineException;
-import io.zcbot.sandbox.worker.sandbox.EnsureRequest;
-import io.zcbot.sandbox.worker.sandbox.Fence;
-import io.zcbot.sandbox.worker.sandbox.Identity;
-import io.zcbot.sandbox.worker.sandbox.Ledger;
-import io.zcbot.sandbox.worker.sandbox.Reaper;
-import io.zcbot.sandbox.worker.sandbox.Registry;
-import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
 import io.zcbot.sandbox.worker.sandbox.SandboxSpec;
 import io.zcbot.sandbox.worker.sandbox.SlotMounts;
-import io.zcbot.sandbox.worker.sandbox.Slots;
-import io.zcbot.sandbox.worker.sandbox.Time;
-import io.zcbot.sandbox.worker.sandbox.Workspaces;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
-import java.util.Map;
-import java.util.OptionalLong;
 import java.util.Set;
-import java.util.UUID;
-import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.CopyOnWriteArrayList;
-import java.util.concurrent.Executors;
-import java.util.concurrent.ScheduledExecutorService;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -58,90 +35,34 @@ class WarmSlotsIT {
   private static final int CYCLES = Integer.getInteger("zcbot.test.claims", 50);
 
   @TempDir Path root;
-  private final List<SandboxEvent> log = new CopyOnWriteArrayList<>();
-  private final Map<String, LiveSandbox> live = new ConcurrentHashMap<>();
-  private final ScheduledExecutorService timer = Executors.newSingleThreadScheduledExecutor();
-  private final List<Domain> lives = new ArrayList<>();
   private EngineBench bench;
-  private WorkspaceMount mount;
+  private DomainBench worker;
   private Domain domain;
 
   @BeforeEach
   void setUp() throws IOException {
     bench = new EngineBench(root, Duration.ofSeconds(15));
-    mount = WorkspaceMount.prepare(root);
-    assertThat(mount.problem()).isNull();
+    worker = new DomainBench(bench, root);
   }
 
   @AfterEach
   void tearDown() throws Exception {
-    for (Domain each : lives) {
-      each.slots().close(Duration.ofSeconds(30));
-    }
-    bench.close();
-    MountedSlots slots = new MountedSlots(mount, bench.worker);
-    for (String slot : slots.left()) {
-      slots.release(slot);
-    }
-    mount.close();
-    timer.shutdownNow();
+    worker.close();
     assertThat(mounts()).isEmpty();
   }
 
   /** The worker begins a life, with this many slots parked. */
-  private Domain begin(int warm) throws IOException {
-    return begin(warm, bench.spec(), new MountedSlots(mount, bench.worker));
+  private void begin(int warm) {
+    begin(warm, bench.spec(), worker.mounts());
   }
 
-  private Domain begin(int warm, SandboxSpec spec, SlotMounts mounts) throws IOException {
-    domain =
-        Domain.of(
-            new Domain.Ports(
-                bench.engine,
-                log::add,
-                new Ledger() {
-                  @Override
-                  public void open(LiveSandbox sandbox) {
-                    live.put(sandbox.containerId(), sandbox);
-                  }
-
-                  @Override
-                  public void close(UserId user, String containerId) {
-                    live.remove(containerId);
-                  }
-                },
-                (_, task) -> {
-                  task.run();
-                  return true;
-                },
-                _ -> OptionalLong.empty(),
-                timer,
-                Time.system(),
-                SandboxMetrics.NONE),
-            new Domain.Settings(
-                new Identity(bench.worker, "host", "unix:///engine"),
-                spec,
-                new Reaper.Limits(Duration.ofMinutes(5), Duration.ofMinutes(1), null),
-                4,
-                4,
-                1_000),
-            new Registry(20),
-            Workspaces.open(root),
-            new Slots.Setup(bench.engine, mounts, warm));
-    lives.add(domain);
+  private void begin(int warm, SandboxSpec spec, SlotMounts mounts) {
+    domain = worker.begin(spec, mounts, warm);
     awaitParked(warm);
-    return domain;
   }
 
   private void awaitParked(int warm) {
-    await()
-        .atMost(Duration.ofSeconds(60))
-        .pollInterval(Duration.ofMillis(20))
-        .until(
-            () -> {
-              domain.slots().tick();
-              return domain.slots().parked() >= warm;
-            });
+    DomainBench.awaitParked(domain, warm);
   }
 
   private Ready ready(UserId user) throws InterruptedException {
@@ -151,18 +72,7 @@ class WarmSlotsIT {
   }
 
   private SandboxEvent ensure(UserId user) throws InterruptedException {
-    String id = UUID.randomUUID().toString();
-    long now = System.nanoTime();
-    domain
-        .ensurer()
-        .ensure(
-            new EnsureRequest(
-                new Ensure(id, user, Instant.now(), null, null),
-                0,
-                now,
-                now + Duration.ofSeconds(20).toNanos(),
-                Fence.OPEN));
-    return log.getLast();
+    return worker.ensure(domain, user);
   }
 
   private void reap(Reaped.Reason reason) {
@@ -298,7 +208,7 @@ class WarmSlotsIT {
     assertThat(mounts()).hasSize(1);
     assertThat(slotDirectories()).isEmpty();
     assertThat(root.resolve(user.toString()).resolve("file")).hasContent("kept\n");
-    assertThat(live).isEmpty();
+    assertThat(worker.live).isEmpty();
   }
 
   @Test
@@ -319,7 +229,7 @@ class WarmSlotsIT {
   void aNameThatIsTakenMeanwhileIsLookedAt() throws Exception {
     UserId user = EngineBench.user();
     List<String> intruder = new ArrayList<>();
-    SlotMounts real = new MountedSlots(mount, bench.worker);
+    SlotMounts real = worker.mounts();
     begin(
         1,
         bench.spec(),
@@ -342,7 +252,7 @@ class WarmSlotsIT {
     assertThat(bench.engine.find(intruder.getFirst())).as("it was removed").isEmpty();
     assertThat(mounts()).hasSize(1);
     assertThat(slotDirectories()).isEmpty();
-    assertThat(live.keySet()).containsExactly(ready.containerId());
+    assertThat(worker.live.keySet()).containsExactly(ready.containerId());
   }
 
   @Test
@@ -351,7 +261,7 @@ class WarmSlotsIT {
         1,
         bench.spec(),
         new BeforeMount(
-            new MountedSlots(mount, bench.worker),
+            worker.mounts(),
             () -> {
               throw new IOException("no mount today");
             }));
@@ -383,7 +293,7 @@ class WarmSlotsIT {
   /** What a kill -9 between any two steps of a claim leaves, the next life removes. */
   @Test
   void aCrashAtAnyStepOfAClaimLeavesNothing() throws Exception {
-    SlotMounts mounts = new MountedSlots(mount, bench.worker);
+    SlotMounts mounts = worker.mounts();
     UserId user = EngineBench.user();
     bench.workspace(user);
     // mounted, not renamed
@@ -400,7 +310,7 @@ class WarmSlotsIT {
     assertThat(mounts()).hasSize(3);
 
     begin(0);
-    domain.reconciler().purge(live);
+    domain.reconciler().purge(worker.live);
     int removed = domain.slots().sweep();
 
     assertThat(removed).isEqualTo(2);
@@ -408,7 +318,7 @@ class WarmSlotsIT {
     assertThat(bench.engine.find(renamed)).isEmpty();
     assertThat(mounts()).hasSize(1);
     assertThat(slotDirectories()).isEmpty();
-    assertThat(log).as("nobody was told of them").isEmpty();
+    assertThat(worker.log).as("nobody was told of them").isEmpty();
     assertThat(root.resolve(user.toString())).exists();
   }
 
@@ -431,7 +341,7 @@ class WarmSlotsIT {
     String parked = parked().getFirst().id();
 
     begin(0);
-    int adopted = domain.reconciler().adopt(live, _ -> 0, System.nanoTime());
+    int adopted = domain.reconciler().adopt(worker.live, _ -> 0, System.nanoTime());
     domain.slots().sweep();
 
     assertThat(adopted).isEqualTo(1);
@@ -451,7 +361,7 @@ class WarmSlotsIT {
   @Test
   void aSlotThatDoesNotSeeWhatIsMountedLaterIsNotParked() throws Exception {
     Path elsewhere = Files.createDirectory(root.resolve("elsewhere"));
-    SlotMounts real = new MountedSlots(mount, bench.worker);
+    SlotMounts real = worker.mounts();
     try (SlotMounts.Directory directory = real.create("0000000000000001")) {
       String id =
           bench.engine.createSlot(bench.spec(), "0000000000000001", bench.worker, elsewhere);
@@ -466,7 +376,7 @@ class WarmSlotsIT {
   @Test
   void slotsOfAnotherImageAreDrained() throws Exception {
     String tag = bench.image(root, "LABEL round=1");
-    begin(1, bench.withImage(tag), new MountedSlots(mount, bench.worker));
+    begin(1, bench.withImage(tag), worker.mounts());
     String old = parked().getFirst().id();
     assertThat(domain.slots().sweep()).isZero();
 
@@ -486,7 +396,7 @@ class WarmSlotsIT {
     List<Double> creates = new ArrayList<>();
     List<Double> mountCalls = new ArrayList<>();
     List<Double> unmountCalls = new ArrayList<>();
-    SlotMounts mounts = new MountedSlots(mount, bench.worker);
+    SlotMounts mounts = worker.mounts();
     for (int i = 0; i < MEASURED; i++) {
       awaitParked(1);
       claims.add(timed(Ready.Outcome.CLAIMED));
@@ -559,7 +469,7 @@ class WarmSlotsIT {
         .as("addresses, and the veth pairs that go with them")
         .hasSize(1);
     assertThat(count(Path.of("/proc/self/fd"))).isLessThanOrEqualTo(descriptors + 10);
-    assertThat(live).isEmpty();
+    assertThat(worker.live).isEmpty();
   }
 
   private static long count(Path directory) throws IOException {

@@ -34,6 +34,7 @@ class EngineChecksTest {
         "runc",
         "/var/lib/docker",
         unlimited,
+        cgroups == 2,
         true,
         "overlay2",
         "xfs",
@@ -41,8 +42,12 @@ class EngineChecksTest {
   }
 
   private static SandboxSpec spec(@Nullable String runtime) {
+    return spec(runtime, null);
+  }
+
+  private static SandboxSpec spec(@Nullable String runtime, @Nullable Integer ioWeight) {
     return new SandboxSpec(
-        "image", runtime, 1 << 30, 1.0, 256, 1 << 20, "network", NetworkPolicy.DEFAULT);
+        "image", runtime, 1 << 30, 1.0, 256, 1 << 20, ioWeight, "network", NetworkPolicy.DEFAULT);
   }
 
   private static Map<String, Level> levels(List<Finding> findings) {
@@ -122,9 +127,34 @@ class EngineChecksTest {
   }
 
   @Test
+  void aWeightThatTheEngineWouldDiscardFails() {
+    SandboxSpec weighed = spec(null, 200);
+    assertThat(
+            levels(
+                EngineChecks.of(facts("28.5.0", "1.3.3", 2, HARDENED, List.of()), weighed, null)))
+        .containsEntry("io-weight", Level.OK);
+    assertThat(
+            levels(
+                EngineChecks.of(facts("28.5.0", "1.3.3", 1, HARDENED, List.of()), weighed, null)))
+        .containsEntry("io-weight", Level.FAIL);
+  }
+
+  /** An engine in the root of the hierarchy sees no file that would limit swap. */
+  @Test
+  void anEngineThatCanNotLimitSwapMayLackAGroupOfItsOwn() {
+    assertThat(
+            EngineChecks.of(
+                facts("28.5.0", "1.3.3", 2, HARDENED, List.of("swap")), spec(null), null))
+        .filteredOn(finding -> finding.level() == Level.FAIL)
+        .singleElement()
+        .satisfies(finding -> assertThat(finding.fix()).contains("a cgroup of its own"));
+  }
+
+  @Test
   void everythingThatIsNotOkNamesAFix() {
     for (Finding finding :
-        EngineChecks.of(facts("20.10.1", "", 0, List.of(), List.of("cpu")), spec("kata"), LIMIT)) {
+        EngineChecks.of(
+            facts("20.10.1", "", 0, List.of(), List.of("cpu")), spec("kata", 10), LIMIT)) {
       assertThat(finding.fix().isEmpty())
           .as(finding.toString())
           .isEqualTo(finding.level() == Level.OK);

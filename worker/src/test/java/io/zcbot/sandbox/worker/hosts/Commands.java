@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.concurrent.TimeUnit;
 
 /** Runs this machine's programs. */
@@ -25,17 +26,28 @@ public final class Commands {
 
   /** Runs a command to its end, whatever that is. */
   public static Result tryRun(String... command) throws IOException, InterruptedException {
+    return tryRun(new ProcessBuilder(command), Duration.ofSeconds(60));
+  }
+
+  /** Runs a command to its end, whatever that is. */
+  public static Result tryRun(ProcessBuilder command, Duration limit)
+      throws IOException, InterruptedException {
     Path output = Files.createTempFile("zcbot-command-", ".txt");
     try {
       Process process =
-          new ProcessBuilder(command)
+          command
               .redirectErrorStream(true)
               .redirectInput(Path.of("/dev/null").toFile())
               .redirectOutput(output.toFile())
               .start();
-      if (!process.waitFor(60, TimeUnit.SECONDS)) {
+      if (!process.waitFor(limit.toSeconds(), TimeUnit.SECONDS)) {
         process.destroyForcibly();
-        throw new IOException("'" + String.join(" ", command) + "' did not end within 60 s");
+        throw new IOException(
+            "'"
+                + String.join(" ", command.command())
+                + "' did not end within "
+                + limit.toSeconds()
+                + " s");
       }
       return new Result(process.exitValue(), Files.readString(output, StandardCharsets.UTF_8));
     } finally {

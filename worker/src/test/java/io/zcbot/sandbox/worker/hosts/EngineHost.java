@@ -91,6 +91,12 @@ public final class EngineHost {
     List<String> command =
         new ArrayList<>(
             List.of(
+                // Where bin/lib/dockerd.sh found that engines need a cgroup of their own.
+                "sh",
+                "-c",
+                "[ ! -d /sys/fs/cgroup/dockerd ] || echo 0 >/sys/fs/cgroup/dockerd/cgroup.procs;"
+                    + " exec \"$@\"",
+                "sh",
                 "nsenter",
                 "--net=/var/run/netns/" + namespace,
                 "dockerd",

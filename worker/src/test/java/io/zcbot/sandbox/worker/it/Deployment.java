@@ -51,6 +51,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.UUID;
+import java.util.concurrent.Callable;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.ExecutionException;
@@ -144,10 +145,18 @@ final class Deployment implements AutoCloseable {
 
   /** The next worker serves metrics and health. */
   Deployment withOps() throws IOException {
-    try (ServerSocket free = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-      opsAddress = "127.0.0.1:" + free.getLocalPort();
-    }
+    opsAddress = "127.0.0.1:" + freePort();
     return with("ZCBOT_OPS_ADDRESS", opsAddress);
+  }
+
+  String opsPort() {
+    return opsAddress.substring(opsAddress.indexOf(':') + 1);
+  }
+
+  static int freePort() throws IOException {
+    try (ServerSocket free = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+      return free.getLocalPort();
+    }
   }
 
   HttpResponse<String> ops(String path) throws Exception {
@@ -189,6 +198,11 @@ final class Deployment implements AutoCloseable {
   }
 
   WorkerConfig config(String name) throws Exception {
+    return WorkerConfig.fromEnvironment(environment(name));
+  }
+
+  /** The settings of a worker. */
+  Map<String, String> environment(String name) {
     Map<String, String> env = new HashMap<>(settings);
     env.put("ZCBOT_WORKER_ID", workerId(name));
     env.put("ZCBOT_HOST", name);
@@ -197,7 +211,7 @@ final class Deployment implements AutoCloseable {
     env.put("ZCBOT_GROUP", group());
     env.put("ZCBOT_SANDBOX_NETWORK", id);
     env.put("ZCBOT_WORKSPACE_ROOT", workspaces.toString());
-    return WorkerConfig.fromEnvironment(env);
+    return env;
   }
 
   String workerId(String name) {
@@ -225,15 +239,23 @@ final class Deployment implements AutoCloseable {
 
   /** Starts a worker, which blocks while the engine or Kafka is away. */
   void start(Worker worker) throws Exception {
+    atEngine(
+        () -> {
+          worker.start();
+          return worker;
+        });
+  }
+
+  /** Does something that looks up where the engine is. */
+  <T> T atEngine(Callable<T> action) throws Exception {
     String address = engineAddress;
     if (address == null) {
-      worker.start();
-      return;
+      return action.call();
     }
     // docker-java takes a system property over the environment.
     System.setProperty("DOCKER_HOST", address);
     try {
-      worker.start();
+      return action.call();
     } finally {
       System.clearProperty("DOCKER_HOST");
     }

@@ -124,6 +124,29 @@ class DoctorIT {
     }
   }
 
+  /** The engine itself says nothing and discards it. */
+  @Row(37)
+  @Test
+  void aWeightThatTheEngineWouldDiscardIsRefused() throws Exception {
+    env.put("ZCBOT_SANDBOX_IO_WEIGHT", "300");
+    try (EngineProxy proxy = new EngineProxy()) {
+      proxy.replace("\"CgroupVersion\":\"2\"", "\"CgroupVersion\":\"1\"");
+      System.setProperty("DOCKER_HOST", proxy.address());
+      assertThat(doctor("--json")).isEqualTo(1);
+      assertThat(levels()).containsEntry("io-weight", "FAIL");
+      try (Worker worker = new Worker(WorkerConfig.fromEnvironment(env))) {
+        assertThatThrownBy(worker::start)
+            .isInstanceOf(IOException.class)
+            .hasMessageContaining("discards the weight 300")
+            .hasMessageContaining("ZCBOT_SANDBOX_IO_WEIGHT");
+      }
+      env.remove("ZCBOT_SANDBOX_IO_WEIGHT");
+      assertThat(doctor("--json")).isZero();
+    } finally {
+      System.clearProperty("DOCKER_HOST");
+    }
+  }
+
   @Test
   void aWorkerRefusesAnEngineThatIsNotFit() throws Exception {
     env.put("ZCBOT_SANDBOX_RUNTIME", "no-such-runtime");

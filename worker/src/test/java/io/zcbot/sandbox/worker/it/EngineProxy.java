@@ -11,11 +11,16 @@ import java.net.UnixDomainSocketAddress;
 import java.nio.ByteBuffer;
 import java.nio.channels.ServerSocketChannel;
 import java.nio.channels.SocketChannel;
+import java.nio.charset.StandardCharsets;
+import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicInteger;
 
-/** Stands between a worker and the engine, and can go away or freeze as an engine does. */
+/**
+ * Stands between a worker and the engine, and can go away or freeze as an engine does, or put words
+ * into its mouth.
+ */
 final class EngineProxy implements AutoCloseable {
   private enum Mode {
     FORWARD,
@@ -29,6 +34,7 @@ final class EngineProxy implements AutoCloseable {
   private final Set<SocketChannel> open = ConcurrentHashMap.newKeySet();
   private final AtomicInteger connections = new AtomicInteger();
   private final Object change = new Object();
+  private final Map<String, String> words = new ConcurrentHashMap<>();
   private Mode mode = Mode.FORWARD;
 
   EngineProxy() throws IOException {
@@ -60,6 +66,26 @@ final class EngineProxy implements AutoCloseable {
   /** The engine hangs: connections stand and say nothing. */
   void freeze() {
     set(Mode.FROZEN);
+  }
+
+  /**
+   * From now on the engine says something else instead of this, wherever it does: of the same
+   * length, so that no answer's length changes.
+   */
+  void replace(String said, String instead) {
+    if (said.length() != instead.length()) {
+      throw new IllegalArgumentException(instead + " is not as long as " + said);
+    }
+    words.put(said, instead);
+  }
+
+  /** The engine sends short answers in one piece, so that no word is torn. */
+  private void reword(ByteBuffer buffer) {
+    String said = StandardCharsets.ISO_8859_1.decode(buffer.duplicate()).toString();
+    for (Map.Entry<String, String> word : words.entrySet()) {
+      said = said.replace(word.getKey(), word.getValue());
+    }
+    buffer.duplicate().put(said.getBytes(StandardCharsets.ISO_8859_1));
   }
 
   private void set(Mode next) {
@@ -99,8 +125,8 @@ final class EngineProxy implements AutoCloseable {
       }
       try (SocketChannel engine = SocketChannel.open(engineAddress)) {
         open.add(engine);
-        Thread back = Thread.ofVirtual().name("proxy-back").start(() -> pump(engine, client));
-        pump(client, engine);
+        Thread back = Thread.ofVirtual().name("proxy-back").start(() -> pump(engine, client, true));
+        pump(client, engine, false);
         back.join();
         open.remove(engine);
       }
@@ -113,11 +139,14 @@ final class EngineProxy implements AutoCloseable {
     }
   }
 
-  private void pump(SocketChannel from, SocketChannel to) {
+  private void pump(SocketChannel from, SocketChannel to, boolean fromEngine) {
     ByteBuffer buffer = ByteBuffer.allocate(64 * 1024);
     try {
       while (from.read(buffer.clear()) >= 0 && mayPass()) {
         buffer.flip();
+        if (fromEngine) {
+          reword(buffer);
+        }
         while (buffer.hasRemaining()) {
           to.write(buffer);
         }

@@ -5,6 +5,9 @@ import org.testcontainers.utility.DockerImageName;
 
 /** One real broker for all tests of this JVM; each test uses topics of its own. */
 final class KafkaForTests {
+  static final String IMAGE =
+      System.getenv().getOrDefault("ZCBOT_TEST_KAFKA_IMAGE", "zcbot-kafka:4.4.0");
+
   private static final class Shared {
     static final KafkaContainer KAFKA = start();
 
@@ -25,9 +28,8 @@ final class KafkaForTests {
   /** Another broker, for tests that take it away; not started. */
   @SuppressWarnings("resource") // the caller closes it
   static KafkaContainer create() {
-    String image = System.getenv().getOrDefault("ZCBOT_TEST_KAFKA_IMAGE", "zcbot-kafka:4.4.0");
     return new KafkaContainer(
-            DockerImageName.parse(image).asCompatibleSubstituteFor("apache/kafka"))
+            DockerImageName.parse(IMAGE).asCompatibleSubstituteFor("apache/kafka"))
         .withEnv("KAFKA_GROUP_CONSUMER_ASSIGNMENT_INTERVAL_MS", "0")
         .withEnv("KAFKA_GROUP_CONSUMER_MIN_SESSION_TIMEOUT_MS", "5000")
         .withEnv("KAFKA_GROUP_CONSUMER_SESSION_TIMEOUT_MS", "6000")

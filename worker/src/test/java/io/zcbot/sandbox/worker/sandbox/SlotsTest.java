@@ -327,7 +327,8 @@ class SlotsTest {
   void aRuntimeThatServesFilesItselfHasNoSlots() throws Exception {
     for (String runtime : List.of("runsc", "io.containerd.runsc.v1", "kata-qemu", "gVisor")) {
       SandboxSpec spec =
-          new SandboxSpec("image", runtime, 1 << 30, 1.0, 256, 1, "network", NetworkPolicy.DEFAULT);
+          new SandboxSpec(
+              "image", runtime, 1 << 30, 1.0, 256, 1, null, "network", NetworkPolicy.DEFAULT);
       Slots slots =
           new Slots(
               world.engine,

@@ -31,7 +31,8 @@ final class World {
   static final Duration TTL = Duration.ofSeconds(300);
   static final Duration EVICT_AFTER = Duration.ofSeconds(60);
   static final SandboxSpec SPEC =
-      new SandboxSpec("image", null, 1 << 30, 1.0, 256, 1 << 20, "network", NetworkPolicy.DEFAULT);
+      new SandboxSpec(
+          "image", null, 1 << 30, 1.0, 256, 1 << 20, null, "network", NetworkPolicy.DEFAULT);
   static final Identity ME = new Identity("me", "host", "unix:///engine");
   private static final ScheduledExecutorService TIMER =
       Executors.newSingleThreadScheduledExecutor(Thread.ofVirtual().factory());

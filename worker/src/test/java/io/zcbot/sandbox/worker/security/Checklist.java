@@ -141,9 +141,9 @@ final class Checklist {
           row(36, "flood of the container's log: bounded", "log driver local, 1 MiB"),
           row(
               37,
-              "block I/O weight",
-              "none set",
-              "host-dependent: needs an I/O scheduler with weights; weigh the engine's cgroup parent"),
+              "block I/O weight: kept, or refused at the start",
+              "ZCBOT_SANDBOX_IO_WEIGHT",
+              "host-dependent: takes cgroup version 2 and disks whose scheduler weighs; reported by doctor"),
           row(38, "bad user ids: refused before the engine", "UserId"),
           row(39, "two inputs never share a container name", "canonical UUID"),
           row(40, "workspace is a symlink: refused", "no-follow"),

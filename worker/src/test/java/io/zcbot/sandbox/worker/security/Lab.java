@@ -70,7 +70,7 @@ final class Lab implements AutoCloseable {
     return fresh(withImage(image));
   }
 
-  private Started fresh(SandboxSpec wanted) throws Exception {
+  Started fresh(SandboxSpec wanted) throws Exception {
     return claims == null ? bench.start(wanted) : claims.claim(wanted);
   }
 
@@ -82,6 +82,20 @@ final class Lab implements AutoCloseable {
         spec.cpus(),
         spec.pids(),
         spec.tmpBytes(),
+        spec.ioWeight(),
+        spec.network(),
+        spec.policy());
+  }
+
+  SandboxSpec weighed(int ioWeight) {
+    return new SandboxSpec(
+        spec.image(),
+        spec.runtime(),
+        spec.memoryBytes(),
+        spec.cpus(),
+        spec.pids(),
+        spec.tmpBytes(),
+        ioWeight,
         spec.network(),
         spec.policy());
   }
@@ -202,11 +216,9 @@ final class Lab implements AutoCloseable {
   public void close() throws IOException {
     try {
       if (claims != null) {
-        claims.stop();
-      }
-      bench.close();
-      if (claims != null) {
-        claims.unmount();
+        claims.close();
+      } else {
+        bench.close();
       }
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();

@@ -60,6 +60,7 @@ enum Profile {
         spec.cpus(),
         spec.pids(),
         spec.tmpBytes(),
+        spec.ioWeight(),
         spec.network(),
         EngineBench.policy(firewall));
   }

@@ -1,0 +1,135 @@
+package io.zcbot.sandbox.worker.it;
+
+import io.zcbot.sandbox.worker.hosts.Commands;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.UUID;
+import java.util.stream.Collectors;
+
+/**
+ * What compose.yaml describes, started by {@code docker compose} itself, so that nothing here can
+ * differ from it: Kafka, and one worker after another from the jars just packaged. Names and ports
+ * are its own.
+ */
+final class Composition {
+  private static final Path REPOSITORY = Path.of("..").toAbsolutePath().normalize();
+
+  /** Building the image is quick where bin/lib/setup.sh had its base made. */
+  private static final Duration LIMIT = Duration.ofMinutes(4);
+
+  private final String project = "zcbot-it-" + UUID.randomUUID().toString().substring(0, 8);
+  private final String image = "zcbot-worker:" + project;
+  private final int kafkaPort = Deployment.freePort();
+  private final Path directory;
+  private Map<String, String> ofWorker = Map.of();
+  private List<String> files = List.of("compose.yaml");
+
+  /**
+   * Builds the worker's image and starts Kafka.
+   *
+   * @param directory for files
+   */
+  Composition(Path directory) throws IOException, InterruptedException {
+    this.directory = directory;
+    try {
+      compose("build", "worker");
+      compose("up", "--detach", "--wait", "kafka");
+    } catch (IOException | InterruptedException e) {
+      close();
+      throw e;
+    }
+  }
+
+  String bootstrapServers() {
+    return "127.0.0.1:" + kafkaPort;
+  }
+
+  /**
+   * Starts the worker of a deployment.
+   *
+   * @param changes lines of the service, in place of those in the files
+   * @param more files on top of compose.yaml
+   * @return its container's id
+   */
+  String start(Deployment deployment, String changes, String... more)
+      throws IOException, InterruptedException {
+    ofWorker =
+        Map.of(
+            "OPS_PORT", deployment.opsPort(),
+            "ZCBOT_WORKSPACE_ROOT", deployment.workspaces().toString());
+    Path settings = directory.resolve("settings.yaml");
+    Files.writeString(
+        settings,
+        "services:\n  worker:\n    environment:\n"
+            + deployment.environment("compose").entrySet().stream()
+                .filter(setting -> !isOfTheFiles(setting.getKey()))
+                .map(setting -> "      %s: '%s'\n".formatted(setting.getKey(), setting.getValue()))
+                .collect(Collectors.joining())
+            + changes.indent(4));
+    files = new ArrayList<>(List.of("compose.yaml"));
+    files.addAll(List.of(more));
+    files.add(settings.toString());
+    compose("up", "--detach", "--no-deps", "worker");
+    return compose("ps", "--all", "--quiet", "worker").strip();
+  }
+
+  /** How it reaches what it needs, which compose.yaml sees to. */
+  private static boolean isOfTheFiles(String setting) {
+    return List.of("ZCBOT_KAFKA_BOOTSTRAP_SERVERS", "ZCBOT_OPS_ADDRESS", "ZCBOT_WORKSPACE_ROOT")
+        .contains(setting);
+  }
+
+  /** As an operator does, with SIGTERM and a grace period. */
+  void stop() throws IOException, InterruptedException {
+    compose("stop", "worker");
+  }
+
+  /** Removes the worker's container; what it logged stays in a file, for whoever looks into it. */
+  void remove() throws IOException, InterruptedException {
+    Path log = Path.of("target", "worker-container.log");
+    Files.writeString(log, compose("logs", "--no-color", "worker"));
+    compose("rm", "--stop", "--force", "worker");
+  }
+
+  private String compose(String... words) throws IOException, InterruptedException {
+    Commands.Result result = tryCompose(words);
+    if (result.exitCode() != 0) {
+      throw new IOException(
+          "tried 'docker compose %s', failed with %s"
+              .formatted(String.join(" ", words), result.output()));
+    }
+    return result.output();
+  }
+
+  private Commands.Result tryCompose(String... words) throws IOException, InterruptedException {
+    List<String> command = new ArrayList<>(List.of("docker", "compose", "-p", project));
+    files.forEach(file -> command.addAll(List.of("-f", file)));
+    command.addAll(List.of(words));
+    ProcessBuilder process = new ProcessBuilder(command).directory(REPOSITORY.toFile());
+    process.environment().putAll(ofWorker);
+    process
+        .environment()
+        .putAll(
+            Map.of(
+                "KAFKA_IMAGE",
+                KafkaForTests.IMAGE,
+                "KAFKA_PORT",
+                String.valueOf(kafkaPort),
+                "WORKER_IMAGE",
+                image));
+    return Commands.tryRun(process, LIMIT);
+  }
+
+  void close() throws IOException, InterruptedException {
+    Commands.Result down = tryCompose("down", "--volumes", "--timeout", "5");
+    Commands.tryRun("docker", "image", "rm", image);
+    if (down.exitCode() != 0) {
+      throw new IOException("tried to clear away " + project + ", failed with " + down.output());
+    }
+  }
+}

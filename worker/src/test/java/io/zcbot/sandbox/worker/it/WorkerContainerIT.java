@@ -1,0 +1,247 @@
+package io.zcbot.sandbox.worker.it;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import io.zcbot.sandbox.events.Failed;
+import io.zcbot.sandbox.events.Ready;
+import io.zcbot.sandbox.events.Reaped;
+import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.hosts.Commands;
+import java.io.IOException;
+import java.net.http.HttpResponse;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Duration;
+import java.util.List;
+import java.util.Objects;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInstance;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The worker in a container, with what compose.yaml grants it and no more. */
+@Timeout(value = 3, unit = TimeUnit.MINUTES)
+@TestInstance(TestInstance.Lifecycle.PER_CLASS)
+class WorkerContainerIT {
+  private static final String WARM = "compose.warm.yaml";
+  private static final String CHOWN_AND_FOWNER = "0000000000000009";
+  private static final String SYS_ADMIN_ON_TOP = "0000000000200009";
+  private static final String NONE = "0000000000000000";
+
+  private Composition composition;
+  private Deployment deployment;
+
+  @BeforeAll
+  @Timeout(value = 5, unit = TimeUnit.MINUTES)
+  void compose(@TempDir Path directory) throws Exception {
+    composition = new Composition(directory);
+  }
+
+  @AfterAll
+  void leaveNothing() throws Exception {
+    composition.close();
+  }
+
+  @BeforeEach
+  void deploy() throws Exception {
+    deployment = new Deployment(composition.bootstrapServers()).withOps();
+    deployment.createTopics();
+    deployment.watch();
+  }
+
+  @AfterEach
+  void clearAway() throws Exception {
+    composition.remove();
+    while (!mounts().isEmpty()) {
+      Commands.run("umount", deployment.workspaces().toString());
+    }
+    deployment.close();
+  }
+
+  @Test
+  void theLeastIsEnough() throws Exception {
+    deployment.with("ZCBOT_SANDBOX_WARM", "1");
+    String worker = composition.start(deployment, "");
+    awaitServing();
+
+    UserId user = Deployment.newUser();
+    Ready ready = deployment.ensured(user);
+    assertThat(ready.outcome()).isEqualTo(Ready.Outcome.CREATED);
+    assertWorkspaceIsUsed(ready);
+    assertThat(deployment.ensured(user).outcome()).isEqualTo(Ready.Outcome.REUSED);
+    assertThat(check("warm-slots")).startsWith("warning").contains("CAP_SYS_ADMIN");
+
+    assertCapabilities(worker, CHOWN_AND_FOWNER);
+    assertThat(inside(worker, "tr '\\0' ' ' < /proc/1/cmdline").output())
+        .contains("io.zcbot.sandbox.worker.cli.Main run");
+    for (String place : List.of("/opt/zcbot/lib/x", "/etc/x", "/usr/bin/x", "/var/lib/x")) {
+      Commands.Result written = inside(worker, "echo x > " + place);
+      assertThat(written.exitCode()).as(place).isNotZero();
+      assertThat(written.output()).contains("Read-only file system");
+    }
+    assertThat(inside(worker, "echo x > /tmp/x && cat /tmp/x").output()).isEqualTo("x\n");
+    assertThat(deployment.inspect(worker).getHostConfig().getMemory()).isEqualTo(1L << 30);
+
+    assertItStopsAsItShould(worker, user);
+  }
+
+  @Test
+  void withoutChownItSaysWhatIsMissing() throws Exception {
+    composition.start(deployment, "cap_add: !override [FOWNER]");
+
+    UserId user = Deployment.newUser();
+    deployment.ensure(user);
+    Failed failed = deployment.awaitFailed(user);
+
+    assertThat(failed.reason()).isEqualTo(Failed.Reason.WORKSPACE);
+    assertThat(failed.message())
+        .contains(user.toString(), "Operation not permitted", "CAP_CHOWN", "cap_add");
+  }
+
+  /** What a user may do to their own workspace, the worker has to undo. */
+  @Test
+  void withoutFownerItSaysWhatIsMissing() throws Exception {
+    UserId user = Deployment.newUser();
+    Path workspace = Files.createDirectory(deployment.workspaces().resolve(user.toString()));
+    Files.setAttribute(workspace, "unix:uid", 1000);
+    Files.setAttribute(workspace, "unix:gid", 1000);
+    Files.setPosixFilePermissions(workspace, PosixFilePermissions.fromString("rwxr-xr-x"));
+    composition.start(deployment, "cap_add: !override [CHOWN]");
+
+    deployment.ensure(user);
+    Failed failed = deployment.awaitFailed(user);
+
+    assertThat(failed.reason()).isEqualTo(Failed.Reason.WORKSPACE);
+    assertThat(failed.message())
+        .contains(user.toString(), "Operation not permitted", "CAP_FOWNER", "cap_add");
+  }
+
+  @Test
+  void warmSlotsTakeSysAdminAndASharedRoot() throws Exception {
+    shareRoot();
+    deployment.with("ZCBOT_SANDBOX_WARM", "1");
+    String worker = composition.start(deployment, "", WARM);
+    awaitServing();
+    awaitParked();
+    assertCapabilities(worker, SYS_ADMIN_ON_TOP);
+    assertThat(check("warm-slots")).isEqualTo("ok");
+
+    UserId user = Deployment.newUser();
+    Ready ready = deployment.ensured(user);
+    assertThat(ready.outcome()).isEqualTo(Ready.Outcome.CLAIMED);
+    assertWorkspaceIsUsed(ready);
+    assertThat(deployment.ensured(user).outcome()).isEqualTo(Ready.Outcome.REUSED);
+
+    assertItStopsAsItShould(worker, user);
+    assertThat(mounts()).as("the test's own is left").hasSize(1);
+  }
+
+  @Test
+  void aKilledWorkersSlotsAndMountsAreClearedAwayByTheNext() throws Exception {
+    shareRoot();
+    deployment.with("ZCBOT_SANDBOX_WARM", "1");
+    String worker = composition.start(deployment, "", WARM);
+    awaitServing();
+    awaitParked();
+    UserId user = Deployment.newUser();
+    Ready before = deployment.ensured(user);
+    assertThat(before.outcome()).isEqualTo(Ready.Outcome.CLAIMED);
+    assertWorkspaceIsUsed(before);
+
+    // The engine starts it again, as compose.yaml says.
+    ProcessHandle.of(Objects.requireNonNull(deployment.inspect(worker).getState().getPidLong()))
+        .orElseThrow()
+        .destroyForcibly();
+
+    Reaped reaped = deployment.awaitReaped(user, Deployment.SOON);
+    assertThat(reaped.reason()).isEqualTo(Reaped.Reason.PURGED);
+    awaitServing();
+    awaitParked();
+    Ready after = deployment.ensured(user);
+    assertThat(after.outcome()).isEqualTo(Ready.Outcome.CLAIMED);
+    assertThat(deployment.exec(after.containerId(), "cat", "hello").output()).isEqualTo("x\n");
+
+    assertItStopsAsItShould(worker, user);
+    assertThat(mounts())
+        .as("no user's is left, only the test's own and what the killed one made of it")
+        .hasSize(2)
+        .noneMatch(line -> line.contains("/.slots/"));
+  }
+
+  /** A mount as everything is where systemd runs; here nothing may be. */
+  private void shareRoot() throws Exception {
+    String root = deployment.workspaces().toString();
+    Commands.run("mount", "--bind", root, root);
+    Commands.run("mount", "--make-shared", root);
+  }
+
+  private List<String> mounts() throws IOException {
+    return Files.readAllLines(Path.of("/proc/self/mountinfo")).stream()
+        .filter(line -> line.split(" ")[4].startsWith(deployment.workspaces().toString()))
+        .toList();
+  }
+
+  private void awaitServing() {
+    await("the worker serves")
+        .atMost(Deployment.SOON)
+        .pollInterval(Duration.ofMillis(200))
+        .ignoreExceptions()
+        .until(() -> deployment.ops("/health/ready").statusCode() == 200);
+  }
+
+  private void awaitParked() {
+    await("a parked slot")
+        .atMost(Deployment.SOON)
+        .pollInterval(Duration.ofMillis(100))
+        .until(() -> deployment.ops("/metrics").body().contains("zcbot_slots_parked 1.0"));
+  }
+
+  /** A check's status, and the reason if there is one. */
+  private String check(String name) throws Exception {
+    HttpResponse<String> answer = deployment.ops("/health/ready");
+    var check = new JsonMapper().readTree(answer.body()).path("checks").path(name);
+    return check.path("status").asText() + check.path("reason").asText();
+  }
+
+  private void assertWorkspaceIsUsed(Ready ready) throws Exception {
+    assertThat(deployment.exec(ready.containerId(), "sh", "-c", "echo x > hello; pwd").output())
+        .isEqualTo("/workspace\n");
+    Path workspace = deployment.workspaces().resolve(ready.userId().toString());
+    assertThat(workspace.resolve("hello")).hasContent("x\n");
+    assertThat(Files.getAttribute(workspace, "unix:uid")).isEqualTo(1000);
+  }
+
+  private static Commands.Result inside(String container, String script) throws Exception {
+    return Commands.tryRun("docker", "exec", container, "bash", "-c", script);
+  }
+
+  private static void assertCapabilities(String container, String bits) throws Exception {
+    List<String> status =
+        inside(container, "cat /proc/1/status").output().replace("\t", " ").lines().toList();
+    assertThat(status)
+        .contains(
+            "CapInh: " + NONE,
+            "CapPrm: " + bits,
+            "CapEff: " + bits,
+            "CapBnd: " + bits,
+            "CapAmb: " + NONE,
+            "NoNewPrivs: 1",
+            "Seccomp: 2");
+  }
+
+  private void assertItStopsAsItShould(String worker, UserId user) throws Exception {
+    composition.stop();
+    Reaped reaped = deployment.reaped(user).getLast();
+    assertThat(reaped.reason()).isEqualTo(Reaped.Reason.SHUTDOWN);
+    assertThat(deployment.inspect(worker).getState().getExitCodeLong()).isZero();
+    assertThat(deployment.containers()).as("sandboxes and slots").isEmpty();
+  }
+}

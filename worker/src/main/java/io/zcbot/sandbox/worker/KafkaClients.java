@@ -24,6 +24,15 @@ public final class KafkaClients {
   /** Room for a dead letter: the largest record a broker takes by default, and its headers. */
   private static final int MAX_REQUEST_BYTES = 2 * 1024 * 1024;
 
+  /**
+   * Of what waits to be published. A flood of dead letters fills it, each held twice: here and as
+   * it was read. Then the reading waits.
+   */
+  private static final int MAX_UNPUBLISHED_BYTES = 8 * 1024 * 1024;
+
+  /** Of what one broker sends at a time, which is held until it is worked on. */
+  private static final int MAX_FETCH_BYTES = 2 * 1024 * 1024;
+
   private static final String GROUP_ROLE = "ensure";
   private static final int LONGEST_POLL_GAP_MS = 60_000;
 
@@ -72,6 +81,7 @@ public final class KafkaClients {
 
   private Map<String, Object> consumer(String role) {
     Map<String, Object> settings = common(role);
+    settings.putIfAbsent(ConsumerConfig.FETCH_MAX_BYTES_CONFIG, MAX_FETCH_BYTES);
     settings.put(ConsumerConfig.ENABLE_AUTO_COMMIT_CONFIG, "false");
     settings.put(ConsumerConfig.ALLOW_AUTO_CREATE_TOPICS_CONFIG, "false");
     return settings;
@@ -92,6 +102,7 @@ public final class KafkaClients {
     settings.putIfAbsent(ProducerConfig.REQUEST_TIMEOUT_MS_CONFIG, "10000");
     settings.putIfAbsent(ProducerConfig.MAX_BLOCK_MS_CONFIG, "10000");
     settings.putIfAbsent(ProducerConfig.MAX_REQUEST_SIZE_CONFIG, MAX_REQUEST_BYTES);
+    settings.putIfAbsent(ProducerConfig.BUFFER_MEMORY_CONFIG, MAX_UNPUBLISHED_BYTES);
     settings.keySet().retainAll(known(ProducerConfig.configNames(), settings));
     return new KafkaProducer<>(settings, new ByteArraySerializer(), new ByteArraySerializer());
   }

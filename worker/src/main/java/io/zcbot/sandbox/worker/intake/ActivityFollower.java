@@ -16,9 +16,6 @@ import java.util.OptionalLong;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
-import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Function;
 import java.util.function.Supplier;
@@ -47,7 +44,7 @@ public final class ActivityFollower implements ActivityHorizon, AutoCloseable {
   private static final Duration CALL_TIMEOUT = Duration.ofSeconds(5);
   private static final Duration CLOSE_TIMEOUT = Duration.ofSeconds(2);
   private static final Duration REBUILD_DELAY = Duration.ofSeconds(1);
-  private static final int MAX_DIVERSIONS = 1000;
+  private static final Duration BREATH = Duration.ofMillis(10);
 
   /** Agents can't tell of use while Kafka is away; so long they get after it is back. */
   private static final Duration GRACE = Duration.ofSeconds(30);
@@ -63,8 +60,7 @@ public final class ActivityFollower implements ActivityHorizon, AutoCloseable {
 
   private final Set<Integer> wanted = ConcurrentHashMap.newKeySet();
   private final Map<Integer, Long> horizons = new ConcurrentHashMap<>();
-  private final Semaphore diversionPermits = new Semaphore(MAX_DIVERSIONS);
-  private final ExecutorService divertThreads = Executors.newVirtualThreadPerTaskExecutor();
+  private final Diverter diverter = new Diverter();
   private final CountDownLatch stop = new CountDownLatch(1);
   private final Thread thread;
   private volatile @Nullable Consumer<byte[], byte[]> consumer;
@@ -191,8 +187,10 @@ public final class ActivityFollower implements ActivityHorizon, AutoCloseable {
       pauseFor(POLL);
       return;
     }
-    for (ConsumerRecord<byte[], byte[]> record : consumer.poll(POLL)) {
-      accept(record);
+    if (diverter.isFull()) {
+      pauseFor(BREATH); // no group counts on a poll
+    } else {
+      consumer.poll(POLL).forEach(this::accept);
     }
     settleProbes(consumer);
     if (probeDue()) {
@@ -226,7 +224,7 @@ public final class ActivityFollower implements ActivityHorizon, AutoCloseable {
     } catch (EventFormatException e) {
       log.warn("{} is no activity and goes to the dead-letter topic: {}", origin, e.getMessage());
       metrics.deadLettered(record.topic());
-      divert(() -> diversions.deadLetter(record, e));
+      diverter.divert(record, () -> diversions.deadLetter(record, e), () -> {});
       return;
     }
     metrics.activity();
@@ -234,7 +232,7 @@ public final class ActivityFollower implements ActivityHorizon, AutoCloseable {
     int home = partitions.of(record.key());
     if (home != record.partition()) {
       metrics.forwarded(record.topic());
-      divert(() -> diversions.forward(activity, home));
+      diverter.divert(record, () -> diversions.forward(activity, home), () -> {});
     }
   }
 
@@ -311,27 +309,6 @@ public final class ActivityFollower implements ActivityHorizon, AutoCloseable {
             });
   }
 
-  private interface Diversion {
-    void run() throws InterruptedException;
-  }
-
-  private void divert(Diversion diversion) {
-    diversionPermits.acquireUninterruptibly();
-    var _ =
-        divertThreads.submit(
-            () -> {
-              try {
-                diversion.run();
-              } catch (InterruptedException _) {
-                Thread.currentThread().interrupt();
-              } catch (RuntimeException e) {
-                log.error("a record could not be sent on; please report this", e);
-              } finally {
-                diversionPermits.release();
-              }
-            });
-  }
-
   private void pause() {
     pauseFor(REBUILD_DELAY);
   }
@@ -348,7 +325,7 @@ public final class ActivityFollower implements ActivityHorizon, AutoCloseable {
   @Override
   public void close() {
     stop.countDown();
-    divertThreads.shutdownNow();
+    diverter.close();
     Consumer<byte[], byte[]> current = consumer;
     if (current != null) {
       current.wakeup();

@@ -63,15 +63,19 @@ final class Assignment {
         });
   }
 
-  /** Back-pressure, from the counts alone: a rebalance forgets which partitions were paused. */
-  void regulate(Consumer<byte[], byte[]> consumer) {
+  /**
+   * Back-pressure, from the counts alone: a rebalance forgets which partitions were paused.
+   *
+   * @param allFull whether none may be read
+   */
+  void regulate(Consumer<byte[], byte[]> consumer, boolean allFull) {
     Set<TopicPartition> full = new HashSet<>();
     Set<TopicPartition> free = new HashSet<>();
     progress.forEach(
         (partition, at) -> {
           int held = at.held();
           heldByPartition.put(partition.partition(), held);
-          (held >= maxHeld || !isTakenOver(partition) ? full : free).add(partition);
+          (allFull || held >= maxHeld || !isTakenOver(partition) ? full : free).add(partition);
         });
     full.removeAll(consumer.paused());
     free.retainAll(consumer.paused());

@@ -233,7 +233,7 @@ public final class EnsureIntake implements AutoCloseable {
         reception.accept(record, at);
       }
       assignment.advance(records.nextOffsets());
-      assignment.regulate(consumer);
+      assignment.regulate(consumer, reception.isFull());
       if (time.nanos() - lastLag >= LAG_INTERVAL.toNanos()) {
         lastLag = time.nanos();
         assignment.noteLag(consumer);

@@ -11,8 +11,6 @@ import io.zcbot.sandbox.worker.sandbox.Time;
 import io.zcbot.sandbox.worker.sandbox.UserLanes;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -37,7 +35,7 @@ final class Reception implements AutoCloseable {
   private final Lease lease;
   private final Time time;
   private final IntakeMetrics metrics;
-  private final ExecutorService divertThreads = Executors.newVirtualThreadPerTaskExecutor();
+  private final Diverter diverter = new Diverter();
 
   Reception(
       KeyPartitions partitions,
@@ -68,7 +66,7 @@ final class Reception implements AutoCloseable {
     } catch (EventFormatException e) {
       log.warn("{} is no ensure and goes to the dead-letter topic: {}", origin, e.getMessage());
       metrics.deadLettered(record.topic());
-      divert(progress.open(record.offset(), null), () -> diversions.deadLetter(record, e));
+      divert(record, progress, () -> diversions.deadLetter(record, e));
       return;
     }
     Instant expires = ensure.expiresAt() != null ? ensure.expiresAt() : appended.plus(ensureExpiry);
@@ -82,7 +80,7 @@ final class Reception implements AutoCloseable {
               ensure.requestedAt(),
               ensure.requestedBy(),
               expires);
-      divert(progress.open(record.offset(), null), () -> diversions.forward(same, home));
+      divert(record, progress, () -> diversions.forward(same, home));
       return;
     }
     queue(ensure, record.partition(), expires, progress.open(record.offset(), ensure.userId()));
@@ -126,28 +124,21 @@ final class Reception implements AutoCloseable {
     return left.compareTo(LONGEST_WAIT) > 0 ? LONGEST_WAIT : left;
   }
 
-  private interface Diversion {
-    void run() throws InterruptedException;
+  private void divert(
+      ConsumerRecord<byte[], byte[]> record,
+      PartitionProgress progress,
+      Diverter.Diversion diversion) {
+    Slot slot = progress.open(record.offset(), null);
+    diverter.divert(record, diversion, slot::complete);
   }
 
-  /** Off the poll thread, since it waits for the log; bounded by the records held. */
-  private void divert(Slot slot, Diversion diversion) {
-    var _ =
-        divertThreads.submit(
-            () -> {
-              try {
-                diversion.run();
-                slot.complete();
-              } catch (InterruptedException _) {
-                Thread.currentThread().interrupt();
-              } catch (RuntimeException e) {
-                log.error("a record could not be sent on; please report this", e);
-              }
-            });
+  /** Whether nothing more should be read until some of what is sent on has arrived. */
+  boolean isFull() {
+    return diverter.isFull();
   }
 
   @Override
   public void close() {
-    divertThreads.shutdownNow();
+    diverter.close();
   }
 }

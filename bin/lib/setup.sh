@@ -314,26 +314,29 @@ setup_worker_base() {
 
 setup_worker_image() {
   setup_base_image
-  setup_jars worker 'worker/target/lib' pom.xml events/pom.xml events/src/main worker/pom.xml worker/src/main
-  build_image "$worker_image" . worker/Dockerfile worker/target/lib \
+  setup_standalone_jars
+  build_image "$worker_image" . worker/Dockerfile worker/jvm.options worker/target/lib standalone/target/lib \
     "$(cd "$root" && echo worker/target/worker-*.jar)"
 }
 
 # --- jars --------------------------------------------------------------------------------------
 
 # Packages one module and what it needs, unless its inputs are those of the last time.
-setup_jars() { # module, directory of its libraries, inputs...
-  local module=$1 lib=$2 stamp=$setup_dir/$1.inputs inputs
+setup_jars() { # module, directories of libraries (words), inputs...
+  local module=$1 libs stamp=$setup_dir/$1.inputs inputs
+  read -ra libs <<<"$2"
   shift 2
   inputs=$JAVA_HOME-$(hash_of .mvn "$@")
   # The outputs count too: Maven may have been run by hand on other sources since.
-  outputs() { { stat -c '%n %s %Y' "$root/$module"/target/*.jar "$root/$lib"/*.jar 2>/dev/null || :; } | sha256sum; }
-  if [[ -d $root/$lib && -r $stamp && $(<"$stamp") == "$inputs $(outputs)" ]]; then
+  outputs() {
+    (cd "$root" && for lib in "$module/target" "${libs[@]}"; do stat -c '%n %s %Y' "$lib"/*.jar || :; done) 2>&1 | sha256sum
+  }
+  if [[ -r $stamp && $(<"$stamp") == "$inputs $(outputs)" ]]; then
     return
   fi
   setup_maven
   begin "Jars of $module"
-  rm -rf "$stamp" "${root:?}/$lib" # or libraries of earlier versions would stay on the class path
+  rm -rf "$stamp" "${libs[@]/#/$root/}" # or libraries of earlier versions would stay on the class path
   logged "maven-$module" maven -q -Dmaven.test.skip=true -Dspotless.check.skip=true -pl "$module" -am package ||
     die 70 "The build failed. Its output is in ${setup_dir#"$root"/}/maven-$module.log"
   printf '%s\n' "$inputs $(outputs)" >"$stamp"
@@ -341,8 +344,8 @@ setup_jars() { # module, directory of its libraries, inputs...
 }
 
 setup_standalone_jars() {
-  setup_jars standalone standalone/target/lib pom.xml events/pom.xml events/src/main worker/pom.xml \
-    worker/src/main standalone/pom.xml standalone/src/main
+  setup_jars standalone 'worker/target/lib standalone/target/lib' pom.xml events/pom.xml events/src/main \
+    worker/pom.xml worker/src/main standalone/pom.xml standalone/src/main
 }
 
 # --- whole sets --------------------------------------------------------------------------------

@@ -38,7 +38,7 @@ final class HostWorker {
     Process process =
         Java.start(
             "io.zcbot.sandbox.worker.cli.Main",
-            List.of("-Xms64m", "-Xmx192m", "-Dlogback.configurationFile=logback.xml"),
+            List.of("@jvm.options", "-Dlogback.configurationFile=logback.xml"),
             List.of("run"),
             env,
             log);

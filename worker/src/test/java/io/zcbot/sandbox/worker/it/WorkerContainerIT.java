@@ -1,5 +1,6 @@
 package io.zcbot.sandbox.worker.it;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
@@ -7,6 +8,7 @@ import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.zcbot.sandbox.events.Failed;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
+import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.hosts.Commands;
 import java.io.IOException;
@@ -18,6 +20,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.TimeUnit;
+import org.apache.kafka.clients.producer.ProducerRecord;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
@@ -34,6 +37,7 @@ class WorkerContainerIT {
   private static final String WARM = "compose.warm.yaml";
   private static final String CHOWN_AND_FOWNER = "0000000000000009";
   private static final String SYS_ADMIN_ON_TOP = "0000000000200009";
+  private static final int HUGE_RECORDS = 150;
   private static final String NONE = "0000000000000000";
 
   private Composition composition;
@@ -91,6 +95,29 @@ class WorkerContainerIT {
     assertThat(deployment.inspect(worker).getHostConfig().getMemory()).isEqualTo(1L << 30);
 
     assertItStopsAsItShould(worker, user);
+  }
+
+  /** They are there before it is, so that it reads them as fast as it can. */
+  @Test
+  void aFloodOfHugeRecordsIsNoMoreThanItsMemoryHolds() throws Exception {
+    byte[] huge = new byte[900_000];
+    for (int i = 0; i < HUGE_RECORDS; i++) {
+      for (Topic topic : List.of(Topic.ENSURE, Topic.ACTIVITY)) {
+        deployment.send(
+            new ProducerRecord<>(
+                deployment.topic(topic), Integer.toString(i).getBytes(UTF_8), huge));
+      }
+    }
+    String worker = composition.start(deployment, "");
+
+    assertThat(deployment.ensured(Deployment.newUser()).outcome()).isEqualTo(Ready.Outcome.CREATED);
+    await("all of it is kept")
+        .atMost(Duration.ofSeconds(60))
+        .pollInterval(Duration.ofMillis(200))
+        .until(() -> deployment.records(Topic.DEAD_LETTER).size() == 2 * HUGE_RECORDS);
+    assertThat(deployment.records(Topic.DEAD_LETTER))
+        .allSatisfy(record -> assertThat(record.serializedValueSize()).isEqualTo(huge.length));
+    assertThat(deployment.inspect(worker).getRestartCount()).isZero();
   }
 
   @Test

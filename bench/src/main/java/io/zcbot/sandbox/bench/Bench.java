@@ -28,6 +28,7 @@ public final class Bench {
     ALL.put("activity", new Entry(new Activities(), 5));
     ALL.put("audit", new Entry(new Audits(), 3));
     ALL.put("scale-out", new Entry(new ScaleOut(), 3));
+    ALL.put("footprint", new Entry(new Footprint(), 3));
     ALL.put("end-to-end", new Entry(new EndToEnd(), 3));
   }
 
@@ -49,6 +50,7 @@ public final class Bench {
         System.exit(64);
       }
     }
+    Path root = Path.of(System.getProperty("zcbot.root"));
     Path directory = Files.createTempDirectory("zcbot-bench");
     Report report = new Report();
     StringBuilder servers = new StringBuilder();
@@ -61,6 +63,7 @@ public final class Bench {
             servers)) {
       head(report, args[1]);
       Kafka kafka = new Kafka(servers.toString());
+      PackagedWorker worker = PackagedWorker.asInTheImage(root, directory.resolve("worker.aot"));
       for (var each : ALL.entrySet()) {
         if (names.isEmpty() || names.contains(each.getKey())) {
           System.err.println("==> " + each.getKey());
@@ -74,7 +77,9 @@ public final class Bench {
                       count,
                       directory,
                       args[2],
-                      Path.of(args[3]).resolveSibling("latency.svg")),
+                      Path.of(args[3]).resolveSibling("latency.svg"),
+                      root,
+                      worker),
                   report);
           report.line("- Rounds: " + count);
         }
@@ -92,7 +97,7 @@ public final class Bench {
     report.line(
         "Made by `bin/bench` on "
             + LocalDate.now(ZoneOffset.UTC)
-            + "; to repeat: `bin/bench` (about 15 minutes), `bin/bench --only dispatch --rounds 9`.");
+            + "; to repeat: `bin/bench` (about 20 minutes), `bin/bench --only dispatch --rounds 9`.");
     report.line(
         "Each figure is the median of several rounds, with the range in brackets; ratios are made within a round. The broker runs"
             + " in a JVM of its own on the same machine, the measuring client in another.");

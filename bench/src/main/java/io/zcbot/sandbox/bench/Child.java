@@ -9,7 +9,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 
-/** A JVM of its own, with this one's class path. */
+/** A JVM of its own. */
 final class Child implements AutoCloseable {
   static final String LOGBACK = "bench-logback.xml";
 
@@ -19,23 +19,37 @@ final class Child implements AutoCloseable {
     this.process = process;
   }
 
+  /**
+   * Starts one.
+   *
+   * @param java the JVM's options and class path
+   */
   static Child start(
-      List<String> jvm, String main, List<String> arguments, Map<String, String> env, Path log)
+      List<String> java, String main, List<String> arguments, Map<String, String> env, Path log)
       throws IOException {
     return new Child(
-        builder(jvm, main, arguments, env)
+        builder(java, main, arguments, env)
             .redirectOutput(log.toFile())
             .redirectError(log.toFile())
             .start());
   }
 
-  /** Starts one that says, in a line that begins so, that it is ready; the rest of that line. */
+  /**
+   * Starts one with this one's class path that says, in a line that begins so, that it is ready;
+   * the rest of that line.
+   */
   static Child announced(
       String main, List<String> arguments, Path log, String announcement, StringBuilder rest)
       throws IOException {
     Process process =
         builder(
-                List.of("-Xmx1g", "-Dlogback.configurationFile=" + LOGBACK),
+                List.of(
+                    "--enable-native-access=ALL-UNNAMED",
+                    "--sun-misc-unsafe-memory-access=allow",
+                    "-Xmx1g",
+                    "-Dlogback.configurationFile=" + LOGBACK,
+                    "-cp",
+                    System.getProperty("java.class.path")),
                 main,
                 arguments,
                 Map.of())
@@ -54,13 +68,11 @@ final class Child implements AutoCloseable {
   }
 
   private static ProcessBuilder builder(
-      List<String> jvm, String main, List<String> arguments, Map<String, String> env) {
+      List<String> java, String main, List<String> arguments, Map<String, String> env) {
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-    command.add("--enable-native-access=ALL-UNNAMED");
-    command.add("--sun-misc-unsafe-memory-access=allow");
-    command.addAll(jvm);
-    command.addAll(List.of("-cp", System.getProperty("java.class.path"), main));
+    command.addAll(java);
+    command.add(main);
     command.addAll(arguments);
     ProcessBuilder builder = new ProcessBuilder(command);
     builder.environment().keySet().removeIf(key -> key.startsWith("ZCBOT_"));

@@ -54,7 +54,7 @@ final class EndToEnd implements Experiment {
   public void run(Setting setting, Report report) throws Exception {
     setting.kafka().createTopics(PREFIX, PARTITIONS);
     Latencies all = new Latencies();
-    List<Long> resident = new ArrayList<>();
+    double resident;
     try (RawEngine raw = new RawEngine();
         DockerEngine adapter =
             DockerEngine.fromEnvironment(
@@ -65,12 +65,12 @@ final class EndToEnd implements Experiment {
                     Duration.ofSeconds(30),
                     32),
                 SandboxMetrics.NONE)) {
-      try (WorkerProcess worker = worker(setting, List.of());
+      try (WorkerProcess worker = worker(setting);
           Client client = new Client(setting.kafka(), PREFIX, PARTITIONS)) {
         List<UserId> hot = hotUsers(client);
         hot(client, hot, Latencies.histogram());
         hot(client, hot, Latencies.histogram());
-        resident.add(worker.residentMib());
+        resident = worker.residentMib();
         for (int round = 0; round < setting.rounds(); round++) {
           round(setting, worker, client, hot, raw, adapter, all);
           Setting.say(
@@ -81,12 +81,6 @@ final class EndToEnd implements Experiment {
               all.rounds().text(COLD + " p50", "%.1f"),
               all.rounds().text(COLD_RAW + " p50", "%.1f"));
         }
-      }
-      try (WorkerProcess worker = worker(setting, List.of("-Xmx64m", "-XX:+UseSerialGC"));
-          Client client = new Client(setting.kafka(), PREFIX, PARTITIONS)) {
-        List<UserId> hot = hotUsers(client);
-        hot(client, hot, Latencies.histogram());
-        resident.add(worker.residentMib());
       }
       WarmSlots warm = new WarmSlots(setting, raw);
       warm.run(all);
@@ -105,7 +99,7 @@ final class EndToEnd implements Experiment {
     }
   }
 
-  private static void report(Latencies all, List<Long> resident, Report report) {
+  private static void report(Latencies all, double resident, Report report) {
     report.title("End to end");
     report.line(
         "A worker in a process of its own with default settings, loopback Kafka, the real engine"
@@ -167,10 +161,8 @@ final class EndToEnd implements Experiment {
         "- Worker's resident memory with "
             + HOT_USERS
             + " sandboxes: "
-            + resident.get(0)
-            + " MiB with default flags, "
-            + resident.get(1)
-            + " MiB with -Xmx64m -XX:+UseSerialGC");
+            + String.format("%.0f", resident)
+            + " MiB");
   }
 
   private static void round(
@@ -236,8 +228,8 @@ final class EndToEnd implements Experiment {
   }
 
   /** Slots are measured apart: here every stranger's sandbox is made anew. */
-  private static WorkerProcess worker(Setting setting, List<String> jvm) throws Exception {
-    return WorkerProcess.start(setting, PREFIX, jvm, Map.of("ZCBOT_SANDBOX_WARM", "0"));
+  private static WorkerProcess worker(Setting setting) throws Exception {
+    return WorkerProcess.start(setting, PREFIX, Map.of("ZCBOT_SANDBOX_WARM", "0"));
   }
 
   /** The worker's defaults. */

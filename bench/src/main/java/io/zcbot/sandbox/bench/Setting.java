@@ -12,8 +12,17 @@ import java.nio.file.attribute.PosixFilePermissions;
  * @param directory to work in
  * @param id the run's own, part of every name on the engine
  * @param chart where the picture goes
+ * @param root of the repository
+ * @param worker as it is packaged
  */
-record Setting(Kafka kafka, int rounds, Path directory, String id, Path chart) {
+record Setting(
+    Kafka kafka,
+    int rounds,
+    Path directory,
+    String id,
+    Path chart,
+    Path root,
+    PackagedWorker worker) {
   /** A workspace root, as the worker wants it. */
   Path workspaces(String name) throws IOException {
     return Files.createDirectories(

@@ -61,7 +61,6 @@ final class WarmSlots {
         WorkerProcess.start(
             setting,
             PREFIX,
-            List.of(),
             Map.of("ZCBOT_SANDBOX_WARM", Integer.toString(SLOTS), "ZCBOT_STOP_TIMEOUT", "60s"));
     try (worker;
         Client client = new Client(setting.kafka(), PREFIX, PARTITIONS)) {

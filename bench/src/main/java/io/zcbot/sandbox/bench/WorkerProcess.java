@@ -11,18 +11,17 @@ import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 
 /** The real worker in a process of its own, with its default settings but for those given. */
 final class WorkerProcess implements AutoCloseable {
-  private static final Pattern PARKED = Pattern.compile("(?m)^zcbot_slots_parked\\S* (\\d+)");
   private static final int PATIENCE_MS = 60_000;
 
   private final Child child;
   private final int port;
   private final Path log;
   private final HttpClient http = HttpClient.newHttpClient();
+  private final long began = System.nanoTime();
+  private double startMillis;
 
   private WorkerProcess(Child child, int port, Path log) {
     this.child = child;
@@ -30,9 +29,16 @@ final class WorkerProcess implements AutoCloseable {
     this.log = log;
   }
 
+  /** Starts one as it is packaged and waits until it serves. */
+  static WorkerProcess start(Setting setting, String prefix, Map<String, String> more)
+      throws Exception {
+    return start(setting, prefix, setting.worker(), more);
+  }
+
   /** Starts one and waits until it serves. */
   static WorkerProcess start(
-      Setting setting, String prefix, List<String> jvm, Map<String, String> more) throws Exception {
+      Setting setting, String prefix, PackagedWorker packaged, Map<String, String> more)
+      throws Exception {
     int port;
     try (ServerSocket free = new ServerSocket(0)) {
       port = free.getLocalPort();
@@ -50,9 +56,11 @@ final class WorkerProcess implements AutoCloseable {
     env.put("ZCBOT_OPS_ADDRESS", "127.0.0.1:" + port);
     env.putAll(more);
     Path log = setting.directory().resolve("worker.log");
-    Child child = Child.start(jvm, "io.zcbot.sandbox.worker.cli.Main", List.of("run"), env, log);
+    Child child =
+        Child.start(packaged.java(), "io.zcbot.sandbox.worker.cli.Main", List.of("run"), env, log);
     WorkerProcess worker = new WorkerProcess(child, port, log);
     worker.await("serves", () -> Files.readString(log).contains("serves ensures"));
+    worker.startMillis = (System.nanoTime() - worker.began) / 1e6;
     return worker;
   }
 
@@ -77,11 +85,23 @@ final class WorkerProcess implements AutoCloseable {
   }
 
   private int parked() throws Exception {
+    return (int) metric("zcbot_slots_parked");
+  }
+
+  /** The sum over a metric's labels. */
+  double metric(String name) throws Exception {
     HttpRequest request =
         HttpRequest.newBuilder(URI.create("http://127.0.0.1:" + port + "/metrics")).build();
-    Matcher matcher =
-        PARKED.matcher(http.send(request, HttpResponse.BodyHandlers.ofString()).body());
-    return matcher.find() ? Integer.parseInt(matcher.group(1)) : 0;
+    return http.send(request, HttpResponse.BodyHandlers.ofLines())
+        .body()
+        .filter(line -> line.startsWith(name + " ") || line.startsWith(name + "{"))
+        .mapToDouble(line -> Double.parseDouble(line.substring(line.lastIndexOf(' ') + 1)))
+        .sum();
+  }
+
+  /** From the process's start to the line that says that it serves. */
+  double startMillis() {
+    return startMillis;
   }
 
   long processorMillis() {

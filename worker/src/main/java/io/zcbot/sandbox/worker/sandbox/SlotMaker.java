@@ -16,6 +16,7 @@ final class SlotMaker {
   private final SlotPool pool;
   private final SandboxSpec spec;
   private final String workerId;
+  private volatile @Nullable Thread starting;
 
   SlotMaker(
       Engine engine,
@@ -44,7 +45,7 @@ final class SlotMaker {
       if (image.isEmpty()) { // it was pulled
         image = slotEngine.imageId(spec.image());
       }
-      slotEngine.startSlot(containerId, directory::mountProbe);
+      start(containerId, directory);
       directory.unmountProbe();
       Container container = slotEngine.verifySlot(containerId, spec, directory.path()).orElse(null);
       if (container == null || !container.isRunning()) {
@@ -64,6 +65,31 @@ final class SlotMaker {
       if (made == null) {
         destroy(id, containerId, directory);
       }
+    }
+  }
+
+  /**
+   * Only a start can take long. A create that is interrupted goes on in the engine, and leaves a
+   * container of which nobody knows.
+   */
+  private void start(String containerId, SlotMounts.Directory directory)
+      throws EngineException, IOException {
+    starting = Thread.currentThread();
+    try {
+      if (pool.isClosed()) {
+        throw new EngineException(EngineException.Kind.UNAVAILABLE, "start", "stopping", null);
+      }
+      slotEngine.startSlot(containerId, directory::mountProbe);
+    } finally {
+      starting = null;
+    }
+  }
+
+  /** Waits for no start any more; the pool is closed. */
+  void giveUp() {
+    Thread interrupted = starting;
+    if (interrupted != null) {
+      interrupted.interrupt();
     }
   }
 

@@ -39,7 +39,6 @@ final class SlotRefill {
   private final Time time;
   private final AtomicBoolean busy = new AtomicBoolean();
   private volatile CompletableFuture<Void> making = CompletableFuture.completedFuture(null);
-  private volatile @Nullable Thread thread;
   private volatile @Nullable String problem;
   private volatile int failures;
   private volatile long notBefore;
@@ -78,11 +77,9 @@ final class SlotRefill {
       making =
           CompletableFuture.runAsync(
               () -> {
-                thread = Thread.currentThread();
                 try {
                   makeWhatLacks();
                 } finally {
-                  thread = null;
                   busy.set(false);
                 }
               },
@@ -93,10 +90,7 @@ final class SlotRefill {
   /** Makes no more; what is being made comes to nothing. */
   void stop() {
     pool.close();
-    Thread interrupted = thread;
-    if (interrupted != null) {
-      interrupted.interrupt();
-    }
+    maker.giveUp();
   }
 
   /** Completes when nothing is being made any more. */

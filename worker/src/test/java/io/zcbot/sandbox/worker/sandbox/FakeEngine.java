@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -19,6 +20,7 @@ import org.jspecify.annotations.Nullable;
  * a claimed slot is, is told by its name.
  */
 final class FakeEngine implements Engine, SlotEngine {
+  private final Map<String, Runnable> meanwhile = new HashMap<>();
   private final Map<String, Container> containers = new LinkedHashMap<>();
   private final Set<String> execs = new HashSet<>();
   private final List<Fault> faults = new ArrayList<>();
@@ -71,6 +73,23 @@ final class FakeEngine implements Engine, SlotEngine {
   /** The next call of an operation finds the caller interrupted; so will all that follow. */
   synchronized void interruptNext(String operation) {
     interrupted = operation;
+  }
+
+  /**
+   * Something else happens while the engine does this; who is interrupted by it misses the answer.
+   */
+  synchronized void meanwhile(String operation, Runnable event) {
+    meanwhile.put(operation, event);
+  }
+
+  private void missIfInterrupted(String operation) throws EngineException {
+    Runnable event = meanwhile.remove(operation);
+    if (event != null) {
+      event.run();
+      if (Thread.currentThread().isInterrupted()) {
+        throw new EngineException(EngineException.Kind.UNAVAILABLE, operation, "interrupted", null);
+      }
+    }
   }
 
   synchronized void heal() {
@@ -264,6 +283,7 @@ final class FakeEngine implements Engine, SlotEngine {
       throw new EngineException(EngineException.Kind.ABSENT, "start", "no such container", null);
     }
     put(with(c, c.name(), Container.State.RUNNING, c.owner(), Instant.EPOCH, null));
+    missIfInterrupted("start");
     after(failure);
   }
 
@@ -283,6 +303,7 @@ final class FakeEngine implements Engine, SlotEngine {
             null,
             false,
             new Container.Slot(slotId, workerId)));
+    missIfInterrupted("createSlot");
     after(failure);
     return id;
   }

@@ -109,6 +109,23 @@ class SlotsTest {
   }
 
   @Test
+  void aStopWhileASlotIsCreatedOrStartedLeavesNothingOfIt() throws Exception {
+    for (String operation : List.of("createSlot", "start")) {
+      World other = new World(root.resolve(operation), 10, null, 1_000_000, 2);
+      other.engine.meanwhile(operation, other.domain.slots()::stopMaking);
+
+      other.warmUp();
+
+      assertThat(other.engine.everything())
+          .as("containers after a stop in %s", operation)
+          .isEmpty();
+      assertThat(other.mounts.left()).isEmpty();
+      assertThat(other.domain.registry().placesTaken()).isZero();
+      assertThat(Thread.interrupted()).isEqualTo(operation.equals("start"));
+    }
+  }
+
+  @Test
   void aSlotThatIsNotAsItsSpecSaysIsNeverParked() throws Exception {
     ready(ANNA);
     world.engine.changeNext();

@@ -1,0 +1,86 @@
+package io.zcbot.sandbox.bench;
+
+import io.zcbot.sandbox.events.Ensure;
+import io.zcbot.sandbox.events.EventFormatException;
+import io.zcbot.sandbox.events.Origin;
+import io.zcbot.sandbox.events.Ready;
+import io.zcbot.sandbox.events.Topic;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
+import java.util.UUID;
+import java.util.stream.IntStream;
+import org.apache.kafka.clients.consumer.Consumer;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.producer.Producer;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.TopicPartition;
+
+/** Answers each ensure with a ready at once and does nothing: what is left is Kafka. */
+final class Echo implements AutoCloseable {
+  private final String prefix;
+  private final Consumer<byte[], byte[]> consumer;
+  private final Producer<byte[], byte[]> producer;
+  private final Thread thread;
+  private volatile boolean closed;
+
+  Echo(Kafka kafka, String prefix, int partitions) {
+    this.prefix = prefix;
+    this.consumer = kafka.clients(prefix, "echo").freeConsumer("ensures");
+    this.producer = kafka.clients(prefix, "echo").producer();
+    List<TopicPartition> ensures =
+        IntStream.range(0, partitions)
+            .mapToObj(p -> new TopicPartition(Topic.ENSURE.named(prefix), p))
+            .toList();
+    consumer.assign(ensures);
+    consumer.seekToEnd(ensures);
+    ensures.forEach(consumer::position);
+    this.thread = Thread.ofPlatform().name("echo").start(this::run);
+  }
+
+  private void run() {
+    try (consumer) {
+      while (!closed) {
+        for (ConsumerRecord<byte[], byte[]> record : consumer.poll(Duration.ofMillis(100))) {
+          Origin origin =
+              new Origin(record.topic(), record.partition(), record.offset(), Instant.EPOCH);
+          Ready ready = ready(Kafka.CODEC.decodeEnsure(record.key(), record.value(), origin));
+          producer.send(
+              new ProducerRecord<>(
+                  Topic.READY.named(prefix), Kafka.CODEC.key(ready), Kafka.CODEC.encode(ready)));
+        }
+      }
+    } catch (EventFormatException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
+  private static Ready ready(Ensure ensure) {
+    return new Ready(
+        UUID.randomUUID().toString(),
+        ensure.userId(),
+        ensure.eventId(),
+        Instant.now(),
+        "zcbot-sandbox-" + ensure.userId(),
+        "0".repeat(64),
+        "bench",
+        "unix:///none",
+        "echo",
+        Ready.Outcome.REUSED,
+        "none",
+        "default",
+        "/none",
+        0);
+  }
+
+  @Override
+  public void close() {
+    closed = true;
+    try {
+      thread.join();
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+    producer.close();
+  }
+}

@@ -1,0 +1,62 @@
+package io.zcbot.sandbox.bench;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+
+/**
+ * Who has had the processors so far: times in milliseconds, of all cores.
+ *
+ * @param all busy and idle
+ * @param worker the worker's process
+ * @param clients the measuring program and the broker
+ */
+record Processors(double all, double idle, double worker, double clients) {
+  private static final double MILLIS_PER_TICK = 10; // USER_HZ is 100 on every Linux
+  private static final int IDLE = 4;
+  private static final int IOWAIT = 5;
+  private static final int GUEST = 9; // counted in user time already
+
+  /** Now. */
+  static Processors now(WorkerProcess worker) throws IOException {
+    String[] fields = Files.readAllLines(Path.of("/proc/stat")).getFirst().split(" +");
+    double all = 0;
+    for (int i = 1; i < GUEST; i++) {
+      all += Double.parseDouble(fields[i]) * MILLIS_PER_TICK;
+    }
+    double idle =
+        (Double.parseDouble(fields[IDLE]) + Double.parseDouble(fields[IOWAIT])) * MILLIS_PER_TICK;
+    ProcessHandle self = ProcessHandle.current();
+    double children = self.children().mapToDouble(Processors::millis).sum();
+    return new Processors(
+        all, idle, worker.processorMillis(), millis(self) + children - worker.processorMillis());
+  }
+
+  private static double millis(ProcessHandle process) {
+    return process.info().totalCpuDuration().map(spent -> (double) spent.toMillis()).orElse(0.0);
+  }
+
+  /** Adds who had how much of them since an earlier instant, in percent. */
+  static void add(String name, Processors before, Processors after, Rounds into) {
+    double all = after.all - before.all;
+    double idle = (after.idle - before.idle) / all;
+    double worker = (after.worker - before.worker) / all;
+    double clients = (after.clients - before.clients) / all;
+    into.add(name + " worker", 100 * worker);
+    into.add(name + " clients", 100 * clients);
+    into.add(name + " idle", 100 * idle);
+    into.add(name + " engine", 100 * (1 - idle - worker - clients));
+  }
+
+  static String text(String name, Rounds rounds) {
+    return "the worker had "
+        + rounds.text(name + " worker", "%.0f")
+        + " % of the processors, broker and measuring client "
+        + rounds.text(name + " clients", "%.0f")
+        + " %, the engine, its containers and the rest "
+        + rounds.text(name + " engine", "%.0f")
+        + " %, nobody "
+        + rounds.text(name + " idle", "%.0f")
+        + " %";
+  }
+}

@@ -23,7 +23,15 @@ final class WarmSlots {
   private static final int HOT_RATE = 50;
   private static final int RAW_CREATES = 40;
 
+  private static final double YOUNG_SECONDS = 5;
+
+  /** A worker is seldom a few seconds old: what all ensures run is compiled by then. */
+  private static final int WARM_UP_RATE = 200;
+
+  private static final double WARM_UP_SECONDS = 10;
+
   static final String CLAIMED = "claimed: ours at 2/s";
+  static final String CLAIMED_YOUNG = "claimed: ours at 2/s, seconds after the worker's start";
   static final String BESIDE = "hot: ours at 50/s, burst of 100 strangers";
   static final String RAW_BESIDE =
       "hot: raw API inspect at 50/s, 40 creates through it, 4 at a time";
@@ -65,16 +73,13 @@ final class WarmSlots {
     try (worker;
         Client client = new Client(setting.kafka(), PREFIX, PARTITIONS)) {
       worker.awaitParked(SLOTS);
-      // A first claim compiles what a worker has long compiled.
-      client.ensureAll(strangers(5), Latencies.histogram());
-      client.awaitAnswers();
+      List<UserId> first = strangers((int) (RATE * YOUNG_SECONDS));
+      into.add(CLAIMED_YOUNG, claims(client, first));
+      hot(client, first, WARM_UP_RATE, WARM_UP_SECONDS, Latencies.histogram());
       worker.awaitParked(SLOTS);
 
-      Histogram claimed = Latencies.histogram();
       List<UserId> users = strangers((int) (RATE * SECONDS));
-      OpenLoop.run(RATE, SECONDS, (i, intended) -> client.ensure(users.get(i), intended, claimed));
-      client.awaitAnswers();
-      into.add(CLAIMED, claimed);
+      into.add(CLAIMED, claims(client, users));
 
       worker.awaitParked(SLOTS);
       rounds.add(BURST_20, burst(client, strangers(SLOTS)));
@@ -84,11 +89,7 @@ final class WarmSlots {
       Histogram burst = Latencies.histogram();
       Processors before = Processors.now(worker);
       client.ensureAll(strangers(MANY), burst);
-      OpenLoop.run(
-          HOT_RATE,
-          4,
-          (i, intended) -> client.ensure(users.get(i % users.size()), intended, beside));
-      client.awaitAnswers();
+      hot(client, users, HOT_RATE, 4, beside);
       Processors.add(BURST_100, before, Processors.now(worker), rounds);
       rounds.add(BURST_100, burst.getMaxValue() / 1e3);
       into.add(BESIDE, beside);
@@ -100,6 +101,22 @@ final class WarmSlots {
     }
     engineAlone();
     looksAlone(into);
+  }
+
+  private static Histogram claims(Client client, List<UserId> users) throws Exception {
+    Histogram claimed = Latencies.histogram();
+    OpenLoop.run(
+        RATE, users.size() / RATE, (i, intended) -> client.ensure(users.get(i), intended, claimed));
+    client.awaitAnswers();
+    return claimed;
+  }
+
+  private static void hot(
+      Client client, List<UserId> users, int rate, double seconds, Histogram into)
+      throws Exception {
+    OpenLoop.run(
+        rate, seconds, (i, intended) -> client.ensure(users.get(i % users.size()), intended, into));
+    client.awaitAnswers();
   }
 
   /** What a look takes beside creates where nobody else is at work: no hot ensure is faster. */

@@ -15,6 +15,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.slf4j.MDC;
@@ -127,8 +128,13 @@ public final class Ensurer {
           "the ensure was too old when its turn came; send a new one if it is still wanted",
           true);
     }
+    var attempts =
+        new Object() {
+          int before;
+        };
     try {
-      return retrying(request).executeCheckedSupplier(() -> attempt(request));
+      return retrying(request)
+          .executeCheckedSupplier(() -> attempt(request, attempts.before++ == 0));
     } catch (EngineException e) {
       if (e.kind().isRetryable() && left(request) > 0) {
         // Only an interrupt ends the retries before their time.
@@ -181,13 +187,22 @@ public final class Ensurer {
     };
   }
 
-  private SandboxEvent attempt(EnsureRequest request)
+  private SandboxEvent attempt(EnsureRequest request, boolean first)
       throws EngineException, IOException, InterruptedException {
     request.fence().pass(); // or a retry would go on for a user who is another worker's by now
     UserId user = request.user();
+    Sandbox known = registry.get(user);
+    boolean claimNow = first && known == null && slots.parked() > 0 && newUsers.admit(user);
+    if (claimNow) {
+      // No look before: the engine gives no slot the user's name while anything else has it.
+      SandboxEvent claimed = claimed(request, workspaces.prepare(user));
+      if (claimed != null) {
+        return claimed;
+      }
+    }
     Decision decision =
         Decision.of(
-            registry.get(user),
+            known,
             engine.verify(Container.nameOf(user), spec, user, workspaces.of(user)),
             specHash,
             identity.workerId());
@@ -196,11 +211,11 @@ public final class Ensurer {
         reuse.sandbox().partition(request.partition());
         yield ready(request, reuse.sandbox(), Ready.Outcome.REUSED, workspaces.prepare(user));
       }
-      case Decision.Create create -> create(request, create.remains());
+      case Decision.Create create -> create(request, create.remains(), !claimNow);
     };
   }
 
-  private SandboxEvent create(EnsureRequest request, List<Remains> remains)
+  private SandboxEvent create(EnsureRequest request, List<Remains> remains, boolean mayClaim)
       throws EngineException, IOException, InterruptedException {
     for (Remains each : remains) {
       reaping.reap(request.user(), each);
@@ -209,10 +224,9 @@ public final class Ensurer {
       return failed(request, Failed.Reason.CAPACITY, newUsers.refusal(), true);
     }
     Path workspace = workspaces.prepare(request.user());
-    Sandbox claimed = claims.claim(request.user(), workspace, request.partition());
+    SandboxEvent claimed = mayClaim ? claimed(request, workspace) : null;
     if (claimed != null) {
-      registry.add(claimed);
-      return announced(request, claimed, Ready.Outcome.CLAIMED, workspace);
+      return claimed;
     }
     if (!registry.tryReserve() && !slots.yieldPlace() && !reaper.makeRoom(request.deadline())) {
       return failed(
@@ -251,6 +265,17 @@ public final class Ensurer {
         registry.release();
       }
     }
+  }
+
+  /** A ready for a slot that is the user's now; null if one has to be created. */
+  private @Nullable SandboxEvent claimed(EnsureRequest request, Path workspace)
+      throws EngineException, InterruptedException {
+    Sandbox claimed = claims.claim(request.user(), workspace, request.partition());
+    if (claimed == null) {
+      return null;
+    }
+    registry.add(claimed);
+    return announced(request, claimed, Ready.Outcome.CLAIMED, workspace);
   }
 
   /** A ready for a sandbox that is new in the registry, once the live table has it. */

@@ -175,6 +175,29 @@ class SlotsTest {
   }
 
   @Test
+  void whatStandsUnderTheNameIsNoticedWithoutALookAndReplaced() throws Exception {
+    Container others =
+        new Container(
+            "x",
+            Container.nameOf(ANNA),
+            Container.State.RUNNING,
+            new Container.Owner(ANNA, "somebody else"),
+            World.SPEC.hash(),
+            Instant.EPOCH,
+            null,
+            false);
+    world.engine.put(others);
+
+    Ready ready = ready(ANNA);
+
+    assertThat(ready.outcome()).isEqualTo(Ready.Outcome.CLAIMED);
+    assertThat(ready.containerId()).isNotEqualTo("x");
+    assertThat(world.engine.find("x")).isEmpty();
+    assertThat(parked()).as("one slot met the other, one took its place").isZero();
+    assertThat(world.engine.everything()).hasSize(1);
+  }
+
+  @Test
   void aRenameThatDidNotHappenCostsTheSlot() throws Exception {
     world.engine.failNext(new FakeEngine.Fault("rename", Kind.TRANSIENT, false));
 

@@ -316,7 +316,7 @@ setup_worker_image() {
   setup_base_image
   setup_standalone_jars
   build_image "$worker_image" . worker/Dockerfile worker/jvm.options worker/target/lib standalone/target/lib \
-    "$(cd "$root" && echo worker/target/worker-*.jar)"
+    "$(cd "$root" && echo worker/target/worker-*.jar)" "$(cd "$root" && echo standalone/target/standalone-*.jar)"
 }
 
 # --- jars --------------------------------------------------------------------------------------

@@ -72,6 +72,13 @@ final class Client implements AutoCloseable {
     users.forEach(user -> ensure(user, now, into));
   }
 
+  /** Ensures of these users in turn at a fixed rate; returns once all are answered. */
+  void load(List<UserId> users, double perSecond, double seconds, Histogram into) throws Exception {
+    OpenLoop.run(
+        perSecond, seconds, (i, intended) -> ensure(users.get(i % users.size()), intended, into));
+    awaitAnswers();
+  }
+
   /** Waits until nothing is unanswered; the instant of the last answer. */
   long awaitAnswers() throws InterruptedException {
     long deadline = System.nanoTime() + Duration.ofSeconds(90).toNanos();

@@ -11,10 +11,11 @@ import org.HdrHistogram.Histogram;
 final class Floors {
   private static final String PREFIX = "echo.";
   private static final int PARTITIONS = 8;
+  private static final double SECONDS = 5;
 
   static final String HOT_KAFKA = "Kafka alone, an echo at 200/s";
   static final String CLAIM_KAFKA = "Kafka alone, an echo at 2/s";
-  static final String CLAIM_ENGINE = "engine alone, a claim's look, rename and look at 2/s";
+  static final String CLAIM_ENGINE = "engine alone, a claim's rename and look at 2/s";
 
   private final Setting setting;
   private final RawEngine raw;
@@ -29,22 +30,15 @@ final class Floors {
     try (Echo _ = new Echo(setting.kafka(), PREFIX, PARTITIONS);
         Client client = new Client(setting.kafka(), PREFIX, PARTITIONS)) {
       List<UserId> users = Kafka.usersInEach(1, 20);
-      echo(client, users, 200, Latencies.histogram());
+      client.load(users, 200, SECONDS, Latencies.histogram());
       Histogram often = Latencies.histogram();
-      echo(client, users, 200, often);
+      client.load(users, 200, SECONDS, often);
       into.add(HOT_KAFKA, often);
       Histogram seldom = Latencies.histogram();
-      echo(client, users, 2, seldom);
+      client.load(users, 2, SECONDS, seldom);
       into.add(CLAIM_KAFKA, seldom);
     }
     into.add(CLAIM_ENGINE, claimCalls());
-  }
-
-  private static void echo(Client client, List<UserId> users, int rate, Histogram into)
-      throws Exception {
-    OpenLoop.run(
-        rate, 5, (i, intended) -> client.ensure(users.get(i % users.size()), intended, into));
-    client.awaitAnswers();
   }
 
   private Histogram claimCalls() throws Exception {
@@ -60,11 +54,10 @@ final class Floors {
     Histogram calls = Latencies.histogram();
     EndToEnd.concurrently(
         2,
-        5,
+        SECONDS,
         calls,
         i -> {
           String next = Container.nameOf(users.get(i + 1));
-          raw.isThere(next);
           raw.rename(Container.nameOf(users.get(i)), next);
           raw.inspect(next);
         });

@@ -27,6 +27,7 @@ final class Footprint implements Experiment {
   private static final String WALL = " wall";
   private static final String PROCESSOR = " processor";
   private static final String RESIDENT = " resident";
+  private static final String STOP = " stop";
   private static final String RESIDENT_LATER = "resident later";
   private static final String ALLOCATED = "allocated";
   private static final String COLLECTING = "collecting";
@@ -58,11 +59,16 @@ final class Footprint implements Experiment {
 
   private static void start(Setting setting, String way, PackagedWorker packaged, Rounds into)
       throws Exception {
-    try (WorkerProcess worker = WorkerProcess.start(setting, PREFIX, packaged, Map.of())) {
+    WorkerProcess worker =
+        WorkerProcess.start(setting, PREFIX, packaged, Map.of("ZCBOT_SANDBOX_WARM", "0"));
+    long stop;
+    try (worker) {
       into.add(way + WALL, worker.startMillis());
       into.add(way + PROCESSOR, worker.processorMillis());
       into.add(way + RESIDENT, worker.residentMib());
+      stop = System.nanoTime();
     }
+    into.add(way + STOP, (System.nanoTime() - stop) / 1e6);
   }
 
   private static void atWork(Setting setting, Rounds into) throws Exception {
@@ -125,7 +131,7 @@ final class Footprint implements Experiment {
             + " engine, the host's firewall set included.");
     report.line("");
     report.table(
-        List.of("JVM", "ms", "processor ms", "resident MiB then"),
+        List.of("JVM", "ms", "processor ms", "resident MiB then", "ms to stop, nothing to reap"),
         ways.keySet().stream()
             .map(
                 way ->
@@ -133,7 +139,8 @@ final class Footprint implements Experiment {
                         way,
                         rounds.text(way + WALL, "%.0f"),
                         rounds.text(way + PROCESSOR, "%.0f"),
-                        rounds.text(way + RESIDENT, "%.0f")))
+                        rounds.text(way + RESIDENT, "%.0f"),
+                        rounds.text(way + STOP, "%.0f")))
             .toList());
     report.target(
         "exec to serving ≤ 1.5 s",

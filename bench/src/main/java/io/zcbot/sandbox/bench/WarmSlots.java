@@ -75,7 +75,7 @@ final class WarmSlots {
       worker.awaitParked(SLOTS);
       List<UserId> first = strangers((int) (RATE * YOUNG_SECONDS));
       into.add(CLAIMED_YOUNG, claims(client, first));
-      hot(client, first, WARM_UP_RATE, WARM_UP_SECONDS, Latencies.histogram());
+      client.load(first, WARM_UP_RATE, WARM_UP_SECONDS, Latencies.histogram());
       worker.awaitParked(SLOTS);
 
       List<UserId> users = strangers((int) (RATE * SECONDS));
@@ -89,7 +89,7 @@ final class WarmSlots {
       Histogram burst = Latencies.histogram();
       Processors before = Processors.now(worker);
       client.ensureAll(strangers(MANY), burst);
-      hot(client, users, HOT_RATE, 4, beside);
+      client.load(users, HOT_RATE, 4, beside);
       Processors.add(BURST_100, before, Processors.now(worker), rounds);
       rounds.add(BURST_100, burst.getMaxValue() / 1e3);
       into.add(BESIDE, beside);
@@ -105,18 +105,8 @@ final class WarmSlots {
 
   private static Histogram claims(Client client, List<UserId> users) throws Exception {
     Histogram claimed = Latencies.histogram();
-    OpenLoop.run(
-        RATE, users.size() / RATE, (i, intended) -> client.ensure(users.get(i), intended, claimed));
-    client.awaitAnswers();
+    client.load(users, RATE, users.size() / RATE, claimed);
     return claimed;
-  }
-
-  private static void hot(
-      Client client, List<UserId> users, int rate, double seconds, Histogram into)
-      throws Exception {
-    OpenLoop.run(
-        rate, seconds, (i, intended) -> client.ensure(users.get(i % users.size()), intended, into));
-    client.awaitAnswers();
   }
 
   /** What a look takes beside creates where nobody else is at work: no hot ensure is faster. */

@@ -1,4 +1,7 @@
-/** The worker with a Kafka broker of its own, in one process: the embedded default. */
+/**
+ * The worker with a Kafka broker of its own, in one process: the embedded default. And, since that
+ * broker is at hand, the training of the JVM in the worker's image.
+ */
 @NullMarked
 package io.zcbot.sandbox.standalone;
 

@@ -39,16 +39,6 @@ public final class RawEngine implements AutoCloseable {
     docker.inspectContainerCmd(name).exec();
   }
 
-  /** The same of one that may not be there. */
-  public boolean isThere(String name) {
-    try {
-      inspect(name);
-      return true;
-    } catch (NotFoundException e) {
-      return false;
-    }
-  }
-
   /** Gives one another name. */
   public void rename(String name, String next) {
     docker.renameContainerCmd(name).withName(next).exec();

@@ -364,7 +364,8 @@ public record Setting<T>(
           "ZCBOT_MAX_OPEN_RECORDS",
           "1000",
           Kind.count(1, 1_000_000),
-          "Most unfinished ensures of one partition; beyond it the partition is not read.");
+          "Most unfinished ensures of one partition; beyond it the partition is not read. Of all"
+              + " partitions no more than 16 MiB are held, some 4000 ensures.");
 
   static final Setting<Optional<InetSocketAddress>> OPS_ADDRESS =
       of(

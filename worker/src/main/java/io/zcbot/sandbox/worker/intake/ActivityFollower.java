@@ -45,6 +45,7 @@ public final class ActivityFollower implements ActivityHorizon, AutoCloseable {
   private static final Duration CLOSE_TIMEOUT = Duration.ofSeconds(2);
   private static final Duration REBUILD_DELAY = Duration.ofSeconds(1);
   private static final Duration BREATH = Duration.ofMillis(10);
+  private static final long MOST_HELD_BYTES = 4L << 20;
 
   /** Agents can't tell of use while Kafka is away; so long they get after it is back. */
   private static final Duration GRACE = Duration.ofSeconds(30);
@@ -60,7 +61,8 @@ public final class ActivityFollower implements ActivityHorizon, AutoCloseable {
 
   private final Set<Integer> wanted = ConcurrentHashMap.newKeySet();
   private final Map<Integer, Long> horizons = new ConcurrentHashMap<>();
-  private final Diverter diverter = new Diverter();
+  private final HeldBytes held = new HeldBytes(MOST_HELD_BYTES);
+  private final Diverter diverter = new Diverter(held);
   private final CountDownLatch stop = new CountDownLatch(1);
   private final Thread thread;
   private volatile @Nullable Consumer<byte[], byte[]> consumer;
@@ -187,7 +189,7 @@ public final class ActivityFollower implements ActivityHorizon, AutoCloseable {
       pauseFor(POLL);
       return;
     }
-    if (diverter.isFull()) {
+    if (held.isFull()) {
       pauseFor(BREATH); // no group counts on a poll
     } else {
       consumer.poll(POLL).forEach(this::accept);

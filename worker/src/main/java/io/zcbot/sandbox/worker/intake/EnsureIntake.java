@@ -39,6 +39,10 @@ public final class EnsureIntake implements AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(EnsureIntake.class);
 
   private static final Duration POLL = Duration.ofMillis(100);
+
+  /** While nothing is read: what is held is done in milliseconds where sandboxes run already. */
+  private static final Duration BREATH = Duration.ofMillis(5);
+
   private static final Duration LAG_INTERVAL = Duration.ofMillis(200);
   private static final Duration COMMIT_INTERVAL = Duration.ofMillis(200);
   private static final Duration CALL_TIMEOUT = Duration.ofSeconds(5);
@@ -220,7 +224,7 @@ public final class EnsureIntake implements AutoCloseable {
         } else {
           lease.renew();
         }
-        records = consumer.poll(POLL);
+        records = consumer.poll(reception.isFull() ? BREATH : POLL);
       } catch (WakeupException _) {
         break; // only close() wakes the consumer up
       }

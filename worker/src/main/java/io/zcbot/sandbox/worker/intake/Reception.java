@@ -26,6 +26,9 @@ final class Reception implements AutoCloseable {
   /** No ensure is waited for longer than this, whatever its {@code expires_at} says. */
   static final Duration LONGEST_WAIT = Duration.ofMinutes(10);
 
+  /** Some four thousand ensures of the usual size. */
+  private static final long MOST_HELD_BYTES = 16L << 20;
+
   private final EventCodec codec = new EventCodec();
   private final KeyPartitions partitions;
   private final Duration ensureExpiry;
@@ -35,7 +38,8 @@ final class Reception implements AutoCloseable {
   private final Lease lease;
   private final Time time;
   private final IntakeMetrics metrics;
-  private final Diverter diverter = new Diverter();
+  private final HeldBytes held = new HeldBytes(MOST_HELD_BYTES);
+  private final Diverter diverter = new Diverter(held);
 
   Reception(
       KeyPartitions partitions,
@@ -83,22 +87,24 @@ final class Reception implements AutoCloseable {
       divert(record, progress, () -> diversions.forward(same, home));
       return;
     }
-    queue(ensure, record.partition(), expires, progress.open(record.offset(), ensure.userId()));
+    queue(ensure, record, expires, progress.open(record.offset(), ensure.userId()));
   }
 
-  private void queue(Ensure ensure, int partition, Instant expires, Slot slot) {
+  private void queue(
+      Ensure ensure, ConsumerRecord<byte[], byte[]> record, Instant expires, Slot slot) {
     long now = time.nanos();
     EnsureRequest request =
-        new EnsureRequest(ensure, partition, now, now + left(expires).toNanos(), () -> pass(slot));
-    // Where the lanes are closed already, the slot stays open and the record is read again.
-    boolean _ =
+        new EnsureRequest(
+            ensure, record.partition(), now, now + left(expires).toNanos(), () -> pass(slot));
+    long size = held.hold(record);
+    boolean accepted =
         lanes.submit(
             ensure.userId(),
             () -> {
-              if (slot.tenure() != Tenure.HELD) {
-                return;
-              }
               try {
+                if (slot.tenure() != Tenure.HELD) {
+                  return;
+                }
                 work.ensure(request);
                 slot.complete();
               } catch (InterruptedException _) {
@@ -106,8 +112,13 @@ final class Reception implements AutoCloseable {
                 if (slot.tenure() != Tenure.OVER) {
                   Thread.currentThread().interrupt();
                 }
+              } finally {
+                held.release(size);
               }
             });
+    if (!accepted) { // a stop: the slot stays open and the record is read again
+      held.release(size);
+    }
   }
 
   private void pass(Slot slot) throws InterruptedException {
@@ -132,9 +143,9 @@ final class Reception implements AutoCloseable {
     diverter.divert(record, diversion, slot::complete);
   }
 
-  /** Whether nothing more should be read until some of what is sent on has arrived. */
+  /** Whether nothing more should be read until some of what was read is done. */
   boolean isFull() {
-    return diverter.isFull();
+    return held.isFull();
   }
 
   @Override

@@ -13,7 +13,10 @@ import org.junit.jupiter.api.Timeout;
 
 @Timeout(20)
 class DiverterTest {
-  private final Diverter diverter = new Diverter();
+  private static final int MOST = 4 << 20;
+
+  private final HeldBytes held = new HeldBytes(MOST);
+  private final Diverter diverter = new Diverter(held);
   private final CountDownLatch log = new CountDownLatch(1);
   private final AtomicInteger done = new AtomicInteger();
 
@@ -33,23 +36,23 @@ class DiverterTest {
   @Test
   void isFullWhileSoManyBytesAreUnderWay() {
     for (int i = 0; i < 4; i++) {
-      assertThat(diverter.isFull()).isFalse();
+      assertThat(held.isFull()).isFalse();
       divert(record(1 << 20));
     }
-    assertThat(diverter.isFull()).isTrue();
+    assertThat(held.isFull()).isTrue();
 
     log.countDown();
 
-    await().atMost(10, TimeUnit.SECONDS).until(() -> !diverter.isFull());
+    await().atMost(10, TimeUnit.SECONDS).until(() -> !held.isFull());
     await().atMost(10, TimeUnit.SECONDS).until(() -> done.get() == 4);
   }
 
   @Test
   void headersCountToo() {
     ConsumerRecord<byte[], byte[]> bomb = record(0);
-    bomb.headers().add("x", new byte[(int) Diverter.MOST_BYTES]);
+    bomb.headers().add("x", new byte[MOST]);
     divert(bomb);
-    assertThat(diverter.isFull()).isTrue();
+    assertThat(held.isFull()).isTrue();
   }
 
   @Test
@@ -57,18 +60,18 @@ class DiverterTest {
     for (int i = 0; i < 1024; i++) {
       divert(new ConsumerRecord<>("topic", 0, 0, null, null));
     }
-    assertThat(diverter.isFull()).isTrue();
+    assertThat(held.isFull()).isTrue();
   }
 
   @Test
   void whatFailsMakesRoomAndIsNotDone() {
     diverter.divert(
-        record((int) Diverter.MOST_BYTES),
+        record(MOST),
         () -> {
           throw new IllegalStateException("thrown by the test");
         },
         done::incrementAndGet);
-    await().atMost(10, TimeUnit.SECONDS).until(() -> !diverter.isFull());
+    await().atMost(10, TimeUnit.SECONDS).until(() -> !held.isFull());
     assertThat(done).hasValue(0);
   }
 }

@@ -106,6 +106,57 @@ class ReceptionTest {
   }
 
   @Test
+  void ensuresFillItUntilTheyAreDone() {
+    lease.renew();
+    for (int i = 0; i < 300; i++) {
+      accept(home, "{\"user_id\":\"" + ANNA + "\",\"unknown\":\"" + "x".repeat(60_000) + "\"}");
+    }
+    assertThat(lane).hasSize(300);
+    assertThat(reception.isFull()).isTrue();
+    lane.forEach(Runnable::run);
+    assertThat(reception.isFull()).isFalse();
+    assertThat(progress.committable()).hasValue(300);
+  }
+
+  @Test
+  void whatDoesNotBeginMakesRoomAsWell() {
+    for (int i = 0; i < 5000; i++) {
+      acceptEnsure(home);
+    }
+    assertThat(reception.isFull()).as("small ones count for their threads").isTrue();
+    progress.tenure(Tenure.ENDING);
+    lane.forEach(Runnable::run);
+    assertThat(reception.isFull()).isFalse();
+  }
+
+  @Test
+  void whatClosedLanesRefuseMakesRoomAsWell() {
+    Reception closed =
+        new Reception(
+            homes,
+            Duration.ofSeconds(60),
+            (_, _) -> false,
+            request -> work.ensure(request),
+            diversions,
+            lease,
+            Time.system(),
+            IntakeMetrics.NONE);
+    try (closed) {
+      for (int i = 0; i < 5000; i++) {
+        closed.accept(
+            new ConsumerRecord<>(
+                "sandbox.ensure",
+                home,
+                i,
+                ANNA.toString().getBytes(UTF_8),
+                ("{\"user_id\":\"" + ANNA + "\"}").getBytes(UTF_8)),
+            progress);
+      }
+      assertThat(closed.isFull()).isFalse();
+    }
+  }
+
+  @Test
   void whatHasNotBegunWhenThePartitionGoesDoesNotBegin() {
     work =
         _ -> {

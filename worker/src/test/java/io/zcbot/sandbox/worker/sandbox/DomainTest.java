@@ -90,16 +90,7 @@ class DomainTest {
 
   @Test
   void anotherWorkersContainerUnderTheNameIsReplacedNotAdopted() throws Exception {
-    world.engine.put(
-        new Container(
-            "theirs",
-            Container.nameOf(ANNA),
-            Container.State.RUNNING,
-            new Container.Owner(ANNA, "other"),
-            World.SPEC.hash(),
-            Instant.EPOCH,
-            null,
-            false));
+    world.engine.put(World.another("theirs", ANNA));
     Ready ready = ready(ANNA);
     assertThat(ready.outcome()).isEqualTo(Ready.Outcome.RECREATED);
     assertThat(ready.containerId()).isNotEqualTo("theirs");

@@ -176,17 +176,7 @@ class SlotsTest {
 
   @Test
   void whatStandsUnderTheNameIsNoticedWithoutALookAndReplaced() throws Exception {
-    Container others =
-        new Container(
-            "x",
-            Container.nameOf(ANNA),
-            Container.State.RUNNING,
-            new Container.Owner(ANNA, "somebody else"),
-            World.SPEC.hash(),
-            Instant.EPOCH,
-            null,
-            false);
-    world.engine.put(others);
+    world.engine.put(World.another("x", ANNA));
 
     Ready ready = ready(ANNA);
 

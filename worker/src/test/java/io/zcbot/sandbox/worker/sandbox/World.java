@@ -137,6 +137,19 @@ final class World {
     domain.takeover().takeOver(List.copyOf(live.values()));
   }
 
+  /** What another worker runs under a user's name. */
+  static Container another(String id, UserId user) {
+    return new Container(
+        id,
+        Container.nameOf(user),
+        Container.State.RUNNING,
+        new Container.Owner(user, "somebody else"),
+        SPEC.hash(),
+        Instant.EPOCH,
+        null,
+        false);
+  }
+
   private final class MapLedger implements Ledger {
     @Override
     public void open(LiveSandbox sandbox) throws InterruptedException {

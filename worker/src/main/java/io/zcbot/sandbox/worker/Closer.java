@@ -2,6 +2,7 @@ package io.zcbot.sandbox.worker;
 
 import java.util.ArrayDeque;
 import java.util.Deque;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -10,21 +11,35 @@ final class Closer implements AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(Closer.class);
 
   private final Deque<AutoCloseable> open = new ArrayDeque<>();
+  private final Object closing = new Object();
 
-  synchronized <T extends AutoCloseable> T add(T started) {
-    open.push(started);
+  <T extends AutoCloseable> T add(T started) {
+    synchronized (open) {
+      open.push(started);
+    }
     return started;
   }
 
+  /**
+   * Closes all, also what is added meanwhile: a thread that a close waits for may be about to add
+   * something. A second call waits for the first.
+   */
   @Override
-  public synchronized void close() {
-    while (!open.isEmpty()) {
-      AutoCloseable next = open.pop();
-      try {
-        next.close();
-      } catch (Exception e) {
-        log.warn("{} did not close cleanly", next.getClass().getSimpleName(), e);
+  public void close() {
+    synchronized (closing) {
+      for (AutoCloseable next = last(); next != null; next = last()) {
+        try {
+          next.close();
+        } catch (Exception e) {
+          log.warn("{} did not close cleanly", next.getClass().getSimpleName(), e);
+        }
       }
+    }
+  }
+
+  private @Nullable AutoCloseable last() {
+    synchronized (open) {
+      return open.poll();
     }
   }
 }

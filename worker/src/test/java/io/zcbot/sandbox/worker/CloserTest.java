@@ -1,0 +1,46 @@
+package io.zcbot.sandbox.worker;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+@Timeout(20)
+class CloserTest {
+  private final Closer closer = new Closer();
+  private final List<String> closed = new CopyOnWriteArrayList<>();
+
+  @Test
+  void closesTheLastFirstAndGoesOnWhereOneFails() {
+    closer.add(() -> closed.add("first"));
+    closer.add(
+        () -> {
+          throw new IllegalStateException("thrown by the test");
+        });
+    closer.add(() -> closed.add("last"));
+
+    closer.close();
+    closer.close();
+
+    assertThat(closed).containsExactly("last", "first");
+  }
+
+  /** As a consumer's thread does that is just about to begin. */
+  @Test
+  void aThreadThatACloseWaitsForCanAdd() {
+    closer.add(() -> closed.add("first"));
+    closer.add(
+        () -> {
+          Thread adds = Thread.ofVirtual().start(() -> closer.add(() -> closed.add("added")));
+          assertThat(adds.join(Duration.ofSeconds(5))).as("could add").isTrue();
+          closed.add("waited");
+        });
+
+    closer.close();
+
+    assertThat(closed).containsExactly("waited", "added", "first");
+  }
+}

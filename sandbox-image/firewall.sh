@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # What the firewall inside a sandbox (init.sh) and the one on its host (host-firewall.sh) share, so
 # that there is one list and not two. To be sourced.
 

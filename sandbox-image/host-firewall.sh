@@ -1,4 +1,5 @@
 #!/bin/bash -p
+# SPDX-License-Identifier: Apache-2.0
 # The firewall of the `host` and `both` modes: rules on the sandboxes' bridge in the host's network
 # namespace. Runs in a short-lived container with host network and CAP_NET_ADMIN, and ends with one
 # line on stdout:

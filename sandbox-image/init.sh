@@ -1,4 +1,5 @@
 #!/bin/bash -p
+# SPDX-License-Identifier: Apache-2.0
 # First process of a sandbox. In the `container` firewall mode it closes the way to every private
 # network and checks that the kernel took the rules. In the `host` mode it can't, since it runs as
 # uid 1000 without a capability, and checks that the host's rules are in force. In `both` it does

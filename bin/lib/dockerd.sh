@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # Starts Docker Engine where no service manager does, detached from terminal and caller.
 # Run as root:   dockerd.sh LOG [SOCKET_GROUP]
 # Returns at once; whoever called waits for the engine to answer and reads LOG if it doesn't.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
 # What every script in bin/ needs, found or made: JDK, Maven, engine, images, jars. To be sourced.
 #

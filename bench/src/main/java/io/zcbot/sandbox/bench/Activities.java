@@ -1,3 +1,7 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
 package io.zcbot.sandbox.bench;
 
 import io.zcbot.sandbox.events.Activity;
@@ -6,8 +10,8 @@ import io.zcbot.sandbox.events.Origin;
 import io.zcbot.sandbox.events.SandboxEvent;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.intake.ActivityFollower;
-import io.zcbot.sandbox.worker.intake.Diversions;
 import io.zcbot.sandbox.worker.intake.IntakeMetrics;
+import io.zcbot.sandbox.worker.intake.RecordForwarding;
 import io.zcbot.sandbox.worker.sandbox.Registry;
 import io.zcbot.sandbox.worker.sandbox.RegistryFill;
 import io.zcbot.sandbox.worker.sandbox.Time;
@@ -189,8 +193,8 @@ final class Activities implements Experiment {
     }
   }
 
-  private static final Diversions NONE =
-      new Diversions() {
+  private static final RecordForwarding NONE =
+      new RecordForwarding() {
         @Override
         public void deadLetter(ConsumerRecord<byte[], byte[]> record, EventFormatException why) {
           throw new IllegalStateException(why);

@@ -1,3 +1,7 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
 package io.zcbot.sandbox.bench;
 
 import io.confluent.parallelconsumer.ParallelConsumerOptions;
@@ -7,9 +11,9 @@ import io.zcbot.sandbox.events.EventFormatException;
 import io.zcbot.sandbox.events.Origin;
 import io.zcbot.sandbox.events.SandboxEvent;
 import io.zcbot.sandbox.events.UserId;
-import io.zcbot.sandbox.worker.intake.Diversions;
 import io.zcbot.sandbox.worker.intake.EnsureIntake;
 import io.zcbot.sandbox.worker.intake.IntakeMetrics;
+import io.zcbot.sandbox.worker.intake.RecordForwarding;
 import io.zcbot.sandbox.worker.lanes.Lanes;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import java.time.Duration;
@@ -291,8 +295,8 @@ final class Dispatch implements Experiment {
     }
   }
 
-  private static final Diversions NONE =
-      new Diversions() {
+  private static final RecordForwarding NONE =
+      new RecordForwarding() {
         @Override
         public void deadLetter(ConsumerRecord<byte[], byte[]> record, EventFormatException why) {
           throw new IllegalStateException(why);

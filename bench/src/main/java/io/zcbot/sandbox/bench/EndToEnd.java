@@ -1,3 +1,7 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
 package io.zcbot.sandbox.bench;
 
 import static java.nio.file.attribute.PosixFilePermissions.fromString;
@@ -6,10 +10,10 @@ import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.docker.DockerEngine;
 import io.zcbot.sandbox.worker.docker.DockerEngineSettings;
 import io.zcbot.sandbox.worker.docker.RawEngine;
-import io.zcbot.sandbox.worker.sandbox.Container;
-import io.zcbot.sandbox.worker.sandbox.NetworkPolicy;
+import io.zcbot.sandbox.worker.engine.Container;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
-import io.zcbot.sandbox.worker.sandbox.SandboxSpec;
+import io.zcbot.sandbox.worker.spec.NetworkPolicy;
+import io.zcbot.sandbox.worker.spec.SandboxSpec;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -244,7 +248,7 @@ final class EndToEnd implements Experiment {
     clear(raw, setting.id(), hotNames);
   }
 
-  /** Slots are measured apart: here every stranger's sandbox is made anew. */
+  /** WarmPool are measured apart: here every stranger's sandbox is made anew. */
   private static WorkerProcess worker(Setting setting) throws Exception {
     return WorkerProcess.start(setting, PREFIX, Map.of("ZCBOT_SANDBOX_WARM", "0"));
   }

@@ -1,8 +1,12 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
 package io.zcbot.sandbox.bench;
 
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.docker.RawEngine;
-import io.zcbot.sandbox.worker.sandbox.Container;
+import io.zcbot.sandbox.worker.engine.Container;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;

@@ -1,3 +1,7 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
 package io.zcbot.sandbox.worker;
 
 import io.zcbot.sandbox.worker.docker.DockerEngine;
@@ -5,11 +9,11 @@ import io.zcbot.sandbox.worker.docker.EngineFacts;
 import io.zcbot.sandbox.worker.doctor.EngineChecks;
 import io.zcbot.sandbox.worker.doctor.Finding;
 import io.zcbot.sandbox.worker.doctor.Finding.Level;
+import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.publish.TopicsException;
-import io.zcbot.sandbox.worker.sandbox.EngineException;
-import io.zcbot.sandbox.worker.sandbox.SandboxSpec;
-import io.zcbot.sandbox.worker.sandbox.WorkspaceLimit;
 import io.zcbot.sandbox.worker.sandbox.Workspaces;
+import io.zcbot.sandbox.worker.spec.SandboxSpec;
+import io.zcbot.sandbox.worker.spec.WorkspaceLimit;
 import java.io.IOException;
 import java.util.List;
 import org.jspecify.annotations.Nullable;

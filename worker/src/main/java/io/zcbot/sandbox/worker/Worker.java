@@ -1,3 +1,7 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
 package io.zcbot.sandbox.worker;
 
 import io.zcbot.sandbox.events.Reaped;
@@ -7,6 +11,7 @@ import io.zcbot.sandbox.worker.config.WorkerConfig;
 import io.zcbot.sandbox.worker.docker.DockerEngine;
 import io.zcbot.sandbox.worker.docker.DockerEngineSettings;
 import io.zcbot.sandbox.worker.doctor.Finding;
+import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.intake.ActivityFollower;
 import io.zcbot.sandbox.worker.intake.EnsureIntake;
 import io.zcbot.sandbox.worker.intake.KeyPartitions;
@@ -22,12 +27,11 @@ import io.zcbot.sandbox.worker.publish.Publisher;
 import io.zcbot.sandbox.worker.publish.TopicAdmin;
 import io.zcbot.sandbox.worker.publish.TopicsException;
 import io.zcbot.sandbox.worker.sandbox.Domain;
-import io.zcbot.sandbox.worker.sandbox.EngineException;
 import io.zcbot.sandbox.worker.sandbox.Identity;
 import io.zcbot.sandbox.worker.sandbox.Reaper;
 import io.zcbot.sandbox.worker.sandbox.Registry;
-import io.zcbot.sandbox.worker.sandbox.Slots;
 import io.zcbot.sandbox.worker.sandbox.Time;
+import io.zcbot.sandbox.worker.sandbox.WarmPool;
 import io.zcbot.sandbox.worker.sandbox.WorkspaceQuota;
 import io.zcbot.sandbox.worker.sandbox.Workspaces;
 import java.io.IOException;
@@ -182,7 +186,7 @@ public final class Worker implements AutoCloseable {
                 config.limits().newUsersPerMinute()),
             registry,
             workspaces,
-            new Slots.Setup(
+            new WarmPool.Setup(
                 engine, new MountedSlots(mount, config.workerId()), config.limits().warmSlots()));
     warmth = domain.slots()::status;
     PartitionHandover handover =

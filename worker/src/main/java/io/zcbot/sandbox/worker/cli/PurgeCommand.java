@@ -1,12 +1,16 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
 package io.zcbot.sandbox.worker.cli;
 
 import io.zcbot.sandbox.events.EventIds;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.config.WorkerConfig;
-import io.zcbot.sandbox.worker.sandbox.Container;
-import io.zcbot.sandbox.worker.sandbox.Engine;
-import io.zcbot.sandbox.worker.sandbox.EngineException;
+import io.zcbot.sandbox.worker.engine.Container;
+import io.zcbot.sandbox.worker.engine.Engine;
+import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.sandbox.SlotMounts;
 import java.io.IOException;
 import java.time.Instant;

@@ -1,9 +1,13 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
 package io.zcbot.sandbox.worker.config;
 
 import io.zcbot.sandbox.worker.config.ConfigException.Problem;
-import io.zcbot.sandbox.worker.sandbox.NetworkPolicy;
-import io.zcbot.sandbox.worker.sandbox.SandboxSpec;
-import io.zcbot.sandbox.worker.sandbox.WorkspaceLimit;
+import io.zcbot.sandbox.worker.spec.NetworkPolicy;
+import io.zcbot.sandbox.worker.spec.SandboxSpec;
+import io.zcbot.sandbox.worker.spec.WorkspaceLimit;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;

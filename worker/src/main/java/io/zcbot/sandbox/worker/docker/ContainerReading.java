@@ -1,9 +1,13 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
 package io.zcbot.sandbox.worker.docker;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
-import io.zcbot.sandbox.worker.sandbox.Container;
-import io.zcbot.sandbox.worker.sandbox.Container.State;
+import io.zcbot.sandbox.worker.engine.Container;
+import io.zcbot.sandbox.worker.engine.Container.State;
 import java.io.IOException;
 import java.time.DateTimeException;
 import java.time.Instant;

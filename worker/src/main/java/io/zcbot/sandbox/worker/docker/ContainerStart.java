@@ -1,10 +1,14 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
 package io.zcbot.sandbox.worker.docker;
 
 import com.github.dockerjava.api.exception.NotModifiedException;
 import io.zcbot.sandbox.worker.docker.InitOutput.Verdict;
-import io.zcbot.sandbox.worker.sandbox.EngineException;
-import io.zcbot.sandbox.worker.sandbox.EngineException.Kind;
-import io.zcbot.sandbox.worker.sandbox.SlotEngine.OnceRunning;
+import io.zcbot.sandbox.worker.engine.EngineException;
+import io.zcbot.sandbox.worker.engine.EngineException.Kind;
+import io.zcbot.sandbox.worker.engine.SlotEngine.OnceRunning;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.concurrent.TimeoutException;

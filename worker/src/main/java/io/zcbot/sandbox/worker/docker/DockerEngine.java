@@ -1,3 +1,7 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
 package io.zcbot.sandbox.worker.docker;
 
 import com.github.dockerjava.api.command.InspectImageResponse;
@@ -5,14 +9,14 @@ import com.github.dockerjava.api.model.ContainerConfig;
 import com.github.dockerjava.core.DefaultDockerClientConfig;
 import com.github.dockerjava.core.DockerClientConfig;
 import io.zcbot.sandbox.events.UserId;
-import io.zcbot.sandbox.worker.sandbox.Container;
-import io.zcbot.sandbox.worker.sandbox.Engine;
-import io.zcbot.sandbox.worker.sandbox.EngineEvent;
-import io.zcbot.sandbox.worker.sandbox.EngineException;
-import io.zcbot.sandbox.worker.sandbox.EngineException.Kind;
+import io.zcbot.sandbox.worker.engine.Container;
+import io.zcbot.sandbox.worker.engine.Engine;
+import io.zcbot.sandbox.worker.engine.EngineEvent;
+import io.zcbot.sandbox.worker.engine.EngineException;
+import io.zcbot.sandbox.worker.engine.EngineException.Kind;
+import io.zcbot.sandbox.worker.engine.SlotEngine;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
-import io.zcbot.sandbox.worker.sandbox.SandboxSpec;
-import io.zcbot.sandbox.worker.sandbox.SlotEngine;
+import io.zcbot.sandbox.worker.spec.SandboxSpec;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Instant;
@@ -34,7 +38,7 @@ public final class DockerEngine implements Engine, SlotEngine {
   private final Lookups lookups;
   private final SandboxNetwork network;
   private final HostFirewall firewall;
-  private final SandboxMaking making;
+  private final SandboxFactory making;
   private final Inspection inspection;
   private final EngineWatch watch;
   private final AtomicBoolean watched = new AtomicBoolean();
@@ -50,7 +54,7 @@ public final class DockerEngine implements Engine, SlotEngine {
     ImagePull pull = new ImagePull(calls, settings.pullTimeout(), System::nanoTime);
     this.firewall = new HostFirewall(calls, network, pull, settings, System::nanoTime);
     this.making =
-        new SandboxMaking(
+        new SandboxFactory(
             calls, network, firewall, pull, new ContainerStart(calls, settings.readyTimeout()));
     this.inspection = new Inspection(lookups, making);
     this.watch = new EngineWatch(calls, config.getObjectMapper());

@@ -1,12 +1,16 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
 package io.zcbot.sandbox.worker.docker;
 
 import com.fasterxml.jackson.databind.MappingIterator;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.github.dockerjava.api.model.Event;
 import com.github.dockerjava.api.model.EventActor;
-import io.zcbot.sandbox.worker.sandbox.Container.Owner;
-import io.zcbot.sandbox.worker.sandbox.EngineEvent;
-import io.zcbot.sandbox.worker.sandbox.EngineException;
+import io.zcbot.sandbox.worker.engine.Container.Owner;
+import io.zcbot.sandbox.worker.engine.EngineEvent;
+import io.zcbot.sandbox.worker.engine.EngineException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.time.Instant;

@@ -1,3 +1,7 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
 package io.zcbot.sandbox.worker.docker;
 
 import com.github.dockerjava.api.DockerClient;
@@ -5,8 +9,8 @@ import com.github.dockerjava.api.async.ResultCallback;
 import com.github.dockerjava.api.command.PullImageCmd;
 import com.github.dockerjava.api.model.PullResponseItem;
 import com.github.dockerjava.api.model.ResponseItem;
-import io.zcbot.sandbox.worker.sandbox.EngineException;
-import io.zcbot.sandbox.worker.sandbox.EngineException.Kind;
+import io.zcbot.sandbox.worker.engine.EngineException;
+import io.zcbot.sandbox.worker.engine.EngineException.Kind;
 import java.io.Closeable;
 import java.io.IOException;
 import java.time.Duration;

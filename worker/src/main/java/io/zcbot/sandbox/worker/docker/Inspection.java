@@ -1,11 +1,15 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
 package io.zcbot.sandbox.worker.docker;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.zcbot.sandbox.events.UserId;
-import io.zcbot.sandbox.worker.sandbox.Container;
-import io.zcbot.sandbox.worker.sandbox.EngineException;
-import io.zcbot.sandbox.worker.sandbox.EngineException.Kind;
-import io.zcbot.sandbox.worker.sandbox.SandboxSpec;
+import io.zcbot.sandbox.worker.engine.Container;
+import io.zcbot.sandbox.worker.engine.EngineException;
+import io.zcbot.sandbox.worker.engine.EngineException.Kind;
+import io.zcbot.sandbox.worker.spec.SandboxSpec;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -23,10 +27,10 @@ final class Inspection {
   private static final int MOST_KNOWN = 4096;
 
   private final Lookups lookups;
-  private final SandboxMaking making;
+  private final SandboxFactory making;
   private final KnownGood knownGood = new KnownGood(MOST_KNOWN);
 
-  Inspection(Lookups lookups, SandboxMaking making) {
+  Inspection(Lookups lookups, SandboxFactory making) {
     this.lookups = lookups;
     this.making = making;
   }

@@ -1,6 +1,10 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
 package io.zcbot.sandbox.worker.docker;
 
-import io.zcbot.sandbox.worker.sandbox.EngineException;
+import io.zcbot.sandbox.worker.engine.EngineException;
 import java.time.Duration;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;

@@ -1,9 +1,13 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
 package io.zcbot.sandbox.worker.docker;
 
 import io.zcbot.sandbox.events.UserId;
-import io.zcbot.sandbox.worker.sandbox.Container;
-import io.zcbot.sandbox.worker.sandbox.Container.Owner;
-import io.zcbot.sandbox.worker.sandbox.Container.Slot;
+import io.zcbot.sandbox.worker.engine.Container;
+import io.zcbot.sandbox.worker.engine.Container.Owner;
+import io.zcbot.sandbox.worker.engine.Container.Slot;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 

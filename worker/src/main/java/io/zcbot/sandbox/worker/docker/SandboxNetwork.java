@@ -1,8 +1,12 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
 package io.zcbot.sandbox.worker.docker;
 
 import com.github.dockerjava.api.model.Network;
-import io.zcbot.sandbox.worker.sandbox.EngineException;
-import io.zcbot.sandbox.worker.sandbox.EngineException.Kind;
+import io.zcbot.sandbox.worker.engine.EngineException;
+import io.zcbot.sandbox.worker.engine.EngineException.Kind;
 import java.io.IOException;
 import java.util.Map;
 import java.util.Objects;

@@ -1,3 +1,7 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
 /** The only place that knows docker-java. */
 @NullMarked
 package io.zcbot.sandbox.worker.docker;

@@ -1,9 +1,13 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
 package io.zcbot.sandbox.worker.doctor;
 
 import io.zcbot.sandbox.worker.config.WorkerConfig;
 import io.zcbot.sandbox.worker.docker.DockerEngine;
 import io.zcbot.sandbox.worker.docker.EngineFacts;
-import io.zcbot.sandbox.worker.sandbox.EngineException;
+import io.zcbot.sandbox.worker.engine.EngineException;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;

@@ -1,9 +1,13 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
 package io.zcbot.sandbox.worker.doctor;
 
 import io.zcbot.sandbox.worker.docker.EngineFacts;
 import io.zcbot.sandbox.worker.docker.SandboxGround;
-import io.zcbot.sandbox.worker.sandbox.SandboxSpec;
-import io.zcbot.sandbox.worker.sandbox.WorkspaceLimit;
+import io.zcbot.sandbox.worker.spec.SandboxSpec;
+import io.zcbot.sandbox.worker.spec.WorkspaceLimit;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;

@@ -1,7 +1,11 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
 package io.zcbot.sandbox.worker.doctor;
 
 import io.zcbot.sandbox.worker.mounts.ProjectQuotas;
-import io.zcbot.sandbox.worker.sandbox.WorkspaceLimit;
+import io.zcbot.sandbox.worker.spec.WorkspaceLimit;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

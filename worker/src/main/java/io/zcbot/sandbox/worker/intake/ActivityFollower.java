@@ -1,3 +1,7 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
 package io.zcbot.sandbox.worker.intake;
 
 import io.zcbot.sandbox.events.Activity;
@@ -5,7 +9,7 @@ import io.zcbot.sandbox.events.EventCodec;
 import io.zcbot.sandbox.events.EventFormatException;
 import io.zcbot.sandbox.events.Origin;
 import io.zcbot.sandbox.events.UserId;
-import io.zcbot.sandbox.worker.sandbox.ActivityHorizon;
+import io.zcbot.sandbox.worker.sandbox.LowWatermark;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import java.time.Duration;
 import java.time.Instant;
@@ -37,7 +41,7 @@ import org.slf4j.LoggerFactory;
  * <p>Activity is a window of time, not work: it is read from {@code now − idle TTL} on, without a
  * group and without commits, and can be read again at will.
  */
-public final class ActivityFollower implements ActivityHorizon, AutoCloseable {
+public final class ActivityFollower implements LowWatermark, AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(ActivityFollower.class);
 
   private static final Duration POLL = Duration.ofMillis(200);
@@ -55,14 +59,14 @@ public final class ActivityFollower implements ActivityHorizon, AutoCloseable {
   private final KeyPartitions partitions;
   private final Settings settings;
   private final Touch touch;
-  private final Diversions diversions;
+  private final RecordForwarding diversions;
   private final Time time;
   private final IntakeMetrics metrics;
 
   private final Set<Integer> wanted = ConcurrentHashMap.newKeySet();
   private final Map<Integer, Long> horizons = new ConcurrentHashMap<>();
   private final HeldBytes held = new HeldBytes(MOST_HELD_BYTES);
-  private final Diverter diverter = new Diverter(held);
+  private final Forwarder diverter = new Forwarder(held);
   private final CountDownLatch stop = new CountDownLatch(1);
   private final Thread thread;
   private volatile @Nullable Consumer<byte[], byte[]> consumer;
@@ -102,7 +106,7 @@ public final class ActivityFollower implements ActivityHorizon, AutoCloseable {
       Supplier<Consumer<byte[], byte[]>> consumers,
       Settings settings,
       Touch touch,
-      Diversions diversions,
+      RecordForwarding diversions,
       Time time,
       IntakeMetrics metrics) {
     this.consumers = consumers;

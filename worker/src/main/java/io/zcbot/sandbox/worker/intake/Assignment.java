@@ -1,7 +1,11 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
 package io.zcbot.sandbox.worker.intake;
 
 import io.zcbot.sandbox.events.UserId;
-import io.zcbot.sandbox.worker.intake.PartitionProgress.Tenure;
+import io.zcbot.sandbox.worker.intake.OffsetTracker.Tenure;
 import java.util.Collection;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -21,7 +25,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class Assignment {
   private final int maxHeld;
-  private final Map<TopicPartition, PartitionProgress> progress = new HashMap<>();
+  private final Map<TopicPartition, OffsetTracker> progress = new HashMap<>();
   private final Map<TopicPartition, CompletableFuture<Void>> takeovers = new HashMap<>();
   private final Map<Integer, Integer> heldByPartition = new ConcurrentHashMap<>();
   private final Map<Integer, Long> lagByPartition = new ConcurrentHashMap<>();
@@ -41,7 +45,7 @@ final class Assignment {
    * @param takeover completes when its ensures may be served
    */
   void add(TopicPartition partition, long position, CompletableFuture<Void> takeover) {
-    progress.put(partition, new PartitionProgress(position));
+    progress.put(partition, new OffsetTracker(position));
     takeovers.put(partition, takeover);
   }
 
@@ -49,14 +53,14 @@ final class Assignment {
     return Set.copyOf(progress.keySet());
   }
 
-  @Nullable PartitionProgress of(TopicPartition partition) {
+  @Nullable OffsetTracker of(TopicPartition partition) {
     return progress.get(partition);
   }
 
   void advance(Map<TopicPartition, OffsetAndMetadata> next) {
     next.forEach(
         (partition, offset) -> {
-          PartitionProgress at = progress.get(partition);
+          OffsetTracker at = progress.get(partition);
           if (at != null) {
             at.advanceTo(offset.offset());
           }
@@ -114,7 +118,7 @@ final class Assignment {
   Map<TopicPartition, OffsetAndMetadata> committable(Collection<TopicPartition> of) {
     Map<TopicPartition, OffsetAndMetadata> offsets = new HashMap<>();
     for (TopicPartition partition : of) {
-      PartitionProgress at = progress.get(partition);
+      OffsetTracker at = progress.get(partition);
       if (at != null) {
         at.committable().ifPresent(offset -> offsets.put(partition, new OffsetAndMetadata(offset)));
       }
@@ -133,7 +137,7 @@ final class Assignment {
   void noteCommitted(Map<TopicPartition, OffsetAndMetadata> offsets) {
     offsets.forEach(
         (partition, offset) -> {
-          PartitionProgress at = progress.get(partition);
+          OffsetTracker at = progress.get(partition);
           if (at != null) {
             at.committed(offset.offset());
           }
@@ -144,7 +148,7 @@ final class Assignment {
   Set<UserId> tenure(Collection<TopicPartition> of, Tenure next) {
     Set<UserId> atWork = new HashSet<>();
     for (TopicPartition partition : of) {
-      PartitionProgress at = progress.get(partition);
+      OffsetTracker at = progress.get(partition);
       if (at != null) {
         at.tenure(next);
         atWork.addAll(at.usersAtWork());

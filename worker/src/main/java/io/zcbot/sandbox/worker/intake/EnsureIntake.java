@@ -1,7 +1,11 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
 package io.zcbot.sandbox.worker.intake;
 
 import io.zcbot.sandbox.events.UserId;
-import io.zcbot.sandbox.worker.intake.PartitionProgress.Tenure;
+import io.zcbot.sandbox.worker.intake.OffsetTracker.Tenure;
 import io.zcbot.sandbox.worker.sandbox.EnsureRequest;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import io.zcbot.sandbox.worker.sandbox.UserLanes;
@@ -51,7 +55,7 @@ public final class EnsureIntake implements AutoCloseable {
 
   private final Supplier<Consumer<byte[], byte[]>> consumers;
   private final Settings settings;
-  private final Reception reception;
+  private final RecordDispatcher reception;
   private final Handover handover;
   private final Predecessor predecessor;
   private final Lease lease;
@@ -123,7 +127,7 @@ public final class EnsureIntake implements AutoCloseable {
       Settings settings,
       UserLanes lanes,
       Work work,
-      Diversions diversions,
+      RecordForwarding diversions,
       Handover handover,
       Predecessor predecessor,
       Time time,
@@ -132,7 +136,7 @@ public final class EnsureIntake implements AutoCloseable {
     this.settings = settings;
     this.lease = new Lease(time);
     this.reception =
-        new Reception(
+        new RecordDispatcher(
             new KeyPartitions(settings.partitionCount()),
             settings.ensureExpiry(),
             lanes,
@@ -229,8 +233,7 @@ public final class EnsureIntake implements AutoCloseable {
         break; // only close() wakes the consumer up
       }
       for (ConsumerRecord<byte[], byte[]> record : records) {
-        PartitionProgress at =
-            assignment.of(new TopicPartition(record.topic(), record.partition()));
+        OffsetTracker at = assignment.of(new TopicPartition(record.topic(), record.partition()));
         if (at == null) {
           throw new IllegalStateException("a record of a partition never assigned: " + record);
         }

@@ -1,10 +1,14 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
 package io.zcbot.sandbox.worker.mounts;
 
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.mounts.Kernel.Descriptor;
 import io.zcbot.sandbox.worker.mounts.Projects.Mark;
-import io.zcbot.sandbox.worker.sandbox.WorkspaceLimit;
 import io.zcbot.sandbox.worker.sandbox.WorkspaceQuota;
+import io.zcbot.sandbox.worker.spec.WorkspaceLimit;
 import java.io.IOException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;

@@ -1,3 +1,7 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
 package io.zcbot.sandbox.worker.mounts;
 
 import static java.lang.foreign.ValueLayout.JAVA_BYTE;
@@ -6,7 +10,7 @@ import static java.lang.foreign.ValueLayout.JAVA_LONG;
 import static java.lang.foreign.ValueLayout.JAVA_SHORT;
 
 import io.zcbot.sandbox.worker.mounts.Kernel.Descriptor;
-import io.zcbot.sandbox.worker.sandbox.WorkspaceLimit;
+import io.zcbot.sandbox.worker.spec.WorkspaceLimit;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 

@@ -1,3 +1,7 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
 /** Metrics, health and their HTTP surface. */
 @NullMarked
 package io.zcbot.sandbox.worker.ops;

@@ -1,3 +1,7 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
 package io.zcbot.sandbox.worker.publish;
 
 import io.github.resilience4j.core.IntervalFunction;
@@ -10,10 +14,10 @@ import io.zcbot.sandbox.events.LiveSandbox;
 import io.zcbot.sandbox.events.SandboxEvent;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
-import io.zcbot.sandbox.worker.intake.Diversions;
 import io.zcbot.sandbox.worker.intake.KeyPartitions;
+import io.zcbot.sandbox.worker.intake.RecordForwarding;
 import io.zcbot.sandbox.worker.sandbox.EventSink;
-import io.zcbot.sandbox.worker.sandbox.Ledger;
+import io.zcbot.sandbox.worker.sandbox.LiveSandboxTable;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.Arrays;
@@ -32,7 +36,8 @@ import org.slf4j.LoggerFactory;
  * Publishes events and dead letters, each acknowledged by the log before the call returns. While
  * the log is away, the caller waits: its record stays uncommitted, so nothing is lost.
  */
-public final class Publisher implements EventSink, Diversions, Ledger, AutoCloseable {
+public final class Publisher
+    implements EventSink, RecordForwarding, LiveSandboxTable, AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(Publisher.class);
 
   private static final Duration CLOSE_TIMEOUT = Duration.ofSeconds(2);

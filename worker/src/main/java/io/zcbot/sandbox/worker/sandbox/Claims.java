@@ -1,7 +1,16 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
 package io.zcbot.sandbox.worker.sandbox;
 
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.engine.Container;
+import io.zcbot.sandbox.worker.engine.Engine;
+import io.zcbot.sandbox.worker.engine.EngineException;
+import io.zcbot.sandbox.worker.engine.SlotEngine;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics.Claim;
+import io.zcbot.sandbox.worker.spec.SandboxSpec;
 import java.io.IOException;
 import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
@@ -19,7 +28,7 @@ import org.slf4j.MDC;
 final class Claims {
   private static final Logger log = LoggerFactory.getLogger(Claims.class);
 
-  private final Slots slots;
+  private final WarmPool slots;
   private final Engine engine;
   private final SlotEngine slotEngine;
   private final SandboxSpec spec;
@@ -28,7 +37,7 @@ final class Claims {
   private final SandboxMetrics metrics;
 
   Claims(
-      Slots slots,
+      WarmPool slots,
       Engine engine,
       SlotEngine slotEngine,
       SandboxSpec spec,

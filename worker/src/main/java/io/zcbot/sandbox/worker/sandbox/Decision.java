@@ -1,6 +1,11 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
 package io.zcbot.sandbox.worker.sandbox;
 
 import io.zcbot.sandbox.events.Reaped;
+import io.zcbot.sandbox.worker.engine.Container;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -12,7 +17,7 @@ sealed interface Decision {
   record Reuse(Sandbox sandbox) implements Decision {}
 
   /** Make one, after these are gone. */
-  record Create(List<Remains> remains) implements Decision {}
+  record Create(List<TerminationTarget> remains) implements Decision {}
 
   /**
    * Decides.
@@ -25,11 +30,11 @@ sealed interface Decision {
    */
   static Decision of(
       @Nullable Sandbox known, Optional<Container> found, String specHash, String workerId) {
-    List<Remains> remains = new ArrayList<>();
+    List<TerminationTarget> remains = new ArrayList<>();
     Container container = found.orElse(null);
     if (known != null && (container == null || !container.id().equals(known.containerId()))) {
       // Removed or renamed behind our back: whatever is left of it must not run beside the next.
-      remains.add(Remains.died(known, null));
+      remains.add(TerminationTarget.died(known, null));
     }
     if (container == null) {
       return new Create(List.copyOf(remains));
@@ -42,12 +47,13 @@ sealed interface Decision {
       }
       remains.add(
           container.state() == Container.State.ENDED
-              ? Remains.died(known, container)
-              : Remains.of(known, Reaped.Reason.REPLACED));
+              ? TerminationTarget.died(known, container)
+              : TerminationTarget.of(known, Reaped.Reason.REPLACED));
     } else {
       // One of ours that is not known was never announced ready; anyone else's may have been.
       boolean unannounced = container.isOwnedBy(workerId) || container.startedAt() == null;
-      remains.add(Remains.of(container, workerId, unannounced ? null : Reaped.Reason.REPLACED));
+      remains.add(
+          TerminationTarget.of(container, workerId, unannounced ? null : Reaped.Reason.REPLACED));
     }
     return new Create(List.copyOf(remains));
   }

@@ -1,5 +1,11 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
 package io.zcbot.sandbox.worker.sandbox;
 
+import io.zcbot.sandbox.worker.engine.Engine;
+import io.zcbot.sandbox.worker.spec.SandboxSpec;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.Semaphore;
 
@@ -10,16 +16,16 @@ public record Domain(
     Reaper reaper,
     Reconciler reconciler,
     Takeover takeover,
-    Slots slots,
+    WarmPool slots,
     EngineFollower engineFollower) {
 
   /** What the domain needs of the outside. */
   public record Ports(
       Engine engine,
       EventSink sink,
-      Ledger ledger,
+      LiveSandboxTable ledger,
       UserLanes lanes,
-      ActivityHorizon horizon,
+      LowWatermark horizon,
       ScheduledExecutorService scheduler,
       Time time,
       SandboxMetrics metrics) {}
@@ -42,15 +48,19 @@ public record Domain(
   /** Wires the parts, without warm slots; starts nothing. */
   public static Domain of(
       Ports ports, Settings settings, Registry registry, Workspaces workspaces) {
-    return of(ports, settings, registry, workspaces, Slots.Setup.NONE);
+    return of(ports, settings, registry, workspaces, WarmPool.Setup.NONE);
   }
 
   /** Wires the parts; starts nothing. */
   public static Domain of(
-      Ports ports, Settings settings, Registry registry, Workspaces workspaces, Slots.Setup warm) {
+      Ports ports,
+      Settings settings,
+      Registry registry,
+      Workspaces workspaces,
+      WarmPool.Setup warm) {
     Semaphore creates = new Semaphore(settings.createConcurrency(), true);
-    Slots slots =
-        new Slots(
+    WarmPool slots =
+        new WarmPool(
             ports.engine(),
             warm,
             registry,
@@ -58,8 +68,8 @@ public record Domain(
             settings.spec(),
             settings.identity(),
             ports.time());
-    Reaping reaping =
-        new Reaping(
+    Termination reaping =
+        new Termination(
             ports.engine(),
             ports.sink(),
             ports.ledger(),

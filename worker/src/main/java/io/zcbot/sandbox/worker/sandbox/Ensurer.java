@@ -1,3 +1,7 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
 package io.zcbot.sandbox.worker.sandbox;
 
 import io.github.resilience4j.core.IntervalFunction;
@@ -9,6 +13,10 @@ import io.zcbot.sandbox.events.LiveSandbox;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.SandboxEvent;
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.engine.Container;
+import io.zcbot.sandbox.worker.engine.Engine;
+import io.zcbot.sandbox.worker.engine.EngineException;
+import io.zcbot.sandbox.worker.spec.SandboxSpec;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -40,12 +48,12 @@ public final class Ensurer {
 
   private final Engine engine;
   private final EventSink sink;
-  private final Ledger ledger;
+  private final LiveSandboxTable ledger;
   private final Registry registry;
-  private final Reaping reaping;
+  private final Termination reaping;
   private final Reaper reaper;
   private final NewUsers newUsers;
-  private final Slots slots;
+  private final WarmPool slots;
   private final Claims claims;
   private final Workspaces workspaces;
   private final SandboxSpec spec;
@@ -58,12 +66,12 @@ public final class Ensurer {
   Ensurer(
       Engine engine,
       EventSink sink,
-      Ledger ledger,
+      LiveSandboxTable ledger,
       Registry registry,
-      Reaping reaping,
+      Termination reaping,
       Reaper reaper,
       NewUsers newUsers,
-      Slots slots,
+      WarmPool slots,
       Claims claims,
       Workspaces workspaces,
       SandboxSpec spec,
@@ -215,9 +223,10 @@ public final class Ensurer {
     };
   }
 
-  private SandboxEvent create(EnsureRequest request, List<Remains> remains, boolean mayClaim)
+  private SandboxEvent create(
+      EnsureRequest request, List<TerminationTarget> remains, boolean mayClaim)
       throws EngineException, IOException, InterruptedException {
-    for (Remains each : remains) {
+    for (TerminationTarget each : remains) {
       reaping.reap(request.user(), each);
     }
     if (!newUsers.admit(request.user())) {
@@ -286,7 +295,7 @@ public final class Ensurer {
       request.fence().pass();
     } catch (InterruptedException e) {
       // Nobody was told of it, and the user's next worker may have made another: not a moment more.
-      reaping.reap(request.user(), Remains.of(sandbox, null));
+      reaping.reap(request.user(), TerminationTarget.of(sandbox, null));
       throw e;
     }
     ledger.open(

@@ -1,8 +1,14 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
 package io.zcbot.sandbox.worker.sandbox;
 
 import io.zcbot.sandbox.events.LiveSandbox;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.engine.Engine;
+import io.zcbot.sandbox.worker.engine.EngineException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -24,9 +30,9 @@ public final class Reaper {
 
   private final Engine engine;
   private final Registry registry;
-  private final Reaping reaping;
+  private final Termination reaping;
   private final UserLanes lanes;
-  private final ActivityHorizon horizon;
+  private final LowWatermark horizon;
   private final Limits limits;
   private final Identity identity;
   private final Time time;
@@ -43,9 +49,9 @@ public final class Reaper {
   Reaper(
       Engine engine,
       Registry registry,
-      Reaping reaping,
+      Termination reaping,
       UserLanes lanes,
-      ActivityHorizon horizon,
+      LowWatermark horizon,
       Limits limits,
       Identity identity,
       Time time) {
@@ -157,7 +163,7 @@ public final class Reaper {
       throws EngineException, InterruptedException {
     Sandbox sandbox = registry.get(user);
     if (sandbox != null) {
-      reaping.reap(user, Remains.of(sandbox, reason));
+      reaping.reap(user, TerminationTarget.of(sandbox, reason));
     }
   }
 
@@ -177,7 +183,7 @@ public final class Reaper {
               sandbox.touch(time.nanos());
               return;
             }
-            reaping.reap(sandbox.user(), Remains.of(sandbox, reason));
+            reaping.reap(sandbox.user(), TerminationTarget.of(sandbox, reason));
           } finally {
             sandbox.releaseReap();
           }

@@ -1,8 +1,17 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
 package io.zcbot.sandbox.worker.sandbox;
 
 import io.zcbot.sandbox.events.LiveSandbox;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.engine.Container;
+import io.zcbot.sandbox.worker.engine.Engine;
+import io.zcbot.sandbox.worker.engine.EngineEvent;
+import io.zcbot.sandbox.worker.engine.EngineException;
+import io.zcbot.sandbox.worker.spec.SandboxSpec;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -28,8 +37,8 @@ public final class Reconciler {
 
   private final Engine engine;
   private final Registry registry;
-  private final Reaping reaping;
-  private final Slots slots;
+  private final Termination reaping;
+  private final WarmPool slots;
   private final UserLanes lanes;
   private final Identity identity;
   private final SandboxSpec spec;
@@ -39,8 +48,8 @@ public final class Reconciler {
   Reconciler(
       Engine engine,
       Registry registry,
-      Reaping reaping,
-      Slots slots,
+      Termination reaping,
+      WarmPool slots,
       UserLanes lanes,
       Identity identity,
       SandboxSpec spec,
@@ -146,7 +155,8 @@ public final class Reconciler {
             threads.submit(
                 () -> {
                   reaping.reap(
-                      userOf(container), Remains.of(container, identity.workerId(), reason));
+                      userOf(container),
+                      TerminationTarget.of(container, identity.workerId(), reason));
                   return null;
                 }));
       }
@@ -225,9 +235,9 @@ public final class Reconciler {
           if (found.isPresent() && isAsItShouldBe(sandbox, found.get())) {
             return;
           }
-          Remains remains = Remains.died(sandbox, found.orElse(null));
+          TerminationTarget remains = TerminationTarget.died(sandbox, found.orElse(null));
           if (remains.exitCode() == null && exitCode != null) {
-            remains = Remains.died(sandbox, exitCode, null);
+            remains = TerminationTarget.died(sandbox, exitCode, null);
           }
           reaping.reap(sandbox.user(), remains);
         });
@@ -242,7 +252,9 @@ public final class Reconciler {
     if (known != null && known.containerId().equals(stray.id())) {
       return;
     }
-    act("sweep", () -> reaping.reap(userOf(stray), Remains.of(stray, identity.workerId(), null)));
+    act(
+        "sweep",
+        () -> reaping.reap(userOf(stray), TerminationTarget.of(stray, identity.workerId(), null)));
   }
 
   private static void act(String what, Step step) {

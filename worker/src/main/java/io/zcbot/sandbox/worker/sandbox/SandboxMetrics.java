@@ -1,6 +1,11 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
 package io.zcbot.sandbox.worker.sandbox;
 
 import io.zcbot.sandbox.events.Reaped;
+import io.zcbot.sandbox.worker.engine.EngineException;
 import java.time.Duration;
 
 /** What the domain and the engine adapter tell whoever counts. */

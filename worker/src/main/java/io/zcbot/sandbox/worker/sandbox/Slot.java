@@ -1,5 +1,10 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
 package io.zcbot.sandbox.worker.sandbox;
 
+import io.zcbot.sandbox.worker.engine.Container;
 import java.time.Instant;
 import org.jspecify.annotations.Nullable;
 

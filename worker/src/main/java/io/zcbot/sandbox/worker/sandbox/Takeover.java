@@ -1,7 +1,12 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
 package io.zcbot.sandbox.worker.sandbox;
 
 import io.zcbot.sandbox.events.LiveSandbox;
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.engine.EngineException;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Collections;
@@ -19,10 +24,10 @@ public final class Takeover {
   private static final Logger log = LoggerFactory.getLogger(Takeover.class);
 
   private final Registry registry;
-  private final Reaping reaping;
+  private final Termination reaping;
   private final UserLanes lanes;
 
-  Takeover(Registry registry, Reaping reaping, UserLanes lanes) {
+  Takeover(Registry registry, Termination reaping, UserLanes lanes) {
     this.registry = registry;
     this.reaping = reaping;
     this.lanes = lanes;
@@ -75,7 +80,7 @@ public final class Takeover {
                 () -> {
                   if (registry.get(sandbox.user()) == sandbox) {
                     log.info("{} was announced lost meanwhile; it goes", sandbox.containerId());
-                    reaping.reap(sandbox.user(), Remains.of(sandbox, null));
+                    reaping.reap(sandbox.user(), TerminationTarget.of(sandbox, null));
                   }
                 }));
       }

@@ -1,3 +1,7 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
 package io.zcbot.sandbox.worker.docker;
 
 import static org.assertj.core.api.Assertions.assertThat;
@@ -13,15 +17,15 @@ import io.zcbot.sandbox.worker.sandbox.Domain;
 import io.zcbot.sandbox.worker.sandbox.EnsureRequest;
 import io.zcbot.sandbox.worker.sandbox.Fence;
 import io.zcbot.sandbox.worker.sandbox.Identity;
-import io.zcbot.sandbox.worker.sandbox.Ledger;
+import io.zcbot.sandbox.worker.sandbox.LiveSandboxTable;
 import io.zcbot.sandbox.worker.sandbox.Reaper;
 import io.zcbot.sandbox.worker.sandbox.Registry;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
-import io.zcbot.sandbox.worker.sandbox.SandboxSpec;
 import io.zcbot.sandbox.worker.sandbox.SlotMounts;
-import io.zcbot.sandbox.worker.sandbox.Slots;
 import io.zcbot.sandbox.worker.sandbox.Time;
+import io.zcbot.sandbox.worker.sandbox.WarmPool;
 import io.zcbot.sandbox.worker.sandbox.Workspaces;
+import io.zcbot.sandbox.worker.spec.SandboxSpec;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -75,7 +79,7 @@ public final class DomainBench {
             new Domain.Ports(
                 bench.engine,
                 log::add,
-                new Ledger() {
+                new LiveSandboxTable() {
                   @Override
                   public void open(LiveSandbox sandbox) {
                     live.put(sandbox.containerId(), sandbox);
@@ -103,7 +107,7 @@ public final class DomainBench {
                 10_000),
             new Registry(1_000),
             workspaces,
-            new Slots.Setup(bench.engine, mounts, warm));
+            new WarmPool.Setup(bench.engine, mounts, warm));
     lives.add(domain);
     return domain;
   }

@@ -1,3 +1,7 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
 package io.zcbot.sandbox.worker.docker;
 
 import static java.util.Objects.requireNonNull;
@@ -10,14 +14,14 @@ import com.github.dockerjava.api.model.Network.Ipam;
 import io.zcbot.sandbox.worker.SandboxImage;
 import io.zcbot.sandbox.worker.docker.EngineBench.Outcome;
 import io.zcbot.sandbox.worker.docker.EngineBench.Started;
-import io.zcbot.sandbox.worker.sandbox.Dns;
-import io.zcbot.sandbox.worker.sandbox.Egress;
-import io.zcbot.sandbox.worker.sandbox.EngineException;
-import io.zcbot.sandbox.worker.sandbox.EngineException.Kind;
-import io.zcbot.sandbox.worker.sandbox.FirewallMode;
-import io.zcbot.sandbox.worker.sandbox.NetworkPolicy;
-import io.zcbot.sandbox.worker.sandbox.SandboxSpec;
+import io.zcbot.sandbox.worker.engine.EngineException;
+import io.zcbot.sandbox.worker.engine.EngineException.Kind;
 import io.zcbot.sandbox.worker.security.Row;
+import io.zcbot.sandbox.worker.spec.Dns;
+import io.zcbot.sandbox.worker.spec.Egress;
+import io.zcbot.sandbox.worker.spec.FirewallMode;
+import io.zcbot.sandbox.worker.spec.NetworkPolicy;
+import io.zcbot.sandbox.worker.spec.SandboxSpec;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;

@@ -1,3 +1,7 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
 package io.zcbot.sandbox.worker.docker;
 
 import static io.zcbot.sandbox.worker.docker.FakeEngine.error;
@@ -7,14 +11,14 @@ import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.docker.FakeEngine.Reply;
-import io.zcbot.sandbox.worker.sandbox.Container;
-import io.zcbot.sandbox.worker.sandbox.Dns;
-import io.zcbot.sandbox.worker.sandbox.Egress;
-import io.zcbot.sandbox.worker.sandbox.EngineException;
-import io.zcbot.sandbox.worker.sandbox.FirewallMode;
-import io.zcbot.sandbox.worker.sandbox.NetworkPolicy;
+import io.zcbot.sandbox.worker.engine.Container;
+import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
-import io.zcbot.sandbox.worker.sandbox.SandboxSpec;
+import io.zcbot.sandbox.worker.spec.Dns;
+import io.zcbot.sandbox.worker.spec.Egress;
+import io.zcbot.sandbox.worker.spec.FirewallMode;
+import io.zcbot.sandbox.worker.spec.NetworkPolicy;
+import io.zcbot.sandbox.worker.spec.SandboxSpec;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;

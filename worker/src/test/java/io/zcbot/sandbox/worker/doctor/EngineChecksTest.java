@@ -1,3 +1,7 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
 package io.zcbot.sandbox.worker.doctor;
 
 import static org.assertj.core.api.Assertions.assertThat;
@@ -5,9 +9,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.zcbot.sandbox.worker.docker.EngineFacts;
 import io.zcbot.sandbox.worker.docker.SandboxGround;
 import io.zcbot.sandbox.worker.doctor.Finding.Level;
-import io.zcbot.sandbox.worker.sandbox.NetworkPolicy;
-import io.zcbot.sandbox.worker.sandbox.SandboxSpec;
-import io.zcbot.sandbox.worker.sandbox.WorkspaceLimit;
+import io.zcbot.sandbox.worker.spec.NetworkPolicy;
+import io.zcbot.sandbox.worker.spec.SandboxSpec;
+import io.zcbot.sandbox.worker.spec.WorkspaceLimit;
 import java.time.Instant;
 import java.util.List;
 import java.util.Map;

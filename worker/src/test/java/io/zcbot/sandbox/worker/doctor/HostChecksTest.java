@@ -1,9 +1,13 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
 package io.zcbot.sandbox.worker.doctor;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.zcbot.sandbox.worker.doctor.Finding.Level;
-import io.zcbot.sandbox.worker.sandbox.WorkspaceLimit;
+import io.zcbot.sandbox.worker.spec.WorkspaceLimit;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;

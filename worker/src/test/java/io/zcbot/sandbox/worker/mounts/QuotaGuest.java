@@ -1,9 +1,13 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
 package io.zcbot.sandbox.worker.mounts;
 
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.sandbox.PreparedWorkspaces;
-import io.zcbot.sandbox.worker.sandbox.WorkspaceLimit;
 import io.zcbot.sandbox.worker.sandbox.Workspaces;
+import io.zcbot.sandbox.worker.spec.WorkspaceLimit;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;

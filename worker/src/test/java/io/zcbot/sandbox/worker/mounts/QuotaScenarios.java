@@ -1,3 +1,7 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
 package io.zcbot.sandbox.worker.mounts;
 
 import static org.assertj.core.api.Assertions.assertThat;
@@ -7,9 +11,9 @@ import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.hosts.Commands;
 import io.zcbot.sandbox.worker.hosts.Commands.Result;
 import io.zcbot.sandbox.worker.sandbox.PreparedWorkspaces;
-import io.zcbot.sandbox.worker.sandbox.WorkspaceLimit;
 import io.zcbot.sandbox.worker.sandbox.WorkspaceQuota;
 import io.zcbot.sandbox.worker.sandbox.Workspaces;
+import io.zcbot.sandbox.worker.spec.WorkspaceLimit;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

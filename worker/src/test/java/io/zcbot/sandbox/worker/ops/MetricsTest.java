@@ -1,9 +1,13 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
 package io.zcbot.sandbox.worker.ops;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.zcbot.sandbox.events.Reaped;
-import io.zcbot.sandbox.worker.sandbox.EngineException;
+import io.zcbot.sandbox.worker.engine.EngineException;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.Map;

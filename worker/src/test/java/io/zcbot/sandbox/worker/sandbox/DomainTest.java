@@ -1,3 +1,7 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
 package io.zcbot.sandbox.worker.sandbox;
 
 import static org.assertj.core.api.Assertions.assertThat;
@@ -8,6 +12,9 @@ import io.zcbot.sandbox.events.LiveSandbox;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.engine.Container;
+import io.zcbot.sandbox.worker.engine.EngineEvent;
+import io.zcbot.sandbox.worker.engine.EngineException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -119,7 +126,7 @@ class DomainTest {
             create ->
                 assertThat(create.remains())
                     .singleElement()
-                    .extracting(Remains::reason)
+                    .extracting(TerminationTarget::reason)
                     .isEqualTo(Reaped.Reason.REPLACED));
   }
 

@@ -1,3 +1,7 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
 package io.zcbot.sandbox.worker.sandbox;
 
 import static org.assertj.core.api.Assertions.assertThat;
@@ -7,6 +11,9 @@ import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.SandboxEvent;
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.engine.Container;
+import io.zcbot.sandbox.worker.engine.EngineEvent;
+import io.zcbot.sandbox.worker.engine.EngineException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;

@@ -1,3 +1,7 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
 package io.zcbot.sandbox.worker.sandbox;
 
 import io.zcbot.sandbox.events.Ensure;
@@ -7,6 +11,10 @@ import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.SandboxEvent;
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.engine.Container;
+import io.zcbot.sandbox.worker.engine.EngineException;
+import io.zcbot.sandbox.worker.spec.NetworkPolicy;
+import io.zcbot.sandbox.worker.spec.SandboxSpec;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
@@ -40,7 +48,7 @@ final class World {
   final FakeEngine engine = new FakeEngine();
   final FakeMounts mounts = new FakeMounts(engine::crashed);
   final Map<String, LiveSandbox> live = new ConcurrentHashMap<>();
-  private final Ledger ledger = new MapLedger();
+  private final LiveSandboxTable ledger = new MapLedger();
   final List<SandboxEvent> log = Collections.synchronizedList(new ArrayList<>());
   private final Map<UserId, ArrayDeque<Runnable>> lanes = new LinkedHashMap<>();
   private final Workspaces workspaces;
@@ -116,7 +124,7 @@ final class World {
             ME, SPEC, new Reaper.Limits(TTL, EVICT_AFTER, maxLifetime), 4, 4, newUsersPerMinute),
         new Registry(capacity),
         workspaces,
-        new Slots.Setup(engine, mounts, warm, Runnable::run));
+        new WarmPool.Setup(engine, mounts, warm, Runnable::run));
   }
 
   /** The timer comes again, a moment later. */
@@ -150,7 +158,7 @@ final class World {
         false);
   }
 
-  private final class MapLedger implements Ledger {
+  private final class MapLedger implements LiveSandboxTable {
     @Override
     public void open(LiveSandbox sandbox) throws InterruptedException {
       if (isCrashed()) {

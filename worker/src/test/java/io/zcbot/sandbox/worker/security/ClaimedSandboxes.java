@@ -1,3 +1,7 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
 package io.zcbot.sandbox.worker.security;
 
 import static org.assertj.core.api.Assertions.assertThat;
@@ -9,7 +13,7 @@ import io.zcbot.sandbox.worker.docker.DomainBench;
 import io.zcbot.sandbox.worker.docker.EngineBench;
 import io.zcbot.sandbox.worker.docker.EngineBench.Started;
 import io.zcbot.sandbox.worker.sandbox.Domain;
-import io.zcbot.sandbox.worker.sandbox.SandboxSpec;
+import io.zcbot.sandbox.worker.spec.SandboxSpec;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.HashMap;
@@ -27,7 +31,7 @@ final class ClaimedSandboxes {
     worker = new DomainBench(bench, root);
   }
 
-  /** Slots are made when a claim asks for one, so that no two starts are timed at once. */
+  /** WarmPool are made when a claim asks for one, so that no two starts are timed at once. */
   Started claim(SandboxSpec spec) throws InterruptedException {
     Domain domain =
         domains.computeIfAbsent(spec, wanted -> worker.begin(wanted, worker.mounts(), 1));

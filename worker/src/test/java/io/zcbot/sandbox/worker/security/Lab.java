@@ -1,3 +1,7 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
 package io.zcbot.sandbox.worker.security;
 
 import com.github.dockerjava.api.command.CreateContainerCmd;
@@ -7,7 +11,7 @@ import io.zcbot.sandbox.worker.docker.EngineBench;
 import io.zcbot.sandbox.worker.docker.EngineBench.Started;
 import io.zcbot.sandbox.worker.hosts.Commands;
 import io.zcbot.sandbox.worker.hosts.EngineHost;
-import io.zcbot.sandbox.worker.sandbox.SandboxSpec;
+import io.zcbot.sandbox.worker.spec.SandboxSpec;
 import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.nio.file.Files;

@@ -1,9 +1,13 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
 package io.zcbot.sandbox.worker.security;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.zcbot.sandbox.events.UserId;
-import io.zcbot.sandbox.worker.sandbox.Container;
+import io.zcbot.sandbox.worker.engine.Container;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;

@@ -1,8 +1,12 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
 package io.zcbot.sandbox.worker.security;
 
 import io.zcbot.sandbox.worker.docker.EngineBench;
-import io.zcbot.sandbox.worker.sandbox.FirewallMode;
-import io.zcbot.sandbox.worker.sandbox.SandboxSpec;
+import io.zcbot.sandbox.worker.spec.FirewallMode;
+import io.zcbot.sandbox.worker.spec.SandboxSpec;
 import org.jspecify.annotations.Nullable;
 
 /** A way sandboxes are made; every attack is tried on each. */

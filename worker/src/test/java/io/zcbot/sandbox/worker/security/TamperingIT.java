@@ -1,3 +1,7 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
 package io.zcbot.sandbox.worker.security;
 
 import static org.assertj.core.api.Assertions.assertThat;
@@ -14,7 +18,7 @@ import com.github.dockerjava.api.model.Volume;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.docker.EngineBench;
 import io.zcbot.sandbox.worker.docker.EngineBench.Started;
-import io.zcbot.sandbox.worker.sandbox.Container;
+import io.zcbot.sandbox.worker.engine.Container;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;

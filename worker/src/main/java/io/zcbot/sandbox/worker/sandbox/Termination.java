@@ -1,9 +1,16 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
 package io.zcbot.sandbox.worker.sandbox;
 
 import io.zcbot.sandbox.events.EventIds;
 import io.zcbot.sandbox.events.LiveSandbox;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.engine.Container;
+import io.zcbot.sandbox.worker.engine.Engine;
+import io.zcbot.sandbox.worker.engine.EngineException;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.concurrent.Semaphore;
@@ -17,25 +24,25 @@ import org.slf4j.MDC;
  * is true; removed last, so that a crash before the announcement leaves the evidence for the next
  * start's purge, which announces it then, under the same event id.
  */
-final class Reaping {
-  private static final Logger log = LoggerFactory.getLogger(Reaping.class);
+final class Termination {
+  private static final Logger log = LoggerFactory.getLogger(Termination.class);
 
   private final Engine engine;
   private final EventSink sink;
-  private final Ledger ledger;
+  private final LiveSandboxTable ledger;
   private final Registry registry;
-  private final Slots slots;
+  private final WarmPool slots;
   private final Identity identity;
   private final Time time;
   private final SandboxMetrics metrics;
   private final Semaphore permits;
 
-  Reaping(
+  Termination(
       Engine engine,
       EventSink sink,
-      Ledger ledger,
+      LiveSandboxTable ledger,
       Registry registry,
-      Slots slots,
+      WarmPool slots,
       Identity identity,
       Time time,
       SandboxMetrics metrics,
@@ -58,7 +65,7 @@ final class Reaping {
    * <p>Only the engine's work is rationed: while one reap waits for the log, others go on. Where
    * many end at once, all are killed and announced before the first is removed.
    */
-  void reap(UserId user, Remains remains) throws EngineException, InterruptedException {
+  void reap(UserId user, TerminationTarget remains) throws EngineException, InterruptedException {
     try (var _ = MDC.putCloseable("container", remains.containerId())) {
       Reaped.Reason reason = remains.reason();
       if (reason != null) {
@@ -85,7 +92,7 @@ final class Reaping {
     }
   }
 
-  private void remove(Remains remains) throws EngineException {
+  private void remove(TerminationTarget remains) throws EngineException {
     try {
       engine.remove(remains.containerId());
     } finally {
@@ -99,24 +106,28 @@ final class Reaping {
   /** Announces that a sandbox went with its host. Runs in the user's lane. */
   void lost(LiveSandbox live) throws InterruptedException {
     try (var _ = MDC.putCloseable("container", live.containerId())) {
-      publish(live.userId(), Remains.lost(live.containerId()), Reaped.Reason.LOST, live.host());
+      publish(
+          live.userId(),
+          TerminationTarget.lost(live.containerId()),
+          Reaped.Reason.LOST,
+          live.host());
     }
   }
 
-  private void announce(UserId user, Remains remains, Reaped.Reason reason)
+  private void announce(UserId user, TerminationTarget remains, Reaped.Reason reason)
       throws InterruptedException {
     publish(user, remains, reason, identity.host());
     forget(remains);
   }
 
-  private void forget(Remains remains) {
+  private void forget(TerminationTarget remains) {
     Sandbox sandbox = remains.sandbox();
     if (sandbox != null) {
       registry.remove(sandbox);
     }
   }
 
-  private void publish(UserId user, Remains remains, Reaped.Reason reason, String host)
+  private void publish(UserId user, TerminationTarget remains, Reaped.Reason reason, String host)
       throws InterruptedException {
     Sandbox sandbox = remains.sandbox();
     sink.publish(

@@ -1,3 +1,7 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
 package io.zcbot.sandbox.worker.intake;
 
 import java.util.concurrent.ExecutorService;
@@ -7,8 +11,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** Sends records on, each on a thread of its own, since that waits for the log. */
-final class Diverter implements AutoCloseable {
-  private static final Logger log = LoggerFactory.getLogger(Diverter.class);
+final class Forwarder implements AutoCloseable {
+  private static final Logger log = LoggerFactory.getLogger(Forwarder.class);
 
   private final HeldBytes held;
   private final ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor();
@@ -22,7 +26,7 @@ final class Diverter implements AutoCloseable {
    *
    * @param held counts what is under way
    */
-  Diverter(HeldBytes held) {
+  Forwarder(HeldBytes held) {
     this.held = held;
   }
 

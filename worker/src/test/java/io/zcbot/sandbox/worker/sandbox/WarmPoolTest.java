@@ -1,3 +1,7 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
 package io.zcbot.sandbox.worker.sandbox;
 
 import static io.zcbot.sandbox.worker.sandbox.World.user;
@@ -7,7 +11,12 @@ import io.zcbot.sandbox.events.Failed;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.UserId;
-import io.zcbot.sandbox.worker.sandbox.EngineException.Kind;
+import io.zcbot.sandbox.worker.engine.Container;
+import io.zcbot.sandbox.worker.engine.EngineEvent;
+import io.zcbot.sandbox.worker.engine.EngineException;
+import io.zcbot.sandbox.worker.engine.EngineException.Kind;
+import io.zcbot.sandbox.worker.spec.NetworkPolicy;
+import io.zcbot.sandbox.worker.spec.SandboxSpec;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
@@ -16,7 +25,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-class SlotsTest {
+class WarmPoolTest {
   private static final UserId ANNA = user(1);
   private static final UserId BEN = user(2);
 
@@ -75,7 +84,7 @@ class SlotsTest {
   @Test
   void noSlotIsMadeWhileABurstMayGoOn() throws Exception {
     World four = new World(root.resolve("four"), 10, null, 1_000_000, 4);
-    Slots slots = four.domain.slots();
+    WarmPool slots = four.domain.slots();
     four.warmUp();
     assertThat(slots.parked()).isEqualTo(4);
 
@@ -359,10 +368,10 @@ class SlotsTest {
       SandboxSpec spec =
           new SandboxSpec(
               "image", runtime, 1 << 30, 1.0, 256, 1, null, "network", NetworkPolicy.DEFAULT);
-      Slots slots =
-          new Slots(
+      WarmPool slots =
+          new WarmPool(
               world.engine,
-              new Slots.Setup(world.engine, world.mounts, 2, Runnable::run),
+              new WarmPool.Setup(world.engine, world.mounts, 2, Runnable::run),
               new Registry(10),
               new java.util.concurrent.Semaphore(1),
               spec,

@@ -1,4 +1,8 @@
-package io.zcbot.sandbox.worker.sandbox;
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.engine;
 
 import io.zcbot.sandbox.events.Failed;
 import org.jspecify.annotations.Nullable;
@@ -42,7 +46,7 @@ public final class EngineException extends Exception {
     }
 
     /** What the requester is told once it is given up. */
-    Failed.Reason reason() {
+    public Failed.Reason reason() {
       return reason;
     }
   }

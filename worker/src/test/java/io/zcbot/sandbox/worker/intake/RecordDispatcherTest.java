@@ -1,3 +1,7 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
 package io.zcbot.sandbox.worker.intake;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
@@ -7,7 +11,7 @@ import static org.awaitility.Awaitility.await;
 import io.zcbot.sandbox.events.EventFormatException;
 import io.zcbot.sandbox.events.SandboxEvent;
 import io.zcbot.sandbox.events.UserId;
-import io.zcbot.sandbox.worker.intake.PartitionProgress.Tenure;
+import io.zcbot.sandbox.worker.intake.OffsetTracker.Tenure;
 import io.zcbot.sandbox.worker.sandbox.EnsureRequest;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import java.time.Duration;
@@ -21,21 +25,21 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 @Timeout(20)
-class ReceptionTest {
+class RecordDispatcherTest {
   private static final int PARTITIONS = 4;
   private static final UserId ANNA = new UserId(new UUID(1, 1));
 
   private final KeyPartitions homes = new KeyPartitions(PARTITIONS);
   private final int home = homes.of(ANNA);
-  private final PartitionProgress progress = new PartitionProgress(0);
+  private final OffsetTracker progress = new OffsetTracker(0);
   private final Lease lease = new Lease(Time.system());
   private final List<Runnable> lane = new ArrayList<>();
   private final List<String> diverted = new CopyOnWriteArrayList<>();
   private EnsureIntake.Work work = EnsureRequest::fence;
   private int offset;
 
-  private final Diversions diversions =
-      new Diversions() {
+  private final RecordForwarding diversions =
+      new RecordForwarding() {
         @Override
         public void deadLetter(ConsumerRecord<byte[], byte[]> record, EventFormatException why) {
           diverted.add("dead letter " + record.offset());
@@ -47,8 +51,8 @@ class ReceptionTest {
         }
       };
 
-  private final Reception reception =
-      new Reception(
+  private final RecordDispatcher reception =
+      new RecordDispatcher(
           homes,
           Duration.ofSeconds(60),
           (_, task) -> lane.add(task),
@@ -131,8 +135,8 @@ class ReceptionTest {
 
   @Test
   void whatClosedLanesRefuseMakesRoomAsWell() {
-    Reception closed =
-        new Reception(
+    RecordDispatcher closed =
+        new RecordDispatcher(
             homes,
             Duration.ofSeconds(60),
             (_, _) -> false,

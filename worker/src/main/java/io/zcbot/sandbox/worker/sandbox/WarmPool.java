@@ -1,5 +1,15 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
 package io.zcbot.sandbox.worker.sandbox;
 
+import io.zcbot.sandbox.worker.engine.Container;
+import io.zcbot.sandbox.worker.engine.Engine;
+import io.zcbot.sandbox.worker.engine.EngineEvent;
+import io.zcbot.sandbox.worker.engine.EngineException;
+import io.zcbot.sandbox.worker.engine.SlotEngine;
+import io.zcbot.sandbox.worker.spec.SandboxSpec;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -27,8 +37,8 @@ import org.slf4j.LoggerFactory;
  *
  * <p>Where slots can't be had, {@link #problem} says why, and sandboxes are created when asked for.
  */
-public final class Slots {
-  private static final Logger log = LoggerFactory.getLogger(Slots.class);
+public final class WarmPool {
+  private static final Logger log = LoggerFactory.getLogger(WarmPool.class);
 
   private final Engine engine;
   private final SlotEngine slotEngine;
@@ -39,9 +49,9 @@ public final class Slots {
   private final String workerId;
   private final int target;
   private final @Nullable String impossible;
-  private final SlotPool pool;
-  private final SlotMaker maker;
-  private final SlotRefill refill;
+  private final IdleSlots pool;
+  private final SlotFactory maker;
+  private final PoolRefill refill;
 
   /**
    * What slots are made with.
@@ -59,7 +69,7 @@ public final class Slots {
     }
   }
 
-  Slots(
+  WarmPool(
       Engine engine,
       Setup setup,
       Registry registry,
@@ -76,9 +86,9 @@ public final class Slots {
     this.workerId = identity.workerId();
     this.target = setup.target();
     this.impossible = obstacle(setup, spec);
-    this.pool = new SlotPool(impossible == null ? target : 0);
-    this.maker = new SlotMaker(engine, slotEngine, mounts, pool, spec, workerId);
-    this.refill = new SlotRefill(pool, maker, registry, creates, threads, time);
+    this.pool = new IdleSlots(impossible == null ? target : 0);
+    this.maker = new SlotFactory(engine, slotEngine, mounts, pool, spec, workerId);
+    this.refill = new PoolRefill(pool, maker, registry, creates, threads, time);
   }
 
   private static @Nullable String obstacle(Setup setup, SandboxSpec spec) {

@@ -1,11 +1,15 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
 package io.zcbot.sandbox.worker.intake;
 
 import io.zcbot.sandbox.events.Ensure;
 import io.zcbot.sandbox.events.EventCodec;
 import io.zcbot.sandbox.events.EventFormatException;
 import io.zcbot.sandbox.events.Origin;
-import io.zcbot.sandbox.worker.intake.PartitionProgress.Slot;
-import io.zcbot.sandbox.worker.intake.PartitionProgress.Tenure;
+import io.zcbot.sandbox.worker.intake.OffsetTracker.Slot;
+import io.zcbot.sandbox.worker.intake.OffsetTracker.Tenure;
 import io.zcbot.sandbox.worker.sandbox.EnsureRequest;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import io.zcbot.sandbox.worker.sandbox.UserLanes;
@@ -20,8 +24,8 @@ import org.slf4j.LoggerFactory;
  * sent on, one that is no ensure becomes a dead letter. Each opens a slot, completed when its
  * effect is in the log.
  */
-final class Reception implements AutoCloseable {
-  private static final Logger log = LoggerFactory.getLogger(Reception.class);
+final class RecordDispatcher implements AutoCloseable {
+  private static final Logger log = LoggerFactory.getLogger(RecordDispatcher.class);
 
   /** No ensure is waited for longer than this, whatever its {@code expires_at} says. */
   static final Duration LONGEST_WAIT = Duration.ofMinutes(10);
@@ -34,19 +38,19 @@ final class Reception implements AutoCloseable {
   private final Duration ensureExpiry;
   private final UserLanes lanes;
   private final EnsureIntake.Work work;
-  private final Diversions diversions;
+  private final RecordForwarding diversions;
   private final Lease lease;
   private final Time time;
   private final IntakeMetrics metrics;
   private final HeldBytes held = new HeldBytes(MOST_HELD_BYTES);
-  private final Diverter diverter = new Diverter(held);
+  private final Forwarder diverter = new Forwarder(held);
 
-  Reception(
+  RecordDispatcher(
       KeyPartitions partitions,
       Duration ensureExpiry,
       UserLanes lanes,
       EnsureIntake.Work work,
-      Diversions diversions,
+      RecordForwarding diversions,
       Lease lease,
       Time time,
       IntakeMetrics metrics) {
@@ -61,7 +65,7 @@ final class Reception implements AutoCloseable {
   }
 
   /** Takes a record; never blocks. Poll thread only. */
-  void accept(ConsumerRecord<byte[], byte[]> record, PartitionProgress progress) {
+  void accept(ConsumerRecord<byte[], byte[]> record, OffsetTracker progress) {
     Instant appended = Instant.ofEpochMilli(record.timestamp());
     Origin origin = new Origin(record.topic(), record.partition(), record.offset(), appended);
     Ensure ensure;
@@ -137,8 +141,8 @@ final class Reception implements AutoCloseable {
 
   private void divert(
       ConsumerRecord<byte[], byte[]> record,
-      PartitionProgress progress,
-      Diverter.Diversion diversion) {
+      OffsetTracker progress,
+      Forwarder.Diversion diversion) {
     Slot slot = progress.open(record.offset(), null);
     diverter.divert(record, diversion, slot::complete);
   }

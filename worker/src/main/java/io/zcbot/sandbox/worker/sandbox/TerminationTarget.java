@@ -1,6 +1,11 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
 package io.zcbot.sandbox.worker.sandbox;
 
 import io.zcbot.sandbox.events.Reaped;
+import io.zcbot.sandbox.worker.engine.Container;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -10,7 +15,7 @@ import org.jspecify.annotations.Nullable;
  * @param sandbox the registry's entry, if it is the one this worker knows as the user's
  * @param slotId the slot of this worker that it was made as, if any: there is a mount to undo
  */
-record Remains(
+record TerminationTarget(
     String containerId,
     Reaped.@Nullable Reason reason,
     @Nullable Sandbox sandbox,
@@ -19,20 +24,22 @@ record Remains(
     @Nullable Boolean oomKilled) {
 
   /** What a sandbox of ours left that no longer runs, as far as the engine still knows it. */
-  static Remains died(Sandbox sandbox, @Nullable Container ended) {
+  static TerminationTarget died(Sandbox sandbox, @Nullable Container ended) {
     if (ended == null || ended.state() != Container.State.ENDED) {
       return of(sandbox, Reaped.Reason.DIED);
     }
     return died(sandbox, ended.exitCode(), ended.oomKilled());
   }
 
-  static Remains died(Sandbox sandbox, @Nullable Integer exitCode, @Nullable Boolean oomKilled) {
-    return new Remains(
+  static TerminationTarget died(
+      Sandbox sandbox, @Nullable Integer exitCode, @Nullable Boolean oomKilled) {
+    return new TerminationTarget(
         sandbox.containerId(), Reaped.Reason.DIED, sandbox, sandbox.slotId(), exitCode, oomKilled);
   }
 
-  static Remains of(Sandbox sandbox, Reaped.@Nullable Reason reason) {
-    return new Remains(sandbox.containerId(), reason, sandbox, sandbox.slotId(), null, null);
+  static TerminationTarget of(Sandbox sandbox, Reaped.@Nullable Reason reason) {
+    return new TerminationTarget(
+        sandbox.containerId(), reason, sandbox, sandbox.slotId(), null, null);
   }
 
   /**
@@ -40,11 +47,13 @@ record Remains(
    *
    * @param workerId this worker's: another's slots have their mounts elsewhere
    */
-  static Remains of(Container container, String workerId, Reaped.@Nullable Reason reason) {
-    return new Remains(container.id(), reason, null, container.slotOf(workerId), null, null);
+  static TerminationTarget of(
+      Container container, String workerId, Reaped.@Nullable Reason reason) {
+    return new TerminationTarget(
+        container.id(), reason, null, container.slotOf(workerId), null, null);
   }
 
-  static Remains lost(String containerId) {
-    return new Remains(containerId, Reaped.Reason.LOST, null, null, null, null);
+  static TerminationTarget lost(String containerId) {
+    return new TerminationTarget(containerId, Reaped.Reason.LOST, null, null, null, null);
   }
 }

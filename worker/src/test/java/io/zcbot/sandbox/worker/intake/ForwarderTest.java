@@ -1,3 +1,7 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
 package io.zcbot.sandbox.worker.intake;
 
 import static org.assertj.core.api.Assertions.assertThat;
@@ -12,11 +16,11 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 @Timeout(20)
-class DiverterTest {
+class ForwarderTest {
   private static final int MOST = 4 << 20;
 
   private final HeldBytes held = new HeldBytes(MOST);
-  private final Diverter diverter = new Diverter(held);
+  private final Forwarder diverter = new Forwarder(held);
   private final CountDownLatch log = new CountDownLatch(1);
   private final AtomicInteger done = new AtomicInteger();
 

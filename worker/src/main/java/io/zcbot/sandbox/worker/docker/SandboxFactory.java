@@ -1,13 +1,17 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
 package io.zcbot.sandbox.worker.docker;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.zcbot.sandbox.events.UserId;
-import io.zcbot.sandbox.worker.sandbox.Container;
-import io.zcbot.sandbox.worker.sandbox.EngineException;
-import io.zcbot.sandbox.worker.sandbox.EngineException.Kind;
-import io.zcbot.sandbox.worker.sandbox.SandboxSpec;
-import io.zcbot.sandbox.worker.sandbox.SlotEngine.OnceRunning;
+import io.zcbot.sandbox.worker.engine.Container;
+import io.zcbot.sandbox.worker.engine.EngineException;
+import io.zcbot.sandbox.worker.engine.EngineException.Kind;
+import io.zcbot.sandbox.worker.engine.SlotEngine.OnceRunning;
 import io.zcbot.sandbox.worker.sandbox.SlotMounts;
+import io.zcbot.sandbox.worker.spec.SandboxSpec;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
@@ -19,8 +23,8 @@ import org.slf4j.LoggerFactory;
  * Creates and starts sandboxes and slots: with the network and the host's firewall before, the
  * image pulled if it is missing, and what a failure tells remembered for the next try.
  */
-final class SandboxMaking {
-  private static final Logger log = LoggerFactory.getLogger(SandboxMaking.class);
+final class SandboxFactory {
+  private static final Logger log = LoggerFactory.getLogger(SandboxFactory.class);
 
   private final EngineCalls calls;
   private final SandboxNetwork network;
@@ -32,7 +36,7 @@ final class SandboxMaking {
   // cleared where the host's kernel turns out to have no IPv6: there is nothing to switch off
   private volatile boolean ipv6 = true;
 
-  SandboxMaking(
+  SandboxFactory(
       EngineCalls calls,
       SandboxNetwork network,
       HostFirewall firewall,

@@ -1,5 +1,14 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
 package io.zcbot.sandbox.worker.sandbox;
 
+import io.zcbot.sandbox.worker.engine.Container;
+import io.zcbot.sandbox.worker.engine.Engine;
+import io.zcbot.sandbox.worker.engine.EngineException;
+import io.zcbot.sandbox.worker.engine.SlotEngine;
+import io.zcbot.sandbox.worker.spec.SandboxSpec;
 import java.io.IOException;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
@@ -7,22 +16,22 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** Makes one slot, or unmakes it. */
-final class SlotMaker {
-  private static final Logger log = LoggerFactory.getLogger(SlotMaker.class);
+final class SlotFactory {
+  private static final Logger log = LoggerFactory.getLogger(SlotFactory.class);
 
   private final Engine engine;
   private final SlotEngine slotEngine;
   private final SlotMounts mounts;
-  private final SlotPool pool;
+  private final IdleSlots pool;
   private final SandboxSpec spec;
   private final String workerId;
   private volatile @Nullable Thread starting;
 
-  SlotMaker(
+  SlotFactory(
       Engine engine,
       SlotEngine slotEngine,
       SlotMounts mounts,
-      SlotPool pool,
+      IdleSlots pool,
       SandboxSpec spec,
       String workerId) {
     this.engine = engine;

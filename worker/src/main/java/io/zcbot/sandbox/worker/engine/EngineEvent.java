@@ -1,4 +1,8 @@
-package io.zcbot.sandbox.worker.sandbox;
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.engine;
 
 import java.time.Instant;
 import org.jspecify.annotations.Nullable;

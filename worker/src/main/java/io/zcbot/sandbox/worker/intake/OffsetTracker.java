@@ -1,3 +1,7 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
 package io.zcbot.sandbox.worker.intake;
 
 import io.zcbot.sandbox.events.UserId;
@@ -19,7 +23,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Confined to the poll thread, but for {@link Slot}.
  */
-final class PartitionProgress {
+final class OffsetTracker {
   private final ArrayDeque<Slot> open = new ArrayDeque<>();
   private long position;
   private long committed;
@@ -36,7 +40,7 @@ final class PartitionProgress {
   }
 
   /** Starts at the position from which the assignment will be read. */
-  PartitionProgress(long position) {
+  OffsetTracker(long position) {
     this.position = position;
     this.committed = position;
   }

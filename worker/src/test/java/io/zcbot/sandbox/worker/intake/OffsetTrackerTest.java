@@ -1,3 +1,7 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
 package io.zcbot.sandbox.worker.intake;
 
 import static org.assertj.core.api.Assertions.assertThat;
@@ -16,13 +20,13 @@ import net.jqwik.api.Property;
 import net.jqwik.api.constraints.IntRange;
 import org.junit.jupiter.api.Test;
 
-class PartitionProgressTest {
+class OffsetTrackerTest {
   private static final UserId ANNA = new UserId(new UUID(0, 1));
   private static final UserId BEN = new UserId(new UUID(0, 2));
 
   @Test
   void commitsBehindTheCompletedHeadOnly() {
-    PartitionProgress progress = new PartitionProgress(10);
+    OffsetTracker progress = new OffsetTracker(10);
     var first = progress.open(10, ANNA);
     var second = progress.open(11, BEN);
     progress.advanceTo(12);
@@ -39,7 +43,7 @@ class PartitionProgressTest {
 
   @Test
   void aGapAtTheEndIsCommittedWithThePosition() {
-    PartitionProgress progress = new PartitionProgress(0);
+    OffsetTracker progress = new OffsetTracker(0);
     progress.open(3, ANNA).complete();
     progress.advanceTo(9); // 4 to 8 are transaction markers or were compacted away
     assertThat(progress.committable()).hasValue(9);
@@ -47,22 +51,22 @@ class PartitionProgressTest {
 
   @Test
   void aPositionThatMovesWithoutRecordsIsCommittedToo() {
-    PartitionProgress progress = new PartitionProgress(5);
+    OffsetTracker progress = new OffsetTracker(5);
     progress.advanceTo(8);
     assertThat(progress.committable()).hasValue(8);
   }
 
   @Test
   void aLateCompletionOfAnEarlierAssignmentTouchesNothing() {
-    PartitionProgress before = new PartitionProgress(0);
+    OffsetTracker before = new OffsetTracker(0);
     var late = before.open(0, ANNA);
-    before.tenure(PartitionProgress.Tenure.OVER);
-    PartitionProgress again = new PartitionProgress(0);
+    before.tenure(OffsetTracker.Tenure.OVER);
+    OffsetTracker again = new OffsetTracker(0);
     var fresh = again.open(0, ANNA);
     again.advanceTo(1);
     late.complete();
-    assertThat(late.tenure()).isEqualTo(PartitionProgress.Tenure.OVER);
-    assertThat(fresh.tenure()).isEqualTo(PartitionProgress.Tenure.HELD);
+    assertThat(late.tenure()).isEqualTo(OffsetTracker.Tenure.OVER);
+    assertThat(fresh.tenure()).isEqualTo(OffsetTracker.Tenure.HELD);
     assertThat(again.committable()).isEmpty();
     fresh.complete();
     assertThat(again.committable()).hasValue(1);
@@ -70,7 +74,7 @@ class PartitionProgressTest {
 
   @Test
   void knowsWhoseLanesAreAtWork() {
-    PartitionProgress progress = new PartitionProgress(0);
+    OffsetTracker progress = new OffsetTracker(0);
     var annas = progress.open(0, ANNA);
     progress.open(1, BEN);
     progress.open(2, null);
@@ -81,7 +85,7 @@ class PartitionProgressTest {
 
   @Test
   void offsetsThatDoNotRiseAreABug() {
-    PartitionProgress progress = new PartitionProgress(0);
+    OffsetTracker progress = new OffsetTracker(0);
     progress.open(4, ANNA);
     assertThatThrownBy(() -> progress.open(4, ANNA)).isInstanceOf(IllegalStateException.class);
   }
@@ -91,9 +95,9 @@ class PartitionProgressTest {
   void neverCommitsPastAnOpenRecordAndAlwaysReachesTheEnd(
       @ForAll @IntRange(min = 1, max = 120) int records, @ForAll long seed) {
     Random random = new Random(seed);
-    PartitionProgress progress = new PartitionProgress(0);
+    OffsetTracker progress = new OffsetTracker(0);
     List<Long> offsets = new ArrayList<>();
-    List<PartitionProgress.Slot> slots = new ArrayList<>();
+    List<OffsetTracker.Slot> slots = new ArrayList<>();
     List<Integer> open = new ArrayList<>();
     Set<Long> complete = new HashSet<>();
     long next = 0;

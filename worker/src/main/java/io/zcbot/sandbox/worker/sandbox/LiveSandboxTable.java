@@ -1,3 +1,7 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
 package io.zcbot.sandbox.worker.sandbox;
 
 import io.zcbot.sandbox.events.LiveSandbox;
@@ -10,7 +14,7 @@ import io.zcbot.sandbox.events.UserId;
  *
  * <p>Both calls return once the log has it, and keep trying while the log is away.
  */
-public interface Ledger {
+public interface LiveSandboxTable {
   void open(LiveSandbox sandbox) throws InterruptedException;
 
   void close(UserId user, String containerId) throws InterruptedException;

@@ -1,3 +1,7 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
 package io.zcbot.sandbox.worker.sandbox;
 
 import java.util.ArrayDeque;
@@ -14,7 +18,7 @@ import org.jspecify.annotations.Nullable;
  * The slots that this process made: the parked ones, the one being made, and, until they are
  * released, those that became sandboxes or are being destroyed. Only remembers; never blocks.
  */
-final class SlotPool {
+final class IdleSlots {
   private final int target;
   private final Deque<Slot> parked = new ArrayDeque<>();
   private final Set<String> known = new HashSet<>();
@@ -23,7 +27,7 @@ final class SlotPool {
   private boolean closed;
 
   /** An empty pool that wants {@code target} parked slots. */
-  SlotPool(int target) {
+  IdleSlots(int target) {
     this.target = target;
   }
 

@@ -1,3 +1,7 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
 package io.zcbot.sandbox.worker.sandbox;
 
 import static org.assertj.core.api.Assertions.assertThat;
@@ -6,9 +10,9 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.time.Instant;
 import org.junit.jupiter.api.Test;
 
-class SlotPoolTest {
+class IdleSlotsTest {
   private final FakeMounts mounts = new FakeMounts(() -> false);
-  private final SlotPool pool = new SlotPool(2);
+  private final IdleSlots pool = new IdleSlots(2);
 
   private Slot slot(String id) throws Exception {
     return new Slot(id, "c-" + id, Instant.EPOCH, "image", mounts.create(id));

@@ -1,6 +1,11 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
 package io.zcbot.sandbox.worker.sandbox;
 
 import io.github.resilience4j.core.IntervalFunction;
+import io.zcbot.sandbox.worker.engine.EngineException;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.HexFormat;
@@ -18,8 +23,8 @@ import org.slf4j.MDC;
  * Fills the pool in the background: one slot at a time, while no user's create waits, and not while
  * users come whose claims its making would slow down.
  */
-final class SlotRefill {
-  private static final Logger log = LoggerFactory.getLogger(SlotRefill.class);
+final class PoolRefill {
+  private static final Logger log = LoggerFactory.getLogger(PoolRefill.class);
 
   /** With many parked a new one can wait until users stop coming. */
   private static final Duration QUIET = Duration.ofSeconds(1);
@@ -31,8 +36,8 @@ final class SlotRefill {
       IntervalFunction.ofExponentialRandomBackoff(
           Duration.ofSeconds(1), 2.0, 0.5, Duration.ofMinutes(5));
 
-  private final SlotPool pool;
-  private final SlotMaker maker;
+  private final IdleSlots pool;
+  private final SlotFactory maker;
   private final Registry registry;
   private final Semaphore creates;
   private final Executor threads;
@@ -44,9 +49,9 @@ final class SlotRefill {
   private volatile long notBefore;
   private volatile long lastTaken;
 
-  SlotRefill(
-      SlotPool pool,
-      SlotMaker maker,
+  PoolRefill(
+      IdleSlots pool,
+      SlotFactory maker,
       Registry registry,
       Semaphore creates,
       Executor threads,

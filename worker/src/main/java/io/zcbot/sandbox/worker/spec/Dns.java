@@ -1,4 +1,8 @@
-package io.zcbot.sandbox.worker.sandbox;
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.spec;
 
 import java.util.List;
 

@@ -1,3 +1,7 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
 package io.zcbot.sandbox.worker.intake;
 
 import io.zcbot.sandbox.events.EventFormatException;
@@ -7,7 +11,7 @@ import org.apache.kafka.clients.consumer.ConsumerRecord;
 /**
  * Where records go that are no work for the worker that read them. Both return once acknowledged.
  */
-public interface Diversions {
+public interface RecordForwarding {
   /** Puts a record that is no event into the dead-letter topic, with its bytes as they were. */
   void deadLetter(ConsumerRecord<byte[], byte[]> record, EventFormatException why)
       throws InterruptedException;

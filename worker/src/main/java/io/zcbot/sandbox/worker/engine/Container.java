@@ -1,4 +1,8 @@
-package io.zcbot.sandbox.worker.sandbox;
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.engine;
 
 import io.zcbot.sandbox.events.UserId;
 import java.time.Instant;
@@ -84,11 +88,13 @@ public record Container(
         id, nameOf(user), state, claimant, specHash, startedAt, exitCode, oomKilled, slot);
   }
 
-  boolean isRunning() {
+  /** Whether it runs. */
+  public boolean isRunning() {
     return state == State.RUNNING;
   }
 
-  boolean isOwnedBy(String workerId) {
+  /** Whether its labels name this worker as its owner. */
+  public boolean isOwnedBy(String workerId) {
     return owner != null && owner.isWorker(workerId);
   }
 
@@ -98,7 +104,7 @@ public record Container(
   }
 
   /** The slot of this worker that it was made as, parked or claimed. */
-  @Nullable String slotOf(String workerId) {
+  public @Nullable String slotOf(String workerId) {
     return slot != null && workerId.equals(slot.workerId()) ? slot.id() : null;
   }
 }

@@ -1,6 +1,11 @@
-package io.zcbot.sandbox.worker.sandbox;
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.engine;
 
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.spec.SandboxSpec;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.List;

@@ -452,7 +452,7 @@ public record Setting<T>(
           LOG_FORMAT,
           LOG_LEVEL);
 
-  /** The keys as the README's table. */
+  /** The keys as the table of docs/configuration.md. */
   public static String markdown() {
     return ALL.stream()
         .map(

@@ -44,19 +44,19 @@ class SettingTest {
 
   /** Run with -Dreadme.update=true to write the table instead of checking it. */
   @Test
-  void the_readme_has_the_table() throws Exception {
-    Path readme = Path.of("../README.md");
-    String text = Files.readString(readme);
+  void the_documentation_has_the_table() throws Exception {
+    Path file = Path.of("../docs/configuration.md");
+    String text = Files.readString(file);
     assertThat(text).contains(BEGIN, END);
     int begin = text.indexOf(BEGIN) + BEGIN.length();
     int end = text.indexOf(END);
     String wanted = "\n" + Setting.markdown();
     if (Boolean.getBoolean("readme.update")) {
-      Files.writeString(readme, text.substring(0, begin) + wanted + text.substring(end));
+      Files.writeString(file, text.substring(0, begin) + wanted + text.substring(end));
       return;
     }
     assertThat(text.substring(begin, end))
-        .as("README.md's configuration table; run this test with -Dreadme.update=true to renew it")
+        .as("the table in docs/configuration.md; run this test with -Dreadme.update=true to renew it")
         .isEqualTo(wanted);
   }
 }

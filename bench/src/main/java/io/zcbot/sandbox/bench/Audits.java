@@ -5,6 +5,7 @@
 package io.zcbot.sandbox.bench;
 
 import io.zcbot.sandbox.events.Activity;
+import io.zcbot.sandbox.events.ContainerRef;
 import io.zcbot.sandbox.events.Ensure;
 import io.zcbot.sandbox.events.EventIds;
 import io.zcbot.sandbox.events.Ready;
@@ -93,25 +94,21 @@ final class Audits implements Experiment {
               user,
               ensure,
               now,
-              name,
-              container,
-              "host",
-              "unix:///var/run/docker.sock",
-              "worker",
+              new ContainerRef(name, container, "host", "worker"),
               Ready.Outcome.CREATED,
-              "zcbot-sandbox:latest",
-              "default",
-              "/workspace",
+              new Ready.Environment(
+                  "unix:///var/run/docker.sock",
+                  "zcbot-sandbox:latest",
+                  "default",
+                  "/workspace",
+                  null),
               200);
       case STEPS - 1 ->
           new Reaped(
               EventIds.reaped(container),
               user,
               now,
-              name,
-              container,
-              "host",
-              "worker",
+              new ContainerRef(name, container, "host", "worker"),
               Reaped.Reason.REQUESTED,
               null,
               null,

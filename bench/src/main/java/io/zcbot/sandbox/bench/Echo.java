@@ -4,6 +4,7 @@
  */
 package io.zcbot.sandbox.bench;
 
+import io.zcbot.sandbox.events.ContainerRef;
 import io.zcbot.sandbox.events.Ensure;
 import io.zcbot.sandbox.events.EventFormatException;
 import io.zcbot.sandbox.events.Origin;
@@ -65,15 +66,9 @@ final class Echo implements AutoCloseable {
         ensure.userId(),
         ensure.eventId(),
         Instant.now(),
-        "zcbot-sandbox-" + ensure.userId(),
-        "0".repeat(64),
-        "bench",
-        "unix:///none",
-        "echo",
+        new ContainerRef("zcbot-sandbox-" + ensure.userId(), "0".repeat(64), "bench", "echo"),
         Ready.Outcome.REUSED,
-        "none",
-        "default",
-        "/none",
+        new Ready.Environment("unix:///none", "none", "default", "/none", null),
         0);
   }
 

@@ -68,23 +68,26 @@ public final class EventCodec {
       case Ready r -> {
         json.put("ensure_id", r.ensureId());
         put(json, "ready_at", r.readyAt());
-        json.put("container_name", r.containerName());
-        json.put("container_id", r.containerId());
-        json.put("host", r.host());
-        json.put("engine", r.engine());
-        json.put("worker_id", r.workerId());
+        json.put("container_name", r.container().name());
+        json.put("container_id", r.container().id());
+        json.put("host", r.container().host());
+        json.put("engine", r.environment().engine());
+        json.put("worker_id", r.container().workerId());
         json.put("outcome", r.outcome().wire());
-        json.put("image", r.image());
-        json.put("runtime", r.runtime());
-        json.put("workspace", r.workspace());
+        json.put("image", r.environment().image());
+        json.put("runtime", r.environment().runtime());
+        json.put("workspace", r.environment().workspace());
+        if (r.environment().idleTtl() != null) {
+          json.put("idle_ttl_seconds", r.environment().idleTtl().toSeconds());
+        }
         json.put("took_ms", r.tookMs());
       }
       case Reaped r -> {
         put(json, "reaped_at", r.reapedAt());
-        json.put("container_name", r.containerName());
-        json.put("container_id", r.containerId());
-        json.put("host", r.host());
-        json.put("worker_id", r.workerId());
+        json.put("container_name", r.container().name());
+        json.put("container_id", r.container().id());
+        json.put("host", r.container().host());
+        json.put("worker_id", r.container().workerId());
         json.put("reason", r.reason().wire());
         put(json, "last_active_at", r.lastActiveAt());
         if (r.exitCode() != null) {
@@ -211,15 +214,14 @@ public final class EventCodec {
         userAgreeingWithKey(in, key),
         in.text("ensure_id"),
         in.instant("ready_at"),
-        in.text("container_name"),
-        in.text("container_id"),
-        in.text("host"),
-        in.text("engine"),
-        in.text("worker_id"),
+        container(in),
         in.oneOf("outcome", Ready.Outcome.values()),
-        in.text("image"),
-        in.text("runtime"),
-        in.text("workspace"),
+        new Ready.Environment(
+            in.text("engine"),
+            in.text("image"),
+            in.text("runtime"),
+            in.text("workspace"),
+            in.optionalSeconds("idle_ttl_seconds")),
         in.nonNegative("took_ms"));
   }
 
@@ -230,14 +232,16 @@ public final class EventCodec {
         in.text("event_id"),
         userAgreeingWithKey(in, key),
         in.instant("reaped_at"),
-        in.text("container_name"),
-        in.text("container_id"),
-        in.text("host"),
-        in.text("worker_id"),
+        container(in),
         in.oneOf("reason", Reaped.Reason.values()),
         in.optionalInstant("last_active_at"),
         in.optionalInt("exit_code"),
         in.optionalBool("oom_killed"));
+  }
+
+  private static ContainerRef container(Fields in) throws EventFormatException {
+    return new ContainerRef(
+        in.text("container_name"), in.text("container_id"), in.text("host"), in.text("worker_id"));
   }
 
   private static Failed decodeFailed(byte @Nullable [] key, byte @Nullable [] value)

@@ -6,6 +6,7 @@ package io.zcbot.sandbox.events;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.TextNode;
+import java.time.Duration;
 import java.time.Instant;
 import java.time.OffsetDateTime;
 import java.time.format.DateTimeFormatter;
@@ -142,6 +143,15 @@ final class Fields {
     if (node == null) {
       throw new EventFormatException(field, "missing; it is required");
     }
+    return nonNegative(field, node);
+  }
+
+  @Nullable Duration optionalSeconds(String field) throws EventFormatException {
+    JsonNode node = present(field);
+    return node == null ? null : Duration.ofSeconds(nonNegative(field, node));
+  }
+
+  private static long nonNegative(String field, JsonNode node) throws EventFormatException {
     if (!node.isIntegralNumber() || !node.canConvertToLong() || node.longValue() < 0) {
       throw new EventFormatException(field, "is no whole number from 0 up");
     }

@@ -4,15 +4,15 @@
  */
 package io.zcbot.sandbox.events;
 
+import java.time.Duration;
 import java.time.Instant;
+import java.time.temporal.ChronoUnit;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The sandbox can be used now: it runs, its firewall is in force, its workspace is mounted.
  *
  * @param ensureId the {@code event_id} of the ensure this answers
- * @param engine address at which the host's container engine is reached
- * @param runtime the OCI runtime; {@code default} when the engine's own default is used
- * @param workspace path of the user's directory on the host
  * @param tookMs milliseconds from the ensure's arrival at the worker to this event
  */
 public record Ready(
@@ -20,15 +20,9 @@ public record Ready(
     UserId userId,
     String ensureId,
     Instant readyAt,
-    String containerName,
-    String containerId,
-    String host,
-    String engine,
-    String workerId,
+    ContainerRef container,
     Outcome outcome,
-    String image,
-    String runtime,
-    String workspace,
+    Environment environment,
     long tookMs)
     implements SandboxEvent {
   /** How the sandbox came to be ready. */
@@ -41,6 +35,30 @@ public record Ready(
     RECREATED,
     /** A warm slot was given to the user. */
     CLAIMED
+  }
+
+  /**
+   * What the container was made with.
+   *
+   * @param engine address at which the host's container engine is reached
+   * @param runtime the OCI runtime; {@code default} when the engine's own default is used
+   * @param workspace path of the user's directory on the host
+   * @param idleTtl how long the sandbox may be unused before it is reaped, in whole seconds; absent
+   *     in events of workers that did not tell it yet
+   */
+  public record Environment(
+      String engine, String image, String runtime, String workspace, @Nullable Duration idleTtl) {
+    public Environment {
+      idleTtl = idleTtl == null ? null : idleTtl.truncatedTo(ChronoUnit.SECONDS);
+    }
+  }
+
+  public String containerId() {
+    return container.id();
+  }
+
+  public String workerId() {
+    return container.workerId();
   }
 
   @Override

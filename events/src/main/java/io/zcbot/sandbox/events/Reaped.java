@@ -18,10 +18,7 @@ public record Reaped(
     String eventId,
     UserId userId,
     Instant reapedAt,
-    String containerName,
-    String containerId,
-    String host,
-    String workerId,
+    ContainerRef container,
     Reason reason,
     @Nullable Instant lastActiveAt,
     @Nullable Integer exitCode,
@@ -49,6 +46,14 @@ public record Reaped(
     REQUESTED,
     /** The worker was shut down for good. */
     SHUTDOWN
+  }
+
+  public String containerId() {
+    return container.id();
+  }
+
+  public String workerId() {
+    return container.workerId();
   }
 
   @Override

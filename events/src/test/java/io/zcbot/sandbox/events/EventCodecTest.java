@@ -309,6 +309,10 @@ class EventCodecTest {
       assertThat(refusal(Topic.READY, READY.replace("\"took_ms\":1", "\"took_ms\":" + number)))
           .isEqualTo("took_ms: is no whole number from 0 up");
     }
+    for (String number : new String[] {"-1", "300.0", "\"300\"", "9223372036854775808"}) {
+      assertThat(refusal(Topic.READY, READY.replace("}", ",\"idle_ttl_seconds\":" + number + "}")))
+          .isEqualTo("idle_ttl_seconds: is no whole number from 0 up");
+    }
     assertThat(refusal(Topic.REAPED, REAPED.replace("idle", "bored")))
         .isEqualTo(
             "reason: is 'bored'; it must be one of idle, purged, moved, lost, died, lifetime,"

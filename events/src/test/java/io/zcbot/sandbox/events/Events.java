@@ -4,6 +4,7 @@
  */
 package io.zcbot.sandbox.events;
 
+import java.time.Duration;
 import java.time.Instant;
 import java.util.UUID;
 import net.jqwik.api.Arbitraries;
@@ -70,12 +71,19 @@ final class Events {
             users(),
             instants(),
             Arbitraries.of(Ready.Outcome.class),
-            Arbitraries.longs().greaterOrEqual(0))
+            Arbitraries.longs().greaterOrEqual(0),
+            Arbitraries.longs().greaterOrEqual(0).map(Duration::ofSeconds).injectNull(0.3))
         .as(
-            (t, user, at, outcome, took) ->
+            (t, user, at, outcome, took, idleTtl) ->
                 new Ready(
-                    t.get(0), user, t.get(1), at, t.get(2), t.get(3), t.get(4), t.get(5), t.get(6),
-                    outcome, t.get(7), t.get(8), t.get(9), took));
+                    t.get(0),
+                    user,
+                    t.get(1),
+                    at,
+                    new ContainerRef(t.get(2), t.get(3), t.get(4), t.get(6)),
+                    outcome,
+                    new Ready.Environment(t.get(5), t.get(7), t.get(8), t.get(9), idleTtl),
+                    took));
   }
 
   private static Arbitrary<SandboxEvent> reaped() {
@@ -90,8 +98,14 @@ final class Events {
         .as(
             (t, user, at, reason, active, exitCode, oom) ->
                 new Reaped(
-                    t.get(0), user, at, t.get(1), t.get(2), t.get(3), t.get(4), reason, active,
-                    exitCode, oom));
+                    t.get(0),
+                    user,
+                    at,
+                    new ContainerRef(t.get(1), t.get(2), t.get(3), t.get(4)),
+                    reason,
+                    active,
+                    exitCode,
+                    oom));
   }
 
   private static Arbitrary<SandboxEvent> failed() {

@@ -8,6 +8,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.stream.Stream;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -38,15 +39,30 @@ class GoldenTest {
                 USER,
                 "e-1",
                 AT,
-                NAME,
-                "0123456789abcdef",
-                "host-1",
-                "unix:///var/run/docker.sock",
-                "worker-1",
+                new ContainerRef(NAME, "0123456789abcdef", "host-1", "worker-1"),
                 Ready.Outcome.CREATED,
-                "zcbot-sandbox:latest",
-                "default",
-                "/var/lib/zcbot/workspaces/" + USER,
+                new Ready.Environment(
+                    "unix:///var/run/docker.sock",
+                    "zcbot-sandbox:latest",
+                    "default",
+                    "/var/lib/zcbot/workspaces/" + USER,
+                    Duration.ofSeconds(300)),
+                321)),
+        Arguments.of(
+            "ready-minimal",
+            new Ready(
+                "r-1",
+                USER,
+                "e-1",
+                AT,
+                new ContainerRef(NAME, "0123456789abcdef", "host-1", "worker-1"),
+                Ready.Outcome.CREATED,
+                new Ready.Environment(
+                    "unix:///var/run/docker.sock",
+                    "zcbot-sandbox:latest",
+                    "default",
+                    "/var/lib/zcbot/workspaces/" + USER,
+                    null),
                 321)),
         Arguments.of(
             "reaped",
@@ -54,10 +70,7 @@ class GoldenTest {
                 "x-1",
                 USER,
                 AT,
-                NAME,
-                "0123456789abcdef",
-                "host-1",
-                "worker-1",
+                new ContainerRef(NAME, "0123456789abcdef", "host-1", "worker-1"),
                 Reaped.Reason.DIED,
                 Instant.parse("2026-11-24T11:59:00Z"),
                 137,
@@ -68,10 +81,7 @@ class GoldenTest {
                 "x-1",
                 USER,
                 AT,
-                NAME,
-                "0123456789abcdef",
-                "host-1",
-                "worker-1",
+                new ContainerRef(NAME, "0123456789abcdef", "host-1", "worker-1"),
                 Reaped.Reason.IDLE,
                 null,
                 null,

@@ -7,6 +7,7 @@ package io.zcbot.sandbox.worker.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.zcbot.sandbox.events.Activity;
+import io.zcbot.sandbox.events.ContainerRef;
 import io.zcbot.sandbox.events.EventIds;
 import io.zcbot.sandbox.events.Failed;
 import io.zcbot.sandbox.events.Ready;
@@ -110,15 +111,9 @@ class CommandsIT {
         user,
         ensureId,
         Instant.now(),
-        Container.nameOf(user),
-        "0123456789abcdef",
-        "h1",
-        "unix:///x",
-        "w1",
+        new ContainerRef(Container.nameOf(user), "0123456789abcdef", "h1", "w1"),
         Ready.Outcome.CREATED,
-        "i",
-        "default",
-        "/w",
+        new Ready.Environment("unix:///x", "i", "default", "/w", null),
         321);
   }
 
@@ -243,7 +238,7 @@ class CommandsIT {
                 assertThat(event.eventId()).isEqualTo(EventIds.reaped("c1"));
                 assertThat(event.reason()).isEqualTo(Reaped.Reason.PURGED);
                 assertThat(event.workerId()).isEqualTo("w1");
-                assertThat(event.containerName()).isEqualTo(Container.nameOf(user));
+                assertThat(event.container().name()).isEqualTo(Container.nameOf(user));
               });
     }
     assertThat(containers).isEmpty();

@@ -50,7 +50,8 @@ final class SessionHistory {
     }
     if (session == null) {
       session =
-          new TrackedSession(ready.containerId(), ready.host(), ready.workerId(), context.rules());
+          new TrackedSession(
+              ready.containerId(), ready.container().host(), ready.workerId(), context.rules());
       open.add(session);
     }
     boolean begins = session.start() == null;
@@ -78,7 +79,7 @@ final class SessionHistory {
     if (session == null) {
       session =
           new TrackedSession(
-              reaped.containerId(), reaped.host(), reaped.workerId(), context.rules());
+              reaped.containerId(), reaped.container().host(), reaped.workerId(), context.rules());
     } else {
       open.remove(session);
     }

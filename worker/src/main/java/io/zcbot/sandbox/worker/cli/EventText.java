@@ -5,6 +5,7 @@
 package io.zcbot.sandbox.worker.cli;
 
 import io.zcbot.sandbox.events.Activity;
+import io.zcbot.sandbox.events.ContainerRef;
 import io.zcbot.sandbox.events.Ensure;
 import io.zcbot.sandbox.events.Failed;
 import io.zcbot.sandbox.events.Ready;
@@ -34,11 +35,11 @@ final class EventText {
       case Activity a -> parts.add(a.source() == null ? "" : "from " + a.source());
       case Ready r -> {
         parts.add(r.outcome().wire() + " in " + r.tookMs() + " ms");
-        parts.add(r.containerName() + " (" + shortId(r.containerId()) + ") on " + r.host());
+        parts.add(where(r.container()));
       }
       case Reaped r -> {
         parts.add(r.reason().wire());
-        parts.add(r.containerName() + " (" + shortId(r.containerId()) + ") on " + r.host());
+        parts.add(where(r.container()));
         if (r.exitCode() != null) {
           parts.add("exit code " + r.exitCode());
         }
@@ -55,6 +56,10 @@ final class EventText {
       }
     }
     return plain(String.join(", ", parts));
+  }
+
+  private static String where(ContainerRef container) {
+    return container.name() + " (" + shortId(container.id()) + ") on " + container.host();
   }
 
   /** Text of strangers for a terminal: without control characters, so without escape sequences. */

@@ -4,6 +4,7 @@
  */
 package io.zcbot.sandbox.worker.cli;
 
+import io.zcbot.sandbox.events.ContainerRef;
 import io.zcbot.sandbox.events.EventIds;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.UserId;
@@ -126,10 +127,7 @@ final class PurgeCommand {
               EventIds.reaped(sandbox.id()),
               user,
               Instant.now().truncatedTo(ChronoUnit.MILLIS),
-              sandbox.name(),
-              sandbox.id(),
-              config.host(),
-              workerId,
+              new ContainerRef(sandbox.name(), sandbox.id(), config.host(), workerId),
               Reaped.Reason.PURGED,
               null,
               null,

@@ -7,6 +7,7 @@ package io.zcbot.sandbox.worker.sandbox;
 import io.github.resilience4j.core.IntervalFunction;
 import io.github.resilience4j.retry.Retry;
 import io.github.resilience4j.retry.RetryConfig;
+import io.zcbot.sandbox.events.ContainerRef;
 import io.zcbot.sandbox.events.EventIds;
 import io.zcbot.sandbox.events.Failed;
 import io.zcbot.sandbox.events.LiveSandbox;
@@ -339,15 +340,15 @@ public final class Ensurer {
         request.user(),
         request.ensure().eventId(),
         time.now(),
-        sandbox.containerName(),
-        sandbox.containerId(),
-        identity.host(),
-        identity.engineAddress(),
-        identity.workerId(),
+        new ContainerRef(
+            sandbox.containerName(), sandbox.containerId(), identity.host(), identity.workerId()),
         outcome,
-        spec.image(),
-        spec.runtime() == null ? "default" : spec.runtime(),
-        workspace.toString(),
+        new Ready.Environment(
+            identity.engineAddress(),
+            spec.image(),
+            spec.runtime() == null ? "default" : spec.runtime(),
+            workspace.toString(),
+            reaper.idleTtl()),
         TimeUnit.NANOSECONDS.toMillis(time.nanos() - request.arrived()));
   }
 

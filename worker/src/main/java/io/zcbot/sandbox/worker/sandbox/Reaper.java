@@ -65,6 +65,10 @@ public final class Reaper {
     this.time = time;
   }
 
+  Duration idleTtl() {
+    return limits.idleTtl();
+  }
+
   /** Queues the reaps that are due. Called by a timer; never blocks. */
   public void tick() {
     for (Sandbox sandbox : registry.all()) {

@@ -4,6 +4,7 @@
  */
 package io.zcbot.sandbox.worker.sandbox;
 
+import io.zcbot.sandbox.events.ContainerRef;
 import io.zcbot.sandbox.events.EventIds;
 import io.zcbot.sandbox.events.LiveSandbox;
 import io.zcbot.sandbox.events.Reaped;
@@ -135,10 +136,8 @@ final class Termination {
             EventIds.reaped(remains.containerId()),
             user,
             time.now(),
-            Container.nameOf(user),
-            remains.containerId(),
-            host,
-            identity.workerId(),
+            new ContainerRef(
+                Container.nameOf(user), remains.containerId(), host, identity.workerId()),
             reason,
             sandbox == null ? null : wallClock(sandbox.lastActive()),
             remains.exitCode(),

@@ -7,6 +7,7 @@ package io.zcbot.sandbox.worker.audit;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.zcbot.sandbox.events.Activity;
+import io.zcbot.sandbox.events.ContainerRef;
 import io.zcbot.sandbox.events.Ensure;
 import io.zcbot.sandbox.events.EventIds;
 import io.zcbot.sandbox.events.Failed;
@@ -69,15 +70,9 @@ class AuditFoldTest {
             USER,
             ensureId,
             at(t),
-            "zcbot-sandbox-" + USER,
-            container,
-            "host-" + worker,
-            "unix:///x",
-            worker,
+            new ContainerRef("zcbot-sandbox-" + USER, container, "host-" + worker, worker),
             Ready.Outcome.CREATED,
-            "image",
-            "default",
-            "/w",
+            new Ready.Environment("unix:///x", "image", "default", "/w", null),
             7));
   }
 
@@ -111,10 +106,7 @@ class AuditFoldTest {
             EventIds.reaped(container),
             USER,
             at(said),
-            "zcbot-sandbox-" + USER,
-            container,
-            "host-" + worker,
-            worker,
+            new ContainerRef("zcbot-sandbox-" + USER, container, "host-" + worker, worker),
             reason,
             lastActive == null ? null : at(lastActive),
             null,
@@ -330,10 +322,7 @@ class AuditFoldTest {
             UUID.randomUUID().toString(),
             other,
             at(t),
-            "n",
-            UUID.randomUUID().toString(),
-            "h",
-            worker,
+            new ContainerRef("n", UUID.randomUUID().toString(), "h", worker),
             Reaped.Reason.PURGED,
             null,
             null,
@@ -362,10 +351,7 @@ class AuditFoldTest {
             EventIds.reaped("c1"),
             USER,
             at(-3000),
-            "n",
-            "c1",
-            "h",
-            "w1",
+            new ContainerRef("n", "c1", "h", "w1"),
             Reaped.Reason.DIED,
             null,
             null,

@@ -5,6 +5,7 @@
 package io.zcbot.sandbox.worker.audit;
 
 import io.zcbot.sandbox.events.Activity;
+import io.zcbot.sandbox.events.ContainerRef;
 import io.zcbot.sandbox.events.Ensure;
 import io.zcbot.sandbox.events.EventIds;
 import io.zcbot.sandbox.events.Failed;
@@ -214,15 +215,9 @@ final class Histories {
             user,
             id,
             Instant.ofEpochMilli(time - 1),
-            "zcbot-sandbox-" + user,
-            container,
-            "h" + worker,
-            "unix:///x",
-            "w" + worker,
+            new ContainerRef("zcbot-sandbox-" + user, container, "h" + worker, "w" + worker),
             first ? Ready.Outcome.CREATED : Ready.Outcome.REUSED,
-            "image",
-            "default",
-            "/w/" + user,
+            new Ready.Environment("unix:///x", "image", "default", "/w/" + user, null),
             5);
     TestLog.Entry entry = log.add(partition, t, time, ready);
     answered(entry, ensureId);
@@ -317,10 +312,7 @@ final class Histories {
             EventIds.reaped(container),
             user,
             Instant.ofEpochMilli(time - 1),
-            "zcbot-sandbox-" + user,
-            container,
-            "h" + worker,
-            "w" + worker,
+            new ContainerRef("zcbot-sandbox-" + user, container, "h" + worker, "w" + worker),
             reason,
             chance(0.5) ? Instant.ofEpochMilli(used + clocks[worker]) : null,
             null,
@@ -379,15 +371,9 @@ final class Histories {
                     r.userId(),
                     id,
                     r.readyAt(),
-                    r.containerName(),
-                    r.containerId(),
-                    r.host(),
-                    r.engine(),
-                    r.workerId(),
+                    r.container(),
                     r.outcome(),
-                    r.image(),
-                    r.runtime(),
-                    r.workspace(),
+                    r.environment(),
                     r.tookMs());
             case Failed f ->
                 new Failed(

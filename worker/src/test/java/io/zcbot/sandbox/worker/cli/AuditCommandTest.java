@@ -10,6 +10,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.zcbot.sandbox.events.Activity;
+import io.zcbot.sandbox.events.ContainerRef;
 import io.zcbot.sandbox.events.Ensure;
 import io.zcbot.sandbox.events.EventCodec;
 import io.zcbot.sandbox.events.EventIds;
@@ -83,15 +84,9 @@ class AuditCommandTest {
             USER,
             ensureId,
             at(t),
-            "zcbot-sandbox-" + USER,
-            container,
-            "host-1",
-            "unix:///x",
-            "worker-1",
+            new ContainerRef("zcbot-sandbox-" + USER, container, "host-1", "worker-1"),
             outcome,
-            "image",
-            "default",
-            "/w",
+            new Ready.Environment("unix:///x", "image", "default", "/w", null),
             640));
   }
 
@@ -101,10 +96,7 @@ class AuditCommandTest {
             EventIds.reaped(container),
             USER,
             at(t),
-            "zcbot-sandbox-" + USER,
-            container,
-            "host-1",
-            "worker-1",
+            new ContainerRef("zcbot-sandbox-" + USER, container, "host-1", "worker-1"),
             reason,
             null,
             null,

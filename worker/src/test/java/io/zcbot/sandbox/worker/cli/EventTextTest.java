@@ -7,6 +7,7 @@ package io.zcbot.sandbox.worker.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.zcbot.sandbox.events.Activity;
+import io.zcbot.sandbox.events.ContainerRef;
 import io.zcbot.sandbox.events.Ensure;
 import io.zcbot.sandbox.events.Failed;
 import io.zcbot.sandbox.events.Ready;
@@ -32,20 +33,22 @@ class EventTextTest {
                     USER,
                     "f",
                     T,
-                    "name",
-                    "0123456789abcdef",
-                    "h",
-                    "x",
-                    "w",
+                    new ContainerRef("name", "0123456789abcdef", "h", "w"),
                     Ready.Outcome.REUSED,
-                    "i",
-                    "r",
-                    "/w",
+                    new Ready.Environment("x", "i", "r", "/w", null),
                     3)))
         .isEqualTo("reused in 3 ms, name (0123456789ab) on h");
     assertThat(
             EventText.of(
-                new Reaped("e", USER, T, "name", "id", "h", "w", Reaped.Reason.DIED, T, 137, true)))
+                new Reaped(
+                    "e",
+                    USER,
+                    T,
+                    new ContainerRef("name", "id", "h", "w"),
+                    Reaped.Reason.DIED,
+                    T,
+                    137,
+                    true)))
         .isEqualTo(
             "died, name (id) on h, exit code 137, out of memory, last active"
                 + " 2026-11-24T12:00:00Z");

@@ -56,7 +56,8 @@ class SettingTest {
       return;
     }
     assertThat(text.substring(begin, end))
-        .as("the table in docs/configuration.md; run this test with -Dreadme.update=true to renew it")
+        .as(
+            "the table in docs/configuration.md; run this test with -Dreadme.update=true to renew it")
         .isEqualTo(wanted);
   }
 }

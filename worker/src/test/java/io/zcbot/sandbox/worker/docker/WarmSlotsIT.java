@@ -107,8 +107,9 @@ class WarmSlotsIT {
     Ready ready = ready(user);
 
     assertThat(ready.outcome()).isEqualTo(Ready.Outcome.CLAIMED);
-    assertThat(ready.containerName()).isEqualTo(Container.nameOf(user));
-    assertThat(ready.workspace()).isEqualTo(root.toRealPath().resolve(user.toString()).toString());
+    assertThat(ready.container().name()).isEqualTo(Container.nameOf(user));
+    assertThat(ready.environment().workspace())
+        .isEqualTo(root.toRealPath().resolve(user.toString()).toString());
     Container container = bench.engine.find(Container.nameOf(user)).orElseThrow();
     assertThat(container.id()).isEqualTo(ready.containerId());
     assertThat(container.owner()).isEqualTo(new Container.Owner(user, bench.worker));

@@ -7,6 +7,7 @@ package io.zcbot.sandbox.worker.hosts;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.zcbot.sandbox.events.Activity;
+import io.zcbot.sandbox.events.ContainerRef;
 import io.zcbot.sandbox.events.Ensure;
 import io.zcbot.sandbox.events.EventIds;
 import io.zcbot.sandbox.events.Ready;
@@ -75,15 +76,9 @@ class LogStateTest {
         ANNA,
         ensureId,
         at(second),
-        "zcbot-sandbox-" + ANNA,
-        "container",
-        "host",
-        "engine",
-        "worker",
+        new ContainerRef("zcbot-sandbox-" + ANNA, "container", "host", "worker"),
         Ready.Outcome.CREATED,
-        "image",
-        "default",
-        "/workspace",
+        new Ready.Environment("engine", "image", "default", "/workspace", null),
         1);
   }
 
@@ -92,10 +87,7 @@ class LogStateTest {
         id == null ? EventIds.reaped("container") : id,
         ANNA,
         at(second),
-        "zcbot-sandbox-" + ANNA,
-        "container",
-        "host",
-        "worker",
+        new ContainerRef("zcbot-sandbox-" + ANNA, "container", "host", "worker"),
         reason,
         null,
         null,

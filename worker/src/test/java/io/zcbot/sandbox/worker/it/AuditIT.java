@@ -7,6 +7,7 @@ package io.zcbot.sandbox.worker.it;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.zcbot.sandbox.events.Activity;
+import io.zcbot.sandbox.events.ContainerRef;
 import io.zcbot.sandbox.events.Ensure;
 import io.zcbot.sandbox.events.EventCodec;
 import io.zcbot.sandbox.events.EventIds;
@@ -140,15 +141,9 @@ class AuditIT {
             user,
             ensure,
             at(t),
-            "zcbot-sandbox-" + user,
-            container,
-            "h1",
-            "unix:///x",
-            "w1",
+            new ContainerRef("zcbot-sandbox-" + user, container, "h1", "w1"),
             Ready.Outcome.CREATED,
-            "image",
-            "default",
-            "/w",
+            new Ready.Environment("unix:///x", "image", "default", "/w", null),
             900));
   }
 
@@ -157,10 +152,7 @@ class AuditIT {
         EventIds.reaped(container),
         user,
         at(t),
-        "zcbot-sandbox-" + user,
-        container,
-        "h1",
-        "w1",
+        new ContainerRef("zcbot-sandbox-" + user, container, "h1", "w1"),
         Reaped.Reason.IDLE,
         null,
         null,

@@ -77,7 +77,7 @@ class EngineFaultsIT {
         bare.ensure(user, "in-time");
         SandboxEvent answer = bare.awaitAnswer("in-time", Deployment.SOON);
         assertThat(answer).isInstanceOf(Ready.class);
-        assertThat(((Ready) answer).image()).isEqualTo(repository + ":tagged-later");
+        assertThat(((Ready) answer).environment().image()).isEqualTo(repository + ":tagged-later");
       } finally {
         bare.containers()
             .forEach(c -> bare.docker.removeContainerCmd(c.getId()).withForce(true).exec());

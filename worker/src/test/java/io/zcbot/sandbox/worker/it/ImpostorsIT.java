@@ -59,7 +59,7 @@ class ImpostorsIT {
     try (CreateContainerCmd command =
         deployment.docker.createContainerCmd(original.getConfig().getImage())) {
       command
-          .withName(of.containerName())
+          .withName(of.container().name())
           .withLabels(new HashMap<>(original.getConfig().getLabels()))
           .withUser(original.getConfig().getUser())
           .withEnv(original.getConfig().getEnv())

@@ -166,7 +166,7 @@ class LifecycleIT {
     assertThat(ready.containerId()).isNotEqualTo(before);
     assertThat(deployment.exists(before)).isFalse();
     assertThat(deployment.containersOf(ready.userId())).hasSize(1);
-    InspectContainerResponse container = deployment.inspect(ready.containerName());
+    InspectContainerResponse container = deployment.inspect(ready.container().name());
     assertThat(container.getId()).isEqualTo(ready.containerId());
     assertThat(container.getHostConfig().getMemory()).isEqualTo(MEMORY);
     assertThat(container.getHostConfig().getReadonlyRootfs()).isTrue();

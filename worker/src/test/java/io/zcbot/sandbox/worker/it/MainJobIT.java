@@ -48,9 +48,9 @@ class MainJobIT {
 
     Ready first = deployment.ensured(user);
     assertThat(first.outcome()).isEqualTo(Ready.Outcome.CREATED);
-    assertThat(first.host()).isEqualTo("a");
-    assertThat(first.runtime()).isEqualTo("default");
-    InspectContainerResponse container = deployment.inspect(first.containerName());
+    assertThat(first.container().host()).isEqualTo("a");
+    assertThat(first.environment().runtime()).isEqualTo("default");
+    InspectContainerResponse container = deployment.inspect(first.container().name());
     assertThat(container.getId()).isEqualTo(first.containerId());
     assertThat(container.getState().getRunning()).isTrue();
     assertThat(container.getConfig().getLabels())
@@ -66,9 +66,9 @@ class MainJobIT {
             "-c",
             "import os; open('/workspace/hello','w').write('x'); print(os.getuid())");
     assertThat(ran.output()).isEqualTo("1000\n");
-    assertThat(Path.of(first.workspace()))
+    assertThat(Path.of(first.environment().workspace()))
         .isEqualTo(deployment.workspaces().toRealPath().resolve(user.toString()));
-    assertThat(Files.readString(Path.of(first.workspace(), "hello"))).isEqualTo("x");
+    assertThat(Files.readString(Path.of(first.environment().workspace(), "hello"))).isEqualTo("x");
 
     Ready second = deployment.ensured(user);
     assertThat(second.outcome()).isEqualTo(Ready.Outcome.REUSED);
@@ -124,7 +124,7 @@ class MainJobIT {
     assertThat(reaped.lastActiveAt()).isNotNull();
     await().atMost(Deployment.SOON).until(() -> deployment.containersOf(user).isEmpty());
     // The workspace stays (I9), and the next sandbox has it again.
-    assertThat(Path.of(ready.workspace())).isDirectory();
+    assertThat(Path.of(ready.environment().workspace())).isDirectory();
     assertThat(deployment.ensured(user).outcome()).isEqualTo(Ready.Outcome.CREATED);
   }
 
@@ -154,7 +154,7 @@ class MainJobIT {
     UserId user = Deployment.newUser();
     Ready ready = deployment.ensured(user);
     deployment.execDetached(ready.containerId(), "sh", "-c", "sleep 9; echo done > /workspace/out");
-    Path out = Path.of(ready.workspace(), "out");
+    Path out = Path.of(ready.environment().workspace(), "out");
     await().atMost(Duration.ofSeconds(20)).until(() -> Files.exists(out));
     assertThat(deployment.reaped(user)).isEmpty();
     assertThat(deployment.awaitReaped(user, Duration.ofSeconds(10)).reason())

@@ -79,7 +79,7 @@ class WarmIT {
     Ready ready = deployment.ensured(user);
 
     assertThat(ready.outcome()).isEqualTo(Ready.Outcome.CLAIMED);
-    assertThat(deployment.inspect(ready.containerName()).getId()).isEqualTo(ready.containerId());
+    assertThat(deployment.inspect(ready.container().name()).getId()).isEqualTo(ready.containerId());
     assertThat(deployment.exec(ready.containerId(), "sh", "-c", "echo mine > file").exitCode())
         .isZero();
     assertThat(deployment.workspaces().resolve(user.toString()).resolve("file"))

@@ -60,8 +60,9 @@ class DomainTest {
   void theFirstEnsureCreatesAndTheNextReuses() throws Exception {
     Ready first = ready(ANNA);
     assertThat(first.outcome()).isEqualTo(Ready.Outcome.CREATED);
-    assertThat(first.containerName()).isEqualTo("zcbot-sandbox-" + ANNA);
-    assertThat(Files.isDirectory(Path.of(first.workspace()))).isTrue();
+    assertThat(first.container().name()).isEqualTo("zcbot-sandbox-" + ANNA);
+    assertThat(Files.isDirectory(Path.of(first.environment().workspace()))).isTrue();
+    assertThat(first.environment().idleTtl()).isEqualTo(World.TTL);
     Ready second = ready(ANNA);
     assertThat(second.outcome()).isEqualTo(Ready.Outcome.REUSED);
     assertThat(second.containerId()).isEqualTo(first.containerId());
@@ -208,7 +209,7 @@ class DomainTest {
 
   @Test
   void aWorkspaceIsPrivateToTheSandboxUser() throws Exception {
-    Path workspace = Path.of(ready(ANNA).workspace());
+    Path workspace = Path.of(ready(ANNA).environment().workspace());
     assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(workspace)))
         .isEqualTo("rwx------");
     assertThat(Files.getAttribute(workspace, "unix:uid")).isEqualTo(1000);
@@ -442,7 +443,7 @@ class DomainTest {
             reaped -> {
               assertThat(reaped.reason()).isEqualTo(Reaped.Reason.LOST);
               assertThat(reaped.containerId()).isEqualTo("gone");
-              assertThat(reaped.host()).isEqualTo("host of dead-worker");
+              assertThat(reaped.container().host()).isEqualTo("host of dead-worker");
             });
     assertThat(world.engine.running(ANNA)).hasSize(1);
   }

@@ -42,7 +42,7 @@ final class ClaimedSandboxes {
     Ready ready = (Ready) answer;
     assertThat(ready.userId()).isEqualTo(user);
     assertThat(ready.outcome()).isEqualTo(Ready.Outcome.CLAIMED);
-    return new Started(user, ready.containerId(), Path.of(ready.workspace()));
+    return new Started(user, ready.containerId(), Path.of(ready.environment().workspace()));
   }
 
   void close() throws IOException, InterruptedException {

@@ -1,0 +1,15 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.events;
+
+/**
+ * The container that a result tells of.
+ *
+ * @param name derived from the user; a later container of the same user has the same one
+ * @param id given by the container engine, unique in time
+ * @param host the machine on which the container runs or ran
+ * @param workerId the worker that tells of it
+ */
+public record ContainerRef(String name, String id, String host, String workerId) {}

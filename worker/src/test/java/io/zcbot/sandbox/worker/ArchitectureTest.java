@@ -4,85 +4,80 @@
  */
 package io.zcbot.sandbox.worker;
 
-import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
 import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
 
-import com.tngtech.archunit.core.importer.ImportOption;
+import com.tngtech.archunit.core.domain.JavaClasses;
+import com.tngtech.archunit.core.importer.Location;
 import com.tngtech.archunit.junit.AnalyzeClasses;
 import com.tngtech.archunit.junit.ArchTest;
+import com.tngtech.archunit.junit.LocationProvider;
 import com.tngtech.archunit.lang.ArchRule;
+import io.zcbot.sandbox.events.UserId;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.assertj.core.api.SoftAssertions;
 
-/** The directions of DESIGN.md, section «Layout». */
-@AnalyzeClasses(packages = "io.zcbot.sandbox", importOptions = ImportOption.DoNotIncludeTests.class)
+/**
+ * Compares the packages with the table in DESIGN.md, which is the only place that says what each of
+ * them may use. To allow another dependency, change the table.
+ */
+@AnalyzeClasses(locations = ArchitectureTest.Product.class)
 class ArchitectureTest {
-  private static final String ROOT = "io.zcbot.sandbox.worker";
+  /** Where the classes of the events and of the worker are, without those of any test. */
+  static final class Product implements LocationProvider {
+    @Override
+    public Set<Location> get(Class<?> test) {
+      return Stream.of(UserId.class, Worker.class)
+          .map(type -> Location.of(type.getProtectionDomain().getCodeSource().getLocation()))
+          .collect(Collectors.toSet());
+    }
+  }
 
   @ArchTest
-  static final ArchRule noCycles = slices().matching(ROOT + ".(*)..").should().beFreeOfCycles();
+  static void packagesUseWhatTheTableOfTheDesignAllowsAndNoMore(JavaClasses classes)
+      throws IOException {
+    Map<String, PackageUses> actual = new TreeMap<>();
+    PackageUses.addClasses(classes, actual);
+    // These modules are built later, so there may be no classes of them yet.
+    PackageUses.addSources(Path.of("../standalone/src/main/java"), actual);
+    PackageUses.addSources(Path.of("../bench/src/main/java"), actual);
+    Map<String, PackageUses> allowed = PackageUses.ofTable(Path.of("../worker/DESIGN.md"));
 
-  @ArchTest
-  static final ArchRule theDomainKnowsOnlyEventsAndItsPorts =
-      noClasses()
-          .that()
-          .resideInAPackage(ROOT + ".sandbox")
-          .should()
-          .dependOnClassesThat()
-          .resideInAnyPackage(
-              "org.apache.kafka..",
-              "com.github.dockerjava..",
-              "io.micrometer..",
-              ROOT,
-              ROOT + ".config",
-              ROOT + ".intake",
-              ROOT + ".lanes",
-              ROOT + ".docker",
-              ROOT + ".mounts",
-              ROOT + ".publish",
-              ROOT + ".ops",
-              ROOT + ".cli")
-          .because("what it needs of the outside it states as ports");
+    SoftAssertions softly = new SoftAssertions();
+    softly
+        .assertThat(allowed.keySet())
+        .as("the packages in the table of DESIGN.md")
+        .isEqualTo(actual.keySet());
+    actual.forEach(
+        (name, uses) -> {
+          PackageUses row = allowed.getOrDefault(name, uses);
+          if (!row.allowsAllPackages()) {
+            softly
+                .assertThat(uses.packages())
+                .as("the packages that %s uses, and those that DESIGN.md allows it", name)
+                .isEqualTo(row.packages());
+          }
+          if (!row.allowsAllLibraries()) {
+            softly
+                .assertThat(uses.libraries())
+                .as("the libraries that %s uses, and those that DESIGN.md allows it", name)
+                .isEqualTo(row.libraries());
+          }
+        });
+    softly.assertAll();
+  }
 
+  /** Each package is a slice, so that a package and its subpackages form no cycle either. */
   @ArchTest
-  static final ArchRule lanesKnowAUserAndATask =
-      classes()
-          .that()
-          .resideInAPackage(ROOT + ".lanes")
-          .should()
-          .onlyDependOnClassesThat()
-          .resideInAnyPackage(
-              "java..", "org.slf4j..", "org.jspecify..", "io.zcbot.sandbox.events", ROOT + ".lanes")
-          .because("order per user has nothing to do with what is ordered");
-
-  @ArchTest
-  static final ArchRule onlyTheAdapterKnowsDockerJava =
-      noClasses()
-          .that()
-          .resideOutsideOfPackage(ROOT + ".docker")
-          .should()
-          .dependOnClassesThat()
-          .resideInAnyPackage("com.github.dockerjava..")
-          .because("another engine client must not touch more than one package");
-
-  @ArchTest
-  static final ArchRule onlyMountsKnowTheKernel =
-      noClasses()
-          .that()
-          .resideOutsideOfPackage(ROOT + ".mounts")
-          .should()
-          .dependOnClassesThat()
-          .resideInAnyPackage("java.lang.foreign..")
-          .because("a wrong call into libc can end the process, so few may make one");
-
-  @ArchTest
-  static final ArchRule onlyTheEdgesKnowKafka =
-      noClasses()
-          .that()
-          .resideInAnyPackage(ROOT + ".sandbox", ROOT + ".lanes", ROOT + ".docker")
-          .should()
-          .dependOnClassesThat()
-          .resideInAnyPackage("org.apache.kafka..")
-          .because("the domain is tested without a broker");
+  static final ArchRule packagesFormNoCycle =
+      slices().matching("io.zcbot.(**)").should().beFreeOfCycles();
 
   @ArchTest
   static final ArchRule nobodySleeps =
@@ -90,16 +85,6 @@ class ArchitectureTest {
           .should()
           .callMethod(Thread.class, "sleep", long.class)
           .orShould()
-          .callMethod(Thread.class, "sleep", java.time.Duration.class)
-          .because("waits are timers, latches or the retry library's, all with an end");
-
-  @ArchTest
-  static final ArchRule theContractKnowsNoClient =
-      noClasses()
-          .that()
-          .resideInAPackage("io.zcbot.sandbox.events")
-          .should()
-          .dependOnClassesThat()
-          .resideInAnyPackage("org.apache.kafka..", "com.github.dockerjava..", ROOT + "..")
-          .because("producers and auditors of any kind use it");
+          .callMethod(Thread.class, "sleep", Duration.class)
+          .because("a wait is on a timer, a latch or the retry library, which all have a deadline");
 }

@@ -29,7 +29,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * What comes before the first ensure is served: what an earlier life of this worker left is reaped
+ * What comes before the first ensure is served: what the previous run of this worker left is reaped
  * or taken over.
  */
 final class Recovery {
@@ -73,15 +73,15 @@ final class Recovery {
       case PURGE -> {
         int purged =
             patience.untilItWorks(
-                "purge", () -> domain.reconciler().purge(live), EngineException.class::isInstance);
-        log.info("purged {} sandboxes of an earlier life", purged);
+                "purge", () -> domain.previousRun().purge(live), EngineException.class::isInstance);
+        log.info("purged {} sandboxes of the previous run", purged);
       }
       case ADOPT -> {
         long ttlAgo = time.nanos() - config.lifecycle().idleTtl().toNanos();
         int adopted =
             patience.untilItWorks(
                 "adopt",
-                () -> domain.reconciler().adopt(live, keyPartitions::of, ttlAgo),
+                () -> domain.previousRun().adopt(live, keyPartitions::of, ttlAgo),
                 EngineException.class::isInstance);
         if (adopted > 0) {
           boolean _ =
@@ -94,14 +94,14 @@ final class Recovery {
                   },
                   KafkaException.class::isInstance);
         }
-        log.info("adopted {} sandboxes of an earlier life", adopted);
+        log.info("adopted {} sandboxes of the previous run", adopted);
       }
     }
     int slots =
         patience.untilItWorks(
             "remove old warm slots", domain.slots()::sweep, EngineException.class::isInstance);
     if (slots > 0) {
-      log.info("removed {} warm slots of an earlier life", slots);
+      log.info("removed {} warm slots of the previous run", slots);
     }
     domain.slots().announce();
   }

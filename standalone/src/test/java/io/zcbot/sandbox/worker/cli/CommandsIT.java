@@ -10,15 +10,20 @@ import io.zcbot.sandbox.events.Activity;
 import io.zcbot.sandbox.events.ContainerRef;
 import io.zcbot.sandbox.events.EventIds;
 import io.zcbot.sandbox.events.Failed;
+import io.zcbot.sandbox.events.LiveSandbox;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.SandboxEvent;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.standalone.EmbeddedBroker;
+import io.zcbot.sandbox.worker.KafkaClients;
 import io.zcbot.sandbox.worker.config.WorkerConfig;
 import io.zcbot.sandbox.worker.engine.Container;
 import io.zcbot.sandbox.worker.engine.Engine;
+import io.zcbot.sandbox.worker.intake.KeyPartitions;
+import io.zcbot.sandbox.worker.intake.LogReader;
+import io.zcbot.sandbox.worker.publish.Publisher;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.lang.reflect.Proxy;
@@ -30,6 +35,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.UUID;
 import java.util.function.Function;
 import org.apache.kafka.clients.consumer.Consumer;
@@ -243,6 +249,27 @@ class CommandsIT {
     }
     assertThat(containers).isEmpty();
     assertThat(err.toString()).isEmpty();
+  }
+
+  /** What the live table still has, the next takeover would announce lost. */
+  @Test
+  void purgeRemovesTheEntriesOfTheLiveTable() throws Exception {
+    containers.add(container("w1"));
+    KeyPartitions partitions = new KeyPartitions(4);
+    LiveSandbox live = new LiveSandbox(user, "c1", "h1", "w1", Instant.now());
+    try (KafkaLog log = log()) {
+      KafkaClients clients = log.clients();
+      LogReader reader = new LogReader(() -> clients.freeConsumer("live"));
+      try (Publisher worker =
+          new Publisher(clients.producer(), partitions, "sandbox.", "/zcbot/sandbox/w1")) {
+        worker.open(live);
+      }
+      assertThat(reader.live("sandbox.live", Set.of(partitions.of(user)))).containsKey("c1");
+
+      assertThat(sandbox("purge", "--yes")).isZero();
+
+      assertThat(reader.live("sandbox.live", Set.of(partitions.of(user)))).doesNotContainKey("c1");
+    }
   }
 
   private Container container(String worker) {

@@ -8,8 +8,10 @@ import io.zcbot.sandbox.events.CloudEvents;
 import io.zcbot.sandbox.events.EventCodec;
 import io.zcbot.sandbox.events.SandboxEvent;
 import io.zcbot.sandbox.events.Topic;
+import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.KafkaClients;
 import io.zcbot.sandbox.worker.config.KafkaConfig;
+import io.zcbot.sandbox.worker.intake.KeyPartitions;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
@@ -21,6 +23,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ExecutionException;
+import java.util.function.Function;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.OffsetAndTimestamp;
 import org.apache.kafka.clients.producer.Producer;
@@ -87,15 +90,32 @@ final class KafkaLog implements AutoCloseable {
     return publish(event.topic(), codec.key(event), codec.encode(event), headers);
   }
 
+  /** Removes a sandbox from the live table. */
+  void removeLive(UserId user, String containerId) throws CommandException, InterruptedException {
+    String topic = Topic.LIVE.named(config.topicPrefix());
+    send(
+        topic,
+        all -> {
+          int partition = new KeyPartitions(all.partitionsFor(topic).size()).of(user);
+          return new ProducerRecord<>(topic, partition, codec.liveKey(user, containerId), null);
+        });
+  }
+
   /** Publishes bytes as they are and returns where they lie. */
   RecordMetadata publish(Topic to, byte[] key, byte[] value, Headers headers)
       throws CommandException, InterruptedException {
     String topic = to.named(config.topicPrefix());
+    return send(topic, _ -> new ProducerRecord<>(topic, null, key, value, headers));
+  }
+
+  private RecordMetadata send(
+      String topic, Function<Producer<byte[], byte[]>, ProducerRecord<byte[], byte[]>> record)
+      throws CommandException, InterruptedException {
     try {
       if (producer == null) {
         producer = clients.producer();
       }
-      return producer.send(new ProducerRecord<>(topic, null, key, value, headers)).get();
+      return producer.send(record.apply(producer)).get();
     } catch (KafkaException e) {
       throw failed("publish to " + topic, e);
     } catch (ExecutionException e) {

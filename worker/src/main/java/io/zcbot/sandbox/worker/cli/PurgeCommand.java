@@ -4,18 +4,20 @@
  */
 package io.zcbot.sandbox.worker.cli;
 
-import io.zcbot.sandbox.events.ContainerRef;
-import io.zcbot.sandbox.events.EventIds;
-import io.zcbot.sandbox.events.Reaped;
+import io.zcbot.sandbox.events.LiveSandbox;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.config.WorkerConfig;
 import io.zcbot.sandbox.worker.engine.Container;
 import io.zcbot.sandbox.worker.engine.Engine;
 import io.zcbot.sandbox.worker.engine.EngineException;
+import io.zcbot.sandbox.worker.sandbox.Announcer;
+import io.zcbot.sandbox.worker.sandbox.Identity;
+import io.zcbot.sandbox.worker.sandbox.LiveSandboxTable;
+import io.zcbot.sandbox.worker.sandbox.Purge;
+import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
 import io.zcbot.sandbox.worker.sandbox.SlotMounts;
+import io.zcbot.sandbox.worker.sandbox.Time;
 import java.io.IOException;
-import java.time.Instant;
-import java.time.temporal.ChronoUnit;
 import java.util.List;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
@@ -78,30 +80,20 @@ final class PurgeCommand {
           sandboxes.size() + " sandboxes of worker " + workerId + " were kept; to go on, add --yes",
           null);
     }
+    Purge purge = Purge.offline(engine, announcer(workerId), workerId);
     int failures = 0;
     for (Container sandbox : sandboxes) {
-      failures += purge(sandbox, workerId) ? 0 : 1;
+      try {
+        purge.end(sandbox);
+        console.out().println("purged " + sandbox.name());
+      } catch (EngineException e) {
+        failures++;
+        console.err().println("could not purge " + sandbox.name() + ": " + e.getMessage());
+      }
     }
     unmount(mounts.apply(workerId));
     console.out().println("purged " + (sandboxes.size() - failures) + " of " + sandboxes.size());
     return failures == 0 ? ExitCode.OK : ExitCode.FAILED;
-  }
-
-  /** Kills, announces, removes, in the worker's own order: a second run ends what this leaves. */
-  private boolean purge(Container sandbox, String workerId) throws InterruptedException {
-    Container.Owner owner = sandbox.owner();
-    try {
-      if (owner != null) { // nobody was told of a parked slot
-        engine.kill(sandbox.id());
-        announce(sandbox, owner.user(), workerId);
-      }
-      engine.remove(sandbox.id());
-      console.out().println("purged " + sandbox.name());
-      return true;
-    } catch (EngineException e) {
-      console.err().println("could not purge " + sandbox.name() + ": " + e.getMessage());
-      return false;
-    }
   }
 
   private void unmount(SlotMounts slots) {
@@ -116,22 +108,35 @@ final class PurgeCommand {
     }
   }
 
-  private void announce(Container sandbox, UserId user, String workerId)
-      throws InterruptedException {
+  private Announcer announcer(String workerId) {
+    return new Announcer(
+        event -> tell(() -> log.publish(event)),
+        new LiveSandboxTable() {
+          @Override
+          public void open(LiveSandbox sandbox) {
+            throw new IllegalStateException("a purge opens no sandbox");
+          }
+
+          @Override
+          public void close(UserId user, String containerId) throws InterruptedException {
+            tell(() -> log.removeLive(user, containerId));
+          }
+        },
+        new Identity(workerId, config.host(), config.engineAddress()),
+        Time.system(),
+        SandboxMetrics.NONE);
+  }
+
+  private interface Telling {
+    void run() throws CommandException, InterruptedException;
+  }
+
+  private void tell(Telling telling) throws InterruptedException {
     if (!announces) {
       return;
     }
     try {
-      log.publish(
-          new Reaped(
-              EventIds.reaped(sandbox.id()),
-              user,
-              Instant.now().truncatedTo(ChronoUnit.MILLIS),
-              new ContainerRef(sandbox.name(), sandbox.id(), config.host(), workerId),
-              Reaped.Reason.PURGED,
-              null,
-              null,
-              null));
+      telling.run();
     } catch (CommandException e) {
       // Asked for once: each further try would take its seconds.
       announces = false;

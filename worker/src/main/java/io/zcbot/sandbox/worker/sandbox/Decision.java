@@ -5,6 +5,7 @@
 package io.zcbot.sandbox.worker.sandbox;
 
 import io.zcbot.sandbox.events.Reaped;
+import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.engine.Container;
 import java.util.ArrayList;
 import java.util.List;
@@ -29,7 +30,11 @@ sealed interface Decision {
    * @param found what stands under the user's container name on the engine
    */
   static Decision of(
-      @Nullable Sandbox known, Optional<Container> found, String specHash, String workerId) {
+      UserId user,
+      @Nullable Sandbox known,
+      Optional<Container> found,
+      String specHash,
+      String workerId) {
     List<TerminationTarget> remains = new ArrayList<>();
     Container container = found.orElse(null);
     if (known != null && (container == null || !container.id().equals(known.containerId()))) {
@@ -53,7 +58,8 @@ sealed interface Decision {
       // One of ours that is not known was never announced ready; anyone else's may have been.
       boolean unannounced = container.isOwnedBy(workerId) || container.startedAt() == null;
       remains.add(
-          TerminationTarget.of(container, workerId, unannounced ? null : Reaped.Reason.REPLACED));
+          TerminationTarget.of(
+              user, container, workerId, unannounced ? null : Reaped.Reason.REPLACED));
     }
     return new Create(List.copyOf(remains));
   }

@@ -15,6 +15,7 @@ public record Domain(
     Ensurer ensurer,
     Reaper reaper,
     Reconciler reconciler,
+    PreviousRun previousRun,
     Takeover takeover,
     WarmPool slots,
     EngineFollower engineFollower) {
@@ -68,23 +69,19 @@ public record Domain(
             settings.spec(),
             settings.identity(),
             ports.time());
-    Termination reaping =
+    Announcer announcer =
+        new Announcer(
+            ports.sink(), ports.ledger(), settings.identity(), ports.time(), ports.metrics());
+    Termination termination =
         new Termination(
-            ports.engine(),
-            ports.sink(),
-            ports.ledger(),
-            registry,
-            slots,
-            settings.identity(),
-            ports.time(),
-            ports.metrics(),
-            settings.reapConcurrency());
+            ports.engine(), announcer, registry, slots::release, settings.reapConcurrency());
+    LaneSteps steps = new LaneSteps(ports.lanes());
     Reaper reaper =
         new Reaper(
             ports.engine(),
             registry,
-            reaping,
-            ports.lanes(),
+            termination,
+            steps,
             ports.horizon(),
             settings.limits(),
             settings.identity(),
@@ -101,10 +98,9 @@ public record Domain(
     Ensurer ensurer =
         new Ensurer(
             ports.engine(),
-            ports.sink(),
-            ports.ledger(),
+            announcer,
             registry,
-            reaping,
+            termination,
             reaper,
             new NewUsers(settings.newUsersPerMinute(), settings.limits().idleTtl(), ports.time()),
             slots,
@@ -119,16 +115,24 @@ public record Domain(
         new Reconciler(
             ports.engine(),
             registry,
-            reaping,
+            termination,
             slots,
-            ports.lanes(),
+            steps,
+            settings.identity().workerId(),
+            ports.time());
+    PreviousRun previousRun =
+        new PreviousRun(
+            ports.engine(),
+            registry,
+            new Purge(ports.engine(), termination, settings.identity().workerId()),
             settings.identity(),
             settings.spec(),
             workspaces,
             ports.time());
     EngineFollower follower =
         new EngineFollower(ports.engine(), reconciler, ports.scheduler(), ports.time());
-    Takeover takeover = new Takeover(registry, reaping, ports.lanes());
-    return new Domain(registry, ensurer, reaper, reconciler, takeover, slots, follower);
+    Takeover takeover = new Takeover(registry, announcer, termination, steps);
+    return new Domain(
+        registry, ensurer, reaper, reconciler, previousRun, takeover, slots, follower);
   }
 }

@@ -10,7 +10,6 @@ import io.github.resilience4j.retry.RetryConfig;
 import io.zcbot.sandbox.events.ContainerRef;
 import io.zcbot.sandbox.events.EventIds;
 import io.zcbot.sandbox.events.Failed;
-import io.zcbot.sandbox.events.LiveSandbox;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.SandboxEvent;
 import io.zcbot.sandbox.events.UserId;
@@ -28,7 +27,6 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.slf4j.MDC;
-import org.slf4j.event.Level;
 
 /**
  * Answers ensures: looks, decides, acts, publishes. An attempt that fails for a passing reason is
@@ -48,10 +46,9 @@ public final class Ensurer {
           Duration.ofMillis(10), 2.0, 0.5, Duration.ofSeconds(1));
 
   private final Engine engine;
-  private final EventSink sink;
-  private final LiveSandboxTable ledger;
+  private final Announcer announcer;
   private final Registry registry;
-  private final Termination reaping;
+  private final Termination termination;
   private final Reaper reaper;
   private final NewUsers newUsers;
   private final WarmPool slots;
@@ -66,10 +63,9 @@ public final class Ensurer {
 
   Ensurer(
       Engine engine,
-      EventSink sink,
-      LiveSandboxTable ledger,
+      Announcer announcer,
       Registry registry,
-      Termination reaping,
+      Termination termination,
       Reaper reaper,
       NewUsers newUsers,
       WarmPool slots,
@@ -81,10 +77,9 @@ public final class Ensurer {
       SandboxMetrics metrics,
       Semaphore creates) {
     this.engine = engine;
-    this.sink = sink;
-    this.ledger = ledger;
+    this.announcer = announcer;
     this.registry = registry;
-    this.reaping = reaping;
+    this.termination = termination;
     this.reaper = reaper;
     this.newUsers = newUsers;
     this.slots = slots;
@@ -108,22 +103,13 @@ public final class Ensurer {
     try (var _ = MDC.putCloseable("event", request.ensure().eventId())) {
       SandboxEvent answer = answer(request);
       request.fence().pass();
-      sink.publish(answer);
-      Duration took = Duration.ofNanos(time.nanos() - request.arrived());
       switch (answer) {
         case Ready ready -> {
+          announcer.ready(ready, request.arrived());
           registry.touch(request.user(), time.nanos());
           newUsers.served(request.user());
-          metrics.ensured(ready.outcome().wire(), took);
-          try (var _ = MDC.putCloseable("container", ready.containerId())) {
-            log.atLevel(ready.outcome() == Ready.Outcome.REUSED ? Level.DEBUG : Level.INFO)
-                .log("ready ({}) in {} ms", ready.outcome().wire(), took.toMillis());
-          }
         }
-        case Failed failed -> {
-          metrics.ensured(failed.reason().wire(), took);
-          log.warn("failed ({}): {}", failed.reason().wire(), failed.message());
-        }
+        case Failed failed -> announcer.failed(failed, request.arrived());
         default -> throw new IllegalStateException("an ensure was answered with " + answer);
       }
     }
@@ -211,6 +197,7 @@ public final class Ensurer {
     }
     Decision decision =
         Decision.of(
+            user,
             known,
             engine.verify(Container.nameOf(user), spec, user, workspaces.of(user)),
             specHash,
@@ -228,7 +215,7 @@ public final class Ensurer {
       EnsureRequest request, List<TerminationTarget> remains, boolean mayClaim)
       throws EngineException, IOException, InterruptedException {
     for (TerminationTarget each : remains) {
-      reaping.reap(request.user(), each);
+      termination.end(each);
     }
     if (!newUsers.admit(request.user())) {
       return failed(request, Failed.Reason.CAPACITY, newUsers.refusal(), true);
@@ -296,16 +283,10 @@ public final class Ensurer {
       request.fence().pass();
     } catch (InterruptedException e) {
       // Nobody was told of it, and the user's next worker may have made another: not a moment more.
-      reaping.reap(request.user(), TerminationTarget.of(sandbox, null));
+      termination.end(TerminationTarget.of(sandbox, null));
       throw e;
     }
-    ledger.open(
-        new LiveSandbox(
-            request.user(),
-            sandbox.containerId(),
-            identity.host(),
-            identity.workerId(),
-            time.now()));
+    announcer.opened(sandbox);
     return ready(request, sandbox, outcome, workspace);
   }
 

@@ -21,17 +21,13 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /** Decides whose time is up, and reaps through the user's lane. */
 public final class Reaper {
-  private static final Logger log = LoggerFactory.getLogger(Reaper.class);
-
   private final Engine engine;
   private final Registry registry;
-  private final Termination reaping;
-  private final UserLanes lanes;
+  private final Termination termination;
+  private final LaneSteps steps;
   private final LowWatermark horizon;
   private final Limits limits;
   private final Identity identity;
@@ -49,16 +45,16 @@ public final class Reaper {
   Reaper(
       Engine engine,
       Registry registry,
-      Termination reaping,
-      UserLanes lanes,
+      Termination termination,
+      LaneSteps steps,
       LowWatermark horizon,
       Limits limits,
       Identity identity,
       Time time) {
     this.engine = engine;
     this.registry = registry;
-    this.reaping = reaping;
-    this.lanes = lanes;
+    this.termination = termination;
+    this.steps = steps;
     this.horizon = horizon;
     this.limits = limits;
     this.identity = identity;
@@ -139,11 +135,11 @@ public final class Reaper {
     List<CompletableFuture<Void>> all = new ArrayList<>();
     for (Sandbox sandbox : registry.all()) {
       if (ofPartition.test(sandbox.partition()) && !more.contains(sandbox.user())) {
-        all.add(inLane(sandbox.user(), () -> reapNow(sandbox.user(), reason)));
+        all.add(steps.queue(sandbox.user(), "reap", () -> reapNow(sandbox.user(), reason)));
       }
     }
     for (UserId user : more) {
-      all.add(inLane(user, () -> reapNow(user, reason)));
+      all.add(steps.queue(user, "reap", () -> reapNow(user, reason)));
     }
     return CompletableFuture.allOf(all.toArray(CompletableFuture[]::new)).exceptionally(_ -> null);
   }
@@ -167,7 +163,7 @@ public final class Reaper {
       throws EngineException, InterruptedException {
     Sandbox sandbox = registry.get(user);
     if (sandbox != null) {
-      reaping.reap(user, TerminationTarget.of(sandbox, reason));
+      termination.end(TerminationTarget.of(sandbox, reason));
     }
   }
 
@@ -176,8 +172,9 @@ public final class Reaper {
     if (!sandbox.claimReap()) {
       return CompletableFuture.completedFuture(null);
     }
-    return inLane(
+    return steps.queue(
         sandbox.user(),
+        "reap",
         () -> {
           try {
             if (registry.get(sandbox.user()) != sandbox || !still.holds()) {
@@ -187,41 +184,11 @@ public final class Reaper {
               sandbox.touch(time.nanos());
               return;
             }
-            reaping.reap(sandbox.user(), TerminationTarget.of(sandbox, reason));
+            termination.end(TerminationTarget.of(sandbox, reason));
           } finally {
             sandbox.releaseReap();
           }
         });
-  }
-
-  private CompletableFuture<Void> inLane(UserId user, ReapTask task) {
-    CompletableFuture<Void> done = new CompletableFuture<>();
-    boolean accepted =
-        lanes.submit(
-            user,
-            () -> {
-              try {
-                task.run();
-                done.complete(null);
-              } catch (EngineException e) {
-                log.warn("could not reap, will be tried again: {}", e.getMessage());
-                done.completeExceptionally(e);
-              } catch (InterruptedException e) {
-                Thread.currentThread().interrupt();
-                done.completeExceptionally(e);
-              } catch (RuntimeException | Error e) {
-                done.completeExceptionally(e);
-                throw e;
-              }
-            });
-    if (!accepted) {
-      done.cancel(false);
-    }
-    return done;
-  }
-
-  private interface ReapTask {
-    void run() throws EngineException, InterruptedException;
   }
 
   private interface StillDue {

@@ -5,7 +5,6 @@
 package io.zcbot.sandbox.worker.sandbox;
 
 import io.zcbot.sandbox.events.LiveSandbox;
-import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -24,13 +23,15 @@ public final class Takeover {
   private static final Logger log = LoggerFactory.getLogger(Takeover.class);
 
   private final Registry registry;
-  private final Termination reaping;
-  private final UserLanes lanes;
+  private final Announcer announcer;
+  private final Termination termination;
+  private final LaneSteps steps;
 
-  Takeover(Registry registry, Termination reaping, UserLanes lanes) {
+  Takeover(Registry registry, Announcer announcer, Termination termination, LaneSteps steps) {
     this.registry = registry;
-    this.reaping = reaping;
-    this.lanes = lanes;
+    this.announcer = announcer;
+    this.termination = termination;
+    this.steps = steps;
   }
 
   /**
@@ -44,11 +45,12 @@ public final class Takeover {
     List<CompletableFuture<Void>> all = new ArrayList<>();
     for (LiveSandbox entry : live) {
       all.add(
-          inLane(
+          steps.queue(
               entry.userId(),
+              "announce a lost sandbox",
               () -> {
                 if (!runsHere(entry)) {
-                  reaping.lost(entry);
+                  announcer.lost(entry);
                   lost.add(entry);
                 }
               }));
@@ -75,48 +77,17 @@ public final class Takeover {
     for (Sandbox sandbox : registry.all()) {
       if (partitions.contains(sandbox.partition()) && !live.contains(sandbox.containerId())) {
         all.add(
-            inLane(
-                sandbox.user(),
-                () -> {
-                  if (registry.get(sandbox.user()) == sandbox) {
-                    log.info("{} was announced lost meanwhile; it goes", sandbox.containerId());
-                    reaping.reap(sandbox.user(), TerminationTarget.of(sandbox, null));
-                  }
-                }));
+            steps.queue(sandbox.user(), "remove a sandbox announced lost", () -> disown(sandbox)));
       }
     }
     return CompletableFuture.allOf(all.toArray(CompletableFuture[]::new));
   }
 
-  private interface Step {
-    void run() throws EngineException, InterruptedException;
-  }
-
-  /** Behind whatever this worker itself still does for the user. */
-  private CompletableFuture<Void> inLane(UserId user, Step step) {
-    CompletableFuture<Void> done = new CompletableFuture<>();
-    boolean accepted =
-        lanes.submit(
-            user,
-            () -> {
-              try {
-                step.run();
-                done.complete(null);
-              } catch (EngineException e) {
-                log.warn("could not remove it, reconciliation will: {}", e.getMessage());
-                done.complete(null);
-              } catch (InterruptedException e) {
-                Thread.currentThread().interrupt();
-                done.completeExceptionally(e);
-              } catch (RuntimeException | Error e) {
-                done.completeExceptionally(e);
-                throw e;
-              }
-            });
-    if (!accepted) {
-      done.cancel(false);
+  private void disown(Sandbox sandbox) throws EngineException, InterruptedException {
+    if (registry.get(sandbox.user()) == sandbox) {
+      log.info("{} was announced lost meanwhile and is removed", sandbox.containerId());
+      termination.end(TerminationTarget.of(sandbox, null));
     }
-    return done;
   }
 
   private boolean runsHere(LiveSandbox entry) {

@@ -4,20 +4,11 @@
  */
 package io.zcbot.sandbox.worker.sandbox;
 
-import io.zcbot.sandbox.events.ContainerRef;
-import io.zcbot.sandbox.events.EventIds;
-import io.zcbot.sandbox.events.LiveSandbox;
 import io.zcbot.sandbox.events.Reaped;
-import io.zcbot.sandbox.events.UserId;
-import io.zcbot.sandbox.worker.engine.Container;
 import io.zcbot.sandbox.worker.engine.Engine;
 import io.zcbot.sandbox.worker.engine.EngineException;
-import java.time.Duration;
-import java.time.Instant;
 import java.util.concurrent.Semaphore;
-import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
+import java.util.function.Consumer;
 import org.slf4j.MDC;
 
 /**
@@ -26,57 +17,50 @@ import org.slf4j.MDC;
  * start's purge, which announces it then, under the same event id.
  */
 final class Termination {
-  private static final Logger log = LoggerFactory.getLogger(Termination.class);
-
   private final Engine engine;
-  private final EventSink sink;
-  private final LiveSandboxTable ledger;
+  private final Announcer announcer;
   private final Registry registry;
-  private final WarmPool slots;
-  private final Identity identity;
-  private final Time time;
-  private final SandboxMetrics metrics;
+  private final Consumer<String> releaseSlot;
   private final Semaphore permits;
 
+  /**
+   * Ends containers with at most so many engine calls at once.
+   *
+   * @param releaseSlot undoes the mount of a slot, by its id, whose container ended
+   */
   Termination(
       Engine engine,
-      EventSink sink,
-      LiveSandboxTable ledger,
+      Announcer announcer,
       Registry registry,
-      WarmPool slots,
-      Identity identity,
-      Time time,
-      SandboxMetrics metrics,
+      Consumer<String> releaseSlot,
       int concurrency) {
     this.engine = engine;
-    this.sink = sink;
-    this.ledger = ledger;
+    this.announcer = announcer;
     this.registry = registry;
-    this.slots = slots;
-    this.identity = identity;
-    this.time = time;
-    this.metrics = metrics;
+    this.releaseSlot = releaseSlot;
     this.permits = new Semaphore(concurrency, true);
   }
 
   /**
-   * Reaps. Runs in the user's lane. After an {@link EngineException} it may be called again; once
-   * announced, the sandbox is out of the registry and only the removal can be outstanding.
+   * Ends a container. Runs in the user's lane. After an {@link EngineException} it may be called
+   * again; once announced, the sandbox is out of the registry and only the removal can be
+   * outstanding.
    *
-   * <p>Only the engine's work is rationed: while one reap waits for the log, others go on. Where
-   * many end at once, all are killed and announced before the first is removed.
+   * <p>Only the engine's work is rationed: while one termination waits for the log, others go on.
+   * Where many end at once, all are killed and announced before the first is removed.
    */
-  void reap(UserId user, TerminationTarget remains) throws EngineException, InterruptedException {
-    try (var _ = MDC.putCloseable("container", remains.containerId())) {
-      Reaped.Reason reason = remains.reason();
+  void end(TerminationTarget target) throws EngineException, InterruptedException {
+    try (var _ = MDC.putCloseable("container", target.containerId())) {
+      Reaped.Reason reason = target.reason();
       if (reason != null) {
-        permitted(() -> engine.kill(remains.containerId()));
-        announce(user, remains, reason);
-      } else {
-        // Others announced it, so it must not be reused, even if its removal fails.
-        forget(remains);
+        permitted(() -> engine.kill(target.containerId()));
+        announcer.reaped(target, reason);
       }
-      permitted(() -> remove(remains));
+      // Before the removal, which may fail: it must not be used any more, announced or not.
+      if (target.sandbox() != null) {
+        registry.remove(target.sandbox());
+      }
+      permitted(() -> remove(target));
     }
   }
 
@@ -93,65 +77,14 @@ final class Termination {
     }
   }
 
-  private void remove(TerminationTarget remains) throws EngineException {
+  private void remove(TerminationTarget target) throws EngineException {
     try {
-      engine.remove(remains.containerId());
+      engine.remove(target.containerId());
     } finally {
       // Whether or not it is gone: it must not be used, and nobody may come back to it.
-      if (remains.slotId() != null) {
-        slots.release(remains.slotId());
+      if (target.slotId() != null) {
+        releaseSlot.accept(target.slotId());
       }
     }
-  }
-
-  /** Announces that a sandbox went with its host. Runs in the user's lane. */
-  void lost(LiveSandbox live) throws InterruptedException {
-    try (var _ = MDC.putCloseable("container", live.containerId())) {
-      publish(
-          live.userId(),
-          TerminationTarget.lost(live.containerId()),
-          Reaped.Reason.LOST,
-          live.host());
-    }
-  }
-
-  private void announce(UserId user, TerminationTarget remains, Reaped.Reason reason)
-      throws InterruptedException {
-    publish(user, remains, reason, identity.host());
-    forget(remains);
-  }
-
-  private void forget(TerminationTarget remains) {
-    Sandbox sandbox = remains.sandbox();
-    if (sandbox != null) {
-      registry.remove(sandbox);
-    }
-  }
-
-  private void publish(UserId user, TerminationTarget remains, Reaped.Reason reason, String host)
-      throws InterruptedException {
-    Sandbox sandbox = remains.sandbox();
-    sink.publish(
-        new Reaped(
-            EventIds.reaped(remains.containerId()),
-            user,
-            time.now(),
-            new ContainerRef(
-                Container.nameOf(user), remains.containerId(), host, identity.workerId()),
-            reason,
-            sandbox == null ? null : wallClock(sandbox.lastActive()),
-            remains.exitCode(),
-            remains.oomKilled()));
-    ledger.close(user, remains.containerId());
-    metrics.reaped(reason);
-    log.info("reaped ({}){}", reason.wire(), exit(remains.exitCode()));
-  }
-
-  private Instant wallClock(long nanos) {
-    return time.now().minus(Duration.ofNanos(time.nanos() - nanos));
-  }
-
-  private static String exit(@Nullable Integer code) {
-    return code == null ? "" : ", exit code " + code;
   }
 }

@@ -4,18 +4,21 @@
  */
 package io.zcbot.sandbox.worker.sandbox;
 
+import io.zcbot.sandbox.events.LiveSandbox;
 import io.zcbot.sandbox.events.Reaped;
+import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.engine.Container;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A container that has to go before the user's next one is made.
+ * A container that has to end.
  *
  * @param reason how its end is announced; null for one that nobody was told of
  * @param sandbox the registry's entry, if it is the one this worker knows as the user's
- * @param slotId the slot of this worker that it was made as, if any: there is a mount to undo
+ * @param slotId the slot of this worker that it was made as, if any: its mount has to be undone
  */
 record TerminationTarget(
+    UserId user,
     String containerId,
     Reaped.@Nullable Reason reason,
     @Nullable Sandbox sandbox,
@@ -23,7 +26,7 @@ record TerminationTarget(
     @Nullable Integer exitCode,
     @Nullable Boolean oomKilled) {
 
-  /** What a sandbox of ours left that no longer runs, as far as the engine still knows it. */
+  /** A sandbox that no longer runs, as far as the engine still knows it. */
   static TerminationTarget died(Sandbox sandbox, @Nullable Container ended) {
     if (ended == null || ended.state() != Container.State.ENDED) {
       return of(sandbox, Reaped.Reason.DIED);
@@ -34,12 +37,18 @@ record TerminationTarget(
   static TerminationTarget died(
       Sandbox sandbox, @Nullable Integer exitCode, @Nullable Boolean oomKilled) {
     return new TerminationTarget(
-        sandbox.containerId(), Reaped.Reason.DIED, sandbox, sandbox.slotId(), exitCode, oomKilled);
+        sandbox.user(),
+        sandbox.containerId(),
+        Reaped.Reason.DIED,
+        sandbox,
+        sandbox.slotId(),
+        exitCode,
+        oomKilled);
   }
 
   static TerminationTarget of(Sandbox sandbox, Reaped.@Nullable Reason reason) {
     return new TerminationTarget(
-        sandbox.containerId(), reason, sandbox, sandbox.slotId(), null, null);
+        sandbox.user(), sandbox.containerId(), reason, sandbox, sandbox.slotId(), null, null);
   }
 
   /**
@@ -48,12 +57,13 @@ record TerminationTarget(
    * @param workerId this worker's: another's slots have their mounts elsewhere
    */
   static TerminationTarget of(
-      Container container, String workerId, Reaped.@Nullable Reason reason) {
+      UserId user, Container container, String workerId, Reaped.@Nullable Reason reason) {
     return new TerminationTarget(
-        container.id(), reason, null, container.slotOf(workerId), null, null);
+        user, container.id(), reason, null, container.slotOf(workerId), null, null);
   }
 
-  static TerminationTarget lost(String containerId) {
-    return new TerminationTarget(containerId, Reaped.Reason.LOST, null, null, null, null);
+  static TerminationTarget lost(LiveSandbox entry) {
+    return new TerminationTarget(
+        entry.userId(), entry.containerId(), Reaped.Reason.LOST, null, null, null, null);
   }
 }

@@ -315,7 +315,7 @@ class WarmSlotsIT {
     assertThat(mounts()).hasSize(3);
 
     begin(0);
-    domain.reconciler().purge(worker.live);
+    domain.previousRun().purge(worker.live);
     int removed = domain.slots().sweep();
 
     assertThat(removed).isEqualTo(2);
@@ -346,7 +346,7 @@ class WarmSlotsIT {
     String parked = parked().getFirst().id();
 
     begin(0);
-    int adopted = domain.reconciler().adopt(worker.live, _ -> 0, System.nanoTime());
+    int adopted = domain.previousRun().adopt(worker.live, _ -> 0, System.nanoTime());
     domain.slots().sweep();
 
     assertThat(adopted).isEqualTo(1);

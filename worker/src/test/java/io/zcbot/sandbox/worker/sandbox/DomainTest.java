@@ -121,7 +121,7 @@ class DomainTest {
             Instant.EPOCH,
             null,
             false);
-    assertThat(Decision.of(known, Optional.of(found), World.SPEC.hash(), "me"))
+    assertThat(Decision.of(ANNA, known, Optional.of(found), World.SPEC.hash(), "me"))
         .isInstanceOfSatisfying(
             Decision.Create.class,
             create ->
@@ -472,7 +472,7 @@ class DomainTest {
   private int adopt() throws Exception {
     Map<String, LiveSandbox> live = Map.copyOf(world.live);
     world.reboot();
-    return world.domain.reconciler().adopt(live, _ -> 0, world.now - World.TTL.toNanos());
+    return world.domain.previousRun().adopt(live, _ -> 0, world.now - World.TTL.toNanos());
   }
 
   @Test

@@ -140,7 +140,7 @@ final class World {
   /** The worker's process ends without a goodbye, and another takes its place. */
   void restart() throws EngineException, InterruptedException {
     reboot();
-    domain.reconciler().purge(Map.copyOf(live));
+    domain.previousRun().purge(Map.copyOf(live));
     domain.slots().sweep();
     domain.takeover().takeOver(List.copyOf(live.values()));
   }

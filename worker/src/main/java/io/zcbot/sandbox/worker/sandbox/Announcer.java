@@ -1,0 +1,118 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.sandbox;
+
+import io.zcbot.sandbox.events.ContainerRef;
+import io.zcbot.sandbox.events.EventIds;
+import io.zcbot.sandbox.events.Failed;
+import io.zcbot.sandbox.events.LiveSandbox;
+import io.zcbot.sandbox.events.Ready;
+import io.zcbot.sandbox.events.Reaped;
+import io.zcbot.sandbox.worker.engine.Container;
+import java.time.Duration;
+import java.time.Instant;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import org.slf4j.MDC;
+import org.slf4j.event.Level;
+
+/**
+ * Tells the log and the live table what became of users' sandboxes. Every caller goes through here,
+ * so that the two agree: an entry of the live table is made before ready is published and removed
+ * after reaped is.
+ */
+public final class Announcer {
+  private static final Logger log = LoggerFactory.getLogger(Announcer.class);
+
+  private final EventSink sink;
+  private final LiveSandboxTable table;
+  private final Identity identity;
+  private final Time time;
+  private final SandboxMetrics metrics;
+
+  /** An announcer that speaks for one worker. */
+  public Announcer(
+      EventSink sink,
+      LiveSandboxTable table,
+      Identity identity,
+      Time time,
+      SandboxMetrics metrics) {
+    this.sink = sink;
+    this.table = table;
+    this.identity = identity;
+    this.time = time;
+    this.metrics = metrics;
+  }
+
+  /** Enters a new sandbox in the live table. Its ready is published next. */
+  void opened(Sandbox sandbox) throws InterruptedException {
+    table.open(
+        new LiveSandbox(
+            sandbox.user(),
+            sandbox.containerId(),
+            identity.host(),
+            identity.workerId(),
+            time.now()));
+  }
+
+  /**
+   * Answers an ensure.
+   *
+   * @param arrived when the ensure was read, on the monotonic clock
+   */
+  void ready(Ready ready, long arrived) throws InterruptedException {
+    sink.publish(ready);
+    Duration took = Duration.ofNanos(time.nanos() - arrived);
+    String outcome = ready.outcome().wire();
+    metrics.ensured(outcome, took);
+    try (var _ = MDC.putCloseable("container", ready.containerId())) {
+      log.atLevel(ready.outcome() == Ready.Outcome.REUSED ? Level.DEBUG : Level.INFO)
+          .log("ready ({}) in {} ms", outcome, took.toMillis());
+    }
+  }
+
+  /** As {@link #ready}, for an ensure that failed. */
+  void failed(Failed failed, long arrived) throws InterruptedException {
+    sink.publish(failed);
+    metrics.ensured(failed.reason().wire(), Duration.ofNanos(time.nanos() - arrived));
+    log.warn("failed ({}): {}", failed.reason().wire(), failed.message());
+  }
+
+  /** A sandbox of this host ended. */
+  void reaped(TerminationTarget target, Reaped.Reason reason) throws InterruptedException {
+    reaped(target, reason, identity.host());
+  }
+
+  /** A sandbox ended with its host. */
+  void lost(LiveSandbox entry) throws InterruptedException {
+    try (var _ = MDC.putCloseable("container", entry.containerId())) {
+      reaped(TerminationTarget.lost(entry), Reaped.Reason.LOST, entry.host());
+    }
+  }
+
+  private void reaped(TerminationTarget target, Reaped.Reason reason, String host)
+      throws InterruptedException {
+    Sandbox sandbox = target.sandbox();
+    Integer exitCode = target.exitCode();
+    sink.publish(
+        new Reaped(
+            EventIds.reaped(target.containerId()),
+            target.user(),
+            time.now(),
+            new ContainerRef(
+                Container.nameOf(target.user()), target.containerId(), host, identity.workerId()),
+            reason,
+            sandbox == null ? null : wallClock(sandbox.lastActive()),
+            exitCode,
+            target.oomKilled()));
+    table.close(target.user(), target.containerId());
+    metrics.reaped(reason);
+    log.info("reaped ({}){}", reason.wire(), exitCode == null ? "" : ", exit code " + exitCode);
+  }
+
+  private Instant wallClock(long nanos) {
+    return time.now().minus(Duration.ofNanos(time.nanos() - nanos));
+  }
+}

@@ -149,7 +149,7 @@ public final class Worker implements AutoCloseable {
     LogReader reader = new LogReader(() -> kafka.freeConsumer("log"));
 
     Lanes lanes = closer.add(new Lanes(part(12)));
-    Registry registry = new Registry(config.limits().maxSandboxes());
+    Registry registry = new Registry();
     ActivityFollower follower =
         new ActivityFollower(
             tracked(metrics, () -> kafka.freeConsumer("activity")),
@@ -181,6 +181,7 @@ public final class Worker implements AutoCloseable {
                     config.lifecycle().idleTtl(),
                     config.lifecycle().evictAfter(),
                     config.lifecycle().maxLifetime()),
+                config.limits().maxSandboxes(),
                 config.limits().createConcurrency(),
                 config.limits().reapConcurrency(),
                 config.limits().newUsersPerMinute()),

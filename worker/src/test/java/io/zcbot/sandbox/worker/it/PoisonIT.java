@@ -223,6 +223,42 @@ class PoisonIT {
     }
   }
 
+  @Test
+  void aHeaderThatTheDeadLetterTopicCanNotHoldIsLeftOutAndHoldsNobodyUp() throws Exception {
+    try (Deployment narrow = new Deployment()) {
+      try (Admin admin = narrow.admin()) {
+        admin
+            .createTopics(
+                List.of(
+                    new NewTopic(
+                        narrow.topic(Topic.DEAD_LETTER),
+                        Optional.of(narrow.partitions()),
+                        Optional.empty())))
+            .all()
+            .get(10, TimeUnit.SECONDS);
+      }
+      narrow.start("a");
+      UserId user = Deployment.newUser();
+      // The worker's own headers begin like that, but this one is the sender's.
+      ProducerRecord<byte[], byte[]> record =
+          new ProducerRecord<>(
+              narrow.topic(Topic.ENSURE), narrow.home(user), bytes(user.toString()), bytes("{"));
+      record.headers().add("zcbot_x", huge(1_048_300));
+      RecordMetadata to = narrow.send(record);
+      narrow.ensured(user);
+      ConsumerRecord<byte[], byte[]> letter =
+          await()
+              .atMost(Deployment.SOON)
+              .until(() -> deadLettersOf(narrow, to), found -> !found.isEmpty())
+              .getFirst();
+      assertThat(letter.key()).isEqualTo(bytes(user.toString()));
+      assertThat(letter.value()).isEqualTo(bytes("{"));
+      assertThat(header(letter, "zcbot_x")).isEmpty();
+      assertThat(header(letter, "zcbot_truncated")).hasValue("true");
+      await().atMost(Deployment.SOON).until(narrow::isAllCommitted);
+    }
+  }
+
   private static List<Poison> kinds() {
     String upper = USER.toUpperCase(Locale.ROOT);
     return List.of(

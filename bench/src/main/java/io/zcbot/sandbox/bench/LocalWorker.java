@@ -96,11 +96,10 @@ final class LocalWorker implements AutoCloseable {
                     "none",
                     NetworkPolicy.DEFAULT),
                 new Reaper.Limits(Duration.ofHours(1), Duration.ofHours(1), null),
-                100_000,
                 CREATES,
                 CREATES,
                 Integer.MAX_VALUE),
-            new Registry(),
+            new Registry(100_000),
             Workspaces.open(workspaces));
     intake =
         new EnsureIntake(

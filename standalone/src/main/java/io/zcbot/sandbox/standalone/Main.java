@@ -6,7 +6,6 @@ package io.zcbot.sandbox.standalone;
 
 import io.zcbot.sandbox.worker.cli.Cli;
 import io.zcbot.sandbox.worker.cli.Console;
-import picocli.CommandLine;
 
 /** The worker's command line, and {@code standalone} besides. */
 public final class Main {
@@ -16,7 +15,7 @@ public final class Main {
     System.exit(commandLine(Console.ofProcess()).execute(args));
   }
 
-  static CommandLine commandLine(Console console) {
-    return Cli.commandLine(console, new StandaloneCommand(console));
+  static Cli commandLine(Console console) {
+    return Cli.commandLine(console).with("standalone", () -> new StandaloneCommand(console));
   }
 }

@@ -26,9 +26,7 @@ import picocli.CommandLine.Option;
 /** Runs a broker and a worker that uses it. */
 @Command(
     name = "standalone",
-    description =
-        "Run the worker and a Kafka broker in one process until it is told to stop (SIGTERM,"
-            + " Ctrl-C).")
+    description = "Run the worker and a Kafka broker in one process, until SIGTERM or Ctrl-C.")
 final class StandaloneCommand implements Callable<Integer> {
   private static final Logger log = LoggerFactory.getLogger(StandaloneCommand.class);
 
@@ -41,13 +39,13 @@ final class StandaloneCommand implements Callable<Integer> {
   @Option(
       names = "--data",
       paramLabel = "DIR",
-      description = "Where the broker keeps its log (default: " + DATA_KEY + ", else ./data).")
+      description = "The directory of the broker's log (default: " + DATA_KEY + ", else ./data).")
   private @Nullable String data;
 
   @Option(
       names = "--kafka-port",
       paramLabel = "PORT",
-      description = "Port of the broker on 127.0.0.1 (default: " + PORT_KEY + ", else 9092).")
+      description = "The broker's port on 127.0.0.1 (default: " + PORT_KEY + ", else 9092).")
   private @Nullable String port;
 
   StandaloneCommand(Console console) {

@@ -34,14 +34,14 @@ class StandaloneCommandTest {
   }
 
   @Test
-  void help_lists_the_keys() {
+  void helpListsTheKeys() {
     assertThat(standalone("--help")).isZero();
     assertThat(out.toString())
         .contains("Usage: sandbox standalone", "ZCBOT_STANDALONE_DATA", "ZCBOT_SANDBOX_IDLE_TTL");
   }
 
   @Test
-  void a_bad_port_is_refused() {
+  void aBadPortIsRefused() {
     assertThat(standalone("--kafka-port", "x")).isEqualTo(ExitCode.USAGE);
     assertThat(err.toString()).isEqualTo("--kafka-port=x: must be a port, 1 to 65535\n");
     err.getBuffer().setLength(0);
@@ -52,7 +52,7 @@ class StandaloneCommandTest {
   }
 
   @Test
-  void a_kafka_elsewhere_is_refused() {
+  void aKafkaElsewhereIsRefused() {
     env.put("ZCBOT_KAFKA_BOOTSTRAP_SERVERS", "kafka:9092");
     assertThat(standalone()).isEqualTo(ExitCode.CONFIG);
     assertThat(err.toString())
@@ -63,7 +63,7 @@ class StandaloneCommandTest {
   }
 
   @Test
-  void settings_are_checked_before_anything_starts() {
+  void settingsAreCheckedBeforeAnythingStarts() {
     env.put("ZCBOT_SANDBOX_CPUS", "many");
     assertThat(standalone("--data", dir.resolve("data").toString())).isEqualTo(ExitCode.CONFIG);
     assertThat(err.toString()).contains("ZCBOT_SANDBOX_CPUS=many: must be a number");
@@ -71,7 +71,7 @@ class StandaloneCommandTest {
   }
 
   @Test
-  void a_directory_that_cannot_be_made_is_exit_code_78() throws Exception {
+  void aDirectoryThatCannotBeMadeIsExitCode78() throws Exception {
     Path file = Files.writeString(dir.resolve("file"), "");
     env.put("ZCBOT_STANDALONE_DATA", file.resolve("below").toString());
     assertThat(standalone()).isEqualTo(ExitCode.CONFIG);

@@ -152,7 +152,7 @@ class CommandsIT {
   }
 
   @Test
-  void ensure_waits_for_the_ready_that_names_it() throws Exception {
+  void ensureWaitsForTheReadyThatNamesIt() throws Exception {
     Thread worker = answering(this::ready);
     assertThat(sandbox("ensure", user.toString())).isZero();
     worker.join();
@@ -162,7 +162,7 @@ class CommandsIT {
   }
 
   @Test
-  void ensure_tells_a_failed_by_its_exit_code() throws Exception {
+  void ensureTellsAFailedByItsExitCode() throws Exception {
     Thread worker =
         answering(
             id ->
@@ -182,14 +182,14 @@ class CommandsIT {
   }
 
   @Test
-  void ensure_gives_up_after_the_timeout() {
+  void ensureGivesUpAfterTheTimeout() {
     assertThat(sandbox("ensure", "--timeout", "500ms", user.toString()))
         .isEqualTo(ExitCode.TIMEOUT);
     assertThat(err.toString()).startsWith("no answer to ensure ").contains("within 500ms");
   }
 
   @Test
-  void what_is_published_is_seen_by_watch() {
+  void whatIsPublishedIsSeenByWatch() {
     assertThat(sandbox("ensure", "--no-wait", "--expires-in", "5m", user.toString())).isZero();
     assertThat(sandbox("activity", user.toString())).isZero();
     assertThat(out.toString()).contains("published ensure ", "published activity ");
@@ -204,7 +204,7 @@ class CommandsIT {
   }
 
   @Test
-  void watch_begins_with_what_comes_next() throws Exception {
+  void watchBeginsWithWhatComesNext() throws Exception {
     sandbox("activity", user.toString());
     Thread watching =
         Thread.ofPlatform()
@@ -220,7 +220,7 @@ class CommandsIT {
   }
 
   @Test
-  void ps_takes_idle_times_from_the_topics() throws Exception {
+  void psTakesIdleTimesFromTheTopics() throws Exception {
     try (KafkaLog log = log()) {
       log.publish(ready("e"));
     }
@@ -231,7 +231,7 @@ class CommandsIT {
   }
 
   @Test
-  void purge_announces() throws Exception {
+  void purgeAnnounces() throws Exception {
     containers.add(container("w1"));
     try (KafkaLog log = log();
         Consumer<byte[], byte[]> reaped = log.fromEnd(Topic.REAPED)) {
@@ -285,7 +285,7 @@ class CommandsIT {
   }
 
   @Test
-  void topics_are_checked_and_missing_ones_named() {
+  void topicsAreCheckedAndMissingOnesNamed() {
     assertThat(sandbox("topics", "check")).isZero();
     assertThat(out.toString().lines())
         .containsExactly(
@@ -306,7 +306,7 @@ class CommandsIT {
   }
 
   @Test
-  void last_uses_reach_back_only_so_far() throws Exception {
+  void lastUsesReachBackOnlySoFar() throws Exception {
     try (KafkaLog log = log()) {
       log.publish(ready("e"));
       log.publish(new Activity("a", user, Instant.EPOCH, null));

@@ -11,32 +11,48 @@ import java.nio.charset.StandardCharsets;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.UUID;
+import java.util.concurrent.Callable;
 import org.apache.kafka.clients.producer.RecordMetadata;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
 
 /** Publishes an activity. */
-final class ActivityCommand {
-  private final Console console;
-  private final KafkaLog log;
+@Command(
+    name = "activity",
+    description = "Report that a user's sandbox was used, so that it is not reaped as idle.")
+final class ActivityCommand implements Callable<Integer> {
+  private final CommandContext context;
 
-  ActivityCommand(Console console, KafkaLog log) {
-    this.console = console;
-    this.log = log;
+  @Parameters(paramLabel = "USER", description = "The user's id, a UUID in lower case.")
+  @SuppressWarnings("NullAway.Init") // picocli sets it or fails
+  private UserId user;
+
+  @Option(names = "--json", description = "Print the event as JSON.")
+  private boolean json;
+
+  ActivityCommand(CommandContext context) {
+    this.context = context;
   }
 
-  int run(UserId user, boolean json) throws CommandException, InterruptedException {
+  @Override
+  public Integer call() throws CommandException, InterruptedException {
     Activity activity =
         new Activity(
             UUID.randomUUID().toString(),
             user,
             Instant.now().truncatedTo(ChronoUnit.MILLIS),
             "cli");
-    RecordMetadata at = log.publish(activity);
-    console
-        .out()
-        .println(
-            json
-                ? new String(new EventCodec().encode(activity), StandardCharsets.UTF_8)
-                : "published activity " + activity.eventId() + " at " + at);
+    try (KafkaLog log = context.log()) {
+      RecordMetadata at = log.publish(activity);
+      context
+          .console()
+          .out()
+          .println(
+              json
+                  ? new String(new EventCodec().encode(activity), StandardCharsets.UTF_8)
+                  : "published activity " + activity.eventId() + " at " + at);
+    }
     return ExitCode.OK;
   }
 }

@@ -32,15 +32,12 @@ import picocli.CommandLine.TypeConversionException;
 /** Replays the topics, or an export of them, and tells what they prove. */
 @Command(
     name = "audit",
-    description = {
-      "Replay all topics, show each user's sessions, and check the log: no user with two sandboxes,"
-          + " no ensure without an answer, no sandbox lost, none reaped while in use or kept"
-          + " while idle. Changes nothing.",
-      "Exit code 1 if something is violated."
-    })
+    description =
+        "Replay all topics, print each user's sessions, and check what the workers promise: no user"
+            + " has two sandboxes, every ensure is answered, no sandbox is lost, none is reaped"
+            + " while in use or kept while idle. Changes nothing.")
 final class AuditCommand implements Callable<Integer> {
-  private final Console console;
-  private final Cli.Configuration configuration;
+  private final CommandContext context;
 
   @Mixin private final LogOptions wanted = new LogOptions();
 
@@ -48,50 +45,54 @@ final class AuditCommand implements Callable<Integer> {
       names = "--input",
       paramLabel = "FILE",
       arity = "1..*",
-      description = "Read these files that 'export' wrote, not Kafka.")
+      description = "Read these files, written by 'export', instead of Kafka.")
   private List<Path> input = new ArrayList<>();
 
-  @Option(names = "--json", description = "One JSON object per line; the last is the summary.")
+  @Option(
+      names = "--json",
+      description = "Print one JSON object per line; the last one is the summary.")
   private boolean json;
 
-  @Option(names = "--summary", description = "Only violations and the summary.")
+  @Option(names = "--summary", description = "Print only violations and the summary.")
   private boolean summaryOnly;
 
   @Option(
       names = "--ttl",
       paramLabel = "DURATION",
-      description = "The workers' idle TTL (default: as set here).")
+      description = "The idle TTL of the workers (default: as set in this environment).")
   private @Nullable Duration ttl;
 
   @Option(
       names = "--interval",
       paramLabel = "DURATION",
-      description = "The workers' reaper interval (default: as set here).")
+      description = "The reaper interval of the workers (default: as set in this environment).")
   private @Nullable Duration interval;
 
   @Option(
       names = "--expiry",
       paramLabel = "DURATION",
-      description = "When an ensure expires that doesn't say so itself (default: as set here).")
+      description =
+          "When an ensure without expires_at expires (default: as set in this environment).")
   private @Nullable Duration expiry;
 
   @Option(
       names = "--grace",
       paramLabel = "DURATION",
-      description = "How long a worker may take for what is due (default: 10s).")
+      description = "How late a worker may be with what is due (default: 10s).")
   private @Nullable Duration grace;
 
   @Option(
       names = "--skew",
       paramLabel = "DURATION",
-      description = "How far apart the clocks of brokers and hosts may be (default: 2s).")
+      description = "By how much the clocks of brokers and hosts may differ (default: 2s).")
   private @Nullable Duration skew;
 
   @Option(
       names = "--restart",
       paramLabel = "MODE",
       converter = RestartConverter.class,
-      description = "What workers do when they start: purge or adopt (default: as set here).")
+      description =
+          "What workers do when they start: purge or adopt (default: as set in this environment).")
   private Lifecycle.@Nullable Restart restart;
 
   @Option(
@@ -99,17 +100,16 @@ final class AuditCommand implements Callable<Integer> {
       paramLabel = "FROM/TO",
       converter = OutageConverter.class,
       description =
-          "When workers or Kafka were known to be away: no sandbox ages then. May be repeated.")
+          "When workers or Kafka were unavailable; sandboxes do not age in this time. May be repeated.")
   private List<Rules.Outage> outages = new ArrayList<>();
 
-  AuditCommand(Console console, Cli.Configuration configuration) {
-    this.console = console;
-    this.configuration = configuration;
+  AuditCommand(CommandContext context) {
+    this.context = context;
   }
 
   @Override
   public Integer call() throws CommandException, InterruptedException {
-    WorkerConfig config = configuration.read();
+    WorkerConfig config = context.config();
     Summary summary = input.isEmpty() ? replayTopics(config) : replayFiles(config);
     return summary.violationCount() == 0 ? ExitCode.OK : ExitCode.FAILED;
   }
@@ -145,13 +145,13 @@ final class AuditCommand implements Callable<Integer> {
       throws IOException, InterruptedException {
     AuditReport report =
         json
-            ? new JsonAuditReport(console.out(), source.topicPrefix(), summaryOnly)
+            ? new JsonAuditReport(context.console().out(), source.topicPrefix(), summaryOnly)
             : new TextAuditReport(
-                console.out(),
+                context.console().out(),
                 source.topicPrefix(),
                 summaryOnly,
                 wanted.selection().user() != null);
-    ReplayProgress progress = new ReplayProgress(console);
+    ReplayProgress progress = new ReplayProgress(context.console());
     Summary summary;
     try {
       summary = new Replay(rules(config), report::found, progress::at).run(source);
@@ -159,7 +159,7 @@ final class AuditCommand implements Callable<Integer> {
       progress.end();
     }
     report.end(summary);
-    console.out().flush();
+    context.console().out().flush();
     return summary;
   }
 

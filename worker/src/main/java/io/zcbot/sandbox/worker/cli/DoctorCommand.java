@@ -16,22 +16,33 @@ import io.zcbot.sandbox.worker.doctor.Finding;
 import io.zcbot.sandbox.worker.doctor.Finding.Level;
 import java.util.List;
 import java.util.Locale;
+import java.util.concurrent.Callable;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.common.KafkaException;
+import picocli.CommandLine.Command;
 import picocli.CommandLine.Help.Ansi;
+import picocli.CommandLine.Option;
 
 /** Tells whether this host, its engine and its Kafka are fit for sandboxes. */
-final class DoctorCommand {
+@Command(
+    name = "doctor",
+    description =
+        "Check whether this host, its engine and its Kafka are fit for sandboxes. Changes nothing.")
+final class DoctorCommand implements Callable<Integer> {
+  private final CommandContext context;
   private final Console console;
-  private final WorkerConfig config;
 
-  DoctorCommand(Console console, WorkerConfig config) {
-    this.console = console;
-    this.config = config;
+  @Option(names = "--json", description = "Print one JSON object.")
+  private boolean json;
+
+  DoctorCommand(CommandContext context) {
+    this.context = context;
+    this.console = context.console();
   }
 
-  int run(boolean json) throws CommandException, InterruptedException {
-    List<Finding> findings = examine();
+  @Override
+  public Integer call() throws CommandException, InterruptedException {
+    List<Finding> findings = examine(context.config());
     boolean isFit = findings.stream().noneMatch(f -> f.level() == Level.FAIL);
     if (json) {
       printJson(findings, isFit);
@@ -43,7 +54,7 @@ final class DoctorCommand {
     return isFit ? ExitCode.OK : ExitCode.FAILED;
   }
 
-  private List<Finding> examine() throws CommandException, InterruptedException {
+  private List<Finding> examine(WorkerConfig config) throws CommandException, InterruptedException {
     try (KafkaLog log = new KafkaLog(config.kafka());
         DockerEngine engine = Cli.engine(config);
         Admin admin = admin(log)) {

@@ -18,26 +18,64 @@ import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.List;
 import java.util.UUID;
+import java.util.concurrent.Callable;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.producer.RecordMetadata;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
 import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
 
 /** Publishes an ensure and waits for the ready or failed that names it. */
-final class EnsureCommand {
-  private final Console console;
-  private final KafkaLog log;
+@Command(name = "ensure", description = "Request a user's sandbox and wait until it is ready.")
+final class EnsureCommand implements Callable<Integer> {
+  private final CommandContext context;
   private final EventCodec codec = new EventCodec();
 
-  EnsureCommand(Console console, KafkaLog log) {
-    this.console = console;
-    this.log = log;
+  @Parameters(paramLabel = "USER", description = "The user's id, a UUID in lower case.")
+  @SuppressWarnings("NullAway.Init") // picocli sets it or fails
+  private UserId user;
+
+  @Option(
+      names = "--timeout",
+      paramLabel = "DURATION",
+      description = "How long to wait for the answer (default: 60s).")
+  private Duration timeout = Duration.ofSeconds(60);
+
+  @Option(
+      names = "--wait",
+      negatable = true,
+      defaultValue = "true",
+      fallbackValue = "true",
+      description = "Wait for the answer (default), or only publish.")
+  private boolean wait;
+
+  @Option(
+      names = "--expires-in",
+      paramLabel = "DURATION",
+      description =
+          "How long workers may take up the ensure (default: the timeout when waiting, otherwise as"
+              + " the workers are set).")
+  private @Nullable Duration expiresIn;
+
+  @Option(names = "--json", description = "Print the event as JSON.")
+  private boolean json;
+
+  EnsureCommand(CommandContext context) {
+    this.context = context;
   }
 
-  int run(UserId user, Duration timeout, boolean wait, @Nullable Duration expiresIn, boolean json)
-      throws CommandException, InterruptedException {
+  @Override
+  public Integer call() throws CommandException, InterruptedException {
+    try (KafkaLog log = context.log()) {
+      return run(context.console(), log);
+    }
+  }
+
+  private int run(Console console, KafkaLog log) throws CommandException, InterruptedException {
     Instant now = Instant.now().truncatedTo(ChronoUnit.MILLIS);
     Duration expiry = expiresIn == null && wait ? timeout : expiresIn;
     Ensure ensure =
@@ -58,7 +96,7 @@ final class EnsureCommand {
     try (Consumer<byte[], byte[]> answers = log.fromEnd(Topic.READY, Topic.FAILED)) {
       RecordMetadata at = log.publish(ensure);
       keepOnly(answers, at.partition());
-      SandboxEvent answer = await(answers, ensure, timeout);
+      SandboxEvent answer = await(answers, log.config().topicPrefix(), ensure);
       if (answer == null) {
         console
             .err()
@@ -69,7 +107,7 @@ final class EnsureCommand {
                     + Durations.shown(timeout)
                     + "; it may still come ('watch --user "
                     + user
-                    + "'). Does a worker run?");
+                    + "'). Check that a worker runs");
         return ExitCode.TIMEOUT;
       }
       console
@@ -93,7 +131,7 @@ final class EnsureCommand {
   }
 
   private @Nullable SandboxEvent await(
-      Consumer<byte[], byte[]> answers, Ensure ensure, Duration timeout) {
+      Consumer<byte[], byte[]> answers, String topicPrefix, Ensure ensure) {
     long deadline = System.nanoTime() + timeout.toNanos();
     while (true) {
       long left = deadline - System.nanoTime();
@@ -101,7 +139,7 @@ final class EnsureCommand {
         return null;
       }
       for (ConsumerRecord<byte[], byte[]> record : answers.poll(Duration.ofNanos(left))) {
-        SandboxEvent event = Records.event(record, log.config().topicPrefix()).event();
+        SandboxEvent event = Records.event(record, topicPrefix).event();
         String ensureId =
             switch (event) {
               case Ready r -> r.ensureId();

@@ -4,13 +4,14 @@
  */
 package io.zcbot.sandbox.worker.cli;
 
-/** What a command's exit code says; from 64 on as sysexits.h has it. */
+import java.util.LinkedHashMap;
+import java.util.Map;
+
+/** What a command's exit code says; from 64 on as in sysexits.h. */
 public final class ExitCode {
   public static final int OK = 0;
 
-  /**
-   * What was asked for did not come to be: an ensure was answered with failed, a removal failed.
-   */
+  /** The request was not met: an ensure was answered with failed, a removal failed. */
   public static final int FAILED = 1;
 
   public static final int USAGE = 2;
@@ -18,14 +19,30 @@ public final class ExitCode {
   /** No answer in time; it may still come. */
   public static final int TIMEOUT = 3;
 
-  /** Kafka or the engine is not reached. */
+  /** Kafka or the engine can't be reached. */
   public static final int UNAVAILABLE = 69;
 
   /** A fault of this program. */
   public static final int SOFTWARE = 70;
 
-  /** The environment's settings or the topics are not usable. */
+  /** The environment's settings or the topics can't be used. */
   public static final int CONFIG = 78;
 
   private ExitCode() {}
+
+  /** For the help, by code. */
+  static Map<String, String> meanings() {
+    Map<Integer, String> meanings = new LinkedHashMap<>();
+    meanings.put(OK, "The command did what was asked.");
+    meanings.put(
+        FAILED, "An ensure failed, not everything was done, or audit or doctor found a fault.");
+    meanings.put(USAGE, "The arguments are wrong.");
+    meanings.put(TIMEOUT, "No answer came in time.");
+    meanings.put(UNAVAILABLE, "Kafka or the engine can't be reached.");
+    meanings.put(SOFTWARE, "The program has a fault.");
+    meanings.put(CONFIG, "The settings or the topics can't be used.");
+    Map<String, String> texts = new LinkedHashMap<>();
+    meanings.forEach((code, meaning) -> texts.put(Integer.toString(code), meaning));
+    return texts;
+  }
 }

@@ -25,31 +25,29 @@ import picocli.CommandLine.Option;
 final class ExportCommand implements Callable<Integer> {
   private static final int BATCH = 4096;
 
-  private final Console console;
-  private final Cli.Configuration configuration;
+  private final CommandContext context;
 
   @Mixin private final LogOptions wanted = new LogOptions();
 
   @Option(
       names = {"-o", "--output"},
       paramLabel = "FILE",
-      description = "Where to (default: standard output). An existing file is replaced.")
+      description = "The file to write (default: standard output). An existing file is replaced.")
   private @Nullable Path output;
 
-  ExportCommand(Console console, Cli.Configuration configuration) {
-    this.console = console;
-    this.configuration = configuration;
+  ExportCommand(CommandContext context) {
+    this.context = context;
   }
 
   @Override
   public Integer call() throws CommandException {
-    try (KafkaLog log = LogOptions.log(configuration.read().kafka());
+    try (KafkaLog log = LogOptions.log(context.config().kafka());
         LogSource source = wanted.open(log)) {
       long records = export(log, source);
       if (output != null) {
-        console.err().println("exported " + records + " records to " + output);
+        context.console().err().println("exported " + records + " records to " + output);
       }
-      return console.out().checkError() ? ExitCode.FAILED : ExitCode.OK;
+      return context.console().out().checkError() ? ExitCode.FAILED : ExitCode.OK;
     } catch (IOException e) {
       throw new CommandException(
           ExitCode.FAILED,
@@ -65,7 +63,7 @@ final class ExportCommand implements Callable<Integer> {
   private long export(KafkaLog log, LogSource source) throws IOException, CommandException {
     Path path = output;
     if (path == null) {
-      return export(log, source, console.out());
+      return export(log, source, context.console().out());
     }
     try (Writer file = Files.newBufferedWriter(path)) {
       return export(log, source, file);
@@ -74,7 +72,7 @@ final class ExportCommand implements Callable<Integer> {
 
   private long export(KafkaLog log, LogSource source, Writer out)
       throws IOException, CommandException {
-    ReplayProgress progress = new ReplayProgress(console);
+    ReplayProgress progress = new ReplayProgress(context.console());
     long records = 0;
     try (Export export = new Export(out, source)) {
       for (LogRecord record = next(log, source); record != null; record = next(log, source)) {

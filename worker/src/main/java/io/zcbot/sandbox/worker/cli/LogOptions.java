@@ -38,7 +38,8 @@ final class LogOptions {
       names = "--from",
       paramLabel = "TIME",
       converter = Time.class,
-      description = "Only records from this time on: an RFC 3339 time, or how long ago, e.g. 2h.")
+      description =
+          "Only records from this time on: an RFC 3339 time, or how long ago, for example 2h.")
   private @Nullable Instant from;
 
   @Option(

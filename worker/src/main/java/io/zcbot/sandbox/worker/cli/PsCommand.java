@@ -23,7 +23,10 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
 
 /** Lists the sandboxes on the engine. When each was last used is known from the topics alone. */
 final class PsCommand {
@@ -31,6 +34,28 @@ final class PsCommand {
   private final Engine engine;
   private final KafkaLog log;
   private final WorkerConfig config;
+
+  /** What is typed. */
+  @Command(name = "ps", description = "List the sandboxes on this engine, of all workers.")
+  static final class Typed implements Callable<Integer> {
+    private final CommandContext context;
+
+    @Option(names = "--json", description = "Print one JSON array.")
+    private boolean json;
+
+    Typed(CommandContext context) {
+      this.context = context;
+    }
+
+    @Override
+    public Integer call() throws CommandException {
+      WorkerConfig config = context.config();
+      try (Engine engine = context.engine(config);
+          KafkaLog log = new KafkaLog(config.kafka())) {
+        return new PsCommand(context.console(), engine, log, config).run(json);
+      }
+    }
+  }
 
   private record Row(Container container, Container.Owner owner, @Nullable Instant lastUsed) {}
 

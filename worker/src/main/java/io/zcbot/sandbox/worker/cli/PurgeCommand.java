@@ -10,6 +10,8 @@ import io.zcbot.sandbox.worker.config.WorkerConfig;
 import io.zcbot.sandbox.worker.engine.Container;
 import io.zcbot.sandbox.worker.engine.Engine;
 import io.zcbot.sandbox.worker.engine.EngineException;
+import io.zcbot.sandbox.worker.mounts.MountedSlots;
+import io.zcbot.sandbox.worker.mounts.WorkspaceMount;
 import io.zcbot.sandbox.worker.sandbox.Announcer;
 import io.zcbot.sandbox.worker.sandbox.Identity;
 import io.zcbot.sandbox.worker.sandbox.LiveSandboxTable;
@@ -19,8 +21,11 @@ import io.zcbot.sandbox.worker.sandbox.SlotMounts;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import java.io.IOException;
 import java.util.List;
+import java.util.concurrent.Callable;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
 
 /** Removes what a worker that is gone left on the engine. */
 final class PurgeCommand {
@@ -30,6 +35,44 @@ final class PurgeCommand {
   private final WorkerConfig config;
   private final Function<String, SlotMounts> mounts;
   private boolean announces = true;
+
+  /** What is typed. */
+  @Command(
+      name = "purge",
+      description = "Remove a worker's sandboxes from this engine and announce them as reaped.")
+  static final class Typed implements Callable<Integer> {
+    private final CommandContext context;
+
+    @Option(
+        names = "--worker",
+        paramLabel = "ID",
+        description = "The worker's id (default: that of this host's worker).")
+    private @Nullable String worker;
+
+    @Option(
+        names = {"-y", "--yes"},
+        description = "Do not ask for confirmation.")
+    private boolean yes;
+
+    @Option(names = "--force", description = "Purge even if that worker seems to be running.")
+    private boolean force;
+
+    Typed(CommandContext context) {
+      this.context = context;
+    }
+
+    @Override
+    public Integer call() throws CommandException, InterruptedException {
+      WorkerConfig config = context.config();
+      try (Engine engine = context.engine(config);
+          KafkaLog log = new KafkaLog(config.kafka())) {
+        WorkspaceMount root = WorkspaceMount.asItIs(config.workspaceRoot());
+        return new PurgeCommand(
+                context.console(), engine, log, config, id -> new MountedSlots(root, id))
+            .run(worker, yes, force);
+      }
+    }
+  }
 
   /**
    * Makes one.

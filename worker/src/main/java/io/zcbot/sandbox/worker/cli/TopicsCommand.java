@@ -11,18 +11,29 @@ import io.zcbot.sandbox.worker.publish.TopicsException;
 import java.util.Map;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.common.KafkaException;
+import picocli.CommandLine.Command;
 
 /** Checks or creates the topics. */
+@Command(name = "topics", description = "Check or create the topics.")
 final class TopicsCommand {
-  private final Console console;
-  private final KafkaConfig config;
+  private final CommandContext context;
 
-  TopicsCommand(Console console, KafkaConfig config) {
-    this.console = console;
-    this.config = config;
+  TopicsCommand(CommandContext context) {
+    this.context = context;
   }
 
-  int run(boolean create) throws CommandException, InterruptedException {
+  @Command(description = "Check that all topics exist and have the settings that workers require.")
+  int check() throws CommandException, InterruptedException {
+    return run(false);
+  }
+
+  @Command(description = "Create the topics that are missing, then check all of them.")
+  int create() throws CommandException, InterruptedException {
+    return run(true);
+  }
+
+  private int run(boolean create) throws CommandException, InterruptedException {
+    KafkaConfig config = context.config().kafka();
     KafkaConfig wanted =
         new KafkaConfig(
             config.properties(),
@@ -37,7 +48,8 @@ final class TopicsCommand {
       Map<Topic, Integer> before = topics.describe();
       int partitions = create ? topics.verifyOrCreate() : topics.verify();
       for (Topic topic : Topic.values()) {
-        console
+        context
+            .console()
             .out()
             .println(
                 (before.containsKey(topic) ? "ok       " : "created  ")

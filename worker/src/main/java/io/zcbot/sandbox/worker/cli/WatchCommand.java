@@ -4,46 +4,52 @@
  */
 package io.zcbot.sandbox.worker.cli;
 
-import com.fasterxml.jackson.core.JacksonException;
-import com.fasterxml.jackson.databind.json.JsonMapper;
-import com.fasterxml.jackson.databind.node.JsonNodeFactory;
-import com.fasterxml.jackson.databind.node.ObjectNode;
-import io.zcbot.sandbox.events.EventCodec;
-import io.zcbot.sandbox.events.SandboxEvent;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
-import java.io.IOException;
 import java.time.Duration;
-import java.time.Instant;
-import java.time.ZoneOffset;
-import java.time.format.DateTimeFormatter;
 import java.util.ArrayList;
-import java.util.Base64;
 import java.util.Comparator;
 import java.util.List;
+import java.util.concurrent.Callable;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.common.KafkaException;
 import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
 
-/** Follows all topics, one line per record. */
-final class WatchCommand {
-  private static final DateTimeFormatter TIME =
-      DateTimeFormatter.ofPattern("yyyy-MM-dd'T'HH:mm:ss.SSS'Z'").withZone(ZoneOffset.UTC);
+/** Follows all topics. */
+@Command(name = "watch", description = "Print all events as they are published, until Ctrl-C.")
+final class WatchCommand implements Callable<Integer> {
   private static final Duration POLL = Duration.ofMillis(500);
-  private static final JsonMapper JSON = new JsonMapper();
 
-  private final Console console;
-  private final KafkaLog log;
-  private final EventCodec codec = new EventCodec();
+  private final CommandContext context;
 
-  WatchCommand(Console console, KafkaLog log) {
-    this.console = console;
-    this.log = log;
+  @Option(names = "--from-beginning", description = "Begin with the oldest records.")
+  private boolean fromBeginning;
+
+  @Option(names = "--user", paramLabel = "USER", description = "Only this user's records.")
+  private @Nullable UserId user;
+
+  @Option(names = "--count", paramLabel = "N", description = "End after this many lines.")
+  private @Nullable Integer count;
+
+  @Option(names = "--json", description = "Print one JSON object per line.")
+  private boolean json;
+
+  WatchCommand(CommandContext context) {
+    this.context = context;
   }
 
-  int run(boolean fromBeginning, @Nullable UserId user, @Nullable Integer count, boolean json)
-      throws CommandException {
+  @Override
+  public Integer call() throws CommandException {
+    try (KafkaLog log = context.log()) {
+      return follow(context.console(), log);
+    }
+  }
+
+  private int follow(Console console, KafkaLog log) throws CommandException {
+    RecordFormat format = new RecordFormat(log.config().topicPrefix(), console.hasColour());
     try (Consumer<byte[], byte[]> records =
         fromBeginning ? log.fromBeginning(Topic.history()) : log.fromEnd(Topic.history())) {
       if (!json) {
@@ -51,22 +57,18 @@ final class WatchCommand {
       }
       int lines = 0;
       while (true) {
-        List<ConsumerRecord<byte[], byte[]>> batch = new ArrayList<>();
-        records.poll(POLL).forEach(batch::add);
-        // Topics are fetched side by side; within a batch time puts them in order.
-        batch.sort(Comparator.comparingLong(ConsumerRecord::timestamp));
-        for (ConsumerRecord<byte[], byte[]> record : batch) {
+        for (ConsumerRecord<byte[], byte[]> record : inOrder(records)) {
           if (user != null && !Records.key(record).equals(user.toString())) {
             continue;
           }
-          console.out().println(json ? json(record) : line(record));
+          console.out().println(json ? format.json(record) : format.line(record));
           lines++;
           if (count != null && lines >= count) {
             return ExitCode.OK;
           }
         }
         if (console.out().checkError()) {
-          return ExitCode.OK; // nobody reads any more, as with «watch | head»
+          return ExitCode.OK; // the reader is gone, as with «watch | head»
         }
       }
     } catch (KafkaException e) {
@@ -74,82 +76,11 @@ final class WatchCommand {
     }
   }
 
-  String line(ConsumerRecord<byte[], byte[]> record) {
-    Records.Read read = Records.event(record, log.config().topicPrefix());
-    String kind = String.format("%-11s", read.topic().named(""));
-    String user = String.format("%-36s", clip(EventText.plain(Records.key(record))));
-    SandboxEvent event = read.event();
-    return TIME.format(Instant.ofEpochMilli(record.timestamp()))
-        + "  "
-        + coloured(read.topic(), kind)
-        + "  "
-        + user
-        + "  "
-        + (event != null ? EventText.of(event) : EventText.plain(problem(record, read)));
-  }
-
-  private static String problem(ConsumerRecord<byte[], byte[]> record, Records.Read read) {
-    String bytes = (record.value() == null ? "no value" : record.value().length + " bytes");
-    if (read.topic() != Topic.DEAD_LETTER) {
-      return read.problem() + " (" + bytes + ")";
-    }
-    return read.problem() + " (from " + origin(record) + ", " + bytes + ")";
-  }
-
-  private static String origin(ConsumerRecord<byte[], byte[]> record) {
-    return Records.header(record, "zcbot_topic")
-        + "-"
-        + Records.header(record, "zcbot_partition")
-        + "-"
-        + Records.header(record, "zcbot_offset");
-  }
-
-  String json(ConsumerRecord<byte[], byte[]> record) {
-    Records.Read read = Records.event(record, log.config().topicPrefix());
-    ObjectNode json = JsonNodeFactory.instance.objectNode();
-    json.put("topic", record.topic());
-    json.put("partition", record.partition());
-    json.put("offset", record.offset());
-    json.put("timestamp", Instant.ofEpochMilli(record.timestamp()).toString());
-    json.put("key", Records.key(record));
-    try {
-      if (read.event() != null) {
-        json.set("event", JSON.readTree(codec.encode(read.event())));
-      } else {
-        json.put("problem", read.problem());
-        if (read.topic() == Topic.DEAD_LETTER) {
-          json.put("origin", origin(record));
-        }
-        if (record.value() != null) {
-          json.put("value_base64", Base64.getEncoder().encodeToString(record.value()));
-        }
-      }
-      return JSON.writeValueAsString(json);
-    } catch (JacksonException e) {
-      throw new IllegalStateException("an event must be JSON", e);
-    } catch (IOException e) {
-      throw new IllegalStateException("an array can be read", e);
-    }
-  }
-
-  private String coloured(Topic topic, String text) {
-    if (!console.hasColour()) {
-      return text;
-    }
-    String code =
-        switch (topic) {
-          case ENSURE -> "36";
-          case ACTIVITY -> "2";
-          case READY -> "32";
-          case REAPED -> "33";
-          case FAILED -> "31";
-          case DEAD_LETTER -> "35";
-          case LIVE -> "0";
-        };
-    return "\u001b[" + code + "m" + text + "\u001b[0m";
-  }
-
-  private static String clip(String key) {
-    return key.length() <= 36 ? key : key.substring(0, 35) + "…";
+  /** Topics are fetched side by side; within a batch their times order the records. */
+  private static List<ConsumerRecord<byte[], byte[]>> inOrder(Consumer<byte[], byte[]> records) {
+    List<ConsumerRecord<byte[], byte[]>> batch = new ArrayList<>();
+    records.poll(POLL).forEach(batch::add);
+    batch.sort(Comparator.comparingLong(ConsumerRecord::timestamp));
+    return batch;
   }
 }

@@ -15,74 +15,82 @@ import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The slots that this process made: the idle ones, the one being made, and, until they are
+ * The slots that this process made: the parked ones, the one being made, and, until they are
  * released, those that became sandboxes or are being destroyed. Only remembers; never blocks.
  */
 final class IdleSlots {
   private final int target;
-  private final Deque<Slot> idle = new ArrayDeque<>();
+  private final Deque<Slot> parked = new ArrayDeque<>();
   private final Set<String> known = new HashSet<>();
-  private @Nullable Making making;
+  private @Nullable String making;
+  private boolean placeGivenUp;
   private boolean closed;
 
-  private record Making(String slotId, Place place) {}
-
-  /** An empty pool that wants {@code target} idle slots. */
+  /** An empty pool that wants {@code target} parked slots. */
   IdleSlots(int target) {
     this.target = target;
   }
 
-  /** How many are to be idle. */
+  /** How many are to be parked. */
   int target() {
     return target;
   }
 
   synchronized boolean wantsMore() {
-    return !closed && making == null && idle.size() < target;
+    return !closed && making == null && parked.size() < target;
   }
 
-  /** A slot is being made in a place, which stays the pool's until {@link #endMaking}. */
-  synchronized void begin(String slotId, Place place) {
+  /** A slot is being made; its place is taken. */
+  synchronized void begin(String slotId) {
     if (making != null) {
       throw new IllegalStateException("two slots are made at a time");
     }
-    making = new Making(slotId, place);
+    making = slotId;
+    placeGivenUp = false;
     known.add(slotId);
   }
 
-  /** Adds the slot that was being made; false if it is not wanted any more. */
-  synchronized boolean add(Slot slot) {
-    if (closed || !slot.place().isHeld()) {
+  /** Parks the slot that was being made; false if it is not wanted any more. */
+  synchronized boolean park(Slot slot) {
+    if (closed || placeGivenUp) {
       return false;
     }
     making = null;
-    idle.add(slot);
+    parked.add(slot);
     return true;
   }
 
-  /** If the slot being made came to nothing, forgets it and gives its place back. */
-  synchronized void endMaking() {
+  /**
+   * The slot being made came to nothing, and nothing is left of it that the pool has to know.
+   *
+   * @return whether its place is still taken
+   */
+  synchronized boolean giveUpMaking() {
     if (making != null) {
-      known.remove(making.slotId());
-      making.place().close();
+      known.remove(making);
       making = null;
     }
+    return !placeGivenUp;
   }
 
-  /** The place of the slot being made, which will not be added then; null if none is made. */
-  synchronized @Nullable Place takePlaceOfMaking() {
-    return making != null && making.place().isHeld() ? making.place().handOver() : null;
+  /** Takes the place of the slot being made, which then goes; false if none is. */
+  synchronized boolean takePlaceOfMaking() {
+    if (making == null || placeGivenUp) {
+      return false;
+    }
+    placeGivenUp = true;
+    return true;
   }
 
-  /** The slot that was idle for longest; null if there is none. The pool goes on to know it. */
+  /** The slot that was parked for longest; null if none is. The pool goes on to know it. */
   synchronized @Nullable Slot take() {
-    return idle.poll();
+    return parked.poll();
   }
 
   /** As {@link #take}, all that a predicate names. */
   synchronized List<Slot> takeIf(Predicate<Slot> which) {
     List<Slot> taken = new ArrayList<>();
-    for (Iterator<Slot> i = idle.iterator(); i.hasNext(); ) {
+    for (Iterator<Slot> i = parked.iterator(); i.hasNext(); ) {
       Slot slot = i.next();
       if (which.test(slot)) {
         i.remove();
@@ -102,19 +110,19 @@ final class IdleSlots {
     return known.contains(slotId);
   }
 
-  synchronized List<Slot> all() {
-    return List.copyOf(idle);
+  synchronized List<Slot> parked() {
+    return List.copyOf(parked);
   }
 
   synchronized int size() {
-    return idle.size();
+    return parked.size();
   }
 
   synchronized boolean isClosed() {
     return closed;
   }
 
-  /** Wants no more, and adds no more. */
+  /** Wants no more, and parks no more. */
   synchronized void close() {
     closed = true;
   }

@@ -11,6 +11,7 @@ import java.time.Duration;
 import java.util.HexFormat;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
+import java.util.concurrent.Semaphore;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
@@ -37,8 +38,8 @@ final class PoolRefill {
 
   private final IdleSlots pool;
   private final SlotFactory maker;
-  private final Capacity capacity;
-  private final CreateTurns turns;
+  private final Registry registry;
+  private final Semaphore creates;
   private final Executor threads;
   private final Time time;
   private final AtomicBoolean busy = new AtomicBoolean();
@@ -51,14 +52,14 @@ final class PoolRefill {
   PoolRefill(
       IdleSlots pool,
       SlotFactory maker,
-      Capacity capacity,
-      CreateTurns turns,
+      Registry registry,
+      Semaphore creates,
       Executor threads,
       Time time) {
     this.pool = pool;
     this.maker = maker;
-    this.capacity = capacity;
-    this.turns = turns;
+    this.registry = registry;
+    this.creates = creates;
     this.threads = threads;
     this.time = time;
     this.notBefore = time.nanos();
@@ -115,37 +116,39 @@ final class PoolRefill {
 
   private void makeWhatLacks() {
     boolean made = true;
-    while (made && mayMake()) {
-      try (CreateTurns.Turn turn = turns.tryBehindAll()) {
-        made = turn != null && makeOne();
+    while (made && mayMake() && !creates.hasQueuedThreads() && creates.tryAcquire()) {
+      try {
+        made = registry.tryReserve() && makeOne();
+      } finally {
+        creates.release();
       }
     }
   }
 
-  /** False if none could be made. */
+  /** Makes one in a place that was reserved. */
   private boolean makeOne() {
-    Place place = capacity.tryTake();
-    if (place == null) {
-      return false;
-    }
     String id = HexFormat.of().toHexDigits(ThreadLocalRandom.current().nextLong());
-    pool.begin(id, place);
+    pool.begin(id);
+    boolean parked = false;
     try (var _ = MDC.putCloseable("slot", id)) {
-      Slot slot = maker.make(id, place);
-      if (pool.add(slot)) {
+      Slot slot = maker.make(id);
+      parked = pool.park(slot);
+      if (parked) {
         works();
-        return true;
+      } else {
+        maker.destroy(slot);
       }
-      maker.destroy(slot);
     } catch (EngineException | IOException e) {
       fails(String.valueOf(e.getMessage()));
     } catch (RuntimeException e) { // or the timer would try again and again, at once
       log.error("making a slot failed unexpectedly; please report this", e);
       fails(e.toString());
     } finally {
-      pool.endMaking();
+      if (!parked && pool.giveUpMaking()) {
+        registry.release();
+      }
     }
-    return false;
+    return parked;
   }
 
   private void works() {

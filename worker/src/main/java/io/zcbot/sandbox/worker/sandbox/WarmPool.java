@@ -21,6 +21,7 @@ import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executor;
+import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.function.Function;
@@ -43,6 +44,7 @@ public final class WarmPool {
   private final SlotEngine slotEngine;
   private final SlotMounts mounts;
   private final Executor threads;
+  private final Registry registry;
   private final SandboxSpec spec;
   private final String workerId;
   private final int target;
@@ -70,22 +72,23 @@ public final class WarmPool {
   WarmPool(
       Engine engine,
       Setup setup,
-      Capacity capacity,
-      CreateTurns turns,
+      Registry registry,
+      Semaphore creates,
       SandboxSpec spec,
-      String workerId,
+      Identity identity,
       Time time) {
     this.engine = engine;
     this.slotEngine = setup.engine();
     this.mounts = setup.mounts();
     this.threads = setup.threads();
+    this.registry = registry;
     this.spec = spec;
-    this.workerId = workerId;
+    this.workerId = identity.workerId();
     this.target = setup.target();
     this.impossible = obstacle(setup, spec);
     this.pool = new IdleSlots(impossible == null ? target : 0);
     this.maker = new SlotFactory(engine, slotEngine, mounts, pool, spec, workerId);
-    this.refill = new PoolRefill(pool, maker, capacity, turns, threads, time);
+    this.refill = new PoolRefill(pool, maker, registry, creates, threads, time);
   }
 
   private static @Nullable String obstacle(Setup setup, SandboxSpec spec) {
@@ -134,7 +137,7 @@ public final class WarmPool {
     return impossible == null;
   }
 
-  /** A slot to make a sandbox of; null if none is idle. The caller owns it. */
+  /** A slot to make a sandbox of, with its place in the registry; null if none is parked. */
   @Nullable Slot take() {
     Slot slot = pool.take();
     if (slot != null) {
@@ -151,22 +154,21 @@ public final class WarmPool {
   /** Destroys a taken slot, and gives its place back. */
   void discard(Slot slot) {
     maker.destroy(slot);
-    slot.place().close();
+    registry.release();
   }
 
   /**
    * Gives up a slot for a sandbox that has to be created.
    *
-   * @return its place; null if there is no slot
+   * @return whether the caller has its place now
    */
-  @Nullable Place yieldPlace() {
+  boolean yieldPlace() {
     Slot slot = pool.take();
     if (slot == null) {
       return pool.takePlaceOfMaking();
     }
-    Place place = slot.place().handOver();
     threads.execute(() -> maker.destroy(slot));
-    return place;
+    return true;
   }
 
   /** Undoes the mount of a sandbox that was made of a slot and is removed. */
@@ -235,7 +237,7 @@ public final class WarmPool {
         listed.stream().collect(Collectors.toMap(Container::id, Function.identity(), (a, _) -> a));
     String current = slotEngine.imageId(spec.image()).orElse(null);
     Set<String> stale = new HashSet<>();
-    for (Slot slot : pool.all()) {
+    for (Slot slot : pool.parked()) {
       Container container = byId.get(slot.containerId());
       if (container == null || !container.isRunning()) {
         // Parked after the listing was taken, or gone: only a look tells.

@@ -121,7 +121,7 @@ class AuditCommandTest {
   }
 
   @Test
-  void a_table_and_a_summary() throws Exception {
+  void aTableAndASummary() throws Exception {
     history();
     assertThat(sandbox("audit", "--input", file())).isZero();
     assertThat(err.toString()).isEmpty();
@@ -143,7 +143,7 @@ class AuditCommandTest {
   }
 
   @Test
-  void one_users_history_shows_the_ensures_too() throws Exception {
+  void oneUsersHistoryShowsTheEnsuresToo() throws Exception {
     history();
     assertThat(sandbox("audit", "--user", USER.toString(), "--input", file())).isZero();
     assertThat(out.toString().lines().skip(1).limit(4))
@@ -160,7 +160,7 @@ class AuditCommandTest {
   }
 
   @Test
-  void violations_name_their_records_and_make_exit_code_1() throws Exception {
+  void violationsNameTheirRecordsAndMakeExitCode1() throws Exception {
     history();
     ready(500, "e4", "aaaaaaaaaaaaaaaa", Ready.Outcome.CREATED);
     ready(510, "e5", "bbbbbbbbbbbbbbbb", Ready.Outcome.CREATED);
@@ -179,7 +179,7 @@ class AuditCommandTest {
   }
 
   @Test
-  void json_lines() throws Exception {
+  void jsonLines() throws Exception {
     history();
     record(new Ensure("lost", USER, at(402), null, null));
     assertThat(sandbox("audit", "--json", "--to", "2026-11-24T13:00:00Z", "--input", file()))
@@ -229,7 +229,7 @@ class AuditCommandTest {
   }
 
   @Test
-  void rules_come_from_options_or_else_from_the_settings() throws Exception {
+  void rulesComeFromOptionsOrElseFromTheSettings() throws Exception {
     history();
     env.put("ZCBOT_SANDBOX_IDLE_TTL", "100s");
     assertThat(sandbox("audit", "--input", file())).isEqualTo(ExitCode.FAILED);
@@ -264,13 +264,13 @@ class AuditCommandTest {
         "audit --user me | not a UUID",
         "audit --input /none/at/all | there is no file /none/at/all; give files that 'export' wrote",
       })
-  void what_is_not_understood_is_told(String command, String problem) {
+  void whatIsNotUnderstoodIsTold(String command, String problem) {
     assertThat(sandbox(command.split(" "))).isEqualTo(ExitCode.USAGE);
     assertThat(err.toString()).contains(problem);
   }
 
   @Test
-  void a_file_that_is_no_export() throws Exception {
+  void aFileThatIsNoExport() throws Exception {
     lines.add("{}");
     assertThat(sandbox("audit", "--input", file())).isEqualTo(ExitCode.USAGE);
     assertThat(err.toString())
@@ -279,21 +279,21 @@ class AuditCommandTest {
 
   @ParameterizedTest
   @ValueSource(strings = {"audit", "export"})
-  void without_kafka_it_is_exit_code_69(String command) {
+  void withoutKafkaItIsExitCode69(String command) {
     assertThat(sandbox(command)).isEqualTo(ExitCode.UNAVAILABLE);
     assertThat(err.toString()).contains("tried to read sandbox.ensure").contains("127.0.0.1:1");
   }
 
   @ParameterizedTest
   @ValueSource(strings = {"audit", "export"})
-  void help_lists_the_keys(String command) {
+  void helpListsTheKeys(String command) {
     assertThat(sandbox(command, "--help")).isZero();
     assertThat(out.toString())
         .contains("Usage: sandbox " + command, "--from", "--user", "ZCBOT_KAFKA_BOOTSTRAP");
   }
 
   @Test
-  void text_of_strangers_is_harmless_on_a_terminal() throws Exception {
+  void textOfStrangersIsHarmlessOnATerminal() throws Exception {
     ready(0, "e", "\u001b[2Jabc", Ready.Outcome.CREATED);
     assertThat(sandbox("audit", "--input", file())).isZero();
     assertThat(out.toString()).contains("?[2Jabc").doesNotContain("\u001b");

@@ -70,32 +70,95 @@ class CliTest {
   }
 
   @Test
-  void help_lists_commands_and_exit_codes() {
+  void helpListsCommandsAndExitCodes() {
     assertThat(sandbox("--help")).isZero();
     assertThat(out.toString())
-        .contains("run", "ensure", "activity", "watch", "ps", "purge", "topics")
-        .contains("69   Kafka or the engine is not reached");
+        .contains("run", "ensure", "activity", "watch", "ps", "purge", "topics", "--version")
+        .contains("69   Kafka or the engine can't be reached.");
   }
 
   @Test
-  void the_help_of_run_lists_every_key() {
+  void theHelpOfRunListsEverySetting() {
     assertThat(sandbox("run", "--help")).isZero();
     assertThat(Setting.ALL)
         .allSatisfy(setting -> assertThat(out.toString()).contains(setting.key()));
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"run", "ensure", "activity", "watch", "ps", "purge", "topics"})
-  void each_command_has_help_with_the_keys_it_goes_by(String command) {
-    assertThat(sandbox(command, "--help")).isZero();
+  @ValueSource(strings = {"run", "ensure", "activity", "watch", "ps", "purge", "topics check"})
+  void theHelpOfACommandListsTheSettingsThatItReads(String command) {
+    assertThat(sandbox((command + " --help").split(" "))).isZero();
     assertThat(out.toString()).contains("Usage: sandbox " + command, "ZCBOT_KAFKA_BOOTSTRAP");
   }
 
+  @Test
+  void settingsThatHaveNoEffectAreNotListed() {
+    sandbox("watch", "--help");
+    sandbox("topics", "check", "--help");
+    assertThat(out.toString()).doesNotContain("ZCBOT_TOPICS_", "ZCBOT_SANDBOX_");
+    sandbox("topics", "create", "--help");
+    assertThat(out.toString()).contains("ZCBOT_TOPICS_PARTITIONS");
+  }
+
   @ParameterizedTest
-  @ValueSource(strings = {"check", "create"})
-  void so_have_the_ones_below_topics(String command) {
-    assertThat(sandbox("topics", command, "--help")).isZero();
-    assertThat(out.toString()).contains("Usage: sandbox topics " + command);
+  @ValueSource(
+      strings = {
+        "run",
+        "ensure",
+        "activity",
+        "watch",
+        "ps",
+        "purge",
+        "doctor",
+        "topics",
+        "topics check",
+        "topics create",
+        "audit",
+        "export",
+        "publish",
+        "help"
+      })
+  void everyHelpFitsInEightyColumnsAndLeavesGeneralThingsToTheFirst(String command) {
+    assertThat(sandbox((command + " --help").split(" "))).isZero();
+    assertThat(out.toString().lines()).allSatisfy(line -> assertThat(line).hasSizeLessThan(81));
+    assertThat(out.toString()).contains("--help").doesNotContain("Exit codes", "--version");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"ensure", "topics create"})
+  void helpWithACommandPrintsTheHelpOfThatCommand(String command) {
+    assertThat(sandbox(("help " + command).split(" "))).isZero();
+    String help = out.toString();
+    out.getBuffer().setLength(0);
+    assertThat(sandbox((command + " --help").split(" "))).isZero();
+    assertThat(help).isEqualTo(out.toString()).contains("Usage: sandbox " + command);
+  }
+
+  @Test
+  void helpAloneListsTheCommands() {
+    assertThat(sandbox("help")).isZero();
+    assertThat(out.toString()).contains("Usage: sandbox", "Exit codes:");
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      textBlock =
+          """
+          pruge              | Did you mean: sandbox run or sandbox purge?
+          help ensur         | Did you mean: sandbox ensure or sandbox purge?
+          topics chekc       | Did you mean: topics check?
+          ps --jsn           | Possible solutions: --json
+          """)
+  void whatIsMisspeltIsCorrected(String args, String suggestion) {
+    assertThat(sandbox(args.split(" "))).isEqualTo(ExitCode.USAGE);
+    assertThat(err.toString()).contains(suggestion);
+  }
+
+  @Test
+  void optionsOfAllCommandsMayComeFirst() {
+    assertThat(sandbox("-v", "purge")).isZero();
+    assertThat(out.toString()).contains("nothing of worker w1");
   }
 
   @Test
@@ -118,20 +181,20 @@ class CliTest {
           watch --count x        | Invalid value for option '--count'
           topics                 | Missing required subcommand
           """)
-  void wrong_arguments_are_two_lines_and_exit_code_2(String args, String problem) {
+  void wrongArgumentsAreTwoLinesAndExitCode2(String args, String problem) {
     assertThat(sandbox(args.split(" "))).isEqualTo(ExitCode.USAGE);
     assertThat(err.toString()).contains(problem).contains("Try 'sandbox");
     assertThat(err.toString().lines()).hasSize(2);
   }
 
   @Test
-  void no_command_at_all_is_a_usage_error() {
+  void noCommandAtAllIsAUsageError() {
     assertThat(sandbox()).isEqualTo(ExitCode.USAGE);
   }
 
   @ParameterizedTest
   @ValueSource(strings = {"run", "watch", "ps", "purge", "topics check", "activity " + USER})
-  void settings_that_cannot_be_used_are_exit_code_78(String args) {
+  void settingsThatCannotBeUsedAreExitCode78(String args) {
     env.put("ZCBOT_SANDBOX_MEMORY", "x");
     env.put("ZCBOT_LOG_LEVEL", "x");
     assertThat(sandbox(args.split(" "))).isEqualTo(ExitCode.CONFIG);
@@ -151,7 +214,7 @@ class CliTest {
         "topics check",
         "topics create"
       })
-  void kafka_not_reached_is_one_line_and_exit_code_69(String args) {
+  void kafkaNotReachedIsOneLineAndExitCode69(String args) {
     assertThat(sandbox(args.split(" "))).isEqualTo(ExitCode.UNAVAILABLE);
     assertThat(err.toString())
         .startsWith("tried to ")
@@ -161,7 +224,7 @@ class CliTest {
   }
 
   @Test
-  void a_worker_that_cannot_start_is_one_line_and_exit_code_78() throws Exception {
+  void aWorkerThatCannotStartIsOneLineAndExitCode78() throws Exception {
     try (ServerSocket taken = new ServerSocket(0, 1, InetAddress.ofLiteral("127.0.0.1"))) {
       env.put("ZCBOT_OPS_ADDRESS", "127.0.0.1:" + taken.getLocalPort());
       assertThat(sandbox("run")).isEqualTo(ExitCode.CONFIG);
@@ -173,20 +236,20 @@ class CliTest {
   }
 
   @Test
-  void kafka_settings_that_contradict_each_other_are_exit_code_78() {
+  void kafkaSettingsThatContradictEachOtherAreExitCode78() {
     env.put("ZCBOT_KAFKA_REQUEST_TIMEOUT_MS", "1000");
     assertThat(sandbox("activity", USER)).isEqualTo(ExitCode.CONFIG);
     assertThat(err.toString()).contains("delivery.timeout.ms should be equal to or larger than");
   }
 
   @Test
-  void verbose_adds_the_stack_trace() {
+  void verboseAddsTheStackTrace() {
     assertThat(sandbox("activity", "--verbose", USER)).isEqualTo(ExitCode.UNAVAILABLE);
     assertThat(err.toString()).contains("\tat ");
   }
 
   @Test
-  void ps_lists_what_the_engine_has_even_without_kafka() throws Exception {
+  void psListsWhatTheEngineHasEvenWithoutKafka() throws Exception {
     String current = WorkerConfig.fromEnvironment(env).spec().hash();
     container("0123456789abcdef", USER, "w1", current);
     container("fedcba9876543210", OTHER, "w2", "old");
@@ -205,7 +268,7 @@ class CliTest {
   }
 
   @Test
-  void ps_json() {
+  void psJson() {
     container("0123456789abcdef", USER, "w1", "old");
     assertThat(sandbox("ps", "--json")).isZero();
     assertThat(out.toString())
@@ -214,7 +277,7 @@ class CliTest {
   }
 
   @Test
-  void an_engine_that_is_not_reached_is_exit_code_69() {
+  void anEngineThatIsNotReachedIsExitCode69() {
     engine.failure =
         new EngineException(
             EngineException.Kind.UNAVAILABLE, "list", "no answer; is dockerd running?", null);
@@ -226,7 +289,7 @@ class CliTest {
   }
 
   @Test
-  void purge_touches_one_workers_sandboxes_only() {
+  void purgeTouchesOneWorkersSandboxesOnly() {
     container("aaa", USER, "w1", "h");
     container("bbb", OTHER, "w2", "h");
 
@@ -239,7 +302,7 @@ class CliTest {
   }
 
   @Test
-  void slots_are_purged_without_a_word_and_not_listed() {
+  void slotsArePurgedWithoutAWordAndNotListed() {
     engine.containers.put(
         "s1",
         new Container(
@@ -261,7 +324,7 @@ class CliTest {
   }
 
   @Test
-  void purge_of_another_worker_by_name() {
+  void purgeOfAnotherWorkerByName() {
     container("aaa", USER, "w1", "h");
     container("bbb", OTHER, "w2", "h");
     assertThat(sandbox("purge", "--worker", "w2", "-y")).isZero();
@@ -269,7 +332,7 @@ class CliTest {
   }
 
   @Test
-  void purge_asks_first() {
+  void purgeAsksFirst() {
     container("aaa", USER, "w1", "h");
     assertThat(sandbox("purge")).isEqualTo(ExitCode.USAGE);
     assertThat(err.toString())
@@ -278,13 +341,13 @@ class CliTest {
   }
 
   @Test
-  void purge_of_nothing() {
+  void purgeOfNothing() {
     assertThat(sandbox("purge")).isZero();
     assertThat(out.toString()).isEqualTo("nothing of worker w1 is on this engine\n");
   }
 
   @Test
-  void purge_goes_on_after_a_failure_and_tells() {
+  void purgeGoesOnAfterAFailureAndTells() {
     container("stuck", USER, "w1", "h");
     container("bbb", OTHER, "w1", "h");
     assertThat(sandbox("purge", "-y")).isEqualTo(ExitCode.FAILED);
@@ -294,7 +357,7 @@ class CliTest {
   }
 
   @Test
-  void purge_leaves_a_running_workers_sandboxes_alone() throws Exception {
+  void purgeLeavesARunningWorkersSandboxesAlone() throws Exception {
     container("aaa", USER, "w1", "h");
     try (Metrics metrics = new Metrics();
         OpsServer ops =

@@ -21,7 +21,7 @@ class EventTextTest {
   private static final Instant T = Instant.parse("2026-11-24T12:00:00Z");
 
   @Test
-  void each_event_on_one_line() {
+  void eachEventOnOneLine() {
     assertThat(EventText.of(new Ensure("e", USER, T, "svc", T.plusSeconds(60))))
         .isEqualTo("by svc, expires 2026-11-24T12:01:00Z, id e");
     assertThat(EventText.of(new Activity("e", USER, T, "shell"))).isEqualTo("from shell");
@@ -59,7 +59,7 @@ class EventTextTest {
   }
 
   @Test
-  void no_escape_sequence_reaches_the_terminal() {
+  void noEscapeSequenceReachesTheTerminal() {
     assertThat(EventText.of(new Activity("e", USER, T, "\u001b[2J\u009b31m\r\nx\u202e\u2028y")))
         .isEqualTo("from ?[2J?31m??x??y");
   }

@@ -26,7 +26,7 @@ class ReplayProgressTest {
   }
 
   @Test
-  void nothing_is_shown_of_a_short_replay() {
+  void nothingIsShownOfAShortReplay() {
     ReplayProgress progress = progress(true);
     pass(Duration.ofMillis(1_900));
     progress.at(0.9, 1_000);
@@ -35,7 +35,7 @@ class ReplayProgressTest {
   }
 
   @Test
-  void a_bar_on_a_terminal_and_none_left_behind() {
+  void aBarOnATerminalAndNoneLeftBehind() {
     ReplayProgress progress = progress(true);
     pass(Duration.ofSeconds(4));
     progress.at(0.5, 1_000_000);
@@ -48,7 +48,7 @@ class ReplayProgressTest {
   }
 
   @Test
-  void lines_elsewhere_one_for_each_tenth() {
+  void linesElsewhereOneForEachTenth() {
     ReplayProgress progress = progress(false);
     pass(Duration.ofSeconds(4));
     progress.at(0.05, 1_000);

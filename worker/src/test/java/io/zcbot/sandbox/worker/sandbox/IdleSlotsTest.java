@@ -12,39 +12,37 @@ import org.junit.jupiter.api.Test;
 
 class IdleSlotsTest {
   private final FakeMounts mounts = new FakeMounts(() -> false);
-  private final Capacity capacity = new Capacity(10);
   private final IdleSlots pool = new IdleSlots(2);
 
-  private Slot begin(String id) throws Exception {
-    Place place = capacity.tryTake();
-    pool.begin(id, place);
-    return new Slot(id, "c-" + id, Instant.EPOCH, "image", mounts.create(id), place);
+  private Slot slot(String id) throws Exception {
+    return new Slot(id, "c-" + id, Instant.EPOCH, "image", mounts.create(id));
   }
 
-  private boolean add(String id) throws Exception {
-    return pool.add(begin(id));
+  private boolean park(String id) throws Exception {
+    pool.begin(id);
+    return pool.park(slot(id));
   }
 
   @Test
   void wantsAsManyAsItIsToHold() throws Exception {
     assertThat(pool.wantsMore()).isTrue();
-    add("a");
+    park("a");
     assertThat(pool.wantsMore()).isTrue();
-    add("b");
+    park("b");
     assertThat(pool.wantsMore()).isFalse();
   }
 
   @Test
-  void oneIsMadeAtATime() throws Exception {
-    begin("a");
+  void oneIsMadeAtATime() {
+    pool.begin("a");
     assertThat(pool.wantsMore()).isFalse();
-    assertThatThrownBy(() -> begin("b")).isInstanceOf(IllegalStateException.class);
+    assertThatThrownBy(() -> pool.begin("b")).isInstanceOf(IllegalStateException.class);
   }
 
   @Test
   void givesTheOldestAndEachOnce() throws Exception {
-    add("a");
-    add("b");
+    park("a");
+    park("b");
     assertThat(pool.take()).extracting(Slot::id).isEqualTo("a");
     assertThat(pool.take()).extracting(Slot::id).isEqualTo("b");
     assertThat(pool.take()).isNull();
@@ -52,10 +50,9 @@ class IdleSlotsTest {
 
   @Test
   void knowsASlotUntilNothingIsLeftOfIt() throws Exception {
-    Slot slot = begin("a");
+    pool.begin("a");
     assertThat(pool.knows("a")).as("while it is made").isTrue();
-    pool.add(slot);
-    pool.endMaking();
+    pool.park(slot("a"));
     pool.take();
     assertThat(pool.knows("a")).as("while it is somebody's sandbox").isTrue();
     pool.forget("a");
@@ -63,37 +60,31 @@ class IdleSlotsTest {
   }
 
   @Test
-  void aSlotThatCameToNothingGivesItsPlaceBack() throws Exception {
-    begin("a");
-    pool.endMaking();
-    assertThat(capacity.taken()).isZero();
+  void aSlotThatCameToNothingLeavesItsPlaceToBeGivenBack() {
+    pool.begin("a");
+    assertThat(pool.giveUpMaking()).isTrue();
     assertThat(pool.knows("a")).isFalse();
     assertThat(pool.wantsMore()).isTrue();
   }
 
   @Test
   void thePlaceOfASlotBeingMadeCanBeTakenOnce() throws Exception {
-    assertThat(pool.takePlaceOfMaking()).as("none is being made").isNull();
-    Slot slot = begin("a");
-    Place taken = pool.takePlaceOfMaking();
-    assertThat(taken).isNotNull();
-    assertThat(pool.takePlaceOfMaking()).isNull();
+    assertThat(pool.takePlaceOfMaking()).as("none is being made").isFalse();
+    pool.begin("a");
+    assertThat(pool.takePlaceOfMaking()).isTrue();
+    assertThat(pool.takePlaceOfMaking()).isFalse();
 
-    assertThat(pool.add(slot)).isFalse();
-    pool.endMaking();
-    assertThat(capacity.taken()).as("somebody else has its place").isEqualTo(1);
-    taken.close();
-    assertThat(capacity.taken()).isZero();
-    assertThat(add("b")).as("the next one keeps its own").isTrue();
+    assertThat(pool.park(slot("a"))).isFalse();
+    assertThat(pool.giveUpMaking()).as("somebody else has its place").isFalse();
+    assertThat(park("b")).as("the next one keeps its own").isTrue();
   }
 
   @Test
-  void addsNothingOnceClosed() throws Exception {
-    Slot slot = begin("a");
+  void parksNothingOnceClosed() throws Exception {
+    pool.begin("a");
     pool.close();
-    assertThat(pool.add(slot)).isFalse();
-    pool.endMaking();
-    assertThat(capacity.taken()).isZero();
+    assertThat(pool.park(slot("a"))).isFalse();
+    assertThat(pool.giveUpMaking()).isTrue();
     assertThat(pool.wantsMore()).isFalse();
   }
 }

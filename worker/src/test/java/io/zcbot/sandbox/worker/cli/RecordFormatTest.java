@@ -6,7 +6,6 @@ package io.zcbot.sandbox.worker.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.zcbot.sandbox.worker.config.WorkerConfig;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.charset.StandardCharsets;
@@ -20,14 +19,12 @@ import org.apache.kafka.common.record.TimestampType;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
-class WatchCommandTest {
+class RecordFormatTest {
   private static final String USER = "7f3c1d52-9a54-4c0e-8f2b-6f1d2f6f7a10";
 
-  private static WatchCommand watch(boolean terminal, Map<String, String> env) throws Exception {
+  private static RecordFormat format(boolean terminal, Map<String, String> env) {
     PrintWriter out = new PrintWriter(new StringWriter());
-    return new WatchCommand(
-        new Console(env, out, out, terminal),
-        new KafkaLog(WorkerConfig.fromEnvironment(Map.of()).kafka()));
+    return new RecordFormat("sandbox.", new Console(env, out, out, terminal).hasColour());
   }
 
   private static ConsumerRecord<byte[], byte[]> record(
@@ -53,12 +50,12 @@ class WatchCommandTest {
   private static final String DEAD = "no \u001b[31mJSON";
 
   @Test
-  void lines_are_aligned() throws Exception {
-    WatchCommand watch = watch(false, Map.of());
-    assertThat(watch.line(record("sandbox.ensure", USER, "{\"user_id\":\"" + USER + "\"}")))
+  void linesAreAligned() {
+    RecordFormat format = format(false, Map.of());
+    assertThat(format.line(record("sandbox.ensure", USER, "{\"user_id\":\"" + USER + "\"}")))
         .isEqualTo("2026-11-24T12:00:00.500Z  ensure       " + USER + "  id sandbox.ensure-3-17");
     assertThat(
-            watch.line(
+            format.line(
                 record(
                     "sandbox.dead-letter",
                     "x",
@@ -77,31 +74,31 @@ class WatchCommandTest {
   }
 
   @Test
-  void what_is_no_event_is_shown_all_the_same() throws Exception {
-    WatchCommand watch = watch(false, Map.of());
-    assertThat(watch.line(record("sandbox.activity", null, null)))
+  void recordsThatAreNoEventsAreShown() {
+    RecordFormat format = format(false, Map.of());
+    assertThat(format.line(record("sandbox.activity", null, null)))
         .contains("activity", "no event: value: missing; send a JSON object (no value)");
-    assertThat(watch.line(record("sandbox.ready", "k".repeat(500), "[]")))
+    assertThat(format.line(record("sandbox.ready", "k".repeat(500), "[]")))
         .contains("k".repeat(35) + "…  no event: value: is no JSON object")
         .hasSizeLessThan(200);
-    assertThat(watch.line(record("sandbox.dead-letter", "\u001b[2J", null)))
+    assertThat(format.line(record("sandbox.dead-letter", "\u001b[2J", null)))
         .contains("?[2J", "of unknown cause");
   }
 
   @Test
-  void colour_is_for_terminals_that_want_it() throws Exception {
+  void colourIsForTerminalsThatWantIt() {
     ConsumerRecord<byte[], byte[]> record = record("sandbox.failed", USER, "{}");
-    assertThat(watch(true, Map.of()).line(record)).contains("\u001b[31mfailed     \u001b[0m");
-    assertThat(watch(true, Map.of("NO_COLOR", "1")).line(record)).doesNotContain("\u001b");
-    assertThat(watch(true, Map.of("NO_COLOR", "")).line(record)).contains("\u001b");
-    assertThat(watch(true, Map.of("TERM", "dumb")).line(record)).doesNotContain("\u001b");
-    assertThat(watch(false, Map.of()).line(record)).doesNotContain("\u001b");
+    assertThat(format(true, Map.of()).line(record)).contains("\u001b[31mfailed     \u001b[0m");
+    assertThat(format(true, Map.of("NO_COLOR", "1")).line(record)).doesNotContain("\u001b");
+    assertThat(format(true, Map.of("NO_COLOR", "")).line(record)).contains("\u001b");
+    assertThat(format(true, Map.of("TERM", "dumb")).line(record)).doesNotContain("\u001b");
+    assertThat(format(false, Map.of()).line(record)).doesNotContain("\u001b");
   }
 
   @Test
-  void json() throws Exception {
-    WatchCommand watch = watch(false, Map.of());
-    assertThat(watch.json(record("sandbox.activity", USER, "{\"user_id\":\"" + USER + "\"}")))
+  void jsonHasTheEventOrTheProblem() {
+    RecordFormat format = format(false, Map.of());
+    assertThat(format.json(record("sandbox.activity", USER, "{\"user_id\":\"" + USER + "\"}")))
         .isEqualTo(
             "{\"topic\":\"sandbox.activity\",\"partition\":3,\"offset\":17,"
                 + "\"timestamp\":\"2026-11-24T12:00:00.500Z\",\"key\":\""
@@ -110,7 +107,7 @@ class WatchCommandTest {
                 + USER
                 + "\",\"occurred_at\":\"2026-11-24T12:00:00.500Z\"}}");
     assertThat(
-            watch.json(
+            format.json(
                 record(
                     "sandbox.dead-letter",
                     "x",

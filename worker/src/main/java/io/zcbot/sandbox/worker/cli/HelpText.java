@@ -1,0 +1,112 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.cli;
+
+import io.zcbot.sandbox.worker.config.Setting;
+import java.util.List;
+import picocli.CommandLine;
+import picocli.CommandLine.Help;
+import picocli.CommandLine.Model.UsageMessageSpec;
+
+/** What help prints beside a command's options: the exit codes, once, and the settings it reads. */
+final class HelpText {
+  private static final String KAFKA = "ZCBOT_KAFKA_";
+  private static final String TOPIC_PREFIX = "ZCBOT_TOPIC_PREFIX";
+
+  private HelpText() {}
+
+  static void addTo(CommandLine line) {
+    line.getCommandSpec()
+        .usageMessage()
+        .exitCodeListHeading("%nExit codes:%n")
+        .exitCodeList(ExitCode.meanings());
+    addFooter(line);
+  }
+
+  private static void addFooter(CommandLine line) {
+    line.getHelpSectionMap().put(UsageMessageSpec.SECTION_KEY_FOOTER, HelpText::footer);
+    line.getSubcommands().values().forEach(HelpText::addFooter);
+  }
+
+  /** Called only when a help is printed. */
+  private static String footer(Help help) {
+    if (help.commandSpec().parent() == null) {
+      return """
+
+          'sandbox help COMMAND' prints the help of a command.
+          Settings come from the environment: 'sandbox help run' lists them all.
+          """;
+    }
+    List<String> keys = keysOf(help.commandSpec().qualifiedName());
+    return keys.isEmpty()
+        ? ""
+        : wrapped(
+            Setting.help(keys.toArray(String[]::new)), help.commandSpec().usageMessage().width());
+  }
+
+  /** What the keys of the settings begin with that a command reads. */
+  private static List<String> keysOf(String command) {
+    return switch (command) {
+      case "sandbox run", "sandbox standalone", "sandbox doctor" -> List.of("ZCBOT_");
+      case "sandbox ps" ->
+          List.of(
+              KAFKA,
+              TOPIC_PREFIX,
+              "ZCBOT_SANDBOX_IDLE_TTL",
+              "ZCBOT_SANDBOX_IMAGE",
+              "ZCBOT_SANDBOX_RUNTIME",
+              "ZCBOT_SANDBOX_MEMORY",
+              "ZCBOT_SANDBOX_CPUS",
+              "ZCBOT_SANDBOX_PIDS",
+              "ZCBOT_SANDBOX_TMP_SIZE",
+              "ZCBOT_SANDBOX_IO_WEIGHT",
+              "ZCBOT_SANDBOX_NETWORK",
+              "ZCBOT_SANDBOX_FIREWALL",
+              "ZCBOT_SANDBOX_EGRESS",
+              "ZCBOT_SANDBOX_DNS",
+              "ZCBOT_PG_IPS");
+      case "sandbox purge" ->
+          List.of(
+              KAFKA,
+              TOPIC_PREFIX,
+              "ZCBOT_WORKER_ID",
+              "ZCBOT_HOST",
+              "ZCBOT_WORKSPACE_ROOT",
+              "ZCBOT_OPS_ADDRESS");
+      case "sandbox audit" ->
+          List.of(
+              KAFKA,
+              TOPIC_PREFIX,
+              "ZCBOT_SANDBOX_IDLE_TTL",
+              "ZCBOT_REAPER_INTERVAL",
+              "ZCBOT_ENSURE_EXPIRY",
+              "ZCBOT_RESTART");
+      case "sandbox topics create" -> List.of(KAFKA, TOPIC_PREFIX, "ZCBOT_TOPICS_");
+      case "sandbox topics", "sandbox help" -> List.of();
+      default -> List.of(KAFKA, TOPIC_PREFIX);
+    };
+  }
+
+  /** Breaks long lines between words; what follows a break is indented like the line. */
+  static String wrapped(String text, int width) {
+    StringBuilder out = new StringBuilder();
+    text.lines().forEach(line -> wrap(line, width, out));
+    return out.toString();
+  }
+
+  private static void wrap(String line, int width, StringBuilder out) {
+    String indent = " ".repeat(line.length() - line.stripLeading().length());
+    String rest = line.strip();
+    while (indent.length() + rest.length() > width) {
+      int end = rest.lastIndexOf(' ', width - indent.length());
+      if (end <= 0) {
+        break; // a word that is longer than a line
+      }
+      out.append(indent).append(rest, 0, end).append('\n');
+      rest = rest.substring(end).stripLeading();
+    }
+    out.append(rest.isEmpty() ? "" : indent).append(rest).append('\n');
+  }
+}

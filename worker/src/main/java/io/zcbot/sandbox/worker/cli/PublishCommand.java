@@ -1,0 +1,58 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.cli;
+
+import io.zcbot.sandbox.events.Topic;
+import java.nio.charset.StandardCharsets;
+import java.util.concurrent.Callable;
+import org.apache.kafka.clients.producer.RecordMetadata;
+import org.apache.kafka.common.header.internals.RecordHeaders;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Parameters;
+
+/** Publishes anything, to see what workers do with it. */
+@Command(
+    name = "publish",
+    description = {
+      "Publish a record, unchecked, to one of the input topics.",
+      "This is for testing what workers do with invalid input; 'ensure' and 'activity' publish valid"
+          + " records."
+    })
+final class PublishCommand implements Callable<Integer> {
+  private final CommandContext context;
+
+  @Parameters(paramLabel = "TOPIC", description = "ensure or activity.")
+  private InputTopic topic = InputTopic.ensure;
+
+  @Parameters(paramLabel = "KEY", description = "The record's key.")
+  private String key = "";
+
+  @Parameters(paramLabel = "VALUE", description = "The record's value.")
+  private String value = "";
+
+  /** As they are typed. */
+  enum InputTopic {
+    ensure,
+    activity
+  }
+
+  PublishCommand(CommandContext context) {
+    this.context = context;
+  }
+
+  @Override
+  public Integer call() throws CommandException, InterruptedException {
+    try (KafkaLog log = context.log()) {
+      RecordMetadata at =
+          log.publish(
+              topic == InputTopic.ensure ? Topic.ENSURE : Topic.ACTIVITY,
+              key.getBytes(StandardCharsets.UTF_8),
+              value.getBytes(StandardCharsets.UTF_8),
+              new RecordHeaders());
+      context.console().out().println("published " + at);
+      return ExitCode.OK;
+    }
+  }
+}

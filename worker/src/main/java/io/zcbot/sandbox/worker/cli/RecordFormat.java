@@ -1,0 +1,114 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.cli;
+
+import com.fasterxml.jackson.core.JacksonException;
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.zcbot.sandbox.events.EventCodec;
+import io.zcbot.sandbox.events.SandboxEvent;
+import io.zcbot.sandbox.events.Topic;
+import java.io.IOException;
+import java.time.Instant;
+import java.time.ZoneOffset;
+import java.time.format.DateTimeFormatter;
+import java.util.Base64;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+
+/** Shows records of any of the topics, whatever is in them, as lines or as JSON. */
+final class RecordFormat {
+  private static final DateTimeFormatter TIME =
+      DateTimeFormatter.ofPattern("yyyy-MM-dd'T'HH:mm:ss.SSS'Z'").withZone(ZoneOffset.UTC);
+  private static final JsonMapper JSON = new JsonMapper();
+
+  private final String topicPrefix;
+  private final boolean hasColour;
+  private final EventCodec codec = new EventCodec();
+
+  RecordFormat(String topicPrefix, boolean hasColour) {
+    this.topicPrefix = topicPrefix;
+    this.hasColour = hasColour;
+  }
+
+  String line(ConsumerRecord<byte[], byte[]> record) {
+    Records.Read read = Records.event(record, topicPrefix);
+    String kind = String.format("%-11s", read.topic().named(""));
+    String user = String.format("%-36s", clip(EventText.plain(Records.key(record))));
+    SandboxEvent event = read.event();
+    return TIME.format(Instant.ofEpochMilli(record.timestamp()))
+        + "  "
+        + coloured(read.topic(), kind)
+        + "  "
+        + user
+        + "  "
+        + (event != null ? EventText.of(event) : EventText.plain(problem(record, read)));
+  }
+
+  private static String problem(ConsumerRecord<byte[], byte[]> record, Records.Read read) {
+    String bytes = (record.value() == null ? "no value" : record.value().length + " bytes");
+    if (read.topic() != Topic.DEAD_LETTER) {
+      return read.problem() + " (" + bytes + ")";
+    }
+    return read.problem() + " (from " + origin(record) + ", " + bytes + ")";
+  }
+
+  private static String origin(ConsumerRecord<byte[], byte[]> record) {
+    return Records.header(record, "zcbot_topic")
+        + "-"
+        + Records.header(record, "zcbot_partition")
+        + "-"
+        + Records.header(record, "zcbot_offset");
+  }
+
+  String json(ConsumerRecord<byte[], byte[]> record) {
+    Records.Read read = Records.event(record, topicPrefix);
+    ObjectNode json = JsonNodeFactory.instance.objectNode();
+    json.put("topic", record.topic());
+    json.put("partition", record.partition());
+    json.put("offset", record.offset());
+    json.put("timestamp", Instant.ofEpochMilli(record.timestamp()).toString());
+    json.put("key", Records.key(record));
+    try {
+      if (read.event() != null) {
+        json.set("event", JSON.readTree(codec.encode(read.event())));
+      } else {
+        json.put("problem", read.problem());
+        if (read.topic() == Topic.DEAD_LETTER) {
+          json.put("origin", origin(record));
+        }
+        if (record.value() != null) {
+          json.put("value_base64", Base64.getEncoder().encodeToString(record.value()));
+        }
+      }
+      return JSON.writeValueAsString(json);
+    } catch (JacksonException e) {
+      throw new IllegalStateException("an event must be JSON", e);
+    } catch (IOException e) {
+      throw new IllegalStateException("an array can be read", e);
+    }
+  }
+
+  private String coloured(Topic topic, String text) {
+    if (!hasColour) {
+      return text;
+    }
+    String code =
+        switch (topic) {
+          case ENSURE -> "36";
+          case ACTIVITY -> "2";
+          case READY -> "32";
+          case REAPED -> "33";
+          case FAILED -> "31";
+          case DEAD_LETTER -> "35";
+          case LIVE -> "0";
+        };
+    return "\u001b[" + code + "m" + text + "\u001b[0m";
+  }
+
+  private static String clip(String key) {
+    return key.length() <= 36 ? key : key.substring(0, 35) + "…";
+  }
+}

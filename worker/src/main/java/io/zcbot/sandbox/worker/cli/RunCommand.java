@@ -1,0 +1,27 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.cli;
+
+import io.zcbot.sandbox.worker.config.WorkerConfig;
+import io.zcbot.sandbox.worker.ops.Logging;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+
+/** Runs a worker. */
+@Command(name = "run", description = "Run this host's worker until SIGTERM or Ctrl-C.")
+final class RunCommand implements Callable<Integer> {
+  private final CommandContext context;
+
+  RunCommand(CommandContext context) {
+    this.context = context;
+  }
+
+  @Override
+  public Integer call() throws CommandException {
+    WorkerConfig config = context.config();
+    Logging.configure(config.log());
+    return WorkerProcess.run(config, () -> {});
+  }
+}

@@ -172,6 +172,7 @@ maven() { (cd "$root" && mvn -B -ntp "$@" </dev/null); }
 engine_version() { timeout 20 docker version --format '{{.Server.Version}}' 2>/dev/null; }
 
 setup_engine() {
+  [[ -z ${engine_found-} ]] || return 0
   begin "Docker Engine"
   local version context
   command -v docker >/dev/null || install_engine
@@ -191,6 +192,7 @@ setup_engine() {
     version=$(engine_version) || die 69 "Docker Engine answered and then did not: see $engine_log"
   fi
   docker buildx version >/dev/null 2>&1 || apt_install "Docker's builder" docker-buildx
+  engine_found=$version
   end "$version${DOCKER_HOST:+ at $DOCKER_HOST}"
 }
 
@@ -262,8 +264,8 @@ hash_of() { # files and directories, relative to the root; those that don't exis
   ) | sha256sum | cut -d' ' -f1
 }
 
-# Builds an image, or the stage $build_target of one, unless the one that is there was made from the
-# same files on the same base.
+# Builds an image, with the options of Docker's builder in $build_options, unless the one that is there
+# was made from the same files on the same base.
 build_image() { # tag, context, dockerfile, inputs...
   local tag=$1 context=$2 dockerfile=$3 inputs old
   shift 3
@@ -273,8 +275,9 @@ build_image() { # tag, context, dockerfile, inputs...
   fi
   begin "Image $tag"
   old=$(docker image inspect -f '{{.Id}}' "$tag" 2>/dev/null || :)
+  # shellcheck disable=SC2086 # options, one word each
   logged "image-${tag%%:*}" docker buildx build --load --progress=plain --label "zcbot.inputs=$inputs" \
-    ${build_target:+--target "$build_target"} -t "$tag" -f "$root/$dockerfile" "$root/$context" || die 70 "Image $tag could not be built."
+    ${build_options-} -t "$tag" -f "$root/$dockerfile" "$root/$context" || die 70 "Image $tag could not be built."
   # The one it replaces would stay behind without a name. In use: then it has to.
   [[ -z $old || $old == "$(docker image inspect -f '{{.Id}}' "$tag")" ]] || docker image rm "$old" >/dev/null 2>&1 || :
   end "built"
@@ -310,13 +313,14 @@ setup_kafka_image() {
 # What the worker's image stands on. The tests build the image itself, from what was just compiled.
 setup_worker_base() {
   setup_base_image
-  build_target=jre build_image "$worker_base" . worker/Dockerfile
+  build_options='--target jre' build_image "$worker_base" . worker/Dockerfile
 }
 
 setup_worker_image() {
   setup_base_image
   setup_standalone_jars
-  build_image "$worker_image" . worker/Dockerfile worker/jvm.options worker/target/lib standalone/target/lib \
+  build_options='--build-arg JARS=local' build_image "$worker_image" . worker/Dockerfile \
+    worker/jvm.options worker/share-workspaces.sh worker/target/lib standalone/target/lib \
     "$(cd "$root" && echo worker/target/worker-*.jar)" "$(cd "$root" && echo standalone/target/standalone-*.jar)"
 }
 
@@ -345,7 +349,7 @@ setup_jars() { # module, directories of libraries (words), inputs...
 }
 
 setup_standalone_jars() {
-  setup_jars standalone 'worker/target/lib standalone/target/lib' pom.xml events/pom.xml events/src/main \
+  setup_jars standalone 'worker/target/lib standalone/target/lib' pom.xml LICENSE NOTICE events/pom.xml events/src/main \
     worker/pom.xml worker/src/main standalone/pom.xml standalone/src/main
 }
 
@@ -356,7 +360,7 @@ export PATH=$PATH:/usr/sbin:/sbin
 # HOME may be missing where no login made it, and Maven keeps its repository there.
 export HOME=${HOME:-$(getent passwd "$(id -u)" | cut -d: -f6)}
 
-# What it takes to run the standalone worker.
+# What the standalone worker needs.
 setup_to_run() {
   setup_lock
   setup_jdk
@@ -366,26 +370,42 @@ setup_to_run() {
   setup_unlock
 }
 
-# What it takes to run the tests.
-setup_to_test() {
-  setup_lock
-  # The many-host tests give each engine a network namespace.
+# What the tests need: each test class names it in @Tag annotations, which bin/test reads.
+needs_engine() {
+  setup_engine
+  setup_sandbox_image
+}
+needs_kafka() {
+  setup_engine
+  setup_kafka_image
+}
+needs_compose() {
+  docker compose version >/dev/null 2>&1 || apt_install "docker compose" docker-compose
+  setup_worker_base
+}
+needs_network_namespaces() {
   command -v ip >/dev/null || apt_install "The command ip" iproute2
-  # Those of the host's firewall look at its rules, and run a sandbox on gVisor.
   command -v nft >/dev/null || apt_install "The command nft" nftables
+}
+needs_gvisor() {
   command -v runsc >/dev/null || apt_install "gVisor's runsc" runsc
-  # Those of quotas boot a kernel that has some, on disks made for it.
+}
+# A kernel that has quotas, started as a process, and disks for it.
+needs_user_mode_linux() {
   [[ $(uname -m) != x86_64 ]] || command -v linux.uml >/dev/null || apt_install "User Mode Linux" user-mode-linux
   command -v insmod >/dev/null || apt_install "The command insmod" kmod
   command -v mkfs.xfs >/dev/null || apt_install "The command mkfs.xfs" xfsprogs
   command -v mkfs.ext4 >/dev/null || apt_install "The command mkfs.ext4" e2fsprogs
+}
+all_needs=(engine kafka compose network-namespaces gvisor user-mode-linux)
+
+setup_to_test() { # needs...
+  local need
+  setup_lock
   setup_jdk
   setup_maven
-  setup_engine
-  # One test starts what compose.yaml describes.
-  docker compose version >/dev/null 2>&1 || apt_install "docker compose" docker-compose
-  setup_sandbox_image
-  setup_kafka_image
-  setup_worker_base
+  for need in "${all_needs[@]}"; do
+    [[ " $* " != *" $need "* ]] || "needs_${need//-/_}"
+  done
   setup_unlock
 }

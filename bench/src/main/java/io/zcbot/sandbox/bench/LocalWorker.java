@@ -96,10 +96,11 @@ final class LocalWorker implements AutoCloseable {
                     "none",
                     NetworkPolicy.DEFAULT),
                 new Reaper.Limits(Duration.ofHours(1), Duration.ofHours(1), null),
+                100_000,
                 CREATES,
                 CREATES,
                 Integer.MAX_VALUE),
-            new Registry(100_000),
+            new Registry(),
             Workspaces.open(workspaces));
     intake =
         new EnsureIntake(

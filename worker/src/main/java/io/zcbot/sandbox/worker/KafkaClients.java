@@ -38,6 +38,17 @@ public final class KafkaClients {
   private static final int MAX_FETCH_BYTES = 2 * 1024 * 1024;
 
   private static final String GROUP_ROLE = "ensure";
+
+  /** Properties that a consumer outside of any group refuses, or has no use for. */
+  private static final Set<String> OF_GROUP_MEMBERS =
+      Set.of(
+          ConsumerConfig.GROUP_PROTOCOL_CONFIG,
+          ConsumerConfig.GROUP_REMOTE_ASSIGNOR_CONFIG,
+          ConsumerConfig.PARTITION_ASSIGNMENT_STRATEGY_CONFIG,
+          ConsumerConfig.SESSION_TIMEOUT_MS_CONFIG,
+          ConsumerConfig.HEARTBEAT_INTERVAL_MS_CONFIG,
+          ConsumerConfig.MAX_POLL_INTERVAL_MS_CONFIG);
+
   private static final int LONGEST_POLL_GAP_MS = 60_000;
 
   private final Map<String, String> given;
@@ -78,6 +89,7 @@ public final class KafkaClients {
   /** A reader of partitions it assigns itself; commits nothing. */
   public Consumer<byte[], byte[]> freeConsumer(String role) {
     Map<String, Object> settings = consumer(role);
+    settings.keySet().removeAll(OF_GROUP_MEMBERS);
     // A window that retention has cut begins with what is left of it.
     settings.put(ConsumerConfig.AUTO_OFFSET_RESET_CONFIG, "earliest");
     return create(settings);
@@ -102,8 +114,12 @@ public final class KafkaClients {
     settings.put(ProducerConfig.ACKS_CONFIG, "all");
     settings.put(ProducerConfig.ENABLE_IDEMPOTENCE_CONFIG, "true");
     settings.putIfAbsent(ProducerConfig.LINGER_MS_CONFIG, "0");
-    settings.putIfAbsent(ProducerConfig.DELIVERY_TIMEOUT_MS_CONFIG, "30000");
-    settings.putIfAbsent(ProducerConfig.REQUEST_TIMEOUT_MS_CONFIG, "10000");
+    // A producer requires delivery.timeout.ms >= linger.ms + request.timeout.ms.
+    fit(
+        settings,
+        new Fitting(ProducerConfig.REQUEST_TIMEOUT_MS_CONFIG, 10_000),
+        new Fitting(ProducerConfig.DELIVERY_TIMEOUT_MS_CONFIG, 30_000),
+        number(settings, ProducerConfig.LINGER_MS_CONFIG));
     settings.putIfAbsent(ProducerConfig.MAX_BLOCK_MS_CONFIG, "10000");
     settings.putIfAbsent(ProducerConfig.MAX_REQUEST_SIZE_CONFIG, MAX_REQUEST_BYTES);
     settings.putIfAbsent(ProducerConfig.BUFFER_MEMORY_CONFIG, MAX_UNPUBLISHED_BYTES);
@@ -114,10 +130,32 @@ public final class KafkaClients {
   /** An administrator of topics. */
   public Admin admin() {
     Map<String, Object> settings = common("admin");
-    settings.putIfAbsent(AdminClientConfig.DEFAULT_API_TIMEOUT_MS_CONFIG, "10000");
-    settings.putIfAbsent(AdminClientConfig.REQUEST_TIMEOUT_MS_CONFIG, "5000");
+    // An admin client requires default.api.timeout.ms >= request.timeout.ms.
+    fit(
+        settings,
+        new Fitting(AdminClientConfig.REQUEST_TIMEOUT_MS_CONFIG, 5_000),
+        new Fitting(AdminClientConfig.DEFAULT_API_TIMEOUT_MS_CONFIG, 10_000),
+        0);
     settings.keySet().retainAll(known(AdminClientConfig.configNames(), settings));
     return Admin.create(settings);
+  }
+
+  private record Fitting(String property, long fallback) {}
+
+  /** Sets the defaults of two time-outs so that whichever of them is given alone is accepted. */
+  private static void fit(Map<String, Object> settings, Fitting inner, Fitting outer, long extra) {
+    if (settings.containsKey(outer.property)) {
+      long most = number(settings, outer.property) - extra;
+      settings.putIfAbsent(inner.property, Long.toString(Math.clamp(most, 0, inner.fallback)));
+    } else {
+      settings.putIfAbsent(inner.property, Long.toString(inner.fallback));
+      long least = number(settings, inner.property) + extra;
+      settings.put(outer.property, Long.toString(Math.max(least, outer.fallback)));
+    }
+  }
+
+  private static long number(Map<String, Object> settings, String property) {
+    return Long.parseLong(String.valueOf(settings.get(property)));
   }
 
   private Map<String, Object> common(String role) {

@@ -117,7 +117,7 @@ final class PartitionHandover implements Handover {
   public CompletableFuture<Void> released(Set<Integer> partitions, Collection<UserId> atWork) {
     follower.release(partitions);
     if (!stopping.getAsBoolean()) {
-      List<LiveSandbox> moving = reaper.running(partitions::contains);
+      List<LiveSandbox> moving = takeover.running(partitions::contains);
       CompletableFuture<Void> moved =
           reaper
               .reapAll(Reaped.Reason.MOVED, partitions::contains, atWork)

@@ -149,7 +149,7 @@ public final class Worker implements AutoCloseable {
     LogReader reader = new LogReader(() -> kafka.freeConsumer("log"));
 
     Lanes lanes = closer.add(new Lanes(part(12)));
-    Registry registry = new Registry(config.limits().maxSandboxes());
+    Registry registry = new Registry();
     ActivityFollower follower =
         new ActivityFollower(
             tracked(metrics, () -> kafka.freeConsumer("activity")),
@@ -181,6 +181,7 @@ public final class Worker implements AutoCloseable {
                     config.lifecycle().idleTtl(),
                     config.lifecycle().evictAfter(),
                     config.lifecycle().maxLifetime()),
+                config.limits().maxSandboxes(),
                 config.limits().createConcurrency(),
                 config.limits().reapConcurrency(),
                 config.limits().newUsersPerMinute()),
@@ -235,13 +236,16 @@ public final class Worker implements AutoCloseable {
     health.ready("engine", () -> status(timers.engineProblem()));
     health.ready("engine-events", () -> status(domain.engineFollower().problem()));
     health.ready("firewall", () -> status(engine.firewallProblem()));
+    health.live("activity-follower", () -> status(follower.fatalProblem()));
+    health.live("ensure-intake", () -> status(intake.fatalProblem()));
     health.ready("kafka-activity", () -> status(follower.problem()));
-    health.ready("kafka-ensures", () -> status(intake.problem()));
+    // A poll of brokers that are away returns nothing, as an idle one does; the follower asks them.
+    health.ready("kafka-ensures", () -> status(either(intake.problem(), follower.problem())));
     health.ready("kafka-takeover", () -> status(takeoverProblem));
     if (config.limits().warmSlots() > 0) {
       health.ready("warm-slots", () -> limited(domain.slots().problem()));
     }
-    health.ready("kafka-publish", () -> status(publisher.problem()));
+    health.ready("kafka-publish", () -> status(either(publisher.problem(), follower.problem())));
 
     beginFirewall(engine);
     new Recovery(config, domain, reader, keyPartitions, partitions, time).run(this::untilItWorks);
@@ -346,6 +350,10 @@ public final class Worker implements AutoCloseable {
 
   private static Health.Status status(@Nullable String problem) {
     return problem == null ? Health.Status.ok() : Health.Status.failing(problem);
+  }
+
+  private static @Nullable String either(@Nullable String one, @Nullable String other) {
+    return one != null ? one : other;
   }
 
   private static Health.Status limited(@Nullable String problem) {

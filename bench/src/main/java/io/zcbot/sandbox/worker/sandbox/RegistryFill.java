@@ -7,6 +7,7 @@ package io.zcbot.sandbox.worker.sandbox;
 import io.zcbot.sandbox.events.UserId;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Objects;
 import java.util.Random;
 
 /** Fills a registry as a worker's lanes do, without an engine behind it. */
@@ -15,16 +16,17 @@ public final class RegistryFill {
 
   /** A registry in which each user has a sandbox. */
   public static Registry of(List<UserId> users) {
-    Registry registry = new Registry(users.size());
+    Registry registry = new Registry();
+    Capacity capacity = new Capacity(users.size());
     Random random = new Random(1);
     byte[] id = new byte[32];
     for (UserId user : users) {
       random.nextBytes(id);
-      if (!registry.tryReserve()) {
-        throw new IllegalStateException("full");
-      }
+      Place place = Objects.requireNonNull(capacity.tryTake());
       long now = System.nanoTime();
-      registry.add(new Sandbox(new UserId(user.uuid()), HexFormat.of().formatHex(id), 0, now, now));
+      registry.add(
+          new Sandbox(
+              new UserId(user.uuid()), HexFormat.of().formatHex(id), null, 0, now, now, place));
     }
     return registry;
   }

@@ -153,9 +153,9 @@ public record Setting<T>(
           "Most processes and threads in a sandbox.");
 
   static final Setting<Long> SANDBOX_TMP_SIZE =
-      of(
+      computed(
           "ZCBOT_SANDBOX_TMP_SIZE",
-          "512m",
+          "512m, at most half the memory",
           Kind.size(MIB, 1024 * 1024 * MIB),
           "Size of a sandbox's /tmp; what lies in it counts as its memory.");
 
@@ -293,9 +293,9 @@ public record Setting<T>(
           "Most files and directories in a user's workspace, where its size is limited.");
 
   static final Setting<Duration> REAPER_INTERVAL =
-      of(
+      computed(
           "ZCBOT_REAPER_INTERVAL",
-          "10s",
+          "10s, at most the idle TTL",
           Kind.duration(Duration.ofMillis(100), HOUR),
           "How often idle sandboxes are looked for; not longer than the idle TTL.");
 

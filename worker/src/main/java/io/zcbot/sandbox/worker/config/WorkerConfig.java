@@ -16,6 +16,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -54,6 +55,8 @@ public record WorkerConfig(
   static final List<String> FOREIGN_PREFIXES =
       List.of("ZCBOT_STANDALONE_", "ZCBOT_TEST_", "ZCBOT_DEMO_", "ZCBOT_BENCH_");
 
+  private static final Duration DEFAULT_REAPER_INTERVAL = Duration.ofSeconds(10);
+  private static final long DEFAULT_TMP_BYTES = 512L << 20;
   private static final String DEFAULT_ENGINE = "unix:///var/run/docker.sock";
 
   /**
@@ -86,14 +89,15 @@ public record WorkerConfig(
             in.get(Setting.TOPICS_CREATE),
             in.get(Setting.TOPICS_PARTITIONS),
             in.get(Setting.TOPICS_REPLICATION).shortValue());
+    long memory = in.get(Setting.SANDBOX_MEMORY);
     SandboxSpec spec =
         new SandboxSpec(
             in.get(Setting.SANDBOX_IMAGE),
             in.find(Setting.SANDBOX_RUNTIME).orElse(null),
-            in.get(Setting.SANDBOX_MEMORY),
+            memory,
             in.get(Setting.SANDBOX_CPUS),
             in.get(Setting.SANDBOX_PIDS),
-            in.get(Setting.SANDBOX_TMP_SIZE),
+            in.find(Setting.SANDBOX_TMP_SIZE).orElse(Math.min(DEFAULT_TMP_BYTES, memory / 2)),
             in.find(Setting.SANDBOX_IO_WEIGHT).orElse(null),
             in.get(Setting.SANDBOX_NETWORK),
             new NetworkPolicy(
@@ -106,10 +110,12 @@ public record WorkerConfig(
         in.get(Setting.WORKSPACE_SIZE)
             .map(bytes -> WorkspaceLimit.of(bytes, mostFiles))
             .orElse(null);
+    Duration idleTtl = in.get(Setting.SANDBOX_IDLE_TTL);
     Lifecycle lifecycle =
         new Lifecycle(
-            in.get(Setting.SANDBOX_IDLE_TTL),
-            in.get(Setting.REAPER_INTERVAL),
+            idleTtl,
+            in.find(Setting.REAPER_INTERVAL)
+                .orElse(Collections.min(List.of(DEFAULT_REAPER_INTERVAL, idleTtl))),
             in.get(Setting.RECONCILE_INTERVAL),
             in.get(Setting.FIREWALL_INTERVAL),
             in.get(Setting.SANDBOX_MAX_LIFETIME).orElse(null),

@@ -27,7 +27,6 @@ import java.util.stream.Collectors;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.OffsetAndTimestamp;
-import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.InterruptException;
 import org.apache.kafka.common.errors.WakeupException;
@@ -69,6 +68,7 @@ public final class ActivityFollower implements LowWatermark, AutoCloseable {
   private final Forwarder diverter = new Forwarder(held);
   private final CountDownLatch stop = new CountDownLatch(1);
   private final Thread thread;
+  private final LoopMonitor monitor;
   private volatile @Nullable Consumer<byte[], byte[]> consumer;
   private volatile @Nullable String problem = "Kafka was not reached yet";
 
@@ -117,11 +117,17 @@ public final class ActivityFollower implements LowWatermark, AutoCloseable {
     this.time = time;
     this.metrics = metrics;
     this.thread = Thread.ofPlatform().name("activity-follower").unstarted(this::run);
+    this.monitor = new LoopMonitor(thread, time);
   }
 
   /** Starts following whatever is assigned. */
   public void start() {
-    thread.start();
+    monitor.start();
+  }
+
+  /** Why only a restart helps: the thread is dead or stuck; null while it is neither. */
+  public @Nullable String fatalProblem() {
+    return monitor.problem();
   }
 
   /** Follows these partitions too. Any thread. */
@@ -159,18 +165,21 @@ public final class ActivityFollower implements LowWatermark, AutoCloseable {
 
   private void run() {
     while (!stopping()) {
+      monitor.round();
       try (Consumer<byte[], byte[]> fresh = consumers.get()) {
         consumer = fresh;
         probes.clear();
         while (!stopping()) {
+          monitor.round();
           follow(fresh);
         }
       } catch (WakeupException | InterruptException _) {
         // Only close() does that.
-      } catch (KafkaException | IllegalStateException e) {
+      } catch (Throwable e) {
+        // Whatever it is: a thread that ends would leave activity unread and nobody reaped as idle.
         if (!stopping()) {
-          problem = "reading " + settings.topic() + " failed: " + e.getMessage();
-          log.warn("reading {} failed; starting over: {}", settings.topic(), e.toString());
+          problem = "reading " + settings.topic() + " failed: " + e;
+          log.error("reading {} failed; starting over with a new consumer", settings.topic(), e);
           pause();
         }
       }
@@ -330,6 +339,7 @@ public final class ActivityFollower implements LowWatermark, AutoCloseable {
 
   @Override
   public void close() {
+    monitor.stopping();
     stop.countDown();
     diverter.close();
     Consumer<byte[], byte[]> current = consumer;

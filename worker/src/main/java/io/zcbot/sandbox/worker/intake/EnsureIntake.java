@@ -63,6 +63,7 @@ public final class EnsureIntake implements AutoCloseable {
 
   private final CountDownLatch stop = new CountDownLatch(1);
   private final Thread thread;
+  private final LoopMonitor monitor;
   private volatile @Nullable Consumer<byte[], byte[]> consumer;
   private volatile @Nullable String problem = "not reading ensures yet";
 
@@ -150,11 +151,17 @@ public final class EnsureIntake implements AutoCloseable {
     this.time = time;
     this.assignment = new Assignment(settings.maxOpenRecords());
     this.thread = Thread.ofPlatform().name("ensure-intake").unstarted(this::run);
+    this.monitor = new LoopMonitor(thread, time);
   }
 
   /** Starts reading. */
   public void start() {
-    thread.start();
+    monitor.start();
+  }
+
+  /** Why only a restart helps: the poll thread is dead or stuck; null while it is neither. */
+  public @Nullable String fatalProblem() {
+    return monitor.problem();
   }
 
   /** Why ensures are not being read; null while they are. */
@@ -178,6 +185,7 @@ public final class EnsureIntake implements AutoCloseable {
 
   private void run() {
     while (!stopping()) {
+      monitor.round();
       Consumer<byte[], byte[]> fresh = null;
       try {
         fresh = consumers.get();
@@ -189,8 +197,10 @@ public final class EnsureIntake implements AutoCloseable {
         log.info("{}", problem);
         predecessor.remove();
         pause(REJOIN_DELAY);
-      } catch (KafkaException | IllegalStateException e) {
-        problem = "reading " + settings.topic() + " failed: " + e.getMessage();
+      } catch (Throwable e) {
+        // Whatever it is: a thread that ends would leave a worker that serves nobody and looks
+        // well.
+        problem = "reading " + settings.topic() + " failed: " + e;
         log.error("reading {} failed; starting over with a new consumer", settings.topic(), e);
         forgetAll();
         pause(REBUILD_DELAY);
@@ -221,6 +231,7 @@ public final class EnsureIntake implements AutoCloseable {
   private void pollUntilStopped(Consumer<byte[], byte[]> consumer) {
     lease.renew();
     while (!stopping()) {
+      monitor.round();
       ConsumerRecords<byte[], byte[]> records;
       try {
         if (!lease.isValid()) {
@@ -377,6 +388,7 @@ public final class EnsureIntake implements AutoCloseable {
       long deadline = time.nanos() + settings.patience(stopping()).toNanos();
       while (true) {
         lease.renew();
+        monitor.round();
         long left = deadline - time.nanos();
         try {
           released.get(Math.clamp(left, 0, POLL.toNanos()), TimeUnit.NANOSECONDS);
@@ -415,6 +427,7 @@ public final class EnsureIntake implements AutoCloseable {
   /** Stops reading, waits bounded for what runs, commits, leaves the group. */
   @Override
   public void close() {
+    monitor.stopping();
     stop.countDown();
     Consumer<byte[], byte[]> current = consumer;
     if (current != null) {

@@ -30,8 +30,8 @@ public final class ProjectQuotas implements WorkspaceQuota {
   private static final Logger log = LoggerFactory.getLogger(ProjectQuotas.class);
 
   private static final String WANTED =
-      "it takes XFS or ext4 mounted with prjquota, and Linux 5.14 or later (README, «Workspace"
-          + " quotas»)";
+      "they require XFS or ext4 mounted with prjquota, and Linux 5.14 or later"
+          + " (docs/operations.md, Workspace quotas)";
 
   /** How file systems, and kernels, say that they don't know of projects or of quotas. */
   private static final Set<Errno> NONE_THERE =
@@ -138,7 +138,7 @@ public final class ProjectQuotas implements WorkspaceQuota {
             log.warn(
                 "{} has the project id {} from now on; what it holds already, and what is added in"
                     + " directories that it holds already, is not counted until it gets the same"
-                    + " (README, «Workspace quotas»)",
+                    + " (docs/operations.md, Workspace quotas)",
                 directory.about(),
                 id);
           }

@@ -6,7 +6,6 @@ package io.zcbot.sandbox.worker.ops;
 
 import ch.qos.logback.classic.Level;
 import ch.qos.logback.classic.LoggerContext;
-import ch.qos.logback.classic.encoder.PatternLayoutEncoder;
 import ch.qos.logback.classic.spi.ILoggingEvent;
 import ch.qos.logback.core.ConsoleAppender;
 import ch.qos.logback.core.encoder.Encoder;
@@ -18,11 +17,6 @@ import org.slf4j.LoggerFactory;
  * Libraries are heard from warn on; what they say below that is much and names settings.
  */
 public final class Logging {
-  /** Line breaks in a message are shown, not made: nobody can forge a line through an event. */
-  private static final String TEXT =
-      "%d{yyyy-MM-dd'T'HH:mm:ss.SSSX,UTC} %-5level %-16logger{0}"
-          + " %replace(%msg){'[\\r\\n]+','⏎'}%replace( [%mdc]){' \\[\\]',''}%n";
-
   private Logging() {}
 
   /** Logs of a worker. */
@@ -55,11 +49,7 @@ public final class Logging {
     context.reset();
     Encoder<ILoggingEvent> encoder =
         switch (format) {
-          case TEXT -> {
-            PatternLayoutEncoder text = new PatternLayoutEncoder();
-            text.setPattern(TEXT);
-            yield text;
-          }
+          case TEXT -> new TextLineEncoder();
           case JSON -> new JsonLineEncoder();
         };
     encoder.setContext(context);

@@ -132,28 +132,34 @@ public final class Publisher
   @Override
   public void deadLetter(ConsumerRecord<byte[], byte[]> record, EventFormatException why)
       throws InterruptedException {
+    String topic = Topic.DEAD_LETTER.named(topicPrefix);
     Headers headers = new RecordHeaders(record.headers().toArray());
+    addOrigin(headers, record, why);
+    try {
+      send(new ProducerRecord<>(topic, null, record.key(), record.value(), headers));
+      return;
+    } catch (RecordTooLargeException e) {
+      log.warn("a dead letter is cut to {} bytes: {}", TRUNCATED_BYTES, e.getMessage());
+    }
+    // The record's own headers may be what is too large, whatever they are called.
+    Headers origin = new RecordHeaders();
+    addOrigin(origin, record, why);
+    add(origin, "zcbot_truncated", "true");
+    try {
+      send(new ProducerRecord<>(topic, null, cut(record.key()), cut(record.value()), origin));
+    } catch (RecordTooLargeException e) {
+      log.warn("a dead letter names its record's position only: {}", e.getMessage());
+      send(new ProducerRecord<>(topic, record.partition(), (Long) null, null, null, origin));
+    }
+  }
+
+  private static void addOrigin(
+      Headers headers, ConsumerRecord<byte[], byte[]> record, EventFormatException why) {
     add(headers, "zcbot_error_field", why.field());
     add(headers, "zcbot_error", why.getMessage());
     add(headers, "zcbot_topic", record.topic());
     add(headers, "zcbot_partition", Integer.toString(record.partition()));
     add(headers, "zcbot_offset", Long.toString(record.offset()));
-    String topic = Topic.DEAD_LETTER.named(topicPrefix);
-    try {
-      send(new ProducerRecord<>(topic, null, record.key(), record.value(), headers));
-    } catch (RecordTooLargeException e) {
-      // The log takes no more than this, so the origin must do for the rest.
-      log.warn("a dead letter is cut to {} bytes: {}", TRUNCATED_BYTES, e.getMessage());
-      Headers fewer = new RecordHeaders();
-      headers.forEach(
-          header -> {
-            if (header.key().startsWith("zcbot_")) {
-              fewer.add(header);
-            }
-          });
-      add(fewer, "zcbot_truncated", "true");
-      send(new ProducerRecord<>(topic, null, cut(record.key()), cut(record.value()), fewer));
-    }
   }
 
   private static void add(Headers headers, String name, String value) {

@@ -48,13 +48,13 @@ public final class Announcer {
 
   /** Enters a new sandbox in the live table. Its ready is published next. */
   void opened(Sandbox sandbox) throws InterruptedException {
-    table.open(
-        new LiveSandbox(
-            sandbox.user(),
-            sandbox.containerId(),
-            identity.host(),
-            identity.workerId(),
-            time.now()));
+    table.open(entryOf(sandbox));
+  }
+
+  /** A sandbox of this worker, as the live table has it from now on. */
+  LiveSandbox entryOf(Sandbox sandbox) {
+    return new LiveSandbox(
+        sandbox.user(), sandbox.containerId(), identity.host(), identity.workerId(), time.now());
   }
 
   /**
@@ -77,7 +77,9 @@ public final class Announcer {
   void failed(Failed failed, long arrived) throws InterruptedException {
     sink.publish(failed);
     metrics.ensured(failed.reason().wire(), Duration.ofNanos(time.nanos() - arrived));
-    log.warn("failed ({}): {}", failed.reason().wire(), failed.message());
+    // Refusals for want of room come in floods; the admission sums them up.
+    log.atLevel(failed.reason() == Failed.Reason.CAPACITY ? Level.DEBUG : Level.WARN)
+        .log("failed ({}): {}", failed.reason().wire(), failed.message());
   }
 
   /** A sandbox of this host ended. */

@@ -32,7 +32,7 @@ final class Claims {
   private final Engine engine;
   private final SlotEngine slotEngine;
   private final SandboxSpec spec;
-  private final Identity identity;
+  private final String workerId;
   private final Time time;
   private final SandboxMetrics metrics;
 
@@ -41,14 +41,14 @@ final class Claims {
       Engine engine,
       SlotEngine slotEngine,
       SandboxSpec spec,
-      Identity identity,
+      String workerId,
       Time time,
       SandboxMetrics metrics) {
     this.slots = slots;
     this.engine = engine;
     this.slotEngine = slotEngine;
     this.spec = spec;
-    this.identity = identity;
+    this.workerId = workerId;
     this.time = time;
     this.metrics = metrics;
   }
@@ -56,7 +56,7 @@ final class Claims {
   /**
    * Makes a sandbox for a user who has none, in the user's lane. The workspace is there.
    *
-   * @return the sandbox, its place in the registry taken; null if it has to be created
+   * @return the sandbox; null if it has to be created
    * @throws EngineException if what stands under the user's name has to be looked at again first
    */
   @Nullable Sandbox claim(UserId user, Path workspace, int partition) throws EngineException {
@@ -70,7 +70,7 @@ final class Claims {
     }
     boolean claimed = false;
     try (var _ = MDC.putCloseable("container", slot.containerId())) {
-      slotEngine.prepare(spec, identity.workerId());
+      slotEngine.prepare(spec, workerId);
       slot.directory().mount(user);
       rename(slot, user, workspace);
       claimed = true;
@@ -96,7 +96,8 @@ final class Claims {
       return null;
     }
     long now = time.nanos();
-    return new Sandbox(user, slot.containerId(), slot.id(), partition, now, now);
+    return new Sandbox(
+        user, slot.containerId(), slot.id(), partition, now, now, slot.place().handOver());
   }
 
   /** Whatever the engine answers: what counts is the container's name afterwards. */
@@ -112,7 +113,7 @@ final class Claims {
     if (container != null
         && slot.isIntact(container)
         && container.name().equals(name)
-        && container.isOwnedBy(identity.workerId())
+        && container.isOwnedBy(workerId)
         && spec.hash().equals(container.specHash())) {
       return;
     }

@@ -4,6 +4,7 @@
  */
 package io.zcbot.sandbox.worker.sandbox;
 
+import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.engine.Container;
@@ -18,7 +19,17 @@ sealed interface Decision {
   record Reuse(Sandbox sandbox) implements Decision {}
 
   /** Make one, after these are gone. */
-  record Create(List<TerminationTarget> remains) implements Decision {}
+  record Make(List<TerminationTarget> remains) implements Decision {
+    /** For a user of whom nothing is known and nothing was looked for. */
+    static final Make UNSEEN = new Make(List.of());
+
+    /** What a sandbox that is created then is to its user. */
+    Ready.Outcome outcome() {
+      return remains.stream().anyMatch(target -> target.reason() != null)
+          ? Ready.Outcome.RECREATED
+          : Ready.Outcome.CREATED;
+    }
+  }
 
   /**
    * Decides.
@@ -42,7 +53,7 @@ sealed interface Decision {
       remains.add(TerminationTarget.died(known, null));
     }
     if (container == null) {
-      return new Create(List.copyOf(remains));
+      return new Make(List.copyOf(remains));
     }
     if (known != null && container.id().equals(known.containerId())) {
       if (container.isRunning()
@@ -61,6 +72,6 @@ sealed interface Decision {
           TerminationTarget.of(
               user, container, workerId, unannounced ? null : Reaped.Reason.REPLACED));
     }
-    return new Create(List.copyOf(remains));
+    return new Make(List.copyOf(remains));
   }
 }

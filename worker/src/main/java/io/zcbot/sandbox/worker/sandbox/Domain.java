@@ -7,11 +7,11 @@ package io.zcbot.sandbox.worker.sandbox;
 import io.zcbot.sandbox.worker.engine.Engine;
 import io.zcbot.sandbox.worker.spec.SandboxSpec;
 import java.util.concurrent.ScheduledExecutorService;
-import java.util.concurrent.Semaphore;
 
 /** The domain's parts, wired together over its ports. */
 public record Domain(
     Registry registry,
+    Capacity capacity,
     Ensurer ensurer,
     Reaper reaper,
     Reconciler reconciler,
@@ -24,9 +24,9 @@ public record Domain(
   public record Ports(
       Engine engine,
       EventSink sink,
-      LiveSandboxTable ledger,
+      LiveSandboxTable liveTable,
       UserLanes lanes,
-      LowWatermark horizon,
+      LowWatermark lowWatermark,
       ScheduledExecutorService scheduler,
       Time time,
       SandboxMetrics metrics) {}
@@ -34,6 +34,7 @@ public record Domain(
   /**
    * How it is to work.
    *
+   * @param maxSandboxes most sandboxes and slots on the host
    * @param createConcurrency most creates at once
    * @param reapConcurrency most reaps at once
    * @param newUsersPerMinute most sandboxes a minute for users not served within the idle TTL
@@ -42,6 +43,7 @@ public record Domain(
       Identity identity,
       SandboxSpec spec,
       Reaper.Limits limits,
+      int maxSandboxes,
       int createConcurrency,
       int reapConcurrency,
       int newUsersPerMinute) {}
@@ -59,80 +61,66 @@ public record Domain(
       Registry registry,
       Workspaces workspaces,
       WarmPool.Setup warm) {
-    Semaphore creates = new Semaphore(settings.createConcurrency(), true);
-    WarmPool slots =
-        new WarmPool(
-            ports.engine(),
-            warm,
-            registry,
-            creates,
-            settings.spec(),
-            settings.identity(),
-            ports.time());
+    Engine engine = ports.engine();
+    Identity identity = settings.identity();
+    String workerId = identity.workerId();
+    SandboxSpec spec = settings.spec();
+    Time time = ports.time();
+    Capacity capacity = new Capacity(settings.maxSandboxes());
+    CreateTurns turns = new CreateTurns(settings.createConcurrency());
+    WarmPool slots = new WarmPool(engine, warm, capacity, turns, spec, workerId, time);
     Announcer announcer =
-        new Announcer(
-            ports.sink(), ports.ledger(), settings.identity(), ports.time(), ports.metrics());
+        new Announcer(ports.sink(), ports.liveTable(), identity, time, ports.metrics());
     Termination termination =
-        new Termination(
-            ports.engine(), announcer, registry, slots::release, settings.reapConcurrency());
+        new Termination(engine, announcer, registry, slots::release, settings.reapConcurrency());
     LaneSteps steps = new LaneSteps(ports.lanes());
     Reaper reaper =
         new Reaper(
-            ports.engine(),
+            engine,
             registry,
+            capacity,
             termination,
             steps,
-            ports.horizon(),
+            ports.lowWatermark(),
             settings.limits(),
-            settings.identity(),
-            ports.time());
-    Claims claims =
-        new Claims(
-            slots,
-            ports.engine(),
-            warm.engine(),
-            settings.spec(),
-            settings.identity(),
-            ports.time(),
-            ports.metrics());
+            time);
+    NewUsers newUsers =
+        new NewUsers(settings.newUsersPerMinute(), settings.limits().idleTtl(), time);
+    Admission admission = new Admission(newUsers, capacity, slots, reaper, turns, time);
+    Attempt attempt =
+        new Attempt(
+            new UserContainers(engine, spec, workerId, workspaces, time),
+            registry,
+            workspaces,
+            admission,
+            new Claims(slots, engine, warm.engine(), spec, workerId, time, ports.metrics()),
+            termination,
+            spec.hash(),
+            workerId);
     Ensurer ensurer =
         new Ensurer(
-            ports.engine(),
+            attempt,
             announcer,
-            registry,
+            new Answers(identity, spec, settings.limits().idleTtl(), time),
+            admission,
             termination,
-            reaper,
-            new NewUsers(settings.newUsersPerMinute(), settings.limits().idleTtl(), ports.time()),
-            slots,
-            claims,
-            workspaces,
-            settings.spec(),
-            settings.identity(),
-            ports.time(),
-            ports.metrics(),
-            creates);
+            time,
+            ports.metrics());
     Reconciler reconciler =
-        new Reconciler(
-            ports.engine(),
-            registry,
-            termination,
-            slots,
-            steps,
-            settings.identity().workerId(),
-            ports.time());
+        new Reconciler(engine, registry, termination, slots, steps, workerId, time);
     PreviousRun previousRun =
         new PreviousRun(
-            ports.engine(),
+            engine,
             registry,
-            new Purge(ports.engine(), termination, settings.identity().workerId()),
-            settings.identity(),
-            settings.spec(),
+            capacity,
+            new Purge(engine, termination, workerId),
+            workerId,
+            spec,
             workspaces,
-            ports.time());
-    EngineFollower follower =
-        new EngineFollower(ports.engine(), reconciler, ports.scheduler(), ports.time());
+            time);
+    EngineFollower follower = new EngineFollower(engine, reconciler, ports.scheduler(), time);
     Takeover takeover = new Takeover(registry, announcer, termination, steps);
     return new Domain(
-        registry, ensurer, reaper, reconciler, previousRun, takeover, slots, follower);
+        registry, capacity, ensurer, reaper, reconciler, previousRun, takeover, slots, follower);
   }
 }

@@ -15,82 +15,74 @@ import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The slots that this process made: the parked ones, the one being made, and, until they are
+ * The slots that this process made: the idle ones, the one being made, and, until they are
  * released, those that became sandboxes or are being destroyed. Only remembers; never blocks.
  */
 final class IdleSlots {
   private final int target;
-  private final Deque<Slot> parked = new ArrayDeque<>();
+  private final Deque<Slot> idle = new ArrayDeque<>();
   private final Set<String> known = new HashSet<>();
-  private @Nullable String making;
-  private boolean placeGivenUp;
+  private @Nullable Making making;
   private boolean closed;
 
-  /** An empty pool that wants {@code target} parked slots. */
+  private record Making(String slotId, Place place) {}
+
+  /** An empty pool that wants {@code target} idle slots. */
   IdleSlots(int target) {
     this.target = target;
   }
 
-  /** How many are to be parked. */
+  /** How many are to be idle. */
   int target() {
     return target;
   }
 
   synchronized boolean wantsMore() {
-    return !closed && making == null && parked.size() < target;
+    return !closed && making == null && idle.size() < target;
   }
 
-  /** A slot is being made; its place is taken. */
-  synchronized void begin(String slotId) {
+  /** A slot is being made in a place, which stays the pool's until {@link #endMaking}. */
+  synchronized void begin(String slotId, Place place) {
     if (making != null) {
       throw new IllegalStateException("two slots are made at a time");
     }
-    making = slotId;
-    placeGivenUp = false;
+    making = new Making(slotId, place);
     known.add(slotId);
   }
 
-  /** Parks the slot that was being made; false if it is not wanted any more. */
-  synchronized boolean park(Slot slot) {
-    if (closed || placeGivenUp) {
+  /** Adds the slot that was being made; false if it is not wanted any more. */
+  synchronized boolean add(Slot slot) {
+    if (closed || !slot.place().isHeld()) {
       return false;
     }
     making = null;
-    parked.add(slot);
+    idle.add(slot);
     return true;
   }
 
-  /**
-   * The slot being made came to nothing, and nothing is left of it that the pool has to know.
-   *
-   * @return whether its place is still taken
-   */
-  synchronized boolean giveUpMaking() {
+  /** If the slot being made came to nothing, forgets it and gives its place back. */
+  synchronized void endMaking() {
     if (making != null) {
-      known.remove(making);
+      known.remove(making.slotId());
+      making.place().close();
       making = null;
     }
-    return !placeGivenUp;
   }
 
-  /** Takes the place of the slot being made, which then goes; false if none is. */
-  synchronized boolean takePlaceOfMaking() {
-    if (making == null || placeGivenUp) {
-      return false;
-    }
-    placeGivenUp = true;
-    return true;
+  /** The place of the slot being made, which will not be added then; null if none is made. */
+  synchronized @Nullable Place takePlaceOfMaking() {
+    return making != null && making.place().isHeld() ? making.place().handOver() : null;
   }
 
-  /** The slot that was parked for longest; null if none is. The pool goes on to know it. */
+  /** The slot that was idle for longest; null if there is none. The pool goes on to know it. */
   synchronized @Nullable Slot take() {
-    return parked.poll();
+    return idle.poll();
   }
 
   /** As {@link #take}, all that a predicate names. */
   synchronized List<Slot> takeIf(Predicate<Slot> which) {
     List<Slot> taken = new ArrayList<>();
-    for (Iterator<Slot> i = parked.iterator(); i.hasNext(); ) {
+    for (Iterator<Slot> i = idle.iterator(); i.hasNext(); ) {
       Slot slot = i.next();
       if (which.test(slot)) {
         i.remove();
@@ -110,19 +102,19 @@ final class IdleSlots {
     return known.contains(slotId);
   }
 
-  synchronized List<Slot> parked() {
-    return List.copyOf(parked);
+  synchronized List<Slot> all() {
+    return List.copyOf(idle);
   }
 
   synchronized int size() {
-    return parked.size();
+    return idle.size();
   }
 
   synchronized boolean isClosed() {
     return closed;
   }
 
-  /** Wants no more, and parks no more. */
+  /** Wants no more, and adds no more. */
   synchronized void close() {
     closed = true;
   }

@@ -25,9 +25,11 @@ final class NewUsers {
   private final long memory;
   private final Time time;
   // by last use, the longest ago first
-  private final Map<UserId, Long> seen = new LinkedHashMap<>(16, 0.75f, true);
+  private final Map<UserId, Seen> seen = new LinkedHashMap<>(16, 0.75f, true);
   private double tokens;
   private long filledAt;
+
+  private record Seen(long at, boolean served) {}
 
   NewUsers(int perMinute, Duration memory, Time time) {
     this.perMinute = perMinute;
@@ -49,7 +51,8 @@ final class NewUsers {
   synchronized boolean admit(UserId user) {
     long now = time.nanos();
     forget(now);
-    if (!seen.containsKey(user)) {
+    Seen before = seen.get(user);
+    if (before == null) {
       double minutes = (now - filledAt) / (double) Duration.ofMinutes(1).toNanos();
       tokens = Math.min(perMinute, tokens + minutes * perMinute);
       filledAt = now;
@@ -58,19 +61,27 @@ final class NewUsers {
       }
       tokens--;
     }
-    seen.put(user, now);
+    seen.put(user, new Seen(now, before != null && before.served()));
     return true;
   }
 
-  /** The user was served. */
+  /** The user was served, here or by another worker. */
   synchronized void served(UserId user) {
-    seen.put(user, time.nanos());
-    forget(time.nanos());
+    long now = time.nanos();
+    seen.put(user, new Seen(now, true));
+    forget(now);
+  }
+
+  /** Whether the user was served within the idle TTL, not only let in. */
+  synchronized boolean wasServed(UserId user) {
+    Seen before = seen.get(user);
+    return before != null && before.served();
   }
 
   private void forget(long now) {
-    Iterator<Long> oldest = seen.values().iterator();
-    while (oldest.hasNext() && (now - oldest.next() > memory || seen.size() > MAX_REMEMBERED)) {
+    Iterator<Seen> oldest = seen.values().iterator();
+    while (oldest.hasNext()
+        && (now - oldest.next().at() > memory || seen.size() > MAX_REMEMBERED)) {
       oldest.remove();
     }
   }

@@ -11,7 +11,6 @@ import java.time.Duration;
 import java.util.HexFormat;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
-import java.util.concurrent.Semaphore;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
@@ -38,8 +37,8 @@ final class PoolRefill {
 
   private final IdleSlots pool;
   private final SlotFactory maker;
-  private final Registry registry;
-  private final Semaphore creates;
+  private final Capacity capacity;
+  private final CreateTurns turns;
   private final Executor threads;
   private final Time time;
   private final AtomicBoolean busy = new AtomicBoolean();
@@ -52,14 +51,14 @@ final class PoolRefill {
   PoolRefill(
       IdleSlots pool,
       SlotFactory maker,
-      Registry registry,
-      Semaphore creates,
+      Capacity capacity,
+      CreateTurns turns,
       Executor threads,
       Time time) {
     this.pool = pool;
     this.maker = maker;
-    this.registry = registry;
-    this.creates = creates;
+    this.capacity = capacity;
+    this.turns = turns;
     this.threads = threads;
     this.time = time;
     this.notBefore = time.nanos();
@@ -116,39 +115,37 @@ final class PoolRefill {
 
   private void makeWhatLacks() {
     boolean made = true;
-    while (made && mayMake() && !creates.hasQueuedThreads() && creates.tryAcquire()) {
-      try {
-        made = registry.tryReserve() && makeOne();
-      } finally {
-        creates.release();
+    while (made && mayMake()) {
+      try (CreateTurns.Turn turn = turns.tryBehindAll()) {
+        made = turn != null && makeOne();
       }
     }
   }
 
-  /** Makes one in a place that was reserved. */
+  /** False if none could be made. */
   private boolean makeOne() {
+    Place place = capacity.tryTake();
+    if (place == null) {
+      return false;
+    }
     String id = HexFormat.of().toHexDigits(ThreadLocalRandom.current().nextLong());
-    pool.begin(id);
-    boolean parked = false;
+    pool.begin(id, place);
     try (var _ = MDC.putCloseable("slot", id)) {
-      Slot slot = maker.make(id);
-      parked = pool.park(slot);
-      if (parked) {
+      Slot slot = maker.make(id, place);
+      if (pool.add(slot)) {
         works();
-      } else {
-        maker.destroy(slot);
+        return true;
       }
+      maker.destroy(slot);
     } catch (EngineException | IOException e) {
       fails(String.valueOf(e.getMessage()));
     } catch (RuntimeException e) { // or the timer would try again and again, at once
       log.error("making a slot failed unexpectedly; please report this", e);
       fails(e.toString());
     } finally {
-      if (!parked && pool.giveUpMaking()) {
-        registry.release();
-      }
+      pool.endMaking();
     }
-    return parked;
+    return false;
   }
 
   private void works() {

@@ -29,8 +29,9 @@ public final class PreviousRun {
 
   private final Engine engine;
   private final Registry registry;
+  private final Capacity capacity;
   private final Purge purge;
-  private final Identity identity;
+  private final String workerId;
   private final SandboxSpec spec;
   private final Workspaces workspaces;
   private final Time time;
@@ -38,15 +39,17 @@ public final class PreviousRun {
   PreviousRun(
       Engine engine,
       Registry registry,
+      Capacity capacity,
       Purge purge,
-      Identity identity,
+      String workerId,
       SandboxSpec spec,
       Workspaces workspaces,
       Time time) {
     this.engine = engine;
     this.registry = registry;
+    this.capacity = capacity;
     this.purge = purge;
-    this.identity = identity;
+    this.workerId = workerId;
     this.spec = spec;
     this.workspaces = workspaces;
     this.time = time;
@@ -90,16 +93,20 @@ public final class PreviousRun {
               .orElse(listed);
       if (!canBeAdopted(container, entry) || !hasWorkspace(entry.userId())) {
         rest.add(listed);
-      } else if (registry.get(entry.userId()) == null && registry.tryReserve()) {
-        long age = Math.max(0, Duration.between(entry.openedAt(), time.now()).toNanos());
-        registry.add(
-            new Sandbox(
-                entry.userId(),
-                container.id(),
-                container.slotOf(identity.workerId()),
-                partitionOf.applyAsInt(entry.userId()),
-                time.nanos() - age,
-                lastActive));
+      } else if (registry.get(entry.userId()) == null) {
+        Place place = capacity.tryTake();
+        if (place != null) {
+          long age = Math.max(0, Duration.between(entry.openedAt(), time.now()).toNanos());
+          registry.add(
+              new Sandbox(
+                  entry.userId(),
+                  container.id(),
+                  container.slotOf(workerId),
+                  partitionOf.applyAsInt(entry.userId()),
+                  time.nanos() - age,
+                  lastActive,
+                  place));
+        }
       }
     }
     purge.endAll(rest, live);
@@ -127,6 +134,6 @@ public final class PreviousRun {
   }
 
   private List<Container> own() throws EngineException {
-    return engine.list().stream().filter(c -> c.isOwnedBy(identity.workerId())).toList();
+    return engine.list().stream().filter(c -> c.isOwnedBy(workerId)).toList();
   }
 }

@@ -32,7 +32,7 @@ public final class Purge {
   /** A purge in place of a worker that doesn't run. Mounts of slots are left to the caller. */
   public static Purge offline(Engine engine, Announcer announcer, String workerId) {
     return new Purge(
-        engine, new Termination(engine, announcer, new Registry(0), _ -> {}, 1), workerId);
+        engine, new Termination(engine, announcer, new Registry(), _ -> {}, 1), workerId);
   }
 
   /** Ends one of the worker's containers. Nobody was told of an idle slot. */

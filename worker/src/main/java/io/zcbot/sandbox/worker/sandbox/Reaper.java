@@ -4,7 +4,6 @@
  */
 package io.zcbot.sandbox.worker.sandbox;
 
-import io.zcbot.sandbox.events.LiveSandbox;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.engine.Engine;
@@ -26,11 +25,11 @@ import org.jspecify.annotations.Nullable;
 public final class Reaper {
   private final Engine engine;
   private final Registry registry;
+  private final Capacity capacity;
   private final Termination termination;
   private final LaneSteps steps;
   private final LowWatermark horizon;
   private final Limits limits;
-  private final Identity identity;
   private final Time time;
 
   /**
@@ -45,24 +44,20 @@ public final class Reaper {
   Reaper(
       Engine engine,
       Registry registry,
+      Capacity capacity,
       Termination termination,
       LaneSteps steps,
       LowWatermark horizon,
       Limits limits,
-      Identity identity,
       Time time) {
     this.engine = engine;
     this.registry = registry;
+    this.capacity = capacity;
     this.termination = termination;
     this.steps = steps;
     this.horizon = horizon;
     this.limits = limits;
-    this.identity = identity;
     this.time = time;
-  }
-
-  Duration idleTtl() {
-    return limits.idleTtl();
   }
 
   /** Queues the reaps that are due. Called by a timer; never blocks. */
@@ -95,9 +90,9 @@ public final class Reaper {
    * turns out to be in use.
    *
    * @param deadline on the monotonic clock
-   * @return whether a place was reserved in the registry
+   * @return the place; null if there is none to be had
    */
-  boolean makeRoom(long deadline) throws InterruptedException {
+  @Nullable Place makeRoom(long deadline) throws InterruptedException {
     List<Sandbox> candidates =
         registry.all().stream()
             .filter(sandbox -> isIdleFor(sandbox, limits.evictAfter()))
@@ -110,16 +105,14 @@ public final class Reaper {
       try {
         done.get(left, TimeUnit.NANOSECONDS);
       } catch (TimeoutException | ExecutionException _) {
-        // The registry tells whether there is room now.
+        // The capacity tells whether there is room now.
       }
-      if (registry.tryReserve()) {
-        return true;
-      }
-      if (left <= 0) {
-        return false;
+      Place place = capacity.tryTake();
+      if (place != null || left <= 0) {
+        return place;
       }
     }
-    return false;
+    return null;
   }
 
   /**
@@ -142,21 +135,6 @@ public final class Reaper {
       all.add(steps.queue(user, "reap", () -> reapNow(user, reason)));
     }
     return CompletableFuture.allOf(all.toArray(CompletableFuture[]::new)).exceptionally(_ -> null);
-  }
-
-  /** The sandboxes that run for users of some partitions. */
-  public List<LiveSandbox> running(Predicate<Integer> ofPartition) {
-    return registry.all().stream()
-        .filter(sandbox -> ofPartition.test(sandbox.partition()))
-        .map(
-            sandbox ->
-                new LiveSandbox(
-                    sandbox.user(),
-                    sandbox.containerId(),
-                    identity.host(),
-                    identity.workerId(),
-                    time.now()))
-        .toList();
   }
 
   private void reapNow(UserId user, Reaped.@Nullable Reason reason)

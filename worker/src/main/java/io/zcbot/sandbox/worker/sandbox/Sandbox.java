@@ -21,26 +21,25 @@ final class Sandbox {
   private final long startedAt;
   private final AtomicLong lastActive;
   private final AtomicBoolean reapPending = new AtomicBoolean();
+  private final Place place;
   private volatile int partition;
 
-  Sandbox(UserId user, String containerId, int partition, long startedAt, long lastActive) {
-    this(user, containerId, null, partition, startedAt, lastActive);
-  }
-
-  /** One made of a slot. */
+  /** A sandbox that owns its place from now on. */
   Sandbox(
       UserId user,
       String containerId,
       @Nullable String slotId,
       int partition,
       long startedAt,
-      long lastActive) {
+      long lastActive,
+      Place place) {
     this.user = user;
     this.containerId = containerId;
     this.slotId = slotId;
     this.partition = partition;
     this.startedAt = startedAt;
     this.lastActive = new AtomicLong(lastActive);
+    this.place = place;
   }
 
   UserId user() {
@@ -54,6 +53,10 @@ final class Sandbox {
   /** The slot it was made of; null if it was made for its user. */
   @Nullable String slotId() {
     return slotId;
+  }
+
+  Place place() {
+    return place;
   }
 
   String containerName() {

@@ -14,14 +14,16 @@ import org.jspecify.annotations.Nullable;
  *
  * @param startedAt by the engine; another one later means that it is not the same process any more
  * @param imageId what its image's name stood for when it was made
+ * @param place its room on the host, which the sandbox that it becomes takes over
  */
 record Slot(
     String id,
     String containerId,
     @Nullable Instant startedAt,
     String imageId,
-    SlotMounts.Directory directory) {
-  /** Whether a container is this slot's and as good as when it was parked, by whatever name. */
+    SlotMounts.Directory directory,
+    Place place) {
+  /** Whether a container is this slot's and as good as when it was made, by whatever name. */
   boolean isIntact(Container container) {
     return container.id().equals(containerId)
         && container.isRunning()

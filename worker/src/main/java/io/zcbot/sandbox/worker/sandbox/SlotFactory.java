@@ -43,7 +43,7 @@ final class SlotFactory {
   }
 
   /** Returns once the slot has shown that it sees what is mounted later; leaves nothing else. */
-  Slot make(String id) throws EngineException, IOException {
+  Slot make(String id, Place place) throws EngineException, IOException {
     SlotMounts.Directory directory = null;
     String containerId = null;
     Slot made = null;
@@ -68,7 +68,7 @@ final class SlotFactory {
             "the slot is not as its spec says: somebody changed it, or the engine's settings changed",
             null);
       }
-      made = new Slot(id, containerId, container.startedAt(), image.orElse(""), directory);
+      made = new Slot(id, containerId, container.startedAt(), image.orElse(""), directory, place);
       return made;
     } finally {
       if (made == null) {

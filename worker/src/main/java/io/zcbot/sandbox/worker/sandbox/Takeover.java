@@ -12,6 +12,7 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
+import java.util.function.Predicate;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -88,6 +89,14 @@ public final class Takeover {
       log.info("{} was announced lost meanwhile and is removed", sandbox.containerId());
       termination.end(TerminationTarget.of(sandbox, null));
     }
+  }
+
+  /** The sandboxes that run here for users of some partitions. */
+  public List<LiveSandbox> running(Predicate<Integer> ofPartition) {
+    return registry.all().stream()
+        .filter(sandbox -> ofPartition.test(sandbox.partition()))
+        .map(announcer::entryOf)
+        .toList();
   }
 
   private boolean runsHere(LiveSandbox entry) {

@@ -21,7 +21,6 @@ import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executor;
-import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.function.Function;
@@ -44,7 +43,6 @@ public final class WarmPool {
   private final SlotEngine slotEngine;
   private final SlotMounts mounts;
   private final Executor threads;
-  private final Registry registry;
   private final SandboxSpec spec;
   private final String workerId;
   private final int target;
@@ -72,23 +70,22 @@ public final class WarmPool {
   WarmPool(
       Engine engine,
       Setup setup,
-      Registry registry,
-      Semaphore creates,
+      Capacity capacity,
+      CreateTurns turns,
       SandboxSpec spec,
-      Identity identity,
+      String workerId,
       Time time) {
     this.engine = engine;
     this.slotEngine = setup.engine();
     this.mounts = setup.mounts();
     this.threads = setup.threads();
-    this.registry = registry;
     this.spec = spec;
-    this.workerId = identity.workerId();
+    this.workerId = workerId;
     this.target = setup.target();
     this.impossible = obstacle(setup, spec);
     this.pool = new IdleSlots(impossible == null ? target : 0);
     this.maker = new SlotFactory(engine, slotEngine, mounts, pool, spec, workerId);
-    this.refill = new PoolRefill(pool, maker, registry, creates, threads, time);
+    this.refill = new PoolRefill(pool, maker, capacity, turns, threads, time);
   }
 
   private static @Nullable String obstacle(Setup setup, SandboxSpec spec) {
@@ -137,7 +134,7 @@ public final class WarmPool {
     return impossible == null;
   }
 
-  /** A slot to make a sandbox of, with its place in the registry; null if none is parked. */
+  /** A slot to make a sandbox of; null if none is idle. The caller owns it. */
   @Nullable Slot take() {
     Slot slot = pool.take();
     if (slot != null) {
@@ -154,21 +151,22 @@ public final class WarmPool {
   /** Destroys a taken slot, and gives its place back. */
   void discard(Slot slot) {
     maker.destroy(slot);
-    registry.release();
+    slot.place().close();
   }
 
   /**
    * Gives up a slot for a sandbox that has to be created.
    *
-   * @return whether the caller has its place now
+   * @return its place; null if there is no slot
    */
-  boolean yieldPlace() {
+  @Nullable Place yieldPlace() {
     Slot slot = pool.take();
     if (slot == null) {
       return pool.takePlaceOfMaking();
     }
+    Place place = slot.place().handOver();
     threads.execute(() -> maker.destroy(slot));
-    return true;
+    return place;
   }
 
   /** Undoes the mount of a sandbox that was made of a slot and is removed. */
@@ -237,7 +235,7 @@ public final class WarmPool {
         listed.stream().collect(Collectors.toMap(Container::id, Function.identity(), (a, _) -> a));
     String current = slotEngine.imageId(spec.image()).orElse(null);
     Set<String> stale = new HashSet<>();
-    for (Slot slot : pool.parked()) {
+    for (Slot slot : pool.all()) {
       Container container = byId.get(slot.containerId());
       if (container == null || !container.isRunning()) {
         // Parked after the listing was taken, or gone: only a look tells.

@@ -489,11 +489,24 @@ class WorkerConfigTest {
   }
 
   @Test
-  void tmp_must_fit_into_the_memory() {
-    assertThat(problem("ZCBOT_SANDBOX_MEMORY", "512m"))
-        .isEqualTo(
-            "ZCBOT_SANDBOX_TMP_SIZE=512m (default): must be smaller than ZCBOT_SANDBOX_MEMORY,"
-                + " which is 512m: a full /tmp would use up the sandbox's memory");
+  void tmpMustFitIntoTheMemory() {
+    assertThat(problems("ZCBOT_SANDBOX_MEMORY", "512m", "ZCBOT_SANDBOX_TMP_SIZE", "512m"))
+        .singleElement()
+        .hasToString(
+            "ZCBOT_SANDBOX_TMP_SIZE=512m: must be smaller than ZCBOT_SANDBOX_MEMORY, which is 512m:"
+                + " a full /tmp would use up the sandbox's memory");
+  }
+
+  /** A value that is allowed alone is not refused because of a default. */
+  @Test
+  void defaultsAdaptToWhatIsSet() throws Exception {
+    assertThat(read("ZCBOT_SANDBOX_IDLE_TTL", "8").lifecycle().reaperInterval())
+        .isEqualTo(Duration.ofSeconds(8));
+    assertThat(read("ZCBOT_SANDBOX_IDLE_TTL", "1h").lifecycle().reaperInterval())
+        .isEqualTo(Duration.ofSeconds(10));
+    assertThat(read("ZCBOT_SANDBOX_MEMORY", "512m").spec().tmpBytes()).isEqualTo(256L << 20);
+    assertThat(read("ZCBOT_SANDBOX_MEMORY", "64m").spec().tmpBytes()).isEqualTo(32L << 20);
+    assertThat(read("ZCBOT_SANDBOX_MEMORY", "1g").spec().tmpBytes()).isEqualTo(512L << 20);
   }
 
   @ParameterizedTest

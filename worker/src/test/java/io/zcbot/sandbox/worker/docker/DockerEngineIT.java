@@ -34,11 +34,13 @@ import java.util.concurrent.TimeUnit;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** The adapter's contract against a real engine and the real sandbox image. */
+@Tag("engine")
 @Timeout(120)
 class DockerEngineIT {
   private static final Duration READY = Duration.ofSeconds(10);

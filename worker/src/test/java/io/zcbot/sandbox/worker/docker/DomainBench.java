@@ -102,10 +102,11 @@ public final class DomainBench {
                 new Identity(bench.worker, "host", "unix:///engine"),
                 spec,
                 new Reaper.Limits(Duration.ofHours(1), Duration.ofHours(1), null),
+                1_000,
                 4,
                 4,
                 10_000),
-            new Registry(1_000),
+            new Registry(),
             workspaces,
             new WarmPool.Setup(bench.engine, mounts, warm));
     lives.add(domain);

@@ -29,6 +29,7 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -37,6 +38,9 @@ import org.junit.jupiter.api.io.TempDir;
  * The host's rules, attacked from inside a sandbox, with an internet around: what is refused, what
  * is not, and that the same attacks succeed once the rules are gone.
  */
+@Tag("engine")
+@Tag("network-namespaces")
+@Tag("gvisor")
 @Timeout(120)
 class HostFirewallIT {
   @TempDir static Path directory;

@@ -8,6 +8,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -16,6 +17,8 @@ import org.junit.jupiter.params.provider.ValueSource;
  * Workers in processes of their own, on engines of their own, against a cluster of three brokers:
  * faults and moves end with a log that tells the truth. The long form is bin/soak.
  */
+@Tag("engine")
+@Tag("network-namespaces")
 @Timeout(value = 3, unit = TimeUnit.MINUTES)
 class ManyHostsIT {
   private static final long SEED = Long.getLong("zcbot.hosts.seed", System.nanoTime() & 0xffffff);

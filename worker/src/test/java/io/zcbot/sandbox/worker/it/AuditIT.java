@@ -40,11 +40,14 @@ import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Audit and export against a real broker. */
+@Tag("engine")
+@Tag("kafka")
 @Timeout(value = 1, unit = TimeUnit.MINUTES)
 class AuditIT {
   private static final int PARTITIONS = 3;

@@ -82,7 +82,7 @@ final class Composition {
     files = new ArrayList<>(List.of("compose.yaml"));
     files.addAll(List.of(more));
     files.add(settings.toString());
-    compose("up", "--detach", "--no-deps", "worker");
+    compose("up", "--detach", "worker");
     return compose("ps", "--all", "--quiet", "worker").strip();
   }
 
@@ -129,12 +129,14 @@ final class Composition {
                 "KAFKA_PORT",
                 String.valueOf(kafkaPort),
                 "WORKER_IMAGE",
-                image));
+                image,
+                "WORKER_JARS",
+                "local"));
     return Commands.tryRun(process, LIMIT);
   }
 
   void close() throws IOException, InterruptedException {
-    Commands.Result down = tryCompose("down", "--volumes", "--timeout", "5");
+    Commands.Result down = tryCompose("down", "--volumes", "--remove-orphans", "--timeout", "5");
     Commands.tryRun("docker", "image", "rm", image);
     if (down.exitCode() != 0) {
       throw new IOException("tried to clear away " + project + ", failed with " + down.output());

@@ -28,11 +28,14 @@ import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.slf4j.LoggerFactory;
 
 /** The real engine under a false name: that of a version with published holes, or of a new one. */
+@Tag("engine")
+@Tag("kafka")
 @Timeout(value = 2, unit = TimeUnit.MINUTES)
 class KnownBadVersionsIT {
   private final Logger log = (Logger) LoggerFactory.getLogger("io.zcbot.sandbox.worker.Preflight");

@@ -23,10 +23,13 @@ import java.util.concurrent.TimeUnit;
 import org.apache.kafka.common.header.Header;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /** Ensure → sandbox → ready → activity → reaped, through real topics and a real engine. */
+@Tag("engine")
+@Tag("kafka")
 @Timeout(value = 3, unit = TimeUnit.MINUTES)
 class MainJobIT {
   private Deployment deployment;

@@ -37,12 +37,15 @@ import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.Timeout;
 
 /** Records that are no events: kept as they were, in nobody's way, never near the engine. */
+@Tag("engine")
+@Tag("kafka")
 @Timeout(value = 2, unit = TimeUnit.MINUTES)
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class PoisonIT {
@@ -218,6 +221,42 @@ class PoisonIT {
       ConsumerRecord<byte[], byte[]> letter = letters.getFirst();
       assertThat(letter.key()).isEqualTo(bytes(user.toString()));
       assertThat(letter.value()).isEqualTo(Arrays.copyOf(huge, 64 * 1024));
+      assertThat(header(letter, "zcbot_truncated")).hasValue("true");
+      await().atMost(Deployment.SOON).until(narrow::isAllCommitted);
+    }
+  }
+
+  @Test
+  void aHeaderThatTheDeadLetterTopicCanNotHoldIsLeftOutAndHoldsNobodyUp() throws Exception {
+    try (Deployment narrow = new Deployment()) {
+      try (Admin admin = narrow.admin()) {
+        admin
+            .createTopics(
+                List.of(
+                    new NewTopic(
+                        narrow.topic(Topic.DEAD_LETTER),
+                        Optional.of(narrow.partitions()),
+                        Optional.empty())))
+            .all()
+            .get(10, TimeUnit.SECONDS);
+      }
+      narrow.start("a");
+      UserId user = Deployment.newUser();
+      // The worker's own headers begin like that, but this one is the sender's.
+      ProducerRecord<byte[], byte[]> record =
+          new ProducerRecord<>(
+              narrow.topic(Topic.ENSURE), narrow.home(user), bytes(user.toString()), bytes("{"));
+      record.headers().add("zcbot_x", huge(1_048_300));
+      RecordMetadata to = narrow.send(record);
+      narrow.ensured(user);
+      ConsumerRecord<byte[], byte[]> letter =
+          await()
+              .atMost(Deployment.SOON)
+              .until(() -> deadLettersOf(narrow, to), found -> !found.isEmpty())
+              .getFirst();
+      assertThat(letter.key()).isEqualTo(bytes(user.toString()));
+      assertThat(letter.value()).isEqualTo(bytes("{"));
+      assertThat(header(letter, "zcbot_x")).isEmpty();
       assertThat(header(letter, "zcbot_truncated")).hasValue("true");
       await().atMost(Deployment.SOON).until(narrow::isAllCommitted);
     }

@@ -20,10 +20,13 @@ import org.apache.kafka.clients.admin.TopicDescription;
 import org.apache.kafka.common.config.ConfigResource;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /** A worker makes the topics as the contract needs them, or says clearly why it won't start. */
+@Tag("engine")
+@Tag("kafka")
 @Timeout(value = 1, unit = TimeUnit.MINUTES)
 class TopicsIT {
   private static final Map<String, String> BROKERS_TIME =

@@ -29,12 +29,16 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** The worker in a container, with what compose.yaml grants it and no more. */
+@Tag("engine")
+@Tag("kafka")
+@Tag("compose")
 @Timeout(value = 3, unit = TimeUnit.MINUTES)
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class WorkerContainerIT {
@@ -156,8 +160,7 @@ class WorkerContainerIT {
   }
 
   @Test
-  void warmSlotsTakeSysAdminAndASharedRoot() throws Exception {
-    shareRoot();
+  void aWarmPoolNeedsSysAdminAndASharedRoot() throws Exception {
     deployment.with("ZCBOT_SANDBOX_WARM", "1");
     String worker = composition.start(deployment, "", WARM);
     awaitServing();
@@ -172,12 +175,28 @@ class WorkerContainerIT {
     assertThat(deployment.ensured(user).outcome()).isEqualTo(Ready.Outcome.REUSED);
 
     assertItStopsAsItShould(worker, user);
-    assertThat(mounts()).as("the test's own is left").hasSize(1);
+    assertThat(mounts()).as("only the shared root is left").hasSize(1);
+  }
+
+  /**
+   * The switch from a plain worker to a warm one stops the old worker before the new one starts.
+   */
+  @Test
+  void aWarmWorkerReplacesAPlainOneThoughTheWorkspaceRootIsNotShared() throws Exception {
+    composition.start(deployment, "");
+    awaitServing();
+    assertThat(mounts()).isEmpty();
+
+    deployment.with("ZCBOT_SANDBOX_WARM", "1");
+    composition.start(deployment, "", WARM);
+    awaitServing();
+    awaitParked();
+
+    assertThat(deployment.ensured(Deployment.newUser()).outcome()).isEqualTo(Ready.Outcome.CLAIMED);
   }
 
   @Test
   void aKilledWorkersSlotsAndMountsAreClearedAwayByTheNext() throws Exception {
-    shareRoot();
     deployment.with("ZCBOT_SANDBOX_WARM", "1");
     String worker = composition.start(deployment, "", WARM);
     awaitServing();
@@ -202,16 +221,9 @@ class WorkerContainerIT {
 
     assertItStopsAsItShould(worker, user);
     assertThat(mounts())
-        .as("no user's is left, only the test's own and what the killed one made of it")
+        .as("no user's is left, only the shared root and what the killed worker made of it")
         .hasSize(2)
         .noneMatch(line -> line.contains("/.slots/"));
-  }
-
-  /** A mount as everything is where systemd runs; here nothing may be. */
-  private void shareRoot() throws Exception {
-    String root = deployment.workspaces().toString();
-    Commands.run("mount", "--bind", root, root);
-    Commands.run("mount", "--make-shared", root);
   }
 
   private List<String> mounts() throws IOException {

@@ -272,7 +272,7 @@ final class QuotaScenarios {
     assertWorks(as(workspace, "rm fill"));
   }
 
-  /** With the commands that README names. */
+  /** With the commands of docs/operations.md. */
   void whatWasThereBeforeCountsOnceAnAdministratorSaysSo() throws Exception {
     Path elsewhere = Files.createDirectory(root.resolve("elsewhere"));
     Path workspace = prepare(anna, WorkspaceQuota.NONE);

@@ -15,6 +15,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -26,6 +27,7 @@ import org.junit.jupiter.params.provider.EnumSource;
  * none, so one that has them is booted, once, and runs all {@link QuotaScenarios}; each test here
  * tells how one of them went.
  */
+@Tag("user-mode-linux")
 @Timeout(30)
 class WorkspaceQuotaIT {
   @TempDir private static Path directory;

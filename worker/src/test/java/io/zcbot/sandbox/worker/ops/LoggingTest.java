@@ -58,11 +58,27 @@ class LoggingTest {
     assertThat(lines().get(1)).matches("\\S+Z WARN  Test             with context \\[user=u1]");
   }
 
+  /** What events, live-table entries and engines say ends up in messages, contexts and causes. */
   @Test
-  void no_message_can_forge_a_line() {
+  void nothingThatIsLoggedCanForgeALineOrReachTheTerminal() {
+    String forged = "x\r\n2026-11-24T12:00:00.000Z ERROR forged\u001b[31m\u009b\u2028\u202e\u007f";
     Logging.configure(new LogConfig(LogConfig.Format.TEXT, LogConfig.Level.INFO));
-    own.info("first\r\n2026-11-24T12:00:00.000Z ERROR forged");
-    assertThat(lines()).singleElement().asString().contains("first⏎2026");
+    MDC.put("event", forged);
+    own.atInfo()
+        .setMessage(forged)
+        .addKeyValue("key", forged)
+        .setCause(new IllegalStateException(forged, new IllegalArgumentException(forged)))
+        .log();
+
+    assertThat(lines().getFirst())
+        .contains(
+            "x\\r\\n2026-11-24T12:00:00.000Z ERROR forged\\u001b[31m\\u009b\\u2028\\u202e\\u007f [")
+        .contains("event=x\\r\\n2026", "key=x\\r\\n2026");
+    assertThat(lines()).filteredOn(line -> line.matches("\\S+Z .*")).hasSize(1);
+    assertThat(lines()).anyMatch(line -> line.contains("Caused by: java.lang.IllegalArgument"));
+    assertThat(out.toString(StandardCharsets.UTF_8).chars())
+        .noneMatch(c -> c != '\n' && c != '\t' && Character.isISOControl(c))
+        .doesNotContain(0x2028, 0x202e);
   }
 
   @Test

@@ -110,7 +110,7 @@ class DomainTest {
 
   @Test
   void anotherSpecIsReplaced() {
-    Sandbox known = new Sandbox(ANNA, "c1", 0, 0, 0);
+    Sandbox known = new Sandbox(ANNA, "c1", null, 0, 0, 0, new Capacity(1).tryTake());
     Container found =
         new Container(
             "c1",
@@ -123,9 +123,9 @@ class DomainTest {
             false);
     assertThat(Decision.of(ANNA, known, Optional.of(found), World.SPEC.hash(), "me"))
         .isInstanceOfSatisfying(
-            Decision.Create.class,
-            create ->
-                assertThat(create.remains())
+            Decision.Make.class,
+            make ->
+                assertThat(make.remains())
                     .singleElement()
                     .extracting(TerminationTarget::reason)
                     .isEqualTo(Reaped.Reason.REPLACED));
@@ -578,7 +578,7 @@ class DomainTest {
     assertThat(world.engine.everything()).isEmpty();
     assertThat(world.log).isEmpty();
     assertThat(world.live).isEmpty();
-    assertThat(world.domain.registry().placesTaken()).isZero();
+    assertThat(world.domain.capacity().taken()).isZero();
   }
 
   @Test
@@ -599,7 +599,7 @@ class DomainTest {
     assertThat(warm.engine.everything()).isEmpty();
     assertThat(warm.mounts.left()).isEmpty();
     assertThat(warm.log).isEmpty();
-    assertThat(warm.domain.registry().placesTaken()).isZero();
+    assertThat(warm.domain.capacity().taken()).isZero();
   }
 
   /** Once the live table has it, what clears up for others does. */

@@ -12,37 +12,39 @@ import org.junit.jupiter.api.Test;
 
 class IdleSlotsTest {
   private final FakeMounts mounts = new FakeMounts(() -> false);
+  private final Capacity capacity = new Capacity(10);
   private final IdleSlots pool = new IdleSlots(2);
 
-  private Slot slot(String id) throws Exception {
-    return new Slot(id, "c-" + id, Instant.EPOCH, "image", mounts.create(id));
+  private Slot begin(String id) throws Exception {
+    Place place = capacity.tryTake();
+    pool.begin(id, place);
+    return new Slot(id, "c-" + id, Instant.EPOCH, "image", mounts.create(id), place);
   }
 
-  private boolean park(String id) throws Exception {
-    pool.begin(id);
-    return pool.park(slot(id));
+  private boolean add(String id) throws Exception {
+    return pool.add(begin(id));
   }
 
   @Test
   void wantsAsManyAsItIsToHold() throws Exception {
     assertThat(pool.wantsMore()).isTrue();
-    park("a");
+    add("a");
     assertThat(pool.wantsMore()).isTrue();
-    park("b");
+    add("b");
     assertThat(pool.wantsMore()).isFalse();
   }
 
   @Test
-  void oneIsMadeAtATime() {
-    pool.begin("a");
+  void oneIsMadeAtATime() throws Exception {
+    begin("a");
     assertThat(pool.wantsMore()).isFalse();
-    assertThatThrownBy(() -> pool.begin("b")).isInstanceOf(IllegalStateException.class);
+    assertThatThrownBy(() -> begin("b")).isInstanceOf(IllegalStateException.class);
   }
 
   @Test
   void givesTheOldestAndEachOnce() throws Exception {
-    park("a");
-    park("b");
+    add("a");
+    add("b");
     assertThat(pool.take()).extracting(Slot::id).isEqualTo("a");
     assertThat(pool.take()).extracting(Slot::id).isEqualTo("b");
     assertThat(pool.take()).isNull();
@@ -50,9 +52,10 @@ class IdleSlotsTest {
 
   @Test
   void knowsASlotUntilNothingIsLeftOfIt() throws Exception {
-    pool.begin("a");
+    Slot slot = begin("a");
     assertThat(pool.knows("a")).as("while it is made").isTrue();
-    pool.park(slot("a"));
+    pool.add(slot);
+    pool.endMaking();
     pool.take();
     assertThat(pool.knows("a")).as("while it is somebody's sandbox").isTrue();
     pool.forget("a");
@@ -60,31 +63,37 @@ class IdleSlotsTest {
   }
 
   @Test
-  void aSlotThatCameToNothingLeavesItsPlaceToBeGivenBack() {
-    pool.begin("a");
-    assertThat(pool.giveUpMaking()).isTrue();
+  void aSlotThatCameToNothingGivesItsPlaceBack() throws Exception {
+    begin("a");
+    pool.endMaking();
+    assertThat(capacity.taken()).isZero();
     assertThat(pool.knows("a")).isFalse();
     assertThat(pool.wantsMore()).isTrue();
   }
 
   @Test
   void thePlaceOfASlotBeingMadeCanBeTakenOnce() throws Exception {
-    assertThat(pool.takePlaceOfMaking()).as("none is being made").isFalse();
-    pool.begin("a");
-    assertThat(pool.takePlaceOfMaking()).isTrue();
-    assertThat(pool.takePlaceOfMaking()).isFalse();
+    assertThat(pool.takePlaceOfMaking()).as("none is being made").isNull();
+    Slot slot = begin("a");
+    Place taken = pool.takePlaceOfMaking();
+    assertThat(taken).isNotNull();
+    assertThat(pool.takePlaceOfMaking()).isNull();
 
-    assertThat(pool.park(slot("a"))).isFalse();
-    assertThat(pool.giveUpMaking()).as("somebody else has its place").isFalse();
-    assertThat(park("b")).as("the next one keeps its own").isTrue();
+    assertThat(pool.add(slot)).isFalse();
+    pool.endMaking();
+    assertThat(capacity.taken()).as("somebody else has its place").isEqualTo(1);
+    taken.close();
+    assertThat(capacity.taken()).isZero();
+    assertThat(add("b")).as("the next one keeps its own").isTrue();
   }
 
   @Test
-  void parksNothingOnceClosed() throws Exception {
-    pool.begin("a");
+  void addsNothingOnceClosed() throws Exception {
+    Slot slot = begin("a");
     pool.close();
-    assertThat(pool.park(slot("a"))).isFalse();
-    assertThat(pool.giveUpMaking()).isTrue();
+    assertThat(pool.add(slot)).isFalse();
+    pool.endMaking();
+    assertThat(capacity.taken()).isZero();
     assertThat(pool.wantsMore()).isFalse();
   }
 }

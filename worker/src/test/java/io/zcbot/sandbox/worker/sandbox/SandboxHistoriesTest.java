@@ -382,7 +382,7 @@ class SandboxHistoriesTest {
           .mounts
           .everHad()
           .forEach((slot, users) -> assertThat(users).as("one user per slot").hasSize(1));
-      assertThat(world.domain.registry().placesTaken()).isEqualTo(live.size() + parked);
+      assertThat(world.domain.capacity().taken()).isEqualTo(live.size() + parked);
       assertThat(world.domain.registry().size()).isEqualTo(live.size());
       assertThat(world.live.keySet()).as("the live table").isEqualTo(live);
       Map<String, Set<String>> ends = new HashMap<>();

@@ -62,7 +62,7 @@ class WarmPoolTest {
               assertThat(world.mounts.mountedOn(c.slot().id())).isNull();
             });
     assertThat(world.domain.registry().size()).isZero();
-    assertThat(world.domain.registry().placesTaken()).isEqualTo(2);
+    assertThat(world.domain.capacity().taken()).isEqualTo(2);
     assertThat(world.log).isEmpty();
   }
 
@@ -129,7 +129,7 @@ class WarmPoolTest {
           .as("containers after a stop in %s", operation)
           .isEmpty();
       assertThat(other.mounts.left()).isEmpty();
-      assertThat(other.domain.registry().placesTaken()).isZero();
+      assertThat(other.domain.capacity().taken()).isZero();
       assertThat(Thread.interrupted()).isEqualTo(operation.equals("start"));
     }
   }
@@ -162,7 +162,7 @@ class WarmPoolTest {
 
     assertThat(world.engine.find(ready.containerId())).isEmpty();
     assertThat(world.mounts.left()).hasSize(1);
-    assertThat(world.domain.registry().placesTaken()).as("the parked one's").isEqualTo(1);
+    assertThat(world.domain.capacity().taken()).as("the parked one's").isEqualTo(1);
   }
 
   @Test
@@ -206,7 +206,7 @@ class WarmPoolTest {
     assertThat(parked()).isEqualTo(1);
     assertThat(world.engine.everything()).hasSize(2);
     assertThat(world.mounts.left()).hasSize(1);
-    assertThat(world.domain.registry().placesTaken()).isEqualTo(2);
+    assertThat(world.domain.capacity().taken()).isEqualTo(2);
   }
 
   @Test
@@ -278,7 +278,7 @@ class WarmPoolTest {
     world.engine.retag();
 
     assertThat(world.domain.slots().sweep()).isEqualTo(2);
-    assertThat(world.domain.registry().placesTaken()).isZero();
+    assertThat(world.domain.capacity().taken()).isZero();
     world.warmUp();
     assertThat(world.domain.slots().sweep()).isZero();
   }
@@ -293,7 +293,7 @@ class WarmPoolTest {
     assertThat(world.domain.slots().status()).startsWith("0 of 2, because");
     assertThat(world.engine.everything()).isEmpty();
     assertThat(world.mounts.left()).isEmpty();
-    assertThat(world.domain.registry().placesTaken()).isZero();
+    assertThat(world.domain.capacity().taken()).isZero();
 
     world.domain.slots().tick();
     assertThat(parked()).as("not at once").isZero();
@@ -325,7 +325,7 @@ class WarmPoolTest {
     small.mounts.failNext("mount");
     assertThat(((Ready) small.ensure(BEN)).outcome()).isEqualTo(Ready.Outcome.CREATED);
 
-    assertThat(small.domain.registry().placesTaken()).isEqualTo(2);
+    assertThat(small.domain.capacity().taken()).isEqualTo(2);
     assertThat(small.engine.parked()).isEmpty();
   }
 
@@ -372,10 +372,10 @@ class WarmPoolTest {
           new WarmPool(
               world.engine,
               new WarmPool.Setup(world.engine, world.mounts, 2, Runnable::run),
-              new Registry(10),
-              new java.util.concurrent.Semaphore(1),
+              new Capacity(10),
+              new CreateTurns(1),
               spec,
-              World.ME,
+              "me",
               Time.system());
 
       slots.tick();

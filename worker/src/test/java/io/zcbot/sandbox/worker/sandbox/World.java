@@ -121,8 +121,14 @@ final class World {
             },
             SandboxMetrics.NONE),
         new Domain.Settings(
-            ME, SPEC, new Reaper.Limits(TTL, EVICT_AFTER, maxLifetime), 4, 4, newUsersPerMinute),
-        new Registry(capacity),
+            ME,
+            SPEC,
+            new Reaper.Limits(TTL, EVICT_AFTER, maxLifetime),
+            capacity,
+            4,
+            4,
+            newUsersPerMinute),
+        new Registry(),
         workspaces,
         new WarmPool.Setup(engine, mounts, warm, Runnable::run));
   }

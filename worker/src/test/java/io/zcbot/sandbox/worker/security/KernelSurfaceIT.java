@@ -16,11 +16,15 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /**
  * What of the host's kernel and files can be touched. Tried as root too, whom commands never are.
  */
+@Tag("engine")
+@Tag("network-namespaces")
+@Tag("gvisor")
 class KernelSurfaceIT extends Attacks {
   private static final String ROOT = "0:0";
   private static final String UNCONFINED = "seccomp=unconfined";

@@ -21,6 +21,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.AfterParameterizedClassInvocation;
 import org.junit.jupiter.params.BeforeParameterizedClassInvocation;
@@ -29,6 +30,9 @@ import org.junit.jupiter.params.BeforeParameterizedClassInvocation;
  * Whom a sandbox can reach. The controls lack the firewall: their first process is no init, and
  * their network is not the sandboxes'.
  */
+@Tag("engine")
+@Tag("network-namespaces")
+@Tag("gvisor")
 class NetworkIT extends Attacks {
   private static final String REFUSED = "No route to host|not permitted|prohibited|unreachable";
 

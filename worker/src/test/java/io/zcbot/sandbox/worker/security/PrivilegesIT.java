@@ -8,9 +8,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.github.dockerjava.api.model.Capability;
 import java.util.List;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** Who a command is, and what it can become. */
+@Tag("engine")
+@Tag("network-namespaces")
+@Tag("gvisor")
 class PrivilegesIT extends Attacks {
   private static final String CAPABILITIES = "grep -E '^Cap(Inh|Prm|Eff|Amb)' /proc/self/status";
 

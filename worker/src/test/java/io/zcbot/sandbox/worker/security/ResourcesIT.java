@@ -27,9 +27,13 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** What one sandbox can use up, and what is left to its neighbours. */
+@Tag("engine")
+@Tag("network-namespaces")
+@Tag("gvisor")
 class ResourcesIT extends Attacks {
   private static final int ROUNDS = 7;
   private static final Duration UNDER_WAY = Duration.ofMillis(300);

@@ -26,9 +26,13 @@ import java.util.Map;
 import java.util.UUID;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** Containers with the right labels that are not what their labels say. */
+@Tag("engine")
+@Tag("network-namespaces")
+@Tag("gvisor")
 class TamperingIT extends Attacks {
   private record Weakness(String name, Consumer<CreateContainerCmd> change) {
     static Weakness of(String name, Consumer<HostConfig> change) {

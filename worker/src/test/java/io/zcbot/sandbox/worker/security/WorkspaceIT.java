@@ -19,9 +19,13 @@ import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.List;
 import java.util.UUID;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** The one directory that a sandbox shares with the host. */
+@Tag("engine")
+@Tag("network-namespaces")
+@Tag("gvisor")
 class WorkspaceIT extends Attacks {
   private static final String WORKSPACE_MOUNT = "grep ' /workspace ' /proc/mounts";
 

@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+# What bin/run tells its user to try. To be sourced.
+
+# The commands to try, for a broker on this port of 127.0.0.1.
+run_hints() { # port
+  local port=$1 user=00000000-0000-4000-8000-000000000001
+  local topic=${ZCBOT_TOPIC_PREFIX-}sandbox.ensure sandbox='bin/sandbox'
+  ((port == 9092)) || sandbox="ZCBOT_KAFKA_BOOTSTRAP_SERVERS=127.0.0.1:$port bin/sandbox"
+  cat <<END
+    Ask for a sandbox from another terminal, with the command line:
+      $sandbox ensure $user
+    or with any Kafka client, for example kcat:
+      echo '$user:{"user_id":"$user"}' | kcat -P -b 127.0.0.1:$port -X partitioner=murmur2_random -t $topic -K:
+    Run commands in it, report that it is in use, and watch the events:
+      docker exec -u 1000:1000 -it zcbot-sandbox-$user bash
+      $sandbox activity $user
+      $sandbox watch
+END
+}

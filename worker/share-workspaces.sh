@@ -1,0 +1,25 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Makes the workspace root a shared mount on the engine's host, so that what a worker mounts in its
+# container shows in sandboxes. compose.warm.yaml runs this before the worker, in a privileged container
+# that sees the host's processes.
+#   share-workspaces.sh WORKSPACE_ROOT
+set -euo pipefail
+
+# The engine's mount namespace is the one that counts; without a dockerd, that of the first process.
+engine=1
+for process in /proc/[0-9]*; do
+  if [[ $(cat "$process/comm" 2>/dev/null) == dockerd ]]; then
+    engine=${process#/proc/}
+    break
+  fi
+done
+
+exec nsenter --target "$engine" --mount -- sh -euc '
+  mkdir -p "$0"
+  case $(findmnt --noheadings --output PROPAGATION --target "$0") in
+    shared*) exit 0 ;;
+  esac
+  mountpoint -q "$0" || mount --bind "$0" "$0"
+  mount --make-shared "$0"
+  echo "$0 is a shared mount now"' "$1"

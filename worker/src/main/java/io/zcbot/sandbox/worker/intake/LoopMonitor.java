@@ -1,0 +1,60 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.intake;
+
+import io.zcbot.sandbox.worker.sandbox.Time;
+import java.time.Duration;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Tells whether a polling thread is alive and completes its rounds. Each wait within a round is
+ * bounded far below the limit, so a thread that exceeds it is stuck, and only a restart helps.
+ */
+final class LoopMonitor {
+  /** Longest time between two rounds. */
+  static final Duration LIMIT = Duration.ofMinutes(1);
+
+  private final Thread thread;
+  private final Time time;
+  private volatile long lastRound;
+  private volatile boolean started;
+  private volatile boolean stopping;
+
+  LoopMonitor(Thread thread, Time time) {
+    this.thread = thread;
+    this.time = time;
+  }
+
+  /** Starts the thread. */
+  void start() {
+    lastRound = time.nanos();
+    started = true;
+    thread.start();
+  }
+
+  /** The thread begins another round. */
+  void round() {
+    lastRound = time.nanos();
+  }
+
+  /** From now on the thread is expected to end. */
+  void stopping() {
+    stopping = true;
+  }
+
+  /** Why only a restart of the worker helps; null while the thread does its work. */
+  @Nullable String problem() {
+    if (!started || stopping) {
+      return null;
+    }
+    if (!thread.isAlive()) {
+      return "thread " + thread.getName() + " has ended";
+    }
+    Duration since = Duration.ofNanos(time.nanos() - lastRound);
+    return since.compareTo(LIMIT) > 0
+        ? "thread " + thread.getName() + " is stuck for " + since.toSeconds() + " s"
+        : null;
+  }
+}

@@ -1,0 +1,74 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.sandbox;
+
+import java.util.concurrent.Semaphore;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicReference;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Who may create a container at the engine now. New users are kept to all turns but one, and wait
+ * in a queue of their own for these, so that a user who was served before never waits behind a
+ * crowd of them.
+ */
+final class CreateTurns {
+  private final Semaphore turns;
+  private final Semaphore newUsersTurns;
+
+  CreateTurns(int concurrency) {
+    this.turns = new Semaphore(concurrency, true);
+    this.newUsersTurns = new Semaphore(Math.max(1, concurrency - 1), true);
+  }
+
+  /** One's turn, until it is closed. */
+  static final class Turn implements AutoCloseable {
+    private final AtomicReference<@Nullable Runnable> release;
+
+    private Turn(Runnable release) {
+      this.release = new AtomicReference<>(release);
+    }
+
+    @Override
+    public void close() {
+      Runnable once = release.getAndSet(null);
+      if (once != null) {
+        once.run();
+      }
+    }
+  }
+
+  /** Waits for a turn; null if the time is up before. */
+  @Nullable Turn await(boolean newUser, long nanos) throws InterruptedException {
+    if (!newUser) {
+      return turns.tryAcquire(nanos, TimeUnit.NANOSECONDS) ? new Turn(turns::release) : null;
+    }
+    long deadline = System.nanoTime() + nanos;
+    if (!newUsersTurns.tryAcquire(nanos, TimeUnit.NANOSECONDS)) {
+      return null;
+    }
+    boolean taken = false;
+    try {
+      taken = turns.tryAcquire(deadline - System.nanoTime(), TimeUnit.NANOSECONDS);
+      return taken ? new Turn(this::releaseBoth) : null;
+    } finally {
+      if (!taken) {
+        newUsersTurns.release();
+      }
+    }
+  }
+
+  /** A turn for work that nobody waits for; null while anybody waits or all turns are taken. */
+  @Nullable Turn tryBehindAll() {
+    boolean taken =
+        !turns.hasQueuedThreads() && !newUsersTurns.hasQueuedThreads() && turns.tryAcquire();
+    return taken ? new Turn(turns::release) : null;
+  }
+
+  private void releaseBoth() {
+    turns.release();
+    newUsersTurns.release();
+  }
+}

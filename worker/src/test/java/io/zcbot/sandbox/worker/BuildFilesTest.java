@@ -1,0 +1,104 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import java.util.regex.MatchResult;
+import java.util.regex.Pattern;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/**
+ * What a user starts from a clean clone: the image's build, the composition, the scripts' hints.
+ */
+@Timeout(30)
+class BuildFilesTest {
+  private static final Path REPOSITORY = Path.of("..").toAbsolutePath().normalize();
+  private static final Pattern FROM = Pattern.compile("(?m)^FROM (\\S+)(?: AS (\\S+))?$");
+  private static final Pattern COPY = Pattern.compile("(?m)^COPY (?!--from)(.+)$");
+
+  @Test
+  void theWorkersImageNeedsNothingThatACleanCloneLacks() throws IOException {
+    String dockerfile = Files.readString(REPOSITORY.resolve("worker/Dockerfile"));
+    assertThat(dockerfile).contains("ARG JARS=build\n", "FROM jars-${JARS} AS jars\n");
+
+    assertThat(stages(dockerfile))
+        .filteredOn(stage -> !stage.name.endsWith("-local"))
+        .flatExtracting(Stage::copied)
+        .isNotEmpty()
+        .noneMatch(source -> source.contains("target"))
+        .allSatisfy(source -> assertThat(REPOSITORY.resolve(source)).exists());
+  }
+
+  @Test
+  void theCompositionIsReachedWhereTheDocumentsSay() throws IOException {
+    assertThat(Files.readString(REPOSITORY.resolve("compose.yaml")))
+        .contains("127.0.0.1:${KAFKA_PORT:-9092}:9092", "127.0.0.1:${OPS_PORT:-8080}:8080");
+  }
+
+  @Test
+  void theCompositionKeepsAWarmPoolOnlyWithWhatThatNeeds() throws IOException {
+    assertThat(Files.readString(REPOSITORY.resolve("compose.yaml")))
+        .contains("ZCBOT_SANDBOX_WARM: ${ZCBOT_SANDBOX_WARM:-0}");
+    assertThat(Files.readString(REPOSITORY.resolve("compose.warm.yaml")))
+        .contains("ZCBOT_SANDBOX_WARM: ${ZCBOT_SANDBOX_WARM:-2}");
+  }
+
+  @Test
+  void theHintsNameTheBrokersPortTheTopicAndThePartitioner() throws Exception {
+    assertThat(hints(9092, Map.of("ZCBOT_TOPIC_PREFIX", "")))
+        .contains("\n      bin/sandbox ensure ")
+        .contains("kcat -P -b 127.0.0.1:9092 -X partitioner=murmur2_random -t sandbox.ensure -K:");
+    assertThat(hints(19092, Map.of("ZCBOT_TOPIC_PREFIX", "test.")))
+        .doesNotContain(":9092")
+        .contains("\n      ZCBOT_KAFKA_BOOTSTRAP_SERVERS=127.0.0.1:19092 bin/sandbox ensure ")
+        .contains("kcat -P -b 127.0.0.1:19092 ", " -t test.sandbox.ensure ");
+  }
+
+  private static String hints(int port, Map<String, String> environment) throws Exception {
+    ProcessBuilder bash =
+        new ProcessBuilder("bash", "-euc", ". bin/lib/hints.sh; run_hints " + port)
+            .directory(REPOSITORY.toFile())
+            .redirectErrorStream(true);
+    bash.environment().putAll(environment);
+    Process process = bash.start();
+    String output = new String(process.getInputStream().readAllBytes());
+    assertThat(process.waitFor(10, TimeUnit.SECONDS)).isTrue();
+    assertThat(process.exitValue()).as(output).isZero();
+    return output;
+  }
+
+  private record Stage(String name, List<String> copied) {}
+
+  private static List<Stage> stages(String dockerfile) {
+    List<MatchResult> starts = FROM.matcher(dockerfile).results().toList();
+    List<Stage> stages = new ArrayList<>();
+    for (int i = 0; i < starts.size(); i++) {
+      int end = i + 1 < starts.size() ? starts.get(i + 1).start() : dockerfile.length();
+      String name = starts.get(i).group(2);
+      stages.add(
+          new Stage(
+              name == null ? "" : name, copied(dockerfile.substring(starts.get(i).end(), end))));
+    }
+    return stages;
+  }
+
+  private static List<String> copied(String stage) {
+    return COPY.matcher(stage)
+        .results()
+        .map(copy -> copy.group(1).split(" "))
+        .flatMap(words -> Arrays.stream(words).limit(words.length - 1))
+        .toList();
+  }
+}

@@ -1,0 +1,112 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.FileVisitResult;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.SimpleFileVisitor;
+import java.nio.file.attribute.BasicFileAttributes;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Set;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import org.junit.jupiter.api.Test;
+
+/** Checks the Markdown documents of the repository. */
+class DocumentationTest {
+  private static final Path ROOT = Path.of("..").toAbsolutePath().normalize();
+  private static final Pattern LINK = Pattern.compile("\\]\\(([^)\\s]+)\\)");
+  private static final Pattern HEADING = Pattern.compile("(?m)^#+ +(.+)$");
+  private static final Pattern CODE_BLOCK = Pattern.compile("(?ms)^```.*?^```");
+  private static final Set<String> NOT_OURS = Set.of("target", "data", "node_modules");
+
+  @Test
+  void everyRelativeLinkLeadsToAFileAndAHeading() throws IOException {
+    List<String> broken = new ArrayList<>();
+    int links = 0;
+    for (Path document : documents()) {
+      String text = CODE_BLOCK.matcher(Files.readString(document)).replaceAll("");
+      for (String link : LINK.matcher(text).results().map(found -> found.group(1)).toList()) {
+        if (link.contains("://")) {
+          continue;
+        }
+        links++;
+        if (!resolves(document, link)) {
+          broken.add(ROOT.relativize(document) + ": " + link);
+        }
+      }
+    }
+    assertThat(broken).as("links that lead nowhere").isEmpty();
+    assertThat(links).isGreaterThan(20);
+  }
+
+  @Test
+  void theIndexNamesEveryDocument() throws IOException {
+    String index = Files.readString(ROOT.resolve("docs/README.md"));
+    for (Path document : documents()) {
+      if (document.getParent().equals(ROOT.resolve("docs")) && !document.endsWith("README.md")) {
+        assertThat(index).contains("](" + document.getFileName() + ")");
+      }
+    }
+  }
+
+  @Test
+  void theReadmeIsShortEnoughToBeReadOnce() throws IOException {
+    assertThat(Files.readAllLines(ROOT.resolve("README.md"))).hasSizeLessThanOrEqualTo(250);
+  }
+
+  private static boolean resolves(Path document, String link) throws IOException {
+    String[] parts = link.split("#", 2);
+    Path target =
+        parts[0].isEmpty()
+            ? document
+            : document.resolveSibling(parts[0]).toAbsolutePath().normalize();
+    if (!target.startsWith(ROOT) || !Files.exists(target)) {
+      return false;
+    }
+    return parts.length == 1 || anchors(target).contains(parts[1]);
+  }
+
+  /** As GitHub derives them. */
+  private static Set<String> anchors(Path document) throws IOException {
+    String text = CODE_BLOCK.matcher(Files.readString(document)).replaceAll("");
+    return HEADING
+        .matcher(text)
+        .results()
+        .map(found -> found.group(1).toLowerCase(Locale.ROOT))
+        .map(heading -> heading.replaceAll("[^\\p{Alnum} _-]", "").strip().replace(' ', '-'))
+        .collect(Collectors.toSet());
+  }
+
+  private static List<Path> documents() throws IOException {
+    List<Path> documents = new ArrayList<>();
+    Files.walkFileTree(
+        ROOT,
+        new SimpleFileVisitor<>() {
+          @Override
+          public FileVisitResult preVisitDirectory(Path directory, BasicFileAttributes attributes) {
+            String name = directory.getFileName().toString();
+            boolean ours =
+                directory.equals(ROOT) || !(NOT_OURS.contains(name) || name.startsWith("."));
+            return ours ? FileVisitResult.CONTINUE : FileVisitResult.SKIP_SUBTREE;
+          }
+
+          @Override
+          public FileVisitResult visitFile(Path file, BasicFileAttributes attributes) {
+            if (file.toString().endsWith(".md")) {
+              documents.add(file);
+            }
+            return FileVisitResult.CONTINUE;
+          }
+        });
+    return documents;
+  }
+}

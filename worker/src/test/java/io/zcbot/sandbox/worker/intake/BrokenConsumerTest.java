@@ -1,0 +1,184 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.intake;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import io.zcbot.sandbox.events.EventFormatException;
+import io.zcbot.sandbox.events.SandboxEvent;
+import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.sandbox.Time;
+import java.time.Duration;
+import java.util.Collection;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Supplier;
+import org.apache.kafka.clients.consumer.Consumer;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.ConsumerRecords;
+import org.apache.kafka.clients.consumer.MockConsumer;
+import org.apache.kafka.clients.consumer.OffsetAndTimestamp;
+import org.apache.kafka.common.PartitionInfo;
+import org.apache.kafka.common.TopicPartition;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** Whatever a consumer throws, the thread that reads goes on with a new one and says so. */
+@Timeout(30)
+class BrokenConsumerTest {
+  private static final TopicPartition ENSURES = new TopicPartition("sandbox.ensure", 0);
+  private static final TopicPartition ACTIVITY = new TopicPartition("sandbox.activity", 0);
+
+  /** None of them is a KafkaException or an IllegalStateException. */
+  static List<Throwable> failures() {
+    return List.of(
+        new NullPointerException("a bug of the client's"),
+        new OutOfMemoryError("Java heap space"),
+        new NoClassDefFoundError("org/xerial/snappy/Snappy"));
+  }
+
+  /** The first consumer fails in its first poll; later ones work. */
+  private static final class Consumers implements Supplier<Consumer<byte[], byte[]>> {
+    private final Throwable failure;
+    private final TopicPartition partition;
+    private final CountDownLatch mayWork = new CountDownLatch(1);
+    private final AtomicInteger made = new AtomicInteger();
+    private final AtomicInteger polls = new AtomicInteger();
+
+    Consumers(Throwable failure, TopicPartition partition) {
+      this.failure = failure;
+      this.partition = partition;
+    }
+
+    @Override
+    public Consumer<byte[], byte[]> get() {
+      boolean broken = made.getAndIncrement() == 0;
+      if (!broken) {
+        try {
+          mayWork.await();
+        } catch (InterruptedException e) {
+          throw new IllegalStateException(e);
+        }
+      }
+      MockConsumer<byte[], byte[]> consumer =
+          new MockConsumer<>("earliest") {
+            @Override
+            public synchronized ConsumerRecords<byte[], byte[]> poll(Duration timeout) {
+              if (broken) {
+                Consumers.<RuntimeException>sneak(failure);
+              }
+              polls.incrementAndGet();
+              return super.poll(timeout);
+            }
+
+            @Override
+            public synchronized Map<TopicPartition, OffsetAndTimestamp> offsetsForTimes(
+                Map<TopicPartition, Long> times, Duration timeout) {
+              return Map.of();
+            }
+          };
+      consumer.updatePartitions(
+          partition.topic(), List.of(new PartitionInfo(partition.topic(), 0, null, null, null)));
+      consumer.updateBeginningOffsets(Map.of(partition, 0L));
+      consumer.updateEndOffsets(Map.of(partition, 0L));
+      return consumer;
+    }
+
+    @SuppressWarnings("unchecked")
+    private static <E extends Throwable> void sneak(Throwable failure) throws E {
+      throw (E) failure;
+    }
+  }
+
+  private static final class NoForwarding implements RecordForwarding {
+    @Override
+    public void forward(SandboxEvent event, int partition) {
+      throw new AssertionError("nothing was read");
+    }
+
+    @Override
+    public void deadLetter(ConsumerRecord<byte[], byte[]> record, EventFormatException why) {
+      throw new AssertionError("nothing was read");
+    }
+  }
+
+  private static final class NoHandover implements Handover {
+    @Override
+    public CompletableFuture<@Nullable Void> assigned(Set<Integer> partitions) {
+      return CompletableFuture.completedFuture(null);
+    }
+
+    @Override
+    public void lost(Set<Integer> partitions, Collection<UserId> atWork) {}
+
+    @Override
+    public CompletableFuture<@Nullable Void> released(
+        Set<Integer> partitions, Collection<UserId> atWork) {
+      return CompletableFuture.completedFuture(null);
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("failures")
+  void theIntakeStartsOverAndTellsWhy(Throwable failure) {
+    Consumers consumers = new Consumers(failure, ENSURES);
+    try (EnsureIntake intake =
+        new EnsureIntake(
+            consumers,
+            new EnsureIntake.Settings(
+                ENSURES.topic(),
+                1,
+                10,
+                Duration.ofMinutes(1),
+                Duration.ofSeconds(1),
+                true,
+                Duration.ofSeconds(3)),
+            (_, _) -> true,
+            _ -> {},
+            new NoForwarding(),
+            new NoHandover(),
+            () -> {},
+            Time.system(),
+            IntakeMetrics.NONE)) {
+      intake.start();
+      await().atMost(10, TimeUnit.SECONDS).until(() -> consumers.made.get() == 2);
+      assertThat(intake.problem()).contains(failure.toString());
+      consumers.mayWork.countDown();
+      await().atMost(10, TimeUnit.SECONDS).until(() -> consumers.polls.get() > 2);
+      assertThat(intake.fatalProblem()).isNull();
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("failures")
+  void theFollowerStartsOverAndTellsWhy(Throwable failure) {
+    Consumers consumers = new Consumers(failure, ACTIVITY);
+    try (ActivityFollower follower =
+        new ActivityFollower(
+            consumers,
+            new ActivityFollower.Settings(
+                ACTIVITY.topic(), 1, Duration.ofMinutes(1), Duration.ofMillis(100)),
+            (_, _) -> {},
+            new NoForwarding(),
+            Time.system(),
+            IntakeMetrics.NONE)) {
+      follower.assign(Set.of(0));
+      follower.start();
+      await().atMost(10, TimeUnit.SECONDS).until(() -> consumers.made.get() == 2);
+      assertThat(follower.problem()).contains(failure.toString());
+      consumers.mayWork.countDown();
+      await().atMost(10, TimeUnit.SECONDS).until(() -> follower.problem() == null);
+      assertThat(follower.fatalProblem()).isNull();
+    }
+  }
+}

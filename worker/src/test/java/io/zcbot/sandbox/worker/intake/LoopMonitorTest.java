@@ -1,0 +1,77 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.intake;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.zcbot.sandbox.worker.sandbox.Time;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.concurrent.CountDownLatch;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+class LoopMonitorTest {
+  private final CountDownLatch end = new CountDownLatch(1);
+  private final Thread thread = Thread.ofPlatform().name("loop").unstarted(this::awaitEnd);
+  private long now;
+  private final Time time =
+      new Time() {
+        @Override
+        public long nanos() {
+          return now;
+        }
+
+        @Override
+        public Instant now() {
+          return Instant.EPOCH;
+        }
+      };
+  private final LoopMonitor monitor = new LoopMonitor(thread, time);
+
+  private void awaitEnd() {
+    try {
+      end.await();
+    } catch (InterruptedException _) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  @AfterEach
+  void endThread() {
+    end.countDown();
+  }
+
+  @Test
+  void aThreadThatIsNotStartedYetIsNoProblem() {
+    assertThat(monitor.problem()).isNull();
+  }
+
+  @Test
+  void aThreadThatGoesRoundIsNoProblem() {
+    monitor.start();
+    now = LoopMonitor.LIMIT.toNanos();
+    monitor.round();
+    now += LoopMonitor.LIMIT.toNanos();
+    assertThat(monitor.problem()).isNull();
+  }
+
+  @Test
+  void aThreadThatDoesNotGoRoundForAMinuteIsStuck() {
+    monitor.start();
+    now = LoopMonitor.LIMIT.plus(Duration.ofSeconds(1)).toNanos();
+    assertThat(monitor.problem()).isEqualTo("thread loop is stuck for 61 s");
+  }
+
+  @Test
+  void aThreadThatEndedIsAProblemUnlessItWasToldTo() throws InterruptedException {
+    monitor.start();
+    end.countDown();
+    thread.join();
+    assertThat(monitor.problem()).isEqualTo("thread loop has ended");
+    monitor.stopping();
+    assertThat(monitor.problem()).isNull();
+  }
+}

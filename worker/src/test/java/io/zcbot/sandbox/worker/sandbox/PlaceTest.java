@@ -1,0 +1,40 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.sandbox;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import org.junit.jupiter.api.Test;
+
+class PlaceTest {
+  private final Capacity capacity = new Capacity(1);
+
+  @Test
+  void aFullHostHasNoPlace() {
+    assertThat(capacity.tryTake()).isNotNull();
+    assertThat(capacity.tryTake()).isNull();
+  }
+
+  @Test
+  void aPlaceIsGivenBackOnceHoweverOftenItIsClosed() {
+    Place place = capacity.tryTake();
+    place.close();
+    place.close();
+    assertThat(capacity.taken()).isZero();
+  }
+
+  @Test
+  void whoHandedAPlaceOverNoLongerGivesItBack() {
+    Place place = capacity.tryTake();
+    Place moved = place.handOver();
+    place.close();
+    assertThat(place.isHeld()).isFalse();
+    assertThat(capacity.taken()).isEqualTo(1);
+    assertThatThrownBy(place::handOver).isInstanceOf(IllegalStateException.class);
+    moved.close();
+    assertThat(capacity.taken()).isZero();
+  }
+}

@@ -6,7 +6,7 @@ package io.zcbot.sandbox.worker.mounts;
 
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.mounts.Kernel.Descriptor;
-import io.zcbot.sandbox.worker.sandbox.SlotMounts;
+import io.zcbot.sandbox.worker.pool.SlotMounts;
 import java.io.IOException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;

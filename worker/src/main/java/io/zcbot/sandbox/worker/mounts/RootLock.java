@@ -4,7 +4,7 @@
  */
 package io.zcbot.sandbox.worker.mounts;
 
-import io.zcbot.sandbox.worker.sandbox.SlotMounts;
+import io.zcbot.sandbox.worker.pool.SlotMounts;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;

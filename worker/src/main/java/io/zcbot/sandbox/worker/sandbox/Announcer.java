@@ -47,12 +47,12 @@ public final class Announcer {
   }
 
   /** Enters a new sandbox in the live table. Its ready is published next. */
-  void opened(Sandbox sandbox) throws InterruptedException {
+  public void opened(Sandbox sandbox) throws InterruptedException {
     table.open(entryOf(sandbox));
   }
 
   /** A sandbox of this worker, as the live table has it from now on. */
-  LiveSandbox entryOf(Sandbox sandbox) {
+  public LiveSandbox entryOf(Sandbox sandbox) {
     return new LiveSandbox(
         sandbox.user(), sandbox.containerId(), identity.host(), identity.workerId(), time.now());
   }
@@ -62,7 +62,7 @@ public final class Announcer {
    *
    * @param arrived when the ensure was read, on the monotonic clock
    */
-  void ready(Ready ready, long arrived) throws InterruptedException {
+  public void ready(Ready ready, long arrived) throws InterruptedException {
     sink.publish(ready);
     Duration took = Duration.ofNanos(time.nanos() - arrived);
     String outcome = ready.outcome().wire();
@@ -74,7 +74,7 @@ public final class Announcer {
   }
 
   /** As {@link #ready}, for an ensure that failed. */
-  void failed(Failed failed, long arrived) throws InterruptedException {
+  public void failed(Failed failed, long arrived) throws InterruptedException {
     sink.publish(failed);
     metrics.ensured(failed.reason().wire(), Duration.ofNanos(time.nanos() - arrived));
     // Refusals for want of room come in floods; the admission sums them up.
@@ -83,12 +83,12 @@ public final class Announcer {
   }
 
   /** A sandbox of this host ended. */
-  void reaped(TerminationTarget target, Reaped.Reason reason) throws InterruptedException {
+  public void reaped(TerminationTarget target, Reaped.Reason reason) throws InterruptedException {
     reaped(target, reason, identity.host());
   }
 
   /** A sandbox ended with its host. */
-  void lost(LiveSandbox entry) throws InterruptedException {
+  public void lost(LiveSandbox entry) throws InterruptedException {
     try (var _ = MDC.putCloseable("container", entry.containerId())) {
       reaped(TerminationTarget.lost(entry), Reaped.Reason.LOST, entry.host());
     }

@@ -18,7 +18,7 @@ public final class Capacity {
   }
 
   /** A place for one more sandbox; null if the host is full. */
-  @Nullable Place tryTake() {
+  public @Nullable Place tryTake() {
     int now = taken.get();
     while (now < max) {
       if (taken.compareAndSet(now, now + 1)) {
@@ -33,12 +33,12 @@ public final class Capacity {
     taken.decrementAndGet();
   }
 
-  int max() {
+  public int max() {
     return max;
   }
 
   /** How many places are taken, by sandboxes and by what is about to become one. */
-  int taken() {
+  public int taken() {
     return taken.get();
   }
 }

@@ -14,17 +14,17 @@ import org.jspecify.annotations.Nullable;
  * in a queue of their own for these, so that a user who was served before never waits behind a
  * crowd of them.
  */
-final class CreateTurns {
+public final class CreateTurns {
   private final Semaphore turns;
   private final Semaphore newUsersTurns;
 
-  CreateTurns(int concurrency) {
+  public CreateTurns(int concurrency) {
     this.turns = new Semaphore(concurrency, true);
     this.newUsersTurns = new Semaphore(Math.max(1, concurrency - 1), true);
   }
 
   /** One's turn, until it is closed. */
-  static final class Turn implements AutoCloseable {
+  public static final class Turn implements AutoCloseable {
     private final AtomicReference<@Nullable Runnable> release;
 
     private Turn(Runnable release) {
@@ -41,7 +41,7 @@ final class CreateTurns {
   }
 
   /** Waits for a turn; null if the time is up before. */
-  @Nullable Turn await(boolean newUser, long nanos) throws InterruptedException {
+  public @Nullable Turn await(boolean newUser, long nanos) throws InterruptedException {
     if (!newUser) {
       return turns.tryAcquire(nanos, TimeUnit.NANOSECONDS) ? new Turn(turns::release) : null;
     }
@@ -61,7 +61,7 @@ final class CreateTurns {
   }
 
   /** A turn for work that nobody waits for; null while anybody waits or all turns are taken. */
-  @Nullable Turn tryBehindAll() {
+  public @Nullable Turn tryBehindAll() {
     boolean taken =
         !turns.hasQueuedThreads() && !newUsersTurns.hasQueuedThreads() && turns.tryAcquire();
     return taken ? new Turn(turns::release) : null;

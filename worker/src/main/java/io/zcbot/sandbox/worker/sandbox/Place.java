@@ -11,7 +11,7 @@ import org.jspecify.annotations.Nullable;
  * Room for one sandbox on this host. Whoever owns it either closes it or hands it over: a slot to
  * the sandbox that is made of it, a sandbox to nobody. So it is given back exactly once.
  */
-final class Place implements AutoCloseable {
+public final class Place implements AutoCloseable {
   private final AtomicReference<@Nullable Capacity> held;
 
   Place(Capacity capacity) {
@@ -23,7 +23,7 @@ final class Place implements AutoCloseable {
    *
    * @throws IllegalStateException if it was closed or handed over before
    */
-  Place handOver() {
+  public Place handOver() {
     Capacity capacity = held.getAndSet(null);
     if (capacity == null) {
       throw new IllegalStateException("a place can't be handed over twice, or after its close");
@@ -32,7 +32,7 @@ final class Place implements AutoCloseable {
   }
 
   /** Whether it was neither closed nor handed over. */
-  boolean isHeld() {
+  public boolean isHeld() {
     return held.get() != null;
   }
 

@@ -17,7 +17,7 @@ import org.jspecify.annotations.Nullable;
 public final class Registry {
   private final ConcurrentHashMap<UserId, Sandbox> sandboxes = new ConcurrentHashMap<>();
 
-  void add(Sandbox sandbox) {
+  public void add(Sandbox sandbox) {
     Sandbox before = sandboxes.put(sandbox.user(), sandbox);
     if (before != null) {
       throw new IllegalStateException("two sandboxes for user " + sandbox.user());
@@ -25,17 +25,17 @@ public final class Registry {
   }
 
   /** Removes a sandbox and closes its place; does nothing if it was removed before. */
-  void remove(Sandbox sandbox) {
+  public void remove(Sandbox sandbox) {
     if (sandboxes.remove(sandbox.user(), sandbox)) {
       sandbox.place().close();
     }
   }
 
-  @Nullable Sandbox get(UserId user) {
+  public @Nullable Sandbox get(UserId user) {
     return sandboxes.get(user);
   }
 
-  Collection<Sandbox> all() {
+  public Collection<Sandbox> all() {
     return Collections.unmodifiableCollection(sandboxes.values());
   }
 

@@ -14,7 +14,7 @@ import org.jspecify.annotations.Nullable;
  * A running sandbox of this worker, announced ready or about to be. All instants are on the
  * monotonic clock.
  */
-final class Sandbox {
+public final class Sandbox {
   private final UserId user;
   private final String containerId;
   private final @Nullable String slotId;
@@ -25,7 +25,7 @@ final class Sandbox {
   private volatile int partition;
 
   /** A sandbox that owns its place from now on. */
-  Sandbox(
+  public Sandbox(
       UserId user,
       String containerId,
       @Nullable String slotId,
@@ -42,16 +42,16 @@ final class Sandbox {
     this.place = place;
   }
 
-  UserId user() {
+  public UserId user() {
     return user;
   }
 
-  String containerId() {
+  public String containerId() {
     return containerId;
   }
 
   /** The slot it was made of; null if it was made for its user. */
-  @Nullable String slotId() {
+  public @Nullable String slotId() {
     return slotId;
   }
 
@@ -59,38 +59,38 @@ final class Sandbox {
     return place;
   }
 
-  String containerName() {
+  public String containerName() {
     return Container.nameOf(user);
   }
 
-  int partition() {
+  public int partition() {
     return partition;
   }
 
   /** A later ensure can come by another partition, after the topic was widened. */
-  void partition(int partition) {
+  public void partition(int partition) {
     this.partition = partition;
   }
 
-  long startedAt() {
+  public long startedAt() {
     return startedAt;
   }
 
-  long lastActive() {
+  public long lastActive() {
     return lastActive.get();
   }
 
   /** Notes use at an instant; one earlier than what is known changes nothing. */
-  void touch(long at) {
+  public void touch(long at) {
     lastActive.accumulateAndGet(at, (known, seen) -> seen - known > 0 ? seen : known);
   }
 
   /** At most one reap waits in the lane; true for who may queue it. */
-  boolean claimReap() {
+  public boolean claimReap() {
     return reapPending.compareAndSet(false, true);
   }
 
-  void releaseReap() {
+  public void releaseReap() {
     reapPending.set(false);
   }
 }

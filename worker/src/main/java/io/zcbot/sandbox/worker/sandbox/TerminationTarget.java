@@ -17,7 +17,7 @@ import org.jspecify.annotations.Nullable;
  * @param sandbox the registry's entry, if it is the one this worker knows as the user's
  * @param slotId the slot of this worker that it was made as, if any: its mount has to be undone
  */
-record TerminationTarget(
+public record TerminationTarget(
     UserId user,
     String containerId,
     Reaped.@Nullable Reason reason,
@@ -27,14 +27,14 @@ record TerminationTarget(
     @Nullable Boolean oomKilled) {
 
   /** A sandbox that no longer runs, as far as the engine still knows it. */
-  static TerminationTarget died(Sandbox sandbox, @Nullable Container ended) {
+  public static TerminationTarget died(Sandbox sandbox, @Nullable Container ended) {
     if (ended == null || ended.state() != Container.State.ENDED) {
       return of(sandbox, Reaped.Reason.DIED);
     }
     return died(sandbox, ended.exitCode(), ended.oomKilled());
   }
 
-  static TerminationTarget died(
+  public static TerminationTarget died(
       Sandbox sandbox, @Nullable Integer exitCode, @Nullable Boolean oomKilled) {
     return new TerminationTarget(
         sandbox.user(),
@@ -46,7 +46,7 @@ record TerminationTarget(
         oomKilled);
   }
 
-  static TerminationTarget of(Sandbox sandbox, Reaped.@Nullable Reason reason) {
+  public static TerminationTarget of(Sandbox sandbox, Reaped.@Nullable Reason reason) {
     return new TerminationTarget(
         sandbox.user(), sandbox.containerId(), reason, sandbox, sandbox.slotId(), null, null);
   }
@@ -56,7 +56,7 @@ record TerminationTarget(
    *
    * @param workerId this worker's: another's slots have their mounts elsewhere
    */
-  static TerminationTarget of(
+  public static TerminationTarget of(
       UserId user, Container container, String workerId, Reaped.@Nullable Reason reason) {
     return new TerminationTarget(
         user, container.id(), reason, null, container.slotOf(workerId), null, null);

@@ -80,7 +80,7 @@ public final class Workspaces {
   }
 
   /** Where the user's directory is, or would be. */
-  Path of(UserId user) {
+  public Path of(UserId user) {
     return root.resolve(user.toString());
   }
 
@@ -95,7 +95,7 @@ public final class Workspaces {
    * @throws IOException if it is anything but a directory, or can't be made so; the message is for
    *     an operator
    */
-  Path prepare(UserId user) throws IOException {
+  public Path prepare(UserId user) throws IOException {
     Path directory = of(user);
     Map<String, Object> found;
     try {

@@ -3,8 +3,8 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 /**
- * The domain: what a sandbox is, when it is made, kept and reaped. Knows no Kafka and no
- * docker-java; what it needs of the outside it states as ports.
+ * What the domain knows of sandboxes and says about them, and its ports to the outside. Knows no
+ * Kafka and no docker-java.
  */
 @NullMarked
 package io.zcbot.sandbox.worker.sandbox;

@@ -5,7 +5,6 @@
 package io.zcbot.sandbox.worker.mounts;
 
 import io.zcbot.sandbox.events.UserId;
-import io.zcbot.sandbox.worker.sandbox.PreparedWorkspaces;
 import io.zcbot.sandbox.worker.sandbox.Workspaces;
 import io.zcbot.sandbox.worker.spec.WorkspaceLimit;
 import java.io.IOException;
@@ -74,8 +73,7 @@ final class QuotaGuest {
     try {
       Workspaces workspaces =
           Workspaces.open(root).limitedBy(ProjectQuotas.of(root, WorkspaceLimit.of(1 << 20, 0)));
-      System.out.println(
-          PASSED + " " + PreparedWorkspaces.prepare(workspaces, new UserId(UUID.randomUUID())));
+      System.out.println(PASSED + " " + workspaces.prepare(new UserId(UUID.randomUUID())));
     } catch (IOException e) {
       System.out.println(e.getMessage());
     }

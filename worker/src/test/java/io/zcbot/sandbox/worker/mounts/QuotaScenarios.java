@@ -10,7 +10,6 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.hosts.Commands;
 import io.zcbot.sandbox.worker.hosts.Commands.Result;
-import io.zcbot.sandbox.worker.sandbox.PreparedWorkspaces;
 import io.zcbot.sandbox.worker.sandbox.WorkspaceQuota;
 import io.zcbot.sandbox.worker.sandbox.Workspaces;
 import io.zcbot.sandbox.worker.spec.WorkspaceLimit;
@@ -308,7 +307,7 @@ final class QuotaScenarios {
   }
 
   private Path prepare(UserId user, WorkspaceQuota quota) throws IOException {
-    return PreparedWorkspaces.prepare(Workspaces.open(root).limitedBy(quota), user);
+    return Workspaces.open(root).limitedBy(quota).prepare(user);
   }
 
   private void remount(String options) throws IOException, InterruptedException {

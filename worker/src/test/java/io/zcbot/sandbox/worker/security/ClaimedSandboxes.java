@@ -12,7 +12,7 @@ import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.docker.DomainBench;
 import io.zcbot.sandbox.worker.docker.EngineBench;
 import io.zcbot.sandbox.worker.docker.EngineBench.Started;
-import io.zcbot.sandbox.worker.sandbox.Domain;
+import io.zcbot.sandbox.worker.ensure.Domain;
 import io.zcbot.sandbox.worker.spec.SandboxSpec;
 import java.io.IOException;
 import java.nio.file.Path;

@@ -1,0 +1,117 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.ensure;
+
+import io.zcbot.sandbox.events.Failed;
+import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.pool.WarmPool;
+import io.zcbot.sandbox.worker.reap.Reaper;
+import io.zcbot.sandbox.worker.sandbox.Capacity;
+import io.zcbot.sandbox.worker.sandbox.CreateTurns;
+import io.zcbot.sandbox.worker.sandbox.Place;
+import io.zcbot.sandbox.worker.sandbox.Time;
+import java.time.Duration;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Decides who gets a sandbox made: new users are rationed, the host has so many places, and the
+ * engine creates so many containers at once.
+ */
+final class Admission {
+  private static final Logger log = LoggerFactory.getLogger(Admission.class);
+  private static final Duration LOG_INTERVAL = Duration.ofMinutes(1);
+
+  private final NewUsers newUsers;
+  private final Capacity capacity;
+  private final WarmPool pool;
+  private final Reaper reaper;
+  private final CreateTurns turns;
+  private final Time time;
+  private long refused;
+  private @Nullable Long refusalLogged;
+
+  Admission(
+      NewUsers newUsers,
+      Capacity capacity,
+      WarmPool pool,
+      Reaper reaper,
+      CreateTurns turns,
+      Time time) {
+    this.newUsers = newUsers;
+    this.capacity = capacity;
+    this.pool = pool;
+    this.reaper = reaper;
+    this.turns = turns;
+    this.time = time;
+  }
+
+  /** Whether a container may be created for somebody. */
+  sealed interface Verdict permits Admitted, Refused {}
+
+  /** It may. The turn lasts, and the place is kept, until this is closed. */
+  record Admitted(Place place, CreateTurns.Turn turn) implements Verdict, AutoCloseable {
+    @Override
+    public void close() {
+      turn.close();
+      place.close();
+    }
+  }
+
+  /** It may not, for a reason that the requester is told. */
+  record Refused(Failed.Reason reason, String message, boolean retryable)
+      implements Verdict, Result {}
+
+  /** Counts a user who is new; a refusal if too many are. */
+  @Nullable Refused refusalOf(UserId user) {
+    return newUsers.admit(user) ? null : noRoom(newUsers.refusal());
+  }
+
+  /** Waits for a place and a turn to create a container for a user who was not refused. */
+  Verdict awaitTurn(EnsureRequest request) throws InterruptedException {
+    Place place = place(request);
+    if (place == null) {
+      return noRoom(
+          "the host runs "
+              + capacity.max()
+              + " sandboxes, as many as it may, and none is idle long enough to make room");
+    }
+    try (place) {
+      CreateTurns.Turn turn =
+          turns.await(!newUsers.wasServed(request.user()), request.deadline() - time.nanos());
+      return turn == null
+          ? new Refused(
+              Failed.Reason.EXPIRED,
+              "the ensure expired while it waited behind other creates",
+              true)
+          : new Admitted(place.handOver(), turn);
+    }
+  }
+
+  private @Nullable Place place(EnsureRequest request) throws InterruptedException {
+    Place free = capacity.tryTake();
+    Place place = free == null ? pool.yieldPlace() : free;
+    return place == null ? reaper.makeRoom(request.deadline()) : place;
+  }
+
+  /** The user was served. */
+  void served(UserId user) {
+    newUsers.served(user);
+  }
+
+  /** A flood of refusals takes one line a minute in the log. */
+  private synchronized Refused noRoom(String message) {
+    refused++;
+    long now = time.nanos();
+    Long before = refusalLogged;
+    if (before == null || now - before >= LOG_INTERVAL.toNanos()) {
+      log.warn("refused {} ensures since the last such line: {}", refused, message);
+      refused = 0;
+      refusalLogged = now;
+    }
+    return new Refused(Failed.Reason.CAPACITY, message, true);
+  }
+}

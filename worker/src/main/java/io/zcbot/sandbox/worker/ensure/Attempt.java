@@ -1,0 +1,105 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.ensure;
+
+import io.zcbot.sandbox.events.Ready;
+import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.engine.EngineException;
+import io.zcbot.sandbox.worker.pool.WarmPool;
+import io.zcbot.sandbox.worker.reap.Termination;
+import io.zcbot.sandbox.worker.sandbox.Registry;
+import io.zcbot.sandbox.worker.sandbox.Sandbox;
+import io.zcbot.sandbox.worker.sandbox.TerminationTarget;
+import io.zcbot.sandbox.worker.sandbox.Workspaces;
+import java.io.IOException;
+import java.nio.file.Path;
+
+/** One attempt to get a user a sandbox: looks, decides, acts. */
+final class Attempt {
+  private final UserContainers containers;
+  private final Registry registry;
+  private final Workspaces workspaces;
+  private final Admission admission;
+  private final WarmPool pool;
+  private final Termination termination;
+  private final String specHash;
+  private final String workerId;
+
+  Attempt(
+      UserContainers containers,
+      Registry registry,
+      Workspaces workspaces,
+      Admission admission,
+      WarmPool pool,
+      Termination termination,
+      String specHash,
+      String workerId) {
+    this.containers = containers;
+    this.registry = registry;
+    this.workspaces = workspaces;
+    this.admission = admission;
+    this.pool = pool;
+    this.termination = termination;
+    this.specHash = specHash;
+    this.workerId = workerId;
+  }
+
+  /**
+   * Makes the attempt.
+   *
+   * @param first whether it is the first for this ensure
+   */
+  Result run(EnsureRequest request, boolean first)
+      throws EngineException, IOException, InterruptedException {
+    request.fence().pass(); // or a retry would go on for a user who is another worker's by now
+    Sandbox known = registry.get(request.user());
+    // Whom the registry doesn't know has no sandbox, as a rule. The engine gives neither a slot nor
+    // a new container a name that anything else has, so its refusal leads to a look.
+    Decision decision =
+        known == null && first
+            ? Decision.Make.UNSEEN
+            : Decision.of(
+                request.user(), known, containers.look(request.user()), specHash, workerId);
+    return switch (decision) {
+      case Decision.Reuse reuse -> reuse(request, reuse.sandbox());
+      case Decision.Make make -> make(request, make);
+    };
+  }
+
+  private Result reuse(EnsureRequest request, Sandbox sandbox) throws IOException {
+    sandbox.partition(request.partition());
+    Path workspace = workspaces.prepare(request.user());
+    return new Result.Served(sandbox, Ready.Outcome.REUSED, workspace);
+  }
+
+  private Result make(EnsureRequest request, Decision.Make make)
+      throws EngineException, IOException, InterruptedException {
+    UserId user = request.user();
+    for (TerminationTarget each : make.remains()) {
+      termination.end(each);
+    }
+    Admission.Refused refused = admission.refusalOf(user);
+    if (refused != null) {
+      return refused;
+    }
+    Path workspace = workspaces.prepare(user);
+    Sandbox claimed = pool.claim(user, workspace, request.partition());
+    if (claimed != null) {
+      registry.add(claimed);
+      return new Result.Served(claimed, Ready.Outcome.CLAIMED, workspace);
+    }
+    return switch (admission.awaitTurn(request)) {
+      case Admission.Refused full -> full;
+      case Admission.Admitted admitted -> {
+        try (admitted) {
+          request.fence().pass(); // the wait may have been long
+          Sandbox created = containers.create(request, workspace, admitted.place());
+          registry.add(created);
+          yield new Result.Served(created, make.outcome(), workspace);
+        }
+      }
+    };
+  }
+}

@@ -1,0 +1,137 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.ensure;
+
+import io.zcbot.sandbox.worker.engine.Engine;
+import io.zcbot.sandbox.worker.pool.WarmPool;
+import io.zcbot.sandbox.worker.reap.EngineFollower;
+import io.zcbot.sandbox.worker.reap.LowWatermark;
+import io.zcbot.sandbox.worker.reap.PreviousRun;
+import io.zcbot.sandbox.worker.reap.Reaper;
+import io.zcbot.sandbox.worker.reap.Reconciler;
+import io.zcbot.sandbox.worker.reap.Takeover;
+import io.zcbot.sandbox.worker.reap.Termination;
+import io.zcbot.sandbox.worker.sandbox.Announcer;
+import io.zcbot.sandbox.worker.sandbox.Capacity;
+import io.zcbot.sandbox.worker.sandbox.CreateTurns;
+import io.zcbot.sandbox.worker.sandbox.EventSink;
+import io.zcbot.sandbox.worker.sandbox.Identity;
+import io.zcbot.sandbox.worker.sandbox.LiveSandboxTable;
+import io.zcbot.sandbox.worker.sandbox.Registry;
+import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
+import io.zcbot.sandbox.worker.sandbox.Time;
+import io.zcbot.sandbox.worker.sandbox.UserLanes;
+import io.zcbot.sandbox.worker.sandbox.Workspaces;
+import io.zcbot.sandbox.worker.spec.SandboxSpec;
+import java.util.concurrent.ScheduledExecutorService;
+
+/** The domain's parts, wired together over its ports. */
+public record Domain(
+    Registry registry,
+    Capacity capacity,
+    Ensurer ensurer,
+    Reaper reaper,
+    Reconciler reconciler,
+    PreviousRun previousRun,
+    Takeover takeover,
+    WarmPool slots,
+    EngineFollower engineFollower) {
+
+  /** What the domain needs of the outside. */
+  public record Ports(
+      Engine engine,
+      EventSink sink,
+      LiveSandboxTable liveTable,
+      UserLanes lanes,
+      LowWatermark lowWatermark,
+      ScheduledExecutorService scheduler,
+      Time time,
+      SandboxMetrics metrics) {}
+
+  /**
+   * How it is to work.
+   *
+   * @param maxSandboxes most sandboxes and slots on the host
+   * @param createConcurrency most creates at once
+   * @param reapConcurrency most reaps at once
+   * @param newUsersPerMinute most sandboxes a minute for users not served within the idle TTL
+   */
+  public record Settings(
+      Identity identity,
+      SandboxSpec spec,
+      Reaper.Limits limits,
+      int maxSandboxes,
+      int createConcurrency,
+      int reapConcurrency,
+      int newUsersPerMinute) {}
+
+  /** Wires the parts, without warm slots; starts nothing. */
+  public static Domain of(
+      Ports ports, Settings settings, Registry registry, Workspaces workspaces) {
+    return of(ports, settings, registry, workspaces, WarmPool.Setup.NONE);
+  }
+
+  /** Wires the parts; starts nothing. */
+  public static Domain of(
+      Ports ports,
+      Settings settings,
+      Registry registry,
+      Workspaces workspaces,
+      WarmPool.Setup warm) {
+    Engine engine = ports.engine();
+    Identity identity = settings.identity();
+    String workerId = identity.workerId();
+    SandboxSpec spec = settings.spec();
+    Time time = ports.time();
+    Capacity capacity = new Capacity(settings.maxSandboxes());
+    CreateTurns turns = new CreateTurns(settings.createConcurrency());
+    WarmPool slots =
+        new WarmPool(engine, warm, capacity, turns, spec, workerId, time, ports.metrics());
+    Announcer announcer =
+        new Announcer(ports.sink(), ports.liveTable(), identity, time, ports.metrics());
+    Termination termination =
+        new Termination(engine, announcer, registry, slots::release, settings.reapConcurrency());
+    Reaper reaper =
+        new Reaper(
+            engine,
+            registry,
+            capacity,
+            termination,
+            ports.lanes(),
+            ports.lowWatermark(),
+            settings.limits(),
+            time);
+    NewUsers newUsers =
+        new NewUsers(settings.newUsersPerMinute(), settings.limits().idleTtl(), time);
+    Admission admission = new Admission(newUsers, capacity, slots, reaper, turns, time);
+    Attempt attempt =
+        new Attempt(
+            new UserContainers(engine, spec, workerId, workspaces, time),
+            registry,
+            workspaces,
+            admission,
+            slots,
+            termination,
+            spec.hash(),
+            workerId);
+    Ensurer ensurer =
+        new Ensurer(
+            attempt,
+            announcer,
+            new Answers(identity, spec, settings.limits().idleTtl(), time),
+            admission,
+            termination,
+            time,
+            ports.metrics());
+    Reconciler reconciler =
+        new Reconciler(engine, registry, termination, slots, ports.lanes(), workerId, time);
+    PreviousRun previousRun =
+        new PreviousRun(engine, registry, capacity, termination, workerId, spec, workspaces, time);
+    EngineFollower follower = new EngineFollower(engine, reconciler, ports.scheduler(), time);
+    Takeover takeover = new Takeover(registry, announcer, termination, ports.lanes());
+    return new Domain(
+        registry, capacity, ensurer, reaper, reconciler, previousRun, takeover, slots, follower);
+  }
+}

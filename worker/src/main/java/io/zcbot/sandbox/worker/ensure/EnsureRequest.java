@@ -1,0 +1,23 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.ensure;
+
+import io.zcbot.sandbox.events.Ensure;
+import io.zcbot.sandbox.events.UserId;
+
+/**
+ * An ensure as it reached this worker.
+ *
+ * @param partition the partition that carries the user's records
+ * @param arrived when it was read, on the monotonic clock
+ * @param deadline when it expires, on the monotonic clock
+ * @param fence passed before the answer is published
+ */
+public record EnsureRequest(
+    Ensure ensure, int partition, long arrived, long deadline, Fence fence) {
+  UserId user() {
+    return ensure.userId();
+  }
+}

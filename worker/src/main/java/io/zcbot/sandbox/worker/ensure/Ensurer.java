@@ -1,0 +1,179 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.ensure;
+
+import io.github.resilience4j.core.IntervalFunction;
+import io.github.resilience4j.retry.Retry;
+import io.github.resilience4j.retry.RetryConfig;
+import io.zcbot.sandbox.events.Failed;
+import io.zcbot.sandbox.events.Ready;
+import io.zcbot.sandbox.worker.engine.EngineException;
+import io.zcbot.sandbox.worker.ensure.Admission.Refused;
+import io.zcbot.sandbox.worker.reap.Termination;
+import io.zcbot.sandbox.worker.sandbox.Announcer;
+import io.zcbot.sandbox.worker.sandbox.Sandbox;
+import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
+import io.zcbot.sandbox.worker.sandbox.TerminationTarget;
+import io.zcbot.sandbox.worker.sandbox.Time;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.concurrent.TimeUnit;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import org.slf4j.MDC;
+
+/**
+ * Answers ensures: looks, decides, acts, publishes. An attempt that fails for a passing reason is
+ * made again from the look on, with backoff and jitter, until the ensure expires.
+ */
+public final class Ensurer {
+  private static final Logger log = LoggerFactory.getLogger(Ensurer.class);
+
+  private static final IntervalFunction BACKOFF =
+      IntervalFunction.ofExponentialRandomBackoff(
+          Duration.ofMillis(100), 2.0, 0.5, Duration.ofSeconds(5));
+  private static final IntervalFunction SLOW_BACKOFF =
+      IntervalFunction.ofExponentialRandomBackoff(
+          Duration.ofSeconds(1), 2.0, 0.5, Duration.ofSeconds(10));
+  private static final IntervalFunction AT_ONCE =
+      IntervalFunction.ofExponentialRandomBackoff(
+          Duration.ofMillis(10), 2.0, 0.5, Duration.ofSeconds(1));
+
+  private final Attempt attempt;
+  private final Announcer announcer;
+  private final Answers answers;
+  private final Admission admission;
+  private final Termination termination;
+  private final Time time;
+  private final SandboxMetrics metrics;
+
+  Ensurer(
+      Attempt attempt,
+      Announcer announcer,
+      Answers answers,
+      Admission admission,
+      Termination termination,
+      Time time,
+      SandboxMetrics metrics) {
+    this.attempt = attempt;
+    this.announcer = announcer;
+    this.answers = answers;
+    this.admission = admission;
+    this.termination = termination;
+    this.time = time;
+    this.metrics = metrics;
+  }
+
+  /**
+   * Answers one ensure with a ready or a failed, and returns once the log has the answer. Runs in
+   * the user's lane.
+   *
+   * @throws InterruptedException if the worker stops first; the ensure is not answered then
+   */
+  public void ensure(EnsureRequest request) throws InterruptedException {
+    try (var _ = MDC.putCloseable("event", request.ensure().eventId())) {
+      switch (result(request)) {
+        case Result.Served served -> announce(request, served);
+        case Refused refused -> {
+          request.fence().pass();
+          announcer.failed(answers.failed(request, refused), request.arrived());
+        }
+      }
+    }
+  }
+
+  private void announce(EnsureRequest request, Result.Served served) throws InterruptedException {
+    if (served.outcome() != Ready.Outcome.REUSED) {
+      open(request, served.sandbox());
+    }
+    request.fence().pass();
+    announcer.ready(answers.ready(request, served), request.arrived());
+    served.sandbox().touch(time.nanos());
+    admission.served(request.user());
+  }
+
+  /** Enters a new sandbox in the live table while the user is still this worker's. */
+  private void open(EnsureRequest request, Sandbox sandbox) throws InterruptedException {
+    try {
+      request.fence().pass();
+    } catch (InterruptedException e) {
+      // Nobody was told of it, and the user's next worker may have made another: it goes at once.
+      try {
+        termination.end(TerminationTarget.of(sandbox, null));
+      } catch (EngineException left) {
+        e.addSuppressed(left); // the reconciliation removes it
+      }
+      throw e;
+    }
+    announcer.opened(sandbox);
+  }
+
+  private Result result(EnsureRequest request) throws InterruptedException {
+    if (left(request) <= 0) {
+      return new Refused(
+          Failed.Reason.EXPIRED,
+          "the ensure was too old when its turn came; send a new one if it is still wanted",
+          true);
+    }
+    var attempts =
+        new Object() {
+          int before;
+        };
+    try {
+      return retrying(request)
+          .executeCheckedSupplier(() -> attempt.run(request, attempts.before++ == 0));
+    } catch (EngineException e) {
+      if (e.kind().isRetryable() && left(request) > 0) {
+        // Only an interrupt ends the retries before their time.
+        throw (InterruptedException) new InterruptedException().initCause(e);
+      }
+      return new Refused(e.kind().reason(), e.getMessage(), e.kind().isRetryable());
+    } catch (IOException e) {
+      return new Refused(
+          Failed.Reason.WORKSPACE, "the workspace can't be used: " + e.getMessage(), false);
+    } catch (InterruptedException e) {
+      throw e;
+    } catch (Throwable e) {
+      log.error("an ensure failed unexpectedly; please report this", e);
+      return new Refused(Failed.Reason.INTERNAL, "unexpected fault in the worker: " + e, false);
+    }
+  }
+
+  private Retry retrying(EnsureRequest request) {
+    return Retry.of(
+        "ensure",
+        RetryConfig.custom()
+            .maxAttempts(Integer.MAX_VALUE)
+            .retryOnException(
+                e -> {
+                  boolean again =
+                      e instanceof EngineException x && x.kind().isRetryable() && left(request) > 0;
+                  if (again) {
+                    log.info("trying again: {}", e.getMessage());
+                    metrics.retried(((EngineException) e).kind());
+                  }
+                  return again;
+                })
+            .intervalBiFunction(
+                (attempt, result) ->
+                    Math.clamp(
+                        backoff(result.getLeft()).apply(attempt),
+                        1,
+                        Math.max(1, TimeUnit.NANOSECONDS.toMillis(left(request)))))
+            .build());
+  }
+
+  private static IntervalFunction backoff(Throwable failure) {
+    return switch (((EngineException) failure).kind()) {
+      case CONFLICT, ABSENT -> AT_ONCE;
+      case CAPACITY -> SLOW_BACKOFF;
+      case UNAVAILABLE, TRANSIENT, IMAGE_MISSING, REJECTED, FIREWALL, UNPROTECTED -> BACKOFF;
+    };
+  }
+
+  private long left(EnsureRequest request) {
+    return request.deadline() - time.nanos();
+  }
+}

@@ -1,0 +1,72 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.ensure;
+
+import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.engine.Container;
+import io.zcbot.sandbox.worker.engine.Engine;
+import io.zcbot.sandbox.worker.engine.EngineException;
+import io.zcbot.sandbox.worker.sandbox.Place;
+import io.zcbot.sandbox.worker.sandbox.Sandbox;
+import io.zcbot.sandbox.worker.sandbox.Time;
+import io.zcbot.sandbox.worker.sandbox.Workspaces;
+import io.zcbot.sandbox.worker.spec.SandboxSpec;
+import java.nio.file.Path;
+import java.util.Optional;
+import org.slf4j.MDC;
+
+/** The containers that are created for their users. */
+final class UserContainers {
+  private final Engine engine;
+  private final SandboxSpec spec;
+  private final String workerId;
+  private final Workspaces workspaces;
+  private final Time time;
+
+  UserContainers(
+      Engine engine, SandboxSpec spec, String workerId, Workspaces workspaces, Time time) {
+    this.engine = engine;
+    this.spec = spec;
+    this.workerId = workerId;
+    this.workspaces = workspaces;
+    this.time = time;
+  }
+
+  /** What stands under the user's name on the engine, compared with the spec. */
+  Optional<Container> look(UserId user) throws EngineException {
+    return engine.verify(Container.nameOf(user), spec, user, workspaces.of(user));
+  }
+
+  /** Creates and starts the user's container. If that fails, nothing is left of it. */
+  Sandbox create(EnsureRequest request, Path workspace, Place place) throws EngineException {
+    String id = engine.create(spec, request.user(), workerId, workspace);
+    try (var _ = MDC.putCloseable("container", id)) {
+      engine.start(id);
+    } catch (EngineException e) {
+      remove(id, e);
+      throw e;
+    }
+    long now = time.nanos();
+    return new Sandbox(request.user(), id, null, request.partition(), now, now, place.handOver());
+  }
+
+  /**
+   * Nobody was told of it, so it goes without an announcement. If this fails too, the next attempt
+   * or the reconciliation finds it. A stop that interrupted the start must not keep it, since this
+   * worker may not be started again.
+   */
+  private void remove(String id, EngineException because) {
+    boolean interrupted = Thread.interrupted();
+    try {
+      engine.remove(id);
+    } catch (EngineException again) {
+      because.addSuppressed(again);
+    } finally {
+      if (interrupted) {
+        Thread.currentThread().interrupt();
+      }
+    }
+  }
+}

@@ -1,0 +1,129 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.pool;
+
+import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.engine.Container;
+import io.zcbot.sandbox.worker.engine.Engine;
+import io.zcbot.sandbox.worker.engine.EngineException;
+import io.zcbot.sandbox.worker.engine.SlotEngine;
+import io.zcbot.sandbox.worker.sandbox.Sandbox;
+import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
+import io.zcbot.sandbox.worker.sandbox.SandboxMetrics.Claim;
+import io.zcbot.sandbox.worker.sandbox.Time;
+import io.zcbot.sandbox.worker.spec.SandboxSpec;
+import java.io.IOException;
+import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import org.slf4j.MDC;
+
+/**
+ * Makes a user's sandbox of a parked slot: mounts the workspace, gives the container its name, and
+ * looks whether all is as it should be. A slot of which that failed is destroyed.
+ *
+ * <p>Until it has the user's name a container is a slot, which the next start removes together with
+ * the mount; from then on it is a sandbox nobody was told of, as one just created is.
+ */
+final class Claims {
+  private static final Logger log = LoggerFactory.getLogger(Claims.class);
+
+  private final WarmPool slots;
+  private final Engine engine;
+  private final SlotEngine slotEngine;
+  private final SandboxSpec spec;
+  private final String workerId;
+  private final Time time;
+  private final SandboxMetrics metrics;
+
+  Claims(
+      WarmPool slots,
+      Engine engine,
+      SlotEngine slotEngine,
+      SandboxSpec spec,
+      String workerId,
+      Time time,
+      SandboxMetrics metrics) {
+    this.slots = slots;
+    this.engine = engine;
+    this.slotEngine = slotEngine;
+    this.spec = spec;
+    this.workerId = workerId;
+    this.time = time;
+    this.metrics = metrics;
+  }
+
+  /**
+   * Makes a sandbox for a user who has none, in the user's lane. The workspace is there.
+   *
+   * @return the sandbox; null if it has to be created
+   * @throws EngineException if what stands under the user's name has to be looked at again first
+   */
+  @Nullable Sandbox claim(UserId user, Path workspace, int partition) throws EngineException {
+    if (!slots.areWanted()) {
+      return null;
+    }
+    Slot slot = slots.take();
+    if (slot == null) {
+      metrics.claimed(Claim.NONE_PARKED);
+      return null;
+    }
+    boolean claimed = false;
+    try (var _ = MDC.putCloseable("container", slot.containerId())) {
+      slotEngine.prepare(spec, workerId);
+      slot.directory().mount(user);
+      rename(slot, user, workspace);
+      claimed = true;
+      metrics.claimed(Claim.CLAIMED);
+    } catch (IOException e) {
+      log.warn("slot {} could not get the workspace: {}", slot.id(), e.getMessage());
+      metrics.claimed(Claim.MOUNT_FAILED);
+    } catch (EngineException e) {
+      log.warn("slot {} could not be claimed: {}", slot.id(), e.getMessage());
+      metrics.claimed(Claim.ENGINE_FAILED);
+      if (e.kind() == EngineException.Kind.CONFLICT
+          || e.kind() == EngineException.Kind.UNAVAILABLE) {
+        throw e;
+      }
+    } finally {
+      if (claimed) {
+        slots.claimed(slot);
+      } else {
+        slots.discard(slot);
+      }
+    }
+    if (!claimed) {
+      return null;
+    }
+    long now = time.nanos();
+    return new Sandbox(
+        user, slot.containerId(), slot.id(), partition, now, now, slot.place().handOver());
+  }
+
+  /** Whatever the engine answers: what counts is the container's name afterwards. */
+  private void rename(Slot slot, UserId user, Path workspace) throws EngineException {
+    String name = Container.nameOf(user);
+    EngineException failure = null;
+    try {
+      slotEngine.rename(slot.containerId(), name);
+    } catch (EngineException e) {
+      failure = e;
+    }
+    Container container = engine.verify(slot.containerId(), spec, user, workspace).orElse(null);
+    if (container != null
+        && slot.isIntact(container)
+        && container.name().equals(name)
+        && container.isOwnedBy(workerId)
+        && spec.hash().equals(container.specHash())) {
+      return;
+    }
+    if (failure != null) {
+      throw failure;
+    }
+    throw new EngineException(
+        EngineException.Kind.ABSENT, "rename", "it is not as it was parked: " + container, null);
+  }
+}

@@ -1,0 +1,122 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.pool;
+
+import io.zcbot.sandbox.worker.sandbox.Place;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.HashSet;
+import java.util.Iterator;
+import java.util.List;
+import java.util.Set;
+import java.util.function.Predicate;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The slots that this process made: the idle ones, the one being made, and, until they are
+ * released, those that became sandboxes or are being destroyed. Only remembers; never blocks.
+ */
+final class IdleSlots {
+  private final int target;
+  private final Deque<Slot> idle = new ArrayDeque<>();
+  private final Set<String> known = new HashSet<>();
+  private @Nullable Making making;
+  private boolean closed;
+
+  private record Making(String slotId, Place place) {}
+
+  /** An empty pool that wants {@code target} idle slots. */
+  IdleSlots(int target) {
+    this.target = target;
+  }
+
+  /** How many are to be idle. */
+  int target() {
+    return target;
+  }
+
+  synchronized boolean wantsMore() {
+    return !closed && making == null && idle.size() < target;
+  }
+
+  /** A slot is being made in a place, which stays the pool's until {@link #endMaking}. */
+  synchronized void begin(String slotId, Place place) {
+    if (making != null) {
+      throw new IllegalStateException("two slots are made at a time");
+    }
+    making = new Making(slotId, place);
+    known.add(slotId);
+  }
+
+  /** Adds the slot that was being made; false if it is not wanted any more. */
+  synchronized boolean add(Slot slot) {
+    if (closed || !slot.place().isHeld()) {
+      return false;
+    }
+    making = null;
+    idle.add(slot);
+    return true;
+  }
+
+  /** If the slot being made came to nothing, forgets it and gives its place back. */
+  synchronized void endMaking() {
+    if (making != null) {
+      known.remove(making.slotId());
+      making.place().close();
+      making = null;
+    }
+  }
+
+  /** The place of the slot being made, which will not be added then; null if none is made. */
+  synchronized @Nullable Place takePlaceOfMaking() {
+    return making != null && making.place().isHeld() ? making.place().handOver() : null;
+  }
+
+  /** The slot that was idle for longest; null if there is none. The pool goes on to know it. */
+  synchronized @Nullable Slot take() {
+    return idle.poll();
+  }
+
+  /** As {@link #take}, all that a predicate names. */
+  synchronized List<Slot> takeIf(Predicate<Slot> which) {
+    List<Slot> taken = new ArrayList<>();
+    for (Iterator<Slot> i = idle.iterator(); i.hasNext(); ) {
+      Slot slot = i.next();
+      if (which.test(slot)) {
+        i.remove();
+        taken.add(slot);
+      }
+    }
+    return taken;
+  }
+
+  /** Nothing is left of a slot. */
+  synchronized void forget(String slotId) {
+    known.remove(slotId);
+  }
+
+  /** Whether somebody here still takes care of the slot. */
+  synchronized boolean knows(String slotId) {
+    return known.contains(slotId);
+  }
+
+  synchronized List<Slot> all() {
+    return List.copyOf(idle);
+  }
+
+  synchronized int size() {
+    return idle.size();
+  }
+
+  synchronized boolean isClosed() {
+    return closed;
+  }
+
+  /** Wants no more, and adds no more. */
+  synchronized void close() {
+    closed = true;
+  }
+}

@@ -1,0 +1,180 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.pool;
+
+import io.github.resilience4j.core.IntervalFunction;
+import io.zcbot.sandbox.worker.engine.EngineException;
+import io.zcbot.sandbox.worker.sandbox.Capacity;
+import io.zcbot.sandbox.worker.sandbox.CreateTurns;
+import io.zcbot.sandbox.worker.sandbox.Place;
+import io.zcbot.sandbox.worker.sandbox.Time;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.HexFormat;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.Executor;
+import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import org.slf4j.MDC;
+
+/**
+ * Fills the pool in the background: one slot at a time, while no user's create waits, and not while
+ * users come whose claims its making would slow down.
+ */
+final class PoolRefill {
+  private static final Logger log = LoggerFactory.getLogger(PoolRefill.class);
+
+  /** With many parked a new one can wait until users stop coming. */
+  private static final Duration QUIET = Duration.ofSeconds(1);
+
+  /** With few it waits only for a burst to be over. */
+  private static final Duration SHORT_QUIET = Duration.ofMillis(50);
+
+  private static final IntervalFunction BACKOFF =
+      IntervalFunction.ofExponentialRandomBackoff(
+          Duration.ofSeconds(1), 2.0, 0.5, Duration.ofMinutes(5));
+
+  private final IdleSlots pool;
+  private final SlotFactory maker;
+  private final Capacity capacity;
+  private final CreateTurns turns;
+  private final Executor threads;
+  private final Time time;
+  private final AtomicBoolean busy = new AtomicBoolean();
+  private volatile CompletableFuture<Void> making = CompletableFuture.completedFuture(null);
+  private volatile @Nullable String problem;
+  private volatile int failures;
+  private volatile long notBefore;
+  private volatile long lastTaken;
+
+  PoolRefill(
+      IdleSlots pool,
+      SlotFactory maker,
+      Capacity capacity,
+      CreateTurns turns,
+      Executor threads,
+      Time time) {
+    this.pool = pool;
+    this.maker = maker;
+    this.capacity = capacity;
+    this.turns = turns;
+    this.threads = threads;
+    this.time = time;
+    this.notBefore = time.nanos();
+    this.lastTaken = time.nanos() - QUIET.toNanos();
+  }
+
+  /** Why the last slot could not be made; null if it could. */
+  @Nullable String problem() {
+    return problem;
+  }
+
+  /** A user took a slot just now. */
+  void taken() {
+    lastTaken = time.nanos();
+  }
+
+  /** Begins to make slots where they lack and may be made now; never blocks. */
+  void tick() {
+    if (mayMake() && busy.compareAndSet(false, true)) {
+      making =
+          CompletableFuture.runAsync(
+              () -> {
+                try {
+                  makeWhatLacks();
+                } finally {
+                  busy.set(false);
+                }
+              },
+              threads);
+    }
+  }
+
+  /** Makes no more; what is being made comes to nothing. */
+  void stop() {
+    pool.close();
+    maker.giveUp();
+  }
+
+  /** Completes when nothing is being made any more. */
+  CompletableFuture<Void> underWay() {
+    return making;
+  }
+
+  private boolean mayMake() {
+    long now = time.nanos();
+    return pool.wantsMore()
+        && now - notBefore >= 0
+        && now - lastTaken >= quiet(pool.size()).toNanos();
+  }
+
+  private Duration quiet(int parked) {
+    return parked == 0 ? Duration.ZERO : 2 * parked < pool.target() ? SHORT_QUIET : QUIET;
+  }
+
+  private void makeWhatLacks() {
+    boolean made = true;
+    while (made && mayMake()) {
+      try (CreateTurns.Turn turn = turns.tryBehindAll()) {
+        made = turn != null && makeOne();
+      }
+    }
+  }
+
+  /** False if none could be made. */
+  private boolean makeOne() {
+    Place place = capacity.tryTake();
+    if (place == null) {
+      return false;
+    }
+    String id = HexFormat.of().toHexDigits(ThreadLocalRandom.current().nextLong());
+    pool.begin(id, place);
+    try (var _ = MDC.putCloseable("slot", id)) {
+      Slot slot = maker.make(id, place);
+      if (pool.add(slot)) {
+        works();
+        return true;
+      }
+      maker.destroy(slot);
+    } catch (EngineException | IOException e) {
+      fails(String.valueOf(e.getMessage()));
+    } catch (RuntimeException e) { // or the timer would try again and again, at once
+      log.error("making a slot failed unexpectedly; please report this", e);
+      fails(e.toString());
+    } finally {
+      pool.endMaking();
+    }
+    return false;
+  }
+
+  private void works() {
+    if (problem != null) {
+      log.info("warm slots work again");
+    }
+    problem = null;
+    failures = 0;
+  }
+
+  private void fails(String because) {
+    if (pool.isClosed()) {
+      log.debug("a stop kept a slot from being made: {}", because);
+      return;
+    }
+    if (problem == null) {
+      log.warn(
+          "no warm slot could be made: {}. Sandboxes are created when asked for; it will be tried"
+              + " again",
+          because);
+    } else {
+      log.debug("no warm slot could be made: {}", because);
+    }
+    problem = because;
+    failures = Math.min(failures + 1, 30);
+    notBefore = time.nanos() + Duration.ofMillis(BACKOFF.apply(failures)).toNanos();
+  }
+}

@@ -1,0 +1,34 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.pool;
+
+import io.zcbot.sandbox.worker.engine.Container;
+import io.zcbot.sandbox.worker.sandbox.Place;
+import java.time.Instant;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A container that waits for its user: started, its firewall in force, seen to get what is mounted
+ * on its directory.
+ *
+ * @param startedAt by the engine; another one later means that it is not the same process any more
+ * @param imageId what its image's name stood for when it was made
+ * @param place its room on the host, which the sandbox that it becomes takes over
+ */
+record Slot(
+    String id,
+    String containerId,
+    @Nullable Instant startedAt,
+    String imageId,
+    SlotMounts.Directory directory,
+    Place place) {
+  /** Whether a container is this slot's and as good as when it was made, by whatever name. */
+  boolean isIntact(Container container) {
+    return container.id().equals(containerId)
+        && container.isRunning()
+        && startedAt != null
+        && startedAt.equals(container.startedAt());
+  }
+}

@@ -1,0 +1,142 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.pool;
+
+import io.zcbot.sandbox.worker.engine.Container;
+import io.zcbot.sandbox.worker.engine.Engine;
+import io.zcbot.sandbox.worker.engine.EngineException;
+import io.zcbot.sandbox.worker.engine.SlotEngine;
+import io.zcbot.sandbox.worker.sandbox.Place;
+import io.zcbot.sandbox.worker.spec.SandboxSpec;
+import java.io.IOException;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Makes one slot, or unmakes it. */
+final class SlotFactory {
+  private static final Logger log = LoggerFactory.getLogger(SlotFactory.class);
+
+  private final Engine engine;
+  private final SlotEngine slotEngine;
+  private final SlotMounts mounts;
+  private final IdleSlots pool;
+  private final SandboxSpec spec;
+  private final String workerId;
+  private volatile @Nullable Thread starting;
+
+  SlotFactory(
+      Engine engine,
+      SlotEngine slotEngine,
+      SlotMounts mounts,
+      IdleSlots pool,
+      SandboxSpec spec,
+      String workerId) {
+    this.engine = engine;
+    this.slotEngine = slotEngine;
+    this.mounts = mounts;
+    this.pool = pool;
+    this.spec = spec;
+    this.workerId = workerId;
+  }
+
+  /** Returns once the slot has shown that it sees what is mounted later; leaves nothing else. */
+  Slot make(String id, Place place) throws EngineException, IOException {
+    SlotMounts.Directory directory = null;
+    String containerId = null;
+    Slot made = null;
+    try {
+      directory = mounts.create(id);
+      Optional<String> image = slotEngine.imageId(spec.image());
+      containerId = slotEngine.createSlot(spec, id, workerId, directory.path());
+      if (image.isEmpty()) { // it was pulled
+        image = slotEngine.imageId(spec.image());
+      }
+      start(containerId, directory);
+      directory.unmountProbe();
+      Container container = slotEngine.verifySlot(containerId, spec, directory.path()).orElse(null);
+      if (container == null || !container.isRunning()) {
+        throw new EngineException(
+            EngineException.Kind.ABSENT, "start", "the slot ended right after its start", null);
+      }
+      if (!spec.hash().equals(container.specHash())) {
+        throw new EngineException(
+            EngineException.Kind.REJECTED,
+            "inspect",
+            "the slot is not as its spec says: somebody changed it, or the engine's settings changed",
+            null);
+      }
+      made = new Slot(id, containerId, container.startedAt(), image.orElse(""), directory, place);
+      return made;
+    } finally {
+      if (made == null) {
+        destroy(id, containerId, directory);
+      }
+    }
+  }
+
+  /**
+   * Only a start can take long. A create that is interrupted goes on in the engine, and leaves a
+   * container of which nobody knows.
+   */
+  private void start(String containerId, SlotMounts.Directory directory)
+      throws EngineException, IOException {
+    starting = Thread.currentThread();
+    try {
+      if (pool.isClosed()) {
+        throw new EngineException(EngineException.Kind.UNAVAILABLE, "start", "stopping", null);
+      }
+      slotEngine.startSlot(containerId, directory::mountProbe);
+    } finally {
+      starting = null;
+    }
+  }
+
+  /** Waits for no start any more; the pool is closed. */
+  void giveUp() {
+    Thread interrupted = starting;
+    if (interrupted != null) {
+      interrupted.interrupt();
+    }
+  }
+
+  void destroy(Slot slot) {
+    destroy(slot.id(), slot.containerId(), slot.directory());
+  }
+
+  /** What fails here is found by a later sweep. */
+  private void destroy(
+      String slotId, @Nullable String containerId, SlotMounts.@Nullable Directory directory) {
+    // A stop that interrupted its making must not keep it.
+    boolean interrupted = Thread.interrupted();
+    try {
+      if (containerId != null) {
+        engine.remove(containerId);
+      }
+    } catch (EngineException e) {
+      log.warn("slot {} could not be removed, will be tried again: {}", slotId, e.getMessage());
+    } finally {
+      release(slotId);
+      if (directory != null) {
+        directory.close();
+      }
+      if (interrupted) {
+        Thread.currentThread().interrupt();
+      }
+    }
+  }
+
+  /** Undoes what is mounted for a slot whose container is gone, or must not be used. */
+  void release(String slotId) {
+    try {
+      mounts.release(slotId);
+    } catch (IOException e) {
+      log.warn("slot {} could not be tidied up, will be tried again: {}", slotId, e.getMessage());
+    } finally {
+      pool.forget(slotId); // so that a sweep finds what is left
+    }
+  }
+}

@@ -1,0 +1,92 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.pool;
+
+import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.engine.Container;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Where warm slots get their workspaces from: directories on the engine's host on which something
+ * can be mounted while a container runs that has them as its {@code /workspace}. Failures are for
+ * an operator to read.
+ */
+public interface SlotMounts {
+  /** The one entry of the directory that is mounted as a probe. */
+  String PROBE_NAME = "zcbot-probe";
+
+  /** What all slots' directories lie in. No user's id begins with a dot. */
+  String TOP = ".slots";
+
+  /** Where a worker's slots have their directories, beneath the workspace root. */
+  static Path directory(Path root, String workerId) {
+    return root.resolve(TOP).resolve(workerId);
+  }
+
+  /** A slot's directory. */
+  static Path directory(Path root, Container.Slot slot) {
+    return directory(root, String.valueOf(slot.workerId())).resolve(slot.id());
+  }
+
+  /** Why nothing can be mounted; null if it can. Does not change while the process lives. */
+  @Nullable String problem();
+
+  /** Makes a slot's directory, with nothing mounted on it. */
+  Directory create(String slotId) throws IOException;
+
+  /** The slots that have a directory, also those of an earlier life of this worker. */
+  Set<String> left() throws IOException;
+
+  /**
+   * Unmounts all that is mounted on a slot's directory, also inside containers, and removes the
+   * directory; does nothing if it was released before. Never deletes what a directory holds (I9).
+   */
+  void release(String slotId) throws IOException;
+
+  /** A slot's directory, held until closed; what is mounted on it stays then. */
+  interface Directory extends AutoCloseable {
+    Path path();
+
+    /** Mounts a directory by which a container shows that it sees what is mounted later. */
+    void mountProbe() throws IOException;
+
+    void unmountProbe() throws IOException;
+
+    /**
+     * Mounts the user's workspace, without setuid programs and device files.
+     *
+     * @throws IOException if it is missing or reached through a symlink as well (I9)
+     */
+    void mount(UserId user) throws IOException;
+
+    @Override
+    void close();
+  }
+
+  /** For a host without slots. */
+  SlotMounts NONE =
+      new SlotMounts() {
+        @Override
+        public String problem() {
+          return "there are none on this host";
+        }
+
+        @Override
+        public Directory create(String slotId) throws IOException {
+          throw new IOException("there are no slots on this host");
+        }
+
+        @Override
+        public Set<String> left() {
+          return Set.of();
+        }
+
+        @Override
+        public void release(String slotId) {}
+      };
+}

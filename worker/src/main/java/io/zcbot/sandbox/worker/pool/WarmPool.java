@@ -1,0 +1,299 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.pool;
+
+import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.engine.Container;
+import io.zcbot.sandbox.worker.engine.Engine;
+import io.zcbot.sandbox.worker.engine.EngineEvent;
+import io.zcbot.sandbox.worker.engine.EngineException;
+import io.zcbot.sandbox.worker.engine.SlotEngine;
+import io.zcbot.sandbox.worker.sandbox.Capacity;
+import io.zcbot.sandbox.worker.sandbox.CreateTurns;
+import io.zcbot.sandbox.worker.sandbox.Place;
+import io.zcbot.sandbox.worker.sandbox.Sandbox;
+import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
+import io.zcbot.sandbox.worker.sandbox.Time;
+import io.zcbot.sandbox.worker.spec.SandboxSpec;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Executor;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.function.Function;
+import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Keeps slots parked: containers that lack nothing of a sandbox but a user and a workspace. They
+ * are made in the background, one at a time, while no user's create waits; each has shown that it
+ * sees what is mounted later before anybody gets it; and none is given to anyone twice.
+ *
+ * <p>Where slots can't be had, {@link #problem} says why, and sandboxes are created when asked for.
+ */
+public final class WarmPool {
+  private static final Logger log = LoggerFactory.getLogger(WarmPool.class);
+
+  private final Engine engine;
+  private final SlotEngine slotEngine;
+  private final SlotMounts mounts;
+  private final Executor threads;
+  private final SandboxSpec spec;
+  private final String workerId;
+  private final int target;
+  private final @Nullable String impossible;
+  private final IdleSlots pool;
+  private final SlotFactory maker;
+  private final PoolRefill refill;
+  private final Claims claims;
+
+  /**
+   * What slots are made with.
+   *
+   * @param target how many are to be parked; 0 for none
+   * @param threads runs what takes its time
+   */
+  public record Setup(SlotEngine engine, SlotMounts mounts, int target, Executor threads) {
+    /** No slots. */
+    public static final Setup NONE = new Setup(SlotEngine.NONE, SlotMounts.NONE, 0);
+
+    /** On threads of their own. */
+    public Setup(SlotEngine engine, SlotMounts mounts, int target) {
+      this(engine, mounts, target, task -> Thread.ofVirtual().name("slots").start(task));
+    }
+  }
+
+  public WarmPool(
+      Engine engine,
+      Setup setup,
+      Capacity capacity,
+      CreateTurns turns,
+      SandboxSpec spec,
+      String workerId,
+      Time time,
+      SandboxMetrics metrics) {
+    this.engine = engine;
+    this.slotEngine = setup.engine();
+    this.mounts = setup.mounts();
+    this.threads = setup.threads();
+    this.spec = spec;
+    this.workerId = workerId;
+    this.target = setup.target();
+    this.impossible = obstacle(setup, spec);
+    this.pool = new IdleSlots(impossible == null ? target : 0);
+    this.maker = new SlotFactory(engine, slotEngine, mounts, pool, spec, workerId);
+    this.claims = new Claims(this, engine, slotEngine, spec, workerId, time, metrics);
+    this.refill = new PoolRefill(pool, maker, capacity, turns, threads, time);
+  }
+
+  private static @Nullable String obstacle(Setup setup, SandboxSpec spec) {
+    if (setup.target() == 0) {
+      return "not wanted";
+    }
+    String runtime = spec.runtime() == null ? "" : spec.runtime().toLowerCase(Locale.ROOT);
+    if (runtime.matches(".*(runsc|gvisor|kata).*")) {
+      return "runtime "
+          + spec.runtime()
+          + " serves a sandbox's files itself, and does not see what is mounted later";
+    }
+    return setup.mounts().problem();
+  }
+
+  /** Why there are no slots, though there should be; null if there are, or none are wanted. */
+  public @Nullable String problem() {
+    return target == 0 ? null : impossible == null ? refill.problem() : impossible;
+  }
+
+  /** Says once, in the log, if there can be no slots though some are wanted. */
+  public void announce() {
+    if (target > 0 && impossible != null) {
+      log.warn(
+          "there will be no warm slots: {}. Sandboxes are created when asked for;"
+              + " ZCBOT_SANDBOX_WARM=0 says that this is meant",
+          impossible);
+    }
+  }
+
+  /** How many slots are parked. */
+  public int parked() {
+    return pool.size();
+  }
+
+  /** In a few words, for people. */
+  public String status() {
+    String because = problem();
+    return target == 0
+        ? "off"
+        : pool.size() + " of " + target + (because == null ? "" : ", because " + because);
+  }
+
+  /** Whether slots can be had here. */
+  boolean areWanted() {
+    return impossible == null;
+  }
+
+  /**
+   * Makes a sandbox of an idle slot for a user who has none, in the user's lane. The workspace is
+   * there.
+   *
+   * @return the sandbox; null if one has to be created
+   * @throws EngineException if what stands under the user's name has to be looked at again first
+   */
+  public @Nullable Sandbox claim(UserId user, Path workspace, int partition)
+      throws EngineException {
+    return claims.claim(user, workspace, partition);
+  }
+
+  /** A slot to make a sandbox of; null if none is idle. The caller owns it. */
+  @Nullable Slot take() {
+    Slot slot = pool.take();
+    if (slot != null) {
+      refill.taken();
+    }
+    return slot;
+  }
+
+  /** A taken slot became a sandbox; {@link #release} is due once that is removed. */
+  void claimed(Slot slot) {
+    slot.directory().close();
+  }
+
+  /** Destroys a taken slot, and gives its place back. */
+  void discard(Slot slot) {
+    maker.destroy(slot);
+    slot.place().close();
+  }
+
+  /**
+   * Gives up a slot for a sandbox that has to be created.
+   *
+   * @return its place; null if there is no slot
+   */
+  public @Nullable Place yieldPlace() {
+    Slot slot = pool.take();
+    if (slot == null) {
+      return pool.takePlaceOfMaking();
+    }
+    Place place = slot.place().handOver();
+    threads.execute(() -> maker.destroy(slot));
+    return place;
+  }
+
+  /** Undoes the mount of a sandbox that was made of a slot and is removed. */
+  public void release(String slotId) {
+    maker.release(slotId);
+  }
+
+  /** Takes note of something that happened to a parked slot, which is not as new then. */
+  public void on(EngineEvent event) {
+    for (Slot slot : pool.takeIf(slot -> slot.containerId().equals(event.containerId()))) {
+      log.info("slot {} goes: {}", slot.id(), event.kind().name().toLowerCase(Locale.ROOT));
+      threads.execute(() -> discard(slot));
+    }
+  }
+
+  /** Makes slots where they lack and may be made now. Called by a timer; never blocks. */
+  public void tick() {
+    refill.tick();
+  }
+
+  /**
+   * Holds the pool against what the engine and the mounts show, as the reconciliation does for
+   * sandboxes: destroys slots nobody takes care of, that ended, or whose image's name stands for
+   * another image now, and undoes mounts that no container has any more. At startup that is all an
+   * earlier life left.
+   *
+   * @return how many slots were destroyed
+   */
+  public int sweep() throws EngineException {
+    Set<String> directories = directories(); // before the listing: a container has one all its life
+    List<Container> listed = engine.list();
+    Set<String> inUse = new HashSet<>();
+    int destroyed = 0;
+    for (Container container : listed) {
+      String id = container.slotOf(workerId);
+      if (id == null) {
+        continue;
+      }
+      inUse.add(id);
+      if (container.isParkedBy(workerId) && !pool.knows(id)) {
+        engine.remove(container.id());
+        maker.release(id);
+        destroyed++;
+      }
+    }
+    directories.stream()
+        .filter(id -> !inUse.contains(id) && !pool.knows(id))
+        .forEach(maker::release);
+    return destroyed + drain(listed);
+  }
+
+  private Set<String> directories() {
+    try {
+      return mounts.left();
+    } catch (IOException e) {
+      log.warn("could not look for what slots left, will be tried again: {}", e.getMessage());
+      return Set.of();
+    }
+  }
+
+  private int drain(List<Container> listed) throws EngineException {
+    if (pool.size() == 0) {
+      return 0;
+    }
+    Map<String, Container> byId =
+        listed.stream().collect(Collectors.toMap(Container::id, Function.identity(), (a, _) -> a));
+    String current = slotEngine.imageId(spec.image()).orElse(null);
+    Set<String> stale = new HashSet<>();
+    for (Slot slot : pool.all()) {
+      Container container = byId.get(slot.containerId());
+      if (container == null || !container.isRunning()) {
+        // Parked after the listing was taken, or gone: only a look tells.
+        container = engine.find(slot.containerId()).orElse(null);
+      }
+      if (container == null
+          || !container.isRunning()
+          || (current != null && !current.equals(slot.imageId()))) {
+        stale.add(slot.id());
+      }
+    }
+    List<Slot> drained = pool.takeIf(slot -> stale.contains(slot.id()));
+    drained.forEach(this::discard);
+    return drained.size();
+  }
+
+  /** Makes no more: a stop that reaps has better use for the engine. */
+  public void stopMaking() {
+    refill.stop();
+  }
+
+  /** Makes no more, and destroys what is parked, within a time; a start sweeps the rest. */
+  public void close(Duration limit) throws InterruptedException {
+    stopMaking();
+    List<CompletableFuture<Void>> all = new ArrayList<>(List.of(refill.underWay()));
+    for (Slot slot : pool.takeIf(_ -> true)) {
+      all.add(CompletableFuture.runAsync(() -> discard(slot), threads));
+    }
+    try {
+      CompletableFuture.allOf(all.toArray(CompletableFuture[]::new))
+          .get(limit.toNanos(), TimeUnit.NANOSECONDS);
+    } catch (TimeoutException _) {
+      log.warn("not all slots were removed in time; the next start removes the rest");
+    } catch (ExecutionException e) {
+      log.warn("not all slots were removed; the next start removes the rest", e);
+    }
+  }
+}

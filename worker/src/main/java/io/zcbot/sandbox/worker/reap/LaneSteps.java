@@ -1,0 +1,61 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.reap;
+
+import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.engine.EngineException;
+import io.zcbot.sandbox.worker.sandbox.UserLanes;
+import java.util.concurrent.CompletableFuture;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Runs steps that end sandboxes in their users' lanes. */
+final class LaneSteps {
+  private static final Logger log = LoggerFactory.getLogger(LaneSteps.class);
+
+  private final UserLanes lanes;
+
+  LaneSteps(UserLanes lanes) {
+    this.lanes = lanes;
+  }
+
+  /** What is to be done in the lane. */
+  interface Step {
+    void run() throws EngineException, InterruptedException;
+  }
+
+  /**
+   * Queues a step behind whatever this worker still does for the user.
+   *
+   * @param what the step, as a verb for the log
+   * @return completes when it ran; that the engine refused it is logged and no failure, since the
+   *     reaper or the reconciliation comes back to what is left
+   */
+  CompletableFuture<Void> queue(UserId user, String what, Step step) {
+    CompletableFuture<Void> done = new CompletableFuture<>();
+    boolean accepted =
+        lanes.submit(
+            user,
+            () -> {
+              try {
+                step.run();
+                done.complete(null);
+              } catch (EngineException e) {
+                log.warn("could not {}, will be tried again: {}", what, e.getMessage());
+                done.complete(null);
+              } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+                done.completeExceptionally(e);
+              } catch (RuntimeException | Error e) {
+                done.completeExceptionally(e);
+                throw e;
+              }
+            });
+    if (!accepted) {
+      done.cancel(false);
+    }
+    return done;
+  }
+}

@@ -1,0 +1,91 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.reap;
+
+import io.zcbot.sandbox.events.LiveSandbox;
+import io.zcbot.sandbox.events.Reaped;
+import io.zcbot.sandbox.worker.engine.Container;
+import io.zcbot.sandbox.worker.engine.Engine;
+import io.zcbot.sandbox.worker.engine.EngineException;
+import io.zcbot.sandbox.worker.sandbox.Announcer;
+import io.zcbot.sandbox.worker.sandbox.Registry;
+import io.zcbot.sandbox.worker.sandbox.TerminationTarget;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import org.jspecify.annotations.Nullable;
+
+/** Ends what a worker's previous run left on its engine, and nothing of another worker (I7). */
+public final class Purge {
+  private final Engine engine;
+  private final Termination termination;
+  private final String workerId;
+
+  Purge(Engine engine, Termination termination, String workerId) {
+    this.engine = engine;
+    this.termination = termination;
+    this.workerId = workerId;
+  }
+
+  /** A purge in place of a worker that doesn't run. Mounts of slots are left to the caller. */
+  public static Purge offline(Engine engine, Announcer announcer, String workerId) {
+    return new Purge(
+        engine, new Termination(engine, announcer, new Registry(), _ -> {}, 1), workerId);
+  }
+
+  /** Ends one of the worker's containers. Nobody was told of an idle slot. */
+  public void end(Container container) throws EngineException, InterruptedException {
+    end(container, Reaped.Reason.PURGED);
+  }
+
+  /**
+   * Ends several containers side by side.
+   *
+   * @param live the live table, by container: what is not in it was announced reaped already, by
+   *     the worker that took its user over, or was never announced
+   */
+  void endAll(List<Container> containers, Map<String, LiveSandbox> live)
+      throws EngineException, InterruptedException {
+    try (var threads = Executors.newVirtualThreadPerTaskExecutor()) {
+      List<Future<?>> ends = new ArrayList<>();
+      for (Container container : containers) {
+        Reaped.Reason reason = live.containsKey(container.id()) ? Reaped.Reason.PURGED : null;
+        ends.add(
+            threads.submit(
+                () -> {
+                  end(container, reason);
+                  return null;
+                }));
+      }
+      try {
+        for (Future<?> end : ends) {
+          end.get();
+        }
+      } catch (ExecutionException e) {
+        switch (e.getCause()) {
+          case EngineException failed -> throw failed;
+          case InterruptedException stopped -> throw stopped;
+          case null, default -> throw new IllegalStateException("purge failed", e);
+        }
+      } catch (InterruptedException e) {
+        threads.shutdownNow();
+        throw e;
+      }
+    }
+  }
+
+  private void end(Container container, Reaped.@Nullable Reason reason)
+      throws EngineException, InterruptedException {
+    Container.Owner owner = container.owner();
+    if (owner == null) {
+      engine.remove(container.id());
+    } else {
+      termination.end(TerminationTarget.of(owner.user(), container, workerId, reason));
+    }
+  }
+}

@@ -1,0 +1,130 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.reap;
+
+import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.engine.Container;
+import io.zcbot.sandbox.worker.engine.Engine;
+import io.zcbot.sandbox.worker.engine.EngineEvent;
+import io.zcbot.sandbox.worker.engine.EngineException;
+import io.zcbot.sandbox.worker.pool.WarmPool;
+import io.zcbot.sandbox.worker.sandbox.Registry;
+import io.zcbot.sandbox.worker.sandbox.Sandbox;
+import io.zcbot.sandbox.worker.sandbox.TerminationTarget;
+import io.zcbot.sandbox.worker.sandbox.Time;
+import io.zcbot.sandbox.worker.sandbox.UserLanes;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Compares what this worker knows with what the engine shows, on engine events and periodically. It
+ * touches containers of this worker only (I7).
+ */
+public final class Reconciler {
+  private final Engine engine;
+  private final Registry registry;
+  private final Termination termination;
+  private final WarmPool slots;
+  private final LaneSteps steps;
+  private final String workerId;
+  private final Time time;
+
+  public Reconciler(
+      Engine engine,
+      Registry registry,
+      Termination termination,
+      WarmPool slots,
+      UserLanes lanes,
+      String workerId,
+      Time time) {
+    this.engine = engine;
+    this.registry = registry;
+    this.termination = termination;
+    this.slots = slots;
+    this.steps = new LaneSteps(lanes);
+    this.workerId = workerId;
+    this.time = time;
+  }
+
+  /** Takes note of something that happened on the engine. Never blocks. */
+  public void on(EngineEvent event) {
+    Container.Owner owner = event.owner();
+    if (owner == null) {
+      slots.on(event);
+      return;
+    }
+    Sandbox sandbox = registry.get(owner.user());
+    if (sandbox == null || !sandbox.containerId().equals(event.containerId())) {
+      return;
+    }
+    switch (event.kind()) {
+      case EXEC -> sandbox.touch(time.nanos());
+      case DIED, DESTROYED, PAUSED, RENAMED -> queueCheck(sandbox, event.exitCode());
+    }
+  }
+
+  /**
+   * Compares all there is with all that should be, and queues what follows. The listing is taken
+   * first and judged in the lanes, so that work under way meanwhile is no difference.
+   */
+  public void reconcile() throws EngineException {
+    Map<String, Container> byId = new HashMap<>();
+    for (Container container : engine.list()) {
+      byId.put(container.id(), container);
+    }
+    for (Sandbox sandbox : registry.all()) {
+      Container container = byId.remove(sandbox.containerId());
+      if (container == null || !isAsItShouldBe(sandbox, container)) {
+        queueCheck(sandbox, null);
+      }
+    }
+    for (Container stray : byId.values()) {
+      Container.Owner owner = stray.owner();
+      if (owner != null && stray.isOwnedBy(workerId)) {
+        var _ =
+            steps.queue(
+                owner.user(), "remove an unknown container", () -> sweep(owner.user(), stray));
+      }
+    }
+  }
+
+  private void queueCheck(Sandbox sandbox, @Nullable Integer exitCode) {
+    var _ = steps.queue(sandbox.user(), "end a dead sandbox", () -> check(sandbox, exitCode));
+  }
+
+  /** In the lane: ends a sandbox that is no longer there or no longer usable. */
+  private void check(Sandbox sandbox, @Nullable Integer exitCode)
+      throws EngineException, InterruptedException {
+    if (registry.get(sandbox.user()) != sandbox) {
+      return;
+    }
+    Optional<Container> found = engine.find(sandbox.containerId());
+    if (found.isPresent() && isAsItShouldBe(sandbox, found.get())) {
+      return;
+    }
+    TerminationTarget target = TerminationTarget.died(sandbox, found.orElse(null));
+    if (target.exitCode() == null && exitCode != null) {
+      target = TerminationTarget.died(sandbox, exitCode, null);
+    }
+    termination.end(target);
+  }
+
+  private static boolean isAsItShouldBe(Sandbox sandbox, Container container) {
+    return container.isRunning() && container.name().equals(sandbox.containerName());
+  }
+
+  /**
+   * In the lane: removes a container of ours that is not in the registry. What is announced leaves
+   * the registry before it is removed, so such a one was announced gone or never announced at all.
+   */
+  private void sweep(UserId user, Container stray) throws EngineException, InterruptedException {
+    Sandbox known = registry.get(user);
+    if (known == null || !known.containerId().equals(stray.id())) {
+      termination.end(TerminationTarget.of(user, stray, workerId, null));
+    }
+  }
+}

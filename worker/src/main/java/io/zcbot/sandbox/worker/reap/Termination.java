@@ -1,0 +1,93 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.reap;
+
+import io.zcbot.sandbox.events.Reaped;
+import io.zcbot.sandbox.worker.engine.Engine;
+import io.zcbot.sandbox.worker.engine.EngineException;
+import io.zcbot.sandbox.worker.sandbox.Announcer;
+import io.zcbot.sandbox.worker.sandbox.Registry;
+import io.zcbot.sandbox.worker.sandbox.TerminationTarget;
+import java.util.concurrent.Semaphore;
+import java.util.function.Consumer;
+import org.slf4j.MDC;
+
+/**
+ * Ends one container: kill, announce, remove, in this order. Killed first, so that the announcement
+ * is true; removed last, so that a crash before the announcement leaves the evidence for the next
+ * start's purge, which announces it then, under the same event id.
+ */
+public final class Termination {
+  private final Engine engine;
+  private final Announcer announcer;
+  private final Registry registry;
+  private final Consumer<String> releaseSlot;
+  private final Semaphore permits;
+
+  /**
+   * Ends containers with at most so many engine calls at once.
+   *
+   * @param releaseSlot undoes the mount of a slot, by its id, whose container ended
+   */
+  public Termination(
+      Engine engine,
+      Announcer announcer,
+      Registry registry,
+      Consumer<String> releaseSlot,
+      int concurrency) {
+    this.engine = engine;
+    this.announcer = announcer;
+    this.registry = registry;
+    this.releaseSlot = releaseSlot;
+    this.permits = new Semaphore(concurrency, true);
+  }
+
+  /**
+   * Ends a container. Runs in the user's lane. After an {@link EngineException} it may be called
+   * again; once announced, the sandbox is out of the registry and only the removal can be
+   * outstanding.
+   *
+   * <p>Only the engine's work is rationed: while one termination waits for the log, others go on.
+   * Where many end at once, all are killed and announced before the first is removed.
+   */
+  public void end(TerminationTarget target) throws EngineException, InterruptedException {
+    try (var _ = MDC.putCloseable("container", target.containerId())) {
+      Reaped.Reason reason = target.reason();
+      if (reason != null) {
+        permitted(() -> engine.kill(target.containerId()));
+        announcer.reaped(target, reason);
+      }
+      // Before the removal, which may fail: it must not be used any more, announced or not.
+      if (target.sandbox() != null) {
+        registry.remove(target.sandbox());
+      }
+      permitted(() -> remove(target));
+    }
+  }
+
+  private interface Step {
+    void run() throws EngineException;
+  }
+
+  private void permitted(Step step) throws EngineException, InterruptedException {
+    permits.acquire();
+    try {
+      step.run();
+    } finally {
+      permits.release();
+    }
+  }
+
+  private void remove(TerminationTarget target) throws EngineException {
+    try {
+      engine.remove(target.containerId());
+    } finally {
+      // Whether or not it is gone: it must not be used, and nobody may come back to it.
+      if (target.slotId() != null) {
+        releaseSlot.accept(target.slotId());
+      }
+    }
+  }
+}

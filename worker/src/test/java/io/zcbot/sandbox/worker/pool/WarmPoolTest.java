@@ -1,0 +1,394 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.pool;
+
+import static io.zcbot.sandbox.worker.testkit.World.user;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.zcbot.sandbox.events.Failed;
+import io.zcbot.sandbox.events.Ready;
+import io.zcbot.sandbox.events.Reaped;
+import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.engine.Container;
+import io.zcbot.sandbox.worker.engine.EngineEvent;
+import io.zcbot.sandbox.worker.engine.EngineException;
+import io.zcbot.sandbox.worker.engine.EngineException.Kind;
+import io.zcbot.sandbox.worker.sandbox.Capacity;
+import io.zcbot.sandbox.worker.sandbox.CreateTurns;
+import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
+import io.zcbot.sandbox.worker.sandbox.Time;
+import io.zcbot.sandbox.worker.spec.NetworkPolicy;
+import io.zcbot.sandbox.worker.spec.SandboxSpec;
+import io.zcbot.sandbox.worker.testkit.FakeEngine;
+import io.zcbot.sandbox.worker.testkit.World;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class WarmPoolTest {
+  private static final UserId ANNA = user(1);
+  private static final UserId BEN = user(2);
+
+  @TempDir Path root;
+  private World world;
+
+  @BeforeEach
+  void twoSlots() throws Exception {
+    world = new World(root, 10, null, 1_000_000, 2);
+    world.warmUp();
+  }
+
+  private Ready ready(UserId user) throws InterruptedException {
+    return (Ready) world.ensure(user);
+  }
+
+  private int parked() {
+    return world.domain.slots().parked();
+  }
+
+  private String slotOf(Ready ready) throws EngineException {
+    return world.engine.find(ready.containerId()).orElseThrow().slot().id();
+  }
+
+  @Test
+  void slotsAreParkedUnderNamesOfTheirOwnAndAreNoSandboxes() {
+    assertThat(parked()).isEqualTo(2);
+    assertThat(world.engine.parked())
+        .hasSize(2)
+        .allSatisfy(
+            c -> {
+              assertThat(c.name()).isEqualTo("zcbot-slot-" + c.slot().id());
+              assertThat(c.isRunning()).isTrue();
+              assertThat(world.mounts.mountedOn(c.slot().id())).isNull();
+            });
+    assertThat(world.domain.registry().size()).isZero();
+    assertThat(world.domain.capacity().taken()).isEqualTo(2);
+    assertThat(world.log).isEmpty();
+  }
+
+  @Test
+  void aStrangerGetsASlotAndAnotherTakesItsPlace() throws Exception {
+    Ready ready = ready(ANNA);
+
+    assertThat(ready.outcome()).isEqualTo(Ready.Outcome.CLAIMED);
+    assertThat(world.engine.creates()).isZero();
+    assertThat(world.mounts.mountedOn(slotOf(ready))).isEqualTo(ANNA);
+    assertThat(world.live.keySet()).containsExactly(ready.containerId());
+    assertThat(parked()).isEqualTo(1);
+    world.warmUp();
+    assertThat(parked()).isEqualTo(2);
+    assertThat(ready(ANNA).outcome()).isEqualTo(Ready.Outcome.REUSED);
+    assertThat(world.mounts.open()).as("held open for parked ones only").isEqualTo(2);
+  }
+
+  @Test
+  void noSlotIsMadeWhileABurstMayGoOn() throws Exception {
+    World four = new World(root.resolve("four"), 10, null, 1_000_000, 4);
+    WarmPool slots = four.domain.slots();
+    four.warmUp();
+    assertThat(slots.parked()).isEqualTo(4);
+
+    four.ensure(user(1));
+    four.ensure(user(2));
+    four.advance(Duration.ofMillis(900));
+    slots.tick();
+    assertThat(slots.parked()).as("enough for the next; nobody is slowed down").isEqualTo(2);
+
+    four.ensure(user(3));
+    slots.tick();
+    assertThat(slots.parked()).as("the burst may not be over").isEqualTo(1);
+    four.advance(Duration.ofMillis(50));
+    slots.tick();
+    assertThat(slots.parked()).as("few: made between claims, up to half").isEqualTo(2);
+    four.advance(Duration.ofMillis(950));
+    slots.tick();
+    assertThat(slots.parked()).as("nobody came any more").isEqualTo(4);
+  }
+
+  @Test
+  void aStopMakesNoMoreButWhatIsParkedCanBeClaimed() throws Exception {
+    world.domain.slots().stopMaking();
+    assertThat(ready(ANNA).outcome()).isEqualTo(Ready.Outcome.CLAIMED);
+    world.warmUp();
+    assertThat(parked()).isEqualTo(1);
+    assertThat(world.domain.slots().problem()).isNull();
+
+    world.domain.slots().close(Duration.ofSeconds(1));
+    assertThat(world.engine.parked()).isEmpty();
+  }
+
+  @Test
+  void aStopWhileASlotIsCreatedOrStartedLeavesNothingOfIt() throws Exception {
+    for (String operation : List.of("createSlot", "start")) {
+      World other = new World(root.resolve(operation), 10, null, 1_000_000, 2);
+      other.engine.meanwhile(operation, other.domain.slots()::stopMaking);
+
+      other.warmUp();
+
+      assertThat(other.engine.everything())
+          .as("containers after a stop in %s", operation)
+          .isEmpty();
+      assertThat(other.mounts.left()).isEmpty();
+      assertThat(other.domain.capacity().taken()).isZero();
+      assertThat(Thread.interrupted()).isEqualTo(operation.equals("start"));
+    }
+  }
+
+  @Test
+  void aSlotThatIsNotAsItsSpecSaysIsNeverParked() throws Exception {
+    ready(ANNA);
+    world.engine.changeNext();
+    world.warmUp();
+    assertThat(parked()).isEqualTo(1);
+    assertThat(world.domain.slots().problem()).contains("not as its spec says");
+    assertThat(world.engine.parked()).as("nothing of it is left").hasSize(1);
+    assertThat(world.mounts.left()).hasSize(2);
+  }
+
+  @Test
+  void theLastSlotIsReplacedAtOnce() throws Exception {
+    ready(ANNA);
+    ready(BEN);
+    assertThat(parked()).isZero();
+    world.domain.slots().tick();
+    assertThat(parked()).isEqualTo(1);
+  }
+
+  @Test
+  void aReapUndoesTheMount() throws Exception {
+    Ready ready = ready(ANNA);
+    world.domain.reaper().reapAll(Reaped.Reason.IDLE, _ -> true, List.of());
+    world.settle();
+
+    assertThat(world.engine.find(ready.containerId())).isEmpty();
+    assertThat(world.mounts.left()).hasSize(1);
+    assertThat(world.domain.capacity().taken()).as("the parked one's").isEqualTo(1);
+  }
+
+  @Test
+  void aReapWhoseRemovalFailsUndoesTheMountAllTheSame() throws Exception {
+    ready(ANNA);
+    world.engine.failNext(new FakeEngine.Fault("remove", Kind.TRANSIENT, true));
+    world.domain.reaper().reapAll(Reaped.Reason.IDLE, _ -> true, List.of());
+    world.settle();
+
+    assertThat(world.mounts.left()).hasSize(1);
+  }
+
+  @Test
+  void anUnansweredRenameIsLookedAt() throws Exception {
+    world.engine.failNext(new FakeEngine.Fault("rename", Kind.UNAVAILABLE, true));
+
+    assertThat(ready(ANNA).outcome()).isEqualTo(Ready.Outcome.CLAIMED);
+    assertThat(world.engine.running(ANNA)).hasSize(1);
+  }
+
+  @Test
+  void whatStandsUnderTheNameIsNoticedWithoutALookAndReplaced() throws Exception {
+    world.engine.put(World.another("x", ANNA));
+
+    Ready ready = ready(ANNA);
+
+    assertThat(ready.outcome()).isEqualTo(Ready.Outcome.CLAIMED);
+    assertThat(ready.containerId()).isNotEqualTo("x");
+    assertThat(world.engine.find("x")).isEmpty();
+    assertThat(parked()).as("one slot met the other, one took its place").isZero();
+    assertThat(world.engine.everything()).hasSize(1);
+  }
+
+  @Test
+  void aRenameThatDidNotHappenCostsTheSlot() throws Exception {
+    world.engine.failNext(new FakeEngine.Fault("rename", Kind.TRANSIENT, false));
+
+    Ready ready = ready(ANNA);
+
+    assertThat(ready.outcome()).isEqualTo(Ready.Outcome.CREATED);
+    assertThat(parked()).isEqualTo(1);
+    assertThat(world.engine.everything()).hasSize(2);
+    assertThat(world.mounts.left()).hasSize(1);
+    assertThat(world.domain.capacity().taken()).isEqualTo(2);
+  }
+
+  @Test
+  void aTakenNameIsLookedAtBeforeTheNextTry() throws Exception {
+    world.engine.failNext(new FakeEngine.Fault("rename", Kind.CONFLICT, false));
+
+    assertThat(ready(ANNA).outcome()).as("the other slot").isEqualTo(Ready.Outcome.CLAIMED);
+    assertThat(parked()).isZero();
+    assertThat(world.engine.everything()).hasSize(1);
+  }
+
+  @Test
+  void aMountThatFailsCostsTheSlotAndNotTheSandbox() throws Exception {
+    world.mounts.failNext("mount");
+
+    assertThat(ready(ANNA).outcome()).isEqualTo(Ready.Outcome.CREATED);
+    assertThat(parked()).isEqualTo(1);
+    assertThat(world.engine.everything()).hasSize(2);
+  }
+
+  @Test
+  void aSlotThatEndedUnseenIsNotAnnouncedReady() throws Exception {
+    world.engine.parked().forEach(c -> world.engine.die(c.id(), 1));
+
+    Ready ready = ready(ANNA);
+
+    assertThat(ready.outcome()).isEqualTo(Ready.Outcome.CREATED);
+    assertThat(world.engine.find(ready.containerId()).orElseThrow().isRunning()).isTrue();
+    assertThat(world.log).hasSize(1);
+  }
+
+  @Test
+  void aSlotThatWasStartedAnewIsNotAnnouncedReady() throws Exception {
+    for (Container c : world.engine.parked()) {
+      world.engine.put(
+          new Container(
+              c.id(),
+              c.name(),
+              c.state(),
+              null,
+              c.specHash(),
+              Instant.EPOCH.plusSeconds(1),
+              null,
+              false,
+              c.slot()));
+    }
+
+    assertThat(ready(ANNA).outcome()).isEqualTo(Ready.Outcome.CREATED);
+  }
+
+  @Test
+  void aSlotSomebodyRanACommandInIsReplaced() {
+    Container used = world.engine.parked().getFirst();
+
+    world
+        .domain
+        .reconciler()
+        .on(new EngineEvent(EngineEvent.Kind.EXEC, null, used.id(), Instant.EPOCH, null));
+
+    assertThat(world.engine.everything()).doesNotContain(used);
+    assertThat(parked()).isEqualTo(1);
+    world.warmUp();
+    assertThat(parked()).isEqualTo(2);
+  }
+
+  @Test
+  void slotsOfAnOldImageAreReplaced() throws Exception {
+    assertThat(world.domain.slots().sweep()).isZero();
+    world.engine.retag();
+
+    assertThat(world.domain.slots().sweep()).isEqualTo(2);
+    assertThat(world.domain.capacity().taken()).isZero();
+    world.warmUp();
+    assertThat(world.domain.slots().sweep()).isZero();
+  }
+
+  @Test
+  void aFailureIsTriedAgainLaterAndSaid() throws Exception {
+    world.engine.retag();
+    world.domain.slots().sweep();
+    world.mounts.failNext("probe");
+    world.warmUp();
+    assertThat(world.domain.slots().problem()).contains("fault of the test in probe");
+    assertThat(world.domain.slots().status()).startsWith("0 of 2, because");
+    assertThat(world.engine.everything()).isEmpty();
+    assertThat(world.mounts.left()).isEmpty();
+    assertThat(world.domain.capacity().taken()).isZero();
+
+    world.domain.slots().tick();
+    assertThat(parked()).as("not at once").isZero();
+    world.advance(Duration.ofMinutes(1));
+    world.domain.slots().tick();
+    assertThat(parked()).isEqualTo(2);
+    assertThat(world.domain.slots().problem()).isNull();
+  }
+
+  @Test
+  void aFullHostMakesNoSlotsButItsSlotsServe() throws Exception {
+    World small = new World(root.resolve("small"), 2, null, 1_000_000, 2);
+    small.warmUp();
+    assertThat(small.domain.slots().parked()).isEqualTo(2);
+    small.ensure(ANNA);
+    small.ensure(BEN);
+    small.warmUp();
+    assertThat(small.domain.slots().parked()).isZero();
+
+    assertThat(((Failed) small.ensure(user(3))).reason()).isEqualTo(Failed.Reason.CAPACITY);
+  }
+
+  @Test
+  void aSlotMakesRoomForASandboxThatHasToBeCreated() throws Exception {
+    World small = new World(root.resolve("small"), 2, null, 1_000_000, 2);
+    small.warmUp();
+    small.mounts.failNext("mount");
+    assertThat(((Ready) small.ensure(ANNA)).outcome()).isEqualTo(Ready.Outcome.CREATED);
+    small.mounts.failNext("mount");
+    assertThat(((Ready) small.ensure(BEN)).outcome()).isEqualTo(Ready.Outcome.CREATED);
+
+    assertThat(small.domain.capacity().taken()).isEqualTo(2);
+    assertThat(small.engine.parked()).isEmpty();
+  }
+
+  @Test
+  void aStopRemovesWhatIsParked() throws Exception {
+    Ready ready = ready(ANNA);
+
+    world.domain.slots().close(Duration.ofSeconds(5));
+    world.warmUp();
+
+    assertThat(world.engine.everything())
+        .extracting(Container::id)
+        .containsExactly(ready.containerId());
+    assertThat(world.mounts.open()).isZero();
+  }
+
+  @Test
+  void anotherWorkersSlotsAreLeftAlone() throws Exception {
+    Container others =
+        new Container(
+            "x",
+            "zcbot-slot-f",
+            Container.State.RUNNING,
+            null,
+            World.SPEC.hash(),
+            Instant.EPOCH,
+            null,
+            false,
+            new Container.Slot("f", "somebody else"));
+    world.engine.put(others);
+
+    world.restart();
+
+    assertThat(world.engine.everything()).containsExactly(others);
+  }
+
+  @Test
+  void aRuntimeThatServesFilesItselfHasNoSlots() throws Exception {
+    for (String runtime : List.of("runsc", "io.containerd.runsc.v1", "kata-qemu", "gVisor")) {
+      SandboxSpec spec =
+          new SandboxSpec(
+              "image", runtime, 1 << 30, 1.0, 256, 1, null, "network", NetworkPolicy.DEFAULT);
+      WarmPool slots =
+          new WarmPool(
+              world.engine,
+              new WarmPool.Setup(world.engine, world.mounts, 2, Runnable::run),
+              new Capacity(10),
+              new CreateTurns(1),
+              spec,
+              "me",
+              Time.system(),
+              SandboxMetrics.NONE);
+
+      slots.tick();
+
+      assertThat(slots.parked()).isZero();
+      assertThat(slots.problem()).contains(runtime, "does not see what is mounted later");
+    }
+  }
+}

@@ -1,0 +1,390 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.testkit;
+
+import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.engine.Container;
+import io.zcbot.sandbox.worker.engine.Engine;
+import io.zcbot.sandbox.worker.engine.EngineEvent;
+import io.zcbot.sandbox.worker.engine.EngineException;
+import io.zcbot.sandbox.worker.engine.SlotEngine;
+import io.zcbot.sandbox.worker.spec.SandboxSpec;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * An engine in memory, with the real one's manners: names are unique, removed means gone, and whose
+ * a claimed slot is, is told by its name.
+ */
+public final class FakeEngine implements Engine, SlotEngine {
+  private final Map<String, Runnable> meanwhile = new HashMap<>();
+  private final Map<String, Container> containers = new LinkedHashMap<>();
+  private final Set<String> execs = new HashSet<>();
+  private final List<Fault> faults = new ArrayList<>();
+  private @Nullable String interrupted;
+  private final Set<String> changed = new HashSet<>();
+  private int ids;
+  private int creates;
+  private String image = "image-1";
+  private boolean gone;
+
+  /**
+   * The next call of an operation fails.
+   *
+   * @param afterEffect whether what was asked has happened all the same
+   */
+  public record Fault(String operation, EngineException.Kind kind, boolean afterEffect) {}
+
+  /** The worker's process ends at an operation's next call; it sees no answer to any later one. */
+  public record Crash(String operation, boolean afterEffect) {}
+
+  private @Nullable Crash crash;
+
+  public synchronized void crashNext(Crash next) {
+    crash = next;
+  }
+
+  /** Another process of the worker asks from now on. */
+  public synchronized void reconnect() {
+    gone = false;
+    crash = null;
+  }
+
+  public synchronized boolean crashed() {
+    return gone;
+  }
+
+  /** Somebody gives the image's name to another image. */
+  public synchronized void retag() {
+    image = image + "'";
+  }
+
+  public synchronized List<Container> parked() {
+    return containers.values().stream().filter(c -> c.isParkedBy("me")).toList();
+  }
+
+  public synchronized void failNext(Fault fault) {
+    faults.add(fault);
+  }
+
+  /** The next call of an operation finds the caller interrupted; so will all that follow. */
+  public synchronized void interruptNext(String operation) {
+    interrupted = operation;
+  }
+
+  /**
+   * Something else happens while the engine does this; who is interrupted by it misses the answer.
+   */
+  public synchronized void meanwhile(String operation, Runnable event) {
+    meanwhile.put(operation, event);
+  }
+
+  private void missIfInterrupted(String operation) throws EngineException {
+    Runnable event = meanwhile.remove(operation);
+    if (event != null) {
+      event.run();
+      if (Thread.currentThread().isInterrupted()) {
+        throw new EngineException(EngineException.Kind.UNAVAILABLE, operation, "interrupted", null);
+      }
+    }
+  }
+
+  public synchronized void heal() {
+    faults.clear();
+  }
+
+  public synchronized int creates() {
+    return creates;
+  }
+
+  public synchronized List<Container> running(UserId user) {
+    return containers.values().stream()
+        .filter(c -> c.state() == Container.State.RUNNING || c.state() == Container.State.PAUSED)
+        .filter(c -> c.owner() != null && c.owner().user().equals(user))
+        .toList();
+  }
+
+  public synchronized List<Container> everything() {
+    return List.copyOf(containers.values());
+  }
+
+  public synchronized Set<String> execs() {
+    return Set.copyOf(execs);
+  }
+
+  // What others do to containers.
+
+  public synchronized void put(Container container) {
+    containers.put(container.id(), container);
+  }
+
+  public synchronized void die(String id, int exitCode) {
+    Container c = containers.get(id);
+    if (c != null && c.state() != Container.State.ENDED) {
+      put(with(c, c.name(), Container.State.ENDED, c.owner(), c.startedAt(), exitCode));
+      execs.remove(id);
+    }
+  }
+
+  public synchronized void removeByHand(String id) {
+    containers.remove(id);
+    execs.remove(id);
+  }
+
+  public synchronized void renameByHand(String id, String name) {
+    Container c = containers.get(id);
+    if (c != null) {
+      Container.Owner owner = c.owner();
+      if (c.slot() != null) {
+        owner =
+            name.startsWith(Container.NAME_PREFIX)
+                ? new Container.Owner(
+                    UserId.parse(name.substring(Container.NAME_PREFIX.length())),
+                    c.slot().workerId())
+                : null;
+      }
+      put(with(c, name, c.state(), owner, c.startedAt(), c.exitCode()));
+    }
+  }
+
+  public synchronized void state(String id, Container.State state) {
+    Container c = containers.get(id);
+    if (c != null) {
+      put(with(c, c.name(), state, c.owner(), c.startedAt(), c.exitCode()));
+    }
+  }
+
+  /** Somebody lifts a limit; the label stays. */
+  public synchronized void change(String id) {
+    changed.add(id);
+  }
+
+  /** Somebody does so with the next container, as soon as it is made. */
+  public synchronized void changeNext() {
+    changed.add("c" + (ids + 1));
+  }
+
+  private static Container with(
+      Container c,
+      String name,
+      Container.State state,
+      Container.@Nullable Owner owner,
+      @Nullable Instant startedAt,
+      @Nullable Integer exitCode) {
+    return new Container(
+        c.id(), name, state, owner, c.specHash(), startedAt, exitCode, c.oomKilled(), c.slot());
+  }
+
+  public synchronized void exec(String id, boolean running) {
+    if (running && containers.containsKey(id)) {
+      execs.add(id);
+    } else {
+      execs.remove(id);
+    }
+  }
+
+  private @Nullable EngineException before(String operation) throws EngineException {
+    if (operation.equals(interrupted)) {
+      interrupted = null;
+      Thread.currentThread().interrupt();
+    }
+    if (Thread.currentThread().isInterrupted()) {
+      throw new EngineException(EngineException.Kind.UNAVAILABLE, operation, "interrupted", null);
+    }
+    Crash planned = crash;
+    if (!gone && planned != null && planned.operation().equals(operation)) {
+      gone = true;
+      crash = null;
+      if (planned.afterEffect()) {
+        return goneIn(operation);
+      }
+    }
+    if (gone) {
+      throw goneIn(operation);
+    }
+    for (Fault fault : faults) {
+      if (fault.operation().equals(operation)) {
+        faults.remove(fault);
+        EngineException failure =
+            new EngineException(fault.kind(), operation, "fault of the test", null);
+        if (!fault.afterEffect()) {
+          throw failure;
+        }
+        return failure;
+      }
+    }
+    return null;
+  }
+
+  private static EngineException goneIn(String operation) {
+    return new EngineException(
+        EngineException.Kind.REJECTED, operation, "the process is gone", null);
+  }
+
+  private static void after(@Nullable EngineException failure) throws EngineException {
+    if (failure != null) {
+      throw failure;
+    }
+  }
+
+  @Override
+  public synchronized Optional<Container> find(String nameOrId) throws EngineException {
+    after(before("find"));
+    return containers.values().stream()
+        .filter(c -> c.id().equals(nameOrId) || c.name().equals(nameOrId))
+        .findFirst();
+  }
+
+  @Override
+  public synchronized Optional<Container> verify(
+      String nameOrId, SandboxSpec spec, UserId user, Path workspace) throws EngineException {
+    return find(nameOrId).map(c -> changed.contains(c.id()) ? c.withoutSpec() : c);
+  }
+
+  @Override
+  public synchronized List<Container> list() throws EngineException {
+    after(before("list"));
+    return containers.values().stream().filter(c -> c.owner() != null || c.slot() != null).toList();
+  }
+
+  @Override
+  public synchronized String create(SandboxSpec spec, UserId user, String workerId, Path workspace)
+      throws EngineException {
+    EngineException failure = before("create");
+    String name = Container.nameOf(user);
+    if (containers.values().stream().anyMatch(c -> c.name().equals(name))) {
+      throw new EngineException(
+          EngineException.Kind.CONFLICT, "create", "the name is in use", null);
+    }
+    creates++;
+    String id = "c" + ++ids;
+    put(
+        new Container(
+            id,
+            name,
+            Container.State.CREATED,
+            new Container.Owner(user, workerId),
+            spec.hash(),
+            null,
+            null,
+            false));
+    after(failure);
+    return id;
+  }
+
+  @Override
+  public synchronized void start(String id) throws EngineException {
+    EngineException failure = before("start");
+    Container c = containers.get(id);
+    if (c == null) {
+      throw new EngineException(EngineException.Kind.ABSENT, "start", "no such container", null);
+    }
+    put(with(c, c.name(), Container.State.RUNNING, c.owner(), Instant.EPOCH, null));
+    missIfInterrupted("start");
+    after(failure);
+  }
+
+  @Override
+  public synchronized String createSlot(
+      SandboxSpec spec, String slotId, String workerId, Path directory) throws EngineException {
+    EngineException failure = before("createSlot");
+    String id = "c" + ++ids;
+    put(
+        new Container(
+            id,
+            Container.SLOT_PREFIX + slotId,
+            Container.State.CREATED,
+            null,
+            spec.hash(),
+            null,
+            null,
+            false,
+            new Container.Slot(slotId, workerId)));
+    missIfInterrupted("createSlot");
+    after(failure);
+    return id;
+  }
+
+  @Override
+  public void startSlot(String id, OnceRunning onceRunning) throws EngineException, IOException {
+    start(id);
+    onceRunning.run();
+  }
+
+  @Override
+  public synchronized Optional<Container> verifySlot(
+      String containerId, SandboxSpec spec, Path directory) throws EngineException {
+    return find(containerId).map(c -> changed.contains(c.id()) ? c.withoutSpec() : c);
+  }
+
+  @Override
+  public synchronized void prepare(SandboxSpec spec, String workerId) throws EngineException {
+    after(before("prepare"));
+  }
+
+  @Override
+  public synchronized void rename(String id, String name) throws EngineException {
+    EngineException failure = before("rename");
+    if (!containers.containsKey(id)) {
+      throw new EngineException(EngineException.Kind.ABSENT, "rename", "no such container", null);
+    }
+    if (containers.values().stream().anyMatch(c -> c.name().equals(name))) {
+      throw new EngineException(
+          EngineException.Kind.CONFLICT, "rename", "the name is in use", null);
+    }
+    renameByHand(id, name);
+    after(failure);
+  }
+
+  @Override
+  public synchronized Optional<String> imageId(String name) throws EngineException {
+    after(before("imageId"));
+    return Optional.of(image);
+  }
+
+  @Override
+  public synchronized void kill(String id) throws EngineException {
+    EngineException failure = before("kill");
+    die(id, 137);
+    after(failure);
+  }
+
+  @Override
+  public synchronized void remove(String id) throws EngineException {
+    EngineException failure = before("remove");
+    removeByHand(id);
+    after(failure);
+  }
+
+  @Override
+  public synchronized boolean hasRunningExec(String id) throws EngineException {
+    after(before("exec"));
+    return execs.contains(id);
+  }
+
+  @Override
+  public synchronized void ping() throws EngineException {
+    after(before("ping"));
+  }
+
+  @Override
+  public void watch(Instant since, Runnable connected, Consumer<EngineEvent> events) {
+    throw new UnsupportedOperationException("tests hand events over themselves");
+  }
+
+  @Override
+  public void close() {}
+}

@@ -1,0 +1,130 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.testkit;
+
+import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.pool.SlotMounts;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.Map;
+import java.util.Set;
+import java.util.function.BooleanSupplier;
+import org.jspecify.annotations.Nullable;
+
+/** Slot directories in memory, which outlive the process that made them, as the real ones do. */
+public final class FakeMounts implements SlotMounts {
+  private static final String PROBE = "probe";
+
+  private final BooleanSupplier processGone;
+  private final Map<String, Deque<String>> mounted = new LinkedHashMap<>();
+  private final Map<String, Set<UserId>> everHad = new HashMap<>();
+  private final Set<String> failing = new HashSet<>();
+  private int open;
+
+  public FakeMounts(BooleanSupplier processGone) {
+    this.processGone = processGone;
+  }
+
+  /** The next call of an operation fails: create, probe, mount or release. */
+  public void failNext(String operation) {
+    failing.add(operation);
+  }
+
+  public void heal() {
+    failing.clear();
+  }
+
+  /** Whose workspace is mounted on a slot's directory; null for nobody's. */
+  public @Nullable UserId mountedOn(String slotId) {
+    Deque<String> all = mounted.getOrDefault(slotId, new ArrayDeque<>());
+    return all.isEmpty() || all.peek().equals(PROBE) ? null : UserId.parse(all.peek());
+  }
+
+  /** The slots that a user's workspace was ever mounted on, with the users. */
+  public Map<String, Set<UserId>> everHad() {
+    return everHad;
+  }
+
+  /** Directories held open. */
+  public int open() {
+    return open;
+  }
+
+  private void before(String operation) throws IOException {
+    if (processGone.getAsBoolean()) {
+      throw new IOException("the process is gone");
+    }
+    if (failing.remove(operation)) {
+      throw new IOException("fault of the test in " + operation);
+    }
+  }
+
+  @Override
+  public @Nullable String problem() {
+    return null;
+  }
+
+  @Override
+  public Directory create(String slotId) throws IOException {
+    before("create");
+    mounted.put(slotId, new ArrayDeque<>());
+    open++;
+    return new Directory() {
+      @Override
+      public Path path() {
+        return Path.of("/slots", slotId);
+      }
+
+      @Override
+      public void mountProbe() throws IOException {
+        before("probe");
+        on().push(PROBE);
+      }
+
+      @Override
+      public void unmountProbe() throws IOException {
+        before("unmountProbe");
+        on().pop();
+      }
+
+      @Override
+      public void mount(UserId user) throws IOException {
+        before("mount");
+        on().push(user.toString());
+        everHad.computeIfAbsent(slotId, _ -> new LinkedHashSet<>()).add(user);
+      }
+
+      private Deque<String> on() throws IOException {
+        Deque<String> all = mounted.get(slotId);
+        if (all == null) {
+          throw new IOException("no such directory");
+        }
+        return all;
+      }
+
+      @Override
+      public void close() {
+        open--;
+      }
+    };
+  }
+
+  @Override
+  public Set<String> left() {
+    return Set.copyOf(mounted.keySet());
+  }
+
+  @Override
+  public void release(String slotId) throws IOException {
+    before("release");
+    mounted.remove(slotId);
+  }
+}

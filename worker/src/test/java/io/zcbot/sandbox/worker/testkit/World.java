@@ -1,0 +1,291 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.testkit;
+
+import io.zcbot.sandbox.events.Ensure;
+import io.zcbot.sandbox.events.Failed;
+import io.zcbot.sandbox.events.LiveSandbox;
+import io.zcbot.sandbox.events.Ready;
+import io.zcbot.sandbox.events.Reaped;
+import io.zcbot.sandbox.events.SandboxEvent;
+import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.engine.Container;
+import io.zcbot.sandbox.worker.engine.EngineException;
+import io.zcbot.sandbox.worker.ensure.Domain;
+import io.zcbot.sandbox.worker.ensure.EnsureRequest;
+import io.zcbot.sandbox.worker.ensure.Fence;
+import io.zcbot.sandbox.worker.pool.WarmPool;
+import io.zcbot.sandbox.worker.reap.Reaper;
+import io.zcbot.sandbox.worker.sandbox.Identity;
+import io.zcbot.sandbox.worker.sandbox.LiveSandboxTable;
+import io.zcbot.sandbox.worker.sandbox.Registry;
+import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
+import io.zcbot.sandbox.worker.sandbox.Time;
+import io.zcbot.sandbox.worker.sandbox.WorkspaceQuota;
+import io.zcbot.sandbox.worker.sandbox.Workspaces;
+import io.zcbot.sandbox.worker.spec.NetworkPolicy;
+import io.zcbot.sandbox.worker.spec.SandboxSpec;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.OptionalLong;
+import java.util.UUID;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The domain over a fake engine, a fake clock, a log in a list, and lanes whose tasks run when the
+ * test says so.
+ */
+public final class World {
+  public static final Duration TTL = Duration.ofSeconds(300);
+  public static final Duration EVICT_AFTER = Duration.ofSeconds(60);
+  public static final SandboxSpec SPEC =
+      new SandboxSpec(
+          "image", null, 1 << 30, 1.0, 256, 1 << 20, null, "network", NetworkPolicy.DEFAULT);
+  public static final Identity ME = new Identity("me", "host", "unix:///engine");
+  private static final ScheduledExecutorService TIMER =
+      Executors.newSingleThreadScheduledExecutor(Thread.ofVirtual().factory());
+
+  public final FakeEngine engine = new FakeEngine();
+  public final FakeMounts mounts = new FakeMounts(engine::crashed);
+  public final Map<String, LiveSandbox> live = new ConcurrentHashMap<>();
+  private final LiveSandboxTable ledger = new MapLedger();
+  public final List<SandboxEvent> log = Collections.synchronizedList(new ArrayList<>());
+  private final Map<UserId, ArrayDeque<Runnable>> lanes = new LinkedHashMap<>();
+  private final Workspaces workspaces;
+  private final int capacity;
+  private final int newUsersPerMinute;
+  private final @Nullable Duration maxLifetime;
+  private final int warm;
+  public long now = 1_000_000_000L;
+  public @Nullable Long horizon = now;
+
+  /** What becomes of the next event to be published. */
+  public enum Publishing {
+    WORKS,
+    CRASHES_BEFORE,
+    CRASHES_AFTER
+  }
+
+  public Publishing publishing = Publishing.WORKS;
+  public WorkspaceQuota quota = WorkspaceQuota.NONE;
+  public boolean crashed;
+  public Domain domain;
+  private int ensures;
+
+  public World(Path root, int capacity, @Nullable Duration maxLifetime) throws java.io.IOException {
+    this(root, capacity, maxLifetime, 1_000_000, 0);
+  }
+
+  public World(Path root, int capacity, @Nullable Duration maxLifetime, int newUsersPerMinute)
+      throws java.io.IOException {
+    this(root, capacity, maxLifetime, newUsersPerMinute, 0);
+  }
+
+  /** A worker that keeps warm slots; they are made when {@link #warmUp} is called. */
+  public World(
+      Path root, int capacity, @Nullable Duration maxLifetime, int newUsersPerMinute, int warm)
+      throws java.io.IOException {
+    this.newUsersPerMinute = newUsersPerMinute;
+    this.warm = warm;
+    this.workspaces = Workspaces.open(root).limitedBy(user -> quota.limit(user));
+    this.capacity = capacity;
+    this.maxLifetime = maxLifetime;
+    this.domain = boot();
+  }
+
+  private Domain boot() {
+    crashed = false;
+    engine.reconnect();
+    publishing = Publishing.WORKS;
+    lanes.clear();
+    return Domain.of(
+        new Domain.Ports(
+            engine,
+            this::publish,
+            ledger,
+            (user, task) -> {
+              lanes.computeIfAbsent(user, _ -> new ArrayDeque<>()).add(task);
+              return true;
+            },
+            _ -> horizon == null ? OptionalLong.empty() : OptionalLong.of(horizon),
+            TIMER,
+            new Time() {
+              @Override
+              public long nanos() {
+                return now;
+              }
+
+              @Override
+              public Instant now() {
+                return Instant.EPOCH.plusNanos(now);
+              }
+            },
+            SandboxMetrics.NONE),
+        new Domain.Settings(
+            ME,
+            SPEC,
+            new Reaper.Limits(TTL, EVICT_AFTER, maxLifetime),
+            capacity,
+            4,
+            4,
+            newUsersPerMinute),
+        new Registry(),
+        workspaces,
+        new WarmPool.Setup(engine, mounts, warm, Runnable::run));
+  }
+
+  /** The timer comes again, a moment later. */
+  public void warmUp() {
+    advance(Duration.ofSeconds(1));
+    domain.slots().tick();
+  }
+
+  public boolean isCrashed() {
+    return crashed || engine.crashed();
+  }
+
+  /** The worker's process ends without a goodbye, and another takes its place. */
+  public void restart() throws EngineException, InterruptedException {
+    reboot();
+    domain.previousRun().purge(Map.copyOf(live));
+    domain.slots().sweep();
+    domain.takeover().takeOver(List.copyOf(live.values()));
+  }
+
+  /** What another worker runs under a user's name. */
+  public static Container another(String id, UserId user) {
+    return new Container(
+        id,
+        Container.nameOf(user),
+        Container.State.RUNNING,
+        new Container.Owner(user, "somebody else"),
+        SPEC.hash(),
+        Instant.EPOCH,
+        null,
+        false);
+  }
+
+  private final class MapLedger implements LiveSandboxTable {
+    @Override
+    public void open(LiveSandbox sandbox) throws InterruptedException {
+      if (isCrashed()) {
+        throw new InterruptedException("crashed before");
+      }
+      live.put(sandbox.containerId(), sandbox);
+    }
+
+    @Override
+    public void close(UserId user, String containerId) throws InterruptedException {
+      if (isCrashed()) {
+        throw new InterruptedException("crashed before");
+      }
+      live.remove(containerId);
+    }
+  }
+
+  /** As {@link #restart}, but nothing is done about what was left yet. */
+  public void reboot() {
+    domain = boot();
+  }
+
+  private synchronized void publish(SandboxEvent event) throws InterruptedException {
+    Publishing now = publishing;
+    if (isCrashed() || now == Publishing.CRASHES_BEFORE) {
+      crashed = true;
+      throw new InterruptedException("crash before publishing " + event);
+    }
+    log.add(event);
+    if (now == Publishing.CRASHES_AFTER) {
+      crashed = true;
+      throw new InterruptedException("crash after publishing " + event);
+    }
+  }
+
+  public static UserId user(int number) {
+    return new UserId(new UUID(0, number));
+  }
+
+  public EnsureRequest request(UserId user) {
+    return request(user, Duration.ofSeconds(60));
+  }
+
+  public EnsureRequest request(UserId user, Duration expiresIn) {
+    return new EnsureRequest(
+        new Ensure("e" + ++ensures, user, Instant.EPOCH, null, null),
+        0,
+        now,
+        now + expiresIn.toNanos(),
+        Fence.OPEN);
+  }
+
+  /** Ensures at once and returns what was published for it last. */
+  public SandboxEvent ensure(UserId user) throws InterruptedException {
+    domain.ensurer().ensure(request(user));
+    return log.getLast();
+  }
+
+  public void submit(UserId user, Runnable task) {
+    lanes.computeIfAbsent(user, _ -> new ArrayDeque<>()).add(task);
+  }
+
+  /** Runs the oldest task of a user's lane; false if there is none. */
+  public boolean step(UserId user) {
+    ArrayDeque<Runnable> lane = lanes.get(user);
+    Runnable task = lane == null ? null : lane.poll();
+    if (task == null) {
+      return false;
+    }
+    task.run();
+    // Interrupts stand for the crash here; the thread is the test's own.
+    boolean _ = Thread.interrupted();
+    return true;
+  }
+
+  public void settle() {
+    boolean more = true;
+    while (more && !isCrashed()) {
+      more = false;
+      for (UserId user : List.copyOf(lanes.keySet())) {
+        more |= step(user);
+      }
+    }
+  }
+
+  public void advance(Duration by) {
+    now += by.toNanos();
+  }
+
+  /** The follower catches up. */
+  public void readAll() {
+    horizon = now;
+  }
+
+  public void tick() {
+    domain.reaper().tick();
+    settle();
+  }
+
+  public List<Ready> readies() {
+    return log.stream().filter(Ready.class::isInstance).map(Ready.class::cast).toList();
+  }
+
+  public List<Reaped> reaped() {
+    return log.stream().filter(Reaped.class::isInstance).map(Reaped.class::cast).toList();
+  }
+
+  public List<Failed> failures() {
+    return log.stream().filter(Failed.class::isInstance).map(Failed.class::cast).toList();
+  }
+}

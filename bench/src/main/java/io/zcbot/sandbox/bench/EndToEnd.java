@@ -11,6 +11,7 @@ import io.zcbot.sandbox.worker.docker.DockerEngine;
 import io.zcbot.sandbox.worker.docker.DockerEngineSettings;
 import io.zcbot.sandbox.worker.docker.RawEngine;
 import io.zcbot.sandbox.worker.engine.Container;
+import io.zcbot.sandbox.worker.engine.SandboxEngine;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
 import io.zcbot.sandbox.worker.spec.NetworkPolicy;
 import io.zcbot.sandbox.worker.spec.SandboxSpec;
@@ -65,6 +66,7 @@ final class EndToEnd implements Experiment {
     try (RawEngine raw = new RawEngine();
         DockerEngine adapter =
             DockerEngine.fromEnvironment(
+                setting.id() + "-raw",
                 new DockerEngineSettings(
                     Duration.ofSeconds(30),
                     Duration.ofSeconds(15),
@@ -202,6 +204,7 @@ final class EndToEnd implements Experiment {
       throws Exception {
     String other = setting.id() + "-raw";
     SandboxSpec spec = spec(setting);
+    SandboxEngine sandboxes = adapter.sandboxes(spec);
     Set<String> hotNames =
         hotUsers.stream().map(Container::nameOf).collect(Collectors.toCollection(HashSet::new));
 
@@ -232,9 +235,7 @@ final class EndToEnd implements Experiment {
     clear(raw, other, Set.of());
     into.add(
         COLD_ADAPTER,
-        creates(
-            setting,
-            (user, workspace) -> adapter.start(adapter.create(spec, user, other, workspace))));
+        creates(setting, (user, workspace) -> sandboxes.start(sandboxes.create(user, workspace))));
     clear(raw, other, Set.of());
     into.add(
         COLD_ORIGINAL,

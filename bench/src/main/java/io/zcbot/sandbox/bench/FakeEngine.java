@@ -9,6 +9,9 @@ import io.zcbot.sandbox.worker.engine.Container;
 import io.zcbot.sandbox.worker.engine.Engine;
 import io.zcbot.sandbox.worker.engine.EngineEvent;
 import io.zcbot.sandbox.worker.engine.EngineException;
+import io.zcbot.sandbox.worker.engine.SandboxEngine;
+import io.zcbot.sandbox.worker.engine.Verified;
+import io.zcbot.sandbox.worker.spec.NetworkPolicy;
 import io.zcbot.sandbox.worker.spec.SandboxSpec;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -22,12 +25,19 @@ import java.util.concurrent.ThreadLocalRandom;
 import java.util.function.Consumer;
 
 /** Takes its time as a real engine does, and does nothing. */
-final class FakeEngine implements Engine {
+final class FakeEngine implements Engine, SandboxEngine {
+  private static final SandboxSpec SPEC =
+      new SandboxSpec(
+          "fake", null, 2L << 30, 1, 256, 512L << 20, null, "none", NetworkPolicy.DEFAULT);
+
+  private final String workerId;
+  private final String specHash = SPEC.hash();
   private final Duration create;
   private final Duration look;
   private final Map<String, Container> byName = new ConcurrentHashMap<>();
 
-  FakeEngine(Duration create, Duration look) {
+  FakeEngine(String workerId, Duration create, Duration look) {
+    this.workerId = workerId;
     this.create = create;
     this.look = look;
   }
@@ -48,9 +58,14 @@ final class FakeEngine implements Engine {
   }
 
   @Override
-  public Optional<Container> verify(String nameOrId, SandboxSpec spec, UserId user, Path workspace)
+  public SandboxSpec spec() {
+    return SPEC;
+  }
+
+  @Override
+  public Optional<Verified> verify(String nameOrId, UserId user, Path workspace)
       throws EngineException {
-    return find(nameOrId);
+    return find(nameOrId).map(container -> new Verified(container, true));
   }
 
   @Override
@@ -59,8 +74,7 @@ final class FakeEngine implements Engine {
   }
 
   @Override
-  public String create(SandboxSpec spec, UserId user, String workerId, Path workspace)
-      throws EngineException {
+  public String create(UserId user, Path workspace) throws EngineException {
     take(create);
     byte[] id = new byte[32];
     ThreadLocalRandom.current().nextBytes(id);
@@ -69,8 +83,8 @@ final class FakeEngine implements Engine {
             HexFormat.of().formatHex(id),
             Container.nameOf(user),
             Container.State.RUNNING,
-            new Container.Owner(user, workerId),
-            spec.hash(),
+            new Container.Ownership(user, null, workerId, true),
+            specHash,
             Instant.now(),
             null,
             false);

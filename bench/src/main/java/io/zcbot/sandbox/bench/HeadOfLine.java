@@ -74,7 +74,7 @@ final class HeadOfLine implements Experiment {
                     prefix,
                     prefix + "worker",
                     1,
-                    new FakeEngine(CREATE, LOOK),
+                    new FakeEngine(prefix + "worker", CREATE, LOOK),
                     setting.workspaces(prefix))
                 .start();
         Client client = new Client(setting.kafka(), prefix, 1)) {
@@ -90,7 +90,7 @@ final class HeadOfLine implements Experiment {
                 prefix,
                 prefix + "worker",
                 1,
-                new FakeEngine(CREATE, LOOK),
+                new FakeEngine(prefix + "worker", CREATE, LOOK),
                 setting.workspaces(prefix));
         Client client = new Client(setting.kafka(), prefix, 1)) {
       AtomicBoolean over = new AtomicBoolean();

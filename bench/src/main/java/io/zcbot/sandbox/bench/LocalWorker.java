@@ -6,7 +6,6 @@ package io.zcbot.sandbox.bench;
 
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.KafkaClients;
-import io.zcbot.sandbox.worker.engine.Engine;
 import io.zcbot.sandbox.worker.ensure.Domain;
 import io.zcbot.sandbox.worker.ensure.Ensurer;
 import io.zcbot.sandbox.worker.intake.EnsureIntake;
@@ -21,8 +20,6 @@ import io.zcbot.sandbox.worker.sandbox.Registry;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import io.zcbot.sandbox.worker.sandbox.Workspaces;
-import io.zcbot.sandbox.worker.spec.NetworkPolicy;
-import io.zcbot.sandbox.worker.spec.SandboxSpec;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -67,7 +64,8 @@ final class LocalWorker implements AutoCloseable {
     }
   }
 
-  LocalWorker(Kafka kafka, String prefix, String id, int partitions, Engine engine, Path workspaces)
+  LocalWorker(
+      Kafka kafka, String prefix, String id, int partitions, FakeEngine engine, Path workspaces)
       throws IOException {
     KafkaClients clients = new KafkaClients(kafka.config(prefix, prefix + "group", 1), id);
     publisher =
@@ -83,18 +81,9 @@ final class LocalWorker implements AutoCloseable {
                 timer,
                 Time.system(),
                 SandboxMetrics.NONE),
+            engine,
             new Domain.Settings(
                 new Identity(id, "bench", "unix:///none"),
-                new SandboxSpec(
-                    "fake",
-                    null,
-                    2L << 30,
-                    1,
-                    256,
-                    512L << 20,
-                    null,
-                    "none",
-                    NetworkPolicy.DEFAULT),
                 new Reaper.Limits(Duration.ofHours(1), Duration.ofHours(1), null),
                 100_000,
                 CREATES,

@@ -65,7 +65,8 @@ final class ScaleOut implements Experiment {
                     prefix,
                     prefix + "worker" + i,
                     PARTITIONS,
-                    new FakeEngine(Duration.ofMillis(200), Duration.ofNanos(400_000)),
+                    new FakeEngine(
+                        prefix + "worker" + i, Duration.ofMillis(200), Duration.ofNanos(400_000)),
                     setting.workspaces(prefix))
                 .start());
       }

@@ -10,8 +10,8 @@ import io.zcbot.sandbox.worker.config.Lifecycle;
 import io.zcbot.sandbox.worker.config.WorkerConfig;
 import io.zcbot.sandbox.worker.docker.DockerEngine;
 import io.zcbot.sandbox.worker.docker.DockerEngineSettings;
+import io.zcbot.sandbox.worker.docker.DockerSandboxes;
 import io.zcbot.sandbox.worker.doctor.Finding;
-import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.ensure.Domain;
 import io.zcbot.sandbox.worker.intake.ActivityFollower;
 import io.zcbot.sandbox.worker.intake.EnsureIntake;
@@ -117,6 +117,7 @@ public final class Worker implements AutoCloseable {
     DockerEngine engine =
         closer.add(
             DockerEngine.fromEnvironment(
+                config.workerId(),
                 new DockerEngineSettings(
                     config.limits().engineTimeout(),
                     config.limits().readyTimeout(),
@@ -124,6 +125,7 @@ public final class Worker implements AutoCloseable {
                     config.lifecycle().firewallInterval(),
                     config.limits().lookupConcurrency()),
                 metrics));
+    DockerSandboxes sandboxes = engine.sandboxes(config.spec());
     KafkaClients kafka =
         new KafkaClients(config.kafka(), "zcbot-" + config.workerId() + "-on-" + config.host());
     Membership membership = closer.add(Membership.take(config, kafka));
@@ -174,9 +176,9 @@ public final class Worker implements AutoCloseable {
                 timers.executor(),
                 time,
                 metrics),
+            sandboxes,
             new Domain.Settings(
                 new Identity(config.workerId(), config.host(), config.engineAddress()),
-                config.spec(),
                 new Reaper.Limits(
                     config.lifecycle().idleTtl(),
                     config.lifecycle().evictAfter(),
@@ -188,7 +190,9 @@ public final class Worker implements AutoCloseable {
             registry,
             workspaces,
             new WarmPool.Setup(
-                engine, new MountedSlots(mount, config.workerId()), config.limits().warmSlots()));
+                sandboxes,
+                new MountedSlots(mount, config.workerId()),
+                config.limits().warmSlots()));
     warmth = domain.slots()::status;
     PartitionHandover handover =
         new PartitionHandover(
@@ -235,7 +239,7 @@ public final class Worker implements AutoCloseable {
     metrics.bindWatermarkAge(follower::ageByPartition);
     health.ready("engine", () -> status(timers.engineProblem()));
     health.ready("engine-events", () -> status(domain.engineFollower().problem()));
-    health.ready("firewall", () -> status(engine.firewallProblem()));
+    health.ready("firewall", () -> status(sandboxes.firewallProblem()));
     health.live("activity-follower", () -> status(follower.fatalProblem()));
     health.live("ensure-intake", () -> status(intake.fatalProblem()));
     health.ready("kafka-activity", () -> status(follower.problem()));
@@ -247,7 +251,7 @@ public final class Worker implements AutoCloseable {
     }
     health.ready("kafka-publish", () -> status(either(publisher.problem(), follower.problem())));
 
-    beginFirewall(engine);
+    sandboxes.checkFirewall(); // a failure is told by readiness; the timer tries again
     new Recovery(config, domain, reader, keyPartitions, partitions, time).run(this::untilItWorks);
 
     closer.add(() -> domain.slots().close(part(12)));
@@ -259,7 +263,8 @@ public final class Worker implements AutoCloseable {
     timers.everyOnEngine(
         config.lifecycle().reconcileInterval(), "reconcile", domain.reconciler()::reconcile);
     timers.everyOnEngine(PROBE_INTERVAL, "ping", engine::ping);
-    timers.everyOnEngine(config.lifecycle().firewallInterval(), "firewall", engine::checkFirewall);
+    timers.everyOnEngine(
+        config.lifecycle().firewallInterval(), "firewall", sandboxes::checkFirewall);
     timers.every(REFILL_INTERVAL, domain.slots()::tick);
     timers.everyOnEngine(
         config.lifecycle().reconcileInterval(), "sweep", () -> domain.slots().sweep());
@@ -308,15 +313,6 @@ public final class Worker implements AutoCloseable {
           }
         },
         e -> e instanceof TopicsException refused && !refused.isFinal());
-  }
-
-  /** A failure is told by readiness and mended by the timer; until then no sandbox is started. */
-  private void beginFirewall(DockerEngine engine) {
-    try {
-      engine.beginFirewall(config.spec(), config.workerId());
-    } catch (EngineException e) {
-      log.warn("the firewall is not in force, no sandbox is started: {}", e.getMessage());
-    }
   }
 
   private <T> T untilItWorks(

@@ -34,7 +34,7 @@ public final class RawEngine implements AutoCloseable {
   /** Create and start, without waiting for init. */
   public void createAndStart(SandboxSpec spec, UserId user, String workerId, Path workspace) {
     String id =
-        ContainerCreation.command(docker, spec, user, workerId, workspace, true).exec().getId();
+        new ContainerCreation(spec, workerId).sandbox(docker, user, workspace, true).exec().getId();
     docker.startContainerCmd(id).exec();
   }
 

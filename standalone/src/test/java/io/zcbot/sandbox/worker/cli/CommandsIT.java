@@ -277,7 +277,7 @@ class CommandsIT {
         "c1",
         Container.nameOf(user),
         Container.State.RUNNING,
-        new Container.Owner(user, worker),
+        new Container.Ownership(user, null, worker, true),
         "hash",
         Instant.now().minusSeconds(65),
         null,

@@ -163,6 +163,7 @@ public final class Cli {
   /** The engine that the environment names. */
   static DockerEngine engine(WorkerConfig config) {
     return DockerEngine.fromEnvironment(
+        config.workerId(),
         new DockerEngineSettings(
             config.limits().engineTimeout(),
             config.limits().readyTimeout(),

@@ -57,7 +57,7 @@ final class PsCommand {
     }
   }
 
-  private record Row(Container container, Container.Owner owner, @Nullable Instant lastUsed) {}
+  private record Row(Container container, UserId user, @Nullable Instant lastUsed) {}
 
   PsCommand(Console console, Engine engine, KafkaLog log, WorkerConfig config) {
     this.console = console;
@@ -73,12 +73,12 @@ final class PsCommand {
         containers.isEmpty() ? Map.of() : lastUses(now.minus(config.lifecycle().idleTtl()));
     List<Row> rows = new ArrayList<>();
     for (Container container : containers) {
-      Container.Owner owner = container.owner();
-      if (owner != null) {
-        rows.add(new Row(detailed(container), owner, lastUsed.get(owner.user())));
+      UserId user = container.user();
+      if (user != null) {
+        rows.add(new Row(detailed(container), user, lastUsed.get(user)));
       }
     }
-    rows.sort(Comparator.comparing(row -> row.owner.user()));
+    rows.sort(Comparator.comparing(row -> row.user));
     if (json) {
       console.out().println(json(rows));
     } else {
@@ -109,13 +109,14 @@ final class PsCommand {
     Table table = new Table("USER", "STATE", "AGE", "IDLE", "SPEC", "WORKER", "CONTAINER");
     for (Row row : rows) {
       Container container = row.container;
+      String workerId = container.ownership().workerId();
       table.add(
-          row.owner.user().toString(),
+          row.user.toString(),
           container.state().name().toLowerCase(Locale.ROOT),
           age(container.startedAt(), now),
           age(row.lastUsed, now),
           spec(container),
-          row.owner.workerId() == null ? "-" : row.owner.workerId(),
+          workerId == null ? "-" : workerId,
           EventText.shortId(container.id()));
     }
     table.print(console.out());
@@ -126,12 +127,12 @@ final class PsCommand {
     for (Row row : rows) {
       Container container = row.container;
       ObjectNode json = array.addObject();
-      json.put("user_id", row.owner.user().toString());
+      json.put("user_id", row.user.toString());
       json.put("state", container.state().name().toLowerCase(Locale.ROOT));
       json.put("started_at", text(container.startedAt()));
       json.put("last_used_at", text(row.lastUsed));
       json.put("spec", spec(container));
-      json.put("worker_id", row.owner.workerId());
+      json.put("worker_id", container.ownership().workerId());
       json.put("container_name", container.name());
       json.put("container_id", container.id());
     }

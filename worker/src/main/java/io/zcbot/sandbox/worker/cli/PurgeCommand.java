@@ -97,10 +97,7 @@ final class PurgeCommand {
     String workerId = worker == null ? config.workerId() : worker;
     List<Container> sandboxes =
         Engines.sandboxes(engine).stream()
-            .filter(
-                c ->
-                    c.isParkedBy(workerId)
-                        || (c.owner() != null && workerId.equals(c.owner().workerId())))
+            .filter(c -> workerId.equals(c.ownership().workerId()))
             .toList();
     if (sandboxes.isEmpty()) {
       console.out().println("nothing of worker " + workerId + " is on this engine");
@@ -123,7 +120,7 @@ final class PurgeCommand {
           sandboxes.size() + " sandboxes of worker " + workerId + " were kept; to go on, add --yes",
           null);
     }
-    Purge purge = Purge.offline(engine, announcer(workerId), workerId);
+    Purge purge = Purge.offline(engine, announcer(workerId));
     int failures = 0;
     for (Container sandbox : sandboxes) {
       try {

@@ -28,47 +28,46 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.stream.Stream;
 
-/** Every hard limit of a sandbox, as the engine is told it. */
+/** Every hard limit of a worker's sandboxes of one spec, as the engine is told it. */
 final class ContainerCreation {
   static final String WORKSPACE = "/workspace";
 
   /** Entry point of the image built from {@code sandbox-image}. */
   static final String INIT = "/usr/local/sbin/zcbot-init";
 
-  private ContainerCreation() {}
+  private final SandboxSpec spec;
+  private final String specHash;
+  private final String workerId;
+
+  ContainerCreation(SandboxSpec spec, String workerId) {
+    this.spec = spec;
+    this.specHash = spec.hash();
+    this.workerId = workerId;
+  }
+
+  /** The value of the spec label. */
+  String specHash() {
+    return specHash;
+  }
 
   /** A user's sandbox. */
-  static CreateContainerCmd command(
-      DockerClient client,
-      SandboxSpec spec,
-      UserId user,
-      String workerId,
-      Path workspace,
-      boolean ipv6) {
+  CreateContainerCmd sandbox(DockerClient client, UserId user, Path workspace, boolean ipv6) {
     return command(
         client,
-        spec,
         Container.nameOf(user),
-        labels(spec, workerId, SandboxLabels.USER, user.toString()),
+        labels(SandboxLabels.USER, user.toString()),
         // what is mounted elsewhere later is none of its business
         workspaceMount(workspace, BindPropagation.R_PRIVATE),
         ipv6);
   }
 
   /** A sandbox whose user and workspace come later: a mount on its directory shows inside. */
-  static CreateContainerCmd slot(
-      DockerClient client,
-      SandboxSpec spec,
-      String slotId,
-      String workerId,
-      Path directory,
-      boolean ipv6) {
+  CreateContainerCmd slot(DockerClient client, String slotId, Path directory, boolean ipv6) {
     CreateContainerCmd command =
         command(
             client,
-            spec,
             Container.SLOT_PREFIX + slotId,
-            labels(spec, workerId, SandboxLabels.SLOT, slotId),
+            labels(SandboxLabels.SLOT, slotId),
             workspaceMount(directory, BindPropagation.R_SLAVE),
             ipv6);
     return command.withEnv(
@@ -78,8 +77,7 @@ final class ContainerCreation {
             .toList());
   }
 
-  private static Map<String, String> labels(
-      SandboxSpec spec, String workerId, String whose, String id) {
+  private Map<String, String> labels(String whose, String id) {
     return Map.of(
         SandboxLabels.PRODUCT,
         SandboxLabels.PRODUCT_SANDBOX,
@@ -88,16 +86,11 @@ final class ContainerCreation {
         SandboxLabels.WORKER,
         workerId,
         SandboxLabels.SPEC,
-        spec.hash());
+        specHash);
   }
 
-  private static CreateContainerCmd command(
-      DockerClient client,
-      SandboxSpec spec,
-      String name,
-      Map<String, String> labels,
-      Mount workspace,
-      boolean ipv6) {
+  private CreateContainerCmd command(
+      DockerClient client, String name, Map<String, String> labels, Mount workspace, boolean ipv6) {
     NetworkPolicy policy = spec.policy();
     CreateContainerCmd command =
         client
@@ -118,10 +111,10 @@ final class ContainerCreation {
             .withAttachStderr(true)
             .withStdinOpen(false)
             .withTty(false);
-    return command.withHostConfig(hostConfig(spec, workspace, ipv6));
+    return command.withHostConfig(hostConfig(workspace, ipv6));
   }
 
-  private static HostConfig hostConfig(SandboxSpec spec, Mount workspace, boolean ipv6) {
+  private HostConfig hostConfig(Mount workspace, boolean ipv6) {
     NetworkPolicy policy = spec.policy();
     HostConfig config =
         HostConfig.newHostConfig()

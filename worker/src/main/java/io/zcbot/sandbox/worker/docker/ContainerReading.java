@@ -16,11 +16,15 @@ import java.util.HashMap;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
-/** Reads containers out of the engine's descriptions of them. */
+/** Reads containers out of the engine's descriptions of them, on behalf of one worker. */
 final class ContainerReading {
   private static final ObjectMapper JSON = new ObjectMapper();
 
-  private ContainerReading() {}
+  private final String workerId;
+
+  ContainerReading(String workerId) {
+    this.workerId = workerId;
+  }
 
   /**
    * Reads what the engine sent, not docker-java's idea of it: that leaves out what it doesn't know.
@@ -30,7 +34,7 @@ final class ContainerReading {
     return required(parsed.isObject() ? parsed : null, "a body");
   }
 
-  static Container ofInspect(JsonNode answer) throws IOException {
+  Container ofInspect(JsonNode answer) throws IOException {
     JsonNode state = part(answer, "State");
     Map<String, String> labels = labels(part(answer, "Config").path("Labels"));
     JsonNode exitCode = state.path("ExitCode");
@@ -39,27 +43,25 @@ final class ContainerReading {
         text(answer, "Id"),
         name,
         state(state.path("Status").textValue()),
-        SandboxLabels.owner(labels, name),
+        SandboxLabels.ownership(labels, name, workerId),
         labels.get(SandboxLabels.SPEC),
         instant(state.path("StartedAt").textValue()),
         exitCode.isIntegralNumber() ? exitCode.intValue() : null,
-        state.path("OOMKilled").booleanValue(),
-        SandboxLabels.slot(labels));
+        state.path("OOMKilled").booleanValue());
   }
 
-  static Container ofListing(com.github.dockerjava.api.model.Container answer) throws IOException {
+  Container ofListing(com.github.dockerjava.api.model.Container answer) throws IOException {
     Map<String, String> labels = answer.getLabels();
     String name = ownName(answer.getNames());
     return new Container(
         required(answer.getId(), "Id"),
         name,
         state(answer.getState()),
-        SandboxLabels.owner(labels, name),
+        SandboxLabels.ownership(labels, name, workerId),
         labels == null ? null : labels.get(SandboxLabels.SPEC),
         null,
         null,
-        false,
-        SandboxLabels.slot(labels));
+        false);
   }
 
   private static State state(@Nullable String status) {

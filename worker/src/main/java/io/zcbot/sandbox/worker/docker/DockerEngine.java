@@ -4,60 +4,56 @@
  */
 package io.zcbot.sandbox.worker.docker;
 
-import com.github.dockerjava.api.command.InspectImageResponse;
-import com.github.dockerjava.api.model.ContainerConfig;
 import com.github.dockerjava.core.DefaultDockerClientConfig;
 import com.github.dockerjava.core.DockerClientConfig;
-import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.engine.Container;
 import io.zcbot.sandbox.worker.engine.Engine;
 import io.zcbot.sandbox.worker.engine.EngineEvent;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.engine.EngineException.Kind;
-import io.zcbot.sandbox.worker.engine.SlotEngine;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
 import io.zcbot.sandbox.worker.spec.SandboxSpec;
-import java.io.IOException;
-import java.nio.file.Path;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
-import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** A Docker Engine, spoken to over its API. */
-public final class DockerEngine implements Engine, SlotEngine {
+/** A Docker Engine, spoken to over its API on behalf of one worker. */
+public final class DockerEngine implements Engine {
   private static final Logger log = LoggerFactory.getLogger(DockerEngine.class);
 
+  private final String workerId;
+  private final DockerEngineSettings settings;
   private final EngineCalls calls;
   private final Lookups lookups;
-  private final SandboxNetwork network;
-  private final HostFirewall firewall;
-  private final SandboxFactory making;
-  private final Inspection inspection;
+  private final ContainerReading reading;
+  private final Inspector inspector;
   private final EngineWatch watch;
+  private final List<DockerSandboxes> bound = new CopyOnWriteArrayList<>();
   private final AtomicBoolean watched = new AtomicBoolean();
 
-  DockerEngine(DockerClientConfig config, DockerEngineSettings settings, SandboxMetrics metrics) {
+  DockerEngine(
+      DockerClientConfig config,
+      String workerId,
+      DockerEngineSettings settings,
+      SandboxMetrics metrics) {
+    this.workerId = workerId;
+    this.settings = settings;
     this.calls =
         new EngineCalls(
             () -> new EngineConnection(config, settings.callTimeout()),
             settings.callTimeout(),
             metrics);
     this.lookups = new Lookups(calls, settings.maxLookups(), settings.callTimeout());
-    this.network = new SandboxNetwork(calls);
-    ImagePull pull = new ImagePull(calls, settings.pullTimeout(), System::nanoTime);
-    this.firewall = new HostFirewall(calls, network, pull, settings, System::nanoTime);
-    this.making =
-        new SandboxFactory(
-            calls, network, firewall, pull, new ContainerStart(calls, settings.readyTimeout()));
-    this.inspection = new Inspection(lookups, making);
-    this.watch = new EngineWatch(calls, config.getObjectMapper());
+    this.reading = new ContainerReading(workerId);
+    this.inspector = new Inspector(lookups, reading);
+    this.watch = new EngineWatch(calls, config.getObjectMapper(), workerId);
   }
 
   /**
@@ -67,44 +63,25 @@ public final class DockerEngine implements Engine, SlotEngine {
    * @throws RuntimeException if these settings contradict each other
    */
   public static DockerEngine fromEnvironment(
-      DockerEngineSettings settings, SandboxMetrics metrics) {
+      String workerId, DockerEngineSettings settings, SandboxMetrics metrics) {
     return new DockerEngine(
-        DefaultDockerClientConfig.createDefaultConfigBuilder().build(), settings, metrics);
+        DefaultDockerClientConfig.createDefaultConfigBuilder().build(),
+        workerId,
+        settings,
+        metrics);
   }
 
-  /**
-   * Puts the host's firewall in force ahead of the first create, which would do it otherwise. From
-   * now on {@link #checkFirewall} knows what to check.
-   */
-  public void beginFirewall(SandboxSpec spec, String workerId) throws EngineException {
-    firewall.begin(spec, workerId);
-  }
-
-  /** Sets the host's rules again, where there are any; while that fails, nothing is created. */
-  public void checkFirewall() {
-    firewall.check();
-  }
-
-  /** Why the host's firewall is not known to be in force; null if it is, or none is wanted. */
-  public @Nullable String firewallProblem() {
-    return firewall.problem();
+  /** The worker's sandboxes of a spec, over this connection and usable as long as it is. */
+  public DockerSandboxes sandboxes(SandboxSpec spec) {
+    DockerSandboxes sandboxes =
+        new DockerSandboxes(calls, lookups, inspector, spec, workerId, settings);
+    bound.add(sandboxes);
+    return sandboxes;
   }
 
   @Override
   public Optional<Container> find(String nameOrId) throws EngineException {
-    return inspection.find(nameOrId);
-  }
-
-  @Override
-  public Optional<Container> verify(String nameOrId, SandboxSpec spec, UserId user, Path workspace)
-      throws EngineException {
-    return inspection.verify(nameOrId, spec, user, workspace);
-  }
-
-  @Override
-  public Optional<Container> verifySlot(String containerId, SandboxSpec spec, Path directory)
-      throws EngineException {
-    return inspection.verifySlot(containerId, spec, directory);
+    return inspector.find(nameOrId);
   }
 
   @Override
@@ -120,8 +97,8 @@ public final class DockerEngine implements Engine, SlotEngine {
                   .withShowAll(true)
                   .withLabelFilter(Map.of(SandboxLabels.PRODUCT, SandboxLabels.PRODUCT_SANDBOX))
                   .exec()) {
-            Container container = ContainerReading.ofListing(listed);
-            if (container.owner() == null && container.slot() == null) {
+            Container container = reading.ofListing(listed);
+            if (container.user() == null && container.ownership().slotId() == null) {
               log.warn(
                   "Container {} ({}) is labelled a sandbox, but of no valid user; left alone",
                   container.name(),
@@ -132,55 +109,6 @@ public final class DockerEngine implements Engine, SlotEngine {
           }
           return List.copyOf(sandboxes);
         });
-  }
-
-  @Override
-  public String create(SandboxSpec spec, UserId user, String workerId, Path workspace)
-      throws EngineException {
-    return making.create(spec, user, workerId, workspace);
-  }
-
-  @Override
-  public void start(String containerId) throws EngineException {
-    making.start(containerId);
-  }
-
-  @Override
-  public void prepare(SandboxSpec spec, String workerId) throws EngineException {
-    making.prepare(spec, workerId);
-  }
-
-  @Override
-  public String createSlot(SandboxSpec spec, String slotId, String workerId, Path directory)
-      throws EngineException {
-    return making.createSlot(spec, slotId, workerId, directory);
-  }
-
-  @Override
-  public void startSlot(String containerId, OnceRunning onceRunning)
-      throws EngineException, IOException {
-    making.startSlot(containerId, onceRunning);
-  }
-
-  @Override
-  public void rename(String containerId, String name) throws EngineException {
-    calls.call(
-        Operation.RENAME,
-        engine -> engine.docker().renameContainerCmd(containerId).withName(name).exec());
-  }
-
-  @Override
-  public Optional<String> imageId(String image) throws EngineException {
-    try {
-      return lookups.ask(
-          Operation.IMAGE_INSPECT,
-          engine -> Optional.ofNullable(engine.docker().inspectImageCmd(image).exec().getId()));
-    } catch (EngineException e) {
-      if (e.kind() == Kind.ABSENT) {
-        return Optional.empty();
-      }
-      throw e;
-    }
   }
 
   @Override
@@ -233,7 +161,7 @@ public final class DockerEngine implements Engine, SlotEngine {
 
   @Override
   public boolean hasRunningExec(String containerId) throws EngineException {
-    for (String exec : inspection.execs(containerId)) {
+    for (String exec : inspector.execs(containerId)) {
       if (isRunning(exec)) {
         return true;
       }
@@ -259,31 +187,6 @@ public final class DockerEngine implements Engine, SlotEngine {
     return EngineFacts.read(calls);
   }
 
-  /** What the spec needs on the engine, as it is there now; makes and pulls nothing. */
-  public SandboxGround ground(SandboxSpec spec) throws EngineException {
-    return new SandboxGround(image(spec.image()), network.look(spec.network()));
-  }
-
-  private SandboxGround.@Nullable Image image(String name) throws EngineException {
-    try {
-      return calls.call(
-          Operation.IMAGE_INSPECT,
-          engine -> {
-            InspectImageResponse image = engine.docker().inspectImageCmd(name).exec();
-            ContainerConfig config = image.getConfig();
-            String[] entrypoint = config == null ? null : config.getEntrypoint();
-            return new SandboxGround.Image(
-                String.valueOf(image.getId()),
-                entrypoint != null && List.of(entrypoint).equals(List.of(ContainerCreation.INIT)));
-          });
-    } catch (EngineException e) {
-      if (e.kind() == Kind.ABSENT || e.kind() == Kind.IMAGE_MISSING) {
-        return null;
-      }
-      throw e;
-    }
-  }
-
   @Override
   public void ping() throws EngineException {
     calls.call(Operation.PING, engine -> engine.docker().pingCmd().exec());
@@ -297,8 +200,7 @@ public final class DockerEngine implements Engine, SlotEngine {
         () -> {
           // Whoever restarted the engine may have done more than that.
           if (watched.getAndSet(true)) {
-            firewall.doubt();
-            Thread.ofVirtual().name("firewall").start(firewall::check);
+            bound.forEach(DockerSandboxes::doubtFirewall);
           }
           connected.run();
         },

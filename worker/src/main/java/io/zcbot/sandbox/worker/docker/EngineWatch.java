@@ -8,7 +8,8 @@ import com.fasterxml.jackson.databind.MappingIterator;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.github.dockerjava.api.model.Event;
 import com.github.dockerjava.api.model.EventActor;
-import io.zcbot.sandbox.worker.engine.Container.Owner;
+import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.engine.Container.Ownership;
 import io.zcbot.sandbox.worker.engine.EngineEvent;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import java.io.IOException;
@@ -30,10 +31,12 @@ final class EngineWatch {
 
   private final EngineCalls calls;
   private final ObjectMapper json;
+  private final String workerId;
 
-  EngineWatch(EngineCalls calls, ObjectMapper json) {
+  EngineWatch(EngineCalls calls, ObjectMapper json, String workerId) {
     this.calls = calls;
     this.json = json;
+    this.workerId = workerId;
   }
 
   /** Returns when the thread is interrupted, with its interrupt status set; else throws. */
@@ -80,7 +83,7 @@ final class EngineWatch {
     }
   }
 
-  private static @Nullable EngineEvent toEvent(Event event) {
+  private @Nullable EngineEvent toEvent(Event event) {
     EventActor actor = event.getActor();
     EngineEvent.Kind kind = kind(event.getAction());
     Long nanos = event.getTimeNano();
@@ -92,20 +95,21 @@ final class EngineWatch {
     if (attributes == null) {
       return null;
     }
-    Owner owner = SandboxLabels.owner(attributes, attributes.get("name"));
-    boolean slot = SandboxLabels.slot(attributes) != null;
-    if (owner == null) {
+    Ownership ownership = SandboxLabels.ownership(attributes, attributes.get("name"), workerId);
+    UserId user = ownership.user();
+    boolean slot = ownership.slotId() != null;
+    if (user == null) {
       // a claimed slot that got yet another name is still known by the one before
-      owner = SandboxLabels.owner(attributes, oldName(attributes));
+      user = SandboxLabels.ownership(attributes, oldName(attributes), workerId).user();
     } else if (slot && kind == EngineEvent.Kind.RENAMED) {
       return null; // claimed just now
     }
-    if (owner == null && !slot) {
+    if (user == null && !slot) {
       return null;
     }
     return new EngineEvent(
         kind,
-        owner,
+        user,
         actor.getId(),
         Instant.ofEpochSecond(0, nanos),
         kind == EngineEvent.Kind.DIED ? number(attributes.get("exitCode")) : null);

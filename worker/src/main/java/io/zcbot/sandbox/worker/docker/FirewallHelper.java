@@ -29,10 +29,15 @@ final class FirewallHelper {
   private static final String PROGRAM = "/usr/local/sbin/zcbot-host-firewall";
 
   private final EngineCalls calls;
+  private final String image;
+  private final Map<String, String> labels;
   private final Duration patience;
 
-  FirewallHelper(EngineCalls calls, Duration patience) {
+  FirewallHelper(EngineCalls calls, String image, String workerId, Duration patience) {
     this.calls = calls;
+    this.image = image;
+    this.labels =
+        Map.of(SandboxLabels.PRODUCT, SandboxLabels.PRODUCT_HELPER, SandboxLabels.WORKER, workerId);
     this.patience = patience;
   }
 
@@ -51,15 +56,13 @@ final class FirewallHelper {
    * @return what it said after «ready»
    * @throws EngineException of kind FIREWALL if it says that it failed
    */
-  String run(Job job, String image, String workerId, EngineFacts facts) throws EngineException {
+  String run(Job job, EngineFacts facts) throws EngineException {
     String id =
         calls.call(
             Operation.CREATE,
             engine -> {
               String created =
-                  command(engine.docker().createContainerCmd(image), job, workerId, facts)
-                      .exec()
-                      .getId();
+                  command(engine.docker().createContainerCmd(image), job, facts).exec().getId();
               if (created == null) {
                 throw new IOException("the engine created a container and told no id");
               }
@@ -82,8 +85,8 @@ final class FirewallHelper {
     }
   }
 
-  /** Removes what an earlier life of the worker left. */
-  void removeLeftovers(String workerId) throws EngineException {
+  /** Removes what a previous run of the worker left. */
+  void removeLeftovers() throws EngineException {
     List<com.github.dockerjava.api.model.Container> left =
         calls.call(
             Operation.LIST,
@@ -92,7 +95,7 @@ final class FirewallHelper {
                     .docker()
                     .listContainersCmd()
                     .withShowAll(true)
-                    .withLabelFilter(labels(workerId))
+                    .withLabelFilter(labels)
                     .exec());
     left.forEach(container -> removeQuietly(container.getId()));
   }
@@ -120,13 +123,7 @@ final class FirewallHelper {
     };
   }
 
-  private static Map<String, String> labels(String workerId) {
-    return Map.of(
-        SandboxLabels.PRODUCT, SandboxLabels.PRODUCT_HELPER, SandboxLabels.WORKER, workerId);
-  }
-
-  private static CreateContainerCmd command(
-      CreateContainerCmd command, Job job, String workerId, EngineFacts facts) {
+  private CreateContainerCmd command(CreateContainerCmd command, Job job, EngineFacts facts) {
     HostConfig config =
         HostConfig.newHostConfig()
             .withReadonlyRootfs(true)
@@ -145,7 +142,7 @@ final class FirewallHelper {
       config.withRuntime("runc"); // the host's network is the kernel's
     }
     command
-        .withLabels(labels(workerId))
+        .withLabels(labels)
         .withEntrypoint(PROGRAM)
         .withWorkingDir("/")
         .withAttachStdin(false)

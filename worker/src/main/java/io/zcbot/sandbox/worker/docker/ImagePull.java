@@ -21,56 +21,56 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Pulls an image the engine doesn't have. */
+/** Pulls the sandbox image where the engine doesn't have it. */
 final class ImagePull {
   private static final Logger log = LoggerFactory.getLogger(ImagePull.class);
   private static final Duration FAILURE_HOLDS = Duration.ofSeconds(10);
 
   private final EngineCalls calls;
+  private final String image;
   private final Duration timeout;
   private final LongSupplier nanoTime;
   private final SharedAttempts attempts = new SharedAttempts(Operation.PULL);
   private volatile @Nullable PastFailure lastFailure;
 
-  ImagePull(EngineCalls calls, Duration timeout, LongSupplier nanoTime) {
+  ImagePull(EngineCalls calls, String image, Duration timeout, LongSupplier nanoTime) {
     this.calls = calls;
+    this.image = image;
     this.timeout = timeout;
     this.nanoTime = nanoTime;
   }
 
   /** Pulls the image, unless that failed moments ago: a queue of ensures is no reason to insist. */
-  void run(String image) throws EngineException {
+  void run() throws EngineException {
     PastFailure last = lastFailure;
-    if (last != null
-        && last.image.equals(image)
-        && nanoTime.getAsLong() - last.at < FAILURE_HOLDS.toNanos()) {
+    if (last != null && nanoTime.getAsLong() - last.at < FAILURE_HOLDS.toNanos()) {
       throw last.failure;
     }
-    attempts.run(image, () -> pull(image));
+    attempts.run(this::pull);
   }
 
-  private void pull(String image) throws EngineException {
+  private void pull() throws EngineException {
     log.info("Pulling image {}", image);
     try (Progress progress = new Progress()) {
       calls.call(
           Operation.PULL,
           timeout,
           engine -> {
-            command(engine.docker(), image).exec(progress);
+            command(engine.docker()).exec(progress);
             return progress.ended.get();
           });
       lastFailure = null;
     } catch (EngineException e) {
-      EngineException failure = meaning(image, e);
+      EngineException failure = meaning(e);
       if (failure.kind() == Kind.IMAGE_MISSING) {
-        lastFailure = new PastFailure(image, nanoTime.getAsLong(), failure);
+        lastFailure = new PastFailure(nanoTime.getAsLong(), failure);
       }
       throw failure;
     }
   }
 
   /** An engine that is away or full stays that; all else means that there is no such image. */
-  private EngineException meaning(String image, EngineException e) {
+  private EngineException meaning(EngineException e) {
     boolean timedOut = e.getCause() instanceof TimeoutException;
     if (e.kind() == Kind.CAPACITY || (e.kind() == Kind.UNAVAILABLE && !timedOut)) {
       return e;
@@ -89,14 +89,14 @@ final class ImagePull {
         e);
   }
 
-  private static PullImageCmd command(DockerClient client, String image) {
+  private PullImageCmd command(DockerClient client) {
     PullImageCmd command = client.pullImageCmd(image);
     boolean tagged = image.indexOf(':', image.lastIndexOf('/') + 1) >= 0 || image.contains("@");
     // without a tag the engine would pull all there are
     return tagged ? command : command.withTag("latest");
   }
 
-  private record PastFailure(String image, long at, EngineException failure) {}
+  private record PastFailure(long at, EngineException failure) {}
 
   /** The engine reports failures within the stream of a pull that began well. */
   private static final class Progress implements ResultCallback<PullResponseItem> {

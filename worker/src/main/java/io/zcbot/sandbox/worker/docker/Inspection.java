@@ -8,133 +8,87 @@ import com.fasterxml.jackson.databind.JsonNode;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.engine.Container;
 import io.zcbot.sandbox.worker.engine.EngineException;
-import io.zcbot.sandbox.worker.engine.EngineException.Kind;
-import io.zcbot.sandbox.worker.spec.SandboxSpec;
-import java.io.IOException;
+import io.zcbot.sandbox.worker.engine.Verified;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Looks at one container, and holds what the engine tells of it against its spec. */
+/** Looks at one container, and compares what the engine tells of it with one spec. */
 final class Inspection {
   private static final Logger log = LoggerFactory.getLogger(Inspection.class);
 
   /** Some hundred bytes each; more than a host has sandboxes. */
   private static final int MOST_KNOWN = 4096;
 
-  private final Lookups lookups;
-  private final SandboxFactory making;
-  private final KnownGood knownGood = new KnownGood(MOST_KNOWN);
+  private final Inspector inspector;
+  private final SandboxFactory factory;
+  private final String specHash;
+  private final String workerId;
+  private final KnownGood knownGood;
 
-  Inspection(Lookups lookups, SandboxFactory making) {
-    this.lookups = lookups;
-    this.making = making;
+  Inspection(Inspector inspector, SandboxFactory factory, String specHash, String workerId) {
+    this.inspector = inspector;
+    this.factory = factory;
+    this.specHash = specHash;
+    this.workerId = workerId;
+    this.knownGood = new KnownGood(workerId, MOST_KNOWN);
   }
 
-  /** Empty if there is none. */
-  Optional<Container> find(String nameOrId) throws EngineException {
-    byte[] answer = inspectIfThere(nameOrId);
-    try {
-      return answer == null
-          ? Optional.empty()
-          : Optional.of(ContainerReading.ofInspect(ContainerReading.parse(answer)));
-    } catch (IOException e) {
-      throw EngineErrors.classify(Operation.INSPECT, e);
-    }
-  }
-
-  /** Without a spec hash if it is not as the spec says. */
-  Optional<Container> verify(String nameOrId, SandboxSpec spec, UserId user, Path workspace)
-      throws EngineException {
-    byte[] answer = inspectIfThere(nameOrId);
-    if (answer == null) {
-      return Optional.empty();
-    }
-    try {
-      Container known = knownGood.find(answer, spec, user, workspace);
-      if (known != null) {
-        return Optional.of(known);
-      }
-      JsonNode description = ContainerReading.parse(answer);
-      Container container = ContainerReading.ofInspect(description);
-      if (!spec.hash().equals(container.specHash())) {
-        return Optional.of(container);
-      }
-      List<String> differences = making.differences(description, container, spec, user, workspace);
-      if (differences.isEmpty()) {
-        knownGood.add(answer, spec, user, workspace, container);
-      }
-      return Optional.of(judged(container, differences));
-    } catch (IOException e) {
-      throw EngineErrors.classify(Operation.INSPECT, e);
-    }
+  Optional<Verified> verify(String nameOrId, UserId user, Path workspace) throws EngineException {
+    return inspector.read(
+        nameOrId,
+        answer -> {
+          Container known = knownGood.find(answer, user, workspace);
+          if (known != null) {
+            return new Verified(known, true);
+          }
+          JsonNode description = ContainerReading.parse(answer);
+          Container container = inspector.reading().ofInspect(description);
+          if (!container.isOurs() || !specHash.equals(container.specHash())) {
+            return new Verified(container, false);
+          }
+          Verified verified =
+              judged(
+                  container,
+                  factory.differences(description, container.ourSlot(), user, workspace, workerId));
+          if (verified.isAsSpecified()) {
+            knownGood.add(answer, user, workspace, container);
+          }
+          return verified;
+        });
   }
 
   /**
-   * The same for a parked slot; what was seen of it then need not be looked at again at its claim.
+   * The same for an idle slot; what was seen of it then need not be looked at again at its claim.
    *
    * @param directory what should be mounted in it
    */
-  Optional<Container> verifySlot(String containerId, SandboxSpec spec, Path directory)
-      throws EngineException {
-    byte[] answer = inspectIfThere(containerId);
-    if (answer == null) {
-      return Optional.empty();
-    }
-    try {
-      JsonNode description = ContainerReading.parse(answer);
-      Container container = ContainerReading.ofInspect(description);
-      Container.Slot slot = container.slot();
-      List<String> differences =
-          slot == null || !spec.hash().equals(container.specHash())
-              ? List.of("it is labelled otherwise")
-              : making.slotDifferences(description, spec, slot, directory, directory);
-      if (differences.isEmpty()) {
-        knownGood.addParked(answer, spec, container, directory);
-      }
-      return Optional.of(judged(container, differences));
-    } catch (IOException e) {
-      throw EngineErrors.classify(Operation.INSPECT, e);
-    }
+  Optional<Verified> verifySlot(String containerId, Path directory) throws EngineException {
+    return inspector.read(
+        containerId,
+        answer -> {
+          JsonNode description = ContainerReading.parse(answer);
+          Container container = inspector.reading().ofInspect(description);
+          String slot = container.ourSlot();
+          Verified verified =
+              judged(
+                  container,
+                  slot == null || !specHash.equals(container.specHash())
+                      ? List.of("its labels are not those of a slot of this spec")
+                      : factory.slotDifferences(description, slot, directory, directory));
+          if (verified.isAsSpecified()) {
+            knownGood.addParked(answer, container, directory);
+          }
+          return verified;
+        });
   }
 
-  private static Container judged(Container container, List<String> differences) {
-    if (differences.isEmpty()) {
-      return container;
+  private static Verified judged(Container container, List<String> differences) {
+    if (!differences.isEmpty()) {
+      log.warn("Container {} is not as its spec says: {}", container.id(), differences);
     }
-    log.warn("Container {} is not as its spec says: {}", container.id(), differences);
-    return container.withoutSpec();
-  }
-
-  /** Ids of the execs the engine still knows in it. */
-  List<String> execs(String containerId) throws EngineException {
-    try {
-      List<String> ids = new ArrayList<>();
-      ContainerReading.parse(inspect(containerId))
-          .path("ExecIDs")
-          .forEach(id -> ids.add(id.asText()));
-      return ids;
-    } catch (IOException e) {
-      throw EngineErrors.classify(Operation.INSPECT, e);
-    }
-  }
-
-  private byte @Nullable [] inspectIfThere(String nameOrId) throws EngineException {
-    try {
-      return inspect(nameOrId);
-    } catch (EngineException e) {
-      if (e.kind() == Kind.ABSENT) {
-        return null;
-      }
-      throw e;
-    }
-  }
-
-  private byte[] inspect(String nameOrId) throws EngineException {
-    return lookups.ask(Operation.INSPECT, engine -> engine.requests().inspect(nameOrId));
+    return new Verified(container, differences.isEmpty());
   }
 }

@@ -10,7 +10,6 @@ import com.fasterxml.jackson.core.JsonToken;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.engine.Container;
 import io.zcbot.sandbox.worker.pool.SlotMounts;
-import io.zcbot.sandbox.worker.spec.SandboxSpec;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
@@ -24,7 +23,7 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Remembers descriptions of containers that were found to be as their spec says, by their digests.
+ * Remembers descriptions of containers that were found to be as one spec says, by their digests.
  * The engine describes a container that nothing happened to in the same words again, and taking
  * them apart takes longer than asking for them.
  */
@@ -34,6 +33,7 @@ final class KnownGood {
   /** The one field that changes though the container stays what it is. */
   private static final String EXECS = "ExecIDs";
 
+  private final String workerId;
   private final Map<ByteBuffer, Container> sandboxes;
   private final Map<ByteBuffer, Parked> parked;
 
@@ -44,7 +44,8 @@ final class KnownGood {
    *
    * @param most how many descriptions are remembered; the one longest unused goes first
    */
-  KnownGood(int most) {
+  KnownGood(String workerId, int most) {
+    this.workerId = workerId;
     this.sandboxes = bounded(most);
     this.parked = bounded(most);
   }
@@ -65,14 +66,13 @@ final class KnownGood {
    * @param answer the engine's description of a container
    * @throws IOException if it is none
    */
-  @Nullable Container find(byte[] answer, SandboxSpec spec, UserId user, Path workspace)
-      throws IOException {
-    ByteBuffer exact = exactly(answer, spec, user, workspace);
+  @Nullable Container find(byte[] answer, UserId user, Path workspace) throws IOException {
+    ByteBuffer exact = exactly(answer, user, workspace);
     Container known = sandboxes.get(exact);
     if (known == null) {
-      known = sandboxes.get(butForExecs(answer, spec, user, workspace));
+      known = sandboxes.get(butForExecs(answer, user, workspace));
       if (known == null) {
-        known = claimed(answer, spec, user, workspace);
+        known = claimed(answer, user, workspace);
       }
       if (known != null) {
         sandboxes.put(exact, known);
@@ -82,62 +82,58 @@ final class KnownGood {
   }
 
   /** Found to be as the spec says. */
-  void add(byte[] answer, SandboxSpec spec, UserId user, Path workspace, Container container)
-      throws IOException {
-    sandboxes.put(exactly(answer, spec, user, workspace), container);
-    sandboxes.put(butForExecs(answer, spec, user, workspace), container);
+  void add(byte[] answer, UserId user, Path workspace, Container container) throws IOException {
+    sandboxes.put(exactly(answer, user, workspace), container);
+    sandboxes.put(butForExecs(answer, user, workspace), container);
   }
 
   /** A slot found to be as the spec says: so it is once claimed, if only its name has changed. */
-  void addParked(byte[] answer, SandboxSpec spec, Container slot, Path directory) {
-    parked.put(butForName(answer, spec, slot.name()), new Parked(slot, directory));
+  void addParked(byte[] answer, Container slot, Path directory) {
+    parked.put(butForName(answer, slot.name()), new Parked(slot, directory));
   }
 
-  private @Nullable Container claimed(byte[] answer, SandboxSpec spec, UserId user, Path workspace)
+  private @Nullable Container claimed(byte[] answer, UserId user, Path workspace)
       throws IOException {
     Path root = workspace.getParent();
     if (parked.isEmpty() || root == null) {
       return null;
     }
-    Parked was = parked.remove(butForName(answer, spec, Container.nameOf(user)));
+    Parked was = parked.remove(butForName(answer, Container.nameOf(user)));
     if (was == null) {
       return null;
     }
-    Container.Slot slot = was.container.slot();
-    if (slot == null || !SlotMounts.directory(root, slot).equals(was.directory)) {
+    String slot = was.container.ourSlot();
+    if (slot == null || !SlotMounts.directory(root, workerId).resolve(slot).equals(was.directory)) {
       return null;
     }
     Container container = was.container.claimedBy(user);
-    add(answer, spec, user, workspace, container);
+    add(answer, user, workspace, container);
     return container;
   }
 
-  private static MessageDigest judgedBy(SandboxSpec spec, UserId user, Path workspace) {
-    return begun(spec.hash(), user.toString(), workspace.toString());
+  private static MessageDigest judgedBy(UserId user, Path workspace) {
+    MessageDigest digest = sha256();
+    digest.update((user + "\n" + workspace + "\n").getBytes(StandardCharsets.UTF_8));
+    return digest;
   }
 
-  private static MessageDigest begun(String... by) {
+  private static MessageDigest sha256() {
     try {
-      MessageDigest digest = MessageDigest.getInstance("SHA-256");
-      for (String each : by) {
-        digest.update((each + "\n").getBytes(StandardCharsets.UTF_8));
-      }
-      return digest;
+      return MessageDigest.getInstance("SHA-256");
     } catch (NoSuchAlgorithmException e) {
       throw new IllegalStateException("every Java platform has SHA-256", e);
     }
   }
 
   /** A digest of a description and of all that it is judged by. */
-  private static ByteBuffer exactly(byte[] answer, SandboxSpec spec, UserId user, Path workspace) {
-    MessageDigest digest = judgedBy(spec, user, workspace);
+  private static ByteBuffer exactly(byte[] answer, UserId user, Path workspace) {
+    MessageDigest digest = judgedBy(user, workspace);
     return ByteBuffer.wrap(digest.digest(answer));
   }
 
   /** The same without the execs that ran in the container. */
-  static ByteBuffer butForExecs(byte[] answer, SandboxSpec spec, UserId user, Path workspace)
-      throws IOException {
-    MessageDigest digest = judgedBy(spec, user, workspace);
+  static ByteBuffer butForExecs(byte[] answer, UserId user, Path workspace) throws IOException {
+    MessageDigest digest = judgedBy(user, workspace);
     digest.update((byte) 0); // no such description is an exact one
     int from = 0;
     try (JsonParser parser = JSON.createParser(answer)) {
@@ -160,9 +156,9 @@ final class KnownGood {
     return ByteBuffer.wrap(digest.digest());
   }
 
-  /** A digest of a slot's description and of its spec, the same under each name it may have. */
-  static ByteBuffer butForName(byte[] answer, SandboxSpec spec, String name) {
-    MessageDigest digest = begun(spec.hash());
+  /** A digest of a slot's description, the same under each name it may have. */
+  static ByteBuffer butForName(byte[] answer, String name) {
+    MessageDigest digest = sha256();
     byte[] own = name.getBytes(StandardCharsets.UTF_8);
     int from = 0;
     for (int at = indexOf(answer, own, from); at >= 0; at = indexOf(answer, own, from)) {

@@ -6,27 +6,29 @@ package io.zcbot.sandbox.worker.docker;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.zcbot.sandbox.events.UserId;
-import io.zcbot.sandbox.worker.engine.Container;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.engine.EngineException.Kind;
 import io.zcbot.sandbox.worker.engine.SlotEngine.OnceRunning;
 import io.zcbot.sandbox.worker.pool.SlotMounts;
-import io.zcbot.sandbox.worker.spec.SandboxSpec;
+import io.zcbot.sandbox.worker.spec.NetworkPolicy;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Creates and starts sandboxes and slots: with the network and the host's firewall before, the
- * image pulled if it is missing, and what a failure tells remembered for the next try.
+ * Creates and starts sandboxes and slots of one spec: with the network and the host's firewall
+ * before, the image pulled if it is missing, and what a failure tells remembered for the next try.
  */
 final class SandboxFactory {
   private static final Logger log = LoggerFactory.getLogger(SandboxFactory.class);
 
   private final EngineCalls calls;
+  private final NetworkPolicy policy;
+  private final ContainerCreation creation;
   private final SandboxNetwork network;
   private final HostFirewall firewall;
   private final ImagePull pull;
@@ -38,11 +40,15 @@ final class SandboxFactory {
 
   SandboxFactory(
       EngineCalls calls,
+      NetworkPolicy policy,
+      ContainerCreation creation,
       SandboxNetwork network,
       HostFirewall firewall,
       ImagePull pull,
       ContainerStart start) {
     this.calls = calls;
+    this.policy = policy;
+    this.creation = creation;
     this.network = network;
     this.firewall = firewall;
     this.pull = pull;
@@ -52,48 +58,37 @@ final class SandboxFactory {
   }
 
   /** Makes sure of what a sandbox hangs on: its network, and the rules there. */
-  void prepare(SandboxSpec spec, String workerId) throws EngineException {
-    if (spec.policy().hasNetwork()) {
-      network.ensure(spec.network());
-      firewall.require(spec, workerId);
+  void prepare() throws EngineException {
+    if (policy.hasNetwork()) {
+      network.ensure();
+      firewall.require();
     }
   }
 
-  String create(SandboxSpec spec, UserId user, String workerId, Path workspace)
-      throws EngineException {
+  String create(UserId user, Path workspace) throws EngineException {
     boolean withIpv6 = ipv6;
-    String id =
-        create(
-            spec,
-            workerId,
-            docker -> ContainerCreation.command(docker, spec, user, workerId, workspace, withIpv6));
-    sandboxCheck.learn(id, spec, workspace, withIpv6);
+    String id = create(docker -> creation.sandbox(docker, user, workspace, withIpv6));
+    sandboxCheck.learn(id, workspace, withIpv6);
     return id;
   }
 
-  String createSlot(SandboxSpec spec, String slotId, String workerId, Path directory)
-      throws EngineException {
+  String createSlot(String slotId, Path directory) throws EngineException {
     boolean withIpv6 = ipv6;
-    String id =
-        create(
-            spec,
-            workerId,
-            docker -> ContainerCreation.slot(docker, spec, slotId, workerId, directory, withIpv6));
-    slotCheck.learn(id, spec, directory, withIpv6);
+    String id = create(docker -> creation.slot(docker, slotId, directory, withIpv6));
+    slotCheck.learn(id, directory, withIpv6);
     return id;
   }
 
-  private String create(SandboxSpec spec, String workerId, SpecCheck.Command command)
-      throws EngineException {
-    prepare(spec, workerId);
+  private String create(SpecCheck.Command command) throws EngineException {
+    prepare();
     try {
       return createOnce(command);
     } catch (EngineException e) {
       if (e.kind() == Kind.IMAGE_MISSING) {
-        pull.run(spec.image());
+        pull.run();
       } else if (EngineErrors.isMissingNetwork(e)) {
         forgetNetwork();
-        prepare(spec, workerId);
+        prepare();
       } else {
         throw e;
       }
@@ -148,27 +143,28 @@ final class SandboxFactory {
   }
 
   /**
-   * What of a container is not as its spec says; empty if all is.
+   * What of a sandbox is not as the spec says; empty if all is.
    *
    * @param answer the engine's description of it
+   * @param slotId the slot it was made as, if any
    * @param workspace of the user; that of a claimed slot is mounted on the slot's directory
    */
   List<String> differences(
-      JsonNode answer, Container container, SandboxSpec spec, UserId user, Path workspace)
+      JsonNode answer, @Nullable String slotId, UserId user, Path workspace, String workerId)
       throws EngineException, IOException {
-    boolean withIpv6 = ipv6;
     // What is only looked at mounts the root: the user's directory may not be there yet.
     Path root = Objects.requireNonNull(workspace.getParent());
-    Container.Slot slot = container.slot();
-    return slot == null
-        ? sandboxCheck.differences(
-            answer,
-            workspace,
-            spec,
-            withIpv6,
-            root,
-            docker -> ContainerCreation.command(docker, spec, user, "", root, withIpv6))
-        : slotDifferences(answer, spec, slot, SlotMounts.directory(root, slot), root);
+    if (slotId != null) {
+      Path directory = SlotMounts.directory(root, workerId).resolve(slotId);
+      return slotDifferences(answer, slotId, directory, root);
+    }
+    boolean withIpv6 = ipv6;
+    return sandboxCheck.differences(
+        answer,
+        workspace,
+        withIpv6,
+        root,
+        docker -> creation.sandbox(docker, user, root, withIpv6));
   }
 
   /**
@@ -176,16 +172,14 @@ final class SandboxFactory {
    *
    * @param probed is mounted in one that is only looked at
    */
-  List<String> slotDifferences(
-      JsonNode answer, SandboxSpec spec, Container.Slot slot, Path directory, Path probed)
+  List<String> slotDifferences(JsonNode answer, String slotId, Path directory, Path probed)
       throws EngineException, IOException {
     boolean withIpv6 = ipv6;
     return slotCheck.differences(
         answer,
         directory,
-        spec,
         withIpv6,
         probed,
-        docker -> ContainerCreation.slot(docker, spec, slot.id(), "", probed, withIpv6));
+        docker -> creation.slot(docker, slotId, probed, withIpv6));
   }
 }

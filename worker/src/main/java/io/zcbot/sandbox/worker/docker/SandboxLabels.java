@@ -6,8 +6,7 @@ package io.zcbot.sandbox.worker.docker;
 
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.engine.Container;
-import io.zcbot.sandbox.worker.engine.Container.Owner;
-import io.zcbot.sandbox.worker.engine.Container.Slot;
+import io.zcbot.sandbox.worker.engine.Container.Ownership;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
@@ -28,20 +27,26 @@ final class SandboxLabels {
   private SandboxLabels() {}
 
   /**
-   * Whose sandbox it is; null if it is none, a parked slot, or of no user that can exist.
+   * Whose a container is.
    *
    * @param name without a leading slash; tells the user of what was made as a slot
+   * @param workerId the worker that asks
    */
-  static @Nullable Owner owner(@Nullable Map<String, String> labels, @Nullable String name) {
+  static Ownership ownership(
+      @Nullable Map<String, String> labels, @Nullable String name, String workerId) {
     if (labels == null || !PRODUCT_SANDBOX.equals(labels.get(PRODUCT))) {
-      return null;
+      return Ownership.NONE;
     }
-    String user = labels.containsKey(SLOT) ? userIn(name) : labels.get(USER);
-    if (user == null) {
-      return null;
-    }
+    String slot = labels.get(SLOT);
+    String worker = labels.get(WORKER);
+    String user = slot == null ? labels.get(USER) : userIn(name);
+    return new Ownership(valid(user), slot, worker, workerId.equals(worker));
+  }
+
+  /** Whose sandbox is named so; null for no user that can exist. */
+  private static @Nullable UserId valid(@Nullable String user) {
     try {
-      return new Owner(UserId.parse(user), labels.get(WORKER));
+      return user == null ? null : UserId.parse(user);
     } catch (IllegalArgumentException e) {
       return null;
     }
@@ -51,14 +56,5 @@ final class SandboxLabels {
     return name != null && name.startsWith(Container.NAME_PREFIX)
         ? name.substring(Container.NAME_PREFIX.length())
         : null;
-  }
-
-  /** The slot it was made as; null if it was made for its user. */
-  static @Nullable Slot slot(@Nullable Map<String, String> labels) {
-    if (labels == null || !PRODUCT_SANDBOX.equals(labels.get(PRODUCT))) {
-      return null;
-    }
-    String id = labels.get(SLOT);
-    return id == null ? null : new Slot(id, labels.get(WORKER));
   }
 }

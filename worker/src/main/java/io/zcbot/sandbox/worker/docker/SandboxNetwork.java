@@ -10,8 +10,6 @@ import io.zcbot.sandbox.worker.engine.EngineException.Kind;
 import java.io.IOException;
 import java.util.Map;
 import java.util.Objects;
-import java.util.Set;
-import java.util.concurrent.ConcurrentHashMap;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -24,22 +22,24 @@ final class SandboxNetwork {
 
   private final EngineCalls calls;
   private final SharedAttempts attempts = new SharedAttempts(Operation.NETWORK_CREATE);
-  private final Set<String> present = ConcurrentHashMap.newKeySet();
+  private final String name;
+  private volatile boolean present;
 
-  SandboxNetwork(EngineCalls calls) {
+  SandboxNetwork(EngineCalls calls, String name) {
     this.calls = calls;
+    this.name = name;
   }
 
   /** Makes the network if it is missing. What was seen once is not looked at again. */
-  void ensure(String name) throws EngineException {
-    if (!present.contains(name)) {
-      attempts.run(name, () -> findOrMake(name));
+  void ensure() throws EngineException {
+    if (!present) {
+      attempts.run(this::findOrMake);
     }
   }
 
   /** The network as it is, null if there is none. */
-  SandboxGround.@Nullable Network look(String name) throws EngineException {
-    Network network = inspect(name);
+  SandboxGround.@Nullable Network look() throws EngineException {
+    Network network = inspect();
     return network == null
         ? null
         : new SandboxGround.Network(String.valueOf(network.getDriver()), isolates(network));
@@ -50,7 +50,7 @@ final class SandboxNetwork {
    *
    * @throws EngineException if it is gone, or not as the engine makes one
    */
-  Bridge bridge(String name) throws EngineException {
+  Bridge bridge() throws EngineException {
     return calls.call(
         Operation.NETWORK_INSPECT,
         engine -> {
@@ -73,11 +73,11 @@ final class SandboxNetwork {
 
   /** The engine said that one is missing: look again before the next create. */
   void forget() {
-    present.clear();
+    present = false;
   }
 
-  private void findOrMake(String name) throws EngineException {
-    if (!find(name) && !make(name) && !find(name)) {
+  private void findOrMake() throws EngineException {
+    if (!find() && !make() && !find()) {
       throw EngineErrors.exception(
           Kind.TRANSIENT,
           Operation.NETWORK_CREATE,
@@ -85,11 +85,11 @@ final class SandboxNetwork {
           "does something else remove it?",
           null);
     }
-    present.add(name);
+    present = true;
   }
 
-  private boolean find(String name) throws EngineException {
-    Network network = inspect(name);
+  private boolean find() throws EngineException {
+    Network network = inspect();
     if (network == null) {
       return false;
     }
@@ -109,7 +109,7 @@ final class SandboxNetwork {
     return options != null && "false".equals(options.get(ICC));
   }
 
-  private @Nullable Network inspect(String name) throws EngineException {
+  private @Nullable Network inspect() throws EngineException {
     try {
       return calls.call(
           Operation.NETWORK_INSPECT,
@@ -123,7 +123,7 @@ final class SandboxNetwork {
   }
 
   /** False if somebody else made it in the meantime. */
-  private boolean make(String name) throws EngineException {
+  private boolean make() throws EngineException {
     try {
       calls.call(
           Operation.NETWORK_CREATE,

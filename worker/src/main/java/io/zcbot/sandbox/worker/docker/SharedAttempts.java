@@ -8,27 +8,27 @@ import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.engine.EngineException.Kind;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.ConcurrentMap;
 import java.util.concurrent.ExecutionException;
+import java.util.concurrent.atomic.AtomicReference;
+import org.jspecify.annotations.Nullable;
 
 /**
- * Lets all who want the same thing done at the same time share one attempt and its outcome, so that
- * a thousand lanes neither ask the engine a thousand times nor queue up behind one another's
+ * Lets all who want one thing done at the same time share one attempt and its outcome, so that a
+ * thousand lanes neither ask the engine a thousand times nor queue up behind one another's
  * time-outs.
  */
 final class SharedAttempts {
-  private final ConcurrentMap<String, CompletableFuture<Optional<EngineException>>> running =
-      new ConcurrentHashMap<>();
+  private final AtomicReference<@Nullable CompletableFuture<Optional<EngineException>>> running =
+      new AtomicReference<>();
   private final Operation operation;
 
   SharedAttempts(Operation operation) {
     this.operation = operation;
   }
 
-  void run(String key, Attempt attempt) throws EngineException {
+  void run(Attempt attempt) throws EngineException {
     CompletableFuture<Optional<EngineException>> mine = new CompletableFuture<>();
-    CompletableFuture<Optional<EngineException>> others = running.putIfAbsent(key, mine);
+    CompletableFuture<Optional<EngineException>> others = running.compareAndExchange(null, mine);
     if (others != null) {
       join(others);
       return;
@@ -40,7 +40,7 @@ final class SharedAttempts {
       mine.complete(Optional.of(e));
       throw e;
     } finally {
-      running.remove(key, mine);
+      running.set(null);
       // only if something unforeseen was thrown
       mine.complete(
           Optional.of(

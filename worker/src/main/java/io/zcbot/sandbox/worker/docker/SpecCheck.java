@@ -9,7 +9,6 @@ import com.github.dockerjava.api.DockerClient;
 import com.github.dockerjava.api.command.CreateContainerCmd;
 import com.github.dockerjava.api.exception.NotFoundException;
 import io.zcbot.sandbox.worker.engine.EngineException;
-import io.zcbot.sandbox.worker.spec.SandboxSpec;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
@@ -20,7 +19,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Holds containers against the spec that their label names. Anyone with the engine's socket can
+ * Compares containers with the spec that their label names. Anyone with the engine's socket can
  * write a label, or lift a limit later.
  *
  * <p>What an engine makes of a spec depends on its version, its settings and its kernel. So a
@@ -39,17 +38,17 @@ final class SpecCheck {
     CreateContainerCmd of(DockerClient docker);
   }
 
-  private record Model(SandboxSpec spec, boolean ipv6, ContainerShape shape) {}
+  private record Model(boolean ipv6, ContainerShape shape) {}
 
   SpecCheck(EngineCalls calls) {
     this.calls = calls;
   }
 
   /** Takes a container just made as the model, if there is none yet. */
-  void learn(String containerId, SandboxSpec spec, Path workspace, boolean ipv6) {
-    if (modelOf(spec, ipv6) == null) {
+  void learn(String containerId, Path workspace, boolean ipv6) {
+    if (known(ipv6) == null) {
       try {
-        model = new Model(spec, ipv6, inspect(containerId, workspace));
+        model = new Model(ipv6, inspect(containerId, workspace));
       } catch (EngineException e) {
         log.debug("No model of the spec yet: {}", e.getMessage());
       }
@@ -66,35 +65,34 @@ final class SpecCheck {
    * @throws EngineException if it can't be said right now
    */
   List<String> differences(
-      JsonNode answer, Path workspace, SandboxSpec spec, boolean ipv6, Path probed, Command command)
+      JsonNode answer, Path workspace, boolean ipv6, Path probed, Command command)
       throws EngineException, IOException {
     ContainerShape shape = ContainerShape.of(answer, workspace);
-    Model known = modelOf(spec, ipv6);
+    Model known = known(ipv6);
     if (known != null && known.shape.differences(shape).isEmpty()) {
       return List.of();
     }
     // The engine may have been upgraded or set up anew since, and do what it does with good reason.
     try {
-      attempts.run(spec.hash(), () -> model = probe(spec, ipv6, probed, command));
+      attempts.run(() -> model = probe(ipv6, probed, command));
     } catch (EngineException e) {
       if (e.kind().isRetryable()) {
         throw e;
       }
       return List.of("what the engine makes of its spec can't be seen: " + e.getMessage());
     }
-    Model now = modelOf(spec, ipv6);
+    Model now = known(ipv6);
     return now == null
-        ? List.of("the spec changed while it was looked at")
+        ? List.of("whether the host has IPv6 changed while it was looked at")
         : now.shape.differences(shape);
   }
 
-  private @Nullable Model modelOf(SandboxSpec spec, boolean ipv6) {
+  private @Nullable Model known(boolean ipv6) {
     Model known = model;
-    return known != null && known.ipv6 == ipv6 && known.spec.equals(spec) ? known : null;
+    return known != null && known.ipv6 == ipv6 ? known : null;
   }
 
-  private Model probe(SandboxSpec spec, boolean ipv6, Path probed, Command command)
-      throws EngineException {
+  private Model probe(boolean ipv6, Path probed, Command command) throws EngineException {
     // Should the answer be lost, the name tells what to remove.
     String made = "zcbot-probe-" + UUID.randomUUID();
     try {
@@ -109,7 +107,7 @@ final class SpecCheck {
                       .withLabels(Map.of(SandboxLabels.PRODUCT, SandboxLabels.PRODUCT_PROBE))
                       .exec()
                       .getId());
-      return new Model(spec, ipv6, inspect(made, probed));
+      return new Model(ipv6, inspect(made, probed));
     } finally {
       remove(made);
     }

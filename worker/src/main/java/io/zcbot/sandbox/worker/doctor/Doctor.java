@@ -44,7 +44,7 @@ public final class Doctor {
       EngineFacts facts = engine.facts();
       Instant answered = Instant.now();
       findings.addAll(EngineChecks.of(facts, config.spec(), config.workspaceLimit()));
-      findings.addAll(EngineChecks.of(engine.ground(config.spec()), config.spec()));
+      findings.addAll(EngineChecks.of(engine.sandboxes(config.spec()).ground(), config.spec()));
       findings.add(
           ClockChecks.of("engine-clock", "the engine", asked, answered, facts.systemTime()));
     } catch (EngineException e) {

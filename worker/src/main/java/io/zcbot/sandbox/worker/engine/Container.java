@@ -12,27 +12,25 @@ import org.jspecify.annotations.Nullable;
  * A container as the engine describes it.
  *
  * @param name without a leading slash
- * @param owner whose it is by its labels; null for one that is no sandbox at all
- * @param specHash value of its spec label; null if it has none, or was seen to be made otherwise
+ * @param specHash value of its spec label, which anyone with the engine's socket can write; null if
+ *     it has none
  * @param startedAt when it was last started, if ever
  * @param exitCode of its first process, meaningful when it no longer runs; a listing may lack it
  * @param oomKilled whether the OOM killer hit it; alone no sign of death
- * @param slot the warm slot it was made as; null for one made for its user
  */
 public record Container(
     String id,
     String name,
     State state,
-    @Nullable Owner owner,
+    Ownership ownership,
     @Nullable String specHash,
     @Nullable Instant startedAt,
     @Nullable Integer exitCode,
-    boolean oomKilled,
-    @Nullable Slot slot) {
+    boolean oomKilled) {
   /** The prefix of every sandbox's name; the user's id follows. */
   public static final String NAME_PREFIX = "zcbot-sandbox-";
 
-  /** The prefix of a parked slot's name; the slot's id follows. */
+  /** The prefix of an idle slot's name; the slot's id follows. */
   public static final String SLOT_PREFIX = "zcbot-slot-";
 
   /** The engine's states, as far as they differ for us. */
@@ -45,30 +43,17 @@ public record Container(
   }
 
   /**
-   * Labels that say whose sandbox it is.
+   * Whose a container is by its labels, and by its name where it was made as a slot.
    *
+   * @param user null for an idle slot, and for one that is no sandbox at all
+   * @param slotId the warm slot it was made as; null for one made for its user
    * @param workerId null for one made by something older than this worker
+   * @param ours whether the worker that asks made it
    */
-  public record Owner(UserId user, @Nullable String workerId) {
-    boolean isWorker(String id) {
-      return id.equals(workerId);
-    }
-  }
-
-  /** Labels of a container that was made before its user was known. */
-  public record Slot(String id, @Nullable String workerId) {}
-
-  /** A container that was made for its user. */
-  public Container(
-      String id,
-      String name,
-      State state,
-      @Nullable Owner owner,
-      @Nullable String specHash,
-      @Nullable Instant startedAt,
-      @Nullable Integer exitCode,
-      boolean oomKilled) {
-    this(id, name, state, owner, specHash, startedAt, exitCode, oomKilled, null);
+  public record Ownership(
+      @Nullable UserId user, @Nullable String slotId, @Nullable String workerId, boolean ours) {
+    /** Of a container that is no sandbox. */
+    public static final Ownership NONE = new Ownership(null, null, null, false);
   }
 
   /** The name of the user's sandbox. */
@@ -76,16 +61,22 @@ public record Container(
     return NAME_PREFIX + user;
   }
 
-  /** The same, found to be another than its spec label says. */
-  public Container withoutSpec() {
-    return new Container(id, name, state, owner, null, startedAt, exitCode, oomKilled, slot);
+  /** An idle slot after its claim: as it was, but whose it is, which its name now tells. */
+  public Container claimedBy(UserId user) {
+    return new Container(
+        id,
+        nameOf(user),
+        state,
+        new Ownership(user, ownership.slotId, ownership.workerId, ownership.ours),
+        specHash,
+        startedAt,
+        exitCode,
+        oomKilled);
   }
 
-  /** A parked slot after its claim: as it was, but whose it is, which its name now tells. */
-  public Container claimedBy(UserId user) {
-    Owner claimant = new Owner(user, slot == null ? null : slot.workerId());
-    return new Container(
-        id, nameOf(user), state, claimant, specHash, startedAt, exitCode, oomKilled, slot);
+  /** Whose sandbox it is; null if it is nobody's. */
+  public @Nullable UserId user() {
+    return ownership.user;
   }
 
   /** Whether it runs. */
@@ -93,18 +84,18 @@ public record Container(
     return state == State.RUNNING;
   }
 
-  /** Whether its labels name this worker as its owner. */
-  public boolean isOwnedBy(String workerId) {
-    return owner != null && owner.isWorker(workerId);
+  /** Whether it is a user's sandbox that this worker made. */
+  public boolean isOurs() {
+    return ownership.ours && ownership.user != null;
   }
 
-  /** Whether it is a slot that nobody's sandbox was made of. */
-  public boolean isParkedBy(String workerId) {
-    return owner == null && slot != null && workerId.equals(slot.workerId());
+  /** Whether it is a slot of this worker's that nobody's sandbox was made of. */
+  public boolean isOurIdleSlot() {
+    return ownership.ours && ownership.user == null && ownership.slotId != null;
   }
 
-  /** The slot of this worker that it was made as, parked or claimed. */
-  public @Nullable String slotOf(String workerId) {
-    return slot != null && workerId.equals(slot.workerId()) ? slot.id() : null;
+  /** The slot of this worker that it was made as, idle or claimed; null if it was not. */
+  public @Nullable String ourSlot() {
+    return ownership.ours ? ownership.slotId : null;
   }
 }

@@ -4,21 +4,18 @@
  */
 package io.zcbot.sandbox.worker.engine;
 
+import io.zcbot.sandbox.events.UserId;
 import java.time.Instant;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Something happened to a sandbox on the engine.
  *
- * @param owner whose it is; null for a parked slot
+ * @param user whose it is; null for an idle slot
  * @param exitCode of a {@link Kind#DIED}, where the engine told it
  */
 public record EngineEvent(
-    Kind kind,
-    Container.@Nullable Owner owner,
-    String containerId,
-    Instant at,
-    @Nullable Integer exitCode) {
+    Kind kind, @Nullable UserId user, String containerId, Instant at, @Nullable Integer exitCode) {
   /** What the worker wants to know of. */
   public enum Kind {
     /** Its first process ended. */

@@ -4,12 +4,11 @@
  */
 package io.zcbot.sandbox.worker.engine;
 
-import io.zcbot.sandbox.worker.spec.SandboxSpec;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Optional;
 
-/** What warm slots need of the engine beside what an {@link Engine} does, under the same terms. */
+/** What warm slots of one spec need of the engine, under the same terms as {@link Engine}. */
 public interface SlotEngine {
   /**
    * Creates a container that is a sandbox in all but its user, not started.
@@ -18,8 +17,7 @@ public interface SlotEngine {
    *     what is mounted on it later shows there
    * @return the container's id
    */
-  String createSlot(SandboxSpec spec, String slotId, String workerId, Path directory)
-      throws EngineException;
+  String createSlot(String slotId, Path directory) throws EngineException;
 
   /**
    * Starts a slot's container and returns once its init said that the firewall is in force and that
@@ -31,21 +29,21 @@ public interface SlotEngine {
   void startSlot(String containerId, OnceRunning onceRunning) throws EngineException, IOException;
 
   /**
-   * Looks a started slot up and holds it against its spec, as {@link Engine#verify} does a sandbox.
+   * Looks a started slot up and compares it with its spec, as {@link SandboxEngine#verify} does
+   * with a sandbox.
    *
    * @param directory what should be mounted in it
    */
-  Optional<Container> verifySlot(String containerId, SandboxSpec spec, Path directory)
-      throws EngineException;
+  Optional<Verified> verifySlot(String containerId, Path directory) throws EngineException;
 
   /** Makes sure of the network and of the host's firewall, as a create does. */
-  void prepare(SandboxSpec spec, String workerId) throws EngineException;
+  void prepare() throws EngineException;
 
   /** Gives a container another name. */
   void rename(String containerId, String name) throws EngineException;
 
-  /** The id of the image that a name stands for now; empty if the engine has none. */
-  Optional<String> imageId(String image) throws EngineException;
+  /** The id of the image that the spec's name stands for now; empty if the engine has none. */
+  Optional<String> imageId() throws EngineException;
 
   /** What is to be done between a container's start and its ready line. */
   interface OnceRunning {
@@ -56,8 +54,7 @@ public interface SlotEngine {
   SlotEngine NONE =
       new SlotEngine() {
         @Override
-        public String createSlot(SandboxSpec spec, String slotId, String workerId, Path directory)
-            throws EngineException {
+        public String createSlot(String slotId, Path directory) throws EngineException {
           throw none("create");
         }
 
@@ -67,13 +64,13 @@ public interface SlotEngine {
         }
 
         @Override
-        public Optional<Container> verifySlot(String containerId, SandboxSpec spec, Path directory)
+        public Optional<Verified> verifySlot(String containerId, Path directory)
             throws EngineException {
           throw none("inspect");
         }
 
         @Override
-        public void prepare(SandboxSpec spec, String workerId) throws EngineException {
+        public void prepare() throws EngineException {
           throw none("prepare");
         }
 
@@ -83,7 +80,7 @@ public interface SlotEngine {
         }
 
         @Override
-        public Optional<String> imageId(String image) {
+        public Optional<String> imageId() {
           return Optional.empty();
         }
 

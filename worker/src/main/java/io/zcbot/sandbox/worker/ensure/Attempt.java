@@ -24,8 +24,6 @@ final class Attempt {
   private final Admission admission;
   private final WarmPool pool;
   private final Termination termination;
-  private final String specHash;
-  private final String workerId;
 
   Attempt(
       UserContainers containers,
@@ -33,17 +31,13 @@ final class Attempt {
       Workspaces workspaces,
       Admission admission,
       WarmPool pool,
-      Termination termination,
-      String specHash,
-      String workerId) {
+      Termination termination) {
     this.containers = containers;
     this.registry = registry;
     this.workspaces = workspaces;
     this.admission = admission;
     this.pool = pool;
     this.termination = termination;
-    this.specHash = specHash;
-    this.workerId = workerId;
   }
 
   /**
@@ -60,8 +54,7 @@ final class Attempt {
     Decision decision =
         known == null && first
             ? Decision.Make.UNSEEN
-            : Decision.of(
-                request.user(), known, containers.look(request.user()), specHash, workerId);
+            : Decision.of(request.user(), known, containers.look(request.user()));
     return switch (decision) {
       case Decision.Reuse reuse -> reuse(request, reuse.sandbox());
       case Decision.Make make -> make(request, make);

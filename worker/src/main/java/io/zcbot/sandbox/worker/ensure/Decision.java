@@ -8,6 +8,7 @@ import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.engine.Container;
+import io.zcbot.sandbox.worker.engine.Verified;
 import io.zcbot.sandbox.worker.sandbox.Sandbox;
 import io.zcbot.sandbox.worker.sandbox.TerminationTarget;
 import java.util.ArrayList;
@@ -42,14 +43,9 @@ sealed interface Decision {
    * @param known the user's sandbox as this worker knows it
    * @param found what stands under the user's container name on the engine
    */
-  static Decision of(
-      UserId user,
-      @Nullable Sandbox known,
-      Optional<Container> found,
-      String specHash,
-      String workerId) {
+  static Decision of(UserId user, @Nullable Sandbox known, Optional<Verified> found) {
     List<TerminationTarget> remains = new ArrayList<>();
-    Container container = found.orElse(null);
+    Container container = found.map(Verified::container).orElse(null);
     if (known != null && (container == null || !container.id().equals(known.containerId()))) {
       // Removed or renamed behind our back: whatever is left of it must not run beside the next.
       remains.add(TerminationTarget.died(known, null));
@@ -58,9 +54,7 @@ sealed interface Decision {
       return new Make(List.copyOf(remains));
     }
     if (known != null && container.id().equals(known.containerId())) {
-      if (container.isRunning()
-          && container.isOwnedBy(workerId)
-          && specHash.equals(container.specHash())) {
+      if (container.isRunning() && found.get().isAsSpecified()) {
         return new Reuse(known);
       }
       remains.add(
@@ -69,10 +63,9 @@ sealed interface Decision {
               : TerminationTarget.of(known, Reaped.Reason.REPLACED));
     } else {
       // One of ours that is not known was never announced ready; anyone else's may have been.
-      boolean unannounced = container.isOwnedBy(workerId) || container.startedAt() == null;
+      boolean unannounced = container.isOurs() || container.startedAt() == null;
       remains.add(
-          TerminationTarget.of(
-              user, container, workerId, unannounced ? null : Reaped.Reason.REPLACED));
+          TerminationTarget.of(user, container, unannounced ? null : Reaped.Reason.REPLACED));
     }
     return new Make(List.copyOf(remains));
   }

@@ -5,6 +5,7 @@
 package io.zcbot.sandbox.worker.ensure;
 
 import io.zcbot.sandbox.worker.engine.Engine;
+import io.zcbot.sandbox.worker.engine.SandboxEngine;
 import io.zcbot.sandbox.worker.pool.WarmPool;
 import io.zcbot.sandbox.worker.reap.EngineFollower;
 import io.zcbot.sandbox.worker.reap.LowWatermark;
@@ -24,7 +25,6 @@ import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import io.zcbot.sandbox.worker.sandbox.UserLanes;
 import io.zcbot.sandbox.worker.sandbox.Workspaces;
-import io.zcbot.sandbox.worker.spec.SandboxSpec;
 import java.util.concurrent.ScheduledExecutorService;
 
 /** The domain's parts, wired together over its ports. */
@@ -60,7 +60,6 @@ public record Domain(
    */
   public record Settings(
       Identity identity,
-      SandboxSpec spec,
       Reaper.Limits limits,
       int maxSandboxes,
       int createConcurrency,
@@ -69,26 +68,29 @@ public record Domain(
 
   /** Wires the parts, without warm slots; starts nothing. */
   public static Domain of(
-      Ports ports, Settings settings, Registry registry, Workspaces workspaces) {
-    return of(ports, settings, registry, workspaces, WarmPool.Setup.NONE);
+      Ports ports,
+      SandboxEngine sandboxes,
+      Settings settings,
+      Registry registry,
+      Workspaces workspaces) {
+    return of(ports, sandboxes, settings, registry, workspaces, WarmPool.Setup.NONE);
   }
 
   /** Wires the parts; starts nothing. */
   public static Domain of(
       Ports ports,
+      SandboxEngine sandboxes,
       Settings settings,
       Registry registry,
       Workspaces workspaces,
       WarmPool.Setup warm) {
     Engine engine = ports.engine();
     Identity identity = settings.identity();
-    String workerId = identity.workerId();
-    SandboxSpec spec = settings.spec();
     Time time = ports.time();
     Capacity capacity = new Capacity(settings.maxSandboxes());
     CreateTurns turns = new CreateTurns(settings.createConcurrency());
     WarmPool slots =
-        new WarmPool(engine, warm, capacity, turns, spec, workerId, time, ports.metrics());
+        new WarmPool(engine, sandboxes, warm, capacity, turns, time, ports.metrics());
     Announcer announcer =
         new Announcer(ports.sink(), ports.liveTable(), identity, time, ports.metrics());
     Termination termination =
@@ -108,27 +110,25 @@ public record Domain(
     Admission admission = new Admission(newUsers, capacity, slots, reaper, turns, time);
     Attempt attempt =
         new Attempt(
-            new UserContainers(engine, spec, workerId, workspaces, time),
+            new UserContainers(engine, sandboxes, workspaces, time),
             registry,
             workspaces,
             admission,
             slots,
-            termination,
-            spec.hash(),
-            workerId);
+            termination);
     Ensurer ensurer =
         new Ensurer(
             attempt,
             announcer,
-            new Answers(identity, spec, settings.limits().idleTtl(), time),
+            new Answers(identity, sandboxes.spec(), settings.limits().idleTtl(), time),
             admission,
             termination,
             time,
             ports.metrics());
     Reconciler reconciler =
-        new Reconciler(engine, registry, termination, slots, ports.lanes(), workerId, time);
+        new Reconciler(engine, registry, termination, slots, ports.lanes(), time);
     PreviousRun previousRun =
-        new PreviousRun(engine, registry, capacity, termination, workerId, spec, workspaces, time);
+        new PreviousRun(engine, sandboxes, registry, capacity, termination, workspaces, time);
     EngineFollower follower = new EngineFollower(engine, reconciler, ports.scheduler(), time);
     Takeover takeover = new Takeover(registry, announcer, termination, ports.lanes());
     return new Domain(

@@ -8,11 +8,12 @@ import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.engine.Container;
 import io.zcbot.sandbox.worker.engine.Engine;
 import io.zcbot.sandbox.worker.engine.EngineException;
+import io.zcbot.sandbox.worker.engine.SandboxEngine;
+import io.zcbot.sandbox.worker.engine.Verified;
 import io.zcbot.sandbox.worker.sandbox.Place;
 import io.zcbot.sandbox.worker.sandbox.Sandbox;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import io.zcbot.sandbox.worker.sandbox.Workspaces;
-import io.zcbot.sandbox.worker.spec.SandboxSpec;
 import java.nio.file.Path;
 import java.util.Optional;
 import org.slf4j.MDC;
@@ -20,30 +21,28 @@ import org.slf4j.MDC;
 /** The containers that are created for their users. */
 final class UserContainers {
   private final Engine engine;
-  private final SandboxSpec spec;
-  private final String workerId;
+  private final SandboxEngine sandboxes;
   private final Workspaces workspaces;
   private final Time time;
 
   UserContainers(
-      Engine engine, SandboxSpec spec, String workerId, Workspaces workspaces, Time time) {
+      Engine engine, SandboxEngine sandboxes, Workspaces workspaces, Time time) {
     this.engine = engine;
-    this.spec = spec;
-    this.workerId = workerId;
+    this.sandboxes = sandboxes;
     this.workspaces = workspaces;
     this.time = time;
   }
 
   /** What stands under the user's name on the engine, compared with the spec. */
-  Optional<Container> look(UserId user) throws EngineException {
-    return engine.verify(Container.nameOf(user), spec, user, workspaces.of(user));
+  Optional<Verified> look(UserId user) throws EngineException {
+    return sandboxes.verify(Container.nameOf(user), user, workspaces.of(user));
   }
 
   /** Creates and starts the user's container. If that fails, nothing is left of it. */
   Sandbox create(EnsureRequest request, Path workspace, Place place) throws EngineException {
-    String id = engine.create(spec, request.user(), workerId, workspace);
+    String id = sandboxes.create(request.user(), workspace);
     try (var _ = MDC.putCloseable("container", id)) {
-      engine.start(id);
+      sandboxes.start(id);
     } catch (EngineException e) {
       remove(id, e);
       throw e;

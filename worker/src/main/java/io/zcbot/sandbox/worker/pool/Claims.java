@@ -6,14 +6,14 @@ package io.zcbot.sandbox.worker.pool;
 
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.engine.Container;
-import io.zcbot.sandbox.worker.engine.Engine;
 import io.zcbot.sandbox.worker.engine.EngineException;
+import io.zcbot.sandbox.worker.engine.SandboxEngine;
 import io.zcbot.sandbox.worker.engine.SlotEngine;
+import io.zcbot.sandbox.worker.engine.Verified;
 import io.zcbot.sandbox.worker.sandbox.Sandbox;
-import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics.Claim;
+import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
 import io.zcbot.sandbox.worker.sandbox.Time;
-import io.zcbot.sandbox.worker.spec.SandboxSpec;
 import java.io.IOException;
 import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
@@ -32,26 +32,20 @@ final class Claims {
   private static final Logger log = LoggerFactory.getLogger(Claims.class);
 
   private final WarmPool slots;
-  private final Engine engine;
+  private final SandboxEngine sandboxes;
   private final SlotEngine slotEngine;
-  private final SandboxSpec spec;
-  private final String workerId;
   private final Time time;
   private final SandboxMetrics metrics;
 
   Claims(
       WarmPool slots,
-      Engine engine,
+      SandboxEngine sandboxes,
       SlotEngine slotEngine,
-      SandboxSpec spec,
-      String workerId,
       Time time,
       SandboxMetrics metrics) {
     this.slots = slots;
-    this.engine = engine;
+    this.sandboxes = sandboxes;
     this.slotEngine = slotEngine;
-    this.spec = spec;
-    this.workerId = workerId;
     this.time = time;
     this.metrics = metrics;
   }
@@ -73,7 +67,7 @@ final class Claims {
     }
     boolean claimed = false;
     try (var _ = MDC.putCloseable("container", slot.containerId())) {
-      slotEngine.prepare(spec, workerId);
+      slotEngine.prepare();
       slot.directory().mount(user);
       rename(slot, user, workspace);
       claimed = true;
@@ -112,18 +106,17 @@ final class Claims {
     } catch (EngineException e) {
       failure = e;
     }
-    Container container = engine.verify(slot.containerId(), spec, user, workspace).orElse(null);
-    if (container != null
-        && slot.isIntact(container)
-        && container.name().equals(name)
-        && container.isOwnedBy(workerId)
-        && spec.hash().equals(container.specHash())) {
+    Verified found = sandboxes.verify(slot.containerId(), user, workspace).orElse(null);
+    if (found != null
+        && slot.isIntact(found.container())
+        && found.container().name().equals(name)
+        && found.isAsSpecified()) {
       return;
     }
     if (failure != null) {
       throw failure;
     }
     throw new EngineException(
-        EngineException.Kind.ABSENT, "rename", "it is not as it was parked: " + container, null);
+        EngineException.Kind.ABSENT, "rename", "it is not as it was when it was made: " + found, null);
   }
 }

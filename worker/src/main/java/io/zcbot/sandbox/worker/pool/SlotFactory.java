@@ -4,12 +4,11 @@
  */
 package io.zcbot.sandbox.worker.pool;
 
-import io.zcbot.sandbox.worker.engine.Container;
 import io.zcbot.sandbox.worker.engine.Engine;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.engine.SlotEngine;
+import io.zcbot.sandbox.worker.engine.Verified;
 import io.zcbot.sandbox.worker.sandbox.Place;
-import io.zcbot.sandbox.worker.spec.SandboxSpec;
 import java.io.IOException;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
@@ -24,23 +23,17 @@ final class SlotFactory {
   private final SlotEngine slotEngine;
   private final SlotMounts mounts;
   private final IdleSlots pool;
-  private final SandboxSpec spec;
-  private final String workerId;
   private volatile @Nullable Thread starting;
 
   SlotFactory(
       Engine engine,
       SlotEngine slotEngine,
       SlotMounts mounts,
-      IdleSlots pool,
-      SandboxSpec spec,
-      String workerId) {
+      IdleSlots pool) {
     this.engine = engine;
     this.slotEngine = slotEngine;
     this.mounts = mounts;
     this.pool = pool;
-    this.spec = spec;
-    this.workerId = workerId;
   }
 
   /** Returns once the slot has shown that it sees what is mounted later; leaves nothing else. */
@@ -50,26 +43,27 @@ final class SlotFactory {
     Slot made = null;
     try {
       directory = mounts.create(id);
-      Optional<String> image = slotEngine.imageId(spec.image());
-      containerId = slotEngine.createSlot(spec, id, workerId, directory.path());
+      Optional<String> image = slotEngine.imageId();
+      containerId = slotEngine.createSlot(id, directory.path());
       if (image.isEmpty()) { // it was pulled
-        image = slotEngine.imageId(spec.image());
+        image = slotEngine.imageId();
       }
       start(containerId, directory);
       directory.unmountProbe();
-      Container container = slotEngine.verifySlot(containerId, spec, directory.path()).orElse(null);
-      if (container == null || !container.isRunning()) {
+      Verified found = slotEngine.verifySlot(containerId, directory.path()).orElse(null);
+      if (found == null || !found.container().isRunning()) {
         throw new EngineException(
             EngineException.Kind.ABSENT, "start", "the slot ended right after its start", null);
       }
-      if (!spec.hash().equals(container.specHash())) {
+      if (!found.isAsSpecified()) {
         throw new EngineException(
             EngineException.Kind.REJECTED,
             "inspect",
             "the slot is not as its spec says: somebody changed it, or the engine's settings changed",
             null);
       }
-      made = new Slot(id, containerId, container.startedAt(), image.orElse(""), directory, place);
+      made = new Slot(
+              id, containerId, found.container().startedAt(), image.orElse(""), directory, place);
       return made;
     } finally {
       if (made == null) {

@@ -5,7 +5,6 @@
 package io.zcbot.sandbox.worker.pool;
 
 import io.zcbot.sandbox.events.UserId;
-import io.zcbot.sandbox.worker.engine.Container;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Set;
@@ -26,11 +25,6 @@ public interface SlotMounts {
   /** Where a worker's slots have their directories, beneath the workspace root. */
   static Path directory(Path root, String workerId) {
     return root.resolve(TOP).resolve(workerId);
-  }
-
-  /** A slot's directory. */
-  static Path directory(Path root, Container.Slot slot) {
-    return directory(root, String.valueOf(slot.workerId())).resolve(slot.id());
   }
 
   /** Why nothing can be mounted; null if it can. Does not change while the process lives. */

@@ -9,6 +9,7 @@ import io.zcbot.sandbox.worker.engine.Container;
 import io.zcbot.sandbox.worker.engine.Engine;
 import io.zcbot.sandbox.worker.engine.EngineEvent;
 import io.zcbot.sandbox.worker.engine.EngineException;
+import io.zcbot.sandbox.worker.engine.SandboxEngine;
 import io.zcbot.sandbox.worker.engine.SlotEngine;
 import io.zcbot.sandbox.worker.sandbox.Capacity;
 import io.zcbot.sandbox.worker.sandbox.CreateTurns;
@@ -51,8 +52,6 @@ public final class WarmPool {
   private final SlotEngine slotEngine;
   private final SlotMounts mounts;
   private final Executor threads;
-  private final SandboxSpec spec;
-  private final String workerId;
   private final int target;
   private final @Nullable String impossible;
   private final IdleSlots pool;
@@ -78,24 +77,21 @@ public final class WarmPool {
 
   public WarmPool(
       Engine engine,
+      SandboxEngine sandboxes,
       Setup setup,
       Capacity capacity,
       CreateTurns turns,
-      SandboxSpec spec,
-      String workerId,
       Time time,
       SandboxMetrics metrics) {
     this.engine = engine;
     this.slotEngine = setup.engine();
     this.mounts = setup.mounts();
     this.threads = setup.threads();
-    this.spec = spec;
-    this.workerId = workerId;
     this.target = setup.target();
-    this.impossible = obstacle(setup, spec);
+    this.impossible = obstacle(setup, sandboxes.spec());
     this.pool = new IdleSlots(impossible == null ? target : 0);
-    this.maker = new SlotFactory(engine, slotEngine, mounts, pool, spec, workerId);
-    this.claims = new Claims(this, engine, slotEngine, spec, workerId, time, metrics);
+    this.maker = new SlotFactory(engine, slotEngine, mounts, pool);
+    this.claims = new Claims(this, sandboxes, slotEngine, time, metrics);
     this.refill = new PoolRefill(pool, maker, capacity, turns, threads, time);
   }
 
@@ -224,12 +220,12 @@ public final class WarmPool {
     Set<String> inUse = new HashSet<>();
     int destroyed = 0;
     for (Container container : listed) {
-      String id = container.slotOf(workerId);
+      String id = container.ourSlot();
       if (id == null) {
         continue;
       }
       inUse.add(id);
-      if (container.isParkedBy(workerId) && !pool.knows(id)) {
+      if (container.isOurIdleSlot() && !pool.knows(id)) {
         engine.remove(container.id());
         maker.release(id);
         destroyed++;
@@ -256,7 +252,7 @@ public final class WarmPool {
     }
     Map<String, Container> byId =
         listed.stream().collect(Collectors.toMap(Container::id, Function.identity(), (a, _) -> a));
-    String current = slotEngine.imageId(spec.image()).orElse(null);
+    String current = slotEngine.imageId().orElse(null);
     Set<String> stale = new HashSet<>();
     for (Slot slot : pool.all()) {
       Container container = byId.get(slot.containerId());

@@ -9,6 +9,8 @@ import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.engine.Container;
 import io.zcbot.sandbox.worker.engine.Engine;
 import io.zcbot.sandbox.worker.engine.EngineException;
+import io.zcbot.sandbox.worker.engine.SandboxEngine;
+import io.zcbot.sandbox.worker.engine.Verified;
 import io.zcbot.sandbox.worker.sandbox.Capacity;
 import io.zcbot.sandbox.worker.sandbox.Place;
 import io.zcbot.sandbox.worker.sandbox.Registry;
@@ -34,29 +36,26 @@ public final class PreviousRun {
   private static final Logger log = LoggerFactory.getLogger(PreviousRun.class);
 
   private final Engine engine;
+  private final SandboxEngine sandboxes;
   private final Registry registry;
   private final Capacity capacity;
   private final Purge purge;
-  private final String workerId;
-  private final SandboxSpec spec;
   private final Workspaces workspaces;
   private final Time time;
 
   public PreviousRun(
       Engine engine,
+      SandboxEngine sandboxes,
       Registry registry,
       Capacity capacity,
       Termination termination,
-      String workerId,
-      SandboxSpec spec,
       Workspaces workspaces,
       Time time) {
     this.engine = engine;
+    this.sandboxes = sandboxes;
     this.registry = registry;
     this.capacity = capacity;
-    this.purge = new Purge(engine, termination, workerId);
-    this.workerId = workerId;
-    this.spec = spec;
+    this.purge = new Purge(engine, termination);
     this.workspaces = workspaces;
     this.time = time;
   }
@@ -93,11 +92,12 @@ public final class PreviousRun {
         rest.add(listed);
         continue;
       }
-      Container container =
-          engine
-              .verify(listed.id(), spec, entry.userId(), workspaces.of(entry.userId()))
-              .orElse(listed);
-      if (!canBeAdopted(container, entry) || !hasWorkspace(entry.userId())) {
+      Verified verified =
+          sandboxes
+              .verify(listed.id(), entry.userId(), workspaces.of(entry.userId()))
+              .orElse(new Verified(listed, false));
+      Container container = verified.container();
+      if (!canBeAdopted(verified, entry) || !hasWorkspace(entry.userId())) {
         rest.add(listed);
       } else if (registry.get(entry.userId()) == null) {
         Place place = capacity.tryTake();
@@ -107,7 +107,7 @@ public final class PreviousRun {
               new Sandbox(
                   entry.userId(),
                   container.id(),
-                  container.slotOf(workerId),
+                  container.ourSlot(),
                   partitionOf.applyAsInt(entry.userId()),
                   time.nanos() - age,
                   lastActive,
@@ -120,10 +120,11 @@ public final class PreviousRun {
   }
 
   /** It runs as it was announced: not started again since, which would have begun its init anew. */
-  private boolean canBeAdopted(Container container, LiveSandbox entry) {
+  private static boolean canBeAdopted(Verified verified, LiveSandbox entry) {
+    Container container = verified.container();
     return container.isRunning()
         && container.name().equals(Container.nameOf(entry.userId()))
-        && spec.hash().equals(container.specHash())
+        && verified.isAsSpecified()
         && container.startedAt() != null
         && !container.startedAt().isAfter(entry.openedAt());
   }
@@ -140,6 +141,6 @@ public final class PreviousRun {
   }
 
   private List<Container> own() throws EngineException {
-    return engine.list().stream().filter(c -> c.isOwnedBy(workerId)).toList();
+    return engine.list().stream().filter(Container::isOurs).toList();
   }
 }

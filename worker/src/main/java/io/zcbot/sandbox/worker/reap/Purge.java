@@ -6,6 +6,7 @@ package io.zcbot.sandbox.worker.reap;
 
 import io.zcbot.sandbox.events.LiveSandbox;
 import io.zcbot.sandbox.events.Reaped;
+import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.engine.Container;
 import io.zcbot.sandbox.worker.engine.Engine;
 import io.zcbot.sandbox.worker.engine.EngineException;
@@ -24,18 +25,15 @@ import org.jspecify.annotations.Nullable;
 public final class Purge {
   private final Engine engine;
   private final Termination termination;
-  private final String workerId;
 
-  Purge(Engine engine, Termination termination, String workerId) {
+  Purge(Engine engine, Termination termination) {
     this.engine = engine;
     this.termination = termination;
-    this.workerId = workerId;
   }
 
   /** A purge in place of a worker that doesn't run. Mounts of slots are left to the caller. */
-  public static Purge offline(Engine engine, Announcer announcer, String workerId) {
-    return new Purge(
-        engine, new Termination(engine, announcer, new Registry(), _ -> {}, 1), workerId);
+  public static Purge offline(Engine engine, Announcer announcer) {
+    return new Purge(engine, new Termination(engine, announcer, new Registry(), _ -> {}, 1));
   }
 
   /** Ends one of the worker's containers. Nobody was told of an idle slot. */
@@ -81,11 +79,11 @@ public final class Purge {
 
   private void end(Container container, Reaped.@Nullable Reason reason)
       throws EngineException, InterruptedException {
-    Container.Owner owner = container.owner();
-    if (owner == null) {
+    UserId user = container.user();
+    if (user == null) {
       engine.remove(container.id());
     } else {
-      termination.end(TerminationTarget.of(owner.user(), container, workerId, reason));
+      termination.end(TerminationTarget.of(user, container, reason));
     }
   }
 }

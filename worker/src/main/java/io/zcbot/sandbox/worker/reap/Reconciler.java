@@ -30,7 +30,6 @@ public final class Reconciler {
   private final Termination termination;
   private final WarmPool slots;
   private final LaneSteps steps;
-  private final String workerId;
   private final Time time;
 
   public Reconciler(
@@ -39,25 +38,23 @@ public final class Reconciler {
       Termination termination,
       WarmPool slots,
       UserLanes lanes,
-      String workerId,
       Time time) {
     this.engine = engine;
     this.registry = registry;
     this.termination = termination;
     this.slots = slots;
     this.steps = new LaneSteps(lanes);
-    this.workerId = workerId;
     this.time = time;
   }
 
   /** Takes note of something that happened on the engine. Never blocks. */
   public void on(EngineEvent event) {
-    Container.Owner owner = event.owner();
-    if (owner == null) {
+    UserId user = event.user();
+    if (user == null) {
       slots.on(event);
       return;
     }
-    Sandbox sandbox = registry.get(owner.user());
+    Sandbox sandbox = registry.get(user);
     if (sandbox == null || !sandbox.containerId().equals(event.containerId())) {
       return;
     }
@@ -83,11 +80,9 @@ public final class Reconciler {
       }
     }
     for (Container stray : byId.values()) {
-      Container.Owner owner = stray.owner();
-      if (owner != null && stray.isOwnedBy(workerId)) {
-        var _ =
-            steps.queue(
-                owner.user(), "remove an unknown container", () -> sweep(owner.user(), stray));
+      UserId user = stray.user();
+      if (user != null && stray.isOurs()) {
+        var _ = steps.queue(user, "remove an unknown container", () -> sweep(user, stray));
       }
     }
   }
@@ -124,7 +119,7 @@ public final class Reconciler {
   private void sweep(UserId user, Container stray) throws EngineException, InterruptedException {
     Sandbox known = registry.get(user);
     if (known == null || !known.containerId().equals(stray.id())) {
-      termination.end(TerminationTarget.of(user, stray, workerId, null));
+      termination.end(TerminationTarget.of(user, stray, null));
     }
   }
 }

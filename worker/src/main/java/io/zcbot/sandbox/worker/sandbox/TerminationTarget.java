@@ -51,15 +51,11 @@ public record TerminationTarget(
         sandbox.user(), sandbox.containerId(), reason, sandbox, sandbox.slotId(), null, null);
   }
 
-  /**
-   * A container that the registry doesn't know.
-   *
-   * @param workerId this worker's: another's slots have their mounts elsewhere
-   */
+  /** A container that the registry doesn't know. */
   public static TerminationTarget of(
-      UserId user, Container container, String workerId, Reaped.@Nullable Reason reason) {
+      UserId user, Container container, Reaped.@Nullable Reason reason) {
     return new TerminationTarget(
-        user, container.id(), reason, null, container.slotOf(workerId), null, null);
+        user, container.id(), reason, null, container.ourSlot(), null, null);
   }
 
   static TerminationTarget lost(LiveSandbox entry) {

@@ -62,7 +62,7 @@ class CliTest {
             id,
             Container.nameOf(userId),
             Container.State.RUNNING,
-            new Container.Owner(userId, worker),
+            new Container.Ownership(userId, null, worker, true),
             specHash,
             Instant.now().minusSeconds(3700),
             null,
@@ -309,12 +309,11 @@ class CliTest {
             "s1",
             "zcbot-slot-f",
             Container.State.RUNNING,
-            null,
+            new Container.Ownership(null, "f", "w1", true),
             "spec",
             null,
             null,
-            false,
-            new Container.Slot("f", "w1")));
+            false));
 
     assertThat(sandbox("ps", "--json")).isZero();
     assertThat(out.toString().strip()).isEqualTo("[]");

@@ -4,13 +4,10 @@
  */
 package io.zcbot.sandbox.worker.cli;
 
-import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.engine.Container;
 import io.zcbot.sandbox.worker.engine.Engine;
 import io.zcbot.sandbox.worker.engine.EngineEvent;
 import io.zcbot.sandbox.worker.engine.EngineException;
-import io.zcbot.sandbox.worker.spec.SandboxSpec;
-import java.nio.file.Path;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -33,12 +30,6 @@ final class FakeEngine implements Engine {
   }
 
   @Override
-  public Optional<Container> verify(
-      String nameOrId, SandboxSpec spec, UserId user, Path workspace) {
-    throw new UnsupportedOperationException();
-  }
-
-  @Override
   public List<Container> list() throws EngineException {
     fail();
     // Like the real one's listing: without the start's time.
@@ -46,15 +37,7 @@ final class FakeEngine implements Engine {
         .map(
             c ->
                 new Container(
-                    c.id(),
-                    c.name(),
-                    c.state(),
-                    c.owner(),
-                    c.specHash(),
-                    null,
-                    null,
-                    false,
-                    c.slot()))
+                    c.id(), c.name(), c.state(), c.ownership(), c.specHash(), null, null, false))
         .toList();
   }
 
@@ -70,16 +53,6 @@ final class FakeEngine implements Engine {
     }
     calls.add("remove " + containerId);
     containers.remove(containerId);
-  }
-
-  @Override
-  public String create(SandboxSpec spec, UserId user, String workerId, Path workspace) {
-    throw new UnsupportedOperationException();
-  }
-
-  @Override
-  public void start(String containerId) {
-    throw new UnsupportedOperationException();
   }
 
   @Override

@@ -20,7 +20,7 @@ import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.docker.FakeEngine.Reply;
 import io.zcbot.sandbox.worker.docker.FakeEngine.Request;
 import io.zcbot.sandbox.worker.engine.Container;
-import io.zcbot.sandbox.worker.engine.Container.Owner;
+import io.zcbot.sandbox.worker.engine.Container.Ownership;
 import io.zcbot.sandbox.worker.engine.Container.State;
 import io.zcbot.sandbox.worker.engine.EngineEvent;
 import io.zcbot.sandbox.worker.engine.EngineException;
@@ -89,6 +89,7 @@ class DockerEngineFaultTest {
   private final List<String> metrics = new CopyOnWriteArrayList<>();
   private FakeEngine fake;
   private DockerEngine engine;
+  private DockerSandboxes sandboxes;
 
   /** Loading classes must not count against the deadline of the first test. */
   @BeforeAll
@@ -96,14 +97,14 @@ class DockerEngineFaultTest {
     DockerEngineFaultTest test = new DockerEngineFaultTest();
     test.setUp();
     test.create();
-    test.engine.start("c1");
+    test.sandboxes.start("c1");
     test.tearDown();
   }
 
   @BeforeEach
   void setUp() throws IOException {
     fake = new FakeEngine();
-    engine = engine(8, PATIENT);
+    connect(8, PATIENT);
     fake.on("GET", "/networks/net", NETWORK).on("POST", "/containers/create", CREATED);
     fake.on("POST", "/containers/c1/attach", READY);
     fake.on("POST", "/containers/c1/start", status(204, ""));
@@ -138,7 +139,7 @@ class DockerEngineFaultTest {
                 "c1",
                 "zcbot-sandbox-" + USER,
                 State.ENDED,
-                new Owner(USER, "w1"),
+                new Ownership(USER, null, "w1", true),
                 "s1",
                 Instant.parse("2026-01-02T03:04:05.123456789Z"),
                 137,
@@ -167,8 +168,8 @@ class DockerEngineFaultTest {
             new Hang("GET", "/networks/net", DockerEngineFaultTest::create),
             new Hang("POST", "/networks/create", DockerEngineFaultTest::create),
             new Hang("POST", "/containers/create", DockerEngineFaultTest::create),
-            new Hang("POST", "/containers/c1/attach", e -> e.start("c1")),
-            new Hang("POST", "/containers/c1/start", e -> e.start("c1")),
+            new Hang("POST", "/containers/c1/attach", e -> e.sandboxes(SPEC).start("c1")),
+            new Hang("POST", "/containers/c1/start", e -> e.sandboxes(SPEC).start("c1")),
             new Hang("POST", "/containers/c1/kill", e -> e.kill("c1")),
             new Hang("DELETE", "/containers/c1", e -> e.remove("c1")),
             new Hang("POST", "/containers/c1/wait", e -> e.remove("c1")),
@@ -222,7 +223,7 @@ class DockerEngineFaultTest {
             () -> engine.find("c1"),
             () -> engine.list(),
             () -> engine.ping(),
-            () -> engine.start("c1"),
+            () -> sandboxes.start("c1"),
             () -> engine.kill("c1"),
             () -> engine.remove("c1"),
             () -> engine.hasRunningExec("c1"),
@@ -246,7 +247,7 @@ class DockerEngineFaultTest {
   void aHangKeepsNobodyElseWaiting() throws Exception {
     fake.on("POST", "/containers/c1/start", hang());
     fake.on("GET", "/_ping", status(200, "OK"));
-    Thread starting = Thread.ofVirtual().start(() -> failure(() -> engine.start("c1")));
+    Thread starting = Thread.ofVirtual().start(() -> failure(() -> sandboxes.start("c1")));
 
     for (int i = 0; i < 20; i++) {
       engine.ping();
@@ -259,7 +260,7 @@ class DockerEngineFaultTest {
   @Test
   void lookUpsAreBoundedAndWaitingForOneToo() throws Exception {
     engine.close();
-    engine = engine(2, IMPATIENT);
+    connect(2, IMPATIENT);
     fake.on("GET", "/containers/c1/json", hang());
     List<EngineException> failures = new CopyOnWriteArrayList<>();
     List<Thread> threads = new ArrayList<>();
@@ -325,7 +326,7 @@ class DockerEngineFaultTest {
     fake.on("GET", "/containers/c1/json", hang());
     fake.on("POST", "/containers/c1/attach", openStream());
 
-    for (Call call : List.<Call>of(() -> engine.find("c1"), () -> engine.start("c1"))) {
+    for (Call call : List.<Call>of(() -> engine.find("c1"), () -> sandboxes.start("c1"))) {
       AtomicBoolean interrupted = new AtomicBoolean();
       List<EngineException> failures = new CopyOnWriteArrayList<>();
       Thread thread =
@@ -367,7 +368,7 @@ class DockerEngineFaultTest {
                 "c1",
                 "zcbot-sandbox-" + USER,
                 State.PAUSED,
-                new Owner(USER, null),
+                new Ownership(USER, null, null, false),
                 "s1",
                 null,
                 null,
@@ -400,7 +401,7 @@ class DockerEngineFaultTest {
 
   @Test
   void runtimeResolversAndWeightArePassedOn() throws EngineException {
-    engine.create(
+    SandboxSpec special =
         new SandboxSpec(
             SPEC.image(),
             "runsc",
@@ -414,10 +415,9 @@ class DockerEngineFaultTest {
                 FirewallMode.CONTAINER,
                 new Egress.Public(),
                 new Dns.Resolvers(List.of("9.9.9.9")),
-                List.of())),
-        USER,
-        "w1",
-        WORKSPACE);
+                List.of()));
+
+    engine.sandboxes(special).create(USER, WORKSPACE);
 
     assertThat(fake.asked("POST", "/containers/create").getFirst().body())
         .contains(
@@ -486,7 +486,7 @@ class DockerEngineFaultTest {
     assertThat(failure(this::create).kind()).isEqualTo(Kind.UNAVAILABLE);
 
     engine.close();
-    engine = engine(8, PATIENT);
+    connect(8, PATIENT);
     fake.on(
         "POST",
         "/images/create",
@@ -597,7 +597,7 @@ class DockerEngineFaultTest {
     fake.on("GET", "/networks/net", error(404, "network net not found"));
     fake.on("POST", "/networks/create", status(201, "{\"Id\":\"n2\"}"));
 
-    assertThat(failure(() -> engine.start("c1")).kind()).isEqualTo(Kind.CONFLICT);
+    assertThat(failure(() -> sandboxes.start("c1")).kind()).isEqualTo(Kind.CONFLICT);
     create();
     assertThat(fake.asked("POST", "/networks/create")).hasSize(1);
 
@@ -611,7 +611,7 @@ class DockerEngineFaultTest {
 
   @Test
   void attachesBeforeItStarts() throws EngineException {
-    engine.start("c1");
+    sandboxes.start("c1");
 
     assertThat(fake.asked())
         .containsExactly("POST /containers/c1/attach", "POST /containers/c1/start");
@@ -624,7 +624,7 @@ class DockerEngineFaultTest {
     fake.on("POST", "/containers/c1/start", status(304, ""));
     fake.on("POST", "/containers/c1/attach", openStream(), READY);
 
-    engine.start("c1");
+    sandboxes.start("c1");
 
     assertThat(fake.asked("POST", "/containers/c1/attach").get(1).target()).contains("logs=1");
   }
@@ -661,7 +661,7 @@ class DockerEngineFaultTest {
         "/containers/c1/attach",
         stream(frame(1, "zcbot-sandbox failed: iptables: Permission denied\n")));
 
-    EngineException e = failure(() -> engine.start("c1"));
+    EngineException e = failure(() -> sandboxes.start("c1"));
 
     assertThat(e.kind()).isEqualTo(Kind.FIREWALL);
     assertThat(e.getMessage())
@@ -679,7 +679,7 @@ class DockerEngineFaultTest {
     assertEndFails(half("{"), Kind.UNAVAILABLE);
 
     fake.on("POST", "/containers/c1/wait", status(200, "{\"StatusCode\":2}"));
-    assertThat(failure(() -> engine.start("c1")).getMessage())
+    assertThat(failure(() -> sandboxes.start("c1")).getMessage())
         .contains("exit code 2", "its last words: bash: iptables: not found");
   }
 
@@ -687,7 +687,7 @@ class DockerEngineFaultTest {
   void aTornStreamIsNoVerdict() {
     fake.on("POST", "/containers/c1/attach", stream(new byte[] {1, 0, 0, 0, 0, 0, 0, 99, 'z'}));
 
-    assertThat(failure(() -> engine.start("c1")).kind()).isEqualTo(Kind.UNAVAILABLE);
+    assertThat(failure(() -> sandboxes.start("c1")).kind()).isEqualTo(Kind.UNAVAILABLE);
   }
 
   @Test
@@ -696,7 +696,7 @@ class DockerEngineFaultTest {
     fake.on("POST", "/containers/c1/attach", openStream(frame(1, "thinking\n")));
     fake.on("POST", "/containers/c1/kill", status(204, ""));
 
-    EngineException e = failure(() -> engine.start("c1"));
+    EngineException e = failure(() -> sandboxes.start("c1"));
 
     assertThat(e.kind()).isEqualTo(Kind.TRANSIENT);
     assertThat(e.getMessage()).contains("did not say within 2 s that the firewall is in force");
@@ -713,7 +713,7 @@ class DockerEngineFaultTest {
             "runc create failed: open /proc/sys/net/ipv6/conf/all/disable_ipv6: no such file or"
                 + " directory"));
 
-    assertThat(failure(() -> engine.start("c1")).kind()).isEqualTo(Kind.CONFLICT);
+    assertThat(failure(() -> sandboxes.start("c1")).kind()).isEqualTo(Kind.CONFLICT);
 
     create();
     assertThat(fake.asked("POST", "/containers/create").getLast().body())
@@ -899,11 +899,11 @@ class DockerEngineFaultTest {
   // --- helpers
 
   private String create() throws EngineException {
-    return create(engine);
+    return sandboxes.create(USER, WORKSPACE);
   }
 
   private static String create(DockerEngine engine) throws EngineException {
-    return engine.create(SPEC, USER, "w1", WORKSPACE);
+    return engine.sandboxes(SPEC).create(USER, WORKSPACE);
   }
 
   private boolean kill(String id) {
@@ -924,18 +924,18 @@ class DockerEngineFaultTest {
   private void assertStartFails(Reply reply, Kind kind) {
     fake.on("POST", "/containers/c1/attach", openStream());
     fake.on("POST", "/containers/c1/start", reply);
-    assertThat(failure(() -> engine.start("c1")).kind()).isEqualTo(kind);
+    assertThat(failure(() -> sandboxes.start("c1")).kind()).isEqualTo(kind);
   }
 
   private void assertAttachFails(Reply reply, Kind kind) {
     fake.on("POST", "/containers/c1/attach", reply);
-    assertThat(failure(() -> engine.start("c1")).kind()).isEqualTo(kind);
+    assertThat(failure(() -> sandboxes.start("c1")).kind()).isEqualTo(kind);
   }
 
   private void assertEndFails(Reply wait, Kind kind) {
     fake.on("POST", "/containers/c1/attach", stream(frame(2, "bash: iptables: not found\n")));
     fake.on("POST", "/containers/c1/wait", wait);
-    assertThat(failure(() -> engine.start("c1")).kind()).isEqualTo(kind);
+    assertThat(failure(() -> sandboxes.start("c1")).kind()).isEqualTo(kind);
   }
 
   private static String event(String action, String attributes) {
@@ -949,20 +949,17 @@ class DockerEngineFaultTest {
 
   private static EngineEvent seen(EngineEvent.Kind kind, @Nullable Integer exitCode) {
     return new EngineEvent(
-        kind,
-        new Owner(USER, "w1"),
-        "c1",
-        Instant.parse("2026-01-02T03:04:05.006000001Z"),
-        exitCode);
+        kind, USER, "c1", Instant.parse("2026-01-02T03:04:05.006000001Z"), exitCode);
   }
 
   private void impatient() {
     engine.close();
-    engine = engine(8, IMPATIENT);
+    connect(8, IMPATIENT);
   }
 
-  private DockerEngine engine(int maxLookups, Duration deadline) {
-    return fake.client(settings(maxLookups, deadline), new RecordedCalls(metrics));
+  private void connect(int maxLookups, Duration deadline) {
+    engine = fake.client(settings(maxLookups, deadline), new RecordedCalls(metrics));
+    sandboxes = engine.sandboxes(SPEC);
   }
 
   private static DockerEngineSettings settings(int maxLookups, Duration deadline) {

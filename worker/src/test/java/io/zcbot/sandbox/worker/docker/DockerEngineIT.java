@@ -11,7 +11,7 @@ import static org.awaitility.Awaitility.await;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.docker.EngineBench.Started;
 import io.zcbot.sandbox.worker.engine.Container;
-import io.zcbot.sandbox.worker.engine.Container.Owner;
+import io.zcbot.sandbox.worker.engine.Container.Ownership;
 import io.zcbot.sandbox.worker.engine.Container.State;
 import io.zcbot.sandbox.worker.engine.EngineEvent;
 import io.zcbot.sandbox.worker.engine.EngineException;
@@ -74,14 +74,14 @@ class DockerEngineIT {
                 id,
                 name,
                 State.CREATED,
-                new Owner(user, bench.worker),
+                new Ownership(user, null, bench.worker, true),
                 spec.hash(),
                 null,
                 created.exitCode(),
                 false));
 
     Instant before = Instant.now();
-    bench.engine.start(id);
+    bench.start(id);
 
     Container running = bench.engine.find(id).orElseThrow();
     assertThat(running.state()).isEqualTo(State.RUNNING);
@@ -93,12 +93,13 @@ class DockerEngineIT {
             listed -> {
               assertThat(listed.name()).isEqualTo(name);
               assertThat(listed.state()).isEqualTo(State.RUNNING);
-              assertThat(listed.owner()).isEqualTo(new Owner(user, bench.worker));
+              assertThat(listed.ownership())
+                  .isEqualTo(new Ownership(user, null, bench.worker, true));
               assertThat(listed.specHash()).isEqualTo(spec.hash());
             });
 
     // started again, as after a start whose answer was lost: it has said that it is ready
-    bench.engine.start(id);
+    bench.start(id);
 
     bench.engine.kill(id);
     bench.engine.kill(id);
@@ -110,7 +111,7 @@ class DockerEngineIT {
     bench.engine.remove(id);
     bench.engine.kill(id);
     assertThat(bench.engine.find(name)).isEmpty();
-    assertThat(failure(() -> bench.engine.start(id)).kind()).isEqualTo(Kind.ABSENT);
+    assertThat(failure(() -> bench.start(id)).kind()).isEqualTo(Kind.ABSENT);
     assertThat(failure(() -> bench.engine.hasRunningExec(id)).kind()).isEqualTo(Kind.ABSENT);
   }
 
@@ -165,8 +166,7 @@ class DockerEngineIT {
   void theWorkspaceIsNeverMadeByTheEngine() {
     Path missing = directory.resolve("missing");
 
-    EngineException e =
-        failure(() -> bench.engine.create(bench.spec(), EngineBench.user(), bench.worker, missing));
+    EngineException e = failure(() -> bench.sandboxes().create(EngineBench.user(), missing));
 
     assertThat(e.kind()).isEqualTo(Kind.TRANSIENT);
     assertThat(e.getMessage()).contains("bind source path does not exist", "same path");
@@ -193,7 +193,7 @@ class DockerEngineIT {
                   bench.create(
                       bench.withRuntime("no-such-runtime", bench.spec().policy()),
                       EngineBench.user());
-              bench.engine.start(id);
+              bench.start(id);
             });
 
     assertThat(e.kind()).isEqualTo(Kind.REJECTED);
@@ -213,14 +213,14 @@ class DockerEngineIT {
             () -> {
               // engines differ in when they notice
               String id = bench.create(spec, user);
-              bench.engine.start(id);
+              bench.start(id);
               throw new EngineException(Kind.CONFLICT, "test", "made again at once", null);
             });
     assertThat(e.kind()).isEqualTo(Kind.CONFLICT);
 
     bench.engine.remove(Container.nameOf(user));
     String id = bench.create(spec, user);
-    bench.engine.start(id);
+    bench.start(id);
     assertThat(bench.docker.inspectNetworkCmd().withNetworkId(spec.network()).exec().getOptions())
         .containsEntry("com.docker.network.bridge.enable_icc", "false");
   }
@@ -272,7 +272,7 @@ class DockerEngineIT {
   void aFirewallThatFailsIsNeverReady() throws Exception {
     String id =
         bench.create(bench.withPgIps(FirewallMode.CONTAINER, "nonsense"), EngineBench.user());
-    EngineException e = failure(() -> bench.engine.start(id));
+    EngineException e = failure(() -> bench.start(id));
     assertThat(e.kind()).isEqualTo(Kind.FIREWALL);
     assertThat(e.getMessage()).contains("ZCBOT_PG_IPS", "nonsense");
     await().untilAsserted(() -> assertThat(state(id)).isEqualTo(State.ENDED));
@@ -280,20 +280,20 @@ class DockerEngineIT {
     String noTools = bench.image(directory, "RUN rm /usr/sbin/xtables-nft-multi");
     String toolless =
         bench.create(bench.withImage(noTools, FirewallMode.CONTAINER), EngineBench.user());
-    assertThat(failure(() -> bench.engine.start(toolless)).kind()).isEqualTo(Kind.FIREWALL);
+    assertThat(failure(() -> bench.start(toolless)).kind()).isEqualTo(Kind.FIREWALL);
   }
 
   @Test
   void anImageOfAnotherKindIsNeverReady() throws Exception {
     String noEntryPoint = bench.image(directory, "ENTRYPOINT [\"/no/such/program\"]");
     String broken = bench.create(bench.withImage(noEntryPoint), EngineBench.user());
-    EngineException e = failure(() -> bench.engine.start(broken));
+    EngineException e = failure(() -> bench.start(broken));
     assertThat(e.kind()).as(e.getMessage()).isEqualTo(Kind.REJECTED);
 
     String silentImage =
         bench.image(directory, "ENTRYPOINT [\"sh\", \"-c\", \"echo oops >&2; exit 3\"]");
     String silent = bench.create(bench.withImage(silentImage), EngineBench.user());
-    e = failure(() -> bench.engine.start(silent));
+    e = failure(() -> bench.start(silent));
     assertThat(e.kind()).isEqualTo(Kind.FIREWALL);
     assertThat(e.getMessage()).contains("exit code 3", "its last words: oops");
   }
@@ -305,7 +305,7 @@ class DockerEngineIT {
         new EngineBench(directory.resolve("workspaces"), Duration.ofSeconds(1))) {
       String id = hasty.create(hasty.withImage(sleeping), EngineBench.user());
 
-      EngineException e = failure(() -> hasty.engine.start(id));
+      EngineException e = failure(() -> hasty.start(id));
 
       assertThat(e.kind()).isEqualTo(Kind.TRANSIENT);
       assertThat(hasty.engine.find(id).orElseThrow().state()).isEqualTo(State.ENDED);
@@ -328,7 +328,7 @@ class DockerEngineIT {
                   }
                 });
 
-    EngineException e = failure(() -> bench.engine.start(id));
+    EngineException e = failure(() -> bench.start(id));
 
     killer.join();
     assertThat(e.kind()).isEqualTo(Kind.TRANSIENT);
@@ -391,7 +391,7 @@ class DockerEngineIT {
     assertThat(of(sandbox, seen))
         .allSatisfy(
             event -> {
-              assertThat(event.owner()).isEqualTo(new Owner(sandbox.user(), bench.worker));
+              assertThat(event.user()).isEqualTo(sandbox.user());
               assertThat(event.at()).isAfter(since.minusSeconds(5));
             });
     assertThat(of(sandbox, seen).get(4).exitCode()).isEqualTo(137);
@@ -427,14 +427,15 @@ class DockerEngineIT {
       UserId user = EngineBench.user();
       Path workspace = bench.workspace(user);
       long started = System.nanoTime();
-      String id = bench.engine.create(bench.spec(), user, bench.worker, workspace);
-      bench.engine.start(id);
+      String id = bench.sandboxes().create(user, workspace);
+      bench.start(id);
       sandbox[i] = System.nanoTime() - started;
       bench.engine.remove(id);
 
       started = System.nanoTime();
       id =
-          ContainerCreation.command(bench.docker, bench.spec(), user, bench.worker, workspace, true)
+          new ContainerCreation(bench.spec(), bench.worker)
+              .sandbox(bench.docker, user, workspace, true)
               .exec()
               .getId();
       bench.docker.startContainerCmd(id).exec();

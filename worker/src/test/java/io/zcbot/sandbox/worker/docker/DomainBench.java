@@ -98,9 +98,9 @@ public final class DomainBench {
                 timer,
                 Time.system(),
                 SandboxMetrics.NONE),
+            bench.sandboxes(spec),
             new Domain.Settings(
                 new Identity(bench.worker, "host", "unix:///engine"),
-                spec,
                 new Reaper.Limits(Duration.ofHours(1), Duration.ofHours(1), null),
                 1_000,
                 4,
@@ -108,7 +108,7 @@ public final class DomainBench {
                 10_000),
             new Registry(),
             workspaces,
-            new WarmPool.Setup(bench.engine, mounts, warm));
+            new WarmPool.Setup(bench.sandboxes(spec), mounts, warm));
     lives.add(domain);
     return domain;
   }

@@ -52,6 +52,7 @@ public final class EngineBench implements AutoCloseable {
   public final DockerEngine engine;
   Workspaces.Owner owner = Workspaces.Owner.UNMAPPED;
   private final Path workspaces;
+  private final Map<SandboxSpec, DockerSandboxes> sandboxes = new ConcurrentHashMap<>();
   private final Set<String> images = ConcurrentHashMap.newKeySet();
   private final Set<String> networks = ConcurrentHashMap.newKeySet();
 
@@ -91,6 +92,7 @@ public final class EngineBench implements AutoCloseable {
     this.engine =
         new DockerEngine(
             config,
+            worker,
             new DockerEngineSettings(
                 Duration.ofSeconds(60),
                 readyTimeout,
@@ -164,13 +166,28 @@ public final class EngineBench implements AutoCloseable {
   }
 
   public String create(SandboxSpec spec, UserId user) throws EngineException, IOException {
-    return engine.create(spec, user, worker, workspace(user));
+    return sandboxes(spec).create(user, workspace(user));
+  }
+
+  /** Sandboxes of a spec; the same object for the same spec. */
+  public DockerSandboxes sandboxes(SandboxSpec spec) {
+    return sandboxes.computeIfAbsent(spec, engine::sandboxes);
+  }
+
+  /** Sandboxes of the spec of {@link #spec()}. */
+  public DockerSandboxes sandboxes() {
+    return sandboxes(spec());
+  }
+
+  /** Starts a container, whatever its spec. */
+  public void start(String id) throws EngineException {
+    sandboxes().start(id);
   }
 
   public Started start(SandboxSpec spec) throws EngineException, IOException {
     UserId user = user();
     String id = create(spec, user);
-    engine.start(id);
+    sandboxes(spec).start(id);
     return new Started(user, id, workspaces.resolve(user.toString()));
   }
 

@@ -80,12 +80,14 @@ final class FakeEngine implements AutoCloseable {
     Thread.ofVirtual().name("fake-engine").start(this::accept);
   }
 
+  /** A client of the worker {@code w1}. */
   DockerEngine client(DockerEngineSettings settings, SandboxMetrics metrics) {
     return new DockerEngine(
         DefaultDockerClientConfig.createDefaultConfigBuilder()
             .withDockerHost("tcp://127.0.0.1:" + server.getLocalPort())
             .withDockerTlsVerify(false)
             .build(),
+        "w1",
         settings,
         metrics);
   }

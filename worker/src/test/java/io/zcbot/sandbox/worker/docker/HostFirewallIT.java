@@ -127,9 +127,9 @@ class HostFirewallIT {
     bench.background(sandbox.id(), "bash", "/tmp/talk");
     waitFor(sandbox, "began: " + World.GREETING);
 
-    bench.engine.checkFirewall();
+    bench.sandboxes().checkFirewall();
 
-    assertThat(bench.engine.firewallProblem()).isNull();
+    assertThat(bench.sandboxes().firewallProblem()).isNull();
     bench.bash(sandbox.id(), "touch /tmp/again");
     waitFor(sandbox, "ended");
     assertThat(bench.bash(sandbox.id(), "cat /tmp/heard").output()).doesNotContain("again:");
@@ -144,7 +144,7 @@ class HostFirewallIT {
     around.nft("insert", "rule", "inet", table(), "egress", "accept");
     assertThat(reaches(sandbox, Surroundings.PRIVATE)).isTrue();
 
-    bench.engine.checkFirewall();
+    bench.sandboxes().checkFirewall();
 
     assertThat(around.nft("-s", "list", "table", "inet", table())).isEqualTo(before);
     assertRefused(sandbox, Surroundings.PRIVATE);
@@ -304,11 +304,9 @@ class HostFirewallIT {
       EngineException e =
           failure(
               () ->
-                  second.engine.create(
-                      others,
-                      EngineBench.user(),
-                      second.worker,
-                      second.workspace(EngineBench.user())));
+                  second
+                      .sandboxes(others)
+                      .create(EngineBench.user(), second.workspace(EngineBench.user())));
 
       assertThat(e.kind()).isEqualTo(Kind.FIREWALL);
       assertThat(e.getMessage())
@@ -329,9 +327,9 @@ class HostFirewallIT {
             .exec()
             .getId();
 
-    bench.engine.beginFirewall(bench.spec(), bench.worker);
+    bench.sandboxes().checkFirewall();
 
-    assertThat(bench.engine.firewallProblem()).isNull();
+    assertThat(bench.sandboxes().firewallProblem()).isNull();
     await()
         .untilAsserted(
             () ->

@@ -9,8 +9,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.engine.Container;
-import io.zcbot.sandbox.worker.spec.NetworkPolicy;
-import io.zcbot.sandbox.worker.spec.SandboxSpec;
+import io.zcbot.sandbox.worker.engine.Container.Ownership;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
@@ -23,14 +22,9 @@ import org.junit.jupiter.params.provider.ValueSource;
 class KnownGoodTest {
   private static final UserId USER = new UserId(new UUID(0, 1));
   private static final Path WORKSPACE = Path.of("/ws/" + USER);
-  private static final SandboxSpec SPEC = spec("image");
-
-  private static SandboxSpec spec(String image) {
-    return new SandboxSpec(image, null, 1, 1, 1, 1, null, "net", NetworkPolicy.DEFAULT);
-  }
 
   private static ByteBuffer digest(String answer) throws IOException {
-    return KnownGood.butForExecs(answer.getBytes(StandardCharsets.UTF_8), SPEC, USER, WORKSPACE);
+    return KnownGood.butForExecs(answer.getBytes(StandardCharsets.UTF_8), USER, WORKSPACE);
   }
 
   @ParameterizedTest
@@ -72,9 +66,8 @@ class KnownGoodTest {
   void whatItIsJudgedByDoesToo() throws Exception {
     byte[] answer = "{}".getBytes(StandardCharsets.UTF_8);
     assertThat(digest("{}"))
-        .isNotEqualTo(KnownGood.butForExecs(answer, spec("other"), USER, WORKSPACE))
-        .isNotEqualTo(KnownGood.butForExecs(answer, SPEC, new UserId(new UUID(0, 2)), WORKSPACE))
-        .isNotEqualTo(KnownGood.butForExecs(answer, SPEC, USER, Path.of("/other")));
+        .isNotEqualTo(KnownGood.butForExecs(answer, new UserId(new UUID(0, 2)), WORKSPACE))
+        .isNotEqualTo(KnownGood.butForExecs(answer, USER, Path.of("/other")));
   }
 
   @ParameterizedTest
@@ -85,7 +78,7 @@ class KnownGoodTest {
 
   @Test
   void theOneLongestUnusedIsForgotten() throws Exception {
-    KnownGood known = new KnownGood(4); // two for each description
+    KnownGood known = new KnownGood("me", 4); // two for each description
     add(known, "a");
     add(known, "b");
     assertThat(find(known, description("a", "null"))).isEqualTo(container("a"));
@@ -97,10 +90,10 @@ class KnownGoodTest {
 
   @Test
   void aClaimedSlotIsKnownByAllButItsName() throws Exception {
-    KnownGood known = new KnownGood(10);
+    KnownGood known = new KnownGood("me", 10);
     Container parked = slot("a");
     Path directory = Path.of("/ws/.slots/me/a");
-    known.addParked(bytes(slotDescription("zcbot-slot-a", 1)), SPEC, parked, directory);
+    known.addParked(bytes(slotDescription("zcbot-slot-a", 1)), parked, directory);
     String claimed = slotDescription(Container.nameOf(USER), 1);
 
     assertThat(find(known, slotDescription(Container.nameOf(USER), 2)))
@@ -110,37 +103,37 @@ class KnownGoodTest {
     Container found = find(known, claimed);
     assertThat(found).isEqualTo(parked.claimedBy(USER));
     assertThat(found.name()).isEqualTo(Container.nameOf(USER));
-    assertThat(found.owner()).isEqualTo(new Container.Owner(USER, "me"));
+    assertThat(found.ownership()).isEqualTo(new Ownership(USER, "a", "me", true));
     assertThat(find(known, claimed)).as("from now on as any sandbox").isEqualTo(found);
     UserId other = new UserId(new UUID(0, 2));
-    assertThat(known.find(bytes(claimed), SPEC, other, Path.of("/ws/" + other)))
+    assertThat(known.find(bytes(claimed), other, Path.of("/ws/" + other)))
         .as("but not as another user's")
         .isNull();
   }
 
   @Test
   void aSlotOfAnotherRootIsNotKnown() throws Exception {
-    KnownGood known = new KnownGood(10);
+    KnownGood known = new KnownGood("me", 10);
     known.addParked(
-        bytes(slotDescription("zcbot-slot-a", 1)), SPEC, slot("a"), Path.of("/else/.slots/me/a"));
+        bytes(slotDescription("zcbot-slot-a", 1)), slot("a"), Path.of("/else/.slots/me/a"));
     assertThat(find(known, slotDescription(Container.nameOf(USER), 1))).isNull();
   }
 
   /** What stands around a name must not be able to stand for it. */
   @Test
   void whereTheNameStoodCounts() {
-    assertThat(KnownGood.butForName(bytes("{\"N\":\"ab\",\"X\":\"\"}"), SPEC, "ab"))
-        .isEqualTo(KnownGood.butForName(bytes("{\"N\":\"c\",\"X\":\"\"}"), SPEC, "c"))
-        .isNotEqualTo(KnownGood.butForName(bytes("{\"N\":\"\",\"X\":\"ab\"}"), SPEC, "ab"))
-        .isNotEqualTo(KnownGood.butForName(bytes("{\"N\":\"ab\",\"X\":\"\"}"), SPEC, "a"));
+    assertThat(KnownGood.butForName(bytes("{\"N\":\"ab\",\"X\":\"\"}"), "ab"))
+        .isEqualTo(KnownGood.butForName(bytes("{\"N\":\"c\",\"X\":\"\"}"), "c"))
+        .isNotEqualTo(KnownGood.butForName(bytes("{\"N\":\"\",\"X\":\"ab\"}"), "ab"))
+        .isNotEqualTo(KnownGood.butForName(bytes("{\"N\":\"ab\",\"X\":\"\"}"), "a"));
   }
 
   private static void add(KnownGood known, String id) throws IOException {
-    known.add(bytes(description(id, "null")), SPEC, USER, WORKSPACE, container(id));
+    known.add(bytes(description(id, "null")), USER, WORKSPACE, container(id));
   }
 
   private static Container find(KnownGood known, String description) throws IOException {
-    return known.find(bytes(description), SPEC, USER, WORKSPACE);
+    return known.find(bytes(description), USER, WORKSPACE);
   }
 
   private static byte[] bytes(String text) {
@@ -162,7 +155,7 @@ class KnownGoodTest {
   }
 
   private static Container container(String id) {
-    return new Container(id, "x", Container.State.RUNNING, null, null, null, 0, false);
+    return new Container(id, "x", Container.State.RUNNING, Ownership.NONE, null, null, 0, false);
   }
 
   private static Container slot(String id) {
@@ -170,11 +163,10 @@ class KnownGoodTest {
         "c1",
         "zcbot-slot-" + id,
         Container.State.RUNNING,
-        null,
-        SPEC.hash(),
+        new Ownership(null, id, "me", true),
+        "spec",
         null,
         0,
-        false,
-        new Container.Slot(id, "me"));
+        false);
   }
 }

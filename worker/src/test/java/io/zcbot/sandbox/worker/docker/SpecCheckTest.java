@@ -11,8 +11,8 @@ import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.docker.FakeEngine.Reply;
-import io.zcbot.sandbox.worker.engine.Container;
 import io.zcbot.sandbox.worker.engine.EngineException;
+import io.zcbot.sandbox.worker.engine.SandboxEngine;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
 import io.zcbot.sandbox.worker.spec.Dns;
 import io.zcbot.sandbox.worker.spec.Egress;
@@ -49,6 +49,7 @@ class SpecCheckTest {
 
   private FakeEngine fake;
   private DockerEngine engine;
+  private SandboxEngine sandboxes;
 
   @BeforeEach
   void setUp() throws IOException {
@@ -58,6 +59,7 @@ class SpecCheckTest {
         fake.client(
             new DockerEngineSettings(patience, patience, patience, patience, 4),
             SandboxMetrics.NONE);
+    sandboxes = engine.sandboxes(SPEC);
     fake.on("POST", "/containers/create", status(201, "{\"Id\":\"probe\"}"))
         .on("GET", "/containers/probe/json", inspect("probe", WORKSPACE.getParent(), ""))
         .on("DELETE", "/containers/probe", status(204, ""));
@@ -83,7 +85,7 @@ class SpecCheckTest {
          "NetworkSettings":{"Networks":{"net":{"IPAddress":"172.17.0.%4$d"}}},
          "Config":{"Hostname":"sandbox","Image":"image","User":"0:0","WorkingDir":"/workspace",
            "Env":["PATH=/bin","ZCBOT_PG_IPS="],"Entrypoint":["init"],
-           "Labels":{"zcbot.product":"sandbox","zcbot.user_id":"%5$s","zcbot.worker":"w",
+           "Labels":{"zcbot.product":"sandbox","zcbot.user_id":"%5$s","zcbot.worker":"w1",
              "zcbot.spec":"%6$s"}}}"""
             .formatted(id, workspace, more, id.length(), USER, SPEC.hash());
     for (int i = 0; i < replacements.length; i += 2) {
@@ -93,15 +95,15 @@ class SpecCheckTest {
     return status(200, body);
   }
 
-  private Container verify(Reply answer) throws EngineException {
+  private boolean verify(Reply answer) throws EngineException {
     fake.on("GET", "/containers/c/json", answer);
-    return engine.verify("c", SPEC, USER, WORKSPACE).orElseThrow();
+    return sandboxes.verify("c", USER, WORKSPACE).orElseThrow().isAsSpecified();
   }
 
   @Test
-  void whatIsLikeTheModelKeepsItsSpecAndTheModelIsMadeOnce() throws Exception {
+  void whatIsLikeTheModelIsAsSpecifiedAndTheModelIsMadeOnce() throws Exception {
     for (int i = 0; i < 3; i++) {
-      assertThat(verify(inspect("c", WORKSPACE, "")).specHash()).isEqualTo(SPEC.hash());
+      assertThat(verify(inspect("c", WORKSPACE, ""))).isTrue();
     }
     assertThat(fake.asked("POST", "/containers/create")).hasSize(1);
     assertThat(fake.asked("POST", "/containers/create").getFirst().body())
@@ -121,8 +123,8 @@ class SpecCheckTest {
                     + "{\"com.docker.network.bridge.enable_icc\":\"false\"}}"))
         .on("POST", "/containers/create", status(201, "{\"Id\":\"first\"}"))
         .on("GET", "/containers/first/json", inspect("first", WORKSPACE, ""));
-    engine.create(SPEC, USER, "w", WORKSPACE);
-    assertThat(verify(inspect("c", WORKSPACE, "")).specHash()).isEqualTo(SPEC.hash());
+    sandboxes.create(USER, WORKSPACE);
+    assertThat(verify(inspect("c", WORKSPACE, ""))).isTrue();
     assertThat(fake.asked("POST", "/containers/create")).hasSize(1);
   }
 
@@ -149,31 +151,29 @@ class SpecCheckTest {
         "\"Entrypoint\":[\"init\"]|\"Entrypoint\":[\"sleep\"]",
         "\"RW\":true|\"RW\":false",
       })
-  void whatDiffersAnywhereHasNone(String from, String to) throws Exception {
-    assertThat(verify(inspect("c", WORKSPACE, "", from, to)).specHash()).isNull();
+  void whatDiffersAnywhereIsNot(String from, String to) throws Exception {
+    assertThat(verify(inspect("c", WORKSPACE, "", from, to))).isFalse();
   }
 
   @Test
   void aFieldThatNobodyKnowsCountsUnlessItSaysNothing() throws Exception {
-    assertThat(verify(inspect("c", WORKSPACE, ",\"Lift\":[],\"Off\":false,\"N\":0")).specHash())
-        .isEqualTo(SPEC.hash());
-    assertThat(verify(inspect("c", WORKSPACE, ",\"Lift\":\"all\"")).specHash()).isNull();
+    assertThat(verify(inspect("c", WORKSPACE, ",\"Lift\":[],\"Off\":false,\"N\":0"))).isTrue();
+    assertThat(verify(inspect("c", WORKSPACE, ",\"Lift\":\"all\""))).isFalse();
   }
 
   @Test
   void anotherDirectoryInTheWorkspacesPlaceCounts() throws Exception {
-    assertThat(verify(inspect("c", Path.of("/ws/other"), "")).specHash()).isNull();
-    assertThat(verify(inspect("c", Path.of("/"), "")).specHash()).isNull();
+    assertThat(verify(inspect("c", Path.of("/ws/other"), ""))).isFalse();
+    assertThat(verify(inspect("c", Path.of("/"), ""))).isFalse();
   }
 
   @Test
   void anImageThatWasBuiltAnewSinceIsNoReasonToReplace() throws Exception {
     assertThat(
             verify(
-                    inspect(
-                        "c", WORKSPACE, "", "sha256:1", "sha256:0", "[\"init\"]", "[\"old-init\"]"))
-                .specHash())
-        .isEqualTo(SPEC.hash());
+                inspect(
+                    "c", WORKSPACE, "", "sha256:1", "sha256:0", "[\"init\"]", "[\"old-init\"]")))
+        .isTrue();
   }
 
   /** An upgraded engine describes the same anew: it is asked again before anything is replaced. */
@@ -185,23 +185,31 @@ class SpecCheckTest {
         "GET",
         "/containers/probe/json",
         inspect("probe", WORKSPACE.getParent(), ",\"NewDefault\":7"));
-    assertThat(verify(upgraded).specHash()).isEqualTo(SPEC.hash());
+    assertThat(verify(upgraded)).isTrue();
     assertThat(fake.asked("POST", "/containers/create")).hasSize(2);
   }
 
   @Test
+  void whatAnotherWorkerMadeIsNotLookedInto() throws Exception {
+    assertThat(
+            verify(
+                inspect("c", WORKSPACE, "", "\"zcbot.worker\":\"w1\"", "\"zcbot.worker\":\"w2\"")))
+        .isFalse();
+    assertThat(fake.asked("POST", "/containers/create")).isEmpty();
+  }
+
+  @Test
   void anotherLabelIsNotLookedIntoAndNothingIsNothing() throws Exception {
-    assertThat(verify(inspect("c", WORKSPACE, "", SPEC.hash(), "another")).specHash())
-        .isEqualTo("another");
+    assertThat(verify(inspect("c", WORKSPACE, "", SPEC.hash(), "another"))).isFalse();
     fake.on("GET", "/containers/c/json", error(404, "No such container: c"));
-    assertThat(engine.verify("c", SPEC, USER, WORKSPACE)).isEqualTo(Optional.empty());
+    assertThat(sandboxes.verify("c", USER, WORKSPACE)).isEqualTo(Optional.empty());
     assertThat(fake.asked("POST", "/containers/create")).isEmpty();
   }
 
   @Test
   void withoutAModelNothingIsBelieved() throws Exception {
     fake.on("POST", "/containers/create", error(404, "No such image: image:latest"));
-    assertThat(verify(inspect("c", WORKSPACE, "")).specHash()).isNull();
+    assertThat(verify(inspect("c", WORKSPACE, ""))).isFalse();
   }
 
   @Test

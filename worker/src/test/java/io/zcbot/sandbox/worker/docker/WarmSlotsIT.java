@@ -114,7 +114,8 @@ class WarmSlotsIT {
         .isEqualTo(root.toRealPath().resolve(user.toString()).toString());
     Container container = bench.engine.find(Container.nameOf(user)).orElseThrow();
     assertThat(container.id()).isEqualTo(ready.containerId());
-    assertThat(container.owner()).isEqualTo(new Container.Owner(user, bench.worker));
+    assertThat(container.isOurs()).isTrue();
+    assertThat(container.user()).isEqualTo(user);
 
     Outcome inside =
         bench.bash(
@@ -145,17 +146,14 @@ class WarmSlotsIT {
   void aClaimChangesNothingButTheName() throws Exception {
     begin(1);
     Container parked =
-        bench.engine.list().stream()
-            .filter(c -> c.isParkedBy(bench.worker))
-            .findFirst()
-            .orElseThrow();
+        bench.engine.list().stream().filter(Container::isOurIdleSlot).findFirst().orElseThrow();
     byte[] before = description(parked.id());
     UserId user = EngineBench.user();
     String id = ready(user).containerId();
 
     assertThat(id).isEqualTo(parked.id());
-    assertThat(KnownGood.butForName(description(id), bench.spec(), Container.nameOf(user)))
-        .isEqualTo(KnownGood.butForName(before, bench.spec(), parked.name()));
+    assertThat(KnownGood.butForName(description(id), Container.nameOf(user)))
+        .isEqualTo(KnownGood.butForName(before, parked.name()));
   }
 
   private static byte[] description(String id) throws IOException {
@@ -294,7 +292,7 @@ class WarmSlotsIT {
   }
 
   private List<Container> parked() throws EngineException {
-    return bench.engine.list().stream().filter(c -> c.isParkedBy(bench.worker)).toList();
+    return bench.engine.list().stream().filter(Container::isOurIdleSlot).toList();
   }
 
   /** What a kill -9 between any two steps of a claim leaves, the next life removes. */
@@ -307,10 +305,10 @@ class WarmSlotsIT {
     String mounted = halfClaimed(mounts, user, "0000000000000001");
     // mounted and renamed, in no live table
     String renamed = halfClaimed(mounts, user, "0000000000000002");
-    bench.engine.rename(renamed, Container.nameOf(user));
+    bench.sandboxes().rename(renamed, Container.nameOf(user));
     // made, never started
     try (var directory = mounts.create("0000000000000003")) {
-      bench.engine.createSlot(bench.spec(), "0000000000000003", bench.worker, directory.path());
+      bench.sandboxes().createSlot("0000000000000003", directory.path());
     }
     // a directory alone
     mounts.create("0000000000000004").close();
@@ -331,8 +329,8 @@ class WarmSlotsIT {
 
   private String halfClaimed(SlotMounts mounts, UserId user, String slotId) throws Exception {
     try (SlotMounts.Directory directory = mounts.create(slotId)) {
-      String id = bench.engine.createSlot(bench.spec(), slotId, bench.worker, directory.path());
-      bench.engine.startSlot(id, directory::mountProbe);
+      String id = bench.sandboxes().createSlot(slotId, directory.path());
+      bench.sandboxes().startSlot(id, directory::mountProbe);
       directory.unmountProbe();
       directory.mount(user);
       return id;
@@ -370,11 +368,10 @@ class WarmSlotsIT {
     Path elsewhere = Files.createDirectory(root.resolve("elsewhere"));
     SlotMounts real = worker.mounts();
     try (SlotMounts.Directory directory = real.create("0000000000000001")) {
-      String id =
-          bench.engine.createSlot(bench.spec(), "0000000000000001", bench.worker, elsewhere);
+      String id = bench.sandboxes().createSlot("0000000000000001", elsewhere);
 
       EngineException e =
-          DockerEngineIT.failure(() -> bench.engine.startSlot(id, directory::mountProbe));
+          DockerEngineIT.failure(() -> bench.sandboxes().startSlot(id, directory::mountProbe));
 
       assertThat(e.getMessage()).contains("does not show in the container");
     }

@@ -15,6 +15,7 @@ import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.engine.Container;
 import io.zcbot.sandbox.worker.engine.EngineEvent;
 import io.zcbot.sandbox.worker.engine.EngineException;
+import io.zcbot.sandbox.worker.engine.Verified;
 import io.zcbot.sandbox.worker.sandbox.Capacity;
 import io.zcbot.sandbox.worker.sandbox.Sandbox;
 import io.zcbot.sandbox.worker.sandbox.TerminationTarget;
@@ -121,12 +122,12 @@ class DomainTest {
             "c1",
             Container.nameOf(ANNA),
             Container.State.RUNNING,
-            new Container.Owner(ANNA, "me"),
+            new Container.Ownership(ANNA, null, "me", true),
             "another spec",
             Instant.EPOCH,
             null,
             false);
-    assertThat(Decision.of(ANNA, known, Optional.of(found), World.SPEC.hash(), "me"))
+    assertThat(Decision.of(ANNA, known, Optional.of(new Verified(found, false))))
         .isInstanceOfSatisfying(
             Decision.Make.class,
             make ->
@@ -359,7 +360,7 @@ class DomainTest {
             "theirs",
             Container.nameOf(BEN),
             Container.State.RUNNING,
-            new Container.Owner(BEN, "other"),
+            new Container.Ownership(BEN, null, "other", false),
             World.SPEC.hash(),
             Instant.EPOCH,
             null,
@@ -382,7 +383,7 @@ class DomainTest {
         .reconciler()
         .on(
             new EngineEvent(
-                EngineEvent.Kind.DIED, container.owner(), container.id(), Instant.EPOCH, 137));
+                EngineEvent.Kind.DIED, container.user(), container.id(), Instant.EPOCH, 137));
     world.settle();
     assertThat(world.reaped())
         .singleElement()
@@ -515,7 +516,7 @@ class DomainTest {
             c.id(),
             c.name(),
             c.state(),
-            c.owner(),
+            c.ownership(),
             c.specHash(),
             Instant.EPOCH.plus(Duration.ofDays(1)),
             null,

@@ -297,7 +297,7 @@ class SandboxHistoriesTest {
       world
           .domain
           .reconciler()
-          .on(new EngineEvent(kind, c.owner(), c.id(), java.time.Instant.EPOCH, exitCode));
+          .on(new EngineEvent(kind, c.user(), c.id(), java.time.Instant.EPOCH, exitCode));
     }
 
     void checkNow() throws EngineException {
@@ -324,8 +324,8 @@ class SandboxHistoriesTest {
     /** I3, as long as nothing was done to the sandbox since. */
     private void checkWorkspace(Ready ready) {
       for (Container c : world.engine.running(ready.userId())) {
-        if (c.id().equals(ready.containerId()) && c.slot() != null) {
-          assertThat(world.mounts.mountedOn(c.slot().id()))
+        if (c.id().equals(ready.containerId()) && c.ownership().slotId() != null) {
+          assertThat(world.mounts.mountedOn(c.ownership().slotId()))
               .as("I3: the workspace is mounted")
               .isEqualTo(ready.userId());
         }
@@ -365,14 +365,16 @@ class SandboxHistoriesTest {
       Set<String> live = new HashSet<>();
       Set<String> slots = new HashSet<>();
       for (Container c : world.engine.everything()) {
-        if (c.slot() != null) {
-          slots.add(c.slot().id());
+        if (c.ownership().slotId() != null) {
+          slots.add(c.ownership().slotId());
         }
-        if (c.isParkedBy("me")) {
-          assertThat(world.mounts.mountedOn(c.slot().id())).as("a parked slot is empty").isNull();
+        if (c.isOurIdleSlot()) {
+          assertThat(world.mounts.mountedOn(c.ownership().slotId()))
+              .as("a parked slot is empty")
+              .isNull();
           continue;
         }
-        Sandbox known = world.domain.registry().get(c.owner().user());
+        Sandbox known = world.domain.registry().get(c.user());
         assertThat(known).as("what is on the engine is known: %s", c).isNotNull();
         assertThat(known.containerId()).isEqualTo(c.id());
         assertThat(c.state()).isEqualTo(Container.State.RUNNING);

@@ -53,7 +53,7 @@ class WarmPoolTest {
   }
 
   private String slotOf(Ready ready) throws EngineException {
-    return world.engine.find(ready.containerId()).orElseThrow().slot().id();
+    return world.engine.find(ready.containerId()).orElseThrow().ownership().slotId();
   }
 
   @Test
@@ -63,9 +63,9 @@ class WarmPoolTest {
         .hasSize(2)
         .allSatisfy(
             c -> {
-              assertThat(c.name()).isEqualTo("zcbot-slot-" + c.slot().id());
+              assertThat(c.name()).isEqualTo("zcbot-slot-" + c.ownership().slotId());
               assertThat(c.isRunning()).isTrue();
-              assertThat(world.mounts.mountedOn(c.slot().id())).isNull();
+              assertThat(world.mounts.mountedOn(c.ownership().slotId())).isNull();
             });
     assertThat(world.domain.registry().size()).isZero();
     assertThat(world.domain.capacity().taken()).isEqualTo(2);
@@ -252,12 +252,11 @@ class WarmPoolTest {
               c.id(),
               c.name(),
               c.state(),
-              null,
+              c.ownership(),
               c.specHash(),
               Instant.EPOCH.plusSeconds(1),
               null,
-              false,
-              c.slot()));
+              false));
     }
 
     assertThat(ready(ANNA).outcome()).isEqualTo(Ready.Outcome.CREATED);
@@ -355,12 +354,11 @@ class WarmPoolTest {
             "x",
             "zcbot-slot-f",
             Container.State.RUNNING,
-            null,
+            new Container.Ownership(null, "f", "somebody else", false),
             World.SPEC.hash(),
             Instant.EPOCH,
             null,
-            false,
-            new Container.Slot("f", "somebody else"));
+            false);
     world.engine.put(others);
 
     world.restart();
@@ -377,11 +375,10 @@ class WarmPoolTest {
       WarmPool slots =
           new WarmPool(
               world.engine,
+              new FakeEngine(spec, "me"),
               new WarmPool.Setup(world.engine, world.mounts, 2, Runnable::run),
               new Capacity(10),
               new CreateTurns(1),
-              spec,
-              "me",
               Time.system(),
               SandboxMetrics.NONE);
 

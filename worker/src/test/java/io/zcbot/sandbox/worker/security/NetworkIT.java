@@ -286,7 +286,7 @@ class NetworkIT extends Attacks {
                     }
                   }
                 });
-    lab.bench.engine.start(id);
+    lab.bench.start(id);
     ready.set(true);
     attacker.join(Duration.ofSeconds(60));
     assertThat(early).as("tries that got through before it was ready").hasPositiveValue();

@@ -47,10 +47,9 @@ class WorkspaceIT extends Attacks {
     assertThatThrownBy(
             () -> {
               if (profile.claimed()) {
-                lab.bench.engine.createSlot(
-                    lab.spec, "0123456789abcdef", lab.bench.worker, missing);
+                lab.bench.sandboxes(lab.spec).createSlot("0123456789abcdef", missing);
               } else {
-                lab.bench.engine.create(lab.spec, EngineBench.user(), lab.bench.worker, missing);
+                lab.bench.sandboxes(lab.spec).create(EngineBench.user(), missing);
               }
             })
         .hasMessageContaining("bind source path does not exist");
@@ -79,7 +78,7 @@ class WorkspaceIT extends Attacks {
     try (EngineBench flagged = lab.bench(root)) {
       UserId user = EngineBench.user();
       String id = flagged.create(profile.apply(flagged.spec()), user);
-      flagged.engine.start(id);
+      flagged.start(id);
       Started sandbox = new Started(user, id, root.resolve(user.toString()));
       if (!profile.ownKernel()) { // which tells of flags of its own only
         assertThat(flagged.bash(id, WORKSPACE_MOUNT).output()).contains("nosuid", "nodev");

@@ -6,10 +6,13 @@ package io.zcbot.sandbox.worker.testkit;
 
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.engine.Container;
+import io.zcbot.sandbox.worker.engine.Container.Ownership;
 import io.zcbot.sandbox.worker.engine.Engine;
 import io.zcbot.sandbox.worker.engine.EngineEvent;
 import io.zcbot.sandbox.worker.engine.EngineException;
+import io.zcbot.sandbox.worker.engine.SandboxEngine;
 import io.zcbot.sandbox.worker.engine.SlotEngine;
+import io.zcbot.sandbox.worker.engine.Verified;
 import io.zcbot.sandbox.worker.spec.SandboxSpec;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -29,7 +32,9 @@ import org.jspecify.annotations.Nullable;
  * An engine in memory, with the real one's manners: names are unique, removed means gone, and whose
  * a claimed slot is, is told by its name.
  */
-public final class FakeEngine implements Engine, SlotEngine {
+public final class FakeEngine implements Engine, SandboxEngine, SlotEngine {
+  private final SandboxSpec spec;
+  private final String workerId;
   private final Map<String, Runnable> meanwhile = new HashMap<>();
   private final Map<String, Container> containers = new LinkedHashMap<>();
   private final Set<String> execs = new HashSet<>();
@@ -40,6 +45,12 @@ public final class FakeEngine implements Engine, SlotEngine {
   private int creates;
   private String image = "image-1";
   private boolean gone;
+
+  /** As a worker sees it whose sandboxes are of a spec. */
+  public FakeEngine(SandboxSpec spec, String workerId) {
+    this.spec = spec;
+    this.workerId = workerId;
+  }
 
   /**
    * The next call of an operation fails.
@@ -73,7 +84,7 @@ public final class FakeEngine implements Engine, SlotEngine {
   }
 
   public synchronized List<Container> parked() {
-    return containers.values().stream().filter(c -> c.isParkedBy("me")).toList();
+    return containers.values().stream().filter(Container::isOurIdleSlot).toList();
   }
 
   public synchronized void failNext(Fault fault) {
@@ -113,7 +124,7 @@ public final class FakeEngine implements Engine, SlotEngine {
   public synchronized List<Container> running(UserId user) {
     return containers.values().stream()
         .filter(c -> c.state() == Container.State.RUNNING || c.state() == Container.State.PAUSED)
-        .filter(c -> c.owner() != null && c.owner().user().equals(user))
+        .filter(c -> user.equals(c.user()))
         .toList();
   }
 
@@ -134,7 +145,7 @@ public final class FakeEngine implements Engine, SlotEngine {
   public synchronized void die(String id, int exitCode) {
     Container c = containers.get(id);
     if (c != null && c.state() != Container.State.ENDED) {
-      put(with(c, c.name(), Container.State.ENDED, c.owner(), c.startedAt(), exitCode));
+      put(with(c, c.name(), Container.State.ENDED, c.ownership(), c.startedAt(), exitCode));
       execs.remove(id);
     }
   }
@@ -147,23 +158,23 @@ public final class FakeEngine implements Engine, SlotEngine {
   public synchronized void renameByHand(String id, String name) {
     Container c = containers.get(id);
     if (c != null) {
-      Container.Owner owner = c.owner();
-      if (c.slot() != null) {
-        owner =
+      Ownership was = c.ownership();
+      UserId user = was.user();
+      if (was.slotId() != null) {
+        user =
             name.startsWith(Container.NAME_PREFIX)
-                ? new Container.Owner(
-                    UserId.parse(name.substring(Container.NAME_PREFIX.length())),
-                    c.slot().workerId())
+                ? UserId.parse(name.substring(Container.NAME_PREFIX.length()))
                 : null;
       }
-      put(with(c, name, c.state(), owner, c.startedAt(), c.exitCode()));
+      Ownership now = new Ownership(user, was.slotId(), was.workerId(), was.ours());
+      put(with(c, name, c.state(), now, c.startedAt(), c.exitCode()));
     }
   }
 
   public synchronized void state(String id, Container.State state) {
     Container c = containers.get(id);
     if (c != null) {
-      put(with(c, c.name(), state, c.owner(), c.startedAt(), c.exitCode()));
+      put(with(c, c.name(), state, c.ownership(), c.startedAt(), c.exitCode()));
     }
   }
 
@@ -181,11 +192,11 @@ public final class FakeEngine implements Engine, SlotEngine {
       Container c,
       String name,
       Container.State state,
-      Container.@Nullable Owner owner,
+      Ownership ownership,
       @Nullable Instant startedAt,
       @Nullable Integer exitCode) {
     return new Container(
-        c.id(), name, state, owner, c.specHash(), startedAt, exitCode, c.oomKilled(), c.slot());
+        c.id(), name, state, ownership, c.specHash(), startedAt, exitCode, c.oomKilled());
   }
 
   public synchronized void exec(String id, boolean running) {
@@ -249,20 +260,29 @@ public final class FakeEngine implements Engine, SlotEngine {
   }
 
   @Override
-  public synchronized Optional<Container> verify(
-      String nameOrId, SandboxSpec spec, UserId user, Path workspace) throws EngineException {
-    return find(nameOrId).map(c -> changed.contains(c.id()) ? c.withoutSpec() : c);
+  public SandboxSpec spec() {
+    return spec;
+  }
+
+  @Override
+  public synchronized Optional<Verified> verify(String nameOrId, UserId user, Path workspace)
+      throws EngineException {
+    return find(nameOrId).map(this::verified);
+  }
+
+  private Verified verified(Container c) {
+    return new Verified(
+        c, c.ownership().ours() && spec.hash().equals(c.specHash()) && !changed.contains(c.id()));
   }
 
   @Override
   public synchronized List<Container> list() throws EngineException {
     after(before("list"));
-    return containers.values().stream().filter(c -> c.owner() != null || c.slot() != null).toList();
+    return containers.values().stream().filter(c -> !c.ownership().equals(Ownership.NONE)).toList();
   }
 
   @Override
-  public synchronized String create(SandboxSpec spec, UserId user, String workerId, Path workspace)
-      throws EngineException {
+  public synchronized String create(UserId user, Path workspace) throws EngineException {
     EngineException failure = before("create");
     String name = Container.nameOf(user);
     if (containers.values().stream().anyMatch(c -> c.name().equals(name))) {
@@ -276,7 +296,7 @@ public final class FakeEngine implements Engine, SlotEngine {
             id,
             name,
             Container.State.CREATED,
-            new Container.Owner(user, workerId),
+            new Ownership(user, null, workerId, true),
             spec.hash(),
             null,
             null,
@@ -292,14 +312,13 @@ public final class FakeEngine implements Engine, SlotEngine {
     if (c == null) {
       throw new EngineException(EngineException.Kind.ABSENT, "start", "no such container", null);
     }
-    put(with(c, c.name(), Container.State.RUNNING, c.owner(), Instant.EPOCH, null));
+    put(with(c, c.name(), Container.State.RUNNING, c.ownership(), Instant.EPOCH, null));
     missIfInterrupted("start");
     after(failure);
   }
 
   @Override
-  public synchronized String createSlot(
-      SandboxSpec spec, String slotId, String workerId, Path directory) throws EngineException {
+  public synchronized String createSlot(String slotId, Path directory) throws EngineException {
     EngineException failure = before("createSlot");
     String id = "c" + ++ids;
     put(
@@ -307,12 +326,11 @@ public final class FakeEngine implements Engine, SlotEngine {
             id,
             Container.SLOT_PREFIX + slotId,
             Container.State.CREATED,
-            null,
+            new Ownership(null, slotId, workerId, true),
             spec.hash(),
             null,
             null,
-            false,
-            new Container.Slot(slotId, workerId)));
+            false));
     missIfInterrupted("createSlot");
     after(failure);
     return id;
@@ -325,13 +343,13 @@ public final class FakeEngine implements Engine, SlotEngine {
   }
 
   @Override
-  public synchronized Optional<Container> verifySlot(
-      String containerId, SandboxSpec spec, Path directory) throws EngineException {
-    return find(containerId).map(c -> changed.contains(c.id()) ? c.withoutSpec() : c);
+  public synchronized Optional<Verified> verifySlot(String containerId, Path directory)
+      throws EngineException {
+    return find(containerId).map(this::verified);
   }
 
   @Override
-  public synchronized void prepare(SandboxSpec spec, String workerId) throws EngineException {
+  public synchronized void prepare() throws EngineException {
     after(before("prepare"));
   }
 
@@ -350,7 +368,7 @@ public final class FakeEngine implements Engine, SlotEngine {
   }
 
   @Override
-  public synchronized Optional<String> imageId(String name) throws EngineException {
+  public synchronized Optional<String> imageId() throws EngineException {
     after(before("imageId"));
     return Optional.of(image);
   }

@@ -57,7 +57,7 @@ public final class World {
   private static final ScheduledExecutorService TIMER =
       Executors.newSingleThreadScheduledExecutor(Thread.ofVirtual().factory());
 
-  public final FakeEngine engine = new FakeEngine();
+  public final FakeEngine engine = new FakeEngine(SPEC, ME.workerId());
   public final FakeMounts mounts = new FakeMounts(engine::crashed);
   public final Map<String, LiveSandbox> live = new ConcurrentHashMap<>();
   private final LiveSandboxTable ledger = new MapLedger();
@@ -133,9 +133,9 @@ public final class World {
               }
             },
             SandboxMetrics.NONE),
+        engine,
         new Domain.Settings(
             ME,
-            SPEC,
             new Reaper.Limits(TTL, EVICT_AFTER, maxLifetime),
             capacity,
             4,
@@ -170,7 +170,7 @@ public final class World {
         id,
         Container.nameOf(user),
         Container.State.RUNNING,
-        new Container.Owner(user, "somebody else"),
+        new Container.Ownership(user, null, "somebody else", false),
         SPEC.hash(),
         Instant.EPOCH,
         null,

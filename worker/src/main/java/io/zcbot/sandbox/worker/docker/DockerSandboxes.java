@@ -1,0 +1,163 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.docker;
+
+import com.github.dockerjava.api.command.InspectImageResponse;
+import com.github.dockerjava.api.model.ContainerConfig;
+import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.engine.EngineException;
+import io.zcbot.sandbox.worker.engine.EngineException.Kind;
+import io.zcbot.sandbox.worker.engine.SandboxEngine;
+import io.zcbot.sandbox.worker.engine.SlotEngine;
+import io.zcbot.sandbox.worker.engine.Verified;
+import io.zcbot.sandbox.worker.spec.SandboxSpec;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+
+/** A worker's sandboxes and slots of one spec, and the host's firewall around them. */
+public final class DockerSandboxes implements SandboxEngine, SlotEngine {
+  private final EngineCalls calls;
+  private final Lookups lookups;
+  private final SandboxSpec spec;
+  private final SandboxNetwork network;
+  private final HostFirewall firewall;
+  private final SandboxFactory factory;
+  private final Inspection inspection;
+
+  DockerSandboxes(
+      EngineCalls calls,
+      Lookups lookups,
+      Inspector inspector,
+      SandboxSpec spec,
+      String workerId,
+      DockerEngineSettings settings) {
+    this.calls = calls;
+    this.lookups = lookups;
+    this.spec = spec;
+    this.network = new SandboxNetwork(calls, spec.network());
+    ImagePull pull = new ImagePull(calls, spec.image(), settings.pullTimeout(), System::nanoTime);
+    this.firewall =
+        new HostFirewall(calls, spec, workerId, network, pull, settings, System::nanoTime);
+    ContainerCreation creation = new ContainerCreation(spec, workerId);
+    this.factory =
+        new SandboxFactory(
+            calls,
+            spec.policy(),
+            creation,
+            network,
+            firewall,
+            pull,
+            new ContainerStart(calls, settings.readyTimeout()));
+    this.inspection = new Inspection(inspector, factory, creation.specHash(), workerId);
+  }
+
+  @Override
+  public SandboxSpec spec() {
+    return spec;
+  }
+
+  /** Sets the host's rules, where there are any; while that fails, nothing is created. */
+  public void checkFirewall() {
+    firewall.check();
+  }
+
+  /** Why the host's firewall is not known to be in force; null if it is, or none is wanted. */
+  public @Nullable String firewallProblem() {
+    return firewall.problem();
+  }
+
+  /** The rules may be gone: they are set again at once, in the background. */
+  void doubtFirewall() {
+    firewall.doubt();
+    Thread.ofVirtual().name("firewall").start(firewall::check);
+  }
+
+  @Override
+  public Optional<Verified> verify(String nameOrId, UserId user, Path workspace)
+      throws EngineException {
+    return inspection.verify(nameOrId, user, workspace);
+  }
+
+  @Override
+  public Optional<Verified> verifySlot(String containerId, Path directory) throws EngineException {
+    return inspection.verifySlot(containerId, directory);
+  }
+
+  @Override
+  public String create(UserId user, Path workspace) throws EngineException {
+    return factory.create(user, workspace);
+  }
+
+  @Override
+  public void start(String containerId) throws EngineException {
+    factory.start(containerId);
+  }
+
+  @Override
+  public void prepare() throws EngineException {
+    factory.prepare();
+  }
+
+  @Override
+  public String createSlot(String slotId, Path directory) throws EngineException {
+    return factory.createSlot(slotId, directory);
+  }
+
+  @Override
+  public void startSlot(String containerId, OnceRunning onceRunning)
+      throws EngineException, IOException {
+    factory.startSlot(containerId, onceRunning);
+  }
+
+  @Override
+  public void rename(String containerId, String name) throws EngineException {
+    calls.call(
+        Operation.RENAME,
+        engine -> engine.docker().renameContainerCmd(containerId).withName(name).exec());
+  }
+
+  @Override
+  public Optional<String> imageId() throws EngineException {
+    try {
+      return lookups.ask(
+          Operation.IMAGE_INSPECT,
+          engine ->
+              Optional.ofNullable(engine.docker().inspectImageCmd(spec.image()).exec().getId()));
+    } catch (EngineException e) {
+      if (e.kind() == Kind.ABSENT) {
+        return Optional.empty();
+      }
+      throw e;
+    }
+  }
+
+  /** What the spec needs on the engine, as it is there now; makes and pulls nothing. */
+  public SandboxGround ground() throws EngineException {
+    return new SandboxGround(image(), network.look());
+  }
+
+  private SandboxGround.@Nullable Image image() throws EngineException {
+    try {
+      return calls.call(
+          Operation.IMAGE_INSPECT,
+          engine -> {
+            InspectImageResponse image = engine.docker().inspectImageCmd(spec.image()).exec();
+            ContainerConfig config = image.getConfig();
+            String[] entrypoint = config == null ? null : config.getEntrypoint();
+            return new SandboxGround.Image(
+                String.valueOf(image.getId()),
+                entrypoint != null && List.of(entrypoint).equals(List.of(ContainerCreation.INIT)));
+          });
+    } catch (EngineException e) {
+      if (e.kind() == Kind.ABSENT || e.kind() == Kind.IMAGE_MISSING) {
+        return null;
+      }
+      throw e;
+    }
+  }
+}

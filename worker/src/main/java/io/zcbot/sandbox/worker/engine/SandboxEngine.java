@@ -1,0 +1,39 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.engine;
+
+import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.spec.SandboxSpec;
+import java.nio.file.Path;
+import java.util.Optional;
+
+/**
+ * One worker's sandboxes of one spec on a container engine, under the same terms as {@link Engine}.
+ */
+public interface SandboxEngine {
+  /** What all of them are created by. */
+  SandboxSpec spec();
+
+  /**
+   * Looks a container up by its name or id, and compares all that the engine tells of it with what
+   * {@link #create} makes.
+   *
+   * @param user whose sandbox it should be
+   * @param workspace the directory that should be mounted in it
+   */
+  Optional<Verified> verify(String nameOrId, UserId user, Path workspace) throws EngineException;
+
+  /**
+   * Creates the user's container, not started. Makes sure of the network, pulls the image once if
+   * it is missing.
+   *
+   * @param workspace existing directory on the engine's host, mounted at {@code /workspace}
+   * @return the container's id
+   */
+  String create(UserId user, Path workspace) throws EngineException;
+
+  /** Starts a created container and returns once its init said that the firewall is in force. */
+  void start(String containerId) throws EngineException;
+}

@@ -1,0 +1,13 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.engine;
+
+/**
+ * A container that was compared with a spec.
+ *
+ * @param isAsSpecified whether this worker made it of that spec, and the engine describes it in all
+ *     fields as one that it makes of that spec
+ */
+public record Verified(Container container, boolean isAsSpecified) {}

@@ -5,19 +5,11 @@
 package io.zcbot.sandbox.events;
 
 import com.fasterxml.jackson.core.JacksonException;
-import com.fasterxml.jackson.core.JsonFactory;
-import com.fasterxml.jackson.core.StreamReadConstraints;
-import com.fasterxml.jackson.core.StreamReadFeature;
-import com.fasterxml.jackson.databind.DeserializationFeature;
-import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectReader;
 import com.fasterxml.jackson.databind.ObjectWriter;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.UncheckedIOException;
-import java.nio.ByteBuffer;
-import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.time.Instant;
 import org.jspecify.annotations.Nullable;
@@ -32,23 +24,7 @@ public final class EventCodec {
   /** Largest value that is read; anything larger is no event. */
   public static final int MAX_BYTES = 64 * 1024;
 
-  private static final int MAX_NESTING = 16;
-  private static final JsonMapper MAPPER =
-      JsonMapper.builder(
-              JsonFactory.builder()
-                  .streamReadConstraints(
-                      StreamReadConstraints.builder()
-                          .maxNestingDepth(MAX_NESTING)
-                          .maxStringLength(MAX_BYTES)
-                          .maxNumberLength(64)
-                          .build())
-                  .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
-                  .disable(StreamReadFeature.INCLUDE_SOURCE_IN_LOCATION)
-                  .build())
-          .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
-          .build();
-  private static final ObjectReader READER = MAPPER.readerFor(JsonNode.class);
-  private static final ObjectWriter WRITER = MAPPER.writer();
+  private static final ObjectWriter WRITER = JsonMapper.builder().build().writer();
 
   /** The record value of an event. */
   public byte[] encode(SandboxEvent event) {
@@ -101,7 +77,7 @@ public final class EventCodec {
         json.put("ensure_id", f.ensureId());
         put(json, "failed_at", f.failedAt());
         json.put("reason", f.reason().wire());
-        json.put("message", Fields.fitting(f.message()));
+        json.put("message", UntrustedText.fitting(f.message()));
         json.put("retryable", f.retryable());
       }
     }
@@ -129,7 +105,7 @@ public final class EventCodec {
    */
   public Ensure decodeEnsure(byte @Nullable [] key, byte @Nullable [] value, Origin origin)
       throws EventFormatException {
-    Fields in = parse(value);
+    Fields in = Fields.parse(value);
     UserId user = userAgreeingWithKey(in, key);
     return new Ensure(
         eventId(in, origin),
@@ -146,7 +122,7 @@ public final class EventCodec {
    */
   public Activity decodeActivity(byte @Nullable [] key, byte @Nullable [] value, Origin origin)
       throws EventFormatException {
-    Fields in = parse(value);
+    Fields in = Fields.parse(value);
     UserId user = userAgreeingWithKey(in, key);
     return new Activity(
         eventId(in, origin),
@@ -197,7 +173,7 @@ public final class EventCodec {
    * @throws EventFormatException if the value is none
    */
   public LiveSandbox decodeLive(byte[] value) throws EventFormatException {
-    Fields in = parse(value);
+    Fields in = Fields.parse(value);
     return new LiveSandbox(
         in.userId(),
         in.text("container_id"),
@@ -208,7 +184,7 @@ public final class EventCodec {
 
   private static Ready decodeReady(byte @Nullable [] key, byte @Nullable [] value)
       throws EventFormatException {
-    Fields in = parse(value);
+    Fields in = Fields.parse(value);
     return new Ready(
         in.text("event_id"),
         userAgreeingWithKey(in, key),
@@ -227,7 +203,7 @@ public final class EventCodec {
 
   private static Reaped decodeReaped(byte @Nullable [] key, byte @Nullable [] value)
       throws EventFormatException {
-    Fields in = parse(value);
+    Fields in = Fields.parse(value);
     return new Reaped(
         in.text("event_id"),
         userAgreeingWithKey(in, key),
@@ -246,51 +222,15 @@ public final class EventCodec {
 
   private static Failed decodeFailed(byte @Nullable [] key, byte @Nullable [] value)
       throws EventFormatException {
-    Fields in = parse(value);
+    Fields in = Fields.parse(value);
     return new Failed(
         in.text("event_id"),
         userAgreeingWithKey(in, key),
         in.text("ensure_id"),
         in.instant("failed_at"),
         in.oneOf("reason", Failed.Reason.values()),
-        in.text("message"),
+        in.prose("message"),
         in.bool("retryable"));
-  }
-
-  private static Fields parse(byte @Nullable [] value) throws EventFormatException {
-    if (value == null) {
-      throw new EventFormatException("value", "missing; send a JSON object");
-    }
-    if (value.length > MAX_BYTES) {
-      throw new EventFormatException(
-          "value", "is " + value.length + " bytes; at most " + MAX_BYTES + " are allowed");
-    }
-    PlainObject plain = PlainObject.read(value);
-    if (plain != null) {
-      return new Fields(plain);
-    }
-    JsonNode json;
-    try {
-      // Decoded strictly first: Jackson would take UTF-16 and UTF-32 as well.
-      json = READER.readTree(utf8("value", value));
-    } catch (JacksonException e) {
-      throw new EventFormatException(
-          "value", "is no JSON: " + UserId.quote(e.getOriginalMessage()) + at(e));
-    }
-    if (!json.isObject()) {
-      throw new EventFormatException("value", "is no JSON object; send {\"user_id\": …}");
-    }
-    return new Fields(json);
-  }
-
-  private static String at(JacksonException e) {
-    return e.getLocation() == null
-        ? ""
-        : " (line "
-            + e.getLocation().getLineNr()
-            + ", column "
-            + e.getLocation().getColumnNr()
-            + ")";
   }
 
   private static UserId userAgreeingWithKey(Fields in, byte @Nullable [] key)
@@ -309,7 +249,7 @@ public final class EventCodec {
     throw new EventFormatException(
         "key",
         "is "
-            + UserId.quote(utf8("key", key))
+            + UntrustedText.quote(Fields.utf8("key", key))
             + " but user_id is '"
             + user
             + "'; make them the same");
@@ -325,14 +265,6 @@ public final class EventCodec {
       }
     }
     return true;
-  }
-
-  private static String utf8(String field, byte[] bytes) throws EventFormatException {
-    try {
-      return StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(bytes)).toString();
-    } catch (CharacterCodingException _) {
-      throw new EventFormatException(field, "is not UTF-8");
-    }
   }
 
   private static void put(ObjectNode json, String field, @Nullable Instant value) {

@@ -4,99 +4,164 @@
  */
 package io.zcbot.sandbox.events;
 
-import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.node.TextNode;
+import com.fasterxml.jackson.core.JacksonException;
+import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.JsonLocation;
+import com.fasterxml.jackson.core.JsonParser;
+import com.fasterxml.jackson.core.JsonToken;
+import com.fasterxml.jackson.core.StreamReadConstraints;
+import com.fasterxml.jackson.core.StreamReadFeature;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
+import java.nio.charset.CharacterCodingException;
+import java.nio.charset.StandardCharsets;
+import java.time.DateTimeException;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.OffsetDateTime;
-import java.time.format.DateTimeFormatter;
-import java.time.format.DateTimeParseException;
 import java.util.Arrays;
+import java.util.HashMap;
+import java.util.Map;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
-/** Reads typed fields of one JSON object; every complaint names the field. */
+/**
+ * The fields of one JSON object, read by type; every error names the field. What is nested in the
+ * object is skipped, so hostile input makes no tree of objects.
+ */
 final class Fields {
-  /** Longest text of a field, in characters. */
-  private static final int MAX_TEXT = 4096;
-
   /** What RFC 3339 can write, in UTC. */
   private static final Instant EARLIEST = Instant.parse("0000-01-01T00:00:00Z");
 
   private static final Instant LATEST = Instant.parse("9999-12-31T23:59:59.999999999Z");
 
-  private final @Nullable JsonNode object;
-  private final @Nullable PlainObject plain;
+  private static final JsonFactory JSON =
+      JsonFactory.builder()
+          .streamReadConstraints(
+              StreamReadConstraints.builder()
+                  .maxNestingDepth(16)
+                  .maxStringLength(EventCodec.MAX_BYTES)
+                  .maxNumberLength(64)
+                  .build())
+          .disable(StreamReadFeature.INCLUDE_SOURCE_IN_LOCATION)
+          // Field names are input: they must not fill tables that outlive the record.
+          .disable(JsonFactory.Feature.INTERN_FIELD_NAMES)
+          .disable(JsonFactory.Feature.CANONICALIZE_FIELD_NAMES)
+          .build();
 
-  Fields(JsonNode object) {
-    this.object = object;
-    this.plain = null;
+  private record Value(JsonToken token, String text) {}
+
+  private final Map<String, Value> values;
+
+  private Fields(Map<String, Value> values) {
+    this.values = values;
   }
 
-  Fields(PlainObject plain) {
-    this.object = null;
-    this.plain = plain;
+  /** Reads the record value, which must be one JSON object in UTF-8. */
+  static Fields parse(byte @Nullable [] value) throws EventFormatException {
+    if (value == null) {
+      throw new EventFormatException("value", "missing; send a JSON object");
+    }
+    if (value.length > EventCodec.MAX_BYTES) {
+      throw new EventFormatException(
+          "value",
+          "is " + value.length + " bytes; at most " + EventCodec.MAX_BYTES + " are allowed");
+    }
+    // Decoded first: given bytes, Jackson would accept UTF-16, UTF-32 and malformed UTF-8.
+    try (JsonParser json = JSON.createParser(utf8("value", value))) {
+      if (json.nextToken() != JsonToken.START_OBJECT) {
+        throw new EventFormatException("value", "is no JSON object; send {\"user_id\": …}");
+      }
+      Map<String, Value> values = new HashMap<>();
+      for (String name = json.nextFieldName(); name != null; name = json.nextFieldName()) {
+        JsonToken token = json.nextToken();
+        boolean nested = token.isStructStart();
+        if (values.put(name, new Value(token, nested ? "" : json.getText())) != null) {
+          throw new EventFormatException(
+              "value", "has the field " + UntrustedText.quote(name) + " twice; send it once");
+        }
+        if (nested) {
+          json.skipChildren();
+        }
+      }
+      if (json.nextToken() != null) {
+        throw new EventFormatException("value", "has something after its JSON object; remove it");
+      }
+      return new Fields(values);
+    } catch (JacksonException e) {
+      throw new EventFormatException(
+          "value", "is no JSON: " + UntrustedText.quote(e.getOriginalMessage()) + at(e));
+    } catch (IOException e) {
+      throw new UncheckedIOException("reading from memory must not fail", e);
+    }
+  }
+
+  private static String at(JacksonException e) {
+    JsonLocation at = e.getLocation(); // null where a limit was exceeded
+    return at == null ? "" : " (line " + at.getLineNr() + ", column " + at.getColumnNr() + ")";
+  }
+
+  /** The text, if the bytes are well-formed UTF-8. */
+  static String utf8(String field, byte[] bytes) throws EventFormatException {
+    String text = new String(bytes, StandardCharsets.UTF_8);
+    if (text.indexOf('\ufffd') < 0) {
+      return text; // nothing was replaced, as in nearly all records
+    }
+    try {
+      return StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(bytes)).toString();
+    } catch (CharacterCodingException _) {
+      throw new EventFormatException(field, "is not UTF-8");
+    }
   }
 
   String text(String field) throws EventFormatException {
-    String text = optionalText(field);
-    if (text == null) {
-      throw new EventFormatException(field, "missing; it is required");
+    return required(field, optionalText(field));
+  }
+
+  /** A text that identifies something, or names somebody: without control characters. */
+  @Nullable String optionalText(String field) throws EventFormatException {
+    String text = optionalProse(field);
+    if (text != null && UntrustedText.isUnsafe(text)) {
+      throw new EventFormatException(
+          field,
+          "has a control or invisible character: " + UntrustedText.quote(text) + "; remove it");
     }
     return text;
   }
 
-  @Nullable String optionalText(String field) throws EventFormatException {
-    String text = plain != null ? plain.get(field) : parsedText(field);
-    if (text == null) {
+  /** A text for people to read: it may have several lines. */
+  String prose(String field) throws EventFormatException {
+    return required(field, optionalProse(field));
+  }
+
+  private @Nullable String optionalProse(String field) throws EventFormatException {
+    Value value = given(field);
+    if (value == null) {
       return null;
     }
+    if (value.token() != JsonToken.VALUE_STRING) {
+      throw new EventFormatException(field, "is " + kind(value) + "; make it a string");
+    }
+    String text = value.text();
     if (text.isBlank()) {
       throw new EventFormatException(field, "is empty; give a value or leave the field out");
     }
-    if (text.length() > MAX_TEXT) {
+    if (text.length() > UntrustedText.MAX_LENGTH) {
       throw new EventFormatException(
-          field, "is " + text.length() + " characters long; at most " + MAX_TEXT + " are allowed");
+          field,
+          "is "
+              + text.length()
+              + " characters long; at most "
+              + UntrustedText.MAX_LENGTH
+              + " are allowed");
     }
-    if (plain == null && !isWhole(text)) {
-      // JSON can spell it, UTF-8 can't: other readers would choke on what is derived from it.
+    if (!UntrustedText.whole(text).equals(text)) {
+      // JSON can write it, UTF-8 can't: other readers would fail on what is derived from it.
       throw new EventFormatException(
           field, "has half a character (an unpaired surrogate); send whole ones");
     }
     return text;
-  }
-
-  private @Nullable String parsedText(String field) throws EventFormatException {
-    JsonNode node = present(field);
-    if (node == null) {
-      return null;
-    }
-    if (!node.isTextual()) {
-      throw new EventFormatException(field, "is " + kind(node) + "; make it a string");
-    }
-    return node.textValue();
-  }
-
-  /** Makes a text of the worker's own one that {@link #text} takes, whatever an engine put in. */
-  static String fitting(String text) {
-    String whole = isWhole(text) ? text : text.replaceAll("[\\x{d800}-\\x{dfff}]", "?");
-    if (whole.length() <= MAX_TEXT) {
-      return whole;
-    }
-    int end = MAX_TEXT - 1;
-    return whole.substring(0, Character.isHighSurrogate(whole.charAt(end - 1)) ? end - 1 : end)
-        + "…";
-  }
-
-  private static boolean isWhole(String text) {
-    for (int i = 0; i < text.length(); i++) {
-      if (Character.isSurrogate(text.charAt(i))
-          && (i + 1 == text.length()
-              || !Character.isSurrogatePair(text.charAt(i), text.charAt(++i)))) {
-        return false;
-      }
-    }
-    return true;
   }
 
   UserId userId() throws EventFormatException {
@@ -108,11 +173,7 @@ final class Fields {
   }
 
   Instant instant(String field) throws EventFormatException {
-    Instant instant = optionalInstant(field);
-    if (instant == null) {
-      throw new EventFormatException(field, "missing; it is required");
-    }
-    return instant;
+    return required(field, optionalInstant(field));
   }
 
   @Nullable Instant optionalInstant(String field) throws EventFormatException {
@@ -120,72 +181,74 @@ final class Fields {
     if (text == null) {
       return null;
     }
-    Instant plainly = PlainInstant.read(text);
-    if (plainly != null) {
-      return plainly;
-    }
     try {
-      Instant instant =
-          OffsetDateTime.parse(text, DateTimeFormatter.ISO_OFFSET_DATE_TIME).toInstant();
+      Instant instant = OffsetDateTime.parse(text).toInstant();
       if (instant.isBefore(EARLIEST) || instant.isAfter(LATEST)) {
         throw new EventFormatException(field, "has a year outside 0000 to 9999");
       }
       return instant;
-    } catch (DateTimeParseException _) {
+    } catch (DateTimeException _) {
       throw new EventFormatException(
           field,
-          "is no RFC 3339 time: " + UserId.quote(text) + "; write e.g. 2026-11-24T12:00:00Z");
+          "is no RFC 3339 time: "
+              + UntrustedText.quote(text)
+              + "; write e.g. 2026-11-24T12:00:00Z");
     }
   }
 
   long nonNegative(String field) throws EventFormatException {
-    JsonNode node = present(field);
-    if (node == null) {
-      throw new EventFormatException(field, "missing; it is required");
-    }
-    return nonNegative(field, node);
+    return required(field, optionalNonNegative(field));
   }
 
   @Nullable Duration optionalSeconds(String field) throws EventFormatException {
-    JsonNode node = present(field);
-    return node == null ? null : Duration.ofSeconds(nonNegative(field, node));
+    Long seconds = optionalNonNegative(field);
+    return seconds == null ? null : Duration.ofSeconds(seconds);
   }
 
-  private static long nonNegative(String field, JsonNode node) throws EventFormatException {
-    if (!node.isIntegralNumber() || !node.canConvertToLong() || node.longValue() < 0) {
+  private @Nullable Long optionalNonNegative(String field) throws EventFormatException {
+    Long number = optionalLong(field, "is no whole number from 0 up");
+    if (number != null && number < 0) {
       throw new EventFormatException(field, "is no whole number from 0 up");
     }
-    return node.longValue();
+    return number;
   }
 
   @Nullable Integer optionalInt(String field) throws EventFormatException {
-    JsonNode node = present(field);
-    if (node == null) {
-      return null;
-    }
-    if (!node.isIntegralNumber() || !node.canConvertToInt()) {
+    Long number = optionalLong(field, "is no whole number");
+    if (number != null && number != number.intValue()) {
       throw new EventFormatException(field, "is no whole number");
     }
-    return node.intValue();
+    return number == null ? null : number.intValue();
+  }
+
+  private @Nullable Long optionalLong(String field, String problem) throws EventFormatException {
+    Value value = given(field);
+    if (value == null) {
+      return null;
+    }
+    try {
+      if (value.token() == JsonToken.VALUE_NUMBER_INT) {
+        return Long.valueOf(value.text());
+      }
+    } catch (NumberFormatException _) {
+      // beyond 64 bits
+    }
+    throw new EventFormatException(field, problem);
   }
 
   boolean bool(String field) throws EventFormatException {
-    Boolean value = optionalBool(field);
-    if (value == null) {
-      throw new EventFormatException(field, "missing; it is required");
-    }
-    return value;
+    return required(field, optionalBool(field));
   }
 
   @Nullable Boolean optionalBool(String field) throws EventFormatException {
-    JsonNode node = present(field);
-    if (node == null) {
+    Value value = given(field);
+    if (value == null) {
       return null;
     }
-    if (!node.isBoolean()) {
-      throw new EventFormatException(field, "is " + kind(node) + "; make it true or false");
+    if (!value.token().isBoolean()) {
+      throw new EventFormatException(field, "is " + kind(value) + "; make it true or false");
     }
-    return node.booleanValue();
+    return value.token() == JsonToken.VALUE_TRUE;
   }
 
   <E extends Enum<E> & WireName> E oneOf(String field, E[] values) throws EventFormatException {
@@ -197,27 +260,30 @@ final class Fields {
     }
     String allowed = Arrays.stream(values).map(WireName::wire).collect(Collectors.joining(", "));
     throw new EventFormatException(
-        field, "is " + UserId.quote(text) + "; it must be one of " + allowed);
+        field, "is " + UntrustedText.quote(text) + "; it must be one of " + allowed);
   }
 
-  /** The node, or null where the field is absent or JSON null: both mean «not given». */
-  private @Nullable JsonNode present(String field) {
-    if (plain != null) {
-      String text = plain.get(field);
-      return text == null ? null : TextNode.valueOf(text);
+  private static <T> T required(String field, @Nullable T value) throws EventFormatException {
+    if (value == null) {
+      throw new EventFormatException(field, "missing; it is required");
     }
-    JsonNode node = object == null ? null : object.get(field);
-    return node == null || node.isNull() ? null : node;
+    return value;
   }
 
-  private static String kind(JsonNode node) {
-    return switch (node.getNodeType()) {
-      case ARRAY -> "an array";
-      case OBJECT, POJO -> "an object";
-      case NUMBER -> "a number";
-      case BOOLEAN -> "a boolean";
-      case STRING -> "a string";
-      case BINARY, NULL, MISSING -> "nothing";
+  /** The value, or null where the field is absent or JSON null: both mean «not given». */
+  private @Nullable Value given(String field) {
+    Value value = values.get(field);
+    return value == null || value.token() == JsonToken.VALUE_NULL ? null : value;
+  }
+
+  private static String kind(Value value) {
+    return switch (value.token()) {
+      case START_ARRAY -> "an array";
+      case START_OBJECT -> "an object";
+      case VALUE_NUMBER_INT, VALUE_NUMBER_FLOAT -> "a number";
+      case VALUE_TRUE, VALUE_FALSE -> "a boolean";
+      case VALUE_STRING -> "a string";
+      default -> throw new IllegalStateException("no value of a field: " + value);
     };
   }
 }

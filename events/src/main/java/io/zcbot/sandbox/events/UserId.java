@@ -4,8 +4,8 @@
  */
 package io.zcbot.sandbox.events;
 
+import java.util.Locale;
 import java.util.UUID;
-import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -17,29 +17,25 @@ import org.jspecify.annotations.Nullable;
 public record UserId(UUID uuid) implements Comparable<UserId> {
   private static final int LENGTH = 36;
 
-  /** Controls (C0, DEL, C1), invisible formatting such as direction marks, line separators. */
-  private static final Pattern UNSAFE =
-      Pattern.compile("[\\p{Cntrl}\\x{80}-\\x{9f}\\p{Cf}\\x{2028}\\x{2029}]");
-
   /**
    * Parses the canonical form.
    *
    * @throws IllegalArgumentException if {@code text} is anything but a lower-case UUID with dashes;
-   *     the message says what is wrong and how to mend it, and quotes at most 64 characters
+   *     the message says what is wrong and how to correct it, and quotes at most 64 characters
    */
   public static UserId parse(String text) {
     UUID uuid = canonical(text);
     if (uuid != null) {
       return new UserId(uuid);
     }
-    String lower = text.length() == LENGTH ? text.toLowerCase(java.util.Locale.ROOT) : text;
+    String lower = text.length() == LENGTH ? text.toLowerCase(Locale.ROOT) : text;
     if (canonical(lower) != null) {
       throw new IllegalArgumentException(
           "not in canonical form: '" + text + "'; write it in lower case: '" + lower + "'");
     }
     throw new IllegalArgumentException(
         "not a UUID: "
-            + quote(text)
+            + UntrustedText.quote(text)
             + "; use the canonical lower-case form, e.g. 7f3c1d52-9a54-4c0e-8f2b-6f1d2f6f7a10");
   }
 
@@ -69,12 +65,6 @@ public record UserId(UUID uuid) implements Comparable<UserId> {
       }
     }
     return new UUID(high, low);
-  }
-
-  /** Quotes untrusted text for a message: bounded, without what a terminal or log could obey. */
-  static String quote(String text) {
-    String head = text.length() > 64 ? text.substring(0, 64) + "…" : text;
-    return "'" + UNSAFE.matcher(head).replaceAll("?") + "'";
   }
 
   @Override

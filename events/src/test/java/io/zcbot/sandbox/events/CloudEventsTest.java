@@ -11,7 +11,7 @@ import org.junit.jupiter.api.Test;
 
 class CloudEventsTest {
   @Test
-  void the_attributes_are_headers() {
+  void theAttributesAreHeaders() {
     UserId user = UserId.parse("7f3c1d52-9a54-4c0e-8f2b-6f1d2f6f7a10");
     Activity activity = new Activity("a-1", user, Instant.parse("2026-11-24T12:00:00Z"), null);
     assertThat(CloudEvents.headers(activity, "/zcbot/sandbox/worker-1"))

@@ -6,19 +6,34 @@ package io.zcbot.sandbox.events;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.fasterxml.jackson.core.json.JsonWriteFeature;
+import com.fasterxml.jackson.databind.json.JsonMapper;
 import java.nio.charset.StandardCharsets;
 import java.time.Instant;
 import java.util.Arrays;
+import java.util.Map;
+import java.util.Set;
 import net.jqwik.api.Arbitraries;
 import net.jqwik.api.Arbitrary;
+import net.jqwik.api.Assume;
 import net.jqwik.api.Combinators;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 import net.jqwik.api.Provide;
+import net.jqwik.api.constraints.IntRange;
 import org.jspecify.annotations.Nullable;
 
 class EventCodecPropertyTest {
   private static final Origin ORIGIN = new Origin("t", 0, 0, Instant.EPOCH);
+
+  private static final String USER = "7f3c1d52-9a54-4c0e-8f2b-6f1d2f6f7a10";
+  private static final Set<Byte> UNSAFE =
+      Set.of(
+          Character.CONTROL,
+          Character.FORMAT,
+          Character.LINE_SEPARATOR,
+          Character.PARAGRAPH_SEPARATOR,
+          Character.SURROGATE);
 
   private final EventCodec codec = new EventCodec();
 
@@ -87,36 +102,54 @@ class EventCodecPropertyTest {
   }
 
   @Property(tries = 2000)
-  void what_is_written_is_read_again(@ForAll("events") SandboxEvent event) throws Exception {
+  void whatIsWrittenIsReadAgain(@ForAll("events") SandboxEvent event) throws Exception {
     byte[] value = codec.encode(event);
     assertThat(codec.decode(event.topic(), codec.key(event), value, ORIGIN)).isEqualTo(event);
   }
 
   @Property(tries = 2000)
-  void random_bytes_are_refused_cleanly(
-      @ForAll Topic topic, @ForAll byte[] key, @ForAll byte[] value) {
+  void randomBytesAreRefusedCleanly(@ForAll Topic topic, @ForAll byte[] key, @ForAll byte[] value) {
     decode(topic, key, value);
   }
 
   @Property(tries = 2000)
-  void random_text_is_refused_cleanly(
-      @ForAll Topic topic, @ForAll String key, @ForAll String value) {
+  void randomTextIsRefusedCleanly(@ForAll Topic topic, @ForAll String key, @ForAll String value) {
     decode(topic, bytes(key), bytes(value));
   }
 
   @Property(tries = 5000)
-  void almost_events_are_read_or_refused_cleanly(
+  void almostEventsAreReadOrRefusedCleanly(
       @ForAll Topic topic, @ForAll("almostEvents") String json) {
     decode(topic, bytes("00000000-0000-0000-0000-000000000000"), bytes(json));
   }
 
   @Property(tries = 5000)
-  void damaged_events_are_read_or_refused_cleanly(
+  void damagedEventsAreReadOrRefusedCleanly(
       @ForAll("events") SandboxEvent event, @ForAll int at, @ForAll byte with, @ForAll int cut) {
     byte[] value = codec.encode(event);
     value[Math.floorMod(at, value.length)] = with;
     decode(event.topic(), codec.key(event), value);
     decode(event.topic(), codec.key(event), Arrays.copyOf(value, Math.floorMod(cut, value.length)));
+  }
+
+  @Property(tries = 2000)
+  void whatIsReadHasNoControlCharactersInItsIds(
+      @ForAll @IntRange(max = 0x1ffff) int codePoint, @ForAll boolean escaped) throws Exception {
+    Assume.that(escaped || Character.getType(codePoint) != Character.SURROGATE);
+    String text = "a" + Character.toString(codePoint) + "b";
+    String json =
+        JsonMapper.builder()
+            .configure(JsonWriteFeature.ESCAPE_NON_ASCII, escaped)
+            .build()
+            .writeValueAsString(Map.of("user_id", USER, "event_id", text, "requested_by", text));
+    try {
+      Ensure read = codec.decodeEnsure(bytes(USER), bytes(json), ORIGIN);
+      assertThat(read.eventId()).isEqualTo(read.requestedBy()).isEqualTo(text);
+      assertThat(UNSAFE).doesNotContain((byte) Character.getType(codePoint));
+    } catch (EventFormatException e) {
+      assertThat(UNSAFE).contains((byte) Character.getType(codePoint));
+      assertThat(e.getMessage().codePoints()).noneMatch(Character::isISOControl);
+    }
   }
 
   /**

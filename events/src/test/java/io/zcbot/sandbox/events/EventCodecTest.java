@@ -9,6 +9,8 @@ import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import java.nio.charset.StandardCharsets;
 import java.time.Instant;
+import java.util.List;
+import java.util.regex.Matcher;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -65,7 +67,7 @@ class EventCodecTest {
   }
 
   @Test
-  void a_key_and_a_small_object_are_enough() throws Exception {
+  void aKeyAndASmallObjectAreEnough() throws Exception {
     String json = "{\"user_id\":\"" + USER + "\"}";
     assertThat(ensure(json))
         .isEqualTo(new Ensure("sandbox.ensure-3-17", UserId.parse(USER), APPENDED, null, null));
@@ -74,7 +76,7 @@ class EventCodecTest {
   }
 
   @Test
-  void unknown_fields_and_nulls_are_as_good_as_none() throws Exception {
+  void unknownFieldsAndNullsAreAsGoodAsNone() throws Exception {
     assertThat(
             ensure(
                 "{\"new\":{\"deep\":[1,2.5,null]},\"user_id\":\"%s\",\"event_id\":null}"
@@ -91,7 +93,7 @@ class EventCodecTest {
     "0000-01-01T00:00:00Z,0000-01-01T00:00:00Z",
     "9999-12-31T23:59:59.999Z,9999-12-31T23:59:59.999Z"
   })
-  void times_of_any_offset_are_read(String text, Instant instant) throws Exception {
+  void timesOfAnyOffsetAreRead(String text, Instant instant) throws Exception {
     assertThat(
             ensure("{\"user_id\":\"%s\",\"requested_at\":\"%s\"}".formatted(USER, text))
                 .requestedAt())
@@ -110,7 +112,7 @@ class EventCodecTest {
         "2026-11-24T24:00:01Z",
         "2026-02-30T12:00:00Z"
       })
-  void what_is_no_time_is_refused(String text) {
+  void whatIsNoTimeIsRefused(String text) {
     assertThat(refusal("{\"user_id\":\"%s\",\"expires_at\":\"%s\"}".formatted(USER, text)))
         .isEqualTo(
             "expires_at: is no RFC 3339 time: '" + text + "'; write e.g. 2026-11-24T12:00:00Z");
@@ -125,7 +127,7 @@ class EventCodecTest {
         "9999-12-31T23:59:59-01:00",
         "0000-01-01T00:00:00+01:00"
       })
-  void times_that_could_not_be_written_again_are_refused(String text) {
+  void timesThatCouldNotBeWrittenAgainAreRefused(String text) {
     assertThat(refusal("{\"user_id\":\"%s\",\"expires_at\":\"%s\"}".formatted(USER, text)))
         .isEqualTo("expires_at: has a year outside 0000 to 9999");
   }
@@ -156,7 +158,7 @@ class EventCodecTest {
           null                                  | value: is no JSON object; send {"user_id": …}
           17                                    | value: is no JSON object; send {"user_id": …}
           """)
-  void refusals_name_field_and_problem(String json, String problem) {
+  void refusalsNameFieldAndProblem(String json, String problem) {
     assertThat(refusal(json.replace("USER", USER))).isEqualTo(problem);
   }
 
@@ -169,23 +171,67 @@ class EventCodecTest {
         "hello",
         "{'user_id':1}",
         "{\"a\":1}}",
-        "{\"a\":1} {\"b\":2}",
         "{\"a\":1,}",
         "{\"a\":01}",
         "{\"a\":NaN}",
         "{\"a\":\"\t\"}",
         "{\"a\":\"\\x\"}",
         "{/**/\"a\":1}",
-        "{\"a\":1,\"a\":1}",
         "\ufeff{\"a\":1}",
         "{\"a\":\"\0\"}"
       })
-  void what_is_no_json_is_refused(String text) {
+  void whatIsNoJsonIsRefused(String text) {
     assertThat(refusal(text)).startsWith("value: is no JSON: '").matches("[^\\p{Cntrl}]*");
   }
 
   @Test
-  void nothing_at_all_is_refused() {
+  void moreThanOneObjectIsRefused() {
+    assertThat(refusal("{\"a\":1} {\"b\":2}"))
+        .isEqualTo("value: has something after its JSON object; remove it");
+  }
+
+  /** A new line or an escape sequence would write lines and colours of its own into a log. */
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "\\u0000",
+        "\\n",
+        "\\r\\n",
+        "\\t",
+        "\\u001b[31m",
+        "\\u007f",
+        "\\u0085",
+        "\\u009b",
+        "\\u202e",
+        "\\u2028",
+        "\\u2029",
+        "\\ufeff",
+        "\u009b",
+        "\u202e"
+      })
+  void controlAndInvisibleCharactersAreRefusedWhereATextIdentifies(String text) {
+    for (String field : List.of("event_id", "requested_by")) {
+      refusesControlCharacter(Topic.ENSURE, "{\"user_id\":\"" + USER + "\"}", field, text);
+    }
+    refusesControlCharacter(Topic.ACTIVITY, "{\"user_id\":\"" + USER + "\"}", "source", text);
+    for (String field : List.of("container_id", "host", "worker_id")) {
+      refusesControlCharacter(Topic.REAPED, REAPED, field, text);
+    }
+  }
+
+  private void refusesControlCharacter(Topic topic, String json, String field, String text) {
+    String without = json.replaceAll("\"" + field + "\":\"[^\"]*\",?", "");
+    String with =
+        without.replaceFirst(
+            "\\{", "{\"" + field + "\":\"a" + Matcher.quoteReplacement(text) + "b\",");
+    assertThat(refusal(topic, with))
+        .startsWith(field + ": has a control or invisible character: 'a?")
+        .endsWith("b'; remove it")
+        .matches("[^\\p{Cntrl}]*");
+  }
+
+  @Test
+  void nothingAtAllIsRefused() {
     assertThat(refusal(Topic.ENSURE, bytes(USER), null))
         .isEqualTo("value: missing; send a JSON object");
     assertThat(refusal("")).isEqualTo("value: is no JSON object; send {\"user_id\": …}");
@@ -193,13 +239,17 @@ class EventCodecTest {
   }
 
   @Test
-  void a_field_given_twice_is_refused() {
+  void aFieldGivenTwiceIsRefused() {
     assertThat(refusal("{\"user_id\":\"%s\",\"user_id\":\"%s\"}".formatted(USER, USER)))
-        .startsWith("value: is no JSON: 'Duplicate ");
+        .isEqualTo("value: has the field 'user_id' twice; send it once");
+    assertThat(refusal("{\"a\":null,\"a\":1}"))
+        .isEqualTo("value: has the field 'a' twice; send it once");
+    assertThat(refusal("{\"\\u001b[2J\":1,\"\\u001b[2J\":1}"))
+        .isEqualTo("value: has the field '?[2J' twice; send it once");
   }
 
   @Test
-  void other_encodings_than_utf_8_are_refused() {
+  void otherEncodingsThanUtf8AreRefused() {
     String json = "{\"user_id\":\"" + USER + "\"}";
     assertThat(refusal(Topic.ENSURE, bytes(USER), json.getBytes(StandardCharsets.UTF_16)))
         .isEqualTo("value: is not UTF-8");
@@ -222,7 +272,7 @@ class EventCodecTest {
   }
 
   @Test
-  void the_size_is_bounded() throws Exception {
+  void theSizeIsBounded() throws Exception {
     String head = "{\"user_id\":\"" + USER + "\"";
     String fits = head + " ".repeat(EventCodec.MAX_BYTES - head.length() - 1) + "}";
     assertThat(ensure(fits).userId()).hasToString(USER);
@@ -230,7 +280,7 @@ class EventCodecTest {
   }
 
   @Test
-  void texts_numbers_and_nesting_are_bounded() throws Exception {
+  void textsNumbersAndNestingAreBounded() throws Exception {
     String form = "{\"user_id\":\"%s\",\"x\":%s}";
     assertThat(ensure(form.formatted(USER, "\"" + "y".repeat(60_000) + "\""))).isNotNull();
     assertThat(ensure(form.formatted(USER, "[".repeat(10) + "]".repeat(10)))).isNotNull();
@@ -247,7 +297,7 @@ class EventCodecTest {
   }
 
   @Test
-  void key_and_user_must_agree() {
+  void keyAndUserMustAgree() {
     String json = "{\"user_id\":\"" + USER + "\"}";
     assertThat(refusal(Topic.ENSURE, null, bytes(json)))
         .isEqualTo("key: missing; set the record key to the user_id, it decides the order");
@@ -271,7 +321,7 @@ class EventCodecTest {
         "event_id", "user_id", "ensure_id", "ready_at", "container_name", "container_id", "host",
         "engine", "worker_id", "outcome", "image", "runtime", "workspace", "took_ms"
       })
-  void a_ready_needs_each_of_its_fields(String field) {
+  void aReadyNeedsEachOfItsFields(String field) {
     assertThat(refusal(Topic.READY, READY.replace("\"" + field + "\"", "\"other\"")))
         .isEqualTo(field + ": missing; it is required");
   }
@@ -288,7 +338,7 @@ class EventCodecTest {
         "worker_id",
         "reason"
       })
-  void a_reaped_needs_each_of_its_fields(String field) {
+  void aReapedNeedsEachOfItsFields(String field) {
     assertThat(refusal(Topic.REAPED, REAPED.replace("\"" + field + "\"", "\"other\"")))
         .isEqualTo(field + ": missing; it is required");
   }
@@ -296,13 +346,13 @@ class EventCodecTest {
   @ParameterizedTest
   @ValueSource(
       strings = {"event_id", "user_id", "ensure_id", "failed_at", "reason", "message", "retryable"})
-  void a_failed_needs_each_of_its_fields(String field) {
+  void aFailedNeedsEachOfItsFields(String field) {
     assertThat(refusal(Topic.FAILED, FAILED.replace("\"" + field + "\"", "\"other\"")))
         .isEqualTo(field + ": missing; it is required");
   }
 
   @Test
-  void results_with_wrong_values_are_refused() {
+  void resultsWithWrongValuesAreRefused() {
     assertThat(refusal(Topic.READY, READY.replace("reused", "REUSED")))
         .isEqualTo("outcome: is 'REUSED'; it must be one of created, reused, recreated, claimed");
     for (String number : new String[] {"-1", "1.5", "1e3", "9223372036854775808", "\"1\""}) {
@@ -332,14 +382,14 @@ class EventCodecTest {
   }
 
   @Test
-  void a_dead_letter_is_no_event() {
+  void aDeadLetterIsNoEvent() {
     assertThat(refusal(Topic.DEAD_LETTER, "{}"))
         .isEqualTo("value: a dead-letter record is no event by definition");
   }
 
   /** An engine's message can be long; what a worker publishes its readers must be able to read. */
   @Test
-  void a_long_message_is_cut_so_that_it_can_be_read() throws Exception {
+  void aLongMessageIsCutSoThatItCanBeRead() throws Exception {
     UserId user = UserId.parse(USER);
     String face = "🙂";
     Failed failed =
@@ -356,7 +406,7 @@ class EventCodecTest {
   }
 
   @Test
-  void a_message_with_half_a_character_is_published_all_the_same() throws Exception {
+  void aMessageWithHalfACharacterIsPublishedAllTheSame() throws Exception {
     Failed failed =
         new Failed(
             "f", UserId.parse(USER), "e", APPENDED, Failed.Reason.REJECTED, "cut \ud83d", false);

@@ -12,7 +12,7 @@ import org.junit.jupiter.api.Test;
 class EventIdsTest {
   /** Consumers drop duplicates by these; another version of this code must derive the same. */
   @Test
-  void are_the_same_for_ever() {
+  void areTheSameForEver() {
     assertThat(EventIds.ready("e-1", "c-1")).isEqualTo("f4ace0c0-7de3-34cf-afdb-1011547854e8");
     assertThat(EventIds.failed("e-1")).isEqualTo("6b0b1b37-ec86-3156-9f58-1beee287fe40");
     assertThat(EventIds.reaped("0123456789abcdef"))
@@ -20,7 +20,7 @@ class EventIdsTest {
   }
 
   @Test
-  void differ_by_cause_and_by_kind() {
+  void differByCauseAndByKind() {
     assertThat(EventIds.ready("a", "c")).isNotEqualTo(EventIds.ready("b", "c"));
     assertThat(EventIds.ready("a", "c")).isNotEqualTo(EventIds.ready("a", "d"));
     assertThat(EventIds.ready("a", "c")).isNotEqualTo(EventIds.failed("a"));
@@ -28,7 +28,7 @@ class EventIdsTest {
   }
 
   @Test
-  void an_event_without_an_id_is_known_by_its_place() {
+  void anEventWithoutAnIdIsKnownByItsPlace() {
     assertThat(new Origin("sandbox.ensure", 3, 17, java.time.Instant.EPOCH))
         .hasToString("sandbox.ensure-3-17")
         .extracting(Origin::eventId)

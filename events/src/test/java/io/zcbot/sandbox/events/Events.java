@@ -24,8 +24,15 @@ final class Events {
         .as((high, low) -> new UserId(new UUID(high, low)));
   }
 
-  /** Text as the contract has it: something, not too long, whole characters of every plane. */
+  /** A text that identifies: as {@link #prose}, without control and invisible characters. */
   static Arbitrary<String> texts() {
+    return prose()
+        .map(text -> text.replaceAll("[\\p{Cc}\\p{Cf}\\p{Zl}\\p{Zp}]", ""))
+        .filter(text -> !text.isBlank());
+  }
+
+  /** Text as the contract has it: something, not too long, whole characters of every plane. */
+  static Arbitrary<String> prose() {
     return Arbitraries.oneOf(
         Arbitraries.strings().alpha().ofMinLength(1).ofMaxLength(40),
         Arbitraries.integers()
@@ -115,7 +122,7 @@ final class Events {
             texts(),
             instants(),
             Arbitraries.of(Failed.Reason.class),
-            texts(),
+            prose(),
             Arbitraries.of(true, false))
         .as(Failed::new);
   }

@@ -100,14 +100,14 @@ class GoldenTest {
 
   @ParameterizedTest
   @MethodSource("events")
-  void is_written_like_this(String file, SandboxEvent event) throws Exception {
+  void isWrittenLikeThis(String file, SandboxEvent event) throws Exception {
     assertThat(new String(codec.encode(event), StandardCharsets.UTF_8)).isEqualTo(golden(file));
     assertThat(codec.key(event)).asString(StandardCharsets.US_ASCII).isEqualTo(USER.toString());
   }
 
   @ParameterizedTest
   @MethodSource("events")
-  void is_read_from_this(String file, SandboxEvent event) throws Exception {
+  void isReadFromThis(String file, SandboxEvent event) throws Exception {
     byte[] value = golden(file).getBytes(StandardCharsets.UTF_8);
     assertThat(codec.decode(event.topic(), codec.key(event), value, ORIGIN)).isEqualTo(event);
   }

@@ -16,7 +16,7 @@ class LiveSandboxTest {
   private final EventCodec codec = new EventCodec();
 
   @Test
-  void is_read_as_it_was_written() throws EventFormatException {
+  void isReadAsItWasWritten() throws EventFormatException {
     LiveSandbox live =
         new LiveSandbox(USER, "c1", "host", "worker", Instant.parse("2026-11-24T12:00:00.5Z"));
     byte[] value = codec.encodeLive(live);
@@ -29,13 +29,13 @@ class LiveSandboxTest {
   }
 
   @Test
-  void its_key_names_the_container_too() {
+  void itsKeyNamesTheContainerToo() {
     assertThat(new String(codec.liveKey(USER, "c1"), StandardCharsets.UTF_8))
         .isEqualTo(USER + "/c1");
   }
 
   @Test
-  void what_lacks_a_field_is_refused_by_its_name() {
+  void whatLacksAFieldIsRefusedByItsName() {
     byte[] value = ("{\"user_id\":\"" + USER + "\"}").getBytes(StandardCharsets.UTF_8);
     assertThatThrownBy(() -> codec.decodeLive(value))
         .isInstanceOf(EventFormatException.class)

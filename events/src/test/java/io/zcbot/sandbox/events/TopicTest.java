@@ -27,7 +27,7 @@ class TopicTest {
   }
 
   @Test
-  void the_brokers_clock_orders_the_inputs_and_the_live_table_is_compacted() {
+  void theBrokersClockOrdersTheInputsAndTheLiveTableIsCompacted() {
     for (Topic topic : Topic.values()) {
       assertThat(topic.requiredSettings())
           .isEqualTo(

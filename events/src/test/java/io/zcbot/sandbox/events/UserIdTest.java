@@ -9,17 +9,21 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 import static org.assertj.core.api.Assertions.catchThrowable;
 
 import java.util.UUID;
+import java.util.regex.Pattern;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
+import net.jqwik.api.constraints.IntRange;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class UserIdTest {
+  private static final Pattern CANONICAL =
+      Pattern.compile("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}");
   private static final String GOOD = "7f3c1d52-9a54-4c0e-8f2b-6f1d2f6f7a10";
 
   @Test
-  void the_canonical_form_is_taken_and_given_back() {
+  void theCanonicalFormIsTakenAndGivenBack() {
     assertThat(UserId.parse(GOOD)).hasToString(GOOD);
     assertThat(UserId.parse(GOOD)).isEqualTo(new UserId(UUID.fromString(GOOD)));
     assertThat(UserId.parse("00000000-0000-0000-0000-000000000000")).isNotNull();
@@ -59,7 +63,7 @@ class UserIdTest {
         "; rm -rf /",
         "\u202e7f3c1d52-9a54-4c0e-8f2b-6f1d2f6f7a1"
       })
-  void anything_else_is_refused(String text) {
+  void anythingElseIsRefused(String text) {
     assertThatIllegalArgumentException()
         .isThrownBy(() -> UserId.parse(text))
         .withMessageStartingWith("not a UUID: '")
@@ -68,7 +72,7 @@ class UserIdTest {
   }
 
   @Test
-  void upper_case_is_refused_with_the_remedy() {
+  void upperCaseIsRefusedWithTheRemedy() {
     assertThatIllegalArgumentException()
         .isThrownBy(() -> UserId.parse("7F3C1D52-9A54-4C0E-8F2B-6F1D2F6F7A10"))
         .withMessage(
@@ -77,33 +81,44 @@ class UserIdTest {
   }
 
   @Test
-  void a_long_text_is_not_repeated_in_full() {
+  void aLongTextIsNotRepeatedInFull() {
     Throwable refusal = catchThrowable(() -> UserId.parse("x".repeat(300)));
     assertThat(refusal).hasMessageStartingWith("not a UUID: '" + "x".repeat(64) + "…'");
     assertThat(String.valueOf(refusal.getMessage())).hasSizeLessThan(200);
   }
 
   @Test
-  void control_characters_are_not_repeated_at_all() {
+  void controlCharactersAreNotRepeatedAtAll() {
     Throwable refusal =
         catchThrowable(() -> UserId.parse("a\u0000b\u001b[2Jc\u007fd\u009be\u202ef\u2028g"));
     assertThat(refusal).hasMessageStartingWith("not a UUID: 'a?b?[2Jc?d?e?f?g'");
   }
 
   @Property
-  void every_uuid_survives_its_text(@ForAll long high, @ForAll long low) {
+  void everyUuidSurvivesItsText(@ForAll long high, @ForAll long low) {
     UserId user = new UserId(new UUID(high, low));
     assertThat(UserId.parse(user.toString())).isEqualTo(user);
   }
 
   /** So two inputs never share a container name, a directory or a key (checklist row 39). */
   @Property
-  void only_its_own_text_names_a_user(@ForAll String text) {
+  void onlyItsOwnTextNamesAUser(@ForAll String text) {
     Throwable refusal = catchThrowable(() -> UserId.parse(text));
     if (refusal == null) {
       assertThat(UserId.parse(text)).hasToString(text);
     } else {
       assertThat(refusal).isExactlyInstanceOf(IllegalArgumentException.class);
+    }
+  }
+
+  @Property(tries = 5_000)
+  void aChangedCharacterIsTakenOnlyWhereTheTextStaysCanonical(
+      @ForAll long high, @ForAll long low, @ForAll @IntRange(max = 35) int at, @ForAll char with) {
+    String text = new UUID(high, low).toString();
+    for (char c : new char[] {with, '-', 'f', 'g', '/', ':', '`', 'A'}) {
+      String changed = text.substring(0, at) + c + text.substring(at + 1);
+      Throwable refusal = catchThrowable(() -> UserId.parse(changed));
+      assertThat(refusal == null).isEqualTo(CANONICAL.matcher(changed).matches());
     }
   }
 }

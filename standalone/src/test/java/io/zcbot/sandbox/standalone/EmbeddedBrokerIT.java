@@ -87,7 +87,7 @@ class EmbeddedBrokerIT {
   }
 
   @Test
-  void records_and_offsets_outlive_a_restart_and_the_broker_dates_them() throws Exception {
+  void recordsAndOffsetsOutliveARestartAndTheBrokerDatesThem() throws Exception {
     Instant before = Instant.now().minusSeconds(1);
     try (EmbeddedBroker broker = EmbeddedBroker.start(data, 0)) {
       createTopic(broker);
@@ -106,7 +106,7 @@ class EmbeddedBrokerIT {
   }
 
   @Test
-  void topics_come_to_be_only_when_created() throws Exception {
+  void topicsComeToBeOnlyWhenCreated() throws Exception {
     try (EmbeddedBroker broker = EmbeddedBroker.start(data, 0)) {
       try (KafkaProducer<String, String> producer =
           new KafkaProducer<>(
@@ -123,7 +123,7 @@ class EmbeddedBrokerIT {
   }
 
   @Test
-  void a_second_one_on_the_same_data_is_refused() throws Exception {
+  void aSecondOneOnTheSameDataIsRefused() throws Exception {
     try (EmbeddedBroker broker = EmbeddedBroker.start(data, 0)) {
       assertThat(broker.bootstrapServers()).startsWith("127.0.0.1:");
       assertThatThrownBy(() -> EmbeddedBroker.start(data, 0))
@@ -140,7 +140,7 @@ class EmbeddedBrokerIT {
   }
 
   @Test
-  void a_taken_port_is_refused() throws Exception {
+  void aTakenPortIsRefused() throws Exception {
     try (ServerSocket taken = new ServerSocket(0, 1, InetAddress.ofLiteral("127.0.0.1"))) {
       int port = taken.getLocalPort();
       assertThatThrownBy(() -> EmbeddedBroker.start(data, port))
@@ -155,7 +155,7 @@ class EmbeddedBrokerIT {
   }
 
   @Test
-  void a_directory_that_cannot_be_made_is_refused() throws Exception {
+  void aDirectoryThatCannotBeMadeIsRefused() throws Exception {
     Path file = Files.write(data.resolve("file"), "x".getBytes(StandardCharsets.UTF_8));
     assertThatThrownBy(() -> EmbeddedBroker.start(file.resolve("below"), 0))
         .isInstanceOf(IOException.class)

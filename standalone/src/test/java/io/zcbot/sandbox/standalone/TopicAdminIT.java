@@ -77,7 +77,7 @@ class TopicAdminIT {
   }
 
   @Test
-  void missing_topics_are_created_with_what_they_need(TestInfo test) throws Exception {
+  void missingTopicsAreCreatedWithWhatTheyNeed(TestInfo test) throws Exception {
     String prefix = prefix(test);
     TopicAdmin topics = new TopicAdmin(admin, config(prefix, true, 5));
 
@@ -95,14 +95,14 @@ class TopicAdminIT {
   }
 
   @Test
-  void those_created_later_follow_those_that_are_there(TestInfo test) throws Exception {
+  void thoseCreatedLaterFollowThoseThatAreThere(TestInfo test) throws Exception {
     String prefix = prefix(test);
     create(prefix, Topic.ENSURE, 3, INPUT);
     assertThat(new TopicAdmin(admin, config(prefix, true, 12)).verifyOrCreate()).isEqualTo(3);
   }
 
   @Test
-  void workers_that_start_together_don_t_disturb_one_another(TestInfo test) throws Exception {
+  void workersThatStartTogetherDonTDisturbOneAnother(TestInfo test) throws Exception {
     String prefix = prefix(test);
     try (var threads = Executors.newVirtualThreadPerTaskExecutor()) {
       List<Future<Integer>> counts = new ArrayList<>();
@@ -120,7 +120,7 @@ class TopicAdminIT {
   }
 
   @Test
-  void missing_topics_are_refused_where_none_may_be_created(TestInfo test) {
+  void missingTopicsAreRefusedWhereNoneMayBeCreated(TestInfo test) {
     String prefix = prefix(test);
     TopicsException e =
         catchThrowableOfType(
@@ -139,7 +139,7 @@ class TopicAdminIT {
   }
 
   @Test
-  void unequal_partition_counts_are_refused(TestInfo test) throws Exception {
+  void unequalPartitionCountsAreRefused(TestInfo test) throws Exception {
     String prefix = prefix(test);
     create(prefix, Topic.ENSURE, 3, INPUT);
     create(prefix, Topic.ACTIVITY, 2, INPUT);
@@ -158,7 +158,7 @@ class TopicAdminIT {
   }
 
   @Test
-  void inputs_without_the_brokers_time_are_refused(TestInfo test) throws Exception {
+  void inputsWithoutTheBrokersTimeAreRefused(TestInfo test) throws Exception {
     String prefix = prefix(test);
     create(prefix, Topic.ENSURE, 2, Map.of());
     assertThatThrownBy(() -> new TopicAdmin(admin, config(prefix, true, 2)).verifyOrCreate())
@@ -172,7 +172,7 @@ class TopicAdminIT {
   }
 
   @Test
-  void settings_the_broker_refuses_are_final(TestInfo test) {
+  void settingsTheBrokerRefusesAreFinal(TestInfo test) {
     KafkaConfig impossible =
         new KafkaConfig(
             Map.of("bootstrap.servers", broker.bootstrapServers()),
@@ -189,7 +189,7 @@ class TopicAdminIT {
   }
 
   @Test
-  void kafka_not_reached_is_passing() {
+  void kafkaNotReachedIsPassing() {
     try (Admin nobody =
         Admin.create(
             Map.of(

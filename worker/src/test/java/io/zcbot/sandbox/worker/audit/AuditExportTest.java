@@ -62,7 +62,7 @@ class AuditExportTest {
   }
 
   @Test
-  void an_audit_of_the_export_tells_the_same() throws Exception {
+  void anAuditOfTheExportTellsTheSame() throws Exception {
     Histories made = new Histories(4, 10, 3, 3, 7_200_000);
     List<LogRecord> records = made.records();
     // In the middle of things, so that not all is well.
@@ -75,7 +75,7 @@ class AuditExportTest {
   }
 
   @Test
-  void several_files_are_merged_by_time() throws Exception {
+  void severalFilesAreMergedByTime() throws Exception {
     Histories made = new Histories(5, 10, 3, 3, 7_200_000);
     List<LogRecord> records = made.records();
     List<Path> files = new ArrayList<>();
@@ -93,7 +93,7 @@ class AuditExportTest {
   }
 
   @Test
-  void selections_are_the_same_of_a_file() throws Exception {
+  void selectionsAreTheSameOfAFile() throws Exception {
     Histories made = new Histories(6, 10, 3, 3, 7_200_000);
     List<LogRecord> records = made.records();
     Path file = file(export(records, made.end));
@@ -126,7 +126,7 @@ class AuditExportTest {
   }
 
   @Test
-  void bytes_survive_whatever_they_are() throws Exception {
+  void bytesSurviveWhateverTheyAre() throws Exception {
     byte[] all = new byte[256];
     for (int i = 0; i < 256; i++) {
       all[i] = (byte) i;
@@ -181,7 +181,7 @@ class AuditExportTest {
   }
 
   @Test
-  void what_is_cut_is_told_in_the_file() throws Exception {
+  void whatIsCutIsToldInTheFile() throws Exception {
     ListSource source = new ListSource(List.of(), 9_000);
     source.known.cut(Topic.READY, 3, 4_000);
     StringWriter out = new StringWriter();
@@ -194,7 +194,7 @@ class AuditExportTest {
   }
 
   @Test
-  void lines_made_by_hand_will_do() throws Exception {
+  void linesMadeByHandWillDo() throws Exception {
     Path file =
         file(
             """
@@ -225,7 +225,7 @@ class AuditExportTest {
           {"format":"sandbox-export-9"} | its format is sandbox-export-9
           {"topic":"sandbox.ensure","partition":0 | end-of-input
           """)
-  void what_is_no_export_is_told_with_its_line(String line, String problem) throws Exception {
+  void whatIsNoExportIsToldWithItsLine(String line, String problem) throws Exception {
     Path file =
         file(
             "{\"topic\":\"sandbox.ensure\",\"partition\":0,\"offset\":0,\"timestamp\":0}\n" + line);
@@ -236,7 +236,7 @@ class AuditExportTest {
   }
 
   @Test
-  void a_file_that_is_not_there() {
+  void aFileThatIsNotThere() {
     assertThatThrownBy(
             () -> new ExportedLog(List.of(dir.resolve("none")), "sandbox.", Selection.ALL))
         .isInstanceOf(IOException.class)

@@ -122,7 +122,7 @@ class AuditFoldTest {
   }
 
   @Test
-  void a_session_and_its_ensures() {
+  void aSessionAndItsEnsures() {
     ensure(0, "e1");
     TestLog.Entry first = ready(0.8, "e1", "c1", "w1");
     activity(5, "a1");
@@ -168,7 +168,7 @@ class AuditFoldTest {
   }
 
   @Test
-  void i1_one_worker_has_the_skew_two_have_the_grace_as_well() {
+  void i1OneWorkerHasTheSkewTwoHaveTheGraceAsWell() {
     ready(0, "e1", "c1", "w1");
     ready(10, "e2", "c2", "w1");
     reaped(12, "c1", "w1", Reaped.Reason.REPLACED);
@@ -188,7 +188,7 @@ class AuditFoldTest {
   }
 
   @Test
-  void i1_an_overlap_ends_with_whichever_ends_first() {
+  void i1AnOverlapEndsWithWhicheverEndsFirst() {
     ready(0, "e1", "c1", "w1");
     ready(10, "e2", "c2", "w1");
     reaped(11, "c2", "w1", Reaped.Reason.DIED);
@@ -197,7 +197,7 @@ class AuditFoldTest {
   }
 
   @Test
-  void i1_the_older_one_shows_life_again() {
+  void i1TheOlderOneShowsLifeAgain() {
     TestLog.Entry older = ready(0, "e1", "c1", "w1");
     TestLog.Entry younger = ready(10, "e2", "c2", "w2");
     TestLog.Entry again = ready(40, "e3", "c1", "w1");
@@ -213,7 +213,7 @@ class AuditFoldTest {
   }
 
   @Test
-  void i1_a_late_announcement_of_an_early_end_is_no_overlap() {
+  void i1ALateAnnouncementOfAnEarlyEndIsNoOverlap() {
     ready(0, "e1", "c1", "w1");
     ready(10, "e2", "c2", "w2");
     reaped(100, 9, "c1", "w1", Reaped.Reason.MOVED, null);
@@ -221,7 +221,7 @@ class AuditFoldTest {
   }
 
   @Test
-  void i1_a_host_announced_lost_is_over() {
+  void i1AHostAnnouncedLostIsOver() {
     ready(0, "e1", "c1", "w1");
     reaped(30, "c1", "w2", Reaped.Reason.LOST);
     ready(31, "e2", "c2", "w2");
@@ -234,7 +234,7 @@ class AuditFoldTest {
   }
 
   @Test
-  void i2_open_until_expiry_and_grace_are_over() {
+  void i2OpenUntilExpiryAndGraceAreOver() {
     ensure(0, "e1");
     assertThat(checks(72)).isEmpty();
     assertThat(audit(72).summary().unanswered()).isOne();
@@ -242,7 +242,7 @@ class AuditFoldTest {
   }
 
   @Test
-  void i2_goes_by_what_the_ensure_says_but_not_for_ever() {
+  void i2GoesByWhatTheEnsureSaysButNotForEver() {
     log.add(0, ms(0), new Ensure("soon", USER, at(0), null, at(5)));
     assertThat(checks(17)).isEmpty();
     assertThat(checks(17.001)).containsExactly(Check.I2);
@@ -259,7 +259,7 @@ class AuditFoldTest {
   }
 
   @Test
-  void an_answer_may_be_dated_before_its_ensure() {
+  void anAnswerMayBeDatedBeforeItsEnsure() {
     ensure(10, "e1");
     ready(9, "e1", "c1", "w1");
     TestLog.Told told = audit(100);
@@ -269,7 +269,7 @@ class AuditFoldTest {
   }
 
   @Test
-  void a_misplaced_ensure_is_one_with_its_forwarded_copy() {
+  void aMisplacedEnsureIsOneWithItsForwardedCopy() {
     log.add(1, ms(0), new Ensure("e1", USER, at(0), null, null));
     log.add(0, ms(0.5), new Ensure("e1", USER, at(0), null, at(60)));
     ready(1, "e1", "c1", "w1");
@@ -281,7 +281,7 @@ class AuditFoldTest {
   }
 
   @Test
-  void i4_open_sessions_are_no_violation_in_themselves() {
+  void i4OpenSessionsAreNoViolationInThemselves() {
     ready(0, "e1", "c1", "w1");
     TestLog.Told told = audit(100);
     assertThat(told.violations()).isEmpty();
@@ -290,7 +290,7 @@ class AuditFoldTest {
   }
 
   @Test
-  void i4_the_reaped_may_still_come_within_the_grace() {
+  void i4TheReapedMayStillComeWithinTheGrace() {
     ready(0, "e1", "c1", "w1");
     ready(10, "e2", "c2", "w1");
     assertThat(checks(20)).isEmpty();
@@ -298,7 +298,7 @@ class AuditFoldTest {
   }
 
   @Test
-  void i4_a_purge_takes_all_that_was_before_it() {
+  void i4APurgeTakesAllThatWasBeforeIt() {
     ready(0, "e1", "c1", "w1");
     purged(1.9, "w1");
     assertThat(checks(100)).isEmpty();
@@ -330,7 +330,7 @@ class AuditFoldTest {
   }
 
   @Test
-  void i4_ready_after_reaped_has_the_tolerance_of_clocks() {
+  void i4ReadyAfterReapedHasTheToleranceOfClocks() {
     ready(0, "e1", "c1", "w1");
     reaped(10, "c1", "w1", Reaped.Reason.DIED);
     ready(12, "e2", "c1", "w1");
@@ -341,7 +341,7 @@ class AuditFoldTest {
   }
 
   @Test
-  void a_reaped_may_come_first() {
+  void aReapedMayComeFirst() {
     // The reaper's clock is behind.
     log.add(
         0,
@@ -364,7 +364,7 @@ class AuditFoldTest {
   }
 
   @Test
-  void what_no_ready_names_is_shown_without_a_start() {
+  void whatNoReadyNamesIsShownWithoutAStart() {
     reaped(5, "c1", "w1", Reaped.Reason.PURGED);
     TestLog.Told told = audit(100);
     assertThat(told.violations()).isEmpty();
@@ -374,7 +374,7 @@ class AuditFoldTest {
   }
 
   @Test
-  void i5_in_use_within_the_ttl_but_not_within_the_grace() {
+  void i5InUseWithinTheTtlButNotWithinTheGrace() {
     ready(0, "e1", "c1", "w1");
     activity(100, "a1");
     reaped(100 + TTL - 2, "c1", "w1", Reaped.Reason.IDLE);
@@ -394,7 +394,7 @@ class AuditFoldTest {
   }
 
   @Test
-  void i5_must_be_so_by_both_times_of_the_reaped() {
+  void i5MustBeSoByBothTimesOfTheReaped() {
     ready(0, "e1", "c1", "w1");
     activity(TTL + 50, "a1");
     // Killed at 301, announced once Kafka was back; nobody could know of the activity.
@@ -403,14 +403,14 @@ class AuditFoldTest {
   }
 
   @Test
-  void i5_is_about_idle_alone() {
+  void i5IsAboutIdleAlone() {
     ready(0, "e1", "c1", "w1");
     reaped(20, "c1", "w1", Reaped.Reason.LIFETIME);
     assertThat(checks(500)).isEmpty();
   }
 
   @Test
-  void i5_holds_for_a_sandbox_in_use_all_the_time() {
+  void i5HoldsForASandboxInUseAllTheTime() {
     ready(0, "e1", "c1", "w1");
     for (int t = 1; t < 2_000; t++) {
       activity(t, "a" + t);
@@ -424,7 +424,7 @@ class AuditFoldTest {
   }
 
   @Test
-  void i6_reaped_too_late() {
+  void i6ReapedTooLate() {
     ready(0, "e1", "c1", "w1");
     reaped(LONGEST_IDLE, "c1", "w1", Reaped.Reason.IDLE);
     assertThat(checks(500)).isEmpty();
@@ -450,7 +450,7 @@ class AuditFoldTest {
   }
 
   @Test
-  void i6_still_there_at_the_end() {
+  void i6StillThereAtTheEnd() {
     TestLog.Entry ready = ready(0, "e1", "c1", "w1");
     assertThat(checks(LONGEST_IDLE)).isEmpty();
     assertThat(audit(LONGEST_IDLE + 0.001).violations())
@@ -463,7 +463,7 @@ class AuditFoldTest {
   }
 
   @Test
-  void i6_idle_too_long_and_used_again() {
+  void i6IdleTooLongAndUsedAgain() {
     TestLog.Entry ready = ready(0, "e1", "c1", "w1");
     TestLog.Entry use = activity(LONGEST_IDLE + 1, "a1");
     reaped(LONGEST_IDLE + 1 + TTL, "c1", "w1", Reaped.Reason.IDLE);
@@ -473,7 +473,7 @@ class AuditFoldTest {
   }
 
   @Test
-  void i6_nobody_ages_in_an_outage() {
+  void i6NobodyAgesInAnOutage() {
     ready(0, "e1", "c1", "w1");
     reaped(1_000, "c1", "w1", Reaped.Reason.IDLE);
     Rules rules = Rules.DEFAULT;
@@ -495,7 +495,7 @@ class AuditFoldTest {
   }
 
   @Test
-  void ids_one_for_two_containers() {
+  void idsOneForTwoContainers() {
     ensure(0, "e1");
     TestLog.Entry one = ready(1, "r1", "e1", "c1", "w1");
     reaped(10, "c1", "w1", Reaped.Reason.PURGED);
@@ -514,7 +514,7 @@ class AuditFoldTest {
   }
 
   @Test
-  void ids_a_redelivered_ensure_that_another_container_answers() {
+  void idsARedeliveredEnsureThatAnotherContainerAnswers() {
     ensure(0, "e1");
     ready(1, "e1", "c1", "w1");
     reaped(10, "c1", "w1", Reaped.Reason.PURGED);
@@ -525,7 +525,7 @@ class AuditFoldTest {
   }
 
   @Test
-  void another_id_for_another_answer_is_only_counted() {
+  void anotherIdForAnotherAnswerIsOnlyCounted() {
     ensure(0, "e1");
     failed(1, "e1");
     ready(2, "e1", "c1", "w1");
@@ -536,14 +536,14 @@ class AuditFoldTest {
   }
 
   @Test
-  void ids_one_for_two_kinds_of_events() {
+  void idsOneForTwoKindsOfEvents() {
     ensure(0, "same");
     ready(1, "same", "same", "c1", "w1");
     assertThat(checks(30)).containsExactly(Check.IDS);
   }
 
   @Test
-  void unreadable_records_need_a_dead_letter() {
+  void unreadableRecordsNeedADeadLetter() {
     byte[] key = "k".getBytes(StandardCharsets.UTF_8);
     TestLog.Entry bad = log.raw(Topic.ACTIVITY, 0, ms(0), key, key);
     assertThat(checks(72)).isEmpty();
@@ -566,7 +566,7 @@ class AuditFoldTest {
   }
 
   @Test
-  void dead_letters_of_any_shape_are_taken() {
+  void deadLettersOfAnyShapeAreTaken() {
     byte[] key = "k".getBytes(StandardCharsets.UTF_8);
     log.raw(Topic.DEAD_LETTER, 0, ms(1), null, null);
     log.raw(Topic.DEAD_LETTER, 0, ms(1), key, key)
@@ -581,7 +581,7 @@ class AuditFoldTest {
   }
 
   @Test
-  void what_retention_may_have_cut_proves_nothing() {
+  void whatRetentionMayHaveCutProvesNothing() {
     ensure(0, "e1");
     ready(100, "e2", "c1", "w1");
     ready(200, "e3", "c2", "w1");
@@ -603,7 +603,7 @@ class AuditFoldTest {
   }
 
   @Test
-  void users_are_forgotten_when_nothing_is_open_any_more() {
+  void usersAreForgottenWhenNothingIsOpenAnyMore() {
     Fold fold = new Fold(Rules.DEFAULT, KnownSince.ever(), _ -> {});
     Rules rules = Rules.DEFAULT;
     for (int i = 0; i < 5_000; i++) {
@@ -622,7 +622,7 @@ class AuditFoldTest {
   }
 
   @Test
-  void open_sessions_are_never_forgotten() {
+  void openSessionsAreNeverForgotten() {
     Fold fold = new Fold(Rules.DEFAULT, KnownSince.ever(), _ -> {});
     ready(0, "e1", "c1", "w1");
     log.records().forEach(fold::accept);

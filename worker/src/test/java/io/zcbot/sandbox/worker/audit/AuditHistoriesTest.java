@@ -55,7 +55,7 @@ class AuditHistoriesTest {
   }
 
   @Property(tries = 100)
-  void what_keeps_every_promise_has_no_violation(
+  void whatKeepsEveryPromiseHasNoViolation(
       @ForAll long seed,
       @ForAll @IntRange(min = 1, max = 12) int users,
       @ForAll @IntRange(min = 1, max = 5) int partitions,
@@ -83,7 +83,7 @@ class AuditHistoriesTest {
   }
 
   @Property(tries = 100)
-  void a_log_that_ends_or_begins_anywhere_has_no_violation(@ForAll long seed, @ForAll long cut) {
+  void aLogThatEndsOrBeginsAnywhereHasNoViolation(@ForAll long seed, @ForAll long cut) {
     List<LogRecord> records = histories(seed).records();
     long until = Histories.START + Math.floorMod(cut, LENGTH);
     List<LogRecord> head = records.stream().filter(r -> r.time() <= until).toList();
@@ -96,7 +96,7 @@ class AuditHistoriesTest {
   }
 
   @Property(tries = 30)
-  void what_is_told_depends_on_the_log_alone_not_on_the_threads(
+  void whatIsToldDependsOnTheLogAloneNotOnTheThreads(
       @ForAll long seed, @ForAll @IntRange(min = 2, max = 7) int shards) throws Exception {
     Histories made = new Histories(seed, 12, 3, 3, LENGTH);
     List<LogRecord> records = made.records();
@@ -202,7 +202,7 @@ class AuditHistoriesTest {
   }
 
   @Property(tries = 40, maxDiscardRatio = 30)
-  void i1_a_sandbox_that_ends_long_after_the_next_one_began(@ForAll long seed) {
+  void i1ASandboxThatEndsLongAfterTheNextOneBegan(@ForAll long seed) {
     Histories made = intact(seed);
     TestLog.Entry late =
         pick(
@@ -225,7 +225,7 @@ class AuditHistoriesTest {
   }
 
   @Property(tries = 40, maxDiscardRatio = 30)
-  void i2_an_ensure_whose_answer_is_missing(@ForAll long seed) {
+  void i2AnEnsureWhoseAnswerIsMissing(@ForAll long seed) {
     Histories made = intact(seed);
     TestLog.Entry gone = pick(all(made, Failed.class, _ -> true), seed);
     String id = ((Failed) gone.event).ensureId();
@@ -245,7 +245,7 @@ class AuditHistoriesTest {
   }
 
   @Property(tries = 40, maxDiscardRatio = 30)
-  void i4_a_sandbox_whose_end_is_missing_though_the_user_went_on(@ForAll long seed) {
+  void i4ASandboxWhoseEndIsMissingThoughTheUserWentOn(@ForAll long seed) {
     Histories made = intact(seed);
     TestLog.Entry gone =
         pick(all(made, Reaped.class, _ -> true), seed, e -> readyAfter(made, e).isPresent());
@@ -257,7 +257,7 @@ class AuditHistoriesTest {
   }
 
   @Property(tries = 40, maxDiscardRatio = 30)
-  void i4_a_sandbox_that_the_purge_of_its_worker_left_out(@ForAll long seed) {
+  void i4ASandboxThatThePurgeOfItsWorkerLeftOut(@ForAll long seed) {
     Histories made = intact(seed);
     TestLog.Entry gone =
         pick(all(made, Reaped.class, r -> r.reason() == Reaped.Reason.PURGED), seed);
@@ -280,7 +280,7 @@ class AuditHistoriesTest {
   }
 
   @Property(tries = 40, maxDiscardRatio = 30)
-  void i4_a_sandbox_reaped_twice_under_two_ids(@ForAll long seed) {
+  void i4ASandboxReapedTwiceUnderTwoIds(@ForAll long seed) {
     Histories made = intact(seed);
     TestLog.Entry once = pick(all(made, Reaped.class, _ -> true), seed);
     Reaped reaped = (Reaped) once.event;
@@ -295,7 +295,7 @@ class AuditHistoriesTest {
   }
 
   @Property(tries = 40, maxDiscardRatio = 30)
-  void i4_a_sandbox_announced_ready_after_its_end(@ForAll long seed) {
+  void i4ASandboxAnnouncedReadyAfterItsEnd(@ForAll long seed) {
     Histories made = intact(seed);
     TestLog.Entry end =
         pick(
@@ -312,7 +312,7 @@ class AuditHistoriesTest {
   }
 
   @Property(tries = 40, maxDiscardRatio = 30)
-  void i5_a_sandbox_reaped_while_in_use(@ForAll long seed) {
+  void i5ASandboxReapedWhileInUse(@ForAll long seed) {
     Histories made = intact(seed);
     TestLog.Entry end = pick(all(made, Reaped.class, r -> r.reason() == Reaped.Reason.IDLE), seed);
     UserId user = ((Reaped) end.event).userId();
@@ -335,7 +335,7 @@ class AuditHistoriesTest {
   }
 
   @Property(tries = 40, maxDiscardRatio = 30)
-  void i6_a_sandbox_reaped_too_late(@ForAll long seed) {
+  void i6ASandboxReapedTooLate(@ForAll long seed) {
     Histories made = intact(seed);
     TestLog.Entry end =
         pick(
@@ -360,7 +360,7 @@ class AuditHistoriesTest {
   }
 
   @Property(tries = 40, maxDiscardRatio = 30)
-  void i6_an_idle_sandbox_at_the_end(@ForAll long seed) {
+  void i6AnIdleSandboxAtTheEnd(@ForAll long seed) {
     Histories made = intact(seed);
     TestLog.Entry gone =
         pick(
@@ -394,7 +394,7 @@ class AuditHistoriesTest {
   }
 
   @Property(tries = 40, maxDiscardRatio = 30)
-  void ids_one_for_two_answers(@ForAll long seed) {
+  void idsOneForTwoAnswers(@ForAll long seed) {
     Histories made = intact(seed);
     TestLog.Entry second =
         pick(
@@ -418,7 +418,7 @@ class AuditHistoriesTest {
   }
 
   @Property(tries = 40, maxDiscardRatio = 30)
-  void unreadable_records_without_a_dead_letter_and_in_output_topics(@ForAll long seed) {
+  void unreadableRecordsWithoutADeadLetterAndInOutputTopics(@ForAll long seed) {
     Histories made = intact(seed);
     TestLog.Entry letter =
         pick(made.log.entries.stream().filter(e -> e.topic == Topic.DEAD_LETTER), seed);

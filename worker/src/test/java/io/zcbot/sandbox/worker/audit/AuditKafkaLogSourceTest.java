@@ -86,7 +86,7 @@ class AuditKafkaLogSourceTest {
   }
 
   @Test
-  void partitions_are_merged_by_time_each_in_its_order() {
+  void partitionsAreMergedByTimeEachInItsOrder() {
     List<LogRecord> records = new Histories(7, 6, 3, 3, 7_200_000).records();
     Broker broker = new Broker(records).open();
     try (KafkaLogSource source = new KafkaLogSource(broker, "sandbox.", Selection.ALL)) {
@@ -103,7 +103,7 @@ class AuditKafkaLogSourceTest {
   }
 
   @Test
-  void what_comes_after_the_end_offsets_is_left_out() {
+  void whatComesAfterTheEndOffsetsIsLeftOut() {
     List<LogRecord> records = new Histories(8, 3, 2, 2, 3_600_000).records();
     Broker broker = new Broker(records).open();
     Map<TopicPartition, Long> earlier = new HashMap<>();
@@ -119,7 +119,7 @@ class AuditKafkaLogSourceTest {
   }
 
   @Test
-  void times_are_chosen_and_not_read_far_beyond() {
+  void timesAreChosenAndNotReadFarBeyond() {
     Histories made = new Histories(9, 6, 2, 2, 4 * 3_600_000);
     List<LogRecord> records = made.records();
     Broker broker = new Broker(records).open();
@@ -140,7 +140,7 @@ class AuditKafkaLogSourceTest {
   }
 
   @Test
-  void a_partition_that_begins_late_is_known_since_its_first_record() {
+  void aPartitionThatBeginsLateIsKnownSinceItsFirstRecord() {
     List<LogRecord> all = new Histories(10, 6, 2, 2, 7_200_000).records();
     List<LogRecord> left =
         all.stream().filter(r -> r.topic() != Topic.READY || r.raw().offset() >= 5).toList();
@@ -160,7 +160,7 @@ class AuditKafkaLogSourceTest {
   }
 
   @Test
-  void empty_topics() {
+  void emptyTopics() {
     Broker broker = new Broker(List.of());
     TopicPartition p = new TopicPartition("sandbox.ensure", 0);
     broker.begins.put(p, 0L);
@@ -173,7 +173,7 @@ class AuditKafkaLogSourceTest {
   }
 
   @Test
-  void a_broker_that_goes_away_is_noticed() {
+  void aBrokerThatGoesAwayIsNoticed() {
     List<LogRecord> records = new Histories(11, 2, 1, 1, 3_600_000).records();
     Broker broker =
         new Broker(records) {

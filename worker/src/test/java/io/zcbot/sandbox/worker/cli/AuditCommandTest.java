@@ -293,9 +293,9 @@ class AuditCommandTest {
   }
 
   @Test
-  void textOfStrangersIsHarmlessOnATerminal() throws Exception {
+  void untrustedTextIsHarmlessOnATerminal() throws Exception {
     ready(0, "e", "\u001b[2Jabc", Ready.Outcome.CREATED);
-    assertThat(sandbox("audit", "--input", file())).isZero();
+    assertThat(sandbox("audit", "--input", file())).isEqualTo(ExitCode.FAILED);
     assertThat(out.toString()).contains("?[2Jabc").doesNotContain("\u001b");
   }
 }

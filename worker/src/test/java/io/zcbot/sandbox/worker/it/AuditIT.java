@@ -163,7 +163,7 @@ class AuditIT {
   }
 
   @Test
-  void a_clean_log() throws Exception {
+  void aCleanLog() throws Exception {
     for (int i = 0; i < 20; i++) {
       session(newUser(), i * 10, "container-" + i);
     }
@@ -173,7 +173,7 @@ class AuditIT {
   }
 
   @Test
-  void neither_groups_nor_offsets_nor_records_come_of_it() throws Exception {
+  void neitherGroupsNorOffsetsNorRecordsComeOfIt() throws Exception {
     session(newUser(), 0, "container");
     Map<TopicPartition, Long> before = ends();
     var groups = admin.listGroups().all().get();
@@ -201,7 +201,7 @@ class AuditIT {
   }
 
   @Test
-  void an_export_tells_what_the_topics_tell() throws Exception {
+  void anExportTellsWhatTheTopicsTell() throws Exception {
     for (int i = 0; i < 30; i++) {
       session(newUser(), i * 10, "container-" + i);
     }
@@ -233,7 +233,7 @@ class AuditIT {
   }
 
   @Test
-  void one_user_and_a_stretch_of_time() throws Exception {
+  void oneUserAndAStretchOfTime() throws Exception {
     UserId user = newUser();
     session(user, 0, "first");
     session(user, 1_000, "second");
@@ -249,7 +249,7 @@ class AuditIT {
   }
 
   @Test
-  void what_retention_took_is_no_violation() throws Exception {
+  void whatRetentionTookIsNoViolation() throws Exception {
     UserId user = newUser();
     session(user, 0, "first");
     session(user, 1_000, "second");
@@ -279,7 +279,7 @@ class AuditIT {
   }
 
   @Test
-  void offsets_without_records_are_stepped_over() throws Exception {
+  void offsetsWithoutRecordsAreSteppedOver() throws Exception {
     Map<String, Object> transactional =
         Map.of(
             "bootstrap.servers",
@@ -301,7 +301,7 @@ class AuditIT {
   }
 
   @Test
-  void topics_that_are_not_there_are_named() throws Exception {
+  void topicsThatAreNotThereAreNamed() throws Exception {
     String known = prefix;
     StringWriter errors = new StringWriter();
     int code =

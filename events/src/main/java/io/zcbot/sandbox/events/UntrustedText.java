@@ -1,0 +1,53 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.events;
+
+import java.nio.charset.StandardCharsets;
+import java.util.regex.Pattern;
+
+/** What may be stored, sent on and shown of a text that somebody else wrote. */
+final class UntrustedText {
+  /** The longest text of a field, in characters. */
+  static final int MAX_LENGTH = 4096;
+
+  private static final int MAX_QUOTED = 64;
+
+  /** Control characters, invisible formatting such as direction marks, line separators. */
+  private static final Pattern UNSAFE = Pattern.compile("[\\p{Cc}\\p{Cf}\\p{Zl}\\p{Zp}]");
+
+  private UntrustedText() {}
+
+  /** Whether a terminal or a log could obey the text or show it as something else. */
+  static boolean isUnsafe(String text) {
+    for (int i = 0; i < text.length(); i++) {
+      if (text.charAt(i) < ' ' || text.charAt(i) > '~') {
+        return UNSAFE.matcher(text).find(i);
+      }
+    }
+    return false;
+  }
+
+  /** Quotes a text in a message: bounded and safe to show. */
+  static String quote(String text) {
+    String head = text.length() > MAX_QUOTED ? text.substring(0, MAX_QUOTED) + "…" : text;
+    return "'" + UNSAFE.matcher(head).replaceAll("?") + "'";
+  }
+
+  /** The text without unpaired surrogates, which JSON can write and UTF-8 can't. */
+  static String whole(String text) {
+    return new String(text.getBytes(StandardCharsets.UTF_8), StandardCharsets.UTF_8);
+  }
+
+  /** A text of the worker's own, cut and cleaned so that readers accept it. */
+  static String fitting(String text) {
+    String whole = whole(text);
+    if (whole.length() <= MAX_LENGTH) {
+      return whole;
+    }
+    int end = MAX_LENGTH - 1;
+    return whole.substring(0, Character.isHighSurrogate(whole.charAt(end - 1)) ? end - 1 : end)
+        + "…";
+  }
+}

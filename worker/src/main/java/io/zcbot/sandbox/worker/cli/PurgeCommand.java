@@ -164,7 +164,8 @@ final class PurgeCommand {
         },
         new Identity(workerId, config.host(), config.engineAddress()),
         Time.system(),
-        SandboxMetrics.NONE);
+        SandboxMetrics.NONE,
+        _ -> {});
   }
 
   private interface Telling {

@@ -91,8 +91,11 @@ public record Domain(
     CreateTurns turns = new CreateTurns(settings.createConcurrency());
     WarmPool slots =
         new WarmPool(engine, sandboxes, warm, capacity, turns, time, ports.metrics());
+    NewUsers newUsers =
+        new NewUsers(settings.newUsersPerMinute(), settings.limits().idleTtl(), time);
     Announcer announcer =
-        new Announcer(ports.sink(), ports.liveTable(), identity, time, ports.metrics());
+        new Announcer(
+            ports.sink(), ports.liveTable(), identity, time, ports.metrics(), newUsers::served);
     Termination termination =
         new Termination(engine, announcer, registry, slots::release, settings.reapConcurrency());
     Reaper reaper =
@@ -105,8 +108,6 @@ public record Domain(
             ports.lowWatermark(),
             settings.limits(),
             time);
-    NewUsers newUsers =
-        new NewUsers(settings.newUsersPerMinute(), settings.limits().idleTtl(), time);
     Admission admission = new Admission(newUsers, capacity, slots, reaper, turns, time);
     Attempt attempt =
         new Attempt(

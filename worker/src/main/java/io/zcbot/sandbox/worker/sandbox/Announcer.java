@@ -10,9 +10,11 @@ import io.zcbot.sandbox.events.Failed;
 import io.zcbot.sandbox.events.LiveSandbox;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
+import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.engine.Container;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.function.Consumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.slf4j.MDC;
@@ -31,19 +33,26 @@ public final class Announcer {
   private final Identity identity;
   private final Time time;
   private final SandboxMetrics metrics;
+  private final Consumer<UserId> served;
 
-  /** An announcer that speaks for one worker. */
+  /**
+   * An announcer that speaks for one worker.
+   *
+   * @param served is told of each user whose sandbox ended, on this host or with another one
+   */
   public Announcer(
       EventSink sink,
       LiveSandboxTable table,
       Identity identity,
       Time time,
-      SandboxMetrics metrics) {
+      SandboxMetrics metrics,
+      Consumer<UserId> served) {
     this.sink = sink;
     this.table = table;
     this.identity = identity;
     this.time = time;
     this.metrics = metrics;
+    this.served = served;
   }
 
   /** Enters a new sandbox in the live table. Its ready is published next. */
@@ -110,6 +119,7 @@ public final class Announcer {
             exitCode,
             target.oomKilled()));
     table.close(target.user(), target.containerId());
+    served.accept(target.user());
     metrics.reaped(reason);
     log.info("reaped ({}){}", reason.wire(), exitCode == null ? "" : ", exit code " + exitCode);
   }

@@ -658,37 +658,4 @@ class DomainTest {
     assertThat(adopt()).isZero();
     assertThat(world.engine.everything()).isEmpty();
   }
-
-  @Test
-  void aFloodOfNewUsersIsRefusedAndThoseKnownAreServed() throws Exception {
-    world = new World(root, 100, null, 3);
-    String annas = ready(ANNA).containerId();
-    for (int i = 10; i < 12; i++) {
-      ready(World.user(i));
-    }
-    Failed refused = failed(World.user(12));
-    assertThat(refused.reason()).isEqualTo(Failed.Reason.CAPACITY);
-    assertThat(refused.retryable()).isTrue();
-    assertThat(refused.message()).contains("3 new users", "ZCBOT_NEW_USERS_PER_MINUTE");
-    assertThat(world.engine.creates()).isEqualTo(3);
-
-    assertThat(ready(ANNA).outcome()).isEqualTo(Ready.Outcome.REUSED);
-    world.engine.removeByHand(annas);
-    assertThat(ready(ANNA).outcome()).as("not new").isEqualTo(Ready.Outcome.RECREATED);
-
-    world.advance(Duration.ofSeconds(20));
-    ready(World.user(12));
-    failed(World.user(13));
-  }
-
-  @Test
-  void anEnsureTriedAgainCountsOnce() throws Exception {
-    world = new World(root, 100, null, 2);
-    for (int i = 0; i < 3; i++) {
-      world.engine.failNext(new FakeEngine.Fault("create", EngineException.Kind.CONFLICT, false));
-    }
-    ready(ANNA);
-    ready(BEN);
-    failed(CLARA);
-  }
 }

@@ -43,6 +43,7 @@ public final class FakeEngine implements Engine, SandboxEngine, SlotEngine {
   private final Set<String> changed = new HashSet<>();
   private int ids;
   private int creates;
+  private int calls;
   private String image = "image-1";
   private boolean gone;
 
@@ -115,6 +116,11 @@ public final class FakeEngine implements Engine, SandboxEngine, SlotEngine {
 
   public synchronized void heal() {
     faults.clear();
+  }
+
+  /** How many calls of any kind there were. */
+  public synchronized int calls() {
+    return calls;
   }
 
   public synchronized int creates() {
@@ -208,6 +214,7 @@ public final class FakeEngine implements Engine, SandboxEngine, SlotEngine {
   }
 
   private @Nullable EngineException before(String operation) throws EngineException {
+    calls++;
     if (operation.equals(interrupted)) {
       interrupted = null;
       Thread.currentThread().interrupt();

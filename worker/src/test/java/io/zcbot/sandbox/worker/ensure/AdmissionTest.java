@@ -1,0 +1,150 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.ensure;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.zcbot.sandbox.events.Failed;
+import io.zcbot.sandbox.events.LiveSandbox;
+import io.zcbot.sandbox.events.Ready;
+import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.engine.EngineException;
+import io.zcbot.sandbox.worker.testkit.FakeEngine;
+import io.zcbot.sandbox.worker.testkit.World;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Who gets a sandbox where many new users ask for one. */
+class AdmissionTest {
+  private static final UserId ANNA = World.user(1);
+  private static final UserId BEN = World.user(2);
+  private static final UserId CLARA = World.user(3);
+
+  @TempDir Path root;
+  private World world;
+
+  @BeforeEach
+  void letThreeNewUsersInPerMinute() throws Exception {
+    world = new World(root, 100, null, 3);
+  }
+
+  private Ready ready(UserId user) throws InterruptedException {
+    assertThat(world.ensure(user)).isInstanceOf(Ready.class);
+    return world.readies().getLast();
+  }
+
+  private Failed failed(UserId user) throws InterruptedException {
+    assertThat(world.ensure(user)).isInstanceOf(Failed.class);
+    return world.failures().getLast();
+  }
+
+  @Test
+  void aFloodOfNewUsersIsRefusedAndThoseKnownAreServed() throws Exception {
+    String annas = ready(ANNA).containerId();
+    for (int i = 10; i < 12; i++) {
+      ready(World.user(i));
+    }
+    Failed refused = failed(World.user(12));
+    assertThat(refused.reason()).isEqualTo(Failed.Reason.CAPACITY);
+    assertThat(refused.retryable()).isTrue();
+    assertThat(refused.message()).contains("3 new users", "ZCBOT_NEW_USERS_PER_MINUTE");
+    assertThat(world.engine.creates()).isEqualTo(3);
+
+    assertThat(ready(ANNA).outcome()).isEqualTo(Ready.Outcome.REUSED);
+    world.engine.removeByHand(annas);
+    assertThat(ready(ANNA).outcome()).as("not new").isEqualTo(Ready.Outcome.RECREATED);
+
+    world.advance(Duration.ofSeconds(20));
+    ready(World.user(12));
+    failed(World.user(13));
+  }
+
+  /**
+   * Two hundred thousand wait in the log before a known user, so each has to be answered at once.
+   */
+  @Test
+  void aFloodOfNewUsersAsksNothingOfTheEngineAndTakesSeconds() throws Exception {
+    ready(ANNA);
+    ready(BEN);
+    ready(CLARA);
+    int calls = world.engine.calls();
+    long start = System.nanoTime();
+
+    for (int i = 1000; i < 201_000; i++) {
+      failed(World.user(i), Failed.Reason.CAPACITY);
+    }
+
+    assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(Duration.ofSeconds(20));
+    assertThat(world.engine.calls()).as("calls of the engine").isEqualTo(calls);
+    assertThat(root.resolve(World.user(1000).toString())).doesNotExist();
+    assertThat(ready(ANNA).outcome()).isEqualTo(Ready.Outcome.REUSED);
+  }
+
+  private void failed(UserId user, Failed.Reason reason) throws InterruptedException {
+    Object answer = world.ensure(user);
+    if (!(answer instanceof Failed failed) || failed.reason() != reason) {
+      throw new AssertionError("answered with " + answer);
+    }
+  }
+
+  @Test
+  void anEnsureTriedAgainCountsOnce() throws Exception {
+    world = new World(root, 100, null, 2);
+    for (int i = 0; i < 3; i++) {
+      world.engine.failNext(new FakeEngine.Fault("create", EngineException.Kind.CONFLICT, false));
+    }
+    ready(ANNA);
+    ready(BEN);
+    failed(CLARA);
+  }
+
+  @Test
+  void usersOfAHostThatDiedAreNotNew() throws Exception {
+    var lost =
+        world
+            .domain
+            .takeover()
+            .takeOver(
+                IntStream.range(10, 30)
+                    .mapToObj(
+                        i ->
+                            new LiveSandbox(
+                                World.user(i), "c-" + i, "dead", "dead-worker", Instant.EPOCH))
+                    .toList());
+    world.settle();
+    assertThat(lost.join()).hasSize(20);
+
+    for (int i = 10; i < 30; i++) {
+      ready(World.user(i));
+    }
+    ready(ANNA);
+    ready(BEN);
+    ready(CLARA);
+    failed(World.user(4));
+  }
+
+  @Test
+  void usersOfThePreviousRunAreNotNew() throws Exception {
+    for (int i = 10; i < 16; i++) {
+      ready(World.user(i));
+      world.advance(Duration.ofSeconds(20));
+    }
+    world.restart();
+    assertThat(world.reaped()).hasSize(6);
+
+    for (int i = 10; i < 16; i++) {
+      ready(World.user(i));
+    }
+    ready(ANNA);
+    ready(BEN);
+    ready(CLARA);
+    failed(World.user(4));
+  }
+}

@@ -15,6 +15,7 @@ import io.zcbot.sandbox.worker.doctor.Finding;
 import io.zcbot.sandbox.worker.ensure.Domain;
 import io.zcbot.sandbox.worker.intake.ActivityFollower;
 import io.zcbot.sandbox.worker.intake.EnsureIntake;
+import io.zcbot.sandbox.worker.intake.IntakeMetrics;
 import io.zcbot.sandbox.worker.intake.KeyPartitions;
 import io.zcbot.sandbox.worker.intake.LogReader;
 import io.zcbot.sandbox.worker.lanes.Lanes;
@@ -31,6 +32,7 @@ import io.zcbot.sandbox.worker.publish.TopicsException;
 import io.zcbot.sandbox.worker.reap.Reaper;
 import io.zcbot.sandbox.worker.sandbox.Identity;
 import io.zcbot.sandbox.worker.sandbox.Registry;
+import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import io.zcbot.sandbox.worker.sandbox.WorkspaceQuota;
 import io.zcbot.sandbox.worker.sandbox.Workspaces;
@@ -46,7 +48,6 @@ import java.util.concurrent.TimeoutException;
 import java.util.function.Predicate;
 import java.util.function.Supplier;
 import org.apache.kafka.clients.admin.Admin;
-import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.producer.Producer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -102,10 +103,14 @@ public final class Worker implements AutoCloseable {
   }
 
   private void assemble() throws IOException, TopicsException, InterruptedException {
-    Metrics metrics = closer.add(new Metrics());
+    Metrics metrics = closer.add(new Metrics(config.kafkaMetrics()));
+    SandboxMetrics sandboxMetrics = metrics.sandboxes(DockerEngine.operations());
+    IntakeMetrics intakeMetrics =
+        metrics.intake(List.of(topic(Topic.ENSURE), topic(Topic.ACTIVITY)));
     metrics.bindProcess();
     metrics.bindInfo(version(), config.workerId(), config.host());
     Health health = new Health();
+    metrics.bindHealth(health);
     serveOps(metrics, health);
 
     Workspaces root = Workspaces.open(config.workspaceRoot());
@@ -124,7 +129,7 @@ public final class Worker implements AutoCloseable {
                     config.limits().pullTimeout(),
                     config.lifecycle().firewallInterval(),
                     config.limits().lookupConcurrency()),
-                metrics));
+                sandboxMetrics));
     DockerSandboxes sandboxes = engine.sandboxes(config.spec());
     KafkaClients kafka =
         new KafkaClients(config.kafka(), "zcbot-" + config.workerId() + "-on-" + config.host());
@@ -134,13 +139,11 @@ public final class Worker implements AutoCloseable {
     Preflight.Fit fit =
         new Preflight(engine, config.spec(), config.workspaceLimit()).run(this::untilItWorks);
     for (Finding weakness : fit.weaknesses()) {
-      Health.Status warning = Health.Status.warning(weakness.detail());
-      health.ready("engine-" + weakness.check(), () -> warning);
+      health.warning("engine-" + weakness.check(), weakness::detail);
     }
     Workspaces workspaces = root.ownedBy(fit.owner()).limitedBy(quota);
     KeyPartitions keyPartitions = new KeyPartitions(partitions);
-    Producer<byte[], byte[]> producer = kafka.producer();
-    closer.add(metrics.bindKafka(producer));
+    Producer<byte[], byte[]> producer = metrics.measured(kafka.producer());
     Publisher publisher =
         closer.add(
             new Publisher(
@@ -154,7 +157,7 @@ public final class Worker implements AutoCloseable {
     Registry registry = new Registry();
     ActivityFollower follower =
         new ActivityFollower(
-            tracked(metrics, () -> kafka.freeConsumer("activity")),
+            metrics.eachMeasured(() -> kafka.freeConsumer("activity")),
             new ActivityFollower.Settings(
                 topic(Topic.ACTIVITY),
                 partitions,
@@ -163,7 +166,7 @@ public final class Worker implements AutoCloseable {
             registry::touch,
             publisher,
             time,
-            metrics);
+            intakeMetrics);
     Timers timers = new Timers();
     Domain domain =
         Domain.of(
@@ -175,7 +178,7 @@ public final class Worker implements AutoCloseable {
                 follower,
                 timers.executor(),
                 time,
-                metrics),
+                sandboxMetrics),
             sandboxes,
             new Domain.Settings(
                 new Identity(config.workerId(), config.host(), config.engineAddress()),
@@ -210,8 +213,7 @@ public final class Worker implements AutoCloseable {
             () -> stopping);
     EnsureIntake intake =
         new EnsureIntake(
-            tracked(
-                metrics,
+            metrics.eachMeasured(
                 () ->
                     kafka.groupConsumer(
                         Math.min(500, config.limits().maxOpenRecords()), config.workerId())),
@@ -229,27 +231,27 @@ public final class Worker implements AutoCloseable {
             handover,
             membership::removePredecessor,
             time,
-            metrics);
+            intakeMetrics);
 
-    metrics.bindSandboxes(registry::size);
+    metrics.bindSandboxes(registry::size, config.limits().maxSandboxes());
     metrics.bindSlots(domain.slots()::parked);
     metrics.bindLanes(lanes::active);
     metrics.bindOpenRecords(intake::heldByPartition);
     metrics.bindLag(topic(Topic.ENSURE), intake::lagByPartition);
     metrics.bindWatermarkAge(follower::ageByPartition);
-    health.ready("engine", () -> status(timers.engineProblem()));
-    health.ready("engine-events", () -> status(domain.engineFollower().problem()));
-    health.ready("firewall", () -> status(sandboxes.firewallProblem()));
-    health.live("activity-follower", () -> status(follower.fatalProblem()));
-    health.live("ensure-intake", () -> status(intake.fatalProblem()));
-    health.ready("kafka-activity", () -> status(follower.problem()));
+    health.ready("engine", timers::engineProblem);
+    health.ready("engine-events", () -> domain.engineFollower().problem());
+    health.ready("firewall", sandboxes::firewallProblem);
+    health.live("activity-follower", follower::fatalProblem);
+    health.live("ensure-intake", intake::fatalProblem);
+    health.ready("kafka-activity", follower::problem);
     // A poll of brokers that are away returns nothing, as an idle one does; the follower asks them.
-    health.ready("kafka-ensures", () -> status(either(intake.problem(), follower.problem())));
-    health.ready("kafka-takeover", () -> status(takeoverProblem));
+    health.ready("kafka-ensures", () -> either(intake.problem(), follower.problem()));
+    health.ready("kafka-takeover", () -> takeoverProblem);
     if (config.limits().warmSlots() > 0) {
-      health.ready("warm-slots", () -> limited(domain.slots().problem()));
+      health.warning("warm-slots", domain.slots()::problem);
     }
-    health.ready("kafka-publish", () -> status(either(publisher.problem(), follower.problem())));
+    health.ready("kafka-publish", () -> either(publisher.problem(), follower.problem()));
 
     sandboxes.checkFirewall(); // a failure is told by readiness; the timer tries again
     new Recovery(config, domain, reader, keyPartitions, partitions, time).run(this::untilItWorks);
@@ -286,7 +288,7 @@ public final class Worker implements AutoCloseable {
   }
 
   private void serveOps(Metrics metrics, Health health) throws IOException {
-    health.ready("start", () -> status(startProblem));
+    health.ready("start", () -> startProblem);
     if (config.opsAddress() != null) {
       closer.add(new OpsServer(config.opsAddress(), health, metrics, this::facts)).start();
     }
@@ -327,33 +329,8 @@ public final class Worker implements AutoCloseable {
     }
   }
 
-  private <C extends Consumer<byte[], byte[]>> Supplier<Consumer<byte[], byte[]>> tracked(
-      Metrics metrics, Supplier<C> consumers) {
-    var last =
-        new Object() {
-          Metrics.@Nullable Binding binding;
-        };
-    return () -> {
-      Metrics.Binding before = last.binding;
-      if (before != null) {
-        before.close();
-      }
-      C consumer = consumers.get();
-      last.binding = closer.add(metrics.bindKafka(consumer));
-      return consumer;
-    };
-  }
-
-  private static Health.Status status(@Nullable String problem) {
-    return problem == null ? Health.Status.ok() : Health.Status.failing(problem);
-  }
-
   private static @Nullable String either(@Nullable String one, @Nullable String other) {
     return one != null ? one : other;
-  }
-
-  private static Health.Status limited(@Nullable String problem) {
-    return problem == null ? Health.Status.ok() : Health.Status.warning(problem);
   }
 
   /** A share of the time a stop may take. */

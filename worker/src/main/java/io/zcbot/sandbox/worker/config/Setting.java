@@ -378,6 +378,13 @@ public record Setting<T>(
           Kind.orOff(Kind.listenAddress()),
           "Where metrics and health are served.");
 
+  static final Setting<Boolean> METRICS_KAFKA =
+      of(
+          "ZCBOT_METRICS_KAFKA",
+          "true",
+          Kind.flag(),
+          "Whether /metrics has the Kafka clients' own metrics, which are two thirds of that page.");
+
   static final Setting<Duration> STOP_TIMEOUT =
       of(
           "ZCBOT_STOP_TIMEOUT",
@@ -448,6 +455,7 @@ public record Setting<T>(
           PULL_TIMEOUT,
           MAX_OPEN_RECORDS,
           OPS_ADDRESS,
+          METRICS_KAFKA,
           STOP_TIMEOUT,
           LOG_FORMAT,
           LOG_LEVEL);

@@ -36,6 +36,7 @@ import org.jspecify.annotations.Nullable;
  * @param workspaceRoot the users' directories on the engine's host
  * @param workspaceLimit the most that a workspace may hold; null for no limit
  * @param opsAddress where metrics and health are served; null for nowhere
+ * @param kafkaMetrics whether the Kafka clients' own metrics are served, too
  * @param stopTimeout how long a stop waits for work in progress
  */
 public record WorkerConfig(
@@ -49,6 +50,7 @@ public record WorkerConfig(
     Lifecycle lifecycle,
     Limits limits,
     @Nullable InetSocketAddress opsAddress,
+    boolean kafkaMetrics,
     Duration stopTimeout,
     LogConfig log) {
   /** Keys with these beginnings are not the worker's: scripts and tests use them. */
@@ -148,6 +150,7 @@ public record WorkerConfig(
             lifecycle,
             limits,
             in.get(Setting.OPS_ADDRESS).orElse(null),
+            in.get(Setting.METRICS_KAFKA),
             in.get(Setting.STOP_TIMEOUT),
             new LogConfig(in.get(Setting.LOG_FORMAT), in.get(Setting.LOG_LEVEL)));
 

@@ -15,6 +15,7 @@ import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
 import io.zcbot.sandbox.worker.spec.SandboxSpec;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -54,6 +55,11 @@ public final class DockerEngine implements Engine {
     this.reading = new ContainerReading(workerId);
     this.inspector = new Inspector(lookups, reading);
     this.watch = new EngineWatch(calls, config.getObjectMapper(), workerId);
+  }
+
+  /** The operations by which calls are counted. */
+  public static List<String> operations() {
+    return Arrays.stream(Operation.values()).map(Operation::label).toList();
   }
 
   /**

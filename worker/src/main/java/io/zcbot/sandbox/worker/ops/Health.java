@@ -16,7 +16,9 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Function;
 import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Named checks. A live check that fails says that only a restart helps; a ready check that fails
@@ -32,31 +34,16 @@ public final class Health {
   private final Map<String, Supplier<Status>> ready = new ConcurrentSkipListMap<>();
   private final Duration limit;
 
-  /** How a check stands. */
+  /** The state of a check. */
   public sealed interface Status {
-    /** As it should be. */
+    /** Nothing is wrong. */
     record Ok() implements Status {}
 
-    /** Works, and is weaker than it could be. */
+    /** The worker works, with a restriction. */
     record Warning(String reason) implements Status {}
 
-    /** Not as it should be. */
+    /** The worker cannot do this part of its work. */
     record Failing(String reason) implements Status {}
-
-    /** As it should be. */
-    static Status ok() {
-      return new Ok();
-    }
-
-    /** Works, and is weaker than it could be, because of … */
-    static Status warning(String reason) {
-      return new Warning(reason);
-    }
-
-    /** Not as it should be, because of … */
-    static Status failing(String reason) {
-      return new Failing(reason);
-    }
   }
 
   /** All checks of one kind at one moment. */
@@ -75,14 +62,27 @@ public final class Health {
     this.limit = limit;
   }
 
-  /** Adds or replaces a live check. */
-  public void live(String name, Supplier<Status> check) {
-    live.put(name, check);
+  /** Adds a live check; it fails while {@code problem} tells one. */
+  public void live(String name, Supplier<@Nullable String> problem) {
+    live.put(name, check(problem, Status.Failing::new));
   }
 
-  /** Adds or replaces a ready check. */
-  public void ready(String name, Supplier<Status> check) {
-    ready.put(name, check);
+  /** Adds a ready check; it fails while {@code problem} tells one. */
+  public void ready(String name, Supplier<@Nullable String> problem) {
+    ready.put(name, check(problem, Status.Failing::new));
+  }
+
+  /** Adds a ready check that never fails; it warns while {@code problem} tells one. */
+  public void warning(String name, Supplier<@Nullable String> problem) {
+    ready.put(name, check(problem, Status.Warning::new));
+  }
+
+  private static Supplier<Status> check(
+      Supplier<@Nullable String> problem, Function<String, Status> unless) {
+    return () -> {
+      String told = problem.get();
+      return told == null ? new Status.Ok() : unless.apply(told);
+    };
   }
 
   Report liveness() throws InterruptedException {
@@ -117,9 +117,9 @@ public final class Health {
     try {
       return result.get();
     } catch (CancellationException _) {
-      return Status.failing("the check gave no answer within " + limit.toMillis() + " ms");
+      return new Status.Failing("the check gave no answer within " + limit.toMillis() + " ms");
     } catch (ExecutionException e) {
-      return Status.failing("the check itself failed: " + e.getCause());
+      return new Status.Failing("the check itself failed: " + e.getCause());
     }
   }
 }

@@ -4,11 +4,9 @@
  */
 package io.zcbot.sandbox.worker.ops;
 
-import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MultiGauge;
 import io.micrometer.core.instrument.Tags;
-import io.micrometer.core.instrument.Timer;
 import io.micrometer.core.instrument.binder.MeterBinder;
 import io.micrometer.core.instrument.binder.jvm.ClassLoaderMetrics;
 import io.micrometer.core.instrument.binder.jvm.JvmGcMetrics;
@@ -22,156 +20,132 @@ import io.micrometer.core.instrument.binder.system.ProcessorMetrics;
 import io.micrometer.core.instrument.binder.system.UptimeMetrics;
 import io.micrometer.prometheusmetrics.PrometheusConfig;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
-import io.zcbot.sandbox.events.Reaped;
-import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.intake.IntakeMetrics;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
 import java.time.Duration;
-import java.util.Arrays;
+import java.util.Collection;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.function.IntSupplier;
+import java.util.function.Predicate;
 import java.util.function.Supplier;
 import java.util.function.ToDoubleFunction;
 import java.util.stream.Stream;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.producer.Producer;
+import org.jspecify.annotations.Nullable;
 
-/** What is counted, in Prometheus form. Names begin with {@code zcbot_}. */
-public final class Metrics implements SandboxMetrics, IntakeMetrics, AutoCloseable {
-  /** From a hot ensure's millisecond to a cold one's worst minute. */
-  private static final Duration[] ENSURE_BUCKETS =
-      buckets(1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 30_000, 60_000);
-
-  private static final Duration[] ENGINE_BUCKETS =
-      buckets(1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 30_000);
-
+/** The page of metrics, in Prometheus form. Names of the worker's own begin with {@code zcbot_}. */
+public final class Metrics implements AutoCloseable {
   private static final String CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8";
 
   private final PrometheusMeterRegistry registry =
       new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
   private final List<Runnable> refreshes = new CopyOnWriteArrayList<>();
   private final List<AutoCloseable> bound = new CopyOnWriteArrayList<>();
+  private final boolean kafkaClients;
 
-  /** Starts with every known reason at zero, so that a first occurrence shows as an increase. */
-  public Metrics() {
-    for (Reaped.Reason reason : Reaped.Reason.values()) {
-      reapedCounter(reason);
-    }
-    for (EngineException.Kind kind : EngineException.Kind.values()) {
-      if (kind.isRetryable()) {
-        retryCounter(kind);
-      }
-    }
-    for (Claim how : Claim.values()) {
-      claimCounter(how);
-    }
-    activityCounter();
+  /**
+   * An empty page.
+   *
+   * @param kafkaClients whether the Kafka clients' own metrics are on it
+   */
+  public Metrics(boolean kafkaClients) {
+    this.kafkaClients = kafkaClients;
   }
 
-  @Override
-  public void ensured(String answer, Duration took) {
-    Timer.builder("zcbot.ensure")
-        .description("From an ensure's arrival to its answer: a ready's outcome or failed's reason")
-        .tag("answer", answer)
-        .serviceLevelObjectives(ENSURE_BUCKETS)
-        .register(registry)
-        .record(took);
+  /** Counts what the domain and the engine adapter do. */
+  public SandboxMetrics sandboxes(Collection<String> engineOperations) {
+    return new SandboxCounters(registry, engineOperations);
   }
 
-  @Override
-  public void engineCall(String operation, String result, Duration took) {
-    Timer.builder("zcbot.engine.call")
-        .description("Calls of the container engine")
-        .tags("operation", operation, "result", result)
-        .serviceLevelObjectives(ENGINE_BUCKETS)
-        .register(registry)
-        .record(took);
+  /** Counts what is read from the input topics. */
+  public IntakeMetrics intake(Collection<String> topics) {
+    return new IntakeCounters(registry, topics);
   }
 
-  @Override
-  public void reaped(Reaped.Reason reason) {
-    reapedCounter(reason).increment();
+  /** Sandboxes that run, and the most that may. */
+  public void bindSandboxes(IntSupplier running, int max) {
+    gauge("zcbot.sandboxes.running", "Sandboxes of this worker that run", running);
+    gauge("zcbot.sandboxes.max", "Most sandboxes that this worker runs", () -> max);
   }
 
-  @Override
-  public void retried(EngineException.Kind because) {
-    retryCounter(because).increment();
-  }
-
-  @Override
-  public void claimed(Claim how) {
-    claimCounter(how).increment();
-  }
-
-  @Override
-  public void deadLettered(String topic) {
-    Counter.builder("zcbot.dead.letters")
-        .description("Records that were no event")
-        .tag("topic", topic)
-        .register(registry)
-        .increment();
-  }
-
-  @Override
-  public void forwarded(String topic) {
-    Counter.builder("zcbot.forwarded")
-        .description("Records sent on to the partition of their key")
-        .tag("topic", topic)
-        .register(registry)
-        .increment();
-  }
-
-  @Override
-  public void activity() {
-    activityCounter().increment();
-  }
-
-  /** Sandboxes of this worker that run. */
-  public void bindSandboxes(IntSupplier running) {
-    Gauge.builder("zcbot.sandboxes.running", running, IntSupplier::getAsInt)
-        .description("Sandboxes of this worker that run")
-        .strongReference(true)
-        .register(registry);
-  }
-
-  /** Warm slots that wait for a user. */
-  public void bindSlots(IntSupplier parked) {
-    Gauge.builder("zcbot.slots.parked", parked, IntSupplier::getAsInt)
-        .description("Warm slots that wait for a user")
-        .strongReference(true)
-        .register(registry);
+  /** Containers of the warm pool that wait for a user. */
+  public void bindSlots(IntSupplier idle) {
+    gauge("zcbot.slots.parked", "Containers of the warm pool that wait for a user", idle);
   }
 
   /** Lanes that have work. */
   public void bindLanes(IntSupplier active) {
-    Gauge.builder("zcbot.lanes.active", active, IntSupplier::getAsInt)
-        .description("Users with work queued or in progress")
-        .strongReference(true)
-        .register(registry);
+    gauge("zcbot.lanes.active", "Users with work queued or in progress", active);
   }
 
   /** Unfinished ensures, by partition. */
   public void bindOpenRecords(Supplier<Map<Integer, Integer>> byPartition) {
-    bindByPartition(
-        "zcbot.open.records", "Ensures read and not yet answered", Tags.empty(), byPartition);
+    byPartition(
+        "zcbot.open.records",
+        "Ensures read and not yet answered",
+        Tags.empty(),
+        byPartition,
+        Integer::doubleValue);
   }
 
   /** Records not read yet, by partition; {@code topic} is the input's name. */
   public void bindLag(String topic, Supplier<Map<Integer, Long>> byPartition) {
-    bindByPartition("zcbot.lag", "Records not read yet", Tags.of("topic", topic), byPartition);
+    byPartition(
+        "zcbot.lag",
+        "Records not read yet",
+        Tags.of("topic", topic),
+        byPartition,
+        Long::doubleValue);
   }
 
   /** How old the instant is up to which activity was read, by partition. */
   public void bindWatermarkAge(Supplier<Map<Integer, Duration>> byPartition) {
-    MultiGauge gauge =
-        MultiGauge.builder("zcbot.follower.watermark.age")
-            .description("Age of the instant up to which activity was read; nobody idles after it")
-            .baseUnit("seconds")
+    byPartition(
+        "zcbot.follower.watermark.age.seconds",
+        "Age of the instant up to which activity was read; no sandbox counts as idle after it",
+        Tags.empty(),
+        byPartition,
+        age -> age.toMillis() / 1e3);
+  }
+
+  /** How each check stands. */
+  public void bindHealth(Health health) {
+    MultiGauge failing =
+        MultiGauge.builder("zcbot.health.failing")
+            .description("1 while the health check fails")
             .register(registry);
-    refreshes.add(() -> gauge.register(rows(byPartition.get(), d -> d.toMillis() / 1e3), true));
+    MultiGauge warning =
+        MultiGauge.builder("zcbot.health.warning")
+            .description("1 while the health check warns")
+            .register(registry);
+    refreshes.add(
+        () -> {
+          try {
+            Map<String, Health.Report> probes =
+                Map.of("live", health.liveness(), "ready", health.readiness());
+            failing.register(rows(probes, Health.Status.Failing.class::isInstance), true);
+            warning.register(rows(probes, Health.Status.Warning.class::isInstance), true);
+          } catch (InterruptedException _) {
+            Thread.currentThread().interrupt();
+          }
+        });
+  }
+
+  private static List<MultiGauge.Row<?>> rows(
+      Map<String, Health.Report> probes, Predicate<Health.Status> is) {
+    return probes.entrySet().stream()
+        .flatMap(
+            probe ->
+                probe.getValue().checks().entrySet().stream()
+                    .<MultiGauge.Row<?>>map(
+                        check ->
+                            MultiGauge.Row.of(
+                                Tags.of("probe", probe.getKey(), "check", check.getKey()),
+                                is.test(check.getValue()) ? 1 : 0)))
+        .toList();
   }
 
   /** A constant that says what runs here. */
@@ -203,20 +177,33 @@ public final class Metrics implements SandboxMetrics, IntakeMetrics, AutoCloseab
             });
   }
 
-  /** The client's own metrics, until the result is closed. */
-  public Binding bindKafka(Consumer<?, ?> consumer) {
-    return bind(new KafkaClientMetrics(consumer));
+  /** The same producer, measured. */
+  public <P extends Producer<?, ?>> P measured(P producer) {
+    if (kafkaClients) {
+      bind(new KafkaClientMetrics(producer));
+    }
+    return producer;
   }
 
-  /** The client's own metrics, until the result is closed. */
-  public Binding bindKafka(Producer<?, ?> producer) {
-    return bind(new KafkaClientMetrics(producer));
-  }
-
-  /** A client's metrics; closing removes them. */
-  public interface Binding extends AutoCloseable {
-    @Override
-    void close();
+  /** The same consumers, measured; the metrics of each replace those of the one before it. */
+  public <C extends Consumer<?, ?>> Supplier<C> eachMeasured(Supplier<C> consumers) {
+    if (!kafkaClients) {
+      return consumers;
+    }
+    var last =
+        new Object() {
+          @Nullable KafkaClientMetrics metrics;
+        };
+    return () -> {
+      KafkaClientMetrics before = last.metrics;
+      if (before != null) {
+        before.close();
+        bound.remove(before);
+      }
+      C consumer = consumers.get();
+      last.metrics = bind(new KafkaClientMetrics(consumer));
+      return consumer;
+    };
   }
 
   /** Everything, as Prometheus reads it. */
@@ -245,58 +232,37 @@ public final class Metrics implements SandboxMetrics, IntakeMetrics, AutoCloseab
     registry.close();
   }
 
-  private Binding bind(KafkaClientMetrics client) {
+  private KafkaClientMetrics bind(KafkaClientMetrics client) {
     client.bindTo(registry);
     bound.add(client);
-    return () -> {
-      client.close();
-      bound.remove(client);
-    };
+    return client;
   }
 
-  private <N extends Number> void bindByPartition(
-      String name, String description, Tags tags, Supplier<Map<Integer, N>> byPartition) {
+  private void gauge(String name, String description, IntSupplier value) {
+    Gauge.builder(name, value, IntSupplier::getAsInt)
+        .description(description)
+        .strongReference(true)
+        .register(registry);
+  }
+
+  private <V> void byPartition(
+      String name,
+      String description,
+      Tags tags,
+      Supplier<Map<Integer, V>> values,
+      ToDoubleFunction<V> number) {
     MultiGauge gauge =
         MultiGauge.builder(name).description(description).tags(tags).register(registry);
-    refreshes.add(() -> gauge.register(rows(byPartition.get(), Number::doubleValue), true));
-  }
-
-  private static <V> List<MultiGauge.Row<?>> rows(
-      Map<Integer, V> byPartition, ToDoubleFunction<V> value) {
-    return byPartition.entrySet().stream()
-        .<MultiGauge.Row<?>>map(
-            e ->
-                MultiGauge.Row.of(
-                    Tags.of("partition", e.getKey().toString()), value.applyAsDouble(e.getValue())))
-        .toList();
-  }
-
-  private Counter reapedCounter(Reaped.Reason reason) {
-    return Counter.builder("zcbot.reaped")
-        .description("Sandboxes announced reaped")
-        .tag("reason", reason.wire())
-        .register(registry);
-  }
-
-  private Counter retryCounter(EngineException.Kind because) {
-    return Counter.builder("zcbot.retries")
-        .description("Ensures tried again")
-        .tag("because", because.name().toLowerCase(Locale.ROOT))
-        .register(registry);
-  }
-
-  private Counter claimCounter(Claim how) {
-    return Counter.builder("zcbot.slot.claims")
-        .description("Sandboxes that could have been made of a warm slot, by how that went")
-        .tag("result", how.name().toLowerCase(Locale.ROOT))
-        .register(registry);
-  }
-
-  private Counter activityCounter() {
-    return Counter.builder("zcbot.activities").description("Activities read").register(registry);
-  }
-
-  private static Duration[] buckets(int... millis) {
-    return Arrays.stream(millis).mapToObj(Duration::ofMillis).toArray(Duration[]::new);
+    refreshes.add(
+        () ->
+            gauge.register(
+                values.get().entrySet().stream()
+                    .<MultiGauge.Row<?>>map(
+                        e ->
+                            MultiGauge.Row.of(
+                                Tags.of("partition", e.getKey().toString()),
+                                number.applyAsDouble(e.getValue())))
+                    .toList(),
+                true));
   }
 }

@@ -358,7 +358,7 @@ class CliTest {
   @Test
   void purgeLeavesARunningWorkersSandboxesAlone() throws Exception {
     container("aaa", USER, "w1", "h");
-    try (Metrics metrics = new Metrics();
+    try (Metrics metrics = new Metrics(false);
         OpsServer ops =
             new OpsServer(
                 new InetSocketAddress(InetAddress.getLoopbackAddress(), 0),

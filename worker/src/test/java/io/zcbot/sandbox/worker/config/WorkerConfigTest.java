@@ -109,6 +109,7 @@ class WorkerConfigTest {
                 2));
     assertThat(config.opsAddress())
         .isEqualTo(new InetSocketAddress(InetAddress.ofLiteral("127.0.0.1"), 8080));
+    assertThat(config.kafkaMetrics()).isTrue();
     assertThat(config.stopTimeout()).isEqualTo(Duration.ofSeconds(25));
     assertThat(config.log()).isEqualTo(new LogConfig(LogConfig.Format.TEXT, LogConfig.Level.INFO));
   }
@@ -163,6 +164,7 @@ class WorkerConfigTest {
             "ZCBOT_MAX_OPEN_RECORDS", "13",
             "ZCBOT_PULL_TIMEOUT", "45",
             "ZCBOT_OPS_ADDRESS", "[::1]:0",
+            "ZCBOT_METRICS_KAFKA", "off",
             "ZCBOT_STOP_TIMEOUT", "14s",
             "ZCBOT_LOG_FORMAT", "JSON",
             "ZCBOT_LOG_LEVEL", "debug");
@@ -219,6 +221,7 @@ class WorkerConfigTest {
                     46,
                     6),
                 new InetSocketAddress(InetAddress.ofLiteral("::1"), 0),
+                false,
                 Duration.ofSeconds(14),
                 new LogConfig(LogConfig.Format.JSON, LogConfig.Level.DEBUG)));
   }
@@ -364,6 +367,7 @@ class WorkerConfigTest {
           ZCBOT_PULL_TIMEOUT         | 0             | must be a duration from 1s to 1h, e.g. 300 (seconds), 90s, 5m, 2h or PT5M
           ZCBOT_MAX_OPEN_RECORDS     | 0             | must be a whole number from 1 to 1000000
           ZCBOT_OPS_ADDRESS          | example.org:1 | must be an IP address or localhost, and a port, e.g. 127.0.0.1:8080, [::1]:8080 or 0.0.0.0:8080, or off
+          ZCBOT_METRICS_KAFKA        | some          | must be true or false
           ZCBOT_STOP_TIMEOUT         | 0             | must be a duration from 1s to 1h, e.g. 300 (seconds), 90s, 5m, 2h or PT5M
           ZCBOT_LOG_FORMAT           | xml           | must be one of text, json
           ZCBOT_LOG_LEVEL            | loud          | must be one of error, warn, info, debug, trace

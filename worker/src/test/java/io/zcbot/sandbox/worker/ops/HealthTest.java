@@ -17,7 +17,7 @@ class HealthTest {
   @Test
   void what_is_limited_is_ok() throws Exception {
     Health health = new Health();
-    health.ready("slots", () -> new Status.Warning("no mounts here"));
+    health.warning("slots", () -> "no mounts here");
 
     assertThat(health.readiness().isOk()).isTrue();
     assertThat(health.readiness().checks())
@@ -32,13 +32,13 @@ class HealthTest {
 
   @Test
   void live_and_ready_are_two_things() throws Exception {
-    health.live("loop", Status::ok);
-    health.ready("kafka", () -> Status.failing("no broker answers"));
+    health.live("loop", () -> null);
+    health.ready("kafka", () -> "no broker answers");
 
     assertThat(health.liveness().isOk()).isTrue();
     assertThat(health.readiness().isOk()).isFalse();
     assertThat(health.readiness().checks())
-        .isEqualTo(Map.of("kafka", Status.failing("no broker answers")));
+        .isEqualTo(Map.of("kafka", new Status.Failing("no broker answers")));
   }
 
   @Test
@@ -48,15 +48,16 @@ class HealthTest {
         () -> {
           throw new IllegalStateException("oops");
         });
-    health.ready("good", Status::ok);
+    health.ready("good", () -> null);
 
     assertThat(health.readiness().checks())
         .isEqualTo(
             Map.of(
                 "bad",
-                Status.failing("the check itself failed: java.lang.IllegalStateException: oops"),
+                new Status.Failing(
+                    "the check itself failed: java.lang.IllegalStateException: oops"),
                 "good",
-                Status.ok()));
+                new Status.Ok()));
   }
 
   @Test
@@ -69,16 +70,16 @@ class HealthTest {
           } catch (InterruptedException _) {
             Thread.currentThread().interrupt();
           }
-          return Status.ok();
+          return null;
         });
-    health.ready("good", Status::ok);
+    health.ready("good", () -> null);
 
     assertThat(health.readiness().checks())
         .isEqualTo(
             Map.of(
                 "slow",
-                Status.failing("the check gave no answer within 200 ms"),
+                new Status.Failing("the check gave no answer within 200 ms"),
                 "good",
-                Status.ok()));
+                new Status.Ok()));
   }
 }

@@ -6,47 +6,96 @@ package io.zcbot.sandbox.worker.ops;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.zcbot.sandbox.events.Failed;
+import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.worker.engine.EngineException;
+import io.zcbot.sandbox.worker.intake.IntakeMetrics;
+import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
 import java.time.Duration;
 import java.util.HashMap;
+import java.util.Iterator;
+import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Supplier;
+import java.util.stream.Collectors;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
 class MetricsTest {
-  private final Metrics metrics = new Metrics();
+  private static final String ENSURE = "sandbox.ensure";
+  private static final String ACTIVITY = "sandbox.activity";
+
+  private final Metrics metrics = new Metrics(true);
+  private final SandboxMetrics sandboxes = metrics.sandboxes(List.of("inspect"));
+  private final IntakeMetrics intake = metrics.intake(List.of(ENSURE, ACTIVITY));
 
   @AfterEach
   void close() {
     metrics.close();
   }
 
+  /** The series on the page, without their values. */
+  private Set<String> series() {
+    return metrics
+        .scrape()
+        .lines()
+        .filter(line -> !line.startsWith("#"))
+        .map(line -> line.substring(0, line.lastIndexOf(' ')))
+        .collect(Collectors.toSet());
+  }
+
+  /** The increase of a series that begins with its first event is lost to Prometheus. */
   @Test
-  void known_reasons_begin_at_zero() {
-    assertThat(metrics.scrape())
-        .contains("zcbot_reaped_total{reason=\"idle\"} 0.0")
-        .contains("zcbot_reaped_total{reason=\"died\"} 0.0")
-        .contains("zcbot_retries_total{because=\"unavailable\"} 0.0")
-        .contains("zcbot_activities_total 0.0");
+  void everySeriesExistsBeforeItsFirstEvent() {
+    Set<String> before = series();
+
+    for (Ready.Outcome outcome : Ready.Outcome.values()) {
+      sandboxes.ensured(outcome.wire(), Duration.ofMillis(3));
+    }
+    for (Failed.Reason reason : Failed.Reason.values()) {
+      sandboxes.ensured(reason.wire(), Duration.ofMillis(3));
+    }
+    for (Reaped.Reason reason : Reaped.Reason.values()) {
+      sandboxes.reaped(reason);
+    }
+    for (SandboxMetrics.Claim how : SandboxMetrics.Claim.values()) {
+      sandboxes.claimed(how);
+    }
+    sandboxes.retried(EngineException.Kind.UNAVAILABLE);
+    sandboxes.engineCall("inspect", "ok", Duration.ofMillis(1));
+    for (String topic : List.of(ENSURE, ACTIVITY)) {
+      intake.deadLettered(topic);
+      intake.forwarded(topic);
+    }
+    intake.activity();
+
+    assertThat(series()).isEqualTo(before);
+    assertThat(before)
+        .contains(
+            "zcbot_dead_letters_total{topic=\"sandbox.ensure\"}",
+            "zcbot_ensure_seconds_count{answer=\"capacity\"}");
   }
 
   @Test
-  void verbs_are_counted() {
-    metrics.ensured("reused", Duration.ofMillis(3));
-    metrics.ensured("image_missing", Duration.ofMillis(1500));
-    metrics.engineCall("inspect", "ok", Duration.ofMillis(1));
-    metrics.reaped(Reaped.Reason.IDLE);
-    metrics.retried(EngineException.Kind.CONFLICT);
-    metrics.deadLettered("sandbox.ensure");
-    metrics.forwarded("sandbox.activity");
-    metrics.activity();
-    metrics.activity();
+  void verbsAreCounted() {
+    sandboxes.ensured("reused", Duration.ofMillis(3));
+    sandboxes.ensured("image_missing", Duration.ofMillis(1500));
+    sandboxes.engineCall("inspect", "ok", Duration.ofMillis(1));
+    sandboxes.reaped(Reaped.Reason.IDLE);
+    sandboxes.retried(EngineException.Kind.CONFLICT);
+    intake.deadLettered("sandbox.ensure");
+    intake.forwarded("sandbox.activity");
+    intake.activity();
+    intake.activity();
 
     assertThat(metrics.scrape())
         .contains("zcbot_ensure_seconds_count{answer=\"reused\"} 1")
@@ -62,13 +111,14 @@ class MetricsTest {
   }
 
   @Test
-  void gauges_follow_their_suppliers() {
+  void gaugesFollowTheirSuppliers() {
     AtomicInteger running = new AtomicInteger(3);
-    metrics.bindSandboxes(running::get);
+    metrics.bindSandboxes(running::get, 64);
     metrics.bindLanes(() -> 2);
     metrics.bindInfo("1.0", "w1", "h1");
     assertThat(metrics.scrape())
         .contains("zcbot_sandboxes_running 3.0")
+        .contains("zcbot_sandboxes_max 64.0")
         .contains("zcbot_lanes_active 2.0")
         .contains("zcbot_worker_info{host=\"h1\",version=\"1.0\",worker_id=\"w1\"} 1");
     running.set(0);
@@ -76,7 +126,7 @@ class MetricsTest {
   }
 
   @Test
-  void partitions_come_and_go() {
+  void partitionsComeAndGo() {
     Map<Integer, Integer> open = new HashMap<>(Map.of(0, 5, 7, 1));
     Map<Integer, Long> lag = new HashMap<>(Map.of(7, 12L));
     Map<Integer, Duration> age = new HashMap<>(Map.of(0, Duration.ofMillis(1500)));
@@ -99,26 +149,64 @@ class MetricsTest {
   }
 
   @Test
-  void the_process_and_its_kafka_clients_are_measured() {
+  void everyHealthCheckIsAGauge() {
+    AtomicReference<@Nullable String> kafka = new AtomicReference<>("no broker answers");
+    Health health = new Health();
+    health.live("intake", () -> null);
+    health.ready("kafka", kafka::get);
+    health.warning("slots", () -> "no mounts here");
+    metrics.bindHealth(health);
+
+    assertThat(metrics.scrape())
+        .contains("zcbot_health_failing{check=\"intake\",probe=\"live\"} 0.0")
+        .contains("zcbot_health_failing{check=\"kafka\",probe=\"ready\"} 1.0")
+        .contains("zcbot_health_warning{check=\"kafka\",probe=\"ready\"} 0.0")
+        .contains("zcbot_health_failing{check=\"slots\",probe=\"ready\"} 0.0")
+        .contains("zcbot_health_warning{check=\"slots\",probe=\"ready\"} 1.0");
+    kafka.set(null);
+    assertThat(metrics.scrape())
+        .contains("zcbot_health_failing{check=\"kafka\",probe=\"ready\"} 0.0");
+  }
+
+  @Test
+  void theProcessIsMeasured() {
     metrics.bindProcess();
-    Map<String, Object> client = Map.of("bootstrap.servers", "127.0.0.1:1", "group.id", "g");
-    try (KafkaConsumer<byte[], byte[]> consumer =
-            new KafkaConsumer<>(client, new ByteArrayDeserializer(), new ByteArrayDeserializer());
+    assertThat(metrics.scrape())
+        .contains("jvm_memory_used_bytes")
+        .contains("process_uptime_seconds")
+        .contains("logback_events_total");
+  }
+
+  private static KafkaConsumer<byte[], byte[]> consumer(String id) {
+    return new KafkaConsumer<>(
+        Map.of("bootstrap.servers", "127.0.0.1:1", "client.id", id),
+        new ByteArrayDeserializer(),
+        new ByteArrayDeserializer());
+  }
+
+  @Test
+  void aKafkaClientsMetricsReplaceThoseOfTheOneBefore() {
+    Iterator<String> ids = List.of("one", "two").iterator();
+    Supplier<KafkaConsumer<byte[], byte[]>> consumers =
+        metrics.eachMeasured(() -> consumer(ids.next()));
+    consumers.get().close();
+    assertThat(metrics.scrape()).contains("kafka_consumer_").contains("client_id=\"one\"");
+    consumers.get().close();
+    assertThat(metrics.scrape()).contains("client_id=\"two\"").doesNotContain("client_id=\"one\"");
+  }
+
+  @Test
+  void kafkaClientsAreMeasuredOnlyIfWanted() {
+    try (Metrics without = new Metrics(false);
         KafkaProducer<byte[], byte[]> producer =
             new KafkaProducer<>(
                 Map.of("bootstrap.servers", "127.0.0.1:1"),
                 new ByteArraySerializer(),
-                new ByteArraySerializer());
-        Metrics.Binding c = metrics.bindKafka(consumer);
-        Metrics.Binding p = metrics.bindKafka(producer)) {
-      assertThat(c).isNotSameAs(p);
-      assertThat(metrics.scrape())
-          .contains("jvm_memory_used_bytes")
-          .contains("process_uptime_seconds")
-          .contains("logback_events_total")
-          .contains("kafka_consumer_")
-          .contains("kafka_producer_");
+                new ByteArraySerializer())) {
+      assertThat(without.measured(producer)).isSameAs(producer);
+      assertThat(without.scrape()).doesNotContain("kafka_");
+      assertThat(metrics.measured(producer)).isSameAs(producer);
+      assertThat(metrics.scrape()).contains("kafka_producer_");
     }
-    assertThat(metrics.scrape()).doesNotContain("kafka_producer_");
   }
 }

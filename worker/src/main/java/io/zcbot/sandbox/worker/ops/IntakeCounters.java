@@ -1,0 +1,54 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.ops;
+
+import io.micrometer.core.instrument.Counter;
+import io.micrometer.core.instrument.MeterRegistry;
+import io.zcbot.sandbox.worker.intake.IntakeMetrics;
+import java.util.Collection;
+
+/** Counts what is read from the input topics. */
+final class IntakeCounters implements IntakeMetrics {
+  private final MeterRegistry registry;
+  private final Counter activities;
+
+  /** Starts every series at zero, so that a first occurrence shows as an increase. */
+  IntakeCounters(MeterRegistry registry, Collection<String> topics) {
+    this.registry = registry;
+    this.activities =
+        Counter.builder("zcbot.activities").description("Activities read").register(registry);
+    topics.forEach(this::deadLetters);
+    topics.forEach(this::forwards);
+  }
+
+  @Override
+  public void deadLettered(String topic) {
+    deadLetters(topic).increment();
+  }
+
+  @Override
+  public void forwarded(String topic) {
+    forwards(topic).increment();
+  }
+
+  @Override
+  public void activity() {
+    activities.increment();
+  }
+
+  private Counter deadLetters(String topic) {
+    return Counter.builder("zcbot.dead.letters")
+        .description("Records that were not valid events")
+        .tag("topic", topic)
+        .register(registry);
+  }
+
+  private Counter forwards(String topic) {
+    return Counter.builder("zcbot.forwarded")
+        .description("Records sent on to the partition of their key")
+        .tag("topic", topic)
+        .register(registry);
+  }
+}

@@ -1,0 +1,119 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.ops;
+
+import io.micrometer.core.instrument.Counter;
+import io.micrometer.core.instrument.MeterRegistry;
+import io.micrometer.core.instrument.Timer;
+import io.zcbot.sandbox.events.Failed;
+import io.zcbot.sandbox.events.Ready;
+import io.zcbot.sandbox.events.Reaped;
+import io.zcbot.sandbox.worker.engine.EngineException;
+import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
+import java.time.Duration;
+import java.util.Arrays;
+import java.util.Collection;
+import java.util.Locale;
+
+/** Counts ensures, reaps, claims and calls of the engine. */
+final class SandboxCounters implements SandboxMetrics {
+  /** From a hot ensure's millisecond to a cold one's worst minute. */
+  private static final Duration[] ENSURE_BUCKETS =
+      buckets(1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 30_000, 60_000);
+
+  private static final Duration[] ENGINE_BUCKETS =
+      buckets(1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 30_000);
+
+  private final MeterRegistry registry;
+
+  /** Starts every known series at zero, so that a first occurrence shows as an increase. */
+  SandboxCounters(MeterRegistry registry, Collection<String> engineOperations) {
+    this.registry = registry;
+    for (Ready.Outcome outcome : Ready.Outcome.values()) {
+      ensures(outcome.wire());
+    }
+    for (Failed.Reason reason : Failed.Reason.values()) {
+      ensures(reason.wire());
+    }
+    for (Reaped.Reason reason : Reaped.Reason.values()) {
+      reaps(reason);
+    }
+    for (EngineException.Kind kind : EngineException.Kind.values()) {
+      if (kind.isRetryable()) {
+        retries(kind);
+      }
+    }
+    for (Claim how : Claim.values()) {
+      claims(how);
+    }
+    engineOperations.forEach(operation -> engineCalls(operation, "ok"));
+  }
+
+  @Override
+  public void ensured(String answer, Duration took) {
+    ensures(answer).record(took);
+  }
+
+  @Override
+  public void engineCall(String operation, String result, Duration took) {
+    engineCalls(operation, result).record(took);
+  }
+
+  @Override
+  public void reaped(Reaped.Reason reason) {
+    reaps(reason).increment();
+  }
+
+  @Override
+  public void retried(EngineException.Kind because) {
+    retries(because).increment();
+  }
+
+  @Override
+  public void claimed(Claim how) {
+    claims(how).increment();
+  }
+
+  private Timer ensures(String answer) {
+    return Timer.builder("zcbot.ensure")
+        .description("From an ensure's arrival to its answer: a ready's outcome or failed's reason")
+        .tag("answer", answer)
+        .serviceLevelObjectives(ENSURE_BUCKETS)
+        .register(registry);
+  }
+
+  private Timer engineCalls(String operation, String result) {
+    return Timer.builder("zcbot.engine.call")
+        .description("Calls of the container engine")
+        .tags("operation", operation, "result", result)
+        .serviceLevelObjectives(ENGINE_BUCKETS)
+        .register(registry);
+  }
+
+  private Counter reaps(Reaped.Reason reason) {
+    return Counter.builder("zcbot.reaped")
+        .description("Sandboxes announced reaped")
+        .tag("reason", reason.wire())
+        .register(registry);
+  }
+
+  private Counter retries(EngineException.Kind because) {
+    return Counter.builder("zcbot.retries")
+        .description("Ensures tried again")
+        .tag("because", because.name().toLowerCase(Locale.ROOT))
+        .register(registry);
+  }
+
+  private Counter claims(Claim how) {
+    return Counter.builder("zcbot.slot.claims")
+        .description("Ensures that could be answered from the warm pool, by how that went")
+        .tag("result", how.name().toLowerCase(Locale.ROOT))
+        .register(registry);
+  }
+
+  private static Duration[] buckets(int... millis) {
+    return Arrays.stream(millis).mapToObj(Duration::ofMillis).toArray(Duration[]::new);
+  }
+}

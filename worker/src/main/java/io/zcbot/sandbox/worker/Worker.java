@@ -234,7 +234,7 @@ public final class Worker implements AutoCloseable {
             intakeMetrics);
 
     metrics.bindSandboxes(registry::size, config.limits().maxSandboxes());
-    metrics.bindSlots(domain.slots()::parked);
+    metrics.bindSlots(domain.slots()::idle);
     metrics.bindLanes(lanes::active);
     metrics.bindOpenRecords(intake::heldByPartition);
     metrics.bindLag(topic(Topic.ENSURE), intake::lagByPartition);

@@ -89,8 +89,7 @@ public record Domain(
     Time time = ports.time();
     Capacity capacity = new Capacity(settings.maxSandboxes());
     CreateTurns turns = new CreateTurns(settings.createConcurrency());
-    WarmPool slots =
-        new WarmPool(engine, sandboxes, warm, capacity, turns, time, ports.metrics());
+    WarmPool slots = new WarmPool(engine, sandboxes, warm, capacity, turns, time, ports.metrics());
     NewUsers newUsers =
         new NewUsers(settings.newUsersPerMinute(), settings.limits().idleTtl(), time);
     Announcer announcer =

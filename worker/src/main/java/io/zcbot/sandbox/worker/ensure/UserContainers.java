@@ -25,8 +25,7 @@ final class UserContainers {
   private final Workspaces workspaces;
   private final Time time;
 
-  UserContainers(
-      Engine engine, SandboxEngine sandboxes, Workspaces workspaces, Time time) {
+  UserContainers(Engine engine, SandboxEngine sandboxes, Workspaces workspaces, Time time) {
     this.engine = engine;
     this.sandboxes = sandboxes;
     this.workspaces = workspaces;

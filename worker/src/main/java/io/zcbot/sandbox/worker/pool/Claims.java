@@ -11,8 +11,8 @@ import io.zcbot.sandbox.worker.engine.SandboxEngine;
 import io.zcbot.sandbox.worker.engine.SlotEngine;
 import io.zcbot.sandbox.worker.engine.Verified;
 import io.zcbot.sandbox.worker.sandbox.Sandbox;
-import io.zcbot.sandbox.worker.sandbox.SandboxMetrics.Claim;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
+import io.zcbot.sandbox.worker.sandbox.SandboxMetrics.Claim;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -22,7 +22,7 @@ import org.slf4j.LoggerFactory;
 import org.slf4j.MDC;
 
 /**
- * Makes a user's sandbox of a parked slot: mounts the workspace, gives the container its name, and
+ * Makes a user's sandbox of an idle slot: mounts the workspace, gives the container its name, and
  * looks whether all is as it should be. A slot of which that failed is destroyed.
  *
  * <p>Until it has the user's name a container is a slot, which the next start removes together with
@@ -117,6 +117,9 @@ final class Claims {
       throw failure;
     }
     throw new EngineException(
-        EngineException.Kind.ABSENT, "rename", "it is not as it was when it was made: " + found, null);
+        EngineException.Kind.ABSENT,
+        "rename",
+        "it is not as it was when it was made: " + found,
+        null);
   }
 }

@@ -29,7 +29,7 @@ import org.slf4j.MDC;
 final class PoolRefill {
   private static final Logger log = LoggerFactory.getLogger(PoolRefill.class);
 
-  /** With many parked a new one can wait until users stop coming. */
+  /** With many idle a new one can wait until users stop coming. */
   private static final Duration QUIET = Duration.ofSeconds(1);
 
   /** With few it waits only for a burst to be over. */
@@ -113,8 +113,8 @@ final class PoolRefill {
         && now - lastTaken >= quiet(pool.size()).toNanos();
   }
 
-  private Duration quiet(int parked) {
-    return parked == 0 ? Duration.ZERO : 2 * parked < pool.target() ? SHORT_QUIET : QUIET;
+  private Duration quiet(int idle) {
+    return idle == 0 ? Duration.ZERO : 2 * idle < pool.target() ? SHORT_QUIET : QUIET;
   }
 
   private void makeWhatLacks() {

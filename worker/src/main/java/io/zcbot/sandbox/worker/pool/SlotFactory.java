@@ -25,11 +25,7 @@ final class SlotFactory {
   private final IdleSlots pool;
   private volatile @Nullable Thread starting;
 
-  SlotFactory(
-      Engine engine,
-      SlotEngine slotEngine,
-      SlotMounts mounts,
-      IdleSlots pool) {
+  SlotFactory(Engine engine, SlotEngine slotEngine, SlotMounts mounts, IdleSlots pool) {
     this.engine = engine;
     this.slotEngine = slotEngine;
     this.mounts = mounts;
@@ -62,7 +58,8 @@ final class SlotFactory {
             "the slot is not as its spec says: somebody changed it, or the engine's settings changed",
             null);
       }
-      made = new Slot(
+      made =
+          new Slot(
               id, containerId, found.container().startedAt(), image.orElse(""), directory, place);
       return made;
     } finally {
@@ -128,7 +125,7 @@ final class SlotFactory {
     try {
       mounts.release(slotId);
     } catch (IOException e) {
-      log.warn("slot {} could not be tidied up, will be tried again: {}", slotId, e.getMessage());
+      log.warn("slot {} could not be unmounted, will be tried again: {}", slotId, e.getMessage());
     } finally {
       pool.forget(slotId); // so that a sweep finds what is left
     }

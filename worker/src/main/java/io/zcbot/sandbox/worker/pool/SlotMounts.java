@@ -33,7 +33,7 @@ public interface SlotMounts {
   /** Makes a slot's directory, with nothing mounted on it. */
   Directory create(String slotId) throws IOException;
 
-  /** The slots that have a directory, also those of an earlier life of this worker. */
+  /** The slots that have a directory, also those that a previous run of this worker left. */
   Set<String> left() throws IOException;
 
   /**

@@ -39,9 +39,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Keeps slots parked: containers that lack nothing of a sandbox but a user and a workspace. They
- * are made in the background, one at a time, while no user's create waits; each has shown that it
- * sees what is mounted later before anybody gets it; and none is given to anyone twice.
+ * Keeps slots idle: containers that lack nothing of a sandbox but a user and a workspace. They are
+ * made in the background, one at a time, while no user's create waits; each has shown that it sees
+ * what is mounted later before anybody gets it; and none is given to anyone twice.
  *
  * <p>Where slots can't be had, {@link #problem} says why, and sandboxes are created when asked for.
  */
@@ -62,7 +62,7 @@ public final class WarmPool {
   /**
    * What slots are made with.
    *
-   * @param target how many are to be parked; 0 for none
+   * @param target how many are to be idle; 0 for none
    * @param threads runs what takes its time
    */
   public record Setup(SlotEngine engine, SlotMounts mounts, int target, Executor threads) {
@@ -123,8 +123,8 @@ public final class WarmPool {
     }
   }
 
-  /** How many slots are parked. */
-  public int parked() {
+  /** How many slots are idle. */
+  public int idle() {
     return pool.size();
   }
 
@@ -193,7 +193,7 @@ public final class WarmPool {
     maker.release(slotId);
   }
 
-  /** Takes note of something that happened to a parked slot, which is not as new then. */
+  /** Takes note of something that happened to an idle slot, which is not as new then. */
   public void on(EngineEvent event) {
     for (Slot slot : pool.takeIf(slot -> slot.containerId().equals(event.containerId()))) {
       log.info("slot {} goes: {}", slot.id(), event.kind().name().toLowerCase(Locale.ROOT));
@@ -207,10 +207,10 @@ public final class WarmPool {
   }
 
   /**
-   * Holds the pool against what the engine and the mounts show, as the reconciliation does for
+   * Compares the pool with what the engine and the mounts show, as the reconciliation does for
    * sandboxes: destroys slots nobody takes care of, that ended, or whose image's name stands for
-   * another image now, and undoes mounts that no container has any more. At startup that is all an
-   * earlier life left.
+   * another image now, and undoes mounts that no container has any more. At startup that is all the
+   * previous run left.
    *
    * @return how many slots were destroyed
    */
@@ -257,7 +257,7 @@ public final class WarmPool {
     for (Slot slot : pool.all()) {
       Container container = byId.get(slot.containerId());
       if (container == null || !container.isRunning()) {
-        // Parked after the listing was taken, or gone: only a look tells.
+        // Idle only after the listing was taken, or gone: only a look tells.
         container = engine.find(slot.containerId()).orElse(null);
       }
       if (container == null
@@ -276,7 +276,7 @@ public final class WarmPool {
     refill.stop();
   }
 
-  /** Makes no more, and destroys what is parked, within a time; a start sweeps the rest. */
+  /** Makes no more, and destroys what is idle, within a time; a start sweeps the rest. */
   public void close(Duration limit) throws InterruptedException {
     stopMaking();
     List<CompletableFuture<Void>> all = new ArrayList<>(List.of(refill.underWay()));

@@ -17,7 +17,6 @@ import io.zcbot.sandbox.worker.sandbox.Registry;
 import io.zcbot.sandbox.worker.sandbox.Sandbox;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import io.zcbot.sandbox.worker.sandbox.Workspaces;
-import io.zcbot.sandbox.worker.spec.SandboxSpec;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;

@@ -35,7 +35,7 @@ public final class Reaper {
   private final Capacity capacity;
   private final Termination termination;
   private final LaneSteps steps;
-  private final LowWatermark horizon;
+  private final LowWatermark lowWatermark;
   private final Limits limits;
   private final Time time;
 
@@ -54,7 +54,7 @@ public final class Reaper {
       Capacity capacity,
       Termination termination,
       UserLanes lanes,
-      LowWatermark horizon,
+      LowWatermark lowWatermark,
       Limits limits,
       Time time) {
     this.engine = engine;
@@ -62,7 +62,7 @@ public final class Reaper {
     this.capacity = capacity;
     this.termination = termination;
     this.steps = new LaneSteps(lanes);
-    this.horizon = horizon;
+    this.lowWatermark = lowWatermark;
     this.limits = limits;
     this.time = time;
   }
@@ -85,9 +85,11 @@ public final class Reaper {
     return isIdleFor(sandbox, limits.idleTtl()) ? Reaped.Reason.IDLE : null;
   }
 
-  /** Judged up to the horizon only: what was not read yet may hold the activity that counts. */
+  /**
+   * Judged up to the low watermark only: what was not read yet may hold the activity that counts.
+   */
   private boolean isIdleFor(Sandbox sandbox, Duration duration) {
-    OptionalLong readUpTo = horizon.readUpTo(sandbox.partition());
+    OptionalLong readUpTo = lowWatermark.readUpTo(sandbox.partition());
     return readUpTo.isPresent()
         && readUpTo.getAsLong() - sandbox.lastActive() >= duration.toNanos();
   }

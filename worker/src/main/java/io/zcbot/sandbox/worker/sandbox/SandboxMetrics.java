@@ -28,7 +28,7 @@ public interface SandboxMetrics {
   /** How a try to make a sandbox of a warm slot went. */
   enum Claim {
     CLAIMED,
-    /** No slot was parked. */
+    /** No slot was idle. */
     NONE_PARKED,
     /** The workspace could not be mounted. */
     MOUNT_FAILED,

@@ -121,7 +121,7 @@ public final class DomainBench {
         .until(
             () -> {
               domain.slots().tick();
-              return domain.slots().parked() >= count;
+              return domain.slots().idle() >= count;
             });
   }
 

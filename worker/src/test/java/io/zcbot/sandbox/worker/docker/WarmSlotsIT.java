@@ -193,7 +193,7 @@ class WarmSlotsIT {
     bench.bash(hers.containerId(), "echo hers > secret");
     assertThat(bench.bash(his.containerId(), "ls -A").output()).isEmpty();
     assertThat(domain.registry().size()).isEqualTo(2);
-    assertThat(domain.slots().parked()).isZero();
+    assertThat(domain.slots().idle()).isZero();
 
     UserId cleo = EngineBench.user();
     assertThat(ready(cleo).outcome()).as("no slot is left").isEqualTo(Ready.Outcome.CREATED);
@@ -225,7 +225,7 @@ class WarmSlotsIT {
     SandboxEvent answer = ensure(user);
 
     assertThat(((Failed) answer).reason()).isEqualTo(Failed.Reason.WORKSPACE);
-    assertThat(domain.slots().parked()).isEqualTo(1);
+    assertThat(domain.slots().idle()).isEqualTo(1);
     assertThat(mounts()).hasSize(1);
   }
 

@@ -35,35 +35,25 @@ class AdmissionTest {
     world = new World(root, 100, null, 3);
   }
 
-  private Ready ready(UserId user) throws InterruptedException {
-    assertThat(world.ensure(user)).isInstanceOf(Ready.class);
-    return world.readies().getLast();
-  }
-
-  private Failed failed(UserId user) throws InterruptedException {
-    assertThat(world.ensure(user)).isInstanceOf(Failed.class);
-    return world.failures().getLast();
-  }
-
   @Test
   void aFloodOfNewUsersIsRefusedAndThoseKnownAreServed() throws Exception {
-    String annas = ready(ANNA).containerId();
+    String annas = world.ready(ANNA).containerId();
     for (int i = 10; i < 12; i++) {
-      ready(World.user(i));
+      world.ready(World.user(i));
     }
-    Failed refused = failed(World.user(12));
+    Failed refused = world.failed(World.user(12));
     assertThat(refused.reason()).isEqualTo(Failed.Reason.CAPACITY);
     assertThat(refused.retryable()).isTrue();
     assertThat(refused.message()).contains("3 new users", "ZCBOT_NEW_USERS_PER_MINUTE");
     assertThat(world.engine.creates()).isEqualTo(3);
 
-    assertThat(ready(ANNA).outcome()).isEqualTo(Ready.Outcome.REUSED);
+    assertThat(world.ready(ANNA).outcome()).isEqualTo(Ready.Outcome.REUSED);
     world.engine.removeByHand(annas);
-    assertThat(ready(ANNA).outcome()).as("not new").isEqualTo(Ready.Outcome.RECREATED);
+    assertThat(world.ready(ANNA).outcome()).as("not new").isEqualTo(Ready.Outcome.RECREATED);
 
     world.advance(Duration.ofSeconds(20));
-    ready(World.user(12));
-    failed(World.user(13));
+    world.ready(World.user(12));
+    world.failed(World.user(13));
   }
 
   /**
@@ -71,9 +61,9 @@ class AdmissionTest {
    */
   @Test
   void aFloodOfNewUsersAsksNothingOfTheEngineAndTakesSeconds() throws Exception {
-    ready(ANNA);
-    ready(BEN);
-    ready(CLARA);
+    world.ready(ANNA);
+    world.ready(BEN);
+    world.ready(CLARA);
     int calls = world.engine.calls();
     long start = System.nanoTime();
 
@@ -84,7 +74,7 @@ class AdmissionTest {
     assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(Duration.ofSeconds(20));
     assertThat(world.engine.calls()).as("calls of the engine").isEqualTo(calls);
     assertThat(root.resolve(World.user(1000).toString())).doesNotExist();
-    assertThat(ready(ANNA).outcome()).isEqualTo(Ready.Outcome.REUSED);
+    assertThat(world.ready(ANNA).outcome()).isEqualTo(Ready.Outcome.REUSED);
   }
 
   private void failed(UserId user, Failed.Reason reason) throws InterruptedException {
@@ -100,9 +90,9 @@ class AdmissionTest {
     for (int i = 0; i < 3; i++) {
       world.engine.failNext(new FakeEngine.Fault("create", EngineException.Kind.CONFLICT, false));
     }
-    ready(ANNA);
-    ready(BEN);
-    failed(CLARA);
+    world.ready(ANNA);
+    world.ready(BEN);
+    world.failed(CLARA);
   }
 
   @Test
@@ -122,29 +112,29 @@ class AdmissionTest {
     assertThat(lost.join()).hasSize(20);
 
     for (int i = 10; i < 30; i++) {
-      ready(World.user(i));
+      world.ready(World.user(i));
     }
-    ready(ANNA);
-    ready(BEN);
-    ready(CLARA);
-    failed(World.user(4));
+    world.ready(ANNA);
+    world.ready(BEN);
+    world.ready(CLARA);
+    world.failed(World.user(4));
   }
 
   @Test
   void usersOfThePreviousRunAreNotNew() throws Exception {
     for (int i = 10; i < 16; i++) {
-      ready(World.user(i));
+      world.ready(World.user(i));
       world.advance(Duration.ofSeconds(20));
     }
     world.restart();
     assertThat(world.reaped()).hasSize(6);
 
     for (int i = 10; i < 16; i++) {
-      ready(World.user(i));
+      world.ready(World.user(i));
     }
-    ready(ANNA);
-    ready(BEN);
-    ready(CLARA);
-    failed(World.user(4));
+    world.ready(ANNA);
+    world.ready(BEN);
+    world.ready(CLARA);
+    world.failed(World.user(4));
   }
 }

@@ -204,7 +204,7 @@ class SandboxHistoriesTest {
         case WARM_UP -> world.warmUp();
         case SWEEP -> sweep();
         case SLOT_DIES -> {
-          for (Container c : world.engine.parked()) {
+          for (Container c : world.engine.idle()) {
             world.engine.die(c.id(), 1);
             if (step.number() % 2 == 0) {
               event(EngineEvent.Kind.DIED, c, 1);
@@ -212,7 +212,7 @@ class SandboxHistoriesTest {
           }
         }
         case SLOT_IS_USED -> {
-          for (Container c : world.engine.parked()) {
+          for (Container c : world.engine.idle()) {
             used.add(c.id());
             event(EngineEvent.Kind.EXEC, c, null);
           }
@@ -263,7 +263,7 @@ class SandboxHistoriesTest {
       world.engine.heal();
       world.mounts.heal();
       world.restart();
-      world.horizon = null;
+      world.lowWatermark = null;
       List<EnsureRequest> again = new ArrayList<>(unanswered.values());
       again.sort(java.util.Comparator.comparing(r -> r.ensure().eventId()));
       again.forEach(this::submit);
@@ -333,11 +333,11 @@ class SandboxHistoriesTest {
     }
 
     private void checkIdle(Reaped reaped) {
-      Long horizon = world.horizon;
-      assertThat(horizon).as("I5: nobody is idle before the log was read").isNotNull();
+      Long lowWatermark = world.lowWatermark;
+      assertThat(lowWatermark).as("I5: nobody is idle before the log was read").isNotNull();
       for (long at : activities.getOrDefault(reaped.userId(), List.of())) {
-        assertThat(at > horizon - World.TTL.toNanos() && at <= horizon)
-            .as("I5: activity at %s, reaped idle with all read up to %s", at, horizon)
+        assertThat(at > lowWatermark - World.TTL.toNanos() && at <= lowWatermark)
+            .as("I5: activity at %s, reaped idle with all read up to %s", at, lowWatermark)
             .isFalse();
       }
     }
@@ -370,7 +370,7 @@ class SandboxHistoriesTest {
         }
         if (c.isOurIdleSlot()) {
           assertThat(world.mounts.mountedOn(c.ownership().slotId()))
-              .as("a parked slot is empty")
+              .as("an idle slot is empty")
               .isNull();
           continue;
         }
@@ -380,14 +380,14 @@ class SandboxHistoriesTest {
         assertThat(c.state()).isEqualTo(Container.State.RUNNING);
         live.add(c.id());
       }
-      int parked = world.engine.parked().size();
-      assertThat(world.domain.slots().parked()).isEqualTo(parked);
+      int idle = world.engine.idle().size();
+      assertThat(world.domain.slots().idle()).isEqualTo(idle);
       assertThat(world.mounts.left()).as("no slot's mount is left").isEqualTo(slots);
       world
           .mounts
           .everHad()
           .forEach((slot, users) -> assertThat(users).as("one user per slot").hasSize(1));
-      assertThat(world.domain.capacity().taken()).isEqualTo(live.size() + parked);
+      assertThat(world.domain.capacity().taken()).isEqualTo(live.size() + idle);
       assertThat(world.domain.registry().size()).isEqualTo(live.size());
       assertThat(world.live.keySet()).as("the live table").isEqualTo(live);
       Map<String, Set<String>> ends = new HashMap<>();

@@ -48,8 +48,8 @@ class WarmPoolTest {
     return (Ready) world.ensure(user);
   }
 
-  private int parked() {
-    return world.domain.slots().parked();
+  private int idle() {
+    return world.domain.slots().idle();
   }
 
   private String slotOf(Ready ready) throws EngineException {
@@ -57,9 +57,9 @@ class WarmPoolTest {
   }
 
   @Test
-  void slotsAreParkedUnderNamesOfTheirOwnAndAreNoSandboxes() {
-    assertThat(parked()).isEqualTo(2);
-    assertThat(world.engine.parked())
+  void slotsAreIdleUnderNamesOfTheirOwnAndAreNoSandboxes() {
+    assertThat(idle()).isEqualTo(2);
+    assertThat(world.engine.idle())
         .hasSize(2)
         .allSatisfy(
             c -> {
@@ -73,18 +73,18 @@ class WarmPoolTest {
   }
 
   @Test
-  void aStrangerGetsASlotAndAnotherTakesItsPlace() throws Exception {
+  void aNewUserGetsASlotAndAnotherTakesItsPlace() throws Exception {
     Ready ready = ready(ANNA);
 
     assertThat(ready.outcome()).isEqualTo(Ready.Outcome.CLAIMED);
     assertThat(world.engine.creates()).isZero();
     assertThat(world.mounts.mountedOn(slotOf(ready))).isEqualTo(ANNA);
     assertThat(world.live.keySet()).containsExactly(ready.containerId());
-    assertThat(parked()).isEqualTo(1);
+    assertThat(idle()).isEqualTo(1);
     world.warmUp();
-    assertThat(parked()).isEqualTo(2);
+    assertThat(idle()).isEqualTo(2);
     assertThat(ready(ANNA).outcome()).isEqualTo(Ready.Outcome.REUSED);
-    assertThat(world.mounts.open()).as("held open for parked ones only").isEqualTo(2);
+    assertThat(world.mounts.open()).as("held open for idle ones only").isEqualTo(2);
   }
 
   @Test
@@ -92,35 +92,35 @@ class WarmPoolTest {
     World four = new World(root.resolve("four"), 10, null, 1_000_000, 4);
     WarmPool slots = four.domain.slots();
     four.warmUp();
-    assertThat(slots.parked()).isEqualTo(4);
+    assertThat(slots.idle()).isEqualTo(4);
 
     four.ensure(user(1));
     four.ensure(user(2));
     four.advance(Duration.ofMillis(900));
     slots.tick();
-    assertThat(slots.parked()).as("enough for the next; nobody is slowed down").isEqualTo(2);
+    assertThat(slots.idle()).as("enough for the next; nobody is slowed down").isEqualTo(2);
 
     four.ensure(user(3));
     slots.tick();
-    assertThat(slots.parked()).as("the burst may not be over").isEqualTo(1);
+    assertThat(slots.idle()).as("the burst may not be over").isEqualTo(1);
     four.advance(Duration.ofMillis(50));
     slots.tick();
-    assertThat(slots.parked()).as("few: made between claims, up to half").isEqualTo(2);
+    assertThat(slots.idle()).as("few: made between claims, up to half").isEqualTo(2);
     four.advance(Duration.ofMillis(950));
     slots.tick();
-    assertThat(slots.parked()).as("nobody came any more").isEqualTo(4);
+    assertThat(slots.idle()).as("nobody came any more").isEqualTo(4);
   }
 
   @Test
-  void aStopMakesNoMoreButWhatIsParkedCanBeClaimed() throws Exception {
+  void aStopMakesNoMoreButWhatIsIdleCanBeClaimed() throws Exception {
     world.domain.slots().stopMaking();
     assertThat(ready(ANNA).outcome()).isEqualTo(Ready.Outcome.CLAIMED);
     world.warmUp();
-    assertThat(parked()).isEqualTo(1);
+    assertThat(idle()).isEqualTo(1);
     assertThat(world.domain.slots().problem()).isNull();
 
     world.domain.slots().close(Duration.ofSeconds(1));
-    assertThat(world.engine.parked()).isEmpty();
+    assertThat(world.engine.idle()).isEmpty();
   }
 
   @Test
@@ -141,13 +141,13 @@ class WarmPoolTest {
   }
 
   @Test
-  void aSlotThatIsNotAsItsSpecSaysIsNeverParked() throws Exception {
+  void aSlotThatIsNotAsItsSpecSaysIsNeverIdle() throws Exception {
     ready(ANNA);
     world.engine.changeNext();
     world.warmUp();
-    assertThat(parked()).isEqualTo(1);
+    assertThat(idle()).isEqualTo(1);
     assertThat(world.domain.slots().problem()).contains("not as its spec says");
-    assertThat(world.engine.parked()).as("nothing of it is left").hasSize(1);
+    assertThat(world.engine.idle()).as("nothing of it is left").hasSize(1);
     assertThat(world.mounts.left()).hasSize(2);
   }
 
@@ -155,9 +155,9 @@ class WarmPoolTest {
   void theLastSlotIsReplacedAtOnce() throws Exception {
     ready(ANNA);
     ready(BEN);
-    assertThat(parked()).isZero();
+    assertThat(idle()).isZero();
     world.domain.slots().tick();
-    assertThat(parked()).isEqualTo(1);
+    assertThat(idle()).isEqualTo(1);
   }
 
   @Test
@@ -168,7 +168,7 @@ class WarmPoolTest {
 
     assertThat(world.engine.find(ready.containerId())).isEmpty();
     assertThat(world.mounts.left()).hasSize(1);
-    assertThat(world.domain.capacity().taken()).as("the parked one's").isEqualTo(1);
+    assertThat(world.domain.capacity().taken()).as("the idle one's").isEqualTo(1);
   }
 
   @Test
@@ -198,7 +198,7 @@ class WarmPoolTest {
     assertThat(ready.outcome()).isEqualTo(Ready.Outcome.CLAIMED);
     assertThat(ready.containerId()).isNotEqualTo("x");
     assertThat(world.engine.find("x")).isEmpty();
-    assertThat(parked()).as("one slot met the other, one took its place").isZero();
+    assertThat(idle()).as("one slot met the other, one took its place").isZero();
     assertThat(world.engine.everything()).hasSize(1);
   }
 
@@ -209,7 +209,7 @@ class WarmPoolTest {
     Ready ready = ready(ANNA);
 
     assertThat(ready.outcome()).isEqualTo(Ready.Outcome.CREATED);
-    assertThat(parked()).isEqualTo(1);
+    assertThat(idle()).isEqualTo(1);
     assertThat(world.engine.everything()).hasSize(2);
     assertThat(world.mounts.left()).hasSize(1);
     assertThat(world.domain.capacity().taken()).isEqualTo(2);
@@ -220,7 +220,7 @@ class WarmPoolTest {
     world.engine.failNext(new FakeEngine.Fault("rename", Kind.CONFLICT, false));
 
     assertThat(ready(ANNA).outcome()).as("the other slot").isEqualTo(Ready.Outcome.CLAIMED);
-    assertThat(parked()).isZero();
+    assertThat(idle()).isZero();
     assertThat(world.engine.everything()).hasSize(1);
   }
 
@@ -229,13 +229,13 @@ class WarmPoolTest {
     world.mounts.failNext("mount");
 
     assertThat(ready(ANNA).outcome()).isEqualTo(Ready.Outcome.CREATED);
-    assertThat(parked()).isEqualTo(1);
+    assertThat(idle()).isEqualTo(1);
     assertThat(world.engine.everything()).hasSize(2);
   }
 
   @Test
   void aSlotThatEndedUnseenIsNotAnnouncedReady() throws Exception {
-    world.engine.parked().forEach(c -> world.engine.die(c.id(), 1));
+    world.engine.idle().forEach(c -> world.engine.die(c.id(), 1));
 
     Ready ready = ready(ANNA);
 
@@ -246,7 +246,7 @@ class WarmPoolTest {
 
   @Test
   void aSlotThatWasStartedAnewIsNotAnnouncedReady() throws Exception {
-    for (Container c : world.engine.parked()) {
+    for (Container c : world.engine.idle()) {
       world.engine.put(
           new Container(
               c.id(),
@@ -264,7 +264,7 @@ class WarmPoolTest {
 
   @Test
   void aSlotSomebodyRanACommandInIsReplaced() {
-    Container used = world.engine.parked().getFirst();
+    Container used = world.engine.idle().getFirst();
 
     world
         .domain
@@ -272,9 +272,9 @@ class WarmPoolTest {
         .on(new EngineEvent(EngineEvent.Kind.EXEC, null, used.id(), Instant.EPOCH, null));
 
     assertThat(world.engine.everything()).doesNotContain(used);
-    assertThat(parked()).isEqualTo(1);
+    assertThat(idle()).isEqualTo(1);
     world.warmUp();
-    assertThat(parked()).isEqualTo(2);
+    assertThat(idle()).isEqualTo(2);
   }
 
   @Test
@@ -301,10 +301,10 @@ class WarmPoolTest {
     assertThat(world.domain.capacity().taken()).isZero();
 
     world.domain.slots().tick();
-    assertThat(parked()).as("not at once").isZero();
+    assertThat(idle()).as("not at once").isZero();
     world.advance(Duration.ofMinutes(1));
     world.domain.slots().tick();
-    assertThat(parked()).isEqualTo(2);
+    assertThat(idle()).isEqualTo(2);
     assertThat(world.domain.slots().problem()).isNull();
   }
 
@@ -312,11 +312,11 @@ class WarmPoolTest {
   void aFullHostMakesNoSlotsButItsSlotsServe() throws Exception {
     World small = new World(root.resolve("small"), 2, null, 1_000_000, 2);
     small.warmUp();
-    assertThat(small.domain.slots().parked()).isEqualTo(2);
+    assertThat(small.domain.slots().idle()).isEqualTo(2);
     small.ensure(ANNA);
     small.ensure(BEN);
     small.warmUp();
-    assertThat(small.domain.slots().parked()).isZero();
+    assertThat(small.domain.slots().idle()).isZero();
 
     assertThat(((Failed) small.ensure(user(3))).reason()).isEqualTo(Failed.Reason.CAPACITY);
   }
@@ -331,11 +331,11 @@ class WarmPoolTest {
     assertThat(((Ready) small.ensure(BEN)).outcome()).isEqualTo(Ready.Outcome.CREATED);
 
     assertThat(small.domain.capacity().taken()).isEqualTo(2);
-    assertThat(small.engine.parked()).isEmpty();
+    assertThat(small.engine.idle()).isEmpty();
   }
 
   @Test
-  void aStopRemovesWhatIsParked() throws Exception {
+  void aStopRemovesWhatIsIdle() throws Exception {
     Ready ready = ready(ANNA);
 
     world.domain.slots().close(Duration.ofSeconds(5));
@@ -384,7 +384,7 @@ class WarmPoolTest {
 
       slots.tick();
 
-      assertThat(slots.parked()).isZero();
+      assertThat(slots.idle()).isZero();
       assertThat(slots.problem()).contains(runtime, "does not see what is mounted later");
     }
   }

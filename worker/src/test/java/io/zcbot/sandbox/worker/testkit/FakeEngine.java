@@ -84,7 +84,7 @@ public final class FakeEngine implements Engine, SandboxEngine, SlotEngine {
     image = image + "'";
   }
 
-  public synchronized List<Container> parked() {
+  public synchronized List<Container> idle() {
     return containers.values().stream().filter(Container::isOurIdleSlot).toList();
   }
 

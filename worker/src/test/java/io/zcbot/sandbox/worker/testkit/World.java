@@ -60,7 +60,7 @@ public final class World {
   public final FakeEngine engine = new FakeEngine(SPEC, ME.workerId());
   public final FakeMounts mounts = new FakeMounts(engine::crashed);
   public final Map<String, LiveSandbox> live = new ConcurrentHashMap<>();
-  private final LiveSandboxTable ledger = new MapLedger();
+  private final LiveSandboxTable liveTable = new LiveTable();
   public final List<SandboxEvent> log = Collections.synchronizedList(new ArrayList<>());
   private final Map<UserId, ArrayDeque<Runnable>> lanes = new LinkedHashMap<>();
   private final Workspaces workspaces;
@@ -69,7 +69,7 @@ public final class World {
   private final @Nullable Duration maxLifetime;
   private final int warm;
   public long now = 1_000_000_000L;
-  public @Nullable Long horizon = now;
+  public @Nullable Long lowWatermark = now;
 
   /** What becomes of the next event to be published. */
   public enum Publishing {
@@ -114,12 +114,12 @@ public final class World {
         new Domain.Ports(
             engine,
             this::publish,
-            ledger,
+            liveTable,
             (user, task) -> {
               lanes.computeIfAbsent(user, _ -> new ArrayDeque<>()).add(task);
               return true;
             },
-            _ -> horizon == null ? OptionalLong.empty() : OptionalLong.of(horizon),
+            _ -> lowWatermark == null ? OptionalLong.empty() : OptionalLong.of(lowWatermark),
             TIMER,
             new Time() {
               @Override
@@ -177,7 +177,7 @@ public final class World {
         false);
   }
 
-  private final class MapLedger implements LiveSandboxTable {
+  private final class LiveTable implements LiveSandboxTable {
     @Override
     public void open(LiveSandbox sandbox) throws InterruptedException {
       if (isCrashed()) {
@@ -236,6 +236,16 @@ public final class World {
     return log.getLast();
   }
 
+  /** As {@link #ensure}, which has to get a sandbox. */
+  public Ready ready(UserId user) throws InterruptedException {
+    return (Ready) ensure(user);
+  }
+
+  /** As {@link #ensure}, which must not get a sandbox. */
+  public Failed failed(UserId user) throws InterruptedException {
+    return (Failed) ensure(user);
+  }
+
   public void submit(UserId user, Runnable task) {
     lanes.computeIfAbsent(user, _ -> new ArrayDeque<>()).add(task);
   }
@@ -269,7 +279,7 @@ public final class World {
 
   /** The follower catches up. */
   public void readAll() {
-    horizon = now;
+    lowWatermark = now;
   }
 
   public void tick() {

@@ -1,0 +1,89 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.ensure;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.zcbot.sandbox.events.Failed;
+import io.zcbot.sandbox.events.Ready;
+import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.testkit.World;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** What an ensure does about the workspace. */
+class EnsuredWorkspaceTest {
+  private static final UserId ANNA = World.user(1);
+
+  @TempDir Path root;
+  private World world;
+
+  @BeforeEach
+  void makeWorld() throws Exception {
+    world = new World(root, 2, null);
+  }
+
+  @Test
+  void aSymlinkForAWorkspaceIsRefusedAndNotFollowed() throws Exception {
+    Path elsewhere = Files.createDirectory(root.resolve("elsewhere"));
+    Files.createSymbolicLink(root.resolve(ANNA.toString()), elsewhere);
+    var before = Files.getPosixFilePermissions(elsewhere);
+    Failed failed = world.failed(ANNA);
+    assertThat(failed.reason()).isEqualTo(Failed.Reason.WORKSPACE);
+    assertThat(failed.message()).contains("symbolic link");
+    assertThat(Files.getPosixFilePermissions(elsewhere)).isEqualTo(before);
+    assertThat(world.engine.everything()).isEmpty();
+  }
+
+  @Test
+  void aWorkspaceThatCanNotBeLimitedGetsNoSandbox() throws Exception {
+    world = new World(root, 2, null, 1_000_000, 1);
+    world.warmUp();
+    assertThat(world.engine.everything()).as("a slot").hasSize(1);
+    world.quota =
+        _ -> {
+          throw new IOException("tried to limit it, failed because it is not so");
+        };
+
+    Failed failed = world.failed(ANNA);
+
+    assertThat(failed.reason()).isEqualTo(Failed.Reason.WORKSPACE);
+    assertThat(failed.message()).contains("tried to limit it, failed because");
+    assertThat(failed.retryable()).isFalse();
+    assertThat(world.domain.registry().get(ANNA)).isNull();
+    assertThat(world.engine.everything()).as("the slot still, and nothing else").hasSize(1);
+  }
+
+  @Test
+  void aWorkspaceIsLimitedBeforeItsSandboxIsMadeAndAtEachEnsure() throws Exception {
+    List<UserId> limited = new ArrayList<>();
+    world.quota =
+        user -> {
+          assertThat(root.resolve(user.toString())).isDirectory();
+          assertThat(world.engine.everything()).hasSize(limited.isEmpty() ? 0 : 1);
+          limited.add(user);
+        };
+
+    world.ready(ANNA);
+    assertThat(world.ready(ANNA).outcome()).isEqualTo(Ready.Outcome.REUSED);
+
+    assertThat(limited).containsExactly(ANNA, ANNA);
+  }
+
+  @Test
+  void aWorkspaceIsPrivateToTheSandboxUser() throws Exception {
+    Path workspace = Path.of(world.ready(ANNA).environment().workspace());
+    assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(workspace)))
+        .isEqualTo("rwx------");
+    assertThat(Files.getAttribute(workspace, "unix:uid")).isEqualTo(1000);
+  }
+}

@@ -1,0 +1,159 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.ensure;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.zcbot.sandbox.events.Failed;
+import io.zcbot.sandbox.events.Ready;
+import io.zcbot.sandbox.events.Reaped;
+import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.engine.EngineException;
+import io.zcbot.sandbox.worker.testkit.FakeEngine;
+import io.zcbot.sandbox.worker.testkit.World;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** What an ensure is answered with. */
+class EnsurerTest {
+  private static final UserId ANNA = World.user(1);
+
+  @TempDir Path root;
+  private World world;
+
+  @BeforeEach
+  void makeWorld() throws Exception {
+    world = new World(root, 2, null);
+  }
+
+  @Test
+  void theFirstEnsureCreatesAndTheNextReuses() throws Exception {
+    Ready first = world.ready(ANNA);
+    assertThat(first.outcome()).isEqualTo(Ready.Outcome.CREATED);
+    assertThat(first.container().name()).isEqualTo("zcbot-sandbox-" + ANNA);
+    assertThat(Files.isDirectory(Path.of(first.environment().workspace()))).isTrue();
+    assertThat(first.environment().idleTtl()).isEqualTo(World.TTL);
+    Ready second = world.ready(ANNA);
+    assertThat(second.outcome()).isEqualTo(Ready.Outcome.REUSED);
+    assertThat(second.containerId()).isEqualTo(first.containerId());
+    assertThat(world.engine.creates()).isEqualTo(1);
+  }
+
+  @Test
+  void anOldEnsureGetsFailedAndNoContainer() throws Exception {
+    world.domain.ensurer().ensure(world.request(ANNA, Duration.ZERO));
+    assertThat(world.failures())
+        .singleElement()
+        .extracting(Failed::reason)
+        .isEqualTo(Failed.Reason.EXPIRED);
+    assertThat(world.engine.everything()).isEmpty();
+  }
+
+  @Test
+  void aSandboxFoundDeadIsAnnouncedWithItsExitCodeAndMadeAgain() throws Exception {
+    Ready first = world.ready(ANNA);
+    world.engine.die(first.containerId(), 42);
+    Ready second = world.ready(ANNA);
+    assertThat(second.outcome()).isEqualTo(Ready.Outcome.RECREATED);
+    assertThat(world.reaped())
+        .singleElement()
+        .satisfies(
+            reaped -> {
+              assertThat(reaped.reason()).isEqualTo(Reaped.Reason.DIED);
+              assertThat(reaped.containerId()).isEqualTo(first.containerId());
+              assertThat(reaped.exitCode()).isEqualTo(42);
+              assertThat(reaped.lastActiveAt()).isNotNull();
+            });
+  }
+
+  @Test
+  void anotherWorkersContainerUnderTheNameIsReplacedNotAdopted() throws Exception {
+    world.engine.put(World.another("theirs", ANNA));
+    Ready ready = world.ready(ANNA);
+    assertThat(ready.outcome()).isEqualTo(Ready.Outcome.RECREATED);
+    assertThat(ready.containerId()).isNotEqualTo("theirs");
+    assertThat(world.reaped())
+        .singleElement()
+        .extracting(Reaped::reason)
+        .isEqualTo(Reaped.Reason.REPLACED);
+  }
+
+  @Test
+  void aStartWhoseAnswerWasLostIsNotTrustedAndNotAnnounced() throws Exception {
+    world.engine.failNext(new FakeEngine.Fault("start", EngineException.Kind.UNAVAILABLE, true));
+    world.engine.failNext(new FakeEngine.Fault("remove", EngineException.Kind.UNAVAILABLE, false));
+    Ready ready = world.ready(ANNA);
+    assertThat(ready.outcome()).isEqualTo(Ready.Outcome.CREATED);
+    assertThat(world.engine.creates()).isEqualTo(2);
+    assertThat(world.engine.everything()).hasSize(1);
+    assertThat(world.reaped()).isEmpty();
+  }
+
+  @Test
+  void aPermanentFailureIsAnsweredAtOnceWithItsReason() throws Exception {
+    world.engine.failNext(
+        new FakeEngine.Fault("create", EngineException.Kind.IMAGE_MISSING, false));
+    Failed failed = world.failed(ANNA);
+    assertThat(failed.reason()).isEqualTo(Failed.Reason.IMAGE_MISSING);
+    assertThat(failed.retryable()).isFalse();
+    assertThat(failed.message()).contains("create").contains("fault of the test");
+    assertThat(world.ready(ANNA).outcome()).isEqualTo(Ready.Outcome.CREATED);
+  }
+
+  @Test
+  void aFirewallFailureIsNeverReadyAndLeavesNothing() throws Exception {
+    world.engine.failNext(new FakeEngine.Fault("start", EngineException.Kind.FIREWALL, true));
+    assertThat(world.failed(ANNA).reason()).isEqualTo(Failed.Reason.FIREWALL);
+    assertThat(world.engine.everything()).isEmpty();
+  }
+
+  /** A stop interrupts a start at the engine, and nobody may come back to clear up. */
+  @Test
+  void anInterruptedStartLeavesNothing() throws Exception {
+    world.engine.interruptNext("start");
+    try {
+      assertThatThrownBy(() -> world.domain.ensurer().ensure(world.request(ANNA)))
+          .isInstanceOf(InterruptedException.class);
+    } finally {
+      boolean _ = Thread.interrupted();
+    }
+    assertThat(world.engine.everything()).isEmpty();
+    assertThat(world.log).isEmpty();
+  }
+
+  @Test
+  void aSandboxWhoseLimitsSomebodyChangedIsReplaced() throws Exception {
+    String changed = world.ready(ANNA).containerId();
+    world.engine.change(changed);
+    Ready again = world.ready(ANNA);
+    assertThat(again.outcome()).isEqualTo(Ready.Outcome.RECREATED);
+    assertThat(again.containerId()).isNotEqualTo(changed);
+    assertThat(world.reaped())
+        .singleElement()
+        .satisfies(
+            reaped -> {
+              assertThat(reaped.containerId()).isEqualTo(changed);
+              assertThat(reaped.reason()).isEqualTo(Reaped.Reason.REPLACED);
+            });
+    assertThat(world.engine.everything()).hasSize(1);
+  }
+
+  @Test
+  void theLiveTableHasWhatIsAnnouncedReadyAndNotReaped() throws Exception {
+    String id = world.ready(ANNA).containerId();
+    assertThat(world.live).containsOnlyKeys(id);
+    world.ready(ANNA);
+    assertThat(world.live).containsOnlyKeys(id);
+    world.advance(World.TTL);
+    world.readAll();
+    world.tick();
+    assertThat(world.live).isEmpty();
+  }
+}

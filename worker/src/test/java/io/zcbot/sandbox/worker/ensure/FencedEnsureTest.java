@@ -1,0 +1,98 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.ensure;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.engine.EngineException;
+import io.zcbot.sandbox.worker.testkit.FakeEngine;
+import io.zcbot.sandbox.worker.testkit.World;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** What is left of an ensure whose partition went to another worker. */
+class FencedEnsureTest {
+  private static final UserId ANNA = World.user(1);
+
+  @TempDir Path root;
+  private World world;
+
+  @BeforeEach
+  void makeWorld() throws Exception {
+    world = new World(root, 2, null);
+  }
+
+  /** A request whose user becomes another worker's after so many looks. */
+  private EnsureRequest losing(World world, int passes) {
+    EnsureRequest request = world.request(ANNA);
+    AtomicInteger left = new AtomicInteger(passes);
+    return new EnsureRequest(
+        request.ensure(),
+        0,
+        request.arrived(),
+        request.deadline(),
+        () -> {
+          if (left.getAndDecrement() <= 0) {
+            throw new InterruptedException("another worker's by now");
+          }
+        });
+  }
+
+  /** Whatever it was at: the user's next worker may be making another already. */
+  @ParameterizedTest
+  @CsvSource({"0, 0", "1, 0", "2, 1"})
+  void whoLostThePartitionMakesNothingMoreAndLeavesNothing(int passes, int creates)
+      throws Exception {
+    assertThatThrownBy(() -> world.domain.ensurer().ensure(losing(world, passes)))
+        .isInstanceOf(InterruptedException.class);
+    assertThat(world.engine.creates()).isEqualTo(creates);
+    assertThat(world.engine.everything()).isEmpty();
+    assertThat(world.log).isEmpty();
+    assertThat(world.live).isEmpty();
+    assertThat(world.domain.capacity().taken()).isZero();
+  }
+
+  @Test
+  void whoLostThePartitionTriesNothingAgain() throws Exception {
+    world.engine.failNext(new FakeEngine.Fault("create", EngineException.Kind.TRANSIENT, false));
+    assertThatThrownBy(() -> world.domain.ensurer().ensure(losing(world, 2)))
+        .isInstanceOf(InterruptedException.class);
+    assertThat(world.engine.everything()).isEmpty();
+    assertThat(world.log).isEmpty();
+  }
+
+  @Test
+  void whoLostThePartitionKeepsNoClaimedSlot() throws Exception {
+    World warm = new World(root.resolve("warm"), 10, null, 1_000_000, 1);
+    warm.warmUp();
+    assertThatThrownBy(() -> warm.domain.ensurer().ensure(losing(warm, 1)))
+        .isInstanceOf(InterruptedException.class);
+    assertThat(warm.engine.everything()).isEmpty();
+    assertThat(warm.mounts.left()).isEmpty();
+    assertThat(warm.log).isEmpty();
+    assertThat(warm.domain.capacity().taken()).isZero();
+  }
+
+  /** Once the live table has it, what clears up for others does. */
+  @Test
+  void whoLostThePartitionBeforeTheAnswerAnnouncesNothing() throws Exception {
+    assertThatThrownBy(() -> world.domain.ensurer().ensure(losing(world, 3)))
+        .isInstanceOf(InterruptedException.class);
+    var gone = world.domain.reaper().reapAll(null, _ -> true, List.of(ANNA));
+    world.settle();
+    assertThat(gone).isCompleted();
+    assertThat(world.log).isEmpty();
+    assertThat(world.engine.everything()).isEmpty();
+    assertThat(world.domain.registry().size()).isZero();
+  }
+}

@@ -1,0 +1,154 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.reap;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.zcbot.sandbox.events.LiveSandbox;
+import io.zcbot.sandbox.events.Ready;
+import io.zcbot.sandbox.events.Reaped;
+import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.engine.Container;
+import io.zcbot.sandbox.worker.testkit.World;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Map;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class PreviousRunTest {
+  private static final UserId ANNA = World.user(1);
+  private static final UserId BEN = World.user(2);
+
+  @TempDir Path root;
+  private World world;
+
+  @BeforeEach
+  void makeWorld() throws Exception {
+    world = new World(root, 2, null);
+  }
+
+  private int adopt() throws Exception {
+    Map<String, LiveSandbox> live = Map.copyOf(world.live);
+    world.reboot();
+    return world.domain.previousRun().adopt(live, _ -> 0, world.now - World.TTL.toNanos());
+  }
+
+  @Test
+  void thePurgeTakesThisWorkersContainersAndNoOthers() throws Exception {
+    world.ready(ANNA);
+    world.engine.put(
+        new Container(
+            "theirs",
+            Container.nameOf(BEN),
+            Container.State.RUNNING,
+            new Container.Ownership(BEN, null, "other", false),
+            World.SPEC.hash(),
+            Instant.EPOCH,
+            null,
+            false));
+    world.restart();
+    assertThat(world.engine.everything()).extracting(Container::id).containsExactly("theirs");
+    assertThat(world.reaped())
+        .singleElement()
+        .extracting(Reaped::reason)
+        .isEqualTo(Reaped.Reason.PURGED);
+  }
+
+  @Test
+  void aLeftoverAnnouncedByTheNewOwnerIsPurgedWithoutAnotherAnnouncement() throws Exception {
+    world.ready(ANNA);
+    world.live.clear();
+    world.restart();
+    assertThat(world.engine.everything()).isEmpty();
+    assertThat(world.reaped()).isEmpty();
+  }
+
+  @Test
+  void anAdoptedSandboxIsReusedWithoutAWord() throws Exception {
+    String id = world.ready(ANNA).containerId();
+    assertThat(adopt()).isEqualTo(1);
+    Ready again = world.ready(ANNA);
+    assertThat(again.outcome()).isEqualTo(Ready.Outcome.REUSED);
+    assertThat(again.containerId()).isEqualTo(id);
+    assertThat(world.reaped()).isEmpty();
+  }
+
+  @Test
+  void anAdoptedSandboxUnusedSinceTheTtlIsIdleOnceTheLogIsRead() throws Exception {
+    world.ready(ANNA);
+    adopt();
+    world.lowWatermark = null;
+    world.tick();
+    assertThat(world.reaped()).isEmpty();
+    world.readAll();
+    world.tick();
+    assertThat(world.reaped())
+        .singleElement()
+        .extracting(Reaped::reason)
+        .isEqualTo(Reaped.Reason.IDLE);
+  }
+
+  @Test
+  void whatDiedOrWasStartedAnewMeanwhileIsNotAdopted() throws Exception {
+    world.engine.die(world.ready(ANNA).containerId(), 1);
+    String restarted = world.ready(BEN).containerId();
+    Container c = world.engine.find(restarted).orElseThrow();
+    world.engine.put(
+        new Container(
+            c.id(),
+            c.name(),
+            c.state(),
+            c.ownership(),
+            c.specHash(),
+            Instant.EPOCH.plus(Duration.ofDays(1)),
+            null,
+            false));
+    assertThat(adopt()).isZero();
+    assertThat(world.engine.everything()).isEmpty();
+    assertThat(world.reaped())
+        .extracting(Reaped::reason)
+        .containsExactly(Reaped.Reason.PURGED, Reaped.Reason.PURGED);
+  }
+
+  @Test
+  void whatCanNotBeLimitedIsNotAdopted() throws Exception {
+    world.ready(ANNA);
+    world.ready(BEN);
+    world.quota =
+        user -> {
+          if (user.equals(ANNA)) {
+            throw new IOException("no");
+          }
+        };
+    assertThat(adopt()).isEqualTo(1);
+    assertThat(world.reaped())
+        .singleElement()
+        .satisfies(
+            reaped -> {
+              assertThat(reaped.userId()).isEqualTo(ANNA);
+              assertThat(reaped.reason()).isEqualTo(Reaped.Reason.PURGED);
+            });
+  }
+
+  @Test
+  void aSandboxWhoseLimitsSomebodyChangedIsNotAdopted() throws Exception {
+    world.engine.change(world.ready(ANNA).containerId());
+    assertThat(adopt()).isZero();
+    assertThat(world.engine.everything()).isEmpty();
+  }
+
+  @Test
+  void whatTheNewOwnerAnnouncedLostIsNotAdoptedButRemovedSilently() throws Exception {
+    world.ready(ANNA);
+    world.live.clear();
+    assertThat(adopt()).isZero();
+    assertThat(world.engine.everything()).isEmpty();
+    assertThat(world.reaped()).isEmpty();
+  }
+}

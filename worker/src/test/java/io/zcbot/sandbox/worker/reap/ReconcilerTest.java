@@ -1,0 +1,73 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.reap;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.zcbot.sandbox.events.Ready;
+import io.zcbot.sandbox.events.Reaped;
+import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.engine.Container;
+import io.zcbot.sandbox.worker.engine.EngineEvent;
+import io.zcbot.sandbox.worker.testkit.World;
+import java.nio.file.Path;
+import java.time.Instant;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class ReconcilerTest {
+  private static final UserId ANNA = World.user(1);
+  private static final UserId BEN = World.user(2);
+
+  @TempDir Path root;
+  private World world;
+
+  @BeforeEach
+  void makeWorld() throws Exception {
+    world = new World(root, 2, null);
+  }
+
+  @Test
+  void removalByHandIsAnnouncedWithTheExitCodeOfTheEvent() throws Exception {
+    Ready ready = world.ready(ANNA);
+    Container container = world.engine.everything().getFirst();
+    world.engine.removeByHand(ready.containerId());
+    world
+        .domain
+        .reconciler()
+        .on(
+            new EngineEvent(
+                EngineEvent.Kind.DIED, container.user(), container.id(), Instant.EPOCH, 137));
+    world.settle();
+    assertThat(world.reaped())
+        .singleElement()
+        .satisfies(
+            reaped -> {
+              assertThat(reaped.reason()).isEqualTo(Reaped.Reason.DIED);
+              assertThat(reaped.exitCode()).isEqualTo(137);
+            });
+  }
+
+  @Test
+  void aDeathUnseenIsFoundByReconciliation() throws Exception {
+    world.engine.die(world.ready(ANNA).containerId(), 3);
+    world.domain.reconciler().reconcile();
+    world.settle();
+    assertThat(world.reaped()).singleElement().extracting(Reaped::exitCode).isEqualTo(3);
+  }
+
+  @Test
+  void aPausedOrRenamedSandboxIsEnded() throws Exception {
+    world.engine.state(world.ready(ANNA).containerId(), Container.State.PAUSED);
+    world.engine.renameByHand(world.ready(BEN).containerId(), "elsewhere");
+    world.domain.reconciler().reconcile();
+    world.settle();
+    assertThat(world.reaped())
+        .extracting(Reaped::reason)
+        .containsExactly(Reaped.Reason.DIED, Reaped.Reason.DIED);
+    assertThat(world.engine.everything()).isEmpty();
+  }
+}

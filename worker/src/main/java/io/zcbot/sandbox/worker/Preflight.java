@@ -38,9 +38,10 @@ final class Preflight {
    * What a fit engine is like.
    *
    * @param weaknesses what makes sandboxes weaker than they could be
+   * @param slotProblem why there can be no warm slots; null if there can
    * @param owner whom workspaces must belong to on the engine's host
    */
-  record Fit(List<Finding> weaknesses, Workspaces.Owner owner) {}
+  record Fit(List<Finding> weaknesses, @Nullable String slotProblem, Workspaces.Owner owner) {}
 
   /**
    * Looks at the engine.
@@ -61,7 +62,9 @@ final class Preflight {
     texts(findings, Level.WARN).forEach(text -> log.warn("{}", text));
     try {
       return new Fit(
-          findings.stream().filter(f -> f.level() == Level.WARN).toList(), facts.workspaceOwner());
+          findings.stream().filter(f -> f.level() == Level.WARN).toList(),
+          facts.slotProblem(spec),
+          facts.workspaceOwner());
     } catch (EngineException e) {
       throw new IOException("tried to use the engine, failed because " + e.getMessage(), e);
     }

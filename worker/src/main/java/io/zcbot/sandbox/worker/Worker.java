@@ -195,7 +195,8 @@ public final class Worker implements AutoCloseable {
             new WarmPool.Setup(
                 sandboxes,
                 new MountedSlots(mount, config.workerId()),
-                config.limits().warmSlots()));
+                config.limits().warmSlots(),
+                fit.slotProblem()));
     warmth = domain.slots()::status;
     PartitionHandover handover =
         new PartitionHandover(

@@ -49,6 +49,7 @@ public final class DockerEngine implements Engine {
     this.calls =
         new EngineCalls(
             () -> new EngineConnection(config, settings.callTimeout()),
+            config.getDockerHost().toString(),
             settings.callTimeout(),
             metrics);
     this.lookups = new Lookups(calls, settings.maxLookups(), settings.callTimeout());

@@ -30,13 +30,19 @@ import org.jspecify.annotations.Nullable;
  */
 final class EngineCalls implements AutoCloseable {
   private final Supplier<EngineConnection> connector;
+  private final String address;
   private final Duration timeout;
   private final SandboxMetrics metrics;
   private EngineConnection current;
   private boolean closed;
 
-  EngineCalls(Supplier<EngineConnection> connector, Duration timeout, SandboxMetrics metrics) {
+  EngineCalls(
+      Supplier<EngineConnection> connector,
+      String address,
+      Duration timeout,
+      SandboxMetrics metrics) {
     this.connector = connector;
+    this.address = address;
     this.timeout = timeout;
     this.metrics = metrics;
     this.current = connector.get();
@@ -84,6 +90,11 @@ final class EngineCalls implements AutoCloseable {
     return current;
   }
 
+  /** What it means that a call threw, or a stream broke. */
+  EngineException failure(Operation operation, Throwable thrown) {
+    return EngineErrors.classify(operation, thrown, address);
+  }
+
   @Override
   public synchronized void close() {
     closed = true;
@@ -102,17 +113,14 @@ final class EngineCalls implements AutoCloseable {
     } catch (ExecutionException e) {
       Throwable cause = e.getCause();
       EngineException failure =
-          isClosed()
-              ? closing(operation, cause)
-              : EngineErrors.classify(operation, cause == null ? e : cause);
+          isClosed() ? closing(operation, cause) : failure(operation, cause == null ? e : cause);
       result = resultOf(failure);
       if (failure.kind() == Kind.UNAVAILABLE && !isRefused(failure)) {
         renew(connection);
       }
       throw failure;
     } catch (TimeoutException e) {
-      EngineException failure =
-          EngineErrors.unanswered(operation, "no answer within " + seconds(patience), e);
+      EngineException failure = EngineErrors.silent(operation, seconds(patience), address, e);
       result = resultOf(failure);
       renew(connection);
       throw failure;

@@ -11,6 +11,7 @@ import com.github.dockerjava.api.exception.DockerException;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.engine.EngineException.Kind;
 import java.io.IOException;
+import java.net.ConnectException;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Set;
@@ -26,6 +27,10 @@ final class EngineErrors {
   private static final Set<Operation> ANY = EnumSet.allOf(Operation.class);
   private static final int ANY_STATUS = 0;
   private static final Pattern MISSING_NETWORK = text("network \\S+ not found");
+  private static final Pattern NOBODY_LISTENS =
+      text("no such file or directory|permission denied|connection refused");
+  private static final String CHECK =
+      "check that it runs there and that DOCKER_HOST names the right one";
   private static final Pattern NO_IPV6 = text("disable_ipv6");
   private static final ObjectMapper JSON = new ObjectMapper();
 
@@ -120,18 +125,19 @@ final class EngineErrors {
   /**
    * Classifies what an engine call threw.
    *
+   * @param address of the engine, for messages
    * @throws RuntimeException {@code failure} itself, if it is no failure of the engine but a bug
    */
-  static EngineException classify(Operation operation, Throwable failure) {
+  static EngineException classify(Operation operation, Throwable failure, String address) {
     for (Throwable t = failure; t != null; t = t.getCause()) {
       if (t instanceof EngineException known) {
         return known;
       }
       if (t instanceof DockerException answered && answered.getHttpStatus() != 0) {
-        return classify(operation, answered.getHttpStatus(), bodyOf(answered), failure);
+        return classify(operation, answered.getHttpStatus(), bodyOf(answered), failure, address);
       }
       if (t instanceof IOException) {
-        return unanswered(operation, "no answer, or half of one (" + describe(t) + ")", failure);
+        return unanswered(operation, broken(t, address), CHECK, failure);
       }
     }
     switch (failure) {
@@ -143,7 +149,7 @@ final class EngineErrors {
 
   /** Classifies an answer that is not a success; {@code body} as the engine sent it. */
   static EngineException classify(
-      Operation operation, int status, String body, @Nullable Throwable cause) {
+      Operation operation, int status, String body, @Nullable Throwable cause, String address) {
     String said = messageIn(body);
     if (said == null && operation == Operation.ATTACH) {
       said = body; // the one error the engine writes as plain text
@@ -154,7 +160,7 @@ final class EngineErrors {
       return exception(
           Kind.TRANSIENT,
           operation,
-          "got status " + status + " with a body no engine sends: " + clean(body),
+          address + " answered " + status + " with a body that no engine sends: " + clean(body),
           "check DOCKER_HOST and whatever stands between worker and engine",
           cause);
     }
@@ -174,10 +180,29 @@ final class EngineErrors {
     return exception(refused ? Kind.REJECTED : Kind.TRANSIENT, operation, problem, "", cause);
   }
 
-  /** No answer in time, or none at all: the outcome is unknown. */
+  /** The engine did not answer in time: the outcome is unknown. */
+  static EngineException silent(
+      Operation operation, String patience, String address, Throwable cause) {
+    String problem = "no answer within " + patience + " from the engine at " + address;
+    return unanswered(operation, problem, CHECK, cause);
+  }
+
+  private static String broken(Throwable t, String address) {
+    String message = String.valueOf(t.getMessage());
+    return t instanceof ConnectException || NOBODY_LISTENS.matcher(message).find()
+        ? "could not connect to the engine at " + address + ": " + clean(message)
+        : "the engine at " + address + " did not answer completely: " + describe(t);
+  }
+
+  /** The call was given up before the engine answered: the outcome is unknown. */
   static EngineException unanswered(
       Operation operation, String problem, @Nullable Throwable cause) {
-    return exception(Kind.UNAVAILABLE, operation, problem, "", cause);
+    return unanswered(operation, problem, "", cause);
+  }
+
+  private static EngineException unanswered(
+      Operation operation, String problem, String advice, @Nullable Throwable cause) {
+    return exception(Kind.UNAVAILABLE, operation, problem, advice, cause);
   }
 
   /** An exception with a message of bounded length; empty advice is left out. */

@@ -205,6 +205,15 @@ public record EngineFacts(
         : null;
   }
 
+  /** Why the spec's sandboxes can't be warm slots on this engine; null if they can. */
+  public @Nullable String slotProblem(SandboxSpec spec) {
+    return hasOwnKernel(spec)
+        ? "the runtime "
+            + runtimeOf(spec)
+            + " serves a sandbox's files itself, and does not see what is mounted later"
+        : null;
+  }
+
   /** Whether the engine runs a container that names no runtime with a network stack of its own. */
   boolean defaultHasOwnNetworkStack() {
     return hasOwnKernel(defaultRuntime);

@@ -12,6 +12,7 @@ import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.engine.Container.Ownership;
 import io.zcbot.sandbox.worker.engine.EngineEvent;
 import io.zcbot.sandbox.worker.engine.EngineException;
+import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.time.Instant;
@@ -54,11 +55,11 @@ final class EngineWatch {
       try {
         stream.outcome().get();
         stream.broke();
-        throw EngineErrors.unanswered(Operation.EVENTS, "the engine ended the stream", null);
+        throw calls.failure(Operation.EVENTS, new EOFException("the engine ended the stream"));
       } catch (ExecutionException e) {
         stream.broke();
         Throwable cause = e.getCause();
-        throw EngineErrors.classify(Operation.EVENTS, cause == null ? e : cause);
+        throw calls.failure(Operation.EVENTS, cause == null ? e : cause);
       } catch (InterruptedException e) {
         stream.stop();
         throw e;

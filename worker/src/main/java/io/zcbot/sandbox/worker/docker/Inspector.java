@@ -46,7 +46,7 @@ final class Inspector {
     try {
       return Optional.of(reader.read(answer));
     } catch (IOException e) {
-      throw EngineErrors.classify(Operation.INSPECT, e);
+      throw lookups.failure(Operation.INSPECT, e);
     }
   }
 
@@ -59,7 +59,7 @@ final class Inspector {
           .forEach(id -> ids.add(id.asText()));
       return ids;
     } catch (IOException e) {
-      throw EngineErrors.classify(Operation.INSPECT, e);
+      throw lookups.failure(Operation.INSPECT, e);
     }
   }
 

@@ -5,6 +5,7 @@
 package io.zcbot.sandbox.worker.docker;
 
 import io.zcbot.sandbox.worker.engine.EngineException;
+import java.io.IOException;
 import java.time.Duration;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
@@ -19,6 +20,11 @@ final class Lookups {
     this.calls = calls;
     this.permits = new Semaphore(most, true);
     this.patience = patience;
+  }
+
+  /** What it means that an answer can't be read. */
+  EngineException failure(Operation operation, IOException unreadable) {
+    return calls.failure(operation, unreadable);
   }
 
   /** Asks when its turn comes. */

@@ -16,9 +16,11 @@ import java.util.concurrent.TimeoutException;
  * that the one line that matters can't be missed.
  */
 final class ReadyGate implements AutoCloseable {
+  private final EngineCalls calls;
   private final EngineStream<Verdict> stream;
 
-  private ReadyGate(EngineStream<Verdict> stream) {
+  private ReadyGate(EngineCalls calls, EngineStream<Verdict> stream) {
+    this.calls = calls;
     this.stream = stream;
   }
 
@@ -30,6 +32,7 @@ final class ReadyGate implements AutoCloseable {
   static ReadyGate open(EngineCalls calls, String containerId, boolean fromStart)
       throws EngineException {
     return new ReadyGate(
+        calls,
         EngineStream.open(
             calls,
             Operation.ATTACH,
@@ -49,7 +52,7 @@ final class ReadyGate implements AutoCloseable {
     } catch (ExecutionException e) {
       stream.broke();
       Throwable cause = e.getCause();
-      throw EngineErrors.classify(Operation.ATTACH, cause == null ? e : cause);
+      throw calls.failure(Operation.ATTACH, cause == null ? e : cause);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw EngineErrors.unanswered(

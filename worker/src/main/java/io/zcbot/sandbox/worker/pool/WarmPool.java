@@ -17,7 +17,6 @@ import io.zcbot.sandbox.worker.sandbox.Place;
 import io.zcbot.sandbox.worker.sandbox.Sandbox;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
 import io.zcbot.sandbox.worker.sandbox.Time;
-import io.zcbot.sandbox.worker.spec.SandboxSpec;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -63,15 +62,26 @@ public final class WarmPool {
    * What slots are made with.
    *
    * @param target how many are to be idle; 0 for none
+   * @param engineProblem why the engine can have none; null if it can
    * @param threads runs what takes its time
    */
-  public record Setup(SlotEngine engine, SlotMounts mounts, int target, Executor threads) {
+  public record Setup(
+      SlotEngine engine,
+      SlotMounts mounts,
+      int target,
+      @Nullable String engineProblem,
+      Executor threads) {
     /** No slots. */
-    public static final Setup NONE = new Setup(SlotEngine.NONE, SlotMounts.NONE, 0);
+    public static final Setup NONE = new Setup(SlotEngine.NONE, SlotMounts.NONE, 0, null);
 
     /** On threads of their own. */
-    public Setup(SlotEngine engine, SlotMounts mounts, int target) {
-      this(engine, mounts, target, task -> Thread.ofVirtual().name("slots").start(task));
+    public Setup(SlotEngine engine, SlotMounts mounts, int target, @Nullable String engineProblem) {
+      this(
+          engine,
+          mounts,
+          target,
+          engineProblem,
+          task -> Thread.ofVirtual().name("slots").start(task));
     }
   }
 
@@ -88,24 +98,18 @@ public final class WarmPool {
     this.mounts = setup.mounts();
     this.threads = setup.threads();
     this.target = setup.target();
-    this.impossible = obstacle(setup, sandboxes.spec());
+    this.impossible = obstacle(setup);
     this.pool = new IdleSlots(impossible == null ? target : 0);
     this.maker = new SlotFactory(engine, slotEngine, mounts, pool);
     this.claims = new Claims(this, sandboxes, slotEngine, time, metrics);
     this.refill = new PoolRefill(pool, maker, capacity, turns, threads, time);
   }
 
-  private static @Nullable String obstacle(Setup setup, SandboxSpec spec) {
+  private static @Nullable String obstacle(Setup setup) {
     if (setup.target() == 0) {
       return "not wanted";
     }
-    String runtime = spec.runtime() == null ? "" : spec.runtime().toLowerCase(Locale.ROOT);
-    if (runtime.matches(".*(runsc|gvisor|kata).*")) {
-      return "runtime "
-          + spec.runtime()
-          + " serves a sandbox's files itself, and does not see what is mounted later";
-    }
-    return setup.mounts().problem();
+    return setup.engineProblem() == null ? setup.mounts().problem() : setup.engineProblem();
   }
 
   /** Why there are no slots, though there should be; null if there are, or none are wanted. */

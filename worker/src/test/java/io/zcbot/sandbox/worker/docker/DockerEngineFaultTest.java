@@ -16,6 +16,7 @@ import static io.zcbot.sandbox.worker.docker.FakeEngine.stream;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
+import com.github.dockerjava.core.DefaultDockerClientConfig;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.docker.FakeEngine.Reply;
 import io.zcbot.sandbox.worker.docker.FakeEngine.Request;
@@ -49,6 +50,7 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
 
 /** Every row of the table of engine errors, and an engine that hangs, resets, or stops halfway. */
 @Timeout(20)
@@ -229,7 +231,31 @@ class DockerEngineFaultTest {
             () -> engine.hasRunningExec("c1"),
             () -> engine.watch(Instant.EPOCH, () -> {}, event -> {}),
             this::create)) {
-      assertThat(failure(call).kind()).isEqualTo(Kind.UNAVAILABLE);
+      EngineException e = failure(call);
+      assertThat(e.kind()).isEqualTo(Kind.UNAVAILABLE);
+      assertThat(e.getMessage())
+          .contains("could not connect to the engine at tcp://127.0.0.1:", "DOCKER_HOST");
+    }
+  }
+
+  @Test
+  void aMissingSocketIsNamed(@TempDir Path directory) {
+    String address = "unix://" + directory.resolve("docker.sock");
+    try (DockerEngine away =
+        new DockerEngine(
+            DefaultDockerClientConfig.createDefaultConfigBuilder()
+                .withDockerHost(address)
+                .withDockerTlsVerify(false)
+                .build(),
+            "w1",
+            settings(8, PATIENT),
+            SandboxMetrics.NONE)) {
+      assertThat(failure(away::ping).getMessage())
+          .isEqualTo(
+              "ping: could not connect to the engine at "
+                  + address
+                  + ": No such file or directory; check that it runs there and that DOCKER_HOST"
+                  + " names the right one");
     }
   }
 
@@ -997,7 +1023,9 @@ class DockerEngineFaultTest {
         EngineException e = failure(() -> call.on(engine));
 
         assertThat(e.kind()).as(path).isEqualTo(Kind.UNAVAILABLE);
-        assertThat(e.getMessage()).as(path).endsWith(": no answer within 2 s");
+        assertThat(e.getMessage())
+            .as(path)
+            .contains(": no answer within 2 s from the engine at tcp://127.0.0.1:");
         assertThat(Duration.ofNanos(System.nanoTime() - started))
             .isBetween(IMPATIENT, IMPATIENT.multipliedBy(4));
         assertThat(fake.asked(method, path)).as(path).hasSize(1);

@@ -108,7 +108,7 @@ public final class DomainBench {
                 10_000),
             new Registry(),
             workspaces,
-            new WarmPool.Setup(bench.sandboxes(spec), mounts, warm));
+            new WarmPool.Setup(bench.sandboxes(spec), mounts, warm, null));
     lives.add(domain);
     return domain;
   }

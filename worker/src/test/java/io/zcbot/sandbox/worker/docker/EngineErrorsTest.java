@@ -20,6 +20,8 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 class EngineErrorsTest {
+  private static final String ADDRESS = "tcp://10.0.0.1:2376";
+
   /** The table of engine-errors.md, with texts of engines from 20.10 to 29. */
   @ParameterizedTest
   @CsvSource(
@@ -76,7 +78,7 @@ class EngineErrorsTest {
   void classifiesByOperationStatusAndText(
       Operation operation, int status, String message, Kind kind) {
     EngineException e =
-        EngineErrors.classify(operation, status, EngineErrors.bodyOf(message), null);
+        EngineErrors.classify(operation, status, EngineErrors.bodyOf(message), null, ADDRESS);
 
     assertThat(e.kind()).isEqualTo(kind);
     assertThat(e.operation()).isEqualTo(operation.label());
@@ -91,7 +93,8 @@ class EngineErrorsTest {
             Operation.START,
             400,
             EngineErrors.bodyOf("openat2 /sys/fs/cgroup/docker/6992/io.weight: no such file"),
-            null);
+            null,
+            ADDRESS);
 
     assertThat(e.getMessage()).contains("bfq", "ZCBOT_SANDBOX_IO_WEIGHT");
   }
@@ -107,9 +110,10 @@ class EngineErrorsTest {
   @ParameterizedTest
   @MethodSource("unanswered")
   void whatWasNotAnsweredHasAnUnknownOutcome(Exception failure) {
-    EngineException e = EngineErrors.classify(Operation.CREATE, failure);
+    EngineException e = EngineErrors.classify(Operation.CREATE, failure, ADDRESS);
 
     assertThat(e.kind()).isEqualTo(Kind.UNAVAILABLE);
+    assertThat(e.getMessage()).contains("the engine at " + ADDRESS, "DOCKER_HOST");
     assertThat(e).hasCause(failure);
   }
 
@@ -117,7 +121,9 @@ class EngineErrorsTest {
   void takesStatusAndTextOutOfDockerJavasExceptions() {
     EngineException e =
         EngineErrors.classify(
-            Operation.CREATE, new NotFoundException("{\"message\":\"No such image: x\"}\n"));
+            Operation.CREATE,
+            new NotFoundException("{\"message\":\"No such image: x\"}\n"),
+            ADDRESS);
 
     assertThat(e.kind()).isEqualTo(Kind.IMAGE_MISSING);
     assertThat(e.getMessage())
@@ -128,10 +134,11 @@ class EngineErrorsTest {
   @Test
   void whatIsNoEngineIsNotBelieved() {
     EngineException e =
-        EngineErrors.classify(Operation.INSPECT, 404, "<html>404\nbackend away</html>", null);
+        EngineErrors.classify(
+            Operation.INSPECT, 404, "<html>404\nbackend away</html>", null, ADDRESS);
 
     assertThat(e.kind()).isEqualTo(Kind.TRANSIENT);
-    assertThat(e.getMessage()).contains("<html>404 backend away</html>", "DOCKER_HOST");
+    assertThat(e.getMessage()).contains("<html>404 backend away</html>", ADDRESS, "DOCKER_HOST");
   }
 
   @Test
@@ -141,7 +148,8 @@ class EngineErrorsTest {
             Operation.CREATE,
             404,
             EngineErrors.bodyOf("No such image: " + "x\r\n".repeat(10_000)),
-            null);
+            null,
+            ADDRESS);
 
     assertThat(e.getMessage())
         .hasSizeLessThanOrEqualTo(1000)
@@ -153,6 +161,6 @@ class EngineErrorsTest {
   void bugsStayBugs() {
     IllegalStateException bug = new IllegalStateException("bug");
 
-    assertThatThrownBy(() -> EngineErrors.classify(Operation.LIST, bug)).isSameAs(bug);
+    assertThatThrownBy(() -> EngineErrors.classify(Operation.LIST, bug, ADDRESS)).isSameAs(bug);
   }
 }

@@ -83,6 +83,22 @@ class EngineFactsTest {
         .isEqualTo(weighs);
   }
 
+  @ParameterizedTest
+  @CsvSource(
+      nullValues = "default",
+      value = {"runc, false", "default, true", "by-path, true", "by-type, true", "runsc, true"})
+  void aRuntimeThatServesFilesItselfHasNoSlotsWhateverItsName(
+      @Nullable String runtime, boolean refused) throws Exception {
+    String problem =
+        facts("name=seccomp", "/var/lib/docker")
+            .slotProblem(spec(runtime, FirewallMode.HOST, new Egress.Public()));
+    if (refused) {
+      assertThat(problem).contains("does not see what is mounted later");
+    } else {
+      assertThat(problem).isNull();
+    }
+  }
+
   private static @Nullable String problem(SandboxSpec spec) throws Exception {
     return facts("name=seccomp", "/var/lib/docker").firewallProblem(spec);
   }

@@ -143,7 +143,7 @@ public final class World {
             newUsersPerMinute),
         new Registry(),
         workspaces,
-        new WarmPool.Setup(engine, mounts, warm, Runnable::run));
+        new WarmPool.Setup(engine, mounts, warm, null, Runnable::run));
   }
 
   /** The timer comes again, a moment later. */

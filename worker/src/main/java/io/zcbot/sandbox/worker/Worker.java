@@ -237,7 +237,7 @@ public final class Worker implements AutoCloseable {
     metrics.bindSandboxes(registry::size, config.limits().maxSandboxes());
     metrics.bindSlots(domain.slots()::idle);
     metrics.bindLanes(lanes::active);
-    metrics.bindOpenRecords(intake::heldByPartition);
+    metrics.bindOpenRecords(intake::inFlightByPartition);
     metrics.bindLag(topic(Topic.ENSURE), intake::lagByPartition);
     metrics.bindWatermarkAge(follower::ageByPartition);
     health.ready("engine", timers::engineProblem);

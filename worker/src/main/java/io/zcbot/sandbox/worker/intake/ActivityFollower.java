@@ -13,7 +13,6 @@ import io.zcbot.sandbox.worker.reap.LowWatermark;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.HashMap;
 import java.util.HashSet;
 import java.util.Map;
 import java.util.OptionalLong;
@@ -47,25 +46,22 @@ public final class ActivityFollower implements LowWatermark, AutoCloseable {
   private static final Duration CALL_TIMEOUT = Duration.ofSeconds(5);
   private static final Duration CLOSE_TIMEOUT = Duration.ofSeconds(2);
   private static final Duration REBUILD_DELAY = Duration.ofSeconds(1);
-  private static final Duration BREATH = Duration.ofMillis(10);
-  private static final long MOST_HELD_BYTES = 4L << 20;
-
-  /** Agents can't tell of use while Kafka is away; so long they get after it is back. */
-  private static final Duration GRACE = Duration.ofSeconds(30);
+  private static final Duration PAUSE_WHILE_FULL = Duration.ofMillis(10);
+  private static final long MAX_BYTES_IN_FLIGHT = 4L << 20;
 
   private final Supplier<Consumer<byte[], byte[]>> consumers;
   private final EventCodec codec = new EventCodec();
   private final KeyPartitions partitions;
   private final Settings settings;
   private final Touch touch;
-  private final RecordForwarding diversions;
+  private final RecordForwarding forwarding;
   private final Time time;
   private final IntakeMetrics metrics;
 
   private final Set<Integer> wanted = ConcurrentHashMap.newKeySet();
-  private final Map<Integer, Long> horizons = new ConcurrentHashMap<>();
-  private final HeldBytes held = new HeldBytes(MOST_HELD_BYTES);
-  private final Forwarder diverter = new Forwarder(held);
+  private final LowWatermarks lowWatermarks;
+  private final InFlightBytes inFlight = new InFlightBytes(MAX_BYTES_IN_FLIGHT);
+  private final Forwarder forwarder = new Forwarder(inFlight);
   private final CountDownLatch stop = new CountDownLatch(1);
   private final Thread thread;
   private final LoopMonitor monitor;
@@ -73,13 +69,7 @@ public final class ActivityFollower implements LowWatermark, AutoCloseable {
   private volatile @Nullable String problem = "Kafka was not reached yet";
 
   // Of the follower's thread.
-  private final Map<TopicPartition, Probe> probes = new HashMap<>();
   private long lastProbe;
-  private @Nullable Long lastAnswer;
-  private @Nullable Long graceEnd;
-
-  /** The log's end as seen at an instant: once that is reached, all older has been read. */
-  private record Probe(long end, long at) {}
 
   /** Told of each use of a sandbox, with its instant on the monotonic clock. */
   @FunctionalInterface
@@ -106,16 +96,17 @@ public final class ActivityFollower implements LowWatermark, AutoCloseable {
       Supplier<Consumer<byte[], byte[]>> consumers,
       Settings settings,
       Touch touch,
-      RecordForwarding diversions,
+      RecordForwarding forwarding,
       Time time,
       IntakeMetrics metrics) {
     this.consumers = consumers;
     this.settings = settings;
     this.partitions = new KeyPartitions(settings.partitionCount());
     this.touch = touch;
-    this.diversions = diversions;
+    this.forwarding = forwarding;
     this.time = time;
     this.metrics = metrics;
+    this.lowWatermarks = new LowWatermarks(settings.window(), CALL_TIMEOUT, time);
     this.thread = Thread.ofPlatform().name("activity-follower").unstarted(this::run);
     this.monitor = new LoopMonitor(thread, time);
   }
@@ -138,20 +129,17 @@ public final class ActivityFollower implements LowWatermark, AutoCloseable {
   /** Follows these partitions no longer. Any thread. */
   public void release(Set<Integer> gone) {
     wanted.removeAll(gone);
-    horizons.keySet().removeAll(gone);
+    lowWatermarks.forget(gone);
   }
 
   @Override
   public OptionalLong readUpTo(int partition) {
-    Long horizon = horizons.get(partition);
-    return horizon == null ? OptionalLong.empty() : OptionalLong.of(horizon);
+    return lowWatermarks.of(partition);
   }
 
   /** How long ago each partition had last been read to its end, where it ever was. */
   public Map<Integer, Duration> ageByPartition() {
-    long now = time.nanos();
-    return horizons.entrySet().stream()
-        .collect(Collectors.toMap(Map.Entry::getKey, e -> Duration.ofNanos(now - e.getValue())));
+    return lowWatermarks.ages();
   }
 
   /** Why activity is not being read; null while it is. */
@@ -168,7 +156,7 @@ public final class ActivityFollower implements LowWatermark, AutoCloseable {
       monitor.round();
       try (Consumer<byte[], byte[]> fresh = consumers.get()) {
         consumer = fresh;
-        probes.clear();
+        lowWatermarks.forgetProbes();
         while (!stopping()) {
           monitor.round();
           follow(fresh);
@@ -202,12 +190,12 @@ public final class ActivityFollower implements LowWatermark, AutoCloseable {
       pauseFor(POLL);
       return;
     }
-    if (held.isFull()) {
-      pauseFor(BREATH); // no group counts on a poll
+    if (inFlight.isFull()) {
+      pauseFor(PAUSE_WHILE_FULL); // no group counts on a poll
     } else {
       consumer.poll(POLL).forEach(this::accept);
     }
-    settleProbes(consumer);
+    lowWatermarks.settle(consumer, wanted);
     if (probeDue()) {
       probe(consumer, target);
     }
@@ -222,7 +210,7 @@ public final class ActivityFollower implements LowWatermark, AutoCloseable {
             added.stream().collect(Collectors.toMap(Function.identity(), _ -> from)), CALL_TIMEOUT);
     Map<TopicPartition, Long> ends = consumer.endOffsets(added, CALL_TIMEOUT);
     consumer.assign(target);
-    probes.keySet().retainAll(target);
+    lowWatermarks.retainProbes(target);
     for (TopicPartition partition : added) {
       OffsetAndTimestamp start = starts.get(partition);
       Long end = ends.get(partition);
@@ -239,48 +227,31 @@ public final class ActivityFollower implements LowWatermark, AutoCloseable {
     } catch (EventFormatException e) {
       log.warn("{} is no activity and goes to the dead-letter topic: {}", origin, e.getMessage());
       metrics.deadLettered(record.topic());
-      diverter.divert(record, () -> diversions.deadLetter(record, e), () -> {});
+      forwarder.forward(record, () -> forwarding.deadLetter(record, e), () -> {});
       return;
     }
     metrics.activity();
-    touch.touch(activity.userId(), time.nanos() - age(record.partition(), appended));
+    touch.touch(activity.userId(), time.nanos() - lowWatermarks.age(record.partition(), appended));
     int home = partitions.of(record.key());
     if (home != record.partition()) {
       metrics.forwarded(record.topic());
-      diverter.divert(record, () -> diversions.forward(activity, home), () -> {});
+      forwarder.forward(record, () -> forwarding.forward(activity, home), () -> {});
     }
-  }
-
-  /**
-   * How long ago a record was appended. Clocks may have been set meanwhile, so theirs is not the
-   * only word: a record that was not there when the partition was last read to its end is no older
-   * than that.
-   */
-  private long age(int partition, Instant appended) {
-    long byClock = Math.max(0, Duration.between(appended, time.now()).toNanos());
-    Long horizon = horizons.get(partition);
-    return horizon == null ? byClock : Math.min(byClock, time.nanos() - horizon);
   }
 
   private boolean probeDue() {
     return time.nanos() - lastProbe >= settings.probeInterval().toNanos();
   }
 
-  /**
-   * Asks the brokers, not the last fetch: with the brokers away, that would go on saying «no lag».
-   */
   private void probe(Consumer<byte[], byte[]> consumer, Set<TopicPartition> target) {
     lastProbe = time.nanos();
     try {
       if (target.isEmpty()) {
         var _ = consumer.partitionsFor(settings.topic(), CALL_TIMEOUT);
       } else {
-        long at = time.nanos();
-        consumer
-            .endOffsets(target, CALL_TIMEOUT)
-            .forEach((partition, end) -> probes.putIfAbsent(partition, new Probe(end, at)));
+        lowWatermarks.probe(consumer, target);
       }
-      noteAnswer();
+      lowWatermarks.noteAnswer();
       if (problem != null) {
         log.info("reading activity");
       }
@@ -292,36 +263,6 @@ public final class ActivityFollower implements LowWatermark, AutoCloseable {
       }
       problem = "Kafka is not reached: " + e.getMessage();
     }
-  }
-
-  /** Nobody is judged by the time of an outage: it kept agents from telling, too. */
-  private void noteAnswer() {
-    long now = time.nanos();
-    if (lastAnswer != null && now - lastAnswer > CALL_TIMEOUT.toNanos()) {
-      Duration grace = settings.window().compareTo(GRACE) < 0 ? settings.window() : GRACE;
-      graceEnd = now + grace.toNanos();
-    }
-    lastAnswer = now;
-  }
-
-  private void settleProbes(Consumer<byte[], byte[]> consumer) {
-    probes
-        .entrySet()
-        .removeIf(
-            entry -> {
-              Probe probe = entry.getValue();
-              int number = entry.getKey().partition();
-              if (consumer.position(entry.getKey(), CALL_TIMEOUT) < probe.end()) {
-                return false;
-              }
-              if (graceEnd == null || probe.at() - graceEnd >= 0) {
-                horizons.merge(number, probe.at(), Math::max);
-              }
-              if (!wanted.contains(number)) {
-                horizons.remove(number);
-              }
-              return true;
-            });
   }
 
   private void pause() {
@@ -341,7 +282,7 @@ public final class ActivityFollower implements LowWatermark, AutoCloseable {
   public void close() {
     monitor.stopping();
     stop.countDown();
-    diverter.close();
+    forwarder.close();
     Consumer<byte[], byte[]> current = consumer;
     if (current != null) {
       current.wakeup();

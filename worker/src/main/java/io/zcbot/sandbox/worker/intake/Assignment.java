@@ -5,7 +5,6 @@
 package io.zcbot.sandbox.worker.intake;
 
 import io.zcbot.sandbox.events.UserId;
-import io.zcbot.sandbox.worker.intake.OffsetTracker.Tenure;
 import java.util.Collection;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -20,23 +19,23 @@ import org.apache.kafka.common.TopicPartition;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The partitions this worker has, and how far each is worked off. Confined to the poll thread, but
- * for the snapshots that gauges read.
+ * The partitions this worker has, and how far each is done. Confined to the poll thread, but for
+ * the snapshots that gauges read.
  */
 final class Assignment {
-  private final int maxHeld;
+  private final int maxInFlight;
   private final Map<TopicPartition, OffsetTracker> progress = new HashMap<>();
   private final Map<TopicPartition, CompletableFuture<Void>> takeovers = new HashMap<>();
-  private final Map<Integer, Integer> heldByPartition = new ConcurrentHashMap<>();
+  private final Map<Integer, Integer> inFlightByPartition = new ConcurrentHashMap<>();
   private final Map<Integer, Long> lagByPartition = new ConcurrentHashMap<>();
 
   /**
    * No partitions yet.
    *
-   * @param maxHeld a partition is paused while this many of its records are held
+   * @param maxInFlight a partition is paused while this many of its records are in flight
    */
-  Assignment(int maxHeld) {
-    this.maxHeld = maxHeld;
+  Assignment(int maxInFlight) {
+    this.maxInFlight = maxInFlight;
   }
 
   /**
@@ -77,9 +76,10 @@ final class Assignment {
     Set<TopicPartition> free = new HashSet<>();
     progress.forEach(
         (partition, at) -> {
-          int held = at.held();
-          heldByPartition.put(partition.partition(), held);
-          (allFull || held >= maxHeld || !isTakenOver(partition) ? full : free).add(partition);
+          int inFlight = at.inFlight();
+          inFlightByPartition.put(partition.partition(), inFlight);
+          (allFull || inFlight >= maxInFlight || !isTakenOver(partition) ? full : free)
+              .add(partition);
         });
     full.removeAll(consumer.paused());
     free.retainAll(consumer.paused());
@@ -144,13 +144,23 @@ final class Assignment {
         });
   }
 
-  /** Moves the tenure on, and tells whose lanes are at work. */
-  Set<UserId> tenure(Collection<TopicPartition> of, Tenure next) {
+  /** Nothing of these partitions may begin any more. Returns the users whose lanes are at work. */
+  Set<UserId> revoke(Collection<TopicPartition> of) {
+    return move(of, OffsetTracker::revoke);
+  }
+
+  /** Nothing of these partitions may be announced any more. Returns whose lanes are at work. */
+  Set<UserId> lose(Collection<TopicPartition> of) {
+    return move(of, OffsetTracker::lose);
+  }
+
+  private Set<UserId> move(
+      Collection<TopicPartition> of, java.util.function.Consumer<OffsetTracker> transition) {
     Set<UserId> atWork = new HashSet<>();
     for (TopicPartition partition : of) {
       OffsetTracker at = progress.get(partition);
       if (at != null) {
-        at.tenure(next);
+        transition.accept(at);
         atWork.addAll(at.usersAtWork());
       }
     }
@@ -161,14 +171,14 @@ final class Assignment {
     for (TopicPartition partition : gone) {
       progress.remove(partition);
       takeovers.remove(partition);
-      heldByPartition.remove(partition.partition());
+      inFlightByPartition.remove(partition.partition());
       lagByPartition.remove(partition.partition());
     }
   }
 
-  /** Records held per partition. Any thread. */
-  Map<Integer, Integer> heldByPartition() {
-    return Map.copyOf(heldByPartition);
+  /** Records in flight per partition. Any thread. */
+  Map<Integer, Integer> inFlightByPartition() {
+    return Map.copyOf(inFlightByPartition);
   }
 
   /** Records not yet read per partition, where known. Any thread. */

@@ -4,29 +4,19 @@
  */
 package io.zcbot.sandbox.worker.intake;
 
-import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.ensure.EnsureRequest;
-import io.zcbot.sandbox.worker.intake.OffsetTracker.Tenure;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import io.zcbot.sandbox.worker.sandbox.UserLanes;
 import java.time.Duration;
-import java.util.Collection;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
-import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.TimeoutException;
 import java.util.function.Supplier;
 import org.apache.kafka.clients.consumer.CloseOptions;
 import org.apache.kafka.clients.consumer.Consumer;
-import org.apache.kafka.clients.consumer.ConsumerRebalanceListener;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.ConsumerRecords;
-import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.UnreleasedInstanceIdException;
@@ -44,18 +34,16 @@ public final class EnsureIntake implements AutoCloseable {
 
   private static final Duration POLL = Duration.ofMillis(100);
 
-  /** While nothing is read: what is held is done in milliseconds where sandboxes run already. */
-  private static final Duration BREATH = Duration.ofMillis(5);
+  /** What is in flight is done in milliseconds where sandboxes run already. */
+  private static final Duration PAUSE_WHILE_FULL = Duration.ofMillis(5);
 
   private static final Duration LAG_INTERVAL = Duration.ofMillis(200);
-  private static final Duration COMMIT_INTERVAL = Duration.ofMillis(200);
-  private static final Duration CALL_TIMEOUT = Duration.ofSeconds(5);
   private static final Duration REBUILD_DELAY = Duration.ofSeconds(1);
   private static final Duration REJOIN_DELAY = Duration.ofMillis(100);
 
   private final Supplier<Consumer<byte[], byte[]>> consumers;
   private final Settings settings;
-  private final RecordDispatcher reception;
+  private final RecordDispatcher dispatcher;
   private final Handover handover;
   private final Predecessor predecessor;
   private final Lease lease;
@@ -69,8 +57,8 @@ public final class EnsureIntake implements AutoCloseable {
 
   // Of the poll thread.
   private final Assignment assignment;
-  private boolean commitInFlight;
-  private long lastCommit;
+  private final IntakeLimits limits;
+  private final Rebalances.Progress progress = new PollProgress();
   private long lastLag;
 
   /** What is done with an ensure, in its user's lane. */
@@ -84,7 +72,7 @@ public final class EnsureIntake implements AutoCloseable {
    * How to read.
    *
    * @param partitionCount how many partitions every topic has
-   * @param maxOpenRecords a partition is paused while this many of its records are held
+   * @param maxOpenRecords a partition is paused while this many of its records are in flight
    * @param ensureExpiry counted from the record's time, where an ensure doesn't say
    * @param revokeTimeout longest wait for running work when partitions are taken away
    * @param leaveAtStop whether a stop gives the partitions to others at once; otherwise they wait
@@ -98,18 +86,7 @@ public final class EnsureIntake implements AutoCloseable {
       Duration ensureExpiry,
       Duration revokeTimeout,
       boolean leaveAtStop,
-      Duration stopTimeout) {
-    /** How long running work is waited for. */
-    private Duration patience(boolean stopping) {
-      Duration half = stopTimeout.dividedBy(2);
-      return stopping && half.compareTo(revokeTimeout) < 0 ? half : revokeTimeout;
-    }
-
-    private Duration callTimeout(boolean stopping) {
-      Duration share = stopTimeout.dividedBy(6);
-      return stopping && share.compareTo(CALL_TIMEOUT) < 0 ? share : CALL_TIMEOUT;
-    }
-  }
+      Duration stopTimeout) {}
 
   /** A dead process that the group still takes for this worker. */
   @FunctionalInterface
@@ -135,8 +112,9 @@ public final class EnsureIntake implements AutoCloseable {
       IntakeMetrics metrics) {
     this.consumers = consumers;
     this.settings = settings;
+    this.limits = new IntakeLimits(settings, this::stopping);
     this.lease = new Lease(time);
-    this.reception =
+    this.dispatcher =
         new RecordDispatcher(
             new KeyPartitions(settings.partitionCount()),
             settings.ensureExpiry(),
@@ -169,9 +147,9 @@ public final class EnsureIntake implements AutoCloseable {
     return problem;
   }
 
-  /** Records held per assigned partition. */
-  public Map<Integer, Integer> heldByPartition() {
-    return assignment.heldByPartition();
+  /** Records in flight per assigned partition. */
+  public Map<Integer, Integer> inFlightByPartition() {
+    return assignment.inFlightByPartition();
   }
 
   /** Records not yet read per assigned partition, where known. */
@@ -187,13 +165,18 @@ public final class EnsureIntake implements AutoCloseable {
     while (!stopping()) {
       monitor.round();
       Consumer<byte[], byte[]> fresh = null;
+      Rebalances rebalances = null;
       try {
         fresh = consumers.get();
         consumer = fresh;
-        fresh.subscribe(List.of(settings.topic()), new Rebalances(fresh));
-        pollUntilStopped(fresh);
+        OffsetCommits commits = new OffsetCommits(fresh, assignment, time);
+        rebalances = new Rebalances(fresh, commits, assignment, handover, limits, progress, time);
+        fresh.subscribe(List.of(settings.topic()), rebalances);
+        pollUntilStopped(fresh, commits);
+        // Leaving: what was read but not begun is left to the partitions' next owner.
+        rebalances.onPartitionsRevoked(fresh.assignment());
       } catch (UnreleasedInstanceIdException e) {
-        problem = "an earlier life of this worker is still a member of the group";
+        problem = "a previous run of this worker is still a member of the group";
         log.info("{}", problem);
         predecessor.remove();
         pause(REJOIN_DELAY);
@@ -202,7 +185,9 @@ public final class EnsureIntake implements AutoCloseable {
         // well.
         problem = "reading " + settings.topic() + " failed: " + e;
         log.error("reading {} failed; starting over with a new consumer", settings.topic(), e);
-        forgetAll();
+        if (rebalances != null) {
+          rebalances.loseAll();
+        }
         pause(REBUILD_DELAY);
       } finally {
         close(fresh);
@@ -218,7 +203,7 @@ public final class EnsureIntake implements AutoCloseable {
     boolean leave = stopping() && settings.leaveAtStop();
     try {
       used.close(
-          CloseOptions.timeout(settings.callTimeout(stopping()))
+          CloseOptions.timeout(limits.call())
               .withGroupMembershipOperation(
                   leave
                       ? CloseOptions.GroupMembershipOperation.LEAVE_GROUP
@@ -228,30 +213,29 @@ public final class EnsureIntake implements AutoCloseable {
     }
   }
 
-  private void pollUntilStopped(Consumer<byte[], byte[]> consumer) {
+  private void pollUntilStopped(Consumer<byte[], byte[]> consumer, OffsetCommits commits) {
     lease.renew();
     while (!stopping()) {
       monitor.round();
       ConsumerRecords<byte[], byte[]> records;
       try {
-        if (!lease.isValid()) {
-          verifyMembership(consumer);
-        } else {
+        // This thread may not have run for long, and the group given its partitions away meanwhile.
+        if (lease.isValid() || commits.isMember(limits.call())) {
           lease.renew();
         }
-        records = consumer.poll(reception.isFull() ? BREATH : POLL);
+        records = consumer.poll(dispatcher.isFull() ? PAUSE_WHILE_FULL : POLL);
       } catch (WakeupException _) {
-        break; // only close() wakes the consumer up
+        return; // only close() wakes the consumer up
       }
       for (ConsumerRecord<byte[], byte[]> record : records) {
         OffsetTracker at = assignment.of(new TopicPartition(record.topic(), record.partition()));
         if (at == null) {
           throw new IllegalStateException("a record of a partition never assigned: " + record);
         }
-        reception.accept(record, at);
+        dispatcher.accept(record, at);
       }
       assignment.advance(records.nextOffsets());
-      assignment.regulate(consumer, reception.isFull());
+      assignment.regulate(consumer, dispatcher.isFull());
       if (time.nanos() - lastLag >= LAG_INTERVAL.toNanos()) {
         lastLag = time.nanos();
         assignment.noteLag(consumer);
@@ -259,159 +243,21 @@ public final class EnsureIntake implements AutoCloseable {
       if (problem != null && consumer.groupMetadata().generationId() > 0) {
         problem = null; // a member, though perhaps with no partition as yet
       }
-      commit(consumer);
+      commits.commitWhereDue();
     }
-    // Leaving: what was read but not begun is left to whoever reads next.
-    new Rebalances(consumer).onPartitionsRevoked(consumer.assignment());
   }
 
-  /**
-   * This thread did not run for long. The group may have given its partitions away meanwhile, and a
-   * poll would not say so at once; a commit is answered by the group itself.
-   */
-  private void verifyMembership(Consumer<byte[], byte[]> consumer) {
-    Map<TopicPartition, OffsetAndMetadata> same = assignment.committed();
-    try {
-      if (!same.isEmpty()) {
-        consumer.commitSync(same, settings.callTimeout(stopping()));
-      }
+  private final class PollProgress implements Rebalances.Progress {
+    @Override
+    public void isMember() {
       lease.renew();
-    } catch (org.apache.kafka.common.errors.TimeoutException e) {
-      log.warn("the group does not answer; announcing nothing until it does: {}", e.getMessage());
-    }
-  }
-
-  private void commit(Consumer<byte[], byte[]> consumer) {
-    if (commitInFlight || time.nanos() - lastCommit < COMMIT_INTERVAL.toNanos()) {
-      return;
-    }
-    Map<TopicPartition, OffsetAndMetadata> offsets =
-        assignment.committable(assignment.partitions());
-    if (offsets.isEmpty()) {
-      return;
-    }
-    commitInFlight = true;
-    lastCommit = time.nanos();
-    consumer.commitAsync(
-        offsets,
-        (done, failure) -> {
-          commitInFlight = false;
-          if (failure == null) {
-            assignment.noteCommitted(done);
-          } else {
-            log.warn("a commit failed, will be tried again: {}", failure.getMessage());
-          }
-        });
-  }
-
-  /** What a broken consumer had assigned is lost. */
-  private void forgetAll() {
-    lose(assignment.partitions());
-    commitInFlight = false;
-  }
-
-  private void lose(Collection<TopicPartition> lost) {
-    if (!lost.isEmpty()) {
-      Set<UserId> atWork = assignment.tenure(lost, Tenure.OVER);
-      assignment.remove(lost);
-      handover.lost(numbers(lost), atWork);
-    }
-  }
-
-  private static Set<Integer> numbers(Collection<TopicPartition> partitions) {
-    Set<Integer> numbers = new HashSet<>();
-    partitions.forEach(partition -> numbers.add(partition.partition()));
-    return numbers;
-  }
-
-  private final class Rebalances implements ConsumerRebalanceListener {
-    private final Consumer<byte[], byte[]> consumer;
-
-    Rebalances(Consumer<byte[], byte[]> consumer) {
-      this.consumer = consumer;
+      monitor.round();
     }
 
     @Override
-    public void onPartitionsAssigned(Collection<TopicPartition> assigned) {
-      if (!assigned.isEmpty()) {
-        log.info("assigned partitions {}", numbers(assigned));
-        CompletableFuture<Void> takeover = handover.assigned(numbers(assigned));
-        for (TopicPartition partition : assigned) {
-          assignment.add(partition, consumer.position(partition), takeover);
-        }
-        consumer.pause(assigned);
-      }
-      lease.renew();
+    public void assigned() {
+      isMember();
       problem = null;
-    }
-
-    @Override
-    public void onPartitionsRevoked(Collection<TopicPartition> gone) {
-      // At the end the consumer's own close names them once more.
-      Set<TopicPartition> revoked = new HashSet<>(gone);
-      revoked.retainAll(assignment.partitions());
-      if (revoked.isEmpty()) {
-        return;
-      }
-      log.info("partitions {} go to another worker", numbers(revoked));
-      Set<UserId> atWork = assignment.tenure(revoked, Tenure.ENDING);
-      if (!await(handover.released(numbers(revoked), atWork))) {
-        log.warn(
-            "work of partitions {} still runs after {}; whoever has them next does it again",
-            numbers(revoked),
-            settings.patience(stopping()));
-      }
-      var _ = assignment.tenure(revoked, Tenure.OVER);
-      Map<TopicPartition, OffsetAndMetadata> offsets = assignment.committable(revoked);
-      if (!offsets.isEmpty()) {
-        try {
-          consumer.commitSync(offsets, settings.callTimeout(stopping()));
-        } catch (WakeupException _) {
-          commitOnce(offsets); // the stop is known already
-        } catch (KafkaException e) {
-          log.warn("the last commit failed, its records will be read again: {}", e.getMessage());
-        }
-      }
-      assignment.remove(revoked);
-    }
-
-    private void commitOnce(Map<TopicPartition, OffsetAndMetadata> offsets) {
-      try {
-        consumer.commitSync(offsets, settings.callTimeout(stopping()));
-      } catch (KafkaException e) {
-        log.warn("the last commit failed, its records will be read again: {}", e.getMessage());
-      }
-    }
-
-    /** Waits within the bound; a member of the group all the while, its heartbeats go on. */
-    private boolean await(CompletableFuture<Void> released) {
-      long deadline = time.nanos() + settings.patience(stopping()).toNanos();
-      while (true) {
-        lease.renew();
-        monitor.round();
-        long left = deadline - time.nanos();
-        try {
-          released.get(Math.clamp(left, 0, POLL.toNanos()), TimeUnit.NANOSECONDS);
-          return true;
-        } catch (TimeoutException _) {
-          if (left <= 0) {
-            return false;
-          }
-        } catch (ExecutionException e) {
-          log.error("handing partitions over failed; please report this", e);
-          return true;
-        } catch (InterruptedException _) {
-          Thread.currentThread().interrupt();
-          return false;
-        }
-      }
-    }
-
-    @Override
-    public void onPartitionsLost(Collection<TopicPartition> gone) {
-      log.warn("lost partitions {}: another worker may have them already", numbers(gone));
-      lose(gone);
-      lease.renew();
     }
   }
 
@@ -441,6 +287,6 @@ public final class EnsureIntake implements AutoCloseable {
     } catch (InterruptedException _) {
       Thread.currentThread().interrupt();
     }
-    reception.close();
+    dispatcher.close();
   }
 }

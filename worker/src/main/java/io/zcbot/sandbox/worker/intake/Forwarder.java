@@ -10,45 +10,48 @@ import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Sends records on, each on a thread of its own, since that waits for the log. */
+/**
+ * Forwards records and writes dead letters, each on its own thread, since that waits for the log.
+ */
 final class Forwarder implements AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(Forwarder.class);
 
-  private final HeldBytes held;
+  private final InFlightBytes bytes;
   private final ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor();
 
-  interface Diversion {
+  /** Writes the record, and returns once the log has it. */
+  interface Task {
     void run() throws InterruptedException;
   }
 
   /**
-   * Makes one.
+   * A forwarder.
    *
-   * @param held counts what is under way
+   * @param bytes counts what is in flight
    */
-  Forwarder(HeldBytes held) {
-    this.held = held;
+  Forwarder(InFlightBytes bytes) {
+    this.bytes = bytes;
   }
 
   /**
-   * Sends a record on. Does not block, however much is under way.
+   * Forwards a record. Does not block, however much is in flight.
    *
    * @param done run once the log has it; never, where the worker stops before
    */
-  void divert(ConsumerRecord<byte[], byte[]> record, Diversion diversion, Runnable done) {
-    long size = held.hold(record);
+  void forward(ConsumerRecord<byte[], byte[]> record, Task task, Runnable done) {
+    long size = bytes.add(record);
     var _ =
         threads.submit(
             () -> {
               try {
-                diversion.run();
+                task.run();
                 done.run();
               } catch (InterruptedException _) {
                 Thread.currentThread().interrupt();
               } catch (RuntimeException e) {
-                log.error("a record could not be sent on; please report this", e);
+                log.error("a record could not be forwarded; please report this", e);
               } finally {
-                held.release(size);
+                bytes.remove(size);
               }
             });
   }

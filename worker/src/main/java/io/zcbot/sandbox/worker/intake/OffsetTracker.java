@@ -16,28 +16,20 @@ import org.jspecify.annotations.Nullable;
  * order; what may be committed is the position before which all are complete.
  *
  * <p>Offsets have gaps (compaction, transaction markers), so nothing is counted: the offset of the
- * first open record is the position, or, with none open, the position the consumer reported.
+ * first record in flight is the position, or, with none in flight, the position the consumer
+ * reported.
  *
  * <p>Each assignment gets an object of its own. A completion that comes late, after the partition
  * was taken away or even given back, marks a record of the old object, which nobody looks at.
  *
- * <p>Confined to the poll thread, but for {@link Slot}.
+ * <p>Confined to the poll thread, but for the state of the partition, which {@link InFlightRecord}
+ * reads.
  */
 final class OffsetTracker {
-  private final ArrayDeque<Slot> open = new ArrayDeque<>();
+  private final ArrayDeque<InFlightRecord> inFlight = new ArrayDeque<>();
   private long position;
   private long committed;
-  private volatile Tenure tenure = Tenure.HELD;
-
-  /** Whose the partition is, as far as is known. */
-  enum Tenure {
-    /** This worker's. */
-    HELD,
-    /** Going to another: what runs may end, nothing may begin. */
-    ENDING,
-    /** Another's: nothing of it may be announced any more. */
-    OVER
-  }
+  private volatile PartitionState state = PartitionState.OWNED;
 
   /** Starts at the position from which the assignment will be read. */
   OffsetTracker(long position) {
@@ -45,57 +37,39 @@ final class OffsetTracker {
     this.committed = position;
   }
 
-  /** A record that was read. Completed by whoever worked it off, on any thread. */
-  final class Slot {
-    private final long offset;
-    private final @Nullable UserId user;
-    private volatile boolean done;
-
-    private Slot(long offset, @Nullable UserId user) {
-      this.offset = offset;
-      this.user = user;
-    }
-
-    void complete() {
-      done = true;
-    }
-
-    Tenure tenure() {
-      return tenure;
-    }
-  }
-
   /**
    * Notes a record that was read; they come in the order of their offsets.
    *
    * @param user whose lane works on it; null if none does
    */
-  Slot open(long offset, @Nullable UserId user) {
-    Slot last = open.peekLast();
-    if (last != null && last.offset >= offset) {
-      throw new IllegalStateException("offset " + offset + " after " + last.offset);
+  InFlightRecord open(long offset, @Nullable UserId user) {
+    InFlightRecord last = inFlight.peekLast();
+    if (last != null && last.offset() >= offset) {
+      throw new IllegalStateException("offset " + offset + " after " + last.offset());
     }
-    Slot slot = new Slot(offset, user);
-    open.addLast(slot);
-    return slot;
+    InFlightRecord record = new InFlightRecord(offset, user, () -> state);
+    inFlight.addLast(record);
+    return record;
   }
 
-  /** Notes from where the consumer reads on, behind every record that was opened. */
+  /** Notes from where the consumer reads on, behind every record in flight. */
   void advanceTo(long position) {
     this.position = position;
   }
 
-  /** How many records are held: those open, and those complete behind an open one. */
-  int held() {
+  /**
+   * How many records are in flight: those not complete, and those complete behind one that is not.
+   */
+  int inFlight() {
     drain();
-    return open.size();
+    return inFlight.size();
   }
 
   /** The position to commit, if it is another than the last one committed. */
   OptionalLong committable() {
     drain();
-    Slot first = open.peekFirst();
-    long reached = first == null ? position : first.offset;
+    InFlightRecord first = inFlight.peekFirst();
+    long reached = first == null ? position : first.offset();
     return reached > committed ? OptionalLong.of(reached) : OptionalLong.empty();
   }
 
@@ -104,11 +78,14 @@ final class OffsetTracker {
     committed = Math.max(committed, position);
   }
 
-  /** Tells every slot; a tenure only ever moves on. */
-  void tenure(Tenure next) {
-    if (next.compareTo(tenure) > 0) {
-      tenure = next;
-    }
+  /** The group takes the partition away. */
+  void revoke() {
+    state = state.revoke();
+  }
+
+  /** Another worker may have the partition already. */
+  void lose() {
+    state = state.lose();
   }
 
   /** The position last known to be committed. */
@@ -116,20 +93,21 @@ final class OffsetTracker {
     return committed;
   }
 
-  /** The users whose lanes work on open records. */
+  /** The users whose lanes work on records in flight. */
   Set<UserId> usersAtWork() {
     Set<UserId> users = new HashSet<>();
-    for (Slot slot : open) {
-      if (!slot.done && slot.user != null) {
-        users.add(slot.user);
+    for (InFlightRecord record : inFlight) {
+      UserId user = record.user();
+      if (!record.isComplete() && user != null) {
+        users.add(user);
       }
     }
     return users;
   }
 
   private void drain() {
-    for (Slot first = open.peekFirst(); first != null && first.done; first = open.peekFirst()) {
-      open.removeFirst();
+    while (!inFlight.isEmpty() && inFlight.getFirst().isComplete()) {
+      inFlight.removeFirst();
     }
   }
 }

@@ -9,8 +9,6 @@ import io.zcbot.sandbox.events.EventCodec;
 import io.zcbot.sandbox.events.EventFormatException;
 import io.zcbot.sandbox.events.Origin;
 import io.zcbot.sandbox.worker.ensure.EnsureRequest;
-import io.zcbot.sandbox.worker.intake.OffsetTracker.Slot;
-import io.zcbot.sandbox.worker.intake.OffsetTracker.Tenure;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import io.zcbot.sandbox.worker.sandbox.UserLanes;
 import java.time.Duration;
@@ -20,9 +18,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Receives records: an ensure goes into its user's lane, one that lies in the wrong partition is
- * sent on, one that is no ensure becomes a dead letter. Each opens a slot, completed when its
- * effect is in the log.
+ * Dispatches records: an ensure goes into its user's lane, one that lies in the wrong partition is
+ * forwarded, one that is no ensure becomes a dead letter. Each is in flight until its effect is in
+ * the log.
  */
 final class RecordDispatcher implements AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(RecordDispatcher.class);
@@ -31,26 +29,26 @@ final class RecordDispatcher implements AutoCloseable {
   static final Duration LONGEST_WAIT = Duration.ofMinutes(10);
 
   /** Some four thousand ensures of the usual size. */
-  private static final long MOST_HELD_BYTES = 16L << 20;
+  private static final long MAX_BYTES_IN_FLIGHT = 16L << 20;
 
   private final EventCodec codec = new EventCodec();
   private final KeyPartitions partitions;
   private final Duration ensureExpiry;
   private final UserLanes lanes;
   private final EnsureIntake.Work work;
-  private final RecordForwarding diversions;
+  private final RecordForwarding forwarding;
   private final Lease lease;
   private final Time time;
   private final IntakeMetrics metrics;
-  private final HeldBytes held = new HeldBytes(MOST_HELD_BYTES);
-  private final Forwarder diverter = new Forwarder(held);
+  private final InFlightBytes bytes = new InFlightBytes(MAX_BYTES_IN_FLIGHT);
+  private final Forwarder forwarder = new Forwarder(bytes);
 
   RecordDispatcher(
       KeyPartitions partitions,
       Duration ensureExpiry,
       UserLanes lanes,
       EnsureIntake.Work work,
-      RecordForwarding diversions,
+      RecordForwarding forwarding,
       Lease lease,
       Time time,
       IntakeMetrics metrics) {
@@ -58,14 +56,14 @@ final class RecordDispatcher implements AutoCloseable {
     this.ensureExpiry = ensureExpiry;
     this.lanes = lanes;
     this.work = work;
-    this.diversions = diversions;
+    this.forwarding = forwarding;
     this.lease = lease;
     this.time = time;
     this.metrics = metrics;
   }
 
   /** Takes a record; never blocks. Poll thread only. */
-  void accept(ConsumerRecord<byte[], byte[]> record, OffsetTracker progress) {
+  void accept(ConsumerRecord<byte[], byte[]> record, OffsetTracker tracker) {
     Instant appended = Instant.ofEpochMilli(record.timestamp());
     Origin origin = new Origin(record.topic(), record.partition(), record.offset(), appended);
     Ensure ensure;
@@ -74,7 +72,7 @@ final class RecordDispatcher implements AutoCloseable {
     } catch (EventFormatException e) {
       log.warn("{} is no ensure and goes to the dead-letter topic: {}", origin, e.getMessage());
       metrics.deadLettered(record.topic());
-      divert(record, progress, () -> diversions.deadLetter(record, e));
+      forward(record, tracker, () -> forwarding.deadLetter(record, e));
       return;
     }
     Instant expires = ensure.expiresAt() != null ? ensure.expiresAt() : appended.plus(ensureExpiry);
@@ -88,45 +86,48 @@ final class RecordDispatcher implements AutoCloseable {
               ensure.requestedAt(),
               ensure.requestedBy(),
               expires);
-      divert(record, progress, () -> diversions.forward(same, home));
+      forward(record, tracker, () -> forwarding.forward(same, home));
       return;
     }
-    queue(ensure, record, expires, progress.open(record.offset(), ensure.userId()));
+    queue(ensure, record, expires, tracker.open(record.offset(), ensure.userId()));
   }
 
   private void queue(
-      Ensure ensure, ConsumerRecord<byte[], byte[]> record, Instant expires, Slot slot) {
+      Ensure ensure,
+      ConsumerRecord<byte[], byte[]> record,
+      Instant expires,
+      InFlightRecord inFlight) {
     long now = time.nanos();
     EnsureRequest request =
         new EnsureRequest(
-            ensure, record.partition(), now, now + left(expires).toNanos(), () -> pass(slot));
-    long size = held.hold(record);
+            ensure, record.partition(), now, now + left(expires).toNanos(), () -> pass(inFlight));
+    long size = bytes.add(record);
     boolean accepted =
         lanes.submit(
             ensure.userId(),
             () -> {
               try {
-                if (slot.tenure() != Tenure.HELD) {
+                if (!inFlight.partition().mayBegin()) {
                   return;
                 }
                 work.ensure(request);
-                slot.complete();
+                inFlight.complete();
               } catch (InterruptedException _) {
-                // Where only the partition is over, the lane goes on: it has to clear up.
-                if (slot.tenure() != Tenure.OVER) {
+                // Where only the partition is lost, the lane goes on: it has to clean up.
+                if (inFlight.partition().mayAnnounce()) {
                   Thread.currentThread().interrupt();
                 }
               } finally {
-                held.release(size);
+                bytes.remove(size);
               }
             });
-    if (!accepted) { // a stop: the slot stays open and the record is read again
-      held.release(size);
+    if (!accepted) { // a stop: the record stays in flight and is read again
+      bytes.remove(size);
     }
   }
 
-  private void pass(Slot slot) throws InterruptedException {
-    if (!lease.awaitValid(() -> slot.tenure() == Tenure.OVER)) {
+  private void pass(InFlightRecord inFlight) throws InterruptedException {
+    if (!lease.awaitValid(() -> !inFlight.partition().mayAnnounce())) {
       throw new InterruptedException("the partition is another worker's by now");
     }
   }
@@ -139,21 +140,19 @@ final class RecordDispatcher implements AutoCloseable {
     return left.compareTo(LONGEST_WAIT) > 0 ? LONGEST_WAIT : left;
   }
 
-  private void divert(
-      ConsumerRecord<byte[], byte[]> record,
-      OffsetTracker progress,
-      Forwarder.Diversion diversion) {
-    Slot slot = progress.open(record.offset(), null);
-    diverter.divert(record, diversion, slot::complete);
+  private void forward(
+      ConsumerRecord<byte[], byte[]> record, OffsetTracker tracker, Forwarder.Task task) {
+    InFlightRecord inFlight = tracker.open(record.offset(), null);
+    forwarder.forward(record, task, inFlight::complete);
   }
 
   /** Whether nothing more should be read until some of what was read is done. */
   boolean isFull() {
-    return held.isFull();
+    return bytes.isFull();
   }
 
   @Override
   public void close() {
-    diverter.close();
+    forwarder.close();
   }
 }

@@ -19,35 +19,35 @@ import org.junit.jupiter.api.Timeout;
 class ForwarderTest {
   private static final int MOST = 4 << 20;
 
-  private final HeldBytes held = new HeldBytes(MOST);
-  private final Forwarder diverter = new Forwarder(held);
+  private final InFlightBytes bytes = new InFlightBytes(MOST);
+  private final Forwarder forwarder = new Forwarder(bytes);
   private final CountDownLatch log = new CountDownLatch(1);
   private final AtomicInteger done = new AtomicInteger();
 
   @AfterEach
   void close() {
-    diverter.close();
+    forwarder.close();
   }
 
   private static ConsumerRecord<byte[], byte[]> record(int bytes) {
     return new ConsumerRecord<>("topic", 0, 0, new byte[0], new byte[bytes]);
   }
 
-  private void divert(ConsumerRecord<byte[], byte[]> record) {
-    diverter.divert(record, log::await, done::incrementAndGet);
+  private void forward(ConsumerRecord<byte[], byte[]> record) {
+    forwarder.forward(record, log::await, done::incrementAndGet);
   }
 
   @Test
   void isFullWhileSoManyBytesAreUnderWay() {
     for (int i = 0; i < 4; i++) {
-      assertThat(held.isFull()).isFalse();
-      divert(record(1 << 20));
+      assertThat(bytes.isFull()).isFalse();
+      forward(record(1 << 20));
     }
-    assertThat(held.isFull()).isTrue();
+    assertThat(bytes.isFull()).isTrue();
 
     log.countDown();
 
-    await().atMost(10, TimeUnit.SECONDS).until(() -> !held.isFull());
+    await().atMost(10, TimeUnit.SECONDS).until(() -> !bytes.isFull());
     await().atMost(10, TimeUnit.SECONDS).until(() -> done.get() == 4);
   }
 
@@ -55,27 +55,27 @@ class ForwarderTest {
   void headersCountToo() {
     ConsumerRecord<byte[], byte[]> bomb = record(0);
     bomb.headers().add("x", new byte[MOST]);
-    divert(bomb);
-    assertThat(held.isFull()).isTrue();
+    forward(bomb);
+    assertThat(bytes.isFull()).isTrue();
   }
 
   @Test
   void emptyOnesCountForTheirThreads() {
     for (int i = 0; i < 1024; i++) {
-      divert(new ConsumerRecord<>("topic", 0, 0, null, null));
+      forward(new ConsumerRecord<>("topic", 0, 0, null, null));
     }
-    assertThat(held.isFull()).isTrue();
+    assertThat(bytes.isFull()).isTrue();
   }
 
   @Test
   void whatFailsMakesRoomAndIsNotDone() {
-    diverter.divert(
+    forwarder.forward(
         record(MOST),
         () -> {
           throw new IllegalStateException("thrown by the test");
         },
         done::incrementAndGet);
-    await().atMost(10, TimeUnit.SECONDS).until(() -> !held.isFull());
+    await().atMost(10, TimeUnit.SECONDS).until(() -> !bytes.isFull());
     assertThat(done).hasValue(0);
   }
 }

@@ -71,7 +71,7 @@ class LeaseTest {
   }
 
   @Test
-  void aValidLeaseOfAnEndedTenureDoesNotCount() throws Exception {
+  void aValidLeaseOfALostPartitionDoesNotCount() throws Exception {
     lease.renew();
     assertThat(lease.awaitValid(() -> true)).isFalse();
   }

@@ -33,10 +33,10 @@ class OffsetTrackerTest {
     assertThat(progress.committable()).isEmpty();
     second.complete();
     assertThat(progress.committable()).isEmpty();
-    assertThat(progress.held()).isEqualTo(2);
+    assertThat(progress.inFlight()).isEqualTo(2);
     first.complete();
     assertThat(progress.committable()).hasValue(12);
-    assertThat(progress.held()).isZero();
+    assertThat(progress.inFlight()).isZero();
     progress.committed(12);
     assertThat(progress.committable()).isEmpty();
   }
@@ -60,13 +60,13 @@ class OffsetTrackerTest {
   void aLateCompletionOfAnEarlierAssignmentTouchesNothing() {
     OffsetTracker before = new OffsetTracker(0);
     var late = before.open(0, ANNA);
-    before.tenure(OffsetTracker.Tenure.OVER);
+    before.lose();
     OffsetTracker again = new OffsetTracker(0);
     var fresh = again.open(0, ANNA);
     again.advanceTo(1);
     late.complete();
-    assertThat(late.tenure()).isEqualTo(OffsetTracker.Tenure.OVER);
-    assertThat(fresh.tenure()).isEqualTo(OffsetTracker.Tenure.HELD);
+    assertThat(late.partition()).isEqualTo(PartitionState.LOST);
+    assertThat(fresh.partition()).isEqualTo(PartitionState.OWNED);
     assertThat(again.committable()).isEmpty();
     fresh.complete();
     assertThat(again.committable()).hasValue(1);
@@ -97,7 +97,7 @@ class OffsetTrackerTest {
     Random random = new Random(seed);
     OffsetTracker progress = new OffsetTracker(0);
     List<Long> offsets = new ArrayList<>();
-    List<OffsetTracker.Slot> slots = new ArrayList<>();
+    List<InFlightRecord> slots = new ArrayList<>();
     List<Integer> open = new ArrayList<>();
     Set<Long> complete = new HashSet<>();
     long next = 0;
@@ -133,7 +133,7 @@ class OffsetTrackerTest {
       }
     }
     progress.committed(next);
-    assertThat(progress.held()).isZero();
+    assertThat(progress.inFlight()).isZero();
     assertThat(progress.committable()).isEmpty();
   }
 }

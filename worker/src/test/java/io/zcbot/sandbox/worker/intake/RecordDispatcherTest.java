@@ -12,7 +12,6 @@ import io.zcbot.sandbox.events.EventFormatException;
 import io.zcbot.sandbox.events.SandboxEvent;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.ensure.EnsureRequest;
-import io.zcbot.sandbox.worker.intake.OffsetTracker.Tenure;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -128,7 +127,7 @@ class RecordDispatcherTest {
       acceptEnsure(home);
     }
     assertThat(reception.isFull()).as("small ones count for their threads").isTrue();
-    progress.tenure(Tenure.ENDING);
+    progress.revoke();
     lane.forEach(Runnable::run);
     assertThat(reception.isFull()).isFalse();
   }
@@ -167,7 +166,7 @@ class RecordDispatcherTest {
           throw new AssertionError("began");
         };
     acceptEnsure(home);
-    progress.tenure(Tenure.ENDING);
+    progress.revoke();
     lane.forEach(Runnable::run);
     assertThat(progress.committable()).isEmpty();
   }
@@ -177,7 +176,7 @@ class RecordDispatcherTest {
   void whatLosesItsPartitionWhileItWaitsAtTheFenceStaysOpenAndSparesTheLane() {
     work =
         request -> {
-          progress.tenure(Tenure.OVER);
+          progress.lose();
           request.fence().pass();
         };
     acceptEnsure(home);

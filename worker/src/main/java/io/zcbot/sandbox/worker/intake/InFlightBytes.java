@@ -13,23 +13,25 @@ import org.apache.kafka.common.header.Header;
  * is no event may be as large as the log takes. Who reads stops while it is full; what one poll
  * brings comes on top.
  */
-final class HeldBytes {
+final class InFlightBytes {
   /** Counted for each record besides what is in it: small ones take threads. */
   private static final int OVERHEAD = 4096;
 
   private final long most;
-  private final AtomicLong held = new AtomicLong();
+  private final AtomicLong bytes = new AtomicLong();
 
-  HeldBytes(long most) {
+  InFlightBytes(long most) {
     this.most = most;
   }
 
   boolean isFull() {
-    return held.get() >= most;
+    return bytes.get() >= most;
   }
 
-  /** Takes a record in. The result is to be released once nothing refers to it any more. */
-  long hold(ConsumerRecord<byte[], byte[]> record) {
+  /**
+   * Counts a record. What this returns is to be removed once nothing refers to the record any more.
+   */
+  long add(ConsumerRecord<byte[], byte[]> record) {
     long size = OVERHEAD;
     size += length(record.key());
     size += length(record.value());
@@ -37,15 +39,15 @@ final class HeldBytes {
       size += header.key().length();
       size += length(header.value());
     }
-    held.addAndGet(size);
+    bytes.addAndGet(size);
     return size;
   }
 
-  void release(long size) {
-    held.addAndGet(-size);
+  void remove(long size) {
+    bytes.addAndGet(-size);
   }
 
-  private static int length(byte[] bytes) {
-    return bytes == null ? 0 : bytes.length;
+  private static int length(byte[] part) {
+    return part == null ? 0 : part.length;
   }
 }

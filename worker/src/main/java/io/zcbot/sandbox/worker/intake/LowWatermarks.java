@@ -1,0 +1,132 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.intake;
+
+import io.zcbot.sandbox.worker.sandbox.Time;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.OptionalLong;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.stream.Collectors;
+import org.apache.kafka.clients.consumer.Consumer;
+import org.apache.kafka.common.TopicPartition;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The instant up to which each partition's activity was read. The brokers are asked for the log's
+ * end, not the last fetch: with the brokers away that would go on saying that there is no lag. Once
+ * the consumer has reached an end, all that is older than the question has been read.
+ *
+ * <p>Low watermarks are read on any thread; all else is confined to the follower's.
+ */
+final class LowWatermarks {
+  /** Agents can't tell of use while Kafka is away; they get this much time after it is back. */
+  private static final Duration GRACE = Duration.ofSeconds(30);
+
+  private final Duration window;
+  private final Duration callTimeout;
+  private final Time time;
+  private final Map<Integer, Long> lowWatermarks = new ConcurrentHashMap<>();
+  private final Map<TopicPartition, Probe> probes = new HashMap<>();
+  private @Nullable Long lastAnswer;
+  private @Nullable Long graceEnd;
+
+  /** The log's end as seen at an instant. */
+  private record Probe(long end, long at) {}
+
+  /**
+   * No partition was read yet.
+   *
+   * @param window how far back activity counts
+   * @param callTimeout longest wait for one answer of Kafka's
+   */
+  LowWatermarks(Duration window, Duration callTimeout, Time time) {
+    this.window = window;
+    this.callTimeout = callTimeout;
+    this.time = time;
+  }
+
+  /** Where a partition is read up to, on the monotonic clock; empty where it never was. */
+  OptionalLong of(int partition) {
+    Long lowWatermark = lowWatermarks.get(partition);
+    return lowWatermark == null ? OptionalLong.empty() : OptionalLong.of(lowWatermark);
+  }
+
+  /** How long ago each partition had last been read to its end, where it ever was. */
+  Map<Integer, Duration> ages() {
+    long now = time.nanos();
+    return lowWatermarks.entrySet().stream()
+        .collect(Collectors.toMap(Map.Entry::getKey, e -> Duration.ofNanos(now - e.getValue())));
+  }
+
+  /**
+   * How long ago a record was appended. Clocks may have been set meanwhile, so theirs is not the
+   * only word: a record that was not there when the partition was last read to its end is no older
+   * than that.
+   */
+  long age(int partition, Instant appended) {
+    long byClock = Math.max(0, Duration.between(appended, time.now()).toNanos());
+    Long lowWatermark = lowWatermarks.get(partition);
+    return lowWatermark == null ? byClock : Math.min(byClock, time.nanos() - lowWatermark);
+  }
+
+  /** These partitions are not followed any more. Any thread. */
+  void forget(Set<Integer> partitions) {
+    lowWatermarks.keySet().removeAll(partitions);
+  }
+
+  /** A new consumer begins. */
+  void forgetProbes() {
+    probes.clear();
+  }
+
+  void retainProbes(Set<TopicPartition> partitions) {
+    probes.keySet().retainAll(partitions);
+  }
+
+  /** Asks the brokers for the ends of these partitions; throws what the consumer throws. */
+  void probe(Consumer<byte[], byte[]> consumer, Set<TopicPartition> partitions) {
+    long at = time.nanos();
+    consumer
+        .endOffsets(partitions, callTimeout)
+        .forEach((partition, end) -> probes.putIfAbsent(partition, new Probe(end, at)));
+  }
+
+  /**
+   * The brokers answered. Nobody is judged by the time of an outage: it kept agents from telling.
+   */
+  void noteAnswer() {
+    long now = time.nanos();
+    if (lastAnswer != null && now - lastAnswer > callTimeout.toNanos()) {
+      Duration grace = window.compareTo(GRACE) < 0 ? window : GRACE;
+      graceEnd = now + grace.toNanos();
+    }
+    lastAnswer = now;
+  }
+
+  /** Moves the low watermarks of partitions whose probed end was reached. */
+  void settle(Consumer<byte[], byte[]> consumer, Set<Integer> followed) {
+    probes
+        .entrySet()
+        .removeIf(
+            entry -> {
+              Probe probe = entry.getValue();
+              int number = entry.getKey().partition();
+              if (consumer.position(entry.getKey(), callTimeout) < probe.end()) {
+                return false;
+              }
+              if (graceEnd == null || probe.at() - graceEnd >= 0) {
+                lowWatermarks.merge(number, probe.at(), Math::max);
+              }
+              if (!followed.contains(number)) {
+                lowWatermarks.remove(number);
+              }
+              return true;
+            });
+  }
+}

@@ -1,0 +1,98 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.intake;
+
+import io.zcbot.sandbox.worker.sandbox.Time;
+import java.time.Duration;
+import java.util.Collection;
+import java.util.Map;
+import org.apache.kafka.clients.consumer.Consumer;
+import org.apache.kafka.clients.consumer.OffsetAndMetadata;
+import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.TimeoutException;
+import org.apache.kafka.common.errors.WakeupException;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Commits what is done, for one consumer. Confined to the poll thread. */
+final class OffsetCommits {
+  private static final Logger log = LoggerFactory.getLogger(OffsetCommits.class);
+
+  private static final Duration INTERVAL = Duration.ofMillis(200);
+
+  private final Consumer<byte[], byte[]> consumer;
+  private final Assignment assignment;
+  private final Time time;
+  private boolean underWay;
+  private long last;
+
+  OffsetCommits(Consumer<byte[], byte[]> consumer, Assignment assignment, Time time) {
+    this.consumer = consumer;
+    this.assignment = assignment;
+    this.time = time;
+    this.last = time.nanos() - INTERVAL.toNanos();
+  }
+
+  /** Commits what is new, without waiting, unless a commit is under way or was made just now. */
+  void commitWhereDue() {
+    if (underWay || time.nanos() - last < INTERVAL.toNanos()) {
+      return;
+    }
+    Map<TopicPartition, OffsetAndMetadata> offsets =
+        assignment.committable(assignment.partitions());
+    if (offsets.isEmpty()) {
+      return;
+    }
+    underWay = true;
+    last = time.nanos();
+    consumer.commitAsync(
+        offsets,
+        (done, failure) -> {
+          underWay = false;
+          if (failure == null) {
+            assignment.noteCommitted(done);
+          } else {
+            log.warn("a commit failed, will be tried again: {}", failure.getMessage());
+          }
+        });
+  }
+
+  /** Commits what is done of partitions that go away, and waits for the group's answer. */
+  void commitFinally(Collection<TopicPartition> partitions, Duration limit) {
+    Map<TopicPartition, OffsetAndMetadata> offsets = assignment.committable(partitions);
+    if (offsets.isEmpty()) {
+      return;
+    }
+    try {
+      try {
+        consumer.commitSync(offsets, limit);
+      } catch (WakeupException _) {
+        consumer.commitSync(offsets, limit); // the wake-up told of the stop, which is known already
+      }
+    } catch (KafkaException e) {
+      log.warn("the last commit failed, its records will be read again: {}", e.getMessage());
+    }
+  }
+
+  /**
+   * Asks the group whether this worker still is a member, by committing what is committed already:
+   * a commit is answered by the group itself, where a poll would not tell at once.
+   *
+   * @return whether the group answered
+   */
+  boolean isMember(Duration limit) {
+    Map<TopicPartition, OffsetAndMetadata> same = assignment.committed();
+    try {
+      if (!same.isEmpty()) {
+        consumer.commitSync(same, limit);
+      }
+      return true;
+    } catch (TimeoutException e) {
+      log.warn("the group does not answer; announcing nothing until it does: {}", e.getMessage());
+      return false;
+    }
+  }
+}

@@ -1,0 +1,146 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.intake;
+
+import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.sandbox.Time;
+import java.time.Duration;
+import java.util.Collection;
+import java.util.HashSet;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import org.apache.kafka.clients.consumer.Consumer;
+import org.apache.kafka.clients.consumer.ConsumerRebalanceListener;
+import org.apache.kafka.common.TopicPartition;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** What one consumer's partitions go through as the group assigns them and takes them away. */
+final class Rebalances implements ConsumerRebalanceListener {
+  private static final Logger log = LoggerFactory.getLogger(Rebalances.class);
+
+  private static final Duration LOOK_AGAIN = Duration.ofMillis(100);
+
+  private final Consumer<byte[], byte[]> consumer;
+  private final OffsetCommits commits;
+  private final Assignment assignment;
+  private final Handover handover;
+  private final IntakeLimits limits;
+  private final Progress progress;
+  private final Time time;
+
+  /** Told that the poll thread is a member of the group, whatever it waits for. */
+  interface Progress {
+    /** The group answered just now, or waits for this thread. */
+    void isMember();
+
+    /** The group assigned partitions. */
+    void assigned();
+  }
+
+  Rebalances(
+      Consumer<byte[], byte[]> consumer,
+      OffsetCommits commits,
+      Assignment assignment,
+      Handover handover,
+      IntakeLimits limits,
+      Progress progress,
+      Time time) {
+    this.consumer = consumer;
+    this.commits = commits;
+    this.assignment = assignment;
+    this.handover = handover;
+    this.limits = limits;
+    this.progress = progress;
+    this.time = time;
+  }
+
+  @Override
+  public void onPartitionsAssigned(Collection<TopicPartition> assigned) {
+    if (!assigned.isEmpty()) {
+      log.info("assigned partitions {}", numbers(assigned));
+      CompletableFuture<Void> takeover = handover.assigned(numbers(assigned));
+      for (TopicPartition partition : assigned) {
+        assignment.add(partition, consumer.position(partition), takeover);
+      }
+      consumer.pause(assigned);
+    }
+    progress.assigned();
+  }
+
+  @Override
+  public void onPartitionsRevoked(Collection<TopicPartition> gone) {
+    // At the end the consumer's own close names them once more.
+    Set<TopicPartition> revoked = new HashSet<>(gone);
+    revoked.retainAll(assignment.partitions());
+    if (revoked.isEmpty()) {
+      return;
+    }
+    log.info("partitions {} go to another worker", numbers(revoked));
+    Set<UserId> atWork = assignment.revoke(revoked);
+    Duration patience = limits.revoke();
+    if (!await(handover.released(numbers(revoked), atWork), patience)) {
+      log.warn(
+          "work of partitions {} still runs after {}; their next owner does it again",
+          numbers(revoked),
+          patience);
+    }
+    var _ = assignment.lose(revoked);
+    commits.commitFinally(revoked, limits.call());
+    assignment.remove(revoked);
+  }
+
+  @Override
+  public void onPartitionsLost(Collection<TopicPartition> gone) {
+    log.warn("lost partitions {}: another worker may have them already", numbers(gone));
+    lose(gone);
+    progress.isMember();
+  }
+
+  /** What a broken consumer had assigned is lost. */
+  void loseAll() {
+    lose(assignment.partitions());
+  }
+
+  private void lose(Collection<TopicPartition> lost) {
+    if (!lost.isEmpty()) {
+      Set<UserId> atWork = assignment.lose(lost);
+      assignment.remove(lost);
+      handover.lost(numbers(lost), atWork);
+    }
+  }
+
+  /** Waits within the bound; a member of the group all the while, its heartbeats go on. */
+  private boolean await(CompletableFuture<Void> released, Duration patience) {
+    long deadline = time.nanos() + patience.toNanos();
+    while (true) {
+      progress.isMember();
+      long left = deadline - time.nanos();
+      try {
+        released.get(Math.clamp(left, 0, LOOK_AGAIN.toNanos()), TimeUnit.NANOSECONDS);
+        return true;
+      } catch (TimeoutException _) {
+        if (left <= 0) {
+          return false;
+        }
+      } catch (ExecutionException e) {
+        log.error("handing partitions over failed; please report this", e);
+        return true;
+      } catch (InterruptedException _) {
+        Thread.currentThread().interrupt();
+        return false;
+      }
+    }
+  }
+
+  private static Set<Integer> numbers(Collection<TopicPartition> partitions) {
+    Set<Integer> numbers = new HashSet<>();
+    partitions.forEach(partition -> numbers.add(partition.partition()));
+    return numbers;
+  }
+}

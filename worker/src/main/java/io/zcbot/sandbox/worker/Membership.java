@@ -52,8 +52,8 @@ final class Membership implements AutoCloseable {
    * @throws IOException if another process has it; the message is for an operator
    */
   static Membership take(WorkerConfig config, KafkaClients kafka) throws IOException {
-    Path directory = Files.createDirectories(config.workspaceRoot().resolve(".workers"));
-    Path path = directory.resolve(config.workerId() + ".lock");
+    Path path = WorkerLock.path(config.workspaceRoot(), config.workerId());
+    Files.createDirectories(path.getParent());
     FileChannel file = FileChannel.open(path, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
     FileLock lock = tryLock(file);
     if (lock == null) {

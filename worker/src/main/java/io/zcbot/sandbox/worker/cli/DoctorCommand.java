@@ -14,9 +14,13 @@ import io.zcbot.sandbox.worker.docker.DockerEngine;
 import io.zcbot.sandbox.worker.doctor.Doctor;
 import io.zcbot.sandbox.worker.doctor.Finding;
 import io.zcbot.sandbox.worker.doctor.Finding.Level;
+import java.util.ArrayList;
+import java.util.EnumMap;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.concurrent.Callable;
+import java.util.stream.Collectors;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.common.KafkaException;
 import picocli.CommandLine.Command;
@@ -29,6 +33,9 @@ import picocli.CommandLine.Option;
     description =
         "Check whether this host, its engine and its Kafka are fit for sandboxes. Changes nothing.")
 final class DoctorCommand implements Callable<Integer> {
+  /** What is left of 80 columns beside the level and the check. */
+  private static final int SHORT = 57;
+
   private final CommandContext context;
   private final Console console;
 
@@ -47,9 +54,7 @@ final class DoctorCommand implements Callable<Integer> {
     if (json) {
       printJson(findings, isFit);
     } else {
-      findings.forEach(this::print);
-      console.out().println();
-      console.out().println(isFit ? "fit to serve" : "not fit to serve: mend what is marked FAIL");
+      print(findings);
     }
     return isFit ? ExitCode.OK : ExitCode.FAILED;
   }
@@ -70,6 +75,30 @@ final class DoctorCommand implements Callable<Integer> {
     }
   }
 
+  /** What matters most comes first, and the tally last, where a terminal shows it. */
+  private void print(List<Finding> findings) {
+    Map<Level, List<Finding>> byLevel =
+        findings.stream()
+            .collect(
+                Collectors.groupingBy(
+                    Finding::level, () -> new EnumMap<>(Level.class), Collectors.toList()));
+    List<String> tally = new ArrayList<>();
+    for (Level level : List.of(Level.FAIL, Level.WARN, Level.OK)) {
+      List<Finding> those = byLevel.getOrDefault(level, List.of());
+      those.forEach(this::print);
+      tally.add(those.size() + " " + level);
+    }
+    console.out().println();
+    if (!context.isVerbose() && !byLevel.getOrDefault(Level.WARN, List.of()).isEmpty()) {
+      console.out().println("'doctor --verbose' prints the details, and what to do about a WARN.");
+    }
+    console
+        .out()
+        .println(
+            String.join(", ", tally)
+                + (byLevel.containsKey(Level.FAIL) ? ": not fit to serve" : ": fit to serve"));
+  }
+
   private void print(Finding finding) {
     String mark =
         switch (finding.level()) {
@@ -81,10 +110,22 @@ final class DoctorCommand implements Callable<Integer> {
     console
         .out()
         .printf(
-            Locale.ROOT, "%s  %-16s %s%n", ansi.string(mark), finding.check(), finding.detail());
-    if (!finding.fix().isEmpty()) {
+            Locale.ROOT,
+            "%s  %-16s %s%n",
+            ansi.string(mark),
+            finding.check(),
+            isWhole(finding) ? finding.detail() : clipped(finding.detail()));
+    if (!finding.fix().isEmpty() && isWhole(finding)) {
       console.out().printf(Locale.ROOT, "%22s → %s%n", "", finding.fix());
     }
+  }
+
+  private boolean isWhole(Finding finding) {
+    return context.isVerbose() || finding.level() == Level.FAIL;
+  }
+
+  private static String clipped(String detail) {
+    return detail.length() <= SHORT ? detail : detail.substring(0, SHORT - 1) + "…";
   }
 
   private void printJson(List<Finding> findings, boolean isFit) {

@@ -11,6 +11,7 @@ import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.KafkaClients;
 import io.zcbot.sandbox.worker.config.KafkaConfig;
+import io.zcbot.sandbox.worker.doctor.BrokerProbe;
 import io.zcbot.sandbox.worker.intake.KeyPartitions;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
@@ -24,6 +25,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ExecutionException;
 import java.util.function.Function;
+import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.OffsetAndTimestamp;
 import org.apache.kafka.clients.producer.Producer;
@@ -44,18 +46,24 @@ import org.jspecify.annotations.Nullable;
 final class KafkaLog implements AutoCloseable {
   private static final String SOURCE = "/zcbot/sandbox/cli";
 
+  private static final String GENERAL_TIMEOUT = "8000";
+
+  /** For the first answer of a broker that listens. */
+  private static final Duration FIRST_ANSWER = Duration.ofSeconds(3);
+
   /** Less patient than a worker, unless the settings say otherwise. */
   private static final Map<String, String> PATIENCE =
       Map.of(
-          "default.api.timeout.ms", "8000",
+          "default.api.timeout.ms", GENERAL_TIMEOUT,
           "request.timeout.ms", "5000",
-          "max.block.ms", "8000",
+          "max.block.ms", "3000",
           "delivery.timeout.ms", "8000");
 
   private final KafkaConfig config;
   private final KafkaClients clients;
   private final EventCodec codec = new EventCodec();
   private @Nullable Producer<byte[], byte[]> producer;
+  private boolean isReachable;
 
   KafkaLog(KafkaConfig config) {
     Map<String, String> properties = new HashMap<>(config.properties());
@@ -76,6 +84,48 @@ final class KafkaLog implements AutoCloseable {
 
   KafkaClients clients() {
     return clients;
+  }
+
+  /** A client for administration; the caller closes it. */
+  Admin admin(String purpose) throws CommandException, InterruptedException {
+    Admin admin;
+    try {
+      admin = clients.admin();
+    } catch (KafkaException e) {
+      throw failed(purpose, e);
+    }
+    try {
+      requireReachable(purpose);
+      return admin;
+    } catch (CommandException | InterruptedException e) {
+      admin.close(Duration.ZERO);
+      throw e;
+    }
+  }
+
+  /** Once a client could be made: what the settings forbid is told first. */
+  private void requireReachable(String purpose) throws CommandException, InterruptedException {
+    String problem = isReachable ? null : BrokerProbe.problem(config.bootstrapServers());
+    if (problem != null) {
+      throw new CommandException(
+          ExitCode.UNAVAILABLE,
+          "tried to "
+              + purpose
+              + " on "
+              + config.bootstrapServers()
+              + ", failed because no broker can be reached ("
+              + problem
+              + "); check that Kafka runs there and that ZCBOT_KAFKA_BOOTSTRAP_SERVERS is right",
+          null);
+    }
+    isReachable = true;
+  }
+
+  private Duration firstAnswer() {
+    return config.properties().getOrDefault("default.api.timeout.ms", "").equals(GENERAL_TIMEOUT)
+        ? FIRST_ANSWER
+        : Duration.ofMillis(
+            Long.parseLong(config.properties().getOrDefault("default.api.timeout.ms", "60000")));
   }
 
   KafkaConfig config() {
@@ -115,6 +165,7 @@ final class KafkaLog implements AutoCloseable {
       if (producer == null) {
         producer = clients.producer();
       }
+      requireReachable("publish to " + topic);
       return producer.send(record.apply(producer)).get();
     } catch (KafkaException e) {
       throw failed("publish to " + topic, e);
@@ -175,6 +226,7 @@ final class KafkaLog implements AutoCloseable {
     Consumer<byte[], byte[]> consumer = null;
     try {
       consumer = clients.freeConsumer("read");
+      requireReachable(what);
       positioning.apply(consumer, partitions(consumer, topics));
       return consumer;
     } catch (KafkaException e) {
@@ -183,6 +235,10 @@ final class KafkaLog implements AutoCloseable {
     } catch (CommandException e) {
       close(consumer);
       throw e;
+    } catch (InterruptedException e) {
+      close(consumer);
+      Thread.currentThread().interrupt();
+      throw new CommandException(ExitCode.FAILED, "interrupted", e);
     }
   }
 
@@ -191,7 +247,7 @@ final class KafkaLog implements AutoCloseable {
     List<TopicPartition> partitions = new ArrayList<>();
     for (Topic topic : topics) {
       String name = topic.named(config.topicPrefix());
-      List<PartitionInfo> found = consumer.partitionsFor(name);
+      List<PartitionInfo> found = consumer.partitionsFor(name, firstAnswer());
       if (found == null || found.isEmpty()) {
         throw new CommandException(
             ExitCode.CONFIG,

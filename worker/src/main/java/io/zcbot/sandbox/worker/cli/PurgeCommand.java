@@ -54,7 +54,7 @@ final class PurgeCommand {
         description = "Do not ask for confirmation.")
     private boolean yes;
 
-    @Option(names = "--force", description = "Purge even if that worker seems to be running.")
+    @Option(names = "--force", description = "Purge even if that worker is alive, or if nobody can tell.")
     private boolean force;
 
     Typed(CommandContext context) {
@@ -103,14 +103,8 @@ final class PurgeCommand {
       console.out().println("nothing of worker " + workerId + " is on this engine");
       return ExitCode.OK;
     }
-    if (!force && RunningWorker.answersAt(config.opsAddress(), workerId)) {
-      throw new CommandException(
-          ExitCode.FAILED,
-          "tried to purge the sandboxes of worker "
-              + workerId
-              + ", failed because that worker runs here and serves them; stop it first (it reaps"
-              + " them itself), or add --force",
-          null);
+    if (!force) {
+      refuseIfAlive(workerId);
     }
     if (!yes
         && !console.confirms(
@@ -134,6 +128,31 @@ final class PurgeCommand {
     unmount(mounts.apply(workerId));
     console.out().println("purged " + (sandboxes.size() - failures) + " of " + sandboxes.size());
     return failures == 0 ? ExitCode.OK : ExitCode.FAILED;
+  }
+
+  private void refuseIfAlive(String workerId) throws CommandException, InterruptedException {
+    String tried = "tried to purge the sandboxes of worker " + workerId + ", failed because ";
+    String sign;
+    try {
+      sign = RunningWorker.sign(config, workerId, log);
+    } catch (CommandException e) {
+      throw new CommandException(
+          e.exitCode(),
+          tried
+              + "nobody can tell whether it is alive: "
+              + e.getMessage()
+              + ". If you know that it is not, add --force",
+          e);
+    }
+    if (sign != null) {
+      throw new CommandException(
+          ExitCode.FAILED,
+          tried
+              + "it is alive ("
+              + sign
+              + ") and serves them; stop it first (it reaps them itself), or add --force",
+          null);
+    }
   }
 
   private void unmount(SlotMounts slots) {

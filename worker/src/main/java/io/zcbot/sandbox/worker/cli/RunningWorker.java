@@ -4,6 +4,8 @@
  */
 package io.zcbot.sandbox.worker.cli;
 
+import io.zcbot.sandbox.worker.WorkerLock;
+import io.zcbot.sandbox.worker.config.WorkerConfig;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -11,16 +13,65 @@ import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
+import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.DescribeConsumerGroupsOptions;
+import org.apache.kafka.common.errors.GroupIdNotFoundException;
 import org.jspecify.annotations.Nullable;
 
-/** Asks whether a worker runs on this host, where its ops address is. */
+/** Looks for signs that a worker is alive: here by its lock and its port, elsewhere by its group. */
 final class RunningWorker {
   private static final Duration LIMIT = Duration.ofSeconds(2);
+  private static final int GROUP_LIMIT_MS = 8000;
 
   private RunningWorker() {}
 
-  static boolean answersAt(@Nullable InetSocketAddress opsAddress, String workerId)
+  /**
+   * Where that worker seems to be alive; null if there is no sign of it.
+   *
+   * @throws CommandException if the group can't be asked
+   */
+  static @Nullable String sign(WorkerConfig config, String workerId, KafkaLog log)
+      throws CommandException, InterruptedException {
+    if (answersAt(config.opsAddress(), workerId)) {
+      return "it answers at " + config.opsAddress();
+    }
+    Path lock = WorkerLock.path(config.workspaceRoot(), workerId);
+    if (WorkerLock.isHeld(lock)) {
+      return "a process on this host holds " + lock;
+    }
+    String group = config.kafka().groupId();
+    String purpose = "ask group " + group + " whether worker " + workerId + " is a member";
+    try (Admin admin = log.admin(purpose)) {
+      return admin
+          .describeConsumerGroups(
+              List.of(group), new DescribeConsumerGroupsOptions().timeoutMs(GROUP_LIMIT_MS))
+          .all()
+          .get(GROUP_LIMIT_MS, TimeUnit.MILLISECONDS)
+          .values()
+          .stream()
+          .flatMap(description -> description.members().stream())
+          .filter(member -> member.groupInstanceId().equals(Optional.of(workerId)))
+          .map(member -> "it is a member of group " + group + ", connected from " + member.host())
+          .findFirst()
+          .orElse(null);
+    } catch (ExecutionException e) {
+      if (e.getCause() instanceof GroupIdNotFoundException) {
+        return null;
+      }
+      throw log.failed(purpose, e.getCause() == null ? e : e.getCause());
+    } catch (TimeoutException e) {
+      throw log.failed(purpose, e);
+    }
+  }
+
+  private static boolean answersAt(@Nullable InetSocketAddress opsAddress, String workerId)
       throws InterruptedException {
     if (opsAddress == null || opsAddress.getPort() == 0) {
       return false;

@@ -10,7 +10,6 @@ import io.zcbot.sandbox.worker.publish.TopicAdmin;
 import io.zcbot.sandbox.worker.publish.TopicsException;
 import java.util.Map;
 import org.apache.kafka.clients.admin.Admin;
-import org.apache.kafka.common.KafkaException;
 import picocli.CommandLine.Command;
 
 /** Checks or creates the topics. */
@@ -43,7 +42,7 @@ final class TopicsCommand {
             config.partitions(),
             config.replicationFactor());
     try (KafkaLog log = new KafkaLog(wanted);
-        Admin admin = admin(log)) {
+        Admin admin = log.admin("look at the topics")) {
       TopicAdmin topics = new TopicAdmin(admin, log.config());
       Map<Topic, Integer> before = topics.describe();
       int partitions = create ? topics.verifyOrCreate() : topics.verify();
@@ -62,14 +61,6 @@ final class TopicsCommand {
     } catch (TopicsException e) {
       throw new CommandException(
           e.isFinal() ? ExitCode.CONFIG : ExitCode.UNAVAILABLE, e.getMessage(), e);
-    }
-  }
-
-  private static Admin admin(KafkaLog log) throws CommandException {
-    try {
-      return log.clients().admin();
-    } catch (KafkaException e) {
-      throw log.failed("look at the topics", e);
     }
   }
 }

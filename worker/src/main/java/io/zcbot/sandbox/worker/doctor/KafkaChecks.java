@@ -9,15 +9,19 @@ import io.zcbot.sandbox.worker.config.KafkaConfig;
 import io.zcbot.sandbox.worker.publish.TopicAdmin;
 import io.zcbot.sandbox.worker.publish.TopicsException;
 import java.time.Instant;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.DescribeClusterOptions;
 import org.apache.kafka.clients.admin.QuorumInfo;
 import org.jspecify.annotations.Nullable;
 
 /** Judges the topics and the brokers' clock. */
 final class KafkaChecks {
+  private static final int FIRST_ANSWER_MS = 3000;
+
   private final Admin admin;
   private final KafkaConfig config;
 
@@ -27,19 +31,32 @@ final class KafkaChecks {
   }
 
   List<Finding> all() throws InterruptedException {
-    List<Finding> findings = new ArrayList<>();
-    findings.add(topics());
-    if (findings.getFirst().level() != Finding.Level.FAIL || isReached()) {
-      findings.add(clock());
-    }
-    return findings;
+    String problem = problem();
+    return problem == null
+        ? List.of(topics(), clock())
+        : List.of(
+            Finding.fail(
+                "topics",
+                "Kafka can't be reached at " + config.bootstrapServers() + ": " + problem,
+                "check that Kafka runs there and that ZCBOT_KAFKA_BOOTSTRAP_SERVERS is right"));
   }
 
-  private boolean isReached() throws InterruptedException {
+  /** Why Kafka can't be asked; null if it can. */
+  private @Nullable String problem() throws InterruptedException {
+    String problem = BrokerProbe.problem(config.bootstrapServers());
+    if (problem != null) {
+      return problem;
+    }
     try {
-      return !admin.describeCluster().nodes().get().isEmpty();
-    } catch (ExecutionException _) {
-      return false;
+      admin
+          .describeCluster(new DescribeClusterOptions().timeoutMs(FIRST_ANSWER_MS))
+          .nodes()
+          .get(FIRST_ANSWER_MS, TimeUnit.MILLISECONDS);
+      return null;
+    } catch (TimeoutException _) {
+      return "a broker listens, but does not answer within " + FIRST_ANSWER_MS / 1000 + " s";
+    } catch (ExecutionException e) {
+      return String.valueOf(e.getCause() == null ? e : e.getCause().getMessage());
     }
   }
 

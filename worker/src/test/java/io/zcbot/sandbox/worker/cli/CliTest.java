@@ -19,10 +19,16 @@ import java.io.StringWriter;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
+import java.nio.channels.FileChannel;
+import java.nio.channels.FileLock;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.time.Instant;
 import java.util.HashMap;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -293,7 +299,7 @@ class CliTest {
     container("aaa", USER, "w1", "h");
     container("bbb", OTHER, "w2", "h");
 
-    assertThat(sandbox("purge", "--yes")).isZero();
+    assertThat(sandbox("purge", "--yes", "--force")).isZero();
 
     assertThat(engine.calls).containsExactly("kill aaa", "remove aaa", "close");
     assertThat(out.toString()).contains("purged zcbot-sandbox-" + USER, "purged 1 of 1");
@@ -317,7 +323,7 @@ class CliTest {
 
     assertThat(sandbox("ps", "--json")).isZero();
     assertThat(out.toString().strip()).isEqualTo("[]");
-    assertThat(sandbox("purge", "--yes")).isZero();
+    assertThat(sandbox("purge", "--yes", "--force")).isZero();
     assertThat(out.toString()).contains("purged zcbot-slot-f", "purged 1 of 1");
     assertThat(engine.calls).contains("remove s1").doesNotContain("kill s1");
   }
@@ -326,14 +332,14 @@ class CliTest {
   void purgeOfAnotherWorkerByName() {
     container("aaa", USER, "w1", "h");
     container("bbb", OTHER, "w2", "h");
-    assertThat(sandbox("purge", "--worker", "w2", "-y")).isZero();
+    assertThat(sandbox("purge", "--worker", "w2", "-y", "--force")).isZero();
     assertThat(engine.containers).containsOnlyKeys("aaa");
   }
 
   @Test
   void purgeAsksFirst() {
     container("aaa", USER, "w1", "h");
-    assertThat(sandbox("purge")).isEqualTo(ExitCode.USAGE);
+    assertThat(sandbox("purge", "--force")).isEqualTo(ExitCode.USAGE);
     assertThat(err.toString())
         .isEqualTo("1 sandboxes of worker w1 were kept; to go on, add --yes\n");
     assertThat(engine.containers).hasSize(1);
@@ -349,7 +355,7 @@ class CliTest {
   void purgeGoesOnAfterAFailureAndTells() {
     container("stuck", USER, "w1", "h");
     container("bbb", OTHER, "w1", "h");
-    assertThat(sandbox("purge", "-y")).isEqualTo(ExitCode.FAILED);
+    assertThat(sandbox("purge", "-y", "--force")).isEqualTo(ExitCode.FAILED);
     assertThat(engine.containers).containsOnlyKeys("stuck");
     assertThat(out.toString()).endsWith("purged 1 of 2\n");
     assertThat(err.toString()).contains("could not purge zcbot-sandbox-" + USER + ": remove: busy");
@@ -372,13 +378,38 @@ class CliTest {
       assertThat(sandbox("purge", "-y")).isEqualTo(ExitCode.FAILED);
       assertThat(err.toString())
           .isEqualTo(
-              "tried to purge the sandboxes of worker w1, failed because that worker runs here and"
-                  + " serves them; stop it first (it reaps them itself), or add --force\n");
+              "tried to purge the sandboxes of worker w1, failed because it is alive (it answers at /"
+                  + env.get("ZCBOT_OPS_ADDRESS")
+                  + ") and serves them; stop it first (it reaps them itself), or add --force\n");
       assertThat(engine.containers).hasSize(1);
 
-      assertThat(sandbox("purge", "-y", "--worker", "w2")).isZero();
+      assertThat(sandbox("purge", "-y", "--worker", "w2", "--force")).isZero();
       assertThat(sandbox("purge", "-y", "--force")).isZero();
       assertThat(engine.containers).isEmpty();
     }
+  }
+
+  @Test
+  void purgeRefusesWhileAProcessHoldsTheWorkersLock(@TempDir Path root) throws Exception {
+    container("aaa", USER, "w1", "h");
+    env.put("ZCBOT_WORKSPACE_ROOT", root.toString());
+    Path lock = Files.createDirectories(root.resolve(".workers")).resolve("w1.lock");
+    try (FileChannel file =
+            FileChannel.open(lock, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+        FileLock _ = file.lock()) {
+      assertThat(sandbox("purge", "-y")).isEqualTo(ExitCode.FAILED);
+    }
+    assertThat(err.toString())
+        .contains("it is alive (a process on this host holds " + lock + ")", "add --force");
+    assertThat(engine.containers).hasSize(1);
+  }
+
+  @Test
+  void purgeRefusesWhereTheGroupCanNotBeAsked() {
+    container("aaa", USER, "w1", "h");
+    assertThat(sandbox("purge", "-y")).isEqualTo(ExitCode.UNAVAILABLE);
+    assertThat(err.toString())
+        .contains("nobody can tell whether it is alive", "Connection refused", "add --force");
+    assertThat(engine.containers).hasSize(1);
   }
 }

@@ -1,0 +1,71 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.doctor;
+
+import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.net.Socket;
+import java.net.UnknownHostException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Whether any broker listens. Kafka's clients try again for as long as their time-outs allow and
+ * then tell only that time is up; a connection that is refused tells at once, and why.
+ */
+public final class BrokerProbe {
+  private static final Duration LIMIT = Duration.ofSeconds(3);
+
+  private BrokerProbe() {}
+
+  private record Answer(String server, @Nullable String problem) {}
+
+  /**
+   * Connects to each of the servers.
+   *
+   * @param bootstrapServers pairs of host and port, separated by commas
+   * @return why none of them can be reached; null if one can
+   */
+  public static @Nullable String problem(String bootstrapServers) throws InterruptedException {
+    List<String> servers = List.of(bootstrapServers.strip().split("\\s*,\\s*"));
+    BlockingQueue<Answer> answers = new LinkedBlockingQueue<>();
+    for (String server : servers) {
+      Thread.ofVirtual().start(() -> answers.add(new Answer(server, connect(server))));
+    }
+    long deadline = System.nanoTime() + LIMIT.toNanos();
+    List<String> problems = new ArrayList<>();
+    while (problems.size() < servers.size()) {
+      Answer answer = answers.poll(deadline - System.nanoTime(), TimeUnit.NANOSECONDS);
+      if (answer == null) {
+        problems.add("no answer within " + LIMIT.toSeconds() + " s");
+        break;
+      }
+      if (answer.problem() == null) {
+        return null;
+      }
+      problems.add(servers.size() == 1 ? answer.problem() : answer.server() + ": " + answer.problem());
+    }
+    return String.join(", ", problems);
+  }
+
+  private static @Nullable String connect(String server) {
+    int colon = server.lastIndexOf(':');
+    String host = server.substring(0, Math.max(0, colon)).replaceAll("[\\[\\]]", "");
+    try (Socket socket = new Socket()) {
+      int port = Integer.parseInt(server.substring(colon + 1));
+      socket.connect(new InetSocketAddress(host, port), (int) LIMIT.toMillis());
+      return null;
+    } catch (UnknownHostException _) {
+      return "unknown host";
+    } catch (IOException | IllegalArgumentException e) {
+      return String.valueOf(e.getMessage());
+    }
+  }
+}

@@ -274,19 +274,19 @@ class CommandsIT {
 
   @Test
   void purgeRefusesWhileTheWorkerIsInTheGroup() throws Exception {
-    containers.add(container("w1"));
+    containers.add(container("w2"));
     try (KafkaLog log = log();
-        Consumer<byte[], byte[]> worker = log.clients().groupConsumer(10, "w1")) {
+        Consumer<byte[], byte[]> worker = log.clients().groupConsumer(10, "w2")) {
       worker.subscribe(List.of("sandbox.ensure"));
       long deadline = System.nanoTime() + Duration.ofSeconds(60).toNanos();
       while (worker.assignment().isEmpty() && System.nanoTime() < deadline) {
         worker.poll(Duration.ofMillis(100));
       }
-      assertThat(sandbox("purge", "--yes")).isEqualTo(ExitCode.FAILED);
+      assertThat(sandbox("purge", "--worker", "w2", "--yes")).isEqualTo(ExitCode.FAILED);
       assertThat(err.toString())
           .contains("it is alive (it is a member of group sandbox-workers", "add --force");
       assertThat(containers).hasSize(1);
-      assertThat(sandbox("purge", "--yes", "--force")).isZero();
+      assertThat(sandbox("purge", "--worker", "w2", "--yes", "--force")).isZero();
     }
     assertThat(containers).isEmpty();
   }

@@ -54,7 +54,9 @@ final class PurgeCommand {
         description = "Do not ask for confirmation.")
     private boolean yes;
 
-    @Option(names = "--force", description = "Purge even if that worker is alive, or if nobody can tell.")
+    @Option(
+        names = "--force",
+        description = "Purge even if that worker is alive, or if nobody can tell.")
     private boolean force;
 
     Typed(CommandContext context) {

@@ -25,7 +25,9 @@ import org.apache.kafka.clients.admin.DescribeConsumerGroupsOptions;
 import org.apache.kafka.common.errors.GroupIdNotFoundException;
 import org.jspecify.annotations.Nullable;
 
-/** Looks for signs that a worker is alive: here by its lock and its port, elsewhere by its group. */
+/**
+ * Looks for signs that a worker is alive: here by its lock and its port, elsewhere by its group.
+ */
 final class RunningWorker {
   private static final Duration LIMIT = Duration.ofSeconds(2);
   private static final int GROUP_LIMIT_MS = 8000;

@@ -50,7 +50,8 @@ public final class BrokerProbe {
       if (answer.problem() == null) {
         return null;
       }
-      problems.add(servers.size() == 1 ? answer.problem() : answer.server() + ": " + answer.problem());
+      problems.add(
+          servers.size() == 1 ? answer.problem() : answer.server() + ": " + answer.problem());
     }
     return String.join(", ", problems);
   }

@@ -58,4 +58,14 @@ public enum Topic {
     }
     return this == LIVE ? Map.of("cleanup.policy", "compact") : Map.of();
   }
+
+  /**
+   * Topic-level settings that bound what a record makes its readers hold. Without them the contract
+   * is kept, but a writer can harm a worker: a broker limits a compressed batch by its compressed
+   * size, and 16 KB of zstd can hold a record of 120 MB. With {@code uncompressed} the broker
+   * stores each batch anew and applies {@code max.message.bytes} to what it really holds.
+   */
+  public Map<String, String> recommendedSettings() {
+    return input || this == LIVE ? Map.of("compression.type", "uncompressed") : Map.of();
+  }
 }

@@ -40,4 +40,15 @@ class TopicTest {
     assertThat(Arrays.stream(Topic.values()).filter(Topic::isInput))
         .containsExactly(Topic.ENSURE, Topic.ACTIVITY);
   }
+
+  @Test
+  void whatWorkersReadIsStoredUncompressed() {
+    for (Topic topic : Topic.values()) {
+      assertThat(topic.recommendedSettings())
+          .isEqualTo(
+              topic.isInput() || topic == Topic.LIVE
+                  ? Map.of("compression.type", "uncompressed")
+                  : Map.of());
+    }
+  }
 }

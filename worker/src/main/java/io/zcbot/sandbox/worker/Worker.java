@@ -135,6 +135,7 @@ public final class Worker implements AutoCloseable {
         new KafkaClients(config.kafka(), "zcbot-" + config.workerId() + "-on-" + config.host());
     Membership membership = closer.add(Membership.take(config, kafka));
     int partitions = verifyTopics(kafka);
+    warnOfTopics(kafka, health);
     membership.refuseIfElsewhere();
     Preflight.Fit fit =
         new Preflight(engine, config.spec(), config.workspaceLimit()).run(this::untilItWorks);
@@ -316,6 +317,21 @@ public final class Worker implements AutoCloseable {
           }
         },
         e -> e instanceof TopicsException refused && !refused.isFinal());
+  }
+
+  /** Topics that let a writer harm the worker are served all the same. */
+  private void warnOfTopics(KafkaClients kafka, Health health) throws InterruptedException {
+    String weakness;
+    try (Admin admin = kafka.admin()) {
+      weakness = String.join("; ", new TopicAdmin(admin, config.kafka()).weaknesses());
+    } catch (TopicsException e) {
+      weakness = "the settings of the topics could not be checked: " + e.getMessage();
+    }
+    if (!weakness.isEmpty()) {
+      log.warn("{}", weakness);
+      String told = weakness;
+      health.warning("topics", () -> told);
+    }
   }
 
   private <T> T untilItWorks(

@@ -67,6 +67,11 @@ final class KafkaChecks {
         return Finding.ok("topics", "none yet; the worker's start makes them");
       }
       int partitions = topics.verify();
+      List<String> weaknesses = topics.weaknesses();
+      if (!weaknesses.isEmpty()) {
+        String[] parts = weaknesses.getFirst().split("Do: ", 2);
+        return Finding.warn("topics", parts[0].strip(), parts[1]);
+      }
       return Finding.ok(
           "topics", Topic.values().length + " with " + partitions + " partitions each");
     } catch (TopicsException e) {

@@ -11,38 +11,25 @@ import io.github.resilience4j.retry.RetryConfig;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.worker.config.KafkaConfig;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.TreeMap;
 import java.util.concurrent.ExecutionException;
 import org.apache.kafka.clients.admin.Admin;
-import org.apache.kafka.clients.admin.Config;
-import org.apache.kafka.clients.admin.ConfigEntry;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.admin.TopicDescription;
 import org.apache.kafka.common.KafkaFuture;
-import org.apache.kafka.common.config.ConfigResource;
-import org.apache.kafka.common.config.TopicConfig;
 import org.apache.kafka.common.errors.RetriableException;
 import org.apache.kafka.common.errors.TopicExistsException;
 import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
-import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** Makes sure that the topics exist and are what the contract needs. */
 public final class TopicAdmin {
   private static final Logger log = LoggerFactory.getLogger(TopicAdmin.class);
-
-  /** Room for the largest record of an input (the broker's 1 MiB) and our headers around it. */
-  private static final String DEAD_LETTER_BYTES = "2097152";
-
-  private static final String LIVE_SEGMENT_BYTES = "8388608";
-  private static final String LIVE_TOMBSTONES_MS = "3600000";
 
   private final Retry settling =
       Retry.of(
@@ -55,11 +42,23 @@ public final class TopicAdmin {
 
   private final Admin admin;
   private final KafkaConfig config;
+  private final TopicSettings settings;
 
   /** Uses the client, which stays the caller's. */
   public TopicAdmin(Admin admin, KafkaConfig config) {
     this.admin = admin;
     this.config = config;
+    this.settings = new TopicSettings(admin, config);
+  }
+
+  /**
+   * Settings of existing topics that let a writer harm a worker, each with the command that sets
+   * them as they should be.
+   *
+   * @throws TopicsException if Kafka does not tell
+   */
+  public List<String> weaknesses() throws TopicsException, InterruptedException {
+    return settings.weaknesses();
   }
 
   /**
@@ -84,7 +83,7 @@ public final class TopicAdmin {
       create(found);
       found = describe();
       if (found.size() < Topic.values().length) {
-        throw notKnownYet();
+        throw notKnownYet(config);
       }
     }
     return verify(found);
@@ -120,7 +119,7 @@ public final class TopicAdmin {
         found.put(topic, answer.get().partitions().size());
       } catch (ExecutionException e) {
         if (!(e.getCause() instanceof UnknownTopicOrPartitionException)) {
-          throw failed("look at topic " + name(topic), e);
+          throw failed(config, "look at topic " + name(topic), e);
         }
       }
     }
@@ -144,7 +143,7 @@ public final class TopicAdmin {
           null);
     }
     requireOneCount(found);
-    requireSettings();
+    settings.require();
     return found.values().iterator().next();
   }
 
@@ -175,57 +174,6 @@ public final class TopicAdmin {
         null);
   }
 
-  private void requireSettings() throws TopicsException, InterruptedException {
-    List<Topic> constrained =
-        Arrays.stream(Topic.values()).filter(t -> !t.requiredSettings().isEmpty()).toList();
-    Map<ConfigResource, KafkaFuture<Config>> answers =
-        admin.describeConfigs(constrained.stream().map(this::resource).toList()).values();
-    List<String> wrong = new ArrayList<>();
-    List<String> remedies = new ArrayList<>();
-    for (Topic topic : constrained) {
-      Config actual = config(topic, answers.get(resource(topic)));
-      new TreeMap<>(topic.requiredSettings())
-          .forEach(
-              (setting, value) -> {
-                ConfigEntry entry = actual.get(setting);
-                String is = entry == null ? "nothing" : String.valueOf(entry.value());
-                if (!is.equals(value)) {
-                  wrong.add(name(topic) + " has " + setting + "=" + is + " instead of " + value);
-                  remedies.add(
-                      "kafka-configs.sh --alter --entity-type topics --entity-name "
-                          + name(topic)
-                          + " --add-config "
-                          + setting
-                          + "="
-                          + value);
-                }
-              });
-    }
-    if (!wrong.isEmpty()) {
-      throw TopicsException.refusal(
-          "tried to use the topics on "
-              + config.bootstrapServers()
-              + ", failed because "
-              + String.join(", ", wrong)
-              + ": one clock, the brokers', must order ensures and activities, and what is live must"
-              + " outlast retention. Do: "
-              + String.join(" && ", remedies),
-          null);
-    }
-  }
-
-  private Config config(Topic topic, @Nullable KafkaFuture<Config> answer)
-      throws TopicsException, InterruptedException {
-    try {
-      return answer == null ? new Config(List.of()) : answer.get();
-    } catch (ExecutionException e) {
-      if (e.getCause() instanceof UnknownTopicOrPartitionException) {
-        throw notKnownYet(); // one broker described it, another one lags behind
-      }
-      throw failed("read the settings of topic " + name(topic), e);
-    }
-  }
-
   /**
    * The first topic decides on the number of partitions, and only one worker creates it: others
    * that start at the same time with other ideas must not mix theirs in.
@@ -234,7 +182,7 @@ public final class TopicAdmin {
     int partitions =
         existing.values().stream().mapToInt(Integer::intValue).max().orElse(config.partitions());
     if (!existing.containsKey(Topic.ENSURE) && !create(Topic.ENSURE, partitions)) {
-      throw notKnownYet();
+      throw notKnownYet(config);
     }
     for (Topic topic : Topic.values()) {
       if (topic != Topic.ENSURE && !existing.containsKey(topic)) {
@@ -248,7 +196,8 @@ public final class TopicAdmin {
     Optional<Short> replication =
         config.replicationFactor() < 0 ? Optional.empty() : Optional.of(config.replicationFactor());
     NewTopic wanted =
-        new NewTopic(name(topic), Optional.of(partitions), replication).configs(settings(topic));
+        new NewTopic(name(topic), Optional.of(partitions), replication)
+            .configs(TopicSettings.atCreation(topic));
     try {
       admin.createTopics(List.of(wanted)).all().get();
       log.info("created topic {} with {} partitions", name(topic), partitions);
@@ -257,33 +206,18 @@ public final class TopicAdmin {
       if (e.getCause() instanceof TopicExistsException) {
         return false;
       }
-      throw failed("create topic " + name(topic), e);
+      throw failed(config, "create topic " + name(topic), e);
     }
   }
 
-  private TopicsException notKnownYet() {
+  static TopicsException notKnownYet(KafkaConfig config) {
     return TopicsException.settling(
         "tried to use the topics on "
             + config.bootstrapServers()
             + ", failed because topics just created are not known there yet; try again");
   }
 
-  private static Map<String, String> settings(Topic topic) {
-    Map<String, String> settings = new TreeMap<>(topic.requiredSettings());
-    switch (topic) {
-      case DEAD_LETTER -> settings.put(TopicConfig.MAX_MESSAGE_BYTES_CONFIG, DEAD_LETTER_BYTES);
-      case LIVE -> {
-        // It is read as a whole in each rebalance: keep what compaction has not reached small.
-        settings.put(TopicConfig.SEGMENT_BYTES_CONFIG, LIVE_SEGMENT_BYTES);
-        settings.put(TopicConfig.MIN_CLEANABLE_DIRTY_RATIO_CONFIG, "0.1");
-        settings.put(TopicConfig.DELETE_RETENTION_MS_CONFIG, LIVE_TOMBSTONES_MS);
-      }
-      case ENSURE, ACTIVITY, READY, REAPED, FAILED -> {}
-    }
-    return settings;
-  }
-
-  private TopicsException failed(String what, ExecutionException e) {
+  static TopicsException failed(KafkaConfig config, String what, ExecutionException e) {
     Throwable cause = e.getCause() == null ? e : e.getCause();
     boolean passing = cause instanceof RetriableException;
     String message =
@@ -301,10 +235,6 @@ public final class TopicAdmin {
     return passing
         ? TopicsException.passing(message, cause)
         : TopicsException.refusal(message, cause);
-  }
-
-  private ConfigResource resource(Topic topic) {
-    return new ConfigResource(ConfigResource.Type.TOPIC, name(topic));
   }
 
   private String name(Topic topic) {

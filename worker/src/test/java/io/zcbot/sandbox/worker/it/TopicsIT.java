@@ -8,8 +8,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import io.zcbot.sandbox.events.Topic;
+import io.zcbot.sandbox.worker.publish.TopicAdmin;
 import io.zcbot.sandbox.worker.publish.TopicsException;
+import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
@@ -17,7 +20,12 @@ import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.Config;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.admin.TopicDescription;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.config.ConfigResource;
+import org.apache.kafka.common.errors.RecordTooLargeException;
+import org.apache.kafka.common.serialization.ByteArraySerializer;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
@@ -111,6 +119,66 @@ class TopicsIT {
         .hasMessageContaining("message.timestamp.type=LogAppendTime");
     assertThat(refusal.getMessage())
         .doesNotContain(deployment.topic(Topic.ENSURE) + " has message.timestamp.type");
+  }
+
+  @Test
+  void aSmallRecordThatIsHugeOnceDecompressedIsRefusedByTheBrokers() throws Exception {
+    deployment.start("a");
+    assertThat(sendOfSpaces(Topic.ENSURE)).hasCauseInstanceOf(RecordTooLargeException.class);
+    assertThat(sendOfSpaces(Topic.ACTIVITY)).hasCauseInstanceOf(RecordTooLargeException.class);
+    deployment.ensured(Deployment.newUser());
+  }
+
+  @Test
+  void topicsThatTakeSuchRecordsAreWarnedOf() throws Exception {
+    for (Topic topic : Topic.values()) {
+      Map<String, String> settings = new HashMap<>(topic.requiredSettings());
+      if (topic == Topic.ACTIVITY) {
+        settings.putAll(topic.recommendedSettings());
+      }
+      create(topic, 3, settings);
+    }
+    assertThat(sendOfSpaces(Topic.ENSURE)).isNull();
+    try (Admin admin = deployment.admin()) {
+      List<String> weaknesses = new TopicAdmin(admin, deployment.config("a").kafka()).weaknesses();
+      assertThat(weaknesses).hasSize(2);
+      assertThat(weaknesses.getFirst())
+          .contains(deployment.topic(Topic.ENSURE) + " has compression.type=producer")
+          .contains(
+              "--entity-name "
+                  + deployment.topic(Topic.ENSURE)
+                  + " --add-config compression.type=uncompressed");
+      assertThat(weaknesses.getLast()).contains(deployment.topic(Topic.LIVE));
+    }
+  }
+
+  /** Sends 20 MB of spaces, a few kilobytes under zstd; returns why that failed, if it did. */
+  private @Nullable Throwable sendOfSpaces(Topic topic) {
+    byte[] spaces = new byte[20_000_000];
+    Arrays.fill(spaces, (byte) ' ');
+    Map<String, Object> settings =
+        Map.of(
+            "bootstrap.servers",
+            KafkaForTests.bootstrapServers(),
+            "compression.type",
+            "zstd",
+            "max.request.size",
+            64 << 20,
+            "buffer.memory",
+            64 << 20);
+    try (KafkaProducer<byte[], byte[]> producer =
+        new KafkaProducer<>(settings, new ByteArraySerializer(), new ByteArraySerializer())) {
+      producer
+          .send(
+              new ProducerRecord<>(
+                  deployment.topic(topic),
+                  Deployment.newUser().toString().getBytes(StandardCharsets.UTF_8),
+                  spaces))
+          .get(20, TimeUnit.SECONDS);
+      return null;
+    } catch (Exception e) {
+      return e;
+    }
   }
 
   /** It also leaves nothing open: the same worker id can start again once that is mended. */

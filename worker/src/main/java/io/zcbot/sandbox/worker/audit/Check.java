@@ -65,10 +65,11 @@ public enum Check {
   /**
    * Idle for longer than the TTL, two intervals, grace and skew, without being reaped: until the
    * end of the log, until a late reaped, or until its next use. Uses are activity, ready, and what
-   * a reaped says in {@code last_active_at}; time within a known outage ({@link Rules#outages})
-   * doesn't count. Not judged where the session ended purged, lost, moved or by shutdown: then its
-   * worker was not there to reap it. Can't see a command that ran on without activity, and takes it
-   * for idleness; nor can it tell a worker that is down.
+   * a reaped says in {@code last_active_at}; time within a known outage ({@link Rules#outages}) and
+   * in the 30 s after it, in which the low watermark holds still, doesn't count. Not judged where
+   * the session ended purged, lost, moved or by shutdown: then its worker was not there to reap it.
+   * Can't see a command that ran on without activity, and takes it for idleness; nor can it tell a
+   * worker that is down.
    */
   I6,
   /**

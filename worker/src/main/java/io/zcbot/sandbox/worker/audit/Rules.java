@@ -6,6 +6,7 @@ package io.zcbot.sandbox.worker.audit;
 
 import java.time.Duration;
 import java.time.Instant;
+import java.util.Comparator;
 import java.util.List;
 
 /**
@@ -19,7 +20,8 @@ import java.util.List;
  * @param window how long a user is remembered who has no open session and no open ensure; records
  *     of a user that are further out of order than this are not put together any more
  * @param purgesAtStart whether a worker that starts purges all that it had left, not only some
- * @param outages when workers or Kafka are known to have been away; no sandbox ages in them
+ * @param outages when workers or Kafka are known to have been away; no sandbox ages in them, nor
+ *     while the low watermark holds still after them
  */
 public record Rules(
     Duration ttl,
@@ -45,6 +47,16 @@ public record Rules(
   /** No ensure is waited for longer than this, whatever its {@code expires_at} says. */
   private static final Duration LONGEST_EXPIRY = Duration.ofMinutes(10);
 
+  /**
+   * After an outage the low watermark of a partition holds still for the shorter of the idle TTL
+   * and this, since the outage kept agents from reporting use.
+   */
+  private static final Duration LONGEST_HOLD = Duration.ofSeconds(30);
+
+  public Rules {
+    outages = outages.stream().sorted(Comparator.comparing(Outage::from)).toList();
+  }
+
   /** A time in which nobody can be blamed for reaping nothing. */
   public record Outage(Instant from, Instant to) {}
 
@@ -63,13 +75,18 @@ public record Rules(
     return (oneWorker.equals(otherWorker) ? skew : skew.plus(grace)).toMillis();
   }
 
-  /** Milliseconds between two instants that lie in no outage; outages don't overlap. */
+  /** Milliseconds between two instants in which a worker could judge that a sandbox is idle. */
   long agedBetween(long from, long to) {
+    long hold = (ttl.compareTo(LONGEST_HOLD) < 0 ? ttl : LONGEST_HOLD).toMillis();
     long aged = to - from;
+    long counted = from; // up to here, so that overlapping outages count once
     for (Outage outage : outages) {
-      long begin = Math.max(from, outage.from.toEpochMilli());
-      long end = Math.min(to, outage.to.toEpochMilli());
-      aged -= Math.max(0, end - begin);
+      long begin = Math.max(counted, outage.from.toEpochMilli());
+      long end = Math.min(to, outage.to.toEpochMilli() + hold);
+      if (end > begin) {
+        aged -= end - begin;
+        counted = end;
+      }
     }
     return aged;
   }

@@ -476,22 +476,50 @@ class AuditFoldTest {
   void i6NobodyAgesInAnOutage() {
     ready(0, "e1", "c1", "w1");
     reaped(1_000, "c1", "w1", Reaped.Reason.IDLE);
-    Rules rules = Rules.DEFAULT;
     Rules excused =
-        new Rules(
-            rules.ttl(),
-            rules.interval(),
-            rules.expiry(),
-            rules.grace(),
-            rules.skew(),
-            rules.window(),
-            true,
-            List.of(
-                new Rules.Outage(at(-50), at(-10)),
-                new Rules.Outage(at(100), at(500)),
-                new Rules.Outage(at(600), at(900))));
-    assertThat(log.audit(rules, ms(1_100)).violations()).hasSize(1);
+        rules(
+            new Rules.Outage(at(-50), at(-10)),
+            new Rules.Outage(at(100), at(500)),
+            new Rules.Outage(at(600), at(900)));
+    assertThat(audit(1_100).violations()).hasSize(1);
     assertThat(log.audit(excused, ms(1_100)).violations()).isEmpty();
+  }
+
+  /** A worker reaps nobody in this time, since the outage kept agents from reporting use. */
+  @Test
+  void i6TheLowWatermarkHoldsStillAfterAnOutage() {
+    ready(0, "e1", "c1", "w1");
+    TestLog.Entry end = reaped(LONGEST_IDLE + 40 + 30, "c1", "w1", Reaped.Reason.IDLE);
+    Rules rules = rules(new Rules.Outage(at(200), at(240)));
+    assertThat(log.audit(rules, ms(1_000)).violations()).isEmpty();
+    log.entries.remove(end);
+    reaped(LONGEST_IDLE + 40 + 30 + 0.1, "c1", "w1", Reaped.Reason.IDLE);
+    assertThat(log.audit(rules, ms(1_000)).violations())
+        .extracting(Violation::check)
+        .containsExactly(Check.I6);
+  }
+
+  @Test
+  void i6OutagesInQuickSuccessionAreNotCountedTwice() {
+    ready(0, "e1", "c1", "w1");
+    reaped(LONGEST_IDLE + 60 + 30 + 0.1, "c1", "w1", Reaped.Reason.IDLE);
+    Rules rules = rules(new Rules.Outage(at(220), at(260)), new Rules.Outage(at(200), at(240)));
+    assertThat(log.audit(rules, ms(1_000)).violations())
+        .extracting(Violation::check)
+        .containsExactly(Check.I6);
+  }
+
+  private static Rules rules(Rules.Outage... outages) {
+    Rules rules = Rules.DEFAULT;
+    return new Rules(
+        rules.ttl(),
+        rules.interval(),
+        rules.expiry(),
+        rules.grace(),
+        rules.skew(),
+        rules.window(),
+        true,
+        List.of(outages));
   }
 
   @Test

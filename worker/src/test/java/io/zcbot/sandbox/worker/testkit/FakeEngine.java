@@ -397,6 +397,9 @@ public final class FakeEngine implements Engine, SandboxEngine, SlotEngine {
   @Override
   public synchronized boolean hasRunningExec(String id) throws EngineException {
     after(before("exec"));
+    if (!containers.containsKey(id)) {
+      throw new EngineException(EngineException.Kind.ABSENT, "exec", "no such container", null);
+    }
     return execs.contains(id);
   }
 

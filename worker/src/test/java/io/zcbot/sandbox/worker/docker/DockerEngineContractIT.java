@@ -1,0 +1,54 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.docker;
+
+import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.engine.Engine;
+import io.zcbot.sandbox.worker.engine.SandboxEngine;
+import io.zcbot.sandbox.worker.testkit.EngineContract;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The real adapter over the real engine. */
+@Tag("engine")
+@Timeout(120)
+class DockerEngineContractIT extends EngineContract {
+  @TempDir static Path directory;
+  private static EngineBench bench;
+
+  @BeforeAll
+  static void setUp() throws IOException {
+    bench =
+        new EngineBench(
+            Files.createDirectory(directory.resolve("workspaces")), Duration.ofSeconds(10));
+  }
+
+  @AfterAll
+  static void tearDown() throws IOException {
+    bench.close();
+  }
+
+  @Override
+  protected Engine engine() {
+    return bench.engine;
+  }
+
+  @Override
+  protected SandboxEngine sandboxes() {
+    return bench.sandboxes();
+  }
+
+  @Override
+  protected Path workspace(UserId user) throws IOException {
+    return bench.workspace(user);
+  }
+}

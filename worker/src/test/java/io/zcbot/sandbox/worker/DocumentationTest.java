@@ -18,6 +18,7 @@ import java.util.Locale;
 import java.util.Set;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
 /** Checks the Markdown documents of the repository. */
@@ -26,6 +27,11 @@ class DocumentationTest {
   private static final Pattern LINK = Pattern.compile("\\]\\(([^)\\s]+)\\)");
   private static final Pattern HEADING = Pattern.compile("(?m)^#+ +(.+)$");
   private static final Pattern CODE_BLOCK = Pattern.compile("(?ms)^```.*?^```");
+
+  /** A name in camel case in a code span; what follows a dot is a member. */
+  private static final Pattern CLASS =
+      Pattern.compile("`@?([A-Z][a-z]+(?:[A-Z][a-z0-9]*)+)(?:\\.\\w+)?`");
+
   private static final Set<String> NOT_OURS = Set.of("target", "data", "node_modules");
 
   @Test
@@ -55,6 +61,29 @@ class DocumentationTest {
       if (document.getParent().equals(ROOT.resolve("docs")) && !document.endsWith("README.md")) {
         assertThat(index).contains("](" + document.getFileName() + ")");
       }
+    }
+  }
+
+  @Test
+  void everyClassThatIsNamedIsThere() throws IOException {
+    Set<String> classes;
+    try (Stream<Path> files = Files.walk(ROOT)) {
+      classes =
+          files
+              .map(file -> file.getFileName().toString())
+              .filter(name -> name.endsWith(".java"))
+              .map(name -> name.substring(0, name.length() - ".java".length()))
+              .collect(Collectors.toSet());
+    }
+    for (String document : List.of("worker/DESIGN.md", "CONTRIBUTING.md", "SECURITY.md")) {
+      Set<String> named =
+          CLASS
+              .matcher(Files.readString(ROOT.resolve(document)))
+              .results()
+              .map(found -> found.group(1))
+              .collect(Collectors.toSet());
+      assertThat(named).isNotEmpty();
+      assertThat(classes).as("classes that %s names", document).containsAll(named);
     }
   }
 

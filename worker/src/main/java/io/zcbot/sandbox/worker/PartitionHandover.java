@@ -50,6 +50,7 @@ final class PartitionHandover implements Handover {
   private final Time time;
   private final BooleanSupplier stopping;
   private final Ownership ownership;
+  private final UnownedSandboxes unowned;
 
   PartitionHandover(
       ActivityFollower follower,
@@ -77,13 +78,16 @@ final class PartitionHandover implements Handover {
     this.time = time;
     this.stopping = stopping;
     this.ownership = new Ownership(time);
+    this.unowned =
+        new UnownedSandboxes(
+            takeover, ownership, liveTable, task -> Thread.ofVirtual().name("unowned").start(task));
   }
 
   @Override
   public CompletableFuture<Void> assigned(Set<Integer> partitions) {
     follower.assign(partitions);
     if (ownership.assigned(partitions)) {
-      reapUnowned();
+      unowned.check();
     }
     return readLive(partitions)
         .thenCompose(
@@ -156,16 +160,11 @@ final class PartitionHandover implements Handover {
     var _ = readLive(partitions).thenCompose(live -> takeover.disown(partitions, live.keySet()));
   }
 
-  /** Reaps what the group gave to others while this worker was away. Called by a timer. */
-  void reapStrangers() {
+  /** Removes what others took over while this worker was away. Called by a timer. */
+  void removeUnowned() {
     if (!stopping.getAsBoolean() && ownership.isCertain(follower.problem() == null)) {
-      reapUnowned();
+      unowned.check();
     }
-  }
-
-  /** Silently: whoever has their partitions announced them lost when it took them over. */
-  private void reapUnowned() {
-    var _ = reaper.reapAll(null, partition -> !ownership.owns(partition), List.of());
   }
 
   private void ensureAgain(List<LiveSandbox> lost) {

@@ -263,7 +263,7 @@ public final class Worker implements AutoCloseable {
     closer.add(domain.engineFollower()).start();
     closer.add(timers);
     timers.every(config.lifecycle().reaperInterval(), domain.reaper()::tick);
-    timers.every(PROBE_INTERVAL, handover::reapStrangers);
+    timers.every(PROBE_INTERVAL, handover::removeUnowned);
     timers.everyOnEngine(
         config.lifecycle().reconcileInterval(), "reconcile", domain.reconciler()::reconcile);
     timers.everyOnEngine(PROBE_INTERVAL, "ping", engine::ping);

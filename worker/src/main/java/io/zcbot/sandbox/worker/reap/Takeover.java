@@ -18,6 +18,7 @@ import java.util.List;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Predicate;
+import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -95,6 +96,11 @@ public final class Takeover {
       log.info("{} was announced lost meanwhile and is removed", sandbox.containerId());
       termination.end(TerminationTarget.of(sandbox, null));
     }
+  }
+
+  /** The partitions whose users have a sandbox here. */
+  public Set<Integer> partitions() {
+    return registry.all().stream().map(Sandbox::partition).collect(Collectors.toSet());
   }
 
   /** The sandboxes that run here for users of some partitions. */

@@ -50,6 +50,10 @@ final class KafkaProperties {
   /** Properties of which only some values are safe, with the reason. */
   private static final Map<String, Only> RESTRICTED =
       Map.of(
+          "isolation.level",
+          new Only(
+              Set.of("read_uncommitted"),
+              "a transaction that hangs would hide later activity, and users would be reaped as idle"),
           "enable.auto.commit",
           new Only(Set.of("false"), "an offset is committed only behind finished work"),
           "allow.auto.create.topics",

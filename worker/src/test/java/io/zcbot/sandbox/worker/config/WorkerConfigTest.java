@@ -526,6 +526,7 @@ class WorkerConfigTest {
           TRANSACTIONAL_ID          | x       | the Kafka property transactional.id can't be set: the worker publishes without transactions
           AUTO_OFFSET_RESET         | latest  | the Kafka property auto.offset.reset can't be set: a new group must begin with the oldest ensure
           PARTITIONER_CLASS         | x       | the Kafka property partitioner.class can't be set: a user's records must lie in the key's own partition
+          ISOLATION_LEVEL           | read_committed | the Kafka property isolation.level must be read_uncommitted: a transaction that hangs would hide later activity, and users would be reaped as idle
           ENABLE_AUTO_COMMIT        | true    | the Kafka property enable.auto.commit must be false: an offset is committed only behind finished work
           ALLOW_AUTO_CREATE_TOPICS  | true    | the Kafka property allow.auto.create.topics must be false: all topics must have the same partition count
           ACKS                      | 0       | the Kafka property acks must be all or -1: with less a published result can be lost

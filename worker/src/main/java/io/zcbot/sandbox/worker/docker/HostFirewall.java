@@ -10,8 +10,9 @@ import io.zcbot.sandbox.worker.spec.Dns;
 import io.zcbot.sandbox.worker.spec.NetworkPolicy;
 import io.zcbot.sandbox.worker.spec.SandboxSpec;
 import java.time.Duration;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
 import java.util.List;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.LongSupplier;
 import java.util.regex.Matcher;
@@ -48,6 +49,7 @@ final class HostFirewall {
   private final SharedAttempts attempts = new SharedAttempts(Operation.FIREWALL);
   private final AtomicLong doubts = new AtomicLong();
   private volatile @Nullable Long inForceSince;
+  private volatile @Nullable Instant lastSeen;
   private volatile boolean tidied;
   private volatile @Nullable KnownResolvers known;
   private volatile @Nullable PastFailure lastFailure;
@@ -103,7 +105,7 @@ final class HostFirewall {
     try {
       attempts.run(this::renew);
     } catch (EngineException e) {
-      log.warn("The host's firewall is not in force, no sandbox is started: {}", e.getMessage());
+      log.warn("The host's firewall: {}. No sandbox is started until it is set.", problem(e));
     }
   }
 
@@ -123,12 +125,22 @@ final class HostFirewall {
     Long since = inForceSince;
     if (since != null) {
       long age = nanoTime.getAsLong() - since;
-      return age <= validity.toNanos()
-          ? null
-          : "the rules were last seen in force " + TimeUnit.NANOSECONDS.toSeconds(age) + " s ago";
+      return age <= validity.toNanos() ? null : "was not checked in time, " + seen();
     }
     PastFailure last = lastFailure;
-    return last == null ? "being looked at" : last.failure.getMessage();
+    return last == null ? "is being checked, " + seen() : problem(last.failure);
+  }
+
+  /** Only what the helper itself says of the rules tells that they are not there. */
+  private String problem(EngineException failure) {
+    return failure.kind() == Kind.FIREWALL
+        ? "not in force: " + failure.getMessage()
+        : "could not be checked, " + seen() + ": " + failure.getMessage();
+  }
+
+  private String seen() {
+    Instant seen = lastSeen;
+    return seen == null ? "not seen in force yet" : "last seen in force at " + seen;
   }
 
   private void renew() throws EngineException {
@@ -141,6 +153,7 @@ final class HostFirewall {
         tidied = true;
       }
       String said = set();
+      lastSeen = Instant.now().truncatedTo(ChronoUnit.SECONDS);
       if (doubts.get() == doubtsBefore) { // else perhaps set before what the doubt is about
         inForceSince = began;
       }

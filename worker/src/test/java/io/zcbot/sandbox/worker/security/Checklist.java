@@ -18,7 +18,7 @@ final class Checklist {
   private static final String NEEDS_ROOT =
       "its first process sets the firewall, as root with NET_ADMIN";
   private static final String BEFORE_THE_START =
-      "the firewall is the host's, in force before the first start";
+      "the host's firewall is in force before the first start";
 
   private Checklist() {}
 
@@ -28,7 +28,7 @@ final class Checklist {
    * @param attack what is tried, and the only acceptable outcome
    * @param by what gives it
    * @param note what to know about the result; empty if nothing. A row without a test has one.
-   * @param apart where the attack, or the outcome, is another one
+   * @param apart where the attack or its outcome differs
    */
   record Property(int number, String attack, String by, String note, Map<Profile, Apart> apart) {
     Property {
@@ -42,12 +42,12 @@ final class Checklist {
       return new Property(number, attack, by, note, all);
     }
 
-    /** It holds there, but in another way. */
+    /** It holds there in another way. */
     Property otherwise(Profile profile, String how) {
       return with(profile, new Apart(true, how));
     }
 
-    /** There is nothing to attack there, or nothing that could be hoped for. */
+    /** There is nothing to attack there, or the property can't hold. */
     Property notOn(Profile profile, String because) {
       return with(profile, new Apart(false, because));
     }
@@ -59,7 +59,7 @@ final class Checklist {
   static final List<Property> ALL =
       List.of(
           row(1, "a command's capabilities are none", "cap-drop ALL"),
-          row(2, "nor can it get any: bounding set empty", "no NET_ADMIN inside")
+          row(2, "a command can't gain a capability: bounding set empty", "no NET_ADMIN inside")
               .notOn(RUNC_CONTAINER, NEEDS_ROOT),
           row(3, "exec without a user is not root", "user 1000").notOn(RUNC_CONTAINER, NEEDS_ROOT),
           row(4, "first process not root", "user 1000").notOn(RUNC_CONTAINER, NEEDS_ROOT),
@@ -68,13 +68,13 @@ final class Checklist {
           row(7, "unshare a user namespace: EPERM", "seccomp, default profile")
               .otherwise(
                   GVISOR,
-                  "it makes one of its own kernel's; the process that answers its system calls is confined by seccomp on the host"),
+                  "gVisor's own kernel creates the namespace; on the host, seccomp confines the process that answers its system calls"),
           row(
                   8,
                   "socket(AF_VSOCK), socket(AF_ALG): refused",
                   "seccomp",
                   "AF_ALG host-dependent: the engine's default profile or the kernel must refuse it")
-              .otherwise(GVISOR, "its own kernel has neither"),
+              .otherwise(GVISOR, "gVisor's kernel has neither"),
           row(
                   9,
                   "AppArmor confines where the host has it",
@@ -82,21 +82,21 @@ final class Checklist {
                   "host-dependent: reported by doctor")
               .notOn(
                   GVISOR,
-                  "AppArmor knows no commands in it, only the kernel of their own around them"),
+                  "AppArmor sees gVisor's kernel, not the commands in it"),
           row(10, "/proc/kcore, keys, timers, /sys/firmware masked", "engine"),
           row(11, "write core_pattern, sysrq, release_agent: refused, even for root", "engine")
-              .otherwise(GVISOR, "sysrq is its own kernel's: root may, commands may not"),
+              .otherwise(GVISOR, "sysrq belongs to gVisor's kernel: root may write to it, commands may not"),
           row(12, "mount, mknod: EPERM, even for root", "cap-drop ALL")
-              .otherwise(GVISOR, "nodes can be made, and lead to no device of the host's"),
+              .otherwise(GVISOR, "device nodes can be created, but lead to no device of the host"),
           row(13, "no engine socket inside", "no such mount"),
           row(14, "pid, net, ipc, uts, mount, cgroup namespaces its own", "engine")
               .otherwise(
                   GVISOR,
-                  "net, ipc, uts and mount as the host sees them; its process shares the host's pid and cgroup namespaces, of which nothing shows inside"),
-          row(15, "uid map", "userns-remap", "host-dependent: reported by doctor"),
+                  "net, ipc, uts and mount are checked on the host; gVisor's process shares the host's pid and cgroup namespaces, but nothing of them is visible inside"),
+          row(15, "root in a sandbox is not root on the host", "userns-remap", "host-dependent: reported by doctor"),
           row(
               16,
-              "engine and runc not known bad",
+              "known bad versions of engine and runc: warned of",
               "versions",
               "host-dependent: reported by doctor"),
           row(
@@ -118,16 +118,16 @@ final class Checklist {
               .notOn(GVISOR, BEFORE_THE_START),
           row(28, "memory bomb: killed, nothing swapped", "memory = memory + swap")
               .otherwise(
-                  GVISOR, "the sandbox ends as a whole: to the host it is one process's memory"),
+                  GVISOR, "the whole sandbox ends, because its memory is that of one process on the host"),
           row(29, "filling /tmp, /dev/shm: bounded, sandbox usable after", "sizes")
-              .otherwise(GVISOR, "its mounts file tells no nosuid and nodev"),
+              .otherwise(GVISOR, "gVisor does not show nosuid and nodev in its list of mounts"),
           row(30, "CPU burn: throttled", "nano cpus"),
           row(31, "fork bomb: contained, neighbours served", "pids limit")
               .otherwise(
                   GVISOR,
-                  "the limit counts what the host runs for it; one that reaches it may end as a whole"),
+                  "the limit counts the threads that the host runs for the sandbox; a sandbox that reaches it may end as a whole"),
           row(32, "300 orphans: reaped", "init process")
-              .otherwise(GVISOR, "60 of them, since forks take long there"),
+              .otherwise(GVISOR, "60 orphans, because forks are slow on gVisor"),
           row(33, "open files and cores bounded", "ulimits"),
           row(
                   34,
@@ -135,40 +135,40 @@ final class Checklist {
                   "host's limit",
                   "documented limit: all sandboxes share uid 1000 and so fs.inotify.max_user_instances;"
                       + " reported by doctor")
-              .otherwise(GVISOR, "its own kernel counts: nobody else's are taken"),
+              .otherwise(GVISOR, "gVisor's kernel counts them for each sandbox, so nobody else loses any"),
           row(
               35,
               "filling /workspace hurts its user only",
               "project quota",
-              "host-dependent: with ZCBOT_WORKSPACE_SIZE, on a file system that has them; against"
-                  + " hostile code on runc with userns-remap only; reported by doctor"),
+              "host-dependent: requires ZCBOT_WORKSPACE_SIZE and a file system with project quotas;"
+                  + " against hostile code on runc also userns-remap; reported by doctor"),
           row(36, "flood of the container's log: bounded", "log driver local, 1 MiB"),
           row(
               37,
               "block I/O weight: kept, or refused at the start",
               "ZCBOT_SANDBOX_IO_WEIGHT",
-              "host-dependent: takes cgroup version 2 and disks whose scheduler weighs; reported by doctor"),
-          row(38, "bad user ids: refused before the engine", "UserId"),
+              "host-dependent: requires cgroup version 2 and a disk scheduler with weights; reported by doctor"),
+          row(38, "invalid user ids: refused before the engine is asked", "UserId"),
           row(39, "two inputs never share a container name", "canonical UUID"),
           row(40, "workspace is a symlink: refused", "no-follow"),
           row(
               41,
-              "a missing workspace is made by us, 0700, uid 1000; never by the engine",
+              "missing workspace: created by the worker, 0700, uid 1000",
               "mount"),
-          row(42, "links in a workspace are never followed by us", "nothing walks in"),
+          row(42, "links in a workspace: never followed by the worker", "it opens nothing in there"),
           row(
                   43,
                   "workspace nosuid, nodev",
                   "mount flags of the root",
                   "host-dependent: holds where the root's file system is mounted so")
-              .otherwise(RUNC_CLAIMED, "the claim mounts it so, whatever the root's file system")
+              .otherwise(RUNC_CLAIMED, "the claim mounts the workspace nosuid and nodev, whatever the root's file system")
               .otherwise(
                   GVISOR,
-                  "its mounts file tells of flags of its own only; a setuid program planted there gains nothing even on the host's kernel"),
-          row(44, "same name, weaker: replaced, never reused", "all the engine tells is compared")
+                  "gVisor shows only its own flags in its list of mounts; a setuid program placed there gains nothing, even on the host's kernel"),
+          row(44, "weaker container with a sandbox's name: replaced, never reused", "all that the engine reports is compared")
               .otherwise(
                   GVISOR,
-                  "it refuses changes while it runs; those made before its start are noticed"));
+                  "gVisor refuses changes while the sandbox runs; changes before its start are noticed"));
 
   private static Property row(int number, String attack, String by) {
     return row(number, attack, by, "");

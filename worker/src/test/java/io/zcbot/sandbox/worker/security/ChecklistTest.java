@@ -124,7 +124,7 @@ class ChecklistTest {
         + "---|".repeat(Profile.values().length)
         + "---|\n"
         + rows
-        + "\nWhat is not alike:\n\n"
+        + "\nDifferences between the columns:\n\n"
         + apart;
   }
 
@@ -168,7 +168,7 @@ class ChecklistTest {
                         e.getKey().words()));
   }
 
-  /** The scripts hold the results against it: nothing is left out unsaid. */
+  /** The scripts compare the results with it: nothing is left out without a reason. */
   @Test
   void theScriptsGetWhatIsExpected() throws Exception {
     Path file = Files.createDirectories(Path.of("target", "security")).resolve("expected.tsv");

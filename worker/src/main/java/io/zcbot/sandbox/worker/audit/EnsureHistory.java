@@ -9,6 +9,9 @@ import io.zcbot.sandbox.events.Failed;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.audit.log.RecordPosition;
+import io.zcbot.sandbox.worker.audit.result.AuditedEnsure;
+import io.zcbot.sandbox.worker.audit.result.Check;
 import java.time.Instant;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -23,7 +26,7 @@ final class EnsureHistory {
   private final Map<String, Open> open = new LinkedHashMap<>(4);
   private final LinkedHashMap<String, Known> answers = new LinkedHashMap<>(4);
 
-  private record Open(long time, long due, Place place) {}
+  private record Open(long time, long due, RecordPosition position) {}
 
   /** An answer, and whether its ensure was seen. */
   private record Known(
@@ -31,10 +34,10 @@ final class EnsureHistory {
       @Nullable String containerId,
       @Nullable Long tookMs,
       long time,
-      Place place,
+      RecordPosition position,
       boolean isMatched) {
     Known matched() {
-      return new Known(outcome, containerId, tookMs, time, place, true);
+      return new Known(outcome, containerId, tookMs, time, position, true);
     }
   }
 
@@ -48,18 +51,18 @@ final class EnsureHistory {
   }
 
   /** An ensure, not known to repeat an earlier one. */
-  void asked(Ensure ensure, long time, Place place) {
+  void asked(Ensure ensure, long time, RecordPosition position) {
     String id = ensure.eventId();
     Known answer = answers.get(id);
     if (open.containsKey(id) || (answer != null && answer.isMatched)) {
       return;
     }
-    context.tally().ensures++;
+    context.counters().ensures++;
     long expires =
         ensure.expiresAt() == null
             ? time + context.rules().expiry().toMillis()
             : ensure.expiresAt().toEpochMilli();
-    Open asked = new Open(time, context.rules().answerDue(time, expires), place);
+    Open asked = new Open(time, context.rules().answerDue(time, expires), position);
     if (answer == null) {
       open.put(id, asked);
     } else {
@@ -68,7 +71,7 @@ final class EnsureHistory {
     }
   }
 
-  void answered(Ready ready, long time, Place place) {
+  void answered(Ready ready, long time, RecordPosition position) {
     answered(
         ready.ensureId(),
         new Known(
@@ -76,17 +79,18 @@ final class EnsureHistory {
             ready.containerId(),
             Math.min(ready.tookMs(), FoldContext.MAX_MS),
             time,
-            place,
+            position,
             false));
   }
 
-  void answered(Failed failed, long time, Place place) {
-    answered(failed.ensureId(), new Known(failed.reason().wire(), null, null, time, place, false));
+  void answered(Failed failed, long time, RecordPosition position) {
+    answered(
+        failed.ensureId(), new Known(failed.reason().wire(), null, null, time, position, false));
   }
 
   private void answered(String id, Known answer) {
     if (answers.containsKey(id)) {
-      context.tally().answeredAgain++;
+      context.counters().answeredAgain++;
       return;
     }
     Open asked = open.remove(id);
@@ -101,25 +105,25 @@ final class EnsureHistory {
 
   private void tell(String id, Open asked, Known answer) {
     if (answer.time < asked.time) {
-      context.tally().answersBeforeEnsure++;
+      context.counters().answersBeforeEnsure++;
     }
     long latency = Math.clamp(answer.time - asked.time, 0, FoldContext.MAX_MS);
-    context.tally().answered(answer.outcome, latency, answer.tookMs);
+    context.counters().answered(answer.outcome, latency, answer.tookMs);
     context.tell(
         ensure(
             id,
             asked,
             new AuditedEnsure.Answer(
-                answer.outcome, answer.containerId, latency, answer.tookMs, answer.place)));
+                answer.outcome, answer.containerId, latency, answer.tookMs, answer.position)));
   }
 
   private AuditedEnsure ensure(String id, Open asked, AuditedEnsure.@Nullable Answer answer) {
-    return new AuditedEnsure(user, id, Instant.ofEpochMilli(asked.time), asked.place, answer);
+    return new AuditedEnsure(user, id, Instant.ofEpochMilli(asked.time), asked.position, answer);
   }
 
   private void forget(Known answer) {
     if (!answer.isMatched) {
-      context.tally().answersWithoutEnsure++;
+      context.counters().answersWithoutEnsure++;
     }
   }
 
@@ -131,11 +135,11 @@ final class EnsureHistory {
   void finish(long end) {
     open.forEach(
         (id, asked) -> {
-          context.tally().unanswered++;
+          context.counters().unanswered++;
           context.tell(ensure(id, asked, null));
           if (end > asked.due
-              && context.isKnown(Topic.READY, asked.place, asked.time)
-              && context.isKnown(Topic.FAILED, asked.place, asked.time)) {
+              && context.isKnown(Topic.READY, asked.position, asked.time)
+              && context.isKnown(Topic.FAILED, asked.position, asked.time)) {
             context.violation(
                 Check.I2,
                 user,
@@ -144,7 +148,7 @@ final class EnsureHistory {
                     + " has no answer "
                     + FoldContext.seconds(end - asked.time)
                     + " after it was recorded",
-                asked.place);
+                asked.position);
           }
         });
     forget();

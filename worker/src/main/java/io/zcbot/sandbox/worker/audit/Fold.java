@@ -10,6 +10,10 @@ import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.SandboxEvent;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.audit.log.Coverage;
+import io.zcbot.sandbox.worker.audit.log.LogRecord;
+import io.zcbot.sandbox.worker.audit.log.RecordPosition;
+import io.zcbot.sandbox.worker.audit.result.Observation;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashMap;
@@ -29,7 +33,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class Fold {
   private final EventCodec codec = new EventCodec();
-  private final Tally tally = new Tally();
+  private final Counters counters = new Counters();
   private final FoldContext context;
   private final Unreadable unreadable;
   private final Map<String, Purge> purges = new HashMap<>();
@@ -39,13 +43,13 @@ final class Fold {
 
   private final Map<UserId, UserHistory> parked = new HashMap<>();
 
-  Fold(Rules rules, KnownSince known, Consumer<Finding> out) {
-    this.context = new FoldContext(rules, known, tally, out);
+  Fold(Rules rules, Coverage known, Consumer<Observation> out) {
+    this.context = new FoldContext(rules, known, counters, out);
     this.unreadable = new Unreadable(context);
   }
 
   void accept(LogRecord record) {
-    tally.record(record.topic(), record.time());
+    counters.record(record.topic(), record.time());
     if (record.topic() == Topic.DEAD_LETTER) {
       unreadable.deadLetter(record);
       return;
@@ -58,12 +62,12 @@ final class Fold {
       unreadable.found(record, e);
       return;
     }
-    Place place = record.place();
+    RecordPosition position = record.position();
     if (event instanceof Reaped reaped && reaped.reason() == Reaped.Reason.PURGED) {
-      Purge purge = new Purge(record.time(), place);
+      Purge purge = new Purge(record.time(), position);
       purges.merge(reaped.workerId(), purge, Purge::later);
     }
-    user(event.userId()).on(event, record.time(), place);
+    user(event.userId()).on(event, record.time(), position);
   }
 
   private UserHistory user(UserId id) {
@@ -105,7 +109,7 @@ final class Fold {
    *
    * @param allPurges of all folds that share the work
    */
-  Tally finish(long end, Map<String, Purge> allPurges) {
+  Counters finish(long end, Map<String, Purge> allPurges) {
     List<UserHistory> rest = new ArrayList<>(users.values());
     rest.addAll(parked.values());
     rest.sort(Comparator.comparing(UserHistory::user));
@@ -113,7 +117,7 @@ final class Fold {
       user.finish(end, worker -> purgeOf(worker, allPurges));
     }
     unreadable.finish(end);
-    return tally;
+    return counters;
   }
 
   private static @Nullable Purge purgeOf(String worker, Map<String, Purge> purges) {

@@ -6,6 +6,11 @@ package io.zcbot.sandbox.worker.audit;
 
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.audit.log.Coverage;
+import io.zcbot.sandbox.worker.audit.log.RecordPosition;
+import io.zcbot.sandbox.worker.audit.result.Check;
+import io.zcbot.sandbox.worker.audit.result.Observation;
+import io.zcbot.sandbox.worker.audit.result.Violation;
 import java.time.Duration;
 import java.util.List;
 import java.util.Locale;
@@ -13,21 +18,21 @@ import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /** What all users of a fold share: the rules, what is known, the counts, and who is told. */
-record FoldContext(Rules rules, KnownSince known, Tally tally, Consumer<Finding> out) {
+record FoldContext(Rules rules, Coverage known, Counters counters, Consumer<Observation> out) {
   /** Longest time that is put into a histogram: whatever is longer is a broken clock's. */
   static final long MAX_MS = Duration.ofDays(36_500).toMillis();
 
-  void tell(Finding finding) {
+  void tell(Observation finding) {
     out.accept(finding);
   }
 
-  void violation(Check check, @Nullable UserId user, String text, Place... evidence) {
-    tally.violation(check);
+  void violation(Check check, @Nullable UserId user, String text, RecordPosition... evidence) {
+    counters.violation(check);
     out.accept(new Violation(check, user, text, List.of(evidence)));
   }
 
   /** Whether all that one topic holds of a user from a time on is known; clocks count. */
-  boolean isKnown(Topic topic, Place near, long time) {
+  boolean isKnown(Topic topic, RecordPosition near, long time) {
     long since = known.of(topic, near.partition());
     return since == Long.MIN_VALUE || time - since > rules.skew().toMillis();
   }

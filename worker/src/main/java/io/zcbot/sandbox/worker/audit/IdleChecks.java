@@ -7,6 +7,8 @@ package io.zcbot.sandbox.worker.audit;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.audit.log.RecordPosition;
+import io.zcbot.sandbox.worker.audit.result.Check;
 import org.jspecify.annotations.Nullable;
 
 /** Reaped too early, reaped too late: {@link Check#I5} and {@link Check#I6}. */
@@ -18,23 +20,23 @@ record IdleChecks(FoldContext context, UserId user) {
     }
     if (isReapersToEnd(end.reason())) {
       // Announced late, it may seem to have been used after its end.
-      Uses.Use before = session.lastUseAtOrBefore(end.at());
-      Uses.Use last = before == null ? session.lastUse() : before;
+      UsageWindow.Use before = session.lastUseAtOrBefore(end.at());
+      UsageWindow.Use last = before == null ? session.lastUse() : before;
       long from =
           end.lastActiveAt() == null ? last.time() : Math.max(last.time(), end.lastActiveAt());
-      judgeTooLate(session, from, end.at(), last.place(), end.place());
+      judgeTooLate(session, from, end.at(), last.position(), end.position());
     }
   }
 
   /** Judges a session that is open at the end of the log. */
   void judgeOpen(TrackedSession session, long end) {
-    Uses.Use last = session.lastUse();
-    judgeTooLate(session, last.time(), end, last.place());
+    UsageWindow.Use last = session.lastUse();
+    judgeTooLate(session, last.time(), end, last.position());
   }
 
   private void judgeTooEarly(TrackedSession session, TrackedSession.End end) {
-    Uses.Use byRecord = usedTooLately(session, end.time());
-    Uses.Use byWord = usedTooLately(session, end.reapedAt());
+    UsageWindow.Use byRecord = usedTooLately(session, end.time());
+    UsageWindow.Use byWord = usedTooLately(session, end.reapedAt());
     if (byRecord != null && byWord != null) {
       context.violation(
           Check.I5,
@@ -44,14 +46,14 @@ record IdleChecks(FoldContext context, UserId user) {
               + " was reaped as idle "
               + FoldContext.seconds(end.reapedAt() - byWord.time())
               + " after it was used",
-          byWord.place(),
-          end.place());
+          byWord.position(),
+          end.position());
     }
   }
 
-  private Uses.@Nullable Use usedTooLately(TrackedSession session, long reaped) {
+  private UsageWindow.@Nullable Use usedTooLately(TrackedSession session, long reaped) {
     Rules rules = context.rules();
-    Uses.Use use = session.lastUseAtOrBefore(reaped - rules.grace().toMillis());
+    UsageWindow.Use use = session.lastUseAtOrBefore(reaped - rules.grace().toMillis());
     boolean isInUse =
         use != null && reaped - use.time() < rules.ttl().minus(rules.skew()).toMillis();
     return isInUse ? use : null;
@@ -64,7 +66,8 @@ record IdleChecks(FoldContext context, UserId user) {
     };
   }
 
-  private void judgeTooLate(TrackedSession session, long from, long to, Place... evidence) {
+  private void judgeTooLate(
+      TrackedSession session, long from, long to, RecordPosition... evidence) {
     Rules rules = context.rules();
     TrackedSession.Gap gap = session.gap();
     long idle = rules.agedBetween(from, to);
@@ -72,16 +75,16 @@ record IdleChecks(FoldContext context, UserId user) {
       tooLate(session, idle, evidence);
     } else if (gap != null
         && gap.to().time() <= to
-        && context.isKnown(Topic.ACTIVITY, gap.from().place(), gap.from().time())) {
+        && context.isKnown(Topic.ACTIVITY, gap.from().position(), gap.from().time())) {
       tooLate(
           session,
           rules.agedBetween(gap.from().time(), gap.to().time()),
-          gap.from().place(),
-          gap.to().place());
+          gap.from().position(),
+          gap.to().position());
     }
   }
 
-  private void tooLate(TrackedSession session, long idle, Place... evidence) {
+  private void tooLate(TrackedSession session, long idle, RecordPosition... evidence) {
     context.violation(
         Check.I6,
         user,

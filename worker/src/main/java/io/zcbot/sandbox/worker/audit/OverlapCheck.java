@@ -5,6 +5,7 @@
 package io.zcbot.sandbox.worker.audit;
 
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.audit.result.Check;
 
 /** Whether two sessions of one user were announced at a time: {@link Check#I1}. */
 final class OverlapCheck {
@@ -53,9 +54,9 @@ final class OverlapCheck {
               + younger.containerId()
               + " were announced side by side for "
               + FoldContext.seconds(overlap),
-          olderStart.place(),
-          youngerStart.place(),
-          olderEnd == null ? life.place() : olderEnd.place());
+          olderStart.position(),
+          youngerStart.position(),
+          olderEnd == null ? life.position() : olderEnd.position());
     }
   }
 }

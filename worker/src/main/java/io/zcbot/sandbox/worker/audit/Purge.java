@@ -4,10 +4,11 @@
  */
 package io.zcbot.sandbox.worker.audit;
 
+import io.zcbot.sandbox.worker.audit.log.RecordPosition;
 import org.jspecify.annotations.Nullable;
 
 /** A reaped with reason purged: the sign of a worker's start. */
-record Purge(long time, Place place) {
+record Purge(long time, RecordPosition position) {
   static Purge later(@Nullable Purge one, Purge other) {
     return one == null || other.time > one.time ? other : one;
   }

@@ -4,6 +4,7 @@
  */
 package io.zcbot.sandbox.worker.audit;
 
+import io.zcbot.sandbox.worker.audit.log.RecordPosition;
 import java.util.LinkedHashMap;
 import org.jspecify.annotations.Nullable;
 
@@ -13,9 +14,9 @@ final class RecentIds {
   private final LinkedHashMap<String, Claim> claims = new LinkedHashMap<>(4);
 
   /** What an id was used for: the ensure and the container it is about, empty where none. */
-  record Claim(String ensureId, String containerId, Place place) {
+  record Claim(String ensureId, String containerId, RecordPosition position) {
     boolean isOfSameEventAs(Claim other) {
-      return place.topic() == other.place.topic()
+      return position.topic() == other.position.topic()
           && ensureId.equals(other.ensureId)
           && containerId.equals(other.containerId);
     }

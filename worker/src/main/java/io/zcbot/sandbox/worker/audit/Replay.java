@@ -4,6 +4,14 @@
  */
 package io.zcbot.sandbox.worker.audit;
 
+import io.zcbot.sandbox.worker.audit.log.Coverage;
+import io.zcbot.sandbox.worker.audit.log.LogRecord;
+import io.zcbot.sandbox.worker.audit.log.LogSource;
+import io.zcbot.sandbox.worker.audit.result.AuditedEnsure;
+import io.zcbot.sandbox.worker.audit.result.Observation;
+import io.zcbot.sandbox.worker.audit.result.Session;
+import io.zcbot.sandbox.worker.audit.result.Summary;
+import io.zcbot.sandbox.worker.audit.result.Violation;
 import java.io.IOException;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -29,7 +37,7 @@ public final class Replay {
       Comparator.comparingInt(Told::at).thenComparing(told -> key(told.finding));
 
   private final Rules rules;
-  private final Consumer<Finding> out;
+  private final Consumer<Observation> out;
   private final Progress progress;
   private final int shards;
 
@@ -46,18 +54,18 @@ public final class Replay {
   }
 
   /** A finding, and the record within its batch that led to it. */
-  private record Told(int at, Finding finding) {}
+  private record Told(int at, Observation finding) {}
 
   /**
    * A replay by these rules.
    *
    * @param out told what is found, by the thread that runs the replay
    */
-  public Replay(Rules rules, Consumer<Finding> out, Progress progress) {
+  public Replay(Rules rules, Consumer<Observation> out, Progress progress) {
     this(rules, out, progress, Runtime.getRuntime().availableProcessors());
   }
 
-  Replay(Rules rules, Consumer<Finding> out, Progress progress, int shards) {
+  Replay(Rules rules, Consumer<Observation> out, Progress progress, int shards) {
     this.rules = rules;
     this.out = out;
     this.progress = progress;
@@ -72,7 +80,7 @@ public final class Replay {
   public Summary run(LogSource source) throws IOException, InterruptedException {
     List<Shard> workers = new ArrayList<>();
     for (int i = 0; i < shards; i++) {
-      workers.add(new Shard(rules, source.knownSince(), i, shards));
+      workers.add(new Shard(rules, source.coverage(), i, shards));
     }
     try {
       Deque<List<Future<List<Told>>>> underWay = new ArrayDeque<>();
@@ -112,7 +120,7 @@ public final class Replay {
     for (Shard worker : workers) {
       worker.fold.purges().forEach((id, purge) -> purges.merge(id, purge, Purge::later));
     }
-    Tally all = new Tally();
+    Counters all = new Counters();
     List<Told> told = new ArrayList<>();
     for (Shard worker : workers) {
       all.add(worker.fold.finish(source.end().toEpochMilli(), purges));
@@ -140,7 +148,7 @@ public final class Replay {
   }
 
   /** What comes at the end of a batch comes from several shards: by user it has one order. */
-  private static String key(Finding finding) {
+  private static String key(Observation finding) {
     return switch (finding) {
       case AuditedEnsure ensure -> ensure.user().toString();
       case Session session -> session.user().toString();
@@ -161,7 +169,7 @@ public final class Replay {
     private List<Told> told = new ArrayList<>();
     private int at;
 
-    Shard(Rules rules, KnownSince known, int number, int of) {
+    Shard(Rules rules, Coverage known, int number, int of) {
       this.fold = new Fold(rules, known, finding -> told.add(new Told(at, finding)));
       this.window = rules.window().toMillis();
       this.number = number;

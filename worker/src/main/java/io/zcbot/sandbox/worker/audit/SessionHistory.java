@@ -8,6 +8,8 @@ import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.audit.log.RecordPosition;
+import io.zcbot.sandbox.worker.audit.result.Check;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
@@ -35,15 +37,15 @@ final class SessionHistory {
   }
 
   /** Notes that the sandbox was used. */
-  void used(long time, Place place, boolean isRepeated) {
+  void used(long time, RecordPosition position, boolean isRepeated) {
     if (!open.isEmpty()) {
-      open.getLast().used(time, place, isRepeated);
+      open.getLast().used(time, position, isRepeated);
     } else if (!isRepeated) {
-      context.tally().activitiesOutside++;
+      context.counters().activitiesOutside++;
     }
   }
 
-  void ready(Ready ready, long time, Place place) {
+  void ready(Ready ready, long time, RecordPosition position) {
     TrackedSession session = find(open, ready.containerId());
     if (session == null) {
       session = find(ended, ready.containerId());
@@ -55,13 +57,13 @@ final class SessionHistory {
       open.add(session);
     }
     boolean begins = session.start() == null;
-    TrackedSession.Announced announced = session.readied(ready, time, place);
+    TrackedSession.Announced announced = session.readied(ready, time, position);
     if (begins) {
       open.forEach(other -> other.succeeded(announced));
     }
     TrackedSession.End end = session.end();
     if (end != null) {
-      judgeReadyAfterEnd(session, end, ready, time, place);
+      judgeReadyAfterEnd(session, end, ready, time, position);
       if (begins) {
         over(session, end);
       }
@@ -69,10 +71,10 @@ final class SessionHistory {
     judgeOverlaps(session);
   }
 
-  void reaped(Reaped reaped, long time, Place place) {
+  void reaped(Reaped reaped, long time, RecordPosition position) {
     TrackedSession again = find(ended, reaped.containerId());
     if (again != null) {
-      judgeEndedAgain(again, reaped, place);
+      judgeEndedAgain(again, reaped, position);
       return;
     }
     TrackedSession session = find(open, reaped.containerId());
@@ -83,7 +85,7 @@ final class SessionHistory {
     } else {
       open.remove(session);
     }
-    TrackedSession.End end = session.ended(reaped, time, place);
+    TrackedSession.End end = session.ended(reaped, time, position);
     ended.addLast(session);
     if (ended.size() > ENDED_KEPT) {
       forget(ended.removeFirst());
@@ -96,13 +98,17 @@ final class SessionHistory {
   }
 
   private void over(TrackedSession session, TrackedSession.End end) {
-    context.tally().sessions++;
-    context.tally().reaped(end.reason());
+    context.counters().sessions++;
+    context.counters().reaped(end.reason());
     context.tell(session.asSession(user));
   }
 
   private void judgeReadyAfterEnd(
-      TrackedSession session, TrackedSession.End end, Ready ready, long time, Place place) {
+      TrackedSession session,
+      TrackedSession.End end,
+      Ready ready,
+      long time,
+      RecordPosition position) {
     long late = time - end.time();
     if (late > context.rules().tolerance(ready.workerId(), end.workerId())
         && !session.readyAgainTold) {
@@ -115,12 +121,12 @@ final class SessionHistory {
               + " was announced ready "
               + FoldContext.seconds(late)
               + " after it was announced reaped",
-          end.place(),
-          place);
+          end.position(),
+          position);
     }
   }
 
-  private void judgeEndedAgain(TrackedSession session, Reaped reaped, Place place) {
+  private void judgeEndedAgain(TrackedSession session, Reaped reaped, RecordPosition position) {
     TrackedSession.End end = session.end();
     if (end != null && !end.eventId().equals(reaped.eventId()) && !session.endedTwiceTold) {
       session.endedTwiceTold = true;
@@ -128,8 +134,8 @@ final class SessionHistory {
           Check.I4,
           user,
           "container " + session.containerId() + " was announced reaped under two event ids",
-          end.place(),
-          place);
+          end.position(),
+          position);
     }
   }
 
@@ -141,7 +147,7 @@ final class SessionHistory {
 
   private void forget(TrackedSession session) {
     if (session.start() == null) {
-      context.tally().reapsWithoutReady++;
+      context.counters().reapsWithoutReady++;
       context.tell(session.asSession(user));
     }
   }
@@ -160,11 +166,11 @@ final class SessionHistory {
       TrackedSession.Announced life = session.lastReady();
       if (life != null
           && !session.overlapTold
-          && context.isKnown(Topic.REAPED, life.place(), life.time())
+          && context.isKnown(Topic.REAPED, life.position(), life.time())
           && !judgeUnended(session, life, end, purges)) {
         new IdleChecks(context, user).judgeOpen(session, end);
       }
-      context.tally().openSessions++;
+      context.counters().openSessions++;
       context.tell(session.asSession(user));
     }
     forget();
@@ -184,8 +190,8 @@ final class SessionHistory {
           "container "
               + session.containerId()
               + " was never announced reaped, though the user got another one later",
-          life.place(),
-          next.place());
+          life.position(),
+          next.position());
       return true;
     }
     Purge purge = purges.apply(session.workerId());
@@ -201,8 +207,8 @@ final class SessionHistory {
               + " was never announced reaped, though its worker "
               + session.workerId()
               + " purged what it had left",
-          life.place(),
-          purge.place());
+          life.position(),
+          purge.position());
       return true;
     }
     return false;

@@ -7,6 +7,8 @@ package io.zcbot.sandbox.worker.audit;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.audit.log.RecordPosition;
+import io.zcbot.sandbox.worker.audit.result.Session;
 import java.time.Instant;
 import org.jspecify.annotations.Nullable;
 
@@ -15,7 +17,7 @@ final class TrackedSession {
   private final String containerId;
   private final String host;
   private final Rules rules;
-  private final Uses uses;
+  private final UsageWindow uses;
   private String workerId;
   private @Nullable Announced start;
   private @Nullable Announced lastReady;
@@ -31,11 +33,11 @@ final class TrackedSession {
   boolean readyAgainTold;
 
   /** A ready that names the container. */
-  record Announced(long time, Place place) {
+  record Announced(long time, RecordPosition position) {
     /** The brokers' order where there is one, else the clocks'. */
     boolean isBefore(Announced other) {
-      return place.isComparableTo(other.place)
-          ? place.offset() < other.place.offset()
+      return position.isComparableTo(other.position)
+          ? position.offset() < other.position.offset()
           : time < other.time;
     }
   }
@@ -45,7 +47,7 @@ final class TrackedSession {
       long time,
       long reapedAt,
       @Nullable Long lastActiveAt,
-      Place place,
+      RecordPosition position,
       String eventId,
       Reaped.Reason reason,
       String workerId) {
@@ -56,14 +58,14 @@ final class TrackedSession {
   }
 
   /** Idle for too long, and yet used again. */
-  record Gap(Uses.Use from, Uses.Use to) {}
+  record Gap(UsageWindow.Use from, UsageWindow.Use to) {}
 
   TrackedSession(String containerId, String host, String workerId, Rules rules) {
     this.containerId = containerId;
     this.host = host;
     this.workerId = workerId;
     this.rules = rules;
-    this.uses = new Uses(rules.grace().toMillis());
+    this.uses = new UsageWindow(rules.grace().toMillis());
   }
 
   String containerId() {
@@ -106,55 +108,55 @@ final class TrackedSession {
   }
 
   /** Of a session whose start is known. */
-  Uses.Use lastUse() {
+  UsageWindow.Use lastUse() {
     return uses.last();
   }
 
-  Uses.@Nullable Use lastUseAtOrBefore(long time) {
+  UsageWindow.@Nullable Use lastUseAtOrBefore(long time) {
     return uses.lastAtOrBefore(time);
   }
 
-  Announced readied(Ready ready, long time, Place place) {
-    Announced announced = new Announced(time, place);
+  Announced readied(Ready ready, long time, RecordPosition position) {
+    Announced announced = new Announced(time, position);
     lastReady = announced;
     successor = null;
     ensures++;
     if (start == null) {
       start = announced;
       workerId = ready.workerId();
-      uses.add(time, place);
+      uses.add(time, position);
     } else {
-      use(time, place);
+      use(time, position);
     }
     return announced;
   }
 
   /** An activity came; a repeated one counts as use, but not twice as activity. */
-  void used(long time, Place place, boolean isRepeated) {
+  void used(long time, RecordPosition position, boolean isRepeated) {
     if (!isRepeated) {
       activities++;
     }
-    use(time, place);
+    use(time, position);
   }
 
-  private void use(long time, Place place) {
+  private void use(long time, RecordPosition position) {
     if (gap == null) {
-      Uses.Use last = uses.last();
+      UsageWindow.Use last = uses.last();
       if (rules.agedBetween(last.time(), time) > rules.longestIdle()) {
-        gap = new Gap(last, new Uses.Use(time, place));
+        gap = new Gap(last, new UsageWindow.Use(time, position));
       }
     }
-    uses.add(time, place);
+    uses.add(time, position);
   }
 
-  End ended(Reaped reaped, long time, Place place) {
+  End ended(Reaped reaped, long time, RecordPosition position) {
     Instant active = reaped.lastActiveAt();
     End now =
         new End(
             time,
             reaped.reapedAt().toEpochMilli(),
             active == null ? null : active.toEpochMilli(),
-            place,
+            position,
             reaped.eventId(),
             reaped.reason(),
             reaped.workerId());
@@ -173,7 +175,7 @@ final class TrackedSession {
         end == null ? null : end.reason,
         ensures,
         activities,
-        start == null ? null : start.place,
-        end == null ? null : end.place);
+        start == null ? null : start.position,
+        end == null ? null : end.position);
   }
 }

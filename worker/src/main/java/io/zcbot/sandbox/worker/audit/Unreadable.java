@@ -6,6 +6,9 @@ package io.zcbot.sandbox.worker.audit;
 
 import io.zcbot.sandbox.events.EventFormatException;
 import io.zcbot.sandbox.events.Topic;
+import io.zcbot.sandbox.worker.audit.log.LogRecord;
+import io.zcbot.sandbox.worker.audit.log.RecordPosition;
+import io.zcbot.sandbox.worker.audit.result.Check;
 import java.nio.charset.StandardCharsets;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -18,8 +21,8 @@ final class Unreadable {
   private static final int EARLY_LETTERS_KEPT = 10_000;
 
   private final FoldContext context;
-  private final Map<Place, Bad> open = new LinkedHashMap<>();
-  private final LinkedHashMap<Place, Boolean> letters = new LinkedHashMap<>();
+  private final Map<RecordPosition, Bad> open = new LinkedHashMap<>();
+  private final LinkedHashMap<RecordPosition, Boolean> letters = new LinkedHashMap<>();
 
   private record Bad(long time, String problem) {}
 
@@ -28,17 +31,17 @@ final class Unreadable {
   }
 
   void found(LogRecord record, EventFormatException problem) {
-    context.tally().unreadable++;
-    Place place = record.place();
-    if (!place.topic().isInput()) {
-      tell(place, problem.getMessage(), "");
-    } else if (letters.remove(place) == null) {
-      open.put(place, new Bad(record.time(), problem.getMessage()));
+    context.counters().unreadable++;
+    RecordPosition position = record.position();
+    if (!position.topic().isInput()) {
+      tell(position, problem.getMessage(), "");
+    } else if (letters.remove(position) == null) {
+      open.put(position, new Bad(record.time(), problem.getMessage()));
     }
   }
 
   void deadLetter(LogRecord record) {
-    Place origin = origin(record);
+    RecordPosition origin = origin(record);
     if (origin != null && open.remove(origin) == null) {
       letters.put(origin, true);
       if (letters.size() > EARLY_LETTERS_KEPT) {
@@ -47,7 +50,7 @@ final class Unreadable {
     }
   }
 
-  private static @Nullable Place origin(LogRecord letter) {
+  private static @Nullable RecordPosition origin(LogRecord letter) {
     String name = letter.raw().topic();
     String prefix = name.substring(0, name.length() - Topic.DEAD_LETTER.named("").length());
     String topicName = header(letter, "zcbot_topic");
@@ -60,7 +63,7 @@ final class Unreadable {
     try {
       return topic == null
           ? null
-          : new Place(topic, Integer.parseInt(partition), Long.parseLong(offset));
+          : new RecordPosition(topic, Integer.parseInt(partition), Long.parseLong(offset));
     } catch (NumberFormatException _) {
       return null;
     }
@@ -78,16 +81,16 @@ final class Unreadable {
     long known = context.known().of(Topic.DEAD_LETTER);
     long since = known == Long.MIN_VALUE ? known : known + rules.skew().toMillis();
     open.forEach(
-        (place, bad) -> {
+        (position, bad) -> {
           if (bad.time >= since
               && end > rules.answerDue(bad.time, bad.time + rules.expiry().toMillis())) {
-            tell(place, bad.problem, ", and no dead letter names it");
+            tell(position, bad.problem, ", and no dead letter names it");
           }
         });
   }
 
-  private void tell(Place place, String problem, String more) {
+  private void tell(RecordPosition position, String problem, String more) {
     context.violation(
-        Check.UNREADABLE, null, "a record is no event (" + problem + ")" + more, place);
+        Check.UNREADABLE, null, "a record is no event (" + problem + ")" + more, position);
   }
 }

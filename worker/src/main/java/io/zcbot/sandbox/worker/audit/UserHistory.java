@@ -12,6 +12,8 @@ import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.SandboxEvent;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.audit.log.RecordPosition;
+import io.zcbot.sandbox.worker.audit.result.Check;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
@@ -50,28 +52,28 @@ final class UserHistory {
     return ensures.isQuiet() && sessions.isQuiet();
   }
 
-  void on(SandboxEvent event, long time, Place place) {
+  void on(SandboxEvent event, long time, RecordPosition position) {
     lastSeen = Math.max(lastSeen, time);
     switch (event) {
       case Ensure ensure -> {
-        if (!isRepeated(ensure, place, "", "")) {
-          ensures.asked(ensure, time, place);
+        if (!isRepeated(ensure, position, "", "")) {
+          ensures.asked(ensure, time, position);
         }
       }
-      case Activity activity -> sessions.used(time, place, isActivityRepeated(activity));
+      case Activity activity -> sessions.used(time, position, isActivityRepeated(activity));
       case Ready ready -> {
-        if (!isRepeated(ready, place, ready.ensureId(), ready.containerId())) {
-          ensures.answered(ready, time, place);
+        if (!isRepeated(ready, position, ready.ensureId(), ready.containerId())) {
+          ensures.answered(ready, time, position);
         }
-        sessions.ready(ready, time, place);
+        sessions.ready(ready, time, position);
       }
       case Reaped reaped -> {
-        isRepeated(reaped, place, "", reaped.containerId());
-        sessions.reaped(reaped, time, place);
+        isRepeated(reaped, position, "", reaped.containerId());
+        sessions.reaped(reaped, time, position);
       }
       case Failed failed -> {
-        if (!isRepeated(failed, place, failed.ensureId(), "")) {
-          ensures.answered(failed, time, place);
+        if (!isRepeated(failed, position, failed.ensureId(), "")) {
+          ensures.answered(failed, time, position);
         }
       }
     }
@@ -90,22 +92,23 @@ final class UserHistory {
   }
 
   /** Whether the event was seen before; an id used for another event is told. */
-  private boolean isRepeated(SandboxEvent event, Place place, String ensureId, String containerId) {
-    RecentIds.Claim claim = new RecentIds.Claim(ensureId, containerId, place);
+  private boolean isRepeated(
+      SandboxEvent event, RecordPosition position, String ensureId, String containerId) {
+    RecentIds.Claim claim = new RecentIds.Claim(ensureId, containerId, position);
     RecentIds.Claim before = ids.claim(event.eventId(), claim);
     if (before == null) {
       return false;
     }
     if (before.isOfSameEventAs(claim)) {
-      context.tally().duplicate(place.topic());
+      context.counters().duplicate(position.topic());
       return true;
     }
     context.violation(
         Check.IDS,
         user,
         "event id " + event.eventId() + " stands for two different events",
-        before.place(),
-        place);
+        before.position(),
+        position);
     return false;
   }
 
@@ -118,7 +121,7 @@ final class UserHistory {
     }
     for (int i = 0; i < Math.min(activitiesSeen, ACTIVITY_IDS_KEPT); i++) {
       if (seen[i] == hash) {
-        context.tally().duplicate(Topic.ACTIVITY);
+        context.counters().duplicate(Topic.ACTIVITY);
         return true;
       }
     }

@@ -4,11 +4,11 @@
  */
 package io.zcbot.sandbox.worker.cli;
 
-import io.zcbot.sandbox.worker.audit.ExportedLog;
-import io.zcbot.sandbox.worker.audit.LogSource;
 import io.zcbot.sandbox.worker.audit.Replay;
 import io.zcbot.sandbox.worker.audit.Rules;
-import io.zcbot.sandbox.worker.audit.Summary;
+import io.zcbot.sandbox.worker.audit.log.ExportedLog;
+import io.zcbot.sandbox.worker.audit.log.LogSource;
+import io.zcbot.sandbox.worker.audit.result.Summary;
 import io.zcbot.sandbox.worker.config.Lifecycle;
 import io.zcbot.sandbox.worker.config.WorkerConfig;
 import java.io.IOException;

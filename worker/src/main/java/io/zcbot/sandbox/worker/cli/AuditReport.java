@@ -4,12 +4,12 @@
  */
 package io.zcbot.sandbox.worker.cli;
 
-import io.zcbot.sandbox.worker.audit.Finding;
-import io.zcbot.sandbox.worker.audit.Summary;
+import io.zcbot.sandbox.worker.audit.result.Observation;
+import io.zcbot.sandbox.worker.audit.result.Summary;
 
 /** Shows what an audit tells, as it tells it. */
 interface AuditReport {
-  void found(Finding finding);
+  void found(Observation finding);
 
   void end(Summary summary);
 }

@@ -4,9 +4,9 @@
  */
 package io.zcbot.sandbox.worker.cli;
 
-import io.zcbot.sandbox.worker.audit.Export;
-import io.zcbot.sandbox.worker.audit.LogRecord;
-import io.zcbot.sandbox.worker.audit.LogSource;
+import io.zcbot.sandbox.worker.audit.log.Export;
+import io.zcbot.sandbox.worker.audit.log.LogRecord;
+import io.zcbot.sandbox.worker.audit.log.LogSource;
 import java.io.IOException;
 import java.io.Writer;
 import java.nio.file.Files;

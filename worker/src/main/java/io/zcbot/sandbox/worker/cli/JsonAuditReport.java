@@ -10,14 +10,14 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.zcbot.sandbox.events.Topic;
-import io.zcbot.sandbox.worker.audit.AuditedEnsure;
-import io.zcbot.sandbox.worker.audit.Check;
-import io.zcbot.sandbox.worker.audit.Finding;
-import io.zcbot.sandbox.worker.audit.Latency;
-import io.zcbot.sandbox.worker.audit.Place;
-import io.zcbot.sandbox.worker.audit.Session;
-import io.zcbot.sandbox.worker.audit.Summary;
-import io.zcbot.sandbox.worker.audit.Violation;
+import io.zcbot.sandbox.worker.audit.log.RecordPosition;
+import io.zcbot.sandbox.worker.audit.result.AuditedEnsure;
+import io.zcbot.sandbox.worker.audit.result.Check;
+import io.zcbot.sandbox.worker.audit.result.Latency;
+import io.zcbot.sandbox.worker.audit.result.Observation;
+import io.zcbot.sandbox.worker.audit.result.Session;
+import io.zcbot.sandbox.worker.audit.result.Summary;
+import io.zcbot.sandbox.worker.audit.result.Violation;
 import java.io.PrintWriter;
 import java.time.Duration;
 import java.time.Instant;
@@ -39,7 +39,7 @@ final class JsonAuditReport implements AuditReport {
   }
 
   @Override
-  public void found(Finding finding) {
+  public void found(Observation finding) {
     switch (finding) {
       case Violation violation -> print(json(violation));
       case Session session -> {
@@ -61,7 +61,7 @@ final class JsonAuditReport implements AuditReport {
     json.put("user_id", violation.user() == null ? null : violation.user().toString());
     json.put("text", violation.text());
     ArrayNode evidence = json.putArray("evidence");
-    violation.evidence().forEach(place -> evidence.add(place.named(topicPrefix)));
+    violation.evidence().forEach(position -> evidence.add(position.named(topicPrefix)));
     return json;
   }
 
@@ -78,8 +78,8 @@ final class JsonAuditReport implements AuditReport {
     json.put("lasted_ms", lasted == null ? null : lasted.toMillis());
     json.put("ensures", session.ensures());
     json.put("activities", session.activities());
-    json.put("ready", place(session.startPlace()));
-    json.put("reaped", place(session.endPlace()));
+    json.put("ready", position(session.startPosition()));
+    json.put("reaped", position(session.endPosition()));
     return json;
   }
 
@@ -88,13 +88,13 @@ final class JsonAuditReport implements AuditReport {
     json.put("user_id", ensure.user().toString());
     json.put("event_id", ensure.eventId());
     json.put("at", text(ensure.at()));
-    json.put("ensure", place(ensure.place()));
+    json.put("ensure", position(ensure.position()));
     AuditedEnsure.Answer answer = ensure.answer();
     json.put("outcome", answer == null ? null : answer.outcome());
     json.put("container_id", answer == null ? null : answer.containerId());
     json.put("latency_ms", answer == null ? null : answer.latencyMs());
     json.put("took_ms", answer == null ? null : answer.tookMs());
-    json.put("answer", answer == null ? null : place(answer.place()));
+    json.put("answer", answer == null ? null : position(answer.position()));
     return json;
   }
 
@@ -153,8 +153,8 @@ final class JsonAuditReport implements AuditReport {
     return instant == null ? null : instant.toString();
   }
 
-  private @Nullable String place(@Nullable Place place) {
-    return place == null ? null : place.named(topicPrefix);
+  private @Nullable String position(@Nullable RecordPosition position) {
+    return position == null ? null : position.named(topicPrefix);
   }
 
   private void print(ObjectNode json) {

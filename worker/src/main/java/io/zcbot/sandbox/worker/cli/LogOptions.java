@@ -6,9 +6,9 @@ package io.zcbot.sandbox.worker.cli;
 
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
-import io.zcbot.sandbox.worker.audit.KafkaLogSource;
-import io.zcbot.sandbox.worker.audit.LogSource;
-import io.zcbot.sandbox.worker.audit.Selection;
+import io.zcbot.sandbox.worker.audit.log.KafkaLogSource;
+import io.zcbot.sandbox.worker.audit.log.LogSource;
+import io.zcbot.sandbox.worker.audit.log.Selection;
 import io.zcbot.sandbox.worker.config.Durations;
 import io.zcbot.sandbox.worker.config.KafkaConfig;
 import java.time.DateTimeException;

@@ -5,12 +5,12 @@
 package io.zcbot.sandbox.worker.cli;
 
 import io.zcbot.sandbox.events.Topic;
-import io.zcbot.sandbox.worker.audit.AuditedEnsure;
-import io.zcbot.sandbox.worker.audit.Finding;
-import io.zcbot.sandbox.worker.audit.Latency;
-import io.zcbot.sandbox.worker.audit.Session;
-import io.zcbot.sandbox.worker.audit.Summary;
-import io.zcbot.sandbox.worker.audit.Violation;
+import io.zcbot.sandbox.worker.audit.result.AuditedEnsure;
+import io.zcbot.sandbox.worker.audit.result.Latency;
+import io.zcbot.sandbox.worker.audit.result.Observation;
+import io.zcbot.sandbox.worker.audit.result.Session;
+import io.zcbot.sandbox.worker.audit.result.Summary;
+import io.zcbot.sandbox.worker.audit.result.Violation;
 import io.zcbot.sandbox.worker.config.Durations;
 import java.io.PrintWriter;
 import java.time.Duration;
@@ -51,7 +51,7 @@ final class TextAuditReport implements AuditReport {
   }
 
   @Override
-  public void found(Finding finding) {
+  public void found(Observation finding) {
     switch (finding) {
       case Violation violation -> {
         if (violations.size() < VIOLATIONS_SHOWN) {
@@ -136,9 +136,9 @@ final class TextAuditReport implements AuditReport {
       line(
           EventText.plain(
               "violation of " + violation.check().label() + "  " + who + violation.text()));
-      StringJoiner places = new StringJoiner(", ");
-      violation.evidence().forEach(place -> places.add(place.named(topicPrefix)));
-      line("  see " + places);
+      StringJoiner positions = new StringJoiner(", ");
+      violation.evidence().forEach(position -> positions.add(position.named(topicPrefix)));
+      line("  see " + positions);
     }
     long more = summary.violationCount() - violations.size();
     if (more > 0) {

@@ -15,6 +15,12 @@ import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.audit.log.Coverage;
+import io.zcbot.sandbox.worker.audit.result.AuditedEnsure;
+import io.zcbot.sandbox.worker.audit.result.Check;
+import io.zcbot.sandbox.worker.audit.result.Session;
+import io.zcbot.sandbox.worker.audit.result.Summary;
+import io.zcbot.sandbox.worker.audit.result.Violation;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
@@ -148,8 +154,8 @@ class AuditFoldTest {
                 Reaped.Reason.IDLE,
                 2,
                 2,
-                first.place,
-                last.place));
+                first.position,
+                last.position));
     assertThat(told.sessions().getFirst().lasted()).isEqualTo(Duration.ofMillis(310_200));
     assertThat(told.ensures())
         .extracting(AuditedEnsure::eventId, e -> e.answer().outcome(), e -> e.answer().latencyMs())
@@ -206,7 +212,8 @@ class AuditFoldTest {
         .satisfies(
             v -> {
               assertThat(v.check()).isEqualTo(Check.I1);
-              assertThat(v.evidence()).containsExactly(older.place, younger.place, again.place);
+              assertThat(v.evidence())
+                  .containsExactly(older.position, younger.position, again.position);
               assertThat(v.user()).isEqualTo(USER);
               assertThat(v.text()).contains("c1", "c2", "30 s");
             });
@@ -418,7 +425,7 @@ class AuditFoldTest {
     TestLog.Entry end = reaped(2_000, "c1", "w1", Reaped.Reason.IDLE);
     Violation violation = audit(2_100).violations().getFirst();
     assertThat(violation.check()).isEqualTo(Check.I5);
-    assertThat(violation.evidence().getLast()).isEqualTo(end.place);
+    assertThat(violation.evidence().getLast()).isEqualTo(end.position);
     // The latest use that the worker must have known, to within half a grace.
     assertThat(violation.evidence().getFirst().offset()).isBetween(1_983L, 1_989L);
   }
@@ -458,7 +465,7 @@ class AuditFoldTest {
         .satisfies(
             v -> {
               assertThat(v.check()).isEqualTo(Check.I6);
-              assertThat(v.evidence()).containsExactly(ready.place);
+              assertThat(v.evidence()).containsExactly(ready.position);
             });
   }
 
@@ -469,7 +476,7 @@ class AuditFoldTest {
     reaped(LONGEST_IDLE + 1 + TTL, "c1", "w1", Reaped.Reason.IDLE);
     Violation violation = audit(1_000).violations().getFirst();
     assertThat(violation.check()).isEqualTo(Check.I6);
-    assertThat(violation.evidence()).containsExactly(ready.place, use.place);
+    assertThat(violation.evidence()).containsExactly(ready.position, use.position);
   }
 
   @Test
@@ -535,7 +542,7 @@ class AuditFoldTest {
         .satisfies(
             v -> {
               assertThat(v.check()).isEqualTo(Check.IDS);
-              assertThat(v.evidence()).containsExactly(one.place, other.place);
+              assertThat(v.evidence()).containsExactly(one.position, other.position);
             });
     assertThat(told.summary().answeredAgain()).isOne();
     assertThat(told.summary().duplicates()).containsEntry(Topic.READY, 1L);
@@ -580,7 +587,7 @@ class AuditFoldTest {
         .satisfies(
             v -> {
               assertThat(v.check()).isEqualTo(Check.UNREADABLE);
-              assertThat(v.evidence()).containsExactly(bad.place);
+              assertThat(v.evidence()).containsExactly(bad.position);
               assertThat(v.user()).isNull();
               assertThat(v.text()).contains("is no JSON", "no dead letter");
             });
@@ -623,7 +630,7 @@ class AuditFoldTest {
   }
 
   private List<Check> violations(double end, Topic cut, double since) {
-    KnownSince known = KnownSince.ever();
+    Coverage known = Coverage.ever();
     known.cut(cut, 0, ms(since));
     return TestLog.audit(Rules.DEFAULT, known, log.records(), ms(end)).violations().stream()
         .map(Violation::check)
@@ -632,7 +639,7 @@ class AuditFoldTest {
 
   @Test
   void usersAreForgottenWhenNothingIsOpenAnyMore() {
-    Fold fold = new Fold(Rules.DEFAULT, KnownSince.ever(), _ -> {});
+    Fold fold = new Fold(Rules.DEFAULT, Coverage.ever(), _ -> {});
     Rules rules = Rules.DEFAULT;
     for (int i = 0; i < 5_000; i++) {
       TestLog one = new TestLog();
@@ -651,7 +658,7 @@ class AuditFoldTest {
 
   @Test
   void openSessionsAreNeverForgotten() {
-    Fold fold = new Fold(Rules.DEFAULT, KnownSince.ever(), _ -> {});
+    Fold fold = new Fold(Rules.DEFAULT, Coverage.ever(), _ -> {});
     ready(0, "e1", "c1", "w1");
     log.records().forEach(fold::accept);
     fold.forgetBefore(ms(100_000));

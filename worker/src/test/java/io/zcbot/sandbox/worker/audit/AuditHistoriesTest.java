@@ -14,6 +14,13 @@ import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.SandboxEvent;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.audit.log.Coverage;
+import io.zcbot.sandbox.worker.audit.log.LogRecord;
+import io.zcbot.sandbox.worker.audit.log.RecordPosition;
+import io.zcbot.sandbox.worker.audit.result.Check;
+import io.zcbot.sandbox.worker.audit.result.Session;
+import io.zcbot.sandbox.worker.audit.result.Summary;
+import io.zcbot.sandbox.worker.audit.result.Violation;
 import java.nio.charset.StandardCharsets;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -90,7 +97,7 @@ class AuditHistoriesTest {
     List<LogRecord> tail = records.stream().filter(r -> r.time() > until).toList();
 
     assertThat(TestLog.audit(Histories.RULES, head, until).violations()).isEmpty();
-    KnownSince known = new KnownSince(Instant.ofEpochMilli(until));
+    Coverage known = new Coverage(Instant.ofEpochMilli(until));
     long end = Histories.START + LENGTH + 3 * TTL;
     assertThat(TestLog.audit(Histories.RULES, known, tail, end).violations()).isEmpty();
   }
@@ -221,7 +228,7 @@ class AuditHistoriesTest {
             with(reaped, reaped.eventId(), moved, reaped.reason()));
 
     assertThat(only(made.audit(), Check.I1).evidence())
-        .containsExactly(readyOf(made, reaped).place, next.place, now.place);
+        .containsExactly(readyOf(made, reaped).position, next.position, now.position);
   }
 
   @Property(tries = 40, maxDiscardRatio = 30)
@@ -237,11 +244,11 @@ class AuditHistoriesTest {
                 e ->
                     e.event instanceof Ensure x
                         ? x.eventId().equals(id)
-                        : e.place.toString().equals(id))
+                        : e.position.toString().equals(id))
             .min(Comparator.comparingLong(e -> e.appended))
             .orElseThrow();
 
-    assertThat(only(made.audit(), Check.I2).evidence()).containsExactly(ensure.place);
+    assertThat(only(made.audit(), Check.I2).evidence()).containsExactly(ensure.position);
   }
 
   @Property(tries = 40, maxDiscardRatio = 30)
@@ -253,7 +260,7 @@ class AuditHistoriesTest {
     removeReapedOf(made, (Reaped) gone.event);
 
     assertThat(only(made.audit(), Check.I4).evidence())
-        .containsExactly(lastReadyOf(made, (Reaped) gone.event).place, next.place);
+        .containsExactly(lastReadyOf(made, (Reaped) gone.event).position, next.position);
   }
 
   @Property(tries = 40, maxDiscardRatio = 30)
@@ -276,7 +283,7 @@ class AuditHistoriesTest {
     removeReapedOf(made, reaped);
 
     assertThat(only(made.audit(), Check.I4).evidence())
-        .containsExactly(lastReadyOf(made, reaped).place, other.get().place);
+        .containsExactly(lastReadyOf(made, reaped).position, other.get().position);
   }
 
   @Property(tries = 40, maxDiscardRatio = 30)
@@ -291,7 +298,8 @@ class AuditHistoriesTest {
             once.time + 3_000,
             with(reaped, "another", once.time + 3_000, Reaped.Reason.DIED));
 
-    assertThat(only(made.audit(), Check.I4).evidence()).containsExactly(once.place, again.place);
+    assertThat(only(made.audit(), Check.I4).evidence())
+        .containsExactly(once.position, again.position);
   }
 
   @Property(tries = 40, maxDiscardRatio = 30)
@@ -308,7 +316,8 @@ class AuditHistoriesTest {
     again.time = end.time + FAR;
     made.log.entries.add(again);
 
-    assertThat(only(made.audit(), Check.I4).evidence()).containsExactly(end.place, again.place);
+    assertThat(only(made.audit(), Check.I4).evidence())
+        .containsExactly(end.position, again.position);
   }
 
   @Property(tries = 40, maxDiscardRatio = 30)
@@ -331,7 +340,7 @@ class AuditHistoriesTest {
         made.log.add(
             end.partition, used, new Activity("use", user, Instant.ofEpochMilli(used), null));
 
-    assertThat(only(made.audit(), Check.I5).evidence()).containsExactly(use.place, end.place);
+    assertThat(only(made.audit(), Check.I5).evidence()).containsExactly(use.position, end.position);
   }
 
   @Property(tries = 40, maxDiscardRatio = 30)
@@ -354,8 +363,8 @@ class AuditHistoriesTest {
             with(reaped, reaped.eventId(), end.time + late, Reaped.Reason.IDLE));
     TestLog.Told told = made.audit();
 
-    List<Place> evidence = only(told, Check.I6).evidence();
-    assertThat(evidence).hasSize(2).endsWith(now.place);
+    List<RecordPosition> evidence = only(told, Check.I6).evidence();
+    assertThat(evidence).hasSize(2).endsWith(now.position);
     assertThat(evidence.getFirst().topic()).isIn(Topic.ACTIVITY, Topic.READY);
   }
 
@@ -414,7 +423,7 @@ class AuditHistoriesTest {
             failed.retryable());
 
     assertThat(only(made.audit(), Check.IDS).evidence())
-        .containsExactly(first.get().place, second.place);
+        .containsExactly(first.get().position, second.position);
   }
 
   @Property(tries = 40, maxDiscardRatio = 30)
@@ -424,7 +433,7 @@ class AuditHistoriesTest {
         pick(made.log.entries.stream().filter(e -> e.topic == Topic.DEAD_LETTER), seed);
     TestLog.Entry poisoned = made.poisoned.get(made.letters.indexOf(letter));
     made.log.entries.remove(letter);
-    assertThat(only(made.audit(), Check.UNREADABLE).evidence()).containsExactly(poisoned.place);
+    assertThat(only(made.audit(), Check.UNREADABLE).evidence()).containsExactly(poisoned.position);
 
     made.log.entries.add(letter);
     TestLog.Entry bad =
@@ -434,6 +443,6 @@ class AuditHistoriesTest {
             Histories.START + LENGTH / 2,
             null,
             "{}".getBytes(StandardCharsets.UTF_8));
-    assertThat(only(made.audit(), Check.UNREADABLE).evidence()).containsExactly(bad.place);
+    assertThat(only(made.audit(), Check.UNREADABLE).evidence()).containsExactly(bad.position);
   }
 }

@@ -5,6 +5,13 @@
 package io.zcbot.sandbox.worker.audit;
 
 import io.zcbot.sandbox.events.Topic;
+import io.zcbot.sandbox.worker.audit.log.Export;
+import io.zcbot.sandbox.worker.audit.log.ExportedLog;
+import io.zcbot.sandbox.worker.audit.log.KafkaLogSource;
+import io.zcbot.sandbox.worker.audit.log.LogRecord;
+import io.zcbot.sandbox.worker.audit.log.LogSource;
+import io.zcbot.sandbox.worker.audit.log.Selection;
+import io.zcbot.sandbox.worker.audit.result.Summary;
 import java.io.Writer;
 import java.nio.file.Files;
 import java.nio.file.Path;

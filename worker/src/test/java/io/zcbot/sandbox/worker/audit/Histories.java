@@ -13,6 +13,7 @@ import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.audit.log.LogRecord;
 import java.nio.charset.StandardCharsets;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -27,15 +28,15 @@ import java.util.UUID;
  * Random histories that keep every promise, as workers with clocks of their own would write them:
  * restarts, moves, lost hosts, redeliveries, misplaced records, poison.
  */
-final class Histories {
-  static final long START = Instant.parse("2026-11-24T12:00:00Z").toEpochMilli();
+public final class Histories {
+  public static final long START = Instant.parse("2026-11-24T12:00:00Z").toEpochMilli();
   static final Rules RULES = Rules.DEFAULT;
   private static final long TTL = RULES.ttl().toMillis();
   private static final long INTERVAL = RULES.interval().toMillis();
 
   final TestLog log = new TestLog();
   final Map<Reaped.Reason, Long> reaps = new EnumMap<>(Reaped.Reason.class);
-  final long end;
+  public final long end;
   long ensures;
   long answers;
   long activities;
@@ -58,7 +59,7 @@ final class Histories {
     static final long DARK = 6_000;
   }
 
-  Histories(long seed, int users, int partitions, int workers, long lengthMs) {
+  public Histories(long seed, int users, int partitions, int workers, long lengthMs) {
     this.random = new Random(seed);
     this.partitions = partitions;
     this.end = START + lengthMs + 3 * TTL;
@@ -176,7 +177,9 @@ final class Histories {
 
   private final List<TestLog.Entry> bareEnsures = new ArrayList<>();
 
-  /** A bare ensure's id is its place, known once the log is laid out; so answers are made then. */
+  /**
+   * A bare ensure's id is its position, known once the log is laid out; so answers are made then.
+   */
   private record Answer(TestLog.Entry answer, TestLog.Entry ensure) {}
 
   private final List<Answer> bareAnswers = new ArrayList<>();
@@ -349,8 +352,8 @@ final class Histories {
     return bareAnswers.stream().anyMatch(each -> each.answer == answer);
   }
 
-  /** Lays the log out, twice: what names a place needs the place first. */
-  List<LogRecord> records() {
+  /** Lays the log out, twice: what names a position needs the position first. */
+  public List<LogRecord> records() {
     log.partitions();
     for (int i = 0; i < letters.size(); i++) {
       TestLog.Entry bad = poisoned.get(i);
@@ -358,11 +361,11 @@ final class Histories {
       letters
           .get(i)
           .header("zcbot_topic", bad.topic.named("sandbox."))
-          .header("zcbot_partition", bad.place.partition())
-          .header("zcbot_offset", bad.place.offset());
+          .header("zcbot_partition", bad.position.partition())
+          .header("zcbot_offset", bad.position.offset());
     }
     for (Answer each : bareAnswers) {
-      String id = each.ensure.place.toString();
+      String id = each.ensure.position.toString();
       each.answer.event =
           switch (each.answer.event) {
             case Ready r ->

@@ -5,13 +5,16 @@
 package io.zcbot.sandbox.worker.audit;
 
 import io.zcbot.sandbox.events.Topic;
+import io.zcbot.sandbox.worker.audit.log.Coverage;
+import io.zcbot.sandbox.worker.audit.log.LogRecord;
+import io.zcbot.sandbox.worker.audit.log.LogSource;
 import java.time.Instant;
 import java.util.Iterator;
 import java.util.List;
 
 /** Records at hand. */
 final class ListSource implements LogSource {
-  final KnownSince known = KnownSince.ever();
+  final Coverage known = Coverage.ever();
   private final Iterator<LogRecord> records;
   private final Instant end;
 
@@ -26,7 +29,7 @@ final class ListSource implements LogSource {
   }
 
   @Override
-  public KnownSince knownSince() {
+  public Coverage coverage() {
     return known;
   }
 

@@ -7,6 +7,14 @@ package io.zcbot.sandbox.worker.audit;
 import io.zcbot.sandbox.events.EventCodec;
 import io.zcbot.sandbox.events.SandboxEvent;
 import io.zcbot.sandbox.events.Topic;
+import io.zcbot.sandbox.worker.audit.log.Coverage;
+import io.zcbot.sandbox.worker.audit.log.LogRecord;
+import io.zcbot.sandbox.worker.audit.log.RecordPosition;
+import io.zcbot.sandbox.worker.audit.result.AuditedEnsure;
+import io.zcbot.sandbox.worker.audit.result.Observation;
+import io.zcbot.sandbox.worker.audit.result.Session;
+import io.zcbot.sandbox.worker.audit.result.Summary;
+import io.zcbot.sandbox.worker.audit.result.Violation;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -38,7 +46,7 @@ final class TestLog {
     byte[] key;
     byte[] value;
     final Headers headers = new RecordHeaders();
-    Place place;
+    RecordPosition position;
 
     Entry(Topic topic, int partition, long appended, long time) {
       this.topic = topic;
@@ -82,16 +90,17 @@ final class TestLog {
   }
 
   /** Gives every entry its offset; the partitions' records, each in its order. */
-  Map<Place, List<LogRecord>> partitions() {
+  Map<RecordPosition, List<LogRecord>> partitions() {
     entries.sort(Comparator.comparingLong(e -> e.appended));
-    Map<Place, List<LogRecord>> partitions =
-        new TreeMap<>(Comparator.comparing(Place::topic).thenComparing(Place::partition));
+    Map<RecordPosition, List<LogRecord>> partitions =
+        new TreeMap<>(
+            Comparator.comparing(RecordPosition::topic).thenComparing(RecordPosition::partition));
     for (Entry entry : entries) {
       List<LogRecord> partition =
           partitions.computeIfAbsent(
-              new Place(entry.topic, entry.partition, 0), _ -> new ArrayList<>());
+              new RecordPosition(entry.topic, entry.partition, 0), _ -> new ArrayList<>());
       LogRecord record = record(entry, partition.size());
-      entry.place = record.place();
+      entry.position = record.position();
       partition.add(record);
     }
     return partitions;
@@ -136,7 +145,7 @@ final class TestLog {
   }
 
   /** What an audit tells. */
-  record Told(Summary summary, List<Finding> findings) {
+  record Told(Summary summary, List<Observation> findings) {
     List<Violation> violations() {
       return only(Violation.class);
     }
@@ -149,7 +158,7 @@ final class TestLog {
       return only(AuditedEnsure.class);
     }
 
-    private <F extends Finding> List<F> only(Class<F> kind) {
+    private <F extends Observation> List<F> only(Class<F> kind) {
       return findings.stream().filter(kind::isInstance).map(kind::cast).toList();
     }
   }
@@ -159,17 +168,17 @@ final class TestLog {
   }
 
   static Told audit(Rules rules, List<LogRecord> records, long end) {
-    return audit(rules, KnownSince.ever(), records, end);
+    return audit(rules, Coverage.ever(), records, end);
   }
 
-  static Told audit(Rules rules, KnownSince known, List<LogRecord> records, long end) {
-    List<Finding> findings = new ArrayList<>();
+  static Told audit(Rules rules, Coverage known, List<LogRecord> records, long end) {
+    List<Observation> findings = new ArrayList<>();
     Fold fold = new Fold(rules, known, findings::add);
     for (LogRecord record : records) {
       fold.accept(record);
       fold.forgetBefore(record.time() - rules.window().toMillis());
     }
-    Tally tally = fold.finish(end, new HashMap<>(fold.purges()));
-    return new Told(tally.summary(java.time.Instant.ofEpochMilli(end)), findings);
+    Counters counters = fold.finish(end, new HashMap<>(fold.purges()));
+    return new Told(counters.summary(java.time.Instant.ofEpochMilli(end)), findings);
   }
 }

@@ -5,13 +5,13 @@
 package io.zcbot.sandbox.worker.hosts;
 
 import io.zcbot.sandbox.events.Topic;
-import io.zcbot.sandbox.worker.audit.Finding;
-import io.zcbot.sandbox.worker.audit.KafkaLogSource;
 import io.zcbot.sandbox.worker.audit.Replay;
 import io.zcbot.sandbox.worker.audit.Rules;
-import io.zcbot.sandbox.worker.audit.Selection;
-import io.zcbot.sandbox.worker.audit.Summary;
-import io.zcbot.sandbox.worker.audit.Violation;
+import io.zcbot.sandbox.worker.audit.log.KafkaLogSource;
+import io.zcbot.sandbox.worker.audit.log.Selection;
+import io.zcbot.sandbox.worker.audit.result.Observation;
+import io.zcbot.sandbox.worker.audit.result.Summary;
+import io.zcbot.sandbox.worker.audit.result.Violation;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
@@ -45,7 +45,7 @@ final class TopicAudit {
     }
   }
 
-  private void note(Finding finding) {
+  private void note(Observation finding) {
     if (finding instanceof Violation violation) {
       violations.add(
           "audit, %s: %s (user %s; %s)"

@@ -2,13 +2,13 @@
  * Copyright the zcbot sandbox worker authors.
  * SPDX-License-Identifier: Apache-2.0
  */
-package io.zcbot.sandbox.worker.audit;
+package io.zcbot.sandbox.worker.audit.result;
 
 import org.HdrHistogram.Histogram;
 
 /** Percentiles in milliseconds, to three significant digits. */
 public record Latency(long count, long p50, long p90, long p99, long p999, long max) {
-  static Latency of(Histogram histogram) {
+  public static Latency of(Histogram histogram) {
     return new Latency(
         histogram.getTotalCount(),
         histogram.getValueAtPercentile(50),

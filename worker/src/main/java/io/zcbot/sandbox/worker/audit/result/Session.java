@@ -2,10 +2,11 @@
  * Copyright the zcbot sandbox worker authors.
  * SPDX-License-Identifier: Apache-2.0
  */
-package io.zcbot.sandbox.worker.audit;
+package io.zcbot.sandbox.worker.audit.result;
 
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.audit.log.RecordPosition;
 import java.time.Duration;
 import java.time.Instant;
 import org.jspecify.annotations.Nullable;
@@ -28,9 +29,9 @@ public record Session(
     Reaped.@Nullable Reason reason,
     int ensures,
     long activities,
-    @Nullable Place startPlace,
-    @Nullable Place endPlace)
-    implements Finding {
+    @Nullable RecordPosition startPosition,
+    @Nullable RecordPosition endPosition)
+    implements Observation {
   /** How long it lasted, where both ends are known. */
   public @Nullable Duration lasted() {
     return start == null || end == null ? null : Duration.between(start, end);

@@ -2,12 +2,13 @@
  * Copyright the zcbot sandbox worker authors.
  * SPDX-License-Identifier: Apache-2.0
  */
-package io.zcbot.sandbox.worker.audit;
+package io.zcbot.sandbox.worker.audit.log;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.zcbot.sandbox.events.Topic;
+import io.zcbot.sandbox.worker.audit.Histories;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -21,7 +22,7 @@ import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.TimeoutException;
 import org.junit.jupiter.api.Test;
 
-class AuditKafkaLogSourceTest {
+class KafkaLogSourceTest {
   /** Hands out what it has, and knows of offsets and times. */
   private static class Broker extends MockConsumer<byte[], byte[]> {
     final Map<TopicPartition, Long> begins = new HashMap<>();
@@ -94,9 +95,9 @@ class AuditKafkaLogSourceTest {
       assertThat(source.progress()).isZero();
       assertThat(read(source))
           .extracting(r -> r.topic() + "-" + r.partition() + "-" + r.offset())
-          .containsExactlyElementsOf(records.stream().map(r -> r.place().toString()).toList());
+          .containsExactlyElementsOf(records.stream().map(r -> r.position().toString()).toList());
       assertThat(source.progress()).isEqualTo(1);
-      assertThat(source.knownSince().of(Topic.READY, 0)).isEqualTo(Long.MIN_VALUE);
+      assertThat(source.coverage().of(Topic.READY, 0)).isEqualTo(Long.MIN_VALUE);
       assertThat(broker.committed(broker.ends.keySet())).isEmpty();
     }
     assertThat(broker.closed()).isTrue();
@@ -135,7 +136,7 @@ class AuditKafkaLogSourceTest {
                       .filter(r -> r.time() >= from.toEpochMilli() && r.time() <= to.toEpochMilli())
                       .count());
       assertThat(source.end()).isEqualTo(to);
-      assertThat(source.knownSince().of(Topic.READY, 0)).isEqualTo(from.toEpochMilli());
+      assertThat(source.coverage().of(Topic.READY, 0)).isEqualTo(from.toEpochMilli());
     }
   }
 
@@ -147,14 +148,14 @@ class AuditKafkaLogSourceTest {
     Broker broker = new Broker(left).open();
     try (KafkaLogSource source = new KafkaLogSource(broker, "sandbox.", Selection.ALL)) {
       broker.deliver();
-      assertThat(source.knownSince().of(Topic.READY, 0))
+      assertThat(source.coverage().of(Topic.READY, 0))
           .isEqualTo(
               left.stream()
                   .filter(r -> r.topic() == Topic.READY && r.raw().partition() == 0)
                   .findFirst()
                   .orElseThrow()
                   .time());
-      assertThat(source.knownSince().of(Topic.REAPED, 0)).isEqualTo(Long.MIN_VALUE);
+      assertThat(source.coverage().of(Topic.REAPED, 0)).isEqualTo(Long.MIN_VALUE);
       assertThat(read(source)).hasSameSizeAs(left);
     }
   }
@@ -166,7 +167,7 @@ class AuditKafkaLogSourceTest {
     broker.begins.put(p, 0L);
     broker.ends.put(p, 0L);
     try (KafkaLogSource source = new KafkaLogSource(broker.open(), "sandbox.", Selection.ALL)) {
-      assertThat(source.knownSince().from()).isEqualTo(Long.MIN_VALUE);
+      assertThat(source.coverage().from()).isEqualTo(Long.MIN_VALUE);
       assertThat(source.next()).isNull();
       assertThat(source.progress()).isEqualTo(1);
     }

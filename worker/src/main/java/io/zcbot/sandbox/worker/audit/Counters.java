@@ -6,6 +6,9 @@ package io.zcbot.sandbox.worker.audit;
 
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.Topic;
+import io.zcbot.sandbox.worker.audit.result.Check;
+import io.zcbot.sandbox.worker.audit.result.Latency;
+import io.zcbot.sandbox.worker.audit.result.Summary;
 import java.time.Instant;
 import java.util.Collections;
 import java.util.EnumMap;
@@ -16,7 +19,7 @@ import org.HdrHistogram.Histogram;
 import org.jspecify.annotations.Nullable;
 
 /** Counts of one fold; several add up to a summary. */
-final class Tally {
+final class Counters {
   private static final int DIGITS = 3;
 
   private final Map<Topic, Long> records = new EnumMap<>(Topic.class);
@@ -65,7 +68,7 @@ final class Tally {
     violations.merge(check, 1L, Long::sum);
   }
 
-  void add(Tally other) {
+  void add(Counters other) {
     other.records.forEach((topic, n) -> records.merge(topic, n, Long::sum));
     first = Math.min(first, other.first);
     last = Math.max(last, other.last);

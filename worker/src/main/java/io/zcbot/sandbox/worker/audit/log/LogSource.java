@@ -2,7 +2,7 @@
  * Copyright the zcbot sandbox worker authors.
  * SPDX-License-Identifier: Apache-2.0
  */
-package io.zcbot.sandbox.worker.audit;
+package io.zcbot.sandbox.worker.audit.log;
 
 import java.io.IOException;
 import java.time.Instant;
@@ -17,7 +17,7 @@ public interface LogSource extends AutoCloseable {
   @Nullable LogRecord next() throws IOException;
 
   /** From when on it is known in full. */
-  KnownSince knownSince();
+  Coverage coverage();
 
   /** Up to when the log is known; known for sure once the last record was read. */
   Instant end();

@@ -2,7 +2,7 @@
  * Copyright the zcbot sandbox worker authors.
  * SPDX-License-Identifier: Apache-2.0
  */
-package io.zcbot.sandbox.worker.audit;
+package io.zcbot.sandbox.worker.audit.log;
 
 import io.zcbot.sandbox.events.Origin;
 import io.zcbot.sandbox.events.Topic;
@@ -16,7 +16,7 @@ public record LogRecord(Topic topic, ConsumerRecord<byte[], byte[]> raw) {
   private static final int HASHED_KEY_BYTES = 256;
 
   /** Finds the topic by its name; null for a topic that is none of the contract's. */
-  static @Nullable Topic topic(String name, String topicPrefix) {
+  public static @Nullable Topic topic(String name, String topicPrefix) {
     for (Topic topic : HISTORY) {
       if (name.length() == topicPrefix.length() + topic.named("").length()
           && name.startsWith(topicPrefix)
@@ -28,8 +28,8 @@ public record LogRecord(Topic topic, ConsumerRecord<byte[], byte[]> raw) {
   }
 
   /** Where it lies. */
-  public Place place() {
-    return new Place(topic, raw.partition(), raw.offset());
+  public RecordPosition position() {
+    return new RecordPosition(topic, raw.partition(), raw.offset());
   }
 
   /** The record's time in milliseconds since 1970. */
@@ -37,12 +37,12 @@ public record LogRecord(Topic topic, ConsumerRecord<byte[], byte[]> raw) {
     return raw.timestamp();
   }
 
-  Origin origin() {
+  public Origin origin() {
     return new Origin(raw.topic(), raw.partition(), raw.offset(), Instant.ofEpochMilli(time()));
   }
 
   /** Records of one key fall to one of {@code shards}; a dead letter keeps its record's key. */
-  int shard(int shards) {
+  public int shard(int shards) {
     byte[] key = raw.key();
     if (key == null) {
       return 0;

@@ -2,9 +2,10 @@
  * Copyright the zcbot sandbox worker authors.
  * SPDX-License-Identifier: Apache-2.0
  */
-package io.zcbot.sandbox.worker.audit;
+package io.zcbot.sandbox.worker.audit.result;
 
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.audit.log.RecordPosition;
 import java.time.Instant;
 import org.jspecify.annotations.Nullable;
 
@@ -15,8 +16,8 @@ import org.jspecify.annotations.Nullable;
  * @param answer null if it was open at the end of the log
  */
 public record AuditedEnsure(
-    UserId user, String eventId, Instant at, Place place, @Nullable Answer answer)
-    implements Finding {
+    UserId user, String eventId, Instant at, RecordPosition position, @Nullable Answer answer)
+    implements Observation {
   /**
    * What became of it.
    *
@@ -30,5 +31,5 @@ public record AuditedEnsure(
       @Nullable String containerId,
       long latencyMs,
       @Nullable Long tookMs,
-      Place place) {}
+      RecordPosition position) {}
 }

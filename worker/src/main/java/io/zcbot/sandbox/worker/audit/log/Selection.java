@@ -2,7 +2,7 @@
  * Copyright the zcbot sandbox worker authors.
  * SPDX-License-Identifier: Apache-2.0
  */
-package io.zcbot.sandbox.worker.audit;
+package io.zcbot.sandbox.worker.audit.log;
 
 import io.zcbot.sandbox.events.UserId;
 import java.nio.charset.StandardCharsets;

@@ -2,7 +2,7 @@
  * Copyright the zcbot sandbox worker authors.
  * SPDX-License-Identifier: Apache-2.0
  */
-package io.zcbot.sandbox.worker.audit;
+package io.zcbot.sandbox.worker.audit.log;
 
 import io.zcbot.sandbox.events.Topic;
 import java.time.Duration;
@@ -43,7 +43,7 @@ public final class KafkaLogSource implements LogSource {
   private final Selection.Test selection;
   private final Duration quiet;
   private final Instant end;
-  private final KnownSince knownSince;
+  private final Coverage coverage;
   private boolean isBeginningKnown;
   private final Map<TopicPartition, Stream> streams = new HashMap<>();
   private final PriorityQueue<Stream> ready =
@@ -100,7 +100,7 @@ public final class KafkaLogSource implements LogSource {
     this.selection = selection.test();
     Map<TopicPartition, Long> ends = consumer.endOffsets(consumer.assignment());
     this.end = selection.end(Instant.now());
-    this.knownSince = new KnownSince(selection.from());
+    this.coverage = new Coverage(selection.from());
     cut(ends, selection.to());
     long all = 0;
     for (TopicPartition partition : consumer.assignment()) {
@@ -187,10 +187,8 @@ public final class KafkaLogSource implements LogSource {
 
   private void add(Stream stream, List<ConsumerRecord<byte[], byte[]>> records) {
     boolean wasEmpty = stream.records.isEmpty();
-    if (stream.position == stream.begin
-        && stream.begin > 0
-        && knownSince.from() == Long.MIN_VALUE) {
-      knownSince.cut(stream.topic, stream.partition.partition(), records.getFirst().timestamp());
+    if (stream.position == stream.begin && stream.begin > 0 && coverage.from() == Long.MIN_VALUE) {
+      coverage.cut(stream.topic, stream.partition.partition(), records.getFirst().timestamp());
     }
     for (ConsumerRecord<byte[], byte[]> record : records) {
       if (record.offset() < stream.end && selection.includes(record)) {
@@ -248,12 +246,12 @@ public final class KafkaLogSource implements LogSource {
    * Where a partition doesn't begin at offset 0, its first record tells how far back it reaches.
    */
   @Override
-  public KnownSince knownSince() {
+  public Coverage coverage() {
     if (!isBeginningKnown) {
       isBeginningKnown = true;
       fill();
     }
-    return knownSince;
+    return coverage;
   }
 
   @Override

@@ -9,6 +9,13 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.audit.log.Export;
+import io.zcbot.sandbox.worker.audit.log.ExportedLog;
+import io.zcbot.sandbox.worker.audit.log.LogRecord;
+import io.zcbot.sandbox.worker.audit.log.LogSource;
+import io.zcbot.sandbox.worker.audit.log.Selection;
+import io.zcbot.sandbox.worker.audit.result.Summary;
+import io.zcbot.sandbox.worker.audit.result.Violation;
 import java.io.IOException;
 import java.io.StringWriter;
 import java.nio.charset.StandardCharsets;
@@ -28,7 +35,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-class AuditExportTest {
+class ExportTest {
   @TempDir private Path dir;
 
   private static String export(List<LogRecord> records, long end) throws IOException {
@@ -110,7 +117,7 @@ class AuditExportTest {
             Instant.ofEpochMilli(Histories.START + 5_000_000),
             user);
     ExportedLog log = new ExportedLog(List.of(file), "sandbox.", selection);
-    assertThat(log.knownSince().from()).isEqualTo(Histories.START + 1_000_000);
+    assertThat(log.coverage().of(Topic.FAILED)).isEqualTo(Histories.START + 1_000_000);
     List<LogRecord> chosen = read(log);
     assertThat(chosen)
         .isNotEmpty()
@@ -159,7 +166,7 @@ class AuditExportTest {
         assertThat(headersIs[h].key()).isEqualTo(headersWas[h].key());
         assertThat(headersIs[h].value()).isEqualTo(headersWas[h].value());
       }
-      assertThat(back.get(i).place()).isEqualTo(records.get(i).place());
+      assertThat(back.get(i).position()).isEqualTo(records.get(i).position());
     }
   }
 
@@ -187,8 +194,8 @@ class AuditExportTest {
     StringWriter out = new StringWriter();
     new Export(out, source).close();
     ExportedLog log = new ExportedLog(List.of(file(out.toString())), "sandbox.", Selection.ALL);
-    assertThat(log.knownSince().of(Topic.READY, 3)).isEqualTo(4_000);
-    assertThat(log.knownSince().of(Topic.READY, 2)).isEqualTo(Long.MIN_VALUE);
+    assertThat(log.coverage().of(Topic.READY, 3)).isEqualTo(4_000);
+    assertThat(log.coverage().of(Topic.READY, 2)).isEqualTo(Long.MIN_VALUE);
     assertThat(log.end()).isEqualTo(Instant.ofEpochMilli(9_000));
     assertThat(log.next()).isNull();
   }

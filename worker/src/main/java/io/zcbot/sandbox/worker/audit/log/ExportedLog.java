@@ -2,7 +2,7 @@
  * Copyright the zcbot sandbox worker authors.
  * SPDX-License-Identifier: Apache-2.0
  */
-package io.zcbot.sandbox.worker.audit;
+package io.zcbot.sandbox.worker.audit.log;
 
 import com.fasterxml.jackson.core.JacksonException;
 import com.fasterxml.jackson.core.JsonFactory;
@@ -47,7 +47,7 @@ public final class ExportedLog implements LogSource {
   private final Selection selection;
   private final Selection.Test test;
   private final long totalBytes;
-  private final KnownSince knownSince;
+  private final Coverage coverage;
   private long exportFrom = Long.MIN_VALUE;
   private @Nullable Long exportEnd;
   private long latest = Long.MIN_VALUE;
@@ -77,8 +77,8 @@ public final class ExportedLog implements LogSource {
       throw e;
     }
     this.totalBytes = bytes;
-    this.knownSince = new KnownSince(selection.from(), exportFrom);
-    cuts.forEach(c -> knownSince.cut(c.topic, c.partition, c.since));
+    this.coverage = new Coverage(selection.from(), exportFrom);
+    cuts.forEach(c -> coverage.cut(c.topic, c.partition, c.since));
   }
 
   @Override
@@ -103,8 +103,8 @@ public final class ExportedLog implements LogSource {
   }
 
   @Override
-  public KnownSince knownSince() {
-    return knownSince;
+  public Coverage coverage() {
+    return coverage;
   }
 
   /** As the first file says. */

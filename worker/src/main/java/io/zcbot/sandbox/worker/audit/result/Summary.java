@@ -2,7 +2,7 @@
  * Copyright the zcbot sandbox worker authors.
  * SPDX-License-Identifier: Apache-2.0
  */
-package io.zcbot.sandbox.worker.audit;
+package io.zcbot.sandbox.worker.audit.result;
 
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.Topic;

@@ -2,7 +2,7 @@
  * Copyright the zcbot sandbox worker authors.
  * SPDX-License-Identifier: Apache-2.0
  */
-package io.zcbot.sandbox.worker.audit;
+package io.zcbot.sandbox.worker.audit.result;
 
 import java.util.Locale;
 
@@ -11,13 +11,13 @@ import java.util.Locale;
  *
  * <p>Times are record times: of ensure and activity the brokers' (LogAppendTime), of the rest the
  * publishing worker's clock, unless those topics too are set to LogAppendTime, which makes every
- * comparison below one of a single clock. Where two topics are compared, records closer than {@link
- * Rules#skew} count as simultaneous; a clock that is further off makes the checks blind rather than
+ * comparison below one of a single clock. Where two topics are compared, records closer than {@code
+ * Rules.skew} count as simultaneous; a clock that is further off makes the checks blind rather than
  * wrong where that is possible, and is counted ({@link Summary#answersBeforeEnsure}). Sessions are
  * paired by container id, never by time.
  *
  * <p>Order within the fold: topics are merged by record time. Only memory depends on it, as long as
- * a user's records are not further apart than {@link Rules#window}.
+ * a user's records are not further apart than {@code Rules.window}.
  */
 public enum Check {
   /**
@@ -45,7 +45,7 @@ public enum Check {
    * A session announced ready whose end was not announced exactly once: no reaped at the end of the
    * log although a later session of the user was announced, or although its worker announced the
    * purge of its earlier life's containers after it (a purge takes all there are, before anything
-   * new is served; not judged for workers that adopt, {@link Rules#purgesAtStart}); a second reaped
+   * new is served; not judged for workers that adopt, {@code Rules.purgesAtStart}); a second reaped
    * under another event id; a ready that names a container that was announced reaped before. A
    * reaped repeated under the same id is a redelivery, and counted.
    *
@@ -65,7 +65,7 @@ public enum Check {
   /**
    * Idle for longer than the TTL, two intervals, grace and skew, without being reaped: until the
    * end of the log, until a late reaped, or until its next use. Uses are activity, ready, and what
-   * a reaped says in {@code last_active_at}; time within a known outage ({@link Rules#outages}) and
+   * a reaped says in {@code last_active_at}; time within a known outage ({@code Rules.outages}) and
    * in the 30 s after it, in which the low watermark holds still, doesn't count. Not judged where
    * the session ended purged, lost, moved or by shutdown: then its worker was not there to reap it.
    * Can't see a command that ran on without activity, and takes it for idleness; nor can it tell a
@@ -74,10 +74,9 @@ public enum Check {
   I6,
   /**
    * One event id, two different events, so that a consumer that drops duplicates loses one: another
-   * topic, another ensure, another container. Looked for among a user's last {@value
-   * UserHistory#IDS_KEPT} ids; activities are only counted as duplicates, by their last {@value
-   * UserHistory#ACTIVITY_IDS_KEPT}. The same event repeated is a redelivery, and counted. Ids used
-   * by two users are not seen.
+   * topic, another ensure, another container. Looked for among a user's last 128 ids; activities
+   * are only counted as duplicates, by their last 32. The same event repeated is a redelivery, and
+   * counted. Ids used by two users are not seen.
    */
   IDS,
   /**

@@ -2,9 +2,10 @@
  * Copyright the zcbot sandbox worker authors.
  * SPDX-License-Identifier: Apache-2.0
  */
-package io.zcbot.sandbox.worker.audit;
+package io.zcbot.sandbox.worker.audit.result;
 
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.audit.log.RecordPosition;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -14,5 +15,6 @@ import org.jspecify.annotations.Nullable;
  * @param user whose records these are; null for a record that names no user
  * @param evidence in the order of the text
  */
-public record Violation(Check check, @Nullable UserId user, String text, List<Place> evidence)
-    implements Finding {}
+public record Violation(
+    Check check, @Nullable UserId user, String text, List<RecordPosition> evidence)
+    implements Observation {}

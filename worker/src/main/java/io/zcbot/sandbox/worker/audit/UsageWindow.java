@@ -4,6 +4,7 @@
  */
 package io.zcbot.sandbox.worker.audit;
 
+import io.zcbot.sandbox.worker.audit.log.RecordPosition;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
@@ -12,7 +13,7 @@ import org.jspecify.annotations.Nullable;
  * was used, the first and the last use, for the last {@value #KEPT} stretches. That is all that
  * «the latest use at or before an instant a grace ago» needs to be told from one a TTL ago.
  */
-final class Uses {
+final class UsageWindow {
   private static final int KEPT = 4;
 
   private final long stretch;
@@ -20,17 +21,17 @@ final class Uses {
   private int count;
 
   /** A use and the record that tells of it. */
-  record Use(long time, Place place) {}
+  record Use(long time, RecordPosition position) {}
 
   private record Stretch(Use first, Use last) {}
 
-  Uses(long graceMs) {
+  UsageWindow(long graceMs) {
     this.stretch = Math.max(1, graceMs / 2);
   }
 
   /** Notes a use; one dated before the latest known changes nothing. */
-  void add(long time, Place place) {
-    Use use = new Use(time, place);
+  void add(long time, RecordPosition position) {
+    Use use = new Use(time, position);
     if (count > 0) {
       Stretch latest = get(count - 1);
       if (time < latest.last.time) {

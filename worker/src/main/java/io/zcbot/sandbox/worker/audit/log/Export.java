@@ -2,7 +2,7 @@
  * Copyright the zcbot sandbox worker authors.
  * SPDX-License-Identifier: Apache-2.0
  */
-package io.zcbot.sandbox.worker.audit;
+package io.zcbot.sandbox.worker.audit.log;
 
 import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonGenerator;
@@ -25,7 +25,7 @@ import org.jspecify.annotations.Nullable;
 public final class Export implements AutoCloseable {
   static final String FORMAT = "sandbox-export-1";
 
-  private record Cut(Place partition, long since) {}
+  private record Cut(RecordPosition partition, long since) {}
 
   private final JsonGenerator json;
   private final CharsetDecoder utf8 = StandardCharsets.UTF_8.newDecoder();
@@ -41,7 +41,7 @@ public final class Export implements AutoCloseable {
     json.writeStartObject();
     json.writeStringField("format", FORMAT);
     json.writeStringField("topic_prefix", source.topicPrefix());
-    KnownSince known = source.knownSince();
+    Coverage known = source.coverage();
     if (known.from() != Long.MIN_VALUE) {
       json.writeNumberField("from", known.from());
     }

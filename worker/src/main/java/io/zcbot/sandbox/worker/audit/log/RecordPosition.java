@@ -2,12 +2,12 @@
  * Copyright the zcbot sandbox worker authors.
  * SPDX-License-Identifier: Apache-2.0
  */
-package io.zcbot.sandbox.worker.audit;
+package io.zcbot.sandbox.worker.audit.log;
 
 import io.zcbot.sandbox.events.Topic;
 
 /** Where a record lies in the log: what a violation is proven with. */
-public record Place(Topic topic, int partition, long offset) {
+public record RecordPosition(Topic topic, int partition, long offset) {
   /** Topic, partition and offset, e.g. {@code sandbox.ready-3-17}. */
   public String named(String topicPrefix) {
     return topic.named(topicPrefix) + "-" + partition + "-" + offset;
@@ -19,7 +19,7 @@ public record Place(Topic topic, int partition, long offset) {
   }
 
   /** The brokers' own order, where there is one: within a partition. */
-  boolean isComparableTo(Place other) {
+  public boolean isComparableTo(RecordPosition other) {
     return topic == other.topic && partition == other.partition;
   }
 }

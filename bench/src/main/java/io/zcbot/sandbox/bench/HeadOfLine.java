@@ -10,6 +10,7 @@ import io.zcbot.sandbox.events.Origin;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.ensure.EnsureRequest;
 import io.zcbot.sandbox.worker.ensure.Fence;
+import io.zcbot.sandbox.worker.ensure.FencedException;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
@@ -157,7 +158,7 @@ final class HeadOfLine implements Experiment {
         }
         consumer.commitAsync();
       }
-    } catch (InterruptedException | EventFormatException e) {
+    } catch (FencedException | InterruptedException | EventFormatException e) {
       throw new IllegalStateException(e);
     }
   }

@@ -16,6 +16,7 @@ import io.zcbot.sandbox.worker.lanes.Lanes;
 import io.zcbot.sandbox.worker.reap.Reaper;
 import io.zcbot.sandbox.worker.reap.Takeover;
 import io.zcbot.sandbox.worker.sandbox.EventSink;
+import io.zcbot.sandbox.worker.sandbox.StoppedException;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import java.time.Duration;
 import java.util.Collection;
@@ -189,6 +190,8 @@ final class PartitionHandover implements Handover {
               EventIds.handover(entry.containerId()), entry.userId(), time.now(), workerId, null));
     } catch (InterruptedException _) {
       Thread.currentThread().interrupt();
+    } catch (StoppedException e) {
+      log.info("no eager ensure of {}: {}", entry.userId(), e.getMessage());
     } catch (RuntimeException e) {
       log.error("an eager ensure failed; please report this", e);
     }

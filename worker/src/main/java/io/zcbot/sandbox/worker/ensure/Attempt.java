@@ -46,7 +46,7 @@ final class Attempt {
    * @param first whether it is the first for this ensure
    */
   Result run(EnsureRequest request, boolean first)
-      throws EngineException, IOException, InterruptedException {
+      throws EngineException, FencedException, IOException, InterruptedException {
     request.fence().pass(); // or a retry would go on for a user who is another worker's by now
     Sandbox known = registry.get(request.user());
     // Whom the registry doesn't know has no sandbox, as a rule. The engine gives neither a slot nor
@@ -68,7 +68,7 @@ final class Attempt {
   }
 
   private Result make(EnsureRequest request, Decision.Make make)
-      throws EngineException, IOException, InterruptedException {
+      throws EngineException, FencedException, IOException, InterruptedException {
     UserId user = request.user();
     for (TerminationTarget each : make.remains()) {
       termination.end(each);

@@ -15,6 +15,7 @@ import io.zcbot.sandbox.worker.reap.Termination;
 import io.zcbot.sandbox.worker.sandbox.Announcer;
 import io.zcbot.sandbox.worker.sandbox.Sandbox;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
+import io.zcbot.sandbox.worker.sandbox.StoppedException;
 import io.zcbot.sandbox.worker.sandbox.TerminationTarget;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import java.io.IOException;
@@ -70,9 +71,10 @@ public final class Ensurer {
    * Answers one ensure with a ready or a failed, and returns once the log has the answer. Runs in
    * the user's lane.
    *
+   * @throws FencedException if the user is another worker's by now; that one answers
    * @throws InterruptedException if the worker stops first; the ensure is not answered then
    */
-  public void ensure(EnsureRequest request) throws InterruptedException {
+  public void ensure(EnsureRequest request) throws FencedException, InterruptedException {
     try (var _ = MDC.putCloseable("event", request.ensure().eventId())) {
       switch (result(request)) {
         case Result.Served served -> announce(request, served);
@@ -84,7 +86,8 @@ public final class Ensurer {
     }
   }
 
-  private void announce(EnsureRequest request, Result.Served served) throws InterruptedException {
+  private void announce(EnsureRequest request, Result.Served served)
+      throws FencedException, InterruptedException {
     if (served.outcome() != Ready.Outcome.REUSED) {
       open(request, served.sandbox());
     }
@@ -95,10 +98,11 @@ public final class Ensurer {
   }
 
   /** Enters a new sandbox in the live table while the user is still this worker's. */
-  private void open(EnsureRequest request, Sandbox sandbox) throws InterruptedException {
+  private void open(EnsureRequest request, Sandbox sandbox)
+      throws FencedException, InterruptedException {
     try {
       request.fence().pass();
-    } catch (InterruptedException e) {
+    } catch (FencedException | InterruptedException e) {
       // Nobody was told of it, and the user's next worker may have made another: it goes at once.
       try {
         termination.end(TerminationTarget.of(sandbox, null));
@@ -110,7 +114,7 @@ public final class Ensurer {
     announcer.opened(sandbox);
   }
 
-  private Result result(EnsureRequest request) throws InterruptedException {
+  private Result result(EnsureRequest request) throws FencedException, InterruptedException {
     if (left(request) <= 0) {
       return new Refused(
           Failed.Reason.EXPIRED,
@@ -127,13 +131,13 @@ public final class Ensurer {
     } catch (EngineException e) {
       if (e.kind().isRetryable() && left(request) > 0) {
         // Only an interrupt ends the retries before their time.
-        throw (InterruptedException) new InterruptedException().initCause(e);
+        throw new StoppedException("stopped before the ensure was answered", e);
       }
       return new Refused(e.kind().reason(), e.getMessage(), e.kind().isRetryable());
     } catch (IOException e) {
       return new Refused(
           Failed.Reason.WORKSPACE, "the workspace can't be used: " + e.getMessage(), false);
-    } catch (InterruptedException e) {
+    } catch (FencedException | InterruptedException | StoppedException e) {
       throw e;
     } catch (Throwable e) {
       log.error("an ensure failed unexpectedly; please report this", e);

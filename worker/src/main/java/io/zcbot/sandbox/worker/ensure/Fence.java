@@ -10,9 +10,9 @@ public interface Fence {
   /**
    * Returns while the partition is this worker's, waiting where that is in doubt.
    *
-   * @throws InterruptedException if the partition is another worker's by now
+   * @throws FencedException if the partition is another worker's by now
    */
-  void pass() throws InterruptedException;
+  void pass() throws FencedException, InterruptedException;
 
   /** Always open. */
   Fence OPEN = () -> {};

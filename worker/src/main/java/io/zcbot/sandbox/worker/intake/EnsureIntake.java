@@ -5,6 +5,7 @@
 package io.zcbot.sandbox.worker.intake;
 
 import io.zcbot.sandbox.worker.ensure.EnsureRequest;
+import io.zcbot.sandbox.worker.ensure.FencedException;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import io.zcbot.sandbox.worker.sandbox.UserLanes;
 import java.time.Duration;
@@ -65,7 +66,7 @@ public final class EnsureIntake implements AutoCloseable {
   @FunctionalInterface
   public interface Work {
     /** Returns once the ensure is answered and the log has the answer. */
-    void ensure(EnsureRequest request) throws InterruptedException;
+    void ensure(EnsureRequest request) throws FencedException, InterruptedException;
   }
 
   /**

@@ -4,6 +4,7 @@
  */
 package io.zcbot.sandbox.worker.intake;
 
+import io.zcbot.sandbox.worker.sandbox.StoppedException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
@@ -48,6 +49,8 @@ final class Forwarder implements AutoCloseable {
                 done.run();
               } catch (InterruptedException _) {
                 Thread.currentThread().interrupt();
+              } catch (StoppedException e) {
+                log.info("{}; the next start reads it again", e.getMessage());
               } catch (RuntimeException e) {
                 log.error("a record could not be forwarded; please report this", e);
               } finally {

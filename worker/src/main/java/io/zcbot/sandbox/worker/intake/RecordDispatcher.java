@@ -9,6 +9,8 @@ import io.zcbot.sandbox.events.EventCodec;
 import io.zcbot.sandbox.events.EventFormatException;
 import io.zcbot.sandbox.events.Origin;
 import io.zcbot.sandbox.worker.ensure.EnsureRequest;
+import io.zcbot.sandbox.worker.ensure.FencedException;
+import io.zcbot.sandbox.worker.sandbox.StoppedException;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import io.zcbot.sandbox.worker.sandbox.UserLanes;
 import java.time.Duration;
@@ -112,11 +114,12 @@ final class RecordDispatcher implements AutoCloseable {
                 }
                 work.ensure(request);
                 inFlight.complete();
+              } catch (FencedException e) {
+                log.info("not answered here: {}", e.getMessage());
+              } catch (StoppedException e) {
+                log.info("{}; the next start reads it again", e.getMessage());
               } catch (InterruptedException _) {
-                // Where only the partition is lost, the lane goes on: it has to clean up.
-                if (inFlight.partition().mayAnnounce()) {
-                  Thread.currentThread().interrupt();
-                }
+                Thread.currentThread().interrupt();
               } finally {
                 bytes.remove(size);
               }
@@ -126,9 +129,9 @@ final class RecordDispatcher implements AutoCloseable {
     }
   }
 
-  private void pass(InFlightRecord inFlight) throws InterruptedException {
+  private void pass(InFlightRecord inFlight) throws FencedException, InterruptedException {
     if (!lease.awaitValid(() -> !inFlight.partition().mayAnnounce())) {
-      throw new InterruptedException("the partition is another worker's by now");
+      throw new FencedException("the partition is another worker's by now");
     }
   }
 

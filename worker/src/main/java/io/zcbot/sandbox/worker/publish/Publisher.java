@@ -18,6 +18,7 @@ import io.zcbot.sandbox.worker.intake.KeyPartitions;
 import io.zcbot.sandbox.worker.intake.RecordForwarding;
 import io.zcbot.sandbox.worker.sandbox.EventSink;
 import io.zcbot.sandbox.worker.sandbox.LiveSandboxTable;
+import io.zcbot.sandbox.worker.sandbox.StoppedException;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.Arrays;
@@ -175,20 +176,11 @@ public final class Publisher
   private void send(ProducerRecord<byte[], byte[]> record) throws InterruptedException {
     try {
       retry.executeCheckedSupplier(() -> attempt(record));
-    } catch (InterruptedException | RuntimeException e) {
-      if (e instanceof RecordTooLargeException || e instanceof InterruptedException) {
-        throw e;
-      }
-      throw stopped(e);
-    } catch (Throwable e) {
-      throw stopped(e);
+    } catch (InterruptedException | RecordTooLargeException e) {
+      throw e;
+    } catch (Throwable e) { // the retries never run out, so only a stop ends them
+      throw new StoppedException("stopped before the log had it", e);
     }
-  }
-
-  /** The retries never run out, so only a stop ends them. */
-  private static InterruptedException stopped(Throwable last) {
-    return (InterruptedException)
-        new InterruptedException("stopped before the log had it").initCause(last);
   }
 
   private Boolean attempt(ProducerRecord<byte[], byte[]> record)

@@ -6,6 +6,7 @@ package io.zcbot.sandbox.worker.reap;
 
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.engine.EngineException;
+import io.zcbot.sandbox.worker.sandbox.StoppedException;
 import io.zcbot.sandbox.worker.sandbox.UserLanes;
 import java.util.concurrent.CompletableFuture;
 import org.slf4j.Logger;
@@ -47,6 +48,9 @@ final class LaneSteps {
                 done.complete(null);
               } catch (InterruptedException e) {
                 Thread.currentThread().interrupt();
+                done.completeExceptionally(e);
+              } catch (StoppedException e) {
+                log.info("could not {}: {}", what, e.getMessage());
                 done.completeExceptionally(e);
               } catch (RuntimeException | Error e) {
                 done.completeExceptionally(e);

@@ -12,6 +12,7 @@ import io.zcbot.sandbox.worker.engine.Engine;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.sandbox.Announcer;
 import io.zcbot.sandbox.worker.sandbox.Registry;
+import io.zcbot.sandbox.worker.sandbox.StoppedException;
 import io.zcbot.sandbox.worker.sandbox.TerminationTarget;
 import java.util.ArrayList;
 import java.util.List;
@@ -67,7 +68,8 @@ public final class Purge {
       } catch (ExecutionException e) {
         switch (e.getCause()) {
           case EngineException failed -> throw failed;
-          case InterruptedException stopped -> throw stopped;
+          case InterruptedException interrupted -> throw interrupted;
+          case StoppedException stopped -> throw stopped;
           case null, default -> throw new IllegalStateException("purge failed", e);
         }
       } catch (InterruptedException e) {

@@ -14,6 +14,7 @@ import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.ensure.Domain;
 import io.zcbot.sandbox.worker.ensure.EnsureRequest;
 import io.zcbot.sandbox.worker.ensure.Fence;
+import io.zcbot.sandbox.worker.ensure.FencedException;
 import io.zcbot.sandbox.worker.mounts.MountedSlots;
 import io.zcbot.sandbox.worker.mounts.WorkspaceMount;
 import io.zcbot.sandbox.worker.pool.SlotMounts;
@@ -126,7 +127,8 @@ public final class DomainBench {
   }
 
   /** What a user's ensure is answered. */
-  public SandboxEvent ensure(Domain domain, UserId user) throws InterruptedException {
+  public SandboxEvent ensure(Domain domain, UserId user)
+      throws FencedException, InterruptedException {
     long now = System.nanoTime();
     domain
         .ensurer()

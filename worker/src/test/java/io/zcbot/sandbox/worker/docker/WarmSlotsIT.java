@@ -16,6 +16,7 @@ import io.zcbot.sandbox.worker.docker.EngineBench.Outcome;
 import io.zcbot.sandbox.worker.engine.Container;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.ensure.Domain;
+import io.zcbot.sandbox.worker.ensure.FencedException;
 import io.zcbot.sandbox.worker.pool.SlotMounts;
 import io.zcbot.sandbox.worker.spec.SandboxSpec;
 import java.io.IOException;
@@ -71,13 +72,13 @@ class WarmSlotsIT {
     DomainBench.awaitParked(domain, warm);
   }
 
-  private Ready ready(UserId user) throws InterruptedException {
+  private Ready ready(UserId user) throws FencedException, InterruptedException {
     SandboxEvent answer = ensure(user);
     assertThat(answer).as("%s", answer).isInstanceOf(Ready.class);
     return (Ready) answer;
   }
 
-  private SandboxEvent ensure(UserId user) throws InterruptedException {
+  private SandboxEvent ensure(UserId user) throws FencedException, InterruptedException {
     return worker.ensure(domain, user);
   }
 

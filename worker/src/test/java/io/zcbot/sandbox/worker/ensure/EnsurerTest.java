@@ -12,6 +12,7 @@ import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.engine.EngineException;
+import io.zcbot.sandbox.worker.sandbox.StoppedException;
 import io.zcbot.sandbox.worker.testkit.FakeEngine;
 import io.zcbot.sandbox.worker.testkit.World;
 import java.nio.file.Files;
@@ -120,7 +121,7 @@ class EnsurerTest {
     world.engine.interruptNext("start");
     try {
       assertThatThrownBy(() -> world.domain.ensurer().ensure(world.request(ANNA)))
-          .isInstanceOf(InterruptedException.class);
+          .isInstanceOf(StoppedException.class);
     } finally {
       boolean _ = Thread.interrupted();
     }

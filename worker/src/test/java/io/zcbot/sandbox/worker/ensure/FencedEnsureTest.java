@@ -43,7 +43,7 @@ class FencedEnsureTest {
         request.deadline(),
         () -> {
           if (left.getAndDecrement() <= 0) {
-            throw new InterruptedException("another worker's by now");
+            throw new FencedException("another worker's by now");
           }
         });
   }
@@ -54,7 +54,7 @@ class FencedEnsureTest {
   void whoLostThePartitionMakesNothingMoreAndLeavesNothing(int passes, int creates)
       throws Exception {
     assertThatThrownBy(() -> world.domain.ensurer().ensure(losing(world, passes)))
-        .isInstanceOf(InterruptedException.class);
+        .isInstanceOf(FencedException.class);
     assertThat(world.engine.creates()).isEqualTo(creates);
     assertThat(world.engine.everything()).isEmpty();
     assertThat(world.log).isEmpty();
@@ -66,7 +66,7 @@ class FencedEnsureTest {
   void whoLostThePartitionTriesNothingAgain() throws Exception {
     world.engine.failNext(new FakeEngine.Fault("create", EngineException.Kind.TRANSIENT, false));
     assertThatThrownBy(() -> world.domain.ensurer().ensure(losing(world, 2)))
-        .isInstanceOf(InterruptedException.class);
+        .isInstanceOf(FencedException.class);
     assertThat(world.engine.everything()).isEmpty();
     assertThat(world.log).isEmpty();
   }
@@ -76,7 +76,7 @@ class FencedEnsureTest {
     World warm = new World(root.resolve("warm"), 10, null, 1_000_000, 1);
     warm.warmUp();
     assertThatThrownBy(() -> warm.domain.ensurer().ensure(losing(warm, 1)))
-        .isInstanceOf(InterruptedException.class);
+        .isInstanceOf(FencedException.class);
     assertThat(warm.engine.everything()).isEmpty();
     assertThat(warm.mounts.left()).isEmpty();
     assertThat(warm.log).isEmpty();
@@ -87,7 +87,7 @@ class FencedEnsureTest {
   @Test
   void whoLostThePartitionBeforeTheAnswerAnnouncesNothing() throws Exception {
     assertThatThrownBy(() -> world.domain.ensurer().ensure(losing(world, 3)))
-        .isInstanceOf(InterruptedException.class);
+        .isInstanceOf(FencedException.class);
     var gone = world.domain.reaper().reapAll(null, _ -> true, List.of(ANNA));
     world.settle();
     assertThat(gone).isCompleted();

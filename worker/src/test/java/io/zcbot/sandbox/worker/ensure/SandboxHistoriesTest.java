@@ -15,6 +15,7 @@ import io.zcbot.sandbox.worker.engine.Container;
 import io.zcbot.sandbox.worker.engine.EngineEvent;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.sandbox.Sandbox;
+import io.zcbot.sandbox.worker.sandbox.StoppedException;
 import io.zcbot.sandbox.worker.testkit.FakeEngine;
 import io.zcbot.sandbox.worker.testkit.World;
 import java.nio.file.Files;
@@ -253,7 +254,7 @@ class SandboxHistoriesTest {
             try {
               domain.ensurer().ensure(request);
               unanswered.remove(request.ensure().eventId());
-            } catch (InterruptedException _) {
+            } catch (FencedException | InterruptedException | StoppedException _) {
               // Not committed, so delivered again after the crash.
             }
           });

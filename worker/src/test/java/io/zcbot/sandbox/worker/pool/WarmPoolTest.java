@@ -15,6 +15,7 @@ import io.zcbot.sandbox.worker.engine.Container;
 import io.zcbot.sandbox.worker.engine.EngineEvent;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.engine.EngineException.Kind;
+import io.zcbot.sandbox.worker.ensure.FencedException;
 import io.zcbot.sandbox.worker.sandbox.Capacity;
 import io.zcbot.sandbox.worker.sandbox.CreateTurns;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
@@ -42,7 +43,7 @@ class WarmPoolTest {
     world.warmUp();
   }
 
-  private Ready ready(UserId user) throws InterruptedException {
+  private Ready ready(UserId user) throws FencedException, InterruptedException {
     return (Ready) world.ensure(user);
   }
 

@@ -13,6 +13,7 @@ import io.zcbot.sandbox.worker.docker.DomainBench;
 import io.zcbot.sandbox.worker.docker.EngineBench;
 import io.zcbot.sandbox.worker.docker.EngineBench.Started;
 import io.zcbot.sandbox.worker.ensure.Domain;
+import io.zcbot.sandbox.worker.ensure.FencedException;
 import io.zcbot.sandbox.worker.spec.SandboxSpec;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -32,7 +33,7 @@ final class ClaimedSandboxes {
   }
 
   /** WarmPool are made when a claim asks for one, so that no two starts are timed at once. */
-  Started claim(SandboxSpec spec) throws InterruptedException {
+  Started claim(SandboxSpec spec) throws FencedException, InterruptedException {
     Domain domain =
         domains.computeIfAbsent(spec, wanted -> worker.begin(wanted, worker.mounts(), 1));
     DomainBench.awaitParked(domain, 1);

@@ -16,6 +16,7 @@ import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.ensure.Domain;
 import io.zcbot.sandbox.worker.ensure.EnsureRequest;
 import io.zcbot.sandbox.worker.ensure.Fence;
+import io.zcbot.sandbox.worker.ensure.FencedException;
 import io.zcbot.sandbox.worker.pool.WarmPool;
 import io.zcbot.sandbox.worker.reap.Reaper;
 import io.zcbot.sandbox.worker.sandbox.Identity;
@@ -231,18 +232,18 @@ public final class World {
   }
 
   /** Ensures at once and returns what was published for it last. */
-  public SandboxEvent ensure(UserId user) throws InterruptedException {
+  public SandboxEvent ensure(UserId user) throws FencedException, InterruptedException {
     domain.ensurer().ensure(request(user));
     return log.getLast();
   }
 
   /** As {@link #ensure}, which has to get a sandbox. */
-  public Ready ready(UserId user) throws InterruptedException {
+  public Ready ready(UserId user) throws FencedException, InterruptedException {
     return (Ready) ensure(user);
   }
 
   /** As {@link #ensure}, which must not get a sandbox. */
-  public Failed failed(UserId user) throws InterruptedException {
+  public Failed failed(UserId user) throws FencedException, InterruptedException {
     return (Failed) ensure(user);
   }
 

@@ -1,0 +1,15 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.ensure;
+
+/** The user's partition is another worker's by now: nothing may be made or announced any more. */
+public final class FencedException extends Exception {
+  private static final long serialVersionUID = 1L;
+
+  /** Says why. */
+  public FencedException(String message) {
+    super(message);
+  }
+}

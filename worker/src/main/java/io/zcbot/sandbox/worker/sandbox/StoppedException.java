@@ -1,0 +1,22 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.sandbox;
+
+/**
+ * The worker stopped before something was done. Nothing is lost: what it was done for stays
+ * uncommitted, or is found by the next start.
+ */
+public final class StoppedException extends RuntimeException {
+  private static final long serialVersionUID = 1L;
+
+  /**
+   * Says what was not done.
+   *
+   * @param last why the last try failed
+   */
+  public StoppedException(String message, Throwable last) {
+    super(message, last);
+  }
+}

@@ -7,6 +7,8 @@ package io.zcbot.sandbox.worker;
 import io.github.resilience4j.core.IntervalFunction;
 import io.github.resilience4j.retry.Retry;
 import io.github.resilience4j.retry.RetryConfig;
+import io.zcbot.sandbox.worker.intake.OutageLog;
+import io.zcbot.sandbox.worker.sandbox.Time;
 import java.time.Duration;
 import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
@@ -45,6 +47,7 @@ final class StartRetry {
    */
   <T> T untilItWorks(String what, Attempt<T> attempt, Predicate<Throwable> passing)
       throws Exception {
+    OutageLog outage = new OutageLog(log, Time.system());
     Retry retry =
         Retry.of(
             what,
@@ -58,7 +61,7 @@ final class StartRetry {
                       boolean again = !stopping.getAsBoolean() && passing.test(e);
                       if (again) {
                         problem.accept("tried to " + what + ": " + e.getMessage());
-                        log.warn("could not {} yet, trying on: {}", what, e.getMessage());
+                        outage.failed("could not " + what + " yet, trying on: " + e.getMessage());
                       }
                       return again;
                     })
@@ -66,6 +69,7 @@ final class StartRetry {
     try {
       T result = retry.executeCheckedSupplier(attempt::run);
       problem.accept(null);
+      outage.works("succeeded to " + what);
       return result;
     } catch (Exception e) {
       // The library swallows an interrupt of its wait and throws the last failure.

@@ -26,6 +26,7 @@ import java.util.stream.Collectors;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.OffsetAndTimestamp;
+import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.InterruptException;
 import org.apache.kafka.common.errors.WakeupException;
@@ -65,6 +66,7 @@ public final class ActivityFollower implements LowWatermark, AutoCloseable {
   private final CountDownLatch stop = new CountDownLatch(1);
   private final Thread thread;
   private final LoopMonitor monitor;
+  private final OutageLog outage;
   private volatile @Nullable Consumer<byte[], byte[]> consumer;
   private volatile @Nullable String problem = "Kafka was not reached yet";
 
@@ -109,6 +111,7 @@ public final class ActivityFollower implements LowWatermark, AutoCloseable {
     this.lowWatermarks = new LowWatermarks(settings.window(), CALL_TIMEOUT, time);
     this.thread = Thread.ofPlatform().name("activity-follower").unstarted(this::run);
     this.monitor = new LoopMonitor(thread, time);
+    this.outage = new OutageLog(log, time);
   }
 
   /** Starts following whatever is assigned. */
@@ -167,7 +170,9 @@ public final class ActivityFollower implements LowWatermark, AutoCloseable {
         // Whatever it is: a thread that ends would leave activity unread and nobody reaped as idle.
         if (!stopping()) {
           problem = "reading " + settings.topic() + " failed: " + e;
-          log.error("reading {} failed; starting over with a new consumer", settings.topic(), e);
+          outage.failed(
+              "reading activity failed; starting over with a new consumer: " + e,
+              e instanceof KafkaException ? null : e);
           pause();
         }
       }
@@ -252,15 +257,11 @@ public final class ActivityFollower implements LowWatermark, AutoCloseable {
         lowWatermarks.probe(consumer, target);
       }
       lowWatermarks.noteAnswer();
-      if (problem != null) {
-        log.info("reading activity");
-      }
+      outage.works("Kafka is reached again");
       problem = null;
     } catch (org.apache.kafka.common.errors.TimeoutException e) {
-      if (problem == null) {
-        log.warn(
-            "Kafka is not reached; no sandbox is reaped as idle meanwhile: {}", e.getMessage());
-      }
+      outage.failed(
+          "Kafka is not reached; no sandbox is reaped as idle meanwhile: " + e.getMessage());
       problem = "Kafka is not reached: " + e.getMessage();
     }
   }

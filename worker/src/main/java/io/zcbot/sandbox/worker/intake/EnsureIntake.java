@@ -53,6 +53,7 @@ public final class EnsureIntake implements AutoCloseable {
   private final CountDownLatch stop = new CountDownLatch(1);
   private final Thread thread;
   private final LoopMonitor monitor;
+  private final OutageLog outage;
   private volatile @Nullable Consumer<byte[], byte[]> consumer;
   private volatile @Nullable String problem = "not reading ensures yet";
 
@@ -131,6 +132,7 @@ public final class EnsureIntake implements AutoCloseable {
     this.assignment = new Assignment(settings.maxOpenRecords());
     this.thread = Thread.ofPlatform().name("ensure-intake").unstarted(this::run);
     this.monitor = new LoopMonitor(thread, time);
+    this.outage = new OutageLog(log, time);
   }
 
   /** Starts reading. */
@@ -185,7 +187,9 @@ public final class EnsureIntake implements AutoCloseable {
         // Whatever it is: a thread that ends would leave a worker that serves nobody and looks
         // well.
         problem = "reading " + settings.topic() + " failed: " + e;
-        log.error("reading {} failed; starting over with a new consumer", settings.topic(), e);
+        outage.failed(
+            "reading ensures failed; starting over with a new consumer: " + e,
+            e instanceof KafkaException ? null : e);
         if (rebalances != null) {
           rebalances.loseAll();
         }
@@ -243,6 +247,7 @@ public final class EnsureIntake implements AutoCloseable {
       }
       if (problem != null && consumer.groupMetadata().generationId() > 0) {
         problem = null; // a member, though perhaps with no partition as yet
+        outage.works("ensures are read again");
       }
       commits.commitWhereDue();
     }
@@ -259,6 +264,7 @@ public final class EnsureIntake implements AutoCloseable {
     public void assigned() {
       isMember();
       problem = null;
+      outage.works("ensures are read again");
     }
   }
 

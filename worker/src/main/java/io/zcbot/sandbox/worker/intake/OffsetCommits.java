@@ -28,12 +28,14 @@ final class OffsetCommits {
   private final Time time;
   private boolean underWay;
   private long last;
+  private final OutageLog outage;
 
   OffsetCommits(Consumer<byte[], byte[]> consumer, Assignment assignment, Time time) {
     this.consumer = consumer;
     this.assignment = assignment;
     this.time = time;
     this.last = time.nanos() - INTERVAL.toNanos();
+    this.outage = new OutageLog(log, time);
   }
 
   /** Commits what is new, without waiting, unless a commit is under way or was made just now. */
@@ -54,8 +56,9 @@ final class OffsetCommits {
           underWay = false;
           if (failure == null) {
             assignment.noteCommitted(done);
+            outage.works("offsets are committed again");
           } else {
-            log.warn("a commit failed, will be tried again: {}", failure.getMessage());
+            outage.failed("a commit failed, will be tried again: " + failure.getMessage());
           }
         });
   }
@@ -91,7 +94,8 @@ final class OffsetCommits {
       }
       return true;
     } catch (TimeoutException e) {
-      log.warn("the group does not answer; announcing nothing until it does: {}", e.getMessage());
+      outage.failed(
+          "the group does not answer; announcing nothing until it does: " + e.getMessage());
       return false;
     }
   }

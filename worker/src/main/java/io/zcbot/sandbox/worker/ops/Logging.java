@@ -59,6 +59,9 @@ public final class Logging {
     console.setTarget("System.err");
     console.setContext(context);
     console.setEncoder(encoder);
+    RepeatFilter repeats = new RepeatFilter();
+    repeats.start();
+    console.addFilter(repeats);
     console.start();
     ch.qos.logback.classic.Logger root = context.getLogger(org.slf4j.Logger.ROOT_LOGGER_NAME);
     root.addAppender(console);

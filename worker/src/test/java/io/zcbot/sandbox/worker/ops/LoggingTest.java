@@ -125,6 +125,20 @@ class LoggingTest {
     assertThat(lines()).hasSize(3);
   }
 
+  /** While brokers are away, each client says so at each of its attempts to connect. */
+  @Test
+  void kafka_clients_repeat_themselves_once_a_minute_only() {
+    Logging.configure(new LogConfig(LogConfig.Format.TEXT, LogConfig.Level.INFO));
+    for (int attempt = 0; attempt < 100; attempt++) {
+      kafka.warn("connection {} could not be established", attempt);
+      own.info("own");
+    }
+    kafka.error("another level");
+    assertThat(lines()).filteredOn(line -> line.contains("connection")).hasSize(1);
+    assertThat(lines()).filteredOn(line -> line.contains("own")).hasSize(100);
+    assertThat(lines()).filteredOn(line -> line.contains("another level")).hasSize(1);
+  }
+
   @Test
   void a_command_is_silent_unless_verbose() {
     Logging.configureForCommand(false);

@@ -1,0 +1,66 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.intake;
+
+import io.zcbot.sandbox.worker.sandbox.Time;
+import java.time.Duration;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+
+/**
+ * Logs an outage at its beginning, once a minute while it lasts, and at its end: attempts are made
+ * far more often than anybody wants to read of them.
+ */
+public final class OutageLog {
+  static final Duration INTERVAL = Duration.ofMinutes(1);
+
+  private final Logger log;
+  private final Time time;
+  private boolean failing;
+  private long began;
+  private long lastLine;
+
+  /** No outage yet. */
+  public OutageLog(Logger log, Time time) {
+    this.log = log;
+    this.time = time;
+  }
+
+  /** An attempt failed. */
+  public void failed(String message) {
+    failed(message, null);
+  }
+
+  /**
+   * An attempt failed for a reason that nobody expected.
+   *
+   * @param unexpected logged with its stack; null if the message says it all
+   */
+  synchronized void failed(String message, @Nullable Throwable unexpected) {
+    long now = time.nanos();
+    if (failing && now - lastLine < INTERVAL.toNanos()) {
+      return;
+    }
+    if (!failing) {
+      began = now;
+    }
+    failing = true;
+    lastLine = now;
+    long seconds = seconds(now);
+    log.warn("{}{}", message, seconds == 0 ? "" : " (for " + seconds + " s)", unexpected);
+  }
+
+  /** An attempt succeeded. */
+  public synchronized void works(String message) {
+    if (failing) {
+      failing = false;
+      log.info("{} after {} s", message, seconds(time.nanos()));
+    }
+  }
+
+  private long seconds(long now) {
+    return Duration.ofNanos(now - began).toSeconds();
+  }
+}

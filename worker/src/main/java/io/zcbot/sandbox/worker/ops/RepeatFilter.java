@@ -1,0 +1,40 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.ops;
+
+import ch.qos.logback.classic.spi.ILoggingEvent;
+import ch.qos.logback.core.filter.Filter;
+import ch.qos.logback.core.spi.FilterReply;
+import java.time.Duration;
+import java.util.HashMap;
+import java.util.Map;
+
+/**
+ * Passes one line a minute of each logger of the Kafka clients and level. While brokers are away,
+ * each client writes a line for each of its attempts to connect; the worker's own lines tell of the
+ * outage.
+ */
+final class RepeatFilter extends Filter<ILoggingEvent> {
+  private static final String LIBRARY = "org.apache.kafka.";
+  private static final long INTERVAL_MS = Duration.ofMinutes(1).toMillis();
+
+  /** When a line passed last; there are as many keys as the library has loggers. */
+  private final Map<String, Long> passed = new HashMap<>();
+
+  @Override
+  public synchronized FilterReply decide(ILoggingEvent event) {
+    if (!event.getLoggerName().startsWith(LIBRARY)) {
+      return FilterReply.NEUTRAL;
+    }
+    long now = event.getTimeStamp();
+    String key = event.getLevel() + " " + event.getLoggerName();
+    Long last = passed.get(key);
+    if (last != null && Math.abs(now - last) < INTERVAL_MS) {
+      return FilterReply.DENY;
+    }
+    passed.put(key, now);
+    return FilterReply.NEUTRAL;
+  }
+}

@@ -397,7 +397,10 @@ needs_user_mode_linux() {
   command -v mkfs.xfs >/dev/null || apt_install "The command mkfs.xfs" xfsprogs
   command -v mkfs.ext4 >/dev/null || apt_install "The command mkfs.ext4" e2fsprogs
 }
-all_needs=(engine kafka compose network-namespaces gvisor user-mode-linux)
+needs_promtool() {
+  command -v promtool >/dev/null || apt_install "Prometheus's promtool" promtool
+}
+all_needs=(engine kafka compose network-namespaces gvisor user-mode-linux promtool)
 
 setup_to_test() { # needs...
   local need

@@ -21,15 +21,21 @@ import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.Worker;
 import java.net.http.HttpResponse;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Queue;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.regex.MatchResult;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -47,6 +53,15 @@ import org.slf4j.LoggerFactory;
 class OpsIT {
   private static final List<String> SECRETS =
       List.of("s3cr3t-jaas", "s3cr3t-keystore", "s3cr3t-key", "s3cr3t-plugin");
+
+  /** A name that ends in an underscore is the beginning of several. */
+  private static final Pattern METRIC = Pattern.compile("\\bzcbot_[a-z_]+\\b(?<!_)");
+
+  /** Of dead letters. */
+  private static final Set<String> HEADERS =
+      Set.of(
+          "zcbot_error", "zcbot_error_field", "zcbot_topic", "zcbot_partition", "zcbot_offset");
+
   private static final List<String> LOUD =
       List.of(
           Logger.ROOT_LOGGER_NAME,
@@ -95,6 +110,7 @@ class OpsIT {
                 "ZCBOT_KAFKA_SASL_JAAS_CONFIG",
                 "org.apache.kafka.common.security.plain.PlainLoginModule required"
                     + " username=\"u\" password=\"s3cr3t-jaas\";")
+            .with("ZCBOT_KAFKA_GROUP_REMOTE_ASSIGNOR", "range")
             .with("ZCBOT_KAFKA_SSL_KEYSTORE_PASSWORD", "s3cr3t-keystore")
             .with("ZCBOT_KAFKA_SSL_KEYSTORE_KEY", "s3cr3t-key")
             .with("ZCBOT_KAFKA_SOME_PLUGINS_TOKEN", "s3cr3t-plugin");
@@ -196,6 +212,30 @@ class OpsIT {
     assertThat(samples("jvm_memory_used_bytes")).isNotEmpty();
     assertThat(samples("jvm_threads_live_threads")).isNotEmpty();
     assertThat(samples("process_files_open_files")).isNotEmpty();
+  }
+
+  /** Also those of the alert rules. */
+  @Test
+  void everyMetricThatTheDocumentationNamesIsOnThePage() throws Exception {
+    metrics = deployment.ops("/metrics").body();
+    Set<String> page =
+        metrics
+            .lines()
+            .filter(line -> !line.startsWith("#"))
+            .map(line -> line.split("[{ ]", 2)[0])
+            .collect(Collectors.toSet());
+    Set<String> named = new TreeSet<>();
+    try (Stream<Path> files = Files.list(Path.of("../docs"))) {
+      for (Path file : Stream.concat(Stream.of(Path.of("../README.md")), files).toList()) {
+        METRIC
+            .matcher(Files.readString(file))
+            .results()
+            .map(MatchResult::group)
+            .forEach(named::add);
+      }
+    }
+    named.removeAll(HEADERS);
+    assertThat(named).hasSizeGreaterThan(10).isSubsetOf(page);
   }
 
   @Test

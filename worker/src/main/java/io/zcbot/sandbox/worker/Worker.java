@@ -9,7 +9,6 @@ import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.worker.config.Lifecycle;
 import io.zcbot.sandbox.worker.config.WorkerConfig;
 import io.zcbot.sandbox.worker.docker.DockerEngine;
-import io.zcbot.sandbox.worker.docker.DockerEngineSettings;
 import io.zcbot.sandbox.worker.docker.DockerSandboxes;
 import io.zcbot.sandbox.worker.doctor.Finding;
 import io.zcbot.sandbox.worker.ensure.Domain;
@@ -119,17 +118,7 @@ public final class Worker implements AutoCloseable {
         config.workspaceLimit() == null
             ? WorkspaceQuota.NONE
             : ProjectQuotas.of(root.root(), config.workspaceLimit());
-    DockerEngine engine =
-        closer.add(
-            DockerEngine.fromEnvironment(
-                config.workerId(),
-                new DockerEngineSettings(
-                    config.limits().engineTimeout(),
-                    config.limits().readyTimeout(),
-                    config.limits().pullTimeout(),
-                    config.lifecycle().firewallInterval(),
-                    config.limits().lookupConcurrency()),
-                sandboxMetrics));
+    DockerEngine engine = closer.add(EngineClient.of(config, sandboxMetrics));
     DockerSandboxes sandboxes = engine.sandboxes(config.spec());
     KafkaClients kafka =
         new KafkaClients(config.kafka(), "zcbot-" + config.workerId() + "-on-" + config.host());

@@ -5,10 +5,10 @@
 package io.zcbot.sandbox.worker.cli;
 
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.EngineClient;
 import io.zcbot.sandbox.worker.config.ConfigException;
 import io.zcbot.sandbox.worker.config.WorkerConfig;
 import io.zcbot.sandbox.worker.docker.DockerEngine;
-import io.zcbot.sandbox.worker.docker.DockerEngineSettings;
 import io.zcbot.sandbox.worker.engine.Engine;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
 import java.time.Duration;
@@ -162,15 +162,7 @@ public final class Cli {
 
   /** The engine that the environment names. */
   static DockerEngine engine(WorkerConfig config) {
-    return DockerEngine.fromEnvironment(
-        config.workerId(),
-        new DockerEngineSettings(
-            config.limits().engineTimeout(),
-            config.limits().readyTimeout(),
-            config.limits().pullTimeout(),
-            config.lifecycle().firewallInterval(),
-            config.limits().lookupConcurrency()),
-        SandboxMetrics.NONE);
+    return EngineClient.of(config, SandboxMetrics.NONE);
   }
 
   private int report(Exception e) {

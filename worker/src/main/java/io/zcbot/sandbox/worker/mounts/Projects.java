@@ -12,37 +12,67 @@ import static java.lang.foreign.ValueLayout.JAVA_SHORT;
 import io.zcbot.sandbox.worker.mounts.Kernel.Descriptor;
 import io.zcbot.sandbox.worker.spec.WorkspaceLimit;
 import java.lang.foreign.Arena;
+import java.lang.foreign.MemoryLayout;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.StructLayout;
 
 /**
  * The kernel's projects: numbers on files and directories, by which a file system counts and limits
  * what there is under each. ioctl_xfs_fsgetxattr(2), quotactl(2); XFS and ext4 answer alike. Asking
- * by an open directory takes Linux 5.14.
+ * by an open directory requires Linux 5.14.
  */
 final class Projects {
-  // struct fsxattr
   private static final long GET_ATTRIBUTES = 0x801c581fL;
   private static final long SET_ATTRIBUTES = 0x401c5820L;
-  private static final long ATTRIBUTES_SIZE = 28;
-  private static final long FLAGS = 0;
-  private static final long PROJECT = 12;
   private static final int INHERIT = 0x200;
 
-  // struct if_dqblk; its blocks are of 1 KiB, whatever the file system's
-  private static final long RECORD_SIZE = 72;
-  private static final long HARD_BLOCKS = 0;
-  private static final long SOFT_BLOCKS = 8;
-  private static final long SPACE = 16;
-  private static final long HARD_FILES = 24;
-  private static final long SOFT_FILES = 32;
-  private static final long FILES = 40;
-  private static final long VALID = 64;
+  /** Of ioctl_xfs_fsgetxattr(2). */
+  static final StructLayout FSXATTR =
+      MemoryLayout.structLayout(
+          JAVA_INT.withName("fsx_xflags"),
+          JAVA_INT.withName("fsx_extsize"),
+          JAVA_INT.withName("fsx_nextents"),
+          JAVA_INT.withName("fsx_projid"),
+          JAVA_INT.withName("fsx_cowextsize"),
+          MemoryLayout.paddingLayout(8));
+
+  private static final long FLAGS = offset(FSXATTR, "fsx_xflags");
+  private static final long PROJECT = offset(FSXATTR, "fsx_projid");
+
+  /** Of quotactl(2); its blocks are of 1 KiB, whatever the file system's. */
+  static final StructLayout DQBLK =
+      MemoryLayout.structLayout(
+          JAVA_LONG.withName("dqb_bhardlimit"),
+          JAVA_LONG.withName("dqb_bsoftlimit"),
+          JAVA_LONG.withName("dqb_curspace"),
+          JAVA_LONG.withName("dqb_ihardlimit"),
+          JAVA_LONG.withName("dqb_isoftlimit"),
+          JAVA_LONG.withName("dqb_curinodes"),
+          JAVA_LONG.withName("dqb_btime"),
+          JAVA_LONG.withName("dqb_itime"),
+          JAVA_INT.withName("dqb_valid"),
+          MemoryLayout.paddingLayout(4));
+
+  private static final long HARD_BLOCKS = offset(DQBLK, "dqb_bhardlimit");
+  private static final long SOFT_BLOCKS = offset(DQBLK, "dqb_bsoftlimit");
+  private static final long SPACE = offset(DQBLK, "dqb_curspace");
+  private static final long HARD_FILES = offset(DQBLK, "dqb_ihardlimit");
+  private static final long SOFT_FILES = offset(DQBLK, "dqb_isoftlimit");
+  private static final long FILES = offset(DQBLK, "dqb_curinodes");
+  private static final long VALID = offset(DQBLK, "dqb_valid");
   private static final int LIMITS_ARE_VALID = 1 | 4;
   private static final long BLOCK = 1024;
 
-  // struct fs_quota_statv, version 1, with room to spare
-  private static final long STATE_SIZE = 256;
-  private static final long STATE_FLAGS = 2;
+  /** The beginning of {@code struct fs_quota_statv}, version 1, and room for the rest. */
+  static final StructLayout STATV =
+      MemoryLayout.structLayout(
+          JAVA_BYTE.withName("qs_version"),
+          MemoryLayout.paddingLayout(1),
+          JAVA_SHORT.withName("qs_flags"),
+          MemoryLayout.paddingLayout(252));
+
+  private static final long STATE_VERSION = offset(STATV, "qs_version");
+  private static final long STATE_FLAGS = offset(STATV, "qs_flags");
   private static final int COUNTS = 1 << 4;
   private static final int ENFORCES = 1 << 5;
 
@@ -52,6 +82,10 @@ final class Projects {
   private static final long GET_STATE = command(0x5808);
 
   private Projects() {}
+
+  private static long offset(StructLayout struct, String field) {
+    return struct.byteOffset(MemoryLayout.PathElement.groupElement(field));
+  }
 
   private static long command(long of) {
     int project = 2;
@@ -85,7 +119,7 @@ final class Projects {
 
   private static MemorySegment attributes(Descriptor directory, Arena arena)
       throws KernelException {
-    MemorySegment attributes = arena.allocate(ATTRIBUTES_SIZE, Long.BYTES);
+    MemorySegment attributes = arena.allocate(FSXATTR);
     Kernel.ioctl(directory, GET_ATTRIBUTES, "FS_IOC_FSGETXATTR", attributes);
     return attributes;
   }
@@ -99,8 +133,8 @@ final class Projects {
 
   static State state(Descriptor directory) throws KernelException {
     try (Arena arena = Arena.ofConfined()) {
-      MemorySegment state = arena.allocate(STATE_SIZE, Long.BYTES);
-      state.set(JAVA_BYTE, 0, (byte) 1);
+      MemorySegment state = arena.allocate(STATV);
+      state.set(JAVA_BYTE, STATE_VERSION, (byte) 1);
       quotactl(directory, GET_STATE, 0, state);
       int flags = state.get(JAVA_SHORT, STATE_FLAGS);
       return (flags & COUNTS) == 0
@@ -124,7 +158,7 @@ final class Projects {
 
   static Account account(Descriptor directory, int id) throws KernelException {
     try (Arena arena = Arena.ofConfined()) {
-      MemorySegment account = arena.allocate(RECORD_SIZE, Long.BYTES);
+      MemorySegment account = arena.allocate(DQBLK);
       quotactl(directory, GET_RECORD, id, account);
       return new Account(
           new WorkspaceLimit(
@@ -141,7 +175,7 @@ final class Projects {
 
   static void limit(Descriptor directory, int id, WorkspaceLimit limit) throws KernelException {
     try (Arena arena = Arena.ofConfined()) {
-      MemorySegment account = arena.allocate(RECORD_SIZE, Long.BYTES);
+      MemorySegment account = arena.allocate(DQBLK);
       account.set(JAVA_LONG, HARD_BLOCKS, limit.bytes() / BLOCK);
       account.set(JAVA_LONG, SOFT_BLOCKS, 0);
       account.set(JAVA_LONG, HARD_FILES, limit.files());

@@ -1,0 +1,28 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker;
+
+import io.zcbot.sandbox.worker.config.WorkerConfig;
+import io.zcbot.sandbox.worker.docker.DockerEngine;
+import io.zcbot.sandbox.worker.docker.DockerEngineSettings;
+import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
+
+/** The container engine as a worker, and the commands, use it. */
+public final class EngineClient {
+  private EngineClient() {}
+
+  /** The engine that the environment names, with the limits of a configuration. */
+  public static DockerEngine of(WorkerConfig config, SandboxMetrics metrics) {
+    return DockerEngine.fromEnvironment(
+        config.workerId(),
+        new DockerEngineSettings(
+            config.limits().engineTimeout(),
+            config.limits().readyTimeout(),
+            config.limits().pullTimeout(),
+            config.lifecycle().firewallInterval(),
+            config.limits().lookupConcurrency()),
+        metrics);
+  }
+}

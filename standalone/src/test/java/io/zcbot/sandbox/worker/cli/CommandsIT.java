@@ -8,6 +8,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.zcbot.sandbox.events.Activity;
 import io.zcbot.sandbox.events.ContainerRef;
+import io.zcbot.sandbox.events.EventCodec;
 import io.zcbot.sandbox.events.EventIds;
 import io.zcbot.sandbox.events.Failed;
 import io.zcbot.sandbox.events.LiveSandbox;
@@ -40,6 +41,8 @@ import java.util.UUID;
 import java.util.function.Function;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.producer.Producer;
+import org.apache.kafka.clients.producer.ProducerRecord;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -228,6 +231,55 @@ class CommandsIT {
     assertThat(sandbox("ps")).isZero();
     assertThat(out.toString()).containsPattern(user + "  running  1m\\ds  [0-9]s    other  w1");
     assertThat(err.toString()).isEmpty();
+  }
+
+  @Test
+  void psShowsTheAgeOfAClaimedSlotSinceItsClaim() throws Exception {
+    openLive("c1", Duration.ofSeconds(65));
+    containers.add(
+        new Container(
+            "c1",
+            Container.nameOf(user),
+            Container.State.RUNNING,
+            new Container.Ownership(user, "slot", "w1", true),
+            "hash",
+            Instant.now().minus(Duration.ofHours(3)),
+            null,
+            false));
+    assertThat(sandbox("ps")).isZero();
+    assertThat(out.toString()).containsPattern(user + "  running  1m\\ds  -     other  w1");
+  }
+
+  @Test
+  void psOfAllHostsListsTheLiveTable() throws Exception {
+    openLive("c9", Duration.ofSeconds(65));
+    assertThat(sandbox("ps", "--all-hosts")).isZero();
+    assertThat(out.toString()).containsPattern(user + "  h7    w7      1m\\ds  -     c9");
+    assertThat(sandbox("ps", "--all-hosts", "--json")).isZero();
+    assertThat(out.toString()).contains("\"host\":\"h7\"", "\"container_id\":\"c9\"");
+    assertThat(err.toString()).isEmpty();
+    try (KafkaLog log = log()) {
+      log.removeLive(user, "c9");
+    }
+    out.getBuffer().setLength(0);
+    assertThat(sandbox("ps", "--all-hosts")).isZero();
+    assertThat(out.toString()).doesNotContain(user.toString());
+  }
+
+  private void openLive(String containerId, Duration age) throws Exception {
+    EventCodec codec = new EventCodec();
+    LiveSandbox entry = new LiveSandbox(user, containerId, "h7", "w7", Instant.now().minus(age));
+    try (KafkaLog log = log();
+        Producer<byte[], byte[]> producer = log.clients().producer()) {
+      producer
+          .send(
+              new ProducerRecord<>(
+                  "sandbox.live",
+                  new KeyPartitions(4).of(user),
+                  codec.liveKey(user, containerId),
+                  codec.encodeLive(entry)))
+          .get();
+    }
   }
 
   @Test

@@ -9,6 +9,7 @@ import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.zcbot.sandbox.events.LiveSandbox;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.config.Durations;
 import io.zcbot.sandbox.worker.config.WorkerConfig;
@@ -43,6 +44,11 @@ final class PsCommand {
     @Option(names = "--json", description = "Print one JSON array.")
     private boolean json;
 
+    @Option(
+        names = "--all-hosts",
+        description = "List the sandboxes of all hosts, as the topics tell; ask no engine.")
+    private boolean allHosts;
+
     Typed(CommandContext context) {
       this.context = context;
     }
@@ -50,6 +56,15 @@ final class PsCommand {
     @Override
     public Integer call() throws CommandException {
       WorkerConfig config = context.config();
+      if (allHosts) {
+        Instant now = Instant.now();
+        try (KafkaLog log = new KafkaLog(config.kafka())) {
+          String text = new AllHosts(log, now).text(now.minus(config.lifecycle().idleTtl()), json);
+          context.console().out().print(text);
+          context.console().out().flush();
+        }
+        return ExitCode.OK;
+      }
       try (Engine engine = context.engine(config);
           KafkaLog log = new KafkaLog(config.kafka())) {
         return new PsCommand(context.console(), engine, log, config).run(json);
@@ -57,7 +72,13 @@ final class PsCommand {
     }
   }
 
-  private record Row(Container container, UserId user, @Nullable Instant lastUsed) {}
+  /**
+   * A line.
+   *
+   * @param since when the user's sandbox began: with its start, or with the claim of a warm slot
+   */
+  private record Row(
+      Container container, UserId user, @Nullable Instant since, @Nullable Instant lastUsed) {}
 
   PsCommand(Console console, Engine engine, KafkaLog log, WorkerConfig config) {
     this.console = console;
@@ -71,11 +92,19 @@ final class PsCommand {
     List<Container> containers = Engines.sandboxes(engine);
     Map<UserId, Instant> lastUsed =
         containers.isEmpty() ? Map.of() : lastUses(now.minus(config.lifecycle().idleTtl()));
+    boolean hasClaimed = containers.stream().anyMatch(PsCommand::isClaimed);
+    Map<String, LiveSandbox> live = hasClaimed ? live() : Map.of();
     List<Row> rows = new ArrayList<>();
     for (Container container : containers) {
       UserId user = container.user();
       if (user != null) {
-        rows.add(new Row(detailed(container), user, lastUsed.get(user)));
+        Container detailed = detailed(container);
+        LiveSandbox entry = live.get(container.id());
+        Instant since =
+            isClaimed(container)
+                ? (entry == null ? null : entry.openedAt())
+                : detailed.startedAt();
+        rows.add(new Row(detailed, user, since, lastUsed.get(user)));
       }
     }
     rows.sort(Comparator.comparing(row -> row.user));
@@ -85,6 +114,20 @@ final class PsCommand {
       print(rows, now);
     }
     return ExitCode.OK;
+  }
+
+  /** A slot was started before it had a user, and the engine does not tell when it got one. */
+  private static boolean isClaimed(Container container) {
+    return container.user() != null && container.ownership().slotId() != null;
+  }
+
+  private Map<String, LiveSandbox> live() {
+    try {
+      return LiveEntries.read(log);
+    } catch (CommandException e) {
+      console.err().println("ages of claimed slots are not known: " + e.getMessage());
+      return Map.of();
+    }
   }
 
   /** A listing lacks the start's time. */
@@ -113,13 +156,14 @@ final class PsCommand {
       table.add(
           row.user.toString(),
           container.state().name().toLowerCase(Locale.ROOT),
-          age(container.startedAt(), now),
+          age(row.since, now),
           age(row.lastUsed, now),
           spec(container),
           workerId == null ? "-" : workerId,
           EventText.shortId(container.id()));
     }
-    table.print(console.out());
+    console.out().print(table.text());
+    console.out().flush();
   }
 
   private String json(List<Row> rows) {
@@ -130,6 +174,7 @@ final class PsCommand {
       json.put("user_id", row.user.toString());
       json.put("state", container.state().name().toLowerCase(Locale.ROOT));
       json.put("started_at", text(container.startedAt()));
+      json.put("ready_at", text(row.since));
       json.put("last_used_at", text(row.lastUsed));
       json.put("spec", spec(container));
       json.put("worker_id", container.ownership().workerId());
@@ -147,13 +192,13 @@ final class PsCommand {
     return config.spec().hash().equals(container.specHash()) ? "current" : "other";
   }
 
-  private static String age(@Nullable Instant since, Instant now) {
+  static String age(@Nullable Instant since, Instant now) {
     return Optional.ofNullable(since)
         .map(instant -> Durations.rounded(Duration.between(instant, now)))
         .orElse("-");
   }
 
-  private static @Nullable String text(@Nullable Instant instant) {
+  static @Nullable String text(@Nullable Instant instant) {
     return instant == null ? null : instant.toString();
   }
 }

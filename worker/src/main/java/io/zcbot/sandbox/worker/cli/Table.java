@@ -4,7 +4,6 @@
  */
 package io.zcbot.sandbox.worker.cli;
 
-import java.io.PrintWriter;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -20,7 +19,7 @@ final class Table {
     rows.add(List.of(cells));
   }
 
-  void print(PrintWriter out) {
+  String text() {
     int columns = rows.getFirst().size();
     int[] widths = new int[columns];
     for (List<String> row : rows) {
@@ -28,12 +27,14 @@ final class Table {
         widths[i] = Math.max(widths[i], row.get(i).length());
       }
     }
+    StringBuilder text = new StringBuilder();
     for (List<String> row : rows) {
       StringBuilder line = new StringBuilder();
       for (int i = 0; i < columns; i++) {
         line.append(row.get(i)).append(" ".repeat(widths[i] - row.get(i).length() + 2));
       }
-      out.println(line.toString().stripTrailing());
+      text.append(line.toString().stripTrailing()).append(System.lineSeparator());
     }
+    return text.toString();
   }
 }

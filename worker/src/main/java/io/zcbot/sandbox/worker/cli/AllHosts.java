@@ -1,0 +1,75 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.cli;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.zcbot.sandbox.events.LiveSandbox;
+import io.zcbot.sandbox.events.UserId;
+import java.time.Instant;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Map;
+
+/** Lists the sandboxes of all hosts. No engine is asked. */
+final class AllHosts {
+  private final KafkaLog log;
+  private final Instant now;
+
+  AllHosts(KafkaLog log, Instant now) {
+    this.log = log;
+    this.now = now;
+  }
+
+  /**
+   * As a table or as JSON.
+   *
+   * @param usesSince from when on to read when sandboxes were used
+   */
+  String text(Instant usesSince, boolean json) throws CommandException {
+    List<LiveSandbox> live =
+        LiveEntries.read(log).values().stream()
+            .sorted(Comparator.comparing(LiveSandbox::userId))
+            .toList();
+    Map<UserId, Instant> lastUsed =
+        live.isEmpty() ? Map.of() : LastUses.since(log, usesSince);
+    return json ? json(live, lastUsed) : table(live, lastUsed);
+  }
+
+  private String table(List<LiveSandbox> live, Map<UserId, Instant> lastUsed) {
+    Table table = new Table("USER", "HOST", "WORKER", "AGE", "IDLE", "CONTAINER");
+    for (LiveSandbox sandbox : live) {
+      table.add(
+          sandbox.userId().toString(),
+          EventText.plain(sandbox.host()),
+          EventText.plain(sandbox.workerId()),
+          PsCommand.age(sandbox.openedAt(), now),
+          PsCommand.age(lastUsed.get(sandbox.userId()), now),
+          EventText.shortId(EventText.plain(sandbox.containerId())));
+    }
+    return table.text();
+  }
+
+  private static String json(List<LiveSandbox> live, Map<UserId, Instant> lastUsed) {
+    ArrayNode array = JsonNodeFactory.instance.arrayNode();
+    for (LiveSandbox sandbox : live) {
+      ObjectNode json = array.addObject();
+      json.put("user_id", sandbox.userId().toString());
+      json.put("host", sandbox.host());
+      json.put("worker_id", sandbox.workerId());
+      json.put("ready_at", sandbox.openedAt().toString());
+      json.put("last_used_at", PsCommand.text(lastUsed.get(sandbox.userId())));
+      json.put("container_id", sandbox.containerId());
+    }
+    try {
+      return new JsonMapper().writeValueAsString(array) + System.lineSeparator();
+    } catch (JsonProcessingException e) {
+      throw new IllegalStateException("an array of strings must serialize", e);
+    }
+  }
+}

@@ -36,8 +36,7 @@ final class AllHosts {
         LiveEntries.read(log).values().stream()
             .sorted(Comparator.comparing(LiveSandbox::userId))
             .toList();
-    Map<UserId, Instant> lastUsed =
-        live.isEmpty() ? Map.of() : LastUses.since(log, usesSince);
+    Map<UserId, Instant> lastUsed = live.isEmpty() ? Map.of() : LastUses.since(log, usesSince);
     return json ? json(live, lastUsed) : table(live, lastUsed);
   }
 

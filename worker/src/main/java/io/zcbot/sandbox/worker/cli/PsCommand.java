@@ -101,9 +101,7 @@ final class PsCommand {
         Container detailed = detailed(container);
         LiveSandbox entry = live.get(container.id());
         Instant since =
-            isClaimed(container)
-                ? (entry == null ? null : entry.openedAt())
-                : detailed.startedAt();
+            isClaimed(container) ? (entry == null ? null : entry.openedAt()) : detailed.startedAt();
         rows.add(new Row(detailed, user, since, lastUsed.get(user)));
       }
     }

@@ -11,7 +11,6 @@ import io.zcbot.sandbox.events.LiveSandbox;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.engine.EngineException;
-import io.zcbot.sandbox.worker.ensure.FencedException;
 import io.zcbot.sandbox.worker.testkit.FakeEngine;
 import io.zcbot.sandbox.worker.testkit.World;
 import java.nio.file.Path;
@@ -78,7 +77,8 @@ class AdmissionTest {
     assertThat(world.ready(ANNA).outcome()).isEqualTo(Ready.Outcome.REUSED);
   }
 
-  private void failed(UserId user, Failed.Reason reason) throws FencedException, InterruptedException {
+  private void failed(UserId user, Failed.Reason reason)
+      throws FencedException, InterruptedException {
     Object answer = world.ensure(user);
     if (!(answer instanceof Failed failed) || failed.reason() != reason) {
       throw new AssertionError("answered with " + answer);

@@ -59,8 +59,7 @@ class OpsIT {
 
   /** Of dead letters. */
   private static final Set<String> HEADERS =
-      Set.of(
-          "zcbot_error", "zcbot_error_field", "zcbot_topic", "zcbot_partition", "zcbot_offset");
+      Set.of("zcbot_error", "zcbot_error_field", "zcbot_topic", "zcbot_partition", "zcbot_offset");
 
   private static final List<String> LOUD =
       List.of(

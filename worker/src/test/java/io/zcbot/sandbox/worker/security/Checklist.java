@@ -80,12 +80,12 @@ final class Checklist {
                   "AppArmor confines where the host has it",
                   "docker-default",
                   "host-dependent: reported by doctor")
-              .notOn(
-                  GVISOR,
-                  "AppArmor sees gVisor's kernel, not the commands in it"),
+              .notOn(GVISOR, "AppArmor sees gVisor's kernel, not the commands in it"),
           row(10, "/proc/kcore, keys, timers, /sys/firmware masked", "engine"),
           row(11, "write core_pattern, sysrq, release_agent: refused, even for root", "engine")
-              .otherwise(GVISOR, "sysrq belongs to gVisor's kernel: root may write to it, commands may not"),
+              .otherwise(
+                  GVISOR,
+                  "sysrq belongs to gVisor's kernel: root may write to it, commands may not"),
           row(12, "mount, mknod: EPERM, even for root", "cap-drop ALL")
               .otherwise(GVISOR, "device nodes can be created, but lead to no device of the host"),
           row(13, "no engine socket inside", "no such mount"),
@@ -93,7 +93,11 @@ final class Checklist {
               .otherwise(
                   GVISOR,
                   "net, ipc, uts and mount are checked on the host; gVisor's process shares the host's pid and cgroup namespaces, but nothing of them is visible inside"),
-          row(15, "root in a sandbox is not root on the host", "userns-remap", "host-dependent: reported by doctor"),
+          row(
+              15,
+              "root in a sandbox is not root on the host",
+              "userns-remap",
+              "host-dependent: reported by doctor"),
           row(
               16,
               "known bad versions of engine and runc: warned of",
@@ -118,7 +122,8 @@ final class Checklist {
               .notOn(GVISOR, BEFORE_THE_START),
           row(28, "memory bomb: killed, nothing swapped", "memory = memory + swap")
               .otherwise(
-                  GVISOR, "the whole sandbox ends, because its memory is that of one process on the host"),
+                  GVISOR,
+                  "the whole sandbox ends, because its memory is that of one process on the host"),
           row(29, "filling /tmp, /dev/shm: bounded, sandbox usable after", "sizes")
               .otherwise(GVISOR, "gVisor does not show nosuid and nodev in its list of mounts"),
           row(30, "CPU burn: throttled", "nano cpus"),
@@ -135,7 +140,8 @@ final class Checklist {
                   "host's limit",
                   "documented limit: all sandboxes share uid 1000 and so fs.inotify.max_user_instances;"
                       + " reported by doctor")
-              .otherwise(GVISOR, "gVisor's kernel counts them for each sandbox, so nobody else loses any"),
+              .otherwise(
+                  GVISOR, "gVisor's kernel counts them for each sandbox, so nobody else loses any"),
           row(
               35,
               "filling /workspace hurts its user only",
@@ -151,21 +157,26 @@ final class Checklist {
           row(38, "invalid user ids: refused before the engine is asked", "UserId"),
           row(39, "two inputs never share a container name", "canonical UUID"),
           row(40, "workspace is a symlink: refused", "no-follow"),
+          row(41, "missing workspace: created by the worker, 0700, uid 1000", "mount"),
           row(
-              41,
-              "missing workspace: created by the worker, 0700, uid 1000",
-              "mount"),
-          row(42, "links in a workspace: never followed by the worker", "it opens nothing in there"),
+              42,
+              "links in a workspace: never followed by the worker",
+              "it opens nothing in there"),
           row(
                   43,
                   "workspace nosuid, nodev",
                   "mount flags of the root",
                   "host-dependent: holds where the root's file system is mounted so")
-              .otherwise(RUNC_CLAIMED, "the claim mounts the workspace nosuid and nodev, whatever the root's file system")
+              .otherwise(
+                  RUNC_CLAIMED,
+                  "the claim mounts the workspace nosuid and nodev, whatever the root's file system")
               .otherwise(
                   GVISOR,
                   "gVisor shows only its own flags in its list of mounts; a setuid program placed there gains nothing, even on the host's kernel"),
-          row(44, "weaker container with a sandbox's name: replaced, never reused", "all that the engine reports is compared")
+          row(
+                  44,
+                  "weaker container with a sandbox's name: replaced, never reused",
+                  "all that the engine reports is compared")
               .otherwise(
                   GVISOR,
                   "gVisor refuses changes while the sandbox runs; changes before its start are noticed"));

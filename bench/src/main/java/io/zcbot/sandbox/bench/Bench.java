@@ -7,6 +7,7 @@ package io.zcbot.sandbox.bench;
 import java.io.IOException;
 import java.io.InputStream;
 import java.lang.management.ManagementFactory;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.LocalDate;
@@ -65,7 +66,7 @@ public final class Bench {
             directory.resolve("broker.log"),
             BrokerProcess.ANNOUNCEMENT,
             servers)) {
-      head(report, args[1]);
+      head(report, args[1], root, rounds);
       Kafka kafka = new Kafka(servers.toString());
       PackagedWorker worker = PackagedWorker.asInTheImage(root, directory.resolve("worker.aot"));
       for (var each : ALL.entrySet()) {
@@ -95,16 +96,21 @@ public final class Bench {
     System.exit(0);
   }
 
-  private static void head(Report report, String engine) throws IOException {
+  private static void head(Report report, String engine, Path root, int rounds)
+      throws IOException, InterruptedException {
     report.line("# Results of `bin/bench`");
     report.line("");
     report.line(
         "Made by `bin/bench` on "
             + LocalDate.now(ZoneOffset.UTC)
+            + " from commit "
+            + commit(root)
             + "; to repeat: `bin/bench` (about 20 minutes), `bin/bench --only dispatch --rounds 9`.");
     report.line(
-        "Each figure is the median of several rounds, with the range in brackets; ratios are made within a round. The broker runs"
-            + " in a JVM of its own on the same machine, the measuring client in another.");
+        "Each figure is the "
+            + average(rounds)
+            + "; ratios are made within a round. The broker runs in a JVM of its own on the same"
+            + " machine, the measuring client in another.");
     report.line("");
     List<List<String>> facts = new ArrayList<>();
     facts.add(List.of("cores", Integer.toString(Runtime.getRuntime().availableProcessors())));
@@ -121,6 +127,25 @@ public final class Bench {
             String.format(
                 "%.1f", ManagementFactory.getOperatingSystemMXBean().getSystemLoadAverage())));
     report.table(List.of("machine", ""), facts);
+  }
+
+  private static String average(int rounds) {
+    return switch (rounds) {
+      case 0 -> "median of the rounds named below it, with the range in brackets";
+      case 1 -> "result of a single round";
+      case 2 -> "mean of two rounds, which are in brackets";
+      default -> "median of " + rounds + " rounds, with the range in brackets";
+    };
+  }
+
+  private static String commit(Path root) throws IOException, InterruptedException {
+    Process git =
+        new ProcessBuilder("git", "describe", "--always", "--dirty")
+            .directory(root.toFile())
+            .redirectError(ProcessBuilder.Redirect.DISCARD)
+            .start();
+    String commit = new String(git.getInputStream().readAllBytes(), StandardCharsets.UTF_8).strip();
+    return git.waitFor() == 0 ? commit : "unknown";
   }
 
   private static String kafkaVersion() throws IOException {

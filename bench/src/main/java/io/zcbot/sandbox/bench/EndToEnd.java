@@ -249,7 +249,7 @@ final class EndToEnd implements Experiment {
     clear(raw, setting.id(), hotNames);
   }
 
-  /** WarmPool are measured apart: here every stranger's sandbox is made anew. */
+  /** Warm slots are measured apart: here every new user's sandbox is created. */
   private static WorkerProcess worker(Setting setting) throws Exception {
     return WorkerProcess.start(setting, PREFIX, Map.of("ZCBOT_SANDBOX_WARM", "0"));
   }

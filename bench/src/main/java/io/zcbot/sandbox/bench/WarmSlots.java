@@ -16,7 +16,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import org.HdrHistogram.Histogram;
 
-/** What strangers see of a worker that keeps slots warm, and what its stop takes. */
+/** What new users see of a worker that keeps slots warm, and what its stop takes. */
 final class WarmSlots {
   private static final String PREFIX = "warm.";
   private static final int PARTITIONS = 8;
@@ -36,7 +36,7 @@ final class WarmSlots {
 
   static final String CLAIMED = "claimed: ours at 2/s";
   static final String CLAIMED_YOUNG = "claimed: ours at 2/s, seconds after the worker's start";
-  static final String BESIDE = "hot: ours at 50/s, burst of 100 strangers";
+  static final String BESIDE = "hot: ours at 50/s, burst of 100 new users";
   static final String RAW_BESIDE =
       "hot: raw API inspect at 50/s, 40 creates through it, 4 at a time";
 
@@ -60,7 +60,7 @@ final class WarmSlots {
     for (int round = 0; round < setting.rounds(); round++) {
       round(into);
       Setting.say(
-          "round %d: claimed p50 %s ms, 20 strangers %s ms, 100 strangers %s ms",
+          "round %d: claimed p50 %s ms, 20 new users %s ms, 100 new users %s ms",
           round,
           into.rounds().text(CLAIMED + " p50", "%.1f"),
           rounds.text(BURST_20, "%.0f"),
@@ -77,22 +77,22 @@ final class WarmSlots {
     try (worker;
         Client client = new Client(setting.kafka(), PREFIX, PARTITIONS)) {
       worker.awaitParked(SLOTS);
-      List<UserId> first = strangers((int) (RATE * YOUNG_SECONDS));
+      List<UserId> first = newUsers((int) (RATE * YOUNG_SECONDS));
       into.add(CLAIMED_YOUNG, claims(client, first));
       client.load(first, WARM_UP_RATE, WARM_UP_SECONDS, Latencies.histogram());
       worker.awaitParked(SLOTS);
 
-      List<UserId> users = strangers((int) (RATE * SECONDS));
+      List<UserId> users = newUsers((int) (RATE * SECONDS));
       into.add(CLAIMED, claims(client, users));
 
       worker.awaitParked(SLOTS);
-      rounds.add(BURST_20, burst(client, strangers(SLOTS)));
+      rounds.add(BURST_20, burst(client, newUsers(SLOTS)));
 
       worker.awaitParked(SLOTS);
       Histogram beside = Latencies.histogram();
       Histogram burst = Latencies.histogram();
       Processors before = Processors.now(worker);
-      client.ensureAll(strangers(MANY), burst);
+      client.ensureAll(newUsers(MANY), burst);
       client.load(users, HOT_RATE, 4, beside);
       Processors.add(BURST_100, before, Processors.now(worker), rounds);
       rounds.add(BURST_100, burst.getMaxValue() / 1e3);
@@ -116,7 +116,7 @@ final class WarmSlots {
   /** What a look takes beside creates where nobody else is at work: no hot ensure is faster. */
   private void looksAlone(Latencies into) throws Exception {
     String other = setting.id() + "-raw";
-    List<UserId> users = strangers(1 + RAW_CREATES);
+    List<UserId> users = newUsers(1 + RAW_CREATES);
     Path root = setting.workspaces("raw-looks");
     for (UserId user : users) {
       EndToEnd.workspace(root, user);
@@ -143,7 +143,7 @@ final class WarmSlots {
     double creates = Double.MAX_VALUE;
     double removals = Double.MAX_VALUE;
     for (int threads : new int[] {2, 4, 8}) {
-      List<UserId> users = strangers(MANY - SLOTS);
+      List<UserId> users = newUsers(MANY - SLOTS);
       Path root = setting.workspaces("raw-" + threads);
       for (UserId user : users) {
         EndToEnd.workspace(root, user);
@@ -196,7 +196,7 @@ final class WarmSlots {
     return burst.getMaxValue() / 1e3;
   }
 
-  private static List<UserId> strangers(int count) {
+  private static List<UserId> newUsers(int count) {
     return Kafka.usersInEach(1, count);
   }
 
@@ -218,11 +218,11 @@ final class WarmSlots {
         latencies.ratioMedian(coldOriginal + " p50", CLAIMED + " p50") >= 20,
         latencies.ratioText(coldOriginal + " p50", CLAIMED + " p50"));
     report.target(
-        SLOTS + " strangers at once, " + SLOTS + " slots: all ready ≤ 250 ms",
+        SLOTS + " new users at once, " + SLOTS + " slots: all ready ≤ 250 ms",
         rounds.median(BURST_20) <= 250,
         rounds.text(BURST_20, "%.0f") + " ms");
     report.target(
-        MANY + " strangers at once, " + SLOTS + " slots: ≤ 1.1× the engine's own time for the rest",
+        MANY + " new users at once, " + SLOTS + " slots: ≤ 1.1× the engine's own time for the rest",
         rounds.ratioMedian(BURST_100, RAW_80) <= 1.1,
         rounds.text(BURST_100, "%.0f")
             + " ms, "

@@ -23,14 +23,14 @@ class DurationsTest {
     "86400000,1d",
     "90000000,25h"
   })
-  void are_shown_in_their_largest_whole_unit(long millis, String shown) {
+  void areShownInTheirLargestWholeUnit(long millis, String shown) {
     assertThat(Durations.shown(Duration.ofMillis(millis))).isEqualTo(shown);
     assertThat(Durations.parse(shown)).hasMillis(millis);
   }
 
   @ParameterizedTest
   @CsvSource({"-5,0s", "0,0s", "59,59s", "61,1m1s", "3599,59m59s", "3660,1h1m", "90061,1d1h"})
-  void ages_are_rounded_for_people(long seconds, String shown) {
+  void agesAreRoundedForPeople(long seconds, String shown) {
     assertThat(Durations.rounded(Duration.ofSeconds(seconds))).isEqualTo(shown);
   }
 }

@@ -19,7 +19,7 @@ class SettingTest {
   private static final String END = "<!-- config:end -->";
 
   @Test
-  void all_lists_every_setting_once() {
+  void allListsEverySettingOnce() {
     long declared =
         Arrays.stream(Setting.class.getDeclaredFields())
             .filter(f -> Modifier.isStatic(f.getModifiers()))
@@ -31,7 +31,7 @@ class SettingTest {
   }
 
   @Test
-  void every_default_is_allowed() {
+  void everyDefaultIsAllowed() {
     for (Setting<?> setting : Setting.ALL) {
       String fallback = setting.fallback();
       if (fallback != null) {
@@ -44,7 +44,7 @@ class SettingTest {
 
   /** Run with -Dreadme.update=true to write the table instead of checking it. */
   @Test
-  void the_documentation_has_the_table() throws Exception {
+  void theDocumentationHasTheTable() throws Exception {
     Path file = Path.of("../docs/configuration.md");
     String text = Files.readString(file);
     assertThat(text).contains(BEGIN, END);

@@ -11,7 +11,7 @@ import org.junit.jupiter.api.Test;
 
 class SpellingTest {
   @Test
-  void counts_edits() {
+  void countsEdits() {
     assertThat(Spelling.edits("", "")).isZero();
     assertThat(Spelling.edits("abc", "abc")).isZero();
     assertThat(Spelling.edits("abc", "")).isEqualTo(3);
@@ -21,7 +21,7 @@ class SpellingTest {
   }
 
   @Test
-  void finds_the_nearest_within_the_bound() {
+  void findsTheNearestWithinTheBound() {
     assertThat(Spelling.nearest("groop", List.of("group", "topic"), 2)).isEqualTo("group");
     assertThat(Spelling.nearest("something", List.of("group", "topic"), 2)).isNull();
   }

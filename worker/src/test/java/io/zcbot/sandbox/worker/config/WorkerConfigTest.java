@@ -53,7 +53,7 @@ class WorkerConfigTest {
   }
 
   @Test
-  void an_empty_environment_gives_every_default() throws Exception {
+  void anEmptyEnvironmentGivesEveryDefault() throws Exception {
     WorkerConfig config = read();
 
     assertThat(config.workerId()).isEqualTo("box-1");
@@ -115,7 +115,7 @@ class WorkerConfigTest {
   }
 
   @Test
-  void every_key_is_read() throws Exception {
+  void everyKeyIsRead() throws Exception {
     WorkerConfig config =
         read(
             "ZCBOT_WORKER_ID", "w.1_a-b",
@@ -227,13 +227,13 @@ class WorkerConfigTest {
   }
 
   @Test
-  void an_empty_value_counts_as_not_set() throws Exception {
+  void anEmptyValueCountsAsNotSet() throws Exception {
     assertThat(read("ZCBOT_SANDBOX_MEMORY", " ", "ZCBOT_KAFKA_BOOTSTRAP_SERVERS", ""))
         .isEqualTo(read());
   }
 
   @Test
-  void other_programs_keys_are_left_alone() throws Exception {
+  void otherProgramsKeysAreLeftAlone() throws Exception {
     assertThat(
             read(
                 "ZCBOT_STANDALONE_DATA", "./data",
@@ -245,7 +245,7 @@ class WorkerConfigTest {
   }
 
   @Test
-  void docker_host_is_the_engines_default() throws Exception {
+  void dockerHostIsTheEnginesDefault() throws Exception {
     assertThat(read("DOCKER_HOST", "tcp://docker:2375").engineAddress())
         .isEqualTo("tcp://docker:2375");
     assertThat(
@@ -255,7 +255,7 @@ class WorkerConfigTest {
   }
 
   @Test
-  void a_bad_computed_default_is_a_problem_too() {
+  void aBadComputedDefaultIsAProblemToo() {
     assertThat(problem("DOCKER_HOST", "docker"))
         .isEqualTo(
             "ZCBOT_ENGINE_ADDRESS=docker (default, DOCKER_HOST): must be an address such as"
@@ -270,7 +270,7 @@ class WorkerConfigTest {
   }
 
   @Test
-  void a_workspace_of_limited_size_has_a_limit_on_files_too() throws Exception {
+  void aWorkspaceOfLimitedSizeHasALimitOnFilesToo() throws Exception {
     assertThat(read().workspaceLimit()).isNull();
     assertThat(read("ZCBOT_WORKSPACE_SIZE", "off").workspaceLimit()).isNull();
     assertThat(read("ZCBOT_WORKSPACE_SIZE", "1g").workspaceLimit())
@@ -285,14 +285,14 @@ class WorkerConfigTest {
   }
 
   @Test
-  void ops_can_be_off() throws Exception {
+  void opsCanBeOff() throws Exception {
     assertThat(read("ZCBOT_OPS_ADDRESS", "off").opsAddress()).isNull();
     assertThat(read("ZCBOT_OPS_ADDRESS", "localhost:1").opsAddress())
         .isEqualTo(new InetSocketAddress(InetAddress.getLoopbackAddress(), 1));
   }
 
   @Test
-  void all_problems_are_reported_together() {
+  void allProblemsAreReportedTogether() {
     assertThatThrownBy(
             () ->
                 read(
@@ -372,16 +372,15 @@ class WorkerConfigTest {
           ZCBOT_LOG_FORMAT           | xml           | must be one of text, json
           ZCBOT_LOG_LEVEL            | loud          | must be one of error, warn, info, debug, trace
           """)
-  void each_key_says_what_is_allowed(String key, String value, String allowed) {
+  void eachKeySaysWhatIsAllowed(String key, String value, String allowed) {
     assertThat(problem(key, value)).isEqualTo(key + "=" + value + ": " + allowed);
   }
 
   @Test
-  void every_key_has_an_error_text_test() throws Exception {
+  void everyKeyHasAnErrorTextTest() throws Exception {
     CsvSource table =
         WorkerConfigTest.class
-            .getDeclaredMethod(
-                "each_key_says_what_is_allowed", String.class, String.class, String.class)
+            .getDeclaredMethod("eachKeySaysWhatIsAllowed", String.class, String.class, String.class)
             .getAnnotation(CsvSource.class);
     assertThat(table).isNotNull();
     assertThat(Setting.ALL).allSatisfy(s -> assertThat(table.textBlock()).contains(s.key()));
@@ -409,7 +408,7 @@ class WorkerConfigTest {
         "10.0.0.1:5432",
         "; rm -rf /"
       })
-  void what_is_no_address_is_refused_without_a_look_up(String text) {
+  void whatIsNoAddressIsRefusedWithoutALookUp(String text) {
     assertThat(problem("ZCBOT_PG_IPS", text)).contains("is neither an IP address nor a network");
   }
 
@@ -452,12 +451,12 @@ class WorkerConfigTest {
 
   @ParameterizedTest
   @ValueSource(strings = {"/", "relative", "/a/../b", "/a/./b", "/..", "/a/.."})
-  void an_unsafe_workspace_root_is_refused(String path) {
+  void anUnsafeWorkspaceRootIsRefused(String path) {
     assertThat(problem("ZCBOT_WORKSPACE_ROOT", path)).contains("must be an absolute path");
   }
 
   @Test
-  void egress_and_dns_policies() throws Exception {
+  void egressAndDnsPolicies() throws Exception {
     assertThat(policy("ZCBOT_SANDBOX_EGRESS", "NONE").egress()).isEqualTo(new Egress.None());
     assertThat(policy("ZCBOT_SANDBOX_EGRESS", "public").egress()).isEqualTo(new Egress.Public());
     assertThat(policy("ZCBOT_SANDBOX_EGRESS", "10.0.0.0/8, 192.0.2.1").egress())
@@ -477,14 +476,14 @@ class WorkerConfigTest {
         "fe80::1",
         "::1"
       })
-  void an_allow_list_opens_neither_metadata_nor_the_host(String network) {
+  void anAllowListOpensNeitherMetadataNorTheHost(String network) {
     assertThat(problem("ZCBOT_SANDBOX_EGRESS", "192.0.2.1," + network))
         .contains("'" + network + "' is never opened");
   }
 
   @ParameterizedTest
   @ValueSource(strings = {"0.0.0.0/0", "::/0"})
-  void an_allow_list_of_everything_is_refused(String network) {
+  void anAllowListOfEverythingIsRefused(String network) {
     assertThat(problem("ZCBOT_SANDBOX_EGRESS", network)).contains("is everything; that is public");
   }
 
@@ -535,14 +534,13 @@ class WorkerConfigTest {
           BOOTSTRAP_SERVER          | k:9092  | there is no Kafka property bootstrap.server; did you mean bootstrap.servers?
           SASL_MECHANISMS           | PLAIN   | there is no Kafka property sasl.mechanisms; did you mean sasl.mechanism?
           """)
-  void kafka_properties_the_worker_owns_are_refused_with_a_reason(
-      String key, String value, String problem) {
+  void kafkaPropertiesTheWorkerOwnsAreRefusedWithAReason(String key, String value, String problem) {
     assertThat(problem("ZCBOT_KAFKA_" + key, value))
         .isEqualTo("ZCBOT_KAFKA_" + key + "=" + value + ": " + problem);
   }
 
   @Test
-  void kafka_judges_the_values_it_knows() {
+  void kafkaJudgesTheValuesItKnows() {
     assertThat(problem("ZCBOT_KAFKA_SECURITY_PROTOCOL", "FOO"))
         .startsWith(
             "ZCBOT_KAFKA_SECURITY_PROTOCOL=FOO: Kafka says: Invalid value FOO for configuration"
@@ -552,7 +550,7 @@ class WorkerConfigTest {
   }
 
   @Test
-  void safe_values_of_restricted_kafka_properties_pass() throws Exception {
+  void safeValuesOfRestrictedKafkaPropertiesPass() throws Exception {
     assertThat(
             read(
                     "ZCBOT_KAFKA_ACKS", "all",
@@ -569,7 +567,7 @@ class WorkerConfigTest {
   }
 
   @Test
-  void the_environment_wins_over_the_properties_file(@TempDir Path dir) throws Exception {
+  void theEnvironmentWinsOverThePropertiesFile(@TempDir Path dir) throws Exception {
     Path file =
         Files.writeString(
             dir.resolve("kafka.properties"),
@@ -593,7 +591,7 @@ class WorkerConfigTest {
   }
 
   @Test
-  void problems_in_the_properties_file_name_file_and_property(@TempDir Path dir) throws Exception {
+  void problemsInThePropertiesFileNameFileAndProperty(@TempDir Path dir) throws Exception {
     Path file = Files.writeString(dir.resolve("k.properties"), "group.id=x\n");
     assertThat(problem("ZCBOT_KAFKA_PROPERTIES_FILE", file.toString()))
         .isEqualTo(
@@ -613,7 +611,7 @@ class WorkerConfigTest {
   }
 
   @Test
-  void secrets_are_shown_nowhere() throws Exception {
+  void secretsAreShownNowhere() throws Exception {
     String secret = "hunter2";
     WorkerConfig config =
         read(
@@ -635,7 +633,7 @@ class WorkerConfigTest {
   }
 
   @Test
-  void a_mistyped_kafka_prefix_is_noticed() {
+  void aMistypedKafkaPrefixIsNoticed() {
     assertThat(problem("ZCBOT_KAKFA_BOOTSTRAP_SERVERS", "k:9092"))
         .contains("did you mean ZCBOT_KAFKA_BOOTSTRAP_SERVERS?");
     assertThat(problem("ZCBOT_KAFKA_", "x")).contains("there is no such setting");

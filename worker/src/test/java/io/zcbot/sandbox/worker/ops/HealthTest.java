@@ -15,7 +15,7 @@ class HealthTest {
   private final Health health = new Health(Duration.ofMillis(200));
 
   @Test
-  void what_is_limited_is_ok() throws Exception {
+  void whatIsLimitedIsOk() throws Exception {
     Health health = new Health();
     health.warning("slots", () -> "no mounts here");
 
@@ -25,13 +25,13 @@ class HealthTest {
   }
 
   @Test
-  void without_checks_all_is_well() throws Exception {
+  void withoutChecksAllIsWell() throws Exception {
     assertThat(health.liveness().isOk()).isTrue();
     assertThat(health.readiness().isOk()).isTrue();
   }
 
   @Test
-  void live_and_ready_are_two_things() throws Exception {
+  void liveAndReadyAreTwoThings() throws Exception {
     health.live("loop", () -> null);
     health.ready("kafka", () -> "no broker answers");
 
@@ -42,7 +42,7 @@ class HealthTest {
   }
 
   @Test
-  void a_check_that_throws_fails_and_hides_no_other() throws Exception {
+  void aCheckThatThrowsFailsAndHidesNoOther() throws Exception {
     health.ready(
         "bad",
         () -> {
@@ -61,7 +61,7 @@ class HealthTest {
   }
 
   @Test
-  void a_check_that_hangs_fails_within_the_limit() throws Exception {
+  void aCheckThatHangsFailsWithinTheLimit() throws Exception {
     health.ready(
         "slow",
         () -> {

@@ -48,7 +48,7 @@ class LoggingTest {
   }
 
   @Test
-  void text_has_level_logger_message_and_context() {
+  void textHasLevelLoggerMessageAndContext() {
     Logging.configure(new LogConfig(LogConfig.Format.TEXT, LogConfig.Level.INFO));
     own.info("plain");
     MDC.put("user", "u1");
@@ -82,7 +82,7 @@ class LoggingTest {
   }
 
   @Test
-  void json_is_one_object_per_line() throws Exception {
+  void jsonIsOneObjectPerLine() throws Exception {
     Logging.configure(new LogConfig(LogConfig.Format.JSON, LogConfig.Level.INFO));
     MDC.put("user", "u1");
     MDC.put("container", "c1");
@@ -111,7 +111,7 @@ class LoggingTest {
   }
 
   @Test
-  void libraries_are_heard_from_warn_on_whatever_the_level() {
+  void librariesAreHeardFromWarnOnWhateverTheLevel() {
     Logging.configure(new LogConfig(LogConfig.Format.TEXT, LogConfig.Level.TRACE));
     own.trace("own");
     kafka.info("chatter");
@@ -127,7 +127,7 @@ class LoggingTest {
 
   /** While brokers are away, each client says so at each of its attempts to connect. */
   @Test
-  void kafka_clients_repeat_themselves_once_a_minute_only() {
+  void kafkaClientsRepeatThemselvesOnceAMinuteOnly() {
     Logging.configure(new LogConfig(LogConfig.Format.TEXT, LogConfig.Level.INFO));
     for (int attempt = 0; attempt < 100; attempt++) {
       kafka.warn("connection {} could not be established", attempt);
@@ -140,7 +140,7 @@ class LoggingTest {
   }
 
   @Test
-  void a_command_is_silent_unless_verbose() {
+  void aCommandIsSilentUnlessVerbose() {
     Logging.configureForCommand(false);
     own.warn("x");
     kafka.error("x");

@@ -55,7 +55,7 @@ class OpsServerTest {
   }
 
   @Test
-  void health_is_json_with_reasons() throws Exception {
+  void healthIsJsonWithReasons() throws Exception {
     AtomicReference<@Nullable String> kafka = new AtomicReference<>("no \"broker\" answers");
     health.live("loop", () -> null);
     health.ready("kafka", kafka::get);
@@ -79,7 +79,7 @@ class OpsServerTest {
   }
 
   @Test
-  void a_warning_is_told_and_leaves_the_worker_ready() throws Exception {
+  void aWarningIsToldAndLeavesTheWorkerReady() throws Exception {
     health.warning("engine-runc", () -> "an old one");
     HttpResponse<String> ready = send("GET", "/health/ready");
     assertThat(ready.statusCode()).isEqualTo(200);
@@ -91,7 +91,7 @@ class OpsServerTest {
   }
 
   @Test
-  void metrics_are_prometheus_text() throws Exception {
+  void metricsArePrometheusText() throws Exception {
     health.ready("kafka", () -> null);
     metrics.bindHealth(health);
     HttpResponse<String> answer = send("GET", "/metrics");
@@ -102,7 +102,7 @@ class OpsServerTest {
   }
 
   @Test
-  void the_status_page_tells_what_runs_and_how() throws Exception {
+  void theStatusPageTellsWhatRunsAndHow() throws Exception {
     health.ready("engine", () -> "ping: refused");
     HttpResponse<String> answer = send("GET", "/");
     assertThat(answer.statusCode()).isEqualTo(200);
@@ -115,7 +115,7 @@ class OpsServerTest {
 
   @ParameterizedTest
   @ValueSource(strings = {"/", "/metrics", "/health/live", "/health/ready"})
-  void head_is_get_without_a_body(String path) throws Exception {
+  void headIsGetWithoutABody(String path) throws Exception {
     metrics.bindLanes(() -> 0);
     HttpResponse<String> head = send("HEAD", path);
     assertThat(head.statusCode()).isEqualTo(200);
@@ -125,20 +125,20 @@ class OpsServerTest {
 
   @ParameterizedTest
   @ValueSource(strings = {"/nothing", "/metricsx", "/metrics/", "/health", "/health/", "/%2e%2e/x"})
-  void anything_else_is_not_found(String path) throws Exception {
+  void anythingElseIsNotFound(String path) throws Exception {
     assertThat(send("GET", path).statusCode()).isEqualTo(404);
   }
 
   @ParameterizedTest
   @ValueSource(strings = {"POST", "PUT", "DELETE", "OPTIONS", "BREW"})
-  void only_reading_is_allowed(String method) throws Exception {
+  void onlyReadingIsAllowed(String method) throws Exception {
     HttpResponse<String> answer = send(method, "/metrics");
     assertThat(answer.statusCode()).isEqualTo(405);
     assertThat(answer.headers().firstValue("Allow")).hasValue("GET, HEAD");
   }
 
   @Test
-  void a_supplier_that_throws_is_a_500_and_the_server_lives() throws Exception {
+  void aSupplierThatThrowsIsA500AndTheServerLives() throws Exception {
     metrics.bindOpenRecords(
         () -> {
           throw new IllegalStateException("expected by the test");
@@ -148,7 +148,7 @@ class OpsServerTest {
   }
 
   @Test
-  void closing_twice_is_fine_and_frees_the_port() throws Exception {
+  void closingTwiceIsFineAndFreesThePort() throws Exception {
     InetSocketAddress address = server.address();
     server.close();
     server.close();
@@ -159,7 +159,7 @@ class OpsServerTest {
   }
 
   @Test
-  void a_taken_port_is_a_clear_error() {
+  void aTakenPortIsAClearError() {
     try (OpsServer second = new OpsServer(server.address(), health, metrics, Map::of)) {
       assertThatThrownBy(second::start)
           .isInstanceOf(IOException.class)

@@ -94,8 +94,10 @@ final class SlotFactory {
     }
   }
 
+  /** Removes a slot's container and mount, and gives its place back unless it was handed over. */
   void destroy(Slot slot) {
     destroy(slot.id(), slot.containerId(), slot.directory());
+    slot.place().close();
   }
 
   /** What fails here is found by a later sweep. */

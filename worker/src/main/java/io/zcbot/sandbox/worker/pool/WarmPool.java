@@ -5,7 +5,6 @@
 package io.zcbot.sandbox.worker.pool;
 
 import io.zcbot.sandbox.events.UserId;
-import io.zcbot.sandbox.worker.engine.Container;
 import io.zcbot.sandbox.worker.engine.Engine;
 import io.zcbot.sandbox.worker.engine.EngineEvent;
 import io.zcbot.sandbox.worker.engine.EngineException;
@@ -17,22 +16,16 @@ import io.zcbot.sandbox.worker.sandbox.Place;
 import io.zcbot.sandbox.worker.sandbox.Sandbox;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
 import io.zcbot.sandbox.worker.sandbox.Time;
-import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
-import java.util.Map;
-import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
-import java.util.function.Function;
-import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -47,9 +40,6 @@ import org.slf4j.LoggerFactory;
 public final class WarmPool {
   private static final Logger log = LoggerFactory.getLogger(WarmPool.class);
 
-  private final Engine engine;
-  private final SlotEngine slotEngine;
-  private final SlotMounts mounts;
   private final Executor threads;
   private final int target;
   private final @Nullable String impossible;
@@ -57,6 +47,7 @@ public final class WarmPool {
   private final SlotFactory maker;
   private final PoolRefill refill;
   private final Claims claims;
+  private final PoolSweep sweep;
 
   /**
    * What slots are made with.
@@ -93,16 +84,14 @@ public final class WarmPool {
       CreateTurns turns,
       Time time,
       SandboxMetrics metrics) {
-    this.engine = engine;
-    this.slotEngine = setup.engine();
-    this.mounts = setup.mounts();
     this.threads = setup.threads();
     this.target = setup.target();
     this.impossible = obstacle(setup);
     this.pool = new IdleSlots(impossible == null ? target : 0);
-    this.maker = new SlotFactory(engine, slotEngine, mounts, pool);
-    this.claims = new Claims(this, sandboxes, slotEngine, time, metrics);
+    this.maker = new SlotFactory(engine, setup.engine(), setup.mounts(), pool);
+    this.claims = new Claims(this, sandboxes, setup.engine(), time, metrics);
     this.refill = new PoolRefill(pool, maker, capacity, turns, threads, time);
+    this.sweep = new PoolSweep(engine, setup.engine(), setup.mounts(), pool, maker);
   }
 
   private static @Nullable String obstacle(Setup setup) {
@@ -174,7 +163,6 @@ public final class WarmPool {
   /** Destroys a taken slot, and gives its place back. */
   void discard(Slot slot) {
     maker.destroy(slot);
-    slot.place().close();
   }
 
   /**
@@ -211,68 +199,12 @@ public final class WarmPool {
   }
 
   /**
-   * Compares the pool with what the engine and the mounts show, as the reconciliation does for
-   * sandboxes: destroys slots nobody takes care of, that ended, or whose image's name stands for
-   * another image now, and undoes mounts that no container has any more. At startup that is all the
-   * previous run left.
+   * Compares the pool with what the engine and the mounts show, and removes what is left over.
    *
    * @return how many slots were destroyed
    */
   public int sweep() throws EngineException {
-    Set<String> directories = directories(); // before the listing: a container has one all its life
-    List<Container> listed = engine.list();
-    Set<String> inUse = new HashSet<>();
-    int destroyed = 0;
-    for (Container container : listed) {
-      String id = container.ourSlot();
-      if (id == null) {
-        continue;
-      }
-      inUse.add(id);
-      if (container.isOurIdleSlot() && !pool.knows(id)) {
-        engine.remove(container.id());
-        maker.release(id);
-        destroyed++;
-      }
-    }
-    directories.stream()
-        .filter(id -> !inUse.contains(id) && !pool.knows(id))
-        .forEach(maker::release);
-    return destroyed + drain(listed);
-  }
-
-  private Set<String> directories() {
-    try {
-      return mounts.left();
-    } catch (IOException e) {
-      log.warn("could not look for what slots left, will be tried again: {}", e.getMessage());
-      return Set.of();
-    }
-  }
-
-  private int drain(List<Container> listed) throws EngineException {
-    if (pool.size() == 0) {
-      return 0;
-    }
-    Map<String, Container> byId =
-        listed.stream().collect(Collectors.toMap(Container::id, Function.identity(), (a, _) -> a));
-    String current = slotEngine.imageId().orElse(null);
-    Set<String> stale = new HashSet<>();
-    for (Slot slot : pool.all()) {
-      Container container = byId.get(slot.containerId());
-      if (container == null || !container.isRunning()) {
-        // Idle only after the listing was taken, or gone: only a look tells.
-        container = engine.find(slot.containerId()).orElse(null);
-      }
-      if (container == null
-          || !container.isRunning()
-          || (current != null && !current.equals(slot.imageId()))) {
-        stale.add(slot.id());
-      }
-    }
-    List<Slot> drained = pool.takeIf(slot -> stale.contains(slot.id()));
-    drained.forEach(this::discard);
-    return drained.size();
+    return sweep.run();
   }
 
   /** Makes no more: a stop that reaps has better use for the engine. */

@@ -1,0 +1,101 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.pool;
+
+import io.zcbot.sandbox.worker.engine.Container;
+import io.zcbot.sandbox.worker.engine.Engine;
+import io.zcbot.sandbox.worker.engine.EngineException;
+import io.zcbot.sandbox.worker.engine.SlotEngine;
+import java.io.IOException;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.function.Function;
+import java.util.stream.Collectors;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Removes what the pool does not count on: slots nobody takes care of, that ended, or whose image's
+ * name stands for another image now, and mounts that no container has any more. At startup that is
+ * all the previous run left.
+ */
+final class PoolSweep {
+  private static final Logger log = LoggerFactory.getLogger(PoolSweep.class);
+
+  private final Engine engine;
+  private final SlotEngine slotEngine;
+  private final SlotMounts mounts;
+  private final IdleSlots pool;
+  private final SlotFactory maker;
+
+  PoolSweep(
+      Engine engine, SlotEngine slotEngine, SlotMounts mounts, IdleSlots pool, SlotFactory maker) {
+    this.engine = engine;
+    this.slotEngine = slotEngine;
+    this.mounts = mounts;
+    this.pool = pool;
+    this.maker = maker;
+  }
+
+  /** Returns how many slots were destroyed. */
+  int run() throws EngineException {
+    Set<String> directories = directories(); // before the listing: a container has one all its life
+    List<Container> listed = engine.list();
+    Set<String> inUse = new HashSet<>();
+    int destroyed = 0;
+    for (Container container : listed) {
+      String id = container.ourSlot();
+      if (id == null) {
+        continue;
+      }
+      inUse.add(id);
+      if (container.isOurIdleSlot() && !pool.knows(id)) {
+        engine.remove(container.id());
+        maker.release(id);
+        destroyed++;
+      }
+    }
+    directories.stream()
+        .filter(id -> !inUse.contains(id) && !pool.knows(id))
+        .forEach(maker::release);
+    return destroyed + drain(listed);
+  }
+
+  private Set<String> directories() {
+    try {
+      return mounts.left();
+    } catch (IOException e) {
+      log.warn("could not look for what slots left, will be tried again: {}", e.getMessage());
+      return Set.of();
+    }
+  }
+
+  private int drain(List<Container> listed) throws EngineException {
+    if (pool.size() == 0) {
+      return 0;
+    }
+    Map<String, Container> byId =
+        listed.stream().collect(Collectors.toMap(Container::id, Function.identity(), (a, _) -> a));
+    String current = slotEngine.imageId().orElse(null);
+    Set<String> stale = new HashSet<>();
+    for (Slot slot : pool.all()) {
+      Container container = byId.get(slot.containerId());
+      if (container == null || !container.isRunning()) {
+        // Idle only after the listing was taken, or gone: only a look tells.
+        container = engine.find(slot.containerId()).orElse(null);
+      }
+      if (container == null
+          || !container.isRunning()
+          || (current != null && !current.equals(slot.imageId()))) {
+        stale.add(slot.id());
+      }
+    }
+    List<Slot> drained = pool.takeIf(slot -> stale.contains(slot.id()));
+    drained.forEach(maker::destroy);
+    return drained.size();
+  }
+}

@@ -86,6 +86,7 @@ public final class Cli {
     commands.put("audit", () -> new AuditCommand(context));
     commands.put("export", () -> new ExportCommand(context));
     commands.put("publish", () -> new PublishCommand(context));
+    commands.put("completion", () -> new CompletionCommand(console, this));
     commands.put("help", () -> new HelpCommand(this));
   }
 

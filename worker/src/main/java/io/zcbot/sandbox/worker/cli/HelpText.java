@@ -84,7 +84,7 @@ final class HelpText {
               "ZCBOT_ENSURE_EXPIRY",
               "ZCBOT_RESTART");
       case "sandbox topics create" -> List.of(KAFKA, TOPIC_PREFIX, "ZCBOT_TOPICS_");
-      case "sandbox topics", "sandbox help" -> List.of();
+      case "sandbox topics", "sandbox completion", "sandbox help" -> List.of();
       default -> List.of(KAFKA, TOPIC_PREFIX);
     };
   }

@@ -21,6 +21,7 @@ import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -411,5 +412,24 @@ class CliTest {
     assertThat(err.toString())
         .contains("nobody can tell whether it is alive", "Connection refused", "add --force");
     assertThat(engine.containers).hasSize(1);
+  }
+
+  @Test
+  void theCompletionCompletesInBash(@TempDir Path dir) throws Exception {
+    assertThat(sandbox("completion", "bash")).isZero();
+    Path script = Files.writeString(dir.resolve("completion"), out.toString());
+    Process bash =
+        new ProcessBuilder(
+                "bash",
+                "-c",
+                "source "
+                    + script
+                    + "; COMP_WORDS=(sandbox ens); COMP_CWORD=1; _complete_sandbox;"
+                    + " echo \"${COMPREPLY[*]}\"; COMP_WORDS=(sandbox ps --al); COMP_CWORD=2;"
+                    + " _complete_sandbox; echo \"${COMPREPLY[*]}\"")
+            .redirectErrorStream(true)
+            .start();
+    String completed = new String(bash.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+    assertThat(completed).isEqualTo("ensure\n--all-hosts\n");
   }
 }

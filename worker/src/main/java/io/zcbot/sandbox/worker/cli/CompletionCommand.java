@@ -1,0 +1,45 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.cli;
+
+import java.util.concurrent.Callable;
+import picocli.AutoComplete;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Parameters;
+
+/** Prints a script that completes commands and options. */
+@Command(
+    name = "completion",
+    description = {
+      "Print a script that completes commands and options in a shell.",
+      "To use it now: source <(bin/sandbox completion bash)"
+    })
+final class CompletionCommand implements Callable<Integer> {
+  private final Console console;
+  private final Cli cli;
+
+  @Parameters(paramLabel = "SHELL", description = "bash or zsh; one script serves both.")
+  private Shell shell = Shell.bash;
+
+  /** As they are typed. */
+  enum Shell {
+    bash,
+    zsh
+  }
+
+  CompletionCommand(Console console, Cli cli) {
+    this.console = console;
+    this.cli = cli;
+  }
+
+  @Override
+  public Integer call() {
+    if (shell == Shell.zsh) {
+      console.out().println("autoload -Uz compinit && compinit");
+    }
+    console.out().println(AutoComplete.bash("sandbox", cli.complete()));
+    return ExitCode.OK;
+  }
+}

@@ -88,18 +88,11 @@ final class KafkaLog implements AutoCloseable {
 
   /** A client for administration; the caller closes it. */
   Admin admin(String purpose) throws CommandException, InterruptedException {
-    Admin admin;
+    requireReachable(purpose);
     try {
-      admin = clients.admin();
+      return clients.admin();
     } catch (KafkaException e) {
       throw failed(purpose, e);
-    }
-    try {
-      requireReachable(purpose);
-      return admin;
-    } catch (CommandException | InterruptedException e) {
-      admin.close(Duration.ZERO);
-      throw e;
     }
   }
 
@@ -122,10 +115,8 @@ final class KafkaLog implements AutoCloseable {
   }
 
   private Duration firstAnswer() {
-    return config.properties().getOrDefault("default.api.timeout.ms", "").equals(GENERAL_TIMEOUT)
-        ? FIRST_ANSWER
-        : Duration.ofMillis(
-            Long.parseLong(config.properties().getOrDefault("default.api.timeout.ms", "60000")));
+    String given = config.properties().getOrDefault("default.api.timeout.ms", GENERAL_TIMEOUT);
+    return given.equals(GENERAL_TIMEOUT) ? FIRST_ANSWER : Duration.ofMillis(Long.parseLong(given));
   }
 
   KafkaConfig config() {

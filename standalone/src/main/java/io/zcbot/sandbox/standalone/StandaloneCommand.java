@@ -57,7 +57,7 @@ final class StandaloneCommand implements Callable<Integer> {
     int kafkaPort = port();
     Path directory = directory();
     WorkerConfig config = Cli.config(environment(kafkaPort));
-    Logging.configure(config.log());
+    Logging.configure(config.ops().log);
     Logging.quiet("org.apache.kafka.controller.QuorumController"); // warns of each normal start
     try {
       EmbeddedBroker broker = EmbeddedBroker.start(directory, kafkaPort);

@@ -18,11 +18,11 @@ public final class EngineClient {
     return DockerEngine.fromEnvironment(
         config.workerId(),
         new DockerEngineSettings(
-            config.limits().engineTimeout(),
-            config.limits().readyTimeout(),
-            config.limits().pullTimeout(),
-            config.lifecycle().firewallInterval(),
-            config.limits().lookupConcurrency()),
+            config.engine().callTimeout,
+            config.engine().readyTimeout,
+            config.engine().pullTimeout,
+            config.engine().firewallInterval,
+            config.engine().lookupConcurrency),
         metrics);
   }
 }

@@ -52,7 +52,7 @@ final class Membership implements AutoCloseable {
    * @throws IOException if another process has it; the message is for an operator
    */
   static Membership take(WorkerConfig config, KafkaClients kafka) throws IOException {
-    Path path = WorkerLock.path(config.workspaceRoot(), config.workerId());
+    Path path = WorkerLock.path(config.workspaces().root, config.workerId());
     Files.createDirectories(path.getParent());
     FileChannel file = FileChannel.open(path, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
     FileLock lock = tryLock(file);

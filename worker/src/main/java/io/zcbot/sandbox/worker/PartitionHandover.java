@@ -9,7 +9,7 @@ import io.zcbot.sandbox.events.EventIds;
 import io.zcbot.sandbox.events.LiveSandbox;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.UserId;
-import io.zcbot.sandbox.worker.config.Lifecycle;
+import io.zcbot.sandbox.worker.config.GroupConfig;
 import io.zcbot.sandbox.worker.intake.ActivityFollower;
 import io.zcbot.sandbox.worker.intake.Handover;
 import io.zcbot.sandbox.worker.lanes.Lanes;
@@ -46,7 +46,7 @@ final class PartitionHandover implements Handover {
   private final Function<Set<Integer>, Map<String, LiveSandbox>> liveTable;
   private final StartRetry retry;
   private final ScheduledExecutorService timer;
-  private final Lifecycle lifecycle;
+  private final GroupConfig group;
   private final String workerId;
   private final Time time;
   private final BooleanSupplier stopping;
@@ -62,7 +62,7 @@ final class PartitionHandover implements Handover {
       Function<Set<Integer>, Map<String, LiveSandbox>> liveTable,
       StartRetry retry,
       ScheduledExecutorService timer,
-      Lifecycle lifecycle,
+      GroupConfig group,
       String workerId,
       Time time,
       BooleanSupplier stopping) {
@@ -74,7 +74,7 @@ final class PartitionHandover implements Handover {
     this.liveTable = liveTable;
     this.retry = retry;
     this.timer = timer;
-    this.lifecycle = lifecycle;
+    this.group = group;
     this.workerId = workerId;
     this.time = time;
     this.stopping = stopping;
@@ -131,7 +131,7 @@ final class PartitionHandover implements Handover {
       return moved;
     }
     ownership.stopping();
-    return switch (lifecycle.restart()) {
+    return switch (group.restart) {
       case PURGE -> reaper.reapAll(Reaped.Reason.SHUTDOWN, partitions::contains, atWork);
       case ADOPT -> through(atWork);
     };
@@ -169,7 +169,7 @@ final class PartitionHandover implements Handover {
   }
 
   private void ensureAgain(List<LiveSandbox> lost) {
-    if (lifecycle.handover() != Lifecycle.Handover.EAGER) {
+    if (group.handover != GroupConfig.Handover.EAGER) {
       return;
     }
     long delay = 0;

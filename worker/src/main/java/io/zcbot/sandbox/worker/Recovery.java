@@ -69,7 +69,7 @@ final class Recovery {
             "read the live sandboxes",
             () -> reader.live(topic(Topic.LIVE), all),
             KafkaException.class::isInstance);
-    switch (config.lifecycle().restart()) {
+    switch (config.group().restart) {
       case PURGE -> {
         int purged =
             patience.untilItWorks(
@@ -77,7 +77,7 @@ final class Recovery {
         log.info("purged {} sandboxes of the previous run", purged);
       }
       case ADOPT -> {
-        long ttlAgo = time.nanos() - config.lifecycle().idleTtl().toNanos();
+        long ttlAgo = time.nanos() - config.reaper().idleTtl.toNanos();
         int adopted =
             patience.untilItWorks(
                 "adopt",
@@ -88,7 +88,7 @@ final class Recovery {
               patience.untilItWorks(
                   "read the latest readies",
                   () -> {
-                    Instant since = time.now().minus(config.lifecycle().idleTtl());
+                    Instant since = time.now().minus(config.reaper().idleTtl);
                     reader.read(topic(Topic.READY), all, since, this::touch);
                     return true;
                   },

@@ -6,7 +6,7 @@ package io.zcbot.sandbox.worker;
 
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.Topic;
-import io.zcbot.sandbox.worker.config.Lifecycle;
+import io.zcbot.sandbox.worker.config.GroupConfig;
 import io.zcbot.sandbox.worker.config.WorkerConfig;
 import io.zcbot.sandbox.worker.docker.DockerEngine;
 import io.zcbot.sandbox.worker.docker.DockerSandboxes;
@@ -102,7 +102,7 @@ public final class Worker implements AutoCloseable {
   }
 
   private void assemble() throws IOException, TopicsException, InterruptedException {
-    Metrics metrics = closer.add(new Metrics(config.kafkaMetrics()));
+    Metrics metrics = closer.add(new Metrics(config.ops().kafkaMetrics));
     SandboxMetrics sandboxMetrics = metrics.sandboxes(DockerEngine.operations());
     IntakeMetrics intakeMetrics =
         metrics.intake(List.of(topic(Topic.ENSURE), topic(Topic.ACTIVITY)));
@@ -112,12 +112,12 @@ public final class Worker implements AutoCloseable {
     metrics.bindHealth(health);
     serveOps(metrics, health);
 
-    Workspaces root = Workspaces.open(config.workspaceRoot());
+    Workspaces root = Workspaces.open(config.workspaces().root);
     WorkspaceMount mount = closer.add(WorkspaceMount.prepare(root.root()));
     WorkspaceQuota quota =
-        config.workspaceLimit() == null
+        config.workspaces().limit == null
             ? WorkspaceQuota.NONE
-            : ProjectQuotas.of(root.root(), config.workspaceLimit());
+            : ProjectQuotas.of(root.root(), config.workspaces().limit);
     DockerEngine engine = closer.add(EngineClient.of(config, sandboxMetrics));
     DockerSandboxes sandboxes = engine.sandboxes(config.spec());
     KafkaClients kafka =
@@ -127,7 +127,7 @@ public final class Worker implements AutoCloseable {
     warnOfTopics(kafka, health);
     membership.refuseIfElsewhere();
     Preflight.Fit fit =
-        new Preflight(engine, config.spec(), config.workspaceLimit()).run(this::untilItWorks);
+        new Preflight(engine, config.spec(), config.workspaces().limit).run(this::untilItWorks);
     for (Finding weakness : fit.weaknesses()) {
       health.warning("engine-" + weakness.check(), weakness::detail);
     }
@@ -151,8 +151,8 @@ public final class Worker implements AutoCloseable {
             new ActivityFollower.Settings(
                 topic(Topic.ACTIVITY),
                 partitions,
-                config.lifecycle().idleTtl(),
-                shorter(Duration.ofSeconds(1), config.lifecycle().reaperInterval())),
+                config.reaper().idleTtl,
+                shorter(Duration.ofSeconds(1), config.reaper().interval)),
             registry::touch,
             publisher,
             time,
@@ -173,19 +173,19 @@ public final class Worker implements AutoCloseable {
             new Domain.Settings(
                 new Identity(config.workerId(), config.host(), config.engineAddress()),
                 new Reaper.Limits(
-                    config.lifecycle().idleTtl(),
-                    config.lifecycle().evictAfter(),
-                    config.lifecycle().maxLifetime()),
-                config.limits().maxSandboxes(),
-                config.limits().createConcurrency(),
-                config.limits().reapConcurrency(),
-                config.limits().newUsersPerMinute()),
+                    config.reaper().idleTtl,
+                    config.reaper().evictAfter,
+                    config.reaper().maxLifetime),
+                config.capacity().maxSandboxes,
+                config.capacity().createConcurrency,
+                config.capacity().reapConcurrency,
+                config.capacity().newUsersPerMinute),
             registry,
             workspaces,
             new WarmPool.Setup(
                 sandboxes,
                 new MountedSlots(mount, config.workerId()),
-                config.limits().warmSlots(),
+                config.capacity().warmSlots,
                 fit.slotProblem()));
     warmth = domain.slots()::status;
     PartitionHandover handover =
@@ -198,7 +198,7 @@ public final class Worker implements AutoCloseable {
             assigned -> reader.live(topic(Topic.LIVE), assigned),
             new StartRetry(() -> stopping, problem -> takeoverProblem = problem),
             timers.executor(),
-            config.lifecycle(),
+            config.group(),
             config.workerId(),
             time,
             () -> stopping);
@@ -207,14 +207,14 @@ public final class Worker implements AutoCloseable {
             metrics.eachMeasured(
                 () ->
                     kafka.groupConsumer(
-                        Math.min(500, config.limits().maxOpenRecords()), config.workerId())),
+                        Math.min(500, config.group().maxOpenRecords), config.workerId())),
             new EnsureIntake.Settings(
                 topic(Topic.ENSURE),
                 partitions,
-                config.limits().maxOpenRecords(),
-                config.lifecycle().ensureExpiry(),
-                config.lifecycle().revokeTimeout(),
-                config.lifecycle().restart() == Lifecycle.Restart.PURGE,
+                config.group().maxOpenRecords,
+                config.group().ensureExpiry,
+                config.group().revokeTimeout,
+                config.group().restart == GroupConfig.Restart.PURGE,
                 part(2)),
             lanes::submit,
             domain.ensurer()::ensure,
@@ -224,7 +224,7 @@ public final class Worker implements AutoCloseable {
             time,
             intakeMetrics);
 
-    metrics.bindSandboxes(registry::size, config.limits().maxSandboxes());
+    metrics.bindSandboxes(registry::size, config.capacity().maxSandboxes);
     metrics.bindSlots(domain.slots()::idle);
     metrics.bindLanes(lanes::active);
     metrics.bindOpenRecords(intake::inFlightByPartition);
@@ -239,7 +239,7 @@ public final class Worker implements AutoCloseable {
     // A poll of brokers that are away returns nothing, as an idle one does; the follower asks them.
     health.ready("kafka-ensures", () -> either(intake.problem(), follower.problem()));
     health.ready("kafka-takeover", () -> takeoverProblem);
-    if (config.limits().warmSlots() > 0) {
+    if (config.capacity().warmSlots > 0) {
       health.warning("warm-slots", domain.slots()::problem);
     }
     health.ready("kafka-publish", () -> either(publisher.problem(), follower.problem()));
@@ -251,17 +251,15 @@ public final class Worker implements AutoCloseable {
     closer.add(follower).start();
     closer.add(domain.engineFollower()).start();
     closer.add(timers);
-    timers.every(config.lifecycle().reaperInterval(), domain.reaper()::tick);
+    timers.every(config.reaper().interval, domain.reaper()::tick);
     timers.every(PROBE_INTERVAL, handover::removeUnowned);
     timers.everyOnEngine(
-        config.lifecycle().reconcileInterval(), "reconcile", domain.reconciler()::reconcile);
+        config.engine().reconcileInterval, "reconcile", domain.reconciler()::reconcile);
     timers.everyOnEngine(PROBE_INTERVAL, "ping", engine::ping);
-    timers.everyOnEngine(
-        config.lifecycle().firewallInterval(), "firewall", sandboxes::checkFirewall);
+    timers.everyOnEngine(config.engine().firewallInterval, "firewall", sandboxes::checkFirewall);
     timers.every(REFILL_INTERVAL, domain.slots()::tick);
-    timers.everyOnEngine(
-        config.lifecycle().reconcileInterval(), "sweep", () -> domain.slots().sweep());
-    if (config.lifecycle().restart() == Lifecycle.Restart.PURGE) {
+    timers.everyOnEngine(config.engine().reconcileInterval, "sweep", () -> domain.slots().sweep());
+    if (config.group().restart == GroupConfig.Restart.PURGE) {
       closer.add(() -> reapAtStop(domain.reaper()));
     }
     closer.add(intake).start();
@@ -280,8 +278,8 @@ public final class Worker implements AutoCloseable {
 
   private void serveOps(Metrics metrics, Health health) throws IOException {
     health.ready("start", () -> startProblem);
-    if (config.opsAddress() != null) {
-      closer.add(new OpsServer(config.opsAddress(), health, metrics, this::facts)).start();
+    if (config.ops().address != null) {
+      closer.add(new OpsServer(config.ops().address, health, metrics, this::facts)).start();
     }
   }
 
@@ -291,7 +289,7 @@ public final class Worker implements AutoCloseable {
     facts.put("host", config.host());
     facts.put("version", version());
     facts.put("image", config.spec().image());
-    facts.put("idle TTL", config.lifecycle().idleTtl().toString());
+    facts.put("idle TTL", config.reaper().idleTtl.toString());
     facts.put("warm slots", warmth.get());
     return facts;
   }
@@ -341,7 +339,7 @@ public final class Worker implements AutoCloseable {
 
   /** A share of the time a stop may take. */
   private Duration part(int denominator) {
-    return config.stopTimeout().dividedBy(denominator);
+    return config.ops().stopTimeout.dividedBy(denominator);
   }
 
   private static Duration shorter(Duration one, Duration other) {

@@ -9,7 +9,7 @@ import io.zcbot.sandbox.worker.audit.Rules;
 import io.zcbot.sandbox.worker.audit.log.ExportedLog;
 import io.zcbot.sandbox.worker.audit.log.LogSource;
 import io.zcbot.sandbox.worker.audit.result.Summary;
-import io.zcbot.sandbox.worker.config.Lifecycle;
+import io.zcbot.sandbox.worker.config.GroupConfig;
 import io.zcbot.sandbox.worker.config.WorkerConfig;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -93,7 +93,7 @@ final class AuditCommand implements Callable<Integer> {
       converter = RestartConverter.class,
       description =
           "What workers do when they start: purge or adopt (default: as set in this environment).")
-  private Lifecycle.@Nullable Restart restart;
+  private GroupConfig.@Nullable Restart restart;
 
   @Option(
       names = "--outage",
@@ -165,23 +165,22 @@ final class AuditCommand implements Callable<Integer> {
 
   private Rules rules(WorkerConfig config) {
     return new Rules(
-        Optional.ofNullable(ttl).orElse(config.lifecycle().idleTtl()),
-        Optional.ofNullable(interval).orElse(config.lifecycle().reaperInterval()),
-        Optional.ofNullable(expiry).orElse(config.lifecycle().ensureExpiry()),
+        Optional.ofNullable(ttl).orElse(config.reaper().idleTtl),
+        Optional.ofNullable(interval).orElse(config.reaper().interval),
+        Optional.ofNullable(expiry).orElse(config.group().ensureExpiry),
         Optional.ofNullable(grace).orElse(Rules.DEFAULT.grace()),
         Optional.ofNullable(skew).orElse(Rules.DEFAULT.skew()),
         Rules.DEFAULT.window(),
-        Optional.ofNullable(restart).orElse(config.lifecycle().restart())
-            == Lifecycle.Restart.PURGE,
+        Optional.ofNullable(restart).orElse(config.group().restart) == GroupConfig.Restart.PURGE,
         List.copyOf(outages));
   }
 
-  static final class RestartConverter implements ITypeConverter<Lifecycle.Restart> {
+  static final class RestartConverter implements ITypeConverter<GroupConfig.Restart> {
     @Override
-    public Lifecycle.Restart convert(String text) {
+    public GroupConfig.Restart convert(String text) {
       return switch (text) {
-        case "purge" -> Lifecycle.Restart.PURGE;
-        case "adopt" -> Lifecycle.Restart.ADOPT;
+        case "purge" -> GroupConfig.Restart.PURGE;
+        case "adopt" -> GroupConfig.Restart.ADOPT;
         default -> throw new TypeConversionException("write purge or adopt");
       };
     }

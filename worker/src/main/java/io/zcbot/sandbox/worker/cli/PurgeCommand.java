@@ -68,7 +68,7 @@ final class PurgeCommand {
       WorkerConfig config = context.config();
       try (Engine engine = context.engine(config);
           KafkaLog log = new KafkaLog(config.kafka())) {
-        WorkspaceMount root = WorkspaceMount.asItIs(config.workspaceRoot());
+        WorkspaceMount root = WorkspaceMount.asItIs(config.workspaces().root);
         return new PurgeCommand(
                 context.console(), engine, log, config, id -> new MountedSlots(root, id))
             .run(worker, yes, force);

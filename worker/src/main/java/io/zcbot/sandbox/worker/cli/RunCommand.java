@@ -21,7 +21,7 @@ final class RunCommand implements Callable<Integer> {
   @Override
   public Integer call() throws CommandException {
     WorkerConfig config = context.config();
-    Logging.configure(config.log());
+    Logging.configure(config.ops().log);
     return WorkerProcess.run(config, () -> {});
   }
 }

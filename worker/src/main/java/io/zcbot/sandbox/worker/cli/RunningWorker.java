@@ -41,10 +41,10 @@ final class RunningWorker {
    */
   static @Nullable String sign(WorkerConfig config, String workerId, KafkaLog log)
       throws CommandException, InterruptedException {
-    if (answersAt(config.opsAddress(), workerId)) {
-      return "it answers at " + config.opsAddress();
+    if (answersAt(config.ops().address, workerId)) {
+      return "it answers at " + config.ops().address;
     }
-    Path lock = WorkerLock.path(config.workspaceRoot(), workerId);
+    Path lock = WorkerLock.path(config.workspaces().root, workerId);
     if (WorkerLock.isHeld(lock)) {
       return "a process on this host holds " + lock;
     }

@@ -36,7 +36,8 @@ public final class WorkerProcess {
             .name("stop")
             .unstarted(
                 () -> {
-                  boolean clean = stopWithin(config.stopTimeout().plus(GRACE), worker, underneath);
+                  boolean clean =
+                      stopWithin(config.ops().stopTimeout.plus(GRACE), worker, underneath);
                   // A signal's own exit code, 143, would look like a failure to whoever sent it.
                   Runtime.getRuntime().halt(clean ? ExitCode.OK : ExitCode.FAILED);
                 });

@@ -4,6 +4,7 @@
  */
 package io.zcbot.sandbox.worker.config;
 
+import java.nio.file.Path;
 import java.util.Map;
 import java.util.TreeMap;
 
@@ -25,8 +26,73 @@ public record KafkaConfig(
     boolean createTopics,
     int partitions,
     short replicationFactor) {
+  private static final Kind<String> NAME =
+      Kind.text("1 to 200 letters, digits, dots, dashes, underscores", "[A-Za-z0-9._-]{1,200}");
+
+  /** What a pass-through key of a Kafka client property begins with. */
+  static final String PREFIX = "ZCBOT_KAFKA_";
+
   public KafkaConfig {
     properties = Map.copyOf(properties);
+  }
+
+  static KafkaConfig read(SettingsReader in) {
+    Kind<String> brokers =
+        Kind.text(
+            "host:port pairs, separated by commas",
+            "\\s*[A-Za-z0-9._:\\[\\]-]+:\\d{1,5}(\\s*,\\s*[A-Za-z0-9._:\\[\\]-]+:\\d{1,5})*\\s*");
+    String defaultBrokers = "127.0.0.1:9092";
+    String givenBrokers =
+        in.findLiteral(
+            PREFIX + "BOOTSTRAP_SERVERS",
+            defaultBrokers,
+            brokers,
+            "Kafka brokers to ask first. Every ZCBOT_KAFKA_<PROPERTY> is a client property in this"
+                + " way: ZCBOT_KAFKA_SASL_MECHANISM sets sasl.mechanism.");
+    Kind<Path> path = Kind.directory().as("an absolute path of a readable Java properties file");
+    String fileKey = PREFIX + "PROPERTIES_FILE";
+    Path file =
+        in.find(
+            fileKey,
+            "none",
+            path,
+            "File with Kafka client properties, e.g. for SASL and TLS; the environment wins over"
+                + " it.");
+    KafkaProperties properties = new KafkaProperties(in::problem, brokers);
+    if (file != null) {
+      properties.addFile(fileKey, file, path.allowed());
+    }
+    properties.addEnvironment(PREFIX, in.others(PREFIX));
+    Map<String, String> result = properties.result();
+    if (givenBrokers != null) {
+      result.put("bootstrap.servers", givenBrokers);
+    }
+    result.putIfAbsent("bootstrap.servers", defaultBrokers);
+    return new KafkaConfig(
+        result,
+        in.get(
+            "ZCBOT_GROUP",
+            "sandbox-workers",
+            NAME,
+            "Consumer group that shares the users out among the workers."),
+        in.get("ZCBOT_TOPIC_PREFIX", "sandbox.", NAME, "What every topic's name begins with."),
+        in.get(
+            "ZCBOT_TOPICS_CREATE",
+            "true",
+            Kind.flag(),
+            "Whether missing topics are created at startup."),
+        in.get(
+            "ZCBOT_TOPICS_PARTITIONS",
+            "12",
+            Kind.count(1, 10_000),
+            "Partitions of topics that are created: the most hosts that can share the work. All"
+                + " topics must have the same number."),
+        in.get(
+                "ZCBOT_TOPICS_REPLICATION",
+                "-1",
+                Kind.countOrBrokersDefault(Short.MAX_VALUE),
+                "Replicas of topics that are created; -1 is the broker's default.")
+            .shortValue());
   }
 
   /** For messages: the brokers as configured. */

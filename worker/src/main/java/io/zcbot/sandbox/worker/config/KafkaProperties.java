@@ -4,7 +4,6 @@
  */
 package io.zcbot.sandbox.worker.config;
 
-import io.zcbot.sandbox.worker.config.ConfigException.Problem;
 import java.io.IOException;
 import java.io.Reader;
 import java.nio.charset.StandardCharsets;
@@ -16,7 +15,6 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Properties;
 import java.util.Set;
-import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.regex.Pattern;
 import org.apache.kafka.clients.admin.AdminClientConfig;
@@ -70,26 +68,36 @@ final class KafkaProperties {
   private record Only(Set<String> values, String reason) {}
 
   private final Map<String, String> properties = new HashMap<>();
-  private final List<Problem> problems;
+  private final Problems problems;
+  private final Kind<String> brokers;
 
-  KafkaProperties(List<Problem> problems) {
-    this.problems = problems;
+  interface Problems {
+    void add(String key, String value, String problem);
   }
 
-  /** Takes over the file's properties. */
-  void addFile(Path file) {
+  /**
+   * No properties yet.
+   *
+   * @param problems told everything that is wrong
+   * @param brokers what {@code bootstrap.servers} may be
+   */
+  KafkaProperties(Problems problems, Kind<String> brokers) {
+    this.problems = problems;
+    this.brokers = brokers;
+  }
+
+  /**
+   * Takes over the file's properties.
+   *
+   * @param key the setting that names the file
+   * @param allowed what that setting must be
+   */
+  void addFile(String key, Path file, String allowed) {
     Properties read = new Properties();
     try (Reader in = Files.newBufferedReader(file, StandardCharsets.UTF_8)) {
       read.load(in);
     } catch (IOException | IllegalArgumentException e) {
-      problems.add(
-          new Problem(
-              Setting.KAFKA_PROPERTIES_FILE.key(),
-              file.toString(),
-              "can't be read ("
-                  + e
-                  + "); must be "
-                  + Setting.KAFKA_PROPERTIES_FILE.kind().allowed()));
+      problems.add(key, file.toString(), "can't be read (" + e + "); must be " + allowed);
       return;
     }
     for (String name : new TreeSet<>(read.stringPropertyNames())) {
@@ -97,25 +105,18 @@ final class KafkaProperties {
     }
   }
 
-  /** Takes over the environment's {@code ZCBOT_KAFKA_<PROPERTY>}. */
-  void addEnvironment(Map<String, String> env) {
-    new TreeMap<>(env)
-        .forEach(
-            (key, value) -> {
-              if (isPassThrough(key) && !value.isBlank()) {
-                add(key, propertyOf(key), value.strip());
-              }
-            });
+  /** Takes over variables such as {@code ZCBOT_KAFKA_SASL_MECHANISM}. */
+  void addEnvironment(String prefix, Map<String, String> variables) {
+    variables.forEach(
+        (key, value) ->
+            add(
+                key,
+                key.substring(prefix.length()).toLowerCase(Locale.ROOT).replace('_', '.'),
+                value));
   }
 
   Map<String, String> result() {
     return properties;
-  }
-
-  static boolean isPassThrough(String key) {
-    return key.length() > Setting.KAFKA_PREFIX.length()
-        && key.startsWith(Setting.KAFKA_PREFIX)
-        && !key.equals(Setting.KAFKA_PROPERTIES_FILE.key());
   }
 
   static String masked(String name, String value) {
@@ -126,10 +127,6 @@ final class KafkaProperties {
     return SECRET.matcher(name.toLowerCase(Locale.ROOT)).find();
   }
 
-  private static String propertyOf(String key) {
-    return key.substring(Setting.KAFKA_PREFIX.length()).toLowerCase(Locale.ROOT).replace('_', '.');
-  }
-
   private void add(String key, String name, String value) {
     String problem = problemWith(name, value);
     if (problem == null) {
@@ -137,11 +134,11 @@ final class KafkaProperties {
     } else {
       // A secret under a misspelt name is a secret.
       String meant = isKnown(name) ? name : String.valueOf(nearest(name));
-      problems.add(new Problem(key, masked(meant, masked(name, value)), problem));
+      problems.add(key, masked(meant, masked(name, value)), problem);
     }
   }
 
-  private static @Nullable String problemWith(String name, String value) {
+  private @Nullable String problemWith(String name, String value) {
     String owner = OWNED.get(name);
     if (owner != null) {
       return "the Kafka property " + name + " can't be set: " + owner;
@@ -156,9 +153,8 @@ final class KafkaProperties {
           + only.reason;
     }
     if (name.equals("bootstrap.servers")) {
-      Kind<String> kind = Setting.KAFKA_BOOTSTRAP_SERVERS.kind();
       try {
-        kind.parse(value);
+        brokers.parse(value);
       } catch (Kind.RefusedException e) {
         return e.getMessage();
       }

@@ -29,10 +29,10 @@ public final class Doctor {
   /** Everything there is to look at, in the order in which a reader wants it. */
   public List<Finding> examine() throws InterruptedException {
     List<Finding> findings = new ArrayList<>(engine());
-    findings.add(WorkspaceChecks.root(config.workspaceRoot()));
-    findings.add(WorkspaceChecks.quota(config.workspaceRoot(), config.workspaceLimit()));
-    findings.add(ProcessChecks.warmSlots(config.limits().warmSlots()));
-    findings.add(ProcessChecks.inotify(config.limits().maxSandboxes()));
+    findings.add(WorkspaceChecks.root(config.workspaces().root));
+    findings.add(WorkspaceChecks.quota(config.workspaces().root, config.workspaces().limit));
+    findings.add(ProcessChecks.warmSlots(config.capacity().warmSlots));
+    findings.add(ProcessChecks.inotify(config.capacity().maxSandboxes));
     findings.addAll(new KafkaChecks(admin, config.kafka()).all());
     return findings;
   }
@@ -43,7 +43,7 @@ public final class Doctor {
       Instant asked = Instant.now();
       EngineFacts facts = engine.facts();
       Instant answered = Instant.now();
-      findings.addAll(EngineChecks.of(facts, config.spec(), config.workspaceLimit()));
+      findings.addAll(EngineChecks.of(facts, config.spec(), config.workspaces().limit));
       findings.addAll(EngineChecks.of(engine.sandboxes(config.spec()).ground(), config.spec()));
       findings.add(
           ClockChecks.of("engine-clock", "the engine", asked, answered, facts.systemTime()));

@@ -87,7 +87,7 @@ class CliTest {
   @Test
   void theHelpOfRunListsEverySetting() {
     assertThat(sandbox("run", "--help")).isZero();
-    assertThat(Setting.ALL)
+    assertThat(Setting.all())
         .allSatisfy(setting -> assertThat(out.toString()).contains(setting.key()));
   }
 

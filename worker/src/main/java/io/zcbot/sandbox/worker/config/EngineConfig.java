@@ -1,0 +1,57 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.config;
+
+import java.time.Duration;
+
+/** How the container engine is used. */
+public final class EngineConfig {
+  public final Duration callTimeout;
+  public final Duration readyTimeout;
+  public final Duration pullTimeout;
+  public final int lookupConcurrency;
+  public final Duration firewallInterval;
+  public final Duration reconcileInterval;
+
+  EngineConfig(SettingsReader in) {
+    callTimeout =
+        in.get(
+            "ZCBOT_ENGINE_TIMEOUT",
+            "30s",
+            Kind.duration("1s", "10m"),
+            "Deadline of one engine call.");
+    readyTimeout =
+        in.get(
+            "ZCBOT_READY_TIMEOUT",
+            "15s",
+            Kind.duration("1s", "10m"),
+            "How long a started sandbox may take to say that its firewall is in force.");
+    pullTimeout =
+        in.get(
+            "ZCBOT_PULL_TIMEOUT",
+            "2m",
+            Kind.duration("1s", "1h"),
+            "How long pulling a missing image may take.");
+    lookupConcurrency =
+        in.get(
+            "ZCBOT_LOOKUP_CONCURRENCY",
+            "32",
+            Kind.count(1, 1024),
+            "Most containers looked up at the same time; more wait, for at most ZCBOT_ENGINE_TIMEOUT.");
+    firewallInterval =
+        in.get(
+            "ZCBOT_FIREWALL_INTERVAL",
+            "30s",
+            Kind.duration("1s", "1h"),
+            "How often the rules on the sandboxes' bridge are checked, and set again if they are not"
+                + " in force.");
+    reconcileInterval =
+        in.get(
+            "ZCBOT_RECONCILE_INTERVAL",
+            "30s",
+            Kind.duration("100ms", "1h"),
+            "How often the engine's sandboxes are compared with what the worker knows.");
+  }
+}

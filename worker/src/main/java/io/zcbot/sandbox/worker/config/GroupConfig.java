@@ -1,0 +1,69 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.config;
+
+import java.time.Duration;
+
+/** What is done with ensures, and when partitions move or the worker restarts. */
+public final class GroupConfig {
+  public final Duration ensureExpiry;
+  public final int maxOpenRecords;
+  public final Duration revokeTimeout;
+  public final Restart restart;
+  public final Handover handover;
+
+  /** What happens to the sandboxes across a restart. */
+  public enum Restart {
+    /** A stop reaps them, a start removes what is left. */
+    PURGE,
+    /** They keep running and are taken over. */
+    ADOPT
+  }
+
+  /** When users whose sandboxes went with another host get new ones. */
+  public enum Handover {
+    /** At their next ensure. */
+    LAZY,
+    /** At once. */
+    EAGER
+  }
+
+  GroupConfig(SettingsReader in) {
+    ensureExpiry =
+        in.get(
+            "ZCBOT_ENSURE_EXPIRY",
+            "60s",
+            Kind.duration("1s", "1d"),
+            "Age at which an ensure without expires_at expires.");
+    maxOpenRecords =
+        in.get(
+            "ZCBOT_MAX_OPEN_RECORDS",
+            "1000",
+            Kind.count(1, 1_000_000),
+            "Most unfinished ensures of one partition; beyond it the partition is not read. Of all"
+                + " partitions no more than 16 MiB are held, some 4000 ensures.");
+    revokeTimeout =
+        in.get(
+            "ZCBOT_REVOKE_TIMEOUT",
+            "10s",
+            Kind.duration("100ms", "50s"),
+            "How long a rebalance waits for running work of partitions that go to another worker.");
+    restart =
+        in.get(
+            "ZCBOT_RESTART",
+            "purge",
+            Kind.oneOf(Restart.values()),
+            "What happens to this worker's sandboxes across a restart. purge: a stop reaps them and"
+                + " leaves the group, a start removes what is left. adopt: they keep running, and the"
+                + " restarted worker takes them over.");
+    handover =
+        in.get(
+            "ZCBOT_SANDBOX_HANDOVER",
+            "lazy",
+            Kind.oneOf(Handover.values()),
+            "When a user whose sandbox went with another host gets a new one. lazy: at the next"
+                + " ensure. eager: at once.");
+  }
+}

@@ -1,0 +1,157 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.config;
+
+import io.zcbot.sandbox.worker.config.Kind.RefusedException;
+import io.zcbot.sandbox.worker.spec.Dns;
+import io.zcbot.sandbox.worker.spec.Egress;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.function.Predicate;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
+
+/** Kinds of settings that are addresses. No name is looked up. */
+final class NetworkKinds {
+  private static final Pattern HOST_PORT =
+      Pattern.compile("(\\[[0-9A-Fa-f:.]+]|[A-Za-z0-9.-]*):(\\d{1,5})");
+  private static final Pattern IPV4 =
+      Pattern.compile(
+          "(?:(?:25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]?\\d)\\.){3}(?:25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]?\\d)");
+  private static final Pattern IPV6 = Pattern.compile("[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*");
+
+  private NetworkKinds() {}
+
+  /** An address to listen on. */
+  static Kind<InetSocketAddress> listenAddress() {
+    return new Kind<>(
+        "an IP address or localhost, and a port, e.g. 127.0.0.1:8080, [::1]:8080 or 0.0.0.0:8080",
+        text -> {
+          Matcher m = HOST_PORT.matcher(text);
+          if (!m.matches() || Integer.parseInt(m.group(2)) > 65_535) {
+            return null;
+          }
+          int port = Integer.parseInt(m.group(2));
+          String host = m.group(1).replaceAll("[\\[\\]]", "");
+          if (host.equals("localhost")) {
+            return new InetSocketAddress(InetAddress.getLoopbackAddress(), port);
+          }
+          InetAddress address = literal(host);
+          return address == null ? null : new InetSocketAddress(address, port);
+        });
+  }
+
+  static Kind<List<String>> addresses() {
+    return list("IP addresses, separated by commas", "is no IP address", NetworkKinds::isAddress);
+  }
+
+  static Kind<List<String>> addressesAndNetworks() {
+    return list(
+        "IP addresses and networks, separated by commas, e.g. 10.1.2.3,192.0.2.0/24,2001:db8::/32",
+        "is neither an IP address nor a network in CIDR form (host names are not looked up)",
+        NetworkKinds::isAddressOrNetwork);
+  }
+
+  static Kind<Dns> dns() {
+    return new Kind<>(
+        "IP addresses, separated by commas, or off",
+        text -> {
+          if (text.equalsIgnoreCase("off")) {
+            return new Dns.Off();
+          }
+          List<String> resolvers = addresses().parse(text);
+          return resolvers.isEmpty() ? new Dns.EngineDefault() : new Dns.Resolvers(resolvers);
+        });
+  }
+
+  static Kind<Egress> egress() {
+    return new Kind<>(
+        "public, none, or the IP addresses and networks that may be reached, separated by commas",
+        text -> {
+          if (text.equalsIgnoreCase("public")) {
+            return new Egress.Public();
+          }
+          if (text.equalsIgnoreCase("none")) {
+            return new Egress.None();
+          }
+          List<String> networks = addressesAndNetworks().parse(text);
+          for (String network : networks) {
+            refuseNeverOpened(network);
+          }
+          return networks.isEmpty() ? null : new Egress.Only(networks);
+        });
+  }
+
+  private static void refuseNeverOpened(String network) throws RefusedException {
+    InetAddress address = literal(network.replaceFirst("/.*", ""));
+    if (network.endsWith("/0")) {
+      throw new RefusedException("'" + network + "' is everything; that is public");
+    }
+    if (address == null
+        || address.isLinkLocalAddress()
+        || address.isLoopbackAddress()
+        || address.isMulticastAddress()
+        || address.isAnyLocalAddress()) {
+      throw new RefusedException(
+          "'"
+              + network
+              + "' is never opened, nor is any link-local, loopback or multicast address; leave it"
+              + " out");
+    }
+  }
+
+  private static Kind<List<String>> list(
+      String allowed, String complaint, Predicate<String> element) {
+    return new Kind<>(
+        allowed,
+        text -> {
+          LinkedHashSet<String> elements = new LinkedHashSet<>();
+          for (String part : text.split("[,\\s]+", -1)) {
+            if (part.isEmpty()) {
+              continue;
+            }
+            if (!element.test(part)) {
+              throw new RefusedException("'" + part + "' " + complaint + "; must be " + allowed);
+            }
+            elements.add(part);
+          }
+          return List.copyOf(elements);
+        });
+  }
+
+  private static boolean isAddress(String text) {
+    return literal(text) != null;
+  }
+
+  private static boolean isAddressOrNetwork(String text) {
+    int slash = text.indexOf('/');
+    if (slash < 0) {
+      return isAddress(text);
+    }
+    InetAddress address = literal(text.substring(0, slash));
+    String bits = text.substring(slash + 1);
+    return address != null
+        && bits.matches("\\d{1,3}")
+        && Integer.parseInt(bits) <= address.getAddress().length * 8;
+  }
+
+  /** An IPv4 or IPv6 literal; null for anything else, which is never looked up. */
+  private static @Nullable InetAddress literal(String text) {
+    if (!IPV4.matcher(text).matches() && !IPV6.matcher(text).matches()) {
+      return null;
+    }
+    try {
+      InetAddress address = InetAddress.ofLiteral(text);
+      // Java turns ::ffff:10.0.0.1 into IPv4; ip6tables would take it as IPv6 that never matches.
+      boolean mapped = text.indexOf(':') >= 0 && address.getAddress().length == 4;
+      return mapped ? null : address;
+    } catch (IllegalArgumentException _) {
+      return null;
+    }
+  }
+}

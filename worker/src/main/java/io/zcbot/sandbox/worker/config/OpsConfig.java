@@ -1,0 +1,55 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.config;
+
+import java.net.InetSocketAddress;
+import java.time.Duration;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+
+/** How the worker's process is watched and stopped. */
+public final class OpsConfig {
+  /** Null for nowhere. */
+  public final @Nullable InetSocketAddress address;
+
+  public final boolean kafkaMetrics;
+  public final Duration stopTimeout;
+  public final LogConfig log;
+
+  OpsConfig(SettingsReader in) {
+    Optional<InetSocketAddress> listen =
+        in.get(
+            "ZCBOT_OPS_ADDRESS",
+            "127.0.0.1:8080",
+            Kind.orOff(NetworkKinds.listenAddress()),
+            "Where metrics and health are served.");
+    address = listen.orElse(null);
+    kafkaMetrics =
+        in.get(
+            "ZCBOT_METRICS_KAFKA",
+            "true",
+            Kind.flag(),
+            "Whether /metrics has the Kafka clients' own metrics, which are two thirds of that"
+                + " page.");
+    stopTimeout =
+        in.get(
+            "ZCBOT_STOP_TIMEOUT",
+            "25s",
+            Kind.duration("1s", "1h"),
+            "How long a stop waits for work in progress.");
+    log =
+        new LogConfig(
+            in.get(
+                "ZCBOT_LOG_FORMAT",
+                "text",
+                Kind.oneOf(LogConfig.Format.values()),
+                "Log lines for people (text) or one JSON object per line (json)."),
+            in.get(
+                "ZCBOT_LOG_LEVEL",
+                "info",
+                Kind.oneOf(LogConfig.Level.values()),
+                "Least severe level of the worker's log lines; those of libraries start at warn."));
+  }
+}

@@ -1,0 +1,180 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.config;
+
+import io.zcbot.sandbox.worker.config.ConfigException.Problem;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import java.util.function.Supplier;
+import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Reads settings from the environment. Whoever reads one names its key and describes it, and nobody
+ * else has to: documentation comes from what was read. What is wrong is collected, and the default
+ * is used in its place.
+ */
+final class SettingsReader {
+  private final Map<String, String> env;
+  private final Supplier<String> hostName;
+  private final List<Setting> described = new ArrayList<>();
+  private final List<Problem> problems = new ArrayList<>();
+
+  /**
+   * Reads nothing yet.
+   *
+   * @param hostName the default of settings that name this host
+   */
+  SettingsReader(Map<String, String> env, Supplier<String> hostName) {
+    this.env = env;
+    this.hostName = hostName;
+  }
+
+  /** A setting with a default. */
+  <T> T get(String key, String fallback, Kind<T> kind, String meaning) {
+    T given = findLiteral(key, fallback, kind, meaning);
+    return given == null ? parsed(key, fallback, kind) : given;
+  }
+
+  /** A setting whose default is applied by the caller; null if it is not set. */
+  <T> @Nullable T findLiteral(String key, String fallback, Kind<T> kind, String meaning) {
+    describe(new Setting(key, fallback, true, kind.allowed(), meaning));
+    return parse(key, kind);
+  }
+
+  /** A setting whose default is described in words. */
+  <T> T get(String key, T fallback, String shown, Kind<T> kind, String meaning) {
+    T given = find(key, shown, kind, meaning);
+    return given == null ? fallback : given;
+  }
+
+  /** A setting without a default; null if it is not set. */
+  <T> @Nullable T find(String key, String shown, Kind<T> kind, String meaning) {
+    describe(new Setting(key, shown, false, kind.allowed(), meaning));
+    return parse(key, kind);
+  }
+
+  /** A setting whose default is this host's name, which may not be allowed either. */
+  String getHostName(String key, Kind<String> kind, String meaning) {
+    return getFrom("the host's name", "the host's name", hostName, key, kind, meaning);
+  }
+
+  /** A setting whose default is another program's variable, which may not be allowed either. */
+  String getVariable(
+      String variable, String otherwise, String key, Kind<String> kind, String meaning) {
+    String value = given(variable);
+    return getFrom(
+        variable,
+        variable + ", else " + otherwise,
+        () -> value.isEmpty() ? otherwise : value,
+        key,
+        kind,
+        meaning);
+  }
+
+  private String getFrom(
+      String source,
+      String shown,
+      Supplier<String> fallback,
+      String key,
+      Kind<String> kind,
+      String meaning) {
+    describe(new Setting(key, shown, false, kind.allowed(), meaning));
+    if (!given(key).isEmpty()) {
+      String value = parse(key, kind);
+      return value == null ? "" : value;
+    }
+    String text = fallback.get();
+    try {
+      return kind.parse(text);
+    } catch (Kind.RefusedException e) {
+      String value = text + " (default, " + source + ")";
+      problem(key, value, e.getMessage() + "; set " + key);
+      return "";
+    }
+  }
+
+  /** What is set and not empty of keys that begin so, but for those of settings that were read. */
+  Map<String, String> others(String beginning) {
+    Set<String> known = keys();
+    return env.entrySet().stream()
+        .filter(e -> e.getKey().startsWith(beginning) && e.getKey().length() > beginning.length())
+        .filter(e -> !known.contains(e.getKey()) && !e.getValue().isBlank())
+        .collect(
+            Collectors.toMap(
+                Map.Entry::getKey, e -> e.getValue().strip(), (one, _) -> one, TreeMap::new));
+  }
+
+  /** Notes what is wrong. */
+  void problem(String key, String value, String problem) {
+    problems.add(new Problem(key, value, problem));
+  }
+
+  /**
+   * Refuses keys that begin so and were not read.
+   *
+   * @param exceptions beginnings of keys that are somebody else's
+   */
+  void refuseOthers(String beginning, List<String> exceptions) {
+    TreeSet<String> known = new TreeSet<>(keys());
+    for (String key : new TreeSet<>(env.keySet())) {
+      if (key.startsWith(beginning)
+          && !known.contains(key)
+          && exceptions.stream().noneMatch(e -> key.startsWith(e) && key.length() > e.length())) {
+        String nearest = Spelling.nearest(key, known, Integer.MAX_VALUE - 1);
+        // The value is not repeated: nobody knows whether it is a secret.
+        problem(key, "…", "there is no such setting; did you mean " + nearest + "?");
+      }
+    }
+  }
+
+  void throwIfProblems() throws ConfigException {
+    if (!problems.isEmpty()) {
+      throw new ConfigException(problems);
+    }
+  }
+
+  List<Setting> described() {
+    return List.copyOf(described);
+  }
+
+  private void describe(Setting setting) {
+    described.add(setting);
+  }
+
+  private Set<String> keys() {
+    return described.stream().map(Setting::key).collect(Collectors.toSet());
+  }
+
+  private <T> @Nullable T parse(String key, Kind<T> kind) {
+    String text = given(key);
+    if (text.isEmpty()) {
+      return null;
+    }
+    try {
+      return kind.parse(text);
+    } catch (Kind.RefusedException e) {
+      problem(key, text, String.valueOf(e.getMessage()));
+      return null;
+    }
+  }
+
+  private static <T> T parsed(String key, String fallback, Kind<T> kind) {
+    try {
+      return kind.parse(fallback);
+    } catch (Kind.RefusedException e) {
+      throw new IllegalStateException("the default of " + key + " is not allowed", e);
+    }
+  }
+
+  /** A variable with an empty value counts as not set. */
+  private String given(String key) {
+    return env.getOrDefault(key, "").strip();
+  }
+}

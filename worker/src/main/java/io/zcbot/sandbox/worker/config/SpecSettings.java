@@ -1,0 +1,108 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.config;
+
+import io.zcbot.sandbox.worker.spec.Dns;
+import io.zcbot.sandbox.worker.spec.FirewallMode;
+import io.zcbot.sandbox.worker.spec.NetworkPolicy;
+import io.zcbot.sandbox.worker.spec.SandboxSpec;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/** Reads how every sandbox is created. */
+final class SpecSettings {
+  private static final long MIB = 1024 * 1024;
+
+  private SpecSettings() {}
+
+  static SandboxSpec read(SettingsReader in) {
+    String image =
+        in.get(
+            "ZCBOT_SANDBOX_IMAGE",
+            "zcbot-sandbox:latest",
+            Kind.text("an image reference", "[A-Za-z0-9][A-Za-z0-9._/:@-]{0,254}"),
+            "Image of every sandbox.");
+    @Nullable String runtime =
+        in.find(
+            "ZCBOT_SANDBOX_RUNTIME",
+            "the engine's default",
+            Kind.text("the name of an OCI runtime", "[A-Za-z0-9][A-Za-z0-9._-]{0,127}"),
+            "OCI runtime of every sandbox, as the engine names it.");
+    long memory =
+        in.get(
+            "ZCBOT_SANDBOX_MEMORY",
+            "2g",
+            Kind.size("64m", "1t"),
+            "Memory limit of a sandbox; there is no swap on top.");
+    double cpus =
+        in.get(
+            "ZCBOT_SANDBOX_CPUS",
+            "1.0",
+            Kind.decimal("0.01", "1024"),
+            "CPU limit of a sandbox, in cores; not more than the host has.");
+    int pids =
+        in.get(
+            "ZCBOT_SANDBOX_PIDS",
+            "256",
+            Kind.count(16, 4_194_304),
+            "Most processes and threads in a sandbox.");
+    long tmp =
+        in.get(
+            "ZCBOT_SANDBOX_TMP_SIZE",
+            Math.min(512 * MIB, memory / 2),
+            "512m, at most half the memory",
+            Kind.size("1m", "1t")
+                .where(
+                    bytes -> bytes < memory,
+                    "must be smaller than ZCBOT_SANDBOX_MEMORY, which is "
+                        + Kind.shown(memory)
+                        + ": a full /tmp would use up the sandbox's memory"),
+            "Size of a sandbox's /tmp; what lies in it counts as its memory.");
+    @Nullable Integer ioWeight =
+        in.find(
+            "ZCBOT_SANDBOX_IO_WEIGHT",
+            "none",
+            Kind.count(10, 1000),
+            "Weight of a sandbox's disk I/O against the rest of the host's. Requires cgroup version"
+                + " 2, and disks whose I/O is weighed (scheduler bfq, or io.cost).");
+    String network =
+        in.get(
+            "ZCBOT_SANDBOX_NETWORK",
+            "zcbot-sandbox",
+            Kind.text(
+                "the name of a bridge network of its own (not bridge, host, none or default)",
+                "(?!(?:bridge|host|none|default)$)[A-Za-z0-9][A-Za-z0-9_.-]{0,127}"),
+            "Bridge network of the sandboxes; made when missing.");
+    NetworkPolicy policy =
+        new NetworkPolicy(
+            in.get(
+                "ZCBOT_SANDBOX_FIREWALL",
+                "host",
+                Kind.oneOf(FirewallMode.values()),
+                "Where the rules are. host: on the sandboxes' bridge, and sandboxes have no capability"
+                    + " at all. container: in each sandbox, whose first process is root with NET_ADMIN"
+                    + " for that. both: in both places."),
+            in.get(
+                "ZCBOT_SANDBOX_EGRESS",
+                "public",
+                NetworkKinds.egress(),
+                "What sandboxes may reach: public addresses, none (no network at all), or only these"
+                    + " addresses and networks, separated by commas, private ones too. Never the host"
+                    + " and never link-local addresses."),
+            in.get(
+                "ZCBOT_SANDBOX_DNS",
+                new Dns.EngineDefault(),
+                "the engine's",
+                NetworkKinds.dns(),
+                "Resolvers of the sandboxes, or off: no names, and port 53 is closed everywhere."),
+            in.get(
+                "ZCBOT_PG_IPS",
+                List.of(),
+                "none",
+                NetworkKinds.addressesAndNetworks(),
+                "Addresses no sandbox may reach in any case, e.g. of databases."));
+    return new SandboxSpec(image, runtime, memory, cpus, pids, tmp, ioWeight, network, policy);
+  }
+}

@@ -1,0 +1,46 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.config;
+
+import io.zcbot.sandbox.worker.spec.WorkspaceLimit;
+import java.nio.file.Path;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+
+/** Where the users' workspaces are, and how large they may become. */
+public final class WorkspaceConfig {
+  /** On the engine's host. */
+  public final Path root;
+
+  /** Null for no limit. */
+  public final @Nullable WorkspaceLimit limit;
+
+  WorkspaceConfig(SettingsReader in) {
+    root =
+        in.get(
+            "ZCBOT_WORKSPACE_ROOT",
+            "/var/lib/zcbot/workspaces",
+            Kind.directory(),
+            "Directory of the users' workspaces on the engine's host.");
+    Optional<Long> size =
+        in.get(
+            "ZCBOT_WORKSPACE_SIZE",
+            "off",
+            Kind.orOff(Kind.size("1m", "1024t")),
+            "Most that a user's workspace holds, in whole MiB. Requires a file system with project"
+                + " quotas, and CAP_SYS_ADMIN; a worker that cannot set the limit does not start.");
+    long files =
+        in.get(
+            "ZCBOT_WORKSPACE_FILES",
+            0L,
+            "one for each 16 KiB of the size",
+            Kind.wholeNumber(100, 1_000_000_000_000L)
+                .where(
+                    _ -> size.isPresent(),
+                    "is for workspaces of a limited size: set ZCBOT_WORKSPACE_SIZE as well"),
+            "Most files and directories in a user's workspace, where its size is limited.");
+    limit = size.map(bytes -> WorkspaceLimit.of(bytes, files)).orElse(null);
+  }
+}

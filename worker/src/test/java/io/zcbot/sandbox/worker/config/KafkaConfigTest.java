@@ -1,0 +1,148 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.config;
+
+import static io.zcbot.sandbox.worker.config.Environment.problem;
+import static io.zcbot.sandbox.worker.config.Environment.read;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class KafkaConfigTest {
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      textBlock =
+          """
+          KEY_SERIALIZER            | x       | the Kafka property key.serializer can't be set: the worker writes bytes of its own
+          VALUE_DESERIALIZER        | x       | the Kafka property value.deserializer can't be set: the worker reads bytes, so that it can keep bad ones
+          GROUP_ID                  | x       | the Kafka property group.id can't be set: set ZCBOT_GROUP instead
+          GROUP_INSTANCE_ID         | x       | the Kafka property group.instance.id can't be set: set ZCBOT_WORKER_ID instead
+          CLIENT_ID                 | x       | the Kafka property client.id can't be set: it is derived from ZCBOT_WORKER_ID
+          TRANSACTIONAL_ID          | x       | the Kafka property transactional.id can't be set: the worker publishes without transactions
+          AUTO_OFFSET_RESET         | latest  | the Kafka property auto.offset.reset can't be set: a new group must begin with the oldest ensure
+          PARTITIONER_CLASS         | x       | the Kafka property partitioner.class can't be set: a user's records must lie in the key's own partition
+          ISOLATION_LEVEL           | read_committed | the Kafka property isolation.level must be read_uncommitted: a transaction that hangs would hide later activity, and users would be reaped as idle
+          ENABLE_AUTO_COMMIT        | true    | the Kafka property enable.auto.commit must be false: an offset is committed only behind finished work
+          ALLOW_AUTO_CREATE_TOPICS  | true    | the Kafka property allow.auto.create.topics must be false: all topics must have the same partition count
+          ACKS                      | 0       | the Kafka property acks must be all or -1: with less a published result can be lost
+          ENABLE_IDEMPOTENCE        | false   | the Kafka property enable.idempotence must be true: without it results can be doubled or change places
+          REQUEST_TIMEOUT_MS        | soon    | Kafka says: Invalid value soon for configuration request.timeout.ms: Not a number of type INT
+          BOOTSTRAP_SERVER          | k:9092  | there is no Kafka property bootstrap.server; did you mean bootstrap.servers?
+          SASL_MECHANISMS           | PLAIN   | there is no Kafka property sasl.mechanisms; did you mean sasl.mechanism?
+          """)
+  void kafkaPropertiesTheWorkerOwnsAreRefusedWithAReason(String key, String value, String problem) {
+    assertThat(problem("ZCBOT_KAFKA_" + key, value))
+        .isEqualTo("ZCBOT_KAFKA_" + key + "=" + value + ": " + problem);
+  }
+
+  @Test
+  void kafkaJudgesTheValuesItKnows() {
+    assertThat(problem("ZCBOT_KAFKA_SECURITY_PROTOCOL", "FOO"))
+        .startsWith(
+            "ZCBOT_KAFKA_SECURITY_PROTOCOL=FOO: Kafka says: Invalid value FOO for configuration"
+                + " security.protocol: String must be one of")
+        .contains("SASL_SSL");
+    assertThat(problem("ZCBOT_KAFKA_GROUP_PROTOCOL", "newest")).contains("must be one of");
+  }
+
+  @Test
+  void safeValuesOfRestrictedKafkaPropertiesPass() throws Exception {
+    assertThat(
+            read(
+                    "ZCBOT_KAFKA_ACKS", "all",
+                    "ZCBOT_KAFKA_ENABLE_IDEMPOTENCE", "TRUE",
+                    "ZCBOT_KAFKA_ENABLE_AUTO_COMMIT", "false",
+                    "ZCBOT_KAFKA_GROUP_PROTOCOL", "classic",
+                    "ZCBOT_KAFKA_MY_PLUGIN_SETTING", "1")
+                .kafka()
+                .properties())
+        .containsEntry("acks", "all")
+        .containsEntry("enable.idempotence", "TRUE")
+        .containsEntry("group.protocol", "classic")
+        .containsEntry("my.plugin.setting", "1");
+  }
+
+  @Test
+  void theEnvironmentWinsOverThePropertiesFile(@TempDir Path dir) throws Exception {
+    Path file =
+        Files.writeString(
+            dir.resolve("kafka.properties"),
+            """
+            # comment
+            bootstrap.servers = file:9092
+            security.protocol = SSL
+            """);
+
+    KafkaConfig kafka =
+        read(
+                "ZCBOT_KAFKA_PROPERTIES_FILE",
+                file.toString(),
+                "ZCBOT_KAFKA_BOOTSTRAP_SERVERS",
+                "env:9092")
+            .kafka();
+
+    assertThat(kafka.properties())
+        .isEqualTo(Map.of("bootstrap.servers", "env:9092", "security.protocol", "SSL"));
+    assertThat(kafka.bootstrapServers()).isEqualTo("env:9092");
+  }
+
+  @Test
+  void problemsInThePropertiesFileNameFileAndProperty(@TempDir Path dir) throws Exception {
+    Path file = Files.writeString(dir.resolve("k.properties"), "group.id=x\n");
+    assertThat(problem("ZCBOT_KAFKA_PROPERTIES_FILE", file.toString()))
+        .isEqualTo(
+            file
+                + ", group.id=x: the Kafka property group.id can't be set: set ZCBOT_GROUP"
+                + " instead");
+    Path missing = dir.resolve("missing");
+    assertThat(problem("ZCBOT_KAFKA_PROPERTIES_FILE", missing.toString()))
+        .isEqualTo(
+            "ZCBOT_KAFKA_PROPERTIES_FILE="
+                + missing
+                + ": can't be read (java.nio.file.NoSuchFileException: "
+                + missing
+                + "); must be an absolute path of a readable Java properties file");
+    Path bad = Files.writeString(dir.resolve("bad"), "a=\\u12\n");
+    assertThat(problem("ZCBOT_KAFKA_PROPERTIES_FILE", bad.toString())).contains("can't be read");
+  }
+
+  @Test
+  void secretsAreShownNowhere() throws Exception {
+    String secret = "hunter2";
+    WorkerConfig config =
+        read(
+            "ZCBOT_KAFKA_SASL_JAAS_CONFIG", "PlainLoginModule password=" + secret,
+            "ZCBOT_KAFKA_SSL_KEY_PASSWORD", secret,
+            "ZCBOT_KAFKA_SSL_KEYSTORE_KEY", secret,
+            "ZCBOT_KAFKA_SASL_OAUTHBEARER_CLIENT_CREDENTIALS_CLIENT_SECRET", secret,
+            "ZCBOT_KAFKA_MY_TOKEN", secret);
+    assertThat(config.kafka().toString())
+        .doesNotContain(secret)
+        .contains("sasl.jaas.config=(hidden)");
+    assertThat(config.kafka().properties()).containsEntry("ssl.key.password", secret);
+
+    assertThat(problem("ZCBOT_KAFKA_SSL_KEY_PASWORD", secret))
+        .doesNotContain(secret)
+        .contains("did you mean ssl.key.password?");
+    assertThat(problem("ZCBOT_KAFKA_SSL_TRUSTSTORE_PASWORD", secret))
+        .doesNotContain(secret)
+        .contains("ssl.truststore.password");
+    assertThat(problem("ZCBOT_KAKFA_SSL_KEY_PASSWORD", secret)).doesNotContain(secret);
+  }
+
+  @Test
+  void aMistypedKafkaPrefixIsNoticed() {
+    assertThat(problem("ZCBOT_KAKFA_BOOTSTRAP_SERVERS", "k:9092"))
+        .contains("did you mean ZCBOT_KAFKA_BOOTSTRAP_SERVERS?");
+    assertThat(problem("ZCBOT_KAFKA_", "x")).contains("there is no such setting");
+  }
+}

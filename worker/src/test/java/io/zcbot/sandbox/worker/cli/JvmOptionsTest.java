@@ -17,7 +17,8 @@ import org.junit.jupiter.api.Test;
 /** The JVM options with which the scripts start the worker and its commands. */
 class JvmOptionsTest {
   private static final Pattern FLAGS =
-      Pattern.compile("^(?:command_| *\\S+\\) )flags=\\(([^\"].*|\"@.*)\\)(?: ;;)?$", Pattern.MULTILINE);
+      Pattern.compile(
+          "^(?:command_| *\\S+\\) )flags=\\(([^\"].*|\"@.*)\\)(?: ;;)?$", Pattern.MULTILINE);
 
   @Test
   void theJvmStartsWithoutAWarning() throws Exception {

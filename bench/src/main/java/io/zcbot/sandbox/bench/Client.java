@@ -11,7 +11,7 @@ import io.zcbot.sandbox.events.Origin;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
-import io.zcbot.sandbox.worker.KafkaClients;
+import io.zcbot.sandbox.worker.kafka.KafkaClients;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;

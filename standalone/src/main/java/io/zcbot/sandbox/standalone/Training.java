@@ -10,7 +10,7 @@ import io.zcbot.sandbox.events.EventCodec;
 import io.zcbot.sandbox.events.SandboxEvent;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
-import io.zcbot.sandbox.worker.KafkaClients;
+import io.zcbot.sandbox.worker.kafka.KafkaClients;
 import io.zcbot.sandbox.worker.config.KafkaConfig;
 import java.io.IOException;
 import java.net.ServerSocket;

@@ -12,11 +12,16 @@ import io.zcbot.sandbox.worker.docker.DockerEngine;
 import io.zcbot.sandbox.worker.docker.DockerSandboxes;
 import io.zcbot.sandbox.worker.doctor.Finding;
 import io.zcbot.sandbox.worker.ensure.Domain;
+import io.zcbot.sandbox.worker.group.EagerEnsures;
+import io.zcbot.sandbox.worker.group.LiveEntries;
+import io.zcbot.sandbox.worker.group.PartitionHandover;
+import io.zcbot.sandbox.worker.group.PartitionOwnership;
 import io.zcbot.sandbox.worker.intake.ActivityFollower;
 import io.zcbot.sandbox.worker.intake.EnsureIntake;
 import io.zcbot.sandbox.worker.intake.IntakeMetrics;
-import io.zcbot.sandbox.worker.intake.KeyPartitions;
-import io.zcbot.sandbox.worker.intake.LogReader;
+import io.zcbot.sandbox.worker.kafka.KafkaClients;
+import io.zcbot.sandbox.worker.kafka.KeyPartitions;
+import io.zcbot.sandbox.worker.kafka.LogReader;
 import io.zcbot.sandbox.worker.lanes.Lanes;
 import io.zcbot.sandbox.worker.mounts.MountedSlots;
 import io.zcbot.sandbox.worker.mounts.ProjectQuotas;
@@ -35,6 +40,10 @@ import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import io.zcbot.sandbox.worker.sandbox.WorkspaceQuota;
 import io.zcbot.sandbox.worker.sandbox.Workspaces;
+import io.zcbot.sandbox.worker.startup.Membership;
+import io.zcbot.sandbox.worker.startup.Preflight;
+import io.zcbot.sandbox.worker.startup.Recovery;
+import io.zcbot.sandbox.worker.startup.StartRetry;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.LinkedHashMap;
@@ -194,14 +203,13 @@ public final class Worker implements AutoCloseable {
             domain.reaper(),
             domain.takeover(),
             lanes,
-            publisher,
-            assigned -> reader.live(topic(Topic.LIVE), assigned),
-            new StartRetry(() -> stopping, problem -> takeoverProblem = problem),
-            timers.executor(),
-            config.group(),
-            config.workerId(),
-            time,
-            () -> stopping);
+            new LiveEntries(
+                assigned -> reader.live(topic(Topic.LIVE), assigned),
+                new StartRetry(() -> stopping, problem -> takeoverProblem = problem)),
+            new EagerEnsures(
+                publisher, timers.executor(), config.group().handover, config.workerId(), time),
+            config.group().restart,
+            new PartitionOwnership(time, () -> stopping));
     EnsureIntake intake =
         new EnsureIntake(
             metrics.eachMeasured(

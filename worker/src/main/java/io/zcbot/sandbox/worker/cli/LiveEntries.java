@@ -6,7 +6,7 @@ package io.zcbot.sandbox.worker.cli;
 
 import io.zcbot.sandbox.events.LiveSandbox;
 import io.zcbot.sandbox.events.Topic;
-import io.zcbot.sandbox.worker.intake.LogReader;
+import io.zcbot.sandbox.worker.kafka.LogReader;
 import java.util.List;
 import java.util.Map;
 import org.apache.kafka.clients.consumer.Consumer;

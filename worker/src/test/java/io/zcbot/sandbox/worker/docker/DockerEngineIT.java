@@ -213,14 +213,14 @@ class DockerEngineIT {
             () -> {
               // engines differ in when they notice
               String id = bench.create(spec, user);
-              bench.start(id);
+              bench.sandboxes(spec).start(id);
               throw new EngineException(Kind.CONFLICT, "test", "made again at once", null);
             });
     assertThat(e.kind()).isEqualTo(Kind.CONFLICT);
 
     bench.engine.remove(Container.nameOf(user));
     String id = bench.create(spec, user);
-    bench.start(id);
+    bench.sandboxes(spec).start(id);
     assertThat(bench.docker.inspectNetworkCmd().withNetworkId(spec.network()).exec().getOptions())
         .containsEntry("com.docker.network.bridge.enable_icc", "false");
   }

@@ -5,6 +5,7 @@
 package io.zcbot.sandbox.worker.mounts;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assumptions.assumeThat;
 
 import io.zcbot.sandbox.worker.security.Row;
 import java.lang.reflect.Method;
@@ -48,7 +49,15 @@ class WorkspaceQuotaIT {
             Duration.ofMinutes(5));
   }
 
+  /** Before Linux 6.16, User Mode Linux has no room for the state of processors with AMX. */
+  private static void assumeThatItRuns() {
+    assumeThat(console)
+        .as("User Mode Linux runs no program on this processor")
+        .doesNotContain("ptrace set fp regs failed");
+  }
+
   private static void assertPassed(QuotaDisk disk, String scenario) throws Exception {
+    assumeThatItRuns();
     Path result = QuotaGuest.result(directory, disk, scenario);
     assertThat(result).as("it did not run:\n%s", console).exists();
     assertThat(Files.readString(result)).as("%s on %s", scenario, disk).isEqualTo("passed");
@@ -144,7 +153,7 @@ class WorkspaceQuotaIT {
 
   @ParameterizedTest
   @EnumSource
-  @Row(40)
+  @Row(35)
   void aLinkIsRefusedAndNotFollowed(QuotaDisk disk) throws Exception {
     assertPassed(disk, "aLinkIsRefusedAndNotFollowed");
   }

@@ -2,7 +2,7 @@
  * Copyright the zcbot sandbox worker authors.
  * SPDX-License-Identifier: Apache-2.0
  */
-package io.zcbot.sandbox.worker;
+package io.zcbot.sandbox.worker.startup;
 
 import io.zcbot.sandbox.worker.docker.DockerEngine;
 import io.zcbot.sandbox.worker.docker.EngineFacts;
@@ -21,14 +21,14 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** Refuses an engine on which the promises to users would not hold, before anything runs there. */
-final class Preflight {
+public final class Preflight {
   private static final Logger log = LoggerFactory.getLogger(Preflight.class);
 
   private final DockerEngine engine;
   private final SandboxSpec spec;
   private final @Nullable WorkspaceLimit limit;
 
-  Preflight(DockerEngine engine, SandboxSpec spec, @Nullable WorkspaceLimit limit) {
+  public Preflight(DockerEngine engine, SandboxSpec spec, @Nullable WorkspaceLimit limit) {
     this.engine = engine;
     this.spec = spec;
     this.limit = limit;
@@ -41,14 +41,16 @@ final class Preflight {
    * @param slotProblem why there can be no warm slots; null if there can
    * @param owner whom workspaces must belong to on the engine's host
    */
-  record Fit(List<Finding> weaknesses, @Nullable String slotProblem, Workspaces.Owner owner) {}
+  public record Fit(
+      List<Finding> weaknesses, @Nullable String slotProblem, Workspaces.Owner owner) {}
 
   /**
    * Looks at the engine.
    *
    * @throws IOException if the engine is not fit; the message names every reason and its fix
    */
-  Fit run(Recovery.Patience patience) throws IOException, TopicsException, InterruptedException {
+  public Fit run(Recovery.Patience patience)
+      throws IOException, TopicsException, InterruptedException {
     EngineFacts facts =
         patience.untilItWorks(
             "look at the engine", engine::facts, EngineException.class::isInstance);

@@ -2,7 +2,7 @@
  * Copyright the zcbot sandbox worker authors.
  * SPDX-License-Identifier: Apache-2.0
  */
-package io.zcbot.sandbox.worker.intake;
+package io.zcbot.sandbox.worker.kafka;
 
 import io.zcbot.sandbox.worker.sandbox.Time;
 import java.time.Duration;
@@ -38,7 +38,7 @@ public final class OutageLog {
    *
    * @param unexpected logged with its stack; null if the message says it all
    */
-  synchronized void failed(String message, @Nullable Throwable unexpected) {
+  public synchronized void failed(String message, @Nullable Throwable unexpected) {
     long now = time.nanos();
     if (failing && now - lastLine < INTERVAL.toNanos()) {
       return;

@@ -2,7 +2,7 @@
  * Copyright the zcbot sandbox worker authors.
  * SPDX-License-Identifier: Apache-2.0
  */
-package io.zcbot.sandbox.worker;
+package io.zcbot.sandbox.worker.startup;
 
 import io.zcbot.sandbox.events.LiveSandbox;
 import io.zcbot.sandbox.events.Topic;
@@ -10,8 +10,8 @@ import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.config.WorkerConfig;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.ensure.Domain;
-import io.zcbot.sandbox.worker.intake.KeyPartitions;
-import io.zcbot.sandbox.worker.intake.LogReader;
+import io.zcbot.sandbox.worker.kafka.KeyPartitions;
+import io.zcbot.sandbox.worker.kafka.LogReader;
 import io.zcbot.sandbox.worker.publish.TopicsException;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import java.io.IOException;
@@ -32,7 +32,7 @@ import org.slf4j.LoggerFactory;
  * What comes before the first ensure is served: what the previous run of this worker left is reaped
  * or taken over.
  */
-final class Recovery {
+public final class Recovery {
   private static final Logger log = LoggerFactory.getLogger(Recovery.class);
 
   private final WorkerConfig config;
@@ -42,7 +42,7 @@ final class Recovery {
   private final Set<Integer> all;
   private final Time time;
 
-  Recovery(
+  public Recovery(
       WorkerConfig config,
       Domain domain,
       LogReader reader,
@@ -58,12 +58,12 @@ final class Recovery {
   }
 
   /** How to go on where the engine or Kafka is away. */
-  interface Patience {
+  public interface Patience {
     <T> T untilItWorks(String what, StartRetry.Attempt<T> attempt, Predicate<Throwable> passing)
         throws IOException, TopicsException, InterruptedException;
   }
 
-  void run(Patience patience) throws IOException, TopicsException, InterruptedException {
+  public void run(Patience patience) throws IOException, TopicsException, InterruptedException {
     Map<String, LiveSandbox> live =
         patience.untilItWorks(
             "read the live sandboxes",

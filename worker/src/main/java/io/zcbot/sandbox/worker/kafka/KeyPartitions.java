@@ -2,7 +2,7 @@
  * Copyright the zcbot sandbox worker authors.
  * SPDX-License-Identifier: Apache-2.0
  */
-package io.zcbot.sandbox.worker.intake;
+package io.zcbot.sandbox.worker.kafka;
 
 import io.zcbot.sandbox.events.UserId;
 import java.nio.charset.StandardCharsets;
@@ -28,7 +28,7 @@ public final class KeyPartitions {
   }
 
   /** The partition of records with this key. */
-  int of(byte[] key) {
+  public int of(byte[] key) {
     return Utils.toPositive(Utils.murmur2(key)) % count;
   }
 }

@@ -2,7 +2,7 @@
  * Copyright the zcbot sandbox worker authors.
  * SPDX-License-Identifier: Apache-2.0
  */
-package io.zcbot.sandbox.worker;
+package io.zcbot.sandbox.worker.group;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -12,10 +12,11 @@ import java.time.Instant;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
 
-class OwnershipTest {
+class PartitionOwnershipTest {
   private long nanos = 1;
-  private final Ownership ownership =
-      new Ownership(
+  private boolean stopping;
+  private final PartitionOwnership ownership =
+      new PartitionOwnership(
           new Time() {
             @Override
             public long nanos() {
@@ -26,7 +27,8 @@ class OwnershipTest {
             public Instant now() {
               return Instant.EPOCH;
             }
-          });
+          },
+          () -> stopping);
 
   private void pass(Duration time) {
     nanos += time.toNanos() + 1;
@@ -35,7 +37,7 @@ class OwnershipTest {
   @Test
   void aStartGivesTheGroupTime() {
     assertThat(ownership.isCertain(true)).isFalse();
-    pass(Ownership.RESTART_GRACE);
+    pass(PartitionOwnership.RESTART_GRACE);
     assertThat(ownership.isCertain(true)).isTrue();
   }
 
@@ -52,7 +54,7 @@ class OwnershipTest {
   @Test
   void aLossGivesTimeToJoinAgain() {
     ownership.assigned(Set.of(1));
-    pass(Ownership.REJOIN_GRACE);
+    pass(PartitionOwnership.REJOIN_GRACE);
     assertThat(ownership.isCertain(true)).isTrue();
     ownership.lost(Set.of(1));
     assertThat(ownership.isCertain(true)).isFalse();
@@ -60,10 +62,10 @@ class OwnershipTest {
 
   @Test
   void whileKafkaIsAwayNothingIsCertain() {
-    pass(Ownership.RESTART_GRACE);
+    pass(PartitionOwnership.RESTART_GRACE);
     assertThat(ownership.isCertain(false)).isFalse();
     assertThat(ownership.isCertain(true)).isFalse();
-    pass(Ownership.REJOIN_GRACE);
+    pass(PartitionOwnership.REJOIN_GRACE);
     assertThat(ownership.isCertain(true)).isTrue();
   }
 
@@ -71,8 +73,8 @@ class OwnershipTest {
   @Test
   void aStopDecidesNothing() {
     ownership.assigned(Set.of(1));
-    pass(Ownership.REJOIN_GRACE);
-    ownership.stopping();
+    pass(PartitionOwnership.REJOIN_GRACE);
+    stopping = true;
     ownership.released(Set.of(1));
     assertThat(ownership.isCertain(true)).isFalse();
   }

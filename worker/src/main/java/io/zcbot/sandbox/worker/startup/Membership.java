@@ -2,9 +2,10 @@
  * Copyright the zcbot sandbox worker authors.
  * SPDX-License-Identifier: Apache-2.0
  */
-package io.zcbot.sandbox.worker;
+package io.zcbot.sandbox.worker.startup;
 
 import io.zcbot.sandbox.worker.config.WorkerConfig;
+import io.zcbot.sandbox.worker.kafka.KafkaClients;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
@@ -30,7 +31,7 @@ import org.slf4j.LoggerFactory;
  * Keeps one worker id to one process. On a host a file lock does, which ends with the process that
  * holds it; across hosts the group's own list of members.
  */
-final class Membership implements AutoCloseable {
+public final class Membership implements AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(Membership.class);
   private static final long CALL_SECONDS = 10;
 
@@ -51,7 +52,7 @@ final class Membership implements AutoCloseable {
    *
    * @throws IOException if another process has it; the message is for an operator
    */
-  static Membership take(WorkerConfig config, KafkaClients kafka) throws IOException {
+  public static Membership take(WorkerConfig config, KafkaClients kafka) throws IOException {
     Path path = WorkerLock.path(config.workspaces().root, config.workerId());
     Files.createDirectories(path.getParent());
     FileChannel file = FileChannel.open(path, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
@@ -81,7 +82,7 @@ final class Membership implements AutoCloseable {
    *
    * @throws IOException if there is one; the message is for an operator
    */
-  void refuseIfElsewhere() throws IOException, InterruptedException {
+  public void refuseIfElsewhere() throws IOException, InterruptedException {
     Optional<MemberDescription> other =
         member().filter(member -> !member.clientId().equals(kafka.groupClientId()));
     if (other.isPresent()) {
@@ -100,7 +101,7 @@ final class Membership implements AutoCloseable {
   }
 
   /** Removes an earlier life of this worker: we hold the lock, so it is dead. */
-  void removePredecessor() {
+  public void removePredecessor() {
     try (Admin admin = kafka.admin()) {
       Optional<MemberDescription> member = member();
       if (member.isPresent() && member.get().clientId().equals(kafka.groupClientId())) {

@@ -2,7 +2,7 @@
  * Copyright the zcbot sandbox worker authors.
  * SPDX-License-Identifier: Apache-2.0
  */
-package io.zcbot.sandbox.worker;
+package io.zcbot.sandbox.worker.group;
 
 import io.zcbot.sandbox.events.LiveSandbox;
 import io.zcbot.sandbox.worker.reap.Takeover;
@@ -25,7 +25,7 @@ final class UnownedSandboxes {
   private static final Logger log = LoggerFactory.getLogger(UnownedSandboxes.class);
 
   private final Takeover takeover;
-  private final Ownership ownership;
+  private final PartitionOwnership ownership;
   private final Function<Set<Integer>, Map<String, LiveSandbox>> liveTable;
   private final Executor threads;
   private final AtomicBoolean underWay = new AtomicBoolean();
@@ -38,7 +38,7 @@ final class UnownedSandboxes {
    */
   UnownedSandboxes(
       Takeover takeover,
-      Ownership ownership,
+      PartitionOwnership ownership,
       Function<Set<Integer>, Map<String, LiveSandbox>> liveTable,
       Executor threads) {
     this.takeover = takeover;

@@ -2,19 +2,20 @@
  * Copyright the zcbot sandbox worker authors.
  * SPDX-License-Identifier: Apache-2.0
  */
-package io.zcbot.sandbox.worker;
+package io.zcbot.sandbox.worker.group;
 
 import io.zcbot.sandbox.worker.sandbox.Time;
 import java.time.Duration;
 import java.util.HashSet;
 import java.util.Set;
+import java.util.function.BooleanSupplier;
 
 /**
  * Which partitions are this worker's, and when that is certain enough to part with sandboxes of
  * others. A worker that has just started, joins again, or stops has fewer partitions than it had or
  * will have, and must not take that for a decision of the group.
  */
-final class Ownership {
+public final class PartitionOwnership {
   /** A restarted worker gets its partitions back well within this. */
   static final Duration RESTART_GRACE = Duration.ofSeconds(30);
 
@@ -24,11 +25,17 @@ final class Ownership {
   private final Time time;
   private final Set<Integer> owned = new HashSet<>();
   private boolean joined;
-  private boolean stopping;
+  private final BooleanSupplier stopping;
   private long graceEnds;
 
-  Ownership(Time time) {
+  /**
+   * Owns no partition yet.
+   *
+   * @param stopping whether the worker stops: from then on owning nothing means nothing
+   */
+  public PartitionOwnership(Time time, BooleanSupplier stopping) {
     this.time = time;
+    this.stopping = stopping;
     this.graceEnds = time.nanos() + RESTART_GRACE.toNanos();
   }
 
@@ -61,9 +68,9 @@ final class Ownership {
     extendGrace();
   }
 
-  /** The worker leaves by itself: from now on owning nothing means nothing. */
-  synchronized void stopping() {
-    stopping = true;
+  /** Whether the worker leaves by itself. */
+  boolean isStopping() {
+    return stopping.getAsBoolean();
   }
 
   /**
@@ -75,7 +82,7 @@ final class Ownership {
     if (!kafkaReached) {
       extendGrace();
     }
-    return !stopping && time.nanos() - graceEnds > 0;
+    return !isStopping() && time.nanos() - graceEnds > 0;
   }
 
   private void extendGrace() {

@@ -2,7 +2,7 @@
  * Copyright the zcbot sandbox worker authors.
  * SPDX-License-Identifier: Apache-2.0
  */
-package io.zcbot.sandbox.worker;
+package io.zcbot.sandbox.worker.group;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -21,13 +21,13 @@ import org.junit.jupiter.api.io.TempDir;
 class UnownedSandboxesTest {
   @TempDir Path root;
   private World world;
-  private Ownership ownership;
+  private PartitionOwnership ownership;
 
   @BeforeEach
   void aSandboxOfAPartitionThatWasLost() throws Exception {
     world = new World(root, 10, null);
     var _ = world.ready(World.user(1));
-    ownership = new Ownership(Time.system());
+    ownership = new PartitionOwnership(Time.system(), () -> false);
     ownership.assigned(Set.of(0));
     ownership.lost(Set.of(0));
   }

@@ -2,12 +2,12 @@
  * Copyright the zcbot sandbox worker authors.
  * SPDX-License-Identifier: Apache-2.0
  */
-package io.zcbot.sandbox.worker;
+package io.zcbot.sandbox.worker.startup;
 
 import io.github.resilience4j.core.IntervalFunction;
 import io.github.resilience4j.retry.Retry;
 import io.github.resilience4j.retry.RetryConfig;
-import io.zcbot.sandbox.worker.intake.OutageLog;
+import io.zcbot.sandbox.worker.kafka.OutageLog;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import java.time.Duration;
 import java.util.function.BooleanSupplier;
@@ -18,13 +18,13 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** Tries what a start depends on until it works or the worker is stopped. */
-final class StartRetry {
+public final class StartRetry {
   private static final Logger log = LoggerFactory.getLogger(StartRetry.class);
 
   private final BooleanSupplier stopping;
   private final Consumer<@Nullable String> problem;
 
-  interface Attempt<T> {
+  public interface Attempt<T> {
     T run() throws Exception;
   }
 
@@ -33,7 +33,7 @@ final class StartRetry {
    *
    * @param problem told why it doesn't work yet, and null once it does
    */
-  StartRetry(BooleanSupplier stopping, Consumer<@Nullable String> problem) {
+  public StartRetry(BooleanSupplier stopping, Consumer<@Nullable String> problem) {
     this.stopping = stopping;
     this.problem = problem;
   }
@@ -45,7 +45,7 @@ final class StartRetry {
    * @param passing whether a failure passes by itself; others are thrown on
    * @throws InterruptedException if the worker is stopped before
    */
-  <T> T untilItWorks(String what, Attempt<T> attempt, Predicate<Throwable> passing)
+  public <T> T untilItWorks(String what, Attempt<T> attempt, Predicate<Throwable> passing)
       throws Exception {
     OutageLog outage = new OutageLog(log, Time.system());
     Retry retry =

@@ -1,0 +1,81 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.group;
+
+import io.zcbot.sandbox.events.Ensure;
+import io.zcbot.sandbox.events.EventIds;
+import io.zcbot.sandbox.events.LiveSandbox;
+import io.zcbot.sandbox.worker.config.GroupConfig;
+import io.zcbot.sandbox.worker.sandbox.EventSink;
+import io.zcbot.sandbox.worker.sandbox.StoppedException;
+import io.zcbot.sandbox.worker.sandbox.Time;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Asks for new sandboxes for users whose sandboxes went with their host, where that is wanted. */
+public final class EagerEnsures {
+  private static final Logger log = LoggerFactory.getLogger(EagerEnsures.class);
+
+  /** They are spread, so that users who ask do not wait behind those who don't. */
+  private static final Duration PACE = Duration.ofMillis(100);
+
+  private final EventSink sink;
+  private final ScheduledExecutorService timer;
+  private final GroupConfig.Handover mode;
+  private final String workerId;
+  private final Time time;
+
+  /**
+   * Asks for nothing until {@link #after} is called.
+   *
+   * @param workerId who asks
+   */
+  public EagerEnsures(
+      EventSink sink,
+      ScheduledExecutorService timer,
+      GroupConfig.Handover mode,
+      String workerId,
+      Time time) {
+    this.sink = sink;
+    this.timer = timer;
+    this.mode = mode;
+    this.workerId = workerId;
+    this.time = time;
+  }
+
+  /** These sandboxes ended. Does not block. */
+  void after(List<LiveSandbox> ended) {
+    if (mode != GroupConfig.Handover.EAGER) {
+      return;
+    }
+    long delay = 0;
+    for (LiveSandbox entry : ended) {
+      delay += PACE.toMillis();
+      var _ =
+          timer.schedule(
+              () -> Thread.ofVirtual().name("eager").start(() -> publish(entry)),
+              delay,
+              TimeUnit.MILLISECONDS);
+    }
+  }
+
+  private void publish(LiveSandbox entry) {
+    try {
+      sink.publish(
+          new Ensure(
+              EventIds.handover(entry.containerId()), entry.userId(), time.now(), workerId, null));
+    } catch (InterruptedException _) {
+      Thread.currentThread().interrupt();
+    } catch (StoppedException e) {
+      log.info("no eager ensure of {}: {}", entry.userId(), e.getMessage());
+    } catch (RuntimeException e) {
+      log.error("an eager ensure failed; please report this", e);
+    }
+  }
+}

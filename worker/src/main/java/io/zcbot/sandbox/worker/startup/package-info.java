@@ -1,0 +1,11 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+/**
+ * What a start goes through before it serves: one process per worker id, checks, recovery, retries.
+ */
+@NullMarked
+package io.zcbot.sandbox.worker.startup;
+
+import org.jspecify.annotations.NullMarked;

@@ -4,6 +4,7 @@
  */
 package io.zcbot.sandbox.worker.config;
 
+import io.zcbot.sandbox.events.Topic;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.TreeMap;
@@ -93,6 +94,11 @@ public record KafkaConfig(
                 Kind.countOrBrokersDefault(Short.MAX_VALUE),
                 "Replicas of topics that are created; -1 is the broker's default.")
             .shortValue());
+  }
+
+  /** The name of a topic. */
+  public String topic(Topic topic) {
+    return topic.named(topicPrefix);
   }
 
   /** For messages: the brokers as configured. */

@@ -52,4 +52,9 @@ public final class OpsConfig {
                 Kind.oneOf(LogConfig.Level.values()),
                 "Least severe level of the worker's log lines; those of libraries start at warn."));
   }
+
+  /** A share of the time that a stop may take. */
+  public Duration stopShare(int denominator) {
+    return stopTimeout.dividedBy(denominator);
+  }
 }

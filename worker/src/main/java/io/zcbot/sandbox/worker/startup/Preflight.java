@@ -49,11 +49,9 @@ public final class Preflight {
    *
    * @throws IOException if the engine is not fit; the message names every reason and its fix
    */
-  public Fit run(Recovery.Patience patience)
-      throws IOException, TopicsException, InterruptedException {
+  public Fit run(StartRetry retry) throws IOException, TopicsException, InterruptedException {
     EngineFacts facts =
-        patience.untilItWorks(
-            "look at the engine", engine::facts, EngineException.class::isInstance);
+        retry.untilItWorks("look at the engine", engine::facts, EngineException.class::isInstance);
     List<Finding> findings = EngineChecks.of(facts, spec, limit);
     List<String> faults = texts(findings, Level.FAIL);
     if (!faults.isEmpty()) {

@@ -20,7 +20,6 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.Map;
 import java.util.Set;
-import java.util.function.Predicate;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
@@ -57,39 +56,33 @@ public final class Recovery {
     this.time = time;
   }
 
-  /** How to go on where the engine or Kafka is away. */
-  public interface Patience {
-    <T> T untilItWorks(String what, StartRetry.Attempt<T> attempt, Predicate<Throwable> passing)
-        throws IOException, TopicsException, InterruptedException;
-  }
-
-  public void run(Patience patience) throws IOException, TopicsException, InterruptedException {
+  public void run(StartRetry retry) throws IOException, TopicsException, InterruptedException {
     Map<String, LiveSandbox> live =
-        patience.untilItWorks(
+        retry.untilItWorks(
             "read the live sandboxes",
-            () -> reader.live(topic(Topic.LIVE), all),
+            () -> reader.live(config.kafka().topic(Topic.LIVE), all),
             KafkaException.class::isInstance);
     switch (config.group().restart) {
       case PURGE -> {
         int purged =
-            patience.untilItWorks(
+            retry.untilItWorks(
                 "purge", () -> domain.previousRun().purge(live), EngineException.class::isInstance);
         log.info("purged {} sandboxes of the previous run", purged);
       }
       case ADOPT -> {
         long ttlAgo = time.nanos() - config.reaper().idleTtl.toNanos();
         int adopted =
-            patience.untilItWorks(
+            retry.untilItWorks(
                 "adopt",
                 () -> domain.previousRun().adopt(live, keyPartitions::of, ttlAgo),
                 EngineException.class::isInstance);
         if (adopted > 0) {
           boolean _ =
-              patience.untilItWorks(
+              retry.untilItWorks(
                   "read the latest readies",
                   () -> {
                     Instant since = time.now().minus(config.reaper().idleTtl);
-                    reader.read(topic(Topic.READY), all, since, this::touch);
+                    reader.read(config.kafka().topic(Topic.READY), all, since, this::touch);
                     return true;
                   },
                   KafkaException.class::isInstance);
@@ -98,7 +91,7 @@ public final class Recovery {
       }
     }
     int slots =
-        patience.untilItWorks(
+        retry.untilItWorks(
             "remove old warm slots", domain.slots()::sweep, EngineException.class::isInstance);
     if (slots > 0) {
       log.info("removed {} warm slots of the previous run", slots);
@@ -118,9 +111,5 @@ public final class Recovery {
     } catch (IllegalArgumentException _) {
       // No worker wrote that.
     }
-  }
-
-  private String topic(Topic topic) {
-    return topic.named(config.kafka().topicPrefix());
   }
 }

@@ -8,10 +8,11 @@ import io.github.resilience4j.core.IntervalFunction;
 import io.github.resilience4j.retry.Retry;
 import io.github.resilience4j.retry.RetryConfig;
 import io.zcbot.sandbox.worker.kafka.OutageLog;
+import io.zcbot.sandbox.worker.publish.TopicsException;
 import io.zcbot.sandbox.worker.sandbox.Time;
+import java.io.IOException;
 import java.time.Duration;
 import java.util.function.BooleanSupplier;
-import java.util.function.Consumer;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -22,31 +23,30 @@ public final class StartRetry {
   private static final Logger log = LoggerFactory.getLogger(StartRetry.class);
 
   private final BooleanSupplier stopping;
-  private final Consumer<@Nullable String> problem;
+  private volatile @Nullable String problem;
 
   public interface Attempt<T> {
     T run() throws Exception;
   }
 
-  /**
-   * Makes one.
-   *
-   * @param problem told why it doesn't work yet, and null once it does
-   */
-  public StartRetry(BooleanSupplier stopping, Consumer<@Nullable String> problem) {
+  public StartRetry(BooleanSupplier stopping) {
     this.stopping = stopping;
-    this.problem = problem;
+  }
+
+  /** Why what is tried does not work yet; null once it does. */
+  public @Nullable String problem() {
+    return problem;
   }
 
   /**
    * Runs an attempt until it returns.
    *
-   * @param what completes the sentence «could not …»
-   * @param passing whether a failure passes by itself; others are thrown on
+   * @param what completes the sentence "could not ..."
+   * @param passing whether a failure passes by itself; others are thrown
    * @throws InterruptedException if the worker is stopped before
    */
   public <T> T untilItWorks(String what, Attempt<T> attempt, Predicate<Throwable> passing)
-      throws Exception {
+      throws IOException, TopicsException, InterruptedException {
     OutageLog outage = new OutageLog(log, Time.system());
     Retry retry =
         Retry.of(
@@ -60,7 +60,7 @@ public final class StartRetry {
                     e -> {
                       boolean again = !stopping.getAsBoolean() && passing.test(e);
                       if (again) {
-                        problem.accept("tried to " + what + ": " + e.getMessage());
+                        problem = "tried to " + what + ": " + e.getMessage();
                         outage.failed("could not " + what + " yet, trying on: " + e.getMessage());
                       }
                       return again;
@@ -68,19 +68,22 @@ public final class StartRetry {
                 .build());
     try {
       T result = retry.executeCheckedSupplier(attempt::run);
-      problem.accept(null);
+      problem = null;
       outage.works("succeeded to " + what);
       return result;
-    } catch (Exception e) {
+    } catch (Throwable e) {
       // The library swallows an interrupt of its wait and throws the last failure.
-      if (stopping.getAsBoolean() || passing.test(e)) {
+      if (e instanceof Exception && (stopping.getAsBoolean() || passing.test(e))) {
         throw (InterruptedException) new InterruptedException().initCause(e);
       }
-      throw e;
-    } catch (Error e) {
-      throw e;
-    } catch (Throwable e) {
-      throw new IllegalStateException(e);
+      switch (e) {
+        case IOException io -> throw io;
+        case TopicsException topics -> throw topics;
+        case InterruptedException interrupted -> throw interrupted;
+        case RuntimeException unexpected -> throw unexpected;
+        case Error error -> throw error;
+        default -> throw new IllegalStateException("tried to " + what + ", failed unexpectedly", e);
+      }
     }
   }
 }

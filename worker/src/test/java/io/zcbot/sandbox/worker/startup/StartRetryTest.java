@@ -20,8 +20,7 @@ import org.junit.jupiter.api.Timeout;
 class StartRetryTest {
   private final AtomicBoolean stopping = new AtomicBoolean();
   private final List<String> problems = new ArrayList<>();
-  private final StartRetry retry =
-      new StartRetry(stopping::get, problem -> problems.add(String.valueOf(problem)));
+  private final StartRetry retry = new StartRetry(stopping::get);
 
   @Test
   void goesOnUntilItWorksAndSaysWhyItDoesNotYet() throws Exception {
@@ -30,6 +29,7 @@ class StartRetryTest {
         retry.untilItWorks(
             "do it",
             () -> {
+              problems.add(String.valueOf(retry.problem()));
               if (attempts.incrementAndGet() < 3) {
                 throw new IOException("away");
               }
@@ -38,7 +38,8 @@ class StartRetryTest {
             IOException.class::isInstance);
     assertThat(result).isEqualTo("done");
     assertThat(attempts).hasValue(3);
-    assertThat(problems).containsExactly("tried to do it: away", "tried to do it: away", "null");
+    assertThat(problems).containsExactly("null", "tried to do it: away", "tried to do it: away");
+    assertThat(retry.problem()).isNull();
   }
 
   @Test
@@ -53,7 +54,7 @@ class StartRetryTest {
                     IOException.class::isInstance))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessage("never");
-    assertThat(problems).isEmpty();
+    assertThat(retry.problem()).isNull();
   }
 
   @Test

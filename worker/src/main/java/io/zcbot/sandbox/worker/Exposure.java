@@ -1,0 +1,124 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker;
+
+import io.zcbot.sandbox.events.Topic;
+import io.zcbot.sandbox.worker.config.WorkerConfig;
+import io.zcbot.sandbox.worker.docker.DockerEngine;
+import io.zcbot.sandbox.worker.intake.IntakeMetrics;
+import io.zcbot.sandbox.worker.ops.Health;
+import io.zcbot.sandbox.worker.ops.Metrics;
+import io.zcbot.sandbox.worker.ops.OpsServer;
+import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
+import java.io.IOException;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+
+/** What a worker shows of itself: metrics, health and a status page. */
+final class Exposure {
+  private final WorkerConfig config;
+  private final Metrics metrics;
+  private final SandboxMetrics sandboxMetrics;
+  private final IntakeMetrics intakeMetrics;
+  private final Health health = new Health();
+  private volatile Supplier<String> warmSlots = () -> "not yet";
+
+  private Exposure(WorkerConfig config) {
+    this.config = config;
+    this.metrics = new Metrics(config.ops().kafkaMetrics);
+    this.sandboxMetrics = metrics.sandboxes(DockerEngine.operations());
+    this.intakeMetrics =
+        metrics.intake(
+            List.of(config.kafka().topic(Topic.ENSURE), config.kafka().topic(Topic.ACTIVITY)));
+  }
+
+  /**
+   * Shows what is known before anything else is there.
+   *
+   * @param startProblem why the worker does not serve yet, or any more
+   * @throws IOException if the ops address can't be used
+   */
+  static Exposure open(WorkerConfig config, Supplier<@Nullable String> startProblem, Closer closer)
+      throws IOException {
+    Exposure exposure = new Exposure(config);
+    closer.add(exposure.metrics);
+    exposure.metrics.bindProcess();
+    exposure.metrics.bindInfo(version(), config.workerId(), config.host());
+    exposure.metrics.bindHealth(exposure.health);
+    exposure.health.ready("start", startProblem);
+    if (config.ops().address != null) {
+      closer
+          .add(
+              new OpsServer(
+                  config.ops().address, exposure.health, exposure.metrics, exposure::facts))
+          .start();
+    }
+    return exposure;
+  }
+
+  /** Shows how the parts do, from here on. */
+  void show(Host host, Parts parts) {
+    metrics.bindSandboxes(parts.registry::size, config.capacity().maxSandboxes);
+    metrics.bindSlots(parts.domain.slots()::idle);
+    metrics.bindLanes(parts.lanes::active);
+    metrics.bindOpenRecords(parts.intake::inFlightByPartition);
+    metrics.bindLag(config.kafka().topic(Topic.ENSURE), parts.intake::lagByPartition);
+    metrics.bindWatermarkAge(parts.follower::ageByPartition);
+    Supplier<@Nullable String> activity = parts.follower::problem;
+    health.live("activity-follower", parts.follower::fatalProblem);
+    health.live("ensure-intake", parts.intake::fatalProblem);
+    health.ready("engine", parts.timers::engineProblem);
+    health.ready("engine-events", parts.domain.engineFollower()::problem);
+    health.ready("firewall", host.sandboxes()::firewallProblem);
+    health.ready("kafka-activity", activity);
+    // A poll of brokers that are away returns nothing, as an idle one does; the follower asks them.
+    health.ready("kafka-ensures", () -> either(parts.intake.problem(), activity.get()));
+    health.ready("kafka-takeover", parts.takeoverRetry::problem);
+    health.ready("kafka-publish", () -> either(parts.publisher.problem(), activity.get()));
+    if (config.capacity().warmSlots > 0) {
+      health.warning("warm-slots", parts.domain.slots()::problem);
+    }
+    warmSlots = parts.domain.slots()::status;
+  }
+
+  Metrics metrics() {
+    return metrics;
+  }
+
+  SandboxMetrics sandboxMetrics() {
+    return sandboxMetrics;
+  }
+
+  IntakeMetrics intakeMetrics() {
+    return intakeMetrics;
+  }
+
+  Health health() {
+    return health;
+  }
+
+  private Map<String, String> facts() {
+    Map<String, String> facts = new LinkedHashMap<>();
+    facts.put("worker", config.workerId());
+    facts.put("host", config.host());
+    facts.put("version", version());
+    facts.put("image", config.spec().image());
+    facts.put("idle TTL", config.reaper().idleTtl.toString());
+    facts.put("warm slots", warmSlots.get());
+    return facts;
+  }
+
+  private static @Nullable String either(@Nullable String one, @Nullable String other) {
+    return one != null ? one : other;
+  }
+
+  private static String version() {
+    String version = Worker.class.getPackage().getImplementationVersion();
+    return version == null ? "development" : version;
+  }
+}

@@ -1,0 +1,110 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker;
+
+import io.zcbot.sandbox.worker.config.KafkaConfig;
+import io.zcbot.sandbox.worker.config.WorkerConfig;
+import io.zcbot.sandbox.worker.docker.DockerEngine;
+import io.zcbot.sandbox.worker.docker.DockerSandboxes;
+import io.zcbot.sandbox.worker.doctor.Finding;
+import io.zcbot.sandbox.worker.kafka.KafkaClients;
+import io.zcbot.sandbox.worker.mounts.ProjectQuotas;
+import io.zcbot.sandbox.worker.mounts.WorkspaceMount;
+import io.zcbot.sandbox.worker.ops.Health;
+import io.zcbot.sandbox.worker.publish.TopicAdmin;
+import io.zcbot.sandbox.worker.publish.TopicsException;
+import io.zcbot.sandbox.worker.sandbox.WorkspaceQuota;
+import io.zcbot.sandbox.worker.sandbox.Workspaces;
+import io.zcbot.sandbox.worker.spec.WorkspaceLimit;
+import io.zcbot.sandbox.worker.startup.Membership;
+import io.zcbot.sandbox.worker.startup.Preflight;
+import io.zcbot.sandbox.worker.startup.StartRetry;
+import java.io.IOException;
+import org.apache.kafka.clients.admin.Admin;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * What a worker works on: this host's engine and workspaces, and Kafka. Taken by one worker's id.
+ *
+ * @param partitions of each topic
+ * @param slotProblem why there can be no warm slots; null if there can
+ */
+record Host(
+    DockerEngine engine,
+    DockerSandboxes sandboxes,
+    Workspaces workspaces,
+    WorkspaceMount mount,
+    KafkaClients kafka,
+    Membership membership,
+    int partitions,
+    @Nullable String slotProblem) {
+  private static final Logger log = LoggerFactory.getLogger(Host.class);
+
+  /**
+   * Waits until the host and Kafka can be used.
+   *
+   * @throws IOException if the workspace root or the engine can't be used, or another process has
+   *     the worker's id
+   * @throws TopicsException if the topics are not as the contract needs them
+   */
+  static Host take(WorkerConfig config, Exposure exposure, StartRetry retry, Closer closer)
+      throws IOException, TopicsException, InterruptedException {
+    Workspaces root = Workspaces.open(config.workspaces().root);
+    WorkspaceMount mount = closer.add(WorkspaceMount.prepare(root.root()));
+    WorkspaceLimit limit = config.workspaces().limit;
+    WorkspaceQuota quota =
+        limit == null ? WorkspaceQuota.NONE : ProjectQuotas.of(root.root(), limit);
+    DockerEngine engine = closer.add(EngineClient.of(config, exposure.sandboxMetrics()));
+    KafkaClients kafka =
+        new KafkaClients(config.kafka(), "zcbot-" + config.workerId() + "-on-" + config.host());
+    Membership membership = closer.add(Membership.take(config, kafka));
+    int partitions = verifyTopics(kafka, config.kafka(), retry);
+    warnOfTopics(kafka, config.kafka(), exposure.health());
+    membership.refuseIfElsewhere();
+    Preflight.Fit fit = new Preflight(engine, config.spec(), limit).run(retry);
+    for (Finding weakness : fit.weaknesses()) {
+      exposure.health().warning("engine-" + weakness.check(), weakness::detail);
+    }
+    return new Host(
+        engine,
+        engine.sandboxes(config.spec()),
+        root.ownedBy(fit.owner()).limitedBy(quota),
+        mount,
+        kafka,
+        membership,
+        partitions,
+        fit.slotProblem());
+  }
+
+  private static int verifyTopics(KafkaClients kafka, KafkaConfig config, StartRetry retry)
+      throws IOException, TopicsException, InterruptedException {
+    return retry.untilItWorks(
+        "look at the topics",
+        () -> {
+          try (Admin admin = kafka.admin()) {
+            return new TopicAdmin(admin, config).verifyOrCreate();
+          }
+        },
+        e -> e instanceof TopicsException refused && !refused.isFinal());
+  }
+
+  /** Topics that let a writer harm the worker are served all the same. */
+  private static void warnOfTopics(KafkaClients kafka, KafkaConfig config, Health health)
+      throws InterruptedException {
+    String weakness;
+    try (Admin admin = kafka.admin()) {
+      weakness = String.join("; ", new TopicAdmin(admin, config).weaknesses());
+    } catch (TopicsException e) {
+      weakness = "the settings of the topics could not be checked: " + e.getMessage();
+    }
+    if (!weakness.isEmpty()) {
+      log.warn("{}", weakness);
+      String told = weakness;
+      health.warning("topics", () -> told);
+    }
+  }
+}

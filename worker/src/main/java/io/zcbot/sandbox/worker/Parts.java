@@ -1,0 +1,149 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker;
+
+import io.zcbot.sandbox.events.Topic;
+import io.zcbot.sandbox.worker.config.GroupConfig;
+import io.zcbot.sandbox.worker.config.WorkerConfig;
+import io.zcbot.sandbox.worker.ensure.Domain;
+import io.zcbot.sandbox.worker.group.EagerEnsures;
+import io.zcbot.sandbox.worker.group.LiveEntries;
+import io.zcbot.sandbox.worker.group.PartitionHandover;
+import io.zcbot.sandbox.worker.group.PartitionOwnership;
+import io.zcbot.sandbox.worker.intake.ActivityFollower;
+import io.zcbot.sandbox.worker.intake.EnsureIntake;
+import io.zcbot.sandbox.worker.kafka.KeyPartitions;
+import io.zcbot.sandbox.worker.kafka.LogReader;
+import io.zcbot.sandbox.worker.lanes.Lanes;
+import io.zcbot.sandbox.worker.mounts.MountedSlots;
+import io.zcbot.sandbox.worker.pool.WarmPool;
+import io.zcbot.sandbox.worker.publish.Publisher;
+import io.zcbot.sandbox.worker.reap.Reaper;
+import io.zcbot.sandbox.worker.sandbox.Identity;
+import io.zcbot.sandbox.worker.sandbox.Registry;
+import io.zcbot.sandbox.worker.sandbox.Time;
+import io.zcbot.sandbox.worker.startup.StartRetry;
+import java.time.Duration;
+import java.util.Collections;
+import java.util.List;
+
+/** The parts of a worker, wired with each other. None of them runs yet. */
+final class Parts {
+  private static final int MOST_RECORDS_OF_A_POLL = 500;
+
+  final Time time = Time.system();
+  final Registry registry = new Registry();
+  final Timers timers = new Timers();
+  final KeyPartitions keyPartitions;
+  final Publisher publisher;
+  final LogReader reader;
+  final Lanes lanes;
+  final ActivityFollower follower;
+  final Domain domain;
+  final StartRetry takeoverRetry;
+  final PartitionHandover handover;
+  final EnsureIntake intake;
+
+  private final WorkerConfig config;
+  private final Host host;
+  private final Exposure exposure;
+
+  /** Wires the parts. What must be closed even if it never runs is added to the closer. */
+  Parts(WorkerConfig config, Host host, Exposure exposure, RunState state, Closer closer) {
+    this.config = config;
+    this.host = host;
+    this.exposure = exposure;
+    keyPartitions = new KeyPartitions(host.partitions());
+    publisher =
+        closer.add(
+            new Publisher(
+                exposure.metrics().measured(host.kafka().producer()),
+                keyPartitions,
+                config.kafka().topicPrefix(),
+                "/zcbot/sandbox/" + config.workerId()));
+    reader = new LogReader(() -> host.kafka().freeConsumer("log"));
+    lanes = closer.add(new Lanes(config.ops().stopShare(12)));
+    follower = follower();
+    domain = domain();
+    takeoverRetry = new StartRetry(state::isStopping);
+    handover =
+        new PartitionHandover(
+            follower,
+            domain.reaper(),
+            domain.takeover(),
+            lanes,
+            new LiveEntries(
+                assigned -> reader.live(config.kafka().topic(Topic.LIVE), assigned), takeoverRetry),
+            new EagerEnsures(
+                publisher, timers.executor(), config.group().handover, config.workerId(), time),
+            config.group().restart,
+            new PartitionOwnership(time, state::isStopping));
+    intake = intake();
+  }
+
+  private ActivityFollower follower() {
+    return new ActivityFollower(
+        exposure.metrics().eachMeasured(() -> host.kafka().freeConsumer("activity")),
+        new ActivityFollower.Settings(
+            config.kafka().topic(Topic.ACTIVITY),
+            host.partitions(),
+            config.reaper().idleTtl,
+            Collections.min(List.of(Duration.ofSeconds(1), config.reaper().interval))),
+        registry::touch,
+        publisher,
+        time,
+        exposure.intakeMetrics());
+  }
+
+  private Domain domain() {
+    return Domain.of(
+        new Domain.Ports(
+            host.engine(),
+            publisher,
+            publisher,
+            lanes::submit,
+            follower,
+            timers.executor(),
+            time,
+            exposure.sandboxMetrics()),
+        host.sandboxes(),
+        new Domain.Settings(
+            new Identity(config.workerId(), config.host(), config.engineAddress()),
+            new Reaper.Limits(
+                config.reaper().idleTtl, config.reaper().evictAfter, config.reaper().maxLifetime),
+            config.capacity().maxSandboxes,
+            config.capacity().createConcurrency,
+            config.capacity().reapConcurrency,
+            config.capacity().newUsersPerMinute),
+        registry,
+        host.workspaces(),
+        new WarmPool.Setup(
+            host.sandboxes(),
+            new MountedSlots(host.mount(), config.workerId()),
+            config.capacity().warmSlots,
+            host.slotProblem()));
+  }
+
+  private EnsureIntake intake() {
+    int most = Math.min(MOST_RECORDS_OF_A_POLL, config.group().maxOpenRecords);
+    return new EnsureIntake(
+        exposure.metrics().eachMeasured(() -> host.kafka().groupConsumer(most, config.workerId())),
+        new EnsureIntake.Settings(
+            config.kafka().topic(Topic.ENSURE),
+            host.partitions(),
+            config.group().maxOpenRecords,
+            config.group().ensureExpiry,
+            config.group().revokeTimeout,
+            config.group().restart == GroupConfig.Restart.PURGE,
+            config.ops().stopShare(2)),
+        lanes::submit,
+        domain.ensurer()::ensure,
+        publisher,
+        handover,
+        host.membership()::removePredecessor,
+        time,
+        exposure.intakeMetrics());
+  }
+}

@@ -1,0 +1,67 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker;
+
+import org.jspecify.annotations.Nullable;
+
+/** Which phase of its life a worker is in. */
+final class RunState {
+  private Phase phase = Phase.NEW;
+  private @Nullable Thread starter;
+
+  /** The phases, in their order; a stop may come in each. */
+  enum Phase {
+    NEW,
+    STARTING,
+    SERVING,
+    STOPPING
+  }
+
+  /**
+   * The calling thread starts the worker from here on; a stop interrupts it.
+   *
+   * @throws InterruptedException if the worker was stopped already
+   */
+  synchronized void starting() throws InterruptedException {
+    switch (phase) {
+      case NEW -> {
+        phase = Phase.STARTING;
+        starter = Thread.currentThread();
+      }
+      case STARTING, SERVING -> throw new IllegalStateException("the worker was started already");
+      case STOPPING -> throw new InterruptedException("the worker was stopped before it started");
+    }
+  }
+
+  /** All parts run. */
+  synchronized void serving() {
+    if (phase == Phase.STARTING) {
+      phase = Phase.SERVING;
+    }
+  }
+
+  /** The starting thread does something else from here on. */
+  synchronized void startEnded() {
+    starter = null;
+  }
+
+  /** Returns whether this is the first stop. */
+  synchronized boolean stopping() {
+    boolean first = phase != Phase.STOPPING;
+    phase = Phase.STOPPING;
+    if (starter != null) {
+      starter.interrupt();
+    }
+    return first;
+  }
+
+  synchronized boolean isStopping() {
+    return phase == Phase.STOPPING;
+  }
+
+  synchronized Phase phase() {
+    return phase;
+  }
+}

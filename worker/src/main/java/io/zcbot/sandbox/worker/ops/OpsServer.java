@@ -67,6 +67,7 @@ public final class OpsServer implements AutoCloseable {
       throw new IllegalStateException("the ops server was started already");
     }
     bound("jdk.httpserver.maxConnections", "64");
+    bound("sun.net.httpserver.maxReqHeaderSize", "16384");
     bound("sun.net.httpserver.maxReqTime", "10");
     bound("sun.net.httpserver.maxRspTime", "30");
     HttpServer created;

@@ -105,6 +105,7 @@ class OpsSurfaceIT {
           .atMost(Duration.ofSeconds(60))
           .ignoreExceptions()
           .until(() -> Files.readString(output).contains("look at the topics"));
+      assertSlowClientIsCutOff(port);
       for (String path :
           List.of(
               "/", "/metrics", "/health/live", "/health/ready", "/env", "/config", "/../x?a=b")) {
@@ -128,6 +129,15 @@ class OpsSurfaceIT {
     assertThat(said).contains("stopping");
     shown.add(said);
     assertNoSecret(shown);
+  }
+
+  /** Whoever never ends a request holds none of the few connections for long. */
+  private static void assertSlowClientIsCutOff(int port) throws IOException {
+    try (Socket slow = new Socket(InetAddress.getLoopbackAddress(), port)) {
+      slow.getOutputStream().write("GET / HTTP/1.1\r\nX: ".getBytes(StandardCharsets.UTF_8));
+      slow.setSoTimeout(30_000);
+      assertThat(slow.getInputStream().read()).as("end of the connection").isEqualTo(-1);
+    }
   }
 
   /** A port of this machine's that the default must not be reachable by. */

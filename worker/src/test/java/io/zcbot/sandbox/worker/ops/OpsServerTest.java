@@ -4,12 +4,15 @@
  */
 package io.zcbot.sandbox.worker.ops;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.net.Socket;
+import java.net.SocketException;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
@@ -169,5 +172,25 @@ class OpsServerTest {
                   + ", failed because of 'Address already in use'; free the address, or set"
                   + " ZCBOT_OPS_ADDRESS to another one or to off");
     }
+  }
+
+  /** The server must not hold what a client goes on sending. */
+  @ParameterizedTest
+  @ValueSource(strings = {"GET /", "GET / HTTP/1.1\r\nX: ", "GET / HTTP/1.1\r\n"})
+  void aRequestWithoutEndIsCutOff(String beginning) throws Exception {
+    byte[] more = (beginning.endsWith("\n") ? "X: y\r\n" : "xxxxxx").repeat(1000).getBytes(UTF_8);
+    long sent = 0;
+    try (Socket client = new Socket(server.address().getAddress(), server.address().getPort())) {
+      client.setSoTimeout(5000);
+      client.getOutputStream().write(beginning.getBytes(UTF_8));
+      while (sent < 32L << 20) {
+        client.getOutputStream().write(more);
+        sent += more.length;
+      }
+    } catch (SocketException _) {
+      // Closed by the server.
+    }
+    assertThat(sent).isLessThan(8L << 20);
+    assertThat(send("GET", "/health/live").statusCode()).isEqualTo(200);
   }
 }

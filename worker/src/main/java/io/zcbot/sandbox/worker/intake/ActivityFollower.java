@@ -175,7 +175,7 @@ public final class ActivityFollower implements LowWatermark, AutoCloseable {
           outage.failed(
               "reading activity failed; starting over with a new consumer: " + e,
               e instanceof KafkaException ? null : e);
-          pause();
+          pauseFor(REBUILD_DELAY);
         }
       }
     }
@@ -266,10 +266,6 @@ public final class ActivityFollower implements LowWatermark, AutoCloseable {
           "Kafka is not reached; no sandbox is reaped as idle meanwhile: " + e.getMessage());
       problem = "Kafka is not reached: " + e.getMessage();
     }
-  }
-
-  private void pause() {
-    pauseFor(REBUILD_DELAY);
   }
 
   private void pauseFor(Duration delay) {

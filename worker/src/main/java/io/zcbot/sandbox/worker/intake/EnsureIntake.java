@@ -186,8 +186,7 @@ public final class EnsureIntake implements AutoCloseable {
         predecessor.remove();
         pause(REJOIN_DELAY);
       } catch (Throwable e) {
-        // Whatever it is: a thread that ends would leave a worker that serves nobody and looks
-        // well.
+        // Whatever it is: without this thread the worker would serve nobody and look well.
         problem = "reading " + settings.topic() + " failed: " + e;
         outage.failed(
             "reading ensures failed; starting over with a new consumer: " + e,

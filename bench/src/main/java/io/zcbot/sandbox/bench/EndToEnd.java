@@ -65,7 +65,8 @@ final class EndToEnd implements Experiment {
     double resident;
     try (RawEngine raw = new RawEngine();
         DockerEngine adapter =
-            DockerEngine.fromEnvironment(
+            DockerEngine.at(
+                null,
                 setting.id() + "-raw",
                 new DockerEngineSettings(
                     Duration.ofSeconds(30),

@@ -13,9 +13,10 @@ import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
 public final class EngineClient {
   private EngineClient() {}
 
-  /** The engine that the environment names, with the limits of a configuration. */
+  /** The engine that a configuration names, with its limits. */
   public static DockerEngine of(WorkerConfig config, SandboxMetrics metrics) {
-    return DockerEngine.fromEnvironment(
+    return DockerEngine.at(
+        config.engine().dockerHost,
         config.workerId(),
         new DockerEngineSettings(
             config.engine().callTimeout,

@@ -5,9 +5,13 @@
 package io.zcbot.sandbox.worker.config;
 
 import java.time.Duration;
+import org.jspecify.annotations.Nullable;
 
 /** How the container engine is used. */
 public final class EngineConfig {
+  /** Where the worker connects to; null where the environment does not say. */
+  public final @Nullable String dockerHost;
+
   public final Duration callTimeout;
   public final Duration readyTimeout;
   public final Duration pullTimeout;
@@ -16,6 +20,7 @@ public final class EngineConfig {
   public final Duration reconcileInterval;
 
   EngineConfig(SettingsReader in) {
+    dockerHost = in.variable("DOCKER_HOST");
     callTimeout =
         in.get(
             "ZCBOT_ENGINE_TIMEOUT",

@@ -65,6 +65,12 @@ final class SettingsReader {
     return getFrom("the host's name", "the host's name", hostName, key, kind, meaning);
   }
 
+  /** Another program's variable, which the worker uses as that program does; null if not set. */
+  @Nullable String variable(String name) {
+    String value = given(name);
+    return value.isEmpty() ? null : value;
+  }
+
   /** A setting whose default is another program's variable, which may not be allowed either. */
   String getVariable(
       String variable, String otherwise, String key, Kind<String> kind, String meaning) {

@@ -22,6 +22,7 @@ import java.util.Optional;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -64,18 +65,23 @@ public final class DockerEngine implements Engine {
   }
 
   /**
-   * The engine that {@code DOCKER_HOST}, {@code DOCKER_TLS_VERIFY} and {@code DOCKER_CERT_PATH}
-   * name, else the one on the local socket. Connects only when first called.
+   * The engine at an address, with TLS as {@code DOCKER_TLS_VERIFY} and {@code DOCKER_CERT_PATH} of
+   * the environment say. Connects only when first called.
    *
-   * @throws RuntimeException if these settings contradict each other
+   * @param dockerHost null for {@code DOCKER_HOST} of the environment, else the local socket
+   * @throws RuntimeException if address and environment contradict each other
    */
-  public static DockerEngine fromEnvironment(
-      String workerId, DockerEngineSettings settings, SandboxMetrics metrics) {
-    return new DockerEngine(
-        DefaultDockerClientConfig.createDefaultConfigBuilder().build(),
-        workerId,
-        settings,
-        metrics);
+  public static DockerEngine at(
+      @Nullable String dockerHost,
+      String workerId,
+      DockerEngineSettings settings,
+      SandboxMetrics metrics) {
+    DefaultDockerClientConfig.Builder config =
+        DefaultDockerClientConfig.createDefaultConfigBuilder();
+    if (dockerHost != null) {
+      config.withDockerHost(dockerHost);
+    }
+    return new DockerEngine(config.build(), workerId, settings, metrics);
   }
 
   /** The worker's sandboxes of a spec, over this connection and usable as long as it is. */

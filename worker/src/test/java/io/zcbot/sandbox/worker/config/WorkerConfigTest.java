@@ -342,6 +342,16 @@ class WorkerConfigTest {
   }
 
   @Test
+  void theWorkerItselfUsesDockerHost() throws Exception {
+    assertThat(read().engine().dockerHost).isNull();
+    assertThat(
+            read("DOCKER_HOST", "tcp://docker:2375", "ZCBOT_ENGINE_ADDRESS", "unix:///x.sock")
+                .engine()
+                .dockerHost)
+        .isEqualTo("tcp://docker:2375");
+  }
+
+  @Test
   void aDefaultFromOutsideThatIsNotAllowedIsAProblem() {
     assertThat(problem("DOCKER_HOST", "docker"))
         .startsWith("ZCBOT_ENGINE_ADDRESS=docker (default, DOCKER_HOST): must be an address")

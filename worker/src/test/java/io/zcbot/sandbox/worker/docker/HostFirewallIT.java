@@ -11,7 +11,6 @@ import static org.awaitility.Awaitility.await;
 
 import com.github.dockerjava.api.model.HostConfig;
 import com.github.dockerjava.api.model.Network.Ipam;
-import io.zcbot.sandbox.worker.SandboxImage;
 import io.zcbot.sandbox.worker.docker.EngineBench.Outcome;
 import io.zcbot.sandbox.worker.docker.EngineBench.Started;
 import io.zcbot.sandbox.worker.engine.EngineException;
@@ -22,6 +21,7 @@ import io.zcbot.sandbox.worker.spec.Egress;
 import io.zcbot.sandbox.worker.spec.FirewallMode;
 import io.zcbot.sandbox.worker.spec.NetworkPolicy;
 import io.zcbot.sandbox.worker.spec.SandboxSpec;
+import io.zcbot.sandbox.worker.testkit.machine.SandboxImage;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
@@ -407,7 +407,7 @@ class HostFirewallIT {
 
   private static void bridgeNetfilter(int on) throws Exception {
     for (String family : List.of("iptables", "ip6tables")) {
-      io.zcbot.sandbox.worker.hosts.Commands.run(
+      io.zcbot.sandbox.worker.testkit.machine.Commands.run(
           "ip",
           "netns",
           "exec",

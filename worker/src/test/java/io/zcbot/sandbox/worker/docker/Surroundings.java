@@ -4,8 +4,8 @@
  */
 package io.zcbot.sandbox.worker.docker;
 
-import io.zcbot.sandbox.worker.hosts.Commands;
-import io.zcbot.sandbox.worker.hosts.EngineHost;
+import io.zcbot.sandbox.worker.testkit.machine.Commands;
+import io.zcbot.sandbox.worker.testkit.machine.EngineHost;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InterruptedIOException;

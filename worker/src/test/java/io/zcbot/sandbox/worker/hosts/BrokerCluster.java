@@ -4,6 +4,7 @@
  */
 package io.zcbot.sandbox.worker.hosts;
 
+import io.zcbot.sandbox.worker.testkit.machine.Commands;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.io.PrintStream;

@@ -11,6 +11,8 @@ import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.worker.audit.Rules;
 import io.zcbot.sandbox.worker.config.WorkerConfig;
+import io.zcbot.sandbox.worker.testkit.machine.Commands;
+import io.zcbot.sandbox.worker.testkit.machine.EngineHost;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

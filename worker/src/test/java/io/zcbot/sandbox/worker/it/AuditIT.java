@@ -18,6 +18,7 @@ import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.cli.Cli;
 import io.zcbot.sandbox.worker.cli.Console;
+import io.zcbot.sandbox.worker.testkit.deployment.KafkaForTests;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.file.Files;

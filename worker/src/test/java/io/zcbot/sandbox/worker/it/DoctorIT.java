@@ -13,8 +13,10 @@ import io.zcbot.sandbox.worker.Worker;
 import io.zcbot.sandbox.worker.cli.Cli;
 import io.zcbot.sandbox.worker.cli.Console;
 import io.zcbot.sandbox.worker.config.WorkerConfig;
-import io.zcbot.sandbox.worker.hosts.Commands;
 import io.zcbot.sandbox.worker.security.Row;
+import io.zcbot.sandbox.worker.testkit.deployment.KafkaForTests;
+import io.zcbot.sandbox.worker.testkit.machine.Commands;
+import io.zcbot.sandbox.worker.testkit.machine.EngineProxy;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
@@ -138,7 +140,7 @@ class DoctorIT {
     env.put("ZCBOT_SANDBOX_IO_WEIGHT", "300");
     try (EngineProxy proxy = new EngineProxy()) {
       proxy.replace("\"CgroupVersion\":\"2\"", "\"CgroupVersion\":\"1\"");
-      System.setProperty("DOCKER_HOST", proxy.address());
+      env.put("DOCKER_HOST", proxy.address());
       assertThat(doctor("--json")).isEqualTo(1);
       assertThat(levels()).containsEntry("io-weight", "FAIL");
       try (Worker worker = new Worker(WorkerConfig.fromEnvironment(env))) {
@@ -149,8 +151,6 @@ class DoctorIT {
       }
       env.remove("ZCBOT_SANDBOX_IO_WEIGHT");
       assertThat(doctor("--json")).isZero();
-    } finally {
-      System.clearProperty("DOCKER_HOST");
     }
   }
 

@@ -12,9 +12,11 @@ import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.SandboxEvent;
 import io.zcbot.sandbox.events.UserId;
-import io.zcbot.sandbox.worker.SandboxImage;
 import io.zcbot.sandbox.worker.Worker;
 import io.zcbot.sandbox.worker.security.Row;
+import io.zcbot.sandbox.worker.testkit.deployment.Deployment;
+import io.zcbot.sandbox.worker.testkit.machine.EngineProxy;
+import io.zcbot.sandbox.worker.testkit.machine.SandboxImage;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
@@ -67,24 +69,26 @@ class EngineFaultsIT {
       bare.with("ZCBOT_SANDBOX_IMAGE", repository + ":tagged-later");
       bare.start("a");
       UserId user = Deployment.newUser();
-      bare.ensure(user, "too-early");
-      Failed failed = bare.awaitFailed(user);
+      bare.agent().ensure(user, "too-early");
+      Failed failed = bare.log().awaitFailed(user);
       assertThat(failed.reason()).isEqualTo(Failed.Reason.IMAGE_MISSING);
       assertThat(failed.retryable()).isFalse();
       assertThat(failed.ensureId()).isEqualTo("too-early");
       assertThat(failed.message()).contains(repository + ":tagged-later");
-      assertThat(bare.containersOf(user)).isEmpty();
+      assertThat(bare.host().containersOf(user)).isEmpty();
 
-      bare.docker.tagImageCmd(SandboxImage.NAME, repository, "tagged-later").exec();
+      bare.host().docker().tagImageCmd(SandboxImage.NAME, repository, "tagged-later").exec();
       try {
-        bare.ensure(user, "in-time");
-        SandboxEvent answer = bare.awaitAnswer("in-time", Deployment.SOON);
+        bare.agent().ensure(user, "in-time");
+        SandboxEvent answer = bare.log().awaitAnswer("in-time", Deployment.SOON);
         assertThat(answer).isInstanceOf(Ready.class);
         assertThat(((Ready) answer).environment().image()).isEqualTo(repository + ":tagged-later");
       } finally {
-        bare.containers()
-            .forEach(c -> bare.docker.removeContainerCmd(c.getId()).withForce(true).exec());
-        bare.docker.removeImageCmd(repository + ":tagged-later").exec();
+        bare.host()
+            .containers()
+            .forEach(
+                c -> bare.host().docker().removeContainerCmd(c.getId()).withForce(true).exec());
+        bare.host().docker().removeImageCmd(repository + ":tagged-later").exec();
       }
     }
   }
@@ -94,16 +98,16 @@ class EngineFaultsIT {
     try (Deployment alone = new Deployment()) {
       alone.start("a");
       UserId user = Deployment.newUser();
-      Ready ready = alone.ensured(user);
-      alone.docker.removeContainerCmd(ready.containerId()).withForce(true).exec();
-      alone.docker.removeNetworkCmd(alone.id()).exec();
-      Ready next = alone.ensured(Deployment.newUser());
-      var network = alone.docker.inspectNetworkCmd().withNetworkId(alone.id()).exec();
+      Ready ready = alone.agent().ensured(user);
+      alone.host().docker().removeContainerCmd(ready.containerId()).withForce(true).exec();
+      alone.host().docker().removeNetworkCmd(alone.id()).exec();
+      Ready next = alone.agent().ensured(Deployment.newUser());
+      var network = alone.host().docker().inspectNetworkCmd().withNetworkId(alone.id()).exec();
       assertThat(network.getOptions())
           .containsEntry("com.docker.network.bridge.enable_icc", "false");
-      assertThat(alone.inspect(next.containerId()).getNetworkSettings().getNetworks())
+      assertThat(alone.host().inspect(next.containerId()).getNetworkSettings().getNetworks())
           .containsOnlyKeys(alone.id());
-      assertThat(alone.containers()).hasSize(1);
+      assertThat(alone.host().containers()).hasSize(1);
     }
   }
 
@@ -120,8 +124,9 @@ class EngineFaultsIT {
         .isEqualTo(PosixFilePermissions.fromString("rwxr-xr-x"));
     assertThat(link).isSymbolicLink();
     Files.delete(link);
-    deployment.ensure(user, "mended-" + user);
-    assertThat(deployment.awaitAnswer("mended-" + user, Deployment.SOON)).isInstanceOf(Ready.class);
+    deployment.agent().ensure(user, "mended-" + user);
+    assertThat(deployment.log().awaitAnswer("mended-" + user, Deployment.SOON))
+        .isInstanceOf(Ready.class);
   }
 
   @Test
@@ -132,12 +137,12 @@ class EngineFaultsIT {
   }
 
   private void assertRefused(UserId user, String because) throws Exception {
-    deployment.ensure(user);
-    Failed failed = deployment.awaitFailed(user);
+    deployment.agent().ensure(user);
+    Failed failed = deployment.log().awaitFailed(user);
     assertThat(failed.reason()).isEqualTo(Failed.Reason.WORKSPACE);
     assertThat(failed.retryable()).isFalse();
     assertThat(failed.message()).contains(because, user.toString());
-    assertThat(deployment.containersOf(user)).isEmpty();
+    assertThat(deployment.host().containersOf(user)).isEmpty();
   }
 
   @Test
@@ -146,50 +151,52 @@ class EngineFaultsIT {
     UserId killed = Deployment.newUser();
     UserId cold = Deployment.newUser();
     UserId impatient = Deployment.newUser();
-    Ready hots = deployment.ensured(hot);
-    Ready doomed = deployment.ensured(killed);
-    await().atMost(NOTICED).until(() -> deployment.notReadyBecause().isEmpty());
+    Ready hots = deployment.agent().ensured(hot);
+    Ready doomed = deployment.agent().ensured(killed);
+    await().atMost(NOTICED).until(() -> deployment.ops().notReadyBecause().isEmpty());
 
     proxy.cut();
-    deployment.docker.killContainerCmd(doomed.containerId()).exec();
-    deployment.ensure(hot, "away-hot");
-    deployment.ensure(cold, "away-cold");
-    deployment.ensure(impatient, "away-impatient", Instant.now().plusSeconds(3));
+    deployment.host().docker().killContainerCmd(doomed.containerId()).exec();
+    deployment.agent().ensure(hot, "away-hot");
+    deployment.agent().ensure(cold, "away-cold");
+    deployment.agent().ensure(impatient, "away-impatient", Instant.now().plusSeconds(3));
 
     await("health tells of the engine")
         .atMost(NOTICED)
         .until(
             () ->
                 deployment
+                    .ops()
                     .notReadyBecause()
                     .keySet()
                     .containsAll(Set.of("engine", "engine-events")));
-    assertThat(deployment.notReadyBecause().get("engine")).isNotBlank();
-    assertThat(deployment.ops("/health/live").statusCode()).isEqualTo(200);
+    assertThat(deployment.ops().notReadyBecause().get("engine")).isNotBlank();
+    assertThat(deployment.ops().get("/health/live").statusCode()).isEqualTo(200);
     assertUnavailable("away-impatient");
 
     int before = proxy.connections();
     TimeUnit.SECONDS.sleep(4);
     // Two ensures, a reconciliation every 2 s, a ping, the event stream; each may try twice.
     assertThat(proxy.connections() - before).isBetween(1, 40);
-    assertThat(deployment.answers("away-hot")).isEmpty();
-    assertThat(deployment.answers("away-cold")).isEmpty();
-    assertThat(deployment.reaped(hot)).isEmpty();
+    assertThat(deployment.log().answers("away-hot")).isEmpty();
+    assertThat(deployment.log().answers("away-cold")).isEmpty();
+    assertThat(deployment.log().reaped(hot)).isEmpty();
 
     proxy.heal();
-    Ready again = (Ready) deployment.awaitAnswer("away-hot", Deployment.SOON);
+    Ready again = (Ready) deployment.log().awaitAnswer("away-hot", Deployment.SOON);
     assertThat(again.outcome()).isEqualTo(Ready.Outcome.REUSED);
     assertThat(again.containerId()).isEqualTo(hots.containerId());
-    assertThat(((Ready) deployment.awaitAnswer("away-cold", Deployment.SOON)).outcome())
+    assertThat(((Ready) deployment.log().awaitAnswer("away-cold", Deployment.SOON)).outcome())
         .isEqualTo(Ready.Outcome.CREATED);
-    assertThat(deployment.awaitReaped(killed, NOTICED).reason()).isEqualTo(Reaped.Reason.DIED);
+    assertThat(deployment.log().awaitReaped(killed, NOTICED).reason())
+        .isEqualTo(Reaped.Reason.DIED);
     await("health says that all is well")
         .atMost(NOTICED)
-        .until(() -> deployment.notReadyBecause().isEmpty());
-    await().atMost(Deployment.SOON).until(deployment::isAllCommitted);
-    assertThat(deployment.containersOf(hot)).hasSize(1);
-    assertThat(deployment.containersOf(cold)).hasSize(1);
-    assertThat(deployment.containersOf(impatient)).isEmpty();
+        .until(() -> deployment.ops().notReadyBecause().isEmpty());
+    await().atMost(Deployment.SOON).until(deployment.group()::isAllCommitted);
+    assertThat(deployment.host().containersOf(hot)).hasSize(1);
+    assertThat(deployment.host().containersOf(cold)).hasSize(1);
+    assertThat(deployment.host().containersOf(impatient)).isEmpty();
   }
 
   @Test
@@ -197,40 +204,41 @@ class EngineFaultsIT {
     UserId hot = Deployment.newUser();
     UserId cold = Deployment.newUser();
     UserId impatient = Deployment.newUser();
-    Ready hots = deployment.ensured(hot);
-    await().atMost(NOTICED).until(() -> deployment.notReadyBecause().isEmpty());
+    Ready hots = deployment.agent().ensured(hot);
+    await().atMost(NOTICED).until(() -> deployment.ops().notReadyBecause().isEmpty());
 
     proxy.freeze();
-    deployment.ensure(hot, "frozen-hot");
-    deployment.ensure(cold, "frozen-cold");
+    deployment.agent().ensure(hot, "frozen-hot");
+    deployment.agent().ensure(cold, "frozen-cold");
     Instant expiry = Instant.now().plusSeconds(4);
-    deployment.ensure(impatient, "frozen-impatient", expiry);
+    deployment.agent().ensure(impatient, "frozen-impatient", expiry);
     await("health tells of the engine")
         .atMost(NOTICED)
-        .until(() -> deployment.notReadyBecause().containsKey("engine"));
-    assertThat(deployment.notReadyBecause().get("engine")).contains("no answer within 2 s");
+        .until(() -> deployment.ops().notReadyBecause().containsKey("engine"));
+    assertThat(deployment.ops().notReadyBecause().get("engine")).contains("no answer within 2 s");
     Failed failed = assertUnavailable("frozen-impatient");
     assertThat(Duration.between(expiry, failed.failedAt()))
         .isBetween(Duration.ofMillis(-100), Duration.ofSeconds(5));
 
     proxy.heal();
-    Ready again = (Ready) deployment.awaitAnswer("frozen-hot", Deployment.SOON);
+    Ready again = (Ready) deployment.log().awaitAnswer("frozen-hot", Deployment.SOON);
     assertThat(again.containerId()).isEqualTo(hots.containerId());
-    assertThat(deployment.awaitAnswer("frozen-cold", Deployment.SOON)).isInstanceOf(Ready.class);
+    assertThat(deployment.log().awaitAnswer("frozen-cold", Deployment.SOON))
+        .isInstanceOf(Ready.class);
     await("health says that all is well")
         .atMost(NOTICED)
-        .until(() -> deployment.notReadyBecause().isEmpty());
-    await().atMost(Deployment.SOON).until(deployment::isAllCommitted);
-    await().atMost(NOTICED).until(() -> deployment.containersOf(cold).size() == 1);
+        .until(() -> deployment.ops().notReadyBecause().isEmpty());
+    await().atMost(Deployment.SOON).until(deployment.group()::isAllCommitted);
+    await().atMost(NOTICED).until(() -> deployment.host().containersOf(cold).size() == 1);
     // What the engine was asked while it hung it may do later: nothing of it stays.
-    await().atMost(NOTICED).until(() -> deployment.containersOf(impatient).isEmpty());
+    await().atMost(NOTICED).until(() -> deployment.host().containersOf(impatient).isEmpty());
     // The event stream lives again, or its follower would not know of this at once.
-    deployment.docker.killContainerCmd(again.containerId()).exec();
-    deployment.awaitReaped(hot, NOTICED);
+    deployment.host().docker().killContainerCmd(again.containerId()).exec();
+    deployment.log().awaitReaped(hot, NOTICED);
   }
 
   private Failed assertUnavailable(String ensureId) {
-    SandboxEvent answer = deployment.awaitAnswer(ensureId, NOTICED);
+    SandboxEvent answer = deployment.log().awaitAnswer(ensureId, NOTICED);
     assertThat(answer).isInstanceOf(Failed.class);
     Failed failed = (Failed) answer;
     assertThat(failed.reason()).isEqualTo(Failed.Reason.ENGINE_UNAVAILABLE);
@@ -246,23 +254,26 @@ class EngineFaultsIT {
       away.cut();
       early.createTopics();
       UserId user = Deployment.newUser();
-      early.ensure(user);
+      early.agent().ensure(user);
       Worker given = early.worker("given-up");
       CompletableFuture<Throwable> ended = starting(early, given);
       await("health says what the start waits for")
           .atMost(NOTICED)
-          .until(() -> String.valueOf(early.notReadyBecause().get("start")).contains("the engine"));
+          .until(
+              () ->
+                  String.valueOf(early.ops().notReadyBecause().get("start"))
+                      .contains("the engine"));
       given.close();
       assertThat(ended.get(10, TimeUnit.SECONDS)).isInstanceOf(InterruptedException.class);
 
       Worker worker = early.worker("a");
       CompletableFuture<Throwable> started = starting(early, worker);
-      await().atMost(NOTICED).until(() -> early.notReadyBecause().containsKey("start"));
+      await().atMost(NOTICED).until(() -> early.ops().notReadyBecause().containsKey("start"));
       away.heal();
       assertThat(started.get(30, TimeUnit.SECONDS)).isNull();
       early.watch();
-      assertThat(early.awaitReady(user, 1).workerId()).isEqualTo(early.workerId("a"));
-      await().atMost(NOTICED).until(() -> early.notReadyBecause().isEmpty());
+      assertThat(early.log().awaitReady(user, 1).workerId()).isEqualTo(early.workerId("a"));
+      await().atMost(NOTICED).until(() -> early.ops().notReadyBecause().isEmpty());
     }
   }
 
@@ -273,7 +284,7 @@ class EngineFaultsIT {
         .start(
             () -> {
               try {
-                deployment.start(worker);
+                worker.start();
                 ended.complete(null);
               } catch (Throwable e) {
                 ended.complete(e);

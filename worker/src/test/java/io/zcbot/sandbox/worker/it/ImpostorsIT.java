@@ -17,6 +17,7 @@ import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.Worker;
 import io.zcbot.sandbox.worker.security.Row;
+import io.zcbot.sandbox.worker.testkit.deployment.Deployment;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.FileTime;
@@ -57,10 +58,10 @@ class ImpostorsIT {
 
   /** In the place of the user's sandbox, with its labels and so its spec hash. */
   private String impostor(Ready of, Consumer<CreateContainerCmd> change) {
-    InspectContainerResponse original = deployment.inspect(of.containerId());
-    deployment.docker.removeContainerCmd(of.containerId()).withForce(true).exec();
+    InspectContainerResponse original = deployment.host().inspect(of.containerId());
+    deployment.host().docker().removeContainerCmd(of.containerId()).withForce(true).exec();
     try (CreateContainerCmd command =
-        deployment.docker.createContainerCmd(original.getConfig().getImage())) {
+        deployment.host().docker().createContainerCmd(original.getConfig().getImage())) {
       command
           .withName(of.container().name())
           .withLabels(new HashMap<>(original.getConfig().getLabels()))
@@ -70,7 +71,7 @@ class ImpostorsIT {
           .withHostConfig(original.getHostConfig());
       change.accept(command);
       String id = command.exec().getId();
-      deployment.docker.startContainerCmd(id).exec();
+      deployment.host().docker().startContainerCmd(id).exec();
       return id;
     }
   }
@@ -91,14 +92,14 @@ class ImpostorsIT {
             command -> command.withImage("debian:trixie-slim"));
     for (Consumer<CreateContainerCmd> change : impostors) {
       UserId user = Deployment.newUser();
-      Ready first = deployment.ensured(user);
+      Ready first = deployment.agent().ensured(user);
       String impostor = impostor(first, change);
-      Ready again = deployment.ensured(user);
+      Ready again = deployment.agent().ensured(user);
       // Created, if the worker had seen by then that the first was gone.
       assertThat(again.outcome()).isNotEqualTo(Ready.Outcome.REUSED);
       assertThat(again.containerId()).isNotIn(first.containerId(), impostor);
-      assertThat(deployment.exists(impostor)).isFalse();
-      HostConfig host = deployment.inspect(again.containerId()).getHostConfig();
+      assertThat(deployment.host().exists(impostor)).isFalse();
+      HostConfig host = deployment.host().inspect(again.containerId()).getHostConfig();
       assertThat(host.getPrivileged()).isFalse();
       assertThat(host.getReadonlyRootfs()).isTrue();
     }
@@ -108,21 +109,22 @@ class ImpostorsIT {
   @Test
   void aSandboxWhoseLimitsWereRaisedIsReplacedAndOneLeftAloneIsNot() throws Exception {
     UserId user = Deployment.newUser();
-    Ready first = deployment.ensured(user);
-    assertThat(deployment.ensured(user).containerId()).isEqualTo(first.containerId());
+    Ready first = deployment.agent().ensured(user);
+    assertThat(deployment.agent().ensured(user).containerId()).isEqualTo(first.containerId());
     deployment
-        .docker
+        .host()
+        .docker()
         .updateContainerCmd(first.containerId())
         .withMemory(4L << 30)
         .withMemorySwap(4L << 30)
         .exec();
-    Ready again = deployment.ensured(user);
+    Ready again = deployment.agent().ensured(user);
     assertThat(again.outcome()).isEqualTo(Ready.Outcome.RECREATED);
-    assertThat(deployment.exists(first.containerId())).isFalse();
-    Reaped reaped = deployment.awaitReaped(user, Deployment.SOON);
+    assertThat(deployment.host().exists(first.containerId())).isFalse();
+    Reaped reaped = deployment.log().awaitReaped(user, Deployment.SOON);
     assertThat(reaped.containerId()).isEqualTo(first.containerId());
     assertThat(reaped.reason()).isEqualTo(Reaped.Reason.REPLACED);
-    assertThat(deployment.ensured(user).outcome()).isEqualTo(Ready.Outcome.REUSED);
+    assertThat(deployment.agent().ensured(user).outcome()).isEqualTo(Ready.Outcome.REUSED);
   }
 
   /** Nothing was created in this life yet that would show what one of the spec looks like. */
@@ -133,19 +135,19 @@ class ImpostorsIT {
       Worker earlier = kept.start("a");
       UserId untouched = Deployment.newUser();
       UserId raised = Deployment.newUser();
-      Ready first = kept.ensured(untouched);
-      Ready other = kept.ensured(raised);
+      Ready first = kept.agent().ensured(untouched);
+      Ready other = kept.agent().ensured(raised);
       kept.stop(earlier);
-      assertThat(kept.isRunning(first.containerId())).isTrue();
-      kept.docker.updateContainerCmd(other.containerId()).withPidsLimit(100_000L).exec();
+      assertThat(kept.host().isRunning(first.containerId())).isTrue();
+      kept.host().docker().updateContainerCmd(other.containerId()).withPidsLimit(100_000L).exec();
       kept.start("a");
-      assertThat(kept.isRunning(first.containerId())).isTrue();
-      assertThat(kept.exists(other.containerId())).isFalse();
-      assertThat(kept.awaitReaped(raised, Deployment.SOON).containerId())
+      assertThat(kept.host().isRunning(first.containerId())).isTrue();
+      assertThat(kept.host().exists(other.containerId())).isFalse();
+      assertThat(kept.log().awaitReaped(raised, Deployment.SOON).containerId())
           .isEqualTo(other.containerId());
-      assertThat(kept.ensured(untouched).outcome()).isEqualTo(Ready.Outcome.REUSED);
-      assertThat(kept.ensured(raised).outcome()).isEqualTo(Ready.Outcome.CREATED);
-      assertThat(kept.docker.listContainersCmd().withShowAll(true).exec())
+      assertThat(kept.agent().ensured(untouched).outcome()).isEqualTo(Ready.Outcome.REUSED);
+      assertThat(kept.agent().ensured(raised).outcome()).isEqualTo(Ready.Outcome.CREATED);
+      assertThat(kept.host().docker().listContainersCmd().withShowAll(true).exec())
           .flatExtracting(container -> List.of(container.getNames()))
           .noneMatch(name -> name.startsWith("/zcbot-probe-"));
     }
@@ -162,11 +164,12 @@ class ImpostorsIT {
          "privileged":true,"user":"0","memory":"64g","pids":100000,"env":["ZCBOT_PG_IPS="],
          "HostConfig":{"Privileged":true,"Binds":["/:/host"]},"container_name":"zcbot-sandbox-x"}"""
             .formatted(user);
-    deployment.send(deployment.record(Topic.ENSURE, null, user, wish));
+    deployment.agent().send(deployment.agent().record(Topic.ENSURE, null, user, wish));
     InspectContainerResponse made =
-        deployment.inspect(deployment.awaitReady(user, 1).containerId());
+        deployment.host().inspect(deployment.log().awaitReady(user, 1).containerId());
     UserId plain = Deployment.newUser();
-    InspectContainerResponse like = deployment.inspect(deployment.ensured(plain).containerId());
+    InspectContainerResponse like =
+        deployment.host().inspect(deployment.agent().ensured(plain).containerId());
     assertThat(described(made, user)).isEqualTo(described(like, plain));
     assertThat(made.getConfig().getWorkingDir()).isEqualTo("/workspace");
   }
@@ -186,13 +189,13 @@ class ImpostorsIT {
   void aGoodEnsureUnderABombOfHeadersIsServed() throws Exception {
     UserId user = Deployment.newUser();
     ProducerRecord<byte[], byte[]> record =
-        deployment.record(Topic.ENSURE, null, user, "{\"user_id\":\"" + user + "\"}");
+        deployment.agent().record(Topic.ENSURE, null, user, "{\"user_id\":\"" + user + "\"}");
     for (int i = 0; i < 20_000; i++) {
       record.headers().add("ce_" + i % 7, new byte[i % 30]);
     }
     record.headers().add("huge", new byte[300_000]);
-    deployment.send(record);
-    assertThat(deployment.awaitReady(user, 1).outcome()).isEqualTo(Ready.Outcome.CREATED);
+    deployment.agent().send(record);
+    assertThat(deployment.log().awaitReady(user, 1).outcome()).isEqualTo(Ready.Outcome.CREATED);
   }
 
   /** A user fills the workspace with ways out; the worker takes none of them. */
@@ -203,15 +206,16 @@ class ImpostorsIT {
     Path outside = Files.createTempDirectory("zcbot-outside-");
     Path treasure = Files.writeString(outside.resolve("treasure"), "untouched");
     FileTime modified = Files.getLastModifiedTime(treasure);
-    Ready ready = deployment.ensured(user);
+    Ready ready = deployment.agent().ensured(user);
     String links =
         "ln -s %s dir; ln -s %s file; ln -s .. up; ln -s . loop; mkdir -p d/e; ln -s %s d/e/dir"
             .formatted(outside, treasure, outside);
-    assertThat(deployment.exec(ready.containerId(), "bash", "-c", links).exitCode()).isZero();
+    assertThat(deployment.host().exec(ready.containerId(), "bash", "-c", links).exitCode())
+        .isZero();
     for (int i = 0; i < 2; i++) {
-      deployment.docker.removeContainerCmd(ready.containerId()).withForce(true).exec();
-      ready = deployment.ensured(user);
-      ready = deployment.ensured(user);
+      deployment.host().docker().removeContainerCmd(ready.containerId()).withForce(true).exec();
+      ready = deployment.agent().ensured(user);
+      ready = deployment.agent().ensured(user);
     }
     assertThat(treasure).hasContent("untouched");
     assertThat(Files.getAttribute(treasure, "unix:uid")).isEqualTo(0);
@@ -235,17 +239,17 @@ class ImpostorsIT {
         new Deployment().with("ZCBOT_NEW_USERS_PER_MINUTE", "6").with("ZCBOT_SANDBOX_MAX", "20")) {
       narrow.start("a");
       UserId known = Deployment.newUser();
-      narrow.ensured(known);
+      narrow.agent().ensured(known);
       List<String> flood = new ArrayList<>();
       Instant began = Instant.now();
       for (int i = 0; i < 300; i++) {
         flood.add("flood-" + i);
-        narrow.ensure(Deployment.newUser(), flood.getLast());
+        narrow.agent().ensure(Deployment.newUser(), flood.getLast());
       }
-      assertThat(narrow.ensured(known).outcome()).isEqualTo(Ready.Outcome.REUSED);
+      assertThat(narrow.agent().ensured(known).outcome()).isEqualTo(Ready.Outcome.REUSED);
       List<SandboxEvent> answers = new ArrayList<>();
       for (String id : flood) {
-        answers.add(narrow.awaitAnswer(id, Deployment.SOON));
+        answers.add(narrow.log().awaitAnswer(id, Deployment.SOON));
       }
       long minutes = Duration.between(began, Instant.now()).toMinutes();
       List<Failed> refused =
@@ -258,7 +262,7 @@ class ImpostorsIT {
                 assertThat(failed.retryable()).isTrue();
                 assertThat(failed.message()).contains("ZCBOT_NEW_USERS_PER_MINUTE");
               });
-      assertThat(narrow.containers()).hasSize(1 + 300 - refused.size());
+      assertThat(narrow.host().containers()).hasSize(1 + 300 - refused.size());
     }
   }
 }

@@ -10,13 +10,14 @@ import static org.awaitility.Awaitility.await;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.testkit.deployment.Deployment;
+import io.zcbot.sandbox.worker.testkit.deployment.KafkaForTests;
 import java.net.ServerSocket;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
-import org.apache.kafka.clients.admin.Admin;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
@@ -70,7 +71,7 @@ class KafkaOutageIT {
   @AfterEach
   void leaveNothing() throws Exception {
     try {
-      var state = deployment.inspect(kafka.getContainerId()).getState();
+      var state = deployment.host().inspect(kafka.getContainerId()).getState();
       if (Boolean.TRUE.equals(state.getPaused())) {
         kafka.getDockerClient().unpauseContainerCmd(kafka.getContainerId()).exec();
       } else if (Boolean.FALSE.equals(state.getRunning())) {
@@ -89,32 +90,32 @@ class KafkaOutageIT {
     UserId killed = Deployment.newUser();
     List<Ready> readies = new ArrayList<>();
     for (UserId user : List.of(used, idle, killed)) {
-      readies.add(deployment.ensured(user));
+      readies.add(deployment.agent().ensured(user));
     }
-    await().atMost(Deployment.SOON).until(() -> deployment.notReadyBecause().isEmpty());
+    await().atMost(Deployment.SOON).until(() -> deployment.ops().notReadyBecause().isEmpty());
     UserId late = Deployment.newUser();
-    deployment.activity(used);
-    deployment.activity(idle);
+    deployment.agent().activity(used);
+    deployment.agent().activity(idle);
     // Read, but maybe not answered when Kafka goes away.
-    deployment.ensure(late, "late");
+    deployment.agent().ensure(late, "late");
 
     kafka.getDockerClient().pauseContainerCmd(kafka.getContainerId()).exec();
     long paused = System.nanoTime();
-    deployment.docker.killContainerCmd(readies.get(2).containerId()).exec();
+    deployment.host().docker().killContainerCmd(readies.get(2).containerId()).exec();
     await("health tells of Kafka")
         .atMost(Duration.ofSeconds(15))
         .until(
             () ->
-                deployment.notReadyBecause().entrySet().stream()
+                deployment.ops().notReadyBecause().entrySet().stream()
                     .anyMatch(
                         check ->
                             check.getKey().startsWith("kafka-")
                                 && check.getValue().contains("Kafka")));
-    assertThat(deployment.ops("/health/live").statusCode()).isEqualTo(200);
+    assertThat(deployment.ops().get("/health/live").statusCode()).isEqualTo(200);
     // Longer than three TTLs and two reaper intervals.
     while (System.nanoTime() - paused < TTL.multipliedBy(3).plusSeconds(2).toNanos()) {
-      assertThat(deployment.isRunning(readies.get(0).containerId())).isTrue();
-      assertThat(deployment.isRunning(readies.get(1).containerId())).isTrue();
+      assertThat(deployment.host().isRunning(readies.get(0).containerId())).isTrue();
+      assertThat(deployment.host().isRunning(readies.get(1).containerId())).isTrue();
       TimeUnit.MILLISECONDS.sleep(250);
     }
 
@@ -122,55 +123,61 @@ class KafkaOutageIT {
     // The agent, whose Kafka was away just the same, tells as soon as it can that it works on; its
     // client has to find the brokers first.
     TimeUnit.MILLISECONDS.sleep(1500);
-    assertThat(deployment.reaped(used)).isEmpty();
+    assertThat(deployment.log().reaped(used)).isEmpty();
     for (int i = 0; i < 12; i++) {
-      deployment.activity(used);
+      deployment.agent().activity(used);
       TimeUnit.MILLISECONDS.sleep(500);
     }
-    assertThat(deployment.reaped(used)).isEmpty();
-    assertThat(deployment.isRunning(readies.get(0).containerId())).isTrue();
-    assertThat(deployment.awaitAnswer("late", Deployment.SOON)).isInstanceOf(Ready.class);
-    Reaped died = deployment.awaitReaped(killed, Deployment.SOON);
+    assertThat(deployment.log().reaped(used)).isEmpty();
+    assertThat(deployment.host().isRunning(readies.get(0).containerId())).isTrue();
+    assertThat(deployment.log().awaitAnswer("late", Deployment.SOON)).isInstanceOf(Ready.class);
+    Reaped died = deployment.log().awaitReaped(killed, Deployment.SOON);
     assertThat(died.reason()).isEqualTo(Reaped.Reason.DIED);
     assertThat(died.containerId()).isEqualTo(readies.get(2).containerId());
-    assertThat(deployment.awaitReaped(idle, Deployment.SOON).reason())
+    assertThat(deployment.log().awaitReaped(idle, Deployment.SOON).reason())
         .isEqualTo(Reaped.Reason.IDLE);
     await("health says that all is well")
         .atMost(Duration.ofSeconds(15))
-        .until(() -> deployment.notReadyBecause().equals(Map.of()));
-    assertThat(deployment.awaitReaped(used, Deployment.SOON).reason())
+        .until(() -> deployment.ops().notReadyBecause().equals(Map.of()));
+    assertThat(deployment.log().awaitReaped(used, Deployment.SOON).reason())
         .isEqualTo(Reaped.Reason.IDLE);
-    await().atMost(Deployment.SOON).until(deployment::isAllCommitted);
+    await().atMost(Deployment.SOON).until(deployment.group()::isAllCommitted);
   }
 
   @Test
   void aBrokerThatCrashesAndComesBackCostsNobodyTheirSandbox() throws Exception {
     deployment.start("a");
     UserId used = Deployment.newUser();
-    Ready ready = deployment.ensured(used);
+    Ready ready = deployment.agent().ensured(used);
     kafka.getDockerClient().killContainerCmd(kafka.getContainerId()).exec();
     // With its start longer than the TTL, and than a member of a group may be silent.
     await()
         .during(Duration.ofSeconds(7))
         .atMost(Duration.ofSeconds(9))
-        .until(() -> deployment.isRunning(ready.containerId()));
+        .until(() -> deployment.host().isRunning(ready.containerId()));
     kafka.getDockerClient().startContainerCmd(kafka.getContainerId()).exec();
-    try (Admin admin = deployment.admin()) {
-      await("the broker is back")
-          .atMost(Duration.ofSeconds(90))
-          .ignoreExceptions()
-          .until(() -> !admin.describeCluster().nodes().get(5, TimeUnit.SECONDS).isEmpty());
-    }
-    deployment.ensure(used, "after");
-    Ready after = (Ready) deployment.awaitAnswer("after", Deployment.SOON);
+    await("the broker is back")
+        .atMost(Duration.ofSeconds(90))
+        .ignoreExceptions()
+        .until(
+            () ->
+                !deployment
+                    .group()
+                    .admin()
+                    .describeCluster()
+                    .nodes()
+                    .get(5, TimeUnit.SECONDS)
+                    .isEmpty());
+    deployment.agent().ensure(used, "after");
+    Ready after = (Ready) deployment.log().awaitAnswer("after", Deployment.SOON);
     assertThat(after.outcome()).isEqualTo(Ready.Outcome.REUSED);
     assertThat(after.containerId()).isEqualTo(ready.containerId());
-    assertThat(deployment.reaped(used)).isEmpty();
-    await().atMost(Deployment.SOON).until(deployment::isAllCommitted);
+    assertThat(deployment.log().reaped(used)).isEmpty();
+    await().atMost(Deployment.SOON).until(deployment.group()::isAllCommitted);
     await("health says that all is well")
         .atMost(Duration.ofSeconds(15))
-        .until(() -> deployment.notReadyBecause().equals(Map.of()));
-    assertThat(deployment.awaitReaped(used, Deployment.SOON).reason())
+        .until(() -> deployment.ops().notReadyBecause().equals(Map.of()));
+    assertThat(deployment.log().awaitReaped(used, Deployment.SOON).reason())
         .isEqualTo(Reaped.Reason.IDLE);
   }
 }

@@ -18,6 +18,8 @@ import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.worker.cli.Cli;
 import io.zcbot.sandbox.worker.cli.Console;
 import io.zcbot.sandbox.worker.security.Row;
+import io.zcbot.sandbox.worker.testkit.deployment.Deployment;
+import io.zcbot.sandbox.worker.testkit.machine.EngineProxy;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.util.ArrayList;
@@ -64,7 +66,7 @@ class KnownBadVersionsIT {
   }
 
   private void pretend(String engine, String runc) {
-    Version version = deployment.docker.versionCmd().exec();
+    Version version = deployment.host().docker().versionCmd().exec();
     replace(version.getVersion(), engine);
     replace(
         version.getComponents().stream()
@@ -88,7 +90,7 @@ class KnownBadVersionsIT {
     pretend("20.9.1", "1.0.1");
     deployment.start("a");
 
-    assertThat(deployment.ensured(Deployment.newUser()).outcome())
+    assertThat(deployment.agent().ensured(Deployment.newUser()).outcome())
         .as("a warning, no refusal: distributions mend old versions")
         .isEqualTo(Ready.Outcome.CREATED);
     Map<String, String> health = health();
@@ -122,7 +124,7 @@ class KnownBadVersionsIT {
     Map<String, String> checks = new TreeMap<>();
     for (Map.Entry<String, JsonNode> check :
         new JsonMapper()
-            .readTree(deployment.ops("/health/ready").body())
+            .readTree(deployment.ops().get("/health/ready").body())
             .get("checks")
             .properties()) {
       checks.put(
@@ -148,8 +150,7 @@ class KnownBadVersionsIT {
     StringWriter text = new StringWriter();
     PrintWriter writer = new PrintWriter(text, true);
     Map<String, String> env = deployment.environment("a");
-    deployment.atEngine(
-        () -> Cli.commandLine(new Console(env, writer, writer, false)).execute("doctor", "--json"));
+    Cli.commandLine(new Console(env, writer, writer, false)).execute("doctor", "--json");
     Map<String, String> findings = new TreeMap<>();
     for (JsonNode check : new JsonMapper().readTree(text.toString()).get("checks")) {
       findings.put(

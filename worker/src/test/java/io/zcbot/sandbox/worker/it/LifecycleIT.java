@@ -12,6 +12,8 @@ import io.zcbot.sandbox.events.Failed;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.testkit.deployment.Deployment;
+import io.zcbot.sandbox.worker.testkit.deployment.SandboxHost;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -51,32 +53,37 @@ class LifecycleIT {
   @Test
   void aPausedSandboxIsReplaced() throws Exception {
     UserId user = Deployment.newUser();
-    Ready ready = deployment.ensured(user);
-    deployment.docker.pauseContainerCmd(ready.containerId()).exec();
+    Ready ready = deployment.agent().ensured(user);
+    deployment.host().docker().pauseContainerCmd(ready.containerId()).exec();
     assertDead(ready);
   }
 
   @Test
   void aRenamedSandboxDoesNotRunOnBesideTheNext() throws Exception {
     UserId user = Deployment.newUser();
-    Ready ready = deployment.ensured(user);
-    deployment.docker.renameContainerCmd(ready.containerId()).withName("gone-" + user).exec();
+    Ready ready = deployment.agent().ensured(user);
+    deployment
+        .host()
+        .docker()
+        .renameContainerCmd(ready.containerId())
+        .withName("gone-" + user)
+        .exec();
     assertDead(ready);
   }
 
   @Test
   void aSandboxStoppedByHandIsAnnounced() throws Exception {
     UserId user = Deployment.newUser();
-    Ready ready = deployment.ensured(user);
-    deployment.docker.stopContainerCmd(ready.containerId()).withTimeout(1).exec();
+    Ready ready = deployment.agent().ensured(user);
+    deployment.host().docker().stopContainerCmd(ready.containerId()).withTimeout(1).exec();
     assertThat(assertDead(ready).exitCode()).isIn(0, 137, 143);
   }
 
   @Test
   void aKilledFirstProcessIsAnnouncedWithItsExitCode() throws Exception {
     UserId user = Deployment.newUser();
-    Ready ready = deployment.ensured(user);
-    Long pid = deployment.inspect(ready.containerId()).getState().getPidLong();
+    Ready ready = deployment.agent().ensured(user);
+    Long pid = deployment.host().inspect(ready.containerId()).getState().getPidLong();
     ProcessHandle.of(pid).orElseThrow().destroyForcibly();
     Reaped reaped = assertDead(ready);
     assertThat(reaped.exitCode()).isEqualTo(137);
@@ -86,34 +93,37 @@ class LifecycleIT {
   @Test
   void aCommandThatRunsOutOfMemoryDoesNotEndTheSandbox() throws Exception {
     UserId user = Deployment.newUser();
-    Ready ready = deployment.ensured(user);
-    Deployment.Ran ran =
-        deployment.exec(ready.containerId(), "python3", "-c", "bytearray(200 << 20)");
+    Ready ready = deployment.agent().ensured(user);
+    SandboxHost.Ran ran =
+        deployment.host().exec(ready.containerId(), "python3", "-c", "bytearray(200 << 20)");
     assertThat(ran.exitCode()).isEqualTo(137);
     // Two reconciliations long.
     await()
         .during(Duration.ofSeconds(4))
         .atMost(Duration.ofSeconds(5))
-        .until(() -> deployment.reaped(user).isEmpty());
-    Ready next = deployment.ensured(user);
+        .until(() -> deployment.log().reaped(user).isEmpty());
+    Ready next = deployment.agent().ensured(user);
     assertThat(next.outcome()).isEqualTo(Ready.Outcome.REUSED);
     assertThat(next.containerId()).isEqualTo(ready.containerId());
-    assertThat(deployment.exec(next.containerId(), "echo", "alive").output()).isEqualTo("alive\n");
+    assertThat(deployment.host().exec(next.containerId(), "echo", "alive").output())
+        .isEqualTo("alive\n");
   }
 
   @Test
   void aFirstProcessKilledForWantOfMemoryIsAnnouncedAsThat() throws Exception {
     UserId user = Deployment.newUser();
-    Ready ready = deployment.ensured(user);
+    Ready ready = deployment.agent().ensured(user);
     // The kernel kills what is worth most to it: that is to be the first process, not a hog. What
     // lies in /tmp is nobody's own.
-    Long first = deployment.inspect(ready.containerId()).getState().getPidLong();
+    Long first = deployment.host().inspect(ready.containerId()).getState().getPidLong();
     Files.writeString(Path.of("/proc/" + first + "/oom_score_adj"), "1000");
-    deployment.execDetached(
-        ready.containerId(),
-        "sh",
-        "-c",
-        "head -c 78M /dev/zero >/tmp/x; python3 -c 'bytearray(60 << 20)'");
+    deployment
+        .host()
+        .execDetached(
+            ready.containerId(),
+            "sh",
+            "-c",
+            "head -c 78M /dev/zero >/tmp/x; python3 -c 'bytearray(60 << 20)'");
     Reaped reaped = assertDead(ready);
     assertThat(reaped.exitCode()).isEqualTo(137);
     assertThat(reaped.oomKilled()).isTrue();
@@ -122,8 +132,9 @@ class LifecycleIT {
   @Test
   void whateverStandsUnderTheUsersNameIsReplacedNeverAdopted() throws Exception {
     UserId model = Deployment.newUser();
-    Ready good = deployment.ensured(model);
-    String spec = deployment.inspect(good.containerId()).getConfig().getLabels().get("zcbot.spec");
+    Ready good = deployment.agent().ensured(model);
+    String spec =
+        deployment.host().inspect(good.containerId()).getConfig().getLabels().get("zcbot.spec");
 
     // The original's, another worker's, another user's, and one with no labels at all.
     UserId originals = Deployment.newUser();
@@ -139,10 +150,10 @@ class LifecycleIT {
     announced.put(unlabelled, run(unlabelled, Map.of()));
     for (Map.Entry<UserId, String> each : announced.entrySet()) {
       UserId user = each.getKey();
-      Ready ready = deployment.ensured(user);
+      Ready ready = deployment.agent().ensured(user);
       assertThat(ready.outcome()).isEqualTo(Ready.Outcome.RECREATED);
       assertMadeByTheBook(ready, each.getValue());
-      Reaped reaped = deployment.awaitReaped(user, SECONDS);
+      Reaped reaped = deployment.log().awaitReaped(user, SECONDS);
       assertThat(reaped.reason()).isEqualTo(Reaped.Reason.REPLACED);
       assertThat(reaped.containerId()).isEqualTo(each.getValue());
     }
@@ -156,20 +167,22 @@ class LifecycleIT {
     unannounced.put(forged, run(forged, labels(forged, deployment.workerId("a"), spec)));
     unannounced.put(
         unstarted,
-        deployment.createByHand(
-            "zcbot-sandbox-" + unstarted, labels(unstarted, deployment.workerId("a"), spec)));
+        deployment
+            .host()
+            .createByHand(
+                "zcbot-sandbox-" + unstarted, labels(unstarted, deployment.workerId("a"), spec)));
     for (Map.Entry<UserId, String> each : unannounced.entrySet()) {
-      Ready ready = deployment.ensured(each.getKey());
+      Ready ready = deployment.agent().ensured(each.getKey());
       assertMadeByTheBook(ready, each.getValue());
-      assertThat(deployment.reaped(each.getKey())).isEmpty();
+      assertThat(deployment.log().reaped(each.getKey())).isEmpty();
     }
   }
 
   private void assertMadeByTheBook(Ready ready, String before) {
     assertThat(ready.containerId()).isNotEqualTo(before);
-    assertThat(deployment.exists(before)).isFalse();
-    assertThat(deployment.containersOf(ready.userId())).hasSize(1);
-    InspectContainerResponse container = deployment.inspect(ready.container().name());
+    assertThat(deployment.host().exists(before)).isFalse();
+    assertThat(deployment.host().containersOf(ready.userId())).hasSize(1);
+    InspectContainerResponse container = deployment.host().inspect(ready.container().name());
     assertThat(container.getId()).isEqualTo(ready.containerId());
     assertThat(container.getHostConfig().getMemory()).isEqualTo(MEMORY);
     assertThat(container.getHostConfig().getReadonlyRootfs()).isTrue();
@@ -179,7 +192,7 @@ class LifecycleIT {
   }
 
   private String run(UserId user, Map<String, String> labels) {
-    return deployment.runByHand("zcbot-sandbox-" + user, labels);
+    return deployment.host().runByHand("zcbot-sandbox-" + user, labels);
   }
 
   private static Map<String, String> labels(UserId user, String workerId, String spec) {
@@ -199,16 +212,16 @@ class LifecycleIT {
     try (Deployment brief = new Deployment().with("ZCBOT_SANDBOX_MAX_LIFETIME", "3s")) {
       brief.start("a");
       UserId user = Deployment.newUser();
-      Ready ready = brief.ensured(user);
-      brief.execDetached(ready.containerId(), "sleep", "60");
-      brief.activity(user);
-      Reaped reaped = brief.awaitReaped(user, SECONDS);
+      Ready ready = brief.agent().ensured(user);
+      brief.host().execDetached(ready.containerId(), "sleep", "60");
+      brief.agent().activity(user);
+      Reaped reaped = brief.log().awaitReaped(user, SECONDS);
       assertThat(reaped.reason()).isEqualTo(Reaped.Reason.LIFETIME);
       // The age counts from the start, a moment before.
       assertThat(Duration.between(ready.readyAt(), reaped.reapedAt()))
           .isGreaterThan(Duration.ofMillis(2500));
-      await().atMost(SECONDS).until(() -> !brief.exists(ready.containerId()));
-      assertThat(brief.ensured(user).outcome()).isEqualTo(Ready.Outcome.CREATED);
+      await().atMost(SECONDS).until(() -> !brief.host().exists(ready.containerId()));
+      assertThat(brief.agent().ensured(user).outcome()).isEqualTo(Ready.Outcome.CREATED);
     }
   }
 
@@ -219,42 +232,42 @@ class LifecycleIT {
       small.start("a");
       UserId first = Deployment.newUser();
       UserId second = Deployment.newUser();
-      Ready firsts = small.ensured(first);
-      Ready seconds = small.ensured(second);
+      Ready firsts = small.agent().ensured(first);
+      Ready seconds = small.agent().ensured(second);
       // The first is older, but the second has been idle for longer.
       TimeUnit.MILLISECONDS.sleep(500);
-      small.activity(first);
+      small.agent().activity(first);
       TimeUnit.SECONDS.sleep(4);
       UserId third = Deployment.newUser();
-      Ready thirds = small.ensured(third);
-      Reaped evicted = small.awaitReaped(second, SECONDS);
+      Ready thirds = small.agent().ensured(third);
+      Reaped evicted = small.log().awaitReaped(second, SECONDS);
       assertThat(evicted.reason()).isEqualTo(Reaped.Reason.EVICTED);
       assertThat(evicted.containerId()).isEqualTo(seconds.containerId());
-      assertThat(small.isRunning(firsts.containerId())).isTrue();
-      assertThat(small.containers()).hasSize(2);
+      assertThat(small.host().isRunning(firsts.containerId())).isTrue();
+      assertThat(small.host().containers()).hasSize(2);
 
       // Commands run in both: nobody is evicted, however long ago the last activity was.
-      small.execDetached(firsts.containerId(), "sleep", "60");
-      small.execDetached(thirds.containerId(), "sleep", "60");
+      small.host().execDetached(firsts.containerId(), "sleep", "60");
+      small.host().execDetached(thirds.containerId(), "sleep", "60");
       TimeUnit.MILLISECONDS.sleep(2500);
       UserId fourth = Deployment.newUser();
-      small.ensure(fourth, "one too many");
-      Failed failed = small.awaitFailed(fourth);
+      small.agent().ensure(fourth, "one too many");
+      Failed failed = small.log().awaitFailed(fourth);
       assertThat(failed.reason()).isEqualTo(Failed.Reason.CAPACITY);
       assertThat(failed.ensureId()).isEqualTo("one too many");
       assertThat(failed.retryable()).isTrue();
       assertThat(failed.message()).contains("2 sandboxes");
-      assertThat(small.containersOf(fourth)).isEmpty();
-      assertThat(small.isRunning(firsts.containerId())).isTrue();
-      assertThat(small.isRunning(thirds.containerId())).isTrue();
+      assertThat(small.host().containersOf(fourth)).isEmpty();
+      assertThat(small.host().isRunning(firsts.containerId())).isTrue();
+      assertThat(small.host().isRunning(thirds.containerId())).isTrue();
       // Those who have one keep being served.
-      assertThat(small.ensured(third).outcome()).isEqualTo(Ready.Outcome.REUSED);
+      assertThat(small.agent().ensured(third).outcome()).isEqualTo(Ready.Outcome.REUSED);
 
       // A death makes room.
-      small.docker.killContainerCmd(thirds.containerId()).exec();
-      small.awaitReaped(third, SECONDS);
+      small.host().docker().killContainerCmd(thirds.containerId()).exec();
+      small.log().awaitReaped(third, SECONDS);
       UserId fifth = Deployment.newUser();
-      assertThat(small.ensured(fifth).outcome()).isEqualTo(Ready.Outcome.CREATED);
+      assertThat(small.agent().ensured(fifth).outcome()).isEqualTo(Ready.Outcome.CREATED);
     }
   }
 
@@ -262,26 +275,26 @@ class LifecycleIT {
   void aFullHostEvictsNobodyWhoWasActiveAMomentAgo() throws Exception {
     try (Deployment single = new Deployment().with("ZCBOT_SANDBOX_MAX", "1")) {
       single.start("a");
-      Ready ready = single.ensured(Deployment.newUser());
+      Ready ready = single.agent().ensured(Deployment.newUser());
       UserId next = Deployment.newUser();
-      single.ensure(next);
-      assertThat(single.awaitFailed(next).reason()).isEqualTo(Failed.Reason.CAPACITY);
-      assertThat(single.isRunning(ready.containerId())).isTrue();
-      assertThat(single.containersOf(next)).isEmpty();
+      single.agent().ensure(next);
+      assertThat(single.log().awaitFailed(next).reason()).isEqualTo(Failed.Reason.CAPACITY);
+      assertThat(single.host().isRunning(ready.containerId())).isTrue();
+      assertThat(single.host().containersOf(next)).isEmpty();
     }
   }
 
   /** Announced within seconds, gone from the engine, and the next ensure makes another. */
   private Reaped assertDead(Ready ready) throws Exception {
-    Reaped reaped = deployment.awaitReaped(ready.userId(), SECONDS);
+    Reaped reaped = deployment.log().awaitReaped(ready.userId(), SECONDS);
     assertThat(reaped.reason()).isEqualTo(Reaped.Reason.DIED);
     assertThat(reaped.containerId()).isEqualTo(ready.containerId());
-    await().atMost(SECONDS).until(() -> !deployment.exists(ready.containerId()));
-    Ready next = deployment.ensured(ready.userId());
+    await().atMost(SECONDS).until(() -> !deployment.host().exists(ready.containerId()));
+    Ready next = deployment.agent().ensured(ready.userId());
     assertThat(next.outcome()).isEqualTo(Ready.Outcome.CREATED);
     assertThat(next.containerId()).isNotEqualTo(ready.containerId());
-    assertThat(deployment.containersOf(ready.userId())).hasSize(1);
-    assertThat(deployment.reaped(ready.userId())).hasSize(1);
+    assertThat(deployment.host().containersOf(ready.userId())).hasSize(1);
+    assertThat(deployment.log().reaped(ready.userId())).hasSize(1);
     return reaped;
   }
 }

@@ -13,6 +13,8 @@ import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.Worker;
+import io.zcbot.sandbox.worker.testkit.deployment.Deployment;
+import io.zcbot.sandbox.worker.testkit.deployment.SandboxHost;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -49,11 +51,11 @@ class MainJobIT {
     deployment.start("a");
     UserId user = Deployment.newUser();
 
-    Ready first = deployment.ensured(user);
+    Ready first = deployment.agent().ensured(user);
     assertThat(first.outcome()).isEqualTo(Ready.Outcome.CREATED);
     assertThat(first.container().host()).isEqualTo("a");
     assertThat(first.environment().runtime()).isEqualTo("default");
-    InspectContainerResponse container = deployment.inspect(first.container().name());
+    InspectContainerResponse container = deployment.host().inspect(first.container().name());
     assertThat(container.getId()).isEqualTo(first.containerId());
     assertThat(container.getState().getRunning()).isTrue();
     assertThat(container.getConfig().getLabels())
@@ -62,29 +64,31 @@ class MainJobIT {
         .containsEntry("zcbot.worker", deployment.workerId("a"))
         .containsKey("zcbot.spec");
 
-    Deployment.Ran ran =
-        deployment.exec(
-            first.containerId(),
-            "python3",
-            "-c",
-            "import os; open('/workspace/hello','w').write('x'); print(os.getuid())");
+    SandboxHost.Ran ran =
+        deployment
+            .host()
+            .exec(
+                first.containerId(),
+                "python3",
+                "-c",
+                "import os; open('/workspace/hello','w').write('x'); print(os.getuid())");
     assertThat(ran.output()).isEqualTo("1000\n");
     assertThat(Path.of(first.environment().workspace()))
         .isEqualTo(deployment.workspaces().toRealPath().resolve(user.toString()));
     assertThat(Files.readString(Path.of(first.environment().workspace(), "hello"))).isEqualTo("x");
 
-    Ready second = deployment.ensured(user);
+    Ready second = deployment.agent().ensured(user);
     assertThat(second.outcome()).isEqualTo(Ready.Outcome.REUSED);
     assertThat(second.containerId()).isEqualTo(first.containerId());
-    await().atMost(Deployment.SOON).until(deployment::isAllCommitted);
+    await().atMost(Deployment.SOON).until(deployment.group()::isAllCommitted);
   }
 
   @Test
   void resultsCarryCloudEventsHeadersAndTheUsersKey() throws Exception {
     deployment.start("a");
     UserId user = Deployment.newUser();
-    Ready ready = deployment.ensured(user);
-    var record = deployment.records(Topic.READY).getFirst();
+    Ready ready = deployment.agent().ensured(user);
+    var record = deployment.log().records(Topic.READY).getFirst();
     assertThat(new String(record.key(), StandardCharsets.UTF_8)).isEqualTo(user.toString());
     assertThat(record.headers())
         .extracting(Header::key)
@@ -92,7 +96,7 @@ class MainJobIT {
     assertThat(record.headers().lastHeader("ce_id").value())
         .isEqualTo(ready.eventId().getBytes(StandardCharsets.UTF_8));
     assertThat(record.partition())
-        .isEqualTo(deployment.records(Topic.ENSURE).getFirst().partition());
+        .isEqualTo(deployment.log().records(Topic.ENSURE).getFirst().partition());
   }
 
   @Test
@@ -100,10 +104,10 @@ class MainJobIT {
     deployment.start("a");
     UserId user = Deployment.newUser();
     for (int i = 0; i < 100; i++) {
-      deployment.ensure(user, "the-same");
+      deployment.agent().ensure(user, "the-same");
     }
-    Ready last = deployment.awaitReady(user, 100);
-    assertThat(deployment.readies(user))
+    Ready last = deployment.log().awaitReady(user, 100);
+    assertThat(deployment.log().readies(user))
         .hasSize(100)
         .allSatisfy(
             ready -> {
@@ -111,24 +115,24 @@ class MainJobIT {
               assertThat(ready.eventId()).isEqualTo(last.eventId());
               assertThat(ready.ensureId()).isEqualTo("the-same");
             });
-    assertThat(deployment.containersOf(user)).hasSize(1);
+    assertThat(deployment.host().containersOf(user)).hasSize(1);
   }
 
   @Test
   void anIdleSandboxIsReapedWithinTheTtlAndTwoIntervals() throws Exception {
     deployment.with("ZCBOT_SANDBOX_IDLE_TTL", "4s").start("a");
     UserId user = Deployment.newUser();
-    Ready ready = deployment.ensured(user);
-    Reaped reaped = deployment.awaitReaped(user, Duration.ofSeconds(4 + 2 + 3));
+    Ready ready = deployment.agent().ensured(user);
+    Reaped reaped = deployment.log().awaitReaped(user, Duration.ofSeconds(4 + 2 + 3));
     assertThat(Duration.between(ready.readyAt(), reaped.reapedAt()))
         .isGreaterThanOrEqualTo(Duration.ofSeconds(4));
     assertThat(reaped.reason()).isEqualTo(Reaped.Reason.IDLE);
     assertThat(reaped.containerId()).isEqualTo(ready.containerId());
     assertThat(reaped.lastActiveAt()).isNotNull();
-    await().atMost(Deployment.SOON).until(() -> deployment.containersOf(user).isEmpty());
+    await().atMost(Deployment.SOON).until(() -> deployment.host().containersOf(user).isEmpty());
     // The workspace stays (I9), and the next sandbox has it again.
     assertThat(Path.of(ready.environment().workspace())).isDirectory();
-    assertThat(deployment.ensured(user).outcome()).isEqualTo(Ready.Outcome.CREATED);
+    assertThat(deployment.agent().ensured(user).outcome()).isEqualTo(Ready.Outcome.CREATED);
   }
 
   @Test
@@ -137,17 +141,17 @@ class MainJobIT {
     List<UserId> users = new ArrayList<>();
     for (int i = 0; i < 4; i++) {
       users.add(Deployment.newUser());
-      deployment.ensured(users.get(i));
+      deployment.agent().ensured(users.get(i));
     }
     // 200 activities over three times the TTL.
     for (int i = 0; i < 200; i++) {
-      deployment.activity(users.get(i % users.size()));
+      deployment.agent().activity(users.get(i % users.size()));
       TimeUnit.MILLISECONDS.sleep(75);
     }
-    users.forEach(user -> assertThat(deployment.reaped(user)).isEmpty());
+    users.forEach(user -> assertThat(deployment.log().reaped(user)).isEmpty());
     users.forEach(
         user ->
-            assertThat(deployment.awaitReaped(user, Duration.ofSeconds(10)).reason())
+            assertThat(deployment.log().awaitReaped(user, Duration.ofSeconds(10)).reason())
                 .isEqualTo(Reaped.Reason.IDLE));
   }
 
@@ -155,12 +159,14 @@ class MainJobIT {
   void aCommandThatRunsForThreeTimesTheTtlSurvives() throws Exception {
     deployment.with("ZCBOT_SANDBOX_IDLE_TTL", "3s").start("a");
     UserId user = Deployment.newUser();
-    Ready ready = deployment.ensured(user);
-    deployment.execDetached(ready.containerId(), "sh", "-c", "sleep 9; echo done > /workspace/out");
+    Ready ready = deployment.agent().ensured(user);
+    deployment
+        .host()
+        .execDetached(ready.containerId(), "sh", "-c", "sleep 9; echo done > /workspace/out");
     Path out = Path.of(ready.environment().workspace(), "out");
     await().atMost(Duration.ofSeconds(20)).until(() -> Files.exists(out));
-    assertThat(deployment.reaped(user)).isEmpty();
-    assertThat(deployment.awaitReaped(user, Duration.ofSeconds(10)).reason())
+    assertThat(deployment.log().reaped(user)).isEmpty();
+    assertThat(deployment.log().awaitReaped(user, Duration.ofSeconds(10)).reason())
         .isEqualTo(Reaped.Reason.IDLE);
   }
 
@@ -168,12 +174,12 @@ class MainJobIT {
   void aKilledSandboxIsAnnouncedDeadWithinSecondsAndMadeAgain() throws Exception {
     deployment.start("a");
     UserId user = Deployment.newUser();
-    Ready ready = deployment.ensured(user);
-    deployment.docker.killContainerCmd(ready.containerId()).exec();
-    Reaped reaped = deployment.awaitReaped(user, Duration.ofSeconds(5));
+    Ready ready = deployment.agent().ensured(user);
+    deployment.host().docker().killContainerCmd(ready.containerId()).exec();
+    Reaped reaped = deployment.log().awaitReaped(user, Duration.ofSeconds(5));
     assertThat(reaped.reason()).isEqualTo(Reaped.Reason.DIED);
     assertThat(reaped.exitCode()).isEqualTo(137);
-    Ready next = deployment.ensured(user);
+    Ready next = deployment.agent().ensured(user);
     assertThat(next.containerId()).isNotEqualTo(ready.containerId());
   }
 
@@ -181,9 +187,9 @@ class MainJobIT {
   void removalByHandIsAnnouncedWithinSeconds() throws Exception {
     deployment.start("a");
     UserId user = Deployment.newUser();
-    Ready ready = deployment.ensured(user);
-    deployment.docker.removeContainerCmd(ready.containerId()).withForce(true).exec();
-    Reaped reaped = deployment.awaitReaped(user, Duration.ofSeconds(5));
+    Ready ready = deployment.agent().ensured(user);
+    deployment.host().docker().removeContainerCmd(ready.containerId()).withForce(true).exec();
+    Reaped reaped = deployment.log().awaitReaped(user, Duration.ofSeconds(5));
     assertThat(reaped.reason()).isEqualTo(Reaped.Reason.DIED);
     assertThat(reaped.containerId()).isEqualTo(ready.containerId());
     assertThat(reaped.exitCode()).isEqualTo(137);
@@ -193,16 +199,16 @@ class MainJobIT {
   void aStopAnnouncesEverySandboxAndTheNextStartRepeatsNothing() throws Exception {
     Worker worker = deployment.start("a");
     UserId user = Deployment.newUser();
-    Ready ready = deployment.ensured(user);
+    Ready ready = deployment.agent().ensured(user);
     deployment.stop(worker);
-    Reaped reaped = deployment.awaitReaped(user, Deployment.SOON);
+    Reaped reaped = deployment.log().awaitReaped(user, Deployment.SOON);
     assertThat(reaped.reason()).isEqualTo(Reaped.Reason.SHUTDOWN);
-    assertThat(deployment.isRunning(ready.containerId())).isFalse();
-    assertThat(deployment.isAllCommitted()).isTrue();
+    assertThat(deployment.host().isRunning(ready.containerId())).isFalse();
+    assertThat(deployment.group().isAllCommitted()).isTrue();
     deployment.start("a");
     UserId other = Deployment.newUser();
-    deployment.ensured(other);
-    assertThat(deployment.readies(user)).hasSize(1);
-    assertThat(deployment.reaped(user)).hasSize(1);
+    deployment.agent().ensured(other);
+    assertThat(deployment.log().readies(user)).hasSize(1);
+    assertThat(deployment.log().reaped(user)).hasSize(1);
   }
 }

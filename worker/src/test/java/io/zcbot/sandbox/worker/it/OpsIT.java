@@ -20,6 +20,7 @@ import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.Worker;
+import io.zcbot.sandbox.worker.testkit.deployment.Deployment;
 import java.net.http.HttpResponse;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -116,17 +117,21 @@ class OpsIT {
     worker = deployment.start("a");
     UserId one = Deployment.newUser();
     UserId other = Deployment.newUser();
-    Ready ones = deployment.ensured(one);
-    deployment.ensured(one);
+    Ready ones = deployment.agent().ensured(one);
+    deployment.agent().ensured(one);
     int foreign = (deployment.home(other) + 1) % deployment.partitions();
-    deployment.send(
-        deployment.record(Topic.ENSURE, foreign, other, "{\"user_id\":\"" + other + "\"}"));
-    deployment.awaitReady(other, 1);
-    deployment.activity(other);
-    deployment.send(deployment.record(Topic.ENSURE, 0, other, "{"));
-    deployment.docker.killContainerCmd(ones.containerId()).exec();
-    deployment.awaitReaped(one, Duration.ofSeconds(6));
-    await().atMost(Deployment.SOON).until(deployment::isAllCommitted);
+    deployment
+        .agent()
+        .send(
+            deployment
+                .agent()
+                .record(Topic.ENSURE, foreign, other, "{\"user_id\":\"" + other + "\"}"));
+    deployment.log().awaitReady(other, 1);
+    deployment.agent().activity(other);
+    deployment.agent().send(deployment.agent().record(Topic.ENSURE, 0, other, "{"));
+    deployment.host().docker().killContainerCmd(ones.containerId()).exec();
+    deployment.log().awaitReaped(one, Duration.ofSeconds(6));
+    await().atMost(Deployment.SOON).until(deployment.group()::isAllCommitted);
     await()
         .atMost(Deployment.SOON)
         .until(() -> sum("zcbot_activities_total") == 1 && sum("zcbot_lanes_active") == 0);
@@ -161,7 +166,7 @@ class OpsIT {
   }
 
   private void assertMetrics() throws Exception {
-    metrics = deployment.ops("/metrics").body();
+    metrics = deployment.ops().get("/metrics").body();
     // Ensures by answer, with latencies.
     assertThat(value("zcbot_ensure_seconds_count", "answer=\"created\"")).isEqualTo(2);
     assertThat(value("zcbot_ensure_seconds_count", "answer=\"reused\"")).isEqualTo(1);
@@ -232,7 +237,7 @@ class OpsIT {
   /** The names of the series on the metrics page. */
   private Set<String> page() throws Exception {
     return deployment
-        .ops("/metrics")
+        .ops().get("/metrics")
         .body()
         .lines()
         .filter(line -> !line.startsWith("#"))
@@ -243,20 +248,20 @@ class OpsIT {
   @Test
   void healthIsJsonWithEveryCheck() throws Exception {
     for (String path : List.of("/health/live", "/health/ready")) {
-      HttpResponse<String> answer = deployment.ops(path);
+      HttpResponse<String> answer = deployment.ops().get(path);
       assertThat(answer.statusCode()).isEqualTo(200);
       assertThat(answer.headers().firstValue("content-type")).hasValue("application/json");
       assertThat(new ObjectMapper().readTree(answer.body()).get("status").asText()).isEqualTo("ok");
     }
     JsonNode checks =
-        new ObjectMapper().readTree(deployment.ops("/health/ready").body()).get("checks");
+        new ObjectMapper().readTree(deployment.ops().get("/health/ready").body()).get("checks");
     List<String> names = new ArrayList<>();
     checks.fieldNames().forEachRemaining(names::add);
     assertThat(names)
         .contains(
             "start", "engine", "engine-events", "kafka-activity", "kafka-ensures", "kafka-publish");
-    assertThat(deployment.ops("/").body()).contains(deployment.workerId("a"));
-    assertThat(deployment.ops("/nothing").statusCode()).isEqualTo(404);
+    assertThat(deployment.ops().get("/").body()).contains(deployment.workerId("a"));
+    assertThat(deployment.ops().get("/nothing").statusCode()).isEqualTo(404);
   }
 
   @Test
@@ -266,7 +271,7 @@ class OpsIT {
     assertThat(lines.all).anyMatch(line -> line.contains("assigned partitions"));
     List<String> shown = new ArrayList<>(lines.all);
     for (String path : List.of("/", "/metrics", "/health/live", "/health/ready")) {
-      shown.add(deployment.ops(path).body());
+      shown.add(deployment.ops().get(path).body());
     }
     shown.add(deployment.config("a").toString());
     shown.add(worker.toString());
@@ -284,7 +289,7 @@ class OpsIT {
   }
 
   private double sum(String name) throws Exception {
-    metrics = deployment.ops("/metrics").body();
+    metrics = deployment.ops().get("/metrics").body();
     return samples(name).mapToDouble(OpsIT::valueOf).sum();
   }
 

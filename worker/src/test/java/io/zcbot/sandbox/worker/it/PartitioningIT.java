@@ -12,6 +12,8 @@ import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.testkit.deployment.Deployment;
+import io.zcbot.sandbox.worker.testkit.deployment.KafkaForTests;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
@@ -54,47 +56,47 @@ class PartitioningIT {
 
   @Test
   void anEnsureInAForeignPartitionIsServedOnceByTheWorkerOfTheKeysPartition() throws Exception {
-    Map<String, Set<Integer>> owners = deployment.assignment();
+    Map<String, Set<Integer>> owners = deployment.group().assignment();
     for (int distance = 1; distance < deployment.partitions(); distance++) {
       UserId user = Deployment.newUser();
       int home = deployment.home(user);
       int foreign = (home + distance) % deployment.partitions();
-      RecordMetadata sent = deployment.send(ensure(user, foreign, "{'user_id':'%s'}"));
+      RecordMetadata sent = deployment.agent().send(ensure(user, foreign, "{'user_id':'%s'}"));
 
-      Ready ready = deployment.awaitReady(user, 1);
+      Ready ready = deployment.log().awaitReady(user, 1);
       assertThat(ready.ensureId())
           .isEqualTo(deployment.topic(Topic.ENSURE) + "-" + foreign + "-" + sent.offset());
       assertThat(owners.get(ready.workerId())).contains(home);
-      assertThat(deployment.records(Topic.READY))
+      assertThat(deployment.log().records(Topic.READY))
           .filteredOn(r -> new String(r.key(), StandardCharsets.UTF_8).equals(user.toString()))
           .extracting(r -> r.partition())
           .containsExactly(home);
-      assertThat(deployment.containersOf(user)).hasSize(1);
+      assertThat(deployment.host().containersOf(user)).hasSize(1);
     }
-    await().atMost(Deployment.SOON).until(deployment::isAllCommitted);
+    await().atMost(Deployment.SOON).until(deployment.group()::isAllCommitted);
   }
 
   @Test
   void ensuresInAllPartitionsAtOnceMakeOneSandbox() throws Exception {
     UserId user = Deployment.newUser();
     for (int p = 0; p < deployment.partitions(); p++) {
-      deployment.send(ensure(user, p, "{'user_id':'%s','event_id':'all-" + p + "'}"));
+      deployment.agent().send(ensure(user, p, "{'user_id':'%s','event_id':'all-" + p + "'}"));
     }
-    deployment.awaitReady(user, deployment.partitions());
-    assertThat(deployment.readies(user))
+    deployment.log().awaitReady(user, deployment.partitions());
+    assertThat(deployment.log().readies(user))
         .extracting(Ready::containerId)
-        .containsOnly(deployment.readies(user).getFirst().containerId());
-    assertThat(deployment.readies(user))
+        .containsOnly(deployment.log().readies(user).getFirst().containerId());
+    assertThat(deployment.log().readies(user))
         .extracting(Ready::ensureId)
         .containsExactlyInAnyOrder("all-0", "all-1", "all-2", "all-3");
-    assertThat(deployment.containersOf(user)).hasSize(1);
+    assertThat(deployment.host().containersOf(user)).hasSize(1);
   }
 
   @Test
   void activityInAForeignPartitionKeepsTheSandboxAlive() throws Exception {
-    Map<String, Set<Integer>> owners = deployment.assignment();
+    Map<String, Set<Integer>> owners = deployment.group().assignment();
     UserId user = Deployment.newUser();
-    Ready ready = deployment.ensured(user);
+    Ready ready = deployment.agent().ensured(user);
     int foreign =
         owners.entrySet().stream()
             .filter(owner -> !owner.getKey().equals(ready.workerId()))
@@ -105,55 +107,63 @@ class PartitioningIT {
             .next();
     for (int i = 0; i < 14; i++) {
       TimeUnit.MILLISECONDS.sleep(500);
-      deployment.send(
-          deployment.record(Topic.ACTIVITY, foreign, user, "{\"user_id\":\"" + user + "\"}"));
+      deployment
+          .agent()
+          .send(
+              deployment
+                  .agent()
+                  .record(Topic.ACTIVITY, foreign, user, "{\"user_id\":\"" + user + "\"}"));
     }
-    assertThat(deployment.reaped(user)).isEmpty();
-    assertThat(deployment.isRunning(ready.containerId())).isTrue();
-    assertThat(deployment.awaitReaped(user, Duration.ofSeconds(10)).reason())
+    assertThat(deployment.log().reaped(user)).isEmpty();
+    assertThat(deployment.host().isRunning(ready.containerId())).isTrue();
+    assertThat(deployment.log().awaitReaped(user, Duration.ofSeconds(10)).reason())
         .isEqualTo(Reaped.Reason.IDLE);
   }
 
   @Test
   void unknownFieldsAreIgnored() throws Exception {
     UserId user = Deployment.newUser();
-    deployment.send(
-        ensure(
-            user,
-            null,
-            "{'from_the_future':{'a':[1,2,{'b':null}]},'user_id':'%s','event_id':'given',"
-                + "'requested_by':'test','requested_at':'2026-11-24T12:00:00+01:00',"
-                + "'expires_at':null}"));
-    assertThat(deployment.awaitReady(user, 1).ensureId()).isEqualTo("given");
+    deployment
+        .agent()
+        .send(
+            ensure(
+                user,
+                null,
+                "{'from_the_future':{'a':[1,2,{'b':null}]},'user_id':'%s','event_id':'given',"
+                    + "'requested_by':'test','requested_at':'2026-11-24T12:00:00+01:00',"
+                    + "'expires_at':null}"));
+    assertThat(deployment.log().awaitReady(user, 1).ensureId()).isEqualTo("given");
   }
 
   @Test
   void theLeastAClientCanSendIsEnough() throws Exception {
     UserId user = Deployment.newUser();
-    RecordMetadata sent = deployment.send(ensure(user, null, "{'user_id':'%s'}"));
+    RecordMetadata sent = deployment.agent().send(ensure(user, null, "{'user_id':'%s'}"));
     assertThat(sent.partition()).isEqualTo(deployment.home(user));
-    assertThat(deployment.awaitReady(user, 1).ensureId())
+    assertThat(deployment.log().awaitReady(user, 1).ensureId())
         .isEqualTo(sent.topic() + "-" + sent.partition() + "-" + sent.offset());
   }
 
   @Test
   void anEnsureThatExpiredIsAnsweredWithoutASandbox() throws Exception {
     UserId user = Deployment.newUser();
-    deployment.ensure(user, "late", Instant.now().minusSeconds(1));
-    Failed failed = deployment.awaitFailed(user);
+    deployment.agent().ensure(user, "late", Instant.now().minusSeconds(1));
+    Failed failed = deployment.log().awaitFailed(user);
     assertThat(failed.reason()).isEqualTo(Failed.Reason.EXPIRED);
     assertThat(failed.ensureId()).isEqualTo("late");
     assertThat(failed.retryable()).isTrue();
-    assertThat(deployment.containersOf(user)).isEmpty();
+    assertThat(deployment.host().containersOf(user)).isEmpty();
     assertThat(deployment.workspaces().resolve(user.toString())).doesNotExist();
 
     // In a foreign partition it is no younger.
     UserId other = Deployment.newUser();
     int foreign = (deployment.home(other) + 1) % deployment.partitions();
-    deployment.send(ensure(other, foreign, "{'user_id':'%s','expires_at':'2026-01-01T00:00:00Z'}"));
-    assertThat(deployment.awaitFailed(other).reason()).isEqualTo(Failed.Reason.EXPIRED);
-    assertThat(deployment.containersOf(other)).isEmpty();
-    assertThat(deployment.readies(other)).isEmpty();
+    deployment
+        .agent()
+        .send(ensure(other, foreign, "{'user_id':'%s','expires_at':'2026-01-01T00:00:00Z'}"));
+    assertThat(deployment.log().awaitFailed(other).reason()).isEqualTo(Failed.Reason.EXPIRED);
+    assertThat(deployment.host().containersOf(other)).isEmpty();
+    assertThat(deployment.log().readies(other)).isEmpty();
   }
 
   @Test
@@ -190,19 +200,20 @@ class PartitioningIT {
     for (UserId user : users) {
       await("ready of " + user)
           .atMost(Deployment.SOON)
-          .until(() -> !deployment.readies(user).isEmpty());
+          .until(() -> !deployment.log().readies(user).isEmpty());
     }
     await("committed to the end, behind the markers")
         .atMost(Deployment.SOON)
-        .until(deployment::isAllCommitted);
+        .until(deployment.group()::isAllCommitted);
     UserId next = Deployment.newUser();
-    deployment.ensured(next);
-    await().atMost(Deployment.SOON).until(deployment::isAllCommitted);
+    deployment.agent().ensured(next);
+    await().atMost(Deployment.SOON).until(deployment.group()::isAllCommitted);
   }
 
   private ProducerRecord<byte[], byte[]> ensure(
       UserId user, @Nullable Integer partition, String json) {
-    return deployment.record(
-        Topic.ENSURE, partition, user, json.replace('\'', '"').formatted(user));
+    return deployment
+        .agent()
+        .record(Topic.ENSURE, partition, user, json.replace('\'', '"').formatted(user));
   }
 }

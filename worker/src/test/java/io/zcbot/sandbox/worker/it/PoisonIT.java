@@ -15,6 +15,7 @@ import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.security.Row;
+import io.zcbot.sandbox.worker.testkit.deployment.Deployment;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -26,7 +27,6 @@ import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
-import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.producer.ProducerRecord;
@@ -84,19 +84,21 @@ class PoisonIT {
         sent.add(
             new Sent(
                 poison,
-                deployment.send(
-                    new ProducerRecord<>(
-                        deployment.topic(topic),
-                        partition,
-                        poison.key,
-                        poison.value,
-                        poison.headers))));
+                deployment
+                    .agent()
+                    .send(
+                        new ProducerRecord<>(
+                            deployment.topic(topic),
+                            partition,
+                            poison.key,
+                            poison.value,
+                            poison.headers))));
       }
     }
     for (int p = 0; p < deployment.partitions(); p++) {
       UserId user = deployment.newUserOf(p);
       users.add(user);
-      deployment.ensure(user);
+      deployment.agent().ensure(user);
     }
   }
 
@@ -144,76 +146,80 @@ class PoisonIT {
   @Test
   void theGoodEnsureBehindIsServedAndAllIsCommitted() {
     for (UserId user : users) {
-      assertThat(deployment.awaitReady(user, 1).outcome()).isEqualTo(Ready.Outcome.CREATED);
+      assertThat(deployment.log().awaitReady(user, 1).outcome()).isEqualTo(Ready.Outcome.CREATED);
     }
-    await().atMost(Deployment.SOON).until(deployment::isAllCommitted);
+    await().atMost(Deployment.SOON).until(deployment.group()::isAllCommitted);
   }
 
   @Row(38)
   @Test
   void nothingIsMadeOfIt() {
-    users.forEach(user -> deployment.awaitReady(user, 1));
+    users.forEach(user -> deployment.log().awaitReady(user, 1));
     List<String> expected = users.stream().map(UserId::toString).toList();
-    assertThat(deployment.containers())
+    assertThat(deployment.host().containers())
         .allSatisfy((Container c) -> assertThat(c.getLabels().get("zcbot.user_id")).isIn(expected));
-    assertThat(deployment.containersOf(new UserId(UUID.fromString(USER)))).isEmpty();
+    assertThat(deployment.host().containersOf(new UserId(UUID.fromString(USER)))).isEmpty();
     assertThat(deployment.workspaces().toFile().list((_, name) -> !name.startsWith(".")))
         .isSubsetOf(expected);
-    assertThat(deployment.records(Topic.READY))
+    assertThat(deployment.log().records(Topic.READY))
         .extracting(record -> new String(record.key(), UTF_8))
         .isSubsetOf(expected);
-    assertThat(deployment.records(Topic.FAILED)).isEmpty();
+    assertThat(deployment.log().records(Topic.FAILED)).isEmpty();
   }
 
   @Test
   void activityBehindItIsReadAndIdlenessStillJudged() throws Exception {
     for (UserId user : users) {
-      int ready = deployment.readies(user).size();
-      deployment.ensure(user);
-      deployment.awaitReady(user, ready + 1);
+      int ready = deployment.log().readies(user).size();
+      deployment.agent().ensure(user);
+      deployment.log().awaitReady(user, ready + 1);
     }
     Map<UserId, Integer> reaped = new HashMap<>();
-    users.forEach(user -> reaped.put(user, deployment.reaped(user).size()));
+    users.forEach(user -> reaped.put(user, deployment.log().reaped(user).size()));
     for (int i = 0; i < 6; i++) {
       TimeUnit.SECONDS.sleep(1);
       for (UserId user : users) {
-        deployment.send(
-            new ProducerRecord<>(
-                deployment.topic(Topic.ACTIVITY), deployment.home(user), null, bytes("{")));
-        deployment.activity(user);
+        deployment
+            .agent()
+            .send(
+                new ProducerRecord<>(
+                    deployment.topic(Topic.ACTIVITY), deployment.home(user), null, bytes("{")));
+        deployment.agent().activity(user);
       }
     }
-    users.forEach(user -> assertThat(deployment.reaped(user)).hasSize(reaped.get(user)));
+    users.forEach(user -> assertThat(deployment.log().reaped(user)).hasSize(reaped.get(user)));
     for (UserId user : users) {
       await("idle reap of " + user)
           .atMost(Duration.ofSeconds(12))
-          .until(() -> deployment.reaped(user).size() == reaped.get(user) + 1);
-      assertThat(deployment.reaped(user).getLast().reason()).isEqualTo(Reaped.Reason.IDLE);
+          .until(() -> deployment.log().reaped(user).size() == reaped.get(user) + 1);
+      assertThat(deployment.log().reaped(user).getLast().reason()).isEqualTo(Reaped.Reason.IDLE);
     }
   }
 
   @Test
   void whatTheDeadLetterTopicCanNotHoldIsCutAndHoldsNobodyUp() throws Exception {
     try (Deployment narrow = new Deployment()) {
-      try (Admin admin = narrow.admin()) {
-        admin
-            .createTopics(
-                List.of(
-                    new NewTopic(
-                        narrow.topic(Topic.DEAD_LETTER),
-                        Optional.of(narrow.partitions()),
-                        Optional.empty())))
-            .all()
-            .get(10, TimeUnit.SECONDS);
-      }
+      narrow
+          .group()
+          .admin()
+          .createTopics(
+              List.of(
+                  new NewTopic(
+                      narrow.topic(Topic.DEAD_LETTER),
+                      Optional.of(narrow.partitions()),
+                      Optional.empty())))
+          .all()
+          .get(10, TimeUnit.SECONDS);
       narrow.start("a");
       byte[] huge = huge(1_048_400);
       UserId user = Deployment.newUser();
       RecordMetadata to =
-          narrow.send(
-              new ProducerRecord<>(
-                  narrow.topic(Topic.ENSURE), narrow.home(user), bytes(user.toString()), huge));
-      narrow.ensured(user);
+          narrow
+              .agent()
+              .send(
+                  new ProducerRecord<>(
+                      narrow.topic(Topic.ENSURE), narrow.home(user), bytes(user.toString()), huge));
+      narrow.agent().ensured(user);
       List<ConsumerRecord<byte[], byte[]>> letters =
           await()
               .atMost(Deployment.SOON)
@@ -222,24 +228,24 @@ class PoisonIT {
       assertThat(letter.key()).isEqualTo(bytes(user.toString()));
       assertThat(letter.value()).isEqualTo(Arrays.copyOf(huge, 64 * 1024));
       assertThat(header(letter, "zcbot_truncated")).hasValue("true");
-      await().atMost(Deployment.SOON).until(narrow::isAllCommitted);
+      await().atMost(Deployment.SOON).until(narrow.group()::isAllCommitted);
     }
   }
 
   @Test
   void aHeaderThatTheDeadLetterTopicCanNotHoldIsLeftOutAndHoldsNobodyUp() throws Exception {
     try (Deployment narrow = new Deployment()) {
-      try (Admin admin = narrow.admin()) {
-        admin
-            .createTopics(
-                List.of(
-                    new NewTopic(
-                        narrow.topic(Topic.DEAD_LETTER),
-                        Optional.of(narrow.partitions()),
-                        Optional.empty())))
-            .all()
-            .get(10, TimeUnit.SECONDS);
-      }
+      narrow
+          .group()
+          .admin()
+          .createTopics(
+              List.of(
+                  new NewTopic(
+                      narrow.topic(Topic.DEAD_LETTER),
+                      Optional.of(narrow.partitions()),
+                      Optional.empty())))
+          .all()
+          .get(10, TimeUnit.SECONDS);
       narrow.start("a");
       UserId user = Deployment.newUser();
       // The worker's own headers begin like that, but this one is the sender's.
@@ -247,8 +253,8 @@ class PoisonIT {
           new ProducerRecord<>(
               narrow.topic(Topic.ENSURE), narrow.home(user), bytes(user.toString()), bytes("{"));
       record.headers().add("zcbot_x", huge(1_048_300));
-      RecordMetadata to = narrow.send(record);
-      narrow.ensured(user);
+      RecordMetadata to = narrow.agent().send(record);
+      narrow.agent().ensured(user);
       ConsumerRecord<byte[], byte[]> letter =
           await()
               .atMost(Deployment.SOON)
@@ -258,7 +264,7 @@ class PoisonIT {
       assertThat(letter.value()).isEqualTo(bytes("{"));
       assertThat(header(letter, "zcbot_x")).isEmpty();
       assertThat(header(letter, "zcbot_truncated")).hasValue("true");
-      await().atMost(Deployment.SOON).until(narrow::isAllCommitted);
+      await().atMost(Deployment.SOON).until(narrow.group()::isAllCommitted);
     }
   }
 
@@ -394,7 +400,7 @@ class PoisonIT {
 
   private static List<ConsumerRecord<byte[], byte[]>> deadLettersOf(
       Deployment deployment, RecordMetadata origin) {
-    return deployment.records(Topic.DEAD_LETTER).stream()
+    return deployment.log().records(Topic.DEAD_LETTER).stream()
         .filter(letter -> header(letter, "zcbot_topic").equals(Optional.of(origin.topic())))
         .filter(
             letter ->

@@ -10,13 +10,14 @@ import static org.assertj.core.api.Assertions.catchThrowableOfType;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.worker.publish.TopicAdmin;
 import io.zcbot.sandbox.worker.publish.TopicsException;
+import io.zcbot.sandbox.worker.testkit.deployment.Deployment;
+import io.zcbot.sandbox.worker.testkit.deployment.KafkaForTests;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
-import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.Config;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.admin.TopicDescription;
@@ -63,8 +64,8 @@ class TopicsIT {
       assertThat(settings(topic).get("message.timestamp.type").value())
           .isEqualTo(input ? "LogAppendTime" : "CreateTime");
     }
-    deployment.ensured(Deployment.newUser());
-    assertThat(deployment.records(Topic.ENSURE).getFirst().timestampType().name)
+    deployment.agent().ensured(Deployment.newUser());
+    assertThat(deployment.log().records(Topic.ENSURE).getFirst().timestampType().name)
         .isEqualTo("LogAppendTime");
   }
 
@@ -126,7 +127,7 @@ class TopicsIT {
     deployment.start("a");
     assertThat(sendOfSpaces(Topic.ENSURE)).hasCauseInstanceOf(RecordTooLargeException.class);
     assertThat(sendOfSpaces(Topic.ACTIVITY)).hasCauseInstanceOf(RecordTooLargeException.class);
-    deployment.ensured(Deployment.newUser());
+    deployment.agent().ensured(Deployment.newUser());
   }
 
   @Test
@@ -139,17 +140,16 @@ class TopicsIT {
       create(topic, 3, settings);
     }
     assertThat(sendOfSpaces(Topic.ENSURE)).isNull();
-    try (Admin admin = deployment.admin()) {
-      List<String> weaknesses = new TopicAdmin(admin, deployment.config("a").kafka()).weaknesses();
-      assertThat(weaknesses).hasSize(2);
-      assertThat(weaknesses.getFirst())
-          .contains(deployment.topic(Topic.ENSURE) + " has compression.type=producer")
-          .contains(
-              "--entity-name "
-                  + deployment.topic(Topic.ENSURE)
-                  + " --add-config compression.type=uncompressed");
-      assertThat(weaknesses.getLast()).contains(deployment.topic(Topic.LIVE));
-    }
+    List<String> weaknesses =
+        new TopicAdmin(deployment.group().admin(), deployment.config("a").kafka()).weaknesses();
+    assertThat(weaknesses).hasSize(2);
+    assertThat(weaknesses.getFirst())
+        .contains(deployment.topic(Topic.ENSURE) + " has compression.type=producer")
+        .contains(
+            "--entity-name "
+                + deployment.topic(Topic.ENSURE)
+                + " --add-config compression.type=uncompressed");
+    assertThat(weaknesses.getLast()).contains(deployment.topic(Topic.LIVE));
   }
 
   /** Sends 20 MB of spaces, a few kilobytes under zstd; returns why that failed, if it did. */
@@ -194,31 +194,37 @@ class TopicsIT {
   }
 
   private void create(Topic topic, int partitions, Map<String, String> settings) throws Exception {
-    try (Admin admin = deployment.admin()) {
-      admin
-          .createTopics(
-              List.of(
-                  new NewTopic(deployment.topic(topic), partitions, (short) 1).configs(settings)))
-          .all()
-          .get(10, TimeUnit.SECONDS);
-    }
+    deployment
+        .group()
+        .admin()
+        .createTopics(
+            List.of(new NewTopic(deployment.topic(topic), partitions, (short) 1).configs(settings)))
+        .all()
+        .get(10, TimeUnit.SECONDS);
   }
 
   private Map<String, TopicDescription> described() throws Exception {
-    try (Admin admin = deployment.admin()) {
-      List<String> there =
-          admin.listTopics().names().get(10, TimeUnit.SECONDS).stream()
-              .filter(names()::contains)
-              .toList();
-      return admin.describeTopics(there).allTopicNames().get(10, TimeUnit.SECONDS);
-    }
+    List<String> there =
+        deployment.group().admin().listTopics().names().get(10, TimeUnit.SECONDS).stream()
+            .filter(names()::contains)
+            .toList();
+    return deployment
+        .group()
+        .admin()
+        .describeTopics(there)
+        .allTopicNames()
+        .get(10, TimeUnit.SECONDS);
   }
 
   private Config settings(Topic topic) throws Exception {
     ConfigResource resource =
         new ConfigResource(ConfigResource.Type.TOPIC, deployment.topic(topic));
-    try (Admin admin = deployment.admin()) {
-      return admin.describeConfigs(List.of(resource)).all().get(10, TimeUnit.SECONDS).get(resource);
-    }
+    return deployment
+        .group()
+        .admin()
+        .describeConfigs(List.of(resource))
+        .all()
+        .get(10, TimeUnit.SECONDS)
+        .get(resource);
   }
 }

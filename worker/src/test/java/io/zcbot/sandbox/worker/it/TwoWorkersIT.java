@@ -13,6 +13,7 @@ import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.SandboxEvent;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.Worker;
+import io.zcbot.sandbox.worker.testkit.deployment.Deployment;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -51,73 +52,89 @@ class TwoWorkersIT {
     Map<UserId, String> own = new HashMap<>();
     for (int i = 0; i < 4; i++) {
       UserId user = Deployment.newUser();
-      own.put(user, deployment.ensured(user).containerId());
+      own.put(user, deployment.agent().ensured(user).containerId());
     }
     UserId ended = Deployment.newUser();
-    own.put(ended, deployment.ensured(ended).containerId());
+    own.put(ended, deployment.agent().ensured(ended).containerId());
     UserId renamed = Deployment.newUser();
-    own.put(renamed, deployment.ensured(renamed).containerId());
+    own.put(renamed, deployment.agent().ensured(renamed).containerId());
     deployment.stop(earlier);
-    deployment.docker.killContainerCmd(own.get(ended)).exec();
-    deployment.docker.renameContainerCmd(own.get(renamed)).withName(deployment.id()).exec();
-    assertThat(own.values()).allMatch(deployment::exists);
+    deployment.host().docker().killContainerCmd(own.get(ended)).exec();
+    deployment
+        .host()
+        .docker()
+        .renameContainerCmd(own.get(renamed))
+        .withName(deployment.id())
+        .exec();
+    assertThat(own.values()).allMatch(deployment.host()::exists);
     // It was also about to start two that it had told nobody of.
     Map<UserId, String> unannounced = new HashMap<>();
     UserId unproven = Deployment.newUser();
     unannounced.put(
         unproven,
-        deployment.runByHand(
-            "zcbot-sandbox-" + unproven, labels(unproven, deployment.workerId("a"))));
+        deployment
+            .host()
+            .runByHand("zcbot-sandbox-" + unproven, labels(unproven, deployment.workerId("a"))));
     UserId unstarted = Deployment.newUser();
     unannounced.put(
         unstarted,
-        deployment.createByHand(
-            "zcbot-sandbox-" + unstarted, labels(unstarted, deployment.workerId("a"))));
+        deployment
+            .host()
+            .createByHand(
+                "zcbot-sandbox-" + unstarted, labels(unstarted, deployment.workerId("a"))));
 
     UserId others = Deployment.newUser();
     UserId originals = Deployment.newUser();
     List<String> foreign =
         List.of(
-            deployment.runByHand(
-                "zcbot-sandbox-" + others, labels(others, deployment.workerId("other"))),
-            deployment.runByHand(
-                "zcbot-sandbox-" + originals,
-                Map.of("zcbot.product", "sandbox", "zcbot.user_id", originals.toString())),
-            deployment.runByHand(
-                deployment.id() + "-x",
-                Map.of(
-                    "zcbot.product", "something-else", "zcbot.worker", deployment.workerId("a"))));
+            deployment
+                .host()
+                .runByHand("zcbot-sandbox-" + others, labels(others, deployment.workerId("other"))),
+            deployment
+                .host()
+                .runByHand(
+                    "zcbot-sandbox-" + originals,
+                    Map.of("zcbot.product", "sandbox", "zcbot.user_id", originals.toString())),
+            deployment
+                .host()
+                .runByHand(
+                    deployment.id() + "-x",
+                    Map.of(
+                        "zcbot.product",
+                        "something-else",
+                        "zcbot.worker",
+                        deployment.workerId("a"))));
 
     // A backlog, one of it of a purged user.
     UserId first = own.keySet().iterator().next();
     UserId waiting = Deployment.newUser();
-    deployment.ensure(first);
-    deployment.ensure(waiting);
+    deployment.agent().ensure(first);
+    deployment.agent().ensure(waiting);
     deployment.with("ZCBOT_RESTART", "purge").start("a");
 
-    Ready served = deployment.awaitReady(first, 2);
+    Ready served = deployment.log().awaitReady(first, 2);
     assertThat(served.outcome()).isEqualTo(Ready.Outcome.CREATED);
     assertThat(served.containerId()).isNotEqualTo(own.get(first));
-    deployment.awaitReady(waiting, 1);
+    deployment.log().awaitReady(waiting, 1);
     own.forEach(
         (user, container) -> {
-          deployment.awaitReaped(user, Deployment.SOON);
-          Reaped reaped = deployment.reaped(user).getFirst();
+          deployment.log().awaitReaped(user, Deployment.SOON);
+          Reaped reaped = deployment.log().reaped(user).getFirst();
           assertThat(reaped.reason()).isEqualTo(Reaped.Reason.PURGED);
           assertThat(reaped.containerId()).isEqualTo(container);
           assertThat(reaped.workerId()).isEqualTo(deployment.workerId("a"));
           assertThat(reaped.reapedAt()).isBefore(served.readyAt());
-          assertThat(deployment.exists(container)).isFalse();
-          assertThat(deployment.reaped(user)).hasSize(1);
+          assertThat(deployment.host().exists(container)).isFalse();
+          assertThat(deployment.log().reaped(user)).hasSize(1);
         });
     unannounced.forEach(
         (user, container) -> {
-          assertThat(deployment.exists(container)).isFalse();
-          assertThat(deployment.reaped(user)).isEmpty();
+          assertThat(deployment.host().exists(container)).isFalse();
+          assertThat(deployment.log().reaped(user)).isEmpty();
         });
-    assertThat(foreign).allSatisfy(c -> assertThat(deployment.isRunning(c)).isTrue());
-    assertThat(deployment.reaped(others)).isEmpty();
-    assertThat(deployment.reaped(originals)).isEmpty();
+    assertThat(foreign).allSatisfy(c -> assertThat(deployment.host().isRunning(c)).isTrue());
+    assertThat(deployment.log().reaped(others)).isEmpty();
+    assertThat(deployment.log().reaped(originals)).isEmpty();
   }
 
   @Test
@@ -125,29 +142,29 @@ class TwoWorkersIT {
     try (Deployment second = new Deployment().with("ZCBOT_SANDBOX_IDLE_TTL", "2s")) {
       deployment.start("a");
       UserId user = Deployment.newUser();
-      Ready firsts = deployment.ensured(user);
+      Ready firsts = deployment.agent().ensured(user);
 
       // No cross purge; and the other's reaper and reconciliation have run when its own is gone.
       second.start("a");
       UserId other = Deployment.newUser();
-      second.ensured(other);
-      assertThat(second.awaitReaped(other, Duration.ofSeconds(15)).reason())
+      second.agent().ensured(other);
+      assertThat(second.log().awaitReaped(other, Duration.ofSeconds(15)).reason())
           .isEqualTo(Reaped.Reason.IDLE);
-      assertThat(deployment.isRunning(firsts.containerId())).isTrue();
-      assertThat(deployment.reaped(user)).isEmpty();
-      assertThat(second.reaped(user)).isEmpty();
+      assertThat(deployment.host().isRunning(firsts.containerId())).isTrue();
+      assertThat(deployment.log().reaped(user)).isEmpty();
+      assertThat(second.log().reaped(user)).isEmpty();
 
-      Ready seconds = second.ensured(user);
+      Ready seconds = second.agent().ensured(user);
       assertThat(seconds.outcome()).isEqualTo(Ready.Outcome.RECREATED);
-      assertThat(second.awaitReaped(user, Deployment.SOON).reason())
+      assertThat(second.log().awaitReaped(user, Deployment.SOON).reason())
           .isEqualTo(Reaped.Reason.REPLACED);
-      Reaped replaced = second.reaped(user).getFirst();
+      Reaped replaced = second.log().reaped(user).getFirst();
       assertThat(replaced.containerId()).isEqualTo(firsts.containerId());
-      Reaped died = deployment.awaitReaped(user, Duration.ofSeconds(8));
+      Reaped died = deployment.log().awaitReaped(user, Duration.ofSeconds(8));
       assertThat(died.containerId()).isEqualTo(firsts.containerId());
       assertThat(died.eventId()).isEqualTo(replaced.eventId());
-      assertThat(deployment.containersOf(user)).hasSize(1);
-      assertThat(second.isRunning(seconds.containerId())).isTrue();
+      assertThat(deployment.host().containersOf(user)).hasSize(1);
+      assertThat(second.host().isRunning(seconds.containerId())).isTrue();
     }
   }
 
@@ -164,16 +181,16 @@ class TwoWorkersIT {
         user -> assertThat(ready("at-first", user).workerId()).isEqualTo(deployment.workerId("a")));
 
     Worker b = deployment.start("b");
-    Set<Integer> moved = deployment.assignment().get(deployment.workerId("b"));
+    Set<Integer> moved = deployment.group().assignment().get(deployment.workerId("b"));
     assertThat(moved).hasSize(2);
     for (UserId user : users) {
       String container = ready("at-first", user).containerId();
       if (moved.contains(deployment.home(user))) {
-        assertThat(deployment.awaitReaped(user, Deployment.SOON).reason())
+        assertThat(deployment.log().awaitReaped(user, Deployment.SOON).reason())
             .isEqualTo(Reaped.Reason.MOVED);
-        await().atMost(Deployment.SOON).until(() -> !deployment.exists(container));
+        await().atMost(Deployment.SOON).until(() -> !deployment.host().exists(container));
       } else {
-        assertThat(deployment.isRunning(container)).isTrue();
+        assertThat(deployment.host().isRunning(container)).isTrue();
       }
     }
     ensureAll(users, "shared");
@@ -188,7 +205,7 @@ class TwoWorkersIT {
     // Ensures go on being published while one of the two stops.
     Thread stop = Thread.ofPlatform().start(() -> deployment.stop(b));
     for (UserId user : users) {
-      deployment.ensure(user, "stopping-" + user);
+      deployment.agent().ensure(user, "stopping-" + user);
     }
     stop.join(Deployment.SOON);
     assertThat(stop.isAlive()).isFalse();
@@ -197,7 +214,7 @@ class TwoWorkersIT {
     for (UserId user : users) {
       assertThat(ready("after", user).workerId()).isEqualTo(deployment.workerId("a"));
       if (moved.contains(deployment.home(user))) {
-        assertThat(deployment.reaped(user))
+        assertThat(deployment.log().reaped(user))
             .filteredOn(r -> r.containerId().equals(ready("shared", user).containerId()))
             .extracting(Reaped::workerId, Reaped::reason)
             .containsExactly(tuple(deployment.workerId("b"), Reaped.Reason.SHUTDOWN));
@@ -206,32 +223,32 @@ class TwoWorkersIT {
     // What was announced and not reaped is what runs: one for each user, none reaped twice.
     Set<String> running =
         users.stream()
-            .flatMap(user -> deployment.readies(user).stream())
+            .flatMap(user -> deployment.log().readies(user).stream())
             .map(Ready::containerId)
             .collect(Collectors.toSet());
     List<String> gone =
         users.stream()
-            .flatMap(user -> deployment.reaped(user).stream())
+            .flatMap(user -> deployment.log().reaped(user).stream())
             .map(Reaped::containerId)
             .toList();
     assertThat(gone).doesNotHaveDuplicates().isSubsetOf(running);
     running.removeAll(gone);
-    assertThat(deployment.containers())
+    assertThat(deployment.host().containers())
         .extracting(c -> c.getId())
         .containsExactlyInAnyOrderElementsOf(running)
         .hasSize(users.size());
-    await().atMost(Deployment.SOON).until(deployment::isAllCommitted);
+    await().atMost(Deployment.SOON).until(deployment.group()::isAllCommitted);
   }
 
   private void ensureAll(List<UserId> users, String id) throws Exception {
     for (UserId user : users) {
-      deployment.ensure(user, id + "-" + user);
+      deployment.agent().ensure(user, id + "-" + user);
     }
     users.forEach(user -> ready(id, user));
   }
 
   private Ready ready(String id, UserId user) {
-    SandboxEvent answer = deployment.awaitAnswer(id + "-" + user, Deployment.SOON);
+    SandboxEvent answer = deployment.log().awaitAnswer(id + "-" + user, Deployment.SOON);
     assertThat(answer).isInstanceOf(Ready.class);
     return (Ready) answer;
   }

@@ -12,6 +12,7 @@ import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.Worker;
+import io.zcbot.sandbox.worker.testkit.deployment.Deployment;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -49,7 +50,7 @@ class WarmIT {
   }
 
   private List<Container> parked() {
-    return deployment.containers().stream()
+    return deployment.host().containers().stream()
         .filter(c -> c.getNames()[0].startsWith("/zcbot-slot-"))
         .toList();
   }
@@ -63,7 +64,8 @@ class WarmIT {
 
   private double metric(String name) throws Exception {
     return deployment
-        .ops("/metrics")
+        .ops()
+        .get("/metrics")
         .body()
         .lines()
         .filter(line -> line.startsWith(name + " ") || line.startsWith(name + "{"))
@@ -76,14 +78,16 @@ class WarmIT {
     Worker worker = deployment.start("one");
     awaitParked(2);
     assertThat(metric("zcbot_sandboxes_running")).isZero();
-    assertThat(deployment.ops("/").body()).contains("warm slots           2 of 2");
+    assertThat(deployment.ops().get("/").body()).contains("warm slots           2 of 2");
     UserId user = Deployment.newUser();
 
-    Ready ready = deployment.ensured(user);
+    Ready ready = deployment.agent().ensured(user);
 
     assertThat(ready.outcome()).isEqualTo(Ready.Outcome.CLAIMED);
-    assertThat(deployment.inspect(ready.container().name()).getId()).isEqualTo(ready.containerId());
-    assertThat(deployment.exec(ready.containerId(), "sh", "-c", "echo mine > file").exitCode())
+    assertThat(deployment.host().inspect(ready.container().name()).getId())
+        .isEqualTo(ready.containerId());
+    assertThat(
+            deployment.host().exec(ready.containerId(), "sh", "-c", "echo mine > file").exitCode())
         .isZero();
     assertThat(deployment.workspaces().resolve(user.toString()).resolve("file"))
         .hasContent("mine\n");
@@ -92,10 +96,10 @@ class WarmIT {
 
     deployment.stop(worker);
 
-    assertThat(deployment.awaitReaped(user, Deployment.SOON).reason())
+    assertThat(deployment.log().awaitReaped(user, Deployment.SOON).reason())
         .isEqualTo(Reaped.Reason.SHUTDOWN);
-    assertThat(deployment.containers()).isEmpty();
-    assertThat(deployment.reaped(user)).hasSize(1);
+    assertThat(deployment.host().containers()).isEmpty();
+    assertThat(deployment.log().reaped(user)).hasSize(1);
   }
 
   @Test
@@ -104,7 +108,7 @@ class WarmIT {
     awaitParked(2);
     String victim = parked().getFirst().getId();
 
-    deployment.docker.removeContainerCmd(victim).withForce(true).exec();
+    deployment.host().docker().removeContainerCmd(victim).withForce(true).exec();
 
     await()
         .atMost(Deployment.SOON)
@@ -120,20 +124,20 @@ class WarmIT {
     Worker first = deployment.start("one");
     awaitParked(2);
     UserId user = Deployment.newUser();
-    Ready before = deployment.ensured(user);
+    Ready before = deployment.agent().ensured(user);
     assertThat(before.outcome()).isEqualTo(Ready.Outcome.CLAIMED);
     deployment.stop(first);
-    assertThat(deployment.isRunning(before.containerId())).isTrue();
+    assertThat(deployment.host().isRunning(before.containerId())).isTrue();
 
     deployment.start("one");
-    Ready after = deployment.ensured(user);
+    Ready after = deployment.agent().ensured(user);
 
     assertThat(after.outcome()).isEqualTo(Ready.Outcome.REUSED);
     assertThat(after.containerId()).isEqualTo(before.containerId());
-    assertThat(deployment.exec(after.containerId(), "touch", "file").exitCode()).isZero();
+    assertThat(deployment.host().exec(after.containerId(), "touch", "file").exitCode()).isZero();
     assertThat(deployment.workspaces().resolve(user.toString()).resolve("file")).exists();
-    deployment.docker.killContainerCmd(after.containerId()).exec();
-    deployment.awaitReaped(user, Deployment.SOON);
+    deployment.host().docker().killContainerCmd(after.containerId()).exec();
+    deployment.log().awaitReaped(user, Deployment.SOON);
   }
 
   /**
@@ -155,7 +159,7 @@ class WarmIT {
     for (int i = 0; i < ROUNDS; ) {
       UserId user = Deployment.newUser();
       double took = timed(user, null);
-      if (deployment.readies(user).getFirst().outcome() == Ready.Outcome.CREATED) {
+      if (deployment.log().readies(user).getFirst().outcome() == Ready.Outcome.CREATED) {
         created[i++] = took;
       }
     }
@@ -166,16 +170,16 @@ class WarmIT {
   }
 
   private double timed(UserId user, Ready.Outcome outcome) throws Exception {
-    int before = deployment.readies(user).size();
+    int before = deployment.log().readies(user).size();
     long start = System.nanoTime();
-    deployment.ensure(user);
-    while (deployment.readies(user).size() == before) {
+    deployment.agent().ensure(user);
+    while (deployment.log().readies(user).size() == before) {
       assertThat(System.nanoTime() - start).isLessThan(Deployment.SOON.toNanos());
       Thread.sleep(0, 200_000);
     }
     double took = (System.nanoTime() - start) / 1e6;
     if (outcome != null) {
-      assertThat(deployment.readies(user).getLast().outcome()).isEqualTo(outcome);
+      assertThat(deployment.log().readies(user).getLast().outcome()).isEqualTo(outcome);
     }
     return took;
   }

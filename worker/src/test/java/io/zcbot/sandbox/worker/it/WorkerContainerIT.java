@@ -14,7 +14,9 @@ import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
-import io.zcbot.sandbox.worker.hosts.Commands;
+import io.zcbot.sandbox.worker.testkit.deployment.Composition;
+import io.zcbot.sandbox.worker.testkit.deployment.Deployment;
+import io.zcbot.sandbox.worker.testkit.machine.Commands;
 import java.io.IOException;
 import java.net.http.HttpResponse;
 import java.nio.file.Files;
@@ -85,10 +87,10 @@ class WorkerContainerIT {
     awaitServing();
 
     UserId user = Deployment.newUser();
-    Ready ready = deployment.ensured(user);
+    Ready ready = deployment.agent().ensured(user);
     assertThat(ready.outcome()).isEqualTo(Ready.Outcome.CREATED);
     assertWorkspaceIsUsed(ready);
-    assertThat(deployment.ensured(user).outcome()).isEqualTo(Ready.Outcome.REUSED);
+    assertThat(deployment.agent().ensured(user).outcome()).isEqualTo(Ready.Outcome.REUSED);
     assertThat(check("warm-slots")).startsWith("warning").contains("CAP_SYS_ADMIN");
 
     assertCapabilities(worker, CHOWN_AND_FOWNER);
@@ -100,7 +102,7 @@ class WorkerContainerIT {
       assertThat(written.output()).contains("Read-only file system");
     }
     assertThat(inside(worker, "echo x > /tmp/x && cat /tmp/x").output()).isEqualTo("x\n");
-    assertThat(deployment.inspect(worker).getHostConfig().getMemory()).isEqualTo(1L << 30);
+    assertThat(deployment.host().inspect(worker).getHostConfig().getMemory()).isEqualTo(1L << 30);
 
     assertItStopsAsItShould(worker, user);
   }
@@ -111,21 +113,24 @@ class WorkerContainerIT {
     byte[] huge = new byte[900_000];
     for (int i = 0; i < HUGE_RECORDS; i++) {
       for (Topic topic : List.of(Topic.ENSURE, Topic.ACTIVITY)) {
-        deployment.send(
-            new ProducerRecord<>(
-                deployment.topic(topic), Integer.toString(i).getBytes(UTF_8), huge));
+        deployment
+            .agent()
+            .send(
+                new ProducerRecord<>(
+                    deployment.topic(topic), Integer.toString(i).getBytes(UTF_8), huge));
       }
     }
     String worker = composition.start(deployment, "");
 
-    assertThat(deployment.ensured(Deployment.newUser()).outcome()).isEqualTo(Ready.Outcome.CREATED);
+    assertThat(deployment.agent().ensured(Deployment.newUser()).outcome())
+        .isEqualTo(Ready.Outcome.CREATED);
     await("all of it is kept")
         .atMost(Duration.ofSeconds(60))
         .pollInterval(Duration.ofMillis(200))
-        .until(() -> deployment.records(Topic.DEAD_LETTER).size() == 2 * HUGE_RECORDS);
-    assertThat(deployment.records(Topic.DEAD_LETTER))
+        .until(() -> deployment.log().records(Topic.DEAD_LETTER).size() == 2 * HUGE_RECORDS);
+    assertThat(deployment.log().records(Topic.DEAD_LETTER))
         .allSatisfy(record -> assertThat(record.serializedValueSize()).isEqualTo(huge.length));
-    assertThat(deployment.inspect(worker).getRestartCount()).isZero();
+    assertThat(deployment.host().inspect(worker).getRestartCount()).isZero();
   }
 
   @Test
@@ -133,8 +138,8 @@ class WorkerContainerIT {
     composition.start(deployment, "cap_add: !override [FOWNER]");
 
     UserId user = Deployment.newUser();
-    deployment.ensure(user);
-    Failed failed = deployment.awaitFailed(user);
+    deployment.agent().ensure(user);
+    Failed failed = deployment.log().awaitFailed(user);
 
     assertThat(failed.reason()).isEqualTo(Failed.Reason.WORKSPACE);
     assertThat(failed.message())
@@ -151,8 +156,8 @@ class WorkerContainerIT {
     Files.setPosixFilePermissions(workspace, PosixFilePermissions.fromString("rwxr-xr-x"));
     composition.start(deployment, "cap_add: !override [CHOWN]");
 
-    deployment.ensure(user);
-    Failed failed = deployment.awaitFailed(user);
+    deployment.agent().ensure(user);
+    Failed failed = deployment.log().awaitFailed(user);
 
     assertThat(failed.reason()).isEqualTo(Failed.Reason.WORKSPACE);
     assertThat(failed.message())
@@ -169,10 +174,10 @@ class WorkerContainerIT {
     assertThat(check("warm-slots")).isEqualTo("ok");
 
     UserId user = Deployment.newUser();
-    Ready ready = deployment.ensured(user);
+    Ready ready = deployment.agent().ensured(user);
     assertThat(ready.outcome()).isEqualTo(Ready.Outcome.CLAIMED);
     assertWorkspaceIsUsed(ready);
-    assertThat(deployment.ensured(user).outcome()).isEqualTo(Ready.Outcome.REUSED);
+    assertThat(deployment.agent().ensured(user).outcome()).isEqualTo(Ready.Outcome.REUSED);
 
     assertItStopsAsItShould(worker, user);
     assertThat(mounts()).as("only the shared root is left").hasSize(1);
@@ -192,7 +197,8 @@ class WorkerContainerIT {
     awaitServing();
     awaitParked();
 
-    assertThat(deployment.ensured(Deployment.newUser()).outcome()).isEqualTo(Ready.Outcome.CLAIMED);
+    assertThat(deployment.agent().ensured(Deployment.newUser()).outcome())
+        .isEqualTo(Ready.Outcome.CLAIMED);
   }
 
   @Test
@@ -202,22 +208,24 @@ class WorkerContainerIT {
     awaitServing();
     awaitParked();
     UserId user = Deployment.newUser();
-    Ready before = deployment.ensured(user);
+    Ready before = deployment.agent().ensured(user);
     assertThat(before.outcome()).isEqualTo(Ready.Outcome.CLAIMED);
     assertWorkspaceIsUsed(before);
 
     // The engine starts it again, as compose.yaml says.
-    ProcessHandle.of(Objects.requireNonNull(deployment.inspect(worker).getState().getPidLong()))
+    ProcessHandle.of(
+            Objects.requireNonNull(deployment.host().inspect(worker).getState().getPidLong()))
         .orElseThrow()
         .destroyForcibly();
 
-    Reaped reaped = deployment.awaitReaped(user, Deployment.SOON);
+    Reaped reaped = deployment.log().awaitReaped(user, Deployment.SOON);
     assertThat(reaped.reason()).isEqualTo(Reaped.Reason.PURGED);
     awaitServing();
     awaitParked();
-    Ready after = deployment.ensured(user);
+    Ready after = deployment.agent().ensured(user);
     assertThat(after.outcome()).isEqualTo(Ready.Outcome.CLAIMED);
-    assertThat(deployment.exec(after.containerId(), "cat", "hello").output()).isEqualTo("x\n");
+    assertThat(deployment.host().exec(after.containerId(), "cat", "hello").output())
+        .isEqualTo("x\n");
 
     assertItStopsAsItShould(worker, user);
     assertThat(mounts())
@@ -237,25 +245,26 @@ class WorkerContainerIT {
         .atMost(Deployment.SOON)
         .pollInterval(Duration.ofMillis(200))
         .ignoreExceptions()
-        .until(() -> deployment.ops("/health/ready").statusCode() == 200);
+        .until(() -> deployment.ops().get("/health/ready").statusCode() == 200);
   }
 
   private void awaitParked() {
     await("a parked slot")
         .atMost(Deployment.SOON)
         .pollInterval(Duration.ofMillis(100))
-        .until(() -> deployment.ops("/metrics").body().contains("zcbot_slots_parked 1.0"));
+        .until(() -> deployment.ops().get("/metrics").body().contains("zcbot_slots_parked 1.0"));
   }
 
   /** A check's status, and the reason if there is one. */
   private String check(String name) throws Exception {
-    HttpResponse<String> answer = deployment.ops("/health/ready");
+    HttpResponse<String> answer = deployment.ops().get("/health/ready");
     var check = new JsonMapper().readTree(answer.body()).path("checks").path(name);
     return check.path("status").asText() + check.path("reason").asText();
   }
 
   private void assertWorkspaceIsUsed(Ready ready) throws Exception {
-    assertThat(deployment.exec(ready.containerId(), "sh", "-c", "echo x > hello; pwd").output())
+    assertThat(
+            deployment.host().exec(ready.containerId(), "sh", "-c", "echo x > hello; pwd").output())
         .isEqualTo("/workspace\n");
     Path workspace = deployment.workspaces().resolve(ready.userId().toString());
     assertThat(workspace.resolve("hello")).hasContent("x\n");
@@ -282,9 +291,9 @@ class WorkerContainerIT {
 
   private void assertItStopsAsItShould(String worker, UserId user) throws Exception {
     composition.stop();
-    Reaped reaped = deployment.reaped(user).getLast();
+    Reaped reaped = deployment.log().reaped(user).getLast();
     assertThat(reaped.reason()).isEqualTo(Reaped.Reason.SHUTDOWN);
-    assertThat(deployment.inspect(worker).getState().getExitCodeLong()).isZero();
-    assertThat(deployment.containers()).as("sandboxes and slots").isEmpty();
+    assertThat(deployment.host().inspect(worker).getState().getExitCodeLong()).isZero();
+    assertThat(deployment.host().containers()).as("sandboxes and slots").isEmpty();
   }
 }

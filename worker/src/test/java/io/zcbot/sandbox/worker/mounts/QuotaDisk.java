@@ -4,7 +4,7 @@
  */
 package io.zcbot.sandbox.worker.mounts;
 
-import io.zcbot.sandbox.worker.hosts.Commands;
+import io.zcbot.sandbox.worker.testkit.machine.Commands;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;

@@ -7,7 +7,7 @@ package io.zcbot.sandbox.worker.security;
 import com.github.dockerjava.api.command.CreateContainerCmd;
 import com.github.dockerjava.api.model.HostConfig;
 import io.zcbot.sandbox.worker.docker.EngineBench;
-import io.zcbot.sandbox.worker.hosts.Commands;
+import io.zcbot.sandbox.worker.testkit.machine.Commands;
 import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.util.ArrayList;

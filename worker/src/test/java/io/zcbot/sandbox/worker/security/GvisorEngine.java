@@ -4,7 +4,7 @@
  */
 package io.zcbot.sandbox.worker.security;
 
-import io.zcbot.sandbox.worker.hosts.EngineHost;
+import io.zcbot.sandbox.worker.testkit.machine.EngineHost;
 import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.io.UncheckedIOException;

@@ -12,7 +12,7 @@ import com.github.dockerjava.api.model.Volume;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.docker.EngineBench;
 import io.zcbot.sandbox.worker.docker.EngineBench.Started;
-import io.zcbot.sandbox.worker.hosts.Commands;
+import io.zcbot.sandbox.worker.testkit.machine.Commands;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -2,9 +2,9 @@
  * Copyright the zcbot sandbox worker authors.
  * SPDX-License-Identifier: Apache-2.0
  */
-package io.zcbot.sandbox.worker.it;
+package io.zcbot.sandbox.worker.testkit.deployment;
 
-import io.zcbot.sandbox.worker.hosts.Commands;
+import io.zcbot.sandbox.worker.testkit.machine.Commands;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -20,7 +20,7 @@ import java.util.stream.Collectors;
  * differ from it: Kafka, and one worker after another from the jars just packaged. Names and ports
  * are its own.
  */
-final class Composition {
+public final class Composition {
   private static final Path REPOSITORY = Path.of("..").toAbsolutePath().normalize();
 
   /** Building the image is quick where bin/lib/setup.sh had its base made. */
@@ -28,7 +28,7 @@ final class Composition {
 
   private final String project = "zcbot-it-" + UUID.randomUUID().toString().substring(0, 8);
   private final String image = "zcbot-worker:" + project;
-  private final int kafkaPort = Deployment.freePort();
+  private final int kafkaPort = WorkerOps.freePort();
   private final Path directory;
   private Map<String, String> ofWorker = Map.of();
   private List<String> files = List.of("compose.yaml");
@@ -38,7 +38,7 @@ final class Composition {
    *
    * @param directory for files
    */
-  Composition(Path directory) throws IOException, InterruptedException {
+  public Composition(Path directory) throws IOException, InterruptedException {
     this.directory = directory;
     try {
       // The stage without a trained cache: training takes jars that are packaged after these tests.
@@ -53,7 +53,7 @@ final class Composition {
     }
   }
 
-  String bootstrapServers() {
+  public String bootstrapServers() {
     return "127.0.0.1:" + kafkaPort;
   }
 
@@ -64,11 +64,11 @@ final class Composition {
    * @param more files on top of compose.yaml
    * @return its container's id
    */
-  String start(Deployment deployment, String changes, String... more)
+  public String start(Deployment deployment, String changes, String... more)
       throws IOException, InterruptedException {
     ofWorker =
         Map.of(
-            "OPS_PORT", deployment.opsPort(),
+            "OPS_PORT", String.valueOf(deployment.ops().port()),
             "ZCBOT_WORKSPACE_ROOT", deployment.workspaces().toString());
     Path settings = directory.resolve("settings.yaml");
     Files.writeString(
@@ -93,12 +93,12 @@ final class Composition {
   }
 
   /** As an operator does, with SIGTERM and a grace period. */
-  void stop() throws IOException, InterruptedException {
+  public void stop() throws IOException, InterruptedException {
     compose("stop", "worker");
   }
 
   /** Removes the worker's container; what it logged stays in a file, for whoever looks into it. */
-  void remove() throws IOException, InterruptedException {
+  public void remove() throws IOException, InterruptedException {
     Path log = Path.of("target", "worker-container.log");
     Files.writeString(log, compose("logs", "--no-color", "worker"));
     compose("rm", "--stop", "--force", "worker");
@@ -135,7 +135,7 @@ final class Composition {
     return Commands.tryRun(process, LIMIT);
   }
 
-  void close() throws IOException, InterruptedException {
+  public void close() throws IOException, InterruptedException {
     Commands.Result down = tryCompose("down", "--volumes", "--remove-orphans", "--timeout", "5");
     Commands.tryRun("docker", "image", "rm", image);
     if (down.exitCode() != 0) {

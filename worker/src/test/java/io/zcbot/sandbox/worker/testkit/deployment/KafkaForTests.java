@@ -2,14 +2,14 @@
  * Copyright the zcbot sandbox worker authors.
  * SPDX-License-Identifier: Apache-2.0
  */
-package io.zcbot.sandbox.worker.it;
+package io.zcbot.sandbox.worker.testkit.deployment;
 
 import org.testcontainers.kafka.KafkaContainer;
 import org.testcontainers.utility.DockerImageName;
 
 /** One real broker for all tests of this JVM; each test uses topics of its own. */
-final class KafkaForTests {
-  static final String IMAGE =
+public final class KafkaForTests {
+  public static final String IMAGE =
       System.getenv().getOrDefault("ZCBOT_TEST_KAFKA_IMAGE", "zcbot-kafka:4.4.0");
 
   private static final class Shared {
@@ -25,13 +25,13 @@ final class KafkaForTests {
 
   private KafkaForTests() {}
 
-  static String bootstrapServers() {
+  public static String bootstrapServers() {
     return Shared.KAFKA.getBootstrapServers();
   }
 
   /** Another broker, for tests that take it away; not started. */
   @SuppressWarnings("resource") // the caller closes it
-  static KafkaContainer create() {
+  public static KafkaContainer create() {
     return new KafkaContainer(
             DockerImageName.parse(IMAGE).asCompatibleSubstituteFor("apache/kafka"))
         .withEnv("KAFKA_GROUP_CONSUMER_ASSIGNMENT_INTERVAL_MS", "0")

@@ -2,7 +2,7 @@
  * Copyright the zcbot sandbox worker authors.
  * SPDX-License-Identifier: Apache-2.0
  */
-package io.zcbot.sandbox.worker.it;
+package io.zcbot.sandbox.worker.testkit.machine;
 
 import com.github.dockerjava.core.DefaultDockerClientConfig;
 import java.io.IOException;
@@ -25,7 +25,7 @@ import java.util.concurrent.atomic.AtomicInteger;
  * Stands between a worker and the engine, and can go away or freeze as an engine does, or put words
  * into its mouth.
  */
-final class EngineProxy implements AutoCloseable {
+public final class EngineProxy implements AutoCloseable {
   private enum Mode {
     FORWARD,
     CUT,
@@ -41,34 +41,34 @@ final class EngineProxy implements AutoCloseable {
   private final Map<String, String> words = new ConcurrentHashMap<>();
   private Mode mode = Mode.FORWARD;
 
-  EngineProxy() throws IOException {
+  public EngineProxy() throws IOException {
     server = ServerSocketChannel.open(StandardProtocolFamily.INET);
     server.bind(new InetSocketAddress(InetAddress.getByName("127.0.0.1"), 0));
     Thread.ofVirtual().name("proxy").start(this::accept);
   }
 
-  String address() throws IOException {
+  public String address() throws IOException {
     return "tcp://127.0.0.1:" + ((InetSocketAddress) server.getLocalAddress()).getPort();
   }
 
   /** Connections made so far; while the engine is away, each attempt makes one. */
-  int connections() {
+  public int connections() {
     return connections.get();
   }
 
   /** The engine answers, also what it was asked while it was frozen. */
-  void heal() {
+  public void heal() {
     set(Mode.FORWARD);
   }
 
   /** The engine is away: connections break, new ones too. */
-  void cut() {
+  public void cut() {
     set(Mode.CUT);
     open.forEach(EngineProxy::closeQuietly);
   }
 
   /** The engine hangs: connections stand and say nothing. */
-  void freeze() {
+  public void freeze() {
     set(Mode.FROZEN);
   }
 
@@ -76,7 +76,7 @@ final class EngineProxy implements AutoCloseable {
    * From now on the engine says something else instead of this, wherever it does: of the same
    * length, so that no answer's length changes.
    */
-  void replace(String said, String instead) {
+  public void replace(String said, String instead) {
     if (said.length() != instead.length()) {
       throw new IllegalArgumentException(instead + " is not as long as " + said);
     }

@@ -2,7 +2,7 @@
  * Copyright the zcbot sandbox worker authors.
  * SPDX-License-Identifier: Apache-2.0
  */
-package io.zcbot.sandbox.worker.hosts;
+package io.zcbot.sandbox.worker.testkit.machine;
 
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -60,7 +60,7 @@ public final class Commands {
   }
 
   /** Sends a signal by its name. */
-  static void signal(long pid, String name) throws IOException, InterruptedException {
+  public static void signal(long pid, String name) throws IOException, InterruptedException {
     run("kill", "-" + name, Long.toString(pid));
   }
 }

@@ -2,14 +2,13 @@
  * Copyright the zcbot sandbox worker authors.
  * SPDX-License-Identifier: Apache-2.0
  */
-package io.zcbot.sandbox.worker.hosts;
+package io.zcbot.sandbox.worker.testkit.machine;
 
 import com.github.dockerjava.api.DockerClient;
 import com.github.dockerjava.api.model.Container;
 import com.github.dockerjava.core.DefaultDockerClientConfig;
 import com.github.dockerjava.core.DockerClientImpl;
 import com.github.dockerjava.zerodep.ZerodepDockerHttpClient;
-import io.zcbot.sandbox.worker.SandboxImage;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -173,7 +172,7 @@ public final class EngineHost {
     }
   }
 
-  String name() {
+  public String name() {
     return name;
   }
 
@@ -186,16 +185,16 @@ public final class EngineHost {
   }
 
   /** Stops the engine's process, as a machine under pressure might. Containers run on. */
-  void freeze() throws IOException, InterruptedException {
+  public void freeze() throws IOException, InterruptedException {
     Commands.signal(engine.pid(), "STOP");
   }
 
-  void thaw() throws IOException, InterruptedException {
+  public void thaw() throws IOException, InterruptedException {
     Commands.signal(engine.pid(), "CONT");
   }
 
   /** All sandboxes of workers whose id begins so. */
-  List<Container> sandboxes(String workerPrefix) {
+  public List<Container> sandboxes(String workerPrefix) {
     return docker
         .listContainersCmd()
         .withShowAll(true)
@@ -265,7 +264,7 @@ public final class EngineHost {
         && commandLine(process.pid()).contains(directory + "/");
   }
 
-  static String commandLine(long pid) {
+  public static String commandLine(long pid) {
     try {
       return new String(Files.readAllBytes(Path.of("/proc/" + pid + "/cmdline")))
           .replace('\0', ' ');

@@ -1,0 +1,86 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.testkit.deployment;
+
+import io.zcbot.sandbox.events.Ready;
+import io.zcbot.sandbox.events.Topic;
+import io.zcbot.sandbox.events.UserId;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.clients.producer.RecordMetadata;
+import org.apache.kafka.common.serialization.ByteArraySerializer;
+import org.jspecify.annotations.Nullable;
+
+/** Publishes what a service of agents does. */
+public final class AgentService implements AutoCloseable {
+  private final String prefix;
+  private final TopicLog log;
+  private final KafkaProducer<byte[], byte[]> producer;
+
+  AgentService(String bootstrapServers, String prefix, TopicLog log) {
+    this.prefix = prefix;
+    this.log = log;
+    this.producer =
+        new KafkaProducer<>(
+            Map.of(
+                "bootstrap.servers", bootstrapServers,
+                "linger.ms", "0",
+                "max.request.size", "2097152"),
+            new ByteArraySerializer(),
+            new ByteArraySerializer());
+  }
+
+  /** Asks for a sandbox and waits until it is ready. */
+  public Ready ensured(UserId user) throws Exception {
+    int before = log.readies(user).size();
+    ensure(user);
+    return log.awaitReady(user, before + 1);
+  }
+
+  public void ensure(UserId user) throws Exception {
+    send(Topic.ENSURE, user, "{\"user_id\":\"" + user + "\"}");
+  }
+
+  public void ensure(UserId user, String eventId) throws Exception {
+    send(Topic.ENSURE, user, "{\"user_id\":\"" + user + "\",\"event_id\":\"" + eventId + "\"}");
+  }
+
+  public void ensure(UserId user, String eventId, Instant expiresAt) throws Exception {
+    String format = "{'user_id':'%s','event_id':'%s','expires_at':'%s'}".replace('\'', '"');
+    send(Topic.ENSURE, user, format.formatted(user, eventId, expiresAt));
+  }
+
+  public void activity(UserId user) throws Exception {
+    send(Topic.ACTIVITY, user, "{\"user_id\":\"" + user + "\"}");
+  }
+
+  private void send(Topic topic, UserId user, String json) throws Exception {
+    send(record(topic, null, user, json));
+  }
+
+  /** A record as an agent service makes it; in the partition of its key if none is given. */
+  public ProducerRecord<byte[], byte[]> record(
+      Topic topic, @Nullable Integer partition, UserId user, String json) {
+    return new ProducerRecord<>(
+        topic.named(prefix),
+        partition,
+        user.toString().getBytes(StandardCharsets.UTF_8),
+        json.getBytes(StandardCharsets.UTF_8));
+  }
+
+  public RecordMetadata send(ProducerRecord<byte[], byte[]> record) throws Exception {
+    return producer.send(record).get(30, TimeUnit.SECONDS);
+  }
+
+  @Override
+  public void close() {
+    producer.close(Duration.ofSeconds(5));
+  }
+}

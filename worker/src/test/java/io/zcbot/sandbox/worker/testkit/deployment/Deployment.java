@@ -1,0 +1,232 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.testkit.deployment;
+
+import io.zcbot.sandbox.events.Topic;
+import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.Worker;
+import io.zcbot.sandbox.worker.config.WorkerConfig;
+import io.zcbot.sandbox.worker.publish.TopicAdmin;
+import io.zcbot.sandbox.worker.testkit.machine.SandboxImage;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.UUID;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.Stream;
+import org.apache.kafka.common.utils.Utils;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Workers of one group on the real engine and a real Kafka, with topics, a network and workspaces
+ * that nobody else uses, and with everything that is around them.
+ */
+public final class Deployment implements AutoCloseable {
+  /** Long enough for anything that is to happen at once, on a busy machine too. */
+  public static final Duration SOON = Duration.ofSeconds(30);
+
+  private final String id = "it-" + UUID.randomUUID().toString().substring(0, 8);
+  private final String prefix = id + ".";
+  private final String bootstrapServers;
+  private final Path workspaces;
+  private final Map<String, String> settings = new HashMap<>();
+  private final List<Worker> workers = new ArrayList<>();
+  private final AtomicInteger running = new AtomicInteger();
+  private final TopicLog log;
+  private final AgentService agent;
+  private final WorkerGroup group;
+  private final SandboxHost host;
+  private @Nullable WorkerOps ops;
+
+  public Deployment() throws IOException {
+    this(KafkaForTests.bootstrapServers());
+  }
+
+  public Deployment(String bootstrapServers) throws IOException {
+    this.bootstrapServers = bootstrapServers;
+    this.workspaces = Files.createTempDirectory("zcbot-workspaces-");
+    this.log = new TopicLog(bootstrapServers, prefix);
+    this.agent = new AgentService(bootstrapServers, prefix, log);
+    this.group = new WorkerGroup(bootstrapServers, id, prefix);
+    this.host = new SandboxHost(id);
+    settings.put("ZCBOT_SANDBOX_IMAGE", SandboxImage.NAME);
+    settings.put("ZCBOT_SANDBOX_IDLE_TTL", "300s");
+    settings.put("ZCBOT_REAPER_INTERVAL", "1s");
+    settings.put("ZCBOT_RECONCILE_INTERVAL", "2s");
+    settings.put("ZCBOT_TOPICS_PARTITIONS", "4");
+    settings.put("ZCBOT_OPS_ADDRESS", "off");
+    settings.put("ZCBOT_STOP_TIMEOUT", "15s");
+    // The tests count containers.
+    settings.put("ZCBOT_SANDBOX_WARM", "0");
+  }
+
+  // Settings of the workers that are created after the call.
+
+  public Deployment with(String key, String value) {
+    settings.put(key, value);
+    return this;
+  }
+
+  /** Workers reach the engine there. */
+  public Deployment withEngineAt(String address) {
+    return with("DOCKER_HOST", address);
+  }
+
+  /** A worker serves metrics and health. */
+  public Deployment withOps() throws IOException {
+    ops = new WorkerOps();
+    return with("ZCBOT_OPS_ADDRESS", ops.address());
+  }
+
+  public WorkerConfig config(String name) throws Exception {
+    return WorkerConfig.fromEnvironment(environment(name));
+  }
+
+  /** The settings of a worker. */
+  public Map<String, String> environment(String name) {
+    Map<String, String> env = new HashMap<>(settings);
+    env.put("ZCBOT_WORKER_ID", workerId(name));
+    env.put("ZCBOT_HOST", name);
+    env.put("ZCBOT_KAFKA_BOOTSTRAP_SERVERS", bootstrapServers);
+    env.put("ZCBOT_TOPIC_PREFIX", prefix);
+    env.put("ZCBOT_GROUP", id);
+    env.put("ZCBOT_SANDBOX_NETWORK", id);
+    env.put("ZCBOT_WORKSPACE_ROOT", workspaces.toString());
+    return env;
+  }
+
+  // Names.
+
+  /** Also the name of the group and of the network. */
+  public String id() {
+    return id;
+  }
+
+  public String topic(Topic topic) {
+    return topic.named(prefix);
+  }
+
+  public Path workspaces() {
+    return workspaces;
+  }
+
+  public String workerId(String name) {
+    String workerId = id + "-" + name;
+    host.owns(workerId);
+    return workerId;
+  }
+
+  public int partitions() {
+    return Integer.parseInt(settings.get("ZCBOT_TOPICS_PARTITIONS"));
+  }
+
+  /** The partition in which a user's records belong. */
+  public int home(UserId user) {
+    byte[] key = user.toString().getBytes(StandardCharsets.UTF_8);
+    return Utils.toPositive(Utils.murmur2(key)) % partitions();
+  }
+
+  public static UserId newUser() {
+    return new UserId(UUID.randomUUID());
+  }
+
+  /** A new user whose records belong in this partition. */
+  public UserId newUserOf(int partition) {
+    return Stream.generate(Deployment::newUser)
+        .filter(user -> home(user) == partition)
+        .findFirst()
+        .orElseThrow();
+  }
+
+  // What is around the workers.
+
+  /** What is in the topics; read since the first worker started or {@link #watch} was called. */
+  public TopicLog log() {
+    return log;
+  }
+
+  public AgentService agent() {
+    return agent;
+  }
+
+  public WorkerGroup group() {
+    return group;
+  }
+
+  public SandboxHost host() {
+    return host;
+  }
+
+  public WorkerOps ops() {
+    return Objects.requireNonNull(ops, "call withOps() first");
+  }
+
+  // Workers.
+
+  /** Starts a worker and waits until all partitions are some worker's and each has some. */
+  public Worker start(String name) throws Exception {
+    Worker worker = worker(name);
+    worker.start();
+    watch();
+    group.awaitAssigned(partitions(), running.incrementAndGet());
+    return worker;
+  }
+
+  /** A worker that is not started; closed with the deployment. */
+  public Worker worker(String name) throws Exception {
+    Worker worker = new Worker(config(name));
+    workers.add(worker);
+    return worker;
+  }
+
+  /** Stops a worker as SIGTERM does. */
+  public void stop(Worker worker) {
+    worker.close();
+    running.decrementAndGet();
+  }
+
+  /** Begins to read the topics, which must exist. */
+  public void watch() {
+    log.begin(partitions());
+  }
+
+  /** Creates the topics as a worker would. */
+  public void createTopics() throws Exception {
+    new TopicAdmin(group.admin(), config("topics").kafka()).verifyOrCreate();
+  }
+
+  @Override
+  public void close() throws IOException {
+    for (Worker worker : workers.reversed()) {
+      worker.close();
+    }
+    agent.close();
+    group.close();
+    host.close();
+    if (ops != null) {
+      ops.close();
+    }
+    try (Stream<Path> files = Files.walk(workspaces)) {
+      for (Path path : files.sorted(Comparator.reverseOrder()).toList()) {
+        Files.delete(path);
+      }
+    }
+    log.close();
+  }
+
+  /** For messages of tests. */
+  @Override
+  public String toString() {
+    return id + " " + log.events();
+  }
+}

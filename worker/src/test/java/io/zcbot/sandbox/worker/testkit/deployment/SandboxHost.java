@@ -1,0 +1,174 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.testkit.deployment;
+
+import static org.awaitility.Awaitility.await;
+
+import com.github.dockerjava.api.DockerClient;
+import com.github.dockerjava.api.async.ResultCallback;
+import com.github.dockerjava.api.command.ExecCreateCmdResponse;
+import com.github.dockerjava.api.command.InspectContainerResponse;
+import com.github.dockerjava.api.exception.ConflictException;
+import com.github.dockerjava.api.exception.NotFoundException;
+import com.github.dockerjava.api.model.Container;
+import com.github.dockerjava.api.model.Frame;
+import com.github.dockerjava.api.model.HostConfig;
+import com.github.dockerjava.core.DefaultDockerClientConfig;
+import com.github.dockerjava.core.DockerClientImpl;
+import com.github.dockerjava.zerodep.ZerodepDockerHttpClient;
+import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.testkit.machine.SandboxImage;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Predicate;
+
+/** The real engine, as its administrator sees it and as agents use it. */
+public final class SandboxHost implements AutoCloseable {
+  private final DockerClient docker;
+  private final String network;
+  private final Set<String> workerIds = ConcurrentHashMap.newKeySet();
+  private final Set<String> madeByHand = ConcurrentHashMap.newKeySet();
+
+  SandboxHost(String network) {
+    this.network = network;
+    var config = DefaultDockerClientConfig.createDefaultConfigBuilder().build();
+    this.docker =
+        DockerClientImpl.getInstance(
+            config,
+            new ZerodepDockerHttpClient.Builder().dockerHost(config.getDockerHost()).build());
+  }
+
+  public DockerClient docker() {
+    return docker;
+  }
+
+  /** From now on this worker's containers belong to the deployment. */
+  void owns(String workerId) {
+    workerIds.add(workerId);
+  }
+
+  public InspectContainerResponse inspect(String containerId) {
+    return docker.inspectContainerCmd(containerId).exec();
+  }
+
+  public boolean isRunning(String containerId) {
+    try {
+      return Boolean.TRUE.equals(inspect(containerId).getState().getRunning());
+    } catch (NotFoundException _) {
+      return false;
+    }
+  }
+
+  public boolean exists(String containerId) {
+    try {
+      inspect(containerId);
+      return true;
+    } catch (NotFoundException _) {
+      return false;
+    }
+  }
+
+  public List<Container> containersOf(UserId user) {
+    return containers(c -> user.toString().equals(c.getLabels().get("zcbot.user_id")));
+  }
+
+  /** Those of the deployment's workers. */
+  public List<Container> containers() {
+    return containers(c -> workerIds.contains(c.getLabels().getOrDefault("zcbot.worker", "")));
+  }
+
+  private List<Container> containers(Predicate<Container> which) {
+    return docker.listContainersCmd().withShowAll(true).exec().stream().filter(which).toList();
+  }
+
+  /** Creates and starts a container with these labels, as somebody else would. */
+  public String runByHand(String name, Map<String, String> labels) {
+    String container = createByHand(name, labels);
+    docker.startContainerCmd(container).exec();
+    return container;
+  }
+
+  public String createByHand(String name, Map<String, String> labels) {
+    String container =
+        docker
+            .createContainerCmd(SandboxImage.NAME)
+            .withName(name)
+            .withLabels(labels)
+            .withEntrypoint("sleep", "600")
+            .withHostConfig(HostConfig.newHostConfig().withNetworkMode("none").withInit(true))
+            .exec()
+            .getId();
+    madeByHand.add(container);
+    return container;
+  }
+
+  /** What a command did. */
+  public record Ran(long exitCode, String output) {}
+
+  /** Runs a command in a sandbox as an agent service does. */
+  public Ran exec(String containerId, String... command) throws InterruptedException {
+    ExecCreateCmdResponse exec = startable(containerId, command);
+    StringBuilder output = new StringBuilder();
+    docker
+        .execStartCmd(exec.getId())
+        .exec(
+            new ResultCallback.Adapter<Frame>() {
+              @Override
+              public void onNext(Frame frame) {
+                output.append(new String(frame.getPayload(), StandardCharsets.UTF_8));
+              }
+            })
+        .awaitCompletion(60, TimeUnit.SECONDS);
+    Long exit = docker.inspectExecCmd(exec.getId()).exec().getExitCodeLong();
+    return new Ran(exit == null ? -1 : exit, output.toString());
+  }
+
+  /** Starts a command and leaves it running. */
+  public void execDetached(String containerId, String... command) throws InterruptedException {
+    docker
+        .execStartCmd(startable(containerId, command).getId())
+        .withDetach(true)
+        .exec(new ResultCallback.Adapter<>())
+        .awaitCompletion(30, TimeUnit.SECONDS);
+  }
+
+  private ExecCreateCmdResponse startable(String containerId, String... command) {
+    return docker
+        .execCreateCmd(containerId)
+        .withUser("1000:1000")
+        .withWorkingDir("/workspace")
+        .withAttachStdout(true)
+        .withAttachStderr(true)
+        .withCmd(command)
+        .exec();
+  }
+
+  /** Removes the deployment's containers and its network. */
+  @Override
+  public void close() throws IOException {
+    Set<String> left = new HashSet<>(madeByHand);
+    containers().forEach(container -> left.add(container.getId()));
+    for (String container : left) {
+      try {
+        docker.removeContainerCmd(container).withForce(true).exec();
+      } catch (NotFoundException | ConflictException _) {
+        // It is gone already, or on its way.
+      }
+    }
+    await("no container of " + network + " is left")
+        .atMost(Deployment.SOON)
+        .until(() -> containers().isEmpty());
+    docker.listNetworksCmd().withNameFilter(network).exec().stream()
+        .filter(each -> each.getName().equals(network))
+        .forEach(each -> docker.removeNetworkCmd(each.getId()).exec());
+    docker.close();
+  }
+}

@@ -1,0 +1,73 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.testkit.deployment;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.time.Duration;
+import java.util.HashMap;
+import java.util.Map;
+
+/** What a worker serves over HTTP. */
+public final class WorkerOps implements AutoCloseable {
+  private final HttpClient http = HttpClient.newHttpClient();
+  private final int port;
+
+  /** At a port that is free. */
+  WorkerOps() throws IOException {
+    port = freePort();
+  }
+
+  /** A port of the loopback address that nobody listens on at the moment. */
+  public static int freePort() throws IOException {
+    try (ServerSocket free = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+      return free.getLocalPort();
+    }
+  }
+
+  public int port() {
+    return port;
+  }
+
+  String address() {
+    return "127.0.0.1:" + port;
+  }
+
+  public HttpResponse<String> get(String path) throws Exception {
+    return http.send(
+        HttpRequest.newBuilder(URI.create("http://" + address() + path))
+            .timeout(Duration.ofSeconds(10))
+            .build(),
+        HttpResponse.BodyHandlers.ofString());
+  }
+
+  /** Why the worker says that it is not ready, by check; empty if it says that it is. */
+  public Map<String, String> notReadyBecause() throws Exception {
+    HttpResponse<String> answer = get("/health/ready");
+    JsonNode body = new ObjectMapper().readTree(answer.body());
+    Map<String, String> reasons = new HashMap<>();
+    for (Map.Entry<String, JsonNode> check : body.get("checks").properties()) {
+      if (check.getValue().get("status").asText().equals("failing")) {
+        reasons.put(check.getKey(), check.getValue().get("reason").asText());
+      }
+    }
+    assertThat(answer.statusCode()).isEqualTo(reasons.isEmpty() ? 200 : 503);
+    return reasons;
+  }
+
+  @Override
+  public void close() {
+    http.close();
+  }
+}

@@ -5,12 +5,12 @@
 package io.zcbot.sandbox.bench;
 
 import io.zcbot.sandbox.events.UserId;
-import io.zcbot.sandbox.worker.kafka.KafkaClients;
 import io.zcbot.sandbox.worker.ensure.Domain;
 import io.zcbot.sandbox.worker.ensure.Ensurer;
 import io.zcbot.sandbox.worker.intake.EnsureIntake;
 import io.zcbot.sandbox.worker.intake.Handover;
 import io.zcbot.sandbox.worker.intake.IntakeMetrics;
+import io.zcbot.sandbox.worker.kafka.KafkaClients;
 import io.zcbot.sandbox.worker.kafka.KeyPartitions;
 import io.zcbot.sandbox.worker.lanes.Lanes;
 import io.zcbot.sandbox.worker.publish.Publisher;

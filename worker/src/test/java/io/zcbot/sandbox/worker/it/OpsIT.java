@@ -237,7 +237,8 @@ class OpsIT {
   /** The names of the series on the metrics page. */
   private Set<String> page() throws Exception {
     return deployment
-        .ops().get("/metrics")
+        .ops()
+        .get("/metrics")
         .body()
         .lines()
         .filter(line -> !line.startsWith("#"))

@@ -18,6 +18,7 @@ import java.util.Optional;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 
 /**
  * The ground that trials run on: three brokers and three engines. Made once for a whole run, since
@@ -95,7 +96,23 @@ final class Field {
     if (!left.isEmpty()) {
       TimeUnit.SECONDS.sleep(1);
     }
+    unmount(trials());
     Commands.run("rm", "-rf", BASE.resolve("kafka").toString(), trials().toString());
+  }
+
+  /** A killed worker leaves its workspace root mounted, and what it mounted beneath. */
+  private static void unmount(Path directory) throws IOException, InterruptedException {
+    List<String> mounted;
+    try (Stream<String> mounts = Files.lines(Path.of("/proc/self/mountinfo"))) {
+      mounted =
+          mounts
+              .map(line -> line.split(" ", 6)[4])
+              .filter(path -> path.startsWith(directory + "/"))
+              .toList();
+    }
+    for (String path : mounted.reversed()) { // what is mounted on another one first
+      Commands.run("umount", path);
+    }
   }
 
   private static boolean isJava(ProcessHandle process) {

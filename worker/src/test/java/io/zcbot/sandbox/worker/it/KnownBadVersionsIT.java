@@ -40,7 +40,8 @@ import org.slf4j.LoggerFactory;
 @Tag("kafka")
 @Timeout(value = 2, unit = TimeUnit.MINUTES)
 class KnownBadVersionsIT {
-  private final Logger log = (Logger) LoggerFactory.getLogger("io.zcbot.sandbox.worker.startup.Preflight");
+  private final Logger log =
+      (Logger) LoggerFactory.getLogger("io.zcbot.sandbox.worker.startup.Preflight");
   private final ListAppender<ILoggingEvent> lines = new ListAppender<>();
   private EngineProxy proxy;
   private Deployment deployment;

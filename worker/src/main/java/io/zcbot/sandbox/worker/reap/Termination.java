@@ -57,6 +57,9 @@ public final class Termination {
       Reaped.Reason reason = target.reason();
       if (reason != null) {
         permitted(() -> engine.kill(target.containerId()));
+        if (target.sandbox() != null) {
+          target.sandbox().freePlace(); // whoever hears of the end finds the room
+        }
         announcer.reaped(target, reason);
       }
       // Before the removal, which may fail: it must not be used any more, announced or not.

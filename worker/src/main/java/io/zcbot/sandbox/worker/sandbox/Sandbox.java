@@ -55,6 +55,11 @@ public final class Sandbox {
     return slotId;
   }
 
+  /** The container was killed: others may have its place on the host, even before that is told. */
+  public void freePlace() {
+    place.close();
+  }
+
   Place place() {
     return place;
   }

@@ -4,6 +4,7 @@
  */
 package io.zcbot.sandbox.worker;
 
+import io.zcbot.sandbox.worker.sandbox.StoppedException;
 import org.jspecify.annotations.Nullable;
 
 /** Which phase of its life a worker is in. */
@@ -22,16 +23,16 @@ final class RunState {
   /**
    * The calling thread starts the worker from here on; a stop interrupts it.
    *
-   * @throws InterruptedException if the worker was stopped already
+   * @throws StoppedException if the worker was stopped already
    */
-  synchronized void starting() throws InterruptedException {
+  synchronized void starting() {
     switch (phase) {
       case NEW -> {
         phase = Phase.STARTING;
         starter = Thread.currentThread();
       }
       case STARTING, SERVING -> throw new IllegalStateException("the worker was started already");
-      case STOPPING -> throw new InterruptedException("the worker was stopped before it started");
+      case STOPPING -> throw new StoppedException("the worker was stopped before it started", null);
     }
   }
 

@@ -8,6 +8,7 @@ import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.worker.config.GroupConfig;
 import io.zcbot.sandbox.worker.config.WorkerConfig;
 import io.zcbot.sandbox.worker.publish.TopicsException;
+import io.zcbot.sandbox.worker.sandbox.StoppedException;
 import io.zcbot.sandbox.worker.startup.Recovery;
 import io.zcbot.sandbox.worker.startup.StartRetry;
 import java.io.IOException;
@@ -49,7 +50,8 @@ public final class Worker implements AutoCloseable {
    *
    * @throws IOException if the workspace root, the ops address or the engine can't be used
    * @throws TopicsException if the topics are not as the contract needs them
-   * @throws InterruptedException if it was closed before or while it started
+   * @throws StoppedException if it was closed before or while it started
+   * @throws InterruptedException if that interrupted something else than a wait for a retry
    */
   public void start() throws IOException, TopicsException, InterruptedException {
     state.starting();

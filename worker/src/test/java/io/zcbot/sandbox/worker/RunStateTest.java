@@ -8,6 +8,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.zcbot.sandbox.worker.RunState.Phase;
+import io.zcbot.sandbox.worker.sandbox.StoppedException;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
@@ -67,6 +68,6 @@ class RunStateTest {
     assertThatThrownBy(state::starting).isInstanceOf(IllegalStateException.class);
     state.stopping();
     assertThat(Thread.interrupted()).isTrue();
-    assertThatThrownBy(state::starting).isInstanceOf(InterruptedException.class);
+    assertThatThrownBy(state::starting).isInstanceOf(StoppedException.class);
   }
 }

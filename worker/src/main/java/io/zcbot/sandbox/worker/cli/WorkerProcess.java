@@ -7,6 +7,7 @@ package io.zcbot.sandbox.worker.cli;
 import io.zcbot.sandbox.worker.Worker;
 import io.zcbot.sandbox.worker.config.WorkerConfig;
 import io.zcbot.sandbox.worker.publish.TopicsException;
+import io.zcbot.sandbox.worker.sandbox.StoppedException;
 import java.io.IOException;
 import java.time.Duration;
 import org.apache.kafka.common.KafkaException;
@@ -55,7 +56,7 @@ public final class WorkerProcess {
               + KafkaLog.reason(e)
               + "; check ZCBOT_KAFKA_*",
           e);
-    } catch (InterruptedException _) {
+    } catch (StoppedException | InterruptedException _) {
       // Only a stop interrupts; its hook ends the process.
       Thread.currentThread().interrupt();
       return ExitCode.OK;

@@ -4,18 +4,21 @@
  */
 package io.zcbot.sandbox.worker.docker;
 
-import com.fasterxml.jackson.core.type.TypeReference;
 import com.fasterxml.jackson.databind.JsonNode;
-import com.github.dockerjava.api.exception.InternalServerErrorException;
-import com.github.dockerjava.core.AbstractDockerCmdExecFactory;
-import com.github.dockerjava.core.DefaultDockerCmdExecFactory;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.github.dockerjava.api.exception.DockerException;
 import com.github.dockerjava.core.DockerClientConfig;
-import com.github.dockerjava.core.WebTarget;
+import com.github.dockerjava.core.RemoteApiVersion;
 import com.github.dockerjava.core.util.FiltersEncoder;
 import com.github.dockerjava.transport.DockerHttpClient;
+import com.github.dockerjava.transport.DockerHttpClient.Request;
+import com.github.dockerjava.transport.DockerHttpClient.Request.Method;
+import com.github.dockerjava.transport.DockerHttpClient.Response;
+import java.io.FilterInputStream;
 import java.io.IOException;
 import java.io.InputStream;
-import java.lang.reflect.Method;
+import java.net.URLEncoder;
+import java.nio.charset.StandardCharsets;
 import java.time.Instant;
 import java.util.List;
 import java.util.Locale;
@@ -26,13 +29,16 @@ import java.util.Map;
  * while the engine has not begun to answer. Here they block, and an interrupt ends them.
  */
 final class EngineRequests {
-  private final WebTarget engine;
+  private final DockerHttpClient http;
+  private final ObjectMapper json;
+  private final String base;
 
   EngineRequests(DockerClientConfig config, DockerHttpClient http) {
-    DefaultDockerCmdExecFactory factory =
-        new DefaultDockerCmdExecFactory(http, config.getObjectMapper());
-    factory.init(config);
-    this.engine = baseOf(factory);
+    this.http = http;
+    this.json = config.getObjectMapper();
+    RemoteApiVersion version = config.getApiVersion();
+    this.base =
+        version.equals(RemoteApiVersion.UNKNOWN_VERSION) ? "" : "/" + version.asWebPathPart();
   }
 
   /**
@@ -40,37 +46,36 @@ final class EngineRequests {
    *
    * @param fromStart whether to begin with what it has already written
    */
-  InputStream attach(String containerId, boolean fromStart) {
-    return container(containerId, "attach")
-        .queryParam("stream", 1)
-        .queryParam("stdout", 1)
-        .queryParam("stderr", 1)
-        .queryParam("logs", fromStart ? 1 : 0)
-        .request()
-        .post(null);
+  InputStream attach(String containerId, boolean fromStart) throws IOException {
+    return send(
+        Method.POST,
+        container(containerId, "attach")
+            + "?stream=1&stdout=1&stderr=1&logs="
+            + (fromStart ? 1 : 0));
   }
 
   /** Events from an instant on, one JSON object after another. */
-  InputStream events(Instant since, Map<String, List<String>> filters) {
-    return engine
-        .path("/events")
-        .queryParam(
-            "since", String.format(Locale.ROOT, "%d.%09d", since.getEpochSecond(), since.getNano()))
-        .queryParam("filters", FiltersEncoder.jsonEncode(filters))
-        .request()
-        .get();
+  InputStream events(Instant since, Map<String, List<String>> filters) throws IOException {
+    return send(
+        Method.GET,
+        String.format(
+            Locale.ROOT,
+            "/events?since=%d.%09d&filters=%s",
+            since.getEpochSecond(),
+            since.getNano(),
+            escaped(FiltersEncoder.jsonEncode(filters))));
   }
 
   /** All that the engine tells of a container, a JSON object, as it was sent. */
   byte[] inspect(String nameOrId) throws IOException {
-    try (InputStream answer = container(nameOrId, "json").request().get()) {
+    try (InputStream answer = send(Method.GET, container(nameOrId, "json"))) {
       return answer.readAllBytes();
     }
   }
 
   /** What the engine says under a path of its own, such as {@code /info}. */
-  JsonNode get(String path) {
-    return engine.path(path).request().get(new TypeReference<JsonNode>() {});
+  JsonNode get(String path) throws IOException {
+    return read(send(Method.GET, path));
   }
 
   /** Returns the container's exit code once it no longer runs. */
@@ -85,13 +90,10 @@ final class EngineRequests {
 
   private long await(String containerId, String condition) throws IOException {
     JsonNode answer =
-        container(containerId, "wait")
-            .queryParam("condition", condition)
-            .request()
-            .post(null, new TypeReference<JsonNode>() {});
+        read(send(Method.POST, container(containerId, "wait") + "?condition=" + condition));
     String error = answer.path("Error").path("Message").asText();
     if (!error.isEmpty()) {
-      throw new InternalServerErrorException(EngineErrors.bodyOf(error));
+      throw new DockerException(EngineErrors.bodyOf(error), 500);
     }
     if (!answer.path("StatusCode").isIntegralNumber()) {
       throw new IOException("the engine waited for a container and told no exit code");
@@ -99,21 +101,48 @@ final class EngineRequests {
     return answer.path("StatusCode").longValue();
   }
 
-  private WebTarget container(String id, String what) {
-    return engine.path("/containers/{id}/" + what).resolveTemplate("id", id);
+  private JsonNode read(InputStream answer) throws IOException {
+    try (answer) {
+      return json.readValue(answer, JsonNode.class);
+    }
   }
 
-  /**
-   * Through the back door, since the front one (DockerHttpClient.Request) can't be compiled against
-   * without warnings: it carries annotations of a library that docker-java does not bring along.
-   */
-  private static WebTarget baseOf(DefaultDockerCmdExecFactory factory) {
-    try {
-      Method method = AbstractDockerCmdExecFactory.class.getDeclaredMethod("getBaseResource");
-      method.setAccessible(true);
-      return (WebTarget) method.invoke(factory);
-    } catch (ReflectiveOperationException e) {
-      throw new IllegalStateException("this version of docker-java is not the one built for", e);
+  /** Returns the body of a success, to be closed, as soon as the engine has begun to answer. */
+  private InputStream send(Method method, String target) throws IOException {
+    Response response =
+        http.execute(Request.builder().method(method).path(base + target).build());
+    int status = response.getStatusCode();
+    if (status >= 200 && status < 300) {
+      return new Body(response);
+    }
+    try (response) {
+      byte[] body = response.getBody().readAllBytes();
+      throw new DockerException(new String(body, StandardCharsets.UTF_8), status);
+    }
+  }
+
+  private static String container(String nameOrId, String what) {
+    return "/containers/" + escaped(nameOrId) + "/" + what;
+  }
+
+  private static String escaped(String text) {
+    return URLEncoder.encode(text, StandardCharsets.UTF_8).replace("+", "%20");
+  }
+
+  /** Closes its response with itself. */
+  private static final class Body extends FilterInputStream {
+    private final Response response;
+
+    Body(Response response) {
+      super(response.getBody());
+      this.response = response;
+    }
+
+    @Override
+    public void close() throws IOException {
+      try (response) {
+        super.close();
+      }
     }
   }
 }

@@ -88,7 +88,7 @@ final class EngineStream<T> implements AutoCloseable {
 
   /** Sends the request; returns once the engine has begun to answer with a success. */
   interface Source {
-    InputStream open(EngineRequests requests);
+    InputStream open(EngineRequests requests) throws IOException;
   }
 
   /** Takes in what the engine sends, until it has seen enough or the stream ends. */

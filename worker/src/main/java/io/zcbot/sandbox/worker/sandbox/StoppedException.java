@@ -4,6 +4,8 @@
  */
 package io.zcbot.sandbox.worker.sandbox;
 
+import org.jspecify.annotations.Nullable;
+
 /**
  * The worker stopped before something was done. Nothing is lost: what it was done for stays
  * uncommitted, or is found by the next start.
@@ -14,9 +16,9 @@ public final class StoppedException extends RuntimeException {
   /**
    * Says what was not done.
    *
-   * @param last why the last try failed
+   * @param last why the last try failed; null if there was none
    */
-  public StoppedException(String message, Throwable last) {
+  public StoppedException(String message, @Nullable Throwable last) {
     super(message, last);
   }
 }

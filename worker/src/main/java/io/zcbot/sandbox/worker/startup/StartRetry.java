@@ -9,6 +9,7 @@ import io.github.resilience4j.retry.Retry;
 import io.github.resilience4j.retry.RetryConfig;
 import io.zcbot.sandbox.worker.kafka.OutageLog;
 import io.zcbot.sandbox.worker.publish.TopicsException;
+import io.zcbot.sandbox.worker.sandbox.StoppedException;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import java.io.IOException;
 import java.time.Duration;
@@ -43,7 +44,8 @@ public final class StartRetry {
    *
    * @param what completes the sentence "could not ..."
    * @param passing whether a failure passes by itself; others are thrown
-   * @throws InterruptedException if the worker is stopped before
+   * @throws StoppedException if the worker is stopped before
+   * @throws InterruptedException if the attempt itself is interrupted
    */
   public <T> T untilItWorks(String what, Attempt<T> attempt, Predicate<Throwable> passing)
       throws IOException, TopicsException, InterruptedException {
@@ -74,7 +76,7 @@ public final class StartRetry {
     } catch (Throwable e) {
       // The library swallows an interrupt of its wait and throws the last failure.
       if (e instanceof Exception && (stopping.getAsBoolean() || passing.test(e))) {
-        throw (InterruptedException) new InterruptedException().initCause(e);
+        throw new StoppedException("stopped before it could " + what, e);
       }
       switch (e) {
         case IOException io -> throw io;

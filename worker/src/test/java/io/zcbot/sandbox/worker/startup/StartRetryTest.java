@@ -7,6 +7,7 @@ package io.zcbot.sandbox.worker.startup;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.zcbot.sandbox.worker.sandbox.StoppedException;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
@@ -84,6 +85,6 @@ class StartRetryTest {
     stopping.set(true);
     waiting.interrupt();
     waiting.join();
-    assertThat(thrown.get()).isInstanceOf(InterruptedException.class);
+    assertThat(thrown.get()).isInstanceOf(StoppedException.class).hasCauseInstanceOf(IOException.class);
   }
 }

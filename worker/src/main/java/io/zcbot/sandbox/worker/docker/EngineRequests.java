@@ -109,8 +109,7 @@ final class EngineRequests {
 
   /** Returns the body of a success, to be closed, as soon as the engine has begun to answer. */
   private InputStream send(Method method, String target) throws IOException {
-    Response response =
-        http.execute(Request.builder().method(method).path(base + target).build());
+    Response response = http.execute(Request.builder().method(method).path(base + target).build());
     int status = response.getStatusCode();
     if (status >= 200 && status < 300) {
       return new Body(response);

@@ -85,6 +85,8 @@ class StartRetryTest {
     stopping.set(true);
     waiting.interrupt();
     waiting.join();
-    assertThat(thrown.get()).isInstanceOf(StoppedException.class).hasCauseInstanceOf(IOException.class);
+    assertThat(thrown.get())
+        .isInstanceOf(StoppedException.class)
+        .hasCauseInstanceOf(IOException.class);
   }
 }

@@ -12,6 +12,9 @@ public final class KafkaForTests {
   public static final String IMAGE =
       System.getenv().getOrDefault("ZCBOT_TEST_KAFKA_IMAGE", "zcbot-kafka:4.4.0");
 
+  /** The run of bin/test that this is part of; it removes the containers that are left with this. */
+  private static final String RUN = System.getenv().getOrDefault("ZCBOT_TEST_RUN", "none");
+
   private static final class Shared {
     static final KafkaContainer KAFKA = start();
 
@@ -34,6 +37,7 @@ public final class KafkaForTests {
   public static KafkaContainer create() {
     return new KafkaContainer(
             DockerImageName.parse(IMAGE).asCompatibleSubstituteFor("apache/kafka"))
+        .withLabel("zcbot.test.run", RUN)
         .withEnv("KAFKA_GROUP_CONSUMER_ASSIGNMENT_INTERVAL_MS", "0")
         .withEnv("KAFKA_GROUP_CONSUMER_MIN_SESSION_TIMEOUT_MS", "5000")
         .withEnv("KAFKA_GROUP_CONSUMER_SESSION_TIMEOUT_MS", "6000")

@@ -12,7 +12,9 @@ public final class KafkaForTests {
   public static final String IMAGE =
       System.getenv().getOrDefault("ZCBOT_TEST_KAFKA_IMAGE", "zcbot-kafka:4.4.0");
 
-  /** The run of bin/test that this is part of; it removes the containers that are left with this. */
+  /**
+   * The run of bin/test that this is part of; it removes the containers that are left with this.
+   */
   private static final String RUN = System.getenv().getOrDefault("ZCBOT_TEST_RUN", "none");
 
   private static final class Shared {

@@ -146,10 +146,9 @@ public final class Training {
   private void life(Process worker) throws Exception {
     long deadline = System.nanoTime() + PATIENCE.toNanos();
     while (get("/health/ready") != 200) {
-      if (!worker.isAlive() || System.nanoTime() > deadline) {
+      if (worker.waitFor(50, TimeUnit.MILLISECONDS) || System.nanoTime() > deadline) {
         throw new IOException("the worker did not get ready");
       }
-      Thread.sleep(50);
     }
     List<UserId> users = Stream.generate(UUID::randomUUID).limit(USERS).map(UserId::new).toList();
     KafkaClients clients =

@@ -13,6 +13,7 @@ import io.zcbot.sandbox.worker.config.KafkaConfig;
 import io.zcbot.sandbox.worker.doctor.BrokerProbe;
 import io.zcbot.sandbox.worker.kafka.KafkaClients;
 import io.zcbot.sandbox.worker.kafka.KeyPartitions;
+import io.zcbot.sandbox.worker.kafka.LogRange;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
@@ -27,7 +28,6 @@ import java.util.concurrent.ExecutionException;
 import java.util.function.Function;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.consumer.Consumer;
-import org.apache.kafka.clients.consumer.OffsetAndTimestamp;
 import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.clients.producer.RecordMetadata;
@@ -114,9 +114,15 @@ final class KafkaLog implements AutoCloseable {
     isReachable = true;
   }
 
+  /** Longest wait for one answer. */
+  private Duration answer() {
+    return Duration.ofMillis(
+        Long.parseLong(
+            config.properties().getOrDefault("default.api.timeout.ms", GENERAL_TIMEOUT)));
+  }
+
   private Duration firstAnswer() {
-    String given = config.properties().getOrDefault("default.api.timeout.ms", GENERAL_TIMEOUT);
-    return given.equals(GENERAL_TIMEOUT) ? FIRST_ANSWER : Duration.ofMillis(Long.parseLong(given));
+    return answer().toMillis() == Long.parseLong(GENERAL_TIMEOUT) ? FIRST_ANSWER : answer();
   }
 
   KafkaConfig config() {
@@ -169,43 +175,27 @@ final class KafkaLog implements AutoCloseable {
   Consumer<byte[], byte[]> fromEnd(Topic... topics) throws CommandException {
     return open(
         topics,
-        (consumer, partitions) -> {
-          Map<TopicPartition, Long> ends = consumer.endOffsets(partitions);
-          consumer.assign(partitions);
-          ends.forEach(consumer::seek);
-        });
+        (consumer, partitions) -> LogRange.all(consumer, partitions, answer()).ends());
   }
 
   /** Reads topics from their beginning. */
   Consumer<byte[], byte[]> fromBeginning(Topic... topics) throws CommandException {
     return open(
         topics,
-        (consumer, partitions) -> {
-          consumer.assign(partitions);
-          consumer.seekToBeginning(partitions);
-        });
+        (consumer, partitions) -> LogRange.all(consumer, partitions, answer()).starts());
   }
 
   /** Reads topics from the first records at or after an instant on. */
   Consumer<byte[], byte[]> since(Instant instant, Topic... topics) throws CommandException {
     return open(
         topics,
-        (consumer, partitions) -> {
-          Map<TopicPartition, Long> times = new HashMap<>();
-          partitions.forEach(p -> times.put(p, instant.toEpochMilli()));
-          Map<TopicPartition, OffsetAndTimestamp> starts = consumer.offsetsForTimes(times);
-          Map<TopicPartition, Long> ends = consumer.endOffsets(partitions);
-          consumer.assign(partitions);
-          partitions.forEach(
-              p -> {
-                OffsetAndTimestamp start = starts.get(p);
-                consumer.seek(p, start == null ? ends.getOrDefault(p, 0L) : start.offset());
-              });
-        });
+        (consumer, partitions) ->
+            LogRange.since(consumer, partitions, instant, answer()).starts());
   }
 
   private interface Positioning {
-    void apply(Consumer<byte[], byte[]> consumer, Collection<TopicPartition> partitions);
+    Map<TopicPartition, Long> of(
+        Consumer<byte[], byte[]> consumer, Collection<TopicPartition> partitions);
   }
 
   private Consumer<byte[], byte[]> open(Topic[] topics, Positioning positioning)
@@ -218,7 +208,9 @@ final class KafkaLog implements AutoCloseable {
     try {
       consumer = clients.freeConsumer("read");
       requireReachable(what);
-      positioning.apply(consumer, partitions(consumer, topics));
+      Map<TopicPartition, Long> starts = positioning.of(consumer, partitions(consumer, topics));
+      consumer.assign(starts.keySet());
+      starts.forEach(consumer::seek);
       return consumer;
     } catch (KafkaException e) {
       close(consumer);

@@ -10,6 +10,7 @@ import io.zcbot.sandbox.events.EventFormatException;
 import io.zcbot.sandbox.events.Origin;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.kafka.KeyPartitions;
+import io.zcbot.sandbox.worker.kafka.LogRange;
 import io.zcbot.sandbox.worker.kafka.OutageLog;
 import io.zcbot.sandbox.worker.reap.LowWatermark;
 import io.zcbot.sandbox.worker.sandbox.Time;
@@ -22,12 +23,10 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
-import java.util.function.Function;
 import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
-import org.apache.kafka.clients.consumer.OffsetAndTimestamp;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.InterruptException;
@@ -211,18 +210,11 @@ public final class ActivityFollower implements LowWatermark, AutoCloseable {
   private void reassign(Consumer<byte[], byte[]> consumer, Set<TopicPartition> target) {
     Set<TopicPartition> added = new HashSet<>(target);
     added.removeAll(consumer.assignment());
-    long from = time.now().minus(settings.window()).toEpochMilli();
-    Map<TopicPartition, OffsetAndTimestamp> starts =
-        consumer.offsetsForTimes(
-            added.stream().collect(Collectors.toMap(Function.identity(), _ -> from)), CALL_TIMEOUT);
-    Map<TopicPartition, Long> ends = consumer.endOffsets(added, CALL_TIMEOUT);
+    Instant from = time.now().minus(settings.window());
+    LogRange range = LogRange.since(consumer, added, from, CALL_TIMEOUT);
     consumer.assign(target);
     lowWatermarks.retainProbes(target);
-    for (TopicPartition partition : added) {
-      OffsetAndTimestamp start = starts.get(partition);
-      Long end = ends.get(partition);
-      consumer.seek(partition, start != null ? start.offset() : end != null ? end : 0L);
-    }
+    range.starts().forEach(consumer::seek);
   }
 
   private void accept(ConsumerRecord<byte[], byte[]> record) {

@@ -14,12 +14,9 @@ import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.function.Function;
 import java.util.function.Supplier;
-import java.util.stream.Collectors;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
-import org.apache.kafka.clients.consumer.OffsetAndTimestamp;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.TimeoutException;
 import org.slf4j.Logger;
@@ -85,24 +82,14 @@ public final class LogReader {
     List<TopicPartition> all =
         partitions.stream().map(number -> new TopicPartition(topic, number)).toList();
     try (Consumer<byte[], byte[]> consumer = consumers.get()) {
+      LogRange range =
+          from.equals(Instant.EPOCH)
+              ? LogRange.all(consumer, all, CALL_TIMEOUT)
+              : LogRange.since(consumer, all, from, CALL_TIMEOUT);
       consumer.assign(all);
-      Map<TopicPartition, Long> ends = consumer.endOffsets(all, CALL_TIMEOUT);
-      if (from.equals(Instant.EPOCH)) {
-        consumer.seekToBeginning(all);
-      } else {
-        Map<TopicPartition, OffsetAndTimestamp> starts =
-            consumer.offsetsForTimes(
-                all.stream()
-                    .collect(Collectors.toMap(Function.identity(), _ -> from.toEpochMilli())),
-                CALL_TIMEOUT);
-        ends.forEach(
-            (partition, end) -> {
-              OffsetAndTimestamp start = starts.get(partition);
-              consumer.seek(partition, start == null ? end : start.offset());
-            });
-      }
+      range.starts().forEach(consumer::seek);
       long progressed = System.nanoTime();
-      while (ends.entrySet().stream()
+      while (range.ends().entrySet().stream()
           .anyMatch(end -> consumer.position(end.getKey(), CALL_TIMEOUT) < end.getValue())) {
         var records = consumer.poll(Duration.ofMillis(100));
         records.forEach(each);

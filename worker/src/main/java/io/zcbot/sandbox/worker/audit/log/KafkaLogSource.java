@@ -5,6 +5,7 @@
 package io.zcbot.sandbox.worker.audit.log;
 
 import io.zcbot.sandbox.events.Topic;
+import io.zcbot.sandbox.worker.kafka.LogRange;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayDeque;
@@ -15,10 +16,10 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.PriorityQueue;
+import java.util.Set;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.ConsumerRecords;
-import org.apache.kafka.clients.consumer.OffsetAndTimestamp;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.TimeoutException;
 import org.jspecify.annotations.Nullable;
@@ -30,6 +31,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class KafkaLogSource implements LogSource {
   private static final Duration POLL = Duration.ofMillis(500);
+  private static final Duration CALL_TIMEOUT = Duration.ofSeconds(10);
   private static final Duration QUIET = Duration.ofSeconds(5);
   private static final Duration STALLED = Duration.ofSeconds(60);
   private static final int HELD = 200_000;
@@ -98,10 +100,9 @@ public final class KafkaLogSource implements LogSource {
     this.consumer = consumer;
     this.topicPrefix = topicPrefix;
     this.selection = selection.test();
-    Map<TopicPartition, Long> ends = consumer.endOffsets(consumer.assignment());
+    Map<TopicPartition, Long> ends = ends(consumer, selection.to());
     this.end = selection.end(Instant.now());
     this.coverage = new Coverage(selection.from());
-    cut(ends, selection.to());
     long all = 0;
     for (TopicPartition partition : consumer.assignment()) {
       Topic topic = LogRecord.topic(partition.topic(), topicPrefix);
@@ -124,18 +125,12 @@ public final class KafkaLogSource implements LogSource {
   }
 
   /** Leaves out what can't be wanted: the broker tells where later records begin. */
-  private void cut(Map<TopicPartition, Long> ends, @Nullable Instant to) {
-    if (to == null) {
-      return;
-    }
-    Map<TopicPartition, Long> times = new HashMap<>();
-    ends.keySet().forEach(p -> times.put(p, to.plus(LATE).toEpochMilli()));
-    for (Map.Entry<TopicPartition, OffsetAndTimestamp> later :
-        consumer.offsetsForTimes(times).entrySet()) {
-      if (later.getValue() != null) {
-        ends.merge(later.getKey(), later.getValue().offset(), Math::min);
-      }
-    }
+  private static Map<TopicPartition, Long> ends(
+      Consumer<byte[], byte[]> consumer, @Nullable Instant to) {
+    Set<TopicPartition> all = consumer.assignment();
+    return to == null
+        ? consumer.endOffsets(all, CALL_TIMEOUT)
+        : LogRange.since(consumer, all, to.plus(LATE), CALL_TIMEOUT).starts();
   }
 
   @Override
@@ -179,7 +174,7 @@ public final class KafkaLogSource implements LogSource {
             "no record came for " + STALLED.toSeconds() + " s, though the topics hold more");
       } else if (now - Math.max(checked, quietSince) > quiet.toNanos()) {
         // A poll says nothing of brokers that are away; this does.
-        var _ = consumer.endOffsets(consumer.assignment());
+        var _ = consumer.endOffsets(consumer.assignment(), CALL_TIMEOUT);
         checked = now;
       }
     }

@@ -61,7 +61,7 @@ class KafkaLogSourceTest {
 
     @Override
     public synchronized Map<TopicPartition, OffsetAndTimestamp> offsetsForTimes(
-        Map<TopicPartition, Long> times) {
+        Map<TopicPartition, Long> times, Duration timeout) {
       Map<TopicPartition, OffsetAndTimestamp> found = new HashMap<>();
       times.forEach(
           (p, t) ->

@@ -1,0 +1,60 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.kafka;
+
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.function.Function;
+import java.util.stream.Collectors;
+import org.apache.kafka.clients.consumer.Consumer;
+import org.apache.kafka.common.TopicPartition;
+
+/**
+ * The offsets between which partitions are read.
+ *
+ * @param starts offset of the first record of each partition
+ * @param ends offset behind the last one
+ */
+public record LogRange(Map<TopicPartition, Long> starts, Map<TopicPartition, Long> ends) {
+  /**
+   * All that partitions hold.
+   *
+   * @param limit longest wait for one answer of Kafka's
+   */
+  public static LogRange all(
+      Consumer<byte[], byte[]> consumer, Collection<TopicPartition> partitions, Duration limit) {
+    return new LogRange(
+        consumer.beginningOffsets(partitions, limit), consumer.endOffsets(partitions, limit));
+  }
+
+  /**
+   * From the first record at or after an instant on; nothing of a partition that has none.
+   *
+   * @param limit longest wait for one answer of Kafka's
+   */
+  public static LogRange since(
+      Consumer<byte[], byte[]> consumer,
+      Collection<TopicPartition> partitions,
+      Instant from,
+      Duration limit) {
+    // The ends come first, or a record that is appended between the answers would be skipped.
+    Map<TopicPartition, Long> ends = consumer.endOffsets(partitions, limit);
+    Map<TopicPartition, Long> starts = new HashMap<>(ends);
+    long instant = from.toEpochMilli();
+    consumer
+        .offsetsForTimes(
+            partitions.stream().collect(Collectors.toMap(Function.identity(), _ -> instant)), limit)
+        .forEach(
+            (partition, first) -> {
+              if (first != null) {
+                starts.put(partition, first.offset());
+              }
+            });
+    return new LogRange(starts, ends);
+  }
+}

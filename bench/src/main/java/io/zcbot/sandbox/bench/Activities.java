@@ -11,6 +11,7 @@ import io.zcbot.sandbox.events.SandboxEvent;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.intake.ActivityFollower;
 import io.zcbot.sandbox.worker.intake.IntakeMetrics;
+import io.zcbot.sandbox.worker.intake.PartitionState;
 import io.zcbot.sandbox.worker.intake.RecordForwarding;
 import io.zcbot.sandbox.worker.sandbox.Registry;
 import io.zcbot.sandbox.worker.sandbox.RegistryFill;
@@ -20,12 +21,9 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
-import java.util.stream.Collectors;
-import java.util.stream.IntStream;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.common.TopicPartition;
@@ -179,14 +177,13 @@ final class Activities implements Experiment {
     try (ActivityFollower follower =
         new ActivityFollower(
             () -> kafka.clients(PREFIX, "ours").freeConsumer("activity"),
+            _ -> PartitionState.OWNED,
             new ActivityFollower.Settings(
                 PREFIX + "activity", PARTITIONS, Duration.ofHours(1), Duration.ofSeconds(1)),
             touch,
             NONE,
             Time.system(),
             IntakeMetrics.NONE)) {
-      Set<Integer> all = IntStream.range(0, PARTITIONS).boxed().collect(Collectors.toSet());
-      follower.assign(all);
       follower.start();
       if (!end.await(60, TimeUnit.SECONDS)) {
         throw new IllegalStateException("only " + seen[0] + " of " + RECORDS + " after 60 s");

@@ -236,8 +236,9 @@ final class Dispatch implements Experiment {
     try (Lanes lanes = new Lanes(Duration.ofSeconds(5));
         EnsureIntake intake =
             new EnsureIntake(
-                () -> kafka.clients(prefix, id).groupConsumer(500, id),
-                LocalWorker.settings(prefix, PARTITIONS),
+                LocalWorker.group(
+                    kafka.clients(prefix, id), id, LocalWorker.assignment(prefix)),
+                LocalWorker.settings(PARTITIONS),
                 lanes::submit,
                 _ -> {
                   meter.begun();
@@ -245,8 +246,6 @@ final class Dispatch implements Experiment {
                   meter.done(1);
                 },
                 NONE,
-                new LocalWorker.Ownership(),
-                () -> {},
                 Time.system(),
                 IntakeMetrics.NONE)) {
       intake.start();

@@ -7,6 +7,7 @@ package io.zcbot.sandbox.bench;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.ensure.Domain;
 import io.zcbot.sandbox.worker.ensure.Ensurer;
+import io.zcbot.sandbox.worker.intake.Assignment;
 import io.zcbot.sandbox.worker.intake.EnsureIntake;
 import io.zcbot.sandbox.worker.intake.Handover;
 import io.zcbot.sandbox.worker.intake.IntakeMetrics;
@@ -27,8 +28,8 @@ import java.util.Collection;
 import java.util.OptionalLong;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
+import java.util.stream.IntStream;
 
 /** The worker's path of an ensure, over an engine of the measurement's own. */
 final class LocalWorker implements AutoCloseable {
@@ -38,28 +39,23 @@ final class LocalWorker implements AutoCloseable {
   private final ScheduledThreadPoolExecutor timer = new ScheduledThreadPoolExecutor(1);
   private final Publisher publisher;
   private final Domain domain;
-  private final Ownership ownership = new Ownership();
+  private final Assignment assignment;
   private final EnsureIntake intake;
+  private final int partitions;
   private boolean started;
 
-  /** Remembers the partitions and leaves their sandboxes alone. */
-  static final class Ownership implements Handover {
-    final Set<Integer> owned = ConcurrentHashMap.newKeySet();
-
+  /** Leaves the sandboxes of partitions that come and go alone. */
+  private static final class NoHandover implements Handover {
     @Override
     public CompletableFuture<Void> assigned(Set<Integer> partitions) {
-      owned.addAll(partitions);
       return CompletableFuture.completedFuture(null);
     }
 
     @Override
-    public void lost(Set<Integer> partitions, Collection<UserId> atWork) {
-      owned.removeAll(partitions);
-    }
+    public void lost(Set<Integer> partitions, Collection<UserId> atWork) {}
 
     @Override
     public CompletableFuture<Void> released(Set<Integer> partitions, Collection<UserId> atWork) {
-      owned.removeAll(partitions);
       return CompletableFuture.completedFuture(null);
     }
   }
@@ -91,25 +87,32 @@ final class LocalWorker implements AutoCloseable {
                 Integer.MAX_VALUE),
             new Registry(),
             Workspaces.open(workspaces));
+    this.partitions = partitions;
+    assignment = assignment(prefix);
     intake =
         new EnsureIntake(
-            () -> clients.groupConsumer(500, id),
-            settings(prefix, partitions),
+            group(clients, id, assignment),
+            settings(partitions),
             lanes::submit,
             domain.ensurer()::ensure,
             publisher,
-            ownership,
-            () -> {},
             Time.system(),
             IntakeMetrics.NONE);
   }
 
+  static Assignment assignment(String prefix) {
+    return new Assignment(prefix + "ensure", 1000);
+  }
+
+  static EnsureIntake.Group group(KafkaClients clients, String id, Assignment assignment) {
+    return new EnsureIntake.Group(
+        () -> clients.groupConsumer(500, id), assignment, new NoHandover(), () -> {});
+  }
+
   /** The worker's defaults. */
-  static EnsureIntake.Settings settings(String prefix, int partitions) {
+  static EnsureIntake.Settings settings(int partitions) {
     return new EnsureIntake.Settings(
-        prefix + "ensure",
         partitions,
-        1000,
         Duration.ofHours(1),
         Duration.ofSeconds(10),
         true,
@@ -121,7 +124,8 @@ final class LocalWorker implements AutoCloseable {
   }
 
   int partitionsOwned() {
-    return ownership.owned.size();
+    return (int)
+        IntStream.range(0, partitions).filter(p -> assignment.of(p).mayBegin()).count();
   }
 
   LocalWorker start() {

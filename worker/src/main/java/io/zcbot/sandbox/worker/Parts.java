@@ -13,6 +13,7 @@ import io.zcbot.sandbox.worker.group.LiveEntries;
 import io.zcbot.sandbox.worker.group.PartitionHandover;
 import io.zcbot.sandbox.worker.group.PartitionOwnership;
 import io.zcbot.sandbox.worker.intake.ActivityFollower;
+import io.zcbot.sandbox.worker.intake.Assignment;
 import io.zcbot.sandbox.worker.intake.EnsureIntake;
 import io.zcbot.sandbox.worker.kafka.KeyPartitions;
 import io.zcbot.sandbox.worker.kafka.LogReader;
@@ -40,6 +41,7 @@ final class Parts {
   final Publisher publisher;
   final LogReader reader;
   final Lanes lanes;
+  final Assignment assignment;
   final ActivityFollower follower;
   final Domain domain;
   final StartRetry takeoverRetry;
@@ -65,12 +67,13 @@ final class Parts {
                 "/zcbot/sandbox/" + config.workerId()));
     reader = new LogReader(() -> host.kafka().freeConsumer("log"));
     lanes = closer.add(new Lanes(config.ops().stopShare(12)));
+    assignment =
+        new Assignment(config.kafka().topic(Topic.ENSURE), config.group().maxOpenRecords);
     follower = follower();
     domain = domain();
     takeoverRetry = new StartRetry(state::isStopping);
     handover =
         new PartitionHandover(
-            follower,
             domain.reaper(),
             domain.takeover(),
             lanes,
@@ -79,13 +82,14 @@ final class Parts {
             new EagerEnsures(
                 publisher, timers.executor(), config.group().handover, config.workerId(), time),
             config.group().restart,
-            new PartitionOwnership(time, state::isStopping));
+            new PartitionOwnership(assignment, time, state::isStopping));
     intake = intake();
   }
 
   private ActivityFollower follower() {
     return new ActivityFollower(
         exposure.metrics().eachMeasured(() -> host.kafka().freeConsumer("activity")),
+        assignment,
         new ActivityFollower.Settings(
             config.kafka().topic(Topic.ACTIVITY),
             host.partitions(),
@@ -129,11 +133,15 @@ final class Parts {
   private EnsureIntake intake() {
     int most = Math.min(MOST_RECORDS_OF_A_POLL, config.group().maxOpenRecords);
     return new EnsureIntake(
-        exposure.metrics().eachMeasured(() -> host.kafka().groupConsumer(most, config.workerId())),
+        new EnsureIntake.Group(
+            exposure
+                .metrics()
+                .eachMeasured(() -> host.kafka().groupConsumer(most, config.workerId())),
+            assignment,
+            handover,
+            host.membership()::removePredecessor),
         new EnsureIntake.Settings(
-            config.kafka().topic(Topic.ENSURE),
             host.partitions(),
-            config.group().maxOpenRecords,
             config.group().ensureExpiry,
             config.group().revokeTimeout,
             config.group().restart == GroupConfig.Restart.PURGE,
@@ -141,8 +149,6 @@ final class Parts {
         lanes::submit,
         domain.ensurer()::ensure,
         publisher,
-        handover,
-        host.membership()::removePredecessor,
         time,
         exposure.intakeMetrics());
   }

@@ -98,7 +98,8 @@ public final class Worker implements AutoCloseable {
 
   private void schedule(Host host, Parts parts, Timers timers) {
     timers.every(config.reaper().interval, parts.domain.reaper()::tick);
-    timers.every(PROBE_INTERVAL, parts.handover::removeUnowned);
+    timers.every(
+        PROBE_INTERVAL, () -> parts.handover.removeUnowned(parts.follower.problem() == null));
     timers.every(REFILL_INTERVAL, parts.domain.slots()::tick);
     timers.everyOnEngine(PROBE_INTERVAL, "ping", host.engine()::ping);
     timers.everyOnEngine(

@@ -7,6 +7,7 @@ package io.zcbot.sandbox.worker.doctor;
 import io.zcbot.sandbox.worker.mounts.ProjectQuotas;
 import io.zcbot.sandbox.worker.spec.WorkspaceLimit;
 import java.io.IOException;
+import java.nio.file.FileStore;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermission;
@@ -15,8 +16,6 @@ import org.jspecify.annotations.Nullable;
 
 /** Judges the directory of the workspaces, as this process sees it; changes nothing. */
 final class WorkspaceChecks {
-  private static final Path MOUNTS = Path.of("/proc/self/mountinfo");
-
   private WorkspaceChecks() {}
 
   static Finding root(Path root) {
@@ -81,14 +80,11 @@ final class WorkspaceChecks {
   /** Of what kind the file system is and where it is mounted, as far as that can be told. */
   private static String where(Path path) {
     try {
-      Mount mount = Mount.of(path.toRealPath(), Files.readAllLines(MOUNTS));
-      if (mount != null) {
-        return mount.type() + " at " + mount.point();
-      }
+      FileStore fileSystem = Files.getFileStore(path.toRealPath());
+      return fileSystem.type() + " at " + fileSystem;
     } catch (IOException _) {
-      // The path says enough.
+      return path.toString(); // says enough
     }
-    return path.toString();
   }
 
   /** The directory, or the one in which the worker would make it. */

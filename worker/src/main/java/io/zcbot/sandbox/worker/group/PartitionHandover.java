@@ -8,7 +8,6 @@ import io.zcbot.sandbox.events.LiveSandbox;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.config.GroupConfig;
-import io.zcbot.sandbox.worker.intake.ActivityFollower;
 import io.zcbot.sandbox.worker.intake.Handover;
 import io.zcbot.sandbox.worker.lanes.Lanes;
 import io.zcbot.sandbox.worker.reap.Reaper;
@@ -20,7 +19,6 @@ import java.util.concurrent.CompletableFuture;
 
 /** Users come and go with their partitions; what becomes of their sandboxes is decided here. */
 public final class PartitionHandover implements Handover {
-  private final ActivityFollower follower;
   private final Reaper reaper;
   private final Takeover takeover;
   private final Lanes lanes;
@@ -36,7 +34,6 @@ public final class PartitionHandover implements Handover {
    * @param restart what becomes of sandboxes when the worker stops
    */
   public PartitionHandover(
-      ActivityFollower follower,
       Reaper reaper,
       Takeover takeover,
       Lanes lanes,
@@ -44,7 +41,6 @@ public final class PartitionHandover implements Handover {
       EagerEnsures eager,
       GroupConfig.Restart restart,
       PartitionOwnership ownership) {
-    this.follower = follower;
     this.reaper = reaper;
     this.takeover = takeover;
     this.lanes = lanes;
@@ -62,8 +58,7 @@ public final class PartitionHandover implements Handover {
 
   @Override
   public CompletableFuture<Void> assigned(Set<Integer> partitions) {
-    follower.assign(partitions);
-    if (ownership.assigned(partitions)) {
+    if (ownership.assigned()) {
       unowned.check();
     }
     return live.of(partitions)
@@ -77,15 +72,11 @@ public final class PartitionHandover implements Handover {
 
   @Override
   public CompletableFuture<Void> released(Set<Integer> partitions, Collection<UserId> atWork) {
-    follower.release(partitions);
     if (!ownership.isStopping()) {
       List<LiveSandbox> moving = takeover.running(partitions::contains);
-      CompletableFuture<Void> moved =
-          reaper
-              .reapAll(Reaped.Reason.MOVED, partitions::contains, atWork)
-              .thenRun(() -> eager.after(moving));
-      ownership.released(partitions); // after the announcing reaps are queued
-      return moved;
+      return reaper
+          .reapAll(Reaped.Reason.MOVED, partitions::contains, atWork)
+          .thenRun(() -> eager.after(moving));
     }
     return switch (restart) {
       case PURGE -> reaper.reapAll(Reaped.Reason.SHUTDOWN, partitions::contains, atWork);
@@ -110,17 +101,20 @@ public final class PartitionHandover implements Handover {
 
   @Override
   public void lost(Set<Integer> partitions, Collection<UserId> atWork) {
-    follower.release(partitions);
-    ownership.lost(partitions);
+    ownership.lost();
     // Only what others announced lost goes, by the live table: with all of Kafka away this worker
     // lost them to nobody, and gets them back. The next assignment looks again.
     var _ =
         live.of(partitions).thenCompose(entries -> takeover.disown(partitions, entries.keySet()));
   }
 
-  /** Removes what others took over while this worker was away. Called by a timer. */
-  public void removeUnowned() {
-    if (ownership.isCertain(follower.problem() == null)) {
+  /**
+   * Removes what others took over while this worker was away. Called by a timer.
+   *
+   * @param kafkaReached whether Kafka answers
+   */
+  public void removeUnowned(boolean kafkaReached) {
+    if (ownership.isCertain(kafkaReached)) {
       unowned.check();
     }
   }

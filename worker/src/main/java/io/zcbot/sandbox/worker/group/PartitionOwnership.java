@@ -4,10 +4,9 @@
  */
 package io.zcbot.sandbox.worker.group;
 
+import io.zcbot.sandbox.worker.intake.PartitionStates;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import java.time.Duration;
-import java.util.HashSet;
-import java.util.Set;
 import java.util.function.BooleanSupplier;
 
 /**
@@ -22,48 +21,45 @@ public final class PartitionOwnership {
   /** And one that has to join again, within this. */
   static final Duration REJOIN_GRACE = Duration.ofSeconds(10);
 
+  private final PartitionStates states;
   private final Time time;
-  private final Set<Integer> owned = new HashSet<>();
   private boolean joined;
   private final BooleanSupplier stopping;
   private long graceEnds;
 
   /**
-   * Owns no partition yet.
+   * Has no partition yet.
    *
+   * @param states of the partitions, as the intake moves them
    * @param stopping whether the worker stops: from then on owning nothing means nothing
    */
-  public PartitionOwnership(Time time, BooleanSupplier stopping) {
+  public PartitionOwnership(PartitionStates states, Time time, BooleanSupplier stopping) {
+    this.states = states;
     this.time = time;
     this.stopping = stopping;
     this.graceEnds = time.nanos() + RESTART_GRACE.toNanos();
   }
 
-  synchronized boolean owns(int partition) {
-    return owned.contains(partition);
+  /** Whether sandboxes of the partition's users are this worker's to announce. */
+  boolean owns(int partition) {
+    return states.of(partition).mayAnnounce();
   }
 
   /**
-   * Takes note of an assignment.
+   * The group assigned partitions.
    *
-   * @return whether it is the first since the worker joined: what it does not own now is another's
+   * @return whether it is the first time since the worker joined: what it does not own now is
+   *     another's
    */
-  synchronized boolean assigned(Set<Integer> partitions) {
-    owned.addAll(partitions);
+  synchronized boolean assigned() {
     extendGrace();
     boolean first = !joined;
     joined = true;
     return first;
   }
 
-  /** The group takes partitions away. */
-  synchronized void released(Set<Integer> partitions) {
-    owned.removeAll(partitions);
-  }
-
   /** The worker is out of the group, and joins again. */
-  synchronized void lost(Set<Integer> partitions) {
-    owned.removeAll(partitions);
+  synchronized void lost() {
     joined = false;
     extendGrace();
   }

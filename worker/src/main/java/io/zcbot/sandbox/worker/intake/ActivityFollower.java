@@ -11,7 +11,6 @@ import io.zcbot.sandbox.events.Origin;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.kafka.KeyPartitions;
 import io.zcbot.sandbox.worker.kafka.LogRange;
-import io.zcbot.sandbox.worker.kafka.OutageLog;
 import io.zcbot.sandbox.worker.reap.LowWatermark;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import java.time.Duration;
@@ -20,17 +19,14 @@ import java.util.HashSet;
 import java.util.Map;
 import java.util.OptionalLong;
 import java.util.Set;
-import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
 import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+import org.apache.kafka.clients.consumer.CloseOptions;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
-import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
-import org.apache.kafka.common.errors.InterruptException;
-import org.apache.kafka.common.errors.WakeupException;
+import org.apache.kafka.common.errors.TimeoutException;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -47,29 +43,22 @@ public final class ActivityFollower implements LowWatermark, AutoCloseable {
   private static final Duration POLL = Duration.ofMillis(200);
   private static final Duration CALL_TIMEOUT = Duration.ofSeconds(5);
   private static final Duration CLOSE_TIMEOUT = Duration.ofSeconds(2);
-  private static final Duration REBUILD_DELAY = Duration.ofSeconds(1);
   private static final Duration PAUSE_WHILE_FULL = Duration.ofMillis(10);
   private static final long MAX_BYTES_IN_FLIGHT = 4L << 20;
 
-  private final Supplier<Consumer<byte[], byte[]>> consumers;
   private final EventCodec codec = new EventCodec();
   private final KeyPartitions partitions;
+  private final PartitionStates states;
   private final Settings settings;
   private final Touch touch;
   private final RecordForwarding forwarding;
   private final Time time;
   private final IntakeMetrics metrics;
 
-  private final Set<Integer> wanted = ConcurrentHashMap.newKeySet();
   private final LowWatermarks lowWatermarks;
   private final InFlightBytes inFlight = new InFlightBytes(MAX_BYTES_IN_FLIGHT);
   private final Forwarder forwarder = new Forwarder(inFlight);
-  private final CountDownLatch stop = new CountDownLatch(1);
-  private final Thread thread;
-  private final LoopMonitor monitor;
-  private final OutageLog outage;
-  private volatile @Nullable Consumer<byte[], byte[]> consumer;
-  private volatile @Nullable String problem = "Kafka was not reached yet";
+  private final PollLoop loop;
 
   // Of the follower's thread.
   private long lastProbe;
@@ -94,15 +83,17 @@ public final class ActivityFollower implements LowWatermark, AutoCloseable {
    * Creates the follower; {@link #start} starts it.
    *
    * @param consumers makes a consumer without a group
+   * @param states of the partitions; those are followed that stay this worker's
    */
   public ActivityFollower(
       Supplier<Consumer<byte[], byte[]>> consumers,
+      PartitionStates states,
       Settings settings,
       Touch touch,
       RecordForwarding forwarding,
       Time time,
       IntakeMetrics metrics) {
-    this.consumers = consumers;
+    this.states = states;
     this.settings = settings;
     this.partitions = new KeyPartitions(settings.partitionCount());
     this.touch = touch;
@@ -110,35 +101,22 @@ public final class ActivityFollower implements LowWatermark, AutoCloseable {
     this.time = time;
     this.metrics = metrics;
     this.lowWatermarks = new LowWatermarks(settings.window(), CALL_TIMEOUT, time);
-    this.thread = Thread.ofPlatform().name("activity-follower").unstarted(this::run);
-    this.monitor = new LoopMonitor(thread, time);
-    this.outage = new OutageLog(log, time);
+    this.loop = new PollLoop("activity-follower", "activity", consumers, new Following(), time);
   }
 
-  /** Starts following whatever is assigned. */
+  /** Starts following the partitions that are this worker's. */
   public void start() {
-    monitor.start();
+    loop.start();
   }
 
   /** Why only a restart helps: the thread is dead or stuck; null while it is neither. */
   public @Nullable String fatalProblem() {
-    return monitor.problem();
-  }
-
-  /** Follows these partitions too. Any thread. */
-  public void assign(Set<Integer> more) {
-    wanted.addAll(more);
-  }
-
-  /** Follows these partitions no longer. Any thread. */
-  public void release(Set<Integer> gone) {
-    wanted.removeAll(gone);
-    lowWatermarks.forget(gone);
+    return loop.fatalProblem();
   }
 
   @Override
   public OptionalLong readUpTo(int partition) {
-    return lowWatermarks.of(partition);
+    return states.of(partition).stays() ? lowWatermarks.of(partition) : OptionalLong.empty();
   }
 
   /** How long ago each partition had last been read to its end, where it ever was. */
@@ -148,42 +126,30 @@ public final class ActivityFollower implements LowWatermark, AutoCloseable {
 
   /** Why activity is not being read; null while it is. */
   public @Nullable String problem() {
-    return problem;
+    return loop.problem();
   }
 
-  private boolean stopping() {
-    return stop.getCount() == 0;
-  }
-
-  private void run() {
-    while (!stopping()) {
-      monitor.round();
-      try (Consumer<byte[], byte[]> fresh = consumers.get()) {
-        consumer = fresh;
-        lowWatermarks.forgetProbes();
-        while (!stopping()) {
-          monitor.round();
-          follow(fresh);
-        }
-      } catch (WakeupException | InterruptException _) {
-        // Only close() does that.
-      } catch (Throwable e) {
-        // Whatever it is: a thread that ends would leave activity unread and nobody reaped as idle.
-        if (!stopping()) {
-          problem = "reading " + settings.topic() + " failed: " + e;
-          outage.failed(
-              "reading activity failed; starting over with a new consumer: " + e,
-              e instanceof KafkaException ? null : e);
-          pauseFor(REBUILD_DELAY);
-        }
+  private final class Following implements PollLoop.Polling {
+    @Override
+    public void poll(Consumer<byte[], byte[]> consumer) {
+      lowWatermarks.forgetProbes();
+      while (!loop.isStopping()) {
+        loop.round();
+        follow(consumer);
       }
+    }
+
+    @Override
+    public void close(Consumer<byte[], byte[]> consumer) {
+      consumer.close(CloseOptions.timeout(CALL_TIMEOUT));
     }
   }
 
   private void follow(Consumer<byte[], byte[]> consumer) {
     Set<TopicPartition> target =
-        wanted.stream()
-            .map(number -> new TopicPartition(settings.topic(), number))
+        IntStream.range(0, settings.partitionCount())
+            .filter(number -> states.of(number).stays())
+            .mapToObj(number -> new TopicPartition(settings.topic(), number))
             .collect(Collectors.toSet());
     if (!target.equals(consumer.assignment())) {
       reassign(consumer, target);
@@ -193,15 +159,15 @@ public final class ActivityFollower implements LowWatermark, AutoCloseable {
       if (probeDue()) {
         probe(consumer, target);
       }
-      pauseFor(POLL);
+      loop.pause(POLL);
       return;
     }
     if (inFlight.isFull()) {
-      pauseFor(PAUSE_WHILE_FULL); // no group counts on a poll
+      loop.pause(PAUSE_WHILE_FULL); // no group counts on a poll
     } else {
       consumer.poll(POLL).forEach(this::accept);
     }
-    lowWatermarks.settle(consumer, wanted);
+    lowWatermarks.settle(consumer);
     if (probeDue()) {
       probe(consumer, target);
     }
@@ -213,7 +179,7 @@ public final class ActivityFollower implements LowWatermark, AutoCloseable {
     Instant from = time.now().minus(settings.window());
     LogRange range = LogRange.since(consumer, added, from, CALL_TIMEOUT);
     consumer.assign(target);
-    lowWatermarks.retainProbes(target);
+    lowWatermarks.retain(target);
     range.starts().forEach(consumer::seek);
   }
 
@@ -251,39 +217,15 @@ public final class ActivityFollower implements LowWatermark, AutoCloseable {
         lowWatermarks.probe(consumer, target);
       }
       lowWatermarks.noteAnswer();
-      outage.works("Kafka is reached again");
-      problem = null;
-    } catch (org.apache.kafka.common.errors.TimeoutException e) {
-      outage.failed(
-          "Kafka is not reached; no sandbox is reaped as idle meanwhile: " + e.getMessage());
-      problem = "Kafka is not reached: " + e.getMessage();
-    }
-  }
-
-  private void pauseFor(Duration delay) {
-    try {
-      var _ = stop.await(delay.toNanos(), TimeUnit.NANOSECONDS);
-    } catch (InterruptedException _) {
-      Thread.currentThread().interrupt();
-      stop.countDown();
+      loop.works();
+    } catch (TimeoutException e) {
+      loop.fails("Kafka is not reached; no sandbox is reaped as idle meanwhile: " + e.getMessage());
     }
   }
 
   @Override
   public void close() {
-    monitor.stopping();
-    stop.countDown();
+    loop.stop(CLOSE_TIMEOUT);
     forwarder.close();
-    Consumer<byte[], byte[]> current = consumer;
-    if (current != null) {
-      current.wakeup();
-    }
-    try {
-      if (!thread.join(CLOSE_TIMEOUT)) {
-        log.warn("the follower's thread does not end; leaving it behind");
-      }
-    } catch (InterruptedException _) {
-      Thread.currentThread().interrupt();
-    }
   }
 }

@@ -20,11 +20,12 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The partitions this worker has, and how far each is done. Confined to the poll thread, but for
- * the snapshots that gauges read.
+ * the states and the snapshots that gauges read.
  */
-final class Assignment {
+public final class Assignment implements PartitionStates {
+  private final String topic;
   private final int maxInFlight;
-  private final Map<TopicPartition, OffsetTracker> progress = new HashMap<>();
+  private final Map<TopicPartition, OffsetTracker> progress = new ConcurrentHashMap<>();
   private final Map<TopicPartition, CompletableFuture<Void>> takeovers = new HashMap<>();
   private final Map<Integer, Integer> inFlightByPartition = new ConcurrentHashMap<>();
   private final Map<Integer, Long> lagByPartition = new ConcurrentHashMap<>();
@@ -32,20 +33,35 @@ final class Assignment {
   /**
    * No partitions yet.
    *
+   * @param topic whose partitions the group assigns
    * @param maxInFlight a partition is paused while this many of its records are in flight
    */
-  Assignment(int maxInFlight) {
+  public Assignment(String topic, int maxInFlight) {
+    this.topic = topic;
     this.maxInFlight = maxInFlight;
   }
 
-  /**
-   * Adds a partition.
-   *
-   * @param takeover completes when its ensures may be served
-   */
-  void add(TopicPartition partition, long position, CompletableFuture<Void> takeover) {
+  String topic() {
+    return topic;
+  }
+
+  @Override
+  public PartitionState of(int partition) {
+    OffsetTracker at = progress.get(new TopicPartition(topic, partition));
+    return at == null ? PartitionState.LOST : at.state();
+  }
+
+  void add(TopicPartition partition, long position) {
     progress.put(partition, new OffsetTracker(position));
-    takeovers.put(partition, takeover);
+  }
+
+  /**
+   * Reads nothing of these partitions until their takeover is over.
+   *
+   * @param takeover completes when their ensures may be served
+   */
+  void takeOver(Collection<TopicPartition> partitions, CompletableFuture<Void> takeover) {
+    partitions.forEach(partition -> takeovers.put(partition, takeover));
   }
 
   Set<TopicPartition> partitions() {
@@ -72,13 +88,14 @@ final class Assignment {
    * @param allFull whether none may be read
    */
   void regulate(Consumer<byte[], byte[]> consumer, boolean allFull) {
+    takeovers.entrySet().removeIf(takeover -> isOver(takeover.getKey(), takeover.getValue()));
     Set<TopicPartition> full = new HashSet<>();
     Set<TopicPartition> free = new HashSet<>();
     progress.forEach(
         (partition, at) -> {
           int inFlight = at.inFlight();
           inFlightByPartition.put(partition.partition(), inFlight);
-          (allFull || inFlight >= maxInFlight || !isTakenOver(partition) ? full : free)
+          (allFull || inFlight >= maxInFlight || !at.state().mayBegin() ? full : free)
               .add(partition);
         });
     full.removeAll(consumer.paused());
@@ -101,17 +118,12 @@ final class Assignment {
     }
   }
 
-  /** Whether what the partition's former owner left has been announced. */
-  private boolean isTakenOver(TopicPartition partition) {
-    CompletableFuture<Void> takeover = takeovers.get(partition);
-    if (takeover == null) {
-      return true;
+  private boolean isOver(TopicPartition partition, CompletableFuture<Void> takeover) {
+    OffsetTracker at = progress.get(partition);
+    if (takeover.isDone() && at != null) {
+      at.takeOver();
     }
-    if (!takeover.isDone()) {
-      return false;
-    }
-    takeovers.remove(partition);
-    return true;
+    return takeover.isDone();
   }
 
   /** What can be committed of some partitions. */

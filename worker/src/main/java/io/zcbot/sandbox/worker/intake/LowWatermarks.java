@@ -75,18 +75,17 @@ final class LowWatermarks {
     return lowWatermark == null ? byClock : Math.min(byClock, time.nanos() - lowWatermark);
   }
 
-  /** These partitions are not followed any more. Any thread. */
-  void forget(Set<Integer> partitions) {
-    lowWatermarks.keySet().removeAll(partitions);
-  }
-
   /** A new consumer begins. */
   void forgetProbes() {
     probes.clear();
   }
 
-  void retainProbes(Set<TopicPartition> partitions) {
+  /** Only these partitions are followed from now on. */
+  void retain(Set<TopicPartition> partitions) {
     probes.keySet().retainAll(partitions);
+    lowWatermarks
+        .keySet()
+        .removeIf(number -> partitions.stream().noneMatch(p -> p.partition() == number));
   }
 
   /** Asks the brokers for the ends of these partitions; throws what the consumer throws. */
@@ -110,21 +109,17 @@ final class LowWatermarks {
   }
 
   /** Moves the low watermarks of partitions whose probed end was reached. */
-  void settle(Consumer<byte[], byte[]> consumer, Set<Integer> followed) {
+  void settle(Consumer<byte[], byte[]> consumer) {
     probes
         .entrySet()
         .removeIf(
             entry -> {
               Probe probe = entry.getValue();
-              int number = entry.getKey().partition();
               if (consumer.position(entry.getKey(), callTimeout) < probe.end()) {
                 return false;
               }
               if (graceEnd == null || probe.at() - graceEnd >= 0) {
-                lowWatermarks.merge(number, probe.at(), Math::max);
-              }
-              if (!followed.contains(number)) {
-                lowWatermarks.remove(number);
+                lowWatermarks.merge(entry.getKey().partition(), probe.at(), Math::max);
               }
               return true;
             });

@@ -22,14 +22,14 @@ import org.jspecify.annotations.Nullable;
  * <p>Each assignment gets an object of its own. A completion that comes late, after the partition
  * was taken away or even given back, marks a record of the old object, which nobody looks at.
  *
- * <p>Confined to the poll thread, but for the state of the partition, which {@link InFlightRecord}
- * reads.
+ * <p>Confined to the poll thread, but for the state of the partition, which any
+ * thread reads.
  */
 final class OffsetTracker {
   private final ArrayDeque<InFlightRecord> inFlight = new ArrayDeque<>();
   private long position;
   private long committed;
-  private volatile PartitionState state = PartitionState.OWNED;
+  private volatile PartitionState state = PartitionState.TAKING_OVER;
 
   /** Starts at the position from which the assignment will be read. */
   OffsetTracker(long position) {
@@ -76,6 +76,15 @@ final class OffsetTracker {
   /** Notes a successful commit. */
   void committed(long position) {
     committed = Math.max(committed, position);
+  }
+
+  PartitionState state() {
+    return state;
+  }
+
+  /** What the partition's former owner left is announced. */
+  void takeOver() {
+    state = state.takeOver();
   }
 
   /** The group takes the partition away. */

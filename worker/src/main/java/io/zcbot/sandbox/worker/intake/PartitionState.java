@@ -4,8 +4,10 @@
  */
 package io.zcbot.sandbox.worker.intake;
 
-/** Whose a partition is, as far as this worker knows. A state only ever moves on. */
-enum PartitionState {
+/** Whose a partition is, as far as this worker knows. An assignment's state only ever moves on. */
+public enum PartitionState {
+  /** This worker's, once what its former owner left is announced. Nothing is read until then. */
+  TAKING_OVER,
   /** This worker's. */
   OWNED,
   /** Going to another worker: what runs may end, nothing may begin. */
@@ -13,9 +15,14 @@ enum PartitionState {
   /** Another worker's: nothing of it may be announced any more. */
   LOST;
 
+  /** What the former owner left is announced. */
+  PartitionState takeOver() {
+    return this == TAKING_OVER ? OWNED : this;
+  }
+
   /** The group takes the partition away. */
   PartitionState revoke() {
-    return this == OWNED ? REVOKING : this;
+    return this == LOST ? this : REVOKING;
   }
 
   /** Another worker may have the partition already. */
@@ -24,12 +31,17 @@ enum PartitionState {
   }
 
   /** Whether work on a record may begin. */
-  boolean mayBegin() {
+  public boolean mayBegin() {
     return this == OWNED;
   }
 
-  /** Whether what came of a record may be announced. */
-  boolean mayAnnounce() {
+  /** Whether the partition's users are served here, now or soon, so that their activity matters. */
+  public boolean stays() {
+    return this == TAKING_OVER || this == OWNED;
+  }
+
+  /** Whether what comes of the partition's records may be announced here. */
+  public boolean mayAnnounce() {
     return this != LOST;
   }
 }

@@ -64,10 +64,10 @@ final class Rebalances implements ConsumerRebalanceListener {
   public void onPartitionsAssigned(Collection<TopicPartition> assigned) {
     if (!assigned.isEmpty()) {
       log.info("assigned partitions {}", numbers(assigned));
-      CompletableFuture<Void> takeover = handover.assigned(numbers(assigned));
       for (TopicPartition partition : assigned) {
-        assignment.add(partition, consumer.position(partition), takeover);
+        assignment.add(partition, consumer.position(partition));
       }
+      assignment.takeOver(assigned, handover.assigned(numbers(assigned)));
       consumer.pause(assigned);
     }
     progress.assigned();

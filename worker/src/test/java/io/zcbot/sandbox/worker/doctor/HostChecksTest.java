@@ -17,24 +17,6 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class HostChecksTest {
-  private static final List<String> MOUNTS =
-      List.of(
-          "21 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw,errors=remount-ro",
-          "36 21 8:2 / /var/lib/zcbot rw,nosuid,nodev shared:9 - xfs /dev/sdb rw,attr2,prjquota",
-          "37 21 8:3 / /mnt/a\\040b rw - ext4 /dev/sdc rw",
-          "nonsense");
-
-  @Test
-  void theDeepestMountCounts() {
-    Mount mount = Mount.of(Path.of("/var/lib/zcbot/workspaces"), MOUNTS);
-    assertThat(mount).isNotNull();
-    assertThat(mount.type()).isEqualTo("xfs");
-    assertThat(Mount.of(Path.of("/var/lib/zcbotany"), MOUNTS))
-        .satisfies(root -> assertThat(root.point()).isEqualTo(Path.of("/")));
-    assertThat(Mount.of(Path.of("/mnt/a b/c"), MOUNTS))
-        .satisfies(blank -> assertThat(blank.point()).isEqualTo(Path.of("/mnt/a b")));
-  }
-
   @Test
   void aRootThatOthersCanWriteToFails(@TempDir Path directory) throws Exception {
     Path root = Files.createDirectory(directory.resolve("root"));

@@ -6,27 +6,16 @@ package io.zcbot.sandbox.worker.ensure;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.zcbot.sandbox.worker.sandbox.Time;
+import io.zcbot.sandbox.worker.testkit.ManualTime;
 import io.zcbot.sandbox.worker.testkit.World;
 import java.time.Duration;
-import java.time.Instant;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
 class NewUsersTest {
-  private long now = Long.MAX_VALUE - 5_000_000_000L; // wraps on the way, as the clock may
-  private final Time time =
-      new Time() {
-        @Override
-        public long nanos() {
-          return now;
-        }
+  /** Wraps on the way, as the clock may. */
+  private final ManualTime time = new ManualTime(Long.MAX_VALUE - 5_000_000_000L);
 
-        @Override
-        public Instant now() {
-          return Instant.EPOCH;
-        }
-      };
   private final NewUsers users = new NewUsers(60, Duration.ofMinutes(5), time);
   private int next;
 
@@ -38,9 +27,9 @@ class NewUsersTest {
   @Test
   void aMinutesWorthAtOnceThenTheRate() {
     assertThat(admitted(1000)).isEqualTo(60);
-    now += Duration.ofSeconds(10).toNanos();
+    time.pass(Duration.ofSeconds(10));
     assertThat(admitted(1000)).isEqualTo(10);
-    now += Duration.ofHours(3).toNanos();
+    time.pass(Duration.ofHours(3));
     assertThat(admitted(1000)).isEqualTo(60);
   }
 
@@ -48,7 +37,7 @@ class NewUsersTest {
   void noInterleavingLetsMoreThrough() {
     long let = 0;
     for (int i = 0; i < 600; i++) {
-      now += Duration.ofMillis(100).toNanos();
+      time.pass(Duration.ofMillis(100));
       let += admitted(7);
     }
     assertThat(let).isBetween(118L, 120L);
@@ -59,14 +48,14 @@ class NewUsersTest {
     users.served(World.user(-1));
     users.admit(World.user(-2));
     admitted(1000);
-    now += Duration.ofMinutes(4).toNanos();
+    time.pass(Duration.ofMinutes(4));
     admitted(1000);
     assertThat(users.admit(World.user(-1))).isTrue();
     assertThat(users.admit(World.user(-2))).isTrue();
-    now += Duration.ofMinutes(4).toNanos();
+    time.pass(Duration.ofMinutes(4));
     admitted(1000);
     assertThat(users.admit(World.user(-1))).as("used since").isTrue();
-    now += Duration.ofMinutes(6).toNanos();
+    time.pass(Duration.ofMinutes(6));
     admitted(1000);
     assertThat(users.admit(World.user(-1))).as("unseen for longer than the TTL").isFalse();
   }

@@ -6,32 +6,24 @@ package io.zcbot.sandbox.worker.group;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.zcbot.sandbox.worker.sandbox.Time;
+import io.zcbot.sandbox.worker.intake.PartitionState;
+import io.zcbot.sandbox.worker.testkit.ManualTime;
 import java.time.Duration;
-import java.time.Instant;
-import java.util.Set;
+import java.util.EnumSet;
 import org.junit.jupiter.api.Test;
 
 class PartitionOwnershipTest {
-  private long nanos = 1;
+  private final ManualTime time = new ManualTime(1);
+  private PartitionState state = PartitionState.LOST;
   private boolean stopping;
   private final PartitionOwnership ownership =
       new PartitionOwnership(
-          new Time() {
-            @Override
-            public long nanos() {
-              return nanos;
-            }
-
-            @Override
-            public Instant now() {
-              return Instant.EPOCH;
-            }
-          },
+          _ -> state,
+          time,
           () -> stopping);
 
-  private void pass(Duration time) {
-    nanos += time.toNanos() + 1;
+  private void pass(Duration grace) {
+    time.pass(grace.plusNanos(1));
   }
 
   @Test
@@ -43,20 +35,28 @@ class PartitionOwnershipTest {
 
   @Test
   void onlyTheFirstAssignmentAfterJoiningDecides() {
-    assertThat(ownership.assigned(Set.of(1, 2))).isTrue();
-    assertThat(ownership.assigned(Set.of(3))).isFalse();
-    assertThat(ownership.owns(1)).isTrue();
-    ownership.lost(Set.of(1, 2, 3));
+    assertThat(ownership.assigned()).isTrue();
+    assertThat(ownership.assigned()).isFalse();
+    ownership.lost();
+    assertThat(ownership.assigned()).isTrue();
+  }
+
+  /** Its sandboxes are announced as they are reaped. */
+  @Test
+  void aPartitionThatIsGivenAwayIsOwnedUntilItIsGone() {
     assertThat(ownership.owns(1)).isFalse();
-    assertThat(ownership.assigned(Set.of(1))).isTrue();
+    for (PartitionState owned : EnumSet.complementOf(EnumSet.of(PartitionState.LOST))) {
+      state = owned;
+      assertThat(ownership.owns(1)).isTrue();
+    }
   }
 
   @Test
   void aLossGivesTimeToJoinAgain() {
-    ownership.assigned(Set.of(1));
+    ownership.assigned();
     pass(PartitionOwnership.REJOIN_GRACE);
     assertThat(ownership.isCertain(true)).isTrue();
-    ownership.lost(Set.of(1));
+    ownership.lost();
     assertThat(ownership.isCertain(true)).isFalse();
   }
 
@@ -72,10 +72,9 @@ class PartitionOwnershipTest {
   /** Or a stop that keeps its sandboxes for the next start would reap them on its way out. */
   @Test
   void aStopDecidesNothing() {
-    ownership.assigned(Set.of(1));
+    ownership.assigned();
     pass(PartitionOwnership.REJOIN_GRACE);
     stopping = true;
-    ownership.released(Set.of(1));
     assertThat(ownership.isCertain(true)).isFalse();
   }
 }

@@ -7,11 +7,11 @@ package io.zcbot.sandbox.worker.group;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.zcbot.sandbox.events.LiveSandbox;
+import io.zcbot.sandbox.worker.intake.PartitionState;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import io.zcbot.sandbox.worker.testkit.World;
 import java.nio.file.Path;
 import java.util.Map;
-import java.util.Set;
 import org.apache.kafka.common.errors.GroupAuthorizationException;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -22,14 +22,13 @@ class UnownedSandboxesTest {
   @TempDir Path root;
   private World world;
   private PartitionOwnership ownership;
+  private PartitionState state = PartitionState.LOST;
 
   @BeforeEach
   void aSandboxOfAPartitionThatWasLost() throws Exception {
     world = new World(root, 10, null);
     var _ = world.ready(World.user(1));
-    ownership = new PartitionOwnership(Time.system(), () -> false);
-    ownership.assigned(Set.of(0));
-    ownership.lost(Set.of(0));
+    ownership = new PartitionOwnership(_ -> state, Time.system(), () -> false);
   }
 
   private void check(UnownedSandboxes unowned) {
@@ -62,7 +61,7 @@ class UnownedSandboxesTest {
 
   @Test
   void aSandboxOfAnOwnedPartitionIsNotLookedAt() {
-    ownership.assigned(Set.of(0));
+    state = PartitionState.OWNED;
     check(unowned(Map.of()));
     assertThat(world.domain.registry().get(World.user(1))).isNotNull();
   }

@@ -134,11 +134,10 @@ class BrokenConsumerTest {
     Consumers consumers = new Consumers(failure, ENSURES);
     try (EnsureIntake intake =
         new EnsureIntake(
-            consumers,
+            new EnsureIntake.Group(
+                consumers, new Assignment(ENSURES.topic(), 10), new NoHandover(), () -> {}),
             new EnsureIntake.Settings(
-                ENSURES.topic(),
                 1,
-                10,
                 Duration.ofMinutes(1),
                 Duration.ofSeconds(1),
                 true,
@@ -146,8 +145,6 @@ class BrokenConsumerTest {
             (_, _) -> true,
             _ -> {},
             new NoForwarding(),
-            new NoHandover(),
-            () -> {},
             Time.system(),
             IntakeMetrics.NONE)) {
       intake.start();
@@ -166,13 +163,13 @@ class BrokenConsumerTest {
     try (ActivityFollower follower =
         new ActivityFollower(
             consumers,
+            partition -> partition == 0 ? PartitionState.OWNED : PartitionState.LOST,
             new ActivityFollower.Settings(
                 ACTIVITY.topic(), 1, Duration.ofMinutes(1), Duration.ofMillis(100)),
             (_, _) -> {},
             new NoForwarding(),
             Time.system(),
             IntakeMetrics.NONE)) {
-      follower.assign(Set.of(0));
       follower.start();
       await().atMost(10, TimeUnit.SECONDS).until(() -> consumers.made.get() == 2);
       assertThat(follower.problem()).contains(failure.toString());

@@ -6,36 +6,20 @@ package io.zcbot.sandbox.worker.intake;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.zcbot.sandbox.worker.sandbox.Time;
+import io.zcbot.sandbox.worker.testkit.ManualTime;
 import java.time.Duration;
-import java.time.Instant;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 @Timeout(20)
 class LeaseTest {
-  private final AtomicLong nanos = new AtomicLong(1);
+  private final ManualTime time = new ManualTime(1);
   private final Lease lease =
       new Lease(
-          new Time() {
-            @Override
-            public long nanos() {
-              return nanos.get();
-            }
-
-            @Override
-            public Instant now() {
-              return Instant.EPOCH;
-            }
-          });
-
-  private void pass(Duration time) {
-    nanos.addAndGet(time.toNanos());
-  }
+          time);
 
   @Test
   void isNotValidBeforeTheFirstRenewal() {
@@ -47,9 +31,9 @@ class LeaseTest {
   @Test
   void endsWithItsTerm() {
     lease.renew();
-    pass(Lease.TERM.minusNanos(1));
+    time.pass(Lease.TERM.minusNanos(1));
     assertThat(lease.isValid()).isTrue();
-    pass(Duration.ofNanos(1));
+    time.pass(Duration.ofNanos(1));
     assertThat(lease.isValid()).isFalse();
   }
 

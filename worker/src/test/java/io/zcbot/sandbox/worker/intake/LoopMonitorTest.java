@@ -6,9 +6,7 @@ package io.zcbot.sandbox.worker.intake;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.zcbot.sandbox.worker.sandbox.Time;
-import java.time.Duration;
-import java.time.Instant;
+import io.zcbot.sandbox.worker.testkit.ManualTime;
 import java.util.concurrent.CountDownLatch;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -16,19 +14,7 @@ import org.junit.jupiter.api.Test;
 class LoopMonitorTest {
   private final CountDownLatch end = new CountDownLatch(1);
   private final Thread thread = Thread.ofPlatform().name("loop").unstarted(this::awaitEnd);
-  private long now;
-  private final Time time =
-      new Time() {
-        @Override
-        public long nanos() {
-          return now;
-        }
-
-        @Override
-        public Instant now() {
-          return Instant.EPOCH;
-        }
-      };
+  private final ManualTime time = new ManualTime(0);
   private final LoopMonitor monitor = new LoopMonitor(thread, time);
 
   private void awaitEnd() {
@@ -52,16 +38,16 @@ class LoopMonitorTest {
   @Test
   void aThreadThatGoesRoundIsNoProblem() {
     monitor.start();
-    now = LoopMonitor.LIMIT.toNanos();
+    time.pass(LoopMonitor.LIMIT);
     monitor.round();
-    now += LoopMonitor.LIMIT.toNanos();
+    time.pass(LoopMonitor.LIMIT);
     assertThat(monitor.problem()).isNull();
   }
 
   @Test
   void aThreadThatDoesNotGoRoundForAMinuteIsStuck() {
     monitor.start();
-    now = LoopMonitor.LIMIT.plus(Duration.ofSeconds(1)).toNanos();
+    time.pass(LoopMonitor.LIMIT.plusSeconds(1));
     assertThat(monitor.problem()).isEqualTo("thread loop is stuck for 61 s");
   }
 

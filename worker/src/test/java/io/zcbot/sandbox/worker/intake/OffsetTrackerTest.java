@@ -62,6 +62,7 @@ class OffsetTrackerTest {
     var late = before.open(0, ANNA);
     before.lose();
     OffsetTracker again = new OffsetTracker(0);
+    again.takeOver();
     var fresh = again.open(0, ANNA);
     again.advanceTo(1);
     late.complete();

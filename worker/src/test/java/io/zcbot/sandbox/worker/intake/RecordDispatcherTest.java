@@ -21,6 +21,7 @@ import java.util.UUID;
 import java.util.concurrent.CopyOnWriteArrayList;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
@@ -61,6 +62,11 @@ class RecordDispatcherTest {
           lease,
           Time.system(),
           IntakeMetrics.NONE);
+
+  @BeforeEach
+  void ownThePartition() {
+    progress.takeOver();
+  }
 
   @AfterEach
   void close() {

@@ -9,9 +9,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import ch.qos.logback.classic.Logger;
 import ch.qos.logback.classic.spi.ILoggingEvent;
 import ch.qos.logback.core.read.ListAppender;
-import io.zcbot.sandbox.worker.sandbox.Time;
+import io.zcbot.sandbox.worker.testkit.ManualTime;
 import java.time.Duration;
-import java.time.Instant;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -21,21 +20,11 @@ import org.slf4j.LoggerFactory;
 class OutageLogTest {
   private final Logger logger = (Logger) LoggerFactory.getLogger("io.zcbot.OutageLogTest");
   private final ListAppender<ILoggingEvent> lines = new ListAppender<>();
-  private long nanos = 17;
+  private final ManualTime time = new ManualTime(17);
   private final OutageLog outage =
       new OutageLog(
           logger,
-          new Time() {
-            @Override
-            public long nanos() {
-              return nanos;
-            }
-
-            @Override
-            public Instant now() {
-              return Instant.EPOCH;
-            }
-          });
+          time);
 
   @BeforeEach
   void listen() {
@@ -58,7 +47,7 @@ class OutageLogTest {
     outage.works("again");
     for (int attempt = 0; attempt < 150; attempt++) {
       outage.failed("away");
-      nanos += Duration.ofSeconds(1).toNanos();
+      time.pass(Duration.ofSeconds(1));
     }
     outage.works("again");
     outage.works("again");

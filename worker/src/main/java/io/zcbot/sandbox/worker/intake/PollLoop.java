@@ -1,0 +1,166 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.intake;
+
+import io.zcbot.sandbox.worker.kafka.OutageLog;
+import io.zcbot.sandbox.worker.sandbox.Time;
+import java.time.Duration;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Supplier;
+import org.apache.kafka.clients.consumer.Consumer;
+import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.errors.WakeupException;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * A thread that reads a topic, and starts over with a new consumer after whatever failed: without
+ * it the worker would serve nobody and look well.
+ */
+final class PollLoop {
+  private static final Logger log = LoggerFactory.getLogger(PollLoop.class);
+
+  private static final Duration REBUILD_DELAY = Duration.ofSeconds(1);
+
+  private final String what;
+  private final Supplier<Consumer<byte[], byte[]>> consumers;
+  private final Polling polling;
+  private final CountDownLatch stop = new CountDownLatch(1);
+  private final Thread thread;
+  private final LoopMonitor monitor;
+  private final OutageLog outage;
+  private volatile @Nullable Consumer<byte[], byte[]> consumer;
+  private volatile @Nullable String problem = "Kafka was not reached yet";
+
+  /** What is done with a consumer, on the loop's thread. */
+  interface Polling {
+    /**
+     * Polls until the loop stops. The consumer may be woken up by the stop, and is closed by {@link
+     * #close} whatever becomes of this.
+     */
+    void poll(Consumer<byte[], byte[]> consumer);
+
+    /** Closes a consumer within a bound. */
+    void close(Consumer<byte[], byte[]> consumer);
+  }
+
+  /**
+   * A loop that is not started yet.
+   *
+   * @param name of its thread
+   * @param what is read, for log and health
+   */
+  PollLoop(
+      String name,
+      String what,
+      Supplier<Consumer<byte[], byte[]>> consumers,
+      Polling polling,
+      Time time) {
+    this.what = what;
+    this.consumers = consumers;
+    this.polling = polling;
+    this.thread = Thread.ofPlatform().name(name).unstarted(this::run);
+    this.monitor = new LoopMonitor(thread, time);
+    this.outage = new OutageLog(log, time);
+  }
+
+  void start() {
+    monitor.start();
+  }
+
+  /** Why only a restart helps: the thread is dead or stuck; null while it is neither. */
+  @Nullable String fatalProblem() {
+    return monitor.problem();
+  }
+
+  /** Why nothing is read; null while it is. */
+  @Nullable String problem() {
+    return problem;
+  }
+
+  boolean isStopping() {
+    return stop.getCount() == 0;
+  }
+
+  /** A sign of life from the thread, due within the monitor's limit. */
+  void round() {
+    monitor.round();
+  }
+
+  /** Reading works. */
+  void works() {
+    problem = null;
+    outage.works("reading " + what + " works again");
+  }
+
+  /** Reading does not work, and is tried again without a new consumer. */
+  void fails(String reason) {
+    problem = reason;
+    outage.failed(reason);
+  }
+
+  private void run() {
+    while (!isStopping()) {
+      monitor.round();
+      try {
+        pollWithNewConsumer();
+      } catch (WakeupException _) {
+        // Only stop() does that.
+      } catch (Throwable e) {
+        if (!isStopping()) {
+          problem = "reading " + what + " failed: " + e;
+          outage.failed(
+              problem + "; starting over with a new consumer",
+              e instanceof KafkaException ? null : e);
+          pause(REBUILD_DELAY);
+        }
+      }
+    }
+    problem = "stopped";
+  }
+
+  private void pollWithNewConsumer() {
+    Consumer<byte[], byte[]> fresh = consumers.get();
+    consumer = fresh;
+    try {
+      polling.poll(fresh);
+    } finally {
+      try {
+        polling.close(fresh);
+      } catch (KafkaException e) {
+        log.warn("the consumer of {} did not close cleanly: {}", what, e.getMessage());
+      }
+    }
+  }
+
+  /** Waits, unless the loop stops. On the loop's thread. */
+  void pause(Duration delay) {
+    try {
+      var _ = stop.await(delay.toNanos(), TimeUnit.NANOSECONDS);
+    } catch (InterruptedException _) {
+      Thread.currentThread().interrupt();
+      stop.countDown();
+    }
+  }
+
+  /** Ends the loop, and waits for its end within a bound. */
+  void stop(Duration limit) {
+    monitor.stopping();
+    stop.countDown();
+    Consumer<byte[], byte[]> current = consumer;
+    if (current != null) {
+      current.wakeup();
+    }
+    try {
+      if (thread.getState() != Thread.State.NEW && !thread.join(limit)) {
+        log.warn("thread {} does not end; leaving it behind", thread.getName());
+      }
+    } catch (InterruptedException _) {
+      Thread.currentThread().interrupt();
+    }
+  }
+}

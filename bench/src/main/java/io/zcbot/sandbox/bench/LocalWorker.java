@@ -112,11 +112,7 @@ final class LocalWorker implements AutoCloseable {
   /** The worker's defaults. */
   static EnsureIntake.Settings settings(int partitions) {
     return new EnsureIntake.Settings(
-        partitions,
-        Duration.ofHours(1),
-        Duration.ofSeconds(10),
-        true,
-        Duration.ofSeconds(5));
+        partitions, Duration.ofHours(1), Duration.ofSeconds(10), true, Duration.ofSeconds(5));
   }
 
   Ensurer ensurer() {
@@ -124,8 +120,7 @@ final class LocalWorker implements AutoCloseable {
   }
 
   int partitionsOwned() {
-    return (int)
-        IntStream.range(0, partitions).filter(p -> assignment.of(p).mayBegin()).count();
+    return (int) IntStream.range(0, partitions).filter(p -> assignment.of(p).mayBegin()).count();
   }
 
   LocalWorker start() {

@@ -67,8 +67,7 @@ final class Parts {
                 "/zcbot/sandbox/" + config.workerId()));
     reader = new LogReader(() -> host.kafka().freeConsumer("log"));
     lanes = closer.add(new Lanes(config.ops().stopShare(12)));
-    assignment =
-        new Assignment(config.kafka().topic(Topic.ENSURE), config.group().maxOpenRecords);
+    assignment = new Assignment(config.kafka().topic(Topic.ENSURE), config.group().maxOpenRecords);
     follower = follower();
     domain = domain();
     takeoverRetry = new StartRetry(state::isStopping);

@@ -174,23 +174,20 @@ final class KafkaLog implements AutoCloseable {
   /** Reads topics from their end, as it is now. */
   Consumer<byte[], byte[]> fromEnd(Topic... topics) throws CommandException {
     return open(
-        topics,
-        (consumer, partitions) -> LogRange.all(consumer, partitions, answer()).ends());
+        topics, (consumer, partitions) -> LogRange.all(consumer, partitions, answer()).ends());
   }
 
   /** Reads topics from their beginning. */
   Consumer<byte[], byte[]> fromBeginning(Topic... topics) throws CommandException {
     return open(
-        topics,
-        (consumer, partitions) -> LogRange.all(consumer, partitions, answer()).starts());
+        topics, (consumer, partitions) -> LogRange.all(consumer, partitions, answer()).starts());
   }
 
   /** Reads topics from the first records at or after an instant on. */
   Consumer<byte[], byte[]> since(Instant instant, Topic... topics) throws CommandException {
     return open(
         topics,
-        (consumer, partitions) ->
-            LogRange.since(consumer, partitions, instant, answer()).starts());
+        (consumer, partitions) -> LogRange.since(consumer, partitions, instant, answer()).starts());
   }
 
   private interface Positioning {

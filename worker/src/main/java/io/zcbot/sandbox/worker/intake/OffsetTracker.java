@@ -22,8 +22,7 @@ import org.jspecify.annotations.Nullable;
  * <p>Each assignment gets an object of its own. A completion that comes late, after the partition
  * was taken away or even given back, marks a record of the old object, which nobody looks at.
  *
- * <p>Confined to the poll thread, but for the state of the partition, which any
- * thread reads.
+ * <p>Confined to the poll thread, but for the state of the partition, which any thread reads.
  */
 final class OffsetTracker {
   private final ArrayDeque<InFlightRecord> inFlight = new ArrayDeque<>();

@@ -17,10 +17,7 @@ class PartitionOwnershipTest {
   private PartitionState state = PartitionState.LOST;
   private boolean stopping;
   private final PartitionOwnership ownership =
-      new PartitionOwnership(
-          _ -> state,
-          time,
-          () -> stopping);
+      new PartitionOwnership(_ -> state, time, () -> stopping);
 
   private void pass(Duration grace) {
     time.pass(grace.plusNanos(1));

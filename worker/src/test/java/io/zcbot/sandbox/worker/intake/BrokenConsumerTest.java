@@ -137,11 +137,7 @@ class BrokenConsumerTest {
             new EnsureIntake.Group(
                 consumers, new Assignment(ENSURES.topic(), 10), new NoHandover(), () -> {}),
             new EnsureIntake.Settings(
-                1,
-                Duration.ofMinutes(1),
-                Duration.ofSeconds(1),
-                true,
-                Duration.ofSeconds(3)),
+                1, Duration.ofMinutes(1), Duration.ofSeconds(1), true, Duration.ofSeconds(3)),
             (_, _) -> true,
             _ -> {},
             new NoForwarding(),

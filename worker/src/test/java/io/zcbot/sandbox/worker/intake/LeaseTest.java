@@ -17,9 +17,7 @@ import org.junit.jupiter.api.Timeout;
 @Timeout(20)
 class LeaseTest {
   private final ManualTime time = new ManualTime(1);
-  private final Lease lease =
-      new Lease(
-          time);
+  private final Lease lease = new Lease(time);
 
   @Test
   void isNotValidBeforeTheFirstRenewal() {

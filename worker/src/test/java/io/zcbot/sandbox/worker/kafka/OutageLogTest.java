@@ -21,10 +21,7 @@ class OutageLogTest {
   private final Logger logger = (Logger) LoggerFactory.getLogger("io.zcbot.OutageLogTest");
   private final ListAppender<ILoggingEvent> lines = new ListAppender<>();
   private final ManualTime time = new ManualTime(17);
-  private final OutageLog outage =
-      new OutageLog(
-          logger,
-          time);
+  private final OutageLog outage = new OutageLog(logger, time);
 
   @BeforeEach
   void listen() {

@@ -438,7 +438,7 @@ class DockerEngineIT {
               .sandbox(bench.docker, user, workspace, true)
               .exec()
               .getId();
-      bench.docker.startContainerCmd(id).exec();
+      bench.startContainer(id);
       bare[i] = System.nanoTime() - started;
       bench.engine.remove(id);
     }

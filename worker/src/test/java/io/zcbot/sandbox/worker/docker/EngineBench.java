@@ -9,6 +9,7 @@ import com.github.dockerjava.api.async.ResultCallback;
 import com.github.dockerjava.api.command.CreateNetworkCmd;
 import com.github.dockerjava.api.command.ExecCreateCmd;
 import com.github.dockerjava.api.exception.DockerException;
+import com.github.dockerjava.api.exception.InternalServerErrorException;
 import com.github.dockerjava.api.model.ContainerNetwork;
 import com.github.dockerjava.api.model.Frame;
 import com.github.dockerjava.core.DefaultDockerClientConfig;
@@ -56,7 +57,7 @@ public final class EngineBench implements AutoCloseable {
   private final Set<String> images = ConcurrentHashMap.newKeySet();
   private final Set<String> networks = ConcurrentHashMap.newKeySet();
 
-  /** Of runc, when what it runs before the command died; once in many thousands of execs. */
+  /** Of runc, if its own first process died before the command; once in thousands of starts. */
   private static final String NEVER_BEGAN = "waiting for init preliminary setup";
 
   /** What a command said and how it ended. */
@@ -202,6 +203,19 @@ public final class EngineBench implements AutoCloseable {
 
   public Outcome python(String containerId, String script) throws InterruptedException {
     return attack(containerId, "python3", "-c", script);
+  }
+
+  /** Starts a container that a test created, once more if runc's own first process died. */
+  public void startContainer(String container) {
+    try {
+      docker.startContainerCmd(container).exec();
+    } catch (InternalServerErrorException e) {
+      if (!String.valueOf(e.getMessage()).contains(NEVER_BEGAN)) {
+        throw e;
+      }
+      System.out.println("a container never began, it is started once more: " + e.getMessage());
+      docker.startContainerCmd(container).exec();
+    }
   }
 
   /** Runs a command; once more where it never began, which says nothing about the command. */

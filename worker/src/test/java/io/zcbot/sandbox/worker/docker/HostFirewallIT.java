@@ -378,7 +378,7 @@ class HostFirewallIT {
             .withHostConfig(HostConfig.newHostConfig().withNetworkMode(network).withInit(true))
             .exec()
             .getId();
-    bench.docker.startContainerCmd(id).exec();
+    bench.startContainer(id);
     return id;
   }
 

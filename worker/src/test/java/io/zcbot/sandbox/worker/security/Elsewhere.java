@@ -98,7 +98,7 @@ final class Elsewhere implements AutoCloseable {
               .withHostConfig(HostConfig.newHostConfig().withNetworkMode("none").withInit(true))
               .exec()
               .getId();
-      bench.docker.startContainerCmd(id).exec();
+      bench.startContainer(id);
       return id;
     }
   }

@@ -141,7 +141,7 @@ final class Lab implements AutoCloseable {
       command.withEntrypoint("sleep", "600");
       change.accept(command);
       String id = command.exec().getId();
-      bench.docker.startContainerCmd(id).exec();
+      bench.startContainer(id);
       return id;
     }
   }

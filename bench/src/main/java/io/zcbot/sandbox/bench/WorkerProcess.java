@@ -89,7 +89,7 @@ final class WorkerProcess implements AutoCloseable {
   }
 
   private int parked() throws Exception {
-    return (int) metric("zcbot_slots_parked");
+    return (int) metric("zcbot_slots_idle");
   }
 
   /** The sum over a metric's labels. */

@@ -88,7 +88,7 @@ public final class EventCodec {
     try {
       return WRITER.writeValueAsBytes(json);
     } catch (JacksonException e) {
-      throw new UncheckedIOException("an event of strings and numbers must serialize", e);
+      throw new UncheckedIOException("an event of strings and numbers could not be serialized", e);
     }
   }
 
@@ -146,8 +146,10 @@ public final class EventCodec {
       case REAPED -> decodeReaped(key, value);
       case FAILED -> decodeFailed(key, value);
       case DEAD_LETTER ->
-          throw new EventFormatException("value", "a dead-letter record is no event by definition");
-      case LIVE -> throw new EventFormatException("value", "a live record is state and no event");
+          throw new EventFormatException("value", "a record of the dead-letter topic is not an"
+              + " event");
+      case LIVE -> throw new EventFormatException("value", "a record of the live table is not an"
+          + " event");
     };
   }
 
@@ -238,7 +240,7 @@ public final class EventCodec {
     UserId user = in.userId();
     if (key == null) {
       throw new EventFormatException(
-          "key", "missing; set the record key to the user_id, it decides the order");
+          "key", "missing; set the record key to the user_id, which decides the partition");
     }
     if (isAscii(key, user.toString())) {
       return user;

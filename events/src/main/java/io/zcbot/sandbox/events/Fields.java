@@ -71,7 +71,7 @@ final class Fields {
     // Decoded first: given bytes, Jackson would accept UTF-16, UTF-32 and malformed UTF-8.
     try (JsonParser json = JSON.createParser(utf8("value", value))) {
       if (json.nextToken() != JsonToken.START_OBJECT) {
-        throw new EventFormatException("value", "is no JSON object; send {\"user_id\": …}");
+        throw new EventFormatException("value", "is not a JSON object; send {\"user_id\": …}");
       }
       Map<String, Value> values = new HashMap<>();
       for (String name = json.nextFieldName(); name != null; name = json.nextFieldName()) {
@@ -86,14 +86,14 @@ final class Fields {
         }
       }
       if (json.nextToken() != null) {
-        throw new EventFormatException("value", "has something after its JSON object; remove it");
+        throw new EventFormatException("value", "has content after its JSON object; remove it");
       }
       return new Fields(values);
     } catch (JacksonException e) {
       throw new EventFormatException(
-          "value", "is no JSON: " + UntrustedText.quote(e.getOriginalMessage()) + at(e));
+          "value", "is not JSON: " + UntrustedText.quote(e.getOriginalMessage()) + at(e));
     } catch (IOException e) {
-      throw new UncheckedIOException("reading from memory must not fail", e);
+      throw new UncheckedIOException("reading from memory failed", e);
     }
   }
 
@@ -159,7 +159,7 @@ final class Fields {
     if (!UntrustedText.whole(text).equals(text)) {
       // JSON can write it, UTF-8 can't: other readers would fail on what is derived from it.
       throw new EventFormatException(
-          field, "has half a character (an unpaired surrogate); send whole ones");
+          field, "has an unpaired surrogate; send complete characters");
     }
     return text;
   }
@@ -190,7 +190,7 @@ final class Fields {
     } catch (DateTimeException _) {
       throw new EventFormatException(
           field,
-          "is no RFC 3339 time: "
+          "is not an RFC 3339 time: "
               + UntrustedText.quote(text)
               + "; write e.g. 2026-11-24T12:00:00Z");
     }
@@ -206,17 +206,17 @@ final class Fields {
   }
 
   private @Nullable Long optionalNonNegative(String field) throws EventFormatException {
-    Long number = optionalLong(field, "is no whole number from 0 up");
+    Long number = optionalLong(field, "is not a whole number of 0 or more");
     if (number != null && number < 0) {
-      throw new EventFormatException(field, "is no whole number from 0 up");
+      throw new EventFormatException(field, "is not a whole number of 0 or more");
     }
     return number;
   }
 
   @Nullable Integer optionalInt(String field) throws EventFormatException {
-    Long number = optionalLong(field, "is no whole number");
+    Long number = optionalLong(field, "is not a whole number");
     if (number != null && number != number.intValue()) {
-      throw new EventFormatException(field, "is no whole number");
+      throw new EventFormatException(field, "is not a whole number");
     }
     return number == null ? null : number.intValue();
   }
@@ -283,7 +283,7 @@ final class Fields {
       case VALUE_NUMBER_INT, VALUE_NUMBER_FLOAT -> "a number";
       case VALUE_TRUE, VALUE_FALSE -> "a boolean";
       case VALUE_STRING -> "a string";
-      default -> throw new IllegalStateException("no value of a field: " + value);
+      default -> throw new IllegalStateException("not the value of a field: " + value);
     };
   }
 }

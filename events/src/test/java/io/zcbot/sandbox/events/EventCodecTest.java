@@ -115,7 +115,7 @@ class EventCodecTest {
   void whatIsNoTimeIsRefused(String text) {
     assertThat(refusal("{\"user_id\":\"%s\",\"expires_at\":\"%s\"}".formatted(USER, text)))
         .isEqualTo(
-            "expires_at: is no RFC 3339 time: '" + text + "'; write e.g. 2026-11-24T12:00:00Z");
+            "expires_at: is not an RFC 3339 time: '" + text + "'; write e.g. 2026-11-24T12:00:00Z");
   }
 
   @ParameterizedTest
@@ -151,12 +151,12 @@ class EventCodecTest {
           {"user_id":"USER","event_id":1}       | event_id: is a number; make it a string
           {"user_id":"USER","requested_by":[]}  | requested_by: is an array; make it a string
           {"user_id":"USER","requested_at":1}   | requested_at: is a number; make it a string
-          {"user_id":"USER","event_id":"\\ud800"}     | event_id: has half a character (an unpaired surrogate); send whole ones
-          {"user_id":"USER","requested_by":"\\udc00x"} | requested_by: has half a character (an unpaired surrogate); send whole ones
-          []                                    | value: is no JSON object; send {"user_id": …}
-          "x"                                   | value: is no JSON object; send {"user_id": …}
-          null                                  | value: is no JSON object; send {"user_id": …}
-          17                                    | value: is no JSON object; send {"user_id": …}
+          {"user_id":"USER","event_id":"\\ud800"}     | event_id: has an unpaired surrogate; send complete characters
+          {"user_id":"USER","requested_by":"\\udc00x"} | requested_by: has an unpaired surrogate; send complete characters
+          []                                    | value: is not a JSON object; send {"user_id": …}
+          "x"                                   | value: is not a JSON object; send {"user_id": …}
+          null                                  | value: is not a JSON object; send {"user_id": …}
+          17                                    | value: is not a JSON object; send {"user_id": …}
           """)
   void refusalsNameFieldAndProblem(String json, String problem) {
     assertThat(refusal(json.replace("USER", USER))).isEqualTo(problem);
@@ -181,13 +181,13 @@ class EventCodecTest {
         "{\"a\":\"\0\"}"
       })
   void whatIsNoJsonIsRefused(String text) {
-    assertThat(refusal(text)).startsWith("value: is no JSON: '").matches("[^\\p{Cntrl}]*");
+    assertThat(refusal(text)).startsWith("value: is not JSON: '").matches("[^\\p{Cntrl}]*");
   }
 
   @Test
   void moreThanOneObjectIsRefused() {
     assertThat(refusal("{\"a\":1} {\"b\":2}"))
-        .isEqualTo("value: has something after its JSON object; remove it");
+        .isEqualTo("value: has content after its JSON object; remove it");
   }
 
   /** A new line or an escape sequence would write lines and colours of its own into a log. */
@@ -234,8 +234,8 @@ class EventCodecTest {
   void nothingAtAllIsRefused() {
     assertThat(refusal(Topic.ENSURE, bytes(USER), null))
         .isEqualTo("value: missing; send a JSON object");
-    assertThat(refusal("")).isEqualTo("value: is no JSON object; send {\"user_id\": …}");
-    assertThat(refusal(" \n")).isEqualTo("value: is no JSON object; send {\"user_id\": …}");
+    assertThat(refusal("")).isEqualTo("value: is not a JSON object; send {\"user_id\": …}");
+    assertThat(refusal(" \n")).isEqualTo("value: is not a JSON object; send {\"user_id\": …}");
   }
 
   @Test
@@ -254,7 +254,7 @@ class EventCodecTest {
     assertThat(refusal(Topic.ENSURE, bytes(USER), json.getBytes(StandardCharsets.UTF_16)))
         .isEqualTo("value: is not UTF-8");
     assertThat(refusal(Topic.ENSURE, bytes(USER), json.getBytes(StandardCharsets.UTF_16LE)))
-        .startsWith("value: is no JSON");
+        .startsWith("value: is not JSON");
     assertThat(
             refusal(
                 Topic.ENSURE, bytes(USER), "{\"a\":\"ä\"}".getBytes(StandardCharsets.ISO_8859_1)))
@@ -285,10 +285,10 @@ class EventCodecTest {
     assertThat(ensure(form.formatted(USER, "\"" + "y".repeat(60_000) + "\""))).isNotNull();
     assertThat(ensure(form.formatted(USER, "[".repeat(10) + "]".repeat(10)))).isNotNull();
     assertThat(ensure(form.formatted(USER, "1e999999999"))).isNotNull();
-    assertThat(refusal(form.formatted(USER, "9".repeat(1000)))).startsWith("value: is no JSON");
-    assertThat(refusal(form.formatted(USER, "[".repeat(5000)))).startsWith("value: is no JSON");
+    assertThat(refusal(form.formatted(USER, "9".repeat(1000)))).startsWith("value: is not JSON");
+    assertThat(refusal(form.formatted(USER, "[".repeat(5000)))).startsWith("value: is not JSON");
     assertThat(refusal(form.formatted(USER, "{\"a\":".repeat(5000))))
-        .startsWith("value: is no JSON");
+        .startsWith("value: is not JSON");
 
     String id = "{\"user_id\":\"%s\",\"event_id\":\"%s\"}";
     assertThat(ensure(id.formatted(USER, "x".repeat(4096))).eventId()).hasSize(4096);
@@ -300,7 +300,7 @@ class EventCodecTest {
   void keyAndUserMustAgree() {
     String json = "{\"user_id\":\"" + USER + "\"}";
     assertThat(refusal(Topic.ENSURE, null, bytes(json)))
-        .isEqualTo("key: missing; set the record key to the user_id, it decides the order");
+        .isEqualTo("key: missing; set the record key to the user_id, which decides the partition");
     assertThat(refusal(Topic.ENSURE, new byte[0], bytes(json)))
         .isEqualTo("key: is '' but user_id is '" + USER + "'; make them the same");
     assertThat(refusal(Topic.ENSURE, bytes("00000000-0000-4000-8000-000000000001"), bytes(json)))
@@ -357,20 +357,20 @@ class EventCodecTest {
         .isEqualTo("outcome: is 'REUSED'; it must be one of created, reused, recreated, claimed");
     for (String number : new String[] {"-1", "1.5", "1e3", "9223372036854775808", "\"1\""}) {
       assertThat(refusal(Topic.READY, READY.replace("\"took_ms\":1", "\"took_ms\":" + number)))
-          .isEqualTo("took_ms: is no whole number from 0 up");
+          .isEqualTo("took_ms: is not a whole number of 0 or more");
     }
     for (String number : new String[] {"-1", "300.0", "\"300\"", "9223372036854775808"}) {
       assertThat(refusal(Topic.READY, READY.replace("}", ",\"idle_ttl_seconds\":" + number + "}")))
-          .isEqualTo("idle_ttl_seconds: is no whole number from 0 up");
+          .isEqualTo("idle_ttl_seconds: is not a whole number of 0 or more");
     }
     assertThat(refusal(Topic.REAPED, REAPED.replace("idle", "bored")))
         .isEqualTo(
             "reason: is 'bored'; it must be one of idle, purged, moved, lost, died, lifetime,"
                 + " evicted, replaced, requested, shutdown");
     assertThat(refusal(Topic.REAPED, REAPED.replace("}", ",\"exit_code\":1.0}")))
-        .isEqualTo("exit_code: is no whole number");
+        .isEqualTo("exit_code: is not a whole number");
     assertThat(refusal(Topic.REAPED, REAPED.replace("}", ",\"exit_code\":2147483648}")))
-        .isEqualTo("exit_code: is no whole number");
+        .isEqualTo("exit_code: is not a whole number");
     assertThat(refusal(Topic.REAPED, REAPED.replace("}", ",\"oom_killed\":\"yes\"}")))
         .isEqualTo("oom_killed: is a string; make it true or false");
     assertThat(refusal(Topic.FAILED, FAILED.replace("true", "1")))
@@ -384,7 +384,7 @@ class EventCodecTest {
   @Test
   void aDeadLetterIsNoEvent() {
     assertThat(refusal(Topic.DEAD_LETTER, "{}"))
-        .isEqualTo("value: a dead-letter record is no event by definition");
+        .isEqualTo("value: a record of the dead-letter topic is not an event");
   }
 
   /** An engine's message can be long; what a worker publishes its readers must be able to read. */

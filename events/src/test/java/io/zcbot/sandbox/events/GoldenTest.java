@@ -94,7 +94,7 @@ class GoldenTest {
                 "e-1",
                 AT,
                 Failed.Reason.IMAGE_MISSING,
-                "tried to create …, failed because of \"no such image\"\nbuild it",
+                "could not create …: \"no such image\"\nbuild it",
                 false)));
   }
 

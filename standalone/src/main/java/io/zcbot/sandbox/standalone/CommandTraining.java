@@ -90,7 +90,7 @@ public final class CommandTraining {
       try {
         if (!commands.waitFor(PATIENCE_SECONDS, TimeUnit.SECONDS) || !Files.exists(cache)) {
           throw new IOException(
-              "the JVM wrote no cache; the commands printed: " + Files.readString(log));
+              "the JVM did not write a cache; the commands printed: " + Files.readString(log));
         }
       } finally {
         commands.destroyForcibly();

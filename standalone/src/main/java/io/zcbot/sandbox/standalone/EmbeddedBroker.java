@@ -113,20 +113,20 @@ public final class EmbeddedBroker implements AutoCloseable {
       // Held by this very process: the same answer.
     } catch (IOException e) {
       throw new IOException(
-          "tried to keep the broker's data in "
+          "could not use the data directory "
               + directory
-              + ", failed because of '"
+              + ": "
               + e
-              + "'; choose a directory that can be written with --data or ZCBOT_STANDALONE_DATA",
+              + "; choose a writable directory with --data or ZCBOT_STANDALONE_DATA",
           e);
     }
     if (channel != null) {
       channel.close();
     }
     throw new IOException(
-        "tried to keep the broker's data in "
+        "could not use the data directory "
             + directory
-            + ", failed because another standalone uses it; stop that one, or choose another"
+            + ": another standalone process uses it; stop that process, or choose another"
             + " directory with --data or ZCBOT_STANDALONE_DATA");
   }
 
@@ -136,13 +136,14 @@ public final class EmbeddedBroker implements AutoCloseable {
       probe.bind(new InetSocketAddress(InetAddress.ofLiteral(LOOPBACK), port));
     } catch (IOException e) {
       throw new IOException(
-          "tried to serve Kafka on "
+          "could not serve Kafka on "
               + LOOPBACK
               + ":"
               + port
-              + ", failed because of '"
+              + ": "
               + e.getMessage()
-              + "'; stop what listens there, or choose another port with --kafka-port or"
+              + "; stop the process that listens there, or choose another port with --kafka-port"
+              + " or"
               + " ZCBOT_STANDALONE_KAFKA_PORT",
           e);
     }
@@ -172,11 +173,11 @@ public final class EmbeddedBroker implements AutoCloseable {
           .run();
     } catch (Exception e) {
       throw new IOException(
-          "tried to prepare "
+          "could not prepare "
               + log
-              + " for Kafka, failed because of '"
+              + " for Kafka: "
               + e.getMessage()
-              + "' ("
+              + " ("
               + said.toString(StandardCharsets.UTF_8).strip()
               + "); empty the directory, or choose another with --data",
           e);
@@ -189,11 +190,11 @@ public final class EmbeddedBroker implements AutoCloseable {
     } catch (RuntimeException | Error e) {
       server.shutdown();
       throw new IOException(
-          "tried to start Kafka on the data in "
+          "could not start Kafka with the data in "
               + directory
-              + ", failed because of '"
+              + ": "
               + e
-              + "'; if its data is broken, choose another directory with --data",
+              + "; if the data is damaged, choose another directory with --data",
           e);
     }
   }

@@ -61,7 +61,7 @@ final class StandaloneCommand implements Callable<Integer> {
     Logging.quiet("org.apache.kafka.controller.QuorumController"); // warns of each normal start
     try {
       EmbeddedBroker broker = EmbeddedBroker.start(directory, kafkaPort);
-      log.info("Kafka serves on {}, data in {}", broker.bootstrapServers(), directory);
+      log.info("Kafka listens on {}, its data is in {}", broker.bootstrapServers(), directory);
       return WorkerProcess.run(config, () -> stop(broker));
     } catch (IOException e) {
       throw new CommandException(ExitCode.CONFIG, String.valueOf(e.getMessage()), e);
@@ -84,9 +84,9 @@ final class StandaloneCommand implements Callable<Integer> {
           SERVERS_KEY
               + "="
               + given
-              + " names another Kafka than the one that standalone brings along, "
+              + " names another Kafka than the broker that standalone starts, "
               + own
-              + "; unset it, or use 'run' to work with that other one",
+              + "; unset it, or use the command 'run' with that Kafka",
           null);
     }
     env.put(SERVERS_KEY, own);

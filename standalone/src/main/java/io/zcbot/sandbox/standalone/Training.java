@@ -132,10 +132,10 @@ public final class Training {
           throw new IOException("the worker did not stop within " + PATIENCE.toSeconds() + " s");
         }
         if (!Files.exists(cache)) {
-          throw new IOException("the JVM wrote no cache");
+          throw new IOException("the JVM did not write a cache");
         }
       } catch (IOException e) {
-        throw new IOException(e.getMessage() + "; the worker said: " + Files.readString(log), e);
+        throw new IOException(e.getMessage() + "; the worker's output: " + Files.readString(log), e);
       } finally {
         worker.destroyForcibly();
       }
@@ -147,7 +147,7 @@ public final class Training {
     long deadline = System.nanoTime() + PATIENCE.toNanos();
     while (get("/health/ready") != 200) {
       if (worker.waitFor(50, TimeUnit.MILLISECONDS) || System.nanoTime() > deadline) {
-        throw new IOException("the worker did not get ready");
+        throw new IOException("the worker did not become ready");
       }
     }
     List<UserId> users = Stream.generate(UUID::randomUUID).limit(USERS).map(UserId::new).toList();

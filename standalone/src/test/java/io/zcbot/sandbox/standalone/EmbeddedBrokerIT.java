@@ -129,9 +129,9 @@ class EmbeddedBrokerIT {
       assertThatThrownBy(() -> EmbeddedBroker.start(data, 0))
           .isInstanceOf(IOException.class)
           .hasMessage(
-              "tried to keep the broker's data in "
+              "could not use the data directory "
                   + data
-                  + ", failed because another standalone uses it; stop that one, or choose another"
+                  + ": another standalone process uses it; stop that process, or choose another"
                   + " directory with --data or ZCBOT_STANDALONE_DATA");
       closeOnceMore(broker);
     }
@@ -146,10 +146,10 @@ class EmbeddedBrokerIT {
       assertThatThrownBy(() -> EmbeddedBroker.start(data, port))
           .isInstanceOf(IOException.class)
           .hasMessage(
-              "tried to serve Kafka on 127.0.0.1:"
+              "could not serve Kafka on 127.0.0.1:"
                   + port
-                  + ", failed because of 'Address already in use'; stop what listens there, or"
-                  + " choose another port with --kafka-port or ZCBOT_STANDALONE_KAFKA_PORT");
+                  + ": Address already in use; stop the process that listens there, or choose"
+                  + " another port with --kafka-port or ZCBOT_STANDALONE_KAFKA_PORT");
     }
     EmbeddedBroker.start(data, 0).close();
   }
@@ -159,7 +159,7 @@ class EmbeddedBrokerIT {
     Path file = Files.write(data.resolve("file"), "x".getBytes(StandardCharsets.UTF_8));
     assertThatThrownBy(() -> EmbeddedBroker.start(file.resolve("below"), 0))
         .isInstanceOf(IOException.class)
-        .hasMessageStartingWith("tried to keep the broker's data in " + file.resolve("below"))
-        .hasMessageContaining("choose a directory that can be written");
+        .hasMessageStartingWith("could not use the data directory " + file.resolve("below"))
+        .hasMessageContaining("choose a writable directory");
   }
 }

@@ -57,9 +57,9 @@ class StandaloneCommandTest {
     assertThat(standalone()).isEqualTo(ExitCode.CONFIG);
     assertThat(err.toString())
         .isEqualTo(
-            "ZCBOT_KAFKA_BOOTSTRAP_SERVERS=kafka:9092 names another Kafka than the one that"
-                + " standalone brings along, 127.0.0.1:9092; unset it, or use 'run' to work with"
-                + " that other one\n");
+            "ZCBOT_KAFKA_BOOTSTRAP_SERVERS=kafka:9092 names another Kafka than the broker that"
+                + " standalone starts, 127.0.0.1:9092; unset it, or use the command 'run' with"
+                + " that Kafka\n");
   }
 
   @Test
@@ -75,6 +75,6 @@ class StandaloneCommandTest {
     Path file = Files.writeString(dir.resolve("file"), "");
     env.put("ZCBOT_STANDALONE_DATA", file.resolve("below").toString());
     assertThat(standalone()).isEqualTo(ExitCode.CONFIG);
-    assertThat(err.toString()).startsWith("tried to keep the broker's data in " + file);
+    assertThat(err.toString()).startsWith("could not use the data directory " + file);
   }
 }

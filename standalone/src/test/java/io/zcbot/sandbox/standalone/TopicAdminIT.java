@@ -129,13 +129,14 @@ class TopicAdminIT {
     assertThat(e.isFinal()).isTrue();
     assertThat(e)
         .hasMessage(
-            "tried to use the topics on "
+            "could not use the topics on "
                 + broker.bootstrapServers()
-                + ", failed because these don't exist: "
-                + "%1$sensure, %1$sactivity, %1$sready, %1$sreaped, %1$sfailed, %1$sdead-letter, %1$slive"
-                    .formatted(prefix)
-                + "; create them with 'topics create', or let the worker do it with"
-                + " ZCBOT_TOPICS_CREATE=true");
+                + ": these topics do not exist: "
+                + ("%1$sensure, %1$sactivity, %1$sready, %1$sreaped, %1$sfailed, %1$sdead-letter,"
+ + " %1$slive")
+ .formatted(prefix)
+                + "; create them with 'topics create', or set ZCBOT_TOPICS_CREATE=true so that"
+                + " the worker creates them");
   }
 
   @Test
@@ -152,7 +153,7 @@ class TopicAdminIT {
         .contains(
             "their partition counts differ: %1$sensure has 3, %1$sactivity has 2".formatted(prefix))
         .endsWith(
-            "Stop all workers, then: kafka-topics.sh --alter --topic "
+            "Stop all workers, then run: kafka-topics.sh --alter --topic "
                 + prefix
                 + "activity --partitions 3");
   }
@@ -166,7 +167,7 @@ class TopicAdminIT {
         .hasMessageContaining(
             prefix + "ensure has message.timestamp.type=CreateTime instead of LogAppendTime")
         .hasMessageEndingWith(
-            "Do: kafka-configs.sh --alter --entity-type topics --entity-name "
+            "Run: kafka-configs.sh --alter --entity-type topics --entity-name "
                 + prefix
                 + "ensure --add-config message.timestamp.type=LogAppendTime");
   }
@@ -185,7 +186,7 @@ class TopicAdminIT {
         catchThrowableOfType(
             TopicsException.class, () -> new TopicAdmin(admin, impossible).verifyOrCreate());
     assertThat(e.isFinal()).isTrue();
-    assertThat(e.getMessage()).contains("tried to create topic", "replication factor");
+    assertThat(e.getMessage()).contains("could not create topic", "replication factor");
   }
 
   @Test
@@ -202,7 +203,7 @@ class TopicAdminIT {
               () -> new TopicAdmin(nobody, config("x.", true, 2)).verifyOrCreate());
       assertThat(e.isFinal()).isFalse();
       assertThat(e.getMessage())
-          .startsWith("tried to look at topic x.ensure on ")
+          .startsWith("could not describe topic x.ensure on ")
           .endsWith("check that Kafka runs there and that ZCBOT_KAFKA_BOOTSTRAP_SERVERS is right");
     }
   }

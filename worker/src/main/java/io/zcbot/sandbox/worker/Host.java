@@ -83,7 +83,7 @@ record Host(
   private static int verifyTopics(KafkaClients kafka, KafkaConfig config, StartRetry retry)
       throws IOException, TopicsException, InterruptedException {
     return retry.untilItWorks(
-        "look at the topics",
+        "check the topics",
         () -> {
           try (Admin admin = kafka.admin()) {
             return new TopicAdmin(admin, config).verifyOrCreate();

@@ -73,7 +73,7 @@ final class Timers implements AutoCloseable {
       engineProblem = null;
     } catch (EngineException e) {
       if (engineProblem == null) {
-        log.warn("the engine does not answer as it should: {}", e.getMessage());
+        log.warn("a periodic check of the engine failed, will be tried again: {}", e.getMessage());
       }
       engineProblem = e.getMessage();
     } finally {

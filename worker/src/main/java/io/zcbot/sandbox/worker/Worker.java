@@ -90,7 +90,7 @@ public final class Worker implements AutoCloseable {
     closer.add(parts.domain.slots()::stopMaking);
     state.serving();
     log.info(
-        "worker {} serves ensures of group {} on {}",
+        "worker {} serves ensures as a member of group {}, Kafka at {}",
         config.workerId(),
         config.kafka().groupId(),
         config.kafka().bootstrapServers());

@@ -371,9 +371,9 @@ class CommandsIT {
     Map<String, String> elsewhere = new HashMap<>(env);
     elsewhere.put("ZCBOT_TOPIC_PREFIX", "other.");
     assertThat(sandbox(elsewhere, "topics", "check")).isEqualTo(ExitCode.CONFIG);
-    assertThat(err.toString()).contains("these don't exist: other.ensure, other.activity");
+    assertThat(err.toString()).contains("these topics do not exist: other.ensure, other.activity");
     assertThat(sandbox(elsewhere, "watch")).isEqualTo(ExitCode.CONFIG);
-    assertThat(err.toString()).contains("there is no such topic; start a worker, or run");
+    assertThat(err.toString()).contains("the topic does not exist; start a worker, or run");
   }
 
   @Test

@@ -52,7 +52,7 @@ final class OverlapCheck {
               + older.containerId()
               + " and "
               + younger.containerId()
-              + " were announced side by side for "
+              + " were announced as running at the same time for "
               + FoldContext.seconds(overlap),
           olderStart.position(),
           youngerStart.position(),

@@ -136,7 +136,7 @@ public final class Replay {
       try {
         told.addAll(shard.get());
       } catch (ExecutionException e) {
-        throw new IllegalStateException("the fold failed", e);
+        throw new IllegalStateException("folding the records failed", e);
       }
     }
     tell(told);

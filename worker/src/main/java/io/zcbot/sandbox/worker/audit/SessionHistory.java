@@ -189,7 +189,7 @@ final class SessionHistory {
           user,
           "container "
               + session.containerId()
-              + " was never announced reaped, though the user got another one later",
+              + " was never announced reaped, although the user got another one later",
           life.position(),
           next.position());
       return true;
@@ -204,9 +204,9 @@ final class SessionHistory {
           user,
           "container "
               + session.containerId()
-              + " was never announced reaped, though its worker "
+              + " was never announced reaped, although its worker "
               + session.workerId()
-              + " purged what it had left",
+              + " purged the containers of its previous run",
           life.position(),
           purge.position());
       return true;

@@ -84,13 +84,13 @@ final class Unreadable {
         (position, bad) -> {
           if (bad.time >= since
               && end > rules.answerDue(bad.time, bad.time + rules.expiry().toMillis())) {
-            tell(position, bad.problem, ", and no dead letter names it");
+            tell(position, bad.problem, ", and the dead-letter topic has no record of it");
           }
         });
   }
 
   private void tell(RecordPosition position, String problem, String more) {
     context.violation(
-        Check.UNREADABLE, null, "a record is no event (" + problem + ")" + more, position);
+        Check.UNREADABLE, null, "a record is not a valid event (" + problem + ")" + more, position);
   }
 }

@@ -68,7 +68,7 @@ final class AllHosts {
     try {
       return new JsonMapper().writeValueAsString(array) + System.lineSeparator();
     } catch (JsonProcessingException e) {
-      throw new IllegalStateException("an array of strings must serialize", e);
+      throw new IllegalStateException("an array of strings could not be serialized", e);
     }
   }
 }

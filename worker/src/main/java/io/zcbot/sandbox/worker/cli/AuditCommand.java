@@ -33,9 +33,9 @@ import picocli.CommandLine.TypeConversionException;
 @Command(
     name = "audit",
     description =
-        "Replay all topics, print each user's sessions, and check what the workers promise: no user"
-            + " has two sandboxes, every ensure is answered, no sandbox is lost, none is reaped"
-            + " while in use or kept while idle. Changes nothing.")
+        "Replay all topics, print each user's sessions, and check the guarantees: no user has two"
+            + " sandboxes, every ensure is answered, no sandbox is lost, and none is reaped while"
+            + " it is in use or kept while it is idle. Changes nothing.")
 final class AuditCommand implements Callable<Integer> {
   private final CommandContext context;
 
@@ -59,26 +59,27 @@ final class AuditCommand implements Callable<Integer> {
   @Option(
       names = "--ttl",
       paramLabel = "DURATION",
-      description = "The idle TTL of the workers (default: as set in this environment).")
+      description = "The idle TTL of the workers (default: the setting of this environment).")
   private @Nullable Duration ttl;
 
   @Option(
       names = "--interval",
       paramLabel = "DURATION",
-      description = "The reaper interval of the workers (default: as set in this environment).")
+      description = "The reaper interval of the workers (default: the setting of this"
+          + " environment).")
   private @Nullable Duration interval;
 
   @Option(
       names = "--expiry",
       paramLabel = "DURATION",
       description =
-          "When an ensure without expires_at expires (default: as set in this environment).")
+          "When an ensure without expires_at expires (default: the setting of this environment).")
   private @Nullable Duration expiry;
 
   @Option(
       names = "--grace",
       paramLabel = "DURATION",
-      description = "How late a worker may be with what is due (default: 10s).")
+      description = "How late an answer, a reap or an announcement may be (default: 10s).")
   private @Nullable Duration grace;
 
   @Option(
@@ -92,7 +93,8 @@ final class AuditCommand implements Callable<Integer> {
       paramLabel = "MODE",
       converter = RestartConverter.class,
       description =
-          "What workers do when they start: purge or adopt (default: as set in this environment).")
+          "What workers do when they start: purge or adopt (default: the setting of this"
+              + " environment).")
   private GroupConfig.@Nullable Restart restart;
 
   @Option(
@@ -100,7 +102,8 @@ final class AuditCommand implements Callable<Integer> {
       paramLabel = "FROM/TO",
       converter = OutageConverter.class,
       description =
-          "When workers or Kafka were unavailable; sandboxes do not age in this time. May be repeated.")
+          "A period in which workers or Kafka were unavailable, in which sandboxes do not age."
+              + " May be repeated.")
   private List<Rules.Outage> outages = new ArrayList<>();
 
   AuditCommand(CommandContext context) {
@@ -123,7 +126,7 @@ final class AuditCommand implements Callable<Integer> {
         throw log.failed("read the topics", e);
       }
     } catch (IOException e) {
-      throw new IllegalStateException("Kafka throws none", e);
+      throw new IllegalStateException("Kafka does not throw an IOException", e);
     }
   }
 
@@ -134,9 +137,9 @@ final class AuditCommand implements Callable<Integer> {
     } catch (IOException e) {
       throw new CommandException(
           ExitCode.USAGE,
-          "tried to read an export, failed because "
+          "could not read an export: "
               + e.getMessage()
-              + "; give files that 'export' wrote",
+              + "; name files that 'export' wrote",
           e);
     }
   }

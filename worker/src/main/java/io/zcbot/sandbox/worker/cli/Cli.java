@@ -176,7 +176,7 @@ public final class Cli {
       console.err().println("interrupted");
       return ExitCode.FAILED;
     }
-    console.err().println("this is a fault of this program, please report it: " + e);
+    console.err().println("the program failed unexpectedly, please report this: " + e);
     trace(e);
     return ExitCode.SOFTWARE;
   }

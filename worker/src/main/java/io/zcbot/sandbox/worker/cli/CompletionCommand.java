@@ -13,7 +13,7 @@ import picocli.CommandLine.Parameters;
 @Command(
     name = "completion",
     description = {
-      "Print a script that completes commands and options in a shell.",
+      "Print a script with which a shell completes commands and options.",
       "To use it now: source <(bin/sandbox completion bash)"
     })
 final class CompletionCommand implements Callable<Integer> {

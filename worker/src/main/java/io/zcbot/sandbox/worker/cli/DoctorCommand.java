@@ -71,7 +71,7 @@ final class DoctorCommand implements Callable<Integer> {
     try {
       return log.clients().admin();
     } catch (KafkaException e) {
-      throw log.failed("look at Kafka", e);
+      throw log.failed("check Kafka", e);
     }
   }
 
@@ -90,7 +90,7 @@ final class DoctorCommand implements Callable<Integer> {
     }
     console.out().println();
     if (!context.isVerbose() && !byLevel.getOrDefault(Level.WARN, List.of()).isEmpty()) {
-      console.out().println("'doctor --verbose' prints the details, and what to do about a WARN.");
+      console.out().println("'doctor --verbose' prints all details, and how to fix each WARN.");
     }
     console
         .out()
@@ -144,7 +144,7 @@ final class DoctorCommand implements Callable<Integer> {
     try {
       console.out().println(new JsonMapper().writeValueAsString(report));
     } catch (JsonProcessingException e) {
-      throw new IllegalStateException("an object of strings must serialize", e);
+      throw new IllegalStateException("an object of strings could not be serialized", e);
     }
   }
 }

@@ -24,7 +24,7 @@ final class Engines {
   static CommandException failed(EngineException e) {
     return new CommandException(
         ExitCode.UNAVAILABLE,
-        "tried to ask the container engine, failed because " + e.getMessage(),
+        "could not use the container engine: " + e.getMessage(),
         e);
   }
 }

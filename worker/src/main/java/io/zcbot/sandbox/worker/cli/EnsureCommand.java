@@ -57,8 +57,8 @@ final class EnsureCommand implements Callable<Integer> {
       names = "--expires-in",
       paramLabel = "DURATION",
       description =
-          "How long workers may take up the ensure (default: the timeout when waiting, otherwise as"
-              + " the workers are set).")
+          "When the ensure expires (default: the timeout if the command waits, otherwise the"
+              + " workers' setting).")
   private @Nullable Duration expiresIn;
 
   @Option(names = "--json", description = "Print the event as JSON.")
@@ -105,9 +105,9 @@ final class EnsureCommand implements Callable<Integer> {
                     + ensure.eventId()
                     + " within "
                     + Durations.shown(timeout)
-                    + "; it may still come ('watch --user "
+                    + "; it may still arrive ('watch --user "
                     + user
-                    + "'). Check that a worker runs");
+                    + "' shows it). Check that a worker runs");
         return ExitCode.TIMEOUT;
       }
       console

@@ -52,7 +52,7 @@ final class EventText {
       }
       case Failed f -> {
         parts.add(f.reason().wire() + ": " + f.message());
-        parts.add(f.retryable() ? "may work later" : "needs somebody to change something");
+        parts.add(f.retryable() ? "may succeed later" : "fails again until the cause is fixed");
       }
     }
     return plain(String.join(", ", parts));

@@ -33,13 +33,13 @@ public final class ExitCode {
   /** For the help, by code. */
   static Map<String, String> meanings() {
     Map<Integer, String> meanings = new LinkedHashMap<>();
-    meanings.put(OK, "The command did what was asked.");
+    meanings.put(OK, "The command succeeded.");
     meanings.put(
-        FAILED, "An ensure failed, not everything was done, or audit or doctor found a fault.");
-    meanings.put(USAGE, "The arguments are wrong.");
-    meanings.put(TIMEOUT, "No answer came in time.");
+        FAILED, "An ensure failed, a part of the work failed, or audit or doctor found a fault.");
+    meanings.put(USAGE, "The arguments are invalid.");
+    meanings.put(TIMEOUT, "No answer arrived in time.");
     meanings.put(UNAVAILABLE, "Kafka or the engine can't be reached.");
-    meanings.put(SOFTWARE, "The program has a fault.");
+    meanings.put(SOFTWARE, "The program failed unexpectedly.");
     meanings.put(CONFIG, "The settings or the topics can't be used.");
     Map<String, String> texts = new LinkedHashMap<>();
     meanings.forEach((code, meaning) -> texts.put(Integer.toString(code), meaning));

@@ -51,11 +51,11 @@ final class ExportCommand implements Callable<Integer> {
     } catch (IOException e) {
       throw new CommandException(
           ExitCode.FAILED,
-          "tried to write the export to "
+          "could not write the export to "
               + (output == null ? "standard output" : output)
-              + ", failed because "
+              + ": "
               + e
-              + "; check the directory and the space left",
+              + "; check the directory and the free disk space",
           e);
     }
   }

@@ -102,11 +102,11 @@ final class KafkaLog implements AutoCloseable {
     if (problem != null) {
       throw new CommandException(
           ExitCode.UNAVAILABLE,
-          "tried to "
+          "could not "
               + purpose
               + " on "
               + config.bootstrapServers()
-              + ", failed because no broker can be reached ("
+              + ": no broker can be reached ("
               + problem
               + "); check that Kafka runs there and that ZCBOT_KAFKA_BOOTSTRAP_SERVERS is right",
           null);
@@ -231,11 +231,11 @@ final class KafkaLog implements AutoCloseable {
       if (found == null || found.isEmpty()) {
         throw new CommandException(
             ExitCode.CONFIG,
-            "tried to read "
+            "could not read "
                 + name
                 + " on "
                 + config.bootstrapServers()
-                + ", failed because there is no such topic; start a worker, or run 'topics create'",
+                + ": the topic does not exist; start a worker, or run 'topics create'",
             null);
       }
       found.forEach(p -> partitions.add(new TopicPartition(name, p.partition())));
@@ -249,16 +249,16 @@ final class KafkaLog implements AutoCloseable {
         cause instanceof RetriableException || cause.getCause() instanceof RetriableException;
     return new CommandException(
         passing ? ExitCode.UNAVAILABLE : ExitCode.CONFIG,
-        "tried to "
+        "could not "
             + what
             + " on "
             + config.bootstrapServers()
-            + ", failed because "
+            + ": "
             + reason(cause)
             + "; check "
             + (passing
                 ? "that Kafka runs there and that ZCBOT_KAFKA_BOOTSTRAP_SERVERS is right"
-                : "ZCBOT_KAFKA_* and what this client may do there"),
+                : "ZCBOT_KAFKA_* and the permissions of this client"),
         cause);
   }
 

@@ -45,7 +45,7 @@ final class LastUses {
       }
       return last;
     } catch (KafkaException e) {
-      throw log.failed("read when sandboxes were used", e);
+      throw log.failed("read the last uses of sandboxes", e);
     }
   }
 }

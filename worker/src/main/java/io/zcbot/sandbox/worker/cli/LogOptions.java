@@ -39,7 +39,7 @@ final class LogOptions {
       paramLabel = "TIME",
       converter = Time.class,
       description =
-          "Only records from this time on: an RFC 3339 time, or how long ago, for example 2h.")
+          "Only records from this time on: an RFC 3339 time, or an age such as 2h.")
   private @Nullable Instant from;
 
   @Option(
@@ -91,7 +91,7 @@ final class LogOptions {
         Duration ago = Durations.parse(text);
         if (ago == null) {
           throw new TypeConversionException(
-              "write a time such as 2026-11-24T12:00:00Z, or how long ago such as 90s, 5m or 2h");
+              "write a time such as 2026-11-24T12:00:00Z, or an age such as 90s, 5m or 2h");
         }
         return Instant.now().minus(ago);
       }

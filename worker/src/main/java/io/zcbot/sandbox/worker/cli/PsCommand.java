@@ -46,7 +46,7 @@ final class PsCommand {
 
     @Option(
         names = "--all-hosts",
-        description = "List the sandboxes of all hosts, as the topics tell; ask no engine.")
+        description = "List the sandboxes of all hosts, from the topics and not from an engine.")
     private boolean allHosts;
 
     Typed(CommandContext context) {
@@ -123,7 +123,7 @@ final class PsCommand {
     try {
       return LiveEntries.read(log);
     } catch (CommandException e) {
-      console.err().println("ages of claimed slots are not known: " + e.getMessage());
+      console.err().println("the ages of claimed slots are not known: " + e.getMessage());
       return Map.of();
     }
   }
@@ -182,7 +182,7 @@ final class PsCommand {
     try {
       return new JsonMapper().writeValueAsString(array);
     } catch (JsonProcessingException e) {
-      throw new IllegalStateException("an array of strings must serialize", e);
+      throw new IllegalStateException("an array of strings could not be serialized", e);
     }
   }
 

@@ -16,14 +16,14 @@ import picocli.CommandLine.Parameters;
 @Command(
     name = "publish",
     description = {
-      "Publish a record, unchecked, to one of the input topics.",
-      "This is for testing what workers do with invalid input; 'ensure' and 'activity' publish valid"
+      "Publish a record to one of the input topics, without checking it.",
+      "Use it to test how workers handle invalid input; 'ensure' and 'activity' publish valid"
           + " records."
     })
 final class PublishCommand implements Callable<Integer> {
   private final CommandContext context;
 
-  @Parameters(paramLabel = "TOPIC", description = "ensure or activity.")
+  @Parameters(paramLabel = "TOPIC", description = "The topic: ensure or activity.")
   private InputTopic topic = InputTopic.ensure;
 
   @Parameters(paramLabel = "KEY", description = "The record's key.")

@@ -56,7 +56,7 @@ final class PurgeCommand {
 
     @Option(
         names = "--force",
-        description = "Purge even if that worker is alive, or if nobody can tell.")
+        description = "Purge even if that worker is alive, or if that cannot be determined.")
     private boolean force;
 
     Typed(CommandContext context) {
@@ -102,7 +102,7 @@ final class PurgeCommand {
             .filter(c -> workerId.equals(c.ownership().workerId()))
             .toList();
     if (sandboxes.isEmpty()) {
-      console.out().println("nothing of worker " + workerId + " is on this engine");
+      console.out().println("no container of worker " + workerId + " is on this engine");
       return ExitCode.OK;
     }
     if (!force) {
@@ -113,7 +113,8 @@ final class PurgeCommand {
             "Remove " + sandboxes.size() + " sandboxes of worker " + workerId + "?")) {
       throw new CommandException(
           ExitCode.USAGE,
-          sandboxes.size() + " sandboxes of worker " + workerId + " were kept; to go on, add --yes",
+          sandboxes.size() + " sandboxes of worker " + workerId + " were not removed; add --yes"
+              + " to remove them",
           null);
     }
     Purge purge = Purge.offline(engine, announcer(workerId));
@@ -133,7 +134,7 @@ final class PurgeCommand {
   }
 
   private void refuseIfAlive(String workerId) throws CommandException, InterruptedException {
-    String tried = "tried to purge the sandboxes of worker " + workerId + ", failed because ";
+    String tried = "could not purge the sandboxes of worker " + workerId + ": ";
     String sign;
     try {
       sign = RunningWorker.sign(config, workerId, log);
@@ -141,9 +142,9 @@ final class PurgeCommand {
       throw new CommandException(
           e.exitCode(),
           tried
-              + "nobody can tell whether it is alive: "
+              + "whether it is alive cannot be determined: "
               + e.getMessage()
-              + ". If you know that it is not, add --force",
+              + ". If you know that it is not alive, add --force",
           e);
     }
     if (sign != null) {
@@ -152,7 +153,7 @@ final class PurgeCommand {
           tried
               + "it is alive ("
               + sign
-              + ") and serves them; stop it first (it reaps them itself), or add --force",
+              + ") and serves them; stop it, which reaps them, or add --force",
           null);
     }
   }
@@ -165,7 +166,7 @@ final class PurgeCommand {
     } catch (IOException e) {
       console
           .err()
-          .println("mounts are left, which the worker's next start removes: " + e.getMessage());
+          .println("some mounts could not be removed; the worker's next start removes them: " + e.getMessage());
     }
   }
 
@@ -175,7 +176,7 @@ final class PurgeCommand {
         new LiveSandboxTable() {
           @Override
           public void open(LiveSandbox sandbox) {
-            throw new IllegalStateException("a purge opens no sandbox");
+            throw new IllegalStateException("a purge does not create a sandbox");
           }
 
           @Override
@@ -202,7 +203,7 @@ final class PurgeCommand {
     } catch (CommandException e) {
       // Asked for once: each further try would take its seconds.
       announces = false;
-      console.err().println("the sandboxes are removed without being announced: " + e.getMessage());
+      console.err().println("the sandboxes are removed, but cannot be announced as reaped: " + e.getMessage());
     }
   }
 }

@@ -85,9 +85,9 @@ final class RecordFormat {
       }
       return JSON.writeValueAsString(json);
     } catch (JacksonException e) {
-      throw new IllegalStateException("an event must be JSON", e);
+      throw new IllegalStateException("an event could not be read as JSON", e);
     } catch (IOException e) {
-      throw new IllegalStateException("an array can be read", e);
+      throw new IllegalStateException("an array could not be read", e);
     }
   }
 

@@ -44,7 +44,7 @@ final class Records {
               Instant.ofEpochMilli(record.timestamp()));
       return new Read(topic, CODEC.decode(topic, record.key(), record.value(), origin), null);
     } catch (EventFormatException e) {
-      return new Read(topic, null, "no event: " + e.getMessage());
+      return new Read(topic, null, "not an event: " + e.getMessage());
     }
   }
 
@@ -66,6 +66,6 @@ final class Records {
         return topic;
       }
     }
-    throw new IllegalArgumentException("a record of another topic: " + record.topic());
+    throw new IllegalArgumentException("a record of an unknown topic: " + record.topic());
   }
 }

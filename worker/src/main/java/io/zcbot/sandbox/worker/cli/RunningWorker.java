@@ -49,7 +49,7 @@ final class RunningWorker {
       return "a process on this host holds " + lock;
     }
     String group = config.kafka().groupId();
-    String purpose = "ask group " + group + " whether worker " + workerId + " is a member";
+    String purpose = "look up in group " + group + " whether worker " + workerId + " is a member";
     try (Admin admin = log.admin(purpose)) {
       return admin
           .describeConsumerGroups(

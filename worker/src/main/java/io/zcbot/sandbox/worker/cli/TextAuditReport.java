@@ -172,12 +172,12 @@ final class TextAuditReport implements AuditReport {
             + (summary.openSessions() == 0 ? "" : ", " + count(summary.openSessions()) + " open"));
     long duplicates = summary.duplicates().values().stream().mapToLong(n -> n).sum();
     note(duplicates, "duplicates" + listed(summary.duplicates(), topic -> topic.named("")));
-    note(summary.answeredAgain(), "answers to ensures that had one");
+    note(summary.answeredAgain(), "repeated answers to ensures");
     note(summary.answersWithoutEnsure(), "answers to ensures not in the log");
-    note(summary.answersBeforeEnsure(), "answers dated before their ensure: clocks are apart");
-    note(summary.reapsWithoutReady(), "reaped without a ready in the log");
+    note(summary.answersBeforeEnsure(), "answers older than their ensure (the clocks differ)");
+    note(summary.reapsWithoutReady(), "reaped events without a ready in the log");
     note(summary.activitiesOutside(), "activities without a sandbox");
-    note(summary.unreadable(), "records that are no events");
+    note(summary.unreadable(), "records that are not valid events");
     note(summary.records().getOrDefault(Topic.DEAD_LETTER, 0L), "dead letters");
     item(
         "violations",

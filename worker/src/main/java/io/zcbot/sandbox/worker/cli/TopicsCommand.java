@@ -42,7 +42,7 @@ final class TopicsCommand {
             config.partitions(),
             config.replicationFactor());
     try (KafkaLog log = new KafkaLog(wanted);
-        Admin admin = log.admin("look at the topics")) {
+        Admin admin = log.admin("check the topics")) {
       TopicAdmin topics = new TopicAdmin(admin, log.config());
       Map<Topic, Integer> before = topics.describe();
       int partitions = create ? topics.verifyOrCreate() : topics.verify();

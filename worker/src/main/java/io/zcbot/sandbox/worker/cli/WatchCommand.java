@@ -25,13 +25,13 @@ final class WatchCommand implements Callable<Integer> {
 
   private final CommandContext context;
 
-  @Option(names = "--from-beginning", description = "Begin with the oldest records.")
+  @Option(names = "--from-beginning", description = "Start with the oldest records.")
   private boolean fromBeginning;
 
   @Option(names = "--user", paramLabel = "USER", description = "Only this user's records.")
   private @Nullable UserId user;
 
-  @Option(names = "--count", paramLabel = "N", description = "End after this many lines.")
+  @Option(names = "--count", paramLabel = "N", description = "Stop after this many lines.")
   private @Nullable Integer count;
 
   @Option(names = "--json", description = "Print one JSON object per line.")
@@ -53,7 +53,8 @@ final class WatchCommand implements Callable<Integer> {
     try (Consumer<byte[], byte[]> records =
         fromBeginning ? log.fromBeginning(Topic.history()) : log.fromEnd(Topic.history())) {
       if (!json) {
-        console.err().println("watching " + log.config().bootstrapServers() + ", Ctrl-C ends");
+        console.err().println("watching " + log.config().bootstrapServers() + ", press Ctrl-C to"
+            + " stop");
       }
       int lines = 0;
       while (true) {

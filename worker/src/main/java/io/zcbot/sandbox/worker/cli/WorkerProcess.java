@@ -52,7 +52,7 @@ public final class WorkerProcess {
     } catch (KafkaException e) {
       throw new CommandException(
           ExitCode.CONFIG,
-          "the worker did not start: tried to set up the Kafka clients, failed because "
+          "the worker did not start: could not create the Kafka clients: "
               + KafkaLog.reason(e)
               + "; check ZCBOT_KAFKA_*",
           e);
@@ -90,7 +90,7 @@ public final class WorkerProcess {
       if (closing.join(limit)) {
         return true;
       }
-      log.error("the worker did not stop within {} s; giving up", limit.toSeconds());
+      log.error("the worker did not stop within {} s; ending the process", limit.toSeconds());
     } catch (InterruptedException _) {
       Thread.currentThread().interrupt();
     }

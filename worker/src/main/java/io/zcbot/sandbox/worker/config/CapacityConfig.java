@@ -18,32 +18,34 @@ public final class CapacityConfig {
             "ZCBOT_SANDBOX_MAX",
             "64",
             Kind.count(1, 100_000),
-            "Most sandboxes on this host; beyond it the longest idle one is evicted.");
+            "Maximum number of sandboxes on this host. If it is reached, the sandbox that has"
+                + " been idle for longest is evicted.");
     warmSlots =
         in.get(
             "ZCBOT_SANDBOX_WARM",
             "2",
             Kind.count(0, 64),
-            "Containers kept ready for users who have no sandbox yet; 0 for none. They count as"
-                + " sandboxes of this host, and require CAP_SYS_ADMIN.");
+            "Number of containers that the warm pool keeps ready for users without a sandbox; 0"
+                + " turns the pool off. They count as sandboxes of this host. Requires"
+                + " CAP_SYS_ADMIN.");
     newUsersPerMinute =
         in.get(
             "ZCBOT_NEW_USERS_PER_MINUTE",
             "120",
             Kind.count(1, 1_000_000),
-            "Most sandboxes made in a minute for users who had none within the idle TTL; more are"
-                + " answered failed(capacity).");
+            "Maximum number of sandboxes per minute for users who had none within the idle TTL."
+                + " Further ensures of such users are answered failed(capacity).");
     createConcurrency =
         in.get(
             "ZCBOT_CREATE_CONCURRENCY",
             "4",
             Kind.count(1, 256),
-            "Most sandboxes created at the same time.");
+            "Maximum number of sandboxes that are created at the same time.");
     reapConcurrency =
         in.get(
             "ZCBOT_REAP_CONCURRENCY",
             "4",
             Kind.count(1, 256),
-            "Most sandboxes removed at the same time.");
+            "Maximum number of sandboxes that are removed at the same time.");
   }
 }

@@ -35,8 +35,8 @@ public final class ConfigException extends Exception {
                 Collectors.joining(
                     "\n  ",
                     problems.size() == 1
-                        ? "1 setting can't be used:\n  "
-                        : problems.size() + " settings can't be used:\n  ",
+                        ? "1 setting is invalid:\n  "
+                        : problems.size() + " settings are invalid:\n  ",
                     "")));
     this.problems = List.copyOf(problems);
   }

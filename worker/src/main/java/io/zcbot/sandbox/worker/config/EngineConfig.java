@@ -32,31 +32,31 @@ public final class EngineConfig {
             "ZCBOT_READY_TIMEOUT",
             "15s",
             Kind.duration("1s", "10m"),
-            "How long a started sandbox may take to say that its firewall is in force.");
+            "How long a started sandbox may take to report that its firewall is in force.");
     pullTimeout =
         in.get(
             "ZCBOT_PULL_TIMEOUT",
             "2m",
             Kind.duration("1s", "1h"),
-            "How long pulling a missing image may take.");
+            "How long a pull of a missing image may take.");
     lookupConcurrency =
         in.get(
             "ZCBOT_LOOKUP_CONCURRENCY",
             "32",
             Kind.count(1, 1024),
-            "Most containers looked up at the same time; more wait, for at most ZCBOT_ENGINE_TIMEOUT.");
+            "Maximum number of containers that are looked up at the same time. Further look-ups"
+                + " wait for at most ZCBOT_ENGINE_TIMEOUT.");
     firewallInterval =
         in.get(
             "ZCBOT_FIREWALL_INTERVAL",
             "30s",
             Kind.duration("1s", "1h"),
-            "How often the rules on the sandboxes' bridge are checked, and set again if they are not"
-                + " in force.");
+            "How often the firewall rules on the sandboxes' bridge are set again.");
     reconcileInterval =
         in.get(
             "ZCBOT_RECONCILE_INTERVAL",
             "30s",
             Kind.duration("100ms", "1h"),
-            "How often the engine's sandboxes are compared with what the worker knows.");
+            "How often the worker compares the engine's containers with its own records.");
   }
 }

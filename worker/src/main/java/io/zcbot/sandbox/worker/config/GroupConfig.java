@@ -42,28 +42,30 @@ public final class GroupConfig {
             "ZCBOT_MAX_OPEN_RECORDS",
             "1000",
             Kind.count(1, 1_000_000),
-            "Most unfinished ensures of one partition; beyond it the partition is not read. Of all"
-                + " partitions no more than 16 MiB are held, some 4000 ensures.");
+            "Maximum number of ensures of one partition that are in flight; at this number, the"
+                + " worker stops reading the partition. Of all partitions together, at most 16"
+                + " MiB are in flight, about 4000 ensures.");
     revokeTimeout =
         in.get(
             "ZCBOT_REVOKE_TIMEOUT",
             "10s",
             Kind.duration("100ms", "50s"),
-            "How long a rebalance waits for running work of partitions that go to another worker.");
+            "How long a rebalance waits for running work of partitions that are assigned to"
+                + " another worker.");
     restart =
         in.get(
             "ZCBOT_RESTART",
             "purge",
             Kind.oneOf(Restart.values()),
-            "What happens to this worker's sandboxes across a restart. purge: a stop reaps them and"
-                + " leaves the group, a start removes what is left. adopt: they keep running, and the"
-                + " restarted worker takes them over.");
+            "What happens to this worker's sandboxes in a restart. purge: a stop reaps them and"
+                + " leaves the group, and a start removes the rest. adopt: they keep running, and"
+                + " the restarted worker takes them over.");
     handover =
         in.get(
             "ZCBOT_SANDBOX_HANDOVER",
             "lazy",
             Kind.oneOf(Handover.values()),
-            "When a user whose sandbox went with another host gets a new one. lazy: at the next"
+            "When a user whose sandbox was lost with its host gets a new one. lazy: at the next"
                 + " ensure. eager: at once.");
   }
 }

@@ -48,8 +48,8 @@ public record KafkaConfig(
             PREFIX + "BOOTSTRAP_SERVERS",
             defaultBrokers,
             brokers,
-            "Kafka brokers to ask first. Every ZCBOT_KAFKA_<PROPERTY> is a client property in this"
-                + " way: ZCBOT_KAFKA_SASL_MECHANISM sets sasl.mechanism.");
+            "Kafka brokers to connect to first. Any other ZCBOT_KAFKA_<PROPERTY> sets a property"
+                + " of the Kafka clients: ZCBOT_KAFKA_SASL_MECHANISM sets sasl.mechanism.");
     Kind<Path> path = Kind.directory().as("an absolute path of a readable Java properties file");
     String fileKey = PREFIX + "PROPERTIES_FILE";
     Path file =
@@ -57,8 +57,8 @@ public record KafkaConfig(
             fileKey,
             "none",
             path,
-            "File with Kafka client properties, e.g. for SASL and TLS; the environment wins over"
-                + " it.");
+            "File with Kafka client properties, e.g. for SASL and TLS. Environment variables take"
+                + " precedence.");
     KafkaProperties properties = new KafkaProperties(in::problem, brokers);
     if (file != null) {
       properties.addFile(fileKey, file, path.allowed());
@@ -75,24 +75,24 @@ public record KafkaConfig(
             "ZCBOT_GROUP",
             "sandbox-workers",
             NAME,
-            "Consumer group that shares the users out among the workers."),
-        in.get("ZCBOT_TOPIC_PREFIX", "sandbox.", NAME, "What every topic's name begins with."),
+            "Consumer group of the workers, which distributes the users among them."),
+        in.get("ZCBOT_TOPIC_PREFIX", "sandbox.", NAME, "Prefix of all topic names."),
         in.get(
             "ZCBOT_TOPICS_CREATE",
             "true",
             Kind.flag(),
-            "Whether missing topics are created at startup."),
+            "Whether a worker creates missing topics when it starts."),
         in.get(
             "ZCBOT_TOPICS_PARTITIONS",
             "12",
             Kind.count(1, 10_000),
-            "Partitions of topics that are created: the most hosts that can share the work. All"
-                + " topics must have the same number."),
+            "Number of partitions of topics that the worker creates, which is the maximum number"
+                + " of hosts that can share the work. All topics must have the same number."),
         in.get(
                 "ZCBOT_TOPICS_REPLICATION",
                 "-1",
                 Kind.countOrBrokersDefault(Short.MAX_VALUE),
-                "Replicas of topics that are created; -1 is the broker's default.")
+                "Replication factor of topics that the worker creates; -1 is the broker's default.")
             .shortValue());
   }
 

@@ -32,18 +32,20 @@ final class KafkaProperties {
   /** Properties that are the worker's own, with the reason. */
   private static final Map<String, String> OWNED =
       Map.ofEntries(
-          Map.entry("key.serializer", "the worker writes bytes of its own"),
-          Map.entry("value.serializer", "the worker writes bytes of its own"),
-          Map.entry("key.deserializer", "the worker reads bytes, so that it can keep bad ones"),
-          Map.entry("value.deserializer", "the worker reads bytes, so that it can keep bad ones"),
+          Map.entry("key.serializer", "the worker serializes records itself"),
+          Map.entry("value.serializer", "the worker serializes records itself"),
+          Map.entry("key.deserializer", "the worker reads bytes, so that it can keep invalid"
+              + " records"),
+          Map.entry("value.deserializer", "the worker reads bytes, so that it can keep invalid"
+              + " records"),
           Map.entry("group.id", "set ZCBOT_GROUP instead"),
           Map.entry("group.instance.id", "set ZCBOT_WORKER_ID instead"),
           Map.entry("client.id", "it is derived from ZCBOT_WORKER_ID"),
           Map.entry("transactional.id", "the worker publishes without transactions"),
-          Map.entry("auto.offset.reset", "a new group must begin with the oldest ensure"),
-          Map.entry("partitioner.class", "a user's records must lie in the key's own partition"),
+          Map.entry("auto.offset.reset", "a new group must start with the oldest ensure"),
+          Map.entry("partitioner.class", "a user's records must be in the partition of their key"),
           Map.entry(
-              "partitioner.ignore.keys", "a user's records must lie in the key's own partition"));
+              "partitioner.ignore.keys", "a user's records must be in the partition of their key"));
 
   /** Properties of which only some values are safe, with the reason. */
   private static final Map<String, Only> RESTRICTED =
@@ -51,15 +53,17 @@ final class KafkaProperties {
           "isolation.level",
           new Only(
               Set.of("read_uncommitted"),
-              "a transaction that hangs would hide later activity, and users would be reaped as idle"),
+              "an open transaction would hide later activity, and sandboxes in use would be"
+                  + " reaped as idle"),
           "enable.auto.commit",
-          new Only(Set.of("false"), "an offset is committed only behind finished work"),
+          new Only(Set.of("false"), "an offset is committed only after the record's effect is"
+              + " published"),
           "allow.auto.create.topics",
           new Only(Set.of("false"), "all topics must have the same partition count"),
           "acks",
-          new Only(Set.of("all", "-1"), "with less a published result can be lost"),
+          new Only(Set.of("all", "-1"), "with any other value a published result can be lost"),
           "enable.idempotence",
-          new Only(Set.of("true"), "without it results can be doubled or change places"));
+          new Only(Set.of("true"), "without it results can be duplicated or reordered"));
 
   private static final List<ConfigDef> CLIENTS =
       List.of(

@@ -47,7 +47,7 @@ final class NetworkKinds {
   }
 
   static Kind<List<String>> addresses() {
-    return list("IP addresses, separated by commas", "is no IP address", NetworkKinds::isAddress);
+    return list("IP addresses, separated by commas", "is not an IP address", NetworkKinds::isAddress);
   }
 
   static Kind<List<String>> addressesAndNetworks() {
@@ -90,7 +90,7 @@ final class NetworkKinds {
   private static void refuseNeverOpened(String network) throws RefusedException {
     InetAddress address = literal(network.replaceFirst("/.*", ""));
     if (network.endsWith("/0")) {
-      throw new RefusedException("'" + network + "' is everything; that is public");
+      throw new RefusedException("'" + network + "' is every address; write public instead");
     }
     if (address == null
         || address.isLinkLocalAddress()
@@ -100,8 +100,8 @@ final class NetworkKinds {
       throw new RefusedException(
           "'"
               + network
-              + "' is never opened, nor is any link-local, loopback or multicast address; leave it"
-              + " out");
+              + "' can't be allowed, nor can any link-local, loopback or multicast address;"
+              + " remove it");
     }
   }
 

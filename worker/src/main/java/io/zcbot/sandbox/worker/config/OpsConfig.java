@@ -24,33 +24,33 @@ public final class OpsConfig {
             "ZCBOT_OPS_ADDRESS",
             "127.0.0.1:8080",
             Kind.orOff(NetworkKinds.listenAddress()),
-            "Where metrics and health are served.");
+            "Address on which metrics and health are served.");
     address = listen.orElse(null);
     kafkaMetrics =
         in.get(
             "ZCBOT_METRICS_KAFKA",
             "true",
             Kind.flag(),
-            "Whether /metrics has the Kafka clients' own metrics, which are two thirds of that"
-                + " page.");
+            "Whether /metrics includes the Kafka clients' own metrics, which are two thirds of"
+                + " that page.");
     stopTimeout =
         in.get(
             "ZCBOT_STOP_TIMEOUT",
             "25s",
             Kind.duration("1s", "1h"),
-            "How long a stop waits for work in progress.");
+            "How long a stop waits for running work.");
     log =
         new LogConfig(
             in.get(
                 "ZCBOT_LOG_FORMAT",
                 "text",
                 Kind.oneOf(LogConfig.Format.values()),
-                "Log lines for people (text) or one JSON object per line (json)."),
+                "Format of the log: lines for people (text), or one JSON object per line (json)."),
             in.get(
                 "ZCBOT_LOG_LEVEL",
                 "info",
                 Kind.oneOf(LogConfig.Level.values()),
-                "Least severe level of the worker's log lines; those of libraries start at warn."));
+                "Lowest level of the worker's log lines; libraries log warnings and errors only."));
   }
 
   /** A share of the time that a stop may take. */

@@ -26,7 +26,7 @@ public final class ReaperConfig {
             "ZCBOT_SANDBOX_IDLE_TTL",
             "300",
             Kind.duration("1s", "30d"),
-            "How long a sandbox may go unused before it is reaped.");
+            "How long a sandbox may be unused before it is reaped.");
     interval =
         in.get(
             "ZCBOT_REAPER_INTERVAL",
@@ -37,7 +37,7 @@ public final class ReaperConfig {
                     interval -> interval.compareTo(idleTtl) <= 0,
                     "must not be longer than ZCBOT_SANDBOX_IDLE_TTL, which is "
                         + Durations.shown(idleTtl)),
-            "How often idle sandboxes are looked for; not longer than the idle TTL.");
+            "How often the worker looks for idle sandboxes; at most the idle TTL.");
     Optional<Duration> lifetime =
         in.get(
             "ZCBOT_SANDBOX_MAX_LIFETIME",
@@ -50,6 +50,6 @@ public final class ReaperConfig {
             "ZCBOT_SANDBOX_EVICT_AFTER",
             "60s",
             Kind.duration("0s", "30d"),
-            "How long a sandbox must have been idle to be evicted for another user's.");
+            "How long a sandbox must have been idle before it may be evicted for another user.");
   }
 }

@@ -29,25 +29,25 @@ final class SpecSettings {
             "ZCBOT_SANDBOX_RUNTIME",
             "the engine's default",
             Kind.text("the name of an OCI runtime", "[A-Za-z0-9][A-Za-z0-9._-]{0,127}"),
-            "OCI runtime of every sandbox, as the engine names it.");
+            "Name of the OCI runtime of every sandbox, as configured in the engine.");
     long memory =
         in.get(
             "ZCBOT_SANDBOX_MEMORY",
             "2g",
             Kind.size("64m", "1t"),
-            "Memory limit of a sandbox; there is no swap on top.");
+            "Memory limit of a sandbox. Sandboxes have no swap.");
     double cpus =
         in.get(
             "ZCBOT_SANDBOX_CPUS",
             "1.0",
             Kind.decimal("0.01", "1024"),
-            "CPU limit of a sandbox, in cores; not more than the host has.");
+            "CPU limit of a sandbox, in cores; at most those of the host.");
     int pids =
         in.get(
             "ZCBOT_SANDBOX_PIDS",
             "256",
             Kind.count(16, 4_194_304),
-            "Most processes and threads in a sandbox.");
+            "Maximum number of processes and threads in a sandbox.");
     long tmp =
         in.get(
             "ZCBOT_SANDBOX_TMP_SIZE",
@@ -59,50 +59,52 @@ final class SpecSettings {
                     "must be smaller than ZCBOT_SANDBOX_MEMORY, which is "
                         + Kind.shown(memory)
                         + ": a full /tmp would use up the sandbox's memory"),
-            "Size of a sandbox's /tmp; what lies in it counts as its memory.");
+            "Size of a sandbox's /tmp. Its files count as memory of the sandbox.");
     @Nullable Integer ioWeight =
         in.find(
             "ZCBOT_SANDBOX_IO_WEIGHT",
             "none",
             Kind.count(10, 1000),
-            "Weight of a sandbox's disk I/O against the rest of the host's. Requires cgroup version"
-                + " 2, and disks whose I/O is weighed (scheduler bfq, or io.cost).");
+            "Weight of a sandbox's disk I/O relative to the rest of the host. Requires cgroup"
+                + " version 2, and disks that support weights (scheduler bfq, or io.cost).");
     String network =
         in.get(
             "ZCBOT_SANDBOX_NETWORK",
             "zcbot-sandbox",
             Kind.text(
-                "the name of a bridge network of its own (not bridge, host, none or default)",
+                "the name of a bridge network for sandboxes only (not bridge, host, none or"
+                    + " default)",
                 "(?!(?:bridge|host|none|default)$)[A-Za-z0-9][A-Za-z0-9_.-]{0,127}"),
-            "Bridge network of the sandboxes; made when missing.");
+            "Bridge network of the sandboxes. The worker creates it if it is missing.");
     NetworkPolicy policy =
         new NetworkPolicy(
             in.get(
                 "ZCBOT_SANDBOX_FIREWALL",
                 "host",
                 Kind.oneOf(FirewallMode.values()),
-                "Where the rules are. host: on the sandboxes' bridge, and sandboxes have no capability"
-                    + " at all. container: in each sandbox, whose first process is root with NET_ADMIN"
-                    + " for that. both: in both places."),
+                "Where the firewall rules are. host: on the sandboxes' bridge; sandboxes have no"
+                    + " capabilities. container: in each sandbox; its first process is root with"
+                    + " NET_ADMIN, to set the rules. both: in both places."),
             in.get(
                 "ZCBOT_SANDBOX_EGRESS",
                 "public",
                 NetworkKinds.egress(),
-                "What sandboxes may reach: public addresses, none (no network at all), or only these"
-                    + " addresses and networks, separated by commas, private ones too. Never the host"
-                    + " and never link-local addresses."),
+                "What sandboxes may reach: public (all public addresses), none (no network), or a"
+                    + " list of addresses and networks, which may be private, separated by"
+                    + " commas. The host and link-local addresses are never reachable."),
             in.get(
                 "ZCBOT_SANDBOX_DNS",
                 new Dns.EngineDefault(),
                 "the engine's",
                 NetworkKinds.dns(),
-                "Resolvers of the sandboxes, or off: no names, and port 53 is closed everywhere."),
+                "DNS resolvers of the sandboxes, or off: no DNS, and port 53 is closed for all"
+                    + " addresses."),
             in.get(
                 "ZCBOT_PG_IPS",
                 List.of(),
                 "none",
                 NetworkKinds.addressesAndNetworks(),
-                "Addresses no sandbox may reach in any case, e.g. of databases."));
+                "Addresses that no sandbox may ever reach, e.g. those of databases."));
     return new SandboxSpec(image, runtime, memory, cpus, pids, tmp, ioWeight, network, policy);
   }
 }

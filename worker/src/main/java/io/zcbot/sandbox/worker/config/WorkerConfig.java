@@ -58,10 +58,10 @@ public final class WorkerConfig {
         in.getHostName(
             "ZCBOT_WORKER_ID",
             Kind.text(
-                "1 to 128 letters, digits, dots, dashes, underscores, the first no dot",
+                "1 to 128 letters, digits, dots, dashes, underscores, not beginning with a dot",
                 "(?!\\.)[A-Za-z0-9._-]{1,128}"),
-            "Name of this worker; a worker only ever touches sandboxes that have it as a label. Keep"
-                + " it across restarts, and use it for one worker only.");
+            "Id of this worker. A worker touches only sandboxes that are labelled with its id."
+                + " Keep the id across restarts, and use it for one worker only.");
     host =
         in.getHostName(
             "ZCBOT_HOST",
@@ -73,8 +73,8 @@ public final class WorkerConfig {
             "unix:///var/run/docker.sock",
             "ZCBOT_ENGINE_ADDRESS",
             Kind.engineAddress(),
-            "Address of the container engine as ready events tell it to agents. The worker itself"
-                + " uses DOCKER_HOST, DOCKER_TLS_VERIFY and DOCKER_CERT_PATH.");
+            "Address of the container engine in ready events, for agents. The worker itself uses"
+                + " DOCKER_HOST, DOCKER_TLS_VERIFY and DOCKER_CERT_PATH.");
     kafka = KafkaConfig.read(in);
     spec = SpecSettings.read(in);
     workspaces = new WorkspaceConfig(in);

@@ -29,18 +29,20 @@ public final class WorkspaceConfig {
             "ZCBOT_WORKSPACE_SIZE",
             "off",
             Kind.orOff(Kind.size("1m", "1024t")),
-            "Most that a user's workspace holds, in whole MiB. Requires a file system with project"
-                + " quotas, and CAP_SYS_ADMIN; a worker that cannot set the limit does not start.");
+            "Maximum size of a user's workspace, in whole MiB. Requires a file system with"
+                + " project quotas, and CAP_SYS_ADMIN. A worker that cannot set the limit does"
+                + " not start.");
     long files =
         in.get(
             "ZCBOT_WORKSPACE_FILES",
             0L,
-            "one for each 16 KiB of the size",
+            "one per 16 KiB of the size",
             Kind.wholeNumber(100, 1_000_000_000_000L)
                 .where(
                     _ -> size.isPresent(),
-                    "is for workspaces of a limited size: set ZCBOT_WORKSPACE_SIZE as well"),
-            "Most files and directories in a user's workspace, where its size is limited.");
+                    "has an effect only together with ZCBOT_WORKSPACE_SIZE: set that as well"),
+            "Maximum number of files and directories in a user's workspace, if its size is"
+                + " limited.");
     limit = size.map(bytes -> WorkspaceLimit.of(bytes, files)).orElse(null);
   }
 }

@@ -20,19 +20,19 @@ import org.jspecify.annotations.Nullable;
 final class Advisories {
   private static final List<Advisory> RUNC =
       List.of(
-          advisory("CVE-2024-21626", "leaked descriptors lead to the host", "1.1.12"),
+          advisory("CVE-2024-21626", "leaked file descriptors give access to the host", "1.1.12"),
           advisory(
               "CVE-2025-31133, CVE-2025-52565, CVE-2025-52881",
-              "races with mounts lead to the host's /proc",
+              "races with mounts give access to the host's /proc",
               "1.2.8",
               "1.3.3"));
 
   private static final List<Advisory> ENGINE =
       List.of(
-          advisory("CVE-2024-29018", "names resolve past an internal network", "23.0.11", "25.0.5"),
+          advisory("CVE-2024-29018", "DNS requests leave an internal network", "23.0.11", "25.0.5"),
           advisory(
               "CVE-2025-54410",
-              "a reload of firewalld ends the isolation of networks",
+              "a reload of firewalld removes the isolation of networks",
               "25.0.13",
               "28.0.0"));
 
@@ -52,7 +52,7 @@ final class Advisories {
     @Override
     public String toString() {
       List<String> fixes = fixedIn.stream().map(Version::toString).toList();
-      return ids + " (" + what + "; mended in " + String.join(" and ", fixes) + ")";
+      return ids + " (" + what + "; fixed in " + String.join(" and ", fixes) + ")";
     }
   }
 

@@ -26,7 +26,7 @@ final class ClockChecks {
   static Finding of(
       String check, String whose, Instant asked, Instant answered, @Nullable Instant theirs) {
     if (theirs == null) {
-      return Finding.warn(check, whose + " doesn't tell its time", "compare the clocks yourself");
+      return Finding.warn(check, whose + " does not report its time", "compare the clocks by hand");
     }
     Duration ahead = Duration.ZERO;
     if (theirs.isBefore(asked)) {
@@ -36,14 +36,14 @@ final class ClockChecks {
     }
     String detail =
         ahead.isZero()
-            ? whose + " has the time of this host"
+            ? whose + " agrees with this host's clock"
             : "%s is %.1f s %s this host"
                 .formatted(
                     whose, ahead.toMillis() / 1e3, theirs.isBefore(asked) ? "behind" : "ahead of");
     if (ahead.compareTo(NOTICED) < 0) {
       return Finding.ok(check, detail);
     }
-    String fix = "run an NTP client on both";
+    String fix = "run an NTP client on both machines";
     return ahead.compareTo(HARMFUL) < 0
         ? Finding.warn(check, detail, fix)
         : Finding.fail(check, detail + ": ensures expire early or late", fix);

@@ -52,7 +52,7 @@ public final class Doctor {
           Finding.fail(
               "engine",
               e.getMessage(),
-              "check that the engine runs and that DOCKER_HOST names it"));
+              "check that the engine runs and that DOCKER_HOST is right"));
     }
     return findings;
   }

@@ -56,7 +56,8 @@ public final class EngineChecks {
 
   private static Finding runc(EngineFacts facts) {
     return facts.runcVersion().isEmpty()
-        ? Finding.warn("runc", "the engine doesn't tell its version", "look it up on the host")
+        ? Finding.warn("runc", "the engine does not report runc's version", "run 'runc --version'"
+            + " on the host")
         : advised("runc", facts.runcVersion(), Advisories.ofRunc(facts.runcVersion()));
   }
 
@@ -65,8 +66,8 @@ public final class EngineChecks {
         ? Finding.ok(check, detail)
         : Finding.warn(
             check,
-            detail + " is of a version concerned by " + String.join("; ", advisories),
-            "update it, or make sure that your distribution mended this one");
+            detail + " is affected by " + String.join("; ", advisories),
+            "update it, or make sure that your distribution has fixed this version");
   }
 
   private static Finding runtime(EngineFacts facts, SandboxSpec spec) {
@@ -100,27 +101,27 @@ public final class EngineChecks {
             "the engine can't limit " + String.join(", ", facts.unlimited()),
             "enable these cgroup controllers in the kernel of the engine's host"
                 + (facts.cgroupVersion() == 2
-                    ? "; if it is swap alone, start the engine in a cgroup of its own, as service"
-                        + " managers do: from the root it does not see that it can"
+                    ? "; if only swap is missing, start the engine in its own cgroup, as service"
+                        + " managers do: in the root cgroup it does not detect the swap controller"
                     : ""));
   }
 
   private static Finding ioWeight(EngineFacts facts, SandboxSpec spec) {
     Integer weight = spec.ioWeight();
     if (weight == null) {
-      return Finding.ok("io-weight", "none is wanted");
+      return Finding.ok("io-weight", "not configured");
     }
     return facts.weighsIo()
         ? Finding.ok(
-            "io-weight", weight + ", on disks whose scheduler is bfq or that have io.cost on")
+            "io-weight", weight + ", on disks with the scheduler bfq or with io.cost")
         : Finding.fail(
             "io-weight",
-            "the engine discards the weight "
+            "the engine ignores the weight "
                 + weight
                 + (facts.cgroupVersion() == 2
-                    ? ", as it has no io controller"
-                    : ", as it does not have cgroup version 2"),
-            "boot its host with cgroup version 2 and the io controller, or unset"
+                    ? ", because it has no io controller"
+                    : ", because it does not use cgroup version 2"),
+            "boot the engine's host with cgroup version 2 and the io controller, or unset"
                 + " ZCBOT_SANDBOX_IO_WEIGHT");
   }
 
@@ -130,7 +131,8 @@ public final class EngineChecks {
         : Finding.warn(
             "cgroups",
             "version " + (facts.cgroupVersion() == 0 ? "unknown" : facts.cgroupVersion()),
-            "version 2 counts tmpfs and buffered writes better; boot the host with it");
+            "boot the host with cgroup version 2, which counts tmpfs and buffered writes more"
+                + " accurately");
   }
 
   private static Finding seccomp(EngineFacts facts) {
@@ -138,7 +140,8 @@ public final class EngineChecks {
     if (option == null || option.contains("profile=unconfined")) {
       return Finding.fail(
           "seccomp",
-          option == null ? "the engine has none" : "the engine's default profile is unconfined",
+          option == null ? "the engine has no seccomp support" : "the engine's default profile is"
+              + " unconfined",
           "run the engine with its built-in seccomp profile, on a kernel that has seccomp");
     }
     return Finding.ok("seccomp", option);
@@ -150,9 +153,9 @@ public final class EngineChecks {
         ? Finding.ok("mac", option)
         : Finding.warn(
             "mac",
-            "neither AppArmor nor SELinux is on",
-            "enable the one of your distribution: it still holds where seccomp and namespaces"
-                + " fail");
+            "neither AppArmor nor SELinux is enabled",
+            "enable the one that your distribution supports; it is a further barrier if seccomp"
+                + " or namespaces fail");
   }
 
   private static Finding userNamespaces(EngineFacts facts) {
@@ -160,7 +163,7 @@ public final class EngineChecks {
       return Finding.ok("userns", "the engine is rootless");
     }
     return facts.has("userns")
-        ? Finding.ok("userns", "root in a sandbox is nobody on the host")
+        ? Finding.ok("userns", "root in a sandbox is an unprivileged user on the host")
         : Finding.warn(
             "userns",
             "root in a container is root on the host",
@@ -173,20 +176,21 @@ public final class EngineChecks {
    */
   private static Finding quotaHold(EngineFacts facts, SandboxSpec spec) {
     if (facts.remapsUsers() || facts.has("rootless")) {
-      return Finding.ok("quota-hold", "nobody in a sandbox can change which limit files count to");
+      return Finding.ok("quota-hold", "code in a sandbox can't change the project of its files");
     }
     return facts.hasOwnKernel(spec)
-        ? Finding.ok("quota-hold", "the host's kernel takes no orders about files from sandboxes")
+        ? Finding.ok("quota-hold", "sandboxes can't change the project of their files, because"
+            + " they have a kernel of their own")
         : Finding.warn(
             "quota-hold",
-            "hostile code in a sandbox can step out of its workspace's limit, by counting files"
-                + " under another project",
-            "run the engine with userns-remap, or sandboxes on gVisor (ZCBOT_SANDBOX_RUNTIME)");
+            "hostile code in a sandbox can evade the limit of its workspace by moving files to"
+                + " another project",
+            "run the engine with userns-remap, or the sandboxes on gVisor (ZCBOT_SANDBOX_RUNTIME)");
   }
 
   private static Finding liveRestore(EngineFacts facts) {
     return facts.liveRestore()
-        ? Finding.ok("live-restore", "sandboxes outlive a restart of the engine")
+        ? Finding.ok("live-restore", "sandboxes keep running while the engine restarts")
         : Finding.warn(
             "live-restore",
             "a restart of the engine ends every sandbox",
@@ -203,27 +207,30 @@ public final class EngineChecks {
     if (image == null) {
       return Finding.fail(
           "image",
-          spec.image() + " is not there",
+          spec.image() + " does not exist on the engine",
           "build it (docker build -t " + spec.image() + " sandbox-image), or pull it");
     }
     return image.isSandbox()
         ? Finding.ok("image", spec.image() + " (" + image.id() + ")")
         : Finding.fail(
             "image",
-            spec.image() + " does not start zcbot-init, which sees to the firewall",
+            spec.image() + " does not start zcbot-init, which checks the firewall",
             "build it from sandbox-image, or FROM an image built from there");
   }
 
   private static Finding network(SandboxGround ground, SandboxSpec spec) {
     SandboxGround.Network network = ground.network();
     if (network == null) {
-      return Finding.ok("network", spec.network() + " is made with the first sandbox");
+      return Finding.ok("network", spec.network() + " does not exist yet; the worker creates it"
+          + " with the first sandbox");
     }
     return network.driver().equals("bridge") && network.isolates()
-        ? Finding.ok("network", spec.network() + ", a bridge on which sandboxes are apart")
+        ? Finding.ok("network", spec.network() + ", a bridge that isolates sandboxes from one"
+            + " another")
         : Finding.fail(
             "network",
             spec.network() + " (" + network.driver() + ") lets sandboxes reach one another",
-            "remove it, and the worker makes it right, or name another in ZCBOT_SANDBOX_NETWORK");
+            "remove it, so that the worker creates it, or set ZCBOT_SANDBOX_NETWORK to another"
+                + " name");
   }
 }

@@ -64,12 +64,12 @@ final class KafkaChecks {
     TopicAdmin topics = new TopicAdmin(admin, config);
     try {
       if (config.createTopics() && topics.describe().isEmpty()) {
-        return Finding.ok("topics", "none yet; the worker's start makes them");
+        return Finding.ok("topics", "none exist yet; the worker creates them when it starts");
       }
       int partitions = topics.verify();
       List<String> weaknesses = topics.weaknesses();
       if (!weaknesses.isEmpty()) {
-        String[] parts = weaknesses.getFirst().split("Do: ", 2);
+        String[] parts = weaknesses.getFirst().split("Run: ", 2);
         return Finding.warn("topics", parts[0].strip(), parts[1]);
       }
       return Finding.ok(
@@ -96,8 +96,8 @@ final class KafkaChecks {
     } catch (ExecutionException e) {
       return Finding.warn(
           "kafka-clock",
-          "Kafka doesn't tell its time: " + e.getCause(),
-          "allow this client to describe the cluster, or compare the clocks yourself");
+          "Kafka does not report its time: " + e.getCause(),
+          "allow this client to describe the cluster, or compare the clocks by hand");
     }
   }
 

@@ -30,14 +30,14 @@ final class ProcessChecks {
 
   static Finding warmSlots(int wanted, List<String> status) {
     if (wanted == 0) {
-      return Finding.ok("warm-slots", "none are wanted");
+      return Finding.ok("warm-slots", "not configured");
     }
     return isCapable(status)
         ? Finding.ok("warm-slots", "this process may mount workspaces into running containers")
         : Finding.warn(
             "warm-slots",
-            "this process may not mount: sandboxes are created only when asked for, and workspaces"
-                + " are nosuid and nodev only if their file system is",
+            "this process may not mount: there is no warm pool, and workspaces are nosuid and"
+                + " nodev only if their file system is",
             "give the worker CAP_SYS_ADMIN on the engine's host, or set ZCBOT_SANDBOX_WARM=0");
   }
 
@@ -53,7 +53,8 @@ final class ProcessChecks {
       return inotify(mostSandboxes, Integer.parseInt(Files.readString(INOTIFY).strip()));
     } catch (IOException | NumberFormatException e) {
       return Finding.warn(
-          "inotify", INOTIFY + " can't be read: " + e, "look up fs.inotify.max_user_instances");
+          "inotify", INOTIFY + " can't be read: " + e, "check fs.inotify.max_user_instances by"
+              + " hand");
     }
   }
 
@@ -61,12 +62,13 @@ final class ProcessChecks {
   static Finding inotify(int mostSandboxes, int instances) {
     long wanted = (long) mostSandboxes * INSTANCES_EACH;
     String detail =
-        "all sandboxes together have " + instances + " inotify instances, as they are one user";
+        "all sandboxes together can use " + instances + " inotify instances, because they share"
+            + " one uid";
     return instances >= wanted
         ? Finding.ok("inotify", detail)
         : Finding.warn(
             "inotify",
-            detail + "; one can use them up for " + mostSandboxes,
+            detail + "; one sandbox can exhaust them for all " + mostSandboxes,
             "sysctl -w fs.inotify.max_user_instances=" + wanted);
   }
 }

@@ -29,16 +29,17 @@ final class WorkspaceChecks {
               || permissions.contains(PosixFilePermission.OTHERS_WRITE))) {
         return Finding.fail(
             "workspace-root",
-            real + " is writable by others, who could put links where workspaces belong",
+            real + " is writable by other users, who could replace workspaces with links",
             "chmod go-w " + real);
       }
       return Finding.ok(
           "workspace-root",
-          there.equals(root) ? real.toString() : root + " is made at the worker's start");
+          there.equals(root) ? real.toString() : root + " does not exist yet; the worker creates"
+              + " it when it starts");
     } catch (IOException e) {
       return Finding.fail(
           "workspace-root",
-          root + " can't be looked at: " + e,
+          root + " can't be read: " + e,
           "make it a directory that only the worker can write to");
     }
   }
@@ -62,19 +63,20 @@ final class WorkspaceChecks {
           : Finding.fail(
               "workspace-quota",
               where + " can't limit workspaces to " + limit + ": " + problem,
-              "mend that, or unset ZCBOT_WORKSPACE_SIZE");
+              "fix that, or unset ZCBOT_WORKSPACE_SIZE");
     }
     return problem == null
         ? Finding.warn(
             "workspace-quota",
             where
-                + " has project quotas and no limit is asked for: a user can fill the disk of all",
+                + " supports project quotas, but no limit is set: one user can fill the disk for"
+                + " all",
             "set ZCBOT_WORKSPACE_SIZE")
         : Finding.warn(
             "workspace-quota",
-            where + " can't limit workspaces, so a user can fill the disk of all: " + problem,
+            where + " can't limit workspaces, so one user can fill the disk for all: " + problem,
             "put the workspaces on a file system of their own, XFS or ext4 mounted with prjquota,"
-                + " and set ZCBOT_WORKSPACE_SIZE; or watch its free space");
+                + " and set ZCBOT_WORKSPACE_SIZE; or monitor its free space");
   }
 
   /** Of what kind the file system is and where it is mounted, as far as that can be told. */

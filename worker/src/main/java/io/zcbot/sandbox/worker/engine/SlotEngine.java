@@ -86,7 +86,7 @@ public interface SlotEngine {
 
         private static EngineException none(String operation) {
           return new EngineException(
-              EngineException.Kind.REJECTED, operation, "there are no slots on this host", null);
+              EngineException.Kind.REJECTED, operation, "this host has no warm pool", null);
         }
       };
 }

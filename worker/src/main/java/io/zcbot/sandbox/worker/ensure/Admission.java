@@ -77,7 +77,7 @@ final class Admission {
       return noRoom(
           "the host runs "
               + capacity.max()
-              + " sandboxes, as many as it may, and none is idle long enough to make room");
+              + " sandboxes, its maximum, and none has been idle long enough to be evicted");
     }
     try (place) {
       CreateTurns.Turn turn =
@@ -85,7 +85,7 @@ final class Admission {
       return turn == null
           ? new Refused(
               Failed.Reason.EXPIRED,
-              "the ensure expired while it waited behind other creates",
+              "the ensure expired while it waited for other creates",
               true)
           : new Admitted(place.handOver(), turn);
     }
@@ -108,7 +108,7 @@ final class Admission {
     long now = time.nanos();
     Long before = refusalLogged;
     if (before == null || now - before >= LOG_INTERVAL.toNanos()) {
-      log.warn("refused {} ensures since the last such line: {}", refused, message);
+      log.warn("refused {} ensures since the last such message: {}", refused, message);
       refused = 0;
       refusalLogged = now;
     }

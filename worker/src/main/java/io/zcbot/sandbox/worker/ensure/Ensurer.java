@@ -118,7 +118,8 @@ public final class Ensurer {
     if (left(request) <= 0) {
       return new Refused(
           Failed.Reason.EXPIRED,
-          "the ensure was too old when its turn came; send a new one if it is still wanted",
+          "the ensure expired before it was processed; send a new one if the sandbox is still"
+              + " needed",
           true);
     }
     var attempts =
@@ -131,7 +132,7 @@ public final class Ensurer {
     } catch (EngineException e) {
       if (e.kind().isRetryable() && left(request) > 0) {
         // Only an interrupt ends the retries before their time.
-        throw new StoppedException("stopped before the ensure was answered", e);
+        throw new StoppedException("the worker stopped before the ensure was answered", e);
       }
       return new Refused(e.kind().reason(), e.getMessage(), e.kind().isRetryable());
     } catch (IOException e) {
@@ -141,7 +142,7 @@ public final class Ensurer {
       throw e;
     } catch (Throwable e) {
       log.error("an ensure failed unexpectedly; please report this", e);
-      return new Refused(Failed.Reason.INTERNAL, "unexpected fault in the worker: " + e, false);
+      return new Refused(Failed.Reason.INTERNAL, "unexpected error in the worker: " + e, false);
     }
   }
 

@@ -44,8 +44,8 @@ final class NewUsers {
   String refusal() {
     return "more than "
         + perMinute
-        + " new users a minute asked this host for sandboxes; try again in a minute, or raise"
-        + " ZCBOT_NEW_USERS_PER_MINUTE";
+        + " new users per minute requested sandboxes from this host; try again in a minute, or"
+        + " raise ZCBOT_NEW_USERS_PER_MINUTE";
   }
 
   /** Whether a sandbox may be made for the user now. One who was let in is not new any more. */

@@ -73,7 +73,7 @@ public final class EagerEnsures {
     } catch (InterruptedException _) {
       Thread.currentThread().interrupt();
     } catch (StoppedException e) {
-      log.info("no eager ensure of {}: {}", entry.userId(), e.getMessage());
+      log.info("could not create a sandbox for {} eagerly: {}", entry.userId(), e.getMessage());
     } catch (RuntimeException e) {
       log.error("an eager ensure failed; please report this", e);
     }

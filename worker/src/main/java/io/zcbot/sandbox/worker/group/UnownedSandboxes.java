@@ -64,7 +64,7 @@ final class UnownedSandboxes {
     } catch (KafkaException e) {
       if (!failed) {
         log.warn(
-            "could not read which sandboxes others announced lost, will be tried again: {}",
+            "could not read which sandboxes other workers announced lost, will be tried again: {}",
             e.getMessage());
       }
       failed = true;

@@ -50,7 +50,7 @@ final class Forwarder implements AutoCloseable {
               } catch (InterruptedException _) {
                 Thread.currentThread().interrupt();
               } catch (StoppedException e) {
-                log.info("{}; the next start reads it again", e.getMessage());
+                log.info("{}; the record is read again after the next start", e.getMessage());
               } catch (RuntimeException e) {
                 log.error("a record could not be forwarded; please report this", e);
               } finally {

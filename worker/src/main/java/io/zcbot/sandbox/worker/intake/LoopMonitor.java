@@ -54,7 +54,7 @@ final class LoopMonitor {
     }
     Duration since = Duration.ofNanos(time.nanos() - lastRound);
     return since.compareTo(LIMIT) > 0
-        ? "thread " + thread.getName() + " is stuck for " + since.toSeconds() + " s"
+        ? "thread " + thread.getName() + " has been stuck for " + since.toSeconds() + " s"
         : null;
   }
 }

@@ -77,7 +77,7 @@ final class OffsetCommits {
         consumer.commitSync(offsets, limit); // the wake-up told of the stop, which is known already
       }
     } catch (KafkaException e) {
-      log.warn("the last commit failed, its records will be read again: {}", e.getMessage());
+      log.warn("the last commit failed; its records will be read again: {}", e.getMessage());
     }
   }
 
@@ -96,7 +96,7 @@ final class OffsetCommits {
       return true;
     } catch (TimeoutException e) {
       outage.failed(
-          "the group does not answer; announcing nothing until it does: " + e.getMessage());
+          "the group coordinator does not answer; nothing is announced until it does: " + e.getMessage());
       return false;
     }
   }

@@ -34,7 +34,7 @@ final class PollLoop {
   private final LoopMonitor monitor;
   private final OutageLog outage;
   private volatile @Nullable Consumer<byte[], byte[]> consumer;
-  private volatile @Nullable String problem = "Kafka was not reached yet";
+  private volatile @Nullable String problem = "Kafka has not been reached yet";
 
   /** What is done with a consumer, on the loop's thread. */
   interface Polling {
@@ -157,7 +157,7 @@ final class PollLoop {
     }
     try {
       if (thread.getState() != Thread.State.NEW && !thread.join(limit)) {
-        log.warn("thread {} does not end; leaving it behind", thread.getName());
+        log.warn("thread {} did not end in time", thread.getName());
       }
     } catch (InterruptedException _) {
       Thread.currentThread().interrupt();

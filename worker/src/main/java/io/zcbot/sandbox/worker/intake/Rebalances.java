@@ -81,12 +81,12 @@ final class Rebalances implements ConsumerRebalanceListener {
     if (revoked.isEmpty()) {
       return;
     }
-    log.info("partitions {} go to another worker", numbers(revoked));
+    log.info("partitions {} were revoked", numbers(revoked));
     Set<UserId> atWork = assignment.revoke(revoked);
     Duration patience = limits.revoke();
     if (!await(handover.released(numbers(revoked), atWork), patience)) {
       log.warn(
-          "work of partitions {} still runs after {}; their next owner does it again",
+          "work of partitions {} is still running after {}; their next owner repeats it",
           numbers(revoked),
           patience);
     }
@@ -97,7 +97,7 @@ final class Rebalances implements ConsumerRebalanceListener {
 
   @Override
   public void onPartitionsLost(Collection<TopicPartition> gone) {
-    log.warn("lost partitions {}: another worker may have them already", numbers(gone));
+    log.warn("lost partitions {}: another worker may already own them", numbers(gone));
     lose(gone);
     progress.isMember();
   }
@@ -129,7 +129,7 @@ final class Rebalances implements ConsumerRebalanceListener {
           return false;
         }
       } catch (ExecutionException e) {
-        log.error("handing partitions over failed; please report this", e);
+        log.error("handing over partitions failed; please report this", e);
         return true;
       } catch (InterruptedException _) {
         Thread.currentThread().interrupt();

@@ -73,7 +73,7 @@ final class RecordDispatcher implements AutoCloseable {
     try {
       ensure = codec.decodeEnsure(record.key(), record.value(), origin);
     } catch (EventFormatException e) {
-      log.warn("{} is no ensure and goes to the dead-letter topic: {}", origin, e.getMessage());
+      log.warn("{} is not a valid ensure and is written to the dead-letter topic: {}", origin, e.getMessage());
       metrics.deadLettered(record.topic());
       forward(record, tracker, () -> forwarding.deadLetter(record, e));
       return;
@@ -116,9 +116,9 @@ final class RecordDispatcher implements AutoCloseable {
                 work.ensure(request);
                 inFlight.complete();
               } catch (FencedException e) {
-                log.info("not answered here: {}", e.getMessage());
+                log.info("not answered by this worker: {}", e.getMessage());
               } catch (StoppedException e) {
-                log.info("{}; the next start reads it again", e.getMessage());
+                log.info("{}; the record is read again after the next start", e.getMessage());
               } catch (InterruptedException _) {
                 Thread.currentThread().interrupt();
               } finally {
@@ -132,7 +132,7 @@ final class RecordDispatcher implements AutoCloseable {
 
   private void pass(InFlightRecord inFlight) throws FencedException, InterruptedException {
     if (!lease.awaitValid(() -> !inFlight.partition().mayAnnounce())) {
-      throw new FencedException("the partition is another worker's by now");
+      throw new FencedException("another worker owns the partition by now");
     }
   }
 

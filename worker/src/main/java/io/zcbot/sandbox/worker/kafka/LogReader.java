@@ -59,7 +59,7 @@ public final class LogReader {
             live.put(containerId, codec.decodeLive(record.value()));
           } catch (EventFormatException e) {
             log.warn(
-                "{}-{}-{} is no live entry, ignored: {}",
+                "{}-{}-{} is not a valid entry of the live table and is ignored: {}",
                 record.topic(),
                 record.partition(),
                 record.offset(),

@@ -22,21 +22,21 @@ record Errno(int number) {
   String shown() {
     return switch (number) {
       case 1 -> "EPERM (not permitted)";
-      case 2 -> "ENOENT (not there)";
-      case 3 -> "ESRCH (not in use)";
+      case 2 -> "ENOENT (does not exist)";
+      case 3 -> "ESRCH (no such process or project)";
       case 9 -> "EBADF (closed)";
       case 12 -> "ENOMEM (out of memory)";
-      case 13 -> "EACCES (no access)";
+      case 13 -> "EACCES (permission denied)";
       case 16 -> "EBUSY (in use)";
       case 18 -> "EXDEV (leads out of the workspace root)";
-      case 20 -> "ENOTDIR (no directory)";
+      case 20 -> "ENOTDIR (not a directory)";
       case 22 -> "EINVAL (not valid, or not mounted)";
       case 24 -> "EMFILE (too many open files)";
-      case 25 -> "ENOTTY (unknown to this file system)";
+      case 25 -> "ENOTTY (not supported by this file system)";
       case 28 -> "ENOSPC (no space, or too many mounts)";
       case 30 -> "EROFS (read-only)";
-      case 38 -> "ENOSYS (unknown to this kernel)";
-      case 40 -> "ELOOP (a symbolic link)";
+      case 38 -> "ENOSYS (not supported by this kernel)";
+      case 40 -> "ELOOP (is a symbolic link)";
       case 95 -> "EOPNOTSUPP (not supported by this file system)";
       default -> "error number " + number;
     };

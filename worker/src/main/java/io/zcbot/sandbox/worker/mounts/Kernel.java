@@ -261,6 +261,6 @@ final class Kernel {
 
   /** A method handle declares every throwable; libc's throw none. */
   private static IllegalStateException unexpected(Throwable e) {
-    return new IllegalStateException("a call into libc threw", e);
+    return new IllegalStateException("a call of libc failed", e);
   }
 }

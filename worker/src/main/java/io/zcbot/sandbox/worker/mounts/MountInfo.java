@@ -29,7 +29,7 @@ record MountInfo(int id, Set<String> options, boolean isShared) {
     return parse(Files.readString(SELF, StandardCharsets.ISO_8859_1)).stream()
         .filter(mount -> mount.id == id)
         .findFirst()
-        .orElseThrow(() -> new IOException(SELF + " lacks the mount of " + directory.about()));
+        .orElseThrow(() -> new IOException(SELF + " has no entry for the mount of " + directory.about()));
   }
 
   static int mountId(String fdinfo) throws IOException {
@@ -38,14 +38,14 @@ record MountInfo(int id, Set<String> options, boolean isShared) {
         return Integer.parseInt(line.substring("mnt_id:".length()).strip());
       }
     }
-    throw new IOException("this kernel's fdinfo names no mount");
+    throw new IOException("this kernel's fdinfo has no mount id");
   }
 
   static List<MountInfo> parse(String text) throws IOException {
     try {
       return text.lines().map(MountInfo::parseLine).toList();
     } catch (IllegalArgumentException e) {
-      throw new IOException("tried to read " + SELF + ", failed because " + e.getMessage(), e);
+      throw new IOException("could not read " + SELF + ": " + e.getMessage(), e);
     }
   }
 

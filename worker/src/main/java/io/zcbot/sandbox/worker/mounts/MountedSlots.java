@@ -125,11 +125,11 @@ public final class MountedSlots implements SlotMounts {
       mount(user.toString());
       if (!Files.isSameFile(path, root.root().resolve(user.toString()))) {
         throw new IOException(
-            "tried to mount the workspace of "
+            "could not mount the workspace of "
                 + user
-                + ", failed because "
+                + ": "
                 + path
-                + " shows something else; is something mounted over "
+                + " is another directory; check whether something is mounted over "
                 + root.root()
                 + "?");
       }

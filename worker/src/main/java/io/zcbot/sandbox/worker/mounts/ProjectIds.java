@@ -37,7 +37,7 @@ record ProjectIds(int bits) {
                       .putLong(user.uuid().getLeastSignificantBits())
                       .array());
     } catch (NoSuchAlgorithmException e) {
-      throw new IllegalStateException("every Java has SHA-256", e);
+      throw new IllegalStateException("every Java platform has SHA-256", e);
     }
     ByteBuffer numbers = ByteBuffer.wrap(digest);
     int mask = (1 << bits) - 1;

@@ -57,11 +57,11 @@ public final class ProjectQuotas implements WorkspaceQuota {
     String problem = problem(root);
     if (problem != null) {
       throw new IOException(
-          "tried to limit workspaces to "
+          "could not limit workspaces to "
               + limit
-              + ", failed because "
+              + ": "
               + problem
-              + "; mend that, or unset ZCBOT_WORKSPACE_SIZE");
+              + "; fix that, or unset ZCBOT_WORKSPACE_SIZE");
     }
     return new ProjectQuotas(root, limit, ProjectIds.ALL);
   }
@@ -78,7 +78,7 @@ public final class ProjectQuotas implements WorkspaceQuota {
     } catch (IOException e) {
       return e.getMessage();
     } catch (LinkageError e) {
-      return "this system can't be asked for quotas: " + e;
+      return "this system has no quota system calls: " + e;
     }
   }
 
@@ -89,8 +89,8 @@ public final class ProjectQuotas implements WorkspaceQuota {
       case COUNTED ->
           throw new IOException(
               directory.about()
-                  + " is on a file system that counts projects and limits none: mount it with"
-                  + " prjquota");
+                  + " is on a file system that counts projects but does not limit them: mount it"
+                  + " with prjquota");
       case UNCOUNTED ->
           throw new IOException(
               directory.about() + " is on a file system without project quotas: " + WANTED);
@@ -136,9 +136,9 @@ public final class ProjectQuotas implements WorkspaceQuota {
           }
           if (!isEmpty(directory)) {
             log.warn(
-                "{} has the project id {} from now on; what it holds already, and what is added in"
-                    + " directories that it holds already, is not counted until it gets the same"
-                    + " (docs/operations.md, Workspace quotas)",
+                "{} has the project id {} from now on; existing files, and new files in existing"
+                    + " directories, are not counted until they get the same id"
+                    + " (docs/configuration.md, Limit the workspaces)",
                 directory.about(),
                 id);
           }
@@ -147,9 +147,9 @@ public final class ProjectQuotas implements WorkspaceQuota {
       }
     }
     throw new IOException(
-        "others have all its project ids "
+        "other directories use all its project ids "
             + own
-            + "; look who bears them (lsattr -pd) and take one of them off (chattr -p 0)");
+            + "; find these directories (lsattr -pd) and clear the id of one (chattr -p 0)");
   }
 
   /** By the open directory, not its path. */
@@ -161,7 +161,7 @@ public final class ProjectQuotas implements WorkspaceQuota {
   }
 
   private IOException refused(@Nullable String why, IOException cause) {
-    return new IOException("tried to limit it to " + limit + ", failed because " + why, cause);
+    return new IOException("could not limit it to " + limit + ": " + why, cause);
   }
 
   private static @Nullable String explained(KernelException e) {

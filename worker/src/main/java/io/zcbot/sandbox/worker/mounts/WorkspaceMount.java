@@ -46,16 +46,16 @@ public final class WorkspaceMount implements AutoCloseable {
     } catch (IOException e) {
       return new WorkspaceMount(root, null, explained(e));
     } catch (LinkageError e) {
-      return new WorkspaceMount(root, null, "this system can't be asked for mounts: " + e);
+      return new WorkspaceMount(root, null, "this system has no mount system calls: " + e);
     }
   }
 
   /** The root, whatever it is: good for undoing what was mounted beneath it. */
   public static WorkspaceMount asItIs(Path root) {
-    return new WorkspaceMount(root, null, "it was not asked for");
+    return new WorkspaceMount(root, null, "it is not configured");
   }
 
-  /** Why nothing can be mounted beneath the root; null if it can. */
+  /** Why directories can't be mounted in the root; null if it can. */
   public @Nullable String problem() {
     return problem;
   }
@@ -67,7 +67,7 @@ public final class WorkspaceMount implements AutoCloseable {
   /** The root's own directory; as long as it is held, nobody unmounts it. */
   Descriptor top() throws IOException {
     if (top == null) {
-      throw new IOException("nothing can be mounted beneath " + root + ": " + problem);
+      throw new IOException("directories can't be mounted in " + root + ": " + problem);
     }
     return top;
   }
@@ -84,7 +84,7 @@ public final class WorkspaceMount implements AutoCloseable {
           Kernel.set(tree, 0, Kernel.SHARED);
           Kernel.move(tree, seen);
           Files.writeString(slots(root).resolve(MARKER), "");
-          log.info("mounted {} on itself: shared, nosuid, nodev", root);
+          log.info("mounted {} on itself as shared, nosuid, nodev", root);
         }
       }
       return Kernel.openDirectory(root);
@@ -101,7 +101,7 @@ public final class WorkspaceMount implements AutoCloseable {
         return "the worker may not mount: it needs CAP_SYS_ADMIN (" + e.getMessage() + ")";
       }
       if (e.errno().equals(Errno.ENOSYS)) {
-        return "mounts by descriptor take Linux 5.12 or later (" + e.getMessage() + ")";
+        return "mounts by descriptor require Linux 5.12 or later (" + e.getMessage() + ")";
       }
     }
     return String.valueOf(failure.getMessage());
@@ -120,7 +120,7 @@ public final class WorkspaceMount implements AutoCloseable {
         Kernel.unmount(root);
         Files.deleteIfExists(marker);
       } catch (IOException e) {
-        log.info("{} stays mounted on itself: {}", root, e.getMessage());
+        log.info("{} could not be unmounted from itself: {}", root, e.getMessage());
       }
     }
   }

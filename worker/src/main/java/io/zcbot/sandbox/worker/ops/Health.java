@@ -117,7 +117,7 @@ public final class Health {
     try {
       return result.get();
     } catch (CancellationException _) {
-      return new Status.Failing("the check gave no answer within " + limit.toMillis() + " ms");
+      return new Status.Failing("the check did not answer within " + limit.toMillis() + " ms");
     } catch (ExecutionException e) {
       return new Status.Failing("the check itself failed: " + e.getCause());
     }

@@ -47,7 +47,7 @@ final class IntakeCounters implements IntakeMetrics {
 
   private Counter forwards(String topic) {
     return Counter.builder("zcbot.forwarded")
-        .description("Records sent on to the partition of their key")
+        .description("Records forwarded to the partition of their key")
         .tag("topic", topic)
         .register(registry);
   }

@@ -50,7 +50,7 @@ final class JsonLineEncoder extends EncoderBase<ILoggingEvent> {
     try {
       return (JSON.writeValueAsString(line) + "\n").getBytes(StandardCharsets.UTF_8);
     } catch (JsonProcessingException e) {
-      throw new IllegalStateException("an object of strings must serialize", e);
+      throw new IllegalStateException("an object of strings could not be serialized", e);
     }
   }
 

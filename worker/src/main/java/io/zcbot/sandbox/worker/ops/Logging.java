@@ -43,7 +43,7 @@ public final class Logging {
   private static void configure(LogConfig.Format format, Level own, Level libraries) {
     if (!(LoggerFactory.getILoggerFactory() instanceof LoggerContext context)) {
       throw new IllegalStateException(
-          "tried to set up logging, failed because slf4j found another back end than logback:"
+          "could not set up logging: slf4j found another back end than logback;"
               + " remove it from the class path");
     }
     context.reset();

@@ -67,13 +67,13 @@ public final class Metrics implements AutoCloseable {
 
   /** Sandboxes that run, and the most that may. */
   public void bindSandboxes(IntSupplier running, int max) {
-    gauge("zcbot.sandboxes.running", "Sandboxes of this worker that run", running);
-    gauge("zcbot.sandboxes.max", "Most sandboxes that this worker runs", () -> max);
+    gauge("zcbot.sandboxes.running", "Running sandboxes of this worker", running);
+    gauge("zcbot.sandboxes.max", "Maximum number of sandboxes of this worker", () -> max);
   }
 
-  /** Containers of the warm pool that wait for a user. */
+  /** Idle slots of the warm pool. */
   public void bindSlots(IntSupplier idle) {
-    gauge("zcbot.slots.parked", "Containers of the warm pool that wait for a user", idle);
+    gauge("zcbot.slots.idle", "Idle slots of the warm pool", idle);
   }
 
   /** Lanes that have work. */
@@ -85,17 +85,17 @@ public final class Metrics implements AutoCloseable {
   public void bindOpenRecords(Supplier<Map<Integer, Integer>> byPartition) {
     byPartition(
         "zcbot.open.records",
-        "Ensures read and not yet answered",
+        "Ensures in flight",
         Tags.empty(),
         byPartition,
         Integer::doubleValue);
   }
 
-  /** Records not read yet, by partition; {@code topic} is the input's name. */
+  /** Records that have not been read yet, by partition; {@code topic} is the input's name. */
   public void bindLag(String topic, Supplier<Map<Integer, Long>> byPartition) {
     byPartition(
         "zcbot.lag",
-        "Records not read yet",
+        "Records that have not been read yet",
         Tags.of("topic", topic),
         byPartition,
         Long::doubleValue);
@@ -105,7 +105,7 @@ public final class Metrics implements AutoCloseable {
   public void bindWatermarkAge(Supplier<Map<Integer, Duration>> byPartition) {
     byPartition(
         "zcbot.follower.watermark.age.seconds",
-        "Age of the instant up to which activity was read; no sandbox counts as idle after it",
+        "Age of the instant up to which activity has been read; idleness is judged at that instant",
         Tags.empty(),
         byPartition,
         age -> age.toMillis() / 1e3);
@@ -151,7 +151,7 @@ public final class Metrics implements AutoCloseable {
   /** A constant that says what runs here. */
   public void bindInfo(String version, String workerId, String host) {
     Gauge.builder("zcbot.worker.info", () -> 1)
-        .description("Constant 1; the labels tell what runs here")
+        .description("Constant 1; the labels describe the worker and the engine")
         .tags("version", version, "worker_id", workerId, "host", host)
         .register(registry);
   }

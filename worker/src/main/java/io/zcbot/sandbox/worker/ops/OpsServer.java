@@ -64,7 +64,7 @@ public final class OpsServer implements AutoCloseable {
    */
   public synchronized void start() throws IOException {
     if (server != null) {
-      throw new IllegalStateException("the ops server was started already");
+      throw new IllegalStateException("the ops server has already been started");
     }
     bound("jdk.httpserver.maxConnections", "64");
     bound("sun.net.httpserver.maxReqHeaderSize", "16384");
@@ -75,11 +75,11 @@ public final class OpsServer implements AutoCloseable {
       created = HttpServer.create(address, 64);
     } catch (IOException e) {
       throw new IOException(
-          "tried to serve metrics and health on "
+          "could not serve metrics and health on "
               + shown(address)
-              + ", failed because of '"
+              + ": "
               + e.getMessage()
-              + "'; free the address, or set ZCBOT_OPS_ADDRESS to another one or to off",
+              + "; free the address, or set ZCBOT_OPS_ADDRESS to another address or to off",
           e);
     }
     ExecutorService executor =
@@ -114,7 +114,7 @@ public final class OpsServer implements AutoCloseable {
       String method = exchange.getRequestMethod();
       if (!method.equals("GET") && !method.equals("HEAD")) {
         exchange.getResponseHeaders().set("Allow", "GET, HEAD");
-        send(exchange, text(405, "only GET and HEAD are answered here\n"));
+        send(exchange, text(405, "only GET and HEAD are supported\n"));
       } else if (!requests.tryAcquire()) {
         send(exchange, text(503, "too many requests at the same time\n"));
       } else {
@@ -135,14 +135,15 @@ public final class OpsServer implements AutoCloseable {
         case "/health/live" -> json(health.liveness());
         case "/health/ready" -> json(health.readiness());
         case null, default ->
-            text(404, "there is /metrics, /health/live, /health/ready and a status page at /\n");
+            text(404, "the paths are /metrics, /health/live, /health/ready, and / for a status"
+                + " page\n");
       };
     } catch (InterruptedException _) {
       Thread.currentThread().interrupt();
-      return text(503, "the worker stops\n");
+      return text(503, "the worker is stopping\n");
     } catch (RuntimeException e) {
       log.warn("Could not answer {}", path, e);
-      return text(500, "could not be answered, the worker's log says why\n");
+      return text(500, "the request failed, see the worker's log\n");
     }
   }
 
@@ -195,7 +196,7 @@ public final class OpsServer implements AutoCloseable {
       return new Answer(
           report.isOk() ? 200 : 503, "application/json", JSON.writeValueAsString(json) + "\n");
     } catch (JsonProcessingException e) {
-      throw new IllegalStateException("an object of strings must serialize", e);
+      throw new IllegalStateException("an object of strings could not be serialized", e);
     }
   }
 

@@ -78,7 +78,8 @@ final class SandboxCounters implements SandboxMetrics {
 
   private Timer ensures(String answer) {
     return Timer.builder("zcbot.ensure")
-        .description("From an ensure's arrival to its answer: a ready's outcome or failed's reason")
+        .description("Time from an ensure's arrival to its answer; the answer is the outcome of"
+            + " ready or the reason of failed")
         .tag("answer", answer)
         .serviceLevelObjectives(ENSURE_BUCKETS)
         .register(registry);
@@ -86,7 +87,7 @@ final class SandboxCounters implements SandboxMetrics {
 
   private Timer engineCalls(String operation, String result) {
     return Timer.builder("zcbot.engine.call")
-        .description("Calls of the container engine")
+        .description("Duration of calls to the container engine")
         .tags("operation", operation, "result", result)
         .serviceLevelObjectives(ENGINE_BUCKETS)
         .register(registry);
@@ -101,14 +102,14 @@ final class SandboxCounters implements SandboxMetrics {
 
   private Counter retries(EngineException.Kind because) {
     return Counter.builder("zcbot.retries")
-        .description("Ensures tried again")
+        .description("Retries of ensures")
         .tag("because", because.name().toLowerCase(Locale.ROOT))
         .register(registry);
   }
 
   private Counter claims(Claim how) {
     return Counter.builder("zcbot.slot.claims")
-        .description("Ensures that could be answered from the warm pool, by how that went")
+        .description("Ensures that could use the warm pool, by result")
         .tag("result", how.name().toLowerCase(Locale.ROOT))
         .register(registry);
   }

@@ -73,7 +73,7 @@ final class Claims {
       claimed = true;
       metrics.claimed(Claim.CLAIMED);
     } catch (IOException e) {
-      log.warn("slot {} could not get the workspace: {}", slot.id(), e.getMessage());
+      log.warn("could not mount the workspace in slot {}: {}", slot.id(), e.getMessage());
       metrics.claimed(Claim.MOUNT_FAILED);
     } catch (EngineException e) {
       log.warn("slot {} could not be claimed: {}", slot.id(), e.getMessage());
@@ -119,7 +119,7 @@ final class Claims {
     throw new EngineException(
         EngineException.Kind.ABSENT,
         "rename",
-        "it is not as it was when it was made: " + found,
+        "it differs from its state at its creation: " + found,
         null);
   }
 }

@@ -45,7 +45,7 @@ final class IdleSlots {
   /** A slot is being made in a place, which stays the pool's until {@link #endMaking}. */
   synchronized void begin(String slotId, Place place) {
     if (making != null) {
-      throw new IllegalStateException("two slots are made at a time");
+      throw new IllegalStateException("two slots are created at the same time");
     }
     making = new Making(slotId, place);
     known.add(slotId);

@@ -144,7 +144,7 @@ final class PoolRefill {
     } catch (EngineException | IOException e) {
       fails(String.valueOf(e.getMessage()));
     } catch (RuntimeException e) { // or the timer would try again and again, at once
-      log.error("making a slot failed unexpectedly; please report this", e);
+      log.error("creating a slot failed unexpectedly; please report this", e);
       fails(e.toString());
     } finally {
       pool.endMaking();
@@ -154,7 +154,7 @@ final class PoolRefill {
 
   private void works() {
     if (problem != null) {
-      log.info("warm slots work again");
+      log.info("slots of the warm pool can be created again");
     }
     problem = null;
     failures = 0;
@@ -162,16 +162,16 @@ final class PoolRefill {
 
   private void fails(String because) {
     if (pool.isClosed()) {
-      log.debug("a stop kept a slot from being made: {}", because);
+      log.debug("a stop interrupted the creation of a slot: {}", because);
       return;
     }
     if (problem == null) {
       log.warn(
-          "no warm slot could be made: {}. Sandboxes are created when asked for; it will be tried"
-              + " again",
+          "could not create a slot of the warm pool: {}. Sandboxes are created on demand; will be"
+              + " tried again",
           because);
     } else {
-      log.debug("no warm slot could be made: {}", because);
+      log.debug("could not create a slot of the warm pool: {}", because);
     }
     problem = because;
     failures = Math.min(failures + 1, 30);

@@ -69,7 +69,7 @@ final class PoolSweep {
     try {
       return mounts.left();
     } catch (IOException e) {
-      log.warn("could not look for what slots left, will be tried again: {}", e.getMessage());
+      log.warn("could not look for remains of slots, will be tried again: {}", e.getMessage());
       return Set.of();
     }
   }

@@ -55,7 +55,7 @@ final class SlotFactory {
         throw new EngineException(
             EngineException.Kind.REJECTED,
             "inspect",
-            "the slot is not as its spec says: somebody changed it, or the engine's settings changed",
+            "the slot differs from its spec: it was changed, or the engine's settings were changed",
             null);
       }
       made =

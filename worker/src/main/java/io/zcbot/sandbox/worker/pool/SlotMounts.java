@@ -67,12 +67,12 @@ public interface SlotMounts {
       new SlotMounts() {
         @Override
         public String problem() {
-          return "there are none on this host";
+          return "this host has no warm pool";
         }
 
         @Override
         public Directory create(String slotId) throws IOException {
-          throw new IOException("there are no slots on this host");
+          throw new IOException("this host has no warm pool");
         }
 
         @Override

@@ -96,7 +96,7 @@ public final class WarmPool {
 
   private static @Nullable String obstacle(Setup setup) {
     if (setup.target() == 0) {
-      return "not wanted";
+      return "not configured";
     }
     return setup.engineProblem() == null ? setup.mounts().problem() : setup.engineProblem();
   }
@@ -110,8 +110,8 @@ public final class WarmPool {
   public void announce() {
     if (target > 0 && impossible != null) {
       log.warn(
-          "there will be no warm slots: {}. Sandboxes are created when asked for;"
-              + " ZCBOT_SANDBOX_WARM=0 says that this is meant",
+          "there is no warm pool: {}. Sandboxes are created on demand; set ZCBOT_SANDBOX_WARM=0"
+              + " to turn off this warning",
           impossible);
     }
   }
@@ -188,7 +188,7 @@ public final class WarmPool {
   /** Takes note of something that happened to an idle slot, which is not as new then. */
   public void on(EngineEvent event) {
     for (Slot slot : pool.takeIf(slot -> slot.containerId().equals(event.containerId()))) {
-      log.info("slot {} goes: {}", slot.id(), event.kind().name().toLowerCase(Locale.ROOT));
+      log.info("removing slot {}: {}", slot.id(), event.kind().name().toLowerCase(Locale.ROOT));
       threads.execute(() -> discard(slot));
     }
   }
@@ -223,9 +223,9 @@ public final class WarmPool {
       CompletableFuture.allOf(all.toArray(CompletableFuture[]::new))
           .get(limit.toNanos(), TimeUnit.NANOSECONDS);
     } catch (TimeoutException _) {
-      log.warn("not all slots were removed in time; the next start removes the rest");
+      log.warn("not all slots were removed in time; the next start removes the others");
     } catch (ExecutionException e) {
-      log.warn("not all slots were removed; the next start removes the rest", e);
+      log.warn("not all slots were removed; the next start removes the others", e);
     }
   }
 }

@@ -140,7 +140,7 @@ public final class Publisher
       send(new ProducerRecord<>(topic, null, record.key(), record.value(), headers));
       return;
     } catch (RecordTooLargeException e) {
-      log.warn("a dead letter is cut to {} bytes: {}", TRUNCATED_BYTES, e.getMessage());
+      log.warn("a dead letter is truncated to {} bytes: {}", TRUNCATED_BYTES, e.getMessage());
     }
     // The record's own headers may be what is too large, whatever they are called.
     Headers origin = new RecordHeaders();
@@ -149,7 +149,7 @@ public final class Publisher
     try {
       send(new ProducerRecord<>(topic, null, cut(record.key()), cut(record.value()), origin));
     } catch (RecordTooLargeException e) {
-      log.warn("a dead letter names its record's position only: {}", e.getMessage());
+      log.warn("a dead letter contains only its record's position: {}", e.getMessage());
       send(new ProducerRecord<>(topic, record.partition(), (Long) null, null, null, origin));
     }
   }
@@ -179,7 +179,7 @@ public final class Publisher
     } catch (InterruptedException | RecordTooLargeException e) {
       throw e;
     } catch (Throwable e) { // the retries never run out, so only a stop ends them
-      throw new StoppedException("stopped before the log had it", e);
+      throw new StoppedException("the worker stopped before Kafka acknowledged the record", e);
     }
   }
 
@@ -199,7 +199,7 @@ public final class Publisher
       }
       String message = "publishing to " + record.topic() + " failed: " + cause;
       if (problem == null && !closed) {
-        log.warn("{}; trying on until it works", message);
+        log.warn("{}; will be tried again until it succeeds", message);
       }
       problem = message;
       throw cause;

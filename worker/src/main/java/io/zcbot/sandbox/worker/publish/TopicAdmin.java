@@ -73,7 +73,7 @@ public final class TopicAdmin {
     } catch (TopicsException | InterruptedException | RuntimeException e) {
       throw e;
     } catch (Exception e) {
-      throw new IllegalStateException("nothing else is thrown", e);
+      throw new IllegalStateException("the admin client threw another exception", e);
     }
   }
 
@@ -119,7 +119,7 @@ public final class TopicAdmin {
         found.put(topic, answer.get().partitions().size());
       } catch (ExecutionException e) {
         if (!(e.getCause() instanceof UnknownTopicOrPartitionException)) {
-          throw failed(config, "look at topic " + name(topic), e);
+          throw failed(config, "describe topic " + name(topic), e);
         }
       }
     }
@@ -134,12 +134,12 @@ public final class TopicAdmin {
             .toList();
     if (!missing.isEmpty()) {
       throw TopicsException.refusal(
-          "tried to use the topics on "
+          "could not use the topics on "
               + config.bootstrapServers()
-              + ", failed because these don't exist: "
+              + ": these topics do not exist: "
               + String.join(", ", missing)
-              + "; create them with 'topics create', or let the worker do it with"
-              + " ZCBOT_TOPICS_CREATE=true",
+              + "; create them with 'topics create', or set ZCBOT_TOPICS_CREATE=true so that the"
+              + " worker creates them",
           null);
     }
     requireOneCount(found);
@@ -164,12 +164,12 @@ public final class TopicAdmin {
                     "kafka-topics.sh --alter --topic " + name(e.getKey()) + " --partitions " + most)
             .collect(joining(" && "));
     throw TopicsException.refusal(
-        "tried to use the topics on "
+        "could not use the topics on "
             + config.bootstrapServers()
-            + ", failed because their partition counts differ: "
+            + ": their partition counts differ: "
             + counts
-            + "; all must be the same, so that a user's records lie in partitions of one number."
-            + " Stop all workers, then: "
+            + "; all topics must have the same number, so that a user's records are in partitions"
+            + " of the same number. Stop all workers, then run: "
             + remedy,
         null);
   }
@@ -212,25 +212,25 @@ public final class TopicAdmin {
 
   static TopicsException notKnownYet(KafkaConfig config) {
     return TopicsException.settling(
-        "tried to use the topics on "
+        "could not use the topics on "
             + config.bootstrapServers()
-            + ", failed because topics just created are not known there yet; try again");
+            + ": the brokers do not know all new topics yet; try again");
   }
 
   static TopicsException failed(KafkaConfig config, String what, ExecutionException e) {
     Throwable cause = e.getCause() == null ? e : e.getCause();
     boolean passing = cause instanceof RetriableException;
     String message =
-        "tried to "
+        "could not "
             + what
             + " on "
             + config.bootstrapServers()
-            + ", failed because of "
+            + ": "
             + cause
             + "; "
             + (passing
                 ? "check that Kafka runs there and that ZCBOT_KAFKA_BOOTSTRAP_SERVERS is right"
-                : "check the worker's rights on Kafka and the ZCBOT_KAFKA_* and ZCBOT_TOPICS_*"
+                : "check the worker's permissions in Kafka and the ZCBOT_KAFKA_* and ZCBOT_TOPICS_*"
                     + " settings");
     return passing
         ? TopicsException.passing(message, cause)

@@ -66,12 +66,12 @@ final class TopicSettings {
     List<Deviation> wrong = deviations(Topic::requiredSettings);
     if (!wrong.isEmpty()) {
       throw TopicsException.refusal(
-          "tried to use the topics on "
+          "could not use the topics on "
               + config.bootstrapServers()
-              + ", failed because "
+              + ": "
               + wrong.stream().map(Deviation::text).collect(joining(", "))
-              + ": one clock, the brokers', must order ensures and activities, and what is live must"
-              + " outlast retention. Do: "
+              + "; ensures and activities must be ordered by the brokers' clock, and the live"
+              + " table must be compacted. Run: "
               + wrong.stream().map(Deviation::remedy).collect(joining(" && ")),
           null);
     }
@@ -83,7 +83,7 @@ final class TopicSettings {
         .map(
             each ->
                 each.text()
-                    + ", so that a small compressed record can exhaust the worker's memory. Do: "
+                    + ", so that a small compressed record can exhaust the worker's memory. Run: "
                     + each.remedy())
         .toList();
   }

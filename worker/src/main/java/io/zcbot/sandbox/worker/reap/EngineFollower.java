@@ -33,7 +33,7 @@ public final class EngineFollower implements AutoCloseable {
   private final ScheduledExecutorService scheduler;
   private final Time time;
   private volatile @Nullable Thread watching;
-  private volatile @Nullable String problem = "not connected to the engine's event stream yet";
+  private volatile @Nullable String problem = "the engine's event stream is not connected yet";
   private volatile boolean closed;
   private final AtomicInteger failures = new AtomicInteger();
 

@@ -134,7 +134,7 @@ public final class PreviousRun {
       Path _ = workspaces.prepare(user);
       return true;
     } catch (IOException e) {
-      log.warn("the workspace of {} can't be used: {}", user, e.getMessage());
+      log.warn("could not use the workspace of {}: {}", user, e.getMessage());
       return false;
     }
   }

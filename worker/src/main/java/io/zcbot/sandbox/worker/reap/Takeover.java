@@ -67,7 +67,7 @@ public final class Takeover {
         .thenApply(
             _ -> {
               if (!lost.isEmpty()) {
-                log.info("{} sandboxes of users taken over were lost", lost.size());
+                log.info("{} sandboxes of users whose partitions were taken over were lost", lost.size());
               }
               return List.copyOf(lost);
             });
@@ -93,7 +93,7 @@ public final class Takeover {
 
   private void disown(Sandbox sandbox) throws EngineException, InterruptedException {
     if (registry.get(sandbox.user()) == sandbox) {
-      log.info("{} was announced lost meanwhile and is removed", sandbox.containerId());
+      log.info("{} was announced lost by another worker and is removed", sandbox.containerId());
       termination.end(TerminationTarget.of(sandbox, null));
     }
   }

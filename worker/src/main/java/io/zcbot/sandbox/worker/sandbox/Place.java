@@ -26,7 +26,7 @@ public final class Place implements AutoCloseable {
   public Place handOver() {
     Capacity capacity = held.getAndSet(null);
     if (capacity == null) {
-      throw new IllegalStateException("a place can't be handed over twice, or after its close");
+      throw new IllegalStateException("a place can't be handed over twice or after it was closed");
     }
     return new Place(capacity);
   }

@@ -61,9 +61,9 @@ public final class Workspaces {
       throw new IOException(
           "the workspace root "
               + real
-              + " is writable by others ("
+              + " is writable by other users ("
               + PosixFilePermissions.toString(permissions)
-              + "), who could put links where workspaces belong; run: chmod go-w "
+              + "), who could replace workspaces with links; run: chmod go-w "
               + real);
     }
     return new Workspaces(real, Owner.UNMAPPED, WorkspaceQuota.NONE);
@@ -108,7 +108,7 @@ public final class Workspaces {
       throw new IOException(directory + " is a symbolic link; remove it");
     }
     if (!Boolean.TRUE.equals(found.get("isDirectory"))) {
-      throw new IOException(directory + " is no directory; remove it");
+      throw new IOException(directory + " is not a directory; remove it");
     }
     if (!Integer.valueOf(owner.uid).equals(found.get("uid"))
         || !Integer.valueOf(owner.gid).equals(found.get("gid"))) {
@@ -146,13 +146,13 @@ public final class Workspaces {
 
   private static IOException refused(String what, String takes, FileSystemException e) {
     return new IOException(
-        "tried to "
+        "could not "
             + what
-            + ", failed because of '"
+            + ": "
             + (e.getReason() == null ? e.getClass().getSimpleName() : e.getReason())
-            + "'; run the worker as root with "
+            + "; run the worker as root with "
             + takes
-            + " (in a container: cap_add), on a file system that lets it",
+            + " (in a container: cap_add), and use a file system that permits it",
         e);
   }
 }

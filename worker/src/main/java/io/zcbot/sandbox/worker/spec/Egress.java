@@ -24,7 +24,7 @@ public sealed interface Egress {
     public Only {
       networks = List.copyOf(networks);
       if (networks.isEmpty()) {
-        throw new IllegalArgumentException("an allow-list of nothing; that is None");
+        throw new IllegalArgumentException("the allow-list is empty; use None");
       }
     }
   }

@@ -60,11 +60,11 @@ public final class Membership implements AutoCloseable {
     if (lock == null) {
       file.close();
       throw new IOException(
-          "tried to start worker "
+          "could not start worker "
               + config.workerId()
-              + ", failed because it runs on this host already (it holds "
+              + ": a worker with this id already runs on this host (it locks "
               + path
-              + "); stop it first, or give this one an id of its own with ZCBOT_WORKER_ID");
+              + "); stop that worker, or give this one another id with ZCBOT_WORKER_ID");
     }
     return new Membership(config, kafka, file, lock);
   }
@@ -87,16 +87,16 @@ public final class Membership implements AutoCloseable {
         member().filter(member -> !member.clientId().equals(kafka.groupClientId()));
     if (other.isPresent()) {
       throw new IOException(
-          "tried to start worker "
+          "could not start worker "
               + config.workerId()
-              + ", failed because group "
+              + ": group "
               + config.kafka().groupId()
-              + " has a member of that id elsewhere ("
+              + " has a member with this id on another host ("
               + other.get().clientId()
               + " at "
               + other.get().host()
-              + "); stop that one, or give this one an id of its own with ZCBOT_WORKER_ID. If that"
-              + " host is gone for good, its membership ends with its session, within a minute");
+              + "); stop that worker, or give this one another id with ZCBOT_WORKER_ID. If that"
+              + " host no longer exists, its membership ends with its session, within a minute");
     }
   }
 
@@ -112,12 +112,13 @@ public final class Membership implements AutoCloseable {
                     List.of(new MemberToRemove(config.workerId()))))
             .all()
             .get(CALL_SECONDS, TimeUnit.SECONDS);
-        log.info("removed this worker's earlier life from the group");
+        log.info("removed the previous run of this worker from the group");
       }
     } catch (InterruptedException _) {
       Thread.currentThread().interrupt();
     } catch (IOException | ExecutionException | TimeoutException e) {
-      log.warn("could not remove this worker's earlier life from the group yet: {}", e.toString());
+      log.warn("could not remove the previous run of this worker from the group, will be tried"
+          + " again: {}", e.toString());
     }
   }
 
@@ -136,10 +137,10 @@ public final class Membership implements AutoCloseable {
       if (e.getCause() instanceof GroupIdNotFoundException) {
         return Optional.empty();
       }
-      throw new IOException("tried to look at the group's members, failed because of " + e, e);
+      throw new IOException("could not list the members of the group: " + e, e);
     } catch (TimeoutException e) {
       throw new IOException(
-          "tried to look at the group's members, failed for lack of an answer", e);
+          "could not list the members of the group: no answer in time", e);
     }
   }
 

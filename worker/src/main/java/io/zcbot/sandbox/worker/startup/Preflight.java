@@ -51,12 +51,12 @@ public final class Preflight {
    */
   public Fit run(StartRetry retry) throws IOException, TopicsException, InterruptedException {
     EngineFacts facts =
-        retry.untilItWorks("look at the engine", engine::facts, EngineException.class::isInstance);
+        retry.untilItWorks("check the engine", engine::facts, EngineException.class::isInstance);
     List<Finding> findings = EngineChecks.of(facts, spec, limit);
     List<String> faults = texts(findings, Level.FAIL);
     if (!faults.isEmpty()) {
       throw new IOException(
-          "tried to use the engine, failed because it is not fit for sandboxes: "
+          "the engine is not fit for sandboxes: "
               + String.join("; ", faults));
     }
     texts(findings, Level.WARN).forEach(text -> log.warn("{}", text));
@@ -66,7 +66,7 @@ public final class Preflight {
           facts.slotProblem(spec),
           facts.workspaceOwner());
     } catch (EngineException e) {
-      throw new IOException("tried to use the engine, failed because " + e.getMessage(), e);
+      throw new IOException("could not use the engine: " + e.getMessage(), e);
     }
   }
 

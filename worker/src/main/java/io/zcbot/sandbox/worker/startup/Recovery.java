@@ -79,7 +79,7 @@ public final class Recovery {
         if (adopted > 0) {
           boolean _ =
               retry.untilItWorks(
-                  "read the latest readies",
+                  "read the latest ready events",
                   () -> {
                     Instant since = time.now().minus(config.reaper().idleTtl);
                     reader.read(config.kafka().topic(Topic.READY), all, since, this::touch);

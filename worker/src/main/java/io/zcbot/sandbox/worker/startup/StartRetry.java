@@ -62,8 +62,8 @@ public final class StartRetry {
                     e -> {
                       boolean again = !stopping.getAsBoolean() && passing.test(e);
                       if (again) {
-                        problem = "tried to " + what + ": " + e.getMessage();
-                        outage.failed("could not " + what + " yet, trying on: " + e.getMessage());
+                        problem = "could not " + what + ": " + e.getMessage();
+                        outage.failed("could not " + what + ", will be tried again: " + e.getMessage());
                       }
                       return again;
                     })
@@ -71,7 +71,7 @@ public final class StartRetry {
     try {
       T result = retry.executeCheckedSupplier(attempt::run);
       problem = null;
-      outage.works("succeeded to " + what);
+      outage.works(what + ": succeeded");
       return result;
     } catch (Throwable e) {
       // The library swallows an interrupt of its wait and throws the last failure.
@@ -84,7 +84,7 @@ public final class StartRetry {
         case InterruptedException interrupted -> throw interrupted;
         case RuntimeException unexpected -> throw unexpected;
         case Error error -> throw error;
-        default -> throw new IllegalStateException("tried to " + what + ", failed unexpectedly", e);
+        default -> throw new IllegalStateException("could not " + what + ": unexpected failure", e);
       }
     }
   }

@@ -223,8 +223,8 @@ class ExportTest {
           {"topic":"sandbox.ensure"} | expected topic, partition, offset and timestamp
           [] | expected an object
           nonsense | Unrecognized token 'nonsense'
-          {"topic":"sandbox.live","partition":0,"offset":0,"timestamp":0} | the topic is none of sandbox.*
-          {"topic":"x","partition":0,"offset":0,"timestamp":0} | the topic is none of sandbox.*
+          {"topic":"sandbox.live","partition":0,"offset":0,"timestamp":0} | the topic is not one of sandbox.*
+          {"topic":"x","partition":0,"offset":0,"timestamp":0} | the topic is not one of sandbox.*
           {"topic":"sandbox.ensure","partition":0,"offset":0,"timestamp":999999999999999} | expected milliseconds since 1970
           {"topic":"sandbox.ensure","partition":0,"offset":0,"timestamp":"now"} | not numeric
           {"topic":"sandbox.ensure","partition":0,"offset":0,"timestamp":0,"headers":3} | expected an array of headers
@@ -238,7 +238,7 @@ class ExportTest {
             "{\"topic\":\"sandbox.ensure\",\"partition\":0,\"offset\":0,\"timestamp\":0}\n" + line);
     assertThatThrownBy(() -> read(new ExportedLog(List.of(file), "sandbox.", Selection.ALL)))
         .isInstanceOf(IOException.class)
-        .hasMessageStartingWith(file + ", line 2, is no record of an export: ")
+        .hasMessageStartingWith(file + ", line 2, is not a record of an export: ")
         .hasMessageContaining(problem);
   }
 
@@ -247,6 +247,6 @@ class ExportTest {
     assertThatThrownBy(
             () -> new ExportedLog(List.of(dir.resolve("none")), "sandbox.", Selection.ALL))
         .isInstanceOf(IOException.class)
-        .hasMessage("there is no file " + dir.resolve("none"));
+        .hasMessage("no such file: " + dir.resolve("none"));
   }
 }

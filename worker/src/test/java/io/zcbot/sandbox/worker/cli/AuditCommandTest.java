@@ -170,7 +170,7 @@ class AuditCommandTest {
     assertThat(out.toString())
         .startsWith(
             """
-            violation of I1  user 7f3c1d52-9a54-4c0e-8f2b-6f1d2f6f7a10: containers aaaaaaaaaaaaaaaa and bbbbbbbbbbbbbbbb were announced side by side for 30 s
+            violation of I1  user 7f3c1d52-9a54-4c0e-8f2b-6f1d2f6f7a10: containers aaaaaaaaaaaaaaaa and bbbbbbbbbbbbbbbb were announced as running at the same time for 30 s
               see sandbox.ready-0-2, sandbox.ready-0-3, sandbox.reaped-0-1
 
             records     12""")
@@ -255,14 +255,14 @@ class AuditCommandTest {
   @CsvSource(
       delimiter = '|',
       value = {
-        "audit --from yesterday | write a time such as 2026-11-24T12:00:00Z, or how long ago",
+        "audit --from yesterday | write a time such as 2026-11-24T12:00:00Z, or an age such as",
         "audit --outage 2026-11-24T12:00:00Z | write two times, the earlier one first",
         "audit --outage 2026-11-24T12:00:00Z/2026-11-24T11:00:00Z | write two times",
         "audit --outage x/y | write two times",
         "audit --restart never | write purge or adopt",
         "audit --ttl soon | write a duration",
         "audit --user me | not a UUID",
-        "audit --input /none/at/all | there is no file /none/at/all; give files that 'export' wrote",
+        "audit --input /none/at/all | no such file: /none/at/all; name files that 'export' wrote",
       })
   void whatIsNotUnderstoodIsTold(String command, String problem) {
     assertThat(sandbox(command.split(" "))).isEqualTo(ExitCode.USAGE);
@@ -274,14 +274,14 @@ class AuditCommandTest {
     lines.add("{}");
     assertThat(sandbox("audit", "--input", file())).isEqualTo(ExitCode.USAGE);
     assertThat(err.toString())
-        .contains("log.jsonl, line 1, is no record of an export: expected topic");
+        .contains("log.jsonl, line 1, is not a record of an export: expected topic");
   }
 
   @ParameterizedTest
   @ValueSource(strings = {"audit", "export"})
   void withoutKafkaItIsExitCode69(String command) {
     assertThat(sandbox(command)).isEqualTo(ExitCode.UNAVAILABLE);
-    assertThat(err.toString()).contains("tried to read sandbox.ensure").contains("127.0.0.1:1");
+    assertThat(err.toString()).contains("could not read sandbox.ensure").contains("127.0.0.1:1");
   }
 
   @ParameterizedTest

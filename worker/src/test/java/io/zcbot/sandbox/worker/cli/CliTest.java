@@ -165,7 +165,7 @@ class CliTest {
   @Test
   void optionsOfAllCommandsMayComeFirst() {
     assertThat(sandbox("-v", "purge")).isZero();
-    assertThat(out.toString()).contains("nothing of worker w1");
+    assertThat(out.toString()).contains("no container of worker w1");
   }
 
   @Test
@@ -206,7 +206,7 @@ class CliTest {
     env.put("ZCBOT_LOG_LEVEL", "x");
     assertThat(sandbox(args.split(" "))).isEqualTo(ExitCode.CONFIG);
     assertThat(err.toString())
-        .startsWith("2 settings can't be used:\n  ZCBOT_SANDBOX_MEMORY=x: must be")
+        .startsWith("2 settings are invalid:\n  ZCBOT_SANDBOX_MEMORY=x: must be")
         .doesNotContain("\tat ");
   }
 
@@ -224,8 +224,8 @@ class CliTest {
   void kafkaNotReachedIsOneLineAndExitCode69(String args) {
     assertThat(sandbox(args.split(" "))).isEqualTo(ExitCode.UNAVAILABLE);
     assertThat(err.toString())
-        .startsWith("tried to ")
-        .contains(" on 127.0.0.1:1, failed because ")
+        .startsWith("could not ")
+        .contains(" on 127.0.0.1:1: ")
         .contains("check that Kafka runs there and that ZCBOT_KAFKA_BOOTSTRAP_SERVERS is right");
     assertThat(err.toString().lines()).hasSize(1);
   }
@@ -237,8 +237,8 @@ class CliTest {
       assertThat(sandbox("run")).isEqualTo(ExitCode.CONFIG);
     }
     assertThat(err.toString())
-        .startsWith("the worker did not start: tried to serve metrics and health on 127.0.0.1:")
-        .endsWith("or set ZCBOT_OPS_ADDRESS to another one or to off\n");
+        .startsWith("the worker did not start: could not serve metrics and health on 127.0.0.1:")
+        .endsWith("or set ZCBOT_OPS_ADDRESS to another address or to off\n");
     assertThat(err.toString().lines()).hasSize(1);
   }
 
@@ -270,7 +270,7 @@ class CliTest {
             00000000-0000-4000-8000-000000000001  running  1h1m  -     other    w2      fedcba987654
             7f3c1d52-9a54-4c0e-8f2b-6f1d2f6f7a10  running  1h1m  -     current  w1      0123456789ab
             """);
-    assertThat(err.toString()).startsWith("idle times are not known: tried to read sandbox.ready");
+    assertThat(err.toString()).startsWith("idle times are not known: could not read sandbox.ready");
     assertThat(engine.calls).containsExactly("close");
   }
 
@@ -291,7 +291,7 @@ class CliTest {
     assertThat(sandbox("ps")).isEqualTo(ExitCode.UNAVAILABLE);
     assertThat(err.toString())
         .isEqualTo(
-            "tried to ask the container engine, failed because list: no answer; is dockerd"
+            "could not use the container engine: list: no answer; is dockerd"
                 + " running?\n");
   }
 
@@ -305,7 +305,8 @@ class CliTest {
     assertThat(engine.calls).containsExactly("kill aaa", "remove aaa", "close");
     assertThat(out.toString()).contains("purged zcbot-sandbox-" + USER, "purged 1 of 1");
     assertThat(err.toString())
-        .startsWith("the sandboxes are removed without being announced: tried to publish");
+        .startsWith("the sandboxes are removed, but cannot be announced as reaped: could not"
+            + " publish");
   }
 
   @Test
@@ -342,14 +343,14 @@ class CliTest {
     container("aaa", USER, "w1", "h");
     assertThat(sandbox("purge", "--force")).isEqualTo(ExitCode.USAGE);
     assertThat(err.toString())
-        .isEqualTo("1 sandboxes of worker w1 were kept; to go on, add --yes\n");
+        .isEqualTo("1 sandboxes of worker w1 were not removed; add --yes to remove them\n");
     assertThat(engine.containers).hasSize(1);
   }
 
   @Test
   void purgeOfNothing() {
     assertThat(sandbox("purge")).isZero();
-    assertThat(out.toString()).isEqualTo("nothing of worker w1 is on this engine\n");
+    assertThat(out.toString()).isEqualTo("no container of worker w1 is on this engine\n");
   }
 
   @Test
@@ -379,9 +380,9 @@ class CliTest {
       assertThat(sandbox("purge", "-y")).isEqualTo(ExitCode.FAILED);
       assertThat(err.toString())
           .isEqualTo(
-              "tried to purge the sandboxes of worker w1, failed because it is alive (it answers at /"
+              "could not purge the sandboxes of worker w1: it is alive (it answers at /"
                   + env.get("ZCBOT_OPS_ADDRESS")
-                  + ") and serves them; stop it first (it reaps them itself), or add --force\n");
+                  + ") and serves them; stop it, which reaps them, or add --force\n");
       assertThat(engine.containers).hasSize(1);
 
       assertThat(sandbox("purge", "-y", "--worker", "w2", "--force")).isZero();
@@ -410,7 +411,7 @@ class CliTest {
     container("aaa", USER, "w1", "h");
     assertThat(sandbox("purge", "-y")).isEqualTo(ExitCode.UNAVAILABLE);
     assertThat(err.toString())
-        .contains("nobody can tell whether it is alive", "Connection refused", "add --force");
+        .contains("whether it is alive cannot be determined", "Connection refused", "add --force");
     assertThat(engine.containers).hasSize(1);
   }
 

@@ -55,7 +55,7 @@ class EventTextTest {
     assertThat(
             EventText.of(
                 new Failed("e", USER, "f", T, Failed.Reason.CAPACITY, "the host is full", true)))
-        .isEqualTo("capacity: the host is full, may work later");
+        .isEqualTo("capacity: the host is full, may succeed later");
   }
 
   @Test

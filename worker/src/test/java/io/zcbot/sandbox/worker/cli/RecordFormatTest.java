@@ -77,9 +77,9 @@ class RecordFormatTest {
   void recordsThatAreNoEventsAreShown() {
     RecordFormat format = format(false, Map.of());
     assertThat(format.line(record("sandbox.activity", null, null)))
-        .contains("activity", "no event: value: missing; send a JSON object (no value)");
+        .contains("activity", "not an event: value: missing; send a JSON object (no value)");
     assertThat(format.line(record("sandbox.ready", "k".repeat(500), "[]")))
-        .contains("k".repeat(35) + "…  no event: value: is no JSON object")
+        .contains("k".repeat(35) + "…  not an event: value: is not a JSON object")
         .hasSizeLessThan(200);
     assertThat(format.line(record("sandbox.dead-letter", "\u001b[2J", null)))
         .contains("?[2J", "of unknown cause");

@@ -22,19 +22,19 @@ class KafkaConfigTest {
       delimiter = '|',
       textBlock =
           """
-          KEY_SERIALIZER            | x       | the Kafka property key.serializer can't be set: the worker writes bytes of its own
-          VALUE_DESERIALIZER        | x       | the Kafka property value.deserializer can't be set: the worker reads bytes, so that it can keep bad ones
+          KEY_SERIALIZER            | x       | the Kafka property key.serializer can't be set: the worker serializes records itself
+          VALUE_DESERIALIZER        | x       | the Kafka property value.deserializer can't be set: the worker reads bytes, so that it can keep invalid records
           GROUP_ID                  | x       | the Kafka property group.id can't be set: set ZCBOT_GROUP instead
           GROUP_INSTANCE_ID         | x       | the Kafka property group.instance.id can't be set: set ZCBOT_WORKER_ID instead
           CLIENT_ID                 | x       | the Kafka property client.id can't be set: it is derived from ZCBOT_WORKER_ID
           TRANSACTIONAL_ID          | x       | the Kafka property transactional.id can't be set: the worker publishes without transactions
-          AUTO_OFFSET_RESET         | latest  | the Kafka property auto.offset.reset can't be set: a new group must begin with the oldest ensure
-          PARTITIONER_CLASS         | x       | the Kafka property partitioner.class can't be set: a user's records must lie in the key's own partition
-          ISOLATION_LEVEL           | read_committed | the Kafka property isolation.level must be read_uncommitted: a transaction that hangs would hide later activity, and users would be reaped as idle
-          ENABLE_AUTO_COMMIT        | true    | the Kafka property enable.auto.commit must be false: an offset is committed only behind finished work
+          AUTO_OFFSET_RESET         | latest  | the Kafka property auto.offset.reset can't be set: a new group must start with the oldest ensure
+          PARTITIONER_CLASS         | x       | the Kafka property partitioner.class can't be set: a user's records must be in the partition of their key
+          ISOLATION_LEVEL           | read_committed | the Kafka property isolation.level must be read_uncommitted: an open transaction would hide later activity, and sandboxes in use would be reaped as idle
+          ENABLE_AUTO_COMMIT        | true    | the Kafka property enable.auto.commit must be false: an offset is committed only after the record's effect is published
           ALLOW_AUTO_CREATE_TOPICS  | true    | the Kafka property allow.auto.create.topics must be false: all topics must have the same partition count
-          ACKS                      | 0       | the Kafka property acks must be all or -1: with less a published result can be lost
-          ENABLE_IDEMPOTENCE        | false   | the Kafka property enable.idempotence must be true: without it results can be doubled or change places
+          ACKS                      | 0       | the Kafka property acks must be all or -1: with any other value a published result can be lost
+          ENABLE_IDEMPOTENCE        | false   | the Kafka property enable.idempotence must be true: without it results can be duplicated or reordered
           REQUEST_TIMEOUT_MS        | soon    | Kafka says: Invalid value soon for configuration request.timeout.ms: Not a number of type INT
           BOOTSTRAP_SERVER          | k:9092  | there is no Kafka property bootstrap.server; did you mean bootstrap.servers?
           SASL_MECHANISMS           | PLAIN   | there is no Kafka property sasl.mechanisms; did you mean sasl.mechanism?

@@ -73,14 +73,14 @@ class NetworkKindsTest {
       })
   void anAllowListOpensNeitherMetadataNorTheHost(String network) {
     assertThatThrownBy(() -> NetworkKinds.egress().parse("192.0.2.1," + network))
-        .hasMessageContaining("'" + network + "' is never opened");
+        .hasMessageContaining("'" + network + "' can't be allowed");
   }
 
   @ParameterizedTest
   @ValueSource(strings = {"0.0.0.0/0", "::/0"})
   void anAllowListOfEverythingIsRefused(String network) {
     assertThatThrownBy(() -> NetworkKinds.egress().parse(network))
-        .hasMessageContaining("is everything; that is public");
+        .hasMessageContaining("is every address; write public instead");
   }
 
   @Test

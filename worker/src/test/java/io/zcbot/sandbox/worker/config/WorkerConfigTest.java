@@ -359,8 +359,8 @@ class WorkerConfigTest {
     assertThatThrownBy(() -> WorkerConfig.fromEnvironment(Map.of(), () -> "(none)"))
         .isInstanceOf(ConfigException.class)
         .hasMessageStartingWith(
-            "1 setting can't be used:\n"
-                + "  ZCBOT_WORKER_ID=(none) (default, the host's name): must be 1 to 128 letters")
+            "1 setting is invalid:\n  ZCBOT_WORKER_ID=(none) (default, the host's name): must be"
+                + " 1 to 128 letters")
         .hasMessageEndingWith("; set ZCBOT_WORKER_ID");
   }
 
@@ -377,7 +377,7 @@ class WorkerConfigTest {
                 .limit)
         .isEqualTo(new WorkspaceLimit(10L << 30, 5_000_000_000L));
     assertThat(problem("ZCBOT_WORKSPACE_FILES", "500"))
-        .contains("is for workspaces of a limited size: set ZCBOT_WORKSPACE_SIZE as well");
+        .contains("has an effect only together with ZCBOT_WORKSPACE_SIZE: set that as well");
     assertThat(problems("ZCBOT_WORKSPACE_SIZE", "1g", "ZCBOT_WORKSPACE_FILES", "99"))
         .singleElement()
         .asString()
@@ -402,12 +402,13 @@ class WorkerConfigTest {
                     "ZCBOT_KAFKA_ACKS", "1",
                     "ZCBOT_REAPER_INTERVAL", "10m"))
         .isInstanceOf(ConfigException.class)
-        .hasMessageStartingWith("5 settings can't be used:\n")
+        .hasMessageStartingWith("5 settings are invalid:\n")
         .hasMessageContainingAll(
             "\n  ZCBOT_KAFKA_ACKS=1: the Kafka property acks must be all or -1",
             "\n  ZCBOT_SANDBOX_MEMORY=lots: must be ",
             "\n  ZCBOT_SANDBOX_MAX=0: must be ",
-            "\n  ZCBOT_REAPER_INTERVAL=10m: must not be longer than ZCBOT_SANDBOX_IDLE_TTL, which is"
+            "\n  ZCBOT_REAPER_INTERVAL=10m: must not be longer than ZCBOT_SANDBOX_IDLE_TTL, which"
+                + " is"
                 + " 5m",
             "\n  ZCBOT_SANDBOX_MEMROY=…: there is no such setting; did you mean"
                 + " ZCBOT_SANDBOX_MEMORY?");

@@ -151,7 +151,7 @@ class EngineChecksTest {
                 facts("28.5.0", "1.3.3", 2, HARDENED, List.of("swap")), spec(null), null))
         .filteredOn(finding -> finding.level() == Level.FAIL)
         .singleElement()
-        .satisfies(finding -> assertThat(finding.fix()).contains("a cgroup of its own"));
+        .satisfies(finding -> assertThat(finding.fix()).contains("its own cgroup"));
   }
 
   @Test

@@ -51,13 +51,13 @@ class EnsuredWorkspaceTest {
     assertThat(world.engine.everything()).as("a slot").hasSize(1);
     world.quota =
         _ -> {
-          throw new IOException("tried to limit it, failed because it is not so");
+          throw new IOException("could not limit it: not supported");
         };
 
     Failed failed = world.failed(ANNA);
 
     assertThat(failed.reason()).isEqualTo(Failed.Reason.WORKSPACE);
-    assertThat(failed.message()).contains("tried to limit it, failed because");
+    assertThat(failed.message()).contains("could not limit it: not supported");
     assertThat(failed.retryable()).isFalse();
     assertThat(world.domain.registry().get(ANNA)).isNull();
     assertThat(world.engine.everything()).as("the slot still, and nothing else").hasSize(1);

@@ -43,7 +43,7 @@ class FencedEnsureTest {
         request.deadline(),
         () -> {
           if (left.getAndDecrement() <= 0) {
-            throw new FencedException("another worker's by now");
+            throw new FencedException("another worker owns the partition by now");
           }
         });
   }

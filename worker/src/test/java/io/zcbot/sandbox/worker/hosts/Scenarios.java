@@ -210,10 +210,10 @@ final class Scenarios {
       trial.check(code != 0, "a second worker of one id ended with exit code 0");
     }
     trial.check(
-        sameHost.logText().contains("runs on this host already"),
+        sameHost.logText().contains("already runs on this host"),
         "no clear refusal on the same host; " + sameHost.logTail());
     trial.check(
-        otherHost.logText().contains("has a member of that id elsewhere"),
+        otherHost.logText().contains("has a member with this id on another host"),
         "no clear refusal on another host; " + otherHost.logTail());
     trial.check(trial.worker("a").isAlive(), "the first worker ended");
     trial.pause(2);

@@ -48,7 +48,7 @@ class LoopMonitorTest {
   void aThreadThatDoesNotGoRoundForAMinuteIsStuck() {
     monitor.start();
     time.pass(LoopMonitor.LIMIT.plusSeconds(1));
-    assertThat(monitor.problem()).isEqualTo("thread loop is stuck for 61 s");
+    assertThat(monitor.problem()).isEqualTo("thread loop has been stuck for 61 s");
   }
 
   @Test

@@ -318,6 +318,6 @@ class AuditIT {
                     false))
             .execute("audit");
     assertThat(code).isEqualTo(78);
-    assertThat(errors.toString()).contains("there is no such topic");
+    assertThat(errors.toString()).contains("the topic does not exist");
   }
 }

@@ -122,7 +122,7 @@ class DoctorIT {
       try (Worker worker = new Worker(WorkerConfig.fromEnvironment(env))) {
         assertThatThrownBy(worker::start)
             .isInstanceOf(IOException.class)
-            .hasMessageContaining("tried to limit workspaces to 1024 MiB and 65536 files")
+            .hasMessageContaining("could not limit workspaces to 1024 MiB and 65536 files")
             .hasMessageContaining("no project quotas")
             .hasMessageContaining(memory.toString())
             .hasMessageContaining("mounted with prjquota")
@@ -146,7 +146,7 @@ class DoctorIT {
       try (Worker worker = new Worker(WorkerConfig.fromEnvironment(env))) {
         assertThatThrownBy(worker::start)
             .isInstanceOf(IOException.class)
-            .hasMessageContaining("discards the weight 300")
+            .hasMessageContaining("ignores the weight 300")
             .hasMessageContaining("ZCBOT_SANDBOX_IO_WEIGHT");
       }
       env.remove("ZCBOT_SANDBOX_IO_WEIGHT");

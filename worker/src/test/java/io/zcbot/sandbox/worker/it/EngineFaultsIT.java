@@ -133,7 +133,7 @@ class EngineFaultsIT {
   void aWorkspaceThatIsAFileIsRefused() throws Exception {
     UserId user = Deployment.newUser();
     Files.createFile(deployment.workspaces().resolve(user.toString()));
-    assertRefused(user, "no directory");
+    assertRefused(user, "is not a directory");
   }
 
   private void assertRefused(UserId user, String because) throws Exception {

@@ -83,7 +83,8 @@ class OpsSurfaceIT {
     settings.put("ZCBOT_KAFKA_SASL_MECHANISM", "PLAIN");
     settings.put(
         "ZCBOT_KAFKA_SASL_JAAS_CONFIG",
-        "org.apache.kafka.common.security.plain.PlainLoginModule required username=\"u\" password=\""
+        "org.apache.kafka.common.security.plain.PlainLoginModule required username=\"u\""
+            + " password=\""
             + IN_ENVIRONMENT
             + "\";");
     return settings;
@@ -104,7 +105,7 @@ class OpsSurfaceIT {
       await("the worker says what it waits for")
           .atMost(Duration.ofSeconds(60))
           .ignoreExceptions()
-          .until(() -> Files.readString(output).contains("look at the topics"));
+          .until(() -> Files.readString(output).contains("check the topics"));
       assertSlowClientIsCutOff(port);
       for (String path :
           List.of(

@@ -59,7 +59,7 @@ class WarmIT {
     await("parked slots")
         .atMost(Deployment.SOON)
         .pollInterval(Duration.ofMillis(50))
-        .until(() -> metric("zcbot_slots_parked") == count);
+        .until(() -> metric("zcbot_slots_idle") == count);
   }
 
   private double metric(String name) throws Exception {

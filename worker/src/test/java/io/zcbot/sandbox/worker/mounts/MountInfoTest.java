@@ -50,6 +50,6 @@ class MountInfoTest {
         .isEqualTo(44);
     assertThatThrownBy(() -> MountInfo.mountId("pos:\t0\n"))
         .isInstanceOf(IOException.class)
-        .hasMessageContaining("names no mount");
+        .hasMessageContaining("has no mount id");
   }
 }

@@ -131,7 +131,7 @@ final class QuotaScenarios {
 
     assertThatThrownBy(() -> prepare(anna, limited(LIMIT)))
         .isInstanceOf(IOException.class)
-        .hasMessageContaining("others have all its project ids")
+        .hasMessageContaining("other directories use all its project ids")
         .hasMessageContaining("chattr -p 0");
     assertThat(mark(root.resolve(anna.toString())).id()).isZero();
   }
@@ -188,7 +188,7 @@ final class QuotaScenarios {
     try {
       assertThatThrownBy(() -> ProjectQuotas.of(root, LIMIT))
           .isInstanceOf(IOException.class)
-          .hasMessageContaining("tried to limit workspaces to 16 MiB")
+          .hasMessageContaining("could not limit workspaces to 16 MiB")
           .hasMessageContaining(root.toString())
           .hasMessageContaining("prjquota")
           .hasMessageContaining("unset ZCBOT_WORKSPACE_SIZE");
@@ -218,7 +218,7 @@ final class QuotaScenarios {
     try {
       assertThatThrownBy(() -> prepare(anna, quota))
           .isInstanceOf(IOException.class)
-          .hasMessageContaining("tried to limit")
+          .hasMessageContaining("could not limit")
           .hasMessageContaining("prjquota");
       assertThatThrownBy(() -> prepare(ben, quota)).isInstanceOf(IOException.class);
     } finally {
@@ -242,9 +242,9 @@ final class QuotaScenarios {
   void itTakesCapabilities() throws Exception {
     assertThat(prepareWith("+chown,+fowner,+sys_admin,+dac_read_search")).startsWith("passed");
     assertThat(prepareWith("+chown,+fowner,+dac_read_search"))
-        .contains("tried to limit workspaces", "CAP_SYS_ADMIN");
+        .contains("could not limit workspaces", "CAP_SYS_ADMIN");
     assertThat(prepareWith("+chown,+fowner,+sys_admin"))
-        .contains("tried to limit it to 1 MiB", "CAP_DAC_READ_SEARCH");
+        .contains("could not limit it to 1 MiB", "CAP_DAC_READ_SEARCH");
   }
 
   /** Why SECURITY.md tells to have user namespaces, or a runtime with a kernel of its own. */

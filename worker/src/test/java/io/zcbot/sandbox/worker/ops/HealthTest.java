@@ -78,7 +78,7 @@ class HealthTest {
         .isEqualTo(
             Map.of(
                 "slow",
-                new Status.Failing("the check gave no answer within 200 ms"),
+                new Status.Failing("the check did not answer within 200 ms"),
                 "good",
                 new Status.Ok()));
   }

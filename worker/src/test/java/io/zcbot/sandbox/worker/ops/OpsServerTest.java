@@ -75,7 +75,8 @@ class OpsServerTest {
     assertThat(ready.body())
         .isEqualTo(
             "{\"status\":\"failing\",\"checks\":{\"engine\":{\"status\":\"ok\"},"
-                + "\"kafka\":{\"status\":\"failing\",\"reason\":\"no \\\"broker\\\" answers\"}}}\n");
+                + "\"kafka\":{\"status\":\"failing\",\"reason\":\"no \\\"broker\\\""
+                + " answers\"}}}\n");
 
     kafka.set(null);
     assertThat(send("GET", "/health/ready").statusCode()).isEqualTo(200);
@@ -167,10 +168,10 @@ class OpsServerTest {
       assertThatThrownBy(second::start)
           .isInstanceOf(IOException.class)
           .hasMessage(
-              "tried to serve metrics and health on 127.0.0.1:"
+              "could not serve metrics and health on 127.0.0.1:"
                   + server.address().getPort()
-                  + ", failed because of 'Address already in use'; free the address, or set"
-                  + " ZCBOT_OPS_ADDRESS to another one or to off");
+                  + ": Address already in use; free the address, or set ZCBOT_OPS_ADDRESS to"
+                  + " another address or to off");
     }
   }
 

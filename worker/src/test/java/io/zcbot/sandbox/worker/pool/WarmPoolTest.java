@@ -145,7 +145,7 @@ class WarmPoolTest {
     world.engine.changeNext();
     world.warmUp();
     assertThat(idle()).isEqualTo(1);
-    assertThat(world.domain.slots().problem()).contains("not as its spec says");
+    assertThat(world.domain.slots().problem()).contains("differs from its spec");
     assertThat(world.engine.idle()).as("nothing of it is left").hasSize(1);
     assertThat(world.mounts.left()).hasSize(2);
   }

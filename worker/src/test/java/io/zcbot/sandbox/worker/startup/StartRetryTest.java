@@ -39,7 +39,7 @@ class StartRetryTest {
             IOException.class::isInstance);
     assertThat(result).isEqualTo("done");
     assertThat(attempts).hasValue(3);
-    assertThat(problems).containsExactly("null", "tried to do it: away", "tried to do it: away");
+    assertThat(problems).containsExactly("null", "could not do it: away", "could not do it: away");
     assertThat(retry.problem()).isNull();
   }
 

@@ -53,7 +53,7 @@ final class ExportFile implements AutoCloseable {
     try {
       this.json = JSON.createParser(Files.newInputStream(path));
     } catch (NoSuchFileException e) {
-      throw new IOException("there is no file " + path, e);
+      throw new IOException("no such file: " + path, e);
     } catch (IOException e) {
       throw new IOException(path + " can't be read: " + e.getMessage(), e);
     }
@@ -151,7 +151,7 @@ final class ExportFile implements AutoCloseable {
     }
     Topic topic = LogRecord.topic(topicName, topicPrefix);
     if (topic == null) {
-      throw bad("the topic is none of " + topicPrefix + "*");
+      throw bad("the topic is not one of " + topicPrefix + "*");
     }
     return new LogRecord(
         topic,
@@ -241,7 +241,7 @@ final class ExportFile implements AutoCloseable {
         path
             + ", line "
             + json.currentTokenLocation().getLineNr()
-            + ", is no record of an export: "
+            + ", is not a record of an export: "
             + problem);
   }
 

@@ -107,7 +107,7 @@ public final class KafkaLogSource implements LogSource {
     for (TopicPartition partition : consumer.assignment()) {
       Topic topic = LogRecord.topic(partition.topic(), topicPrefix);
       if (topic == null) {
-        throw new IllegalArgumentException("none of the topics: " + partition.topic());
+        throw new IllegalArgumentException("not one of the topics: " + partition.topic());
       }
       Stream stream =
           new Stream(
@@ -171,7 +171,7 @@ public final class KafkaLogSource implements LogSource {
         quietSince = now;
       } else if (now - quietSince > STALLED.toNanos()) {
         throw new TimeoutException(
-            "no record came for " + STALLED.toSeconds() + " s, though the topics hold more");
+            "no record came for " + STALLED.toSeconds() + " s, although the topics have more");
       } else if (now - Math.max(checked, quietSince) > quiet.toNanos()) {
         // A poll says nothing of brokers that are away; this does.
         var _ = consumer.endOffsets(consumer.assignment(), CALL_TIMEOUT);

@@ -146,10 +146,11 @@ public final class EventCodec {
       case REAPED -> decodeReaped(key, value);
       case FAILED -> decodeFailed(key, value);
       case DEAD_LETTER ->
-          throw new EventFormatException("value", "a record of the dead-letter topic is not an"
-              + " event");
-      case LIVE -> throw new EventFormatException("value", "a record of the live table is not an"
-          + " event");
+          throw new EventFormatException(
+              "value", "a record of the dead-letter topic is not an" + " event");
+      case LIVE ->
+          throw new EventFormatException(
+              "value", "a record of the live table is not an" + " event");
     };
   }
 

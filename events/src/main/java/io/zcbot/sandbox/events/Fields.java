@@ -158,8 +158,7 @@ final class Fields {
     }
     if (!UntrustedText.whole(text).equals(text)) {
       // JSON can write it, UTF-8 can't: other readers would fail on what is derived from it.
-      throw new EventFormatException(
-          field, "has an unpaired surrogate; send complete characters");
+      throw new EventFormatException(field, "has an unpaired surrogate; send complete characters");
     }
     return text;
   }

@@ -103,7 +103,10 @@ public final class EngineStandIn implements AutoCloseable {
           } else if (container.matches()) {
             onContainer(exchange, find(container.group(1)), container.group(2));
           } else {
-            answer(exchange, 404, message("the stand-in for the engine does not implement " + request));
+            answer(
+                exchange,
+                404,
+                message("the stand-in for the engine does not implement " + request));
           }
         }
       }
@@ -137,7 +140,9 @@ public final class EngineStandIn implements AutoCloseable {
         idByName.values().remove(container.id);
         answer(exchange, 204, "");
       }
-      default -> answer(exchange, 404, message("the stand-in for the engine does not implement " + request));
+      default ->
+          answer(
+              exchange, 404, message("the stand-in for the engine does not implement " + request));
     }
   }
 

@@ -135,7 +135,8 @@ public final class Training {
           throw new IOException("the JVM did not write a cache");
         }
       } catch (IOException e) {
-        throw new IOException(e.getMessage() + "; the worker's output: " + Files.readString(log), e);
+        throw new IOException(
+            e.getMessage() + "; the worker's output: " + Files.readString(log), e);
       } finally {
         worker.destroyForcibly();
       }

@@ -133,8 +133,8 @@ class TopicAdminIT {
                 + broker.bootstrapServers()
                 + ": these topics do not exist: "
                 + ("%1$sensure, %1$sactivity, %1$sready, %1$sreaped, %1$sfailed, %1$sdead-letter,"
- + " %1$slive")
- .formatted(prefix)
+                        + " %1$slive")
+                    .formatted(prefix)
                 + "; create them with 'topics create', or set ZCBOT_TOPICS_CREATE=true so that"
                 + " the worker creates them");
   }

@@ -31,8 +31,8 @@ final class RunState {
         phase = Phase.STARTING;
         starter = Thread.currentThread();
       }
-      case STARTING, SERVING -> throw new IllegalStateException("the worker has already been"
-          + " started");
+      case STARTING, SERVING ->
+          throw new IllegalStateException("the worker has already been" + " started");
       case STOPPING -> throw new StoppedException("the worker was stopped before it started", null);
     }
   }

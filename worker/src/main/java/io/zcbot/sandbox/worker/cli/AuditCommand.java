@@ -65,8 +65,8 @@ final class AuditCommand implements Callable<Integer> {
   @Option(
       names = "--interval",
       paramLabel = "DURATION",
-      description = "The reaper interval of the workers (default: the setting of this"
-          + " environment).")
+      description =
+          "The reaper interval of the workers (default: the setting of this" + " environment).")
   private @Nullable Duration interval;
 
   @Option(
@@ -137,9 +137,7 @@ final class AuditCommand implements Callable<Integer> {
     } catch (IOException e) {
       throw new CommandException(
           ExitCode.USAGE,
-          "could not read an export: "
-              + e.getMessage()
-              + "; name files that 'export' wrote",
+          "could not read an export: " + e.getMessage() + "; name files that 'export' wrote",
           e);
     }
   }

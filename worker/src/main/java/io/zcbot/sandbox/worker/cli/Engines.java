@@ -23,8 +23,6 @@ final class Engines {
 
   static CommandException failed(EngineException e) {
     return new CommandException(
-        ExitCode.UNAVAILABLE,
-        "could not use the container engine: " + e.getMessage(),
-        e);
+        ExitCode.UNAVAILABLE, "could not use the container engine: " + e.getMessage(), e);
   }
 }

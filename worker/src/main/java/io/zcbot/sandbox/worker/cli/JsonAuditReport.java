@@ -162,7 +162,8 @@ final class JsonAuditReport implements AuditReport {
       // Not println: that would flush each of millions of lines.
       out.print(JSON.writeValueAsString(json) + "\n");
     } catch (JsonProcessingException e) {
-      throw new IllegalStateException("an object of strings and numbers could not be serialized", e);
+      throw new IllegalStateException(
+          "an object of strings and numbers could not be serialized", e);
     }
   }
 }

@@ -38,8 +38,7 @@ final class LogOptions {
       names = "--from",
       paramLabel = "TIME",
       converter = Time.class,
-      description =
-          "Only records from this time on: an RFC 3339 time, or an age such as 2h.")
+      description = "Only records from this time on: an RFC 3339 time, or an age such as 2h.")
   private @Nullable Instant from;
 
   @Option(

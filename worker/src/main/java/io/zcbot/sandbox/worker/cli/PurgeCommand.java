@@ -113,7 +113,10 @@ final class PurgeCommand {
             "Remove " + sandboxes.size() + " sandboxes of worker " + workerId + "?")) {
       throw new CommandException(
           ExitCode.USAGE,
-          sandboxes.size() + " sandboxes of worker " + workerId + " were not removed; add --yes"
+          sandboxes.size()
+              + " sandboxes of worker "
+              + workerId
+              + " were not removed; add --yes"
               + " to remove them",
           null);
     }
@@ -166,7 +169,9 @@ final class PurgeCommand {
     } catch (IOException e) {
       console
           .err()
-          .println("some mounts could not be removed; the worker's next start removes them: " + e.getMessage());
+          .println(
+              "some mounts could not be removed; the worker's next start removes them: "
+                  + e.getMessage());
     }
   }
 
@@ -203,7 +208,10 @@ final class PurgeCommand {
     } catch (CommandException e) {
       // Asked for once: each further try would take its seconds.
       announces = false;
-      console.err().println("the sandboxes are removed, but cannot be announced as reaped: " + e.getMessage());
+      console
+          .err()
+          .println(
+              "the sandboxes are removed, but cannot be announced as reaped: " + e.getMessage());
     }
   }
 }

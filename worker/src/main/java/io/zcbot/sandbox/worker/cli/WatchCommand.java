@@ -53,8 +53,9 @@ final class WatchCommand implements Callable<Integer> {
     try (Consumer<byte[], byte[]> records =
         fromBeginning ? log.fromBeginning(Topic.history()) : log.fromEnd(Topic.history())) {
       if (!json) {
-        console.err().println("watching " + log.config().bootstrapServers() + ", press Ctrl-C to"
-            + " stop");
+        console
+            .err()
+            .println("watching " + log.config().bootstrapServers() + ", press Ctrl-C to" + " stop");
       }
       int lines = 0;
       while (true) {

@@ -34,10 +34,12 @@ final class KafkaProperties {
       Map.ofEntries(
           Map.entry("key.serializer", "the worker serializes records itself"),
           Map.entry("value.serializer", "the worker serializes records itself"),
-          Map.entry("key.deserializer", "the worker reads bytes, so that it can keep invalid"
-              + " records"),
-          Map.entry("value.deserializer", "the worker reads bytes, so that it can keep invalid"
-              + " records"),
+          Map.entry(
+              "key.deserializer",
+              "the worker reads bytes, so that it can keep invalid" + " records"),
+          Map.entry(
+              "value.deserializer",
+              "the worker reads bytes, so that it can keep invalid" + " records"),
           Map.entry("group.id", "set ZCBOT_GROUP instead"),
           Map.entry("group.instance.id", "set ZCBOT_WORKER_ID instead"),
           Map.entry("client.id", "it is derived from ZCBOT_WORKER_ID"),
@@ -56,8 +58,9 @@ final class KafkaProperties {
               "an open transaction would hide later activity, and sandboxes in use would be"
                   + " reaped as idle"),
           "enable.auto.commit",
-          new Only(Set.of("false"), "an offset is committed only after the record's effect is"
-              + " published"),
+          new Only(
+              Set.of("false"),
+              "an offset is committed only after the record's effect is" + " published"),
           "allow.auto.create.topics",
           new Only(Set.of("false"), "all topics must have the same partition count"),
           "acks",

@@ -47,7 +47,8 @@ final class NetworkKinds {
   }
 
   static Kind<List<String>> addresses() {
-    return list("IP addresses, separated by commas", "is not an IP address", NetworkKinds::isAddress);
+    return list(
+        "IP addresses, separated by commas", "is not an IP address", NetworkKinds::isAddress);
   }
 
   static Kind<List<String>> addressesAndNetworks() {

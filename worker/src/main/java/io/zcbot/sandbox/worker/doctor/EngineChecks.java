@@ -56,8 +56,10 @@ public final class EngineChecks {
 
   private static Finding runc(EngineFacts facts) {
     return facts.runcVersion().isEmpty()
-        ? Finding.warn("runc", "the engine does not report runc's version", "run 'runc --version'"
-            + " on the host")
+        ? Finding.warn(
+            "runc",
+            "the engine does not report runc's version",
+            "run 'runc --version'" + " on the host")
         : advised("runc", facts.runcVersion(), Advisories.ofRunc(facts.runcVersion()));
   }
 
@@ -112,8 +114,7 @@ public final class EngineChecks {
       return Finding.ok("io-weight", "not configured");
     }
     return facts.weighsIo()
-        ? Finding.ok(
-            "io-weight", weight + ", on disks with the scheduler bfq or with io.cost")
+        ? Finding.ok("io-weight", weight + ", on disks with the scheduler bfq or with io.cost")
         : Finding.fail(
             "io-weight",
             "the engine ignores the weight "
@@ -140,8 +141,9 @@ public final class EngineChecks {
     if (option == null || option.contains("profile=unconfined")) {
       return Finding.fail(
           "seccomp",
-          option == null ? "the engine has no seccomp support" : "the engine's default profile is"
-              + " unconfined",
+          option == null
+              ? "the engine has no seccomp support"
+              : "the engine's default profile is" + " unconfined",
           "run the engine with its built-in seccomp profile, on a kernel that has seccomp");
     }
     return Finding.ok("seccomp", option);
@@ -179,8 +181,10 @@ public final class EngineChecks {
       return Finding.ok("quota-hold", "code in a sandbox can't change the project of its files");
     }
     return facts.hasOwnKernel(spec)
-        ? Finding.ok("quota-hold", "sandboxes can't change the project of their files, because"
-            + " they have a kernel of their own")
+        ? Finding.ok(
+            "quota-hold",
+            "sandboxes can't change the project of their files, because"
+                + " they have a kernel of their own")
         : Finding.warn(
             "quota-hold",
             "hostile code in a sandbox can evade the limit of its workspace by moving files to"
@@ -221,12 +225,15 @@ public final class EngineChecks {
   private static Finding network(SandboxGround ground, SandboxSpec spec) {
     SandboxGround.Network network = ground.network();
     if (network == null) {
-      return Finding.ok("network", spec.network() + " does not exist yet; the worker creates it"
-          + " with the first sandbox");
+      return Finding.ok(
+          "network",
+          spec.network()
+              + " does not exist yet; the worker creates it"
+              + " with the first sandbox");
     }
     return network.driver().equals("bridge") && network.isolates()
-        ? Finding.ok("network", spec.network() + ", a bridge that isolates sandboxes from one"
-            + " another")
+        ? Finding.ok(
+            "network", spec.network() + ", a bridge that isolates sandboxes from one" + " another")
         : Finding.fail(
             "network",
             spec.network() + " (" + network.driver() + ") lets sandboxes reach one another",

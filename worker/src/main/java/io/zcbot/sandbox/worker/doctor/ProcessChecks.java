@@ -53,8 +53,9 @@ final class ProcessChecks {
       return inotify(mostSandboxes, Integer.parseInt(Files.readString(INOTIFY).strip()));
     } catch (IOException | NumberFormatException e) {
       return Finding.warn(
-          "inotify", INOTIFY + " can't be read: " + e, "check fs.inotify.max_user_instances by"
-              + " hand");
+          "inotify",
+          INOTIFY + " can't be read: " + e,
+          "check fs.inotify.max_user_instances by" + " hand");
     }
   }
 
@@ -62,7 +63,9 @@ final class ProcessChecks {
   static Finding inotify(int mostSandboxes, int instances) {
     long wanted = (long) mostSandboxes * INSTANCES_EACH;
     String detail =
-        "all sandboxes together can use " + instances + " inotify instances, because they share"
+        "all sandboxes together can use "
+            + instances
+            + " inotify instances, because they share"
             + " one uid";
     return instances >= wanted
         ? Finding.ok("inotify", detail)

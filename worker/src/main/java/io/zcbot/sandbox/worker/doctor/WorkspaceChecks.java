@@ -34,8 +34,9 @@ final class WorkspaceChecks {
       }
       return Finding.ok(
           "workspace-root",
-          there.equals(root) ? real.toString() : root + " does not exist yet; the worker creates"
-              + " it when it starts");
+          there.equals(root)
+              ? real.toString()
+              : root + " does not exist yet; the worker creates" + " it when it starts");
     } catch (IOException e) {
       return Finding.fail(
           "workspace-root",

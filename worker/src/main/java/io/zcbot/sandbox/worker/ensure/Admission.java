@@ -84,9 +84,7 @@ final class Admission {
           turns.await(!newUsers.wasServed(request.user()), request.deadline() - time.nanos());
       return turn == null
           ? new Refused(
-              Failed.Reason.EXPIRED,
-              "the ensure expired while it waited for other creates",
-              true)
+              Failed.Reason.EXPIRED, "the ensure expired while it waited for other creates", true)
           : new Admitted(place.handOver(), turn);
     }
   }

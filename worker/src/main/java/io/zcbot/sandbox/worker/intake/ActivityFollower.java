@@ -190,7 +190,10 @@ public final class ActivityFollower implements LowWatermark, AutoCloseable {
     try {
       activity = codec.decodeActivity(record.key(), record.value(), origin);
     } catch (EventFormatException e) {
-      log.warn("{} is not a valid activity and is written to the dead-letter topic: {}", origin, e.getMessage());
+      log.warn(
+          "{} is not a valid activity and is written to the dead-letter topic: {}",
+          origin,
+          e.getMessage());
       metrics.deadLettered(record.topic());
       forwarder.forward(record, () -> forwarding.deadLetter(record, e), () -> {});
       return;
@@ -219,7 +222,8 @@ public final class ActivityFollower implements LowWatermark, AutoCloseable {
       lowWatermarks.noteAnswer();
       loop.works();
     } catch (TimeoutException e) {
-      loop.fails("Kafka can't be reached; until then no sandbox is reaped as idle: " + e.getMessage());
+      loop.fails(
+          "Kafka can't be reached; until then no sandbox is reaped as idle: " + e.getMessage());
     }
   }
 

@@ -195,7 +195,8 @@ public final class EnsureIntake implements AutoCloseable {
       for (ConsumerRecord<byte[], byte[]> record : records) {
         OffsetTracker at = assignment.of(new TopicPartition(record.topic(), record.partition()));
         if (at == null) {
-          throw new IllegalStateException("a record of a partition that was never assigned: " + record);
+          throw new IllegalStateException(
+              "a record of a partition that was never assigned: " + record);
         }
         dispatcher.accept(record, at);
       }

@@ -96,7 +96,8 @@ final class OffsetCommits {
       return true;
     } catch (TimeoutException e) {
       outage.failed(
-          "the group coordinator does not answer; nothing is announced until it does: " + e.getMessage());
+          "the group coordinator does not answer; nothing is announced until it does: "
+              + e.getMessage());
       return false;
     }
   }

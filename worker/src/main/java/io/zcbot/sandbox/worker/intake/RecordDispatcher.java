@@ -73,7 +73,10 @@ final class RecordDispatcher implements AutoCloseable {
     try {
       ensure = codec.decodeEnsure(record.key(), record.value(), origin);
     } catch (EventFormatException e) {
-      log.warn("{} is not a valid ensure and is written to the dead-letter topic: {}", origin, e.getMessage());
+      log.warn(
+          "{} is not a valid ensure and is written to the dead-letter topic: {}",
+          origin,
+          e.getMessage());
       metrics.deadLettered(record.topic());
       forward(record, tracker, () -> forwarding.deadLetter(record, e));
       return;

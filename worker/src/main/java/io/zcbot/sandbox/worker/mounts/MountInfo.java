@@ -29,7 +29,8 @@ record MountInfo(int id, Set<String> options, boolean isShared) {
     return parse(Files.readString(SELF, StandardCharsets.ISO_8859_1)).stream()
         .filter(mount -> mount.id == id)
         .findFirst()
-        .orElseThrow(() -> new IOException(SELF + " has no entry for the mount of " + directory.about()));
+        .orElseThrow(
+            () -> new IOException(SELF + " has no entry for the mount of " + directory.about()));
   }
 
   static int mountId(String fdinfo) throws IOException {

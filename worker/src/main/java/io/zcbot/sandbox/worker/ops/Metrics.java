@@ -84,11 +84,7 @@ public final class Metrics implements AutoCloseable {
   /** Unfinished ensures, by partition. */
   public void bindOpenRecords(Supplier<Map<Integer, Integer>> byPartition) {
     byPartition(
-        "zcbot.open.records",
-        "Ensures in flight",
-        Tags.empty(),
-        byPartition,
-        Integer::doubleValue);
+        "zcbot.open.records", "Ensures in flight", Tags.empty(), byPartition, Integer::doubleValue);
   }
 
   /** Records that have not been read yet, by partition; {@code topic} is the input's name. */

@@ -135,8 +135,10 @@ public final class OpsServer implements AutoCloseable {
         case "/health/live" -> json(health.liveness());
         case "/health/ready" -> json(health.readiness());
         case null, default ->
-            text(404, "the paths are /metrics, /health/live, /health/ready, and / for a status"
-                + " page\n");
+            text(
+                404,
+                "the paths are /metrics, /health/live, /health/ready, and / for a status"
+                    + " page\n");
       };
     } catch (InterruptedException _) {
       Thread.currentThread().interrupt();

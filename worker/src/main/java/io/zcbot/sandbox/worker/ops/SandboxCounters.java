@@ -78,8 +78,9 @@ final class SandboxCounters implements SandboxMetrics {
 
   private Timer ensures(String answer) {
     return Timer.builder("zcbot.ensure")
-        .description("Time from an ensure's arrival to its answer; the answer is the outcome of"
-            + " ready or the reason of failed")
+        .description(
+            "Time from an ensure's arrival to its answer; the answer is the outcome of"
+                + " ready or the reason of failed")
         .tag("answer", answer)
         .serviceLevelObjectives(ENSURE_BUCKETS)
         .register(registry);

@@ -67,7 +67,9 @@ public final class Takeover {
         .thenApply(
             _ -> {
               if (!lost.isEmpty()) {
-                log.info("{} sandboxes of users whose partitions were taken over were lost", lost.size());
+                log.info(
+                    "{} sandboxes of users whose partitions were taken over were lost",
+                    lost.size());
               }
               return List.copyOf(lost);
             });

@@ -23,8 +23,8 @@ public sealed interface Dns {
     public Resolvers {
       addresses = List.copyOf(addresses);
       if (addresses.isEmpty()) {
-        throw new IllegalArgumentException("the list of resolvers is empty; use Off or"
-            + " EngineDefault");
+        throw new IllegalArgumentException(
+            "the list of resolvers is empty; use Off or" + " EngineDefault");
       }
     }
   }

@@ -117,8 +117,10 @@ public final class Membership implements AutoCloseable {
     } catch (InterruptedException _) {
       Thread.currentThread().interrupt();
     } catch (IOException | ExecutionException | TimeoutException e) {
-      log.warn("could not remove the previous run of this worker from the group, will be tried"
-          + " again: {}", e.toString());
+      log.warn(
+          "could not remove the previous run of this worker from the group, will be tried"
+              + " again: {}",
+          e.toString());
     }
   }
 
@@ -139,8 +141,7 @@ public final class Membership implements AutoCloseable {
       }
       throw new IOException("could not list the members of the group: " + e, e);
     } catch (TimeoutException e) {
-      throw new IOException(
-          "could not list the members of the group: no answer in time", e);
+      throw new IOException("could not list the members of the group: no answer in time", e);
     }
   }
 

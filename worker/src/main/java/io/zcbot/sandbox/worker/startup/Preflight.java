@@ -55,9 +55,7 @@ public final class Preflight {
     List<Finding> findings = EngineChecks.of(facts, spec, limit);
     List<String> faults = texts(findings, Level.FAIL);
     if (!faults.isEmpty()) {
-      throw new IOException(
-          "the engine is not fit for sandboxes: "
-              + String.join("; ", faults));
+      throw new IOException("the engine is not fit for sandboxes: " + String.join("; ", faults));
     }
     texts(findings, Level.WARN).forEach(text -> log.warn("{}", text));
     try {

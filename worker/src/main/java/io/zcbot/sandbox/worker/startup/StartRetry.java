@@ -63,7 +63,8 @@ public final class StartRetry {
                       boolean again = !stopping.getAsBoolean() && passing.test(e);
                       if (again) {
                         problem = "could not " + what + ": " + e.getMessage();
-                        outage.failed("could not " + what + ", will be tried again: " + e.getMessage());
+                        outage.failed(
+                            "could not " + what + ", will be tried again: " + e.getMessage());
                       }
                       return again;
                     })

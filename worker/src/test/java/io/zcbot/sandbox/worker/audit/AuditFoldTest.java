@@ -589,7 +589,8 @@ class AuditFoldTest {
               assertThat(v.check()).isEqualTo(Check.UNREADABLE);
               assertThat(v.evidence()).containsExactly(bad.position);
               assertThat(v.user()).isNull();
-              assertThat(v.text()).contains("is not JSON", "the dead-letter topic has no record of it");
+              assertThat(v.text())
+                  .contains("is not JSON", "the dead-letter topic has no record of it");
             });
     log.raw(Topic.DEAD_LETTER, 2, ms(1), key, key)
         .header("zcbot_topic", "sandbox.activity")

@@ -291,8 +291,7 @@ class CliTest {
     assertThat(sandbox("ps")).isEqualTo(ExitCode.UNAVAILABLE);
     assertThat(err.toString())
         .isEqualTo(
-            "could not use the container engine: list: no answer; is dockerd"
-                + " running?\n");
+            "could not use the container engine: list: no answer; is dockerd" + " running?\n");
   }
 
   @Test
@@ -305,8 +304,8 @@ class CliTest {
     assertThat(engine.calls).containsExactly("kill aaa", "remove aaa", "close");
     assertThat(out.toString()).contains("purged zcbot-sandbox-" + USER, "purged 1 of 1");
     assertThat(err.toString())
-        .startsWith("the sandboxes are removed, but cannot be announced as reaped: could not"
-            + " publish");
+        .startsWith(
+            "the sandboxes are removed, but cannot be announced as reaped: could not" + " publish");
   }
 
   @Test

@@ -8,12 +8,12 @@ import static java.nio.file.attribute.PosixFilePermissions.fromString;
 
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.docker.DockerEngine;
-import io.zcbot.sandbox.worker.docker.DockerEngineSettings;
-import io.zcbot.sandbox.worker.docker.RawEngine;
+import io.zcbot.sandbox.worker.docker.api.DockerEngineSettings;
 import io.zcbot.sandbox.worker.engine.Container;
 import io.zcbot.sandbox.worker.engine.SandboxEngine;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
 import io.zcbot.sandbox.worker.spec.NetworkPolicy;
+import io.zcbot.sandbox.worker.spec.ResourceLimits;
 import io.zcbot.sandbox.worker.spec.SandboxSpec;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -260,11 +260,11 @@ final class EndToEnd implements Experiment {
     return new SandboxSpec(
         "zcbot-sandbox:latest",
         null,
-        2L << 30,
+        new ResourceLimits(2L << 30,
         1.0,
         256,
         512L << 20,
-        null,
+        null),
         setting.network(),
         NetworkPolicy.DEFAULT);
   }

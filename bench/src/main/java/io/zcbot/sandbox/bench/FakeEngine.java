@@ -12,6 +12,7 @@ import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.engine.SandboxEngine;
 import io.zcbot.sandbox.worker.engine.Verified;
 import io.zcbot.sandbox.worker.spec.NetworkPolicy;
+import io.zcbot.sandbox.worker.spec.ResourceLimits;
 import io.zcbot.sandbox.worker.spec.SandboxSpec;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -28,7 +29,7 @@ import java.util.function.Consumer;
 final class FakeEngine implements Engine, SandboxEngine {
   private static final SandboxSpec SPEC =
       new SandboxSpec(
-          "fake", null, 2L << 30, 1, 256, 512L << 20, null, "none", NetworkPolicy.DEFAULT);
+          "fake", null, new ResourceLimits(2L << 30, 1, 256, 512L << 20, null), "none", NetworkPolicy.DEFAULT);
 
   private final String workerId;
   private final String specHash = SPEC.hash();

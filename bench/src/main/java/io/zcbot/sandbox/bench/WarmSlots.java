@@ -5,7 +5,6 @@
 package io.zcbot.sandbox.bench;
 
 import io.zcbot.sandbox.events.UserId;
-import io.zcbot.sandbox.worker.docker.RawEngine;
 import io.zcbot.sandbox.worker.engine.Container;
 import java.nio.file.Path;
 import java.util.ArrayList;

@@ -6,7 +6,7 @@ package io.zcbot.sandbox.worker;
 
 import io.zcbot.sandbox.worker.config.WorkerConfig;
 import io.zcbot.sandbox.worker.docker.DockerEngine;
-import io.zcbot.sandbox.worker.docker.DockerEngineSettings;
+import io.zcbot.sandbox.worker.docker.api.DockerEngineSettings;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
 
 /** The container engine as a worker, and the commands, use it. */

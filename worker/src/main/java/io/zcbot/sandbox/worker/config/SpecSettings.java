@@ -7,6 +7,7 @@ package io.zcbot.sandbox.worker.config;
 import io.zcbot.sandbox.worker.spec.Dns;
 import io.zcbot.sandbox.worker.spec.FirewallMode;
 import io.zcbot.sandbox.worker.spec.NetworkPolicy;
+import io.zcbot.sandbox.worker.spec.ResourceLimits;
 import io.zcbot.sandbox.worker.spec.SandboxSpec;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -105,6 +106,6 @@ final class SpecSettings {
                 "none",
                 NetworkKinds.addressesAndNetworks(),
                 "Addresses that no sandbox may ever reach, e.g. those of databases."));
-    return new SandboxSpec(image, runtime, memory, cpus, pids, tmp, ioWeight, network, policy);
+    return new SandboxSpec(image, runtime, new ResourceLimits(memory, cpus, pids, tmp, ioWeight), network, policy);
   }
 }

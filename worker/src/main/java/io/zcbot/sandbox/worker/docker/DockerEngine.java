@@ -6,35 +6,34 @@ package io.zcbot.sandbox.worker.docker;
 
 import com.github.dockerjava.core.DefaultDockerClientConfig;
 import com.github.dockerjava.core.DockerClientConfig;
+import io.zcbot.sandbox.worker.docker.api.DockerEngineSettings;
+import io.zcbot.sandbox.worker.docker.api.EngineCalls;
+import io.zcbot.sandbox.worker.docker.api.Lookups;
+import io.zcbot.sandbox.worker.docker.api.Operation;
+import io.zcbot.sandbox.worker.docker.host.EngineFacts;
+import io.zcbot.sandbox.worker.docker.inspect.Inspector;
 import io.zcbot.sandbox.worker.engine.Container;
 import io.zcbot.sandbox.worker.engine.Engine;
 import io.zcbot.sandbox.worker.engine.EngineEvent;
-import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.engine.EngineException.Kind;
+import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
 import io.zcbot.sandbox.worker.spec.SandboxSpec;
 import java.time.Instant;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /** A Docker Engine, spoken to over its API on behalf of one worker. */
 public final class DockerEngine implements Engine {
-  private static final Logger log = LoggerFactory.getLogger(DockerEngine.class);
-
   private final String workerId;
   private final DockerEngineSettings settings;
   private final EngineCalls calls;
   private final Lookups lookups;
-  private final ContainerReading reading;
   private final Inspector inspector;
   private final EngineWatch watch;
   private final List<DockerSandboxes> bound = new CopyOnWriteArrayList<>();
@@ -47,15 +46,9 @@ public final class DockerEngine implements Engine {
       SandboxMetrics metrics) {
     this.workerId = workerId;
     this.settings = settings;
-    this.calls =
-        new EngineCalls(
-            () -> new EngineConnection(config, settings.callTimeout()),
-            config.getDockerHost().toString(),
-            settings.callTimeout(),
-            metrics);
+    this.calls = new EngineCalls(config, settings.callTimeout(), metrics);
     this.lookups = new Lookups(calls, settings.maxLookups(), settings.callTimeout());
-    this.reading = new ContainerReading(workerId);
-    this.inspector = new Inspector(lookups, reading);
+    this.inspector = new Inspector(calls, lookups, workerId);
     this.watch = new EngineWatch(calls, config.getObjectMapper(), workerId);
   }
 
@@ -99,29 +92,7 @@ public final class DockerEngine implements Engine {
 
   @Override
   public List<Container> list() throws EngineException {
-    return calls.call(
-        Operation.LIST,
-        engine -> {
-          List<Container> sandboxes = new ArrayList<>();
-          for (var listed :
-              engine
-                  .docker()
-                  .listContainersCmd()
-                  .withShowAll(true)
-                  .withLabelFilter(Map.of(SandboxLabels.PRODUCT, SandboxLabels.PRODUCT_SANDBOX))
-                  .exec()) {
-            Container container = reading.ofListing(listed);
-            if (container.user() == null && container.ownership().slotId() == null) {
-              log.warn(
-                  "Container {} ({}) is labelled a sandbox, but of no valid user; left alone",
-                  container.name(),
-                  container.id());
-            } else {
-              sandboxes.add(container);
-            }
-          }
-          return List.copyOf(sandboxes);
-        });
+    return inspector.list();
   }
 
   @Override

@@ -7,8 +7,19 @@ package io.zcbot.sandbox.worker.docker;
 import com.github.dockerjava.api.command.InspectImageResponse;
 import com.github.dockerjava.api.model.ContainerConfig;
 import io.zcbot.sandbox.events.UserId;
-import io.zcbot.sandbox.worker.engine.EngineException;
+import io.zcbot.sandbox.worker.docker.api.DockerEngineSettings;
+import io.zcbot.sandbox.worker.docker.api.EngineCalls;
+import io.zcbot.sandbox.worker.docker.api.Lookups;
+import io.zcbot.sandbox.worker.docker.api.Operation;
+import io.zcbot.sandbox.worker.docker.create.SandboxFactory;
+import io.zcbot.sandbox.worker.docker.firewall.HostFirewall;
+import io.zcbot.sandbox.worker.docker.host.ImagePull;
+import io.zcbot.sandbox.worker.docker.host.SandboxGround;
+import io.zcbot.sandbox.worker.docker.host.SandboxNetwork;
+import io.zcbot.sandbox.worker.docker.inspect.Inspection;
+import io.zcbot.sandbox.worker.docker.inspect.Inspector;
 import io.zcbot.sandbox.worker.engine.EngineException.Kind;
+import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.engine.SandboxEngine;
 import io.zcbot.sandbox.worker.engine.SlotEngine;
 import io.zcbot.sandbox.worker.engine.Verified;
@@ -21,6 +32,9 @@ import org.jspecify.annotations.Nullable;
 
 /** A worker's sandboxes and slots of one spec, and the host's firewall around them. */
 public final class DockerSandboxes implements SandboxEngine, SlotEngine {
+  /** Entry point of the image built from {@code sandbox-image}. */
+  private static final String INIT = "/usr/local/sbin/zcbot-init";
+
   private final EngineCalls calls;
   private final Lookups lookups;
   private final SandboxSpec spec;
@@ -43,17 +57,10 @@ public final class DockerSandboxes implements SandboxEngine, SlotEngine {
     ImagePull pull = new ImagePull(calls, spec.image(), settings.pullTimeout(), System::nanoTime);
     this.firewall =
         new HostFirewall(calls, spec, workerId, network, pull, settings, System::nanoTime);
-    ContainerCreation creation = new ContainerCreation(spec, workerId);
     this.factory =
         new SandboxFactory(
-            calls,
-            spec.policy(),
-            creation,
-            network,
-            firewall,
-            pull,
-            new ContainerStart(calls, settings.readyTimeout()));
-    this.inspection = new Inspection(inspector, factory, creation.specHash(), workerId);
+            calls, spec, workerId, network, firewall, pull, settings.readyTimeout());
+    this.inspection = new Inspection(inspector, factory, spec.hash(), workerId);
   }
 
   @Override
@@ -151,7 +158,7 @@ public final class DockerSandboxes implements SandboxEngine, SlotEngine {
             String[] entrypoint = config == null ? null : config.getEntrypoint();
             return new SandboxGround.Image(
                 String.valueOf(image.getId()),
-                entrypoint != null && List.of(entrypoint).equals(List.of(ContainerCreation.INIT)));
+                entrypoint != null && List.of(entrypoint).equals(List.of(INIT)));
           });
     } catch (EngineException e) {
       if (e.kind() == Kind.ABSENT || e.kind() == Kind.IMAGE_MISSING) {

@@ -6,7 +6,7 @@ package io.zcbot.sandbox.worker.doctor;
 
 import io.zcbot.sandbox.worker.config.WorkerConfig;
 import io.zcbot.sandbox.worker.docker.DockerEngine;
-import io.zcbot.sandbox.worker.docker.EngineFacts;
+import io.zcbot.sandbox.worker.docker.host.EngineFacts;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import java.time.Instant;
 import java.util.ArrayList;

@@ -4,8 +4,8 @@
  */
 package io.zcbot.sandbox.worker.doctor;
 
-import io.zcbot.sandbox.worker.docker.EngineFacts;
-import io.zcbot.sandbox.worker.docker.SandboxGround;
+import io.zcbot.sandbox.worker.docker.host.EngineFacts;
+import io.zcbot.sandbox.worker.docker.host.SandboxGround;
 import io.zcbot.sandbox.worker.spec.SandboxSpec;
 import io.zcbot.sandbox.worker.spec.WorkspaceLimit;
 import java.util.ArrayList;
@@ -50,17 +50,17 @@ public final class EngineChecks {
   }
 
   private static Finding engine(EngineFacts facts) {
-    String detail = facts.version() + " (API " + facts.apiVersion() + "), kernel " + facts.kernel();
-    return advised("engine", detail, Advisories.ofEngine(facts.version()));
+    String detail = facts.versions().engine() + " (API " + facts.versions().api() + "), kernel " + facts.versions().kernel();
+    return advised("engine", detail, Advisories.ofEngine(facts.versions().engine()));
   }
 
   private static Finding runc(EngineFacts facts) {
-    return facts.runcVersion().isEmpty()
+    return facts.versions().runc().isEmpty()
         ? Finding.warn(
             "runc",
             "the engine does not report runc's version",
             "run 'runc --version'" + " on the host")
-        : advised("runc", facts.runcVersion(), Advisories.ofRunc(facts.runcVersion()));
+        : advised("runc", facts.versions().runc(), Advisories.ofRunc(facts.versions().runc()));
   }
 
   private static Finding advised(String check, String detail, List<String> advisories) {
@@ -75,16 +75,16 @@ public final class EngineChecks {
   private static Finding runtime(EngineFacts facts, SandboxSpec spec) {
     String wanted = spec.runtime();
     if (wanted == null) {
-      return Finding.ok("runtime", "the engine's default, " + facts.defaultRuntime());
+      return Finding.ok("runtime", "the engine's default, " + facts.runtimes().defaultName());
     }
-    return facts.runtimes().containsKey(wanted)
+    return facts.runtimes().byName().containsKey(wanted)
         ? Finding.ok("runtime", wanted)
         : Finding.fail(
             "runtime",
             "the engine has no "
                 + wanted
                 + ", only "
-                + String.join(", ", new TreeSet<>(facts.runtimes().keySet())),
+                + String.join(", ", new TreeSet<>(facts.runtimes().byName().keySet())),
             "register it with the engine, or unset ZCBOT_SANDBOX_RUNTIME");
   }
 
@@ -96,30 +96,30 @@ public final class EngineChecks {
   }
 
   private static Finding limits(EngineFacts facts) {
-    return facts.unlimited().isEmpty()
+    return facts.cgroups().unlimited().isEmpty()
         ? Finding.ok("limits", "memory, swap, cpu and pids can be limited")
         : Finding.fail(
             "limits",
-            "the engine can't limit " + String.join(", ", facts.unlimited()),
+            "the engine can't limit " + String.join(", ", facts.cgroups().unlimited()),
             "enable these cgroup controllers in the kernel of the engine's host"
-                + (facts.cgroupVersion() == 2
+                + (facts.cgroups().version() == 2
                     ? "; if only swap is missing, start the engine in its own cgroup, as service"
                         + " managers do: in the root cgroup it does not detect the swap controller"
                     : ""));
   }
 
   private static Finding ioWeight(EngineFacts facts, SandboxSpec spec) {
-    Integer weight = spec.ioWeight();
+    Integer weight = spec.limits().ioWeight();
     if (weight == null) {
       return Finding.ok("io-weight", "not configured");
     }
-    return facts.weighsIo()
+    return facts.cgroups().weighsIo()
         ? Finding.ok("io-weight", weight + ", on disks with the scheduler bfq or with io.cost")
         : Finding.fail(
             "io-weight",
             "the engine ignores the weight "
                 + weight
-                + (facts.cgroupVersion() == 2
+                + (facts.cgroups().version() == 2
                     ? ", because it has no io controller"
                     : ", because it does not use cgroup version 2"),
             "boot the engine's host with cgroup version 2 and the io controller, or unset"
@@ -127,11 +127,11 @@ public final class EngineChecks {
   }
 
   private static Finding cgroups(EngineFacts facts) {
-    return facts.cgroupVersion() == 2
+    return facts.cgroups().version() == 2
         ? Finding.ok("cgroups", "version 2")
         : Finding.warn(
             "cgroups",
-            "version " + (facts.cgroupVersion() == 0 ? "unknown" : facts.cgroupVersion()),
+            "version " + (facts.cgroups().version() == 0 ? "unknown" : facts.cgroups().version()),
             "boot the host with cgroup version 2, which counts tmpfs and buffered writes more"
                 + " accurately");
   }
@@ -202,8 +202,8 @@ public final class EngineChecks {
   }
 
   private static String storage(EngineFacts facts) {
-    return facts.storageDriver()
-        + (facts.backingFilesystem().isEmpty() ? "" : " on " + facts.backingFilesystem());
+    return facts.storage().driver()
+        + (facts.storage().backingFilesystem().isEmpty() ? "" : " on " + facts.storage().backingFilesystem());
   }
 
   private static Finding image(SandboxGround ground, SandboxSpec spec) {

@@ -15,22 +15,13 @@ import org.jspecify.annotations.Nullable;
  * this version and counts through {@link #REVISION}.
  *
  * @param runtime OCI runtime; null for the engine's default
- * @param memoryBytes memory limit; swap on top is none
- * @param cpus CPU limit in cores
- * @param pids most processes and threads
- * @param tmpBytes size of the {@code /tmp} tmpfs
- * @param ioWeight what its disk I/O weighs against the rest of the host's; null for no say in it
  * @param network the bridge network's name
  * @param policy what they may reach there
  */
 public record SandboxSpec(
     String image,
     @Nullable String runtime,
-    long memoryBytes,
-    double cpus,
-    long pids,
-    long tmpBytes,
-    @Nullable Integer ioWeight,
+    ResourceLimits limits,
     String network,
     NetworkPolicy policy) {
   /** Raise when a hard limit changes, so that sandboxes made the old way are replaced. */
@@ -42,11 +33,11 @@ public record SandboxSpec(
         "revision=" + REVISION,
         "image=" + image,
         "runtime=" + (runtime == null ? "" : runtime),
-        "memory=" + memoryBytes,
-        "cpus=" + cpus,
-        "pids=" + pids,
-        "tmp=" + tmpBytes,
-        "io_weight=" + (ioWeight == null ? "" : ioWeight),
+        "memory=" + limits.memoryBytes(),
+        "cpus=" + limits.cpus(),
+        "pids=" + limits.pids(),
+        "tmp=" + limits.tmpBytes(),
+        "io_weight=" + (limits.ioWeight() == null ? "" : limits.ioWeight()),
         "network=" + network,
         "firewall=" + policy.firewall(),
         "egress=" + policy.egress().text(),

@@ -5,7 +5,7 @@
 package io.zcbot.sandbox.worker.startup;
 
 import io.zcbot.sandbox.worker.docker.DockerEngine;
-import io.zcbot.sandbox.worker.docker.EngineFacts;
+import io.zcbot.sandbox.worker.docker.host.EngineFacts;
 import io.zcbot.sandbox.worker.doctor.EngineChecks;
 import io.zcbot.sandbox.worker.doctor.Finding;
 import io.zcbot.sandbox.worker.doctor.Finding.Level;

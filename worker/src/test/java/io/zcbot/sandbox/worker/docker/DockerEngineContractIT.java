@@ -23,32 +23,32 @@ import org.junit.jupiter.api.io.TempDir;
 @Timeout(120)
 class DockerEngineContractIT extends EngineContract {
   @TempDir static Path directory;
-  private static EngineBench bench;
+  private static EngineFixture fixture;
 
   @BeforeAll
   static void setUp() throws IOException {
-    bench =
-        new EngineBench(
+    fixture =
+        new EngineFixture(
             Files.createDirectory(directory.resolve("workspaces")), Duration.ofSeconds(10));
   }
 
   @AfterAll
   static void tearDown() throws IOException {
-    bench.close();
+    fixture.close();
   }
 
   @Override
   protected Engine engine() {
-    return bench.engine;
+    return fixture.engine;
   }
 
   @Override
   protected SandboxEngine sandboxes() {
-    return bench.sandboxes();
+    return fixture.sandboxes();
   }
 
   @Override
   protected Path workspace(UserId user) throws IOException {
-    return bench.workspace(user);
+    return fixture.workspace(user);
   }
 }

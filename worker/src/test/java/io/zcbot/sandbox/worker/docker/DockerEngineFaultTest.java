@@ -4,33 +4,35 @@
  */
 package io.zcbot.sandbox.worker.docker;
 
-import static io.zcbot.sandbox.worker.docker.FakeEngine.eof;
-import static io.zcbot.sandbox.worker.docker.FakeEngine.error;
-import static io.zcbot.sandbox.worker.docker.FakeEngine.frame;
-import static io.zcbot.sandbox.worker.docker.FakeEngine.half;
-import static io.zcbot.sandbox.worker.docker.FakeEngine.hang;
-import static io.zcbot.sandbox.worker.docker.FakeEngine.openStream;
-import static io.zcbot.sandbox.worker.docker.FakeEngine.reset;
-import static io.zcbot.sandbox.worker.docker.FakeEngine.status;
-import static io.zcbot.sandbox.worker.docker.FakeEngine.stream;
+import static io.zcbot.sandbox.worker.docker.FakeDockerApi.eof;
+import static io.zcbot.sandbox.worker.docker.FakeDockerApi.error;
+import static io.zcbot.sandbox.worker.docker.FakeDockerApi.frame;
+import static io.zcbot.sandbox.worker.docker.FakeDockerApi.half;
+import static io.zcbot.sandbox.worker.docker.FakeDockerApi.hang;
+import static io.zcbot.sandbox.worker.docker.FakeDockerApi.openStream;
+import static io.zcbot.sandbox.worker.docker.FakeDockerApi.reset;
+import static io.zcbot.sandbox.worker.docker.FakeDockerApi.status;
+import static io.zcbot.sandbox.worker.docker.FakeDockerApi.stream;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import com.github.dockerjava.core.DefaultDockerClientConfig;
 import io.zcbot.sandbox.events.UserId;
-import io.zcbot.sandbox.worker.docker.FakeEngine.Reply;
-import io.zcbot.sandbox.worker.docker.FakeEngine.Request;
-import io.zcbot.sandbox.worker.engine.Container;
+import io.zcbot.sandbox.worker.docker.FakeDockerApi.Reply;
+import io.zcbot.sandbox.worker.docker.FakeDockerApi.Request;
+import io.zcbot.sandbox.worker.docker.api.DockerEngineSettings;
 import io.zcbot.sandbox.worker.engine.Container.Ownership;
 import io.zcbot.sandbox.worker.engine.Container.State;
+import io.zcbot.sandbox.worker.engine.Container;
 import io.zcbot.sandbox.worker.engine.EngineEvent;
-import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.engine.EngineException.Kind;
+import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
 import io.zcbot.sandbox.worker.spec.Dns;
 import io.zcbot.sandbox.worker.spec.Egress;
 import io.zcbot.sandbox.worker.spec.FirewallMode;
 import io.zcbot.sandbox.worker.spec.NetworkPolicy;
+import io.zcbot.sandbox.worker.spec.ResourceLimits;
 import io.zcbot.sandbox.worker.spec.SandboxSpec;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -67,11 +69,11 @@ class DockerEngineFaultTest {
       new SandboxSpec(
           "zcbot-sandbox:latest",
           null,
-          2L << 30,
+          new ResourceLimits(2L << 30,
           1.5,
           256,
           512L << 20,
-          null,
+          null),
           "net",
           new NetworkPolicy(
               FirewallMode.CONTAINER,
@@ -89,7 +91,7 @@ class DockerEngineFaultTest {
       openStream(frame(1, "zcbot-sandbox ready firewall=container ipv4=16 ipv6=disabled\n"));
 
   private final List<String> metrics = new CopyOnWriteArrayList<>();
-  private FakeEngine fake;
+  private FakeDockerApi fake;
   private DockerEngine engine;
   private DockerSandboxes sandboxes;
 
@@ -105,7 +107,7 @@ class DockerEngineFaultTest {
 
   @BeforeEach
   void setUp() throws IOException {
-    fake = new FakeEngine();
+    fake = new FakeDockerApi();
     connect(8, PATIENT);
     fake.on("GET", "/networks/net", NETWORK).on("POST", "/containers/create", CREATED);
     fake.on("POST", "/containers/c1/attach", READY);
@@ -306,7 +308,7 @@ class DockerEngineFaultTest {
 
   @Test
   void anEnginesRestartFailsOneCallAtMost() throws Exception {
-    fake.on("POST", "/containers/c1/kill", FakeEngine.together(10, status(204, "")));
+    fake.on("POST", "/containers/c1/kill", FakeDockerApi.together(10, status(204, "")));
     List<Thread> threads = new ArrayList<>();
     for (int i = 0; i < 10; i++) {
       threads.add(Thread.ofVirtual().start(() -> kill("c1")));
@@ -431,11 +433,11 @@ class DockerEngineFaultTest {
         new SandboxSpec(
             SPEC.image(),
             "runsc",
-            SPEC.memoryBytes(),
-            SPEC.cpus(),
-            SPEC.pids(),
-            SPEC.tmpBytes(),
-            300,
+            new ResourceLimits(SPEC.limits().memoryBytes(),
+            SPEC.limits().cpus(),
+            SPEC.limits().pids(),
+            SPEC.limits().tmpBytes(),
+            300),
             SPEC.network(),
             new NetworkPolicy(
                 FirewallMode.CONTAINER,
@@ -1006,7 +1008,7 @@ class DockerEngineFaultTest {
   /** A call in the course of which one request is never answered. */
   private record Hang(String method, String path, CallOn call) {
     void check() throws IOException {
-      try (FakeEngine fake = new FakeEngine()) {
+      try (FakeDockerApi fake = new FakeDockerApi()) {
         if (!path.equals("/networks/create")) {
           fake.on("GET", "/networks/net", NETWORK);
         } else {

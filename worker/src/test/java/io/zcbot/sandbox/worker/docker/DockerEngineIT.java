@@ -9,13 +9,14 @@ import static org.assertj.core.api.Assertions.catchThrowableOfType;
 import static org.awaitility.Awaitility.await;
 
 import io.zcbot.sandbox.events.UserId;
-import io.zcbot.sandbox.worker.docker.EngineBench.Started;
-import io.zcbot.sandbox.worker.engine.Container;
+import io.zcbot.sandbox.worker.docker.EngineFixture.Started;
+import io.zcbot.sandbox.worker.docker.create.ContainerCreation;
 import io.zcbot.sandbox.worker.engine.Container.Ownership;
 import io.zcbot.sandbox.worker.engine.Container.State;
+import io.zcbot.sandbox.worker.engine.Container;
 import io.zcbot.sandbox.worker.engine.EngineEvent;
-import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.engine.EngineException.Kind;
+import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.security.Row;
 import io.zcbot.sandbox.worker.spec.FirewallMode;
 import io.zcbot.sandbox.worker.spec.SandboxSpec;
@@ -46,47 +47,47 @@ class DockerEngineIT {
   private static final Duration READY = Duration.ofSeconds(10);
 
   @TempDir static Path directory;
-  private static EngineBench bench;
+  private static EngineFixture fixture;
 
   @BeforeAll
   static void setUp() throws IOException {
-    bench = new EngineBench(Files.createDirectory(directory.resolve("workspaces")), READY);
+    fixture = new EngineFixture(Files.createDirectory(directory.resolve("workspaces")), READY);
   }
 
   @AfterAll
   static void tearDown() throws IOException {
-    bench.close();
+    fixture.close();
   }
 
   @Test
   void aSandboxsLife() throws Exception {
-    UserId user = EngineBench.user();
+    UserId user = EngineFixture.user();
     String name = Container.nameOf(user);
-    SandboxSpec spec = bench.spec();
-    assertThat(bench.engine.find(name)).isEmpty();
+    SandboxSpec spec = fixture.spec();
+    assertThat(fixture.engine.find(name)).isEmpty();
 
-    String id = bench.create(spec, user);
+    String id = fixture.create(spec, user);
 
-    Container created = bench.engine.find(name).orElseThrow();
+    Container created = fixture.engine.find(name).orElseThrow();
     assertThat(created)
         .isEqualTo(
             new Container(
                 id,
                 name,
                 State.CREATED,
-                new Ownership(user, null, bench.worker, true),
+                new Ownership(user, null, fixture.worker, true),
                 spec.hash(),
                 null,
                 created.exitCode(),
                 false));
 
     Instant before = Instant.now();
-    bench.start(id);
+    fixture.start(id);
 
-    Container running = bench.engine.find(id).orElseThrow();
+    Container running = fixture.engine.find(id).orElseThrow();
     assertThat(running.state()).isEqualTo(State.RUNNING);
     assertThat(running.startedAt()).isBetween(before.minusSeconds(5), Instant.now().plusSeconds(5));
-    assertThat(bench.engine.list())
+    assertThat(fixture.engine.list())
         .filteredOn(c -> c.id().equals(id))
         .singleElement()
         .satisfies(
@@ -94,40 +95,40 @@ class DockerEngineIT {
               assertThat(listed.name()).isEqualTo(name);
               assertThat(listed.state()).isEqualTo(State.RUNNING);
               assertThat(listed.ownership())
-                  .isEqualTo(new Ownership(user, null, bench.worker, true));
+                  .isEqualTo(new Ownership(user, null, fixture.worker, true));
               assertThat(listed.specHash()).isEqualTo(spec.hash());
             });
 
     // started again, as after a start whose answer was lost: it has said that it is ready
-    bench.start(id);
+    fixture.start(id);
 
-    bench.engine.kill(id);
-    bench.engine.kill(id);
-    Container ended = bench.engine.find(id).orElseThrow();
+    fixture.engine.kill(id);
+    fixture.engine.kill(id);
+    Container ended = fixture.engine.find(id).orElseThrow();
     assertThat(ended.state()).isEqualTo(State.ENDED);
     assertThat(ended.exitCode()).isEqualTo(137);
 
-    bench.engine.remove(id);
-    bench.engine.remove(id);
-    bench.engine.kill(id);
-    assertThat(bench.engine.find(name)).isEmpty();
-    assertThat(failure(() -> bench.start(id)).kind()).isEqualTo(Kind.ABSENT);
-    assertThat(failure(() -> bench.engine.hasRunningExec(id)).kind()).isEqualTo(Kind.ABSENT);
+    fixture.engine.remove(id);
+    fixture.engine.remove(id);
+    fixture.engine.kill(id);
+    assertThat(fixture.engine.find(name)).isEmpty();
+    assertThat(failure(() -> fixture.start(id)).kind()).isEqualTo(Kind.ABSENT);
+    assertThat(failure(() -> fixture.engine.hasRunningExec(id)).kind()).isEqualTo(Kind.ABSENT);
   }
 
   @Test
   void pings() throws EngineException {
-    bench.engine.ping();
+    fixture.engine.ping();
   }
 
   @Test
   void removesWhatRunsOrIsPausedAndSharesARemoval() throws Exception {
-    Started paused = bench.start(bench.spec());
-    bench.docker.pauseContainerCmd(paused.id()).exec();
-    assertThat(bench.engine.find(paused.id()).orElseThrow().state()).isEqualTo(State.PAUSED);
-    bench.engine.remove(paused.id());
+    Started paused = fixture.start(fixture.spec());
+    fixture.docker.pauseContainerCmd(paused.id()).exec();
+    assertThat(fixture.engine.find(paused.id()).orElseThrow().state()).isEqualTo(State.PAUSED);
+    fixture.engine.remove(paused.id());
 
-    Started running = bench.start(bench.spec());
+    Started running = fixture.start(fixture.spec());
     List<EngineException> failures = new CopyOnWriteArrayList<>();
     List<Thread> threads = new ArrayList<>();
     for (int i = 0; i < 8; i++) {
@@ -136,8 +137,8 @@ class DockerEngineIT {
               .start(
                   () -> {
                     try {
-                      bench.engine.remove(running.id());
-                      if (bench.engine.find(running.id()).isPresent()) {
+                      fixture.engine.remove(running.id());
+                      if (fixture.engine.find(running.id()).isPresent()) {
                         throw new AssertionError("still there");
                       }
                     } catch (EngineException e) {
@@ -153,10 +154,10 @@ class DockerEngineIT {
 
   @Test
   void aNameIsTakenOnce() throws Exception {
-    UserId user = EngineBench.user();
-    String id = bench.create(bench.spec(), user);
+    UserId user = EngineFixture.user();
+    String id = fixture.create(fixture.spec(), user);
 
-    EngineException e = failure(() -> bench.create(bench.spec(), user));
+    EngineException e = failure(() -> fixture.create(fixture.spec(), user));
 
     assertThat(e.kind()).isEqualTo(Kind.CONFLICT);
     assertThat(e.getMessage()).contains("already in use", id);
@@ -166,7 +167,7 @@ class DockerEngineIT {
   void theWorkspaceIsNeverMadeByTheEngine() {
     Path missing = directory.resolve("missing");
 
-    EngineException e = failure(() -> bench.sandboxes().create(EngineBench.user(), missing));
+    EngineException e = failure(() -> fixture.sandboxes().create(EngineFixture.user(), missing));
 
     assertThat(e.kind()).isEqualTo(Kind.TRANSIENT);
     assertThat(e.getMessage()).contains("bind source path does not exist", "same path");
@@ -178,7 +179,7 @@ class DockerEngineIT {
     EngineException e =
         failure(
             () ->
-                bench.create(bench.withImage("zcbot-missing:" + bench.worker), EngineBench.user()));
+                fixture.create(fixture.withImage("zcbot-missing:" + fixture.worker), EngineFixture.user()));
 
     assertThat(e.kind()).isEqualTo(Kind.IMAGE_MISSING);
     assertThat(e.getMessage()).contains("docker build -t zcbot-missing:", "ZCBOT_SANDBOX_IMAGE");
@@ -190,10 +191,10 @@ class DockerEngineIT {
         failure(
             () -> {
               String id =
-                  bench.create(
-                      bench.withRuntime("no-such-runtime", bench.spec().policy()),
-                      EngineBench.user());
-              bench.start(id);
+                  fixture.create(
+                      fixture.withRuntime("no-such-runtime", fixture.spec().policy()),
+                      EngineFixture.user());
+              fixture.start(id);
             });
 
     assertThat(e.kind()).isEqualTo(Kind.REJECTED);
@@ -202,38 +203,38 @@ class DockerEngineIT {
 
   @Test
   void aVanishedNetworkIsMadeAgain() throws Exception {
-    SandboxSpec spec = bench.withNetwork("zcbot-vanishing-" + bench.worker);
-    Started first = bench.start(spec);
-    bench.engine.remove(first.id());
-    bench.removeNetwork(spec.network());
+    SandboxSpec spec = fixture.withNetwork("zcbot-vanishing-" + fixture.worker);
+    Started first = fixture.start(spec);
+    fixture.engine.remove(first.id());
+    fixture.removeNetwork(spec.network());
 
-    UserId user = EngineBench.user();
+    UserId user = EngineFixture.user();
     EngineException e =
         failure(
             () -> {
               // engines differ in when they notice
-              String id = bench.create(spec, user);
-              bench.sandboxes(spec).start(id);
+              String id = fixture.create(spec, user);
+              fixture.sandboxes(spec).start(id);
               throw new EngineException(Kind.CONFLICT, "test", "made again at once", null);
             });
     assertThat(e.kind()).isEqualTo(Kind.CONFLICT);
 
-    bench.engine.remove(Container.nameOf(user));
-    String id = bench.create(spec, user);
-    bench.sandboxes(spec).start(id);
-    assertThat(bench.docker.inspectNetworkCmd().withNetworkId(spec.network()).exec().getOptions())
+    fixture.engine.remove(Container.nameOf(user));
+    String id = fixture.create(spec, user);
+    fixture.sandboxes(spec).start(id);
+    assertThat(fixture.docker.inspectNetworkCmd().withNetworkId(spec.network()).exec().getOptions())
         .containsEntry("com.docker.network.bridge.enable_icc", "false");
   }
 
   /** Two workers, many users, no network yet. */
   @Test
   void manyAtOnceMakeOneNetwork() throws Exception {
-    String name = "zcbot-shared-" + bench.worker;
+    String name = "zcbot-shared-" + fixture.worker;
     List<Throwable> failures = new CopyOnWriteArrayList<>();
-    try (EngineBench other = new EngineBench(directory.resolve("workspaces"), READY)) {
+    try (EngineFixture other = new EngineFixture(directory.resolve("workspaces"), READY)) {
       List<Thread> threads = new ArrayList<>();
       for (int i = 0; i < 12; i++) {
-        EngineBench one = i % 2 == 0 ? bench : other;
+        EngineFixture one = i % 2 == 0 ? fixture : other;
         SandboxSpec spec = one.withNetwork(name);
         threads.add(
             Thread.ofVirtual()
@@ -259,9 +260,9 @@ class DockerEngineIT {
 
   @Test
   void aNetworkThatJoinsSandboxesIsRefused() {
-    SandboxSpec spec = bench.withNetwork(bench.openNetwork());
+    SandboxSpec spec = fixture.withNetwork(fixture.openNetwork());
 
-    EngineException e = failure(() -> bench.create(spec, EngineBench.user()));
+    EngineException e = failure(() -> fixture.create(spec, EngineFixture.user()));
 
     assertThat(e.kind()).isEqualTo(Kind.REJECTED);
     assertThat(e.getMessage()).contains("lets sandboxes reach one another");
@@ -271,39 +272,39 @@ class DockerEngineIT {
   @Test
   void aFirewallThatFailsIsNeverReady() throws Exception {
     String id =
-        bench.create(bench.withPgIps(FirewallMode.CONTAINER, "nonsense"), EngineBench.user());
-    EngineException e = failure(() -> bench.start(id));
+        fixture.create(fixture.withPgIps(FirewallMode.CONTAINER, "nonsense"), EngineFixture.user());
+    EngineException e = failure(() -> fixture.start(id));
     assertThat(e.kind()).isEqualTo(Kind.FIREWALL);
     assertThat(e.getMessage()).contains("ZCBOT_PG_IPS", "nonsense");
     await().untilAsserted(() -> assertThat(state(id)).isEqualTo(State.ENDED));
 
-    String noTools = bench.image(directory, "RUN rm /usr/sbin/xtables-nft-multi");
+    String noTools = fixture.image(directory, "RUN rm /usr/sbin/xtables-nft-multi");
     String toolless =
-        bench.create(bench.withImage(noTools, FirewallMode.CONTAINER), EngineBench.user());
-    assertThat(failure(() -> bench.start(toolless)).kind()).isEqualTo(Kind.FIREWALL);
+        fixture.create(fixture.withImage(noTools, FirewallMode.CONTAINER), EngineFixture.user());
+    assertThat(failure(() -> fixture.start(toolless)).kind()).isEqualTo(Kind.FIREWALL);
   }
 
   @Test
   void anImageOfAnotherKindIsNeverReady() throws Exception {
-    String noEntryPoint = bench.image(directory, "ENTRYPOINT [\"/no/such/program\"]");
-    String broken = bench.create(bench.withImage(noEntryPoint), EngineBench.user());
-    EngineException e = failure(() -> bench.start(broken));
+    String noEntryPoint = fixture.image(directory, "ENTRYPOINT [\"/no/such/program\"]");
+    String broken = fixture.create(fixture.withImage(noEntryPoint), EngineFixture.user());
+    EngineException e = failure(() -> fixture.start(broken));
     assertThat(e.kind()).as(e.getMessage()).isEqualTo(Kind.REJECTED);
 
     String silentImage =
-        bench.image(directory, "ENTRYPOINT [\"sh\", \"-c\", \"echo oops >&2; exit 3\"]");
-    String silent = bench.create(bench.withImage(silentImage), EngineBench.user());
-    e = failure(() -> bench.start(silent));
+        fixture.image(directory, "ENTRYPOINT [\"sh\", \"-c\", \"echo oops >&2; exit 3\"]");
+    String silent = fixture.create(fixture.withImage(silentImage), EngineFixture.user());
+    e = failure(() -> fixture.start(silent));
     assertThat(e.kind()).isEqualTo(Kind.FIREWALL);
     assertThat(e.getMessage()).contains("exit code 3", "its last words: oops");
   }
 
   @Test
   void whatDoesNotGetReadyInTimeIsKilled() throws Exception {
-    String sleeping = bench.image(directory, "ENTRYPOINT [\"sleep\", \"infinity\"]");
-    try (EngineBench hasty =
-        new EngineBench(directory.resolve("workspaces"), Duration.ofSeconds(1))) {
-      String id = hasty.create(hasty.withImage(sleeping), EngineBench.user());
+    String sleeping = fixture.image(directory, "ENTRYPOINT [\"sleep\", \"infinity\"]");
+    try (EngineFixture hasty =
+        new EngineFixture(directory.resolve("workspaces"), Duration.ofSeconds(1))) {
+      String id = hasty.create(hasty.withImage(sleeping), EngineFixture.user());
 
       EngineException e = failure(() -> hasty.start(id));
 
@@ -314,21 +315,21 @@ class DockerEngineIT {
 
   @Test
   void killedWhileStartingIsNotTheFirewallsFault() throws Exception {
-    String sleeping = bench.image(directory, "ENTRYPOINT [\"sleep\", \"infinity\"]");
-    String id = bench.create(bench.withImage(sleeping), EngineBench.user());
+    String sleeping = fixture.image(directory, "ENTRYPOINT [\"sleep\", \"infinity\"]");
+    String id = fixture.create(fixture.withImage(sleeping), EngineFixture.user());
     Thread killer =
         Thread.ofVirtual()
             .start(
                 () -> {
                   try {
                     await().until(() -> state(id) == State.RUNNING);
-                    bench.engine.kill(id);
+                    fixture.engine.kill(id);
                   } catch (EngineException e) {
                     throw new AssertionError(e);
                   }
                 });
 
-    EngineException e = failure(() -> bench.start(id));
+    EngineException e = failure(() -> fixture.start(id));
 
     killer.join();
     assertThat(e.kind()).isEqualTo(Kind.TRANSIENT);
@@ -337,18 +338,18 @@ class DockerEngineIT {
 
   @Test
   void aRunningExecIsSeen() throws Exception {
-    Started sandbox = bench.start(bench.spec());
-    assertThat(bench.engine.hasRunningExec(sandbox.id())).isFalse();
+    Started sandbox = fixture.start(fixture.spec());
+    assertThat(fixture.engine.hasRunningExec(sandbox.id())).isFalse();
 
-    bench.background(sandbox.id(), "sleep", "2");
-    assertThat(bench.engine.hasRunningExec(sandbox.id())).isTrue();
+    fixture.background(sandbox.id(), "sleep", "2");
+    assertThat(fixture.engine.hasRunningExec(sandbox.id())).isTrue();
     await()
         .atMost(10, TimeUnit.SECONDS)
-        .untilAsserted(() -> assertThat(bench.engine.hasRunningExec(sandbox.id())).isFalse());
+        .untilAsserted(() -> assertThat(fixture.engine.hasRunningExec(sandbox.id())).isFalse());
 
     // what a command leaves behind is no command somebody waits for
-    bench.bash(sandbox.id(), "setsid sleep 100 >/dev/null 2>&1 & exit 0");
-    assertThat(bench.engine.hasRunningExec(sandbox.id())).isFalse();
+    fixture.bash(sandbox.id(), "setsid sleep 100 >/dev/null 2>&1 & exit 0");
+    assertThat(fixture.engine.hasRunningExec(sandbox.id())).isFalse();
   }
 
   @Test
@@ -356,25 +357,25 @@ class DockerEngineIT {
     List<EngineEvent> seen = new CopyOnWriteArrayList<>();
     CountDownLatch connected = new CountDownLatch(1);
     Instant since = Instant.now().minusMillis(1);
-    Started sandbox = bench.start(bench.spec());
+    Started sandbox = fixture.start(fixture.spec());
     Thread watching =
         Thread.ofPlatform()
             .start(
                 () -> {
                   try {
-                    bench.engine.watch(since, connected::countDown, seen::add);
+                    fixture.engine.watch(since, connected::countDown, seen::add);
                   } catch (EngineException e) {
                     throw new AssertionError(e);
                   }
                 });
     assertThat(connected.await(10, TimeUnit.SECONDS)).isTrue();
 
-    bench.bash(sandbox.id(), "true");
-    bench.docker.pauseContainerCmd(sandbox.id()).exec();
-    bench.docker.unpauseContainerCmd(sandbox.id()).exec();
-    bench.docker.renameContainerCmd(sandbox.id()).withName("zcbot-renamed-" + bench.worker).exec();
-    bench.engine.kill(sandbox.id());
-    bench.engine.remove(sandbox.id());
+    fixture.bash(sandbox.id(), "true");
+    fixture.docker.pauseContainerCmd(sandbox.id()).exec();
+    fixture.docker.unpauseContainerCmd(sandbox.id()).exec();
+    fixture.docker.renameContainerCmd(sandbox.id()).withName("zcbot-renamed-" + fixture.worker).exec();
+    fixture.engine.kill(sandbox.id());
+    fixture.engine.remove(sandbox.id());
 
     await()
         .untilAsserted(
@@ -407,7 +408,7 @@ class DockerEngineIT {
             .start(
                 () -> {
                   try {
-                    bench.engine.watch(since, () -> {}, again::add);
+                    fixture.engine.watch(since, () -> {}, again::add);
                   } catch (EngineException e) {
                     throw new AssertionError(e);
                   }
@@ -424,23 +425,23 @@ class DockerEngineIT {
     long[] sandbox = new long[rounds];
     long[] bare = new long[rounds];
     for (int i = 0; i < rounds; i++) {
-      UserId user = EngineBench.user();
-      Path workspace = bench.workspace(user);
+      UserId user = EngineFixture.user();
+      Path workspace = fixture.workspace(user);
       long started = System.nanoTime();
-      String id = bench.sandboxes().create(user, workspace);
-      bench.start(id);
+      String id = fixture.sandboxes().create(user, workspace);
+      fixture.start(id);
       sandbox[i] = System.nanoTime() - started;
-      bench.engine.remove(id);
+      fixture.engine.remove(id);
 
       started = System.nanoTime();
       id =
-          new ContainerCreation(bench.spec(), bench.worker)
-              .sandbox(bench.docker, user, workspace, true)
+          new ContainerCreation(fixture.spec(), fixture.worker)
+              .sandbox(fixture.docker, user, workspace, true)
               .exec()
               .getId();
-      bench.startContainer(id);
+      fixture.startContainer(id);
       bare[i] = System.nanoTime() - started;
-      bench.engine.remove(id);
+      fixture.engine.remove(id);
     }
     System.out.printf(
         Locale.ROOT,
@@ -462,7 +463,7 @@ class DockerEngineIT {
   }
 
   private static State state(String id) throws EngineException {
-    return bench.engine.find(id).orElseThrow().state();
+    return fixture.engine.find(id).orElseThrow().state();
   }
 
   /** An engine may tell twice what happens just when a watch begins. */

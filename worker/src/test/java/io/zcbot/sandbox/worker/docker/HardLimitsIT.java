@@ -16,7 +16,7 @@ import com.github.dockerjava.api.model.LogConfig;
 import com.github.dockerjava.api.model.Mount;
 import com.github.dockerjava.api.model.MountType;
 import com.github.dockerjava.api.model.Ulimit;
-import io.zcbot.sandbox.worker.docker.EngineBench.Started;
+import io.zcbot.sandbox.worker.docker.EngineFixture.Started;
 import io.zcbot.sandbox.worker.spec.FirewallMode;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -39,7 +39,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 @EnumSource(FirewallMode.class)
 class HardLimitsIT {
   @TempDir static Path directory;
-  private static EngineBench bench;
+  private static EngineFixture fixture;
   private static Started sandbox;
   private static boolean rootInside;
 
@@ -47,19 +47,19 @@ class HardLimitsIT {
 
   @BeforeParameterizedClassInvocation
   static void setUp(FirewallMode firewall) throws Exception {
-    bench = new EngineBench(directory.resolve(firewall.name()), Duration.ofSeconds(20));
+    fixture = new EngineFixture(directory.resolve(firewall.name()), Duration.ofSeconds(20));
     rootInside = firewall != FirewallMode.HOST;
-    sandbox = bench.start(bench.withPolicy(EngineBench.policy(firewall)));
+    sandbox = fixture.start(fixture.withPolicy(EngineFixture.policy(firewall)));
   }
 
   @AfterParameterizedClassInvocation
   static void tearDown() throws IOException {
-    bench.close();
+    fixture.close();
   }
 
   @Test
   void theEngineHasAllOfThem() {
-    InspectContainerResponse inspect = bench.docker.inspectContainerCmd(sandbox.id()).exec();
+    InspectContainerResponse inspect = fixture.docker.inspectContainerCmd(sandbox.id()).exec();
     HostConfig host = inspect.getHostConfig();
 
     assertThat(host.getReadonlyRootfs()).isTrue();
@@ -88,7 +88,7 @@ class HardLimitsIT {
     assertThat(host.getLogConfig().getType()).isEqualTo(LogConfig.LoggingType.LOCAL);
     assertThat(host.getLogConfig().getConfig())
         .contains(entry("max-size", "1m"), entry("max-file", "1"));
-    assertThat(host.getNetworkMode()).isEqualTo(bench.network);
+    assertThat(host.getNetworkMode()).isEqualTo(fixture.network);
     assertThat(host.getPortBindings())
         .satisfiesAnyOf(
             ports -> assertThat(ports).isNull(),
@@ -109,7 +109,7 @@ class HardLimitsIT {
     assertThat(requireNonNull(mount.getBindOptions()).getPropagation())
         .isEqualTo(BindPropagation.R_PRIVATE);
     assertThat(inspect.getMounts()).hasSize(1);
-    assertThat(inspect.getNetworkSettings().getNetworks()).containsOnlyKeys(bench.network);
+    assertThat(inspect.getNetworkSettings().getNetworks()).containsOnlyKeys(fixture.network);
     assertThat(inspect.getConfig().getWorkingDir()).isEqualTo("/workspace");
     assertThat(inspect.getConfig().getHostName()).isEqualTo("sandbox");
     assertThat(inspect.getConfig().getEnv()).contains("ZCBOT_PG_IPS=203.0.113.7,198.51.100.0/24");

@@ -11,8 +11,8 @@ import static org.awaitility.Awaitility.await;
 
 import com.github.dockerjava.api.model.HostConfig;
 import com.github.dockerjava.api.model.Network.Ipam;
-import io.zcbot.sandbox.worker.docker.EngineBench.Outcome;
-import io.zcbot.sandbox.worker.docker.EngineBench.Started;
+import io.zcbot.sandbox.worker.docker.EngineFixture.Outcome;
+import io.zcbot.sandbox.worker.docker.EngineFixture.Started;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.engine.EngineException.Kind;
 import io.zcbot.sandbox.worker.security.Row;
@@ -45,7 +45,7 @@ import org.junit.jupiter.api.io.TempDir;
 class HostFirewallIT {
   @TempDir static Path directory;
   private static Surroundings around;
-  private EngineBench bench;
+  private EngineFixture fixture;
 
   @BeforeAll
   static void startEngine() throws Exception {
@@ -59,19 +59,19 @@ class HostFirewallIT {
 
   @BeforeEach
   void setUp() {
-    bench = EngineBench.at(around.engine.address(), directory);
+    fixture = EngineFixture.at(around.engine.address(), directory);
   }
 
   @AfterEach
   void tearDown() throws Exception {
-    bench.close();
+    fixture.close();
   }
 
   @Row({18, 19, 21, 22, 25})
   @Test
   void onlyPublicAddressesAreReachedAndOnlyTheRulesSeeToIt() throws Exception {
-    Started sandbox = bench.start(bench.spec());
-    Started other = bench.start(bench.spec());
+    Started sandbox = fixture.start(fixture.spec());
+    Started other = fixture.start(fixture.spec());
     listen(other);
     List<String> forbidden =
         List.of(
@@ -96,25 +96,25 @@ class HostFirewallIT {
   @Row({26, 27})
   @Test
   void withoutRulesNothingIsReadyAndTheNextTryMendsThem() throws Exception {
-    Started before = bench.start(bench.spec());
+    Started before = fixture.start(fixture.spec());
     around.nft("delete", "table", "inet", table());
     assertThat(reaches(before, Surroundings.METADATA)).isTrue();
 
-    EngineException e = failure(() -> bench.start(bench.spec()));
+    EngineException e = failure(() -> fixture.start(fixture.spec()));
 
     assertThat(e.kind()).isEqualTo(Kind.UNPROTECTED);
     assertThat(e.getMessage()).contains("the host's rules are not in force");
-    Started after = bench.start(bench.spec());
+    Started after = fixture.start(fixture.spec());
     assertRefused(after, Surroundings.METADATA);
     assertRefused(before, Surroundings.METADATA);
   }
 
   @Test
   void aCheckMendsWhatWasFlushedAndEndsWhatBeganMeanwhile() throws Exception {
-    Started sandbox = bench.start(bench.spec());
+    Started sandbox = fixture.start(fixture.spec());
     around.nft("flush", "ruleset");
     // a connection of the time without rules, told to speak once more after they are back
-    bench.bash(
+    fixture.bash(
         sandbox.id(),
         """
         cat > /tmp/talk <<'END'
@@ -124,27 +124,27 @@ class HostFirewallIT {
         echo ended >> /tmp/heard
         END"""
             .formatted(gateway(sandbox)));
-    bench.background(sandbox.id(), "bash", "/tmp/talk");
+    fixture.background(sandbox.id(), "bash", "/tmp/talk");
     waitFor(sandbox, "began: " + World.GREETING);
 
-    bench.sandboxes().checkFirewall();
+    fixture.sandboxes().checkFirewall();
 
-    assertThat(bench.sandboxes().firewallProblem()).isNull();
-    bench.bash(sandbox.id(), "touch /tmp/again");
+    assertThat(fixture.sandboxes().firewallProblem()).isNull();
+    fixture.bash(sandbox.id(), "touch /tmp/again");
     waitFor(sandbox, "ended");
-    assertThat(bench.bash(sandbox.id(), "cat /tmp/heard").output()).doesNotContain("again:");
+    assertThat(fixture.bash(sandbox.id(), "cat /tmp/heard").output()).doesNotContain("again:");
     assertRefused(sandbox, gateway(sandbox));
     around.engine.restart(); // the flush took the engine's own rules as well
   }
 
   @Test
   void aChangedRuleIsMended() throws Exception {
-    Started sandbox = bench.start(bench.spec());
+    Started sandbox = fixture.start(fixture.spec());
     String before = around.nft("-s", "list", "table", "inet", table());
     around.nft("insert", "rule", "inet", table(), "egress", "accept");
     assertThat(reaches(sandbox, Surroundings.PRIVATE)).isTrue();
 
-    bench.sandboxes().checkFirewall();
+    fixture.sandboxes().checkFirewall();
 
     assertThat(around.nft("-s", "list", "table", "inet", table())).isEqualTo(before);
     assertRefused(sandbox, Surroundings.PRIVATE);
@@ -152,14 +152,14 @@ class HostFirewallIT {
 
   @Test
   void theRulesOutliveTheEngine() throws Exception {
-    bench.start(bench.spec());
+    fixture.start(fixture.spec());
     String before = around.nft("-s", "list", "table", "inet", table());
 
     around.engine.restart();
 
     assertThat(around.nft("-s", "list", "table", "inet", table())).isEqualTo(before);
     await().ignoreExceptions().until(this::engineAnswers);
-    Started sandbox = bench.start(bench.spec());
+    Started sandbox = fixture.start(fixture.spec());
     assertRefused(sandbox, Surroundings.METADATA);
     assertThat(reaches(sandbox, Surroundings.PUBLIC)).isTrue();
   }
@@ -168,8 +168,8 @@ class HostFirewallIT {
   @Row(22)
   @Test
   void sandboxesDoNotReachOneAnotherThroughTheBridgeAlone() throws Exception {
-    Started sandbox = bench.start(bench.spec());
-    Started other = bench.start(bench.spec());
+    Started sandbox = fixture.start(fixture.spec());
+    Started other = fixture.start(fixture.spec());
     listen(other);
     bridgeNetfilter(0);
     try {
@@ -186,12 +186,12 @@ class HostFirewallIT {
   @Test
   void anAllowListOpensWhatItNamesAndNothingElse() throws Exception {
     SandboxSpec spec =
-        bench.withPolicy(
+        fixture.withPolicy(
             policy(
                 new Egress.Only(
                     List.of(Surroundings.PRIVATE, "203.0.113.0/28", Surroundings.HOST, "fd00::/8")),
                 new Dns.EngineDefault()));
-    Started sandbox = bench.start(spec);
+    Started sandbox = fixture.start(spec);
 
     assertThat(reaches(sandbox, Surroundings.PRIVATE)).isTrue();
     assertThat(reaches(sandbox, Surroundings.PUBLIC)).isTrue();
@@ -206,9 +206,9 @@ class HostFirewallIT {
   @Test
   void anAllowListShutsOutOtherPublicAddresses() throws Exception {
     SandboxSpec spec =
-        bench.withPolicy(
+        fixture.withPolicy(
             policy(new Egress.Only(List.of(Surroundings.PUBLIC)), new Dns.EngineDefault()));
-    Started sandbox = bench.start(spec);
+    Started sandbox = fixture.start(spec);
 
     assertThat(reaches(sandbox, Surroundings.PUBLIC)).isTrue();
     assertRefused(sandbox, Surroundings.OTHER_PUBLIC);
@@ -219,27 +219,27 @@ class HostFirewallIT {
   void withoutEgressThereIsNoNetwork() throws Exception {
     for (FirewallMode firewall : FirewallMode.values()) {
       Started sandbox =
-          bench.start(
-              bench.withPolicy(
-                  EngineBench.policy(firewall, new Egress.None(), new Dns.EngineDefault())));
+          fixture.start(
+              fixture.withPolicy(
+                  EngineFixture.policy(firewall, new Egress.None(), new Dns.EngineDefault())));
 
-      assertThat(bench.bash(sandbox.id(), "ls /sys/class/net").output()).isEqualTo("lo");
-      assertThat(bench.bash(sandbox.id(), "grep -h CapBnd /proc/self/status").output())
+      assertThat(fixture.bash(sandbox.id(), "ls /sys/class/net").output()).isEqualTo("lo");
+      assertThat(fixture.bash(sandbox.id(), "grep -h CapBnd /proc/self/status").output())
           .endsWith("\t0000000000000000");
       assertThat(reaches(sandbox, Surroundings.PUBLIC)).isFalse();
     }
-    assertThat(around.nft("list", "tables")).doesNotContain(bench.worker);
+    assertThat(around.nft("list", "tables")).doesNotContain(fixture.worker);
   }
 
   @Row(24)
   @Test
   void namesAreResolvedByWhomThePolicyNames() throws Exception {
     Started sandbox =
-        bench.start(
-            bench.withPolicy(
+        fixture.start(
+            fixture.withPolicy(
                 policy(new Egress.Public(), new Dns.Resolvers(List.of(Surroundings.PRIVATE)))));
 
-    assertThat(bench.bash(sandbox.id(), "getent ahostsv4 some.example").output())
+    assertThat(fixture.bash(sandbox.id(), "getent ahostsv4 some.example").output())
         .contains(Surroundings.PUBLIC);
     assertRefused(sandbox, Surroundings.PRIVATE); // port 53 alone is open
   }
@@ -247,9 +247,9 @@ class HostFirewallIT {
   @Row(24)
   @Test
   void withDnsOffNobodyIsAsked() throws Exception {
-    Started sandbox = bench.start(bench.withPolicy(policy(new Egress.Public(), new Dns.Off())));
+    Started sandbox = fixture.start(fixture.withPolicy(policy(new Egress.Public(), new Dns.Off())));
 
-    assertThat(bench.bash(sandbox.id(), "timeout 20 getent ahostsv4 some.example").exitCode())
+    assertThat(fixture.bash(sandbox.id(), "timeout 20 getent ahostsv4 some.example").exitCode())
         .isNotZero();
     assertThat(reaches(sandbox, Surroundings.PUBLIC)).isTrue();
     assertThat(ask(sandbox, Surroundings.PUBLIC)).contains("No route to host");
@@ -261,8 +261,8 @@ class HostFirewallIT {
   @Row(20)
   @Test
   void theRulesHoldForIpv6() throws Exception {
-    String six = "zcbot-six-" + bench.worker;
-    bench
+    String six = "zcbot-six-" + fixture.worker;
+    fixture
         .docker
         .createNetworkCmd()
         .withName(six)
@@ -278,7 +278,7 @@ class HostFirewallIT {
                 "com.docker.network.bridge.enable_icc", "false",
                 "com.docker.network.bridge.name", "zcbot-six0"))
         .exec();
-    Started sandbox = bench.start(bench.withNetwork(six));
+    Started sandbox = fixture.start(fixture.withNetwork(six));
     assertThat(reaches(sandbox, Surroundings.PUBLIC6)).as("a sandbox has no IPv6").isFalse();
     // one that has: a runtime that does not know how to switch it off, say
     String attacker = attacker(six);
@@ -296,45 +296,45 @@ class HostFirewallIT {
 
   @Test
   void anotherWorkersPolicyIsNotFought() throws Exception {
-    bench.start(bench.spec());
+    fixture.start(fixture.spec());
     SandboxSpec others =
-        bench.withPolicy(policy(new Egress.Only(List.of(Surroundings.PRIVATE)), new Dns.Off()));
+        fixture.withPolicy(policy(new Egress.Only(List.of(Surroundings.PRIVATE)), new Dns.Off()));
     String before = around.nft("-s", "list", "table", "inet", table());
-    try (EngineBench second = EngineBench.at(around.engine.address(), directory)) {
+    try (EngineFixture second = EngineFixture.at(around.engine.address(), directory)) {
       EngineException e =
           failure(
               () ->
                   second
                       .sandboxes(others)
-                      .create(EngineBench.user(), second.workspace(EngineBench.user())));
+                      .create(EngineFixture.user(), second.workspace(EngineFixture.user())));
 
       assertThat(e.kind()).isEqualTo(Kind.FIREWALL);
       assertThat(e.getMessage())
-          .contains("worker " + bench.worker + " has set rules of another policy")
+          .contains("worker " + fixture.worker + " has set rules of another policy")
           .contains("ZCBOT_SANDBOX_NETWORK");
     }
     assertThat(around.nft("-s", "list", "table", "inet", table())).isEqualTo(before);
-    assertThat(bench.start(others)).as("its own, changed").isNotNull();
+    assertThat(fixture.start(others)).as("its own, changed").isNotNull();
   }
 
   @Test
   void leftoverHelpersAreRemovedAndNoneStays() throws Exception {
     String left =
-        bench
+        fixture
             .docker
             .createContainerCmd(SandboxImage.NAME)
-            .withLabels(Map.of("zcbot.product", "sandbox-firewall", "zcbot.worker", bench.worker))
+            .withLabels(Map.of("zcbot.product", "sandbox-firewall", "zcbot.worker", fixture.worker))
             .exec()
             .getId();
 
-    bench.sandboxes().checkFirewall();
+    fixture.sandboxes().checkFirewall();
 
-    assertThat(bench.sandboxes().firewallProblem()).isNull();
+    assertThat(fixture.sandboxes().firewallProblem()).isNull();
     await()
         .untilAsserted(
             () ->
                 assertThat(
-                        bench
+                        fixture
                             .docker
                             .listContainersCmd()
                             .withShowAll(true)
@@ -346,44 +346,44 @@ class HostFirewallIT {
 
   @Test
   void tablesOfBridgesThatAreGoneGoToo() throws Exception {
-    bench.start(bench.spec());
+    fixture.start(fixture.spec());
     String table = table();
     assertThat(around.nft("list", "tables")).contains(table);
-    bench.close();
+    fixture.close();
     setUp();
 
-    bench.start(bench.spec());
+    fixture.start(fixture.spec());
 
     assertThat(around.nft("list", "tables")).doesNotContain(table).contains(table());
   }
 
   /** Connections of before its restart fail once. */
   private boolean engineAnswers() throws EngineException {
-    bench.engine.ping();
+    fixture.engine.ping();
     return true;
   }
 
   private static NetworkPolicy policy(Egress egress, Dns dns) {
-    return EngineBench.policy(FirewallMode.HOST, egress, dns);
+    return EngineFixture.policy(FirewallMode.HOST, egress, dns);
   }
 
   /** A container that is no sandbox of ours, but hangs on the same network. */
   private String attacker(String network) {
     String id =
-        bench
+        fixture
             .docker
             .createContainerCmd(SandboxImage.NAME)
-            .withLabels(Map.of("zcbot.worker", bench.worker))
+            .withLabels(Map.of("zcbot.worker", fixture.worker))
             .withEntrypoint("sleep", "600")
             .withHostConfig(HostConfig.newHostConfig().withNetworkMode(network).withInit(true))
             .exec()
             .getId();
-    bench.startContainer(id);
+    fixture.startContainer(id);
     return id;
   }
 
   private void listen(Started sandbox) throws InterruptedException {
-    bench.background(
+    fixture.background(
         sandbox.id(),
         "python3",
         "-c",
@@ -396,7 +396,7 @@ class HostFirewallIT {
             c.close()"""
             .formatted(World.GREETING));
     assertThat(
-            bench
+            fixture
                 .bash(
                     sandbox.id(),
                     "for i in {1..100}; do (: </dev/tcp/127.0.0.1/8000) 2>/dev/null && exit 0;"
@@ -428,7 +428,7 @@ class HostFirewallIT {
 
   private Outcome connect(String container, String address) throws InterruptedException {
     int port = address.startsWith("172.") && !address.endsWith(".1") ? 8000 : 80;
-    return bench.bash(
+    return fixture.bash(
         container,
         "timeout 3 bash -c 'exec 3<>/dev/tcp/" + address + "/" + port + " && head -n 1 <&3'");
   }
@@ -440,7 +440,7 @@ class HostFirewallIT {
 
   /** Sends a resolver of the sandbox's own choice a question. */
   private String ask(Started sandbox, String resolver) throws InterruptedException {
-    return bench
+    return fixture
         .python(
             sandbox.id(),
             """
@@ -465,7 +465,7 @@ class HostFirewallIT {
 
   private void waitFor(Started sandbox, String words) throws InterruptedException {
     assertThat(
-            bench
+            fixture
                 .bash(
                     sandbox.id(),
                     "for i in {1..100}; do grep -q '"
@@ -477,15 +477,15 @@ class HostFirewallIT {
   }
 
   private String gateway(Started sandbox) {
-    return requireNonNull(bench.attachment(sandbox.id()).getGateway());
+    return requireNonNull(fixture.attachment(sandbox.id()).getGateway());
   }
 
   private String address(Started sandbox) {
-    return requireNonNull(bench.attachment(sandbox.id()).getIpAddress());
+    return requireNonNull(fixture.attachment(sandbox.id()).getIpAddress());
   }
 
   private String table() {
-    String id = bench.docker.inspectNetworkCmd().withNetworkId(bench.network).exec().getId();
+    String id = fixture.docker.inspectNetworkCmd().withNetworkId(fixture.network).exec().getId();
     return "zcbot_br_" + id.substring(0, 12);
   }
 

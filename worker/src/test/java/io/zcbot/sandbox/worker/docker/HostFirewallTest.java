@@ -4,17 +4,19 @@
  */
 package io.zcbot.sandbox.worker.docker;
 
-import static io.zcbot.sandbox.worker.docker.FakeEngine.error;
-import static io.zcbot.sandbox.worker.docker.FakeEngine.frame;
-import static io.zcbot.sandbox.worker.docker.FakeEngine.openStream;
-import static io.zcbot.sandbox.worker.docker.FakeEngine.status;
+import static io.zcbot.sandbox.worker.docker.FakeDockerApi.error;
+import static io.zcbot.sandbox.worker.docker.FakeDockerApi.frame;
+import static io.zcbot.sandbox.worker.docker.FakeDockerApi.openStream;
+import static io.zcbot.sandbox.worker.docker.FakeDockerApi.status;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.zcbot.sandbox.worker.docker.api.DockerEngineSettings;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
 import io.zcbot.sandbox.worker.spec.Dns;
 import io.zcbot.sandbox.worker.spec.Egress;
 import io.zcbot.sandbox.worker.spec.FirewallMode;
 import io.zcbot.sandbox.worker.spec.NetworkPolicy;
+import io.zcbot.sandbox.worker.spec.ResourceLimits;
 import io.zcbot.sandbox.worker.spec.SandboxSpec;
 import java.io.IOException;
 import java.time.Duration;
@@ -28,21 +30,21 @@ class HostFirewallTest {
       new SandboxSpec(
           "image",
           null,
-          1 << 30,
+          new ResourceLimits(1 << 30,
           1.0,
           64,
           1 << 20,
-          null,
+          null),
           "net",
           new NetworkPolicy(FirewallMode.HOST, new Egress.Public(), new Dns.Off(), List.of()));
 
-  private FakeEngine fake;
+  private FakeDockerApi fake;
   private DockerEngine engine;
   private DockerSandboxes sandboxes;
 
   @BeforeEach
   void setUp() throws IOException {
-    fake = new FakeEngine();
+    fake = new FakeDockerApi();
     Duration patience = Duration.ofSeconds(5);
     engine =
         fake.client(

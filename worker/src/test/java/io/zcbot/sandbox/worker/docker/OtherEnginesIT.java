@@ -7,7 +7,8 @@ package io.zcbot.sandbox.worker.docker;
 import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.zcbot.sandbox.worker.docker.EngineBench.Started;
+import io.zcbot.sandbox.worker.docker.EngineFixture.Started;
+import io.zcbot.sandbox.worker.docker.host.EngineFacts;
 import io.zcbot.sandbox.worker.sandbox.Workspaces;
 import io.zcbot.sandbox.worker.security.Row;
 import io.zcbot.sandbox.worker.spec.FirewallMode;
@@ -41,27 +42,27 @@ class OtherEnginesIT {
             {"runtimes": {"other-kernel": {"path": "/usr/bin/runsc",
              "runtimeArgs": ["--platform=systrap", "--network=host", "--ignore-cgroups"]}}}""");
     try (Surroundings around = new Surroundings(BASE, "fw-gvisor", "--config-file=" + config);
-        EngineBench bench = EngineBench.at(around.engine.address(), directory)) {
-      NetworkPolicy policy = EngineBench.policy(FirewallMode.HOST);
-      SandboxSpec spec = bench.withRuntime("other-kernel", policy);
-      EngineFacts facts = bench.engine.facts();
+        EngineFixture fixture = EngineFixture.at(around.engine.address(), directory)) {
+      NetworkPolicy policy = EngineFixture.policy(FirewallMode.HOST);
+      SandboxSpec spec = fixture.withRuntime("other-kernel", policy);
+      EngineFacts facts = fixture.engine.facts();
       assertThat(facts.firewallProblem(spec)).isNull();
-      Started sandbox = bench.start(spec);
-      assertThat(bench.bash(sandbox.id(), "cat /proc/version").output())
+      Started sandbox = fixture.start(spec);
+      assertThat(fixture.bash(sandbox.id(), "cat /proc/version").output())
           .as("not the host's kernel")
           .isNotEqualTo(Files.readString(Path.of("/proc/version")).strip());
-      checkReach(bench, sandbox, FirewallMode.HOST);
-      String status = bench.run(sandbox.id(), "", "cat", "/proc/self/status").output();
+      checkReach(fixture, sandbox, FirewallMode.HOST);
+      String status = fixture.run(sandbox.id(), "", "cat", "/proc/self/status").output();
       assertThat(status)
           .contains("Uid:\t1000", "CapEff:\t0000000000000000", "CapBnd:\t0000000000000000");
 
       for (FirewallMode mode : List.of(FirewallMode.CONTAINER, FirewallMode.BOTH)) {
-        SandboxSpec inside = bench.withRuntime("other-kernel", EngineBench.policy(mode));
+        SandboxSpec inside = fixture.withRuntime("other-kernel", EngineFixture.policy(mode));
         assertThat(facts.firewallProblem(inside))
             .contains("does not hold with the runtime other-kernel");
       }
-      lift(around, bench);
-      assertThat(reaches(bench, sandbox, Surroundings.METADATA)).as("without rules").isTrue();
+      lift(around, fixture);
+      assertThat(reaches(fixture, sandbox, Surroundings.METADATA)).as("without rules").isTrue();
     }
   }
 
@@ -70,52 +71,52 @@ class OtherEnginesIT {
   void anEngineThatRemapsUsersIsFitted(@TempDir Path directory) throws Exception {
     Files.setPosixFilePermissions(directory, PosixFilePermissions.fromString("rwxr-xr-x"));
     try (Surroundings around = new Surroundings(BASE, "fw-userns", "--userns-remap=default");
-        EngineBench bench = EngineBench.at(around.engine.address(), directory)) {
+        EngineFixture fixture = EngineFixture.at(around.engine.address(), directory)) {
       for (FirewallMode mode : FirewallMode.values()) {
-        SandboxSpec spec = bench.withPolicy(EngineBench.policy(mode));
-        bench.owner = bench.engine.facts().workspaceOwner();
-        assertThat(bench.owner).isNotEqualTo(Workspaces.Owner.UNMAPPED);
+        SandboxSpec spec = fixture.withPolicy(EngineFixture.policy(mode));
+        fixture.owner = fixture.engine.facts().workspaceOwner();
+        assertThat(fixture.owner).isNotEqualTo(Workspaces.Owner.UNMAPPED);
 
-        Started sandbox = bench.start(spec);
+        Started sandbox = fixture.start(spec);
 
-        assertThat(bench.bash(sandbox.id(), "stat -c %u:%g .; echo hi > f; cat f").output())
+        assertThat(fixture.bash(sandbox.id(), "stat -c %u:%g .; echo hi > f; cat f").output())
             .isEqualTo("1000:1000\nhi");
         assertThat(Files.getAttribute(sandbox.workspace().resolve("f"), "unix:uid"))
-            .isEqualTo(bench.owner.uid());
-        assertThat(bench.bash(sandbox.id(), "cat /proc/self/uid_map").output())
+            .isEqualTo(fixture.owner.uid());
+        assertThat(fixture.bash(sandbox.id(), "cat /proc/self/uid_map").output())
             .as("root is somebody else")
             .doesNotContainPattern("^\\s*0\\s+0\\s");
-        checkReach(bench, sandbox, mode);
+        checkReach(fixture, sandbox, mode);
       }
     }
   }
 
-  private static void checkReach(EngineBench bench, Started sandbox, FirewallMode mode)
+  private static void checkReach(EngineFixture fixture, Started sandbox, FirewallMode mode)
       throws Exception {
-    assertThat(reaches(bench, sandbox, Surroundings.PUBLIC)).isTrue();
+    assertThat(reaches(fixture, sandbox, Surroundings.PUBLIC)).isTrue();
     List<String> forbidden =
         new ArrayList<>(
             List.of(
                 Surroundings.METADATA,
                 Surroundings.PRIVATE,
                 Surroundings.PG,
-                requireNonNull(bench.attachment(sandbox.id()).getGateway())));
+                requireNonNull(fixture.attachment(sandbox.id()).getGateway())));
     if (mode != FirewallMode.CONTAINER) { // from inside, a host's public address is like any other
       forbidden.add(Surroundings.HOST);
     }
     for (String address : forbidden) {
-      assertThat(reaches(bench, sandbox, address)).as(mode + ": " + address).isFalse();
+      assertThat(reaches(fixture, sandbox, address)).as(mode + ": " + address).isFalse();
     }
   }
 
-  private static void lift(Surroundings around, EngineBench bench) throws Exception {
-    String id = bench.docker.inspectNetworkCmd().withNetworkId(bench.network).exec().getId();
+  private static void lift(Surroundings around, EngineFixture fixture) throws Exception {
+    String id = fixture.docker.inspectNetworkCmd().withNetworkId(fixture.network).exec().getId();
     around.nft("delete", "table", "inet", "zcbot_br_" + id.substring(0, 12));
   }
 
-  private static boolean reaches(EngineBench bench, Started sandbox, String address)
+  private static boolean reaches(EngineFixture fixture, Started sandbox, String address)
       throws InterruptedException {
-    return bench
+    return fixture
         .python(
             sandbox.id(),
             """

@@ -4,13 +4,14 @@
  */
 package io.zcbot.sandbox.worker.docker;
 
-import static io.zcbot.sandbox.worker.docker.FakeEngine.error;
-import static io.zcbot.sandbox.worker.docker.FakeEngine.status;
+import static io.zcbot.sandbox.worker.docker.FakeDockerApi.error;
+import static io.zcbot.sandbox.worker.docker.FakeDockerApi.status;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import io.zcbot.sandbox.events.UserId;
-import io.zcbot.sandbox.worker.docker.FakeEngine.Reply;
+import io.zcbot.sandbox.worker.docker.FakeDockerApi.Reply;
+import io.zcbot.sandbox.worker.docker.api.DockerEngineSettings;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.engine.SandboxEngine;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
@@ -18,6 +19,7 @@ import io.zcbot.sandbox.worker.spec.Dns;
 import io.zcbot.sandbox.worker.spec.Egress;
 import io.zcbot.sandbox.worker.spec.FirewallMode;
 import io.zcbot.sandbox.worker.spec.NetworkPolicy;
+import io.zcbot.sandbox.worker.spec.ResourceLimits;
 import io.zcbot.sandbox.worker.spec.SandboxSpec;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -38,22 +40,22 @@ class SpecCheckTest {
       new SandboxSpec(
           "image",
           null,
-          1 << 30,
+          new ResourceLimits(1 << 30,
           1.0,
           64,
           1 << 20,
-          null,
+          null),
           "net",
           new NetworkPolicy(
               FirewallMode.CONTAINER, new Egress.Public(), new Dns.EngineDefault(), List.of()));
 
-  private FakeEngine fake;
+  private FakeDockerApi fake;
   private DockerEngine engine;
   private SandboxEngine sandboxes;
 
   @BeforeEach
   void setUp() throws IOException {
-    fake = new FakeEngine();
+    fake = new FakeDockerApi();
     Duration patience = Duration.ofSeconds(5);
     engine =
         fake.client(

@@ -4,7 +4,7 @@
  */
 package io.zcbot.sandbox.worker.docker;
 
-import io.zcbot.sandbox.worker.docker.EngineBench.Started;
+import io.zcbot.sandbox.worker.docker.EngineFixture.Started;
 import io.zcbot.sandbox.worker.spec.Dns;
 import io.zcbot.sandbox.worker.spec.Egress;
 import io.zcbot.sandbox.worker.spec.FirewallMode;
@@ -33,16 +33,16 @@ final class StartLatency {
     }
     Map<String, List<Double>> millis = new LinkedHashMap<>();
     Path directory = Files.createTempDirectory("zcbot-latency-");
-    try (EngineBench bench =
-        EngineBench.at(
+    try (EngineFixture fixture =
+        EngineFixture.at(
             System.getenv().getOrDefault("DOCKER_HOST", "unix:///var/run/docker.sock"),
             directory)) {
       for (int round = -2; round < rounds; round++) {
         for (Map.Entry<String, NetworkPolicy> each : policies.entrySet()) {
           long began = System.nanoTime();
-          Started started = bench.start(bench.withPolicy(each.getValue()));
+          Started started = fixture.start(fixture.withPolicy(each.getValue()));
           double took = (System.nanoTime() - began) / 1e6;
-          bench.engine.remove(started.id());
+          fixture.engine.remove(started.id());
           if (round >= 0) {
             millis.computeIfAbsent(each.getKey(), _ -> new ArrayList<>()).add(took);
           }
@@ -59,6 +59,6 @@ final class StartLatency {
   }
 
   private static NetworkPolicy policy(FirewallMode firewall, Egress egress) {
-    return EngineBench.policy(firewall, egress, new Dns.EngineDefault());
+    return EngineFixture.policy(firewall, egress, new Dns.EngineDefault());
   }
 }

@@ -6,10 +6,11 @@ package io.zcbot.sandbox.worker.doctor;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.zcbot.sandbox.worker.docker.EngineFacts;
-import io.zcbot.sandbox.worker.docker.SandboxGround;
+import io.zcbot.sandbox.worker.docker.host.EngineFacts;
+import io.zcbot.sandbox.worker.docker.host.SandboxGround;
 import io.zcbot.sandbox.worker.doctor.Finding.Level;
 import io.zcbot.sandbox.worker.spec.NetworkPolicy;
+import io.zcbot.sandbox.worker.spec.ResourceLimits;
 import io.zcbot.sandbox.worker.spec.SandboxSpec;
 import io.zcbot.sandbox.worker.spec.WorkspaceLimit;
 import java.time.Instant;
@@ -28,20 +29,12 @@ class EngineChecksTest {
   private static EngineFacts facts(
       String version, String runc, int cgroups, List<String> options, List<String> unlimited) {
     return new EngineFacts(
-        version,
-        "1.47",
-        "6.12.0",
-        runc,
-        cgroups,
+        new EngineFacts.Versions(version, "1.47", "6.12.0", runc),
+        new EngineFacts.Cgroups(cgroups, unlimited, cgroups == 2),
         options,
-        Map.of("runc", "{}", "runsc", "{}"),
-        "runc",
-        "/var/lib/docker",
-        unlimited,
-        cgroups == 2,
+        new EngineFacts.Runtimes(Map.of("runc", "{}", "runsc", "{}"), "runc"),
+        new EngineFacts.Storage("overlay2", "xfs", "/var/lib/docker"),
         true,
-        "overlay2",
-        "xfs",
         Instant.EPOCH);
   }
 
@@ -51,7 +44,7 @@ class EngineChecksTest {
 
   private static SandboxSpec spec(@Nullable String runtime, @Nullable Integer ioWeight) {
     return new SandboxSpec(
-        "image", runtime, 1 << 30, 1.0, 256, 1 << 20, ioWeight, "network", NetworkPolicy.DEFAULT);
+        "image", runtime, new ResourceLimits(1 << 30, 1.0, 256, 1 << 20, ioWeight), "network", NetworkPolicy.DEFAULT);
   }
 
   private static Map<String, Level> levels(List<Finding> findings) {

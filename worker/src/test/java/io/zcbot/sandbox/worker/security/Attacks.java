@@ -7,7 +7,7 @@ package io.zcbot.sandbox.worker.security;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
-import io.zcbot.sandbox.worker.docker.EngineBench.Outcome;
+import io.zcbot.sandbox.worker.docker.EngineFixture.Outcome;
 import java.nio.file.Path;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Timeout;
@@ -51,7 +51,7 @@ abstract class Attacks {
 
   /** What a script printed as an agent's command; it has to end well. */
   static String said(String container, String script) throws InterruptedException {
-    Outcome outcome = lab.bench.bash(container, script);
+    Outcome outcome = lab.fixture.bash(container, script);
     assertThat(outcome.exitCode()).as(script + ": " + outcome.output()).isZero();
     return outcome.output();
   }
@@ -63,14 +63,14 @@ abstract class Attacks {
 
   static void refused(String container, String user, String script, String words)
       throws InterruptedException {
-    Outcome outcome = lab.bench.run(container, user, "bash", "-c", script);
+    Outcome outcome = lab.fixture.run(container, user, "bash", "-c", script);
     assertThat(outcome.exitCode()).as(script + ": " + outcome.output()).isNotIn(0L, 124L);
     assertThat(outcome.output()).as(script).containsPattern("(?i)" + words);
   }
 
   /** The same without the protection. */
   static void succeeds(String control, String user, String script) throws InterruptedException {
-    Outcome outcome = lab.bench.run(control, user, "bash", "-c", script);
+    Outcome outcome = lab.fixture.run(control, user, "bash", "-c", script);
     assertThat(outcome.exitCode())
         .as("without the protection, " + script + ": " + outcome.output())
         .isZero();

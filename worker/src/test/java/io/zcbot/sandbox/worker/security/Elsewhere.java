@@ -6,7 +6,7 @@ package io.zcbot.sandbox.worker.security;
 
 import com.github.dockerjava.api.command.CreateContainerCmd;
 import com.github.dockerjava.api.model.HostConfig;
-import io.zcbot.sandbox.worker.docker.EngineBench;
+import io.zcbot.sandbox.worker.docker.EngineFixture;
 import io.zcbot.sandbox.worker.testkit.machine.Commands;
 import java.io.IOException;
 import java.io.InterruptedIOException;
@@ -27,14 +27,14 @@ final class Elsewhere implements AutoCloseable {
 
   private final int n = ThreadLocalRandom.current().nextInt(2, 250);
   private final Lab lab;
-  private final EngineBench bench;
+  private final EngineFixture fixture;
   private final int free;
   private final String container;
   private final String cable = "zs" + UUID.randomUUID().toString().substring(0, 8);
 
   Elsewhere(Lab lab) throws IOException, InterruptedException {
     this.lab = lab;
-    this.bench = lab.bench;
+    this.fixture = lab.fixture;
     free = freeBlock();
     container = start();
     try {
@@ -48,7 +48,7 @@ final class Elsewhere implements AutoCloseable {
   /** Engines hand 192.168.0.0/16 out in blocks of 16: what is in a network's own is no detour. */
   private int freeBlock() {
     List<String> subnets =
-        bench.docker.listNetworksCmd().exec().stream()
+        fixture.docker.listNetworksCmd().exec().stream()
             .flatMap(network -> Stream.ofNullable(network.getIpam().getConfig()))
             .flatMap(List::stream)
             .map(config -> String.valueOf(config.getSubnet()))
@@ -89,16 +89,16 @@ final class Elsewhere implements AutoCloseable {
   }
 
   private String start() {
-    try (CreateContainerCmd command = bench.docker.createContainerCmd("zcbot-sandbox:latest")) {
+    try (CreateContainerCmd command = fixture.docker.createContainerCmd("zcbot-sandbox:latest")) {
       String id =
           command
               .withName("zcbot-elsewhere-" + UUID.randomUUID())
-              .withLabels(Map.of("zcbot.worker", bench.worker))
+              .withLabels(Map.of("zcbot.worker", fixture.worker))
               .withEntrypoint("python3", "-m", "http.server", "-d", "/usr/share", "" + PORT)
               .withHostConfig(HostConfig.newHostConfig().withNetworkMode("none").withInit(true))
               .exec()
               .getId();
-      bench.startContainer(id);
+      fixture.startContainer(id);
       return id;
     }
   }
@@ -135,7 +135,7 @@ final class Elsewhere implements AutoCloseable {
   @Override
   public void close() throws IOException {
     try {
-      bench.docker.removeContainerCmd(container).withForce(true).exec();
+      fixture.docker.removeContainerCmd(container).withForce(true).exec();
       // what remains if the cable never got to the other side
       lab.onHost(
           "sh", "-c", "ip link delete $0 2>/dev/null || ! ip link show $0 >/dev/null 2>&1", cable);

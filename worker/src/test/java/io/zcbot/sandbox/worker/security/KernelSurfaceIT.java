@@ -79,7 +79,7 @@ class KernelSurfaceIT extends Attacks {
     String vsock = socket(40, "SOCK_STREAM");
     String control = lab.exposed(host -> host.withSecurityOpts(List.of(UNCONFINED)));
     assumeTrue(
-        lab.bench.bash(control, vsock).exitCode() == 0,
+        lab.fixture.bash(control, vsock).exitCode() == 0,
         "the host's kernel has no AF_VSOCK to deny");
     refused(lab.sandbox.id(), vsock, profile.ownKernel() ? UNKNOWN : "not permitted");
   }
@@ -90,7 +90,7 @@ class KernelSurfaceIT extends Attacks {
     String alg = socket(38, "SOCK_SEQPACKET");
     String control = lab.exposed(host -> host.withSecurityOpts(List.of(UNCONFINED)));
     assumeTrue(
-        lab.bench.bash(control, alg).exitCode() == 0, "the host's kernel has no AF_ALG to deny");
+        lab.fixture.bash(control, alg).exitCode() == 0, "the host's kernel has no AF_ALG to deny");
     refused(lab.sandbox.id(), alg, profile.ownKernel() ? UNKNOWN : "not permitted");
   }
 
@@ -116,7 +116,7 @@ class KernelSurfaceIT extends Attacks {
     String look =
         "for f in /proc/{kcore,keys,latency_stats,timer_list,sched_debug} /sys/firmware/*/*; do"
             + " head -c 16 $f 2>/dev/null; done | wc -c";
-    assertThat(lab.bench.run(lab.sandbox.id(), ROOT, "bash", "-c", look).output()).isEqualTo("0");
+    assertThat(lab.fixture.run(lab.sandbox.id(), ROOT, "bash", "-c", look).output()).isEqualTo("0");
     assertThat(
             said(
                 lab.sandbox.id(),
@@ -124,7 +124,7 @@ class KernelSurfaceIT extends Attacks {
         .isBlank();
 
     String control = lab.exposed(host -> host.withPrivileged(true));
-    assertThat(lab.bench.run(control, ROOT, "bash", "-c", look).output()).isNotEqualTo("0");
+    assertThat(lab.fixture.run(control, ROOT, "bash", "-c", look).output()).isNotEqualTo("0");
   }
 
   @Row(11)
@@ -182,7 +182,7 @@ class KernelSurfaceIT extends Attacks {
   @Test
   void noEngineSocketIsInside() throws Exception {
     String search = "find / -name docker.sock -o -name containerd.sock 2>/dev/null; true";
-    assertThat(lab.bench.run(lab.sandbox.id(), ROOT, "bash", "-c", search).output()).isEmpty();
+    assertThat(lab.fixture.run(lab.sandbox.id(), ROOT, "bash", "-c", search).output()).isEmpty();
     assertThat(said(lab.sandbox.id(), "env")).doesNotContain("DOCKER_HOST");
 
     String control =
@@ -191,7 +191,7 @@ class KernelSurfaceIT extends Attacks {
                 host.withBinds(
                     new Bind(
                         "/var/run/docker.sock", new Volume("/run/docker.sock"), AccessMode.ro)));
-    assertThat(lab.bench.run(control, ROOT, "bash", "-c", search).output()).isNotEmpty();
+    assertThat(lab.fixture.run(control, ROOT, "bash", "-c", search).output()).isNotEmpty();
   }
 
   @Row(14)

@@ -7,8 +7,9 @@ package io.zcbot.sandbox.worker.security;
 import com.github.dockerjava.api.command.CreateContainerCmd;
 import com.github.dockerjava.api.command.InspectContainerResponse;
 import com.github.dockerjava.api.model.HostConfig;
-import io.zcbot.sandbox.worker.docker.EngineBench;
-import io.zcbot.sandbox.worker.docker.EngineBench.Started;
+import io.zcbot.sandbox.worker.docker.EngineFixture.Started;
+import io.zcbot.sandbox.worker.docker.EngineFixture;
+import io.zcbot.sandbox.worker.spec.ResourceLimits;
 import io.zcbot.sandbox.worker.spec.SandboxSpec;
 import io.zcbot.sandbox.worker.testkit.machine.Commands;
 import io.zcbot.sandbox.worker.testkit.machine.EngineHost;
@@ -31,7 +32,7 @@ final class Lab implements AutoCloseable {
   /** The runtime on the host's kernel, on every engine that has gVisor as well. */
   private static final String RUNC = "runc";
 
-  final EngineBench bench;
+  final EngineFixture fixture;
   final SandboxSpec spec;
 
   /** The one that attacks share which leave nothing behind. */
@@ -48,9 +49,9 @@ final class Lab implements AutoCloseable {
     Path workspaces =
         Files.createDirectories(directory.resolve("workspaces-" + profile.name())).toRealPath();
     host = profile.ownKernel() ? GvisorEngine.OfTheRun.get().host() : null;
-    bench = bench(workspaces);
-    spec = profile.apply(bench.spec());
-    claims = profile.claimed() ? new ClaimedSandboxes(bench, workspaces) : null;
+    fixture = fixture(workspaces);
+    spec = profile.apply(fixture.spec());
+    claims = profile.claimed() ? new ClaimedSandboxes(fixture, workspaces) : null;
     try {
       sandbox = fresh();
     } catch (Exception | AssertionError e) {
@@ -60,10 +61,10 @@ final class Lab implements AutoCloseable {
   }
 
   /** Another on the same engine. */
-  EngineBench bench(Path workspaces) {
+  EngineFixture fixture(Path workspaces) {
     return host == null
-        ? new EngineBench(workspaces, Duration.ofSeconds(20))
-        : EngineBench.at(host.address(), workspaces);
+        ? new EngineFixture(workspaces, Duration.ofSeconds(20))
+        : EngineFixture.at(host.address(), workspaces);
   }
 
   Started fresh() throws Exception {
@@ -75,18 +76,14 @@ final class Lab implements AutoCloseable {
   }
 
   Started fresh(SandboxSpec wanted) throws Exception {
-    return claims == null ? bench.start(wanted) : claims.claim(wanted);
+    return claims == null ? fixture.start(wanted) : claims.claim(wanted);
   }
 
   SandboxSpec withImage(String image) {
     return new SandboxSpec(
         image,
         spec.runtime(),
-        spec.memoryBytes(),
-        spec.cpus(),
-        spec.pids(),
-        spec.tmpBytes(),
-        spec.ioWeight(),
+        spec.limits(),
         spec.network(),
         spec.policy());
   }
@@ -95,17 +92,18 @@ final class Lab implements AutoCloseable {
     return new SandboxSpec(
         spec.image(),
         spec.runtime(),
-        spec.memoryBytes(),
-        spec.cpus(),
-        spec.pids(),
-        spec.tmpBytes(),
-        ioWeight,
+        new ResourceLimits(
+            spec.limits().memoryBytes(),
+            spec.limits().cpus(),
+            spec.limits().pids(),
+            spec.limits().tmpBytes(),
+            ioWeight),
         spec.network(),
         spec.policy());
   }
 
   String image(String... dockerfile) throws IOException {
-    return bench.image(
+    return fixture.image(
         Files.createDirectories(directory.resolve(UUID.randomUUID().toString())), dockerfile);
   }
 
@@ -134,14 +132,14 @@ final class Lab implements AutoCloseable {
   }
 
   String control(Consumer<CreateContainerCmd> change, Started of) {
-    InspectContainerResponse original = bench.docker.inspectContainerCmd(of.id()).exec();
+    InspectContainerResponse original = fixture.docker.inspectContainerCmd(of.id()).exec();
     try (CreateContainerCmd command =
         copy(
-            original, "zcbot-control-" + UUID.randomUUID(), Map.of("zcbot.worker", bench.worker))) {
+            original, "zcbot-control-" + UUID.randomUUID(), Map.of("zcbot.worker", fixture.worker))) {
       command.withEntrypoint("sleep", "600");
       change.accept(command);
       String id = command.exec().getId();
-      bench.startContainer(id);
+      fixture.startContainer(id);
       return id;
     }
   }
@@ -149,7 +147,7 @@ final class Lab implements AutoCloseable {
   /** Asks for all over again that a container was made with. */
   CreateContainerCmd copy(
       InspectContainerResponse original, String name, Map<String, String> labels) {
-    return bench
+    return fixture
         .docker
         .createContainerCmd(Objects.requireNonNull(original.getConfig().getImage()))
         .withName(name)
@@ -187,7 +185,7 @@ final class Lab implements AutoCloseable {
   /** The host's number of what is a container's first process there. */
   long pid(String container) {
     return Objects.requireNonNull(
-        bench.docker.inspectContainerCmd(container).exec().getState().getPidLong());
+        fixture.docker.inspectContainerCmd(container).exec().getState().getPidLong());
   }
 
   /**
@@ -222,7 +220,7 @@ final class Lab implements AutoCloseable {
       if (claims != null) {
         claims.close();
       } else {
-        bench.close();
+        fixture.close();
       }
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();

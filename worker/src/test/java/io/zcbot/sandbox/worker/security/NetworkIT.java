@@ -13,9 +13,9 @@ import com.github.dockerjava.api.model.ExposedPort;
 import com.github.dockerjava.api.model.PortBinding;
 import com.github.dockerjava.api.model.Ports;
 import io.zcbot.sandbox.events.UserId;
-import io.zcbot.sandbox.worker.docker.EngineBench;
-import io.zcbot.sandbox.worker.docker.EngineBench.Outcome;
-import io.zcbot.sandbox.worker.docker.EngineBench.Started;
+import io.zcbot.sandbox.worker.docker.EngineFixture;
+import io.zcbot.sandbox.worker.docker.EngineFixture.Outcome;
+import io.zcbot.sandbox.worker.docker.EngineFixture.Started;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
@@ -46,7 +46,7 @@ class NetworkIT extends Attacks {
   @BeforeParameterizedClassInvocation
   static void connect() throws Exception {
     // A network of its own, which a firewall outside does not cover either.
-    openNetwork = lab.bench.openNetwork();
+    openNetwork = lab.fixture.openNetwork();
     elsewhere = new Elsewhere(lab);
     open = lab.without(host -> host.withNetworkMode(openNetwork));
     await()
@@ -54,7 +54,7 @@ class NetworkIT extends Attacks {
         .ignoreExceptions()
         .until(
             () ->
-                lab.bench.bash(open, to(elsewhere.publicAddress(), Elsewhere.PORT)).exitCode()
+                lab.fixture.bash(open, to(elsewhere.publicAddress(), Elsewhere.PORT)).exitCode()
                     == 0);
   }
 
@@ -132,7 +132,7 @@ class NetworkIT extends Attacks {
   @Row(21)
   @Test
   void theHostIsOutOfReachThroughTheBridge() throws Exception {
-    String gateway = requireNonNull(lab.bench.attachment(lab.sandbox.id()).getGateway());
+    String gateway = requireNonNull(lab.fixture.attachment(lab.sandbox.id()).getGateway());
     closed(gateway, portOfTheHost());
   }
 
@@ -160,7 +160,7 @@ class NetworkIT extends Attacks {
     return await()
         .atMost(Duration.ofSeconds(20))
         .until(
-            () -> lab.bench.bash(server, "cat /tmp/port").output(), said -> said.matches("[0-9]+"))
+            () -> lab.fixture.bash(server, "cat /tmp/port").output(), said -> said.matches("[0-9]+"))
         .transform(Integer::parseInt);
   }
 
@@ -168,17 +168,17 @@ class NetworkIT extends Attacks {
   @Test
   void sandboxesAreOutOfEachOthersReach() throws Exception {
     Started other = lab.fresh();
-    lab.bench.background(other.id(), "python3", "-m", "http.server", "8000");
-    String address = requireNonNull(lab.bench.attachment(other.id()).getIpAddress());
+    lab.fixture.background(other.id(), "python3", "-m", "http.server", "8000");
+    String address = requireNonNull(lab.fixture.attachment(other.id()).getIpAddress());
     awaitServed(other.id(), address);
     refused(lab.sandbox.id(), to(address, 8000), RESET);
 
     String victim = lab.without(host -> host.withNetworkMode(openNetwork));
     String attacker = lab.without(host -> host.withNetworkMode(openNetwork));
-    lab.bench.background(victim, "python3", "-m", "http.server", "8000");
+    lab.fixture.background(victim, "python3", "-m", "http.server", "8000");
     String there =
         requireNonNull(
-            lab.bench
+            lab.fixture
                 .docker
                 .inspectContainerCmd(victim)
                 .exec()
@@ -193,7 +193,7 @@ class NetworkIT extends Attacks {
   private static void awaitServed(String container, String address) {
     await()
         .atMost(Duration.ofSeconds(20))
-        .until(() -> lab.bench.bash(container, to(address, 8000)).exitCode() == 0);
+        .until(() -> lab.fixture.bash(container, to(address, 8000)).exitCode() == 0);
   }
 
   @Row(23)
@@ -213,7 +213,7 @@ class NetworkIT extends Attacks {
             lab.sandbox);
     Map<ExposedPort, Ports.Binding[]> there = published(control);
     assertThat(there).containsOnlyKeys(port);
-    lab.bench.background(control, "python3", "-m", "http.server", "8000");
+    lab.fixture.background(control, "python3", "-m", "http.server", "8000");
     int hostPort = Integer.parseInt(there.get(port)[0].getHostPortSpec());
     await()
         .atMost(Duration.ofSeconds(20))
@@ -227,7 +227,7 @@ class NetworkIT extends Attacks {
 
   private static Map<ExposedPort, Ports.Binding[]> published(String container) {
     Ports ports =
-        lab.bench.docker.inspectContainerCmd(container).exec().getNetworkSettings().getPorts();
+        lab.fixture.docker.inspectContainerCmd(container).exec().getNetworkSettings().getPorts();
     return ports == null ? Map.of() : ports.getBindings();
   }
 
@@ -240,7 +240,7 @@ class NetworkIT extends Attacks {
     String ask = datagramsTo(elsewhere.privates().getFirst());
     refused(lab.sandbox.id(), ask, REFUSED);
     // nobody listens there: that it says so shows that it was asked
-    assertThat(lab.bench.bash(open, ask).output()).doesNotContainPattern(REFUSED);
+    assertThat(lab.fixture.bash(open, ask).output()).doesNotContainPattern(REFUSED);
   }
 
   @Row(25)
@@ -259,8 +259,8 @@ class NetworkIT extends Attacks {
     applies(27);
     String slow =
         lab.image("ENTRYPOINT [\"bash\", \"-c\", \"sleep 3; exec /usr/local/sbin/zcbot-init\"]");
-    UserId user = EngineBench.user();
-    String id = lab.bench.create(lab.withImage(slow), user);
+    UserId user = EngineFixture.user();
+    String id = lab.fixture.create(lab.withImage(slow), user);
     String address = elsewhere.privates().getFirst();
     AtomicBoolean ready = new AtomicBoolean();
     AtomicInteger early = new AtomicInteger();
@@ -272,7 +272,7 @@ class NetworkIT extends Attacks {
                   for (int i = 0; i < 400 && late.get() < 5; i++) {
                     try {
                       boolean wasReady = ready.get();
-                      Outcome outcome = lab.bench.bash(id, to(address, Elsewhere.PORT));
+                      Outcome outcome = lab.fixture.bash(id, to(address, Elsewhere.PORT));
                       if (wasReady) {
                         late.incrementAndGet();
                         assertThat(outcome.exitCode()).isNotZero();
@@ -286,7 +286,7 @@ class NetworkIT extends Attacks {
                     }
                   }
                 });
-    lab.bench.start(id);
+    lab.fixture.start(id);
     ready.set(true);
     attacker.join(Duration.ofSeconds(60));
     assertThat(early).as("tries that got through before it was ready").hasPositiveValue();

@@ -26,7 +26,7 @@ class PrivilegesIT extends Attacks {
         .allMatch(line -> line.endsWith("\t0000000000000000"));
 
     String control = lab.without(host -> host.withCapDrop());
-    assertThat(lab.bench.run(control, "0:0", "bash", "-c", CAPABILITIES).output().lines())
+    assertThat(lab.fixture.run(control, "0:0", "bash", "-c", CAPABILITIES).output().lines())
         .anyMatch(line -> line.startsWith("CapEff") && !line.endsWith("\t0000000000000000"));
   }
 
@@ -45,10 +45,10 @@ class PrivilegesIT extends Attacks {
   @Test
   void aCommandWithoutAUserIsNotRoot() throws Exception {
     applies(3);
-    assertThat(lab.bench.run(lab.sandbox.id(), null, "id", "-u").output()).isEqualTo("1000");
+    assertThat(lab.fixture.run(lab.sandbox.id(), null, "id", "-u").output()).isEqualTo("1000");
 
     String control = lab.control(command -> command.withUser("0:0"), lab.sandbox);
-    assertThat(lab.bench.run(control, null, "id", "-u").output()).isEqualTo("0");
+    assertThat(lab.fixture.run(control, null, "id", "-u").output()).isEqualTo("0");
   }
 
   @Row(4)
@@ -58,7 +58,7 @@ class PrivilegesIT extends Attacks {
     String user = "grep ^Uid: /proc/1/status";
     assertThat(said(lab.sandbox.id(), user)).isEqualTo("Uid:\t1000\t1000\t1000\t1000");
     assertThat(
-            lab.bench
+            lab.fixture
                 .docker
                 .inspectContainerCmd(lab.sandbox.id())
                 .exec()

@@ -4,7 +4,7 @@
  */
 package io.zcbot.sandbox.worker.security;
 
-import io.zcbot.sandbox.worker.docker.EngineBench;
+import io.zcbot.sandbox.worker.docker.EngineFixture;
 import io.zcbot.sandbox.worker.spec.FirewallMode;
 import io.zcbot.sandbox.worker.spec.SandboxSpec;
 import org.jspecify.annotations.Nullable;
@@ -60,13 +60,9 @@ enum Profile {
     return new SandboxSpec(
         spec.image(),
         runtime,
-        spec.memoryBytes(),
-        spec.cpus(),
-        spec.pids(),
-        spec.tmpBytes(),
-        spec.ioWeight(),
+        spec.limits(),
         spec.network(),
-        EngineBench.policy(firewall));
+        EngineFixture.policy(firewall));
   }
 
   /** Whether the first process is root, with NET_ADMIN. */

@@ -9,9 +9,9 @@ import static org.awaitility.Awaitility.await;
 
 import com.github.dockerjava.api.model.LogConfig;
 import com.github.dockerjava.api.model.Ulimit;
-import io.zcbot.sandbox.worker.docker.EngineBench.Outcome;
-import io.zcbot.sandbox.worker.docker.EngineBench.Started;
-import io.zcbot.sandbox.worker.docker.EngineFacts;
+import io.zcbot.sandbox.worker.docker.EngineFixture.Outcome;
+import io.zcbot.sandbox.worker.docker.EngineFixture.Started;
+import io.zcbot.sandbox.worker.docker.host.EngineFacts;
 import io.zcbot.sandbox.worker.doctor.EngineChecks;
 import io.zcbot.sandbox.worker.doctor.Finding;
 import io.zcbot.sandbox.worker.engine.Container;
@@ -39,7 +39,7 @@ class ResourcesIT extends Attacks {
   private static final Duration UNDER_WAY = Duration.ofMillis(300);
 
   private static String python(String container, String script) throws InterruptedException {
-    Outcome outcome = lab.bench.python(container, script);
+    Outcome outcome = lab.fixture.python(container, script);
     assertThat(outcome.exitCode()).as(outcome.output()).isZero();
     return outcome.output();
   }
@@ -50,20 +50,20 @@ class ResourcesIT extends Attacks {
     Started bomber = lab.fresh();
     String bomb = "x = bytearray(400 << 20)\nprint('got it')";
     assertThat(lab.cgroup(bomber.id(), "memory", "memory.memsw.limit_in_bytes", "memory.swap.max"))
-        .isIn("0", String.valueOf(lab.spec.memoryBytes()));
+        .isIn("0", String.valueOf(lab.spec.limits().memoryBytes()));
     if (profile.ownKernel()) {
       // All that is in it is memory of one process of the host's, which goes as a whole.
-      lab.bench.background(bomber.id(), "python3", "-c", bomb);
+      lab.fixture.background(bomber.id(), "python3", "-c", bomb);
       await()
           .atMost(Duration.ofSeconds(30))
           .until(
               () ->
-                  lab.bench.engine.find(bomber.id()).orElseThrow().state()
+                  lab.fixture.engine.find(bomber.id()).orElseThrow().state()
                       == Container.State.ENDED);
       assertThat(said(lab.sandbox.id(), "echo fine")).as("a neighbour").isEqualTo("fine");
     } else {
-      assertThat(lab.bench.python(bomber.id(), bomb).exitCode()).isEqualTo(137);
-      Container after = lab.bench.engine.find(bomber.id()).orElseThrow();
+      assertThat(lab.fixture.python(bomber.id(), bomb).exitCode()).isEqualTo(137);
+      Container after = lab.fixture.engine.find(bomber.id()).orElseThrow();
       assertThat(after.state()).as("only the command died").isEqualTo(Container.State.RUNNING);
       assertThat(said(bomber.id(), "echo fine")).isEqualTo("fine");
     }
@@ -112,7 +112,7 @@ class ResourcesIT extends Attacks {
     python(burner.id(), burn);
     double took = (System.nanoTime() - started) / 1e9;
     // its share of the time, and what a period lets one begin with
-    assertThat(cpuSeconds(burner.id()) - usedBefore).isLessThan(lab.spec.cpus() * took + 0.6);
+    assertThat(cpuSeconds(burner.id()) - usedBefore).isLessThan(lab.spec.limits().cpus() * took + 0.6);
     assertThat(throttled(burner.id())).as("periods throttled").isGreaterThan(throttledBefore);
 
     String control = lab.without(host -> host.withNanoCPUs(0L));
@@ -158,7 +158,7 @@ class ResourcesIT extends Attacks {
     }
     Started bomber = lab.fresh();
     String[] words = python(bomber.id(), FORK_BOMB).split(" ", 2);
-    assertThat(Integer.parseInt(words[0])).isBetween(10, (int) lab.spec.pids() - 1);
+    assertThat(Integer.parseInt(words[0])).isBetween(10, (int) lab.spec.limits().pids() - 1);
     assertThat(words[1]).as("EAGAIN").isEqualTo("11");
     assertThat(said(lab.sandbox.id(), "echo fine")).as("a neighbour").isEqualTo("fine");
 
@@ -169,17 +169,17 @@ class ResourcesIT extends Attacks {
   /** What its own kernel makes of a fork is that kernel's: counted are the processes it takes. */
   private void aForkBombIsContainedByTheHost() throws Exception {
     Started bomber = lab.fresh();
-    assertThat(mostProcesses(bomber.id())).isLessThanOrEqualTo(lab.spec.pids());
+    assertThat(mostProcesses(bomber.id())).isLessThanOrEqualTo(lab.spec.limits().pids());
     assertThat(said(lab.sandbox.id(), "echo fine")).as("a neighbour").isEqualTo("fine");
 
     assertThat(mostProcesses(lab.without(host -> host.withPidsLimit(0L))))
-        .isGreaterThan(lab.spec.pids());
+        .isGreaterThan(lab.spec.limits().pids());
   }
 
   /** Of the host's, during a fork bomb. */
   private static long mostProcesses(String container) throws Exception {
     Path group = lab.cgroupFile(container, "pids", "pids.current", "pids.current");
-    lab.bench.background(container, "python3", "-c", FORK_BOMB);
+    lab.fixture.background(container, "python3", "-c", FORK_BOMB);
     long most = 0;
     for (int i = 0; i < 60; i++) {
       try {
@@ -229,7 +229,7 @@ class ResourcesIT extends Attacks {
             + "resource.setrlimit(resource.RLIMIT_CORE, (1, 1))\nprint('raised')";
     assertThat(said(lab.sandbox.id(), "ulimit -Sn; ulimit -Hn; ulimit -Hc"))
         .isEqualTo("4096\n16384\n0");
-    assertThat(lab.bench.python(lab.sandbox.id(), open).exitCode()).isNotZero();
+    assertThat(lab.fixture.python(lab.sandbox.id(), open).exitCode()).isNotZero();
 
     String control =
         lab.without(
@@ -261,12 +261,12 @@ class ResourcesIT extends Attacks {
     Started taker = lab.fresh();
     int most = Integer.parseInt(said(taker.id(), "cat /proc/sys/fs/inotify/max_user_instances"));
     assertThat(Integer.parseInt(python(taker.id(), INOTIFY))).isBetween(1, most);
-    lab.bench.background(taker.id(), "python3", "-c", INOTIFY, "3");
+    lab.fixture.background(taker.id(), "python3", "-c", INOTIFY, "3");
     assertThat(said(lab.sandbox.id(), "python3 -c 'print(6 * 7)' && git --version >/dev/null"))
         .isEqualTo("42");
     Started another = lab.fresh();
     assertThat(said(another.id(), "echo fine")).isEqualTo("fine");
-    lab.bench.engine.remove(taker.id());
+    lab.fixture.engine.remove(taker.id());
     assertThat(Integer.parseInt(python(lab.sandbox.id(), INOTIFY)))
         .as("given back once the taker is gone")
         .isPositive();
@@ -276,7 +276,7 @@ class ResourcesIT extends Attacks {
   private void whoTakesAllOfInotifyTakesNobodyElses() throws Exception {
     Started taker = lab.fresh();
     int most = Integer.parseInt(python(taker.id(), INOTIFY));
-    lab.bench.background(taker.id(), "python3", "-c", INOTIFY, "5");
+    lab.fixture.background(taker.id(), "python3", "-c", INOTIFY, "5");
     assertThat(Integer.parseInt(python(lab.sandbox.id(), INOTIFY)))
         .as("as many as the taker took")
         .isEqualTo(most);
@@ -291,13 +291,13 @@ class ResourcesIT extends Attacks {
       refused(lab.sandbox.id(), flood, "permission denied");
     }
     Started flooder = lab.fresh();
-    lab.bench.run(flooder.id(), profile.rootInside() ? "0:0" : "1000:1000", "bash", "-c", flood);
+    lab.fixture.run(flooder.id(), profile.rootInside() ? "0:0" : "1000:1000", "bash", "-c", flood);
     assertThat(logged(flooder.id())).isBetween(1L, 3L << 20);
 
     String control =
         lab.without(
             host -> host.withLogConfig(new LogConfig(LogConfig.LoggingType.JSON_FILE, Map.of())));
-    lab.bench.run(control, profile.rootInside() ? "0:0" : "1000:1000", "bash", "-c", flood);
+    lab.fixture.run(control, profile.rootInside() ? "0:0" : "1000:1000", "bash", "-c", flood);
     assertThat(logged(control)).isGreaterThan(11L << 20);
   }
 
@@ -305,7 +305,7 @@ class ResourcesIT extends Attacks {
   private static long logged(String container) throws IOException {
     Path directory =
         Path.of(
-            String.valueOf(lab.bench.docker.infoCmd().exec().getDockerRootDir()),
+            String.valueOf(lab.fixture.docker.infoCmd().exec().getDockerRootDir()),
             "containers",
             container);
     try (Stream<Path> files = Files.walk(directory)) {
@@ -321,23 +321,23 @@ class ResourcesIT extends Attacks {
   @Test
   void diskIoIsWeighedOrTheWeightRefused() throws Exception {
     SandboxSpec weighed = lab.weighed(300);
-    EngineFacts engine = lab.bench.engine.facts();
+    EngineFacts engine = lab.fixture.engine.facts();
     Finding finding =
         EngineChecks.of(engine, weighed, null).stream()
             .filter(each -> each.check().equals("io-weight"))
             .findFirst()
             .orElseThrow();
     try {
-      lab.bench.start(weighed);
+      lab.fixture.start(weighed);
     } catch (EngineException e) {
       assertThat(e).as("the kernel can't").hasMessageContaining("ZCBOT_SANDBOX_IO_WEIGHT");
       return;
     }
     Started sandbox = lab.fresh(weighed);
     Integer kept =
-        lab.bench.docker.inspectContainerCmd(sandbox.id()).exec().getHostConfig().getBlkioWeight();
+        lab.fixture.docker.inspectContainerCmd(sandbox.id()).exec().getHostConfig().getBlkioWeight();
 
-    if (!engine.weighsIo()) {
+    if (!engine.cgroups().weighsIo()) {
       assertThat(kept).as("the engine discards it and says nothing").isIn(null, 0);
       assertThat(finding.level()).isEqualTo(Finding.Level.FAIL);
       return;
@@ -377,12 +377,12 @@ class ResourcesIT extends Attacks {
       // A burst of somebody else's may still fall into the middle alone: the best of three counts.
       for (int i = 0; i < 3 && best > 2; i++) {
         Started abuser = lab.fresh();
-        lab.bench.background(
+        lab.fixture.background(
             abuser.id(), "timeout", "-s", "KILL", "20", "bash", "-c", attack.getValue());
         Thread.sleep(UNDER_WAY);
         double during = medianMillis();
-        lab.bench.engine.kill(abuser.id());
-        lab.bench.engine.remove(abuser.id());
+        lab.fixture.engine.kill(abuser.id());
+        lab.fixture.engine.remove(abuser.id());
         double after = medianMillis();
         double quiet = (before + after) / 2;
         if (during / quiet < best) {

@@ -16,8 +16,8 @@ import com.github.dockerjava.api.model.HostConfig;
 import com.github.dockerjava.api.model.RestartPolicy;
 import com.github.dockerjava.api.model.Volume;
 import io.zcbot.sandbox.events.UserId;
-import io.zcbot.sandbox.worker.docker.EngineBench;
-import io.zcbot.sandbox.worker.docker.EngineBench.Started;
+import io.zcbot.sandbox.worker.docker.EngineFixture;
+import io.zcbot.sandbox.worker.docker.EngineFixture.Started;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -91,7 +91,7 @@ class TamperingIT extends Attacks {
   }
 
   private static boolean isAsSpecified(Started sandbox, String nameOrId) throws Exception {
-    return lab.bench
+    return lab.fixture
         .sandboxes(lab.spec)
         .verify(nameOrId, sandbox.user(), sandbox.workspace())
         .orElseThrow()
@@ -102,7 +102,7 @@ class TamperingIT extends Attacks {
   @Test
   void whatIsWeakerHasNoSpecWhateverItsLabelSays() throws Exception {
     InspectContainerResponse original =
-        lab.bench.docker.inspectContainerCmd(lab.sandbox.id()).exec();
+        lab.fixture.docker.inspectContainerCmd(lab.sandbox.id()).exec();
     Map<String, String> labels = new HashMap<>(original.getConfig().getLabels());
     assertThat(isAsSpecified(lab.sandbox, lab.sandbox.id())).isTrue();
     // The name tells whose a claimed slot is, so a copy of it under another name is nobody's.
@@ -117,11 +117,11 @@ class TamperingIT extends Attacks {
     }
     for (Weakness weakness : weaknesses) {
       String weaker = made(original, labels, weakness.change);
-      assertThat(lab.bench.engine.find(weaker).orElseThrow().specHash())
+      assertThat(lab.fixture.engine.find(weaker).orElseThrow().specHash())
           .as(weakness.name + ", by its label alone")
           .isEqualTo(lab.spec.hash());
       assertThat(isAsSpecified(lab.sandbox, weaker)).as(weakness.name).isFalse();
-      lab.bench.engine.remove(weaker);
+      lab.fixture.engine.remove(weaker);
     }
   }
 
@@ -141,7 +141,7 @@ class TamperingIT extends Attacks {
   void whatIsChangedLaterIsNoticed() throws Exception {
     Started raised = profile.ownKernel() ? created() : lab.fresh(); // gVisor refuses while it runs
     assertThat(isAsSpecified(raised, raised.id())).isTrue();
-    lab.bench
+    lab.fixture
         .docker
         .updateContainerCmd(raised.id())
         .withMemory(1L << 30)
@@ -150,7 +150,7 @@ class TamperingIT extends Attacks {
     assertThat(isAsSpecified(raised, raised.id())).as("more memory").isFalse();
 
     Started connected = lab.fresh();
-    lab.bench
+    lab.fixture
         .docker
         .connectToNetworkCmd()
         .withNetworkId("bridge")
@@ -160,8 +160,8 @@ class TamperingIT extends Attacks {
   }
 
   private static Started created() throws Exception {
-    UserId user = EngineBench.user();
-    return new Started(user, lab.bench.create(lab.spec, user), lab.bench.workspace(user));
+    UserId user = EngineFixture.user();
+    return new Started(user, lab.fixture.create(lab.spec, user), lab.fixture.workspace(user));
   }
 
   /** An ensure for a running sandbox must not cost more for it. */
@@ -169,14 +169,14 @@ class TamperingIT extends Attacks {
   @Test
   void lookingCloselyTakesNoLonger() throws Exception {
     for (int i = 0; i < 200; i++) {
-      lab.bench.engine.find(lab.sandbox.id());
+      lab.fixture.engine.find(lab.sandbox.id());
       isAsSpecified(lab.sandbox, lab.sandbox.id());
     }
     long[] glance = new long[200];
     long[] look = new long[200];
     for (int i = 0; i < 200; i++) {
       long started = System.nanoTime();
-      lab.bench.engine.find(lab.sandbox.id());
+      lab.fixture.engine.find(lab.sandbox.id());
       glance[i] = System.nanoTime() - started;
       started = System.nanoTime();
       isAsSpecified(lab.sandbox, lab.sandbox.id());

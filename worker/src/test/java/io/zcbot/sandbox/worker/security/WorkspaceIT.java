@@ -10,8 +10,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import com.github.dockerjava.api.model.Bind;
 import com.github.dockerjava.api.model.Volume;
 import io.zcbot.sandbox.events.UserId;
-import io.zcbot.sandbox.worker.docker.EngineBench;
-import io.zcbot.sandbox.worker.docker.EngineBench.Started;
+import io.zcbot.sandbox.worker.docker.EngineFixture;
+import io.zcbot.sandbox.worker.docker.EngineFixture.Started;
 import io.zcbot.sandbox.worker.testkit.machine.Commands;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -47,9 +47,9 @@ class WorkspaceIT extends Attacks {
     assertThatThrownBy(
             () -> {
               if (profile.claimed()) {
-                lab.bench.sandboxes(lab.spec).createSlot("0123456789abcdef", missing);
+                lab.fixture.sandboxes(lab.spec).createSlot("0123456789abcdef", missing);
               } else {
-                lab.bench.sandboxes(lab.spec).create(EngineBench.user(), missing);
+                lab.fixture.sandboxes(lab.spec).create(EngineFixture.user(), missing);
               }
             })
         .hasMessageContaining("bind source path does not exist");
@@ -75,8 +75,8 @@ class WorkspaceIT extends Attacks {
     }
     Path root = Files.createDirectories(directory.resolve("flags-" + UUID.randomUUID()));
     Commands.run("mount", "-t", "tmpfs", "-o", "nosuid,nodev,mode=755", "none", root.toString());
-    try (EngineBench flagged = lab.bench(root)) {
-      UserId user = EngineBench.user();
+    try (EngineFixture flagged = lab.fixture(root)) {
+      UserId user = EngineFixture.user();
       String id = flagged.create(profile.apply(flagged.spec()), user);
       flagged.start(id);
       Started sandbox = new Started(user, id, root.resolve(user.toString()));
@@ -86,7 +86,7 @@ class WorkspaceIT extends Attacks {
       plant(sandbox.workspace().resolve("suid"), image);
       String control = withNewPrivileges(sandbox);
       assertThat(said(control, "./suid -u")).as("even with new privileges").isEqualTo("1000");
-      lab.bench.engine.remove(control);
+      lab.fixture.engine.remove(control);
     } finally {
       Commands.run("umount", "-l", root.toString());
     }

@@ -27,6 +27,7 @@ import io.zcbot.sandbox.worker.sandbox.Time;
 import io.zcbot.sandbox.worker.sandbox.WorkspaceQuota;
 import io.zcbot.sandbox.worker.sandbox.Workspaces;
 import io.zcbot.sandbox.worker.spec.NetworkPolicy;
+import io.zcbot.sandbox.worker.spec.ResourceLimits;
 import io.zcbot.sandbox.worker.spec.SandboxSpec;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -53,7 +54,7 @@ public final class World {
   public static final Duration EVICT_AFTER = Duration.ofSeconds(60);
   public static final SandboxSpec SPEC =
       new SandboxSpec(
-          "image", null, 1 << 30, 1.0, 256, 1 << 20, null, "network", NetworkPolicy.DEFAULT);
+          "image", null, new ResourceLimits(1 << 30, 1.0, 256, 1 << 20, null), "network", NetworkPolicy.DEFAULT);
   public static final Identity ME = new Identity("me", "host", "unix:///engine");
   private static final ScheduledExecutorService TIMER =
       Executors.newSingleThreadScheduledExecutor(Thread.ofVirtual().factory());

@@ -1,0 +1,82 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.bench;
+
+import com.github.dockerjava.api.DockerClient;
+import com.github.dockerjava.api.exception.ConflictException;
+import com.github.dockerjava.api.exception.NotFoundException;
+import com.github.dockerjava.api.model.Container;
+import com.github.dockerjava.core.DefaultDockerClientConfig;
+import com.github.dockerjava.core.DockerClientImpl;
+import com.github.dockerjava.zerodep.ZerodepDockerHttpClient;
+import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.docker.api.SandboxLabels;
+import io.zcbot.sandbox.worker.docker.create.ContainerCreation;
+import io.zcbot.sandbox.worker.spec.SandboxSpec;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+
+/** The engine's API with nothing in between, told to create exactly what the adapter creates. */
+final class RawEngine implements AutoCloseable {
+  private final DockerClient docker;
+
+  /** The engine of the environment. */
+  RawEngine() {
+    var config = DefaultDockerClientConfig.createDefaultConfigBuilder().build();
+    this.docker =
+        DockerClientImpl.getInstance(
+            config,
+            new ZerodepDockerHttpClient.Builder().dockerHost(config.getDockerHost()).build());
+  }
+
+  /** Create and start, without waiting for init. */
+  void createAndStart(SandboxSpec spec, UserId user, String workerId, Path workspace) {
+    String id =
+        new ContainerCreation(spec, workerId).sandbox(docker, user, workspace, true).exec().getId();
+    docker.startContainerCmd(id).exec();
+  }
+
+  /** One look, by name. */
+  void inspect(String name) {
+    docker.inspectContainerCmd(name).exec();
+  }
+
+  /** Gives one another name. */
+  void rename(String name, String next) {
+    docker.renameContainerCmd(name).withName(next).exec();
+  }
+
+  /** Names of a worker's containers. */
+  List<String> names(String workerId) {
+    return docker
+        .listContainersCmd()
+        .withShowAll(true)
+        .withLabelFilter(Map.of(SandboxLabels.WORKER, workerId))
+        .exec()
+        .stream()
+        .map(RawEngine::name)
+        .toList();
+  }
+
+  private static String name(Container container) {
+    return container.getNames()[0].substring(1);
+  }
+
+  /** Removes one, running or not, if it is there. */
+  void remove(String name) {
+    try {
+      docker.removeContainerCmd(name).withForce(true).exec();
+    } catch (NotFoundException | ConflictException e) {
+      // as wished, or about to be
+    }
+  }
+
+  @Override
+  public void close() throws IOException {
+    docker.close();
+  }
+}

@@ -1,0 +1,175 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.docker.api;
+
+import com.github.dockerjava.core.DockerClientConfig;
+import io.zcbot.sandbox.worker.engine.EngineException.Kind;
+import io.zcbot.sandbox.worker.engine.EngineException;
+import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
+import java.net.ConnectException;
+import java.time.Duration;
+import java.util.Locale;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Future;
+import java.util.concurrent.FutureTask;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Gives every engine call a connection and a deadline, counts it, and turns what goes wrong into an
+ * {@link EngineException}.
+ *
+ * <p>The transport knows no time-out on a Unix socket, so each call runs on a virtual thread of its
+ * own. Interrupting that one closes its socket, which also frees a call the engine never answers.
+ *
+ * <p>Nor does the transport notice that pooled sockets died with the engine they led to: each would
+ * fail one more call after the engine is back. So the first unanswered call retires the whole pool.
+ */
+public final class EngineCalls implements AutoCloseable {
+  private final Supplier<EngineConnection> connector;
+  private final String address;
+  private final Duration timeout;
+  private final SandboxMetrics metrics;
+  private EngineConnection current;
+  private boolean closed;
+
+  /**
+   * Calls the engine of a configuration; connects only when first called.
+   *
+   * @param timeout most time for an answer to any one call that does not have a time of its own
+   */
+  public EngineCalls(DockerClientConfig config, Duration timeout, SandboxMetrics metrics) {
+    this.connector = () -> new EngineConnection(config, timeout);
+    this.address = config.getDockerHost().toString();
+    this.timeout = timeout;
+    this.metrics = metrics;
+    this.current = connector.get();
+  }
+
+  /** What is asked of the engine. */
+  public interface Call<T extends @Nullable Object> {
+    T on(EngineConnection engine) throws Exception;
+  }
+
+  /** Makes a call and waits for its answer. */
+  public <T extends @Nullable Object> T call(Operation operation, Call<T> call) throws EngineException {
+    return call(operation, timeout, call);
+  }
+
+  /** Makes a call and waits for its answer, for a time of its own. */
+  public <T extends @Nullable Object> T call(Operation operation, Duration patience, Call<T> call)
+      throws EngineException {
+    EngineConnection connection = connection(operation);
+    FutureTask<T> task = new FutureTask<>(() -> call.on(connection));
+    Thread.ofVirtual()
+        .name("engine-" + operation.label())
+        .start(
+            () -> {
+              try {
+                task.run();
+              } finally {
+                connection.release();
+              }
+            });
+    return await(operation, patience, task, connection);
+  }
+
+  /** Waits for the answer to a call that was made elsewhere. */
+  <T extends @Nullable Object> T await(
+      Operation operation, Future<T> answer, EngineConnection connection) throws EngineException {
+    return await(operation, timeout, answer, connection);
+  }
+
+  /** A connection to make calls on, to be released after them. */
+  synchronized EngineConnection connection(Operation operation) throws EngineException {
+    if (closed || !current.hold()) {
+      throw closing(operation, null);
+    }
+    return current;
+  }
+
+  /** What it means that a call threw, or a stream broke. */
+  public EngineException failure(Operation operation, Throwable thrown) {
+    return EngineErrors.classify(operation, thrown, address);
+  }
+
+  @Override
+  public synchronized void close() {
+    closed = true;
+    current.close();
+  }
+
+  private <T extends @Nullable Object> T await(
+      Operation operation, Duration patience, Future<T> answer, EngineConnection connection)
+      throws EngineException {
+    long started = System.nanoTime();
+    String result = "error";
+    try {
+      T value = answer.get(patience.toNanos(), TimeUnit.NANOSECONDS);
+      result = "ok";
+      return value;
+    } catch (ExecutionException e) {
+      Throwable cause = e.getCause();
+      EngineException failure =
+          isClosed() ? closing(operation, cause) : failure(operation, cause == null ? e : cause);
+      result = resultOf(failure);
+      if (failure.kind() == Kind.UNAVAILABLE && !isRefused(failure)) {
+        renew(connection);
+      }
+      throw failure;
+    } catch (TimeoutException e) {
+      EngineException failure = EngineErrors.silent(operation, seconds(patience), address, e);
+      result = resultOf(failure);
+      renew(connection);
+      throw failure;
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      result = "interrupted";
+      throw EngineErrors.unanswered(operation, "interrupted while waiting for the answer", e);
+    } finally {
+      answer.cancel(true);
+      metrics.engineCall(operation.label(), result, Duration.ofNanos(System.nanoTime() - started));
+    }
+  }
+
+  /** Retires a connection that proved dead, unless another's failure already did. */
+  synchronized void renew(EngineConnection broken) {
+    if (current == broken && !closed) {
+      current = connector.get();
+      broken.release();
+    }
+  }
+
+  private synchronized boolean isClosed() {
+    return closed;
+  }
+
+  private static EngineException closing(Operation operation, @Nullable Throwable cause) {
+    return EngineErrors.unanswered(operation, "the connection to the engine was closed", cause);
+  }
+
+  /** A refused connection was a new one: it says nothing about the pooled ones. */
+  private static boolean isRefused(Throwable failure) {
+    for (Throwable t = failure; t != null; t = t.getCause()) {
+      if (t instanceof ConnectException) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  public static String seconds(Duration time) {
+    double seconds = time.toMillis() / 1000.0;
+    return seconds == Math.rint(seconds)
+        ? String.format(Locale.ROOT, "%.0f s", seconds)
+        : String.format(Locale.ROOT, "%.1f s", seconds);
+  }
+
+  private static String resultOf(EngineException failure) {
+    return failure.kind().name().toLowerCase(Locale.ROOT);
+  }
+}

@@ -1,0 +1,287 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.docker.api;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.github.dockerjava.api.exception.DockerException;
+import io.zcbot.sandbox.worker.engine.EngineException;
+import io.zcbot.sandbox.worker.engine.EngineException.Kind;
+import java.io.IOException;
+import java.net.ConnectException;
+import java.util.EnumSet;
+import java.util.List;
+import java.util.Set;
+import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What the engine's errors mean. Operation and status decide where they can; message texts, which
+ * drift between engine versions, only where one status stands for several things.
+ */
+public final class EngineErrors {
+  private static final int MAX_MESSAGE = 1000;
+  private static final Set<Operation> ANY = EnumSet.allOf(Operation.class);
+  private static final int ANY_STATUS = 0;
+  private static final Pattern MISSING_NETWORK = text("network \\S+ not found");
+  private static final Pattern NOBODY_LISTENS =
+      text("no such file or directory|permission denied|connection refused");
+  private static final String CHECK =
+      "check that it runs there and that DOCKER_HOST names the right one";
+  private static final Pattern NO_IPV6 = text("disable_ipv6");
+  private static final ObjectMapper JSON = new ObjectMapper();
+
+  /** The first rule that matches counts. */
+  private static final List<Rule> RULES =
+      List.of(
+          rule(
+              ANY,
+              ANY_STATUS,
+              "no space left on device|disk quota exceeded",
+              Kind.CAPACITY,
+              "free disk space on the engine's host"),
+          rule(
+              ANY,
+              ANY_STATUS,
+              "no available IPv4 addresses|exchange full|fully subnetted"
+                  + "|could not find an available, non-overlapping",
+              Kind.CAPACITY,
+              "the sandbox network or the engine's address pools are full: remove containers and"
+                  + " networks that are not needed, or lower the most sandboxes per host"),
+          rule(
+              ANY,
+              ANY_STATUS,
+              "cannot allocate memory|too many open files|resource temporarily unavailable",
+              Kind.CAPACITY,
+              "the engine's host is out of memory, processes or file descriptors"),
+          rule(
+              ANY,
+              ANY_STATUS,
+              "(unknown or )?invalid runtime name",
+              Kind.REJECTED,
+              "register the runtime with the engine, or unset ZCBOT_SANDBOX_RUNTIME"),
+
+          // A worker in a container must see its workspaces under the path the engine's host has
+          // them. Retried because the domain makes the directory anew before each try.
+          rule(
+              EnumSet.of(Operation.CREATE),
+              ANY_STATUS,
+              "bind source path does not exist",
+              Kind.TRANSIENT,
+              "the workspace must exist under the same path on the engine's host: if the worker"
+                  + " runs in a container, mount the workspace root there under its own path"),
+          rule(
+              EnumSet.of(Operation.CREATE, Operation.START),
+              404,
+              MISSING_NETWORK,
+              Kind.CONFLICT,
+              "it is made again"),
+          rule(
+              EnumSet.of(Operation.CREATE),
+              404,
+              "no such image",
+              Kind.IMAGE_MISSING,
+              "build it (docker build -t NAME sandbox-image), or name another in"
+                  + " ZCBOT_SANDBOX_IMAGE"),
+          rule(EnumSet.of(Operation.CREATE), 404, "", Kind.REJECTED, ""),
+          rule(EnumSet.of(Operation.CREATE), 409, "", Kind.CONFLICT, ""),
+          rule(EnumSet.of(Operation.START), ANY_STATUS, NO_IPV6, Kind.CONFLICT, "it is made anew"),
+          rule(
+              EnumSet.of(Operation.START),
+              ANY_STATUS,
+              "executable file not found|exec format error",
+              Kind.REJECTED,
+              "the image can't be run: build it from sandbox-image"),
+          rule(
+              EnumSet.of(Operation.START),
+              ANY_STATUS,
+              "io(\\.bfq)?\\.weight",
+              Kind.REJECTED,
+              "the kernel of the engine's host weighs no disk I/O: load its module bfq, or unset"
+                  + " ZCBOT_SANDBOX_IO_WEIGHT"),
+          rule(
+              EnumSet.of(Operation.START),
+              400,
+              "",
+              Kind.REJECTED,
+              "if it is about the entry point, build the image from sandbox-image"),
+          rule(EnumSet.of(Operation.KILL), ANY_STATUS, "is not running", Kind.CONFLICT, ""),
+          rule(
+              EnumSet.of(Operation.REMOVE),
+              500,
+              "did not receive an exit event|unable to remove filesystem",
+              Kind.TRANSIENT,
+              "if it stays so, look at the engine's log and restart the engine"),
+          rule(ANY, 404, "", Kind.ABSENT, ""),
+          rule(ANY, 409, "", Kind.CONFLICT, ""),
+          rule(ANY, 408, "", Kind.TRANSIENT, ""),
+          rule(ANY, 429, "", Kind.TRANSIENT, ""));
+
+  private EngineErrors() {}
+
+  /**
+   * Classifies what an engine call threw.
+   *
+   * @param address of the engine, for messages
+   * @throws RuntimeException {@code failure} itself, if it is no failure of the engine but a bug
+   */
+  static EngineException classify(Operation operation, Throwable failure, String address) {
+    for (Throwable t = failure; t != null; t = t.getCause()) {
+      if (t instanceof EngineException known) {
+        return known;
+      }
+      if (t instanceof DockerException answered && answered.getHttpStatus() != 0) {
+        return classify(operation, answered.getHttpStatus(), bodyOf(answered), failure, address);
+      }
+      if (t instanceof IOException) {
+        return unanswered(operation, broken(t, address), CHECK, failure);
+      }
+    }
+    switch (failure) {
+      case RuntimeException bug -> throw bug;
+      case Error error -> throw error;
+      default -> throw new IllegalStateException(operation + " failed unexpectedly", failure);
+    }
+  }
+
+  /** Classifies an answer that is not a success; {@code body} as the engine sent it. */
+  static EngineException classify(
+      Operation operation, int status, String body, @Nullable Throwable cause, String address) {
+    String said = messageIn(body);
+    if (said == null && operation == Operation.ATTACH) {
+      said = body; // the one error the engine writes as plain text
+    }
+    if (said == null) {
+      // An engine explains itself in JSON. Whatever else answers, say a proxy before an engine that
+      // is away, must not make us believe that a container is absent.
+      return exception(
+          Kind.TRANSIENT,
+          operation,
+          address + " answered " + status + " with a body that no engine sends: " + clean(body),
+          "check DOCKER_HOST and whatever stands between worker and engine",
+          cause);
+    }
+    return refused(operation, status, said, cause);
+  }
+
+  /** Classifies a failure by what the engine said of it. */
+  public static EngineException refused(
+      Operation operation, int status, String said, @Nullable Throwable cause) {
+    String problem = "the engine answered " + status + ": " + clean(said);
+    for (Rule rule : RULES) {
+      if (rule.matches(operation, status, said)) {
+        return exception(rule.kind, operation, problem, rule.advice, cause);
+      }
+    }
+    boolean refused = status >= 400 && status < 500;
+    return exception(refused ? Kind.REJECTED : Kind.TRANSIENT, operation, problem, "", cause);
+  }
+
+  /** The engine did not answer in time: the outcome is unknown. */
+  static EngineException silent(
+      Operation operation, String patience, String address, Throwable cause) {
+    String problem = "no answer within " + patience + " from the engine at " + address;
+    return unanswered(operation, problem, CHECK, cause);
+  }
+
+  private static String broken(Throwable t, String address) {
+    String message = String.valueOf(t.getMessage());
+    return t instanceof ConnectException || NOBODY_LISTENS.matcher(message).find()
+        ? "could not connect to the engine at " + address + ": " + clean(message)
+        : "the engine at " + address + " did not answer completely: " + describe(t);
+  }
+
+  /** The call was given up before the engine answered: the outcome is unknown. */
+  public static EngineException unanswered(
+      Operation operation, String problem, @Nullable Throwable cause) {
+    return unanswered(operation, problem, "", cause);
+  }
+
+  private static EngineException unanswered(
+      Operation operation, String problem, String advice, @Nullable Throwable cause) {
+    return exception(Kind.UNAVAILABLE, operation, problem, advice, cause);
+  }
+
+  /** An exception with a message of bounded length; empty advice is left out. */
+  public static EngineException exception(
+      Kind kind, Operation operation, String problem, String advice, @Nullable Throwable cause) {
+    String suffix = advice.isEmpty() ? "" : "; " + advice;
+    return new EngineException(
+        kind,
+        operation.label(),
+        bounded(problem, MAX_MESSAGE - operation.label().length() - 2 - suffix.length()) + suffix,
+        cause);
+  }
+
+  /** Whether the engine missed the network a container is to be in. */
+  public static boolean isMissingNetwork(EngineException e) {
+    return e.kind() == Kind.CONFLICT && MISSING_NETWORK.matcher(e.getMessage()).find();
+  }
+
+  /** Whether a start failed because the host's kernel has no IPv6 that could be switched off. */
+  public static boolean isMissingIpv6(EngineException e) {
+    return e.kind() == Kind.CONFLICT && NO_IPV6.matcher(e.getMessage()).find();
+  }
+
+  /** Text from outside, made fit for one line of a log or an event. */
+  public static String clean(String text) {
+    return bounded(text.replaceAll("\\p{Cntrl}+", " ").strip(), MAX_MESSAGE);
+  }
+
+  private static String bounded(String text, int length) {
+    return text.length() <= length ? text : text.substring(0, Math.max(0, length - 1)) + "…";
+  }
+
+  /** docker-java puts "Status 404: " before what the engine sent. */
+  private static String bodyOf(DockerException e) {
+    String message = String.valueOf(e.getMessage());
+    String prefix = "Status " + e.getHttpStatus() + ": ";
+    return message.startsWith(prefix) ? message.substring(prefix.length()) : message;
+  }
+
+  /** An error as the engine writes one. */
+  public static String bodyOf(String message) {
+    return JSON.createObjectNode().put("message", message).toString();
+  }
+
+  private static @Nullable String messageIn(String body) {
+    try {
+      JsonNode message = JSON.readTree(body).get("message");
+      return message == null || !message.isTextual() ? null : message.textValue();
+    } catch (JsonProcessingException e) {
+      return null;
+    }
+  }
+
+  private static String describe(Throwable t) {
+    String message = t.getMessage();
+    String name = t.getClass().getSimpleName();
+    return message == null ? name : name + ": " + clean(message);
+  }
+
+  private static Pattern text(String regex) {
+    return Pattern.compile(regex, Pattern.CASE_INSENSITIVE);
+  }
+
+  private static Rule rule(
+      Set<Operation> operations, int status, String text, Kind kind, String advice) {
+    return new Rule(operations, status, text(text), kind, advice);
+  }
+
+  private static Rule rule(
+      Set<Operation> operations, int status, Pattern text, Kind kind, String advice) {
+    return new Rule(operations, status, text, kind, advice);
+  }
+
+  private record Rule(
+      Set<Operation> operations, int status, Pattern text, Kind kind, String advice) {
+    boolean matches(Operation operation, int answered, String said) {
+      return operations.contains(operation)
+          && (status == ANY_STATUS || status == answered)
+          && text.matcher(said).find();
+    }
+  }
+}

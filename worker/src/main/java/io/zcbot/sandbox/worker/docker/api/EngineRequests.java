@@ -1,0 +1,147 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.docker.api;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.github.dockerjava.api.exception.DockerException;
+import com.github.dockerjava.core.DockerClientConfig;
+import com.github.dockerjava.core.RemoteApiVersion;
+import com.github.dockerjava.core.util.FiltersEncoder;
+import com.github.dockerjava.transport.DockerHttpClient;
+import com.github.dockerjava.transport.DockerHttpClient.Request;
+import com.github.dockerjava.transport.DockerHttpClient.Request.Method;
+import com.github.dockerjava.transport.DockerHttpClient.Response;
+import java.io.FilterInputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.net.URLEncoder;
+import java.nio.charset.StandardCharsets;
+import java.time.Instant;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+
+/**
+ * The requests docker-java answers to callbacks only, from a thread of its own which nothing stops
+ * while the engine has not begun to answer. Here they block, and an interrupt ends them.
+ */
+public final class EngineRequests {
+  private final DockerHttpClient http;
+  private final ObjectMapper json;
+  private final String base;
+
+  EngineRequests(DockerClientConfig config, DockerHttpClient http) {
+    this.http = http;
+    this.json = config.getObjectMapper();
+    RemoteApiVersion version = config.getApiVersion();
+    this.base =
+        version.equals(RemoteApiVersion.UNKNOWN_VERSION) ? "" : "/" + version.asWebPathPart();
+  }
+
+  /**
+   * What the container's first process writes, in frames.
+   *
+   * @param fromStart whether to begin with what it has already written
+   */
+  public InputStream attach(String containerId, boolean fromStart) throws IOException {
+    return send(
+        Method.POST,
+        container(containerId, "attach")
+            + "?stream=1&stdout=1&stderr=1&logs="
+            + (fromStart ? 1 : 0));
+  }
+
+  /** Events from an instant on, one JSON object after another. */
+  public InputStream events(Instant since, Map<String, List<String>> filters) throws IOException {
+    return send(
+        Method.GET,
+        String.format(
+            Locale.ROOT,
+            "/events?since=%d.%09d&filters=%s",
+            since.getEpochSecond(),
+            since.getNano(),
+            escaped(FiltersEncoder.jsonEncode(filters))));
+  }
+
+  /** All that the engine tells of a container, a JSON object, as it was sent. */
+  public byte[] inspect(String nameOrId) throws IOException {
+    try (InputStream answer = send(Method.GET, container(nameOrId, "json"))) {
+      return answer.readAllBytes();
+    }
+  }
+
+  /** What the engine says under a path of its own, such as {@code /info}. */
+  public JsonNode get(String path) throws IOException {
+    return read(send(Method.GET, path));
+  }
+
+  /** Returns the container's exit code once it no longer runs. */
+  public long awaitEnd(String containerId) throws IOException {
+    return await(containerId, "not-running");
+  }
+
+  /** Returns once the container is removed. */
+  public void awaitRemoved(String containerId) throws IOException {
+    await(containerId, "removed");
+  }
+
+  private long await(String containerId, String condition) throws IOException {
+    JsonNode answer =
+        read(send(Method.POST, container(containerId, "wait") + "?condition=" + condition));
+    String error = answer.path("Error").path("Message").asText();
+    if (!error.isEmpty()) {
+      throw new DockerException(EngineErrors.bodyOf(error), 500);
+    }
+    if (!answer.path("StatusCode").isIntegralNumber()) {
+      throw new IOException("the engine waited for a container and told no exit code");
+    }
+    return answer.path("StatusCode").longValue();
+  }
+
+  private JsonNode read(InputStream answer) throws IOException {
+    try (answer) {
+      return json.readValue(answer, JsonNode.class);
+    }
+  }
+
+  /** Returns the body of a success, to be closed, as soon as the engine has begun to answer. */
+  private InputStream send(Method method, String target) throws IOException {
+    Response response = http.execute(Request.builder().method(method).path(base + target).build());
+    int status = response.getStatusCode();
+    if (status >= 200 && status < 300) {
+      return new Body(response);
+    }
+    try (response) {
+      byte[] body = response.getBody().readAllBytes();
+      throw new DockerException(new String(body, StandardCharsets.UTF_8), status);
+    }
+  }
+
+  private static String container(String nameOrId, String what) {
+    return "/containers/" + escaped(nameOrId) + "/" + what;
+  }
+
+  private static String escaped(String text) {
+    return URLEncoder.encode(text, StandardCharsets.UTF_8).replace("+", "%20");
+  }
+
+  /** Closes its response with itself. */
+  private static final class Body extends FilterInputStream {
+    private final Response response;
+
+    Body(Response response) {
+      super(response.getBody());
+      this.response = response;
+    }
+
+    @Override
+    public void close() throws IOException {
+      try (response) {
+        super.close();
+      }
+    }
+  }
+}

@@ -1,0 +1,51 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.docker.api;
+
+/** What we ask of the engine. Errors are told apart by it, and calls counted. */
+public enum Operation {
+  PING,
+  INFO,
+  INSPECT,
+  LIST,
+  CREATE,
+  ATTACH,
+  START,
+  RENAME,
+  KILL,
+  REMOVE,
+  WAIT,
+  EXEC_INSPECT,
+  EVENTS,
+  IMAGE_INSPECT,
+  PULL,
+  NETWORK_INSPECT,
+  NETWORK_CREATE,
+  FIREWALL;
+
+  /** As in metrics and in an exception's operation. */
+  public String label() {
+    return switch (this) {
+      case PING -> "ping";
+      case INFO -> "info";
+      case INSPECT -> "inspect";
+      case LIST -> "list";
+      case CREATE -> "create";
+      case ATTACH -> "attach";
+      case START -> "start";
+      case RENAME -> "rename";
+      case KILL -> "kill";
+      case REMOVE -> "remove";
+      case WAIT -> "wait";
+      case EXEC_INSPECT -> "exec_inspect";
+      case EVENTS -> "events";
+      case IMAGE_INSPECT -> "image_inspect";
+      case PULL -> "pull";
+      case NETWORK_INSPECT -> "network_inspect";
+      case NETWORK_CREATE -> "network_create";
+      case FIREWALL -> "firewall";
+    };
+  }
+}

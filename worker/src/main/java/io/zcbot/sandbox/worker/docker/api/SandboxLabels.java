@@ -1,0 +1,60 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.docker.api;
+
+import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.engine.Container;
+import io.zcbot.sandbox.worker.engine.Container.Ownership;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/** The labels by which what we made on an engine is known again. */
+public final class SandboxLabels {
+  public static final String PRODUCT = "zcbot.product";
+  public static final String PRODUCT_SANDBOX = "sandbox";
+  public static final String PRODUCT_NETWORK = "sandbox-network";
+  public static final String PRODUCT_HELPER = "sandbox-firewall";
+  public static final String PRODUCT_PROBE = "sandbox-probe";
+  public static final String USER = "zcbot.user_id";
+  public static final String WORKER = "zcbot.worker";
+  public static final String SPEC = "zcbot.spec";
+
+  /** On what was made before its user was known; labels can't be changed, but names can. */
+  public static final String SLOT = "zcbot.slot";
+
+  private SandboxLabels() {}
+
+  /**
+   * Whose a container is.
+   *
+   * @param name without a leading slash; tells the user of what was made as a slot
+   * @param workerId the worker that asks
+   */
+  public static Ownership ownership(
+      @Nullable Map<String, String> labels, @Nullable String name, String workerId) {
+    if (labels == null || !PRODUCT_SANDBOX.equals(labels.get(PRODUCT))) {
+      return Ownership.NONE;
+    }
+    String slot = labels.get(SLOT);
+    String worker = labels.get(WORKER);
+    String user = slot == null ? labels.get(USER) : userIn(name);
+    return new Ownership(valid(user), slot, worker, workerId.equals(worker));
+  }
+
+  /** Whose sandbox is named so; null for no user that can exist. */
+  private static @Nullable UserId valid(@Nullable String user) {
+    try {
+      return user == null ? null : UserId.parse(user);
+    } catch (IllegalArgumentException e) {
+      return null;
+    }
+  }
+
+  private static @Nullable String userIn(@Nullable String name) {
+    return name != null && name.startsWith(Container.NAME_PREFIX)
+        ? name.substring(Container.NAME_PREFIX.length())
+        : null;
+  }
+}

@@ -1,0 +1,174 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.docker.create;
+
+import com.github.dockerjava.api.DockerClient;
+import com.github.dockerjava.api.command.CreateContainerCmd;
+import com.github.dockerjava.api.model.BindOptions;
+import com.github.dockerjava.api.model.BindPropagation;
+import com.github.dockerjava.api.model.Capability;
+import com.github.dockerjava.api.model.HostConfig;
+import com.github.dockerjava.api.model.LogConfig;
+import com.github.dockerjava.api.model.Mount;
+import com.github.dockerjava.api.model.MountType;
+import com.github.dockerjava.api.model.RestartPolicy;
+import com.github.dockerjava.api.model.Ulimit;
+import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.docker.api.SandboxLabels;
+import io.zcbot.sandbox.worker.engine.Container;
+import io.zcbot.sandbox.worker.pool.SlotMounts;
+import io.zcbot.sandbox.worker.spec.Dns;
+import io.zcbot.sandbox.worker.spec.NetworkPolicy;
+import io.zcbot.sandbox.worker.spec.SandboxSpec;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Objects;
+import java.util.stream.Stream;
+
+/** Every hard limit of a worker's sandboxes of one spec, as the engine is told it. */
+public final class ContainerCreation {
+  private static final String WORKSPACE = "/workspace";
+
+  private final SandboxSpec spec;
+  private final String workerId;
+
+  public ContainerCreation(SandboxSpec spec, String workerId) {
+    this.spec = spec;
+    this.workerId = workerId;
+  }
+
+  /** A user's sandbox. */
+  public CreateContainerCmd sandbox(DockerClient client, UserId user, Path workspace, boolean ipv6) {
+    return command(
+        client,
+        Container.nameOf(user),
+        labels(SandboxLabels.USER, user.toString()),
+        // what is mounted elsewhere later is none of its business
+        workspaceMount(workspace, BindPropagation.R_PRIVATE),
+        ipv6);
+  }
+
+  /** A sandbox whose user and workspace come later: a mount on its directory shows inside. */
+  CreateContainerCmd slot(DockerClient client, String slotId, Path directory, boolean ipv6) {
+    CreateContainerCmd command =
+        command(
+            client,
+            Container.SLOT_PREFIX + slotId,
+            labels(SandboxLabels.SLOT, slotId),
+            workspaceMount(directory, BindPropagation.R_SLAVE),
+            ipv6);
+    return command.withEnv(
+        Stream.concat(
+                Stream.of(Objects.requireNonNull(command.getEnv())),
+                Stream.of("ZCBOT_SLOT=" + SlotMounts.PROBE_NAME))
+            .toList());
+  }
+
+  private Map<String, String> labels(String whose, String id) {
+    return Map.of(
+        SandboxLabels.PRODUCT,
+        SandboxLabels.PRODUCT_SANDBOX,
+        whose,
+        id,
+        SandboxLabels.WORKER,
+        workerId,
+        SandboxLabels.SPEC,
+        spec.hash());
+  }
+
+  private CreateContainerCmd command(
+      DockerClient client, String name, Map<String, String> labels, Mount workspace, boolean ipv6) {
+    NetworkPolicy policy = spec.policy();
+    CreateContainerCmd command =
+        client
+            .createContainerCmd(spec.image())
+            .withName(name)
+            .withHostName("sandbox")
+            .withLabels(labels)
+            // root only where init sets rules, which takes NET_ADMIN; commands run as 1000
+            .withUser(policy.rulesInSandbox() ? "0:0" : "1000:1000")
+            .withWorkingDir(WORKSPACE)
+            .withEnv(
+                "ZCBOT_FIREWALL=" + policy.firewall().name().toLowerCase(Locale.ROOT),
+                "ZCBOT_EGRESS=" + policy.egress().text(),
+                "ZCBOT_DNS=" + (policy.dns() instanceof Dns.Off ? "off" : "on"),
+                "ZCBOT_PG_IPS=" + String.join(",", policy.pgIps()))
+            .withAttachStdin(false)
+            .withAttachStdout(true)
+            .withAttachStderr(true)
+            .withStdinOpen(false)
+            .withTty(false);
+    return command.withHostConfig(hostConfig(workspace, ipv6));
+  }
+
+  private HostConfig hostConfig(Mount workspace, boolean ipv6) {
+    NetworkPolicy policy = spec.policy();
+    HostConfig config =
+        HostConfig.newHostConfig()
+            .withNetworkMode(policy.hasNetwork() ? spec.network() : "none")
+            .withReadonlyRootfs(true)
+            .withTmpFs(
+                Map.of("/tmp", "rw,exec,nosuid,nodev,size=" + spec.limits().tmpBytes() + ",mode=1777"))
+            .withMounts(List.of(workspace))
+            .withShmSize(64L << 20)
+            .withPrivileged(false)
+            .withCapDrop(Capability.ALL)
+            .withSecurityOpts(List.of("no-new-privileges:true"))
+            .withIpcMode("private")
+            .withCgroupnsMode("private")
+            .withPidsLimit(spec.limits().pids())
+            .withMemory(spec.limits().memoryBytes())
+            // memory and swap together: no swap
+            .withMemorySwap(spec.limits().memoryBytes())
+            .withNanoCPUs(Math.round(spec.limits().cpus() * 1e9))
+            // rather a sandbox than the engine, when the host runs out of memory
+            .withOomScoreAdj(500)
+            // files: below what engines themselves are commonly given, which they can't raise
+            .withUlimits(List.of(new Ulimit("nofile", 4096L, 16384L), new Ulimit("core", 0L, 0L)))
+            .withRestartPolicy(RestartPolicy.noRestart())
+            .withInit(true)
+            .withPublishAllPorts(false)
+            .withLogConfig(
+                new LogConfig(
+                    LogConfig.LoggingType.LOCAL,
+                    Map.of("max-size", "1m", "max-file", "1", "compress", "false")));
+    if (ipv6) {
+      config.withSysctls(Map.of("net.ipv6.conf.all.disable_ipv6", "1"));
+    }
+    if (policy.rulesInSandbox()) {
+      config.withCapAdd(Capability.NET_ADMIN);
+    }
+    if (policy.hasNetwork()) {
+      switch (policy.dns()) {
+        case Dns.EngineDefault _ -> {}
+        // The engine's resolver would ask the host's from outside the sandbox, where no rule of
+        // ours holds. Told to ask the sandbox itself, it finds nobody.
+        case Dns.Off _ -> config.withDns("127.0.0.1");
+        case Dns.Resolvers resolvers -> config.withDns(resolvers.addresses());
+      }
+    }
+    Integer ioWeight = spec.limits().ioWeight();
+    if (ioWeight != null) {
+      config.withBlkioWeight(ioWeight);
+    }
+    String runtime = spec.runtime();
+    if (runtime != null) {
+      config.withRuntime(runtime);
+    }
+    return config;
+  }
+
+  /** A mount, since for a bind the engine would make a missing source, as root. */
+  private static Mount workspaceMount(Path workspace, BindPropagation propagation) {
+    return new Mount()
+        .withType(MountType.BIND)
+        .withSource(workspace.toString())
+        .withTarget(WORKSPACE)
+        .withReadOnly(false)
+        .withBindOptions(new BindOptions().withPropagation(propagation));
+  }
+}

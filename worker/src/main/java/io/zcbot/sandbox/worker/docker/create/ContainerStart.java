@@ -1,0 +1,165 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.docker.create;
+
+import com.github.dockerjava.api.exception.NotModifiedException;
+import io.zcbot.sandbox.worker.docker.api.EngineCalls;
+import io.zcbot.sandbox.worker.docker.api.EngineErrors;
+import io.zcbot.sandbox.worker.docker.api.Operation;
+import io.zcbot.sandbox.worker.docker.init.InitOutput.Verdict;
+import io.zcbot.sandbox.worker.docker.init.ReadyGate;
+import io.zcbot.sandbox.worker.engine.EngineException.Kind;
+import io.zcbot.sandbox.worker.engine.EngineException;
+import io.zcbot.sandbox.worker.engine.SlotEngine.OnceRunning;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.concurrent.TimeoutException;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Starts a container and sees it through to its ready line. */
+final class ContainerStart {
+  private static final Logger log = LoggerFactory.getLogger(ContainerStart.class);
+  private static final String HOST_RULES = "the host's rules are not in force";
+  private static final Duration EXIT_PATIENCE = Duration.ofSeconds(5);
+
+  private final EngineCalls calls;
+  private final Duration readyTimeout;
+
+  ContainerStart(EngineCalls calls, Duration readyTimeout) {
+    this.calls = calls;
+    this.readyTimeout = readyTimeout;
+  }
+
+  void run(String containerId) throws EngineException {
+    try (ReadyGate gate = ReadyGate.open(calls, containerId, false)) {
+      if (start(containerId)) {
+        awaitReady(gate, containerId);
+        return;
+      }
+    }
+    // It ran already, perhaps from a start whose answer we never got: its line may have passed.
+    try (ReadyGate gate = ReadyGate.open(calls, containerId, true)) {
+      awaitReady(gate, containerId);
+    }
+  }
+
+  /**
+   * The same for a slot's, which is ready only once it sees the probe.
+   *
+   * @param onceRunning called between the start and the ready line
+   */
+  void runSlot(String containerId, OnceRunning onceRunning) throws EngineException, IOException {
+    try (ReadyGate gate = ReadyGate.open(calls, containerId, false)) {
+      if (!start(containerId)) {
+        throw EngineErrors.exception(
+            Kind.TRANSIENT, Operation.START, "somebody else started the slot", "", null);
+      }
+      onceRunning.run();
+      if (!(await(gate, containerId) instanceof Verdict.SlotReady)) {
+        throw EngineErrors.exception(
+            Kind.REJECTED,
+            Operation.START,
+            "the image's init knows nothing of slots",
+            "build the image from sandbox-image",
+            null);
+      }
+    }
+  }
+
+  /** Whether it was this call that started it. */
+  private boolean start(String containerId) throws EngineException {
+    return calls.call(
+        Operation.START,
+        engine -> {
+          try {
+            engine.docker().startContainerCmd(containerId).exec();
+            return true;
+          } catch (NotModifiedException e) {
+            return false;
+          }
+        });
+  }
+
+  private void awaitReady(ReadyGate gate, String containerId) throws EngineException {
+    if (!(await(gate, containerId) instanceof Verdict.Ready)) {
+      throw EngineErrors.exception(
+          Kind.REJECTED, Operation.START, "init takes the container for a slot", "", null);
+    }
+  }
+
+  /** One that says ready; others become exceptions. */
+  private Verdict await(ReadyGate gate, String containerId) throws EngineException {
+    Verdict verdict;
+    try {
+      verdict = gate.await(readyTimeout);
+    } catch (TimeoutException e) {
+      killUnready(containerId);
+      throw EngineErrors.exception(
+          Kind.TRANSIENT,
+          Operation.START,
+          "init did not say within "
+              + EngineCalls.seconds(readyTimeout)
+              + " that the firewall is in force",
+          "is the host overloaded, or the image not one built from sandbox-image?",
+          e);
+    }
+    return switch (verdict) {
+      case Verdict.Ready ready -> ready;
+      case Verdict.SlotReady ready -> ready;
+      case Verdict.Failed failed ->
+          throw EngineErrors.exception(
+              // the host's rules are set again before the next try, init's own would fail again
+              failed.reason().startsWith(HOST_RULES) ? Kind.UNPROTECTED : Kind.FIREWALL,
+              Operation.START,
+              "init could not put the firewall in force: " + EngineErrors.clean(failed.reason()),
+              "",
+              null);
+      case Verdict.Silent silent ->
+          throw endedUnready(containerId, EngineErrors.clean(silent.last()));
+    };
+  }
+
+  /**
+   * The output ended before the ready line. If that is init's own doing, it would do so again; but
+   * an engine that goes away also ends its streams and kills its containers.
+   */
+  private EngineException endedUnready(String containerId, String last) throws EngineException {
+    long exitCode =
+        calls.call(
+            Operation.WAIT, EXIT_PATIENCE, engine -> engine.requests().awaitEnd(containerId));
+    String problem =
+        "init ended (exit code "
+            + exitCode
+            + ") before the firewall was in force"
+            + (last.isEmpty() ? ", without a word" : ", its last words: " + last);
+    if (exitCode > 128) {
+      return EngineErrors.exception(Kind.TRANSIENT, Operation.START, problem, "", null);
+    }
+    if (exitCode == 126 || exitCode == 127) {
+      return EngineErrors.exception(
+          Kind.REJECTED,
+          Operation.START,
+          problem,
+          "the image's entry point can't be run: build the image from sandbox-image",
+          null);
+    }
+    return EngineErrors.exception(
+        Kind.FIREWALL,
+        Operation.START,
+        problem,
+        "is the image one built from sandbox-image?",
+        null);
+  }
+
+  /** Lest it be taken for a sandbox that is ready. */
+  private void killUnready(String containerId) {
+    try {
+      calls.call(Operation.KILL, engine -> engine.docker().killContainerCmd(containerId).exec());
+    } catch (EngineException e) {
+      log.warn("Could not kill container {}, which is not ready: {}", containerId, e.getMessage());
+    }
+  }
+}

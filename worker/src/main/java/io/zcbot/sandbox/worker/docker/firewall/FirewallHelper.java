@@ -1,0 +1,193 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.docker.firewall;
+
+import com.github.dockerjava.api.command.CreateContainerCmd;
+import com.github.dockerjava.api.model.Capability;
+import com.github.dockerjava.api.model.HostConfig;
+import com.github.dockerjava.api.model.LogConfig;
+import com.github.dockerjava.api.model.RestartPolicy;
+import io.zcbot.sandbox.worker.docker.api.EngineCalls;
+import io.zcbot.sandbox.worker.docker.api.EngineErrors;
+import io.zcbot.sandbox.worker.docker.api.Operation;
+import io.zcbot.sandbox.worker.docker.api.SandboxLabels;
+import io.zcbot.sandbox.worker.docker.host.EngineFacts;
+import io.zcbot.sandbox.worker.docker.init.InitOutput.Verdict;
+import io.zcbot.sandbox.worker.docker.init.ReadyGate;
+import io.zcbot.sandbox.worker.engine.EngineException.Kind;
+import io.zcbot.sandbox.worker.engine.EngineException;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeoutException;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Short-lived containers of the sandbox image that do one thing for the host's firewall, say how it
+ * went in one line, and are gone.
+ */
+final class FirewallHelper {
+  private static final Logger log = LoggerFactory.getLogger(FirewallHelper.class);
+  private static final String PROGRAM = "/usr/local/sbin/zcbot-host-firewall";
+
+  private final EngineCalls calls;
+  private final String image;
+  private final Map<String, String> labels;
+  private final Duration patience;
+
+  FirewallHelper(EngineCalls calls, String image, String workerId, Duration patience) {
+    this.calls = calls;
+    this.image = image;
+    this.labels =
+        Map.of(SandboxLabels.PRODUCT, SandboxLabels.PRODUCT_HELPER, SandboxLabels.WORKER, workerId);
+    this.patience = patience;
+  }
+
+  /** What a helper is to do, and the least it needs for that. */
+  sealed interface Job {
+    /** Reads whom containers on a network ask for names; without any privilege. */
+    record Resolvers(String network) implements Job {}
+
+    /** Sets the rules; in the host's network namespace, where it may do what root does there. */
+    record SetRules(List<String> environment) implements Job {}
+  }
+
+  /**
+   * Runs one.
+   *
+   * @return what it said after «ready»
+   * @throws EngineException of kind FIREWALL if it says that it failed
+   */
+  String run(Job job, EngineFacts facts) throws EngineException {
+    String id =
+        calls.call(
+            Operation.CREATE,
+            engine -> {
+              String created =
+                  command(engine.docker().createContainerCmd(image), job, facts).exec().getId();
+              if (created == null) {
+                throw new IOException("the engine created a container and told no id");
+              }
+              return created;
+            });
+    try (ReadyGate gate = ReadyGate.open(calls, id, false)) {
+      calls.call(Operation.START, engine -> engine.docker().startContainerCmd(id).exec());
+      return said(gate.await(patience));
+    } catch (TimeoutException e) {
+      throw EngineErrors.exception(
+          Kind.UNPROTECTED,
+          Operation.FIREWALL,
+          "the helper container did not say within "
+              + EngineCalls.seconds(patience)
+              + " how it went",
+          "is the host overloaded, or the image not one built from sandbox-image?",
+          e);
+    } finally {
+      removeQuietly(id);
+    }
+  }
+
+  /** Removes what a previous run of the worker left. */
+  void removeLeftovers() throws EngineException {
+    List<com.github.dockerjava.api.model.Container> left =
+        calls.call(
+            Operation.LIST,
+            engine ->
+                engine
+                    .docker()
+                    .listContainersCmd()
+                    .withShowAll(true)
+                    .withLabelFilter(labels)
+                    .exec());
+    left.forEach(container -> removeQuietly(container.getId()));
+  }
+
+  private static String said(Verdict verdict) throws EngineException {
+    return switch (verdict) {
+      case Verdict.Ready ready -> ready.rest();
+      case Verdict.SlotReady _ ->
+          throw new IllegalStateException("the firewall's helper takes itself for a slot");
+      case Verdict.Failed failed ->
+          throw EngineErrors.exception(
+              Kind.FIREWALL,
+              Operation.FIREWALL,
+              "the host's rules could not be set: " + EngineErrors.clean(failed.reason()),
+              "",
+              null);
+      case Verdict.Silent silent ->
+          throw EngineErrors.exception(
+              Kind.FIREWALL,
+              Operation.FIREWALL,
+              "the helper container ended without saying how it went, its last words: "
+                  + EngineErrors.clean(silent.last()),
+              "build the image from sandbox-image",
+              null);
+    };
+  }
+
+  private CreateContainerCmd command(CreateContainerCmd command, Job job, EngineFacts facts) {
+    HostConfig config =
+        HostConfig.newHostConfig()
+            .withReadonlyRootfs(true)
+            .withPrivileged(false)
+            .withCapDrop(Capability.ALL)
+            .withSecurityOpts(List.of("no-new-privileges:true"))
+            .withIpcMode("private")
+            .withCgroupnsMode("private")
+            .withPidsLimit(32L)
+            .withMemory(128L << 20)
+            .withMemorySwap(128L << 20)
+            .withRestartPolicy(RestartPolicy.noRestart())
+            .withAutoRemove(true)
+            .withLogConfig(new LogConfig(LogConfig.LoggingType.LOCAL, Map.of("max-size", "1m")));
+    if (facts.defaultHasOwnNetworkStack()) {
+      config.withRuntime("runc"); // the host's network is the kernel's
+    }
+    command
+        .withLabels(labels)
+        .withEntrypoint(PROGRAM)
+        .withWorkingDir("/")
+        .withAttachStdin(false)
+        .withAttachStdout(true)
+        .withAttachStderr(true);
+    switch (job) {
+      case Job.Resolvers resolvers -> {
+        config.withNetworkMode(resolvers.network);
+        command.withUser("1000:1000").withCmd("resolvers");
+      }
+      case Job.SetRules rules -> {
+        config.withNetworkMode("host").withCapAdd(Capability.NET_ADMIN);
+        if (facts.remapsUsers()) {
+          config.withUsernsMode("host"); // a remapped root is nobody in the host's network
+        }
+        command.withUser("0:0").withCmd("set").withEnv(rules.environment);
+      }
+    }
+    return command.withHostConfig(config);
+  }
+
+  /** The engine removes it when it ends; this is for one that did not start, or does not end. */
+  private void removeQuietly(String id) {
+    boolean interrupted = Thread.interrupted();
+    try {
+      calls.call(
+          Operation.REMOVE,
+          engine -> engine.docker().removeContainerCmd(id).withForce(true).exec());
+    } catch (EngineException e) {
+      if (e.kind() != Kind.ABSENT && e.kind() != Kind.CONFLICT) {
+        log.warn(
+            "Could not remove the helper container {}; the worker's next start does: {}",
+            id,
+            e.getMessage());
+      }
+    } finally {
+      if (interrupted) {
+        Thread.currentThread().interrupt();
+      }
+    }
+  }
+}

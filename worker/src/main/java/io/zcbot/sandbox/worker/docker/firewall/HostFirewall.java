@@ -1,0 +1,264 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.docker.firewall;
+
+import io.zcbot.sandbox.worker.docker.api.DockerEngineSettings;
+import io.zcbot.sandbox.worker.docker.api.EngineCalls;
+import io.zcbot.sandbox.worker.docker.api.Operation;
+import io.zcbot.sandbox.worker.docker.api.SharedAttempts;
+import io.zcbot.sandbox.worker.docker.host.Bridge;
+import io.zcbot.sandbox.worker.docker.host.EngineFacts;
+import io.zcbot.sandbox.worker.docker.host.ImagePull;
+import io.zcbot.sandbox.worker.docker.host.SandboxNetwork;
+import io.zcbot.sandbox.worker.engine.EngineException.Kind;
+import io.zcbot.sandbox.worker.engine.EngineException;
+import io.zcbot.sandbox.worker.spec.Dns;
+import io.zcbot.sandbox.worker.spec.NetworkPolicy;
+import io.zcbot.sandbox.worker.spec.SandboxSpec;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.LongSupplier;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Keeps the rules on one network's bridge in force. They are set before the first container is
+ * created, and set again from time to time: that replaces whatever is there in one transaction, so
+ * looking and repairing are one thing. While they are not known to be in force, nothing is created.
+ *
+ * <p>Nothing of this is on the way of a create but a look at a timestamp. That the rules hold at
+ * this very moment is proved by the sandbox's init from inside, before it says that it is ready.
+ */
+public final class HostFirewall {
+  private static final Logger log = LoggerFactory.getLogger(HostFirewall.class);
+  private static final Duration RESOLVERS_HOLD = Duration.ofMinutes(5);
+  private static final Duration FAILURE_HOLDS = Duration.ofSeconds(2);
+  private static final Pattern FOUND = Pattern.compile("\\bfound=(\\w+)");
+  private static final Pattern RESOLVERS = Pattern.compile("\\bresolvers=(.*)");
+  private static final Pattern ADDRESS = Pattern.compile("[0-9A-Fa-f.:]+");
+
+  private final EngineCalls calls;
+  private final NetworkPolicy policy;
+  private final String networkName;
+  private final String workerId;
+  private final SandboxNetwork network;
+  private final ImagePull pull;
+  private final FirewallHelper helper;
+  private final Duration validity;
+  private final LongSupplier nanoTime;
+  private final SharedAttempts attempts = new SharedAttempts(Operation.FIREWALL);
+  private final AtomicLong doubts = new AtomicLong();
+  private volatile @Nullable Long inForceSince;
+  private volatile @Nullable Instant lastSeen;
+  private volatile boolean tidied;
+  private volatile @Nullable KnownResolvers known;
+  private volatile @Nullable PastFailure lastFailure;
+
+  public HostFirewall(
+      EngineCalls calls,
+      SandboxSpec spec,
+      String workerId,
+      SandboxNetwork network,
+      ImagePull pull,
+      DockerEngineSettings settings,
+      LongSupplier nanoTime) {
+    this.calls = calls;
+    this.policy = spec.policy();
+    this.networkName = spec.network();
+    this.workerId = workerId;
+    this.network = network;
+    this.pull = pull;
+    this.helper = new FirewallHelper(calls, spec.image(), workerId, settings.callTimeout());
+    // one late check is no reason to refuse starts, two are
+    this.validity = settings.firewallInterval().multipliedBy(2).plus(settings.callTimeout());
+    this.nanoTime = nanoTime;
+  }
+
+  /**
+   * Returns once the rules are known to be in force.
+   *
+   * @throws EngineException if they can't be set
+   */
+  public void require() throws EngineException {
+    if (!policy.rulesOnHost()) {
+      return;
+    }
+    Long since = inForceSince;
+    if (since != null && nanoTime.getAsLong() - since <= validity.toNanos()) {
+      return;
+    }
+    PastFailure last = lastFailure;
+    if (last != null
+        // the image may have been built since, and pulls are held back already
+        && last.failure.kind() != Kind.IMAGE_MISSING
+        && nanoTime.getAsLong() - last.at < FAILURE_HOLDS.toNanos()) {
+      throw last.failure; // a queue of ensures is no reason to insist
+    }
+    attempts.run(this::renew);
+  }
+
+  /** Sets the rules again, if there are any to set. What goes wrong is told by {@link #problem}. */
+  public void check() {
+    if (!policy.rulesOnHost()) {
+      return;
+    }
+    try {
+      attempts.run(this::renew);
+    } catch (EngineException e) {
+      log.warn("The host's firewall: {}. No sandbox is started until it is set.", problem(e));
+    }
+  }
+
+  /** The rules may be gone: the next create, or check, sets them before anything else. */
+  public void doubt() {
+    doubts.incrementAndGet();
+    inForceSince = null;
+    known = null;
+    lastFailure = null;
+  }
+
+  /** Why the rules are not known to be in force; null if they are or none are wanted. */
+  public @Nullable String problem() {
+    if (!policy.rulesOnHost()) {
+      return null;
+    }
+    Long since = inForceSince;
+    if (since != null) {
+      long age = nanoTime.getAsLong() - since;
+      return age <= validity.toNanos() ? null : "was not checked in time, " + seen();
+    }
+    PastFailure last = lastFailure;
+    return last == null ? "is being checked, " + seen() : problem(last.failure);
+  }
+
+  /** Only what the helper itself says of the rules tells that they are not there. */
+  private String problem(EngineException failure) {
+    return failure.kind() == Kind.FIREWALL
+        ? "not in force: " + failure.getMessage()
+        : "could not be checked, " + seen() + ": " + failure.getMessage();
+  }
+
+  private String seen() {
+    Instant seen = lastSeen;
+    return seen == null ? "not seen in force yet" : "last seen in force at " + seen;
+  }
+
+  private void renew() throws EngineException {
+    long began = nanoTime.getAsLong();
+    long doubtsBefore = doubts.get();
+    boolean expected = inForceSince != null;
+    try {
+      if (!tidied) {
+        helper.removeLeftovers();
+        tidied = true;
+      }
+      String said = set();
+      lastSeen = Instant.now().truncatedTo(ChronoUnit.SECONDS);
+      if (doubts.get() == doubtsBefore) { // else perhaps set before what the doubt is about
+        inForceSince = began;
+      }
+      lastFailure = null;
+      tell(said, expected);
+    } catch (EngineException e) {
+      inForceSince = null;
+      lastFailure = new PastFailure(nanoTime.getAsLong(), e);
+      throw e;
+    }
+  }
+
+  private void tell(String said, boolean expected) {
+    Matcher matcher = FOUND.matcher(said);
+    String found = matcher.find() ? String.valueOf(matcher.group(1)) : "";
+    if (expected && !found.equals("same")) {
+      log.warn(
+          "The host's firewall of network {} was {}; it is in force again ({})",
+          networkName,
+          found.equals("none") ? "gone" : "changed",
+          said);
+    } else if (!expected) {
+      log.info("The host's firewall of network {} is in force ({})", networkName, said);
+    }
+  }
+
+  private String set() throws EngineException {
+    EngineFacts facts = EngineFacts.read(calls);
+    Bridge bridge = bridge();
+    return run(
+        new FirewallHelper.Job.SetRules(
+            List.of(
+                "ZCBOT_BRIDGE=" + bridge.device(),
+                "ZCBOT_SUBNETS=" + String.join(",", bridge.subnets()),
+                "ZCBOT_RESOLVERS=" + String.join(",", resolvers(facts)),
+                "ZCBOT_DNS=" + (policy.dns() instanceof Dns.Off ? "off" : "on"),
+                "ZCBOT_EGRESS=" + policy.egress().text(),
+                "ZCBOT_PG_IPS=" + String.join(",", policy.pgIps()),
+                "ZCBOT_POLICY=" + policy.hash(),
+                "ZCBOT_OWNER=" + workerId)),
+        facts);
+  }
+
+  /** Where the network is, made again if somebody removed it. */
+  private Bridge bridge() throws EngineException {
+    network.ensure();
+    try {
+      return network.bridge();
+    } catch (EngineException e) {
+      if (e.kind() != Kind.ABSENT) {
+        throw e;
+      }
+    }
+    network.forget();
+    network.ensure();
+    return network.bridge();
+  }
+
+  private List<String> resolvers(EngineFacts facts) throws EngineException {
+    return switch (policy.dns()) {
+      case Dns.Off _ -> List.of();
+      case Dns.Resolvers resolvers -> resolvers.addresses();
+      case Dns.EngineDefault _ -> {
+        KnownResolvers last = known;
+        if (last != null && nanoTime.getAsLong() - last.at < RESOLVERS_HOLD.toNanos()) {
+          yield last.addresses;
+        }
+        String said = run(new FirewallHelper.Job.Resolvers(networkName), facts);
+        Matcher matcher = RESOLVERS.matcher(said);
+        String list = matcher.find() ? String.valueOf(matcher.group(1)) : "";
+        List<String> addresses =
+            List.of(list.split(" ")).stream()
+                // a scope is of no use in a rule, host(...) is asked from elsewhere
+                .map(address -> address.replaceFirst("%.*", ""))
+                .filter(address -> ADDRESS.matcher(address).matches())
+                .filter(address -> !address.startsWith("127."))
+                .distinct()
+                .toList();
+        known = new KnownResolvers(nanoTime.getAsLong(), addresses);
+        yield addresses;
+      }
+    };
+  }
+
+  private String run(FirewallHelper.Job job, EngineFacts facts) throws EngineException {
+    try {
+      return helper.run(job, facts);
+    } catch (EngineException e) {
+      if (e.kind() != Kind.IMAGE_MISSING) {
+        throw e;
+      }
+    }
+    pull.run();
+    return helper.run(job, facts);
+  }
+
+  private record KnownResolvers(long at, List<String> addresses) {}
+
+  private record PastFailure(long at, EngineException failure) {}
+}

@@ -1,0 +1,15 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.docker.host;
+
+import java.util.List;
+
+/**
+ * What the sandboxes' network is on the engine's host.
+ *
+ * @param device the bridge's network interface
+ * @param subnets in CIDR form, IPv4 and IPv6
+ */
+public record Bridge(String device, List<String> subnets) {}

@@ -1,0 +1,260 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.docker.host;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.zcbot.sandbox.worker.docker.api.EngineCalls;
+import io.zcbot.sandbox.worker.docker.api.EngineErrors;
+import io.zcbot.sandbox.worker.docker.api.Operation;
+import io.zcbot.sandbox.worker.engine.EngineException.Kind;
+import io.zcbot.sandbox.worker.engine.EngineException;
+import io.zcbot.sandbox.worker.sandbox.Workspaces;
+import io.zcbot.sandbox.worker.spec.SandboxSpec;
+import java.time.DateTimeException;
+import java.time.Instant;
+import java.time.OffsetDateTime;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What an engine says of itself and of the host it runs on ({@code /info} and {@code /version}).
+ *
+ * @param securityOptions as the engine writes them, for instance {@code name=seccomp,profile=…}
+ * @param liveRestore whether containers outlive a restart of the engine
+ * @param systemTime its clock when it answered; null where it isn't told
+ */
+public record EngineFacts(
+    Versions versions,
+    Cgroups cgroups,
+    List<String> securityOptions,
+    Runtimes runtimes,
+    Storage storage,
+    boolean liveRestore,
+    @Nullable Instant systemTime) {
+  private static final Pattern REMAPPED_ROOT = Pattern.compile(".*/(\\d{1,9})\\.(\\d{1,9})/?");
+
+  public EngineFacts {
+    securityOptions = List.copyOf(securityOptions);
+  }
+
+  /**
+   * What runs there.
+   *
+   * @param runc empty where it isn't told
+   */
+  public record Versions(String engine, String api, String kernel, String runc) {}
+
+  /**
+   * What can be limited.
+   *
+   * @param version 1 or 2; 0 where it isn't told
+   * @param unlimited what it can't limit: memory, swap, cpu, pids
+   * @param weighsIo whether it weighs containers' disk I/O, rather than to discard the weight
+   */
+  public record Cgroups(int version, List<String> unlimited, boolean weighsIo) {
+    public Cgroups {
+      unlimited = List.copyOf(unlimited);
+    }
+  }
+
+  /**
+   * The OCI runtimes.
+   *
+   * @param byName what stands behind each one's name
+   */
+  public record Runtimes(Map<String, String> byName, String defaultName) {
+    private static final Pattern OWN_KERNEL =
+        Pattern.compile("runsc|gvisor|kata|firecracker", Pattern.CASE_INSENSITIVE);
+
+    public Runtimes {
+      byName = Map.copyOf(byName);
+    }
+
+    boolean hasOwnKernel(String name) {
+      return OWN_KERNEL.matcher(name).find()
+          || OWN_KERNEL.matcher(byName.getOrDefault(name, "")).find();
+    }
+  }
+
+  /**
+   * Where it keeps its data.
+   *
+   * @param dataRoot its directory; of one that remaps users, the last part names the host's ids of
+   *     a container's root
+   */
+  public record Storage(String driver, String backingFilesystem, String dataRoot) {}
+
+  /** Whether a security option is on, whatever its details. */
+  public boolean has(String securityOption) {
+    return option(securityOption) != null;
+  }
+
+  /** A security option with its details; null if it is off. */
+  public @Nullable String option(String name) {
+    for (String option : securityOptions) {
+      if (option.equals("name=" + name) || option.startsWith("name=" + name + ",")) {
+        return option;
+      }
+    }
+    return null;
+  }
+
+  public static EngineFacts read(EngineCalls calls) throws EngineException {
+    return calls.call(
+        Operation.INFO,
+        engine -> of(engine.requests().get("/info"), engine.requests().get("/version")));
+  }
+
+  static EngineFacts of(JsonNode info, JsonNode version) {
+    List<String> options = new ArrayList<>();
+    info.path("SecurityOptions").forEach(option -> options.add(option.asText()));
+    Map<String, String> runtimes = new TreeMap<>();
+    info.path("Runtimes")
+        .properties()
+        .forEach(e -> runtimes.put(e.getKey(), e.getValue().toString()));
+    return new EngineFacts(
+        new Versions(
+            version.path("Version").asText("unknown"),
+            version.path("ApiVersion").asText("unknown"),
+            info.path("KernelVersion").asText("unknown"),
+            runc(version)),
+        new Cgroups(info.path("CgroupVersion").asInt(0), unlimited(info), weighsIo(info)),
+        options,
+        new Runtimes(runtimes, info.path("DefaultRuntime").asText("")),
+        new Storage(
+            info.path("Driver").asText("unknown"),
+            backing(info),
+            info.path("DockerRootDir").asText("")),
+        info.path("LiveRestoreEnabled").asBoolean(),
+        instant(info.path("SystemTime").asText("")));
+  }
+
+  private static String runc(JsonNode version) {
+    for (JsonNode component : version.path("Components")) {
+      if ("runc".equals(component.path("Name").asText())) {
+        return component.path("Version").asText("");
+      }
+    }
+    return "";
+  }
+
+  private static List<String> unlimited(JsonNode info) {
+    List<String> missing = new ArrayList<>();
+    if (!info.path("MemoryLimit").asBoolean()) {
+      missing.add("memory");
+    }
+    if (!info.path("SwapLimit").asBoolean()) {
+      missing.add("swap");
+    }
+    if (!info.path("CpuCfsQuota").asBoolean()) {
+      missing.add("cpu");
+    }
+    if (!info.path("PidsLimit").asBoolean()) {
+      missing.add("pids");
+    }
+    return missing;
+  }
+
+  /** With version 1 it says nothing, as kernels since 5.0 have no such weight there. */
+  private static boolean weighsIo(JsonNode info) {
+    if (info.path("CgroupVersion").asInt(0) != 2) {
+      return false;
+    }
+    for (JsonNode warning : info.path("Warnings")) {
+      if (warning.asText().endsWith("No io.weight support")) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  private static String backing(JsonNode info) {
+    for (JsonNode pair : info.path("DriverStatus")) {
+      if ("Backing Filesystem".equals(pair.path(0).asText())) {
+        return pair.path(1).asText();
+      }
+    }
+    return "";
+  }
+
+  private static @Nullable Instant instant(String text) {
+    try {
+      return OffsetDateTime.parse(text).toInstant();
+    } catch (DateTimeException _) {
+      return null;
+    }
+  }
+
+  /**
+   * Whom workspaces must belong to for sandboxes to be able to use them.
+   *
+   * @throws EngineException if the engine does not tell
+   */
+  public Workspaces.Owner workspaceOwner() throws EngineException {
+    if (!remapsUsers()) {
+      return Workspaces.Owner.UNMAPPED;
+    }
+    Matcher ids = REMAPPED_ROOT.matcher(storage.dataRoot);
+    if (!ids.matches()) {
+      throw EngineErrors.exception(
+          Kind.REJECTED,
+          Operation.INFO,
+          "the engine remaps users, but its data directory "
+              + storage.dataRoot
+              + " does not tell to which ids",
+          "run an engine without userns-remap, or one that names its data directory so",
+          null);
+    }
+    return new Workspaces.Owner(
+        Integer.parseInt(ids.group(1)) + Workspaces.SANDBOX_ID,
+        Integer.parseInt(ids.group(2)) + Workspaces.SANDBOX_ID);
+  }
+
+  /** Whether root in a container is somebody else on the host. */
+  public boolean remapsUsers() {
+    return has("userns");
+  }
+
+  /** Why the firewall of the spec would not hold on this engine; null if it would. */
+  public @Nullable String firewallProblem(SandboxSpec spec) {
+    String runtime = runtimeOf(spec);
+    return spec.policy().rulesInSandbox() && runtimes.hasOwnKernel(runtime)
+        ? "the firewall mode "
+            + spec.policy().firewall().name().toLowerCase(Locale.ROOT)
+            + " does not hold with the runtime "
+            + runtime
+            + ": its network stack is its own and knows no rules of the kernel's"
+        : null;
+  }
+
+  /** Why the spec's sandboxes can't be warm slots on this engine; null if they can. */
+  public @Nullable String slotProblem(SandboxSpec spec) {
+    return hasOwnKernel(spec)
+        ? "the runtime "
+            + runtimeOf(spec)
+            + " serves a sandbox's files itself, and does not see what is mounted later"
+        : null;
+  }
+
+  /** Whether the engine runs a container that names no runtime with a network stack of its own. */
+  public boolean defaultHasOwnNetworkStack() {
+    return runtimes.hasOwnKernel(runtimes.defaultName);
+  }
+
+  /** Whether sandboxes talk to another kernel than the host's. */
+  public boolean hasOwnKernel(SandboxSpec spec) {
+    return runtimes.hasOwnKernel(runtimeOf(spec));
+  }
+
+  private String runtimeOf(SandboxSpec spec) {
+    return spec.runtime() == null ? runtimes.defaultName : spec.runtime();
+  }
+}

@@ -1,0 +1,160 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.docker.host;
+
+import com.github.dockerjava.api.DockerClient;
+import com.github.dockerjava.api.async.ResultCallback;
+import com.github.dockerjava.api.command.PullImageCmd;
+import com.github.dockerjava.api.model.PullResponseItem;
+import com.github.dockerjava.api.model.ResponseItem;
+import io.zcbot.sandbox.worker.docker.api.EngineCalls;
+import io.zcbot.sandbox.worker.docker.api.EngineErrors;
+import io.zcbot.sandbox.worker.docker.api.Operation;
+import io.zcbot.sandbox.worker.docker.api.SharedAttempts;
+import io.zcbot.sandbox.worker.engine.EngineException.Kind;
+import io.zcbot.sandbox.worker.engine.EngineException;
+import java.io.Closeable;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeoutException;
+import java.util.function.LongSupplier;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Pulls the sandbox image where the engine doesn't have it. */
+public final class ImagePull {
+  private static final Logger log = LoggerFactory.getLogger(ImagePull.class);
+  private static final Duration FAILURE_HOLDS = Duration.ofSeconds(10);
+
+  private final EngineCalls calls;
+  private final String image;
+  private final Duration timeout;
+  private final LongSupplier nanoTime;
+  private final SharedAttempts attempts = new SharedAttempts(Operation.PULL);
+  private volatile @Nullable PastFailure lastFailure;
+
+  public ImagePull(EngineCalls calls, String image, Duration timeout, LongSupplier nanoTime) {
+    this.calls = calls;
+    this.image = image;
+    this.timeout = timeout;
+    this.nanoTime = nanoTime;
+  }
+
+  /** Pulls the image, unless that failed moments ago: a queue of ensures is no reason to insist. */
+  public void run() throws EngineException {
+    PastFailure last = lastFailure;
+    if (last != null && nanoTime.getAsLong() - last.at < FAILURE_HOLDS.toNanos()) {
+      throw last.failure;
+    }
+    attempts.run(this::pull);
+  }
+
+  private void pull() throws EngineException {
+    log.info("Pulling image {}", image);
+    try (Progress progress = new Progress()) {
+      calls.call(
+          Operation.PULL,
+          timeout,
+          engine -> {
+            command(engine.docker()).exec(progress);
+            return progress.ended.get();
+          });
+      lastFailure = null;
+    } catch (EngineException e) {
+      EngineException failure = meaning(e);
+      if (failure.kind() == Kind.IMAGE_MISSING) {
+        lastFailure = new PastFailure(nanoTime.getAsLong(), failure);
+      }
+      throw failure;
+    }
+  }
+
+  /** An engine that is away or full stays that; all else means that there is no such image. */
+  private EngineException meaning(EngineException e) {
+    boolean timedOut = e.getCause() instanceof TimeoutException;
+    if (e.kind() == Kind.CAPACITY || (e.kind() == Kind.UNAVAILABLE && !timedOut)) {
+      return e;
+    }
+    return EngineErrors.exception(
+        Kind.IMAGE_MISSING,
+        Operation.PULL,
+        "the engine has no image "
+            + image
+            + ", and pulling it failed: "
+            + EngineErrors.clean(e.getMessage()),
+        "build it (docker build -t "
+            + image
+            + " sandbox-image), or name another in"
+            + " ZCBOT_SANDBOX_IMAGE",
+        e);
+  }
+
+  private PullImageCmd command(DockerClient client) {
+    PullImageCmd command = client.pullImageCmd(image);
+    boolean tagged = image.indexOf(':', image.lastIndexOf('/') + 1) >= 0 || image.contains("@");
+    // without a tag the engine would pull all there are
+    return tagged ? command : command.withTag("latest");
+  }
+
+  private record PastFailure(long at, EngineException failure) {}
+
+  /** The engine reports failures within the stream of a pull that began well. */
+  private static final class Progress implements ResultCallback<PullResponseItem> {
+    final CompletableFuture<@Nullable Void> ended = new CompletableFuture<>();
+    private volatile @Nullable String error;
+    private @Nullable Closeable stream;
+    private boolean closed;
+
+    @Override
+    public synchronized void onStart(Closeable closeable) {
+      stream = closeable;
+      if (closed) {
+        end();
+      }
+    }
+
+    @Override
+    public void onNext(PullResponseItem item) {
+      ResponseItem.ErrorDetail detail = item.getErrorDetail();
+      if (detail != null) {
+        error = String.valueOf(detail.getMessage());
+      }
+    }
+
+    @Override
+    public void onError(Throwable failure) {
+      ended.completeExceptionally(failure);
+    }
+
+    @Override
+    public void onComplete() {
+      String said = error;
+      if (said == null) {
+        ended.complete(null);
+      } else {
+        ended.completeExceptionally(EngineErrors.refused(Operation.PULL, 500, said, null));
+      }
+    }
+
+    @Override
+    public synchronized void close() {
+      closed = true;
+      end();
+    }
+
+    private void end() {
+      Closeable open = stream;
+      if (open != null && !ended.isDone()) {
+        try {
+          open.close();
+        } catch (IOException e) {
+          log.debug("Closing a pull failed", e);
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,29 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.docker.host;
+
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What a spec needs to be there on an engine.
+ *
+ * @param image null if the engine has none of that name
+ * @param network null if the engine has none of that name
+ */
+public record SandboxGround(@Nullable Image image, @Nullable Network network) {
+  /**
+   * An image.
+   *
+   * @param isSandbox whether it was built from {@code sandbox-image}
+   */
+  public record Image(String id, boolean isSandbox) {}
+
+  /**
+   * A network.
+   *
+   * @param isolates whether containers on it can't reach one another
+   */
+  public record Network(String driver, boolean isolates) {}
+}

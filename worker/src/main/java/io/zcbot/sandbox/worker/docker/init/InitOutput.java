@@ -1,0 +1,127 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.docker.init;
+
+import java.io.EOFException;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What a sandbox's init says, taken out of an attach stream: frames of an eight-byte header
+ * (stream, three zeros, length) and a piece of output.
+ */
+public final class InitOutput {
+  private static final String READY = "zcbot-sandbox ready";
+  private static final String SLOT_READY = "zcbot-slot ready";
+  private static final String FAILED = "zcbot-sandbox failed:";
+  private static final int MAX_LINE = 1024;
+  private static final int MAX_LINES = 8;
+
+  private final StringBuilder stdout = new StringBuilder();
+  private final StringBuilder stderr = new StringBuilder();
+  private final Deque<String> lines = new ArrayDeque<>();
+
+  /** Where init has got to. */
+  public sealed interface Verdict {
+    /** The firewall is in force; {@code rest} is what it said about it. */
+    record Ready(String rest) implements Verdict {}
+
+    /** It is, in a slot that sees what is mounted later. */
+    record SlotReady() implements Verdict {}
+
+    /** It can't be put in force. */
+    record Failed(String reason) implements Verdict {}
+
+    /** Nothing more comes; {@code last} are the last lines it wrote. */
+    record Silent(String last) implements Verdict {}
+  }
+
+  /** Reads on until init has said how it went, or the stream ends. */
+  static Verdict read(InputStream body) throws IOException {
+    InitOutput output = new InitOutput();
+    byte[] buffer = new byte[4096];
+    while (true) {
+      int stream = body.read();
+      if (stream < 0) {
+        return output.end();
+      }
+      if (stream > 2) {
+        throw new IOException("attach stream with a frame of unknown type " + stream);
+      }
+      byte[] header = body.readNBytes(7);
+      if (header.length < 7) {
+        throw new EOFException("attach stream ended within a frame");
+      }
+      long left =
+          (header[3] & 0xffL) << 24
+              | (header[4] & 0xffL) << 16
+              | (header[5] & 0xffL) << 8
+              | (header[6] & 0xffL);
+      while (left > 0) {
+        int read = body.read(buffer, 0, (int) Math.min(buffer.length, left));
+        if (read < 0) {
+          throw new EOFException("attach stream ended within a frame");
+        }
+        left -= read;
+        Verdict verdict = output.take(stream == 2, buffer, read);
+        if (verdict != null) {
+          return verdict;
+        }
+      }
+    }
+  }
+
+  private @Nullable Verdict take(boolean error, byte[] bytes, int length) {
+    StringBuilder line = error ? stderr : stdout;
+    for (int i = 0; i < length; i++) {
+      if (bytes[i] != '\n') {
+        // bytes beyond ASCII only ever show in messages
+        if (line.length() < MAX_LINE) {
+          line.append((char) (bytes[i] & 0xff));
+        }
+        continue;
+      }
+      String said = text(line);
+      line.setLength(0);
+      // stdout only: what some tool writes to stderr is no word of init's
+      if (!error && said.startsWith(READY)) {
+        return new Verdict.Ready(said.substring(READY.length()).strip());
+      }
+      if (!error && said.startsWith(SLOT_READY)) {
+        return new Verdict.SlotReady();
+      }
+      if (!error && said.startsWith(FAILED)) {
+        return new Verdict.Failed(said.substring(FAILED.length()).strip());
+      }
+      remember(said);
+    }
+    return null;
+  }
+
+  private Verdict end() {
+    remember(text(stdout));
+    remember(text(stderr));
+    return new Verdict.Silent(String.join(" | ", lines));
+  }
+
+  private void remember(String line) {
+    if (line.isBlank()) {
+      return;
+    }
+    lines.add(line.strip());
+    if (lines.size() > MAX_LINES) {
+      lines.remove();
+    }
+  }
+
+  private static String text(StringBuilder line) {
+    return new String(
+        line.toString().getBytes(StandardCharsets.ISO_8859_1), StandardCharsets.UTF_8);
+  }
+}

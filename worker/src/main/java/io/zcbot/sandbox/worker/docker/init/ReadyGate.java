@@ -1,0 +1,71 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.docker.init;
+
+import io.zcbot.sandbox.worker.docker.api.EngineCalls;
+import io.zcbot.sandbox.worker.docker.api.EngineErrors;
+import io.zcbot.sandbox.worker.docker.api.EngineStream;
+import io.zcbot.sandbox.worker.docker.api.Operation;
+import io.zcbot.sandbox.worker.docker.init.InitOutput.Verdict;
+import io.zcbot.sandbox.worker.engine.EngineException;
+import java.time.Duration;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+
+/**
+ * Hears what a container's init says about its firewall. Opened before the container is started, so
+ * that the one line that matters can't be missed.
+ */
+public final class ReadyGate implements AutoCloseable {
+  private final EngineCalls calls;
+  private final EngineStream<Verdict> stream;
+
+  private ReadyGate(EngineCalls calls, EngineStream<Verdict> stream) {
+    this.calls = calls;
+    this.stream = stream;
+  }
+
+  /**
+   * Attaches to a container.
+   *
+   * @param fromStart whether to read again what a running one has already said
+   */
+  public static ReadyGate open(EngineCalls calls, String containerId, boolean fromStart)
+      throws EngineException {
+    return new ReadyGate(
+        calls,
+        EngineStream.open(
+            calls,
+            Operation.ATTACH,
+            requests -> requests.attach(containerId, fromStart),
+            InitOutput::read));
+  }
+
+  /**
+   * Waits for the verdict.
+   *
+   * @throws TimeoutException if there is none in time
+   * @throws EngineException if the stream breaks, or the waiting thread is interrupted
+   */
+  public Verdict await(Duration patience) throws EngineException, TimeoutException {
+    try {
+      return stream.outcome().get(patience.toNanos(), TimeUnit.NANOSECONDS);
+    } catch (ExecutionException e) {
+      stream.broke();
+      Throwable cause = e.getCause();
+      throw calls.failure(Operation.ATTACH, cause == null ? e : cause);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw EngineErrors.unanswered(
+          Operation.START, "interrupted while waiting for the ready line", e);
+    }
+  }
+
+  @Override
+  public void close() {
+    stream.close();
+  }
+}

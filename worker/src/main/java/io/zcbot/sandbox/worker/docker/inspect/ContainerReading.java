@@ -1,0 +1,128 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.docker.inspect;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import io.zcbot.sandbox.worker.docker.api.SandboxLabels;
+import io.zcbot.sandbox.worker.engine.Container.State;
+import io.zcbot.sandbox.worker.engine.Container;
+import java.io.IOException;
+import java.time.DateTimeException;
+import java.time.Instant;
+import java.time.OffsetDateTime;
+import java.util.HashMap;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/** Reads containers out of the engine's descriptions of them, on behalf of one worker. */
+final class ContainerReading {
+  private static final ObjectMapper JSON = new ObjectMapper();
+
+  private final String workerId;
+
+  ContainerReading(String workerId) {
+    this.workerId = workerId;
+  }
+
+  /**
+   * Reads what the engine sent, not docker-java's idea of it: that leaves out what it doesn't know.
+   */
+  static JsonNode parse(byte[] answer) throws IOException {
+    JsonNode parsed = JSON.readTree(answer);
+    return required(parsed.isObject() ? parsed : null, "a body");
+  }
+
+  Container ofInspect(JsonNode answer) throws IOException {
+    JsonNode state = part(answer, "State");
+    Map<String, String> labels = labels(part(answer, "Config").path("Labels"));
+    JsonNode exitCode = state.path("ExitCode");
+    String name = withoutSlash(text(answer, "Name"));
+    return new Container(
+        text(answer, "Id"),
+        name,
+        state(state.path("Status").textValue()),
+        SandboxLabels.ownership(labels, name, workerId),
+        labels.get(SandboxLabels.SPEC),
+        instant(state.path("StartedAt").textValue()),
+        exitCode.isIntegralNumber() ? exitCode.intValue() : null,
+        state.path("OOMKilled").booleanValue());
+  }
+
+  Container ofListing(com.github.dockerjava.api.model.Container answer) throws IOException {
+    Map<String, String> labels = answer.getLabels();
+    String name = ownName(answer.getNames());
+    return new Container(
+        required(answer.getId(), "Id"),
+        name,
+        state(answer.getState()),
+        SandboxLabels.ownership(labels, name, workerId),
+        labels == null ? null : labels.get(SandboxLabels.SPEC),
+        null,
+        null,
+        false);
+  }
+
+  private static State state(@Nullable String status) {
+    return switch (status) {
+      case "created" -> State.CREATED;
+      case "running" -> State.RUNNING;
+      case "paused" -> State.PAUSED;
+      // exited, dead, removing; restarting, which ours never do, is of no use either
+      case null, default -> State.ENDED;
+    };
+  }
+
+  /** A container is also listed under the aliases that links give it; those have two slashes. */
+  private static String ownName(String @Nullable [] names) {
+    String own = "";
+    if (names != null) {
+      for (String name : names) {
+        if (name.lastIndexOf('/') <= 0) {
+          own = withoutSlash(name);
+        }
+      }
+    }
+    return own;
+  }
+
+  private static String withoutSlash(String name) {
+    return name.startsWith("/") ? name.substring(1) : name;
+  }
+
+  /** The engine writes the year 1 for never. */
+  private static @Nullable Instant instant(@Nullable String text) {
+    if (text == null || text.isEmpty() || text.startsWith("0001-")) {
+      return null;
+    }
+    try {
+      return OffsetDateTime.parse(text).toInstant();
+    } catch (DateTimeException e) {
+      return null;
+    }
+  }
+
+  private static Map<String, String> labels(JsonNode labels) {
+    Map<String, String> texts = new HashMap<>();
+    labels.properties().forEach(label -> texts.put(label.getKey(), label.getValue().asText()));
+    return texts;
+  }
+
+  /** An answer without it is half an answer. */
+  static JsonNode part(JsonNode answer, String field) throws IOException {
+    return required(answer.path(field).isObject() ? answer.path(field) : null, field);
+  }
+
+  private static String text(JsonNode answer, String field) throws IOException {
+    return required(answer.path(field).textValue(), field);
+  }
+
+  private static <T> T required(@Nullable T value, String field) throws IOException {
+    if (value == null) {
+      throw new IOException("the engine described a container without " + field);
+    }
+    return value;
+  }
+}

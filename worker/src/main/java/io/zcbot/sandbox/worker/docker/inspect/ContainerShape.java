@@ -1,0 +1,161 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.docker.inspect;
+
+import static io.zcbot.sandbox.worker.docker.inspect.ContainerReading.part;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import com.fasterxml.jackson.databind.node.TextNode;
+import io.zcbot.sandbox.worker.docker.api.EngineErrors;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * How a container was made and what was changed of it since, as the engine tells it, whatever field
+ * it is in: two containers of one spec on one engine have the same shape.
+ *
+ * @param image id of the image it runs
+ * @param limits by field, without those that say nothing
+ * @param process what the image has a say in, by field
+ */
+record ContainerShape(String image, Map<String, JsonNode> limits, Map<String, JsonNode> process) {
+  private static final JsonNodeFactory JSON = JsonNodeFactory.instance;
+  private static final JsonNode OWN_WORKSPACE = JSON.textNode("(the user's workspace)");
+  private static final JsonNode SILENT = JSON.textNode("");
+  private static final String OWN_ENVIRONMENT = "ZCBOT_";
+
+  /** Each container has its own, or they are judged elsewhere. */
+  private static final Set<String> NO_MATTER = Set.of("Labels", "Env", "Image");
+
+  /**
+   * Reads it out of an inspect's answer.
+   *
+   * @param workspace counts as the same wherever it is mounted from
+   * @throws IOException if the answer is half an answer
+   */
+  static ContainerShape of(JsonNode answer, Path workspace) throws IOException {
+    Map<String, JsonNode> limits = new TreeMap<>();
+    part(answer, "HostConfig")
+        .properties()
+        .forEach(field -> put(limits, field.getKey(), field.getValue(), workspace));
+    put(limits, "mounted", answer.path("Mounts"), workspace);
+    limits.put("networks", names(part(part(answer, "NetworkSettings"), "Networks")));
+
+    JsonNode config = part(answer, "Config");
+    limits.put("image", config.path("Image"));
+    limits.put("environment", own(config.path("Env")));
+    Map<String, JsonNode> process = new TreeMap<>();
+    config
+        .properties()
+        .forEach(
+            each -> {
+              String field = each.getKey();
+              if (field.equals("User") || field.equals("WorkingDir")) {
+                put(limits, field, each.getValue(), workspace);
+              } else if (!NO_MATTER.contains(field)) {
+                put(process, field, each.getValue(), workspace);
+              }
+            });
+    process.put("Env", config.path("Env"));
+    return new ContainerShape(answer.path("Image").asText(), limits, process);
+  }
+
+  private static JsonNode names(JsonNode object) {
+    ArrayNode names = JSON.arrayNode();
+    Set<String> sorted = new TreeSet<>();
+    object.fieldNames().forEachRemaining(sorted::add);
+    sorted.forEach(names::add);
+    return names;
+  }
+
+  private static JsonNode own(JsonNode environment) {
+    ArrayNode own = JSON.arrayNode();
+    for (JsonNode variable : environment) {
+      if (variable.asText().startsWith(OWN_ENVIRONMENT)) {
+        own.add(variable);
+      }
+    }
+    return own;
+  }
+
+  /** What another has that this one has not, or the other way round; empty if they are alike. */
+  List<String> differences(ContainerShape other) {
+    List<String> differences = new ArrayList<>();
+    compare(limits, other.limits, differences);
+    // The name may stand for another image by now, with another idea of what to run.
+    if (image.equals(other.image)) {
+      compare(process, other.process, differences);
+    }
+    return differences;
+  }
+
+  private static void compare(
+      Map<String, JsonNode> wanted, Map<String, JsonNode> found, List<String> differences) {
+    Set<String> fields = new TreeSet<>(wanted.keySet());
+    fields.addAll(found.keySet());
+    for (String field : fields) {
+      JsonNode here = wanted.get(field);
+      JsonNode there = found.get(field);
+      if (!Objects.equals(here, there)) {
+        differences.add(field + " is " + shown(there) + " instead of " + shown(here));
+      }
+    }
+  }
+
+  private static String shown(@Nullable JsonNode value) {
+    return value == null
+        ? "unset"
+        : EngineErrors.clean(value.isContainerNode() ? value.toString() : value.asText());
+  }
+
+  /** Fields that say nothing are as good as absent: engines differ in which they send. */
+  private static void put(
+      Map<String, JsonNode> into, String field, JsonNode value, Path workspace) {
+    if (!isSilent(value)) {
+      into.put(field, neutral(value, workspace.toString()));
+    }
+  }
+
+  private static boolean isSilent(JsonNode value) {
+    return switch (value.getNodeType()) {
+      case MISSING, NULL -> true;
+      case STRING -> value.textValue().isEmpty();
+      case BOOLEAN -> !value.booleanValue();
+      case NUMBER -> value.doubleValue() == 0;
+      case ARRAY, OBJECT -> value.isEmpty();
+      case BINARY, POJO -> false;
+    };
+  }
+
+  private static JsonNode neutral(JsonNode value, String workspace) {
+    return switch (value) {
+      case TextNode text -> text.textValue().equals(workspace) ? OWN_WORKSPACE : text;
+      case ArrayNode list -> {
+        ArrayNode copy = JSON.arrayNode();
+        list.forEach(each -> copy.add(neutral(each, workspace)));
+        yield copy;
+      }
+      case ObjectNode object -> {
+        ObjectNode copy = JSON.objectNode();
+        object
+            .properties()
+            .forEach(each -> copy.set(each.getKey(), neutral(each.getValue(), workspace)));
+        yield copy;
+      }
+      default -> value.isNull() ? SILENT : value;
+    };
+  }
+}

@@ -1,0 +1,92 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.docker.inspect;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.engine.Container;
+import io.zcbot.sandbox.worker.engine.EngineException;
+import io.zcbot.sandbox.worker.engine.Verified;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Looks at one container, and compares what the engine tells of it with one spec. */
+public final class Inspection {
+  private static final Logger log = LoggerFactory.getLogger(Inspection.class);
+
+  /** Some hundred bytes each; more than a host has sandboxes. */
+  private static final int MOST_KNOWN = 4096;
+
+  private final Inspector inspector;
+  private final SpecComparison spec;
+  private final String specHash;
+  private final KnownGood knownGood;
+
+  public Inspection(Inspector inspector, SpecComparison spec, String specHash, String workerId) {
+    this.inspector = inspector;
+    this.spec = spec;
+    this.specHash = specHash;
+    this.knownGood = new KnownGood(workerId, MOST_KNOWN);
+  }
+
+  public Optional<Verified> verify(String nameOrId, UserId user, Path workspace) throws EngineException {
+    return inspector.read(
+        nameOrId,
+        answer -> {
+          Container known = knownGood.find(answer, user, workspace);
+          if (known != null) {
+            return new Verified(known, true);
+          }
+          JsonNode description = ContainerReading.parse(answer);
+          Container container = inspector.reading().ofInspect(description);
+          if (!container.isOurs() || !specHash.equals(container.specHash())) {
+            return new Verified(container, false);
+          }
+          Verified verified =
+              judged(
+                  container,
+                  spec.differences(description, container.ourSlot(), user, workspace));
+          if (verified.isAsSpecified()) {
+            knownGood.add(answer, user, workspace, container);
+          }
+          return verified;
+        });
+  }
+
+  /**
+   * The same for an idle slot; what was seen of it then need not be looked at again at its claim.
+   *
+   * @param directory what should be mounted in it
+   */
+  public Optional<Verified> verifySlot(String containerId, Path directory) throws EngineException {
+    return inspector.read(
+        containerId,
+        answer -> {
+          JsonNode description = ContainerReading.parse(answer);
+          Container container = inspector.reading().ofInspect(description);
+          String slot = container.ourSlot();
+          Verified verified =
+              judged(
+                  container,
+                  slot == null || !specHash.equals(container.specHash())
+                      ? List.of("its labels are not those of a slot of this spec")
+                      : spec.slotDifferences(description, slot, directory, directory));
+          if (verified.isAsSpecified()) {
+            knownGood.addParked(answer, container, directory);
+          }
+          return verified;
+        });
+  }
+
+  private static Verified judged(Container container, List<String> differences) {
+    if (!differences.isEmpty()) {
+      log.warn("Container {} is not as its spec says: {}", container.id(), differences);
+    }
+    return new Verified(container, differences.isEmpty());
+  }
+}

@@ -1,0 +1,181 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.docker.inspect;
+
+import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.JsonParser;
+import com.fasterxml.jackson.core.JsonToken;
+import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.engine.Container;
+import io.zcbot.sandbox.worker.pool.SlotMounts;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Remembers descriptions of containers that were found to be as one spec says, by their digests.
+ * The engine describes a container that nothing happened to in the same words again, and taking
+ * them apart takes longer than asking for them.
+ */
+final class KnownGood {
+  private static final JsonFactory JSON = new JsonFactory();
+
+  /** The one field that changes though the container stays what it is. */
+  private static final String EXECS = "ExecIDs";
+
+  private final String workerId;
+  private final Map<ByteBuffer, Container> sandboxes;
+  private final Map<ByteBuffer, Parked> parked;
+
+  private record Parked(Container container, Path directory) {}
+
+  /**
+   * Remembers none yet.
+   *
+   * @param most how many descriptions are remembered; the one longest unused goes first
+   */
+  KnownGood(String workerId, int most) {
+    this.workerId = workerId;
+    this.sandboxes = bounded(most);
+    this.parked = bounded(most);
+  }
+
+  private static <V> Map<ByteBuffer, V> bounded(int most) {
+    return Collections.synchronizedMap(
+        new LinkedHashMap<>(16, 0.75f, true) {
+          @Override
+          protected boolean removeEldestEntry(Map.Entry<ByteBuffer, V> eldest) {
+            return size() > most;
+          }
+        });
+  }
+
+  /**
+   * What was read out of a description; null if it is not known to be a good one.
+   *
+   * @param answer the engine's description of a container
+   * @throws IOException if it is none
+   */
+  @Nullable Container find(byte[] answer, UserId user, Path workspace) throws IOException {
+    ByteBuffer exact = exactly(answer, user, workspace);
+    Container known = sandboxes.get(exact);
+    if (known == null) {
+      known = sandboxes.get(butForExecs(answer, user, workspace));
+      if (known == null) {
+        known = claimed(answer, user, workspace);
+      }
+      if (known != null) {
+        sandboxes.put(exact, known);
+      }
+    }
+    return known;
+  }
+
+  /** Found to be as the spec says. */
+  void add(byte[] answer, UserId user, Path workspace, Container container) throws IOException {
+    sandboxes.put(exactly(answer, user, workspace), container);
+    sandboxes.put(butForExecs(answer, user, workspace), container);
+  }
+
+  /** A slot found to be as the spec says: so it is once claimed, if only its name has changed. */
+  void addParked(byte[] answer, Container slot, Path directory) {
+    parked.put(butForName(answer, slot.name()), new Parked(slot, directory));
+  }
+
+  private @Nullable Container claimed(byte[] answer, UserId user, Path workspace)
+      throws IOException {
+    Path root = workspace.getParent();
+    if (parked.isEmpty() || root == null) {
+      return null;
+    }
+    Parked was = parked.remove(butForName(answer, Container.nameOf(user)));
+    if (was == null) {
+      return null;
+    }
+    String slot = was.container.ourSlot();
+    if (slot == null || !SlotMounts.directory(root, workerId).resolve(slot).equals(was.directory)) {
+      return null;
+    }
+    Container container = was.container.claimedBy(user);
+    add(answer, user, workspace, container);
+    return container;
+  }
+
+  private static MessageDigest judgedBy(UserId user, Path workspace) {
+    MessageDigest digest = sha256();
+    digest.update((user + "\n" + workspace + "\n").getBytes(StandardCharsets.UTF_8));
+    return digest;
+  }
+
+  private static MessageDigest sha256() {
+    try {
+      return MessageDigest.getInstance("SHA-256");
+    } catch (NoSuchAlgorithmException e) {
+      throw new IllegalStateException("every Java platform has SHA-256", e);
+    }
+  }
+
+  /** A digest of a description and of all that it is judged by. */
+  private static ByteBuffer exactly(byte[] answer, UserId user, Path workspace) {
+    MessageDigest digest = judgedBy(user, workspace);
+    return ByteBuffer.wrap(digest.digest(answer));
+  }
+
+  /** The same without the execs that ran in the container. */
+  static ByteBuffer butForExecs(byte[] answer, UserId user, Path workspace) throws IOException {
+    MessageDigest digest = judgedBy(user, workspace);
+    digest.update((byte) 0); // no such description is an exact one
+    int from = 0;
+    try (JsonParser parser = JSON.createParser(answer)) {
+      if (parser.nextToken() != JsonToken.START_OBJECT) {
+        throw new IOException("the engine described a container without a body");
+      }
+      while (parser.nextToken() == JsonToken.FIELD_NAME) {
+        boolean execs = parser.currentName().equals(EXECS);
+        parser.nextToken();
+        int value = (int) parser.currentTokenLocation().getByteOffset();
+        parser.skipChildren();
+        if (execs) {
+          digest.update(answer, from, value - from);
+          parser.finishToken();
+          from = (int) parser.currentLocation().getByteOffset();
+        }
+      }
+    }
+    digest.update(answer, from, answer.length - from);
+    return ByteBuffer.wrap(digest.digest());
+  }
+
+  /** A digest of a slot's description, the same under each name it may have. */
+  static ByteBuffer butForName(byte[] answer, String name) {
+    MessageDigest digest = sha256();
+    byte[] own = name.getBytes(StandardCharsets.UTF_8);
+    int from = 0;
+    for (int at = indexOf(answer, own, from); at >= 0; at = indexOf(answer, own, from)) {
+      digest.update(answer, from, at - from);
+      digest.update((byte) 0); // where the name was: JSON has no such byte
+      from = at + own.length;
+    }
+    digest.update(answer, from, answer.length - from);
+    return ByteBuffer.wrap(digest.digest());
+  }
+
+  private static int indexOf(byte[] in, byte[] what, int from) {
+    for (int at = from; at <= in.length - what.length; at++) {
+      if (in[at] == what[0] && Arrays.equals(in, at, at + what.length, what, 0, what.length)) {
+        return at;
+      }
+    }
+    return -1;
+  }
+}

@@ -1,0 +1,143 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.docker.inspect;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.github.dockerjava.api.DockerClient;
+import com.github.dockerjava.api.command.CreateContainerCmd;
+import com.github.dockerjava.api.exception.NotFoundException;
+import io.zcbot.sandbox.worker.docker.api.EngineCalls;
+import io.zcbot.sandbox.worker.docker.api.Operation;
+import io.zcbot.sandbox.worker.docker.api.SandboxLabels;
+import io.zcbot.sandbox.worker.docker.api.SharedAttempts;
+import io.zcbot.sandbox.worker.engine.EngineException;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.UUID;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Compares containers with the spec that their label names. Anyone with the engine's socket can
+ * write a label, or lift a limit later.
+ *
+ * <p>What an engine makes of a spec depends on its version, its settings and its kernel. So a
+ * container that this worker made shows what one of the spec has to look like; where there is none
+ * yet, one is made for it that is never started.
+ */
+public final class SpecCheck {
+  private static final Logger log = LoggerFactory.getLogger(SpecCheck.class);
+
+  private final EngineCalls calls;
+  private final SharedAttempts attempts = new SharedAttempts(Operation.CREATE);
+  private volatile @Nullable Model model;
+
+  /** Asks for a container. */
+  public interface Command {
+    CreateContainerCmd of(DockerClient docker);
+  }
+
+  private record Model(boolean ipv6, ContainerShape shape) {}
+
+  public SpecCheck(EngineCalls calls) {
+    this.calls = calls;
+  }
+
+  /** Takes a container just made as the model, if there is none yet. */
+  public void learn(String containerId, Path workspace, boolean ipv6) {
+    if (known(ipv6) == null) {
+      try {
+        model = new Model(ipv6, inspect(containerId, workspace));
+      } catch (EngineException e) {
+        log.debug("No model of the spec yet: {}", e.getMessage());
+      }
+    }
+  }
+
+  /**
+   * What is not as the spec says; empty if all is.
+   *
+   * @param answer the engine's description of the container
+   * @param workspace what should be mounted in it
+   * @param probed what is mounted in one that is made to be looked at
+   * @param command how that is made
+   * @throws EngineException if it can't be said right now
+   */
+  public List<String> differences(
+      JsonNode answer, Path workspace, boolean ipv6, Path probed, Command command)
+      throws EngineException, IOException {
+    ContainerShape shape = ContainerShape.of(answer, workspace);
+    Model known = known(ipv6);
+    if (known != null && known.shape.differences(shape).isEmpty()) {
+      return List.of();
+    }
+    // The engine may have been upgraded or set up anew since, and do what it does with good reason.
+    try {
+      attempts.run(() -> model = probe(ipv6, probed, command));
+    } catch (EngineException e) {
+      if (e.kind().isRetryable()) {
+        throw e;
+      }
+      return List.of("what the engine makes of its spec can't be seen: " + e.getMessage());
+    }
+    Model now = known(ipv6);
+    return now == null
+        ? List.of("whether the host has IPv6 changed while it was looked at")
+        : now.shape.differences(shape);
+  }
+
+  private @Nullable Model known(boolean ipv6) {
+    Model known = model;
+    return known != null && known.ipv6 == ipv6 ? known : null;
+  }
+
+  private Model probe(boolean ipv6, Path probed, Command command) throws EngineException {
+    // Should the answer be lost, the name tells what to remove.
+    String made = "zcbot-probe-" + UUID.randomUUID();
+    try {
+      String name = made;
+      made =
+          calls.call(
+              Operation.CREATE,
+              engine ->
+                  command
+                      .of(engine.docker())
+                      .withName(name)
+                      .withLabels(Map.of(SandboxLabels.PRODUCT, SandboxLabels.PRODUCT_PROBE))
+                      .exec()
+                      .getId());
+      return new Model(ipv6, inspect(made, probed));
+    } finally {
+      remove(made);
+    }
+  }
+
+  private ContainerShape inspect(String nameOrId, Path workspace) throws EngineException {
+    return calls.call(
+        Operation.INSPECT,
+        engine ->
+            ContainerShape.of(
+                ContainerReading.parse(engine.requests().inspect(nameOrId)), workspace));
+  }
+
+  private void remove(String nameOrId) {
+    try {
+      calls.call(
+          Operation.REMOVE,
+          engine -> {
+            try {
+              return engine.docker().removeContainerCmd(nameOrId).withForce(true).exec();
+            } catch (NotFoundException e) {
+              return null; // it could not be made
+            }
+          });
+    } catch (EngineException e) {
+      log.warn("Could not remove {}, which never ran: {}", nameOrId, e.getMessage());
+    }
+  }
+}

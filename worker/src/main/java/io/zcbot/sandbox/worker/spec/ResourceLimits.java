@@ -1,0 +1,19 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.spec;
+
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What a sandbox may use of its host.
+ *
+ * @param memoryBytes memory limit; swap on top is none
+ * @param cpus CPU limit in cores
+ * @param pids most processes and threads
+ * @param tmpBytes size of the {@code /tmp} tmpfs
+ * @param ioWeight what its disk I/O weighs against the rest of the host's; null for no say in it
+ */
+public record ResourceLimits(
+    long memoryBytes, double cpus, long pids, long tmpBytes, @Nullable Integer ioWeight) {}

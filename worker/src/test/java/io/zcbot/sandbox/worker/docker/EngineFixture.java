@@ -1,0 +1,338 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.docker;
+
+import com.github.dockerjava.api.DockerClient;
+import com.github.dockerjava.api.async.ResultCallback;
+import com.github.dockerjava.api.command.CreateNetworkCmd;
+import com.github.dockerjava.api.command.ExecCreateCmd;
+import com.github.dockerjava.api.exception.DockerException;
+import com.github.dockerjava.api.exception.InternalServerErrorException;
+import com.github.dockerjava.api.model.ContainerNetwork;
+import com.github.dockerjava.api.model.Frame;
+import com.github.dockerjava.core.DefaultDockerClientConfig;
+import com.github.dockerjava.core.DockerClientConfig;
+import com.github.dockerjava.core.DockerClientImpl;
+import com.github.dockerjava.zerodep.ZerodepDockerHttpClient;
+import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.docker.api.DockerEngineSettings;
+import io.zcbot.sandbox.worker.engine.EngineException;
+import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
+import io.zcbot.sandbox.worker.sandbox.Workspaces;
+import io.zcbot.sandbox.worker.spec.Dns;
+import io.zcbot.sandbox.worker.spec.Egress;
+import io.zcbot.sandbox.worker.spec.FirewallMode;
+import io.zcbot.sandbox.worker.spec.NetworkPolicy;
+import io.zcbot.sandbox.worker.spec.ResourceLimits;
+import io.zcbot.sandbox.worker.spec.SandboxSpec;
+import io.zcbot.sandbox.worker.testkit.machine.SandboxImage;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Set;
+import java.util.UUID;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CopyOnWriteArrayList;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The real engine, and all that tests need to look at sandboxes from outside and attack from
+ * inside. Others use the same engine: what is made here carries a worker id of its own, and only
+ * that is removed.
+ */
+public final class EngineFixture implements AutoCloseable {
+  public final String worker = "it-" + UUID.randomUUID();
+  public final String network = "zcbot-" + worker;
+  public final DockerClient docker;
+  public final DockerEngine engine;
+  Workspaces.Owner owner = Workspaces.Owner.UNMAPPED;
+  private final Path workspaces;
+  private final Map<SandboxSpec, DockerSandboxes> sandboxes = new ConcurrentHashMap<>();
+  private final Set<String> images = ConcurrentHashMap.newKeySet();
+  private final Set<String> networks = ConcurrentHashMap.newKeySet();
+
+  /** Of runc, if its own first process died before the command; once in thousands of starts. */
+  private static final String NEVER_BEGAN = "waiting for init preliminary setup";
+
+  /** What a command said and how it ended. */
+  public record Outcome(long exitCode, String output) {}
+
+  /** A started sandbox. */
+  public record Started(UserId user, String id, Path workspace) {}
+
+  public EngineFixture(Path workspaces, Duration readyTimeout) {
+    this(DefaultDockerClientConfig.createDefaultConfigBuilder().build(), workspaces, readyTimeout);
+  }
+
+  /** On the engine there. */
+  public static EngineFixture at(String address, Path workspaces) {
+    return new EngineFixture(
+        DefaultDockerClientConfig.createDefaultConfigBuilder()
+            .withDockerHost(address)
+            .withDockerTlsVerify(false)
+            .build(),
+        workspaces,
+        Duration.ofSeconds(30));
+  }
+
+  private EngineFixture(DockerClientConfig config, Path workspaces, Duration readyTimeout) {
+    this.workspaces = workspaces;
+    this.docker =
+        DockerClientImpl.getInstance(
+            config,
+            new ZerodepDockerHttpClient.Builder()
+                .dockerHost(config.getDockerHost())
+                .sslConfig(config.getSSLConfig())
+                .build());
+    this.engine =
+        new DockerEngine(
+            config,
+            worker,
+            new DockerEngineSettings(
+                Duration.ofSeconds(60),
+                readyTimeout,
+                Duration.ofSeconds(20),
+                Duration.ofSeconds(30),
+                16),
+            SandboxMetrics.NONE);
+    networks.add(network);
+  }
+
+  /** Small limits, so that reaching them is quick. */
+  public SandboxSpec spec() {
+    return spec(SandboxImage.NAME, null, network, policy(FirewallMode.HOST));
+  }
+
+  public static NetworkPolicy policy(FirewallMode firewall) {
+    return new NetworkPolicy(
+        firewall,
+        new Egress.Public(),
+        new Dns.EngineDefault(),
+        List.of("203.0.113.7", "198.51.100.0/24"));
+  }
+
+  static NetworkPolicy policy(FirewallMode firewall, Egress egress, Dns dns) {
+    return new NetworkPolicy(firewall, egress, dns, List.of("203.0.113.7"));
+  }
+
+  public SandboxSpec withImage(String image) {
+    return withImage(image, FirewallMode.HOST);
+  }
+
+  SandboxSpec withImage(String image, FirewallMode firewall) {
+    return spec(image, null, network, policy(firewall));
+  }
+
+  public SandboxSpec withPolicy(NetworkPolicy policy) {
+    return spec(SandboxImage.NAME, null, network, policy);
+  }
+
+  SandboxSpec withPgIps(FirewallMode firewall, String... pgIps) {
+    return withPolicy(
+        new NetworkPolicy(firewall, new Egress.Public(), new Dns.EngineDefault(), List.of(pgIps)));
+  }
+
+  SandboxSpec withNetwork(String other) {
+    networks.add(other);
+    return spec(SandboxImage.NAME, null, other, policy(FirewallMode.HOST));
+  }
+
+  SandboxSpec withRuntime(String runtime, NetworkPolicy policy) {
+    return spec(SandboxImage.NAME, runtime, network, policy);
+  }
+
+  private static SandboxSpec spec(
+      String image, @Nullable String runtime, String network, NetworkPolicy policy) {
+    return new SandboxSpec(image, runtime, new ResourceLimits(256L << 20, 0.5, 64, 16L << 20, null), network, policy);
+  }
+
+  public static UserId user() {
+    return new UserId(UUID.randomUUID());
+  }
+
+  /** A directory as the domain makes it: of the sandbox user, mode 0700. */
+  public Path workspace(UserId user) throws IOException {
+    Path workspace = workspaces.resolve(user.toString());
+    Files.createDirectories(workspace);
+    Files.setPosixFilePermissions(workspace, PosixFilePermissions.fromString("rwx------"));
+    Files.setAttribute(workspace, "unix:uid", owner.uid());
+    Files.setAttribute(workspace, "unix:gid", owner.gid());
+    return workspace;
+  }
+
+  public String create(SandboxSpec spec, UserId user) throws EngineException, IOException {
+    return sandboxes(spec).create(user, workspace(user));
+  }
+
+  /** Sandboxes of a spec; the same object for the same spec. */
+  public DockerSandboxes sandboxes(SandboxSpec spec) {
+    return sandboxes.computeIfAbsent(spec, engine::sandboxes);
+  }
+
+  /** Sandboxes of the spec of {@link #spec()}. */
+  public DockerSandboxes sandboxes() {
+    return sandboxes(spec());
+  }
+
+  /** Starts a container, whatever its spec. */
+  public void start(String id) throws EngineException {
+    sandboxes().start(id);
+  }
+
+  public Started start(SandboxSpec spec) throws EngineException, IOException {
+    UserId user = user();
+    String id = create(spec, user);
+    sandboxes(spec).start(id);
+    return new Started(user, id, workspaces.resolve(user.toString()));
+  }
+
+  /** Runs a command as an agent would: as uid 1000. */
+  public Outcome attack(String containerId, String... command) throws InterruptedException {
+    return run(containerId, "1000:1000", command);
+  }
+
+  public Outcome bash(String containerId, String script) throws InterruptedException {
+    return attack(containerId, "bash", "-c", script);
+  }
+
+  public Outcome python(String containerId, String script) throws InterruptedException {
+    return attack(containerId, "python3", "-c", script);
+  }
+
+  /** Starts a container that a test created, once more if runc's own first process died. */
+  public void startContainer(String container) {
+    try {
+      docker.startContainerCmd(container).exec();
+    } catch (InternalServerErrorException e) {
+      if (!String.valueOf(e.getMessage()).contains(NEVER_BEGAN)) {
+        throw e;
+      }
+      System.out.println("a container never began, it is started once more: " + e.getMessage());
+      docker.startContainerCmd(container).exec();
+    }
+  }
+
+  /** Runs a command; once more where it never began, which says nothing about the command. */
+  public Outcome run(String containerId, @Nullable String user, String... command)
+      throws InterruptedException {
+    Outcome outcome = runOnce(containerId, user, command);
+    if (!outcome.output.contains(NEVER_BEGAN)) {
+      return outcome;
+    }
+    System.out.println("an exec never began, it is tried once more: " + outcome.output);
+    return runOnce(containerId, user, command);
+  }
+
+  private Outcome runOnce(String containerId, @Nullable String user, String... command)
+      throws InterruptedException {
+    String exec = exec(containerId, user, command);
+    List<String> output = new CopyOnWriteArrayList<>();
+    docker
+        .execStartCmd(exec)
+        .exec(
+            new ResultCallback.Adapter<Frame>() {
+              @Override
+              public void onNext(Frame frame) {
+                output.add(new String(frame.getPayload(), StandardCharsets.UTF_8));
+              }
+            })
+        .awaitCompletion();
+    return new Outcome(
+        docker.inspectExecCmd(exec).exec().getExitCodeLong(), String.join("", output).strip());
+  }
+
+  /** Starts a command and does not wait for it. */
+  public void background(String containerId, String... command) throws InterruptedException {
+    docker
+        .execStartCmd(exec(containerId, "1000:1000", command))
+        .withDetach(true)
+        .exec(new ResultCallback.Adapter<>())
+        .awaitCompletion();
+  }
+
+  private String exec(String containerId, @Nullable String user, String... command) {
+    ExecCreateCmd exec = docker.execCreateCmd(containerId);
+    if (user != null) {
+      exec.withUser(user);
+    }
+    return exec.withAttachStdout(true).withAttachStderr(true).withCmd(command).exec().getId();
+  }
+
+  /** Its end of the sandbox network. */
+  public ContainerNetwork attachment(String containerId) {
+    Map<String, ContainerNetwork> networks =
+        docker.inspectContainerCmd(containerId).exec().getNetworkSettings().getNetworks();
+    return Objects.requireNonNull(networks.get(network));
+  }
+
+  /** An image of the sandbox's with something changed. */
+  public String image(Path directory, String... dockerfile) throws IOException {
+    String tag = "zcbot-" + worker + ":" + images.size();
+    images.add(tag);
+    rebuild(directory, tag, dockerfile);
+    return tag;
+  }
+
+  /** Gives an image's name to another image. */
+  void rebuild(Path directory, String tag, String... dockerfile) throws IOException {
+    Path file = directory.resolve("Dockerfile");
+    Files.writeString(
+        file, "FROM " + SandboxImage.NAME + "\nUSER 0:0\n" + String.join("\n", dockerfile) + "\n");
+    docker
+        .buildImageCmd(file.toFile())
+        .withTags(Set.of(tag))
+        .withLabels(Map.of("zcbot.test", worker))
+        .start()
+        .awaitImageId();
+  }
+
+  /** One that lets sandboxes reach one another. */
+  public String openNetwork() {
+    String name = "zcbot-open-" + worker;
+    networks.add(name);
+    try (CreateNetworkCmd command = docker.createNetworkCmd()) {
+      command.withName(name).withDriver("bridge").exec();
+    }
+    return name;
+  }
+
+  void removeNetwork(String name) {
+    docker.removeNetworkCmd(name).exec();
+  }
+
+  /** All of this test's. */
+  List<com.github.dockerjava.api.model.Container> containers() {
+    return docker
+        .listContainersCmd()
+        .withShowAll(true)
+        .withLabelFilter(Map.of("zcbot.worker", worker))
+        .exec();
+  }
+
+  @Override
+  public void close() throws IOException {
+    for (var container : containers()) {
+      quietly(() -> docker.removeContainerCmd(container.getId()).withForce(true).exec());
+    }
+    networks.forEach(name -> quietly(() -> docker.removeNetworkCmd(name).exec()));
+    images.forEach(tag -> quietly(() -> docker.removeImageCmd(tag).withForce(true).exec()));
+    engine.close();
+    docker.close();
+  }
+
+  private static void quietly(Runnable removal) {
+    try {
+      removal.run();
+    } catch (DockerException e) {
+      // gone already, or never made
+    }
+  }
+}

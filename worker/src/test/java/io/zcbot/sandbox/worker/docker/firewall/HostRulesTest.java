@@ -1,0 +1,138 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.docker.firewall;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** The text of the host's rules, as the image's script makes it. */
+class HostRulesTest {
+  private static final Path IMAGE = Path.of("..", "sandbox-image").toAbsolutePath();
+  private final Map<String, String> settings =
+      new TreeMap<>(
+          Map.of(
+              "ZCBOT_BRIDGE", "br-1",
+              "ZCBOT_SUBNETS", "172.20.0.0/16,fd00:1::/64",
+              "ZCBOT_EGRESS", "public",
+              "ZCBOT_POLICY", "abc",
+              "ZCBOT_OWNER", "w1"));
+
+  @TempDir Path directory;
+
+  @Test
+  void publicEgress() throws Exception {
+    settings.put("ZCBOT_PG_IPS", "203.0.113.7");
+    settings.put("ZCBOT_RESOLVERS", "10.0.0.53");
+
+    List<String> rules = chain("egress");
+
+    assertThat(rules)
+        .startsWith(
+            "ip daddr 10.0.0.53 udp dport 53 accept",
+            "ip daddr 10.0.0.53 tcp dport 53 accept",
+            "ct status dnat jump refuse",
+            "ip daddr 203.0.113.7 jump refuse")
+        .endsWith("accept")
+        .contains(
+            "ip daddr 169.254.0.0/16 jump refuse",
+            "ip daddr 10.0.0.0/8 jump refuse",
+            "ip6 daddr fc00::/7 jump refuse");
+    assertThat(rules.stream().filter(rule -> rule.endsWith("accept"))).hasSize(3);
+  }
+
+  @Test
+  void anAllowListComesAfterWhatIsNeverOpened() throws Exception {
+    settings.put("ZCBOT_EGRESS", "10.1.0.0/16,2001:db8::/32");
+
+    List<String> rules = chain("egress");
+
+    assertThat(rules)
+        .endsWith("ip daddr 10.1.0.0/16 accept", "ip6 daddr 2001:db8::/32 accept", "jump refuse")
+        .doesNotContain("ip daddr 10.0.0.0/8 jump refuse");
+    assertThat(rules.indexOf("ip daddr 169.254.0.0/16 jump refuse"))
+        .isBetween(0, rules.indexOf("ip daddr 10.1.0.0/16 accept"));
+  }
+
+  @Test
+  void dnsOff() throws Exception {
+    settings.put("ZCBOT_DNS", "off");
+
+    assertThat(chain("egress")).startsWith("udp dport 53 jump refuse", "tcp dport 53 jump refuse");
+  }
+
+  @Test
+  void nothingReachesTheHostButResolversAndNeighbourDiscovery() throws Exception {
+    settings.put("ZCBOT_RESOLVERS", "172.20.0.1");
+
+    assertThat(chain("to_host"))
+        .containsExactly(
+            "icmpv6 type { nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert } accept",
+            "jump source",
+            "ip daddr 172.20.0.1 udp dport 53 accept",
+            "ip daddr 172.20.0.1 tcp dport 53 accept",
+            "meta nfproto ipv4 udp dport 9 reject with icmp prot-unreachable",
+            "jump refuse");
+    assertThat(chain("source"))
+        .containsExactly(
+            "ip saddr 172.20.0.0/16 return",
+            "ip6 saddr fd00:1::/64 return",
+            "ip6 saddr fe80::/10 return",
+            "drop");
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      textBlock =
+          """
+          ZCBOT_PG_IPS    | db.example          | ZCBOT_PG_IPS: 'db.example' is not
+          ZCBOT_EGRESS    | 10.0.0.1;drop       | ZCBOT_EGRESS: '10.0.0.1;drop' is not
+          ZCBOT_SUBNETS   | 10.0.0.0/8 } accept | ZCBOT_SUBNETS: '}' is not
+          ZCBOT_RESOLVERS | dead.beef           | ZCBOT_RESOLVERS: 'dead.beef' is not
+          ZCBOT_BRIDGE    | br"x                | ZCBOT_BRIDGE: 'br"x' is not
+          ZCBOT_OWNER     | a"b                 | ZCBOT_OWNER: 'a"b' is not
+          ZCBOT_POLICY    | a b                 | ZCBOT_POLICY: 'a b' is not
+          ZCBOT_SUBNETS   | ''                  | ZCBOT_SUBNETS: the network has none
+          """)
+  void whatCouldMeanSomethingElseIsRefused(String key, String value, String problem)
+      throws Exception {
+    settings.put(key, value);
+
+    assertThat(print()).startsWith("zcbot-sandbox failed: " + problem);
+  }
+
+  /** The rules of one chain of the inet table. */
+  private List<String> chain(String name) throws Exception {
+    String text = print();
+    String start = "\tchain " + name + " {\n";
+    assertThat(text).contains(start);
+    int from = text.indexOf(start) + start.length();
+    return text.substring(from, text.indexOf("\n\t}", from)).lines().map(String::strip).toList();
+  }
+
+  private String print() throws IOException, InterruptedException {
+    Path output = directory.resolve("output");
+    ProcessBuilder script =
+        new ProcessBuilder("bash", IMAGE.resolve("host-firewall.sh").toString(), "print")
+            .redirectErrorStream(true)
+            .redirectOutput(output.toFile());
+    script.environment().put("ZCBOT_FIREWALL_LIB", IMAGE.resolve("firewall.sh").toString());
+    script.environment().putAll(settings);
+    Process process = script.start();
+    assertThat(process.waitFor(20, TimeUnit.SECONDS)).isTrue();
+    return Files.readString(output);
+  }
+}

@@ -29,7 +29,11 @@ import java.util.function.Consumer;
 final class FakeEngine implements Engine, SandboxEngine {
   private static final SandboxSpec SPEC =
       new SandboxSpec(
-          "fake", null, new ResourceLimits(2L << 30, 1, 256, 512L << 20, null), "none", NetworkPolicy.DEFAULT);
+          "fake",
+          null,
+          new ResourceLimits(2L << 30, 1, 256, 512L << 20, null),
+          "none",
+          NetworkPolicy.DEFAULT);
 
   private final String workerId;
   private final String specHash = SPEC.hash();

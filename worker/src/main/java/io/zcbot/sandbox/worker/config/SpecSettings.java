@@ -106,6 +106,7 @@ final class SpecSettings {
                 "none",
                 NetworkKinds.addressesAndNetworks(),
                 "Addresses that no sandbox may ever reach, e.g. those of databases."));
-    return new SandboxSpec(image, runtime, new ResourceLimits(memory, cpus, pids, tmp, ioWeight), network, policy);
+    return new SandboxSpec(
+        image, runtime, new ResourceLimits(memory, cpus, pids, tmp, ioWeight), network, policy);
   }
 }

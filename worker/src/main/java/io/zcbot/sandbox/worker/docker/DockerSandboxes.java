@@ -18,8 +18,8 @@ import io.zcbot.sandbox.worker.docker.host.SandboxGround;
 import io.zcbot.sandbox.worker.docker.host.SandboxNetwork;
 import io.zcbot.sandbox.worker.docker.inspect.Inspection;
 import io.zcbot.sandbox.worker.docker.inspect.Inspector;
-import io.zcbot.sandbox.worker.engine.EngineException.Kind;
 import io.zcbot.sandbox.worker.engine.EngineException;
+import io.zcbot.sandbox.worker.engine.EngineException.Kind;
 import io.zcbot.sandbox.worker.engine.SandboxEngine;
 import io.zcbot.sandbox.worker.engine.SlotEngine;
 import io.zcbot.sandbox.worker.engine.Verified;
@@ -58,8 +58,7 @@ public final class DockerSandboxes implements SandboxEngine, SlotEngine {
     this.firewall =
         new HostFirewall(calls, spec, workerId, network, pull, settings, System::nanoTime);
     this.factory =
-        new SandboxFactory(
-            calls, spec, workerId, network, firewall, pull, settings.readyTimeout());
+        new SandboxFactory(calls, spec, workerId, network, firewall, pull, settings.readyTimeout());
     this.inspection = new Inspection(inspector, factory, spec.hash(), workerId);
   }
 

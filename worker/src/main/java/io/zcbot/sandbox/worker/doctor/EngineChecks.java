@@ -50,7 +50,12 @@ public final class EngineChecks {
   }
 
   private static Finding engine(EngineFacts facts) {
-    String detail = facts.versions().engine() + " (API " + facts.versions().api() + "), kernel " + facts.versions().kernel();
+    String detail =
+        facts.versions().engine()
+            + " (API "
+            + facts.versions().api()
+            + "), kernel "
+            + facts.versions().kernel();
     return advised("engine", detail, Advisories.ofEngine(facts.versions().engine()));
   }
 
@@ -203,7 +208,9 @@ public final class EngineChecks {
 
   private static String storage(EngineFacts facts) {
     return facts.storage().driver()
-        + (facts.storage().backingFilesystem().isEmpty() ? "" : " on " + facts.storage().backingFilesystem());
+        + (facts.storage().backingFilesystem().isEmpty()
+            ? ""
+            : " on " + facts.storage().backingFilesystem());
   }
 
   private static Finding image(SandboxGround ground, SandboxSpec spec) {

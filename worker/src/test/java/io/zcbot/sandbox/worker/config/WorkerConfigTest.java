@@ -96,7 +96,12 @@ class WorkerConfigTest {
             "-x"),
         new Row("ZCBOT_SANDBOX_RUNTIME", c -> c.spec().runtime(), null, "runsc", "runsc", "a b"),
         new Row(
-            "ZCBOT_SANDBOX_MEMORY", c -> c.spec().limits().memoryBytes(), 2L << 30, "1G", 1L << 30, "lots"),
+            "ZCBOT_SANDBOX_MEMORY",
+            c -> c.spec().limits().memoryBytes(),
+            2L << 30,
+            "1G",
+            1L << 30,
+            "lots"),
         new Row("ZCBOT_SANDBOX_CPUS", c -> c.spec().limits().cpus(), 1.0, "0.5", 0.5, "0"),
         new Row("ZCBOT_SANDBOX_PIDS", c -> c.spec().limits().pids(), 256L, "64", 64L, "1"),
         new Row(
@@ -106,7 +111,8 @@ class WorkerConfigTest {
             "64MiB",
             64L << 20,
             "1023k"),
-        new Row("ZCBOT_SANDBOX_IO_WEIGHT", c -> c.spec().limits().ioWeight(), null, "200", 200, "9"),
+        new Row(
+            "ZCBOT_SANDBOX_IO_WEIGHT", c -> c.spec().limits().ioWeight(), null, "200", 200, "9"),
         new Row(
             "ZCBOT_SANDBOX_NETWORK",
             c -> c.spec().network(),
@@ -430,7 +436,8 @@ class WorkerConfigTest {
         .isEqualTo(Duration.ofSeconds(8));
     assertThat(read("ZCBOT_SANDBOX_IDLE_TTL", "1h").reaper().interval)
         .isEqualTo(Duration.ofSeconds(10));
-    assertThat(read("ZCBOT_SANDBOX_MEMORY", "512m").spec().limits().tmpBytes()).isEqualTo(256L << 20);
+    assertThat(read("ZCBOT_SANDBOX_MEMORY", "512m").spec().limits().tmpBytes())
+        .isEqualTo(256L << 20);
     assertThat(read("ZCBOT_SANDBOX_MEMORY", "64m").spec().limits().tmpBytes()).isEqualTo(32L << 20);
     assertThat(read("ZCBOT_SANDBOX_MEMORY", "1g").spec().limits().tmpBytes()).isEqualTo(512L << 20);
   }

@@ -21,12 +21,12 @@ import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.docker.FakeDockerApi.Reply;
 import io.zcbot.sandbox.worker.docker.FakeDockerApi.Request;
 import io.zcbot.sandbox.worker.docker.api.DockerEngineSettings;
+import io.zcbot.sandbox.worker.engine.Container;
 import io.zcbot.sandbox.worker.engine.Container.Ownership;
 import io.zcbot.sandbox.worker.engine.Container.State;
-import io.zcbot.sandbox.worker.engine.Container;
 import io.zcbot.sandbox.worker.engine.EngineEvent;
-import io.zcbot.sandbox.worker.engine.EngineException.Kind;
 import io.zcbot.sandbox.worker.engine.EngineException;
+import io.zcbot.sandbox.worker.engine.EngineException.Kind;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
 import io.zcbot.sandbox.worker.spec.Dns;
 import io.zcbot.sandbox.worker.spec.Egress;
@@ -69,11 +69,7 @@ class DockerEngineFaultTest {
       new SandboxSpec(
           "zcbot-sandbox:latest",
           null,
-          new ResourceLimits(2L << 30,
-          1.5,
-          256,
-          512L << 20,
-          null),
+          new ResourceLimits(2L << 30, 1.5, 256, 512L << 20, null),
           "net",
           new NetworkPolicy(
               FirewallMode.CONTAINER,
@@ -433,11 +429,12 @@ class DockerEngineFaultTest {
         new SandboxSpec(
             SPEC.image(),
             "runsc",
-            new ResourceLimits(SPEC.limits().memoryBytes(),
-            SPEC.limits().cpus(),
-            SPEC.limits().pids(),
-            SPEC.limits().tmpBytes(),
-            300),
+            new ResourceLimits(
+                SPEC.limits().memoryBytes(),
+                SPEC.limits().cpus(),
+                SPEC.limits().pids(),
+                SPEC.limits().tmpBytes(),
+                300),
             SPEC.network(),
             new NetworkPolicy(
                 FirewallMode.CONTAINER,

@@ -11,12 +11,12 @@ import static org.awaitility.Awaitility.await;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.docker.EngineFixture.Started;
 import io.zcbot.sandbox.worker.docker.create.ContainerCreation;
+import io.zcbot.sandbox.worker.engine.Container;
 import io.zcbot.sandbox.worker.engine.Container.Ownership;
 import io.zcbot.sandbox.worker.engine.Container.State;
-import io.zcbot.sandbox.worker.engine.Container;
 import io.zcbot.sandbox.worker.engine.EngineEvent;
-import io.zcbot.sandbox.worker.engine.EngineException.Kind;
 import io.zcbot.sandbox.worker.engine.EngineException;
+import io.zcbot.sandbox.worker.engine.EngineException.Kind;
 import io.zcbot.sandbox.worker.security.Row;
 import io.zcbot.sandbox.worker.spec.FirewallMode;
 import io.zcbot.sandbox.worker.spec.SandboxSpec;
@@ -179,7 +179,8 @@ class DockerEngineIT {
     EngineException e =
         failure(
             () ->
-                fixture.create(fixture.withImage("zcbot-missing:" + fixture.worker), EngineFixture.user()));
+                fixture.create(
+                    fixture.withImage("zcbot-missing:" + fixture.worker), EngineFixture.user()));
 
     assertThat(e.kind()).isEqualTo(Kind.IMAGE_MISSING);
     assertThat(e.getMessage()).contains("docker build -t zcbot-missing:", "ZCBOT_SANDBOX_IMAGE");
@@ -373,7 +374,11 @@ class DockerEngineIT {
     fixture.bash(sandbox.id(), "true");
     fixture.docker.pauseContainerCmd(sandbox.id()).exec();
     fixture.docker.unpauseContainerCmd(sandbox.id()).exec();
-    fixture.docker.renameContainerCmd(sandbox.id()).withName("zcbot-renamed-" + fixture.worker).exec();
+    fixture
+        .docker
+        .renameContainerCmd(sandbox.id())
+        .withName("zcbot-renamed-" + fixture.worker)
+        .exec();
     fixture.engine.kill(sandbox.id());
     fixture.engine.remove(sandbox.id());
 

@@ -30,11 +30,7 @@ class HostFirewallTest {
       new SandboxSpec(
           "image",
           null,
-          new ResourceLimits(1 << 30,
-          1.0,
-          64,
-          1 << 20,
-          null),
+          new ResourceLimits(1 << 30, 1.0, 64, 1 << 20, null),
           "net",
           new NetworkPolicy(FirewallMode.HOST, new Egress.Public(), new Dns.Off(), List.of()));
 

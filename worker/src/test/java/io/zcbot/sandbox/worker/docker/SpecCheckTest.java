@@ -40,11 +40,7 @@ class SpecCheckTest {
       new SandboxSpec(
           "image",
           null,
-          new ResourceLimits(1 << 30,
-          1.0,
-          64,
-          1 << 20,
-          null),
+          new ResourceLimits(1 << 30, 1.0, 64, 1 << 20, null),
           "net",
           new NetworkPolicy(
               FirewallMode.CONTAINER, new Egress.Public(), new Dns.EngineDefault(), List.of()));

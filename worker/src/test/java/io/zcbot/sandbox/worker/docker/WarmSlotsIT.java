@@ -129,7 +129,8 @@ class WarmSlotsIT {
     Path file = root.resolve(user.toString()).resolve("file");
     assertThat(file).hasContent("mine\n");
     assertThat(Files.getAttribute(file, "unix:uid")).isEqualTo(1000);
-    assertThat(fixture.bash(ready.containerId(), "grep ' /workspace ' /proc/self/mountinfo").output())
+    assertThat(
+            fixture.bash(ready.containerId(), "grep ' /workspace ' /proc/self/mountinfo").output())
         .as("all that is mounted there")
         .satisfies(
             lines ->
@@ -177,7 +178,8 @@ class WarmSlotsIT {
     Ready ready = ready(EngineFixture.user());
 
     assertThat(ready.outcome()).isEqualTo(Ready.Outcome.CREATED);
-    assertThat(fixture.bash(ready.containerId(), "grep ' /workspace ' /proc/self/mountinfo").output())
+    assertThat(
+            fixture.bash(ready.containerId(), "grep ' /workspace ' /proc/self/mountinfo").output())
         .contains("nosuid,nodev");
   }
 
@@ -472,7 +474,13 @@ class WarmSlotsIT {
     assertThat(fixture.containers()).as("the parked one").hasSize(1);
     assertThat(mounts()).hasSize(1);
     assertThat(slotDirectories()).hasSize(1);
-    assertThat(fixture.docker.inspectNetworkCmd().withNetworkId(fixture.network).exec().getContainers())
+    assertThat(
+            fixture
+                .docker
+                .inspectNetworkCmd()
+                .withNetworkId(fixture.network)
+                .exec()
+                .getContainers())
         .as("addresses, and the veth pairs that go with them")
         .hasSize(1);
     assertThat(count(Path.of("/proc/self/fd"))).isLessThanOrEqualTo(descriptors + 10);

@@ -44,7 +44,11 @@ class EngineChecksTest {
 
   private static SandboxSpec spec(@Nullable String runtime, @Nullable Integer ioWeight) {
     return new SandboxSpec(
-        "image", runtime, new ResourceLimits(1 << 30, 1.0, 256, 1 << 20, ioWeight), "network", NetworkPolicy.DEFAULT);
+        "image",
+        runtime,
+        new ResourceLimits(1 << 30, 1.0, 256, 1 << 20, ioWeight),
+        "network",
+        NetworkPolicy.DEFAULT);
   }
 
   private static Map<String, Level> levels(List<Finding> findings) {

@@ -7,8 +7,8 @@ package io.zcbot.sandbox.worker.security;
 import com.github.dockerjava.api.command.CreateContainerCmd;
 import com.github.dockerjava.api.command.InspectContainerResponse;
 import com.github.dockerjava.api.model.HostConfig;
-import io.zcbot.sandbox.worker.docker.EngineFixture.Started;
 import io.zcbot.sandbox.worker.docker.EngineFixture;
+import io.zcbot.sandbox.worker.docker.EngineFixture.Started;
 import io.zcbot.sandbox.worker.spec.ResourceLimits;
 import io.zcbot.sandbox.worker.spec.SandboxSpec;
 import io.zcbot.sandbox.worker.testkit.machine.Commands;
@@ -80,12 +80,7 @@ final class Lab implements AutoCloseable {
   }
 
   SandboxSpec withImage(String image) {
-    return new SandboxSpec(
-        image,
-        spec.runtime(),
-        spec.limits(),
-        spec.network(),
-        spec.policy());
+    return new SandboxSpec(image, spec.runtime(), spec.limits(), spec.network(), spec.policy());
   }
 
   SandboxSpec weighed(int ioWeight) {
@@ -135,7 +130,9 @@ final class Lab implements AutoCloseable {
     InspectContainerResponse original = fixture.docker.inspectContainerCmd(of.id()).exec();
     try (CreateContainerCmd command =
         copy(
-            original, "zcbot-control-" + UUID.randomUUID(), Map.of("zcbot.worker", fixture.worker))) {
+            original,
+            "zcbot-control-" + UUID.randomUUID(),
+            Map.of("zcbot.worker", fixture.worker))) {
       command.withEntrypoint("sleep", "600");
       change.accept(command);
       String id = command.exec().getId();

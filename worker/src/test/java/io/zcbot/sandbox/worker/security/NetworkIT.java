@@ -160,7 +160,8 @@ class NetworkIT extends Attacks {
     return await()
         .atMost(Duration.ofSeconds(20))
         .until(
-            () -> lab.fixture.bash(server, "cat /tmp/port").output(), said -> said.matches("[0-9]+"))
+            () -> lab.fixture.bash(server, "cat /tmp/port").output(),
+            said -> said.matches("[0-9]+"))
         .transform(Integer::parseInt);
   }
 

@@ -58,11 +58,7 @@ enum Profile {
 
   SandboxSpec apply(SandboxSpec spec) {
     return new SandboxSpec(
-        spec.image(),
-        runtime,
-        spec.limits(),
-        spec.network(),
-        EngineFixture.policy(firewall));
+        spec.image(), runtime, spec.limits(), spec.network(), EngineFixture.policy(firewall));
   }
 
   /** Whether the first process is root, with NET_ADMIN. */

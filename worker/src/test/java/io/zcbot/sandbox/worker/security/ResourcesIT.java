@@ -112,7 +112,8 @@ class ResourcesIT extends Attacks {
     python(burner.id(), burn);
     double took = (System.nanoTime() - started) / 1e9;
     // its share of the time, and what a period lets one begin with
-    assertThat(cpuSeconds(burner.id()) - usedBefore).isLessThan(lab.spec.limits().cpus() * took + 0.6);
+    assertThat(cpuSeconds(burner.id()) - usedBefore)
+        .isLessThan(lab.spec.limits().cpus() * took + 0.6);
     assertThat(throttled(burner.id())).as("periods throttled").isGreaterThan(throttledBefore);
 
     String control = lab.without(host -> host.withNanoCPUs(0L));
@@ -335,7 +336,12 @@ class ResourcesIT extends Attacks {
     }
     Started sandbox = lab.fresh(weighed);
     Integer kept =
-        lab.fixture.docker.inspectContainerCmd(sandbox.id()).exec().getHostConfig().getBlkioWeight();
+        lab.fixture
+            .docker
+            .inspectContainerCmd(sandbox.id())
+            .exec()
+            .getHostConfig()
+            .getBlkioWeight();
 
     if (!engine.cgroups().weighsIo()) {
       assertThat(kept).as("the engine discards it and says nothing").isIn(null, 0);

@@ -54,7 +54,11 @@ public final class World {
   public static final Duration EVICT_AFTER = Duration.ofSeconds(60);
   public static final SandboxSpec SPEC =
       new SandboxSpec(
-          "image", null, new ResourceLimits(1 << 30, 1.0, 256, 1 << 20, null), "network", NetworkPolicy.DEFAULT);
+          "image",
+          null,
+          new ResourceLimits(1 << 30, 1.0, 256, 1 << 20, null),
+          "network",
+          NetworkPolicy.DEFAULT);
   public static final Identity ME = new Identity("me", "host", "unix:///engine");
   private static final ScheduledExecutorService TIMER =
       Executors.newSingleThreadScheduledExecutor(Thread.ofVirtual().factory());

@@ -5,8 +5,8 @@
 package io.zcbot.sandbox.worker.docker.api;
 
 import com.github.dockerjava.core.DockerClientConfig;
-import io.zcbot.sandbox.worker.engine.EngineException.Kind;
 import io.zcbot.sandbox.worker.engine.EngineException;
+import io.zcbot.sandbox.worker.engine.EngineException.Kind;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
 import java.net.ConnectException;
 import java.time.Duration;
@@ -56,7 +56,8 @@ public final class EngineCalls implements AutoCloseable {
   }
 
   /** Makes a call and waits for its answer. */
-  public <T extends @Nullable Object> T call(Operation operation, Call<T> call) throws EngineException {
+  public <T extends @Nullable Object> T call(Operation operation, Call<T> call)
+      throws EngineException {
     return call(operation, timeout, call);
   }
 

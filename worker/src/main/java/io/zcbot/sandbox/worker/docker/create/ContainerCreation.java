@@ -42,7 +42,8 @@ public final class ContainerCreation {
   }
 
   /** A user's sandbox. */
-  public CreateContainerCmd sandbox(DockerClient client, UserId user, Path workspace, boolean ipv6) {
+  public CreateContainerCmd sandbox(
+      DockerClient client, UserId user, Path workspace, boolean ipv6) {
     return command(
         client,
         Container.nameOf(user),
@@ -112,7 +113,8 @@ public final class ContainerCreation {
             .withNetworkMode(policy.hasNetwork() ? spec.network() : "none")
             .withReadonlyRootfs(true)
             .withTmpFs(
-                Map.of("/tmp", "rw,exec,nosuid,nodev,size=" + spec.limits().tmpBytes() + ",mode=1777"))
+                Map.of(
+                    "/tmp", "rw,exec,nosuid,nodev,size=" + spec.limits().tmpBytes() + ",mode=1777"))
             .withMounts(List.of(workspace))
             .withShmSize(64L << 20)
             .withPrivileged(false)

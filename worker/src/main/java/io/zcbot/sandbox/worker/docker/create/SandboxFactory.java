@@ -14,8 +14,8 @@ import io.zcbot.sandbox.worker.docker.host.ImagePull;
 import io.zcbot.sandbox.worker.docker.host.SandboxNetwork;
 import io.zcbot.sandbox.worker.docker.inspect.SpecCheck;
 import io.zcbot.sandbox.worker.docker.inspect.SpecComparison;
-import io.zcbot.sandbox.worker.engine.EngineException.Kind;
 import io.zcbot.sandbox.worker.engine.EngineException;
+import io.zcbot.sandbox.worker.engine.EngineException.Kind;
 import io.zcbot.sandbox.worker.engine.SlotEngine.OnceRunning;
 import io.zcbot.sandbox.worker.pool.SlotMounts;
 import io.zcbot.sandbox.worker.spec.NetworkPolicy;
@@ -138,7 +138,8 @@ public final class SandboxFactory implements SpecComparison {
     }
   }
 
-  public void startSlot(String containerId, OnceRunning onceRunning) throws EngineException, IOException {
+  public void startSlot(String containerId, OnceRunning onceRunning)
+      throws EngineException, IOException {
     try {
       start.runSlot(containerId, onceRunning);
     } catch (EngineException e) {

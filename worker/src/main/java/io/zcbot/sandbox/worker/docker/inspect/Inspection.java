@@ -34,7 +34,8 @@ public final class Inspection {
     this.knownGood = new KnownGood(workerId, MOST_KNOWN);
   }
 
-  public Optional<Verified> verify(String nameOrId, UserId user, Path workspace) throws EngineException {
+  public Optional<Verified> verify(String nameOrId, UserId user, Path workspace)
+      throws EngineException {
     return inspector.read(
         nameOrId,
         answer -> {
@@ -49,8 +50,7 @@ public final class Inspection {
           }
           Verified verified =
               judged(
-                  container,
-                  spec.differences(description, container.ourSlot(), user, workspace));
+                  container, spec.differences(description, container.ourSlot(), user, workspace));
           if (verified.isAsSpecified()) {
             knownGood.add(answer, user, workspace, container);
           }

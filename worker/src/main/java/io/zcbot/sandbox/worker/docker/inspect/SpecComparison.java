@@ -21,8 +21,7 @@ public interface SpecComparison {
    * @param slotId the slot it was made as, if any
    * @param workspace of the user; that of a claimed slot is mounted on the slot's directory
    */
-  List<String> differences(
-      JsonNode answer, @Nullable String slotId, UserId user, Path workspace)
+  List<String> differences(JsonNode answer, @Nullable String slotId, UserId user, Path workspace)
       throws EngineException, IOException;
 
   /**

@@ -5,11 +5,11 @@
 package io.zcbot.sandbox.events;
 
 /**
- * The container that a result tells of.
+ * The container that a result event is about.
  *
  * @param name derived from the user; a later container of the same user has the same one
  * @param id given by the container engine, unique in time
  * @param host the machine on which the container runs or ran
- * @param workerId the worker that tells of it
+ * @param workerId the worker that published the event
  */
 public record ContainerRef(String name, String id, String host, String workerId) {}

@@ -10,8 +10,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * A user needs a sandbox.
  *
- * @param expiresAt from when on nobody waits for it any more; absent: the worker's default applies,
- *     counted from the record's time
+ * @param expiresAt when the requester stops waiting; if absent, the worker's default applies, counted from the record's time
  */
 public record Ensure(
     String eventId,

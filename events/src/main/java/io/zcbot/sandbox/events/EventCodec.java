@@ -21,7 +21,7 @@ import org.jspecify.annotations.Nullable;
  * <p>Stateless and safe for concurrent use.
  */
 public final class EventCodec {
-  /** Largest value that is read; anything larger is no event. */
+  /** Largest value that is read; anything larger is not a valid event. */
   public static final int MAX_BYTES = 64 * 1024;
 
   private static final ObjectWriter WRITER = JsonMapper.builder().build().writer();
@@ -98,10 +98,9 @@ public final class EventCodec {
   }
 
   /**
-   * Reads an ensure. Key and {@code user_id} are enough: the origin serves for a missing id and
-   * time.
+   * Reads an ensure. Key and {@code user_id} are enough: a missing id or time is taken from the record's origin.
    *
-   * @throws EventFormatException if the record is no ensure
+   * @throws EventFormatException if the record is not a valid ensure
    */
   public Ensure decodeEnsure(byte @Nullable [] key, byte @Nullable [] value, Origin origin)
       throws EventFormatException {
@@ -118,7 +117,7 @@ public final class EventCodec {
   /**
    * Reads an activity. Key and {@code user_id} are enough, as for an ensure.
    *
-   * @throws EventFormatException if the record is no activity
+   * @throws EventFormatException if the record is not a valid activity
    */
   public Activity decodeActivity(byte @Nullable [] key, byte @Nullable [] value, Origin origin)
       throws EventFormatException {
@@ -132,9 +131,9 @@ public final class EventCodec {
   }
 
   /**
-   * Reads a record of any topic but the dead-letter one, whose records are no events.
+   * Reads a record of any topic except the dead-letter topic, whose records are not events.
    *
-   * @throws EventFormatException if the record is no event of that topic
+   * @throws EventFormatException if the record is not a valid event of that topic
    */
   public SandboxEvent decode(
       Topic topic, byte @Nullable [] key, byte @Nullable [] value, Origin origin)
@@ -173,7 +172,7 @@ public final class EventCodec {
   /**
    * Reads a live entry.
    *
-   * @throws EventFormatException if the value is none
+   * @throws EventFormatException if the value is not a valid entry
    */
   public LiveSandbox decodeLive(byte[] value) throws EventFormatException {
     Fields in = Fields.parse(value);

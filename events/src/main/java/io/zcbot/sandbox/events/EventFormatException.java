@@ -4,7 +4,7 @@
  */
 package io.zcbot.sandbox.events;
 
-/** A record is no event. The message names the field and what to do about it. */
+/** A record is not a valid event. The message names the field and says how to fix it. */
 public final class EventFormatException extends Exception {
   private static final long serialVersionUID = 1L;
 
@@ -15,7 +15,7 @@ public final class EventFormatException extends Exception {
     this.field = field;
   }
 
-  /** The field at fault; {@code key} or {@code value} when it is the record as a whole. */
+  /** The invalid field; {@code key} or {@code value} if the record as a whole is invalid. */
   public String field() {
     return field;
   }

@@ -15,9 +15,7 @@ public final class EventIds {
   private EventIds() {}
 
   /**
-   * Id of the ready that answers the ensure with this {@code event_id} by this container. An ensure
-   * that is read again after its sandbox went leads to another one, and whoever drops what it has
-   * seen must not drop that.
+   * Id of the ready that answers the ensure with this {@code event_id} by this container. An ensure that is read again after its sandbox ended is answered with another container, and consumers that drop known ids must not drop that answer.
    */
   public static String ready(String ensureId, String containerId) {
     return derive("ready", ensureId + ":" + containerId);
@@ -29,14 +27,13 @@ public final class EventIds {
   }
 
   /**
-   * Id of the reaped that ends a container. The container's id is the cause, whatever the reason: a
-   * container ends once, however often and by whomever that is announced.
+   * Id of the reaped event of a container. It is derived from the container's id alone, because a container ends once, however often its end is announced and by which worker.
    */
   public static String reaped(String containerId) {
     return derive("reaped", containerId);
   }
 
-  /** Id of the ensure with which a worker takes over a sandbox that went with its host. */
+  /** Id of the ensure with which a worker replaces a sandbox that was lost with its host. */
   public static String handover(String containerId) {
     return derive("handover", containerId);
   }

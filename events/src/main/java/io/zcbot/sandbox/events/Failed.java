@@ -22,7 +22,7 @@ public record Failed(
     String message,
     boolean retryable)
     implements SandboxEvent {
-  /** What stood in the way. */
+  /** Why there is no sandbox. */
   public enum Reason implements WireName {
     /** The engine has no such image and could not pull it. */
     IMAGE_MISSING,
@@ -30,15 +30,15 @@ public record Failed(
     CAPACITY,
     /** The engine did not answer, or kept failing, until the ensure expired. */
     ENGINE_UNAVAILABLE,
-    /** It was too old when its turn came. */
+    /** The ensure expired before it was processed. */
     EXPIRED,
-    /** The engine refuses this sandbox as it is configured. */
+    /** The engine rejects the sandbox's configuration. */
     REJECTED,
     /** The sandbox started, but its firewall could not be put in force. */
     FIREWALL,
     /** The user's directory is not usable, e.g. a symlink or owned by somebody else. */
     WORKSPACE,
-    /** A fault of the worker's own; please report it. */
+    /** An error in the worker; please report it. */
     INTERNAL
   }
 

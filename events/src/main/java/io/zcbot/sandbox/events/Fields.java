@@ -27,11 +27,10 @@ import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The fields of one JSON object, read by type; every error names the field. What is nested in the
- * object is skipped, so hostile input makes no tree of objects.
+ * The fields of one JSON object, read by type; every error names the field. Nested values are skipped, so hostile input does not create a tree of objects.
  */
 final class Fields {
-  /** What RFC 3339 can write, in UTC. */
+  /** The range of times that RFC 3339 can represent, in UTC. */
   private static final Instant EARLIEST = Instant.parse("0000-01-01T00:00:00Z");
 
   private static final Instant LATEST = Instant.parse("9999-12-31T23:59:59.999999999Z");
@@ -119,7 +118,7 @@ final class Fields {
     return required(field, optionalText(field));
   }
 
-  /** A text that identifies something, or names somebody: without control characters. */
+  /** An identifier or a name: text without control characters. */
   @Nullable String optionalText(String field) throws EventFormatException {
     String text = optionalProse(field);
     if (text != null && UntrustedText.isUnsafe(text)) {

@@ -6,9 +6,9 @@ package io.zcbot.sandbox.events;
 
 import java.time.Instant;
 
-/** Where a record lies in the log, and its record time. */
+/** A record's position in the log, and its time. */
 public record Origin(String topic, int partition, long offset, Instant timestamp) {
-  /** The id of an event that brought none of its own: unique, and the same on redelivery. */
+  /** The id of an event without an id: unique, and the same on redelivery. */
   public String eventId() {
     return topic + "-" + partition + "-" + offset;
   }

@@ -27,24 +27,24 @@ public record Ready(
     implements SandboxEvent {
   /** How the sandbox came to be ready. */
   public enum Outcome implements WireName {
-    /** There was none; a new one was made. */
+    /** There was none; a new one was created. */
     CREATED,
-    /** It ran already. */
+    /** It was already running. */
     REUSED,
-    /** What stood under the user's name was not usable and was replaced. */
+    /** The container with the user's name was not usable and was replaced. */
     RECREATED,
-    /** A warm slot was given to the user. */
+    /** A slot of the warm pool became the user's sandbox. */
     CLAIMED
   }
 
   /**
-   * What the container was made with.
+   * How the container was created.
    *
    * @param engine address at which the host's container engine is reached
    * @param runtime the OCI runtime; {@code default} when the engine's own default is used
    * @param workspace path of the user's directory on the host
    * @param idleTtl how long the sandbox may be unused before it is reaped, in whole seconds; absent
-   *     in events of workers that did not tell it yet
+   *     in events of older workers
    */
   public record Environment(
       String engine, String image, String runtime, String workspace, @Nullable Duration idleTtl) {

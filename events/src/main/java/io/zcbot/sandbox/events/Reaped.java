@@ -28,21 +28,21 @@ public record Reaped(
   public enum Reason implements WireName {
     /** Not used for the idle TTL. */
     IDLE,
-    /** Left over from an earlier life of the worker. */
+    /** Left by a previous run of the worker. */
     PURGED,
-    /** The user's partition went to another worker. */
+    /** The user's partition was assigned to another worker. */
     MOVED,
-    /** Its host is gone. */
+    /** It was lost with its host. */
     LOST,
-    /** It ended by itself, or was removed behind the worker's back. */
+    /** It ended by itself, or was removed by somebody other than the worker. */
     DIED,
     /** It reached its maximum lifetime. */
     LIFETIME,
-    /** It was idle and had to make room for another user's. */
+    /** It was idle and was removed to make room for another user's sandbox. */
     EVICTED,
-    /** It was not usable (spec, owner, state) and made room for the same user's next one. */
+    /** It was not usable (spec, owner, state) and was replaced by another sandbox of the user. */
     REPLACED,
-    /** Somebody asked for it. */
+    /** An operator purged it. */
     REQUESTED,
     /** The worker was shut down for good. */
     SHUTDOWN

@@ -8,8 +8,7 @@ import java.util.Map;
 
 /**
  * The topics of the contract with the settings they need. All are keyed by the user's canonical
- * UUID and all have the same partition count, so that a user's records of every kind lie in
- * partitions of one number.
+ * UUID and all have the same partition count, so that a user's records of every kind are in partitions with the same number.
  */
 public enum Topic {
   ENSURE("ensure", true),
@@ -18,10 +17,10 @@ public enum Topic {
   REAPED("reaped", false),
   FAILED("failed", false),
   DEAD_LETTER("dead-letter", false),
-  /** No events but state: which sandboxes are live, of all workers. Compacted. */
+  /** State, not events: the live sandboxes of all workers. Compacted. */
   LIVE("live", false);
 
-  /** What every topic name begins with unless a deployment chooses otherwise. */
+  /** The default prefix of all topic names. */
   public static final String DEFAULT_PREFIX = "sandbox.";
 
   private final String suffix;
@@ -42,14 +41,13 @@ public enum Topic {
     return input;
   }
 
-  /** The topics that tell what happened, in the order of a sandbox's life: all but the state. */
+  /** The topics of events, in the order of a sandbox's life: all except the live table. */
   public static Topic[] history() {
     return new Topic[] {ENSURE, ACTIVITY, READY, REAPED, FAILED, DEAD_LETTER};
   }
 
   /**
-   * Topic-level settings the contract relies on. The inputs take the broker's time on append, so
-   * that one clock orders them whatever the agents' clocks say. The live table must be compacted,
+   * Topic-level settings the contract relies on. The inputs use the broker's time on append, so that one clock orders them, independently of the agents' clocks. The live table must be compacted,
    * or retention would forget sandboxes that still run.
    */
   public Map<String, String> requiredSettings() {
@@ -60,7 +58,7 @@ public enum Topic {
   }
 
   /**
-   * Topic-level settings that bound what a record makes its readers hold. Without them the contract
+   * Topic-level settings that bound the memory that a record takes in its readers. Without them the contract
    * is kept, but a writer can harm a worker: a broker limits a compressed batch by its compressed
    * size, and 16 KB of zstd can hold a record of 120 MB. With {@code uncompressed} the broker
    * stores each batch anew and applies {@code max.message.bytes} to what it really holds.

@@ -7,7 +7,7 @@ package io.zcbot.sandbox.events;
 import java.nio.charset.StandardCharsets;
 import java.util.regex.Pattern;
 
-/** What may be stored, sent on and shown of a text that somebody else wrote. */
+/** Makes text of others safe to store, forward and show. */
 final class UntrustedText {
   /** The longest text of a field, in characters. */
   static final int MAX_LENGTH = 4096;
@@ -19,7 +19,7 @@ final class UntrustedText {
 
   private UntrustedText() {}
 
-  /** Whether a terminal or a log could obey the text or show it as something else. */
+  /** Whether the text contains characters that could control a terminal or forge a log line. */
   static boolean isUnsafe(String text) {
     for (int i = 0; i < text.length(); i++) {
       if (text.charAt(i) < ' ' || text.charAt(i) > '~') {

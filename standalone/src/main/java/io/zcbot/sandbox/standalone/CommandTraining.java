@@ -23,7 +23,7 @@ public final class CommandTraining {
   private static final long PATIENCE_SECONDS = 120;
   private static final String USER = "00000000-0000-4000-8000-000000000001";
 
-  /** Commands end in any way: nobody answers the ensure, and the stand-in is not fit. */
+  /** The commands may fail: nobody answers the ensure, and the stand-in is not a fit engine. */
   private static final List<String> COMMANDS =
       List.of(
           "--help",

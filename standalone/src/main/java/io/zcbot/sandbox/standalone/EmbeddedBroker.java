@@ -49,7 +49,7 @@ public final class EmbeddedBroker implements AutoCloseable {
    *
    * @param data directory of its log, made when missing
    * @param port to listen on; 0 for any free one
-   * @throws IOException if directory or port can't be had; the message says what to do
+   * @throws IOException if the directory or the port can't be used; the message says what to do
    */
   public static EmbeddedBroker start(Path data, int port) throws IOException {
     quietLog4j();
@@ -89,14 +89,14 @@ public final class EmbeddedBroker implements AutoCloseable {
     }
   }
 
-  /** Kafka brings log4j to change log levels by JMX; with logback it would only complain. */
+  /** Kafka uses log4j to change log levels by JMX; with logback it would only log an error. */
   private static void quietLog4j() {
     if (System.getProperty("log4j2.StatusLogger.level") == null) {
       System.setProperty("log4j2.StatusLogger.level", "OFF");
     }
   }
 
-  /** Kafka has a lock of its own, but says less clearly what the matter is, and later. */
+  /** Kafka has a lock of its own, but its error comes later and is less clear. */
   private static FileChannel lock(Path directory) throws IOException {
     FileChannel channel = null;
     try {
@@ -240,7 +240,7 @@ public final class EmbeddedBroker implements AutoCloseable {
     settings.put("share.coordinator.state.topic.num.partitions", "1");
   }
 
-  /** The defaults are for large groups: a lone worker would wait a second, a dead one 45. */
+  /** The defaults are for large groups: a single worker would wait a second, and a dead one would be replaced after 45. */
   private static void joinQuickly(Map<String, String> settings) {
     settings.put("group.initial.rebalance.delay.ms", "0");
     settings.put("group.consumer.assignment.interval.ms", "0");
@@ -250,7 +250,7 @@ public final class EmbeddedBroker implements AutoCloseable {
     settings.put("group.consumer.min.heartbeat.interval.ms", "1000");
   }
 
-  /** It shares a host with sandboxes: few threads, and no 128 MiB for cleaning a small log. */
+  /** The broker shares a host with sandboxes: few threads, and less than 128 MiB to clean a small log. */
   private static void stayUnderfoot(Map<String, String> settings) {
     settings.put("num.network.threads", "2");
     settings.put("num.io.threads", "4");

@@ -31,8 +31,7 @@ import java.util.stream.StreamSupport;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Answers as a Docker Engine does, as far as the worker asks, and runs nothing: to train the JVM
- * where there is no engine, and to measure the worker by itself. Listens on loopback.
+ * Implements the part of the Docker Engine's API that the worker uses, without running containers. It serves to train the JVM where there is no engine, and to measure the worker alone. Listens on loopback.
  */
 public final class EngineStandIn implements AutoCloseable {
   private static final ObjectMapper JSON = new ObjectMapper();
@@ -41,7 +40,7 @@ public final class EngineStandIn implements AutoCloseable {
   private static final String IMAGE_ID = "sha256:" + "1".repeat(64);
   private static final String NEVER = "0001-01-01T00:00:00Z";
 
-  /** What a sandbox's init says, and what the firewall's helper says after it. */
+  /** The output of a sandbox's init, followed by that of the firewall helper. */
   private static final String READY = "zcbot-sandbox ready found=none resolvers=192.0.2.53\n";
 
   private record Container(String id, ObjectNode description, CountDownLatch started) {}
@@ -198,7 +197,7 @@ public final class EngineStandIn implements AutoCloseable {
     out.write(line);
   }
 
-  /** Nothing happens here that the worker did not do itself. */
+  /** Nothing happens here except what the worker did itself. */
   private void events(HttpExchange exchange) throws IOException, InterruptedException {
     exchange.sendResponseHeaders(200, 0);
     exchange.getResponseBody().flush();

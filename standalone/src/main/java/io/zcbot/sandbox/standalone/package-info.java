@@ -3,8 +3,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 /**
- * The worker with a Kafka broker of its own, in one process: the embedded default. And, since that
- * broker is at hand, the training of the JVM in the worker's image.
+ * The worker with a Kafka broker of its own, in one process, and the training of the JVM for the worker's image, which needs a broker as well.
  */
 @NullMarked
 package io.zcbot.sandbox.standalone;

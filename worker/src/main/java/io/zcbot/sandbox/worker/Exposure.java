@@ -38,9 +38,9 @@ final class Exposure {
   }
 
   /**
-   * Shows what is known before anything else is there.
+   * Shows what is known before the other parts exist.
    *
-   * @param startProblem why the worker does not serve yet, or any more
+   * @param startProblem why the worker does not serve yet, or no longer serves
    * @throws IOException if the ops address can't be used
    */
   static Exposure open(WorkerConfig config, Supplier<@Nullable String> startProblem, Closer closer)
@@ -61,7 +61,7 @@ final class Exposure {
     return exposure;
   }
 
-  /** Shows how the parts do, from here on. */
+  /** Shows the state of the parts from now on. */
   void show(Host host, Parts parts) {
     metrics.bindSandboxes(parts.registry::size, config.capacity().maxSandboxes);
     metrics.bindSlots(parts.domain.slots()::idle);

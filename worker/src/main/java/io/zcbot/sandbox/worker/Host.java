@@ -92,7 +92,7 @@ record Host(
         e -> e instanceof TopicsException refused && !refused.isFinal());
   }
 
-  /** Topics that let a writer harm the worker are served all the same. */
+  /** Topics whose settings let a writer harm the worker are served nevertheless. */
   private static void warnOfTopics(KafkaClients kafka, KafkaConfig config, Health health)
       throws InterruptedException {
     String weakness;

@@ -14,7 +14,7 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** The one place that waits for time to pass. */
+/** Runs periodic tasks. It is the only place that waits for time to pass. */
 final class Timers implements AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(Timers.class);
 
@@ -55,7 +55,7 @@ final class Timers implements AutoCloseable {
             TimeUnit.NANOSECONDS);
   }
 
-  /** As {@link #every}, for engine calls: they take their time, off the timer, one at a time. */
+  /** As {@link #every}, for engine calls, which may take long: each runs on a thread of its own, one at a time. */
   void everyOnEngine(Duration interval, String name, EngineTask task) {
     Semaphore once = new Semaphore(1);
     every(

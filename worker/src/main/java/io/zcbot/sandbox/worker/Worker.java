@@ -40,7 +40,7 @@ public final class Worker implements AutoCloseable {
   private final RunState state = new RunState();
   private final StartRetry retry = new StartRetry(state::isStopping);
 
-  /** A worker that is not started yet; does nothing but remember its settings. */
+  /** Creates a worker that is not started; only stores its settings. */
   public Worker(WorkerConfig config) {
     this.config = config;
   }
@@ -110,7 +110,7 @@ public final class Worker implements AutoCloseable {
         config.engine().reconcileInterval, "sweep", () -> parts.domain.slots().sweep());
   }
 
-  /** Reaps what giving the partitions away did not get to: the next start would purge it. */
+  /** Reaps what the release of the partitions left; otherwise the next start would purge it. */
   private void reapAtStop(Parts parts) throws InterruptedException {
     try {
       parts
@@ -143,8 +143,7 @@ public final class Worker implements AutoCloseable {
 
   /**
    * Stops: reads no more, lets running work end, reaps this worker's sandboxes, commits what is
-   * done. Takes the configured stop time-out at most, more or less; a second call waits for the
-   * first.
+   * done. Takes about the configured stop time-out at most; a second call waits for the first.
    */
   @Override
   public void close() {

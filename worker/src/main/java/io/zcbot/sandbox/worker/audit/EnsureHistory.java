@@ -17,7 +17,7 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
-/** A user's ensures and their answers, in whichever order the two come (I2). */
+/** A user's ensures and their answers, which may be read in either order (I2). */
 final class EnsureHistory {
   private static final int ANSWERS_KEPT = 64;
 

@@ -25,11 +25,9 @@ import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Folds records into histories of users. Pure: what comes out depends on the records and their
- * order alone. Remembers users with something open, and others for {@link Rules#window}.
+ * Folds records into histories of users. Pure: the result depends only on the records and their order. Users with an open session or ensure are remembered, others for {@link Rules#window}.
  *
- * <p>Several folds may share the work if all records of one key go to the same one; their tallies
- * and purges add up.
+ * <p>Several folds may share the work if all records of one key go to the same one; their counters and purges add up.
  */
 final class Fold {
   private final EventCodec codec = new EventCodec();
@@ -82,7 +80,7 @@ final class Fold {
     return known;
   }
 
-  /** Forgets whom nothing is to be expected of any more, now that the log has come to a time. */
+  /** Forgets users of whom no further record is expected at this time of the log. */
   void forgetBefore(long time) {
     Iterator<UserHistory> eldest = users.values().iterator();
     while (eldest.hasNext()) {

@@ -7,7 +7,7 @@ package io.zcbot.sandbox.worker.audit;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.audit.result.Check;
 
-/** Whether two sessions of one user were announced at a time: {@link Check#I1}. */
+/** Checks whether two sessions of one user were announced for the same time: {@link Check#I1}. */
 final class OverlapCheck {
   private OverlapCheck() {}
 

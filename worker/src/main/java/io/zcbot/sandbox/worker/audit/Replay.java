@@ -27,8 +27,7 @@ import java.util.concurrent.Future;
 import java.util.function.Consumer;
 
 /**
- * Runs a log through the fold: one thread reads, others decode and fold, each its share of the
- * users. What is told, and in which order, depends on the log alone, not on how many they are.
+ * Runs a log through the fold: one thread reads, others decode and fold the records of their share of the users. The results and their order depend only on the log, not on the number of threads.
  */
 public final class Replay {
   private static final int BATCH = 4096;
@@ -41,7 +40,7 @@ public final class Replay {
   private final Progress progress;
   private final int shards;
 
-  /** Told how far it has got, now and then. */
+  /** Receives the progress from time to time. */
   @FunctionalInterface
   public interface Progress {
     /**

@@ -10,18 +10,17 @@ import java.util.Comparator;
 import java.util.List;
 
 /**
- * What the audited workers were set to, and how exactly the log is taken.
+ * The settings of the audited workers, and the tolerances of the audit.
  *
  * @param ttl the idle TTL
  * @param interval the reaper's interval
- * @param expiry from when on an ensure is stale that doesn't say so itself
- * @param grace how long a worker may take for what is due
+ * @param expiry when an ensure without {@code expires_at} expires
+ * @param grace how late an answer, a reap or an announcement may be
  * @param skew how far apart the clocks of brokers and hosts may be
  * @param window how long a user is remembered who has no open session and no open ensure; records
  *     of a user that are further out of order than this are not put together any more
  * @param purgesAtStart whether a worker that starts purges all that it had left, not only some
- * @param outages when workers or Kafka are known to have been away; no sandbox ages in them, nor
- *     while the low watermark holds still after them
+ * @param outages when workers or Kafka are known to have been unavailable; no sandbox ages in these times, nor while the low watermark stands still after them
  */
 public record Rules(
     Duration ttl,
@@ -32,7 +31,7 @@ public record Rules(
     Duration window,
     boolean purgesAtStart,
     List<Outage> outages) {
-  /** As the workers' defaults are. */
+  /** The workers' defaults. */
   public static final Rules DEFAULT =
       new Rules(
           Duration.ofSeconds(300),
@@ -44,7 +43,7 @@ public record Rules(
           true,
           List.of());
 
-  /** No ensure is waited for longer than this, whatever its {@code expires_at} says. */
+  /** No ensure is worked on for longer than this, whatever its {@code expires_at} says. */
   private static final Duration LONGEST_EXPIRY = Duration.ofMinutes(10);
 
   /**
@@ -57,7 +56,7 @@ public record Rules(
     outages = outages.stream().sorted(Comparator.comparing(Outage::from)).toList();
   }
 
-  /** A time in which nobody can be blamed for reaping nothing. */
+  /** A time in which no worker is expected to reap. */
   public record Outage(Instant from, Instant to) {}
 
   /** Rules with this idle TTL. */

@@ -18,7 +18,7 @@ import java.util.function.Consumer;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
-/** A user's sessions: what is open, and the latest that ended (I4; asks for I1, I5, I6). */
+/** A user's open sessions, and the latest that ended. Checks I4, and calls the checks of I1, I5 and I6. */
 final class SessionHistory {
   private static final int ENDED_KEPT = 16;
 

@@ -15,7 +15,7 @@ import java.util.Map;
 import org.apache.kafka.common.header.Header;
 import org.jspecify.annotations.Nullable;
 
-/** Records that are no events, and the dead letters that account for them. */
+/** Records that are not valid events, and the dead letters that account for them. */
 final class Unreadable {
   /** Dead letters come after their record, but for clocks and repetitions. */
   private static final int EARLY_LETTERS_KEPT = 10_000;

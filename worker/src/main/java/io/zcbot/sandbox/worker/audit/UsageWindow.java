@@ -9,9 +9,7 @@ import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
- * When a session was lately used, in constant memory: of each stretch of half the grace in which it
- * was used, the first and the last use, for the last {@value #KEPT} stretches. That is all that
- * «the latest use at or before an instant a grace ago» needs to be told from one a TTL ago.
+ * The recent uses of a session, in constant memory: the first and the last use of each period of half the grace in which it was used, for the last {@value #KEPT} such periods. This suffices to tell whether the latest use before the grace is older than the TTL.
  */
 final class UsageWindow {
   private static final int KEPT = 4;

@@ -18,8 +18,7 @@ import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What the log says of one user, as far as it still matters: open sessions, open ensures, and of
- * what is over the latest, to recognise repetitions by.
+ * What the log says about one user, as far as it still matters: open sessions, open ensures, and the latest closed ones, to recognise repetitions.
  */
 final class UserHistory {
   static final int IDS_KEPT = 128;
@@ -47,7 +46,7 @@ final class UserHistory {
     return user;
   }
 
-  /** Nothing is open: forgetting it loses only what repetitions are recognised by. */
+  /** Nothing is open, so that forgetting the user only loses the ability to recognise repetitions. */
   boolean isQuiet() {
     return ensures.isQuiet() && sessions.isQuiet();
   }

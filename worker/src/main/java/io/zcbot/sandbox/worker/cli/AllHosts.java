@@ -16,7 +16,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 
-/** Lists the sandboxes of all hosts. No engine is asked. */
+/** Lists the sandboxes of all hosts from the topics, without using an engine. */
 final class AllHosts {
   private final KafkaLog log;
   private final Instant now;

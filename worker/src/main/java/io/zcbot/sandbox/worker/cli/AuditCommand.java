@@ -29,7 +29,7 @@ import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.TypeConversionException;
 
-/** Replays the topics, or an export of them, and tells what they prove. */
+/** Replays the topics, or an export of them, and reports what they prove. */
 @Command(
     name = "audit",
     description =

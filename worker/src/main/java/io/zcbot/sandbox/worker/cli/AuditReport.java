@@ -7,7 +7,7 @@ package io.zcbot.sandbox.worker.cli;
 import io.zcbot.sandbox.worker.audit.result.Observation;
 import io.zcbot.sandbox.worker.audit.result.Summary;
 
-/** Shows what an audit tells, as it tells it. */
+/** Shows the results of an audit while it runs. */
 interface AuditReport {
   void found(Observation finding);
 

@@ -29,8 +29,7 @@ import picocli.CommandLine.ScopeType;
 import picocli.CommandLine.UnmatchedArgumentException;
 
 /**
- * The command line: which commands there are, and what becomes of their errors. Commands are made
- * only when they are needed: a process runs one of them, and for picocli to read the annotations of
+ * The command line: the commands, and the handling of their errors. Commands are created only when they are needed: a process runs one of them, and for picocli to read the annotations of
  * all takes longer than most commands do.
  */
 public final class Cli {

@@ -10,7 +10,7 @@ import java.util.Locale;
 import java.util.Map;
 
 /**
- * What a command line is given by whoever started it.
+ * The input, output and environment of a command line.
  *
  * @param isTerminal whether somebody sits in front of it
  */
@@ -27,7 +27,7 @@ public record Console(
         terminal != null && terminal.isTerminal());
   }
 
-  /** See no-color.org: set to anything but nothing, it means none. */
+  /** See no-color.org: any value except an empty one turns colours off. */
   boolean hasColour() {
     return isTerminal
         && env.getOrDefault("NO_COLOR", "").isEmpty()

@@ -9,7 +9,7 @@ import io.zcbot.sandbox.worker.config.Durations;
 import java.time.Duration;
 import picocli.CommandLine.TypeConversionException;
 
-/** How arguments are read that are more than text. */
+/** Converters for arguments that are not plain text. */
 final class Converters {
   private Converters() {}
 

@@ -27,7 +27,7 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Help.Ansi;
 import picocli.CommandLine.Option;
 
-/** Tells whether this host, its engine and its Kafka are fit for sandboxes. */
+/** Reports whether this host, its engine and its Kafka are fit for sandboxes. */
 @Command(
     name = "doctor",
     description =
@@ -75,7 +75,7 @@ final class DoctorCommand implements Callable<Integer> {
     }
   }
 
-  /** What matters most comes first, and the tally last, where a terminal shows it. */
+  /** The most important findings come first, and the summary last, where a terminal shows it. */
   private void print(List<Finding> findings) {
     Map<Level, List<Finding>> byLevel =
         findings.stream()

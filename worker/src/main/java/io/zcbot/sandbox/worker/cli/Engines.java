@@ -9,7 +9,7 @@ import io.zcbot.sandbox.worker.engine.Engine;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import java.util.List;
 
-/** The engine for somebody who waits in front of a terminal. */
+/** The engine for commands: a failure becomes a message for people. */
 final class Engines {
   private Engines() {}
 

@@ -14,7 +14,7 @@ import io.zcbot.sandbox.events.SandboxEvent;
 import java.util.ArrayList;
 import java.util.List;
 
-/** What an event says, on one line and without its user. */
+/** Describes an event on one line, without its user. */
 final class EventText {
   private static final int SHORT_ID = 12;
 
@@ -62,7 +62,7 @@ final class EventText {
     return container.name() + " (" + shortId(container.id()) + ") on " + container.host();
   }
 
-  /** Text of strangers for a terminal: without control characters, so without escape sequences. */
+  /** Untrusted text for a terminal: without control characters, and so without escape sequences. */
   static String plain(String text) {
     return text.replaceAll("[\\p{Cntrl}\\x{80}-\\x{9f}\\p{Cf}\\x{2028}\\x{2029}]", "?");
   }

@@ -7,7 +7,7 @@ package io.zcbot.sandbox.worker.cli;
 import java.util.LinkedHashMap;
 import java.util.Map;
 
-/** What a command's exit code says; from 64 on as in sysexits.h. */
+/** The exit codes of commands; those from 64 on as in sysexits.h. */
 public final class ExitCode {
   public static final int OK = 0;
 

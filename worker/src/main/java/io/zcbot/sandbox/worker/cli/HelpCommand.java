@@ -12,7 +12,7 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.UnmatchedArgumentException;
 
-/** The same as {@code COMMAND --help}, for those who try this first. */
+/** Does the same as {@code COMMAND --help}. */
 @Command(name = "help", description = "Print the help of a command.")
 final class HelpCommand implements Callable<Integer> {
   private final Cli cli;

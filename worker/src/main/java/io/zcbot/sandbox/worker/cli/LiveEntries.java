@@ -13,7 +13,7 @@ import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
 
-/** Which sandboxes there are on all hosts, as the live table says. */
+/** Reads the sandboxes of all hosts from the live table. */
 final class LiveEntries {
   private LiveEntries() {}
 

@@ -24,7 +24,7 @@ import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.TypeConversionException;
 
-/** Which part of the log a replay is to read, and how. */
+/** Options that select the part of the log that a replay reads. */
 final class LogOptions {
   /** A replay wants many records at once, where a watch wants few soon. */
   private static final Map<String, String> IN_BULK =

@@ -12,7 +12,7 @@ import org.apache.kafka.common.header.internals.RecordHeaders;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Parameters;
 
-/** Publishes anything, to see what workers do with it. */
+/** Publishes any record, to test how workers handle it. */
 @Command(
     name = "publish",
     description = {

@@ -27,7 +27,7 @@ import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
-/** Removes what a worker that is gone left on the engine. */
+/** Removes the containers that a stopped worker left on the engine. */
 final class PurgeCommand {
   private final Console console;
   private final Engine engine;

@@ -18,7 +18,7 @@ import java.time.format.DateTimeFormatter;
 import java.util.Base64;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 
-/** Shows records of any of the topics, whatever is in them, as lines or as JSON. */
+/** Shows records of all topics, valid or not, as lines or as JSON. */
 final class RecordFormat {
   private static final DateTimeFormatter TIME =
       DateTimeFormatter.ofPattern("yyyy-MM-dd'T'HH:mm:ss.SSS'Z'").withZone(ZoneOffset.UTC);

@@ -28,7 +28,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * A table of sessions as they end, then the violations, then the summary. Columns have fixed
- * widths: nothing is held back to measure it.
+ * widths: so that rows can be printed at once.
  */
 final class TextAuditReport implements AuditReport {
   private static final DateTimeFormatter TIME =

@@ -14,11 +14,11 @@ import org.apache.kafka.common.KafkaException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** A worker as the main thing of its process, from start to signal. */
+/** Runs a worker as the main task of its process, until a signal ends it. */
 public final class WorkerProcess {
   private static final Logger log = LoggerFactory.getLogger(WorkerProcess.class);
 
-  /** On top of the worker's own stop time-out, which it keeps more or less. */
+  /** Added to the worker's own stop time-out. */
   private static final Duration GRACE = Duration.ofSeconds(10);
 
   private WorkerProcess() {}

@@ -4,7 +4,7 @@
  */
 package io.zcbot.sandbox.worker.config;
 
-/** How many sandboxes, and how many at a time. */
+/** Settings that limit the number of sandboxes and of concurrent operations. */
 public final class CapacityConfig {
   public final int maxSandboxes;
   public final int warmSlots;

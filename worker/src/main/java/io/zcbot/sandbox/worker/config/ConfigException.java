@@ -7,7 +7,7 @@ package io.zcbot.sandbox.worker.config;
 import java.util.List;
 import java.util.stream.Collectors;
 
-/** The configuration can't be used. Holds everything that is wrong with it, not only the first. */
+/** The configuration is invalid. Contains all problems, not only the first. */
 public final class ConfigException extends Exception {
   private static final long serialVersionUID = 1L;
 

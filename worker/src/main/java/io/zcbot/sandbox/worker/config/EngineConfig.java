@@ -7,7 +7,7 @@ package io.zcbot.sandbox.worker.config;
 import java.time.Duration;
 import org.jspecify.annotations.Nullable;
 
-/** How the container engine is used. */
+/** Settings for the use of the container engine. */
 public final class EngineConfig {
   /** Where the worker connects to; null where the environment does not say. */
   public final @Nullable String dockerHost;

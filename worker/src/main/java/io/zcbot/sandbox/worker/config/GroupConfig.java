@@ -6,7 +6,7 @@ package io.zcbot.sandbox.worker.config;
 
 import java.time.Duration;
 
-/** What is done with ensures, and when partitions move or the worker restarts. */
+/** Settings for ensures, rebalances and restarts. */
 public final class GroupConfig {
   public final Duration ensureExpiry;
   public final int maxOpenRecords;

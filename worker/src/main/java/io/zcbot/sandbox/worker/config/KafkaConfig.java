@@ -10,7 +10,7 @@ import java.util.Map;
 import java.util.TreeMap;
 
 /**
- * How Kafka is reached, and the topics there.
+ * Settings of the connection to Kafka and of the topics.
  *
  * @param properties client properties as given, for every client; {@code bootstrap.servers} is
  *     always among them

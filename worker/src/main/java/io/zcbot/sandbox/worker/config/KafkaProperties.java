@@ -29,7 +29,7 @@ final class KafkaProperties {
       Pattern.compile("password|passphrase|jaas|token|secret|credential|key(?!\\.(de)?serializer)");
   private static final String MASK = "(hidden)";
 
-  /** Properties that are the worker's own, with the reason. */
+  /** Properties that only the worker sets, with the reason. */
   private static final Map<String, String> OWNED =
       Map.ofEntries(
           Map.entry("key.serializer", "the worker serializes records itself"),
@@ -173,7 +173,7 @@ final class KafkaProperties {
     return CLIENTS.stream().anyMatch(client -> client.names().contains(name));
   }
 
-  /** What Kafka's own clients would say of the value, later and one at a time. */
+  /** Checks a value as Kafka's own clients would do later, one value at a time. */
   private static @Nullable String invalid(String name, String value) {
     return CLIENTS.stream()
         .filter(client -> client.names().contains(name))

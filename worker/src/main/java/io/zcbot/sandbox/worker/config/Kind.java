@@ -20,7 +20,7 @@ import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A kind of setting: how its text is read, and what may be written.
+ * A type of setting: how its text is read, and which values are allowed.
  *
  * @param allowed completes «must be …»
  */

@@ -9,7 +9,7 @@ import java.time.Duration;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
-/** How the worker's process is watched and stopped. */
+/** Settings of metrics, health, logs and stops. */
 public final class OpsConfig {
   /** Null for nowhere. */
   public final @Nullable InetSocketAddress address;

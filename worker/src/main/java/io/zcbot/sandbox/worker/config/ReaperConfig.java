@@ -10,7 +10,7 @@ import java.util.List;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
-/** When sandboxes are reaped. */
+/** Settings that decide when sandboxes are reaped. */
 public final class ReaperConfig {
   public final Duration idleTtl;
   public final Duration interval;

@@ -16,9 +16,7 @@ import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Reads settings from the environment. Whoever reads one names its key and describes it, and nobody
- * else has to: documentation comes from what was read. What is wrong is collected, and the default
- * is used in its place.
+ * Reads settings from the environment. The code that reads a setting gives its key and its meaning, and the documentation is generated from that. Problems are collected; the default is used in place of an invalid value.
  */
 final class SettingsReader {
   private final Map<String, String> env;

@@ -7,7 +7,7 @@ package io.zcbot.sandbox.worker.config;
 import java.util.Collection;
 import org.jspecify.annotations.Nullable;
 
-/** Finds what somebody meant to type. */
+/** Finds the candidate that a misspelt word was most likely meant to be. */
 final class Spelling {
   private Spelling() {}
 

@@ -9,7 +9,7 @@ import java.nio.file.Path;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
-/** Where the users' workspaces are, and how large they may become. */
+/** Settings of the users' workspaces: their directory and their size. */
 public final class WorkspaceConfig {
   /** On the engine's host. */
   public final Path root;

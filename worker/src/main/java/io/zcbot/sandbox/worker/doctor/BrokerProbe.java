@@ -17,8 +17,7 @@ import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Whether any broker listens. Kafka's clients try again for as long as their time-outs allow and
- * then tell only that time is up; a connection that is refused tells at once, and why.
+ * Checks whether any broker listens. Kafka's clients retry until their time-out and then report only the time-out; a refused connection gives the reason at once.
  */
 public final class BrokerProbe {
   private static final Duration LIMIT = Duration.ofSeconds(3);

@@ -8,12 +8,12 @@ import java.time.Duration;
 import java.time.Instant;
 import org.jspecify.annotations.Nullable;
 
-/** Judges how far another clock is from this host's, by which ensures expire. */
+/** Compares another clock with this host's clock, by which ensures expire. */
 final class ClockChecks {
-  /** The default expiry of an ensure is 60 s; below this nobody notices. */
+  /** A smaller difference has no effect, as the default expiry of an ensure is 60 s. */
   private static final Duration NOTICED = Duration.ofSeconds(2);
 
-  /** From here on fresh ensures are taken for old ones, or old ones for fresh. */
+  /** From this difference on, fresh ensures are taken for expired ones, or expired ones for fresh. */
   private static final Duration HARMFUL = Duration.ofSeconds(30);
 
   private ClockChecks() {}

@@ -13,7 +13,7 @@ import java.util.ArrayList;
 import java.util.List;
 import org.apache.kafka.clients.admin.Admin;
 
-/** Looks at all a worker with these settings needs, and changes nothing. */
+/** Checks everything that a worker with these settings needs, and changes nothing. */
 public final class Doctor {
   private final WorkerConfig config;
   private final DockerEngine engine;

@@ -14,7 +14,7 @@ import java.util.Locale;
 import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
 
-/** Judges an engine by what it says of itself. Pure. */
+/** Judges an engine by what it reports about itself. Pure. */
 public final class EngineChecks {
   private EngineChecks() {}
 

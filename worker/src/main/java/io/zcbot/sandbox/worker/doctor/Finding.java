@@ -5,7 +5,7 @@
 package io.zcbot.sandbox.worker.doctor;
 
 /**
- * What a check found.
+ * The result of a check.
  *
  * @param check its name, one word
  * @param detail what is there
@@ -16,9 +16,9 @@ public record Finding(String check, Level level, String detail, String fix) {
   public enum Level {
     /** As it should be. */
     OK,
-    /** Sandboxes work and are weaker than they could be, or it could not be looked at. */
+    /** Sandboxes work, but their protection is weaker than possible or could not be checked. */
     WARN,
-    /** A promise to users would not hold. */
+    /** A guarantee would not hold. */
     FAIL
   }
 

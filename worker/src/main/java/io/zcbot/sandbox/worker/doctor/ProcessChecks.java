@@ -9,7 +9,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 
-/** Judges what this process may do, and the kernel it does it on. */
+/** Judges the privileges of this process, and the kernel. */
 final class ProcessChecks {
   private static final Path STATUS = Path.of("/proc/self/status");
   private static final Path INOTIFY = Path.of("/proc/sys/fs/inotify/max_user_instances");

@@ -3,8 +3,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 /**
- * Whether a host and its Kafka are fit for sandboxes: what a worker refuses to start on, what it
- * warns of, and what {@code sandbox doctor} prints.
+ * Checks whether a host and its Kafka are fit for sandboxes, for a worker's start and for {@code sandbox doctor}.
  */
 @NullMarked
 package io.zcbot.sandbox.worker.doctor;

@@ -33,7 +33,7 @@ public record Container(
   /** The prefix of an idle slot's name; the slot's id follows. */
   public static final String SLOT_PREFIX = "zcbot-slot-";
 
-  /** The engine's states, as far as they differ for us. */
+  /** The engine's states, as far as the worker distinguishes them. */
   public enum State {
     CREATED,
     RUNNING,

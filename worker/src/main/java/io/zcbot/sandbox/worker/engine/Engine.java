@@ -10,15 +10,13 @@ import java.util.Optional;
 import java.util.function.Consumer;
 
 /**
- * The containers of a host's engine, whatever they were made of. Every call blocks, has a deadline
- * of its own, and can be interrupted. Every failure is an {@link EngineException} that says what it
+ * The containers of a host's engine, whatever their spec. Every call blocks, has a deadline of its own, and can be interrupted. Every failure is an {@link EngineException} that says what it
  * means; after one with {@link EngineException.Kind#UNAVAILABLE} the outcome is unknown: look
  * before trying again.
  */
 public interface Engine extends AutoCloseable {
   /**
-   * Looks a container up by its name or id; empty where there is none. Its labels are taken at
-   * their word.
+   * Looks up a container by its name or id; empty if there is none. Its labels are not verified.
    */
   Optional<Container> find(String nameOrId) throws EngineException;
 

@@ -16,13 +16,13 @@ import org.jspecify.annotations.Nullable;
  */
 public record EngineEvent(
     Kind kind, @Nullable UserId user, String containerId, Instant at, @Nullable Integer exitCode) {
-  /** What the worker wants to know of. */
+  /** The events that the worker uses. */
   public enum Kind {
     /** Its first process ended. */
     DIED,
     /** It was removed. */
     DESTROYED,
-    /** It was paused, stopped being usable. */
+    /** It was paused or is no longer usable for another reason. */
     PAUSED,
     /** It was given another name. */
     RENAMED,

@@ -11,7 +11,7 @@ import org.jspecify.annotations.Nullable;
 public final class EngineException extends Exception {
   private static final long serialVersionUID = 1L;
 
-  /** What a failure means, and so what follows. */
+  /** What a failure means for the caller. */
   public enum Kind {
     /** No answer, or half of one: the outcome is unknown. Look, then try again. */
     UNAVAILABLE(true, Failed.Reason.ENGINE_UNAVAILABLE),

@@ -13,12 +13,11 @@ import java.util.Optional;
  * One worker's sandboxes of one spec on a container engine, under the same terms as {@link Engine}.
  */
 public interface SandboxEngine {
-  /** What all of them are created by. */
+  /** The spec by which all of them are created. */
   SandboxSpec spec();
 
   /**
-   * Looks a container up by its name or id, and compares all that the engine tells of it with what
-   * {@link #create} makes.
+   * Looks up a container by its name or id, and compares everything that the engine reports about it with what {@link #create} creates.
    *
    * @param user whose sandbox it should be
    * @param workspace the directory that should be mounted in it

@@ -2,7 +2,7 @@
  * Copyright the zcbot sandbox worker authors.
  * SPDX-License-Identifier: Apache-2.0
  */
-/** What the worker needs of a container engine: the port, its values and its failures. */
+/** The port to a container engine: its operations, values and failures. */
 @NullMarked
 package io.zcbot.sandbox.worker.engine;
 

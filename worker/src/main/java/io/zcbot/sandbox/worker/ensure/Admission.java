@@ -18,8 +18,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Decides who gets a sandbox made: new users are rationed, the host has so many places, and the
- * engine creates so many containers at once.
+ * Decides whether a container may be created for a user. It limits the rate of new users, the number of sandboxes on the host, and the number of creates at the same time.
  */
 final class Admission {
   private static final Logger log = LoggerFactory.getLogger(Admission.class);
@@ -52,7 +51,7 @@ final class Admission {
   /** Whether a container may be created for somebody. */
   sealed interface Verdict permits Admitted, Refused {}
 
-  /** It may. The turn lasts, and the place is kept, until this is closed. */
+  /** It may. The turn and the place are kept until this is closed. */
   record Admitted(Place place, CreateTurns.Turn turn) implements Verdict, AutoCloseable {
     @Override
     public void close() {
@@ -100,7 +99,7 @@ final class Admission {
     newUsers.served(user);
   }
 
-  /** A flood of refusals takes one line a minute in the log. */
+  /** Refusals are logged at most once a minute. */
   private synchronized Refused noRoom(String message) {
     refused++;
     long now = time.nanos();

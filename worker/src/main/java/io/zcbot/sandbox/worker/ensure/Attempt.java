@@ -16,7 +16,7 @@ import io.zcbot.sandbox.worker.sandbox.Workspaces;
 import java.io.IOException;
 import java.nio.file.Path;
 
-/** One attempt to get a user a sandbox: looks, decides, acts. */
+/** One attempt to provide a user's sandbox: looks, decides, acts. */
 final class Attempt {
   private final UserContainers containers;
   private final Registry registry;

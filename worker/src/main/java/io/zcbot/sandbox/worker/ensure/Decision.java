@@ -16,12 +16,12 @@ import java.util.List;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
-/** What an ensure asks for, decided from what the engine shows. Pure. */
+/** What an ensure requires, decided from the containers on the engine. Pure. */
 sealed interface Decision {
   /** The user's sandbox runs and is as it should be. */
   record Reuse(Sandbox sandbox) implements Decision {}
 
-  /** Make one, after these are gone. */
+  /** Create one, after these are removed. */
   record Make(List<TerminationTarget> remains) implements Decision {
     /** For a user of whom nothing is known and nothing was looked for. */
     static final Make UNSEEN = new Make(List.of());
@@ -41,7 +41,7 @@ sealed interface Decision {
    * been left by an attempt whose start was never answered, its firewall unproven (I3).
    *
    * @param known the user's sandbox as this worker knows it
-   * @param found what stands under the user's container name on the engine
+   * @param found the container with the user's name on the engine
    */
   static Decision of(UserId user, @Nullable Sandbox known, Optional<Verified> found) {
     List<TerminationTarget> remains = new ArrayList<>();

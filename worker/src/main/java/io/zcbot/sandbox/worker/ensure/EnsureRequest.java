@@ -8,7 +8,7 @@ import io.zcbot.sandbox.events.Ensure;
 import io.zcbot.sandbox.events.UserId;
 
 /**
- * An ensure as it reached this worker.
+ * An ensure as this worker received it.
  *
  * @param partition the partition that carries the user's records
  * @param arrived when it was read, on the monotonic clock

@@ -26,8 +26,7 @@ import org.slf4j.LoggerFactory;
 import org.slf4j.MDC;
 
 /**
- * Answers ensures: looks, decides, acts, publishes. An attempt that fails for a passing reason is
- * made again from the look on, with backoff and jitter, until the ensure expires.
+ * Answers ensures: looks, decides, acts, publishes. An attempt that fails for a transient reason is repeated as a whole, with backoff and jitter, until the ensure expires.
  */
 public final class Ensurer {
   private static final Logger log = LoggerFactory.getLogger(Ensurer.class);
@@ -71,7 +70,7 @@ public final class Ensurer {
    * Answers one ensure with a ready or a failed, and returns once the log has the answer. Runs in
    * the user's lane.
    *
-   * @throws FencedException if the user is another worker's by now; that one answers
+   * @throws FencedException if another worker owns the user's partition by now; that worker answers
    * @throws InterruptedException if the worker stops first; the ensure is not answered then
    */
   public void ensure(EnsureRequest request) throws FencedException, InterruptedException {

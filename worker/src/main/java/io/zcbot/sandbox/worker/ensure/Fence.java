@@ -4,13 +4,13 @@
  */
 package io.zcbot.sandbox.worker.ensure;
 
-/** Stands before an announcement: only who still has the user's partition may make it. */
+/** A check before an announcement: only the owner of the user's partition may make it. */
 @FunctionalInterface
 public interface Fence {
   /**
-   * Returns while the partition is this worker's, waiting where that is in doubt.
+   * Returns if this worker owns the partition, and waits while that is uncertain.
    *
-   * @throws FencedException if the partition is another worker's by now
+   * @throws FencedException if another worker owns the partition by now
    */
   void pass() throws FencedException, InterruptedException;
 

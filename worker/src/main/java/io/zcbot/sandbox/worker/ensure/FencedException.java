@@ -4,7 +4,7 @@
  */
 package io.zcbot.sandbox.worker.ensure;
 
-/** The user's partition is another worker's by now: nothing may be made or announced any more. */
+/** Another worker owns the user's partition by now, so nothing may be created or announced any more. */
 public final class FencedException extends Exception {
   private static final long serialVersionUID = 1L;
 

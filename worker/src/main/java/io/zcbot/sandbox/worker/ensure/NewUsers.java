@@ -12,8 +12,7 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 
 /**
- * Bounds how fast users nobody has heard of get sandboxes, so that a flood of made-up ones neither
- * keeps the engine busy nor evicts everybody else. A token bucket: a minute's worth at once, then
+ * Limits the rate at which unknown users get sandboxes, so that a flood of invented user ids neither keeps the engine busy nor evicts all other users. A token bucket: a minute's worth at once, then
  * at the rate. Users served within the idle TTL are not new and never wait.
  *
  * <p>Tokens rather than fixed windows, whose ends let through twice the rate.

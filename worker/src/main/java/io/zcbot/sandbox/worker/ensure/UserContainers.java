@@ -32,7 +32,7 @@ final class UserContainers {
     this.time = time;
   }
 
-  /** What stands under the user's name on the engine, compared with the spec. */
+  /** The container with the user's name on the engine, compared with the spec. */
   Optional<Verified> look(UserId user) throws EngineException {
     return sandboxes.verify(Container.nameOf(user), user, workspaces.of(user));
   }

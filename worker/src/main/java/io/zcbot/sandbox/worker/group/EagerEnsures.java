@@ -18,11 +18,11 @@ import java.util.concurrent.TimeUnit;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Asks for new sandboxes for users whose sandboxes went with their host, where that is wanted. */
+/** Creates new sandboxes for users whose sandboxes were lost with their host, if that is configured. */
 public final class EagerEnsures {
   private static final Logger log = LoggerFactory.getLogger(EagerEnsures.class);
 
-  /** They are spread, so that users who ask do not wait behind those who don't. */
+  /** They are spread over time, so that users with an ensure do not wait behind users without one. */
   private static final Duration PACE = Duration.ofMillis(100);
 
   private final EventSink sink;

@@ -17,7 +17,7 @@ import java.util.List;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 
-/** Users come and go with their partitions; what becomes of their sandboxes is decided here. */
+/** Decides what becomes of users' sandboxes when partitions are assigned and revoked. */
 public final class PartitionHandover implements Handover {
   private final Reaper reaper;
   private final Takeover takeover;

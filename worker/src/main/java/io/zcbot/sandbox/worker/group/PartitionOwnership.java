@@ -10,9 +10,7 @@ import java.time.Duration;
 import java.util.function.BooleanSupplier;
 
 /**
- * Which partitions are this worker's, and when that is certain enough to part with sandboxes of
- * others. A worker that has just started, joins again, or stops has fewer partitions than it had or
- * will have, and must not take that for a decision of the group.
+ * Knows which partitions this worker owns, and when that is certain enough to remove sandboxes of other partitions. A worker that has just started, rejoins, or stops has fewer partitions than before or afterwards, and must not take that for a decision of the group.
  */
 public final class PartitionOwnership {
   /** A restarted worker gets its partitions back well within this. */

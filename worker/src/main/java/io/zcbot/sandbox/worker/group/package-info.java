@@ -3,7 +3,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 /**
- * What becomes of users and their sandboxes as the consumer group moves partitions between workers.
+ * Handles users and their sandboxes when the consumer group moves partitions between workers.
  */
 @NullMarked
 package io.zcbot.sandbox.worker.group;

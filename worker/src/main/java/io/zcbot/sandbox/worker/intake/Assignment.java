@@ -19,7 +19,7 @@ import org.apache.kafka.common.TopicPartition;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The partitions this worker has, and how far each is done. Confined to the poll thread, but for
+ * The partitions of this worker, with the progress of each. Confined to the poll thread, but for
  * the states and the snapshots that gauges read.
  */
 public final class Assignment implements PartitionStates {

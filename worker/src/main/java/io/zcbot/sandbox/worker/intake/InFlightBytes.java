@@ -9,9 +9,7 @@ import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.common.header.Header;
 
 /**
- * How much of what was read is not done yet, in bytes: numbers of records bound nothing, since what
- * is no event may be as large as the log takes. Who reads stops while it is full; what one poll
- * brings comes on top.
+ * The size in bytes of the records in flight. Their number is not a sufficient bound, because a record that is not a valid event may be as large as the broker accepts. Reading stops while the limit is reached; one poll may exceed it.
  */
 final class InFlightBytes {
   /** Counted for each record besides what is in it: small ones take threads. */

@@ -4,12 +4,12 @@
  */
 package io.zcbot.sandbox.worker.intake;
 
-/** What reading the topics tells whoever counts. */
+/** Metrics of reading the input topics. */
 public interface IntakeMetrics {
-  /** A record of an input topic was no event and went to the dead-letter topic. */
+  /** A record of an input topic was not a valid event and was written to the dead-letter topic. */
   void deadLettered(String topic);
 
-  /** A record lay in another partition than its key's and was sent on to the right one. */
+  /** A record was in another partition than that of its key and was forwarded to the right one. */
   void forwarded(String topic);
 
   /** An activity was read. */

@@ -9,7 +9,7 @@ import java.time.Duration;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Tells whether a polling thread is alive and completes its rounds. Each wait within a round is
+ * Checks whether a polling thread is alive and completes its rounds. Each wait within a round is
  * bounded far below the limit, so a thread that exceeds it is stuck, and only a restart helps.
  */
 final class LoopMonitor {

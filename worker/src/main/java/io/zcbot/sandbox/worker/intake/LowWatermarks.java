@@ -18,14 +18,12 @@ import org.apache.kafka.common.TopicPartition;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The instant up to which each partition's activity was read. The brokers are asked for the log's
- * end, not the last fetch: with the brokers away that would go on saying that there is no lag. Once
- * the consumer has reached an end, all that is older than the question has been read.
+ * The instant up to which the activity of each partition has been read. The end of the log comes from the brokers, not from the last fetch, which would go on reporting no lag while the brokers are away. Once the consumer has reached that end, everything older than the request has been read.
  *
  * <p>Low watermarks are read on any thread; all else is confined to the follower's.
  */
 final class LowWatermarks {
-  /** Agents can't tell of use while Kafka is away; they get this much time after it is back. */
+  /** Agents can't report use while Kafka is away; they get this much time after it is back. */
   private static final Duration GRACE = Duration.ofSeconds(30);
 
   private final Duration window;
@@ -97,7 +95,7 @@ final class LowWatermarks {
   }
 
   /**
-   * The brokers answered. Nobody is judged by the time of an outage: it kept agents from telling.
+   * The brokers answered. The time of an outage does not count, because agents could not report use.
    */
   void noteAnswer() {
     long now = time.nanos();

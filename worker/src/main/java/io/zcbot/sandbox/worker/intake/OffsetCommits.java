@@ -18,7 +18,7 @@ import org.apache.kafka.common.errors.WakeupException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Commits what is done, for one consumer. Confined to the poll thread. */
+/** Commits the offsets of finished records, for one consumer. Confined to the poll thread. */
 final class OffsetCommits {
   private static final Logger log = LoggerFactory.getLogger(OffsetCommits.class);
 

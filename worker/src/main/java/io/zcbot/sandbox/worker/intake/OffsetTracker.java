@@ -12,8 +12,7 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
- * How far one partition has been worked off, in one assignment of it. Records complete in any
- * order; what may be committed is the position before which all are complete.
+ * The progress of one partition in one assignment. Records complete in any order; the offset to commit is the position before which all are complete.
  *
  * <p>Offsets have gaps (compaction, transaction markers), so nothing is counted: the offset of the
  * first record in flight is the position, or, with none in flight, the position the consumer

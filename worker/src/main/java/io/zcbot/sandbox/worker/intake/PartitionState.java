@@ -4,18 +4,18 @@
  */
 package io.zcbot.sandbox.worker.intake;
 
-/** Whose a partition is, as far as this worker knows. An assignment's state only ever moves on. */
+/** The ownership of a partition, as far as this worker knows. Within an assignment, the state never goes back. */
 public enum PartitionState {
-  /** This worker's, once what its former owner left is announced. Nothing is read until then. */
+  /** Owned by this worker once the losses of the former owner are announced. Nothing is read until then. */
   TAKING_OVER,
-  /** This worker's. */
+  /** Owned by this worker. */
   OWNED,
-  /** Going to another worker: what runs may end, nothing may begin. */
+  /** Being revoked: running work may end, new work may not begin. */
   REVOKING,
-  /** Another worker's: nothing of it may be announced any more. */
+  /** Owned by another worker: nothing may be announced any more. */
   LOST;
 
-  /** What the former owner left is announced. */
+  /** The losses of the former owner are announced. */
   PartitionState takeOver() {
     return this == TAKING_OVER ? OWNED : this;
   }
@@ -40,7 +40,7 @@ public enum PartitionState {
     return this == TAKING_OVER || this == OWNED;
   }
 
-  /** Whether what comes of the partition's records may be announced here. */
+  /** Whether results of the partition's records may be announced here. */
   public boolean mayAnnounce() {
     return this != LOST;
   }

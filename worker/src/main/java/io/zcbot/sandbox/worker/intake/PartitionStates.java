@@ -4,7 +4,7 @@
  */
 package io.zcbot.sandbox.worker.intake;
 
-/** Tells whose each partition is, on any thread. Only the intake, in a rebalance, moves a state. */
+/** The states of partitions, readable on any thread. Only the intake changes a state, in a rebalance. */
 @FunctionalInterface
 public interface PartitionStates {
   /** The state of a partition now; {@link PartitionState#LOST} if it was never assigned. */

@@ -20,7 +20,7 @@ import org.apache.kafka.common.TopicPartition;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** What one consumer's partitions go through as the group assigns them and takes them away. */
+/** Handles the rebalances of one consumer: partitions that are assigned, revoked and lost. */
 final class Rebalances implements ConsumerRebalanceListener {
   private static final Logger log = LoggerFactory.getLogger(Rebalances.class);
 

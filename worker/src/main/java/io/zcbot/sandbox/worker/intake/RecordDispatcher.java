@@ -21,14 +21,13 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Dispatches records: an ensure goes into its user's lane, one that lies in the wrong partition is
- * forwarded, one that is no ensure becomes a dead letter. Each is in flight until its effect is in
+ * Dispatches records: an ensure goes into its user's lane, one in the wrong partition is forwarded, and one that is not a valid ensure goes to the dead-letter topic. Each is in flight until its effect is in
  * the log.
  */
 final class RecordDispatcher implements AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(RecordDispatcher.class);
 
-  /** No ensure is waited for longer than this, whatever its {@code expires_at} says. */
+  /** No ensure is worked on for longer than this, whatever its {@code expires_at} says. */
   static final Duration LONGEST_WAIT = Duration.ofMinutes(10);
 
   /** Some four thousand ensures of the usual size. */

@@ -22,7 +22,7 @@ import org.apache.kafka.common.errors.TimeoutException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Reads a topic once, up to where it ended when the reading began. */
+/** Reads a topic once, up to its end at the time of the call. */
 public final class LogReader {
   private static final Logger log = LoggerFactory.getLogger(LogReader.class);
 

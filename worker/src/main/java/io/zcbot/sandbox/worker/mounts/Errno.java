@@ -5,8 +5,7 @@
 package io.zcbot.sandbox.worker.mounts;
 
 /**
- * An error number of the kernel's. Those named here are the ones that calls for mounts and quotas
- * return; they have the same numbers on all architectures the worker runs on.
+ * An error number of the kernel. The system calls for mounts and quotas return those named here, which have the same numbers on all architectures that the worker supports.
  */
 record Errno(int number) {
   static final Errno EPERM = new Errno(1);

@@ -20,9 +20,7 @@ import java.lang.invoke.VarHandle;
 import java.nio.file.Path;
 
 /**
- * The system calls that mount by file descriptor, of Linux 5.12 and later, and how others are made.
- * A directory is looked up once and then spoken of by its descriptor, so nobody can put a link in
- * its place between a check and the mount; and a mount gets its attributes before it can be seen.
+ * The system calls that mount by file descriptor (Linux 5.12 and later), and a way to make others. A directory is resolved once and then used by its descriptor, so nobody can replace it with a link between a check and the mount. A mount gets its attributes before it becomes visible.
  */
 @SuppressWarnings("restricted") // calls into libc; the worker is started with native access enabled
 final class Kernel {
@@ -193,12 +191,12 @@ final class Kernel {
     }
   }
 
-  /** Takes the topmost mount off a path, with all beneath, also while it is in use. */
+  /** Unmounts the topmost mount of a path, with all beneath, also while it is in use. */
   static void detach(Path path) throws KernelException {
     unmount(path, DETACH | NO_FOLLOW);
   }
 
-  /** Takes the topmost mount off a path unless anything uses it. */
+  /** Unmounts the topmost mount of a path unless anything uses it. */
   static void unmount(Path path) throws KernelException {
     unmount(path, NO_FOLLOW);
   }

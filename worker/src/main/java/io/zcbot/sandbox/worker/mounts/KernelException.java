@@ -6,7 +6,7 @@ package io.zcbot.sandbox.worker.mounts;
 
 import java.io.IOException;
 
-/** A system call that failed. The message names it, what it was about, and what it means. */
+/** A system call that failed. The message names the call, its object, and the meaning of the error. */
 final class KernelException extends IOException {
   private static final long serialVersionUID = 1L;
 

@@ -12,7 +12,7 @@ import java.util.List;
 import java.util.Set;
 
 /**
- * What one line of {@code /proc/self/mountinfo} says of a mount.
+ * A mount, as one line of {@code /proc/self/mountinfo} describes it.
  *
  * @param id as a descriptor's {@code fdinfo} names it
  * @param options of this mount, not of its file system

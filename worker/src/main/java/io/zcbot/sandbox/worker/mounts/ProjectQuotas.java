@@ -20,11 +20,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Workspaces limited by the file system: each is a project of its own. What is in the file system
- * is all there is to know, so workers and restarts find what others did.
+ * Limits workspaces by the file system: each is a project of its own. All state is in the file system, so it is the same for all workers and after restarts.
  *
- * <p>Only a user's directory itself is looked at and marked. What is made in it gets the same mark
- * from the kernel; what was in it before stays uncounted, since nothing of ours walks in.
+ * <p>Only a user's directory itself is inspected and marked. The kernel gives the same mark to whatever is created in it; what was in it before is not counted, because the worker never walks into a workspace.
  */
 public final class ProjectQuotas implements WorkspaceQuota {
   private static final Logger log = LoggerFactory.getLogger(ProjectQuotas.class);
@@ -33,7 +31,7 @@ public final class ProjectQuotas implements WorkspaceQuota {
       "they require XFS or ext4 mounted with prjquota, and Linux 5.14 or later"
           + " (docs/operations.md, Workspace quotas)";
 
-  /** How file systems, and kernels, say that they don't know of projects or of quotas. */
+  /** The errors by which file systems and kernels report that they don't support projects or quotas. */
   private static final Set<Errno> NONE_THERE =
       Set.of(Errno.ENOSYS, Errno.EINVAL, Errno.ENOTTY, Errno.ESRCH, Errno.EOPNOTSUPP);
 
@@ -82,7 +80,7 @@ public final class ProjectQuotas implements WorkspaceQuota {
     }
   }
 
-  /** Some take limits and don't enforce them. */
+  /** Some file systems accept limits and don't enforce them. */
   private static void requireLimits(Descriptor directory) throws IOException {
     switch (Projects.state(directory)) {
       case LIMITED -> {}
@@ -122,8 +120,7 @@ public final class ProjectQuotas implements WorkspaceQuota {
   }
 
   /**
-   * Gives a directory an id of its user's that nothing else bears. Whatever id it had: its owner
-   * may have changed it, and must not be able to lock the user out.
+   * Gives a directory one of its user's ids that nothing else has, whatever id it had before: its owner may have changed it, and must not be able to lock the user out.
    */
   private void number(Descriptor directory, Mark before, List<Integer> own) throws IOException {
     try (RootLock _ = RootLock.take(root)) {

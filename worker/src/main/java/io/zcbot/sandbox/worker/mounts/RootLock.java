@@ -15,8 +15,7 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.util.concurrent.locks.ReentrantLock;
 
 /**
- * Workers of one host may share a root: whoever looks at something in it and then changes it holds
- * this, for as long as a few system calls take.
+ * A lock for workers of one host that share a root. It is taken, for the time of a few system calls, to inspect something in the root and then change it.
  */
 final class RootLock implements AutoCloseable {
   /** A process can't wait for a file's lock that it holds itself. */

@@ -18,7 +18,7 @@ import org.slf4j.LoggerFactory;
  * sandbox's mount of a workspace takes over, and shared, so that what is mounted beneath it later
  * can show in a container that runs already.
  *
- * <p>Where that can't be had, sandboxes are as safe as without it, and {@link #problem} says why.
+ * <p>If that is not possible, {@link #problem} says why, and sandboxes work without it.
  */
 public final class WorkspaceMount implements AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(WorkspaceMount.class);
@@ -64,7 +64,7 @@ public final class WorkspaceMount implements AutoCloseable {
     return root;
   }
 
-  /** The root's own directory; as long as it is held, nobody unmounts it. */
+  /** The root's own directory; as long as it is open, nobody can unmount it. */
   Descriptor top() throws IOException {
     if (top == null) {
       throw new IOException("directories can't be mounted in " + root + ": " + problem);

@@ -3,8 +3,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 /**
- * Bind mounts and quotas on the engine's host, made by system calls. The only place that knows the
- * kernel.
+ * Bind mounts and quotas on the engine's host, by system calls. The only package that uses the kernel directly.
  */
 @NullMarked
 package io.zcbot.sandbox.worker.mounts;

@@ -13,8 +13,7 @@ import io.zcbot.sandbox.worker.config.LogConfig;
 import org.slf4j.LoggerFactory;
 
 /**
- * Sets logback up. Lines go to standard error: standard output belongs to what a command prints.
- * Libraries are heard from warn on; what they say below that is much and names settings.
+ * Sets up logback. Lines go to standard error, because standard output is for the output of commands. Libraries log warnings and errors only; below that they log much, including settings.
  */
 public final class Logging {
   private Logging() {}
@@ -33,7 +32,7 @@ public final class Logging {
         verbose ? Level.WARN : Level.OFF);
   }
 
-  /** Hears only errors of one logger from here on. */
+  /** From now on, logs only errors of one logger. */
   public static void quiet(String logger) {
     if (LoggerFactory.getLogger(logger) instanceof ch.qos.logback.classic.Logger quieted) {
       quieted.setLevel(Level.ERROR);

@@ -60,7 +60,7 @@ public final class OpsServer implements AutoCloseable {
   /**
    * Starts to listen.
    *
-   * @throws IOException if the address can't be had; the message says what to do
+   * @throws IOException if the address can't be used; the message says what to do
    */
   public synchronized void start() throws IOException {
     if (server != null) {

@@ -12,9 +12,7 @@ import java.util.HashMap;
 import java.util.Map;
 
 /**
- * Passes one line a minute of each logger of the Kafka clients and level. While brokers are away,
- * each client writes a line for each of its attempts to connect; the worker's own lines tell of the
- * outage.
+ * Passes one line per minute for each logger of the Kafka clients and level. While brokers are away, each client logs a line for each attempt to connect; the worker's own lines report the outage.
  */
 final class RepeatFilter extends Filter<ILoggingEvent> {
   private static final String LIBRARY = "org.apache.kafka.";

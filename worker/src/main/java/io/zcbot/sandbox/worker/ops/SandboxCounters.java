@@ -19,7 +19,7 @@ import java.util.Locale;
 
 /** Counts ensures, reaps, claims and calls of the engine. */
 final class SandboxCounters implements SandboxMetrics {
-  /** From a hot ensure's millisecond to a cold one's worst minute. */
+  /** From the milliseconds of a running sandbox's ensure to the minutes of a slow create. */
   private static final Duration[] ENSURE_BUCKETS =
       buckets(1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 30_000, 60_000);
 

@@ -22,11 +22,10 @@ import org.slf4j.LoggerFactory;
 import org.slf4j.MDC;
 
 /**
- * Makes a user's sandbox of an idle slot: mounts the workspace, gives the container its name, and
- * looks whether all is as it should be. A slot of which that failed is destroyed.
+ * Turns an idle slot into a user's sandbox: mounts the workspace, renames the container, and verifies the result. A slot for which that fails is destroyed.
  *
  * <p>Until it has the user's name a container is a slot, which the next start removes together with
- * the mount; from then on it is a sandbox nobody was told of, as one just created is.
+ * the mount; from then on it is a sandbox that was not announced, as one just created is.
  */
 final class Claims {
   private static final Logger log = LoggerFactory.getLogger(Claims.class);
@@ -51,7 +50,7 @@ final class Claims {
   }
 
   /**
-   * Makes a sandbox for a user who has none, in the user's lane. The workspace is there.
+   * Claims a slot for a user who has no sandbox, in the user's lane. The workspace exists.
    *
    * @return the sandbox; null if it has to be created
    * @throws EngineException if what stands under the user's name has to be looked at again first
@@ -97,7 +96,7 @@ final class Claims {
         user, slot.containerId(), slot.id(), partition, now, now, slot.place().handOver());
   }
 
-  /** Whatever the engine answers: what counts is the container's name afterwards. */
+  /** Whatever the engine answers, the container's name afterwards decides. */
   private void rename(Slot slot, UserId user, Path workspace) throws EngineException {
     String name = Container.nameOf(user);
     EngineException failure = null;

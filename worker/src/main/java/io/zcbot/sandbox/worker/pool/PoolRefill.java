@@ -23,16 +23,15 @@ import org.slf4j.LoggerFactory;
 import org.slf4j.MDC;
 
 /**
- * Fills the pool in the background: one slot at a time, while no user's create waits, and not while
- * users come whose claims its making would slow down.
+ * Fills the pool in the background: one slot at a time, while no user's create waits, and not while claims of users would be slowed down.
  */
 final class PoolRefill {
   private static final Logger log = LoggerFactory.getLogger(PoolRefill.class);
 
-  /** With many idle a new one can wait until users stop coming. */
+  /** With many idle slots, a new one can wait until users stop coming. */
   private static final Duration QUIET = Duration.ofSeconds(1);
 
-  /** With few it waits only for a burst to be over. */
+  /** With few idle slots, a new one waits only for the end of a burst. */
   private static final Duration SHORT_QUIET = Duration.ofMillis(50);
 
   private static final IntervalFunction BACKOFF =
@@ -74,12 +73,12 @@ final class PoolRefill {
     return problem;
   }
 
-  /** A user took a slot just now. */
+  /** A user has just claimed a slot. */
   void taken() {
     lastTaken = time.nanos();
   }
 
-  /** Begins to make slots where they lack and may be made now; never blocks. */
+  /** Begins to create slots if some are missing and may be created now; never blocks. */
   void tick() {
     if (mayMake() && busy.compareAndSet(false, true)) {
       making =
@@ -95,7 +94,7 @@ final class PoolRefill {
     }
   }
 
-  /** Makes no more; what is being made comes to nothing. */
+  /** Creates no more slots; the one being created is removed. */
   void stop() {
     pool.close();
     maker.giveUp();

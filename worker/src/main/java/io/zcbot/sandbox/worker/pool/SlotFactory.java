@@ -15,7 +15,7 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Makes one slot, or unmakes it. */
+/** Creates and removes slots. */
 final class SlotFactory {
   private static final Logger log = LoggerFactory.getLogger(SlotFactory.class);
 
@@ -32,7 +32,7 @@ final class SlotFactory {
     this.pool = pool;
   }
 
-  /** Returns once the slot has shown that it sees what is mounted later; leaves nothing else. */
+  /** Returns once the slot has shown that it sees later mounts; if that fails, nothing is left of it. */
   Slot make(String id, Place place) throws EngineException, IOException {
     SlotMounts.Directory directory = null;
     String containerId = null;

@@ -11,15 +11,13 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Where warm slots get their workspaces from: directories on the engine's host on which something
- * can be mounted while a container runs that has them as its {@code /workspace}. Failures are for
- * an operator to read.
+ * The directories of slots on the engine's host, each the {@code /workspace} of a running container. What is mounted on one later is visible in its container. Messages of failures are for operators.
  */
 public interface SlotMounts {
   /** The one entry of the directory that is mounted as a probe. */
   String PROBE_NAME = "zcbot-probe";
 
-  /** What all slots' directories lie in. No user's id begins with a dot. */
+  /** The parent of all slots' directories. No user's id begins with a dot. */
   String TOP = ".slots";
 
   /** Where a worker's slots have their directories, beneath the workspace root. */
@@ -42,7 +40,7 @@ public interface SlotMounts {
    */
   void release(String slotId) throws IOException;
 
-  /** A slot's directory, held until closed; what is mounted on it stays then. */
+  /** A slot's directory, open until this is closed; mounts on it stay after that. */
   interface Directory extends AutoCloseable {
     Path path();
 

@@ -31,11 +31,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Keeps slots idle: containers that lack nothing of a sandbox but a user and a workspace. They are
- * made in the background, one at a time, while no user's create waits; each has shown that it sees
- * what is mounted later before anybody gets it; and none is given to anyone twice.
+ * Keeps idle slots: containers that are sandboxes except that they have no user and no workspace. They are created in the background, one at a time, while no user's create waits. Each has shown that it sees later mounts before it can be claimed, and is claimed at most once.
  *
- * <p>Where slots can't be had, {@link #problem} says why, and sandboxes are created when asked for.
+ * <p>If there can be no slots, {@link #problem} says why, and sandboxes are created on demand.
  */
 public final class WarmPool {
   private static final Logger log = LoggerFactory.getLogger(WarmPool.class);
@@ -185,7 +183,7 @@ public final class WarmPool {
     maker.release(slotId);
   }
 
-  /** Takes note of something that happened to an idle slot, which is not as new then. */
+  /** Notes that something happened to an idle slot, which then is no longer in its initial state. */
   public void on(EngineEvent event) {
     for (Slot slot : pool.takeIf(slot -> slot.containerId().equals(event.containerId()))) {
       log.info("removing slot {}: {}", slot.id(), event.kind().name().toLowerCase(Locale.ROOT));
@@ -207,7 +205,7 @@ public final class WarmPool {
     return sweep.run();
   }
 
-  /** Makes no more: a stop that reaps has better use for the engine. */
+  /** Creates no more slots, because a stop needs the engine for its reaps. */
   public void stopMaking() {
     refill.stop();
   }

@@ -34,8 +34,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Publishes events and dead letters, each acknowledged by the log before the call returns. While
- * the log is away, the caller waits: its record stays uncommitted, so nothing is lost.
+ * Publishes events and dead letters; a call returns once the brokers have acknowledged the record. While Kafka is away, the caller waits, and its input record stays uncommitted, so nothing is lost.
  */
 public final class Publisher
     implements EventSink, RecordForwarding, LiveSandboxTable, AutoCloseable {

@@ -27,7 +27,7 @@ import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Makes sure that the topics exist and are what the contract needs. */
+/** Creates and checks the topics. */
 public final class TopicAdmin {
   private static final Logger log = LoggerFactory.getLogger(TopicAdmin.class);
 
@@ -175,8 +175,7 @@ public final class TopicAdmin {
   }
 
   /**
-   * The first topic decides on the number of partitions, and only one worker creates it: others
-   * that start at the same time with other ideas must not mix theirs in.
+   * The first topic decides on the number of partitions, and only one worker creates it: workers that start at the same time with other settings must not create topics with another number.
    */
   private void create(Map<Topic, Integer> existing) throws TopicsException, InterruptedException {
     int partitions =
@@ -191,7 +190,7 @@ public final class TopicAdmin {
     }
   }
 
-  /** Returns whether it was us who created it. */
+  /** Returns whether this call created the topic. */
   private boolean create(Topic topic, int partitions) throws TopicsException, InterruptedException {
     Optional<Short> replication =
         config.replicationFactor() < 0 ? Optional.empty() : Optional.of(config.replicationFactor());

@@ -6,7 +6,7 @@ package io.zcbot.sandbox.worker.publish;
 
 import org.jspecify.annotations.Nullable;
 
-/** The topics are not as the contract needs them, or could not be looked at. */
+/** The topics do not meet the requirements, or could not be checked. */
 public final class TopicsException extends Exception {
   private static final long serialVersionUID = 1L;
 

@@ -2,7 +2,7 @@
  * Copyright the zcbot sandbox worker authors.
  * SPDX-License-Identifier: Apache-2.0
  */
-/** Kafka out: results and dead letters. */
+/** Writes to Kafka: results and dead letters. Creates and checks topics. */
 @NullMarked
 package io.zcbot.sandbox.worker.publish;
 

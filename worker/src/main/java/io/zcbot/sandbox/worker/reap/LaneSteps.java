@@ -12,7 +12,7 @@ import java.util.concurrent.CompletableFuture;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Runs steps that end sandboxes in their users' lanes. */
+/** Runs the steps that end sandboxes, in their users' lanes. */
 final class LaneSteps {
   private static final Logger log = LoggerFactory.getLogger(LaneSteps.class);
 

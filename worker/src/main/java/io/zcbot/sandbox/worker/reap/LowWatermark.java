@@ -6,7 +6,7 @@ package io.zcbot.sandbox.worker.reap;
 
 import java.util.OptionalLong;
 
-/** How far activity has been read: idleness is judged on that and never beyond (I5). */
+/** The instant up to which activity has been read. Idleness is judged at that instant and never later (I5). */
 @FunctionalInterface
 public interface LowWatermark {
   /**

@@ -28,7 +28,7 @@ import java.util.concurrent.TimeoutException;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
-/** Decides whose time is up, and reaps through the user's lane. */
+/** Decides which sandboxes are due to be reaped, and reaps them in their users' lanes. */
 public final class Reaper {
   private final Engine engine;
   private final Registry registry;
@@ -86,7 +86,7 @@ public final class Reaper {
   }
 
   /**
-   * Judged up to the low watermark only: what was not read yet may hold the activity that counts.
+   * Judged up to the low watermark only, because activity that has not been read yet may count.
    */
   private boolean isIdleFor(Sandbox sandbox, Duration duration) {
     OptionalLong readUpTo = lowWatermark.readUpTo(sandbox.partition());

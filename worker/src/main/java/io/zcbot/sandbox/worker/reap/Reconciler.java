@@ -21,7 +21,7 @@ import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Compares what this worker knows with what the engine shows, on engine events and periodically. It
+ * Compares this worker's registry with the containers on the engine, on engine events and periodically. It
  * touches containers of this worker only (I7).
  */
 public final class Reconciler {

@@ -3,7 +3,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 /**
- * How sandboxes end: idle, evicted, dead, moved, lost with their host, or left by a previous run.
+ * Ends sandboxes: idle, evicted, dead, moved, lost with their host, or left by a previous run.
  */
 @NullMarked
 package io.zcbot.sandbox.worker.reap;

@@ -21,8 +21,7 @@ import org.slf4j.MDC;
 import org.slf4j.event.Level;
 
 /**
- * Tells the log and the live table what became of users' sandboxes. Every caller goes through here,
- * so that the two agree: an entry of the live table is made before ready is published and removed
+ * Announces what happens to users' sandboxes, in the events and in the live table. All announcements are made here, so that the two agree: an entry of the live table is made before ready is published and removed
  * after reaped is.
  */
 public final class Announcer {

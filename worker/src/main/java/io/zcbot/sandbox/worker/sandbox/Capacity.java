@@ -7,7 +7,7 @@ package io.zcbot.sandbox.worker.sandbox;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 
-/** How many sandboxes this host runs at most, idle slots of the warm pool included. */
+/** Limits the number of sandboxes on this host, idle slots of the warm pool included. */
 public final class Capacity {
   private final int max;
   private final AtomicInteger taken = new AtomicInteger();

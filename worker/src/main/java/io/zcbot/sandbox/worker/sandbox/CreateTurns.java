@@ -10,9 +10,7 @@ import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Who may create a container at the engine now. New users are kept to all turns but one, and wait
- * in a queue of their own for these, so that a user who was served before never waits behind a
- * crowd of them.
+ * Limits the number of creates at the same time. New users can use all turns except one and wait for them in a queue of their own, so that a known user never waits behind many of them.
  */
 public final class CreateTurns {
   private final Semaphore turns;

@@ -6,7 +6,7 @@ package io.zcbot.sandbox.worker.sandbox;
 
 import io.zcbot.sandbox.events.SandboxEvent;
 
-/** Where results go. */
+/** Publishes result events. */
 @FunctionalInterface
 public interface EventSink {
   /**

@@ -5,7 +5,7 @@
 package io.zcbot.sandbox.worker.sandbox;
 
 /**
- * Who announces, and where.
+ * The worker and the host that announcements name.
  *
  * @param engineAddress the address clients are told to reach the engine at
  */

@@ -8,8 +8,7 @@ import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Room for one sandbox on this host. Whoever owns it either closes it or hands it over: a slot to
- * the sandbox that is made of it, a sandbox to nobody. So it is given back exactly once.
+ * Room for one sandbox on this host. Its owner either closes it or hands it over: a slot hands it to the sandbox that it becomes, a sandbox closes it. So it is returned exactly once.
  */
 public final class Place implements AutoCloseable {
   private final AtomicReference<@Nullable Capacity> held;

@@ -11,8 +11,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The sandboxes this worker runs. An entry is added and removed in its user's lane only; anyone may
- * look.
+ * The running sandboxes of this worker. An entry is added and removed in its user's lane only; any thread may read.
  */
 public final class Registry {
   private final ConcurrentHashMap<UserId, Sandbox> sandboxes = new ConcurrentHashMap<>();

@@ -8,7 +8,7 @@ import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import java.time.Duration;
 
-/** What the domain and the engine adapter tell whoever counts. */
+/** Metrics of the domain and the engine adapter. */
 public interface SandboxMetrics {
   /** An ensure was answered; {@code answer} is a ready's outcome or a failed's reason. */
   void ensured(String answer, Duration took);

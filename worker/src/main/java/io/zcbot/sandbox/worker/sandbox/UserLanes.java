@@ -6,7 +6,7 @@ package io.zcbot.sandbox.worker.sandbox;
 
 import io.zcbot.sandbox.events.UserId;
 
-/** Where the domain queues work for a user, behind everything already queued for that user. */
+/** Queues work for a user, behind everything that is already queued for that user. */
 @FunctionalInterface
 public interface UserLanes {
   /** Appends; false if the worker stops and the task will not run. */

@@ -7,7 +7,7 @@ package io.zcbot.sandbox.worker.sandbox;
 import io.zcbot.sandbox.events.UserId;
 import java.io.IOException;
 
-/** Sees to it that a workspace holds no more than it may. Called in the lanes of many users. */
+/** Limits the size of workspaces. Called in the lanes of many users. */
 @FunctionalInterface
 public interface WorkspaceQuota {
   /** Where none is asked for. */

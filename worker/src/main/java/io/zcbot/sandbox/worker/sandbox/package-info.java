@@ -3,8 +3,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 /**
- * What the domain knows of sandboxes and says about them, and its ports to the outside. Knows no
- * Kafka and no docker-java.
+ * The model of sandboxes: registry, capacity, announcements, workspaces, and the ports to the outside. Does not depend on Kafka or docker-java.
  */
 @NullMarked
 package io.zcbot.sandbox.worker.sandbox;

@@ -6,12 +6,12 @@ package io.zcbot.sandbox.worker.spec;
 
 import java.util.List;
 
-/** Whom sandboxes may ask for names. */
+/** The DNS resolvers that sandboxes may use. */
 public sealed interface Dns {
-  /** Whomever the engine has its containers ask. */
+  /** Those that the engine configures for its containers. */
   record EngineDefault() implements Dns {}
 
-  /** Nobody: port 53 is closed everywhere. */
+  /** None: port 53 is closed for all addresses. */
   record Off() implements Dns {}
 
   /**

@@ -4,7 +4,7 @@
  */
 package io.zcbot.sandbox.worker.spec;
 
-/** Where the rules are that keep a sandbox from private networks. */
+/** Where the firewall rules of sandboxes are. */
 public enum FirewallMode {
   /** In the sandbox's own network namespace, set by its first process, which is root for that. */
   CONTAINER,

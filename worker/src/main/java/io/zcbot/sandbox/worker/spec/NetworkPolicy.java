@@ -7,12 +7,12 @@ package io.zcbot.sandbox.worker.spec;
 import java.util.List;
 
 /**
- * What sandboxes may reach, and what holds them to it.
+ * What sandboxes may reach, and how that is enforced.
  *
  * @param pgIps addresses (CIDR allowed) refused in any case, on top of what always is
  */
 public record NetworkPolicy(FirewallMode firewall, Egress egress, Dns dns, List<String> pgIps) {
-  /** A worker's that was told nothing else. */
+  /** The default. */
   public static final NetworkPolicy DEFAULT =
       new NetworkPolicy(FirewallMode.HOST, new Egress.Public(), new Dns.EngineDefault(), List.of());
 

@@ -2,7 +2,7 @@
  * Copyright the zcbot sandbox worker authors.
  * SPDX-License-Identifier: Apache-2.0
  */
-/** How a sandbox is made: image, limits, network policy. Values only. */
+/** How a sandbox is created: image, limits, network policy. Values only. */
 @NullMarked
 package io.zcbot.sandbox.worker.spec;
 

@@ -28,8 +28,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Keeps one worker id to one process. On a host a file lock does, which ends with the process that
- * holds it; across hosts the group's own list of members.
+ * Ensures that one worker id is used by one process. On a host a file lock ensures this, which ends with the process; across hosts it is the list of the group's members.
  */
 public final class Membership implements AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(Membership.class);
@@ -100,7 +99,7 @@ public final class Membership implements AutoCloseable {
     }
   }
 
-  /** Removes an earlier life of this worker: we hold the lock, so it is dead. */
+  /** Removes the previous run of this worker from the group. This process has the lock, so that run is dead. */
   public void removePredecessor() {
     try (Admin admin = kafka.admin()) {
       Optional<MemberDescription> member = member();

@@ -20,7 +20,7 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Refuses an engine on which the promises to users would not hold, before anything runs there. */
+/** Refuses an engine on which the guarantees would not hold, before anything runs there. */
 public final class Preflight {
   private static final Logger log = LoggerFactory.getLogger(Preflight.class);
 
@@ -35,7 +35,7 @@ public final class Preflight {
   }
 
   /**
-   * What a fit engine is like.
+   * What is known of a fit engine.
    *
    * @param weaknesses what makes sandboxes weaker than they could be
    * @param slotProblem why there can be no warm slots; null if there can

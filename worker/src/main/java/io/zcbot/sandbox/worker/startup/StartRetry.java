@@ -19,7 +19,7 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Tries what a start depends on until it works or the worker is stopped. */
+/** Repeats a step of the start until it succeeds or the worker is stopped. */
 public final class StartRetry {
   private static final Logger log = LoggerFactory.getLogger(StartRetry.class);
 

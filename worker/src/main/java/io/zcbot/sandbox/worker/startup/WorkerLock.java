@@ -11,7 +11,7 @@ import java.nio.channels.OverlappingFileLockException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 
-/** The lock by which a worker's id belongs to one process of a host. */
+/** The file lock that binds a worker's id to one process of a host. */
 public final class WorkerLock {
   private WorkerLock() {}
 

@@ -3,7 +3,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 /**
- * What a start goes through before it serves: one process per worker id, checks, recovery, retries.
+ * The steps of a start before it serves: one process per worker id, checks, recovery, retries.
  */
 @NullMarked
 package io.zcbot.sandbox.worker.startup;

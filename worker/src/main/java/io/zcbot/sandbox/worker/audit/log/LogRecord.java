@@ -15,7 +15,7 @@ public record LogRecord(Topic topic, ConsumerRecord<byte[], byte[]> raw) {
   private static final Topic[] HISTORY = Topic.history();
   private static final int HASHED_KEY_BYTES = 256;
 
-  /** Finds the topic by its name; null for a topic that is none of the contract's. */
+  /** Finds the topic by its name; null for a topic that is not part of the contract. */
   public static @Nullable Topic topic(String name, String topicPrefix) {
     for (Topic topic : HISTORY) {
       if (name.length() == topicPrefix.length() + topic.named("").length()

@@ -9,8 +9,7 @@ import java.time.Instant;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A finite piece of the log: each partition's records in their order, all of them merged by record
- * time as far as that allows.
+ * A finite part of the log: the records of each partition in their order, merged by record time as far as that order allows.
  */
 public interface LogSource extends AutoCloseable {
   /** The next record; null after the last. */

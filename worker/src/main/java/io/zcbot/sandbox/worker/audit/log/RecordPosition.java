@@ -6,7 +6,7 @@ package io.zcbot.sandbox.worker.audit.log;
 
 import io.zcbot.sandbox.events.Topic;
 
-/** Where a record lies in the log: what a violation is proven with. */
+/** A record's position in the log, the evidence of a violation. */
 public record RecordPosition(Topic topic, int partition, long offset) {
   /** Topic, partition and offset, e.g. {@code sandbox.ready-3-17}. */
   public String named(String topicPrefix) {

@@ -2,7 +2,7 @@
  * Copyright the zcbot sandbox worker authors.
  * SPDX-License-Identifier: Apache-2.0
  */
-/** Where records come from: the topics, or files that {@code sandbox export} wrote. */
+/** The sources of an audit's records: the topics, or files that {@code sandbox export} wrote. */
 @NullMarked
 package io.zcbot.sandbox.worker.audit.log;
 

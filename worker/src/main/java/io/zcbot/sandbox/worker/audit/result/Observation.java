@@ -4,5 +4,5 @@
  */
 package io.zcbot.sandbox.worker.audit.result;
 
-/** What the audit tells of as it goes, besides the summary at its end. */
+/** A result that the audit reports while it runs; the summary follows at its end. */
 public sealed interface Observation permits AuditedEnsure, Session, Violation {}

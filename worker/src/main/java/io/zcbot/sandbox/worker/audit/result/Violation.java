@@ -10,9 +10,9 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Something that must not be, and the records that prove it.
+ * A violated guarantee, and the records that prove it.
  *
- * @param user whose records these are; null for a record that names no user
+ * @param user the user of these records; null for a record without a user
  * @param evidence in the order of the text
  */
 public record Violation(

@@ -10,7 +10,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * A user needs a sandbox.
  *
- * @param expiresAt when the requester stops waiting; if absent, the worker's default applies, counted from the record's time
+ * @param expiresAt when the requester stops waiting; if absent, the worker's default applies,
+ *     counted from the record's time
  */
 public record Ensure(
     String eventId,

@@ -98,7 +98,8 @@ public final class EventCodec {
   }
 
   /**
-   * Reads an ensure. Key and {@code user_id} are enough: a missing id or time is taken from the record's origin.
+   * Reads an ensure. Key and {@code user_id} are enough: a missing id or time is taken from the
+   * record's origin.
    *
    * @throws EventFormatException if the record is not a valid ensure
    */

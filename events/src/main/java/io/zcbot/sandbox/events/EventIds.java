@@ -15,7 +15,9 @@ public final class EventIds {
   private EventIds() {}
 
   /**
-   * Id of the ready that answers the ensure with this {@code event_id} by this container. An ensure that is read again after its sandbox ended is answered with another container, and consumers that drop known ids must not drop that answer.
+   * Id of the ready that answers the ensure with this {@code event_id} by this container. An ensure
+   * that is read again after its sandbox ended is answered with another container, and consumers
+   * that drop known ids must not drop that answer.
    */
   public static String ready(String ensureId, String containerId) {
     return derive("ready", ensureId + ":" + containerId);
@@ -27,7 +29,8 @@ public final class EventIds {
   }
 
   /**
-   * Id of the reaped event of a container. It is derived from the container's id alone, because a container ends once, however often its end is announced and by which worker.
+   * Id of the reaped event of a container. It is derived from the container's id alone, because a
+   * container ends once, however often its end is announced and by which worker.
    */
   public static String reaped(String containerId) {
     return derive("reaped", containerId);

@@ -27,7 +27,8 @@ import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The fields of one JSON object, read by type; every error names the field. Nested values are skipped, so hostile input does not create a tree of objects.
+ * The fields of one JSON object, read by type; every error names the field. Nested values are
+ * skipped, so hostile input does not create a tree of objects.
  */
 final class Fields {
   /** The range of times that RFC 3339 can represent, in UTC. */

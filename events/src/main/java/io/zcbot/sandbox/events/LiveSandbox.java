@@ -8,8 +8,8 @@ import java.time.Instant;
 
 /**
  * An entry of the live table: a sandbox that was, or is about to be, announced ready and was not
- * announced reaped yet. It is state, not an event: the compacted {@link Topic#LIVE} keeps one record
- * per container, and none once it is reaped.
+ * announced reaped yet. It is state, not an event: the compacted {@link Topic#LIVE} keeps one
+ * record per container, and none once it is reaped.
  *
  * @param openedAt when it was found ready
  */

@@ -6,7 +6,9 @@ package io.zcbot.sandbox.events;
 
 import java.time.Instant;
 
-/** One record of one of the topics. Agents publish ensure and activity; workers publish the others. */
+/**
+ * One record of one of the topics. Agents publish ensure and activity; workers publish the others.
+ */
 public sealed interface SandboxEvent permits Ensure, Activity, Ready, Reaped, Failed {
   /** Identifies the event; a redelivered or repeated event has the same one. */
   String eventId();

@@ -8,7 +8,8 @@ import java.util.Map;
 
 /**
  * The topics of the contract with the settings they need. All are keyed by the user's canonical
- * UUID and all have the same partition count, so that a user's records of every kind are in partitions with the same number.
+ * UUID and all have the same partition count, so that a user's records of every kind are in
+ * partitions with the same number.
  */
 public enum Topic {
   ENSURE("ensure", true),
@@ -47,8 +48,9 @@ public enum Topic {
   }
 
   /**
-   * Topic-level settings the contract relies on. The inputs use the broker's time on append, so that one clock orders them, independently of the agents' clocks. The live table must be compacted,
-   * or retention would forget sandboxes that still run.
+   * Topic-level settings the contract relies on. The inputs use the broker's time on append, so
+   * that one clock orders them, independently of the agents' clocks. The live table must be
+   * compacted, or retention would forget sandboxes that still run.
    */
   public Map<String, String> requiredSettings() {
     if (input) {
@@ -58,10 +60,10 @@ public enum Topic {
   }
 
   /**
-   * Topic-level settings that bound the memory that a record takes in its readers. Without them the contract
-   * is kept, but a writer can harm a worker: a broker limits a compressed batch by its compressed
-   * size, and 16 KB of zstd can hold a record of 120 MB. With {@code uncompressed} the broker
-   * stores each batch anew and applies {@code max.message.bytes} to what it really holds.
+   * Topic-level settings that bound the memory that a record takes in its readers. Without them the
+   * contract is kept, but a writer can harm a worker: a broker limits a compressed batch by its
+   * compressed size, and 16 KB of zstd can hold a record of 120 MB. With {@code uncompressed} the
+   * broker stores each batch anew and applies {@code max.message.bytes} to what it really holds.
    */
   public Map<String, String> recommendedSettings() {
     return input || this == LIVE ? Map.of("compression.type", "uncompressed") : Map.of();

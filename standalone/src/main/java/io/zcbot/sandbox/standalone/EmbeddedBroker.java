@@ -240,7 +240,10 @@ public final class EmbeddedBroker implements AutoCloseable {
     settings.put("share.coordinator.state.topic.num.partitions", "1");
   }
 
-  /** The defaults are for large groups: a single worker would wait a second, and a dead one would be replaced after 45. */
+  /**
+   * The defaults are for large groups: a single worker would wait a second, and a dead one would be
+   * replaced after 45.
+   */
   private static void joinQuickly(Map<String, String> settings) {
     settings.put("group.initial.rebalance.delay.ms", "0");
     settings.put("group.consumer.assignment.interval.ms", "0");
@@ -250,7 +253,10 @@ public final class EmbeddedBroker implements AutoCloseable {
     settings.put("group.consumer.min.heartbeat.interval.ms", "1000");
   }
 
-  /** The broker shares a host with sandboxes: few threads, and less than 128 MiB to clean a small log. */
+  /**
+   * The broker shares a host with sandboxes: few threads, and less than 128 MiB to clean a small
+   * log.
+   */
   private static void stayUnderfoot(Map<String, String> settings) {
     settings.put("num.network.threads", "2");
     settings.put("num.io.threads", "4");

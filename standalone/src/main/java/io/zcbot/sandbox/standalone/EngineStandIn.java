@@ -31,7 +31,9 @@ import java.util.stream.StreamSupport;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Implements the part of the Docker Engine's API that the worker uses, without running containers. It serves to train the JVM where there is no engine, and to measure the worker alone. Listens on loopback.
+ * Implements the part of the Docker Engine's API that the worker uses, without running containers.
+ * It serves to train the JVM where there is no engine, and to measure the worker alone. Listens on
+ * loopback.
  */
 public final class EngineStandIn implements AutoCloseable {
   private static final ObjectMapper JSON = new ObjectMapper();

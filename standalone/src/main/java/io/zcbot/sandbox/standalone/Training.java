@@ -36,9 +36,9 @@ import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.TopicPartition;
 
 /**
- * A training run: a worker starts, serves and stops, with a real broker and a stand-in
- * for the engine, so that the JVM keeps the classes that it loaded and linked (JEP 483, JEP 514).
- * A worker that is started with this cache does not repeat that work.
+ * A training run: a worker starts, serves and stops, with a real broker and a stand-in for the
+ * engine, so that the JVM keeps the classes that it loaded and linked (JEP 483, JEP 514). A worker
+ * that is started with this cache does not repeat that work.
  */
 public final class Training {
   private static final Duration PATIENCE = Duration.ofMinutes(2);

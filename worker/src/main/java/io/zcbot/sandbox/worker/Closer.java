@@ -10,7 +10,9 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Closes what was started, in reverse order. A failure to close one does not keep the others open. */
+/**
+ * Closes what was started, in reverse order. A failure to close one does not keep the others open.
+ */
 final class Closer implements AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(Closer.class);
 

@@ -55,7 +55,10 @@ final class Timers implements AutoCloseable {
             TimeUnit.NANOSECONDS);
   }
 
-  /** As {@link #every}, for engine calls, which may take long: each runs on a thread of its own, one at a time. */
+  /**
+   * As {@link #every}, for engine calls, which may take long: each runs on a thread of its own, one
+   * at a time.
+   */
   void everyOnEngine(Duration interval, String name, EngineTask task) {
     Semaphore once = new Semaphore(1);
     every(

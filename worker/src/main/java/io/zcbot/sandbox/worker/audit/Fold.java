@@ -25,9 +25,11 @@ import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Folds records into histories of users. Pure: the result depends only on the records and their order. Users with an open session or ensure are remembered, others for {@link Rules#window}.
+ * Folds records into histories of users. Pure: the result depends only on the records and their
+ * order. Users with an open session or ensure are remembered, others for {@link Rules#window}.
  *
- * <p>Several folds may share the work if all records of one key go to the same one; their counters and purges add up.
+ * <p>Several folds may share the work if all records of one key go to the same one; their counters
+ * and purges add up.
  */
 final class Fold {
   private final EventCodec codec = new EventCodec();

@@ -17,7 +17,10 @@ import java.util.Locale;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
-/** What all users of a fold share: the rules, the coverage of the log, the counters, and the receiver of results. */
+/**
+ * What all users of a fold share: the rules, the coverage of the log, the counters, and the
+ * receiver of results.
+ */
 record FoldContext(Rules rules, Coverage known, Counters counters, Consumer<Observation> out) {
   /** Longest time that is put into a histogram: a longer one results from a wrong clock. */
   static final long MAX_MS = Duration.ofDays(36_500).toMillis();

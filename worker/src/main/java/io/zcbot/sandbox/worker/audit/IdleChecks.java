@@ -11,7 +11,9 @@ import io.zcbot.sandbox.worker.audit.log.RecordPosition;
 import io.zcbot.sandbox.worker.audit.result.Check;
 import org.jspecify.annotations.Nullable;
 
-/** Checks whether a sandbox was reaped too early or too late: {@link Check#I5} and {@link Check#I6}. */
+/**
+ * Checks whether a sandbox was reaped too early or too late: {@link Check#I5} and {@link Check#I6}.
+ */
 record IdleChecks(FoldContext context, UserId user) {
   /** Judges a session that ended. */
   void judge(TrackedSession session, TrackedSession.End end) {

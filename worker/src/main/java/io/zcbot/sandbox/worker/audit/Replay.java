@@ -27,7 +27,8 @@ import java.util.concurrent.Future;
 import java.util.function.Consumer;
 
 /**
- * Runs a log through the fold: one thread reads, others decode and fold the records of their share of the users. The results and their order depend only on the log, not on the number of threads.
+ * Runs a log through the fold: one thread reads, others decode and fold the records of their share
+ * of the users. The results and their order depend only on the log, not on the number of threads.
  */
 public final class Replay {
   private static final int BATCH = 4096;

@@ -20,7 +20,8 @@ import java.util.List;
  * @param window how long a user is remembered who has no open session and no open ensure; records
  *     of a user that are further out of order than this are not put together any more
  * @param purgesAtStart whether a worker that starts purges all that it had left, not only some
- * @param outages when workers or Kafka are known to have been unavailable; no sandbox ages in these times, nor while the low watermark stands still after them
+ * @param outages when workers or Kafka are known to have been unavailable; no sandbox ages in these
+ *     times, nor while the low watermark stands still after them
  */
 public record Rules(
     Duration ttl,

@@ -18,7 +18,10 @@ import java.util.function.Consumer;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
-/** A user's open sessions, and the latest that ended. Checks I4, and calls the checks of I1, I5 and I6. */
+/**
+ * A user's open sessions, and the latest that ended. Checks I4, and calls the checks of I1, I5 and
+ * I6.
+ */
 final class SessionHistory {
   private static final int ENDED_KEPT = 16;
 

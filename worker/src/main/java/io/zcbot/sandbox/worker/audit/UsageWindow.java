@@ -9,7 +9,9 @@ import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The recent uses of a session, in constant memory: the first and the last use of each period of half the grace in which it was used, for the last {@value #KEPT} such periods. This suffices to tell whether the latest use before the grace is older than the TTL.
+ * The recent uses of a session, in constant memory: the first and the last use of each period of
+ * half the grace in which it was used, for the last {@value #KEPT} such periods. This suffices to
+ * tell whether the latest use before the grace is older than the TTL.
  */
 final class UsageWindow {
   private static final int KEPT = 4;

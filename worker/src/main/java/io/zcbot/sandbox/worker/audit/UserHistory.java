@@ -18,7 +18,8 @@ import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What the log says about one user, as far as it still matters: open sessions, open ensures, and the latest closed ones, to recognise repetitions.
+ * What the log says about one user, as far as it still matters: open sessions, open ensures, and
+ * the latest closed ones, to recognise repetitions.
  */
 final class UserHistory {
   static final int IDS_KEPT = 128;
@@ -46,7 +47,9 @@ final class UserHistory {
     return user;
   }
 
-  /** Nothing is open, so that forgetting the user only loses the ability to recognise repetitions. */
+  /**
+   * Nothing is open, so that forgetting the user only loses the ability to recognise repetitions.
+   */
   boolean isQuiet() {
     return ensures.isQuiet() && sessions.isQuiet();
   }

@@ -29,8 +29,9 @@ import picocli.CommandLine.ScopeType;
 import picocli.CommandLine.UnmatchedArgumentException;
 
 /**
- * The command line: the commands, and the handling of their errors. Commands are created only when they are needed: a process runs one of them, and for picocli to read the annotations of
- * all takes longer than most commands do.
+ * The command line: the commands, and the handling of their errors. Commands are created only when
+ * they are needed: a process runs one of them, and for picocli to read the annotations of all takes
+ * longer than most commands do.
  */
 public final class Cli {
   private static final Set<String> VERBOSE = Set.of("-v", "--verbose");

@@ -10,7 +10,10 @@ import picocli.CommandLine;
 import picocli.CommandLine.Help;
 import picocli.CommandLine.Model.UsageMessageSpec;
 
-/** The parts of a help text besides a command's options: the exit codes, and the settings that the command reads. */
+/**
+ * The parts of a help text besides a command's options: the exit codes, and the settings that the
+ * command reads.
+ */
 final class HelpText {
   private static final String KAFKA = "ZCBOT_KAFKA_";
   private static final String TOPIC_PREFIX = "ZCBOT_TOPIC_PREFIX";

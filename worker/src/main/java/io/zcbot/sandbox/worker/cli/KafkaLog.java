@@ -40,7 +40,8 @@ import org.apache.kafka.common.header.internals.RecordHeaders;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Kafka for commands: every call ends within seconds, and a failure becomes a message for people. Connects when first used.
+ * Kafka for commands: every call ends within seconds, and a failure becomes a message for people.
+ * Connects when first used.
  */
 final class KafkaLog implements AutoCloseable {
   private static final String SOURCE = "/zcbot/sandbox/cli";

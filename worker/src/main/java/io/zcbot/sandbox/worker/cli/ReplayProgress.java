@@ -8,7 +8,10 @@ import java.time.Duration;
 import java.util.Locale;
 import java.util.function.LongSupplier;
 
-/** Shows the progress of a replay on standard error: a bar on a terminal, otherwise a line from time to time. */
+/**
+ * Shows the progress of a replay on standard error: a bar on a terminal, otherwise a line from time
+ * to time.
+ */
 final class ReplayProgress {
   private static final Duration SILENT = Duration.ofSeconds(2);
   private static final Duration REDRAW = Duration.ofMillis(200);

@@ -11,7 +11,10 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
-/** Reads and writes durations in the form that people use: {@code 300}, {@code 90s}, {@code 5m}, {@code PT5M}. */
+/**
+ * Reads and writes durations in the form that people use: {@code 300}, {@code 90s}, {@code 5m},
+ * {@code PT5M}.
+ */
 public final class Durations {
   private static final Pattern SHORT = Pattern.compile("(\\d{1,12})(ms|s|m|h|d)?");
 

@@ -16,7 +16,9 @@ import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Reads settings from the environment. The code that reads a setting gives its key and its meaning, and the documentation is generated from that. Problems are collected; the default is used in place of an invalid value.
+ * Reads settings from the environment. The code that reads a setting gives its key and its meaning,
+ * and the documentation is generated from that. Problems are collected; the default is used in
+ * place of an invalid value.
  */
 final class SettingsReader {
   private final Map<String, String> env;

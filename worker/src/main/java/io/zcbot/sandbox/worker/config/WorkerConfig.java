@@ -15,7 +15,8 @@ import java.util.Map;
 import java.util.function.Supplier;
 
 /**
- * All settings of a worker. A configuration that {@link #fromEnvironment} returns is valid as a whole.
+ * All settings of a worker. A configuration that {@link #fromEnvironment} returns is valid as a
+ * whole.
  */
 public final class WorkerConfig {
   /** Keys with these beginnings are Kafka's properties, or those of scripts and tests. */

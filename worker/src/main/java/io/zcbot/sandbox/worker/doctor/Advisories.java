@@ -12,7 +12,9 @@ import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Versions of the engine and of runc with published vulnerabilities by which a container can be left or its network evaded. Distributions fix old versions without renaming them, so this is a warning, never a refusal.
+ * Versions of the engine and of runc with published vulnerabilities by which a container can be
+ * left or its network evaded. Distributions fix old versions without renaming them, so this is a
+ * warning, never a refusal.
  *
  * <p>Sources: the security advisories of github.com/opencontainers/runc and github.com/moby/moby.
  */
@@ -38,7 +40,8 @@ final class Advisories {
   /**
    * One advisory.
    *
-   * @param fixedIn the first fixed version of each release line, oldest first; a version is fixed if it is at least the one of its own line, or at least the last
+   * @param fixedIn the first fixed version of each release line, oldest first; a version is fixed
+   *     if it is at least the one of its own line, or at least the last
    */
   private record Advisory(String ids, String what, List<Version> fixedIn) {
     boolean concerns(Version version) {

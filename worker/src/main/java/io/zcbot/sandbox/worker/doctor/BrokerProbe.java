@@ -17,7 +17,8 @@ import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Checks whether any broker listens. Kafka's clients retry until their time-out and then report only the time-out; a refused connection gives the reason at once.
+ * Checks whether any broker listens. Kafka's clients retry until their time-out and then report
+ * only the time-out; a refused connection gives the reason at once.
  */
 public final class BrokerProbe {
   private static final Duration LIMIT = Duration.ofSeconds(3);

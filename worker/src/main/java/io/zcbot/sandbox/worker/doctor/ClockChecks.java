@@ -13,7 +13,9 @@ final class ClockChecks {
   /** A smaller difference has no effect, as the default expiry of an ensure is 60 s. */
   private static final Duration NOTICED = Duration.ofSeconds(2);
 
-  /** From this difference on, fresh ensures are taken for expired ones, or expired ones for fresh. */
+  /**
+   * From this difference on, fresh ensures are taken for expired ones, or expired ones for fresh.
+   */
   private static final Duration HARMFUL = Duration.ofSeconds(30);
 
   private ClockChecks() {}

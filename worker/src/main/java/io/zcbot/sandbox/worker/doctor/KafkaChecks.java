@@ -86,7 +86,9 @@ final class KafkaChecks {
     }
   }
 
-  /** The quorum's leader reports its own time as the last time at which it caught up with itself. */
+  /**
+   * The quorum's leader reports its own time as the last time at which it caught up with itself.
+   */
   private Finding clock() throws InterruptedException {
     Instant asked = Instant.now();
     try {

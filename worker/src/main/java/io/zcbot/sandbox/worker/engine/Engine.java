@@ -10,9 +10,10 @@ import java.util.Optional;
 import java.util.function.Consumer;
 
 /**
- * The containers of a host's engine, whatever their spec. Every call blocks, has a deadline of its own, and can be interrupted. Every failure is an {@link EngineException} that says what it
- * means; after one with {@link EngineException.Kind#UNAVAILABLE} the outcome is unknown: look
- * before trying again.
+ * The containers of a host's engine, whatever their spec. Every call blocks, has a deadline of its
+ * own, and can be interrupted. Every failure is an {@link EngineException} that says what it means;
+ * after one with {@link EngineException.Kind#UNAVAILABLE} the outcome is unknown: look before
+ * trying again.
  */
 public interface Engine extends AutoCloseable {
   /**

@@ -17,7 +17,8 @@ public interface SandboxEngine {
   SandboxSpec spec();
 
   /**
-   * Looks up a container by its name or id, and compares everything that the engine reports about it with what {@link #create} creates.
+   * Looks up a container by its name or id, and compares everything that the engine reports about
+   * it with what {@link #create} creates.
    *
    * @param user whose sandbox it should be
    * @param workspace the directory that should be mounted in it

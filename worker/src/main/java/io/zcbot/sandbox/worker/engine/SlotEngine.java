@@ -8,7 +8,9 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Optional;
 
-/** The operations of the engine that slots of one spec need, under the same terms as {@link Engine}. */
+/**
+ * The operations of the engine that slots of one spec need, under the same terms as {@link Engine}.
+ */
 public interface SlotEngine {
   /**
    * Creates a container that is a sandbox in all but its user, not started.

@@ -18,7 +18,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Decides whether a container may be created for a user. It limits the rate of new users, the number of sandboxes on the host, and the number of creates at the same time.
+ * Decides whether a container may be created for a user. It limits the rate of new users, the
+ * number of sandboxes on the host, and the number of creates at the same time.
  */
 final class Admission {
   private static final Logger log = LoggerFactory.getLogger(Admission.class);

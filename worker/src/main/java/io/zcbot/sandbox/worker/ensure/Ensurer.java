@@ -26,7 +26,8 @@ import org.slf4j.LoggerFactory;
 import org.slf4j.MDC;
 
 /**
- * Answers ensures: looks, decides, acts, publishes. An attempt that fails for a transient reason is repeated as a whole, with backoff and jitter, until the ensure expires.
+ * Answers ensures: looks, decides, acts, publishes. An attempt that fails for a transient reason is
+ * repeated as a whole, with backoff and jitter, until the ensure expires.
  */
 public final class Ensurer {
   private static final Logger log = LoggerFactory.getLogger(Ensurer.class);

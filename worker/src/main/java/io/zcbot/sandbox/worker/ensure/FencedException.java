@@ -4,7 +4,9 @@
  */
 package io.zcbot.sandbox.worker.ensure;
 
-/** Another worker owns the user's partition by now, so nothing may be created or announced any more. */
+/**
+ * Another worker owns the user's partition by now, so nothing may be created or announced any more.
+ */
 public final class FencedException extends Exception {
   private static final long serialVersionUID = 1L;
 

@@ -12,8 +12,9 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 
 /**
- * Limits the rate at which unknown users get sandboxes, so that a flood of invented user ids neither keeps the engine busy nor evicts all other users. A token bucket: a minute's worth at once, then
- * at the rate. Users served within the idle TTL are not new and never wait.
+ * Limits the rate at which unknown users get sandboxes, so that a flood of invented user ids
+ * neither keeps the engine busy nor evicts all other users. A token bucket: a minute's worth at
+ * once, then at the rate. Users served within the idle TTL are not new and never wait.
  *
  * <p>Tokens rather than fixed windows, whose ends let through twice the rate.
  */

@@ -18,11 +18,15 @@ import java.util.concurrent.TimeUnit;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Creates new sandboxes for users whose sandboxes were lost with their host, if that is configured. */
+/**
+ * Creates new sandboxes for users whose sandboxes were lost with their host, if that is configured.
+ */
 public final class EagerEnsures {
   private static final Logger log = LoggerFactory.getLogger(EagerEnsures.class);
 
-  /** They are spread over time, so that users with an ensure do not wait behind users without one. */
+  /**
+   * They are spread over time, so that users with an ensure do not wait behind users without one.
+   */
   private static final Duration PACE = Duration.ofMillis(100);
 
   private final EventSink sink;

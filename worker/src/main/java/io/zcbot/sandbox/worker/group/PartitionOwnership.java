@@ -10,7 +10,9 @@ import java.time.Duration;
 import java.util.function.BooleanSupplier;
 
 /**
- * Knows which partitions this worker owns, and when that is certain enough to remove sandboxes of other partitions. A worker that has just started, rejoins, or stops has fewer partitions than before or afterwards, and must not take that for a decision of the group.
+ * Knows which partitions this worker owns, and when that is certain enough to remove sandboxes of
+ * other partitions. A worker that has just started, rejoins, or stops has fewer partitions than
+ * before or afterwards, and must not take that for a decision of the group.
  */
 public final class PartitionOwnership {
   /** A restarted worker gets its partitions back well within this. */

@@ -17,7 +17,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Silently removes sandboxes of users whom another worker serves by now, because the new owner announced them lost. Only the live table decides. A worker that merely lost its membership, for example because of a permission, keeps its sandboxes, since no other worker took over.
+ * Silently removes sandboxes of users whom another worker serves by now, because the new owner
+ * announced them lost. Only the live table decides. A worker that merely lost its membership, for
+ * example because of a permission, keeps its sandboxes, since no other worker took over.
  */
 final class UnownedSandboxes {
   private static final Logger log = LoggerFactory.getLogger(UnownedSandboxes.class);

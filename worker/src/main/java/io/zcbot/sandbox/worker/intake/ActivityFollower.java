@@ -32,7 +32,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Reads the activity of the partitions that this worker owns, and knows up to which instant it has read.
+ * Reads the activity of the partitions that this worker owns, and knows up to which instant it has
+ * read.
  *
  * <p>Activity is a window of time, not work: it is read from {@code now − idle TTL} on, without a
  * group and without commits, and can be read again at will.

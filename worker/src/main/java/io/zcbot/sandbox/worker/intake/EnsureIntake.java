@@ -23,7 +23,8 @@ import org.apache.kafka.common.errors.WakeupException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Reads ensures and puts each into its user's lane. One thread polls and owns the consumer; it waits for the engine only in a rebalance, for a limited time.
+ * Reads ensures and puts each into its user's lane. One thread polls and owns the consumer; it
+ * waits for the engine only in a rebalance, for a limited time.
  */
 public final class EnsureIntake implements AutoCloseable {
   private static final Duration POLL = Duration.ofMillis(100);

@@ -9,7 +9,9 @@ import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.common.header.Header;
 
 /**
- * The size in bytes of the records in flight. Their number is not a sufficient bound, because a record that is not a valid event may be as large as the broker accepts. Reading stops while the limit is reached; one poll may exceed it.
+ * The size in bytes of the records in flight. Their number is not a sufficient bound, because a
+ * record that is not a valid event may be as large as the broker accepts. Reading stops while the
+ * limit is reached; one poll may exceed it.
  */
 final class InFlightBytes {
   /** Counted for each record besides what is in it: small ones take threads. */

@@ -7,7 +7,10 @@ package io.zcbot.sandbox.worker.intake;
 import java.time.Duration;
 import java.util.function.BooleanSupplier;
 
-/** How long the poll thread may wait. The limits are shorter while the worker stops, so that a stop is bounded. */
+/**
+ * How long the poll thread may wait. The limits are shorter while the worker stops, so that a stop
+ * is bounded.
+ */
 final class IntakeLimits {
   private static final Duration CALL_TIMEOUT = Duration.ofSeconds(5);
 

@@ -12,7 +12,10 @@ import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.BooleanSupplier;
 
 /**
- * Whether this process can still be sure that it owns its partitions. A process that was stopped or starved for longer than the session time-out has lost them without knowing it; it is sure again once its poll thread has reached the group. The clock continues while a process is stopped, so the first check after the stop notices.
+ * Whether this process can still be sure that it owns its partitions. A process that was stopped or
+ * starved for longer than the session time-out has lost them without knowing it; it is sure again
+ * once its poll thread has reached the group. The clock continues while a process is stopped, so
+ * the first check after the stop notices.
  */
 final class Lease {
   /** Well below any session time-out that is in use. */

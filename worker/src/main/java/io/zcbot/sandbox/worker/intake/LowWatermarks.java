@@ -18,7 +18,10 @@ import org.apache.kafka.common.TopicPartition;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The instant up to which the activity of each partition has been read. The end of the log comes from the brokers, not from the last fetch, which would go on reporting no lag while the brokers are away. Once the consumer has reached that end, everything older than the request has been read.
+ * The instant up to which the activity of each partition has been read. The end of the log comes
+ * from the brokers, not from the last fetch, which would go on reporting no lag while the brokers
+ * are away. Once the consumer has reached that end, everything older than the request has been
+ * read.
  *
  * <p>Low watermarks are read on any thread; all else is confined to the follower's.
  */
@@ -95,7 +98,8 @@ final class LowWatermarks {
   }
 
   /**
-   * The brokers answered. The time of an outage does not count, because agents could not report use.
+   * The brokers answered. The time of an outage does not count, because agents could not report
+   * use.
    */
   void noteAnswer() {
     long now = time.nanos();

@@ -12,7 +12,8 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The progress of one partition in one assignment. Records complete in any order; the offset to commit is the position before which all are complete.
+ * The progress of one partition in one assignment. Records complete in any order; the offset to
+ * commit is the position before which all are complete.
  *
  * <p>Offsets have gaps (compaction, transaction markers), so nothing is counted: the offset of the
  * first record in flight is the position, or, with none in flight, the position the consumer

@@ -4,9 +4,15 @@
  */
 package io.zcbot.sandbox.worker.intake;
 
-/** The ownership of a partition, as far as this worker knows. Within an assignment, the state never goes back. */
+/**
+ * The ownership of a partition, as far as this worker knows. Within an assignment, the state never
+ * goes back.
+ */
 public enum PartitionState {
-  /** Owned by this worker once the losses of the former owner are announced. Nothing is read until then. */
+  /**
+   * Owned by this worker once the losses of the former owner are announced. Nothing is read until
+   * then.
+   */
   TAKING_OVER,
   /** Owned by this worker. */
   OWNED,

@@ -4,7 +4,10 @@
  */
 package io.zcbot.sandbox.worker.intake;
 
-/** The states of partitions, readable on any thread. Only the intake changes a state, in a rebalance. */
+/**
+ * The states of partitions, readable on any thread. Only the intake changes a state, in a
+ * rebalance.
+ */
 @FunctionalInterface
 public interface PartitionStates {
   /** The state of a partition now; {@link PartitionState#LOST} if it was never assigned. */

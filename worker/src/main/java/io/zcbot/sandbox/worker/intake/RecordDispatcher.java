@@ -21,8 +21,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Dispatches records: an ensure goes into its user's lane, one in the wrong partition is forwarded, and one that is not a valid ensure goes to the dead-letter topic. Each is in flight until its effect is in
- * the log.
+ * Dispatches records: an ensure goes into its user's lane, one in the wrong partition is forwarded,
+ * and one that is not a valid ensure goes to the dead-letter topic. Each is in flight until its
+ * effect is in the log.
  */
 final class RecordDispatcher implements AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(RecordDispatcher.class);

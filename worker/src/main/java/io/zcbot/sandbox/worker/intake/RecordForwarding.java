@@ -9,7 +9,8 @@ import io.zcbot.sandbox.events.SandboxEvent;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 
 /**
- * Publishes records that this worker does not process itself. Both methods return once the record is acknowledged.
+ * Publishes records that this worker does not process itself. Both methods return once the record
+ * is acknowledged.
  */
 public interface RecordForwarding {
   /** Puts a record that is no event into the dead-letter topic, with its bytes as they were. */

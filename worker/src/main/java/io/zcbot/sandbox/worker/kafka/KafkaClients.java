@@ -21,18 +21,23 @@ import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 
 /**
- * Kafka clients for each role. The properties that the roles require are set here; the deployment's properties can change the others (security, time-outs, {@code group.protocol}).
+ * Kafka clients for each role. The properties that the roles require are set here; the deployment's
+ * properties can change the others (security, time-outs, {@code group.protocol}).
  */
 public final class KafkaClients {
   /** Room for a dead letter: the largest record a broker takes by default, and its headers. */
   private static final int MAX_REQUEST_BYTES = 2 * 1024 * 1024;
 
   /**
-   * Limit of the records that wait to be published. A flood of dead letters fills it, and each of them takes memory twice: here and in the intake. Then the intake waits.
+   * Limit of the records that wait to be published. A flood of dead letters fills it, and each of
+   * them takes memory twice: here and in the intake. Then the intake waits.
    */
   private static final int MAX_UNPUBLISHED_BYTES = 8 * 1024 * 1024;
 
-  /** Limit of the records that one broker sends at a time, which stay in memory until they are processed. */
+  /**
+   * Limit of the records that one broker sends at a time, which stay in memory until they are
+   * processed.
+   */
   private static final int MAX_FETCH_BYTES = 2 * 1024 * 1024;
 
   private static final String GROUP_ROLE = "ensure";

@@ -9,9 +9,11 @@ import java.nio.charset.StandardCharsets;
 import org.apache.kafka.common.utils.Utils;
 
 /**
- * The partition that a user's records belong to: murmur2 of the key, as Kafka's Java producer does it.
+ * The partition that a user's records belong to: murmur2 of the key, as Kafka's Java producer does
+ * it.
  *
- * <p>Clients on librdkafka (kcat, Python) use CRC32 unless told otherwise. Without a correction, their records would put one user into two partitions, which two workers may own.
+ * <p>Clients on librdkafka (kcat, Python) use CRC32 unless told otherwise. Without a correction,
+ * their records would put one user into two partitions, which two workers may own.
  */
 public final class KeyPartitions {
   private final int count;

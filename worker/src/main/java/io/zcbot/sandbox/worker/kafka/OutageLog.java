@@ -10,7 +10,8 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 
 /**
- * Logs an outage at its beginning, once a minute while it lasts, and at its end, because attempts are far more frequent than useful log lines.
+ * Logs an outage at its beginning, once a minute while it lasts, and at its end, because attempts
+ * are far more frequent than useful log lines.
  */
 public final class OutageLog {
   static final Duration INTERVAL = Duration.ofMinutes(1);

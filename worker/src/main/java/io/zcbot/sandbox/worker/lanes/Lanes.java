@@ -17,7 +17,8 @@ import org.slf4j.MDC;
  * One lane per user: its tasks run one after another, in the order of submission. Lanes of
  * different users run side by side, each on a virtual thread that lives while its lane has work.
  *
- * <p>Lanes have no bound. The callers limit what they submit: the intake by its records in flight, timers by one pending task per sandbox.
+ * <p>Lanes have no bound. The callers limit what they submit: the intake by its records in flight,
+ * timers by one pending task per sandbox.
  */
 public final class Lanes implements AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(Lanes.class);

@@ -5,7 +5,8 @@
 package io.zcbot.sandbox.worker.mounts;
 
 /**
- * An error number of the kernel. The system calls for mounts and quotas return those named here, which have the same numbers on all architectures that the worker supports.
+ * An error number of the kernel. The system calls for mounts and quotas return those named here,
+ * which have the same numbers on all architectures that the worker supports.
  */
 record Errno(int number) {
   static final Errno EPERM = new Errno(1);

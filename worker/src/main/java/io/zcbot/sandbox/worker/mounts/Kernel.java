@@ -20,7 +20,9 @@ import java.lang.invoke.VarHandle;
 import java.nio.file.Path;
 
 /**
- * The system calls that mount by file descriptor (Linux 5.12 and later), and a way to make others. A directory is resolved once and then used by its descriptor, so nobody can replace it with a link between a check and the mount. A mount gets its attributes before it becomes visible.
+ * The system calls that mount by file descriptor (Linux 5.12 and later), and a way to make others.
+ * A directory is resolved once and then used by its descriptor, so nobody can replace it with a
+ * link between a check and the mount. A mount gets its attributes before it becomes visible.
  */
 @SuppressWarnings("restricted") // calls into libc; the worker is started with native access enabled
 final class Kernel {

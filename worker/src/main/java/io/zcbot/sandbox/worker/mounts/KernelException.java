@@ -6,7 +6,9 @@ package io.zcbot.sandbox.worker.mounts;
 
 import java.io.IOException;
 
-/** A system call that failed. The message names the call, its object, and the meaning of the error. */
+/**
+ * A system call that failed. The message names the call, its object, and the meaning of the error.
+ */
 final class KernelException extends IOException {
   private static final long serialVersionUID = 1L;
 

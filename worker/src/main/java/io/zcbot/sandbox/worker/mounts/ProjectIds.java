@@ -12,9 +12,11 @@ import java.util.List;
 import java.util.stream.Stream;
 
 /**
- * The project ids that a user's workspace may have. They are derived from the user's id, so that they need not be stored, and there are several, in case another user has one of them.
+ * The project ids that a user's workspace may have. They are derived from the user's id, so that
+ * they need not be stored, and there are several, in case another user has one of them.
  *
- * <p>They begin at 2^30, far above those that administrators write to {@code /etc/projects} and those that engines assign to layers.
+ * <p>They begin at 2^30, far above those that administrators write to {@code /etc/projects} and
+ * those that engines assign to layers.
  *
  * @param bits how many of an id's bits differ among users
  */

@@ -20,9 +20,12 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Limits workspaces by the file system: each is a project of its own. All state is in the file system, so it is the same for all workers and after restarts.
+ * Limits workspaces by the file system: each is a project of its own. All state is in the file
+ * system, so it is the same for all workers and after restarts.
  *
- * <p>Only a user's directory itself is inspected and marked. The kernel gives the same mark to whatever is created in it; what was in it before is not counted, because the worker never walks into a workspace.
+ * <p>Only a user's directory itself is inspected and marked. The kernel gives the same mark to
+ * whatever is created in it; what was in it before is not counted, because the worker never walks
+ * into a workspace.
  */
 public final class ProjectQuotas implements WorkspaceQuota {
   private static final Logger log = LoggerFactory.getLogger(ProjectQuotas.class);
@@ -31,7 +34,9 @@ public final class ProjectQuotas implements WorkspaceQuota {
       "they require XFS or ext4 mounted with prjquota, and Linux 5.14 or later"
           + " (docs/operations.md, Workspace quotas)";
 
-  /** The errors by which file systems and kernels report that they don't support projects or quotas. */
+  /**
+   * The errors by which file systems and kernels report that they don't support projects or quotas.
+   */
   private static final Set<Errno> NONE_THERE =
       Set.of(Errno.ENOSYS, Errno.EINVAL, Errno.ENOTTY, Errno.ESRCH, Errno.EOPNOTSUPP);
 
@@ -120,7 +125,8 @@ public final class ProjectQuotas implements WorkspaceQuota {
   }
 
   /**
-   * Gives a directory one of its user's ids that nothing else has, whatever id it had before: its owner may have changed it, and must not be able to lock the user out.
+   * Gives a directory one of its user's ids that nothing else has, whatever id it had before: its
+   * owner may have changed it, and must not be able to lock the user out.
    */
   private void number(Descriptor directory, Mark before, List<Integer> own) throws IOException {
     try (RootLock _ = RootLock.take(root)) {

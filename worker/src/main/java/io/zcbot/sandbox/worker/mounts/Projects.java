@@ -17,8 +17,9 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.StructLayout;
 
 /**
- * The kernel's projects: numbers on files and directories, by which a file system counts and limits space and files. ioctl_xfs_fsgetxattr(2), quotactl(2); XFS and ext4 answer alike. Asking
- * by an open directory requires Linux 5.14.
+ * The kernel's projects: numbers on files and directories, by which a file system counts and limits
+ * space and files. ioctl_xfs_fsgetxattr(2), quotactl(2); XFS and ext4 answer alike. Asking by an
+ * open directory requires Linux 5.14.
  */
 final class Projects {
   private static final long GET_ATTRIBUTES = 0x801c581fL;

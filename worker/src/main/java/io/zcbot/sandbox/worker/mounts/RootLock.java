@@ -15,7 +15,8 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.util.concurrent.locks.ReentrantLock;
 
 /**
- * A lock for workers of one host that share a root. It is taken, for the time of a few system calls, to inspect something in the root and then change it.
+ * A lock for workers of one host that share a root. It is taken, for the time of a few system
+ * calls, to inspect something in the root and then change it.
  */
 final class RootLock implements AutoCloseable {
   /** A process can't wait for a file's lock that it holds itself. */

@@ -21,7 +21,8 @@ import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Named checks. If a live check fails, only a restart helps; if a ready check fails, the worker can't do its work at the moment.
+ * Named checks. If a live check fails, only a restart helps; if a ready check fails, the worker
+ * can't do its work at the moment.
  *
  * <p>Checks report what is known and should not go and look; one that takes longer than the limit
  * counts as failing.

@@ -13,7 +13,8 @@ import io.zcbot.sandbox.worker.config.LogConfig;
 import org.slf4j.LoggerFactory;
 
 /**
- * Sets up logback. Lines go to standard error, because standard output is for the output of commands. Libraries log warnings and errors only; below that they log much, including settings.
+ * Sets up logback. Lines go to standard error, because standard output is for the output of
+ * commands. Libraries log warnings and errors only; below that they log much, including settings.
  */
 public final class Logging {
   private Logging() {}

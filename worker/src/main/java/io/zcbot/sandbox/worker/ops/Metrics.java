@@ -36,7 +36,10 @@ import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.producer.Producer;
 import org.jspecify.annotations.Nullable;
 
-/** The page of metrics, in the Prometheus format. Names of the worker's own metrics begin with {@code zcbot_}. */
+/**
+ * The page of metrics, in the Prometheus format. Names of the worker's own metrics begin with
+ * {@code zcbot_}.
+ */
 public final class Metrics implements AutoCloseable {
   private static final String CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8";
 

@@ -12,7 +12,9 @@ import java.util.HashMap;
 import java.util.Map;
 
 /**
- * Passes one line per minute for each logger of the Kafka clients and level. While brokers are away, each client logs a line for each attempt to connect; the worker's own lines report the outage.
+ * Passes one line per minute for each logger of the Kafka clients and level. While brokers are
+ * away, each client logs a line for each attempt to connect; the worker's own lines report the
+ * outage.
  */
 final class RepeatFilter extends Filter<ILoggingEvent> {
   private static final String LIBRARY = "org.apache.kafka.";

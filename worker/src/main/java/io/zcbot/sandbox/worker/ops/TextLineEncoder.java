@@ -16,7 +16,9 @@ import java.util.StringJoiner;
  * One line per event for people, with the MDC's entries in brackets, followed by the stack trace in
  * indented lines.
  *
- * <p>Much of the logged text is untrusted: event ids, entries of the live table, answers of the engine. Control characters are therefore escaped everywhere, so that nobody can forge a line or control the terminal that shows it.
+ * <p>Much of the logged text is untrusted: event ids, entries of the live table, answers of the
+ * engine. Control characters are therefore escaped everywhere, so that nobody can forge a line or
+ * control the terminal that shows it.
  */
 final class TextLineEncoder extends EncoderBase<ILoggingEvent> {
   private static final DateTimeFormatter TIME =

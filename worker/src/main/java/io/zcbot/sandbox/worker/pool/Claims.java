@@ -22,7 +22,8 @@ import org.slf4j.LoggerFactory;
 import org.slf4j.MDC;
 
 /**
- * Turns an idle slot into a user's sandbox: mounts the workspace, renames the container, and verifies the result. A slot for which that fails is destroyed.
+ * Turns an idle slot into a user's sandbox: mounts the workspace, renames the container, and
+ * verifies the result. A slot for which that fails is destroyed.
  *
  * <p>Until it has the user's name a container is a slot, which the next start removes together with
  * the mount; from then on it is a sandbox that was not announced, as one just created is.

@@ -16,7 +16,9 @@ import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The slots that this process created: the idle ones, the one being created, and, until they are released, those that became sandboxes or are being destroyed. Only a record of them; never blocks.
+ * The slots that this process created: the idle ones, the one being created, and, until they are
+ * released, those that became sandboxes or are being destroyed. Only a record of them; never
+ * blocks.
  */
 final class IdleSlots {
   private final int target;

@@ -23,7 +23,8 @@ import org.slf4j.LoggerFactory;
 import org.slf4j.MDC;
 
 /**
- * Fills the pool in the background: one slot at a time, while no user's create waits, and not while claims of users would be slowed down.
+ * Fills the pool in the background: one slot at a time, while no user's create waits, and not while
+ * claims of users would be slowed down.
  */
 final class PoolRefill {
   private static final Logger log = LoggerFactory.getLogger(PoolRefill.class);

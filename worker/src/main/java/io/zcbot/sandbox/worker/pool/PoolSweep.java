@@ -19,7 +19,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Removes what the pool does not use: slots that are not tracked, that ended, or whose image's name now refers to another image, and mounts that no container has any more. At startup these are all slots of the previous run.
+ * Removes what the pool does not use: slots that are not tracked, that ended, or whose image's name
+ * now refers to another image, and mounts that no container has any more. At startup these are all
+ * slots of the previous run.
  */
 final class PoolSweep {
   private static final Logger log = LoggerFactory.getLogger(PoolSweep.class);

@@ -10,7 +10,8 @@ import java.time.Instant;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A container that waits for its user. It is started, its firewall is in force, and it has shown that it sees what is mounted on its directory.
+ * A container that waits for its user. It is started, its firewall is in force, and it has shown
+ * that it sees what is mounted on its directory.
  *
  * @param startedAt by the engine; another one later means that it is not the same process any more
  * @param imageId what its image's name stood for when it was made

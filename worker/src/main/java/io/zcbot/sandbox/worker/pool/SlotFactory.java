@@ -32,7 +32,10 @@ final class SlotFactory {
     this.pool = pool;
   }
 
-  /** Returns once the slot has shown that it sees later mounts; if that fails, nothing is left of it. */
+  /**
+   * Returns once the slot has shown that it sees later mounts; if that fails, nothing is left of
+   * it.
+   */
   Slot make(String id, Place place) throws EngineException, IOException {
     SlotMounts.Directory directory = null;
     String containerId = null;

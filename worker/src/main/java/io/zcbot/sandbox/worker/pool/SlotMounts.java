@@ -11,7 +11,9 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The directories of slots on the engine's host, each the {@code /workspace} of a running container. What is mounted on one later is visible in its container. Messages of failures are for operators.
+ * The directories of slots on the engine's host, each the {@code /workspace} of a running
+ * container. What is mounted on one later is visible in its container. Messages of failures are for
+ * operators.
  */
 public interface SlotMounts {
   /** The one entry of the directory that is mounted as a probe. */

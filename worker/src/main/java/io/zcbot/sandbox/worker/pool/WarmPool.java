@@ -31,7 +31,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Keeps idle slots: containers that are sandboxes except that they have no user and no workspace. They are created in the background, one at a time, while no user's create waits. Each has shown that it sees later mounts before it can be claimed, and is claimed at most once.
+ * Keeps idle slots: containers that are sandboxes except that they have no user and no workspace.
+ * They are created in the background, one at a time, while no user's create waits. Each has shown
+ * that it sees later mounts before it can be claimed, and is claimed at most once.
  *
  * <p>If there can be no slots, {@link #problem} says why, and sandboxes are created on demand.
  */
@@ -183,7 +185,9 @@ public final class WarmPool {
     maker.release(slotId);
   }
 
-  /** Notes that something happened to an idle slot, which then is no longer in its initial state. */
+  /**
+   * Notes that something happened to an idle slot, which then is no longer in its initial state.
+   */
   public void on(EngineEvent event) {
     for (Slot slot : pool.takeIf(slot -> slot.containerId().equals(event.containerId()))) {
       log.info("removing slot {}: {}", slot.id(), event.kind().name().toLowerCase(Locale.ROOT));

@@ -34,7 +34,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Publishes events and dead letters; a call returns once the brokers have acknowledged the record. While Kafka is away, the caller waits, and its input record stays uncommitted, so nothing is lost.
+ * Publishes events and dead letters; a call returns once the brokers have acknowledged the record.
+ * While Kafka is away, the caller waits, and its input record stays uncommitted, so nothing is
+ * lost.
  */
 public final class Publisher
     implements EventSink, RecordForwarding, LiveSandboxTable, AutoCloseable {

@@ -175,7 +175,8 @@ public final class TopicAdmin {
   }
 
   /**
-   * The first topic decides on the number of partitions, and only one worker creates it: workers that start at the same time with other settings must not create topics with another number.
+   * The first topic decides on the number of partitions, and only one worker creates it: workers
+   * that start at the same time with other settings must not create topics with another number.
    */
   private void create(Map<Topic, Integer> existing) throws TopicsException, InterruptedException {
     int partitions =

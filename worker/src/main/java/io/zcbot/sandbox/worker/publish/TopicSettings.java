@@ -26,7 +26,10 @@ import org.jspecify.annotations.Nullable;
 
 /** The topic-level settings that topics are created with, and compared with at each start. */
 final class TopicSettings {
-  /** Enough for the largest record of an input (the broker's 1 MiB) and the headers of a dead letter. */
+  /**
+   * Enough for the largest record of an input (the broker's 1 MiB) and the headers of a dead
+   * letter.
+   */
   private static final String DEAD_LETTER_BYTES = "2097152";
 
   private static final String LIVE_SEGMENT_BYTES = "8388608";

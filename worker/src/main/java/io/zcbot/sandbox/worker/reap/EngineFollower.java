@@ -18,7 +18,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Follows the engine's event stream, and reconnects when it breaks. After each connection it reconciles, because events may have been missed.
+ * Follows the engine's event stream, and reconnects when it breaks. After each connection it
+ * reconciles, because events may have been missed.
  */
 public final class EngineFollower implements AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(EngineFollower.class);

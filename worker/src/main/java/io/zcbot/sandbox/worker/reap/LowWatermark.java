@@ -6,7 +6,10 @@ package io.zcbot.sandbox.worker.reap;
 
 import java.util.OptionalLong;
 
-/** The instant up to which activity has been read. Idleness is judged at that instant and never later (I5). */
+/**
+ * The instant up to which activity has been read. Idleness is judged at that instant and never
+ * later (I5).
+ */
 @FunctionalInterface
 public interface LowWatermark {
   /**

@@ -28,7 +28,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Handles the containers that a previous run of this worker left on the engine. They are removed or taken over before the first ensure is served. Containers of other workers are left alone (I7).
+ * Handles the containers that a previous run of this worker left on the engine. They are removed or
+ * taken over before the first ensure is served. Containers of other workers are left alone (I7).
  */
 public final class PreviousRun {
   private static final Logger log = LoggerFactory.getLogger(PreviousRun.class);

@@ -22,7 +22,10 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import org.jspecify.annotations.Nullable;
 
-/** Removes the containers that a worker's previous run left on its engine, and none of another worker (I7). */
+/**
+ * Removes the containers that a worker's previous run left on its engine, and none of another
+ * worker (I7).
+ */
 public final class Purge {
   private final Engine engine;
   private final Termination termination;

@@ -85,9 +85,7 @@ public final class Reaper {
     return isIdleFor(sandbox, limits.idleTtl()) ? Reaped.Reason.IDLE : null;
   }
 
-  /**
-   * Judged up to the low watermark only, because activity that has not been read yet may count.
-   */
+  /** Judged up to the low watermark only, because activity that has not been read yet may count. */
   private boolean isIdleFor(Sandbox sandbox, Duration duration) {
     OptionalLong readUpTo = lowWatermark.readUpTo(sandbox.partition());
     return readUpTo.isPresent()

@@ -21,8 +21,8 @@ import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Compares this worker's registry with the containers on the engine, on engine events and periodically. It
- * touches containers of this worker only (I7).
+ * Compares this worker's registry with the containers on the engine, on engine events and
+ * periodically. It touches containers of this worker only (I7).
  */
 public final class Reconciler {
   private final Engine engine;

@@ -23,7 +23,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Takes over the users of partitions that became this worker's: a sandbox in the live table that does not run here was lost with its host, and is announced lost before the user's next ensure is served.
+ * Takes over the users of partitions that became this worker's: a sandbox in the live table that
+ * does not run here was lost with its host, and is announced lost before the user's next ensure is
+ * served.
  */
 public final class Takeover {
   private static final Logger log = LoggerFactory.getLogger(Takeover.class);

@@ -21,8 +21,9 @@ import org.slf4j.MDC;
 import org.slf4j.event.Level;
 
 /**
- * Announces what happens to users' sandboxes, in the events and in the live table. All announcements are made here, so that the two agree: an entry of the live table is made before ready is published and removed
- * after reaped is.
+ * Announces what happens to users' sandboxes, in the events and in the live table. All
+ * announcements are made here, so that the two agree: an entry of the live table is made before
+ * ready is published and removed after reaped is.
  */
 public final class Announcer {
   private static final Logger log = LoggerFactory.getLogger(Announcer.class);

@@ -10,7 +10,8 @@ import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Limits the number of creates at the same time. New users can use all turns except one and wait for them in a queue of their own, so that a known user never waits behind many of them.
+ * Limits the number of creates at the same time. New users can use all turns except one and wait
+ * for them in a queue of their own, so that a known user never waits behind many of them.
  */
 public final class CreateTurns {
   private final Semaphore turns;

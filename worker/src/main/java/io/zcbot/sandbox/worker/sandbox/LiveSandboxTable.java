@@ -9,7 +9,8 @@ import io.zcbot.sandbox.events.UserId;
 
 /**
  * The live table: which sandboxes are announced ready and not reaped yet, of all workers. An entry
- * is made before ready is announced and removed after reaped is, so that the worker that takes over the users of a dead host finds every sandbox that still has to be announced reaped (I4).
+ * is made before ready is announced and removed after reaped is, so that the worker that takes over
+ * the users of a dead host finds every sandbox that still has to be announced reaped (I4).
  *
  * <p>Both calls return once the log has it, and keep trying while the log is away.
  */

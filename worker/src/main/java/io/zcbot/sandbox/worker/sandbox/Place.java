@@ -8,7 +8,8 @@ import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Room for one sandbox on this host. Its owner either closes it or hands it over: a slot hands it to the sandbox that it becomes, a sandbox closes it. So it is returned exactly once.
+ * Room for one sandbox on this host. Its owner either closes it or hands it over: a slot hands it
+ * to the sandbox that it becomes, a sandbox closes it. So it is returned exactly once.
  */
 public final class Place implements AutoCloseable {
   private final AtomicReference<@Nullable Capacity> held;

@@ -11,7 +11,8 @@ import java.util.concurrent.ConcurrentHashMap;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The running sandboxes of this worker. An entry is added and removed in its user's lane only; any thread may read.
+ * The running sandboxes of this worker. An entry is added and removed in its user's lane only; any
+ * thread may read.
  */
 public final class Registry {
   private final ConcurrentHashMap<UserId, Sandbox> sandboxes = new ConcurrentHashMap<>();

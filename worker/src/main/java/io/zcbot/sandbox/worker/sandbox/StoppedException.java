@@ -7,7 +7,8 @@ package io.zcbot.sandbox.worker.sandbox;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The worker stopped before something was done. Nothing is lost: the record stays uncommitted, or the next start finds the container.
+ * The worker stopped before something was done. Nothing is lost: the record stays uncommitted, or
+ * the next start finds the container.
  */
 public final class StoppedException extends RuntimeException {
   private static final long serialVersionUID = 1L;

@@ -7,7 +7,8 @@ package io.zcbot.sandbox.worker.sandbox;
 import java.time.Instant;
 
 /**
- * The two clocks. Ages and deadlines use the monotonic clock, which nobody can set; the wall clock is used only for timestamps of events and to read those of others.
+ * The two clocks. Ages and deadlines use the monotonic clock, which nobody can set; the wall clock
+ * is used only for timestamps of events and to read those of others.
  */
 public interface Time {
   /** Monotonic nanoseconds, comparable within this process only. */

@@ -20,7 +20,9 @@ import java.util.Map;
 import java.util.Set;
 
 /**
- * The users' directories under one root. They are created, never deleted, and never reached through a symbolic link (I9). Only the worker may be able to write to the root, since otherwise a rename could invalidate a check.
+ * The users' directories under one root. They are created, never deleted, and never reached through
+ * a symbolic link (I9). Only the worker may be able to write to the root, since otherwise a rename
+ * could invalidate a check.
  */
 public final class Workspaces {
   /** The user and group that commands in a sandbox run as. */

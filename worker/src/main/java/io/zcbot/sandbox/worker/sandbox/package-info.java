@@ -3,7 +3,8 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 /**
- * The model of sandboxes: registry, capacity, announcements, workspaces, and the ports to the outside. Does not depend on Kafka or docker-java.
+ * The model of sandboxes: registry, capacity, announcements, workspaces, and the ports to the
+ * outside. Does not depend on Kafka or docker-java.
  */
 @NullMarked
 package io.zcbot.sandbox.worker.sandbox;

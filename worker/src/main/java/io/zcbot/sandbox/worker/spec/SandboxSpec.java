@@ -11,7 +11,8 @@ import java.util.HexFormat;
 import org.jspecify.annotations.Nullable;
 
 /**
- * How every sandbox of this worker is created. Everything else is the same for all sandboxes of this version and is represented by {@link #REVISION}.
+ * How every sandbox of this worker is created. Everything else is the same for all sandboxes of
+ * this version and is represented by {@link #REVISION}.
  *
  * @param runtime OCI runtime; null for the engine's default
  * @param network the bridge network's name

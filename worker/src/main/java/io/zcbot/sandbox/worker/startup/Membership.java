@@ -28,7 +28,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Ensures that one worker id is used by one process. On a host a file lock ensures this, which ends with the process; across hosts it is the list of the group's members.
+ * Ensures that one worker id is used by one process. On a host a file lock ensures this, which ends
+ * with the process; across hosts it is the list of the group's members.
  */
 public final class Membership implements AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(Membership.class);
@@ -99,7 +100,10 @@ public final class Membership implements AutoCloseable {
     }
   }
 
-  /** Removes the previous run of this worker from the group. This process has the lock, so that run is dead. */
+  /**
+   * Removes the previous run of this worker from the group. This process has the lock, so that run
+   * is dead.
+   */
   public void removePredecessor() {
     try (Admin admin = kafka.admin()) {
       Optional<MemberDescription> member = member();

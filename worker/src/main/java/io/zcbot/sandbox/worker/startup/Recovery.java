@@ -28,7 +28,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Recovers before the first ensure is served: what the previous run of this worker left is reaped or taken over.
+ * Recovers before the first ensure is served: what the previous run of this worker left is reaped
+ * or taken over.
  */
 public final class Recovery {
   private static final Logger log = LoggerFactory.getLogger(Recovery.class);

@@ -2,9 +2,7 @@
  * Copyright the zcbot sandbox worker authors.
  * SPDX-License-Identifier: Apache-2.0
  */
-/**
- * The steps of a start before it serves: one process per worker id, checks, recovery, retries.
- */
+/** The steps of a start before it serves: one process per worker id, checks, recovery, retries. */
 @NullMarked
 package io.zcbot.sandbox.worker.startup;
 

@@ -12,7 +12,8 @@ import java.util.function.BiConsumer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Since when each partition is completely known. Retention cuts topics at different times, so a record that seems to be missing may have been deleted: before this time, absence proves nothing.
+ * Since when each partition is completely known. Retention cuts topics at different times, so a
+ * record that seems to be missing may have been deleted: before this time, absence proves nothing.
  */
 public final class Coverage {
   private final long from;

@@ -19,7 +19,8 @@ import org.apache.kafka.common.header.Header;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Writes raw records as JSON, one per line, after a line that describes the export. Bytes are written as text if they are UTF-8, otherwise in base64 under another name: {@code value_base64}.
+ * Writes raw records as JSON, one per line, after a line that describes the export. Bytes are
+ * written as text if they are UTF-8, otherwise in base64 under another name: {@code value_base64}.
  */
 public final class Export implements AutoCloseable {
   static final String FORMAT = "sandbox-export-1";

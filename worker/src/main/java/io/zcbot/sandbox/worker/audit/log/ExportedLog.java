@@ -16,7 +16,8 @@ import java.util.PriorityQueue;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Files that {@link Export} wrote, or others of that format. Each is read in its own order; several are merged by record time.
+ * Files that {@link Export} wrote, or others of that format. Each is read in its own order; several
+ * are merged by record time.
  */
 public final class ExportedLog implements LogSource {
   private final List<ExportFile> files = new ArrayList<>();

@@ -25,7 +25,9 @@ import org.apache.kafka.common.errors.TimeoutException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The topics, from a consumer's position up to the end offsets at the start. Joins no group and commits nothing (I10). Keeps a bounded number of records in memory: a partition that is ahead of the others is paused.
+ * The topics, from a consumer's position up to the end offsets at the start. Joins no group and
+ * commits nothing (I10). Keeps a bounded number of records in memory: a partition that is ahead of
+ * the others is paused.
  */
 public final class KafkaLogSource implements LogSource {
   private static final Duration POLL = Duration.ofMillis(500);

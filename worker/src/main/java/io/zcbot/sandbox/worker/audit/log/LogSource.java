@@ -9,7 +9,8 @@ import java.time.Instant;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A finite part of the log: the records of each partition in their order, merged by record time as far as that order allows.
+ * A finite part of the log: the records of each partition in their order, merged by record time as
+ * far as that order allows.
  */
 public interface LogSource extends AutoCloseable {
   /** The next record; null after the last. */

@@ -43,7 +43,9 @@ public enum Check {
   I2,
   /**
    * A session announced ready whose end was not announced exactly once: no reaped at the end of the
-   * log although a later session of the user was announced, or although its worker announced the purge of its previous run's containers after it (a purge removes all of them, before anything new is served; not judged for workers that adopt, {@code Rules.purgesAtStart}); a second reaped
+   * log although a later session of the user was announced, or although its worker announced the
+   * purge of its previous run's containers after it (a purge removes all of them, before anything
+   * new is served; not judged for workers that adopt, {@code Rules.purgesAtStart}); a second reaped
    * under another event id; a ready that names a container that was announced reaped before. A
    * reaped repeated under the same id is a redelivery, and counted.
    *

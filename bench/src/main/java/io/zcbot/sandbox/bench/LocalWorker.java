@@ -14,6 +14,7 @@ import io.zcbot.sandbox.worker.intake.IntakeMetrics;
 import io.zcbot.sandbox.worker.kafka.KafkaClients;
 import io.zcbot.sandbox.worker.kafka.KeyPartitions;
 import io.zcbot.sandbox.worker.lanes.Lanes;
+import io.zcbot.sandbox.worker.pool.WarmPool;
 import io.zcbot.sandbox.worker.publish.Publisher;
 import io.zcbot.sandbox.worker.reap.Reaper;
 import io.zcbot.sandbox.worker.sandbox.Identity;
@@ -86,7 +87,8 @@ final class LocalWorker implements AutoCloseable {
                 CREATES,
                 Integer.MAX_VALUE),
             new Registry(),
-            Workspaces.open(workspaces));
+            Workspaces.open(workspaces),
+            WarmPool.Setup.NONE);
     this.partitions = partitions;
     assignment = assignment(prefix);
     intake =

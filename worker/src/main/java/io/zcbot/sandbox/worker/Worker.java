@@ -74,7 +74,13 @@ public final class Worker implements AutoCloseable {
       throws IOException, TopicsException, InterruptedException {
     host.sandboxes().checkFirewall(); // a failure is told by readiness; the timer tries again
     new Recovery(
-            config, parts.domain, parts.reader, parts.keyPartitions, host.partitions(), parts.time)
+            config,
+            parts.domain,
+            parts.registry,
+            parts.reader,
+            parts.keyPartitions,
+            host.partitions(),
+            parts.time)
         .run(retry);
   }
 

@@ -97,24 +97,27 @@ final class Counters {
     }
     return new Summary(
         end,
-        first > last ? null : Instant.ofEpochMilli(first),
-        first > last ? null : Instant.ofEpochMilli(last),
-        Collections.unmodifiableMap(read),
-        ensures,
-        unanswered,
-        Collections.unmodifiableMap(answers),
-        percentiles(latencies),
-        percentiles(tooks),
-        sessions,
-        openSessions,
-        Collections.unmodifiableMap(reaps),
-        Collections.unmodifiableMap(duplicates),
-        answeredAgain,
-        answersWithoutEnsure,
-        answersBeforeEnsure,
-        reapsWithoutReady,
-        activitiesOutside,
-        unreadable,
+        new Summary.Records(
+            first > last ? null : Instant.ofEpochMilli(first),
+            first > last ? null : Instant.ofEpochMilli(last),
+            Collections.unmodifiableMap(read),
+            Collections.unmodifiableMap(duplicates),
+            unreadable),
+        new Summary.Ensures(
+            ensures,
+            unanswered,
+            Collections.unmodifiableMap(answers),
+            percentiles(latencies),
+            percentiles(tooks),
+            answeredAgain,
+            answersWithoutEnsure,
+            answersBeforeEnsure),
+        new Summary.Sessions(
+            sessions,
+            openSessions,
+            Collections.unmodifiableMap(reaps),
+            reapsWithoutReady,
+            activitiesOutside),
         Collections.unmodifiableMap(violations));
   }
 

@@ -170,12 +170,13 @@ final class TrackedSession {
         containerId,
         host,
         workerId,
-        start == null ? null : Instant.ofEpochMilli(start.time),
-        end == null ? null : Instant.ofEpochMilli(end.time),
-        end == null ? null : end.reason,
+        start == null
+            ? null
+            : new Session.Start(Instant.ofEpochMilli(start.time), start.position),
+        end == null
+            ? null
+            : new Session.End(Instant.ofEpochMilli(end.time), end.reason, end.position),
         ensures,
-        activities,
-        start == null ? null : start.position,
-        end == null ? null : end.position);
+        activities);
   }
 }

@@ -78,8 +78,8 @@ final class JsonAuditReport implements AuditReport {
     json.put("lasted_ms", lasted == null ? null : lasted.toMillis());
     json.put("ensures", session.ensures());
     json.put("activities", session.activities());
-    json.put("ready", position(session.startPosition()));
-    json.put("reaped", position(session.endPosition()));
+    json.put("ready", position(session.ready() == null ? null : session.ready().position()));
+    json.put("reaped", position(session.reaped() == null ? null : session.reaped().position()));
     return json;
   }
 
@@ -102,30 +102,30 @@ final class JsonAuditReport implements AuditReport {
   public void end(Summary summary) {
     ObjectNode json = line("summary");
     json.put("end", text(summary.end()));
-    json.put("first", text(summary.first()));
-    json.put("last", text(summary.last()));
+    json.put("first", text(summary.records().first()));
+    json.put("last", text(summary.records().last()));
     ObjectNode records = json.putObject("records");
-    summary.records().forEach((topic, n) -> records.put(topic.named(topicPrefix), n));
-    json.put("ensures", summary.ensures());
-    json.put("unanswered", summary.unanswered());
+    summary.records().read().forEach((topic, n) -> records.put(topic.named(topicPrefix), n));
+    json.put("ensures", summary.ensures().count());
+    json.put("unanswered", summary.ensures().open());
     ObjectNode answers = json.putObject("answers");
-    summary.answers().forEach(answers::put);
-    latencies(json.putObject("latency_ms"), summary.latencies());
-    latencies(json.putObject("took_ms"), summary.tooks());
-    json.put("sessions", summary.sessions());
-    json.put("open_sessions", summary.openSessions());
+    summary.ensures().answers().forEach(answers::put);
+    latencies(json.putObject("latency_ms"), summary.ensures().latencies());
+    latencies(json.putObject("took_ms"), summary.ensures().tooks());
+    json.put("sessions", summary.sessions().ended());
+    json.put("open_sessions", summary.sessions().open());
     ObjectNode reaps = json.putObject("reaps");
-    summary.reaps().forEach((reason, n) -> reaps.put(reason.wire(), n));
+    summary.sessions().reaps().forEach((reason, n) -> reaps.put(reason.wire(), n));
     ObjectNode duplicates = json.putObject("duplicates");
-    for (Map.Entry<Topic, Long> each : summary.duplicates().entrySet()) {
+    for (Map.Entry<Topic, Long> each : summary.records().repeated().entrySet()) {
       duplicates.put(each.getKey().named(topicPrefix), each.getValue());
     }
-    json.put("answered_again", summary.answeredAgain());
-    json.put("answers_without_ensure", summary.answersWithoutEnsure());
-    json.put("answers_before_ensure", summary.answersBeforeEnsure());
-    json.put("reaps_without_ready", summary.reapsWithoutReady());
-    json.put("activities_outside", summary.activitiesOutside());
-    json.put("unreadable", summary.unreadable());
+    json.put("answered_again", summary.ensures().answeredAgain());
+    json.put("answers_without_ensure", summary.ensures().answersWithoutEnsure());
+    json.put("answers_before_ensure", summary.ensures().answersBeforeEnsure());
+    json.put("reaps_without_ready", summary.sessions().reapsWithoutReady());
+    json.put("activities_outside", summary.sessions().activitiesOutside());
+    json.put("unreadable", summary.records().unreadable());
     ObjectNode violations = json.putObject("violations");
     for (Map.Entry<Check, Long> each : summary.violations().entrySet()) {
       violations.put(each.getKey().label(), each.getValue());

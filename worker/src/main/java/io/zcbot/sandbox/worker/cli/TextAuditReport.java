@@ -154,31 +154,31 @@ final class TextAuditReport implements AuditReport {
     item(
         "records",
         count(summary.recordCount())
-            + listed(summary.records(), topic -> topic.named(""))
-            + (summary.first() == null || summary.last() == null
+            + listed(summary.records().read(), topic -> topic.named(""))
+            + (summary.records().first() == null || summary.records().last() == null
                 ? ""
-                : ", " + TIME.format(summary.first()) + " to " + TIME.format(summary.last())));
+                : ", " + TIME.format(summary.records().first()) + " to " + TIME.format(summary.records().last())));
     item(
         "ensures",
-        count(summary.ensures())
-            + listed(summary.answers(), Function.identity())
-            + (summary.unanswered() == 0 ? "" : ", " + count(summary.unanswered()) + " open"));
-    summary.latencies().forEach((outcome, latency) -> item("latency", text(outcome, latency)));
-    summary.tooks().forEach((outcome, latency) -> item("took", text(outcome, latency)));
+        count(summary.ensures().count())
+            + listed(summary.ensures().answers(), Function.identity())
+            + (summary.ensures().open() == 0 ? "" : ", " + count(summary.ensures().open()) + " open"));
+    summary.ensures().latencies().forEach((outcome, latency) -> item("latency", text(outcome, latency)));
+    summary.ensures().tooks().forEach((outcome, latency) -> item("took", text(outcome, latency)));
     item(
         "sessions",
-        count(summary.sessions())
-            + listed(summary.reaps(), reason -> reason.wire())
-            + (summary.openSessions() == 0 ? "" : ", " + count(summary.openSessions()) + " open"));
-    long duplicates = summary.duplicates().values().stream().mapToLong(n -> n).sum();
-    note(duplicates, "duplicates" + listed(summary.duplicates(), topic -> topic.named("")));
-    note(summary.answeredAgain(), "repeated answers to ensures");
-    note(summary.answersWithoutEnsure(), "answers to ensures not in the log");
-    note(summary.answersBeforeEnsure(), "answers older than their ensure (the clocks differ)");
-    note(summary.reapsWithoutReady(), "reaped events without a ready in the log");
-    note(summary.activitiesOutside(), "activities without a sandbox");
-    note(summary.unreadable(), "records that are not valid events");
-    note(summary.records().getOrDefault(Topic.DEAD_LETTER, 0L), "dead letters");
+        count(summary.sessions().ended())
+            + listed(summary.sessions().reaps(), reason -> reason.wire())
+            + (summary.sessions().open() == 0 ? "" : ", " + count(summary.sessions().open()) + " open"));
+    long duplicates = summary.records().repeated().values().stream().mapToLong(n -> n).sum();
+    note(duplicates, "duplicates" + listed(summary.records().repeated(), topic -> topic.named("")));
+    note(summary.ensures().answeredAgain(), "repeated answers to ensures");
+    note(summary.ensures().answersWithoutEnsure(), "answers to ensures not in the log");
+    note(summary.ensures().answersBeforeEnsure(), "answers older than their ensure (the clocks differ)");
+    note(summary.sessions().reapsWithoutReady(), "reaped events without a ready in the log");
+    note(summary.sessions().activitiesOutside(), "activities without a sandbox");
+    note(summary.records().unreadable(), "records that are not valid events");
+    note(summary.records().read().getOrDefault(Topic.DEAD_LETTER, 0L), "dead letters");
     item(
         "violations",
         summary.violationCount() == 0

@@ -29,7 +29,6 @@ import java.util.concurrent.ScheduledExecutorService;
 
 /** The domain's parts, wired together over its ports. */
 public record Domain(
-    Registry registry,
     Capacity capacity,
     Ensurer ensurer,
     Reaper reaper,
@@ -65,16 +64,6 @@ public record Domain(
       int createConcurrency,
       int reapConcurrency,
       int newUsersPerMinute) {}
-
-  /** Wires the parts, without warm slots; starts nothing. */
-  public static Domain of(
-      Ports ports,
-      SandboxEngine sandboxes,
-      Settings settings,
-      Registry registry,
-      Workspaces workspaces) {
-    return of(ports, sandboxes, settings, registry, workspaces, WarmPool.Setup.NONE);
-  }
 
   /** Wires the parts; starts nothing. */
   public static Domain of(
@@ -132,6 +121,6 @@ public record Domain(
     EngineFollower follower = new EngineFollower(engine, reconciler, ports.scheduler(), time);
     Takeover takeover = new Takeover(registry, announcer, termination, ports.lanes());
     return new Domain(
-        registry, capacity, ensurer, reaper, reconciler, previousRun, takeover, slots, follower);
+        capacity, ensurer, reaper, reconciler, previousRun, takeover, slots, follower);
   }
 }

@@ -13,6 +13,7 @@ import io.zcbot.sandbox.worker.ensure.Domain;
 import io.zcbot.sandbox.worker.kafka.KeyPartitions;
 import io.zcbot.sandbox.worker.kafka.LogReader;
 import io.zcbot.sandbox.worker.publish.TopicsException;
+import io.zcbot.sandbox.worker.sandbox.Registry;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -36,6 +37,7 @@ public final class Recovery {
 
   private final WorkerConfig config;
   private final Domain domain;
+  private final Registry registry;
   private final LogReader reader;
   private final KeyPartitions keyPartitions;
   private final Set<Integer> all;
@@ -44,12 +46,14 @@ public final class Recovery {
   public Recovery(
       WorkerConfig config,
       Domain domain,
+      Registry registry,
       LogReader reader,
       KeyPartitions keyPartitions,
       int partitions,
       Time time) {
     this.config = config;
     this.domain = domain;
+    this.registry = registry;
     this.reader = reader;
     this.keyPartitions = keyPartitions;
     this.all = IntStream.range(0, partitions).boxed().collect(Collectors.toSet());
@@ -107,7 +111,7 @@ public final class Recovery {
     try {
       UserId user = UserId.parse(new String(ready.key(), StandardCharsets.UTF_8));
       long age = Duration.between(Instant.ofEpochMilli(ready.timestamp()), time.now()).toNanos();
-      domain.registry().touch(user, time.nanos() - Math.max(0, age));
+      registry.touch(user, time.nanos() - Math.max(0, age));
     } catch (IllegalArgumentException _) {
       // No worker wrote that.
     }

@@ -149,13 +149,10 @@ class AuditFoldTest {
                 "c1",
                 "host-w1",
                 "w1",
-                at(0.8),
-                at(311),
-                Reaped.Reason.IDLE,
+                new Session.Start(at(0.8), first.position),
+                new Session.End(at(311), Reaped.Reason.IDLE, last.position),
                 2,
-                2,
-                first.position,
-                last.position));
+                2));
     assertThat(told.sessions().getFirst().lasted()).isEqualTo(Duration.ofMillis(310_200));
     assertThat(told.ensures())
         .extracting(AuditedEnsure::eventId, e -> e.answer().outcome(), e -> e.answer().latencyMs())
@@ -164,13 +161,13 @@ class AuditFoldTest {
             org.assertj.core.groups.Tuple.tuple("e2", "created", 20L),
             org.assertj.core.groups.Tuple.tuple("e3", "capacity", 1000L));
     Summary summary = told.summary();
-    assertThat(summary.latencies().get("created").max()).isEqualTo(800);
-    assertThat(summary.tooks().get("created").p50()).isEqualTo(7);
-    assertThat(summary.answers()).containsEntry("created", 2L).containsEntry("capacity", 1L);
-    assertThat(summary.duplicates()).containsOnlyKeys(Topic.ACTIVITY);
+    assertThat(summary.ensures().latencies().get("created").max()).isEqualTo(800);
+    assertThat(summary.ensures().tooks().get("created").p50()).isEqualTo(7);
+    assertThat(summary.ensures().answers()).containsEntry("created", 2L).containsEntry("capacity", 1L);
+    assertThat(summary.records().repeated()).containsOnlyKeys(Topic.ACTIVITY);
     assertThat(summary.recordCount()).isEqualTo(10);
-    assertThat(summary.first()).isEqualTo(at(0));
-    assertThat(summary.last()).isEqualTo(at(321));
+    assertThat(summary.records().first()).isEqualTo(at(0));
+    assertThat(summary.records().last()).isEqualTo(at(321));
   }
 
   @Test
@@ -236,15 +233,15 @@ class AuditFoldTest {
     reaped(200, "c1", "w1", Reaped.Reason.PURGED);
     TestLog.Told told = audit(210);
     assertThat(told.violations()).isEmpty();
-    assertThat(told.summary().duplicates()).containsEntry(Topic.REAPED, 1L);
-    assertThat(told.summary().reaps()).containsOnlyKeys(Reaped.Reason.LOST);
+    assertThat(told.summary().records().repeated()).containsEntry(Topic.REAPED, 1L);
+    assertThat(told.summary().sessions().reaps()).containsOnlyKeys(Reaped.Reason.LOST);
   }
 
   @Test
   void i2OpenUntilExpiryAndGraceAreOver() {
     ensure(0, "e1");
     assertThat(checks(72)).isEmpty();
-    assertThat(audit(72).summary().unanswered()).isOne();
+    assertThat(audit(72).summary().ensures().open()).isOne();
     assertThat(checks(72.001)).containsExactly(Check.I2);
   }
 
@@ -271,7 +268,7 @@ class AuditFoldTest {
     ready(9, "e1", "c1", "w1");
     TestLog.Told told = audit(100);
     assertThat(told.violations()).isEmpty();
-    assertThat(told.summary().answersBeforeEnsure()).isOne();
+    assertThat(told.summary().ensures().answersBeforeEnsure()).isOne();
     assertThat(told.ensures().getFirst().answer().latencyMs()).isZero();
   }
 
@@ -282,8 +279,8 @@ class AuditFoldTest {
     ready(1, "e1", "c1", "w1");
     TestLog.Told told = audit(100);
     assertThat(told.violations()).isEmpty();
-    assertThat(told.summary().ensures()).isOne();
-    assertThat(told.summary().duplicates()).containsEntry(Topic.ENSURE, 1L);
+    assertThat(told.summary().ensures().count()).isOne();
+    assertThat(told.summary().records().repeated()).containsEntry(Topic.ENSURE, 1L);
     assertThat(told.ensures().getFirst().answer().latencyMs()).isEqualTo(1000);
   }
 
@@ -292,7 +289,7 @@ class AuditFoldTest {
     ready(0, "e1", "c1", "w1");
     TestLog.Told told = audit(100);
     assertThat(told.violations()).isEmpty();
-    assertThat(told.summary().openSessions()).isOne();
+    assertThat(told.summary().sessions().open()).isOne();
     assertThat(told.sessions().getFirst().end()).isNull();
   }
 
@@ -367,7 +364,7 @@ class AuditFoldTest {
     TestLog.Told told = audit(100);
     // Announced reaped long before it was announced ready, by the clocks.
     assertThat(told.violations()).extracting(Violation::check).containsExactly(Check.I4);
-    assertThat(told.summary().sessions()).isOne();
+    assertThat(told.summary().sessions().ended()).isOne();
   }
 
   @Test
@@ -375,8 +372,8 @@ class AuditFoldTest {
     reaped(5, "c1", "w1", Reaped.Reason.PURGED);
     TestLog.Told told = audit(100);
     assertThat(told.violations()).isEmpty();
-    assertThat(told.summary().reapsWithoutReady()).isOne();
-    assertThat(told.summary().reaps()).isEmpty();
+    assertThat(told.summary().sessions().reapsWithoutReady()).isOne();
+    assertThat(told.summary().sessions().reaps()).isEmpty();
     assertThat(told.sessions()).hasSize(1).allMatch(s -> s.start() == null && s.lasted() == null);
   }
 
@@ -544,8 +541,8 @@ class AuditFoldTest {
               assertThat(v.check()).isEqualTo(Check.IDS);
               assertThat(v.evidence()).containsExactly(one.position, other.position);
             });
-    assertThat(told.summary().answeredAgain()).isOne();
-    assertThat(told.summary().duplicates()).containsEntry(Topic.READY, 1L);
+    assertThat(told.summary().ensures().answeredAgain()).isOne();
+    assertThat(told.summary().records().repeated()).containsEntry(Topic.READY, 1L);
   }
 
   @Test
@@ -556,7 +553,7 @@ class AuditFoldTest {
     ready(11, "e1", "c2", "w1");
     TestLog.Told told = audit(30);
     assertThat(told.violations()).isEmpty();
-    assertThat(told.summary().answeredAgain()).isOne();
+    assertThat(told.summary().ensures().answeredAgain()).isOne();
   }
 
   @Test
@@ -566,8 +563,8 @@ class AuditFoldTest {
     ready(2, "e1", "c1", "w1");
     TestLog.Told told = audit(30);
     assertThat(told.violations()).isEmpty();
-    assertThat(told.summary().answeredAgain()).isOne();
-    assertThat(told.summary().answers()).containsOnlyKeys("capacity");
+    assertThat(told.summary().ensures().answeredAgain()).isOne();
+    assertThat(told.summary().ensures().answers()).containsOnlyKeys("capacity");
   }
 
   @Test
@@ -598,7 +595,7 @@ class AuditFoldTest {
         .header("zcbot_offset", 0);
     TestLog.Told told = audit(100);
     assertThat(told.violations()).isEmpty();
-    assertThat(told.summary().unreadable()).isOne();
+    assertThat(told.summary().records().unreadable()).isOne();
   }
 
   @Test
@@ -669,7 +666,7 @@ class AuditFoldTest {
     later.records().forEach(fold::accept);
     assertThat(fold.remembered()).isOne();
     Summary summary = fold.finish(ms(100_002), fold.purges()).summary(at(100_002));
-    assertThat(summary.activitiesOutside()).isZero();
+    assertThat(summary.sessions().activitiesOutside()).isZero();
     assertThat(summary.violations()).containsOnlyKeys(Check.I6);
   }
 }

@@ -72,21 +72,21 @@ class AuditHistoriesTest {
 
     assertThat(told.violations()).isEmpty();
     Summary summary = told.summary();
-    assertThat(summary.ensures()).isEqualTo(made.ensures);
-    assertThat(summary.answers().values().stream().mapToLong(n -> n).sum()).isEqualTo(made.answers);
+    assertThat(summary.ensures().count()).isEqualTo(made.ensures);
+    assertThat(summary.ensures().answers().values().stream().mapToLong(n -> n).sum()).isEqualTo(made.answers);
     assertThat(told.ensures()).hasSize((int) made.ensures).allMatch(e -> e.answer() != null);
-    assertThat(summary.unanswered()).isZero();
-    assertThat(summary.reaps()).isEqualTo(made.reaps);
-    assertThat(summary.openSessions()).isZero();
-    assertThat(summary.duplicates().values().stream().mapToLong(n -> n).sum())
+    assertThat(summary.ensures().open()).isZero();
+    assertThat(summary.sessions().reaps()).isEqualTo(made.reaps);
+    assertThat(summary.sessions().open()).isZero();
+    assertThat(summary.records().repeated().values().stream().mapToLong(n -> n).sum())
         .isEqualTo(made.duplicates);
     assertThat(
             told.sessions().stream().mapToLong(Session::activities).sum()
-                + summary.activitiesOutside())
+                + summary.sessions().activitiesOutside())
         .isEqualTo(made.activities);
-    assertThat(summary.activitiesOutside()).isLessThanOrEqualTo(made.activities / 20 + 2);
-    assertThat(summary.unreadable()).isEqualTo(users / 4);
-    assertThat(summary.reapsWithoutReady() + summary.answersWithoutEnsure()).isZero();
+    assertThat(summary.sessions().activitiesOutside()).isLessThanOrEqualTo(made.activities / 20 + 2);
+    assertThat(summary.records().unreadable()).isEqualTo(users / 4);
+    assertThat(summary.sessions().reapsWithoutReady() + summary.ensures().answersWithoutEnsure()).isZero();
   }
 
   @Property(tries = 100)

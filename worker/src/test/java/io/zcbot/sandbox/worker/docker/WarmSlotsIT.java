@@ -197,7 +197,7 @@ class WarmSlotsIT {
     assertThat(hers.containerId()).isNotEqualTo(his.containerId());
     fixture.bash(hers.containerId(), "echo hers > secret");
     assertThat(fixture.bash(his.containerId(), "ls -A").output()).isEmpty();
-    assertThat(domain.registry().size()).isEqualTo(2);
+    assertThat(domain.takeover().running(_ -> true)).hasSize(2);
     assertThat(domain.slots().idle()).isZero();
 
     UserId cleo = EngineFixture.user();

@@ -59,7 +59,7 @@ class EnsuredWorkspaceTest {
     assertThat(failed.reason()).isEqualTo(Failed.Reason.WORKSPACE);
     assertThat(failed.message()).contains("could not limit it: not supported");
     assertThat(failed.retryable()).isFalse();
-    assertThat(world.domain.registry().get(ANNA)).isNull();
+    assertThat(world.registry.get(ANNA)).isNull();
     assertThat(world.engine.everything()).as("the slot still, and nothing else").hasSize(1);
   }
 

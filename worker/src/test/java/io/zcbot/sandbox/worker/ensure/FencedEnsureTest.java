@@ -93,6 +93,6 @@ class FencedEnsureTest {
     assertThat(gone).isCompleted();
     assertThat(world.log).isEmpty();
     assertThat(world.engine.everything()).isEmpty();
-    assertThat(world.domain.registry().size()).isZero();
+    assertThat(world.registry.size()).isZero();
   }
 }

@@ -272,7 +272,7 @@ class SandboxHistoriesTest {
 
     private void catchUp() {
       unread.forEach(
-          (user, instants) -> instants.forEach(at -> world.domain.registry().touch(user, at)));
+          (user, instants) -> instants.forEach(at -> world.registry.touch(user, at)));
       unread.clear();
       world.readAll();
       world.advance(Duration.ofNanos(1)); // what happens from now on was not read
@@ -375,7 +375,7 @@ class SandboxHistoriesTest {
               .isNull();
           continue;
         }
-        Sandbox known = world.domain.registry().get(c.user());
+        Sandbox known = world.registry.get(c.user());
         assertThat(known).as("what is on the engine is known: %s", c).isNotNull();
         assertThat(known.containerId()).isEqualTo(c.id());
         assertThat(c.state()).isEqualTo(Container.State.RUNNING);
@@ -389,7 +389,7 @@ class SandboxHistoriesTest {
           .everHad()
           .forEach((slot, users) -> assertThat(users).as("one user per slot").hasSize(1));
       assertThat(world.domain.capacity().taken()).isEqualTo(live.size() + idle);
-      assertThat(world.domain.registry().size()).isEqualTo(live.size());
+      assertThat(world.registry.size()).isEqualTo(live.size());
       assertThat(world.live.keySet()).as("the live table").isEqualTo(live);
       Map<String, Set<String>> ends = new HashMap<>();
       for (Reaped reaped : world.reaped()) {

@@ -47,14 +47,14 @@ class UnownedSandboxesTest {
   @Test
   void aSandboxStaysWhileNobodyTookItsUserOver() {
     check(unowned());
-    assertThat(world.domain.registry().get(World.user(1))).isNotNull();
+    assertThat(world.registry.get(World.user(1))).isNotNull();
     assertThat(world.reaped()).isEmpty();
   }
 
   @Test
   void aSandboxThatAnotherWorkerAnnouncedLostIsRemovedSilently() {
     check(unowned(Map.of()));
-    assertThat(world.domain.registry().get(World.user(1))).isNull();
+    assertThat(world.registry.get(World.user(1))).isNull();
     assertThat(world.engine.running(World.user(1))).isEmpty();
     assertThat(world.reaped()).isEmpty();
   }
@@ -63,7 +63,7 @@ class UnownedSandboxesTest {
   void aSandboxOfAnOwnedPartitionIsNotLookedAt() {
     state = PartitionState.OWNED;
     check(unowned(Map.of()));
-    assertThat(world.domain.registry().get(World.user(1))).isNotNull();
+    assertThat(world.registry.get(World.user(1))).isNotNull();
   }
 
   @Test
@@ -84,9 +84,9 @@ class UnownedSandboxesTest {
             },
             Runnable::run);
     check(unowned);
-    assertThat(world.domain.registry().get(World.user(1))).isNotNull();
+    assertThat(world.registry.get(World.user(1))).isNotNull();
     readable.now = true;
     check(unowned);
-    assertThat(world.domain.registry().get(World.user(1))).isNull();
+    assertThat(world.registry.get(World.user(1))).isNull();
   }
 }

@@ -485,7 +485,7 @@ final class Trial {
                 !"adopt".equals(settings.get("ZCBOT_RESTART")),
                 outages));
     audit.violations().forEach(this::violation);
-    long seen = audit.summary().records().getOrDefault(Topic.ENSURE, 0L);
+    long seen = audit.summary().records().read().getOrDefault(Topic.ENSURE, 0L);
     check(seen >= log.ensures, "the audit saw " + seen + " ensures of " + log.ensures);
   }
 

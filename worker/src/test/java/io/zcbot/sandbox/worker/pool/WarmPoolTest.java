@@ -66,7 +66,7 @@ class WarmPoolTest {
               assertThat(c.isRunning()).isTrue();
               assertThat(world.mounts.mountedOn(c.ownership().slotId())).isNull();
             });
-    assertThat(world.domain.registry().size()).isZero();
+    assertThat(world.registry.size()).isZero();
     assertThat(world.domain.capacity().taken()).isEqualTo(2);
     assertThat(world.log).isEmpty();
   }

@@ -61,7 +61,7 @@ class ReaperTest {
   void activityKeepsASandboxAlive() throws Exception {
     world.ready(ANNA);
     world.advance(World.TTL.minusSeconds(10));
-    world.domain.registry().touch(ANNA, world.now);
+    world.registry.touch(ANNA, world.now);
     world.advance(Duration.ofSeconds(20));
     world.readAll();
     world.tick();
@@ -106,7 +106,7 @@ class ReaperTest {
     String id = world.ready(ANNA).containerId();
     world.engine.exec(id, true);
     world.advance(Duration.ofHours(1));
-    world.domain.registry().touch(ANNA, world.now);
+    world.registry.touch(ANNA, world.now);
     world.tick();
     assertThat(world.reaped())
         .singleElement()

@@ -88,6 +88,7 @@ public final class World {
   public WorkspaceQuota quota = WorkspaceQuota.NONE;
   public boolean crashed;
   public Domain domain;
+  public Registry registry;
   private int ensures;
 
   public World(Path root, int capacity, @Nullable Duration maxLifetime) throws java.io.IOException {
@@ -116,6 +117,7 @@ public final class World {
     engine.reconnect();
     publishing = Publishing.WORKS;
     lanes.clear();
+    registry = new Registry();
     return Domain.of(
         new Domain.Ports(
             engine,
@@ -147,7 +149,7 @@ public final class World {
             4,
             4,
             newUsersPerMinute),
-        new Registry(),
+        registry,
         workspaces,
         new WarmPool.Setup(engine, mounts, warm, null, Runnable::run));
   }

@@ -14,8 +14,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * One sandbox of a user, from its first ready to its reaped.
  *
- * @param start null if no ready names it: it was never announced, or the log is cut
- * @param end null if it was open at the end of the log
+ * @param ready null if no ready names it: it was never announced, or the log is cut
+ * @param reaped null if it was open at the end of the log
  * @param ensures how many ensures it answered
  * @param activities how many activities came while it was open
  */
@@ -24,16 +24,37 @@ public record Session(
     String containerId,
     String host,
     String workerId,
-    @Nullable Instant start,
-    @Nullable Instant end,
-    Reaped.@Nullable Reason reason,
+    @Nullable Start ready,
+    @Nullable End reaped,
     int ensures,
-    long activities,
-    @Nullable RecordPosition startPosition,
-    @Nullable RecordPosition endPosition)
+    long activities)
     implements Observation {
+
+  /** The first ready that names it. */
+  public record Start(Instant time, RecordPosition position) {}
+
+  /** The reaped that names it. */
+  public record End(Instant time, Reaped.Reason reason, RecordPosition position) {}
+
+  /** When it was announced ready; null if it never was. */
+  public @Nullable Instant start() {
+    return ready == null ? null : ready.time;
+  }
+
+  /** When it was announced reaped; null if it never was. */
+  public @Nullable Instant end() {
+    return reaped == null ? null : reaped.time;
+  }
+
+  /** Why it was reaped; null if it was not. */
+  public Reaped.@Nullable Reason reason() {
+    return reaped == null ? null : reaped.reason;
+  }
+
   /** How long it lasted, where both ends are known. */
   public @Nullable Duration lasted() {
-    return start == null || end == null ? null : Duration.between(start, end);
+    return ready == null || reaped == null
+        ? null
+        : Duration.between(ready.time, reaped.time);
   }
 }

@@ -18,11 +18,10 @@ import com.github.dockerjava.api.model.Volume;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.docker.EngineFixture;
 import io.zcbot.sandbox.worker.docker.EngineFixture.Started;
+import io.zcbot.sandbox.worker.engine.Container;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.UUID;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Tag;
@@ -101,14 +100,16 @@ class TamperingIT extends Attacks {
   @Row(44)
   @Test
   void whatIsWeakerHasNoSpecWhateverItsLabelSays() throws Exception {
+    Started sandbox = lab.fresh();
+    assertThat(isAsSpecified(sandbox, sandbox.id())).isTrue();
     InspectContainerResponse original =
-        lab.fixture.docker.inspectContainerCmd(lab.sandbox.id()).exec();
-    Map<String, String> labels = new HashMap<>(original.getConfig().getLabels());
-    assertThat(isAsSpecified(lab.sandbox, lab.sandbox.id())).isTrue();
-    // The name tells whose a claimed slot is, so a copy of it under another name is nobody's.
-    assertThat(isAsSpecified(lab.sandbox, made(original, labels, _ -> {})))
-        .as("made just like it")
-        .isEqualTo(profile != Profile.RUNC_CLAIMED);
+        lab.fixture.docker.inspectContainerCmd(sandbox.id()).exec();
+    // Whose a claimed slot is, its name tells; so its copies take over the name.
+    String name = Container.nameOf(sandbox.user());
+    lab.fixture.docker.renameContainerCmd(sandbox.id()).withName(name + "-original").exec();
+    String same = made(original, name, _ -> {});
+    assertThat(isAsSpecified(sandbox, same)).as("made just like it").isTrue();
+    lab.fixture.engine.remove(same);
 
     List<Weakness> weaknesses =
         new ArrayList<>(weaknesses(lab.image("LABEL another=image")).toList());
@@ -116,21 +117,19 @@ class TamperingIT extends Attacks {
       weaknesses.add(Weakness.of("the host's kernel", lab::onHostsKernel));
     }
     for (Weakness weakness : weaknesses) {
-      String weaker = made(original, labels, weakness.change);
+      String weaker = made(original, name, weakness.change);
       assertThat(lab.fixture.engine.find(weaker).orElseThrow().specHash())
           .as(weakness.name + ", by its label alone")
           .isEqualTo(lab.spec.hash());
-      assertThat(isAsSpecified(lab.sandbox, weaker)).as(weakness.name).isFalse();
+      assertThat(isAsSpecified(sandbox, weaker)).as(weakness.name).isFalse();
       lab.fixture.engine.remove(weaker);
     }
   }
 
   private static String made(
-      InspectContainerResponse original,
-      Map<String, String> labels,
-      Consumer<CreateContainerCmd> change) {
+      InspectContainerResponse original, String name, Consumer<CreateContainerCmd> change) {
     try (CreateContainerCmd command =
-        lab.copy(original, "zcbot-tampered-" + UUID.randomUUID(), labels)) {
+        lab.copy(original, name, original.getConfig().getLabels())) {
       change.accept(command);
       return command.exec().getId();
     }

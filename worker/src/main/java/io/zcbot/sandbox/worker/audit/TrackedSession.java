@@ -170,9 +170,7 @@ final class TrackedSession {
         containerId,
         host,
         workerId,
-        start == null
-            ? null
-            : new Session.Start(Instant.ofEpochMilli(start.time), start.position),
+        start == null ? null : new Session.Start(Instant.ofEpochMilli(start.time), start.position),
         end == null
             ? null
             : new Session.End(Instant.ofEpochMilli(end.time), end.reason, end.position),

@@ -157,24 +157,36 @@ final class TextAuditReport implements AuditReport {
             + listed(summary.records().read(), topic -> topic.named(""))
             + (summary.records().first() == null || summary.records().last() == null
                 ? ""
-                : ", " + TIME.format(summary.records().first()) + " to " + TIME.format(summary.records().last())));
+                : ", "
+                    + TIME.format(summary.records().first())
+                    + " to "
+                    + TIME.format(summary.records().last())));
     item(
         "ensures",
         count(summary.ensures().count())
             + listed(summary.ensures().answers(), Function.identity())
-            + (summary.ensures().open() == 0 ? "" : ", " + count(summary.ensures().open()) + " open"));
-    summary.ensures().latencies().forEach((outcome, latency) -> item("latency", text(outcome, latency)));
+            + (summary.ensures().open() == 0
+                ? ""
+                : ", " + count(summary.ensures().open()) + " open"));
+    summary
+        .ensures()
+        .latencies()
+        .forEach((outcome, latency) -> item("latency", text(outcome, latency)));
     summary.ensures().tooks().forEach((outcome, latency) -> item("took", text(outcome, latency)));
     item(
         "sessions",
         count(summary.sessions().ended())
             + listed(summary.sessions().reaps(), reason -> reason.wire())
-            + (summary.sessions().open() == 0 ? "" : ", " + count(summary.sessions().open()) + " open"));
+            + (summary.sessions().open() == 0
+                ? ""
+                : ", " + count(summary.sessions().open()) + " open"));
     long duplicates = summary.records().repeated().values().stream().mapToLong(n -> n).sum();
     note(duplicates, "duplicates" + listed(summary.records().repeated(), topic -> topic.named("")));
     note(summary.ensures().answeredAgain(), "repeated answers to ensures");
     note(summary.ensures().answersWithoutEnsure(), "answers to ensures not in the log");
-    note(summary.ensures().answersBeforeEnsure(), "answers older than their ensure (the clocks differ)");
+    note(
+        summary.ensures().answersBeforeEnsure(),
+        "answers older than their ensure (the clocks differ)");
     note(summary.sessions().reapsWithoutReady(), "reaped events without a ready in the log");
     note(summary.sessions().activitiesOutside(), "activities without a sandbox");
     note(summary.records().unreadable(), "records that are not valid events");

@@ -163,7 +163,9 @@ class AuditFoldTest {
     Summary summary = told.summary();
     assertThat(summary.ensures().latencies().get("created").max()).isEqualTo(800);
     assertThat(summary.ensures().tooks().get("created").p50()).isEqualTo(7);
-    assertThat(summary.ensures().answers()).containsEntry("created", 2L).containsEntry("capacity", 1L);
+    assertThat(summary.ensures().answers())
+        .containsEntry("created", 2L)
+        .containsEntry("capacity", 1L);
     assertThat(summary.records().repeated()).containsOnlyKeys(Topic.ACTIVITY);
     assertThat(summary.recordCount()).isEqualTo(10);
     assertThat(summary.records().first()).isEqualTo(at(0));

@@ -73,7 +73,8 @@ class AuditHistoriesTest {
     assertThat(told.violations()).isEmpty();
     Summary summary = told.summary();
     assertThat(summary.ensures().count()).isEqualTo(made.ensures);
-    assertThat(summary.ensures().answers().values().stream().mapToLong(n -> n).sum()).isEqualTo(made.answers);
+    assertThat(summary.ensures().answers().values().stream().mapToLong(n -> n).sum())
+        .isEqualTo(made.answers);
     assertThat(told.ensures()).hasSize((int) made.ensures).allMatch(e -> e.answer() != null);
     assertThat(summary.ensures().open()).isZero();
     assertThat(summary.sessions().reaps()).isEqualTo(made.reaps);
@@ -84,9 +85,11 @@ class AuditHistoriesTest {
             told.sessions().stream().mapToLong(Session::activities).sum()
                 + summary.sessions().activitiesOutside())
         .isEqualTo(made.activities);
-    assertThat(summary.sessions().activitiesOutside()).isLessThanOrEqualTo(made.activities / 20 + 2);
+    assertThat(summary.sessions().activitiesOutside())
+        .isLessThanOrEqualTo(made.activities / 20 + 2);
     assertThat(summary.records().unreadable()).isEqualTo(users / 4);
-    assertThat(summary.sessions().reapsWithoutReady() + summary.ensures().answersWithoutEnsure()).isZero();
+    assertThat(summary.sessions().reapsWithoutReady() + summary.ensures().answersWithoutEnsure())
+        .isZero();
   }
 
   @Property(tries = 100)

@@ -271,8 +271,7 @@ class SandboxHistoriesTest {
     }
 
     private void catchUp() {
-      unread.forEach(
-          (user, instants) -> instants.forEach(at -> world.registry.touch(user, at)));
+      unread.forEach((user, instants) -> instants.forEach(at -> world.registry.touch(user, at)));
       unread.clear();
       world.readAll();
       world.advance(Duration.ofNanos(1)); // what happens from now on was not read

@@ -102,8 +102,7 @@ class TamperingIT extends Attacks {
   void whatIsWeakerHasNoSpecWhateverItsLabelSays() throws Exception {
     Started sandbox = lab.fresh();
     assertThat(isAsSpecified(sandbox, sandbox.id())).isTrue();
-    InspectContainerResponse original =
-        lab.fixture.docker.inspectContainerCmd(sandbox.id()).exec();
+    InspectContainerResponse original = lab.fixture.docker.inspectContainerCmd(sandbox.id()).exec();
     // Whose a claimed slot is, its name tells; so its copies take over the name.
     String name = Container.nameOf(sandbox.user());
     lab.fixture.docker.renameContainerCmd(sandbox.id()).withName(name + "-original").exec();
@@ -128,8 +127,7 @@ class TamperingIT extends Attacks {
 
   private static String made(
       InspectContainerResponse original, String name, Consumer<CreateContainerCmd> change) {
-    try (CreateContainerCmd command =
-        lab.copy(original, name, original.getConfig().getLabels())) {
+    try (CreateContainerCmd command = lab.copy(original, name, original.getConfig().getLabels())) {
       change.accept(command);
       return command.exec().getId();
     }

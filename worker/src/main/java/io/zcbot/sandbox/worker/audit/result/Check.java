@@ -13,8 +13,8 @@ import java.util.Locale;
  * publishing worker's clock, unless those topics too are set to LogAppendTime, which makes every
  * comparison below one of a single clock. Where two topics are compared, records closer than {@code
  * Rules.skew} count as simultaneous; a clock that is further off makes the checks blind rather than
- * wrong where that is possible, and is counted ({@link Summary.Ensures#answersBeforeEnsure}). Sessions are
- * paired by container id, never by time.
+ * wrong where that is possible, and is counted ({@link Summary.Ensures#answersBeforeEnsure}).
+ * Sessions are paired by container id, never by time.
  *
  * <p>Order within the fold: topics are merged by record time. Only memory depends on it, as long as
  * a user's records are not further apart than {@code Rules.window}.

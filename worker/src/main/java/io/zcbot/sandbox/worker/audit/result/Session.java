@@ -53,8 +53,6 @@ public record Session(
 
   /** How long it lasted, where both ends are known. */
   public @Nullable Duration lasted() {
-    return ready == null || reaped == null
-        ? null
-        : Duration.between(ready.time, reaped.time);
+    return ready == null || reaped == null ? null : Duration.between(ready.time, reaped.time);
   }
 }

@@ -16,11 +16,7 @@ import org.jspecify.annotations.Nullable;
  * @param end up to when the log was judged
  */
 public record Summary(
-    Instant end,
-    Records records,
-    Ensures ensures,
-    Sessions sessions,
-    Map<Check, Long> violations) {
+    Instant end, Records records, Ensures ensures, Sessions sessions, Map<Check, Long> violations) {
 
   /**
    * What was read.

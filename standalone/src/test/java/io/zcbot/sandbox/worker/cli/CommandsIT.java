@@ -8,6 +8,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.zcbot.sandbox.events.Activity;
 import io.zcbot.sandbox.events.ContainerRef;
+import io.zcbot.sandbox.events.Ensure;
 import io.zcbot.sandbox.events.EventCodec;
 import io.zcbot.sandbox.events.EventIds;
 import io.zcbot.sandbox.events.Failed;
@@ -122,8 +123,19 @@ class CommandsIT {
         Instant.now(),
         new ContainerRef(Container.nameOf(user), "0123456789abcdef", "h1", "w1"),
         Ready.Outcome.CREATED,
-        new Ready.Environment("unix:///x", "i", "default", "/w", null),
+        new Ready.Environment("unix:///x", "i", "default", "/w", Duration.ofMinutes(5)),
         321);
+  }
+
+  private Failed failed(String ensureId) {
+    return new Failed(
+        EventIds.failed(ensureId),
+        user,
+        ensureId,
+        Instant.now(),
+        Failed.Reason.IMAGE_MISSING,
+        "no such image",
+        false);
   }
 
   /** Answers the user's next ensure like a worker; before it, somebody else's answer goes by. */
@@ -168,15 +180,7 @@ class CommandsIT {
   void ensureTellsAFailedByItsExitCode() throws Exception {
     Thread worker =
         answering(
-            id ->
-                new Failed(
-                    EventIds.failed(id),
-                    user,
-                    id,
-                    Instant.now(),
-                    Failed.Reason.IMAGE_MISSING,
-                    "no such image",
-                    false));
+            this::failed);
     assertThat(sandbox("ensure", "--json", user.toString())).isEqualTo(ExitCode.FAILED);
     worker.join();
     assertThat(out.toString())
@@ -264,6 +268,63 @@ class CommandsIT {
     out.getBuffer().setLength(0);
     assertThat(sandbox("ps", "--all-hosts")).isZero();
     assertThat(out.toString()).doesNotContain(user.toString());
+  }
+
+  @Test
+  void getDescribesTheSandboxOfOneUser() throws Exception {
+    try (KafkaLog log = log()) {
+      log.publish(new Ensure("e0", user, Instant.now(), "svc", null));
+      log.publish(failed("e0"));
+      log.publish(new Ensure("e1", user, Instant.now(), "svc", null));
+      log.publish(ready("e1"));
+      log.publish(new Activity("a1", user, Instant.now(), "svc"));
+      log.publish(new Ensure("other", new UserId(UUID.randomUUID()), Instant.now(), "svc", null));
+    }
+    openLive("0123456789abcdef", Duration.ofSeconds(65));
+
+    assertThat(sandbox("get", user.toString())).isZero();
+
+    assertThat(out.toString().lines())
+        .contains("Sandbox:      zcbot-sandbox-" + user + " (0123456789ab)", "Host:         h7")
+        .anyMatch(line -> line.matches("Since: .* \\(1m\\ds ago\\)"))
+        .anyMatch(line -> line.matches("Last use: .* \\(\\ds ago\\)"))
+        .anyMatch(line -> line.matches("Idle TTL: +5m, at least (5m0|4m5\\d)s left"))
+        .anyMatch(line -> line.matches("Last ensure: .*, ready, created in 321 ms, .*"))
+        .anyMatch(line -> line.startsWith("Events:       the last 4, all since "));
+    assertThat(out.toString().lines().filter(line -> line.startsWith("  ")))
+        .hasSize(4)
+        .anyMatch(line -> line.endsWith("  failed       image_missing: no such image, needs somebody to change something"));
+    assertThat(err.toString()).isEmpty();
+  }
+
+  @Test
+  void getOfAUserWithoutASandboxIsExitCode1() throws Exception {
+    try (KafkaLog log = log()) {
+      log.publish(failed("e0"));
+    }
+    assertThat(sandbox("get", user.toString())).isEqualTo(ExitCode.FAILED);
+    assertThat(out.toString())
+        .contains("Sandbox:      none\n", ", failed, image_missing: no such image");
+    out.getBuffer().setLength(0);
+    assertThat(sandbox("get", "--json", user.toString())).isEqualTo(ExitCode.FAILED);
+    assertThat(out.toString()).startsWith("{\"user_id\":\"" + user + "\",\"sandbox\":null,");
+    assertThat(err.toString()).isEmpty();
+  }
+
+  /** Kafka's own close would wait for the fetch that is on its way. */
+  @Test
+  void aReaderClosesAtOnce() throws Exception {
+    Map<String, String> patient = new HashMap<>(env);
+    patient.put("ZCBOT_KAFKA_FETCH_MAX_WAIT_MS", "20000");
+    patient.put("ZCBOT_KAFKA_REQUEST_TIMEOUT_MS", "30000");
+    patient.put("ZCBOT_KAFKA_DEFAULT_API_TIMEOUT_MS", "40000");
+    long began;
+    try (KafkaLog log = new KafkaLog(WorkerConfig.fromEnvironment(patient).kafka());
+        Consumer<byte[], byte[]> reader = log.fromEnd(Topic.FAILED)) {
+      assertThat(reader.poll(Duration.ofMillis(200))).isEmpty();
+      began = System.nanoTime();
+    }
+    assertThat(Duration.ofNanos(System.nanoTime() - began)).isLessThan(Duration.ofSeconds(10));
   }
 
   private void openLive(String containerId, Duration age) throws Exception {

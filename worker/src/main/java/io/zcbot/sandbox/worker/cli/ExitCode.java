@@ -11,7 +11,7 @@ import java.util.Map;
 public final class ExitCode {
   public static final int OK = 0;
 
-  /** The request was not met: an ensure was answered with failed, a removal failed. */
+  /** The request was not met: an ensure was answered with failed, what was asked for is not there. */
   public static final int FAILED = 1;
 
   public static final int USAGE = 2;
@@ -35,7 +35,9 @@ public final class ExitCode {
     Map<Integer, String> meanings = new LinkedHashMap<>();
     meanings.put(OK, "The command succeeded.");
     meanings.put(
-        FAILED, "An ensure failed, a part of the work failed, or audit or doctor found a fault.");
+        FAILED,
+        "An ensure failed, a part of the work failed, a user has no sandbox, or audit or doctor"
+            + " found a fault.");
     meanings.put(USAGE, "The arguments are invalid.");
     meanings.put(TIMEOUT, "No answer arrived in time.");
     meanings.put(UNAVAILABLE, "Kafka or the engine can't be reached.");

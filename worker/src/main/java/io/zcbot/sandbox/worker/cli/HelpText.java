@@ -70,6 +70,7 @@ final class HelpText {
               "ZCBOT_SANDBOX_EGRESS",
               "ZCBOT_SANDBOX_DNS",
               "ZCBOT_PG_IPS");
+      case "sandbox get" -> List.of(KAFKA, TOPIC_PREFIX, "ZCBOT_SANDBOX_IDLE_TTL");
       case "sandbox purge" ->
           List.of(
               KAFKA,

@@ -6,12 +6,17 @@ package io.zcbot.sandbox.worker.cli;
 
 import io.zcbot.sandbox.events.LiveSandbox;
 import io.zcbot.sandbox.events.Topic;
+import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.kafka.LogReader;
+import java.util.Collection;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
+import java.util.function.UnaryOperator;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
+import org.jspecify.annotations.Nullable;
 
 /** Reads the sandboxes of all hosts from the live table. */
 final class LiveEntries {
@@ -19,9 +24,22 @@ final class LiveEntries {
 
   /** All entries, by container. */
   static Map<String, LiveSandbox> read(KafkaLog log) throws CommandException {
+    return read(log, all -> all);
+  }
+
+  /** The entry of a user's newest sandbox; null without one. */
+  static @Nullable LiveSandbox of(KafkaLog log, UserId user) throws CommandException {
+    return read(log, all -> UserPartitions.of(user, all)).values().stream()
+        .filter(entry -> entry.userId().equals(user))
+        .max(Comparator.comparing(LiveSandbox::openedAt))
+        .orElse(null);
+  }
+
+  private static Map<String, LiveSandbox> read(
+      KafkaLog log, UnaryOperator<Collection<TopicPartition>> wanted) throws CommandException {
     Consumer<byte[], byte[]> records = log.fromBeginning(Topic.LIVE);
     List<Integer> partitions =
-        records.assignment().stream().map(TopicPartition::partition).toList();
+        wanted.apply(records.assignment()).stream().map(TopicPartition::partition).toList();
     try {
       return new LogReader(() -> records) // closes it
           .live(Topic.LIVE.named(log.config().topicPrefix()), partitions);

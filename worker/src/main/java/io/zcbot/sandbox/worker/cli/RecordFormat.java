@@ -33,17 +33,30 @@ final class RecordFormat {
     this.hasColour = hasColour;
   }
 
+  /** As everywhere in lines: milliseconds, UTC. */
+  static String time(Instant instant) {
+    return TIME.format(instant);
+  }
+
   String line(ConsumerRecord<byte[], byte[]> record) {
+    return line(
+        record, String.format("%-36s", clip(EventText.plain(Records.key(record)))) + "  ");
+  }
+
+  /** Where all records have one key. */
+  String withoutKey(ConsumerRecord<byte[], byte[]> record) {
+    return line(record, "");
+  }
+
+  private String line(ConsumerRecord<byte[], byte[]> record, String key) {
     Records.Read read = Records.event(record, topicPrefix);
     String kind = String.format("%-11s", read.topic().named(""));
-    String user = String.format("%-36s", clip(EventText.plain(Records.key(record))));
     SandboxEvent event = read.event();
-    return TIME.format(Instant.ofEpochMilli(record.timestamp()))
+    return time(Instant.ofEpochMilli(record.timestamp()))
         + "  "
         + coloured(read.topic(), kind)
         + "  "
-        + user
-        + "  "
+        + key
         + (event != null ? EventText.of(event) : EventText.plain(problem(record, read)));
   }
 
@@ -64,6 +77,14 @@ final class RecordFormat {
   }
 
   String json(ConsumerRecord<byte[], byte[]> record) {
+    try {
+      return JSON.writeValueAsString(node(record));
+    } catch (JacksonException e) {
+      throw new IllegalStateException("the record could not be written as JSON", e);
+    }
+  }
+
+  ObjectNode node(ConsumerRecord<byte[], byte[]> record) {
     Records.Read read = Records.event(record, topicPrefix);
     ObjectNode json = JsonNodeFactory.instance.objectNode();
     json.put("topic", record.topic());
@@ -83,12 +104,10 @@ final class RecordFormat {
           json.put("value_base64", Base64.getEncoder().encodeToString(record.value()));
         }
       }
-      return JSON.writeValueAsString(json);
-    } catch (JacksonException e) {
-      throw new IllegalStateException("an event could not be read as JSON", e);
     } catch (IOException e) {
-      throw new IllegalStateException("an array could not be read", e);
+      throw new IllegalStateException("an event could not be read as JSON", e);
     }
+    return json;
   }
 
   private String coloured(Topic topic, String text) {

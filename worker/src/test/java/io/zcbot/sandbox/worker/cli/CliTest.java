@@ -115,6 +115,7 @@ class CliTest {
         "activity",
         "watch",
         "ps",
+        "get",
         "purge",
         "doctor",
         "topics",
@@ -152,7 +153,7 @@ class CliTest {
       delimiter = '|',
       textBlock =
           """
-          pruge              | Did you mean: sandbox run or sandbox purge?
+          pruge              | Did you mean: sandbox get or sandbox purge?
           help ensur         | Did you mean: sandbox ensure or sandbox purge?
           topics chekc       | Did you mean: topics check?
           ps --jsn           | Possible solutions: --json
@@ -185,6 +186,7 @@ class CliTest {
           ensure 7F3C1D52-9A54-4C0E-8F2B-6F1D2F6F7A10 | not in canonical form
           ensure 7f3c1d52-9a54-4c0e-8f2b-6f1d2f6f7a10 --timeout soon | Invalid value for option '--timeout': write a duration such as 300 (seconds), 90s, 5m or 2h
           activity               | Missing required parameter: 'USER'
+          get                    | Missing required parameter: 'USER'
           watch --count x        | Invalid value for option '--count'
           topics                 | Missing required subcommand
           """)
@@ -216,6 +218,7 @@ class CliTest {
         "ensure " + USER,
         "ensure --no-wait " + USER,
         "activity " + USER,
+        "get " + USER,
         "watch",
         "watch --from-beginning",
         "topics check",

@@ -1,0 +1,62 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.cli;
+
+import io.zcbot.sandbox.events.LiveSandbox;
+import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.config.WorkerConfig;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+/** Describes one user's sandbox. No engine is asked, so it works from any host. */
+@Command(
+    name = "get",
+    description = {
+      "Describe a user's sandbox: where it is, since when, its last use, its last ensure and what"
+          + " happened to it in the last 24 hours.",
+      "The topics are asked, and no engine. They do not tell of commands that run in the sandbox,"
+          + " which count as use, too. The exit code is 1 if the user has no sandbox."
+    })
+final class GetCommand implements Callable<Integer> {
+  private final CommandContext context;
+
+  @Parameters(paramLabel = "USER", description = "The user's id, a UUID in lower case.")
+  @SuppressWarnings("NullAway.Init") // picocli sets it or fails
+  private UserId user;
+
+  @Option(names = "--json", description = "Print one JSON object.")
+  private boolean json;
+
+  GetCommand(CommandContext context) {
+    this.context = context;
+  }
+
+  @Override
+  public Integer call() throws CommandException {
+    WorkerConfig config = context.config();
+    try (KafkaLog log = new KafkaLog(config.kafka())) {
+      UserDescription description = describe(log, config.reaper().idleTtl);
+      Console console = context.console();
+      RecordFormat format = new RecordFormat(log.config().topicPrefix(), console.hasColour());
+      console.out().print(json ? description.json(format) : description.text(format));
+      console.out().flush();
+      return description.hasSandbox() ? ExitCode.OK : ExitCode.FAILED;
+    }
+  }
+
+  private UserDescription describe(KafkaLog log, Duration ownTtl) throws CommandException {
+    Instant now = Instant.now();
+    LiveSandbox live = LiveEntries.of(log, user);
+    UserHistory history = UserHistory.read(log, user, now);
+    Duration ttl = UserDescription.idleTtl(live, history);
+    Instant lastUse =
+        live == null ? null : LastUses.of(log, user, now.minus(ttl == null ? ownTtl : ttl));
+    return new UserDescription(user, live, history, lastUse, now);
+  }
+}

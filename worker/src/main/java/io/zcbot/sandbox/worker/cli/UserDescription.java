@@ -1,0 +1,168 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.cli;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.zcbot.sandbox.events.LiveSandbox;
+import io.zcbot.sandbox.events.Ready;
+import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.config.Durations;
+import io.zcbot.sandbox.worker.engine.Container;
+import java.time.Duration;
+import java.time.Instant;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A user's sandbox and what happened to it, for people and for programs. All texts in it were
+ * written by others.
+ *
+ * @param live the entry of the live table; null without a sandbox
+ * @param lastUse null if it is longer ago than the idle TTL
+ */
+record UserDescription(
+    UserId user,
+    @Nullable LiveSandbox live,
+    UserHistory history,
+    @Nullable Instant lastUse,
+    Instant now) {
+  private static final String LINE = "%-14s%s%n";
+
+  boolean hasSandbox() {
+    return live != null;
+  }
+
+  /** The time that the sandbox may be unused; null if no ready told it. */
+  static @Nullable Duration idleTtl(@Nullable LiveSandbox live, UserHistory history) {
+    Ready ready = live == null ? null : history.ready(live.containerId());
+    return ready == null ? null : ready.environment().idleTtl();
+  }
+
+  String text(RecordFormat format) {
+    StringBuilder text = new StringBuilder();
+    line(text, "User:", user.toString());
+    if (live == null) {
+      line(text, "Sandbox:", "none");
+    } else {
+      sandbox(text, live);
+    }
+    line(text, "Last ensure:", lastEnsure());
+    if (history.entries().isEmpty()) {
+      line(text, "Events:", "none since " + time(history.since()));
+      return text.toString();
+    }
+    line(text, "Events:", "the last " + history.newest().size() + range());
+    for (UserHistory.Entry entry : history.newest()) {
+      text.append("  ").append(format.withoutKey(entry.record())).append(System.lineSeparator());
+    }
+    return text.toString();
+  }
+
+  private String range() {
+    return history.entries().size() > UserHistory.WANTED
+        ? ""
+        : ", all since " + time(history.since());
+  }
+
+  private void sandbox(StringBuilder text, LiveSandbox sandbox) {
+    Ready ready = history.ready(sandbox.containerId());
+    line(
+        text,
+        "Sandbox:",
+        Container.nameOf(user) + " (" + EventText.shortId(sandbox.containerId()) + ")");
+    line(text, "Host:", sandbox.host());
+    line(text, "Worker:", sandbox.workerId());
+    if (ready != null) {
+      line(text, "Engine:", ready.environment().engine());
+      line(text, "Image:", ready.environment().image());
+    }
+    line(text, "Since:", time(sandbox.openedAt()));
+    line(text, "Last use:", lastUse == null ? "none within the idle TTL" : time(lastUse));
+    line(text, "Idle TTL:", idle());
+  }
+
+  private String idle() {
+    Duration ttl = idleTtl(live, history);
+    if (ttl == null) {
+      return "not known, no ready since " + time(history.since());
+    }
+    return Durations.shown(ttl) + ", at least " + Durations.rounded(left(ttl)) + " left";
+  }
+
+  /** At least so much: commands count as use, and the topics do not tell of them. */
+  private Duration left(Duration ttl) {
+    Duration left = lastUse == null ? Duration.ZERO : ttl.minus(Duration.between(lastUse, now));
+    return left.isNegative() ? Duration.ZERO : left;
+  }
+
+  private String lastEnsure() {
+    UserHistory.Entry unanswered = history.unanswered();
+    if (unanswered != null) {
+      return time(unanswered.at()) + ", not answered, " + EventText.of(unanswered.event());
+    }
+    UserHistory.Entry answer = history.lastAnswer();
+    return answer == null
+        ? "none since " + time(history.since())
+        : time(answer.at())
+            + ", "
+            + answer.event().topic().named("")
+            + ", "
+            + EventText.of(answer.event());
+  }
+
+  private String time(Instant instant) {
+    return RecordFormat.time(instant) + " (" + PsCommand.age(instant, now) + " ago)";
+  }
+
+  private static void line(StringBuilder text, String label, String value) {
+    text.append(String.format(LINE, label, EventText.plain(value)));
+  }
+
+  String json(RecordFormat format) {
+    ObjectNode json = JsonNodeFactory.instance.objectNode();
+    json.put("user_id", user.toString());
+    if (live == null) {
+      json.putNull("sandbox");
+    } else {
+      json.set("sandbox", sandboxJson(live));
+    }
+    UserHistory.Entry unanswered = history.unanswered();
+    UserHistory.Entry ensure = unanswered == null ? history.lastAnswer() : unanswered;
+    json.put("last_ensure", ensure == null ? null : unanswered != null ? "unanswered" : topic(ensure));
+    json.set("last_ensure_event", ensure == null ? null : format.node(ensure.record()));
+    json.put("events_since", history.since().toString());
+    ArrayNode events = json.putArray("events");
+    history.newest().forEach(entry -> events.add(format.node(entry.record())));
+    try {
+      return new JsonMapper().writeValueAsString(json) + System.lineSeparator();
+    } catch (JsonProcessingException e) {
+      throw new IllegalStateException("the description could not be written as JSON", e);
+    }
+  }
+
+  private static String topic(UserHistory.Entry entry) {
+    return entry.event().topic().named("");
+  }
+
+  private ObjectNode sandboxJson(LiveSandbox sandbox) {
+    ObjectNode json = JsonNodeFactory.instance.objectNode();
+    Ready ready = history.ready(sandbox.containerId());
+    Duration ttl = idleTtl(sandbox, history);
+    json.put("container_name", Container.nameOf(user));
+    json.put("container_id", sandbox.containerId());
+    json.put("host", sandbox.host());
+    json.put("worker_id", sandbox.workerId());
+    json.put("engine", ready == null ? null : ready.environment().engine());
+    json.put("image", ready == null ? null : ready.environment().image());
+    json.put("ready_at", sandbox.openedAt().toString());
+    json.put("last_used_at", PsCommand.text(lastUse));
+    json.put("idle_ttl_seconds", ttl == null ? null : ttl.toSeconds());
+    json.put("idle_ttl_left_seconds", ttl == null ? null : left(ttl).toSeconds());
+    return json;
+  }
+}

@@ -1,0 +1,179 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.cli;
+
+import io.zcbot.sandbox.events.Activity;
+import io.zcbot.sandbox.events.Ensure;
+import io.zcbot.sandbox.events.Failed;
+import io.zcbot.sandbox.events.Ready;
+import io.zcbot.sandbox.events.Reaped;
+import io.zcbot.sandbox.events.SandboxEvent;
+import io.zcbot.sandbox.events.Topic;
+import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.kafka.LogRange;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.function.Predicate;
+import org.apache.kafka.clients.consumer.Consumer;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.TopicPartition;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What happened to one user's sandbox lately.
+ *
+ * @param since from when on everything was read
+ * @param entries what was found, the oldest first, each event once
+ */
+record UserHistory(Instant since, List<Entry> entries) {
+  /** How many entries are looked for. */
+  static final int WANTED = 10;
+
+  /**
+   * How far back each step goes. A user of the last minutes is described without reading what all
+   * users of the partition did in a day.
+   */
+  private static final List<Duration> STEPS =
+      List.of(Duration.ofMinutes(10), Duration.ofHours(2), Duration.ofHours(24));
+
+  /** For somebody who waits. What was not read by then is too much to be read here. */
+  private static final Duration LIMIT = Duration.ofSeconds(5);
+
+  private static final Duration POLL = Duration.ofMillis(200);
+  private static final Duration CALL_LIMIT = Duration.ofSeconds(8);
+
+  /** An event and the record that holds it. */
+  record Entry(ConsumerRecord<byte[], byte[]> record, SandboxEvent event) {
+    /** By the broker's clock. */
+    Instant at() {
+      return Instant.ofEpochMilli(record.timestamp());
+    }
+  }
+
+  /** Reads backwards, step by step, until there are enough entries. */
+  static UserHistory read(KafkaLog log, UserId user, Instant now) throws CommandException {
+    try (Consumer<byte[], byte[]> reader =
+        log.fromEnd(Topic.ENSURE, Topic.READY, Topic.REAPED, Topic.FAILED)) {
+      return new Reading(reader, log.config().topicPrefix(), user).backFrom(now);
+    } catch (KafkaException e) {
+      throw log.failed("read what happened to the sandbox", e);
+    }
+  }
+
+  /** The newest ready of a container; null if there is none. */
+  @Nullable Ready ready(String containerId) {
+    Entry newest =
+        newest(event -> event instanceof Ready ready && ready.containerId().equals(containerId));
+    return newest == null ? null : (Ready) newest.event();
+  }
+
+  /** The newest ready or failed; null if there is none. */
+  @Nullable Entry lastAnswer() {
+    return newest(event -> event instanceof Ready || event instanceof Failed);
+  }
+
+  /** The newest ensure if nothing answers it yet; null otherwise. */
+  @Nullable Entry unanswered() {
+    Entry newest = newest(event -> event instanceof Ensure);
+    if (newest == null) {
+      return null;
+    }
+    String id = newest.event().eventId();
+    Entry answer =
+        newest(
+            event ->
+                switch (event) {
+                  case Ready ready -> ready.ensureId().equals(id);
+                  case Failed failed -> failed.ensureId().equals(id);
+                  case Ensure _, Activity _, Reaped _ -> false;
+                });
+    return answer == null ? newest : null;
+  }
+
+  private @Nullable Entry newest(Predicate<SandboxEvent> wanted) {
+    for (Entry entry : entries.reversed()) {
+      if (wanted.test(entry.event())) {
+        return entry;
+      }
+    }
+    return null;
+  }
+
+  /** The newest entries, the oldest of them first. */
+  List<Entry> newest() {
+    return entries.subList(Math.max(0, entries.size() - WANTED), entries.size());
+  }
+
+  private static final class Reading {
+    private final Consumer<byte[], byte[]> reader;
+    private final String topicPrefix;
+    private final UserId user;
+    private final List<TopicPartition> partitions;
+    private final long deadline = System.nanoTime() + LIMIT.toNanos();
+
+    Reading(Consumer<byte[], byte[]> reader, String topicPrefix, UserId user) {
+      this.reader = reader;
+      this.topicPrefix = topicPrefix;
+      this.user = user;
+      this.partitions = UserPartitions.of(user, reader.assignment());
+    }
+
+    UserHistory backFrom(Instant now) {
+      List<Entry> found = new ArrayList<>();
+      Map<TopicPartition, Long> ends = null;
+      Instant since = now;
+      for (Duration step : STEPS) {
+        LogRange range = LogRange.since(reader, partitions, now.minus(step), CALL_LIMIT);
+        List<Entry> older =
+            read(new LogRange(range.starts(), ends == null ? range.ends() : ends));
+        if (older == null) {
+          break;
+        }
+        found.addAll(older);
+        since = now.minus(step);
+        ends = range.starts();
+        if (found.size() >= WANTED) {
+          break;
+        }
+      }
+      found.sort(Comparator.comparing(Entry::at));
+      Set<String> seen = new HashSet<>();
+      found.removeIf(entry -> !seen.add(entry.event().topic() + entry.event().eventId()));
+      return new UserHistory(since, List.copyOf(found));
+    }
+
+    /** The user's entries in a range; null if there is not enough time. */
+    private @Nullable List<Entry> read(LogRange range) {
+      List<Entry> found = new ArrayList<>();
+      List<TopicPartition> unread =
+          partitions.stream().filter(p -> range.starts().get(p) < range.ends().get(p)).toList();
+      reader.assign(unread);
+      unread.forEach(p -> reader.seek(p, range.starts().get(p)));
+      while (unread.stream().anyMatch(p -> reader.position(p) < range.ends().get(p))) {
+        if (System.nanoTime() - deadline > 0) {
+          return null;
+        }
+        for (ConsumerRecord<byte[], byte[]> record : reader.poll(POLL)) {
+          // What comes behind the end was read in the step before.
+          long end = range.ends().get(new TopicPartition(record.topic(), record.partition()));
+          if (record.offset() < end && Records.key(record).equals(user.toString())) {
+            SandboxEvent event = Records.event(record, topicPrefix).event();
+            if (event != null) {
+              found.add(new Entry(record, event));
+            }
+          }
+        }
+      }
+      return found;
+    }
+  }
+}

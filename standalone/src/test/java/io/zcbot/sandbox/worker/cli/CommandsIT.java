@@ -293,7 +293,7 @@ class CommandsIT {
         .anyMatch(line -> line.startsWith("Events:       the last 4, all since "));
     assertThat(out.toString().lines().filter(line -> line.startsWith("  ")))
         .hasSize(4)
-        .anyMatch(line -> line.endsWith("  failed       image_missing: no such image, needs somebody to change something"));
+        .anyMatch(line -> line.endsWith("  failed       image_missing: no such image, fails again until the cause is fixed"));
     assertThat(err.toString()).isEmpty();
   }
 

@@ -83,7 +83,7 @@ class UserDescriptionTest {
         .contains(
             "Sandbox:      none\n"
                 + "Last ensure:  2026-11-24T11:59:00.000Z (1m0s ago), failed, capacity: the host is"
-                + " full, may work later\n")
+                + " full, may succeed later\n")
         .doesNotContain("Host:", "Idle TTL:");
   }
 

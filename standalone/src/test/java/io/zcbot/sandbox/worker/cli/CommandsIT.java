@@ -178,9 +178,7 @@ class CommandsIT {
 
   @Test
   void ensureTellsAFailedByItsExitCode() throws Exception {
-    Thread worker =
-        answering(
-            this::failed);
+    Thread worker = answering(this::failed);
     assertThat(sandbox("ensure", "--json", user.toString())).isEqualTo(ExitCode.FAILED);
     worker.join();
     assertThat(out.toString())
@@ -293,7 +291,10 @@ class CommandsIT {
         .anyMatch(line -> line.startsWith("Events:       the last 4, all since "));
     assertThat(out.toString().lines().filter(line -> line.startsWith("  ")))
         .hasSize(4)
-        .anyMatch(line -> line.endsWith("  failed       image_missing: no such image, fails again until the cause is fixed"));
+        .anyMatch(
+            line ->
+                line.endsWith(
+                    "  failed       image_missing: no such image, fails again until the cause is fixed"));
     assertThat(err.toString()).isEmpty();
   }
 

@@ -11,7 +11,9 @@ import java.util.Map;
 public final class ExitCode {
   public static final int OK = 0;
 
-  /** The request was not met: an ensure was answered with failed, what was asked for is not there. */
+  /**
+   * The request was not met: an ensure was answered with failed, what was asked for is not there.
+   */
   public static final int FAILED = 1;
 
   public static final int USAGE = 2;

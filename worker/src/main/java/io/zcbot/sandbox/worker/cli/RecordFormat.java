@@ -39,8 +39,7 @@ final class RecordFormat {
   }
 
   String line(ConsumerRecord<byte[], byte[]> record) {
-    return line(
-        record, String.format("%-36s", clip(EventText.plain(Records.key(record)))) + "  ");
+    return line(record, String.format("%-36s", clip(EventText.plain(Records.key(record)))) + "  ");
   }
 
   /** Where all records have one key. */

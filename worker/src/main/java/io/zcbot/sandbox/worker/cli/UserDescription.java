@@ -133,7 +133,8 @@ record UserDescription(
     }
     UserHistory.Entry unanswered = history.unanswered();
     UserHistory.Entry ensure = unanswered == null ? history.lastAnswer() : unanswered;
-    json.put("last_ensure", ensure == null ? null : unanswered != null ? "unanswered" : topic(ensure));
+    json.put(
+        "last_ensure", ensure == null ? null : unanswered != null ? "unanswered" : topic(ensure));
     json.set("last_ensure_event", ensure == null ? null : format.node(ensure.record()));
     json.put("events_since", history.since().toString());
     ArrayNode events = json.putArray("events");

@@ -133,8 +133,7 @@ record UserHistory(Instant since, List<Entry> entries) {
       Instant since = now;
       for (Duration step : STEPS) {
         LogRange range = LogRange.since(reader, partitions, now.minus(step), CALL_LIMIT);
-        List<Entry> older =
-            read(new LogRange(range.starts(), ends == null ? range.ends() : ends));
+        List<Entry> older = read(new LogRange(range.starts(), ends == null ? range.ends() : ends));
         if (older == null) {
           break;
         }

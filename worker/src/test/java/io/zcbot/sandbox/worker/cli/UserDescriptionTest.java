@@ -112,7 +112,8 @@ class UserDescriptionTest {
     happened(Duration.ofMinutes(9), ready("e1", Ready.Outcome.CREATED));
 
     assertThat(text(LIVE, null))
-        .contains("Last use:     none within the idle TTL\n", "Idle TTL:     5m, at least 0s left\n");
+        .contains(
+            "Last use:     none within the idle TTL\n", "Idle TTL:     5m, at least 0s left\n");
   }
 
   @Test
@@ -120,7 +121,9 @@ class UserDescriptionTest {
     happened(Duration.ofMinutes(1), ready("e1", Ready.Outcome.CREATED));
 
     LiveSandbox other = new LiveSandbox(USER, "another", "h1", "w1", NOW);
-    assertThat(text(other, NOW)).contains("Idle TTL:     not known, no ready since").doesNotContain("Engine:");
+    assertThat(text(other, NOW))
+        .contains("Idle TTL:     not known, no ready since")
+        .doesNotContain("Engine:");
   }
 
   @Test
@@ -135,7 +138,9 @@ class UserDescriptionTest {
 
   @Test
   void textsOfOthersCanNotActOnTheTerminal() {
-    happened(Duration.ofMinutes(1), new Failed("f", USER, "e", NOW, Failed.Reason.INTERNAL, "\u001b[2J\nUser: x", true));
+    happened(
+        Duration.ofMinutes(1),
+        new Failed("f", USER, "e", NOW, Failed.Reason.INTERNAL, "\u001b[2J\nUser: x", true));
 
     String text = text(live("h\u001b[31m\r\nSandbox: none"), NOW);
 
@@ -158,7 +163,8 @@ class UserDescriptionTest {
     assertThat(root.get("sandbox").get("idle_ttl_left_seconds").asInt()).isEqualTo(240);
     assertThat(root.get("sandbox").get("last_used_at").asText()).isEqualTo("2026-11-24T11:59:00Z");
     assertThat(root.get("last_ensure").asText()).isEqualTo("failed");
-    assertThat(root.get("last_ensure_event").get("event").get("message").asText()).isEqualTo("a\nb");
+    assertThat(root.get("last_ensure_event").get("event").get("message").asText())
+        .isEqualTo("a\nb");
     assertThat(root.get("events")).hasSize(2);
   }
 
@@ -171,8 +177,7 @@ class UserDescriptionTest {
   }
 
   private static LiveSandbox live(String host) {
-    return new LiveSandbox(
-        USER, "0123456789abcdef", host, "w1", NOW.minus(Duration.ofMinutes(3)));
+    return new LiveSandbox(USER, "0123456789abcdef", host, "w1", NOW.minus(Duration.ofMinutes(3)));
   }
 
   private static Ready ready(String ensureId, Ready.Outcome outcome) {

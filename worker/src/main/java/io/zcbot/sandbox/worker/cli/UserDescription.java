@@ -31,8 +31,6 @@ record UserDescription(
     UserHistory history,
     @Nullable Instant lastUse,
     Instant now) {
-  private static final String LINE = "%-14s%s%n";
-
   boolean hasSandbox() {
     return live != null;
   }
@@ -120,7 +118,7 @@ record UserDescription(
   }
 
   private static void line(StringBuilder text, String label, String value) {
-    text.append(String.format(LINE, label, EventText.plain(value)));
+    text.append(String.format("%-14s%s%n", label, EventText.plain(value)));
   }
 
   String json(RecordFormat format) {
@@ -133,9 +131,13 @@ record UserDescription(
     }
     UserHistory.Entry unanswered = history.unanswered();
     UserHistory.Entry ensure = unanswered == null ? history.lastAnswer() : unanswered;
-    json.put(
-        "last_ensure", ensure == null ? null : unanswered != null ? "unanswered" : topic(ensure));
-    json.set("last_ensure_event", ensure == null ? null : format.node(ensure.record()));
+    if (ensure == null) {
+      json.putNull("last_ensure");
+      json.putNull("last_ensure_event");
+    } else {
+      json.put("last_ensure", unanswered == null ? topic(ensure) : "unanswered");
+      json.set("last_ensure_event", format.node(ensure.record()));
+    }
     json.put("events_since", history.since().toString());
     ArrayNode events = json.putArray("events");
     history.newest().forEach(entry -> events.add(format.node(entry.record())));

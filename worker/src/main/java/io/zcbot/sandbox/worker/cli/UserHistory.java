@@ -17,6 +17,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -152,19 +153,21 @@ record UserHistory(Instant since, List<Entry> entries) {
 
     /** The user's entries in a range; null if there is not enough time. */
     private @Nullable List<Entry> read(LogRange range) {
+      Map<TopicPartition, Long> unread = new HashMap<>(range.ends());
+      unread.entrySet().removeIf(end -> startOf(range, end.getKey()) >= end.getValue());
+      reader.assign(unread.keySet());
+      unread.keySet().forEach(partition -> reader.seek(partition, startOf(range, partition)));
       List<Entry> found = new ArrayList<>();
-      List<TopicPartition> unread =
-          partitions.stream().filter(p -> range.starts().get(p) < range.ends().get(p)).toList();
-      reader.assign(unread);
-      unread.forEach(p -> reader.seek(p, range.starts().get(p)));
-      while (unread.stream().anyMatch(p -> reader.position(p) < range.ends().get(p))) {
+      while (unread.entrySet().stream()
+          .anyMatch(end -> reader.position(end.getKey()) < end.getValue())) {
         if (System.nanoTime() - deadline > 0) {
           return null;
         }
         for (ConsumerRecord<byte[], byte[]> record : reader.poll(POLL)) {
+          TopicPartition partition = new TopicPartition(record.topic(), record.partition());
           // What comes behind the end was read in the step before.
-          long end = range.ends().get(new TopicPartition(record.topic(), record.partition()));
-          if (record.offset() < end && Records.key(record).equals(user.toString())) {
+          if (record.offset() < unread.getOrDefault(partition, 0L)
+              && Records.key(record).equals(user.toString())) {
             SandboxEvent event = Records.event(record, topicPrefix).event();
             if (event != null) {
               found.add(new Entry(record, event));
@@ -173,6 +176,10 @@ record UserHistory(Instant since, List<Entry> entries) {
         }
       }
       return found;
+    }
+
+    private static long startOf(LogRange range, TopicPartition partition) {
+      return range.starts().getOrDefault(partition, 0L);
     }
   }
 }

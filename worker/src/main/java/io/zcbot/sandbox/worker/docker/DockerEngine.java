@@ -28,7 +28,7 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
-/** A Docker Engine, spoken to over its API on behalf of one worker. */
+/** The adapter of a Docker Engine's API, on behalf of one worker. */
 public final class DockerEngine implements Engine {
   private final String workerId;
   private final DockerEngineSettings settings;

@@ -72,7 +72,7 @@ public final class DockerSandboxes implements SandboxEngine, SlotEngine {
     firewall.check();
   }
 
-  /** Why the host's firewall is not known to be in force; null if it is, or none is wanted. */
+  /** Why the host's firewall is not known to be in force; null if it is, or none is configured. */
   public @Nullable String firewallProblem() {
     return firewall.problem();
   }
@@ -142,7 +142,7 @@ public final class DockerSandboxes implements SandboxEngine, SlotEngine {
     }
   }
 
-  /** What the spec needs on the engine, as it is there now; makes and pulls nothing. */
+  /** The current state of what the spec needs on the engine; creates and pulls nothing. */
   public SandboxGround ground() throws EngineException {
     return new SandboxGround(image(), network.look());
   }

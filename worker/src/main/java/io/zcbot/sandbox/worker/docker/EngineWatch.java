@@ -26,7 +26,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
-/** The engine's event stream, as far as it is about sandboxes. */
+/** The events of the engine's event stream that are about sandboxes. */
 final class EngineWatch {
   private static final Map<String, List<String>> FILTERS =
       Map.of(

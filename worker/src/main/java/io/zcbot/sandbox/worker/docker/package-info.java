@@ -2,7 +2,7 @@
  * Copyright the zcbot sandbox worker authors.
  * SPDX-License-Identifier: Apache-2.0
  */
-/** The adapter of the Docker Engine. It and the packages below it alone know docker-java. */
+/** The adapter of the Docker Engine. Only this package and those below it use docker-java. */
 @NullMarked
 package io.zcbot.sandbox.worker.docker;
 

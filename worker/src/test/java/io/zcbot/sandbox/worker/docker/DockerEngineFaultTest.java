@@ -253,7 +253,7 @@ class DockerEngineFaultTest {
               "ping: could not connect to the engine at "
                   + address
                   + ": No such file or directory; check that it runs there and that DOCKER_HOST"
-                  + " names the right one");
+                  + " is right");
     }
   }
 
@@ -298,7 +298,7 @@ class DockerEngineFaultTest {
     assertThat(failures).extracting(EngineException::kind).containsOnly(Kind.UNAVAILABLE);
     assertThat(failures)
         .extracting(EngineException::getMessage)
-        .anyMatch(m -> m.contains("did not get to ask within 2 s"));
+        .anyMatch(m -> m.contains("the look-up was not started within 2 s"));
     assertThat(fake.asked("GET", "/containers/c1/json")).hasSizeLessThanOrEqualTo(4);
   }
 
@@ -499,7 +499,8 @@ class DockerEngineFaultTest {
 
       assertThat(e.kind()).isEqualTo(Kind.IMAGE_MISSING);
       assertThat(e.getMessage())
-          .startsWith("pull: the engine has no image zcbot-sandbox:latest, and pulling it failed:")
+          .startsWith("pull: the engine does not have the image zcbot-sandbox:latest, and pulling"
+              + " it failed:")
           .contains("docker build -t zcbot-sandbox:latest sandbox-image");
     }
   }
@@ -705,7 +706,7 @@ class DockerEngineFaultTest {
 
     fake.on("POST", "/containers/c1/wait", status(200, "{\"StatusCode\":2}"));
     assertThat(failure(() -> sandboxes.start("c1")).getMessage())
-        .contains("exit code 2", "its last words: bash: iptables: not found");
+        .contains("exit code 2", "its last output: bash: iptables: not found");
   }
 
   @Test
@@ -724,7 +725,7 @@ class DockerEngineFaultTest {
     EngineException e = failure(() -> sandboxes.start("c1"));
 
     assertThat(e.kind()).isEqualTo(Kind.TRANSIENT);
-    assertThat(e.getMessage()).contains("did not say within 2 s that the firewall is in force");
+    assertThat(e.getMessage()).contains("did not report within 2 s that the firewall is in force");
     assertThat(fake.asked("POST", "/containers/c1/kill")).hasSize(1);
   }
 

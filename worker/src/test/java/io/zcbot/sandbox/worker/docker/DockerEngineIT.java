@@ -297,7 +297,7 @@ class DockerEngineIT {
     String silent = fixture.create(fixture.withImage(silentImage), EngineFixture.user());
     e = failure(() -> fixture.start(silent));
     assertThat(e.kind()).isEqualTo(Kind.FIREWALL);
-    assertThat(e.getMessage()).contains("exit code 3", "its last words: oops");
+    assertThat(e.getMessage()).contains("exit code 3", "its last output: oops");
   }
 
   @Test

@@ -103,7 +103,7 @@ class HostFirewallIT {
     EngineException e = failure(() -> fixture.start(fixture.spec()));
 
     assertThat(e.kind()).isEqualTo(Kind.UNPROTECTED);
-    assertThat(e.getMessage()).contains("the host's rules are not in force");
+    assertThat(e.getMessage()).contains("the host's firewall rules are not in force");
     Started after = fixture.start(fixture.spec());
     assertRefused(after, Surroundings.METADATA);
     assertRefused(before, Surroundings.METADATA);

@@ -59,7 +59,7 @@ class OtherEnginesIT {
       for (FirewallMode mode : List.of(FirewallMode.CONTAINER, FirewallMode.BOTH)) {
         SandboxSpec inside = fixture.withRuntime("other-kernel", EngineFixture.policy(mode));
         assertThat(facts.firewallProblem(inside))
-            .contains("does not hold with the runtime other-kernel");
+            .contains("has no effect with the runtime other-kernel");
       }
       lift(around, fixture);
       assertThat(reaches(fixture, sandbox, Surroundings.METADATA)).as("without rules").isTrue();

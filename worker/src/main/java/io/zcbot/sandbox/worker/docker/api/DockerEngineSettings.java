@@ -7,7 +7,7 @@ package io.zcbot.sandbox.worker.docker.api;
 import java.time.Duration;
 
 /**
- * How patient the adapter is with its engine.
+ * Time-outs and limits of the adapter.
  *
  * @param callTimeout most time for an answer to any one call
  * @param readyTimeout most time between a container's start and its ready line

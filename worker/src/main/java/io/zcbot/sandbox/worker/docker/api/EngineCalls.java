@@ -20,10 +20,9 @@ import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Gives every engine call a connection and a deadline, counts it, and turns what goes wrong into an
- * {@link EngineException}.
+ * Gives every engine call a connection and a deadline, counts it, and turns failures into an {@link EngineException}.
  *
- * <p>The transport knows no time-out on a Unix socket, so each call runs on a virtual thread of its
+ * <p>The transport has no time-out on a Unix socket, so each call runs on a virtual thread of its
  * own. Interrupting that one closes its socket, which also frees a call the engine never answers.
  *
  * <p>Nor does the transport notice that pooled sockets died with the engine they led to: each would

@@ -14,7 +14,7 @@ import java.time.Duration;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** A pool of sockets to the engine. Closed once it is retired and nobody holds it any more. */
+/** A pool of sockets to the engine. Closed once it is retired and no longer used. */
 public final class EngineConnection {
   private static final Logger log = LoggerFactory.getLogger(EngineConnection.class);
 

@@ -19,8 +19,7 @@ import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What the engine's errors mean. Operation and status decide where they can; message texts, which
- * drift between engine versions, only where one status stands for several things.
+ * Classifies the engine's errors, by operation and status where possible. Message texts, which change between engine versions, are used only where one status has several meanings.
  */
 public final class EngineErrors {
   private static final int MAX_MESSAGE = 1000;
@@ -30,7 +29,7 @@ public final class EngineErrors {
   private static final Pattern NOBODY_LISTENS =
       text("no such file or directory|permission denied|connection refused");
   private static final String CHECK =
-      "check that it runs there and that DOCKER_HOST names the right one";
+      "check that it runs there and that DOCKER_HOST is right";
   private static final Pattern NO_IPV6 = text("disable_ipv6");
   private static final ObjectMapper JSON = new ObjectMapper();
 
@@ -50,7 +49,7 @@ public final class EngineErrors {
                   + "|could not find an available, non-overlapping",
               Kind.CAPACITY,
               "the sandbox network or the engine's address pools are full: remove containers and"
-                  + " networks that are not needed, or lower the most sandboxes per host"),
+                  + " networks that are not needed, or lower ZCBOT_SANDBOX_MAX"),
           rule(
               ANY,
               ANY_STATUS,
@@ -78,7 +77,7 @@ public final class EngineErrors {
               404,
               MISSING_NETWORK,
               Kind.CONFLICT,
-              "it is made again"),
+              "it is created again"),
           rule(
               EnumSet.of(Operation.CREATE),
               404,
@@ -88,33 +87,34 @@ public final class EngineErrors {
                   + " ZCBOT_SANDBOX_IMAGE"),
           rule(EnumSet.of(Operation.CREATE), 404, "", Kind.REJECTED, ""),
           rule(EnumSet.of(Operation.CREATE), 409, "", Kind.CONFLICT, ""),
-          rule(EnumSet.of(Operation.START), ANY_STATUS, NO_IPV6, Kind.CONFLICT, "it is made anew"),
+          rule(EnumSet.of(Operation.START), ANY_STATUS, NO_IPV6, Kind.CONFLICT, "it is created"
+              + " again"),
           rule(
               EnumSet.of(Operation.START),
               ANY_STATUS,
               "executable file not found|exec format error",
               Kind.REJECTED,
-              "the image can't be run: build it from sandbox-image"),
+              "the image can't be executed: build it from sandbox-image"),
           rule(
               EnumSet.of(Operation.START),
               ANY_STATUS,
               "io(\\.bfq)?\\.weight",
               Kind.REJECTED,
-              "the kernel of the engine's host weighs no disk I/O: load its module bfq, or unset"
-                  + " ZCBOT_SANDBOX_IO_WEIGHT"),
+              "the kernel of the engine's host does not support I/O weights: load its module bfq,"
+                  + " or unset ZCBOT_SANDBOX_IO_WEIGHT"),
           rule(
               EnumSet.of(Operation.START),
               400,
               "",
               Kind.REJECTED,
-              "if it is about the entry point, build the image from sandbox-image"),
+              "if the cause is the entry point, build the image from sandbox-image"),
           rule(EnumSet.of(Operation.KILL), ANY_STATUS, "is not running", Kind.CONFLICT, ""),
           rule(
               EnumSet.of(Operation.REMOVE),
               500,
               "did not receive an exit event|unable to remove filesystem",
               Kind.TRANSIENT,
-              "if it stays so, look at the engine's log and restart the engine"),
+              "if this persists, check the engine's log and restart the engine"),
           rule(ANY, 404, "", Kind.ABSENT, ""),
           rule(ANY, 409, "", Kind.CONFLICT, ""),
           rule(ANY, 408, "", Kind.TRANSIENT, ""),
@@ -160,8 +160,8 @@ public final class EngineErrors {
       return exception(
           Kind.TRANSIENT,
           operation,
-          address + " answered " + status + " with a body that no engine sends: " + clean(body),
-          "check DOCKER_HOST and whatever stands between worker and engine",
+          address + " answered " + status + " with an unexpected body: " + clean(body),
+          "check DOCKER_HOST and any proxy between the worker and the engine",
           cause);
     }
     return refused(operation, status, said, cause);
@@ -226,7 +226,7 @@ public final class EngineErrors {
     return e.kind() == Kind.CONFLICT && NO_IPV6.matcher(e.getMessage()).find();
   }
 
-  /** Text from outside, made fit for one line of a log or an event. */
+  /** Untrusted text, made safe for one line of a log or an event. */
   public static String clean(String text) {
     return bounded(text.replaceAll("\\p{Cntrl}+", " ").strip(), MAX_MESSAGE);
   }

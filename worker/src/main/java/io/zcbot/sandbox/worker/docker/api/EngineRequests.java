@@ -25,8 +25,7 @@ import java.util.Locale;
 import java.util.Map;
 
 /**
- * The requests docker-java answers to callbacks only, from a thread of its own which nothing stops
- * while the engine has not begun to answer. Here they block, and an interrupt ends them.
+ * The requests that docker-java answers only by callbacks, from a thread that cannot be stopped before the engine begins to answer. Here they block, and an interrupt ends them.
  */
 public final class EngineRequests {
   private final DockerHttpClient http;
@@ -96,7 +95,7 @@ public final class EngineRequests {
       throw new DockerException(EngineErrors.bodyOf(error), 500);
     }
     if (!answer.path("StatusCode").isIntegralNumber()) {
-      throw new IOException("the engine waited for a container and told no exit code");
+      throw new IOException("the engine waited for a container but returned no exit code");
     }
     return answer.path("StatusCode").longValue();
   }

@@ -10,7 +10,7 @@ import java.io.InputStream;
 import java.util.concurrent.CompletableFuture;
 import org.jspecify.annotations.Nullable;
 
-/** An answer that keeps coming, read on a virtual thread of its own. */
+/** A streamed answer, read on a virtual thread of its own. */
 public final class EngineStream<T> implements AutoCloseable {
   private final CompletableFuture<@Nullable Void> opened = new CompletableFuture<>();
   private final CompletableFuture<T> outcome = new CompletableFuture<>();

@@ -10,7 +10,7 @@ import java.time.Duration;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 
-/** Questions to the engine, so many at a time: a flood of ensures is no flood of connections. */
+/** Look-ups of containers, of which a limited number run at the same time, so that a flood of ensures does not become a flood of connections. */
 public final class Lookups {
   private final EngineCalls calls;
   private final Semaphore permits;
@@ -33,14 +33,14 @@ public final class Lookups {
       if (!permits.tryAcquire(patience.toMillis(), TimeUnit.MILLISECONDS)) {
         throw EngineErrors.unanswered(
             operation,
-            "did not get to ask within "
+            "the look-up was not started within "
                 + EngineCalls.seconds(patience)
-                + ": all look-ups that may run at a time are waiting for the engine",
+                + ": the maximum number of look-ups are waiting for the engine",
             null);
       }
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
-      throw EngineErrors.unanswered(operation, "interrupted while waiting to ask", e);
+      throw EngineErrors.unanswered(operation, "interrupted while waiting for a turn to look up", e);
     }
     try {
       return calls.call(operation, call);

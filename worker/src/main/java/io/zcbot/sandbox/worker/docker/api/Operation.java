@@ -4,7 +4,7 @@
  */
 package io.zcbot.sandbox.worker.docker.api;
 
-/** What we ask of the engine. Errors are told apart by it, and calls counted. */
+/** The operations of the engine, by which errors are classified and calls are counted. */
 public enum Operation {
   PING,
   INFO,

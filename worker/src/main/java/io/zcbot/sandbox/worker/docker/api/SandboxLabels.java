@@ -10,7 +10,7 @@ import io.zcbot.sandbox.worker.engine.Container.Ownership;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
-/** The labels by which what we made on an engine is known again. */
+/** The labels by which a worker recognises its containers. */
 public final class SandboxLabels {
   public static final String PRODUCT = "zcbot.product";
   public static final String PRODUCT_SANDBOX = "sandbox";

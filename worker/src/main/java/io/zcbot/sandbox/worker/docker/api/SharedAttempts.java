@@ -13,9 +13,7 @@ import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Lets all who want one thing done at the same time share one attempt and its outcome, so that a
- * thousand lanes neither ask the engine a thousand times nor queue up behind one another's
- * time-outs.
+ * Lets concurrent callers of one operation share a single attempt and its outcome, so that a thousand lanes neither call the engine a thousand times nor wait for one another's time-outs.
  */
 public final class SharedAttempts {
   private final AtomicReference<@Nullable CompletableFuture<Optional<EngineException>>> running =
@@ -45,7 +43,7 @@ public final class SharedAttempts {
       mine.complete(
           Optional.of(
               EngineErrors.exception(
-                  Kind.TRANSIENT, operation, "another's attempt failed unexpectedly", "", null)));
+                  Kind.TRANSIENT, operation, "the shared attempt failed unexpectedly", "", null)));
     }
   }
 
@@ -54,7 +52,7 @@ public final class SharedAttempts {
     try {
       failure = others.get();
     } catch (ExecutionException e) {
-      throw new IllegalStateException("an attempt's outcome is always a value", e);
+      throw new IllegalStateException("the shared attempt did not return a value", e);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw EngineErrors.unanswered(operation, "interrupted while waiting for the outcome", e);

@@ -2,7 +2,7 @@
  * Copyright the zcbot sandbox worker authors.
  * SPDX-License-Identifier: Apache-2.0
  */
-/** How the engine is called: connections, deadlines, streams, and what its errors mean. */
+/** Calls the engine: connections, deadlines, streams, and the classification of errors. */
 @NullMarked
 package io.zcbot.sandbox.worker.docker.api;
 

@@ -29,7 +29,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.stream.Stream;
 
-/** Every hard limit of a worker's sandboxes of one spec, as the engine is told it. */
+/** The engine's requests to create sandboxes of one spec, with every hard limit. */
 public final class ContainerCreation {
   private static final String WORKSPACE = "/workspace";
 

@@ -19,10 +19,10 @@ import java.util.concurrent.TimeoutException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Starts a container and sees it through to its ready line. */
+/** Starts a container and waits for its ready line. */
 final class ContainerStart {
   private static final Logger log = LoggerFactory.getLogger(ContainerStart.class);
-  private static final String HOST_RULES = "the host's rules are not in force";
+  private static final String HOST_RULES = "the host's firewall rules are not in force";
   private static final Duration EXIT_PATIENCE = Duration.ofSeconds(5);
 
   private final EngineCalls calls;
@@ -55,14 +55,14 @@ final class ContainerStart {
     try (ReadyGate gate = ReadyGate.open(calls, containerId, false)) {
       if (!start(containerId)) {
         throw EngineErrors.exception(
-            Kind.TRANSIENT, Operation.START, "somebody else started the slot", "", null);
+            Kind.TRANSIENT, Operation.START, "the slot was started by somebody else", "", null);
       }
       onceRunning.run();
       if (!(await(gate, containerId) instanceof Verdict.SlotReady)) {
         throw EngineErrors.exception(
             Kind.REJECTED,
             Operation.START,
-            "the image's init knows nothing of slots",
+            "the image's init does not support slots",
             "build the image from sandbox-image",
             null);
       }
@@ -86,7 +86,7 @@ final class ContainerStart {
   private void awaitReady(ReadyGate gate, String containerId) throws EngineException {
     if (!(await(gate, containerId) instanceof Verdict.Ready)) {
       throw EngineErrors.exception(
-          Kind.REJECTED, Operation.START, "init takes the container for a slot", "", null);
+          Kind.REJECTED, Operation.START, "init treats the container as a slot", "", null);
     }
   }
 
@@ -100,10 +100,11 @@ final class ContainerStart {
       throw EngineErrors.exception(
           Kind.TRANSIENT,
           Operation.START,
-          "init did not say within "
+          "init did not report within "
               + EngineCalls.seconds(readyTimeout)
               + " that the firewall is in force",
-          "is the host overloaded, or the image not one built from sandbox-image?",
+          "check whether the host is overloaded, and whether the image was built from"
+              + " sandbox-image",
           e);
     }
     return switch (verdict) {
@@ -134,7 +135,7 @@ final class ContainerStart {
         "init ended (exit code "
             + exitCode
             + ") before the firewall was in force"
-            + (last.isEmpty() ? ", without a word" : ", its last words: " + last);
+            + (last.isEmpty() ? ", without output" : ", its last output: " + last);
     if (exitCode > 128) {
       return EngineErrors.exception(Kind.TRANSIENT, Operation.START, problem, "", null);
     }
@@ -143,14 +144,14 @@ final class ContainerStart {
           Kind.REJECTED,
           Operation.START,
           problem,
-          "the image's entry point can't be run: build the image from sandbox-image",
+          "the image's entry point can't be executed: build the image from sandbox-image",
           null);
     }
     return EngineErrors.exception(
         Kind.FIREWALL,
         Operation.START,
         problem,
-        "is the image one built from sandbox-image?",
+        "check whether the image was built from sandbox-image",
         null);
   }
 

@@ -30,8 +30,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Creates and starts sandboxes and slots of one spec: with the network and the host's firewall
- * before, the image pulled if it is missing, and what a failure tells remembered for the next try.
+ * Creates and starts sandboxes and slots of one spec, after the network and the host's firewall. Pulls the image if it is missing, and uses what a failure shows for the next attempt.
  */
 public final class SandboxFactory implements SpecComparison {
   private static final Logger log = LoggerFactory.getLogger(SandboxFactory.class);
@@ -124,7 +123,7 @@ public final class SandboxFactory implements SpecComparison {
         engine -> {
           String id = command.of(engine.docker()).exec().getId();
           if (id == null) {
-            throw new IOException("the engine created a container and told no id");
+            throw new IOException("the engine created a container but returned no id");
           }
           return id;
         });
@@ -154,7 +153,8 @@ public final class SandboxFactory implements SpecComparison {
     } else if (e.kind() == Kind.UNPROTECTED) {
       firewall.doubt();
     } else if (EngineErrors.isMissingIpv6(e)) {
-      log.info("The engine's host has no IPv6; sandboxes are made without switching it off");
+      log.info("The engine's host has no IPv6; sandboxes are created without the setting that"
+          + " disables it");
       ipv6 = false;
     }
     return e;

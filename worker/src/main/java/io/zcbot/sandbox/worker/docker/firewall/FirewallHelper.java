@@ -27,8 +27,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Short-lived containers of the sandbox image that do one thing for the host's firewall, say how it
- * went in one line, and are gone.
+ * Short-lived containers of the sandbox image that perform one task for the host's firewall, report the result in one line, and are removed.
  */
 final class FirewallHelper {
   private static final Logger log = LoggerFactory.getLogger(FirewallHelper.class);
@@ -49,7 +48,7 @@ final class FirewallHelper {
 
   /** What a helper is to do, and the least it needs for that. */
   sealed interface Job {
-    /** Reads whom containers on a network ask for names; without any privilege. */
+    /** Reads which DNS resolvers containers on a network use; without any privilege. */
     record Resolvers(String network) implements Job {}
 
     /** Sets the rules; in the host's network namespace, where it may do what root does there. */
@@ -70,7 +69,7 @@ final class FirewallHelper {
               String created =
                   command(engine.docker().createContainerCmd(image), job, facts).exec().getId();
               if (created == null) {
-                throw new IOException("the engine created a container and told no id");
+                throw new IOException("the engine created a container but returned no id");
               }
               return created;
             });
@@ -81,10 +80,11 @@ final class FirewallHelper {
       throw EngineErrors.exception(
           Kind.UNPROTECTED,
           Operation.FIREWALL,
-          "the helper container did not say within "
+          "the helper container did not report within "
               + EngineCalls.seconds(patience)
-              + " how it went",
-          "is the host overloaded, or the image not one built from sandbox-image?",
+              + " whether it succeeded",
+          "check whether the host is overloaded, and whether the image was built from"
+              + " sandbox-image",
           e);
     } finally {
       removeQuietly(id);
@@ -110,7 +110,7 @@ final class FirewallHelper {
     return switch (verdict) {
       case Verdict.Ready ready -> ready.rest();
       case Verdict.SlotReady _ ->
-          throw new IllegalStateException("the firewall's helper takes itself for a slot");
+          throw new IllegalStateException("the firewall's helper container behaves like a slot");
       case Verdict.Failed failed ->
           throw EngineErrors.exception(
               Kind.FIREWALL,
@@ -122,7 +122,7 @@ final class FirewallHelper {
           throw EngineErrors.exception(
               Kind.FIREWALL,
               Operation.FIREWALL,
-              "the helper container ended without saying how it went, its last words: "
+              "the helper container ended without a result, its last output: "
                   + EngineErrors.clean(silent.last()),
               "build the image from sandbox-image",
               null);

@@ -31,10 +31,9 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Keeps the rules on one network's bridge in force. They are set before the first container is
- * created, and set again from time to time: that replaces whatever is there in one transaction, so
- * looking and repairing are one thing. While they are not known to be in force, nothing is created.
+ * created, and set again from time to time: that replaces all existing rules in one transaction, so checking and repairing are one operation. While they are not known to be in force, nothing is created.
  *
- * <p>Nothing of this is on the way of a create but a look at a timestamp. That the rules hold at
+ * <p>A create only compares a timestamp. That the rules hold at
  * this very moment is proved by the sandbox's init from inside, before it says that it is ready.
  */
 public final class HostFirewall {
@@ -139,7 +138,7 @@ public final class HostFirewall {
     return last == null ? "is being checked, " + seen() : problem(last.failure);
   }
 
-  /** Only what the helper itself says of the rules tells that they are not there. */
+  /** Only the helper's own report shows that the rules are not in force. */
   private String problem(EngineException failure) {
     return failure.kind() == Kind.FIREWALL
         ? "not in force: " + failure.getMessage()

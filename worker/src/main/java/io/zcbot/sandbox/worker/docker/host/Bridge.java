@@ -7,7 +7,7 @@ package io.zcbot.sandbox.worker.docker.host;
 import java.util.List;
 
 /**
- * What the sandboxes' network is on the engine's host.
+ * The sandboxes' network on the engine's host.
  *
  * @param device the bridge's network interface
  * @param subnets in CIDR form, IPv4 and IPv6

@@ -25,7 +25,7 @@ import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What an engine says of itself and of the host it runs on ({@code /info} and {@code /version}).
+ * What an engine reports about itself and its host ({@code /info} and {@code /version}).
  *
  * @param securityOptions as the engine writes them, for instance {@code name=seccomp,profile=…}
  * @param liveRestore whether containers outlive a restart of the engine
@@ -209,8 +209,9 @@ public record EngineFacts(
           Operation.INFO,
           "the engine remaps users, but its data directory "
               + storage.dataRoot
-              + " does not tell to which ids",
-          "run an engine without userns-remap, or one that names its data directory so",
+              + " does not show the mapped ids",
+          "run an engine without userns-remap, or one whose data directory is named after the"
+              + " mapped ids",
           null);
     }
     return new Workspaces.Owner(
@@ -229,9 +230,9 @@ public record EngineFacts(
     return spec.policy().rulesInSandbox() && runtimes.hasOwnKernel(runtime)
         ? "the firewall mode "
             + spec.policy().firewall().name().toLowerCase(Locale.ROOT)
-            + " does not hold with the runtime "
+            + " has no effect with the runtime "
             + runtime
-            + ": its network stack is its own and knows no rules of the kernel's"
+            + ", which has its own network stack and ignores the kernel's rules"
         : null;
   }
 
@@ -240,7 +241,7 @@ public record EngineFacts(
     return hasOwnKernel(spec)
         ? "the runtime "
             + runtimeOf(spec)
-            + " serves a sandbox's files itself, and does not see what is mounted later"
+            + " serves a sandbox's files itself and does not see later mounts"
         : null;
   }
 

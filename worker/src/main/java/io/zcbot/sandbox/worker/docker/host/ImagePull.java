@@ -25,7 +25,7 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Pulls the sandbox image where the engine doesn't have it. */
+/** Pulls the sandbox image if the engine does not have it. */
 public final class ImagePull {
   private static final Logger log = LoggerFactory.getLogger(ImagePull.class);
   private static final Duration FAILURE_HOLDS = Duration.ofSeconds(10);
@@ -44,7 +44,7 @@ public final class ImagePull {
     this.nanoTime = nanoTime;
   }
 
-  /** Pulls the image, unless that failed moments ago: a queue of ensures is no reason to insist. */
+  /** Pulls the image, unless that failed moments ago, so that a queue of ensures does not repeat it. */
   public void run() throws EngineException {
     PastFailure last = lastFailure;
     if (last != null && nanoTime.getAsLong() - last.at < FAILURE_HOLDS.toNanos()) {
@@ -82,7 +82,7 @@ public final class ImagePull {
     return EngineErrors.exception(
         Kind.IMAGE_MISSING,
         Operation.PULL,
-        "the engine has no image "
+        "the engine does not have the image "
             + image
             + ", and pulling it failed: "
             + EngineErrors.clean(e.getMessage()),

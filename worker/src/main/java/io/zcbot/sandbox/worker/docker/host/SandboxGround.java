@@ -7,7 +7,7 @@ package io.zcbot.sandbox.worker.docker.host;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What a spec needs to be there on an engine.
+ * What a spec needs on an engine: the image and the network.
  *
  * @param image null if the engine has none of that name
  * @param network null if the engine has none of that name

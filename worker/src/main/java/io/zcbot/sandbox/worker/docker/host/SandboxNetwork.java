@@ -19,7 +19,7 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** The bridge all sandboxes hang on, and on which they can't reach one another. */
+/** The bridge network of all sandboxes, on which they can't reach one another. */
 public final class SandboxNetwork {
   private static final Logger log = LoggerFactory.getLogger(SandboxNetwork.class);
   private static final String DEVICE = "com.docker.network.bridge.name";
@@ -86,8 +86,8 @@ public final class SandboxNetwork {
       throw EngineErrors.exception(
           Kind.TRANSIENT,
           Operation.NETWORK_CREATE,
-          "the network " + name + " comes and goes",
-          "does something else remove it?",
+          "the network " + name + " is removed repeatedly",
+          "check what else removes it",
           null);
     }
     present = true;
@@ -103,7 +103,7 @@ public final class SandboxNetwork {
           Kind.REJECTED,
           Operation.NETWORK_INSPECT,
           "the network " + name + " lets sandboxes reach one another (" + ICC + " is not false)",
-          "remove it, and the worker makes it right, or name another for the sandboxes",
+          "remove it, so that the worker creates it, or set ZCBOT_SANDBOX_NETWORK to another name",
           null);
     }
     return true;
@@ -149,7 +149,7 @@ public final class SandboxNetwork {
       }
       throw e;
     }
-    log.info("Made the network {}", name);
+    log.info("Created the network {}", name);
     return true;
   }
 }

@@ -2,7 +2,7 @@
  * Copyright the zcbot sandbox worker authors.
  * SPDX-License-Identifier: Apache-2.0
  */
-/** What sandboxes need on an engine and its host: its features, the image, the network. */
+/** The engine and its host, as far as sandboxes need them: features, image, network. */
 @NullMarked
 package io.zcbot.sandbox.worker.docker.host;
 

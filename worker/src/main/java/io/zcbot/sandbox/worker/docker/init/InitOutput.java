@@ -13,7 +13,7 @@ import java.util.Deque;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What a sandbox's init says, taken out of an attach stream: frames of an eight-byte header
+ * Reads the output of a sandbox's init from an attach stream: frames of an eight-byte header
  * (stream, three zeros, length) and a piece of output.
  */
 public final class InitOutput {

@@ -16,8 +16,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 
 /**
- * Hears what a container's init says about its firewall. Opened before the container is started, so
- * that the one line that matters can't be missed.
+ * Reads what a container's init reports about its firewall. It is opened before the container is started, so that the decisive line can't be missed.
  */
 public final class ReadyGate implements AutoCloseable {
   private final EngineCalls calls;

@@ -2,7 +2,7 @@
  * Copyright the zcbot sandbox worker authors.
  * SPDX-License-Identifier: Apache-2.0
  */
-/** What a container's first process says. */
+/** The output of a container's first process. */
 @NullMarked
 package io.zcbot.sandbox.worker.docker.init;
 

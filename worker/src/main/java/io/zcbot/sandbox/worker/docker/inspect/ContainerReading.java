@@ -17,7 +17,7 @@ import java.util.HashMap;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
-/** Reads containers out of the engine's descriptions of them, on behalf of one worker. */
+/** Parses the engine's descriptions of containers, on behalf of one worker. */
 final class ContainerReading {
   private static final ObjectMapper JSON = new ObjectMapper();
 
@@ -121,7 +121,7 @@ final class ContainerReading {
 
   private static <T> T required(@Nullable T value, String field) throws IOException {
     if (value == null) {
-      throw new IOException("the engine described a container without " + field);
+      throw new IOException("the engine's description of a container lacks " + field);
     }
     return value;
   }

@@ -24,8 +24,7 @@ import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
 
 /**
- * How a container was made and what was changed of it since, as the engine tells it, whatever field
- * it is in: two containers of one spec on one engine have the same shape.
+ * Everything that the engine reports about how a container was created and changed, in all fields. Two containers of one spec on one engine have the same shape.
  *
  * @param image id of the image it runs
  * @param limits by field, without those that say nothing

@@ -15,7 +15,7 @@ import java.util.Optional;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Looks at one container, and compares what the engine tells of it with one spec. */
+/** Inspects containers, and compares what the engine reports about them with one spec. */
 public final class Inspection {
   private static final Logger log = LoggerFactory.getLogger(Inspection.class);
 
@@ -85,7 +85,7 @@ public final class Inspection {
 
   private static Verified judged(Container container, List<String> differences) {
     if (!differences.isEmpty()) {
-      log.warn("Container {} is not as its spec says: {}", container.id(), differences);
+      log.warn("Container {} differs from its spec: {}", container.id(), differences);
     }
     return new Verified(container, differences.isEmpty());
   }

@@ -19,7 +19,7 @@ import java.util.Optional;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Asks the engine for its descriptions of containers. */
+/** Gets the engine's descriptions of containers. */
 public final class Inspector {
   private static final Logger log = LoggerFactory.getLogger(Inspector.class);
 
@@ -82,7 +82,7 @@ public final class Inspector {
             Container container = reading.ofListing(listed);
             if (container.user() == null && container.ownership().slotId() == null) {
               log.warn(
-                  "Container {} ({}) is labelled a sandbox, but of no valid user; left alone",
+                  "Container {} ({}) is labelled as a sandbox, but its user is not valid; ignored",
                   container.name(),
                   container.id());
             } else {

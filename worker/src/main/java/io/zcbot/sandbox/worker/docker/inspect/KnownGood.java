@@ -23,9 +23,7 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Remembers descriptions of containers that were found to be as one spec says, by their digests.
- * The engine describes a container that nothing happened to in the same words again, and taking
- * them apart takes longer than asking for them.
+ * Remembers the digests of descriptions of containers that conform to a spec. The engine describes an unchanged container in the same words again, and parsing them takes longer than getting them.
  */
 final class KnownGood {
   private static final JsonFactory JSON = new JsonFactory();
@@ -138,7 +136,7 @@ final class KnownGood {
     int from = 0;
     try (JsonParser parser = JSON.createParser(answer)) {
       if (parser.nextToken() != JsonToken.START_OBJECT) {
-        throw new IOException("the engine described a container without a body");
+        throw new IOException("the engine's description of a container is empty");
       }
       while (parser.nextToken() == JsonToken.FIELD_NAME) {
         boolean execs = parser.currentName().equals(EXECS);

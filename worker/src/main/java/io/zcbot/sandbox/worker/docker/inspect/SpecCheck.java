@@ -26,9 +26,7 @@ import org.slf4j.LoggerFactory;
  * Compares containers with the spec that their label names. Anyone with the engine's socket can
  * write a label, or lift a limit later.
  *
- * <p>What an engine makes of a spec depends on its version, its settings and its kernel. So a
- * container that this worker made shows what one of the spec has to look like; where there is none
- * yet, one is made for it that is never started.
+ * <p>What an engine makes of a spec depends on its version, its settings and its kernel. So a container that this worker created serves as the reference of the spec; if there is none yet, one is created for this purpose and never started.
  */
 public final class SpecCheck {
   private static final Logger log = LoggerFactory.getLogger(SpecCheck.class);
@@ -54,7 +52,7 @@ public final class SpecCheck {
       try {
         model = new Model(ipv6, inspect(containerId, workspace));
       } catch (EngineException e) {
-        log.debug("No model of the spec yet: {}", e.getMessage());
+        log.debug("No reference container for the spec yet: {}", e.getMessage());
       }
     }
   }
@@ -83,11 +81,11 @@ public final class SpecCheck {
       if (e.kind().isRetryable()) {
         throw e;
       }
-      return List.of("what the engine makes of its spec can't be seen: " + e.getMessage());
+      return List.of("could not create a reference container for the spec: " + e.getMessage());
     }
     Model now = known(ipv6);
     return now == null
-        ? List.of("whether the host has IPv6 changed while it was looked at")
+        ? List.of("the host's IPv6 support changed during the comparison")
         : now.shape.differences(shape);
   }
 
@@ -137,7 +135,7 @@ public final class SpecCheck {
             }
           });
     } catch (EngineException e) {
-      log.warn("Could not remove {}, which never ran: {}", nameOrId, e.getMessage());
+      log.warn("Could not remove the reference container {}: {}", nameOrId, e.getMessage());
     }
   }
 }

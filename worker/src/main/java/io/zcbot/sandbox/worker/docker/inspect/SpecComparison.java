@@ -12,7 +12,7 @@ import java.nio.file.Path;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
-/** Compares what the engine tells of a container with what its spec asks for. */
+/** Compares what the engine reports about a container with its spec. */
 public interface SpecComparison {
   /**
    * What of a sandbox is not as the spec says; empty if all is.

@@ -50,7 +50,7 @@ class EngineFactsTest {
   @Test
   void theEnginesDefaultRuntimeCountsWhereNoneIsNamed() throws Exception {
     assertThat(problem(spec(null, FirewallMode.CONTAINER, new Egress.Public())))
-        .contains("container does not hold", "by-path");
+        .contains("container has no effect", "by-path");
   }
 
   @Test
@@ -63,7 +63,7 @@ class EngineFactsTest {
         catchThrowableOfType(
             EngineException.class, () -> facts("name=userns", "/data").workspaceOwner());
     assertThat(e.kind()).isEqualTo(Kind.REJECTED);
-    assertThat(e.getMessage()).contains("/data does not tell to which ids");
+    assertThat(e.getMessage()).contains("/data does not show the mapped ids");
   }
 
   /** As engines say it; one with cgroup version 1 does not say that it weighs nothing. */
@@ -94,7 +94,7 @@ class EngineFactsTest {
         facts("name=seccomp", "/var/lib/docker")
             .slotProblem(spec(runtime, FirewallMode.HOST, new Egress.Public()));
     if (refused) {
-      assertThat(problem).contains("does not see what is mounted later");
+      assertThat(problem).contains("does not see later mounts");
     } else {
       assertThat(problem).isNull();
     }

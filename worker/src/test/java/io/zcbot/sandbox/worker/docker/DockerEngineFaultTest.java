@@ -499,8 +499,9 @@ class DockerEngineFaultTest {
 
       assertThat(e.kind()).isEqualTo(Kind.IMAGE_MISSING);
       assertThat(e.getMessage())
-          .startsWith("pull: the engine does not have the image zcbot-sandbox:latest, and pulling"
-              + " it failed:")
+          .startsWith(
+              "pull: the engine does not have the image zcbot-sandbox:latest, and pulling"
+                  + " it failed:")
           .contains("docker build -t zcbot-sandbox:latest sandbox-image");
     }
   }

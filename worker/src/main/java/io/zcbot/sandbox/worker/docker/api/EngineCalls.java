@@ -20,7 +20,8 @@ import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Gives every engine call a connection and a deadline, counts it, and turns failures into an {@link EngineException}.
+ * Gives every engine call a connection and a deadline, counts it, and turns failures into an {@link
+ * EngineException}.
  *
  * <p>The transport has no time-out on a Unix socket, so each call runs on a virtual thread of its
  * own. Interrupting that one closes its socket, which also frees a call the engine never answers.

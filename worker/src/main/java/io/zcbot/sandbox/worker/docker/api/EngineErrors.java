@@ -19,7 +19,8 @@ import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Classifies the engine's errors, by operation and status where possible. Message texts, which change between engine versions, are used only where one status has several meanings.
+ * Classifies the engine's errors, by operation and status where possible. Message texts, which
+ * change between engine versions, are used only where one status has several meanings.
  */
 public final class EngineErrors {
   private static final int MAX_MESSAGE = 1000;
@@ -28,8 +29,7 @@ public final class EngineErrors {
   private static final Pattern MISSING_NETWORK = text("network \\S+ not found");
   private static final Pattern NOBODY_LISTENS =
       text("no such file or directory|permission denied|connection refused");
-  private static final String CHECK =
-      "check that it runs there and that DOCKER_HOST is right";
+  private static final String CHECK = "check that it runs there and that DOCKER_HOST is right";
   private static final Pattern NO_IPV6 = text("disable_ipv6");
   private static final ObjectMapper JSON = new ObjectMapper();
 
@@ -87,8 +87,12 @@ public final class EngineErrors {
                   + " ZCBOT_SANDBOX_IMAGE"),
           rule(EnumSet.of(Operation.CREATE), 404, "", Kind.REJECTED, ""),
           rule(EnumSet.of(Operation.CREATE), 409, "", Kind.CONFLICT, ""),
-          rule(EnumSet.of(Operation.START), ANY_STATUS, NO_IPV6, Kind.CONFLICT, "it is created"
-              + " again"),
+          rule(
+              EnumSet.of(Operation.START),
+              ANY_STATUS,
+              NO_IPV6,
+              Kind.CONFLICT,
+              "it is created" + " again"),
           rule(
               EnumSet.of(Operation.START),
               ANY_STATUS,

@@ -25,7 +25,8 @@ import java.util.Locale;
 import java.util.Map;
 
 /**
- * The requests that docker-java answers only by callbacks, from a thread that cannot be stopped before the engine begins to answer. Here they block, and an interrupt ends them.
+ * The requests that docker-java answers only by callbacks, from a thread that cannot be stopped
+ * before the engine begins to answer. Here they block, and an interrupt ends them.
  */
 public final class EngineRequests {
   private final DockerHttpClient http;

@@ -10,7 +10,10 @@ import java.time.Duration;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 
-/** Look-ups of containers, of which a limited number run at the same time, so that a flood of ensures does not become a flood of connections. */
+/**
+ * Look-ups of containers, of which a limited number run at the same time, so that a flood of
+ * ensures does not become a flood of connections.
+ */
 public final class Lookups {
   private final EngineCalls calls;
   private final Semaphore permits;
@@ -40,7 +43,8 @@ public final class Lookups {
       }
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
-      throw EngineErrors.unanswered(operation, "interrupted while waiting for a turn to look up", e);
+      throw EngineErrors.unanswered(
+          operation, "interrupted while waiting for a turn to look up", e);
     }
     try {
       return calls.call(operation, call);

@@ -13,7 +13,8 @@ import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Lets concurrent callers of one operation share a single attempt and its outcome, so that a thousand lanes neither call the engine a thousand times nor wait for one another's time-outs.
+ * Lets concurrent callers of one operation share a single attempt and its outcome, so that a
+ * thousand lanes neither call the engine a thousand times nor wait for one another's time-outs.
  */
 public final class SharedAttempts {
   private final AtomicReference<@Nullable CompletableFuture<Optional<EngineException>>> running =

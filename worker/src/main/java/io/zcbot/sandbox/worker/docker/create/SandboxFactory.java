@@ -30,7 +30,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Creates and starts sandboxes and slots of one spec, after the network and the host's firewall. Pulls the image if it is missing, and uses what a failure shows for the next attempt.
+ * Creates and starts sandboxes and slots of one spec, after the network and the host's firewall.
+ * Pulls the image if it is missing, and uses what a failure shows for the next attempt.
  */
 public final class SandboxFactory implements SpecComparison {
   private static final Logger log = LoggerFactory.getLogger(SandboxFactory.class);
@@ -153,8 +154,9 @@ public final class SandboxFactory implements SpecComparison {
     } else if (e.kind() == Kind.UNPROTECTED) {
       firewall.doubt();
     } else if (EngineErrors.isMissingIpv6(e)) {
-      log.info("The engine's host has no IPv6; sandboxes are created without the setting that"
-          + " disables it");
+      log.info(
+          "The engine's host has no IPv6; sandboxes are created without the setting that"
+              + " disables it");
       ipv6 = false;
     }
     return e;

@@ -27,7 +27,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Short-lived containers of the sandbox image that perform one task for the host's firewall, report the result in one line, and are removed.
+ * Short-lived containers of the sandbox image that perform one task for the host's firewall, report
+ * the result in one line, and are removed.
  */
 final class FirewallHelper {
   private static final Logger log = LoggerFactory.getLogger(FirewallHelper.class);

@@ -31,10 +31,12 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Keeps the rules on one network's bridge in force. They are set before the first container is
- * created, and set again from time to time: that replaces all existing rules in one transaction, so checking and repairing are one operation. While they are not known to be in force, nothing is created.
+ * created, and set again from time to time: that replaces all existing rules in one transaction, so
+ * checking and repairing are one operation. While they are not known to be in force, nothing is
+ * created.
  *
- * <p>A create only compares a timestamp. That the rules hold at
- * this very moment is proved by the sandbox's init from inside, before it says that it is ready.
+ * <p>A create only compares a timestamp. That the rules hold at this very moment is proved by the
+ * sandbox's init from inside, before it says that it is ready.
  */
 public final class HostFirewall {
   private static final Logger log = LoggerFactory.getLogger(HostFirewall.class);

@@ -44,7 +44,9 @@ public final class ImagePull {
     this.nanoTime = nanoTime;
   }
 
-  /** Pulls the image, unless that failed moments ago, so that a queue of ensures does not repeat it. */
+  /**
+   * Pulls the image, unless that failed moments ago, so that a queue of ensures does not repeat it.
+   */
   public void run() throws EngineException {
     PastFailure last = lastFailure;
     if (last != null && nanoTime.getAsLong() - last.at < FAILURE_HOLDS.toNanos()) {

@@ -16,7 +16,8 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 
 /**
- * Reads what a container's init reports about its firewall. It is opened before the container is started, so that the decisive line can't be missed.
+ * Reads what a container's init reports about its firewall. It is opened before the container is
+ * started, so that the decisive line can't be missed.
  */
 public final class ReadyGate implements AutoCloseable {
   private final EngineCalls calls;

@@ -24,7 +24,8 @@ import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Everything that the engine reports about how a container was created and changed, in all fields. Two containers of one spec on one engine have the same shape.
+ * Everything that the engine reports about how a container was created and changed, in all fields.
+ * Two containers of one spec on one engine have the same shape.
  *
  * @param image id of the image it runs
  * @param limits by field, without those that say nothing

@@ -23,7 +23,8 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Remembers the digests of descriptions of containers that conform to a spec. The engine describes an unchanged container in the same words again, and parsing them takes longer than getting them.
+ * Remembers the digests of descriptions of containers that conform to a spec. The engine describes
+ * an unchanged container in the same words again, and parsing them takes longer than getting them.
  */
 final class KnownGood {
   private static final JsonFactory JSON = new JsonFactory();

@@ -26,7 +26,9 @@ import org.slf4j.LoggerFactory;
  * Compares containers with the spec that their label names. Anyone with the engine's socket can
  * write a label, or lift a limit later.
  *
- * <p>What an engine makes of a spec depends on its version, its settings and its kernel. So a container that this worker created serves as the reference of the spec; if there is none yet, one is created for this purpose and never started.
+ * <p>What an engine makes of a spec depends on its version, its settings and its kernel. So a
+ * container that this worker created serves as the reference of the spec; if there is none yet, one
+ * is created for this purpose and never started.
  */
 public final class SpecCheck {
   private static final Logger log = LoggerFactory.getLogger(SpecCheck.class);

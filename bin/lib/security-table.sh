@@ -4,7 +4,13 @@
 # not made there though nothing says that it can't be. To be sourced.
 security_table() { # directory with rows.tsv, expected.tsv and results.tsv, "complete" if every row should have run
   local directory=$1 complete=${2-}
-  [[ -s $directory/rows.tsv && -s $directory/expected.tsv && -s $directory/results.tsv ]] || return 0
+  local file
+  for file in rows expected results; do
+    [[ -s $directory/$file.tsv ]] || {
+      echo "There is no table of the attacks: the tests did not write $directory/$file.tsv." >&2
+      return 1
+    }
+  done
   LC_ALL=C awk -F '\t' -v complete="$complete" '
     function say(row, profile, result, tests) {
       printf "%-4d%-66s %-26s %s%s\n", row, attack[row], profile, result, tests == "" ? "" : "  [" tests "]"

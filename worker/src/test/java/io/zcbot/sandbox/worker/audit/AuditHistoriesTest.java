@@ -61,7 +61,7 @@ class AuditHistoriesTest {
     return made;
   }
 
-  @Property(tries = 100)
+  @Property(tries = 60)
   void whatKeepsEveryPromiseHasNoViolation(
       @ForAll long seed,
       @ForAll @IntRange(min = 1, max = 12) int users,
@@ -92,7 +92,7 @@ class AuditHistoriesTest {
         .isZero();
   }
 
-  @Property(tries = 100)
+  @Property(tries = 60)
   void aLogThatEndsOrBeginsAnywhereHasNoViolation(@ForAll long seed, @ForAll long cut) {
     List<LogRecord> records = histories(seed).records();
     long until = Histories.START + Math.floorMod(cut, LENGTH);
@@ -105,7 +105,7 @@ class AuditHistoriesTest {
     assertThat(TestLog.audit(Histories.RULES, known, tail, end).violations()).isEmpty();
   }
 
-  @Property(tries = 30)
+  @Property(tries = 20)
   void whatIsToldDependsOnTheLogAloneNotOnTheThreads(
       @ForAll long seed, @ForAll @IntRange(min = 2, max = 7) int shards) throws Exception {
     Histories made = new Histories(seed, 12, 3, 3, LENGTH);
@@ -211,7 +211,7 @@ class AuditHistoriesTest {
         r.oomKilled());
   }
 
-  @Property(tries = 40, maxDiscardRatio = 30)
+  @Property(tries = 20, maxDiscardRatio = 30)
   void i1ASandboxThatEndsLongAfterTheNextOneBegan(@ForAll long seed) {
     Histories made = intact(seed);
     TestLog.Entry late =
@@ -234,7 +234,7 @@ class AuditHistoriesTest {
         .containsExactly(readyOf(made, reaped).position, next.position, now.position);
   }
 
-  @Property(tries = 40, maxDiscardRatio = 30)
+  @Property(tries = 20, maxDiscardRatio = 30)
   void i2AnEnsureWhoseAnswerIsMissing(@ForAll long seed) {
     Histories made = intact(seed);
     TestLog.Entry gone = pick(all(made, Failed.class, _ -> true), seed);
@@ -254,7 +254,7 @@ class AuditHistoriesTest {
     assertThat(only(made.audit(), Check.I2).evidence()).containsExactly(ensure.position);
   }
 
-  @Property(tries = 40, maxDiscardRatio = 30)
+  @Property(tries = 20, maxDiscardRatio = 30)
   void i4ASandboxWhoseEndIsMissingThoughTheUserWentOn(@ForAll long seed) {
     Histories made = intact(seed);
     TestLog.Entry gone =
@@ -266,7 +266,7 @@ class AuditHistoriesTest {
         .containsExactly(lastReadyOf(made, (Reaped) gone.event).position, next.position);
   }
 
-  @Property(tries = 40, maxDiscardRatio = 30)
+  @Property(tries = 20, maxDiscardRatio = 30)
   void i4ASandboxThatThePurgeOfItsWorkerLeftOut(@ForAll long seed) {
     Histories made = intact(seed);
     TestLog.Entry gone =
@@ -289,7 +289,7 @@ class AuditHistoriesTest {
         .containsExactly(lastReadyOf(made, reaped).position, other.get().position);
   }
 
-  @Property(tries = 40, maxDiscardRatio = 30)
+  @Property(tries = 20, maxDiscardRatio = 30)
   void i4ASandboxReapedTwiceUnderTwoIds(@ForAll long seed) {
     Histories made = intact(seed);
     TestLog.Entry once = pick(all(made, Reaped.class, _ -> true), seed);
@@ -305,7 +305,7 @@ class AuditHistoriesTest {
         .containsExactly(once.position, again.position);
   }
 
-  @Property(tries = 40, maxDiscardRatio = 30)
+  @Property(tries = 20, maxDiscardRatio = 30)
   void i4ASandboxAnnouncedReadyAfterItsEnd(@ForAll long seed) {
     Histories made = intact(seed);
     TestLog.Entry end =
@@ -323,7 +323,7 @@ class AuditHistoriesTest {
         .containsExactly(end.position, again.position);
   }
 
-  @Property(tries = 40, maxDiscardRatio = 30)
+  @Property(tries = 20, maxDiscardRatio = 30)
   void i5ASandboxReapedWhileInUse(@ForAll long seed) {
     Histories made = intact(seed);
     TestLog.Entry end = pick(all(made, Reaped.class, r -> r.reason() == Reaped.Reason.IDLE), seed);
@@ -346,7 +346,7 @@ class AuditHistoriesTest {
     assertThat(only(made.audit(), Check.I5).evidence()).containsExactly(use.position, end.position);
   }
 
-  @Property(tries = 40, maxDiscardRatio = 30)
+  @Property(tries = 20, maxDiscardRatio = 30)
   void i6ASandboxReapedTooLate(@ForAll long seed) {
     Histories made = intact(seed);
     TestLog.Entry end =
@@ -371,7 +371,7 @@ class AuditHistoriesTest {
     assertThat(evidence.getFirst().topic()).isIn(Topic.ACTIVITY, Topic.READY);
   }
 
-  @Property(tries = 40, maxDiscardRatio = 30)
+  @Property(tries = 20, maxDiscardRatio = 30)
   void i6AnIdleSandboxAtTheEnd(@ForAll long seed) {
     Histories made = intact(seed);
     TestLog.Entry gone =
@@ -405,7 +405,7 @@ class AuditHistoriesTest {
         .max(Comparator.comparingLong(e -> e.appended));
   }
 
-  @Property(tries = 40, maxDiscardRatio = 30)
+  @Property(tries = 20, maxDiscardRatio = 30)
   void idsOneForTwoAnswers(@ForAll long seed) {
     Histories made = intact(seed);
     TestLog.Entry second =
@@ -429,7 +429,7 @@ class AuditHistoriesTest {
         .containsExactly(first.get().position, second.position);
   }
 
-  @Property(tries = 40, maxDiscardRatio = 30)
+  @Property(tries = 20, maxDiscardRatio = 30)
   void unreadableRecordsWithoutADeadLetterAndInOutputTopics(@ForAll long seed) {
     Histories made = intact(seed);
     TestLog.Entry letter =

@@ -53,9 +53,12 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
 
 /** Every row of the table of engine errors, and an engine that hangs, resets, or stops halfway. */
 @Timeout(20)
+@Execution(ExecutionMode.CONCURRENT) // they wait for time-outs
 class DockerEngineFaultTest {
   /** Long enough for a loaded machine; nothing waits for it to pass. */
   private static final Duration PATIENT = Duration.ofSeconds(10);

@@ -31,6 +31,7 @@ import java.util.Locale;
 import java.util.Set;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -39,9 +40,9 @@ import org.junit.jupiter.api.io.TempDir;
 /** Claims on a real engine, with real mounts; the log is a list. Takes CAP_SYS_ADMIN. */
 @Tag("engine")
 @Timeout(180)
+@Order(2)
 class WarmSlotsIT {
   private static final int MEASURED = Integer.getInteger("zcbot.test.rounds", 15);
-  private static final int CYCLES = Integer.getInteger("zcbot.test.claims", 50);
 
   @TempDir Path root;
   private EngineFixture fixture;
@@ -453,44 +454,6 @@ class WarmSlotsIT {
         median(values),
         sorted.get((int) Math.ceil(sorted.size() * 0.95) - 1),
         sorted.size());
-  }
-
-  /** As many cycles as {@code -Dzcbot.test.claims} says. */
-  @Test
-  @Timeout(3600)
-  void nothingLeaksInManyClaimsAndReaps() throws Exception {
-    begin(1);
-    ready(EngineFixture.user());
-    reap(Reaped.Reason.IDLE);
-    awaitParked(1);
-    long descriptors = count(Path.of("/proc/self/fd"));
-
-    for (int i = 0; i < CYCLES; i++) {
-      assertThat(ready(EngineFixture.user()).outcome()).isEqualTo(Ready.Outcome.CLAIMED);
-      reap(Reaped.Reason.IDLE);
-      awaitParked(1);
-    }
-
-    assertThat(fixture.containers()).as("the parked one").hasSize(1);
-    assertThat(mounts()).hasSize(1);
-    assertThat(slotDirectories()).hasSize(1);
-    assertThat(
-            fixture
-                .docker
-                .inspectNetworkCmd()
-                .withNetworkId(fixture.network)
-                .exec()
-                .getContainers())
-        .as("addresses, and the veth pairs that go with them")
-        .hasSize(1);
-    assertThat(count(Path.of("/proc/self/fd"))).isLessThanOrEqualTo(descriptors + 10);
-    assertThat(worker.live).isEmpty();
-  }
-
-  private static long count(Path directory) throws IOException {
-    try (var all = Files.list(directory)) {
-      return all.count();
-    }
   }
 
   /** Something happens before a workspace is mounted. */

@@ -8,6 +8,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -20,6 +21,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 @Tag("engine")
 @Tag("network-namespaces")
 @Timeout(value = 3, unit = TimeUnit.MINUTES)
+@Order(1)
 class ManyHostsIT {
   private static final long SEED = Long.getLong("zcbot.hosts.seed", System.nanoTime() & 0xffffff);
 

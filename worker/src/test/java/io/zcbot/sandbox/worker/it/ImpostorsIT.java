@@ -148,6 +148,8 @@ class ImpostorsIT {
       assertThat(kept.agent().ensured(untouched).outcome()).isEqualTo(Ready.Outcome.REUSED);
       assertThat(kept.agent().ensured(raised).outcome()).isEqualTo(Ready.Outcome.CREATED);
       assertThat(kept.host().docker().listContainersCmd().withShowAll(true).exec())
+          .filteredOn(container -> kept.id().equals(container.getHostConfig().getNetworkMode()))
+          .isNotEmpty()
           .flatExtracting(container -> List.of(container.getNames()))
           .noneMatch(name -> name.startsWith("/zcbot-probe-"));
     }

@@ -12,7 +12,7 @@ import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.testkit.deployment.Deployment;
 import io.zcbot.sandbox.worker.testkit.deployment.KafkaForTests;
-import java.net.ServerSocket;
+import io.zcbot.sandbox.worker.testkit.deployment.WorkerOps;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -22,6 +22,7 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
@@ -33,6 +34,7 @@ import org.testcontainers.kafka.KafkaContainer;
 @Tag("kafka")
 @Timeout(value = 3, unit = TimeUnit.MINUTES)
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
+@Order(3)
 class KafkaOutageIT {
   private static final Duration TTL = Duration.ofSeconds(4);
 
@@ -42,10 +44,7 @@ class KafkaOutageIT {
   @BeforeAll
   void startKafka() throws Exception {
     // A restart must not change the port.
-    int port;
-    try (ServerSocket free = new ServerSocket(0)) {
-      port = free.getLocalPort();
-    }
+    int port = WorkerOps.freePort();
     // The session time-out that is recommended: who comes back within it keeps everything.
     kafka =
         KafkaForTests.create()

@@ -44,6 +44,7 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.parallel.ResourceLock;
 import org.slf4j.LoggerFactory;
 
 /** What an operator sees of a worker that has done some work: metrics, health, logs. */
@@ -51,6 +52,7 @@ import org.slf4j.LoggerFactory;
 @Tag("kafka")
 @Timeout(value = 1, unit = TimeUnit.MINUTES)
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
+@ResourceLock("logging")
 class OpsIT {
   private static final List<String> SECRETS =
       List.of("s3cr3t-jaas", "s3cr3t-keystore", "s3cr3t-key", "s3cr3t-plugin");
@@ -76,6 +78,8 @@ class OpsIT {
   private final Lines lines = new Lines();
   private Deployment deployment;
   private Worker worker;
+  private final UserId one = Deployment.newUser();
+  private final UserId other = Deployment.newUser();
   private String metrics;
 
   /** Everything logged, in full, as the widest pattern would show it. */
@@ -115,8 +119,6 @@ class OpsIT {
             .with("ZCBOT_KAFKA_SSL_KEYSTORE_KEY", "s3cr3t-key")
             .with("ZCBOT_KAFKA_SOME_PLUGINS_TOKEN", "s3cr3t-plugin");
     worker = deployment.start("a");
-    UserId one = Deployment.newUser();
-    UserId other = Deployment.newUser();
     Ready ones = deployment.agent().ensured(one);
     deployment.agent().ensured(one);
     int foreign = (deployment.home(other) + 1) % deployment.partitions();
@@ -285,6 +287,7 @@ class OpsIT {
   void linesOfALaneNameTheUser() {
     assertThat(lines.all)
         .filteredOn(line -> line.contains("ready (created)"))
+        .filteredOn(line -> line.contains(one.toString()) || line.contains(other.toString()))
         .hasSize(2)
         .allMatch(line -> line.matches("(?s).*user=[0-9a-f-]{36}.*") && line.contains("event="));
   }

@@ -15,8 +15,10 @@ import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.parallel.ResourceLock;
 import org.slf4j.LoggerFactory;
 
+@ResourceLock("logging")
 class OutageLogTest {
   private final Logger logger = (Logger) LoggerFactory.getLogger("io.zcbot.OutageLogTest");
   private final ListAppender<ILoggingEvent> lines = new ListAppender<>();

@@ -19,10 +19,12 @@ import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.parallel.Isolated;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.slf4j.MDC;
 
+@Isolated("it takes what the whole process logs")
 class LoggingTest {
   private final PrintStream original = System.err;
   private final ByteArrayOutputStream out = new ByteArrayOutputStream();

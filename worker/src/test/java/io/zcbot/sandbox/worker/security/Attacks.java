@@ -8,11 +8,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.zcbot.sandbox.worker.docker.EngineFixture.Outcome;
+import io.zcbot.sandbox.worker.testkit.machine.Commands;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.ExtendWith;
-import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.AfterParameterizedClassInvocation;
 import org.junit.jupiter.params.BeforeParameterizedClassInvocation;
 import org.junit.jupiter.params.Parameter;
@@ -26,21 +28,26 @@ import org.junit.jupiter.params.provider.EnumSource;
 @ParameterizedClass(name = "{0}")
 @EnumSource(Profile.class)
 @ExtendWith(GvisorEngine.OfTheRun.class)
+@TestInstance(TestInstance.Lifecycle.PER_CLASS)
 @Timeout(value = 2, unit = TimeUnit.MINUTES)
 abstract class Attacks {
-  @TempDir static Path directory;
-  static Lab lab;
-
   @Parameter Profile profile;
+  Path directory;
+  Lab lab;
 
   @BeforeParameterizedClassInvocation
-  static void open(Profile profile) throws Exception {
+  void open(Profile profile) throws Exception {
+    directory = Files.createTempDirectory("zcbot-attacks-");
     lab = new Lab(profile, directory);
   }
 
   @AfterParameterizedClassInvocation
-  static void close() throws Exception {
-    lab.close();
+  void close() throws Exception {
+    if (lab != null) {
+      lab.close();
+      lab = null; // one object for all profiles
+    }
+    Commands.run("rm", "-rf", "--one-file-system", directory.toString());
   }
 
   /** Goes on only where the checklist says that the row can be attacked. */
@@ -50,18 +57,25 @@ abstract class Attacks {
   }
 
   /** What a script printed as an agent's command; it has to end well. */
-  static String said(String container, String script) throws InterruptedException {
+  String said(String container, String script) throws InterruptedException {
     Outcome outcome = lab.fixture.bash(container, script);
     assertThat(outcome.exitCode()).as(script + ": " + outcome.output()).isZero();
     return outcome.output();
   }
 
+  /** The same of a Python script. */
+  String python(String container, String script) throws InterruptedException {
+    Outcome outcome = lab.fixture.python(container, script);
+    assertThat(outcome.exitCode()).as(outcome.output()).isZero();
+    return outcome.output();
+  }
+
   /** Fails with one of these words as an agent's command, and is not merely left unanswered. */
-  static void refused(String container, String script, String words) throws InterruptedException {
+  void refused(String container, String script, String words) throws InterruptedException {
     refused(container, "1000:1000", script, words);
   }
 
-  static void refused(String container, String user, String script, String words)
+  void refused(String container, String user, String script, String words)
       throws InterruptedException {
     Outcome outcome = lab.fixture.run(container, user, "bash", "-c", script);
     assertThat(outcome.exitCode()).as(script + ": " + outcome.output()).isNotIn(0L, 124L);
@@ -69,7 +83,7 @@ abstract class Attacks {
   }
 
   /** The same without the protection. */
-  static void succeeds(String control, String user, String script) throws InterruptedException {
+  void succeeds(String control, String user, String script) throws InterruptedException {
     Outcome outcome = lab.fixture.run(control, user, "bash", "-c", script);
     assertThat(outcome.exitCode())
         .as("without the protection, " + script + ": " + outcome.output())

@@ -6,6 +6,7 @@ package io.zcbot.sandbox.worker.security;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.tngtech.archunit.core.domain.JavaClasses;
 import com.tngtech.archunit.core.domain.JavaMethod;
 import com.tngtech.archunit.core.importer.ClassFileImporter;
 import io.zcbot.sandbox.worker.security.Checklist.Property;
@@ -29,30 +30,29 @@ import org.junit.jupiter.api.Test;
 class ChecklistTest {
   private static final String BEGIN = "<!-- rows:begin -->";
   private static final String END = "<!-- rows:end -->";
+  private static final JavaClasses CLASSES =
+      new ClassFileImporter().importPackages("io.zcbot.sandbox.worker");
 
   /** Names of the tests of each row. */
   private static Map<Integer, SortedSet<String>> tests() {
     Map<Integer, SortedSet<String>> tests = new TreeMap<>();
-    new ClassFileImporter()
-        .importPackages("io.zcbot.sandbox.worker").stream()
-            .flatMap(type -> type.getMethods().stream())
-            .filter(method -> method.isAnnotatedWith(Row.class))
-            .forEach(method -> add(tests, method));
+    CLASSES.stream()
+        .flatMap(type -> type.getMethods().stream())
+        .filter(method -> method.isAnnotatedWith(Row.class))
+        .forEach(method -> add(tests, method));
     return tests;
   }
 
   /** Rows that are attacked on each profile. */
   private static SortedSet<Integer> rowsOfProfiles() {
     SortedSet<Integer> rows = new TreeSet<>();
-    new ClassFileImporter()
-        .importPackages("io.zcbot.sandbox.worker.security").stream()
-            .filter(type -> type.isAssignableTo(Attacks.class))
-            .flatMap(type -> type.getMethods().stream())
-            .filter(method -> method.isAnnotatedWith(Row.class))
-            .forEach(
-                method ->
-                    Arrays.stream(method.getAnnotationOfType(Row.class).value())
-                        .forEach(rows::add));
+    CLASSES.stream()
+        .filter(type -> type.isAssignableTo(Attacks.class))
+        .flatMap(type -> type.getMethods().stream())
+        .filter(method -> method.isAnnotatedWith(Row.class))
+        .forEach(
+            method ->
+                Arrays.stream(method.getAnnotationOfType(Row.class).value()).forEach(rows::add));
     return rows;
   }
 

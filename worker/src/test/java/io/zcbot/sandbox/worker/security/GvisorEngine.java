@@ -68,7 +68,7 @@ final class GvisorEngine implements AutoCloseable {
 
   /** Gives out the run's one, started when it is first asked for. */
   static final class OfTheRun implements BeforeClassTemplateInvocationCallback {
-    private static Store store;
+    private static volatile Store store;
 
     @Override
     public void beforeClassTemplateInvocation(ExtensionContext context) {

@@ -230,7 +230,7 @@ class KernelSurfaceIT extends Attacks {
   }
 
   /** As the host sees it: a kernel of its own numbers namespaces of its own. */
-  private static String namespace(String container, String kind) throws IOException {
+  private String namespace(String container, String kind) throws IOException {
     return Files.readSymbolicLink(Path.of("/proc/" + lab.pid(container) + "/ns", kind)).toString();
   }
 }

@@ -39,12 +39,12 @@ class NetworkIT extends Attacks {
   /** The host's rules answer a connection with a reset; a server that is there would take it. */
   private static final String RESET = "Connection refused|" + REFUSED;
 
-  private static Elsewhere elsewhere;
-  private static String openNetwork;
-  private static String open;
+  private Elsewhere elsewhere;
+  private String openNetwork;
+  private String open;
 
   @BeforeParameterizedClassInvocation
-  static void connect() throws Exception {
+  void connect() throws Exception {
     // A network of its own, which a firewall outside does not cover either.
     openNetwork = lab.fixture.openNetwork();
     elsewhere = new Elsewhere(lab);
@@ -59,8 +59,11 @@ class NetworkIT extends Attacks {
   }
 
   @AfterParameterizedClassInvocation
-  static void disconnect() throws Exception {
-    elsewhere.close();
+  void disconnect() throws Exception {
+    if (elsewhere != null) {
+      elsewhere.close();
+      elsewhere = null;
+    }
   }
 
   private static String to(String address, int port) {
@@ -68,7 +71,7 @@ class NetworkIT extends Attacks {
   }
 
   /** TCP and UDP, refused at once, where a container without the firewall gets an answer. */
-  private static void closed(String address, int port) throws Exception {
+  private void closed(String address, int port) throws Exception {
     refused(lab.sandbox.id(), to(address, port), RESET);
     refused(lab.sandbox.id(), datagramsTo(address), REFUSED);
     succeeds(open, "1000:1000", to(address, port));
@@ -137,7 +140,7 @@ class NetworkIT extends Attacks {
   }
 
   /** Where something in the engine's own network takes connections, on all its addresses. */
-  private static int portOfTheHost() {
+  private int portOfTheHost() {
     String server =
         lab.control(
             command -> {
@@ -191,7 +194,7 @@ class NetworkIT extends Attacks {
     succeeds(attacker, "1000:1000", to(there, 8000));
   }
 
-  private static void awaitServed(String container, String address) {
+  private void awaitServed(String container, String address) {
     await()
         .atMost(Duration.ofSeconds(20))
         .until(() -> lab.fixture.bash(container, to(address, 8000)).exitCode() == 0);
@@ -226,7 +229,7 @@ class NetworkIT extends Attacks {
             });
   }
 
-  private static Map<ExposedPort, Ports.Binding[]> published(String container) {
+  private Map<ExposedPort, Ports.Binding[]> published(String container) {
     Ports ports =
         lab.fixture.docker.inspectContainerCmd(container).exec().getNetworkSettings().getPorts();
     return ports == null ? Map.of() : ports.getBindings();

@@ -122,7 +122,7 @@ class WorkspaceIT extends Attacks {
   }
 
   /** On the host's kernel, where there is a setuid bit to honour. */
-  private static String withNewPrivileges(Started sandbox) {
+  private String withNewPrivileges(Started sandbox) {
     return lab.control(
         command -> {
           lab.onHostsKernel(command.getHostConfig());
@@ -132,7 +132,7 @@ class WorkspaceIT extends Attacks {
   }
 
   /** A setuid-root copy of id out of the image, whose libraries it fits. */
-  private static void plant(Path at, String image) throws IOException, InterruptedException {
+  private void plant(Path at, String image) throws IOException, InterruptedException {
     lab.docker(
         "run",
         "--rm",

@@ -9,6 +9,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
+import java.net.BindException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.net.URI;
@@ -18,9 +19,13 @@ import java.net.http.HttpResponse;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.concurrent.atomic.AtomicInteger;
 
 /** What a worker serves over HTTP. */
 public final class WorkerOps implements AutoCloseable {
+  private static final AtomicInteger NEXT_PORT =
+      new AtomicInteger(11_000 + (int) (ProcessHandle.current().pid() % 8_000));
+
   private final HttpClient http = HttpClient.newHttpClient();
   private final int port;
 
@@ -29,10 +34,18 @@ public final class WorkerOps implements AutoCloseable {
     port = freePort();
   }
 
-  /** A port of the loopback address that nobody listens on at the moment. */
+  /**
+   * A port of the loopback address that nobody listens on. Tests run side by side, so it is given
+   * out once, and is below those that the kernel gives to whoever connects.
+   */
   public static int freePort() throws IOException {
-    try (ServerSocket free = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-      return free.getLocalPort();
+    while (true) {
+      int candidate = NEXT_PORT.getAndIncrement();
+      try (ServerSocket _ = new ServerSocket(candidate, 1, InetAddress.getLoopbackAddress())) {
+        return candidate;
+      } catch (BindException _) {
+        // In use: the next one.
+      }
     }
   }
 

@@ -1,0 +1,93 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.docker;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.zcbot.sandbox.events.Ready;
+import io.zcbot.sandbox.events.Reaped;
+import io.zcbot.sandbox.worker.ensure.Domain;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.parallel.Isolated;
+
+/** Claims and reaps, again and again, on a real engine with real mounts. Takes CAP_SYS_ADMIN. */
+@Tag("engine")
+@Timeout(3600)
+@Isolated("it counts the descriptors of this process")
+class SlotLeaksIT {
+  /** A descriptor that each cycle leaked would be noticed after ten. */
+  private static final int CYCLES = Integer.getInteger("zcbot.test.claims", 25);
+
+  @TempDir Path root;
+
+  /** As many cycles as {@code -Dzcbot.test.claims} says. */
+  @Test
+  void nothingLeaksInManyClaimsAndReaps() throws Exception {
+    EngineFixture fixture = new EngineFixture(root, Duration.ofSeconds(15));
+    DomainFixture worker = new DomainFixture(fixture, root);
+    try {
+      Domain domain = worker.begin(fixture.spec(), worker.mounts(), 1);
+      claimAndReap(worker, domain);
+      long descriptors = count(Path.of("/proc/self/fd"));
+
+      for (int i = 0; i < CYCLES; i++) {
+        claimAndReap(worker, domain);
+      }
+
+      assertThat(fixture.containers()).as("the parked one").hasSize(1);
+      assertThat(mounts()).hasSize(1);
+      assertThat(slotDirectories(fixture)).hasSize(1);
+      assertThat(
+              fixture
+                  .docker
+                  .inspectNetworkCmd()
+                  .withNetworkId(fixture.network)
+                  .exec()
+                  .getContainers())
+          .as("addresses, and the veth pairs that go with them")
+          .hasSize(1);
+      assertThat(count(Path.of("/proc/self/fd"))).isLessThanOrEqualTo(descriptors + 10);
+      assertThat(worker.live).isEmpty();
+    } finally {
+      worker.close();
+    }
+    assertThat(mounts()).isEmpty();
+  }
+
+  private static void claimAndReap(DomainFixture worker, Domain domain) throws Exception {
+    DomainFixture.awaitParked(domain, 1);
+    assertThat(worker.ensure(domain, EngineFixture.user()))
+        .isInstanceOfSatisfying(
+            Ready.class, ready -> assertThat(ready.outcome()).isEqualTo(Ready.Outcome.CLAIMED));
+    domain.reaper().reapAll(Reaped.Reason.IDLE, _ -> true, List.of()).join();
+    DomainFixture.awaitParked(domain, 1);
+  }
+
+  private List<String> mounts() throws IOException {
+    return Files.readAllLines(Path.of("/proc/self/mountinfo")).stream()
+        .filter(line -> line.split(" ")[4].startsWith(root.toString()))
+        .toList();
+  }
+
+  private List<Path> slotDirectories(EngineFixture fixture) throws IOException {
+    try (var all = Files.list(root.resolve(".slots").resolve(fixture.worker))) {
+      return all.filter(path -> !path.endsWith(".probe")).toList();
+    }
+  }
+
+  private static long count(Path directory) throws IOException {
+    try (var all = Files.list(directory)) {
+      return all.count();
+    }
+  }
+}

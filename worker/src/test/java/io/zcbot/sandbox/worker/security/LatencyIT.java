@@ -1,0 +1,160 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.security;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.zcbot.sandbox.worker.docker.EngineFixture.Started;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.Arrays;
+import java.util.Locale;
+import java.util.Map;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.parallel.Isolated;
+
+/** What takes a time or a share of the processors, so that no other test may run meanwhile. */
+@Tag("engine")
+@Tag("network-namespaces")
+@Tag("gvisor")
+@Isolated("it measures times, and uses the host up")
+class LatencyIT extends Attacks {
+  private static final int ROUNDS = 7;
+  private static final Duration UNDER_WAY = Duration.ofMillis(300);
+
+  @Row(30)
+  @Test
+  void aCpuBurnIsThrottled() throws Exception {
+    Started burner = lab.fresh();
+    String burn =
+        """
+        import os, time
+        end = time.monotonic() + 2
+        children = [os.fork() for _ in range(3)]
+        while time.monotonic() < end: pass
+        if 0 in children: os._exit(0)
+        for child in children: os.waitpid(child, 0)""";
+    long started = System.nanoTime();
+    double usedBefore = cpuSeconds(burner.id());
+    long throttledBefore = throttled(burner.id());
+    python(burner.id(), burn);
+    double took = (System.nanoTime() - started) / 1e9;
+    // its share of the time, and what a period lets one begin with
+    assertThat(cpuSeconds(burner.id()) - usedBefore)
+        .isLessThan(lab.spec.limits().cpus() * took + 0.6);
+    assertThat(throttled(burner.id())).as("periods throttled").isGreaterThan(throttledBefore);
+
+    String control = lab.without(host -> host.withNanoCPUs(0L));
+    python(control, burn);
+    assertThat(throttled(control)).isZero();
+  }
+
+  private double cpuSeconds(String container) throws IOException {
+    String used = lab.cgroup(container, "cpuacct", "cpuacct.usage", "cpu.stat");
+    return used.startsWith("usage_usec ")
+        ? Long.parseLong(used.lines().findFirst().orElseThrow().split(" ")[1]) / 1e6
+        : Long.parseLong(used) / 1e9;
+  }
+
+  private long throttled(String container) throws IOException {
+    return lab.cgroup(container, "cpu", "cpu.stat", "cpu.stat")
+        .lines()
+        .filter(line -> line.startsWith("nr_throttled "))
+        .mapToLong(line -> Long.parseLong(line.split(" ")[1]))
+        .sum(); // of a group without a limit it may not be told
+  }
+
+  /** An ensure for a running sandbox must not cost more for it. */
+  @Row(44)
+  @Test
+  void lookingCloselyTakesNoLonger() throws Exception {
+    for (int i = 0; i < 200; i++) {
+      lab.fixture.engine.find(lab.sandbox.id());
+      verify();
+    }
+    long[] glance = new long[200];
+    long[] look = new long[200];
+    for (int i = 0; i < 200; i++) {
+      long started = System.nanoTime();
+      lab.fixture.engine.find(lab.sandbox.id());
+      glance[i] = System.nanoTime() - started;
+      started = System.nanoTime();
+      verify();
+      look[i] = System.nanoTime() - started;
+    }
+    Arrays.sort(glance);
+    Arrays.sort(look);
+    System.out.printf(
+        "inspect %d us, with the spec held against it %d us (medians)%n",
+        glance[100] / 1000, look[100] / 1000);
+    assertThat(look[100] - glance[100]).isLessThan(1_000_000);
+  }
+
+  private void verify() throws Exception {
+    assertThat(
+            lab.fixture
+                .sandboxes(lab.spec)
+                .verify(lab.sandbox.id(), lab.sandbox.user(), lab.sandbox.workspace()))
+        .isPresent();
+  }
+
+  /**
+   * One sandbox abuses all it has; another's commands are timed, before, meanwhile and after, so
+   * that whatever else this machine does is on both sides of the comparison.
+   */
+  @Row(31)
+  @Test
+  void aNeighboursCommandsTakeAtMostTwiceAsLong() throws Exception {
+    Map<String, String> attacks =
+        Map.of(
+            "cpu", "while :; do :; done & while :; do :; done & wait",
+            "forks", ":(){ :|:& };:; sleep 20",
+            "memory", "while :; do python3 -c 'bytearray(400 << 20)'; done",
+            "tmp", "while :; do head -c 20M /dev/zero > /tmp/x; rm /tmp/x; done",
+            "files", "mkdir -p f; i=0; while ((i < 100000)); do : > f/$i; ((i += 1)); done",
+            "inotify", "python3 -c \"" + ResourcesIT.INOTIFY.replace("\"", "\\\"") + "\" 20");
+    double before = medianMillis();
+    for (Map.Entry<String, String> attack : attacks.entrySet()) {
+      double best = Double.MAX_VALUE;
+      String times = "";
+      // A burst of somebody else's may still fall into the middle alone: the best of three counts.
+      for (int i = 0; i < 3 && best > 2; i++) {
+        Started abuser = lab.fresh();
+        lab.fixture.background(
+            abuser.id(), "timeout", "-s", "KILL", "20", "bash", "-c", attack.getValue());
+        Thread.sleep(UNDER_WAY);
+        double during = medianMillis();
+        lab.fixture.engine.kill(abuser.id());
+        lab.fixture.engine.remove(abuser.id());
+        double after = medianMillis();
+        double quiet = (before + after) / 2;
+        if (during / quiet < best) {
+          best = during / quiet;
+          times = String.format(Locale.ROOT, "%.0f ms instead of %.0f ms", during, quiet);
+        }
+        before = after;
+      }
+      System.out.printf(
+          Locale.ROOT,
+          "a neighbour's command during %s: %s (%.1fx)%n",
+          attack.getKey(),
+          times,
+          best);
+      assertThat(best).as(attack.getKey() + ": " + times).isLessThanOrEqualTo(2.0);
+    }
+  }
+
+  private double medianMillis() throws Exception {
+    double[] took = new double[ROUNDS];
+    for (int i = 0; i < ROUNDS; i++) {
+      long started = System.nanoTime();
+      said(lab.sandbox.id(), "true");
+      took[i] = (System.nanoTime() - started) / 1e6;
+    }
+    Arrays.sort(took);
+    return took[ROUNDS / 2];
+  }
+}

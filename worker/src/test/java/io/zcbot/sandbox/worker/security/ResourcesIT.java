@@ -9,7 +9,6 @@ import static org.awaitility.Awaitility.await;
 
 import com.github.dockerjava.api.model.LogConfig;
 import com.github.dockerjava.api.model.Ulimit;
-import io.zcbot.sandbox.worker.docker.EngineFixture.Outcome;
 import io.zcbot.sandbox.worker.docker.EngineFixture.Started;
 import io.zcbot.sandbox.worker.docker.host.EngineFacts;
 import io.zcbot.sandbox.worker.doctor.EngineChecks;

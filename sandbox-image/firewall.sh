@@ -40,9 +40,33 @@ split() {
   IFS=$', \t\n' read -r -d '' -a entries <<<"$1" || :
 }
 
-fail() {
-  local reason=${1//[[:cntrl:]]/ }
+# An address or CIDR in the one notation in which it means the same to everybody: nft would look
+# names up, and take leading zeros for octal numbers.
+octet='(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])'
+address4="^$octet(\\.$octet){3}(/(3[0-2]|[12]?[0-9]))?\$"
+address6='^[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*(/(12[0-8]|1[01][0-9]|[1-9]?[0-9]))?$'
+
+family() { # variable's name, address or CIDR: sets REPLY to ip or ip6
+  if [[ $2 =~ $address4 ]]; then
+    REPLY=ip
+  elif [[ $2 =~ $address6 ]]; then
+    REPLY=ip6
+  else
+    fail settings "$1: '$2' is not an IPv4 or IPv6 address or CIDR"
+  fi
+}
+
+# Ends with a line that tells the worker why. It goes by the code, and shows the reason:
+#
+#   settings    a variable has a value that means nothing
+#   network     the network is not as the settings say
+#   host-rules  the host's rules are not in force
+#   rules       rules could not be set, or do not do what they should
+#   mounts      what the worker mounts does not show in the container
+#   ended       the script ended where it should not
+fail() { # code, reason
+  local reason=${2//[[:cntrl:]]/ }
   trap - EXIT
-  printf 'zcbot-sandbox failed: %s\n' "${reason:0:400}"
+  printf 'zcbot-sandbox failed %s: %s\n' "$1" "${reason:0:400}"
   exit 1
 }

@@ -5,7 +5,8 @@
 # line on stdout:
 #
 #   zcbot-sandbox ready table=<name> rules=<count> found=<none|same|other>
-#   zcbot-sandbox failed: <reason>                                  (and a non-zero exit)
+#   zcbot-sandbox ready resolvers=<addresses>
+#   zcbot-sandbox failed <code>: <reason>                           (and a non-zero exit)
 #
 #   set        sets the rules, whatever was there before, in one transaction; `found` tells what was
 #   print      prints the rules and sets nothing
@@ -29,21 +30,7 @@ set -euo pipefail
 set -f
 export PATH=/usr/sbin:/usr/bin LC_ALL=C
 source "${ZCBOT_FIREWALL_LIB:-/usr/local/lib/zcbot/firewall.sh}"
-trap 'fail "host-firewall.sh ended before the rules were set"' EXIT
-
-ipv4='^[0-9]{1,3}(\.[0-9]{1,3}){3}(/[0-9]{1,2})?$'
-ipv6='^[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*(/[0-9]{1,3})?$'
-
-# nft would look names up.
-family() { # variable's name, address or CIDR: sets REPLY to ip or ip6
-  if [[ $2 =~ $ipv4 ]]; then
-    REPLY=ip
-  elif [[ $2 =~ $ipv6 ]]; then
-    REPLY=ip6
-  else
-    fail "$1: '$2' is not an IPv4 or IPv6 address or CIDR"
-  fi
-}
+trap 'fail ended "host-firewall.sh ended before the rules were set"' EXIT
 
 egress=
 add() { egress+=$'\t\t'$1$'\n'; }
@@ -57,13 +44,13 @@ toward() { # variable's name, address or CIDR, statement
 make_rules() {
   local entry bridge=$ZCBOT_BRIDGE sources='' l2=''
   local -a entries resolvers
-  [[ $bridge =~ ^[A-Za-z0-9_.-]{1,15}$ ]] || fail "ZCBOT_BRIDGE: '$bridge' is not the name of an interface"
-  [[ ${ZCBOT_POLICY-} =~ ^[A-Za-z0-9]{1,64}$ ]] || fail "ZCBOT_POLICY: '${ZCBOT_POLICY-}' is not a name"
-  [[ ${ZCBOT_OWNER-} =~ ^[A-Za-z0-9._-]{1,128}$ ]] || fail "ZCBOT_OWNER: '${ZCBOT_OWNER-}' is not a worker's id"
+  [[ $bridge =~ ^[A-Za-z0-9_.-]{1,15}$ ]] || fail settings "ZCBOT_BRIDGE: '$bridge' is not the name of an interface"
+  [[ ${ZCBOT_POLICY-} =~ ^[A-Za-z0-9]{1,64}$ ]] || fail settings "ZCBOT_POLICY: '${ZCBOT_POLICY-}' is not a name"
+  [[ ${ZCBOT_OWNER-} =~ ^[A-Za-z0-9._-]{1,128}$ ]] || fail settings "ZCBOT_OWNER: '${ZCBOT_OWNER-}' is not a worker's id"
   table=zcbot_${bridge//[!A-Za-z0-9]/_}
 
   split "$ZCBOT_SUBNETS"
-  ((${#entries[@]} > 0)) || fail "ZCBOT_SUBNETS: the network has none"
+  ((${#entries[@]} > 0)) || fail settings "ZCBOT_SUBNETS: the network has none"
   for entry in "${entries[@]}"; do
     family ZCBOT_SUBNETS "$entry"
     sources+=$'\t\t'"$REPLY saddr $entry return"$'\n'
@@ -92,7 +79,7 @@ make_rules() {
     add accept
   else
     split "$ZCBOT_EGRESS"
-    ((${#entries[@]} > 0)) || fail "ZCBOT_EGRESS: says of nothing that it may be reached"
+    ((${#entries[@]} > 0)) || fail settings "ZCBOT_EGRESS: says of nothing that it may be reached"
     for entry in "${entries[@]}"; do toward ZCBOT_EGRESS "$entry" accept; done
     add 'jump refuse'
   fi
@@ -169,24 +156,24 @@ clear_stale() {
 
 set_rules() {
   local before after problem found=none count
-  [[ -e /sys/class/net/$ZCBOT_BRIDGE ]] || fail "the host has no interface $ZCBOT_BRIDGE: is the engine on another machine's network?"
+  [[ -e /sys/class/net/$ZCBOT_BRIDGE ]] || fail network "the host has no interface $ZCBOT_BRIDGE: is the engine on another machine's network?"
   before=$(in_kernel)
   if [[ $before =~ policy=([A-Za-z0-9]+)\ owner=([A-Za-z0-9._-]+) && ${BASH_REMATCH[1]} != "$ZCBOT_POLICY" && ${BASH_REMATCH[2]} != "$ZCBOT_OWNER" ]]; then
-    fail "worker ${BASH_REMATCH[2]} has set rules of another policy on this network; give workers that share a network the same policy, or each a network of its own (ZCBOT_SANDBOX_NETWORK). If that worker is gone for good: nft delete table inet $table"
+    fail rules "worker ${BASH_REMATCH[2]} has set rules of another policy on this network; give workers that share a network the same policy, or each a network of its own (ZCBOT_SANDBOX_NETWORK). If that worker is gone for good: nft delete table inet $table"
   fi
   # Adding before deleting: a delete of what is not there would fail.
   problem=$(nft -f - 2>&1 <<<"table inet $table
 delete table inet $table
 table bridge $table
 delete table bridge $table
-$RULES") || fail "nft: ${problem%%$'\n'*}"
+$RULES") || fail rules "nft: ${problem%%$'\n'*}"
   after=$(in_kernel)
   [[ -z $before ]] || found=other
   [[ $before != "$after" ]] || found=same
   count_rules "$RULES"
   count=$REPLY
   count_rules "$after"
-  [[ $count == "$REPLY" ]] || fail "the kernel has $REPLY rules of the $count that were set"
+  [[ $count == "$REPLY" ]] || fail rules "the kernel has $REPLY rules of the $count that were set"
   clear_stale
   trap - EXIT
   printf 'zcbot-sandbox ready table=%s rules=%s found=%s\n' "$table" "$count" "$found"
@@ -205,7 +192,7 @@ case ${1-} in
   resolvers)
     read_resolvers
     trap - EXIT
-    printf 'zcbot-sandbox ready resolvers=%s\n' "${resolvers[*]-}"
+    printf 'zcbot-sandbox ready resolvers=%s\n' "$(IFS=, && echo "${resolvers[*]-}")"
     ;;
-  *) fail "usage: zcbot-host-firewall set|print|resolvers" ;;
+  *) fail settings "usage: zcbot-host-firewall set|print|resolvers" ;;
 esac

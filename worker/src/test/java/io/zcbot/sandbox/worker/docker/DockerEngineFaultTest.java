@@ -689,13 +689,22 @@ class DockerEngineFaultTest {
     fake.on(
         "POST",
         "/containers/c1/attach",
-        stream(frame(1, "zcbot-sandbox failed: iptables: Permission denied\n")));
+        stream(frame(1, "zcbot-sandbox failed rules: nft: Permission denied\n")));
 
     EngineException e = failure(() -> sandboxes.start("c1"));
 
     assertThat(e.kind()).isEqualTo(Kind.FIREWALL);
     assertThat(e.getMessage())
-        .isEqualTo("start: init could not put the firewall in force: iptables: Permission denied");
+        .isEqualTo("start: init could not put the firewall in force: nft: Permission denied");
+  }
+
+  /** They are set again before the next try, so there is one. */
+  @Test
+  void hostsRulesThatAreNotInForceAreKnownByTheirCode() {
+    fake.on(
+        "POST", "/containers/c1/attach", stream(frame(1, "zcbot-sandbox failed host-rules: x\n")));
+
+    assertThat(failure(() -> sandboxes.start("c1")).kind()).isEqualTo(Kind.UNPROTECTED);
   }
 
   @Test
@@ -710,7 +719,7 @@ class DockerEngineFaultTest {
 
     fake.on("POST", "/containers/c1/wait", status(200, "{\"StatusCode\":2}"));
     assertThat(failure(() -> sandboxes.start("c1")).getMessage())
-        .contains("exit code 2", "its last output: bash: iptables: not found");
+        .contains("exit code 2", "its last output: bash: nft: not found");
   }
 
   @Test
@@ -963,7 +972,7 @@ class DockerEngineFaultTest {
   }
 
   private void assertEndFails(Reply wait, Kind kind) {
-    fake.on("POST", "/containers/c1/attach", stream(frame(2, "bash: iptables: not found\n")));
+    fake.on("POST", "/containers/c1/attach", stream(frame(2, "bash: nft: not found\n")));
     fake.on("POST", "/containers/c1/wait", wait);
     assertThat(failure(() -> sandboxes.start("c1")).kind()).isEqualTo(kind);
   }

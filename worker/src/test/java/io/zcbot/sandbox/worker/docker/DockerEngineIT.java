@@ -279,7 +279,7 @@ class DockerEngineIT {
     assertThat(e.getMessage()).contains("ZCBOT_PG_IPS", "nonsense");
     await().untilAsserted(() -> assertThat(state(id)).isEqualTo(State.ENDED));
 
-    String noTools = fixture.image(directory, "RUN rm /usr/sbin/xtables-nft-multi");
+    String noTools = fixture.image(directory, "RUN rm /usr/sbin/nft");
     String toolless =
         fixture.create(fixture.withImage(noTools, FirewallMode.CONTAINER), EngineFixture.user());
     assertThat(failure(() -> fixture.start(toolless)).kind()).isEqualTo(Kind.FIREWALL);

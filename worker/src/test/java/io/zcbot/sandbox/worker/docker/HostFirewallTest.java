@@ -108,7 +108,7 @@ class HostFirewallTest {
   @Test
   void rulesThatCanNotBeSetAreNotInForce() {
     sandboxes.checkFirewall();
-    helperSays("zcbot-sandbox failed: nft: Operation not permitted");
+    helperSays("zcbot-sandbox failed rules: nft: Operation not permitted");
 
     sandboxes.checkFirewall();
 

@@ -109,13 +109,13 @@ class NetworkIT extends Attacks {
   void noCommandCanLiftTheFirewall() throws Exception {
     refused(
         lab.sandbox.id(),
-        "/usr/sbin/iptables -F OUTPUT",
+        "/usr/sbin/nft flush ruleset",
         "permission denied|not permitted|must be root|protocol not supported");
     refused(lab.sandbox.id(), "ip route add 10.0.0.0/8 dev eth0 2>&1", "not permitted|not found");
     refused(lab.sandbox.id(), to(elsewhere.privates().getFirst(), Elsewhere.PORT), RESET);
 
     String control = lab.exposed(host -> host.withCapDrop().withCapAdd(Capability.NET_ADMIN));
-    succeeds(control, "0:0", "/usr/sbin/iptables-nft -F OUTPUT");
+    succeeds(control, "0:0", "/usr/sbin/nft flush ruleset");
   }
 
   @Row(20)

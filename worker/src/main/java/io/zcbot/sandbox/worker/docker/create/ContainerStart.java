@@ -8,10 +8,11 @@ import com.github.dockerjava.api.exception.NotModifiedException;
 import io.zcbot.sandbox.worker.docker.api.EngineCalls;
 import io.zcbot.sandbox.worker.docker.api.EngineErrors;
 import io.zcbot.sandbox.worker.docker.api.Operation;
+import io.zcbot.sandbox.worker.docker.init.FailureCode;
 import io.zcbot.sandbox.worker.docker.init.InitOutput.Verdict;
 import io.zcbot.sandbox.worker.docker.init.ReadyGate;
-import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.engine.EngineException.Kind;
+import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.engine.SlotEngine.OnceRunning;
 import java.io.IOException;
 import java.time.Duration;
@@ -22,7 +23,6 @@ import org.slf4j.LoggerFactory;
 /** Starts a container and waits for its ready line. */
 final class ContainerStart {
   private static final Logger log = LoggerFactory.getLogger(ContainerStart.class);
-  private static final String HOST_RULES = "the host's firewall rules are not in force";
   private static final Duration EXIT_PATIENCE = Duration.ofSeconds(5);
 
   private final EngineCalls calls;
@@ -113,7 +113,7 @@ final class ContainerStart {
       case Verdict.Failed failed ->
           throw EngineErrors.exception(
               // the host's rules are set again before the next try, init's own would fail again
-              failed.reason().startsWith(HOST_RULES) ? Kind.UNPROTECTED : Kind.FIREWALL,
+              failed.code() == FailureCode.HOST_RULES ? Kind.UNPROTECTED : Kind.FIREWALL,
               Operation.START,
               "init could not put the firewall in force: " + EngineErrors.clean(failed.reason()),
               "",

@@ -59,10 +59,10 @@ final class FirewallHelper {
   /**
    * Runs one.
    *
-   * @return what it said after «ready»
+   * @return what it said of it, by key
    * @throws EngineException of kind FIREWALL if it says that it failed
    */
-  String run(Job job, EngineFacts facts) throws EngineException {
+  Map<String, String> run(Job job, EngineFacts facts) throws EngineException {
     String id =
         calls.call(
             Operation.CREATE,
@@ -107,9 +107,9 @@ final class FirewallHelper {
     left.forEach(container -> removeQuietly(container.getId()));
   }
 
-  private static String said(Verdict verdict) throws EngineException {
+  private static Map<String, String> said(Verdict verdict) throws EngineException {
     return switch (verdict) {
-      case Verdict.Ready ready -> ready.rest();
+      case Verdict.Ready ready -> ready.fields();
       case Verdict.SlotReady _ ->
           throw new IllegalStateException("the firewall's helper container behaves like a slot");
       case Verdict.Failed failed ->

@@ -12,8 +12,8 @@ import io.zcbot.sandbox.worker.docker.host.Bridge;
 import io.zcbot.sandbox.worker.docker.host.EngineFacts;
 import io.zcbot.sandbox.worker.docker.host.ImagePull;
 import io.zcbot.sandbox.worker.docker.host.SandboxNetwork;
-import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.engine.EngineException.Kind;
+import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.spec.Dns;
 import io.zcbot.sandbox.worker.spec.NetworkPolicy;
 import io.zcbot.sandbox.worker.spec.SandboxSpec;
@@ -21,9 +21,9 @@ import java.time.Duration;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.LongSupplier;
-import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -42,8 +42,6 @@ public final class HostFirewall {
   private static final Logger log = LoggerFactory.getLogger(HostFirewall.class);
   private static final Duration RESOLVERS_HOLD = Duration.ofMinutes(5);
   private static final Duration FAILURE_HOLDS = Duration.ofSeconds(2);
-  private static final Pattern FOUND = Pattern.compile("\\bfound=(\\w+)");
-  private static final Pattern RESOLVERS = Pattern.compile("\\bresolvers=(.*)");
   private static final Pattern ADDRESS = Pattern.compile("[0-9A-Fa-f.:]+");
 
   private final EngineCalls calls;
@@ -161,7 +159,7 @@ public final class HostFirewall {
         helper.removeLeftovers();
         tidied = true;
       }
-      String said = set();
+      Map<String, String> said = set();
       lastSeen = Instant.now().truncatedTo(ChronoUnit.SECONDS);
       if (doubts.get() == doubtsBefore) { // else perhaps set before what the doubt is about
         inForceSince = began;
@@ -175,9 +173,8 @@ public final class HostFirewall {
     }
   }
 
-  private void tell(String said, boolean expected) {
-    Matcher matcher = FOUND.matcher(said);
-    String found = matcher.find() ? String.valueOf(matcher.group(1)) : "";
+  private void tell(Map<String, String> said, boolean expected) {
+    String found = said.getOrDefault("found", "");
     if (expected && !found.equals("same")) {
       log.warn(
           "The host's firewall of network {} was {}; it is in force again ({})",
@@ -189,7 +186,7 @@ public final class HostFirewall {
     }
   }
 
-  private String set() throws EngineException {
+  private Map<String, String> set() throws EngineException {
     EngineFacts facts = EngineFacts.read(calls);
     Bridge bridge = bridge();
     return run(
@@ -230,11 +227,10 @@ public final class HostFirewall {
         if (last != null && nanoTime.getAsLong() - last.at < RESOLVERS_HOLD.toNanos()) {
           yield last.addresses;
         }
-        String said = run(new FirewallHelper.Job.Resolvers(networkName), facts);
-        Matcher matcher = RESOLVERS.matcher(said);
-        String list = matcher.find() ? String.valueOf(matcher.group(1)) : "";
+        String list =
+            run(new FirewallHelper.Job.Resolvers(networkName), facts).getOrDefault("resolvers", "");
         List<String> addresses =
-            List.of(list.split(" ")).stream()
+            List.of(list.split(",")).stream()
                 // a scope is of no use in a rule, host(...) is asked from elsewhere
                 .map(address -> address.replaceFirst("%.*", ""))
                 .filter(address -> ADDRESS.matcher(address).matches())
@@ -247,7 +243,7 @@ public final class HostFirewall {
     };
   }
 
-  private String run(FirewallHelper.Job job, EngineFacts facts) throws EngineException {
+  private Map<String, String> run(FirewallHelper.Job job, EngineFacts facts) throws EngineException {
     try {
       return helper.run(job, facts);
     } catch (EngineException e) {

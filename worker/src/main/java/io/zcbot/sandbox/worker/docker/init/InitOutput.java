@@ -10,6 +10,8 @@ import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.LinkedHashMap;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -19,7 +21,7 @@ import org.jspecify.annotations.Nullable;
 public final class InitOutput {
   private static final String READY = "zcbot-sandbox ready";
   private static final String SLOT_READY = "zcbot-slot ready";
-  private static final String FAILED = "zcbot-sandbox failed:";
+  private static final String FAILED = "zcbot-sandbox failed";
   private static final int MAX_LINE = 1024;
   private static final int MAX_LINES = 8;
 
@@ -29,14 +31,14 @@ public final class InitOutput {
 
   /** Where init has got to. */
   public sealed interface Verdict {
-    /** The firewall is in force; {@code rest} is what it said about it. */
-    record Ready(String rest) implements Verdict {}
+    /** The firewall is in force; {@code fields} are what it said about it, as key=value. */
+    record Ready(Map<String, String> fields) implements Verdict {}
 
     /** It is, in a slot that sees what is mounted later. */
     record SlotReady() implements Verdict {}
 
     /** It can't be put in force. */
-    record Failed(String reason) implements Verdict {}
+    record Failed(FailureCode code, String reason) implements Verdict {}
 
     /** Nothing more comes; {@code last} are the last lines it wrote. */
     record Silent(String last) implements Verdict {}
@@ -91,17 +93,34 @@ public final class InitOutput {
       line.setLength(0);
       // stdout only: what some tool writes to stderr is no word of init's
       if (!error && said.startsWith(READY)) {
-        return new Verdict.Ready(said.substring(READY.length()).strip());
+        return new Verdict.Ready(fields(said.substring(READY.length())));
       }
       if (!error && said.startsWith(SLOT_READY)) {
         return new Verdict.SlotReady();
       }
       if (!error && said.startsWith(FAILED)) {
-        return new Verdict.Failed(said.substring(FAILED.length()).strip());
+        return failed(said.substring(FAILED.length()));
       }
       remember(said);
     }
     return null;
+  }
+
+  private static Map<String, String> fields(String text) {
+    Map<String, String> fields = new LinkedHashMap<>();
+    for (String field : text.strip().split(" ")) {
+      int equals = field.indexOf('=');
+      if (equals > 0) {
+        fields.put(field.substring(0, equals), field.substring(equals + 1));
+      }
+    }
+    return fields;
+  }
+
+  private static Verdict failed(String text) {
+    int colon = text.indexOf(':');
+    String code = colon < 0 ? "" : text.substring(0, colon).strip();
+    return new Verdict.Failed(FailureCode.of(code), text.substring(colon + 1).strip());
   }
 
   private Verdict end() {

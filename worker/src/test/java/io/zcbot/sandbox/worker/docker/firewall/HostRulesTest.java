@@ -111,7 +111,7 @@ class HostRulesTest {
       throws Exception {
     settings.put(key, value);
 
-    assertThat(print()).startsWith("zcbot-sandbox failed: " + problem);
+    assertThat(print()).startsWith("zcbot-sandbox failed settings: " + problem);
   }
 
   /** The rules of one chain of the inet table. */

@@ -14,15 +14,16 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 
 class InitOutputTest {
   @Test
   void readyIsALineOfItsOwn() throws IOException {
     assertThat(read(frame(1, "zcbot-sandbox ready firewall=container ipv4=16\n")))
-        .isEqualTo(new Verdict.Ready("firewall=container ipv4=16"));
-    assertThat(read(frame(1, "hello\nzcbot-san"), frame(1, "dbox ready x"), frame(1, "\n")))
-        .isEqualTo(new Verdict.Ready("x"));
+        .isEqualTo(new Verdict.Ready(Map.of("firewall", "container", "ipv4", "16")));
+    assertThat(read(frame(1, "hello\nzcbot-san"), frame(1, "dbox ready x=1,2 y"), frame(1, "\n")))
+        .isEqualTo(new Verdict.Ready(Map.of("x", "1,2")));
   }
 
   @Test
@@ -41,10 +42,18 @@ class InitOutputTest {
   void failedTellsWhy() throws IOException {
     assertThat(
             read(
-                frame(2, "iptables: Permission denied\n"),
-                frame(1, "zcbot-sandbox failed: no rules für IPv6 \n"),
+                frame(2, "nft: Permission denied\n"),
+                frame(1, "zcbot-sandbox failed rules: nft: no rules für IPv6 \n"),
                 frame(1, "zcbot-sandbox ready\n")))
-        .isEqualTo(new Verdict.Failed("no rules für IPv6"));
+        .isEqualTo(new Verdict.Failed(FailureCode.RULES, "nft: no rules für IPv6"));
+  }
+
+  @Test
+  void failedWithoutACodeIsAFailureToo() throws IOException {
+    assertThat(read(frame(1, "zcbot-sandbox failed: no rules\n")))
+        .isEqualTo(new Verdict.Failed(FailureCode.UNKNOWN, "no rules"));
+    assertThat(read(frame(1, "zcbot-sandbox failed\n")))
+        .isEqualTo(new Verdict.Failed(FailureCode.UNKNOWN, ""));
   }
 
   @Test
@@ -59,7 +68,7 @@ class InitOutputTest {
     byte[] flood = frame(1, "x".repeat(5_000_000) + "\n" + "line\n".repeat(100_000));
 
     Verdict verdict = read(flood, frame(1, "zcbot-sandbox ready\n"));
-    assertThat(verdict).isEqualTo(new Verdict.Ready(""));
+    assertThat(verdict).isEqualTo(new Verdict.Ready(Map.of()));
 
     assertThat(((Verdict.Silent) read(flood)).last()).hasSizeLessThan(10_000);
   }

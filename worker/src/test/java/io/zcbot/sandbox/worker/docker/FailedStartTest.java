@@ -1,0 +1,151 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.docker;
+
+import static io.zcbot.sandbox.worker.docker.FakeDockerApi.error;
+import static io.zcbot.sandbox.worker.docker.FakeDockerApi.status;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.zcbot.sandbox.events.Ensure;
+import io.zcbot.sandbox.events.LiveSandbox;
+import io.zcbot.sandbox.events.Ready;
+import io.zcbot.sandbox.events.SandboxEvent;
+import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.ensure.Domain;
+import io.zcbot.sandbox.worker.ensure.EnsureRequest;
+import io.zcbot.sandbox.worker.ensure.Fence;
+import io.zcbot.sandbox.worker.pool.WarmPool;
+import io.zcbot.sandbox.worker.reap.Reaper;
+import io.zcbot.sandbox.worker.sandbox.Identity;
+import io.zcbot.sandbox.worker.sandbox.LiveSandboxTable;
+import io.zcbot.sandbox.worker.sandbox.Registry;
+import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
+import io.zcbot.sandbox.worker.sandbox.Time;
+import io.zcbot.sandbox.worker.sandbox.Workspaces;
+import io.zcbot.sandbox.worker.testkit.FakeMounts;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
+import java.util.OptionalLong;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** What an ensure makes of a start that fails: the domain over the adapter. */
+class FailedStartTest extends AdapterTestCase {
+  /** What the engine answers when runc's first process died before it was set up. */
+  private static final String RUNC_DIED =
+      "failed to create task for container: failed to create shim task: OCI runtime create failed:"
+          + " runc create failed: unable to start container process: waiting for init preliminary"
+          + " setup: read init-p: connection reset by peer: unknown";
+
+  private final List<SandboxEvent> log = new CopyOnWriteArrayList<>();
+  private final ScheduledExecutorService timer = Executors.newSingleThreadScheduledExecutor();
+  @TempDir Path directory;
+
+  @AfterEach
+  void endTimer() {
+    timer.shutdownNow();
+  }
+
+  @Test
+  void whatFailsByChanceIsMadeAnewAndTheUserGetsReady() throws Exception {
+    String name = "/containers/zcbot-sandbox-" + USER + "/json";
+    fake.on("POST", "/containers/create", CREATED, status(201, "{\"Id\":\"c2\"}"))
+        .on("POST", "/containers/c1/start", error(500, RUNC_DIED))
+        .on("DELETE", "/containers/c1", status(204, ""))
+        .on("GET", name, error(404, "No such container"))
+        .on("POST", "/containers/c2/attach", READY)
+        .on("POST", "/containers/c2/start", status(204, ""));
+
+    ensure();
+
+    assertThat(log)
+        .singleElement()
+        .isInstanceOfSatisfying(
+            Ready.class,
+            ready -> {
+              assertThat(ready.containerId()).isEqualTo("c2");
+              assertThat(ready.outcome()).isEqualTo(Ready.Outcome.CREATED);
+            });
+    assertThat(fake.asked("POST", "/containers/create")).hasSize(2);
+    assertThat(fake.asked("DELETE", "/containers/c1")).hasSize(1);
+  }
+
+  /** The one that never ran is found under the user's name by the next attempt, and goes then. */
+  @Test
+  void evenIfItCouldNotBeRemovedAtOnce() throws Exception {
+    String name = "/containers/zcbot-sandbox-" + USER + "/json";
+    String left =
+        """
+        {"Id":"c1","Name":"/zcbot-sandbox-%1$s","State":{"Status":"created"},
+         "Config":{"Labels":{"zcbot.product":"sandbox","zcbot.user_id":"%1$s",
+                   "zcbot.worker":"w1","zcbot.spec":"another"}}}"""
+            .formatted(USER);
+    fake.on("POST", "/containers/create", CREATED, status(201, "{\"Id\":\"c2\"}"))
+        .on("POST", "/containers/c1/start", error(500, RUNC_DIED))
+        .on("DELETE", "/containers/c1", error(500, "busy"), status(204, ""))
+        .on("POST", "/containers/c1/kill", error(409, "container c1 is not running"))
+        .on("GET", name, status(200, left), error(404, "No such container"))
+        .on("POST", "/containers/c2/attach", READY)
+        .on("POST", "/containers/c2/start", status(204, ""));
+
+    ensure();
+
+    assertThat(log)
+        .singleElement()
+        .isInstanceOfSatisfying(
+            Ready.class, ready -> assertThat(ready.containerId()).isEqualTo("c2"));
+    assertThat(fake.asked("DELETE", "/containers/c1")).hasSize(2);
+  }
+
+  private void ensure() throws Exception {
+    Domain domain =
+        Domain.of(
+            new Domain.Ports(
+                engine,
+                log::add,
+                new LiveSandboxTable() {
+                  @Override
+                  public void open(LiveSandbox sandbox) {}
+
+                  @Override
+                  public void close(UserId user, String containerId) {}
+                },
+                (_, task) -> {
+                  task.run();
+                  return true;
+                },
+                _ -> OptionalLong.empty(),
+                timer,
+                Time.system(),
+                SandboxMetrics.NONE),
+            sandboxes,
+            new Domain.Settings(
+                new Identity("w1", "host", "tcp://engine"),
+                new Reaper.Limits(Duration.ofHours(1), Duration.ofHours(1), null),
+                10,
+                4,
+                4,
+                10_000),
+            new Registry(),
+            Workspaces.open(directory),
+            new WarmPool.Setup(sandboxes, new FakeMounts(() -> false), 0, null));
+    long now = System.nanoTime();
+    domain
+        .ensurer()
+        .ensure(
+            new EnsureRequest(
+                new Ensure("e1", USER, Instant.now(), null, null),
+                0,
+                now,
+                now + Duration.ofSeconds(15).toNanos(),
+                Fence.OPEN));
+  }
+}

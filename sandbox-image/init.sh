@@ -195,7 +195,7 @@ fi
 # ends only after an RCU grace period, 10 ms and more.
 PROBLEM=
 install_rules() { # ip|ip6
-  local said listed line taken='' head
+  local said listed='' line taken='' head
   local -i number=0
   head="table $1 zcbot {
 	chain output {
@@ -203,8 +203,8 @@ install_rules() { # ip|ip6
 "
   if ! said=$(nft -s -e -f - 2>&1 <<<"$head${rules[$1]}"$'\t}\n}') ||
     ! listed=$(nft -s list table "$1" zcbot 2>&1); then
-    PROBLEM="nft: ${said%%$'\n'*}"
-    [[ -n $said ]] || PROBLEM="nft: ${listed%%$'\n'*}"
+    PROBLEM=${listed:-$said}
+    PROBLEM="nft: ${PROBLEM%%$'\n'*}"
     return 1
   fi
   while IFS= read -r line; do
@@ -236,8 +236,8 @@ probe() { # address, the second error, route?
 install_rules ip || fail rules "$PROBLEM"
 if install_rules ip6; then
   [[ $ipv6 == disabled ]] || ipv6=${count[ip6]}
-elif [[ $ipv6 == enabled ]]; then
-  fail rules "IPv6 is enabled and $PROBLEM"
+elif [[ $ipv6 == enabled ]] || nft add table ip6 zcbot 2>/dev/null; then # else the kernel has no IPv6
+  fail rules "$PROBLEM"
 fi
 
 probe 169.254.169.254 'No route to host' "$route4"

@@ -9,8 +9,8 @@ import static io.zcbot.sandbox.worker.docker.FakeDockerApi.status;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.zcbot.sandbox.worker.docker.FakeDockerApi.Reply;
-import io.zcbot.sandbox.worker.engine.EngineException.Kind;
 import io.zcbot.sandbox.worker.engine.EngineException;
+import io.zcbot.sandbox.worker.engine.EngineException.Kind;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 

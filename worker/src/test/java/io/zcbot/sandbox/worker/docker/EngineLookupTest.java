@@ -12,11 +12,11 @@ import static io.zcbot.sandbox.worker.docker.FakeDockerApi.status;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.zcbot.sandbox.worker.docker.FakeDockerApi.Reply;
+import io.zcbot.sandbox.worker.engine.Container;
 import io.zcbot.sandbox.worker.engine.Container.Ownership;
 import io.zcbot.sandbox.worker.engine.Container.State;
-import io.zcbot.sandbox.worker.engine.Container;
-import io.zcbot.sandbox.worker.engine.EngineException.Kind;
 import io.zcbot.sandbox.worker.engine.EngineException;
+import io.zcbot.sandbox.worker.engine.EngineException.Kind;
 import java.time.Instant;
 import java.util.List;
 import org.junit.jupiter.api.Test;

@@ -11,8 +11,8 @@ import static io.zcbot.sandbox.worker.docker.FakeDockerApi.status;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.github.dockerjava.core.DefaultDockerClientConfig;
-import io.zcbot.sandbox.worker.engine.EngineException.Kind;
 import io.zcbot.sandbox.worker.engine.EngineException;
+import io.zcbot.sandbox.worker.engine.EngineException.Kind;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
 import java.io.IOException;
 import java.nio.file.Path;

@@ -9,15 +9,14 @@ import static io.zcbot.sandbox.worker.docker.FakeDockerApi.error;
 import static io.zcbot.sandbox.worker.docker.FakeDockerApi.hang;
 import static io.zcbot.sandbox.worker.docker.FakeDockerApi.openStream;
 import static io.zcbot.sandbox.worker.docker.FakeDockerApi.reset;
-import static io.zcbot.sandbox.worker.docker.FakeDockerApi.status;
 import static io.zcbot.sandbox.worker.docker.FakeDockerApi.stream;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import io.zcbot.sandbox.worker.docker.FakeDockerApi.Reply;
 import io.zcbot.sandbox.worker.engine.EngineEvent;
-import io.zcbot.sandbox.worker.engine.EngineException.Kind;
 import io.zcbot.sandbox.worker.engine.EngineException;
+import io.zcbot.sandbox.worker.engine.EngineException.Kind;
 import java.nio.charset.StandardCharsets;
 import java.time.Instant;
 import java.util.ArrayList;

@@ -14,8 +14,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.zcbot.sandbox.worker.docker.FakeDockerApi.Reply;
 import io.zcbot.sandbox.worker.docker.FakeDockerApi.Request;
-import io.zcbot.sandbox.worker.engine.EngineException.Kind;
 import io.zcbot.sandbox.worker.engine.EngineException;
+import io.zcbot.sandbox.worker.engine.EngineException.Kind;
 import io.zcbot.sandbox.worker.spec.Dns;
 import io.zcbot.sandbox.worker.spec.Egress;
 import io.zcbot.sandbox.worker.spec.FirewallMode;

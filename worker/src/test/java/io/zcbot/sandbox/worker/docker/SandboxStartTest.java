@@ -15,8 +15,8 @@ import static io.zcbot.sandbox.worker.docker.FakeDockerApi.stream;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.zcbot.sandbox.worker.docker.FakeDockerApi.Reply;
-import io.zcbot.sandbox.worker.engine.EngineException.Kind;
 import io.zcbot.sandbox.worker.engine.EngineException;
+import io.zcbot.sandbox.worker.engine.EngineException.Kind;
 import org.junit.jupiter.api.Test;
 
 class SandboxStartTest extends AdapterTestCase {

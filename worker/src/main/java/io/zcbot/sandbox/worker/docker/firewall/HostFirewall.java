@@ -12,8 +12,8 @@ import io.zcbot.sandbox.worker.docker.host.Bridge;
 import io.zcbot.sandbox.worker.docker.host.EngineFacts;
 import io.zcbot.sandbox.worker.docker.host.ImagePull;
 import io.zcbot.sandbox.worker.docker.host.SandboxNetwork;
-import io.zcbot.sandbox.worker.engine.EngineException.Kind;
 import io.zcbot.sandbox.worker.engine.EngineException;
+import io.zcbot.sandbox.worker.engine.EngineException.Kind;
 import io.zcbot.sandbox.worker.spec.Dns;
 import io.zcbot.sandbox.worker.spec.NetworkPolicy;
 import io.zcbot.sandbox.worker.spec.SandboxSpec;
@@ -243,7 +243,8 @@ public final class HostFirewall {
     };
   }
 
-  private Map<String, String> run(FirewallHelper.Job job, EngineFacts facts) throws EngineException {
+  private Map<String, String> run(FirewallHelper.Job job, EngineFacts facts)
+      throws EngineException {
     try {
       return helper.run(job, facts);
     } catch (EngineException e) {

@@ -60,7 +60,7 @@ family() { # variable's name, address or CIDR: sets REPLY to ip or ip6
 #
 #   settings    a variable has a value that means nothing
 #   network     the network is not as the settings say
-#   host-rules  the host's rules are not in force
+#   host-rules  the host's firewall rules are not in force
 #   rules       rules could not be set, or do not do what they should
 #   mounts      what the worker mounts does not show in the container
 #   ended       the script ended where it should not

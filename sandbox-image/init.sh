@@ -107,7 +107,7 @@ probe_gateway() {
     [[ -z $seen ]] || break
   done
   [[ $seen == *': Protocol not available' ]] ||
-    fail host-rules "the host's rules are not in force: probe of the gateway $gateway4: expected 'Protocol not available', but got '${seen:-no answer}'"
+    fail host-rules "the host's firewall rules are not in force: probe of the gateway $gateway4: expected 'Protocol not available', but got '${seen:-no answer}'"
 }
 
 # Connects to what lies behind the host: its rules reset that at once. Without a route the host drops
@@ -116,7 +116,7 @@ probe_beyond() { # address
   local seen
   seen=$({ : 3<>"/dev/tcp/$1/9" && echo 'an answer'; } 2>&1) || :
   [[ $seen == *@(': Connection refused'|': Network is unreachable'|': No route to host')* ]] ||
-    fail host-rules "the host's rules are not in force: probe of $1: expected 'Connection refused', but got '$seen'"
+    fail host-rules "the host's firewall rules are not in force: probe of $1: expected 'Connection refused', but got '$seen'"
 }
 
 if [[ $firewall != container ]]; then

@@ -108,7 +108,7 @@ public final class InitOutput {
 
   private static Map<String, String> fields(String text) {
     Map<String, String> fields = new LinkedHashMap<>();
-    for (String field : text.strip().split(" ")) {
+    for (String field : text.strip().split(" ", -1)) {
       int equals = field.indexOf('=');
       if (equals > 0) {
         fields.put(field.substring(0, equals), field.substring(equals + 1));

@@ -11,7 +11,7 @@ import io.zcbot.sandbox.events.LiveSandbox;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.engine.EngineException;
-import io.zcbot.sandbox.worker.testkit.FakeEngine;
+import io.zcbot.sandbox.worker.testkit.EngineFaults;
 import io.zcbot.sandbox.worker.testkit.World;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -64,7 +64,7 @@ class AdmissionTest {
     world.ready(ANNA);
     world.ready(BEN);
     world.ready(CLARA);
-    int calls = world.engine.calls();
+    int calls = world.engine.faults.calls();
     long start = System.nanoTime();
 
     for (int i = 1000; i < 201_000; i++) {
@@ -72,7 +72,7 @@ class AdmissionTest {
     }
 
     assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(Duration.ofSeconds(20));
-    assertThat(world.engine.calls()).as("calls of the engine").isEqualTo(calls);
+    assertThat(world.engine.faults.calls()).as("calls of the engine").isEqualTo(calls);
     assertThat(root.resolve(World.user(1000).toString())).doesNotExist();
     assertThat(world.ready(ANNA).outcome()).isEqualTo(Ready.Outcome.REUSED);
   }
@@ -89,7 +89,7 @@ class AdmissionTest {
   void anEnsureTriedAgainCountsOnce() throws Exception {
     world = new World(root, 100, null, 2);
     for (int i = 0; i < 3; i++) {
-      world.engine.failNext(new FakeEngine.Fault("create", EngineException.Kind.CONFLICT, false));
+      world.engine.faults.failNext(new EngineFaults.Fault("create", EngineException.Kind.CONFLICT, false));
     }
     world.ready(ANNA);
     world.ready(BEN);

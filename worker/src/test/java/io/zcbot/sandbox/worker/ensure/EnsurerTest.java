@@ -13,7 +13,7 @@ import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.sandbox.StoppedException;
-import io.zcbot.sandbox.worker.testkit.FakeEngine;
+import io.zcbot.sandbox.worker.testkit.EngineFaults;
 import io.zcbot.sandbox.worker.testkit.World;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -88,8 +88,8 @@ class EnsurerTest {
 
   @Test
   void aStartWhoseAnswerWasLostIsNotTrustedAndNotAnnounced() throws Exception {
-    world.engine.failNext(new FakeEngine.Fault("start", EngineException.Kind.UNAVAILABLE, true));
-    world.engine.failNext(new FakeEngine.Fault("remove", EngineException.Kind.UNAVAILABLE, false));
+    world.engine.faults.failNext(new EngineFaults.Fault("start", EngineException.Kind.UNAVAILABLE, true));
+    world.engine.faults.failNext(new EngineFaults.Fault("remove", EngineException.Kind.UNAVAILABLE, false));
     Ready ready = world.ready(ANNA);
     assertThat(ready.outcome()).isEqualTo(Ready.Outcome.CREATED);
     assertThat(world.engine.creates()).isEqualTo(2);
@@ -99,8 +99,8 @@ class EnsurerTest {
 
   @Test
   void aPermanentFailureIsAnsweredAtOnceWithItsReason() throws Exception {
-    world.engine.failNext(
-        new FakeEngine.Fault("create", EngineException.Kind.IMAGE_MISSING, false));
+    world.engine.faults.failNext(
+        new EngineFaults.Fault("create", EngineException.Kind.IMAGE_MISSING, false));
     Failed failed = world.failed(ANNA);
     assertThat(failed.reason()).isEqualTo(Failed.Reason.IMAGE_MISSING);
     assertThat(failed.retryable()).isFalse();
@@ -110,7 +110,7 @@ class EnsurerTest {
 
   @Test
   void aFirewallFailureIsNeverReadyAndLeavesNothing() throws Exception {
-    world.engine.failNext(new FakeEngine.Fault("start", EngineException.Kind.FIREWALL, true));
+    world.engine.faults.failNext(new EngineFaults.Fault("start", EngineException.Kind.FIREWALL, true));
     assertThat(world.failed(ANNA).reason()).isEqualTo(Failed.Reason.FIREWALL);
     assertThat(world.engine.everything()).isEmpty();
   }
@@ -118,7 +118,7 @@ class EnsurerTest {
   /** A stop interrupts a start at the engine, and nobody may come back to clear up. */
   @Test
   void anInterruptedStartLeavesNothing() throws Exception {
-    world.engine.interruptNext("start");
+    world.engine.faults.interruptNext("start");
     try {
       assertThatThrownBy(() -> world.domain.ensurer().ensure(world.request(ANNA)))
           .isInstanceOf(StoppedException.class);

@@ -9,7 +9,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.engine.EngineException;
-import io.zcbot.sandbox.worker.testkit.FakeEngine;
+import io.zcbot.sandbox.worker.testkit.EngineFaults;
 import io.zcbot.sandbox.worker.testkit.World;
 import java.nio.file.Path;
 import java.util.List;
@@ -64,7 +64,7 @@ class FencedEnsureTest {
 
   @Test
   void whoLostThePartitionTriesNothingAgain() throws Exception {
-    world.engine.failNext(new FakeEngine.Fault("create", EngineException.Kind.TRANSIENT, false));
+    world.engine.faults.failNext(new EngineFaults.Fault("create", EngineException.Kind.TRANSIENT, false));
     assertThatThrownBy(() -> world.domain.ensurer().ensure(losing(world, 2)))
         .isInstanceOf(FencedException.class);
     assertThat(world.engine.everything()).isEmpty();

@@ -20,7 +20,7 @@ import io.zcbot.sandbox.worker.sandbox.Capacity;
 import io.zcbot.sandbox.worker.sandbox.CreateTurns;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
 import io.zcbot.sandbox.worker.sandbox.Time;
-import io.zcbot.sandbox.worker.testkit.FakeEngine;
+import io.zcbot.sandbox.worker.testkit.EngineFaults;
 import io.zcbot.sandbox.worker.testkit.World;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -126,7 +126,7 @@ class WarmPoolTest {
   void aStopWhileASlotIsCreatedOrStartedLeavesNothingOfIt() throws Exception {
     for (String operation : List.of("createSlot", "start")) {
       World other = new World(root.resolve(operation), 10, null, 1_000_000, 2);
-      other.engine.meanwhile(operation, other.domain.slots()::stopMaking);
+      other.engine.faults.meanwhile(operation, other.domain.slots()::stopMaking);
 
       other.warmUp();
 
@@ -173,7 +173,7 @@ class WarmPoolTest {
   @Test
   void aReapWhoseRemovalFailsUndoesTheMountAllTheSame() throws Exception {
     ready(ANNA);
-    world.engine.failNext(new FakeEngine.Fault("remove", Kind.TRANSIENT, true));
+    world.engine.faults.failNext(new EngineFaults.Fault("remove", Kind.TRANSIENT, true));
     world.domain.reaper().reapAll(Reaped.Reason.IDLE, _ -> true, List.of());
     world.settle();
 
@@ -182,7 +182,7 @@ class WarmPoolTest {
 
   @Test
   void anUnansweredRenameIsLookedAt() throws Exception {
-    world.engine.failNext(new FakeEngine.Fault("rename", Kind.UNAVAILABLE, true));
+    world.engine.faults.failNext(new EngineFaults.Fault("rename", Kind.UNAVAILABLE, true));
 
     assertThat(ready(ANNA).outcome()).isEqualTo(Ready.Outcome.CLAIMED);
     assertThat(world.engine.running(ANNA)).hasSize(1);
@@ -203,7 +203,7 @@ class WarmPoolTest {
 
   @Test
   void aRenameThatDidNotHappenCostsTheSlot() throws Exception {
-    world.engine.failNext(new FakeEngine.Fault("rename", Kind.TRANSIENT, false));
+    world.engine.faults.failNext(new EngineFaults.Fault("rename", Kind.TRANSIENT, false));
 
     Ready ready = ready(ANNA);
 
@@ -216,7 +216,7 @@ class WarmPoolTest {
 
   @Test
   void aTakenNameIsLookedAtBeforeTheNextTry() throws Exception {
-    world.engine.failNext(new FakeEngine.Fault("rename", Kind.CONFLICT, false));
+    world.engine.faults.failNext(new EngineFaults.Fault("rename", Kind.CONFLICT, false));
 
     assertThat(ready(ANNA).outcome()).as("the other slot").isEqualTo(Ready.Outcome.CLAIMED);
     assertThat(idle()).isZero();

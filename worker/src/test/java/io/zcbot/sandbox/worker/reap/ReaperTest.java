@@ -9,7 +9,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.engine.EngineException;
-import io.zcbot.sandbox.worker.testkit.FakeEngine;
+import io.zcbot.sandbox.worker.testkit.EngineFaults;
 import io.zcbot.sandbox.worker.testkit.World;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -90,7 +90,7 @@ class ReaperTest {
     world.ready(ANNA);
     world.advance(World.TTL);
     world.readAll();
-    world.engine.failNext(new FakeEngine.Fault("remove", EngineException.Kind.TRANSIENT, false));
+    world.engine.faults.failNext(new EngineFaults.Fault("remove", EngineException.Kind.TRANSIENT, false));
     world.tick();
     assertThat(world.reaped()).hasSize(1);
     assertThat(world.engine.running(ANNA)).isEmpty();

@@ -5,8 +5,8 @@
 package io.zcbot.sandbox.worker.testkit;
 
 import io.zcbot.sandbox.events.UserId;
-import io.zcbot.sandbox.worker.engine.Container;
 import io.zcbot.sandbox.worker.engine.Container.Ownership;
+import io.zcbot.sandbox.worker.engine.Container;
 import io.zcbot.sandbox.worker.engine.Engine;
 import io.zcbot.sandbox.worker.engine.EngineEvent;
 import io.zcbot.sandbox.worker.engine.EngineException;
@@ -17,8 +17,6 @@ import io.zcbot.sandbox.worker.spec.SandboxSpec;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Instant;
-import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -35,48 +33,18 @@ import org.jspecify.annotations.Nullable;
 public final class FakeEngine implements Engine, SandboxEngine, SlotEngine {
   private final SandboxSpec spec;
   private final String workerId;
-  private final Map<String, Runnable> meanwhile = new HashMap<>();
   private final Map<String, Container> containers = new LinkedHashMap<>();
   private final Set<String> execs = new HashSet<>();
-  private final List<Fault> faults = new ArrayList<>();
-  private @Nullable String interrupted;
   private final Set<String> changed = new HashSet<>();
   private int ids;
   private int creates;
-  private int calls;
   private String image = "image-1";
-  private boolean gone;
+  public final EngineFaults faults = new EngineFaults();
 
   /** As a worker sees it whose sandboxes are of a spec. */
   public FakeEngine(SandboxSpec spec, String workerId) {
     this.spec = spec;
     this.workerId = workerId;
-  }
-
-  /**
-   * The next call of an operation fails.
-   *
-   * @param afterEffect whether what was asked has happened all the same
-   */
-  public record Fault(String operation, EngineException.Kind kind, boolean afterEffect) {}
-
-  /** The worker's process ends at an operation's next call; it sees no answer to any later one. */
-  public record Crash(String operation, boolean afterEffect) {}
-
-  private @Nullable Crash crash;
-
-  public synchronized void crashNext(Crash next) {
-    crash = next;
-  }
-
-  /** Another process of the worker asks from now on. */
-  public synchronized void reconnect() {
-    gone = false;
-    crash = null;
-  }
-
-  public synchronized boolean crashed() {
-    return gone;
   }
 
   /** Somebody gives the image's name to another image. */
@@ -86,41 +54,6 @@ public final class FakeEngine implements Engine, SandboxEngine, SlotEngine {
 
   public synchronized List<Container> idle() {
     return containers.values().stream().filter(Container::isOurIdleSlot).toList();
-  }
-
-  public synchronized void failNext(Fault fault) {
-    faults.add(fault);
-  }
-
-  /** The next call of an operation finds the caller interrupted; so will all that follow. */
-  public synchronized void interruptNext(String operation) {
-    interrupted = operation;
-  }
-
-  /**
-   * Something else happens while the engine does this; who is interrupted by it misses the answer.
-   */
-  public synchronized void meanwhile(String operation, Runnable event) {
-    meanwhile.put(operation, event);
-  }
-
-  private void missIfInterrupted(String operation) throws EngineException {
-    Runnable event = meanwhile.remove(operation);
-    if (event != null) {
-      event.run();
-      if (Thread.currentThread().isInterrupted()) {
-        throw new EngineException(EngineException.Kind.UNAVAILABLE, operation, "interrupted", null);
-      }
-    }
-  }
-
-  public synchronized void heal() {
-    faults.clear();
-  }
-
-  /** How many calls of any kind there were. */
-  public synchronized int calls() {
-    return calls;
   }
 
   public synchronized int creates() {
@@ -213,54 +146,9 @@ public final class FakeEngine implements Engine, SandboxEngine, SlotEngine {
     }
   }
 
-  private @Nullable EngineException before(String operation) throws EngineException {
-    calls++;
-    if (operation.equals(interrupted)) {
-      interrupted = null;
-      Thread.currentThread().interrupt();
-    }
-    if (Thread.currentThread().isInterrupted()) {
-      throw new EngineException(EngineException.Kind.UNAVAILABLE, operation, "interrupted", null);
-    }
-    Crash planned = crash;
-    if (!gone && planned != null && planned.operation().equals(operation)) {
-      gone = true;
-      crash = null;
-      if (planned.afterEffect()) {
-        return goneIn(operation);
-      }
-    }
-    if (gone) {
-      throw goneIn(operation);
-    }
-    for (Fault fault : faults) {
-      if (fault.operation().equals(operation)) {
-        faults.remove(fault);
-        EngineException failure =
-            new EngineException(fault.kind(), operation, "fault of the test", null);
-        if (!fault.afterEffect()) {
-          throw failure;
-        }
-        return failure;
-      }
-    }
-    return null;
-  }
-
-  private static EngineException goneIn(String operation) {
-    return new EngineException(
-        EngineException.Kind.REJECTED, operation, "the process is gone", null);
-  }
-
-  private static void after(@Nullable EngineException failure) throws EngineException {
-    if (failure != null) {
-      throw failure;
-    }
-  }
-
   @Override
   public synchronized Optional<Container> find(String nameOrId) throws EngineException {
-    after(before("find"));
+    EngineFaults.after(faults.before("find"));
     return containers.values().stream()
         .filter(c -> c.id().equals(nameOrId) || c.name().equals(nameOrId))
         .findFirst();
@@ -284,13 +172,13 @@ public final class FakeEngine implements Engine, SandboxEngine, SlotEngine {
 
   @Override
   public synchronized List<Container> list() throws EngineException {
-    after(before("list"));
+    EngineFaults.after(faults.before("list"));
     return containers.values().stream().filter(c -> !c.ownership().equals(Ownership.NONE)).toList();
   }
 
   @Override
   public synchronized String create(UserId user, Path workspace) throws EngineException {
-    EngineException failure = before("create");
+    EngineException failure = faults.before("create");
     String name = Container.nameOf(user);
     if (containers.values().stream().anyMatch(c -> c.name().equals(name))) {
       throw new EngineException(
@@ -308,25 +196,25 @@ public final class FakeEngine implements Engine, SandboxEngine, SlotEngine {
             null,
             null,
             false));
-    after(failure);
+    EngineFaults.after(failure);
     return id;
   }
 
   @Override
   public synchronized void start(String id) throws EngineException {
-    EngineException failure = before("start");
+    EngineException failure = faults.before("start");
     Container c = containers.get(id);
     if (c == null) {
       throw new EngineException(EngineException.Kind.ABSENT, "start", "no such container", null);
     }
     put(with(c, c.name(), Container.State.RUNNING, c.ownership(), Instant.EPOCH, null));
-    missIfInterrupted("start");
-    after(failure);
+    faults.missIfInterrupted("start");
+    EngineFaults.after(failure);
   }
 
   @Override
   public synchronized String createSlot(String slotId, Path directory) throws EngineException {
-    EngineException failure = before("createSlot");
+    EngineException failure = faults.before("createSlot");
     String id = "c" + ++ids;
     put(
         new Container(
@@ -338,8 +226,8 @@ public final class FakeEngine implements Engine, SandboxEngine, SlotEngine {
             null,
             null,
             false));
-    missIfInterrupted("createSlot");
-    after(failure);
+    faults.missIfInterrupted("createSlot");
+    EngineFaults.after(failure);
     return id;
   }
 
@@ -357,12 +245,12 @@ public final class FakeEngine implements Engine, SandboxEngine, SlotEngine {
 
   @Override
   public synchronized void prepare() throws EngineException {
-    after(before("prepare"));
+    EngineFaults.after(faults.before("prepare"));
   }
 
   @Override
   public synchronized void rename(String id, String name) throws EngineException {
-    EngineException failure = before("rename");
+    EngineException failure = faults.before("rename");
     if (!containers.containsKey(id)) {
       throw new EngineException(EngineException.Kind.ABSENT, "rename", "no such container", null);
     }
@@ -371,32 +259,32 @@ public final class FakeEngine implements Engine, SandboxEngine, SlotEngine {
           EngineException.Kind.CONFLICT, "rename", "the name is in use", null);
     }
     renameByHand(id, name);
-    after(failure);
+    EngineFaults.after(failure);
   }
 
   @Override
   public synchronized Optional<String> imageId() throws EngineException {
-    after(before("imageId"));
+    EngineFaults.after(faults.before("imageId"));
     return Optional.of(image);
   }
 
   @Override
   public synchronized void kill(String id) throws EngineException {
-    EngineException failure = before("kill");
+    EngineException failure = faults.before("kill");
     die(id, 137);
-    after(failure);
+    EngineFaults.after(failure);
   }
 
   @Override
   public synchronized void remove(String id) throws EngineException {
-    EngineException failure = before("remove");
+    EngineException failure = faults.before("remove");
     removeByHand(id);
-    after(failure);
+    EngineFaults.after(failure);
   }
 
   @Override
   public synchronized boolean hasRunningExec(String id) throws EngineException {
-    after(before("exec"));
+    EngineFaults.after(faults.before("exec"));
     if (!containers.containsKey(id)) {
       throw new EngineException(EngineException.Kind.ABSENT, "exec", "no such container", null);
     }
@@ -405,7 +293,7 @@ public final class FakeEngine implements Engine, SandboxEngine, SlotEngine {
 
   @Override
   public synchronized void ping() throws EngineException {
-    after(before("ping"));
+    EngineFaults.after(faults.before("ping"));
   }
 
   @Override

@@ -64,7 +64,7 @@ public final class World {
       Executors.newSingleThreadScheduledExecutor(Thread.ofVirtual().factory());
 
   public final FakeEngine engine = new FakeEngine(SPEC, ME.workerId());
-  public final FakeMounts mounts = new FakeMounts(engine::crashed);
+  public final FakeMounts mounts = new FakeMounts(engine.faults::crashed);
   public final Map<String, LiveSandbox> live = new ConcurrentHashMap<>();
   private final LiveSandboxTable liveTable = new LiveTable();
   public final List<SandboxEvent> log = Collections.synchronizedList(new ArrayList<>());
@@ -114,7 +114,7 @@ public final class World {
 
   private Domain boot() {
     crashed = false;
-    engine.reconnect();
+    engine.faults.reconnect();
     publishing = Publishing.WORKS;
     lanes.clear();
     registry = new Registry();
@@ -161,7 +161,7 @@ public final class World {
   }
 
   public boolean isCrashed() {
-    return crashed || engine.crashed();
+    return crashed || engine.faults.crashed();
   }
 
   /** The worker's process ends without a goodbye, and another takes its place. */

@@ -1,0 +1,111 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.audit;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.zcbot.sandbox.events.Ensure;
+import io.zcbot.sandbox.events.Reaped;
+import io.zcbot.sandbox.events.Topic;
+import io.zcbot.sandbox.worker.audit.result.Check;
+import org.junit.jupiter.api.Test;
+
+/** What I2 and the rule about ids say at their edges. */
+class AnswerRuleTest extends OneUsersLog {
+  @Test
+  void i2OpenUntilExpiryAndGraceAreOver() {
+    ensure(0, "e1");
+    assertThat(checks(72)).isEmpty();
+    assertThat(audit(72).summary().ensures().open()).isOne();
+    assertThat(checks(72.001)).containsExactly(Check.I2);
+  }
+
+  @Test
+  void i2GoesByWhatTheEnsureSaysButNotForEver() {
+    log.add(0, ms(0), new Ensure("soon", USER, at(0), null, at(5)));
+    assertThat(checks(17)).isEmpty();
+    assertThat(checks(17.001)).containsExactly(Check.I2);
+
+    log.entries.clear();
+    log.add(0, ms(0), new Ensure("late", USER, at(0), null, at(1_000_000)));
+    assertThat(checks(612)).isEmpty();
+    assertThat(checks(612.001)).containsExactly(Check.I2);
+
+    log.entries.clear();
+    log.add(0, ms(0), new Ensure("stale", USER, at(0), null, at(-1_000)));
+    assertThat(checks(12)).isEmpty();
+    assertThat(checks(12.001)).containsExactly(Check.I2);
+  }
+
+  @Test
+  void anAnswerMayBeDatedBeforeItsEnsure() {
+    ensure(10, "e1");
+    ready(9, "e1", "c1", "w1");
+    TestLog.Told told = audit(100);
+    assertThat(told.violations()).isEmpty();
+    assertThat(told.summary().ensures().answersBeforeEnsure()).isOne();
+    assertThat(told.ensures().getFirst().answer().latencyMs()).isZero();
+  }
+
+  @Test
+  void aMisplacedEnsureIsOneWithItsForwardedCopy() {
+    log.add(1, ms(0), new Ensure("e1", USER, at(0), null, null));
+    log.add(0, ms(0.5), new Ensure("e1", USER, at(0), null, at(60)));
+    ready(1, "e1", "c1", "w1");
+    TestLog.Told told = audit(100);
+    assertThat(told.violations()).isEmpty();
+    assertThat(told.summary().ensures().count()).isOne();
+    assertThat(told.summary().records().repeated()).containsEntry(Topic.ENSURE, 1L);
+    assertThat(told.ensures().getFirst().answer().latencyMs()).isEqualTo(1000);
+  }
+
+  @Test
+  void idsOneForTwoContainers() {
+    ensure(0, "e1");
+    TestLog.Entry one = ready(1, "r1", "e1", "c1", "w1");
+    reaped(10, "c1", "w1", Reaped.Reason.PURGED);
+    TestLog.Entry other = ready(11, "r1", "e1", "c2", "w1");
+    ready(12, "r1", "e1", "c2", "w1");
+    TestLog.Told told = audit(30);
+    assertThat(told.violations())
+        .singleElement()
+        .satisfies(
+            v -> {
+              assertThat(v.check()).isEqualTo(Check.IDS);
+              assertThat(v.evidence()).containsExactly(one.position, other.position);
+            });
+    assertThat(told.summary().ensures().answeredAgain()).isOne();
+    assertThat(told.summary().records().repeated()).containsEntry(Topic.READY, 1L);
+  }
+
+  @Test
+  void idsARedeliveredEnsureThatAnotherContainerAnswers() {
+    ensure(0, "e1");
+    ready(1, "e1", "c1", "w1");
+    reaped(10, "c1", "w1", Reaped.Reason.PURGED);
+    ready(11, "e1", "c2", "w1");
+    TestLog.Told told = audit(30);
+    assertThat(told.violations()).isEmpty();
+    assertThat(told.summary().ensures().answeredAgain()).isOne();
+  }
+
+  @Test
+  void anotherIdForAnotherAnswerIsOnlyCounted() {
+    ensure(0, "e1");
+    failed(1, "e1");
+    ready(2, "e1", "c1", "w1");
+    TestLog.Told told = audit(30);
+    assertThat(told.violations()).isEmpty();
+    assertThat(told.summary().ensures().answeredAgain()).isOne();
+    assertThat(told.summary().ensures().answers()).containsOnlyKeys("capacity");
+  }
+
+  @Test
+  void idsOneForTwoKindsOfEvents() {
+    ensure(0, "same");
+    ready(1, "same", "same", "c1", "w1");
+    assertThat(checks(30)).containsExactly(Check.IDS);
+  }
+}

@@ -1,0 +1,165 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.audit;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.zcbot.sandbox.events.Reaped;
+import io.zcbot.sandbox.worker.audit.result.Check;
+import io.zcbot.sandbox.worker.audit.result.Violation;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+/** What I5 and I6 say at their edges. */
+class IdleRuleTest extends OneUsersLog {
+  @Test
+  void i5InUseWithinTheTtlButNotWithinTheGrace() {
+    ready(0, "e1", "c1", "w1");
+    activity(100, "a1");
+    reaped(100 + TTL - 2, "c1", "w1", Reaped.Reason.IDLE);
+    assertThat(checks(500)).isEmpty();
+    log.entries.removeLast();
+    TestLog.Entry end = reaped(100 + TTL - 2.001, "c1", "w1", Reaped.Reason.IDLE);
+    assertThat(checks(500)).containsExactly(Check.I5);
+
+    log.entries.remove(end);
+    log.entries.removeLast();
+    // Too late to be known when it was judged.
+    activity(TTL - 9.999, "a2");
+    reaped(TTL, "c1", "w1", Reaped.Reason.IDLE);
+    assertThat(checks(500)).isEmpty();
+    activity(TTL - 10, "a3");
+    assertThat(checks(500)).containsExactly(Check.I5);
+  }
+
+  @Test
+  void i5MustBeSoByBothTimesOfTheReaped() {
+    ready(0, "e1", "c1", "w1");
+    activity(TTL + 50, "a1");
+    // Killed at 301, announced once Kafka was back; nobody could know of the activity.
+    reaped(TTL + 100, TTL + 1, "c1", "w1", Reaped.Reason.IDLE, null);
+    assertThat(checks(500)).isEmpty();
+  }
+
+  @Test
+  void i5IsAboutIdleAlone() {
+    ready(0, "e1", "c1", "w1");
+    reaped(20, "c1", "w1", Reaped.Reason.LIFETIME);
+    assertThat(checks(500)).isEmpty();
+  }
+
+  @Test
+  void i5HoldsForASandboxInUseAllTheTime() {
+    ready(0, "e1", "c1", "w1");
+    for (int t = 1; t < 2_000; t++) {
+      activity(t, "a" + t);
+    }
+    TestLog.Entry end = reaped(2_000, "c1", "w1", Reaped.Reason.IDLE);
+    Violation violation = audit(2_100).violations().getFirst();
+    assertThat(violation.check()).isEqualTo(Check.I5);
+    assertThat(violation.evidence().getLast()).isEqualTo(end.position);
+    // The latest use that the worker must have known, to within half a grace.
+    assertThat(violation.evidence().getFirst().offset()).isBetween(1_983L, 1_989L);
+  }
+
+  @Test
+  void i6ReapedTooLate() {
+    ready(0, "e1", "c1", "w1");
+    reaped(LONGEST_IDLE, "c1", "w1", Reaped.Reason.IDLE);
+    assertThat(checks(500)).isEmpty();
+    log.entries.removeLast();
+    reaped(LONGEST_IDLE + 0.001, "c1", "w1", Reaped.Reason.IDLE);
+    assertThat(checks(500)).containsExactly(Check.I6);
+    log.entries.removeLast();
+    // A command ran in it, says the worker.
+    reaped(900, 900, "c1", "w1", Reaped.Reason.IDLE, 595.0);
+    assertThat(checks(1_000)).isEmpty();
+    log.entries.removeLast();
+    // The worker was away.
+    for (Reaped.Reason reason :
+        List.of(
+            Reaped.Reason.PURGED,
+            Reaped.Reason.MOVED,
+            Reaped.Reason.LOST,
+            Reaped.Reason.SHUTDOWN)) {
+      TestLog.Entry end = reaped(900, "c1", "w1", reason);
+      assertThat(checks(1_000)).isEmpty();
+      log.entries.remove(end);
+    }
+  }
+
+  @Test
+  void i6StillThereAtTheEnd() {
+    TestLog.Entry ready = ready(0, "e1", "c1", "w1");
+    assertThat(checks(LONGEST_IDLE)).isEmpty();
+    assertThat(audit(LONGEST_IDLE + 0.001).violations())
+        .singleElement()
+        .satisfies(
+            v -> {
+              assertThat(v.check()).isEqualTo(Check.I6);
+              assertThat(v.evidence()).containsExactly(ready.position);
+            });
+  }
+
+  @Test
+  void i6IdleTooLongAndUsedAgain() {
+    TestLog.Entry ready = ready(0, "e1", "c1", "w1");
+    TestLog.Entry use = activity(LONGEST_IDLE + 1, "a1");
+    reaped(LONGEST_IDLE + 1 + TTL, "c1", "w1", Reaped.Reason.IDLE);
+    Violation violation = audit(1_000).violations().getFirst();
+    assertThat(violation.check()).isEqualTo(Check.I6);
+    assertThat(violation.evidence()).containsExactly(ready.position, use.position);
+  }
+
+  @Test
+  void i6NobodyAgesInAnOutage() {
+    ready(0, "e1", "c1", "w1");
+    reaped(1_000, "c1", "w1", Reaped.Reason.IDLE);
+    Rules excused =
+        rules(
+            new Rules.Outage(at(-50), at(-10)),
+            new Rules.Outage(at(100), at(500)),
+            new Rules.Outage(at(600), at(900)));
+    assertThat(audit(1_100).violations()).hasSize(1);
+    assertThat(log.audit(excused, ms(1_100)).violations()).isEmpty();
+  }
+
+  /** A worker reaps nobody in this time, since the outage kept agents from reporting use. */
+  @Test
+  void i6TheLowWatermarkHoldsStillAfterAnOutage() {
+    ready(0, "e1", "c1", "w1");
+    TestLog.Entry end = reaped(LONGEST_IDLE + 40 + 30, "c1", "w1", Reaped.Reason.IDLE);
+    Rules rules = rules(new Rules.Outage(at(200), at(240)));
+    assertThat(log.audit(rules, ms(1_000)).violations()).isEmpty();
+    log.entries.remove(end);
+    reaped(LONGEST_IDLE + 40 + 30 + 0.1, "c1", "w1", Reaped.Reason.IDLE);
+    assertThat(log.audit(rules, ms(1_000)).violations())
+        .extracting(Violation::check)
+        .containsExactly(Check.I6);
+  }
+
+  @Test
+  void i6OutagesInQuickSuccessionAreNotCountedTwice() {
+    ready(0, "e1", "c1", "w1");
+    reaped(LONGEST_IDLE + 60 + 30 + 0.1, "c1", "w1", Reaped.Reason.IDLE);
+    Rules rules = rules(new Rules.Outage(at(220), at(260)), new Rules.Outage(at(200), at(240)));
+    assertThat(log.audit(rules, ms(1_000)).violations())
+        .extracting(Violation::check)
+        .containsExactly(Check.I6);
+  }
+
+  private static Rules rules(Rules.Outage... outages) {
+    Rules rules = Rules.DEFAULT;
+    return new Rules(
+        rules.ttl(),
+        rules.interval(),
+        rules.expiry(),
+        rules.grace(),
+        rules.skew(),
+        rules.window(),
+        true,
+        List.of(outages));
+  }
+}

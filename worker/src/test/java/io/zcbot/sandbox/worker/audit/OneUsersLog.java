@@ -1,0 +1,118 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.audit;
+
+import io.zcbot.sandbox.events.Activity;
+import io.zcbot.sandbox.events.ContainerRef;
+import io.zcbot.sandbox.events.Ensure;
+import io.zcbot.sandbox.events.EventIds;
+import io.zcbot.sandbox.events.Failed;
+import io.zcbot.sandbox.events.Ready;
+import io.zcbot.sandbox.events.Reaped;
+import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.audit.result.Check;
+import io.zcbot.sandbox.worker.audit.result.Violation;
+import java.time.Instant;
+import java.util.List;
+
+/** A log about one user, and what the audit says of it. Times are seconds from its start. */
+abstract class OneUsersLog {
+  static final UserId USER = UserId.parse("7f3c1d52-9a54-4c0e-8f2b-6f1d2f6f7a10");
+  static final long T0 = Histories.START;
+  static final int TTL = 300;
+
+  /** TTL, two intervals, grace, skew. */
+  static final int LONGEST_IDLE = TTL + 20 + 10 + 2;
+
+  static final Rules ADOPTING =
+      new Rules(
+          Rules.DEFAULT.ttl(),
+          Rules.DEFAULT.interval(),
+          Rules.DEFAULT.expiry(),
+          Rules.DEFAULT.grace(),
+          Rules.DEFAULT.skew(),
+          Rules.DEFAULT.window(),
+          false,
+          List.of());
+
+  final TestLog log = new TestLog();
+
+  static Instant at(double seconds) {
+    return Instant.ofEpochMilli(ms(seconds));
+  }
+
+  static long ms(double seconds) {
+    return T0 + Math.round(seconds * 1000);
+  }
+
+  TestLog.Entry ensure(double t, String id) {
+    return log.add(0, ms(t), new Ensure(id, USER, at(t), null, null));
+  }
+
+  TestLog.Entry ready(double t, String ensureId, String container, String worker) {
+    return ready(t, EventIds.ready(ensureId, container), ensureId, container, worker);
+  }
+
+  TestLog.Entry ready(
+      double t, String id, String ensureId, String container, String worker) {
+    return log.add(
+        0,
+        ms(t),
+        new Ready(
+            id,
+            USER,
+            ensureId,
+            at(t),
+            new ContainerRef("zcbot-sandbox-" + USER, container, "host-" + worker, worker),
+            Ready.Outcome.CREATED,
+            new Ready.Environment("unix:///x", "image", "default", "/w", null),
+            7));
+  }
+
+  TestLog.Entry failed(double t, String ensureId) {
+    return log.add(
+        0,
+        ms(t),
+        new Failed(
+            EventIds.failed(ensureId), USER, ensureId, at(t), Failed.Reason.CAPACITY, "no", true));
+  }
+
+  TestLog.Entry activity(double t, String id) {
+    return log.add(0, ms(t), new Activity(id, USER, at(t), null));
+  }
+
+  TestLog.Entry reaped(double t, String container, String worker, Reaped.Reason reason) {
+    return reaped(t, t, container, worker, reason, null);
+  }
+
+  TestLog.Entry reaped(
+      double recorded,
+      double said,
+      String container,
+      String worker,
+      Reaped.Reason reason,
+      Double lastActive) {
+    return log.add(
+        0,
+        ms(recorded),
+        new Reaped(
+            EventIds.reaped(container),
+            USER,
+            at(said),
+            new ContainerRef("zcbot-sandbox-" + USER, container, "host-" + worker, worker),
+            reason,
+            lastActive == null ? null : at(lastActive),
+            null,
+            null));
+  }
+
+  TestLog.Told audit(double end) {
+    return log.audit(Rules.DEFAULT, ms(end));
+  }
+
+  List<Check> checks(double end) {
+    return audit(end).violations().stream().map(Violation::check).toList();
+  }
+}

@@ -1,0 +1,282 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.config;
+
+import static io.zcbot.sandbox.worker.config.Environment.read;
+
+import io.zcbot.sandbox.worker.spec.Dns;
+import io.zcbot.sandbox.worker.spec.Egress;
+import io.zcbot.sandbox.worker.spec.FirewallMode;
+import io.zcbot.sandbox.worker.spec.WorkspaceLimit;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What is known of a setting.
+ *
+ * @param read what becomes of it
+ * @param fallback what that is when it is not set
+ * @param value a value that is valid alone
+ * @param expected what becomes of that
+ * @param bad a value that is not allowed
+ */
+record SettingCase(
+    String key,
+    Function<WorkerConfig, @Nullable Object> read,
+    @Nullable Object fallback,
+    String value,
+    Object expected,
+    String bad) {
+  @Override
+  public String toString() {
+    return key;
+  }
+
+
+  static List<SettingCase> all() {
+    return List.of(
+        new SettingCase("ZCBOT_WORKER_ID", WorkerConfig::workerId, "box-1", "w.1_a-b", "w.1_a-b", ".."),
+        new SettingCase("ZCBOT_HOST", WorkerConfig::host, "box-1", "host.example", "host.example", "a b"),
+        new SettingCase(
+            "ZCBOT_ENGINE_ADDRESS",
+            WorkerConfig::engineAddress,
+            "unix:///var/run/docker.sock",
+            "tcp://10.0.0.1:2376",
+            "tcp://10.0.0.1:2376",
+            "docker"),
+        new SettingCase(
+            "ZCBOT_KAFKA_BOOTSTRAP_SERVERS",
+            c -> c.kafka().bootstrapServers(),
+            "127.0.0.1:9092",
+            "k1:9092,k2:9092",
+            "k1:9092,k2:9092",
+            "kafka"),
+        new SettingCase("ZCBOT_GROUP", c -> c.kafka().groupId(), "sandbox-workers", "g", "g", "a/b"),
+        new SettingCase(
+            "ZCBOT_TOPIC_PREFIX",
+            c -> c.kafka().topicPrefix(),
+            "sandbox.",
+            "dev.sandbox.",
+            "dev.sandbox.",
+            "a/b"),
+        new SettingCase("ZCBOT_TOPICS_CREATE", c -> c.kafka().createTopics(), true, "no", false, "maybe"),
+        new SettingCase("ZCBOT_TOPICS_PARTITIONS", c -> c.kafka().partitions(), 12, "3", 3, "0"),
+        new SettingCase(
+            "ZCBOT_TOPICS_REPLICATION",
+            c -> c.kafka().replicationFactor(),
+            (short) -1,
+            "2",
+            (short) 2,
+            "0"),
+        new SettingCase(
+            "ZCBOT_SANDBOX_IMAGE",
+            c -> c.spec().image(),
+            "zcbot-sandbox:latest",
+            "registry:5000/zcbot/sandbox@sha256:abc",
+            "registry:5000/zcbot/sandbox@sha256:abc",
+            "-x"),
+        new SettingCase("ZCBOT_SANDBOX_RUNTIME", c -> c.spec().runtime(), null, "runsc", "runsc", "a b"),
+        new SettingCase(
+            "ZCBOT_SANDBOX_MEMORY",
+            c -> c.spec().limits().memoryBytes(),
+            2L << 30,
+            "1G",
+            1L << 30,
+            "lots"),
+        new SettingCase("ZCBOT_SANDBOX_CPUS", c -> c.spec().limits().cpus(), 1.0, "0.5", 0.5, "0"),
+        new SettingCase("ZCBOT_SANDBOX_PIDS", c -> c.spec().limits().pids(), 256L, "64", 64L, "1"),
+        new SettingCase(
+            "ZCBOT_SANDBOX_TMP_SIZE",
+            c -> c.spec().limits().tmpBytes(),
+            512L << 20,
+            "64MiB",
+            64L << 20,
+            "1023k"),
+        new SettingCase(
+            "ZCBOT_SANDBOX_IO_WEIGHT", c -> c.spec().limits().ioWeight(), null, "200", 200, "9"),
+        new SettingCase(
+            "ZCBOT_SANDBOX_NETWORK",
+            c -> c.spec().network(),
+            "zcbot-sandbox",
+            "net",
+            "net",
+            "host"),
+        new SettingCase(
+            "ZCBOT_SANDBOX_FIREWALL",
+            c -> c.spec().policy().firewall(),
+            FirewallMode.HOST,
+            "Both",
+            FirewallMode.BOTH,
+            "none"),
+        new SettingCase(
+            "ZCBOT_SANDBOX_EGRESS",
+            c -> c.spec().policy().egress(),
+            new Egress.Public(),
+            "none",
+            new Egress.None(),
+            "private"),
+        new SettingCase(
+            "ZCBOT_SANDBOX_DNS",
+            c -> c.spec().policy().dns(),
+            new Dns.EngineDefault(),
+            "9.9.9.9 2620:fe::fe",
+            new Dns.Resolvers(List.of("9.9.9.9", "2620:fe::fe")),
+            "dns.example"),
+        new SettingCase(
+            "ZCBOT_PG_IPS",
+            c -> c.spec().policy().pgIps(),
+            List.of(),
+            "203.0.113.7, 198.51.100.0/24,203.0.113.7",
+            List.of("203.0.113.7", "198.51.100.0/24"),
+            "10.0.0.1,db"),
+        new SettingCase(
+            "ZCBOT_WORKSPACE_ROOT",
+            c -> c.workspaces().root,
+            Path.of("/var/lib/zcbot/workspaces"),
+            "/srv/ws",
+            Path.of("/srv/ws"),
+            "ws"),
+        new SettingCase(
+            "ZCBOT_WORKSPACE_SIZE",
+            c -> c.workspaces().limit,
+            null,
+            "1g",
+            new WorkspaceLimit(1 << 30, 65536),
+            "1000k"),
+        new SettingCase(
+            "ZCBOT_SANDBOX_IDLE_TTL",
+            c -> c.reaper().idleTtl,
+            Duration.ofSeconds(300),
+            "8",
+            Duration.ofSeconds(8),
+            "0"),
+        new SettingCase(
+            "ZCBOT_REAPER_INTERVAL",
+            c -> c.reaper().interval,
+            Duration.ofSeconds(10),
+            "500ms",
+            Duration.ofMillis(500),
+            "99ms"),
+        new SettingCase(
+            "ZCBOT_SANDBOX_MAX_LIFETIME",
+            c -> c.reaper().maxLifetime,
+            null,
+            "1d",
+            Duration.ofDays(1),
+            "never"),
+        new SettingCase(
+            "ZCBOT_SANDBOX_EVICT_AFTER",
+            c -> c.reaper().evictAfter,
+            Duration.ofSeconds(60),
+            "0",
+            Duration.ZERO,
+            "-1"),
+        new SettingCase("ZCBOT_SANDBOX_MAX", c -> c.capacity().maxSandboxes, 64, "7", 7, "1.5"),
+        new SettingCase("ZCBOT_SANDBOX_WARM", c -> c.capacity().warmSlots, 2, "6", 6, "65"),
+        new SettingCase(
+            "ZCBOT_NEW_USERS_PER_MINUTE", c -> c.capacity().newUsersPerMinute, 120, "46", 46, "0"),
+        new SettingCase("ZCBOT_CREATE_CONCURRENCY", c -> c.capacity().createConcurrency, 4, "2", 2, "257"),
+        new SettingCase("ZCBOT_REAP_CONCURRENCY", c -> c.capacity().reapConcurrency, 4, "3", 3, "0"),
+        new SettingCase(
+            "ZCBOT_ENSURE_EXPIRY",
+            c -> c.group().ensureExpiry,
+            Duration.ofSeconds(60),
+            "2m",
+            Duration.ofSeconds(120),
+            "2d"),
+        new SettingCase("ZCBOT_MAX_OPEN_RECORDS", c -> c.group().maxOpenRecords, 1000, "13", 13, "0"),
+        new SettingCase(
+            "ZCBOT_REVOKE_TIMEOUT",
+            c -> c.group().revokeTimeout,
+            Duration.ofSeconds(10),
+            "15s",
+            Duration.ofSeconds(15),
+            "1h"),
+        new SettingCase(
+            "ZCBOT_RESTART",
+            c -> c.group().restart,
+            GroupConfig.Restart.PURGE,
+            "adopt",
+            GroupConfig.Restart.ADOPT,
+            "never"),
+        new SettingCase(
+            "ZCBOT_SANDBOX_HANDOVER",
+            c -> c.group().handover,
+            GroupConfig.Handover.LAZY,
+            "eager",
+            GroupConfig.Handover.EAGER,
+            "soon"),
+        new SettingCase(
+            "ZCBOT_ENGINE_TIMEOUT",
+            c -> c.engine().callTimeout,
+            Duration.ofSeconds(30),
+            "11s",
+            Duration.ofSeconds(11),
+            "0"),
+        new SettingCase(
+            "ZCBOT_READY_TIMEOUT",
+            c -> c.engine().readyTimeout,
+            Duration.ofSeconds(15),
+            "12s",
+            Duration.ofSeconds(12),
+            "1h"),
+        new SettingCase(
+            "ZCBOT_PULL_TIMEOUT",
+            c -> c.engine().pullTimeout,
+            Duration.ofSeconds(120),
+            "45",
+            Duration.ofSeconds(45),
+            "0"),
+        new SettingCase("ZCBOT_LOOKUP_CONCURRENCY", c -> c.engine().lookupConcurrency, 32, "5", 5, "x"),
+        new SettingCase(
+            "ZCBOT_FIREWALL_INTERVAL",
+            c -> c.engine().firewallInterval,
+            Duration.ofSeconds(30),
+            "21s",
+            Duration.ofSeconds(21),
+            "500ms"),
+        new SettingCase(
+            "ZCBOT_RECONCILE_INTERVAL",
+            c -> c.engine().reconcileInterval,
+            Duration.ofSeconds(30),
+            "PT1M",
+            Duration.ofSeconds(60),
+            "0"),
+        new SettingCase(
+            "ZCBOT_OPS_ADDRESS",
+            c -> c.ops().address,
+            new InetSocketAddress(InetAddress.ofLiteral("127.0.0.1"), 8080),
+            "[::1]:0",
+            new InetSocketAddress(InetAddress.ofLiteral("::1"), 0),
+            "example.org:1"),
+        new SettingCase("ZCBOT_METRICS_KAFKA", c -> c.ops().kafkaMetrics, true, "off", false, "some"),
+        new SettingCase(
+            "ZCBOT_STOP_TIMEOUT",
+            c -> c.ops().stopTimeout,
+            Duration.ofSeconds(25),
+            "14s",
+            Duration.ofSeconds(14),
+            "0"),
+        new SettingCase(
+            "ZCBOT_LOG_FORMAT",
+            c -> c.ops().log.format(),
+            LogConfig.Format.TEXT,
+            "JSON",
+            LogConfig.Format.JSON,
+            "xml"),
+        new SettingCase(
+            "ZCBOT_LOG_LEVEL",
+            c -> c.ops().log.level(),
+            LogConfig.Level.INFO,
+            "debug",
+            LogConfig.Level.DEBUG,
+            "loud"));
+  }
+}

@@ -4,6 +4,9 @@
  */
 package io.zcbot.sandbox.worker.hosts;
 
+import static org.awaitility.Awaitility.await;
+
+import com.github.dockerjava.api.model.Container;
 import io.zcbot.sandbox.worker.testkit.machine.Commands;
 import io.zcbot.sandbox.worker.testkit.machine.EngineHost;
 import java.io.IOException;
@@ -12,6 +15,7 @@ import java.nio.channels.FileLock;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -31,7 +35,6 @@ final class Field {
       Path.of(System.getProperty("zcbot.hosts.dir", "/var/tmp/zcbot-hosts"));
 
   private static Field shared;
-
   private final FileChannel lockFile;
   private final FileLock lock;
   private final List<EngineHost> hosts = new ArrayList<>();
@@ -182,5 +185,35 @@ final class Field {
     Files.deleteIfExists(BASE.resolve("image.tar"));
     lock.release();
     lockFile.close();
+  }
+
+  /** Removes what workers of one trial left on the engines. */
+  void removeAllOf(String id) {
+    for (EngineHost host : hosts()) {
+      for (Container container : host.sandboxes(id)) {
+        try {
+          host.docker().removeContainerCmd(container.getId()).withForce(true).exec();
+        } catch (com.github.dockerjava.api.exception.NotFoundException _) {
+          // Gone by itself.
+        }
+      }
+      host.docker().listNetworksCmd().withNameFilter(id).exec().stream()
+          .filter(network -> network.getName().equals(id))
+          .forEach(network -> remove(host, network.getId()));
+    }
+  }
+
+  /**
+   * A helper that sets the host's rules may hang on it for a moment after its worker was killed.
+   */
+  private static void remove(EngineHost host, String network) {
+    await()
+        .atMost(Duration.ofSeconds(15))
+        .ignoreExceptions()
+        .until(
+            () -> {
+              host.docker().removeNetworkCmd(network).exec();
+              return true;
+            });
   }
 }

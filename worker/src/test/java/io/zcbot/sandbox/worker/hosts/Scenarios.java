@@ -4,6 +4,7 @@
  */
 package io.zcbot.sandbox.worker.hosts;
 
+import io.zcbot.sandbox.events.Reaped;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.time.Duration;
@@ -71,6 +72,30 @@ final class Scenarios {
     return least + trial.random.nextDouble() * (most - least);
   }
 
+  /** Opens the trial, starts workers, and lets users work for some seconds. */
+  private static void begin(Trial trial, int users, int seconds, String... workers)
+      throws Exception {
+    trial.open(users);
+    trial.startAll(workers);
+    trial.agent().load();
+    trial.pause(seconds);
+  }
+
+  private static void checkOnlyIdle(Trial trial, String otherwise) {
+    trial
+        .log()
+        .reaps
+        .forEach(
+            (reason, count) ->
+                trial.check(reason == Reaped.Reason.IDLE, otherwise + " " + count + ": " + reason));
+  }
+
+  private static void healAndSettle(Trial trial) throws Exception {
+    trial.trustAll();
+    trial.awaitServing();
+    trial.settle();
+  }
+
   private static void rollingRestart(Trial trial, String mode) throws Exception {
     trial.with("ZCBOT_RESTART", mode);
     trial.open(36);
@@ -98,23 +123,13 @@ final class Scenarios {
       trial.pause(between(trial, 1, 3));
     }
     if (mode.equals("adopt")) {
-      trial
-          .log()
-          .reaps
-          .forEach(
-              (reason, count) ->
-                  trial.check(
-                      reason == io.zcbot.sandbox.events.Reaped.Reason.IDLE,
-                      "a restart that adopts reaped " + count + " as " + reason));
+      checkOnlyIdle(trial, "a restart that adopts reaped");
     }
     trial.settle();
   }
 
   private static void killAndRestart(Trial trial) throws Exception {
-    trial.open(36);
-    trial.startAll("a", "b", "c");
-    trial.agent().load();
-    trial.pause(4);
+    begin(trial, 36, 4, "a", "b", "c");
     for (int round = 0; round < 3; round++) {
       String victim = some(trial, "a", "b", "c");
       if (round % 2 == 0) {
@@ -156,10 +171,7 @@ final class Scenarios {
   }
 
   private static void killForGood(Trial trial) throws Exception {
-    trial.open(36);
-    trial.startAll("a", "b", "c");
-    trial.agent().load();
-    trial.pause(6);
+    begin(trial, 36, 6, "a", "b", "c");
     Instant killed = Instant.now();
     trial.kill("b");
     Duration failOver = trial.failOver("b", killed);
@@ -178,10 +190,7 @@ final class Scenarios {
 
   private static void frozenWorker(Trial trial) throws Exception {
     trial.withSlack(Duration.ofSeconds(16));
-    trial.open(36);
-    trial.startAll("a", "b", "c");
-    trial.agent().load();
-    trial.pause(5);
+    begin(trial, 36, 5, "a", "b", "c");
     trial.agent().burst(6);
     trial.pause(between(trial, 0, 0.6));
     String victim = some(trial, "a", "b", "c");
@@ -199,10 +208,7 @@ final class Scenarios {
   }
 
   private static void duplicateId(Trial trial) throws Exception {
-    trial.open(24);
-    trial.startAll("a", "b");
-    trial.agent().load();
-    trial.pause(5);
+    begin(trial, 24, 5, "a", "b");
     HostWorker sameHost = trial.launch("a", "a", trial.field().host(0));
     HostWorker otherHost = trial.launch("a", "c", trial.field().host(2));
     for (HostWorker second : new HostWorker[] {sameHost, otherHost}) {
@@ -217,22 +223,12 @@ final class Scenarios {
         "no clear refusal on another host; " + otherHost.logTail());
     trial.check(trial.worker("a").isAlive(), "the first worker ended");
     trial.pause(2);
-    trial
-        .log()
-        .reaps
-        .forEach(
-            (reason, count) ->
-                trial.check(
-                    reason == io.zcbot.sandbox.events.Reaped.Reason.IDLE,
-                    "the second worker cost " + count + " sandboxes: " + reason));
+    checkOnlyIdle(trial, "the second worker cost sandboxes,");
     trial.settle();
   }
 
   private static void joinLeaveStorm(Trial trial) throws Exception {
-    trial.open(36);
-    trial.startAll("a", "b", "c");
-    trial.agent().load();
-    trial.pause(3);
+    begin(trial, 36, 3, "a", "b", "c");
     for (int round = 0; round < 5; round++) {
       String one = some(trial, "b", "c");
       if (trial.random.nextInt(3) == 0) {
@@ -254,10 +250,7 @@ final class Scenarios {
   }
 
   private static void rollingBrokers(Trial trial) throws Exception {
-    trial.open(36);
-    trial.startAll("a", "b", "c");
-    trial.agent().load();
-    trial.pause(3);
+    begin(trial, 36, 3, "a", "b", "c");
     trial.away();
     for (int node = 0; node < trial.field().brokers().size(); node++) {
       trial.say("broker " + node + " restarts");
@@ -269,10 +262,7 @@ final class Scenarios {
 
   private static void brokersAway(Trial trial) throws Exception {
     trial.withSlack(Duration.ofSeconds(8));
-    trial.open(36);
-    trial.startAll("a", "b", "c");
-    trial.agent().load();
-    trial.pause(6);
+    begin(trial, 36, 6, "a", "b", "c");
     int before = trial.log().running().size();
     trial.freezeKafka();
     trial.pause(Trial.TTL.toSeconds() + 6);
@@ -289,16 +279,11 @@ final class Scenarios {
     trial.check(during >= before - 2, "sandboxes were killed while the brokers were away");
     trial.thawKafka();
     trial.pause(10);
-    trial.trustAll();
-    trial.awaitServing();
-    trial.settle();
+    healAndSettle(trial);
   }
 
   private static void closeInOutage(Trial trial) throws Exception {
-    trial.open(36);
-    trial.startAll("a", "b", "c");
-    trial.agent().load();
-    trial.pause(5);
+    begin(trial, 36, 5, "a", "b", "c");
     trial.agent().burst(6);
     trial.freezeKafka();
     trial.pause(1);
@@ -307,17 +292,12 @@ final class Scenarios {
     trial.pause(1);
     trial.restart("a");
     trial.pause(5);
-    trial.trustAll();
-    trial.awaitServing();
-    trial.settle();
+    healAndSettle(trial);
   }
 
   private static void slowEngineMoves(Trial trial) throws Exception {
     trial.withSlack(Duration.ofSeconds(20));
-    trial.open(36);
-    trial.startAll("a", "b");
-    trial.agent().load();
-    trial.pause(4);
+    begin(trial, 36, 4, "a", "b");
     trial.agent().burst(8);
     trial.pause(0.3);
     trial.say("engine a is stopped, and c joins");
@@ -328,18 +308,13 @@ final class Scenarios {
     trial.worker("a").host().thaw();
     trial.say("engine a goes on");
     trial.pause(6);
-    trial.trustAll();
-    trial.awaitServing();
-    trial.settle();
+    healAndSettle(trial);
   }
 
   /** Partitions go and come back while creates of their first assignment still run. */
   private static void backToSelf(Trial trial) throws Exception {
     trial.withSlack(Duration.ofSeconds(25));
-    trial.open(36);
-    trial.startAll("a", "c");
-    trial.agent().load();
-    trial.pause(4);
+    begin(trial, 36, 4, "a", "c");
     trial.agent().burst(8);
     trial.pause(0.3);
     trial.say("engine a is stopped, b joins and leaves");
@@ -356,9 +331,7 @@ final class Scenarios {
     trial.worker("a").host().thaw();
     trial.say("engine a goes on");
     trial.pause(6);
-    trial.trustAll();
-    trial.awaitServing();
-    trial.settle();
+    healAndSettle(trial);
   }
 
   /** Offsets with holes: compacted records, aborted transactions, markers, one at the very end. */

@@ -4,11 +4,7 @@
  */
 package io.zcbot.sandbox.worker.hosts;
 
-import static org.awaitility.Awaitility.await;
-
-import com.github.dockerjava.api.model.Container;
 import io.zcbot.sandbox.events.Ready;
-import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.worker.audit.Rules;
 import io.zcbot.sandbox.worker.config.WorkerConfig;
 import io.zcbot.sandbox.worker.testkit.machine.Commands;
@@ -19,8 +15,6 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
-import java.util.Arrays;
-import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -41,36 +35,28 @@ import java.util.function.Consumer;
 final class Trial {
   static final int PARTITIONS = 12;
   static final Duration TTL = Duration.ofSeconds(8);
-  private static final Duration REAPER_INTERVAL = Duration.ofSeconds(1);
-  private static final Duration STOP_TIMEOUT = Duration.ofSeconds(15);
-  private static final Duration STALLED = Duration.ofSeconds(30);
-
-  /** A move ends with the old one gone; the listing may show both for as long as it takes. */
-  private static final Duration OVERLAP = Duration.ofSeconds(4);
-
-  /** Producers stamp a record a moment before the brokers have it. */
-  private static final Duration ONE_CLOCK = Duration.ofMillis(200);
-
+  static final Duration REAPER_INTERVAL = Duration.ofSeconds(1);
+  static final Duration STOP_TIMEOUT = Duration.ofSeconds(15);
   private static final AtomicInteger COUNTER = new AtomicInteger();
-
-  private final Field field;
+  final Field field;
   private final Consumer<String> out;
-  private final String id;
+  final String id;
   private final Path directory;
-  private final Map<String, String> settings = new HashMap<>();
   private final Map<String, HostWorker> workers = new TreeMap<>();
-  private final List<HostWorker> all = new CopyOnWriteArrayList<>();
+  final List<HostWorker> all = new CopyOnWriteArrayList<>();
   private final List<String> violations = new CopyOnWriteArrayList<>();
-  private final Set<String> doubted = ConcurrentHashMap.newKeySet();
-  private final Topics topics;
+  final Set<String> doubted = ConcurrentHashMap.newKeySet();
+  private final Judge judge = new Judge(this);
+  final TrialSettings settings;
+  final Topics topics;
   private final long started = System.nanoTime();
-  private Duration slack = Duration.ofSeconds(3);
-  private History history;
-  private Agent agent;
+  Duration slack = Duration.ofSeconds(3);
+  History history;
+  Agent agent;
   private Thread monitor;
-  private final List<Rules.Outage> outages = new ArrayList<>();
+  final List<Rules.Outage> outages = new ArrayList<>();
   private Instant awaySince;
-  private volatile boolean kafkaAway;
+  volatile boolean kafkaAway;
   final Random random;
 
   Trial(Field field, long seed, Consumer<String> out) throws IOException {
@@ -80,24 +66,11 @@ final class Trial {
     this.id = "hosts-" + Long.toString(System.currentTimeMillis(), 36) + COUNTER.incrementAndGet();
     this.directory = Files.createDirectories(field.trials().resolve(id));
     this.topics = new Topics(field.brokers().bootstrapServers(), id, random);
-    settings.put("ZCBOT_SANDBOX_IDLE_TTL", TTL.toSeconds() + "s");
-    settings.put("ZCBOT_REAPER_INTERVAL", REAPER_INTERVAL.toSeconds() + "s");
-    settings.put("ZCBOT_RECONCILE_INTERVAL", "3s");
-    settings.put("ZCBOT_TOPICS_PARTITIONS", Integer.toString(PARTITIONS));
-    settings.put("ZCBOT_TOPICS_REPLICATION", "3");
-    settings.put("ZCBOT_CREATE_CONCURRENCY", "2");
-    settings.put("ZCBOT_STOP_TIMEOUT", STOP_TIMEOUT.toSeconds() + "s");
-    settings.put("ZCBOT_REVOKE_TIMEOUT", "5s");
-    settings.put("ZCBOT_SANDBOX_MEMORY", "64m");
-    settings.put("ZCBOT_SANDBOX_TMP_SIZE", "16m");
-    settings.put("ZCBOT_KAFKA_BOOTSTRAP_SERVERS", field.brokers().bootstrapServers());
-    settings.put("ZCBOT_TOPIC_PREFIX", id + ".");
-    settings.put("ZCBOT_GROUP", id);
-    settings.put("ZCBOT_SANDBOX_NETWORK", id);
+    this.settings = new TrialSettings(field.brokers().bootstrapServers(), id);
   }
 
   Trial with(String key, String value) {
-    settings.put(key, value);
+    settings.with(key, value);
     return this;
   }
 
@@ -141,13 +114,13 @@ final class Trial {
   }
 
   void createTopics() throws Exception {
-    topics.create(WorkerConfig.fromEnvironment(environment("topics", field.host(0), 0)));
+    topics.create(WorkerConfig.fromEnvironment(settings.of("topics", field.host(0), 0)));
   }
 
   void watch(int users) {
     history = new History(field.brokers().bootstrapServers(), id + ".", PARTITIONS);
     agent = new Agent(field.brokers().bootstrapServers(), id + ".", random, users, 6);
-    monitor = Thread.ofPlatform().name("monitor").daemon().start(this::monitor);
+    monitor = Thread.ofPlatform().name("monitor").daemon().start(judge::monitor);
   }
 
   Topics topics() {
@@ -157,7 +130,7 @@ final class Trial {
   // Workers.
 
   /** The worker that is on a host by this name: a, b, c. */
-  private EngineHost hostOf(String name) {
+  EngineHost hostOf(String name) {
     return field.host(name.charAt(0) - 'a');
   }
 
@@ -178,7 +151,7 @@ final class Trial {
    */
   HostWorker launch(String workerName, String hostName, EngineHost engine) throws Exception {
     int port = 26_000 + (int) (ProcessHandle.current().pid() % 2_000) + all.size() % 1_000;
-    Map<String, String> env = environment(workerName, engine, port);
+    Map<String, String> env = settings.of(workerName, engine, port);
     env.put("ZCBOT_HOST", "host-" + hostName);
     env.put("ZCBOT_WORKSPACE_ROOT", directory.resolve("workspaces-" + hostName).toString());
     Files.createDirectories(directory.resolve("workspaces-" + hostName));
@@ -191,15 +164,6 @@ final class Trial {
             directory.resolve("worker-" + workerName + "-" + hostName + ".log"));
     all.add(worker);
     return worker;
-  }
-
-  private Map<String, String> environment(String workerName, EngineHost engine, int port) {
-    Map<String, String> env = new HashMap<>(settings);
-    env.put("ZCBOT_WORKER_ID", id + "-" + workerName);
-    env.put("DOCKER_HOST", engine.address());
-    env.put("ZCBOT_OPS_ADDRESS", "127.0.0.1:" + port);
-    env.putIfAbsent("ZCBOT_SANDBOX_WARM", "0"); // the judge counts containers
-    return env;
   }
 
   void startAll(String... names) throws Exception {
@@ -227,7 +191,7 @@ final class Trial {
     }
   }
 
-  private void back() {
+  void back() {
     if (awaySince != null) {
       outages.add(new Rules.Outage(awaySince, Instant.now()));
       awaySince = null;
@@ -313,7 +277,7 @@ final class Trial {
     }
   }
 
-  private static boolean holdsWithin(Duration within, Condition condition) throws Exception {
+  static boolean holdsWithin(Duration within, Condition condition) throws Exception {
     long deadline = System.nanoTime() + within.toNanos();
     while (!condition.holds()) {
       if (System.nanoTime() > deadline) {
@@ -365,158 +329,9 @@ final class Trial {
     return Duration.between(killed, first.at);
   }
 
-  // What must hold while it runs.
-
-  private void monitor() {
-    Map<String, Long> since = new HashMap<>();
-    long progressed = System.nanoTime();
-    int answered = 0;
-    boolean reported = false;
-    while (!Thread.currentThread().isInterrupted()) {
-      try {
-        TimeUnit.MILLISECONDS.sleep(500);
-        Map<String, List<String>> running = new HashMap<>();
-        for (EngineHost host : field.hosts()) {
-          if (!doubted.contains(host.name())) {
-            for (Container container : host.sandboxes(id)) {
-              if ("running".equals(container.getState())) {
-                running
-                    .computeIfAbsent(
-                        container.getLabels().get("zcbot.user_id"), _ -> new ArrayList<>())
-                    .add(container.getId().substring(0, 12) + " on " + host.name());
-              }
-            }
-          }
-        }
-        long now = System.nanoTime();
-        since.keySet().removeIf(user -> running.getOrDefault(user, List.of()).size() < 2);
-        running.forEach(
-            (user, where) -> {
-              if (where.size() > 1) {
-                long first = since.computeIfAbsent(user, _ -> now);
-                if (now - first > OVERLAP.toNanos() && first > 0) {
-                  since.put(user, Long.MAX_VALUE / 2);
-                  violation("I1: user " + user + " has " + where);
-                }
-              }
-            });
-        LogState log = log();
-        if (kafkaAway || log.unanswered.isEmpty() || log.answers != answered) {
-          progressed = now;
-          reported = false;
-        } else if (now - progressed > STALLED.toNanos() && !reported) {
-          reported = true;
-          violation("no progress for 30 s with " + log.unanswered.size() + " ensures open");
-        }
-        answered = log.answers;
-      } catch (InterruptedException _) {
-        return;
-      } catch (RuntimeException _) {
-        // An engine that does not answer at the moment.
-      }
-    }
-  }
-
-  // What must hold when all has healed.
-
-  /**
-   * Lets the trial come to rest and judges it.
-   *
-   * @param absent names of workers that are dead for good: what their engines show doesn't count
-   */
+  /** See {@link Judge#settle}. */
   void settle(String... absent) throws Exception {
-    back();
-    Set<String> without = new HashSet<>();
-    Arrays.stream(absent).forEach(name -> without.add(hostOf(name).name()));
-    agent.keep();
-    say("settling: " + log().summary());
-    check(agent.failure() == null, "the agent could not publish: " + agent.failure());
-    if (!holdsWithin(Duration.ofSeconds(45), () -> log().unanswered.isEmpty())) {
-      violation("I2: unanswered: " + log().unanswered.values());
-    }
-    String[] difference = new String[1];
-    if (!holdsWithin(
-        Duration.ofSeconds(20),
-        () -> {
-          difference[0] = difference(without);
-          return difference[0].isEmpty();
-        })) {
-      violation("the log and the engines differ: " + difference[0]);
-    }
-    check(!log().running().isEmpty(), "nothing runs though users are in use");
-    agent.silence();
-    Duration gone = TTL.plus(REAPER_INTERVAL.multipliedBy(2)).plusSeconds(4);
-    if (!holdsWithin(gone, () -> log().running().isEmpty() && difference(without).isEmpty())) {
-      violation(
-          "I6: not gone %s after the last use: %s; %s"
-              .formatted(gone, log().running().values(), difference(without)));
-    }
-    if (!holdsWithin(Duration.ofSeconds(10), topics::isAllCommitted)) {
-      violation("I8: not all is committed");
-    }
-    LogState last = log();
-    last.violations.forEach(this::violation);
-    audit(last);
-    history.faults().forEach(this::violation);
-    for (HostWorker worker : all) {
-      worker
-          .logText()
-          .lines()
-          .filter(line -> line.contains("please report this"))
-          .findFirst()
-          .ifPresent(line -> violation("worker " + worker.id() + " says: " + line));
-    }
-    say("settled:  " + last.summary());
-  }
-
-  private void audit(LogState log) throws Exception {
-    TopicAudit audit =
-        new TopicAudit(
-            field.brokers().bootstrapServers(),
-            id + ".",
-            PARTITIONS,
-            new Rules(
-                TTL,
-                REAPER_INTERVAL,
-                Rules.DEFAULT.expiry(),
-                slack,
-                ONE_CLOCK,
-                Rules.DEFAULT.window(),
-                !"adopt".equals(settings.get("ZCBOT_RESTART")),
-                outages));
-    audit.violations().forEach(this::violation);
-    long seen = audit.summary().records().read().getOrDefault(Topic.ENSURE, 0L);
-    check(seen >= log.ensures, "the audit saw " + seen + " ensures of " + log.ensures);
-  }
-
-  /** How the log, the live table and the engines differ; empty if they agree. */
-  private String difference(Set<String> without) throws InterruptedException {
-    Map<String, LogState.Session> told = log().running();
-    Set<String> live = history.live().keySet();
-    Map<String, String> shown = new TreeMap<>();
-    for (EngineHost host : field.hosts()) {
-      if (!without.contains(host.name())) {
-        host.sandboxes(id).forEach(c -> shown.put(c.getId(), c.getState() + " on " + host.name()));
-      }
-    }
-    StringBuilder difference = new StringBuilder();
-    Set<String> every = new TreeSet<>(told.keySet());
-    every.addAll(live);
-    every.addAll(shown.keySet());
-    for (String container : every) {
-      boolean runs = shown.getOrDefault(container, "").startsWith("running");
-      if (!told.containsKey(container) || !live.contains(container) || !runs) {
-        LogState.Session session = log().sessions.get(container);
-        difference
-            .append("\n    ")
-            .append(shown.getOrDefault(container, "on no engine"))
-            .append(live.contains(container) ? ", live" : ", not live")
-            .append(told.containsKey(container) ? ", open in the log" : ", not open in the log")
-            .append(": ")
-            .append(session == null ? container : session);
-      }
-    }
-    return difference.toString();
+    judge.settle(absent);
   }
 
   List<String> violations() {
@@ -544,18 +359,7 @@ final class Trial {
       agent.close();
       history.close();
     }
-    for (EngineHost host : field.hosts()) {
-      for (Container container : host.sandboxes(id)) {
-        try {
-          host.docker().removeContainerCmd(container.getId()).withForce(true).exec();
-        } catch (com.github.dockerjava.api.exception.NotFoundException _) {
-          // Gone by itself.
-        }
-      }
-      host.docker().listNetworksCmd().withNameFilter(id).exec().stream()
-          .filter(network -> network.getName().equals(id))
-          .forEach(network -> remove(host, network.getId()));
-    }
+    field.removeAllOf(id);
     topics.close();
     // Workers that were killed leave their workspace roots mounted on themselves.
     Commands.tryRun("sh", "-c", "umount -R " + directory + "/workspaces-*");
@@ -568,19 +372,5 @@ final class Trial {
       Commands.tryRun("cp", "-r", directory.toString(), kept.toString());
       say("the workers' logs are in " + kept.resolve(directory.getFileName()).toAbsolutePath());
     }
-  }
-
-  /**
-   * A helper that sets the host's rules may hang on it for a moment after its worker was killed.
-   */
-  private static void remove(EngineHost host, String network) {
-    await()
-        .atMost(Duration.ofSeconds(15))
-        .ignoreExceptions()
-        .until(
-            () -> {
-              host.docker().removeNetworkCmd(network).exec();
-              return true;
-            });
   }
 }

@@ -1,0 +1,189 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.hosts;
+
+import com.github.dockerjava.api.model.Container;
+import io.zcbot.sandbox.events.Topic;
+import io.zcbot.sandbox.worker.audit.Rules;
+import io.zcbot.sandbox.worker.testkit.machine.EngineHost;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import java.util.concurrent.TimeUnit;
+
+/** Says what must hold in a trial: while it runs, and when all has healed. */
+final class Judge {
+  private static final Duration STALLED = Duration.ofSeconds(30);
+
+  /** A move ends with the old one gone; the listing may show both for as long as it takes. */
+  private static final Duration OVERLAP = Duration.ofSeconds(4);
+
+  /** Producers stamp a record a moment before the brokers have it. */
+  private static final Duration ONE_CLOCK = Duration.ofMillis(200);
+
+  private final Trial trial;
+
+  Judge(Trial trial) {
+    this.trial = trial;
+  }
+
+  /** Looks on until it is interrupted. */
+  void monitor() {
+    Map<String, Long> since = new HashMap<>();
+    long progressed = System.nanoTime();
+    int answered = 0;
+    boolean reported = false;
+    while (!Thread.currentThread().isInterrupted()) {
+      try {
+        TimeUnit.MILLISECONDS.sleep(500);
+        Map<String, List<String>> running = new HashMap<>();
+        for (EngineHost host : trial.field.hosts()) {
+          if (!trial.doubted.contains(host.name())) {
+            for (Container container : host.sandboxes(trial.id)) {
+              if ("running".equals(container.getState())) {
+                running
+                    .computeIfAbsent(
+                        container.getLabels().get("zcbot.user_id"), _ -> new ArrayList<>())
+                    .add(container.getId().substring(0, 12) + " on " + host.name());
+              }
+            }
+          }
+        }
+        long now = System.nanoTime();
+        since.keySet().removeIf(user -> running.getOrDefault(user, List.of()).size() < 2);
+        running.forEach(
+            (user, where) -> {
+              if (where.size() > 1) {
+                long first = since.computeIfAbsent(user, _ -> now);
+                if (now - first > OVERLAP.toNanos() && first > 0) {
+                  since.put(user, Long.MAX_VALUE / 2);
+                  trial.violation("I1: user " + user + " has " + where);
+                }
+              }
+            });
+        LogState log = trial.log();
+        if (trial.kafkaAway || log.unanswered.isEmpty() || log.answers != answered) {
+          progressed = now;
+          reported = false;
+        } else if (now - progressed > STALLED.toNanos() && !reported) {
+          reported = true;
+          trial.violation("no progress for 30 s with " + log.unanswered.size() + " ensures open");
+        }
+        answered = log.answers;
+      } catch (InterruptedException _) {
+        return;
+      } catch (RuntimeException _) {
+        // An engine that does not answer at the moment.
+      }
+    }
+  }
+
+  /**
+   * Lets the trial come to rest and judges it.
+   *
+   * @param absent names of workers that are dead for good: what their engines show doesn't count
+   */
+  void settle(String... absent) throws Exception {
+    trial.back();
+    Set<String> without = new HashSet<>();
+    Arrays.stream(absent).forEach(name -> without.add(trial.hostOf(name).name()));
+    trial.agent.keep();
+    trial.say("settling: " + trial.log().summary());
+    trial.check(trial.agent.failure() == null, "the agent could not publish: " + trial.agent.failure());
+    if (!Trial.holdsWithin(Duration.ofSeconds(45), () -> trial.log().unanswered.isEmpty())) {
+      trial.violation("I2: unanswered: " + trial.log().unanswered.values());
+    }
+    String[] difference = new String[1];
+    if (!Trial.holdsWithin(
+        Duration.ofSeconds(20),
+        () -> {
+          difference[0] = difference(without);
+          return difference[0].isEmpty();
+        })) {
+      trial.violation("the log and the engines differ: " + difference[0]);
+    }
+    trial.check(!trial.log().running().isEmpty(), "nothing runs though users are in use");
+    trial.agent.silence();
+    Duration gone = Trial.TTL.plus(Trial.REAPER_INTERVAL.multipliedBy(2)).plusSeconds(4);
+    if (!Trial.holdsWithin(gone, () -> trial.log().running().isEmpty() && difference(without).isEmpty())) {
+      trial.violation(
+          "I6: not gone %s after the last use: %s; %s"
+              .formatted(gone, trial.log().running().values(), difference(without)));
+    }
+    if (!Trial.holdsWithin(Duration.ofSeconds(10), trial.topics::isAllCommitted)) {
+      trial.violation("I8: not all is committed");
+    }
+    LogState last = trial.log();
+    last.violations.forEach(trial::violation);
+    audit(last);
+    trial.history.faults().forEach(trial::violation);
+    for (HostWorker worker : trial.all) {
+      worker
+          .logText()
+          .lines()
+          .filter(line -> line.contains("please report this"))
+          .findFirst()
+          .ifPresent(line -> trial.violation("worker " + worker.id() + " says: " + line));
+    }
+    trial.say("settled:  " + last.summary());
+  }
+
+  private void audit(LogState log) throws Exception {
+    TopicAudit audit =
+        new TopicAudit(
+            trial.field.brokers().bootstrapServers(),
+            trial.id + ".",
+            Trial.PARTITIONS,
+            new Rules(
+                Trial.TTL,
+                Trial.REAPER_INTERVAL,
+                Rules.DEFAULT.expiry(),
+                trial.slack,
+                ONE_CLOCK,
+                Rules.DEFAULT.window(),
+                !trial.settings.adopts(),
+                trial.outages));
+    audit.violations().forEach(trial::violation);
+    long seen = audit.summary().records().read().getOrDefault(Topic.ENSURE, 0L);
+    trial.check(seen >= log.ensures, "the audit saw " + seen + " ensures of " + log.ensures);
+  }
+
+  /** How the log, the live table and the engines differ; empty if they agree. */
+  private String difference(Set<String> without) throws InterruptedException {
+    Map<String, LogState.Session> told = trial.log().running();
+    Set<String> live = trial.history.live().keySet();
+    Map<String, String> shown = new TreeMap<>();
+    for (EngineHost host : trial.field.hosts()) {
+      if (!without.contains(host.name())) {
+        host.sandboxes(trial.id).forEach(c -> shown.put(c.getId(), c.getState() + " on " + host.name()));
+      }
+    }
+    StringBuilder difference = new StringBuilder();
+    Set<String> every = new TreeSet<>(told.keySet());
+    every.addAll(live);
+    every.addAll(shown.keySet());
+    for (String container : every) {
+      boolean runs = shown.getOrDefault(container, "").startsWith("running");
+      if (!told.containsKey(container) || !live.contains(container) || !runs) {
+        LogState.Session session = trial.log().sessions.get(container);
+        difference
+            .append("\n    ")
+            .append(shown.getOrDefault(container, "on no engine"))
+            .append(live.contains(container) ? ", live" : ", not live")
+            .append(told.containsKey(container) ? ", open in the log" : ", not open in the log")
+            .append(": ")
+            .append(session == null ? container : session);
+      }
+    }
+    return difference.toString();
+  }
+}

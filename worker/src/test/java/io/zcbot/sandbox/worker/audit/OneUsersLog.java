@@ -55,8 +55,7 @@ abstract class OneUsersLog {
     return ready(t, EventIds.ready(ensureId, container), ensureId, container, worker);
   }
 
-  TestLog.Entry ready(
-      double t, String id, String ensureId, String container, String worker) {
+  TestLog.Entry ready(double t, String id, String ensureId, String container, String worker) {
     return log.add(
         0,
         ms(t),

@@ -4,8 +4,6 @@
  */
 package io.zcbot.sandbox.worker.config;
 
-import static io.zcbot.sandbox.worker.config.Environment.read;
-
 import io.zcbot.sandbox.worker.spec.Dns;
 import io.zcbot.sandbox.worker.spec.Egress;
 import io.zcbot.sandbox.worker.spec.FirewallMode;
@@ -39,11 +37,12 @@ record SettingCase(
     return key;
   }
 
-
   static List<SettingCase> all() {
     return List.of(
-        new SettingCase("ZCBOT_WORKER_ID", WorkerConfig::workerId, "box-1", "w.1_a-b", "w.1_a-b", ".."),
-        new SettingCase("ZCBOT_HOST", WorkerConfig::host, "box-1", "host.example", "host.example", "a b"),
+        new SettingCase(
+            "ZCBOT_WORKER_ID", WorkerConfig::workerId, "box-1", "w.1_a-b", "w.1_a-b", ".."),
+        new SettingCase(
+            "ZCBOT_HOST", WorkerConfig::host, "box-1", "host.example", "host.example", "a b"),
         new SettingCase(
             "ZCBOT_ENGINE_ADDRESS",
             WorkerConfig::engineAddress,
@@ -58,7 +57,8 @@ record SettingCase(
             "k1:9092,k2:9092",
             "k1:9092,k2:9092",
             "kafka"),
-        new SettingCase("ZCBOT_GROUP", c -> c.kafka().groupId(), "sandbox-workers", "g", "g", "a/b"),
+        new SettingCase(
+            "ZCBOT_GROUP", c -> c.kafka().groupId(), "sandbox-workers", "g", "g", "a/b"),
         new SettingCase(
             "ZCBOT_TOPIC_PREFIX",
             c -> c.kafka().topicPrefix(),
@@ -66,7 +66,8 @@ record SettingCase(
             "dev.sandbox.",
             "dev.sandbox.",
             "a/b"),
-        new SettingCase("ZCBOT_TOPICS_CREATE", c -> c.kafka().createTopics(), true, "no", false, "maybe"),
+        new SettingCase(
+            "ZCBOT_TOPICS_CREATE", c -> c.kafka().createTopics(), true, "no", false, "maybe"),
         new SettingCase("ZCBOT_TOPICS_PARTITIONS", c -> c.kafka().partitions(), 12, "3", 3, "0"),
         new SettingCase(
             "ZCBOT_TOPICS_REPLICATION",
@@ -82,7 +83,8 @@ record SettingCase(
             "registry:5000/zcbot/sandbox@sha256:abc",
             "registry:5000/zcbot/sandbox@sha256:abc",
             "-x"),
-        new SettingCase("ZCBOT_SANDBOX_RUNTIME", c -> c.spec().runtime(), null, "runsc", "runsc", "a b"),
+        new SettingCase(
+            "ZCBOT_SANDBOX_RUNTIME", c -> c.spec().runtime(), null, "runsc", "runsc", "a b"),
         new SettingCase(
             "ZCBOT_SANDBOX_MEMORY",
             c -> c.spec().limits().memoryBytes(),
@@ -182,8 +184,10 @@ record SettingCase(
         new SettingCase("ZCBOT_SANDBOX_WARM", c -> c.capacity().warmSlots, 2, "6", 6, "65"),
         new SettingCase(
             "ZCBOT_NEW_USERS_PER_MINUTE", c -> c.capacity().newUsersPerMinute, 120, "46", 46, "0"),
-        new SettingCase("ZCBOT_CREATE_CONCURRENCY", c -> c.capacity().createConcurrency, 4, "2", 2, "257"),
-        new SettingCase("ZCBOT_REAP_CONCURRENCY", c -> c.capacity().reapConcurrency, 4, "3", 3, "0"),
+        new SettingCase(
+            "ZCBOT_CREATE_CONCURRENCY", c -> c.capacity().createConcurrency, 4, "2", 2, "257"),
+        new SettingCase(
+            "ZCBOT_REAP_CONCURRENCY", c -> c.capacity().reapConcurrency, 4, "3", 3, "0"),
         new SettingCase(
             "ZCBOT_ENSURE_EXPIRY",
             c -> c.group().ensureExpiry,
@@ -191,7 +195,8 @@ record SettingCase(
             "2m",
             Duration.ofSeconds(120),
             "2d"),
-        new SettingCase("ZCBOT_MAX_OPEN_RECORDS", c -> c.group().maxOpenRecords, 1000, "13", 13, "0"),
+        new SettingCase(
+            "ZCBOT_MAX_OPEN_RECORDS", c -> c.group().maxOpenRecords, 1000, "13", 13, "0"),
         new SettingCase(
             "ZCBOT_REVOKE_TIMEOUT",
             c -> c.group().revokeTimeout,
@@ -234,7 +239,8 @@ record SettingCase(
             "45",
             Duration.ofSeconds(45),
             "0"),
-        new SettingCase("ZCBOT_LOOKUP_CONCURRENCY", c -> c.engine().lookupConcurrency, 32, "5", 5, "x"),
+        new SettingCase(
+            "ZCBOT_LOOKUP_CONCURRENCY", c -> c.engine().lookupConcurrency, 32, "5", 5, "x"),
         new SettingCase(
             "ZCBOT_FIREWALL_INTERVAL",
             c -> c.engine().firewallInterval,
@@ -256,7 +262,8 @@ record SettingCase(
             "[::1]:0",
             new InetSocketAddress(InetAddress.ofLiteral("::1"), 0),
             "example.org:1"),
-        new SettingCase("ZCBOT_METRICS_KAFKA", c -> c.ops().kafkaMetrics, true, "off", false, "some"),
+        new SettingCase(
+            "ZCBOT_METRICS_KAFKA", c -> c.ops().kafkaMetrics, true, "off", false, "some"),
         new SettingCase(
             "ZCBOT_STOP_TIMEOUT",
             c -> c.ops().stopTimeout,

@@ -25,7 +25,9 @@ class WorkerConfigTest {
   @MethodSource("io.zcbot.sandbox.worker.config.SettingCase#all")
   void aSettingHasADefault(SettingCase row) throws Exception {
     assertThat(row.read().apply(read())).isEqualTo(row.fallback());
-    assertThat(row.read().apply(read(row.key(), " "))).as("set to nothing").isEqualTo(row.fallback());
+    assertThat(row.read().apply(read(row.key(), " ")))
+        .as("set to nothing")
+        .isEqualTo(row.fallback());
   }
 
   @ParameterizedTest
@@ -46,7 +48,9 @@ class WorkerConfigTest {
   @Test
   void everySettingIsTested() {
     Set<String> tested =
-        SettingCase.all().stream().map(SettingCase::key).collect(Collectors.toCollection(TreeSet::new));
+        SettingCase.all().stream()
+            .map(SettingCase::key)
+            .collect(Collectors.toCollection(TreeSet::new));
     tested.add("ZCBOT_KAFKA_PROPERTIES_FILE");
     tested.add("ZCBOT_WORKSPACE_FILES");
     assertThat(Setting.all().stream().map(Setting::key))

@@ -89,7 +89,8 @@ class AdmissionTest {
   void anEnsureTriedAgainCountsOnce() throws Exception {
     world = new World(root, 100, null, 2);
     for (int i = 0; i < 3; i++) {
-      world.engine.faults.failNext(new EngineFaults.Fault("create", EngineException.Kind.CONFLICT, false));
+      world.engine.faults.failNext(
+          new EngineFaults.Fault("create", EngineException.Kind.CONFLICT, false));
     }
     world.ready(ANNA);
     world.ready(BEN);

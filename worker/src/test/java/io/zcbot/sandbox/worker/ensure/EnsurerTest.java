@@ -88,8 +88,10 @@ class EnsurerTest {
 
   @Test
   void aStartWhoseAnswerWasLostIsNotTrustedAndNotAnnounced() throws Exception {
-    world.engine.faults.failNext(new EngineFaults.Fault("start", EngineException.Kind.UNAVAILABLE, true));
-    world.engine.faults.failNext(new EngineFaults.Fault("remove", EngineException.Kind.UNAVAILABLE, false));
+    world.engine.faults.failNext(
+        new EngineFaults.Fault("start", EngineException.Kind.UNAVAILABLE, true));
+    world.engine.faults.failNext(
+        new EngineFaults.Fault("remove", EngineException.Kind.UNAVAILABLE, false));
     Ready ready = world.ready(ANNA);
     assertThat(ready.outcome()).isEqualTo(Ready.Outcome.CREATED);
     assertThat(world.engine.creates()).isEqualTo(2);
@@ -110,7 +112,8 @@ class EnsurerTest {
 
   @Test
   void aFirewallFailureIsNeverReadyAndLeavesNothing() throws Exception {
-    world.engine.faults.failNext(new EngineFaults.Fault("start", EngineException.Kind.FIREWALL, true));
+    world.engine.faults.failNext(
+        new EngineFaults.Fault("start", EngineException.Kind.FIREWALL, true));
     assertThat(world.failed(ANNA).reason()).isEqualTo(Failed.Reason.FIREWALL);
     assertThat(world.engine.everything()).isEmpty();
   }

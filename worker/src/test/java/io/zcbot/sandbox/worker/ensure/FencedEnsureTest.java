@@ -64,7 +64,8 @@ class FencedEnsureTest {
 
   @Test
   void whoLostThePartitionTriesNothingAgain() throws Exception {
-    world.engine.faults.failNext(new EngineFaults.Fault("create", EngineException.Kind.TRANSIENT, false));
+    world.engine.faults.failNext(
+        new EngineFaults.Fault("create", EngineException.Kind.TRANSIENT, false));
     assertThatThrownBy(() -> world.domain.ensurer().ensure(losing(world, 2)))
         .isInstanceOf(FencedException.class);
     assertThat(world.engine.everything()).isEmpty();

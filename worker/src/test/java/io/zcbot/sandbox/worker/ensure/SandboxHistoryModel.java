@@ -106,10 +106,7 @@ final class SandboxHistoryModel {
         }
       }
       case RENAMED ->
-          world
-              .engine
-              .running(user)
-              .forEach(c -> world.engine.renameByHand(c.id(), "x" + c.id()));
+          world.engine.running(user).forEach(c -> world.engine.renameByHand(c.id(), "x" + c.id()));
       case PAUSED ->
           world
               .engine

@@ -98,7 +98,8 @@ final class Judge {
     Arrays.stream(absent).forEach(name -> without.add(trial.hostOf(name).name()));
     trial.agent.keep();
     trial.say("settling: " + trial.log().summary());
-    trial.check(trial.agent.failure() == null, "the agent could not publish: " + trial.agent.failure());
+    trial.check(
+        trial.agent.failure() == null, "the agent could not publish: " + trial.agent.failure());
     if (!Trial.holdsWithin(Duration.ofSeconds(45), () -> trial.log().unanswered.isEmpty())) {
       trial.violation("I2: unanswered: " + trial.log().unanswered.values());
     }
@@ -114,7 +115,8 @@ final class Judge {
     trial.check(!trial.log().running().isEmpty(), "nothing runs though users are in use");
     trial.agent.silence();
     Duration gone = Trial.TTL.plus(Trial.REAPER_INTERVAL.multipliedBy(2)).plusSeconds(4);
-    if (!Trial.holdsWithin(gone, () -> trial.log().running().isEmpty() && difference(without).isEmpty())) {
+    if (!Trial.holdsWithin(
+        gone, () -> trial.log().running().isEmpty() && difference(without).isEmpty())) {
       trial.violation(
           "I6: not gone %s after the last use: %s; %s"
               .formatted(gone, trial.log().running().values(), difference(without)));
@@ -164,7 +166,8 @@ final class Judge {
     Map<String, String> shown = new TreeMap<>();
     for (EngineHost host : trial.field.hosts()) {
       if (!without.contains(host.name())) {
-        host.sandboxes(trial.id).forEach(c -> shown.put(c.getId(), c.getState() + " on " + host.name()));
+        host.sandboxes(trial.id)
+            .forEach(c -> shown.put(c.getId(), c.getState() + " on " + host.name()));
       }
     }
     StringBuilder difference = new StringBuilder();

@@ -11,18 +11,13 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
-import java.util.UUID;
 import org.apache.kafka.common.header.Header;
 import org.apache.kafka.common.header.internals.RecordHeader;
 import org.jspecify.annotations.Nullable;
 
 /** A bad record and the field that the worker must name. */
 record Poison(
-    String name,
-    byte @Nullable [] key,
-    byte @Nullable [] value,
-    List<Header> headers,
-    String at) {
+    String name, byte @Nullable [] key, byte @Nullable [] value, List<Header> headers, String at) {
   static final String USER = "7f3c1d52-9a54-4c0e-8f2b-6f1d2f6f7a10";
 
   static List<Poison> kinds() {

@@ -169,7 +169,10 @@ class PoisonIT {
             .agent()
             .send(
                 new ProducerRecord<>(
-                    deployment.topic(Topic.ACTIVITY), deployment.home(user), null, Poison.bytes("{")));
+                    deployment.topic(Topic.ACTIVITY),
+                    deployment.home(user),
+                    null,
+                    Poison.bytes("{")));
         deployment.agent().activity(user);
       }
     }
@@ -194,7 +197,10 @@ class PoisonIT {
               .agent()
               .send(
                   new ProducerRecord<>(
-                      narrow.topic(Topic.ENSURE), narrow.home(user), Poison.bytes(user.toString()), huge));
+                      narrow.topic(Topic.ENSURE),
+                      narrow.home(user),
+                      Poison.bytes(user.toString()),
+                      huge));
       narrow.agent().ensured(user);
       List<ConsumerRecord<byte[], byte[]>> letters =
           await()
@@ -217,7 +223,10 @@ class PoisonIT {
       // The worker's own headers begin like that, but this one is the sender's.
       ProducerRecord<byte[], byte[]> record =
           new ProducerRecord<>(
-              narrow.topic(Topic.ENSURE), narrow.home(user), Poison.bytes(user.toString()), Poison.bytes("{"));
+              narrow.topic(Topic.ENSURE),
+              narrow.home(user),
+              Poison.bytes(user.toString()),
+              Poison.bytes("{"));
       record.headers().add("zcbot_x", Poison.huge(1_048_300));
       RecordMetadata to = narrow.agent().send(record);
       narrow.agent().ensured(user);

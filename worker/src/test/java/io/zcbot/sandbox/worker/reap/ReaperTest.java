@@ -90,7 +90,8 @@ class ReaperTest {
     world.ready(ANNA);
     world.advance(World.TTL);
     world.readAll();
-    world.engine.faults.failNext(new EngineFaults.Fault("remove", EngineException.Kind.TRANSIENT, false));
+    world.engine.faults.failNext(
+        new EngineFaults.Fault("remove", EngineException.Kind.TRANSIENT, false));
     world.tick();
     assertThat(world.reaped()).hasSize(1);
     assertThat(world.engine.running(ANNA)).isEmpty();

@@ -13,6 +13,7 @@ import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.SandboxEvent;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.Worker;
+import io.zcbot.sandbox.worker.sandbox.StoppedException;
 import io.zcbot.sandbox.worker.security.Row;
 import io.zcbot.sandbox.worker.testkit.deployment.Deployment;
 import io.zcbot.sandbox.worker.testkit.machine.EngineProxy;
@@ -264,7 +265,7 @@ class EngineFaultsIT {
                   String.valueOf(early.ops().notReadyBecause().get("start"))
                       .contains("the engine"));
       given.close();
-      assertThat(ended.get(10, TimeUnit.SECONDS)).isInstanceOf(InterruptedException.class);
+      assertThat(ended.get(10, TimeUnit.SECONDS)).isInstanceOf(StoppedException.class);
 
       Worker worker = early.worker("a");
       CompletableFuture<Throwable> started = starting(early, worker);

@@ -6,6 +6,7 @@ package io.zcbot.sandbox.worker.it;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
+import static org.awaitility.Awaitility.await;
 
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.worker.publish.TopicAdmin;
@@ -201,6 +202,10 @@ class TopicsIT {
             List.of(new NewTopic(deployment.topic(topic), partitions, (short) 1).configs(settings)))
         .all()
         .get(10, TimeUnit.SECONDS);
+    // The broker tells of it a moment later.
+    await()
+        .atMost(Deployment.SOON)
+        .until(() -> described().containsKey(deployment.topic(topic)));
   }
 
   private Map<String, TopicDescription> described() throws Exception {

@@ -203,9 +203,7 @@ class TopicsIT {
         .all()
         .get(10, TimeUnit.SECONDS);
     // The broker tells of it a moment later.
-    await()
-        .atMost(Deployment.SOON)
-        .until(() -> described().containsKey(deployment.topic(topic)));
+    await().atMost(Deployment.SOON).until(() -> described().containsKey(deployment.topic(topic)));
   }
 
   private Map<String, TopicDescription> described() throws Exception {

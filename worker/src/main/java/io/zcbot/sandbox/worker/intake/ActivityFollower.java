@@ -25,6 +25,7 @@ import java.util.stream.IntStream;
 import org.apache.kafka.clients.consumer.CloseOptions;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.ConsumerRecords;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.TimeoutException;
 import org.jspecify.annotations.Nullable;
@@ -166,7 +167,11 @@ public final class ActivityFollower implements LowWatermark, AutoCloseable {
     if (inFlight.isFull()) {
       loop.pause(PAUSE_WHILE_FULL); // no group counts on a poll
     } else {
-      consumer.poll(POLL).forEach(this::accept);
+      ConsumerRecords<byte[], byte[]> records = consumer.poll(POLL);
+      records.forEach(this::accept);
+      if (!records.isEmpty()) {
+        loop.read();
+      }
     }
     lowWatermarks.settle(consumer);
     if (probeDue()) {
@@ -221,7 +226,7 @@ public final class ActivityFollower implements LowWatermark, AutoCloseable {
         lowWatermarks.probe(consumer, target);
       }
       lowWatermarks.noteAnswer();
-      loop.works();
+      loop.works(!inFlight.isFull());
     } catch (TimeoutException e) {
       loop.fails(
           "Kafka can't be reached; until then no sandbox is reaped as idle: " + e.getMessage());

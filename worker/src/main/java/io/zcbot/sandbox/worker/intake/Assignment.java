@@ -108,6 +108,11 @@ public final class Assignment implements PartitionStates {
     }
   }
 
+  /** Whether records of any partition are asked for, or there is none to ask of. */
+  boolean isFetched(Consumer<byte[], byte[]> consumer) {
+    return progress.isEmpty() || !consumer.paused().containsAll(progress.keySet());
+  }
+
   /** For the gauge; asks the consumer's network thread, so not for every batch. */
   void noteLag(Consumer<byte[], byte[]> consumer) {
     for (TopicPartition partition : progress.keySet()) {

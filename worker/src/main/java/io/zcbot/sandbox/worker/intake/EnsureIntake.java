@@ -206,8 +206,10 @@ public final class EnsureIntake implements AutoCloseable {
         lastLag = time.nanos();
         assignment.noteLag(consumer);
       }
-      if (loop.problem() != null && consumer.groupMetadata().generationId() > 0) {
-        loop.works(); // a member, though perhaps with no partition as yet
+      if (!records.isEmpty()) {
+        loop.read();
+      } else if (loop.problem() != null && consumer.groupMetadata().generationId() > 0) {
+        loop.works(assignment.isFetched(consumer)); // a member, though perhaps with no partition
       }
       commits.commitWhereDue();
     }
@@ -223,7 +225,7 @@ public final class EnsureIntake implements AutoCloseable {
     @Override
     public void assigned() {
       isMember();
-      loop.works();
+      loop.works(false);
     }
   }
 

@@ -4,7 +4,6 @@
  */
 package io.zcbot.sandbox.worker.intake;
 
-import io.zcbot.sandbox.worker.kafka.OutageLog;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import java.time.Duration;
 import java.util.concurrent.CountDownLatch;
@@ -32,9 +31,8 @@ final class PollLoop {
   private final CountDownLatch stop = new CountDownLatch(1);
   private final Thread thread;
   private final LoopMonitor monitor;
-  private final OutageLog outage;
+  private final ReadProblem problem;
   private volatile @Nullable Consumer<byte[], byte[]> consumer;
-  private volatile @Nullable String problem = "Kafka has not been reached yet";
 
   /** What is done with a consumer, on the loop's thread. */
   interface Polling {
@@ -65,7 +63,7 @@ final class PollLoop {
     this.polling = polling;
     this.thread = Thread.ofPlatform().name(name).unstarted(this::run);
     this.monitor = new LoopMonitor(thread, time);
-    this.outage = new OutageLog(log, time);
+    this.problem = new ReadProblem(what, log, time);
   }
 
   void start() {
@@ -79,7 +77,7 @@ final class PollLoop {
 
   /** Why nothing is read; null while it is. */
   @Nullable String problem() {
-    return problem;
+    return problem.text();
   }
 
   boolean isStopping() {
@@ -91,16 +89,23 @@ final class PollLoop {
     monitor.round();
   }
 
-  /** Reading works. */
-  void works() {
-    problem = null;
-    outage.works("reading " + what + " works again");
+  /** Records were read. */
+  void read() {
+    problem.read();
+  }
+
+  /**
+   * Nothing failed.
+   *
+   * @param fetching whether records are being asked for
+   */
+  void works(boolean fetching) {
+    problem.works(fetching);
   }
 
   /** Reading does not work, and is tried again without a new consumer. */
   void fails(String reason) {
-    problem = reason;
-    outage.failed(reason);
+    problem.is(reason);
   }
 
   private void run() {
@@ -112,15 +117,12 @@ final class PollLoop {
         // Only stop() does that.
       } catch (Throwable e) {
         if (!isStopping()) {
-          problem = "reading " + what + " failed: " + e;
-          outage.failed(
-              problem + "; starting over with a new consumer",
-              e instanceof KafkaException ? null : e);
+          problem.failed(e);
           pause(REBUILD_DELAY);
         }
       }
     }
-    problem = "stopped";
+    problem.stopped();
   }
 
   private void pollWithNewConsumer() {

@@ -10,6 +10,7 @@ import io.github.resilience4j.retry.Retry;
 import io.github.resilience4j.retry.RetryConfig;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.worker.config.KafkaConfig;
+import io.zcbot.sandbox.worker.kafka.Denials;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.EnumMap;
@@ -21,6 +22,7 @@ import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.admin.TopicDescription;
 import org.apache.kafka.common.KafkaFuture;
+import org.apache.kafka.common.acl.AclOperation;
 import org.apache.kafka.common.errors.RetriableException;
 import org.apache.kafka.common.errors.TopicExistsException;
 import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
@@ -119,7 +121,7 @@ public final class TopicAdmin {
         found.put(topic, answer.get().partitions().size());
       } catch (ExecutionException e) {
         if (!(e.getCause() instanceof UnknownTopicOrPartitionException)) {
-          throw failed(config, "describe topic " + name(topic), e);
+          throw failed(config, "describe topic " + name(topic), AclOperation.DESCRIBE, e);
         }
       }
     }
@@ -206,7 +208,7 @@ public final class TopicAdmin {
       if (e.getCause() instanceof TopicExistsException) {
         return false;
       }
-      throw failed(config, "create topic " + name(topic), e);
+      throw failed(config, "create topic " + name(topic), AclOperation.CREATE, e);
     }
   }
 
@@ -217,7 +219,8 @@ public final class TopicAdmin {
             + ": the brokers do not know all new topics yet; try again");
   }
 
-  static TopicsException failed(KafkaConfig config, String what, ExecutionException e) {
+  static TopicsException failed(
+      KafkaConfig config, String what, AclOperation needed, ExecutionException e) {
     Throwable cause = e.getCause() == null ? e : e.getCause();
     boolean passing = cause instanceof RetriableException;
     String message =
@@ -226,7 +229,7 @@ public final class TopicAdmin {
             + " on "
             + config.bootstrapServers()
             + ": "
-            + cause
+            + Denials.reason(needed, cause, cause.toString())
             + "; "
             + (passing
                 ? "check that Kafka runs there and that ZCBOT_KAFKA_BOOTSTRAP_SERVERS is right"

@@ -19,6 +19,7 @@ import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.Config;
 import org.apache.kafka.clients.admin.ConfigEntry;
 import org.apache.kafka.common.KafkaFuture;
+import org.apache.kafka.common.acl.AclOperation;
 import org.apache.kafka.common.config.ConfigResource;
 import org.apache.kafka.common.config.TopicConfig;
 import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
@@ -137,7 +138,8 @@ final class TopicSettings {
       if (e.getCause() instanceof UnknownTopicOrPartitionException) {
         throw TopicAdmin.notKnownYet(config); // one broker described it, another one lags behind
       }
-      throw TopicAdmin.failed(config, "read the settings of topic " + name(topic), e);
+      throw TopicAdmin.failed(
+          config, "read the settings of topic " + name(topic), AclOperation.DESCRIBE_CONFIGS, e);
     }
   }
 

@@ -5,6 +5,7 @@
 package io.zcbot.sandbox.worker.startup;
 
 import io.zcbot.sandbox.worker.config.WorkerConfig;
+import io.zcbot.sandbox.worker.kafka.Denials;
 import io.zcbot.sandbox.worker.kafka.KafkaClients;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
@@ -22,6 +23,7 @@ import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.MemberDescription;
 import org.apache.kafka.clients.admin.MemberToRemove;
 import org.apache.kafka.clients.admin.RemoveMembersFromConsumerGroupOptions;
+import org.apache.kafka.common.acl.AclOperation;
 import org.apache.kafka.common.errors.GroupIdNotFoundException;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -142,7 +144,10 @@ public final class Membership implements AutoCloseable {
       if (e.getCause() instanceof GroupIdNotFoundException) {
         return Optional.empty();
       }
-      throw new IOException("could not list the members of the group: " + e, e);
+      throw new IOException(
+          "could not list the members of the group: "
+              + Denials.reason(AclOperation.DESCRIBE, e, e.toString()),
+          e);
     } catch (TimeoutException e) {
       throw new IOException("could not list the members of the group: no answer in time", e);
     }

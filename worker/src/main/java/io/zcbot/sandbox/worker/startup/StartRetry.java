@@ -7,6 +7,7 @@ package io.zcbot.sandbox.worker.startup;
 import io.github.resilience4j.core.IntervalFunction;
 import io.github.resilience4j.retry.Retry;
 import io.github.resilience4j.retry.RetryConfig;
+import io.zcbot.sandbox.worker.kafka.Denials;
 import io.zcbot.sandbox.worker.kafka.OutageLog;
 import io.zcbot.sandbox.worker.publish.TopicsException;
 import io.zcbot.sandbox.worker.sandbox.StoppedException;
@@ -15,6 +16,7 @@ import java.io.IOException;
 import java.time.Duration;
 import java.util.function.BooleanSupplier;
 import java.util.function.Predicate;
+import org.apache.kafka.common.acl.AclOperation;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -62,9 +64,10 @@ public final class StartRetry {
                     e -> {
                       boolean again = !stopping.getAsBoolean() && passing.test(e);
                       if (again) {
-                        problem = "could not " + what + ": " + e.getMessage();
-                        outage.failed(
-                            "could not " + what + ", will be tried again: " + e.getMessage());
+                        String why =
+                            Denials.reason(AclOperation.READ, e, String.valueOf(e.getMessage()));
+                        problem = "could not " + what + ": " + why;
+                        outage.failed("could not " + what + ", will be tried again: " + why);
                       }
                       return again;
                     })

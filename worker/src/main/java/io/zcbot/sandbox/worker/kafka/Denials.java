@@ -1,0 +1,69 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.kafka;
+
+import java.util.TreeSet;
+import org.apache.kafka.common.acl.AclOperation;
+import org.apache.kafka.common.errors.AuthorizationException;
+import org.apache.kafka.common.errors.ClusterAuthorizationException;
+import org.apache.kafka.common.errors.GroupAuthorizationException;
+import org.apache.kafka.common.errors.TopicAuthorizationException;
+import org.jspecify.annotations.Nullable;
+
+/** Errors of Kafka's for people: those for want of a permission name it, as Kafka's tools do. */
+public final class Denials {
+  private static final String REMEDY =
+      "; 'sandbox topics acls' prints the permissions of each role";
+
+  private Denials() {}
+
+  /** Whether somebody has to grant a permission first. */
+  public static boolean isDenial(Throwable failure) {
+    return find(failure) != null;
+  }
+
+  /**
+   * What an error says.
+   *
+   * @param needed what the caller tried to do with a topic or group, which the error does not tell
+   * @param otherwise the text for every other error
+   */
+  public static String reason(AclOperation needed, Throwable failure, String otherwise) {
+    return switch (find(failure)) {
+      case TopicAuthorizationException e when !e.unauthorizedTopics().isEmpty() ->
+          "no permission "
+              + spelt(needed)
+              + " on topic "
+              + String.join(", ", new TreeSet<>(e.unauthorizedTopics()))
+              + REMEDY;
+      case GroupAuthorizationException e when e.groupId() != null ->
+          "no permission " + spelt(needed) + " on group " + e.groupId() + REMEDY;
+      // A producer asks for its id first, which takes Write on any topic.
+      case ClusterAuthorizationException _ when needed == AclOperation.WRITE ->
+          "no permission Write on any topic" + REMEDY;
+      case null -> otherwise;
+      case AuthorizationException e ->
+          "no permission " + spelt(needed) + " (" + e.getMessage() + ")" + REMEDY;
+    };
+  }
+
+  /** As Kafka's tools spell an operation, for example DescribeConfigs. */
+  public static String spelt(AclOperation operation) {
+    StringBuilder spelt = new StringBuilder();
+    for (String word : operation.name().split("_", -1)) {
+      spelt.append(word.charAt(0)).append(word.substring(1).toLowerCase(java.util.Locale.ROOT));
+    }
+    return spelt.toString();
+  }
+
+  private static @Nullable AuthorizationException find(Throwable failure) {
+    for (Throwable each = failure; each != null; each = each.getCause()) {
+      if (each instanceof AuthorizationException denial) {
+        return denial;
+      }
+    }
+    return null;
+  }
+}

@@ -66,7 +66,8 @@ final class LocalWorker implements AutoCloseable {
       throws IOException {
     KafkaClients clients = new KafkaClients(kafka.config(prefix, prefix + "group", 1), id);
     publisher =
-        new Publisher(clients.producer(), new KeyPartitions(partitions), prefix, "/bench/" + id);
+        new Publisher(
+            clients.producer(), new KeyPartitions(partitions), prefix, "/bench/" + id, "bench");
     domain =
         Domain.of(
             new Domain.Ports(

@@ -64,7 +64,8 @@ final class Parts {
                 exposure.metrics().measured(host.kafka().producer()),
                 keyPartitions,
                 config.kafka().topicPrefix(),
-                "/zcbot/sandbox/" + config.workerId()));
+                "/zcbot/sandbox/" + config.workerId(),
+                config.kafka().groupId()));
     reader = new LogReader(() -> host.kafka().freeConsumer("log"));
     lanes = closer.add(new Lanes(config.ops().stopShare(12)));
     assignment = new Assignment(config.kafka().topic(Topic.ENSURE), config.group().maxOpenRecords);

@@ -377,7 +377,8 @@ class CommandsIT {
       KafkaClients clients = log.clients();
       LogReader reader = new LogReader(() -> clients.freeConsumer("live"));
       try (Publisher worker =
-          new Publisher(clients.producer(), partitions, "sandbox.", "/zcbot/sandbox/w1")) {
+          new Publisher(
+              clients.producer(), partitions, "sandbox.", "/zcbot/sandbox/w1", "sandbox-workers")) {
         worker.open(live);
       }
       assertThat(reader.live("sandbox.live", Set.of(partitions.of(user)))).containsKey("c1");

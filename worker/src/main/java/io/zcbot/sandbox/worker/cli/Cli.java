@@ -87,6 +87,7 @@ public final class Cli {
     commands.put("audit", () -> new AuditCommand(context));
     commands.put("export", () -> new ExportCommand(context));
     commands.put("publish", () -> new PublishCommand(context));
+    commands.put("dead-letters", () -> new DeadLettersCommand(context));
     commands.put("completion", () -> new CompletionCommand(console, this));
     commands.put("help", () -> new HelpCommand(this));
   }

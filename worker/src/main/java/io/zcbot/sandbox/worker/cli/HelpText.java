@@ -88,7 +88,9 @@ final class HelpText {
               "ZCBOT_ENSURE_EXPIRY",
               "ZCBOT_RESTART");
       case "sandbox topics create" -> List.of(KAFKA, TOPIC_PREFIX, "ZCBOT_TOPICS_");
-      case "sandbox topics", "sandbox completion", "sandbox help" -> List.of();
+      case "sandbox topics acls" ->
+          List.of("ZCBOT_KAFKA_BOOTSTRAP_SERVERS", TOPIC_PREFIX, "ZCBOT_GROUP");
+      case "sandbox topics", "sandbox dead-letters", "sandbox completion", "sandbox help" -> List.of();
       default -> List.of(KAFKA, TOPIC_PREFIX);
     };
   }

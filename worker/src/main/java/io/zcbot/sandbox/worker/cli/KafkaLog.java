@@ -155,6 +155,12 @@ final class KafkaLog implements AutoCloseable {
     return send(topic, _ -> new ProducerRecord<>(topic, null, key, value, headers));
   }
 
+  /** Publishes a record as it is and returns where it is. */
+  RecordMetadata send(ProducerRecord<byte[], byte[]> record)
+      throws CommandException, InterruptedException {
+    return send(record.topic(), _ -> record);
+  }
+
   private RecordMetadata send(
       String topic, Function<Producer<byte[], byte[]>, ProducerRecord<byte[], byte[]>> record)
       throws CommandException, InterruptedException {

@@ -8,12 +8,17 @@ import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.worker.config.KafkaConfig;
 import io.zcbot.sandbox.worker.publish.TopicAdmin;
 import io.zcbot.sandbox.worker.publish.TopicsException;
+import java.util.List;
 import java.util.Map;
 import org.apache.kafka.clients.admin.Admin;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
 
-/** Checks or creates the topics. */
-@Command(name = "topics", description = "Check or create the topics.")
+/** Checks or creates the topics, or prints who must be allowed what. */
+@Command(
+    name = "topics",
+    description = "Check or create the topics, or print the permissions that they need.")
 final class TopicsCommand {
   private final CommandContext context;
 
@@ -29,6 +34,40 @@ final class TopicsCommand {
   @Command(description = "Create the topics that are missing, then check all of them.")
   int create() throws CommandException, InterruptedException {
     return run(true);
+  }
+
+  @Command(
+      description = {
+        "Print the commands that allow each role on Kafka what it needs, and no more.",
+        "Run them as an administrator of Kafka, before 'topics create'. Kafka is not asked."
+      })
+  int acls(
+      @Option(
+              names = "--principal",
+              paramLabel = "ROLE=PRINCIPAL",
+              description =
+                  "Who has a role (agent, worker, auditor, operator); may be repeated. Roles that"
+                      + " are not given are left out (default: User:sandbox-ROLE for each role).")
+          @Nullable List<String> principals,
+      @Option(
+              names = "--agent-groups",
+              paramLabel = "PREFIX",
+              defaultValue = "sandbox-agents",
+              description =
+                  "What the names of the consumer groups of agent services begin with (default:"
+                      + " sandbox-agents).")
+          String agentGroups,
+      @Option(
+              names = "--command-config",
+              paramLabel = "FILE",
+              description = "The client properties with which kafka-acls.sh is to connect.")
+          @Nullable String clientProperties)
+      throws CommandException {
+    AclCommands commands =
+        new AclCommands(context.config().kafka(), agentGroups, clientProperties);
+    AclCommands.principals(principals == null ? List.of() : principals)
+        .forEach((role, names) -> commands.of(role, names).forEach(context.console().out()::println));
+    return ExitCode.OK;
   }
 
   private int run(boolean create) throws CommandException, InterruptedException {

@@ -15,6 +15,7 @@ import io.zcbot.sandbox.events.SandboxEvent;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.intake.RecordForwarding;
+import io.zcbot.sandbox.worker.kafka.Denials;
 import io.zcbot.sandbox.worker.kafka.KeyPartitions;
 import io.zcbot.sandbox.worker.sandbox.EventSink;
 import io.zcbot.sandbox.worker.sandbox.LiveSandboxTable;
@@ -22,10 +23,13 @@ import io.zcbot.sandbox.worker.sandbox.StoppedException;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.Arrays;
+import java.util.Map;
+import java.util.concurrent.ConcurrentSkipListMap;
 import java.util.concurrent.ExecutionException;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.acl.AclOperation;
 import org.apache.kafka.common.errors.RecordTooLargeException;
 import org.apache.kafka.common.header.Headers;
 import org.apache.kafka.common.header.internals.RecordHeaders;
@@ -49,25 +53,29 @@ public final class Publisher
   private final KeyPartitions partitions;
   private final String topicPrefix;
   private final String source;
+  private final String group;
   private final EventCodec codec = new EventCodec();
   private final Retry retry;
-  private volatile @Nullable String problem;
+  private final Map<String, String> problems = new ConcurrentSkipListMap<>();
   private volatile boolean closed;
 
   /**
    * Takes over the producer.
    *
    * @param source the CloudEvents source of what is published, a URI reference
+   * @param group the workers' group, named in dead letters
    */
   public Publisher(
       Producer<byte[], byte[]> producer,
       KeyPartitions partitions,
       String topicPrefix,
-      String source) {
+      String source,
+      String group) {
     this.producer = producer;
     this.partitions = partitions;
     this.topicPrefix = topicPrefix;
     this.source = source;
+    this.group = group;
     this.retry =
         Retry.of(
             "publish",
@@ -84,9 +92,10 @@ public final class Publisher
                 .build());
   }
 
-  /** Why publishing does not work; null while it does. */
+  /** Why publishing does not work, for each topic; null while it does. */
   public @Nullable String problem() {
-    return problem;
+    String all = String.join("; ", problems.values());
+    return all.isEmpty() ? null : all;
   }
 
   @Override
@@ -136,7 +145,7 @@ public final class Publisher
       throws InterruptedException {
     String topic = Topic.DEAD_LETTER.named(topicPrefix);
     Headers headers = new RecordHeaders(record.headers().toArray());
-    addOrigin(headers, record, why);
+    DeadLetterHeaders.add(headers, record, why, group);
     try {
       send(new ProducerRecord<>(topic, null, record.key(), record.value(), headers));
       return;
@@ -145,27 +154,14 @@ public final class Publisher
     }
     // The record's own headers may be what is too large, whatever they are called.
     Headers origin = new RecordHeaders();
-    addOrigin(origin, record, why);
-    add(origin, "zcbot_truncated", "true");
+    DeadLetterHeaders.add(origin, record, why, group);
+    DeadLetterHeaders.add(origin, DeadLetterHeaders.TRUNCATED, "true");
     try {
       send(new ProducerRecord<>(topic, null, cut(record.key()), cut(record.value()), origin));
     } catch (RecordTooLargeException e) {
       log.warn("a dead letter contains only its record's position: {}", e.getMessage());
       send(new ProducerRecord<>(topic, record.partition(), (Long) null, null, null, origin));
     }
-  }
-
-  private static void addOrigin(
-      Headers headers, ConsumerRecord<byte[], byte[]> record, EventFormatException why) {
-    add(headers, "zcbot_error_field", why.field());
-    add(headers, "zcbot_error", why.getMessage());
-    add(headers, "zcbot_topic", record.topic());
-    add(headers, "zcbot_partition", Integer.toString(record.partition()));
-    add(headers, "zcbot_offset", Long.toString(record.offset()));
-  }
-
-  private static void add(Headers headers, String name, String value) {
-    headers.add(name, value.getBytes(StandardCharsets.UTF_8));
   }
 
   private static byte @Nullable [] cut(byte @Nullable [] bytes) {
@@ -188,9 +184,8 @@ public final class Publisher
       throws InterruptedException, Throwable {
     try {
       producer.send(record).get();
-      if (problem != null) {
-        log.info("publishing works again");
-        problem = null;
+      if (problems.remove(record.topic()) != null) {
+        log.info("publishing to {} works again", record.topic());
       }
       return Boolean.TRUE;
     } catch (ExecutionException | RuntimeException e) {
@@ -198,11 +193,14 @@ public final class Publisher
       if (cause instanceof RecordTooLargeException) {
         throw cause;
       }
-      String message = "publishing to " + record.topic() + " failed: " + cause;
-      if (problem == null && !closed) {
+      String message =
+          "publishing to "
+              + record.topic()
+              + " failed: "
+              + Denials.reason(AclOperation.WRITE, cause, cause.toString());
+      if (problems.put(record.topic(), message) == null && !closed) {
         log.warn("{}; will be tried again until it succeeds", message);
       }
-      problem = message;
       throw cause;
     }
   }

@@ -437,4 +437,43 @@ class CliTest {
     String completed = new String(bash.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
     assertThat(completed).isEqualTo("ensure\n--all-hosts\n");
   }
+
+  @Test
+  void theAclsAreThoseOfTheSettings() {
+    env.put("ZCBOT_TOPIC_PREFIX", "it.");
+    env.put("ZCBOT_GROUP", "the-workers");
+    assertThat(
+            sandbox(
+                "topics", "acls", "--principal", "worker=User:w1", "--principal", "worker=User:CN=w 2"))
+        .isZero();
+    assertThat(err.toString()).isEmpty();
+    assertThat(out.toString().lines())
+        .startsWith("# worker: User:w1, User:CN=w 2")
+        .contains(
+            "kafka-acls.sh --bootstrap-server 127.0.0.1:1 --add --allow-principal User:w1"
+                + " --allow-principal 'User:CN=w 2' --operation Read --operation Write --operation"
+                + " DescribeConfigs --topic it.ensure",
+            "kafka-acls.sh --bootstrap-server 127.0.0.1:1 --add --allow-principal User:w1"
+                + " --allow-principal 'User:CN=w 2' --operation Read --group the-workers");
+  }
+
+  @Test
+  void theAclsOfAllRolesArePrintedUnlessSomeAreNamed() {
+    assertThat(sandbox("topics", "acls", "--command-config", "admin.properties")).isZero();
+    assertThat(out.toString())
+        .contains(
+            "# agent: User:sandbox-agent",
+            "# worker: User:sandbox-worker",
+            "# auditor: User:sandbox-auditor",
+            "# operator: User:sandbox-operator",
+            "--command-config admin.properties --add",
+            "--group sandbox-agents --resource-pattern-type prefixed",
+            "--cluster");
+  }
+
+  @Test
+  void anUnknownRoleIsRefused() {
+    assertThat(sandbox("topics", "acls", "--principal", "boss=User:x")).isEqualTo(ExitCode.USAGE);
+    assertThat(err.toString()).contains("agent, worker, auditor, operator");
+  }
 }

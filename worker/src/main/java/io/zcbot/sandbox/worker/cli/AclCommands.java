@@ -1,0 +1,122 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.cli;
+
+import io.zcbot.sandbox.worker.config.KafkaConfig;
+import io.zcbot.sandbox.worker.kafka.Denials;
+import io.zcbot.sandbox.worker.kafka.Role;
+import java.util.ArrayList;
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.stream.Collectors;
+import org.apache.kafka.common.acl.AclOperation;
+import org.apache.kafka.common.resource.PatternType;
+import org.apache.kafka.common.resource.ResourcePattern;
+import org.jspecify.annotations.Nullable;
+
+/** The commands for Kafka's own tool that allow each role what it needs, and no more. */
+final class AclCommands {
+  private final KafkaConfig config;
+  private final String agentGroups;
+  private final String tool;
+
+  /**
+   * Commands for one cluster.
+   *
+   * @param agentGroups what the names of the agent services' consumer groups begin with
+   * @param clientProperties the file with which the tool connects; null for none
+   */
+  AclCommands(KafkaConfig config, String agentGroups, @Nullable String clientProperties) {
+    this.config = config;
+    this.agentGroups = agentGroups;
+    this.tool =
+        "kafka-acls.sh --bootstrap-server "
+            + quoted(config.bootstrapServers())
+            + (clientProperties == null ? "" : " --command-config " + quoted(clientProperties))
+            + " --add";
+  }
+
+  /**
+   * Who has which role.
+   *
+   * @param given each {@code role=principal}; none for one principal per role, named after it
+   * @throws CommandException if one is not of that form
+   */
+  static Map<Role, List<String>> principals(List<String> given) throws CommandException {
+    Map<Role, List<String>> principals = new EnumMap<>(Role.class);
+    if (given.isEmpty()) {
+      for (Role role : Role.values()) {
+        principals.put(role, List.of("User:sandbox-" + name(role)));
+      }
+    }
+    for (String each : given) {
+      String[] parts = each.split("=", 2);
+      Role role = role(parts[0]);
+      if (role == null || parts.length < 2 || !parts[1].matches("[^:]+:.+")) {
+        throw new CommandException(
+            ExitCode.USAGE,
+            "--principal "
+                + each
+                + ": must be ROLE=TYPE:NAME, for example worker=User:host-1, with one of the roles "
+                + roles(),
+            null);
+      }
+      principals.computeIfAbsent(role, _ -> new ArrayList<>()).add(parts[1]);
+    }
+    return principals;
+  }
+
+  private static @Nullable Role role(String name) {
+    for (Role role : Role.values()) {
+      if (name(role).equals(name)) {
+        return role;
+      }
+    }
+    return null;
+  }
+
+  private static String roles() {
+    return List.of(Role.values()).stream()
+        .map(AclCommands::name)
+        .collect(Collectors.joining(", "));
+  }
+
+  private static String name(Role role) {
+    return role.name().toLowerCase(Locale.ROOT);
+  }
+
+  /** One line for each resource. */
+  List<String> of(Role role, List<String> principals) {
+    List<String> lines = new ArrayList<>();
+    lines.add("# " + name(role) + ": " + String.join(", ", principals));
+    for (Role.Permission permission : role.permissions(config, agentGroups)) {
+      StringBuilder line = new StringBuilder(tool);
+      principals.forEach(each -> line.append(" --allow-principal ").append(quoted(each)));
+      for (AclOperation operation : permission.operations()) {
+        line.append(" --operation ").append(Denials.spelt(operation));
+      }
+      lines.add(line.append(resource(permission.resource())).toString());
+    }
+    return lines;
+  }
+
+  private static String resource(ResourcePattern resource) {
+    String pattern =
+        resource.patternType() == PatternType.PREFIXED ? " --resource-pattern-type prefixed" : "";
+    return switch (resource.resourceType()) {
+      case TOPIC -> " --topic " + quoted(resource.name()) + pattern;
+      case GROUP -> " --group " + quoted(resource.name()) + pattern;
+      case CLUSTER -> " --cluster";
+      case UNKNOWN, ANY, TRANSACTIONAL_ID, DELEGATION_TOKEN, USER ->
+          throw new IllegalStateException("no role needs " + resource);
+    };
+  }
+
+  private static String quoted(String text) {
+    return text.matches("[A-Za-z0-9.:,_/-]+") ? text : "'" + text.replace("'", "'\\''") + "'";
+  }
+}

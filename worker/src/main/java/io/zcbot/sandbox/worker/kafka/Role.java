@@ -1,0 +1,108 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.kafka;
+
+import static org.apache.kafka.common.acl.AclOperation.CREATE;
+import static org.apache.kafka.common.acl.AclOperation.DESCRIBE;
+import static org.apache.kafka.common.acl.AclOperation.DESCRIBE_CONFIGS;
+import static org.apache.kafka.common.acl.AclOperation.READ;
+import static org.apache.kafka.common.acl.AclOperation.WRITE;
+
+import io.zcbot.sandbox.events.Topic;
+import io.zcbot.sandbox.worker.config.KafkaConfig;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import org.apache.kafka.common.acl.AclOperation;
+import org.apache.kafka.common.resource.PatternType;
+import org.apache.kafka.common.resource.Resource;
+import org.apache.kafka.common.resource.ResourcePattern;
+import org.apache.kafka.common.resource.ResourceType;
+
+/** Who uses Kafka, and the least that each may do there. Nobody needs a transactional id. */
+public enum Role {
+  /** A service that asks for sandboxes and uses them. */
+  AGENT,
+  /** A worker. It creates no topics: an operator does. */
+  WORKER,
+  /** Who reads what happened: {@code audit}, {@code export}, {@code watch}, {@code ps}. */
+  AUDITOR,
+  /** Who uses the other commands: {@code topics}, {@code purge}, {@code doctor} and so on. */
+  OPERATOR;
+
+  /**
+   * What may be done with one resource. Reading and writing include describing.
+   *
+   * @param operations at least one
+   */
+  public record Permission(ResourcePattern resource, List<AclOperation> operations) {}
+
+  /**
+   * The role's permissions.
+   *
+   * @param agentGroups what the names of the agent services' consumer groups begin with
+   */
+  public List<Permission> permissions(KafkaConfig config, String agentGroups) {
+    return switch (this) {
+      case AGENT ->
+          List.of(
+              on(config, Topic.ENSURE, WRITE),
+              on(config, Topic.ACTIVITY, WRITE),
+              on(config, Topic.READY, READ),
+              on(config, Topic.REAPED, READ),
+              on(config, Topic.FAILED, READ),
+              new Permission(
+                  new ResourcePattern(ResourceType.GROUP, agentGroups, PatternType.PREFIXED),
+                  List.of(READ)));
+      case WORKER ->
+          List.of(
+              // Workers write to the inputs what they forward to its partition.
+              on(config, Topic.ENSURE, READ, WRITE, DESCRIBE_CONFIGS),
+              on(config, Topic.ACTIVITY, READ, WRITE, DESCRIBE_CONFIGS),
+              on(config, Topic.READY, READ, WRITE),
+              on(config, Topic.REAPED, WRITE),
+              on(config, Topic.FAILED, WRITE),
+              on(config, Topic.DEAD_LETTER, WRITE),
+              on(config, Topic.LIVE, READ, WRITE, DESCRIBE_CONFIGS),
+              onGroup(config, READ));
+      case AUDITOR -> readAll(config);
+      case OPERATOR -> {
+        List<Permission> all = new ArrayList<>();
+        for (Topic topic : Topic.values()) {
+          all.add(
+              switch (topic) {
+                case ENSURE, ACTIVITY -> on(config, topic, READ, WRITE, CREATE, DESCRIBE_CONFIGS);
+                case READY, FAILED, DEAD_LETTER -> on(config, topic, READ, CREATE);
+                case REAPED -> on(config, topic, READ, WRITE, CREATE);
+                case LIVE -> on(config, topic, READ, WRITE, CREATE, DESCRIBE_CONFIGS);
+              });
+        }
+        all.add(onGroup(config, DESCRIBE));
+        all.add(
+            new Permission(
+                new ResourcePattern(
+                    ResourceType.CLUSTER, Resource.CLUSTER_NAME, PatternType.LITERAL),
+                List.of(DESCRIBE)));
+        yield List.copyOf(all);
+      }
+    };
+  }
+
+  private static List<Permission> readAll(KafkaConfig config) {
+    return Arrays.stream(Topic.values()).map(topic -> on(config, topic, READ)).toList();
+  }
+
+  private static Permission on(KafkaConfig config, Topic topic, AclOperation... operations) {
+    return new Permission(
+        new ResourcePattern(ResourceType.TOPIC, config.topic(topic), PatternType.LITERAL),
+        List.of(operations));
+  }
+
+  private static Permission onGroup(KafkaConfig config, AclOperation operation) {
+    return new Permission(
+        new ResourcePattern(ResourceType.GROUP, config.groupId(), PatternType.LITERAL),
+        List.of(operation));
+  }
+}

@@ -80,9 +80,7 @@ final class AclCommands {
   }
 
   private static String roles() {
-    return List.of(Role.values()).stream()
-        .map(AclCommands::name)
-        .collect(Collectors.joining(", "));
+    return List.of(Role.values()).stream().map(AclCommands::name).collect(Collectors.joining(", "));
   }
 
   private static String name(Role role) {

@@ -82,7 +82,8 @@ record DeadLetter(ConsumerRecord<byte[], byte[]> record) {
   /**
    * The record as it was, counted as sent once more.
    *
-   * @return null if that cannot be made of the dead letter, or its origin is no input of the workers
+   * @return null if that cannot be made of the dead letter, or its origin is no input of the
+   *     workers
    */
   @Nullable ProducerRecord<byte[], byte[]> redrive(String topicPrefix) {
     Topic topic = null;
@@ -97,8 +98,7 @@ record DeadLetter(ConsumerRecord<byte[], byte[]> record) {
     Headers headers = originalHeaders();
     headers.remove(DeadLetterHeaders.REDRIVEN);
     headers.add(
-        DeadLetterHeaders.REDRIVEN,
-        Long.toString(redriven() + 1).getBytes(StandardCharsets.UTF_8));
+        DeadLetterHeaders.REDRIVEN, Long.toString(redriven() + 1).getBytes(StandardCharsets.UTF_8));
     return new ProducerRecord<>(originTopic(), null, record.key(), record.value(), headers);
   }
 }

@@ -74,10 +74,7 @@ final class DeadLetterSelection {
   boolean matches(DeadLetter letter, String topicPrefix) {
     return (topic == null || letter.originTopic().equals(topicPrefix + topic))
         && (reason == null
-            || letter
-                .error()
-                .toLowerCase(Locale.ROOT)
-                .contains(reason.toLowerCase(Locale.ROOT)))
+            || letter.error().toLowerCase(Locale.ROOT).contains(reason.toLowerCase(Locale.ROOT)))
         && (from == null || !letter.at().isBefore(from))
         && (to == null || !letter.at().isAfter(to));
   }

@@ -99,7 +99,8 @@ final class DeadLettersCommand {
       @Parameters(
               paramLabel = "ID",
               arity = "0..*",
-              description = "The dead letters: " + ID + ". Without one, all that the options select.")
+              description =
+                  "The dead letters: " + ID + ". Without one, all that the options select.")
           @Nullable List<String> ids,
       @Option(
               names = "--max",

@@ -90,7 +90,8 @@ final class HelpText {
       case "sandbox topics create" -> List.of(KAFKA, TOPIC_PREFIX, "ZCBOT_TOPICS_");
       case "sandbox topics acls" ->
           List.of("ZCBOT_KAFKA_BOOTSTRAP_SERVERS", TOPIC_PREFIX, "ZCBOT_GROUP");
-      case "sandbox topics", "sandbox dead-letters", "sandbox completion", "sandbox help" -> List.of();
+      case "sandbox topics", "sandbox dead-letters", "sandbox completion", "sandbox help" ->
+          List.of();
       default -> List.of(KAFKA, TOPIC_PREFIX);
     };
   }

@@ -63,10 +63,10 @@ final class TopicsCommand {
               description = "The client properties with which kafka-acls.sh is to connect.")
           @Nullable String clientProperties)
       throws CommandException {
-    AclCommands commands =
-        new AclCommands(context.config().kafka(), agentGroups, clientProperties);
+    AclCommands commands = new AclCommands(context.config().kafka(), agentGroups, clientProperties);
     AclCommands.principals(principals == null ? List.of() : principals)
-        .forEach((role, names) -> commands.of(role, names).forEach(context.console().out()::println));
+        .forEach(
+            (role, names) -> commands.of(role, names).forEach(context.console().out()::println));
     return ExitCode.OK;
   }
 

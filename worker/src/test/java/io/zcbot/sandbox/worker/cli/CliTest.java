@@ -444,7 +444,12 @@ class CliTest {
     env.put("ZCBOT_GROUP", "the-workers");
     assertThat(
             sandbox(
-                "topics", "acls", "--principal", "worker=User:w1", "--principal", "worker=User:CN=w 2"))
+                "topics",
+                "acls",
+                "--principal",
+                "worker=User:w1",
+                "--principal",
+                "worker=User:CN=w 2"))
         .isZero();
     assertThat(err.toString()).isEmpty();
     assertThat(out.toString().lines())

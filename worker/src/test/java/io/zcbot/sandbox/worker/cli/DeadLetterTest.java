@@ -42,7 +42,15 @@ class DeadLetterTest {
 
   private static DeadLetter of(String topic, String error, String... more) {
     String[] headers = {
-      "trace", "1", "zcbot_topic", topic, "zcbot_partition", "2", "zcbot_offset", "9", "zcbot_error",
+      "trace",
+      "1",
+      "zcbot_topic",
+      topic,
+      "zcbot_partition",
+      "2",
+      "zcbot_offset",
+      "9",
+      "zcbot_error",
       error
     };
     String[] all = new String[headers.length + more.length];

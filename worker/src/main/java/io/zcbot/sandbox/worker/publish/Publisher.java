@@ -189,7 +189,7 @@ public final class Publisher
       }
       return Boolean.TRUE;
     } catch (ExecutionException | RuntimeException e) {
-      Throwable cause = e instanceof ExecutionException ? e.getCause() : e;
+      Throwable cause = e instanceof ExecutionException && e.getCause() != null ? e.getCause() : e;
       if (cause instanceof RecordTooLargeException) {
         throw cause;
       }

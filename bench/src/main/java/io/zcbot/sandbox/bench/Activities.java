@@ -5,14 +5,11 @@
 package io.zcbot.sandbox.bench;
 
 import io.zcbot.sandbox.events.Activity;
-import io.zcbot.sandbox.events.EventFormatException;
 import io.zcbot.sandbox.events.Origin;
-import io.zcbot.sandbox.events.SandboxEvent;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.intake.ActivityFollower;
 import io.zcbot.sandbox.worker.intake.IntakeMetrics;
 import io.zcbot.sandbox.worker.intake.PartitionState;
-import io.zcbot.sandbox.worker.intake.RecordForwarding;
 import io.zcbot.sandbox.worker.sandbox.Registry;
 import io.zcbot.sandbox.worker.sandbox.RegistryFill;
 import io.zcbot.sandbox.worker.sandbox.Time;
@@ -181,7 +178,7 @@ final class Activities implements Experiment {
             new ActivityFollower.Settings(
                 PREFIX + "activity", PARTITIONS, Duration.ofHours(1), Duration.ofSeconds(1)),
             touch,
-            NONE,
+            new NoForwarding(),
             Time.system(),
             IntakeMetrics.NONE)) {
       follower.start();
@@ -191,17 +188,4 @@ final class Activities implements Experiment {
       return RECORDS * 1e9 / (seen[2] - seen[1]);
     }
   }
-
-  private static final RecordForwarding NONE =
-      new RecordForwarding() {
-        @Override
-        public void deadLetter(ConsumerRecord<byte[], byte[]> record, EventFormatException why) {
-          throw new IllegalStateException(why);
-        }
-
-        @Override
-        public void forward(SandboxEvent event, int partition) {
-          throw new IllegalStateException("forwarded " + event);
-        }
-      };
 }

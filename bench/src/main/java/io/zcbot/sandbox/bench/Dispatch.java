@@ -9,11 +9,9 @@ import io.confluent.parallelconsumer.ParallelStreamProcessor;
 import io.zcbot.sandbox.events.Ensure;
 import io.zcbot.sandbox.events.EventFormatException;
 import io.zcbot.sandbox.events.Origin;
-import io.zcbot.sandbox.events.SandboxEvent;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.intake.EnsureIntake;
 import io.zcbot.sandbox.worker.intake.IntakeMetrics;
-import io.zcbot.sandbox.worker.intake.RecordForwarding;
 import io.zcbot.sandbox.worker.lanes.Lanes;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import java.time.Duration;
@@ -244,7 +242,7 @@ final class Dispatch implements Experiment {
                   effect.run();
                   meter.done(1);
                 },
-                NONE,
+                new NoForwarding(),
                 Time.system(),
                 IntakeMetrics.NONE)) {
       intake.start();
@@ -292,17 +290,4 @@ final class Dispatch implements Experiment {
       processor.closeDontDrainFirst(Duration.ofSeconds(30));
     }
   }
-
-  private static final RecordForwarding NONE =
-      new RecordForwarding() {
-        @Override
-        public void deadLetter(ConsumerRecord<byte[], byte[]> record, EventFormatException why) {
-          throw new IllegalStateException(why);
-        }
-
-        @Override
-        public void forward(SandboxEvent event, int partition) {
-          throw new IllegalStateException("forwarded " + event);
-        }
-      };
 }

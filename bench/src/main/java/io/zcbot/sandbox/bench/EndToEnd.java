@@ -4,7 +4,6 @@
  */
 package io.zcbot.sandbox.bench;
 
-import static java.nio.file.attribute.PosixFilePermissions.fromString;
 
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.docker.DockerEngine;
@@ -15,18 +14,15 @@ import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
 import io.zcbot.sandbox.worker.spec.NetworkPolicy;
 import io.zcbot.sandbox.worker.spec.ResourceLimits;
 import io.zcbot.sandbox.worker.spec.SandboxSpec;
-import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
-import java.util.concurrent.Future;
 import java.util.stream.Collectors;
 import org.HdrHistogram.Histogram;
 
@@ -217,7 +213,7 @@ final class EndToEnd implements Experiment {
     into.rounds().add(PROCESSOR, (after.worker() - before.worker()) / hot.getTotalCount());
     into.add(HOT, hot);
     Histogram inspect = Latencies.histogram();
-    concurrently(
+    Calls.atRate(
         5,
         HOT_SECONDS,
         inspect,
@@ -277,50 +273,15 @@ final class EndToEnd implements Experiment {
   }
 
   private static Histogram creates(Setting setting, Create create) throws Exception {
-    Path root = setting.workspaces("raw");
     List<UserId> users = newUsers((int) (COLD_RATE * COLD_SECONDS));
-    for (UserId user : users) {
-      workspace(root, user);
-    }
+    Path root = setting.workspaces("raw", users);
     Histogram into = Latencies.histogram();
-    concurrently(
+    Calls.atRate(
         COLD_RATE,
         COLD_SECONDS,
         into,
         i -> create.run(users.get(i), root.resolve(users.get(i).toString())));
     return into;
-  }
-
-  static void workspace(Path root, UserId user) throws IOException {
-    Path workspace = Files.createDirectory(root.resolve(user.toString()));
-    Files.setPosixFilePermissions(workspace, fromString("rwx------"));
-    Files.setAttribute(workspace, "unix:uid", 1000);
-  }
-
-  interface Act {
-    void run(int i) throws Exception;
-  }
-
-  /** Open loop over calls that block. */
-  static void concurrently(double perSecond, double seconds, Histogram into, Act act)
-      throws Exception {
-    List<Future<?>> acts = new ArrayList<>();
-    try (ExecutorService threads = Executors.newCachedThreadPool()) {
-      OpenLoop.run(
-          perSecond,
-          seconds,
-          (i, intended) ->
-              acts.add(
-                  threads.submit(
-                      () -> {
-                        act.run(i);
-                        into.recordValue((System.nanoTime() - intended) / 1000);
-                        return null;
-                      })));
-      for (Future<?> each : acts) {
-        each.get();
-      }
-    }
   }
 
   /** Removes what a measurement made, and lets the worker and the machine come to rest. */

@@ -47,15 +47,14 @@ final class Floors {
   private Histogram claimCalls() throws Exception {
     String worker = setting.id() + "-raw";
     List<UserId> users = Kafka.usersInEach(1, 11);
-    Path workspace = setting.workspaces("raw-claims");
-    EndToEnd.workspace(workspace, users.getFirst());
+    Path workspace = setting.workspaces("raw-claims", users.subList(0, 1));
     raw.createAndStart(
         EndToEnd.spec(setting),
         users.getFirst(),
         worker,
         workspace.resolve(users.getFirst().toString()));
     Histogram calls = Latencies.histogram();
-    EndToEnd.concurrently(
+    Calls.atRate(
         2,
         SECONDS,
         calls,

@@ -4,10 +4,12 @@
  */
 package io.zcbot.sandbox.bench;
 
+import io.zcbot.sandbox.events.UserId;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.util.List;
 
 /**
  * What a measurement is given.
@@ -32,6 +34,17 @@ record Setting(
     return Files.createDirectories(
         directory.resolve("workspaces-" + name),
         PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwxr-xr-x")));
+  }
+
+  /** A workspace root with the users' workspaces, as the worker makes them. */
+  Path workspaces(String name, List<UserId> users) throws IOException {
+    Path root = workspaces(name);
+    for (UserId user : users) {
+      Path workspace = Files.createDirectory(root.resolve(user.toString()));
+      Files.setPosixFilePermissions(workspace, PosixFilePermissions.fromString("rwx------"));
+      Files.setAttribute(workspace, "unix:uid", 1000);
+    }
+    return root;
   }
 
   /** The run's own network on the engine. */

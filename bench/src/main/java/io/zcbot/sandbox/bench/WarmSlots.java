@@ -7,7 +7,6 @@ package io.zcbot.sandbox.bench;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.engine.Container;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ExecutorService;
@@ -116,24 +115,21 @@ final class WarmSlots {
   private void looksAlone(Latencies into) throws Exception {
     String other = setting.id() + "-raw";
     List<UserId> users = newUsers(1 + RAW_CREATES);
-    Path root = setting.workspaces("raw-looks");
-    for (UserId user : users) {
-      EndToEnd.workspace(root, user);
-    }
-    Act create =
+    Path root = setting.workspaces("raw-looks", users);
+    Calls.ForUser create =
         user ->
             raw.createAndStart(EndToEnd.spec(setting), user, other, root.resolve(user.toString()));
     String looked = Container.nameOf(users.getFirst());
-    create.on(users.getFirst());
+    create.run(users.getFirst());
     Histogram looks = Latencies.histogram();
     try (ExecutorService beside = Executors.newSingleThreadExecutor()) {
       Future<?> creates =
-          beside.submit(() -> inParallel(4, users.subList(1, users.size()), create));
-      EndToEnd.concurrently(HOT_RATE, 4, looks, _ -> raw.inspect(looked));
+          beside.submit(() -> Calls.inParallel(4, users.subList(1, users.size()), create));
+      Calls.atRate(HOT_RATE, 4, looks, _ -> raw.inspect(looked));
       creates.get();
     }
     into.add(RAW_BESIDE, looks);
-    inParallel(4, users, user -> raw.remove(Container.nameOf(user)));
+    Calls.inParallel(4, users, user -> raw.remove(Container.nameOf(user)));
   }
 
   /** As many creates and removals as the engine can do, however many at a time it likes best. */
@@ -143,14 +139,11 @@ final class WarmSlots {
     double removals = Double.MAX_VALUE;
     for (int threads : new int[] {2, 4, 8}) {
       List<UserId> users = newUsers(MANY - SLOTS);
-      Path root = setting.workspaces("raw-" + threads);
-      for (UserId user : users) {
-        EndToEnd.workspace(root, user);
-      }
+      Path root = setting.workspaces("raw-" + threads, users);
       creates =
           Math.min(
               creates,
-              inParallel(
+              Calls.inParallel(
                   threads,
                   users,
                   user ->
@@ -158,34 +151,10 @@ final class WarmSlots {
                           EndToEnd.spec(setting), user, other, root.resolve(user.toString()))));
       removals =
           Math.min(
-              removals, inParallel(threads, users, user -> raw.remove(Container.nameOf(user))));
+              removals, Calls.inParallel(threads, users, user -> raw.remove(Container.nameOf(user))));
     }
     rounds.add(RAW_80, creates);
     rounds.add(RAW_REMOVAL, removals / (MANY - SLOTS));
-  }
-
-  private interface Act {
-    void on(UserId user) throws Exception;
-  }
-
-  /** Milliseconds until all is done. */
-  private static double inParallel(int threads, List<UserId> users, Act act) throws Exception {
-    long begin = System.nanoTime();
-    try (ExecutorService pool = Executors.newFixedThreadPool(threads)) {
-      List<Future<?>> all = new ArrayList<>();
-      for (UserId user : users) {
-        all.add(
-            pool.submit(
-                () -> {
-                  act.on(user);
-                  return null;
-                }));
-      }
-      for (Future<?> each : all) {
-        each.get();
-      }
-    }
-    return (System.nanoTime() - begin) / 1e6;
   }
 
   private double burst(Client client, List<UserId> users) throws Exception {

@@ -35,7 +35,6 @@ final class Chart {
     return this;
   }
 
-  /** The picture. */
   String svg() {
     double least =
         Math.pow(10, Math.floor(Math.log10(bars.stream().mapToDouble(Bar::p50).min().orElse(1))));

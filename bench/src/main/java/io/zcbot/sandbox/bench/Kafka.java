@@ -73,7 +73,6 @@ record Kafka(String servers) {
     return users;
   }
 
-  /** So many new users in each partition. */
   static List<UserId> usersInEach(int partitions, int each) {
     KeyPartitions homes = new KeyPartitions(partitions);
     Random random = new Random();

@@ -27,7 +27,6 @@ final class Latencies {
     return rounds;
   }
 
-  /** The cells of one row. */
   List<String> row(String name) {
     return List.of(
         name,

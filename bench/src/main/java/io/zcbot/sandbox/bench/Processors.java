@@ -21,7 +21,6 @@ record Processors(double all, double idle, double worker, double clients) {
   private static final int IOWAIT = 5;
   private static final int GUEST = 9; // counted in user time already
 
-  /** Now. */
   static Processors now(WorkerProcess worker) throws IOException {
     String[] fields = Files.readAllLines(Path.of("/proc/stat")).getFirst().split(" +");
     double all = 0;

@@ -24,7 +24,6 @@ import java.util.Map;
 final class RawEngine implements AutoCloseable {
   private final DockerClient docker;
 
-  /** The engine of the environment. */
   RawEngine() {
     var config = DefaultDockerClientConfig.createDefaultConfigBuilder().build();
     this.docker =

@@ -37,7 +37,6 @@ final class RunState {
     }
   }
 
-  /** All parts run. */
   synchronized void serving() {
     if (phase == Phase.STARTING) {
       phase = Phase.SERVING;

@@ -17,7 +17,6 @@ import java.util.Random;
 public final class RegistryFill {
   private RegistryFill() {}
 
-  /** A registry in which each user has a sandbox. */
   public static Registry of(List<UserId> users) {
     Registry registry = new Registry();
     Capacity capacity = new Capacity(users.size());

@@ -124,7 +124,6 @@ final class Fold {
     return purges.get(worker);
   }
 
-  /** How many users are remembered. */
   int remembered() {
     return users.size() + parked.size();
   }

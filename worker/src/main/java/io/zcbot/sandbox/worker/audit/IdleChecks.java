@@ -15,7 +15,6 @@ import org.jspecify.annotations.Nullable;
  * Checks whether a sandbox was reaped too early or too late: {@link Check#I5} and {@link Check#I6}.
  */
 record IdleChecks(FoldContext context, UserId user) {
-  /** Judges a session that ended. */
   void judge(TrackedSession session, TrackedSession.End end) {
     if (end.reason() == Reaped.Reason.IDLE) {
       judgeTooEarly(session, end);
@@ -30,7 +29,6 @@ record IdleChecks(FoldContext context, UserId user) {
     }
   }
 
-  /** Judges a session that is open at the end of the log. */
   void judgeOpen(TrackedSession session, long end) {
     UsageWindow.Use last = session.lastUse();
     judgeTooLate(session, last.time(), end, last.position());

@@ -60,11 +60,6 @@ public record Rules(
   /** A time in which no worker is expected to reap. */
   public record Outage(Instant from, Instant to) {}
 
-  /** Rules with this idle TTL. */
-  public Rules withTtl(Duration other) {
-    return new Rules(other, interval, expiry, grace, skew, window, purgesAtStart, outages);
-  }
-
   /** The most an idle sandbox may last, in milliseconds (I6). */
   long longestIdle() {
     return ttl.plus(interval.multipliedBy(2)).plus(grace).plus(skew).toMillis();

@@ -96,7 +96,6 @@ public record KafkaConfig(
             .shortValue());
   }
 
-  /** The name of a topic. */
   public String topic(Topic topic) {
     return topic.named(topicPrefix);
   }

@@ -27,7 +27,6 @@ final class NetworkKinds {
 
   private NetworkKinds() {}
 
-  /** An address to listen on. */
   static Kind<InetSocketAddress> listenAddress() {
     return new Kind<>(
         "an IP address or localhost, and a port, e.g. 127.0.0.1:8080, [::1]:8080 or 0.0.0.0:8080",

@@ -27,7 +27,6 @@ public record Setting(
     return nothingIsSet.described();
   }
 
-  /** The settings as a table in Markdown. */
   public static String markdown() {
     return all().stream()
         .map(

@@ -56,7 +56,6 @@ public record Container(
     public static final Ownership NONE = new Ownership(null, null, null, false);
   }
 
-  /** The name of the user's sandbox. */
   public static String nameOf(UserId user) {
     return NAME_PREFIX + user;
   }
@@ -79,7 +78,6 @@ public record Container(
     return ownership.user;
   }
 
-  /** Whether it runs. */
   public boolean isRunning() {
     return state == State.RUNNING;
   }

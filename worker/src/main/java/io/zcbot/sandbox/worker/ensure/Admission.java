@@ -95,7 +95,6 @@ final class Admission {
     return place == null ? reaper.makeRoom(request.deadline()) : place;
   }
 
-  /** The user was served. */
   void served(UserId user) {
     newUsers.served(user);
   }

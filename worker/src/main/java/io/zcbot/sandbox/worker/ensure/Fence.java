@@ -14,6 +14,5 @@ public interface Fence {
    */
   void pass() throws FencedException, InterruptedException;
 
-  /** Always open. */
   Fence OPEN = () -> {};
 }

@@ -143,7 +143,6 @@ public final class Assignment implements PartitionStates {
     return offsets;
   }
 
-  /** What is committed already. */
   Map<TopicPartition, OffsetAndMetadata> committed() {
     Map<TopicPartition, OffsetAndMetadata> same = new HashMap<>();
     progress.forEach(

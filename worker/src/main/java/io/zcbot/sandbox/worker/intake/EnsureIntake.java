@@ -120,7 +120,6 @@ public final class EnsureIntake implements AutoCloseable {
     this.limits = new IntakeLimits(settings, loop::isStopping);
   }
 
-  /** Starts reading. */
   public void start() {
     loop.start();
   }

@@ -45,7 +45,6 @@ final class InFlightRecord {
     return user;
   }
 
-  /** The state of its partition now. */
   PartitionState partition() {
     return partition.get();
   }

@@ -12,7 +12,6 @@ public interface IntakeMetrics {
   /** A record was in another partition than that of its key and was forwarded to the right one. */
   void forwarded(String topic);
 
-  /** An activity was read. */
   void activity();
 
   /** Counts nothing. */

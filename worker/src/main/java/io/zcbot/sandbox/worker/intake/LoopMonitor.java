@@ -27,7 +27,6 @@ final class LoopMonitor {
     this.time = time;
   }
 
-  /** Starts the thread. */
   void start() {
     lastRound = time.nanos();
     started = true;

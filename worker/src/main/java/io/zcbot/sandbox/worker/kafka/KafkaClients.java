@@ -148,7 +148,6 @@ public final class KafkaClients {
     return new KafkaProducer<>(settings, new ByteArraySerializer(), new ByteArraySerializer());
   }
 
-  /** An administrator of topics. */
   public Admin admin() {
     Map<String, Object> settings = common("admin");
     // An admin client requires default.api.timeout.ms >= request.timeout.ms.

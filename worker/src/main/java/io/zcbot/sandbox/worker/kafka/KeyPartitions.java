@@ -18,7 +18,6 @@ import org.apache.kafka.common.utils.Utils;
 public final class KeyPartitions {
   private final int count;
 
-  /** For topics of so many partitions. */
   public KeyPartitions(int count) {
     this.count = count;
   }
@@ -28,7 +27,6 @@ public final class KeyPartitions {
     return of(user.toString().getBytes(StandardCharsets.US_ASCII));
   }
 
-  /** The partition of records with this key. */
   public int of(byte[] key) {
     return Utils.toPositive(Utils.murmur2(key)) % count;
   }

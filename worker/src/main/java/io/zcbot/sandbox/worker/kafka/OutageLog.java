@@ -28,7 +28,6 @@ public final class OutageLog {
     this.time = time;
   }
 
-  /** An attempt failed. */
   public void failed(String message) {
     failed(message, null);
   }

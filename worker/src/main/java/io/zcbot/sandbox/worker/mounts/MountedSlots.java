@@ -29,7 +29,6 @@ public final class MountedSlots implements SlotMounts {
   private final WorkspaceMount root;
   private final Path directory;
 
-  /** The slots of one worker. */
   public MountedSlots(WorkspaceMount root, String workerId) {
     this.root = root;
     this.directory = SlotMounts.directory(root.root(), workerId);

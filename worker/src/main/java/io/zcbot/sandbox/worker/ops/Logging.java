@@ -19,7 +19,6 @@ import org.slf4j.LoggerFactory;
 public final class Logging {
   private Logging() {}
 
-  /** Logs of a worker. */
   public static void configure(LogConfig config) {
     Level own = Level.toLevel(config.level().name());
     configure(config.format(), own, own.isGreaterOrEqual(Level.WARN) ? own : Level.WARN);

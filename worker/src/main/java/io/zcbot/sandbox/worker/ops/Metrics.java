@@ -79,7 +79,6 @@ public final class Metrics implements AutoCloseable {
     gauge("zcbot.slots.idle", "Idle slots of the warm pool", idle);
   }
 
-  /** Lanes that have work. */
   public void bindLanes(IntSupplier active) {
     gauge("zcbot.lanes.active", "Users with work queued or in progress", active);
   }

@@ -34,7 +34,6 @@ final class IdleSlots {
     this.target = target;
   }
 
-  /** How many are to be idle. */
   int target() {
     return target;
   }

@@ -116,7 +116,6 @@ public final class WarmPool {
     }
   }
 
-  /** How many slots are idle. */
   public int idle() {
     return pool.size();
   }

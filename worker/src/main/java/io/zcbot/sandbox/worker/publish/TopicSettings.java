@@ -44,7 +44,6 @@ final class TopicSettings {
     this.config = config;
   }
 
-  /** What a new topic is created with. */
   static Map<String, String> atCreation(Topic topic) {
     Map<String, String> settings = new TreeMap<>(topic.requiredSettings());
     settings.putAll(topic.recommendedSettings());

@@ -45,7 +45,6 @@ public final class EngineFollower implements AutoCloseable {
     this.time = time;
   }
 
-  /** Starts following. */
   public void start() {
     connect(time.now());
   }

@@ -13,7 +13,6 @@ public interface SandboxMetrics {
   /** An ensure was answered; {@code answer} is a ready's outcome or a failed's reason. */
   void ensured(String answer, Duration took);
 
-  /** A sandbox was announced reaped. */
   void reaped(Reaped.Reason reason);
 
   /** An ensure is tried again. */

@@ -29,7 +29,6 @@ public sealed interface Egress {
     }
   }
 
-  /** As a setting has it. */
   default String text() {
     return switch (this) {
       case Public _ -> "public";

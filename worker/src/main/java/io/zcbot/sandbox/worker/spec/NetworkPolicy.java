@@ -20,7 +20,6 @@ public record NetworkPolicy(FirewallMode firewall, Egress egress, Dns dns, List<
     pgIps = List.copyOf(pgIps);
   }
 
-  /** Whether a sandbox has a network at all. */
   public boolean hasNetwork() {
     return !(egress instanceof Egress.None);
   }

@@ -28,7 +28,6 @@ final class Environment {
     return catchThrowableOfType(ConfigException.class, () -> read(keysAndValues)).problems();
   }
 
-  /** The only problem of a setting. */
   static String problem(String key, String value) {
     List<Problem> problems = problems(key, value);
     assertThat(problems).hasSize(1);

@@ -19,7 +19,6 @@ class NewUsersTest {
   private final NewUsers users = new NewUsers(60, Duration.ofMinutes(5), time);
   private int next;
 
-  /** How many of so many new users are let in. */
   private long admitted(int of) {
     return IntStream.range(0, of).filter(_ -> users.admit(World.user(++next))).count();
   }

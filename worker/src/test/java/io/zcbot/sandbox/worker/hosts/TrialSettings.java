@@ -39,7 +39,6 @@ final class TrialSettings {
     return "adopt".equals(settings.get("ZCBOT_RESTART"));
   }
 
-  /** The environment of a worker. */
   Map<String, String> of(String workerName, EngineHost engine, int port) {
     Map<String, String> env = new HashMap<>(settings);
     env.put("ZCBOT_WORKER_ID", id + "-" + workerName);

@@ -43,7 +43,6 @@ class ChecklistTest {
     return tests;
   }
 
-  /** Rows that are attacked on each profile. */
   private static SortedSet<Integer> rowsOfProfiles() {
     SortedSet<Integer> rows = new TreeSet<>();
     CLASSES.stream()

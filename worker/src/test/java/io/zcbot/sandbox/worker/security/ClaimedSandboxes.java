@@ -27,7 +27,6 @@ final class ClaimedSandboxes {
   private final DomainFixture worker;
   private final Map<SandboxSpec, Domain> domains = new HashMap<>();
 
-  /** On an engine that is closed with it. */
   ClaimedSandboxes(EngineFixture fixture, Path root) throws IOException {
     worker = new DomainFixture(fixture, root);
   }

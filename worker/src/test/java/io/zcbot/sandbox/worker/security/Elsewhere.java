@@ -77,7 +77,6 @@ final class Elsewhere implements AutoCloseable {
     return "198.51.100." + n;
   }
 
-  /** Of a public range. */
   String publicAddress() {
     return "20.255.77." + n;
   }

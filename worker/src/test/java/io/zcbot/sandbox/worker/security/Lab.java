@@ -196,7 +196,6 @@ final class Lab implements AutoCloseable {
     return Files.readString(cgroupFile(container, controller, v1, v2)).strip();
   }
 
-  /** Where that file is. */
   Path cgroupFile(String container, String controller, String v1, String v2) throws IOException {
     Path root = Path.of("/sys/fs/cgroup");
     for (String line : Files.readAllLines(Path.of("/proc/" + pid(container) + "/cgroup"))) {

@@ -74,7 +74,6 @@ public final class EngineFaults {
     faults.clear();
   }
 
-  /** How many calls of any kind there were. */
   public synchronized int calls() {
     return calls;
   }

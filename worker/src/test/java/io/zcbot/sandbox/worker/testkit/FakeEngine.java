@@ -41,7 +41,6 @@ public final class FakeEngine implements Engine, SandboxEngine, SlotEngine {
   private String image = "image-1";
   public final EngineFaults faults = new EngineFaults();
 
-  /** As a worker sees it whose sandboxes are of a spec. */
   public FakeEngine(SandboxSpec spec, String workerId) {
     this.spec = spec;
     this.workerId = workerId;

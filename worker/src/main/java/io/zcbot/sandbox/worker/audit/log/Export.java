@@ -60,7 +60,6 @@ public final class Export implements AutoCloseable {
     json.writeEndObject();
   }
 
-  /** Adds a record. */
   public void write(LogRecord record) throws IOException {
     json.writeStartObject();
     json.writeStringField("topic", record.raw().topic());

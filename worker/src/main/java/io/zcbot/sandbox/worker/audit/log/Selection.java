@@ -19,7 +19,6 @@ import org.jspecify.annotations.Nullable;
  * @param user whose records, by their key; null for everybody's
  */
 public record Selection(@Nullable Instant from, @Nullable Instant to, @Nullable UserId user) {
-  /** All there is. */
   public static final Selection ALL = new Selection(null, null, null);
 
   /** Made once: the test is run for each record. */

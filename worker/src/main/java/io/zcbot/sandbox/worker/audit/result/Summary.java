@@ -71,12 +71,10 @@ public record Summary(
       long reapsWithoutReady,
       long activitiesOutside) {}
 
-  /** How many violations there are. */
   public long violationCount() {
     return violations.values().stream().mapToLong(Long::longValue).sum();
   }
 
-  /** How many records were read. */
   public long recordCount() {
     return records.read().values().stream().mapToLong(Long::longValue).sum();
   }

@@ -137,7 +137,6 @@ public final class TopicLog implements AutoCloseable {
         .toList();
   }
 
-  /** The answers to an ensure. */
   public List<SandboxEvent> answers(String ensureId) {
     return events().stream()
         .filter(

@@ -78,7 +78,6 @@ public final class WorkerGroup implements AutoCloseable {
             });
   }
 
-  /** The committed offsets. */
   public Map<TopicPartition, OffsetAndMetadata> committed() throws Exception {
     return admin
         .listConsumerGroupOffsets(id)
@@ -86,7 +85,6 @@ public final class WorkerGroup implements AutoCloseable {
         .get(SECONDS, TimeUnit.SECONDS);
   }
 
-  /** Whether the group has committed all ensures that there are. */
   public boolean isAllCommitted() throws Exception {
     Map<TopicPartition, OffsetSpec> latest = new HashMap<>();
     admin

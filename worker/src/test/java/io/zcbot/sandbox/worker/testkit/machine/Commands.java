@@ -59,7 +59,6 @@ public final class Commands {
     }
   }
 
-  /** Sends a signal by its name. */
   public static void signal(long pid, String name) throws IOException, InterruptedException {
     run("kill", "-" + name, Long.toString(pid));
   }

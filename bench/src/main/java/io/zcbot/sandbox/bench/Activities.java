@@ -5,11 +5,11 @@
 package io.zcbot.sandbox.bench;
 
 import io.zcbot.sandbox.events.Activity;
-import io.zcbot.sandbox.events.Origin;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.intake.ActivityFollower;
 import io.zcbot.sandbox.worker.intake.IntakeMetrics;
 import io.zcbot.sandbox.worker.intake.PartitionState;
+import io.zcbot.sandbox.worker.kafka.Origins;
 import io.zcbot.sandbox.worker.sandbox.Registry;
 import io.zcbot.sandbox.worker.sandbox.RegistryFill;
 import io.zcbot.sandbox.worker.sandbox.Time;
@@ -144,11 +144,7 @@ final class Activities implements Experiment {
             Kafka.CODEC.decodeActivity(
                 record.key(),
                 record.value(),
-                new Origin(
-                    record.topic(),
-                    record.partition(),
-                    record.offset(),
-                    Instant.ofEpochMilli(record.timestamp())));
+                Origins.of(record));
           }
         }
         count += records.count();

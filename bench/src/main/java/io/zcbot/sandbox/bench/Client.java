@@ -12,6 +12,7 @@ import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.kafka.KafkaClients;
+import io.zcbot.sandbox.worker.kafka.Origins;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
@@ -118,7 +119,7 @@ final class Client implements AutoCloseable {
 
   private String ensureId(ConsumerRecord<byte[], byte[]> record) throws EventFormatException {
     boolean ready = record.topic().equals(Topic.READY.named(prefix));
-    Origin origin = new Origin(record.topic(), record.partition(), record.offset(), Instant.EPOCH);
+    Origin origin = Origins.of(record);
     return switch (Kafka.CODEC.decode(
         ready ? Topic.READY : Topic.FAILED, record.key(), record.value(), origin)) {
       case Ready r -> r.ensureId();

@@ -8,10 +8,10 @@ import io.confluent.parallelconsumer.ParallelConsumerOptions;
 import io.confluent.parallelconsumer.ParallelStreamProcessor;
 import io.zcbot.sandbox.events.Ensure;
 import io.zcbot.sandbox.events.EventFormatException;
-import io.zcbot.sandbox.events.Origin;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.intake.EnsureIntake;
 import io.zcbot.sandbox.worker.intake.IntakeMetrics;
+import io.zcbot.sandbox.worker.kafka.Origins;
 import io.zcbot.sandbox.worker.lanes.Lanes;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import java.time.Duration;
@@ -221,11 +221,7 @@ final class Dispatch implements Experiment {
     return Kafka.CODEC.decodeEnsure(
         record.key(),
         record.value(),
-        new Origin(
-            record.topic(),
-            record.partition(),
-            record.offset(),
-            Instant.ofEpochMilli(record.timestamp())));
+        Origins.of(record));
   }
 
   private double ours(Kafka kafka, String prefix, int count, Effect effect) throws Exception {

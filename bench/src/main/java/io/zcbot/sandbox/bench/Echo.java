@@ -10,6 +10,7 @@ import io.zcbot.sandbox.events.EventFormatException;
 import io.zcbot.sandbox.events.Origin;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Topic;
+import io.zcbot.sandbox.worker.kafka.Origins;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
@@ -48,7 +49,7 @@ final class Echo implements AutoCloseable {
       while (!closed) {
         for (ConsumerRecord<byte[], byte[]> record : consumer.poll(Duration.ofMillis(100))) {
           Origin origin =
-              new Origin(record.topic(), record.partition(), record.offset(), Instant.EPOCH);
+              Origins.of(record);
           Ready ready = ready(Kafka.CODEC.decodeEnsure(record.key(), record.value(), origin));
           producer.send(
               new ProducerRecord<>(

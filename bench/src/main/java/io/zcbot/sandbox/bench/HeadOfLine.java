@@ -11,8 +11,8 @@ import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.ensure.EnsureRequest;
 import io.zcbot.sandbox.worker.ensure.Fence;
 import io.zcbot.sandbox.worker.ensure.FencedException;
+import io.zcbot.sandbox.worker.kafka.Origins;
 import java.time.Duration;
-import java.time.Instant;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.HdrHistogram.Histogram;
@@ -139,11 +139,7 @@ final class HeadOfLine implements Experiment {
       while (!over.get()) {
         for (ConsumerRecord<byte[], byte[]> record : consumer.poll(Duration.ofMillis(100))) {
           Origin origin =
-              new Origin(
-                  record.topic(),
-                  record.partition(),
-                  record.offset(),
-                  Instant.ofEpochMilli(record.timestamp()));
+              Origins.of(record);
           Ensure ensure = Kafka.CODEC.decodeEnsure(record.key(), record.value(), origin);
           long now = System.nanoTime();
           worker

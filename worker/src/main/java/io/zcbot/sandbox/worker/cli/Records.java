@@ -9,8 +9,8 @@ import io.zcbot.sandbox.events.EventFormatException;
 import io.zcbot.sandbox.events.Origin;
 import io.zcbot.sandbox.events.SandboxEvent;
 import io.zcbot.sandbox.events.Topic;
+import io.zcbot.sandbox.worker.kafka.Origins;
 import java.nio.charset.StandardCharsets;
-import java.time.Instant;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.common.header.Header;
 import org.jspecify.annotations.Nullable;
@@ -37,11 +37,7 @@ final class Records {
     }
     try {
       Origin origin =
-          new Origin(
-              record.topic(),
-              record.partition(),
-              record.offset(),
-              Instant.ofEpochMilli(record.timestamp()));
+          Origins.of(record);
       return new Read(topic, CODEC.decode(topic, record.key(), record.value(), origin), null);
     } catch (EventFormatException e) {
       return new Read(topic, null, "not an event: " + e.getMessage());

@@ -11,6 +11,7 @@ import io.zcbot.sandbox.events.Origin;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.kafka.KeyPartitions;
 import io.zcbot.sandbox.worker.kafka.LogRange;
+import io.zcbot.sandbox.worker.kafka.Origins;
 import io.zcbot.sandbox.worker.reap.LowWatermark;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import java.time.Duration;
@@ -191,7 +192,7 @@ public final class ActivityFollower implements LowWatermark, AutoCloseable {
 
   private void accept(ConsumerRecord<byte[], byte[]> record) {
     Instant appended = Instant.ofEpochMilli(record.timestamp());
-    Origin origin = new Origin(record.topic(), record.partition(), record.offset(), appended);
+    Origin origin = Origins.of(record);
     Activity activity;
     try {
       activity = codec.decodeActivity(record.key(), record.value(), origin);

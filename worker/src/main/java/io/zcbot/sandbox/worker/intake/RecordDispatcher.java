@@ -11,6 +11,7 @@ import io.zcbot.sandbox.events.Origin;
 import io.zcbot.sandbox.worker.ensure.EnsureRequest;
 import io.zcbot.sandbox.worker.ensure.FencedException;
 import io.zcbot.sandbox.worker.kafka.KeyPartitions;
+import io.zcbot.sandbox.worker.kafka.Origins;
 import io.zcbot.sandbox.worker.sandbox.StoppedException;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import io.zcbot.sandbox.worker.sandbox.UserLanes;
@@ -68,7 +69,7 @@ final class RecordDispatcher implements AutoCloseable {
   /** Takes a record; never blocks. Poll thread only. */
   void accept(ConsumerRecord<byte[], byte[]> record, OffsetTracker tracker) {
     Instant appended = Instant.ofEpochMilli(record.timestamp());
-    Origin origin = new Origin(record.topic(), record.partition(), record.offset(), appended);
+    Origin origin = Origins.of(record);
     Ensure ensure;
     try {
       ensure = codec.decodeEnsure(record.key(), record.value(), origin);

@@ -9,6 +9,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.zcbot.sandbox.events.Failed;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.testkit.InAWorld;
 import io.zcbot.sandbox.worker.testkit.World;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -16,22 +17,10 @@ import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
 import java.util.List;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
 /** What an ensure does about the workspace. */
-class EnsuredWorkspaceTest {
-  private static final UserId ANNA = World.user(1);
-
-  @TempDir Path root;
-  private World world;
-
-  @BeforeEach
-  void makeWorld() throws Exception {
-    world = new World(root, 2, null);
-  }
-
+class EnsuredWorkspaceTest extends InAWorld {
   @Test
   void aSymlinkForAWorkspaceIsRefusedAndNotFollowed() throws Exception {
     Path elsewhere = Files.createDirectory(root.resolve("elsewhere"));

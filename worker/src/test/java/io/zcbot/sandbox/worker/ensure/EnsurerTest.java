@@ -10,30 +10,18 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.zcbot.sandbox.events.Failed;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
-import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.sandbox.StoppedException;
 import io.zcbot.sandbox.worker.testkit.EngineFaults;
+import io.zcbot.sandbox.worker.testkit.InAWorld;
 import io.zcbot.sandbox.worker.testkit.World;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
 /** What an ensure is answered with. */
-class EnsurerTest {
-  private static final UserId ANNA = World.user(1);
-
-  @TempDir Path root;
-  private World world;
-
-  @BeforeEach
-  void makeWorld() throws Exception {
-    world = new World(root, 2, null);
-  }
-
+class EnsurerTest extends InAWorld {
   @Test
   void theFirstEnsureCreatesAndTheNextReuses() throws Exception {
     Ready first = world.ready(ANNA);

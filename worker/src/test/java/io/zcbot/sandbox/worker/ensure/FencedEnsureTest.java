@@ -7,31 +7,18 @@ package io.zcbot.sandbox.worker.ensure;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.testkit.EngineFaults;
+import io.zcbot.sandbox.worker.testkit.InAWorld;
 import io.zcbot.sandbox.worker.testkit.World;
-import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /** What is left of an ensure whose partition went to another worker. */
-class FencedEnsureTest {
-  private static final UserId ANNA = World.user(1);
-
-  @TempDir Path root;
-  private World world;
-
-  @BeforeEach
-  void makeWorld() throws Exception {
-    world = new World(root, 2, null);
-  }
-
+class FencedEnsureTest extends InAWorld {
   /** A request whose user becomes another worker's after so many looks. */
   private EnsureRequest losing(World world, int passes) {
     EnsureRequest request = world.request(ANNA);

@@ -10,6 +10,7 @@ import io.zcbot.sandbox.events.LiveSandbox;
 import io.zcbot.sandbox.events.Origin;
 import io.zcbot.sandbox.events.SandboxEvent;
 import io.zcbot.sandbox.events.Topic;
+import io.zcbot.sandbox.worker.kafka.Origins;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
@@ -78,7 +79,7 @@ final class History {
       }
     }
     Instant appended = Instant.ofEpochMilli(record.timestamp());
-    Origin origin = new Origin(record.topic(), record.partition(), record.offset(), appended);
+    Origin origin = Origins.of(record);
     try {
       switch (topic) {
         case DEAD_LETTER -> deadLetters++;

@@ -9,27 +9,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.zcbot.sandbox.events.Failed;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
-import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.testkit.InAWorld;
 import io.zcbot.sandbox.worker.testkit.World;
-import java.nio.file.Path;
 import java.time.Duration;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
-class EvictionTest {
-  private static final UserId ANNA = World.user(1);
-  private static final UserId BEN = World.user(2);
-  private static final UserId CLARA = World.user(3);
-
-  @TempDir Path root;
-  private World world;
-
-  @BeforeEach
-  void makeWorld() throws Exception {
-    world = new World(root, 2, null);
-  }
-
+class EvictionTest extends InAWorld {
   @Test
   void aFullHostEvictsTheOneUnusedForLongest() throws Exception {
     world.ready(ANNA);

@@ -9,30 +9,16 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.zcbot.sandbox.events.LiveSandbox;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
-import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.engine.Container;
+import io.zcbot.sandbox.worker.testkit.InAWorld;
 import io.zcbot.sandbox.worker.testkit.World;
 import java.io.IOException;
-import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Map;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
-class PreviousRunTest {
-  private static final UserId ANNA = World.user(1);
-  private static final UserId BEN = World.user(2);
-
-  @TempDir Path root;
-  private World world;
-
-  @BeforeEach
-  void makeWorld() throws Exception {
-    world = new World(root, 2, null);
-  }
-
+class PreviousRunTest extends InAWorld {
   private int adopt() throws Exception {
     Map<String, LiveSandbox> live = Map.copyOf(world.live);
     world.reboot();

@@ -7,27 +7,14 @@ package io.zcbot.sandbox.worker.reap;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.zcbot.sandbox.events.Reaped;
-import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.testkit.EngineFaults;
+import io.zcbot.sandbox.worker.testkit.InAWorld;
 import io.zcbot.sandbox.worker.testkit.World;
-import java.nio.file.Path;
 import java.time.Duration;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
-class ReaperTest {
-  private static final UserId ANNA = World.user(1);
-
-  @TempDir Path root;
-  private World world;
-
-  @BeforeEach
-  void makeWorld() throws Exception {
-    world = new World(root, 2, null);
-  }
-
+class ReaperTest extends InAWorld {
   @Test
   void anIdleSandboxIsReapedOnceTheTtlIsOver() throws Exception {
     world.ready(ANNA);

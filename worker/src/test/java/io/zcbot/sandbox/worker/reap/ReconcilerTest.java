@@ -8,28 +8,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
-import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.engine.Container;
 import io.zcbot.sandbox.worker.engine.EngineEvent;
-import io.zcbot.sandbox.worker.testkit.World;
-import java.nio.file.Path;
+import io.zcbot.sandbox.worker.testkit.InAWorld;
 import java.time.Instant;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
-class ReconcilerTest {
-  private static final UserId ANNA = World.user(1);
-  private static final UserId BEN = World.user(2);
-
-  @TempDir Path root;
-  private World world;
-
-  @BeforeEach
-  void makeWorld() throws Exception {
-    world = new World(root, 2, null);
-  }
-
+class ReconcilerTest extends InAWorld {
   @Test
   void removalByHandIsAnnouncedWithTheExitCodeOfTheEvent() throws Exception {
     Ready ready = world.ready(ANNA);

@@ -9,27 +9,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.zcbot.sandbox.events.LiveSandbox;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.UserId;
-import io.zcbot.sandbox.worker.testkit.World;
-import java.nio.file.Path;
+import io.zcbot.sandbox.worker.testkit.InAWorld;
 import java.time.Instant;
 import java.util.List;
 import java.util.Set;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
-class TakeoverTest {
-  private static final UserId ANNA = World.user(1);
-  private static final UserId BEN = World.user(2);
-
-  @TempDir Path root;
-  private World world;
-
-  @BeforeEach
-  void makeWorld() throws Exception {
-    world = new World(root, 2, null);
-  }
-
+class TakeoverTest extends InAWorld {
   private static LiveSandbox live(UserId user, String containerId, String worker) {
     return new LiveSandbox(user, containerId, "host of " + worker, worker, Instant.EPOCH);
   }

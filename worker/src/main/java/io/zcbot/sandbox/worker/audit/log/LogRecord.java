@@ -6,7 +6,7 @@ package io.zcbot.sandbox.worker.audit.log;
 
 import io.zcbot.sandbox.events.Origin;
 import io.zcbot.sandbox.events.Topic;
-import java.time.Instant;
+import io.zcbot.sandbox.worker.kafka.Origins;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.jspecify.annotations.Nullable;
 
@@ -38,7 +38,7 @@ public record LogRecord(Topic topic, ConsumerRecord<byte[], byte[]> raw) {
   }
 
   public Origin origin() {
-    return new Origin(raw.topic(), raw.partition(), raw.offset(), Instant.ofEpochMilli(time()));
+    return Origins.of(raw);
   }
 
   /** Records of one key fall to one of {@code shards}; a dead letter keeps its record's key. */

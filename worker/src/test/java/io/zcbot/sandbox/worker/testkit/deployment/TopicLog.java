@@ -15,8 +15,8 @@ import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.SandboxEvent;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.kafka.Origins;
 import java.time.Duration;
-import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -90,11 +90,7 @@ public final class TopicLog implements AutoCloseable {
     for (Topic topic : List.of(Topic.READY, Topic.REAPED, Topic.FAILED)) {
       if (record.topic().equals(topic.named(prefix))) {
         Origin origin =
-            new Origin(
-                record.topic(),
-                record.partition(),
-                record.offset(),
-                Instant.ofEpochMilli(record.timestamp()));
+            Origins.of(record);
         events.add(codec.decode(topic, record.key(), record.value(), origin));
       }
     }

@@ -68,7 +68,7 @@ public final class Assignment implements PartitionStates {
     return Set.copyOf(progress.keySet());
   }
 
-  @Nullable OffsetTracker of(TopicPartition partition) {
+  @Nullable OffsetTracker tracker(TopicPartition partition) {
     return progress.get(partition);
   }
 

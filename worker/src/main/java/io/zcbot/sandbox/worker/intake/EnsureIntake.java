@@ -192,7 +192,8 @@ public final class EnsureIntake implements AutoCloseable {
         return; // only close() wakes the consumer up
       }
       for (ConsumerRecord<byte[], byte[]> record : records) {
-        OffsetTracker at = assignment.of(new TopicPartition(record.topic(), record.partition()));
+        OffsetTracker at =
+            assignment.tracker(new TopicPartition(record.topic(), record.partition()));
         if (at == null) {
           throw new IllegalStateException(
               "a record of a partition that was never assigned: " + record);

@@ -1,0 +1,82 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.intake;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import org.apache.kafka.clients.consumer.MockConsumer;
+import org.apache.kafka.common.TopicPartition;
+import org.junit.jupiter.api.Test;
+
+class AssignmentTest {
+  private static final TopicPartition ONE = new TopicPartition("ensures", 1);
+
+  private final MockConsumer<byte[], byte[]> consumer = new MockConsumer<>("earliest");
+  private final Assignment assignment = new Assignment("ensures", 2);
+
+  private void add() {
+    consumer.assign(List.of(ONE));
+    assignment.add(ONE, 0);
+  }
+
+  @Test
+  void nothingIsReadBeforeWhatTheFormerOwnerLeftIsAnnounced() {
+    CompletableFuture<Void> takeover = new CompletableFuture<>();
+    add();
+    assignment.takeOver(List.of(ONE), takeover);
+    assignment.regulate(consumer, false);
+    assertThat(consumer.paused()).containsExactly(ONE);
+    assertThat(assignment.of(1)).isEqualTo(PartitionState.TAKING_OVER);
+    takeover.complete(null);
+    assignment.regulate(consumer, false);
+    assertThat(consumer.paused()).isEmpty();
+    assertThat(assignment.of(1)).isEqualTo(PartitionState.OWNED);
+  }
+
+  @Test
+  void aPartitionIsPausedWhileItsRecordsInFlightAreAtTheBound() {
+    add();
+    assignment.takeOver(List.of(ONE), CompletableFuture.completedFuture(null));
+    OffsetTracker tracker = assignment.tracker(ONE);
+    InFlightRecord first = tracker.open(0, null);
+    tracker.open(1, null);
+    assignment.regulate(consumer, false);
+    assertThat(consumer.paused()).containsExactly(ONE);
+    first.complete();
+    assignment.regulate(consumer, false);
+    assertThat(consumer.paused()).isEmpty();
+    assignment.regulate(consumer, true);
+    assertThat(consumer.paused()).as("all are full").containsExactly(ONE);
+  }
+
+  @Test
+  void whoseAPartitionIsCanBeReadUntilItIsGone() {
+    assertThat(assignment.of(1)).isEqualTo(PartitionState.LOST);
+    add();
+    assignment.revoke(List.of(ONE));
+    assertThat(assignment.of(1))
+        .isEqualTo(PartitionState.REVOKING)
+        .matches(state -> !state.stays() && !state.mayBegin() && state.mayAnnounce());
+    assignment.lose(List.of(ONE));
+    assertThat(assignment.of(1)).isEqualTo(PartitionState.LOST);
+    assignment.remove(List.of(ONE));
+    add();
+    assertThat(assignment.of(1)).as("assigned again").isEqualTo(PartitionState.TAKING_OVER);
+  }
+
+  @Test
+  void aTakeoverThatEndsAfterThePartitionIsGoneChangesNothing() {
+    CompletableFuture<Void> takeover = new CompletableFuture<>();
+    add();
+    assignment.takeOver(List.of(ONE), takeover);
+    assignment.revoke(List.of(ONE));
+    takeover.complete(null);
+    assignment.regulate(consumer, false);
+    assertThat(assignment.of(1)).isEqualTo(PartitionState.REVOKING);
+    assertThat(consumer.paused()).containsExactly(ONE);
+  }
+}

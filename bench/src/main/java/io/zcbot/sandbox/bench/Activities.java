@@ -141,10 +141,7 @@ final class Activities implements Experiment {
         }
         if (decode) {
           for (ConsumerRecord<byte[], byte[]> record : records) {
-            Kafka.CODEC.decodeActivity(
-                record.key(),
-                record.value(),
-                Origins.of(record));
+            Kafka.CODEC.decodeActivity(record.key(), record.value(), Origins.of(record));
           }
         }
         count += records.count();

@@ -218,10 +218,7 @@ final class Dispatch implements Experiment {
   }
 
   private static Ensure decode(ConsumerRecord<byte[], byte[]> record) throws EventFormatException {
-    return Kafka.CODEC.decodeEnsure(
-        record.key(),
-        record.value(),
-        Origins.of(record));
+    return Kafka.CODEC.decodeEnsure(record.key(), record.value(), Origins.of(record));
   }
 
   private double ours(Kafka kafka, String prefix, int count, Effect effect) throws Exception {

@@ -48,8 +48,7 @@ final class Echo implements AutoCloseable {
     try (consumer) {
       while (!closed) {
         for (ConsumerRecord<byte[], byte[]> record : consumer.poll(Duration.ofMillis(100))) {
-          Origin origin =
-              Origins.of(record);
+          Origin origin = Origins.of(record);
           Ready ready = ready(Kafka.CODEC.decodeEnsure(record.key(), record.value(), origin));
           producer.send(
               new ProducerRecord<>(

@@ -4,7 +4,6 @@
  */
 package io.zcbot.sandbox.bench;
 
-
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.docker.DockerEngine;
 import io.zcbot.sandbox.worker.docker.api.DockerEngineSettings;

@@ -138,8 +138,7 @@ final class HeadOfLine implements Experiment {
       consumer.subscribe(List.of(prefix + "ensure"));
       while (!over.get()) {
         for (ConsumerRecord<byte[], byte[]> record : consumer.poll(Duration.ofMillis(100))) {
-          Origin origin =
-              Origins.of(record);
+          Origin origin = Origins.of(record);
           Ensure ensure = Kafka.CODEC.decodeEnsure(record.key(), record.value(), origin);
           long now = System.nanoTime();
           worker

@@ -151,7 +151,8 @@ final class WarmSlots {
                           EndToEnd.spec(setting), user, other, root.resolve(user.toString()))));
       removals =
           Math.min(
-              removals, Calls.inParallel(threads, users, user -> raw.remove(Container.nameOf(user))));
+              removals,
+              Calls.inParallel(threads, users, user -> raw.remove(Container.nameOf(user))));
     }
     rounds.add(RAW_80, creates);
     rounds.add(RAW_REMOVAL, removals / (MANY - SLOTS));

@@ -11,8 +11,9 @@ import java.util.Objects;
 import java.util.Random;
 
 /**
- * Fills a registry as a worker's lanes do, without an engine behind it. It is in this package because
- * only lanes take places and make sandboxes, and for one measurement they should not be public.
+ * Fills a registry as a worker's lanes do, without an engine behind it. It is in this package
+ * because only lanes take places and make sandboxes, and for one measurement they should not be
+ * public.
  */
 public final class RegistryFill {
   private RegistryFill() {}

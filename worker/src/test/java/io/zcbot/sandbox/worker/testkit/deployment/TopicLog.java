@@ -89,8 +89,7 @@ public final class TopicLog implements AutoCloseable {
     records.add(record);
     for (Topic topic : List.of(Topic.READY, Topic.REAPED, Topic.FAILED)) {
       if (record.topic().equals(topic.named(prefix))) {
-        Origin origin =
-            Origins.of(record);
+        Origin origin = Origins.of(record);
         events.add(codec.decode(topic, record.key(), record.value(), origin));
       }
     }

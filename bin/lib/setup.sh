@@ -397,10 +397,13 @@ needs_user_mode_linux() {
   command -v mkfs.xfs >/dev/null || apt_install "The command mkfs.xfs" xfsprogs
   command -v mkfs.ext4 >/dev/null || apt_install "The command mkfs.ext4" e2fsprogs
 }
+needs_zsh() {
+  command -v zsh >/dev/null || apt_install "zsh" zsh
+}
 needs_promtool() {
   command -v promtool >/dev/null || apt_install "Prometheus's promtool" promtool
 }
-all_needs=(engine kafka compose network-namespaces gvisor user-mode-linux promtool)
+all_needs=(engine kafka compose network-namespaces gvisor user-mode-linux promtool zsh)
 
 setup_to_test() { # needs...
   local need

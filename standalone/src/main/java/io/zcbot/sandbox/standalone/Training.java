@@ -57,14 +57,26 @@ public final class Training {
   /**
    * Trains a worker as it will be started later.
    *
-   * @param args the cache to write, then the JVM's options and class path as they will be
+   * @param args {@code --standalone} if the worker brings its own broker; the cache to write; then
+   *     the JVM's options and class path as they will be
    */
   public static void main(String[] args) throws Exception {
-    if (args.length < 2) {
-      System.err.println("usage: Training CACHE JAVA-OPTION...");
+    List<String> left = List.of(args);
+    boolean isStandalone = !left.isEmpty() && left.getFirst().equals("--standalone");
+    if (isStandalone) {
+      left = left.subList(1, left.size());
+    }
+    if (left.size() < 2) {
+      System.err.println("usage: Training [--standalone] CACHE JAVA-OPTION...");
       System.exit(64);
     }
-    run(Path.of(args[0]), List.of(args).subList(1, args.length));
+    Path cache = Path.of(left.getFirst());
+    List<String> java = left.subList(1, left.size());
+    if (isStandalone) {
+      runStandalone(cache, java);
+    } else {
+      run(cache, java);
+    }
     System.exit(0); // the broker leaves threads behind
   }
 
@@ -97,14 +109,45 @@ public final class Training {
    */
   public static void run(Path cache, List<String> java) throws Exception {
     Path directory = Files.createTempDirectory("zcbot-training");
+    try (EmbeddedBroker broker = EmbeddedBroker.start(directory.resolve("kafka"), 0)) {
+      run(cache, java, List.of(MAIN, "run"), broker.bootstrapServers(), directory);
+    }
+    delete(directory);
+  }
+
+  /**
+   * Trains a worker that brings its own broker, as {@code bin/run} starts it.
+   *
+   * @param cache the file to write
+   * @param java the JVM's options and class path as they will be
+   * @throws IOException if there is no cache in the end
+   */
+  public static void runStandalone(Path cache, List<String> java) throws Exception {
+    Path directory = Files.createTempDirectory("zcbot-training");
+    String port = Integer.toString(freePort());
+    List<String> program =
+        List.of(
+            Main.class.getName(),
+            "standalone",
+            "--data",
+            directory.resolve("kafka").toString(),
+            "--kafka-port",
+            port);
+    run(cache, java, program, "127.0.0.1:" + port, directory);
+    delete(directory);
+  }
+
+  private static void run(
+      Path cache, List<String> java, List<String> program, String servers, Path directory)
+      throws Exception {
     Path log = directory.resolve("worker.log");
     String ops = "127.0.0.1:" + freePort();
-    try (EmbeddedBroker broker = EmbeddedBroker.start(directory.resolve("kafka"), 0);
-        EngineStandIn engine = EngineStandIn.start()) {
+    try (EngineStandIn engine = EngineStandIn.start()) {
       List<String> command = new ArrayList<>();
       command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
       command.addAll(java);
-      command.addAll(List.of("-XX:AOTCacheOutput=" + cache, MAIN, "run"));
+      command.add("-XX:AOTCacheOutput=" + cache);
+      command.addAll(program);
       ProcessBuilder builder =
           new ProcessBuilder(command).redirectErrorStream(true).redirectOutput(log.toFile());
       builder.environment().keySet().removeIf(key -> key.startsWith("ZCBOT_"));
@@ -115,7 +158,7 @@ public final class Training {
                   "DOCKER_HOST",
                   engine.address(),
                   "ZCBOT_KAFKA_BOOTSTRAP_SERVERS",
-                  broker.bootstrapServers(),
+                  servers,
                   "ZCBOT_OPS_ADDRESS",
                   ops,
                   "ZCBOT_WORKER_ID",
@@ -126,7 +169,7 @@ public final class Training {
                   directory.resolve("workspaces").toString()));
       Process worker = builder.start();
       try {
-        new Training(broker.bootstrapServers(), ops).life(worker);
+        new Training(servers, ops).life(worker);
         worker.destroy();
         if (!worker.waitFor(PATIENCE.toSeconds(), TimeUnit.SECONDS)) {
           throw new IOException("the worker did not stop within " + PATIENCE.toSeconds() + " s");
@@ -141,7 +184,6 @@ public final class Training {
         worker.destroyForcibly();
       }
     }
-    delete(directory);
   }
 
   private void life(Process worker) throws Exception {

@@ -18,7 +18,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-/** The cache of the command line, made and used by this JDK as bin/sandbox does. */
+/** The caches of commands and of bin/run, made and used by this JDK as bin/sandbox does. */
 @Timeout(value = 3, unit = TimeUnit.MINUTES)
 class CommandTrainingIT {
   private static final Path TARGET = Path.of("target").toAbsolutePath();
@@ -49,6 +49,23 @@ class CommandTrainingIT {
     assertThat(version(cache, otherJars, "-Xlog:disable"))
         .startsWith("zcbot sandbox ")
         .hasLineCount(1);
+  }
+
+  @Test
+  void aWorkerWithItsOwnBrokerUsesTheCache() throws Exception {
+    Path cache = directory.resolve("worker.aot");
+    List<String> java =
+        List.of(
+            "@" + TARGET.resolve("../../worker/jvm.options").normalize(),
+            "-Xms128m",
+            "-Xmx1g",
+            "-Xmn64m",
+            "-cp",
+            classPath());
+
+    Training.runStandalone(cache, java);
+
+    assertThat(version(cache, java, "-XX:AOTMode=on")).contains("zcbot sandbox ");
   }
 
   private static String classPath() throws IOException {

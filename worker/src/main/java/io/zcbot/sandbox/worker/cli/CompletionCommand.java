@@ -21,6 +21,7 @@ final class CompletionCommand implements Callable<Integer> {
   private final Cli cli;
 
   @Parameters(paramLabel = "SHELL", description = "bash or zsh; one script serves both.")
+  @SuppressWarnings("UnusedVariable") // checked by picocli; the script finds out itself
   private Shell shell = Shell.bash;
 
   /** As they are typed. */
@@ -36,9 +37,6 @@ final class CompletionCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    if (shell == Shell.zsh) {
-      console.out().println("autoload -Uz compinit && compinit");
-    }
     console.out().println(AutoComplete.bash("sandbox", cli.complete()));
     return ExitCode.OK;
   }

@@ -14,7 +14,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 
-/** What somebody waits for who types a command: whole processes, from the script's start to its end. */
+/**
+ * What somebody waits for who types a command: whole processes, from the script's start to its end.
+ */
 final class CommandLines implements Experiment {
   private static final int PATIENCE_SECONDS = 120;
   private static final String USER = "00000000-0000-4000-8000-000000000001";

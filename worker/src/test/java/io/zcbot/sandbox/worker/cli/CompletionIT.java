@@ -48,8 +48,7 @@ class CompletionIT {
   void commandsAndOptionsAreCompleted(String shell, String interactive) throws Exception {
     StringWriter out = new StringWriter();
     PrintWriter to = new PrintWriter(out, true);
-    assertThat(
-            Cli.commandLine(new Console(Map.of(), to, to, false)).execute("completion", shell))
+    assertThat(Cli.commandLine(new Console(Map.of(), to, to, false)).execute("completion", shell))
         .isZero();
     Path script = Files.writeString(directory.resolve("completion"), out.toString());
     Path typing = Files.writeString(directory.resolve("typing"), TYPING);

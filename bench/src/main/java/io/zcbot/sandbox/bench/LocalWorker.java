@@ -17,6 +17,7 @@ import io.zcbot.sandbox.worker.lanes.Lanes;
 import io.zcbot.sandbox.worker.pool.WarmPool;
 import io.zcbot.sandbox.worker.publish.Publisher;
 import io.zcbot.sandbox.worker.reap.Reaper;
+import io.zcbot.sandbox.worker.reap.Tenure;
 import io.zcbot.sandbox.worker.sandbox.Identity;
 import io.zcbot.sandbox.worker.sandbox.Registry;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
@@ -48,7 +49,7 @@ final class LocalWorker implements AutoCloseable {
   /** Leaves the sandboxes of partitions that come and go alone. */
   private static final class NoHandover implements Handover {
     @Override
-    public CompletableFuture<Void> assigned(Set<Integer> partitions) {
+    public CompletableFuture<Void> assigned(Set<Integer> partitions, Tenure tenure) {
       return CompletableFuture.completedFuture(null);
     }
 
@@ -91,7 +92,7 @@ final class LocalWorker implements AutoCloseable {
             Workspaces.open(workspaces),
             WarmPool.Setup.NONE);
     this.partitions = partitions;
-    assignment = assignment(prefix);
+    assignment = assignment(prefix, partitions);
     intake =
         new EnsureIntake(
             group(clients, id, assignment),
@@ -103,8 +104,8 @@ final class LocalWorker implements AutoCloseable {
             IntakeMetrics.NONE);
   }
 
-  static Assignment assignment(String prefix) {
-    return new Assignment(prefix + "ensure", 1000);
+  static Assignment assignment(String prefix, int partitions) {
+    return new Assignment(prefix + "ensure", partitions, 1000);
   }
 
   static EnsureIntake.Group group(KafkaClients clients, String id, Assignment assignment) {

@@ -5,7 +5,6 @@
 package io.zcbot.sandbox.bench;
 
 import io.zcbot.sandbox.events.EventFormatException;
-import io.zcbot.sandbox.events.SandboxEvent;
 import io.zcbot.sandbox.worker.intake.RecordForwarding;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 
@@ -17,7 +16,7 @@ final class NoForwarding implements RecordForwarding {
   }
 
   @Override
-  public void forward(SandboxEvent event, int partition) {
-    throw new IllegalStateException("forwarded " + event);
+  public void forward(ConsumerRecord<byte[], byte[]> record, int partition) {
+    throw new IllegalStateException("forwarded " + record);
   }
 }

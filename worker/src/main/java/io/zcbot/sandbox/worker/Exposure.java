@@ -80,6 +80,7 @@ final class Exposure {
     health.ready("kafka-ensures", () -> either(parts.intake.problem(), activity.get()));
     health.ready("kafka-takeover", parts.takeoverRetry::problem);
     health.ready("kafka-publish", () -> either(parts.publisher.problem(), activity.get()));
+    health.warning("partitions", parts.partitionWatch::problem);
     if (config.capacity().warmSlots > 0) {
       health.warning("warm-slots", parts.domain.slots()::problem);
     }

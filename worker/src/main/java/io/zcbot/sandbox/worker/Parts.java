@@ -9,22 +9,26 @@ import io.zcbot.sandbox.worker.config.GroupConfig;
 import io.zcbot.sandbox.worker.config.WorkerConfig;
 import io.zcbot.sandbox.worker.ensure.Domain;
 import io.zcbot.sandbox.worker.group.EagerEnsures;
-import io.zcbot.sandbox.worker.group.LiveEntries;
+import io.zcbot.sandbox.worker.group.LogReading;
 import io.zcbot.sandbox.worker.group.PartitionHandover;
 import io.zcbot.sandbox.worker.group.PartitionOwnership;
 import io.zcbot.sandbox.worker.intake.ActivityFollower;
 import io.zcbot.sandbox.worker.intake.Assignment;
 import io.zcbot.sandbox.worker.intake.EnsureIntake;
+import io.zcbot.sandbox.worker.kafka.KafkaSandboxLog;
 import io.zcbot.sandbox.worker.kafka.KeyPartitions;
 import io.zcbot.sandbox.worker.kafka.LogReader;
 import io.zcbot.sandbox.worker.lanes.Lanes;
 import io.zcbot.sandbox.worker.mounts.MountedSlots;
 import io.zcbot.sandbox.worker.pool.WarmPool;
 import io.zcbot.sandbox.worker.publish.Publisher;
+import io.zcbot.sandbox.worker.reap.LogComparison;
 import io.zcbot.sandbox.worker.reap.Reaper;
 import io.zcbot.sandbox.worker.sandbox.Identity;
 import io.zcbot.sandbox.worker.sandbox.Registry;
+import io.zcbot.sandbox.worker.sandbox.SandboxLog;
 import io.zcbot.sandbox.worker.sandbox.Time;
+import io.zcbot.sandbox.worker.startup.PartitionWatch;
 import io.zcbot.sandbox.worker.startup.StartRetry;
 import java.time.Duration;
 import java.util.Collections;
@@ -40,11 +44,13 @@ final class Parts {
   final KeyPartitions keyPartitions;
   final Publisher publisher;
   final LogReader reader;
+  final SandboxLog sandboxLog;
   final Lanes lanes;
   final Assignment assignment;
   final ActivityFollower follower;
   final Domain domain;
   final StartRetry takeoverRetry;
+  final PartitionWatch partitionWatch;
   final PartitionHandover handover;
   final EnsureIntake intake;
 
@@ -67,18 +73,23 @@ final class Parts {
                 "/zcbot/sandbox/" + config.workerId(),
                 config.kafka().groupId()));
     reader = new LogReader(() -> host.kafka().freeConsumer("log"));
+    sandboxLog =
+        new KafkaSandboxLog(
+            reader, config.kafka().topicPrefix(), keyPartitions, KafkaSandboxLog.MAX_BYTES);
     lanes = closer.add(new Lanes(config.ops().stopShare(12)));
-    assignment = new Assignment(config.kafka().topic(Topic.ENSURE), config.group().maxOpenRecords);
+    assignment =
+        new Assignment(
+            config.kafka().topic(Topic.ENSURE), host.partitions(), config.group().maxOpenRecords);
     follower = follower();
     domain = domain();
+    partitionWatch = new PartitionWatch(host.kafka(), config.kafka(), host.partitions());
     takeoverRetry = new StartRetry(state::isStopping);
     handover =
         new PartitionHandover(
             domain.reaper(),
             domain.takeover(),
             lanes,
-            new LiveEntries(
-                assigned -> reader.live(config.kafka().topic(Topic.LIVE), assigned), takeoverRetry),
+            new LogReading(new LogComparison(registry, sandboxLog, time), takeoverRetry),
             new EagerEnsures(
                 publisher, timers.executor(), config.group().handover, config.workerId(), time),
             config.group().restart,

@@ -32,6 +32,10 @@ public final class Worker implements AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(Worker.class);
 
   private static final Duration PROBE_INTERVAL = Duration.ofSeconds(5);
+  /** It reads the live table of the partitions whose users have sandboxes here. */
+  private static final Duration LISTING_INTERVAL = Duration.ofMinutes(5);
+
+  private static final Duration WATCH_INTERVAL = Duration.ofSeconds(30);
   private static final Duration REFILL_INTERVAL = Duration.ofMillis(100);
 
   private final WorkerConfig config;
@@ -78,8 +82,8 @@ public final class Worker implements AutoCloseable {
             parts.domain,
             parts.registry,
             parts.reader,
+            parts.sandboxLog,
             parts.keyPartitions,
-            host.partitions(),
             parts.time)
         .run(retry);
   }
@@ -106,6 +110,9 @@ public final class Worker implements AutoCloseable {
     timers.every(config.reaper().interval, parts.domain.reaper()::tick);
     timers.every(
         PROBE_INTERVAL, () -> parts.handover.removeUnowned(parts.follower.problem() == null));
+    timers.every(LISTING_INTERVAL, parts.handover::listAgain);
+    parts.partitionWatch.look();
+    timers.every(WATCH_INTERVAL, parts.partitionWatch::look);
     timers.every(REFILL_INTERVAL, parts.domain.slots()::tick);
     timers.everyOnEngine(PROBE_INTERVAL, "ping", host.engine()::ping);
     timers.everyOnEngine(

@@ -23,6 +23,7 @@ import io.zcbot.sandbox.worker.config.WorkerConfig;
 import io.zcbot.sandbox.worker.engine.Container;
 import io.zcbot.sandbox.worker.engine.Engine;
 import io.zcbot.sandbox.worker.kafka.KafkaClients;
+import io.zcbot.sandbox.worker.kafka.KafkaSandboxLog;
 import io.zcbot.sandbox.worker.kafka.KeyPartitions;
 import io.zcbot.sandbox.worker.kafka.LogReader;
 import io.zcbot.sandbox.worker.publish.Publisher;
@@ -375,17 +376,26 @@ class CommandsIT {
     LiveSandbox live = new LiveSandbox(user, "c1", "h1", "w1", Instant.now());
     try (KafkaLog log = log()) {
       KafkaClients clients = log.clients();
-      LogReader reader = new LogReader(() -> clients.freeConsumer("live"));
+      KafkaSandboxLog reader =
+          new KafkaSandboxLog(
+              new LogReader(() -> clients.freeConsumer("live")),
+              "sandbox.",
+              partitions,
+              KafkaSandboxLog.MAX_BYTES);
       try (Publisher worker =
           new Publisher(
               clients.producer(), partitions, "sandbox.", "/zcbot/sandbox/w1", "sandbox-workers")) {
         worker.open(live);
       }
-      assertThat(reader.live("sandbox.live", Set.of(partitions.of(user)))).containsKey("c1");
+      assertThat(reader.live(Set.of(partitions.of(user)), Map.of(), true).others())
+          .extracting(LiveSandbox::containerId)
+          .contains("c1");
 
       assertThat(sandbox("purge", "--yes")).isZero();
 
-      assertThat(reader.live("sandbox.live", Set.of(partitions.of(user)))).doesNotContainKey("c1");
+      assertThat(reader.live(Set.of(partitions.of(user)), Map.of(), true).others())
+          .extracting(LiveSandbox::containerId)
+          .doesNotContain("c1");
     }
   }
 

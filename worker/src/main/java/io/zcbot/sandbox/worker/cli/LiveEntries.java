@@ -7,12 +7,15 @@ package io.zcbot.sandbox.worker.cli;
 import io.zcbot.sandbox.events.LiveSandbox;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.kafka.KafkaSandboxLog;
+import io.zcbot.sandbox.worker.kafka.KeyPartitions;
 import io.zcbot.sandbox.worker.kafka.LogReader;
 import java.util.Collection;
 import java.util.Comparator;
-import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.UnaryOperator;
+import java.util.stream.Collectors;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
@@ -38,11 +41,21 @@ final class LiveEntries {
   private static Map<String, LiveSandbox> read(
       KafkaLog log, UnaryOperator<Collection<TopicPartition>> wanted) throws CommandException {
     Consumer<byte[], byte[]> records = log.fromBeginning(Topic.LIVE);
-    List<Integer> partitions =
-        wanted.apply(records.assignment()).stream().map(TopicPartition::partition).toList();
+    int count = records.assignment().size();
+    Set<Integer> partitions =
+        wanted.apply(records.assignment()).stream()
+            .map(TopicPartition::partition)
+            .collect(Collectors.toSet());
     try {
-      return new LogReader(() -> records) // closes it
-          .live(Topic.LIVE.named(log.config().topicPrefix()), partitions);
+      return new KafkaSandboxLog(
+              new LogReader(() -> records), // closes it
+              log.config().topicPrefix(),
+              new KeyPartitions(count),
+              Long.MAX_VALUE)
+          .live(partitions, Map.of(), true)
+          .others()
+          .stream()
+          .collect(Collectors.toMap(LiveSandbox::containerId, entry -> entry, (one, _) -> one));
     } catch (KafkaException e) {
       throw log.failed("read the live table", e);
     }

@@ -29,6 +29,9 @@ final class KafkaProperties {
       Pattern.compile("password|passphrase|jaas|token|secret|credential|key(?!\\.(de)?serializer)");
   private static final String MASK = "(hidden)";
 
+  /** A dead letter that was cut, with a key that was cut, and headers. */
+  private static final long MIN_REQUEST = 262_144;
+
   /** Properties that only the worker sets, with the reason. */
   private static final Map<String, String> OWNED =
       Map.ofEntries(
@@ -45,6 +48,10 @@ final class KafkaProperties {
           Map.entry("client.id", "it is derived from ZCBOT_WORKER_ID"),
           Map.entry("transactional.id", "the worker publishes without transactions"),
           Map.entry("auto.offset.reset", "a new group must start with the oldest ensure"),
+          Map.entry(
+              "partition.assignment.strategy",
+              "with another one than cooperative-sticky a worker that joins makes all others reap"
+                  + " their sandboxes"),
           Map.entry("partitioner.class", "a user's records must be in the partition of their key"),
           Map.entry(
               "partitioner.ignore.keys", "a user's records must be in the partition of their key"));
@@ -68,9 +75,47 @@ final class KafkaProperties {
           "enable.idempotence",
           new Only(Set.of("true"), "without it results can be duplicated or reordered"));
 
+  /** Properties with bounds that are narrower than Kafka's, with the reason. */
+  private static final Map<String, Bounds> BOUNDED =
+      Map.of(
+          "max.poll.interval.ms",
+          new Bounds(60_000, Long.MAX_VALUE, "a rebalance waits for running work for up to 50 s"),
+          "session.timeout.ms",
+          new Bounds(
+              6_000,
+              Long.MAX_VALUE,
+              "a worker may announce results for 4 s after the group last heard of it"),
+          "max.request.size",
+          new Bounds(MIN_REQUEST, Long.MAX_VALUE, "a dead letter could not be written"),
+          "buffer.memory",
+          new Bounds(MIN_REQUEST, Long.MAX_VALUE, "a dead letter could not be written"),
+          "retries",
+          new Bounds(1, Long.MAX_VALUE, "without them a published result can be lost"),
+          "max.in.flight.requests.per.connection",
+          new Bounds(1, 5, "with more results can change places"));
+
   private static final List<ConfigDef> CLIENTS =
       List.of(
           ConsumerConfig.configDef(), ProducerConfig.configDef(), AdminClientConfig.configDef());
+
+  private record Bounds(long least, long most, String reason) {
+    /** What is wrong with a value; null if nothing is, or if it is no number. */
+    @Nullable String problem(String name, String value) {
+      try {
+        long number = Long.parseLong(value.strip());
+        return number >= least && number <= most
+            ? null
+            : "the Kafka property "
+                + name
+                + " must be "
+                + (number < least ? "at least " + least : "at most " + most)
+                + ": "
+                + reason;
+      } catch (NumberFormatException _) {
+        return null; // Kafka says it
+      }
+    }
+  }
 
   private record Only(Set<String> values, String reason) {}
 
@@ -158,6 +203,10 @@ final class KafkaProperties {
           + String.join(" or ", new TreeSet<>(only.values).descendingSet())
           + ": "
           + only.reason;
+    }
+    Bounds bounds = BOUNDED.get(name);
+    if (bounds != null && bounds.problem(name, value) != null) {
+      return bounds.problem(name, value);
     }
     if (name.equals("bootstrap.servers")) {
       try {

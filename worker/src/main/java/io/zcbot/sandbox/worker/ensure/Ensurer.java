@@ -13,6 +13,7 @@ import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.ensure.Admission.Refused;
 import io.zcbot.sandbox.worker.reap.Termination;
 import io.zcbot.sandbox.worker.sandbox.Announcer;
+import io.zcbot.sandbox.worker.sandbox.FencedException;
 import io.zcbot.sandbox.worker.sandbox.Sandbox;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
 import io.zcbot.sandbox.worker.sandbox.StoppedException;
@@ -78,10 +79,9 @@ public final class Ensurer {
     try (var _ = MDC.putCloseable("event", request.ensure().eventId())) {
       switch (result(request)) {
         case Result.Served served -> announce(request, served);
-        case Refused refused -> {
-          request.fence().pass();
-          announcer.failed(answers.failed(request, refused), request.arrived());
-        }
+        case Refused refused ->
+            announcer.failed(
+                answers.failed(request, refused), request.arrived(), request.fence());
       }
     }
   }
@@ -91,8 +91,16 @@ public final class Ensurer {
     if (served.outcome() != Ready.Outcome.REUSED) {
       open(request, served.sandbox());
     }
-    request.fence().pass();
-    announcer.ready(answers.ready(request, served), request.arrived());
+    try {
+      announcer.ready(answers.ready(request, served), request.arrived(), request.fence());
+    } catch (FencedException e) {
+      if (served.outcome() != Ready.Outcome.REUSED) {
+        // Its entry stays: a try may have reached the log, and then the next owner announces it
+        // lost.
+        end(served.sandbox(), e);
+      }
+      throw e;
+    }
     served.sandbox().touch(time.nanos());
     admission.served(request.user());
   }
@@ -101,20 +109,26 @@ public final class Ensurer {
   private void open(EnsureRequest request, Sandbox sandbox)
       throws FencedException, InterruptedException {
     try {
-      request.fence().pass();
+      announcer.opened(sandbox, request.fence());
     } catch (FencedException | InterruptedException e) {
-      // Nobody was told of it, and the user's next worker may have made another: it goes at once.
-      try {
-        termination.end(TerminationTarget.of(sandbox, null));
-      } catch (EngineException left) {
-        e.addSuppressed(left); // the reconciliation removes it
-      }
+      end(sandbox, e);
       throw e;
     }
-    announcer.opened(sandbox);
+  }
+
+  /** Nobody was told of it, and the user's next worker may have made another: it goes at once. */
+  private void end(Sandbox sandbox, Exception why) throws InterruptedException {
+    try {
+      termination.end(TerminationTarget.of(sandbox, null));
+    } catch (EngineException left) {
+      why.addSuppressed(left); // the reconciliation removes it
+    }
   }
 
   private Result result(EnsureRequest request) throws FencedException, InterruptedException {
+    if (request.refusal() != null) {
+      return new Refused(Failed.Reason.INTERNAL, request.refusal(), true);
+    }
     if (left(request) <= 0) {
       return new Refused(
           Failed.Reason.EXPIRED,

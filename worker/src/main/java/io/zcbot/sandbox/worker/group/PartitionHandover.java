@@ -12,6 +12,7 @@ import io.zcbot.sandbox.worker.intake.Handover;
 import io.zcbot.sandbox.worker.lanes.Lanes;
 import io.zcbot.sandbox.worker.reap.Reaper;
 import io.zcbot.sandbox.worker.reap.Takeover;
+import io.zcbot.sandbox.worker.reap.Tenure;
 import java.util.Collection;
 import java.util.List;
 import java.util.Set;
@@ -22,11 +23,11 @@ public final class PartitionHandover implements Handover {
   private final Reaper reaper;
   private final Takeover takeover;
   private final Lanes lanes;
-  private final LiveEntries live;
+  private final LogReading reading;
   private final EagerEnsures eager;
   private final GroupConfig.Restart restart;
   private final PartitionOwnership ownership;
-  private final UnownedSandboxes unowned;
+  private final LogChecks checks;
 
   /**
    * Does nothing until partitions come.
@@ -37,37 +38,47 @@ public final class PartitionHandover implements Handover {
       Reaper reaper,
       Takeover takeover,
       Lanes lanes,
-      LiveEntries live,
+      LogReading reading,
       EagerEnsures eager,
       GroupConfig.Restart restart,
       PartitionOwnership ownership) {
     this.reaper = reaper;
     this.takeover = takeover;
     this.lanes = lanes;
-    this.live = live;
+    this.reading = reading;
     this.eager = eager;
     this.restart = restart;
     this.ownership = ownership;
-    this.unowned =
-        new UnownedSandboxes(
+    this.checks =
+        new LogChecks(
+            reading.comparison(),
             takeover,
             ownership,
-            live.read(),
-            task -> Thread.ofVirtual().name("unowned").start(task));
+            task -> Thread.ofVirtual().name("log-check").start(task));
   }
 
   @Override
-  public CompletableFuture<Void> assigned(Set<Integer> partitions) {
+  public CompletableFuture<Void> assigned(Set<Integer> partitions, Tenure tenure) {
     if (ownership.assigned()) {
-      unowned.check();
+      checks.checkUnowned();
     }
-    return live.of(partitions)
+    return takeOver(partitions, tenure);
+  }
+
+  /** In several rounds if the live table has more entries than fit into memory at a time. */
+  private CompletableFuture<Void> takeOver(Set<Integer> partitions, Tenure tenure) {
+    return reading.of(partitions)
         .thenCompose(
-            entries ->
+            differences ->
                 takeover
-                    .disown(partitions, entries.keySet())
-                    .thenCompose(_ -> takeover.takeOver(entries.values()))
-                    .thenAccept(eager::after));
+                    .settle(differences, tenure)
+                    .thenCompose(
+                        lost -> {
+                          eager.after(lost);
+                          return differences.isComplete()
+                              ? CompletableFuture.<Void>completedFuture(null)
+                              : takeOver(partitions, tenure);
+                        }));
   }
 
   @Override
@@ -102,10 +113,9 @@ public final class PartitionHandover implements Handover {
   @Override
   public void lost(Set<Integer> partitions, Collection<UserId> atWork) {
     ownership.lost();
-    // Only what others announced lost goes, by the live table: with all of Kafka away this worker
-    // lost them to nobody, and gets them back. The next assignment looks again.
-    var _ =
-        live.of(partitions).thenCompose(entries -> takeover.disown(partitions, entries.keySet()));
+    // Only what others took over goes, by what they announced: with all of Kafka away this worker
+    // lost them to nobody, and gets them back. The timer looks again.
+    checks.checkUnowned();
   }
 
   /**
@@ -115,7 +125,12 @@ public final class PartitionHandover implements Handover {
    */
   public void removeUnowned(boolean kafkaReached) {
     if (ownership.isCertain(kafkaReached)) {
-      unowned.check();
+      checks.checkUnowned();
     }
+  }
+
+  /** Lists again what runs here and somebody removed from the live table. Called by a timer. */
+  public void listAgain() {
+    checks.checkOwned();
   }
 }

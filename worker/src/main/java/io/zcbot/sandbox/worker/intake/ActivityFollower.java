@@ -15,14 +15,10 @@ import io.zcbot.sandbox.worker.kafka.Origins;
 import io.zcbot.sandbox.worker.reap.LowWatermark;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import java.time.Duration;
-import java.time.Instant;
-import java.util.HashSet;
 import java.util.Map;
 import java.util.OptionalLong;
 import java.util.Set;
 import java.util.function.Supplier;
-import java.util.stream.Collectors;
-import java.util.stream.IntStream;
 import org.apache.kafka.clients.consumer.CloseOptions;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
@@ -59,6 +55,7 @@ public final class ActivityFollower implements LowWatermark, AutoCloseable {
   private final IntakeMetrics metrics;
 
   private final LowWatermarks lowWatermarks;
+  private final ActivityAssignment assignment;
   private final InFlightBytes inFlight = new InFlightBytes(MAX_BYTES_IN_FLIGHT);
   private final Forwarder forwarder = new Forwarder(inFlight);
   private final PollLoop loop;
@@ -99,6 +96,9 @@ public final class ActivityFollower implements LowWatermark, AutoCloseable {
     this.states = states;
     this.settings = settings;
     this.partitions = new KeyPartitions(settings.partitionCount());
+    this.assignment =
+        new ActivityAssignment(
+            settings.topic(), partitions.count(), settings.window(), CALL_TIMEOUT, time);
     this.touch = touch;
     this.forwarding = forwarding;
     this.time = time;
@@ -119,7 +119,9 @@ public final class ActivityFollower implements LowWatermark, AutoCloseable {
 
   @Override
   public OptionalLong readUpTo(int partition) {
-    return states.of(partition).stays() ? lowWatermarks.of(partition) : OptionalLong.empty();
+    return states.of(partition).stays()
+        ? lowWatermarks.of(number -> assignment.home(number) == partition)
+        : OptionalLong.empty();
   }
 
   /** How long ago each partition had last been read to its end, where it ever was. */
@@ -150,12 +152,10 @@ public final class ActivityFollower implements LowWatermark, AutoCloseable {
 
   private void follow(Consumer<byte[], byte[]> consumer) {
     Set<TopicPartition> target =
-        IntStream.range(0, settings.partitionCount())
-            .filter(number -> states.of(number).stays())
-            .mapToObj(number -> new TopicPartition(settings.topic(), number))
-            .collect(Collectors.toSet());
+        assignment.target(consumer, number -> states.of(number).stays());
     if (!target.equals(consumer.assignment())) {
-      reassign(consumer, target);
+      assignment.change(consumer, target);
+      lowWatermarks.retain(target);
     }
     if (target.isEmpty()) {
       // Nothing to read, but a sign of life is wanted all the same.
@@ -180,19 +180,8 @@ public final class ActivityFollower implements LowWatermark, AutoCloseable {
     }
   }
 
-  private void reassign(Consumer<byte[], byte[]> consumer, Set<TopicPartition> target) {
-    Set<TopicPartition> added = new HashSet<>(target);
-    added.removeAll(consumer.assignment());
-    Instant from = time.now().minus(settings.window());
-    LogRange range = LogRange.since(consumer, added, from, CALL_TIMEOUT);
-    consumer.assign(target);
-    lowWatermarks.retain(target);
-    range.starts().forEach(consumer::seek);
-  }
-
   private void accept(ConsumerRecord<byte[], byte[]> record) {
-    Instant appended = Instant.ofEpochMilli(record.timestamp());
-    Origin origin = Origins.of(record);
+    Origin origin = ForwardedFrom.originOf(record);
     Activity activity;
     try {
       activity = codec.decodeActivity(record.key(), record.value(), origin);
@@ -206,11 +195,11 @@ public final class ActivityFollower implements LowWatermark, AutoCloseable {
       return;
     }
     metrics.activity();
-    touch.touch(activity.userId(), time.nanos() - lowWatermarks.age(record.partition(), appended));
+    touch.touch(activity.userId(), time.nanos() - lowWatermarks.age(record.partition(), origin.timestamp()));
     int home = partitions.of(record.key());
-    if (home != record.partition()) {
+    if (home != record.partition() && !ForwardedFrom.isIn(record)) {
       metrics.forwarded(record.topic());
-      forwarder.forward(record, () -> forwarding.forward(activity, home), () -> {});
+      forwarder.forward(record, () -> forwarding.forward(record, home), () -> {});
     }
   }
 

@@ -13,6 +13,7 @@ import java.util.OptionalLong;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.stream.Collectors;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.common.TopicPartition;
@@ -25,20 +26,38 @@ import org.jspecify.annotations.Nullable;
 public final class Assignment implements PartitionStates {
   private final String topic;
   private final int maxInFlight;
+  private final int homes;
   private final Map<TopicPartition, OffsetTracker> progress = new ConcurrentHashMap<>();
   private final Map<TopicPartition, CompletableFuture<Void>> takeovers = new HashMap<>();
   private final Map<Integer, Integer> inFlightByPartition = new ConcurrentHashMap<>();
   private final Map<Integer, Long> lagByPartition = new ConcurrentHashMap<>();
 
+  private int maxMetadata = CompletedOffsets.MAX_CHARS;
+
   /**
    * No partitions yet.
    *
    * @param topic whose partitions the group assigns
+   * @param homes how many partitions are homes of users
    * @param maxInFlight a partition is paused while this many of its records are in flight
    */
-  public Assignment(String topic, int maxInFlight) {
+  public Assignment(String topic, int homes, int maxInFlight) {
     this.topic = topic;
+    this.homes = homes;
     this.maxInFlight = maxInFlight;
+  }
+
+  void add(TopicPartition partition, OffsetAndMetadata position) {
+    progress.put(partition, new OffsetTracker(position));
+  }
+
+  /**
+   * Reads nothing of these partitions until their takeover is over.
+   *
+   * @param takeover completes when their ensures may be served
+   */
+  void takeOver(Collection<TopicPartition> partitions, CompletableFuture<Void> takeover) {
+    partitions.forEach(partition -> takeovers.put(partition, takeover));
   }
 
   String topic() {
@@ -51,17 +70,27 @@ public final class Assignment implements PartitionStates {
     return at == null ? PartitionState.LOST : at.state();
   }
 
-  void add(TopicPartition partition, long position) {
-    progress.put(partition, new OffsetTracker(position));
+  /**
+   * Those of some partitions that are homes of users. Others are there if the topic was raised
+   * alone; what lies in them is forwarded.
+   */
+  Set<Integer> homes(Collection<TopicPartition> of) {
+    return of.stream()
+        .map(TopicPartition::partition)
+        .filter(number -> number < homes)
+        .collect(Collectors.toSet());
   }
 
-  /**
-   * Reads nothing of these partitions until their takeover is over.
-   *
-   * @param takeover completes when their ensures may be served
-   */
-  void takeOver(Collection<TopicPartition> partitions, CompletableFuture<Void> takeover) {
-    partitions.forEach(partition -> takeovers.put(partition, takeover));
+  /** The progress of some partitions in this assignment; they come back with another one. */
+  Map<Integer, OffsetTracker> trackers(Collection<TopicPartition> of) {
+    Map<Integer, OffsetTracker> trackers = new HashMap<>();
+    for (TopicPartition partition : of) {
+      OffsetTracker at = progress.get(partition);
+      if (at != null) {
+        trackers.put(partition.partition(), at);
+      }
+    }
+    return trackers;
   }
 
   Set<TopicPartition> partitions() {
@@ -77,7 +106,7 @@ public final class Assignment implements PartitionStates {
         (partition, offset) -> {
           OffsetTracker at = progress.get(partition);
           if (at != null) {
-            at.advanceTo(offset.offset());
+            at.advanceTo(offset);
           }
         });
   }
@@ -131,13 +160,18 @@ public final class Assignment implements PartitionStates {
     return takeover.isDone();
   }
 
+  /** The brokers are set to accept less metadata than is usual, so commits go without. */
+  void forgoMetadata() {
+    maxMetadata = 0;
+  }
+
   /** What can be committed of some partitions. */
   Map<TopicPartition, OffsetAndMetadata> committable(Collection<TopicPartition> of) {
     Map<TopicPartition, OffsetAndMetadata> offsets = new HashMap<>();
     for (TopicPartition partition : of) {
       OffsetTracker at = progress.get(partition);
       if (at != null) {
-        at.committable().ifPresent(offset -> offsets.put(partition, new OffsetAndMetadata(offset)));
+        at.committable(maxMetadata).ifPresent(offset -> offsets.put(partition, offset));
       }
     }
     return offsets;
@@ -146,7 +180,7 @@ public final class Assignment implements PartitionStates {
   Map<TopicPartition, OffsetAndMetadata> committed() {
     Map<TopicPartition, OffsetAndMetadata> same = new HashMap<>();
     progress.forEach(
-        (partition, at) -> same.put(partition, new OffsetAndMetadata(at.committedPosition())));
+        (partition, at) -> same.put(partition, at.committed()));
     return same;
   }
 
@@ -155,7 +189,7 @@ public final class Assignment implements PartitionStates {
         (partition, offset) -> {
           OffsetTracker at = progress.get(partition);
           if (at != null) {
-            at.committed(offset.offset());
+            at.committed(offset);
           }
         });
   }

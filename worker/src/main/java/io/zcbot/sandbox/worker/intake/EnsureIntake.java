@@ -5,8 +5,9 @@
 package io.zcbot.sandbox.worker.intake;
 
 import io.zcbot.sandbox.worker.ensure.EnsureRequest;
-import io.zcbot.sandbox.worker.ensure.FencedException;
 import io.zcbot.sandbox.worker.kafka.KeyPartitions;
+import io.zcbot.sandbox.worker.reap.Tenure;
+import io.zcbot.sandbox.worker.sandbox.FencedException;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import io.zcbot.sandbox.worker.sandbox.UserLanes;
 import java.time.Duration;
@@ -39,6 +40,7 @@ public final class EnsureIntake implements AutoCloseable {
   private final Settings settings;
   private final RecordDispatcher dispatcher;
   private final Lease lease;
+  private final KeyPartitions homes;
   private final Time time;
   private final PollLoop loop;
   private final IntakeLimits limits;
@@ -106,9 +108,10 @@ public final class EnsureIntake implements AutoCloseable {
     this.settings = settings;
     this.time = time;
     this.lease = new Lease(time);
+    this.homes = new KeyPartitions(settings.partitionCount());
     this.dispatcher =
         new RecordDispatcher(
-            new KeyPartitions(settings.partitionCount()),
+            homes,
             settings.ensureExpiry(),
             lanes,
             work,
@@ -198,7 +201,9 @@ public final class EnsureIntake implements AutoCloseable {
           throw new IllegalStateException(
               "a record of a partition that was never assigned: " + record);
         }
-        dispatcher.accept(record, at);
+        if (!at.skip(record.offset(), record.leaderEpoch())) {
+          dispatcher.accept(record, at);
+        }
       }
       assignment.advance(records.nextOffsets());
       assignment.regulate(consumer, dispatcher.isFull());
@@ -216,6 +221,14 @@ public final class EnsureIntake implements AutoCloseable {
   }
 
   private final class PollProgress implements Rebalances.Progress {
+    @Override
+    public Tenure tenure(Map<Integer, OffsetTracker> trackers) {
+      return user -> {
+        OffsetTracker tracker = trackers.get(homes.of(user));
+        return tracker != null && lease.awaitValid(() -> !tracker.state().stays());
+      };
+    }
+
     @Override
     public void isMember() {
       lease.renew();

@@ -5,6 +5,7 @@
 package io.zcbot.sandbox.worker.intake;
 
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.reap.Tenure;
 import java.util.Collection;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
@@ -14,9 +15,10 @@ public interface Handover {
   /**
    * This worker owns these partitions from now on.
    *
+   * @param tenure holds until they go again
    * @return completes when their ensures may be served
    */
-  CompletableFuture<Void> assigned(Set<Integer> partitions);
+  CompletableFuture<Void> assigned(Set<Integer> partitions, Tenure tenure);
 
   /**
    * Another worker may already own these partitions. Called instead of {@link #released}.

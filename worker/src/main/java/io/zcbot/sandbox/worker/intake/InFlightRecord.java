@@ -5,12 +5,14 @@
 package io.zcbot.sandbox.worker.intake;
 
 import io.zcbot.sandbox.events.UserId;
+import java.util.Optional;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /** A record that was read and is not committed yet. Completed on any thread. */
 final class InFlightRecord {
   private final long offset;
+  private final Optional<Integer> epoch;
   private final @Nullable UserId user;
   private final Supplier<PartitionState> partition;
   private volatile boolean complete;
@@ -18,11 +20,17 @@ final class InFlightRecord {
   /**
    * A record in flight.
    *
+   * @param epoch of the leader that appended it
    * @param user whose lane works on it; null if none does
    * @param partition the state of its partition in the assignment that it was read in
    */
-  InFlightRecord(long offset, @Nullable UserId user, Supplier<PartitionState> partition) {
+  InFlightRecord(
+      long offset,
+      Optional<Integer> epoch,
+      @Nullable UserId user,
+      Supplier<PartitionState> partition) {
     this.offset = offset;
+    this.epoch = epoch;
     this.user = user;
     this.partition = partition;
   }
@@ -38,6 +46,11 @@ final class InFlightRecord {
 
   long offset() {
     return offset;
+  }
+
+  /** Of the leader that appended it. */
+  Optional<Integer> epoch() {
+    return epoch;
   }
 
   /** The user whose lane works on it; null if none does. */

@@ -12,6 +12,7 @@ import java.util.Map;
 import java.util.OptionalLong;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.IntPredicate;
 import java.util.stream.Collectors;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.common.TopicPartition;
@@ -33,6 +34,7 @@ final class LowWatermarks {
   private final Duration callTimeout;
   private final Time time;
   private final Map<Integer, Long> lowWatermarks = new ConcurrentHashMap<>();
+  private volatile Set<Integer> followed = Set.of();
   private final Map<TopicPartition, Probe> probes = new HashMap<>();
   private @Nullable Long lastAnswer;
   private @Nullable Long graceEnd;
@@ -52,10 +54,22 @@ final class LowWatermarks {
     this.time = time;
   }
 
-  /** Where a partition is read up to, on the monotonic clock; empty where it never was. */
-  OptionalLong of(int partition) {
-    Long lowWatermark = lowWatermarks.get(partition);
-    return lowWatermark == null ? OptionalLong.empty() : OptionalLong.of(lowWatermark);
+  /**
+   * Where all of some partitions are read up to, on the monotonic clock; empty where one of those
+   * that are followed never was.
+   */
+  OptionalLong of(IntPredicate partitions) {
+    OptionalLong least = OptionalLong.empty();
+    for (int number : followed) {
+      if (partitions.test(number)) {
+        Long at = lowWatermarks.get(number);
+        if (at == null) {
+          return OptionalLong.empty();
+        }
+        least = OptionalLong.of(least.isEmpty() ? at : Math.min(least.getAsLong(), at));
+      }
+    }
+    return least;
   }
 
   /** How long ago each partition had last been read to its end, where it ever was. */
@@ -84,9 +98,8 @@ final class LowWatermarks {
   /** Only these partitions are followed from now on. */
   void retain(Set<TopicPartition> partitions) {
     probes.keySet().retainAll(partitions);
-    lowWatermarks
-        .keySet()
-        .removeIf(number -> partitions.stream().noneMatch(p -> p.partition() == number));
+    followed = partitions.stream().map(TopicPartition::partition).collect(Collectors.toSet());
+    lowWatermarks.keySet().retainAll(followed);
   }
 
   /** Asks the brokers for the ends of these partitions; throws what the consumer throws. */

@@ -8,11 +8,14 @@ import io.zcbot.sandbox.worker.kafka.OutageLog;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import java.time.Duration;
 import java.util.Collection;
+import java.util.HashMap;
 import java.util.Map;
+import java.util.Set;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.OffsetMetadataTooLarge;
 import org.apache.kafka.common.errors.TimeoutException;
 import org.apache.kafka.common.errors.WakeupException;
 import org.slf4j.Logger;
@@ -39,6 +42,26 @@ final class OffsetCommits {
     this.outage = new OutageLog(log, time);
   }
 
+  /**
+   * Where reading begins, with what was committed there.
+   *
+   * @throws KafkaException if the group does not tell
+   */
+  Map<TopicPartition, OffsetAndMetadata> positions(
+      Collection<TopicPartition> partitions, Duration limit) {
+    Map<TopicPartition, OffsetAndMetadata> committed =
+        consumer.committed(Set.copyOf(partitions), limit);
+    Map<TopicPartition, OffsetAndMetadata> positions = new HashMap<>();
+    for (TopicPartition partition : partitions) {
+      long position = consumer.position(partition, limit);
+      OffsetAndMetadata at = committed.get(partition);
+      positions.put(
+          partition,
+          at != null && at.offset() == position ? at : new OffsetAndMetadata(position));
+    }
+    return positions;
+  }
+
   /** Commits what is new, without waiting, unless a commit is under way or was made just now. */
   void commitWhereDue() {
     if (underWay || time.nanos() - last < INTERVAL.toNanos()) {
@@ -58,6 +81,8 @@ final class OffsetCommits {
           if (failure == null) {
             assignment.noteCommitted(done);
             outage.works("offsets are committed again");
+          } else if (failure instanceof OffsetMetadataTooLarge) {
+            forgoMetadata();
           } else {
             outage.failed("a commit failed, will be tried again: " + failure.getMessage());
           }
@@ -66,19 +91,34 @@ final class OffsetCommits {
 
   /** Commits what is done of partitions that go away, and waits for the group's answer. */
   void commitFinally(Collection<TopicPartition> partitions, Duration limit) {
+    try {
+      commitNow(partitions, limit);
+    } catch (OffsetMetadataTooLarge _) {
+      forgoMetadata();
+      commitFinally(partitions, limit);
+    } catch (KafkaException e) {
+      log.warn("the last commit failed, its records will be read again: {}", e.getMessage());
+    }
+  }
+
+  private void commitNow(Collection<TopicPartition> partitions, Duration limit) {
     Map<TopicPartition, OffsetAndMetadata> offsets = assignment.committable(partitions);
     if (offsets.isEmpty()) {
       return;
     }
     try {
-      try {
-        consumer.commitSync(offsets, limit);
-      } catch (WakeupException _) {
-        consumer.commitSync(offsets, limit); // the wake-up told of the stop, which is known already
-      }
-    } catch (KafkaException e) {
-      log.warn("the last commit failed; its records will be read again: {}", e.getMessage());
+      consumer.commitSync(offsets, limit);
+    } catch (WakeupException _) {
+      consumer.commitSync(offsets, limit); // the wake-up told of the stop, which is known already
     }
+  }
+
+  private void forgoMetadata() {
+    log.warn(
+        "the brokers' offset.metadata.max.bytes is below {}: records that complete behind one that"
+            + " does not will be worked on again after a kill",
+        CompletedOffsets.MAX_CHARS);
+    assignment.forgoMetadata();
   }
 
   /**

@@ -7,8 +7,9 @@ package io.zcbot.sandbox.worker.intake;
 import io.zcbot.sandbox.events.UserId;
 import java.util.ArrayDeque;
 import java.util.HashSet;
-import java.util.OptionalLong;
+import java.util.Optional;
 import java.util.Set;
+import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -26,33 +27,56 @@ import org.jspecify.annotations.Nullable;
  */
 final class OffsetTracker {
   private final ArrayDeque<InFlightRecord> inFlight = new ArrayDeque<>();
-  private long position;
-  private long committed;
+  private final CompletedOffsets before;
+  private OffsetAndMetadata position;
+  private OffsetAndMetadata committed;
+  private Optional<Integer> epochOfDone;
   private volatile PartitionState state = PartitionState.TAKING_OVER;
 
   /** Starts at the position from which the assignment will be read. */
   OffsetTracker(long position) {
-    this.position = position;
-    this.committed = position;
+    this(new OffsetAndMetadata(position));
+  }
+
+  /** Starts at what the partition's former owner committed. */
+  OffsetTracker(OffsetAndMetadata committed) {
+    this.before = CompletedOffsets.decode(committed.offset(), committed.metadata());
+    this.position = committed;
+    this.committed = committed;
+    this.epochOfDone = committed.leaderEpoch();
   }
 
   /**
    * Notes a record that was read; they come in the order of their offsets.
    *
+   * @param epoch of the leader that appended it
    * @param user whose lane works on it; null if none does
    */
-  InFlightRecord open(long offset, @Nullable UserId user) {
+  InFlightRecord open(long offset, Optional<Integer> epoch, @Nullable UserId user) {
     InFlightRecord last = inFlight.peekLast();
     if (last != null && last.offset() >= offset) {
       throw new IllegalStateException("offset " + offset + " after " + last.offset());
     }
-    InFlightRecord record = new InFlightRecord(offset, user, () -> state);
+    drain();
+    if (inFlight.isEmpty()) {
+      epochOfDone = position.leaderEpoch();
+    }
+    InFlightRecord record = new InFlightRecord(offset, epoch, user, () -> state);
     inFlight.addLast(record);
     return record;
   }
 
+  /** Notes a record that a former owner of the partition completed; false if none did. */
+  boolean skip(long offset, Optional<Integer> epoch) {
+    if (!before.contains(offset, number(epoch))) {
+      return false;
+    }
+    open(offset, epoch, null).complete();
+    return true;
+  }
+
   /** Notes from where the consumer reads on, behind every record in flight. */
-  void advanceTo(long position) {
+  void advanceTo(OffsetAndMetadata position) {
     this.position = position;
   }
 
@@ -64,17 +88,56 @@ final class OffsetTracker {
     return inFlight.size();
   }
 
-  /** The position to commit, if it is another than the last one committed. */
-  OptionalLong committable() {
+  /**
+   * What to commit, if it is another than what was committed last: the offset of the first record
+   * that is not complete, and which of those behind it are.
+   *
+   * @param maxMetadata how many characters the metadata may have
+   */
+  Optional<OffsetAndMetadata> committable(int maxMetadata) {
     drain();
     InFlightRecord first = inFlight.peekFirst();
-    long reached = first == null ? position : first.offset();
-    return reached > committed ? OptionalLong.of(reached) : OptionalLong.empty();
+    OffsetAndMetadata reached =
+        first == null
+            ? with(position.offset(), position.leaderEpoch(), maxMetadata)
+            : with(first.offset(), epochOfDone, maxMetadata);
+    return reached.equals(committed) ? Optional.empty() : Optional.of(reached);
+  }
+
+  private OffsetAndMetadata with(long offset, Optional<Integer> epoch, int maxMetadata) {
+    return new OffsetAndMetadata(offset, epoch, completed().encode(offset, maxMetadata));
+  }
+
+  private CompletedOffsets completed() {
+    CompletedOffsets.Builder completed = new CompletedOffsets.Builder();
+    for (InFlightRecord record : inFlight) {
+      if (record.isComplete()) {
+        long offset = record.offset();
+        completed.complete(new CompletedOffsets.Run(offset, offset, number(record.epoch())));
+      } else {
+        completed.gap();
+      }
+    }
+    completed.gap();
+    // What the former owner completed and was not read again yet.
+    for (CompletedOffsets.Run run : before.runs()) {
+      if (run.last() >= position.offset()) {
+        long from = Math.max(run.first(), position.offset());
+        completed.complete(new CompletedOffsets.Run(from, run.last(), run.epoch())).gap();
+      }
+    }
+    return completed.build();
+  }
+
+  private static int number(Optional<Integer> epoch) {
+    return epoch.orElse(-1);
   }
 
   /** Notes a successful commit. */
-  void committed(long position) {
-    committed = Math.max(committed, position);
+  void committed(OffsetAndMetadata offset) {
+    if (offset.offset() >= committed.offset()) {
+      committed = offset;
+    }
   }
 
   PartitionState state() {
@@ -96,8 +159,8 @@ final class OffsetTracker {
     state = state.lose();
   }
 
-  /** The position last known to be committed. */
-  long committedPosition() {
+  /** What is last known to be committed. */
+  OffsetAndMetadata committed() {
     return committed;
   }
 
@@ -115,7 +178,7 @@ final class OffsetTracker {
 
   private void drain() {
     while (!inFlight.isEmpty() && inFlight.getFirst().isComplete()) {
-      inFlight.removeFirst();
+      epochOfDone = inFlight.removeFirst().epoch();
     }
   }
 }

@@ -5,10 +5,13 @@
 package io.zcbot.sandbox.worker.intake;
 
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.reap.Tenure;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import java.time.Duration;
 import java.util.Collection;
 import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
@@ -16,6 +19,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerRebalanceListener;
+import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.common.TopicPartition;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -41,6 +45,9 @@ final class Rebalances implements ConsumerRebalanceListener {
 
     /** The group assigned partitions. */
     void assigned();
+
+    /** Lasts until one of these partitions goes, for its users. */
+    Tenure tenure(Map<Integer, OffsetTracker> trackers);
   }
 
   Rebalances(
@@ -64,10 +71,13 @@ final class Rebalances implements ConsumerRebalanceListener {
   public void onPartitionsAssigned(Collection<TopicPartition> assigned) {
     if (!assigned.isEmpty()) {
       log.info("assigned partitions {}", numbers(assigned));
-      for (TopicPartition partition : assigned) {
-        assignment.add(partition, consumer.position(partition));
-      }
-      assignment.takeOver(assigned, handover.assigned(numbers(assigned)));
+      Map<TopicPartition, OffsetAndMetadata> positions = commits.positions(assigned, limits.call());
+      // From here on nothing fails, or partitions would be owned that are not read.
+      positions.forEach(assignment::add);
+      assignment.takeOver(
+          assigned,
+          handover.assigned(
+              assignment.homes(assigned), progress.tenure(assignment.trackers(assigned))));
       consumer.pause(assigned);
     }
     progress.assigned();
@@ -84,7 +94,7 @@ final class Rebalances implements ConsumerRebalanceListener {
     log.info("partitions {} were revoked", numbers(revoked));
     Set<UserId> atWork = assignment.revoke(revoked);
     Duration patience = limits.revoke();
-    if (!await(handover.released(numbers(revoked), atWork), patience)) {
+    if (!await(handover.released(assignment.homes(revoked), atWork), patience)) {
       log.warn(
           "work of partitions {} is still running after {}; their next owner repeats it",
           numbers(revoked),
@@ -111,7 +121,7 @@ final class Rebalances implements ConsumerRebalanceListener {
     if (!lost.isEmpty()) {
       Set<UserId> atWork = assignment.lose(lost);
       assignment.remove(lost);
-      handover.lost(numbers(lost), atWork);
+      handover.lost(assignment.homes(lost), atWork);
     }
   }
 
@@ -138,9 +148,7 @@ final class Rebalances implements ConsumerRebalanceListener {
     }
   }
 
-  private static Set<Integer> numbers(Collection<TopicPartition> partitions) {
-    Set<Integer> numbers = new HashSet<>();
-    partitions.forEach(partition -> numbers.add(partition.partition()));
-    return numbers;
+  private static List<Integer> numbers(Collection<TopicPartition> partitions) {
+    return partitions.stream().map(TopicPartition::partition).sorted().toList();
   }
 }

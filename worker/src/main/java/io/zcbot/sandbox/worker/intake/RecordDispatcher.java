@@ -9,15 +9,16 @@ import io.zcbot.sandbox.events.EventCodec;
 import io.zcbot.sandbox.events.EventFormatException;
 import io.zcbot.sandbox.events.Origin;
 import io.zcbot.sandbox.worker.ensure.EnsureRequest;
-import io.zcbot.sandbox.worker.ensure.FencedException;
 import io.zcbot.sandbox.worker.kafka.KeyPartitions;
 import io.zcbot.sandbox.worker.kafka.Origins;
+import io.zcbot.sandbox.worker.sandbox.FencedException;
 import io.zcbot.sandbox.worker.sandbox.StoppedException;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import io.zcbot.sandbox.worker.sandbox.UserLanes;
 import java.time.Duration;
 import java.time.Instant;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -68,8 +69,7 @@ final class RecordDispatcher implements AutoCloseable {
 
   /** Takes a record; never blocks. Poll thread only. */
   void accept(ConsumerRecord<byte[], byte[]> record, OffsetTracker tracker) {
-    Instant appended = Instant.ofEpochMilli(record.timestamp());
-    Origin origin = Origins.of(record);
+    Origin origin = ForwardedFrom.originOf(record);
     Ensure ensure;
     try {
       ensure = codec.decodeEnsure(record.key(), record.value(), origin);
@@ -82,32 +82,43 @@ final class RecordDispatcher implements AutoCloseable {
       forward(record, tracker, () -> forwarding.deadLetter(record, e));
       return;
     }
-    Instant expires = ensure.expiresAt() != null ? ensure.expiresAt() : appended.plus(ensureExpiry);
+    Instant expires =
+        ensure.expiresAt() != null ? ensure.expiresAt() : origin.timestamp().plus(ensureExpiry);
     int home = partitions.of(record.key());
-    if (home != record.partition()) {
-      metrics.forwarded(record.topic());
-      Ensure same =
-          new Ensure(
-              ensure.eventId(),
-              ensure.userId(),
-              ensure.requestedAt(),
-              ensure.requestedBy(),
-              expires);
-      forward(record, tracker, () -> forwarding.forward(same, home));
-      return;
+    String refusal = null;
+    if (home != record.partition() && !left(expires).isZero()) {
+      if (!ForwardedFrom.isIn(record)) {
+        metrics.forwarded(record.topic());
+        forward(record, tracker, () -> forwarding.forward(record, home));
+        return;
+      }
+      // Served here, its user could have two sandboxes; forwarded again, it could circle for ever.
+      refusal =
+          ("the ensure was forwarded to partition %d, but this worker, which counts %d partitions,"
+                  + " expects it in partition %d: the topics were raised and not all workers were"
+                  + " restarted since")
+              .formatted(record.partition(), partitions.count(), home);
     }
-    queue(ensure, record, expires, tracker.open(record.offset(), ensure.userId()));
+    queue(ensure, record, expires, refusal, tracker);
   }
 
   private void queue(
       Ensure ensure,
       ConsumerRecord<byte[], byte[]> record,
       Instant expires,
-      InFlightRecord inFlight) {
+      @Nullable String refusal,
+      OffsetTracker tracker) {
+    InFlightRecord inFlight =
+        tracker.open(record.offset(), record.leaderEpoch(), ensure.userId());
     long now = time.nanos();
     EnsureRequest request =
         new EnsureRequest(
-            ensure, record.partition(), now, now + left(expires).toNanos(), () -> pass(inFlight));
+            ensure,
+            record.partition(),
+            now,
+            now + left(expires).toNanos(),
+            () -> pass(inFlight),
+            refusal);
     long size = bytes.add(record);
     boolean accepted =
         lanes.submit(
@@ -150,7 +161,7 @@ final class RecordDispatcher implements AutoCloseable {
 
   private void forward(
       ConsumerRecord<byte[], byte[]> record, OffsetTracker tracker, Forwarder.Task task) {
-    InFlightRecord inFlight = tracker.open(record.offset(), null);
+    InFlightRecord inFlight = tracker.open(record.offset(), record.leaderEpoch(), null);
     forwarder.forward(record, task, inFlight::complete);
   }
 

@@ -5,7 +5,6 @@
 package io.zcbot.sandbox.worker.intake;
 
 import io.zcbot.sandbox.events.EventFormatException;
-import io.zcbot.sandbox.events.SandboxEvent;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 
 /**
@@ -17,6 +16,9 @@ public interface RecordForwarding {
   void deadLetter(ConsumerRecord<byte[], byte[]> record, EventFormatException why)
       throws InterruptedException;
 
-  /** Publishes an event again, in the partition that its key belongs to. */
-  void forward(SandboxEvent event, int partition) throws InterruptedException;
+  /**
+   * Publishes a record again, in the partition that its key belongs to: with its bytes, headers and
+   * time as they were, and a header that tells where it came from.
+   */
+  void forward(ConsumerRecord<byte[], byte[]> record, int partition) throws InterruptedException;
 }

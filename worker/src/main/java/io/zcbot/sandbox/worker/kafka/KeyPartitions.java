@@ -22,6 +22,11 @@ public final class KeyPartitions {
     this.count = count;
   }
 
+  /** How many there are. */
+  public int count() {
+    return count;
+  }
+
   /** The partition of the user's records. */
   public int of(UserId user) {
     return of(user.toString().getBytes(StandardCharsets.US_ASCII));

@@ -4,10 +4,6 @@
  */
 package io.zcbot.sandbox.worker.kafka;
 
-import io.zcbot.sandbox.events.EventCodec;
-import io.zcbot.sandbox.events.EventFormatException;
-import io.zcbot.sandbox.events.LiveSandbox;
-import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Collection;
@@ -15,58 +11,23 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Supplier;
+import java.util.function.Function;
+import java.util.stream.Collectors;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.TimeoutException;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /** Reads a topic once, up to its end at the time of the call. */
 public final class LogReader {
-  private static final Logger log = LoggerFactory.getLogger(LogReader.class);
-
   private static final Duration CALL_TIMEOUT = Duration.ofSeconds(10);
   private static final Duration STALLED = Duration.ofSeconds(30);
 
   private final Supplier<Consumer<byte[], byte[]>> consumers;
-  private final EventCodec codec = new EventCodec();
 
   /** A reader with consumers that are in no group and commit nothing. */
   public LogReader(Supplier<Consumer<byte[], byte[]>> consumers) {
     this.consumers = consumers;
-  }
-
-  /**
-   * The live table's entries of some partitions, by container.
-   *
-   * @throws org.apache.kafka.common.KafkaException if Kafka is not reached
-   */
-  public Map<String, LiveSandbox> live(String topic, Collection<Integer> partitions) {
-    Map<String, LiveSandbox> live = new HashMap<>();
-    read(
-        topic,
-        partitions,
-        Instant.EPOCH,
-        record -> {
-          String key = record.key() == null ? "" : new String(record.key(), StandardCharsets.UTF_8);
-          String containerId = key.substring(key.indexOf('/') + 1);
-          if (record.value() == null) {
-            live.remove(containerId);
-            return;
-          }
-          try {
-            live.put(containerId, codec.decodeLive(record.value()));
-          } catch (EventFormatException e) {
-            log.warn(
-                "{}-{}-{} is not a valid entry of the live table and is ignored: {}",
-                record.topic(),
-                record.partition(),
-                record.offset(),
-                e.getMessage());
-          }
-        });
-    return live;
   }
 
   /**
@@ -100,5 +61,31 @@ public final class LogReader {
         }
       }
     }
+  }
+
+  /**
+   * From when on there are records, of those partitions from which retention removed some.
+   *
+   * @throws org.apache.kafka.common.KafkaException if Kafka is not reached
+   */
+  Map<Integer, Instant> cut(String topic, Collection<Integer> partitions) {
+    List<TopicPartition> all =
+        partitions.stream().map(number -> new TopicPartition(topic, number)).toList();
+    Map<Integer, Instant> cut = new HashMap<>();
+    try (Consumer<byte[], byte[]> consumer = consumers.get()) {
+      Map<TopicPartition, Long> removed = new HashMap<>(consumer.beginningOffsets(all, CALL_TIMEOUT));
+      removed.values().removeIf(beginning -> beginning == 0);
+      consumer
+          .offsetsForTimes(
+              removed.keySet().stream()
+                  .collect(Collectors.toMap(Function.identity(), _ -> 0L)),
+              CALL_TIMEOUT)
+          .forEach(
+              (partition, first) ->
+                  cut.put(
+                      partition.partition(),
+                      first == null ? Instant.MAX : Instant.ofEpochMilli(first.timestamp())));
+    }
+    return cut;
   }
 }

@@ -62,7 +62,7 @@ public enum Role {
               on(config, Topic.ENSURE, READ, WRITE, DESCRIBE_CONFIGS),
               on(config, Topic.ACTIVITY, READ, WRITE, DESCRIBE_CONFIGS),
               on(config, Topic.READY, READ, WRITE),
-              on(config, Topic.REAPED, WRITE),
+              on(config, Topic.REAPED, READ, WRITE),
               on(config, Topic.FAILED, WRITE),
               on(config, Topic.DEAD_LETTER, WRITE),
               on(config, Topic.LIVE, READ, WRITE, DESCRIBE_CONFIGS),

@@ -14,10 +14,13 @@ import io.zcbot.sandbox.events.LiveSandbox;
 import io.zcbot.sandbox.events.SandboxEvent;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.intake.ForwardedFrom;
 import io.zcbot.sandbox.worker.intake.RecordForwarding;
 import io.zcbot.sandbox.worker.kafka.Denials;
 import io.zcbot.sandbox.worker.kafka.KeyPartitions;
 import io.zcbot.sandbox.worker.sandbox.EventSink;
+import io.zcbot.sandbox.worker.sandbox.Fence;
+import io.zcbot.sandbox.worker.sandbox.FencedException;
 import io.zcbot.sandbox.worker.sandbox.LiveSandboxTable;
 import io.zcbot.sandbox.worker.sandbox.StoppedException;
 import java.nio.charset.StandardCharsets;
@@ -88,6 +91,7 @@ public final class Publisher
                     e ->
                         !closed
                             && !(e instanceof InterruptedException)
+                            && !(e instanceof FencedException)
                             && !(e instanceof RecordTooLargeException))
                 .build());
   }
@@ -100,17 +104,50 @@ public final class Publisher
 
   @Override
   public void publish(SandboxEvent event) throws InterruptedException {
-    send(record(event, null));
+    send(record(event));
   }
 
   @Override
-  public void forward(SandboxEvent event, int partition) throws InterruptedException {
-    send(record(event, partition));
+  public void publish(SandboxEvent event, Fence fence)
+      throws FencedException, InterruptedException {
+    send(record(event), fence);
+  }
+
+  @Override
+  public void forward(ConsumerRecord<byte[], byte[]> record, int partition)
+      throws InterruptedException {
+    Headers headers = new RecordHeaders(record.headers().toArray());
+    ForwardedFrom.add(headers, record);
+    try {
+      send(forwarded(record, partition, headers));
+    } catch (RecordTooLargeException e) {
+      log.warn("a record is forwarded without its headers: {}", e.getMessage());
+      Headers own = new RecordHeaders();
+      ForwardedFrom.add(own, record);
+      send(forwarded(record, partition, own));
+    }
+  }
+
+  private static ProducerRecord<byte[], byte[]> forwarded(
+      ConsumerRecord<byte[], byte[]> record, int partition, Headers headers) {
+    // A topic with the broker's time gives it another one, so the header has it as well.
+    return new ProducerRecord<>(
+        record.topic(),
+        partition,
+        Math.max(0, record.timestamp()),
+        record.key(),
+        record.value(),
+        headers);
   }
 
   @Override
   public void open(LiveSandbox sandbox) throws InterruptedException {
     send(liveRecord(sandbox.userId(), sandbox.containerId(), codec.encodeLive(sandbox)));
+  }
+
+  @Override
+  public void open(LiveSandbox sandbox, Fence fence) throws FencedException, InterruptedException {
+    send(liveRecord(sandbox.userId(), sandbox.containerId(), codec.encodeLive(sandbox)), fence);
   }
 
   @Override
@@ -128,13 +165,13 @@ public final class Publisher
         value);
   }
 
-  private ProducerRecord<byte[], byte[]> record(SandboxEvent event, @Nullable Integer partition) {
+  private ProducerRecord<byte[], byte[]> record(SandboxEvent event) {
     Headers headers = new RecordHeaders();
     CloudEvents.headers(event, source)
         .forEach((name, value) -> headers.add(name, value.getBytes(StandardCharsets.UTF_8)));
     return new ProducerRecord<>(
         event.topic().named(topicPrefix),
-        partition,
+        null,
         codec.key(event),
         codec.encode(event),
         headers);
@@ -172,8 +209,21 @@ public final class Publisher
 
   private void send(ProducerRecord<byte[], byte[]> record) throws InterruptedException {
     try {
-      retry.executeCheckedSupplier(() -> attempt(record));
-    } catch (InterruptedException | RecordTooLargeException e) {
+      send(record, Fence.OPEN);
+    } catch (FencedException e) {
+      throw new IllegalStateException("an open fence was closed", e);
+    }
+  }
+
+  private void send(ProducerRecord<byte[], byte[]> record, Fence fence)
+      throws FencedException, InterruptedException {
+    try {
+      retry.executeCheckedSupplier(
+          () -> {
+            fence.pass();
+            return attempt(record);
+          });
+    } catch (FencedException | InterruptedException | RecordTooLargeException e) {
       throw e;
     } catch (Throwable e) { // the retries never run out, so only a stop ends them
       throw new StoppedException("the worker stopped before Kafka acknowledged the record", e);

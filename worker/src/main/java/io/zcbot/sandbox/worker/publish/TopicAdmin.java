@@ -13,6 +13,7 @@ import io.zcbot.sandbox.worker.config.KafkaConfig;
 import io.zcbot.sandbox.worker.kafka.Denials;
 import java.time.Duration;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
@@ -26,6 +27,7 @@ import org.apache.kafka.common.acl.AclOperation;
 import org.apache.kafka.common.errors.RetriableException;
 import org.apache.kafka.common.errors.TopicExistsException;
 import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -66,7 +68,7 @@ public final class TopicAdmin {
   /**
    * Checks the topics, after creating missing ones where the configuration allows it.
    *
-   * @return the number of partitions every topic has
+   * @return the number of partitions by which users are served: every output's
    * @throws TopicsException if they are not usable; the message says what to do
    */
   public int verifyOrCreate() throws TopicsException, InterruptedException {
@@ -94,7 +96,7 @@ public final class TopicAdmin {
   /**
    * Checks the topics and creates none.
    *
-   * @return the number of partitions every topic has
+   * @return the number of partitions by which users are served: every output's
    * @throws TopicsException if they are not usable; the message says what to do
    */
   public int verify() throws TopicsException, InterruptedException {
@@ -146,34 +148,66 @@ public final class TopicAdmin {
     }
     requireOneCount(found);
     settings.require();
-    return found.values().iterator().next();
+    return Collections.min(found.values());
   }
 
+  /**
+   * Inputs may have been raised alone: what lies in their new partitions is forwarded to the old
+   * ones, by which users are served until all topics have as many.
+   */
   private void requireOneCount(Map<Topic, Integer> found) throws TopicsException {
-    int most = found.values().stream().mapToInt(Integer::intValue).max().orElseThrow();
-    if (found.values().stream().allMatch(count -> count == most)) {
-      return;
+    int fewest = Collections.min(found.values());
+    boolean inputsAlone =
+        found.entrySet().stream().allMatch(e -> e.getKey().isInput() || e.getValue() == fewest);
+    if (!inputsAlone) {
+      throw TopicsException.refusal(
+          "tried to use the topics on "
+              + config.bootstrapServers()
+              + ", failed because their partition counts differ: "
+              + counts(found)
+              + "; all must be the same, so that a user's records lie in partitions of one number."
+              + " Stop all workers, then: "
+              + raise(found),
+          null);
     }
-    String counts =
-        found.entrySet().stream()
-            .map(e -> name(e.getKey()) + " has " + e.getValue())
-            .collect(joining(", "));
-    String remedy =
-        found.entrySet().stream()
-            .filter(e -> e.getValue() < most)
-            .map(
-                e ->
-                    "kafka-topics.sh --alter --topic " + name(e.getKey()) + " --partitions " + most)
-            .collect(joining(" && "));
-    throw TopicsException.refusal(
-        "could not use the topics on "
-            + config.bootstrapServers()
-            + ": their partition counts differ: "
-            + counts
-            + "; all topics must have the same number, so that a user's records are in partitions"
-            + " of the same number. Stop all workers, then run: "
-            + remedy,
-        null);
+  }
+
+  /**
+   * What is to be done about topics that somebody raised.
+   *
+   * @param found each topic's number of partitions
+   * @param served the number by which this worker serves users
+   * @return null if nothing is
+   */
+  public @Nullable String growth(Map<Topic, Integer> found, int served) {
+    if (found.values().stream().allMatch(count -> count == served)) {
+      return null;
+    }
+    String raise = raise(found);
+    return (raise.isEmpty() ? "all topics have" : "the partition counts differ: ")
+        + (raise.isEmpty()
+            ? " " + Collections.max(found.values()) + " partitions"
+            : counts(found))
+        + ", and users are served by the first "
+        + served
+        + "; what lies in others is forwarded, which costs a second hop. Stop all workers, "
+        + (raise.isEmpty() ? "" : "then: " + raise + ", ")
+        + "then start them again";
+  }
+
+  private String counts(Map<Topic, Integer> found) {
+    return found.entrySet().stream()
+        .map(e -> name(e.getKey()) + " has " + e.getValue())
+        .collect(joining(", "));
+  }
+
+  private String raise(Map<Topic, Integer> found) {
+    int most = Collections.max(found.values());
+    return found.entrySet().stream()
+        .filter(e -> e.getValue() < most)
+        .map(
+            e -> "kafka-topics.sh --alter --topic " + name(e.getKey()) + " --partitions " + most)
+        .collect(joining(" && "));
   }
 
   /**

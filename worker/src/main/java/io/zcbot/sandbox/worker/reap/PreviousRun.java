@@ -11,19 +11,28 @@ import io.zcbot.sandbox.worker.engine.Engine;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.engine.SandboxEngine;
 import io.zcbot.sandbox.worker.engine.Verified;
+import io.zcbot.sandbox.worker.sandbox.Announcements;
 import io.zcbot.sandbox.worker.sandbox.Capacity;
 import io.zcbot.sandbox.worker.sandbox.Place;
 import io.zcbot.sandbox.worker.sandbox.Registry;
 import io.zcbot.sandbox.worker.sandbox.Sandbox;
+import io.zcbot.sandbox.worker.sandbox.SandboxLog;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import io.zcbot.sandbox.worker.sandbox.Workspaces;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
+import java.util.Set;
 import java.util.function.ToIntFunction;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -62,60 +71,131 @@ public final class PreviousRun {
   /**
    * Ends everything it left. May be called again after a failure.
    *
-   * @param live the live table, by container: what is not in it was announced reaped already, by
-   *     the worker that took its user over, or was never announced
    * @return how many containers were ended
    */
-  public int purge(Map<String, LiveSandbox> live) throws EngineException, InterruptedException {
+  public int purge(SandboxLog log) throws EngineException, InterruptedException {
     List<Container> left = own();
-    purge.endAll(left, live);
+    Map<String, LiveSandbox> listed = listed(left, log);
+    Set<String> announced = new HashSet<>(listed.keySet());
+    Announcements said = announced(unlisted(left, listed), log);
+    left.stream().map(Container::id).filter(said::isOpen).forEach(announced::add);
+    purge.endAll(left, announced);
     return left.size();
   }
 
   /**
    * Takes over what still runs as it should, and ends the rest.
    *
-   * @param live as for {@link #purge}
    * @param partitionOf the partition of a user's records
    * @param lastActive taken as the last use of each, on the monotonic clock; the log tells of later
    *     ones
    * @return how many were taken over
    */
-  public int adopt(
-      Map<String, LiveSandbox> live, ToIntFunction<UserId> partitionOf, long lastActive)
+  public int adopt(SandboxLog log, ToIntFunction<UserId> partitionOf, long lastActive)
       throws EngineException, InterruptedException {
-    List<Container> rest = new ArrayList<>();
-    for (Container listed : own()) {
-      LiveSandbox entry = live.get(listed.id());
-      if (entry == null) {
-        rest.add(listed);
-        continue;
-      }
-      Verified verified =
-          sandboxes
-              .verify(listed.id(), entry.userId(), workspaces.of(entry.userId()))
-              .orElse(new Verified(listed, false));
-      Container container = verified.container();
-      if (!canBeAdopted(verified, entry) || !hasWorkspace(entry.userId())) {
-        rest.add(listed);
-      } else if (registry.get(entry.userId()) == null) {
-        Place place = capacity.tryTake();
-        if (place != null) {
-          long age = Math.max(0, Duration.between(entry.openedAt(), time.now()).toNanos());
-          registry.add(
-              new Sandbox(
-                  entry.userId(),
-                  container.id(),
-                  container.ourSlot(),
-                  partitionOf.applyAsInt(entry.userId()),
-                  time.nanos() - age,
-                  lastActive,
-                  place));
-        }
+    List<Container> left = own();
+    Map<String, LiveSandbox> listed = listed(left, log);
+    List<Container> doubtful = new ArrayList<>(unlisted(left, listed));
+    for (Container each : left) {
+      LiveSandbox entry = listed.get(each.id());
+      if (entry != null && !adopt(each, entry, partitionOf, lastActive)) {
+        doubtful.add(each);
       }
     }
-    purge.endAll(rest, live);
+    // The table may lack an entry, or have a wrong one. What was announced decides.
+    Announcements said = announced(doubtful, log);
+    List<Container> rest = new ArrayList<>();
+    for (Container each : doubtful) {
+      UserId user = Objects.requireNonNull(each.user());
+      Instant readyAt = said.isOpen(each.id()) ? said.readyAt(each.id()) : null;
+      if (readyAt == null
+          || said.isSuperseded(each.id())
+          || !adopt(each, entry(user, each, readyAt), partitionOf, lastActive)) {
+        rest.add(each);
+      }
+    }
+    Set<String> announced = new HashSet<>();
+    for (Container each : rest) {
+      if (said.isOpen(each.id()) || (listed.containsKey(each.id()) && !said.isReaped(each.id()))) {
+        announced.add(each.id());
+      }
+    }
+    purge.endAll(rest, announced);
     return registry.size();
+  }
+
+  /** Whether it was adopted, now or before. */
+  private boolean adopt(
+      Container listed, LiveSandbox entry, ToIntFunction<UserId> partitionOf, long lastActive)
+      throws EngineException, InterruptedException {
+    UserId user = entry.userId();
+    Verified verified =
+        sandboxes
+            .verify(listed.id(), user, workspaces.of(user))
+            .orElse(new Verified(listed, false));
+    if (!canBeAdopted(verified, entry) || !hasWorkspace(user)) {
+      return false;
+    }
+    if (registry.get(user) != null) {
+      return true;
+    }
+    Place place = capacity.tryTake();
+    if (place == null) {
+      return false;
+    }
+    Container container = verified.container();
+    long age = Math.max(0, Duration.between(entry.openedAt(), time.now()).toNanos());
+    registry.add(
+        new Sandbox(
+            user,
+            container.id(),
+            container.ourSlot(),
+            partitionOf.applyAsInt(user),
+            time.nanos() - age,
+            lastActive,
+            place));
+    return true;
+  }
+
+  private static LiveSandbox entry(UserId user, Container container, Instant readyAt) {
+    return new LiveSandbox(user, container.id(), "", "", readyAt);
+  }
+
+  private static Map<String, LiveSandbox> listed(List<Container> containers, SandboxLog log) {
+    return containers.isEmpty()
+        ? Map.of()
+        : log.live(partitions(log), users(containers), false).running();
+  }
+
+  private static List<Container> unlisted(
+      List<Container> containers, Map<String, LiveSandbox> listed) {
+    return containers.stream().filter(each -> !listed.containsKey(each.id())).toList();
+  }
+
+  /** Reads since the first of them was started. A listing lacks the time. */
+  private Announcements announced(List<Container> containers, SandboxLog log)
+      throws EngineException {
+    Instant since = null;
+    for (Container container : containers) {
+      Instant started = engine.find(container.id()).orElse(container).startedAt();
+      if (started != null && (since == null || started.isBefore(since))) {
+        since = started;
+      }
+    }
+    Map<String, UserId> users = users(containers);
+    return since == null
+        ? new Announcements(users) // none ever ran
+        : log.announced(partitions(log), users, since);
+  }
+
+  private static Map<String, UserId> users(List<Container> containers) {
+    Map<String, UserId> users = new HashMap<>();
+    containers.forEach(each -> users.put(each.id(), Objects.requireNonNull(each.user())));
+    return users;
+  }
+
+  private static Set<Integer> partitions(SandboxLog log) {
+    return IntStream.range(0, log.partitions()).boxed().collect(Collectors.toSet());
   }
 
   /** It runs as it was announced: not started again since, which would have begun its init anew. */

@@ -4,7 +4,6 @@
  */
 package io.zcbot.sandbox.worker.reap;
 
-import io.zcbot.sandbox.events.LiveSandbox;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.engine.Container;
@@ -16,7 +15,7 @@ import io.zcbot.sandbox.worker.sandbox.StoppedException;
 import io.zcbot.sandbox.worker.sandbox.TerminationTarget;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
@@ -48,15 +47,14 @@ public final class Purge {
   /**
    * Ends several containers side by side.
    *
-   * @param live the live table, by container: what is not in it was announced reaped already, by
-   *     the worker that took its user over, or was never announced
+   * @param announced those of which users were told and whose end is not announced yet
    */
-  void endAll(List<Container> containers, Map<String, LiveSandbox> live)
+  void endAll(List<Container> containers, Set<String> announced)
       throws EngineException, InterruptedException {
     try (var threads = Executors.newVirtualThreadPerTaskExecutor()) {
       List<Future<?>> ends = new ArrayList<>();
       for (Container container : containers) {
-        Reaped.Reason reason = live.containsKey(container.id()) ? Reaped.Reason.PURGED : null;
+        Reaped.Reason reason = announced.contains(container.id()) ? Reaped.Reason.PURGED : null;
         ends.add(
             threads.submit(
                 () -> {

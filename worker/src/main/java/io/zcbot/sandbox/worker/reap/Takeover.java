@@ -5,6 +5,7 @@
 package io.zcbot.sandbox.worker.reap;
 
 import io.zcbot.sandbox.events.LiveSandbox;
+import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.sandbox.Announcer;
 import io.zcbot.sandbox.worker.sandbox.Registry;
@@ -15,17 +16,15 @@ import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Collections;
 import java.util.List;
-import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Predicate;
-import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Takes over the users of partitions that became this worker's: a sandbox in the live table that
- * does not run here was lost with its host, and is announced lost before the user's next ensure is
- * served.
+ * Acts on what differs between this host and the log. What was announced and runs nowhere went with
+ * its host, and is announced lost before its user's next ensure is served.
  */
 public final class Takeover {
   private static final Logger log = LoggerFactory.getLogger(Takeover.class);
@@ -44,21 +43,60 @@ public final class Takeover {
   }
 
   /**
+   * Brings what runs here and the log together again.
+   *
+   * @param tenure of the partitions; after it nothing is announced lost and no entry written
+   * @return what was lost, once all is done
+   */
+  public CompletableFuture<List<LiveSandbox>> settle(
+      LogComparison.Differences differences, Tenure tenure) {
+    List<CompletableFuture<Void>> all = new ArrayList<>();
+    for (Sandbox sandbox : differences.unlisted()) {
+      all.add(ifStillRunning(sandbox, "list a sandbox again", () -> relist(sandbox, tenure)));
+    }
+    for (Sandbox sandbox : differences.taken()) {
+      all.add(
+          ifStillRunning(sandbox, "remove a sandbox announced lost", () -> end(sandbox, null)));
+    }
+    for (Sandbox sandbox : differences.superseded()) {
+      all.add(
+          ifStillRunning(
+              sandbox,
+              "remove a sandbox of another worker's user",
+              () -> end(sandbox, Reaped.Reason.MOVED)));
+    }
+    for (LiveSandbox entry : differences.obsolete()) {
+      all.add(
+          steps.queue(
+              entry.userId(),
+              "remove an entry of no sandbox",
+              () -> {
+                if (!runsHere(entry) && tenure.holds(entry.userId())) {
+                  announcer.unlisted(entry);
+                }
+              }));
+    }
+    return CompletableFuture.allOf(all.toArray(CompletableFuture[]::new))
+        .thenCompose(_ -> announceLost(differences.lost(), tenure));
+  }
+
+  /**
    * Announces what is lost.
    *
-   * @param live the partitions' entries of the live table
+   * @param tenure of its users' partitions; nothing is announced after it
    * @return what was lost, once all is announced
    */
-  public CompletableFuture<List<LiveSandbox>> takeOver(Collection<LiveSandbox> live) {
+  public CompletableFuture<List<LiveSandbox>> announceLost(
+      Collection<LiveSandbox> entries, Tenure tenure) {
     List<LiveSandbox> lost = Collections.synchronizedList(new ArrayList<>());
     List<CompletableFuture<Void>> all = new ArrayList<>();
-    for (LiveSandbox entry : live) {
+    for (LiveSandbox entry : entries) {
       all.add(
           steps.queue(
               entry.userId(),
               "announce a lost sandbox",
               () -> {
-                if (!runsHere(entry)) {
+                if (!runsHere(entry) && tenure.holds(entry.userId())) {
                   announcer.lost(entry);
                   lost.add(entry);
                 }
@@ -76,34 +114,39 @@ public final class Takeover {
             });
   }
 
+  private CompletableFuture<Void> ifStillRunning(
+      Sandbox sandbox, String what, LaneSteps.Step step) {
+    return steps.queue(
+        sandbox.user(),
+        what,
+        () -> {
+          if (registry.get(sandbox.user()) == sandbox) {
+            step.run();
+          }
+        });
+  }
+
   /**
-   * Removes, silently, what runs here for users of some partitions and is not in the live table: a
-   * restart adopted it, but whoever had its user meanwhile announced it lost.
-   *
-   * @param live the containers in the partitions' part of the live table
-   * @return completes, once all is gone
+   * Somebody removed its entry, or the whole table. Of another worker's user it stays away, or that
+   * worker's next sandbox for the user would not end this one.
    */
-  public CompletableFuture<Void> disown(Set<Integer> partitions, Set<String> live) {
-    List<CompletableFuture<Void>> all = new ArrayList<>();
-    for (Sandbox sandbox : registry.all()) {
-      if (partitions.contains(sandbox.partition()) && !live.contains(sandbox.containerId())) {
-        all.add(
-            steps.queue(sandbox.user(), "remove a sandbox announced lost", () -> disown(sandbox)));
-      }
+  private void relist(Sandbox sandbox, Tenure tenure) throws InterruptedException {
+    if (!tenure.holds(sandbox.user())) {
+      return;
     }
-    return CompletableFuture.allOf(all.toArray(CompletableFuture[]::new));
+    log.warn("{} runs here but is not in the live table; it is listed again", sandbox.containerId());
+    announcer.listedAgain(sandbox);
   }
 
-  private void disown(Sandbox sandbox) throws EngineException, InterruptedException {
-    if (registry.get(sandbox.user()) == sandbox) {
-      log.info("{} was announced lost by another worker and is removed", sandbox.containerId());
-      termination.end(TerminationTarget.of(sandbox, null));
-    }
-  }
-
-  /** The partitions whose users have a sandbox here. */
-  public Set<Integer> partitions() {
-    return registry.all().stream().map(Sandbox::partition).collect(Collectors.toSet());
+  /**
+   * Ends a sandbox whose user was another worker's meanwhile.
+   *
+   * @param reason null if that worker announced its end
+   */
+  private void end(Sandbox sandbox, Reaped.@Nullable Reason reason)
+      throws EngineException, InterruptedException {
+    log.info("the user of {} was taken over by another worker; it is removed", sandbox.containerId());
+    termination.end(TerminationTarget.of(sandbox, reason));
   }
 
   /** The sandboxes that run here for users of some partitions. */

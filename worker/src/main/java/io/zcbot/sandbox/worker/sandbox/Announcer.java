@@ -56,8 +56,18 @@ public final class Announcer {
   }
 
   /** Enters a new sandbox in the live table. Its ready is published next. */
-  public void opened(Sandbox sandbox) throws InterruptedException {
+  public void opened(Sandbox sandbox, Fence fence) throws FencedException, InterruptedException {
+    table.open(entryOf(sandbox), fence);
+  }
+
+  /** Enters a sandbox that was announced ready in the live table again. */
+  public void listedAgain(Sandbox sandbox) throws InterruptedException {
     table.open(entryOf(sandbox));
+  }
+
+  /** Removes an entry of the live table whose sandbox nobody has to be told of. */
+  public void unlisted(LiveSandbox entry) throws InterruptedException {
+    table.close(entry.userId(), entry.containerId());
   }
 
   /** A sandbox of this worker, as the live table has it from now on. */
@@ -70,9 +80,11 @@ public final class Announcer {
    * Answers an ensure.
    *
    * @param arrived when the ensure was read, on the monotonic clock
+   * @param fence passed before each try
    */
-  public void ready(Ready ready, long arrived) throws InterruptedException {
-    sink.publish(ready);
+  public void ready(Ready ready, long arrived, Fence fence)
+      throws FencedException, InterruptedException {
+    sink.publish(ready, fence);
     Duration took = Duration.ofNanos(time.nanos() - arrived);
     String outcome = ready.outcome().wire();
     metrics.ensured(outcome, took);
@@ -83,8 +95,9 @@ public final class Announcer {
   }
 
   /** As {@link #ready}, for an ensure that failed. */
-  public void failed(Failed failed, long arrived) throws InterruptedException {
-    sink.publish(failed);
+  public void failed(Failed failed, long arrived, Fence fence)
+      throws FencedException, InterruptedException {
+    sink.publish(failed, fence);
     metrics.ensured(failed.reason().wire(), Duration.ofNanos(time.nanos() - arrived));
     // Refusals for want of room come in floods; the admission sums them up.
     log.atLevel(failed.reason() == Failed.Reason.CAPACITY ? Level.DEBUG : Level.WARN)

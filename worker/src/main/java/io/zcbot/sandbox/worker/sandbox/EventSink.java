@@ -15,4 +15,16 @@ public interface EventSink {
    * @throws InterruptedException if the worker stops before the log has the event
    */
   void publish(SandboxEvent event) throws InterruptedException;
+
+  /**
+   * As {@link #publish(SandboxEvent)}, for an event that only the owner of the user's partition may
+   * publish: the fence is passed before each try.
+   *
+   * @throws FencedException if the fence closed; a try before may have reached the log all the same
+   */
+  default void publish(SandboxEvent event, Fence fence)
+      throws FencedException, InterruptedException {
+    fence.pass();
+    publish(event);
+  }
 }

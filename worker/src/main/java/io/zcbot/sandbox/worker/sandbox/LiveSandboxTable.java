@@ -17,5 +17,12 @@ import io.zcbot.sandbox.events.UserId;
 public interface LiveSandboxTable {
   void open(LiveSandbox sandbox) throws InterruptedException;
 
+  /** As {@link #open(LiveSandbox)}; the fence is passed before each try. */
+  default void open(LiveSandbox sandbox, Fence fence)
+      throws FencedException, InterruptedException {
+    fence.pass();
+    open(sandbox);
+  }
+
   void close(UserId user, String containerId) throws InterruptedException;
 }

@@ -7,7 +7,9 @@ package io.zcbot.sandbox.worker.sandbox;
 import io.zcbot.sandbox.events.UserId;
 import java.util.Collection;
 import java.util.Collections;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -37,6 +39,11 @@ public final class Registry {
 
   public Collection<Sandbox> all() {
     return Collections.unmodifiableCollection(sandboxes.values());
+  }
+
+  /** The partitions whose users have a sandbox here. */
+  public Set<Integer> partitions() {
+    return sandboxes.values().stream().map(Sandbox::partition).collect(Collectors.toSet());
   }
 
   /** How many sandboxes run. */

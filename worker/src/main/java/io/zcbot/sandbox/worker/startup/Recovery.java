@@ -4,7 +4,6 @@
  */
 package io.zcbot.sandbox.worker.startup;
 
-import io.zcbot.sandbox.events.LiveSandbox;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.config.WorkerConfig;
@@ -14,12 +13,12 @@ import io.zcbot.sandbox.worker.kafka.KeyPartitions;
 import io.zcbot.sandbox.worker.kafka.LogReader;
 import io.zcbot.sandbox.worker.publish.TopicsException;
 import io.zcbot.sandbox.worker.sandbox.Registry;
+import io.zcbot.sandbox.worker.sandbox.SandboxLog;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.Map;
 import java.util.Set;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
@@ -39,6 +38,7 @@ public final class Recovery {
   private final Domain domain;
   private final Registry registry;
   private final LogReader reader;
+  private final SandboxLog sandboxLog;
   private final KeyPartitions keyPartitions;
   private final Set<Integer> all;
   private final Time time;
@@ -48,29 +48,24 @@ public final class Recovery {
       Domain domain,
       Registry registry,
       LogReader reader,
+      SandboxLog sandboxLog,
       KeyPartitions keyPartitions,
-      int partitions,
       Time time) {
     this.config = config;
     this.domain = domain;
     this.registry = registry;
     this.reader = reader;
+    this.sandboxLog = sandboxLog;
     this.keyPartitions = keyPartitions;
-    this.all = IntStream.range(0, partitions).boxed().collect(Collectors.toSet());
+    this.all = IntStream.range(0, sandboxLog.partitions()).boxed().collect(Collectors.toSet());
     this.time = time;
   }
 
   public void run(StartRetry retry) throws IOException, TopicsException, InterruptedException {
-    Map<String, LiveSandbox> live =
-        retry.untilItWorks(
-            "read the live sandboxes",
-            () -> reader.live(config.kafka().topic(Topic.LIVE), all),
-            KafkaException.class::isInstance);
     switch (config.group().restart) {
       case PURGE -> {
         int purged =
-            retry.untilItWorks(
-                "purge", () -> domain.previousRun().purge(live), EngineException.class::isInstance);
+            retry.untilItWorks("purge", () -> domain.previousRun().purge(sandboxLog), Recovery::passes);
         log.info("purged {} sandboxes of the previous run", purged);
       }
       case ADOPT -> {
@@ -78,8 +73,8 @@ public final class Recovery {
         int adopted =
             retry.untilItWorks(
                 "adopt",
-                () -> domain.previousRun().adopt(live, keyPartitions::of, ttlAgo),
-                EngineException.class::isInstance);
+                () -> domain.previousRun().adopt(sandboxLog, keyPartitions::of, ttlAgo),
+                Recovery::passes);
         if (adopted > 0) {
           boolean _ =
               retry.untilItWorks(
@@ -101,6 +96,11 @@ public final class Recovery {
       log.info("removed {} warm slots of the previous run", slots);
     }
     domain.slots().announce();
+  }
+
+  /** Of the engine or of Kafka. */
+  private static boolean passes(Throwable failure) {
+    return failure instanceof EngineException || failure instanceof KafkaException;
   }
 
   /** A ready in the log is a use, as it is while this worker runs. */

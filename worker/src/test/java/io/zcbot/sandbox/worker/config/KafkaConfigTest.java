@@ -32,6 +32,13 @@ class KafkaConfigTest {
           PARTITIONER_CLASS         | x       | the Kafka property partitioner.class can't be set: a user's records must be in the partition of their key
           ISOLATION_LEVEL           | read_committed | the Kafka property isolation.level must be read_uncommitted: an open transaction would hide later activity, and sandboxes in use would be reaped as idle
           ENABLE_AUTO_COMMIT        | true    | the Kafka property enable.auto.commit must be false: an offset is committed only after the record's effect is published
+          PARTITION_ASSIGNMENT_STRATEGY | x   | the Kafka property partition.assignment.strategy can't be set: with another one than cooperative-sticky a worker that joins makes all others reap their sandboxes
+          MAX_POLL_INTERVAL_MS      | 59999   | the Kafka property max.poll.interval.ms must be at least 60000: a rebalance waits for running work for up to 50 s
+          SESSION_TIMEOUT_MS        | 5999    | the Kafka property session.timeout.ms must be at least 6000: a worker may announce results for 4 s after the group last heard of it
+          MAX_REQUEST_SIZE          | 262143  | the Kafka property max.request.size must be at least 262144: a dead letter could not be written
+          BUFFER_MEMORY             | 1       | the Kafka property buffer.memory must be at least 262144: a dead letter could not be written
+          RETRIES                   | 0       | the Kafka property retries must be at least 1: without them a published result can be lost
+          MAX_IN_FLIGHT_REQUESTS_PER_CONNECTION | 6 | the Kafka property max.in.flight.requests.per.connection must be at most 5: with more results can change places
           ALLOW_AUTO_CREATE_TOPICS  | true    | the Kafka property allow.auto.create.topics must be false: all topics must have the same partition count
           ACKS                      | 0       | the Kafka property acks must be all or -1: with any other value a published result can be lost
           ENABLE_IDEMPOTENCE        | false   | the Kafka property enable.idempotence must be true: without it results can be duplicated or reordered

@@ -17,8 +17,9 @@ import io.zcbot.sandbox.worker.docker.api.EngineConnection;
 import io.zcbot.sandbox.worker.engine.Container;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.ensure.Domain;
-import io.zcbot.sandbox.worker.ensure.FencedException;
 import io.zcbot.sandbox.worker.pool.SlotMounts;
+import io.zcbot.sandbox.worker.sandbox.FencedException;
+import io.zcbot.sandbox.worker.testkit.FakeSandboxLog;
 import io.zcbot.sandbox.worker.spec.SandboxSpec;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -321,7 +322,7 @@ class WarmSlotsIT {
     assertThat(mounts()).hasSize(3);
 
     begin(0);
-    domain.previousRun().purge(worker.live);
+    domain.previousRun().purge(new FakeSandboxLog(worker.live, worker.log));
     int removed = domain.slots().sweep();
 
     assertThat(removed).isEqualTo(2);
@@ -352,7 +353,7 @@ class WarmSlotsIT {
     String parked = parked().getFirst().id();
 
     begin(0);
-    int adopted = domain.previousRun().adopt(worker.live, _ -> 0, System.nanoTime());
+    int adopted = domain.previousRun().adopt(new FakeSandboxLog(worker.live, worker.log), _ -> 0, System.nanoTime());
     domain.slots().sweep();
 
     assertThat(adopted).isEqualTo(1);

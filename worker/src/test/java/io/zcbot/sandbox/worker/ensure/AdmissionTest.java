@@ -11,6 +11,7 @@ import io.zcbot.sandbox.events.LiveSandbox;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.engine.EngineException;
+import io.zcbot.sandbox.worker.sandbox.FencedException;
 import io.zcbot.sandbox.worker.testkit.EngineFaults;
 import io.zcbot.sandbox.worker.testkit.World;
 import java.nio.file.Path;
@@ -103,13 +104,14 @@ class AdmissionTest {
         world
             .domain
             .takeover()
-            .takeOver(
+            .announceLost(
                 IntStream.range(10, 30)
                     .mapToObj(
                         i ->
                             new LiveSandbox(
                                 World.user(i), "c-" + i, "dead", "dead-worker", Instant.EPOCH))
-                    .toList());
+                    .toList(),
+                _ -> true);
     world.settle();
     assertThat(lost.join()).hasSize(20);
 

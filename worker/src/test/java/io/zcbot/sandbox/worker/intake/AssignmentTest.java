@@ -7,8 +7,10 @@ package io.zcbot.sandbox.worker.intake;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import org.apache.kafka.clients.consumer.MockConsumer;
+import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.common.TopicPartition;
 import org.junit.jupiter.api.Test;
 
@@ -16,11 +18,11 @@ class AssignmentTest {
   private static final TopicPartition ONE = new TopicPartition("ensures", 1);
 
   private final MockConsumer<byte[], byte[]> consumer = new MockConsumer<>("earliest");
-  private final Assignment assignment = new Assignment("ensures", 2);
+  private final Assignment assignment = new Assignment("ensures", 3, 2);
 
   private void add() {
     consumer.assign(List.of(ONE));
-    assignment.add(ONE, 0);
+    assignment.add(ONE, new OffsetAndMetadata(0));
   }
 
   @Test
@@ -42,8 +44,8 @@ class AssignmentTest {
     add();
     assignment.takeOver(List.of(ONE), CompletableFuture.completedFuture(null));
     OffsetTracker tracker = assignment.tracker(ONE);
-    InFlightRecord first = tracker.open(0, null);
-    tracker.open(1, null);
+    InFlightRecord first = tracker.open(0, Optional.empty(), null);
+    tracker.open(1, Optional.empty(), null);
     assignment.regulate(consumer, false);
     assertThat(consumer.paused()).containsExactly(ONE);
     first.complete();

@@ -8,8 +8,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import io.zcbot.sandbox.events.EventFormatException;
-import io.zcbot.sandbox.events.SandboxEvent;
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.reap.Tenure;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import java.time.Duration;
 import java.util.Collection;
@@ -102,7 +102,7 @@ class BrokenConsumerTest {
 
   private static final class NoForwarding implements RecordForwarding {
     @Override
-    public void forward(SandboxEvent event, int partition) {
+    public void forward(ConsumerRecord<byte[], byte[]> record, int partition) {
       throw new AssertionError("nothing was read");
     }
 
@@ -114,7 +114,7 @@ class BrokenConsumerTest {
 
   private static final class NoHandover implements Handover {
     @Override
-    public CompletableFuture<@Nullable Void> assigned(Set<Integer> partitions) {
+    public CompletableFuture<@Nullable Void> assigned(Set<Integer> partitions, Tenure tenure) {
       return CompletableFuture.completedFuture(null);
     }
 
@@ -135,7 +135,7 @@ class BrokenConsumerTest {
     try (EnsureIntake intake =
         new EnsureIntake(
             new EnsureIntake.Group(
-                consumers, new Assignment(ENSURES.topic(), 10), new NoHandover(), () -> {}),
+                consumers, new Assignment(ENSURES.topic(), 1, 10), new NoHandover(), () -> {}),
             new EnsureIntake.Settings(
                 1, Duration.ofMinutes(1), Duration.ofSeconds(1), true, Duration.ofSeconds(3)),
             (_, _) -> true,

@@ -10,7 +10,10 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.zcbot.sandbox.events.UserId;
 import java.util.ArrayList;
 import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Random;
 import java.util.Set;
@@ -18,67 +21,179 @@ import java.util.UUID;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 import net.jqwik.api.constraints.IntRange;
+import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.junit.jupiter.api.Test;
 
 class OffsetTrackerTest {
   private static final UserId ANNA = new UserId(new UUID(0, 1));
   private static final UserId BEN = new UserId(new UUID(0, 2));
+  private static final Optional<Integer> EPOCH = Optional.of(3);
+
+  /** The offset alone. */
+  private static OptionalLong committable(OffsetTracker tracker) {
+    return tracker
+        .committable(0)
+        .map(offset -> OptionalLong.of(offset.offset()))
+        .orElse(OptionalLong.empty());
+  }
+
+  private static OffsetAndMetadata toCommit(OffsetTracker tracker) {
+    return tracker.committable(CompletedOffsets.MAX_CHARS).orElseThrow();
+  }
+
+  @Test
+  void whatIsCompleteBehindTheHeadIsCommittedAndNotDoneAgain() {
+    OffsetTracker before = new OffsetTracker(10);
+    before.open(10, EPOCH, ANNA);
+    before.open(11, EPOCH, BEN).complete();
+    before.open(12, EPOCH, BEN);
+    before.open(13, EPOCH, BEN).complete();
+    before.advanceTo(new OffsetAndMetadata(14, EPOCH, ""));
+    OffsetAndMetadata committed = toCommit(before);
+    assertThat(committed.offset()).isEqualTo(10);
+    before.committed(committed);
+    assertThat(before.committable(CompletedOffsets.MAX_CHARS)).isEmpty();
+
+    OffsetTracker after = new OffsetTracker(committed);
+    assertThat(after.committable(CompletedOffsets.MAX_CHARS)).as("as it is committed").isEmpty();
+    assertThat(after.skip(10, EPOCH)).isFalse();
+    var head = after.open(10, EPOCH, ANNA);
+    assertThat(after.skip(11, EPOCH)).isTrue();
+    after.advanceTo(new OffsetAndMetadata(12, EPOCH, ""));
+    assertThat(after.committable(CompletedOffsets.MAX_CHARS))
+        .as("what was not read again yet stays known")
+        .isEmpty();
+    assertThat(after.skip(12, EPOCH)).isFalse();
+    var other = after.open(12, EPOCH, BEN);
+    assertThat(after.skip(13, EPOCH)).isTrue();
+    after.advanceTo(new OffsetAndMetadata(14, EPOCH, ""));
+    head.complete();
+    other.complete();
+    assertThat(toCommit(after)).isEqualTo(new OffsetAndMetadata(14, EPOCH, ""));
+  }
+
+  @Test
+  void aRecordThatGotTheOffsetOfALostOneIsNotSkipped() {
+    OffsetTracker before = new OffsetTracker(0);
+    before.open(0, EPOCH, ANNA);
+    before.open(1, EPOCH, BEN).complete();
+    before.advanceTo(new OffsetAndMetadata(2, EPOCH, ""));
+    OffsetTracker after = new OffsetTracker(toCommit(before));
+    assertThat(after.skip(1, Optional.of(4))).isFalse();
+  }
+
+  /** KIP-320: so that a consumer notices where the log was cut behind it. */
+  @Test
+  void theEpochOfTheLastRecordDoneIsCommitted() {
+    OffsetTracker progress =
+        new OffsetTracker(new OffsetAndMetadata(5, Optional.of(1), ""));
+    var first = progress.open(5, Optional.of(2), ANNA);
+    progress.open(6, Optional.of(3), BEN);
+    progress.advanceTo(new OffsetAndMetadata(7, Optional.of(3), ""));
+    first.complete();
+    assertThat(toCommit(progress)).isEqualTo(new OffsetAndMetadata(6, Optional.of(2), ""));
+  }
+
+  /** A kill at any time: what a commit says is complete is skipped, and nothing else is. */
+  @Property(tries = 500)
+  void afterAKillExactlyTheCommittedRecordsAreSkipped(
+      @ForAll @IntRange(min = 1, max = 200) int records, @ForAll long seed) {
+    Random random = new Random(seed);
+    long[] offsets = new long[records];
+    for (int i = 0; i < records; i++) {
+      offsets[i] = (i == 0 ? 0 : offsets[i - 1] + 1) + random.nextInt(2);
+    }
+    OffsetAndMetadata committed = new OffsetAndMetadata(0);
+    Set<Long> done = new HashSet<>();
+    for (int life = 0; life < 6; life++) {
+      OffsetTracker tracker = new OffsetTracker(committed);
+      Map<Long, InFlightRecord> open = new LinkedHashMap<>();
+      Set<Long> doneNow = new HashSet<>(done);
+      int reads = random.nextInt(records + 1);
+      for (int i = 0; i < reads; i++) {
+        long offset = offsets[i];
+        if (offset < committed.offset()) {
+          assertThat(done).contains(offset);
+          continue;
+        }
+        boolean skipped = tracker.skip(offset, EPOCH);
+        assertThat(skipped).as("offset " + offset).isEqualTo(done.contains(offset));
+        if (!skipped) {
+          open.put(offset, tracker.open(offset, EPOCH, ANNA));
+        }
+        tracker.advanceTo(new OffsetAndMetadata(offset + 1, EPOCH, ""));
+        if (random.nextBoolean() && !open.isEmpty()) {
+          long some = open.keySet().stream().skip(random.nextInt(open.size())).findFirst().get();
+          open.remove(some).complete();
+          doneNow.add(some);
+        }
+        if (random.nextInt(5) == 0) {
+          Optional<OffsetAndMetadata> next = tracker.committable(CompletedOffsets.MAX_CHARS);
+          if (next.isPresent()) {
+            tracker.committed(next.get());
+            committed = next.get();
+            done.addAll(doneNow);
+          }
+        }
+      }
+    }
+  }
 
   @Test
   void commitsBehindTheCompletedHeadOnly() {
     OffsetTracker progress = new OffsetTracker(10);
-    var first = progress.open(10, ANNA);
-    var second = progress.open(11, BEN);
-    progress.advanceTo(12);
-    assertThat(progress.committable()).isEmpty();
+    var first = progress.open(10, EPOCH, ANNA);
+    var second = progress.open(11, EPOCH, BEN);
+    progress.advanceTo(new OffsetAndMetadata(12, EPOCH, ""));
+    assertThat(committable(progress)).isEmpty();
     second.complete();
-    assertThat(progress.committable()).isEmpty();
+    assertThat(committable(progress)).isEmpty();
     assertThat(progress.inFlight()).isEqualTo(2);
     first.complete();
-    assertThat(progress.committable()).hasValue(12);
+    assertThat(committable(progress)).hasValue(12);
     assertThat(progress.inFlight()).isZero();
-    progress.committed(12);
-    assertThat(progress.committable()).isEmpty();
+    progress.committed(new OffsetAndMetadata(12, EPOCH, ""));
+    assertThat(committable(progress)).isEmpty();
   }
 
   @Test
   void aGapAtTheEndIsCommittedWithThePosition() {
     OffsetTracker progress = new OffsetTracker(0);
-    progress.open(3, ANNA).complete();
-    progress.advanceTo(9); // 4 to 8 are transaction markers or were compacted away
-    assertThat(progress.committable()).hasValue(9);
+    progress.open(3, EPOCH, ANNA).complete();
+    progress.advanceTo(new OffsetAndMetadata(9, EPOCH, "")); // 4 to 8 are transaction markers or were compacted away
+    assertThat(committable(progress)).hasValue(9);
   }
 
   @Test
   void aPositionThatMovesWithoutRecordsIsCommittedToo() {
     OffsetTracker progress = new OffsetTracker(5);
-    progress.advanceTo(8);
-    assertThat(progress.committable()).hasValue(8);
+    progress.advanceTo(new OffsetAndMetadata(8, EPOCH, ""));
+    assertThat(committable(progress)).hasValue(8);
   }
 
   @Test
   void aLateCompletionOfAnEarlierAssignmentTouchesNothing() {
     OffsetTracker before = new OffsetTracker(0);
-    var late = before.open(0, ANNA);
+    var late = before.open(0, EPOCH, ANNA);
     before.lose();
     OffsetTracker again = new OffsetTracker(0);
     again.takeOver();
-    var fresh = again.open(0, ANNA);
-    again.advanceTo(1);
+    var fresh = again.open(0, EPOCH, ANNA);
+    again.advanceTo(new OffsetAndMetadata(1, EPOCH, ""));
     late.complete();
     assertThat(late.partition()).isEqualTo(PartitionState.LOST);
     assertThat(fresh.partition()).isEqualTo(PartitionState.OWNED);
-    assertThat(again.committable()).isEmpty();
+    assertThat(committable(again)).isEmpty();
     fresh.complete();
-    assertThat(again.committable()).hasValue(1);
+    assertThat(committable(again)).hasValue(1);
   }
 
   @Test
   void knowsWhoseLanesAreAtWork() {
     OffsetTracker progress = new OffsetTracker(0);
-    var annas = progress.open(0, ANNA);
-    progress.open(1, BEN);
-    progress.open(2, null);
+    var annas = progress.open(0, EPOCH, ANNA);
+    progress.open(1, EPOCH, BEN);
+    progress.open(2, EPOCH, null);
     assertThat(progress.usersAtWork()).containsExactlyInAnyOrder(ANNA, BEN);
     annas.complete();
     assertThat(progress.usersAtWork()).containsExactly(BEN);
@@ -87,8 +202,8 @@ class OffsetTrackerTest {
   @Test
   void offsetsThatDoNotRiseAreABug() {
     OffsetTracker progress = new OffsetTracker(0);
-    progress.open(4, ANNA);
-    assertThatThrownBy(() -> progress.open(4, ANNA)).isInstanceOf(IllegalStateException.class);
+    progress.open(4, EPOCH, ANNA);
+    assertThatThrownBy(() -> progress.open(4, EPOCH, ANNA)).isInstanceOf(IllegalStateException.class);
   }
 
   /** Against the plain statement: everything before the committed offset is complete. */
@@ -109,9 +224,9 @@ class OffsetTrackerTest {
         next += random.nextInt(3); // a gap, or none
         offsets.add(next);
         open.add(slots.size());
-        slots.add(progress.open(next, ANNA));
+        slots.add(progress.open(next, EPOCH, ANNA));
         next++;
-        progress.advanceTo(next);
+        progress.advanceTo(new OffsetAndMetadata(next, EPOCH, ""));
       } else {
         int at = random.nextInt(open.size());
         int index = open.get(at);
@@ -119,7 +234,7 @@ class OffsetTrackerTest {
         slots.get(index).complete();
         complete.add(offsets.get(index));
       }
-      OptionalLong committable = progress.committable();
+      OptionalLong committable = committable(progress);
       if (committable.isPresent()) {
         assertThat(committable.getAsLong()).isGreaterThan(committed);
         committed = committable.getAsLong();
@@ -127,14 +242,15 @@ class OffsetTrackerTest {
           assertThat(offset >= committed || complete.contains(offset)).isTrue();
         }
         if (random.nextBoolean()) {
-          progress.committed(committed);
+          progress.committed(progress.committable(0).orElseThrow());
         } else {
           committed = 0; // the commit failed; the same may be offered again
         }
       }
     }
-    progress.committed(next);
+    progress.committable(0).ifPresent(progress::committed);
+    assertThat(progress.committed().offset()).isEqualTo(next);
     assertThat(progress.inFlight()).isZero();
-    assertThat(progress.committable()).isEmpty();
+    assertThat(committable(progress)).isEmpty();
   }
 }

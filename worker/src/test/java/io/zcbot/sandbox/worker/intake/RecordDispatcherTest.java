@@ -9,7 +9,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import io.zcbot.sandbox.events.EventFormatException;
-import io.zcbot.sandbox.events.SandboxEvent;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.ensure.EnsureRequest;
 import io.zcbot.sandbox.worker.kafka.KeyPartitions;
@@ -17,9 +16,14 @@ import io.zcbot.sandbox.worker.sandbox.Time;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.UUID;
 import java.util.concurrent.CopyOnWriteArrayList;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.OffsetAndMetadata;
+import org.apache.kafka.common.header.internals.RecordHeaders;
+import org.apache.kafka.common.record.TimestampType;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -47,7 +51,7 @@ class RecordDispatcherTest {
         }
 
         @Override
-        public void forward(SandboxEvent event, int partition) {
+        public void forward(ConsumerRecord<byte[], byte[]> record, int partition) {
           diverted.add("forwarded to " + partition);
         }
       };
@@ -62,6 +66,13 @@ class RecordDispatcherTest {
           lease,
           Time.system(),
           IntakeMetrics.NONE);
+
+  private OptionalLong committable() {
+    return progress
+        .committable(0)
+        .map(at -> OptionalLong.of(at.offset()))
+        .orElse(OptionalLong.empty());
+  }
 
   @BeforeEach
   void ownThePartition() {
@@ -80,10 +91,16 @@ class RecordDispatcherTest {
             "sandbox.ensure",
             partition,
             offset++,
+            System.currentTimeMillis(),
+            TimestampType.LOG_APPEND_TIME,
+            0,
+            0,
             ANNA.toString().getBytes(UTF_8),
-            value.getBytes(UTF_8)),
+            value.getBytes(UTF_8),
+            new RecordHeaders(),
+            Optional.empty()),
         progress);
-    progress.advanceTo(offset);
+    progress.advanceTo(new OffsetAndMetadata(offset));
   }
 
   private void acceptEnsure(int partition) {
@@ -94,23 +111,84 @@ class RecordDispatcherTest {
   void anEnsureIsDoneOnceItsWorkReturns() {
     lease.renew();
     acceptEnsure(home);
-    assertThat(progress.committable()).isEmpty();
+    assertThat(committable()).isEmpty();
     lane.forEach(Runnable::run);
-    assertThat(progress.committable()).hasValue(1);
+    assertThat(committable()).hasValue(1);
   }
 
   @Test
   void anEnsureInTheWrongPartitionIsSentOnAndThenDone() {
     acceptEnsure((home + 1) % PARTITIONS);
-    await().until(() -> progress.committable().isPresent());
+    await().until(() -> committable().isPresent());
     assertThat(diverted).containsExactly("forwarded to " + home);
     assertThat(lane).isEmpty();
+  }
+
+  private EnsureRequest queued(int partition, String forwardedFrom, long timestamp) {
+    List<EnsureRequest> requests = new ArrayList<>();
+    work = requests::add;
+    RecordHeaders headers = new RecordHeaders();
+    headers.add("zcbot_forwarded", forwardedFrom.getBytes(UTF_8));
+    reception.accept(
+        new ConsumerRecord<>(
+            "sandbox.ensure",
+            partition,
+            offset++,
+            timestamp,
+            TimestampType.LOG_APPEND_TIME,
+            0,
+            0,
+            ANNA.toString().getBytes(UTF_8),
+            ("{\"user_id\":\"" + ANNA + "\"}").getBytes(UTF_8),
+            headers,
+            Optional.empty()),
+        progress);
+    progress.advanceTo(new OffsetAndMetadata(offset));
+    lane.forEach(Runnable::run);
+    return requests.getFirst();
+  }
+
+  @Test
+  void aForwardedEnsureKeepsItsIdAndItsExpiry() {
+    long now = System.currentTimeMillis();
+    EnsureRequest young = queued(home, "3-17@" + (now - 10_000), now);
+    assertThat(young.refusal()).isNull();
+    assertThat(young.ensure().eventId()).isEqualTo("sandbox.ensure-3-17");
+    assertThat(Duration.ofNanos(young.deadline() - young.arrived()))
+        .isBetween(Duration.ofSeconds(40), Duration.ofSeconds(50));
+  }
+
+  @Test
+  void nobodyMakesAnEnsureYoungerThanItIs() {
+    long now = System.currentTimeMillis();
+    EnsureRequest forged = queued(home, "3-17@" + (now + 1_000_000), now);
+    assertThat(Duration.ofNanos(forged.deadline() - forged.arrived()))
+        .isLessThanOrEqualTo(Duration.ofSeconds(60));
+  }
+
+  /** Two workers with different counts of partitions would send it to each other for ever. */
+  @Test
+  void aForwardedEnsureInAForeignPartitionIsAnsweredAndNotForwardedAgain() {
+    long now = System.currentTimeMillis();
+    EnsureRequest refused = queued((home + 1) % PARTITIONS, "3-17@" + now, now);
+    assertThat(refused.refusal()).contains("expects it in partition " + home);
+    assertThat(diverted).isEmpty();
+    assertThat(committable()).hasValue(1);
+  }
+
+  @Test
+  void anExpiredEnsureInTheWrongPartitionIsAnsweredWhereItIs() {
+    accept(
+        (home + 1) % PARTITIONS,
+        "{\"user_id\":\"" + ANNA + "\",\"expires_at\":\"2020-01-01T00:00:00Z\"}");
+    assertThat(lane).hasSize(1);
+    assertThat(diverted).isEmpty();
   }
 
   @Test
   void whatIsNoEnsureBecomesADeadLetterAndIsThenDone() {
     accept(home, "{");
-    await().until(() -> progress.committable().isPresent());
+    await().until(() -> committable().isPresent());
     assertThat(diverted).containsExactly("dead letter 0");
     assertThat(lane).isEmpty();
   }
@@ -125,7 +203,7 @@ class RecordDispatcherTest {
     assertThat(reception.isFull()).isTrue();
     lane.forEach(Runnable::run);
     assertThat(reception.isFull()).isFalse();
-    assertThat(progress.committable()).hasValue(300);
+    assertThat(committable()).hasValue(300);
   }
 
   @Test
@@ -175,7 +253,7 @@ class RecordDispatcherTest {
     acceptEnsure(home);
     progress.revoke();
     lane.forEach(Runnable::run);
-    assertThat(progress.committable()).isEmpty();
+    assertThat(committable()).isEmpty();
   }
 
   /** What the fence stopped is not done; yet the lane has more to do than this ensure. */
@@ -188,7 +266,7 @@ class RecordDispatcherTest {
         };
     acceptEnsure(home);
     lane.forEach(Runnable::run);
-    assertThat(progress.committable()).isEmpty();
+    assertThat(committable()).isEmpty();
     assertThat(Thread.currentThread().isInterrupted()).isFalse();
   }
 
@@ -202,6 +280,6 @@ class RecordDispatcherTest {
     acceptEnsure(home);
     lane.forEach(Runnable::run);
     assertThat(Thread.interrupted()).isTrue();
-    assertThat(progress.committable()).isEmpty();
+    assertThat(committable()).isEmpty();
   }
 }

@@ -38,7 +38,7 @@ class KafkaClientsTest {
     "delivery.timeout.ms,10",
     "linger.ms,60000",
     "default.api.timeout.ms,1000",
-    "max.poll.interval.ms,5000",
+    "max.poll.interval.ms,60000",
     "request.timeout.ms,100",
     "buffer.memory,1000000"
   })

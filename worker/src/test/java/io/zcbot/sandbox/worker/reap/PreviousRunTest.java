@@ -6,6 +6,8 @@ package io.zcbot.sandbox.worker.reap;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.zcbot.sandbox.events.ContainerRef;
+import io.zcbot.sandbox.events.EventIds;
 import io.zcbot.sandbox.events.LiveSandbox;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
@@ -15,14 +17,15 @@ import io.zcbot.sandbox.worker.testkit.World;
 import java.io.IOException;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.Map;
 import org.junit.jupiter.api.Test;
 
 class PreviousRunTest extends InAWorld {
   private int adopt() throws Exception {
-    Map<String, LiveSandbox> live = Map.copyOf(world.live);
     world.reboot();
-    return world.domain.previousRun().adopt(live, _ -> 0, world.now - World.TTL.toNanos());
+    return world
+        .domain
+        .previousRun()
+        .adopt(world.sandboxLog(), _ -> 0, world.now - World.TTL.toNanos());
   }
 
   @Test
@@ -48,11 +51,89 @@ class PreviousRunTest extends InAWorld {
 
   @Test
   void aLeftoverAnnouncedByTheNewOwnerIsPurgedWithoutAnotherAnnouncement() throws Exception {
-    world.ready(ANNA);
+    takenOverElsewhere(world.ready(ANNA));
+    world.restart();
+    assertThat(world.engine.everything()).isEmpty();
+    assertThat(world.reaped()).hasSize(1);
+  }
+
+  /** Another worker announced a sandbox lost. */
+  private void takenOverElsewhere(Ready ready) {
+    world.live.remove(ready.containerId());
+    world.log.add(
+        new Reaped(
+            EventIds.reaped(ready.containerId()),
+            ready.userId(),
+            Instant.EPOCH,
+            new ContainerRef("name", ready.containerId(), "host", "another"),
+            Reaped.Reason.LOST,
+            null,
+            null,
+            null));
+  }
+
+  @Test
+  void aSandboxWhoseEntrySomebodyRemovedIsAnnouncedPurged() throws Exception {
+    String id = world.ready(ANNA).containerId();
     world.live.clear();
+    world.restart();
+    assertThat(world.reaped())
+        .singleElement()
+        .satisfies(
+            reaped -> {
+              assertThat(reaped.containerId()).isEqualTo(id);
+              assertThat(reaped.reason()).isEqualTo(Reaped.Reason.PURGED);
+            });
+  }
+
+  @Test
+  void aSandboxThatWasNeverAnnouncedIsPurgedSilently() throws Exception {
+    world.publishing = World.Publishing.CRASHES_BEFORE;
+    try {
+      world.ensure(ANNA);
+    } catch (InterruptedException _) {
+      world.live.clear(); // it crashed a moment earlier
+    }
     world.restart();
     assertThat(world.engine.everything()).isEmpty();
     assertThat(world.reaped()).isEmpty();
+  }
+
+  @Test
+  void aSandboxWhoseEntrySomebodyRemovedIsAdopted() throws Exception {
+    String id = world.ready(ANNA).containerId();
+    world.live.clear();
+    assertThat(adopt()).isEqualTo(1);
+    assertThat(world.ready(ANNA).containerId()).isEqualTo(id);
+    assertThat(world.reaped()).isEmpty();
+  }
+
+  @Test
+  void aForgedEntryKeepsNoSandboxFromBeingAdopted() throws Exception {
+    String id = world.ready(ANNA).containerId();
+    world.advance(Duration.ofSeconds(1));
+    world.live.put(id, new LiveSandbox(ANNA, id, "x", "y", Instant.EPOCH.minusSeconds(1)));
+    assertThat(adopt()).isEqualTo(1);
+    assertThat(world.reaped()).isEmpty();
+  }
+
+  @Test
+  void aSandboxWhoseUserAnotherWorkerServedSinceIsNotAdoptedButAnnounced() throws Exception {
+    Ready own = world.ready(ANNA);
+    world.live.clear();
+    world.log.add(
+        new Ready(
+            "e",
+            ANNA,
+            "ensure",
+            own.readyAt(),
+            new ContainerRef("name", "another's", "host", "another"),
+            own.outcome(),
+            own.environment(),
+            1));
+    assertThat(adopt()).isZero();
+    assertThat(world.engine.everything()).isEmpty();
+    assertThat(world.reaped()).singleElement().extracting(Reaped::reason).isEqualTo(Reaped.Reason.PURGED);
   }
 
   @Test
@@ -131,10 +212,9 @@ class PreviousRunTest extends InAWorld {
 
   @Test
   void whatTheNewOwnerAnnouncedLostIsNotAdoptedButRemovedSilently() throws Exception {
-    world.ready(ANNA);
-    world.live.clear();
+    takenOverElsewhere(world.ready(ANNA));
     assertThat(adopt()).isZero();
     assertThat(world.engine.everything()).isEmpty();
-    assertThat(world.reaped()).isEmpty();
+    assertThat(world.reaped()).hasSize(1);
   }
 }

@@ -6,13 +6,22 @@ package io.zcbot.sandbox.worker.reap;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.zcbot.sandbox.events.ContainerRef;
+import io.zcbot.sandbox.events.EventIds;
 import io.zcbot.sandbox.events.LiveSandbox;
+import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.testkit.InAWorld;
+import io.zcbot.sandbox.worker.sandbox.Announcements;
+import io.zcbot.sandbox.worker.sandbox.SandboxLog;
+import io.zcbot.sandbox.worker.testkit.FakeSandboxLog;
+import io.zcbot.sandbox.worker.testkit.World;
 import java.time.Instant;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.Test;
 
 class TakeoverTest extends InAWorld {
@@ -20,30 +29,65 @@ class TakeoverTest extends InAWorld {
     return new LiveSandbox(user, containerId, "host of " + worker, worker, Instant.EPOCH);
   }
 
+  private CompletableFuture<List<LiveSandbox>> settle(SandboxLog log, Tenure tenure) {
+    var settled =
+        world.domain.takeover().settle(world.comparison(log).of(Set.of(0), true), tenure);
+    world.settle();
+    return settled;
+  }
+
+  private CompletableFuture<List<LiveSandbox>> settle() {
+    return settle(world.sandboxLog(), _ -> true);
+  }
+
+  private static Ready readyOf(UserId user, String containerId, String worker) {
+    return new Ready(
+        "ready " + containerId,
+        user,
+        "ensure",
+        Instant.EPOCH,
+        new ContainerRef("name", containerId, "host of " + worker, worker),
+        Ready.Outcome.CREATED,
+        new Ready.Environment("engine", "image", "runtime", "/w", null),
+        1);
+  }
+
+  private static Reaped lostOf(Ready ready) {
+    return new Reaped(
+        EventIds.reaped(ready.containerId()),
+        ready.userId(),
+        Instant.EPOCH,
+        new ContainerRef("name", ready.containerId(), "host", "another"),
+        Reaped.Reason.LOST,
+        null,
+        null,
+        null);
+  }
+
+  /** A sandbox that was announced ready elsewhere, as the log and the live table have it. */
+  private void elsewhere(UserId user, String containerId) {
+    world.log.add(readyOf(user, containerId, "dead-worker"));
+    world.live.put(containerId, live(user, containerId, "dead-worker"));
+  }
+
   @Test
   void whatOthersAnnouncedLostMeanwhileGoesSilentlyAndIsNotReused() throws Exception {
-    String lost = world.ready(ANNA).containerId();
-    String kept = world.ready(BEN).containerId();
-    var disowned = world.domain.takeover().disown(Set.of(0), Set.of(kept));
-    var elsewhere = world.domain.takeover().disown(Set.of(1), Set.of());
-    world.settle();
-    assertThat(disowned).isCompleted();
-    assertThat(elsewhere).isCompleted();
-    assertThat(world.reaped()).isEmpty();
+    Ready lost = world.ready(ANNA);
+    world.ready(BEN);
+    world.log.add(lostOf(lost));
+    world.live.remove(lost.containerId());
+    assertThat(settle()).isCompleted();
+    assertThat(world.reaped()).hasSize(1);
     assertThat(world.engine.running(ANNA)).isEmpty();
     assertThat(world.engine.running(BEN)).hasSize(1);
-    assertThat(world.ready(ANNA).containerId()).isNotEqualTo(lost);
+    assertThat(world.ready(ANNA).containerId()).isNotEqualTo(lost.containerId());
   }
 
   @Test
   void aTakeoverAnnouncesWhatWentWithItsHostAndNothingElse() throws Exception {
-    String here = world.ready(ANNA).containerId();
-    var taken =
-        world
-            .domain
-            .takeover()
-            .takeOver(List.of(world.live.get(here), live(BEN, "gone", "dead-worker")));
-    world.settle();
+    world.ready(ANNA);
+    elsewhere(BEN, "gone");
+    var taken = settle();
     assertThat(taken.join()).extracting(LiveSandbox::userId).containsExactly(BEN);
     assertThat(world.reaped())
         .singleElement()
@@ -53,6 +97,113 @@ class TakeoverTest extends InAWorld {
               assertThat(reaped.containerId()).isEqualTo("gone");
               assertThat(reaped.container().host()).isEqualTo("host of dead-worker");
             });
+    assertThat(world.live).doesNotContainKey("gone");
     assertThat(world.engine.running(ANNA)).hasSize(1);
+  }
+
+  @Test
+  void aForgedTombstoneEndsNothingAndTheEntryIsWrittenAgain() throws Exception {
+    String id = world.ready(ANNA).containerId();
+    world.live.clear();
+    assertThat(settle()).isCompleted();
+    assertThat(world.engine.running(ANNA)).hasSize(1);
+    assertThat(world.reaped()).isEmpty();
+    assertThat(world.live).containsKey(id);
+  }
+
+  @Test
+  void aForgedEntryIsRemovedAndAnnouncesNothing() throws Exception {
+    world.ready(ANNA);
+    world.live.put("forged 1", live(ANNA, "forged 1", "nobody"));
+    world.live.put("forged 2", live(BEN, "forged 2", "nobody"));
+    assertThat(settle().join()).isEmpty();
+    assertThat(world.reaped()).isEmpty();
+    assertThat(world.live).doesNotContainKeys("forged 1", "forged 2");
+    assertThat(world.engine.running(ANNA)).hasSize(1);
+  }
+
+  @Test
+  void whatWasAnnouncedReapedAlreadyIsNotAnnouncedAgain() {
+    elsewhere(BEN, "gone");
+    world.log.add(lostOf(readyOf(BEN, "gone", "dead-worker")));
+    assertThat(settle().join()).isEmpty();
+    assertThat(world.reaped()).hasSize(1);
+    assertThat(world.live).isEmpty();
+  }
+
+  @Test
+  void aSandboxWhoseUserAnotherWorkerServedSinceEndsAndIsAnnounced() throws Exception {
+    world.ready(ANNA);
+    world.live.clear();
+    world.log.add(readyOf(ANNA, "another's", "another"));
+    assertThat(settle()).isCompleted();
+    assertThat(world.engine.running(ANNA)).isEmpty();
+    assertThat(world.reaped())
+        .singleElement()
+        .extracting(Reaped::reason)
+        .isEqualTo(Reaped.Reason.MOVED);
+  }
+
+  @Test
+  void aReadThatOutlivesItsAssignmentAnnouncesNothing() throws Exception {
+    elsewhere(BEN, "gone");
+    assertThat(settle(world.sandboxLog(), _ -> false).join()).isEmpty();
+    assertThat(world.reaped()).isEmpty();
+    assertThat(world.live).as("left to the next owner").containsKey("gone");
+  }
+
+  @Test
+  void aSandboxMadeWhileTheLogWasReadIsInNoDifference() throws Exception {
+    var differences =
+        world
+            .comparison(
+                new SandboxLog() {
+                  @Override
+                  public int partitions() {
+                    return 1;
+                  }
+
+                  @Override
+                  public Entries live(
+                      Set<Integer> partitions, Map<String, UserId> running, boolean others) {
+                    try {
+                      world.ready(ANNA);
+                    } catch (Exception e) {
+                      throw new AssertionError(e);
+                    }
+                    return new Entries(Map.of(), List.of(), true);
+                  }
+
+                  @Override
+                  public Announcements announced(
+                      Set<Integer> partitions, Map<String, UserId> containers, Instant since) {
+                    return new Announcements(containers);
+                  }
+                })
+            .of(Set.of(0), true);
+    assertThat(world.domain.takeover().settle(differences, _ -> true)).isCompleted();
+    assertThat(world.engine.running(ANNA)).hasSize(1);
+    assertThat(world.live).hasSize(1);
+  }
+
+  @Test
+  void moreEntriesThanFitAreTakenOverInRounds() {
+    for (int i = 10; i < 60; i++) {
+      elsewhere(World.user(i), "gone " + i);
+    }
+    int rounds = 0;
+    boolean complete = false;
+    while (!complete) {
+      var differences =
+          world.comparison(new FakeSandboxLog(world.live, world.log, 20)).of(Set.of(0), true);
+      var settled = world.domain.takeover().settle(differences, _ -> true);
+      world.settle();
+      assertThat(settled).isCompleted();
+      complete = differences.isComplete();
+      rounds++;
+    }
+    assertThat(rounds).isEqualTo(3);
+    assertThat(world.reaped()).hasSize(50);
+    assertThat(world.live).isEmpty();
   }
 }

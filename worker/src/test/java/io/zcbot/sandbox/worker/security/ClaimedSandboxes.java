@@ -13,7 +13,7 @@ import io.zcbot.sandbox.worker.docker.DomainFixture;
 import io.zcbot.sandbox.worker.docker.EngineFixture;
 import io.zcbot.sandbox.worker.docker.EngineFixture.Started;
 import io.zcbot.sandbox.worker.ensure.Domain;
-import io.zcbot.sandbox.worker.ensure.FencedException;
+import io.zcbot.sandbox.worker.sandbox.FencedException;
 import io.zcbot.sandbox.worker.spec.SandboxSpec;
 import java.io.IOException;
 import java.nio.file.Path;

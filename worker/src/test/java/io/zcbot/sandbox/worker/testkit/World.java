@@ -15,13 +15,15 @@ import io.zcbot.sandbox.worker.engine.Container;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.ensure.Domain;
 import io.zcbot.sandbox.worker.ensure.EnsureRequest;
-import io.zcbot.sandbox.worker.ensure.Fence;
-import io.zcbot.sandbox.worker.ensure.FencedException;
 import io.zcbot.sandbox.worker.pool.WarmPool;
+import io.zcbot.sandbox.worker.reap.LogComparison;
 import io.zcbot.sandbox.worker.reap.Reaper;
+import io.zcbot.sandbox.worker.sandbox.Fence;
+import io.zcbot.sandbox.worker.sandbox.FencedException;
 import io.zcbot.sandbox.worker.sandbox.Identity;
 import io.zcbot.sandbox.worker.sandbox.LiveSandboxTable;
 import io.zcbot.sandbox.worker.sandbox.Registry;
+import io.zcbot.sandbox.worker.sandbox.SandboxLog;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import io.zcbot.sandbox.worker.sandbox.WorkspaceQuota;
@@ -39,7 +41,9 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalLong;
+import java.util.Set;
 import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
@@ -67,6 +71,18 @@ public final class World {
   public final FakeMounts mounts = new FakeMounts(engine.faults::crashed);
   public final Map<String, LiveSandbox> live = new ConcurrentHashMap<>();
   private final LiveSandboxTable liveTable = new LiveTable();
+  private final Time time =
+      new Time() {
+        @Override
+        public long nanos() {
+          return now;
+        }
+
+        @Override
+        public Instant now() {
+          return Instant.EPOCH.plusNanos(now);
+        }
+      };
   public final List<SandboxEvent> log = Collections.synchronizedList(new ArrayList<>());
   private final Map<UserId, ArrayDeque<Runnable>> lanes = new LinkedHashMap<>();
   private final Workspaces workspaces;
@@ -129,17 +145,7 @@ public final class World {
             },
             _ -> lowWatermark == null ? OptionalLong.empty() : OptionalLong.of(lowWatermark),
             TIMER,
-            new Time() {
-              @Override
-              public long nanos() {
-                return now;
-              }
-
-              @Override
-              public Instant now() {
-                return Instant.EPOCH.plusNanos(now);
-              }
-            },
+            time,
             SandboxMetrics.NONE),
         engine,
         new Domain.Settings(
@@ -167,9 +173,26 @@ public final class World {
   /** The worker's process ends without a goodbye, and another takes its place. */
   public void restart() throws EngineException, InterruptedException {
     reboot();
-    domain.previousRun().purge(Map.copyOf(live));
+    domain.previousRun().purge(sandboxLog());
     domain.slots().sweep();
-    domain.takeover().takeOver(List.copyOf(live.values()));
+    takeOver();
+  }
+
+  /** What the log tells. */
+  public FakeSandboxLog sandboxLog() {
+    return new FakeSandboxLog(live, log);
+  }
+
+  /** Compares what runs here with a log. */
+  public LogComparison comparison(SandboxLog log) {
+    return new LogComparison(registry, log, time);
+  }
+
+  /** Becomes the owner of all users. */
+  public CompletableFuture<List<LiveSandbox>> takeOver() {
+    return domain
+        .takeover()
+        .settle(comparison(sandboxLog()).of(Set.of(0), true), _ -> true);
   }
 
   /** What another worker runs under a user's name. */

@@ -79,6 +79,16 @@ public final class AgentService implements AutoCloseable {
     return producer.send(record).get(30, TimeUnit.SECONDS);
   }
 
+  /** Sends without waiting; {@link #flush} waits. */
+  public void sendLater(ProducerRecord<byte[], byte[]> record) {
+    var _ = producer.send(record);
+  }
+
+  /** Waits until all that was sent is in the log. */
+  public void flush() {
+    producer.flush();
+  }
+
   @Override
   public void close() {
     producer.close(Duration.ofSeconds(5));

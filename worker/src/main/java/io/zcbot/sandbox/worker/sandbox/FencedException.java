@@ -2,7 +2,7 @@
  * Copyright the zcbot sandbox worker authors.
  * SPDX-License-Identifier: Apache-2.0
  */
-package io.zcbot.sandbox.worker.ensure;
+package io.zcbot.sandbox.worker.sandbox;
 
 /**
  * Another worker owns the user's partition by now, so nothing may be created or announced any more.

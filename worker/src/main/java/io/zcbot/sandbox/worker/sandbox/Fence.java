@@ -2,7 +2,7 @@
  * Copyright the zcbot sandbox worker authors.
  * SPDX-License-Identifier: Apache-2.0
  */
-package io.zcbot.sandbox.worker.ensure;
+package io.zcbot.sandbox.worker.sandbox;
 
 /** A check before an announcement: only the owner of the user's partition may make it. */
 @FunctionalInterface

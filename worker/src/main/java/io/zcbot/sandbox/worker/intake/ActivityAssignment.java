@@ -1,0 +1,65 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.intake;
+
+import io.zcbot.sandbox.worker.kafka.LogRange;
+import io.zcbot.sandbox.worker.sandbox.Time;
+import java.time.Duration;
+import java.util.HashSet;
+import java.util.Set;
+import java.util.function.IntPredicate;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+import org.apache.kafka.clients.consumer.Consumer;
+import org.apache.kafka.common.TopicPartition;
+
+/** Which partitions of activity are read, and from where on. */
+final class ActivityAssignment {
+  private final String topic;
+  private final int homes;
+  private final Duration window;
+  private final Duration callTimeout;
+  private final Time time;
+
+  /**
+   * Assigns nothing by itself.
+   *
+   * @param homes how many partitions there are of the other topics. This one may have been raised
+   * @param window how far back to begin
+   */
+  ActivityAssignment(String topic, int homes, Duration window, Duration callTimeout, Time time) {
+    this.topic = topic;
+    this.homes = homes;
+    this.window = window;
+    this.callTimeout = callTimeout;
+    this.time = time;
+  }
+
+  /** The partition of ensures with which a partition of activity comes. */
+  int home(int number) {
+    return number % homes;
+  }
+
+  /** The partitions that come with those of ensures whose users are served here. */
+  Set<TopicPartition> target(Consumer<byte[], byte[]> consumer, IntPredicate ensures) {
+    if (IntStream.range(0, homes).noneMatch(ensures)) {
+      return Set.of();
+    }
+    int count = Math.max(homes, consumer.partitionsFor(topic, callTimeout).size());
+    return IntStream.range(0, count)
+        .filter(number -> ensures.test(home(number)))
+        .mapToObj(number -> new TopicPartition(topic, number))
+        .collect(Collectors.toSet());
+  }
+
+  /** Reads these partitions from now on, and new ones from the start of the window. */
+  void change(Consumer<byte[], byte[]> consumer, Set<TopicPartition> target) {
+    Set<TopicPartition> added = new HashSet<>(target);
+    added.removeAll(consumer.assignment());
+    LogRange range = LogRange.since(consumer, added, time.now().minus(window), callTimeout);
+    consumer.assign(target);
+    range.starts().forEach(consumer::seek);
+  }
+}

@@ -1,0 +1,209 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.kafka;
+
+import io.zcbot.sandbox.events.EventCodec;
+import io.zcbot.sandbox.events.EventFormatException;
+import io.zcbot.sandbox.events.LiveSandbox;
+import io.zcbot.sandbox.events.Origin;
+import io.zcbot.sandbox.events.Ready;
+import io.zcbot.sandbox.events.Reaped;
+import io.zcbot.sandbox.events.Topic;
+import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.sandbox.Announcements;
+import io.zcbot.sandbox.worker.sandbox.SandboxLog;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Reads what the topics tell of sandboxes, and holds no more of it than was asked for. */
+public final class KafkaSandboxLog implements SandboxLog {
+  private static final Logger log = LoggerFactory.getLogger(KafkaSandboxLog.class);
+
+  /** Room for some ten thousand entries. */
+  public static final long MAX_BYTES = 8L << 20;
+
+  /** A worker's entry has some 300 bytes. */
+  private static final int MAX_ENTRY_BYTES = 2048;
+
+  /** Of an entry in memory, besides its texts. */
+  private static final int OVERHEAD = 400;
+
+  /** Hosts' clocks and the brokers' may differ. */
+  private static final Duration CLOCKS = Duration.ofMinutes(10);
+
+  private final LogReader reader;
+  private final String topicPrefix;
+  private final KeyPartitions partitions;
+  private final long mostBytes;
+  private final EventCodec codec = new EventCodec();
+
+  /**
+   * A log that is read anew in each call.
+   *
+   * @param mostBytes how much memory entries of other containers may take
+   */
+  public KafkaSandboxLog(
+      LogReader reader, String topicPrefix, KeyPartitions partitions, long mostBytes) {
+    this.reader = reader;
+    this.topicPrefix = topicPrefix;
+    this.partitions = partitions;
+    this.mostBytes = mostBytes;
+  }
+
+  @Override
+  public int partitions() {
+    return partitions.count();
+  }
+
+  @Override
+  public Entries live(Set<Integer> of, Map<String, UserId> running, boolean others) {
+    Map<String, LiveSandbox> here = new HashMap<>();
+    Map<String, LiveSandbox> elsewhere = new HashMap<>();
+    var held =
+        new Object() {
+          long bytes;
+          boolean isFull;
+          long ignored;
+        };
+    reader.read(
+        Topic.LIVE.named(topicPrefix),
+        of,
+        Instant.EPOCH,
+        record -> {
+          Key key = keyOf(record);
+          LiveSandbox entry = key == null ? null : entryOf(record, key);
+          if (key == null || (entry == null && record.value() != null)) {
+            held.ignored++;
+          } else if (key.user.equals(running.get(key.container))) {
+            put(here, key.container, entry);
+          } else if (others) {
+            LiveSandbox before = put(elsewhere, key.text, entry);
+            held.bytes -= before == null ? 0 : size(before);
+            held.bytes += entry == null ? 0 : size(entry);
+            if (held.bytes > mostBytes) {
+              var _ = put(elsewhere, key.text, null);
+              held.bytes -= entry == null ? 0 : size(entry);
+              held.isFull = true;
+            }
+          }
+        });
+    if (held.ignored > 0) {
+      log.warn(
+          "ignored {} records of {} that no worker writes",
+          held.ignored,
+          Topic.LIVE.named(topicPrefix));
+    }
+    return new Entries(here, List.copyOf(elsewhere.values()), !held.isFull);
+  }
+
+  private static @Nullable LiveSandbox put(
+      Map<String, LiveSandbox> entries, String key, @Nullable LiveSandbox entry) {
+    return entry == null ? entries.remove(key) : entries.put(key, entry);
+  }
+
+  private static long size(LiveSandbox entry) {
+    return OVERHEAD
+        + 4L * entry.containerId().length() // once more in its key
+        + 2L * (entry.host().length() + entry.workerId().length());
+  }
+
+  /** A key as workers write it, in the partition that they write it to. */
+  private record Key(String text, UserId user, String container) {}
+
+  private @Nullable Key keyOf(ConsumerRecord<byte[], byte[]> record) {
+    if (record.key() == null || record.key().length > MAX_ENTRY_BYTES) {
+      return null;
+    }
+    String text = new String(record.key(), StandardCharsets.UTF_8);
+    int slash = text.indexOf('/');
+    try {
+      UserId user = UserId.parse(text.substring(0, Math.max(slash, 0)));
+      return partitions.of(user) == record.partition()
+          ? new Key(text, user, text.substring(slash + 1))
+          : null;
+    } catch (IllegalArgumentException _) {
+      return null;
+    }
+  }
+
+  private @Nullable LiveSandbox entryOf(ConsumerRecord<byte[], byte[]> record, Key key) {
+    if (record.value() == null || record.value().length > MAX_ENTRY_BYTES) {
+      return null;
+    }
+    try {
+      LiveSandbox entry = codec.decodeLive(record.value());
+      return entry.userId().equals(key.user) && entry.containerId().equals(key.container)
+          ? entry
+          : null;
+    } catch (EventFormatException _) {
+      return null;
+    }
+  }
+
+  @Override
+  public Announcements announced(Set<Integer> of, Map<String, UserId> containers, Instant since) {
+    Announcements announced = new Announcements(containers);
+    Instant from = since.minus(CLOCKS);
+    String ready = Topic.READY.named(topicPrefix);
+    reader.read(
+        ready,
+        of,
+        from,
+        record -> {
+          if (decode(Topic.READY, record, announced) instanceof Ready event) {
+            announced.add(event);
+          }
+        });
+    reader.read(
+        Topic.REAPED.named(topicPrefix),
+        of,
+        from,
+        record -> {
+          if (decode(Topic.REAPED, record, announced) instanceof Reaped event) {
+            announced.add(event);
+          }
+        });
+    Map<Integer, Instant> beginnings = reader.cut(ready, of);
+    for (UserId user : Set.copyOf(containers.values())) {
+      Instant beginning = beginnings.get(partitions.of(user));
+      if (beginning != null) {
+        announced.forgotten(user, beginning);
+      }
+    }
+    return announced;
+  }
+
+  private @Nullable Object decode(
+      Topic topic, ConsumerRecord<byte[], byte[]> record, Announcements wanted) {
+    try {
+      // Of most users nothing is wanted, and their values need not be read.
+      if (record.key() == null
+          || !wanted.concern(
+              UserId.parse(new String(record.key(), StandardCharsets.ISO_8859_1)))) {
+        return null;
+      }
+      return codec.decode(
+          topic,
+          record.key(),
+          record.value(),
+          new Origin(
+              record.topic(),
+              record.partition(),
+              record.offset(),
+              Instant.ofEpochMilli(record.timestamp())));
+    } catch (EventFormatException | IllegalArgumentException _) {
+      return null; // no worker wrote that
+    }
+  }
+}

@@ -1,0 +1,127 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.reap;
+
+import io.zcbot.sandbox.events.LiveSandbox;
+import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.sandbox.Announcements;
+import io.zcbot.sandbox.worker.sandbox.Registry;
+import io.zcbot.sandbox.worker.sandbox.Sandbox;
+import io.zcbot.sandbox.worker.sandbox.SandboxLog;
+import io.zcbot.sandbox.worker.sandbox.Time;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+
+/**
+ * Compares what runs here with what the log says of users of some partitions.
+ *
+ * <p>The live table alone decides nothing: anybody may have written to it, and it may have been
+ * deleted and created anew. What runs here is known from the engine. That another worker took a
+ * user over is told by what that worker announced, and so is that a sandbox ran elsewhere at all.
+ */
+public final class LogComparison {
+  private final Registry registry;
+  private final SandboxLog log;
+  private final Time time;
+
+  public LogComparison(Registry registry, SandboxLog log, Time time) {
+    this.registry = registry;
+    this.log = log;
+    this.time = time;
+  }
+
+  /**
+   * What differs.
+   *
+   * @param unlisted run here, and their entries are missing
+   * @param taken run here, and other workers announced their end
+   * @param superseded run here, and other workers served their users with other sandboxes
+   * @param lost ran elsewhere and were not announced reaped
+   * @param obsolete entries of sandboxes that were announced reaped, or never ready
+   * @param isComplete whether that is all; if not, compare again once this was acted on
+   */
+  public record Differences(
+      List<Sandbox> unlisted,
+      List<Sandbox> taken,
+      List<Sandbox> superseded,
+      List<LiveSandbox> lost,
+      List<LiveSandbox> obsolete,
+      boolean isComplete) {}
+
+  /** The partitions whose users have a sandbox here. */
+  public Set<Integer> partitions() {
+    return registry.partitions();
+  }
+
+  /**
+   * Reads the log and compares. Sandboxes made after this began are in no difference.
+   *
+   * @param elsewhere whether sandboxes that don't run here matter
+   */
+  public Differences of(Set<Integer> partitions, boolean elsewhere) {
+    Map<String, Sandbox> running = new HashMap<>();
+    for (Sandbox sandbox : registry.all()) {
+      if (partitions.contains(sandbox.partition())) {
+        running.put(sandbox.containerId(), sandbox);
+      }
+    }
+    SandboxLog.Entries entries = log.live(partitions, users(running), elsewhere);
+    running.keySet().removeAll(entries.running().keySet());
+    Map<String, UserId> unclear = users(running);
+    Instant since = time.now();
+    for (Sandbox sandbox : running.values()) {
+      since = earlier(since, started(sandbox));
+    }
+    for (LiveSandbox entry : entries.others()) {
+      unclear.put(entry.containerId(), entry.userId());
+      since = earlier(since, entry.openedAt());
+    }
+    Announcements announced =
+        unclear.isEmpty()
+            ? new Announcements(unclear)
+            : log.announced(partitions, unclear, since);
+    return differences(running.values(), entries, announced);
+  }
+
+  private static Differences differences(
+      Iterable<Sandbox> missing, SandboxLog.Entries entries, Announcements announced) {
+    List<Sandbox> unlisted = new ArrayList<>();
+    List<Sandbox> taken = new ArrayList<>();
+    List<Sandbox> superseded = new ArrayList<>();
+    for (Sandbox sandbox : missing) {
+      String id = sandbox.containerId();
+      (announced.isReaped(id) ? taken : announced.isSuperseded(id) ? superseded : unlisted)
+          .add(sandbox);
+    }
+    List<LiveSandbox> lost = new ArrayList<>();
+    List<LiveSandbox> obsolete = new ArrayList<>();
+    for (LiveSandbox entry : entries.others()) {
+      String id = entry.containerId();
+      boolean ran =
+          announced.readyAt(id) != null || announced.isForgotten(entry.userId(), entry.openedAt());
+      (ran && !announced.isReaped(id) ? lost : obsolete).add(entry);
+    }
+    return new Differences(unlisted, taken, superseded, lost, obsolete, entries.isComplete());
+  }
+
+  private static Map<String, UserId> users(Map<String, Sandbox> sandboxes) {
+    Map<String, UserId> users = new HashMap<>();
+    sandboxes.forEach((id, sandbox) -> users.put(id, sandbox.user()));
+    return users;
+  }
+
+  private Instant started(Sandbox sandbox) {
+    return time.now().minus(Duration.ofNanos(time.nanos() - sandbox.startedAt()));
+  }
+
+  private static Instant earlier(Instant one, Instant other) {
+    return one.isBefore(other) ? one : other;
+  }
+}

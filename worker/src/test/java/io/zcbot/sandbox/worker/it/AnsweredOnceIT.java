@@ -1,0 +1,71 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.it;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.zcbot.sandbox.events.Ready;
+import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.testkit.deployment.Deployment;
+import io.zcbot.sandbox.worker.testkit.deployment.WorkerProcess;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/** What was answered stays answered, whatever becomes of the worker. */
+@Tag("engine")
+@Tag("kafka")
+@Timeout(value = 3, unit = TimeUnit.MINUTES)
+class AnsweredOnceIT {
+  private static final Duration EXPIRY = Duration.ofSeconds(20);
+
+  @Test
+  void answersBehindASlowCreateAreNotContradictedAfterAKill() throws Exception {
+    // There is room for one sandbox, so that the create of another one takes long.
+    try (Deployment deployment =
+        new Deployment()
+            .withOps()
+            .with("ZCBOT_SANDBOX_MAX", "1")
+            .with("ZCBOT_TOPICS_PARTITIONS", "1")) {
+      deployment.createTopics();
+      deployment.watch();
+      UserId served = Deployment.newUser();
+      UserId waiting = Deployment.newUser();
+      List<String> ensures = IntStream.range(0, 200).mapToObj(i -> "ensure-" + i).toList();
+      Instant expiry;
+      try (WorkerProcess worker = WorkerProcess.start(deployment, "a")) {
+        deployment.agent().ensured(served);
+        deployment.agent().ensure(waiting, "slow", Instant.now().plus(Duration.ofMinutes(5)));
+        expiry = Instant.now().plus(EXPIRY);
+        for (String ensure : ensures) {
+          deployment.agent().ensure(served, ensure, expiry);
+        }
+        for (String ensure : ensures) {
+          assertThat(deployment.log().awaitAnswer(ensure, Deployment.SOON))
+              .isInstanceOf(Ready.class);
+        }
+        assertThat(deployment.log().answers("slow")).isEmpty();
+        TimeUnit.SECONDS.sleep(1); // what is answered is committed within 200 ms
+        worker.kill();
+      }
+      TimeUnit.MILLISECONDS.sleep(
+          Math.max(0, Duration.between(Instant.now(), expiry).toMillis()) + 1);
+      try (WorkerProcess _ = WorkerProcess.start(deployment, "a")) {
+        deployment.agent().ensure(served, "last", expiry);
+        deployment.log().awaitAnswer("last", Deployment.SOON); // behind all others of the user
+        List<String> again = new ArrayList<>(ensures);
+        again.removeIf(ensure -> deployment.log().answers(ensure).size() == 1);
+        assertThat(again).as("answered again").isEmpty();
+        assertThat(deployment.log().awaitAnswer("slow", Deployment.SOON)).isInstanceOf(Ready.class);
+      }
+    }
+  }
+}

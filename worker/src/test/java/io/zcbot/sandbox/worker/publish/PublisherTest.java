@@ -1,0 +1,140 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.publish;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.zcbot.sandbox.events.Failed;
+import io.zcbot.sandbox.events.LiveSandbox;
+import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.kafka.KeyPartitions;
+import io.zcbot.sandbox.worker.sandbox.Fence;
+import io.zcbot.sandbox.worker.sandbox.FencedException;
+import java.time.Instant;
+import java.util.Optional;
+import java.util.UUID;
+import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.producer.Callback;
+import org.apache.kafka.clients.producer.MockProducer;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.clients.producer.RecordMetadata;
+import org.apache.kafka.common.errors.RecordTooLargeException;
+import org.apache.kafka.common.errors.TimeoutException;
+import org.apache.kafka.common.header.internals.RecordHeaders;
+import org.apache.kafka.common.record.TimestampType;
+import org.apache.kafka.common.serialization.ByteArraySerializer;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+@Timeout(20)
+class PublisherTest {
+  private static final UserId ANNA = new UserId(new UUID(1, 1));
+  private static final Failed ANSWER =
+      new Failed("id", ANNA, "ensure", Instant.EPOCH, Failed.Reason.EXPIRED, "too old", true);
+
+  private final AtomicInteger tries = new AtomicInteger();
+  private int failures;
+  private boolean refusesHeaders;
+
+  private final MockProducer<byte[], byte[]> producer =
+      new MockProducer<>(true, null, new ByteArraySerializer(), new ByteArraySerializer()) {
+        @Override
+        public synchronized Future<RecordMetadata> send(
+            ProducerRecord<byte[], byte[]> record, Callback callback) {
+          if (tries.getAndIncrement() < failures) {
+            throw new TimeoutException("the leader is away");
+          }
+          if (refusesHeaders && record.headers().lastHeader("trace") != null) {
+            throw new RecordTooLargeException("too large");
+          }
+          return super.send(record, callback);
+        }
+      };
+  private final Publisher publisher =
+      new Publisher(producer, new KeyPartitions(4), "sandbox.", "/source", "group");
+
+  @AfterEach
+  void close() {
+    publisher.close();
+  }
+
+  /** Open for so many looks. */
+  private static Fence closingAfter(int looks) {
+    AtomicInteger left = new AtomicInteger(looks);
+    return () -> {
+      if (left.getAndDecrement() <= 0) {
+        throw new FencedException("another worker's by now");
+      }
+    };
+  }
+
+  @Test
+  void anAnswerIsNotTriedAgainOnceThePartitionIsAnothers() {
+    failures = 1;
+    assertThatThrownBy(() -> publisher.publish(ANSWER, closingAfter(1)))
+        .isInstanceOf(FencedException.class);
+    assertThat(tries).hasValue(1);
+    assertThat(producer.history()).isEmpty();
+  }
+
+  @Test
+  void anAnswerIsTriedAgainWhileThePartitionIsThisWorkers() throws Exception {
+    failures = 2;
+    publisher.publish(ANSWER, closingAfter(3));
+    assertThat(producer.history()).hasSize(1);
+  }
+
+  @Test
+  void anEntryIsNotTriedAgainOnceThePartitionIsAnothers() {
+    failures = 1;
+    LiveSandbox entry = new LiveSandbox(ANNA, "c", "host", "worker", Instant.EPOCH);
+    assertThatThrownBy(() -> publisher.open(entry, closingAfter(1)))
+        .isInstanceOf(FencedException.class);
+    assertThat(producer.history()).isEmpty();
+  }
+
+  private static ConsumerRecord<byte[], byte[]> misplaced() {
+    RecordHeaders headers = new RecordHeaders();
+    headers.add("trace", "t".getBytes(UTF_8));
+    return new ConsumerRecord<>(
+        "sandbox.ensure",
+        3,
+        17,
+        1234,
+        TimestampType.LOG_APPEND_TIME,
+        0,
+        0,
+        "key".getBytes(UTF_8),
+        " { \"as\": \"it was\" } ".getBytes(UTF_8),
+        headers,
+        Optional.empty());
+  }
+
+  @Test
+  void aForwardedRecordKeepsItsBytesHeadersAndTime() throws Exception {
+    publisher.forward(misplaced(), 2);
+    ProducerRecord<byte[], byte[]> sent = producer.history().getFirst();
+    assertThat(sent.topic()).isEqualTo("sandbox.ensure");
+    assertThat(sent.partition()).isEqualTo(2);
+    assertThat(sent.timestamp()).isEqualTo(1234);
+    assertThat(sent.key()).isEqualTo(misplaced().key());
+    assertThat(sent.value()).isEqualTo(misplaced().value());
+    assertThat(sent.headers().lastHeader("trace").value()).isEqualTo("t".getBytes(UTF_8));
+    assertThat(new String(sent.headers().lastHeader("zcbot_forwarded").value(), UTF_8))
+        .isEqualTo("3-17@1234");
+  }
+
+  @Test
+  void aRecordWhoseHeadersLeaveNoRoomIsForwardedWithoutThem() throws Exception {
+    refusesHeaders = true;
+    publisher.forward(misplaced(), 2);
+    assertThat(producer.history().getFirst().headers().lastHeader("zcbot_forwarded")).isNotNull();
+  }
+}

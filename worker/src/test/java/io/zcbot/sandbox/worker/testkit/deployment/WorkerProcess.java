@@ -1,0 +1,100 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.testkit.deployment;
+
+import static org.awaitility.Awaitility.await;
+
+import java.io.IOException;
+import java.net.URISyntaxException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+
+/** A worker in a process of its own, with the options that it is packaged with, to be killed. */
+public final class WorkerProcess implements AutoCloseable {
+  private final Process process;
+  private final Path log;
+
+  private WorkerProcess(Process process, Path log) {
+    this.process = process;
+    this.log = log;
+  }
+
+  /** Starts a worker of a deployment, and waits until it is ready. */
+  public static WorkerProcess start(Deployment deployment, String name) throws Exception {
+    Path log = Files.createTempFile("zcbot-worker-", ".log");
+    ProcessBuilder builder =
+        new ProcessBuilder(
+            List.of(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "@" + options(),
+                "-cp",
+                classPath(),
+                "io.zcbot.sandbox.worker.cli.Main",
+                "run"));
+    builder.environment().keySet().removeIf(key -> key.startsWith("ZCBOT_"));
+    builder.environment().putAll(deployment.environment(name));
+    WorkerProcess started =
+        new WorkerProcess(
+            builder.redirectErrorStream(true).redirectOutput(log.toFile()).start(), log);
+    started.awaitReady(deployment.ops());
+    return started;
+  }
+
+  private void awaitReady(WorkerOps ops) throws IOException {
+    await("a worker that is ready")
+        .atMost(Deployment.SOON.multipliedBy(2))
+        .until(() -> !process.isAlive() || isReady(ops));
+    if (!process.isAlive()) {
+      throw new AssertionError("the worker ended: " + output());
+    }
+  }
+
+  private static boolean isReady(WorkerOps ops) throws Exception {
+    try {
+      return ops.get("/health/ready").statusCode() == 200;
+    } catch (IOException _) {
+      return false;
+    }
+  }
+
+  /** Ends it without a goodbye. */
+  public void kill() throws InterruptedException {
+    process.destroyForcibly().waitFor();
+  }
+
+  public boolean isAlive() {
+    return process.isAlive();
+  }
+
+  public String output() throws IOException {
+    return Files.readString(log);
+  }
+
+  /** As it is packaged, wherever the tests are run from. */
+  private static Path options() throws URISyntaxException {
+    return Path.of(WorkerProcess.class.getProtectionDomain().getCodeSource().getLocation().toURI())
+        .resolve("../../jvm.options")
+        .normalize();
+  }
+
+  /** Where the tests run in Surefire's jar of a manifest only, it says what it stands for. */
+  private static String classPath() {
+    String surefire = System.getProperty("surefire.test.class.path");
+    return surefire != null ? surefire : System.getProperty("java.class.path");
+  }
+
+  /** Stops it as {@code kill} does, so that it undoes its mounts. */
+  @Override
+  public void close() {
+    process.destroy();
+    try {
+      process.onExit().orTimeout(Deployment.SOON.toSeconds(), TimeUnit.SECONDS).join();
+    } finally {
+      process.destroyForcibly();
+    }
+  }
+}

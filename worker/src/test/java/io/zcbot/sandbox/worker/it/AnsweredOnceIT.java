@@ -10,6 +10,7 @@ import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.testkit.deployment.Deployment;
 import io.zcbot.sandbox.worker.testkit.deployment.WorkerProcess;
+import io.zcbot.sandbox.worker.testkit.machine.EngineProxy;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -29,12 +30,12 @@ class AnsweredOnceIT {
 
   @Test
   void answersBehindASlowCreateAreNotContradictedAfterAKill() throws Exception {
-    // There is room for one sandbox, so that the create of another one takes long.
-    try (Deployment deployment =
-        new Deployment()
-            .withOps()
-            .with("ZCBOT_SANDBOX_MAX", "1")
-            .with("ZCBOT_TOPICS_PARTITIONS", "1")) {
+    try (EngineProxy proxy = new EngineProxy();
+        Deployment deployment =
+            new Deployment()
+                .withOps()
+                .withEngineAt(proxy.address())
+                .with("ZCBOT_TOPICS_PARTITIONS", "1")) {
       deployment.createTopics();
       deployment.watch();
       UserId served = Deployment.newUser();
@@ -43,6 +44,7 @@ class AnsweredOnceIT {
       Instant expiry;
       try (WorkerProcess worker = WorkerProcess.start(deployment, "a")) {
         deployment.agent().ensured(served);
+        proxy.hold("create?name=zcbot-sandbox-" + waiting);
         deployment.agent().ensure(waiting, "slow", Instant.now().plus(Duration.ofMinutes(5)));
         expiry = Instant.now().plus(EXPIRY);
         for (String ensure : ensures) {
@@ -56,6 +58,7 @@ class AnsweredOnceIT {
         TimeUnit.SECONDS.sleep(1); // what is answered is committed within 200 ms
         worker.kill();
       }
+      proxy.release();
       TimeUnit.MILLISECONDS.sleep(
           Math.max(0, Duration.between(Instant.now(), expiry).toMillis()) + 1);
       try (WorkerProcess _ = WorkerProcess.start(deployment, "a")) {

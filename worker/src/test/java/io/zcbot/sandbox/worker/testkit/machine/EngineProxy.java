@@ -40,6 +40,7 @@ public final class EngineProxy implements AutoCloseable {
   private final Object change = new Object();
   private final Map<String, String> words = new ConcurrentHashMap<>();
   private Mode mode = Mode.FORWARD;
+  private String held = "";
 
   public EngineProxy() throws IOException {
     server = ServerSocketChannel.open(StandardProtocolFamily.INET);
@@ -90,6 +91,28 @@ public final class EngineProxy implements AutoCloseable {
       said = said.replace(word.getKey(), word.getValue());
     }
     buffer.duplicate().put(said.getBytes(StandardCharsets.ISO_8859_1));
+  }
+
+  /** From now on a request whose first piece has this in it does not reach the engine. */
+  public void hold(String words) {
+    synchronized (change) {
+      held = words;
+      change.notifyAll();
+    }
+  }
+
+  /** No request is held any more. */
+  public void release() {
+    hold("");
+  }
+
+  private void awaitRelease(ByteBuffer request) throws InterruptedException {
+    String asked = StandardCharsets.ISO_8859_1.decode(request.duplicate()).toString();
+    synchronized (change) {
+      while (!held.isEmpty() && asked.contains(held) && mode != Mode.CLOSED) {
+        change.wait();
+      }
+    }
   }
 
   private void set(Mode next) {
@@ -150,6 +173,8 @@ public final class EngineProxy implements AutoCloseable {
         buffer.flip();
         if (fromEngine) {
           reword(buffer);
+        } else {
+          awaitRelease(buffer);
         }
         while (buffer.hasRemaining()) {
           to.write(buffer);

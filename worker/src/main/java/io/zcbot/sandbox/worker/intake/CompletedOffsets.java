@@ -103,7 +103,7 @@ record CompletedOffsets(List<Run> runs) {
     for (Run run : runs) {
       put(out, run.first - end);
       boolean sameEpoch = run.epoch == epoch;
-      put(out, (run.last - run.first) << 1 | (sameEpoch ? 0 : 1));
+      put(out, ((run.last - run.first) << 1) | (sameEpoch ? 0 : 1));
       if (!sameEpoch) {
         put(out, run.epoch + 1L); // -1 if unknown
       }
@@ -152,7 +152,7 @@ record CompletedOffsets(List<Run> runs) {
   private static void put(ByteBuffer out, long number) {
     long left = number;
     while ((left & ~0x7FL) != 0) {
-      out.put((byte) (left & 0x7F | 0x80));
+      out.put((byte) ((left & 0x7F) | 0x80));
       left >>>= 7;
     }
     out.put((byte) left);

@@ -24,15 +24,13 @@ public final class AgentService implements AutoCloseable {
   private final TopicLog log;
   private final KafkaProducer<byte[], byte[]> producer;
 
-  AgentService(String bootstrapServers, String prefix, TopicLog log) {
+  AgentService(KafkaAccess kafka, String prefix, TopicLog log) {
     this.prefix = prefix;
     this.log = log;
     this.producer =
         new KafkaProducer<>(
-            Map.of(
-                "bootstrap.servers", bootstrapServers,
-                "linger.ms", "0",
-                "max.request.size", "2097152"),
+            kafka.client(
+                kafka.agent(), Map.of("linger.ms", "0", "max.request.size", "2097152")),
             new ByteArraySerializer(),
             new ByteArraySerializer());
   }

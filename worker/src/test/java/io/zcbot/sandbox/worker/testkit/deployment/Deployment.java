@@ -37,7 +37,7 @@ public final class Deployment implements AutoCloseable {
 
   private final String id = "it-" + UUID.randomUUID().toString().substring(0, 8);
   private final String prefix = id + ".";
-  private final String bootstrapServers;
+  private final KafkaAccess kafka;
   private final Path workspaces;
   private final Map<String, String> settings = new HashMap<>();
   private final List<Worker> workers = new ArrayList<>();
@@ -53,11 +53,16 @@ public final class Deployment implements AutoCloseable {
   }
 
   public Deployment(String bootstrapServers) throws IOException {
-    this.bootstrapServers = bootstrapServers;
+    this(KafkaAccess.open(bootstrapServers));
+  }
+
+  /** Each party has an access of its own to Kafka. */
+  public Deployment(KafkaAccess kafka) throws IOException {
+    this.kafka = kafka;
     this.workspaces = Files.createTempDirectory("zcbot-workspaces-");
-    this.log = new TopicLog(bootstrapServers, prefix);
-    this.agent = new AgentService(bootstrapServers, prefix, log);
-    this.group = new WorkerGroup(bootstrapServers, id, prefix);
+    this.log = new TopicLog(kafka, prefix);
+    this.agent = new AgentService(kafka, prefix, log);
+    this.group = new WorkerGroup(kafka, id, prefix);
     this.host = new SandboxHost(id);
     settings.put("ZCBOT_SANDBOX_IMAGE", SandboxImage.NAME);
     settings.put("ZCBOT_SANDBOX_IDLE_TTL", "300s");
@@ -97,7 +102,8 @@ public final class Deployment implements AutoCloseable {
     Map<String, String> env = new HashMap<>(settings);
     env.put("ZCBOT_WORKER_ID", workerId(name));
     env.put("ZCBOT_HOST", name);
-    env.put("ZCBOT_KAFKA_BOOTSTRAP_SERVERS", bootstrapServers);
+    env.putAll(KafkaAccess.settings(kafka.worker()));
+    env.put("ZCBOT_KAFKA_BOOTSTRAP_SERVERS", kafka.bootstrapServers());
     env.put("ZCBOT_TOPIC_PREFIX", prefix);
     env.put("ZCBOT_GROUP", id);
     env.put("ZCBOT_SANDBOX_NETWORK", id);

@@ -33,7 +33,7 @@ import org.jspecify.annotations.Nullable;
 public final class TopicLog implements AutoCloseable {
   private static final Duration POLL = Duration.ofSeconds(1);
 
-  private final String bootstrapServers;
+  private final KafkaAccess kafka;
   private final String prefix;
   private final EventCodec codec = new EventCodec();
   private final List<ConsumerRecord<byte[], byte[]>> records = new ArrayList<>();
@@ -42,8 +42,8 @@ public final class TopicLog implements AutoCloseable {
   private @Nullable Thread reader;
   private @Nullable Throwable fault;
 
-  TopicLog(String bootstrapServers, String prefix) {
-    this.bootstrapServers = bootstrapServers;
+  TopicLog(KafkaAccess kafka, String prefix) {
+    this.kafka = kafka;
     this.prefix = prefix;
   }
 
@@ -54,7 +54,7 @@ public final class TopicLog implements AutoCloseable {
     }
     KafkaConsumer<byte[], byte[]> from =
         new KafkaConsumer<>(
-            Map.of("bootstrap.servers", bootstrapServers),
+            kafka.client(kafka.observer(), Map.of()),
             new ByteArrayDeserializer(),
             new ByteArrayDeserializer());
     List<TopicPartition> all = new ArrayList<>();

@@ -30,8 +30,8 @@ public final class WorkerGroup implements AutoCloseable {
   private final String id;
   private final String ensures;
 
-  WorkerGroup(String bootstrapServers, String id, String prefix) {
-    this.admin = Admin.create(Map.<String, Object>of("bootstrap.servers", bootstrapServers));
+  WorkerGroup(KafkaAccess kafka, String id, String prefix) {
+    this.admin = Admin.create(kafka.client(kafka.administrator(), Map.of()));
     this.id = id;
     this.ensures = Topic.ENSURE.named(prefix);
   }

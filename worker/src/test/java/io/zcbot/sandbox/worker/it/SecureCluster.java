@@ -1,0 +1,171 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.it;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.zcbot.sandbox.worker.cli.Cli;
+import io.zcbot.sandbox.worker.cli.Console;
+import io.zcbot.sandbox.worker.testkit.deployment.Deployment;
+import io.zcbot.sandbox.worker.testkit.deployment.KafkaAccess;
+import io.zcbot.sandbox.worker.testkit.deployment.SecureBroker;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.common.acl.AccessControlEntry;
+import org.apache.kafka.common.acl.AclBinding;
+import org.apache.kafka.common.acl.AclBindingFilter;
+import org.apache.kafka.common.acl.AclOperation;
+import org.apache.kafka.common.acl.AclPermissionType;
+import org.apache.kafka.common.resource.PatternType;
+import org.apache.kafka.common.resource.Resource;
+import org.apache.kafka.common.resource.ResourcePattern;
+import org.apache.kafka.common.resource.ResourceType;
+
+/** A secure Kafka on which each role is allowed what {@code topics acls} prints, and no more. */
+final class SecureCluster implements AutoCloseable {
+  private static final String[] ROLES = {"agent", "worker", "auditor", "operator"};
+  private static final int SECONDS = 30;
+
+  private final SecureBroker broker;
+  private final Admin admin;
+
+  private SecureCluster(SecureBroker broker) {
+    this.broker = broker;
+    this.admin = broker.admin();
+  }
+
+  static SecureCluster start(Path directory) throws Exception {
+    return new SecureCluster(SecureBroker.start(directory, ROLES));
+  }
+
+  /** What happened, as seen by whom a command ran for. */
+  record Ran(int exitCode, String out, String err) {}
+
+  /** A deployment on this cluster; its workers create no topics. */
+  Deployment deploy() throws Exception {
+    return new Deployment(
+            new KafkaAccess(
+                broker.bootstrapServers(),
+                client("worker"),
+                client("agent"),
+                client("auditor"),
+                broker.administrator()))
+        .with("ZCBOT_TOPICS_CREATE", "false");
+  }
+
+  /** The client properties of a role. */
+  Map<String, String> client(String role) {
+    return broker.clientOf(role);
+  }
+
+  String bootstrapServers() {
+    return broker.bootstrapServers();
+  }
+
+  Admin admin() {
+    return admin;
+  }
+
+  /** Runs a command for a role of a deployment. */
+  Ran sandbox(Deployment deployment, String role, String... args) {
+    Map<String, String> env = new HashMap<>(deployment.environment("a"));
+    env.putAll(KafkaAccess.settings(client(role)));
+    env.put("ZCBOT_TOPICS_CREATE", "true");
+    StringWriter out = new StringWriter();
+    StringWriter err = new StringWriter();
+    Console console = new Console(env, new PrintWriter(out, true), new PrintWriter(err, true), false);
+    int exitCode = Cli.commandLine(console).execute(args);
+    return new Ran(exitCode, out.toString(), err.toString());
+  }
+
+  /** Allows each role what the command prints; returns that, by role. */
+  Map<String, List<AclBinding>> allowAll(Deployment deployment) throws Exception {
+    Map<String, List<AclBinding>> printed = new HashMap<>();
+    for (String role : ROLES) {
+      Ran ran = sandbox(deployment, role, "topics", "acls", "--principal", role + "=User:" + role);
+      assertThat(ran.err()).isEmpty();
+      assertThat(ran.exitCode()).isZero();
+      List<AclBinding> bindings =
+          ran.out().lines().filter(line -> !line.startsWith("#")).flatMap(SecureCluster::parse).toList();
+      printed.put(role, bindings);
+      allow(bindings);
+    }
+    return printed;
+  }
+
+  void allow(Collection<AclBinding> bindings) throws Exception {
+    admin.createAcls(bindings).all().get(SECONDS, TimeUnit.SECONDS);
+  }
+
+  void forbid(AclBinding binding) throws Exception {
+    List<AclBindingFilter> filters = List.of(binding.toFilter());
+    assertThat(admin.deleteAcls(filters).all().get(SECONDS, TimeUnit.SECONDS)).containsExactly(binding);
+  }
+
+  /** One permission of a worker's or another role's. */
+  static AclBinding binding(
+      String role, ResourceType type, String name, PatternType pattern, AclOperation operation) {
+    return new AclBinding(
+        new ResourcePattern(type, name, pattern),
+        new AccessControlEntry("User:" + role, "*", operation, AclPermissionType.ALLOW));
+  }
+
+  /** What Kafka's own tool makes of such a command. */
+  private static java.util.stream.Stream<AclBinding> parse(String command) {
+    List<String> words = new ArrayList<>(Arrays.asList(command.split(" ")));
+    assertThat(words.subList(0, 2)).containsExactly("kafka-acls.sh", "--bootstrap-server");
+    assertThat(words.get(3)).isEqualTo("--add");
+    List<AclOperation> operations = new ArrayList<>();
+    String principal = null;
+    ResourceType type = null;
+    String name = null;
+    PatternType pattern = PatternType.LITERAL;
+    for (int i = 4; i < words.size(); i++) {
+      switch (words.get(i)) {
+        case "--allow-principal" -> principal = words.get(++i);
+        case "--operation" ->
+            operations.add(
+                AclOperation.fromString(words.get(++i).replaceAll("(?<=[a-z])(?=[A-Z])", "_")));
+        case "--topic" -> {
+          type = ResourceType.TOPIC;
+          name = words.get(++i);
+        }
+        case "--group" -> {
+          type = ResourceType.GROUP;
+          name = words.get(++i);
+        }
+        case "--cluster" -> {
+          type = ResourceType.CLUSTER;
+          name = Resource.CLUSTER_NAME;
+        }
+        case "--resource-pattern-type" -> pattern = PatternType.fromString(words.get(++i).toUpperCase(java.util.Locale.ROOT));
+        default -> throw new AssertionError(words.get(i) + " in " + command);
+      }
+    }
+    ResourcePattern resource = new ResourcePattern(type, name, pattern);
+    String allowed = principal;
+    return operations.stream()
+        .map(
+            operation ->
+                new AclBinding(
+                    resource,
+                    new AccessControlEntry(allowed, "*", operation, AclPermissionType.ALLOW)));
+  }
+
+  @Override
+  public void close() {
+    admin.close();
+    broker.close();
+  }
+}

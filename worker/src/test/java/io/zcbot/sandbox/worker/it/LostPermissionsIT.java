@@ -34,12 +34,15 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.parallel.ResourceLock;
 
 /**
  * A permission is taken away while a worker runs: readiness names it, nobody loses a sandbox, no
  * record is lost, and all goes on when the permission is back.
  */
 @Tag("engine")
+@ResourceLock("logging")
+@ResourceLock("broker")
 @Timeout(value = 2, unit = TimeUnit.MINUTES)
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class LostPermissionsIT {
@@ -58,8 +61,7 @@ class LostPermissionsIT {
     cluster = SecureCluster.start(directory);
     deployment = cluster.deploy().withOps();
     cluster.allowAll(deployment);
-    SecureCluster.Ran created = cluster.sandbox(deployment, "operator", "topics", "create");
-    assertThat(created.err()).isEmpty();
+    cluster.createTopics(deployment);
     deployment.start("a");
   }
 

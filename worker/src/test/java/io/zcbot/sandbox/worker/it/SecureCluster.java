@@ -89,6 +89,11 @@ final class SecureCluster implements AutoCloseable {
     return new Ran(exitCode, out.toString(), err.toString());
   }
 
+  /** As an operator does. */
+  void createTopics(Deployment deployment) {
+    assertThat(sandbox(deployment, "operator", "topics", "create").err()).isEmpty();
+  }
+
   /** Allows each role what the command prints; returns that, by role. */
   Map<String, List<AclBinding>> allowAll(Deployment deployment) throws Exception {
     Map<String, List<AclBinding>> printed = new HashMap<>();

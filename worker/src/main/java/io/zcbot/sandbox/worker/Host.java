@@ -14,6 +14,7 @@ import io.zcbot.sandbox.worker.mounts.ProjectQuotas;
 import io.zcbot.sandbox.worker.mounts.WorkspaceMount;
 import io.zcbot.sandbox.worker.ops.Health;
 import io.zcbot.sandbox.worker.publish.TopicAdmin;
+import io.zcbot.sandbox.worker.publish.TopicWeakness;
 import io.zcbot.sandbox.worker.publish.TopicsException;
 import io.zcbot.sandbox.worker.sandbox.WorkspaceQuota;
 import io.zcbot.sandbox.worker.sandbox.Workspaces;
@@ -22,6 +23,7 @@ import io.zcbot.sandbox.worker.startup.Membership;
 import io.zcbot.sandbox.worker.startup.Preflight;
 import io.zcbot.sandbox.worker.startup.StartRetry;
 import java.io.IOException;
+import java.util.List;
 import org.apache.kafka.clients.admin.Admin;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -63,7 +65,7 @@ record Host(
         new KafkaClients(config.kafka(), "zcbot-" + config.workerId() + "-on-" + config.host());
     Membership membership = closer.add(Membership.take(config, kafka));
     int partitions = verifyTopics(kafka, config.kafka(), retry);
-    warnOfTopics(kafka, config.kafka(), exposure.health());
+    warnOfTopics(kafka, config, exposure.health());
     membership.refuseIfElsewhere();
     Preflight.Fit fit = new Preflight(engine, config.spec(), limit).run(retry);
     for (Finding weakness : fit.weaknesses()) {
@@ -92,18 +94,20 @@ record Host(
         e -> e instanceof TopicsException refused && !refused.isFinal());
   }
 
-  /** Topics whose settings let a writer harm the worker are served nevertheless. */
-  private static void warnOfTopics(KafkaClients kafka, KafkaConfig config, Health health)
+  /** Topics whose settings endanger records or the worker are served nevertheless. */
+  private static void warnOfTopics(KafkaClients kafka, WorkerConfig config, Health health)
       throws InterruptedException {
-    String weakness;
+    List<String> weaknesses;
     try (Admin admin = kafka.admin()) {
-      weakness = String.join("; ", new TopicAdmin(admin, config).weaknesses());
+      weaknesses =
+          new TopicAdmin(admin, config.kafka())
+              .weaknesses(config.reaper().idleTtl).stream().map(TopicWeakness::text).toList();
     } catch (TopicsException e) {
-      weakness = "the settings of the topics could not be checked: " + e.getMessage();
+      weaknesses = List.of("the settings of the topics could not be checked: " + e.getMessage());
     }
-    if (!weakness.isEmpty()) {
-      log.warn("{}", weakness);
-      String told = weakness;
+    weaknesses.forEach(weakness -> log.warn("{}", weakness));
+    if (!weaknesses.isEmpty()) {
+      String told = String.join("; ", weaknesses);
       health.warning("topics", () -> told);
     }
   }

@@ -8,7 +8,9 @@ import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.worker.config.KafkaConfig;
 import io.zcbot.sandbox.worker.publish.TopicAdmin;
 import io.zcbot.sandbox.worker.publish.TopicsException;
+import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
@@ -24,21 +26,26 @@ final class KafkaChecks {
 
   private final Admin admin;
   private final KafkaConfig config;
+  private final Duration idleTtl;
 
-  KafkaChecks(Admin admin, KafkaConfig config) {
+  KafkaChecks(Admin admin, KafkaConfig config, Duration idleTtl) {
     this.admin = admin;
     this.config = config;
+    this.idleTtl = idleTtl;
   }
 
   List<Finding> all() throws InterruptedException {
     String problem = problem();
-    return problem == null
-        ? List.of(topics(), clock())
-        : List.of(
-            Finding.fail(
-                "topics",
-                "Kafka can't be reached at " + config.bootstrapServers() + ": " + problem,
-                "check that Kafka runs there and that ZCBOT_KAFKA_BOOTSTRAP_SERVERS is right"));
+    if (problem != null) {
+      return List.of(
+          Finding.fail(
+              "topics",
+              "Kafka can't be reached at " + config.bootstrapServers() + ": " + problem,
+              "check that Kafka runs there and that ZCBOT_KAFKA_BOOTSTRAP_SERVERS is right"));
+    }
+    List<Finding> findings = new ArrayList<>(topics());
+    findings.add(clock());
+    return findings;
   }
 
   /** Why Kafka can't be asked; null if it can. */
@@ -60,29 +67,33 @@ final class KafkaChecks {
     }
   }
 
-  private Finding topics() throws InterruptedException {
+  private List<Finding> topics() throws InterruptedException {
     TopicAdmin topics = new TopicAdmin(admin, config);
     try {
       if (config.createTopics() && topics.describe().isEmpty()) {
-        return Finding.ok("topics", "none exist yet; the worker creates them when it starts");
+        return List.of(
+            Finding.ok("topics", "none exist yet; the worker creates them when it starts"));
       }
       int partitions = topics.verify();
-      List<String> weaknesses = topics.weaknesses();
-      if (!weaknesses.isEmpty()) {
-        String[] parts = weaknesses.getFirst().split("Run: ", 2);
-        return Finding.warn("topics", parts[0].strip(), parts[1]);
-      }
-      return Finding.ok(
-          "topics", Topic.values().length + " with " + partitions + " partitions each");
+      List<Finding> weaknesses =
+          topics.weaknesses(idleTtl).stream()
+              .map(each -> Finding.warn("topics", each.topic() + " has " + each.problem(), each.remedy()))
+              .toList();
+      return weaknesses.isEmpty()
+          ? List.of(
+              Finding.ok(
+                  "topics", Topic.values().length + " with " + partitions + " partitions each"))
+          : weaknesses;
     } catch (TopicsException e) {
       // Its messages end with what to do.
       String[] parts = e.getMessage().split("; ", 2);
-      return Finding.fail(
-          "topics",
-          parts[0],
-          parts.length == 2
-              ? parts[1]
-              : "check that Kafka runs there and that ZCBOT_KAFKA_BOOTSTRAP_SERVERS is right");
+      return List.of(
+          Finding.fail(
+              "topics",
+              parts[0],
+              parts.length == 2
+                  ? parts[1]
+                  : "check that Kafka runs there and that ZCBOT_KAFKA_BOOTSTRAP_SERVERS is right"));
     }
   }
 

@@ -141,7 +141,7 @@ public final class ProjectQuotas implements WorkspaceQuota {
             log.warn(
                 "{} has the project id {} from now on; existing files, and new files in existing"
                     + " directories, are not counted until they get the same id"
-                    + " (docs/configuration.md, Limit the workspaces)",
+                    + " (docs/operations.md, Workspace quotas)",
                 directory.about(),
                 id);
           }

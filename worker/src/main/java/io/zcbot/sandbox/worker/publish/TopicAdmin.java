@@ -56,13 +56,14 @@ public final class TopicAdmin {
   }
 
   /**
-   * Settings of existing topics that let a writer harm a worker, each with the command that sets
-   * them as they should be.
+   * The topics whose settings endanger records or workers, at most one entry per topic.
    *
+   * @param idleTtl how long a sandbox may be unused
    * @throws TopicsException if Kafka does not tell
    */
-  public List<String> weaknesses() throws TopicsException, InterruptedException {
-    return settings.weaknesses();
+  public List<TopicWeakness> weaknesses(Duration idleTtl)
+      throws TopicsException, InterruptedException {
+    return settings.weaknesses(idleTtl);
   }
 
   /**

@@ -8,20 +8,26 @@ import static java.util.stream.Collectors.joining;
 
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.worker.config.KafkaConfig;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.EnumMap;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.TreeMap;
 import java.util.concurrent.ExecutionException;
 import java.util.function.Function;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.Config;
 import org.apache.kafka.clients.admin.ConfigEntry;
+import org.apache.kafka.clients.admin.TopicDescription;
 import org.apache.kafka.common.KafkaFuture;
 import org.apache.kafka.common.acl.AclOperation;
 import org.apache.kafka.common.config.ConfigResource;
 import org.apache.kafka.common.config.TopicConfig;
+import org.apache.kafka.common.errors.TopicAuthorizationException;
 import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
 import org.jspecify.annotations.Nullable;
 
@@ -80,15 +86,37 @@ final class TopicSettings {
     }
   }
 
-  /** Recommended settings that are not in force, each with the command that sets it. */
-  List<String> weaknesses() throws TopicsException, InterruptedException {
-    return deviations(Topic::recommendedSettings).stream()
-        .map(
-            each ->
-                each.text()
-                    + ", so that a small compressed record can exhaust the worker's memory. Run: "
-                    + each.remedy())
-        .toList();
+  /**
+   * The topics whose settings endanger records or workers, in the order of {@link Topic}.
+   *
+   * @param idleTtl how long a sandbox may be unused
+   */
+  List<TopicWeakness> weaknesses(Duration idleTtl) throws TopicsException, InterruptedException {
+    Map<Topic, Config> actual = configs(List.of(Topic.values()));
+    TopicAdvice advice = new TopicAdvice(brokers(), idleTtl);
+    Map<String, KafkaFuture<TopicDescription>> described =
+        admin.describeTopics(actual.keySet().stream().map(this::name).toList()).topicNameValues();
+    List<TopicWeakness> weaknesses = new ArrayList<>();
+    for (Map.Entry<Topic, Config> each : actual.entrySet()) {
+      String name = name(each.getKey());
+      Map<String, String> settings = new HashMap<>();
+      each.getValue()
+          .entries()
+          .forEach(entry -> settings.put(entry.name(), String.valueOf(entry.value())));
+      int replicas =
+          answer("describe topic " + name, AclOperation.DESCRIBE, described.get(name)).partitions().stream()
+              .mapToInt(partition -> partition.replicas().size())
+              .min()
+              .orElse(0);
+      advice
+          .of(each.getKey(), new TopicAdvice.State(name, settings, replicas))
+          .ifPresent(weaknesses::add);
+    }
+    return weaknesses;
+  }
+
+  private int brokers() throws TopicsException, InterruptedException {
+    return answer("list the brokers", AclOperation.DESCRIBE, admin.describeCluster().nodes()).size();
   }
 
   /** A setting that is not as it should be. */
@@ -98,28 +126,29 @@ final class TopicSettings {
     }
 
     String remedy() {
-      return "kafka-configs.sh --alter --entity-type topics --entity-name "
-          + topic
-          + " --add-config "
-          + setting
-          + "="
-          + wanted;
+      return alteration(topic, setting + "=" + wanted);
     }
+  }
+
+  /** The command that sets settings of a topic. */
+  static String alteration(String topic, String settings) {
+    return "kafka-configs.sh --alter --entity-type topics --entity-name "
+        + topic
+        + " --add-config "
+        + settings;
   }
 
   private List<Deviation> deviations(Function<Topic, Map<String, String>> wanted)
       throws TopicsException, InterruptedException {
     List<Topic> constrained =
         Arrays.stream(Topic.values()).filter(topic -> !wanted.apply(topic).isEmpty()).toList();
-    Map<ConfigResource, KafkaFuture<Config>> answers =
-        admin.describeConfigs(constrained.stream().map(this::resource).toList()).values();
     List<Deviation> deviations = new ArrayList<>();
-    for (Topic topic : constrained) {
-      Config actual = config(topic, answers.get(resource(topic)));
+    for (Map.Entry<Topic, Config> each : configs(constrained).entrySet()) {
+      Topic topic = each.getKey();
       new TreeMap<>(wanted.apply(topic))
           .forEach(
               (setting, value) -> {
-                ConfigEntry entry = actual.get(setting);
+                ConfigEntry entry = each.getValue().get(setting);
                 String is = entry == null ? "nothing" : String.valueOf(entry.value());
                 if (!is.equals(value)) {
                   deviations.add(new Deviation(name(topic), setting, is, value));
@@ -129,16 +158,42 @@ final class TopicSettings {
     return deviations;
   }
 
-  private Config config(Topic topic, @Nullable KafkaFuture<Config> answer)
+  private Map<Topic, Config> configs(List<Topic> topics)
+      throws TopicsException, InterruptedException {
+    Map<ConfigResource, KafkaFuture<Config>> answers =
+        admin.describeConfigs(topics.stream().map(this::resource).toList()).values();
+    Map<Topic, Config> configs = new EnumMap<>(Topic.class);
+    for (Topic topic : topics) {
+      configs.put(topic, config(topic, answers.get(resource(topic))));
+    }
+    return configs;
+  }
+
+  /** A worker needs no permission to read the settings of topics that it makes no demands on. */
+  private Config config(Topic topic, @Nullable KafkaFuture<Config> future)
       throws TopicsException, InterruptedException {
     try {
-      return answer == null ? new Config(List.of()) : answer.get();
+      return answer(
+          "read the settings of topic " + name(topic), AclOperation.DESCRIBE_CONFIGS, future);
+    } catch (TopicsException e) {
+      boolean isConstrained =
+          !topic.requiredSettings().isEmpty() || !topic.recommendedSettings().isEmpty();
+      if (!isConstrained && e.getCause() instanceof TopicAuthorizationException) {
+        return new Config(List.of());
+      }
+      throw e;
+    }
+  }
+
+  private <T> T answer(String what, AclOperation needed, @Nullable KafkaFuture<T> future)
+      throws TopicsException, InterruptedException {
+    try {
+      return Objects.requireNonNull(future, what).get();
     } catch (ExecutionException e) {
       if (e.getCause() instanceof UnknownTopicOrPartitionException) {
         throw TopicAdmin.notKnownYet(config); // one broker described it, another one lags behind
       }
-      throw TopicAdmin.failed(
-          config, "read the settings of topic " + name(topic), AclOperation.DESCRIBE_CONFIGS, e);
+      throw TopicAdmin.failed(config, what, needed, e);
     }
   }
 

@@ -9,7 +9,9 @@ import static org.assertj.core.api.Assertions.catchThrowableOfType;
 import static org.awaitility.Awaitility.await;
 
 import io.zcbot.sandbox.events.Topic;
+import io.zcbot.sandbox.worker.config.WorkerConfig;
 import io.zcbot.sandbox.worker.publish.TopicAdmin;
+import io.zcbot.sandbox.worker.publish.TopicWeakness;
 import io.zcbot.sandbox.worker.publish.TopicsException;
 import io.zcbot.sandbox.worker.testkit.deployment.Deployment;
 import io.zcbot.sandbox.worker.testkit.deployment.KafkaForTests;
@@ -141,16 +143,47 @@ class TopicsIT {
       create(topic, 3, settings);
     }
     assertThat(sendOfSpaces(Topic.ENSURE)).isNull();
-    List<String> weaknesses =
-        new TopicAdmin(deployment.group().admin(), deployment.config("a").kafka()).weaknesses();
+    List<TopicWeakness> weaknesses = weaknesses();
     assertThat(weaknesses).hasSize(2);
-    assertThat(weaknesses.getFirst())
+    assertThat(weaknesses.getFirst().text())
         .contains(deployment.topic(Topic.ENSURE) + " has compression.type=producer")
         .contains(
             "--entity-name "
                 + deployment.topic(Topic.ENSURE)
                 + " --add-config compression.type=uncompressed");
-    assertThat(weaknesses.getLast()).contains(deployment.topic(Topic.LIVE));
+    assertThat(weaknesses.getLast().topic()).isEqualTo(deployment.topic(Topic.LIVE));
+  }
+
+  @Test
+  void topicsThatLoseRecordsAreWarnedOf() throws Exception {
+    for (Topic topic : Topic.values()) {
+      Map<String, String> settings = new HashMap<>(topic.requiredSettings());
+      settings.putAll(topic.recommendedSettings());
+      if (topic == Topic.ACTIVITY) {
+        settings.put("retention.ms", "1000");
+      } else if (topic == Topic.READY) {
+        settings.put("cleanup.policy", "compact");
+      }
+      create(topic, 3, settings);
+    }
+    List<TopicWeakness> weaknesses = weaknesses();
+    assertThat(weaknesses)
+        .extracting(TopicWeakness::topic)
+        .containsExactly(deployment.topic(Topic.ACTIVITY), deployment.topic(Topic.READY));
+    assertThat(weaknesses.getFirst().problem()).startsWith("retention.ms=1000, which is less than");
+    assertThat(weaknesses.getLast().problem()).startsWith("cleanup.policy=compact");
+    assertThat(weaknesses.getLast().remedy())
+        .endsWith(deployment.topic(Topic.READY) + " --add-config cleanup.policy=delete");
+
+    deployment.start("a");
+    assertThat(deployment.ops().get("/health/ready").body())
+        .contains(deployment.topic(Topic.ACTIVITY) + " has retention.ms=1000");
+  }
+
+  private List<TopicWeakness> weaknesses() throws Exception {
+    WorkerConfig config = deployment.config("a");
+    return new TopicAdmin(deployment.group().admin(), config.kafka())
+        .weaknesses(config.reaper().idleTtl);
   }
 
   /** Sends 20 MB of spaces, a few kilobytes under zstd; returns why that failed, if it did. */
@@ -182,7 +215,7 @@ class TopicsIT {
     }
   }
 
-  /** It also leaves nothing open: the same worker id can start again once that is mended. */
+  /** It also leaves nothing open: the same worker id can start again once that is fixed. */
   private TopicsException refusal() throws Exception {
     TopicsException refusal =
         catchThrowableOfType(TopicsException.class, () -> deployment.worker("a").start());

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
-# What bin/run tells its user to try. To be sourced.
+# The commands that bin/run suggests. To be sourced.
 
 # The commands to try, for a broker on this port of 127.0.0.1.
 run_hints() { # port
   local port=$1 user=00000000-0000-4000-8000-000000000001
-  local topic=${ZCBOT_TOPIC_PREFIX-}sandbox.ensure sandbox='bin/sandbox'
+  local topic=${ZCBOT_TOPIC_PREFIX:-sandbox.}ensure sandbox='bin/sandbox'
   ((port == 9092)) || sandbox="ZCBOT_KAFKA_BOOTSTRAP_SERVERS=127.0.0.1:$port bin/sandbox"
   cat <<END
     Ask for a sandbox from another terminal, with the command line:

@@ -55,7 +55,7 @@ public final class MountedSlots implements SlotMounts {
       Files.createDirectory(path);
       Files.setPosixFilePermissions(path, LISTABLE);
     } catch (FileAlreadyExistsException _) {
-      // From an earlier slot, or an earlier life.
+      // From an earlier slot, or a previous run.
     }
   }
 

@@ -95,7 +95,7 @@ class HostFirewallIT {
 
   @Row({26, 27})
   @Test
-  void withoutRulesNothingIsReadyAndTheNextTryMendsThem() throws Exception {
+  void withoutRulesNothingIsReadyAndTheNextTryRestoresThem() throws Exception {
     Started before = fixture.start(fixture.spec());
     around.nft("delete", "table", "inet", table());
     assertThat(reaches(before, Surroundings.METADATA)).isTrue();

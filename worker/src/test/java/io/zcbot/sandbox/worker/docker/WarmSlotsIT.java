@@ -357,7 +357,7 @@ class WarmSlotsIT {
     domain.slots().sweep();
 
     assertThat(adopted).isEqualTo(1);
-    assertThat(fixture.engine.find(parked)).as("a parked slot of an earlier life").isEmpty();
+    assertThat(fixture.engine.find(parked)).as("an idle slot of a previous run").isEmpty();
     Ready after = ready(user);
     assertThat(after.outcome()).isEqualTo(Ready.Outcome.REUSED);
     assertThat(after.containerId()).isEqualTo(before.containerId());

@@ -125,8 +125,8 @@ class EngineFaultsIT {
         .isEqualTo(PosixFilePermissions.fromString("rwxr-xr-x"));
     assertThat(link).isSymbolicLink();
     Files.delete(link);
-    deployment.agent().ensure(user, "mended-" + user);
-    assertThat(deployment.log().awaitAnswer("mended-" + user, Deployment.SOON))
+    deployment.agent().ensure(user, "fixed-" + user);
+    assertThat(deployment.log().awaitAnswer("fixed-" + user, Deployment.SOON))
         .isInstanceOf(Ready.class);
   }
 

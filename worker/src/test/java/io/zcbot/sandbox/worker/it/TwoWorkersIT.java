@@ -47,7 +47,7 @@ class TwoWorkersIT {
 
   @Test
   void aStartPurgesWhatItsEarlierLifeLeftAndNothingElseBeforeItServes() throws Exception {
-    // An earlier life that ended with sandboxes running, as one that was killed does.
+    // A previous run that ended with sandboxes running, as one that was killed does.
     Worker earlier = deployment.with("ZCBOT_RESTART", "adopt").start("a");
     Map<UserId, String> own = new HashMap<>();
     for (int i = 0; i < 4; i++) {

@@ -74,7 +74,7 @@ class WarmIT {
   }
 
   @Test
-  void strangersGetSlotsAndAStopLeavesNothing() throws Exception {
+  void newUsersGetSlotsAndAStopLeavesNothing() throws Exception {
     Worker worker = deployment.start("one");
     awaitParked(2);
     assertThat(metric("zcbot_sandboxes_running")).isZero();

@@ -21,7 +21,7 @@ import java.util.HashMap;
 import java.util.Map;
 
 /**
- * Sandboxes as strangers get them: of slots that were parked before, by the worker's own domain.
+ * Sandboxes as new users get them: claimed from the warm pool, by the worker's own domain.
  */
 final class ClaimedSandboxes {
   private final DomainFixture worker;

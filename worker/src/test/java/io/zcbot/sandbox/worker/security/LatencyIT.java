@@ -88,7 +88,7 @@ class LatencyIT extends Attacks {
     Arrays.sort(glance);
     Arrays.sort(look);
     System.out.printf(
-        "inspect %d us, with the spec held against it %d us (medians)%n",
+        "inspect %d us, with the comparison with its spec %d us (medians)%n",
         glance[100] / 1000, look[100] / 1000);
     assertThat(look[100] - glance[100]).isLessThan(1_000_000);
   }

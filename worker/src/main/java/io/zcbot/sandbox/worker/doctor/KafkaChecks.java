@@ -77,7 +77,10 @@ final class KafkaChecks {
       int partitions = topics.verify();
       List<Finding> weaknesses =
           topics.weaknesses(idleTtl).stream()
-              .map(each -> Finding.warn("topics", each.topic() + " has " + each.problem(), each.remedy()))
+              .map(
+                  each ->
+                      Finding.warn(
+                          "topics", each.topic() + " has " + each.problem(), each.remedy()))
               .toList();
       return weaknesses.isEmpty()
           ? List.of(

@@ -82,7 +82,8 @@ final class TopicAdvice {
             });
     judgeCleanup(topic, state, problems, settings);
     judgeRetention(topic, state, problems, settings);
-    if (state.replicas() > 1 && state.setting(TopicConfig.MIN_IN_SYNC_REPLICAS_CONFIG).equals("1")) {
+    if (state.replicas() > 1
+        && state.setting(TopicConfig.MIN_IN_SYNC_REPLICAS_CONFIG).equals("1")) {
       problems.add(
           TopicConfig.MIN_IN_SYNC_REPLICAS_CONFIG
               + "=1, so that the loss of one broker can lose acknowledged records");
@@ -109,9 +110,7 @@ final class TopicAdvice {
       Topic topic, State state, List<String> problems, List<String> settings) {
     String retention = state.settings().getOrDefault(TopicConfig.RETENTION_MS_CONFIG, UNLIMITED);
     boolean isRead = topic == Topic.ACTIVITY || topic == Topic.READY;
-    if (isRead
-        && !retention.equals(UNLIMITED)
-        && Long.parseLong(retention) < idleTtl.toMillis()) {
+    if (isRead && !retention.equals(UNLIMITED) && Long.parseLong(retention) < idleTtl.toMillis()) {
       long wanted = Math.max(DEFAULT_RETENTION.toMillis(), 2 * idleTtl.toMillis());
       problems.add(
           "%s=%s, which is less than the idle TTL of %d s, so that sandboxes in use can be reaped as idle after a restart"

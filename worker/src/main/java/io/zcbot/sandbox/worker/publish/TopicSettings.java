@@ -104,7 +104,9 @@ final class TopicSettings {
           .entries()
           .forEach(entry -> settings.put(entry.name(), String.valueOf(entry.value())));
       int replicas =
-          answer("describe topic " + name, AclOperation.DESCRIBE, described.get(name)).partitions().stream()
+          answer("describe topic " + name, AclOperation.DESCRIBE, described.get(name))
+              .partitions()
+              .stream()
               .mapToInt(partition -> partition.replicas().size())
               .min()
               .orElse(0);
@@ -116,7 +118,8 @@ final class TopicSettings {
   }
 
   private int brokers() throws TopicsException, InterruptedException {
-    return answer("list the brokers", AclOperation.DESCRIBE, admin.describeCluster().nodes()).size();
+    return answer("list the brokers", AclOperation.DESCRIBE, admin.describeCluster().nodes())
+        .size();
   }
 
   /** A setting that is not as it should be. */

@@ -17,7 +17,8 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 
 class TopicAdviceTest {
-  private static final String ALTER = "kafka-configs.sh --alter --entity-type topics --entity-name ";
+  private static final String ALTER =
+      "kafka-configs.sh --alter --entity-type topics --entity-name ";
 
   private final TopicAdvice advice = new TopicAdvice(3, Duration.ofMinutes(5));
 
@@ -41,7 +42,8 @@ class TopicAdviceTest {
     assertThat(weakness.problem()).startsWith("replication factor 1 on 3 brokers");
     assertThat(weakness.remedy()).startsWith("kafka-reassign-partitions.sh");
     assertThat(
-            new TopicAdvice(2, Duration.ofMinutes(5)).of(Topic.FAILED, state(Topic.FAILED, alone, 1)))
+            new TopicAdvice(2, Duration.ofMinutes(5))
+                .of(Topic.FAILED, state(Topic.FAILED, alone, 1)))
         .isEmpty();
   }
 

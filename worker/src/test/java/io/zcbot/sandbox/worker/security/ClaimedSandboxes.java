@@ -20,9 +20,7 @@ import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.Map;
 
-/**
- * Sandboxes as new users get them: claimed from the warm pool, by the worker's own domain.
- */
+/** Sandboxes as new users get them: claimed from the warm pool, by the worker's own domain. */
 final class ClaimedSandboxes {
   private final DomainFixture worker;
   private final Map<SandboxSpec, Domain> domains = new HashMap<>();

@@ -24,8 +24,9 @@ import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 
-/** Takes its time as a real engine does, and does nothing. */
+/** Takes its time as a real engine does, and runs nothing. */
 final class FakeEngine implements Engine, SandboxEngine {
   private static final SandboxSpec SPEC =
       new SandboxSpec(
@@ -39,7 +40,8 @@ final class FakeEngine implements Engine, SandboxEngine {
   private final String specHash = SPEC.hash();
   private final Duration create;
   private final Duration look;
-  private final Map<String, Container> byName = new ConcurrentHashMap<>();
+  private final Map<String, Container> byId = new ConcurrentHashMap<>();
+  private final Map<String, String> idByName = new ConcurrentHashMap<>();
 
   FakeEngine(String workerId, Duration create, Duration look) {
     this.workerId = workerId;
@@ -59,7 +61,7 @@ final class FakeEngine implements Engine, SandboxEngine {
   @Override
   public Optional<Container> find(String nameOrId) throws EngineException {
     take(look);
-    return Optional.ofNullable(byName.get(nameOrId));
+    return Optional.ofNullable(byId.get(idByName.getOrDefault(nameOrId, nameOrId)));
   }
 
   @Override
@@ -75,42 +77,73 @@ final class FakeEngine implements Engine, SandboxEngine {
 
   @Override
   public List<Container> list() {
-    return List.copyOf(byName.values());
+    return List.copyOf(byId.values());
   }
 
   @Override
   public String create(UserId user, Path workspace) throws EngineException {
     take(create);
-    byte[] id = new byte[32];
-    ThreadLocalRandom.current().nextBytes(id);
-    Container container =
+    byte[] random = new byte[32];
+    ThreadLocalRandom.current().nextBytes(random);
+    String id = HexFormat.of().formatHex(random);
+    String name = Container.nameOf(user);
+    if (idByName.putIfAbsent(name, id) != null) {
+      throw failure(EngineException.Kind.CONFLICT, "create", "the name is in use");
+    }
+    Container.Ownership ownership = new Container.Ownership(user, null, workerId, true);
+    byId.put(
+        id,
         new Container(
-            HexFormat.of().formatHex(id),
-            Container.nameOf(user),
-            Container.State.RUNNING,
-            new Container.Ownership(user, null, workerId, true),
-            specHash,
-            Instant.now(),
-            null,
-            false);
-    byName.put(container.name(), container);
-    return container.id();
+            id, name, Container.State.CREATED, ownership, specHash, null, null, false));
+    return id;
   }
 
   @Override
-  public void start(String containerId) {}
+  public void start(String containerId) throws EngineException {
+    if (become(containerId, Container.State.RUNNING, Instant.now(), null) == null) {
+      throw failure(EngineException.Kind.ABSENT, "start", "no such container");
+    }
+  }
 
   @Override
-  public void kill(String containerId) {}
+  public void kill(String containerId) {
+    Container container = byId.get(containerId);
+    if (container != null) {
+      become(containerId, Container.State.ENDED, container.startedAt(), 137);
+    }
+  }
+
+  private @Nullable Container become(
+      String containerId,
+      Container.State state,
+      @Nullable Instant startedAt,
+      @Nullable Integer exitCode) {
+    return byId.computeIfPresent(
+        containerId,
+        (id, was) ->
+            new Container(
+                id, was.name(), state, was.ownership(), specHash, startedAt, exitCode, false));
+  }
 
   @Override
   public void remove(String containerId) {
-    byName.values().removeIf(container -> container.id().equals(containerId));
+    Container removed = byId.remove(containerId);
+    if (removed != null) {
+      idByName.remove(removed.name(), containerId);
+    }
   }
 
   @Override
-  public boolean hasRunningExec(String containerId) {
+  public boolean hasRunningExec(String containerId) throws EngineException {
+    if (!byId.containsKey(containerId)) {
+      throw failure(EngineException.Kind.ABSENT, "exec", "no such container");
+    }
     return false;
+  }
+
+  private static EngineException failure(
+      EngineException.Kind kind, String operation, String problem) {
+    return new EngineException(kind, operation, problem, null);
   }
 
   @Override

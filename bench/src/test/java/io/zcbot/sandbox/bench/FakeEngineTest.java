@@ -1,0 +1,31 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.bench;
+
+import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.engine.Engine;
+import io.zcbot.sandbox.worker.engine.SandboxEngine;
+import io.zcbot.sandbox.worker.testkit.EngineContract;
+import java.nio.file.Path;
+import java.time.Duration;
+
+class FakeEngineTest extends EngineContract {
+  private final FakeEngine engine = new FakeEngine("w1", Duration.ZERO, Duration.ZERO);
+
+  @Override
+  protected Engine engine() {
+    return engine;
+  }
+
+  @Override
+  protected SandboxEngine sandboxes() {
+    return engine;
+  }
+
+  @Override
+  protected Path workspace(UserId user) {
+    return Path.of("/workspaces", user.toString());
+  }
+}

@@ -90,11 +90,16 @@ class KafkaOutageIT {
     List<Ready> readies = new ArrayList<>();
     for (UserId user : List.of(used, idle, killed)) {
       readies.add(deployment.agent().ensured(user));
+      deployment.agent().activity(used);
+      deployment.agent().activity(idle);
     }
     await().atMost(Deployment.SOON).until(() -> deployment.ops().notReadyBecause().isEmpty());
     UserId late = Deployment.newUser();
     deployment.agent().activity(used);
     deployment.agent().activity(idle);
+    // On a slow machine one may have been idle for too long before.
+    assertThat(deployment.log().reaped(used)).isEmpty();
+    assertThat(deployment.log().reaped(idle)).isEmpty();
     // Read, but maybe not answered when Kafka goes away.
     deployment.agent().ensure(late, "late");
 

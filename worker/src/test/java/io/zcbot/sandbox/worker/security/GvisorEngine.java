@@ -27,6 +27,7 @@ final class GvisorEngine implements AutoCloseable {
 
   private final EngineHost host;
   private final Path config;
+  private boolean closed;
 
   private GvisorEngine() {
     try {
@@ -43,6 +44,8 @@ final class GvisorEngine implements AutoCloseable {
                   .formatted(RUNTIME));
       host = EngineHost.start(BASE, "gvisor", image, "--config-file=" + config);
       Files.delete(image);
+      // The end of a run that is killed as well.
+      Runtime.getRuntime().addShutdownHook(new Thread(this::closeQuietly));
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     } catch (InterruptedException e) {
@@ -55,15 +58,27 @@ final class GvisorEngine implements AutoCloseable {
     return host;
   }
 
+  private void closeQuietly() {
+    try {
+      close();
+    } catch (IOException e) {
+      System.err.println("the engine with gVisor was not cleared away: " + e);
+    }
+  }
+
   @Override
-  public void close() throws IOException {
+  public synchronized void close() throws IOException {
+    if (closed) {
+      return;
+    }
+    closed = true;
     try {
       host.close();
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new InterruptedIOException("interrupted while stopping an engine");
     }
-    Files.delete(config);
+    Files.deleteIfExists(config);
   }
 
   /** Gives out the run's one, started when it is first asked for. */

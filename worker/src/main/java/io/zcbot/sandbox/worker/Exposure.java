@@ -67,6 +67,7 @@ final class Exposure {
     metrics.bindSlots(parts.domain.slots()::idle);
     metrics.bindLanes(parts.lanes::active);
     metrics.bindOpenRecords(parts.intake::inFlightByPartition);
+    metrics.bindOverdue(parts.intake::overdueByPartition);
     metrics.bindLag(config.kafka().topic(Topic.ENSURE), parts.intake::lagByPartition);
     metrics.bindWatermarkAge(parts.follower::ageByPartition);
     Supplier<@Nullable String> activity = parts.follower::problem;
@@ -78,6 +79,7 @@ final class Exposure {
     health.ready("kafka-activity", activity);
     // A poll of brokers that are away returns nothing, as an idle one does; the follower asks them.
     health.ready("kafka-ensures", () -> either(parts.intake.problem(), activity.get()));
+    health.ready("ensures-overdue", parts.intake::progressProblem);
     health.ready("kafka-takeover", parts.takeoverRetry::problem);
     health.ready("kafka-publish", () -> either(parts.publisher.problem(), activity.get()));
     health.warning("partitions", parts.partitionWatch::problem);

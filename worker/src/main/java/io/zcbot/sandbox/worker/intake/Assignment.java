@@ -5,6 +5,7 @@
 package io.zcbot.sandbox.worker.intake;
 
 import io.zcbot.sandbox.events.UserId;
+import java.time.Duration;
 import java.util.Collection;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -31,6 +32,7 @@ public final class Assignment implements PartitionStates {
   private final Map<TopicPartition, CompletableFuture<Void>> takeovers = new HashMap<>();
   private final Map<Integer, Integer> inFlightByPartition = new ConcurrentHashMap<>();
   private final Map<Integer, Long> lagByPartition = new ConcurrentHashMap<>();
+  private final Map<Integer, Duration> overdueByPartition = new ConcurrentHashMap<>();
 
   private int maxMetadata = CompletedOffsets.MAX_CHARS;
 
@@ -142,6 +144,16 @@ public final class Assignment implements PartitionStates {
     return progress.isEmpty() || !consumer.paused().containsAll(progress.keySet());
   }
 
+  /**
+   * Notes for how long records have been overdue.
+   *
+   * @param now on the monotonic clock
+   */
+  void noteOverdue(long now) {
+    progress.forEach(
+        (partition, at) -> overdueByPartition.put(partition.partition(), at.overdue(now)));
+  }
+
   /** For the gauge; asks the consumer's network thread, so not for every batch. */
   void noteLag(Consumer<byte[], byte[]> consumer) {
     for (TopicPartition partition : progress.keySet()) {
@@ -223,6 +235,7 @@ public final class Assignment implements PartitionStates {
       takeovers.remove(partition);
       inFlightByPartition.remove(partition.partition());
       lagByPartition.remove(partition.partition());
+      overdueByPartition.remove(partition.partition());
     }
   }
 
@@ -234,5 +247,10 @@ public final class Assignment implements PartitionStates {
   /** Records not yet read per partition, where known. Any thread. */
   Map<Integer, Long> lagByPartition() {
     return Map.copyOf(lagByPartition);
+  }
+
+  /** For how long a record of each partition has been overdue; zero if none is. Any thread. */
+  Map<Integer, Duration> overdueByPartition() {
+    return Map.copyOf(overdueByPartition);
   }
 }

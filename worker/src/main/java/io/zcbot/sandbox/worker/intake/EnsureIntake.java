@@ -13,7 +13,9 @@ import io.zcbot.sandbox.worker.sandbox.UserLanes;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 import java.util.function.Supplier;
+import java.util.stream.Collectors;
 import org.apache.kafka.clients.consumer.CloseOptions;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
@@ -34,6 +36,9 @@ public final class EnsureIntake implements AutoCloseable {
   private static final Duration PAUSE_WHILE_FULL = Duration.ofMillis(5);
 
   private static final Duration LAG_INTERVAL = Duration.ofMillis(200);
+
+  /** An answer may take an engine call longer than the ensure's deadline, but no more. */
+  private static final Duration OVERDUE = Duration.ofMinutes(1);
   private static final Duration REJOIN_DELAY = Duration.ofMillis(100);
 
   private final Group group;
@@ -147,6 +152,25 @@ public final class EnsureIntake implements AutoCloseable {
     return assignment.lagByPartition();
   }
 
+  /** For how long an ensure of each assigned partition has been overdue; zero if none is. */
+  public Map<Integer, Duration> overdueByPartition() {
+    return assignment.overdueByPartition();
+  }
+
+  /** Which partitions have ensures that should have been answered long ago; null if none has. */
+  public @Nullable String progressProblem() {
+    Map<Integer, Duration> overdue = new TreeMap<>(overdueByPartition());
+    overdue.values().removeIf(duration -> duration.compareTo(OVERDUE) < 0);
+    return overdue.isEmpty()
+        ? null
+        : "ensures are past their deadline and not answered, by partition of "
+            + assignment.topic()
+            + ": "
+            + overdue.entrySet().stream()
+                .map(e -> e.getKey() + " for " + e.getValue().toSeconds() + " s")
+                .collect(Collectors.joining(", "));
+  }
+
   private final class Polling implements PollLoop.Polling {
     @Override
     public void poll(Consumer<byte[], byte[]> consumer) {
@@ -210,6 +234,7 @@ public final class EnsureIntake implements AutoCloseable {
       if (time.nanos() - lastLag >= LAG_INTERVAL.toNanos()) {
         lastLag = time.nanos();
         assignment.noteLag(consumer);
+        assignment.noteOverdue(lastLag);
       }
       if (!records.isEmpty()) {
         loop.read();

@@ -15,6 +15,7 @@ final class InFlightRecord {
   private final Optional<Integer> epoch;
   private final @Nullable UserId user;
   private final Supplier<PartitionState> partition;
+  private final long due;
   private volatile boolean complete;
 
   /**
@@ -23,16 +24,19 @@ final class InFlightRecord {
    * @param epoch of the leader that appended it
    * @param user whose lane works on it; null if none does
    * @param partition the state of its partition in the assignment that it was read in
+   * @param due when it should be complete, on the monotonic clock
    */
   InFlightRecord(
       long offset,
       Optional<Integer> epoch,
       @Nullable UserId user,
-      Supplier<PartitionState> partition) {
+      Supplier<PartitionState> partition,
+      long due) {
     this.offset = offset;
     this.epoch = epoch;
     this.user = user;
     this.partition = partition;
+    this.due = due;
   }
 
   /** The record's effect is in the log. */
@@ -56,6 +60,11 @@ final class InFlightRecord {
   /** The user whose lane works on it; null if none does. */
   @Nullable UserId user() {
     return user;
+  }
+
+  /** When it should be complete, on the monotonic clock. */
+  long due() {
+    return due;
   }
 
   PartitionState partition() {

@@ -5,6 +5,7 @@
 package io.zcbot.sandbox.worker.intake;
 
 import io.zcbot.sandbox.events.UserId;
+import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.HashSet;
 import java.util.Optional;
@@ -51,8 +52,9 @@ final class OffsetTracker {
    *
    * @param epoch of the leader that appended it
    * @param user whose lane works on it; null if none does
+   * @param due when it should be complete, on the monotonic clock
    */
-  InFlightRecord open(long offset, Optional<Integer> epoch, @Nullable UserId user) {
+  InFlightRecord open(long offset, Optional<Integer> epoch, @Nullable UserId user, long due) {
     InFlightRecord last = inFlight.peekLast();
     if (last != null && last.offset() >= offset) {
       throw new IllegalStateException("offset " + offset + " after " + last.offset());
@@ -61,7 +63,7 @@ final class OffsetTracker {
     if (inFlight.isEmpty()) {
       epochOfDone = position.leaderEpoch();
     }
-    InFlightRecord record = new InFlightRecord(offset, epoch, user, () -> state);
+    InFlightRecord record = new InFlightRecord(offset, epoch, user, () -> state, due);
     inFlight.addLast(record);
     return record;
   }
@@ -71,7 +73,7 @@ final class OffsetTracker {
     if (!before.contains(offset, number(epoch))) {
       return false;
     }
-    open(offset, epoch, null).complete();
+    open(offset, epoch, null, 0).complete();
     return true;
   }
 
@@ -162,6 +164,22 @@ final class OffsetTracker {
   /** What is last known to be committed. */
   OffsetAndMetadata committed() {
     return committed;
+  }
+
+  /**
+   * For how long a record has been in flight past the instant when it should have been complete.
+   *
+   * @param now on the monotonic clock
+   * @return zero if all is in time
+   */
+  Duration overdue(long now) {
+    long longest = 0;
+    for (InFlightRecord record : inFlight) {
+      if (!record.isComplete()) {
+        longest = Math.max(longest, now - record.due());
+      }
+    }
+    return Duration.ofNanos(longest);
   }
 
   /** The users whose lanes work on records in flight. */

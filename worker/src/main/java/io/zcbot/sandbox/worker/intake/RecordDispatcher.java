@@ -33,6 +33,9 @@ final class RecordDispatcher implements AutoCloseable {
   /** No ensure is worked on for longer than this, whatever its {@code expires_at} says. */
   static final Duration LONGEST_WAIT = Duration.ofMinutes(10);
 
+  /** What a record that goes to another partition or the dead-letter topic may take. */
+  private static final Duration FORWARDING = Duration.ofMinutes(1);
+
   /** Some four thousand ensures of the usual size. */
   private static final long MAX_BYTES_IN_FLIGHT = 16L << 20;
 
@@ -108,15 +111,16 @@ final class RecordDispatcher implements AutoCloseable {
       Instant expires,
       @Nullable String refusal,
       OffsetTracker tracker) {
-    InFlightRecord inFlight =
-        tracker.open(record.offset(), record.leaderEpoch(), ensure.userId());
     long now = time.nanos();
+    long deadline = now + left(expires).toNanos();
+    InFlightRecord inFlight =
+        tracker.open(record.offset(), record.leaderEpoch(), ensure.userId(), deadline);
     EnsureRequest request =
         new EnsureRequest(
             ensure,
             record.partition(),
             now,
-            now + left(expires).toNanos(),
+            deadline,
             () -> pass(inFlight),
             refusal);
     long size = bytes.add(record);
@@ -161,7 +165,8 @@ final class RecordDispatcher implements AutoCloseable {
 
   private void forward(
       ConsumerRecord<byte[], byte[]> record, OffsetTracker tracker, Forwarder.Task task) {
-    InFlightRecord inFlight = tracker.open(record.offset(), record.leaderEpoch(), null);
+    InFlightRecord inFlight = tracker.open(
+            record.offset(), record.leaderEpoch(), null, time.nanos() + FORWARDING.toNanos());
     forwarder.forward(record, task, inFlight::complete);
   }
 

@@ -98,6 +98,11 @@ public final class KafkaClients {
     return clientId + "-" + GROUP_ROLE;
   }
 
+  /** Whether a member of the workers' group that names itself so is a worker. */
+  public static boolean isWorker(String clientId) {
+    return clientId.endsWith("-" + GROUP_ROLE);
+  }
+
   /** A reader of partitions it assigns itself; commits nothing. */
   public Consumer<byte[], byte[]> freeConsumer(String role) {
     Map<String, Object> settings = consumer(role);

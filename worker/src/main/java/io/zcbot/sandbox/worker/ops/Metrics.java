@@ -89,6 +89,16 @@ public final class Metrics implements AutoCloseable {
         "zcbot.open.records", "Ensures in flight", Tags.empty(), byPartition, Integer::doubleValue);
   }
 
+  /** For how long ensures have been past their deadline without an answer, by partition. */
+  public void bindOverdue(Supplier<Map<Integer, Duration>> byPartition) {
+    byPartition(
+        "zcbot.ensures.overdue.seconds",
+        "Time since the earliest deadline of an ensure that is not answered; 0 if none is late",
+        Tags.empty(),
+        byPartition,
+        overdue -> overdue.toMillis() / 1e3);
+  }
+
   /** Records that have not been read yet, by partition; {@code topic} is the input's name. */
   public void bindLag(String topic, Supplier<Map<Integer, Long>> byPartition) {
     byPartition(

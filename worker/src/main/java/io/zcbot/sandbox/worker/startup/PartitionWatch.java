@@ -4,25 +4,41 @@
  */
 package io.zcbot.sandbox.worker.startup;
 
+import static java.util.stream.Collectors.toCollection;
+
+import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.worker.config.KafkaConfig;
 import io.zcbot.sandbox.worker.kafka.KafkaClients;
 import io.zcbot.sandbox.worker.publish.TopicAdmin;
 import io.zcbot.sandbox.worker.publish.TopicsException;
+import java.util.List;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Semaphore;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.stream.IntStream;
 import org.apache.kafka.clients.admin.Admin;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Notices that somebody raised the number of partitions while the worker runs. */
+/**
+ * Notices that somebody raised the number of partitions while the worker runs, and that no worker
+ * reads some of them.
+ */
 public final class PartitionWatch {
   private static final Logger log = LoggerFactory.getLogger(PartitionWatch.class);
+
+  private static final int CALL_SECONDS = 10;
 
   private final KafkaClients kafka;
   private final KafkaConfig config;
   private final int served;
   private final Semaphore once = new Semaphore(1);
   private volatile @Nullable String problem;
+  private Set<Integer> unreadBefore = Set.of();
 
   /**
    * Has noticed nothing yet.
@@ -35,7 +51,7 @@ public final class PartitionWatch {
     this.served = served;
   }
 
-  /** What was raised, and what to do about it; null if nothing was. */
+  /** What is wrong with the partitions, and what to do about it; null if nothing is. */
   public @Nullable String problem() {
     return problem;
   }
@@ -51,16 +67,57 @@ public final class PartitionWatch {
     try (Admin admin = kafka.admin()) {
       TopicAdmin topics = new TopicAdmin(admin, config);
       String found = topics.growth(topics.describe(), served);
+      Set<Integer> unread = unread(admin);
+      if (found == null) {
+        found = problemOf(unread);
+      }
+      unreadBefore = unread;
       if (found != null && !found.equals(problem)) {
         log.warn("{}", found);
       }
       problem = found;
     } catch (TopicsException e) {
       log.debug("the topics could not be looked at: {}", e.getMessage()); // the next time will do
+    } catch (ExecutionException | TimeoutException e) {
+      log.debug("the group could not be looked at: {}", e.toString());
     } catch (InterruptedException _) {
       Thread.currentThread().interrupt();
     } finally {
       once.release();
     }
+  }
+
+  private Set<Integer> unread(Admin admin)
+      throws ExecutionException, InterruptedException, TimeoutException {
+    Set<Integer> unread = IntStream.range(0, served).boxed().collect(toCollection(TreeSet::new));
+    admin
+        .describeConsumerGroups(List.of(config.groupId()))
+        .all()
+        .get(CALL_SECONDS, TimeUnit.SECONDS)
+        .get(config.groupId())
+        .members()
+        .stream()
+        .filter(member -> KafkaClients.isWorker(member.clientId()))
+        .flatMap(member -> member.assignment().topicPartitions().stream())
+        .filter(partition -> partition.topic().equals(config.topic(Topic.ENSURE)))
+        .forEach(partition -> unread.remove(partition.partition()));
+    return unread;
+  }
+
+  /** A rebalance leaves partitions without a member for a moment, so one look proves nothing. */
+  private @Nullable String problemOf(Set<Integer> unread) {
+    Set<Integer> lasting = new TreeSet<>(unread);
+    lasting.retainAll(unreadBefore);
+    return lasting.isEmpty()
+        ? null
+        : "no worker in group "
+            + config.groupId()
+            + " reads partitions "
+            + lasting
+            + " of "
+            + config.topic(Topic.ENSURE)
+            + ", so the ensures of their users are not answered. `kafka-consumer-groups.sh"
+            + " --describe` shows the members: a worker hangs, or a client that is no worker is"
+            + " in the group";
   }
 }

@@ -44,8 +44,8 @@ class AssignmentTest {
     add();
     assignment.takeOver(List.of(ONE), CompletableFuture.completedFuture(null));
     OffsetTracker tracker = assignment.tracker(ONE);
-    InFlightRecord first = tracker.open(0, Optional.empty(), null);
-    tracker.open(1, Optional.empty(), null);
+    InFlightRecord first = tracker.open(0, Optional.empty(), null, 0);
+    tracker.open(1, Optional.empty(), null, 0);
     assignment.regulate(consumer, false);
     assertThat(consumer.paused()).containsExactly(ONE);
     first.complete();

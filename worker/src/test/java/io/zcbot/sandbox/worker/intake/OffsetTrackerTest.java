@@ -8,6 +8,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.zcbot.sandbox.events.UserId;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
@@ -28,6 +29,7 @@ class OffsetTrackerTest {
   private static final UserId ANNA = new UserId(new UUID(0, 1));
   private static final UserId BEN = new UserId(new UUID(0, 2));
   private static final Optional<Integer> EPOCH = Optional.of(3);
+  private static final long DUE = 0;
 
   /** The offset alone. */
   private static OptionalLong committable(OffsetTracker tracker) {
@@ -44,10 +46,10 @@ class OffsetTrackerTest {
   @Test
   void whatIsCompleteBehindTheHeadIsCommittedAndNotDoneAgain() {
     OffsetTracker before = new OffsetTracker(10);
-    before.open(10, EPOCH, ANNA);
-    before.open(11, EPOCH, BEN).complete();
-    before.open(12, EPOCH, BEN);
-    before.open(13, EPOCH, BEN).complete();
+    before.open(10, EPOCH, ANNA, DUE);
+    before.open(11, EPOCH, BEN, DUE).complete();
+    before.open(12, EPOCH, BEN, DUE);
+    before.open(13, EPOCH, BEN, DUE).complete();
     before.advanceTo(new OffsetAndMetadata(14, EPOCH, ""));
     OffsetAndMetadata committed = toCommit(before);
     assertThat(committed.offset()).isEqualTo(10);
@@ -57,14 +59,14 @@ class OffsetTrackerTest {
     OffsetTracker after = new OffsetTracker(committed);
     assertThat(after.committable(CompletedOffsets.MAX_CHARS)).as("as it is committed").isEmpty();
     assertThat(after.skip(10, EPOCH)).isFalse();
-    var head = after.open(10, EPOCH, ANNA);
+    var head = after.open(10, EPOCH, ANNA, DUE);
     assertThat(after.skip(11, EPOCH)).isTrue();
     after.advanceTo(new OffsetAndMetadata(12, EPOCH, ""));
     assertThat(after.committable(CompletedOffsets.MAX_CHARS))
         .as("what was not read again yet stays known")
         .isEmpty();
     assertThat(after.skip(12, EPOCH)).isFalse();
-    var other = after.open(12, EPOCH, BEN);
+    var other = after.open(12, EPOCH, BEN, DUE);
     assertThat(after.skip(13, EPOCH)).isTrue();
     after.advanceTo(new OffsetAndMetadata(14, EPOCH, ""));
     head.complete();
@@ -75,8 +77,8 @@ class OffsetTrackerTest {
   @Test
   void aRecordThatGotTheOffsetOfALostOneIsNotSkipped() {
     OffsetTracker before = new OffsetTracker(0);
-    before.open(0, EPOCH, ANNA);
-    before.open(1, EPOCH, BEN).complete();
+    before.open(0, EPOCH, ANNA, DUE);
+    before.open(1, EPOCH, BEN, DUE).complete();
     before.advanceTo(new OffsetAndMetadata(2, EPOCH, ""));
     OffsetTracker after = new OffsetTracker(toCommit(before));
     assertThat(after.skip(1, Optional.of(4))).isFalse();
@@ -87,8 +89,8 @@ class OffsetTrackerTest {
   void theEpochOfTheLastRecordDoneIsCommitted() {
     OffsetTracker progress =
         new OffsetTracker(new OffsetAndMetadata(5, Optional.of(1), ""));
-    var first = progress.open(5, Optional.of(2), ANNA);
-    progress.open(6, Optional.of(3), BEN);
+    var first = progress.open(5, Optional.of(2), ANNA, DUE);
+    progress.open(6, Optional.of(3), BEN, DUE);
     progress.advanceTo(new OffsetAndMetadata(7, Optional.of(3), ""));
     first.complete();
     assertThat(toCommit(progress)).isEqualTo(new OffsetAndMetadata(6, Optional.of(2), ""));
@@ -119,7 +121,7 @@ class OffsetTrackerTest {
         boolean skipped = tracker.skip(offset, EPOCH);
         assertThat(skipped).as("offset " + offset).isEqualTo(done.contains(offset));
         if (!skipped) {
-          open.put(offset, tracker.open(offset, EPOCH, ANNA));
+          open.put(offset, tracker.open(offset, EPOCH, ANNA, DUE));
         }
         tracker.advanceTo(new OffsetAndMetadata(offset + 1, EPOCH, ""));
         if (random.nextBoolean() && !open.isEmpty()) {
@@ -142,8 +144,8 @@ class OffsetTrackerTest {
   @Test
   void commitsBehindTheCompletedHeadOnly() {
     OffsetTracker progress = new OffsetTracker(10);
-    var first = progress.open(10, EPOCH, ANNA);
-    var second = progress.open(11, EPOCH, BEN);
+    var first = progress.open(10, EPOCH, ANNA, DUE);
+    var second = progress.open(11, EPOCH, BEN, DUE);
     progress.advanceTo(new OffsetAndMetadata(12, EPOCH, ""));
     assertThat(committable(progress)).isEmpty();
     second.complete();
@@ -159,7 +161,7 @@ class OffsetTrackerTest {
   @Test
   void aGapAtTheEndIsCommittedWithThePosition() {
     OffsetTracker progress = new OffsetTracker(0);
-    progress.open(3, EPOCH, ANNA).complete();
+    progress.open(3, EPOCH, ANNA, DUE).complete();
     progress.advanceTo(new OffsetAndMetadata(9, EPOCH, "")); // 4 to 8 are transaction markers or were compacted away
     assertThat(committable(progress)).hasValue(9);
   }
@@ -174,11 +176,11 @@ class OffsetTrackerTest {
   @Test
   void aLateCompletionOfAnEarlierAssignmentTouchesNothing() {
     OffsetTracker before = new OffsetTracker(0);
-    var late = before.open(0, EPOCH, ANNA);
+    var late = before.open(0, EPOCH, ANNA, DUE);
     before.lose();
     OffsetTracker again = new OffsetTracker(0);
     again.takeOver();
-    var fresh = again.open(0, EPOCH, ANNA);
+    var fresh = again.open(0, EPOCH, ANNA, DUE);
     again.advanceTo(new OffsetAndMetadata(1, EPOCH, ""));
     late.complete();
     assertThat(late.partition()).isEqualTo(PartitionState.LOST);
@@ -191,9 +193,9 @@ class OffsetTrackerTest {
   @Test
   void knowsWhoseLanesAreAtWork() {
     OffsetTracker progress = new OffsetTracker(0);
-    var annas = progress.open(0, EPOCH, ANNA);
-    progress.open(1, EPOCH, BEN);
-    progress.open(2, EPOCH, null);
+    var annas = progress.open(0, EPOCH, ANNA, DUE);
+    progress.open(1, EPOCH, BEN, DUE);
+    progress.open(2, EPOCH, null, DUE);
     assertThat(progress.usersAtWork()).containsExactlyInAnyOrder(ANNA, BEN);
     annas.complete();
     assertThat(progress.usersAtWork()).containsExactly(BEN);
@@ -202,8 +204,8 @@ class OffsetTrackerTest {
   @Test
   void offsetsThatDoNotRiseAreABug() {
     OffsetTracker progress = new OffsetTracker(0);
-    progress.open(4, EPOCH, ANNA);
-    assertThatThrownBy(() -> progress.open(4, EPOCH, ANNA)).isInstanceOf(IllegalStateException.class);
+    progress.open(4, EPOCH, ANNA, DUE);
+    assertThatThrownBy(() -> progress.open(4, EPOCH, ANNA, DUE)).isInstanceOf(IllegalStateException.class);
   }
 
   /** Against the plain statement: everything before the committed offset is complete. */
@@ -224,7 +226,7 @@ class OffsetTrackerTest {
         next += random.nextInt(3); // a gap, or none
         offsets.add(next);
         open.add(slots.size());
-        slots.add(progress.open(next, EPOCH, ANNA));
+        slots.add(progress.open(next, EPOCH, ANNA, DUE));
         next++;
         progress.advanceTo(new OffsetAndMetadata(next, EPOCH, ""));
       } else {
@@ -252,5 +254,18 @@ class OffsetTrackerTest {
     assertThat(progress.committed().offset()).isEqualTo(next);
     assertThat(progress.inFlight()).isZero();
     assertThat(committable(progress)).isEmpty();
+  }
+
+  @Test
+  void theRecordThatShouldHaveBeenCompleteFirstSaysForHowLong() {
+    OffsetTracker tracker = new OffsetTracker(0);
+    assertThat(tracker.overdue(100)).isZero();
+    tracker.open(0, EPOCH, ANNA, 200);
+    InFlightRecord late = tracker.open(1, EPOCH, BEN, 40);
+    assertThat(tracker.overdue(30)).as("all in time").isZero();
+    assertThat(tracker.overdue(100)).isEqualTo(Duration.ofNanos(60));
+    late.complete();
+    assertThat(tracker.overdue(100)).as("it waits for the head only").isZero();
+    assertThat(tracker.overdue(250)).isEqualTo(Duration.ofNanos(50));
   }
 }

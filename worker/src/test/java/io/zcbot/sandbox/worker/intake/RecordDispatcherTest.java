@@ -56,7 +56,7 @@ class RecordDispatcherTest {
         }
       };
 
-  private final RecordDispatcher reception =
+  private final RecordDispatcher dispatcher =
       new RecordDispatcher(
           homes,
           Duration.ofSeconds(60),
@@ -81,12 +81,12 @@ class RecordDispatcherTest {
 
   @AfterEach
   void close() {
-    reception.close();
+    dispatcher.close();
     assertThat(Thread.interrupted()).as("the lane's thread").isFalse();
   }
 
   private void accept(int partition, String value) {
-    reception.accept(
+    dispatcher.accept(
         new ConsumerRecord<>(
             "sandbox.ensure",
             partition,
@@ -129,7 +129,7 @@ class RecordDispatcherTest {
     work = requests::add;
     RecordHeaders headers = new RecordHeaders();
     headers.add("zcbot_forwarded", forwardedFrom.getBytes(UTF_8));
-    reception.accept(
+    dispatcher.accept(
         new ConsumerRecord<>(
             "sandbox.ensure",
             partition,
@@ -200,9 +200,9 @@ class RecordDispatcherTest {
       accept(home, "{\"user_id\":\"" + ANNA + "\",\"unknown\":\"" + "x".repeat(60_000) + "\"}");
     }
     assertThat(lane).hasSize(300);
-    assertThat(reception.isFull()).isTrue();
+    assertThat(dispatcher.isFull()).isTrue();
     lane.forEach(Runnable::run);
-    assertThat(reception.isFull()).isFalse();
+    assertThat(dispatcher.isFull()).isFalse();
     assertThat(committable()).hasValue(300);
   }
 
@@ -211,10 +211,10 @@ class RecordDispatcherTest {
     for (int i = 0; i < 5000; i++) {
       acceptEnsure(home);
     }
-    assertThat(reception.isFull()).as("small ones count for their threads").isTrue();
+    assertThat(dispatcher.isFull()).as("small ones count for their threads").isTrue();
     progress.revoke();
     lane.forEach(Runnable::run);
-    assertThat(reception.isFull()).isFalse();
+    assertThat(dispatcher.isFull()).isFalse();
   }
 
   @Test

@@ -134,11 +134,14 @@ class MetricsTest {
     metrics.bindLag("sandbox.ensure", () -> lag);
     metrics.bindLag("sandbox.activity", Map::of);
     metrics.bindWatermarkAge(() -> age);
+    metrics.bindOverdue(() -> Map.of(0, Duration.ofSeconds(61), 7, Duration.ZERO));
 
     assertThat(metrics.scrape())
         .contains("zcbot_open_records{partition=\"0\"} 5.0")
         .contains("zcbot_open_records{partition=\"7\"} 1.0")
         .contains("zcbot_lag{partition=\"7\",topic=\"sandbox.ensure\"} 12.0")
+        .contains("zcbot_ensures_overdue_seconds{partition=\"0\"} 61.0")
+        .contains("zcbot_ensures_overdue_seconds{partition=\"7\"} 0.0")
         .contains("zcbot_follower_watermark_age_seconds{partition=\"0\"} 1.5");
     open.remove(7);
     lag.put(7, 0L);

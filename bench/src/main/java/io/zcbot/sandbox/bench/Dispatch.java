@@ -227,7 +227,8 @@ final class Dispatch implements Experiment {
     try (Lanes lanes = new Lanes(Duration.ofSeconds(5));
         EnsureIntake intake =
             new EnsureIntake(
-                LocalWorker.group(kafka.clients(prefix, id), id, LocalWorker.assignment(prefix, PARTITIONS)),
+                LocalWorker.group(
+                    kafka.clients(prefix, id), id, LocalWorker.assignment(prefix, PARTITIONS)),
                 LocalWorker.settings(PARTITIONS),
                 lanes::submit,
                 _ -> {

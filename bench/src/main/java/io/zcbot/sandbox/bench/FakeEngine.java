@@ -93,8 +93,7 @@ final class FakeEngine implements Engine, SandboxEngine {
     Container.Ownership ownership = new Container.Ownership(user, null, workerId, true);
     byId.put(
         id,
-        new Container(
-            id, name, Container.State.CREATED, ownership, specHash, null, null, false));
+        new Container(id, name, Container.State.CREATED, ownership, specHash, null, null, false));
     return id;
   }
 

@@ -52,10 +52,8 @@ final class LiveEntries {
               log.config().topicPrefix(),
               new KeyPartitions(count),
               Long.MAX_VALUE)
-          .live(partitions, Map.of(), true)
-          .others()
-          .stream()
-          .collect(Collectors.toMap(LiveSandbox::containerId, entry -> entry, (one, _) -> one));
+          .live(partitions, Map.of(), true).others().stream()
+              .collect(Collectors.toMap(LiveSandbox::containerId, entry -> entry, (one, _) -> one));
     } catch (KafkaException e) {
       throw log.failed("read the live table", e);
     }

@@ -80,8 +80,7 @@ public final class Ensurer {
       switch (result(request)) {
         case Result.Served served -> announce(request, served);
         case Refused refused ->
-            announcer.failed(
-                answers.failed(request, refused), request.arrived(), request.fence());
+            announcer.failed(answers.failed(request, refused), request.arrived(), request.fence());
       }
     }
   }

@@ -21,8 +21,8 @@ import org.slf4j.LoggerFactory;
  *
  * <p>Sandboxes of users whom another worker serves by now are removed; its announcements tell. A
  * worker that merely lost its membership, for example a permission, keeps its sandboxes, since
- * nobody took over. Entries of owned partitions that somebody removed from the live table are written
- * again.
+ * nobody took over. Entries of owned partitions that somebody removed from the live table are
+ * written again.
  */
 final class LogChecks {
   private static final Logger log = LoggerFactory.getLogger(LogChecks.class);
@@ -40,10 +40,7 @@ final class LogChecks {
    * @param threads runs what waits for Kafka
    */
   LogChecks(
-      LogComparison comparison,
-      Takeover takeover,
-      PartitionOwnership ownership,
-      Executor threads) {
+      LogComparison comparison, Takeover takeover, PartitionOwnership ownership, Executor threads) {
     this.comparison = comparison;
     this.takeover = takeover;
     this.ownership = ownership;

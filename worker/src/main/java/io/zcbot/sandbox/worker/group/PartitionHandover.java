@@ -67,7 +67,8 @@ public final class PartitionHandover implements Handover {
 
   /** In several rounds if the live table has more entries than fit into memory at a time. */
   private CompletableFuture<Void> takeOver(Set<Integer> partitions, Tenure tenure) {
-    return reading.of(partitions)
+    return reading
+        .of(partitions)
         .thenCompose(
             differences ->
                 takeover

@@ -10,8 +10,6 @@ import io.zcbot.sandbox.events.EventFormatException;
 import io.zcbot.sandbox.events.Origin;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.kafka.KeyPartitions;
-import io.zcbot.sandbox.worker.kafka.LogRange;
-import io.zcbot.sandbox.worker.kafka.Origins;
 import io.zcbot.sandbox.worker.reap.LowWatermark;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import java.time.Duration;
@@ -151,8 +149,7 @@ public final class ActivityFollower implements LowWatermark, AutoCloseable {
   }
 
   private void follow(Consumer<byte[], byte[]> consumer) {
-    Set<TopicPartition> target =
-        assignment.target(consumer, number -> states.of(number).stays());
+    Set<TopicPartition> target = assignment.target(consumer, number -> states.of(number).stays());
     if (!target.equals(consumer.assignment())) {
       assignment.change(consumer, target);
       lowWatermarks.retain(target);
@@ -195,7 +192,9 @@ public final class ActivityFollower implements LowWatermark, AutoCloseable {
       return;
     }
     metrics.activity();
-    touch.touch(activity.userId(), time.nanos() - lowWatermarks.age(record.partition(), origin.timestamp()));
+    touch.touch(
+        activity.userId(),
+        time.nanos() - lowWatermarks.age(record.partition(), origin.timestamp()));
     int home = partitions.of(record.key());
     if (home != record.partition() && !ForwardedFrom.isIn(record)) {
       metrics.forwarded(record.topic());

@@ -191,8 +191,7 @@ public final class Assignment implements PartitionStates {
 
   Map<TopicPartition, OffsetAndMetadata> committed() {
     Map<TopicPartition, OffsetAndMetadata> same = new HashMap<>();
-    progress.forEach(
-        (partition, at) -> same.put(partition, at.committed()));
+    progress.forEach((partition, at) -> same.put(partition, at.committed()));
     return same;
   }
 

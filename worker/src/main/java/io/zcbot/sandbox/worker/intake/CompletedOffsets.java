@@ -128,7 +128,8 @@ record CompletedOffsets(List<Run> runs) {
       return NONE;
     }
     try {
-      ByteBuffer in = ByteBuffer.wrap(Base64.getDecoder().decode(metadata.substring(PREFIX.length())));
+      ByteBuffer in =
+          ByteBuffer.wrap(Base64.getDecoder().decode(metadata.substring(PREFIX.length())));
       List<Run> runs = new ArrayList<>();
       long end = committed;
       int epoch = 0;
@@ -144,7 +145,8 @@ record CompletedOffsets(List<Run> runs) {
       }
       return new CompletedOffsets(List.copyOf(runs));
     } catch (IllegalArgumentException | BufferUnderflowException | ArithmeticException e) {
-      log.warn("the metadata of a commit can't be read, its records are read again: {}", e.toString());
+      log.warn(
+          "the metadata of a commit can't be read, its records are read again: {}", e.toString());
       return NONE;
     }
   }

@@ -39,6 +39,7 @@ public final class EnsureIntake implements AutoCloseable {
 
   /** An answer may take an engine call longer than the ensure's deadline, but no more. */
   private static final Duration OVERDUE = Duration.ofMinutes(1);
+
   private static final Duration REJOIN_DELAY = Duration.ofMillis(100);
 
   private final Group group;
@@ -116,14 +117,7 @@ public final class EnsureIntake implements AutoCloseable {
     this.homes = new KeyPartitions(settings.partitionCount());
     this.dispatcher =
         new RecordDispatcher(
-            homes,
-            settings.ensureExpiry(),
-            lanes,
-            work,
-            forwarding,
-            lease,
-            time,
-            metrics);
+            homes, settings.ensureExpiry(), lanes, work, forwarding, lease, time, metrics);
     this.loop = new PollLoop("ensure-intake", "ensures", group.consumers(), new Polling(), time);
     this.limits = new IntakeLimits(settings, loop::isStopping);
   }

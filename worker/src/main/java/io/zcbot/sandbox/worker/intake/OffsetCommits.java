@@ -56,8 +56,7 @@ final class OffsetCommits {
       long position = consumer.position(partition, limit);
       OffsetAndMetadata at = committed.get(partition);
       positions.put(
-          partition,
-          at != null && at.offset() == position ? at : new OffsetAndMetadata(position));
+          partition, at != null && at.offset() == position ? at : new OffsetAndMetadata(position));
     }
     return positions;
   }

@@ -10,7 +10,6 @@ import io.zcbot.sandbox.events.EventFormatException;
 import io.zcbot.sandbox.events.Origin;
 import io.zcbot.sandbox.worker.ensure.EnsureRequest;
 import io.zcbot.sandbox.worker.kafka.KeyPartitions;
-import io.zcbot.sandbox.worker.kafka.Origins;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
 import io.zcbot.sandbox.worker.sandbox.StoppedException;
 import io.zcbot.sandbox.worker.sandbox.Time;
@@ -116,13 +115,7 @@ final class RecordDispatcher implements AutoCloseable {
     InFlightRecord inFlight =
         tracker.open(record.offset(), record.leaderEpoch(), ensure.userId(), deadline);
     EnsureRequest request =
-        new EnsureRequest(
-            ensure,
-            record.partition(),
-            now,
-            deadline,
-            () -> pass(inFlight),
-            refusal);
+        new EnsureRequest(ensure, record.partition(), now, deadline, () -> pass(inFlight), refusal);
     long size = bytes.add(record);
     boolean accepted =
         lanes.submit(
@@ -165,7 +158,8 @@ final class RecordDispatcher implements AutoCloseable {
 
   private void forward(
       ConsumerRecord<byte[], byte[]> record, OffsetTracker tracker, Forwarder.Task task) {
-    InFlightRecord inFlight = tracker.open(
+    InFlightRecord inFlight =
+        tracker.open(
             record.offset(), record.leaderEpoch(), null, time.nanos() + FORWARDING.toNanos());
     forwarder.forward(record, task, inFlight::complete);
   }

@@ -189,8 +189,7 @@ public final class KafkaSandboxLog implements SandboxLog {
     try {
       // Of most users nothing is wanted, and their values need not be read.
       if (record.key() == null
-          || !wanted.concern(
-              UserId.parse(new String(record.key(), StandardCharsets.ISO_8859_1)))) {
+          || !wanted.concern(UserId.parse(new String(record.key(), StandardCharsets.ISO_8859_1)))) {
         return null;
       }
       return codec.decode(

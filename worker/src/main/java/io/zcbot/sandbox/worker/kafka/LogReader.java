@@ -10,8 +10,8 @@ import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.function.Supplier;
 import java.util.function.Function;
+import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
@@ -73,12 +73,12 @@ public final class LogReader {
         partitions.stream().map(number -> new TopicPartition(topic, number)).toList();
     Map<Integer, Instant> cut = new HashMap<>();
     try (Consumer<byte[], byte[]> consumer = consumers.get()) {
-      Map<TopicPartition, Long> removed = new HashMap<>(consumer.beginningOffsets(all, CALL_TIMEOUT));
+      Map<TopicPartition, Long> removed =
+          new HashMap<>(consumer.beginningOffsets(all, CALL_TIMEOUT));
       removed.values().removeIf(beginning -> beginning == 0);
       consumer
           .offsetsForTimes(
-              removed.keySet().stream()
-                  .collect(Collectors.toMap(Function.identity(), _ -> 0L)),
+              removed.keySet().stream().collect(Collectors.toMap(Function.identity(), _ -> 0L)),
               CALL_TIMEOUT)
           .forEach(
               (partition, first) ->

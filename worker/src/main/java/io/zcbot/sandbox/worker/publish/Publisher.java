@@ -170,11 +170,7 @@ public final class Publisher
     CloudEvents.headers(event, source)
         .forEach((name, value) -> headers.add(name, value.getBytes(StandardCharsets.UTF_8)));
     return new ProducerRecord<>(
-        event.topic().named(topicPrefix),
-        null,
-        codec.key(event),
-        codec.encode(event),
-        headers);
+        event.topic().named(topicPrefix), null, codec.key(event), codec.encode(event), headers);
   }
 
   @Override

@@ -186,9 +186,7 @@ public final class TopicAdmin {
     }
     String raise = raise(found);
     return (raise.isEmpty() ? "all topics have" : "the partition counts differ: ")
-        + (raise.isEmpty()
-            ? " " + Collections.max(found.values()) + " partitions"
-            : counts(found))
+        + (raise.isEmpty() ? " " + Collections.max(found.values()) + " partitions" : counts(found))
         + ", and users are served by the first "
         + served
         + "; what lies in others is forwarded, which costs a second hop. Stop all workers, "
@@ -206,8 +204,7 @@ public final class TopicAdmin {
     int most = Collections.max(found.values());
     return found.entrySet().stream()
         .filter(e -> e.getValue() < most)
-        .map(
-            e -> "kafka-topics.sh --alter --topic " + name(e.getKey()) + " --partitions " + most)
+        .map(e -> "kafka-topics.sh --alter --topic " + name(e.getKey()) + " --partitions " + most)
         .collect(joining(" && "));
   }
 

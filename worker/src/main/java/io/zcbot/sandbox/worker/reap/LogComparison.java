@@ -84,9 +84,7 @@ public final class LogComparison {
       since = earlier(since, entry.openedAt());
     }
     Announcements announced =
-        unclear.isEmpty()
-            ? new Announcements(unclear)
-            : log.announced(partitions, unclear, since);
+        unclear.isEmpty() ? new Announcements(unclear) : log.announced(partitions, unclear, since);
     return differences(running.values(), entries, announced);
   }
 

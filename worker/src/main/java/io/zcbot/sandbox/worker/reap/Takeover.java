@@ -55,8 +55,7 @@ public final class Takeover {
       all.add(ifStillRunning(sandbox, "list a sandbox again", () -> relist(sandbox, tenure)));
     }
     for (Sandbox sandbox : differences.taken()) {
-      all.add(
-          ifStillRunning(sandbox, "remove a sandbox announced lost", () -> end(sandbox, null)));
+      all.add(ifStillRunning(sandbox, "remove a sandbox announced lost", () -> end(sandbox, null)));
     }
     for (Sandbox sandbox : differences.superseded()) {
       all.add(
@@ -134,7 +133,8 @@ public final class Takeover {
     if (!tenure.holds(sandbox.user())) {
       return;
     }
-    log.warn("{} runs here but is not in the live table; it is listed again", sandbox.containerId());
+    log.warn(
+        "{} runs here but is not in the live table; it is listed again", sandbox.containerId());
     announcer.listedAgain(sandbox);
   }
 
@@ -145,7 +145,8 @@ public final class Takeover {
    */
   private void end(Sandbox sandbox, Reaped.@Nullable Reason reason)
       throws EngineException, InterruptedException {
-    log.info("the user of {} was taken over by another worker; it is removed", sandbox.containerId());
+    log.info(
+        "the user of {} was taken over by another worker; it is removed", sandbox.containerId());
     termination.end(TerminationTarget.of(sandbox, reason));
   }
 

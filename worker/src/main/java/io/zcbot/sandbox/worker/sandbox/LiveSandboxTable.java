@@ -18,8 +18,7 @@ public interface LiveSandboxTable {
   void open(LiveSandbox sandbox) throws InterruptedException;
 
   /** As {@link #open(LiveSandbox)}; the fence is passed before each try. */
-  default void open(LiveSandbox sandbox, Fence fence)
-      throws FencedException, InterruptedException {
+  default void open(LiveSandbox sandbox, Fence fence) throws FencedException, InterruptedException {
     fence.pass();
     open(sandbox);
   }

@@ -44,6 +44,5 @@ public interface SandboxLog {
    * @param others those of other containers
    * @param isComplete whether all others are there; if not, there are more than fit into memory
    */
-  record Entries(
-      Map<String, LiveSandbox> running, List<LiveSandbox> others, boolean isComplete) {}
+  record Entries(Map<String, LiveSandbox> running, List<LiveSandbox> others, boolean isComplete) {}
 }

@@ -65,7 +65,8 @@ public final class Recovery {
     switch (config.group().restart) {
       case PURGE -> {
         int purged =
-            retry.untilItWorks("purge", () -> domain.previousRun().purge(sandboxLog), Recovery::passes);
+            retry.untilItWorks(
+                "purge", () -> domain.previousRun().purge(sandboxLog), Recovery::passes);
         log.info("purged {} sandboxes of the previous run", purged);
       }
       case ADOPT -> {

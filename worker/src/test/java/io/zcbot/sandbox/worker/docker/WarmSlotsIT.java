@@ -19,8 +19,8 @@ import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.ensure.Domain;
 import io.zcbot.sandbox.worker.pool.SlotMounts;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
-import io.zcbot.sandbox.worker.testkit.FakeSandboxLog;
 import io.zcbot.sandbox.worker.spec.SandboxSpec;
+import io.zcbot.sandbox.worker.testkit.FakeSandboxLog;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -353,7 +353,10 @@ class WarmSlotsIT {
     String parked = parked().getFirst().id();
 
     begin(0);
-    int adopted = domain.previousRun().adopt(new FakeSandboxLog(worker.live, worker.log), _ -> 0, System.nanoTime());
+    int adopted =
+        domain
+            .previousRun()
+            .adopt(new FakeSandboxLog(worker.live, worker.log), _ -> 0, System.nanoTime());
     domain.slots().sweep();
 
     assertThat(adopted).isEqualTo(1);

@@ -39,8 +39,7 @@ class LogChecksTest {
   }
 
   private LogChecks checks(SandboxLog log) {
-    return new LogChecks(
-        world.comparison(log), world.domain.takeover(), ownership, Runnable::run);
+    return new LogChecks(world.comparison(log), world.domain.takeover(), ownership, Runnable::run);
   }
 
   private void check(LogChecks checks) {

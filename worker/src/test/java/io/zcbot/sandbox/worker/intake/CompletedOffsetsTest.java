@@ -35,8 +35,7 @@ class CompletedOffsetsTest {
   }
 
   @Property(tries = 1000)
-  void whatIsReadIsWhatWasWritten(
-      @ForAll long seed, @ForAll @IntRange(max = 500) int records) {
+  void whatIsReadIsWhatWasWritten(@ForAll long seed, @ForAll @IntRange(max = 500) int records) {
     Random random = new Random(seed);
     long committed = random.nextLong() >>> random.nextInt(2, 60);
     CompletedOffsets completed = random(committed, records, random);
@@ -94,7 +93,10 @@ class CompletedOffsetsTest {
   @Test
   void anOffsetThatAnotherLeaderGaveAwayAgainIsNotComplete() {
     CompletedOffsets completed =
-        new CompletedOffsets.Builder().complete(new Run(3, 5, 7)).complete(new Run(6, 6, 8)).build();
+        new CompletedOffsets.Builder()
+            .complete(new Run(3, 5, 7))
+            .complete(new Run(6, 6, 8))
+            .build();
     assertThat(completed.contains(4, 7)).isTrue();
     assertThat(completed.contains(4, 8)).isFalse();
     assertThat(completed.contains(6, 8)).isTrue();

@@ -87,8 +87,7 @@ class OffsetTrackerTest {
   /** KIP-320: so that a consumer notices where the log was cut behind it. */
   @Test
   void theEpochOfTheLastRecordDoneIsCommitted() {
-    OffsetTracker progress =
-        new OffsetTracker(new OffsetAndMetadata(5, Optional.of(1), ""));
+    OffsetTracker progress = new OffsetTracker(new OffsetAndMetadata(5, Optional.of(1), ""));
     var first = progress.open(5, Optional.of(2), ANNA, DUE);
     progress.open(6, Optional.of(3), BEN, DUE);
     progress.advanceTo(new OffsetAndMetadata(7, Optional.of(3), ""));
@@ -162,7 +161,9 @@ class OffsetTrackerTest {
   void aGapAtTheEndIsCommittedWithThePosition() {
     OffsetTracker progress = new OffsetTracker(0);
     progress.open(3, EPOCH, ANNA, DUE).complete();
-    progress.advanceTo(new OffsetAndMetadata(9, EPOCH, "")); // 4 to 8 are transaction markers or were compacted away
+    progress.advanceTo(
+        new OffsetAndMetadata(
+            9, EPOCH, "")); // 4 to 8 are transaction markers or were compacted away
     assertThat(committable(progress)).hasValue(9);
   }
 
@@ -205,7 +206,8 @@ class OffsetTrackerTest {
   void offsetsThatDoNotRiseAreABug() {
     OffsetTracker progress = new OffsetTracker(0);
     progress.open(4, EPOCH, ANNA, DUE);
-    assertThatThrownBy(() -> progress.open(4, EPOCH, ANNA, DUE)).isInstanceOf(IllegalStateException.class);
+    assertThatThrownBy(() -> progress.open(4, EPOCH, ANNA, DUE))
+        .isInstanceOf(IllegalStateException.class);
   }
 
   /** Against the plain statement: everything before the committed offset is complete. */

@@ -253,9 +253,7 @@ class LostPermissionsIT {
         "kafka-publish",
         "Write on topic " + deployment.topic(Topic.FAILED),
         () ->
-            deployment
-                .agent()
-                .ensure(Deployment.newUser(), late, Instant.now().minusSeconds(60)));
+            deployment.agent().ensure(Deployment.newUser(), late, Instant.now().minusSeconds(60)));
     assertThat(answer(late))
         .isInstanceOfSatisfying(
             Failed.class, f -> assertThat(f.reason()).isEqualTo(Failed.Reason.EXPIRED));

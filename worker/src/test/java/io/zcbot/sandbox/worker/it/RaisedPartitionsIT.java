@@ -72,10 +72,7 @@ class RaisedPartitionsIT {
                               deployment
                                   .agent()
                                   .record(
-                                      Topic.ENSURE,
-                                      target,
-                                      user,
-                                      "{\"user_id\":\"" + user + "\"}"))
+                                      Topic.ENSURE, target, user, "{\"user_id\":\"" + user + "\"}"))
                           .partition()
                       == target);
     }

@@ -84,7 +84,8 @@ final class SecureCluster implements AutoCloseable {
     env.put("ZCBOT_TOPICS_CREATE", "true");
     StringWriter out = new StringWriter();
     StringWriter err = new StringWriter();
-    Console console = new Console(env, new PrintWriter(out, true), new PrintWriter(err, true), false);
+    Console console =
+        new Console(env, new PrintWriter(out, true), new PrintWriter(err, true), false);
     int exitCode = Cli.commandLine(console).execute(args);
     return new Ran(exitCode, out.toString(), err.toString());
   }
@@ -102,7 +103,11 @@ final class SecureCluster implements AutoCloseable {
       assertThat(ran.err()).isEmpty();
       assertThat(ran.exitCode()).isZero();
       List<AclBinding> bindings =
-          ran.out().lines().filter(line -> !line.startsWith("#")).flatMap(SecureCluster::parse).toList();
+          ran.out()
+              .lines()
+              .filter(line -> !line.startsWith("#"))
+              .flatMap(SecureCluster::parse)
+              .toList();
       printed.put(role, bindings);
       allow(bindings);
     }
@@ -115,7 +120,8 @@ final class SecureCluster implements AutoCloseable {
 
   void forbid(AclBinding binding) throws Exception {
     List<AclBindingFilter> filters = List.of(binding.toFilter());
-    assertThat(admin.deleteAcls(filters).all().get(SECONDS, TimeUnit.SECONDS)).containsExactly(binding);
+    assertThat(admin.deleteAcls(filters).all().get(SECONDS, TimeUnit.SECONDS))
+        .containsExactly(binding);
   }
 
   /** One permission of a worker's or another role's. */
@@ -154,7 +160,8 @@ final class SecureCluster implements AutoCloseable {
           type = ResourceType.CLUSTER;
           name = Resource.CLUSTER_NAME;
         }
-        case "--resource-pattern-type" -> pattern = PatternType.fromString(words.get(++i).toUpperCase(java.util.Locale.ROOT));
+        case "--resource-pattern-type" ->
+            pattern = PatternType.fromString(words.get(++i).toUpperCase(java.util.Locale.ROOT));
         default -> throw new AssertionError(words.get(i) + " in " + command);
       }
     }

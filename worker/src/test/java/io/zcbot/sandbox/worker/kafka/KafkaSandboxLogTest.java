@@ -25,7 +25,9 @@ import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** Whatever is in the live table, what is held of it is bounded, and what is not a worker's goes. */
+/**
+ * Whatever is in the live table, what is held of it is bounded, and what is not a worker's goes.
+ */
 @Timeout(60)
 class KafkaSandboxLogTest {
   private static final KeyPartitions PARTITIONS = new KeyPartitions(4);
@@ -128,8 +130,7 @@ class KafkaSandboxLogTest {
   void anEntryOfAnotherUserForAContainerThatRunsHereIsNotTakenForItsOwn() {
     UserId ben = new UserId(new UUID(2, 2));
     var entries =
-        log(entry(ANNA, "a"), entry(ben, "a"))
-            .live(Set.of(0, 1, 2, 3), Map.of("a", ANNA), false);
+        log(entry(ANNA, "a"), entry(ben, "a")).live(Set.of(0, 1, 2, 3), Map.of("a", ANNA), false);
     assertThat(entries.running()).isEqualTo(Map.of("a", live(ANNA, "a")));
   }
 

@@ -133,7 +133,10 @@ class PreviousRunTest extends InAWorld {
             1));
     assertThat(adopt()).isZero();
     assertThat(world.engine.everything()).isEmpty();
-    assertThat(world.reaped()).singleElement().extracting(Reaped::reason).isEqualTo(Reaped.Reason.PURGED);
+    assertThat(world.reaped())
+        .singleElement()
+        .extracting(Reaped::reason)
+        .isEqualTo(Reaped.Reason.PURGED);
   }
 
   @Test

@@ -12,10 +12,10 @@ import io.zcbot.sandbox.events.LiveSandbox;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.UserId;
-import io.zcbot.sandbox.worker.testkit.InAWorld;
 import io.zcbot.sandbox.worker.sandbox.Announcements;
 import io.zcbot.sandbox.worker.sandbox.SandboxLog;
 import io.zcbot.sandbox.worker.testkit.FakeSandboxLog;
+import io.zcbot.sandbox.worker.testkit.InAWorld;
 import io.zcbot.sandbox.worker.testkit.World;
 import java.time.Instant;
 import java.util.List;
@@ -30,8 +30,7 @@ class TakeoverTest extends InAWorld {
   }
 
   private CompletableFuture<List<LiveSandbox>> settle(SandboxLog log, Tenure tenure) {
-    var settled =
-        world.domain.takeover().settle(world.comparison(log).of(Set.of(0), true), tenure);
+    var settled = world.domain.takeover().settle(world.comparison(log).of(Set.of(0), true), tenure);
     world.settle();
     return settled;
   }

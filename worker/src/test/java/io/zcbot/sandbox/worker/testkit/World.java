@@ -190,9 +190,7 @@ public final class World {
 
   /** Becomes the owner of all users. */
   public CompletableFuture<List<LiveSandbox>> takeOver() {
-    return domain
-        .takeover()
-        .settle(comparison(sandboxLog()).of(Set.of(0), true), _ -> true);
+    return domain.takeover().settle(comparison(sandboxLog()).of(Set.of(0), true), _ -> true);
   }
 
   /** What another worker runs under a user's name. */

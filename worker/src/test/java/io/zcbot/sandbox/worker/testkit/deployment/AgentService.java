@@ -29,8 +29,7 @@ public final class AgentService implements AutoCloseable {
     this.log = log;
     this.producer =
         new KafkaProducer<>(
-            kafka.client(
-                kafka.agent(), Map.of("linger.ms", "0", "max.request.size", "2097152")),
+            kafka.client(kafka.agent(), Map.of("linger.ms", "0", "max.request.size", "2097152")),
             new ByteArraySerializer(),
             new ByteArraySerializer());
   }

@@ -22,8 +22,8 @@ import org.apache.kafka.metadata.storage.Formatter;
 import org.apache.kafka.server.common.MetadataVersion;
 
 /**
- * A Kafka of one node in this process that encrypts, asks for a password, and allows nobody anything
- * but its administrator.
+ * A Kafka of one node in this process that encrypts, asks for a password, and allows nobody
+ * anything but its administrator.
  */
 public final class SecureBroker implements AutoCloseable {
   private static final String LOOPBACK = "127.0.0.1";
@@ -109,15 +109,13 @@ public final class SecureBroker implements AutoCloseable {
     all.put("inter.broker.listener.name", "SASL_SSL");
     all.put("sasl.enabled.mechanisms", MECHANISM);
     all.put("sasl.mechanism.inter.broker.protocol", MECHANISM);
-    all.put(
-        "listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config", login(ADMINISTRATOR));
+    all.put("listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config", login(ADMINISTRATOR));
     all.put("ssl.keystore.location", directory.resolve("broker.p12").toString());
     all.put("ssl.keystore.type", "PKCS12");
     all.put("ssl.keystore.password", SECRET);
     all.put("ssl.truststore.location", directory.resolve("broker.pem").toString());
     all.put("ssl.truststore.type", "PEM");
-    all.put(
-        "authorizer.class.name", "org.apache.kafka.metadata.authorizer.StandardAuthorizer");
+    all.put("authorizer.class.name", "org.apache.kafka.metadata.authorizer.StandardAuthorizer");
     all.put("allow.everyone.if.no.acl.found", "false");
     // The controller's listener is the node's own; nobody else connects there.
     all.put("super.users", "User:" + ADMINISTRATOR + ";User:ANONYMOUS");
@@ -155,11 +153,16 @@ public final class SecureBroker implements AutoCloseable {
   /** The client properties with which a user connects. */
   public Map<String, String> clientOf(String user) {
     return Map.of(
-        "security.protocol", "SASL_SSL",
-        "sasl.mechanism", MECHANISM,
-        "sasl.jaas.config", login(user),
-        "ssl.truststore.type", "PEM",
-        "ssl.truststore.location", directory.resolve("broker.pem").toString());
+        "security.protocol",
+        "SASL_SSL",
+        "sasl.mechanism",
+        MECHANISM,
+        "sasl.jaas.config",
+        login(user),
+        "ssl.truststore.type",
+        "PEM",
+        "ssl.truststore.location",
+        directory.resolve("broker.pem").toString());
   }
 
   /** The client properties of the one who may do everything. */

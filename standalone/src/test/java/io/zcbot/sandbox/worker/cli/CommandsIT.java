@@ -5,6 +5,7 @@
 package io.zcbot.sandbox.worker.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import io.zcbot.sandbox.events.Activity;
 import io.zcbot.sandbox.events.ContainerRef;
@@ -36,6 +37,11 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
+import io.zcbot.sandbox.events.Origin;
+import java.nio.charset.StandardCharsets;
+import org.apache.kafka.common.record.TimestampType;
+import org.apache.kafka.common.header.internals.RecordHeaders;
+import io.zcbot.sandbox.events.EventFormatException;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -345,6 +351,98 @@ class CommandsIT {
                   codec.encodeLive(entry)))
           .get();
     }
+  }
+
+  /** Written by a worker's own publisher. */
+  private void deadLetter(String value, String... headers) throws Exception {
+    RecordHeaders all = new RecordHeaders();
+    for (int i = 0; i < headers.length; i += 2) {
+      all.add(headers[i], headers[i + 1].getBytes(StandardCharsets.UTF_8));
+    }
+    ConsumerRecord<byte[], byte[]> record =
+        new ConsumerRecord<>(
+            "sandbox.activity",
+            2,
+            7,
+            1_700_000_000_000L,
+            TimestampType.LOG_APPEND_TIME,
+            0,
+            0,
+            user.toString().getBytes(StandardCharsets.UTF_8),
+            value.getBytes(StandardCharsets.UTF_8),
+            all,
+            Optional.empty());
+    try (KafkaLog log = log();
+        Publisher worker =
+            new Publisher(
+                log.clients().producer(),
+                new KeyPartitions(4),
+                "sandbox.",
+                "/zcbot/sandbox/w1",
+                "sandbox-workers")) {
+      EventFormatException why =
+          assertThrows(
+              EventFormatException.class,
+              () ->
+                  new EventCodec().decodeActivity(
+                      record.key(),
+                      record.value(),
+                      new Origin("sandbox.activity", 2, 7, Instant.EPOCH)));
+      worker.deadLetter(record, why);
+    }
+  }
+
+  /** The id of the only dead letter of this test's user. */
+  private String listed() {
+    assertThat(sandbox("dead-letters", "list", "--topic", "activity", "--from", "1m")).isZero();
+    String line =
+        out.toString().lines().filter(l -> l.contains(user.toString())).findFirst().orElseThrow();
+    out.getBuffer().setLength(0);
+    return line.split(" ")[0];
+  }
+
+  @Test
+  void deadLettersAreListedShownAndRedriven() throws Exception {
+    String value = "{bad\u001b" + user;
+    deadLetter(value, "trace", "1", "zcbot_topic", "of the sender");
+    String id = listed();
+    assertThat(sandbox("dead-letters", "show", id)).isZero();
+    assertThat(out.toString())
+        .contains(
+            "origin     sandbox.activity-2-7",
+            "appended   2023-11-14T22:13:20Z",
+            "key        " + user,
+            "header     trace: 1",
+            "header     zcbot_topic: of the sender",
+            "value      {bad\\x1b" + user);
+    try (KafkaLog log = log();
+        Consumer<byte[], byte[]> activity = log.fromEnd(Topic.ACTIVITY)) {
+      assertThat(sandbox("dead-letters", "redrive", id)).isZero();
+      ConsumerRecord<byte[], byte[]> again =
+          activity.poll(Duration.ofSeconds(10)).iterator().next();
+      assertThat(new String(again.key(), StandardCharsets.UTF_8)).isEqualTo(user.toString());
+      assertThat(new String(again.value(), StandardCharsets.UTF_8)).isEqualTo(value);
+      assertThat(again.partition()).isEqualTo(new KeyPartitions(4).of(user));
+      assertThat(again.headers().toArray())
+          .extracting(h -> h.key() + "=" + new String(h.value(), StandardCharsets.UTF_8))
+          .containsExactly("trace=1", "zcbot_topic=of the sender", "zcbot_redriven=1");
+    }
+    assertThat(err.toString()).isEmpty();
+  }
+
+  @Test
+  void aRecordThatComesBackIsRedrivenSoOftenOnly() throws Exception {
+    deadLetter("{again" + user, "zcbot_redriven", "3");
+    String id = listed();
+    assertThat(sandbox("dead-letters", "redrive", id)).isEqualTo(ExitCode.FAILED);
+    assertThat(err.toString()).contains("it was redriven 3 times; to go on, add --force");
+    assertThat(sandbox("dead-letters", "redrive", "--dry-run", "--max", "4", id)).isZero();
+    assertThat(out.toString()).contains("would redrive " + id + " to sandbox.activity");
+    assertThat(sandbox("dead-letters", "redrive", "--force", id)).isZero();
+    assertThat(out.toString()).contains("redriven " + id + " at sandbox.activity-");
+    assertThat(sandbox("dead-letters", "show", "9-999")).isEqualTo(ExitCode.USAGE);
+    assertThat(sandbox("dead-letters", "redrive", "--from", "1m"))
+        .isEqualTo(ExitCode.USAGE);
   }
 
   @Test

@@ -1,0 +1,348 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.it;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import io.zcbot.sandbox.events.Ready;
+import io.zcbot.sandbox.events.Reaped;
+import io.zcbot.sandbox.events.Topic;
+import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.Worker;
+import io.zcbot.sandbox.worker.testkit.deployment.Deployment;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.UUID;
+import java.util.concurrent.TimeUnit;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.acl.AclBinding;
+import org.apache.kafka.common.acl.AclOperation;
+import org.apache.kafka.common.serialization.StringDeserializer;
+import org.apache.kafka.common.serialization.StringSerializer;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInstance;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.parallel.ResourceLock;
+
+/** What {@code topics acls} prints is enough for each role, and nothing of it can be left out. */
+@Tag("engine")
+@ResourceLock("logging")
+@ResourceLock("broker")
+@Timeout(value = 3, unit = TimeUnit.MINUTES)
+@TestInstance(TestInstance.Lifecycle.PER_CLASS)
+class SecureClusterIT {
+  @TempDir private static Path directory;
+
+  private SecureCluster cluster;
+  private Deployment deployment;
+  private Map<String, List<AclBinding>> allowed;
+
+  @BeforeAll
+  void startBroker() throws Exception {
+    cluster = SecureCluster.start(directory);
+  }
+
+  @AfterAll
+  void stopBroker() {
+    cluster.close();
+  }
+
+  @BeforeEach
+  void deploy() throws Exception {
+    deployment = cluster.deploy().withOps();
+    allowed = cluster.allowAll(deployment);
+    cluster.createTopics(deployment);
+  }
+
+  @AfterEach
+  void leaveNothing() throws Exception {
+    deployment.close();
+  }
+
+  private SecureCluster.Ran run(String role, String... args) {
+    return cluster.sandbox(deployment, role, args);
+  }
+
+  private boolean works(String role, String... args) {
+    return run(role, args).exitCode() == 0;
+  }
+
+  @Test
+  void aWholeLifeNeedsNoMore() throws Exception {
+    deployment.with("ZCBOT_SANDBOX_IDLE_TTL", "3s");
+    Worker worker = deployment.start("a");
+    UserId user = Deployment.newUser();
+    var _ = deployment.agent().ensured(user);
+    deployment.agent().activity(user);
+    assertThat(deployment.log().awaitReaped(user, Deployment.SOON).reason())
+        .isEqualTo(Reaped.Reason.IDLE);
+    await().atMost(Deployment.SOON).until(deployment.group()::isAllCommitted);
+    deployment.stop(worker);
+
+    SecureCluster.Ran audit = run("auditor", "audit", "--ttl", "3s");
+    assertThat(audit.err()).isEmpty();
+    assertThat(audit.exitCode()).as(audit.out()).isZero();
+    assertThat(audit.out()).contains(user.toString());
+    assertThat(run("auditor", "ps", "--all-hosts").err()).isEmpty();
+    assertThat(run("operator", "topics", "check").err()).isEmpty();
+  }
+
+  @Test
+  void whatAWorkerLeftIsPurged() throws Exception {
+    deployment.with("ZCBOT_RESTART", "adopt");
+    Worker worker = deployment.start("a");
+    UserId user = Deployment.newUser();
+    Ready ready = deployment.agent().ensured(user);
+    deployment.stop(worker);
+    await("the membership ends with its session")
+        .atMost(Deployment.SOON)
+        .until(() -> deployment.group().assignment().isEmpty());
+    SecureCluster.Ran purge =
+        run("operator", "purge", "--yes", "--worker", deployment.workerId("a"));
+    assertThat(purge.err()).isEmpty();
+    assertThat(purge.exitCode()).isZero();
+    assertThat(deployment.log().awaitReaped(user, Deployment.SOON).reason())
+        .isEqualTo(Reaped.Reason.PURGED);
+    assertThat(deployment.host().exists(ready.containerId())).isFalse();
+  }
+
+  @Test
+  void aRestartAdoptsWithIt() throws Exception {
+    deployment.with("ZCBOT_RESTART", "adopt");
+    Worker first = deployment.start("a");
+    UserId user = Deployment.newUser();
+    Ready ready = deployment.agent().ensured(user);
+    deployment.stop(first);
+    deployment.start("a");
+    assertThat(deployment.agent().ensured(user).containerId()).isEqualTo(ready.containerId());
+  }
+
+  /** A producer that may write nowhere is denied its id, for good, as the client sees it. */
+  @Test
+  void aWorkerThatMayWriteNothingAtItsStartRecovers() throws Exception {
+    List<AclBinding> writes =
+        allowed.get("worker").stream()
+            .filter(b -> b.entry().operation() == AclOperation.WRITE)
+            .toList();
+    for (AclBinding write : writes) {
+      cluster.forbid(write);
+    }
+    deployment.start("a");
+    String ensureId = UUID.randomUUID().toString();
+    deployment.agent().ensure(Deployment.newUser(), ensureId);
+    await()
+        .atMost(Deployment.SOON)
+        .untilAsserted(
+            () ->
+                assertThat(deployment.ops().notReadyBecause().getOrDefault("kafka-publish", ""))
+                    .contains("no permission Write on "));
+    cluster.allow(writes);
+    assertThat(deployment.log().awaitAnswer(ensureId, Deployment.SOON)).isInstanceOf(Ready.class);
+    assertThat(deployment.ops().notReadyBecause()).isEmpty();
+  }
+
+  // Each permission, when it is left out, breaks something.
+
+  private interface Check {
+    boolean works(AclBinding permission) throws Exception;
+  }
+
+  private void needsEach(String role, Check check) throws Exception {
+    for (AclBinding permission : allowed.get(role)) {
+      cluster.forbid(permission);
+      await(role + " without " + permission).atMost(Deployment.SOON).until(() -> !check.works(permission));
+      cluster.allow(List.of(permission));
+      await(role + " with all again").atMost(Deployment.SOON).until(() -> check.works(permission));
+    }
+  }
+
+  @Test
+  void anAgentNeedsEachPermission() throws Exception {
+    needsEach("agent", _ -> agentWorks());
+  }
+
+  private boolean agentWorks() {
+    Map<String, Object> client = new HashMap<>(cluster.client("agent"));
+    client.put("bootstrap.servers", cluster.bootstrapServers());
+    client.put("max.block.ms", "5000");
+    client.put("group.id", "sandbox-agents-" + UUID.randomUUID());
+    client.put("auto.offset.reset", "earliest");
+    try (KafkaProducer<String, String> producer =
+            new KafkaProducer<>(client, new StringSerializer(), new StringSerializer());
+        KafkaConsumer<String, String> consumer =
+            new KafkaConsumer<>(client, new StringDeserializer(), new StringDeserializer())) {
+      for (Topic topic : List.of(Topic.ENSURE, Topic.ACTIVITY)) {
+        producer.send(new ProducerRecord<>(deployment.topic(topic), "k", "v")).get();
+      }
+      consumer.subscribe(
+          List.of(
+              deployment.topic(Topic.READY),
+              deployment.topic(Topic.REAPED),
+              deployment.topic(Topic.FAILED)));
+      long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(10);
+      while (consumer.assignment().isEmpty() && System.nanoTime() < end) {
+        consumer.poll(Duration.ofMillis(100));
+      }
+      consumer.poll(Duration.ofMillis(600)); // each partition is fetched
+      return !consumer.assignment().isEmpty();
+    } catch (Exception _) {
+      return false;
+    }
+  }
+
+  @Test
+  void anAuditorNeedsEachPermission() throws Exception {
+    needsEach(
+        "auditor", _ -> works("auditor", "audit") && works("auditor", "ps", "--all-hosts"));
+  }
+
+  /** What a worker needs while it runs is in LostPermissionsIT. */
+  @Test
+  void aWorkerNeedsEachPermissionOfItsStart() throws Exception {
+    for (AclBinding permission : allowed.get("worker")) {
+      if (permission.entry().operation() == AclOperation.DESCRIBE_CONFIGS) {
+        cluster.forbid(permission);
+        Worker worker = deployment.worker("a");
+        await()
+            .atMost(Deployment.SOON)
+            .untilAsserted(
+                () ->
+                    assertThat(problemOfStart(worker))
+                        .contains(
+                            permission.pattern().name(), "no permission DescribeConfigs"));
+        cluster.allow(List.of(permission));
+      }
+    }
+  }
+
+  private static String problemOfStart(Worker worker) {
+    try (worker) {
+      worker.start();
+      return "";
+    } catch (Exception e) {
+      return String.valueOf(e.getMessage());
+    }
+  }
+
+  @Test
+  void anOperatorNeedsEachPermission() throws Exception {
+    needsEach("operator", this::operatorWorks);
+  }
+
+  /** Does what the permission may be for. */
+  private boolean operatorWorks(AclBinding permission) throws Exception {
+    boolean isLive = permission.pattern().name().equals(deployment.topic(Topic.LIVE));
+    boolean isReaped = permission.pattern().name().equals(deployment.topic(Topic.REAPED));
+    return switch (permission.entry().operation()) {
+      case READ -> works("operator", "audit") && works("operator", "ps", "--all-hosts");
+      case WRITE ->
+          isLive || isReaped
+              ? purges()
+              : works("operator", "ensure", "--no-wait", Deployment.newUser().toString())
+                  && works("operator", "activity", Deployment.newUser().toString());
+      case CREATE -> creates();
+      case DESCRIBE_CONFIGS -> works("operator", "topics", "check");
+      case DESCRIBE ->
+          switch (permission.pattern().resourceType()) {
+            case CLUSTER -> run("operator", "doctor").out().lines().anyMatch(this::isClockFine);
+            default -> purges();
+          };
+      default -> throw new AssertionError("no check of " + permission);
+    };
+  }
+
+  private boolean isClockFine(String line) {
+    return line.contains("kafka-clock") && !line.contains("WARN") && !line.contains("FAIL");
+  }
+
+  /** Makes the topics anew. */
+  private boolean creates() throws Exception {
+    List<String> all = Arrays.stream(Topic.values()).map(deployment::topic).toList();
+    cluster.admin().deleteTopics(all).all().get();
+    await()
+        .until(() -> cluster.admin().listTopics().names().get().stream().noneMatch(all::contains));
+    boolean created = works("operator", "topics", "create");
+    if (!created) {
+      cluster
+          .admin()
+          .createTopics(
+              all.stream()
+                  .map(
+                      name ->
+                          new org.apache.kafka.clients.admin.NewTopic(
+                              name, deployment.partitions(), (short) 1))
+                  .toList())
+          .values()
+          .values()
+          .forEach(SecureClusterIT::ignoringThatItExists);
+      for (Topic topic : Topic.values()) {
+        settings(topic);
+      }
+    }
+    return created;
+  }
+
+  private static void ignoringThatItExists(org.apache.kafka.common.KafkaFuture<Void> created) {
+    try {
+      created.get();
+    } catch (InterruptedException | java.util.concurrent.ExecutionException _) {
+      // Created by the operator before the one that was denied.
+    }
+  }
+
+  private void settings(Topic topic) throws Exception {
+    Map<String, String> wanted = new HashMap<>(topic.requiredSettings());
+    wanted.putAll(topic.recommendedSettings());
+    var resource =
+        new org.apache.kafka.common.config.ConfigResource(
+            org.apache.kafka.common.config.ConfigResource.Type.TOPIC, deployment.topic(topic));
+    cluster
+        .admin()
+        .incrementalAlterConfigs(
+            Map.of(
+                resource,
+                wanted.entrySet().stream()
+                    .map(
+                        e ->
+                            new org.apache.kafka.clients.admin.AlterConfigOp(
+                                new org.apache.kafka.clients.admin.ConfigEntry(
+                                    e.getKey(), e.getValue()),
+                                org.apache.kafka.clients.admin.AlterConfigOp.OpType.SET))
+                    .toList()))
+        .all()
+        .get();
+  }
+
+  private boolean purges() {
+    UserId user = Deployment.newUser();
+    deployment
+        .host()
+        .createByHand(
+            "zcbot-sandbox-" + user,
+            Map.of(
+                "zcbot.product",
+                "sandbox",
+                "zcbot.user_id",
+                user.toString(),
+                "zcbot.worker",
+                deployment.workerId("a")));
+    SecureCluster.Ran purge =
+        run("operator", "purge", "--yes", "--worker", deployment.workerId("a"));
+    return purge.exitCode() == 0 && purge.err().isEmpty();
+  }
+}

@@ -69,6 +69,11 @@ final class SecureCluster implements AutoCloseable {
     return broker.clientOf(role);
   }
 
+  /** The client properties of the one who may do everything. */
+  Map<String, String> administrator() {
+    return broker.administrator();
+  }
+
   String bootstrapServers() {
     return broker.bootstrapServers();
   }

@@ -7,6 +7,7 @@ package io.zcbot.sandbox.worker.it;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.zcbot.sandbox.events.Ready;
+import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.testkit.deployment.Deployment;
 import io.zcbot.sandbox.worker.testkit.deployment.WorkerProcess;
@@ -26,7 +27,7 @@ import org.junit.jupiter.api.Timeout;
 @Tag("kafka")
 @Timeout(value = 3, unit = TimeUnit.MINUTES)
 class AnsweredOnceIT {
-  private static final Duration EXPIRY = Duration.ofSeconds(20);
+  private static final Duration EXPIRY = Duration.ofSeconds(40);
 
   @Test
   void answersBehindASlowCreateAreNotContradictedAfterAKill() throws Exception {
@@ -48,8 +49,20 @@ class AnsweredOnceIT {
         deployment.agent().ensure(waiting, "slow", Instant.now().plus(Duration.ofMinutes(5)));
         expiry = Instant.now().plus(EXPIRY);
         for (String ensure : ensures) {
-          deployment.agent().ensure(served, ensure, expiry);
+          deployment
+              .agent()
+              .sendLater(
+                  deployment
+                      .agent()
+                      .record(
+                          Topic.ENSURE,
+                          null,
+                          served,
+                          "{'user_id':'%s','event_id':'%s','expires_at':'%s'}"
+                              .replace('\'', '"')
+                              .formatted(served, ensure, expiry)));
         }
+        deployment.agent().flush();
         for (String ensure : ensures) {
           assertThat(deployment.log().awaitAnswer(ensure, Deployment.SOON))
               .isInstanceOf(Ready.class);

@@ -63,7 +63,7 @@ class BuildFilesTest {
     assertThat(hints(19092, Map.of("ZCBOT_TOPIC_PREFIX", "test.")))
         .doesNotContain(":9092")
         .contains("\n      ZCBOT_KAFKA_BOOTSTRAP_SERVERS=127.0.0.1:19092 bin/sandbox ensure ")
-        .contains("kcat -P -b 127.0.0.1:19092 ", " -t test.sandbox.ensure ");
+        .contains("kcat -P -b 127.0.0.1:19092 ", " -t test.ensure ");
   }
 
   private static String hints(int port, Map<String, String> environment) throws Exception {

@@ -11,9 +11,11 @@ import io.zcbot.sandbox.events.Activity;
 import io.zcbot.sandbox.events.ContainerRef;
 import io.zcbot.sandbox.events.Ensure;
 import io.zcbot.sandbox.events.EventCodec;
+import io.zcbot.sandbox.events.EventFormatException;
 import io.zcbot.sandbox.events.EventIds;
 import io.zcbot.sandbox.events.Failed;
 import io.zcbot.sandbox.events.LiveSandbox;
+import io.zcbot.sandbox.events.Origin;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.SandboxEvent;
@@ -31,17 +33,13 @@ import io.zcbot.sandbox.worker.publish.Publisher;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.lang.reflect.Proxy;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
-import io.zcbot.sandbox.events.Origin;
-import java.nio.charset.StandardCharsets;
-import org.apache.kafka.common.record.TimestampType;
-import org.apache.kafka.common.header.internals.RecordHeaders;
-import io.zcbot.sandbox.events.EventFormatException;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -51,6 +49,8 @@ import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.header.internals.RecordHeaders;
+import org.apache.kafka.common.record.TimestampType;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -384,10 +384,11 @@ class CommandsIT {
           assertThrows(
               EventFormatException.class,
               () ->
-                  new EventCodec().decodeActivity(
-                      record.key(),
-                      record.value(),
-                      new Origin("sandbox.activity", 2, 7, Instant.EPOCH)));
+                  new EventCodec()
+                      .decodeActivity(
+                          record.key(),
+                          record.value(),
+                          new Origin("sandbox.activity", 2, 7, Instant.EPOCH)));
       worker.deadLetter(record, why);
     }
   }
@@ -441,8 +442,7 @@ class CommandsIT {
     assertThat(sandbox("dead-letters", "redrive", "--force", id)).isZero();
     assertThat(out.toString()).contains("redriven " + id + " at sandbox.activity-");
     assertThat(sandbox("dead-letters", "show", "9-999")).isEqualTo(ExitCode.USAGE);
-    assertThat(sandbox("dead-letters", "redrive", "--from", "1m"))
-        .isEqualTo(ExitCode.USAGE);
+    assertThat(sandbox("dead-letters", "redrive", "--from", "1m")).isEqualTo(ExitCode.USAGE);
   }
 
   @Test

@@ -174,7 +174,9 @@ class SecureClusterIT {
   private void needsEach(String role, Check check) throws Exception {
     for (AclBinding permission : allowed.get(role)) {
       cluster.forbid(permission);
-      await(role + " without " + permission).atMost(Deployment.SOON).until(() -> !check.works(permission));
+      await(role + " without " + permission)
+          .atMost(Deployment.SOON)
+          .until(() -> !check.works(permission));
       cluster.allow(List.of(permission));
       await(role + " with all again").atMost(Deployment.SOON).until(() -> check.works(permission));
     }
@@ -216,8 +218,7 @@ class SecureClusterIT {
 
   @Test
   void anAuditorNeedsEachPermission() throws Exception {
-    needsEach(
-        "auditor", _ -> works("auditor", "audit") && works("auditor", "ps", "--all-hosts"));
+    needsEach("auditor", _ -> works("auditor", "audit") && works("auditor", "ps", "--all-hosts"));
   }
 
   /** What a worker needs while it runs is in LostPermissionsIT. */
@@ -232,8 +233,7 @@ class SecureClusterIT {
             .untilAsserted(
                 () ->
                     assertThat(problemOfStart(worker))
-                        .contains(
-                            permission.pattern().name(), "no permission DescribeConfigs"));
+                        .contains(permission.pattern().name(), "no permission DescribeConfigs"));
         cluster.allow(List.of(permission));
       }
     }

@@ -33,6 +33,7 @@ import org.jspecify.annotations.Nullable;
 public final class FakeEngine implements Engine, SandboxEngine, SlotEngine {
   private final SandboxSpec spec;
   private final String workerId;
+  private final String idPrefix;
   private final Map<String, Container> containers = new LinkedHashMap<>();
   private final Set<String> execs = new HashSet<>();
   private final Set<String> changed = new HashSet<>();
@@ -42,8 +43,14 @@ public final class FakeEngine implements Engine, SandboxEngine, SlotEngine {
   public final EngineFaults faults = new EngineFaults();
 
   public FakeEngine(SandboxSpec spec, String workerId) {
+    this(spec, workerId, "c");
+  }
+
+  /** As above, where containers of several engines must have different ids. */
+  public FakeEngine(SandboxSpec spec, String workerId, String idPrefix) {
     this.spec = spec;
     this.workerId = workerId;
+    this.idPrefix = idPrefix;
   }
 
   /** Somebody gives the image's name to another image. */
@@ -123,7 +130,7 @@ public final class FakeEngine implements Engine, SandboxEngine, SlotEngine {
 
   /** Somebody does so with the next container, as soon as it is made. */
   public synchronized void changeNext() {
-    changed.add("c" + (ids + 1));
+    changed.add(idPrefix + (ids + 1));
   }
 
   private static Container with(
@@ -184,7 +191,7 @@ public final class FakeEngine implements Engine, SandboxEngine, SlotEngine {
           EngineException.Kind.CONFLICT, "create", "the name is in use", null);
     }
     creates++;
-    String id = "c" + ++ids;
+    String id = idPrefix + ++ids;
     put(
         new Container(
             id,
@@ -214,7 +221,7 @@ public final class FakeEngine implements Engine, SandboxEngine, SlotEngine {
   @Override
   public synchronized String createSlot(String slotId, Path directory) throws EngineException {
     EngineException failure = faults.before("createSlot");
-    String id = "c" + ++ids;
+    String id = idPrefix + ++ids;
     put(
         new Container(
             id,

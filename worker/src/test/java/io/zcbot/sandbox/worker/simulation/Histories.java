@@ -1,0 +1,32 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.simulation;
+
+import java.nio.file.Path;
+import java.util.function.BiFunction;
+
+/** The door to a simulation from outside its class loader. */
+public final class Histories implements BiFunction<String, Object[], Object[]> {
+  /**
+   * Runs one history.
+   *
+   * @param mutation the name of a mutation
+   * @param seedAndRoot the seed and a directory for workspaces
+   * @return a violation or null, the number of steps, and a trace that is the same for the same seed
+   */
+  @Override
+  public Object[] apply(String mutation, Object[] seedAndRoot) {
+    Mutations.active = Mutation.valueOf(mutation);
+    try {
+      Simulation simulation = new Simulation((Long) seedAndRoot[0], (Path) seedAndRoot[1]);
+      String violation = simulation.run();
+      return new Object[] {violation, simulation.steps(), simulation.trace()};
+    } catch (Exception e) {
+      throw new IllegalStateException(e);
+    } finally {
+      Mutations.active = Mutation.NONE;
+    }
+  }
+}

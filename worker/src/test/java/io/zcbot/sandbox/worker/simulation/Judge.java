@@ -1,0 +1,352 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.simulation;
+
+import io.zcbot.sandbox.events.Activity;
+import io.zcbot.sandbox.events.Ensure;
+import io.zcbot.sandbox.events.EventCodec;
+import io.zcbot.sandbox.events.EventFormatException;
+import io.zcbot.sandbox.events.Failed;
+import io.zcbot.sandbox.events.Origin;
+import io.zcbot.sandbox.events.Ready;
+import io.zcbot.sandbox.events.Reaped;
+import io.zcbot.sandbox.events.SandboxEvent;
+import io.zcbot.sandbox.events.Topic;
+import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.audit.LogAudit;
+import io.zcbot.sandbox.worker.audit.Rules;
+import io.zcbot.sandbox.worker.audit.log.LogRecord;
+import io.zcbot.sandbox.worker.engine.Container;
+import io.zcbot.sandbox.worker.kafka.KeyPartitions;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.common.header.Header;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Judges a history: at each record, commit and removal by what the models know, and at its end by
+ * the audit and by what is left.
+ */
+final class Judge {
+  private final EventCodec codec = new EventCodec();
+  private final Machine machine;
+  private final KeyPartitions keys;
+  private final Duration ttl;
+  private final boolean calm;
+  private final List<SimulatedHost> hosts;
+  private ModelBroker broker;
+
+  private final List<LogRecord> log = new ArrayList<>();
+  private final Map<String, Ensure> asked = new LinkedHashMap<>();
+  private final Map<String, Integer> answers = new HashMap<>();
+  private final Map<String, Set<Integer>> ensureLiesIn = new HashMap<>();
+  private final Map<String, Integer> copies = new HashMap<>();
+  private final Set<String> deadLetters = new HashSet<>();
+  private final Map<Integer, Long> checked = new HashMap<>();
+  private final Map<UserId, List<Long>> activities = new HashMap<>();
+  private final Map<String, Ready> readied = new LinkedHashMap<>();
+  private final Map<String, Set<String>> ends = new HashMap<>();
+  private final Map<String, String> live = new TreeMap<>();
+  private final Set<String> acknowledged = new HashSet<>();
+  private boolean wasFrozen;
+  private boolean wasDisturbed;
+  private String violation;
+
+  /**
+   * Judges.
+   *
+   * @param calm whether nothing is done to anything, so that nothing may be done twice
+   */
+  Judge(
+      Machine machine, int partitions, Duration ttl, boolean calm, List<SimulatedHost> hosts) {
+    this.machine = machine;
+    this.keys = new KeyPartitions(partitions);
+    this.ttl = ttl;
+    this.calm = calm;
+    this.hosts = hosts;
+  }
+
+  void of(ModelBroker topics) {
+    broker = topics;
+    broker.group.onCommit(this::committed);
+  }
+
+  @Nullable String violation() {
+    return violation;
+  }
+
+  private void violated(String format, Object... args) {
+    if (violation == null) {
+      violation = format.formatted(args);
+    }
+  }
+
+  /** A record is in the log. */
+  void appended(Topic topic, ConsumerRecord<byte[], byte[]> record) {
+    if (topic == Topic.LIVE) {
+      String key = new String(record.key(), StandardCharsets.UTF_8);
+      String container = key.substring(key.indexOf('/') + 1);
+      if (record.value() == null) {
+        live.remove(container);
+      } else {
+        live.put(container, key);
+      }
+      return;
+    }
+    log.add(new LogRecord(topic, record));
+    if (topic == Topic.DEAD_LETTER) {
+      deadLetters.add(header(record, "zcbot_partition") + "-" + header(record, "zcbot_offset"));
+      return;
+    }
+    try {
+      switch (codec.decode(topic, record.key(), record.value(), origin(record))) {
+        case Ensure ensure -> {
+          asked.put(ensure.eventId(), ensure);
+          ensureLiesIn
+              .computeIfAbsent(ensure.eventId(), _ -> new HashSet<>())
+              .add(record.partition());
+          int copy = copies.merge(ensure.eventId(), 1, Integer::sum);
+          if (calm && copy > 2) {
+            violated("an ensure was forwarded twice: %s", ensure);
+          }
+        }
+        case Activity activity -> {
+          // What lies elsewhere counts once it is forwarded, and with the time that it had.
+          if (record.partition() == keys.of(activity.userId())
+              && machine.wall(machine.nanos()).toEpochMilli() == record.timestamp()) {
+            activities
+                .computeIfAbsent(activity.userId(), _ -> new ArrayList<>())
+                .add(machine.nanos());
+          }
+        }
+        case Ready ready -> {
+          readied.putIfAbsent(ready.containerId(), ready);
+          answered(ready.ensureId());
+        }
+        case Failed failed -> answered(failed.ensureId());
+        case Reaped reaped ->
+            ends.computeIfAbsent(reaped.containerId(), _ -> new HashSet<>())
+                .add(reaped.eventId());
+        default -> {}
+      }
+    } catch (EventFormatException _) {
+      // It belongs in the dead-letter topic.
+    }
+  }
+
+  private void answered(String ensureId) {
+    int before = answers.merge(ensureId, 1, Integer::sum);
+    if (calm && before > 1) {
+      violated("I2: answered twice, though nothing happened: %s", ensureId);
+    }
+  }
+
+  private static Origin origin(ConsumerRecord<byte[], byte[]> record) {
+    return new Origin(
+        record.topic(),
+        record.partition(),
+        record.offset(),
+        Instant.ofEpochMilli(record.timestamp()));
+  }
+
+  private static String header(ConsumerRecord<byte[], byte[]> record, String name) {
+    Header header = record.headers().lastHeader(name);
+    return header == null ? "" : new String(header.value(), StandardCharsets.UTF_8);
+  }
+
+  /** I8: what is committed has its effect in the log. */
+  private void committed(int partition, long to) {
+    long from = checked.getOrDefault(partition, 0L);
+    for (ConsumerRecord<byte[], byte[]> record : broker.log(Topic.ENSURE, partition).records) {
+      if (record.offset() >= from && record.offset() < to && !isDone(record)) {
+        violated(
+            "I8: %d of partition %d is committed, but %d has no effect in the log",
+            to, partition, record.offset());
+      }
+    }
+    checked.put(partition, Math.max(from, to));
+  }
+
+  private boolean isDone(ConsumerRecord<byte[], byte[]> record) {
+    try {
+      Ensure ensure = codec.decodeEnsure(record.key(), record.value(), origin(record));
+      int home = keys.of(record.key());
+      return answers.containsKey(ensure.eventId())
+          || home != record.partition() && ensureLiesIn.get(ensure.eventId()).contains(home);
+    } catch (EventFormatException _) {
+      return deadLetters.contains(record.partition() + "-" + record.offset());
+    }
+  }
+
+  /**
+   * A worker is about to publish.
+   *
+   * @param readUpTo how far it had read activity when it last judged, in this lane
+   */
+  void publishing(String worker, SandboxEvent event, @Nullable Long readUpTo) {
+    switch (event) {
+      case Ready ready -> checkOwner(worker, ready.userId(), ready);
+      case Reaped reaped when reaped.reason() == Reaped.Reason.IDLE ->
+{
+            checkIdle(reaped, readUpTo);
+            checkEnded(reaped);
+          }
+      case Reaped reaped when reaped.reason() == Reaped.Reason.LOST ->
+          checkLost(worker, reaped);
+      case Reaped reaped -> checkEnded(reaped);
+      default -> {}
+    }
+  }
+
+  /** Its worker knows that an event is in the log. */
+  void published(SandboxEvent event) {
+    if (event instanceof Ready ready) {
+      acknowledged.add(ready.containerId());
+    }
+  }
+
+  private void checkEnded(Reaped reaped) {
+    if (host(reaped.userId(), reaped.containerId()) != null) {
+      violated("I4: is announced reaped and runs: %s", reaped);
+    }
+  }
+
+  /** Where it runs. */
+  private @Nullable SimulatedHost host(UserId user, String containerId) {
+    for (SimulatedHost host : hosts) {
+      for (Container container : host.fake.running(user)) {
+        if (container.id().equals(containerId)) {
+          return host;
+        }
+      }
+    }
+    return null;
+  }
+
+  /** Whoever answers has passed the fence just now. */
+  private void checkOwner(String worker, UserId user, SandboxEvent answer) {
+    String owner = broker.group.ownerOf(keys.of(user));
+    if (owner != null && !owner.equals(worker)) {
+      violated("the fence: %s answers for a user of %s: %s", worker, owner, answer);
+    }
+  }
+
+  private void checkIdle(Reaped reaped, @Nullable Long readUpTo) {
+    for (long at : activities.getOrDefault(reaped.userId(), List.of())) {
+      if (readUpTo == null || (at <= readUpTo && at > readUpTo - ttl.toNanos())) {
+        violated(
+            "I5: reaped as idle with an activity %d ms before what was read: %s",
+            readUpTo == null ? -1 : (readUpTo - at) / 1_000_000, reaped);
+      }
+    }
+  }
+
+  private void checkLost(String worker, Reaped reaped) {
+    SimulatedHost host = host(reaped.userId(), reaped.containerId());
+    if (host != null && host.name.equals(broker.group.ownerOf(keys.of(reaped.userId())))) {
+      violated(
+          "%s announces lost what runs at %s, whose user it is: %s", worker, host.name, reaped);
+    }
+  }
+
+  /** A worker removed a container. */
+  void removed(String worker, Container container) {
+    if (container.isRunning()
+        && live.containsKey(container.id())
+        && acknowledged.contains(container.id())) {
+      String owner = broker.group.ownerOf(keys.of(container.user()));
+      if (owner == null || owner.equals(worker)) {
+        violated("I4: a sandbox was removed without a word: %s", container);
+      }
+    }
+  }
+
+  /** A container was started. */
+  void started() {
+    for (SimulatedHost host : hosts) {
+      for (UserId user : Simulation.USERS) {
+        if (host.fake.running(user).size() > 1) {
+          violated("I1: two sandboxes of %s on %s", user, host.name);
+        }
+      }
+    }
+    for (UserId user : Simulation.USERS) {
+      if (!wasDisturbed && hosts.stream().filter(host -> host.runsOf(user)).count() > 1) {
+        violated("I1: sandboxes of %s on two hosts, and every worker reaches Kafka", user);
+      }
+    }
+  }
+
+  /** From now on a worker may be away from Kafka, or its engine too slow for a handover. */
+  void disturbed() {
+    wasDisturbed = true;
+  }
+
+  /**
+   * A process was stopped. What it had handed to its producer is sent when it continues, whoever has
+   * the partition by then: the fence is no transaction.
+   */
+  void froze() {
+    wasFrozen = true;
+  }
+
+  private boolean isKnownLimit(String found) {
+    return wasFrozen && found.contains(" was announced ready ");
+  }
+
+  /** At the end, with everything well again for a while. */
+  void finish(Rules rules) {
+    for (Ensure ensure : asked.values()) {
+      if (!answers.containsKey(ensure.eventId())) {
+        violated("I2: never answered: %s", ensure);
+      }
+    }
+    Map<String, String> running = new TreeMap<>();
+    for (SimulatedHost host : hosts) {
+      for (Container container : host.fake.everything()) {
+        if (container.isRunning()) {
+          running.put(container.id(), host.name);
+        }
+      }
+    }
+    // An entry that was written too late for its worker to announce the sandbox goes with the
+    // partition's next takeover.
+    for (String container : live.keySet()) {
+      if (!running.containsKey(container) && readied.containsKey(container)) {
+        violated("I4: in the live table, and does not run: %s", live.get(container));
+      }
+    }
+    running.forEach(
+        (container, host) -> {
+          if (!live.containsKey(container)) {
+            violated("%s runs on %s and is not in the live table", container, host);
+          }
+        });
+    readied.forEach(
+        (container, ready) -> {
+          int ended = ends.getOrDefault(container, Set.of()).size();
+          if (ended != (running.containsKey(container) ? 0 : 1)) {
+            violated(
+                "I4: %s, announced ready, %s, was announced reaped %d times",
+                container, running.containsKey(container) ? "runs" : "is gone", ended);
+          }
+        });
+    for (String found : LogAudit.violations(rules, log, machine.wall(machine.nanos()))) {
+      if (!isKnownLimit(found)) {
+        violated("audit: %s", found);
+      }
+    }
+  }
+}

@@ -1,0 +1,233 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.simulation;
+
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.PriorityQueue;
+import java.util.Random;
+import java.util.SplittableRandom;
+import java.util.concurrent.Executor;
+import java.util.concurrent.locks.LockSupport;
+
+/**
+ * Processes, their threads and their time, in one thread: the threads are virtual ones that run,
+ * one at a time, where {@link #run} is called. Which of those that can run does so next is drawn
+ * from the seed. Time passes when none can.
+ */
+final class Machine {
+  /** Some day, in seconds since 1970. */
+  private static final Instant BEGIN = Instant.ofEpochSecond(1_800_000_000L);
+
+  private static final long MOST_STEPS = 500_000;
+
+  private static Machine current;
+
+  private final Random random;
+  private final List<Task> ready = new ArrayList<>();
+  private final PriorityQueue<Timer> timers =
+      new PriorityQueue<>(Comparator.comparingLong(Timer::at).thenComparingLong(Timer::number));
+  private final Process outside = new Process("outside");
+  private Process running = outside;
+  private long nanos = 1_000_000_000_000L;
+  private long numbers;
+  private long steps;
+  private long trace = 17;
+  private Throwable failure;
+
+  private record Task(Process process, Runnable work) {}
+
+  private record Timer(long at, long number, Process process, Runnable work) {}
+
+  Machine(long seed) {
+    // The first numbers of a Random hardly differ between small seeds.
+    this.random = new Random(new SplittableRandom(seed).nextLong());
+    current = this;
+  }
+
+  static Machine current() {
+    return current;
+  }
+
+  Random random() {
+    return random;
+  }
+
+  long nanos() {
+    return nanos;
+  }
+
+  /** The wall clock of the process that runs. */
+  Instant now() {
+    return wall(nanos).plus(running.clockAhead);
+  }
+
+  /** True time. */
+  Instant wall(long at) {
+    return BEGIN.plusNanos(at - 1_000_000_000_000L);
+  }
+
+  Process process() {
+    return running;
+  }
+
+  /** Everything that is no worker: brokers, engines, agents. */
+  Process outside() {
+    return outside;
+  }
+
+  long steps() {
+    return steps;
+  }
+
+  /** The same for the same seed, or something is not under the simulation's control. */
+  long trace() {
+    return trace;
+  }
+
+  void trace(Object what) {
+    trace = trace * 31 + what.hashCode();
+  }
+
+  /** One operating system process, which can be frozen and killed. */
+  final class Process implements Executor {
+    private final String name;
+    private final List<Task> held = new ArrayList<>();
+    private boolean frozen;
+    private boolean dead;
+    Duration clockAhead = Duration.ZERO;
+    SimulatedWorker worker;
+
+    Process(String name) {
+      this.name = name;
+    }
+
+    @Override
+    public void execute(Runnable work) {
+      offer(new Task(this, work));
+    }
+
+    Thread.Builder.OfVirtual threads() {
+      return ScheduledThreads.builder(this);
+    }
+
+    /** Runs something of the process after a time, not in a thread of its own. It must not wait. */
+    void after(Duration delay, Runnable work) {
+      timers.add(new Timer(nanos + delay.toNanos(), numbers++, this, work));
+    }
+
+    void freeze() {
+      frozen = true;
+    }
+
+    void thaw() {
+      frozen = false;
+      held.forEach(Machine.this::offer);
+      held.clear();
+    }
+
+    void kill() {
+      dead = true;
+      held.clear();
+      ready.removeIf(task -> task.process == this);
+    }
+
+    boolean isDead() {
+      return dead;
+    }
+
+    boolean isFrozen() {
+      return frozen;
+    }
+
+    @Override
+    public String toString() {
+      return name;
+    }
+  }
+
+  Process process(String name) {
+    return new Process(name);
+  }
+
+  private void offer(Task task) {
+    if (task.process.dead) {
+      return;
+    }
+    (task.process.frozen ? task.process.held : ready).add(task);
+  }
+
+  /** Something is wrong; the run ends. */
+  void fail(Throwable why) {
+    if (failure == null) {
+      failure = why;
+    }
+  }
+
+  /** Lets everything run until a time. */
+  void runFor(Duration time) {
+    long end = nanos + time.toNanos();
+    while (true) {
+      while (!ready.isEmpty()) {
+        step();
+      }
+      Timer next = timers.peek();
+      if (next == null || next.at > end) {
+        nanos = end;
+        return;
+      }
+      timers.remove();
+      nanos = Math.max(nanos, next.at);
+      offer(new Task(next.process, next.work));
+    }
+  }
+
+  private void step() {
+    Task task = ready.remove(ready.size() == 1 ? 0 : random.nextInt(ready.size()));
+    if (task.process.frozen) {
+      task.process.held.add(task);
+      return;
+    }
+    if (steps++ > MOST_STEPS) {
+      throw new AssertionError("does not come to rest");
+    }
+    running = task.process;
+    try {
+      task.work.run();
+    } catch (Throwable e) {
+      fail(e);
+    } finally {
+      running = outside;
+    }
+    if (failure != null) {
+      throw new AssertionError(failure.getMessage(), failure);
+    }
+  }
+
+  /** Waits. In a simulated thread. */
+  void sleep(Duration time) throws InterruptedException {
+    long until = nanos + time.toNanos();
+    Thread me = Thread.currentThread();
+    if (!me.isVirtual()) {
+      throw new IllegalStateException("only simulated threads can wait");
+    }
+    running.after(time, () -> LockSupport.unpark(me));
+    while (nanos < until) {
+      LockSupport.park();
+      if (Thread.interrupted()) {
+        throw new InterruptedException();
+      }
+    }
+  }
+
+  /** Ends all; the threads are forgotten. */
+  void close() {
+    current = null;
+    ScheduledThreads.forget(Process.class);
+  }
+}

@@ -1,0 +1,243 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.simulation;
+
+import java.time.Duration;
+import java.util.Collection;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
+import org.apache.kafka.clients.consumer.CloseOptions;
+import org.apache.kafka.clients.consumer.CommitFailedException;
+import org.apache.kafka.clients.consumer.ConsumerGroupMetadata;
+import org.apache.kafka.clients.consumer.ConsumerRebalanceListener;
+import org.apache.kafka.clients.consumer.OffsetAndMetadata;
+import org.apache.kafka.clients.consumer.OffsetCommitCallback;
+import org.apache.kafka.clients.consumer.RetriableCommitFailedException;
+import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.GroupAuthorizationException;
+import org.jspecify.annotations.Nullable;
+
+/** A member of the group. Its heartbeats go on while its thread waits, but not while it is frozen. */
+final class MemberConsumer extends ModelConsumer {
+  private static final Duration HEARTBEAT = Duration.ofSeconds(1);
+
+  private final String instance;
+  private final String id;
+  private final Deque<Runnable> callbacks = new ArrayDeque<>();
+  private String topic = "";
+  private ConsumerRebalanceListener listener;
+  private Set<Integer> assigned = new TreeSet<>();
+  private @Nullable KafkaException refusal;
+  private boolean joining = true;
+  private boolean fenced;
+  private boolean closed;
+  private int epoch;
+
+  MemberConsumer(ModelBroker broker, int most, String instance) {
+    super(broker, most);
+    this.instance = instance;
+    this.id = instance + "-" + machine.random().nextInt(1_000_000);
+  }
+
+  String instance() {
+    return instance;
+  }
+
+  String id() {
+    return id;
+  }
+
+  boolean isJoining() {
+    return joining;
+  }
+
+  // What the coordinator says.
+
+  void joined() {
+    joining = false;
+  }
+
+  void refused(KafkaException why) {
+    refusal = why;
+    broker.news();
+  }
+
+  void fenced() {
+    fenced = true;
+    broker.news();
+  }
+
+  void assigned(Set<Integer> partitions, int groupEpoch) {
+    epoch = groupEpoch;
+    if (!partitions.equals(assigned)) {
+      assigned = new TreeSet<>(partitions);
+      broker.news();
+    }
+  }
+
+  Set<Integer> assigned() {
+    return assigned;
+  }
+
+  /** What it has and has not given up yet. */
+  Set<Integer> owned() {
+    Set<Integer> owned = new TreeSet<>();
+    assignment.forEach(partition -> owned.add(partition.partition()));
+    return owned;
+  }
+
+  @Override
+  public void subscribe(Collection<String> topics, ConsumerRebalanceListener told) {
+    topic = topics.iterator().next();
+    listener = told;
+    process.after(broker.latency(), this::beat);
+  }
+
+  private void beat() {
+    if (!closed) {
+      beatOnce();
+      process.after(HEARTBEAT, this::beat);
+    }
+  }
+
+  private void beatOnce() {
+    if (closed || fenced || !broker.reaches(process, ModelBroker.COORDINATOR)) {
+      return;
+    }
+    if (broker.isDenied(ModelBroker.COORDINATOR)) {
+      refused(GroupAuthorizationException.forGroupId("workers"));
+    } else if (broker.isDenied(topic)) {
+      refused(new org.apache.kafka.common.errors.TopicAuthorizationException(Set.of(topic)));
+    } else {
+      broker.group.heartbeat(this);
+    }
+  }
+
+  @Override
+  void update() {
+    while (!callbacks.isEmpty()) {
+      callbacks.remove().run();
+    }
+    KafkaException why = refusal;
+    if (why != null) {
+      refusal = null;
+      throw why;
+    }
+    if (fenced) {
+      Set<TopicPartition> lost = assignment();
+      assigned = new TreeSet<>();
+      listener.onPartitionsLost(lost);
+      forget(lost);
+      joining = true;
+      fenced = false;
+      process.after(broker.latency(), this::beatOnce);
+    }
+    Set<Integer> target = assigned;
+    List<TopicPartition> gone = new ArrayList<>();
+    for (TopicPartition partition : assignment) {
+      if (!target.contains(partition.partition())) {
+        gone.add(partition);
+      }
+    }
+    if (!gone.isEmpty()) {
+      listener.onPartitionsRevoked(gone);
+      forget(gone);
+      process.after(broker.latency(), this::beatOnce);
+      return;
+    }
+    List<TopicPartition> added = new ArrayList<>();
+    for (int number : target) {
+      TopicPartition partition = new TopicPartition(topic, number);
+      if (!assignment.contains(partition)) {
+        added.add(partition);
+      }
+    }
+    if (!added.isEmpty()) {
+      assignment.addAll(added);
+      listener.onPartitionsAssigned(added);
+    }
+  }
+
+  @Override
+  long begin(TopicPartition partition, Duration timeout) {
+    broker.request(ModelBroker.COORDINATOR, timeout);
+    OffsetAndMetadata committed = broker.group.committed(partition.partition());
+    return committed == null
+        ? broker.log(topic, partition.partition()).start
+        : committed.offset();
+  }
+
+  @Override
+  public Map<TopicPartition, OffsetAndMetadata> committed(
+      Set<TopicPartition> partitions, Duration timeout) {
+    broker.request(ModelBroker.COORDINATOR, timeout);
+    Map<TopicPartition, OffsetAndMetadata> committed = new HashMap<>();
+    partitions.forEach(
+        partition ->
+            committed.put(partition, broker.group.committed(partition.partition())));
+    return committed;
+  }
+
+  @Override
+  public void commitSync(Map<TopicPartition, OffsetAndMetadata> offsets, Duration timeout) {
+    broker.request(ModelBroker.COORDINATOR, timeout);
+    broker.group.commit(this, offsets);
+    broker.sleep(broker.latency());
+  }
+
+  @Override
+  public void commitAsync(
+      Map<TopicPartition, OffsetAndMetadata> offsets, OffsetCommitCallback callback) {
+    process.after(
+        broker.latency(),
+        () -> {
+          Exception failure = null;
+          if (!broker.reaches(process, ModelBroker.COORDINATOR)) {
+            failure = new RetriableCommitFailedException("the coordinator is not reached");
+          } else if (broker.isDenied(ModelBroker.COORDINATOR)) {
+            failure = GroupAuthorizationException.forGroupId("workers");
+          } else {
+            try {
+              broker.group.commit(this, offsets);
+            } catch (CommitFailedException e) {
+              failure = e;
+            }
+          }
+          Exception outcome = failure;
+          process.after(
+              broker.latency(),
+              () -> {
+                callbacks.add(() -> callback.onComplete(offsets, outcome));
+                broker.news();
+              });
+        });
+  }
+
+  @Override
+  public ConsumerGroupMetadata groupMetadata() {
+    return new ConsumerGroupMetadata(
+        "workers", joining ? 0 : epoch, id, java.util.Optional.of(instance));
+  }
+
+  @Override
+  public void close(CloseOptions options) {
+    closed = true;
+    if (broker.reaches(process, ModelBroker.COORDINATOR)) {
+      if (options.groupMembershipOperation()
+          == CloseOptions.GroupMembershipOperation.LEAVE_GROUP) {
+        broker.group.leave(this);
+      } else {
+        broker.group.goAway(this);
+      }
+    }
+  }
+}

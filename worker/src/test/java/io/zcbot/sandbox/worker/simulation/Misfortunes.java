@@ -1,0 +1,173 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.simulation;
+
+import io.zcbot.sandbox.events.Topic;
+import io.zcbot.sandbox.worker.engine.Container;
+import io.zcbot.sandbox.worker.engine.EngineException;
+import io.zcbot.sandbox.worker.testkit.EngineFaults;
+import java.time.Duration;
+import java.util.List;
+import java.util.Random;
+
+/** What befalls hosts, workers and brokers. All of it passes within half a minute. */
+final class Misfortunes {
+  private static final int LONGEST_CUT = Integer.getInteger("simulation.cut", 4);
+
+  private final Machine machine;
+  private final Random random;
+  private final ModelBroker broker;
+  private final Judge judge;
+  private final List<SimulatedHost> hosts;
+  private final Story story;
+
+  /** Is told what happens. */
+  interface Story {
+    void tell(String what);
+  }
+
+  Misfortunes(ModelBroker broker, Judge judge, List<SimulatedHost> hosts, Story story) {
+    this.machine = broker.machine;
+    this.random = machine.random();
+    this.broker = broker;
+    this.judge = judge;
+    this.hosts = hosts;
+    this.story = story;
+  }
+
+  /** Starts a worker where none runs. */
+  void startOne() {
+    for (SimulatedHost host : hosts) {
+      if (!host.isUp()) {
+        story.tell("start " + host.name);
+        host.start();
+        return;
+      }
+    }
+  }
+
+  /** Something goes wrong. */
+  void befall() {
+    SimulatedHost host = hosts.get(random.nextInt(hosts.size()));
+    int seconds = 1 + random.nextInt(random.nextInt(3) == 0 ? 25 : 6);
+    int kind = random.nextInt(16);
+    if (kind < 2 || kind > 5) {
+      judge.disturbed();
+    }
+    switch (kind) {
+      case 0, 1 -> {
+        story.tell("kill -9 " + host.name);
+        host.kill();
+      }
+      case 2, 3, 4 -> startOne();
+      case 5 -> {
+        story.tell("stop " + host.name);
+        host.stop();
+      }
+      case 6 -> freeze(host, seconds);
+      case 7, 8 -> cut(host, what(), seconds);
+      case 9 -> away(what(), seconds);
+      case 10 -> deny(seconds);
+      case 11 -> slowReads(host, seconds);
+      case 12 -> {
+        List<Container> running = host.running();
+        if (!running.isEmpty()) {
+          Container harmed = running.get(random.nextInt(running.size()));
+          boolean remove = random.nextBoolean();
+          story.tell((remove ? "remove " : "kill ") + harmed.id());
+          host.harm(harmed, remove);
+        }
+      }
+      case 13 -> broker.compact(Topic.LIVE);
+      case 14 -> engineFault(host, seconds);
+      default -> {
+        boolean forGood = random.nextBoolean();
+        story.tell((forGood ? "disk lost at " : "power cut at ") + host.name);
+        host.crash(forGood);
+      }
+    }
+  }
+
+  private String what() {
+    return switch (random.nextInt(7)) {
+      case 0, 1 -> ModelBroker.COORDINATOR;
+      case 2 -> ModelBroker.PRODUCE;
+      case 3 -> ModelBroker.name(Topic.ENSURE);
+      case 4 -> ModelBroker.name(Topic.ACTIVITY);
+      case 5 -> ModelBroker.name(Topic.LIVE);
+      default -> ModelBroker.name(Topic.READY);
+    };
+  }
+
+  private void freeze(SimulatedHost host, int seconds) {
+    Machine.Process process = host.process;
+    if (process != null && host.isUp() && !process.isFrozen()) {
+      story.tell("freeze " + host.name + " for " + seconds + " s");
+      judge.froze();
+      process.freeze();
+      machine.outside().after(Duration.ofSeconds(seconds), process::thaw);
+    }
+  }
+
+  /**
+   * Not so long from the coordinator that the membership ends: the lease tells that the worker's
+   * thread runs, not that the group answers it, so a worker that alone does not reach the
+   * coordinator answers on.
+   */
+  private void cut(SimulatedHost host, String what, int most) {
+    Machine.Process process = host.process;
+    int seconds = what.equals(ModelBroker.COORDINATOR) ? Math.min(most, LONGEST_CUT) : most;
+    if (process != null && host.isUp()) {
+      story.tell(host.name + " does not reach " + what + " for " + seconds + " s");
+      broker.cut(process, what);
+      machine.outside().after(Duration.ofSeconds(seconds), () -> broker.mend(process));
+    }
+  }
+
+  private void away(String what, int seconds) {
+    if (!broker.isAway(what)) {
+      story.tell(what + " is away for " + seconds + " s");
+      broker.away(what);
+      machine.outside().after(Duration.ofSeconds(seconds), () -> broker.back(what));
+    }
+  }
+
+  private void deny(int seconds) {
+    String what = random.nextBoolean() ? ModelBroker.COORDINATOR : ModelBroker.name(Topic.ENSURE);
+    if (!broker.isDenied(what)) {
+      story.tell("nobody may use " + what + " for " + seconds + " s");
+      broker.deny(what);
+      machine.outside().after(Duration.ofSeconds(seconds), () -> broker.allow(what));
+    }
+  }
+
+  private void slowReads(SimulatedHost host, int seconds) {
+    Machine.Process process = host.process;
+    if (process != null && host.isUp()) {
+      story.tell(host.name + " reads the live table slowly");
+      broker.slowReads(process, Duration.ofMillis(random.nextInt(1000 * seconds)));
+      machine
+          .outside()
+          .after(Duration.ofSeconds(10), () -> broker.slowReads(process, Duration.ZERO));
+    }
+  }
+
+  private void engineFault(SimulatedHost host, int seconds) {
+    if (random.nextBoolean()) {
+      story.tell("the engine of " + host.name + " is slow");
+      host.engine.slowness = Duration.ofMillis(random.nextInt(600));
+      machine
+          .outside()
+          .after(Duration.ofSeconds(seconds), () -> host.engine.slowness = Duration.ZERO);
+      return;
+    }
+    String[] operations = {"find", "create", "start", "remove", "kill", "list", "exec"};
+    String operation = operations[random.nextInt(operations.length)];
+    story.tell("a fault of " + operation + " at " + host.name);
+    EngineException.Kind kind =
+        random.nextBoolean() ? EngineException.Kind.CONFLICT : EngineException.Kind.UNAVAILABLE;
+    host.fake.faults.failNext(new EngineFaults.Fault(operation, kind, random.nextBoolean()));
+  }
+}

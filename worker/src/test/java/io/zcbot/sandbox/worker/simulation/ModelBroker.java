@@ -1,0 +1,279 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.simulation;
+
+import io.zcbot.sandbox.events.Topic;
+import io.zcbot.sandbox.worker.kafka.KeyPartitions;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.EnumMap;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Function;
+import java.util.stream.Collectors;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.errors.GroupAuthorizationException;
+import org.apache.kafka.common.errors.InterruptException;
+import org.apache.kafka.common.errors.TimeoutException;
+import org.apache.kafka.common.errors.TopicAuthorizationException;
+import org.apache.kafka.common.header.internals.RecordHeaders;
+import org.apache.kafka.common.record.TimestampType;
+
+/** The topics, and who reaches what of the brokers. */
+final class ModelBroker {
+  /** The group's coordinator. */
+  static final String COORDINATOR = "coordinator";
+
+  /** Writing, to whatever topic. */
+  static final String PRODUCE = "produce";
+
+  private static final Map<String, Topic> TOPICS =
+      Arrays.stream(Topic.values())
+          .collect(Collectors.toMap(ModelBroker::name, Function.identity()));
+
+  final Machine machine;
+  final int partitions;
+  final ModelGroup group;
+  private final KeyPartitions keys;
+  private final Map<Topic, Log[]> logs = new EnumMap<>(Topic.class);
+  private final Set<String> away = new LinkedHashSet<>();
+  private final Set<String> denied = new HashSet<>();
+  private final Map<Machine.Process, Set<String>> cut = new HashMap<>();
+  private final Map<Machine.Process, Duration> slowReads = new HashMap<>();
+  private final List<Waiter> waiters = new ArrayList<>();
+  private final Appended appended;
+
+  /** A poll that waits for records of a topic. */
+  private record Waiter(String topic, CompletableFuture<Object> news) {}
+
+  /** Told of each record. */
+  interface Appended {
+    void record(Topic topic, ConsumerRecord<byte[], byte[]> record);
+  }
+
+  /** One partition. */
+  static final class Log {
+    final List<ConsumerRecord<byte[], byte[]>> records = new ArrayList<>();
+    long start;
+    long end;
+  }
+
+  ModelBroker(Machine machine, int partitions, Appended appended) {
+    this.machine = machine;
+    this.partitions = partitions;
+    this.keys = new KeyPartitions(partitions);
+    this.appended = appended;
+    this.group = new ModelGroup(this);
+    for (Topic topic : Topic.values()) {
+      Log[] all = new Log[partitions];
+      for (int i = 0; i < partitions; i++) {
+        all[i] = new Log();
+      }
+      logs.put(topic, all);
+    }
+  }
+
+  static String name(Topic topic) {
+    return topic.named(Topic.DEFAULT_PREFIX);
+  }
+
+  Log log(Topic topic, int partition) {
+    return logs.get(topic)[partition];
+  }
+
+  Log log(String topic, int partition) {
+    return log(topicOf(topic), partition);
+  }
+
+  private static Topic topicOf(String name) {
+    return TOPICS.get(name);
+  }
+
+  int partitionOf(byte[] key) {
+    return key == null ? 0 : keys.of(key);
+  }
+
+  /** Appends a record with the time that its producer gave it, or now. */
+  void append(ProducerRecord<byte[], byte[]> sent) {
+    String topicName = sent.topic();
+    Integer partition = sent.partition();
+    byte[] key = sent.key();
+    Topic topic = topicOf(topicName);
+    int to = partition == null ? partitionOf(key) : partition;
+    Log log = log(topic, to);
+    if (machine.random().nextInt(20) == 0) {
+      log.end += 1 + machine.random().nextInt(2); // a transaction's marker, a record compacted
+    }
+    ConsumerRecord<byte[], byte[]> record =
+        new ConsumerRecord<>(
+            topicName,
+            to,
+            log.end,
+            sent.timestamp() == null
+                ? machine.wall(machine.nanos()).toEpochMilli()
+                : sent.timestamp(),
+            TimestampType.CREATE_TIME,
+            0,
+            0,
+            key,
+            sent.value(),
+            new RecordHeaders(sent.headers().toArray()),
+            Optional.empty());
+    log.records.add(record);
+    log.end++;
+    machine.trace(topicName + to + "@" + record.offset() + "t" + record.timestamp());
+    appended.record(topic, record);
+    news(topicName);
+  }
+
+  /** Removes what a later record of the same key supersedes. */
+  void compact(Topic topic) {
+    for (Log log : logs.get(topic)) {
+      Set<String> later = new HashSet<>();
+      List<ConsumerRecord<byte[], byte[]>> kept = new ArrayList<>();
+      for (ConsumerRecord<byte[], byte[]> record : log.records.reversed()) {
+        if (later.add(new String(record.key(), java.nio.charset.StandardCharsets.UTF_8))
+            && (record.value() != null || kept.isEmpty())) {
+          kept.addFirst(record);
+        }
+      }
+      log.records.clear();
+      log.records.addAll(kept);
+    }
+  }
+
+  // Who reaches what.
+
+  void away(String what) {
+    away.add(what);
+  }
+
+  void back(String what) {
+    away.remove(what);
+    if (what.equals(COORDINATOR)) {
+      group.resumed();
+    }
+    news();
+  }
+
+  boolean isAway(String what) {
+    return away.contains(what);
+  }
+
+  void deny(String what) {
+    denied.add(what);
+    news();
+  }
+
+  void allow(String what) {
+    denied.remove(what);
+    news();
+  }
+
+  /** Only this process does not reach it. */
+  void cut(Machine.Process process, String what) {
+    cut.computeIfAbsent(process, _ -> new HashSet<>()).add(what);
+  }
+
+  void mend(Machine.Process process) {
+    cut.remove(process);
+    news();
+  }
+
+  void slowReads(Machine.Process process, Duration by) {
+    slowReads.put(process, by);
+  }
+
+  boolean reaches(Machine.Process process, String what) {
+    return !away.contains(what)
+        && !cut.getOrDefault(process, Set.of()).contains(what);
+  }
+
+  /** Throws where the process may not use it. */
+  void authorize(String what) {
+    if (denied.contains(what)) {
+      throw what.equals(COORDINATOR)
+          ? GroupAuthorizationException.forGroupId("workers")
+          : new TopicAuthorizationException(Set.of(what));
+    }
+  }
+
+  boolean isDenied(String what) {
+    return denied.contains(what);
+  }
+
+  Duration latency() {
+    return Duration.ofNanos(500_000L + machine.random().nextInt(3_000_000));
+  }
+
+  /** A request and its answer; waits while it can't be sent. */
+  void request(String what, Duration limit) {
+    Machine.Process process = machine.process();
+    long deadline = machine.nanos() + limit.toNanos();
+    sleep(latency());
+    while (!reaches(process, what)) {
+      long left = deadline - machine.nanos();
+      if (left <= 0) {
+        throw new TimeoutException(what + " is not reached within " + limit);
+      }
+      sleep(Duration.ofNanos(Math.min(left, 100_000_000L)));
+    }
+    authorize(what);
+  }
+
+  /** A fetch of a topic by a process that reads it slowly. */
+  void dawdle(String topic) {
+    Duration by = slowReads.get(machine.process());
+    if (by != null && topic.equals(name(Topic.LIVE))) {
+      sleep(by);
+    }
+  }
+
+  void sleep(Duration time) {
+    try {
+      machine.sleep(time);
+    } catch (InterruptedException e) {
+      throw new InterruptException(e);
+    }
+  }
+
+  /** Waits until a topic has another record, something else happened, or a time has come. */
+  void awaitNews(String topic, long deadline) {
+    Waiter waiter = new Waiter(topic, new CompletableFuture<>());
+    waiters.add(waiter);
+    try {
+      Hooks.get(waiter.news, deadline - machine.nanos(), TimeUnit.NANOSECONDS);
+    } catch (InterruptedException e) {
+      throw new InterruptException(e);
+    } catch (java.util.concurrent.TimeoutException _) {
+      waiters.remove(waiter);
+    } catch (ExecutionException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
+  void news() {
+    tell(List.copyOf(waiters));
+  }
+
+  private void news(String topic) {
+    tell(waiters.stream().filter(waiter -> waiter.topic.equals(topic)).toList());
+  }
+
+  private void tell(List<Waiter> told) {
+    waiters.removeAll(told);
+    told.forEach(waiter -> waiter.news.complete(true));
+  }
+}

@@ -1,0 +1,93 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.simulation;
+
+import java.time.Duration;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.Future;
+import org.apache.kafka.clients.producer.MockProducer;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.clients.producer.RecordMetadata;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.TimeoutException;
+import org.apache.kafka.common.errors.TopicAuthorizationException;
+
+/**
+ * A producer. What was sent when a connection broke may be in the log, and is sent again without
+ * becoming two records; once the producer gave it up, nobody knows.
+ */
+final class ModelProducer extends MockProducer<byte[], byte[]> {
+  private static final Duration DELIVERY_TIMEOUT = Duration.ofSeconds(30);
+  private static final Duration RETRY = Duration.ofMillis(500);
+
+  private final ModelBroker broker;
+  private final Machine machine;
+  private final Machine.Process process;
+
+  ModelProducer(ModelBroker broker) {
+    this.broker = broker;
+    this.machine = broker.machine;
+    this.process = machine.process();
+  }
+
+  private final class Sending {
+    final ProducerRecord<byte[], byte[]> record;
+    final CompletableFuture<RecordMetadata> done = new CompletableFuture<>();
+    final long deadline = machine.nanos() + DELIVERY_TIMEOUT.toNanos();
+    boolean appended;
+
+    Sending(ProducerRecord<byte[], byte[]> record) {
+      this.record = record;
+    }
+
+    void attempt() {
+      if (broker.reaches(process, ModelBroker.PRODUCE)
+          && broker.reaches(process, record.topic())) {
+        machine.outside().after(broker.latency(), this::arrive);
+        return;
+      }
+      if (!appended && machine.random().nextInt(10) == 0 && !broker.isDenied(record.topic())) {
+        append(); // but the answer is lost
+      }
+      if (machine.nanos() >= deadline) {
+        done.completeExceptionally(new TimeoutException("not delivered"));
+      } else {
+        process.after(RETRY, this::attempt);
+      }
+    }
+
+    private void arrive() {
+      if (broker.isDenied(record.topic())) {
+        process.after(
+            broker.latency(),
+            () -> done.completeExceptionally(new TopicAuthorizationException(record.topic())));
+        return;
+      }
+      append();
+      process.after(
+          broker.latency(),
+          () ->
+              done.complete(
+                  new RecordMetadata(new TopicPartition(record.topic(), 0), 0, 0, 0, 0, 0)));
+    }
+
+    private void append() {
+      if (!appended) {
+        appended = true;
+        broker.append(record);
+      }
+    }
+  }
+
+  @Override
+  public Future<RecordMetadata> send(ProducerRecord<byte[], byte[]> record) {
+    Sending sending = new Sending(record);
+    process.after(broker.latency(), sending::attempt);
+    return sending.done;
+  }
+
+  @Override
+  public void close(Duration timeout) {}
+}

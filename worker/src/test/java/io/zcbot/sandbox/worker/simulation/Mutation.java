@@ -1,0 +1,38 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.simulation;
+
+/** A precaution of the worker's that a simulation can leave out. */
+enum Mutation {
+  NONE(1),
+  /** Ensures are answered without a look at whose the partition is. */
+  NO_FENCE(13),
+  /** A process that did not run for long takes itself for a member. */
+  LEASE_FOR_EVER(35),
+  /** What was read is committed, done or not. */
+  COMMIT_PAST_OPEN_RECORDS(1),
+  /** Who is out of the group ends its sandboxes. */
+  REAP_WHAT_IS_LOST(1),
+  /** What was read for one assignment is acted on in another. */
+  ACT_ON_LATE_READ(35),
+  FORWARD_TWICE(10),
+  /** Activity counts as read when the last fetch knew of no more. */
+  TRUST_THE_LAG(35),
+  SAY_NOTHING_OF_LOST_HOSTS(2),
+  /** What others announced lost goes on running. */
+  KEEP_WHAT_IS_ANOTHERS(16),
+  /** Sandboxes are not entered in the live table. */
+  NO_LIVE_ENTRY(1),
+  /** They are not removed from it. */
+  ENTRY_STAYS(1),
+  ANNOUNCE_BEFORE_THE_KILL(1);
+
+  /** Of a history that was seen to show it; others do as well, but not all. */
+  final long seed;
+
+  Mutation(long seed) {
+    this.seed = seed;
+  }
+}

@@ -1,0 +1,77 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.simulation;
+
+import java.lang.invoke.MethodHandle;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.MethodType;
+import java.lang.invoke.VarHandle;
+import java.lang.reflect.Field;
+import java.util.Set;
+import java.util.concurrent.Executor;
+
+/**
+ * Virtual threads on a scheduler of one's own, as the JDK's own tests make them. There is no public
+ * way to them, so this depends on the JDK, which the build pins to one version.
+ */
+final class ScheduledThreads {
+  private static final MethodHandle BUILDER;
+  private static final VarHandle SCHEDULER;
+  private static final Set<Thread> TRACKED;
+
+  static {
+    try {
+      MethodHandles.Lookup trusted = trusted();
+      BUILDER =
+          trusted
+              .findConstructor(
+                  Class.forName("java.lang.ThreadBuilders$VirtualThreadBuilder"),
+                  MethodType.methodType(void.class, Executor.class))
+              .asType(MethodType.methodType(Thread.Builder.OfVirtual.class, Executor.class));
+      SCHEDULER =
+          trusted.findVarHandle(
+              Class.forName("java.lang.VirtualThread"), "scheduler", Executor.class);
+      TRACKED = tracked(trusted);
+    } catch (ReflectiveOperationException e) {
+      throw new ExceptionInInitializerError(e);
+    }
+  }
+
+  private ScheduledThreads() {}
+
+  private static MethodHandles.Lookup trusted() throws ReflectiveOperationException {
+    Class<?> type = Class.forName("sun.misc.Unsafe");
+    Field instance = type.getDeclaredField("theUnsafe");
+    instance.setAccessible(true);
+    Object unsafe = instance.get(null);
+    Field lookup = MethodHandles.Lookup.class.getDeclaredField("IMPL_LOOKUP");
+    Object base = type.getMethod("staticFieldBase", Field.class).invoke(unsafe, lookup);
+    Object offset = type.getMethod("staticFieldOffset", Field.class).invoke(unsafe, lookup);
+    return (MethodHandles.Lookup)
+        type.getMethod("getObject", Object.class, long.class).invoke(unsafe, base, offset);
+  }
+
+  @SuppressWarnings("unchecked")
+  private static Set<Thread> tracked(MethodHandles.Lookup trusted)
+      throws ReflectiveOperationException {
+    Class<?> container =
+        Class.forName("jdk.internal.vm.ThreadContainers$RootContainer$TrackingRootContainer");
+    return (Set<Thread>) trusted.findStaticVarHandle(container, "VTHREADS", Set.class).get();
+  }
+
+  static Thread.Builder.OfVirtual builder(Executor scheduler) {
+    try {
+      return (Thread.Builder.OfVirtual) BUILDER.invokeExact(scheduler);
+    } catch (Throwable e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
+  /** Lets the garbage collector have threads that will never run again. */
+  static void forget(Class<? extends Executor> schedulers) {
+    TRACKED.removeIf(
+        thread -> thread.isVirtual() && schedulers.isInstance((Executor) SCHEDULER.get(thread)));
+  }
+}

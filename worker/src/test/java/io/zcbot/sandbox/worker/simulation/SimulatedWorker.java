@@ -1,0 +1,264 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.simulation;
+
+import io.zcbot.sandbox.events.Reaped;
+import io.zcbot.sandbox.events.SandboxEvent;
+import io.zcbot.sandbox.events.Topic;
+import io.zcbot.sandbox.worker.config.GroupConfig;
+import io.zcbot.sandbox.worker.config.WorkerConfig;
+import io.zcbot.sandbox.worker.engine.EngineException;
+import io.zcbot.sandbox.worker.ensure.Domain;
+import io.zcbot.sandbox.worker.group.EagerEnsures;
+import io.zcbot.sandbox.worker.group.LogReading;
+import io.zcbot.sandbox.worker.group.PartitionHandover;
+import io.zcbot.sandbox.worker.group.PartitionOwnership;
+import io.zcbot.sandbox.worker.intake.ActivityFollower;
+import io.zcbot.sandbox.worker.intake.Assignment;
+import io.zcbot.sandbox.worker.intake.EnsureIntake;
+import io.zcbot.sandbox.worker.intake.IntakeMetrics;
+import io.zcbot.sandbox.worker.kafka.KeyPartitions;
+import io.zcbot.sandbox.worker.kafka.KafkaSandboxLog;
+import io.zcbot.sandbox.worker.kafka.LogReader;
+import io.zcbot.sandbox.worker.lanes.Lanes;
+import io.zcbot.sandbox.worker.pool.WarmPool;
+import io.zcbot.sandbox.worker.publish.Publisher;
+import io.zcbot.sandbox.worker.reap.LogComparison;
+import io.zcbot.sandbox.worker.reap.Reaper;
+import io.zcbot.sandbox.worker.sandbox.EventSink;
+import io.zcbot.sandbox.worker.sandbox.Fence;
+import io.zcbot.sandbox.worker.sandbox.FencedException;
+import io.zcbot.sandbox.worker.sandbox.Identity;
+import io.zcbot.sandbox.worker.sandbox.Registry;
+import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
+import io.zcbot.sandbox.worker.sandbox.SandboxLog;
+import io.zcbot.sandbox.worker.sandbox.Time;
+import io.zcbot.sandbox.worker.sandbox.Workspaces;
+import io.zcbot.sandbox.worker.startup.Recovery;
+import io.zcbot.sandbox.worker.startup.StartRetry;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
+import java.util.OptionalLong;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeoutException;
+
+/** A worker's process: the parts that {@code Parts} and {@code Worker} put together, over models. */
+final class SimulatedWorker {
+  private static final Duration PROBE_INTERVAL = Duration.ofSeconds(5);
+  /** Minutes in a real worker. */
+  private static final Duration LISTING_INTERVAL = Duration.ofSeconds(15);
+
+  private static final Duration RECONCILE_INTERVAL = Duration.ofSeconds(10);
+
+  final Machine.Process process;
+  final Domain domain;
+  private final WorkerConfig config;
+  private final Machine machine;
+  private final ModelBroker broker;
+  private final Judge judge;
+  private final Time time;
+  private final SimulatedTimer timers;
+  private final KeyPartitions keys;
+  private final Publisher publisher;
+  private final LogReader reader;
+  private final SandboxLog sandboxLog;
+  private final Registry registry;
+  private final Lanes lanes;
+  private final ActivityFollower follower;
+  private final PartitionHandover handover;
+  private final EnsureIntake intake;
+  private final ThreadLocal<Long> readUpTo = new ThreadLocal<>();
+  private boolean stopping;
+
+  /** Wires a worker. In a thread of its process. */
+  SimulatedWorker(
+      WorkerConfig config,
+      SimulatedEngine engine,
+      Workspaces workspaces,
+      ModelBroker broker,
+      Judge judge) {
+    this.config = config;
+    this.broker = broker;
+    this.machine = broker.machine;
+    this.process = machine.process();
+    this.judge = judge;
+    process.worker = this;
+    this.time =
+        new Time() {
+          @Override
+          public long nanos() {
+            return machine.nanos();
+          }
+
+          @Override
+          public Instant now() {
+            return machine.now();
+          }
+        };
+    timers = new SimulatedTimer(process);
+    keys = new KeyPartitions(broker.partitions);
+    publisher =
+        new Publisher(
+            new ModelProducer(broker), keys, Topic.DEFAULT_PREFIX, config.workerId(), "workers");
+    reader = new LogReader(() -> new ModelConsumer(broker, 500));
+    sandboxLog =
+        new KafkaSandboxLog(reader, Topic.DEFAULT_PREFIX, keys, KafkaSandboxLog.MAX_BYTES);
+    lanes = new Lanes(Duration.ofSeconds(2));
+    Assignment assignment =
+        new Assignment(
+            ModelBroker.name(Topic.ENSURE), broker.partitions, config.group().maxOpenRecords);
+    registry = new Registry();
+    follower =
+        new ActivityFollower(
+            () -> new ModelConsumer(broker, 500),
+            assignment,
+            new ActivityFollower.Settings(
+                ModelBroker.name(Topic.ACTIVITY),
+                broker.partitions,
+                config.reaper().idleTtl,
+                Duration.ofSeconds(1)),
+            registry::touch,
+            publisher,
+            time,
+            IntakeMetrics.NONE);
+    domain =
+        Domain.of(
+            new Domain.Ports(
+                engine,
+                new JudgedSink(),
+                publisher,
+                lanes::submit,
+                this::readUpTo,
+                timers,
+                time,
+                SandboxMetrics.NONE),
+            engine,
+            new Domain.Settings(
+                new Identity(config.workerId(), config.host(), config.engineAddress()),
+                new Reaper.Limits(config.reaper().idleTtl, config.reaper().evictAfter, null),
+                100,
+                4,
+                4,
+                1_000_000),
+            registry,
+            workspaces,
+            WarmPool.Setup.NONE);
+    handover =
+        new PartitionHandover(
+            domain.reaper(),
+            domain.takeover(),
+            lanes,
+            new LogReading(
+                new LogComparison(registry, sandboxLog, time), new StartRetry(() -> stopping)),
+            new EagerEnsures(
+                publisher, timers, config.group().handover, config.workerId(), time),
+            config.group().restart,
+            new PartitionOwnership(assignment, time, () -> stopping));
+    intake =
+        new EnsureIntake(
+            new EnsureIntake.Group(
+                () -> new MemberConsumer(broker, 100, config.workerId()),
+                assignment,
+                handover,
+                this::removePredecessor),
+            new EnsureIntake.Settings(
+                broker.partitions,
+                config.group().ensureExpiry,
+                config.group().revokeTimeout,
+                config.group().restart == GroupConfig.Restart.PURGE,
+                Duration.ofSeconds(12)),
+            lanes::submit,
+            domain.ensurer()::ensure,
+            publisher,
+            time,
+            IntakeMetrics.NONE);
+  }
+
+  private void removePredecessor() {
+    if (broker.reaches(process, ModelBroker.COORDINATOR)) {
+      broker.group.remove(config.workerId());
+    }
+  }
+
+  private OptionalLong readUpTo(int partition) {
+    OptionalLong at = follower.readUpTo(partition);
+    if (at.isPresent()) {
+      readUpTo.set(at.getAsLong());
+    }
+    return at;
+  }
+
+  /** The worker whose thread runs. */
+  static SimulatedWorker current() {
+    return Machine.current().process().worker;
+  }
+
+  private final class JudgedSink implements EventSink {
+    @Override
+    public void publish(SandboxEvent event) throws InterruptedException {
+      judge.publishing(config.workerId(), event, readUpTo.get());
+      publisher.publish(event);
+    }
+
+    @Override
+    public void publish(SandboxEvent event, Fence fence)
+        throws FencedException, InterruptedException {
+      publisher.publish(
+          event,
+          () -> {
+            fence.pass();
+            judge.publishing(config.workerId(), event, readUpTo.get());
+          });
+      judge.published(event);
+    }
+  }
+
+  /** Recovers and serves, as {@code Worker.start} does. */
+  void start() throws Exception {
+    StartRetry retry = new StartRetry(() -> stopping);
+    new Recovery(config, domain, registry, reader, sandboxLog, keys, time).run(retry);
+    follower.start();
+    domain.engineFollower().start();
+    timers.every(config.reaper().interval, domain.reaper()::tick);
+    timers.every(PROBE_INTERVAL, () -> handover.removeUnowned(follower.problem() == null));
+    timers.every(LISTING_INTERVAL, handover::listAgain);
+    timers.every(RECONCILE_INTERVAL, this::reconcile);
+    intake.start();
+  }
+
+  private void reconcile() {
+    try {
+      domain.reconciler().reconcile();
+    } catch (EngineException _) {
+      // The timer comes again.
+    }
+  }
+
+  /** As {@code Worker.close} does. */
+  void stop() throws Exception {
+    stopping = true;
+    intake.close();
+    if (config.group().restart == GroupConfig.Restart.PURGE) {
+      try {
+        Hooks.get(
+            domain.reaper().reapAll(Reaped.Reason.SHUTDOWN, _ -> true, List.of()),
+            4,
+            java.util.concurrent.TimeUnit.SECONDS);
+      } catch (TimeoutException | ExecutionException _) {
+        // The next start purges the rest.
+      }
+    }
+    timers.shutdownNow();
+    domain.engineFollower().close();
+    follower.close();
+    lanes.close();
+    publisher.close();
+  }
+
+  String problem() {
+    return "intake " + intake.problem() + ", " + intake.fatalProblem();
+  }
+}

@@ -1,0 +1,250 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.simulation;
+
+import io.zcbot.sandbox.events.Activity;
+import io.zcbot.sandbox.events.Ensure;
+import io.zcbot.sandbox.events.EventCodec;
+import io.zcbot.sandbox.events.SandboxEvent;
+import io.zcbot.sandbox.events.Topic;
+import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.audit.Rules;
+import io.zcbot.sandbox.worker.config.ConfigException;
+import io.zcbot.sandbox.worker.config.GroupConfig;
+import io.zcbot.sandbox.worker.config.WorkerConfig;
+import io.zcbot.sandbox.worker.kafka.KeyPartitions;
+import io.zcbot.sandbox.worker.sandbox.Workspaces;
+import io.zcbot.sandbox.worker.testkit.World;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.stream.IntStream;
+import org.apache.kafka.clients.producer.ProducerRecord;
+
+/** One history, drawn from a seed: workers, agents and what befalls them. */
+final class Simulation {
+  static final List<UserId> USERS = IntStream.rangeClosed(1, 5).mapToObj(World::user).toList();
+
+  private static final int PARTITIONS = 4;
+  private static final Duration TTL = Duration.ofSeconds(20);
+  private static final Duration EXPIRY = Duration.ofSeconds(20);
+
+  /** Sessions end, members join again, publishers try again: all of it takes less. */
+  private static final Duration SETTLE = Duration.ofSeconds(50);
+
+  private final long seed;
+  private final Machine machine;
+  private final Random random;
+  private final ModelBroker broker;
+  private final Judge judge;
+  private final List<SimulatedHost> hosts = new ArrayList<>();
+  private final Misfortunes misfortunes;
+  private final boolean calm;
+  private final GroupConfig.Restart restart;
+  private final EventCodec codec = new EventCodec();
+  private final KeyPartitions keys = new KeyPartitions(PARTITIONS);
+  private final List<String> story = new ArrayList<>();
+  private final Instant began;
+  private int numbers;
+
+  Simulation(long seed, Path root) throws IOException, ConfigException {
+    this.seed = seed;
+    machine = new Machine(seed);
+    random = machine.random();
+    calm = random.nextInt(8) == 0;
+    restart = GroupConfig.Restart.values()[random.nextInt(2)];
+    judge = new Judge(machine, PARTITIONS, TTL, calm, hosts);
+    broker = new ModelBroker(machine, PARTITIONS, judge::appended);
+    judge.of(broker);
+    misfortunes = new Misfortunes(broker, judge, hosts, this::tell);
+    Workspaces workspaces = Workspaces.open(root);
+    int count = 1 + random.nextInt(3);
+    GroupConfig.Handover handover =
+        GroupConfig.Handover.values()[random.nextInt(4) == 0 ? 1 : 0];
+    for (int i = 0; i < count; i++) {
+      Map<String, String> env = new HashMap<>();
+      env.put("ZCBOT_WORKER_ID", "w" + i);
+      env.put("ZCBOT_HOST", "w" + i);
+      env.put("ZCBOT_KAFKA_BOOTSTRAP_SERVERS", "model:9092");
+      env.put("ZCBOT_RESTART", restart.name().toLowerCase(java.util.Locale.ROOT));
+      env.put("ZCBOT_SANDBOX_HANDOVER", handover.name().toLowerCase(java.util.Locale.ROOT));
+      env.put("ZCBOT_SANDBOX_IDLE_TTL", TTL.toSeconds() + "s");
+      env.put("ZCBOT_REAPER_INTERVAL", "2s");
+      env.put("ZCBOT_ENSURE_EXPIRY", EXPIRY.toSeconds() + "s");
+      env.put("ZCBOT_REVOKE_TIMEOUT", "5s");
+      hosts.add(
+          new SimulatedHost(
+              WorkerConfig.fromEnvironment(env), workspaces, broker, judge));
+    }
+    began = machine.wall(machine.nanos());
+  }
+
+  /**
+   * Runs the history.
+   *
+   * @return null if all is well
+   */
+  String run() {
+    try {
+      hosts.getFirst().start();
+      hosts.stream()
+          .skip(1)
+          .filter(_ -> random.nextInt(4) > 0)
+          .forEach(
+              host -> {
+                tell("start " + host.name);
+                host.start();
+              });
+      machine.runFor(Duration.ofMillis(random.nextInt(2000)));
+      int actions = 30 + random.nextInt(120);
+      for (int i = 0; i < actions && judge.violation() == null; i++) {
+        if (calm || random.nextInt(100) < 75) {
+          use();
+        } else {
+          misfortunes.befall();
+        }
+        machine.runFor(pause());
+      }
+      settle();
+      if (judge.violation() == null) {
+        judge.finish(rules());
+      }
+      return judge.violation() == null ? null : report(judge.violation());
+    } catch (RuntimeException | AssertionError e) {
+      return report(text(e));
+    } finally {
+      machine.close();
+    }
+  }
+
+  private static String text(Throwable failure) {
+    Throwable root = failure;
+    while (root.getCause() != null) {
+      root = root.getCause();
+    }
+    StringBuilder text = new StringBuilder(root.toString());
+    Arrays.stream(root.getStackTrace()).limit(12).forEach(at -> text.append("\n    ").append(at));
+    return text.toString();
+  }
+
+  long trace() {
+    return machine.trace();
+  }
+
+  long steps() {
+    return machine.steps();
+  }
+
+  private String report(String violation) {
+    return "seed " + seed + ": " + violation + "\n  " + String.join("\n  ", story);
+  }
+
+  private Duration pause() {
+    return switch (random.nextInt(10)) {
+      case 0 -> Duration.ofMillis(1000 + random.nextInt(5000));
+      case 1, 2, 3 -> Duration.ofMillis(random.nextInt(1500));
+      case 4, 5 -> Duration.ZERO;
+      default -> Duration.ofMillis(random.nextInt(200));
+    };
+  }
+
+  private void tell(String what) {
+    story.add(Duration.between(began, machine.wall(machine.nanos())).toMillis() + " ms: " + what);
+  }
+
+  private UserId user() {
+    return USERS.get(random.nextInt(USERS.size()));
+  }
+
+  /** Agents. */
+  private void use() {
+    int kind = random.nextInt(20);
+    UserId user = user();
+    if (kind < 9) {
+      ensure(user, keys.of(user));
+    } else if (kind == 9) {
+      ensure(user, random.nextInt(PARTITIONS));
+    } else if (kind == 10) {
+      tell("something that is no ensure");
+      put(Topic.ENSURE, random.nextInt(PARTITIONS), new byte[] {1}, new byte[] {2});
+    } else if (kind == 11) {
+      put(new Activity(id(), user, now(), "agent"), random.nextInt(PARTITIONS));
+    } else if (kind == 12 && hosts.stream().anyMatch(host -> !host.isUp())) {
+      misfortunes.startOne();
+    } else {
+      put(new Activity(id(), user, now(), "agent"), keys.of(user));
+    }
+  }
+
+  private void ensure(UserId user, int partition) {
+    String id = id();
+    tell("ensure " + id + " of " + user + " in " + partition + ", home " + keys.of(user));
+    Instant expires = random.nextInt(12) == 0 ? now().plusMillis(random.nextInt(4000)) : null;
+    put(new Ensure(id, user, now(), "agent", expires), partition);
+  }
+
+  private Instant now() {
+    return machine.wall(machine.nanos());
+  }
+
+  private String id() {
+    return "e" + ++numbers;
+  }
+
+  private void put(SandboxEvent event, int partition) {
+    put(event.topic(), partition, codec.key(event), codec.encode(event));
+  }
+
+  private void put(Topic topic, int partition, byte[] key, byte[] value) {
+    if (!broker.isAway(ModelBroker.name(topic)) && !broker.isAway(ModelBroker.PRODUCE)) {
+      broker.append(new ProducerRecord<>(ModelBroker.name(topic), partition, key, value));
+    }
+  }
+
+  /** All is well again, and agents use half of the sandboxes. */
+  private void settle() {
+    for (int second = 0; second < 30; second++) { // what is under way ends by itself
+      if (second >= 26) {
+        hosts.stream().filter(host -> !host.isUp()).forEach(SimulatedHost::start);
+      }
+      machine.runFor(Duration.ofSeconds(1));
+    }
+    hosts.stream().filter(host -> !host.isUp()).forEach(SimulatedHost::start);
+    hosts.forEach(host -> host.fake.faults.heal());
+    for (int second = 0; second < SETTLE.toSeconds() && judge.violation() == null; second++) {
+      if (second == 20) {
+        USERS.forEach(user -> ensure(user, keys.of(user)));
+      }
+      if (second % 4 == 0) {
+        USERS.stream()
+            .limit(2)
+            .forEach(user -> put(new Activity(id(), user, now(), "agent"), keys.of(user)));
+      }
+      machine.runFor(Duration.ofSeconds(1));
+    }
+  }
+
+  /** Nobody knows when dead workers should have reaped, so idleness counts where all is calm. */
+  private Rules rules() {
+    List<Rules.Outage> known =
+        calm ? List.of() : List.of(new Rules.Outage(began, now()));
+    return new Rules(
+        TTL,
+        Duration.ofSeconds(2),
+        EXPIRY,
+        Duration.ofSeconds(10),
+        Duration.ofSeconds(2),
+        Duration.ofHours(1),
+        restart == GroupConfig.Restart.PURGE,
+        known);
+  }
+}

@@ -1,0 +1,123 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.simulation;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.function.BiFunction;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/**
+ * Drawn histories of workers that share a group keep the invariants, and a worker without one of
+ * its precautions does not. {@code -Dsimulation.seed=N} runs one history, {@code
+ * -Dsimulation.seconds=N} more of them.
+ */
+class SimulationTest {
+  private static final Duration BUDGET =
+      Duration.ofSeconds(Integer.getInteger("simulation.seconds", 15));
+  private static final Duration MUTATIONS_BUDGET = Duration.ofSeconds(Integer.getInteger("simulation.mutations", 20));
+  private static final int MOST_HISTORIES_OF_A_MUTATION = 150;
+
+  @TempDir Path root;
+  private final BiFunction<String, Object[], Object[]> histories = histories();
+
+  private record Outcome(String violation, long steps, long trace) {
+    String check() {
+      String text = violation.substring(violation.indexOf(": ") + 2);
+      return text.substring(0, Math.min(50, text.length())).lines().findFirst().orElseThrow();
+    }
+  }
+
+  /** In a class loader of their own. */
+  @SuppressWarnings("unchecked")
+  private static BiFunction<String, Object[], Object[]> histories() {
+    try {
+      return (BiFunction<String, Object[], Object[]>)
+          new SimulatedClasses(SimulationTest.class.getClassLoader())
+              .loadClass("io.zcbot.sandbox.worker.simulation.Histories")
+              .getDeclaredConstructor()
+              .newInstance();
+    } catch (ReflectiveOperationException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
+  private Outcome run(Mutation mutation, long seed) {
+    return run(histories, mutation, seed);
+  }
+
+  private Outcome run(
+      BiFunction<String, Object[], Object[]> histories, Mutation mutation, long seed) {
+    Object[] outcome = histories.apply(mutation.name(), new Object[] {seed, root});
+    return new Outcome((String) outcome[0], (Long) outcome[1], (Long) outcome[2]);
+  }
+
+  @Test
+  void historiesKeepTheInvariants() {
+    Long one = Long.getLong("simulation.seed");
+    long seed = one == null ? 1 : one;
+    Mutation mutation = Mutation.valueOf(System.getProperty("simulation.mutation", "NONE"));
+    long begin = System.nanoTime();
+    int count = 0;
+    long steps = 0;
+    Map<String, String> violations = new TreeMap<>();
+    Map<String, Integer> numbers = new TreeMap<>();
+    do {
+      Outcome outcome = run(mutation, seed + count);
+      count++;
+      steps += outcome.steps;
+      if (outcome.violation != null) {
+        violations.putIfAbsent(outcome.check(), outcome.violation);
+        numbers.merge(outcome.check(), 1, Integer::sum);
+      }
+    } while (one == null && System.nanoTime() - begin < BUDGET.toNanos());
+    double seconds = (System.nanoTime() - begin) / 1e9;
+    System.out.printf(
+        "%d histories of %d steps, %.0f a minute%n",
+        count, steps / count, count / seconds * 60);
+    System.out.println(numbers);
+    assertThat(violations.values()).isEmpty();
+  }
+
+  @Test
+  void aSeedRepeatsItsHistory() {
+    for (long seed = 1; seed <= 4; seed++) {
+      assertThat(run(Mutation.NONE, seed)).isEqualTo(run(Mutation.NONE, seed));
+    }
+  }
+
+  /** Those that were seen to notice come first, so that this takes one history of most. */
+  @Test
+  void noPrecautionCanBeLeftOut() {
+    long end = System.nanoTime() + MUTATIONS_BUDGET.toNanos();
+    List<Mutation> unnoticed = new ArrayList<>();
+    System.out.println("left out                     histories  found");
+    for (Mutation mutation : Mutation.values()) {
+      if (mutation == Mutation.NONE) {
+        continue;
+      }
+      Outcome outcome;
+      int tried = 0;
+      do {
+        outcome = run(mutation, mutation.seed + tried++);
+      } while (outcome.violation == null
+          && tried < MOST_HISTORIES_OF_A_MUTATION
+          && System.nanoTime() < end);
+      String found = outcome.violation == null ? "nothing" : outcome.check();
+      System.out.printf("%-28s %9d  %s%n", mutation, tried, found);
+      if (outcome.violation == null) {
+        unnoticed.add(mutation);
+      }
+    }
+    assertThat(unnoticed).isEmpty();
+  }
+}

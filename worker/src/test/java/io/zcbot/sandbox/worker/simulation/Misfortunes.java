@@ -118,7 +118,12 @@ final class Misfortunes {
    */
   private void cut(SimulatedHost host, String what, int most) {
     Machine.Process process = host.process;
-    int seconds = what.equals(ModelBroker.COORDINATOR) ? Math.min(most, LONGEST_CUT) : most;
+    int seconds = most;
+    if (what.equals(ModelBroker.COORDINATOR)) {
+      seconds = Math.min(most, LONGEST_CUT);
+    } else if (what.equals(ModelBroker.name(Topic.ACTIVITY))) {
+      seconds = 20 + random.nextInt(15); // or nobody is idle meanwhile
+    }
     if (process != null && host.isUp()) {
       story.tell(host.name + " does not reach " + what + " for " + seconds + " s");
       broker.cut(process, what);

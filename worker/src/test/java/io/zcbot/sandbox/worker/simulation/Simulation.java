@@ -59,10 +59,11 @@ final class Simulation {
   Simulation(long seed, Path root) throws IOException, ConfigException {
     this.seed = seed;
     machine = new Machine(seed);
+    began = machine.wall(machine.nanos());
     random = machine.random();
     calm = random.nextInt(8) == 0;
     restart = GroupConfig.Restart.values()[random.nextInt(2)];
-    judge = new Judge(machine, PARTITIONS, TTL, calm, hosts);
+    judge = new Judge(machine, PARTITIONS, TTL, calm, hosts, this::tell);
     broker = new ModelBroker(machine, PARTITIONS, judge::appended);
     judge.of(broker);
     misfortunes = new Misfortunes(broker, judge, hosts, this::tell);
@@ -85,7 +86,6 @@ final class Simulation {
           new SimulatedHost(
               WorkerConfig.fromEnvironment(env), workspaces, broker, judge));
     }
-    began = machine.wall(machine.nanos());
   }
 
   /**

@@ -33,6 +33,7 @@ import java.util.Set;
 import java.util.function.ToIntFunction;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -95,22 +96,13 @@ public final class PreviousRun {
       throws EngineException, InterruptedException {
     List<Container> left = own();
     Map<String, LiveSandbox> listed = listed(left, log);
-    List<Container> doubtful = new ArrayList<>(unlisted(left, listed));
+    // The table may lack an entry, or have one of a sandbox that was never announced ready, or whose
+    // end another worker announced before it was killed. What was announced decides.
+    Announcements said = announced(left, log);
+    List<Container> rest = new ArrayList<>();
     for (Container each : left) {
       LiveSandbox entry = listed.get(each.id());
-      if (entry != null && !adopt(each, entry, partitionOf, lastActive)) {
-        doubtful.add(each);
-      }
-    }
-    // The table may lack an entry, or have a wrong one. What was announced decides.
-    Announcements said = announced(doubtful, log);
-    List<Container> rest = new ArrayList<>();
-    for (Container each : doubtful) {
-      UserId user = Objects.requireNonNull(each.user());
-      Instant readyAt = said.isOpen(each.id()) ? said.readyAt(each.id()) : null;
-      if (readyAt == null
-          || said.isSuperseded(each.id())
-          || !adopt(each, entry(user, each, readyAt), partitionOf, lastActive)) {
+      if (!isOpen(each, entry, said) || !adopt(each, entry, said, partitionOf, lastActive)) {
         rest.add(each);
       }
     }
@@ -122,6 +114,33 @@ public final class PreviousRun {
     }
     purge.endAll(rest, announced);
     return registry.size();
+  }
+
+  /** Whether it was announced ready, and neither its end nor a successor was. */
+  private static boolean isOpen(
+      Container container, @Nullable LiveSandbox listed, Announcements said) {
+    String id = container.id();
+    boolean ready =
+        said.readyAt(id) != null
+            || (listed != null && said.isForgotten(listed.userId(), listed.openedAt()));
+    return ready && !said.isReaped(id) && !said.isSuperseded(id);
+  }
+
+  /** By its entry; by its announcement if there is none, or a wrong one. */
+  private boolean adopt(
+      Container container,
+      @Nullable LiveSandbox listed,
+      Announcements said,
+      ToIntFunction<UserId> partitionOf,
+      long lastActive)
+      throws EngineException, InterruptedException {
+    if (listed != null && adopt(container, listed, partitionOf, lastActive)) {
+      return true;
+    }
+    Instant readyAt = said.readyAt(container.id());
+    UserId user = Objects.requireNonNull(container.user());
+    return readyAt != null
+        && adopt(container, entry(user, container, readyAt), partitionOf, lastActive);
   }
 
   /** Whether it was adopted, now or before. */

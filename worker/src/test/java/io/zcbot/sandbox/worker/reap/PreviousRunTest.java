@@ -5,6 +5,7 @@
 package io.zcbot.sandbox.worker.reap;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.zcbot.sandbox.events.ContainerRef;
 import io.zcbot.sandbox.events.EventIds;
@@ -219,5 +220,25 @@ class PreviousRunTest extends InAWorld {
     assertThat(adopt()).isZero();
     assertThat(world.engine.everything()).isEmpty();
     assertThat(world.reaped()).hasSize(1);
+  }
+
+  @Test
+  void whatTheNewOwnerAnnouncedLostIsNotAdoptedThoughItsEntryIsLeft() throws Exception {
+    Ready ready = world.ready(ANNA);
+    LiveSandbox entry = world.live.get(ready.containerId());
+    takenOverElsewhere(ready);
+    world.live.put(ready.containerId(), entry); // it was killed before it removed the entry
+    assertThat(adopt()).isZero();
+    assertThat(world.engine.everything()).isEmpty();
+    assertThat(world.reaped()).hasSize(1);
+  }
+
+  @Test
+  void aSandboxWithAnEntryThatWasNeverAnnouncedIsNotAdopted() throws Exception {
+    world.publishing = World.Publishing.CRASHES_BEFORE;
+    assertThatThrownBy(() -> world.ensure(ANNA)).isInstanceOf(InterruptedException.class);
+    assertThat(world.live).hasSize(1);
+    assertThat(adopt()).isZero();
+    assertThat(world.engine.everything()).isEmpty();
   }
 }

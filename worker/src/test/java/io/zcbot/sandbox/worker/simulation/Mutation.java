@@ -22,7 +22,7 @@ enum Mutation {
   TRUST_THE_LAG(74),
   SAY_NOTHING_OF_LOST_HOSTS(2),
   /** What others announced lost goes on running. */
-  KEEP_WHAT_IS_ANOTHERS(16),
+  KEEP_WHAT_IS_ANOTHERS(28),
   /** Sandboxes are not entered in the live table. */
   NO_LIVE_ENTRY(2),
   /** They are not removed from it. */

@@ -16,6 +16,7 @@ setup_dir=$root/target/setup
 base_image=debian:trixie-slim
 sandbox_image=zcbot-sandbox:latest
 kafka_image=zcbot-kafka:4.4.0
+oldest_kafka=4.0.2
 real_kafka_image=apache/kafka:4.4.0
 worker_image=zcbot-worker:latest
 worker_base=zcbot-worker-base:latest
@@ -310,6 +311,27 @@ setup_kafka_image() {
   export ZCBOT_TEST_KAFKA_IMAGE=$image
 }
 
+# The oldest brokers that are supported, for the tests that prove it.
+setup_oldest_kafka_image() {
+  local image=apache/kafka:$oldest_kafka lib=kafka-image/target/lib-$oldest_kafka
+  if ! has_image "$image"; then
+    image=zcbot-kafka:$oldest_kafka
+    setup_base_image
+    if [[ ! -d $root/$lib || ! $root/$lib -nt $root/pom.xml ]]; then
+      setup_maven
+      begin "Jars of Kafka $oldest_kafka"
+      rm -rf "${root:?}/$lib"
+      logged maven-oldest-kafka maven -q "-Dkafka.version=$oldest_kafka" "-Dkafka.lib=${lib##*/}" -pl kafka-image package ||
+        die 70 "The jars of Kafka $oldest_kafka could not be collected. See ${setup_dir#"$root"/}/maven-oldest-kafka.log"
+      touch "$root/$lib"
+      end "collected"
+    fi
+    build_options="--build-arg LIB=target/${lib##*/}" build_image "$image" kafka-image kafka-image/Dockerfile \
+      kafka-image/run kafka-image/logback.xml kafka-image/server.properties "$lib"
+  fi
+  export ZCBOT_TEST_OLDEST_KAFKA_IMAGE=$image
+}
+
 # What the worker's image stands on. The tests build the image itself, from what was just compiled.
 setup_worker_base() {
   setup_base_image
@@ -379,6 +401,10 @@ needs_kafka() {
   setup_engine
   setup_kafka_image
 }
+needs_oldest_kafka() {
+  setup_engine
+  setup_oldest_kafka_image
+}
 needs_compose() {
   docker compose version >/dev/null 2>&1 || apt_install "docker compose" docker-compose
   setup_worker_base
@@ -403,7 +429,7 @@ needs_zsh() {
 needs_promtool() {
   command -v promtool >/dev/null || apt_install "Prometheus's promtool" promtool
 }
-all_needs=(engine kafka compose network-namespaces gvisor user-mode-linux promtool zsh)
+all_needs=(engine kafka oldest-kafka compose network-namespaces gvisor user-mode-linux promtool zsh)
 
 setup_to_test() { # needs...
   local need

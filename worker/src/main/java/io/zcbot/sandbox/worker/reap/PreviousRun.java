@@ -96,7 +96,8 @@ public final class PreviousRun {
       throws EngineException, InterruptedException {
     List<Container> left = own();
     Map<String, LiveSandbox> listed = listed(left, log);
-    // The table may lack an entry, or have one of a sandbox that was never announced ready, or whose
+    // The table may lack an entry, or have one of a sandbox that was never announced ready, or
+    // whose
     // end another worker announced before it was killed. What was announced decides.
     Announcements said = announced(left, log);
     List<Container> rest = new ArrayList<>();

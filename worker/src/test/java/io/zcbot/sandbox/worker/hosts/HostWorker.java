@@ -99,7 +99,7 @@ final class HostWorker {
   }
 
   void awaitReady() throws IOException, InterruptedException {
-    long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(60);
+    long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(120);
     while (!isReady()) {
       if (!process.isAlive() || System.nanoTime() > deadline) {
         throw new IOException("worker " + id + " did not get ready; " + logTail());

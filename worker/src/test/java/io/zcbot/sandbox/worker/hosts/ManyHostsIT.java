@@ -8,9 +8,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.parallel.Isolated;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -21,7 +21,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 @Tag("engine")
 @Tag("network-namespaces")
 @Timeout(value = 5, unit = TimeUnit.MINUTES) // the first one also starts brokers and engines
-@Order(1)
+@Isolated("its engines, brokers and workers take all processors")
 class ManyHostsIT {
   private static final long SEED = Long.getLong("zcbot.hosts.seed", System.nanoTime() & 0xffffff);
 

@@ -157,7 +157,7 @@ class KafkaOutageIT {
     // With its start longer than the TTL, and than a member of a group may be silent.
     await()
         .during(Duration.ofSeconds(7))
-        .atMost(Duration.ofSeconds(9))
+        .atMost(Duration.ofSeconds(30))
         .until(() -> deployment.host().isRunning(ready.containerId()));
     kafka.getDockerClient().startContainerCmd(kafka.getContainerId()).exec();
     await("the broker is back")

@@ -100,7 +100,7 @@ class LifecycleIT {
     // Two reconciliations long.
     await()
         .during(Duration.ofSeconds(4))
-        .atMost(Duration.ofSeconds(5))
+        .atMost(Duration.ofSeconds(30))
         .until(() -> deployment.log().reaped(user).isEmpty());
     Ready next = deployment.agent().ensured(user);
     assertThat(next.outcome()).isEqualTo(Ready.Outcome.REUSED);

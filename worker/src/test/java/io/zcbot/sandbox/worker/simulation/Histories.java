@@ -14,7 +14,8 @@ public final class Histories implements BiFunction<String, Object[], Object[]> {
    *
    * @param mutation the name of a mutation
    * @param seedAndRoot the seed and a directory for workspaces
-   * @return a violation or null, the number of steps, and a trace that is the same for the same seed
+   * @return a violation or null, the number of steps, and a trace that is the same for the same
+   *     seed
    */
   @Override
   public Object[] apply(String mutation, Object[] seedAndRoot) {

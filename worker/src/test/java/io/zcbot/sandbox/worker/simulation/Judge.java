@@ -214,13 +214,11 @@ final class Judge {
   void publishing(String worker, SandboxEvent event, @Nullable Long readUpTo) {
     switch (event) {
       case Ready ready -> checkOwner(worker, ready.userId(), ready);
-      case Reaped reaped when reaped.reason() == Reaped.Reason.IDLE ->
-{
-            checkIdle(reaped, readUpTo);
-            checkEnded(reaped);
-          }
-      case Reaped reaped when reaped.reason() == Reaped.Reason.LOST ->
-          checkLost(worker, reaped);
+      case Reaped reaped when reaped.reason() == Reaped.Reason.IDLE -> {
+        checkIdle(reaped, readUpTo);
+        checkEnded(reaped);
+      }
+      case Reaped reaped when reaped.reason() == Reaped.Reason.LOST -> checkLost(worker, reaped);
       case Reaped reaped -> checkEnded(reaped);
       default -> {}
     }
@@ -311,8 +309,8 @@ final class Judge {
   }
 
   /**
-   * A process was stopped. What it had handed to its producer is sent when it continues, whoever has
-   * the partition by then: the fence is no transaction.
+   * A process was stopped. What it had handed to its producer is sent when it continues, whoever
+   * has the partition by then: the fence is no transaction.
    */
   void froze() {
     wasFrozen = true;

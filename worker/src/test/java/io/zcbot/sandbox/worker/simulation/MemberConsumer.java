@@ -5,9 +5,9 @@
 package io.zcbot.sandbox.worker.simulation;
 
 import java.time.Duration;
-import java.util.Collection;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.Deque;
 import java.util.HashMap;
 import java.util.List;
@@ -26,7 +26,9 @@ import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.GroupAuthorizationException;
 import org.jspecify.annotations.Nullable;
 
-/** A member of the group. Its heartbeats go on while its thread waits, but not while it is frozen. */
+/**
+ * A member of the group. Its heartbeats go on while its thread waits, but not while it is frozen.
+ */
 final class MemberConsumer extends ModelConsumer {
   private static final Duration HEARTBEAT = Duration.ofSeconds(1);
 
@@ -171,9 +173,7 @@ final class MemberConsumer extends ModelConsumer {
   long begin(TopicPartition partition, Duration timeout) {
     broker.request(ModelBroker.COORDINATOR, timeout);
     OffsetAndMetadata committed = broker.group.committed(partition.partition());
-    return committed == null
-        ? broker.log(topic, partition.partition()).start
-        : committed.offset();
+    return committed == null ? broker.log(topic, partition.partition()).start : committed.offset();
   }
 
   @Override
@@ -182,8 +182,7 @@ final class MemberConsumer extends ModelConsumer {
     broker.request(ModelBroker.COORDINATOR, timeout);
     Map<TopicPartition, OffsetAndMetadata> committed = new HashMap<>();
     partitions.forEach(
-        partition ->
-            committed.put(partition, broker.group.committed(partition.partition())));
+        partition -> committed.put(partition, broker.group.committed(partition.partition())));
     return committed;
   }
 
@@ -232,8 +231,7 @@ final class MemberConsumer extends ModelConsumer {
   public void close(CloseOptions options) {
     closed = true;
     if (broker.reaches(process, ModelBroker.COORDINATOR)) {
-      if (options.groupMembershipOperation()
-          == CloseOptions.GroupMembershipOperation.LEAVE_GROUP) {
+      if (options.groupMembershipOperation() == CloseOptions.GroupMembershipOperation.LEAVE_GROUP) {
         broker.group.leave(this);
       } else {
         broker.group.goAway(this);

@@ -197,8 +197,7 @@ final class ModelBroker {
   }
 
   boolean reaches(Machine.Process process, String what) {
-    return !away.contains(what)
-        && !cut.getOrDefault(process, Set.of()).contains(what);
+    return !away.contains(what) && !cut.getOrDefault(process, Set.of()).contains(what);
   }
 
   /** Throws where the process may not use it. */

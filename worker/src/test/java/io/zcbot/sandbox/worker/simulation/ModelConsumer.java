@@ -39,6 +39,7 @@ class ModelConsumer extends MockConsumer<byte[], byte[]> {
   final Set<TopicPartition> assignment = new LinkedHashSet<>();
   final Map<TopicPartition, Long> positions = new HashMap<>();
   private final Set<TopicPartition> paused = new HashSet<>();
+
   /** As the last answer of the brokers had them. */
   private final Map<TopicPartition, Long> ends = new HashMap<>();
 
@@ -66,8 +67,7 @@ class ModelConsumer extends MockConsumer<byte[], byte[]> {
       if (!records.nextOffsets().isEmpty() || machine.nanos() >= deadline) {
         return records;
       }
-      broker.awaitNews(
-          assignment.isEmpty() ? "" : assignment.iterator().next().topic(), deadline);
+      broker.awaitNews(assignment.isEmpty() ? "" : assignment.iterator().next().topic(), deadline);
     }
   }
 

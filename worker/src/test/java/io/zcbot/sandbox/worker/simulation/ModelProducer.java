@@ -43,8 +43,7 @@ final class ModelProducer extends MockProducer<byte[], byte[]> {
     }
 
     void attempt() {
-      if (broker.reaches(process, ModelBroker.PRODUCE)
-          && broker.reaches(process, record.topic())) {
+      if (broker.reaches(process, ModelBroker.PRODUCE) && broker.reaches(process, record.topic())) {
         machine.outside().after(broker.latency(), this::arrive);
         return;
       }

@@ -65,8 +65,7 @@ public final class Mutations {
           ? Optional.empty()
           : Optional.of(new OffsetAndMetadata(position.offset()));
     }
-    Object offset =
-        call(tracker, "committable", new Class<?>[] {int.class}, (Integer) maxMetadata);
+    Object offset = call(tracker, "committable", new Class<?>[] {int.class}, (Integer) maxMetadata);
     return ((Optional<?>) offset).map(OffsetAndMetadata.class::cast);
   }
 

@@ -35,8 +35,10 @@ import java.util.Set;
  * simulation as they are.
  */
 final class SimulatedClasses extends ClassLoader {
-  private static final ClassDesc OF_PLATFORM = Thread.Builder.OfPlatform.class.describeConstable().get();
-  private static final ClassDesc OF_VIRTUAL = Thread.Builder.OfVirtual.class.describeConstable().get();
+  private static final ClassDesc OF_PLATFORM =
+      Thread.Builder.OfPlatform.class.describeConstable().get();
+  private static final ClassDesc OF_VIRTUAL =
+      Thread.Builder.OfVirtual.class.describeConstable().get();
 
   private static final Set<DirectMethodHandleDesc.Kind> METHODS =
       EnumSet.of(
@@ -127,12 +129,10 @@ final class SimulatedClasses extends ClassLoader {
   private void rewrite(CodeBuilder code, CodeElement element) {
     switch (element) {
       case InvokeInstruction call when call.owner().asSymbol().equals(OF_PLATFORM) ->
-          code.invokeinterface(
-              OF_VIRTUAL, call.name().stringValue(), virtual(call.typeSymbol()));
+          code.invokeinterface(OF_VIRTUAL, call.name().stringValue(), virtual(call.typeSymbol()));
       case InvokeInstruction call when call.opcode() != Opcode.INVOKESPECIAL -> {
         Target target =
-            targetOf(
-                call.owner().asInternalName(), call.name().stringValue(), call.typeSymbol());
+            targetOf(call.owner().asInternalName(), call.name().stringValue(), call.typeSymbol());
         if (target == null) {
           code.with(element);
         } else {

@@ -52,8 +52,7 @@ final class SimulatedEngine implements Engine, SandboxEngine {
 
   private void take(String operation, int mostMillis) throws EngineException {
     try {
-      machine.sleep(
-          Duration.ofMillis(1 + machine.random().nextInt(mostMillis)).plus(slowness));
+      machine.sleep(Duration.ofMillis(1 + machine.random().nextInt(mostMillis)).plus(slowness));
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new EngineException(EngineException.Kind.UNAVAILABLE, operation, "interrupted", e);

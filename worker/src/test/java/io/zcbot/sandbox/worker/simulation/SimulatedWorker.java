@@ -19,8 +19,8 @@ import io.zcbot.sandbox.worker.intake.ActivityFollower;
 import io.zcbot.sandbox.worker.intake.Assignment;
 import io.zcbot.sandbox.worker.intake.EnsureIntake;
 import io.zcbot.sandbox.worker.intake.IntakeMetrics;
-import io.zcbot.sandbox.worker.kafka.KeyPartitions;
 import io.zcbot.sandbox.worker.kafka.KafkaSandboxLog;
+import io.zcbot.sandbox.worker.kafka.KeyPartitions;
 import io.zcbot.sandbox.worker.kafka.LogReader;
 import io.zcbot.sandbox.worker.lanes.Lanes;
 import io.zcbot.sandbox.worker.pool.WarmPool;
@@ -32,8 +32,8 @@ import io.zcbot.sandbox.worker.sandbox.Fence;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
 import io.zcbot.sandbox.worker.sandbox.Identity;
 import io.zcbot.sandbox.worker.sandbox.Registry;
-import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
 import io.zcbot.sandbox.worker.sandbox.SandboxLog;
+import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import io.zcbot.sandbox.worker.sandbox.Workspaces;
 import io.zcbot.sandbox.worker.startup.Recovery;
@@ -45,9 +45,12 @@ import java.util.OptionalLong;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeoutException;
 
-/** A worker's process: the parts that {@code Parts} and {@code Worker} put together, over models. */
+/**
+ * A worker's process: the parts that {@code Parts} and {@code Worker} put together, over models.
+ */
 final class SimulatedWorker {
   private static final Duration PROBE_INTERVAL = Duration.ofSeconds(5);
+
   /** Minutes in a real worker. */
   private static final Duration LISTING_INTERVAL = Duration.ofSeconds(15);
 
@@ -104,8 +107,7 @@ final class SimulatedWorker {
         new Publisher(
             new ModelProducer(broker), keys, Topic.DEFAULT_PREFIX, config.workerId(), "workers");
     reader = new LogReader(() -> new ModelConsumer(broker, 500));
-    sandboxLog =
-        new KafkaSandboxLog(reader, Topic.DEFAULT_PREFIX, keys, KafkaSandboxLog.MAX_BYTES);
+    sandboxLog = new KafkaSandboxLog(reader, Topic.DEFAULT_PREFIX, keys, KafkaSandboxLog.MAX_BYTES);
     lanes = new Lanes(Duration.ofSeconds(2));
     Assignment assignment =
         new Assignment(
@@ -153,8 +155,7 @@ final class SimulatedWorker {
             lanes,
             new LogReading(
                 new LogComparison(registry, sandboxLog, time), new StartRetry(() -> stopping)),
-            new EagerEnsures(
-                publisher, timers, config.group().handover, config.workerId(), time),
+            new EagerEnsures(publisher, timers, config.group().handover, config.workerId(), time),
             config.group().restart,
             new PartitionOwnership(assignment, time, () -> stopping));
     intake =

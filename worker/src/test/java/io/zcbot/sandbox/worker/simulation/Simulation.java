@@ -69,8 +69,7 @@ final class Simulation {
     misfortunes = new Misfortunes(broker, judge, hosts, this::tell);
     Workspaces workspaces = Workspaces.open(root);
     int count = 1 + random.nextInt(3);
-    GroupConfig.Handover handover =
-        GroupConfig.Handover.values()[random.nextInt(4) == 0 ? 1 : 0];
+    GroupConfig.Handover handover = GroupConfig.Handover.values()[random.nextInt(4) == 0 ? 1 : 0];
     for (int i = 0; i < count; i++) {
       Map<String, String> env = new HashMap<>();
       env.put("ZCBOT_WORKER_ID", "w" + i);
@@ -82,9 +81,7 @@ final class Simulation {
       env.put("ZCBOT_REAPER_INTERVAL", "2s");
       env.put("ZCBOT_ENSURE_EXPIRY", EXPIRY.toSeconds() + "s");
       env.put("ZCBOT_REVOKE_TIMEOUT", "5s");
-      hosts.add(
-          new SimulatedHost(
-              WorkerConfig.fromEnvironment(env), workspaces, broker, judge));
+      hosts.add(new SimulatedHost(WorkerConfig.fromEnvironment(env), workspaces, broker, judge));
     }
   }
 
@@ -235,8 +232,7 @@ final class Simulation {
 
   /** Nobody knows when dead workers should have reaped, so idleness counts where all is calm. */
   private Rules rules() {
-    List<Rules.Outage> known =
-        calm ? List.of() : List.of(new Rules.Outage(began, now()));
+    List<Rules.Outage> known = calm ? List.of() : List.of(new Rules.Outage(began, now()));
     return new Rules(
         TTL,
         Duration.ofSeconds(2),

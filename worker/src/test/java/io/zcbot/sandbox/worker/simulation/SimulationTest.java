@@ -24,7 +24,8 @@ import org.junit.jupiter.api.io.TempDir;
 class SimulationTest {
   private static final Duration BUDGET =
       Duration.ofSeconds(Integer.getInteger("simulation.seconds", 15));
-  private static final Duration MUTATIONS_BUDGET = Duration.ofSeconds(Integer.getInteger("simulation.mutations", 20));
+  private static final Duration MUTATIONS_BUDGET =
+      Duration.ofSeconds(Integer.getInteger("simulation.mutations", 20));
   private static final int MOST_HISTORIES_OF_A_MUTATION = 150;
 
   @TempDir Path root;
@@ -82,8 +83,7 @@ class SimulationTest {
     } while (one == null && System.nanoTime() - begin < BUDGET.toNanos());
     double seconds = (System.nanoTime() - begin) / 1e9;
     System.out.printf(
-        "%d histories of %d steps, %.0f a minute%n",
-        count, steps / count, count / seconds * 60);
+        "%d histories of %d steps, %.0f a minute%n", count, steps / count, count / seconds * 60);
     System.out.println(numbers);
     assertThat(violations.values()).isEmpty();
   }

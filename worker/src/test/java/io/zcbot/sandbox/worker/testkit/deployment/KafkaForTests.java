@@ -35,10 +35,15 @@ public final class KafkaForTests {
   }
 
   /** Another broker, for tests that take it away; not started. */
-  @SuppressWarnings("resource") // the caller closes it
   public static KafkaContainer create() {
+    return create(IMAGE);
+  }
+
+  /** A broker of another version; not started. */
+  @SuppressWarnings("resource") // the caller closes it
+  public static KafkaContainer create(String image) {
     return new KafkaContainer(
-            DockerImageName.parse(IMAGE).asCompatibleSubstituteFor("apache/kafka"))
+            DockerImageName.parse(image).asCompatibleSubstituteFor("apache/kafka"))
         .withLabel("zcbot.test.run", RUN)
         .withEnv("KAFKA_GROUP_CONSUMER_ASSIGNMENT_INTERVAL_MS", "0")
         .withEnv("KAFKA_GROUP_CONSUMER_MIN_SESSION_TIMEOUT_MS", "5000")

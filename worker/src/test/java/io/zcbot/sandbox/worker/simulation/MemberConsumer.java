@@ -222,7 +222,7 @@ final class MemberConsumer extends ModelConsumer {
   }
 
   @Override
-  @SuppressWarnings("deprecation") // the other constructor takes no epoch
+  @SuppressWarnings("removal") // the other constructor takes no epoch
   public ConsumerGroupMetadata groupMetadata() {
     return new ConsumerGroupMetadata(
         "workers", joining ? 0 : epoch, id, java.util.Optional.of(instance));

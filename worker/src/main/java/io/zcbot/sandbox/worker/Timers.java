@@ -6,6 +6,8 @@ package io.zcbot.sandbox.worker;
 
 import io.zcbot.sandbox.worker.engine.EngineException;
 import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.Semaphore;
@@ -18,8 +20,11 @@ import org.slf4j.LoggerFactory;
 final class Timers implements AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(Timers.class);
 
+  private static final Duration LAST_CALLS = Duration.ofSeconds(2);
+
   private final ScheduledThreadPoolExecutor executor =
       new ScheduledThreadPoolExecutor(1, Thread.ofPlatform().name("timer").factory());
+  private final List<Semaphore> engineTasks = new CopyOnWriteArrayList<>();
   private volatile @Nullable String engineProblem;
 
   interface EngineTask {
@@ -61,6 +66,7 @@ final class Timers implements AutoCloseable {
    */
   void everyOnEngine(Duration interval, String name, EngineTask task) {
     Semaphore once = new Semaphore(1);
+    engineTasks.add(once);
     every(
         interval,
         () -> {
@@ -84,8 +90,17 @@ final class Timers implements AutoCloseable {
     }
   }
 
+  /** Waits a little for engine calls: what one creates stays behind if it is cut off. */
   @Override
   public void close() {
     executor.shutdownNow();
+    long deadline = System.nanoTime() + LAST_CALLS.toNanos();
+    try {
+      for (Semaphore task : engineTasks) {
+        var _ = task.tryAcquire(deadline - System.nanoTime(), TimeUnit.NANOSECONDS);
+      }
+    } catch (InterruptedException _) {
+      Thread.currentThread().interrupt();
+    }
   }
 }

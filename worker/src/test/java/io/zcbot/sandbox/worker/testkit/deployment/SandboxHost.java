@@ -22,7 +22,6 @@ import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.testkit.machine.SandboxImage;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -154,21 +153,26 @@ public final class SandboxHost implements AutoCloseable {
   /** Removes the deployment's containers and its network. */
   @Override
   public void close() throws IOException {
-    Set<String> left = new HashSet<>(madeByHand);
-    containers().forEach(container -> left.add(container.getId()));
-    for (String container : left) {
-      try {
-        docker.removeContainerCmd(container).withForce(true).exec();
-      } catch (NotFoundException | ConflictException _) {
-        // It is gone already, or on its way.
-      }
-    }
+    madeByHand.forEach(this::remove);
+    // More than once: a worker that stops while it creates a container leaves it to its next start.
     await("no container of " + network + " is left")
         .atMost(Deployment.SOON)
-        .until(() -> containers().isEmpty());
+        .until(
+            () -> {
+              containers().forEach(container -> remove(container.getId()));
+              return containers().isEmpty();
+            });
     docker.listNetworksCmd().withNameFilter(network).exec().stream()
         .filter(each -> each.getName().equals(network))
         .forEach(each -> docker.removeNetworkCmd(each.getId()).exec());
     docker.close();
+  }
+
+  private void remove(String container) {
+    try {
+      docker.removeContainerCmd(container).withForce(true).exec();
+    } catch (NotFoundException | ConflictException _) {
+      // It is gone already, or on its way.
+    }
   }
 }

@@ -62,7 +62,16 @@ class OpsIT {
 
   /** Of dead letters. */
   private static final Set<String> HEADERS =
-      Set.of("zcbot_error", "zcbot_error_field", "zcbot_topic", "zcbot_partition", "zcbot_offset");
+      Set.of(
+          "zcbot_error",
+          "zcbot_error_field",
+          "zcbot_topic",
+          "zcbot_partition",
+          "zcbot_offset",
+          "zcbot_timestamp",
+          "zcbot_group",
+          "zcbot_truncated",
+          "zcbot_redriven");
 
   private static final List<String> LOUD =
       List.of(

@@ -121,7 +121,18 @@ class PoisonIT {
     assertThat(headers.subList(bad.poison.headers().size(), headers.size()))
         .extracting(Header::key)
         .containsExactlyInAnyOrder(
-            "zcbot_error", "zcbot_error_field", "zcbot_topic", "zcbot_partition", "zcbot_offset");
+            "zcbot_error",
+            "zcbot_error_field",
+            "zcbot_topic",
+            "zcbot_partition",
+            "zcbot_offset",
+            "zcbot_timestamp",
+            "zcbot_group",
+            "__dlq.errors.message",
+            "__dlq.errors.topic",
+            "__dlq.errors.partition",
+            "__dlq.errors.offset",
+            "__dlq.errors.group");
     assertThat(header(letter, "zcbot_error_field")).hasValue(bad.poison.at());
     assertThat(header(letter, "zcbot_error").orElseThrow())
         .startsWith(bad.poison.at() + ": ")

@@ -48,7 +48,7 @@ class TopicsIT {
 
   @BeforeEach
   void deploy() throws Exception {
-    deployment = new Deployment().with("ZCBOT_TOPICS_PARTITIONS", "3");
+    deployment = new Deployment().withOps().with("ZCBOT_TOPICS_PARTITIONS", "3");
   }
 
   @AfterEach

@@ -486,14 +486,14 @@ class CommandsIT {
         worker.open(live);
       }
       assertThat(reader.live(Set.of(partitions.of(user)), Map.of(), true).others())
-          .extracting(LiveSandbox::containerId)
-          .contains("c1");
+          .extracting(LiveSandbox::userId)
+          .contains(user);
 
       assertThat(sandbox("purge", "--yes")).isZero();
 
       assertThat(reader.live(Set.of(partitions.of(user)), Map.of(), true).others())
-          .extracting(LiveSandbox::containerId)
-          .doesNotContain("c1");
+          .extracting(LiveSandbox::userId)
+          .doesNotContain(user);
     }
   }
 

@@ -167,7 +167,7 @@ public final class TopicAdmin {
               + ", failed because their partition counts differ: "
               + counts(found)
               + "; all must be the same, so that a user's records lie in partitions of one number."
-              + " Stop all workers, then: "
+              + " Stop all workers, then run: "
               + raise(found),
           null);
     }
@@ -190,7 +190,7 @@ public final class TopicAdmin {
         + ", and users are served by the first "
         + served
         + "; what lies in others is forwarded, which costs a second hop. Stop all workers, "
-        + (raise.isEmpty() ? "" : "then: " + raise + ", ")
+        + (raise.isEmpty() ? "" : "then run: " + raise + ", ")
         + "then start them again";
   }
 

@@ -59,19 +59,26 @@ public final class PartitionWatch {
   /** Looks at the topics. Does not block. */
   public void look() {
     if (once.tryAcquire()) {
-      Thread.ofVirtual().name("partition-watch").start(this::lookNow);
+      Thread.ofVirtual()
+          .name("partition-watch")
+          .start(
+              () -> {
+                try {
+                  lookNow();
+                } finally {
+                  once.release();
+                }
+              });
     }
   }
 
-  private void lookNow() {
+  void lookNow() {
     try (Admin admin = kafka.admin()) {
       TopicAdmin topics = new TopicAdmin(admin, config);
       String found = topics.growth(topics.describe(), served);
-      Set<Integer> unread = unread(admin);
       if (found == null) {
-        found = problemOf(unread);
+        found = problemOf(unread(admin));
       }
-      unreadBefore = unread;
       if (found != null && !found.equals(problem)) {
         log.warn("{}", found);
       }
@@ -82,8 +89,6 @@ public final class PartitionWatch {
       log.debug("the group could not be looked at: {}", e.toString());
     } catch (InterruptedException _) {
       Thread.currentThread().interrupt();
-    } finally {
-      once.release();
     }
   }
 
@@ -108,6 +113,7 @@ public final class PartitionWatch {
   private @Nullable String problemOf(Set<Integer> unread) {
     Set<Integer> lasting = new TreeSet<>(unread);
     lasting.retainAll(unreadBefore);
+    unreadBefore = unread;
     return lasting.isEmpty()
         ? null
         : "no worker in group "

@@ -7,9 +7,21 @@ package io.zcbot.sandbox.events;
 import java.time.Instant;
 
 /**
- * One record of one of the topics. Agents publish ensure and activity; workers publish the others.
+ * One record of one of the topics. Agents publish ensure, activity, exec, input and
+ * release; workers publish the others.
  */
-public sealed interface SandboxEvent permits Ensure, Activity, Ready, Reaped, Failed {
+public sealed interface SandboxEvent 
+    permits Ensure,
+        Activity,
+        Exec,
+        Input,
+        Release,
+        Ready,
+        Reaped,
+        Failed,
+        Output,
+        Exited,
+        Expiring {
   /** Identifies the event; a redelivered or repeated event has the same one. */
   String eventId();
 
@@ -26,6 +38,12 @@ public sealed interface SandboxEvent permits Ensure, Activity, Ready, Reaped, Fa
       case Ready _ -> Topic.READY;
       case Reaped _ -> Topic.REAPED;
       case Failed _ -> Topic.FAILED;
+      case Exec _ -> Topic.EXEC;
+      case Input _ -> Topic.INPUT;
+      case Output _ -> Topic.OUTPUT;
+      case Exited _ -> Topic.EXITED;
+      case Release _ -> Topic.RELEASE;
+      case Expiring _ -> Topic.EXPIRING;
     };
   }
 }

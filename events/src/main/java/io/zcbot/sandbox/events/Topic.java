@@ -4,6 +4,7 @@
  */
 package io.zcbot.sandbox.events;
 
+import java.util.Arrays;
 import java.util.Map;
 
 /**
@@ -18,8 +19,16 @@ public enum Topic {
   REAPED("reaped", false),
   FAILED("failed", false),
   DEAD_LETTER("dead-letter", false),
+  EXEC("exec", true),
+  INPUT("input", true),
+  OUTPUT("output", false),
+  EXITED("exited", false),
+  RELEASE("release", true),
+  EXPIRING("expiring", false),
   /** State, not events: the live sandboxes of all workers. Compacted. */
-  LIVE("live", false);
+  LIVE("live", false),
+  /** State, not events: the commands that were started and may not be answered. Compacted. */
+  COMMANDS("commands", false);
 
   /** The default prefix of all topic names. */
   public static final String DEFAULT_PREFIX = "sandbox.";
@@ -42,9 +51,14 @@ public enum Topic {
     return input;
   }
 
-  /** The topics of events, in the order of a sandbox's life: all except the live table. */
+  /** Whether it is a table of the workers' own, compacted, and no topic of events. */
+  public boolean isTable() {
+    return this == LIVE || this == COMMANDS;
+  }
+
+  /** The topics of events, in the order of a sandbox's life: all except the tables. */
   public static Topic[] history() {
-    return new Topic[] {ENSURE, ACTIVITY, READY, REAPED, FAILED, DEAD_LETTER};
+    return Arrays.stream(values()).filter(topic -> !topic.isTable()).toArray(Topic[]::new);
   }
 
   /**
@@ -56,7 +70,7 @@ public enum Topic {
     if (input) {
       return Map.of("message.timestamp.type", "LogAppendTime");
     }
-    return this == LIVE ? Map.of("cleanup.policy", "compact") : Map.of();
+    return isTable() ? Map.of("cleanup.policy", "compact") : Map.of();
   }
 
   /**
@@ -66,6 +80,6 @@ public enum Topic {
    * broker stores each batch anew and applies {@code max.message.bytes} to what it really holds.
    */
   public Map<String, String> recommendedSettings() {
-    return input || this == LIVE ? Map.of("compression.type", "uncompressed") : Map.of();
+    return input || isTable() ? Map.of("compression.type", "uncompressed") : Map.of();
   }
 }

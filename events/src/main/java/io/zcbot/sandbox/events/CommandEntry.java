@@ -1,0 +1,26 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.events;
+
+import java.time.Instant;
+
+/**
+ * An entry of the command table: a command that was started, or was about to be. It is state, not
+ * an event: the compacted {@link Topic#COMMANDS} keeps one record for each exec from before its
+ * start until its offset is committed and it is answered.
+ *
+ * @param execId the {@code event_id} of the exec
+ * @param partition the exec's partition
+ * @param offset the exec's offset
+ * @param answered whether its {@link Exited} is published
+ */
+public record CommandEntry(
+    UserId userId,
+    String execId,
+    int partition,
+    long offset,
+    ContainerRef container,
+    Instant startedAt,
+    boolean answered) {}

@@ -1,0 +1,36 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.commands;
+
+import io.zcbot.sandbox.events.Exec;
+import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.sandbox.Fence;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * An exec as this worker received it.
+ *
+ * @param partition the partition that carries the user's records
+ * @param offset of the exec's record there
+ * @param arrived when it was read, on the monotonic clock
+ * @param deadline until when it may start, on the monotonic clock
+ * @param fence passed before its start and its answer are published
+ * @param done called once when the record need not be read again: the command table has its start,
+ *     or it is answered. Any thread; does not block
+ * @param refusal why it is not run, but answered; null if it is run
+ */
+public record ExecRequest(
+    Exec exec,
+    int partition,
+    long offset,
+    long arrived,
+    long deadline,
+    Fence fence,
+    Runnable done,
+    @Nullable String refusal) {
+  UserId user() {
+    return exec.userId();
+  }
+}

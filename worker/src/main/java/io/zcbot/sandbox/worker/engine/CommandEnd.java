@@ -1,0 +1,44 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.engine;
+
+import java.time.Duration;
+import org.jspecify.annotations.Nullable;
+
+/** How a command ended. */
+public sealed interface CommandEnd {
+  /**
+   * It ended by itself.
+   *
+   * @param cpu processor time that it and its children used, where known
+   */
+  record Exited(int code, @Nullable Duration cpu) implements CommandEnd {}
+
+  /**
+   * A signal ended it.
+   *
+   * @param number of the signal
+   */
+  record Signalled(int number, @Nullable Duration cpu) implements CommandEnd {}
+
+  /**
+   * Its process tree was killed, at its time-out or because of {@link
+   * CommandChannel.Command#kill()}.
+   *
+   * @param timedOut whether at its time-out
+   * @param survivors how many of its processes are left all the same
+   */
+  record Killed(boolean timedOut, int survivors, @Nullable Duration cpu) implements CommandEnd {}
+
+  /**
+   * It did not start.
+   *
+   * @param retryable whether the same can succeed later
+   */
+  record NotStarted(String why, boolean retryable) implements CommandEnd {}
+
+  /** The channel broke; the command may have been started, and may go on. */
+  record Broken(String why) implements CommandEnd {}
+}

@@ -1,0 +1,34 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.engine;
+
+import io.zcbot.sandbox.events.TerminalSize;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A command to start.
+ *
+ * @param arguments the program, looked up in the sandbox's {@code PATH}, and its arguments
+ * @param environment variables that are added to those of the sandbox
+ * @param directory where it starts; the workspace if absent
+ * @param timeout after which its process tree is killed
+ * @param terminal the size of its terminal; if absent, it has none
+ * @param window how many bytes of output it may write before more are allowed
+ */
+public record CommandRequest(
+    List<String> arguments,
+    Map<String, String> environment,
+    @Nullable String directory,
+    Duration timeout,
+    @Nullable TerminalSize terminal,
+    int window) {
+  public CommandRequest {
+    arguments = List.copyOf(arguments);
+    environment = Map.copyOf(environment);
+  }
+}

@@ -45,9 +45,7 @@ final class AnnouncePermission {
           admin
               .describeTopics(
                   topics,
-                  new DescribeTopicsOptions()
-                      .includeAuthorizedOperations(true)
-                      .timeoutMs(LIMIT_MS))
+                  new DescribeTopicsOptions().includeAuthorizedOperations(true).timeoutMs(LIMIT_MS))
               .topicNameValues();
       for (var topic : descriptions.entrySet()) {
         try {

@@ -56,12 +56,7 @@ final class GetCommand implements Callable<Integer> {
     Instant now = Instant.now();
     try (RangeReader reader =
         log.ranges(
-            Topic.LIVE,
-            Topic.ENSURE,
-            Topic.READY,
-            Topic.REAPED,
-            Topic.FAILED,
-            Topic.ACTIVITY)) {
+            Topic.LIVE, Topic.ENSURE, Topic.READY, Topic.REAPED, Topic.FAILED, Topic.ACTIVITY)) {
       LiveSandbox live = LiveEntries.of(reader, user);
       UserHistory history = UserHistory.read(reader, user, now);
       Duration ttl = UserDescription.idleTtl(live, history);

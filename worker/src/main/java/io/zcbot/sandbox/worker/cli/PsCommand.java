@@ -94,8 +94,7 @@ final class PsCommand {
     this.config = config;
   }
 
-  private int run(
-      Instant now, Aside.Work<Map<UserId, Instant>> uses, Aside aside, boolean json)
+  private int run(Instant now, Aside.Work<Map<UserId, Instant>> uses, Aside aside, boolean json)
       throws CommandException, InterruptedException {
     Map<Container, Aside.Work<Container>> sandboxes = new LinkedHashMap<>();
     for (Container container : Engines.sandboxes(engine)) {

@@ -164,7 +164,9 @@ final class PurgeCommand {
     }
   }
 
-  /** With force, Kafka may be away. Where it answers that nothing may be written, force is no help. */
+  /**
+   * With force, Kafka may be away. Where it answers that nothing may be written, force is no help.
+   */
   private void refuseIfUnannounced(String workerId, boolean force)
       throws CommandException, InterruptedException {
     String tried = "could not purge the sandboxes of worker " + workerId + ": ";

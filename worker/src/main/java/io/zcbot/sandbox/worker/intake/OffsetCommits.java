@@ -41,8 +41,7 @@ final class OffsetCommits {
   private long due;
   private final OutageLog outage;
 
-  OffsetCommits(
-      Consumer<byte[], byte[]> consumer, Assignment assignment, Lease lease, Time time) {
+  OffsetCommits(Consumer<byte[], byte[]> consumer, Assignment assignment, Lease lease, Time time) {
     this.consumer = consumer;
     this.assignment = assignment;
     this.lease = lease;

@@ -57,9 +57,7 @@ class LostOffsetsIT {
   }
 
   private void ensure(String id) throws Exception {
-    deployment
-        .agent()
-        .ensure(Deployment.newUser(), id, Instant.now().plus(Duration.ofMinutes(5)));
+    deployment.agent().ensure(Deployment.newUser(), id, Instant.now().plus(Duration.ofMinutes(5)));
   }
 
   private void startsAndAnswers(String id) throws Exception {
@@ -90,8 +88,7 @@ class LostOffsetsIT {
     deployment
         .group()
         .admin()
-        .alterConsumerGroupOffsets(
-            deployment.id(), Map.of(ensures, new OffsetAndMetadata(BEYOND)))
+        .alterConsumerGroupOffsets(deployment.id(), Map.of(ensures, new OffsetAndMetadata(BEYOND)))
         .all()
         .get(10, TimeUnit.SECONDS);
     ensure("after");

@@ -59,6 +59,7 @@ final class Judge {
   private final Map<String, Integer> copies = new HashMap<>();
   private final Set<String> deadLetters = new HashSet<>();
   private final Map<Integer, Long> checked = new HashMap<>();
+
   /** The partitions of an activity and of the reaped that is said to have ignored it. */
   private static final Pattern USED_AND_IDLE =
       Pattern.compile("^I5: .*sandbox\\.activity-(\\d+)-\\d+, sandbox\\.reaped-(\\d+)-");

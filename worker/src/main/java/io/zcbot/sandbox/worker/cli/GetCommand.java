@@ -5,11 +5,13 @@
 package io.zcbot.sandbox.worker.cli;
 
 import io.zcbot.sandbox.events.LiveSandbox;
+import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.config.WorkerConfig;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.concurrent.Callable;
+import org.apache.kafka.common.KafkaException;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
@@ -52,11 +54,17 @@ final class GetCommand implements Callable<Integer> {
 
   private UserDescription describe(KafkaLog log, Duration ownTtl) throws CommandException {
     Instant now = Instant.now();
-    LiveSandbox live = LiveEntries.of(log, user);
-    UserHistory history = UserHistory.read(log, user, now);
-    Duration ttl = UserDescription.idleTtl(live, history);
-    Instant lastUse =
-        live == null ? null : LastUses.of(log, user, now.minus(ttl == null ? ownTtl : ttl));
-    return new UserDescription(user, live, history, lastUse, now);
+    try (RangeReader reader =
+        log.ranges(
+            Topic.LIVE, Topic.ENSURE, Topic.READY, Topic.REAPED, Topic.FAILED, Topic.ACTIVITY)) {
+      LiveSandbox live = LiveEntries.of(reader, user);
+      UserHistory history = UserHistory.read(reader, user, now);
+      Duration ttl = UserDescription.idleTtl(live, history);
+      Instant lastUse =
+          live == null ? null : LastUses.of(reader, user, now.minus(ttl == null ? ownTtl : ttl));
+      return new UserDescription(user, live, history, lastUse, now);
+    } catch (KafkaException e) {
+      throw log.failed("read what happened to the sandbox", e);
+    }
   }
 }

@@ -20,6 +20,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -54,7 +55,7 @@ final class PsCommand {
     }
 
     @Override
-    public Integer call() throws CommandException {
+    public Integer call() throws CommandException, InterruptedException {
       WorkerConfig config = context.config();
       if (allHosts) {
         Instant now = Instant.now();
@@ -65,9 +66,15 @@ final class PsCommand {
         }
         return ExitCode.OK;
       }
-      try (Engine engine = context.engine(config);
-          KafkaLog log = new KafkaLog(config.kafka())) {
-        return new PsCommand(context.console(), engine, log, config).run(json);
+      // Making the engine's client takes as long as many an answer, so Kafka is asked meanwhile.
+      Instant now = Instant.now();
+      try (KafkaLog log = new KafkaLog(config.kafka());
+          Aside aside = new Aside()) {
+        Aside.Work<Map<UserId, Instant>> uses =
+            aside.start(() -> LastUses.since(log, now.minus(config.reaper().idleTtl)));
+        try (Engine engine = context.engine(config)) {
+          return new PsCommand(context.console(), engine, log, config).run(now, uses, aside, json);
+        }
       }
     }
   }
@@ -87,18 +94,23 @@ final class PsCommand {
     this.config = config;
   }
 
-  int run(boolean json) throws CommandException {
-    Instant now = Instant.now();
-    List<Container> containers = Engines.sandboxes(engine);
-    Map<UserId, Instant> lastUsed =
-        containers.isEmpty() ? Map.of() : lastUses(now.minus(config.reaper().idleTtl));
-    boolean hasClaimed = containers.stream().anyMatch(PsCommand::isClaimed);
+  private int run(Instant now, Aside.Work<Map<UserId, Instant>> uses, Aside aside, boolean json)
+      throws CommandException, InterruptedException {
+    Map<Container, Aside.Work<Container>> sandboxes = new LinkedHashMap<>();
+    for (Container container : Engines.sandboxes(engine)) {
+      if (container.user() != null) {
+        sandboxes.put(container, aside.start(() -> detailed(container)));
+      }
+    }
+    Map<UserId, Instant> lastUsed = sandboxes.isEmpty() ? Map.of() : lastUses(uses);
+    boolean hasClaimed = sandboxes.keySet().stream().anyMatch(PsCommand::isClaimed);
     Map<String, LiveSandbox> live = hasClaimed ? live() : Map.of();
     List<Row> rows = new ArrayList<>();
-    for (Container container : containers) {
+    for (Map.Entry<Container, Aside.Work<Container>> sandbox : sandboxes.entrySet()) {
+      Container container = sandbox.getKey();
+      Container detailed = sandbox.getValue().result();
       UserId user = container.user();
       if (user != null) {
-        Container detailed = detailed(container);
         LiveSandbox entry = live.get(container.id());
         Instant since =
             isClaimed(container) ? (entry == null ? null : entry.openedAt()) : detailed.startedAt();
@@ -137,9 +149,10 @@ final class PsCommand {
     }
   }
 
-  private Map<UserId, Instant> lastUses(Instant since) {
+  private Map<UserId, Instant> lastUses(Aside.Work<Map<UserId, Instant>> uses)
+      throws InterruptedException {
     try {
-      return LastUses.since(log, since);
+      return uses.result();
     } catch (CommandException e) {
       console.err().println("idle times are not known: " + e.getMessage());
       return Map.of();

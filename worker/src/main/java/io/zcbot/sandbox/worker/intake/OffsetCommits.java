@@ -11,6 +11,7 @@ import java.util.Collection;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Set;
+import java.util.SplittableRandom;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.common.KafkaException;
@@ -25,20 +26,28 @@ import org.slf4j.LoggerFactory;
 final class OffsetCommits {
   private static final Logger log = LoggerFactory.getLogger(OffsetCommits.class);
 
-  private static final Duration INTERVAL = Duration.ofMillis(200);
+  /** A coordinator has the commits of all workers of its group, maybe a thousand. */
+  static final Duration INTERVAL = Duration.ofSeconds(1);
+
+  /** Added to it, up to so much, so that workers that started together do not commit together. */
+  private static final Duration JITTER = Duration.ofMillis(250);
 
   private final Consumer<byte[], byte[]> consumer;
   private final Assignment assignment;
+  private final Lease lease;
   private final Time time;
+  private final SplittableRandom jitter;
   private boolean underWay;
-  private long last;
+  private long due;
   private final OutageLog outage;
 
-  OffsetCommits(Consumer<byte[], byte[]> consumer, Assignment assignment, Time time) {
+  OffsetCommits(Consumer<byte[], byte[]> consumer, Assignment assignment, Lease lease, Time time) {
     this.consumer = consumer;
     this.assignment = assignment;
+    this.lease = lease;
     this.time = time;
-    this.last = time.nanos() - INTERVAL.toNanos();
+    this.due = time.nanos();
+    this.jitter = new SplittableRandom(due);
     this.outage = new OutageLog(log, time);
   }
 
@@ -61,24 +70,32 @@ final class OffsetCommits {
     return positions;
   }
 
-  /** Commits what is new, without waiting, unless a commit is under way or was made just now. */
+  /**
+   * Commits what is new, without waiting, unless a commit is under way or was made just now. Where
+   * nothing is new for long, it commits one offset again: the group's answer renews the lease.
+   */
   void commitWhereDue() {
-    if (underWay || time.nanos() - last < INTERVAL.toNanos()) {
+    if (underWay || time.nanos() - due < 0) {
       return;
     }
     Map<TopicPartition, OffsetAndMetadata> offsets =
         assignment.committable(assignment.partitions());
+    if (offsets.isEmpty() && lease.isAging()) {
+      offsets = assignment.oneCommitted();
+    }
     if (offsets.isEmpty()) {
       return;
     }
     underWay = true;
-    last = time.nanos();
+    long asked = time.nanos();
+    due = asked + INTERVAL.toNanos() + jitter.nextLong(JITTER.toNanos());
     consumer.commitAsync(
         offsets,
         (done, failure) -> {
           underWay = false;
           if (failure == null) {
             assignment.noteCommitted(done);
+            lease.renew(asked);
             outage.works("offsets are committed again");
           } else if (failure instanceof OffsetMetadataTooLarge) {
             forgoMetadata();
@@ -121,23 +138,42 @@ final class OffsetCommits {
   }
 
   /**
-   * Asks the group whether this worker still is a member, by committing what is committed already:
-   * a commit is answered by the group itself, where a poll would not tell at once.
+   * Asks the group whether this worker still is a member, by a commit: the group itself answers it,
+   * where a poll would not tell at once. It commits the newest offsets, because it comes behind a
+   * commit that is under way and would take those back.
    *
    * @return whether the group answered
    */
   boolean isMember(Duration limit) {
-    Map<TopicPartition, OffsetAndMetadata> same = assignment.committed();
+    Map<TopicPartition, OffsetAndMetadata> newest = assignment.committed();
+    newest.putAll(assignment.committable(newest.keySet()));
+    long asked = time.nanos();
     try {
-      if (!same.isEmpty()) {
-        consumer.commitSync(same, limit);
+      if (!newest.isEmpty()) {
+        consumer.commitSync(newest, limit);
+        assignment.noteCommitted(newest);
       }
+      lease.renew(asked);
       return true;
+    } catch (OffsetMetadataTooLarge _) {
+      forgoMetadata();
+      return isMember(limit);
     } catch (TimeoutException e) {
       outage.failed(
           "the group coordinator does not answer; nothing is announced until it does: "
               + e.getMessage());
       return false;
+    }
+  }
+
+  /** Renews the lease where it would end soon, while the thread does not come to poll. */
+  void holdLease(Duration limit) {
+    try {
+      if (lease.isAging()) {
+        var _ = isMember(limit);
+      }
+    } catch (KafkaException e) {
+      outage.failed("the group refuses this worker; nothing is announced: " + e.getMessage());
     }
   }
 }

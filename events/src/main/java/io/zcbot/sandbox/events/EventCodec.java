@@ -11,6 +11,7 @@ import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.time.Instant;
 import org.jspecify.annotations.Nullable;
 
@@ -36,6 +37,7 @@ public final class EventCodec {
         put(json, "requested_at", e.requestedAt());
         put(json, "requested_by", e.requestedBy());
         put(json, "expires_at", e.expiresAt());
+        put(json, "idle_ttl_seconds", e.idleTtl());
       }
       case Activity a -> {
         put(json, "occurred_at", a.occurredAt());
@@ -53,9 +55,7 @@ public final class EventCodec {
         json.put("image", r.environment().image());
         json.put("runtime", r.environment().runtime());
         json.put("workspace", r.environment().workspace());
-        if (r.environment().idleTtl() != null) {
-          json.put("idle_ttl_seconds", r.environment().idleTtl().toSeconds());
-        }
+        put(json, "idle_ttl_seconds", r.environment().idleTtl());
         json.put("took_ms", r.tookMs());
       }
       case Reaped r -> {
@@ -71,6 +71,9 @@ public final class EventCodec {
         }
         if (r.oomKilled() != null) {
           json.put("oom_killed", r.oomKilled());
+        }
+        if (r.lastUse() != null) {
+          json.put("last_use", r.lastUse().wire());
         }
       }
       case Failed f -> {
@@ -112,7 +115,8 @@ public final class EventCodec {
         user,
         orElse(in.optionalInstant("requested_at"), origin.timestamp()),
         in.optionalText("requested_by"),
-        in.optionalInstant("expires_at"));
+        in.optionalInstant("expires_at"),
+        in.optionalSeconds("idle_ttl_seconds"));
   }
 
   /**
@@ -167,6 +171,7 @@ public final class EventCodec {
     json.put("host", live.host());
     json.put("worker_id", live.workerId());
     put(json, "opened_at", live.openedAt());
+    put(json, "idle_ttl_seconds", live.idleTtl());
     return bytes(json);
   }
 
@@ -182,7 +187,8 @@ public final class EventCodec {
         in.text("container_id"),
         in.text("host"),
         in.text("worker_id"),
-        in.instant("opened_at"));
+        in.instant("opened_at"),
+        in.optionalSeconds("idle_ttl_seconds"));
   }
 
   private static Ready decodeReady(byte @Nullable [] key, byte @Nullable [] value)
@@ -215,7 +221,8 @@ public final class EventCodec {
         in.oneOf("reason", Reaped.Reason.values()),
         in.optionalInstant("last_active_at"),
         in.optionalInt("exit_code"),
-        in.optionalBool("oom_killed"));
+        in.optionalBool("oom_killed"),
+        in.optionalOneOf("last_use", Reaped.Use.values()));
   }
 
   private static ContainerRef container(Fields in) throws EventFormatException {
@@ -273,6 +280,12 @@ public final class EventCodec {
   private static void put(ObjectNode json, String field, @Nullable Instant value) {
     if (value != null) {
       json.put(field, value.toString());
+    }
+  }
+
+  private static void put(ObjectNode json, String field, @Nullable Duration value) {
+    if (value != null) {
+      json.put(field, value.toSeconds());
     }
   }
 

@@ -251,7 +251,15 @@ final class Fields {
   }
 
   <E extends Enum<E> & WireName> E oneOf(String field, E[] values) throws EventFormatException {
-    String text = text(field);
+    return required(field, optionalOneOf(field, values));
+  }
+
+  <E extends Enum<E> & WireName> @Nullable E optionalOneOf(String field, E[] values)
+      throws EventFormatException {
+    String text = optionalText(field);
+    if (text == null) {
+      return null;
+    }
     for (E value : values) {
       if (value.wire().equals(text)) {
         return value;

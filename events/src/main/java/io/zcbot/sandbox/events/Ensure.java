@@ -6,6 +6,7 @@ package io.zcbot.sandbox.events;
 
 import java.time.Duration;
 import java.time.Instant;
+import java.time.temporal.ChronoUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -24,6 +25,10 @@ public record Ensure(
     @Nullable Instant expiresAt,
     @Nullable Duration idleTtl)
     implements SandboxEvent {
+  public Ensure {
+    idleTtl = idleTtl == null ? null : idleTtl.truncatedTo(ChronoUnit.SECONDS);
+  }
+
   /** One for which the workers' own idle TTL applies. */
   public Ensure(
       String eventId,

@@ -6,6 +6,7 @@ package io.zcbot.sandbox.events;
 
 import java.time.Duration;
 import java.time.Instant;
+import java.time.temporal.ChronoUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -24,6 +25,10 @@ public record LiveSandbox(
     String workerId,
     Instant openedAt,
     @Nullable Duration idleTtl) {
+  public LiveSandbox {
+    idleTtl = idleTtl == null ? null : idleTtl.truncatedTo(ChronoUnit.SECONDS);
+  }
+
   /** One with the worker's own idle TTL. */
   public LiveSandbox(
       UserId userId, String containerId, String host, String workerId, Instant openedAt) {

@@ -6,9 +6,15 @@ package io.zcbot.sandbox.worker.audit;
 
 import io.zcbot.sandbox.events.Activity;
 import io.zcbot.sandbox.events.Ensure;
+import io.zcbot.sandbox.events.Exec;
+import io.zcbot.sandbox.events.Exited;
+import io.zcbot.sandbox.events.Expiring;
 import io.zcbot.sandbox.events.Failed;
+import io.zcbot.sandbox.events.Input;
+import io.zcbot.sandbox.events.Output;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
+import io.zcbot.sandbox.events.Release;
 import io.zcbot.sandbox.events.SandboxEvent;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
@@ -73,6 +79,7 @@ final class UserHistory {
         isRepeated(reaped, position, "", reaped.containerId());
         sessions.reaped(reaped, time, position);
       }
+      case Exec _, Input _, Output _, Exited _, Release _, Expiring _ -> {}
       case Failed failed -> {
         if (!isRepeated(failed, position, failed.ensureId(), "")) {
           ensures.answered(failed, time, position);

@@ -115,13 +115,13 @@ final class RecordFormat {
     }
     String code =
         switch (topic) {
-          case ENSURE -> "36";
-          case ACTIVITY -> "2";
-          case READY -> "32";
-          case REAPED -> "33";
+          case ENSURE, EXEC, RELEASE -> "36";
+          case ACTIVITY, INPUT, OUTPUT -> "2";
+          case READY, EXITED -> "32";
+          case REAPED, EXPIRING -> "33";
           case FAILED -> "31";
           case DEAD_LETTER -> "35";
-          case LIVE -> "0";
+          case LIVE, COMMANDS -> "0";
         };
     return "\u001b[" + code + "m" + text + "\u001b[0m";
   }

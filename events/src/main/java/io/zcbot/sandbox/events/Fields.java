@@ -238,8 +238,8 @@ final class Fields {
    *
    * @param name of a value on the wire
    */
-  <E extends Enum<E>> @Nullable E optionalOneOf(
-      String field, E[] values, Function<E, String> name) throws EventFormatException {
+  <E extends Enum<E>> @Nullable E optionalOneOf(String field, E[] values, Function<E, String> name)
+      throws EventFormatException {
     String text = optionalText(field);
     if (text == null) {
       return null;

@@ -218,7 +218,8 @@ class ExecCodecTest extends CodecCase {
 
   @Test
   void hostileNamesAreNotRepeatedInFull() {
-    String refusal = execRefusal("\"shell\":\"x\",\"env\":{\"=\\u001b[2J" + "x".repeat(900) + "\":\"\"}");
+    String refusal =
+        execRefusal("\"shell\":\"x\",\"env\":{\"=\\u001b[2J" + "x".repeat(900) + "\":\"\"}");
     assertThat(refusal).startsWith("env: the name '=?[2Jxxx").hasSizeLessThan(150);
   }
 

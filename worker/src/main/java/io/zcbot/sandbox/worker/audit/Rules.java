@@ -98,8 +98,7 @@ public record Rules(
     Instant expires = exec.expiresAt();
     Duration timeout = exec.timeout() == null ? COMMAND_TIMEOUT : exec.timeout();
     return answerDue(
-            recorded,
-            expires == null ? recorded + expiry.toMillis() : expires.toEpochMilli())
+            recorded, expires == null ? recorded + expiry.toMillis() : expires.toEpochMilli())
         + timeout.plus(COMMAND_END).toMillis();
   }
 

@@ -74,7 +74,8 @@ final class TrackedCommand {
     boolean isOfAnotherStartThan(Answer other) {
       return startedAt != null
           && other.startedAt != null
-          && !(startedAt.equals(other.startedAt) && String.valueOf(containerId).equals(String.valueOf(other.containerId)));
+          && !(startedAt.equals(other.startedAt)
+              && String.valueOf(containerId).equals(String.valueOf(other.containerId)));
     }
   }
 

@@ -24,8 +24,8 @@ import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What the log says about one user, as far as it still matters: open sessions, open ensures, open commands, and
- * the latest closed ones, to recognise repetitions.
+ * What the log says about one user, as far as it still matters: open sessions, open ensures, open
+ * commands, and the latest closed ones, to recognise repetitions.
  */
 final class UserHistory {
   static final int IDS_KEPT = 128;

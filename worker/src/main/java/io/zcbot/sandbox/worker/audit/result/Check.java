@@ -65,11 +65,11 @@ public enum Check {
   /**
    * Idle for longer than the TTL, two intervals, grace and skew, without being reaped: until the
    * end of the log, until a late reaped, or until its next use. Uses are activity, ready, and what
-   * a reaped says in {@code last_active_at}, and the time in which a command ran; time within a known outage ({@code Rules.outages}) and
-   * in the 30 s after it, in which the low watermark holds still, doesn't count. Not judged where
-   * the session ended purged, lost, moved or by shutdown: then its worker was not there to reap it.
-   * Can't see what ran without an exec event and without activity, and takes it for idleness; nor
-   * can it tell a worker that is down.
+   * a reaped says in {@code last_active_at}, and the time in which a command ran; time within a
+   * known outage ({@code Rules.outages}) and in the 30 s after it, in which the low watermark holds
+   * still, doesn't count. Not judged where the session ended purged, lost, moved or by shutdown:
+   * then its worker was not there to reap it. Can't see what ran without an exec event and without
+   * activity, and takes it for idleness; nor can it tell a worker that is down.
    */
   I6,
   /**
@@ -91,9 +91,9 @@ public enum Check {
   I14,
   /**
    * One event id, two different events, so that a consumer that drops duplicates loses one: another
-   * topic, another ensure or exec, another container. Looked for among a user's last 128 ids; activities
-   * are only counted as duplicates, by their last 32. The same event repeated is a redelivery, and
-   * counted. Ids used by two users are not seen.
+   * topic, another ensure or exec, another container. Looked for among a user's last 128 ids;
+   * activities are only counted as duplicates, by their last 32. The same event repeated is a
+   * redelivery, and counted. Ids used by two users are not seen.
    */
   IDS,
   /**

@@ -75,20 +75,19 @@ final class CommandHistory {
     }
   }
 
-  void wrote(Output output, long time, RecordPosition position) {
+  void wrote(Output output, RecordPosition position) {
     TrackedCommand command = findOrTrack(output.execId());
-    boolean isFirst = command.outputs() == 0;
+    TrackedCommand.Asked asked = command.asked();
+    boolean isComplete =
+        command.outputs() > 0
+            || asked != null && context.isKnown(Topic.OUTPUT, position, asked.time());
     long missing = command.wrote(output);
     if (missing < 0) {
       context.counters().duplicate(Topic.OUTPUT);
       return;
     }
     context.counters().commands.wrote(output.data().length());
-    boolean mayBeCutOff = isFirst && command.asked() == null;
-    if (missing > 0
-        && !mayBeCutOff
-        && !command.gapTold
-        && context.isKnown(Topic.OUTPUT, position, time)) {
+    if (missing > 0 && isComplete && !command.gapTold) {
       command.gapTold = true;
       context.violation(
           Check.I14,

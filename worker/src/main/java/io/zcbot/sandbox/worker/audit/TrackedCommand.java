@@ -22,6 +22,7 @@ final class TrackedCommand {
   private @Nullable Asked asked;
   private @Nullable Answer answer;
   private long nextSeq;
+  private long outputs;
   private long streamed;
 
   // Each is told once.
@@ -99,9 +100,9 @@ final class TrackedCommand {
     return asked != null && answer == null;
   }
 
-  /** How many outputs the log has of it, if none is missing. */
+  /** How many outputs the log has of it. */
   long outputs() {
-    return nextSeq;
+    return outputs;
   }
 
   void asked(Exec exec, long time, long due, RecordPosition position) {
@@ -121,6 +122,7 @@ final class TrackedCommand {
     long missing = output.seq() - nextSeq;
     if (missing >= 0) {
       nextSeq = output.seq() + 1;
+      outputs++;
       streamed += output.data().length();
     }
     return missing;
@@ -128,7 +130,7 @@ final class TrackedCommand {
 
   /** How many outputs its answer counts that the log does not have. */
   long missing() {
-    return answer == null ? 0 : Math.max(0, answer.outputs - nextSeq);
+    return answer == null ? 0 : Math.max(0, answer.outputs - outputs);
   }
 
   /** Of a command whose exec is known. */
@@ -150,7 +152,7 @@ final class TrackedCommand {
                 latency(exec, known),
                 known.tookMs,
                 known.cpuMs,
-                new AuditedCommand.Written(nextSeq, streamed + known.inlineBytes, known.isCut),
+                new AuditedCommand.Written(outputs, streamed + known.inlineBytes, known.isCut),
                 known.position));
   }
 

@@ -27,6 +27,7 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.Map;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentSkipListMap;
 import java.util.concurrent.ExecutionException;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
@@ -111,6 +112,26 @@ public final class Publisher
   public void publish(SandboxEvent event, Fence fence)
       throws FencedException, InterruptedException {
     send(record(event), fence);
+  }
+
+  @Override
+  public CompletableFuture<Void> publishAsync(SandboxEvent event) {
+    CompletableFuture<Void> sent = new CompletableFuture<>();
+    try {
+      var _ =
+          producer.send(
+              record(event),
+              (_, e) -> {
+                if (e == null) {
+                  sent.complete(null);
+                } else {
+                  sent.completeExceptionally(e);
+                }
+              });
+    } catch (RuntimeException e) { // the producer is full, or it does not know the topic's leader
+      sent.completeExceptionally(e);
+    }
+    return sent;
   }
 
   @Override

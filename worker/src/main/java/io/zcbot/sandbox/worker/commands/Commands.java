@@ -4,17 +4,92 @@
  */
 package io.zcbot.sandbox.worker.commands;
 
+import io.github.resilience4j.core.IntervalFunction;
+import io.github.resilience4j.retry.Retry;
+import io.github.resilience4j.retry.RetryConfig;
 import io.zcbot.sandbox.events.CommandEntry;
+import io.zcbot.sandbox.events.Exec;
+import io.zcbot.sandbox.events.Exited;
+import io.zcbot.sandbox.events.Failed;
 import io.zcbot.sandbox.events.Input;
+import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.Release;
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.commands.SandboxProvider.Provision;
+import io.zcbot.sandbox.worker.engine.Engine;
+import io.zcbot.sandbox.worker.engine.EngineException;
+import io.zcbot.sandbox.worker.reap.Termination;
+import io.zcbot.sandbox.worker.sandbox.EventSink;
 import io.zcbot.sandbox.worker.sandbox.Fence;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
+import io.zcbot.sandbox.worker.sandbox.Identity;
+import io.zcbot.sandbox.worker.sandbox.Registry;
+import io.zcbot.sandbox.worker.sandbox.Sandbox;
+import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
+import io.zcbot.sandbox.worker.sandbox.StoppedException;
+import io.zcbot.sandbox.worker.sandbox.TerminationTarget;
+import io.zcbot.sandbox.worker.sandbox.Time;
+import io.zcbot.sandbox.worker.sandbox.UserLanes;
+import java.time.Duration;
+import java.util.ArrayList;
 import java.util.Collection;
+import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import org.slf4j.MDC;
 
 /** The commands that agents send to their users' sandboxes. */
 public final class Commands implements AutoCloseable {
+  private static final Logger log = LoggerFactory.getLogger(Commands.class);
+
+  /** For the output of all commands, beyond the window of each. */
+  private static final int OUTPUT_BYTES = 16 * 1024 * 1024;
+
+  private final CommandQueues queues;
+  private final SandboxProvider provider;
+  private final Ports ports;
+  private final CommandAnswers answers;
+  private final KnownCommands known;
+  private final CommandContext context;
+  private final LostCommands lostCommands;
+  private final ConcurrentHashMap<CommandKey, CommandRun> runs = new ConcurrentHashMap<>();
+  private volatile boolean closed;
+
+  /** What commands need of the rest of the domain and of the outside. */
+  public record Ports(
+      Engine engine,
+      EventSink sink,
+      Registry registry,
+      Termination termination,
+      UserLanes lanes,
+      Identity identity,
+      Time time,
+      SandboxMetrics metrics) {}
+
+  public Commands(CommandQueues queues, SandboxProvider provider, Ports ports) {
+    this.queues = queues;
+    this.provider = provider;
+    this.ports = ports;
+    this.answers =
+        new CommandAnswers(ports.sink(), ports.identity(), ports.time(), ports.metrics());
+    this.known = new KnownCommands(queues.setup().table());
+    this.context =
+        new CommandContext(
+            queues.setup(),
+            ports.engine(),
+            ports.sink(),
+            answers,
+            known,
+            new OutputBudget(OUTPUT_BYTES),
+            ports.time(),
+            this::endUnreachable,
+            run -> runs.remove(run.key(), run));
+    this.lostCommands = new LostCommands(queues, ports.registry(), ports.sink(), answers, known);
+  }
+
   /**
    * Takes an exec: has the sandbox made if there is none, and queues the command there. Runs in the
    * user's lane; returns once the command is queued or answered. Input for it is taken from then
@@ -24,7 +99,61 @@ public final class Commands implements AutoCloseable {
    * @throws InterruptedException if the worker stops first; the exec is not answered then
    */
   public void exec(ExecRequest request) throws FencedException, InterruptedException {
-    throw new UnsupportedOperationException();
+    try (var _ = MDC.putCloseable("event", request.exec().eventId())) {
+      if (closed) {
+        throw new StoppedException("the worker stopped before the exec was taken", null);
+      }
+      if (knows(request.user(), request.exec().eventId())) {
+        log.info("the exec was read before; it is not run again");
+        request.done().run();
+        return;
+      }
+      Ending ending = ending(request);
+      if (ending != null) {
+        answers.publish(answers.unstarted(request.key(), ending), request.fence());
+        known.add(request.key());
+        request.done().run();
+      }
+    }
+  }
+
+  /** What an exec came to that was not queued. */
+  private @Nullable Ending ending(ExecRequest request)
+      throws FencedException, InterruptedException {
+    Ending refused = Refusals.of(request, queues.setup());
+    if (refused != null) {
+      return refused;
+    }
+    if (request.deadline() - ports.time().nanos() <= 0) {
+      return Ending.expired();
+    }
+    Sandbox sandbox = ports.registry().get(request.user());
+    if (sandbox != null) {
+      return queue(request, sandbox);
+    }
+    if (!request.exec().ensure()) {
+      return Ending.noSandbox();
+    }
+    return switch (provider.provide(request)) {
+      case Provision.Provided(var made) -> queue(request, made);
+      case Provision.NotProvided(var reason, var message, var retryable) ->
+          reason == Failed.Reason.EXPIRED ? Ending.expired() : Ending.failed(message, retryable);
+    };
+  }
+
+  private @Nullable Ending queue(ExecRequest request, Sandbox sandbox) {
+    UserCommands commands = queues.of(sandbox);
+    CommandRun run = new CommandRun(request, commands, context);
+    if (!commands.add(run)) {
+      return Ending.rejected(
+          "%d commands of the user run or wait already; try again when some have ended"
+              .formatted(
+                  queues.setup().limits().perSandbox() + queues.setup().limits().waiting()),
+          true);
+    }
+    runs.put(run.key(), run);
+    run.begin();
+    return null;
   }
 
   /**
@@ -32,17 +161,30 @@ public final class Commands implements AutoCloseable {
    * not run again.
    */
   public boolean knows(UserId user, String execId) {
-    throw new UnsupportedOperationException();
+    CommandKey key = new CommandKey(user, execId);
+    CommandRun run = runs.get(key);
+    return run != null && (run.isStarted() || run.mayBegin()) || known.contains(key);
   }
 
   /** Takes an input. Any thread; never blocks. Only bytes can be too much. */
   public Taken input(Input input) {
-    throw new UnsupportedOperationException();
+    CommandKey key = new CommandKey(input.userId(), input.execId());
+    CommandRun run = runs.get(key);
+    if (run != null) {
+      return run.offer(input.content());
+    }
+    return known.contains(key) ? Taken.TAKEN : Taken.UNKNOWN;
   }
 
   /** Completes when a command whose buffer was full has room again, or is over or unknown. */
   public CompletableFuture<Void> room(UserId user, String execId) {
-    throw new UnsupportedOperationException();
+    CommandRun run = runs.get(new CommandKey(user, execId));
+    return run == null ? CompletableFuture.completedFuture(null) : run.room();
+  }
+
+  /** How many commands run or wait. */
+  public int active() {
+    return runs.size();
   }
 
   /**
@@ -53,8 +195,58 @@ public final class Commands implements AutoCloseable {
    * @throws InterruptedException if the worker stops first
    */
   public void release(Release release, Fence fence) throws FencedException, InterruptedException {
-    throw new UnsupportedOperationException();
+    Sandbox sandbox = ports.registry().get(release.userId());
+    String meant = release.containerId();
+    if (sandbox == null || meant != null && !meant.equals(sandbox.containerId())) {
+      log.info("there is no such sandbox to release");
+      return;
+    }
+    fence.pass();
+    end(sandbox, Reaped.Reason.REQUESTED);
   }
+
+  /** A sandbox in which nothing answers would keep its user from every command. */
+  private void endUnreachable(Sandbox sandbox) {
+    log.warn("nothing in {} answers any more; it is ended", sandbox.containerId());
+    var _ =
+        ports
+            .lanes()
+            .submit(
+                sandbox.user(),
+                () -> {
+                  try {
+                    end(sandbox, Reaped.Reason.DIED);
+                  } catch (InterruptedException _) {
+                    Thread.currentThread().interrupt();
+                  }
+                });
+  }
+
+  private void end(Sandbox sandbox, Reaped.Reason reason) throws InterruptedException {
+    try {
+      Retry.of("end", ENDING)
+          .executeCheckedSupplier(
+              () -> {
+                if (ports.registry().get(sandbox.user()) == sandbox) {
+                  ports.termination().end(TerminationTarget.of(sandbox, reason));
+                }
+                return Boolean.TRUE;
+              });
+    } catch (InterruptedException | RuntimeException e) {
+      throw e;
+    } catch (Throwable e) {
+      log.warn("could not end {}: {}", sandbox.containerId(), e.getMessage());
+    }
+  }
+
+  private static final RetryConfig ENDING =
+      RetryConfig.custom()
+          .maxAttempts(6)
+          .intervalFunction(
+              IntervalFunction.ofExponentialRandomBackoff(
+                  Duration.ofMillis(200), 2.0, 0.5, Duration.ofSeconds(5)))
+          .retryExceptions(EngineException.class)
+          .build();
 
   /**
    * Takes a partition over, before its execs are read: commands that a former owner started and did
@@ -67,7 +259,24 @@ public final class Commands implements AutoCloseable {
    */
   public CompletableFuture<Void> takeOver(
       int partition, Collection<CommandEntry> entries, Fence fence) {
-    throw new UnsupportedOperationException();
+    known.gone(partition);
+    List<CommandEntry> lost = new ArrayList<>();
+    for (CommandEntry entry : entries) {
+      CommandRun run = runs.get(KnownCommands.keyOf(entry));
+      if (entry.answered()) {
+        known.answered(entry);
+        if (run != null) {
+          run.abandon();
+        }
+      } else if (run == null || !run.isStarted() || !run.renew(fence)) {
+        lost.add(entry);
+      }
+    }
+    // One whose entry somebody removed goes on as well.
+    runs.values().stream()
+        .filter(run -> run.partition() == partition && run.isStarted())
+        .forEach(run -> run.renew(fence));
+    return lostCommands.answer(lost, fence);
   }
 
   /**
@@ -75,7 +284,7 @@ public final class Commands implements AutoCloseable {
    * that are answered can go. Never blocks.
    */
   public void committed(int partition, long offset) {
-    throw new UnsupportedOperationException();
+    known.committed(partition, offset);
   }
 
   /**
@@ -83,17 +292,27 @@ public final class Commands implements AutoCloseable {
    * because the partition may come back, and ends unanswered unless it does. Never blocks.
    */
   public void gone(int partition) {
-    throw new UnsupportedOperationException();
+    known.gone(partition);
+    queues.all().forEach(UserCommands::lookAgain);
   }
 
   /** Looks at deadlines. Called by a timer, about once a second; never blocks. */
   public void tick() {
-    throw new UnsupportedOperationException();
+    long now = ports.time().nanos();
+    runs.values().forEach(CommandRun::look);
+    for (UserCommands commands : queues.all()) {
+      commands.lookAgain();
+      if (!commands.isIdle()) {
+        commands.sandbox().touch(now);
+      }
+    }
   }
 
   /** Starts and answers nothing more. What was started is answered {@code lost} by who is next. */
   @Override
   public void close() {
-    throw new UnsupportedOperationException();
+    closed = true;
+    runs.values().forEach(CommandRun::stop);
+    queues.all().forEach(UserCommands::disconnect);
   }
 }

@@ -4,6 +4,7 @@
  */
 package io.zcbot.sandbox.worker.sandbox;
 
+import io.zcbot.sandbox.events.Exited;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import java.time.Duration;
@@ -23,6 +24,9 @@ public interface SandboxMetrics {
 
   /** A sandbox could have been made of a warm slot. */
   default void claimed(Claim how) {}
+
+  /** A command was answered; it took no time if it never started. */
+  default void commandEnded(Exited.Reason reason, Duration took) {}
 
   /** How a try to make a sandbox of a warm slot went. */
   enum Claim {

@@ -1,0 +1,324 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.commands;
+
+import io.zcbot.sandbox.events.CommandEntry;
+import io.zcbot.sandbox.events.Data;
+import io.zcbot.sandbox.events.Exec;
+import io.zcbot.sandbox.events.Input;
+import io.zcbot.sandbox.events.OutputStreamName;
+import io.zcbot.sandbox.worker.engine.CommandChannel;
+import io.zcbot.sandbox.worker.engine.CommandEnd;
+import io.zcbot.sandbox.worker.engine.CommandObserver;
+import io.zcbot.sandbox.worker.engine.CommandRequest;
+import io.zcbot.sandbox.worker.engine.EngineException;
+import io.zcbot.sandbox.worker.sandbox.Fence;
+import io.zcbot.sandbox.worker.sandbox.FencedException;
+import io.zcbot.sandbox.worker.sandbox.StoppedException;
+import java.time.Duration;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.atomic.AtomicReference;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import org.slf4j.MDC;
+
+/**
+ * One command, from its place in the queue to its answer. It runs on a thread of its own; other
+ * threads tell it what happens.
+ */
+final class CommandRun implements Runnable, CommandObserver {
+  private static final Logger log = LoggerFactory.getLogger(CommandRun.class);
+
+  /** So long after its time-out a command's end should have been reported. */
+  static final Duration PATIENCE = Duration.ofSeconds(10);
+
+  /** Where the channel broke, the news that the sandbox ended may come this much later. */
+  private static final Duration NEWS = Duration.ofSeconds(1);
+
+  private final ExecRequest request;
+  private final UserCommands queue;
+  private final CommandContext context;
+  private final TenureFence fence;
+  private final InputBuffer input;
+  private final CommandOutput output;
+  private final Duration timeout;
+  private final AtomicReference<@Nullable CommandEnd> end = new AtomicReference<>();
+  private @Nullable CommandEntry entry;
+  private volatile boolean started;
+  private volatile boolean overdue;
+  private volatile long startedAt;
+  private volatile long endedAt;
+  private volatile @Nullable Thread thread;
+
+  CommandRun(ExecRequest request, UserCommands queue, CommandContext context) {
+    Exec exec = request.exec();
+    this.request = request;
+    this.queue = queue;
+    this.context = context;
+    this.fence = new TenureFence(request.fence());
+    this.input = new InputBuffer(exec);
+    this.output = context.outputOf(exec, fence);
+    this.timeout = context.timeoutOf(exec);
+  }
+
+  CommandKey key() {
+    return request.key();
+  }
+
+  int partition() {
+    return request.partition();
+  }
+
+  Taken offer(Input.Content content) {
+    return input.offer(content);
+  }
+
+  CompletableFuture<Void> room() {
+    return input.room();
+  }
+
+  boolean mayBegin() {
+    return request.mayBegin().getAsBoolean();
+  }
+
+  boolean isExpired() {
+    return request.deadline() - context.time().nanos() <= 0;
+  }
+
+  /** Whether it was started, or is just being. */
+  boolean isStarted() {
+    return started;
+  }
+
+  /** Whether it was started and ended, or is not started yet. */
+  boolean isOver() {
+    return !started || end.get() != null;
+  }
+
+  /** Its partition came back; false if nobody answers it here any more. */
+  boolean renew(Fence next) {
+    return fence.renew(next);
+  }
+
+  /** Somebody else answered it. */
+  void abandon() {
+    fence.close();
+    giveUp("another worker answered the command");
+  }
+
+  /** Nothing more will be heard of it. */
+  void giveUp(String why) {
+    ended(new CommandEnd.Broken(why));
+  }
+
+  /** A moment for deadlines. */
+  void look() {
+    if (started
+        && end.get() == null
+        && context.time().nanos() - startedAt > timeout.plus(PATIENCE).toNanos()) {
+      overdue = true;
+      giveUp("its end was not reported");
+    }
+  }
+
+  /** Begins to wait for its turn. */
+  void begin() {
+    thread = Thread.ofVirtual().name("command-".concat(key().execId())).start(this);
+  }
+
+  /** The worker stops: it is not answered. */
+  void stop() {
+    Thread running = thread;
+    if (running != null) {
+      running.interrupt();
+    }
+  }
+
+  @Override
+  public void run() {
+    MDC.put("user", key().user().toString());
+    MDC.put("event", key().execId());
+    try {
+      Ending ending = ending();
+      if (ending != null) {
+        answer(ending);
+      }
+    } catch (FencedException e) {
+      log.info("not answered by this worker: {}", e.getMessage());
+      if (started) {
+        queue.disconnect(); // nobody here listens to the user's commands any more
+      }
+    } catch (StoppedException | InterruptedException e) {
+      log.info("the worker stopped before the command was answered");
+    } finally {
+      output.release();
+      input.end();
+      context.forget(this);
+      queue.leave(this);
+    }
+  }
+
+  private @Nullable Ending ending() throws FencedException, InterruptedException {
+    try {
+      return switch (queue.awaitTurn(this)) {
+        case NOT_OURS -> null;
+        case EXPIRED -> Ending.expired();
+        case SANDBOX_GONE -> Ending.goneBeforeStart();
+        case START -> startAndWait();
+      };
+    } catch (StoppedException e) {
+      throw e;
+    } catch (RuntimeException e) {
+      log.error("a command failed unexpectedly; please report this", e);
+      String why = "unexpected error in the worker: " + e;
+      return started ? Ending.lost(why) : Ending.failed(why, false);
+    }
+  }
+
+  private @Nullable Ending startAndWait() throws FencedException, InterruptedException {
+    try {
+      Ending refused = enter();
+      if (refused != null || entry == null) {
+        return refused;
+      }
+    } finally {
+      queue.passTurn();
+    }
+    queue.sandbox().touch(context.time().nanos());
+    output.complete();
+    queue.sandbox().touch(context.time().nanos());
+    return endingOf(end.get());
+  }
+
+  /** Enters the command in the table and starts it; what it came to if it did not start. */
+  private @Nullable Ending enter() throws FencedException, InterruptedException {
+    try {
+      CommandChannel channel = queue.channel();
+      if (!mayBegin()) {
+        return null;
+      }
+      CommandEntry entering =
+          new CommandEntry(
+              key().user(),
+              key().execId(),
+              request.partition(),
+              request.offset(),
+              context.answers().place(queue.sandbox()),
+              context.time().now(),
+              false);
+      context.table().started(entering, fence);
+      entry = entering;
+      request.done().run();
+      fence.pass(); // the log may have been away for long
+      if (isExpired()) {
+        return Ending.expired();
+      }
+      start(channel);
+      return null;
+    } catch (EngineException e) {
+      started = false;
+      return queue.isGone()
+          ? Ending.goneBeforeStart()
+          : Ending.failed("the command could not be started: " + e.getMessage(), true);
+    }
+  }
+
+  private void start(CommandChannel channel) throws EngineException, InterruptedException {
+    startedAt = context.time().nanos();
+    started = true;
+    Exec exec = request.exec();
+    CommandRequest start =
+        new CommandRequest(
+            exec.program().arguments(),
+            exec.environment(),
+            exec.directory(),
+            timeout,
+            exec.terminal(),
+            CommandOutput.WINDOW);
+    CommandChannel.Command command;
+    try {
+      command = channel.start(start, this);
+    } catch (EngineException e) { // nothing was started, so it may be tried on another channel
+      log.info("the channel to the sandbox is opened again: {}", e.getMessage());
+      command = queue.channel().start(start, this);
+    }
+    input.attach(command);
+    output.attach(command);
+  }
+
+  private Ending endingOf(@Nullable CommandEnd told) throws InterruptedException {
+    if (told instanceof CommandEnd.Broken broken) {
+      return overdue ? unreported() : broken(broken.why());
+    }
+    return Ending.of(java.util.Objects.requireNonNull(told), timeout);
+  }
+
+  private Ending broken(String why) throws InterruptedException {
+    if (queue.awaitGone(NEWS) || !context.runs(queue.sandbox())) {
+      return Ending.sandboxGone();
+    }
+    queue.reconnect(); // what the broken channel left must not go on unwatched
+    return Ending.lost("the connection to the sandbox's commands broke: " + why);
+  }
+
+  private Ending unreported() throws InterruptedException {
+    queue.disconnect();
+    if (queue.reconnect()) {
+      return Ending.unreported(timeout, "it was killed");
+    }
+    return Ending.unreported(
+        timeout,
+        context.endUnreachable(queue.sandbox())
+            ? "the sandbox can't be reached any more and is ended"
+            : "the engine can't be reached");
+  }
+
+  private void answer(Ending ending) throws FencedException, InterruptedException {
+    CommandEntry entered = entry;
+    context
+        .answers()
+        .publish(
+            entered == null || !ending.started()
+                ? context.answers().unstarted(key(), ending)
+                : context.answers().started(entered, ending, took(), output),
+            fence);
+    if (entered == null) {
+      context.known().add(key());
+      request.done().run();
+    } else {
+      context.known().answered(entered);
+    }
+  }
+
+  private Duration took() {
+    return Duration.ofNanos(Math.max(0, endedAt - startedAt));
+  }
+
+  @Override
+  public void started() {
+    // The table has it since before.
+  }
+
+  @Override
+  public void output(OutputStreamName stream, Data data) {
+    output.write(stream, data);
+  }
+
+  @Override
+  public void inputWanted(int bytes) {
+    input.wanted(bytes);
+  }
+
+  @Override
+  public void ended(CommandEnd how) {
+    if (end.compareAndSet(null, how)) {
+      endedAt = context.time().nanos();
+      input.end();
+      output.end();
+      queue.lookAgain();
+    }
+  }
+}

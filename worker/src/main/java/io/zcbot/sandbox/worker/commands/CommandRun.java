@@ -18,6 +18,7 @@ import io.zcbot.sandbox.worker.sandbox.Fence;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
 import io.zcbot.sandbox.worker.sandbox.StoppedException;
 import java.time.Duration;
+import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
@@ -47,6 +48,7 @@ final class CommandRun implements Runnable, CommandObserver {
   private final Duration timeout;
   private final AtomicReference<@Nullable CommandEnd> end = new AtomicReference<>();
   private @Nullable CommandEntry entry;
+  private CommandChannel.@Nullable Command command;
   private volatile boolean started;
   private volatile boolean overdue;
   private volatile long startedAt;
@@ -173,6 +175,10 @@ final class CommandRun implements Runnable, CommandObserver {
       throw e;
     } catch (RuntimeException e) {
       log.error("a command failed unexpectedly; please report this", e);
+      CommandChannel.Command running = command;
+      if (running != null) {
+        running.kill();
+      }
       String why = "unexpected error in the worker: " + e;
       return started ? Ending.lost(why) : Ending.failed(why, false);
     }
@@ -238,22 +244,23 @@ final class CommandRun implements Runnable, CommandObserver {
             timeout,
             exec.terminal(),
             CommandOutput.WINDOW);
-    CommandChannel.Command command;
+    CommandChannel.Command running;
     try {
-      command = channel.start(start, this);
+      running = channel.start(start, this);
     } catch (EngineException e) { // nothing was started, so it may be tried on another channel
       log.info("the channel to the sandbox is opened again: {}", e.getMessage());
-      command = queue.channel().start(start, this);
+      running = queue.channel().start(start, this);
     }
-    input.attach(command);
-    output.attach(command);
+    command = running;
+    input.attach(running);
+    output.attach(running);
   }
 
   private Ending endingOf(@Nullable CommandEnd told) throws InterruptedException {
     if (told instanceof CommandEnd.Broken broken) {
       return overdue ? unreported() : broken(broken.why());
     }
-    return Ending.of(java.util.Objects.requireNonNull(told), timeout);
+    return Ending.of(Objects.requireNonNull(told), timeout);
   }
 
   private Ending broken(String why) throws InterruptedException {

@@ -8,8 +8,6 @@ import io.github.resilience4j.core.IntervalFunction;
 import io.github.resilience4j.retry.Retry;
 import io.github.resilience4j.retry.RetryConfig;
 import io.zcbot.sandbox.events.CommandEntry;
-import io.zcbot.sandbox.events.Exec;
-import io.zcbot.sandbox.events.Exited;
 import io.zcbot.sandbox.events.Failed;
 import io.zcbot.sandbox.events.Input;
 import io.zcbot.sandbox.events.Reaped;

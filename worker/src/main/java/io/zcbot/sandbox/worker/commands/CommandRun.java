@@ -37,7 +37,7 @@ final class CommandRun implements Runnable, CommandObserver {
   static final Duration PATIENCE = Duration.ofSeconds(10);
 
   /** Where the channel broke, the news that the sandbox ended may come this much later. */
-  private static final Duration NEWS = Duration.ofSeconds(1);
+  private static final Duration NEWS = Duration.ofMillis(300);
 
   private final ExecRequest request;
   private final UserCommands queue;
@@ -264,7 +264,9 @@ final class CommandRun implements Runnable, CommandObserver {
   }
 
   private Ending broken(String why) throws InterruptedException {
-    if (queue.awaitGone(NEWS) || !context.runs(queue.sandbox())) {
+    if (!context.runs(queue.sandbox())
+        || queue.awaitGone(NEWS)
+        || !context.runs(queue.sandbox())) {
       return Ending.sandboxGone();
     }
     queue.reconnect(); // what the broken channel left must not go on unwatched

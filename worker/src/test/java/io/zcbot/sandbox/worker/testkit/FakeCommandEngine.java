@@ -17,6 +17,7 @@ import io.zcbot.sandbox.worker.engine.Container;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -68,7 +69,7 @@ public final class FakeCommandEngine implements CommandEngine {
 
   /** The channel of a container; it must have been opened. */
   public Channel channel(String containerId) {
-    return java.util.Objects.requireNonNull(channels.get(containerId));
+    return Objects.requireNonNull(channels.get(containerId));
   }
 
   /** What runs in a container, whether anybody listens to it or not. */
@@ -103,7 +104,8 @@ public final class FakeCommandEngine implements CommandEngine {
       if (!open) {
         throw failure("the channel is broken");
       }
-      Command command = new Command(this, request, observer);
+      FakeCommandEngine.Command command =
+          new FakeCommandEngine.Command(this, request, observer);
       commands.add(command);
       observer.started();
       return command;
@@ -118,7 +120,7 @@ public final class FakeCommandEngine implements CommandEngine {
     @Override
     public void close() {
       open = false;
-      commands.stream().filter(c -> c.channel == this).forEach(Command::breaks);
+      commands.stream().filter(c -> c.channel == this).forEach(FakeCommandEngine.Command::breaks);
     }
   }
 

@@ -179,6 +179,11 @@ public final class World {
         new CommandSetup(commandEngine, commandTable, CommandLimits.DEFAULT));
   }
 
+  /** The clocks. */
+  public Time time() {
+    return time;
+  }
+
   /** The timer comes again, a moment later. */
   public void warmUp() {
     advance(Duration.ofSeconds(1));

@@ -184,10 +184,10 @@ final class CommandRun implements Runnable, CommandObserver {
     }
   }
 
-  private @Nullable Ending startAndWait() throws FencedException, InterruptedException {
+  private Ending startAndWait() throws FencedException, InterruptedException {
     try {
       Ending refused = enter();
-      if (refused != null || entry == null) {
+      if (refused != null) {
         return refused;
       }
     } finally {
@@ -199,26 +199,26 @@ final class CommandRun implements Runnable, CommandObserver {
     return endingOf(end.get());
   }
 
-  /** Enters the command in the table and starts it; what it came to if it did not start. */
+  /**
+   * Enters the command in the table and starts it; what it came to if it did not start. Whatever
+   * happens from then on, nobody starts it again (I12).
+   */
   private @Nullable Ending enter() throws FencedException, InterruptedException {
+    CommandEntry entering =
+        new CommandEntry(
+            key().user(),
+            key().execId(),
+            request.partition(),
+            request.offset(),
+            context.answers().place(queue.sandbox()),
+            context.time().now(),
+            false);
+    context.table().started(entering, fence);
+    entry = entering;
+    request.done().run();
     try {
       CommandChannel channel = queue.channel();
-      if (!mayBegin()) {
-        return null;
-      }
-      CommandEntry entering =
-          new CommandEntry(
-              key().user(),
-              key().execId(),
-              request.partition(),
-              request.offset(),
-              context.answers().place(queue.sandbox()),
-              context.time().now(),
-              false);
-      context.table().started(entering, fence);
-      entry = entering;
-      request.done().run();
-      fence.pass(); // the log may have been away for long
+      fence.pass(); // the log or the sandbox may have kept it waiting for long
       if (isExpired()) {
         return Ending.expired();
       }

@@ -10,7 +10,6 @@ import io.zcbot.sandbox.events.Data;
 import io.zcbot.sandbox.events.EventIds;
 import io.zcbot.sandbox.events.Exited;
 import io.zcbot.sandbox.events.OutputStreamName;
-import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.engine.Container;
 import io.zcbot.sandbox.worker.sandbox.EventSink;
 import io.zcbot.sandbox.worker.sandbox.Fence;

@@ -24,6 +24,5 @@ public record CommandLimits(
     int defaultOutput,
     int maxInlineOutput) {
   public static final CommandLimits DEFAULT =
-      new CommandLimits(
-          8, 64, Duration.ofSeconds(60), Duration.ofHours(1), 256 * 1024, 512 * 1024);
+      new CommandLimits(8, 64, Duration.ofSeconds(60), Duration.ofHours(1), 256 * 1024, 512 * 1024);
 }

@@ -47,9 +47,8 @@ final class CommandRun implements Runnable, CommandObserver {
   private final CommandOutput output;
   private final Duration timeout;
   private final AtomicReference<@Nullable CommandEnd> end = new AtomicReference<>();
-  private @Nullable CommandEntry entry;
+  private volatile @Nullable CommandEntry entry;
   private CommandChannel.@Nullable Command command;
-  private volatile boolean started;
   private volatile boolean overdue;
   private volatile long startedAt;
   private volatile long endedAt;
@@ -74,6 +73,11 @@ final class CommandRun implements Runnable, CommandObserver {
     return request.partition();
   }
 
+  /** Its entry in the table; null before it has one. */
+  @Nullable CommandEntry entry() {
+    return entry;
+  }
+
   Taken offer(Input.Content content) {
     return input.offer(content);
   }
@@ -92,16 +96,16 @@ final class CommandRun implements Runnable, CommandObserver {
 
   /** Whether it was started, or is just being. */
   boolean isStarted() {
-    return started;
+    return fence.isStarted();
   }
 
   /** Whether it was started and ended, or is not started yet. */
   boolean isOver() {
-    return !started || end.get() != null;
+    return !isStarted() || end.get() != null;
   }
 
-  /** Its partition came back; false if nobody answers it here any more. */
-  boolean renew(Fence next) {
+  /** Its partition came back. */
+  TenureFence.Remains renew(Fence next) {
     return fence.renew(next);
   }
 
@@ -118,7 +122,7 @@ final class CommandRun implements Runnable, CommandObserver {
 
   /** A moment for deadlines. */
   void look() {
-    if (started
+    if (isStarted()
         && end.get() == null
         && context.time().nanos() - startedAt > timeout.plus(PATIENCE).toNanos()) {
       overdue = true;
@@ -150,11 +154,15 @@ final class CommandRun implements Runnable, CommandObserver {
       }
     } catch (FencedException e) {
       log.info("not answered by this worker: {}", e.getMessage());
-      if (started) {
+      CommandEntry left = entry;
+      if (left != null && isStarted()) {
+        context.known().givenUp(left);
         queue.disconnect(); // nobody here listens to the user's commands any more
       }
     } catch (StoppedException | InterruptedException e) {
       log.info("the worker stopped before the command was answered");
+    } catch (RuntimeException e) {
+      log.error("a command could not be answered; please report this", e);
     } finally {
       output.release();
       input.end();
@@ -180,7 +188,7 @@ final class CommandRun implements Runnable, CommandObserver {
         running.kill();
       }
       String why = "unexpected error in the worker: " + e;
-      return started ? Ending.lost(why) : Ending.failed(why, false);
+      return isStarted() ? Ending.lost(why) : Ending.failed(why, false);
     }
   }
 
@@ -225,16 +233,16 @@ final class CommandRun implements Runnable, CommandObserver {
       start(channel);
       return null;
     } catch (EngineException e) {
-      started = false;
       return queue.isGone()
           ? Ending.goneBeforeStart()
           : Ending.failed("the command could not be started: " + e.getMessage(), true);
     }
   }
 
-  private void start(CommandChannel channel) throws EngineException, InterruptedException {
+  private void start(CommandChannel channel)
+      throws EngineException, FencedException, InterruptedException {
     startedAt = context.time().nanos();
-    started = true;
+    fence.start();
     Exec exec = request.exec();
     CommandRequest start =
         new CommandRequest(
@@ -264,9 +272,7 @@ final class CommandRun implements Runnable, CommandObserver {
   }
 
   private Ending broken(String why) throws InterruptedException {
-    if (!context.runs(queue.sandbox())
-        || queue.awaitGone(NEWS)
-        || !context.runs(queue.sandbox())) {
+    if (!context.runs(queue.sandbox()) || queue.awaitGone(NEWS) || !context.runs(queue.sandbox())) {
       return Ending.sandboxGone();
     }
     queue.reconnect(); // what the broken channel left must not go on unwatched

@@ -101,7 +101,7 @@ public final class Commands implements AutoCloseable {
       if (closed) {
         throw new StoppedException("the worker stopped before the exec was taken", null);
       }
-      if (knows(request.user(), request.exec().eventId())) {
+      if (isTaken(request)) {
         log.info("the exec was read before; it is not run again");
         request.done().run();
         return;
@@ -113,6 +113,31 @@ public final class Commands implements AutoCloseable {
         request.done().run();
       }
     }
+  }
+
+  /** Whether an exec was read before and needs nothing more; answers it if nobody else does. */
+  private boolean isTaken(ExecRequest request) throws FencedException, InterruptedException {
+    CommandKey key = request.key();
+    CommandRun before = runs.get(key);
+    if (known.contains(key) || before != null && before.mayBegin()) {
+      return true;
+    }
+    // It was read in an assignment that is over, or somebody published two with the same id.
+    TenureFence.Remains remains =
+        before == null ? TenureFence.Remains.NOTHING : before.renew(request.fence());
+    if (remains == TenureFence.Remains.GOES_ON) {
+      return true;
+    }
+    CommandEntry left =
+        before != null && remains == TenureFence.Remains.GIVEN_UP
+            ? before.entry()
+            : known.givenUp(key);
+    if (left == null) {
+      return false;
+    }
+    answers.publish(answers.lost(left), request.fence());
+    known.answered(left);
+    return true;
   }
 
   /** What an exec came to that was not queued. */
@@ -145,8 +170,7 @@ public final class Commands implements AutoCloseable {
     if (!commands.add(run)) {
       return Ending.rejected(
           "%d commands of the user run or wait already; try again when some have ended"
-              .formatted(
-                  queues.setup().limits().perSandbox() + queues.setup().limits().waiting()),
+              .formatted(queues.setup().limits().perSandbox() + queues.setup().limits().waiting()),
           true);
     }
     runs.put(run.key(), run);
@@ -161,7 +185,9 @@ public final class Commands implements AutoCloseable {
   public boolean knows(UserId user, String execId) {
     CommandKey key = new CommandKey(user, execId);
     CommandRun run = runs.get(key);
-    return run != null && (run.isStarted() || run.mayBegin()) || known.contains(key);
+    return run != null && (run.isStarted() || run.mayBegin())
+        || known.contains(key)
+        || known.givenUp(key) != null;
   }
 
   /** Takes an input. Any thread; never blocks. Only bytes can be too much. */
@@ -266,13 +292,13 @@ public final class Commands implements AutoCloseable {
         if (run != null) {
           run.abandon();
         }
-      } else if (run == null || !run.isStarted() || !run.renew(fence)) {
+      } else if (run == null || run.renew(fence) != TenureFence.Remains.GOES_ON) {
         lost.add(entry);
       }
     }
     // One whose entry somebody removed goes on as well.
     runs.values().stream()
-        .filter(run -> run.partition() == partition && run.isStarted())
+        .filter(run -> run.partition() == partition)
         .forEach(run -> run.renew(fence));
     return lostCommands.answer(lost, fence);
   }

@@ -10,6 +10,7 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The commands that are answered: none of them is run again (I12). Those whose execs may be read
@@ -20,15 +21,18 @@ final class KnownCommands {
 
   private final CommandTable table;
   private final Map<Integer, Partition> partitions = new HashMap<>();
-  private final Map<CommandKey, Boolean> latest =
-      new LinkedHashMap<>() {
-        private static final long serialVersionUID = 1L;
+  private final Map<CommandKey, Boolean> latest = new Latest<>();
+  private final Map<CommandKey, CommandEntry> givenUp = new Latest<>();
 
-        @Override
-        protected boolean removeEldestEntry(Map.Entry<CommandKey, Boolean> eldest) {
-          return size() > MAX_REMEMBERED;
-        }
-      };
+  /** Forgets the oldest. */
+  private static final class Latest<V> extends LinkedHashMap<CommandKey, V> {
+    private static final long serialVersionUID = 1L;
+
+    @Override
+    protected boolean removeEldestEntry(Map.Entry<CommandKey, V> eldest) {
+      return size() > MAX_REMEMBERED;
+    }
+  }
 
   private static final class Partition {
     final Map<CommandKey, CommandEntry> answered = new HashMap<>();
@@ -49,6 +53,16 @@ final class KnownCommands {
     latest.put(key, Boolean.TRUE);
   }
 
+  /** A command was started here and will not be answered under the assignment that it had. */
+  synchronized void givenUp(CommandEntry entry) {
+    givenUp.put(keyOf(entry), entry);
+  }
+
+  /** The entry of a command that was given up and nobody answered, as far as is known here. */
+  synchronized @Nullable CommandEntry givenUp(CommandKey key) {
+    return givenUp.get(key);
+  }
+
   /** A command of the table was answered, here or by a former owner of its partition. */
   void answered(CommandEntry entry) {
     if (remember(entry)) {
@@ -62,6 +76,7 @@ final class KnownCommands {
   private synchronized boolean remember(CommandEntry entry) {
     CommandKey key = keyOf(entry);
     add(key);
+    givenUp.remove(key);
     Partition partition = partitions.computeIfAbsent(entry.partition(), _ -> new Partition());
     if (entry.offset() < partition.committed) {
       return true;

@@ -8,15 +8,26 @@ import io.zcbot.sandbox.worker.sandbox.Fence;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
 
 /**
- * The fence of a command that runs: that of the assignment in which its exec was read, and then of
- * each in which its partition came back before anybody noticed that it was gone.
+ * The fence of one command: that of the assignment in which its exec was read, and then, if it was
+ * started, of each in which its partition came back before anybody noticed that it was gone.
  */
 final class TenureFence implements Fence {
   private Fence current;
+  private boolean started;
   private boolean closed;
 
   TenureFence(Fence first) {
     this.current = first;
+  }
+
+  /** What a later assignment finds of the command. */
+  enum Remains {
+    /** It runs, and goes on under the fence of that assignment. */
+    GOES_ON,
+    /** It was started, and nobody answers it any more. */
+    GIVEN_UP,
+    /** It was not started and will not be. */
+    NOTHING
   }
 
   @Override
@@ -35,10 +46,14 @@ final class TenureFence implements Fence {
   }
 
   private synchronized Fence current() throws FencedException {
+    requireOpen();
+    return current;
+  }
+
+  private void requireOpen() throws FencedException {
     if (closed) {
       throw new FencedException("the command was given up");
     }
-    return current;
   }
 
   private synchronized boolean close(Fence failed) {
@@ -51,11 +66,26 @@ final class TenureFence implements Fence {
     closed = true;
   }
 
-  /** The partition came back; false if it is too late. */
-  synchronized boolean renew(Fence next) {
-    if (!closed) {
-      current = next;
+  /** Marks the command as started, which it is from here on, whoever asks. */
+  synchronized void start() throws FencedException {
+    requireOpen();
+    started = true;
+  }
+
+  synchronized boolean isStarted() {
+    return started;
+  }
+
+  /** The partition came back: a command that was not started does not start any more. */
+  synchronized Remains renew(Fence next) {
+    if (!started) {
+      closed = true;
+      return Remains.NOTHING;
     }
-    return !closed;
+    if (closed) {
+      return Remains.GIVEN_UP;
+    }
+    current = next;
+    return Remains.GOES_ON;
   }
 }

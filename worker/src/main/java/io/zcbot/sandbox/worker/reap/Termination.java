@@ -17,8 +17,8 @@ import org.slf4j.MDC;
 
 /**
  * Ends one container: kill, answer its commands, announce, remove, in this order. Killed first, so
- * that what is announced is true; removed last, so that a crash before the announcement leaves the evidence for the next
- * start's purge, which announces it then, under the same event id.
+ * that what is announced is true; removed last, so that a crash before the announcement leaves the
+ * evidence for the next start's purge, which announces it then, under the same event id.
  */
 public final class Termination {
   private final Engine engine;

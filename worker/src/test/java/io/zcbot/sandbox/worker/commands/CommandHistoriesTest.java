@@ -54,8 +54,7 @@ class CommandHistoriesTest {
                 Tuple.of(3, Verb.SETTLE))
             .edgeCases(config -> config.none());
     return Combinators.combine(
-            Arbitraries.frequencyOf(
-                Tuple.of(4, usual), Tuple.of(1, Arbitraries.of(Verb.values()))),
+            Arbitraries.frequencyOf(Tuple.of(4, usual), Tuple.of(1, Arbitraries.of(Verb.values()))),
             Arbitraries.integers().between(0, 1),
             Arbitraries.integers().between(0, 1000))
         .as(Step::new)

@@ -157,8 +157,7 @@ final class CommandHistoryModel {
                   commands()
                       .release(new Release("r", user, Instant.EPOCH, null, null), tenure.fence));
       case CHANNEL_BREAKS ->
-          any(step)
-              .ifPresent(command -> world.commandEngine.channel(command.containerId).close());
+          any(step).ifPresent(command -> world.commandEngine.channel(command.containerId).close());
       case CHANNEL_DOES_NOT_OPEN -> world.commandEngine.failOpens.set(1);
       case OUTPUT_FAILS_ONCE -> world.failsOnce = Output.class::isInstance;
       case PARTITION_GOES_AND_COMES -> loseAndTakeOver(false);
@@ -274,9 +273,7 @@ final class CommandHistoryModel {
   }
 
   private Exited lost(CommandEntry entry) {
-    return new CommandAnswers(
-            _ -> {}, World.ME, world.time(), SandboxMetrics.NONE)
-        .lost(entry);
+    return new CommandAnswers(_ -> {}, World.ME, world.time(), SandboxMetrics.NONE).lost(entry);
   }
 
   private void takeOver() throws Exception {
@@ -362,12 +359,12 @@ final class CommandHistoryModel {
           }
         }
         case Output output -> {
-          assertThat(ended)
-              .as("I14: nothing behind the end")
-              .doesNotContain(output.execId());
+          assertThat(ended).as("I14: nothing behind the end").doesNotContain(output.execId());
           String text = String.valueOf(output.data().text());
           String before =
-              outputs.computeIfAbsent(output.execId(), _ -> new TreeMap<>()).put(output.seq(), text);
+              outputs
+                  .computeIfAbsent(output.execId(), _ -> new TreeMap<>())
+                  .put(output.seq(), text);
           assertThat(before == null || before.equals(text)).as("I14: repeated as it was").isTrue();
         }
         case Reaped reaped -> endedAt.putIfAbsent(reaped.containerId(), i);

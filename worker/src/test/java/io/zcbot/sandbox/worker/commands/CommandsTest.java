@@ -246,6 +246,33 @@ class CommandsTest extends InACommandWorld {
     assertThat(world.commandEngine.channel(command.containerId).isOpen()).isFalse();
   }
 
+  /** Its entry may reach the table after the next assignment has read it. */
+  @Test
+  void aCommandThatWasGivenUpIsLostWhenItIsReadAgain() throws Exception {
+    FakeCommandEngine.Command command = run(Asked.of("x"));
+    mayBegin = false;
+    fenced = true;
+    command.exit(0);
+    quiet();
+    fenced = false;
+    mayBegin = true;
+    world.domain.commands().takeOver(0, List.of(), fence).join();
+    exec(Asked.of("x"));
+    assertThat(answer("x").reason()).isEqualTo(Reason.LOST);
+    assertThat(programs()).hasSize(1);
+  }
+
+  @Test
+  void aCommandThatRunsGoesOnWhenItsExecIsReadAgain() throws Exception {
+    FakeCommandEngine.Command command = run(Asked.of("x"));
+    fenced = true;
+    mayBegin = false;
+    world.domain.commands().exec(Asked.of("x").again(request(Asked.of("x")), Fence.OPEN));
+    command.exit(0);
+    assertThat(answer("x").reason()).isEqualTo(Reason.EXITED);
+    assertThat(programs()).hasSize(1);
+  }
+
   @Test
   void whatWaitsWhenThePartitionGoesIsLeftToTheNextOwner() throws Exception {
     for (int i = 0; i < 8; i++) {
@@ -285,10 +312,7 @@ class CommandsTest extends InACommandWorld {
   @Test
   void aReleaseOfAnotherSandboxDoesNothing() throws Exception {
     world.ready(ANNA);
-    world
-        .domain
-        .commands()
-        .release(new Release("r", ANNA, Instant.EPOCH, null, "another"), fence);
+    world.domain.commands().release(new Release("r", ANNA, Instant.EPOCH, null, "another"), fence);
     assertThat(world.reaped()).isEmpty();
     fenced = true;
     assertThatThrownBy(
@@ -455,7 +479,9 @@ class CommandsTest extends InACommandWorld {
     world.domain.reaper().reapAll(Reaped.Reason.MOVED, _ -> true, List.of());
     world.settle();
     List<Class<? extends SandboxEvent>> told =
-        List.copyOf(world.log).stream().<Class<? extends SandboxEvent>>map(SandboxEvent::getClass).toList();
+        List.copyOf(world.log).stream()
+            .<Class<? extends SandboxEvent>>map(SandboxEvent::getClass)
+            .toList();
     assertThat(told).containsExactly(Ready.class, Exited.class, Reaped.class);
   }
 }

@@ -66,6 +66,20 @@ abstract class InACommandWorld extends InAWorld {
           id, ANNA, Data.EMPTY, false, null, null, false, true, Duration.ofSeconds(60));
     }
 
+    /** The same record, read in another assignment. */
+    ExecRequest again(ExecRequest before, Fence fence) {
+      return new ExecRequest(
+          before.exec(),
+          before.partition(),
+          before.offset(),
+          before.arrived(),
+          before.deadline(),
+          fence,
+          () -> true,
+          before.done(),
+          null);
+    }
+
     Asked by(UserId other) {
       return new Asked(
           id, other, stdin, inputFollows, timeout, maxOutput, stream, ensure, expiresIn);
@@ -77,8 +91,7 @@ abstract class InACommandWorld extends InAWorld {
     }
 
     Asked within(Duration limit) {
-      return new Asked(
-          id, user, stdin, inputFollows, limit, maxOutput, stream, ensure, expiresIn);
+      return new Asked(id, user, stdin, inputFollows, limit, maxOutput, stream, ensure, expiresIn);
     }
 
     Asked keeping(int bytes) {
@@ -163,19 +176,13 @@ abstract class InACommandWorld extends InAWorld {
 
   List<Exited> answers() {
     synchronized (world.log) {
-      return world.log.stream()
-          .filter(Exited.class::isInstance)
-          .map(Exited.class::cast)
-          .toList();
+      return world.log.stream().filter(Exited.class::isInstance).map(Exited.class::cast).toList();
     }
   }
 
   List<Output> outputs() {
     synchronized (world.log) {
-      return world.log.stream()
-          .filter(Output.class::isInstance)
-          .map(Output.class::cast)
-          .toList();
+      return world.log.stream().filter(Output.class::isInstance).map(Output.class::cast).toList();
     }
   }
 

@@ -12,7 +12,6 @@ import io.zcbot.sandbox.events.Exited;
 import io.zcbot.sandbox.events.Exited.Reason;
 import io.zcbot.sandbox.events.Output;
 import io.zcbot.sandbox.events.OutputStreamName;
-import io.zcbot.sandbox.worker.sandbox.FencedException;
 import io.zcbot.sandbox.worker.testkit.FakeCommandEngine;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
@@ -77,8 +76,7 @@ class StreamedOutputTest extends InACommandWorld {
 
   @Test
   void nothingMoreMayBeWrittenThanTheLogTook() throws Exception {
-    FakeCommandEngine.Command command =
-        run(Asked.of("x").streamed().keeping(16 * 1024 * 1024));
+    FakeCommandEngine.Command command = run(Asked.of("x").streamed().keeping(16 * 1024 * 1024));
     world.heldUp = event -> event instanceof Output;
     int written = 0;
     for (int idle = 0; idle < 100; idle++) {
@@ -141,18 +139,5 @@ class StreamedOutputTest extends InACommandWorld {
     quiet();
     assertThat(world.log).noneMatch(event -> event instanceof Output || event instanceof Exited);
     assertThat(world.commandEngine.channel(command.containerId).isOpen()).isFalse();
-  }
-
-  @Test
-  void aFenceThatWasRenewedIsPassed() throws Exception {
-    TenureFence renewed =
-        new TenureFence(
-            () -> {
-              throw new FencedException("gone");
-            });
-    assertThat(renewed.renew(() -> {})).isTrue();
-    renewed.pass();
-    renewed.close();
-    assertThat(renewed.renew(() -> {})).isFalse();
   }
 }

@@ -104,8 +104,7 @@ public final class FakeCommandEngine implements CommandEngine {
       if (!open) {
         throw failure("the channel is broken");
       }
-      FakeCommandEngine.Command command =
-          new FakeCommandEngine.Command(this, request, observer);
+      FakeCommandEngine.Command command = new FakeCommandEngine.Command(this, request, observer);
       commands.add(command);
       observer.started();
       return command;

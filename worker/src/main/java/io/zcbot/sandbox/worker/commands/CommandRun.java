@@ -36,9 +36,6 @@ final class CommandRun implements Runnable, CommandObserver {
   /** So long after its time-out a command's end should have been reported. */
   static final Duration PATIENCE = Duration.ofSeconds(10);
 
-  /** Where the channel broke, the news that the sandbox ended may come this much later. */
-  private static final Duration NEWS = Duration.ofMillis(300);
-
   private final ExecRequest request;
   private final UserCommands queue;
   private final CommandContext context;
@@ -266,29 +263,11 @@ final class CommandRun implements Runnable, CommandObserver {
 
   private Ending endingOf(@Nullable CommandEnd told) throws InterruptedException {
     if (told instanceof CommandEnd.Broken broken) {
-      return overdue ? unreported() : broken(broken.why());
+      return overdue
+          ? context.loss().unreported(queue, timeout)
+          : context.loss().broken(queue, broken.why());
     }
     return Ending.of(Objects.requireNonNull(told), timeout);
-  }
-
-  private Ending broken(String why) throws InterruptedException {
-    if (!context.runs(queue.sandbox()) || queue.awaitGone(NEWS) || !context.runs(queue.sandbox())) {
-      return Ending.sandboxGone();
-    }
-    queue.reconnect(); // what the broken channel left must not go on unwatched
-    return Ending.lost("the connection to the sandbox's commands broke: " + why);
-  }
-
-  private Ending unreported() throws InterruptedException {
-    queue.disconnect();
-    if (queue.reconnect()) {
-      return Ending.unreported(timeout, "it was killed");
-    }
-    return Ending.unreported(
-        timeout,
-        context.endUnreachable(queue.sandbox())
-            ? "the sandbox can't be reached any more and is ended"
-            : "the engine can't be reached");
   }
 
   private void answer(Ending ending) throws FencedException, InterruptedException {

@@ -4,18 +4,13 @@
  */
 package io.zcbot.sandbox.worker.commands;
 
-import io.github.resilience4j.core.IntervalFunction;
-import io.github.resilience4j.retry.Retry;
-import io.github.resilience4j.retry.RetryConfig;
 import io.zcbot.sandbox.events.CommandEntry;
 import io.zcbot.sandbox.events.Failed;
 import io.zcbot.sandbox.events.Input;
-import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.Release;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.commands.SandboxProvider.Provision;
 import io.zcbot.sandbox.worker.engine.Engine;
-import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.reap.Termination;
 import io.zcbot.sandbox.worker.sandbox.EventSink;
 import io.zcbot.sandbox.worker.sandbox.Fence;
@@ -25,10 +20,8 @@ import io.zcbot.sandbox.worker.sandbox.Registry;
 import io.zcbot.sandbox.worker.sandbox.Sandbox;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
 import io.zcbot.sandbox.worker.sandbox.StoppedException;
-import io.zcbot.sandbox.worker.sandbox.TerminationTarget;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import io.zcbot.sandbox.worker.sandbox.UserLanes;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
@@ -52,6 +45,7 @@ public final class Commands implements AutoCloseable {
   private final CommandAnswers answers;
   private final KnownCommands known;
   private final CommandContext context;
+  private final SandboxEnds ends;
   private final LostCommands lostCommands;
   private final ConcurrentHashMap<CommandKey, CommandRun> runs = new ConcurrentHashMap<>();
   private volatile boolean closed;
@@ -73,17 +67,17 @@ public final class Commands implements AutoCloseable {
     this.ports = ports;
     this.answers =
         new CommandAnswers(ports.sink(), ports.identity(), ports.time(), ports.metrics());
+    this.ends = new SandboxEnds(ports.registry(), ports.termination(), ports.lanes());
     this.known = new KnownCommands(queues.setup().table());
     this.context =
         new CommandContext(
             queues.setup(),
-            ports.engine(),
             ports.sink(),
             answers,
             known,
             new OutputBudget(OUTPUT_BYTES),
             ports.time(),
-            this::endUnreachable,
+            new ChannelLoss(ports.engine(), ends::endUnreachable),
             run -> runs.remove(run.key(), run));
     this.lostCommands = new LostCommands(queues, ports.registry(), ports.sink(), answers, known);
   }
@@ -119,7 +113,7 @@ public final class Commands implements AutoCloseable {
   private boolean isTaken(ExecRequest request) throws FencedException, InterruptedException {
     CommandKey key = request.key();
     CommandRun before = runs.get(key);
-    if (known.contains(key) || before != null && before.mayBegin()) {
+    if (known.contains(key) || (before != null && before.mayBegin())) {
       return true;
     }
     // It was read in an assignment that is over, or somebody published two with the same id.
@@ -185,7 +179,7 @@ public final class Commands implements AutoCloseable {
   public boolean knows(UserId user, String execId) {
     CommandKey key = new CommandKey(user, execId);
     CommandRun run = runs.get(key);
-    return run != null && (run.isStarted() || run.mayBegin())
+    return (run != null && (run.isStarted() || run.mayBegin()))
         || known.contains(key)
         || known.givenUp(key) != null;
   }
@@ -219,58 +213,8 @@ public final class Commands implements AutoCloseable {
    * @throws InterruptedException if the worker stops first
    */
   public void release(Release release, Fence fence) throws FencedException, InterruptedException {
-    Sandbox sandbox = ports.registry().get(release.userId());
-    String meant = release.containerId();
-    if (sandbox == null || meant != null && !meant.equals(sandbox.containerId())) {
-      log.info("there is no such sandbox to release");
-      return;
-    }
-    fence.pass();
-    end(sandbox, Reaped.Reason.REQUESTED);
+    ends.release(release, fence);
   }
-
-  /** A sandbox in which nothing answers would keep its user from every command. */
-  private void endUnreachable(Sandbox sandbox) {
-    log.warn("nothing in {} answers any more; it is ended", sandbox.containerId());
-    var _ =
-        ports
-            .lanes()
-            .submit(
-                sandbox.user(),
-                () -> {
-                  try {
-                    end(sandbox, Reaped.Reason.DIED);
-                  } catch (InterruptedException _) {
-                    Thread.currentThread().interrupt();
-                  }
-                });
-  }
-
-  private void end(Sandbox sandbox, Reaped.Reason reason) throws InterruptedException {
-    try {
-      Retry.of("end", ENDING)
-          .executeCheckedSupplier(
-              () -> {
-                if (ports.registry().get(sandbox.user()) == sandbox) {
-                  ports.termination().end(TerminationTarget.of(sandbox, reason));
-                }
-                return Boolean.TRUE;
-              });
-    } catch (InterruptedException | RuntimeException e) {
-      throw e;
-    } catch (Throwable e) {
-      log.warn("could not end {}: {}", sandbox.containerId(), e.getMessage());
-    }
-  }
-
-  private static final RetryConfig ENDING =
-      RetryConfig.custom()
-          .maxAttempts(6)
-          .intervalFunction(
-              IntervalFunction.ofExponentialRandomBackoff(
-                  Duration.ofMillis(200), 2.0, 0.5, Duration.ofSeconds(5)))
-          .retryExceptions(EngineException.class)
-          .build();
 
   /**
    * Takes a partition over, before its execs are read: commands that a former owner started and did

@@ -21,7 +21,15 @@ final class OutputBudget {
   }
 
   /** So many bytes that somebody waits for. */
-  record Claim(int bytes, Runnable granted) {}
+  static final class Claim {
+    private final int bytes;
+    private final Runnable granted;
+
+    Claim(int bytes, Runnable granted) {
+      this.bytes = bytes;
+      this.granted = granted;
+    }
+  }
 
   /** Takes up to so many bytes without waiting; none while others wait. */
   synchronized int tryTake(int bytes) {
@@ -33,18 +41,18 @@ final class OutputBudget {
   /** Grants a claim now or later: by the thread that returns bytes then. */
   void await(Claim claim) {
     synchronized (this) {
-      if (!claims.isEmpty() || claim.bytes() > free) {
+      if (!claims.isEmpty() || claim.bytes > free) {
         claims.add(claim);
         return;
       }
-      free -= claim.bytes();
+      free -= claim.bytes;
     }
-    claim.granted().run();
+    claim.granted.run();
   }
 
   /** Forgets a claim; false if it was granted. */
   synchronized boolean withdraw(Claim claim) {
-    return claims.removeIf(each -> each == claim);
+    return claims.remove(claim);
   }
 
   /** Whether somebody waits. */
@@ -62,16 +70,16 @@ final class OutputBudget {
 
   private void grant() {
     for (Claim next = next(); next != null; next = next()) {
-      next.granted().run();
+      next.granted.run();
     }
   }
 
   private synchronized @Nullable Claim next() {
     Claim first = claims.peek();
-    if (first == null || first.bytes() > free) {
+    if (first == null || first.bytes > free) {
       return null;
     }
-    free -= first.bytes();
+    free -= first.bytes;
     return claims.poll();
   }
 }

@@ -57,7 +57,7 @@ final class TenureFence implements Fence {
   }
 
   private synchronized boolean close(Fence failed) {
-    closed |= current == failed;
+    closed |= current.equals(failed); // or it was renewed meanwhile
     return closed;
   }
 

@@ -65,7 +65,7 @@ class ExecCodecTest extends CodecCase {
             """
             "command":["cat"],"stdin_base64":"AP8=","env":{"A":"b=c","B":""},"cwd":"/tmp",
             "timeout_seconds":86400,"max_output_bytes":0,"stream":true,"ensure":false,
-            "tty":{"columns":80,"rows":24,"pixels":[1]},"requested_by":"svc" """);
+            "tty":{"columns":80,"rows":24,"pixels":[1]},"requested_by":"svc"\s""");
     assertThat(exec.stdin()).isEqualTo(Data.of(new byte[] {0, -1}));
     assertThat(exec.environment()).isEqualTo(Map.of("A", "b=c", "B", ""));
     assertThat(exec.directory()).isEqualTo("/tmp");

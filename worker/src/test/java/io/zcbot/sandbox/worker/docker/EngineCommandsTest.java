@@ -53,14 +53,17 @@ class EngineCommandsTest extends AdapterTestCase {
   private Reply runner() {
     return hijacked(
         (in, out) -> {
-          answer(in, out, 1);
-          for (int command = 1; skipStart(in); command++) {
-            out.write(
-                engine(
-                    1,
-                    concat(started(command), out(command, "hi"), ended(command, 0, 0, 0, 1))));
+          try {
+            answer(in, out, 1);
+            for (int command = 1; skipStart(in); command++) {
+              out.write(
+                  engine(
+                      1,
+                      concat(started(command), out(command, "hi"), ended(command, 0, 0, 0, 1))));
+            }
+          } finally {
+            gone.countDown();
           }
-          gone.countDown();
         });
   }
 

@@ -7,12 +7,17 @@ package io.zcbot.sandbox.worker.docker.command;
 import java.io.InputStream;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * What waits to be sent to a runner, as the stream from which the transport reads it. Whoever adds
  * to it never waits.
  */
 final class FrameQueue extends InputStream {
+  private static final Logger log = LoggerFactory.getLogger(FrameQueue.class);
+
   /** An array's own memory, and its place in the queue. */
   private static final int OVERHEAD = 32;
 
@@ -21,6 +26,7 @@ final class FrameQueue extends InputStream {
   private int consumed; // of the first
   private int bytes;
   private boolean closed;
+  private @Nullable Thread quiet;
 
   FrameQueue(int capacity) {
     this.capacity = capacity;
@@ -51,18 +57,22 @@ final class FrameQueue extends InputStream {
   /** Waits until there is something. */
   @Override
   public synchronized int read(byte[] into, int offset, int length) {
-    boolean interrupted = false;
-    while (queue.isEmpty() && !closed && !interrupted) {
+    quieten(Thread.currentThread());
+    int filled = 0;
+    if (length == 0) {
+      return filled;
+    }
+    while (queue.isEmpty() && !closed) {
       try {
         wait();
       } catch (InterruptedException e) {
-        interrupted = true; // nobody interrupts the transport's thread but to end it
+        Thread.currentThread().interrupt();
+        return -1; // nobody interrupts the transport's thread but to end it
       }
     }
-    if (closed || interrupted) {
+    if (closed) {
       return -1;
     }
-    int filled = 0;
     while (filled < length && !queue.isEmpty()) {
       byte[] first = queue.getFirst();
       int part = Math.min(length - filled, first.length - consumed);
@@ -76,6 +86,15 @@ final class FrameQueue extends InputStream {
       }
     }
     return filled;
+  }
+
+  /** The transport lets a thread of its own die of a broken connection, of which its reader tells. */
+  private void quieten(Thread transport) {
+    if (transport != quiet) {
+      quiet = transport;
+      transport.setUncaughtExceptionHandler(
+          (_, e) -> log.debug("sending to a runner ended", e));
+    }
   }
 
   /** What is still in it is dropped. */

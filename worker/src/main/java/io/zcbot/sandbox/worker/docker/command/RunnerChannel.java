@@ -100,10 +100,10 @@ final class RunnerChannel implements CommandChannel {
     if (command == null) {
       throw new NonsenseException("it names a command that does not run");
     }
+    command.on(frame);
     if (frame instanceof RunnerFrame.Ended) {
       commands.remove(frame.command());
     }
-    command.on(frame);
   }
 
   /** Nothing is added any more once it is broken. */

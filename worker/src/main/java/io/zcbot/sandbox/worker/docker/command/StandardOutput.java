@@ -57,7 +57,7 @@ final class StandardOutput extends InputStream {
     if (header.length == 0) {
       return false;
     }
-    if (header[0] < 0 || header[0] > STDERR || header[1] != 0) {
+    if (header[0] < 0 || header[0] > STDERR) {
       throw new NonsenseException("the engine's stream says: " + shown(header));
     }
     if (header.length < HEADER) {

@@ -31,8 +31,10 @@ import io.zcbot.sandbox.worker.engine.CommandRequest;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
-import java.io.PipedInputStream;
-import java.io.PipedOutputStream;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.nio.channels.Channels;
+import java.nio.channels.Pipe;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -175,8 +177,9 @@ class RunnerChannelTest {
     assertThat(sent(channel, concat(frame('S', 1, message), frame('G', 1)).length))
         .isEqualTo(concat(frame('S', 1, message), frame('G', 1)));
 
-    try (PipedOutputStream runner = new PipedOutputStream();
-        PipedInputStream body = new PipedInputStream(runner, 1 << 20)) {
+    Pipe pipe = Pipe.open();
+    try (OutputStream runner = Channels.newOutputStream(pipe.sink());
+        InputStream body = Channels.newInputStream(pipe.source())) {
       Thread reader = Thread.ofVirtual().start(() -> channel.read(body));
       runner.write(engine(1, concat(hello(nonce), started(1), wants(1, 20_000))));
       assertThat(channel.awaitHello(Duration.ofSeconds(5))).isEqualTo("runner 1");
@@ -213,7 +216,7 @@ class RunnerChannelTest {
       command.kill();
       channel.start(REQUEST, new Witness());
       assertThat(sent(channel, 8)).as("nothing after its end").startsWith('S').endsWith(2);
-      runner.close();
+      channel.close();
       reader.join();
     }
   }
@@ -273,8 +276,9 @@ class RunnerChannelTest {
     byte[] nonce = nonce(channel);
     Witness witness = new Witness();
     channel.start(REQUEST, witness);
-    try (PipedOutputStream runner = new PipedOutputStream();
-        PipedInputStream body = new PipedInputStream(runner)) {
+    Pipe pipe = Pipe.open();
+    try (OutputStream runner = Channels.newOutputStream(pipe.sink());
+        InputStream body = Channels.newInputStream(pipe.source())) {
       Thread reader = Thread.ofVirtual().start(() -> channel.read(body));
       runner.write(engine(1, concat(hello(nonce), started(1))));
       witness.awaitStart();

@@ -82,6 +82,7 @@ static void set_free(struct command *command) {
 
 void command_said(struct command *command) {
   close_all(command);
+  command->tell_executed = false;
   if (command->supervisor != 0) {
     command->state = LINGERING;
   } else {
@@ -100,6 +101,7 @@ void commands_forget(void) {
 /* Its answer will be that it did not start. */
 static void fail(struct command *command, enum step step, int error) {
   close_all(command);
+  command->deadline = NEVER;
   command->state = FAILED;
   command->step = step;
   command->code = error;
@@ -264,6 +266,10 @@ void commands_look(void) {
 /* --- end ------------------------------------------------------------------------------------------------ */
 
 static void end(struct command *command) {
+  if (!command->executed) {
+    /* Its supervisor was killed before it could say that, so it may have been. */
+    command->executed = command->tell_executed = true;
+  }
   command->state = DRAINING;
   command->deadline = NEVER;
   input_close(command);
@@ -316,7 +322,8 @@ static void supervisor_ended(struct command *command, int status, micros now) {
   } else if (gate == GATE_LEAVING) {
     end_by_status(command, report->status);
   } else if (gate == GATE_HELD && WIFEXITED(status)) {
-    end(command); /* with nothing left of its tree */
+    command->survivors = 0;
+    end(command);
   } else {
     /* Somebody killed it. What its session still has is killed, or would go on without a deadline. */
     if (command->state == RUNNING) {

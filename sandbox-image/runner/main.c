@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Runs commands in a sandbox for the worker, which speaks to it over its standard streams: PROTOCOL.md.
- *
- *   zcbot-runner         as process 1 it never ends; else it ends with its input, and its commands with it
- *   zcbot-runner sole    not process 1, but every process that it may signal is a command's
- */
+ * As process 1 it never ends; else it ends with its input, and its commands with it. */
 #define _GNU_SOURCE
 #include "runner.h"
 
@@ -11,7 +8,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
@@ -145,7 +141,7 @@ static int take_signals(void) {
   return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 }
 
-int main(int argc, char **argv) {
+int main(void) {
   /* First of all: code of the same uid can't look into it or trace it. */
   prctl(PR_SET_DUMPABLE, 0);
   prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
@@ -155,7 +151,8 @@ int main(int argc, char **argv) {
     return 77;
   }
   first_process = getpid() == 1;
-  sole = first_process || (argc > 1 && strcmp(argv[1], "sole") == 0);
+  /* Who has no parent in this process namespace was put into a container by the engine. */
+  sole = first_process || getppid() == 0;
   if (!first_process) {
     prctl(PR_SET_CHILD_SUBREAPER, 1);
   }

@@ -46,7 +46,9 @@ static void put_header(char type, uint32_t number, size_t length) {
 }
 
 static void put(char type, uint32_t number, const void *payload, size_t length) {
-  memcpy(buffer + to + HEADER, payload, length);
+  if (length > 0) {
+    memcpy(buffer + to + HEADER, payload, length);
+  }
   put_header(type, number, length);
 }
 
@@ -107,8 +109,9 @@ void output_drain(struct command *command) {
   }
 }
 
+/* A program may write before its supervisor says that it was executed; that is said first. */
 static bool has_output(const struct command *command) {
-  return command->state == RUNNING || command->state == KILLING;
+  return command->executed && (command->state == RUNNING || command->state == KILLING);
 }
 
 bool output_wanted(const struct command *command, const struct stream *stream, micros now) {
@@ -145,7 +148,7 @@ static void ended(struct command *command, struct stream *stream) {
 /* Reads into the buffer what a command wrote; whether that was something. */
 static bool put_data(struct command *command, struct stream *stream, char type, micros now) {
   bool draining = command->state == DRAINING;
-  if (stream->fd < 0 || !stream->ready || stream->rest > now || (draining && stream->to_send == 0)) {
+  if ((!has_output(command) && !draining) || stream->fd < 0 || !stream->ready || stream->rest > now || (draining && stream->to_send == 0)) {
     return false;
   }
   size_t length = room() < HEADER + DATA_ROOM ? 0 : room() - HEADER;
@@ -186,7 +189,7 @@ static bool put_data(struct command *command, struct stream *stream, char type, 
 static void say(struct command *command) {
   if (command->tell_executed) {
     command->tell_executed = false;
-    put('P', command->number, "", 0);
+    put('P', command->number, NULL, 0);
   }
   if (command->state == RUNNING && command->input_owed >= ASK_FOR_INPUT && !command->input_ends) {
     uint8_t payload[4];
@@ -209,9 +212,6 @@ static bool fill(micros now) {
     struct command *command = &commands[index];
     if (command->state == FAILED) {
       put_not_started(command);
-    }
-    if (!has_output(command) && command->state != DRAINING) {
-      continue;
     }
     say(command);
     if (put_data(command, &command->out, 'O', now)) {

@@ -107,35 +107,27 @@ static void fail(struct command *command, enum step step, int error) {
   command->code = error;
 }
 
-/* A place for a command, which has failed already if too many are there. Nobody asks if the table is
- * full: it has more places than commands may be, and those that failed are soon gone. */
 static struct command *place(uint32_t number) {
-  int running = 0;
-  struct command *found = NULL;
-  for (int i = 0; i < TABLE; i++) {
-    struct command *command = &commands[i];
-    if (command->state == FREE) {
-      found = found == NULL ? command : found;
-      if (i >= commands_used) {
-        break;
-      }
-    } else if (command->state != FAILED) {
-      running++;
+  int index = 0;
+  while (commands[index].state != FREE) {
+    if (++index == TABLE) {
+      return NULL; /* not so: frames are not handled if the table is full */
     }
   }
-  if (found == NULL) {
-    return NULL;
-  }
-  memset(found, 0, sizeof *found);
-  found->number = number;
-  found->out.fd = found->err.fd = found->in = -1;
-  found->deadline = NEVER;
-  found->state = GATHERING;
-  if (found - commands >= commands_used) {
-    commands_used = (int)(found - commands) + 1;
-  }
-  if (running >= MAX_COMMANDS) {
-    fail(found, STEP_FORK, EAGAIN);
+  struct command *command = &commands[index];
+  memset(command, 0, sizeof *command);
+  command->number = number;
+  command->out.fd = command->err.fd = command->in = -1;
+  command->deadline = NEVER;
+  command->state = GATHERING;
+  commands_used = index < commands_used ? commands_used : index + 1;
+  return command;
+}
+
+static int not_failed(void) {
+  int found = 0;
+  for (int i = 0; i < commands_used; i++) {
+    found += commands[i].state != FREE && commands[i].state != FAILED;
   }
   return found;
 }
@@ -144,22 +136,23 @@ static struct command *place(uint32_t number) {
 
 void command_gather(uint32_t number, const uint8_t *bytes, size_t length) {
   struct command *command = command_of(number);
-  if (command == NULL) {
+  if (command == NULL && not_failed() < MAX_COMMANDS) {
     command = place(number);
   }
-  if (command == NULL || command->state != GATHERING) {
-    return;
+  if (command == NULL || command->state != GATHERING || command->message_error != 0) {
+    return; /* what there is no place for is refused when it is to start */
   }
   if (command->message == NULL) {
     void *memory = mmap(NULL, MAX_START_MESSAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED) {
-      fail(command, STEP_MESSAGE, ENOMEM);
+      command->message_error = ENOMEM;
       return;
     }
     command->message = memory;
   }
   if (length > MAX_START_MESSAGE - command->message_length) {
-    fail(command, STEP_MESSAGE, E2BIG);
+    command->message_error = E2BIG;
+    drop_message(command);
     return;
   }
   memcpy(command->message + command->message_length, bytes, length);
@@ -207,14 +200,18 @@ void command_start(uint32_t number, micros now) {
   struct command *command = command_of(number);
   if (command == NULL) {
     command = place(number);
+    if (command != NULL) {
+      fail(command, STEP_FORK, EAGAIN);
+    }
+    return;
   }
-  if (command == NULL || command->state != GATHERING) {
+  if (command->state != GATHERING) {
     return;
   }
   const char *message = command->message;
   uint32_t timeout = message != NULL && command->message_length >= START_FIXED ? get32(message) : 0;
-  if (timeout == 0) {
-    fail(command, STEP_MESSAGE, EINVAL);
+  if (command->message_error != 0 || timeout == 0) {
+    fail(command, STEP_MESSAGE, command->message_error != 0 ? command->message_error : EINVAL);
     return;
   }
   command->terminal = (message[4] & 1) != 0;
@@ -384,8 +381,7 @@ static void kill_step(struct command *command, micros now) {
   struct report *report = report_of(command);
   pid_t program = atomic_load(&report->program);
   command->session[1] = command->terminal ? program : 0;
-  bool younger = false;
-  int alive = tree_kill(command->supervisor, command->session, command->kill_began, &younger);
+  int alive = tree_kill(command->supervisor, command->session, command->kill_began);
   if (alive < 0) {
     if (program > 1) {
       kill(-program, SIGKILL);

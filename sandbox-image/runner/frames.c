@@ -15,6 +15,7 @@ enum {
 
 static uint8_t buffer[32 << 10];
 static size_t filled;
+static bool left;
 static bool lost;
 static unsigned zeros;
 
@@ -136,6 +137,10 @@ bool frames_stopped(void) {
   return resetting() || commands_full();
 }
 
+bool frames_left(void) {
+  return left && !frames_stopped();
+}
+
 void frames_handle(micros now) {
   size_t at = 0;
   while (at < filled && !frames_stopped()) {
@@ -145,6 +150,7 @@ void frames_handle(micros now) {
     }
     at += length;
   }
+  left = at < filled && frames_stopped();
   filled -= at;
   memmove(buffer, buffer + at, filled);
 }

@@ -16,7 +16,7 @@
 
 enum { INPUT, OUTPUT, SIGNALS, WAKE, FIRST_COMMAND, EACH = 3 };
 
-static struct pollfd fds[FIRST_COMMAND + EACH * TABLE];
+static struct pollfd fds[FIRST_COMMAND + EACH * TABLE + MAX_LEFTOVERS];
 static bool first_process;
 static bool input_ended;
 
@@ -26,7 +26,7 @@ static void watch(int index, int fd, short events, bool wanted) {
   fds[index].revents = 0;
 }
 
-static nfds_t watch_all(int signals, int wake, micros now) {
+static int watch_all(int signals, int wake, micros now) {
   watch(INPUT, 0, POLLIN, !input_ended && !frames_stopped());
   watch(OUTPUT, 1, POLLOUT, output_blocked());
   watch(SIGNALS, signals, POLLIN, true);
@@ -38,7 +38,7 @@ static nfds_t watch_all(int signals, int wake, micros now) {
     watch(at + 1, command->out.fd, POLLIN, output_wanted(command, &command->out, now));
     watch(at + 2, command->err.fd, POLLIN, output_wanted(command, &command->err, now));
   }
-  return (nfds_t)(FIRST_COMMAND + EACH * commands_used);
+  return FIRST_COMMAND + EACH * commands_used;
 }
 
 static bool happened(int index) {
@@ -49,18 +49,22 @@ static micros earlier(micros one, micros other) {
   return one < other ? one : other;
 }
 
-static void wait_until(micros due, micros now, nfds_t count) {
+static micros next_due(micros now) {
+  return earlier(earlier(commands_next(), reset_next()), earlier(output_next(now), leftovers_next(now)));
+}
+
+static void wait_until(micros due, micros now, int count) {
   struct timespec timeout = {0};
   if (due > now) {
     micros left = due - now;
     timeout.tv_sec = (time_t)(left / SECOND);
     timeout.tv_nsec = (long)(left % SECOND * 1000);
   }
-  if (ppoll(fds, count, due == NEVER ? NULL : &timeout, NULL) < 0 && errno != EINTR) {
+  if (ppoll(fds, (nfds_t)count, due == NEVER ? NULL : &timeout, NULL) < 0 && errno != EINTR) {
     /* Somebody took its limit of descriptors away. It goes on, but has to try. */
     const struct timespec pause = {.tv_nsec = 5000000};
     nanosleep(&pause, NULL);
-    for (nfds_t i = 0; i < count; i++) {
+    for (int i = 0; i < count; i++) {
       fds[i].revents = fds[i].events;
     }
   }
@@ -87,10 +91,11 @@ _Noreturn static void serve(int signals, int wake) {
   bool reap_again = false;
   for (;;) {
     micros now = clock_now();
-    nfds_t count = watch_all(signals, wake, now);
-    micros due = earlier(earlier(commands_next(), reset_next()), output_next(now));
+    int count = watch_all(signals, wake, now);
+    int leftovers = leftovers_watch(fds + count, now);
     int watched = commands_used;
-    wait_until(reap_again || output_more() ? now : due, now, count);
+    bool at_once = reap_again || output_more() || frames_left();
+    wait_until(at_once ? now : next_due(now), now, count + leftovers);
     now = clock_now();
     if (happened(SIGNALS) && asked_to_end(signals)) {
       end();
@@ -109,6 +114,7 @@ _Noreturn static void serve(int signals, int wake) {
       command->out.ready |= happened(at + 1);
       command->err.ready |= happened(at + 2);
     }
+    leftovers_read(fds + count, leftovers, now);
     if (happened(SIGNALS) || reap_again) {
       reap_again = commands_reap(now);
     }
@@ -172,6 +178,7 @@ int main(void) {
   }
   (void)!chdir("/");
   tree_init();
+  leftovers_init();
   commands_init(wake);
   serve(signals, wake);
 }

@@ -88,6 +88,10 @@ static void put_end(struct command *command) {
   put32(payload + 9, (uint32_t)(command->cpu >> 32));
   put32(payload + 13, (uint32_t)command->cpu);
   put('X', command->number, payload, sizeof payload);
+  if (!command->terminal) {
+    leftovers_take(&command->out);
+    leftovers_take(&command->err);
+  }
   command_said(command);
 }
 

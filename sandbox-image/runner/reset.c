@@ -2,8 +2,6 @@
 /* A reset: a worker attaches and wants nothing left of what ran before. */
 #include "runner.h"
 
-#include <errno.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -13,17 +11,8 @@ static bool active;
 static uint8_t nonce[NONCE];
 static micros began, next;
 
-static int kill_all(void) {
-  if (sole) {
-    return kill(-1, SIGKILL) < 0 && errno == ESRCH ? 0 : tree_others();
-  }
-  const pid_t none[2] = {0, 0};
-  bool younger = false;
-  return tree_kill(getpid(), none, began, &younger);
-}
-
 static void step(micros now) {
-  int alive = kill_all();
+  int alive = tree_kill_all(began);
   if (alive == 0 || now >= began + KILL_TIME) {
     active = false;
     output_hello(nonce, alive < 0 ? 1 : (uint32_t)alive);
@@ -34,6 +23,7 @@ static void step(micros now) {
 void reset_begin(const uint8_t given[NONCE], micros now) {
   memcpy(nonce, given, NONCE);
   commands_forget();
+  leftovers_close();
   active = true;
   began = now;
   step(now);
@@ -54,10 +44,12 @@ micros reset_next(void) {
 }
 
 void reset_and_wait(void) {
+  /* Only what is its own: the next runner may be there already. */
+  const pid_t none[2] = {0, 0};
   commands_forget();
   began = clock_now();
   const struct timespec pause = {.tv_nsec = 1000000};
-  while (kill_all() != 0 && clock_now() < began + KILL_TIME) {
+  while (tree_kill(getpid(), none, began) != 0 && clock_now() < began + KILL_TIME) {
     while (waitpid(-1, NULL, WNOHANG) > 0) {
     }
     nanosleep(&pause, NULL);

@@ -17,6 +17,7 @@ enum {
   MAX_PAYLOAD_IN = 16 << 10,
   MAX_PAYLOAD_OUT = 64 << 10,
   MAX_START_MESSAGE = 256 << 10,
+  MAX_LEFTOVERS = 256,
   START_FIXED = 21, /* bytes of a start message before its strings */
   /* How much standard input a command may have on its way. */
   INPUT_WINDOW = 64 << 10,
@@ -110,6 +111,7 @@ struct command {
   pid_t supervisor; /* 0: none, or reaped */
   char *message;
   size_t message_length;
+  int message_error; /* why it will not start, as errno */
 
   struct stream out, err;
   uint64_t credit; /* bytes of output that the worker takes */
@@ -148,7 +150,7 @@ void command_signal(struct command *command, int signal);
 void command_kill(struct command *command, enum how how, micros now);
 void commands_look(void);              /* reads the reports */
 bool commands_reap(micros now);        /* takes in whoever ended; whether there may be more */
-bool commands_full(void);              /* no command more can be taken, or refused */
+bool commands_full(void);              /* no further command can be refused, until something is sent */
 void commands_timers(micros now);      /* does what is due */
 micros commands_next(void);            /* when something is due */
 void command_said(struct command *command); /* its last frame is on its way */
@@ -171,6 +173,16 @@ bool output_gone(void);
 void output_hello(const uint8_t nonce[NONCE], uint32_t survivors);
 micros output_next(micros now); /* when a stream has rested */
 
+/* --- outputs that outlive their commands (leftovers.c) ---------------------------------------------- */
+
+struct pollfd;
+void leftovers_init(void);
+void leftovers_take(struct stream *stream); /* unless nobody can write to it any more */
+void leftovers_close(void);
+int leftovers_watch(struct pollfd *fds, micros now);
+void leftovers_read(const struct pollfd *fds, int watched, micros now);
+micros leftovers_next(micros now);
+
 /* --- frames (frames.c) ----------------------------------------------------------------------------- */
 
 /* Reads what the worker sent. False at the end of the input. */
@@ -178,6 +190,7 @@ bool frames_read(micros now);
 /* Handles what was read and had to wait. */
 void frames_handle(micros now);
 bool frames_stopped(void);
+bool frames_left(void); /* some were read and not handled yet, which may be handled now */
 
 /* --- reset (reset.c) ------------------------------------------------------------------------------- */
 
@@ -202,10 +215,10 @@ extern bool sole;
 void tree_init(void);
 
 /* Kills what descends from `root` (but not root itself) and what is in a session named; 0 names none.
- * Returns how many of these live, which includes those that are just dying, and tells whether one was
- * started after `since`. -1: processes can't be listed. */
-int tree_kill(pid_t root, const pid_t session[2], micros since, bool *younger);
-/* How many processes live that a reset has to kill. */
-int tree_others(void);
+ * Returns how many of these live, which includes those that are just dying, or -1 if processes can't
+ * be listed. What was started after `since` shows that they fork faster than they are killed. */
+int tree_kill(pid_t root, const pid_t session[2], micros since);
+/* The same for all that commands can have left. */
+int tree_kill_all(micros since);
 
 #endif

@@ -190,29 +190,43 @@ static bool in_session(const struct process *process, const pid_t session[2]) {
 
 /* --- killing ------------------------------------------------------------------------------------------------ */
 
-static int kill_once(pid_t root, const pid_t session[2], uint64_t since, bool *younger) {
+struct target {
+  pid_t root;           /* what descends from it; 0: nothing */
+  const pid_t *session; /* two of them, 0 for none; or NULL: everything but what the container began with */
+};
+
+/* What the container began with: process 1, and what it waits for where that is not the runner. It is
+ * told by its session, which nobody else can enter. */
+static bool is_meant(struct process *process, const struct target *target) {
+  if (process->pid == 1 || process->pid == target->root || process->pid == getpid()) {
+    return false;
+  }
+  if (target->session == NULL) {
+    const struct process *first = find(1);
+    return first == NULL || process->session != first->session;
+  }
+  return (target->root != 0 && descends(process, target->root)) || in_session(process, target->session);
+}
+
+static int kill_once(const struct target *target, uint64_t since, bool *younger) {
   if (!list()) {
     return -1;
   }
   int alive = 0;
-  pid_t self = getpid();
   pid_t group = 0;
   for (int i = 0; i < count; i++) {
     struct process *process = &processes[i];
-    if (process->pid == root || process->pid == self || process->pid == 1) {
-      continue;
-    }
-    if (!(root != 0 && descends(process, root)) && !in_session(process, session)) {
+    if (!is_meant(process, target)) {
       continue;
     }
     /* All of a group at once: that is faster than a shell's fork bomb. A group is part of a session,
-     * so it is inside as a whole, but the supervisor's own is not meant. */
-    if (process->group > 1 && process->group != group && process->group != root && process->group != getpgrp()) {
+     * so it is meant as a whole, but for the supervisor's own. */
+    if (process->group > 1 && process->group != group && process->group != target->root && process->group != getpgrp()) {
       group = process->group;
       kill(-group, SIGKILL);
     }
-    kill(process->pid, SIGKILL);
-    if (!process->dead) {
+    bool out_of_reach = kill(process->pid, SIGKILL) < 0 && errno == EPERM;
+    if (!process->dead && !out_of_reach) {
       alive++;
       *younger |= process->started > since;
     }
@@ -220,12 +234,13 @@ static int kill_once(pid_t root, const pid_t session[2], uint64_t since, bool *y
   return alive;
 }
 
-int tree_kill(pid_t root, const pid_t session[2], micros since, bool *younger) {
+static int kill_target(const struct target *target, micros since) {
   uint64_t ticks = since / (SECOND / TICKS) + 1;
-  int alive = kill_once(root, session, ticks, younger);
-  if (alive > 0 && *younger && sole) {
+  bool younger = false;
+  int alive = kill_once(target, ticks, &younger);
+  if (alive > 0 && younger && sole) {
     kill(-1, SIGSTOP);
-    alive = kill_once(root, session, ticks, younger);
+    alive = kill_once(target, ticks, &younger);
     kill(-1, SIGCONT);
   }
   if (alive < 0 && sole) {
@@ -235,17 +250,14 @@ int tree_kill(pid_t root, const pid_t session[2], micros since, bool *younger) {
   return alive;
 }
 
-int tree_others(void) {
-  if (!list()) {
-    return -1;
-  }
-  int alive = 0;
-  pid_t self = getpid();
-  for (int i = 0; i < count; i++) {
-    pid_t pid = processes[i].pid;
-    if (pid != self && pid != 1 && !processes[i].dead && kill(pid, 0) == 0) {
-      alive++;
-    }
-  }
-  return alive;
+int tree_kill(pid_t root, const pid_t session[2], micros since) {
+  const struct target target = {.root = root, .session = session};
+  return kill_target(&target, since);
+}
+
+int tree_kill_all(micros since) {
+  static const pid_t none[2];
+  const struct target everything = {0};
+  const struct target own = {.root = getpid(), .session = none};
+  return kill_target(sole ? &everything : &own, since);
 }

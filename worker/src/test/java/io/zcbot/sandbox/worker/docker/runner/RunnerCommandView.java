@@ -90,9 +90,16 @@ final class RunnerCommandView {
       long left = (deadline - System.nanoTime()) / 1_000_000;
       if (left <= 0 || wrong != null) {
         throw new AssertionError(
-            "command %d: expected %s, but %s; it wrote '%s' and '%s'"
+            "command %d: expected %s, but %s; %s, %s, %s; it wrote '%s' and '%s'"
                 .formatted(
-                    number, what, wrong == null ? "waited in vain" : wrong, text(out), text(err)));
+                    number,
+                    what,
+                    wrong == null ? "waited in vain" : wrong,
+                    executed ? "executed" : "not executed",
+                    notStarted,
+                    end,
+                    text(out),
+                    text(err)));
       }
       wait(left);
     }
@@ -124,6 +131,14 @@ final class RunnerCommandView {
   RunnerCommandView awaitExecuted() throws InterruptedException {
     await(() -> executed, "that it is executed");
     return this;
+  }
+
+  /** Waits for the one or the other. */
+  boolean isStarted() throws InterruptedException {
+    await(() -> executed || notStarted != null, "that it is executed or not");
+    synchronized (this) {
+      return executed;
+    }
   }
 
   RunnerCommandView awaitOutput(String text) throws InterruptedException {

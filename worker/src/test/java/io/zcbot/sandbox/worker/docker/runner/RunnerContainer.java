@@ -16,7 +16,9 @@ final class RunnerContainer implements AutoCloseable {
   /** Where the runner is. */
   enum Place {
     FIRST_PROCESS,
-    EXEC
+    EXEC,
+    /** The first process has the runner's uid, and must not be killed all the same. */
+    EXEC_BESIDE_SAME_USER
   }
 
   private final Place place;
@@ -31,10 +33,13 @@ final class RunnerContainer implements AutoCloseable {
         List.of("--network", "none", "--read-only", "--cap-drop", "ALL", "--pids-limit", "256"));
     command.addAll(List.of("--security-opt", "no-new-privileges", "--memory", "512m"));
     command.addAll(List.of("--tmpfs", "/tmp", "--tmpfs", "/workspace:exec,uid=1000,mode=700"));
-    command.addAll(List.of("-e", "ZCBOT_EGRESS=none", "-u", "1000:1000"));
-    if (place == Place.EXEC) {
-      command.add("--init");
-    }
+    command.addAll(List.of("-e", "ZCBOT_EGRESS=none"));
+    command.addAll(
+        switch (place) {
+          case FIRST_PROCESS -> List.of("-u", "1000:1000");
+          case EXEC -> List.of("-u", "0:0", "--init");
+          case EXEC_BESIDE_SAME_USER -> List.of("-u", "1000:1000", "--init");
+        });
     command.add(SandboxImage.NAME);
     Commands.run(command.toArray(String[]::new));
   }
@@ -70,7 +75,11 @@ final class RunnerContainer implements AutoCloseable {
   }
 
   @Override
-  public void close() throws IOException, InterruptedException {
-    Commands.tryRun("docker", "rm", "-f", name);
+  public void close() throws IOException {
+    try {
+      Commands.tryRun("docker", "rm", "-f", name);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
   }
 }

@@ -15,7 +15,6 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
-import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -32,7 +31,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 @Tag("engine")
 @Timeout(120)
 @ParameterizedClass
-@EnumSource(Place.class)
+@EnumSource(names = {"FIRST_PROCESS", "EXEC"})
 class RunnerProtocolIT {
   private static final int EAGAIN = 11;
   private static final int ENOENT = 2;
@@ -219,9 +218,10 @@ class RunnerProtocolIT {
   @Test
   void startMessagesThatMakeNoSenseAreRefused() throws Exception {
     byte[] good = Start.of("echo", "hi").environment("A=b").message();
-    for (int length = 0; length < good.length; length++) {
+    for (int length = 1; length < good.length; length++) {
       assertNotStarted(runner.start(Arrays.copyOf(good, length)), EINVAL, "message");
     }
+
     assertNotStarted(runner.start(Arrays.copyOf(good, good.length + 1)), EINVAL, "message");
     byte[] noTimeout = good.clone();
     Arrays.fill(noTimeout, 0, 4, (byte) 0);
@@ -304,7 +304,12 @@ class RunnerProtocolIT {
     shell.input("PS1=; echo be''gin; sleep 45\n").awaitOutput("begin");
     assertThat(runner.look("sleep 0.3; echo seen")).isEqualTo("seen");
     shell.signal(2).input("echo in''terrupted $?\n").awaitOutput("interrupted 130");
-    shell.input("\u0003echo ki''ll\n").awaitOutput("kill");
+    shell.input("cat\n");
+    assertThat(runner.look("sleep 0.3; echo seen")).isEqualTo("seen");
+    shell.input("ec").input("ho\n").awaitOutput("echo\r\necho");
+    shell.input("\u0003");
+    assertThat(runner.look("sleep 0.3; echo seen")).isEqualTo("seen");
+    shell.input("echo be''hind\n").awaitOutput("behind");
     assertEnd(shell.endInput(), EXITED, 0);
   }
 
@@ -367,29 +372,21 @@ class RunnerProtocolIT {
     for (int i = 0; i < 1000; i++) {
       many.add(runner.start(Start.of("cat")));
     }
-    // The limit of processes comes first, the runner's own behind it.
-    for (RunnerCommandView command : many.subList(256, 1000)) {
-      assertNotStarted(command, EAGAIN, "fork");
+    int started = 0;
+    for (RunnerCommandView command : many) {
+      if (command.isStarted()) {
+        started++;
+        command.endInput();
+        assertEnd(command, EXITED, 0);
+      } else { // by the container's limit of processes; near it, starts are in each other's way
+        assertNotStarted(command, EAGAIN, "fork");
+      }
     }
-    String started =
-        many.subList(0, 100).stream()
-            .map(command -> command.endInput())
-            .map(RunnerProtocolIT::how)
-            .distinct()
-            .collect(Collectors.joining());
-    assertThat(started).isEqualTo("0");
-  }
-
-  private static String how(RunnerCommandView command) {
-    try {
-      return String.valueOf(command.end().how());
-    } catch (InterruptedException e) {
-      throw new AssertionError(e);
-    }
+    assertThat(started).isBetween(100, 400);
   }
 
   @Test
-  void twoHundredCommandsInOneAnotherLeaveNothingBehind() throws Exception {
+  void commandsThatRanSideBySideLeaveNothingBehind() throws Exception {
     for (int round = 0; round < 5; round++) {
       List<RunnerCommandView> all = new ArrayList<>();
       for (int i = 0; i < 40; i++) {

@@ -129,11 +129,11 @@ class RunnerTreesIT {
   void processesThatForkAndEndInSessionsOfTheirOwnEndAtTheTimeout() throws Exception {
     String comets =
         """
-        import os
+        import os, time
         for i in range(20):
           if os.fork() == 0: break
         else:
-          while True: os.wait()
+          time.sleep(74)
         while True:
           try: pid = os.fork()
           except OSError: continue
@@ -202,7 +202,7 @@ class RunnerTreesIT {
 
   @Test
   void asAnExecItEndsWithItsInputAndItsCommandsWithIt() throws Exception {
-    if (place != Place.EXEC) {
+    if (place == Place.FIRST_PROCESS) {
       return;
     }
     runner.start(Start.bash("setsid sleep 70 & sleep 70")).awaitExecuted();
@@ -245,6 +245,9 @@ class RunnerTreesIT {
 
   @Test
   void aRunnerWithoutLimitsStillKeepsDeadlines() throws Exception {
+    if (place == Place.EXEC_BESIDE_SAME_USER) {
+      return; // there it ends the container, which whoever did this could have done as well
+    }
     String take =
         """
         import os, resource

@@ -48,6 +48,10 @@ final class SandboxCounters implements SandboxMetrics {
     for (Claim how : Claim.values()) {
       claims(how);
     }
+    for (ChannelWay way : ChannelWay.values()) {
+      channels(way);
+    }
+    fallbacks();
     engineOperations.forEach(operation -> engineCalls(operation, "ok"));
   }
 
@@ -74,6 +78,16 @@ final class SandboxCounters implements SandboxMetrics {
   @Override
   public void claimed(Claim how) {
     claims(how).increment();
+  }
+
+  @Override
+  public void channelOpened(ChannelWay way) {
+    channels(way).increment();
+  }
+
+  @Override
+  public void channelFellBack() {
+    fallbacks().increment();
   }
 
   private Timer ensures(String answer) {
@@ -112,6 +126,21 @@ final class SandboxCounters implements SandboxMetrics {
     return Counter.builder("zcbot.slot.claims")
         .description("Ensures that could use the warm pool, by result")
         .tag("result", how.name().toLowerCase(Locale.ROOT))
+        .register(registry);
+  }
+
+  private Counter channels(ChannelWay way) {
+    return Counter.builder("zcbot.command.channels")
+        .description(
+            "Connections to runners in sandboxes; the way is runner for a sandbox's first process,"
+                + " engine for one that the engine started")
+        .tag("way", way.name().toLowerCase(Locale.ROOT))
+        .register(registry);
+  }
+
+  private Counter fallbacks() {
+    return Counter.builder("zcbot.command.fallbacks")
+        .description("Connections by the engine because a sandbox's own runner could not be used")
         .register(registry);
   }
 

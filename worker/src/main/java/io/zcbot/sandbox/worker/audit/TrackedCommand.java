@@ -76,8 +76,7 @@ final class TrackedCommand {
     /** Whether this tells of a start, and of another one. */
     boolean isOfAnotherStartThan(Answer other) {
       return startedAt != null
-          && !(startedAt.equals(other.startedAt)
-              && Objects.equals(containerId, other.containerId));
+          && !(startedAt.equals(other.startedAt) && Objects.equals(containerId, other.containerId));
     }
   }
 

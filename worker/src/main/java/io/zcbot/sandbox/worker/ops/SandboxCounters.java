@@ -7,6 +7,7 @@ package io.zcbot.sandbox.worker.ops;
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.Timer;
+import io.zcbot.sandbox.events.Exited;
 import io.zcbot.sandbox.events.Failed;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
@@ -52,6 +53,9 @@ final class SandboxCounters implements SandboxMetrics {
       channels(way);
     }
     fallbacks();
+    for (Exited.Reason reason : Exited.Reason.values()) {
+      commands(reason);
+    }
     engineOperations.forEach(operation -> engineCalls(operation, "ok"));
   }
 
@@ -88,6 +92,19 @@ final class SandboxCounters implements SandboxMetrics {
   @Override
   public void channelFellBack() {
     fallbacks().increment();
+  }
+
+  @Override
+  public void commandEnded(Exited.Reason reason, Duration took) {
+    commands(reason).record(took);
+  }
+
+  private Timer commands(Exited.Reason reason) {
+    return Timer.builder("zcbot.command")
+        .description("Time from a command's start to its end; 0 if it never started")
+        .tag("reason", reason.wire())
+        .serviceLevelObjectives(ENSURE_BUCKETS)
+        .register(registry);
   }
 
   private Timer ensures(String answer) {

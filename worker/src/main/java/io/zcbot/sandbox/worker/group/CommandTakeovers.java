@@ -10,6 +10,7 @@ import io.zcbot.sandbox.worker.intake.CommandTakeover;
 import io.zcbot.sandbox.worker.intake.Holdings;
 import io.zcbot.sandbox.worker.kafka.CommandTableReader;
 import io.zcbot.sandbox.worker.startup.StartRetry;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
@@ -24,7 +25,7 @@ import org.apache.kafka.common.KafkaException;
 public record CommandTakeovers(CommandTableReader table, Commands commands, StartRetry retry)
     implements CommandTakeover {
   @Override
-  public CompletableFuture<Void> of(Map<Integer, Holdings.Holding> partitions) {
+  public Map<Integer, CompletableFuture<Void>> of(Map<Integer, Holdings.Holding> partitions) {
     CompletableFuture<Map<Integer, List<CommandEntry>>> read = new CompletableFuture<>();
     Thread.ofVirtual()
         .name("command-takeover")
@@ -40,16 +41,15 @@ public record CommandTakeovers(CommandTableReader table, Commands commands, Star
                 read.completeExceptionally(e);
               }
             });
-    return read.thenCompose(
-        entries ->
-            CompletableFuture.allOf(
-                partitions.entrySet().stream()
-                    .map(
-                        each ->
-                            commands.takeOver(
-                                each.getKey(),
-                                entries.getOrDefault(each.getKey(), List.of()),
-                                each.getValue()::pass))
-                    .toArray(CompletableFuture[]::new)));
+    Map<Integer, CompletableFuture<Void>> takeovers = new HashMap<>();
+    partitions.forEach(
+        (number, holding) ->
+            takeovers.put(
+                number,
+                read.thenCompose(
+                    entries ->
+                        commands.takeOver(
+                            number, entries.getOrDefault(number, List.of()), holding::pass))));
+    return takeovers;
   }
 }

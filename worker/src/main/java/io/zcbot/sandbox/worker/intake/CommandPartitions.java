@@ -200,14 +200,14 @@ final class CommandPartitions {
     // From here on nothing fails, or partitions would be assigned and not followed.
     positions.forEach(tracked::add);
     inputs.begin(range).forEach(consumer::seek);
-    CompletableFuture<Void> done = takeover.of(Map.copyOf(coming));
+    Map<Integer, CompletableFuture<Void>> takeovers = takeover.of(Map.copyOf(coming));
     coming.forEach(
         (number, holding) ->
             followed.put(
                 number,
                 new Followed(
                     holding,
-                    done,
+                    Objects.requireNonNull(takeovers.get(number)),
                     ends.getOrDefault(new TopicPartition(topics.exec(), number), 0L),
                     ofHome(committing, number),
                     ofHome(ofInputs, number),

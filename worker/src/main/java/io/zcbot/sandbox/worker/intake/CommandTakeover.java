@@ -14,7 +14,8 @@ public interface CommandTakeover {
    * Takes partitions over. Does not block.
    *
    * @param partitions with the assignment in which that is done
-   * @return completes when their execs may be read; never, if the partitions go before
+   * @return for each partition what completes when its execs may be read; exceptionally, if the
+   *     partition goes before
    */
-  CompletableFuture<Void> of(Map<Integer, Holdings.Holding> partitions);
+  Map<Integer, CompletableFuture<Void>> of(Map<Integer, Holdings.Holding> partitions);
 }

@@ -152,13 +152,20 @@ class CommandFollowerTest {
           Time.system(),
           IntakeMetrics.NONE);
 
-  private CompletableFuture<Void> takeOver(Map<Integer, Holdings.Holding> partitions) {
-    CompletableFuture<Void> takeover = new CompletableFuture<>();
-    takeovers.add(takeover);
-    if (takesOver) {
-      takeover.complete(null);
-    }
-    return takeover;
+  private Map<Integer, CompletableFuture<Void>> takeOver(
+      Map<Integer, Holdings.Holding> partitions) {
+    return partitions.keySet().stream()
+        .collect(
+            Collectors.toMap(
+                number -> number,
+                _ -> {
+                  CompletableFuture<Void> takeover = new CompletableFuture<>();
+                  takeovers.add(takeover);
+                  if (takesOver) {
+                    takeover.complete(null);
+                  }
+                  return takeover;
+                }));
   }
 
   @BeforeEach
@@ -271,6 +278,24 @@ class CommandFollowerTest {
     assertThat(commands.execs).isEmpty();
     takeovers.getFirst().complete(null);
     await().until(() -> commands.execs.size() == 1);
+  }
+
+  @Test
+  void aTakeoverThatFailsHoldsUpNoOtherPartitionAndIsToldOf() {
+    takesOver = false;
+    own(ELSEWHERE);
+    own(HOME);
+    follower.start();
+    awaitAssigned(HOME, ELSEWHERE);
+    publishExec(HOME, "one");
+    await().until(() -> takeovers.size() == 2);
+    takeovers.forEach(each -> each.completeExceptionally(new IllegalStateException("for once")));
+    await().until(() -> String.valueOf(follower.progressProblem()).contains("for once"));
+    takesOver = true;
+    holdings.get(HOME).state = PartitionState.LOST;
+    own(HOME);
+    await().until(() -> commands.execs.size() == 1);
+    assertThat(follower.progressProblem()).contains("for once");
   }
 
   @Test

@@ -109,25 +109,27 @@ final class CommandInputs implements AutoCloseable {
     }
     detours.remove(key);
     WaitingInputs before = waiting.get(key);
-    if (before == null) {
-      switch (work.input(input)) {
-        case TAKEN -> {
-          return;
-        }
-        case FULL -> {
-          detour(key, partition, record.offset(), record.offset());
-          return;
-        }
-        case UNKNOWN -> {
-          before = new WaitingInputs(partition, record.offset(), time.nanos());
-          waiting.put(key, before);
-          bytes += before.bytes();
-        }
+    if (before != null) {
+      hold(before, input, record);
+      return;
+    }
+    switch (work.input(input)) {
+      case TAKEN -> {}
+      case FULL -> detour(key, partition, record.offset(), record.offset());
+      case UNKNOWN -> {
+        WaitingInputs first = new WaitingInputs(partition, record.offset(), time.nanos());
+        waiting.put(key, first);
+        bytes += first.bytes();
+        hold(first, input, record);
       }
     }
-    long size = before.bytes();
-    before.add(input, record.offset(), InFlightBytes.sizeOf(record));
-    bytes += before.bytes() - size;
+  }
+
+  private void hold(
+      WaitingInputs inputs, Input input, ConsumerRecord<byte[], byte[]> record) {
+    bytes -= inputs.bytes();
+    inputs.add(input, record.offset(), InFlightBytes.sizeOf(record));
+    bytes += inputs.bytes();
     makeRoom();
   }
 

@@ -8,6 +8,7 @@ import io.zcbot.sandbox.events.CommandEntry;
 import io.zcbot.sandbox.events.EventCodec;
 import io.zcbot.sandbox.events.EventFormatException;
 import io.zcbot.sandbox.events.Topic;
+import java.nio.charset.StandardCharsets;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -47,7 +48,7 @@ public final class CommandTableReader {
   }
 
   /**
-   * Reads the entries of some partitions, by partition.
+   * Reads the entries of some partitions, by partition; one that has none is not among them.
    *
    * @throws org.apache.kafka.common.KafkaException if Kafka is not reached
    */
@@ -82,13 +83,16 @@ public final class CommandTableReader {
       log.warn("ignored {} records of {}: no worker writes such, or so many", held.ignored, topic);
     }
     Map<Integer, List<CommandEntry>> byPartition = new HashMap<>();
-    of.forEach(number -> byPartition.put(number, new ArrayList<>()));
-    entries.values().forEach(entry -> byPartition.get(partitions.of(entry.userId())).add(entry));
+    for (CommandEntry entry : entries.values()) {
+      byPartition
+          .computeIfAbsent(partitions.of(entry.userId()), _ -> new ArrayList<>())
+          .add(entry);
+    }
     return byPartition;
   }
 
   private static String key(byte[] key) {
-    return new String(key, java.nio.charset.StandardCharsets.UTF_8);
+    return new String(key, StandardCharsets.UTF_8);
   }
 
   private static long size(CommandEntry entry) {

@@ -100,14 +100,14 @@ public final class KafkaCommandTable implements CommandTable {
 
   /** On a thread of its own: the producer blocks while it is full. */
   private void send(Key key, @Nullable CommandEntry entry) {
+    var _ = Thread.ofVirtual().name("command-table").start(() -> sendNow(key, entry));
+  }
+
+  private void sendNow(Key key, @Nullable CommandEntry entry) {
     var _ =
-        Thread.ofVirtual()
-            .name("command-table")
-            .start(
-                () ->
-                    publisher
-                        .sendOnce(record(key.user, key.execId, entry))
-                        .whenComplete((_, failure) -> sent(key, failure == null)));
+        publisher
+            .sendOnce(record(key.user, key.execId, entry))
+            .whenComplete((_, failure) -> sent(key, failure == null));
   }
 
   private void sent(Key key, boolean succeeded) {

@@ -80,7 +80,7 @@ final class CommandHistory {
     TrackedCommand.Asked asked = command.asked();
     boolean isComplete =
         command.outputs() > 0
-            || asked != null && context.isKnown(Topic.OUTPUT, position, asked.time());
+            || (asked != null && context.isKnown(Topic.OUTPUT, position, asked.time()));
     long missing = command.wrote(output);
     if (missing < 0) {
       context.counters().duplicate(Topic.OUTPUT);

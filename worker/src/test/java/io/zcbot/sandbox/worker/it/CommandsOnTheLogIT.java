@@ -29,6 +29,7 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.Objects;
 import java.util.Random;
+import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterAll;
@@ -378,6 +379,41 @@ class CommandsOnTheLogIT {
         assertThat(Files.readAllLines(runs)).containsExactlyInAnyOrder("done", "hangs", "next");
         assertThat(own.log().exits("hangs")).hasSize(1);
         assertThat(own.log().exits("done")).hasSize(1);
+      }
+    }
+  }
+
+  @Test
+  void commandsOfUsersThatMoveEndWithTheirSandboxesAndTheNextWorkerRunsOn() throws Exception {
+    try (Deployment own = new Deployment()) {
+      own.start("a");
+      List<UserId> users = IntStream.range(0, 4).mapToObj(own::newUserOf).toList();
+      for (UserId user : users) {
+        own.agent().exec(user, "runs " + user, "'command':['sleep','100']");
+        own.log().awaitReady(user, 1);
+      }
+      own.start("b");
+      Set<Integer> movedTo = own.group().assignment().get(own.workerId("b"));
+      List<UserId> moved =
+          users.stream().filter(user -> movedTo.contains(own.home(user))).toList();
+      assertThat(moved).hasSize(2);
+      for (UserId user : moved) {
+        assertThat(own.log().awaitExited("runs " + user).reason())
+            .isEqualTo(Exited.Reason.SANDBOX_GONE);
+        assertThat(own.log().awaitReaped(user, Deployment.SOON).reason())
+            .isEqualTo(Reaped.Reason.MOVED);
+        own.agent().exec(user, "next " + user, "'command':['cat'],'input':true");
+        own.agent().inputLater(user, "next " + user, "'data':'hello'");
+        own.agent().inputLater(user, "next " + user, "'eof':true");
+        Exited next = own.log().awaitExited("next " + user);
+        assertThat(text(next)).isEqualTo("hello");
+        assertThat(Objects.requireNonNull(next.container()).host()).isEqualTo("b");
+        assertThat(own.log().exits("runs " + user)).hasSize(1);
+      }
+      for (UserId user : users) {
+        if (!moved.contains(user)) {
+          assertThat(own.log().exits("runs " + user)).isEmpty();
+        }
       }
     }
   }

@@ -539,7 +539,14 @@ class CommandsIT {
             "ok       sandbox.reaped (4 partitions)",
             "ok       sandbox.failed (4 partitions)",
             "ok       sandbox.dead-letter (4 partitions)",
-            "ok       sandbox.live (4 partitions)");
+            "ok       sandbox.exec (4 partitions)",
+            "ok       sandbox.input (4 partitions)",
+            "ok       sandbox.output (4 partitions)",
+            "ok       sandbox.exited (4 partitions)",
+            "ok       sandbox.release (4 partitions)",
+            "ok       sandbox.expiring (4 partitions)",
+            "ok       sandbox.live (4 partitions)",
+            "ok       sandbox.commands (4 partitions)");
 
     Map<String, String> elsewhere = new HashMap<>(env);
     elsewhere.put("ZCBOT_TOPIC_PREFIX", "other.");

@@ -6,9 +6,15 @@ package io.zcbot.sandbox.worker.cli;
 
 import io.zcbot.sandbox.events.Activity;
 import io.zcbot.sandbox.events.Ensure;
+import io.zcbot.sandbox.events.Exec;
+import io.zcbot.sandbox.events.Exited;
+import io.zcbot.sandbox.events.Expiring;
 import io.zcbot.sandbox.events.Failed;
+import io.zcbot.sandbox.events.Input;
+import io.zcbot.sandbox.events.Output;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
+import io.zcbot.sandbox.events.Release;
 import io.zcbot.sandbox.events.SandboxEvent;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
@@ -88,6 +94,7 @@ record UserHistory(Instant since, List<Entry> entries) {
                   case Ready ready -> ready.ensureId().equals(id);
                   case Failed failed -> failed.ensureId().equals(id);
                   case Ensure _, Activity _, Reaped _ -> false;
+                  case Exec _, Input _, Output _, Exited _, Release _, Expiring _ -> false;
                 });
     return answer == null ? newest : null;
   }

@@ -23,7 +23,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** Commits the offsets of finished records, for one consumer. Confined to the poll thread. */
-final class OffsetCommits {
+class OffsetCommits {
   private static final Logger log = LoggerFactory.getLogger(OffsetCommits.class);
 
   /** A coordinator has the commits of all workers of its group, maybe a thousand. */
@@ -32,19 +32,17 @@ final class OffsetCommits {
   /** Added to it, up to so much, so that workers that started together do not commit together. */
   private static final Duration JITTER = Duration.ofMillis(250);
 
-  private final Consumer<byte[], byte[]> consumer;
-  private final Assignment assignment;
-  private final Lease lease;
-  private final Time time;
+  final Consumer<byte[], byte[]> consumer;
+  private final TrackedPartitions tracked;
+  final Time time;
   private final SplittableRandom jitter;
   private boolean underWay;
   private long due;
-  private final OutageLog outage;
+  final OutageLog outage;
 
-  OffsetCommits(Consumer<byte[], byte[]> consumer, Assignment assignment, Lease lease, Time time) {
+  OffsetCommits(Consumer<byte[], byte[]> consumer, TrackedPartitions tracked, Time time) {
     this.consumer = consumer;
-    this.assignment = assignment;
-    this.lease = lease;
+    this.tracked = tracked;
     this.time = time;
     this.due = time.nanos();
     this.jitter = new SplittableRandom(due);
@@ -70,19 +68,34 @@ final class OffsetCommits {
     return positions;
   }
 
+  /** The group answered a commit that was sent at an instant of the monotonic clock. */
+  void acknowledged(long asked) {}
+
   /**
-   * Commits what is new, without waiting, unless a commit is under way or was made just now. Where
-   * nothing is new for long, it commits one offset again: the group's answer renews the lease.
+   * Commits what is new, without waiting, unless a commit is under way or was made just now.
+   *
+   * @param partitions of which to commit
    */
-  void commitWhereDue() {
-    if (underWay || time.nanos() - due < 0) {
-      return;
+  void commitWhereDue(Collection<TopicPartition> partitions) {
+    if (isDue()) {
+      commitLater(tracked.committable(partitions));
     }
-    Map<TopicPartition, OffsetAndMetadata> offsets =
-        assignment.committable(assignment.partitions());
-    if (offsets.isEmpty() && lease.isAging()) {
-      offsets = assignment.oneCommitted();
+  }
+
+  final boolean isDue() {
+    return !underWay && time.nanos() - due >= 0;
+  }
+
+  /** Commits what is committed already, without waiting, so that the group does not forget it. */
+  void renew(Collection<TopicPartition> partitions) {
+    if (!underWay) {
+      Map<TopicPartition, OffsetAndMetadata> same = tracked.committed();
+      same.keySet().retainAll(partitions);
+      commitLater(same);
     }
+  }
+
+  final void commitLater(Map<TopicPartition, OffsetAndMetadata> offsets) {
     if (offsets.isEmpty()) {
       return;
     }
@@ -94,8 +107,8 @@ final class OffsetCommits {
         (done, failure) -> {
           underWay = false;
           if (failure == null) {
-            assignment.noteCommitted(done);
-            lease.renew(asked);
+            tracked.noteCommitted(done);
+            acknowledged(asked);
             outage.works("offsets are committed again");
           } else if (failure instanceof OffsetMetadataTooLarge) {
             forgoMetadata();
@@ -118,7 +131,7 @@ final class OffsetCommits {
   }
 
   private void commitNow(Collection<TopicPartition> partitions, Duration limit) {
-    Map<TopicPartition, OffsetAndMetadata> offsets = assignment.committable(partitions);
+    Map<TopicPartition, OffsetAndMetadata> offsets = tracked.committable(partitions);
     if (offsets.isEmpty()) {
       return;
     }
@@ -129,51 +142,11 @@ final class OffsetCommits {
     }
   }
 
-  private void forgoMetadata() {
+  final void forgoMetadata() {
     log.warn(
         "the brokers' offset.metadata.max.bytes is below {}: records that complete behind one that"
             + " does not will be worked on again after a kill",
         CompletedOffsets.MAX_CHARS);
-    assignment.forgoMetadata();
-  }
-
-  /**
-   * Asks the group whether this worker still is a member, by a commit: the group itself answers it,
-   * where a poll would not tell at once. It commits the newest offsets, because it comes behind a
-   * commit that is under way and would take those back.
-   *
-   * @return whether the group answered
-   */
-  boolean isMember(Duration limit) {
-    Map<TopicPartition, OffsetAndMetadata> newest = assignment.committed();
-    newest.putAll(assignment.committable(newest.keySet()));
-    long asked = time.nanos();
-    try {
-      if (!newest.isEmpty()) {
-        consumer.commitSync(newest, limit);
-        assignment.noteCommitted(newest);
-      }
-      lease.renew(asked);
-      return true;
-    } catch (OffsetMetadataTooLarge _) {
-      forgoMetadata();
-      return isMember(limit);
-    } catch (TimeoutException e) {
-      outage.failed(
-          "the group coordinator does not answer; nothing is announced until it does: "
-              + e.getMessage());
-      return false;
-    }
-  }
-
-  /** Renews the lease where it would end soon, while the thread does not come to poll. */
-  void holdLease(Duration limit) {
-    try {
-      if (lease.isAging()) {
-        var _ = isMember(limit);
-      }
-    } catch (KafkaException e) {
-      outage.failed("the group refuses this worker; nothing is announced: " + e.getMessage());
-    }
+    tracked.forgoMetadata();
   }
 }

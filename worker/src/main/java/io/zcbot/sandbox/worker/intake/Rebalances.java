@@ -31,7 +31,7 @@ final class Rebalances implements ConsumerRebalanceListener {
   private static final Duration LOOK_AGAIN = Duration.ofMillis(100);
 
   private final Consumer<byte[], byte[]> consumer;
-  private final OffsetCommits commits;
+  private final MemberCommits commits;
   private final Assignment assignment;
   private final Handover handover;
   private final IntakeLimits limits;
@@ -52,7 +52,7 @@ final class Rebalances implements ConsumerRebalanceListener {
 
   Rebalances(
       Consumer<byte[], byte[]> consumer,
-      OffsetCommits commits,
+      MemberCommits commits,
       Assignment assignment,
       Handover handover,
       IntakeLimits limits,

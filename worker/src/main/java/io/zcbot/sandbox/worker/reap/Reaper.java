@@ -12,6 +12,7 @@ import io.zcbot.sandbox.worker.sandbox.Capacity;
 import io.zcbot.sandbox.worker.sandbox.Place;
 import io.zcbot.sandbox.worker.sandbox.Registry;
 import io.zcbot.sandbox.worker.sandbox.Sandbox;
+import io.zcbot.sandbox.worker.sandbox.SandboxCommands;
 import io.zcbot.sandbox.worker.sandbox.TerminationTarget;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import io.zcbot.sandbox.worker.sandbox.UserLanes;
@@ -33,6 +34,7 @@ public final class Reaper {
   private final Engine engine;
   private final Registry registry;
   private final Capacity capacity;
+  private final SandboxCommands commands;
   private final Termination termination;
   private final LaneSteps steps;
   private final LowWatermark lowWatermark;
@@ -52,6 +54,7 @@ public final class Reaper {
       Engine engine,
       Registry registry,
       Capacity capacity,
+      SandboxCommands commands,
       Termination termination,
       UserLanes lanes,
       LowWatermark lowWatermark,
@@ -60,6 +63,7 @@ public final class Reaper {
     this.engine = engine;
     this.registry = registry;
     this.capacity = capacity;
+    this.commands = commands;
     this.termination = termination;
     this.steps = new LaneSteps(lanes);
     this.lowWatermark = lowWatermark;
@@ -102,7 +106,7 @@ public final class Reaper {
   public @Nullable Place makeRoom(long deadline) throws InterruptedException {
     List<Sandbox> candidates =
         registry.all().stream()
-            .filter(sandbox -> isIdleFor(sandbox, limits.evictAfter()))
+            .filter(sandbox -> isIdleFor(sandbox, limits.evictAfter()) && !commands.areIn(sandbox))
             .sorted(Comparator.comparingLong(s -> s.lastActive() - time.nanos()))
             .toList();
     for (Sandbox candidate : candidates) {
@@ -165,7 +169,7 @@ public final class Reaper {
             if (registry.get(sandbox.user()) != sandbox || !still.holds()) {
               return;
             }
-            if (reason != Reaped.Reason.LIFETIME && engine.hasRunningExec(sandbox.containerId())) {
+            if (reason != Reaped.Reason.LIFETIME && isInUse(sandbox)) {
               sandbox.touch(time.nanos());
               return;
             }
@@ -174,6 +178,10 @@ public final class Reaper {
             sandbox.releaseReap();
           }
         });
+  }
+
+  private boolean isInUse(Sandbox sandbox) throws EngineException {
+    return commands.areIn(sandbox) || engine.hasRunningExec(sandbox.containerId());
   }
 
   private interface StillDue {

@@ -130,6 +130,13 @@ class EngineLookupTest extends AdapterTestCase {
     fake.on("GET", "/exec/e2/json", status(200, "{\"ID\":\"e2\",\"Running\":true}"));
     assertThat(engine.hasRunningExec("c1")).isTrue();
 
+    fake.on("GET", "/exec/e2/json", running("/usr/local/sbin/zcbot-runner", ""));
+    assertThat(engine.hasRunningExec("c1")).as("the worker's own").isFalse();
+    fake.on("GET", "/exec/e2/json", running("/usr/local/sbin/zcbot-runner", "\"x\""));
+    assertThat(engine.hasRunningExec("c1")).isTrue();
+    fake.on("GET", "/exec/e2/json", running("bash", ""));
+    assertThat(engine.hasRunningExec("c1")).isTrue();
+
     fake.on("GET", "/exec/e2/json", error(404, "No such exec instance: e2"));
     assertThat(engine.hasRunningExec("c1")).isFalse();
 
@@ -140,5 +147,14 @@ class EngineLookupTest extends AdapterTestCase {
     assertThat(failure(() -> engine.hasRunningExec("c1")).kind()).isEqualTo(Kind.ABSENT);
 
     fake.on("GET", "/containers/c1/json", status(200, "{\"Id\":\"c1\",\"ExecIDs\":[\"e1\"]}"));
+  }
+
+  private static FakeDockerApi.Reply running(String program, String arguments) {
+    return status(
+        200,
+        """
+        {"ID":"e2","Running":true,
+         "ProcessConfig":{"tty":false,"entrypoint":"%s","arguments":[%s],"privileged":false}}"""
+            .formatted(program, arguments));
   }
 }

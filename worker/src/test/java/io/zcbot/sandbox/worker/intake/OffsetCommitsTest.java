@@ -31,7 +31,7 @@ class OffsetCommitsTest {
   private final Lease lease = new Lease(time);
   private final Assignment assignment = new Assignment(ONE.topic(), 4, 10);
   private final Group group = new Group();
-  private final OffsetCommits commits = new OffsetCommits(group, assignment, lease, time);
+  private final MemberCommits commits = new MemberCommits(group, assignment, lease, time);
 
   @BeforeEach
   void twoPartitions() {

@@ -24,6 +24,7 @@ import java.util.Map;
 import java.util.UUID;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
@@ -271,14 +272,20 @@ class SecureClusterIT {
             new KafkaProducer<>(client, new StringSerializer(), new StringSerializer());
         KafkaConsumer<String, String> consumer =
             new KafkaConsumer<>(client, new StringDeserializer(), new StringDeserializer())) {
-      for (Topic topic : List.of(Topic.ENSURE, Topic.ACTIVITY)) {
+      for (Topic topic : Topic.values()) {
+        if (!topic.isInput()) {
+          continue;
+        }
         producer.send(new ProducerRecord<>(deployment.topic(topic), "k", "v")).get();
       }
       consumer.subscribe(
           List.of(
               deployment.topic(Topic.READY),
               deployment.topic(Topic.REAPED),
-              deployment.topic(Topic.FAILED)));
+              deployment.topic(Topic.FAILED),
+              deployment.topic(Topic.OUTPUT),
+              deployment.topic(Topic.EXITED),
+              deployment.topic(Topic.EXPIRING)));
       long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(10);
       while (consumer.assignment().isEmpty() && System.nanoTime() < end) {
         consumer.poll(Duration.ofMillis(100));
@@ -342,8 +349,8 @@ class SecureClusterIT {
       case WRITE ->
           isLive || isReaped
               ? purges()
-              : works("operator", "ensure", "--no-wait", Deployment.newUser().toString())
-                  && works("operator", "activity", Deployment.newUser().toString());
+              : Stream.of("ensure", "activity", "exec", "input", "release")
+                  .allMatch(topic -> works("operator", "publish", topic, "k", "v"));
       case CREATE -> creates();
       case DESCRIBE_CONFIGS -> works("operator", "topics", "check");
       case DESCRIBE ->

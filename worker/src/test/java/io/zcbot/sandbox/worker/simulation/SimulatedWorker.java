@@ -157,7 +157,8 @@ final class SimulatedWorker {
                 new LogComparison(registry, sandboxLog, time), new StartRetry(() -> stopping)),
             new EagerEnsures(publisher, timers, config.group().handover, config.workerId(), time),
             config.group().restart,
-            new PartitionOwnership(assignment, time, () -> stopping));
+            new PartitionOwnership(assignment, time, () -> stopping),
+            PartitionHandover.Companion.NONE);
     intake =
         new EnsureIntake(
             new EnsureIntake.Group(

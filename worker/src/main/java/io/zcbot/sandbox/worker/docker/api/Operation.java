@@ -17,6 +17,8 @@ public enum Operation {
   KILL,
   REMOVE,
   WAIT,
+  EXEC_CREATE,
+  EXEC_START,
   EXEC_INSPECT,
   EVENTS,
   IMAGE_INSPECT,
@@ -39,6 +41,8 @@ public enum Operation {
       case KILL -> "kill";
       case REMOVE -> "remove";
       case WAIT -> "wait";
+      case EXEC_CREATE -> "exec_create";
+      case EXEC_START -> "exec_start";
       case EXEC_INSPECT -> "exec_inspect";
       case EVENTS -> "events";
       case IMAGE_INSPECT -> "image_inspect";

@@ -52,8 +52,7 @@ final class CommandStandIn implements AutoCloseable {
             new KafkaConfig(
                 Map.of("bootstrap.servers", servers), "training", "sandbox.", true, 1, (short) 1),
             "command-stand-in");
-    CommandStandIn standIn =
-        new CommandStandIn(clients.freeConsumer("execs"), clients.producer());
+    CommandStandIn standIn = new CommandStandIn(clients.freeConsumer("execs"), clients.producer());
     standIn.thread.start();
     return standIn;
   }

@@ -240,7 +240,8 @@ class CommandsIT {
     }
     containers.add(container("w1"));
     assertThat(sandbox("ps")).isZero();
-    assertThat(out.toString()).containsPattern(user + "  running  1m\\ds  [0-9]s    0     other  w1");
+    assertThat(out.toString())
+        .containsPattern(user + "  running  1m\\ds  [0-9]s    0     other  w1");
     assertThat(err.toString()).isEmpty();
   }
 

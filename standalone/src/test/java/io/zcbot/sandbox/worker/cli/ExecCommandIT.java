@@ -120,7 +120,9 @@ class ExecCommandIT {
   private List<Input> inputs() {
     return worker.received().stream()
         .filter(event -> event.userId().equals(user))
-        .flatMap(event -> event instanceof Input input ? List.of(input).stream() : List.<Input>of().stream())
+        .flatMap(
+            event ->
+                event instanceof Input input ? List.of(input).stream() : List.<Input>of().stream())
         .toList();
   }
 
@@ -199,10 +201,18 @@ class ExecCommandIT {
     EventCodec codec = new EventCodec();
     try (KafkaLog log = log()) {
       for (String exec : List.of("e1", "e2", "e3", "e4")) {
-        put(log, Topic.COMMANDS, codec.commandKey(user, exec), codec.encodeCommand(entry(exec, false)));
+        put(
+            log,
+            Topic.COMMANDS,
+            codec.commandKey(user, exec),
+            codec.encodeCommand(entry(exec, false)));
       }
       put(log, Topic.COMMANDS, codec.commandKey(user, "e2"), null);
-      put(log, Topic.COMMANDS, codec.commandKey(user, "e3"), codec.encodeCommand(entry("e3", true)));
+      put(
+          log,
+          Topic.COMMANDS,
+          codec.commandKey(user, "e3"),
+          codec.encodeCommand(entry("e3", true)));
       assertThat(RunningCommands.count(log, user)).isEqualTo(2);
       assertThat(RunningCommands.counts(log)).containsEntry(user, 2);
     }
@@ -254,8 +264,7 @@ class ExecCommandIT {
   @Test
   void ctrlCIsTheCommandsAndItsSignalIsTheExitCode() throws Exception {
     List<String> command = new ArrayList<>(List.of(java().split(" ")));
-    command.addAll(
-        List.of("exec", user.toString(), "sh", "-c", "echo ready; exec sleep 60"));
+    command.addAll(List.of("exec", user.toString(), "sh", "-c", "echo ready; exec sleep 60"));
     Process process = process(command.toArray(String[]::new));
     try {
       var _ = read(process, "ready\n");
@@ -301,9 +310,17 @@ class ExecCommandIT {
     Process process = process("script", "-qec", line, "/dev/null");
     try {
       var _ = read(process, "ready");
-      Path terminal = Path.of("/proc/" + process.toHandle().children().findFirst().orElseThrow().pid() + "/fd/0");
+      Path terminal =
+          Path.of(
+              "/proc/" + process.toHandle().children().findFirst().orElseThrow().pid() + "/fd/0");
       new ProcessBuilder(
-              "stty", "-F", Files.readSymbolicLink(terminal).toString(), "rows", "40", "cols", "120")
+              "stty",
+              "-F",
+              Files.readSymbolicLink(terminal).toString(),
+              "rows",
+              "40",
+              "cols",
+              "120")
           .start()
           .waitFor();
       // Both numbers may be told one after the other, but nothing twice.
@@ -321,11 +338,9 @@ class ExecCommandIT {
   @Test
   void hostileOutputIsVisibleOnATerminalUnlessItIsWantedRaw() throws Exception {
     String escape = " printf \\\\033[31mred\\\\033[0m";
-    Process process =
-        process("script", "-qec", java() + "exec " + user + escape, "/dev/null");
+    Process process = process("script", "-qec", java() + "exec " + user + escape, "/dev/null");
     assertThat(read(process, "0m")).contains("\\x1b[31mred\\x1b[0m");
-    Process raw =
-        process("script", "-qec", java() + "exec --raw " + user + escape, "/dev/null");
+    Process raw = process("script", "-qec", java() + "exec --raw " + user + escape, "/dev/null");
     assertThat(read(raw, "0m")).contains("\u001b[31mred\u001b[0m");
   }
 

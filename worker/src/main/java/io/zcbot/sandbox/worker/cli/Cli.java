@@ -74,17 +74,14 @@ public final class Cli {
   }
 
   private Cli(
-      Console console,
-      Function<WorkerConfig, Engine> engines,
-      Supplier<StandardStreams> streams) {
+      Console console, Function<WorkerConfig, Engine> engines, Supplier<StandardStreams> streams) {
     this.console = console;
     CommandContext context = new CommandContext(console, () -> root.verbose, engines, streams);
     commands.put("run", () -> new RunCommand(context));
     commands.put("ensure", () -> new EnsureCommand(context));
     commands.put("activity", () -> new ActivityCommand(context));
     // What follows USER is the command's, also what looks like an option of this program.
-    commands.put(
-        "exec", () -> new CommandLine(new ExecCommand(context)).setStopAtPositional(true));
+    commands.put("exec", () -> new CommandLine(new ExecCommand(context)).setStopAtPositional(true));
     commands.put("cp", () -> new CopyCommand(context));
     commands.put("release", () -> new ReleaseCommand(context));
     commands.put("watch", () -> new WatchCommand(context));
@@ -111,9 +108,7 @@ public final class Cli {
   }
 
   static Cli commandLine(
-      Console console,
-      Function<WorkerConfig, Engine> engines,
-      Supplier<StandardStreams> streams) {
+      Console console, Function<WorkerConfig, Engine> engines, Supplier<StandardStreams> streams) {
     return new Cli(console, engines, streams);
   }
 

@@ -65,8 +65,7 @@ final class CopyCommand implements Callable<Integer> {
   public Integer call() throws CommandException, InterruptedException {
     StandardStreams streams = context.streams();
     CopyProgress progress =
-        new CopyProgress(
-            context.console().err(), streams.isErrTerminal(), System::nanoTime);
+        new CopyProgress(context.console().err(), streams.isErrTerminal(), System::nanoTime);
     UserId user = user();
     try (KafkaLog kafka = context.log();
         CommandLog log = new KafkaCommandLog(kafka, user, Topic.OUTPUT, Topic.EXITED)) {
@@ -84,9 +83,7 @@ final class CopyCommand implements Callable<Integer> {
     } catch (IOException e) {
       progress.end();
       throw new CommandException(
-          ExitCode.FAILED,
-          "nothing was copied: " + EventText.plain(String.valueOf(reason(e))),
-          e);
+          ExitCode.FAILED, "nothing was copied: " + EventText.plain(String.valueOf(reason(e))), e);
     }
   }
 
@@ -112,8 +109,7 @@ final class CopyCommand implements Callable<Integer> {
         case CopyPlace.Standard _, CopyPlace.InSandbox _ -> upload.of(streams.in());
       };
     }
-    Download download =
-        new Download(files, progress, maxSize, (CopyPlace.InSandbox) source);
+    Download download = new Download(files, progress, maxSize, (CopyPlace.InSandbox) source);
     return switch (target) {
       case CopyPlace.Local(var path) -> download.to(path);
       case CopyPlace.Standard _, CopyPlace.InSandbox _ -> download.to(streams);
@@ -122,6 +118,8 @@ final class CopyCommand implements Callable<Integer> {
 
   /** Some exceptions of files say nothing but the file's name. */
   private static String reason(IOException e) {
-    return e.getClass() == IOException.class ? String.valueOf(e.getMessage()) : e.toString().replaceFirst("^java\\.(nio\\.file|io)\\.", "");
+    return e.getClass() == IOException.class
+        ? String.valueOf(e.getMessage())
+        : e.toString().replaceFirst("^java\\.(nio\\.file|io)\\.", "");
   }
 }

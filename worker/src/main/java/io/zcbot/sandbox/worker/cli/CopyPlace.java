@@ -35,7 +35,8 @@ sealed interface CopyPlace {
 
   /** As it is typed. */
   final class Converter implements ITypeConverter<CopyPlace> {
-    private static final Pattern REMOTE = Pattern.compile("([0-9a-fA-F-]{36}):(.*)", Pattern.DOTALL);
+    private static final Pattern REMOTE =
+        Pattern.compile("([0-9a-fA-F-]{36}):(.*)", Pattern.DOTALL);
 
     @Override
     public CopyPlace convert(String text) {

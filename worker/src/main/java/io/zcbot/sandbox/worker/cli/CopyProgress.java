@@ -46,7 +46,9 @@ final class CopyProgress {
   /** So many bytes are copied. */
   void at(long bytes) {
     long now = nanos.getAsLong();
-    if (!isWanted || now - start < SILENT.toNanos() || (isShown && now - drawn < REDRAW.toNanos())) {
+    if (!isWanted
+        || now - start < SILENT.toNanos()
+        || (isShown && now - drawn < REDRAW.toNanos())) {
       return;
     }
     drawn = now;

@@ -24,8 +24,7 @@ final class Download {
   private final long maxSize;
   private final CopyPlace.InSandbox source;
 
-  Download(
-      SandboxFiles files, CopyProgress progress, long maxSize, CopyPlace.InSandbox source) {
+  Download(SandboxFiles files, CopyProgress progress, long maxSize, CopyPlace.InSandbox source) {
     this.files = files;
     this.progress = progress;
     this.maxSize = maxSize;
@@ -46,8 +45,7 @@ final class Download {
       files.remove(found.path());
       throw new IOException("a directory can't be copied to standard output");
     }
-    OutputStream out =
-        streams.isOutTerminal() ? new VisibleOutput(streams.out()) : streams.out();
+    OutputStream out = streams.isOutTerminal() ? new VisibleOutput(streams.out()) : streams.out();
     try (SandboxInput input = input(found)) {
       var _ = input.transferTo(out);
     }

@@ -5,7 +5,6 @@
 package io.zcbot.sandbox.worker.cli;
 
 import io.zcbot.sandbox.events.CommandSignal;
-import io.zcbot.sandbox.events.EventCodec;
 import io.zcbot.sandbox.events.Exec;
 import io.zcbot.sandbox.events.Input;
 import io.zcbot.sandbox.events.TerminalSize;
@@ -16,12 +15,9 @@ import io.zcbot.sandbox.worker.cli.terminal.StandardStreams;
 import io.zcbot.sandbox.worker.cli.terminal.VisibleOutput;
 import java.io.IOException;
 import java.io.OutputStream;
-import java.nio.charset.StandardCharsets;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
-import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -104,7 +100,7 @@ final class ExecCommand implements Callable<Integer> {
     try (KafkaLog kafka = context.log()) {
       if (detach) {
         var _ = kafka.publish(exec);
-        context.console().out().println(json ? json(exec) : exec.eventId());
+        context.console().out().println(json ? JsonText.of(exec) : exec.eventId());
         return ExitCode.OK;
       }
       try (CommandLog log = new KafkaCommandLog(kafka, user, Topic.OUTPUT, Topic.EXITED)) {
@@ -153,8 +149,7 @@ final class ExecCommand implements Callable<Integer> {
         new WaitingLine(
             console.err(), streams.isErrTerminal(), "waiting for the command's first output");
     ExecSession session =
-        new ExecSession(
-            log, exec, options.patience(exec), new OutputSequence(out, err), waiting);
+        new ExecSession(log, exec, options.patience(exec), new OutputSequence(out, err), waiting);
     CommandInput input = new CommandInput(log, user, exec.eventId());
     CommandEnding ending;
     try (ControllingTerminal _ = tty && interactive ? rawTerminal() : null) {
@@ -175,7 +170,8 @@ final class ExecCommand implements Callable<Integer> {
       input.send(new Input.Content.Signal(CommandSignal.HUP));
       ending =
           new CommandEnding.Left(
-              PIPE, "the output can't be written (" + e.getMessage() + "); the command was sent HUP");
+              PIPE,
+              "the output can't be written (" + e.getMessage() + "); the command was sent HUP");
     }
     return told(ending);
   }
@@ -183,15 +179,11 @@ final class ExecCommand implements Callable<Integer> {
   private int told(CommandEnding ending) {
     Console console = context.console();
     if (json && ending instanceof CommandEnding.Answered answered) {
-      console.out().println(json(answered.exited()));
+      console.out().println(JsonText.of(answered.exited()));
     } else if (ending.message() != null) {
       console.err().println(ending.message());
     }
     return ending.exitCode();
-  }
-
-  private static String json(io.zcbot.sandbox.events.SandboxEvent event) {
-    return new String(new EventCodec().encode(event), StandardCharsets.UTF_8);
   }
 
   /** What strangers write must not command the terminal of whoever looks at it. */

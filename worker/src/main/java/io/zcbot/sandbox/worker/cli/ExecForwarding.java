@@ -79,9 +79,7 @@ final class ExecForwarding implements AutoCloseable {
                   } catch (IOException e) {
                     failed(
                         new CommandException(
-                            ExitCode.FAILED,
-                            "standard input can't be read: " + e.getMessage(),
-                            e));
+                            ExitCode.FAILED, "standard input can't be read: " + e.getMessage(), e));
                   } catch (CommandException e) {
                     failed(e);
                   } catch (InterruptedException _) {

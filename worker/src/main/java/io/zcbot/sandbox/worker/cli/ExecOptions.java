@@ -80,9 +80,7 @@ final class ExecOptions {
       description = "How long the command may wait for its start (default: 60s).")
   private Duration expiresIn = Duration.ofSeconds(60);
 
-  @Option(
-      names = "--shell",
-      description = "COMMAND is a script for 'bash -c', in one argument.")
+  @Option(names = "--shell", description = "COMMAND is a script for 'bash -c', in one argument.")
   private boolean shell;
 
   /**

@@ -4,7 +4,6 @@
  */
 package io.zcbot.sandbox.worker.cli;
 
-import io.zcbot.sandbox.events.EventCodec;
 import io.zcbot.sandbox.events.LiveSandbox;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.Release;
@@ -13,7 +12,6 @@ import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.cli.terminal.StandardStreams;
 import io.zcbot.sandbox.worker.config.Durations;
-import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
@@ -36,7 +34,6 @@ final class ReleaseCommand implements Callable<Integer> {
   private static final Duration POLL = Duration.ofMillis(200);
 
   private final CommandContext context;
-  private final EventCodec codec = new EventCodec();
 
   @Parameters(paramLabel = "USER", description = "The user's id, a UUID in lower case.")
   @SuppressWarnings("NullAway.Init") // picocli sets it or fails
@@ -80,7 +77,9 @@ final class ReleaseCommand implements Callable<Integer> {
             .console()
             .out()
             .println(
-                json ? json(release) : "published release " + release.eventId() + " at " + at);
+                json
+                    ? JsonText.of(release)
+                    : "published release " + release.eventId() + " at " + at);
         return ExitCode.OK;
       }
       try (CommandLog log = new KafkaCommandLog(kafka, user, Topic.REAPED)) {
@@ -116,9 +115,7 @@ final class ReleaseCommand implements Callable<Integer> {
       for (SandboxEvent event : log.poll(POLL)) {
         if (event instanceof Reaped reaped && reaped.containerId().equals(containerId)) {
           waiting.clear();
-          console
-              .out()
-              .println(json ? json(reaped) : "reaped  " + EventText.of(reaped));
+          console.out().println(json ? JsonText.of(reaped) : "reaped  " + EventText.of(reaped));
           return ExitCode.OK;
         }
       }
@@ -136,9 +133,5 @@ final class ReleaseCommand implements Callable<Integer> {
                 + user
                 + "' shows it). Check that a worker runs");
     return ExitCode.TIMEOUT;
-  }
-
-  private String json(SandboxEvent event) {
-    return new String(codec.encode(event), StandardCharsets.UTF_8);
   }
 }

@@ -200,16 +200,14 @@ final class SandboxFiles {
 
   /** Unpacks the archive that was written, and makes it the directory all at once. */
   void endDirectory(Begun begun, long size) throws CommandException, InterruptedException {
-    var _ =
-        script(END_DIRECTORY, LONG, begun.temporary, begun.target, Long.toString(size));
+    var _ = script(END_DIRECTORY, LONG, begun.temporary, begun.target, Long.toString(size));
   }
 
   private String script(String script, Duration timeout, String... arguments)
       throws CommandException, InterruptedException {
     List<String> command = new ArrayList<>(List.of("bash", "-c", script, "sandbox-cp"));
     command.addAll(List.of(arguments));
-    return new String(
-        commands.run(command, NOTHING, MAX_ANSWER, timeout), StandardCharsets.UTF_8);
+    return new String(commands.run(command, NOTHING, MAX_ANSWER, timeout), StandardCharsets.UTF_8);
   }
 
   private static CommandException nonsense(String answer, @Nullable Throwable cause) {

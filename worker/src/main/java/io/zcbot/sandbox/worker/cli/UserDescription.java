@@ -175,7 +175,7 @@ record UserDescription(
       commands.history.newest().forEach(entry -> ran.add(withoutData(format.node(entry.record()))));
     }
     try {
-      return new JsonMapper().writeValueAsString(json) + System.lineSeparator();
+      return JsonText.plain(new JsonMapper().writeValueAsString(json)) + System.lineSeparator();
     } catch (JsonProcessingException e) {
       throw new IllegalStateException("the description could not be written as JSON", e);
     }

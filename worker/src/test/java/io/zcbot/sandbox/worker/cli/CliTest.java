@@ -82,7 +82,18 @@ class CliTest {
   void helpListsCommandsAndExitCodes() {
     assertThat(sandbox("--help")).isZero();
     assertThat(out.toString())
-        .contains("run", "ensure", "activity", "watch", "ps", "purge", "topics", "--version")
+        .contains(
+            "run",
+            "ensure",
+            "activity",
+            "exec",
+            "cp",
+            "release",
+            "watch",
+            "ps",
+            "purge",
+            "topics",
+            "--version")
         .contains("69   Kafka or the engine can't be reached.");
   }
 
@@ -285,7 +296,8 @@ class CliTest {
     assertThat(sandbox("ps", "--json")).isZero();
     assertThat(out.toString())
         .startsWith("[{\"user_id\":\"" + USER + "\",\"state\":\"running\",\"started_at\":\"")
-        .contains("\"last_used_at\":null,\"commands\":null,\"spec\":\"other\",\"worker_id\":\"w1\"");
+        .contains(
+            "\"last_used_at\":null,\"commands\":null,\"spec\":\"other\",\"worker_id\":\"w1\"");
   }
 
   @Test

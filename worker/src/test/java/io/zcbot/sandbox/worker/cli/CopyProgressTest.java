@@ -26,8 +26,7 @@ class CopyProgressTest {
     now = Duration.ofSeconds(2).toNanos();
     progress.at(5 << 20);
     assertThat(err.toString().strip())
-        .isEqualTo(
-            "[" + "#".repeat(15) + ".".repeat(15) + "] 50%, 5.0 MiB of 10.0 MiB, 2.5 MiB/s");
+        .isEqualTo("[" + "#".repeat(15) + ".".repeat(15) + "] 50%, 5.0 MiB of 10.0 MiB, 2.5 MiB/s");
     progress.end();
     assertThat(err.toString()).endsWith(" \r");
   }

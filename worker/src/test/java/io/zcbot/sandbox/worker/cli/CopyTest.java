@@ -147,7 +147,8 @@ class CopyTest {
     Files.createDirectories(sandbox.resolve("d"));
     assertThatThrownBy(() -> upload(".").of(here.resolve("d")))
         .hasMessageContaining("in the sandbox: ./d: exists");
-    assertThatThrownBy(() -> download("d").to(here)).hasMessageContaining(here.resolve("d").toString());
+    assertThatThrownBy(() -> download("d").to(here))
+        .hasMessageContaining(here.resolve("d").toString());
   }
 
   @Test
@@ -174,8 +175,7 @@ class CopyTest {
   @Test
   void nothingBiggerThanTheLimitIsCopiedOut() throws Exception {
     Files.write(sandbox.resolve("big"), big());
-    Download limited =
-        new Download(files, progress, 1000, new CopyPlace.InSandbox(user, "big"));
+    Download limited = new Download(files, progress, 1000, new CopyPlace.InSandbox(user, "big"));
     assertThatThrownBy(() -> limited.to(here.resolve("x"))).hasMessageContaining("--max-size");
     Download whole = new Download(files, progress, 1000, new CopyPlace.InSandbox(user, "."));
     assertThatThrownBy(() -> whole.to(here.resolve("x"))).hasMessageContaining("--max-size");

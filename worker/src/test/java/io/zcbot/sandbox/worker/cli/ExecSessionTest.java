@@ -125,8 +125,7 @@ class ExecSessionTest {
     Exec exec = Execs.of(user, "sleep", "60");
     ExecSession session = session(exec, PATIENCE, out);
     session.publish();
-    new CommandInput(log, user, exec.eventId())
-        .send(new Input.Content.Signal(CommandSignal.TERM));
+    new CommandInput(log, user, exec.eventId()).send(new Input.Content.Signal(CommandSignal.TERM));
     assertThat(session.follow().exitCode()).isEqualTo(128 + 15);
   }
 

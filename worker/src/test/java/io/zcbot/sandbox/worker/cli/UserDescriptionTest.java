@@ -181,7 +181,8 @@ class UserDescriptionTest {
     entries.clear();
 
     assertThat(text(LIVE, NOW))
-        .contains("Events:       none since", "Commands:     1 running, the last 2 events, all since")
+        .contains(
+            "Events:       none since", "Commands:     1 running, the last 2 events, all since")
         .contains("exec         cat secret.txt, by test", "exited       exited, exit code 0")
         .doesNotContain("the secret");
     String json = description(LIVE, NOW).json(format());

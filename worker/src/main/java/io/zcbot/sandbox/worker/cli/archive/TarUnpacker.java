@@ -79,8 +79,7 @@ public final class TarUnpacker {
     }
   }
 
-  private static void file(TarReader reader, TarReader.Entry entry, Path path)
-      throws IOException {
+  private static void file(TarReader reader, TarReader.Entry entry, Path path) throws IOException {
     if (entry.path().isEmpty()) {
       throw new IOException("the archive has a file without a name");
     }

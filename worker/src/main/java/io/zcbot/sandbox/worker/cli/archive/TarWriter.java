@@ -72,14 +72,12 @@ public final class TarWriter {
 
   private void block(byte[] name, char type, int mode, long size) throws IOException {
     byte[] header = new byte[TarFormat.BLOCK];
-    System.arraycopy(
-        name, 0, header, TarFormat.NAME, Math.min(name.length, TarFormat.NAME_LENGTH));
+    System.arraycopy(name, 0, header, TarFormat.NAME, Math.min(name.length, TarFormat.NAME_LENGTH));
     number(header, TarFormat.MODE, TarFormat.NUMBER_LENGTH, mode);
     number(header, TarFormat.OWNER, TarFormat.NUMBER_LENGTH, 0);
     number(header, TarFormat.GROUP, TarFormat.NUMBER_LENGTH, 0);
     number(header, TarFormat.SIZE, TarFormat.LONG_NUMBER_LENGTH, size);
-    number(
-        header, TarFormat.TIME, TarFormat.LONG_NUMBER_LENGTH, Instant.now().getEpochSecond());
+    number(header, TarFormat.TIME, TarFormat.LONG_NUMBER_LENGTH, Instant.now().getEpochSecond());
     header[TarFormat.TYPE] = (byte) type;
     text(header, TarFormat.MAGIC, TarFormat.MAGIC_TEXT);
     number(header, TarFormat.CHECKSUM, TarFormat.CHECKSUM_LENGTH, TarFormat.checksum(header));

@@ -85,8 +85,7 @@ class TarTest {
     Path ours = unpacked();
 
     for (Path to : List.of(theirs, ours)) {
-      assertThat(names(to))
-          .containsExactly("d", "d/Grüße", "d/empty", "n".repeat(90), LONG, "run");
+      assertThat(names(to)).containsExactly("d", "d/Grüße", "d/empty", "n".repeat(90), LONG, "run");
       assertThat(to.resolve("d/Grüße")).hasContent("hello");
       assertThat(to.resolve(LONG)).hasContent("long");
       assertThat(Files.isExecutable(to.resolve("run"))).isTrue();

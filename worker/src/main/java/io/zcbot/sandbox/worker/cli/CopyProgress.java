@@ -53,7 +53,7 @@ final class CopyProgress {
     }
     drawn = now;
     isShown = true;
-    String rate = amount(bytes / ((now - start) / 1e9)) + "/s";
+    String rate = amount((long) (bytes / ((now - start) / 1e9))) + "/s";
     String text =
         whole > 0
             ? bar(bytes) + amount(bytes) + " of " + amount(whole) + ", " + rate
@@ -68,7 +68,7 @@ final class CopyProgress {
     return "[" + "#".repeat(full) + ".".repeat(WIDTH - full) + "] " + percent + "%, ";
   }
 
-  static String amount(double bytes) {
+  static String amount(long bytes) {
     double value = bytes;
     String[] units = {"B", "KiB", "MiB", "GiB", "TiB"};
     int unit = 0;

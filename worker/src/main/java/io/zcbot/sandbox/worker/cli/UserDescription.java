@@ -16,7 +16,6 @@ import io.zcbot.sandbox.worker.config.Durations;
 import io.zcbot.sandbox.worker.engine.Container;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -41,9 +40,6 @@ record UserDescription(
    * @param history execs and their ends
    */
   record Commands(int running, UserHistory history) {}
-
-  private static final List<String> DATA =
-      List.of("stdin", "stdin_base64", "stdout", "stdout_base64", "stderr", "stderr_base64");
 
   boolean hasSandbox() {
     return live != null;
@@ -172,21 +168,13 @@ record UserDescription(
       json.put("commands_running", commands.running);
       json.put("command_events_since", commands.history.since().toString());
       ArrayNode ran = json.putArray("command_events");
-      commands.history.newest().forEach(entry -> ran.add(withoutData(format.node(entry.record()))));
+      commands.history.newest().forEach(entry -> ran.add(format.node(entry.record())));
     }
     try {
       return JsonText.plain(new JsonMapper().writeValueAsString(json)) + System.lineSeparator();
     } catch (JsonProcessingException e) {
       throw new IllegalStateException("the description could not be written as JSON", e);
     }
-  }
-
-  /** What commands read and write is the user's. */
-  private static ObjectNode withoutData(ObjectNode record) {
-    if (record.get("event") instanceof ObjectNode event) {
-      event.remove(DATA);
-    }
-    return record;
   }
 
   private static String topic(UserHistory.Entry entry) {

@@ -72,8 +72,10 @@ final class PsCommand {
           Aside aside = new Aside()) {
         Aside.Work<Map<UserId, Instant>> uses =
             aside.start(() -> LastUses.since(log, now.minus(config.reaper().idleTtl)));
+        Aside.Work<Map<UserId, Integer>> running =
+            aside.start(() -> RunningCommands.counts(log));
         try (Engine engine = context.engine(config)) {
-          return new PsCommand(context.console(), engine, log, config).run(now, uses, aside, json);
+          return new PsCommand(context.console(), engine, log, config).run(now, uses, running, aside, json);
         }
       }
     }
@@ -83,9 +85,14 @@ final class PsCommand {
    * A line.
    *
    * @param since when the user's sandbox began: with its start, or with the claim of a warm slot
+   * @param commands how many run; null if that is not known
    */
   private record Row(
-      Container container, UserId user, @Nullable Instant since, @Nullable Instant lastUsed) {}
+      Container container,
+      UserId user,
+      @Nullable Instant since,
+      @Nullable Instant lastUsed,
+      @Nullable Integer commands) {}
 
   PsCommand(Console console, Engine engine, KafkaLog log, WorkerConfig config) {
     this.console = console;
@@ -94,7 +101,12 @@ final class PsCommand {
     this.config = config;
   }
 
-  private int run(Instant now, Aside.Work<Map<UserId, Instant>> uses, Aside aside, boolean json)
+  private int run(
+      Instant now,
+      Aside.Work<Map<UserId, Instant>> uses,
+      Aside.Work<Map<UserId, Integer>> running,
+      Aside aside,
+      boolean json)
       throws CommandException, InterruptedException {
     Map<Container, Aside.Work<Container>> sandboxes = new LinkedHashMap<>();
     for (Container container : Engines.sandboxes(engine)) {
@@ -103,6 +115,7 @@ final class PsCommand {
       }
     }
     Map<UserId, Instant> lastUsed = sandboxes.isEmpty() ? Map.of() : lastUses(uses);
+    @Nullable Map<UserId, Integer> commands = sandboxes.isEmpty() ? Map.of() : commands(running);
     boolean hasClaimed = sandboxes.keySet().stream().anyMatch(PsCommand::isClaimed);
     Map<String, LiveSandbox> live = hasClaimed ? live() : Map.of();
     List<Row> rows = new ArrayList<>();
@@ -114,7 +127,13 @@ final class PsCommand {
         LiveSandbox entry = live.get(container.id());
         Instant since =
             isClaimed(container) ? (entry == null ? null : entry.openedAt()) : detailed.startedAt();
-        rows.add(new Row(detailed, user, since, lastUsed.get(user)));
+        rows.add(
+            new Row(
+                detailed,
+                user,
+                since,
+                lastUsed.get(user),
+                commands == null ? null : commands.getOrDefault(user, 0)));
       }
     }
     rows.sort(Comparator.comparing(row -> row.user));
@@ -159,8 +178,19 @@ final class PsCommand {
     }
   }
 
+  /** How many run, by user; null if that is not known. */
+  private @Nullable Map<UserId, Integer> commands(Aside.Work<Map<UserId, Integer>> running)
+      throws InterruptedException {
+    try {
+      return running.result();
+    } catch (CommandException e) {
+      console.err().println("running commands are not known: " + e.getMessage());
+      return null;
+    }
+  }
+
   private void print(List<Row> rows, Instant now) {
-    Table table = new Table("USER", "STATE", "AGE", "IDLE", "SPEC", "WORKER", "CONTAINER");
+    Table table = new Table("USER", "STATE", "AGE", "IDLE", "CMDS", "SPEC", "WORKER", "CONTAINER");
     for (Row row : rows) {
       Container container = row.container;
       String workerId = container.ownership().workerId();
@@ -169,6 +199,7 @@ final class PsCommand {
           container.state().name().toLowerCase(Locale.ROOT),
           age(row.since, now),
           age(row.lastUsed, now),
+          row.commands == null ? "-" : row.commands.toString(),
           spec(container),
           workerId == null ? "-" : workerId,
           EventText.shortId(container.id()));
@@ -187,6 +218,7 @@ final class PsCommand {
       json.put("started_at", text(container.startedAt()));
       json.put("ready_at", text(row.since));
       json.put("last_used_at", text(row.lastUsed));
+      json.put("commands", row.commands);
       json.put("spec", spec(container));
       json.put("worker_id", container.ownership().workerId());
       json.put("container_name", container.name());

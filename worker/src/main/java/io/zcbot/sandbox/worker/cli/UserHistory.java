@@ -53,7 +53,9 @@ record UserHistory(Instant since, List<Entry> entries) {
   private static final Duration LIMIT = Duration.ofSeconds(5);
 
   /** What is read. */
-  static final Topic[] TOPICS = {Topic.ENSURE, Topic.READY, Topic.REAPED, Topic.FAILED};
+  static final Topic[] TOPICS = {
+    Topic.ENSURE, Topic.READY, Topic.REAPED, Topic.FAILED, Topic.RELEASE, Topic.EXPIRING
+  };
 
   /** An event and the record that holds it. */
   record Entry(ConsumerRecord<byte[], byte[]> record, SandboxEvent event) {
@@ -65,7 +67,12 @@ record UserHistory(Instant since, List<Entry> entries) {
 
   /** Reads backwards, step by step, until there are enough entries. */
   static UserHistory read(RangeReader reader, UserId user, Instant now) {
-    return new Reading(reader, user).backFrom(now);
+    return new Reading(reader, user, TOPICS).backFrom(now);
+  }
+
+  /** The same of the user's commands, of which there may be many for one of the others. */
+  static UserHistory ofCommands(RangeReader reader, UserId user, Instant now) {
+    return new Reading(reader, user, Topic.EXEC, Topic.EXITED).backFrom(now);
   }
 
   /** The newest ready of a container; null if there is none. */
@@ -119,10 +126,10 @@ record UserHistory(Instant since, List<Entry> entries) {
     private final List<TopicPartition> partitions;
     private final long deadline = System.nanoTime() + LIMIT.toNanos();
 
-    Reading(RangeReader reader, UserId user) {
+    Reading(RangeReader reader, UserId user, Topic... topics) {
       this.reader = reader;
       this.user = user;
-      this.partitions = reader.partitions(user, TOPICS);
+      this.partitions = reader.partitions(user, topics);
     }
 
     UserHistory backFrom(Instant now) {

@@ -18,6 +18,7 @@ public enum Operation {
   REMOVE,
   WAIT,
   EXEC_INSPECT,
+  STATS,
   EVENTS,
   IMAGE_INSPECT,
   PULL,
@@ -40,6 +41,7 @@ public enum Operation {
       case REMOVE -> "remove";
       case WAIT -> "wait";
       case EXEC_INSPECT -> "exec_inspect";
+      case STATS -> "stats";
       case EVENTS -> "events";
       case IMAGE_INSPECT -> "image_inspect";
       case PULL -> "pull";

@@ -77,7 +77,8 @@ record IdleChecks(FoldContext context, UserId user, LongPredicate mayBeRunning) 
     if (mayBeRunning.test(to)) {
       return; // the last command is not answered yet
     }
-    if (idle > rules.longestIdle(session.idleTtl()) && context.isKnown(Topic.ACTIVITY, evidence[0], from)) {
+    if (idle > rules.longestIdle(session.idleTtl())
+        && context.isKnown(Topic.ACTIVITY, evidence[0], from)) {
       tooLate(session, idle, evidence);
     } else if (gap != null
         && gap.to().time() <= to

@@ -59,7 +59,8 @@ final class AuditCommand implements Callable<Integer> {
   @Option(
       names = "--ttl",
       paramLabel = "DURATION",
-      description = "The idle TTL of sandboxes whose ready events do not tell theirs (default: the"
+      description =
+          "The idle TTL of sandboxes whose ready events do not tell theirs (default: the"
               + " setting of this environment).")
   private @Nullable Duration ttl;
 

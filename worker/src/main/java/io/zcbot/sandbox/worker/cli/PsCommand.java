@@ -59,7 +59,8 @@ final class PsCommand {
       if (allHosts) {
         Instant now = Instant.now();
         try (KafkaLog log = new KafkaLog(config.kafka())) {
-          String text = new AllHosts(log, now).text(now.minus(config.reaper().idleTtl), json);
+          String text =
+              new AllHosts(log, now).text(now.minus(config.reaper().longestIdleTtl), json);
           context.console().out().print(text);
           context.console().out().flush();
         }
@@ -91,7 +92,7 @@ final class PsCommand {
     Instant now = Instant.now();
     List<Container> containers = Engines.sandboxes(engine);
     Map<UserId, Instant> lastUsed =
-        containers.isEmpty() ? Map.of() : lastUses(now.minus(config.reaper().idleTtl));
+        containers.isEmpty() ? Map.of() : lastUses(now.minus(config.reaper().longestIdleTtl));
     boolean hasClaimed = containers.stream().anyMatch(PsCommand::isClaimed);
     Map<String, LiveSandbox> live = hasClaimed ? live() : Map.of();
     List<Row> rows = new ArrayList<>();

@@ -33,7 +33,7 @@ public final class Doctor {
     findings.add(WorkspaceChecks.quota(config.workspaces().root, config.workspaces().limit));
     findings.add(ProcessChecks.warmSlots(config.capacity().warmSlots));
     findings.add(ProcessChecks.inotify(config.capacity().maxSandboxes));
-    findings.addAll(new KafkaChecks(admin, config.kafka(), config.reaper().idleTtl).all());
+    findings.addAll(new KafkaChecks(admin, config.kafka(), config.reaper().longestIdleTtl).all());
     return findings;
   }
 

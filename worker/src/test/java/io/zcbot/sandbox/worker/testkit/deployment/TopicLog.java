@@ -8,6 +8,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.zcbot.sandbox.events.EventCodec;
 import io.zcbot.sandbox.events.EventFormatException;
+import io.zcbot.sandbox.events.Expiring;
 import io.zcbot.sandbox.events.Failed;
 import io.zcbot.sandbox.events.Origin;
 import io.zcbot.sandbox.events.Ready;
@@ -87,7 +88,7 @@ public final class TopicLog implements AutoCloseable {
 
   private synchronized void add(ConsumerRecord<byte[], byte[]> record) throws EventFormatException {
     records.add(record);
-    for (Topic topic : List.of(Topic.READY, Topic.REAPED, Topic.FAILED)) {
+    for (Topic topic : List.of(Topic.READY, Topic.REAPED, Topic.FAILED, Topic.EXPIRING)) {
       if (record.topic().equals(topic.named(prefix))) {
         Origin origin = Origins.of(record);
         events.add(codec.decode(topic, record.key(), record.value(), origin));
@@ -103,7 +104,7 @@ public final class TopicLog implements AutoCloseable {
 
   // What is there by now.
 
-  /** All ready, reaped and failed events. */
+  /** All ready, reaped, failed and expiring events. */
   public synchronized List<SandboxEvent> events() {
     return List.copyOf(events);
   }
@@ -122,6 +123,10 @@ public final class TopicLog implements AutoCloseable {
 
   public List<Failed> failures(UserId user) {
     return of(Failed.class, user);
+  }
+
+  public List<Expiring> notices(UserId user) {
+    return of(Expiring.class, user);
   }
 
   private <E extends SandboxEvent> List<E> of(Class<E> kind, UserId user) {

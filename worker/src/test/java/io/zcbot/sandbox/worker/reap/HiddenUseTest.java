@@ -12,6 +12,7 @@ import io.zcbot.sandbox.worker.sandbox.IdleTtls;
 import io.zcbot.sandbox.worker.testkit.InAWorld;
 import io.zcbot.sandbox.worker.testkit.World;
 import java.time.Duration;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
@@ -110,11 +111,12 @@ class HiddenUseTest extends InAWorld {
   }
 
   private boolean evictsAnnaForBen() throws Exception {
+    AtomicBoolean done = new AtomicBoolean();
     Thread settling =
         Thread.ofVirtual()
             .start(
                 () -> {
-                  while (!Thread.currentThread().isInterrupted()) {
+                  while (!done.get()) {
                     world.step(ANNA);
                     Thread.yield();
                   }
@@ -122,7 +124,7 @@ class HiddenUseTest extends InAWorld {
     try {
       return world.ensure(BEN) instanceof Ready;
     } finally {
-      settling.interrupt();
+      done.set(true);
       settling.join();
     }
   }

@@ -43,7 +43,7 @@ final class Fields {
    */
   static Fields parse(byte @Nullable [] value, Topic topic, Map<String, Integer> wanted)
       throws EventFormatException {
-    return new Fields("", FieldParser.parse(value, topic.maxBytes(), wanted));
+    return new Fields("", FieldParser.parse(value, topic, wanted));
   }
 
   /** The fields of an object that is the value of a field; null if there is none. */

@@ -216,6 +216,15 @@ class ExecCodecTest extends CodecCase {
     assertThat(exec("\"shell\":\"x\",\"new\":{\"a\":{\"a\":1,\"a\":2}}")).isNotNull();
   }
 
+  /** A refusal is logged and stored, and what a command reads is nobody's business. */
+  @Test
+  void whatIsNoJsonIsNotQuoted() {
+    assertThat(refusal(Topic.EXEC, "{\"stdin\": secret}"))
+        .isEqualTo("value: is not JSON (line 1, column 11)");
+    assertThat(execRefusal("\"shell\":\"x\",\"x\":" + "[".repeat(50)))
+        .startsWith("value: is not JSON: 'Document nesting depth (17) exceeds");
+  }
+
   @Test
   void hostileNamesAreNotRepeatedInFull() {
     String refusal =

@@ -75,20 +75,19 @@ final class CommandHistory {
     }
   }
 
-  void wrote(Output output, long time, RecordPosition position) {
+  void wrote(Output output, RecordPosition position) {
     TrackedCommand command = findOrTrack(output.execId());
-    boolean isFirst = command.outputs() == 0;
+    TrackedCommand.Asked asked = command.asked();
+    boolean isComplete =
+        command.outputs() > 0
+            || (asked != null && context.isKnown(Topic.OUTPUT, position, asked.time()));
     long missing = command.wrote(output);
     if (missing < 0) {
       context.counters().duplicate(Topic.OUTPUT);
       return;
     }
     context.counters().commands.wrote(output.data().length());
-    boolean mayBeCutOff = isFirst && command.asked() == null;
-    if (missing > 0
-        && !mayBeCutOff
-        && !command.gapTold
-        && context.isKnown(Topic.OUTPUT, position, time)) {
+    if (missing > 0 && isComplete && !command.gapTold) {
       command.gapTold = true;
       context.violation(
           Check.I14,
@@ -111,6 +110,7 @@ final class CommandHistory {
     if (first != null) {
       context.counters().commands.answeredAgain++;
       judgeAgain(command, first, now);
+      command.answered(now);
       return;
     }
     command.answered(now);
@@ -131,7 +131,8 @@ final class CommandHistory {
           first.position(),
           now.position());
     }
-    if (first.isOfAnotherStartThan(now) && !command.startedAgainTold) {
+    TrackedCommand.Answer start = command.start();
+    if (start != null && now.isOfAnotherStartThan(start) && !command.startedAgainTold) {
       command.startedAgainTold = true;
       context.violation(
           Check.I12,
@@ -139,14 +140,14 @@ final class CommandHistory {
           "the command of exec "
               + command.execId()
               + " was started twice: at "
-              + first.startedAt()
+              + start.startedAt()
               + " in container "
-              + first.containerId()
+              + start.containerId()
               + ", and at "
               + now.startedAt()
               + " in container "
               + now.containerId(),
-          first.position(),
+          start.position(),
           now.position());
     }
   }

@@ -51,6 +51,7 @@ final class SessionHistory {
   /** Notes that the sandbox was used. */
   void used(long time, RecordPosition position, boolean isRepeated) {
     if (!open.isEmpty()) {
+      excuse(open.getLast(), time);
       open.getLast().used(time, position, isRepeated);
     } else if (!isRepeated) {
       context.counters().activitiesOutside++;
@@ -71,6 +72,13 @@ final class SessionHistory {
     }
   }
 
+  /** What ends a command may be read behind what happened after it. */
+  private void excuse(TrackedSession session, long time) {
+    if (mayBeRunning.test(time)) {
+      session.busyUntil(time);
+    }
+  }
+
   void ready(Ready ready, long time, RecordPosition position) {
     TrackedSession session = find(open, ready.containerId());
     if (session == null) {
@@ -82,6 +90,7 @@ final class SessionHistory {
               ready.containerId(), ready.container().host(), ready.workerId(), context.rules());
       open.add(session);
     }
+    excuse(session, time);
     boolean begins = session.start() == null;
     TrackedSession.Announced announced = session.readied(ready, time, position);
     if (begins) {

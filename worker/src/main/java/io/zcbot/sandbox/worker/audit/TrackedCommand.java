@@ -14,6 +14,7 @@ import io.zcbot.sandbox.worker.audit.result.AuditedCommand;
 import io.zcbot.sandbox.worker.audit.result.CommandLine;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /** What the log has of one command so far: its exec, its outputs, its first answer. */
@@ -21,7 +22,9 @@ final class TrackedCommand {
   private final String execId;
   private @Nullable Asked asked;
   private @Nullable Answer answer;
+  private @Nullable Answer start;
   private long nextSeq;
+  private long outputs;
   private long streamed;
 
   // Each is told once.
@@ -70,12 +73,10 @@ final class TrackedCommand {
       return data == null ? 0 : data.length();
     }
 
-    /** Whether both tell of a start, and of two different ones. */
+    /** Whether this tells of a start, and of another one. */
     boolean isOfAnotherStartThan(Answer other) {
       return startedAt != null
-          && other.startedAt != null
-          && !(startedAt.equals(other.startedAt)
-              && String.valueOf(containerId).equals(String.valueOf(other.containerId)));
+          && !(startedAt.equals(other.startedAt) && Objects.equals(containerId, other.containerId));
     }
   }
 
@@ -95,21 +96,32 @@ final class TrackedCommand {
     return answer;
   }
 
+  /** The first answer that tells of a start: none need, and a later one may. */
+  @Nullable Answer start() {
+    return start;
+  }
+
   boolean isOpen() {
     return asked != null && answer == null;
   }
 
-  /** How many outputs the log has of it, if none is missing. */
+  /** How many outputs the log has of it. */
   long outputs() {
-    return nextSeq;
+    return outputs;
   }
 
   void asked(Exec exec, long time, long due, RecordPosition position) {
     asked = new Asked(CommandLine.of(exec.program()), time, due, position);
   }
 
-  void answered(Answer first) {
-    answer = first;
+  /** An answer came; the first one counts. */
+  void answered(Answer now) {
+    if (answer == null) {
+      answer = now;
+    }
+    if (start == null && now.startedAt != null) {
+      start = now;
+    }
   }
 
   /**
@@ -121,6 +133,7 @@ final class TrackedCommand {
     long missing = output.seq() - nextSeq;
     if (missing >= 0) {
       nextSeq = output.seq() + 1;
+      outputs++;
       streamed += output.data().length();
     }
     return missing;
@@ -128,7 +141,7 @@ final class TrackedCommand {
 
   /** How many outputs its answer counts that the log does not have. */
   long missing() {
-    return answer == null ? 0 : Math.max(0, answer.outputs - nextSeq);
+    return answer == null ? 0 : Math.max(0, answer.outputs - outputs);
   }
 
   /** Of a command whose exec is known. */
@@ -150,7 +163,7 @@ final class TrackedCommand {
                 latency(exec, known),
                 known.tookMs,
                 known.cpuMs,
-                new AuditedCommand.Written(nextSeq, streamed + known.inlineBytes, known.isCut),
+                new AuditedCommand.Written(outputs, streamed + known.inlineBytes, known.isCut),
                 known.position));
   }
 

@@ -150,9 +150,13 @@ final class TrackedSession {
     use(time, position);
   }
 
-  /** The latest time until which a command is known to have run. */
+  /** The latest time until which a command ran, or may have. */
   long busyUntil() {
     return busyUntil;
+  }
+
+  void busyUntil(long time) {
+    busyUntil = Math.max(busyUntil, time);
   }
 
   /**
@@ -164,7 +168,7 @@ final class TrackedSession {
     if (position != null) {
       use(from, position);
     }
-    busyUntil = Math.max(busyUntil, to);
+    busyUntil(to);
     if (position != null) {
       uses.add(to, position);
     }

@@ -86,7 +86,7 @@ final class UserHistory {
           commands.asked(exec, time, position);
         }
       }
-      case Output output -> commands.wrote(output, time, position);
+      case Output output -> commands.wrote(output, position);
       case Exited exited -> {
         isRepeated(exited, position, exited.execId(), "");
         commands.answered(exited, time, position);

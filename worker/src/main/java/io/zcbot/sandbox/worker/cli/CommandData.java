@@ -6,7 +6,6 @@ package io.zcbot.sandbox.worker.cli;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import io.zcbot.sandbox.events.Topic;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
@@ -17,24 +16,6 @@ final class CommandData {
   private static final String BASE64 = "_base64";
 
   private CommandData() {}
-
-  /** Whether records of a topic hold data of commands. */
-  static boolean mayBeIn(Topic topic) {
-    return switch (topic) {
-      case EXEC, INPUT, OUTPUT, EXITED -> true;
-      case ENSURE,
-          ACTIVITY,
-          READY,
-          REAPED,
-          FAILED,
-          DEAD_LETTER,
-          RELEASE,
-          EXPIRING,
-          LIVE,
-          COMMANDS ->
-          false;
-    };
-  }
 
   /** An event with the lengths of such data in its place. */
   static JsonNode hidden(JsonNode event) throws IOException {

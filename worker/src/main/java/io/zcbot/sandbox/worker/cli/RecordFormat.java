@@ -102,7 +102,7 @@ final class RecordFormat {
         if (read.topic() == Topic.DEAD_LETTER) {
           json.put("origin", origin(record));
         }
-        if (record.value() != null && CommandData.mayBeIn(read.topic())) {
+        if (record.value() != null && read.topic().holdsCommandData()) {
           json.put("value_bytes", record.value().length);
         } else if (record.value() != null) {
           json.put("value_base64", Base64.getEncoder().encodeToString(record.value()));

@@ -31,7 +31,10 @@ public interface Engine extends AutoCloseable {
   /** Removes the container, running or not, and returns once it is gone. No failure if it was. */
   void remove(String containerId) throws EngineException;
 
-  /** Whether a command somebody exec'ed in the container is still running. */
+  /**
+   * Whether a command somebody exec'ed in the container is still running. The worker's own runner
+   * does not count.
+   */
   boolean hasRunningExec(String containerId) throws EngineException;
 
   /** The processor time that all processes of the container have taken since it was started. */

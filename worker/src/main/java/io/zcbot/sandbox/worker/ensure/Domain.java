@@ -4,6 +4,9 @@
  */
 package io.zcbot.sandbox.worker.ensure;
 
+import io.zcbot.sandbox.worker.commands.CommandQueues;
+import io.zcbot.sandbox.worker.commands.CommandSetup;
+import io.zcbot.sandbox.worker.commands.Commands;
 import io.zcbot.sandbox.worker.engine.Engine;
 import io.zcbot.sandbox.worker.engine.SandboxEngine;
 import io.zcbot.sandbox.worker.pool.WarmPool;
@@ -37,7 +40,8 @@ public record Domain(
     PreviousRun previousRun,
     Takeover takeover,
     WarmPool slots,
-    EngineFollower engineFollower) {
+    EngineFollower engineFollower,
+    Commands commands) {
 
   /** What the domain needs of the outside. */
   public record Ports(
@@ -66,7 +70,7 @@ public record Domain(
       int reapConcurrency,
       int newUsersPerMinute) {}
 
-  /** Wires the parts; starts nothing. */
+  /** Wires the parts of a worker that runs no commands; starts nothing. */
   public static Domain of(
       Ports ports,
       SandboxEngine sandboxes,
@@ -74,6 +78,18 @@ public record Domain(
       Registry registry,
       Workspaces workspaces,
       WarmPool.Setup warm) {
+    return of(ports, sandboxes, settings, registry, workspaces, warm, CommandSetup.NONE);
+  }
+
+  /** Wires the parts; starts nothing. */
+  public static Domain of(
+      Ports ports,
+      SandboxEngine sandboxes,
+      Settings settings,
+      Registry registry,
+      Workspaces workspaces,
+      WarmPool.Setup warm,
+      CommandSetup commandSetup) {
     Engine engine = ports.engine();
     Identity identity = settings.identity();
     Time time = ports.time();
@@ -85,13 +101,16 @@ public record Domain(
     Announcer announcer =
         new Announcer(
             ports.sink(), ports.liveTable(), identity, time, ports.metrics(), newUsers::served);
+    CommandQueues queues = new CommandQueues(commandSetup);
     Termination termination =
-        new Termination(engine, announcer, registry, slots::release, settings.reapConcurrency());
+        new Termination(
+            engine, announcer, registry, queues, slots::release, settings.reapConcurrency());
     Reaper reaper =
         new Reaper(
             engine,
             registry,
             capacity,
+            queues,
             termination,
             announcer,
             ports.lanes(),
@@ -124,7 +143,20 @@ public record Domain(
             engine, sandboxes, registry, capacity, termination, workspaces, idleTtls, time);
     EngineFollower follower = new EngineFollower(engine, reconciler, ports.scheduler(), time);
     Takeover takeover = new Takeover(registry, announcer, termination, ports.lanes());
+    Commands commands =
+        new Commands(
+            queues,
+            new ExecSandboxes(ensurer),
+            new Commands.Ports(
+                engine,
+                ports.sink(),
+                registry,
+                termination,
+                ports.lanes(),
+                identity,
+                time,
+                ports.metrics()));
     return new Domain(
-        capacity, ensurer, reaper, reconciler, previousRun, takeover, slots, follower);
+        capacity, ensurer, reaper, reconciler, previousRun, takeover, slots, follower, commands);
   }
 }

@@ -83,12 +83,21 @@ public final class Ensurer {
    */
   public void ensure(EnsureRequest request) throws FencedException, InterruptedException {
     try (var _ = MDC.putCloseable("event", request.ensure().eventId())) {
-      switch (result(request)) {
-        case Result.Served served -> announce(request, served);
+      switch (provide(request)) {
+        case Result.Served _ -> {}
         case Refused refused ->
             announcer.failed(answers.failed(request, refused), request.arrived(), request.fence());
       }
     }
+  }
+
+  /** As {@link #ensure}, but a failure is left to the caller to tell. */
+  Result provide(EnsureRequest request) throws FencedException, InterruptedException {
+    Result result = result(request);
+    if (result instanceof Result.Served served) {
+      announce(request, served);
+    }
+    return result;
   }
 
   private void announce(EnsureRequest request, Result.Served served)

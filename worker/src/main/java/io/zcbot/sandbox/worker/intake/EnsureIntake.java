@@ -13,9 +13,7 @@ import io.zcbot.sandbox.worker.sandbox.UserLanes;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
-import java.util.TreeMap;
 import java.util.function.Supplier;
-import java.util.stream.Collectors;
 import org.apache.kafka.clients.consumer.CloseOptions;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
@@ -36,9 +34,6 @@ public final class EnsureIntake implements AutoCloseable {
   private static final Duration PAUSE_WHILE_FULL = Duration.ofMillis(5);
 
   private static final Duration LAG_INTERVAL = Duration.ofMillis(200);
-
-  /** An answer may take an engine call longer than the ensure's deadline, but no more. */
-  private static final Duration OVERDUE = Duration.ofMinutes(1);
 
   private static final Duration REJOIN_DELAY = Duration.ofMillis(100);
 
@@ -136,6 +131,32 @@ public final class EnsureIntake implements AutoCloseable {
     return loop.problem();
   }
 
+  /** The partitions as they are assigned to this worker, for those who read other topics. */
+  public Holdings holdings() {
+    return number -> {
+      OffsetTracker tracker = assignment.tracker(new TopicPartition(assignment.topic(), number));
+      return tracker == null ? null : new Held(tracker, lease);
+    };
+  }
+
+  /** Equal if it is the same assignment. */
+  private record Held(OffsetTracker tracker, Lease lease) implements Holdings.Holding {
+    @Override
+    public PartitionState state() {
+      return tracker.state();
+    }
+
+    @Override
+    public boolean isCertain() {
+      return lease.isValid() && tracker.state().mayAnnounce();
+    }
+
+    @Override
+    public void pass() throws FencedException, InterruptedException {
+      lease.pass(tracker::state);
+    }
+  }
+
   /** Records in flight per assigned partition. */
   public Map<Integer, Integer> inFlightByPartition() {
     return assignment.inFlightByPartition();
@@ -153,16 +174,10 @@ public final class EnsureIntake implements AutoCloseable {
 
   /** Which partitions have ensures that should have been answered long ago; null if none has. */
   public @Nullable String progressProblem() {
-    Map<Integer, Duration> overdue = new TreeMap<>(overdueByPartition());
-    overdue.values().removeIf(duration -> duration.compareTo(OVERDUE) < 0);
-    return overdue.isEmpty()
-        ? null
-        : "ensures are past their deadline and not answered, by partition of "
-            + assignment.topic()
-            + ": "
-            + overdue.entrySet().stream()
-                .map(e -> e.getKey() + " for " + e.getValue().toSeconds() + " s")
-                .collect(Collectors.joining(", "));
+    return Overdue.problem(
+        "ensures are past their deadline and not answered",
+        assignment.topic(),
+        overdueByPartition());
   }
 
   private final class Polling implements PollLoop.Polling {
@@ -235,7 +250,7 @@ public final class EnsureIntake implements AutoCloseable {
       } else if (loop.problem() != null && consumer.groupMetadata().generationId() > 0) {
         loop.works(assignment.isFetched(consumer)); // a member, though perhaps with no partition
       }
-      commits.commitWhereDue();
+      commits.commitWhereDue(assignment.partitions());
     }
   }
 

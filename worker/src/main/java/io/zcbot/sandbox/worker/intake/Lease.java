@@ -4,12 +4,14 @@
  */
 package io.zcbot.sandbox.worker.intake;
 
+import io.zcbot.sandbox.worker.sandbox.FencedException;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import java.time.Duration;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.BooleanSupplier;
+import java.util.function.Supplier;
 
 /**
  * Whether this process can still be sure that it owns its partitions. A process that was stopped or
@@ -45,6 +47,18 @@ final class Lease {
       renewal.signalAll();
     } finally {
       lock.unlock();
+    }
+  }
+
+  /**
+   * Returns once this process is sure that it owns a partition.
+   *
+   * @param partition its state in one assignment
+   * @throws FencedException if another worker owns it by now
+   */
+  void pass(Supplier<PartitionState> partition) throws FencedException, InterruptedException {
+    if (!awaitValid(() -> !partition.get().mayAnnounce())) {
+      throw new FencedException("another worker owns the partition by now");
     }
   }
 

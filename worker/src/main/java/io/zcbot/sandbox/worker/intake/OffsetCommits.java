@@ -28,15 +28,15 @@ final class OffsetCommits {
   private static final Duration INTERVAL = Duration.ofMillis(200);
 
   private final Consumer<byte[], byte[]> consumer;
-  private final Assignment assignment;
+  private final TrackedPartitions tracked;
   private final Time time;
   private boolean underWay;
   private long last;
   private final OutageLog outage;
 
-  OffsetCommits(Consumer<byte[], byte[]> consumer, Assignment assignment, Time time) {
+  OffsetCommits(Consumer<byte[], byte[]> consumer, TrackedPartitions tracked, Time time) {
     this.consumer = consumer;
-    this.assignment = assignment;
+    this.tracked = tracked;
     this.time = time;
     this.last = time.nanos() - INTERVAL.toNanos();
     this.outage = new OutageLog(log, time);
@@ -61,13 +61,28 @@ final class OffsetCommits {
     return positions;
   }
 
-  /** Commits what is new, without waiting, unless a commit is under way or was made just now. */
-  void commitWhereDue() {
+  /**
+   * Commits what is new, without waiting, unless a commit is under way or was made just now.
+   *
+   * @param partitions of which to commit
+   */
+  void commitWhereDue(Collection<TopicPartition> partitions) {
     if (underWay || time.nanos() - last < INTERVAL.toNanos()) {
       return;
     }
-    Map<TopicPartition, OffsetAndMetadata> offsets =
-        assignment.committable(assignment.partitions());
+    commitLater(tracked.committable(partitions));
+  }
+
+  /** Commits what is committed already, without waiting, so that the group does not forget it. */
+  void renew(Collection<TopicPartition> partitions) {
+    if (!underWay) {
+      Map<TopicPartition, OffsetAndMetadata> same = tracked.committed();
+      same.keySet().retainAll(partitions);
+      commitLater(same);
+    }
+  }
+
+  private void commitLater(Map<TopicPartition, OffsetAndMetadata> offsets) {
     if (offsets.isEmpty()) {
       return;
     }
@@ -78,7 +93,7 @@ final class OffsetCommits {
         (done, failure) -> {
           underWay = false;
           if (failure == null) {
-            assignment.noteCommitted(done);
+            tracked.noteCommitted(done);
             outage.works("offsets are committed again");
           } else if (failure instanceof OffsetMetadataTooLarge) {
             forgoMetadata();
@@ -101,7 +116,7 @@ final class OffsetCommits {
   }
 
   private void commitNow(Collection<TopicPartition> partitions, Duration limit) {
-    Map<TopicPartition, OffsetAndMetadata> offsets = assignment.committable(partitions);
+    Map<TopicPartition, OffsetAndMetadata> offsets = tracked.committable(partitions);
     if (offsets.isEmpty()) {
       return;
     }
@@ -117,7 +132,7 @@ final class OffsetCommits {
         "the brokers' offset.metadata.max.bytes is below {}: records that complete behind one that"
             + " does not will be worked on again after a kill",
         CompletedOffsets.MAX_CHARS);
-    assignment.forgoMetadata();
+    tracked.forgoMetadata();
   }
 
   /**
@@ -127,7 +142,7 @@ final class OffsetCommits {
    * @return whether the group answered
    */
   boolean isMember(Duration limit) {
-    Map<TopicPartition, OffsetAndMetadata> same = assignment.committed();
+    Map<TopicPartition, OffsetAndMetadata> same = tracked.committed();
     try {
       if (!same.isEmpty()) {
         consumer.commitSync(same, limit);

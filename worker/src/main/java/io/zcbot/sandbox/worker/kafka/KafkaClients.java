@@ -103,6 +103,20 @@ public final class KafkaClients {
     return clientId.endsWith("-" + GROUP_ROLE);
   }
 
+  /**
+   * A reader of partitions it assigns itself, which commits in a group that nobody joins.
+   *
+   * @param groupId that group
+   */
+  public Consumer<byte[], byte[]> committingConsumer(String role, String groupId) {
+    Map<String, Object> settings = consumer(role);
+    settings.keySet().removeAll(OF_GROUP_MEMBERS);
+    settings.put(ConsumerConfig.GROUP_ID_CONFIG, groupId);
+    settings.put(ConsumerConfig.AUTO_OFFSET_RESET_CONFIG, "earliest");
+    return new KafkaConsumer<>(
+        known(settings), new ByteArrayDeserializer(), new ByteArrayDeserializer());
+  }
+
   /** A reader of partitions it assigns itself; commits nothing. */
   public Consumer<byte[], byte[]> freeConsumer(String role) {
     Map<String, Object> settings = consumer(role);

@@ -8,6 +8,7 @@ import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.worker.engine.Engine;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.sandbox.Sandbox;
+import io.zcbot.sandbox.worker.sandbox.SandboxCommands;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import java.time.Duration;
 import java.util.Collections;
@@ -16,9 +17,9 @@ import java.util.WeakHashMap;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Use of which no record tells: what somebody runs in a sandbox with the engine's exec, and, if the
- * operator wants it, what its processes take of a core. The engine is asked only about sandboxes
- * that are about to be reaped.
+ * Use that goes on without a record: a command of the log that runs, what somebody runs in a sandbox
+ * with the engine's exec, and, if the operator wants it, what its processes take of a core. The
+ * engine is asked only about sandboxes that are about to be reaped.
  */
 final class HiddenUse {
   /** Whether a sandbox is in use. */
@@ -33,6 +34,7 @@ final class HiddenUse {
   private record Look(Duration cpuTime, long at) {}
 
   private final Engine engine;
+  private final SandboxCommands commands;
   private final @Nullable Double busyShare;
   private final Time time;
   private final Map<Sandbox, Look> looks = Collections.synchronizedMap(new WeakHashMap<>());
@@ -42,8 +44,10 @@ final class HiddenUse {
    *
    * @param busyShare the share of a core beyond which processes are use; null if they never are
    */
-  HiddenUse(Engine engine, @Nullable Double busyShare, Time time) {
+  HiddenUse(
+      Engine engine, SandboxCommands commands, @Nullable Double busyShare, Time time) {
     this.engine = engine;
+    this.commands = commands;
     this.busyShare = busyShare;
     this.time = time;
   }
@@ -59,6 +63,10 @@ final class HiddenUse {
 
   /** Asks the engine, and notes use as such. */
   Answer ask(Sandbox sandbox) throws EngineException {
+    if (commands.areIn(sandbox)) {
+      sandbox.touch(time.nanos(), Reaped.Use.COMMAND);
+      return Answer.USED;
+    }
     if (engine.hasRunningExec(sandbox.containerId())) {
       sandbox.touch(time.nanos(), Reaped.Use.EXEC);
       return Answer.USED;

@@ -14,6 +14,7 @@ import io.zcbot.sandbox.worker.sandbox.IdleTtls;
 import io.zcbot.sandbox.worker.sandbox.Place;
 import io.zcbot.sandbox.worker.sandbox.Registry;
 import io.zcbot.sandbox.worker.sandbox.Sandbox;
+import io.zcbot.sandbox.worker.sandbox.SandboxCommands;
 import io.zcbot.sandbox.worker.sandbox.TerminationTarget;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import io.zcbot.sandbox.worker.sandbox.UserLanes;
@@ -38,6 +39,7 @@ public final class Reaper {
 
   private final Registry registry;
   private final Capacity capacity;
+  private final SandboxCommands commands;
   private final Termination termination;
   private final LaneSteps steps;
   private final Idleness idleness;
@@ -72,6 +74,7 @@ public final class Reaper {
       Engine engine,
       Registry registry,
       Capacity capacity,
+      SandboxCommands commands,
       Termination termination,
       Announcer announcer,
       UserLanes lanes,
@@ -80,10 +83,11 @@ public final class Reaper {
       Time time) {
     this.registry = registry;
     this.capacity = capacity;
+    this.commands = commands;
     this.termination = termination;
     this.steps = new LaneSteps(lanes);
     this.idleness = new Idleness(lowWatermark, limits.idleTtls());
-    this.hiddenUse = new HiddenUse(engine, limits.busyShare(), time);
+    this.hiddenUse = new HiddenUse(engine, commands, limits.busyShare(), time);
     this.notices = new ExpiryNotices(announcer, hiddenUse, idleness, limits, time);
     this.limits = limits;
     this.time = time;
@@ -150,7 +154,7 @@ public final class Reaper {
   public @Nullable Place makeRoom(long deadline) throws InterruptedException {
     List<Sandbox> candidates =
         registry.all().stream()
-            .filter(sandbox -> isIdleFor(sandbox, limits.evictAfter()))
+            .filter(sandbox -> isIdleFor(sandbox, limits.evictAfter()) && !commands.areIn(sandbox))
             .sorted(Comparator.comparingLong(s -> s.lastActive() - time.nanos()))
             .toList();
     for (Sandbox candidate : candidates) {

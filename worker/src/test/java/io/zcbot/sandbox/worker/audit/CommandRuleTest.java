@@ -254,6 +254,23 @@ class CommandRuleTest extends OneUsersLog {
     assertThat(checks(1_000)).isEmpty();
   }
 
+  /** Answered in the moment in which its worker was killed, and read again by the next. */
+  @Test
+  void i12IsAboutStartsNotAboutAnswers() {
+    exec(0, "e1");
+    notStarted(1, "e1", Exited.Reason.REJECTED);
+    TestLog.Entry one = exited(2, "e1", "c1", 1.5);
+    assertThat(checks(1_000)).isEmpty();
+    TestLog.Entry other = exited(3, "e1", "c1", 2.5);
+    assertThat(audit(1_000).violations())
+        .singleElement()
+        .satisfies(
+            v -> {
+              assertThat(v.check()).isEqualTo(Check.I12);
+              assertThat(v.evidence()).containsExactly(one.position, other.position);
+            });
+  }
+
   @Test
   void i14AGapInTheOutput() {
     exec(0, "e1");

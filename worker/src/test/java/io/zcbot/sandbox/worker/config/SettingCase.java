@@ -210,6 +210,22 @@ record SettingCase(
         new SettingCase(
             "ZCBOT_REAP_CONCURRENCY", c -> c.capacity().reapConcurrency, 4, "3", 3, "0"),
         new SettingCase(
+            "ZCBOT_COMMANDS",
+            c -> c.commands().mode,
+            CommandsConfig.Mode.RUNNER,
+            "Engine",
+            CommandsConfig.Mode.ENGINE,
+            "docker"),
+        new SettingCase(
+            "ZCBOT_COMMANDS_PER_SANDBOX", c -> c.commands().perSandbox, 8, "3", 3, "65"),
+        new SettingCase(
+            "ZCBOT_COMMAND_MAX_TIMEOUT",
+            c -> c.commands().maxTimeout,
+            Duration.ofHours(1),
+            "10m",
+            Duration.ofMinutes(10),
+            "2d"),
+        new SettingCase(
             "ZCBOT_ENSURE_EXPIRY",
             c -> c.group().ensureExpiry,
             Duration.ofSeconds(60),

@@ -131,6 +131,13 @@ class EngineLookupTest extends AdapterTestCase {
     fake.on("GET", "/exec/e2/json", status(200, "{\"ID\":\"e2\",\"Running\":true}"));
     assertThat(engine.hasRunningExec("c1")).isTrue();
 
+    fake.on("GET", "/exec/e2/json", running("/usr/local/sbin/zcbot-runner", ""));
+    assertThat(engine.hasRunningExec("c1")).as("the worker's own").isFalse();
+    fake.on("GET", "/exec/e2/json", running("/usr/local/sbin/zcbot-runner", "\"x\""));
+    assertThat(engine.hasRunningExec("c1")).isTrue();
+    fake.on("GET", "/exec/e2/json", running("bash", ""));
+    assertThat(engine.hasRunningExec("c1")).isTrue();
+
     fake.on("GET", "/exec/e2/json", error(404, "No such exec instance: e2"));
     assertThat(engine.hasRunningExec("c1")).isFalse();
 
@@ -158,5 +165,14 @@ class EngineLookupTest extends AdapterTestCase {
     }
     fake.on("GET", "/containers/c1/stats", error(404, "No such container: c1"));
     assertThat(failure(() -> engine.cpuTime("c1")).kind()).isEqualTo(Kind.ABSENT);
+  }
+
+  private static FakeDockerApi.Reply running(String program, String arguments) {
+    return status(
+        200,
+        """
+        {"ID":"e2","Running":true,
+         "ProcessConfig":{"tty":false,"entrypoint":"%s","arguments":[%s],"privileged":false}}"""
+            .formatted(program, arguments));
   }
 }

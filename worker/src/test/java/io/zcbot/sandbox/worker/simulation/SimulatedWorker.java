@@ -164,7 +164,8 @@ final class SimulatedWorker {
                 IdleTtls.always(config.reaper().idleTtl),
                 time),
             config.group().restart,
-            new PartitionOwnership(assignment, time, () -> stopping));
+            new PartitionOwnership(assignment, time, () -> stopping),
+            PartitionHandover.Companion.NONE);
     intake =
         new EnsureIntake(
             new EnsureIntake.Group(

@@ -45,6 +45,9 @@ public final class FakeEngine implements Engine, SandboxEngine, SlotEngine {
   private String image = "image-1";
   public final EngineFaults faults = new EngineFaults();
 
+  /** Told of each container that ended. */
+  Consumer<String> ends = _ -> {};
+
   public FakeEngine(SandboxSpec spec, String workerId) {
     this(spec, workerId, "c");
   }
@@ -90,17 +93,23 @@ public final class FakeEngine implements Engine, SandboxEngine, SlotEngine {
     containers.put(container.id(), container);
   }
 
-  public synchronized void die(String id, int exitCode) {
-    Container c = containers.get(id);
-    if (c != null && c.state() != Container.State.ENDED) {
-      put(with(c, c.name(), Container.State.ENDED, c.ownership(), c.startedAt(), exitCode));
-      execs.remove(id);
+  public void die(String id, int exitCode) {
+    synchronized (this) {
+      Container c = containers.get(id);
+      if (c != null && c.state() != Container.State.ENDED) {
+        put(with(c, c.name(), Container.State.ENDED, c.ownership(), c.startedAt(), exitCode));
+        execs.remove(id);
+      }
     }
+    ends.accept(id);
   }
 
-  public synchronized void removeByHand(String id) {
-    containers.remove(id);
-    execs.remove(id);
+  public void removeByHand(String id) {
+    synchronized (this) {
+      containers.remove(id);
+      execs.remove(id);
+    }
+    ends.accept(id);
   }
 
   public synchronized void renameByHand(String id, String name) {

@@ -12,6 +12,8 @@ import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.SandboxEvent;
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.commands.CommandLimits;
+import io.zcbot.sandbox.worker.commands.CommandSetup;
 import io.zcbot.sandbox.worker.engine.Container;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.ensure.Domain;
@@ -19,6 +21,7 @@ import io.zcbot.sandbox.worker.ensure.EnsureRequest;
 import io.zcbot.sandbox.worker.pool.WarmPool;
 import io.zcbot.sandbox.worker.reap.LogComparison;
 import io.zcbot.sandbox.worker.reap.Reaper;
+import io.zcbot.sandbox.worker.sandbox.EventSink;
 import io.zcbot.sandbox.worker.sandbox.Fence;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
 import io.zcbot.sandbox.worker.sandbox.Identity;
@@ -48,6 +51,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -69,6 +73,8 @@ public final class World {
       Executors.newSingleThreadScheduledExecutor(Thread.ofVirtual().factory());
 
   public final FakeEngine engine = new FakeEngine(SPEC, ME.workerId());
+  public final FakeCommandEngine commandEngine = new FakeCommandEngine(engine);
+  public final FakeCommandTable commandTable = new FakeCommandTable(this::isCrashed);
   public final FakeMounts mounts = new FakeMounts(engine.faults::crashed);
   public final Map<String, LiveSandbox> live = new ConcurrentHashMap<>();
   private final LiveSandboxTable liveTable = new LiveTable();
@@ -91,7 +97,7 @@ public final class World {
   private final int newUsersPerMinute;
   private final Reaper.Limits limits;
   private final int warm;
-  public long now = 1_000_000_000L;
+  public volatile long now = 1_000_000_000L;
   public @Nullable Long lowWatermark = now;
 
   /** What becomes of the next event to be published. */
@@ -102,8 +108,20 @@ public final class World {
   }
 
   public Publishing publishing = Publishing.WORKS;
+
+  /** Which events the log does not acknowledge until it is released. */
+  public volatile Predicate<SandboxEvent> heldUp = _ -> false;
+
+  /** Which event fails when it is handed over, for the first time. */
+  public volatile Predicate<SandboxEvent> failsOnce = _ -> false;
+
+  private final List<Runnable> held = new ArrayList<>();
+
+  /** Which events the log never takes. */
+  public Predicate<SandboxEvent> refuses = _ -> false;
+
   public WorkspaceQuota quota = WorkspaceQuota.NONE;
-  public boolean crashed;
+  public volatile boolean crashed;
   public Domain domain;
   public Registry registry;
   private int ensures;
@@ -149,7 +167,7 @@ public final class World {
     return Domain.of(
         new Domain.Ports(
             engine,
-            this::publish,
+            new Sink(),
             liveTable,
             (user, task) -> {
               lanes.computeIfAbsent(user, _ -> new ArrayDeque<>()).add(task);
@@ -163,7 +181,13 @@ public final class World {
         new Domain.Settings(ME, limits, capacity, 4, 4, newUsersPerMinute),
         registry,
         workspaces,
-        new WarmPool.Setup(engine, mounts, warm, null, Runnable::run));
+        new WarmPool.Setup(engine, mounts, warm, null, Runnable::run),
+        new CommandSetup(commandEngine, commandTable, CommandLimits.DEFAULT));
+  }
+
+  /** The clocks. */
+  public Time time() {
+    return time;
   }
 
   /** The timer comes again, a moment later. */
@@ -235,11 +259,48 @@ public final class World {
     domain = boot();
   }
 
+  private final class Sink implements EventSink {
+    @Override
+    public void publish(SandboxEvent event) throws InterruptedException {
+      World.this.publish(event);
+    }
+
+    @Override
+    public CompletableFuture<Void> publishAsync(SandboxEvent event) {
+      synchronized (World.this) {
+        if (failsOnce.test(event)) {
+          failsOnce = _ -> false;
+          return CompletableFuture.failedFuture(new IllegalStateException("the leader is away"));
+        }
+        if (heldUp.test(event)) {
+          CompletableFuture<Void> later = new CompletableFuture<>();
+          held.add(
+              () -> {
+                log.add(event);
+                later.complete(null);
+              });
+          return later;
+        }
+        return EventSink.super.publishAsync(event);
+      }
+    }
+  }
+
+  /** The log acknowledges what it held up. */
+  public synchronized void release() {
+    heldUp = _ -> false;
+    held.forEach(Runnable::run);
+    held.clear();
+  }
+
   private synchronized void publish(SandboxEvent event) throws InterruptedException {
     Publishing now = publishing;
     if (isCrashed() || now == Publishing.CRASHES_BEFORE) {
       crashed = true;
       throw new InterruptedException("crash before publishing " + event);
+    }
+    if (refuses.test(event)) {
+      throw new IllegalArgumentException("a record that the log refuses");
     }
     log.add(event);
     if (now == Publishing.CRASHES_AFTER) {
@@ -320,7 +381,7 @@ public final class World {
     }
   }
 
-  public void advance(Duration by) {
+  public synchronized void advance(Duration by) {
     now += by.toNanos();
   }
 

@@ -17,6 +17,8 @@ public enum Operation {
   KILL,
   REMOVE,
   WAIT,
+  EXEC_CREATE,
+  EXEC_START,
   EXEC_INSPECT,
   STATS,
   EVENTS,
@@ -40,6 +42,8 @@ public enum Operation {
       case KILL -> "kill";
       case REMOVE -> "remove";
       case WAIT -> "wait";
+      case EXEC_CREATE -> "exec_create";
+      case EXEC_START -> "exec_start";
       case EXEC_INSPECT -> "exec_inspect";
       case STATS -> "stats";
       case EVENTS -> "events";

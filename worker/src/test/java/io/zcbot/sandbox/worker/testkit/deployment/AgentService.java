@@ -70,6 +70,30 @@ public final class AgentService implements AutoCloseable {
     send(Topic.ACTIVITY, user, "{\"user_id\":\"" + user + "\"}");
   }
 
+  /**
+   * Has a command run.
+   *
+   * @param id its event_id
+   * @param fields further fields, with ' for "
+   */
+  public void exec(UserId user, String id, String fields) throws Exception {
+    send(Topic.EXEC, user, json(user, "'event_id':'" + id + "'," + fields));
+  }
+
+  /** Publishes an input of a command, without waiting; fields have ' for ". */
+  public void inputLater(UserId user, String execId, String fields) {
+    sendLater(record(Topic.INPUT, null, user, json(user, "'exec_id':'" + execId + "'," + fields)));
+  }
+
+  public void release(UserId user) throws Exception {
+    send(Topic.RELEASE, user, json(user, "'requested_by':'test'"));
+  }
+
+  /** The JSON of a record, with ' for ". */
+  public static String json(UserId user, String fields) {
+    return "{'user_id':'%s',%s}".formatted(user, fields).replace('\'', '"');
+  }
+
   private void send(Topic topic, UserId user, String json) throws Exception {
     send(record(topic, null, user, json));
   }

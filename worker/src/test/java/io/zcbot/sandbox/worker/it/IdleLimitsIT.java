@@ -7,6 +7,7 @@ package io.zcbot.sandbox.worker.it;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.github.dockerjava.api.command.TopContainerResponse;
+import io.zcbot.sandbox.events.Exited;
 import io.zcbot.sandbox.events.Expiring;
 import io.zcbot.sandbox.events.Failed;
 import io.zcbot.sandbox.events.Ready;
@@ -89,6 +90,25 @@ class IdleLimitsIT {
       assertThat(deployment.log().awaitReaped(active, SOON).lastUse())
           .isEqualTo(Reaped.Use.ACTIVITY);
       assertThat(deployment.log().awaitReaped(atWork, SOON).lastUse()).isEqualTo(Reaped.Use.EXEC);
+    }
+  }
+
+  @Test
+  void aCommandHoldsItsSandboxInUseWhileItRuns() throws Exception {
+    try (Deployment deployment = choosing().with("ZCBOT_SANDBOX_NOTICE", "2s")) {
+      deployment.start("a");
+      UserId user = Deployment.newUser();
+      deployment.agent().ensured(user, SHORT);
+      deployment.agent().exec(user, "long", "'command':['sleep','12']");
+      Exited exited = deployment.log().awaitExited("long");
+      assertThat(exited.reason()).as("%s", exited).isEqualTo(Exited.Reason.EXITED);
+      assertThat(deployment.log().notices(user)).isEmpty();
+      Reaped reaped = deployment.log().awaitReaped(user, SOON);
+      assertThat(reaped.reason()).isEqualTo(Reaped.Reason.IDLE);
+      assertThat(reaped.lastUse()).isEqualTo(Reaped.Use.COMMAND);
+      assertThat(Duration.between(exited.exitedAt(), reaped.reapedAt()))
+          .isGreaterThan(SHORT.minusMillis(500));
+      assertThat(deployment.log().notices(user)).hasSize(1);
     }
   }
 

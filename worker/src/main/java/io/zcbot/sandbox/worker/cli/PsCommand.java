@@ -60,7 +60,8 @@ final class PsCommand {
       if (allHosts) {
         Instant now = Instant.now();
         try (KafkaLog log = new KafkaLog(config.kafka())) {
-          String text = new AllHosts(log, now).text(now.minus(config.reaper().idleTtl), json);
+          String text =
+              new AllHosts(log, now).text(now.minus(config.reaper().longestIdleTtl), json);
           context.console().out().print(text);
           context.console().out().flush();
         }
@@ -71,7 +72,7 @@ final class PsCommand {
       try (KafkaLog log = new KafkaLog(config.kafka());
           Aside aside = new Aside()) {
         Aside.Work<Map<UserId, Instant>> uses =
-            aside.start(() -> LastUses.since(log, now.minus(config.reaper().idleTtl)));
+            aside.start(() -> LastUses.since(log, now.minus(config.reaper().longestIdleTtl)));
         Aside.Work<Map<UserId, Integer>> running =
             aside.start(() -> RunningCommands.counts(log));
         try (Engine engine = context.engine(config)) {

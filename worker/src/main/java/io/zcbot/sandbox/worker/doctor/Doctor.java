@@ -36,7 +36,7 @@ public final class Doctor {
 
   /** Kafka and its topics, through a client that stays the caller's. */
   public static List<Finding> kafka(WorkerConfig config, Admin admin) throws InterruptedException {
-    return new KafkaChecks(admin, config.kafka(), config.reaper().idleTtl).all();
+    return new KafkaChecks(admin, config.kafka(), config.reaper().longestIdleTtl).all();
   }
 
   private List<Finding> engine() {

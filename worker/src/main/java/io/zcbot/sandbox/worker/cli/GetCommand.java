@@ -55,7 +55,6 @@ final class GetCommand implements Callable<Integer> {
 
   private UserDescription describe(KafkaLog log, Duration ownTtl) throws CommandException {
     Instant now = Instant.now();
-    UserDescription.Commands commands = commands(log, now);
     try (RangeReader reader =
         log.ranges(
             Topic.LIVE,
@@ -71,7 +70,7 @@ final class GetCommand implements Callable<Integer> {
       Duration ttl = UserDescription.idleTtl(live, history);
       Instant lastUse =
           live == null ? null : LastUses.of(reader, user, now.minus(ttl == null ? ownTtl : ttl));
-      return new UserDescription(user, live, history, commands, lastUse, now);
+      return new UserDescription(user, live, history, commands(log, now), lastUse, now);
     } catch (KafkaException e) {
       throw log.failed("read what happened to the sandbox", e);
     }
@@ -88,9 +87,8 @@ final class GetCommand implements Callable<Integer> {
     }
   }
 
-    private UserDescription.@Nullable Commands unknown(CommandException e) {
-      context.console().err().println("commands are not known: " + e.getMessage());
-      return null;
-    }
+  private UserDescription.@Nullable Commands unknown(CommandException e) {
+    context.console().err().println("commands are not known: " + e.getMessage());
+    return null;
   }
 }

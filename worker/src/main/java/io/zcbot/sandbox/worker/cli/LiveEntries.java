@@ -31,7 +31,16 @@ final class LiveEntries {
     }
   }
 
-  /** The entry of a user's newest sandbox, with a reader of that topic; null without one. */
+  /** The entry of a user's newest sandbox; null without one. */
+  static @Nullable LiveSandbox of(KafkaLog log, UserId user) throws CommandException {
+    try (RangeReader reader = log.ranges(Topic.LIVE)) {
+      return of(reader, user);
+    } catch (KafkaException e) {
+      throw log.failed("read the live table", e);
+    }
+  }
+
+  /** The same, with a reader of that topic. */
   static @Nullable LiveSandbox of(RangeReader reader, UserId user) {
     return read(reader, reader.partitions(user, Topic.LIVE)).values().stream()
         .filter(entry -> entry.userId().equals(user))

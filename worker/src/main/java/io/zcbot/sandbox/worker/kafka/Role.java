@@ -118,7 +118,6 @@ public enum Role {
 
   private static Permission onGroup(String group, AclOperation operation) {
     return new Permission(
-        new ResourcePattern(ResourceType.GROUP, group, PatternType.LITERAL),
-        List.of(operation));
+        new ResourcePattern(ResourceType.GROUP, group, PatternType.LITERAL), List.of(operation));
   }
 }

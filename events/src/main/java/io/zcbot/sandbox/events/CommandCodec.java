@@ -57,8 +57,7 @@ final class CommandCodec {
     if (size != null) {
       return new Input.Content.Resize(size);
     }
-    CommandSignal signal =
-        in.optionalOneOf("signal", CommandSignal.values(), CommandSignal::name);
+    CommandSignal signal = in.optionalOneOf("signal", CommandSignal.values(), CommandSignal::name);
     if (signal != null) {
       return new Input.Content.Signal(signal);
     }
@@ -76,8 +75,7 @@ final class CommandCodec {
     DataFields.write(out, "data", output.data());
   }
 
-  static Output output(byte @Nullable [] key, byte @Nullable [] value)
-      throws EventFormatException {
+  static Output output(byte @Nullable [] key, byte @Nullable [] value) throws EventFormatException {
     Fields in = Fields.parse(value, Topic.OUTPUT);
     return new Output(
         in.text("event_id"),
@@ -115,8 +113,7 @@ final class CommandCodec {
     return message == null || message.isBlank() ? null : UntrustedText.fitting(message);
   }
 
-  static Exited exited(byte @Nullable [] key, byte @Nullable [] value)
-      throws EventFormatException {
+  static Exited exited(byte @Nullable [] key, byte @Nullable [] value) throws EventFormatException {
     Fields in = Fields.parse(value, Topic.EXITED);
     Long survivors = in.optionalWithin("survivors", 0, Integer.MAX_VALUE);
     Long cpu = in.optionalNonNegative("cpu_ms");

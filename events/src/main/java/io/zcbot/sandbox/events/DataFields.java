@@ -34,8 +34,7 @@ final class DataFields {
     String text = in.optionalLiteral(field);
     String base64 = in.optionalLiteral(field + BASE64);
     if (text != null && base64 != null) {
-      throw in.refusal(
-          field + BASE64, "is given together with " + field + "; send one of the two");
+      throw in.refusal(field + BASE64, "is given together with " + field + "; send one of the two");
     }
     if (base64 == null) {
       return text == null ? null : Data.of(text);

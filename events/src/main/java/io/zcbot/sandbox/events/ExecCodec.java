@@ -105,7 +105,9 @@ final class ExecCodec {
     if (bytes > MAX_ARGUMENT_BYTES) {
       throw in.refusal(
           field,
-          "takes " + bytes + " bytes, counting a NUL for each argument; at most "
+          "takes "
+              + bytes
+              + " bytes, counting a NUL for each argument; at most "
               + MAX_ARGUMENT_BYTES
               + " are allowed; send long input as stdin");
     }
@@ -128,7 +130,9 @@ final class ExecCodec {
     if (bytes > MAX_VARIABLE_BYTES) {
       throw in.refusal(
           "env",
-          "takes " + bytes + " bytes, counting = and a NUL for each variable; at most "
+          "takes "
+              + bytes
+              + " bytes, counting = and a NUL for each variable; at most "
               + MAX_VARIABLE_BYTES
               + " are allowed");
     }

@@ -25,8 +25,8 @@ import org.jspecify.annotations.Nullable;
  * @param tookMs milliseconds from its start to its end; 0 if it never started
  * @param cpu processor time that it and its children used, in whole milliseconds, where known
  * @param message for a person, if there is something to say
- * @param retryable whether the same command can succeed later without anyone changing anything,
- *     and did not start
+ * @param retryable whether the same command can succeed later without anyone changing anything, and
+ *     did not start
  */
 public record Exited(
     String eventId,

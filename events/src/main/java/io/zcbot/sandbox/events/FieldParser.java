@@ -11,6 +11,7 @@ import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.core.StreamReadConstraints;
 import com.fasterxml.jackson.core.StreamReadFeature;
+import com.fasterxml.jackson.core.exc.StreamConstraintsException;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.util.ArrayList;
@@ -48,15 +49,16 @@ final class FieldParser {
   /**
    * Reads a record value, which must be one JSON object in UTF-8.
    *
-   * @param maxBytes the longest value
+   * @param topic of the record
    * @param wanted fields whose arrays or objects are kept, and the most elements that each may have
    */
   static Map<String, FieldValue> parse(
-      byte @Nullable [] value, int maxBytes, Map<String, Integer> wanted)
+      byte @Nullable [] value, Topic topic, Map<String, Integer> wanted)
       throws EventFormatException {
     if (value == null) {
       throw new EventFormatException("value", "missing; send a JSON object");
     }
+    int maxBytes = topic.maxBytes();
     if (value.length > maxBytes) {
       throw new EventFormatException(
           "value", "is " + value.length + " bytes; at most " + maxBytes + " are allowed");
@@ -76,8 +78,7 @@ final class FieldParser {
       }
       return values;
     } catch (JacksonException e) {
-      throw new EventFormatException(
-          "value", "is not JSON: " + UntrustedText.quote(e.getOriginalMessage()) + at(e));
+      throw new EventFormatException("value", "is not JSON" + why(e, topic) + at(e));
     } catch (IOException e) {
       throw new UncheckedIOException("reading from memory failed", e);
     }
@@ -142,6 +143,13 @@ final class FieldParser {
 
   private static String twice(String name) {
     return "has the field " + UntrustedText.quote(name) + " twice; send it once";
+  }
+
+  /** Jackson's message, unless it may quote what a command reads or writes. */
+  private static String why(JacksonException e, Topic topic) {
+    return topic.holdsCommandData() && !(e instanceof StreamConstraintsException)
+        ? ""
+        : ": " + UntrustedText.quote(e.getOriginalMessage());
   }
 
   private static String at(JacksonException e) {

@@ -43,7 +43,7 @@ final class Fields {
    */
   static Fields parse(byte @Nullable [] value, Topic topic, Map<String, Integer> wanted)
       throws EventFormatException {
-    return new Fields("", FieldParser.parse(value, topic.maxBytes(), wanted));
+    return new Fields("", FieldParser.parse(value, topic, wanted));
   }
 
   /** The fields of an object that is the value of a field; null if there is none. */
@@ -238,8 +238,8 @@ final class Fields {
    *
    * @param name of a value on the wire
    */
-  <E extends Enum<E>> @Nullable E optionalOneOf(
-      String field, E[] values, Function<E, String> name) throws EventFormatException {
+  <E extends Enum<E>> @Nullable E optionalOneOf(String field, E[] values, Function<E, String> name)
+      throws EventFormatException {
     String text = optionalText(field);
     if (text == null) {
       return null;

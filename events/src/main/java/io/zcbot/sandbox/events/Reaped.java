@@ -36,16 +36,7 @@ public record Reaped(
       @Nullable Instant lastActiveAt,
       @Nullable Integer exitCode,
       @Nullable Boolean oomKilled) {
-    this(
-        eventId,
-        userId,
-        reapedAt,
-        container,
-        reason,
-        lastActiveAt,
-        exitCode,
-        oomKilled,
-        null);
+    this(eventId, userId, reapedAt, container, reason, lastActiveAt, exitCode, oomKilled, null);
   }
 
   /** Why it is gone. */

@@ -41,7 +41,11 @@ final class RecordKey {
         "key",
         text == null
             ? "is not UTF-8"
-            : "is " + UntrustedText.quote(text) + " but user_id is '" + user + "'; make them the"
+            : "is "
+                + UntrustedText.quote(text)
+                + " but user_id is '"
+                + user
+                + "'; make them the"
                 + " same");
   }
 

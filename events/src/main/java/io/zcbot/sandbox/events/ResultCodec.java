@@ -55,8 +55,7 @@ final class ResultCodec {
         .oneOf("last_use", reaped.lastUse());
   }
 
-  static Reaped reaped(byte @Nullable [] key, byte @Nullable [] value)
-      throws EventFormatException {
+  static Reaped reaped(byte @Nullable [] key, byte @Nullable [] value) throws EventFormatException {
     Fields in = Fields.parse(value, Topic.REAPED);
     return new Reaped(
         in.text("event_id"),
@@ -78,8 +77,7 @@ final class ResultCodec {
         .bool("retryable", failed.retryable());
   }
 
-  static Failed failed(byte @Nullable [] key, byte @Nullable [] value)
-      throws EventFormatException {
+  static Failed failed(byte @Nullable [] key, byte @Nullable [] value) throws EventFormatException {
     Fields in = Fields.parse(value, Topic.FAILED);
     return new Failed(
         in.text("event_id"),

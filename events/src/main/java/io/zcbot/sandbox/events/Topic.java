@@ -52,10 +52,13 @@ public enum Topic {
     return prefix + suffix;
   }
 
-  /** The longest record value, in bytes; what is longer is not a valid event. */
-  public int maxBytes() {
+  /**
+   * Whether its records hold what commands read and write. They can be larger than others, and what
+   * is in them is to be shown nowhere.
+   */
+  public boolean holdsCommandData() {
     return switch (this) {
-      case EXEC, INPUT, OUTPUT, EXITED -> LARGE_BYTES;
+      case EXEC, INPUT, OUTPUT, EXITED -> true;
       case ENSURE,
           ACTIVITY,
           READY,
@@ -66,8 +69,13 @@ public enum Topic {
           EXPIRING,
           LIVE,
           COMMANDS ->
-          SMALL_BYTES;
+          false;
     };
+  }
+
+  /** The longest record value, in bytes; what is longer is not a valid event. */
+  public int maxBytes() {
+    return holdsCommandData() ? LARGE_BYTES : SMALL_BYTES;
   }
 
   /** Whether agents write it (and workers read it). */

@@ -76,8 +76,7 @@ class CommandCodecTest extends CodecCase {
   }
 
   @ParameterizedTest
-  @ValueSource(
-      strings = {"event_id", "user_id", "exec_id", "written_at", "seq", "stream", "data"})
+  @ValueSource(strings = {"event_id", "user_id", "exec_id", "written_at", "seq", "stream", "data"})
   void anOutputNeedsEachOfItsFields(String field) {
     assertThat(refusal(Topic.OUTPUT, OUTPUT.replace("\"" + field + "\"", "\"other\"")))
         .isEqualTo(field + ": missing; it is required");

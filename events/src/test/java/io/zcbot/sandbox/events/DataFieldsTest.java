@@ -43,7 +43,8 @@ class DataFieldsTest {
           \\0,       {"data_base64":"AA=="}
           """)
   void theShorterFormIsWritten(String text, String json) {
-    assertThat(written(Data.of(text.replace("\\n", "\n").replace("\\0", "\0")))).asString()
+    assertThat(written(Data.of(text.replace("\\n", "\n").replace("\\0", "\0"))))
+        .asString()
         .isEqualTo(json);
   }
 
@@ -56,7 +57,8 @@ class DataFieldsTest {
     int frame = node.has("data") ? FRAME.length() : FRAME.length() + "_base64".length();
     assertThat(json.length - frame).isLessThanOrEqualTo(base64);
     byte[] read =
-        node.has("data") ? Data.of(node.get("data").textValue()).toByteArray()
+        node.has("data")
+            ? Data.of(node.get("data").textValue()).toByteArray()
             : node.get("data_base64").binaryValue();
     assertThat(read).isEqualTo(data.toByteArray());
   }

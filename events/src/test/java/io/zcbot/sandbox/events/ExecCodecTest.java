@@ -65,7 +65,8 @@ class ExecCodecTest extends CodecCase {
             """
             "command":["cat"],"stdin_base64":"AP8=","env":{"A":"b=c","B":""},"cwd":"/tmp",
             "timeout_seconds":86400,"max_output_bytes":0,"stream":true,"ensure":false,
-            "tty":{"columns":80,"rows":24,"pixels":[1]},"requested_by":"svc"\s""");
+            "tty":{"columns":80,"rows":24,"pixels":[1]},"requested_by":"svc"\
+            """);
     assertThat(exec.stdin()).isEqualTo(Data.of(new byte[] {0, -1}));
     assertThat(exec.environment()).isEqualTo(Map.of("A", "b=c", "B", ""));
     assertThat(exec.directory()).isEqualTo("/tmp");
@@ -215,9 +216,19 @@ class ExecCodecTest extends CodecCase {
     assertThat(exec("\"shell\":\"x\",\"new\":{\"a\":{\"a\":1,\"a\":2}}")).isNotNull();
   }
 
+  /** A refusal is logged and stored, and what a command reads is nobody's business. */
+  @Test
+  void whatIsNoJsonIsNotQuoted() {
+    assertThat(refusal(Topic.EXEC, "{\"stdin\": secret}"))
+        .isEqualTo("value: is not JSON (line 1, column 11)");
+    assertThat(execRefusal("\"shell\":\"x\",\"x\":" + "[".repeat(50)))
+        .startsWith("value: is not JSON: 'Document nesting depth (17) exceeds");
+  }
+
   @Test
   void hostileNamesAreNotRepeatedInFull() {
-    String refusal = execRefusal("\"shell\":\"x\",\"env\":{\"=\\u001b[2J" + "x".repeat(900) + "\":\"\"}");
+    String refusal =
+        execRefusal("\"shell\":\"x\",\"env\":{\"=\\u001b[2J" + "x".repeat(900) + "\":\"\"}");
     assertThat(refusal).startsWith("env: the name '=?[2Jxxx").hasSizeLessThan(150);
   }
 

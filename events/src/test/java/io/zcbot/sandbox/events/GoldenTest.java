@@ -149,8 +149,7 @@ class GoldenTest {
             new Input("i-1", USER, AT, "e-1", new Input.Content.Signal(CommandSignal.INT))),
         Arguments.of(
             "input-resize",
-            new Input(
-                "i-1", USER, AT, "e-1", new Input.Content.Resize(new TerminalSize(132, 43)))),
+            new Input("i-1", USER, AT, "e-1", new Input.Content.Resize(new TerminalSize(132, 43)))),
         Arguments.of(
             "output",
             new Output("o-1", USER, "e-1", AT, 3, OutputStreamName.STDERR, Data.of("42\n"))),

@@ -9,12 +9,15 @@ import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.audit.log.RecordPosition;
 import io.zcbot.sandbox.worker.audit.result.Check;
+import java.util.function.LongPredicate;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Checks whether a sandbox was reaped too early or too late: {@link Check#I5} and {@link Check#I6}.
+ *
+ * @param mayBeRunning whether a command of the user may have been running at a time
  */
-record IdleChecks(FoldContext context, UserId user) {
+record IdleChecks(FoldContext context, UserId user, LongPredicate mayBeRunning) {
   void judge(TrackedSession session, TrackedSession.End end) {
     if (end.reason() == Reaped.Reason.IDLE) {
       judgeTooEarly(session, end);
@@ -70,7 +73,10 @@ record IdleChecks(FoldContext context, UserId user) {
       TrackedSession session, long from, long to, RecordPosition... evidence) {
     Rules rules = context.rules();
     TrackedSession.Gap gap = session.gap();
-    long idle = rules.agedBetween(from, to);
+    long idle = rules.agedBetween(Math.max(from, session.busyUntil()), to);
+    if (mayBeRunning.test(to)) {
+      return; // the last command is not answered yet
+    }
     if (idle > rules.longestIdle() && context.isKnown(Topic.ACTIVITY, evidence[0], from)) {
       tooLate(session, idle, evidence);
     } else if (gap != null

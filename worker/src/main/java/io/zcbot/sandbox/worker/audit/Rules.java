@@ -4,6 +4,7 @@
  */
 package io.zcbot.sandbox.worker.audit;
 
+import io.zcbot.sandbox.events.Exec;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Comparator;
@@ -53,6 +54,12 @@ public record Rules(
    */
   private static final Duration LONGEST_HOLD = Duration.ofSeconds(30);
 
+  /** What an exec that says nothing of it is given. */
+  private static final Duration COMMAND_TIMEOUT = Duration.ofSeconds(60);
+
+  /** How much later than its time-out a command is ended at the latest, whatever it does. */
+  private static final Duration COMMAND_END = Duration.ofSeconds(15);
+
   public Rules {
     outages = outages.stream().sorted(Comparator.comparing(Outage::from)).toList();
   }
@@ -84,6 +91,15 @@ public record Rules(
       }
     }
     return aged;
+  }
+
+  /** From when on an exec without an answer is one too many, in milliseconds since 1970 (I11). */
+  long commandDue(Exec exec, long recorded) {
+    Instant expires = exec.expiresAt();
+    Duration timeout = exec.timeout() == null ? COMMAND_TIMEOUT : exec.timeout();
+    return answerDue(
+            recorded, expires == null ? recorded + expiry.toMillis() : expires.toEpochMilli())
+        + timeout.plus(COMMAND_END).toMillis();
   }
 
   /** From when on an ensure without an answer is one too many, in milliseconds since 1970 (I2). */

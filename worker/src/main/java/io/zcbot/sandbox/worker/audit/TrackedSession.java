@@ -23,6 +23,7 @@ final class TrackedSession {
   private @Nullable Announced lastReady;
   private @Nullable End end;
   private @Nullable Gap gap;
+  private long busyUntil = Long.MIN_VALUE;
   private @Nullable Announced successor;
   private int ensures;
   private long activities;
@@ -139,10 +140,34 @@ final class TrackedSession {
     use(time, position);
   }
 
+  /** The latest time until which a command ran, or may have. */
+  long busyUntil() {
+    return busyUntil;
+  }
+
+  void busyUntil(long time) {
+    busyUntil = Math.max(busyUntil, time);
+  }
+
+  /**
+   * A command ran.
+   *
+   * @param position of the record that proves it; null if it only may have run
+   */
+  void ran(long from, long to, @Nullable RecordPosition position) {
+    if (position != null) {
+      use(from, position);
+    }
+    busyUntil(to);
+    if (position != null) {
+      uses.add(to, position);
+    }
+  }
+
   private void use(long time, RecordPosition position) {
     if (gap == null) {
       UsageWindow.Use last = uses.last();
-      if (rules.agedBetween(last.time(), time) > rules.longestIdle()) {
+      if (rules.agedBetween(Math.max(last.time(), busyUntil), time) > rules.longestIdle()) {
         gap = new Gap(last, new UsageWindow.Use(time, position));
       }
     }

@@ -37,10 +37,12 @@ final class EventText {
           case Ready r ->
               List.of(r.outcome().wire() + " in " + r.tookMs() + " ms", where(r.container()));
           case Reaped reaped -> parts(reaped);
-          case Failed f -> List.of(f.reason().wire() + ": " + f.message(), retryable(f.retryable()));
+          case Failed f ->
+              List.of(f.reason().wire() + ": " + f.message(), retryable(f.retryable()));
           case Release release -> parts(release);
           case Expiring e ->
-              List.of(e.reason().wire(), "at " + e.endsAt(), "container " + shortId(e.containerId()));
+              List.of(
+                  e.reason().wire(), "at " + e.endsAt(), "container " + shortId(e.containerId()));
           case Exec exec -> CommandText.parts(exec);
           case Input input -> CommandText.parts(input);
           case Output output -> CommandText.parts(output);

@@ -22,7 +22,9 @@ import picocli.CommandLine.Parameters;
 final class PublishCommand implements Callable<Integer> {
   private final CommandContext context;
 
-  @Parameters(paramLabel = "TOPIC", description = "The topic: ensure, activity, exec, input or release.")
+  @Parameters(
+      paramLabel = "TOPIC",
+      description = "The topic: ensure, activity, exec, input or release.")
   private InputTopic topic = InputTopic.ensure;
 
   @Parameters(paramLabel = "KEY", description = "The record's key.")

@@ -40,7 +40,9 @@ public final class CommandLine {
 
   /** So that the bounds of an argument can be seen; not to be executed. */
   private static String quoted(String argument) {
-    return PLAIN.matcher(argument).matches() ? argument : "'" + argument.replace("'", "'\\''") + "'";
+    return PLAIN.matcher(argument).matches()
+        ? argument
+        : "'" + argument.replace("'", "'\\''") + "'";
   }
 
   /** What can be shown of a text at most: the rest need not be looked at. */

@@ -73,10 +73,10 @@ final class PsCommand {
           Aside aside = new Aside()) {
         Aside.Work<Map<UserId, Instant>> uses =
             aside.start(() -> LastUses.since(log, now.minus(config.reaper().longestIdleTtl)));
-        Aside.Work<Map<UserId, Integer>> running =
-            aside.start(() -> RunningCommands.counts(log));
+        Aside.Work<Map<UserId, Integer>> running = aside.start(() -> RunningCommands.counts(log));
         try (Engine engine = context.engine(config)) {
-          return new PsCommand(context.console(), engine, log, config).run(now, uses, running, aside, json);
+          return new PsCommand(context.console(), engine, log, config)
+              .run(now, uses, running, aside, json);
         }
       }
     }

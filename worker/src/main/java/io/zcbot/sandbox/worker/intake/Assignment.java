@@ -7,7 +7,6 @@ package io.zcbot.sandbox.worker.intake;
 import io.zcbot.sandbox.events.UserId;
 import java.time.Duration;
 import java.util.Collection;
-import java.util.Comparator;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.Map;

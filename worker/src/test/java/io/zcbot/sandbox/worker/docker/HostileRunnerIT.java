@@ -182,7 +182,8 @@ class HostileRunnerIT {
                     throw new AssertionError(e);
                   }
                 });
-    try (CommandChannel channel = fixture.engine.commands(fixture.spec(), true).open(sandbox.id())) {
+    try (CommandChannel channel =
+        fixture.engine.commands(fixture.spec(), true).open(sandbox.id())) {
       assertRuns(channel);
       assertThat(fixture.docker.inspectContainerCmd(sandbox.id()).exec().getExecIds()).hasSize(1);
       assertThat(fixture.engine.hasRunningExec(sandbox.id())).isFalse();
@@ -192,7 +193,11 @@ class HostileRunnerIT {
     await()
         .untilAsserted(
             () ->
-                assertThat(fixture.bash(sandbox.id(), "grep -l ^zcbot /proc/[2-9]*/comm /proc/1[0-9]*/comm").exitCode())
+                assertThat(
+                        fixture
+                            .bash(
+                                sandbox.id(), "grep -l ^zcbot /proc/[2-9]*/comm /proc/1[0-9]*/comm")
+                            .exitCode())
                     .as("it ends with its channel")
                     .isNotZero());
     await()

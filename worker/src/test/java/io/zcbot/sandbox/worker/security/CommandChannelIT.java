@@ -106,7 +106,8 @@ class CommandChannelIT extends Attacks {
   void signalsReachACommand() throws Exception {
     try (CommandChannel channel = open(lab.sandbox)) {
       Trial polite =
-          Trial.bash(channel, "trap 'echo got it; exit 5' TERM; echo on; while :; do sleep 0.1; done");
+          Trial.bash(
+              channel, "trap 'echo got it; exit 5' TERM; echo on; while :; do sleep 0.1; done");
       polite.awaitOutput("on");
       polite.command().signal(CommandSignal.TERM);
       assertThat(polite.end())
@@ -163,8 +164,7 @@ class CommandChannelIT extends Attacks {
     try (CommandChannel channel = open(sandbox)) {
       Trial trial =
           Trial.start(
-              channel,
-              Trial.request(Duration.ofSeconds(3), 1 << 20, null, "bash", "-c", DAEMONS));
+              channel, Trial.request(Duration.ofSeconds(3), 1 << 20, null, "bash", "-c", DAEMONS));
       trial.awaitOutput("on");
       assertThat(trial.end())
           .isInstanceOfSatisfying(
@@ -218,7 +218,8 @@ class CommandChannelIT extends Attacks {
         catchThrowableOfType(
             EngineException.class, () -> channel.start(Trial.request("true"), trial.witness()));
     assertThat(e.kind()).isEqualTo(EngineException.Kind.UNAVAILABLE);
-    assertThat(catchThrowableOfType(EngineException.class, () -> open(sandbox)).kind().isRetryable())
+    assertThat(
+            catchThrowableOfType(EngineException.class, () -> open(sandbox)).kind().isRetryable())
         .isTrue();
   }
 

@@ -26,15 +26,11 @@ public record Trial(Command command, Witness witness) {
   }
 
   public static CommandRequest request(
-      Duration timeout,
-      int window,
-      @Nullable TerminalSize terminal,
-      String... arguments) {
+      Duration timeout, int window, @Nullable TerminalSize terminal, String... arguments) {
     return new CommandRequest(List.of(arguments), Map.of(), null, timeout, terminal, window);
   }
 
-  public static Trial start(CommandChannel channel, CommandRequest request)
-      throws EngineException {
+  public static Trial start(CommandChannel channel, CommandRequest request) throws EngineException {
     Witness witness = new Witness();
     return new Trial(channel.start(request, witness), witness);
   }

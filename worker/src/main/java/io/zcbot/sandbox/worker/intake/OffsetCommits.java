@@ -40,14 +40,9 @@ class OffsetCommits {
   final Time time;
   private final SplittableRandom jitter;
   private boolean underWay;
-<<<<<<< HEAD
+  private @Nullable String denial;
   private long due;
   final OutageLog outage;
-=======
-  private @Nullable String denial;
-  private long last;
-  private final OutageLog outage;
->>>>>>> intake
 
   OffsetCommits(Consumer<byte[], byte[]> consumer, TrackedPartitions tracked, Time time) {
     this.consumer = consumer;

@@ -154,10 +154,7 @@ final class CommandClient implements AutoCloseable {
     boolean output = record.topic().equals(Topic.OUTPUT.named(prefix));
     SandboxEvent event =
         Kafka.CODEC.decode(
-            output ? Topic.OUTPUT : Topic.EXITED,
-            record.key(),
-            record.value(),
-            Origins.of(record));
+            output ? Topic.OUTPUT : Topic.EXITED, record.key(), record.value(), Origins.of(record));
     if (event instanceof Output o) {
       Run run = pending.get(o.execId());
       if (run != null) {

@@ -74,11 +74,7 @@ final class Commands implements Experiment {
         WorkerProcess.start(
             setting,
             PREFIX,
-            Map.of(
-                "ZCBOT_SANDBOX_WARM",
-                Integer.toString(NEW_USERS),
-                "ZCBOT_STOP_TIMEOUT",
-                "60s"));
+            Map.of("ZCBOT_SANDBOX_WARM", Integer.toString(NEW_USERS), "ZCBOT_STOP_TIMEOUT", "60s"));
     try (worker;
         CommandClient client = new CommandClient(setting.kafka(), PREFIX, PARTITIONS)) {
       worker.awaitParked(NEW_USERS);
@@ -111,8 +107,7 @@ final class Commands implements Experiment {
     before = Processors.now(worker).ofWorkerAndEngine();
     Calls.atRate(5, SECONDS, cli, _ -> dockerExec(container));
     rounds.add(
-        "processor exec",
-        (Processors.now(worker).ofWorkerAndEngine() - before) / (5 * SECONDS));
+        "processor exec", (Processors.now(worker).ofWorkerAndEngine() - before) / (5 * SECONDS));
     latencies.add(CLI, cli);
   }
 
@@ -134,8 +129,7 @@ final class Commands implements Experiment {
         rate,
         seconds,
         (i, intended) ->
-            runs.add(
-                client.start(users.get(i % users.size()), command, false, 1 << 16, intended)));
+            runs.add(client.start(users.get(i % users.size()), command, false, 1 << 16, intended)));
     client.awaitAll();
     Histogram ends = Latencies.histogram();
     runs.forEach(run -> ends.recordValue(Math.max(0, (long) (run.endMillis() * 1e3))));
@@ -221,7 +215,10 @@ final class Commands implements Experiment {
     report.target(
         "`/bin/true` p50 ≤ 5 ms, p99 ≤ 20 ms",
         figures.median(OURS + " p50") <= 5 && figures.median(OURS + " p99") <= 20,
-        figures.text(OURS + " p50", "%.1f") + " and " + figures.text(OURS + " p99", "%.1f") + " ms");
+        figures.text(OURS + " p50", "%.1f")
+            + " and "
+            + figures.text(OURS + " p99", "%.1f")
+            + " ms");
     report.target(
         "≥ 12× faster than `docker exec` (p50)",
         figures.ratioMedian(CLI + " p50", OURS + " p50") >= 12,

@@ -4,7 +4,8 @@
 # network and checks that the kernel took the rules. In the `host` mode it can't, since it runs as
 # uid 1000 without a capability, and checks that the host's rules are in force. In `both` it does
 # both. With no network at all it checks that there is none. It says so in one line on stdout, and
-# idles.
+# becomes the runner (runner/PROTOCOL.md), which the worker speaks to over the standard streams. Where
+# it is root, or not the first process, it idles.
 #
 #   zcbot-sandbox ready firewall=host
 #   zcbot-sandbox ready firewall=<container|both> ipv4=<rules> ipv6=<rules|disabled>
@@ -31,7 +32,7 @@ source /usr/local/lib/zcbot/firewall.sh
 # Nothing but the last line's exec ends this script without a reason of its own.
 trap 'fail ended "init.sh ended before the rules were in force"' EXIT
 
-# Says that the sandbox is ready, and how, then waits for its end.
+# Says that the sandbox is ready, and how, then runs commands or waits for its end.
 #
 # A warm slot has no workspace yet. It is worth something only if mounts that the worker makes from
 # now on show in here, so it waits to see one: a directory with one entry, whose name it was told.
@@ -46,6 +47,11 @@ idle() {
     ready=zcbot-slot
   fi
   printf '%s ready %s\n' "$ready" "$1"
+  # As root the runner would run commands as root. Behind an init of the engine it would end with its
+  # standard input, and the sandbox with it.
+  if ((EUID != 0 && $$ == 1)); then
+    exec /usr/local/sbin/zcbot-runner
+  fi
   exec sleep infinity
 }
 

@@ -80,7 +80,7 @@ final class CommandHistory {
     TrackedCommand.Asked asked = command.asked();
     boolean isComplete =
         command.outputs() > 0
-            || asked != null && context.isKnown(Topic.OUTPUT, position, asked.time());
+            || (asked != null && context.isKnown(Topic.OUTPUT, position, asked.time()));
     long missing = command.wrote(output);
     if (missing < 0) {
       context.counters().duplicate(Topic.OUTPUT);
@@ -110,6 +110,7 @@ final class CommandHistory {
     if (first != null) {
       context.counters().commands.answeredAgain++;
       judgeAgain(command, first, now);
+      command.answered(now);
       return;
     }
     command.answered(now);
@@ -130,7 +131,8 @@ final class CommandHistory {
           first.position(),
           now.position());
     }
-    if (first.isOfAnotherStartThan(now) && !command.startedAgainTold) {
+    TrackedCommand.Answer start = command.start();
+    if (start != null && now.isOfAnotherStartThan(start) && !command.startedAgainTold) {
       command.startedAgainTold = true;
       context.violation(
           Check.I12,
@@ -138,14 +140,14 @@ final class CommandHistory {
           "the command of exec "
               + command.execId()
               + " was started twice: at "
-              + first.startedAt()
+              + start.startedAt()
               + " in container "
-              + first.containerId()
+              + start.containerId()
               + ", and at "
               + now.startedAt()
               + " in container "
               + now.containerId(),
-          first.position(),
+          start.position(),
           now.position());
     }
   }

@@ -14,6 +14,7 @@ import io.zcbot.sandbox.worker.audit.result.AuditedCommand;
 import io.zcbot.sandbox.worker.audit.result.CommandLine;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /** What the log has of one command so far: its exec, its outputs, its first answer. */
@@ -21,6 +22,7 @@ final class TrackedCommand {
   private final String execId;
   private @Nullable Asked asked;
   private @Nullable Answer answer;
+  private @Nullable Answer start;
   private long nextSeq;
   private long outputs;
   private long streamed;
@@ -71,12 +73,10 @@ final class TrackedCommand {
       return data == null ? 0 : data.length();
     }
 
-    /** Whether both tell of a start, and of two different ones. */
+    /** Whether this tells of a start, and of another one. */
     boolean isOfAnotherStartThan(Answer other) {
       return startedAt != null
-          && other.startedAt != null
-          && !(startedAt.equals(other.startedAt)
-              && String.valueOf(containerId).equals(String.valueOf(other.containerId)));
+          && !(startedAt.equals(other.startedAt) && Objects.equals(containerId, other.containerId));
     }
   }
 
@@ -96,6 +96,11 @@ final class TrackedCommand {
     return answer;
   }
 
+  /** The first answer that tells of a start: none need, and a later one may. */
+  @Nullable Answer start() {
+    return start;
+  }
+
   boolean isOpen() {
     return asked != null && answer == null;
   }
@@ -109,8 +114,14 @@ final class TrackedCommand {
     asked = new Asked(CommandLine.of(exec.program()), time, due, position);
   }
 
-  void answered(Answer first) {
-    answer = first;
+  /** An answer came; the first one counts. */
+  void answered(Answer now) {
+    if (answer == null) {
+      answer = now;
+    }
+    if (start == null && now.startedAt != null) {
+      start = now;
+    }
   }
 
   /**

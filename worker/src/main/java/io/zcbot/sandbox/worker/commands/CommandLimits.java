@@ -25,4 +25,15 @@ public record CommandLimits(
     int maxInlineOutput) {
   public static final CommandLimits DEFAULT =
       new CommandLimits(8, 64, Duration.ofSeconds(60), Duration.ofHours(1), 256 * 1024, 512 * 1024);
+
+  /** The same with what operators set. */
+  public CommandLimits with(int perSandbox, Duration maxTimeout) {
+    return new CommandLimits(
+        perSandbox,
+        waiting,
+        defaultTimeout.compareTo(maxTimeout) < 0 ? defaultTimeout : maxTimeout,
+        maxTimeout,
+        defaultOutput,
+        maxInlineOutput);
+  }
 }

@@ -7,6 +7,7 @@ package io.zcbot.sandbox.worker.commands;
 import io.zcbot.sandbox.events.CommandEntry;
 import io.zcbot.sandbox.events.Failed;
 import io.zcbot.sandbox.events.Input;
+import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.Release;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.commands.SandboxProvider.Provision;
@@ -33,7 +34,7 @@ import org.slf4j.LoggerFactory;
 import org.slf4j.MDC;
 
 /** The commands that agents send to their users' sandboxes. */
-public final class Commands implements AutoCloseable {
+public final class Commands implements CommandWork, AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(Commands.class);
 
   /** For the output of all commands, beyond the window of each. */
@@ -90,6 +91,7 @@ public final class Commands implements AutoCloseable {
    * @throws FencedException if another worker owns the user's partition by now; that worker answers
    * @throws InterruptedException if the worker stops first; the exec is not answered then
    */
+  @Override
   public void exec(ExecRequest request) throws FencedException, InterruptedException {
     try (var _ = MDC.putCloseable("event", request.exec().eventId())) {
       if (closed) {
@@ -176,6 +178,7 @@ public final class Commands implements AutoCloseable {
    * Whether an exec is queued, runs, or was answered here and is remembered. One that is known is
    * not run again.
    */
+  @Override
   public boolean knows(UserId user, String execId) {
     CommandKey key = new CommandKey(user, execId);
     CommandRun run = runs.get(key);
@@ -185,6 +188,7 @@ public final class Commands implements AutoCloseable {
   }
 
   /** Takes an input. Any thread; never blocks. Only bytes can be too much. */
+  @Override
   public Taken input(Input input) {
     CommandKey key = new CommandKey(input.userId(), input.execId());
     CommandRun run = runs.get(key);
@@ -195,6 +199,7 @@ public final class Commands implements AutoCloseable {
   }
 
   /** Completes when a command whose buffer was full has room again, or is over or unknown. */
+  @Override
   public CompletableFuture<Void> room(UserId user, String execId) {
     CommandRun run = runs.get(new CommandKey(user, execId));
     return run == null ? CompletableFuture.completedFuture(null) : run.room();
@@ -212,6 +217,7 @@ public final class Commands implements AutoCloseable {
    * @throws FencedException if another worker owns the user's partition by now
    * @throws InterruptedException if the worker stops first
    */
+  @Override
   public void release(Release release, Fence fence) throws FencedException, InterruptedException {
     ends.release(release, fence);
   }
@@ -251,6 +257,7 @@ public final class Commands implements AutoCloseable {
    * Execs below an offset are committed, so that nobody reads them again and the entries of those
    * that are answered can go. Never blocks.
    */
+  @Override
   public void committed(int partition, long offset) {
     known.committed(partition, offset);
   }
@@ -259,6 +266,7 @@ public final class Commands implements AutoCloseable {
    * A partition is not this worker's any more. What waits to begin does not; what runs goes on,
    * because the partition may come back, and ends unanswered unless it does. Never blocks.
    */
+  @Override
   public void gone(int partition) {
     known.gone(partition);
     queues.all().forEach(UserCommands::lookAgain);
@@ -271,7 +279,7 @@ public final class Commands implements AutoCloseable {
     for (UserCommands commands : queues.all()) {
       commands.lookAgain();
       if (!commands.isIdle()) {
-        commands.sandbox().touch(now);
+        commands.sandbox().touch(now, Reaped.Use.COMMAND);
       }
     }
   }

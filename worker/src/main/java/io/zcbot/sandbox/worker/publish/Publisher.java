@@ -116,11 +116,16 @@ public final class Publisher
 
   @Override
   public CompletableFuture<Void> publishAsync(SandboxEvent event) {
+    return sendOnce(record(event));
+  }
+
+  /** Hands a record over; fails if the log does not take it. */
+  CompletableFuture<Void> sendOnce(ProducerRecord<byte[], byte[]> record) {
     CompletableFuture<Void> sent = new CompletableFuture<>();
     try {
       var _ =
           producer.send(
-              record(event),
+              record,
               (_, e) -> {
                 if (e == null) {
                   sent.complete(null);
@@ -232,7 +237,12 @@ public final class Publisher
     }
   }
 
-  private void send(ProducerRecord<byte[], byte[]> record, Fence fence)
+  /**
+   * Sends a record and returns once the log has it; tries until then.
+   *
+   * @param fence passed before each try
+   */
+  void send(ProducerRecord<byte[], byte[]> record, Fence fence)
       throws FencedException, InterruptedException {
     try {
       retry.executeCheckedSupplier(

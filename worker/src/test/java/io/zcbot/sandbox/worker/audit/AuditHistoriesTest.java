@@ -6,9 +6,9 @@ package io.zcbot.sandbox.worker.audit;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.zcbot.sandbox.worker.audit.result.AuditedCommand;
 import io.zcbot.sandbox.worker.audit.log.Coverage;
 import io.zcbot.sandbox.worker.audit.log.LogRecord;
+import io.zcbot.sandbox.worker.audit.result.AuditedCommand;
 import io.zcbot.sandbox.worker.audit.result.Session;
 import io.zcbot.sandbox.worker.audit.result.Summary;
 import java.time.Instant;

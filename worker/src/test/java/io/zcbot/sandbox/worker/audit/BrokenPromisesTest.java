@@ -7,8 +7,8 @@ package io.zcbot.sandbox.worker.audit;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.zcbot.sandbox.events.Activity;
-import io.zcbot.sandbox.events.Ensure;
 import io.zcbot.sandbox.events.ContainerRef;
+import io.zcbot.sandbox.events.Ensure;
 import io.zcbot.sandbox.events.Exec;
 import io.zcbot.sandbox.events.Exited;
 import io.zcbot.sandbox.events.Failed;

@@ -101,9 +101,7 @@ class CommandRuleTest extends OneUsersLog {
             outputs,
             false,
             0,
-            hasRun
-                ? new ContainerRef("zcbot-sandbox-" + USER, container, "host-w1", "w1")
-                : null,
+            hasRun ? new ContainerRef("zcbot-sandbox-" + USER, container, "host-w1", "w1") : null,
             hasRun ? at(started) : null,
             hasRun ? ms(t) - ms(started) : 0,
             null,
@@ -154,8 +152,7 @@ class CommandRuleTest extends OneUsersLog {
                     new AuditedCommand.Written(2, 12, false),
                     exited.position)));
     assertThat(told.findings().toString()).doesNotContain("secret");
-    assertThat(told.summary().commands().answers())
-        .isEqualTo(Map.of(Exited.Reason.EXITED, 1L));
+    assertThat(told.summary().commands().answers()).isEqualTo(Map.of(Exited.Reason.EXITED, 1L));
     assertThat(told.summary().commands().outputBytes()).isEqualTo(12);
   }
 
@@ -257,6 +254,23 @@ class CommandRuleTest extends OneUsersLog {
     assertThat(checks(1_000)).isEmpty();
   }
 
+  /** Answered in the moment in which its worker was killed, and read again by the next. */
+  @Test
+  void i12IsAboutStartsNotAboutAnswers() {
+    exec(0, "e1");
+    notStarted(1, "e1", Exited.Reason.REJECTED);
+    TestLog.Entry one = exited(2, "e1", "c1", 1.5);
+    assertThat(checks(1_000)).isEmpty();
+    TestLog.Entry other = exited(3, "e1", "c1", 2.5);
+    assertThat(audit(1_000).violations())
+        .singleElement()
+        .satisfies(
+            v -> {
+              assertThat(v.check()).isEqualTo(Check.I12);
+              assertThat(v.evidence()).containsExactly(one.position, other.position);
+            });
+  }
+
   @Test
   void i14AGapInTheOutput() {
     exec(0, "e1");
@@ -277,8 +291,7 @@ class CommandRuleTest extends OneUsersLog {
   void i14TheEndOfTheOutputIsMissing() {
     exec(0, "e1");
     output(1, "e1", 0);
-    TestLog.Entry end =
-        exited(5, EventIds.exited("e1"), "e1", Exited.Reason.EXITED, "c1", 0.5, 2);
+    TestLog.Entry end = exited(5, EventIds.exited("e1"), "e1", Exited.Reason.EXITED, "c1", 0.5, 2);
     TestLog.Told told = audit(1_000);
     assertThat(told.violations())
         .singleElement()
@@ -324,8 +337,7 @@ class CommandRuleTest extends OneUsersLog {
     TestLog.Told told = audit(1_000);
     assertThat(told.violations()).isEmpty();
     assertThat(told.findings()).filteredOn(AuditedCommand.class::isInstance).hasSize(500);
-    assertThat(told.summary().commands().answers())
-        .isEqualTo(Map.of(Exited.Reason.EXITED, 500L));
+    assertThat(told.summary().commands().answers()).isEqualTo(Map.of(Exited.Reason.EXITED, 500L));
   }
 
   @Test

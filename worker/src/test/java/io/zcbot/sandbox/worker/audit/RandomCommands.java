@@ -74,8 +74,7 @@ final class RandomCommands {
   void refused(UserId user, int partition, long asked, long clock) {
     String id = ask(user, partition, asked, 0);
     Exited.Reason reason = NOT_STARTED[random.nextInt(NOT_STARTED.length)];
-    answer(
-        user, partition, id, asked + 5 + clock, new Run(null, 0, asked + 5, reason), null, 0);
+    answer(user, partition, id, asked + 5 + clock, new Run(null, 0, asked + 5, reason), null, 0);
   }
 
   private String ask(UserId user, int partition, long t, long seconds) {

@@ -9,16 +9,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import java.time.Duration;
-import org.jspecify.annotations.Nullable;
-import io.zcbot.sandbox.events.Exited;
-import io.zcbot.sandbox.events.Exec;
-import io.zcbot.sandbox.events.Data;
 import io.zcbot.sandbox.events.Activity;
 import io.zcbot.sandbox.events.ContainerRef;
+import io.zcbot.sandbox.events.Data;
 import io.zcbot.sandbox.events.Ensure;
 import io.zcbot.sandbox.events.EventCodec;
 import io.zcbot.sandbox.events.EventIds;
+import io.zcbot.sandbox.events.Exec;
+import io.zcbot.sandbox.events.Exited;
 import io.zcbot.sandbox.events.Failed;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
@@ -30,11 +28,13 @@ import java.io.StringWriter;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.api.parallel.ResourceLock;
@@ -227,8 +227,7 @@ class AuditCommandTest {
     assertThat(out.toString())
         .doesNotContain("secret")
         .contains(
-            "commands    3 (exited 1, no_sandbox 1), 1 open\n",
-            "latency     exited: p50 250 ms");
+            "commands    3 (exited 1, no_sandbox 1), 1 open\n", "latency     exited: p50 250 ms");
     assertThat(out.toString().lines().skip(1).limit(3))
         .satisfiesExactly(
             l ->

@@ -110,7 +110,8 @@ class RecordFormatTest {
                 record(
                     "sandbox.input",
                     USER,
-                    "{\"user_id\":\"%s\",\"exec_id\":\"e\",\"data_base64\":\"AP8=\"}".formatted(USER))))
+                    "{\"user_id\":\"%s\",\"exec_id\":\"e\",\"data_base64\":\"AP8=\"}"
+                        .formatted(USER))))
         .contains("\"data_bytes\":2}}");
     assertThat(format.json(record("sandbox.output", USER, "{\"data\":\"secret\"}")))
         .contains("\"problem\":\"not an event: ", "\"value_bytes\":17}")

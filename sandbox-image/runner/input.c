@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Standard input of commands. The worker sends not more than it was asked for, so what a command does
+ * not read yet is at most a window, and nothing here waits for it. */
+#include "runner.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+enum { INPUT_MEMORY = INPUT_WINDOW + 4096, END_OF_TRANSMISSION = 4 };
+
+void input_init(struct command *command) {
+  command->input_owed = INPUT_WINDOW;
+}
+
+static void drop_held(struct command *command) {
+  if (command->input != NULL) {
+    munmap(command->input, INPUT_MEMORY);
+    command->input = NULL;
+  }
+  command->input_owed += (uint32_t)(command->input_to - command->input_from);
+  command->input_from = command->input_to = 0;
+}
+
+void input_close(struct command *command) {
+  drop_held(command);
+  if (command->in >= 0 && !command->terminal) {
+    close(command->in);
+  }
+  command->in = -1;
+}
+
+/* Writes what the command takes; returns how much that was. If it takes no more for ever, everything
+ * counts as taken. */
+static size_t push(struct command *command, const void *bytes, size_t length) {
+  ssize_t written = write(command->in, bytes, length);
+  if (written >= 0) {
+    return (size_t)written;
+  }
+  if (errno == EAGAIN || errno == EINTR) {
+    return 0;
+  }
+  if (!command->terminal) {
+    close(command->in);
+  }
+  command->in = -1;
+  return length;
+}
+
+static bool hold(struct command *command, const uint8_t *bytes, size_t length) {
+  if (command->input == NULL) {
+    void *memory = mmap(NULL, INPUT_MEMORY, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED) {
+      return false;
+    }
+    command->input = memory;
+  }
+  if (length > INPUT_MEMORY - command->input_to) {
+    memmove(command->input, command->input + command->input_from, command->input_to - command->input_from);
+    command->input_to -= command->input_from;
+    command->input_from = 0;
+  }
+  memcpy(command->input + command->input_to, bytes, length);
+  command->input_to += length;
+  return true;
+}
+
+static void take(struct command *command, const uint8_t *bytes, size_t length) {
+  size_t taken = 0;
+  if (command->in < 0) {
+    taken = length;
+  } else if (command->input_from == command->input_to) {
+    taken = push(command, bytes, length);
+  }
+  command->input_owed += (uint32_t)taken;
+  if (taken < length && !hold(command, bytes + taken, length - taken)) {
+    input_close(command); /* no memory: its input ends here, rather than have a hole */
+  }
+}
+
+static void end_now(struct command *command) {
+  if (!command->terminal) {
+    input_close(command);
+  }
+}
+
+void input_give(struct command *command, const uint8_t *bytes, size_t length) {
+  if (command->state != RUNNING || command->input_ends) {
+    return;
+  }
+  length = length < command->input_granted ? length : command->input_granted;
+  command->input_granted -= (uint32_t)length;
+  take(command, bytes, length);
+}
+
+void input_end(struct command *command) {
+  if (command->state != RUNNING || command->input_ends) {
+    return;
+  }
+  command->input_ends = true;
+  if (command->terminal) {
+    const uint8_t end = END_OF_TRANSMISSION;
+    take(command, &end, 1);
+  } else if (command->input_from == command->input_to) {
+    end_now(command);
+  }
+}
+
+void input_push(struct command *command) {
+  if (command->in < 0 || command->input_from == command->input_to) {
+    return;
+  }
+  size_t taken = push(command, command->input + command->input_from, command->input_to - command->input_from);
+  command->input_from += taken;
+  command->input_owed += (uint32_t)taken;
+  if (command->input_from == command->input_to) {
+    drop_held(command);
+    if (command->input_ends) {
+      end_now(command);
+    }
+  }
+}

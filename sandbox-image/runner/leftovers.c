@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The outputs of commands that have ended, as long as processes in the background have them open. If
+ * they were closed, a server left in the background would end at the next line it logs. So they are
+ * read, and what comes is dropped; not often, since nobody waits for it. */
+#define _GNU_SOURCE
+#include "runner.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <string.h>
+#include <unistd.h>
+
+#define PAUSE (10 * MILLISECOND)
+
+static int leftovers[MAX_LEFTOVERS];
+static int count;
+static micros next;
+static int nowhere = -1;
+
+void leftovers_init(void) {
+  nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
+}
+
+static void remove_at(int index) {
+  close(leftovers[index]);
+  count--;
+  memmove(leftovers + index, leftovers + index + 1, (size_t)(count - index) * sizeof *leftovers);
+}
+
+void leftovers_take(struct stream *stream) {
+  if (stream->fd < 0) {
+    return;
+  }
+  struct pollfd end = {.fd = stream->fd, .events = 0};
+  if (poll(&end, 1, 0) == 0) { /* nobody has hung up */
+    if (count == MAX_LEFTOVERS) {
+      remove_at(0);
+    }
+    leftovers[count++] = stream->fd;
+    stream->fd = -1;
+  }
+}
+
+void leftovers_close(void) {
+  while (count > 0) {
+    remove_at(count - 1);
+  }
+}
+
+int leftovers_watch(struct pollfd *fds, micros now) {
+  if (next > now) {
+    return 0;
+  }
+  for (int i = 0; i < count; i++) {
+    fds[i] = (struct pollfd){.fd = leftovers[i], .events = POLLIN};
+  }
+  return count;
+}
+
+micros leftovers_next(micros now) {
+  return count > 0 && next > now ? next : NEVER;
+}
+
+/* Drops what is there; false at the end. */
+static bool drop(int fd) {
+  ssize_t got = splice(fd, NULL, nowhere, NULL, 1 << 20, SPLICE_F_NONBLOCK);
+  if (got < 0 && errno != EAGAIN) {
+    char bytes[4096];
+    got = read(fd, bytes, sizeof bytes);
+  }
+  return got > 0 || (got < 0 && errno == EAGAIN);
+}
+
+void leftovers_read(const struct pollfd *fds, int watched, micros now) {
+  for (int i = watched; i-- > 0;) {
+    if (fds[i].revents != 0) {
+      next = now + PAUSE;
+      if (!drop(fds[i].fd)) {
+        remove_at(i);
+      }
+    }
+  }
+}

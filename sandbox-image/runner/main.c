@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Runs commands in a sandbox for the worker, which speaks to it over its standard streams: PROTOCOL.md.
+ * As process 1 it never ends; else it ends with its input, and its commands with it. */
+#define _GNU_SOURCE
+#include "runner.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { INPUT, OUTPUT, SIGNALS, WAKE, FIRST_COMMAND, EACH = 3 };
+
+static struct pollfd fds[FIRST_COMMAND + EACH * TABLE + MAX_LEFTOVERS];
+static bool first_process;
+static bool input_ended;
+
+static void watch(int index, int fd, short events, bool wanted) {
+  fds[index].fd = wanted ? fd : -1;
+  fds[index].events = events;
+  fds[index].revents = 0;
+}
+
+static int watch_all(int signals, int wake, micros now) {
+  watch(INPUT, 0, POLLIN, !input_ended && !frames_stopped());
+  watch(OUTPUT, 1, POLLOUT, output_blocked());
+  watch(SIGNALS, signals, POLLIN, true);
+  watch(WAKE, wake, POLLIN, true);
+  for (int i = 0; i < commands_used; i++) {
+    const struct command *command = &commands[i];
+    int at = FIRST_COMMAND + EACH * i;
+    watch(at, command->in, POLLOUT, command->state == RUNNING && command->input_from < command->input_to);
+    watch(at + 1, command->out.fd, POLLIN, output_wanted(command, &command->out, now));
+    watch(at + 2, command->err.fd, POLLIN, output_wanted(command, &command->err, now));
+  }
+  return FIRST_COMMAND + EACH * commands_used;
+}
+
+static bool happened(int index) {
+  return fds[index].fd >= 0 && fds[index].revents != 0;
+}
+
+static micros earlier(micros one, micros other) {
+  return one < other ? one : other;
+}
+
+static micros next_due(micros now) {
+  return earlier(earlier(commands_next(), reset_next()), earlier(output_next(now), leftovers_next(now)));
+}
+
+static void wait_until(micros due, micros now, int count) {
+  struct timespec timeout = {0};
+  if (due > now) {
+    micros left = due - now;
+    timeout.tv_sec = (time_t)(left / SECOND);
+    timeout.tv_nsec = (long)(left % SECOND * 1000);
+  }
+  if (ppoll(fds, (nfds_t)count, due == NEVER ? NULL : &timeout, NULL) < 0 && errno != EINTR) {
+    /* Somebody took its limit of descriptors away. It goes on, but has to try. */
+    const struct timespec pause = {.tv_nsec = 5000000};
+    nanosleep(&pause, NULL);
+    for (int i = 0; i < count; i++) {
+      fds[i].revents = fds[i].events;
+    }
+  }
+}
+
+/* The engine's SIGTERM comes from outside, where nobody in here has a process id. */
+static bool asked_to_end(int signals) {
+  struct signalfd_siginfo info;
+  bool end = false;
+  while (read(signals, &info, sizeof info) == sizeof info) {
+    end |= info.ssi_signo == SIGTERM && info.ssi_code == SI_USER && info.ssi_pid == 0;
+  }
+  return end;
+}
+
+static void end(void) {
+  if (!first_process) {
+    reset_and_wait();
+  }
+  _exit(0);
+}
+
+_Noreturn static void serve(int signals, int wake) {
+  bool reap_again = false;
+  for (;;) {
+    micros now = clock_now();
+    int count = watch_all(signals, wake, now);
+    int leftovers = leftovers_watch(fds + count, now);
+    int watched = commands_used;
+    bool at_once = reap_again || output_more() || frames_left();
+    wait_until(at_once ? now : next_due(now), now, count + leftovers);
+    now = clock_now();
+    if (happened(SIGNALS) && asked_to_end(signals)) {
+      end();
+    }
+    if (happened(WAKE)) {
+      uint64_t times;
+      (void)!read(wake, &times, sizeof times);
+      commands_look(now);
+    }
+    for (int i = 0; i < watched; i++) {
+      struct command *command = &commands[i];
+      int at = FIRST_COMMAND + EACH * i;
+      if (happened(at)) {
+        input_push(command);
+      }
+      command->out.ready |= happened(at + 1);
+      command->err.ready |= happened(at + 2);
+    }
+    leftovers_read(fds + count, leftovers, now);
+    if (happened(SIGNALS) || reap_again) {
+      reap_again = commands_reap(now);
+    }
+    if (happened(INPUT)) {
+      input_ended = !frames_read(now);
+    } else {
+      frames_handle(now);
+    }
+    if ((input_ended || output_gone()) && !first_process) {
+      end();
+    }
+    reset_timers(now);
+    commands_timers(now);
+    output_send(now);
+  }
+}
+
+static int take_signals(void) {
+  struct sigaction usual = {.sa_handler = SIG_DFL};
+  for (int i = 1; i <= 64; i++) {
+    sigaction(i, &usual, NULL);
+  }
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGCHLD);
+  sigaddset(&set, SIGTERM);
+  sigaddset(&set, SIGPIPE);
+  sigprocmask(SIG_SETMASK, &set, NULL);
+  sigdelset(&set, SIGPIPE); /* a write says it already */
+  return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+}
+
+int main(void) {
+  /* First of all: code of the same uid can't look into it or trace it. */
+  prctl(PR_SET_DUMPABLE, 0);
+  prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+  if (geteuid() == 0 || getuid() == 0) {
+    static const char refusal[] = "zcbot-runner: does not run commands as root\n";
+    (void)!write(2, refusal, sizeof refusal - 1);
+    return 77;
+  }
+  first_process = getpid() == 1;
+  /* Who has no parent in this process namespace was put into a container by the engine. */
+  sole = first_process || getppid() == 0;
+  if (!first_process) {
+    prctl(PR_SET_CHILD_SUBREAPER, 1);
+  }
+  for (int fd = 0; fd < 3; fd++) {
+    if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd) {
+      return 1;
+    }
+  }
+  close_from(3);
+  int signals = take_signals();
+  int wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+  if (signals < 0 || wake < 0) {
+    return 1;
+  }
+  for (int fd = 0; fd < 2; fd++) {
+    fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+  }
+  (void)!chdir("/");
+  tree_init();
+  leftovers_init();
+  commands_init(wake);
+  serve(signals, wake);
+}

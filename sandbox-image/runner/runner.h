@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of the runner share. PROTOCOL.md says what it does; nothing here waits but poll. */
+#ifndef RUNNER_H
+#define RUNNER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+enum {
+  PROTOCOL_VERSION = 1,
+  MAX_COMMANDS = 256,
+  TABLE = MAX_COMMANDS + 32, /* with room to say of further ones that they did not start */
+  HEADER = 8,
+  NONCE = 16,
+  MAX_PAYLOAD_IN = 16 << 10,
+  MAX_PAYLOAD_OUT = 64 << 10,
+  MAX_START_MESSAGE = 256 << 10,
+  MAX_LEFTOVERS = 256,
+  START_FIXED = 21, /* bytes of a start message before its strings */
+  /* How much standard input a command may have on its way. */
+  INPUT_WINDOW = 64 << 10,
+};
+
+/* The time in microseconds; it never goes back. */
+typedef uint64_t micros;
+#define MILLISECOND ((micros)1000)
+#define SECOND ((micros)1000000)
+#define NEVER UINT64_MAX
+/* After this a killed tree is given up. */
+#define KILL_TIME (2 * SECOND)
+
+micros clock_now(void);
+
+static inline uint32_t get32(const void *at) {
+  const uint8_t *bytes = at;
+  return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
+}
+
+static inline unsigned get16(const void *at) {
+  const uint8_t *bytes = at;
+  return (unsigned)bytes[0] << 8 | bytes[1];
+}
+
+static inline void put32(void *at, uint32_t value) {
+  uint8_t *bytes = at;
+  bytes[0] = (uint8_t)(value >> 24);
+  bytes[1] = (uint8_t)(value >> 16);
+  bytes[2] = (uint8_t)(value >> 8);
+  bytes[3] = (uint8_t)value;
+}
+
+/* --- what supervisors tell the runner (supervise.c) --------------------------------------------- */
+
+enum step { STEP_MESSAGE, STEP_PIPE, STEP_TERMINAL, STEP_FORK, STEP_DIRECTORY, STEP_PROGRAM, STEP_CANCELLED };
+enum phase { PHASE_NEW, PHASE_EXECUTED, PHASE_FAILED };
+
+/* Who was first: the supervisor that goes, because the program ended, or the runner that wants it to
+ * stay until the whole tree is gone. */
+enum gate { GATE_OPEN, GATE_LEAVING, GATE_HELD };
+
+/* One for each command, in memory that the runner shares with supervisors and nobody else. */
+struct report {
+  _Atomic int phase;
+  _Atomic int gate;
+  _Atomic int program; /* process id, which is its group's and, with a terminal, its session's too */
+  int status;          /* of the program, as from wait; to be read once the gate says LEAVING */
+  int step;            /* what failed, and why */
+  int error;
+};
+
+struct start {
+  const char *message;
+  size_t length;
+  int in, out, err; /* the command's own ends */
+  bool terminal;
+  int wake; /* written to when the report has changed */
+  struct report *report;
+};
+
+_Noreturn void supervise(const struct start *start);
+void close_from(unsigned first);
+
+/* --- commands (command.c) ------------------------------------------------------------------------- */
+
+enum state {
+  FREE,
+  GATHERING, /* its start message comes in */
+  RUNNING,
+  KILLING,
+  DRAINING, /* it ended; what its pipes hold is still to be sent */
+  FAILED,   /* it did not start, which is still to be said */
+  LINGERING /* all was said, but its supervisor is still there */
+};
+
+enum how { HOW_EXITED, HOW_SIGNALLED, HOW_TIMEOUT, HOW_KILLED };
+
+struct stream {
+  int fd;         /* -1: closed */
+  bool ready;     /* may have something to read */
+  bool hung;      /* a terminal that nobody has open; only its end is worth another look */
+  micros rest;    /* not to be read before */
+  size_t to_send; /* while draining: how much of it belongs to the command */
+};
+
+struct command {
+  uint32_t number;
+  enum state state;
+  bool terminal;
+  pid_t supervisor; /* 0: none, or reaped */
+  char *message;
+  size_t message_length;
+  int message_error; /* why it will not start, as errno */
+
+  struct stream out, err;
+  uint64_t credit; /* bytes of output that the worker takes */
+
+  int in; /* with a terminal the same as out.fd */
+  bool input_ends;
+  uint32_t input_granted; /* bytes that the worker may send */
+  uint32_t input_owed;    /* bytes to ask the worker for */
+  char *input;            /* what the command does not take yet */
+  size_t input_from, input_to;
+
+  bool executed, tell_executed;
+  micros tell_by; /* at the latest */
+  uint8_t signal; /* to be sent once the program runs */
+  enum how how;
+  int32_t code; /* or, if it FAILED, errno */
+  enum step step;
+  uint32_t survivors;
+  micros cpu;
+
+  micros deadline; /* of its time-out */
+  /* while KILLING */
+  micros kill_began, kill_next;
+  micros quiet_since; /* nothing of the tree but its supervisor is left; 0: not so */
+  bool orphaned;      /* its supervisor was killed, so its tree is known by its session only */
+  pid_t session[2];
+};
+
+extern struct command commands[TABLE];
+extern int commands_used; /* all from here on are FREE */
+
+void commands_init(int wake);
+struct command *command_of(uint32_t number);
+void command_gather(uint32_t number, const uint8_t *bytes, size_t length);
+void command_start(uint32_t number, micros now);
+void command_signal(struct command *command, int signal);
+void command_kill(struct command *command, enum how how, micros now);
+void commands_look(micros now);        /* reads the reports */
+bool commands_reap(micros now);        /* takes in whoever ended; whether there may be more */
+bool commands_full(void);              /* no further command can be refused, until something is sent */
+void commands_timers(micros now);      /* does what is due */
+micros commands_next(void);            /* when something is due */
+void command_said(struct command *command); /* its last frame is on its way */
+void commands_forget(void);
+
+/* --- streams (input.c, output.c) ------------------------------------------------------------------ */
+
+void input_init(struct command *command);
+void input_give(struct command *command, const uint8_t *bytes, size_t length);
+void input_end(struct command *command);
+void input_push(struct command *command); /* writes what is held */
+void input_close(struct command *command);
+
+void output_drain(struct command *command);
+bool output_wanted(const struct command *command, const struct stream *stream, micros now);
+void output_send(micros now); /* what is to be said and fits */
+bool output_blocked(void);
+bool output_more(void); /* there is more to send at once */
+bool output_gone(void);
+void output_hello(const uint8_t nonce[NONCE], uint32_t survivors);
+micros output_next(micros now); /* when something is to be said that could wait */
+
+/* --- outputs that outlive their commands (leftovers.c) ---------------------------------------------- */
+
+struct pollfd;
+void leftovers_init(void);
+void leftovers_take(struct stream *stream); /* unless nobody can write to it any more */
+void leftovers_close(void);
+int leftovers_watch(struct pollfd *fds, micros now);
+void leftovers_read(const struct pollfd *fds, int watched, micros now);
+micros leftovers_next(micros now);
+
+/* --- frames (frames.c) ----------------------------------------------------------------------------- */
+
+/* Reads what the worker sent. False at the end of the input. */
+bool frames_read(micros now);
+/* Handles what was read and had to wait. */
+void frames_handle(micros now);
+bool frames_stopped(void);
+bool frames_left(void); /* some were read and not handled yet, which may be handled now */
+
+/* --- reset (reset.c) ------------------------------------------------------------------------------- */
+
+void reset_begin(const uint8_t nonce[NONCE], micros now);
+bool resetting(void);
+void reset_timers(micros now);
+micros reset_next(void);
+/* Kills all commands and waits for that; for the runner's own end. */
+void reset_and_wait(void);
+
+/* --- terminals (terminal.c) ------------------------------------------------------------------------ */
+
+bool terminal_open(int *master, int *slave, unsigned columns, unsigned rows);
+void terminal_resize(int master, unsigned columns, unsigned rows);
+pid_t terminal_foreground(int master);
+
+/* --- process trees (tree.c) ------------------------------------------------------------------------ */
+
+/* Whether all processes here are the runner's, so that it may kill or stop them all at once. */
+extern bool sole;
+
+void tree_init(void);
+
+/* Kills what descends from `root` (but not root itself) and what is in a session named; 0 names none.
+ * Returns how many of these live, which includes those that are just dying, or -1 if processes can't
+ * be listed. What was started after `since` shows that they fork faster than they are killed. */
+int tree_kill(pid_t root, const pid_t session[2], micros since);
+/* The same for all that commands can have left. */
+int tree_kill_all(micros since);
+
+#endif

@@ -1,0 +1,85 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.docker.runner;
+
+import io.zcbot.sandbox.worker.testkit.machine.Commands;
+import io.zcbot.sandbox.worker.testkit.machine.SandboxImage;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.UUID;
+
+/** A container of the sandbox image with a sandbox's limits, in which runners are. */
+final class RunnerContainer implements AutoCloseable {
+  /** Where the runner is. */
+  enum Place {
+    FIRST_PROCESS,
+    EXEC,
+    /** The first process has the runner's uid, and must not be killed all the same. */
+    EXEC_BESIDE_SAME_USER
+  }
+
+  private final Place place;
+  private final String name = "zcbot-runner-" + UUID.randomUUID();
+
+  RunnerContainer(Place place) throws IOException, InterruptedException {
+    this.place = place;
+    List<String> command =
+        new ArrayList<>(
+            List.of("docker", "run", "-d", "-i", "--name", name, "--log-driver", "none"));
+    command.addAll(
+        List.of("--network", "none", "--read-only", "--cap-drop", "ALL", "--pids-limit", "256"));
+    command.addAll(List.of("--security-opt", "no-new-privileges", "--memory", "512m"));
+    command.addAll(List.of("--tmpfs", "/tmp", "--tmpfs", "/workspace:exec,uid=1000,mode=700"));
+    command.addAll(List.of("-e", "ZCBOT_EGRESS=none"));
+    command.addAll(
+        switch (place) {
+          case FIRST_PROCESS -> List.of("-u", "1000:1000");
+          case EXEC -> List.of("-u", "0:0", "--init");
+          case EXEC_BESIDE_SAME_USER -> List.of("-u", "1000:1000", "--init");
+        });
+    command.add(SandboxImage.NAME);
+    Commands.run(command.toArray(String[]::new));
+  }
+
+  /** Attaches to its runner; resets it. */
+  RunnerLink attach() throws IOException, InterruptedException {
+    ProcessBuilder builder =
+        place == Place.FIRST_PROCESS
+            ? new ProcessBuilder("docker", "attach", "--sig-proxy=false", name)
+            : new ProcessBuilder(
+                "docker", "exec", "-i", "-u", "1000:1000", name, "/usr/local/sbin/zcbot-runner");
+    return new RunnerLink(builder.redirectError(ProcessBuilder.Redirect.DISCARD).start());
+  }
+
+  /** Runs something in it beside the runner, as the engine does. */
+  String exec(String user, String script) throws IOException, InterruptedException {
+    return Commands.tryRun("docker", "exec", "-u", user, name, "bash", "-c", script)
+        .output()
+        .strip();
+  }
+
+  boolean isRunning() throws IOException, InterruptedException {
+    return Commands.run("docker", "inspect", "-f", "{{.State.Running}}", name)
+        .strip()
+        .equals("true");
+  }
+
+  /** Stops it as an operator does; returns how long that took. */
+  long stopMillis() throws IOException, InterruptedException {
+    long start = System.nanoTime();
+    Commands.run("docker", "stop", "-t", "20", name);
+    return (System.nanoTime() - start) / 1_000_000;
+  }
+
+  @Override
+  public void close() throws IOException {
+    try {
+      Commands.tryRun("docker", "rm", "-f", name);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+}

@@ -1,0 +1,268 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.docker.runner;
+
+import java.io.BufferedInputStream;
+import java.io.ByteArrayOutputStream;
+import java.io.DataInputStream;
+import java.io.DataOutputStream;
+import java.io.EOFException;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.security.SecureRandom;
+import java.time.Duration;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.jspecify.annotations.Nullable;
+
+/** Speaks to a runner over the standard streams of a process, by the letter of its protocol. */
+final class RunnerLink implements AutoCloseable {
+  static final int MAX_PAYLOAD = 16 << 10;
+  static final int HEADER = 8;
+
+  private static final int NONCE = 16;
+  private static final int PATIENCE_SECONDS = 20;
+
+  /** What a command is started with. */
+  record Start(
+      Duration timeout,
+      boolean terminal,
+      int credit,
+      String directory,
+      List<String> arguments,
+      List<String> environment) {
+    static Start of(String... arguments) {
+      return new Start(Duration.ofSeconds(60), false, 64 << 20, "", List.of(arguments), List.of());
+    }
+
+    static Start bash(String script) {
+      return of("bash", "-c", script);
+    }
+
+    Start timeout(Duration other) {
+      return new Start(other, terminal, credit, directory, arguments, environment);
+    }
+
+    Start inTerminal() {
+      return new Start(timeout, true, credit, directory, arguments, environment);
+    }
+
+    Start credit(int other) {
+      return new Start(timeout, terminal, other, directory, arguments, environment);
+    }
+
+    Start directory(String other) {
+      return new Start(timeout, terminal, credit, other, arguments, environment);
+    }
+
+    Start environment(String... entries) {
+      return new Start(timeout, terminal, credit, directory, arguments, List.of(entries));
+    }
+
+    byte[] message() {
+      ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+      try (DataOutputStream message = new DataOutputStream(bytes)) {
+        message.writeInt((int) timeout.toMillis());
+        message.writeByte(terminal ? 1 : 0);
+        message.writeShort(100);
+        message.writeShort(30);
+        message.writeInt(credit);
+        message.writeInt(arguments.size());
+        message.writeInt(environment.size());
+        message.write((directory + "\0").getBytes(StandardCharsets.UTF_8));
+        for (List<String> list : List.of(arguments, environment)) {
+          for (String each : list) {
+            message.write((each + "\0").getBytes(StandardCharsets.UTF_8));
+          }
+        }
+      } catch (IOException e) {
+        throw new UncheckedIOException(e);
+      }
+      return bytes.toByteArray();
+    }
+  }
+
+  private final Process process;
+  private final OutputStream toRunner;
+  private final AtomicInteger lastNumber = new AtomicInteger();
+  private final Map<Integer, RunnerCommandView> commands = new ConcurrentHashMap<>();
+  private final Object hello = new Object();
+  private byte[] answered = {};
+  private String text = "";
+  private @Nullable String broken;
+
+  /** Attaches to a runner, which a reset is part of. */
+  RunnerLink(Process process) throws InterruptedException {
+    this.process = process;
+    this.toRunner = process.getOutputStream();
+    byte[] nonce = nonce();
+    sendRaw(opening(nonce));
+    Thread.ofVirtual().start(() -> read(nonce));
+    awaitHello(nonce);
+  }
+
+  private static byte[] nonce() {
+    byte[] nonce = new byte[NONCE];
+    new SecureRandom().nextBytes(nonce);
+    return nonce;
+  }
+
+  private static byte[] opening(byte[] nonce) {
+    byte[] reset = frame('R', 0, nonce);
+    byte[] opening = new byte[MAX_PAYLOAD + HEADER + reset.length];
+    System.arraycopy(reset, 0, opening, opening.length - reset.length, reset.length);
+    return opening;
+  }
+
+  private void awaitHello(byte[] nonce) throws InterruptedException {
+    long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(PATIENCE_SECONDS);
+    synchronized (hello) {
+      while (!Arrays.equals(answered, nonce)) {
+        long left = (deadline - System.nanoTime()) / 1_000_000;
+        if (left <= 0 || broken != null) {
+          throw new AssertionError("the runner did not answer a reset: " + broken);
+        }
+        hello.wait(left);
+      }
+    }
+  }
+
+  private void onHello(byte[] payload) {
+    synchronized (hello) {
+      answered = Arrays.copyOf(payload, NONCE);
+      text = new String(payload, NONCE + 1, payload.length - NONCE - 1, StandardCharsets.US_ASCII);
+      hello.notifyAll();
+    }
+  }
+
+  private void read(byte[] nonce) {
+    try (DataInputStream in =
+        new DataInputStream(new BufferedInputStream(process.getInputStream(), 1 << 17))) {
+      byte[] window = new byte[HEADER + NONCE];
+      while (window[0] != 'H' || !Arrays.equals(window, HEADER, window.length, nonce, 0, NONCE)) {
+        System.arraycopy(window, 1, window, 0, window.length - 1);
+        window[window.length - 1] = in.readByte();
+      }
+      byte[] rest = new byte[(ByteBuffer.wrap(window).getInt() & 0xffffff) - NONCE];
+      in.readFully(rest);
+      onHello(ByteBuffer.allocate(NONCE + rest.length).put(nonce).put(rest).array());
+      while (true) {
+        int head = in.readInt();
+        int number = in.readInt();
+        byte[] payload = new byte[head & 0xffffff];
+        in.readFully(payload);
+        dispatch((char) (head >>> 24), number, payload);
+      }
+    } catch (EOFException e) {
+      end("the runner's output ended");
+    } catch (IOException | RuntimeException e) {
+      end(String.valueOf(e));
+    }
+  }
+
+  private void dispatch(char type, int number, byte[] payload) throws IOException {
+    RunnerCommandView command = commands.get(number);
+    if (type == 'H' && number == 0) {
+      onHello(payload);
+    } else if (command == null || payload.length > 1 << 16) {
+      throw new IOException(
+          "a frame %c of %d bytes for %d".formatted(type, payload.length, number));
+    } else {
+      command.on(type, payload);
+    }
+  }
+
+  private void end(String why) {
+    synchronized (hello) {
+      broken = why;
+      hello.notifyAll();
+    }
+    commands.values().forEach(command -> command.lost(why));
+  }
+
+  /** What the runner said of itself. */
+  String text() {
+    synchronized (hello) {
+      return text;
+    }
+  }
+
+  /** Resets the runner once more. */
+  void reset() throws InterruptedException {
+    byte[] nonce = nonce();
+    sendRaw(opening(nonce));
+    awaitHello(nonce);
+    commands.values().forEach(command -> command.lost("the runner was reset"));
+    commands.clear();
+  }
+
+  RunnerCommandView start(Start start) {
+    return start(start.message());
+  }
+
+  RunnerCommandView start(byte[] message) {
+    int number = lastNumber.incrementAndGet();
+    RunnerCommandView command = new RunnerCommandView(this, number);
+    commands.put(number, command);
+    for (int at = 0; at < message.length; at += MAX_PAYLOAD) {
+      send(
+          'S', number, Arrays.copyOfRange(message, at, Math.min(message.length, at + MAX_PAYLOAD)));
+    }
+    send('G', number);
+    return command;
+  }
+
+  /** Runs a script to its end and returns what it wrote, for tests that look at something. */
+  String look(String script) throws InterruptedException {
+    RunnerCommandView command = start(Start.bash(script));
+    command.end();
+    return command.out().strip();
+  }
+
+  void send(char type, int number, byte... payload) {
+    sendRaw(frame(type, number, payload));
+  }
+
+  static byte[] frame(char type, int number, byte... payload) {
+    return ByteBuffer.allocate(HEADER + payload.length)
+        .putInt(type << 24 | payload.length)
+        .putInt(number)
+        .put(payload)
+        .array();
+  }
+
+  synchronized void sendRaw(byte[] bytes) {
+    try {
+      toRunner.write(bytes);
+      toRunner.flush();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  /** Ends the runner's input, if the runner is the process. */
+  void endRunnersInput() throws IOException {
+    toRunner.close();
+  }
+
+  int awaitExit() throws InterruptedException {
+    if (!process.waitFor(PATIENCE_SECONDS, TimeUnit.SECONDS)) {
+      throw new AssertionError("the process did not end");
+    }
+    return process.exitValue();
+  }
+
+  @Override
+  public void close() {
+    process.destroyForcibly();
+  }
+}

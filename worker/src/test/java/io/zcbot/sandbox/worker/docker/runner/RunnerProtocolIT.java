@@ -1,0 +1,410 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.docker.runner;
+
+import static io.zcbot.sandbox.worker.docker.runner.RunnerCommandView.EXITED;
+import static io.zcbot.sandbox.worker.docker.runner.RunnerCommandView.SIGNALLED;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.zcbot.sandbox.worker.docker.runner.RunnerContainer.Place;
+import io.zcbot.sandbox.worker.docker.runner.RunnerLink.Start;
+import java.nio.ByteBuffer;
+import java.security.MessageDigest;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Random;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.AfterParameterizedClassInvocation;
+import org.junit.jupiter.params.BeforeParameterizedClassInvocation;
+import org.junit.jupiter.params.Parameter;
+import org.junit.jupiter.params.ParameterizedClass;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/** What {@code sandbox-image/runner/PROTOCOL.md} says, as process 1 and as an exec. */
+@Tag("engine")
+@Timeout(120)
+@ParameterizedClass
+@EnumSource(names = {"FIRST_PROCESS", "EXEC"})
+class RunnerProtocolIT {
+  private static final int EAGAIN = 11;
+  private static final int ENOENT = 2;
+  private static final int EACCES = 13;
+  private static final int EINVAL = 22;
+  private static final int E2BIG = 7;
+
+  private static RunnerContainer container;
+
+  @Parameter Place place;
+
+  private RunnerLink runner;
+
+  @BeforeParameterizedClassInvocation
+  static void start(Place place) throws Exception {
+    container = new RunnerContainer(place);
+  }
+
+  @AfterParameterizedClassInvocation
+  static void stop() throws Exception {
+    container.close();
+  }
+
+  @BeforeEach
+  void attach() throws Exception {
+    runner = container.attach();
+  }
+
+  @AfterEach
+  void detach() {
+    runner.close();
+  }
+
+  private static void assertEnd(RunnerCommandView command, int how, int code) throws Exception {
+    RunnerCommandView.End end = command.end();
+    assertThat(List.of(end.how(), end.code(), end.survivors()))
+        .as("%s %s", command.out(), command.err())
+        .containsExactly(how, code, 0);
+  }
+
+  @Test
+  void exitCodesAndSignalsAreTold() throws Exception {
+    assertThat(runner.text()).isEqualTo("sole");
+    assertEnd(runner.start(Start.of("true")), EXITED, 0);
+    assertEnd(runner.start(Start.of("/bin/false")), EXITED, 1);
+    assertEnd(runner.start(Start.bash("exit 255")), EXITED, 255);
+    assertEnd(runner.start(Start.bash("kill -TERM $$")), SIGNALLED, 15);
+    assertEnd(runner.start(Start.bash("kill -KILL $$")), SIGNALLED, 9);
+  }
+
+  @Test
+  void thatAProgramWasExecutedIsToldAtOnceEnoughIfNothingFollows() throws Exception {
+    RunnerCommandView command = runner.start(Start.of("sleep", "60")).endInput();
+    command.awaitExecuted();
+    assertEnd(command.kill(), RunnerCommandView.KILLED, 0);
+  }
+
+  @Test
+  void theProcessorTimeOfAllProcessesIsTold() throws Exception {
+    String burn = "import time\nwhile time.process_time() < 0.3: pass";
+    RunnerCommandView command =
+        runner.start(Start.bash("python3 -c '%s'; python3 -c '%s'".formatted(burn, burn)));
+    assertThat(command.end().cpu().toMillis()).isBetween(600L, 2_000L);
+  }
+
+  @Test
+  void bothStreamsAreSentInTheirOrder() throws Exception {
+    RunnerCommandView command =
+        runner.start(Start.bash("for i in {1..5000}; do echo $i; echo e$i >&2; done"));
+    command.end();
+    assertThat(command.out().lines())
+        .containsExactlyElementsOf(IntStream.rangeClosed(1, 5000).mapToObj(i -> "" + i).toList());
+    assertThat(command.err().lines())
+        .containsExactlyElementsOf(IntStream.rangeClosed(1, 5000).mapToObj(i -> "e" + i).toList());
+  }
+
+  @Test
+  void inputIsTakenAsItIsAskedForAndEnds() throws Exception {
+    byte[] data = new byte[1 << 20];
+    new Random(1).nextBytes(data);
+    RunnerCommandView command = runner.start(Start.bash("sha256sum; echo ended"));
+    command.input(data).endInput();
+    byte[] hash = MessageDigest.getInstance("SHA-256").digest(data);
+    command.end();
+    assertThat(command.out()).startsWith(HexFormat.of().formatHex(hash)).endsWith("ended\n");
+    assertEnd(runner.start(Start.of("cat")).endInput(), EXITED, 0);
+  }
+
+  @Test
+  void inputThatNobodyWillReadIsDropped() throws Exception {
+    RunnerCommandView command =
+        runner.start(Start.bash("exec <&-; echo closed; sleep 1; echo done"));
+    command.awaitOutput("closed").input(new byte[1 << 20]);
+    assertEnd(command, EXITED, 0);
+  }
+
+  @Test
+  void aCommandThatDoesNotReadHoldsUpNobody() throws Exception {
+    RunnerCommandView deaf = runner.start(Start.bash("exec sleep 50"));
+    deaf.awaitExecuted();
+    byte[] window = new byte[RunnerLink.MAX_PAYLOAD];
+    for (int i = 0; i < 100; i++) {
+      runner.send('I', 1, window); // far more than was asked for
+    }
+    assertEnd(runner.start(Start.of("true")), EXITED, 0);
+    assertEnd(deaf.kill(), RunnerCommandView.KILLED, 0);
+  }
+
+  @Test
+  void outputStaysWithinTheCredit() throws Exception {
+    RunnerCommandView command =
+        runner
+            .start(Start.bash("yes | head -c 300000; echo end >&2").credit(1000))
+            .awaitBytes(1000);
+    assertThat(runner.look("sleep 0.2; echo seen")).isEqualTo("seen");
+    assertThat(command.bytes()).isEqualTo(1000);
+    command.allow(99_000).awaitBytes(100_000);
+    command.allow(1 << 20);
+    assertEnd(command, EXITED, 0);
+    assertThat(command.bytes()).isEqualTo(300_004);
+  }
+
+  @Test
+  void whatThePipesHoldAtTheEndIsSentWhenThereIsCredit() throws Exception {
+    RunnerCommandView command = runner.start(Start.bash("head -c 60000 /dev/zero").credit(0));
+    assertThat(runner.look("sleep 0.2; echo seen")).isEqualTo("seen");
+    command.allow(60_000);
+    assertEnd(command, EXITED, 0);
+    assertThat(command.bytes()).isEqualTo(60_000);
+  }
+
+  @Test
+  void muchOutputIsCompleteAndTheRunnersMemoryStaysSmall() throws Exception {
+    long before = residentKiB();
+    RunnerCommandView command =
+        runner.start(Start.of("head", "-c", "64M", "/dev/zero").credit(1 << 18)).forgetOutput();
+    for (long bytes = 1 << 18; bytes <= 64 << 20; bytes += 1 << 18) {
+      command.awaitBytes(bytes - (1 << 17)).allow(1 << 18);
+    }
+    assertEnd(command, EXITED, 0);
+    assertThat(command.bytes()).isEqualTo(64L << 20);
+    assertThat(before).as("KiB before").isLessThan(1024);
+    assertThat(residentKiB()).as("KiB after").isLessThan(1024);
+  }
+
+  /** Of this runner. */
+  private long residentKiB() throws Exception {
+    return Long.parseLong(
+        runner.look(
+            "p=$PPID; p=$(awk '{print $4}' /proc/$p/stat); awk '/VmRSS/ {print $2}' /proc/$p/status"));
+  }
+
+  @Test
+  void manySmallWritesAreFewFrames() throws Exception {
+    RunnerCommandView command =
+        runner
+            .start(Start.of("python3", "-c", "import os\nfor i in range(10**6): os.write(1, b'x')"))
+            .forgetOutput();
+    assertEnd(command, EXITED, 0);
+    assertThat(command.bytes()).isEqualTo(1_000_000);
+    assertThat(command.frames()).isLessThan(20_000);
+  }
+
+  @Test
+  void aBackgroundProcessGoesOnAndHoldsUpNothing() throws Exception {
+    RunnerCommandView command =
+        runner.start(Start.bash("(while :; do echo late; sleep 0.05; done) & echo $!"));
+    long start = System.nanoTime();
+    assertEnd(command, EXITED, 0);
+    assertThat((System.nanoTime() - start) / 1_000_000).isLessThan(2_000);
+    String pid = command.out().lines().filter(line -> !line.equals("late")).findFirst().orElse("");
+    assertThat(runner.look("kill -0 " + pid + " && echo alive")).isEqualTo("alive");
+  }
+
+  @Test
+  void whatCanNotStartIsToldWithTheReason() throws Exception {
+    assertNotStarted(runner.start(Start.of("no-such-program")), ENOENT, "program");
+    assertNotStarted(runner.start(Start.of("/etc/passwd")), EACCES, "program");
+    assertNotStarted(runner.start(Start.of("")), ENOENT, "program");
+    assertNotStarted(runner.start(Start.of("true").directory("/nowhere")), ENOENT, "directory");
+    assertNotStarted(runner.start(Start.of("true").directory("/root")), EACCES, "directory");
+    assertNotStarted(runner.start(Start.of("true", "x".repeat(140_000))), E2BIG, "program");
+    assertNotStarted(runner.start(new byte[257 << 10]), E2BIG, "message");
+  }
+
+  private static void assertNotStarted(RunnerCommandView command, int errno, String text)
+      throws Exception {
+    assertThat(command.notStarted()).isEqualTo(new RunnerCommandView.NotStarted(errno, text));
+  }
+
+  @Test
+  void startMessagesThatMakeNoSenseAreRefused() throws Exception {
+    byte[] good = Start.of("echo", "hi").environment("A=b").message();
+    for (int length = 1; length < good.length; length++) {
+      assertNotStarted(runner.start(Arrays.copyOf(good, length)), EINVAL, "message");
+    }
+
+    assertNotStarted(runner.start(Arrays.copyOf(good, good.length + 1)), EINVAL, "message");
+    byte[] noTimeout = good.clone();
+    Arrays.fill(noTimeout, 0, 4, (byte) 0);
+    assertNotStarted(runner.start(noTimeout), EINVAL, "message");
+    byte[] manyArguments = ByteBuffer.wrap(good.clone()).putInt(13, 1 << 30).array();
+    assertNotStarted(runner.start(manyArguments), E2BIG, "message");
+    assertEnd(runner.start(good), EXITED, 0);
+  }
+
+  @Test
+  void aProgramGetsACleanEnvironment() throws Exception {
+    RunnerCommandView environment =
+        runner.start(Start.of("env").environment("A=b", "LANG=de_DE", "ZCBOT_SECRET=x", "EMPTY="));
+    environment.end();
+    assertThat(environment.out().lines())
+        .containsExactlyInAnyOrder(
+            "A=b",
+            "EMPTY=",
+            "LANG=de_DE",
+            "HOME=/workspace",
+            "USER=sandbox",
+            "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+    assertThat(runner.look("pwd; umask; id -u; id -G; echo /proc/self/fd/*"))
+        .isEqualTo(
+            """
+            /workspace
+            0022
+            1000
+            1000
+            /proc/self/fd/0 /proc/self/fd/1 /proc/self/fd/2 /proc/self/fd/3"""); // 3: the look's
+    assertThat(runner.look("exec grep -E 'Sig(Blk|Ign)|CapEff|NoNewPrivs' /proc/self/status"))
+        .isEqualTo(
+            """
+            SigBlk:\t0000000000000000
+            SigIgn:\t0000000000000000
+            CapEff:\t0000000000000000
+            NoNewPrivs:\t1""");
+  }
+
+  @Test
+  void commandsAreStartedInTheDirectoryGiven() throws Exception {
+    RunnerCommandView command = runner.start(Start.of("pwd").directory("/usr/lib"));
+    command.end();
+    assertThat(command.out()).isEqualTo("/usr/lib\n");
+  }
+
+  @Test
+  void signalsGoToTheWholeGroup() throws Exception {
+    RunnerCommandView command = runner.start(Start.bash("sleep 40 | sleep 40; echo $?"));
+    command.awaitExecuted();
+    assertThat(runner.look("sleep 0.3; echo seen")).isEqualTo("seen");
+    assertEnd(command.signal(15), SIGNALLED, 15);
+    assertThat(runner.look("cat /proc/[0-9]*/cmdline | tr '\\0' ' '")).doesNotContain("sleep 40");
+    RunnerCommandView caught =
+        runner.start(Start.bash("trap 'echo caught; exit 3' INT; echo set; while :; do :; done"));
+    assertEnd(caught.awaitOutput("set").signal(2), EXITED, 3);
+    assertThat(caught.out()).contains("caught");
+  }
+
+  @Test
+  void aTerminalIsOne() throws Exception {
+    RunnerCommandView command =
+        runner.start(
+            Start.bash(
+                    """
+                    tty; echo $TERM; stty size; [[ -t 0 && -t 1 && -t 2 ]] && echo terminal
+                    trap 'stty size; exit 4' WINCH; echo ready; while :; do sleep 0.1; done""")
+                .inTerminal());
+    command.awaitOutput("ready").resize(123, 45);
+    assertEnd(command, EXITED, 4);
+    assertThat(command.out())
+        .contains("/dev/pts/", "xterm-256color\r\n", "30 100\r\n", "terminal\r\n", "45 123\r\n");
+    assertThat(command.err()).isEmpty();
+  }
+
+  @Test
+  void aTerminalsSignalsGoToItsForeground() throws Exception {
+    RunnerCommandView shell = runner.start(Start.of("bash", "--norc", "-i").inTerminal());
+    shell.input("PS1=; echo be''gin; sleep 45\n").awaitOutput("begin");
+    assertThat(runner.look("sleep 0.3; echo seen")).isEqualTo("seen");
+    shell.signal(2).input("echo in''terrupted $?\n").awaitOutput("interrupted 130");
+    shell.input("cat\n");
+    assertThat(runner.look("sleep 0.3; echo seen")).isEqualTo("seen");
+    shell.input("ec").input("ho\n").awaitOutput("echo\r\necho");
+    shell.input("\u0003");
+    assertThat(runner.look("sleep 0.3; echo seen")).isEqualTo("seen");
+    shell.input("echo be''hind\n").awaitOutput("behind");
+    assertEnd(shell.endInput(), EXITED, 0);
+  }
+
+  @Test
+  void numbersOfCommandsThatAreNotThereHaveNoEffect() throws Exception {
+    for (char type : "IETKWC".toCharArray()) {
+      int length = type == 'I' || type == 'K' ? 1 : type == 'W' || type == 'C' ? 4 : 0;
+      runner.send(type, 4711, new byte[length]);
+    }
+    assertEnd(runner.start(Start.of("true")), EXITED, 0);
+  }
+
+  @Test
+  void nonsenseIsSkippedUpToTheNextReset() throws Exception {
+    RunnerCommandView running = runner.start(Start.of("sleep", "47")).awaitExecuted();
+    Random random = new Random(4);
+    for (int round = 0; round < 20; round++) {
+      byte[] garbage = new byte[random.nextInt(100_000)];
+      random.nextBytes(garbage);
+      runner.sendRaw(garbage);
+      runner.reset();
+      assertEnd(runner.start(Start.of("true")), EXITED, 0);
+    }
+    assertThat(runner.look("cat /proc/[0-9]*/cmdline | tr '\\0' ' '")).doesNotContain("sleep 47");
+    assertThat(running).isNotNull();
+  }
+
+  @Test
+  void aFrameThatItsSenderDidNotFinishEndsWithTheNextAttachment() throws Exception {
+    byte[] frame = RunnerLink.frame('I', 7, new byte[RunnerLink.MAX_PAYLOAD]);
+    for (int length : new int[] {1, 2, 3, 5, 8, 9, 5000, frame.length - 1, frame.length}) {
+      runner.sendRaw(Arrays.copyOf(frame, length));
+      runner.reset();
+      assertEnd(runner.start(Start.of("true")), EXITED, 0);
+    }
+  }
+
+  @Test
+  void aResetKillsWhatRuns() throws Exception {
+    for (int i = 0; i < 20; i++) {
+      runner.start(Start.bash("setsid sleep 48 & (trap '' TERM HUP INT; exec sleep 48) & yes"));
+    }
+    runner.reset();
+    assertThat(runner.text()).isEqualTo("sole");
+    assertThat(runner.look("cat /proc/[0-9]*/cmdline | tr '\\0' ' '")).doesNotContain("sleep 48");
+  }
+
+  @Test
+  void manyCommandsRunAtOnceAndTooManyAreRefused() throws Exception {
+    List<RunnerCommandView> some = new ArrayList<>();
+    for (int i = 0; i < 100; i++) { // two processes each
+      some.add(runner.start(Start.of("cat")));
+    }
+    for (RunnerCommandView command : some) {
+      command.input("hello").endInput();
+      assertEnd(command, EXITED, 0);
+      assertThat(command.out()).isEqualTo("hello");
+    }
+    List<RunnerCommandView> many = new ArrayList<>();
+    for (int i = 0; i < 1000; i++) {
+      many.add(runner.start(Start.of("cat")));
+    }
+    int started = 0;
+    for (RunnerCommandView command : many) {
+      if (command.isStarted()) {
+        started++;
+        command.endInput();
+        assertEnd(command, EXITED, 0);
+      } else { // by the container's limit of processes; near it, starts are in each other's way
+        assertNotStarted(command, EAGAIN, "fork");
+      }
+    }
+    assertThat(started).isBetween(100, 400);
+  }
+
+  @Test
+  void commandsThatRanSideBySideLeaveNothingBehind() throws Exception {
+    for (int round = 0; round < 5; round++) {
+      List<RunnerCommandView> all = new ArrayList<>();
+      for (int i = 0; i < 40; i++) {
+        all.add(runner.start(Start.bash("echo " + i)));
+      }
+      for (int i = 0; i < 40; i++) {
+        assertEnd(all.get(i), EXITED, 0);
+        assertThat(all.get(i).out()).isEqualTo(i + "\n");
+      }
+    }
+    assertThat(runner.look("cat /proc/[0-9]*/stat | grep -c ' Z '")).isEqualTo("0");
+  }
+}

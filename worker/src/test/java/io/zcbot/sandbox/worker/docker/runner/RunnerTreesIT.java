@@ -1,0 +1,296 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.docker.runner;
+
+import static io.zcbot.sandbox.worker.docker.runner.RunnerCommandView.EXITED;
+import static io.zcbot.sandbox.worker.docker.runner.RunnerCommandView.KILLED;
+import static io.zcbot.sandbox.worker.docker.runner.RunnerCommandView.SIGNALLED;
+import static io.zcbot.sandbox.worker.docker.runner.RunnerCommandView.TIMED_OUT;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.zcbot.sandbox.worker.docker.runner.RunnerCommandView.End;
+import io.zcbot.sandbox.worker.docker.runner.RunnerContainer.Place;
+import io.zcbot.sandbox.worker.docker.runner.RunnerLink.Start;
+import java.time.Duration;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.AfterParameterizedClassInvocation;
+import org.junit.jupiter.params.BeforeParameterizedClassInvocation;
+import org.junit.jupiter.params.Parameter;
+import org.junit.jupiter.params.ParameterizedClass;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/** Commands that do not want to end, or that attack the runner, which has the same uid. */
+@Tag("engine")
+@Timeout(120)
+@ParameterizedClass
+@EnumSource(Place.class)
+class RunnerTreesIT {
+  /** Long enough for a script to be at work, short enough for a test. */
+  private static final Duration SOON = Duration.ofMillis(1_500);
+
+  private static RunnerContainer container;
+
+  @Parameter Place place;
+
+  private RunnerLink runner;
+
+  @BeforeParameterizedClassInvocation
+  static void start(Place place) throws Exception {
+    container = new RunnerContainer(place);
+  }
+
+  @AfterParameterizedClassInvocation
+  static void stop() throws Exception {
+    container.close();
+  }
+
+  @BeforeEach
+  void attach() throws Exception {
+    runner = container.attach();
+  }
+
+  @AfterEach
+  void detach() {
+    runner.close();
+  }
+
+  /** The command lines of all processes in the container. */
+  private String processes() throws Exception {
+    return runner.look("cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' ' '");
+  }
+
+  private End assertTimedOut(String script) throws Exception {
+    RunnerCommandView command = runner.start(Start.bash(script).timeout(SOON).credit(1 << 20));
+    long start = System.nanoTime();
+    End end = command.end();
+    long took = (System.nanoTime() - start) / 1_000_000;
+    assertThat(end.how()).as(command.out() + command.err()).isEqualTo(TIMED_OUT);
+    assertThat(end.survivors()).isZero();
+    assertThat(took).as("ms").isBetween(1_400L, 3_900L);
+    return end;
+  }
+
+  /** Forks twice, each time into a session of its own. */
+  private static final String DAEMON =
+      """
+      import os, signal, time
+      for i in range(2):
+        if os.fork(): os._exit(0)
+        os.setsid()
+      for s in range(1, 65):
+        try: signal.signal(s, signal.SIG_IGN)
+        except (OSError, ValueError): pass
+      os.execvp("sleep", ["sleep", "%d"])
+      """;
+
+  @Test
+  void theTimeoutKillsDaemonsToo() throws Exception {
+    String daemon = DAEMON.formatted(61);
+    RunnerCommandView other = runner.start(Start.of("sleep", "62")).awaitExecuted();
+    assertTimedOut(
+        "python3 -c '" + daemon + "'; setsid -f sleep 61; nohup sleep 61 & trap '' TERM; sleep 61");
+    assertThat(processes()).contains("sleep 62").doesNotContain("sleep 61");
+    assertThat(other.kill().end().how()).isEqualTo(KILLED);
+    assertThat(processes()).doesNotContain("sleep 62");
+  }
+
+  @Test
+  void onDemandTheWholeTreeIsKilled() throws Exception {
+    RunnerCommandView command =
+        runner.start(Start.bash("python3 -c '" + DAEMON.formatted(63) + "'; echo up; sleep 63"));
+    End end = command.awaitOutput("up").kill().end();
+    assertThat(end.how()).isEqualTo(KILLED);
+    assertThat(end.survivors()).isZero();
+    assertThat(processes()).doesNotContain("sleep 63");
+  }
+
+  @Test
+  void whatWasWrittenBeforeTheTimeoutIsSent() throws Exception {
+    RunnerCommandView command =
+        runner.start(Start.bash("echo written; sleep 64").timeout(SOON).credit(0));
+    assertThat(runner.look("sleep 2.5; echo later")).isEqualTo("later");
+    assertThat(command.allow(100).end().how()).isEqualTo(TIMED_OUT);
+    assertThat(command.out()).isEqualTo("written\n");
+  }
+
+  @Test
+  void aForkBombEndsAtItsTimeout() throws Exception {
+    assertTimedOut("bomb() { bomb | bomb & }; bomb 2>/dev/null; sleep 65");
+    assertUnharmed();
+  }
+
+  @Test
+  void processesThatForkAndEndInSessionsOfTheirOwnEndAtTheTimeout() throws Exception {
+    String comets =
+        """
+        import os, time
+        for i in range(20):
+          if os.fork() == 0: break
+        else:
+          time.sleep(74)
+        while True:
+          try: pid = os.fork()
+          except OSError: continue
+          if pid: os._exit(0)
+          os.setsid()
+        """;
+    assertTimedOut("exec python3 -c '" + comets + "' 2>/dev/null");
+    assertUnharmed();
+  }
+
+  private void assertUnharmed() throws Exception {
+    assertThat(runner.look("echo /proc/[0-9]*").split(" ")).hasSizeLessThan(12);
+    assertThat(runner.start(Start.of("true")).end().how()).isEqualTo(EXITED);
+  }
+
+  @Test
+  void whereNoProcessCanBeMadeACommandIsToldNotToStart() throws Exception {
+    RunnerCommandView full =
+        runner.start(
+            Start.bash("while sleep 66 & do :; done 2>&1; echo full; wait; sleep 66")
+                .timeout(Duration.ofSeconds(20)));
+    full.awaitOutput("fork: ");
+    RunnerCommandView.NotStarted answer = runner.start(Start.of("true")).notStarted();
+    assertThat(answer.errno()).isEqualTo(11);
+    assertThat(answer.text()).isEqualTo("fork");
+    End end = full.kill().end();
+    assertThat(end.how()).isEqualTo(KILLED);
+    assertThat(end.survivors()).isZero();
+    assertUnharmed();
+  }
+
+  @Test
+  void aSupervisorThatIsKilledEndsItsCommand() throws Exception {
+    RunnerCommandView command =
+        runner.start(Start.bash("sleep 67 & kill -KILL $PPID; sleep 67").credit(1000));
+    End end = command.end();
+    assertThat(end.how()).isEqualTo(SIGNALLED);
+    assertThat(end.code()).isEqualTo(9);
+    assertThat(processes()).doesNotContain("sleep 67");
+    assertUnharmed();
+  }
+
+  @Test
+  void aSupervisorThatIsStoppedDoesNotStopTheTimeout() throws Exception {
+    assertTimedOut("kill -STOP $PPID; sleep 68");
+    assertTimedOut("kill -STOP $PPID; exit 3");
+    assertThat(processes()).doesNotContain("sleep 68");
+    assertUnharmed();
+  }
+
+  @Test
+  void nothingInTheContainerCanStopTheFirstProcess() throws Exception {
+    if (place != Place.FIRST_PROCESS) {
+      return;
+    }
+    RunnerCommandView command =
+        runner.start(
+            Start.bash(
+                "for s in {1..64}; do kill -$s 1 2>/dev/null; done; kill -KILL -1; echo no"));
+    RunnerCommandView other = runner.start(Start.of("sleep", "69"));
+    assertThat(command.end().how()).isEqualTo(SIGNALLED);
+    assertThat(other.kill().end().how()).isIn(SIGNALLED, KILLED);
+    assertUnharmed();
+    assertThat(container.isRunning()).isTrue();
+  }
+
+  @Test
+  void asAnExecItEndsWithItsInputAndItsCommandsWithIt() throws Exception {
+    if (place == Place.FIRST_PROCESS) {
+      return;
+    }
+    runner.start(Start.bash("setsid sleep 70 & sleep 70")).awaitExecuted();
+    assertThat(runner.look("sleep 0.2; echo seen")).isEqualTo("seen");
+    runner.endRunnersInput();
+    assertThat(runner.awaitExit()).isZero();
+    assertThat(container.exec("1000:1000", "cat /proc/[0-9]*/cmdline | tr '\\0' ' '"))
+        .doesNotContain("sleep 70");
+  }
+
+  @Test
+  void theRunnerIsOutOfReach() throws Exception {
+    String attacks =
+        """
+        import ctypes, os
+        runner = int(open("/proc/%d/stat" % os.getppid()).read().rsplit(")", 1)[1].split()[1])
+        libc = ctypes.CDLL(None, use_errno=True)
+        for pid in (runner, os.getppid()):
+          for path in ("fd", "fd/0", "fd/1", "mem", "environ", "maps", "cwd", "map_files", "task"):
+            try:
+              full = "/proc/%d/%s" % (pid, path)
+              if path == "task": full += "/%d/fd/1" % pid
+              if path == "cwd": os.readlink(full)
+              elif path in ("fd", "map_files"): os.listdir(full)
+              else: os.open(full, os.O_RDWR if path in ("mem", "fd/0", "fd/1") else os.O_RDONLY)
+              print("open", full)
+            except OSError as e:
+              if e.errno not in (1, 2, 13): print(full, e)
+          if libc.ptrace(16, pid, 0, 0) == 0: print("traced")
+          fd = os.pidfd_open(pid)
+          if libc.syscall(438, fd, 1, 0) >= 0: print("descriptor")
+        try: open("/usr/local/sbin/zcbot-runner", "rb"); print("read")
+        except PermissionError: pass
+        print("done")
+        """;
+    RunnerCommandView command = runner.start(Start.of("python3", "-c", attacks));
+    command.end();
+    assertThat(command.out() + command.err()).isEqualTo("done\n");
+  }
+
+  @Test
+  void aRunnerWithoutLimitsStillKeepsDeadlines() throws Exception {
+    if (place == Place.EXEC_BESIDE_SAME_USER) {
+      return; // there it ends the container, which whoever did this could have done as well
+    }
+    String take =
+        """
+        import os, resource
+        runner = int(open("/proc/%d/stat" % os.getppid()).read().rsplit(")", 1)[1].split()[1])
+        resource.prlimit(runner, resource.RLIMIT_NOFILE, (0, 0))
+        print("taken", flush=True)
+        if os.fork() == 0: os.setsid()
+        os.execvp("sleep", ["sleep", "71"])
+        """;
+    try (RunnerContainer own = new RunnerContainer(place);
+        RunnerLink victim = own.attach()) {
+      RunnerCommandView command =
+          victim.start(Start.of("python3", "-c", take).timeout(SOON)).awaitOutput("taken");
+      assertThat(victim.start(Start.of("true")).notStarted().text()).isEqualTo("pipe");
+      command.end();
+      assertThat(own.exec("1000:1000", "sleep 0.2; cat /proc/[0-9]*/cmdline | tr '\\0' ' '"))
+          .doesNotContain("sleep 71");
+      assertThat(own.isRunning()).isTrue();
+    }
+  }
+
+  @Test
+  void theEngineStopsItAtOnce() throws Exception {
+    try (RunnerContainer own = new RunnerContainer(place)) {
+      own.attach().start(Start.bash("trap '' TERM; sleep 72")).awaitExecuted();
+      assertThat(own.stopMillis()).isLessThan(8_000);
+    }
+  }
+
+  @Test
+  void anEarlierWorkersCommandsEndWithTheNextAttachment() throws Exception {
+    runner.start(Start.bash("setsid sleep 73 & yes").credit(10_000)).awaitExecuted();
+    assertThat(runner.look("sleep 0.2; echo seen")).isEqualTo("seen");
+    runner.close();
+    try (RunnerLink next = container.attach()) {
+      assertThat(next.look("cat /proc/[0-9]*/cmdline | tr '\\0' ' '"))
+          .doesNotContain("sleep 73", "yes");
+    }
+  }
+
+  @Test
+  void itRefusesToRunAsRoot() throws Exception {
+    assertThat(container.exec("0:0", "/usr/local/sbin/zcbot-runner; echo $?"))
+        .isEqualTo("zcbot-runner: does not run commands as root\n77");
+  }
+}

@@ -55,9 +55,17 @@ public final class EventIds {
     return derive("output", execId + ":" + seq);
   }
 
-  /** Id of the notice that a container will be reaped at this time. */
+  /**
+   * Id of the notice that a container ends at an instant. Once it is used, it ends at another. Its
+   * lifetime is over once, whichever run of the worker says when.
+   */
   public static String expiring(String containerId, Expiring.Reason reason, Instant endsAt) {
-    return derive("expiring", containerId + ":" + reason.wire() + ":" + endsAt);
+    return derive(
+        "expiring",
+        switch (reason) {
+          case IDLE -> containerId + ":idle:" + endsAt;
+          case LIFETIME -> containerId + ":lifetime";
+        });
   }
 
   private static String derive(String kind, String cause) {

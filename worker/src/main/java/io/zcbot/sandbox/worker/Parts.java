@@ -4,6 +4,7 @@
  */
 package io.zcbot.sandbox.worker;
 
+import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.commands.CommandLimits;
@@ -34,6 +35,7 @@ import io.zcbot.sandbox.worker.publish.Publisher;
 import io.zcbot.sandbox.worker.reap.LogComparison;
 import io.zcbot.sandbox.worker.reap.Reaper;
 import io.zcbot.sandbox.worker.sandbox.Identity;
+import io.zcbot.sandbox.worker.sandbox.IdleTtls;
 import io.zcbot.sandbox.worker.sandbox.Registry;
 import io.zcbot.sandbox.worker.sandbox.SandboxLog;
 import io.zcbot.sandbox.worker.sandbox.Time;
@@ -71,12 +73,18 @@ final class Parts {
   private final WorkerConfig config;
   private final Host host;
   private final Exposure exposure;
+  private final IdleTtls idleTtls;
 
   /** Wires the parts. What must be closed even if it never runs is added to the closer. */
   Parts(WorkerConfig config, Host host, Exposure exposure, RunState state, Closer closer) {
     this.config = config;
     this.host = host;
     this.exposure = exposure;
+    idleTtls =
+        new IdleTtls(
+            config.reaper().idleTtl,
+            config.reaper().shortestIdleTtl,
+            config.reaper().longestIdleTtl);
     keyPartitions = new KeyPartitions(host.partitions());
     publisher =
         closer.add(
@@ -105,7 +113,12 @@ final class Parts {
             lanes,
             new LogReading(new LogComparison(registry, sandboxLog, time), takeoverRetry),
             new EagerEnsures(
-                publisher, timers.executor(), config.group().handover, config.workerId(), time),
+                publisher,
+                timers.executor(),
+                config.group().handover,
+                config.workerId(),
+                idleTtls,
+                time),
             config.group().restart,
             new PartitionOwnership(assignment, time, state::isStopping),
             companion());
@@ -121,9 +134,9 @@ final class Parts {
         new ActivityFollower.Settings(
             config.kafka().topic(Topic.ACTIVITY),
             host.partitions(),
-            config.reaper().idleTtl,
+            config.reaper().longestIdleTtl,
             Collections.min(List.of(Duration.ofSeconds(1), config.reaper().interval))),
-        registry::touch,
+        (user, at) -> registry.touch(user, at, Reaped.Use.ACTIVITY),
         publisher,
         time,
         exposure.intakeMetrics());
@@ -144,7 +157,11 @@ final class Parts {
         new Domain.Settings(
             new Identity(config.workerId(), config.host(), config.engineAddress()),
             new Reaper.Limits(
-                config.reaper().idleTtl, config.reaper().evictAfter, config.reaper().maxLifetime),
+                idleTtls,
+                config.reaper().evictAfter,
+                config.reaper().maxLifetime,
+                config.reaper().notice,
+                config.reaper().busyCpu),
             config.capacity().maxSandboxes,
             config.capacity().createConcurrency,
             config.capacity().reapConcurrency,

@@ -58,7 +58,7 @@ record IdleChecks(FoldContext context, UserId user, LongPredicate mayBeRunning) 
     Rules rules = context.rules();
     UsageWindow.Use use = session.lastUseAtOrBefore(reaped - rules.grace().toMillis());
     boolean isInUse =
-        use != null && reaped - use.time() < rules.ttl().minus(rules.skew()).toMillis();
+        use != null && reaped - use.time() < session.idleTtl().minus(rules.skew()).toMillis();
     return isInUse ? use : null;
   }
 
@@ -77,7 +77,8 @@ record IdleChecks(FoldContext context, UserId user, LongPredicate mayBeRunning) 
     if (mayBeRunning.test(to)) {
       return; // the last command is not answered yet
     }
-    if (idle > rules.longestIdle() && context.isKnown(Topic.ACTIVITY, evidence[0], from)) {
+    if (idle > rules.longestIdle(session.idleTtl())
+        && context.isKnown(Topic.ACTIVITY, evidence[0], from)) {
       tooLate(session, idle, evidence);
     } else if (gap != null
         && gap.to().time() <= to

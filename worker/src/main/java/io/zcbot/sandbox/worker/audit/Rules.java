@@ -13,7 +13,7 @@ import java.util.List;
 /**
  * The settings of the audited workers, and the tolerances of the audit.
  *
- * @param ttl the idle TTL
+ * @param ttl the idle TTL of sandboxes whose readies do not tell theirs
  * @param interval the reaper's interval
  * @param expiry when an ensure without {@code expires_at} expires
  * @param grace how late an answer, a reap or an announcement may be
@@ -49,8 +49,8 @@ public record Rules(
   private static final Duration LONGEST_EXPIRY = Duration.ofMinutes(10);
 
   /**
-   * After an outage the low watermark of a partition holds still for the shorter of the idle TTL
-   * and this, since the outage kept agents from reporting use.
+   * After an outage the low watermark of a partition holds still for this at most, since the outage
+   * kept agents from reporting use.
    */
   private static final Duration LONGEST_HOLD = Duration.ofSeconds(30);
 
@@ -68,8 +68,8 @@ public record Rules(
   public record Outage(Instant from, Instant to) {}
 
   /** The most an idle sandbox may last, in milliseconds (I6). */
-  long longestIdle() {
-    return ttl.plus(interval.multipliedBy(2)).plus(grace).plus(skew).toMillis();
+  long longestIdle(Duration idleTtl) {
+    return idleTtl.plus(interval.multipliedBy(2)).plus(grace).plus(skew).toMillis();
   }
 
   /** How long two sessions may overlap that these workers announced, in milliseconds (I1, I4). */
@@ -79,7 +79,7 @@ public record Rules(
 
   /** Milliseconds between two instants in which a worker could judge that a sandbox is idle. */
   long agedBetween(long from, long to) {
-    long hold = (ttl.compareTo(LONGEST_HOLD) < 0 ? ttl : LONGEST_HOLD).toMillis();
+    long hold = LONGEST_HOLD.toMillis();
     long aged = to - from;
     long counted = from; // up to here, so that overlapping outages count once
     for (Outage outage : outages) {

@@ -9,6 +9,7 @@ import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.audit.log.RecordPosition;
 import io.zcbot.sandbox.worker.audit.result.Session;
+import java.time.Duration;
 import java.time.Instant;
 import org.jspecify.annotations.Nullable;
 
@@ -19,6 +20,7 @@ final class TrackedSession {
   private final Rules rules;
   private final UsageWindow uses;
   private String workerId;
+  private Duration idleTtl;
   private @Nullable Announced start;
   private @Nullable Announced lastReady;
   private @Nullable End end;
@@ -66,6 +68,7 @@ final class TrackedSession {
     this.host = host;
     this.workerId = workerId;
     this.rules = rules;
+    this.idleTtl = rules.ttl();
     this.uses = new UsageWindow(rules.grace().toMillis());
   }
 
@@ -108,6 +111,11 @@ final class TrackedSession {
     }
   }
 
+  /** What the ready that named it last says; where it does not say, the rules' one. */
+  Duration idleTtl() {
+    return idleTtl;
+  }
+
   /** Of a session whose start is known. */
   UsageWindow.Use lastUse() {
     return uses.last();
@@ -127,8 +135,10 @@ final class TrackedSession {
       workerId = ready.workerId();
       uses.add(time, position);
     } else {
-      use(time, position);
+      use(time, position); // judged by the idle TTL that was in force until now
     }
+    Duration told = ready.environment().idleTtl();
+    idleTtl = told == null ? rules.ttl() : told;
     return announced;
   }
 
@@ -167,7 +177,7 @@ final class TrackedSession {
   private void use(long time, RecordPosition position) {
     if (gap == null) {
       UsageWindow.Use last = uses.last();
-      if (rules.agedBetween(Math.max(last.time(), busyUntil), time) > rules.longestIdle()) {
+      if (rules.agedBetween(Math.max(last.time(), busyUntil), time) > rules.longestIdle(idleTtl)) {
         gap = new Gap(last, new UsageWindow.Use(time, position));
       }
     }

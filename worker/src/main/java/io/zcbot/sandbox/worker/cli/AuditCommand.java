@@ -61,7 +61,9 @@ final class AuditCommand implements Callable<Integer> {
   @Option(
       names = "--ttl",
       paramLabel = "DURATION",
-      description = "The idle TTL of the workers (default: the setting of this environment).")
+      description =
+          "The idle TTL of sandboxes whose ready events do not tell theirs (default: the"
+              + " setting of this environment).")
   private @Nullable Duration ttl;
 
   @Option(

@@ -9,6 +9,7 @@ import io.zcbot.sandbox.events.Data;
 import io.zcbot.sandbox.events.Exec;
 import io.zcbot.sandbox.events.Input;
 import io.zcbot.sandbox.events.OutputStreamName;
+import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.worker.engine.CommandChannel;
 import io.zcbot.sandbox.worker.engine.CommandEnd;
 import io.zcbot.sandbox.worker.engine.CommandObserver;
@@ -198,9 +199,9 @@ final class CommandRun implements Runnable, CommandObserver {
     } finally {
       queue.passTurn();
     }
-    queue.sandbox().touch(context.time().nanos());
+    queue.sandbox().touch(context.time().nanos(), Reaped.Use.COMMAND);
     output.complete();
-    queue.sandbox().touch(context.time().nanos());
+    queue.sandbox().touch(context.time().nanos(), Reaped.Use.COMMAND);
     return endingOf(end.get());
   }
 

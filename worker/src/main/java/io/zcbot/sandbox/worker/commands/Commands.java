@@ -7,6 +7,7 @@ package io.zcbot.sandbox.worker.commands;
 import io.zcbot.sandbox.events.CommandEntry;
 import io.zcbot.sandbox.events.Failed;
 import io.zcbot.sandbox.events.Input;
+import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.Release;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.commands.SandboxProvider.Provision;
@@ -278,7 +279,7 @@ public final class Commands implements CommandWork, AutoCloseable {
     for (UserCommands commands : queues.all()) {
       commands.lookAgain();
       if (!commands.isIdle()) {
-        commands.sandbox().touch(now);
+        commands.sandbox().touch(now, Reaped.Use.COMMAND);
       }
     }
   }

@@ -23,6 +23,7 @@ import io.zcbot.sandbox.worker.engine.EngineException.Kind;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics.ChannelWay;
 import io.zcbot.sandbox.worker.spec.SandboxSpec;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.Arrays;
 import java.util.List;
@@ -185,6 +186,11 @@ public final class DockerEngine implements Engine {
       }
       throw e;
     }
+  }
+
+  @Override
+  public Duration cpuTime(String containerId) throws EngineException {
+    return lookups.ask(Operation.STATS, engine -> engine.requests().cpuTime(containerId));
   }
 
   /** What the engine says of itself. */

@@ -4,6 +4,7 @@
  */
 package io.zcbot.sandbox.worker.engine;
 
+import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
@@ -35,6 +36,9 @@ public interface Engine extends AutoCloseable {
    * does not count.
    */
   boolean hasRunningExec(String containerId) throws EngineException;
+
+  /** The processor time that all processes of the container have taken since it was started. */
+  Duration cpuTime(String containerId) throws EngineException;
 
   /** Answers if the engine does. */
   void ping() throws EngineException;

@@ -22,6 +22,7 @@ import io.zcbot.sandbox.worker.sandbox.Capacity;
 import io.zcbot.sandbox.worker.sandbox.CreateTurns;
 import io.zcbot.sandbox.worker.sandbox.EventSink;
 import io.zcbot.sandbox.worker.sandbox.Identity;
+import io.zcbot.sandbox.worker.sandbox.IdleTtls;
 import io.zcbot.sandbox.worker.sandbox.LiveSandboxTable;
 import io.zcbot.sandbox.worker.sandbox.Registry;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
@@ -92,11 +93,11 @@ public record Domain(
     Engine engine = ports.engine();
     Identity identity = settings.identity();
     Time time = ports.time();
+    IdleTtls idleTtls = settings.limits().idleTtls();
     Capacity capacity = new Capacity(settings.maxSandboxes());
     CreateTurns turns = new CreateTurns(settings.createConcurrency());
     WarmPool slots = new WarmPool(engine, sandboxes, warm, capacity, turns, time, ports.metrics());
-    NewUsers newUsers =
-        new NewUsers(settings.newUsersPerMinute(), settings.limits().idleTtl(), time);
+    NewUsers newUsers = new NewUsers(settings.newUsersPerMinute(), idleTtls.usual(), time);
     Announcer announcer =
         new Announcer(
             ports.sink(), ports.liveTable(), identity, time, ports.metrics(), newUsers::served);
@@ -111,6 +112,7 @@ public record Domain(
             capacity,
             queues,
             termination,
+            announcer,
             ports.lanes(),
             ports.lowWatermark(),
             settings.limits(),
@@ -128,15 +130,17 @@ public record Domain(
         new Ensurer(
             attempt,
             announcer,
-            new Answers(identity, sandboxes.spec(), settings.limits().idleTtl(), time),
+            new Answers(identity, sandboxes.spec(), idleTtls, time),
             admission,
             termination,
+            idleTtls,
             time,
             ports.metrics());
     Reconciler reconciler =
         new Reconciler(engine, registry, termination, slots, ports.lanes(), time);
     PreviousRun previousRun =
-        new PreviousRun(engine, sandboxes, registry, capacity, termination, workspaces, time);
+        new PreviousRun(
+            engine, sandboxes, registry, capacity, termination, workspaces, idleTtls, time);
     EngineFollower follower = new EngineFollower(engine, reconciler, ports.scheduler(), time);
     Takeover takeover = new Takeover(registry, announcer, termination, ports.lanes());
     Commands commands =

@@ -160,6 +160,27 @@ record SettingCase(
             Duration.ofSeconds(8),
             "0"),
         new SettingCase(
+            "ZCBOT_SANDBOX_IDLE_TTL_MIN",
+            c -> c.reaper().shortestIdleTtl,
+            Duration.ofSeconds(10),
+            "2m",
+            Duration.ofMinutes(2),
+            "0"),
+        new SettingCase(
+            "ZCBOT_SANDBOX_IDLE_TTL_MAX",
+            c -> c.reaper().longestIdleTtl,
+            Duration.ofSeconds(300),
+            "8h",
+            Duration.ofHours(8),
+            "31d"),
+        new SettingCase(
+            "ZCBOT_SANDBOX_NOTICE",
+            c -> c.reaper().notice,
+            null,
+            "60s",
+            Duration.ofMinutes(1),
+            "soon"),
+        new SettingCase(
             "ZCBOT_REAPER_INTERVAL",
             c -> c.reaper().interval,
             Duration.ofSeconds(10),

@@ -17,6 +17,7 @@ import io.zcbot.sandbox.worker.engine.Container.Ownership;
 import io.zcbot.sandbox.worker.engine.Container.State;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.engine.EngineException.Kind;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -147,6 +148,23 @@ class EngineLookupTest extends AdapterTestCase {
     assertThat(failure(() -> engine.hasRunningExec("c1")).kind()).isEqualTo(Kind.ABSENT);
 
     fake.on("GET", "/containers/c1/json", status(200, "{\"Id\":\"c1\",\"ExecIDs\":[\"e1\"]}"));
+  }
+
+  @Test
+  void processorTimeIsToldWithoutAWaitForASecondLook() throws EngineException {
+    fake.on(
+        "GET",
+        "/containers/c1/stats",
+        status(200, "{\"cpu_stats\":{\"cpu_usage\":{\"total_usage\":1500000000}}}"));
+    assertThat(engine.cpuTime("c1")).isEqualTo(Duration.ofMillis(1500));
+
+    for (String body :
+        List.of("{}", "[]", "{\"cpu_stats\":{\"cpu_usage\":{\"total_usage\":\"x\"}}}")) {
+      fake.on("GET", "/containers/c1/stats", status(200, body));
+      assertThat(failure(() -> engine.cpuTime("c1")).kind()).as(body).isEqualTo(Kind.UNAVAILABLE);
+    }
+    fake.on("GET", "/containers/c1/stats", error(404, "No such container: c1"));
+    assertThat(failure(() -> engine.cpuTime("c1")).kind()).isEqualTo(Kind.ABSENT);
   }
 
   private static FakeDockerApi.Reply running(String program, String arguments) {

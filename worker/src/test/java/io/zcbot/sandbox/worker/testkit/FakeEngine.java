@@ -16,7 +16,9 @@ import io.zcbot.sandbox.worker.engine.Verified;
 import io.zcbot.sandbox.worker.spec.SandboxSpec;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.time.Instant;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -36,6 +38,7 @@ public final class FakeEngine implements Engine, SandboxEngine, SlotEngine {
   private final String idPrefix;
   private final Map<String, Container> containers = new LinkedHashMap<>();
   private final Set<String> execs = new HashSet<>();
+  private final Map<String, Duration> cpuTimes = new HashMap<>();
   private final Set<String> changed = new HashSet<>();
   private int ids;
   private int creates;
@@ -159,6 +162,11 @@ public final class FakeEngine implements Engine, SandboxEngine, SlotEngine {
     } else {
       execs.remove(id);
     }
+  }
+
+  /** Processes of a container run. */
+  public synchronized void work(String id, Duration cpuTime) {
+    cpuTimes.merge(id, cpuTime, Duration::plus);
   }
 
   @Override
@@ -304,6 +312,15 @@ public final class FakeEngine implements Engine, SandboxEngine, SlotEngine {
       throw new EngineException(EngineException.Kind.ABSENT, "exec", "no such container", null);
     }
     return execs.contains(id);
+  }
+
+  @Override
+  public synchronized Duration cpuTime(String id) throws EngineException {
+    EngineFaults.after(faults.before("cpuTime"));
+    if (!containers.containsKey(id)) {
+      throw new EngineException(EngineException.Kind.ABSENT, "stats", "no such container", null);
+    }
+    return cpuTimes.getOrDefault(id, Duration.ZERO);
   }
 
   @Override

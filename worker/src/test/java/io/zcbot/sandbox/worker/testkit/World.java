@@ -5,6 +5,7 @@
 package io.zcbot.sandbox.worker.testkit;
 
 import io.zcbot.sandbox.events.Ensure;
+import io.zcbot.sandbox.events.Expiring;
 import io.zcbot.sandbox.events.Failed;
 import io.zcbot.sandbox.events.LiveSandbox;
 import io.zcbot.sandbox.events.Ready;
@@ -94,7 +95,7 @@ public final class World {
   private final Workspaces workspaces;
   private final int capacity;
   private final int newUsersPerMinute;
-  private final @Nullable Duration maxLifetime;
+  private final Reaper.Limits limits;
   private final int warm;
   public volatile long now = 1_000_000_000L;
   public @Nullable Long lowWatermark = now;
@@ -138,11 +139,22 @@ public final class World {
   public World(
       Path root, int capacity, @Nullable Duration maxLifetime, int newUsersPerMinute, int warm)
       throws java.io.IOException {
+    this(root, new Reaper.Limits(TTL, EVICT_AFTER, maxLifetime), capacity, newUsersPerMinute, warm);
+  }
+
+  /** A worker that ends sandboxes within other limits. */
+  public World(Path root, Reaper.Limits limits, int capacity) throws java.io.IOException {
+    this(root, limits, capacity, 1_000_000, 0);
+  }
+
+  /** A worker of which everything is chosen. */
+  public World(Path root, Reaper.Limits limits, int capacity, int newUsersPerMinute, int warm)
+      throws java.io.IOException {
     this.newUsersPerMinute = newUsersPerMinute;
     this.warm = warm;
     this.workspaces = Workspaces.open(root).limitedBy(user -> quota.limit(user));
     this.capacity = capacity;
-    this.maxLifetime = maxLifetime;
+    this.limits = limits;
     this.domain = boot();
   }
 
@@ -166,13 +178,7 @@ public final class World {
             time,
             SandboxMetrics.NONE),
         engine,
-        new Domain.Settings(
-            ME,
-            new Reaper.Limits(TTL, EVICT_AFTER, maxLifetime),
-            capacity,
-            4,
-            4,
-            newUsersPerMinute),
+        new Domain.Settings(ME, limits, capacity, 4, 4, newUsersPerMinute),
         registry,
         workspaces,
         new WarmPool.Setup(engine, mounts, warm, null, Runnable::run),
@@ -312,12 +318,24 @@ public final class World {
   }
 
   public EnsureRequest request(UserId user, Duration expiresIn) {
+    return request(user, expiresIn, null);
+  }
+
+  /** The same for a sandbox that may be unused for so long. */
+  public EnsureRequest request(UserId user, Duration expiresIn, @Nullable Duration idleTtl) {
     return new EnsureRequest(
-        new Ensure("e" + ++ensures, user, Instant.EPOCH, null, null),
+        new Ensure("e" + ++ensures, user, Instant.EPOCH, null, null, idleTtl),
         0,
         now,
         now + expiresIn.toNanos(),
         Fence.OPEN);
+  }
+
+  /** Ensures with an idle TTL of the user's own, and returns what was published for it last. */
+  public SandboxEvent ensure(UserId user, @Nullable Duration idleTtl)
+      throws FencedException, InterruptedException {
+    domain.ensurer().ensure(request(user, Duration.ofSeconds(60), idleTtl));
+    return log.getLast();
   }
 
   /** Ensures at once and returns what was published for it last. */
@@ -383,6 +401,10 @@ public final class World {
 
   public List<Reaped> reaped() {
     return log.stream().filter(Reaped.class::isInstance).map(Reaped.class::cast).toList();
+  }
+
+  public List<Expiring> notices() {
+    return log.stream().filter(Expiring.class::isInstance).map(Expiring.class::cast).toList();
   }
 
   public List<Failed> failures() {

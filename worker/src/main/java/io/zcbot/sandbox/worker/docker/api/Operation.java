@@ -20,6 +20,7 @@ public enum Operation {
   EXEC_CREATE,
   EXEC_START,
   EXEC_INSPECT,
+  STATS,
   EVENTS,
   IMAGE_INSPECT,
   PULL,
@@ -44,6 +45,7 @@ public enum Operation {
       case EXEC_CREATE -> "exec_create";
       case EXEC_START -> "exec_start";
       case EXEC_INSPECT -> "exec_inspect";
+      case STATS -> "stats";
       case EVENTS -> "events";
       case IMAGE_INSPECT -> "image_inspect";
       case PULL -> "pull";

@@ -41,6 +41,18 @@ public final class AgentService implements AutoCloseable {
     return log.awaitReady(user, before + 1);
   }
 
+  /** As {@link #ensured(UserId)}, for a sandbox that may be unused for so long. */
+  public Ready ensured(UserId user, Duration idleTtl) throws Exception {
+    int before = log.readies(user).size();
+    ensure(user, idleTtl);
+    return log.awaitReady(user, before + 1);
+  }
+
+  public void ensure(UserId user, Duration idleTtl) throws Exception {
+    String format = "{'user_id':'%s','idle_ttl_seconds':%d}".replace('\'', '"');
+    send(Topic.ENSURE, user, format.formatted(user, idleTtl.toSeconds()));
+  }
+
   public void ensure(UserId user) throws Exception {
     send(Topic.ENSURE, user, "{\"user_id\":\"" + user + "\"}");
   }

@@ -30,6 +30,8 @@ public final class CommandTraining {
           "topics create",
           "activity " + USER,
           "ensure --timeout 500ms " + USER,
+          "exec " + USER + " -- true",
+          "release " + USER,
           "ps",
           "doctor",
           "topics check",
@@ -67,7 +69,8 @@ public final class CommandTraining {
   public static void run(Path cache, List<String> java) throws Exception {
     Path directory = Files.createTempDirectory("zcbot-training");
     try (EmbeddedBroker broker = EmbeddedBroker.start(directory.resolve("kafka"), 0);
-        EngineStandIn engine = EngineStandIn.start()) {
+        EngineStandIn engine = EngineStandIn.start();
+        CommandStandIn _ = CommandStandIn.start(broker.bootstrapServers())) {
       Path log = directory.resolve("commands.log");
       List<String> command = new ArrayList<>();
       command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());

@@ -10,6 +10,7 @@ import io.zcbot.sandbox.worker.config.WorkerConfig;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
@@ -18,9 +19,9 @@ import picocli.CommandLine.Parameters;
 @Command(
     name = "get",
     description = {
-      "Describe a user's sandbox: where it is, since when, its last use, its last ensure and what"
-          + " happened to it in the last 24 hours.",
-      "The topics are asked, and no engine. They do not tell of commands that run in the sandbox,"
+      "Describe a user's sandbox: where it is, since when, its last use, its last ensure, what"
+          + " happened to it in the last 24 hours, and the last commands.",
+      "The topics are asked, and no engine. They do not tell of commands that were run past them,"
           + " which count as use, too. The exit code is 1 if the user has no sandbox."
     })
 final class GetCommand implements Callable<Integer> {
@@ -57,6 +58,16 @@ final class GetCommand implements Callable<Integer> {
     Duration ttl = UserDescription.idleTtl(live, history);
     Instant lastUse =
         live == null ? null : LastUses.of(log, user, now.minus(ttl == null ? ownTtl : ttl));
-    return new UserDescription(user, live, history, lastUse, now);
+    return new UserDescription(user, live, history, commands(log, now), lastUse, now);
+  }
+
+  private UserDescription.@Nullable Commands commands(KafkaLog log, Instant now) {
+    try {
+      return new UserDescription.Commands(
+          RunningCommands.count(log, user), UserHistory.readCommands(log, user, now));
+    } catch (CommandException e) {
+      context.console().err().println("commands are not known: " + e.getMessage());
+      return null;
+    }
   }
 }

@@ -76,9 +76,14 @@ final class PsCommand {
    * A line.
    *
    * @param since when the user's sandbox began: with its start, or with the claim of a warm slot
+   * @param commands how many run; null if that is not known
    */
   private record Row(
-      Container container, UserId user, @Nullable Instant since, @Nullable Instant lastUsed) {}
+      Container container,
+      UserId user,
+      @Nullable Instant since,
+      @Nullable Instant lastUsed,
+      @Nullable Integer commands) {}
 
   PsCommand(Console console, Engine engine, KafkaLog log, WorkerConfig config) {
     this.console = console;
@@ -92,6 +97,7 @@ final class PsCommand {
     List<Container> containers = Engines.sandboxes(engine);
     Map<UserId, Instant> lastUsed =
         containers.isEmpty() ? Map.of() : lastUses(now.minus(config.reaper().idleTtl));
+    @Nullable Map<UserId, Integer> commands = containers.isEmpty() ? Map.of() : commands();
     boolean hasClaimed = containers.stream().anyMatch(PsCommand::isClaimed);
     Map<String, LiveSandbox> live = hasClaimed ? live() : Map.of();
     List<Row> rows = new ArrayList<>();
@@ -102,7 +108,13 @@ final class PsCommand {
         LiveSandbox entry = live.get(container.id());
         Instant since =
             isClaimed(container) ? (entry == null ? null : entry.openedAt()) : detailed.startedAt();
-        rows.add(new Row(detailed, user, since, lastUsed.get(user)));
+        rows.add(
+            new Row(
+                detailed,
+                user,
+                since,
+                lastUsed.get(user),
+                commands == null ? null : commands.getOrDefault(user, 0)));
       }
     }
     rows.sort(Comparator.comparing(row -> row.user));
@@ -146,8 +158,18 @@ final class PsCommand {
     }
   }
 
+  /** How many run, by user; null if that is not known. */
+  private @Nullable Map<UserId, Integer> commands() {
+    try {
+      return RunningCommands.counts(log);
+    } catch (CommandException e) {
+      console.err().println("running commands are not known: " + e.getMessage());
+      return null;
+    }
+  }
+
   private void print(List<Row> rows, Instant now) {
-    Table table = new Table("USER", "STATE", "AGE", "IDLE", "SPEC", "WORKER", "CONTAINER");
+    Table table = new Table("USER", "STATE", "AGE", "IDLE", "CMDS", "SPEC", "WORKER", "CONTAINER");
     for (Row row : rows) {
       Container container = row.container;
       String workerId = container.ownership().workerId();
@@ -156,6 +178,7 @@ final class PsCommand {
           container.state().name().toLowerCase(Locale.ROOT),
           age(row.since, now),
           age(row.lastUsed, now),
+          row.commands == null ? "-" : row.commands.toString(),
           spec(container),
           workerId == null ? "-" : workerId,
           EventText.shortId(container.id()));
@@ -174,6 +197,7 @@ final class PsCommand {
       json.put("started_at", text(container.startedAt()));
       json.put("ready_at", text(row.since));
       json.put("last_used_at", text(row.lastUsed));
+      json.put("commands", row.commands);
       json.put("spec", spec(container));
       json.put("worker_id", container.ownership().workerId());
       json.put("container_name", container.name());

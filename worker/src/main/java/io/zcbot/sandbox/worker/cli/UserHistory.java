@@ -68,8 +68,26 @@ record UserHistory(Instant since, List<Entry> entries) {
 
   /** Reads backwards, step by step, until there are enough entries. */
   static UserHistory read(KafkaLog log, UserId user, Instant now) throws CommandException {
-    try (Consumer<byte[], byte[]> reader =
-        log.fromEnd(Topic.ENSURE, Topic.READY, Topic.REAPED, Topic.FAILED)) {
+    return read(
+        log,
+        user,
+        now,
+        Topic.ENSURE,
+        Topic.READY,
+        Topic.REAPED,
+        Topic.FAILED,
+        Topic.RELEASE,
+        Topic.EXPIRING);
+  }
+
+  /** The same of the user's commands, of which there may be many for one of the others. */
+  static UserHistory readCommands(KafkaLog log, UserId user, Instant now) throws CommandException {
+    return read(log, user, now, Topic.EXEC, Topic.EXITED);
+  }
+
+  private static UserHistory read(KafkaLog log, UserId user, Instant now, Topic... topics)
+      throws CommandException {
+    try (Consumer<byte[], byte[]> reader = log.fromEnd(topics)) {
       return new Reading(reader, log.config().topicPrefix(), user).backFrom(now);
     } catch (KafkaException e) {
       throw log.failed("read what happened to the sandbox", e);

@@ -67,6 +67,11 @@ public final class KafkaSandboxLog implements SandboxLog {
   }
 
   @Override
+  public int partitionOf(UserId user) {
+    return partitions.of(user);
+  }
+
+  @Override
   public Entries live(Set<Integer> of, Map<String, UserId> running, boolean others) {
     Map<String, LiveSandbox> here = new HashMap<>();
     Map<String, LiveSandbox> elsewhere = new HashMap<>();

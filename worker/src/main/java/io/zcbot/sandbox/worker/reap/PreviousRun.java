@@ -82,7 +82,7 @@ public final class PreviousRun {
     List<Container> left = own();
     Map<String, LiveSandbox> listed = listed(left, log);
     Set<String> announced = new HashSet<>(listed.keySet());
-    Announcements said = announced(unlisted(left, listed), log);
+    Announcements said = announced(unlisted(left, listed), listed, log);
     left.stream().map(Container::id).filter(said::isOpen).forEach(announced::add);
     purge.endAll(left, announced);
     return left.size();
@@ -103,7 +103,7 @@ public final class PreviousRun {
     // The table may lack an entry, or have one of a sandbox that was never announced ready, or
     // whose
     // end another worker announced before it was killed. What was announced decides.
-    Announcements said = announced(left, log);
+    Announcements said = announced(left, listed, log);
     List<Container> rest = new ArrayList<>();
     for (Container each : left) {
       LiveSandbox entry = listed.get(each.id());
@@ -191,7 +191,7 @@ public final class PreviousRun {
   private static Map<String, LiveSandbox> listed(List<Container> containers, SandboxLog log) {
     return containers.isEmpty()
         ? Map.of()
-        : log.live(partitions(log), users(containers), false).running();
+        : log.live(homes(log, containers), users(containers), false).running();
   }
 
   private static List<Container> unlisted(
@@ -199,8 +199,13 @@ public final class PreviousRun {
     return containers.stream().filter(each -> !listed.containsKey(each.id())).toList();
   }
 
-  /** Reads since the first of them was started. A listing lacks the time. */
-  private Announcements announced(List<Container> containers, SandboxLog log)
+  /**
+   * Reads since the first of them was started. A listing lacks the time. What is announced of a
+   * container lies beside its entry. One without an entry may have been announced when there were
+   * fewer partitions.
+   */
+  private Announcements announced(
+      List<Container> containers, Map<String, LiveSandbox> listed, SandboxLog log)
       throws EngineException {
     Instant since = null;
     for (Container container : containers) {
@@ -212,13 +217,20 @@ public final class PreviousRun {
     Map<String, UserId> users = users(containers);
     return since == null
         ? new Announcements(users) // none ever ran
-        : log.announced(partitions(log), users, since);
+        : log.announced(
+            unlisted(containers, listed).isEmpty() ? homes(log, containers) : partitions(log),
+            users,
+            since);
   }
 
   private static Map<String, UserId> users(List<Container> containers) {
     Map<String, UserId> users = new HashMap<>();
     containers.forEach(each -> users.put(each.id(), Objects.requireNonNull(each.user())));
     return users;
+  }
+
+  private static Set<Integer> homes(SandboxLog log, List<Container> containers) {
+    return users(containers).values().stream().map(log::partitionOf).collect(Collectors.toSet());
   }
 
   private static Set<Integer> partitions(SandboxLog log) {

@@ -21,6 +21,9 @@ public interface SandboxLog {
   /** How many partitions the topics have. */
   int partitions();
 
+  /** Where a user's records are, as long as nobody changes the number of partitions. */
+  int partitionOf(UserId user);
+
   /**
    * Reads the live table.
    *

@@ -117,6 +117,11 @@ class LogChecksTest {
           }
 
           @Override
+          public int partitionOf(UserId user) {
+            return 0;
+          }
+
+          @Override
           public Entries live(
               Set<Integer> partitions, Map<String, UserId> running, boolean others) {
             if (!readable.now) {

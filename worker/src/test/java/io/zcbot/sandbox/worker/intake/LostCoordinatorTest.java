@@ -21,6 +21,7 @@ import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.LockSupport;
 import org.apache.kafka.clients.consumer.ConsumerRebalanceListener;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.ConsumerRecords;
@@ -29,6 +30,7 @@ import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.clients.consumer.OffsetCommitCallback;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.TimeoutException;
+import org.awaitility.Awaitility;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -40,6 +42,8 @@ import org.junit.jupiter.api.Timeout;
 @Timeout(60)
 class LostCoordinatorTest {
   private static final TopicPartition ENSURES = new TopicPartition("sandbox.ensure", 0);
+
+  private static final Duration TICK = Duration.ofMillis(20);
 
   private final ManualTime time = new ManualTime(1);
   private final Reader reader = new Reader();
@@ -65,8 +69,9 @@ class LostCoordinatorTest {
 
     @Override
     public synchronized ConsumerRecords<byte[], byte[]> poll(Duration timeout) {
-      time.pass(Duration.ofMillis(100));
+      time.pass(TICK);
       polls.incrementAndGet();
+      LockSupport.parkNanos(TICK.toNanos() / 10); // or the time would pass before a thread looks
       return super.poll(Duration.ZERO);
     }
 
@@ -102,9 +107,9 @@ class LostCoordinatorTest {
                       ("{\"user_id\":\"" + user + "\"}").getBytes(StandardCharsets.UTF_8))));
     }
 
-    void awaitPolls(int more) {
-      int to = polls.get() + more;
-      await().atMost(20, TimeUnit.SECONDS).until(() -> polls.get() >= to);
+    void await(Duration passed) {
+      int to = polls.get() + (int) passed.dividedBy(TICK);
+      Awaitility.await().atMost(20, TimeUnit.SECONDS).until(() -> polls.get() >= to);
     }
   }
 
@@ -165,9 +170,9 @@ class LostCoordinatorTest {
       await().atMost(20, TimeUnit.SECONDS).until(() -> answered.get() == 1);
 
       reader.isCoordinatorAway = true;
-      reader.awaitPolls(45); // the term of the lease and more, by the clock that it is judged by
+      reader.await(Lease.TERM.plusSeconds(1));
       reader.ensure(1);
-      reader.awaitPolls(20);
+      reader.await(Duration.ofSeconds(1));
       assertThat(intake.inFlightByPartition()).containsEntry(0, 1);
       assertThat(answered).as("read, and not answered").hasValue(1);
 
@@ -180,7 +185,7 @@ class LostCoordinatorTest {
   void whoIsIdleForLongStillAnswersAtOnce() {
     try (EnsureIntake intake = intake()) {
       intake.start();
-      reader.awaitPolls(200);
+      reader.await(Lease.TERM.multipliedBy(3));
       reader.ensure(0);
       await().atMost(20, TimeUnit.SECONDS).until(() -> answered.get() == 1);
       assertThat(intake.problem()).isNull();

@@ -12,12 +12,19 @@ import io.zcbot.sandbox.events.EventIds;
 import io.zcbot.sandbox.events.LiveSandbox;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
+import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.engine.Container;
+import io.zcbot.sandbox.worker.sandbox.Announcements;
+import io.zcbot.sandbox.worker.sandbox.SandboxLog;
 import io.zcbot.sandbox.worker.testkit.InAWorld;
 import io.zcbot.sandbox.worker.testkit.World;
 import java.io.IOException;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
 
 class PreviousRunTest extends InAWorld {
@@ -240,5 +247,63 @@ class PreviousRunTest extends InAWorld {
     assertThat(world.live).hasSize(1);
     assertThat(adopt()).isZero();
     assertThat(world.engine.everything()).isEmpty();
+  }
+
+  /** Of twelve partitions, each user in one, and which of them were read. */
+  private static final class TwelvePartitions implements SandboxLog {
+    private final SandboxLog log;
+    final List<Set<Integer>> live = new ArrayList<>();
+    final List<Set<Integer>> announced = new ArrayList<>();
+
+    TwelvePartitions(SandboxLog log) {
+      this.log = log;
+    }
+
+    @Override
+    public int partitions() {
+      return 12;
+    }
+
+    @Override
+    public int partitionOf(UserId user) {
+      return Math.floorMod(user.hashCode(), 12);
+    }
+
+    @Override
+    public Entries live(Set<Integer> partitions, Map<String, UserId> running, boolean others) {
+      live.add(partitions);
+      return log.live(partitions, running, others);
+    }
+
+    @Override
+    public Announcements announced(
+        Set<Integer> partitions, Map<String, UserId> containers, Instant since) {
+      announced.add(partitions);
+      return log.announced(partitions, containers, since);
+    }
+  }
+
+  @Test
+  void aStartReadsThePartitionsOfWhatRunsHereOnly() throws Exception {
+    world.ready(ANNA);
+    world.reboot();
+    TwelvePartitions log = new TwelvePartitions(world.sandboxLog());
+    Set<Integer> home = Set.of(log.partitionOf(ANNA));
+    int adopted = world.domain.previousRun().adopt(log, _ -> 0, world.now - World.TTL.toNanos());
+    assertThat(adopted).isEqualTo(1);
+    assertThat(log.live).containsExactly(home);
+    assertThat(log.announced).containsExactly(home);
+  }
+
+  /** Its ready lies where its user's records were when there were fewer partitions. */
+  @Test
+  void whatHasNoEntryIsLookedForInAllPartitions() throws Exception {
+    world.ready(ANNA);
+    world.live.clear();
+    world.reboot();
+    TwelvePartitions log = new TwelvePartitions(world.sandboxLog());
+    world.domain.previousRun().purge(log);
+    assertThat(log.announced).singleElement().satisfies(all -> assertThat(all).hasSize(12));
+    assertThat(world.reaped()).hasSize(1);
   }
 }

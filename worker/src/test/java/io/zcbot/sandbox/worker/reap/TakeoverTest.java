@@ -163,6 +163,11 @@ class TakeoverTest extends InAWorld {
                   }
 
                   @Override
+                  public int partitionOf(UserId user) {
+                    return 0;
+                  }
+
+                  @Override
                   public Entries live(
                       Set<Integer> partitions, Map<String, UserId> running, boolean others) {
                     try {

@@ -37,6 +37,11 @@ public record FakeSandboxLog(Map<String, LiveSandbox> live, List<SandboxEvent> e
   }
 
   @Override
+  public int partitionOf(UserId user) {
+    return 0;
+  }
+
+  @Override
   public Entries live(Set<Integer> partitions, Map<String, UserId> running, boolean others) {
     Map<String, LiveSandbox> here = new HashMap<>();
     List<LiveSandbox> elsewhere = new ArrayList<>();

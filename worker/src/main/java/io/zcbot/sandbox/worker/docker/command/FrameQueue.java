@@ -5,6 +5,7 @@
 package io.zcbot.sandbox.worker.docker.command;
 
 import java.io.InputStream;
+import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import org.jspecify.annotations.Nullable;
@@ -20,6 +21,8 @@ final class FrameQueue extends InputStream {
 
   /** An array's own memory, and its place in the queue. */
   private static final int OVERHEAD = 32;
+
+  private static final Duration MOST_WAITED = Duration.ofMillis(100);
 
   private final int capacity;
   private final Deque<byte[]> queue = new ArrayDeque<>();
@@ -88,13 +91,30 @@ final class FrameQueue extends InputStream {
     return filled;
   }
 
-  /**
-   * The transport lets a thread of its own die of a broken connection, of which its reader tells.
-   */
+  /** The transport lets a thread of its own die of a broken connection, of which its reader tells. */
   private void quieten(Thread transport) {
     if (transport != quiet) {
       quiet = transport;
       transport.setUncaughtExceptionHandler((_, e) -> log.debug("sending to a runner ended", e));
+      notifyAll();
+    }
+  }
+
+  /**
+   * Waits for the transport's thread to begin, if it has not: it would not understand that the
+   * connection is closed already.
+   */
+  synchronized void awaitReader() {
+    long deadline = System.nanoTime() + MOST_WAITED.toNanos();
+    for (long left = MOST_WAITED.toMillis();
+        quiet == null && left > 0;
+        left = (deadline - System.nanoTime()) / 1_000_000) {
+      try {
+        wait(left);
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+        return;
+      }
     }
   }
 

@@ -125,8 +125,7 @@ final class CommandInputs implements AutoCloseable {
     }
   }
 
-  private void hold(
-      WaitingInputs inputs, Input input, ConsumerRecord<byte[], byte[]> record) {
+  private void hold(WaitingInputs inputs, Input input, ConsumerRecord<byte[], byte[]> record) {
     bytes -= inputs.bytes();
     inputs.add(input, record.offset(), InFlightBytes.sizeOf(record));
     bytes += inputs.bytes();

@@ -84,9 +84,7 @@ public final class CommandTableReader {
     }
     Map<Integer, List<CommandEntry>> byPartition = new HashMap<>();
     for (CommandEntry entry : entries.values()) {
-      byPartition
-          .computeIfAbsent(partitions.of(entry.userId()), _ -> new ArrayList<>())
-          .add(entry);
+      byPartition.computeIfAbsent(partitions.of(entry.userId()), _ -> new ArrayList<>()).add(entry);
     }
     return byPartition;
   }

@@ -17,9 +17,9 @@ import java.util.WeakHashMap;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Use that goes on without a record: a command of the log that runs, what somebody runs in a sandbox
- * with the engine's exec, and, if the operator wants it, what its processes take of a core. The
- * engine is asked only about sandboxes that are about to be reaped.
+ * Use that goes on without a record: a command of the log that runs, what somebody runs in a
+ * sandbox with the engine's exec, and, if the operator wants it, what its processes take of a core.
+ * The engine is asked only about sandboxes that are about to be reaped.
  */
 final class HiddenUse {
   /** Whether a sandbox is in use. */
@@ -44,8 +44,7 @@ final class HiddenUse {
    *
    * @param busyShare the share of a core beyond which processes are use; null if they never are
    */
-  HiddenUse(
-      Engine engine, SandboxCommands commands, @Nullable Double busyShare, Time time) {
+  HiddenUse(Engine engine, SandboxCommands commands, @Nullable Double busyShare, Time time) {
     this.engine = engine;
     this.commands = commands;
     this.busyShare = busyShare;

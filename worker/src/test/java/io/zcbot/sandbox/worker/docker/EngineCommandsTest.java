@@ -58,8 +58,7 @@ class EngineCommandsTest extends AdapterTestCase {
             for (int command = 1; skipStart(in); command++) {
               out.write(
                   engine(
-                      1,
-                      concat(started(command), out(command, "hi"), ended(command, 0, 0, 0, 1))));
+                      1, concat(started(command), out(command, "hi"), ended(command, 0, 0, 0, 1))));
             }
           } finally {
             gone.countDown();
@@ -211,12 +210,16 @@ class EngineCommandsTest extends AdapterTestCase {
 
   @Test
   void anEngineThatGoesAwayBreaksTheChannel() throws Exception {
-    fake.on("POST", ATTACH, hijacked((in, out) -> {
-      answer(in, out, 1);
-      skipStart(in);
-      out.write(engine(1, started(1)));
-      in.readAllBytes();
-    }));
+    fake.on(
+        "POST",
+        ATTACH,
+        hijacked(
+            (in, out) -> {
+              answer(in, out, 1);
+              skipStart(in);
+              out.write(engine(1, started(1)));
+              in.readAllBytes();
+            }));
     CommandChannel channel = commands().open("c1");
     Witness witness = new Witness();
     channel.start(REQUEST, witness);

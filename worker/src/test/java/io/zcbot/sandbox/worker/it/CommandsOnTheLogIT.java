@@ -394,8 +394,7 @@ class CommandsOnTheLogIT {
       }
       own.start("b");
       Set<Integer> movedTo = own.group().assignment().get(own.workerId("b"));
-      List<UserId> moved =
-          users.stream().filter(user -> movedTo.contains(own.home(user))).toList();
+      List<UserId> moved = users.stream().filter(user -> movedTo.contains(own.home(user))).toList();
       assertThat(moved).hasSize(2);
       for (UserId user : moved) {
         assertThat(own.log().awaitExited("runs " + user).reason())

@@ -101,8 +101,7 @@ class CommandTableReaderTest {
   @Test
   void eachPartitionHasItsOwn() {
     write(entry(ANNA, "runs", false));
-    assertThat(read(HOME, FOREIGN))
-        .isEqualTo(Map.of(HOME, List.of(entry(ANNA, "runs", false))));
+    assertThat(read(HOME, FOREIGN)).isEqualTo(Map.of(HOME, List.of(entry(ANNA, "runs", false))));
   }
 
   @Test
@@ -117,7 +116,6 @@ class CommandTableReaderTest {
     write(HOME, codec.commandKey(ANNA, "a"), "{".getBytes(UTF_8));
     write(HOME, new byte[0], annas);
     write(HOME, codec.commandKey(ANNA, "c"), new byte[100_000]);
-    assertThat(read(HOME, FOREIGN))
-        .isEqualTo(Map.of(HOME, List.of(entry(ANNA, "a", false))));
+    assertThat(read(HOME, FOREIGN)).isEqualTo(Map.of(HOME, List.of(entry(ANNA, "a", false))));
   }
 }

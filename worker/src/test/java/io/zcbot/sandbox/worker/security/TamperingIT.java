@@ -79,12 +79,10 @@ class TamperingIT extends Attacks {
         Weakness.of("a larger /tmp", host -> host.withTmpFs(Map.of("/tmp", "size=200m"))),
         Weakness.of(
             "a restart policy", host -> host.withRestartPolicy(RestartPolicy.alwaysRestart())),
-        Weakness.of(
-            "another to reap", host -> host.withInit(!Boolean.TRUE.equals(host.getInit()))),
+        Weakness.of("another to reap", host -> host.withInit(!Boolean.TRUE.equals(host.getInit()))),
         Weakness.of(
             "a log of what commands say",
-            host ->
-                host.withLogConfig(new LogConfig(LogConfig.LoggingType.JSON_FILE, Map.of()))),
+            host -> host.withLogConfig(new LogConfig(LogConfig.LoggingType.JSON_FILE, Map.of()))),
         Weakness.of("a group", host -> host.withGroupAdd(List.of("0"))),
         Weakness.of("names of its own", host -> host.withExtraHosts("pypi.org:10.0.0.1")),
         new Weakness("another image", command -> command.withImage(anotherImage)),

@@ -61,8 +61,7 @@ public final class EngineRequests {
     return hijack(
         Request.builder()
             .method(Method.POST)
-            .path(
-                base + container(containerId, "attach") + "?stream=1&stdin=1&stdout=1&stderr=1"),
+            .path(base + container(containerId, "attach") + "?stream=1&stdin=1&stdout=1&stderr=1"),
         input);
   }
 

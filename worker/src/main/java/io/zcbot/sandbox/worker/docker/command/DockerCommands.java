@@ -128,12 +128,9 @@ public final class DockerCommands implements CommandEngine {
     RunnerChannel channel = new RunnerChannel(operation, onNonsense);
     boolean answered = false;
     try {
-      var _ = 
+      var _ =
           EngineStream.open(
-              calls,
-              operation,
-              requests -> connect.to(requests, channel.input()),
-              channel::read);
+              calls, operation, requests -> connect.to(requests, channel.input()), channel::read);
       String said = channel.awaitHello(patience);
       log.debug("a runner answers: {}", said);
       answered = true;

@@ -88,12 +88,13 @@ final class FrameQueue extends InputStream {
     return filled;
   }
 
-  /** The transport lets a thread of its own die of a broken connection, of which its reader tells. */
+  /**
+   * The transport lets a thread of its own die of a broken connection, of which its reader tells.
+   */
   private void quieten(Thread transport) {
     if (transport != quiet) {
       quiet = transport;
-      transport.setUncaughtExceptionHandler(
-          (_, e) -> log.debug("sending to a runner ended", e));
+      transport.setUncaughtExceptionHandler((_, e) -> log.debug("sending to a runner ended", e));
     }
   }
 

@@ -115,8 +115,7 @@ final class FrameReader {
       case 'F' -> {
         require(type, length, 4, MAX_PAYLOAD);
         boolean passing = PASSING.contains(in.readInt());
-        yield new RunnerFrame.Ended(
-            command, new CommandEnd.NotStarted(text(length - 4), passing));
+        yield new RunnerFrame.Ended(command, new CommandEnd.NotStarted(text(length - 4), passing));
       }
       default -> throw new NonsenseException("a frame of the unknown type " + type);
     };

@@ -64,7 +64,9 @@ final class RunnerChannel implements CommandChannel {
     return unsent;
   }
 
-  /** Reads what the engine sends of the runner's output until that ends, and tells the observers. */
+  /**
+   * Reads what the engine sends of the runner's output until that ends, and tells the observers.
+   */
   boolean read(InputStream body) {
     synchronized (this) {
       if (broken != null) {

@@ -33,10 +33,7 @@ public final class ReadyGate implements AutoCloseable {
     return new ReadyGate(
         calls,
         EngineStream.open(
-            calls,
-            Operation.ATTACH,
-            requests -> requests.attach(containerId),
-            InitOutput::read));
+            calls, Operation.ATTACH, requests -> requests.attach(containerId), InitOutput::read));
   }
 
   /**

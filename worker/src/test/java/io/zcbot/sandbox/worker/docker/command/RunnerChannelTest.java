@@ -75,8 +75,7 @@ class RunnerChannelTest {
     byte[] nonce = nonce(channel);
     Witness witness = new Witness();
     channel.start(REQUEST, witness);
-    channel.read(
-        new ByteArrayInputStream(engine(1, concat(hello(nonce), concat(said)))));
+    channel.read(new ByteArrayInputStream(engine(1, concat(hello(nonce), concat(said)))));
     assertThat(channel.isOpen()).isFalse();
     assertThat(witness.wrong).isEmpty();
     return witness;
@@ -189,7 +188,8 @@ class RunnerChannelTest {
       command.input(Data.of(input));
       assertThat(sent(channel, 20_016))
           .isEqualTo(
-              concat(frame('I', 1, new byte[16 << 10]), frame('I', 1, new byte[20_000 - (16 << 10)])));
+              concat(
+                  frame('I', 1, new byte[16 << 10]), frame('I', 1, new byte[20_000 - (16 << 10)])));
       assertThatIllegalArgumentException().isThrownBy(() -> command.input(Data.of("x")));
       command.endInput();
       command.endInput();

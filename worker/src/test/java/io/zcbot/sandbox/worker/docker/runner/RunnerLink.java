@@ -41,8 +41,7 @@ final class RunnerLink implements AutoCloseable {
       List<String> arguments,
       List<String> environment) {
     static Start of(String... arguments) {
-      return new Start(
-          Duration.ofSeconds(60), false, 64 << 20, "", List.of(arguments), List.of());
+      return new Start(Duration.ofSeconds(60), false, 64 << 20, "", List.of(arguments), List.of());
     }
 
     static Start bash(String script) {
@@ -175,7 +174,8 @@ final class RunnerLink implements AutoCloseable {
     if (type == 'H' && number == 0) {
       onHello(payload);
     } else if (command == null || payload.length > 1 << 16) {
-      throw new IOException("a frame %c of %d bytes for %d".formatted(type, payload.length, number));
+      throw new IOException(
+          "a frame %c of %d bytes for %d".formatted(type, payload.length, number));
     } else {
       command.on(type, payload);
     }
@@ -220,7 +220,8 @@ final class RunnerLink implements AutoCloseable {
     RunnerCommandView command = new RunnerCommandView(this, number);
     commands.put(number, command);
     for (int at = 0; at < message.length; at += MAX_PAYLOAD) {
-      send('S', number, Arrays.copyOfRange(message, at, Math.min(message.length, at + MAX_PAYLOAD)));
+      send(
+          'S', number, Arrays.copyOfRange(message, at, Math.min(message.length, at + MAX_PAYLOAD)));
     }
     send('G', number);
     return command;

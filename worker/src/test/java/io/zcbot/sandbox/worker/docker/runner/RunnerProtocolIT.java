@@ -138,7 +138,9 @@ class RunnerProtocolIT {
   @Test
   void outputStaysWithinTheCredit() throws Exception {
     RunnerCommandView command =
-        runner.start(Start.bash("yes | head -c 300000; echo end >&2").credit(1000)).awaitBytes(1000);
+        runner
+            .start(Start.bash("yes | head -c 300000; echo end >&2").credit(1000))
+            .awaitBytes(1000);
     assertThat(runner.look("sleep 0.2; echo seen")).isEqualTo("seen");
     assertThat(command.bytes()).isEqualTo(1000);
     command.allow(99_000).awaitBytes(100_000);
@@ -234,8 +236,7 @@ class RunnerProtocolIT {
   @Test
   void aProgramGetsACleanEnvironment() throws Exception {
     RunnerCommandView environment =
-        runner.start(
-            Start.of("env").environment("A=b", "LANG=de_DE", "ZCBOT_SECRET=x", "EMPTY="));
+        runner.start(Start.of("env").environment("A=b", "LANG=de_DE", "ZCBOT_SECRET=x", "EMPTY="));
     environment.end();
     assertThat(environment.out().lines())
         .containsExactlyInAnyOrder(

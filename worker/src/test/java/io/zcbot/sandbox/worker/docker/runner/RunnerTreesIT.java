@@ -153,8 +153,8 @@ class RunnerTreesIT {
   void whereNoProcessCanBeMadeACommandIsToldNotToStart() throws Exception {
     RunnerCommandView full =
         runner.start(
-            Start.bash("while sleep 66 & do :; done 2>&1; echo full; wait; sleep 66").timeout(
-                Duration.ofSeconds(20)));
+            Start.bash("while sleep 66 & do :; done 2>&1; echo full; wait; sleep 66")
+                .timeout(Duration.ofSeconds(20)));
     full.awaitOutput("fork: ");
     RunnerCommandView.NotStarted answer = runner.start(Start.of("true")).notStarted();
     assertThat(answer.errno()).isEqualTo(11);

@@ -8,8 +8,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.zcbot.sandbox.events.EventCodec;
 import io.zcbot.sandbox.events.EventFormatException;
-import io.zcbot.sandbox.events.Expiring;
 import io.zcbot.sandbox.events.Exited;
+import io.zcbot.sandbox.events.Expiring;
 import io.zcbot.sandbox.events.Failed;
 import io.zcbot.sandbox.events.Origin;
 import io.zcbot.sandbox.events.Output;
@@ -91,7 +91,8 @@ public final class TopicLog implements AutoCloseable {
   private synchronized void add(ConsumerRecord<byte[], byte[]> record) throws EventFormatException {
     records.add(record);
     for (Topic topic :
-        List.of(Topic.READY, Topic.REAPED, Topic.FAILED, Topic.OUTPUT, Topic.EXITED, Topic.EXPIRING)) {
+        List.of(
+            Topic.READY, Topic.REAPED, Topic.FAILED, Topic.OUTPUT, Topic.EXITED, Topic.EXPIRING)) {
       if (record.topic().equals(topic.named(prefix))) {
         Origin origin = Origins.of(record);
         events.add(codec.decode(topic, record.key(), record.value(), origin));

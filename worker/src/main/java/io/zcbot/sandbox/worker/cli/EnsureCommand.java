@@ -61,6 +61,14 @@ final class EnsureCommand implements Callable<Integer> {
               + " workers' setting).")
   private @Nullable Duration expiresIn;
 
+  @Option(
+      names = "--idle-ttl",
+      paramLabel = "DURATION",
+      description =
+          "How long the sandbox may be unused before it is reaped, until the user's next ensure"
+              + " (default: the workers' setting).")
+  private @Nullable Duration idleTtl;
+
   @Option(names = "--json", description = "Print the event as JSON.")
   private boolean json;
 
@@ -84,7 +92,8 @@ final class EnsureCommand implements Callable<Integer> {
             user,
             now,
             "cli",
-            expiry == null ? null : now.plus(expiry));
+            expiry == null ? null : now.plus(expiry),
+            idleTtl);
     if (!wait) {
       RecordMetadata at = log.publish(ensure);
       console

@@ -247,12 +247,13 @@ void command_start(uint32_t number, micros now) {
   input_init(command);
 }
 
-void commands_look(void) {
+void commands_look(micros now) {
   for (int i = 0; i < commands_used; i++) {
     struct command *command = &commands[i];
     bool alive = command->state == RUNNING || command->state == KILLING;
     if (alive && !command->executed && atomic_load(&report_of(command)->phase) == PHASE_EXECUTED) {
       command->executed = command->tell_executed = true;
+      command->tell_by = now + MILLISECOND;
       if (command->signal != 0) {
         command_signal(command, command->signal);
       }
@@ -340,7 +341,7 @@ bool commands_reap(micros now) {
     if (pid <= 0) {
       return false;
     }
-    commands_look(); /* so that it is told that it was executed */
+    commands_look(now); /* so that it is told that it was executed */
     for (int j = 0; j < commands_used; j++) {
       struct command *command = &commands[j];
       if (command->state != FREE && command->supervisor == pid) {

@@ -103,7 +103,7 @@ _Noreturn static void serve(int signals, int wake) {
     if (happened(WAKE)) {
       uint64_t times;
       (void)!read(wake, &times, sizeof times);
-      commands_look();
+      commands_look(now);
     }
     for (int i = 0; i < watched; i++) {
       struct command *command = &commands[i];

@@ -127,6 +127,9 @@ micros output_next(micros now) {
   micros next = NEVER;
   for (int i = 0; i < commands_used; i++) {
     const struct command *command = &commands[i];
+    if (command->tell_executed && command->tell_by < next) {
+      next = command->tell_by;
+    }
     if (!has_output(command) || command->credit == 0) {
       continue;
     }
@@ -190,12 +193,24 @@ static bool put_data(struct command *command, struct stream *stream, char type, 
 
 /* --- sending ---------------------------------------------------------------------------------------------- */
 
-static void say(struct command *command) {
-  if (command->tell_executed) {
+static bool has_data(const struct command *command, const struct stream *stream) {
+  return stream->fd >= 0 && stream->ready && command->credit > 0;
+}
+
+/* Most commands end within a millisecond or write something, and each write wakes the engine up twice.
+ * So that the program was executed is said with what follows, if there is no input to ask for. */
+static bool tell_executed_now(const struct command *command, micros now) {
+  return command->tell_executed &&
+         (command->state != RUNNING || !command->input_ends || now >= command->tell_by ||
+          has_data(command, &command->out) || has_data(command, &command->err));
+}
+
+static void say(struct command *command, micros now) {
+  if (tell_executed_now(command, now)) {
     command->tell_executed = false;
     put('P', command->number, NULL, 0);
   }
-  if (command->state == RUNNING && command->input_owed >= ASK_FOR_INPUT && !command->input_ends) {
+  if (command->state == RUNNING && command->executed && command->input_owed >= ASK_FOR_INPUT && !command->input_ends) {
     uint8_t payload[4];
     put32(payload, command->input_owed);
     put('C', command->number, payload, sizeof payload);
@@ -217,7 +232,7 @@ static bool fill(micros now) {
     if (command->state == FAILED) {
       put_not_started(command);
     }
-    say(command);
+    say(command, now);
     if (put_data(command, &command->out, 'O', now)) {
       turn = index + 1;
     }

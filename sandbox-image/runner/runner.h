@@ -124,6 +124,7 @@ struct command {
   size_t input_from, input_to;
 
   bool executed, tell_executed;
+  micros tell_by; /* at the latest */
   uint8_t signal; /* to be sent once the program runs */
   enum how how;
   int32_t code; /* or, if it FAILED, errno */
@@ -148,7 +149,7 @@ void command_gather(uint32_t number, const uint8_t *bytes, size_t length);
 void command_start(uint32_t number, micros now);
 void command_signal(struct command *command, int signal);
 void command_kill(struct command *command, enum how how, micros now);
-void commands_look(void);              /* reads the reports */
+void commands_look(micros now);        /* reads the reports */
 bool commands_reap(micros now);        /* takes in whoever ended; whether there may be more */
 bool commands_full(void);              /* no further command can be refused, until something is sent */
 void commands_timers(micros now);      /* does what is due */
@@ -171,7 +172,7 @@ bool output_blocked(void);
 bool output_more(void); /* there is more to send at once */
 bool output_gone(void);
 void output_hello(const uint8_t nonce[NONCE], uint32_t survivors);
-micros output_next(micros now); /* when a stream has rested */
+micros output_next(micros now); /* when something is to be said that could wait */
 
 /* --- outputs that outlive their commands (leftovers.c) ---------------------------------------------- */
 

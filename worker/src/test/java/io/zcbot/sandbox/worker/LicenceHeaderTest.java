@@ -31,7 +31,7 @@ class LicenceHeaderTest {
   private static final Set<String> NOT_SOURCES = Set.of("target", ".git", "data", ".idea");
 
   private static final List<String> KINDS =
-      List.of(".java", ".sh", ".xml", ".yaml", ".options", "Dockerfile");
+      List.of(".java", ".c", ".h", ".sh", ".xml", ".yaml", ".options", "Dockerfile", "Makefile");
 
   @Test
   void everySourceFileHasTheLicenceHeader() throws IOException {

@@ -32,6 +32,7 @@ abstract sealed class CommandOutput permits InlineOutput, StreamedOutput {
   private boolean ended;
   private CommandChannel.@Nullable Command command;
   private int owed;
+  private long allowed = WINDOW;
 
   CommandOutput(int bound) {
     this.bound = bound;
@@ -44,6 +45,7 @@ abstract sealed class CommandOutput permits InlineOutput, StreamedOutput {
       if (ended) {
         return;
       }
+      allowed -= data.length();
       int keep = Math.min(data.length(), bound - kept);
       kept += keep;
       truncated |= keep < data.length();
@@ -99,12 +101,18 @@ abstract sealed class CommandOutput permits InlineOutput, StreamedOutput {
     owed += bytes;
     if (command != null && owed >= ALLOWANCE && !ended) {
       command.allowOutput(owed);
+      allowed += owed;
       owed = 0;
     }
   }
 
   final boolean isEnded() {
     return ended;
+  }
+
+  /** Whether it waits in its write until it is allowed more. */
+  final boolean isHeldUp() {
+    return allowed <= 0;
   }
 
   /** Whether all that is written from now on is discarded. */

@@ -94,7 +94,7 @@ final class StreamedOutput extends CommandOutput {
         changed.await();
       }
       long left = flushed == null ? 0 : COLLECTING - (time.nanos() - flushed);
-      while (left > 0 && waiting() < MAX_RECORD && !isEnded()) {
+      while (left > 0 && waiting() < MAX_RECORD && !isHeldUp() && !isEnded()) {
         left = changed.awaitNanos(left);
       }
       List<Chunk> chunks = new ArrayList<>();

@@ -49,6 +49,8 @@ public final class CommandFollower implements AutoCloseable {
   private final PollLoop loop;
   private final Queue<Leaving> leaving = new ConcurrentLinkedQueue<>();
 
+  private volatile @Nullable String commitDenial;
+
   // Of the follower's thread.
   private long lastTick;
   private long lastRenewal;
@@ -123,9 +125,13 @@ public final class CommandFollower implements AutoCloseable {
     return loop.fatalProblem();
   }
 
-  /** Why commands are not being read; null while they are. */
+  /** Why commands are not being read, or not committed; null while they are. */
   public @Nullable String problem() {
-    return loop.problem();
+    String problem = loop.problem();
+    String denial = commitDenial;
+    return problem != null || denial == null
+        ? problem
+        : "execs that are done can't be committed: " + denial;
   }
 
   /** Execs in flight per partition. */
@@ -240,6 +246,7 @@ public final class CommandFollower implements AutoCloseable {
       return;
     }
     lastTick = now;
+    commitDenial = commits.denial();
     tracked.noteLag(consumer);
     tracked.noteOverdue(now);
     inputs.tick();

@@ -4,6 +4,7 @@
  */
 package io.zcbot.sandbox.worker.intake;
 
+import io.zcbot.sandbox.worker.kafka.Denials;
 import io.zcbot.sandbox.worker.kafka.OutageLog;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import java.time.Duration;
@@ -15,9 +16,11 @@ import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.acl.AclOperation;
 import org.apache.kafka.common.errors.OffsetMetadataTooLarge;
 import org.apache.kafka.common.errors.TimeoutException;
 import org.apache.kafka.common.errors.WakeupException;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -31,6 +34,7 @@ final class OffsetCommits {
   private final TrackedPartitions tracked;
   private final Time time;
   private boolean underWay;
+  private @Nullable String denial;
   private long last;
   private final OutageLog outage;
 
@@ -92,6 +96,10 @@ final class OffsetCommits {
         offsets,
         (done, failure) -> {
           underWay = false;
+          denial =
+              failure != null && Denials.isDenial(failure)
+                  ? Denials.reason(AclOperation.READ, failure, failure.toString())
+                  : null;
           if (failure == null) {
             tracked.noteCommitted(done);
             outage.works("offsets are committed again");
@@ -101,6 +109,11 @@ final class OffsetCommits {
             outage.failed("a commit failed, will be tried again: " + failure.getMessage());
           }
         });
+  }
+
+  /** Why commits are refused; null if they are not. */
+  @Nullable String denial() {
+    return denial;
   }
 
   /** Commits what is done of partitions that go away, and waits for the group's answer. */

@@ -50,7 +50,8 @@ final class CommandHistoryModel {
     EXEC,
     EXEC_STREAMED,
     EXEC_SHORT_LIVED,
-    READ_AGAIN,
+    /** Somebody publishes an exec once more. */
+    REPEATED,
     WRITE,
     EXIT,
     TIMES_OUT,
@@ -111,9 +112,9 @@ final class CommandHistoryModel {
       case EXEC -> append(user, step.number() % 2 == 0, Duration.ofSeconds(60));
       case EXEC_STREAMED -> append(user, true, Duration.ofSeconds(60));
       case EXEC_SHORT_LIVED -> append(user, false, Duration.ofSeconds(3));
-      case READ_AGAIN -> {
+      case REPEATED -> {
         if (committed < records.size()) {
-          deliver(committed + step.number() % (records.size() - committed));
+          deliver(committed + step.number() % (records.size() - committed), false);
         }
       }
       case WRITE -> {
@@ -192,10 +193,15 @@ final class CommandHistoryModel {
                 null,
                 true)));
     written.put(id, new StringBuffer());
-    deliver(records.size() - 1);
+    deliver(records.size() - 1, true);
   }
 
-  private void deliver(int offset) throws Exception {
+  /**
+   * Hands an exec over.
+   *
+   * @param original whether it is the record itself, and not another one with the same id
+   */
+  private void deliver(int offset, boolean original) throws Exception {
     Exec exec = records.get(offset).exec();
     Tenure in = tenure;
     trying(
@@ -210,7 +216,11 @@ final class CommandHistoryModel {
                         Duration.between(Instant.EPOCH, exec.expiresAt()).toNanos(),
                         in.fence,
                         () -> !in.over,
-                        () -> in.done.add(offset),
+                        () -> {
+                          if (original) {
+                            in.done.add(offset);
+                          }
+                        },
                         null)));
   }
 
@@ -285,7 +295,7 @@ final class CommandHistoryModel {
     }
     commands().committed(0, committed);
     for (int offset = committed; offset < records.size(); offset++) {
-      deliver(offset);
+      deliver(offset, true);
     }
   }
 

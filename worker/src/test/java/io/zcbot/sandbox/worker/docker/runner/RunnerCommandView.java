@@ -8,6 +8,7 @@ import java.io.ByteArrayOutputStream;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.Arrays;
 import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
@@ -180,7 +181,7 @@ final class RunnerCommandView {
         length = (int) Math.min(Math.min(wanted, RunnerLink.MAX_PAYLOAD), data.length - at);
         wanted -= length;
       }
-      link.send('I', number, java.util.Arrays.copyOfRange(data, at, at + length));
+      link.send('I', number, Arrays.copyOfRange(data, at, at + length));
       at += length;
     }
     return this;

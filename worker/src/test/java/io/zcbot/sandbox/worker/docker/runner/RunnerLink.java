@@ -196,12 +196,6 @@ final class RunnerLink implements AutoCloseable {
     }
   }
 
-  boolean isBroken() {
-    synchronized (hello) {
-      return broken != null;
-    }
-  }
-
   /** Resets the runner once more. */
   void reset() throws InterruptedException {
     byte[] nonce = nonce();

@@ -11,8 +11,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.zcbot.sandbox.worker.docker.runner.RunnerContainer.Place;
 import io.zcbot.sandbox.worker.docker.runner.RunnerLink.Start;
 import java.nio.ByteBuffer;
+import java.security.MessageDigest;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Random;
 import java.util.stream.IntStream;
@@ -83,6 +85,13 @@ class RunnerProtocolIT {
   }
 
   @Test
+  void thatAProgramWasExecutedIsToldAtOnceEnoughIfNothingFollows() throws Exception {
+    RunnerCommandView command = runner.start(Start.of("sleep", "60")).endInput();
+    command.awaitExecuted();
+    assertEnd(command.kill(), RunnerCommandView.KILLED, 0);
+  }
+
+  @Test
   void theProcessorTimeOfAllProcessesIsTold() throws Exception {
     String burn = "import time\nwhile time.process_time() < 0.3: pass";
     RunnerCommandView command =
@@ -107,11 +116,9 @@ class RunnerProtocolIT {
     new Random(1).nextBytes(data);
     RunnerCommandView command = runner.start(Start.bash("sha256sum; echo ended"));
     command.input(data).endInput();
-    byte[] hash = java.security.MessageDigest.getInstance("SHA-256").digest(data);
+    byte[] hash = MessageDigest.getInstance("SHA-256").digest(data);
     command.end();
-    assertThat(command.out())
-        .startsWith(java.util.HexFormat.of().formatHex(hash))
-        .endsWith("ended\n");
+    assertThat(command.out()).startsWith(HexFormat.of().formatHex(hash)).endsWith("ended\n");
     assertEnd(runner.start(Start.of("cat")).endInput(), EXITED, 0);
   }
 
@@ -168,8 +175,8 @@ class RunnerProtocolIT {
     }
     assertEnd(command, EXITED, 0);
     assertThat(command.bytes()).isEqualTo(64L << 20);
-    assertThat(before).as("KiB before").isBetween(1L, 600L);
-    assertThat(residentKiB()).as("KiB after").isBetween(1L, 700L);
+    assertThat(before).as("KiB before").isLessThan(1024);
+    assertThat(residentKiB()).as("KiB after").isLessThan(1024);
   }
 
   /** Of this runner. */

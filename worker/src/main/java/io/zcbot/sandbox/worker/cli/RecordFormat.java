@@ -80,7 +80,7 @@ final class RecordFormat {
 
   String json(ConsumerRecord<byte[], byte[]> record) {
     try {
-      return JSON.writeValueAsString(node(record));
+      return JsonText.plain(JSON.writeValueAsString(node(record)));
     } catch (JacksonException e) {
       throw new IllegalStateException("the record could not be written as JSON", e);
     }

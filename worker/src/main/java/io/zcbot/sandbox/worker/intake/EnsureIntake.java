@@ -183,7 +183,7 @@ public final class EnsureIntake implements AutoCloseable {
   private final class Polling implements PollLoop.Polling {
     @Override
     public void poll(Consumer<byte[], byte[]> consumer) {
-      OffsetCommits commits = new OffsetCommits(consumer, assignment, time);
+      MemberCommits commits = new MemberCommits(consumer, assignment, lease, time);
       Rebalances rebalances =
           new Rebalances(consumer, commits, assignment, group.handover(), limits, progress, time);
       try {
@@ -213,15 +213,16 @@ public final class EnsureIntake implements AutoCloseable {
     }
   }
 
-  private void pollUntilStopped(Consumer<byte[], byte[]> consumer, OffsetCommits commits) {
-    lease.renew();
+  private void pollUntilStopped(Consumer<byte[], byte[]> consumer, MemberCommits commits) {
     while (!loop.isStopping()) {
       loop.round();
       ConsumerRecords<byte[], byte[]> records;
       try {
-        // This thread may not have run for long, and the group given its partitions away meanwhile.
-        if (lease.isValid() || commits.isMember(limits.call())) {
+        // The group may not have answered for long, and given the partitions away meanwhile.
+        if (assignment.partitions().isEmpty()) {
           lease.renew();
+        } else if (!lease.isValid()) {
+          var _ = commits.isMember(limits.call());
         }
         records = consumer.poll(dispatcher.isFull() ? PAUSE_WHILE_FULL : POLL);
       } catch (WakeupException _) {
@@ -250,7 +251,7 @@ public final class EnsureIntake implements AutoCloseable {
       } else if (loop.problem() != null && consumer.groupMetadata().generationId() > 0) {
         loop.works(assignment.isFetched(consumer)); // a member, though perhaps with no partition
       }
-      commits.commitWhereDue(assignment.partitions());
+      commits.commitWhereDue();
     }
   }
 
@@ -264,14 +265,13 @@ public final class EnsureIntake implements AutoCloseable {
     }
 
     @Override
-    public void isMember() {
-      lease.renew();
+    public void waits() {
       loop.round();
     }
 
     @Override
     public void assigned() {
-      isMember();
+      loop.round();
       loop.works(false);
     }
   }

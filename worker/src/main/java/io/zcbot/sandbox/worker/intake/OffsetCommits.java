@@ -12,37 +12,43 @@ import java.util.Collection;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Set;
+import java.util.SplittableRandom;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.acl.AclOperation;
 import org.apache.kafka.common.errors.OffsetMetadataTooLarge;
-import org.apache.kafka.common.errors.TimeoutException;
 import org.apache.kafka.common.errors.WakeupException;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** Commits the offsets of finished records, for one consumer. Confined to the poll thread. */
-final class OffsetCommits {
+class OffsetCommits {
   private static final Logger log = LoggerFactory.getLogger(OffsetCommits.class);
 
-  private static final Duration INTERVAL = Duration.ofMillis(200);
+  /** A coordinator has the commits of all workers of its group, maybe a thousand. */
+  static final Duration INTERVAL = Duration.ofSeconds(1);
 
-  private final Consumer<byte[], byte[]> consumer;
+  /** Added to it, up to so much, so that workers that started together do not commit together. */
+  private static final Duration JITTER = Duration.ofMillis(250);
+
+  final Consumer<byte[], byte[]> consumer;
   private final TrackedPartitions tracked;
-  private final Time time;
+  final Time time;
+  private final SplittableRandom jitter;
   private boolean underWay;
   private @Nullable String denial;
-  private long last;
-  private final OutageLog outage;
+  private long due;
+  final OutageLog outage;
 
   OffsetCommits(Consumer<byte[], byte[]> consumer, TrackedPartitions tracked, Time time) {
     this.consumer = consumer;
     this.tracked = tracked;
     this.time = time;
-    this.last = time.nanos() - INTERVAL.toNanos();
+    this.due = time.nanos();
+    this.jitter = new SplittableRandom(due);
     this.outage = new OutageLog(log, time);
   }
 
@@ -65,16 +71,22 @@ final class OffsetCommits {
     return positions;
   }
 
+  /** The group answered a commit that was sent at an instant of the monotonic clock. */
+  void acknowledged(long asked) {}
+
   /**
    * Commits what is new, without waiting, unless a commit is under way or was made just now.
    *
    * @param partitions of which to commit
    */
   void commitWhereDue(Collection<TopicPartition> partitions) {
-    if (underWay || time.nanos() - last < INTERVAL.toNanos()) {
-      return;
+    if (isDue()) {
+      commitLater(tracked.committable(partitions));
     }
-    commitLater(tracked.committable(partitions));
+  }
+
+  final boolean isDue() {
+    return !underWay && time.nanos() - due >= 0;
   }
 
   /** Commits what is committed already, without waiting, so that the group does not forget it. */
@@ -86,12 +98,13 @@ final class OffsetCommits {
     }
   }
 
-  private void commitLater(Map<TopicPartition, OffsetAndMetadata> offsets) {
+  final void commitLater(Map<TopicPartition, OffsetAndMetadata> offsets) {
     if (offsets.isEmpty()) {
       return;
     }
     underWay = true;
-    last = time.nanos();
+    long asked = time.nanos();
+    due = asked + INTERVAL.toNanos() + jitter.nextLong(JITTER.toNanos());
     consumer.commitAsync(
         offsets,
         (done, failure) -> {
@@ -102,6 +115,7 @@ final class OffsetCommits {
                   : null;
           if (failure == null) {
             tracked.noteCommitted(done);
+            acknowledged(asked);
             outage.works("offsets are committed again");
           } else if (failure instanceof OffsetMetadataTooLarge) {
             forgoMetadata();
@@ -140,32 +154,11 @@ final class OffsetCommits {
     }
   }
 
-  private void forgoMetadata() {
+  final void forgoMetadata() {
     log.warn(
         "the brokers' offset.metadata.max.bytes is below {}: records that complete behind one that"
             + " does not will be worked on again after a kill",
         CompletedOffsets.MAX_CHARS);
     tracked.forgoMetadata();
-  }
-
-  /**
-   * Asks the group whether this worker still is a member, by committing what is committed already:
-   * a commit is answered by the group itself, where a poll would not tell at once.
-   *
-   * @return whether the group answered
-   */
-  boolean isMember(Duration limit) {
-    Map<TopicPartition, OffsetAndMetadata> same = tracked.committed();
-    try {
-      if (!same.isEmpty()) {
-        consumer.commitSync(same, limit);
-      }
-      return true;
-    } catch (TimeoutException e) {
-      outage.failed(
-          "the group coordinator does not answer; nothing is announced until it does: "
-              + e.getMessage());
-      return false;
-    }
   }
 }

@@ -146,9 +146,12 @@ final class OffsetTracker {
     return epoch.orElse(-1);
   }
 
-  /** Notes a successful commit. */
+  /**
+   * Notes a successful commit. An older one may be told of later, unless what was committed is
+   * beyond the end of the log, and reading began anew below it.
+   */
   void committed(OffsetAndMetadata offset) {
-    if (offset.offset() >= committed.offset()) {
+    if (offset.offset() >= committed.offset() || position.offset() < committed.offset()) {
       committed = offset;
     }
   }

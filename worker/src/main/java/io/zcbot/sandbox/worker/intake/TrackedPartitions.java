@@ -6,6 +6,7 @@ package io.zcbot.sandbox.worker.intake;
 
 import java.time.Duration;
 import java.util.Collection;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.Map;
@@ -131,6 +132,14 @@ class TrackedPartitions {
     Map<TopicPartition, OffsetAndMetadata> same = new HashMap<>();
     progress.forEach((partition, at) -> same.put(partition, at.committed()));
     return same;
+  }
+
+  /** What is committed of any one partition; empty if there is none. */
+  Map<TopicPartition, OffsetAndMetadata> oneCommitted() {
+    return progress.entrySet().stream()
+        .min(Comparator.comparing(entry -> entry.getKey().partition()))
+        .map(entry -> Map.of(entry.getKey(), entry.getValue().committed()))
+        .orElse(Map.of());
   }
 
   void noteCommitted(Map<TopicPartition, OffsetAndMetadata> offsets) {

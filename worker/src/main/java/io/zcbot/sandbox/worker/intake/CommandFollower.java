@@ -95,6 +95,7 @@ public final class CommandFollower implements AutoCloseable {
       IntakeMetrics metrics) {
     this.settings = settings;
     this.time = time;
+    this.lastRenewal = time.nanos();
     this.tracked = new TrackedPartitions(settings.maxInFlight());
     this.committed = new CommittedExecs(work::committed, time);
     this.inputs =

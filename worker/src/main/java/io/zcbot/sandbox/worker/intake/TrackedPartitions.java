@@ -137,7 +137,7 @@ class TrackedPartitions {
   /** What is committed of any one partition; empty if there is none. */
   Map<TopicPartition, OffsetAndMetadata> oneCommitted() {
     return progress.entrySet().stream()
-        .min(Comparator.comparing(entry -> entry.getKey().partition()))
+        .min(Comparator.comparingInt(entry -> entry.getKey().partition()))
         .map(entry -> Map.of(entry.getKey(), entry.getValue().committed()))
         .orElse(Map.of());
   }

@@ -71,9 +71,12 @@ public final class Termination {
       if (target.sandbox() != null) {
         registry.remove(target.sandbox());
       }
-      permitted(() -> remove(target));
-      if (reason == null) {
-        commands.ended(target.user(), target.containerId());
+      try {
+        permitted(() -> remove(target));
+      } finally {
+        if (reason == null) { // it ran until now, and nobody may come back to it
+          commands.ended(target.user(), target.containerId());
+        }
       }
     }
   }

@@ -309,6 +309,21 @@ class CommandsTest extends InACommandWorld {
     assertThat(answer("x8").container()).isNull();
   }
 
+  /** Another worker took its user over, and announced its end. */
+  @Test
+  void aSandboxThatGoesSilentlyKeepsNoCommandEvenIfItsRemovalFails() throws Exception {
+    FakeCommandEngine.Command command = run(Asked.of("x"));
+    fenced = true;
+    world.engine.faults.failNext(
+        new EngineFaults.Fault("remove", EngineException.Kind.TRANSIENT, false));
+    world.domain.reaper().reapAll(null, _ -> true, List.of());
+    world.settle();
+    quiet();
+    assertThat(answers()).isEmpty();
+    assertThat(world.reaped()).isEmpty();
+    assertThat(world.commandEngine.channel(command.containerId).isOpen()).isFalse();
+  }
+
   @Test
   void aReleaseOfAnotherSandboxDoesNothing() throws Exception {
     world.ready(ANNA);

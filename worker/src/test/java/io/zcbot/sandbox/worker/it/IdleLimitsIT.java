@@ -139,8 +139,7 @@ class IdleLimitsIT {
       assertThat(deployment.log().awaitExited("short").reason()).isEqualTo(Exited.Reason.EXITED);
       deployment.stop(before);
       deployment.start("a");
-      assertThat(deployment.log().awaitReaped(user, SOON).lastUse())
-          .isEqualTo(Reaped.Use.COMMAND);
+      assertThat(deployment.log().awaitReaped(user, SOON).lastUse()).isEqualTo(Reaped.Use.COMMAND);
     }
   }
 

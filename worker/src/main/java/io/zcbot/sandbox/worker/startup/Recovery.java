@@ -7,6 +7,7 @@ package io.zcbot.sandbox.worker.startup;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.config.CommandsConfig;
 import io.zcbot.sandbox.worker.config.WorkerConfig;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.ensure.Domain;
@@ -81,10 +82,14 @@ public final class Recovery {
         if (adopted > 0) {
           boolean _ =
               retry.untilItWorks(
-                  "read the latest ready events",
+                  "read the latest ready events and execs",
                   () -> {
                     Instant since = time.now().minus(longest);
-                    reader.read(config.kafka().topic(Topic.READY), all, since, this::touch);
+                    touch(Topic.READY, since, Reaped.Use.ENSURE);
+                    // Not the exited: whoever reads those reads what all users' commands wrote.
+                    if (config.commands().mode != CommandsConfig.Mode.OFF) {
+                      touch(Topic.EXEC, since, Reaped.Use.COMMAND);
+                    }
                     return true;
                   },
                   KafkaException.class::isInstance);
@@ -106,15 +111,19 @@ public final class Recovery {
     return failure instanceof EngineException || failure instanceof KafkaException;
   }
 
-  /** A ready in the log is a use, as it is while this worker runs. */
-  private void touch(ConsumerRecord<byte[], byte[]> ready) {
-    if (ready.key() == null) {
+  /** What is in the log is a use, as it is while this worker runs. */
+  private void touch(Topic topic, Instant since, Reaped.Use use) {
+    reader.read(config.kafka().topic(topic), all, since, record -> touch(record, use));
+  }
+
+  private void touch(ConsumerRecord<byte[], byte[]> record, Reaped.Use use) {
+    if (record.key() == null) {
       return;
     }
     try {
-      UserId user = UserId.parse(new String(ready.key(), StandardCharsets.UTF_8));
-      long age = Duration.between(Instant.ofEpochMilli(ready.timestamp()), time.now()).toNanos();
-      registry.touch(user, time.nanos() - Math.max(0, age), Reaped.Use.ENSURE);
+      UserId user = UserId.parse(new String(record.key(), StandardCharsets.UTF_8));
+      long age = Duration.between(Instant.ofEpochMilli(record.timestamp()), time.now()).toNanos();
+      registry.touch(user, time.nanos() - Math.max(0, age), use);
     } catch (IllegalArgumentException _) {
       // No worker wrote that.
     }

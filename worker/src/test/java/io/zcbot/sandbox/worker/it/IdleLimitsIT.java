@@ -130,6 +130,20 @@ class IdleLimitsIT {
   }
 
   @Test
+  void aCommandBeforeARestartThatAdoptsIsAUse() throws Exception {
+    try (Deployment deployment = choosing().with("ZCBOT_RESTART", "adopt")) {
+      Worker before = deployment.start("a");
+      UserId user = Deployment.newUser();
+      deployment.agent().ensured(user, Duration.ofSeconds(20));
+      deployment.agent().exec(user, "short", "'command':['true']");
+      assertThat(deployment.log().awaitExited("short").reason()).isEqualTo(Exited.Reason.EXITED);
+      deployment.stop(before);
+      deployment.start("a");
+      assertThat(deployment.log().awaitReaped(user, SOON).lastUse()).isEqualTo(Reaped.Use.COMMAND);
+    }
+  }
+
+  @Test
   void anIdleTtlFollowsItsUserToTheNextHost() throws Exception {
     try (Deployment deployment = choosing().with("ZCBOT_SANDBOX_HANDOVER", "eager")) {
       deployment.start("a");

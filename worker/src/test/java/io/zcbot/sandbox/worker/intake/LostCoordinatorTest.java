@@ -53,6 +53,7 @@ class LostCoordinatorTest {
   private final class Reader extends MockConsumer<byte[], byte[]> {
     final AtomicInteger polls = new AtomicInteger();
     volatile boolean isCoordinatorAway;
+    volatile boolean isAssigned;
 
     Reader() {
       super("earliest");
@@ -64,7 +65,11 @@ class LostCoordinatorTest {
     public synchronized void subscribe(
         Collection<String> topics, ConsumerRebalanceListener listener) {
       super.subscribe(topics, listener);
-      schedulePollTask(() -> rebalance(List.of(ENSURES)));
+      schedulePollTask(
+          () -> {
+            rebalance(List.of(ENSURES));
+            isAssigned = true;
+          });
     }
 
     @Override
@@ -105,6 +110,11 @@ class LostCoordinatorTest {
                       offset,
                       user.toString().getBytes(StandardCharsets.UTF_8),
                       ("{\"user_id\":\"" + user + "\"}").getBytes(StandardCharsets.UTF_8))));
+    }
+
+    /** Records can be added then. */
+    void awaitAssigned() {
+      Awaitility.await().atMost(20, TimeUnit.SECONDS).until(() -> isAssigned);
     }
 
     void await(Duration passed) {
@@ -166,6 +176,7 @@ class LostCoordinatorTest {
   void nothingIsAnsweredUntilTheGroupAcknowledges() {
     try (EnsureIntake intake = intake()) {
       intake.start();
+      reader.awaitAssigned();
       reader.ensure(0);
       await().atMost(20, TimeUnit.SECONDS).until(() -> answered.get() == 1);
 
@@ -185,6 +196,7 @@ class LostCoordinatorTest {
   void whoIsIdleForLongStillAnswersAtOnce() {
     try (EnsureIntake intake = intake()) {
       intake.start();
+      reader.awaitAssigned();
       reader.await(Lease.TERM.multipliedBy(3));
       reader.ensure(0);
       await().atMost(20, TimeUnit.SECONDS).until(() -> answered.get() == 1);

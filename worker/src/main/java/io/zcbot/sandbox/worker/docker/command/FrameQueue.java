@@ -91,7 +91,9 @@ final class FrameQueue extends InputStream {
     return filled;
   }
 
-  /** The transport lets a thread of its own die of a broken connection, of which its reader tells. */
+  /**
+   * The transport lets a thread of its own die of a broken connection, of which its reader tells.
+   */
   private void quieten(Thread transport) {
     if (transport != quiet) {
       quiet = transport;

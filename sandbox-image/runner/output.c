@@ -123,6 +123,10 @@ bool output_wanted(const struct command *command, const struct stream *stream, m
          command->credit > 0 && stream->rest <= now;
 }
 
+static bool has_data(const struct command *command, const struct stream *stream) {
+  return stream->fd >= 0 && stream->ready && command->credit > 0;
+}
+
 micros output_next(micros now) {
   micros next = NEVER;
   for (int i = 0; i < commands_used; i++) {
@@ -133,9 +137,12 @@ micros output_next(micros now) {
     if (!has_output(command) || command->credit == 0) {
       continue;
     }
-    micros rests[] = {command->out.rest, command->err.rest};
+    const struct stream *streams[] = {&command->out, &command->err};
     for (int j = 0; j < 2; j++) {
-      next = rests[j] > now && rests[j] < next ? rests[j] : next;
+      const struct stream *stream = streams[j];
+      /* What is ready is not watched, so it is due even if its rest ended since it was looked at. */
+      bool due = stream->rest > now || (has_data(command, stream) && !blocked);
+      next = due && stream->rest < next ? stream->rest : next;
     }
   }
   return next;
@@ -192,10 +199,6 @@ static bool put_data(struct command *command, struct stream *stream, char type, 
 }
 
 /* --- sending ---------------------------------------------------------------------------------------------- */
-
-static bool has_data(const struct command *command, const struct stream *stream) {
-  return stream->fd >= 0 && stream->ready && command->credit > 0;
-}
 
 /* Most commands end within a millisecond or write something, and each write wakes the engine up twice.
  * So that the program was executed is said with what follows, if there is no input to ask for. */

@@ -20,8 +20,8 @@ public interface CommandChannel extends AutoCloseable {
    * Starts a command. What becomes of it is told to the observer, beginning perhaps before this
    * returns.
    *
-   * @throws EngineException if the channel is broken; nothing was started then, and the observer is
-   *     told nothing
+   * @throws EngineException if the channel is broken, or takes nothing more just now; nothing was
+   *     started then, and the observer is told nothing
    */
   Command start(CommandRequest request, CommandObserver observer) throws EngineException;
 

@@ -5,6 +5,7 @@
 package io.zcbot.sandbox.worker.docker.command;
 
 import java.io.InputStream;
+import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import org.jspecify.annotations.Nullable;
@@ -20,6 +21,8 @@ final class FrameQueue extends InputStream {
 
   /** An array's own memory, and its place in the queue. */
   private static final int OVERHEAD = 32;
+
+  private static final Duration MOST_WAITED = Duration.ofMillis(100);
 
   private final int capacity;
   private final Deque<byte[]> queue = new ArrayDeque<>();
@@ -95,6 +98,25 @@ final class FrameQueue extends InputStream {
     if (transport != quiet) {
       quiet = transport;
       transport.setUncaughtExceptionHandler((_, e) -> log.debug("sending to a runner ended", e));
+      notifyAll();
+    }
+  }
+
+  /**
+   * Waits for the transport's thread to begin, if it has not: it would not understand that the
+   * connection is closed already.
+   */
+  synchronized void awaitReader() {
+    long deadline = System.nanoTime() + MOST_WAITED.toNanos();
+    for (long left = MOST_WAITED.toMillis();
+        quiet == null && left > 0;
+        left = (deadline - System.nanoTime()) / 1_000_000) {
+      try {
+        wait(left);
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+        return;
+      }
     }
   }
 

@@ -68,6 +68,7 @@ final class RunnerChannel implements CommandChannel {
    * Reads what the engine sends of the runner's output until that ends, and tells the observers.
    */
   boolean read(InputStream body) {
+    unsent.awaitReader();
     synchronized (this) {
       if (broken != null) {
         return false;

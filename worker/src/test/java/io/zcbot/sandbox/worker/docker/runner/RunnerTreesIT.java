@@ -234,8 +234,6 @@ class RunnerTreesIT {
           if libc.ptrace(16, pid, 0, 0) == 0: print("traced")
           fd = os.pidfd_open(pid)
           if libc.syscall(438, fd, 1, 0) >= 0: print("descriptor")
-        try: open("/usr/local/sbin/zcbot-runner", "rb"); print("read")
-        except PermissionError: pass
         print("done")
         """;
     RunnerCommandView command = runner.start(Start.of("python3", "-c", attacks));

@@ -62,6 +62,7 @@ class CommandFollowerTest {
 
   private static final class Held implements Holdings.Holding {
     volatile PartitionState state = PartitionState.OWNED;
+    volatile boolean isCertain = true;
 
     @Override
     public PartitionState state() {
@@ -70,7 +71,7 @@ class CommandFollowerTest {
 
     @Override
     public boolean isCertain() {
-      return state.mayAnnounce();
+      return isCertain && state.mayAnnounce();
     }
 
     @Override
@@ -326,12 +327,18 @@ class CommandFollowerTest {
 
   /** A late commit would take back what the next owner committed. */
   @Test
-  void nothingIsCommittedOfALostPartition() throws Exception {
+  void nothingIsCommittedOfALostPartitionNorWhileThatIsUncertain() throws Exception {
     startOwning(HOME);
     publishExec(HOME, "one");
     await().until(() -> commands.execs.size() == 1);
-    holdings.get(HOME).state = PartitionState.LOST;
+    Held held = holdings.get(HOME);
+    held.isCertain = false;
+    await().pollDelay(Duration.ofMillis(500)).until(() -> true); // a round is over
     commands.execs.getFirst().done().run();
+    await().pollDelay(OffsetCommits.INTERVAL.multipliedBy(2)).until(() -> true);
+    assertThat(committed("sandbox.exec", HOME)).isEqualTo(-1);
+    held.state = PartitionState.LOST;
+    held.isCertain = true;
     follower.leave(List.of(HOME)).get();
     assertThat(committed("sandbox.exec", HOME)).isEqualTo(-1);
   }

@@ -19,7 +19,7 @@ enum Mutation {
   ACT_ON_LATE_READ(331),
   FORWARD_TWICE(10),
   /** Activity counts as read when the last fetch knew of no more. */
-  TRUST_THE_LAG(873),
+  TRUST_THE_LAG(1564),
   SAY_NOTHING_OF_LOST_HOSTS(2),
   /** What others announced lost goes on running. */
   KEEP_WHAT_IS_ANOTHERS(28),

@@ -8,12 +8,14 @@ run_hints() { # port
   local topic=${ZCBOT_TOPIC_PREFIX:-sandbox.}ensure sandbox='bin/sandbox'
   ((port == 9092)) || sandbox="ZCBOT_KAFKA_BOOTSTRAP_SERVERS=127.0.0.1:$port bin/sandbox"
   cat <<END
-    Ask for a sandbox from another terminal, with the command line:
+    Run a command from another terminal, which makes the user's sandbox, or work in it:
+      $sandbox exec $user -- python3 -c 'print(6*7)'
+      $sandbox exec -it $user bash
+    Ask for a sandbox only, with the command line:
       $sandbox ensure $user
     or with any Kafka client, for example kcat:
       echo '$user:{"user_id":"$user"}' | kcat -P -b 127.0.0.1:$port -X partitioner=murmur2_random -t $topic -K:
-    Run commands in it, report that it is in use, and watch the events:
-      docker exec -u 1000:1000 -it zcbot-sandbox-$user bash
+    Report that it is in use, and watch the events:
       $sandbox activity $user
       $sandbox watch
 END

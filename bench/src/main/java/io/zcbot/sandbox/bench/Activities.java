@@ -5,6 +5,7 @@
 package io.zcbot.sandbox.bench;
 
 import io.zcbot.sandbox.events.Activity;
+import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.intake.ActivityFollower;
 import io.zcbot.sandbox.worker.intake.IntakeMetrics;
@@ -158,7 +159,7 @@ final class Activities implements Experiment {
           if (seen[0] == 0) {
             seen[1] = System.nanoTime();
           }
-          registry.touch(user, at);
+          registry.touch(user, at, Reaped.Use.ACTIVITY);
           if (++seen[0] == RECORDS) {
             seen[2] = System.nanoTime();
             end.countDown();

@@ -35,6 +35,7 @@ public final class Bench {
     ALL.put("scale-out", new Entry(new ScaleOut(), 3));
     ALL.put("footprint", new Entry(new Footprint(), 3));
     ALL.put("cli", new Entry(new CommandLines(), 5));
+    ALL.put("commands", new Entry(new Commands(), 3));
     ALL.put("end-to-end", new Entry(new EndToEnd(), 3));
   }
 

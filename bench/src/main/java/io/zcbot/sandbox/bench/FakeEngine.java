@@ -140,6 +140,14 @@ final class FakeEngine implements Engine, SandboxEngine {
     return false;
   }
 
+  @Override
+  public Duration cpuTime(String containerId) throws EngineException {
+    if (!byId.containsKey(containerId)) {
+      throw failure(EngineException.Kind.ABSENT, "stats", "no such container");
+    }
+    return Duration.ZERO;
+  }
+
   private static EngineException failure(
       EngineException.Kind kind, String operation, String problem) {
     return new EngineException(kind, operation, problem, null);

@@ -39,6 +39,11 @@ record Processors(double all, double idle, double worker, double clients) {
     return process.info().totalCpuDuration().map(spent -> (double) spent.toMillis()).orElse(0.0);
   }
 
+  /** All but the clients' and nobody's: the worker, the engine, the sandboxes and the rest. */
+  double ofWorkerAndEngine() {
+    return all - idle - clients;
+  }
+
   /** Adds who had how much of them since an earlier instant, in percent. */
   static void add(String name, Processors before, Processors after, Rounds into) {
     double all = after.all - before.all;

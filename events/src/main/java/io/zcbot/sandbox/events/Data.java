@@ -5,7 +5,6 @@
 package io.zcbot.sandbox.events;
 
 import java.nio.ByteBuffer;
-import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
@@ -33,7 +32,7 @@ public final class Data {
 
   /** A text, in UTF-8. */
   public static Data of(String text) {
-    return new Data(text.getBytes(StandardCharsets.UTF_8));
+    return text.isEmpty() ? EMPTY : new Data(text.getBytes(StandardCharsets.UTF_8));
   }
 
   public int length() {
@@ -44,6 +43,11 @@ public final class Data {
     return bytes.clone();
   }
 
+  /** The bytes themselves: for reading only, within this package. */
+  byte[] array() {
+    return bytes;
+  }
+
   /** For reading only. */
   public ByteBuffer toByteBuffer() {
     return ByteBuffer.wrap(bytes).asReadOnlyBuffer();
@@ -51,11 +55,7 @@ public final class Data {
 
   /** The bytes as text; null if they are not UTF-8. */
   public @Nullable String text() {
-    try {
-      return StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(bytes)).toString();
-    } catch (CharacterCodingException _) {
-      return null;
-    }
+    return Utf8.decode(bytes);
   }
 
   @Override

@@ -5,6 +5,7 @@
 package io.zcbot.sandbox.events;
 
 import java.nio.charset.StandardCharsets;
+import java.time.Instant;
 import java.util.UUID;
 
 /**
@@ -39,6 +40,32 @@ public final class EventIds {
   /** Id of the ensure with which a worker replaces a sandbox that was lost with its host. */
   public static String handover(String containerId) {
     return derive("handover", containerId);
+  }
+
+  /**
+   * Id of the exited that answers the exec with this {@code event_id}. It is derived from the exec
+   * alone: a command ends once, whichever worker announces it and whatever that worker knows.
+   */
+  public static String exited(String execId) {
+    return derive("exited", execId);
+  }
+
+  /** Id of one output of a command, by the {@code event_id} of its exec. */
+  public static String output(String execId, long seq) {
+    return derive("output", execId + ":" + seq);
+  }
+
+  /**
+   * Id of the notice that a container ends at an instant. Once it is used, it ends at another. Its
+   * lifetime is over once, whichever run of the worker says when.
+   */
+  public static String expiring(String containerId, Expiring.Reason reason, Instant endsAt) {
+    return derive(
+        "expiring",
+        switch (reason) {
+          case IDLE -> containerId + ":idle:" + endsAt;
+          case LIFETIME -> containerId + ":lifetime";
+        });
   }
 
   private static String derive(String kind, String cause) {

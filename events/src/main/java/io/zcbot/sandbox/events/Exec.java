@@ -6,6 +6,7 @@ package io.zcbot.sandbox.events;
 
 import java.time.Duration;
 import java.time.Instant;
+import java.time.temporal.ChronoUnit;
 import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
@@ -49,6 +50,7 @@ public record Exec(
     implements SandboxEvent {
   public Exec {
     environment = Map.copyOf(environment);
+    timeout = timeout == null ? null : timeout.truncatedTo(ChronoUnit.SECONDS);
   }
 
   /** What a command runs. */

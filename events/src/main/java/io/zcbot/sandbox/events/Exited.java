@@ -6,6 +6,7 @@ package io.zcbot.sandbox.events;
 
 import java.time.Duration;
 import java.time.Instant;
+import java.time.temporal.ChronoUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -22,10 +23,10 @@ import org.jspecify.annotations.Nullable;
  * @param container where it ran; absent if it never started
  * @param startedAt absent if it never started
  * @param tookMs milliseconds from its start to its end; 0 if it never started
- * @param cpu processor time that it and its children used, where known
+ * @param cpu processor time that it and its children used, in whole milliseconds, where known
  * @param message for a person, if there is something to say
- * @param retryable whether the same command can succeed later without anyone changing anything,
- *     and did not start
+ * @param retryable whether the same command can succeed later without anyone changing anything, and
+ *     did not start
  */
 public record Exited(
     String eventId,
@@ -47,6 +48,10 @@ public record Exited(
     @Nullable String message,
     boolean retryable)
     implements SandboxEvent {
+  public Exited {
+    cpu = cpu == null ? null : cpu.truncatedTo(ChronoUnit.MILLIS);
+  }
+
   /** Why the command runs no more. */
   public enum Reason implements WireName {
     /** It ended by itself. */

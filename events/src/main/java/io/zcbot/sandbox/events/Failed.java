@@ -32,7 +32,7 @@ public record Failed(
     ENGINE_UNAVAILABLE,
     /** The ensure expired before it was processed. */
     EXPIRED,
-    /** The engine rejects the sandbox's configuration. */
+    /** The engine rejects the sandbox's configuration, or workers the ensure's idle TTL. */
     REJECTED,
     /** The sandbox started, but its firewall could not be put in force. */
     FIREWALL,

@@ -4,18 +4,7 @@
  */
 package io.zcbot.sandbox.events;
 
-import com.fasterxml.jackson.core.JacksonException;
-import com.fasterxml.jackson.core.JsonFactory;
-import com.fasterxml.jackson.core.JsonLocation;
-import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonToken;
-import com.fasterxml.jackson.core.StreamReadConstraints;
-import com.fasterxml.jackson.core.StreamReadFeature;
-import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.nio.ByteBuffer;
-import java.nio.charset.CharacterCodingException;
-import java.nio.charset.StandardCharsets;
 import java.time.DateTimeException;
 import java.time.Duration;
 import java.time.Instant;
@@ -23,96 +12,52 @@ import java.time.OffsetDateTime;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.function.Function;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
-/**
- * The fields of one JSON object, read by type; every error names the field. Nested values are
- * skipped, so hostile input does not create a tree of objects.
- */
+/** The fields of one JSON object, read by type; every error names the field. */
 final class Fields {
   /** The range of times that RFC 3339 can represent, in UTC. */
   private static final Instant EARLIEST = Instant.parse("0000-01-01T00:00:00Z");
 
   private static final Instant LATEST = Instant.parse("9999-12-31T23:59:59.999999999Z");
 
-  private static final JsonFactory JSON =
-      JsonFactory.builder()
-          .streamReadConstraints(
-              StreamReadConstraints.builder()
-                  .maxNestingDepth(16)
-                  .maxStringLength(EventCodec.MAX_BYTES)
-                  .maxNumberLength(64)
-                  .build())
-          .disable(StreamReadFeature.INCLUDE_SOURCE_IN_LOCATION)
-          // Field names are input: they must not fill tables that outlive the record.
-          .disable(JsonFactory.Feature.INTERN_FIELD_NAMES)
-          .disable(JsonFactory.Feature.CANONICALIZE_FIELD_NAMES)
-          .build();
+  private final String prefix;
+  private final Map<String, FieldValue> values;
 
-  private record Value(JsonToken token, String text) {}
-
-  private final Map<String, Value> values;
-
-  private Fields(Map<String, Value> values) {
+  private Fields(String prefix, Map<String, FieldValue> values) {
+    this.prefix = prefix;
     this.values = values;
   }
 
-  /** Reads the record value, which must be one JSON object in UTF-8. */
-  static Fields parse(byte @Nullable [] value) throws EventFormatException {
+  /** Reads the value of a topic's record, which must be one JSON object in UTF-8. */
+  static Fields parse(byte @Nullable [] value, Topic topic) throws EventFormatException {
+    return parse(value, topic, Map.of());
+  }
+
+  /**
+   * As {@link #parse(byte[], Topic)}, with nested values.
+   *
+   * @param wanted fields whose arrays or objects are read, and the most elements that each may have
+   */
+  static Fields parse(byte @Nullable [] value, Topic topic, Map<String, Integer> wanted)
+      throws EventFormatException {
+    return new Fields("", FieldParser.parse(value, topic, wanted));
+  }
+
+  /** The fields of an object that is the value of a field; null if there is none. */
+  @Nullable Fields optionalObject(String field) throws EventFormatException {
+    FieldValue value = given(field);
     if (value == null) {
-      throw new EventFormatException("value", "missing; send a JSON object");
+      return null;
     }
-    if (value.length > EventCodec.MAX_BYTES) {
-      throw new EventFormatException(
-          "value",
-          "is " + value.length + " bytes; at most " + EventCodec.MAX_BYTES + " are allowed");
+    if (value.token() != JsonToken.START_OBJECT) {
+      throw refusal(field, "is " + value.kind() + "; make it an object");
     }
-    // Decoded first: given bytes, Jackson would accept UTF-16, UTF-32 and malformed UTF-8.
-    try (JsonParser json = JSON.createParser(utf8("value", value))) {
-      if (json.nextToken() != JsonToken.START_OBJECT) {
-        throw new EventFormatException("value", "is not a JSON object; send {\"user_id\": …}");
-      }
-      Map<String, Value> values = new HashMap<>();
-      for (String name = json.nextFieldName(); name != null; name = json.nextFieldName()) {
-        JsonToken token = json.nextToken();
-        boolean nested = token.isStructStart();
-        if (values.put(name, new Value(token, nested ? "" : json.getText())) != null) {
-          throw new EventFormatException(
-              "value", "has the field " + UntrustedText.quote(name) + " twice; send it once");
-        }
-        if (nested) {
-          json.skipChildren();
-        }
-      }
-      if (json.nextToken() != null) {
-        throw new EventFormatException("value", "has content after its JSON object; remove it");
-      }
-      return new Fields(values);
-    } catch (JacksonException e) {
-      throw new EventFormatException(
-          "value", "is not JSON: " + UntrustedText.quote(e.getOriginalMessage()) + at(e));
-    } catch (IOException e) {
-      throw new UncheckedIOException("reading from memory failed", e);
-    }
-  }
-
-  private static String at(JacksonException e) {
-    JsonLocation at = e.getLocation(); // null where a limit was exceeded
-    return at == null ? "" : " (line " + at.getLineNr() + ", column " + at.getColumnNr() + ")";
-  }
-
-  /** The text, if the bytes are well-formed UTF-8. */
-  static String utf8(String field, byte[] bytes) throws EventFormatException {
-    String text = new String(bytes, StandardCharsets.UTF_8);
-    if (text.indexOf('\ufffd') < 0) {
-      return text; // nothing was replaced, as in nearly all records
-    }
-    try {
-      return StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(bytes)).toString();
-    } catch (CharacterCodingException _) {
-      throw new EventFormatException(field, "is not UTF-8");
-    }
+    Map<String, FieldValue> members = HashMap.newHashMap(value.members().size());
+    value.members().forEach(member -> members.put(member.name(), member.value()));
+    return new Fields(prefix + field + ".", members);
   }
 
   String text(String field) throws EventFormatException {
@@ -123,7 +68,7 @@ final class Fields {
   @Nullable String optionalText(String field) throws EventFormatException {
     String text = optionalProse(field);
     if (text != null && UntrustedText.isUnsafe(text)) {
-      throw new EventFormatException(
+      throw refusal(
           field,
           "has a control or invisible character: " + UntrustedText.quote(text) + "; remove it");
     }
@@ -135,20 +80,16 @@ final class Fields {
     return required(field, optionalProse(field));
   }
 
-  private @Nullable String optionalProse(String field) throws EventFormatException {
-    Value value = given(field);
-    if (value == null) {
+  @Nullable String optionalProse(String field) throws EventFormatException {
+    String text = optionalLiteral(field);
+    if (text == null) {
       return null;
     }
-    if (value.token() != JsonToken.VALUE_STRING) {
-      throw new EventFormatException(field, "is " + kind(value) + "; make it a string");
-    }
-    String text = value.text();
     if (text.isBlank()) {
-      throw new EventFormatException(field, "is empty; give a value or leave the field out");
+      throw refusal(field, "is empty; give a value or leave the field out");
     }
     if (text.length() > UntrustedText.MAX_LENGTH) {
-      throw new EventFormatException(
+      throw refusal(
           field,
           "is "
               + text.length()
@@ -156,18 +97,30 @@ final class Fields {
               + UntrustedText.MAX_LENGTH
               + " are allowed");
     }
-    if (!UntrustedText.whole(text).equals(text)) {
-      // JSON can write it, UTF-8 can't: other readers would fail on what is derived from it.
-      throw new EventFormatException(field, "has an unpaired surrogate; send complete characters");
-    }
     return text;
+  }
+
+  /** Any text at all, of complete characters. */
+  @Nullable String optionalLiteral(String field) throws EventFormatException {
+    FieldValue value = given(field);
+    if (value == null) {
+      return null;
+    }
+    if (!value.isString()) {
+      throw refusal(field, "is " + value.kind() + "; make it a string");
+    }
+    if (!UntrustedText.isWhole(value.text())) {
+      // JSON can write it, UTF-8 can't: other readers would fail on what is derived from it.
+      throw refusal(field, "has an unpaired surrogate; send complete characters");
+    }
+    return value.text();
   }
 
   UserId userId() throws EventFormatException {
     try {
       return UserId.parse(text("user_id"));
     } catch (IllegalArgumentException e) {
-      throw new EventFormatException("user_id", String.valueOf(e.getMessage()));
+      throw refusal("user_id", String.valueOf(e.getMessage()));
     }
   }
 
@@ -183,11 +136,11 @@ final class Fields {
     try {
       Instant instant = OffsetDateTime.parse(text).toInstant();
       if (instant.isBefore(EARLIEST) || instant.isAfter(LATEST)) {
-        throw new EventFormatException(field, "has a year outside 0000 to 9999");
+        throw refusal(field, "has a year outside 0000 to 9999");
       }
       return instant;
     } catch (DateTimeException _) {
-      throw new EventFormatException(
+      throw refusal(
           field,
           "is not an RFC 3339 time: "
               + UntrustedText.quote(text)
@@ -199,15 +152,30 @@ final class Fields {
     return required(field, optionalNonNegative(field));
   }
 
+  /** A whole number that {@code int} can represent. */
+  int nonNegativeInt(String field) throws EventFormatException {
+    return (int) (long) required(field, optionalWithin(field, 0, Integer.MAX_VALUE));
+  }
+
   @Nullable Duration optionalSeconds(String field) throws EventFormatException {
     Long seconds = optionalNonNegative(field);
     return seconds == null ? null : Duration.ofSeconds(seconds);
   }
 
-  private @Nullable Long optionalNonNegative(String field) throws EventFormatException {
+  @Nullable Long optionalNonNegative(String field) throws EventFormatException {
     Long number = optionalLong(field, "is not a whole number of 0 or more");
     if (number != null && number < 0) {
-      throw new EventFormatException(field, "is not a whole number of 0 or more");
+      throw refusal(field, "is not a whole number of 0 or more");
+    }
+    return number;
+  }
+
+  /** A whole number of a range. */
+  @Nullable Long optionalWithin(String field, long least, long most) throws EventFormatException {
+    String problem = "is not a whole number from " + least + " to " + most;
+    Long number = optionalLong(field, problem);
+    if (number != null && (number < least || number > most)) {
+      throw refusal(field, problem);
     }
     return number;
   }
@@ -215,13 +183,13 @@ final class Fields {
   @Nullable Integer optionalInt(String field) throws EventFormatException {
     Long number = optionalLong(field, "is not a whole number");
     if (number != null && number != number.intValue()) {
-      throw new EventFormatException(field, "is not a whole number");
+      throw refusal(field, "is not a whole number");
     }
     return number == null ? null : number.intValue();
   }
 
   private @Nullable Long optionalLong(String field, String problem) throws EventFormatException {
-    Value value = given(field);
+    FieldValue value = given(field);
     if (value == null) {
       return null;
     }
@@ -232,57 +200,78 @@ final class Fields {
     } catch (NumberFormatException _) {
       // beyond 64 bits
     }
-    throw new EventFormatException(field, problem);
+    throw refusal(field, problem);
   }
 
   boolean bool(String field) throws EventFormatException {
     return required(field, optionalBool(field));
   }
 
+  /** A boolean, or what is meant by none. */
+  boolean bool(String field, boolean ifAbsent) throws EventFormatException {
+    Boolean given = optionalBool(field);
+    return given == null ? ifAbsent : given;
+  }
+
   @Nullable Boolean optionalBool(String field) throws EventFormatException {
-    Value value = given(field);
+    FieldValue value = given(field);
     if (value == null) {
       return null;
     }
     if (!value.token().isBoolean()) {
-      throw new EventFormatException(field, "is " + kind(value) + "; make it true or false");
+      throw refusal(field, "is " + value.kind() + "; make it true or false");
     }
     return value.token() == JsonToken.VALUE_TRUE;
   }
 
   <E extends Enum<E> & WireName> E oneOf(String field, E[] values) throws EventFormatException {
-    String text = text(field);
+    return required(field, optionalOneOf(field, values));
+  }
+
+  <E extends Enum<E> & WireName> @Nullable E optionalOneOf(String field, E[] values)
+      throws EventFormatException {
+    return optionalOneOf(field, values, WireName::wire);
+  }
+
+  /**
+   * One of some values.
+   *
+   * @param name of a value on the wire
+   */
+  <E extends Enum<E>> @Nullable E optionalOneOf(String field, E[] values, Function<E, String> name)
+      throws EventFormatException {
+    String text = optionalText(field);
+    if (text == null) {
+      return null;
+    }
     for (E value : values) {
-      if (value.wire().equals(text)) {
+      if (name.apply(value).equals(text)) {
         return value;
       }
     }
-    String allowed = Arrays.stream(values).map(WireName::wire).collect(Collectors.joining(", "));
-    throw new EventFormatException(
-        field, "is " + UntrustedText.quote(text) + "; it must be one of " + allowed);
+    String allowed = Arrays.stream(values).map(name).collect(Collectors.joining(", "));
+    throw refusal(field, "is " + UntrustedText.quote(text) + "; it must be one of " + allowed);
   }
 
-  private static <T> T required(String field, @Nullable T value) throws EventFormatException {
+  <T> T required(String field, @Nullable T value) throws EventFormatException {
     if (value == null) {
-      throw new EventFormatException(field, "missing; it is required");
+      throw refusal(field, "missing; it is required");
     }
     return value;
   }
 
-  /** The value, or null where the field is absent or JSON null: both mean «not given». */
-  private @Nullable Value given(String field) {
-    Value value = values.get(field);
-    return value == null || value.token() == JsonToken.VALUE_NULL ? null : value;
+  /** Says what is wrong with a field. */
+  EventFormatException refusal(String field, String problem) {
+    return new EventFormatException(prefix + field, problem);
   }
 
-  private static String kind(Value value) {
-    return switch (value.token()) {
-      case START_ARRAY -> "an array";
-      case START_OBJECT -> "an object";
-      case VALUE_NUMBER_INT, VALUE_NUMBER_FLOAT -> "a number";
-      case VALUE_TRUE, VALUE_FALSE -> "a boolean";
-      case VALUE_STRING -> "a string";
-      default -> throw new IllegalStateException("not the value of a field: " + value);
-    };
+  boolean has(String field) {
+    return given(field) != null;
+  }
+
+  /** The value, or null where the field is absent or JSON null: both mean «not given». */
+  @Nullable FieldValue given(String field) {
+    FieldValue value = values.get(field);
+    return value == null || value.isNull() ? null : value;
   }
 }

@@ -13,6 +13,7 @@ import org.jspecify.annotations.Nullable;
  * @param lastActiveAt when it was last known to be in use, if that is known
  * @param exitCode exit code of its first process, if it ended by itself
  * @param oomKilled whether the kernel's OOM killer ended it, if it ended by itself
+ * @param lastUse what held it in use last, if that is known
  */
 public record Reaped(
     String eventId,
@@ -22,8 +23,22 @@ public record Reaped(
     Reason reason,
     @Nullable Instant lastActiveAt,
     @Nullable Integer exitCode,
-    @Nullable Boolean oomKilled)
+    @Nullable Boolean oomKilled,
+    @Nullable Use lastUse)
     implements SandboxEvent {
+  /** One of which nobody knows what held it in use last. */
+  public Reaped(
+      String eventId,
+      UserId userId,
+      Instant reapedAt,
+      ContainerRef container,
+      Reason reason,
+      @Nullable Instant lastActiveAt,
+      @Nullable Integer exitCode,
+      @Nullable Boolean oomKilled) {
+    this(eventId, userId, reapedAt, container, reason, lastActiveAt, exitCode, oomKilled, null);
+  }
+
   /** Why it is gone. */
   public enum Reason implements WireName {
     /** Not used for the idle TTL. */
@@ -46,6 +61,20 @@ public record Reaped(
     REQUESTED,
     /** The worker was shut down for good. */
     SHUTDOWN
+  }
+
+  /** What holds a sandbox in use. */
+  public enum Use implements WireName {
+    /** An ensure was answered with it. */
+    ENSURE,
+    /** An agent service reported that it is used. */
+    ACTIVITY,
+    /** A command of {@code sandbox.exec} ran in it. */
+    COMMAND,
+    /** Somebody ran something in it with the engine's exec. */
+    EXEC,
+    /** Its processes took more processor time than idle ones do. */
+    CPU
   }
 
   public String containerId() {

@@ -8,8 +8,7 @@ import java.time.Instant;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The user's sandbox is not needed any more. It is removed and announced {@code
- * reaped(requested)}.
+ * The user's sandbox is not needed any more. It is removed and announced {@code reaped(requested)}.
  *
  * @param containerId which sandbox; whichever the user has, if absent
  */

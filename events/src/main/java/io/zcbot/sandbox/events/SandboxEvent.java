@@ -7,10 +7,10 @@ package io.zcbot.sandbox.events;
 import java.time.Instant;
 
 /**
- * One record of one of the topics. Agents publish ensure, activity, exec, input and
- * release; workers publish the others.
+ * One record of one of the topics. Agents publish ensure, activity, exec, input and release;
+ * workers publish the others.
  */
-public sealed interface SandboxEvent 
+public sealed interface SandboxEvent
     permits Ensure,
         Activity,
         Exec,

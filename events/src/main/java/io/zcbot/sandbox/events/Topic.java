@@ -33,6 +33,12 @@ public enum Topic {
   /** The default prefix of all topic names. */
   public static final String DEFAULT_PREFIX = "sandbox.";
 
+  /** The longest record value of the topics that carry what commands read and write, in bytes. */
+  public static final int LARGE_BYTES = 1_000_000;
+
+  /** The longest record value of all other topics, in bytes. */
+  public static final int SMALL_BYTES = 64 * 1024;
+
   private final String suffix;
   private final boolean input;
 
@@ -44,6 +50,32 @@ public enum Topic {
   /** The topic's name, e.g. {@code sandbox.dead-letter} with the default prefix. */
   public String named(String prefix) {
     return prefix + suffix;
+  }
+
+  /**
+   * Whether its records hold what commands read and write. They can be larger than others, and what
+   * is in them is to be shown nowhere.
+   */
+  public boolean holdsCommandData() {
+    return switch (this) {
+      case EXEC, INPUT, OUTPUT, EXITED -> true;
+      case ENSURE,
+          ACTIVITY,
+          READY,
+          REAPED,
+          FAILED,
+          DEAD_LETTER,
+          RELEASE,
+          EXPIRING,
+          LIVE,
+          COMMANDS ->
+          false;
+    };
+  }
+
+  /** The longest record value, in bytes; what is longer is not a valid event. */
+  public int maxBytes() {
+    return holdsCommandData() ? LARGE_BYTES : SMALL_BYTES;
   }
 
   /** Whether agents write it (and workers read it). */
@@ -63,8 +95,8 @@ public enum Topic {
 
   /**
    * Topic-level settings the contract relies on. The inputs use the broker's time on append, so
-   * that one clock orders them, independently of the agents' clocks. The live table must be
-   * compacted, or retention would forget sandboxes that still run.
+   * that one clock orders them, independently of the agents' clocks. The tables must be compacted,
+   * or retention would forget sandboxes and commands that still run.
    */
   public Map<String, String> requiredSettings() {
     if (input) {

@@ -35,6 +35,16 @@ final class UntrustedText {
     return "'" + UNSAFE.matcher(head).replaceAll("?") + "'";
   }
 
+  /** Whether the text has no unpaired surrogate. */
+  static boolean isWhole(String text) {
+    for (int i = 0; i < text.length(); i++) {
+      if (Character.isSurrogate(text.charAt(i))) {
+        return whole(text).equals(text);
+      }
+    }
+    return true;
+  }
+
   /** The text without unpaired surrogates, which JSON can write and UTF-8 can't. */
   static String whole(String text) {
     return new String(text.getBytes(StandardCharsets.UTF_8), StandardCharsets.UTF_8);

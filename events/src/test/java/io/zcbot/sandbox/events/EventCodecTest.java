@@ -228,7 +228,7 @@ class EventCodecTest extends CodecCase {
   @Test
   void theSizeIsBounded() throws Exception {
     String head = "{\"user_id\":\"" + USER + "\"";
-    String fits = head + " ".repeat(EventCodec.MAX_BYTES - head.length() - 1) + "}";
+    String fits = head + " ".repeat(Topic.ENSURE.maxBytes() - head.length() - 1) + "}";
     assertThat(ensure(fits).userId()).hasToString(USER);
     assertThat(refusal(fits + " ")).isEqualTo("value: is 65537 bytes; at most 65536 are allowed");
   }

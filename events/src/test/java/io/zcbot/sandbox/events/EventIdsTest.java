@@ -17,6 +17,14 @@ class EventIdsTest {
     assertThat(EventIds.failed("e-1")).isEqualTo("6b0b1b37-ec86-3156-9f58-1beee287fe40");
     assertThat(EventIds.reaped("0123456789abcdef"))
         .isEqualTo("c61fb21e-300b-3636-b414-c024888c2f53");
+    assertThat(EventIds.exited("e-1")).isEqualTo("46756f5d-2d68-308c-a039-523335cf84b9");
+    assertThat(EventIds.output("e-1", 7)).isEqualTo("a4159ab4-0f17-3609-95dd-f9e8174451c1");
+    assertThat(
+            EventIds.expiring(
+                "0123456789abcdef",
+                Expiring.Reason.IDLE,
+                java.time.Instant.parse("2026-11-24T12:00:00Z")))
+        .isEqualTo("b4af01fc-c3d0-3277-9096-f7fba5cde805");
   }
 
   @Test

@@ -16,7 +16,15 @@ final class Events {
   private Events() {}
 
   static Arbitrary<SandboxEvent> any() {
-    return Arbitraries.oneOf(ensures(), activities(), readies(), reaped(), failed());
+    return Arbitraries.oneOf(
+        ensures(),
+        activities(),
+        releases(),
+        readies(),
+        reaped(),
+        failed(),
+        expiring(),
+        CommandEvents.any());
   }
 
   static Arbitrary<UserId> users() {
@@ -63,13 +71,35 @@ final class Events {
 
   private static Arbitrary<SandboxEvent> ensures() {
     return Combinators.combine(
-            texts(), users(), instants(), texts().injectNull(0.3), instants().injectNull(0.3))
+            texts(),
+            users(),
+            instants(),
+            texts().injectNull(0.3),
+            instants().injectNull(0.3),
+            Arbitraries.longs().between(1, 31_536_000).map(Duration::ofSeconds).injectNull(0.3))
         .as(Ensure::new);
   }
 
   private static Arbitrary<SandboxEvent> activities() {
     return Combinators.combine(texts(), users(), instants(), texts().injectNull(0.3))
         .as(Activity::new);
+  }
+
+  private static Arbitrary<SandboxEvent> releases() {
+    return Combinators.combine(
+            texts(), users(), instants(), texts().injectNull(0.3), texts().injectNull(0.3))
+        .as(Release::new);
+  }
+
+  private static Arbitrary<SandboxEvent> expiring() {
+    return Combinators.combine(
+            texts(),
+            users(),
+            instants(),
+            texts(),
+            instants(),
+            Arbitraries.of(Expiring.Reason.class))
+        .as(Expiring::new);
   }
 
   private static Arbitrary<SandboxEvent> readies() {
@@ -101,9 +131,10 @@ final class Events {
             Arbitraries.of(Reaped.Reason.class),
             instants().injectNull(0.3),
             Arbitraries.integers().injectNull(0.3),
-            Arbitraries.of(true, false).injectNull(0.3))
+            Arbitraries.of(true, false).injectNull(0.3),
+            Arbitraries.of(Reaped.Use.class).injectNull(0.3))
         .as(
-            (t, user, at, reason, active, exitCode, oom) ->
+            (t, user, at, reason, active, exitCode, oom, use) ->
                 new Reaped(
                     t.get(0),
                     user,
@@ -112,7 +143,8 @@ final class Events {
                     reason,
                     active,
                     exitCode,
-                    oom));
+                    oom,
+                    use));
   }
 
   private static Arbitrary<SandboxEvent> failed() {

@@ -10,6 +10,8 @@ import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.List;
+import java.util.Map;
 import java.util.stream.Stream;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
@@ -20,6 +22,8 @@ class GoldenTest {
   private static final UserId USER = UserId.parse("7f3c1d52-9a54-4c0e-8f2b-6f1d2f6f7a10");
   private static final Instant AT = Instant.parse("2026-11-24T12:00:00.123Z");
   private static final String NAME = "zcbot-sandbox-" + USER;
+  private static final ContainerRef CONTAINER =
+      new ContainerRef(NAME, "0123456789abcdef", "host-1", "worker-1");
   private static final Origin ORIGIN = new Origin("t", 0, 0, Instant.EPOCH);
 
   private final EventCodec codec = new EventCodec();
@@ -86,6 +90,122 @@ class GoldenTest {
                 null,
                 null,
                 null)),
+        Arguments.of(
+            "ensure-ttl", new Ensure("e-1", USER, AT, null, null, Duration.ofSeconds(1800))),
+        Arguments.of(
+            "reaped-use",
+            new Reaped(
+                "x-1",
+                USER,
+                AT,
+                CONTAINER,
+                Reaped.Reason.IDLE,
+                Instant.parse("2026-11-24T11:59:00Z"),
+                null,
+                null,
+                Reaped.Use.COMMAND)),
+        Arguments.of(
+            "exec",
+            new Exec(
+                "e-1",
+                USER,
+                AT,
+                "agent-service",
+                Instant.parse("2026-11-24T12:01:00Z"),
+                new Exec.Program.Command(List.of("python3", "-c", "print(6*7)")),
+                Data.of("one\n"),
+                true,
+                Map.of("LANG", "C", "A", "1"),
+                "/workspace/src",
+                Duration.ofSeconds(60),
+                262_144,
+                true,
+                new TerminalSize(80, 24),
+                false)),
+        Arguments.of(
+            "exec-minimal",
+            new Exec(
+                "e-1",
+                USER,
+                AT,
+                null,
+                null,
+                new Exec.Program.Shell("ls | wc -l"),
+                Data.of(new byte[] {0, -1}),
+                true,
+                Map.of(),
+                null,
+                null,
+                null,
+                false,
+                null,
+                true)),
+        Arguments.of(
+            "input-data",
+            new Input("i-1", USER, AT, "e-1", new Input.Content.Bytes(Data.of("6*7\n")))),
+        Arguments.of("input-eof", new Input("i-1", USER, AT, "e-1", new Input.Content.End())),
+        Arguments.of(
+            "input-signal",
+            new Input("i-1", USER, AT, "e-1", new Input.Content.Signal(CommandSignal.INT))),
+        Arguments.of(
+            "input-resize",
+            new Input("i-1", USER, AT, "e-1", new Input.Content.Resize(new TerminalSize(132, 43)))),
+        Arguments.of(
+            "output",
+            new Output("o-1", USER, "e-1", AT, 3, OutputStreamName.STDERR, Data.of("42\n"))),
+        Arguments.of(
+            "exited",
+            new Exited(
+                "x-1",
+                USER,
+                "e-1",
+                AT,
+                Exited.Reason.EXITED,
+                3,
+                null,
+                Data.of("42\n"),
+                Data.of(new byte[] {0, -1}),
+                0,
+                true,
+                2,
+                CONTAINER,
+                Instant.parse("2026-11-24T12:00:00Z"),
+                123,
+                Duration.ofMillis(11),
+                null,
+                false)),
+        Arguments.of(
+            "exited-minimal",
+            new Exited(
+                "x-1",
+                USER,
+                "e-1",
+                AT,
+                Exited.Reason.EXPIRED,
+                null,
+                null,
+                null,
+                null,
+                0,
+                false,
+                0,
+                null,
+                null,
+                0,
+                null,
+                "the exec expired before it could start",
+                true)),
+        Arguments.of("release", new Release("r-1", USER, AT, "agent-service", "0123456789abcdef")),
+        Arguments.of("release-minimal", new Release("r-1", USER, AT, null, null)),
+        Arguments.of(
+            "expiring",
+            new Expiring(
+                "n-1",
+                USER,
+                AT,
+                "0123456789abcdef",
+                Instant.parse("2026-11-24T12:01:00Z"),
+                Expiring.Reason.IDLE)),
         Arguments.of(
             "failed",
             new Failed(

@@ -101,6 +101,8 @@ class ResultCodecTest extends CodecCase {
   void aDeadLetterIsNoEvent() {
     assertThat(refusal(Topic.DEAD_LETTER, "{}"))
         .isEqualTo("value: a record of the dead-letter topic is not an event");
+    assertThat(refusal(Topic.COMMANDS, "{}"))
+        .isEqualTo("value: a record of the command table is not an event");
   }
 
   /** An engine's message can be long; what a worker publishes its readers must be able to read. */

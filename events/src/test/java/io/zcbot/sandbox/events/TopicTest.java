@@ -21,24 +21,41 @@ class TopicTest {
             "sandbox.reaped",
             "sandbox.failed",
             "sandbox.dead-letter",
-            "sandbox.live");
-    assertThat(Topic.history()).doesNotContain(Topic.LIVE).hasSize(Topic.values().length - 1);
+            "sandbox.exec",
+            "sandbox.input",
+            "sandbox.output",
+            "sandbox.exited",
+            "sandbox.release",
+            "sandbox.expiring",
+            "sandbox.live",
+            "sandbox.commands");
+    assertThat(Topic.history())
+        .doesNotContain(Topic.LIVE, Topic.COMMANDS)
+        .hasSize(Topic.values().length - 2);
     assertThat(Topic.READY.named("dev.")).isEqualTo("dev.ready");
   }
 
   @Test
-  void theBrokersClockOrdersTheInputsAndTheLiveTableIsCompacted() {
+  void theBrokersClockOrdersTheInputsAndTheTablesAreCompacted() {
     for (Topic topic : Topic.values()) {
       assertThat(topic.requiredSettings())
           .isEqualTo(
               switch (topic) {
-                case ENSURE, ACTIVITY -> Map.of("message.timestamp.type", "LogAppendTime");
-                case LIVE -> Map.of("cleanup.policy", "compact");
-                case READY, REAPED, FAILED, DEAD_LETTER -> Map.of();
+                case ENSURE, ACTIVITY, EXEC, INPUT, RELEASE ->
+                    Map.of("message.timestamp.type", "LogAppendTime");
+                case LIVE, COMMANDS -> Map.of("cleanup.policy", "compact");
+                case READY, REAPED, FAILED, DEAD_LETTER, OUTPUT, EXITED, EXPIRING -> Map.of();
               });
     }
     assertThat(Arrays.stream(Topic.values()).filter(Topic::isInput))
-        .containsExactly(Topic.ENSURE, Topic.ACTIVITY);
+        .containsExactly(Topic.ENSURE, Topic.ACTIVITY, Topic.EXEC, Topic.INPUT, Topic.RELEASE);
+  }
+
+  @Test
+  void recordsOfCommandsMayBeLongerAndAllFitIntoABrokersRecord() {
+    assertThat(Arrays.stream(Topic.values()).filter(topic -> topic.maxBytes() > 65_536))
+        .containsExactly(Topic.EXEC, Topic.INPUT, Topic.OUTPUT, Topic.EXITED)
+        .allSatisfy(topic -> assertThat(topic.maxBytes()).isEqualTo(1_000_000));
   }
 
   @Test
@@ -46,7 +63,7 @@ class TopicTest {
     for (Topic topic : Topic.values()) {
       assertThat(topic.recommendedSettings())
           .isEqualTo(
-              topic.isInput() || topic == Topic.LIVE
+              topic.isInput() || topic.isTable()
                   ? Map.of("compression.type", "uncompressed")
                   : Map.of());
     }

@@ -4,7 +4,9 @@
  */
 package io.zcbot.sandbox.standalone;
 
+import io.zcbot.sandbox.worker.Worker;
 import io.zcbot.sandbox.worker.cli.Console;
+import io.zcbot.sandbox.worker.config.WorkerConfig;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -16,21 +18,26 @@ import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 
 /**
- * A training run of the command line: one process runs the commands, with a real broker and a
- * stand-in for the engine beside it, so that the JVM keeps the classes that commands load and link.
+ * A training run of the command line: one process runs the commands, with a real broker, a worker
+ * and a stand-in for the engine beside it, so that the JVM keeps the classes that commands load and
+ * link.
  */
 public final class CommandTraining {
   private static final long PATIENCE_SECONDS = 120;
   private static final String USER = "00000000-0000-4000-8000-000000000001";
 
-  /** The commands may fail: nobody answers the ensure, and the stand-in is not a fit engine. */
+  /** In this order, so that there is a sandbox to tell of. The stand-in is not a fit engine. */
   private static final List<String> COMMANDS =
       List.of(
           "--help",
           "topics create",
+          "ensure --timeout 30s " + USER,
           "activity " + USER,
-          "ensure --timeout 500ms " + USER,
+          "exec " + USER + " -- true",
+          "release " + USER,
           "ps",
+          "ps --all-hosts",
+          "get " + USER,
           "doctor",
           "topics check",
           "watch --from-beginning --count 2",
@@ -67,36 +74,46 @@ public final class CommandTraining {
   public static void run(Path cache, List<String> java) throws Exception {
     Path directory = Files.createTempDirectory("zcbot-training");
     try (EmbeddedBroker broker = EmbeddedBroker.start(directory.resolve("kafka"), 0);
-        EngineStandIn engine = EngineStandIn.start()) {
+        EngineStandIn engine = EngineStandIn.start();
+        CommandStandIn _ = CommandStandIn.start(broker.bootstrapServers())) {
       Path log = directory.resolve("commands.log");
       List<String> command = new ArrayList<>();
       command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
       command.addAll(java);
       command.add("-XX:AOTCacheOutput=" + cache);
       command.add(CommandTraining.class.getName());
+      Map<String, String> settings =
+          Map.of(
+              "DOCKER_HOST", engine.address(),
+              "ZCBOT_KAFKA_BOOTSTRAP_SERVERS", broker.bootstrapServers(),
+              "ZCBOT_TOPICS_PARTITIONS", "2",
+              "ZCBOT_OPS_ADDRESS", "off",
+              "ZCBOT_SANDBOX_WARM", "0",
+              "ZCBOT_WORKER_ID", "training",
+              "ZCBOT_HOST", "training",
+              "ZCBOT_WORKSPACE_ROOT", directory.resolve("workspaces").toString());
       ProcessBuilder builder =
           new ProcessBuilder(command).redirectErrorStream(true).redirectOutput(log.toFile());
       builder.environment().keySet().removeIf(key -> key.startsWith("ZCBOT_"));
-      builder
-          .environment()
-          .putAll(
-              Map.of(
-                  "DOCKER_HOST", engine.address(),
-                  "ZCBOT_KAFKA_BOOTSTRAP_SERVERS", broker.bootstrapServers(),
-                  "ZCBOT_TOPICS_PARTITIONS", "2",
-                  "ZCBOT_OPS_ADDRESS", "off",
-                  "ZCBOT_WORKSPACE_ROOT", directory.resolve("workspaces").toString()));
-      Process commands = builder.start();
-      try {
-        if (!commands.waitFor(PATIENCE_SECONDS, TimeUnit.SECONDS) || !Files.exists(cache)) {
-          throw new IOException(
-              "the JVM did not write a cache; the commands printed: " + Files.readString(log));
-        }
-      } finally {
-        commands.destroyForcibly();
+      builder.environment().putAll(settings);
+      try (Worker worker = new Worker(WorkerConfig.fromEnvironment(settings))) {
+        worker.start();
+        train(builder.start(), cache, log);
       }
     } finally {
       delete(directory);
+    }
+  }
+
+  private static void train(Process commands, Path cache, Path log)
+      throws IOException, InterruptedException {
+    try {
+      if (!commands.waitFor(PATIENCE_SECONDS, TimeUnit.SECONDS) || !Files.exists(cache)) {
+        throw new IOException(
+            "the JVM did not write a cache; the commands printed: " + Files.readString(log));
+      }
+    } finally {
+      commands.destroyForcibly();
     }
   }
 

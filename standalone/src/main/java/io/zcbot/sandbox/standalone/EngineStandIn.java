@@ -45,6 +45,9 @@ public final class EngineStandIn implements AutoCloseable {
   /** The output of a sandbox's init, followed by that of the firewall helper. */
   private static final String READY = "zcbot-sandbox ready found=none resolvers=192.0.2.53\n";
 
+  /** The processor time that no process of a container has taken. */
+  private static final String IDLE = "{\"cpu_stats\":{\"cpu_usage\":{\"total_usage\":0}}}";
+
   private record Container(String id, ObjectNode description, CountDownLatch started) {}
 
   private final HttpServer server;
@@ -126,6 +129,7 @@ public final class EngineStandIn implements AutoCloseable {
     String request = exchange.getRequestMethod() + " " + action;
     switch (request) {
       case "GET json" -> answer(exchange, 200, container.description.toString());
+      case "GET stats" -> answer(exchange, 200, IDLE);
       case "POST attach" -> attach(exchange, container);
       case "POST start" -> {
         state(container, "running");

@@ -88,6 +88,9 @@ class TopicAdminIT {
     assertThat(topics.describe()).hasSize(Topic.values().length).containsValue(5);
     assertThat(setting(prefix + "ensure", "message.timestamp.type")).isEqualTo("LogAppendTime");
     assertThat(setting(prefix + "activity", "message.timestamp.type")).isEqualTo("LogAppendTime");
+    assertThat(setting(prefix + "exec", "message.timestamp.type")).isEqualTo("LogAppendTime");
+    assertThat(setting(prefix + "commands", "cleanup.policy")).isEqualTo("compact");
+    assertThat(setting(prefix + "commands", "segment.bytes")).isEqualTo("8388608");
     assertThat(setting(prefix + "ready", "message.timestamp.type")).isEqualTo("CreateTime");
     assertThat(setting(prefix + "dead-letter", "max.message.bytes")).isEqualTo("2097152");
 
@@ -135,7 +138,8 @@ class TopicAdminIT {
                 + broker.bootstrapServers()
                 + ": these topics do not exist: "
                 + ("%1$sensure, %1$sactivity, %1$sready, %1$sreaped, %1$sfailed, %1$sdead-letter,"
-                        + " %1$slive")
+                        + " %1$sexec, %1$sinput, %1$soutput, %1$sexited, %1$srelease,"
+                        + " %1$sexpiring, %1$slive, %1$scommands")
                     .formatted(prefix)
                 + "; create them with 'topics create', or set ZCBOT_TOPICS_CREATE=true so that"
                 + " the worker creates them");

@@ -13,8 +13,8 @@ import io.zcbot.sandbox.worker.ops.Metrics;
 import io.zcbot.sandbox.worker.ops.OpsServer;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
 import java.io.IOException;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Map;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -34,7 +34,10 @@ final class Exposure {
     this.sandboxMetrics = metrics.sandboxes(DockerEngine.operations());
     this.intakeMetrics =
         metrics.intake(
-            List.of(config.kafka().topic(Topic.ENSURE), config.kafka().topic(Topic.ACTIVITY)));
+            Arrays.stream(Topic.values())
+                .filter(Topic::isInput)
+                .map(config.kafka()::topic)
+                .toList());
   }
 
   /**
@@ -70,8 +73,12 @@ final class Exposure {
     metrics.bindOverdue(parts.intake::overdueByPartition);
     metrics.bindLag(config.kafka().topic(Topic.ENSURE), parts.intake::lagByPartition);
     metrics.bindWatermarkAge(parts.follower::ageByPartition);
+    metrics.bindCommands(parts.domain.commands()::active);
+    metrics.bindOpenExecs(parts.commandFollower::inFlightByPartition);
+    metrics.bindExecLag(parts.commandFollower::lagByPartition);
     Supplier<@Nullable String> activity = parts.follower::problem;
     health.live("activity-follower", parts.follower::fatalProblem);
+    health.live("command-follower", parts.commandFollower::fatalProblem);
     health.live("ensure-intake", parts.intake::fatalProblem);
     health.ready("engine", parts.timers::engineProblem);
     health.ready("engine-events", parts.domain.engineFollower()::problem);
@@ -80,7 +87,11 @@ final class Exposure {
     // A poll of brokers that are away returns nothing, as an idle one does; the follower asks them.
     health.ready("kafka-ensures", () -> either(parts.intake.problem(), activity.get()));
     health.ready("ensures-overdue", parts.intake::progressProblem);
-    health.ready("kafka-takeover", parts.takeoverRetry::problem);
+    health.ready("kafka-commands", () -> either(parts.commandFollower.problem(), activity.get()));
+    health.ready("execs-overdue", parts.commandFollower::progressProblem);
+    health.ready(
+        "kafka-takeover",
+        () -> either(parts.takeoverRetry.problem(), parts.commandTakeoverRetry.problem()));
     health.ready("kafka-publish", () -> either(parts.publisher.problem(), activity.get()));
     health.warning("partitions", parts.partitionWatch::problem);
     if (config.capacity().warmSlots > 0) {

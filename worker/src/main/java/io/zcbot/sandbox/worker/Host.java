@@ -101,7 +101,9 @@ record Host(
     try (Admin admin = kafka.admin()) {
       weaknesses =
           new TopicAdmin(admin, config.kafka())
-              .weaknesses(config.reaper().idleTtl).stream().map(TopicWeakness::text).toList();
+              .weaknesses(config.reaper().longestIdleTtl).stream()
+                  .map(TopicWeakness::text)
+                  .toList();
     } catch (TopicsException e) {
       weaknesses = List.of("the settings of the topics could not be checked: " + e.getMessage());
     }

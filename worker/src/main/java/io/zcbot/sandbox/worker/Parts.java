@@ -4,27 +4,38 @@
  */
 package io.zcbot.sandbox.worker;
 
+import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.Topic;
+import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.commands.CommandLimits;
+import io.zcbot.sandbox.worker.commands.CommandSetup;
+import io.zcbot.sandbox.worker.commands.CommandTable;
+import io.zcbot.sandbox.worker.config.CommandsConfig;
 import io.zcbot.sandbox.worker.config.GroupConfig;
 import io.zcbot.sandbox.worker.config.WorkerConfig;
 import io.zcbot.sandbox.worker.ensure.Domain;
+import io.zcbot.sandbox.worker.group.CommandTakeovers;
 import io.zcbot.sandbox.worker.group.EagerEnsures;
 import io.zcbot.sandbox.worker.group.LogReading;
 import io.zcbot.sandbox.worker.group.PartitionHandover;
 import io.zcbot.sandbox.worker.group.PartitionOwnership;
 import io.zcbot.sandbox.worker.intake.ActivityFollower;
 import io.zcbot.sandbox.worker.intake.Assignment;
+import io.zcbot.sandbox.worker.intake.CommandFollower;
 import io.zcbot.sandbox.worker.intake.EnsureIntake;
+import io.zcbot.sandbox.worker.kafka.CommandTableReader;
 import io.zcbot.sandbox.worker.kafka.KafkaSandboxLog;
 import io.zcbot.sandbox.worker.kafka.KeyPartitions;
 import io.zcbot.sandbox.worker.kafka.LogReader;
 import io.zcbot.sandbox.worker.lanes.Lanes;
 import io.zcbot.sandbox.worker.mounts.MountedSlots;
 import io.zcbot.sandbox.worker.pool.WarmPool;
+import io.zcbot.sandbox.worker.publish.KafkaCommandTable;
 import io.zcbot.sandbox.worker.publish.Publisher;
 import io.zcbot.sandbox.worker.reap.LogComparison;
 import io.zcbot.sandbox.worker.reap.Reaper;
 import io.zcbot.sandbox.worker.sandbox.Identity;
+import io.zcbot.sandbox.worker.sandbox.IdleTtls;
 import io.zcbot.sandbox.worker.sandbox.Registry;
 import io.zcbot.sandbox.worker.sandbox.SandboxLog;
 import io.zcbot.sandbox.worker.sandbox.Time;
@@ -33,6 +44,9 @@ import io.zcbot.sandbox.worker.startup.StartRetry;
 import java.time.Duration;
 import java.util.Collections;
 import java.util.List;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.stream.Collectors;
 
 /** The parts of a worker, wired with each other. None of them runs yet. */
 final class Parts {
@@ -53,16 +67,24 @@ final class Parts {
   final PartitionWatch partitionWatch;
   final PartitionHandover handover;
   final EnsureIntake intake;
+  final StartRetry commandTakeoverRetry;
+  final CommandFollower commandFollower;
 
   private final WorkerConfig config;
   private final Host host;
   private final Exposure exposure;
+  private final IdleTtls idleTtls;
 
   /** Wires the parts. What must be closed even if it never runs is added to the closer. */
   Parts(WorkerConfig config, Host host, Exposure exposure, RunState state, Closer closer) {
     this.config = config;
     this.host = host;
     this.exposure = exposure;
+    idleTtls =
+        new IdleTtls(
+            config.reaper().idleTtl,
+            config.reaper().shortestIdleTtl,
+            config.reaper().longestIdleTtl);
     keyPartitions = new KeyPartitions(host.partitions());
     publisher =
         closer.add(
@@ -91,10 +113,18 @@ final class Parts {
             lanes,
             new LogReading(new LogComparison(registry, sandboxLog, time), takeoverRetry),
             new EagerEnsures(
-                publisher, timers.executor(), config.group().handover, config.workerId(), time),
+                publisher,
+                timers.executor(),
+                config.group().handover,
+                config.workerId(),
+                idleTtls,
+                time),
             config.group().restart,
-            new PartitionOwnership(assignment, time, state::isStopping));
+            new PartitionOwnership(assignment, time, state::isStopping),
+            companion());
     intake = intake();
+    commandTakeoverRetry = new StartRetry(state::isStopping);
+    commandFollower = commandFollower();
   }
 
   private ActivityFollower follower() {
@@ -104,9 +134,9 @@ final class Parts {
         new ActivityFollower.Settings(
             config.kafka().topic(Topic.ACTIVITY),
             host.partitions(),
-            config.reaper().idleTtl,
+            config.reaper().longestIdleTtl,
             Collections.min(List.of(Duration.ofSeconds(1), config.reaper().interval))),
-        registry::touch,
+        (user, at) -> registry.touch(user, at, Reaped.Use.ACTIVITY),
         publisher,
         time,
         exposure.intakeMetrics());
@@ -127,7 +157,11 @@ final class Parts {
         new Domain.Settings(
             new Identity(config.workerId(), config.host(), config.engineAddress()),
             new Reaper.Limits(
-                config.reaper().idleTtl, config.reaper().evictAfter, config.reaper().maxLifetime),
+                idleTtls,
+                config.reaper().evictAfter,
+                config.reaper().maxLifetime,
+                config.reaper().notice,
+                config.reaper().busyCpu),
             config.capacity().maxSandboxes,
             config.capacity().createConcurrency,
             config.capacity().reapConcurrency,
@@ -138,7 +172,69 @@ final class Parts {
             host.sandboxes(),
             new MountedSlots(host.mount(), config.workerId()),
             config.capacity().warmSlots,
-            host.slotProblem()));
+            host.slotProblem()),
+        commandSetup());
+  }
+
+  private CommandSetup commandSetup() {
+    CommandTable table =
+        new KafkaCommandTable(
+            publisher, keyPartitions, config.kafka().topicPrefix(), timers.executor());
+    CommandsConfig settings = config.commands();
+    if (settings.mode == CommandsConfig.Mode.OFF) {
+      return CommandSetup.off("commands are switched off on this host (ZCBOT_COMMANDS)", table);
+    }
+    return new CommandSetup(
+        host.engine().commands(config.spec(), settings.mode == CommandsConfig.Mode.ENGINE),
+        table,
+        CommandLimits.DEFAULT.with(settings.perSandbox, settings.maxTimeout));
+  }
+
+  private CommandFollower commandFollower() {
+    return new CommandFollower(
+        new CommandFollower.Consumers(
+            exposure
+                .metrics()
+                .eachMeasured(
+                    () ->
+                        host.kafka()
+                            .committingConsumer("commands", config.kafka().commandsGroupId())),
+            () -> host.kafka().freeConsumer("input")),
+        intake.holdings(),
+        new CommandTakeovers(
+            new CommandTableReader(reader, config.kafka().topicPrefix(), keyPartitions),
+            domain.commands(),
+            commandTakeoverRetry),
+        new CommandFollower.Settings(
+            new CommandFollower.Topics(
+                config.kafka().topic(Topic.EXEC),
+                config.kafka().topic(Topic.INPUT),
+                config.kafka().topic(Topic.RELEASE)),
+            host.partitions(),
+            config.group().ensureExpiry,
+            config.group().maxOpenRecords),
+        lanes::submit,
+        domain.commands(),
+        publisher,
+        time,
+        exposure.intakeMetrics());
+  }
+
+  /** Commands keep lanes at work as ensures do, and the intake does not know of them. */
+  private PartitionHandover.Companion companion() {
+    return new PartitionHandover.Companion() {
+      @Override
+      public Set<UserId> atWork(Set<Integer> partitions) {
+        return lanes.users().stream()
+            .filter(user -> partitions.contains(keyPartitions.of(user)))
+            .collect(Collectors.toSet());
+      }
+
+      @Override
+      public CompletableFuture<Void> leave(Set<Integer> partitions) {
+        return commandFollower.leave(partitions);
+      }
+    };
   }
 
   private EnsureIntake intake() {

@@ -36,6 +36,7 @@ public final class Worker implements AutoCloseable {
   /** It reads the live table of the partitions whose users have sandboxes here. */
   private static final Duration LISTING_INTERVAL = Duration.ofMinutes(5);
 
+  private static final Duration COMMANDS_INTERVAL = Duration.ofSeconds(1);
   private static final Duration WATCH_INTERVAL = Duration.ofSeconds(30);
   private static final Duration REFILL_INTERVAL = Duration.ofMillis(100);
 
@@ -94,6 +95,8 @@ public final class Worker implements AutoCloseable {
     closer.add(parts.follower).start();
     closer.add(parts.domain.engineFollower()).start();
     schedule(host, parts, closer.add(parts.timers));
+    closer.add(parts.domain.commands());
+    closer.add(parts.commandFollower).start();
     if (config.group().restart == GroupConfig.Restart.PURGE) {
       closer.add(() -> reapAtStop(parts));
     }
@@ -114,6 +117,7 @@ public final class Worker implements AutoCloseable {
     timers.every(LISTING_INTERVAL, parts.handover::listAgain);
     parts.partitionWatch.look();
     timers.every(WATCH_INTERVAL, parts.partitionWatch::look);
+    timers.every(COMMANDS_INTERVAL, parts.domain.commands()::tick);
     timers.every(REFILL_INTERVAL, parts.domain.slots()::tick);
     timers.everyOnEngine(PROBE_INTERVAL, "ping", host.engine()::ping);
     timers.everyOnEngine(

@@ -240,7 +240,8 @@ class CommandsIT {
     }
     containers.add(container("w1"));
     assertThat(sandbox("ps")).isZero();
-    assertThat(out.toString()).containsPattern(user + "  running  1m\\ds  [0-9]s    other  w1");
+    assertThat(out.toString())
+        .containsPattern(user + "  running  1m\\ds  [0-9]s    0     other  w1");
     assertThat(err.toString()).isEmpty();
   }
 
@@ -258,14 +259,14 @@ class CommandsIT {
             null,
             false));
     assertThat(sandbox("ps")).isZero();
-    assertThat(out.toString()).containsPattern(user + "  running  1m\\ds  -     other  w1");
+    assertThat(out.toString()).containsPattern(user + "  running  1m\\ds  -     0     other  w1");
   }
 
   @Test
   void psOfAllHostsListsTheLiveTable() throws Exception {
     openLive("c9", Duration.ofSeconds(65));
     assertThat(sandbox("ps", "--all-hosts")).isZero();
-    assertThat(out.toString()).containsPattern(user + "  h7    w7      1m\\ds  -     c9");
+    assertThat(out.toString()).containsPattern(user + "  h7    w7      1m\\ds +- +0 +c9");
     assertThat(sandbox("ps", "--all-hosts", "--json")).isZero();
     assertThat(out.toString()).contains("\"host\":\"h7\"", "\"container_id\":\"c9\"");
     assertThat(err.toString()).isEmpty();
@@ -539,7 +540,14 @@ class CommandsIT {
             "ok       sandbox.reaped (4 partitions)",
             "ok       sandbox.failed (4 partitions)",
             "ok       sandbox.dead-letter (4 partitions)",
-            "ok       sandbox.live (4 partitions)");
+            "ok       sandbox.exec (4 partitions)",
+            "ok       sandbox.input (4 partitions)",
+            "ok       sandbox.output (4 partitions)",
+            "ok       sandbox.exited (4 partitions)",
+            "ok       sandbox.release (4 partitions)",
+            "ok       sandbox.expiring (4 partitions)",
+            "ok       sandbox.live (4 partitions)",
+            "ok       sandbox.commands (4 partitions)");
 
     Map<String, String> elsewhere = new HashMap<>(env);
     elsewhere.put("ZCBOT_TOPIC_PREFIX", "other.");

@@ -31,6 +31,7 @@ final class Counters {
   private final Map<Reaped.Reason, Long> reaps = new EnumMap<>(Reaped.Reason.class);
   private final Map<Topic, Long> duplicates = new EnumMap<>(Topic.class);
   private final Map<Check, Long> violations = new EnumMap<>(Check.class);
+  final CommandCounters commands = new CommandCounters();
   long ensures;
   long unanswered;
   long sessions;
@@ -78,6 +79,7 @@ final class Counters {
     other.reaps.forEach((reason, n) -> reaps.merge(reason, n, Long::sum));
     other.duplicates.forEach((topic, n) -> duplicates.merge(topic, n, Long::sum));
     other.violations.forEach((check, n) -> violations.merge(check, n, Long::sum));
+    commands.add(other.commands);
     ensures += other.ensures;
     unanswered += other.unanswered;
     sessions += other.sessions;
@@ -118,6 +120,7 @@ final class Counters {
             Collections.unmodifiableMap(reaps),
             reapsWithoutReady,
             activitiesOutside),
+        commands.summary(),
         Collections.unmodifiableMap(violations));
   }
 

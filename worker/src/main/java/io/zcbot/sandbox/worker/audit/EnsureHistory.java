@@ -15,6 +15,7 @@ import io.zcbot.sandbox.worker.audit.result.Check;
 import java.time.Instant;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /** A user's ensures and their answers, which may be read in either order (I2). */
@@ -25,6 +26,8 @@ final class EnsureHistory {
   private final FoldContext context;
   private final Map<String, Open> open = new LinkedHashMap<>(4);
   private final LinkedHashMap<String, Known> answers = new LinkedHashMap<>(4);
+
+  private final Predicate<String> isExec;
 
   private record Open(long time, long due, RecordPosition position) {}
 
@@ -41,9 +44,16 @@ final class EnsureHistory {
     }
   }
 
-  EnsureHistory(UserId user, FoldContext context) {
+  /**
+   * The ensures of a user.
+   *
+   * @param isExec whether an id is that of an exec, which is answered ready as well if it makes a
+   *     sandbox
+   */
+  EnsureHistory(UserId user, FoldContext context, Predicate<String> isExec) {
     this.user = user;
     this.context = context;
+    this.isExec = isExec;
   }
 
   boolean isQuiet() {
@@ -99,7 +109,8 @@ final class EnsureHistory {
       tell(id, asked, answer);
     }
     if (answers.size() > ANSWERS_KEPT) {
-      forget(answers.pollFirstEntry().getValue());
+      Map.Entry<String, Known> eldest = answers.pollFirstEntry();
+      forget(eldest.getKey(), eldest.getValue());
     }
   }
 
@@ -121,14 +132,14 @@ final class EnsureHistory {
     return new AuditedEnsure(user, id, Instant.ofEpochMilli(asked.time), asked.position, answer);
   }
 
-  private void forget(Known answer) {
-    if (!answer.isMatched) {
+  private void forget(String id, Known answer) {
+    if (!answer.isMatched && !isExec.test(id)) {
       context.counters().answersWithoutEnsure++;
     }
   }
 
   void forget() {
-    answers.values().forEach(this::forget);
+    answers.forEach(this::forget);
   }
 
   /** Judges what is open at the end of the log. */

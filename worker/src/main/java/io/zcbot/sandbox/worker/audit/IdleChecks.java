@@ -9,12 +9,15 @@ import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.audit.log.RecordPosition;
 import io.zcbot.sandbox.worker.audit.result.Check;
+import java.util.function.LongPredicate;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Checks whether a sandbox was reaped too early or too late: {@link Check#I5} and {@link Check#I6}.
+ *
+ * @param mayBeRunning whether a command of the user may have been running at a time
  */
-record IdleChecks(FoldContext context, UserId user) {
+record IdleChecks(FoldContext context, UserId user, LongPredicate mayBeRunning) {
   void judge(TrackedSession session, TrackedSession.End end) {
     if (end.reason() == Reaped.Reason.IDLE) {
       judgeTooEarly(session, end);
@@ -55,7 +58,7 @@ record IdleChecks(FoldContext context, UserId user) {
     Rules rules = context.rules();
     UsageWindow.Use use = session.lastUseAtOrBefore(reaped - rules.grace().toMillis());
     boolean isInUse =
-        use != null && reaped - use.time() < rules.ttl().minus(rules.skew()).toMillis();
+        use != null && reaped - use.time() < session.idleTtl().minus(rules.skew()).toMillis();
     return isInUse ? use : null;
   }
 
@@ -70,8 +73,12 @@ record IdleChecks(FoldContext context, UserId user) {
       TrackedSession session, long from, long to, RecordPosition... evidence) {
     Rules rules = context.rules();
     TrackedSession.Gap gap = session.gap();
-    long idle = rules.agedBetween(from, to);
-    if (idle > rules.longestIdle() && context.isKnown(Topic.ACTIVITY, evidence[0], from)) {
+    long idle = rules.agedBetween(Math.max(from, session.busyUntil()), to);
+    if (mayBeRunning.test(to)) {
+      return; // the last command is not answered yet
+    }
+    if (idle > rules.longestIdle(session.idleTtl())
+        && context.isKnown(Topic.ACTIVITY, evidence[0], from)) {
       tooLate(session, idle, evidence);
     } else if (gap != null
         && gap.to().time() <= to

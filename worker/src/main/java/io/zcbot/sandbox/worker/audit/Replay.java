@@ -7,6 +7,7 @@ package io.zcbot.sandbox.worker.audit;
 import io.zcbot.sandbox.worker.audit.log.Coverage;
 import io.zcbot.sandbox.worker.audit.log.LogRecord;
 import io.zcbot.sandbox.worker.audit.log.LogSource;
+import io.zcbot.sandbox.worker.audit.result.AuditedCommand;
 import io.zcbot.sandbox.worker.audit.result.AuditedEnsure;
 import io.zcbot.sandbox.worker.audit.result.Observation;
 import io.zcbot.sandbox.worker.audit.result.Session;
@@ -151,6 +152,7 @@ public final class Replay {
   private static String key(Observation finding) {
     return switch (finding) {
       case AuditedEnsure ensure -> ensure.user().toString();
+      case AuditedCommand command -> command.user().toString();
       case Session session -> session.user().toString();
       case Violation violation ->
           violation.user() == null

@@ -4,6 +4,7 @@
  */
 package io.zcbot.sandbox.worker.audit;
 
+import io.zcbot.sandbox.events.Exec;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Comparator;
@@ -12,7 +13,7 @@ import java.util.List;
 /**
  * The settings of the audited workers, and the tolerances of the audit.
  *
- * @param ttl the idle TTL
+ * @param ttl the idle TTL of sandboxes whose readies do not tell theirs
  * @param interval the reaper's interval
  * @param expiry when an ensure without {@code expires_at} expires
  * @param grace how late an answer, a reap or an announcement may be
@@ -48,10 +49,16 @@ public record Rules(
   private static final Duration LONGEST_EXPIRY = Duration.ofMinutes(10);
 
   /**
-   * After an outage the low watermark of a partition holds still for the shorter of the idle TTL
-   * and this, since the outage kept agents from reporting use.
+   * After an outage the low watermark of a partition holds still for this at most, since the outage
+   * kept agents from reporting use.
    */
   private static final Duration LONGEST_HOLD = Duration.ofSeconds(30);
+
+  /** What an exec that says nothing of it is given. */
+  private static final Duration COMMAND_TIMEOUT = Duration.ofSeconds(60);
+
+  /** How much later than its time-out a command is ended at the latest, whatever it does. */
+  private static final Duration COMMAND_END = Duration.ofSeconds(15);
 
   public Rules {
     outages = outages.stream().sorted(Comparator.comparing(Outage::from)).toList();
@@ -61,8 +68,8 @@ public record Rules(
   public record Outage(Instant from, Instant to) {}
 
   /** The most an idle sandbox may last, in milliseconds (I6). */
-  long longestIdle() {
-    return ttl.plus(interval.multipliedBy(2)).plus(grace).plus(skew).toMillis();
+  long longestIdle(Duration idleTtl) {
+    return idleTtl.plus(interval.multipliedBy(2)).plus(grace).plus(skew).toMillis();
   }
 
   /** How long two sessions may overlap that these workers announced, in milliseconds (I1, I4). */
@@ -72,7 +79,7 @@ public record Rules(
 
   /** Milliseconds between two instants in which a worker could judge that a sandbox is idle. */
   long agedBetween(long from, long to) {
-    long hold = (ttl.compareTo(LONGEST_HOLD) < 0 ? ttl : LONGEST_HOLD).toMillis();
+    long hold = LONGEST_HOLD.toMillis();
     long aged = to - from;
     long counted = from; // up to here, so that overlapping outages count once
     for (Outage outage : outages) {
@@ -84,6 +91,15 @@ public record Rules(
       }
     }
     return aged;
+  }
+
+  /** From when on an exec without an answer is one too many, in milliseconds since 1970 (I11). */
+  long commandDue(Exec exec, long recorded) {
+    Instant expires = exec.expiresAt();
+    Duration timeout = exec.timeout() == null ? COMMAND_TIMEOUT : exec.timeout();
+    return answerDue(
+            recorded, expires == null ? recorded + expiry.toMillis() : expires.toEpochMilli())
+        + timeout.plus(COMMAND_END).toMillis();
   }
 
   /** From when on an ensure without an answer is one too many, in milliseconds since 1970 (I2). */

@@ -4,6 +4,7 @@
  */
 package io.zcbot.sandbox.worker.audit;
 
+import io.zcbot.sandbox.events.Exited;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.Topic;
@@ -16,6 +17,7 @@ import java.util.Deque;
 import java.util.List;
 import java.util.function.Consumer;
 import java.util.function.Function;
+import java.util.function.LongPredicate;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -27,12 +29,19 @@ final class SessionHistory {
 
   private final UserId user;
   private final FoldContext context;
+  private final LongPredicate mayBeRunning;
   private final List<TrackedSession> open = new ArrayList<>(1);
   private final Deque<TrackedSession> ended = new ArrayDeque<>(2);
 
-  SessionHistory(UserId user, FoldContext context) {
+  /**
+   * The sessions of a user.
+   *
+   * @param mayBeRunning whether a command of the user may have been running at a time
+   */
+  SessionHistory(UserId user, FoldContext context, LongPredicate mayBeRunning) {
     this.user = user;
     this.context = context;
+    this.mayBeRunning = mayBeRunning;
   }
 
   boolean isQuiet() {
@@ -42,9 +51,31 @@ final class SessionHistory {
   /** Notes that the sandbox was used. */
   void used(long time, RecordPosition position, boolean isRepeated) {
     if (!open.isEmpty()) {
+      excuse(open.getLast(), time);
       open.getLast().used(time, position, isRepeated);
     } else if (!isRepeated) {
       context.counters().activitiesOutside++;
+    }
+  }
+
+  /** A command ended: until then, its sandbox was in use. */
+  void ran(Exited exited, RecordPosition position) {
+    if (exited.container() != null && exited.startedAt() != null) {
+      TrackedSession session = find(open, exited.container().id());
+      if (session != null) {
+        session.ran(
+            exited.startedAt().toEpochMilli(),
+            exited.exitedAt().toEpochMilli(),
+            // When a lost command ended is not known, so that it only excuses.
+            exited.reason() == Exited.Reason.LOST ? null : position);
+      }
+    }
+  }
+
+  /** What ends a command may be read behind what happened after it. */
+  private void excuse(TrackedSession session, long time) {
+    if (mayBeRunning.test(time)) {
+      session.busyUntil(time);
     }
   }
 
@@ -59,6 +90,7 @@ final class SessionHistory {
               ready.containerId(), ready.container().host(), ready.workerId(), context.rules());
       open.add(session);
     }
+    excuse(session, time);
     boolean begins = session.start() == null;
     TrackedSession.Announced announced = session.readied(ready, time, position);
     if (begins) {
@@ -94,7 +126,7 @@ final class SessionHistory {
       forget(ended.removeFirst());
     }
     if (session.start() != null) {
-      new IdleChecks(context, user).judge(session, end);
+      new IdleChecks(context, user, mayBeRunning).judge(session, end);
       over(session, end);
       judgeOverlaps(session);
     }
@@ -171,7 +203,7 @@ final class SessionHistory {
           && !session.overlapTold
           && context.isKnown(Topic.REAPED, life.position(), life.time())
           && !judgeUnended(session, life, end, purges)) {
-        new IdleChecks(context, user).judgeOpen(session, end);
+        new IdleChecks(context, user, mayBeRunning).judgeOpen(session, end);
       }
       context.counters().openSessions++;
       context.tell(session.asSession(user));

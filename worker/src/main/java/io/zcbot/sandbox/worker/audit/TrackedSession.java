@@ -9,6 +9,7 @@ import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.audit.log.RecordPosition;
 import io.zcbot.sandbox.worker.audit.result.Session;
+import java.time.Duration;
 import java.time.Instant;
 import org.jspecify.annotations.Nullable;
 
@@ -19,10 +20,12 @@ final class TrackedSession {
   private final Rules rules;
   private final UsageWindow uses;
   private String workerId;
+  private Duration idleTtl;
   private @Nullable Announced start;
   private @Nullable Announced lastReady;
   private @Nullable End end;
   private @Nullable Gap gap;
+  private long busyUntil = Long.MIN_VALUE;
   private @Nullable Announced successor;
   private int ensures;
   private long activities;
@@ -65,6 +68,7 @@ final class TrackedSession {
     this.host = host;
     this.workerId = workerId;
     this.rules = rules;
+    this.idleTtl = rules.ttl();
     this.uses = new UsageWindow(rules.grace().toMillis());
   }
 
@@ -107,6 +111,11 @@ final class TrackedSession {
     }
   }
 
+  /** What the ready that named it last says; where it does not say, the rules' one. */
+  Duration idleTtl() {
+    return idleTtl;
+  }
+
   /** Of a session whose start is known. */
   UsageWindow.Use lastUse() {
     return uses.last();
@@ -126,8 +135,10 @@ final class TrackedSession {
       workerId = ready.workerId();
       uses.add(time, position);
     } else {
-      use(time, position);
+      use(time, position); // judged by the idle TTL that was in force until now
     }
+    Duration told = ready.environment().idleTtl();
+    idleTtl = told == null ? rules.ttl() : told;
     return announced;
   }
 
@@ -139,10 +150,34 @@ final class TrackedSession {
     use(time, position);
   }
 
+  /** The latest time until which a command ran, or may have. */
+  long busyUntil() {
+    return busyUntil;
+  }
+
+  void busyUntil(long time) {
+    busyUntil = Math.max(busyUntil, time);
+  }
+
+  /**
+   * A command ran.
+   *
+   * @param position of the record that proves it; null if it only may have run
+   */
+  void ran(long from, long to, @Nullable RecordPosition position) {
+    if (position != null) {
+      use(from, position);
+    }
+    busyUntil(to);
+    if (position != null) {
+      uses.add(to, position);
+    }
+  }
+
   private void use(long time, RecordPosition position) {
     if (gap == null) {
       UsageWindow.Use last = uses.last();
-      if (rules.agedBetween(last.time(), time) > rules.longestIdle()) {
+      if (rules.agedBetween(Math.max(last.time(), busyUntil), time) > rules.longestIdle(idleTtl)) {
         gap = new Gap(last, new UsageWindow.Use(time, position));
       }
     }

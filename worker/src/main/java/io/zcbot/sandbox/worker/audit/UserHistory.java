@@ -6,9 +6,15 @@ package io.zcbot.sandbox.worker.audit;
 
 import io.zcbot.sandbox.events.Activity;
 import io.zcbot.sandbox.events.Ensure;
+import io.zcbot.sandbox.events.Exec;
+import io.zcbot.sandbox.events.Exited;
+import io.zcbot.sandbox.events.Expiring;
 import io.zcbot.sandbox.events.Failed;
+import io.zcbot.sandbox.events.Input;
+import io.zcbot.sandbox.events.Output;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
+import io.zcbot.sandbox.events.Release;
 import io.zcbot.sandbox.events.SandboxEvent;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
@@ -18,8 +24,8 @@ import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What the log says about one user, as far as it still matters: open sessions, open ensures, and
- * the latest closed ones, to recognise repetitions.
+ * What the log says about one user, as far as it still matters: open sessions, open ensures, open
+ * commands, and the latest closed ones, to recognise repetitions.
  */
 final class UserHistory {
   static final int IDS_KEPT = 128;
@@ -29,6 +35,7 @@ final class UserHistory {
   private final FoldContext context;
   private final EnsureHistory ensures;
   private final SessionHistory sessions;
+  private final CommandHistory commands;
   private final RecentIds ids = new RecentIds(IDS_KEPT);
   private long @Nullable [] activityIds;
   private int activitiesSeen;
@@ -39,8 +46,9 @@ final class UserHistory {
   UserHistory(UserId user, FoldContext context) {
     this.user = user;
     this.context = context;
-    this.ensures = new EnsureHistory(user, context);
-    this.sessions = new SessionHistory(user, context);
+    this.commands = new CommandHistory(user, context);
+    this.ensures = new EnsureHistory(user, context, commands::knows);
+    this.sessions = new SessionHistory(user, context, commands::mayRunAt);
   }
 
   UserId user() {
@@ -51,7 +59,7 @@ final class UserHistory {
    * Nothing is open, so that forgetting the user only loses the ability to recognise repetitions.
    */
   boolean isQuiet() {
-    return ensures.isQuiet() && sessions.isQuiet();
+    return ensures.isQuiet() && sessions.isQuiet() && commands.isQuiet();
   }
 
   void on(SandboxEvent event, long time, RecordPosition position) {
@@ -73,6 +81,18 @@ final class UserHistory {
         isRepeated(reaped, position, "", reaped.containerId());
         sessions.reaped(reaped, time, position);
       }
+      case Exec exec -> {
+        if (!isRepeated(exec, position, "", "")) {
+          commands.asked(exec, time, position);
+        }
+      }
+      case Output output -> commands.wrote(output, position);
+      case Exited exited -> {
+        isRepeated(exited, position, exited.execId(), "");
+        commands.answered(exited, time, position);
+        sessions.ran(exited, position);
+      }
+      case Input _, Release _, Expiring _ -> {}
       case Failed failed -> {
         if (!isRepeated(failed, position, failed.ensureId(), "")) {
           ensures.answered(failed, time, position);
@@ -85,12 +105,14 @@ final class UserHistory {
   void forget() {
     ensures.forget();
     sessions.forget();
+    commands.forget();
   }
 
   /** Judges what is open at the end of the log. */
   void finish(long end, Function<String, @Nullable Purge> purges) {
     ensures.finish(end);
     sessions.finish(end, purges);
+    commands.finish(end);
   }
 
   /** Whether the event was seen before; an id used for another event is told. */

@@ -37,11 +37,13 @@ final class AllHosts {
             .sorted(Comparator.comparing(LiveSandbox::userId))
             .toList();
     Map<UserId, Instant> lastUsed = live.isEmpty() ? Map.of() : LastUses.since(log, usesSince);
-    return json ? json(live, lastUsed) : table(live, lastUsed);
+    Map<UserId, Integer> commands = RunningCommands.counts(log);
+    return json ? json(live, lastUsed, commands) : table(live, lastUsed, commands);
   }
 
-  private String table(List<LiveSandbox> live, Map<UserId, Instant> lastUsed) {
-    Table table = new Table("USER", "HOST", "WORKER", "AGE", "IDLE", "CONTAINER");
+  private String table(
+      List<LiveSandbox> live, Map<UserId, Instant> lastUsed, Map<UserId, Integer> commands) {
+    Table table = new Table("USER", "HOST", "WORKER", "AGE", "IDLE", "CMDS", "CONTAINER");
     for (LiveSandbox sandbox : live) {
       table.add(
           sandbox.userId().toString(),
@@ -49,12 +51,14 @@ final class AllHosts {
           EventText.plain(sandbox.workerId()),
           PsCommand.age(sandbox.openedAt(), now),
           PsCommand.age(lastUsed.get(sandbox.userId()), now),
+          commands.getOrDefault(sandbox.userId(), 0).toString(),
           EventText.shortId(EventText.plain(sandbox.containerId())));
     }
     return table.text();
   }
 
-  private static String json(List<LiveSandbox> live, Map<UserId, Instant> lastUsed) {
+  private static String json(
+      List<LiveSandbox> live, Map<UserId, Instant> lastUsed, Map<UserId, Integer> commands) {
     ArrayNode array = JsonNodeFactory.instance.arrayNode();
     for (LiveSandbox sandbox : live) {
       ObjectNode json = array.addObject();
@@ -63,6 +67,7 @@ final class AllHosts {
       json.put("worker_id", sandbox.workerId());
       json.put("ready_at", sandbox.openedAt().toString());
       json.put("last_used_at", PsCommand.text(lastUsed.get(sandbox.userId())));
+      json.put("commands", commands.getOrDefault(sandbox.userId(), 0));
       json.put("container_id", sandbox.containerId());
     }
     try {

@@ -34,8 +34,10 @@ import picocli.CommandLine.TypeConversionException;
     name = "audit",
     description =
         "Replay all topics, print each user's sessions, and check the guarantees: no user has two"
-            + " sandboxes, every ensure is answered, no sandbox is lost, and none is reaped while"
-            + " it is in use or kept while it is idle. Changes nothing.")
+            + " sandboxes, every ensure and every command is answered, no command is started twice,"
+            + " no output and no sandbox is lost, and none is reaped while it is in use or kept"
+            + " while it is idle. With --user, print the user's ensures and commands too. Changes"
+            + " nothing.")
 final class AuditCommand implements Callable<Integer> {
   private final CommandContext context;
 
@@ -59,7 +61,9 @@ final class AuditCommand implements Callable<Integer> {
   @Option(
       names = "--ttl",
       paramLabel = "DURATION",
-      description = "The idle TTL of the workers (default: the setting of this environment).")
+      description =
+          "The idle TTL of sandboxes whose ready events do not tell theirs (default: the"
+              + " setting of this environment).")
   private @Nullable Duration ttl;
 
   @Option(

@@ -6,6 +6,7 @@ package io.zcbot.sandbox.worker.cli;
 
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.EngineClient;
+import io.zcbot.sandbox.worker.cli.terminal.StandardStreams;
 import io.zcbot.sandbox.worker.config.ConfigException;
 import io.zcbot.sandbox.worker.config.WorkerConfig;
 import io.zcbot.sandbox.worker.docker.DockerEngine;
@@ -72,12 +73,17 @@ public final class Cli {
     private boolean verbose;
   }
 
-  private Cli(Console console, Function<WorkerConfig, Engine> engines) {
+  private Cli(
+      Console console, Function<WorkerConfig, Engine> engines, Supplier<StandardStreams> streams) {
     this.console = console;
-    CommandContext context = new CommandContext(console, () -> root.verbose, engines);
+    CommandContext context = new CommandContext(console, () -> root.verbose, engines, streams);
     commands.put("run", () -> new RunCommand(context));
     commands.put("ensure", () -> new EnsureCommand(context));
     commands.put("activity", () -> new ActivityCommand(context));
+    // What follows USER is the command's, also what looks like an option of this program.
+    commands.put("exec", () -> new CommandLine(new ExecCommand(context)).setStopAtPositional(true));
+    commands.put("cp", () -> new CopyCommand(context));
+    commands.put("release", () -> new ReleaseCommand(context));
     commands.put("watch", () -> new WatchCommand(context));
     commands.put("ps", () -> new PsCommand.Typed(context));
     commands.put("get", () -> new GetCommand(context));
@@ -98,7 +104,12 @@ public final class Cli {
   }
 
   static Cli commandLine(Console console, Function<WorkerConfig, Engine> engines) {
-    return new Cli(console, engines);
+    return commandLine(console, engines, StandardStreams::ofProcess);
+  }
+
+  static Cli commandLine(
+      Console console, Function<WorkerConfig, Engine> engines, Supplier<StandardStreams> streams) {
+    return new Cli(console, engines, streams);
   }
 
   /** Adds a command to those that every worker has. */

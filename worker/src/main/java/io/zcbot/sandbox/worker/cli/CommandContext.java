@@ -4,22 +4,35 @@
  */
 package io.zcbot.sandbox.worker.cli;
 
+import io.zcbot.sandbox.worker.cli.terminal.StandardStreams;
 import io.zcbot.sandbox.worker.config.WorkerConfig;
 import io.zcbot.sandbox.worker.engine.Engine;
 import io.zcbot.sandbox.worker.ops.Logging;
 import java.util.function.BooleanSupplier;
 import java.util.function.Function;
+import java.util.function.Supplier;
 
 /** What commands share. Settings are read, and logs set up, only when a command asks for them. */
 final class CommandContext {
   private final Console console;
   private final BooleanSupplier verbose;
   private final Function<WorkerConfig, Engine> engines;
+  private final Supplier<StandardStreams> streams;
 
-  CommandContext(Console console, BooleanSupplier verbose, Function<WorkerConfig, Engine> engines) {
+  CommandContext(
+      Console console,
+      BooleanSupplier verbose,
+      Function<WorkerConfig, Engine> engines,
+      Supplier<StandardStreams> streams) {
     this.console = console;
     this.verbose = verbose;
     this.engines = engines;
+    this.streams = streams;
+  }
+
+  /** The standard streams as bytes, for commands that pass on what others read and write. */
+  StandardStreams streams() {
+    return streams.get();
   }
 
   Console console() {

@@ -7,6 +7,10 @@ package io.zcbot.sandbox.worker.cli;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.config.Durations;
 import java.time.Duration;
+import java.util.Locale;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.TypeConversionException;
 
 /** Converters for arguments that are not plain text. */
@@ -27,5 +31,28 @@ final class Converters {
       throw new TypeConversionException("write a duration such as 300 (seconds), 90s, 5m or 2h");
     }
     return duration;
+  }
+
+  /** A number of bytes, with or without a unit. */
+  static final class Size implements ITypeConverter<Integer> {
+    private static final Pattern FORM = Pattern.compile("(\\d{1,9})([km]?)");
+
+    @Override
+    public Integer convert(String text) {
+      Matcher matcher = FORM.matcher(text.toLowerCase(Locale.ROOT));
+      if (matcher.matches()) {
+        long unit =
+            switch (matcher.group(2)) {
+              case "k" -> 1L << 10;
+              case "m" -> 1L << 20;
+              default -> 1L;
+            };
+        long size = Long.parseLong(matcher.group(1)) * unit;
+        if (size <= Integer.MAX_VALUE) {
+          return (int) size;
+        }
+      }
+      throw new TypeConversionException("write a size such as 65536 (bytes), 512k or 4m");
+    }
   }
 }

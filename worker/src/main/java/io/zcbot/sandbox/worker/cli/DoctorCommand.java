@@ -61,9 +61,20 @@ final class DoctorCommand implements Callable<Integer> {
 
   private List<Finding> examine(WorkerConfig config) throws CommandException, InterruptedException {
     try (KafkaLog log = new KafkaLog(config.kafka());
-        DockerEngine engine = Cli.engine(config);
-        Admin admin = admin(log)) {
-      return new Doctor(config, engine, admin).examine();
+        Aside aside = new Aside()) {
+      Aside.Work<List<Finding>> kafka = aside.start(() -> kafka(config, log));
+      try (DockerEngine engine = Cli.engine(config)) {
+        List<Finding> findings = new ArrayList<>(new Doctor(config, engine).host());
+        findings.addAll(kafka.result());
+        return findings;
+      }
+    }
+  }
+
+  private static List<Finding> kafka(WorkerConfig config, KafkaLog log)
+      throws CommandException, InterruptedException {
+    try (Admin admin = admin(log)) {
+      return Doctor.kafka(config, admin);
     }
   }
 

@@ -16,14 +16,12 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
-import java.util.List;
 import java.util.UUID;
 import java.util.concurrent.Callable;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.producer.RecordMetadata;
 import org.apache.kafka.common.KafkaException;
-import org.apache.kafka.common.TopicPartition;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -95,7 +93,9 @@ final class EnsureCommand implements Callable<Integer> {
     // Positioned before the ensure is published: the answer can't slip past.
     try (Consumer<byte[], byte[]> answers = log.fromEnd(Topic.READY, Topic.FAILED)) {
       RecordMetadata at = log.publish(ensure);
-      keepOnly(answers, at.partition());
+      UserPartitions.keep(
+          answers.assignment().stream().filter(p -> p.partition() == at.partition()).toList(),
+          answers);
       SandboxEvent answer = await(answers, log.config().topicPrefix(), ensure);
       if (answer == null) {
         console
@@ -116,17 +116,6 @@ final class EnsureCommand implements Callable<Integer> {
       return answer instanceof Ready ? ExitCode.OK : ExitCode.FAILED;
     } catch (KafkaException e) {
       throw log.failed("read the answer", e);
-    }
-  }
-
-  /** The answer lies in the partition of the ensure's number. */
-  private static void keepOnly(Consumer<byte[], byte[]> answers, int partition) {
-    List<TopicPartition> kept =
-        answers.assignment().stream().filter(p -> p.partition() == partition).toList();
-    long[] positions = kept.stream().mapToLong(answers::position).toArray();
-    answers.assign(kept);
-    for (int i = 0; i < positions.length; i++) {
-      answers.seek(kept.get(i), positions[i]);
     }
   }
 

@@ -7,59 +7,102 @@ package io.zcbot.sandbox.worker.cli;
 import io.zcbot.sandbox.events.Activity;
 import io.zcbot.sandbox.events.ContainerRef;
 import io.zcbot.sandbox.events.Ensure;
+import io.zcbot.sandbox.events.Exec;
+import io.zcbot.sandbox.events.Exited;
+import io.zcbot.sandbox.events.Expiring;
 import io.zcbot.sandbox.events.Failed;
+import io.zcbot.sandbox.events.Input;
+import io.zcbot.sandbox.events.Output;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
+import io.zcbot.sandbox.events.Release;
 import io.zcbot.sandbox.events.SandboxEvent;
 import java.util.ArrayList;
 import java.util.List;
 
-/** Describes an event on one line, without its user. */
+/**
+ * Describes an event on one line, without its user, and without anything that a command reads or
+ * writes.
+ */
 final class EventText {
   private static final int SHORT_ID = 12;
 
   private EventText() {}
 
   static String of(SandboxEvent event) {
-    List<String> parts = new ArrayList<>();
-    switch (event) {
-      case Ensure e -> {
-        if (e.requestedBy() != null) {
-          parts.add("by " + e.requestedBy());
-        }
-        if (e.expiresAt() != null) {
-          parts.add("expires " + e.expiresAt());
-        }
-        parts.add("id " + e.eventId());
-      }
-      case Activity a -> parts.add(a.source() == null ? "" : "from " + a.source());
-      case Ready r -> {
-        parts.add(r.outcome().wire() + " in " + r.tookMs() + " ms");
-        parts.add(where(r.container()));
-      }
-      case Reaped r -> {
-        parts.add(r.reason().wire());
-        parts.add(where(r.container()));
-        if (r.exitCode() != null) {
-          parts.add("exit code " + r.exitCode());
-        }
-        if (r.oomKilled() != null && r.oomKilled()) {
-          parts.add("out of memory");
-        }
-        if (r.lastActiveAt() != null) {
-          parts.add("last active " + r.lastActiveAt());
-        }
-      }
-      case Failed f -> {
-        parts.add(f.reason().wire() + ": " + f.message());
-        parts.add(f.retryable() ? "may succeed later" : "fails again until the cause is fixed");
-      }
-    }
+    List<String> parts =
+        switch (event) {
+          case Ensure ensure -> parts(ensure);
+          case Activity a -> List.of(a.source() == null ? "" : "from " + a.source());
+          case Ready r ->
+              List.of(r.outcome().wire() + " in " + r.tookMs() + " ms", where(r.container()));
+          case Reaped reaped -> parts(reaped);
+          case Failed f ->
+              List.of(f.reason().wire() + ": " + f.message(), retryable(f.retryable()));
+          case Release release -> parts(release);
+          case Expiring e ->
+              List.of(
+                  e.reason().wire(), "at " + e.endsAt(), "container " + shortId(e.containerId()));
+          case Exec exec -> CommandText.parts(exec);
+          case Input input -> CommandText.parts(input);
+          case Output output -> CommandText.parts(output);
+          case Exited exited -> CommandText.parts(exited);
+        };
     return plain(String.join(", ", parts));
   }
 
-  private static String where(ContainerRef container) {
+  private static List<String> parts(Ensure e) {
+    List<String> parts = new ArrayList<>();
+    if (e.requestedBy() != null) {
+      parts.add("by " + e.requestedBy());
+    }
+    if (e.expiresAt() != null) {
+      parts.add("expires " + e.expiresAt());
+    }
+    if (e.idleTtl() != null) {
+      parts.add("idle TTL " + e.idleTtl().toSeconds() + " s");
+    }
+    parts.add("id " + e.eventId());
+    return parts;
+  }
+
+  private static List<String> parts(Reaped r) {
+    List<String> parts = new ArrayList<>();
+    parts.add(r.reason().wire());
+    parts.add(where(r.container()));
+    if (r.exitCode() != null) {
+      parts.add("exit code " + r.exitCode());
+    }
+    if (r.oomKilled() != null && r.oomKilled()) {
+      parts.add("out of memory");
+    }
+    if (r.lastActiveAt() != null) {
+      parts.add("last active " + r.lastActiveAt());
+    }
+    if (r.lastUse() != null) {
+      parts.add("last use " + r.lastUse().wire());
+    }
+    return parts;
+  }
+
+  private static List<String> parts(Release r) {
+    List<String> parts = new ArrayList<>();
+    if (r.requestedBy() != null) {
+      parts.add("by " + r.requestedBy());
+    }
+    if (r.containerId() != null) {
+      parts.add("container " + shortId(r.containerId()));
+    }
+    parts.add("id " + r.eventId());
+    return parts;
+  }
+
+  static String where(ContainerRef container) {
     return container.name() + " (" + shortId(container.id()) + ") on " + container.host();
+  }
+
+  static String retryable(boolean retryable) {
+    return retryable ? "may succeed later" : "fails again until the cause is fixed";
   }
 
   /** Untrusted text for a terminal: without control characters, and so without escape sequences. */

@@ -21,6 +21,18 @@ public final class ExitCode {
   /** No answer in time; it may still come. */
   public static final int TIMEOUT = 3;
 
+  /** A command did not run, and may if it is tried again. */
+  public static final int RETRY = 75;
+
+  /** How a command ended is not known, or its sandbox ended under it. It may have run. */
+  public static final int UNKNOWN_END = 122;
+
+  /** A command ran into its time-out; as of timeout(1). */
+  public static final int TIMED_OUT = 124;
+
+  /** A command did not run; as of docker(1). */
+  public static final int NOT_RUN = 125;
+
   /** Kafka or the engine can't be reached. */
   public static final int UNAVAILABLE = 69;
 
@@ -31,6 +43,24 @@ public final class ExitCode {
   public static final int CONFIG = 78;
 
   private ExitCode() {}
+
+  /** For the help of what passes a command's own code on. */
+  static Map<String, String> meaningsForCommands() {
+    Map<String, String> meanings = new LinkedHashMap<>();
+    meanings.put("0-255", "The command's own, or as below.");
+    meanings.put(Integer.toString(USAGE), "The arguments are invalid.");
+    meanings.put(Integer.toString(UNAVAILABLE), "Kafka can't be reached.");
+    meanings.put(Integer.toString(RETRY), "The command did not run. It may if it is tried again.");
+    meanings.put(Integer.toString(CONFIG), "The settings or the topics can't be used.");
+    meanings.put(
+        Integer.toString(UNKNOWN_END),
+        "Nobody knows how the command ended: no answer came, its worker was lost, or its sandbox"
+            + " ended. It may have run.");
+    meanings.put(Integer.toString(TIMED_OUT), "The command ran into its time-out and was killed.");
+    meanings.put(Integer.toString(NOT_RUN), "The command did not run.");
+    meanings.put("128+N", "Signal N ended the command.");
+    return meanings;
+  }
 
   /** For the help, by code. */
   static Map<String, String> meanings() {
@@ -44,6 +74,7 @@ public final class ExitCode {
     meanings.put(TIMEOUT, "No answer arrived in time.");
     meanings.put(UNAVAILABLE, "Kafka or the engine can't be reached.");
     meanings.put(SOFTWARE, "The program failed unexpectedly.");
+    meanings.put(RETRY, "A command did not run, and may if it is tried again.");
     meanings.put(CONFIG, "The settings or the topics can't be used.");
     Map<String, String> texts = new LinkedHashMap<>();
     meanings.forEach((code, meaning) -> texts.put(Integer.toString(code), meaning));

@@ -5,11 +5,14 @@
 package io.zcbot.sandbox.worker.cli;
 
 import io.zcbot.sandbox.events.LiveSandbox;
+import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.config.WorkerConfig;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.concurrent.Callable;
+import org.apache.kafka.common.KafkaException;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
@@ -18,9 +21,9 @@ import picocli.CommandLine.Parameters;
 @Command(
     name = "get",
     description = {
-      "Describe a user's sandbox: where it is, since when, its last use, its last ensure and what"
-          + " happened to it in the last 24 hours.",
-      "The topics are asked, and no engine. They do not tell of commands that run in the sandbox,"
+      "Describe a user's sandbox: where it is, since when, its last use, its last ensure, what"
+          + " happened to it in the last 24 hours, and the last commands.",
+      "The topics are asked, and no engine. They do not tell of commands that were run past them,"
           + " which count as use, too. The exit code is 1 if the user has no sandbox."
     })
 final class GetCommand implements Callable<Integer> {
@@ -52,11 +55,40 @@ final class GetCommand implements Callable<Integer> {
 
   private UserDescription describe(KafkaLog log, Duration ownTtl) throws CommandException {
     Instant now = Instant.now();
-    LiveSandbox live = LiveEntries.of(log, user);
-    UserHistory history = UserHistory.read(log, user, now);
-    Duration ttl = UserDescription.idleTtl(live, history);
-    Instant lastUse =
-        live == null ? null : LastUses.of(log, user, now.minus(ttl == null ? ownTtl : ttl));
-    return new UserDescription(user, live, history, lastUse, now);
+    try (RangeReader reader =
+        log.ranges(
+            Topic.LIVE,
+            Topic.ENSURE,
+            Topic.READY,
+            Topic.REAPED,
+            Topic.FAILED,
+            Topic.RELEASE,
+            Topic.EXPIRING,
+            Topic.ACTIVITY)) {
+      LiveSandbox live = LiveEntries.of(reader, user);
+      UserHistory history = UserHistory.read(reader, user, now);
+      Duration ttl = UserDescription.idleTtl(live, history);
+      Instant lastUse =
+          live == null ? null : LastUses.of(reader, user, now.minus(ttl == null ? ownTtl : ttl));
+      return new UserDescription(user, live, history, commands(log, now), lastUse, now);
+    } catch (KafkaException e) {
+      throw log.failed("read what happened to the sandbox", e);
+    }
+  }
+
+  private UserDescription.@Nullable Commands commands(KafkaLog log, Instant now) {
+    try (RangeReader reader = log.ranges(Topic.COMMANDS, Topic.EXEC, Topic.EXITED)) {
+      return new UserDescription.Commands(
+          RunningCommands.count(reader, user), UserHistory.ofCommands(reader, user, now));
+    } catch (CommandException e) {
+      return unknown(e);
+    } catch (KafkaException e) {
+      return unknown(log.failed("read the commands", e));
+    }
+  }
+
+  private UserDescription.@Nullable Commands unknown(CommandException e) {
+    context.console().err().println("commands are not known: " + e.getMessage());
+    return null;
   }
 }

@@ -26,6 +26,13 @@ final class HelpText {
         .exitCodeListHeading("%nExit codes:%n")
         .exitCodeList(ExitCode.meanings());
     addFooter(line);
+    CommandLine exec = line.getSubcommands().get("exec");
+    if (exec != null) {
+      exec.getCommandSpec()
+          .usageMessage()
+          .exitCodeListHeading("%nExit codes:%n")
+          .exitCodeList(ExitCode.meaningsForCommands());
+    }
   }
 
   private static void addFooter(CommandLine line) {

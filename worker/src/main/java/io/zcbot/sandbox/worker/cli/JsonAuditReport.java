@@ -11,6 +11,7 @@ import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.worker.audit.log.RecordPosition;
+import io.zcbot.sandbox.worker.audit.result.AuditedCommand;
 import io.zcbot.sandbox.worker.audit.result.AuditedEnsure;
 import io.zcbot.sandbox.worker.audit.result.Check;
 import io.zcbot.sandbox.worker.audit.result.Latency;
@@ -22,6 +23,7 @@ import java.io.PrintWriter;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Map;
+import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /** One JSON object per line, each with its {@code type}. */
@@ -45,6 +47,11 @@ final class JsonAuditReport implements AuditReport {
       case Session session -> {
         if (!summaryOnly) {
           print(json(session));
+        }
+      }
+      case AuditedCommand command -> {
+        if (!summaryOnly) {
+          print(json(command));
         }
       }
       case AuditedEnsure ensure -> {
@@ -98,6 +105,28 @@ final class JsonAuditReport implements AuditReport {
     return json;
   }
 
+  private ObjectNode json(AuditedCommand command) {
+    ObjectNode json = line("command");
+    json.put("user_id", command.user().toString());
+    json.put("exec_id", command.execId());
+    json.put("at", text(command.at()));
+    json.put("command", command.line());
+    json.put("exec", position(command.position()));
+    AuditedCommand.Answer answer = command.answer();
+    json.put("reason", answer == null ? null : answer.reason().wire());
+    json.put("exit_code", answer == null ? null : answer.exitCode());
+    json.put("signal", answer == null ? null : answer.signal());
+    json.put("container_id", answer == null ? null : answer.containerId());
+    json.put("latency_ms", answer == null ? null : answer.latencyMs());
+    json.put("took_ms", answer == null ? null : answer.tookMs());
+    json.put("cpu_ms", answer == null ? null : answer.cpuMs());
+    json.put("outputs", answer == null ? null : answer.output().records());
+    json.put("output_bytes", answer == null ? null : answer.output().bytes());
+    json.put("truncated", answer == null ? null : answer.output().isCut());
+    json.put("exited", answer == null ? null : position(answer.position()));
+    return json;
+  }
+
   @Override
   public void end(Summary summary) {
     ObjectNode json = line("summary");
@@ -125,12 +154,26 @@ final class JsonAuditReport implements AuditReport {
     json.put("answers_before_ensure", summary.ensures().answersBeforeEnsure());
     json.put("reaps_without_ready", summary.sessions().reapsWithoutReady());
     json.put("activities_outside", summary.sessions().activitiesOutside());
+    commands(json, summary.commands());
     json.put("unreadable", summary.records().unreadable());
     ObjectNode violations = json.putObject("violations");
     for (Map.Entry<Check, Long> each : summary.violations().entrySet()) {
       violations.put(each.getKey().label(), each.getValue());
     }
     print(json);
+  }
+
+  private static void commands(ObjectNode json, Summary.Commands commands) {
+    json.put("commands", commands.count());
+    json.put("unanswered_commands", commands.open());
+    ObjectNode exits = json.putObject("exits");
+    commands.answers().forEach((reason, n) -> exits.put(reason.wire(), n));
+    Map<String, Latency> latencies = new TreeMap<>();
+    commands.latencies().forEach((reason, latency) -> latencies.put(reason.wire(), latency));
+    latencies(json.putObject("command_latency_ms"), latencies);
+    json.put("output_bytes", commands.outputBytes());
+    json.put("commands_answered_again", commands.answeredAgain());
+    json.put("answers_without_exec", commands.answersWithoutExec());
   }
 
   private static void latencies(ObjectNode json, Map<String, Latency> of) {

@@ -26,6 +26,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ExecutionException;
 import java.util.function.Function;
+import java.util.function.Supplier;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.producer.Producer;
@@ -177,21 +178,33 @@ final class KafkaLog implements AutoCloseable {
     }
   }
 
+  /** Reads ranges of topics. */
+  RangeReader ranges(Topic... topics) throws CommandException {
+    return new RangeReader(
+        open(() -> clients.rangeConsumer("read"), topics, (_, _) -> Map.of()),
+        config.topicPrefix());
+  }
+
   /** Reads topics from their end, as it is now. */
   Consumer<byte[], byte[]> fromEnd(Topic... topics) throws CommandException {
     return open(
-        topics, (consumer, partitions) -> LogRange.all(consumer, partitions, answer()).ends());
+        () -> clients.freeConsumer("read"),
+        topics,
+        (consumer, partitions) -> LogRange.all(consumer, partitions, answer()).ends());
   }
 
   /** Reads topics from their beginning. */
   Consumer<byte[], byte[]> fromBeginning(Topic... topics) throws CommandException {
     return open(
-        topics, (consumer, partitions) -> LogRange.all(consumer, partitions, answer()).starts());
+        () -> clients.freeConsumer("read"),
+        topics,
+        (consumer, partitions) -> LogRange.all(consumer, partitions, answer()).starts());
   }
 
   /** Reads topics from the first records at or after an instant on. */
   Consumer<byte[], byte[]> since(Instant instant, Topic... topics) throws CommandException {
     return open(
+        () -> clients.freeConsumer("read"),
         topics,
         (consumer, partitions) -> LogRange.since(consumer, partitions, instant, answer()).starts());
   }
@@ -201,7 +214,8 @@ final class KafkaLog implements AutoCloseable {
         Consumer<byte[], byte[]> consumer, Collection<TopicPartition> partitions);
   }
 
-  private Consumer<byte[], byte[]> open(Topic[] topics, Positioning positioning)
+  private Consumer<byte[], byte[]> open(
+      Supplier<Consumer<byte[], byte[]>> consumers, Topic[] topics, Positioning positioning)
       throws CommandException {
     String what =
         "read "
@@ -209,10 +223,11 @@ final class KafkaLog implements AutoCloseable {
                 ", ", Arrays.stream(topics).map(t -> t.named(config.topicPrefix())).toList());
     Consumer<byte[], byte[]> consumer = null;
     try {
-      consumer = clients.freeConsumer("read");
+      consumer = consumers.get();
       requireReachable(what);
-      Map<TopicPartition, Long> starts = positioning.of(consumer, partitions(consumer, topics));
-      consumer.assign(starts.keySet());
+      List<TopicPartition> partitions = partitions(consumer, topics);
+      Map<TopicPartition, Long> starts = positioning.of(consumer, partitions);
+      consumer.assign(partitions);
       starts.forEach(consumer::seek);
       return consumer;
     } catch (KafkaException e) {

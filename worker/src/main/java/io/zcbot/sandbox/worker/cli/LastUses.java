@@ -12,55 +12,50 @@ import java.time.Instant;
 import java.util.Collection;
 import java.util.HashMap;
 import java.util.Map;
-import java.util.function.UnaryOperator;
-import org.apache.kafka.clients.consumer.Consumer;
-import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
 import org.jspecify.annotations.Nullable;
 
 /** Reads from the topics when users' sandboxes were last used. */
 final class LastUses {
+  /** What tells of it. */
+  private static final Topic[] TOPICS = {Topic.READY, Topic.ACTIVITY};
+
   private static final Duration LIMIT = Duration.ofSeconds(5);
-  private static final Duration POLL = Duration.ofMillis(200);
 
   private LastUses() {}
 
   /** Reads the window up to now, or as far as the time limit allows. */
   static Map<UserId, Instant> since(KafkaLog log, Instant instant) throws CommandException {
-    return read(log, instant, all -> all);
-  }
-
-  /** The same for one user; null if the window has no use. */
-  static @Nullable Instant of(KafkaLog log, UserId user, Instant since) throws CommandException {
-    return read(log, since, all -> UserPartitions.of(user, all)).get(user);
-  }
-
-  private static Map<UserId, Instant> read(
-      KafkaLog log, Instant since, UnaryOperator<Collection<TopicPartition>> wanted)
-      throws CommandException {
-    try (Consumer<byte[], byte[]> records = log.since(since, Topic.READY, Topic.ACTIVITY)) {
-      Map<UserId, Instant> last = new HashMap<>();
-      Collection<TopicPartition> all = records.assignment();
-      Collection<TopicPartition> partitions = wanted.apply(all);
-      records.pause(all.stream().filter(p -> !partitions.contains(p)).toList());
-      Map<TopicPartition, Long> ends = records.endOffsets(partitions);
-      long deadline = System.nanoTime() + LIMIT.toNanos();
-      while (partitions.stream().anyMatch(p -> records.position(p) < ends.getOrDefault(p, 0L))
-          && System.nanoTime() - deadline < 0) {
-        for (ConsumerRecord<byte[], byte[]> record : records.poll(POLL)) {
-          SandboxEvent event = Records.event(record, log.config().topicPrefix()).event();
-          if (event != null) {
-            last.merge(
-                event.userId(),
-                Instant.ofEpochMilli(record.timestamp()),
-                (a, b) -> a.isAfter(b) ? a : b);
-          }
-        }
-      }
-      return last;
+    try (RangeReader reader = log.ranges(TOPICS)) {
+      return read(reader, instant, reader.partitions(TOPICS));
     } catch (KafkaException e) {
       throw log.failed("read the last uses of sandboxes", e);
     }
+  }
+
+  /** The same for one user, with a reader of these topics; null if the window has no use. */
+  static @Nullable Instant of(RangeReader reader, UserId user, Instant since) {
+    return read(reader, since, reader.partitions(user, TOPICS)).get(user);
+  }
+
+  private static Map<UserId, Instant> read(
+      RangeReader reader, Instant since, Collection<TopicPartition> partitions) {
+    Map<UserId, Instant> last = new HashMap<>();
+    long deadline = System.nanoTime() + LIMIT.toNanos();
+    boolean _ =
+        reader.read(
+            reader.since(since, partitions),
+            deadline,
+            record -> {
+              SandboxEvent event = Records.event(record, reader.topicPrefix()).event();
+              if (event != null) {
+                last.merge(
+                    event.userId(),
+                    Instant.ofEpochMilli(record.timestamp()),
+                    (a, b) -> a.isAfter(b) ? a : b);
+              }
+            });
+    return last;
   }
 }

@@ -20,6 +20,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -54,20 +55,29 @@ final class PsCommand {
     }
 
     @Override
-    public Integer call() throws CommandException {
+    public Integer call() throws CommandException, InterruptedException {
       WorkerConfig config = context.config();
       if (allHosts) {
         Instant now = Instant.now();
         try (KafkaLog log = new KafkaLog(config.kafka())) {
-          String text = new AllHosts(log, now).text(now.minus(config.reaper().idleTtl), json);
+          String text =
+              new AllHosts(log, now).text(now.minus(config.reaper().longestIdleTtl), json);
           context.console().out().print(text);
           context.console().out().flush();
         }
         return ExitCode.OK;
       }
-      try (Engine engine = context.engine(config);
-          KafkaLog log = new KafkaLog(config.kafka())) {
-        return new PsCommand(context.console(), engine, log, config).run(json);
+      // Making the engine's client takes as long as many an answer, so Kafka is asked meanwhile.
+      Instant now = Instant.now();
+      try (KafkaLog log = new KafkaLog(config.kafka());
+          Aside aside = new Aside()) {
+        Aside.Work<Map<UserId, Instant>> uses =
+            aside.start(() -> LastUses.since(log, now.minus(config.reaper().longestIdleTtl)));
+        Aside.Work<Map<UserId, Integer>> running = aside.start(() -> RunningCommands.counts(log));
+        try (Engine engine = context.engine(config)) {
+          return new PsCommand(context.console(), engine, log, config)
+              .run(now, uses, running, aside, json);
+        }
       }
     }
   }
@@ -76,9 +86,14 @@ final class PsCommand {
    * A line.
    *
    * @param since when the user's sandbox began: with its start, or with the claim of a warm slot
+   * @param commands how many run; null if that is not known
    */
   private record Row(
-      Container container, UserId user, @Nullable Instant since, @Nullable Instant lastUsed) {}
+      Container container,
+      UserId user,
+      @Nullable Instant since,
+      @Nullable Instant lastUsed,
+      @Nullable Integer commands) {}
 
   PsCommand(Console console, Engine engine, KafkaLog log, WorkerConfig config) {
     this.console = console;
@@ -87,22 +102,39 @@ final class PsCommand {
     this.config = config;
   }
 
-  int run(boolean json) throws CommandException {
-    Instant now = Instant.now();
-    List<Container> containers = Engines.sandboxes(engine);
-    Map<UserId, Instant> lastUsed =
-        containers.isEmpty() ? Map.of() : lastUses(now.minus(config.reaper().idleTtl));
-    boolean hasClaimed = containers.stream().anyMatch(PsCommand::isClaimed);
+  private int run(
+      Instant now,
+      Aside.Work<Map<UserId, Instant>> uses,
+      Aside.Work<Map<UserId, Integer>> running,
+      Aside aside,
+      boolean json)
+      throws CommandException, InterruptedException {
+    Map<Container, Aside.Work<Container>> sandboxes = new LinkedHashMap<>();
+    for (Container container : Engines.sandboxes(engine)) {
+      if (container.user() != null) {
+        sandboxes.put(container, aside.start(() -> detailed(container)));
+      }
+    }
+    Map<UserId, Instant> lastUsed = sandboxes.isEmpty() ? Map.of() : lastUses(uses);
+    @Nullable Map<UserId, Integer> commands = sandboxes.isEmpty() ? Map.of() : commands(running);
+    boolean hasClaimed = sandboxes.keySet().stream().anyMatch(PsCommand::isClaimed);
     Map<String, LiveSandbox> live = hasClaimed ? live() : Map.of();
     List<Row> rows = new ArrayList<>();
-    for (Container container : containers) {
+    for (Map.Entry<Container, Aside.Work<Container>> sandbox : sandboxes.entrySet()) {
+      Container container = sandbox.getKey();
+      Container detailed = sandbox.getValue().result();
       UserId user = container.user();
       if (user != null) {
-        Container detailed = detailed(container);
         LiveSandbox entry = live.get(container.id());
         Instant since =
             isClaimed(container) ? (entry == null ? null : entry.openedAt()) : detailed.startedAt();
-        rows.add(new Row(detailed, user, since, lastUsed.get(user)));
+        rows.add(
+            new Row(
+                detailed,
+                user,
+                since,
+                lastUsed.get(user),
+                commands == null ? null : commands.getOrDefault(user, 0)));
       }
     }
     rows.sort(Comparator.comparing(row -> row.user));
@@ -137,17 +169,29 @@ final class PsCommand {
     }
   }
 
-  private Map<UserId, Instant> lastUses(Instant since) {
+  private Map<UserId, Instant> lastUses(Aside.Work<Map<UserId, Instant>> uses)
+      throws InterruptedException {
     try {
-      return LastUses.since(log, since);
+      return uses.result();
     } catch (CommandException e) {
       console.err().println("idle times are not known: " + e.getMessage());
       return Map.of();
     }
   }
 
+  /** How many run, by user; null if that is not known. */
+  private @Nullable Map<UserId, Integer> commands(Aside.Work<Map<UserId, Integer>> running)
+      throws InterruptedException {
+    try {
+      return running.result();
+    } catch (CommandException e) {
+      console.err().println("running commands are not known: " + e.getMessage());
+      return null;
+    }
+  }
+
   private void print(List<Row> rows, Instant now) {
-    Table table = new Table("USER", "STATE", "AGE", "IDLE", "SPEC", "WORKER", "CONTAINER");
+    Table table = new Table("USER", "STATE", "AGE", "IDLE", "CMDS", "SPEC", "WORKER", "CONTAINER");
     for (Row row : rows) {
       Container container = row.container;
       String workerId = container.ownership().workerId();
@@ -156,6 +200,7 @@ final class PsCommand {
           container.state().name().toLowerCase(Locale.ROOT),
           age(row.since, now),
           age(row.lastUsed, now),
+          row.commands == null ? "-" : row.commands.toString(),
           spec(container),
           workerId == null ? "-" : workerId,
           EventText.shortId(container.id()));
@@ -174,6 +219,7 @@ final class PsCommand {
       json.put("started_at", text(container.startedAt()));
       json.put("ready_at", text(row.since));
       json.put("last_used_at", text(row.lastUsed));
+      json.put("commands", row.commands);
       json.put("spec", spec(container));
       json.put("worker_id", container.ownership().workerId());
       json.put("container_name", container.name());

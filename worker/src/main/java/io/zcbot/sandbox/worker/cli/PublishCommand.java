@@ -17,13 +17,14 @@ import picocli.CommandLine.Parameters;
     name = "publish",
     description = {
       "Publish a record to one of the input topics, without checking it.",
-      "Use it to test how workers handle invalid input; 'ensure' and 'activity' publish valid"
-          + " records."
+      "Use it to test how workers handle invalid input; other commands publish valid records."
     })
 final class PublishCommand implements Callable<Integer> {
   private final CommandContext context;
 
-  @Parameters(paramLabel = "TOPIC", description = "The topic: ensure or activity.")
+  @Parameters(
+      paramLabel = "TOPIC",
+      description = "The topic: ensure, activity, exec, input or release.")
   private InputTopic topic = InputTopic.ensure;
 
   @Parameters(paramLabel = "KEY", description = "The record's key.")
@@ -34,8 +35,17 @@ final class PublishCommand implements Callable<Integer> {
 
   /** As they are typed. */
   enum InputTopic {
-    ensure,
-    activity
+    ensure(Topic.ENSURE),
+    activity(Topic.ACTIVITY),
+    exec(Topic.EXEC),
+    input(Topic.INPUT),
+    release(Topic.RELEASE);
+
+    final Topic topic;
+
+    InputTopic(Topic topic) {
+      this.topic = topic;
+    }
   }
 
   PublishCommand(CommandContext context) {
@@ -47,7 +57,7 @@ final class PublishCommand implements Callable<Integer> {
     try (KafkaLog log = context.log()) {
       RecordMetadata at =
           log.publish(
-              topic == InputTopic.ensure ? Topic.ENSURE : Topic.ACTIVITY,
+              topic.topic,
               key.getBytes(StandardCharsets.UTF_8),
               value.getBytes(StandardCharsets.UTF_8),
               new RecordHeaders());

@@ -108,6 +108,9 @@ final class PurgeCommand {
     if (!force) {
       refuseIfAlive(workerId);
     }
+    if (sandboxes.stream().anyMatch(sandbox -> sandbox.user() != null)) {
+      refuseIfUnannounced(workerId, force);
+    }
     if (!yes
         && !console.confirms(
             "Remove " + sandboxes.size() + " sandboxes of worker " + workerId + "?")) {
@@ -157,6 +160,38 @@ final class PurgeCommand {
               + "it is alive ("
               + sign
               + ") and serves them; stop it, which reaps them, or add --force",
+          null);
+    }
+  }
+
+  /**
+   * With force, Kafka may be away. Where it answers that nothing may be written, force is no help.
+   */
+  private void refuseIfUnannounced(String workerId, boolean force)
+      throws CommandException, InterruptedException {
+    String tried = "could not purge the sandboxes of worker " + workerId + ": ";
+    String missing;
+    try {
+      missing = AnnouncePermission.missing(log);
+    } catch (CommandException e) {
+      if (force) {
+        return;
+      }
+      throw new CommandException(
+          e.exitCode(),
+          tried
+              + "whether their end can be announced cannot be determined: "
+              + e.getMessage()
+              + ". To remove them though agent services are not told, add --force",
+          e);
+    }
+    if (missing != null) {
+      throw new CommandException(
+          ExitCode.CONFIG,
+          tried
+              + missing
+              + ", so their end could not be announced; nothing was removed. 'topics acls' prints"
+              + " what the role operator needs",
           null);
     }
   }

@@ -18,7 +18,10 @@ import java.time.format.DateTimeFormatter;
 import java.util.Base64;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 
-/** Shows records of all topics, valid or not, as lines or as JSON. */
+/**
+ * Shows records of all topics, valid or not, as lines or as JSON, without what commands read and
+ * write.
+ */
 final class RecordFormat {
   private static final DateTimeFormatter TIME =
       DateTimeFormatter.ofPattern("yyyy-MM-dd'T'HH:mm:ss.SSS'Z'").withZone(ZoneOffset.UTC);
@@ -77,7 +80,7 @@ final class RecordFormat {
 
   String json(ConsumerRecord<byte[], byte[]> record) {
     try {
-      return JSON.writeValueAsString(node(record));
+      return JsonText.plain(JSON.writeValueAsString(node(record)));
     } catch (JacksonException e) {
       throw new IllegalStateException("the record could not be written as JSON", e);
     }
@@ -93,13 +96,15 @@ final class RecordFormat {
     json.put("key", Records.key(record));
     try {
       if (read.event() != null) {
-        json.set("event", JSON.readTree(codec.encode(read.event())));
+        json.set("event", CommandData.hidden(JSON.readTree(codec.encode(read.event()))));
       } else {
         json.put("problem", read.problem());
         if (read.topic() == Topic.DEAD_LETTER) {
           json.put("origin", origin(record));
         }
-        if (record.value() != null) {
+        if (record.value() != null && read.topic().holdsCommandData()) {
+          json.put("value_bytes", record.value().length);
+        } else if (record.value() != null) {
           json.put("value_base64", Base64.getEncoder().encodeToString(record.value()));
         }
       }
@@ -115,13 +120,13 @@ final class RecordFormat {
     }
     String code =
         switch (topic) {
-          case ENSURE -> "36";
-          case ACTIVITY -> "2";
-          case READY -> "32";
-          case REAPED -> "33";
+          case ENSURE, EXEC, RELEASE -> "36";
+          case ACTIVITY, INPUT, OUTPUT -> "2";
+          case READY, EXITED -> "32";
+          case REAPED, EXPIRING -> "33";
           case FAILED -> "31";
           case DEAD_LETTER -> "35";
-          case LIVE -> "0";
+          case LIVE, COMMANDS -> "0";
         };
     return "\u001b[" + code + "m" + text + "\u001b[0m";
   }

@@ -5,6 +5,7 @@
 package io.zcbot.sandbox.worker.cli;
 
 import io.zcbot.sandbox.events.Topic;
+import io.zcbot.sandbox.worker.audit.result.AuditedCommand;
 import io.zcbot.sandbox.worker.audit.result.AuditedEnsure;
 import io.zcbot.sandbox.worker.audit.result.Latency;
 import io.zcbot.sandbox.worker.audit.result.Observation;
@@ -39,15 +40,15 @@ final class TextAuditReport implements AuditReport {
   private final PrintWriter out;
   private final String topicPrefix;
   private final boolean summaryOnly;
-  private final boolean withEnsures;
+  private final boolean ofOneUser;
   private final List<Violation> violations = new ArrayList<>();
   private boolean hasRows;
 
-  TextAuditReport(PrintWriter out, String topicPrefix, boolean summaryOnly, boolean withEnsures) {
+  TextAuditReport(PrintWriter out, String topicPrefix, boolean summaryOnly, boolean ofOneUser) {
     this.out = out;
     this.topicPrefix = topicPrefix;
     this.summaryOnly = summaryOnly;
-    this.withEnsures = withEnsures;
+    this.ofOneUser = ofOneUser;
   }
 
   @Override
@@ -63,8 +64,13 @@ final class TextAuditReport implements AuditReport {
           print(session);
         }
       }
+      case AuditedCommand command -> {
+        if (!summaryOnly && ofOneUser) {
+          print(command);
+        }
+      }
       case AuditedEnsure ensure -> {
-        if (!summaryOnly && withEnsures) {
+        if (!summaryOnly && ofOneUser) {
           print(ensure);
         }
       }
@@ -100,6 +106,30 @@ final class TextAuditReport implements AuditReport {
         "",
         "",
         container == null ? "-" : EventText.shortId(container));
+  }
+
+  private void print(AuditedCommand command) {
+    AuditedCommand.Answer answer = command.answer();
+    String container = answer == null ? null : answer.containerId();
+    row(
+        command.user().toString(),
+        "command",
+        time(command.at()),
+        answer == null || container == null ? "-" : answer.tookMs() + "ms",
+        answer == null ? "unanswered" : exit(answer),
+        "",
+        "",
+        "",
+        "",
+        (container == null ? "-" : EventText.shortId(container))
+            + "  "
+            + (answer == null ? "" : answer.output().bytes() + " bytes  ")
+            + command.line());
+  }
+
+  private static String exit(AuditedCommand.Answer answer) {
+    Integer number = answer.exitCode() == null ? answer.signal() : answer.exitCode();
+    return answer.reason().wire() + (number == null ? "" : " " + number);
   }
 
   private void row(Object... cells) {
@@ -180,6 +210,15 @@ final class TextAuditReport implements AuditReport {
             + (summary.sessions().open() == 0
                 ? ""
                 : ", " + count(summary.sessions().open()) + " open"));
+    Summary.Commands commands = summary.commands();
+    if (commands.count() > 0) {
+      item(
+          "commands",
+          count(commands.count())
+              + listed(commands.answers(), reason -> reason.wire())
+              + (commands.open() == 0 ? "" : ", " + count(commands.open()) + " open"));
+    }
+    commands.latencies().forEach((r, latency) -> item("latency", text(r.wire(), latency)));
     long duplicates = summary.records().repeated().values().stream().mapToLong(n -> n).sum();
     note(duplicates, "duplicates" + listed(summary.records().repeated(), topic -> topic.named("")));
     note(summary.ensures().answeredAgain(), "repeated answers to ensures");
@@ -189,6 +228,9 @@ final class TextAuditReport implements AuditReport {
         "answers older than their ensure (the clocks differ)");
     note(summary.sessions().reapsWithoutReady(), "reaped events without a ready in the log");
     note(summary.sessions().activitiesOutside(), "activities without a sandbox");
+    note(commands.answeredAgain(), "repeated answers to execs");
+    note(commands.answersWithoutExec(), "answers to execs not in the log");
+    note(commands.outputBytes(), "bytes of streamed output");
     note(summary.records().unreadable(), "records that are not valid events");
     note(summary.records().read().getOrDefault(Topic.DEAD_LETTER, 0L), "dead letters");
     item(

@@ -23,14 +23,24 @@ import org.jspecify.annotations.Nullable;
  * written by others.
  *
  * @param live the entry of the live table; null without a sandbox
+ * @param commands null if they are not known
  * @param lastUse null if it is longer ago than the idle TTL
  */
 record UserDescription(
     UserId user,
     @Nullable LiveSandbox live,
     UserHistory history,
+    @Nullable Commands commands,
     @Nullable Instant lastUse,
     Instant now) {
+  /**
+   * The user's commands.
+   *
+   * @param running how many run, or are not answered yet
+   * @param history execs and their ends
+   */
+  record Commands(int running, UserHistory history) {}
+
   boolean hasSandbox() {
     return live != null;
   }
@@ -50,21 +60,32 @@ record UserDescription(
       sandbox(text, live);
     }
     line(text, "Last ensure:", lastEnsure());
-    if (history.entries().isEmpty()) {
-      line(text, "Events:", "none since " + time(history.since()));
-      return text.toString();
-    }
-    line(text, "Events:", "the last " + history.newest().size() + range());
-    for (UserHistory.Entry entry : history.newest()) {
-      text.append("  ").append(format.withoutKey(entry.record())).append(System.lineSeparator());
+    events(text, "Events:", "", history, format);
+    if (commands != null) {
+      String running = commands.running + " running, ";
+      events(text, "Commands:", running, commands.history, format);
     }
     return text.toString();
   }
 
-  private String range() {
-    return history.entries().size() > UserHistory.WANTED
-        ? ""
-        : ", all since " + time(history.since());
+  private void events(
+      StringBuilder text, String label, String before, UserHistory of, RecordFormat format) {
+    if (of.entries().isEmpty()) {
+      line(text, label, before + "none since " + time(of.since()));
+      return;
+    }
+    boolean areAll = of.entries().size() <= UserHistory.WANTED;
+    line(
+        text,
+        label,
+        before
+            + "the last "
+            + of.newest().size()
+            + (before.isEmpty() ? "" : " events")
+            + (areAll ? ", all since " + time(of.since()) : ""));
+    for (UserHistory.Entry entry : of.newest()) {
+      text.append("  ").append(format.withoutKey(entry.record())).append(System.lineSeparator());
+    }
   }
 
   private void sandbox(StringBuilder text, LiveSandbox sandbox) {
@@ -141,8 +162,16 @@ record UserDescription(
     json.put("events_since", history.since().toString());
     ArrayNode events = json.putArray("events");
     history.newest().forEach(entry -> events.add(format.node(entry.record())));
+    if (commands == null) {
+      json.putNull("commands_running");
+    } else {
+      json.put("commands_running", commands.running);
+      json.put("command_events_since", commands.history.since().toString());
+      ArrayNode ran = json.putArray("command_events");
+      commands.history.newest().forEach(entry -> ran.add(format.node(entry.record())));
+    }
     try {
-      return new JsonMapper().writeValueAsString(json) + System.lineSeparator();
+      return JsonText.plain(new JsonMapper().writeValueAsString(json)) + System.lineSeparator();
     } catch (JsonProcessingException e) {
       throw new IllegalStateException("the description could not be written as JSON", e);
     }

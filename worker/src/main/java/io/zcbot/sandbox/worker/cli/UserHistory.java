@@ -6,9 +6,15 @@ package io.zcbot.sandbox.worker.cli;
 
 import io.zcbot.sandbox.events.Activity;
 import io.zcbot.sandbox.events.Ensure;
+import io.zcbot.sandbox.events.Exec;
+import io.zcbot.sandbox.events.Exited;
+import io.zcbot.sandbox.events.Expiring;
 import io.zcbot.sandbox.events.Failed;
+import io.zcbot.sandbox.events.Input;
+import io.zcbot.sandbox.events.Output;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
+import io.zcbot.sandbox.events.Release;
 import io.zcbot.sandbox.events.SandboxEvent;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
@@ -17,15 +23,12 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Comparator;
-import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.Predicate;
-import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
-import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
 import org.jspecify.annotations.Nullable;
 
@@ -49,8 +52,10 @@ record UserHistory(Instant since, List<Entry> entries) {
   /** For somebody who waits. What was not read by then is too much to be read here. */
   private static final Duration LIMIT = Duration.ofSeconds(5);
 
-  private static final Duration POLL = Duration.ofMillis(200);
-  private static final Duration CALL_LIMIT = Duration.ofSeconds(8);
+  /** What is read. */
+  static final Topic[] TOPICS = {
+    Topic.ENSURE, Topic.READY, Topic.REAPED, Topic.FAILED, Topic.RELEASE, Topic.EXPIRING
+  };
 
   /** An event and the record that holds it. */
   record Entry(ConsumerRecord<byte[], byte[]> record, SandboxEvent event) {
@@ -61,13 +66,13 @@ record UserHistory(Instant since, List<Entry> entries) {
   }
 
   /** Reads backwards, step by step, until there are enough entries. */
-  static UserHistory read(KafkaLog log, UserId user, Instant now) throws CommandException {
-    try (Consumer<byte[], byte[]> reader =
-        log.fromEnd(Topic.ENSURE, Topic.READY, Topic.REAPED, Topic.FAILED)) {
-      return new Reading(reader, log.config().topicPrefix(), user).backFrom(now);
-    } catch (KafkaException e) {
-      throw log.failed("read what happened to the sandbox", e);
-    }
+  static UserHistory read(RangeReader reader, UserId user, Instant now) {
+    return new Reading(reader, user, TOPICS).backFrom(now);
+  }
+
+  /** The same of the user's commands, of which there may be many for one of the others. */
+  static UserHistory ofCommands(RangeReader reader, UserId user, Instant now) {
+    return new Reading(reader, user, Topic.EXEC, Topic.EXITED).backFrom(now);
   }
 
   /** The newest ready of a container; null if there is none. */
@@ -96,6 +101,7 @@ record UserHistory(Instant since, List<Entry> entries) {
                   case Ready ready -> ready.ensureId().equals(id);
                   case Failed failed -> failed.ensureId().equals(id);
                   case Ensure _, Activity _, Reaped _ -> false;
+                  case Exec _, Input _, Output _, Exited _, Release _, Expiring _ -> false;
                 });
     return answer == null ? newest : null;
   }
@@ -115,17 +121,15 @@ record UserHistory(Instant since, List<Entry> entries) {
   }
 
   private static final class Reading {
-    private final Consumer<byte[], byte[]> reader;
-    private final String topicPrefix;
+    private final RangeReader reader;
     private final UserId user;
     private final List<TopicPartition> partitions;
     private final long deadline = System.nanoTime() + LIMIT.toNanos();
 
-    Reading(Consumer<byte[], byte[]> reader, String topicPrefix, UserId user) {
+    Reading(RangeReader reader, UserId user, Topic... topics) {
       this.reader = reader;
-      this.topicPrefix = topicPrefix;
       this.user = user;
-      this.partitions = UserPartitions.of(user, reader.assignment());
+      this.partitions = reader.partitions(user, topics);
     }
 
     UserHistory backFrom(Instant now) {
@@ -133,7 +137,8 @@ record UserHistory(Instant since, List<Entry> entries) {
       Map<TopicPartition, Long> ends = null;
       Instant since = now;
       for (Duration step : STEPS) {
-        LogRange range = LogRange.since(reader, partitions, now.minus(step), CALL_LIMIT);
+        LogRange range = reader.since(now.minus(step), partitions);
+        // What comes behind the end was read in the step before.
         List<Entry> older = read(new LogRange(range.starts(), ends == null ? range.ends() : ends));
         if (older == null) {
           break;
@@ -153,33 +158,20 @@ record UserHistory(Instant since, List<Entry> entries) {
 
     /** The user's entries in a range; null if there is not enough time. */
     private @Nullable List<Entry> read(LogRange range) {
-      Map<TopicPartition, Long> unread = new HashMap<>(range.ends());
-      unread.entrySet().removeIf(end -> startOf(range, end.getKey()) >= end.getValue());
-      reader.assign(unread.keySet());
-      unread.keySet().forEach(partition -> reader.seek(partition, startOf(range, partition)));
       List<Entry> found = new ArrayList<>();
-      while (unread.entrySet().stream()
-          .anyMatch(end -> reader.position(end.getKey()) < end.getValue())) {
-        if (System.nanoTime() - deadline > 0) {
-          return null;
-        }
-        for (ConsumerRecord<byte[], byte[]> record : reader.poll(POLL)) {
-          TopicPartition partition = new TopicPartition(record.topic(), record.partition());
-          // What comes behind the end was read in the step before.
-          if (record.offset() < unread.getOrDefault(partition, 0L)
-              && Records.key(record).equals(user.toString())) {
-            SandboxEvent event = Records.event(record, topicPrefix).event();
-            if (event != null) {
-              found.add(new Entry(record, event));
-            }
-          }
-        }
-      }
-      return found;
-    }
-
-    private static long startOf(LogRange range, TopicPartition partition) {
-      return range.starts().getOrDefault(partition, 0L);
+      boolean isWhole =
+          reader.read(
+              range,
+              deadline,
+              record -> {
+                if (Records.key(record).equals(user.toString())) {
+                  SandboxEvent event = Records.event(record, reader.topicPrefix()).event();
+                  if (event != null) {
+                    found.add(new Entry(record, event));
+                  }
+                }
+              });
+      return isWhole ? found : null;
     }
   }
 }

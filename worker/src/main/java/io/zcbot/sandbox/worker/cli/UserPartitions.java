@@ -10,6 +10,7 @@ import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Collectors;
+import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.common.TopicPartition;
 
 /** Where the records of one user are. */
@@ -31,5 +32,15 @@ final class UserPartitions {
                 p.partition()
                     == new KeyPartitions(counts.getOrDefault(p.topic(), 1L).intValue()).of(user))
         .toList();
+  }
+
+  /** Goes on reading only some of the partitions that are read, from where it is. */
+  static void keep(Collection<TopicPartition> wanted, Consumer<byte[], byte[]> reader) {
+    List<TopicPartition> kept = List.copyOf(wanted);
+    long[] positions = kept.stream().mapToLong(reader::position).toArray();
+    reader.assign(kept);
+    for (int i = 0; i < positions.length; i++) {
+      reader.seek(kept.get(i), positions[i]);
+    }
   }
 }

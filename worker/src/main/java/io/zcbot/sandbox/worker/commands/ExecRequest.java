@@ -7,6 +7,7 @@ package io.zcbot.sandbox.worker.commands;
 import io.zcbot.sandbox.events.Exec;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.sandbox.Fence;
+import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -17,6 +18,7 @@ import org.jspecify.annotations.Nullable;
  * @param arrived when it was read, on the monotonic clock
  * @param deadline until when it may start, on the monotonic clock
  * @param fence passed before its start and its answer are published
+ * @param mayBegin whether its work may begin; once it may not, the user's next worker reads it
  * @param done called once when the record need not be read again: the command table has its start,
  *     or it is answered. Any thread; does not block
  * @param refusal why it is not run, but answered; null if it is run
@@ -28,9 +30,14 @@ public record ExecRequest(
     long arrived,
     long deadline,
     Fence fence,
+    BooleanSupplier mayBegin,
     Runnable done,
     @Nullable String refusal) {
   UserId user() {
     return exec.userId();
+  }
+
+  CommandKey key() {
+    return new CommandKey(exec.userId(), exec.eventId());
   }
 }

@@ -96,6 +96,14 @@ public record KafkaConfig(
             .shortValue());
   }
 
+  /**
+   * The group in which workers commit what they have read of execs and releases. It has no members:
+   * who reads a partition is decided in {@link #groupId}.
+   */
+  public String commandsGroupId() {
+    return groupId + "-commands";
+  }
+
   public String topic(Topic topic) {
     return topic.named(topicPrefix);
   }

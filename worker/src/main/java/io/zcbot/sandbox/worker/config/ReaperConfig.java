@@ -13,12 +13,25 @@ import org.jspecify.annotations.Nullable;
 /** Settings that decide when sandboxes are reaped. */
 public final class ReaperConfig {
   public final Duration idleTtl;
+
+  /** The least that an ensure may ask for; at most the idle TTL. */
+  public final Duration shortestIdleTtl;
+
+  /** The most that an ensure may ask for; at least the idle TTL. */
+  public final Duration longestIdleTtl;
+
   public final Duration interval;
 
   /** Null for never. */
   public final @Nullable Duration maxLifetime;
 
   public final Duration evictAfter;
+
+  /** Null for none. */
+  public final @Nullable Duration notice;
+
+  /** Null for none. */
+  public final @Nullable Double busyCpu;
 
   ReaperConfig(SettingsReader in) {
     idleTtl =
@@ -27,6 +40,29 @@ public final class ReaperConfig {
             "300",
             Kind.duration("1s", "30d"),
             "How long a sandbox may be unused before it is reaped.");
+    shortestIdleTtl =
+        in.get(
+            "ZCBOT_SANDBOX_IDLE_TTL_MIN",
+            Collections.min(List.of(Duration.ofSeconds(10), idleTtl)),
+            "10s, at most the idle TTL",
+            Kind.duration("1s", "30d")
+                .where(
+                    shortest -> shortest.compareTo(idleTtl) <= 0,
+                    "must not be longer than ZCBOT_SANDBOX_IDLE_TTL, which is "
+                        + Durations.shown(idleTtl)),
+            "The shortest idle TTL that an ensure may ask for in idle_ttl_seconds.");
+    longestIdleTtl =
+        in.get(
+            "ZCBOT_SANDBOX_IDLE_TTL_MAX",
+            idleTtl,
+            "the idle TTL",
+            Kind.duration("1s", "30d")
+                .where(
+                    longest -> longest.compareTo(idleTtl) >= 0,
+                    "must not be shorter than ZCBOT_SANDBOX_IDLE_TTL, which is "
+                        + Durations.shown(idleTtl)),
+            "The longest idle TTL that an ensure may ask for in idle_ttl_seconds. A worker that"
+                + " starts or is assigned partitions reads as much of sandbox.activity.");
     interval =
         in.get(
             "ZCBOT_REAPER_INTERVAL",
@@ -51,5 +87,42 @@ public final class ReaperConfig {
             "60s",
             Kind.duration("0s", "30d"),
             "How long a sandbox must have been idle before it may be evicted for another user.");
+    Optional<Duration> noticeBefore =
+        in.get(
+            "ZCBOT_SANDBOX_NOTICE",
+            "off",
+            Kind.orOff(
+                Kind.duration("1s", "30d")
+                    .where(
+                        before -> before.compareTo(interval) > 0,
+                        "must be longer than ZCBOT_REAPER_INTERVAL, which is "
+                            + Durations.shown(interval)
+                            + ": the end is noticed that much later")
+                    .where(
+                        before -> before.compareTo(idleTtl) < 0,
+                        "must be shorter than ZCBOT_SANDBOX_IDLE_TTL, which is "
+                            + Durations.shown(idleTtl)
+                            + ": otherwise every sandbox would be about to expire from the start")
+                    .where(
+                        before -> maxLifetime == null || before.compareTo(maxLifetime) < 0,
+                        "must be shorter than ZCBOT_SANDBOX_MAX_LIFETIME, which is "
+                            + lifetime.map(Durations::shown).orElse("off"))),
+            "How long before a sandbox is reaped as idle or at the end of its lifetime"
+                + " sandbox.expiring announces it; at most one reaper interval later than that."
+                + " Not for sandboxes whose own idle TTL is not longer.");
+    notice = noticeBefore.orElse(null);
+    Optional<Double> busy =
+        in.get(
+            "ZCBOT_SANDBOX_BUSY_CPU",
+            "off",
+            Kind.orOff(
+                Kind.decimal("0.001", "1024")
+                    .where(
+                        _ -> maxLifetime != null,
+                        "requires ZCBOT_SANDBOX_MAX_LIFETIME, or a sandbox whose processes never"
+                            + " rest would be kept for ever: set that as well")),
+            "Share of a core, e.g. 0.05. A sandbox whose processes take more of one while nobody"
+                + " uses it counts as in use, until ZCBOT_SANDBOX_MAX_LIFETIME.");
+    busyCpu = busy.orElse(null);
   }
 }

@@ -32,6 +32,7 @@ public final class WorkerConfig {
   private final WorkspaceConfig workspaces;
   private final ReaperConfig reaper;
   private final CapacityConfig capacity;
+  private final CommandsConfig commands;
   private final GroupConfig group;
   private final EngineConfig engine;
   private final OpsConfig ops;
@@ -80,6 +81,7 @@ public final class WorkerConfig {
     workspaces = new WorkspaceConfig(in);
     reaper = new ReaperConfig(in);
     capacity = new CapacityConfig(in);
+    commands = new CommandsConfig(in);
     group = new GroupConfig(in);
     engine = new EngineConfig(in);
     ops = new OpsConfig(in);
@@ -119,6 +121,10 @@ public final class WorkerConfig {
 
   public CapacityConfig capacity() {
     return capacity;
+  }
+
+  public CommandsConfig commands() {
+    return commands;
   }
 
   public GroupConfig group() {

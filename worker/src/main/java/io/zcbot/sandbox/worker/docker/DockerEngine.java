@@ -4,12 +4,15 @@
  */
 package io.zcbot.sandbox.worker.docker;
 
+import com.github.dockerjava.api.command.InspectExecResponse;
 import com.github.dockerjava.core.DefaultDockerClientConfig;
 import com.github.dockerjava.core.DockerClientConfig;
 import io.zcbot.sandbox.worker.docker.api.DockerEngineSettings;
 import io.zcbot.sandbox.worker.docker.api.EngineCalls;
 import io.zcbot.sandbox.worker.docker.api.Lookups;
 import io.zcbot.sandbox.worker.docker.api.Operation;
+import io.zcbot.sandbox.worker.docker.command.DockerCommands;
+import io.zcbot.sandbox.worker.docker.command.RunnerExec;
 import io.zcbot.sandbox.worker.docker.host.EngineFacts;
 import io.zcbot.sandbox.worker.docker.inspect.Inspector;
 import io.zcbot.sandbox.worker.engine.Container;
@@ -18,7 +21,9 @@ import io.zcbot.sandbox.worker.engine.EngineEvent;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.engine.EngineException.Kind;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
+import io.zcbot.sandbox.worker.sandbox.SandboxMetrics.ChannelWay;
 import io.zcbot.sandbox.worker.spec.SandboxSpec;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.Arrays;
 import java.util.List;
@@ -32,6 +37,7 @@ import org.jspecify.annotations.Nullable;
 public final class DockerEngine implements Engine {
   private final String workerId;
   private final DockerEngineSettings settings;
+  private final SandboxMetrics metrics;
   private final EngineCalls calls;
   private final Lookups lookups;
   private final Inspector inspector;
@@ -46,6 +52,7 @@ public final class DockerEngine implements Engine {
       SandboxMetrics metrics) {
     this.workerId = workerId;
     this.settings = settings;
+    this.metrics = metrics;
     this.calls = new EngineCalls(config, settings.callTimeout(), metrics);
     this.lookups = new Lookups(calls, settings.maxLookups(), settings.callTimeout());
     this.inspector = new Inspector(calls, lookups, workerId);
@@ -83,6 +90,18 @@ public final class DockerEngine implements Engine {
         new DockerSandboxes(calls, lookups, inspector, spec, workerId, settings);
     bound.add(sandboxes);
     return sandboxes;
+  }
+
+  /**
+   * Runs commands in sandboxes of a spec, over this connection and usable as long as it is.
+   *
+   * @param byEngine whether the engine starts a runner even where there is one
+   */
+  public DockerCommands commands(SandboxSpec spec, boolean byEngine) {
+    // where a sandbox's first process sets rules, it stays root
+    ChannelWay way =
+        byEngine || spec.policy().rulesInSandbox() ? ChannelWay.ENGINE : ChannelWay.RUNNER;
+    return new DockerCommands(calls, way, DockerCommands.PATIENCE, metrics);
   }
 
   @Override
@@ -157,13 +176,21 @@ public final class DockerEngine implements Engine {
     try {
       return lookups.ask(
           Operation.EXEC_INSPECT,
-          engine -> Boolean.TRUE.equals(engine.docker().inspectExecCmd(execId).exec().isRunning()));
+          engine -> {
+            InspectExecResponse exec = engine.docker().inspectExecCmd(execId).exec();
+            return Boolean.TRUE.equals(exec.isRunning()) && !RunnerExec.isRunner(exec);
+          });
     } catch (EngineException e) {
       if (e.kind() == Kind.ABSENT) {
         return false;
       }
       throw e;
     }
+  }
+
+  @Override
+  public Duration cpuTime(String containerId) throws EngineException {
+    return lookups.ask(Operation.STATS, engine -> engine.requests().cpuTime(containerId));
   }
 
   /** What the engine says of itself. */

@@ -13,6 +13,7 @@ import io.zcbot.sandbox.worker.docker.api.EngineCalls;
 import io.zcbot.sandbox.worker.docker.api.EngineStream;
 import io.zcbot.sandbox.worker.docker.api.Operation;
 import io.zcbot.sandbox.worker.docker.api.SandboxLabels;
+import io.zcbot.sandbox.worker.docker.command.RunnerExec;
 import io.zcbot.sandbox.worker.engine.Container.Ownership;
 import io.zcbot.sandbox.worker.engine.EngineEvent;
 import io.zcbot.sandbox.worker.engine.EngineException;
@@ -20,8 +21,11 @@ import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.time.Instant;
+import java.util.Collections;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.ExecutionException;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
@@ -34,9 +38,22 @@ final class EngineWatch {
           "label", List.of(SandboxLabels.PRODUCT + "=" + SandboxLabels.PRODUCT_SANDBOX),
           "event", List.of("die", "destroy", "pause", "rename", "exec_start", "exec_die"));
 
+  private static final int MOST_RUNNERS = 1024;
+
   private final EngineCalls calls;
   private final ObjectMapper json;
   private final String workerId;
+
+  /** Execs of runners, which are no use of a sandbox; the eldest is forgotten first. */
+  private final Set<String> runners =
+      Collections.synchronizedSet(
+          Collections.newSetFromMap(
+              new LinkedHashMap<>() {
+                @Override
+                protected boolean removeEldestEntry(Map.Entry<String, Boolean> eldest) {
+                  return size() > MOST_RUNNERS;
+                }
+              }));
 
   EngineWatch(EngineCalls calls, ObjectMapper json, String workerId) {
     this.calls = calls;
@@ -100,6 +117,9 @@ final class EngineWatch {
     if (attributes == null) {
       return null;
     }
+    if (kind == EngineEvent.Kind.EXEC && isRunner(event.getAction(), attributes.get("execID"))) {
+      return null;
+    }
     Ownership ownership = SandboxLabels.ownership(attributes, attributes.get("name"), workerId);
     UserId user = ownership.user();
     boolean slot = ownership.slotId() != null;
@@ -118,6 +138,17 @@ final class EngineWatch {
         actor.getId(),
         Instant.ofEpochSecond(0, nanos),
         kind == EngineEvent.Kind.DIED ? number(attributes.get("exitCode")) : null);
+  }
+
+  /** Only an exec's start tells what it runs, so its id is kept for its end. */
+  private boolean isRunner(@Nullable String action, @Nullable String execId) {
+    if (!RunnerExec.isStartOfRunner(action)) {
+      return execId != null && runners.remove(execId);
+    }
+    if (execId != null) {
+      runners.add(execId);
+    }
+    return true;
   }
 
   private static @Nullable String oldName(Map<String, String> attributes) {

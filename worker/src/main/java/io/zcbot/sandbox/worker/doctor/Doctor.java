@@ -17,24 +17,26 @@ import org.apache.kafka.clients.admin.Admin;
 public final class Doctor {
   private final WorkerConfig config;
   private final DockerEngine engine;
-  private final Admin admin;
 
-  /** Looks through these clients, which stay the caller's. */
-  public Doctor(WorkerConfig config, DockerEngine engine, Admin admin) {
+  /** Looks at the engine through this client, which stays the caller's. */
+  public Doctor(WorkerConfig config, DockerEngine engine) {
     this.config = config;
     this.engine = engine;
-    this.admin = admin;
   }
 
-  /** Everything there is to look at, in the order in which a reader wants it. */
-  public List<Finding> examine() throws InterruptedException {
+  /** The engine and this host, in the order in which a reader wants it. */
+  public List<Finding> host() {
     List<Finding> findings = new ArrayList<>(engine());
     findings.add(WorkspaceChecks.root(config.workspaces().root));
     findings.add(WorkspaceChecks.quota(config.workspaces().root, config.workspaces().limit));
     findings.add(ProcessChecks.warmSlots(config.capacity().warmSlots));
     findings.add(ProcessChecks.inotify(config.capacity().maxSandboxes));
-    findings.addAll(new KafkaChecks(admin, config.kafka(), config.reaper().idleTtl).all());
     return findings;
+  }
+
+  /** Kafka and its topics, through a client that stays the caller's. */
+  public static List<Finding> kafka(WorkerConfig config, Admin admin) throws InterruptedException {
+    return new KafkaChecks(admin, config.kafka(), config.reaper().longestIdleTtl).all();
   }
 
   private List<Finding> engine() {

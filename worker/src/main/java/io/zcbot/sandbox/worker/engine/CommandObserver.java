@@ -9,7 +9,8 @@ import io.zcbot.sandbox.events.OutputStreamName;
 
 /**
  * Told what becomes of a command, by one thread at a time, in order. No method may block: other
- * commands of the sandbox wait for it.
+ * commands of the sandbox wait for it. Whoever calls it holds no lock that the channel's methods
+ * need, because an observer calls those.
  */
 public interface CommandObserver {
   /** Its program runs. */

@@ -4,6 +4,7 @@
  */
 package io.zcbot.sandbox.worker.engine;
 
+import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
@@ -30,8 +31,14 @@ public interface Engine extends AutoCloseable {
   /** Removes the container, running or not, and returns once it is gone. No failure if it was. */
   void remove(String containerId) throws EngineException;
 
-  /** Whether a command somebody exec'ed in the container is still running. */
+  /**
+   * Whether a command somebody exec'ed in the container is still running. The worker's own runner
+   * does not count.
+   */
   boolean hasRunningExec(String containerId) throws EngineException;
+
+  /** The processor time that all processes of the container have taken since it was started. */
+  Duration cpuTime(String containerId) throws EngineException;
 
   /** Answers if the engine does. */
   void ping() throws EngineException;

@@ -5,14 +5,17 @@
 package io.zcbot.sandbox.worker.ensure;
 
 import io.zcbot.sandbox.events.ContainerRef;
+import io.zcbot.sandbox.events.Ensure;
 import io.zcbot.sandbox.events.EventIds;
 import io.zcbot.sandbox.events.Failed;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.worker.ensure.Admission.Refused;
 import io.zcbot.sandbox.worker.sandbox.Identity;
+import io.zcbot.sandbox.worker.sandbox.IdleTtls;
 import io.zcbot.sandbox.worker.sandbox.Sandbox;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import io.zcbot.sandbox.worker.spec.SandboxSpec;
+import java.math.BigDecimal;
 import java.time.Duration;
 import java.util.concurrent.TimeUnit;
 
@@ -22,13 +25,13 @@ final class Answers {
 
   private final Identity identity;
   private final SandboxSpec spec;
-  private final Duration idleTtl;
+  private final IdleTtls idleTtls;
   private final Time time;
 
-  Answers(Identity identity, SandboxSpec spec, Duration idleTtl, Time time) {
+  Answers(Identity identity, SandboxSpec spec, IdleTtls idleTtls, Time time) {
     this.identity = identity;
     this.spec = spec;
-    this.idleTtl = idleTtl;
+    this.idleTtls = idleTtls;
     this.time = time;
   }
 
@@ -47,8 +50,24 @@ final class Answers {
             spec.image(),
             spec.runtime() == null ? "default" : spec.runtime(),
             served.workspace().toString(),
-            idleTtl),
+            idleTtls.of(sandbox)),
         TimeUnit.NANOSECONDS.toMillis(time.nanos() - request.arrived()));
+  }
+
+  /** What one is told who asks for an idle TTL out of bounds. */
+  String notAllowed(Ensure ensure) {
+    return "idle_ttl_seconds is "
+        + (ensure.idleTtl() == null ? "absent" : ensure.idleTtl().toSeconds())
+        + ", but this worker allows "
+        + seconds(idleTtls.shortest())
+        + " to "
+        + seconds(idleTtls.longest())
+        + " seconds; ask for that, leave the field out, or have ZCBOT_SANDBOX_IDLE_TTL_MIN and"
+        + " ZCBOT_SANDBOX_IDLE_TTL_MAX changed";
+  }
+
+  private static String seconds(Duration duration) {
+    return BigDecimal.valueOf(duration.toMillis(), 3).stripTrailingZeros().toPlainString();
   }
 
   Failed failed(EnsureRequest request, Refused refused) {

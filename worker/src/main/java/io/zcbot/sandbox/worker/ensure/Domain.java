@@ -4,6 +4,9 @@
  */
 package io.zcbot.sandbox.worker.ensure;
 
+import io.zcbot.sandbox.worker.commands.CommandQueues;
+import io.zcbot.sandbox.worker.commands.CommandSetup;
+import io.zcbot.sandbox.worker.commands.Commands;
 import io.zcbot.sandbox.worker.engine.Engine;
 import io.zcbot.sandbox.worker.engine.SandboxEngine;
 import io.zcbot.sandbox.worker.pool.WarmPool;
@@ -19,6 +22,7 @@ import io.zcbot.sandbox.worker.sandbox.Capacity;
 import io.zcbot.sandbox.worker.sandbox.CreateTurns;
 import io.zcbot.sandbox.worker.sandbox.EventSink;
 import io.zcbot.sandbox.worker.sandbox.Identity;
+import io.zcbot.sandbox.worker.sandbox.IdleTtls;
 import io.zcbot.sandbox.worker.sandbox.LiveSandboxTable;
 import io.zcbot.sandbox.worker.sandbox.Registry;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
@@ -36,7 +40,8 @@ public record Domain(
     PreviousRun previousRun,
     Takeover takeover,
     WarmPool slots,
-    EngineFollower engineFollower) {
+    EngineFollower engineFollower,
+    Commands commands) {
 
   /** What the domain needs of the outside. */
   public record Ports(
@@ -65,7 +70,7 @@ public record Domain(
       int reapConcurrency,
       int newUsersPerMinute) {}
 
-  /** Wires the parts; starts nothing. */
+  /** Wires the parts of a worker that runs no commands; starts nothing. */
   public static Domain of(
       Ports ports,
       SandboxEngine sandboxes,
@@ -73,25 +78,41 @@ public record Domain(
       Registry registry,
       Workspaces workspaces,
       WarmPool.Setup warm) {
+    return of(ports, sandboxes, settings, registry, workspaces, warm, CommandSetup.NONE);
+  }
+
+  /** Wires the parts; starts nothing. */
+  public static Domain of(
+      Ports ports,
+      SandboxEngine sandboxes,
+      Settings settings,
+      Registry registry,
+      Workspaces workspaces,
+      WarmPool.Setup warm,
+      CommandSetup commandSetup) {
     Engine engine = ports.engine();
     Identity identity = settings.identity();
     Time time = ports.time();
+    IdleTtls idleTtls = settings.limits().idleTtls();
     Capacity capacity = new Capacity(settings.maxSandboxes());
     CreateTurns turns = new CreateTurns(settings.createConcurrency());
     WarmPool slots = new WarmPool(engine, sandboxes, warm, capacity, turns, time, ports.metrics());
-    NewUsers newUsers =
-        new NewUsers(settings.newUsersPerMinute(), settings.limits().idleTtl(), time);
+    NewUsers newUsers = new NewUsers(settings.newUsersPerMinute(), idleTtls.usual(), time);
     Announcer announcer =
         new Announcer(
             ports.sink(), ports.liveTable(), identity, time, ports.metrics(), newUsers::served);
+    CommandQueues queues = new CommandQueues(commandSetup);
     Termination termination =
-        new Termination(engine, announcer, registry, slots::release, settings.reapConcurrency());
+        new Termination(
+            engine, announcer, registry, queues, slots::release, settings.reapConcurrency());
     Reaper reaper =
         new Reaper(
             engine,
             registry,
             capacity,
+            queues,
             termination,
+            announcer,
             ports.lanes(),
             ports.lowWatermark(),
             settings.limits(),
@@ -109,18 +130,33 @@ public record Domain(
         new Ensurer(
             attempt,
             announcer,
-            new Answers(identity, sandboxes.spec(), settings.limits().idleTtl(), time),
+            new Answers(identity, sandboxes.spec(), idleTtls, time),
             admission,
             termination,
+            idleTtls,
             time,
             ports.metrics());
     Reconciler reconciler =
         new Reconciler(engine, registry, termination, slots, ports.lanes(), time);
     PreviousRun previousRun =
-        new PreviousRun(engine, sandboxes, registry, capacity, termination, workspaces, time);
+        new PreviousRun(
+            engine, sandboxes, registry, capacity, termination, workspaces, idleTtls, time);
     EngineFollower follower = new EngineFollower(engine, reconciler, ports.scheduler(), time);
     Takeover takeover = new Takeover(registry, announcer, termination, ports.lanes());
+    Commands commands =
+        new Commands(
+            queues,
+            new ExecSandboxes(ensurer),
+            new Commands.Ports(
+                engine,
+                ports.sink(),
+                registry,
+                termination,
+                ports.lanes(),
+                identity,
+                time,
+                ports.metrics()));
     return new Domain(
-        capacity, ensurer, reaper, reconciler, previousRun, takeover, slots, follower);
+        capacity, ensurer, reaper, reconciler, previousRun, takeover, slots, follower, commands);
   }
 }

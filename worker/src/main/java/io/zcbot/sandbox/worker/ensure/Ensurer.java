@@ -9,11 +9,13 @@ import io.github.resilience4j.retry.Retry;
 import io.github.resilience4j.retry.RetryConfig;
 import io.zcbot.sandbox.events.Failed;
 import io.zcbot.sandbox.events.Ready;
+import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.ensure.Admission.Refused;
 import io.zcbot.sandbox.worker.reap.Termination;
 import io.zcbot.sandbox.worker.sandbox.Announcer;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
+import io.zcbot.sandbox.worker.sandbox.IdleTtls;
 import io.zcbot.sandbox.worker.sandbox.Sandbox;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
 import io.zcbot.sandbox.worker.sandbox.StoppedException;
@@ -21,6 +23,7 @@ import io.zcbot.sandbox.worker.sandbox.TerminationTarget;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import java.io.IOException;
 import java.time.Duration;
+import java.util.Objects;
 import java.util.concurrent.TimeUnit;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -48,6 +51,7 @@ public final class Ensurer {
   private final Answers answers;
   private final Admission admission;
   private final Termination termination;
+  private final IdleTtls idleTtls;
   private final Time time;
   private final SandboxMetrics metrics;
 
@@ -57,6 +61,7 @@ public final class Ensurer {
       Answers answers,
       Admission admission,
       Termination termination,
+      IdleTtls idleTtls,
       Time time,
       SandboxMetrics metrics) {
     this.attempt = attempt;
@@ -64,6 +69,7 @@ public final class Ensurer {
     this.answers = answers;
     this.admission = admission;
     this.termination = termination;
+    this.idleTtls = idleTtls;
     this.time = time;
     this.metrics = metrics;
   }
@@ -77,18 +83,31 @@ public final class Ensurer {
    */
   public void ensure(EnsureRequest request) throws FencedException, InterruptedException {
     try (var _ = MDC.putCloseable("event", request.ensure().eventId())) {
-      switch (result(request)) {
-        case Result.Served served -> announce(request, served);
+      switch (provide(request)) {
+        case Result.Served _ -> {}
         case Refused refused ->
             announcer.failed(answers.failed(request, refused), request.arrived(), request.fence());
       }
     }
   }
 
+  /** As {@link #ensure}, but a failure is left to the caller to tell. */
+  Result provide(EnsureRequest request) throws FencedException, InterruptedException {
+    Result result = result(request);
+    if (result instanceof Result.Served served) {
+      announce(request, served);
+    }
+    return result;
+  }
+
   private void announce(EnsureRequest request, Result.Served served)
       throws FencedException, InterruptedException {
+    Sandbox sandbox = served.sandbox();
     if (served.outcome() != Ready.Outcome.REUSED) {
-      open(request, served.sandbox());
+      sandbox.idleTtl(request.ensure().idleTtl());
+      open(request, sandbox);
+    } else if (!Objects.equals(sandbox.idleTtl(), request.ensure().idleTtl())) {
+      enterIdleTtl(request, sandbox);
     }
     try {
       announcer.ready(answers.ready(request, served), request.arrived(), request.fence());
@@ -96,11 +115,11 @@ public final class Ensurer {
       if (served.outcome() != Ready.Outcome.REUSED) {
         // Its entry stays: a try may have reached the log, and then the next owner announces it
         // lost.
-        end(served.sandbox(), e);
+        end(sandbox, e);
       }
       throw e;
     }
-    served.sandbox().touch(time.nanos());
+    sandbox.touch(time.nanos(), Reaped.Use.ENSURE);
     admission.served(request.user());
   }
 
@@ -111,6 +130,19 @@ public final class Ensurer {
       announcer.opened(sandbox, request.fence());
     } catch (FencedException | InterruptedException e) {
       end(sandbox, e);
+      throw e;
+    }
+  }
+
+  /** A sandbox that others know keeps running with its former idle TTL if this is not the one. */
+  private void enterIdleTtl(EnsureRequest request, Sandbox sandbox)
+      throws FencedException, InterruptedException {
+    Duration before = sandbox.idleTtl();
+    sandbox.idleTtl(request.ensure().idleTtl());
+    try {
+      announcer.opened(sandbox, request.fence());
+    } catch (FencedException | InterruptedException | StoppedException e) {
+      sandbox.idleTtl(before);
       throw e;
     }
   }
@@ -134,6 +166,9 @@ public final class Ensurer {
           "the ensure expired before it was processed; send a new one if the sandbox is still"
               + " needed",
           true);
+    }
+    if (!idleTtls.allows(request.ensure().idleTtl())) {
+      return new Refused(Failed.Reason.REJECTED, answers.notAllowed(request.ensure()), false);
     }
     var attempts =
         new Object() {

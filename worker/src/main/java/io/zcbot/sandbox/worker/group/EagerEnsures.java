@@ -9,6 +9,7 @@ import io.zcbot.sandbox.events.EventIds;
 import io.zcbot.sandbox.events.LiveSandbox;
 import io.zcbot.sandbox.worker.config.GroupConfig;
 import io.zcbot.sandbox.worker.sandbox.EventSink;
+import io.zcbot.sandbox.worker.sandbox.IdleTtls;
 import io.zcbot.sandbox.worker.sandbox.StoppedException;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import java.time.Duration;
@@ -33,6 +34,7 @@ public final class EagerEnsures {
   private final ScheduledExecutorService timer;
   private final GroupConfig.Handover mode;
   private final String workerId;
+  private final IdleTtls idleTtls;
   private final Time time;
 
   /**
@@ -45,11 +47,13 @@ public final class EagerEnsures {
       ScheduledExecutorService timer,
       GroupConfig.Handover mode,
       String workerId,
+      IdleTtls idleTtls,
       Time time) {
     this.sink = sink;
     this.timer = timer;
     this.mode = mode;
     this.workerId = workerId;
+    this.idleTtls = idleTtls;
     this.time = time;
   }
 
@@ -73,7 +77,12 @@ public final class EagerEnsures {
     try {
       sink.publish(
           new Ensure(
-              EventIds.handover(entry.containerId()), entry.userId(), time.now(), workerId, null));
+              EventIds.handover(entry.containerId()),
+              entry.userId(),
+              time.now(),
+              workerId,
+              null,
+              idleTtls.nearest(entry.idleTtl())));
     } catch (InterruptedException _) {
       Thread.currentThread().interrupt();
     } catch (StoppedException e) {

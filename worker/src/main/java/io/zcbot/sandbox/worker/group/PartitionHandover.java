@@ -14,6 +14,7 @@ import io.zcbot.sandbox.worker.reap.Reaper;
 import io.zcbot.sandbox.worker.reap.Takeover;
 import io.zcbot.sandbox.worker.reap.Tenure;
 import java.util.Collection;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
@@ -27,12 +28,41 @@ public final class PartitionHandover implements Handover {
   private final EagerEnsures eager;
   private final GroupConfig.Restart restart;
   private final PartitionOwnership ownership;
+  private final Companion companion;
   private final LogChecks checks;
+
+  /** Who reads other topics of the partitions that the group assigns. */
+  public interface Companion {
+    /** Users whose lanes have work of these partitions. */
+    Set<UserId> atWork(Set<Integer> partitions);
+
+    /**
+     * These partitions are assigned to another worker: nothing of them begins any more.
+     *
+     * @return completes when what is done of them is committed
+     */
+    CompletableFuture<Void> leave(Set<Integer> partitions);
+
+    /** Nobody. */
+    Companion NONE =
+        new Companion() {
+          @Override
+          public Set<UserId> atWork(Set<Integer> partitions) {
+            return Set.of();
+          }
+
+          @Override
+          public CompletableFuture<Void> leave(Set<Integer> partitions) {
+            return CompletableFuture.completedFuture(null);
+          }
+        };
+  }
 
   /**
    * Does nothing until partitions come.
    *
    * @param restart what becomes of sandboxes when the worker stops
+   * @param companion reads other topics of the same partitions
    */
   public PartitionHandover(
       Reaper reaper,
@@ -41,7 +71,8 @@ public final class PartitionHandover implements Handover {
       LogReading reading,
       EagerEnsures eager,
       GroupConfig.Restart restart,
-      PartitionOwnership ownership) {
+      PartitionOwnership ownership,
+      Companion companion) {
     this.reaper = reaper;
     this.takeover = takeover;
     this.lanes = lanes;
@@ -49,6 +80,7 @@ public final class PartitionHandover implements Handover {
     this.eager = eager;
     this.restart = restart;
     this.ownership = ownership;
+    this.companion = companion;
     this.checks =
         new LogChecks(
             reading.comparison(),
@@ -84,6 +116,12 @@ public final class PartitionHandover implements Handover {
 
   @Override
   public CompletableFuture<Void> released(Set<Integer> partitions, Collection<UserId> atWork) {
+    Set<UserId> busy = new HashSet<>(atWork);
+    busy.addAll(companion.atWork(partitions));
+    return CompletableFuture.allOf(companion.leave(partitions), end(partitions, busy));
+  }
+
+  private CompletableFuture<Void> end(Set<Integer> partitions, Collection<UserId> atWork) {
     if (!ownership.isStopping()) {
       List<LiveSandbox> moving = takeover.running(partitions::contains);
       return reaper

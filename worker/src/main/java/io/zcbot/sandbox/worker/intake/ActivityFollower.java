@@ -24,8 +24,6 @@ import org.apache.kafka.clients.consumer.ConsumerRecords;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.TimeoutException;
 import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * Reads the activity of the partitions that this worker owns, and knows up to which instant it has
@@ -35,8 +33,6 @@ import org.slf4j.LoggerFactory;
  * group and without commits, and can be read again at will.
  */
 public final class ActivityFollower implements LowWatermark, AutoCloseable {
-  private static final Logger log = LoggerFactory.getLogger(ActivityFollower.class);
-
   private static final Duration POLL = Duration.ofMillis(200);
   private static final Duration CALL_TIMEOUT = Duration.ofSeconds(5);
   private static final Duration CLOSE_TIMEOUT = Duration.ofSeconds(2);
@@ -48,14 +44,13 @@ public final class ActivityFollower implements LowWatermark, AutoCloseable {
   private final PartitionStates states;
   private final Settings settings;
   private final Touch touch;
-  private final RecordForwarding forwarding;
   private final Time time;
   private final IntakeMetrics metrics;
 
   private final LowWatermarks lowWatermarks;
   private final ActivityAssignment assignment;
   private final InFlightBytes inFlight = new InFlightBytes(MAX_BYTES_IN_FLIGHT);
-  private final Forwarder forwarder = new Forwarder(inFlight);
+  private final Diversions diversions;
   private final PollLoop loop;
 
   // Of the follower's thread.
@@ -98,7 +93,7 @@ public final class ActivityFollower implements LowWatermark, AutoCloseable {
         new ActivityAssignment(
             settings.topic(), partitions.count(), settings.window(), CALL_TIMEOUT, time);
     this.touch = touch;
-    this.forwarding = forwarding;
+    this.diversions = new Diversions(forwarding, inFlight, metrics);
     this.time = time;
     this.metrics = metrics;
     this.lowWatermarks = new LowWatermarks(settings.window(), CALL_TIMEOUT, time);
@@ -183,12 +178,7 @@ public final class ActivityFollower implements LowWatermark, AutoCloseable {
     try {
       activity = codec.decodeActivity(record.key(), record.value(), origin);
     } catch (EventFormatException e) {
-      log.warn(
-          "{} is not a valid activity and is written to the dead-letter topic: {}",
-          origin,
-          e.getMessage());
-      metrics.deadLettered(record.topic());
-      forwarder.forward(record, () -> forwarding.deadLetter(record, e), () -> {});
+      diversions.deadLetter(record, "a valid activity", e, () -> {});
       return;
     }
     metrics.activity();
@@ -197,8 +187,7 @@ public final class ActivityFollower implements LowWatermark, AutoCloseable {
         time.nanos() - lowWatermarks.age(record.partition(), origin.timestamp()));
     int home = partitions.of(record.key());
     if (home != record.partition() && !ForwardedFrom.isIn(record)) {
-      metrics.forwarded(record.topic());
-      forwarder.forward(record, () -> forwarding.forward(record, home), () -> {});
+      diversions.forward(record, home, () -> {});
     }
   }
 
@@ -225,6 +214,6 @@ public final class ActivityFollower implements LowWatermark, AutoCloseable {
   @Override
   public void close() {
     loop.stop(CLOSE_TIMEOUT);
-    forwarder.close();
+    diversions.close();
   }
 }

@@ -13,9 +13,7 @@ import io.zcbot.sandbox.worker.sandbox.UserLanes;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
-import java.util.TreeMap;
 import java.util.function.Supplier;
-import java.util.stream.Collectors;
 import org.apache.kafka.clients.consumer.CloseOptions;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
@@ -36,9 +34,6 @@ public final class EnsureIntake implements AutoCloseable {
   private static final Duration PAUSE_WHILE_FULL = Duration.ofMillis(5);
 
   private static final Duration LAG_INTERVAL = Duration.ofMillis(200);
-
-  /** An answer may take an engine call longer than the ensure's deadline, but no more. */
-  private static final Duration OVERDUE = Duration.ofMinutes(1);
 
   private static final Duration REJOIN_DELAY = Duration.ofMillis(100);
 
@@ -136,6 +131,32 @@ public final class EnsureIntake implements AutoCloseable {
     return loop.problem();
   }
 
+  /** The partitions as they are assigned to this worker, for those who read other topics. */
+  public Holdings holdings() {
+    return number -> {
+      OffsetTracker tracker = assignment.tracker(new TopicPartition(assignment.topic(), number));
+      return tracker == null ? null : new Held(tracker, lease);
+    };
+  }
+
+  /** Equal if it is the same assignment. */
+  private record Held(OffsetTracker tracker, Lease lease) implements Holdings.Holding {
+    @Override
+    public PartitionState state() {
+      return tracker.state();
+    }
+
+    @Override
+    public boolean isCertain() {
+      return lease.isValid() && tracker.state().mayAnnounce();
+    }
+
+    @Override
+    public void pass() throws FencedException, InterruptedException {
+      lease.pass(tracker::state);
+    }
+  }
+
   /** Records in flight per assigned partition. */
   public Map<Integer, Integer> inFlightByPartition() {
     return assignment.inFlightByPartition();
@@ -153,22 +174,16 @@ public final class EnsureIntake implements AutoCloseable {
 
   /** Which partitions have ensures that should have been answered long ago; null if none has. */
   public @Nullable String progressProblem() {
-    Map<Integer, Duration> overdue = new TreeMap<>(overdueByPartition());
-    overdue.values().removeIf(duration -> duration.compareTo(OVERDUE) < 0);
-    return overdue.isEmpty()
-        ? null
-        : "ensures are past their deadline and not answered, by partition of "
-            + assignment.topic()
-            + ": "
-            + overdue.entrySet().stream()
-                .map(e -> e.getKey() + " for " + e.getValue().toSeconds() + " s")
-                .collect(Collectors.joining(", "));
+    return Overdue.problem(
+        "ensures are past their deadline and not answered",
+        assignment.topic(),
+        overdueByPartition());
   }
 
   private final class Polling implements PollLoop.Polling {
     @Override
     public void poll(Consumer<byte[], byte[]> consumer) {
-      OffsetCommits commits = new OffsetCommits(consumer, assignment, time);
+      MemberCommits commits = new MemberCommits(consumer, assignment, lease, time);
       Rebalances rebalances =
           new Rebalances(consumer, commits, assignment, group.handover(), limits, progress, time);
       try {
@@ -198,15 +213,16 @@ public final class EnsureIntake implements AutoCloseable {
     }
   }
 
-  private void pollUntilStopped(Consumer<byte[], byte[]> consumer, OffsetCommits commits) {
-    lease.renew();
+  private void pollUntilStopped(Consumer<byte[], byte[]> consumer, MemberCommits commits) {
     while (!loop.isStopping()) {
       loop.round();
       ConsumerRecords<byte[], byte[]> records;
       try {
-        // This thread may not have run for long, and the group given its partitions away meanwhile.
-        if (lease.isValid() || commits.isMember(limits.call())) {
+        // The group may not have answered for long, and given the partitions away meanwhile.
+        if (assignment.partitions().isEmpty()) {
           lease.renew();
+        } else if (!lease.isValid()) {
+          var _ = commits.isMember(limits.call());
         }
         records = consumer.poll(dispatcher.isFull() ? PAUSE_WHILE_FULL : POLL);
       } catch (WakeupException _) {
@@ -249,14 +265,13 @@ public final class EnsureIntake implements AutoCloseable {
     }
 
     @Override
-    public void isMember() {
-      lease.renew();
+    public void waits() {
       loop.round();
     }
 
     @Override
     public void assigned() {
-      isMember();
+      loop.round();
       loop.works(false);
     }
   }

@@ -7,6 +7,7 @@ package io.zcbot.sandbox.worker.intake;
 import java.util.concurrent.atomic.AtomicLong;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.common.header.Header;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The size in bytes of the records in flight. Their number is not a sufficient bound, because a
@@ -28,10 +29,23 @@ final class InFlightBytes {
     return bytes.get() >= most;
   }
 
+  /** Counts a record until what this returns is run, which may happen more than once. */
+  Runnable hold(ConsumerRecord<byte[], byte[]> record) {
+    AtomicLong held = new AtomicLong(add(record));
+    return () -> remove(held.getAndSet(0));
+  }
+
   /**
    * Counts a record. What this returns is to be removed once nothing refers to the record any more.
    */
   long add(ConsumerRecord<byte[], byte[]> record) {
+    long size = sizeOf(record);
+    bytes.addAndGet(size);
+    return size;
+  }
+
+  /** What a record takes in memory. */
+  static long sizeOf(ConsumerRecord<byte[], byte[]> record) {
     long size = OVERHEAD;
     size += length(record.key());
     size += length(record.value());
@@ -39,7 +53,6 @@ final class InFlightBytes {
       size += header.key().length();
       size += length(header.value());
     }
-    bytes.addAndGet(size);
     return size;
   }
 
@@ -47,7 +60,7 @@ final class InFlightBytes {
     bytes.addAndGet(-size);
   }
 
-  private static int length(byte[] part) {
+  private static int length(byte @Nullable [] part) {
     return part == null ? 0 : part.length;
   }
 }

@@ -14,6 +14,9 @@ public interface IntakeMetrics {
 
   void activity();
 
+  /** Inputs for commands that are not known, or not any more, were dropped. */
+  default void inputsDropped(int count) {}
+
   /** Counts nothing. */
   IntakeMetrics NONE =
       new IntakeMetrics() {

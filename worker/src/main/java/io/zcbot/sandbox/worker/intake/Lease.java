@@ -4,18 +4,21 @@
  */
 package io.zcbot.sandbox.worker.intake;
 
+import io.zcbot.sandbox.worker.sandbox.FencedException;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import java.time.Duration;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.BooleanSupplier;
+import java.util.function.Supplier;
 
 /**
- * Whether this process can still be sure that it owns its partitions. A process that was stopped or
- * starved for longer than the session time-out has lost them without knowing it; it is sure again
- * once its poll thread has reached the group. The clock continues while a process is stopped, so
- * the first check after the stop notices.
+ * Whether this process can still be sure that it owns its partitions. A process that was stopped,
+ * or did not reach the group's coordinator, for longer than the session time-out has lost them
+ * without knowing it. It is sure for a term after it asked the group something that the group then
+ * acknowledged. The clock continues while a process is stopped, so the first check after the stop
+ * notices.
  */
 final class Lease {
   /** Well below any session time-out that is in use. */
@@ -34,17 +37,49 @@ final class Lease {
   }
 
   boolean isValid() {
-    return time.nanos() - renewedAt < TERM.toNanos();
+    return age() < TERM.toNanos();
   }
 
-  /** The poll thread is a member of the group as of now. */
+  /** Whether it is time to ask the group again, so that the lease does not end. */
+  boolean isAging() {
+    return age() >= TERM.toNanos() / 2;
+  }
+
+  private long age() {
+    return time.nanos() - renewedAt;
+  }
+
+  /** There is nothing to be sure of, or the group is known to take this process for a member. */
   void renew() {
-    renewedAt = time.nanos();
+    renew(time.nanos());
+  }
+
+  /**
+   * The group acknowledged that this process is a member.
+   *
+   * @param asked when it was asked, on the monotonic clock: the answer may have waited since
+   */
+  void renew(long asked) {
+    if (asked - renewedAt > 0) {
+      renewedAt = asked;
+    }
     lock.lock();
     try {
       renewal.signalAll();
     } finally {
       lock.unlock();
+    }
+  }
+
+  /**
+   * Returns once this process is sure that it owns a partition.
+   *
+   * @param partition its state in one assignment
+   * @throws FencedException if another worker owns it by now
+   */
+  void pass(Supplier<PartitionState> partition) throws FencedException, InterruptedException {
+    if (!awaitValid(() -> !partition.get().mayAnnounce())) {
+      throw new FencedException("another worker owns the partition by now");
     }
   }
 

@@ -4,6 +4,7 @@
  */
 package io.zcbot.sandbox.worker.intake;
 
+import io.zcbot.sandbox.worker.kafka.Denials;
 import io.zcbot.sandbox.worker.kafka.OutageLog;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import java.time.Duration;
@@ -11,34 +12,43 @@ import java.util.Collection;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Set;
+import java.util.SplittableRandom;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.acl.AclOperation;
 import org.apache.kafka.common.errors.OffsetMetadataTooLarge;
-import org.apache.kafka.common.errors.TimeoutException;
 import org.apache.kafka.common.errors.WakeupException;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** Commits the offsets of finished records, for one consumer. Confined to the poll thread. */
-final class OffsetCommits {
+class OffsetCommits {
   private static final Logger log = LoggerFactory.getLogger(OffsetCommits.class);
 
-  private static final Duration INTERVAL = Duration.ofMillis(200);
+  /** A coordinator has the commits of all workers of its group, maybe a thousand. */
+  static final Duration INTERVAL = Duration.ofSeconds(1);
 
-  private final Consumer<byte[], byte[]> consumer;
-  private final Assignment assignment;
-  private final Time time;
+  /** Added to it, up to so much, so that workers that started together do not commit together. */
+  private static final Duration JITTER = Duration.ofMillis(250);
+
+  final Consumer<byte[], byte[]> consumer;
+  private final TrackedPartitions tracked;
+  final Time time;
+  private final SplittableRandom jitter;
   private boolean underWay;
-  private long last;
-  private final OutageLog outage;
+  private @Nullable String denial;
+  private long due;
+  final OutageLog outage;
 
-  OffsetCommits(Consumer<byte[], byte[]> consumer, Assignment assignment, Time time) {
+  OffsetCommits(Consumer<byte[], byte[]> consumer, TrackedPartitions tracked, Time time) {
     this.consumer = consumer;
-    this.assignment = assignment;
+    this.tracked = tracked;
     this.time = time;
-    this.last = time.nanos() - INTERVAL.toNanos();
+    this.due = time.nanos();
+    this.jitter = new SplittableRandom(due);
     this.outage = new OutageLog(log, time);
   }
 
@@ -61,24 +71,51 @@ final class OffsetCommits {
     return positions;
   }
 
-  /** Commits what is new, without waiting, unless a commit is under way or was made just now. */
-  void commitWhereDue() {
-    if (underWay || time.nanos() - last < INTERVAL.toNanos()) {
-      return;
+  /** The group answered a commit that was sent at an instant of the monotonic clock. */
+  void acknowledged(long asked) {}
+
+  /**
+   * Commits what is new, without waiting, unless a commit is under way or was made just now.
+   *
+   * @param partitions of which to commit
+   */
+  void commitWhereDue(Collection<TopicPartition> partitions) {
+    if (isDue()) {
+      commitLater(tracked.committable(partitions));
     }
-    Map<TopicPartition, OffsetAndMetadata> offsets =
-        assignment.committable(assignment.partitions());
+  }
+
+  final boolean isDue() {
+    return !underWay && time.nanos() - due >= 0;
+  }
+
+  /** Commits what is committed already, without waiting, so that the group does not forget it. */
+  void renew(Collection<TopicPartition> partitions) {
+    if (!underWay) {
+      Map<TopicPartition, OffsetAndMetadata> same = tracked.committed();
+      same.keySet().retainAll(partitions);
+      commitLater(same);
+    }
+  }
+
+  final void commitLater(Map<TopicPartition, OffsetAndMetadata> offsets) {
     if (offsets.isEmpty()) {
       return;
     }
     underWay = true;
-    last = time.nanos();
+    long asked = time.nanos();
+    due = asked + INTERVAL.toNanos() + jitter.nextLong(JITTER.toNanos());
     consumer.commitAsync(
         offsets,
         (done, failure) -> {
           underWay = false;
+          denial =
+              failure != null && Denials.isDenial(failure)
+                  ? Denials.reason(AclOperation.READ, failure, failure.toString())
+                  : null;
           if (failure == null) {
-            assignment.noteCommitted(done);
+            tracked.noteCommitted(done);
+            acknowledged(asked);
             outage.works("offsets are committed again");
           } else if (failure instanceof OffsetMetadataTooLarge) {
             forgoMetadata();
@@ -86,6 +123,11 @@ final class OffsetCommits {
             outage.failed("a commit failed, will be tried again: " + failure.getMessage());
           }
         });
+  }
+
+  /** Why commits are refused; null if they are not. */
+  @Nullable String denial() {
+    return denial;
   }
 
   /** Commits what is done of partitions that go away, and waits for the group's answer. */
@@ -101,7 +143,7 @@ final class OffsetCommits {
   }
 
   private void commitNow(Collection<TopicPartition> partitions, Duration limit) {
-    Map<TopicPartition, OffsetAndMetadata> offsets = assignment.committable(partitions);
+    Map<TopicPartition, OffsetAndMetadata> offsets = tracked.committable(partitions);
     if (offsets.isEmpty()) {
       return;
     }
@@ -112,32 +154,11 @@ final class OffsetCommits {
     }
   }
 
-  private void forgoMetadata() {
+  final void forgoMetadata() {
     log.warn(
         "the brokers' offset.metadata.max.bytes is below {}: records that complete behind one that"
             + " does not will be worked on again after a kill",
         CompletedOffsets.MAX_CHARS);
-    assignment.forgoMetadata();
-  }
-
-  /**
-   * Asks the group whether this worker still is a member, by committing what is committed already:
-   * a commit is answered by the group itself, where a poll would not tell at once.
-   *
-   * @return whether the group answered
-   */
-  boolean isMember(Duration limit) {
-    Map<TopicPartition, OffsetAndMetadata> same = assignment.committed();
-    try {
-      if (!same.isEmpty()) {
-        consumer.commitSync(same, limit);
-      }
-      return true;
-    } catch (TimeoutException e) {
-      outage.failed(
-          "the group coordinator does not answer; nothing is announced until it does: "
-              + e.getMessage());
-      return false;
-    }
+    tracked.forgoMetadata();
   }
 }

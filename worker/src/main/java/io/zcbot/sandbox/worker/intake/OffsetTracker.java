@@ -10,6 +10,7 @@ import java.util.ArrayDeque;
 import java.util.HashSet;
 import java.util.Optional;
 import java.util.Set;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.jspecify.annotations.Nullable;
 
@@ -68,6 +69,11 @@ final class OffsetTracker {
     return record;
   }
 
+  /** As the other one; what it notes is in the record. */
+  InFlightRecord open(ConsumerRecord<byte[], byte[]> record, @Nullable UserId user, long due) {
+    return open(record.offset(), record.leaderEpoch(), user, due);
+  }
+
   /** Notes a record that a former owner of the partition completed; false if none did. */
   boolean skip(long offset, Optional<Integer> epoch) {
     if (!before.contains(offset, number(epoch))) {
@@ -80,6 +86,11 @@ final class OffsetTracker {
   /** Notes from where the consumer reads on, behind every record in flight. */
   void advanceTo(OffsetAndMetadata position) {
     this.position = position;
+  }
+
+  /** From where the consumer reads on. */
+  OffsetAndMetadata position() {
+    return position;
   }
 
   /**
@@ -135,9 +146,12 @@ final class OffsetTracker {
     return epoch.orElse(-1);
   }
 
-  /** Notes a successful commit. */
+  /**
+   * Notes a successful commit. An older one may be told of later, unless what was committed is
+   * beyond the end of the log, and reading began anew below it.
+   */
   void committed(OffsetAndMetadata offset) {
-    if (offset.offset() >= committed.offset()) {
+    if (offset.offset() >= committed.offset() || position.offset() < committed.offset()) {
       committed = offset;
     }
   }

@@ -31,17 +31,17 @@ final class Rebalances implements ConsumerRebalanceListener {
   private static final Duration LOOK_AGAIN = Duration.ofMillis(100);
 
   private final Consumer<byte[], byte[]> consumer;
-  private final OffsetCommits commits;
+  private final MemberCommits commits;
   private final Assignment assignment;
   private final Handover handover;
   private final IntakeLimits limits;
   private final Progress progress;
   private final Time time;
 
-  /** Told that the poll thread is a member of the group, whatever it waits for. */
+  /** Told of the poll thread's signs of life. */
   interface Progress {
-    /** The group answered just now, or waits for this thread. */
-    void isMember();
+    /** The thread is here, and does not poll. */
+    void waits();
 
     /** The group assigned partitions. */
     void assigned();
@@ -52,7 +52,7 @@ final class Rebalances implements ConsumerRebalanceListener {
 
   Rebalances(
       Consumer<byte[], byte[]> consumer,
-      OffsetCommits commits,
+      MemberCommits commits,
       Assignment assignment,
       Handover handover,
       IntakeLimits limits,
@@ -109,7 +109,7 @@ final class Rebalances implements ConsumerRebalanceListener {
   public void onPartitionsLost(Collection<TopicPartition> gone) {
     log.warn("lost partitions {}: another worker may already own them", numbers(gone));
     lose(gone);
-    progress.isMember();
+    progress.waits();
   }
 
   /** What a broken consumer had assigned is lost. */
@@ -125,12 +125,15 @@ final class Rebalances implements ConsumerRebalanceListener {
     }
   }
 
-  /** Waits within the bound; a member of the group all the while, its heartbeats go on. */
+  /** Waits within the bound; a member of the group all the while, as its answers tell. */
   private boolean await(CompletableFuture<Void> released, Duration patience) {
     long deadline = time.nanos() + patience.toNanos();
     while (true) {
-      progress.isMember();
+      progress.waits();
       long left = deadline - time.nanos();
+      if (left > 0) {
+        commits.holdLease(Duration.ofNanos(Math.min(left, limits.call().toNanos())));
+      }
       try {
         released.get(Math.clamp(left, 0, LOOK_AGAIN.toNanos()), TimeUnit.NANOSECONDS);
         return true;

@@ -55,6 +55,9 @@ public final class KafkaClients {
           ConsumerConfig.HEARTBEAT_INTERVAL_MS_CONFIG,
           ConsumerConfig.MAX_POLL_INTERVAL_MS_CONFIG);
 
+  /** Not 0: a reader that waits for another broker would ask this one in a busy loop. */
+  private static final int NO_WAIT_MS = 20;
+
   private static final int LONGEST_POLL_GAP_MS = 60_000;
 
   private final Map<String, String> given;
@@ -103,13 +106,42 @@ public final class KafkaClients {
     return clientId.endsWith("-" + GROUP_ROLE);
   }
 
+  /**
+   * A reader of partitions it assigns itself, which commits in a group that nobody joins.
+   *
+   * @param groupId that group
+   */
+  public Consumer<byte[], byte[]> committingConsumer(String role, String groupId) {
+    Map<String, Object> settings = consumer(role);
+    settings.keySet().removeAll(OF_GROUP_MEMBERS);
+    settings.put(ConsumerConfig.GROUP_ID_CONFIG, groupId);
+    settings.put(ConsumerConfig.AUTO_OFFSET_RESET_CONFIG, "earliest");
+    return new KafkaConsumer<>(
+        known(settings), new ByteArrayDeserializer(), new ByteArrayDeserializer());
+  }
+
   /** A reader of partitions it assigns itself; commits nothing. */
   public Consumer<byte[], byte[]> freeConsumer(String role) {
+    return new FreeConsumer(known(free(role)));
+  }
+
+  /**
+   * A free consumer that reads range after range of what is in the log already. A broker that has
+   * nothing more for it answers at once: until it has, the consumer can't ask it for the next
+   * range.
+   */
+  public Consumer<byte[], byte[]> rangeConsumer(String role) {
+    Map<String, Object> settings = free(role);
+    settings.put(ConsumerConfig.FETCH_MAX_WAIT_MS_CONFIG, NO_WAIT_MS);
+    return new FreeConsumer(known(settings));
+  }
+
+  private Map<String, Object> free(String role) {
     Map<String, Object> settings = consumer(role);
     settings.keySet().removeAll(OF_GROUP_MEMBERS);
     // A window that retention has cut begins with what is left of it.
     settings.put(ConsumerConfig.AUTO_OFFSET_RESET_CONFIG, "earliest");
-    return new FreeConsumer(known(settings));
+    return settings;
   }
 
   /**

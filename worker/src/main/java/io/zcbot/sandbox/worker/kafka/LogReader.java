@@ -24,10 +24,23 @@ public final class LogReader {
   private static final Duration STALLED = Duration.ofSeconds(30);
 
   private final Supplier<Consumer<byte[], byte[]>> consumers;
+  private final java.util.function.Consumer<Consumer<byte[], byte[]>> done;
 
   /** A reader with consumers that are in no group and commit nothing. */
   public LogReader(Supplier<Consumer<byte[], byte[]>> consumers) {
+    this(consumers, Consumer::close);
+  }
+
+  private LogReader(
+      Supplier<Consumer<byte[], byte[]>> consumers,
+      java.util.function.Consumer<Consumer<byte[], byte[]>> done) {
     this.consumers = consumers;
+    this.done = done;
+  }
+
+  /** A reader with a consumer that stays the caller's; each read assigns it anew. */
+  public static LogReader over(Consumer<byte[], byte[]> consumer) {
+    return new LogReader(() -> consumer, _ -> {});
   }
 
   /**
@@ -42,7 +55,8 @@ public final class LogReader {
       java.util.function.Consumer<ConsumerRecord<byte[], byte[]>> each) {
     List<TopicPartition> all =
         partitions.stream().map(number -> new TopicPartition(topic, number)).toList();
-    try (Consumer<byte[], byte[]> consumer = consumers.get()) {
+    Consumer<byte[], byte[]> consumer = consumers.get();
+    try {
       LogRange range =
           from.equals(Instant.EPOCH)
               ? LogRange.all(consumer, all, CALL_TIMEOUT)
@@ -60,6 +74,8 @@ public final class LogReader {
           throw new TimeoutException("no progress in reading " + topic + " for " + STALLED);
         }
       }
+    } finally {
+      done.accept(consumer);
     }
   }
 
@@ -72,7 +88,8 @@ public final class LogReader {
     List<TopicPartition> all =
         partitions.stream().map(number -> new TopicPartition(topic, number)).toList();
     Map<Integer, Instant> cut = new HashMap<>();
-    try (Consumer<byte[], byte[]> consumer = consumers.get()) {
+    Consumer<byte[], byte[]> consumer = consumers.get();
+    try {
       Map<TopicPartition, Long> removed =
           new HashMap<>(consumer.beginningOffsets(all, CALL_TIMEOUT));
       removed.values().removeIf(beginning -> beginning == 0);
@@ -85,6 +102,8 @@ public final class LogReader {
                   cut.put(
                       partition.partition(),
                       first == null ? Instant.MAX : Instant.ofEpochMilli(first.timestamp())));
+    } finally {
+      done.accept(consumer);
     }
     return cut;
   }

@@ -50,9 +50,15 @@ public enum Role {
           List.of(
               on(config, Topic.ENSURE, WRITE),
               on(config, Topic.ACTIVITY, WRITE),
+              on(config, Topic.EXEC, WRITE),
+              on(config, Topic.INPUT, WRITE),
+              on(config, Topic.RELEASE, WRITE),
               on(config, Topic.READY, READ),
               on(config, Topic.REAPED, READ),
               on(config, Topic.FAILED, READ),
+              on(config, Topic.OUTPUT, READ),
+              on(config, Topic.EXITED, READ),
+              on(config, Topic.EXPIRING, READ),
               new Permission(
                   new ResourcePattern(ResourceType.GROUP, agentGroups, PatternType.PREFIXED),
                   List.of(READ)));
@@ -61,25 +67,35 @@ public enum Role {
               // Workers write to the inputs what they forward to its partition.
               on(config, Topic.ENSURE, READ, WRITE, DESCRIBE_CONFIGS),
               on(config, Topic.ACTIVITY, READ, WRITE, DESCRIBE_CONFIGS),
+              on(config, Topic.EXEC, READ, WRITE, DESCRIBE_CONFIGS),
+              on(config, Topic.INPUT, READ, WRITE, DESCRIBE_CONFIGS),
+              on(config, Topic.RELEASE, READ, WRITE, DESCRIBE_CONFIGS),
               on(config, Topic.READY, READ, WRITE),
               on(config, Topic.REAPED, READ, WRITE),
               on(config, Topic.FAILED, WRITE),
               on(config, Topic.DEAD_LETTER, WRITE),
+              on(config, Topic.OUTPUT, WRITE),
+              on(config, Topic.EXITED, WRITE),
+              on(config, Topic.EXPIRING, WRITE),
               on(config, Topic.LIVE, READ, WRITE, DESCRIBE_CONFIGS),
-              onGroup(config, READ));
+              on(config, Topic.COMMANDS, READ, WRITE, DESCRIBE_CONFIGS),
+              onGroup(config.groupId(), READ),
+              onGroup(config.commandsGroupId(), READ));
       case AUDITOR -> readAll(config);
       case OPERATOR -> {
         List<Permission> all = new ArrayList<>();
         for (Topic topic : Topic.values()) {
           all.add(
               switch (topic) {
-                case ENSURE, ACTIVITY -> on(config, topic, READ, WRITE, CREATE, DESCRIBE_CONFIGS);
-                case READY, FAILED, DEAD_LETTER -> on(config, topic, READ, CREATE);
+                case ENSURE, ACTIVITY, EXEC, INPUT, RELEASE, LIVE ->
+                    on(config, topic, READ, WRITE, CREATE, DESCRIBE_CONFIGS);
+                case READY, FAILED, OUTPUT, EXITED, EXPIRING, DEAD_LETTER ->
+                    on(config, topic, READ, CREATE);
                 case REAPED -> on(config, topic, READ, WRITE, CREATE);
-                case LIVE -> on(config, topic, READ, WRITE, CREATE, DESCRIBE_CONFIGS);
+                case COMMANDS -> on(config, topic, READ, CREATE, DESCRIBE_CONFIGS);
               });
         }
-        all.add(onGroup(config, DESCRIBE));
+        all.add(onGroup(config.groupId(), DESCRIBE));
         all.add(
             new Permission(
                 new ResourcePattern(
@@ -100,9 +116,8 @@ public enum Role {
         List.of(operations));
   }
 
-  private static Permission onGroup(KafkaConfig config, AclOperation operation) {
+  private static Permission onGroup(String group, AclOperation operation) {
     return new Permission(
-        new ResourcePattern(ResourceType.GROUP, config.groupId(), PatternType.LITERAL),
-        List.of(operation));
+        new ResourcePattern(ResourceType.GROUP, group, PatternType.LITERAL), List.of(operation));
   }
 }

@@ -7,6 +7,7 @@ package io.zcbot.sandbox.worker.lanes;
 import io.zcbot.sandbox.events.UserId;
 import java.time.Duration;
 import java.util.ArrayDeque;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -72,6 +73,11 @@ public final class Lanes implements AutoCloseable {
   /** How many users have work pending or running. */
   public int active() {
     return lanes.size();
+  }
+
+  /** The users who have work pending or running. */
+  public Set<UserId> users() {
+    return Set.copyOf(lanes.keySet());
   }
 
   private void drain(UserId user, String name) {

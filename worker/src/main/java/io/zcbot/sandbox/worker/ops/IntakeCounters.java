@@ -13,12 +13,17 @@ import java.util.Collection;
 final class IntakeCounters implements IntakeMetrics {
   private final MeterRegistry registry;
   private final Counter activities;
+  private final Counter droppedInputs;
 
   /** Starts every series at zero, so that a first occurrence shows as an increase. */
   IntakeCounters(MeterRegistry registry, Collection<String> topics) {
     this.registry = registry;
     this.activities =
         Counter.builder("zcbot.activities").description("Activities read").register(registry);
+    this.droppedInputs =
+        Counter.builder("zcbot.inputs.dropped")
+            .description("Inputs of commands that nobody knew, or that were forwarded in vain")
+            .register(registry);
     topics.forEach(this::deadLetters);
     topics.forEach(this::forwards);
   }
@@ -36,6 +41,11 @@ final class IntakeCounters implements IntakeMetrics {
   @Override
   public void activity() {
     activities.increment();
+  }
+
+  @Override
+  public void inputsDropped(int count) {
+    droppedInputs.increment(count);
   }
 
   private Counter deadLetters(String topic) {

@@ -109,6 +109,31 @@ public final class Metrics implements AutoCloseable {
         Long::doubleValue);
   }
 
+  /** Commands that run or wait. */
+  public void bindCommands(IntSupplier active) {
+    gauge("zcbot.commands.active", "Commands that run or wait to", active);
+  }
+
+  /** Execs that were read and need not be read again yet, by partition. */
+  public void bindOpenExecs(Supplier<Map<Integer, Integer>> byPartition) {
+    byPartition(
+        "zcbot.exec.open.records",
+        "Execs in flight: read, and neither started nor answered",
+        Tags.empty(),
+        byPartition,
+        Integer::doubleValue);
+  }
+
+  /** Execs that have not been read yet, by partition. */
+  public void bindExecLag(Supplier<Map<Integer, Long>> byPartition) {
+    byPartition(
+        "zcbot.exec.lag",
+        "Execs that have not been read yet",
+        Tags.empty(),
+        byPartition,
+        Long::doubleValue);
+  }
+
   /** How old the instant is up to which activity was read, by partition. */
   public void bindWatermarkAge(Supplier<Map<Integer, Duration>> byPartition) {
     byPartition(

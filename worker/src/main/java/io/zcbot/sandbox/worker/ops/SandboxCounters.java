@@ -7,6 +7,7 @@ package io.zcbot.sandbox.worker.ops;
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.Timer;
+import io.zcbot.sandbox.events.Exited;
 import io.zcbot.sandbox.events.Failed;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
@@ -48,6 +49,13 @@ final class SandboxCounters implements SandboxMetrics {
     for (Claim how : Claim.values()) {
       claims(how);
     }
+    for (ChannelWay way : ChannelWay.values()) {
+      channels(way);
+    }
+    fallbacks();
+    for (Exited.Reason reason : Exited.Reason.values()) {
+      commands(reason);
+    }
     engineOperations.forEach(operation -> engineCalls(operation, "ok"));
   }
 
@@ -74,6 +82,29 @@ final class SandboxCounters implements SandboxMetrics {
   @Override
   public void claimed(Claim how) {
     claims(how).increment();
+  }
+
+  @Override
+  public void channelOpened(ChannelWay way) {
+    channels(way).increment();
+  }
+
+  @Override
+  public void channelFellBack() {
+    fallbacks().increment();
+  }
+
+  @Override
+  public void commandEnded(Exited.Reason reason, Duration took) {
+    commands(reason).record(took);
+  }
+
+  private Timer commands(Exited.Reason reason) {
+    return Timer.builder("zcbot.command")
+        .description("Time from a command's start to its end; 0 if it never started")
+        .tag("reason", reason.wire())
+        .serviceLevelObjectives(ENSURE_BUCKETS)
+        .register(registry);
   }
 
   private Timer ensures(String answer) {
@@ -112,6 +143,21 @@ final class SandboxCounters implements SandboxMetrics {
     return Counter.builder("zcbot.slot.claims")
         .description("Ensures that could use the warm pool, by result")
         .tag("result", how.name().toLowerCase(Locale.ROOT))
+        .register(registry);
+  }
+
+  private Counter channels(ChannelWay way) {
+    return Counter.builder("zcbot.command.channels")
+        .description(
+            "Connections to runners in sandboxes; the way is runner for a sandbox's first process,"
+                + " engine for one that the engine started")
+        .tag("way", way.name().toLowerCase(Locale.ROOT))
+        .register(registry);
+  }
+
+  private Counter fallbacks() {
+    return Counter.builder("zcbot.command.fallbacks")
+        .description("Connections by the engine because a sandbox's own runner could not be used")
         .register(registry);
   }
 

@@ -27,6 +27,7 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.Map;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentSkipListMap;
 import java.util.concurrent.ExecutionException;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
@@ -111,6 +112,31 @@ public final class Publisher
   public void publish(SandboxEvent event, Fence fence)
       throws FencedException, InterruptedException {
     send(record(event), fence);
+  }
+
+  @Override
+  public CompletableFuture<Void> publishAsync(SandboxEvent event) {
+    return sendOnce(record(event));
+  }
+
+  /** Hands a record over; fails if the log does not take it. */
+  CompletableFuture<Void> sendOnce(ProducerRecord<byte[], byte[]> record) {
+    CompletableFuture<Void> sent = new CompletableFuture<>();
+    try {
+      var _ =
+          producer.send(
+              record,
+              (_, e) -> {
+                if (e == null) {
+                  sent.complete(null);
+                } else {
+                  sent.completeExceptionally(e);
+                }
+              });
+    } catch (RuntimeException e) { // the producer is full, or it does not know the topic's leader
+      sent.completeExceptionally(e);
+    }
+    return sent;
   }
 
   @Override
@@ -211,7 +237,12 @@ public final class Publisher
     }
   }
 
-  private void send(ProducerRecord<byte[], byte[]> record, Fence fence)
+  /**
+   * Sends a record and returns once the log has it; tries until then.
+   *
+   * @param fence passed before each try
+   */
+  void send(ProducerRecord<byte[], byte[]> record, Fence fence)
       throws FencedException, InterruptedException {
     try {
       retry.executeCheckedSupplier(

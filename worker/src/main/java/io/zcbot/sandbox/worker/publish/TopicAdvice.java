@@ -91,11 +91,11 @@ final class TopicAdvice {
     }
   }
 
-  /** What the live table needs is required, not recommended. */
+  /** What the tables need is required, not recommended. */
   private static void judgeCleanup(
       Topic topic, State state, List<String> problems, List<String> settings) {
     String policy = state.setting(TopicConfig.CLEANUP_POLICY_CONFIG);
-    if (topic != Topic.LIVE && !policy.equals(TopicConfig.CLEANUP_POLICY_DELETE)) {
+    if (!topic.isTable() && !policy.equals(TopicConfig.CLEANUP_POLICY_DELETE)) {
       problems.add(
           TopicConfig.CLEANUP_POLICY_CONFIG
               + "="

@@ -39,8 +39,8 @@ final class TopicSettings {
    */
   private static final String DEAD_LETTER_BYTES = "2097152";
 
-  private static final String LIVE_SEGMENT_BYTES = "8388608";
-  private static final String LIVE_TOMBSTONES_MS = "3600000";
+  private static final String TABLE_SEGMENT_BYTES = "8388608";
+  private static final String TABLE_TOMBSTONES_MS = "3600000";
 
   private final Admin admin;
   private final KafkaConfig config;
@@ -55,13 +55,23 @@ final class TopicSettings {
     settings.putAll(topic.recommendedSettings());
     switch (topic) {
       case DEAD_LETTER -> settings.put(TopicConfig.MAX_MESSAGE_BYTES_CONFIG, DEAD_LETTER_BYTES);
-      case LIVE -> {
+      case LIVE, COMMANDS -> {
         // It is read as a whole in each rebalance: keep what compaction has not reached small.
-        settings.put(TopicConfig.SEGMENT_BYTES_CONFIG, LIVE_SEGMENT_BYTES);
+        settings.put(TopicConfig.SEGMENT_BYTES_CONFIG, TABLE_SEGMENT_BYTES);
         settings.put(TopicConfig.MIN_CLEANABLE_DIRTY_RATIO_CONFIG, "0.1");
-        settings.put(TopicConfig.DELETE_RETENTION_MS_CONFIG, LIVE_TOMBSTONES_MS);
+        settings.put(TopicConfig.DELETE_RETENTION_MS_CONFIG, TABLE_TOMBSTONES_MS);
       }
-      case ENSURE, ACTIVITY, READY, REAPED, FAILED -> {}
+      case ENSURE,
+          ACTIVITY,
+          READY,
+          REAPED,
+          FAILED,
+          EXEC,
+          INPUT,
+          OUTPUT,
+          EXITED,
+          RELEASE,
+          EXPIRING -> {}
     }
     return settings;
   }
@@ -79,8 +89,8 @@ final class TopicSettings {
               + config.bootstrapServers()
               + ": "
               + wrong.stream().map(Deviation::text).collect(joining(", "))
-              + "; ensures and activities must be ordered by the brokers' clock, and the live"
-              + " table must be compacted. Run: "
+              + "; what agents publish must be ordered by the brokers' clock, and the tables of"
+              + " sandboxes and commands must be compacted. Run: "
               + wrong.stream().map(Deviation::remedy).collect(joining(" && ")),
           null);
     }

@@ -13,6 +13,7 @@ import io.zcbot.sandbox.worker.engine.SandboxEngine;
 import io.zcbot.sandbox.worker.engine.Verified;
 import io.zcbot.sandbox.worker.sandbox.Announcements;
 import io.zcbot.sandbox.worker.sandbox.Capacity;
+import io.zcbot.sandbox.worker.sandbox.IdleTtls;
 import io.zcbot.sandbox.worker.sandbox.Place;
 import io.zcbot.sandbox.worker.sandbox.Registry;
 import io.zcbot.sandbox.worker.sandbox.Sandbox;
@@ -50,6 +51,7 @@ public final class PreviousRun {
   private final Capacity capacity;
   private final Purge purge;
   private final Workspaces workspaces;
+  private final IdleTtls idleTtls;
   private final Time time;
 
   public PreviousRun(
@@ -59,6 +61,7 @@ public final class PreviousRun {
       Capacity capacity,
       Termination termination,
       Workspaces workspaces,
+      IdleTtls idleTtls,
       Time time) {
     this.engine = engine;
     this.sandboxes = sandboxes;
@@ -66,6 +69,7 @@ public final class PreviousRun {
     this.capacity = capacity;
     this.purge = new Purge(engine, termination);
     this.workspaces = workspaces;
+    this.idleTtls = idleTtls;
     this.time = time;
   }
 
@@ -141,7 +145,11 @@ public final class PreviousRun {
     Instant readyAt = said.readyAt(container.id());
     UserId user = Objects.requireNonNull(container.user());
     return readyAt != null
-        && adopt(container, entry(user, container, readyAt), partitionOf, lastActive);
+        && adopt(
+            container,
+            new LiveSandbox(user, container.id(), "", "", readyAt, said.idleTtl(container.id())),
+            partitionOf,
+            lastActive);
   }
 
   /** Whether it was adopted, now or before. */
@@ -165,7 +173,7 @@ public final class PreviousRun {
     }
     Container container = verified.container();
     long age = Math.max(0, Duration.between(entry.openedAt(), time.now()).toNanos());
-    registry.add(
+    Sandbox adopted =
         new Sandbox(
             user,
             container.id(),
@@ -173,12 +181,11 @@ public final class PreviousRun {
             partitionOf.applyAsInt(user),
             time.nanos() - age,
             lastActive,
-            place));
+            place);
+    adopted.openedAt(entry.openedAt());
+    adopted.idleTtl(idleTtls.nearest(entry.idleTtl()));
+    registry.add(adopted);
     return true;
-  }
-
-  private static LiveSandbox entry(UserId user, Container container, Instant readyAt) {
-    return new LiveSandbox(user, container.id(), "", "", readyAt);
   }
 
   private static Map<String, LiveSandbox> listed(List<Container> containers, SandboxLog log) {

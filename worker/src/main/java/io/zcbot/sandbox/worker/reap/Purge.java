@@ -11,6 +11,7 @@ import io.zcbot.sandbox.worker.engine.Engine;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.sandbox.Announcer;
 import io.zcbot.sandbox.worker.sandbox.Registry;
+import io.zcbot.sandbox.worker.sandbox.SandboxCommands;
 import io.zcbot.sandbox.worker.sandbox.StoppedException;
 import io.zcbot.sandbox.worker.sandbox.TerminationTarget;
 import java.util.ArrayList;
@@ -36,7 +37,9 @@ public final class Purge {
 
   /** A purge in place of a worker that doesn't run. Mounts of slots are left to the caller. */
   public static Purge offline(Engine engine, Announcer announcer) {
-    return new Purge(engine, new Termination(engine, announcer, new Registry(), _ -> {}, 1));
+    return new Purge(
+        engine,
+        new Termination(engine, announcer, new Registry(), SandboxCommands.NONE, _ -> {}, 1));
   }
 
   /** Ends one of the worker's containers. Nobody was told of an idle slot. */

@@ -8,10 +8,13 @@ import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.engine.Engine;
 import io.zcbot.sandbox.worker.engine.EngineException;
+import io.zcbot.sandbox.worker.sandbox.Announcer;
 import io.zcbot.sandbox.worker.sandbox.Capacity;
+import io.zcbot.sandbox.worker.sandbox.IdleTtls;
 import io.zcbot.sandbox.worker.sandbox.Place;
 import io.zcbot.sandbox.worker.sandbox.Registry;
 import io.zcbot.sandbox.worker.sandbox.Sandbox;
+import io.zcbot.sandbox.worker.sandbox.SandboxCommands;
 import io.zcbot.sandbox.worker.sandbox.TerminationTarget;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import io.zcbot.sandbox.worker.sandbox.UserLanes;
@@ -20,8 +23,9 @@ import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Comparator;
 import java.util.List;
-import java.util.OptionalLong;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
@@ -30,49 +34,75 @@ import org.jspecify.annotations.Nullable;
 
 /** Decides which sandboxes are due to be reaped, and reaps them in their users' lanes. */
 public final class Reaper {
-  private final Engine engine;
+  /** An agent at work is rarely silent for longer; the engine is not asked about its sandbox. */
+  private static final Duration SHORTEST_LOOK = Duration.ofSeconds(5);
+
   private final Registry registry;
   private final Capacity capacity;
+  private final SandboxCommands commands;
   private final Termination termination;
   private final LaneSteps steps;
-  private final LowWatermark lowWatermark;
+  private final Idleness idleness;
+  private final HiddenUse hiddenUse;
+  private final ExpiryNotices notices;
   private final Limits limits;
   private final Time time;
+  private final Set<Sandbox> looking = ConcurrentHashMap.newKeySet();
 
   /**
    * When sandboxes end.
    *
-   * @param idleTtl unused for this long: reaped
+   * @param idleTtls unused for this long: reaped
    * @param evictAfter unused for this long: may be reaped to make room
    * @param maxLifetime reaped at this age, used or not; null for never
+   * @param notice how long before its end that is announced; null if it is not
+   * @param busyShare processes that take more of a core are use; null if they are not
    */
-  public record Limits(Duration idleTtl, Duration evictAfter, @Nullable Duration maxLifetime) {}
+  public record Limits(
+      IdleTtls idleTtls,
+      Duration evictAfter,
+      @Nullable Duration maxLifetime,
+      @Nullable Duration notice,
+      @Nullable Double busyShare) {
+    /** One idle TTL for all, no notice, and processes are no use. */
+    public Limits(Duration idleTtl, Duration evictAfter, @Nullable Duration maxLifetime) {
+      this(IdleTtls.always(idleTtl), evictAfter, maxLifetime, null, null);
+    }
+  }
 
   public Reaper(
       Engine engine,
       Registry registry,
       Capacity capacity,
+      SandboxCommands commands,
       Termination termination,
+      Announcer announcer,
       UserLanes lanes,
       LowWatermark lowWatermark,
       Limits limits,
       Time time) {
-    this.engine = engine;
     this.registry = registry;
     this.capacity = capacity;
+    this.commands = commands;
     this.termination = termination;
     this.steps = new LaneSteps(lanes);
-    this.lowWatermark = lowWatermark;
+    this.idleness = new Idleness(lowWatermark, limits.idleTtls());
+    this.hiddenUse = new HiddenUse(engine, commands, limits.busyShare(), time);
+    this.notices = new ExpiryNotices(announcer, hiddenUse, idleness, limits, time);
     this.limits = limits;
     this.time = time;
   }
 
-  /** Queues the reaps that are due. Called by a timer; never blocks. */
+  /** Queues the reaps, notices and looks that are due. Called by a timer; never blocks. */
   public void tick() {
     for (Sandbox sandbox : registry.all()) {
       Reaped.Reason reason = due(sandbox);
       if (reason != null) {
         var _ = queue(sandbox, reason, () -> due(sandbox) == reason);
+      } else if (notices.due(sandbox) != null) {
+        queueLook(sandbox, "announce that it expires", () -> notices.give(sandbox));
+      } else if (hiddenUse.wantsLook(sandbox) && isIdleFor(sandbox, lookAfter(sandbox))) {
+        queueLook(sandbox, "look at its processor time", () -> hiddenUse.look(sandbox));
       }
     }
   }
@@ -82,14 +112,36 @@ public final class Reaper {
         && time.nanos() - sandbox.startedAt() >= limits.maxLifetime().toNanos()) {
       return Reaped.Reason.LIFETIME;
     }
-    return isIdleFor(sandbox, limits.idleTtl()) ? Reaped.Reason.IDLE : null;
+    return isIdleFor(sandbox, idleness.ttl(sandbox)) ? Reaped.Reason.IDLE : null;
   }
 
-  /** Judged up to the low watermark only, because activity that has not been read yet may count. */
   private boolean isIdleFor(Sandbox sandbox, Duration duration) {
-    OptionalLong readUpTo = lowWatermark.readUpTo(sandbox.partition());
-    return readUpTo.isPresent()
-        && readUpTo.getAsLong() - sandbox.lastActive() >= duration.toNanos();
+    return idleness.isIdleFor(sandbox, duration);
+  }
+
+  /** Half of the time after which it may be reaped or evicted: the rest of it is measured. */
+  private Duration lookAfter(Sandbox sandbox) {
+    Duration half = idleness.ttl(sandbox).dividedBy(2);
+    Duration evicted = limits.evictAfter().dividedBy(2);
+    Duration later = evicted.compareTo(SHORTEST_LOOK) < 0 ? SHORTEST_LOOK : evicted;
+    return half.compareTo(later) < 0 ? half : later;
+  }
+
+  /** Queues one such step for a sandbox at a time. */
+  private void queueLook(Sandbox sandbox, String what, LaneSteps.Step step) {
+    if (looking.add(sandbox)) {
+      var _ =
+          steps
+              .queue(
+                  sandbox.user(),
+                  what,
+                  () -> {
+                    if (registry.get(sandbox.user()) == sandbox) {
+                      step.run();
+                    }
+                  })
+              .whenComplete((_, _) -> looking.remove(sandbox));
+    }
   }
 
   /**
@@ -102,7 +154,7 @@ public final class Reaper {
   public @Nullable Place makeRoom(long deadline) throws InterruptedException {
     List<Sandbox> candidates =
         registry.all().stream()
-            .filter(sandbox -> isIdleFor(sandbox, limits.evictAfter()))
+            .filter(sandbox -> isIdleFor(sandbox, limits.evictAfter()) && !commands.areIn(sandbox))
             .sorted(Comparator.comparingLong(s -> s.lastActive() - time.nanos()))
             .toList();
     for (Sandbox candidate : candidates) {
@@ -165,8 +217,7 @@ public final class Reaper {
             if (registry.get(sandbox.user()) != sandbox || !still.holds()) {
               return;
             }
-            if (reason != Reaped.Reason.LIFETIME && engine.hasRunningExec(sandbox.containerId())) {
-              sandbox.touch(time.nanos());
+            if (reason != Reaped.Reason.LIFETIME && isHeld(sandbox, reason)) {
               return;
             }
             termination.end(TerminationTarget.of(sandbox, reason));
@@ -174,6 +225,18 @@ public final class Reaper {
             sandbox.releaseReap();
           }
         });
+  }
+
+  /**
+   * Whether something holds it in use of which no record tells. Where only the next look can tell
+   * that, it is kept till then, unless its place is wanted.
+   */
+  private boolean isHeld(Sandbox sandbox, Reaped.Reason reason) throws EngineException {
+    return switch (hiddenUse.ask(sandbox)) {
+      case USED -> true;
+      case UNKNOWN -> reason != Reaped.Reason.EVICTED;
+      case UNUSED -> false;
+    };
   }
 
   private interface StillDue {

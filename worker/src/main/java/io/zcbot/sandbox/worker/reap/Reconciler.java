@@ -4,6 +4,7 @@
  */
 package io.zcbot.sandbox.worker.reap;
 
+import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.engine.Container;
 import io.zcbot.sandbox.worker.engine.Engine;
@@ -59,7 +60,7 @@ public final class Reconciler {
       return;
     }
     switch (event.kind()) {
-      case EXEC -> sandbox.touch(time.nanos());
+      case EXEC -> sandbox.touch(time.nanos(), Reaped.Use.EXEC);
       case DIED, DESTROYED, PAUSED, RENAMED -> queueCheck(sandbox, event.exitCode());
     }
   }

@@ -9,20 +9,22 @@ import io.zcbot.sandbox.worker.engine.Engine;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.sandbox.Announcer;
 import io.zcbot.sandbox.worker.sandbox.Registry;
+import io.zcbot.sandbox.worker.sandbox.SandboxCommands;
 import io.zcbot.sandbox.worker.sandbox.TerminationTarget;
 import java.util.concurrent.Semaphore;
 import java.util.function.Consumer;
 import org.slf4j.MDC;
 
 /**
- * Ends one container: kill, announce, remove, in this order. Killed first, so that the announcement
- * is true; removed last, so that a crash before the announcement leaves the evidence for the next
- * start's purge, which announces it then, under the same event id.
+ * Ends one container: kill, answer its commands, announce, remove, in this order. Killed first, so
+ * that what is announced is true; removed last, so that a crash before the announcement leaves the
+ * evidence for the next start's purge, which announces it then, under the same event id.
  */
 public final class Termination {
   private final Engine engine;
   private final Announcer announcer;
   private final Registry registry;
+  private final SandboxCommands commands;
   private final Consumer<String> releaseSlot;
   private final Semaphore permits;
 
@@ -35,11 +37,13 @@ public final class Termination {
       Engine engine,
       Announcer announcer,
       Registry registry,
+      SandboxCommands commands,
       Consumer<String> releaseSlot,
       int concurrency) {
     this.engine = engine;
     this.announcer = announcer;
     this.registry = registry;
+    this.commands = commands;
     this.releaseSlot = releaseSlot;
     this.permits = new Semaphore(concurrency, true);
   }
@@ -60,13 +64,20 @@ public final class Termination {
         if (target.sandbox() != null) {
           target.sandbox().freePlace(); // whoever hears of the end finds the room
         }
+        commands.ended(target.user(), target.containerId());
         announcer.reaped(target, reason);
       }
       // Before the removal, which may fail: it must not be used any more, announced or not.
       if (target.sandbox() != null) {
         registry.remove(target.sandbox());
       }
-      permitted(() -> remove(target));
+      try {
+        permitted(() -> remove(target));
+      } finally {
+        if (reason == null) { // it ran until now, and nobody may come back to it
+          commands.ended(target.user(), target.containerId());
+        }
+      }
     }
   }
 

@@ -7,6 +7,7 @@ package io.zcbot.sandbox.worker.sandbox;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.UserId;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -75,6 +76,12 @@ public final class Announcements {
   public @Nullable Instant readyAt(String container) {
     Ready ready = lastReady.get(container);
     return ready == null ? null : ready.readyAt();
+  }
+
+  /** The idle TTL with which it was last announced ready; null if that is not known. */
+  public @Nullable Duration idleTtl(String container) {
+    Ready ready = lastReady.get(container);
+    return ready == null ? null : ready.environment().idleTtl();
   }
 
   /** Whether it was announced ready, and its end was not. */

@@ -6,6 +6,7 @@ package io.zcbot.sandbox.worker.sandbox;
 
 import io.zcbot.sandbox.events.ContainerRef;
 import io.zcbot.sandbox.events.EventIds;
+import io.zcbot.sandbox.events.Expiring;
 import io.zcbot.sandbox.events.Failed;
 import io.zcbot.sandbox.events.LiveSandbox;
 import io.zcbot.sandbox.events.Ready;
@@ -14,6 +15,7 @@ import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.engine.Container;
 import java.time.Duration;
 import java.time.Instant;
+import java.time.temporal.ChronoUnit;
 import java.util.function.Consumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -55,7 +57,7 @@ public final class Announcer {
     this.served = served;
   }
 
-  /** Enters a new sandbox in the live table. Its ready is published next. */
+  /** Enters a sandbox in the live table as it is now. Its ready is published next. */
   public void opened(Sandbox sandbox, Fence fence) throws FencedException, InterruptedException {
     table.open(entryOf(sandbox), fence);
   }
@@ -73,7 +75,12 @@ public final class Announcer {
   /** A sandbox of this worker, as the live table has it from now on. */
   public LiveSandbox entryOf(Sandbox sandbox) {
     return new LiveSandbox(
-        sandbox.user(), sandbox.containerId(), identity.host(), identity.workerId(), time.now());
+        sandbox.user(),
+        sandbox.containerId(),
+        identity.host(),
+        identity.workerId(),
+        sandbox.openedAt(time.now()),
+        sandbox.idleTtl());
   }
 
   /**
@@ -104,6 +111,24 @@ public final class Announcer {
         .log("failed ({}): {}", failed.reason().wire(), failed.message());
   }
 
+  /**
+   * A sandbox of this host will end unless something happens.
+   *
+   * @param end when, on the monotonic clock
+   */
+  public void expiring(Sandbox sandbox, Expiring.Reason reason, long end)
+      throws InterruptedException {
+    Instant endsAt = wallClock(end).truncatedTo(ChronoUnit.MILLIS);
+    sink.publish(
+        new Expiring(
+            EventIds.expiring(sandbox.containerId(), reason, endsAt),
+            sandbox.user(),
+            time.now(),
+            sandbox.containerId(),
+            endsAt,
+            reason));
+  }
+
   /** A sandbox of this host ended. */
   public void reaped(TerminationTarget target, Reaped.Reason reason) throws InterruptedException {
     reaped(target, reason, identity.host());
@@ -119,6 +144,7 @@ public final class Announcer {
   private void reaped(TerminationTarget target, Reaped.Reason reason, String host)
       throws InterruptedException {
     Sandbox sandbox = target.sandbox();
+    Sandbox.LastUse last = sandbox == null ? null : sandbox.lastUse();
     Integer exitCode = target.exitCode();
     sink.publish(
         new Reaped(
@@ -128,9 +154,10 @@ public final class Announcer {
             new ContainerRef(
                 Container.nameOf(target.user()), target.containerId(), host, identity.workerId()),
             reason,
-            sandbox == null ? null : wallClock(sandbox.lastActive()),
+            last == null ? null : wallClock(last.at()),
             exitCode,
-            target.oomKilled()));
+            target.oomKilled(),
+            last == null ? null : last.use()));
     table.close(target.user(), target.containerId());
     served.accept(target.user());
     metrics.reaped(reason);

@@ -5,6 +5,7 @@
 package io.zcbot.sandbox.worker.sandbox;
 
 import io.zcbot.sandbox.events.SandboxEvent;
+import java.util.concurrent.CompletableFuture;
 
 /** Publishes result events. */
 @FunctionalInterface
@@ -26,5 +27,24 @@ public interface EventSink {
       throws FencedException, InterruptedException {
     fence.pass();
     publish(event);
+  }
+
+  /**
+   * Hands an event over, and tries once. The log has events that are handed over one after another
+   * in this order, unless one of them fails.
+   *
+   * @return completes when the log has the event; exceptionally if the try failed, after which the
+   *     log may have it all the same
+   */
+  default CompletableFuture<Void> publishAsync(SandboxEvent event) {
+    try {
+      publish(event);
+      return CompletableFuture.completedFuture(null);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      return CompletableFuture.failedFuture(e);
+    } catch (RuntimeException e) {
+      return CompletableFuture.failedFuture(e);
+    }
   }
 }

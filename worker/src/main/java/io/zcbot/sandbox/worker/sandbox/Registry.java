@@ -4,6 +4,7 @@
  */
 package io.zcbot.sandbox.worker.sandbox;
 
+import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.UserId;
 import java.util.Collection;
 import java.util.Collections;
@@ -52,10 +53,10 @@ public final class Registry {
   }
 
   /** Notes that a user's sandbox is in use; without effect if this worker runs none. */
-  public void touch(UserId user, long at) {
+  public void touch(UserId user, long at, Reaped.Use use) {
     Sandbox sandbox = sandboxes.get(user);
     if (sandbox != null) {
-      sandbox.touch(at);
+      sandbox.touch(at, use);
     }
   }
 }

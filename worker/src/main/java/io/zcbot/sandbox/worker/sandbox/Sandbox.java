@@ -4,10 +4,13 @@
  */
 package io.zcbot.sandbox.worker.sandbox;
 
+import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.engine.Container;
+import java.time.Duration;
+import java.time.Instant;
 import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -19,10 +22,19 @@ public final class Sandbox {
   private final String containerId;
   private final @Nullable String slotId;
   private final long startedAt;
-  private final AtomicLong lastActive;
+  private final AtomicReference<LastUse> lastUse;
   private final AtomicBoolean reapPending = new AtomicBoolean();
   private final Place place;
   private volatile int partition;
+  private volatile @Nullable Duration idleTtl;
+  private @Nullable Instant openedAt;
+
+  /**
+   * When it was last in use, on the monotonic clock.
+   *
+   * @param use what held it in use; null if nobody knows any more
+   */
+  public record LastUse(long at, Reaped.@Nullable Use use) {}
 
   /** A sandbox that owns its place from now on. */
   public Sandbox(
@@ -38,7 +50,7 @@ public final class Sandbox {
     this.slotId = slotId;
     this.partition = partition;
     this.startedAt = startedAt;
-    this.lastActive = new AtomicLong(lastActive);
+    this.lastUse = new AtomicReference<>(new LastUse(lastActive, null));
     this.place = place;
   }
 
@@ -82,12 +94,39 @@ public final class Sandbox {
   }
 
   public long lastActive() {
-    return lastActive.get();
+    return lastUse.get().at();
+  }
+
+  public LastUse lastUse() {
+    return lastUse.get();
   }
 
   /** Notes use at an instant; one earlier than what is known changes nothing. */
-  public void touch(long at) {
-    lastActive.accumulateAndGet(at, (known, seen) -> seen - known > 0 ? seen : known);
+  public void touch(long at, Reaped.Use use) {
+    if (at - lastActive() >= 0) {
+      LastUse seen = new LastUse(at, use);
+      lastUse.accumulateAndGet(seen, (known, it) -> it.at() - known.at() >= 0 ? it : known);
+    }
+  }
+
+  /** The idle TTL that its user's last ensure asked for; null if it left that to the worker. */
+  public @Nullable Duration idleTtl() {
+    return idleTtl;
+  }
+
+  public void idleTtl(@Nullable Duration asked) {
+    idleTtl = asked;
+  }
+
+  /**
+   * When it was found ready, by the clock on the wall. It stays what it was said to be first,
+   * because its age and its announcements are counted from there.
+   */
+  public synchronized Instant openedAt(Instant atFirst) {
+    if (openedAt == null) {
+      openedAt = atFirst;
+    }
+    return openedAt;
   }
 
   /** At most one reap waits in the lane; true for who may queue it. */

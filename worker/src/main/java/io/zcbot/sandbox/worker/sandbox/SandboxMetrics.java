@@ -4,6 +4,7 @@
  */
 package io.zcbot.sandbox.worker.sandbox;
 
+import io.zcbot.sandbox.events.Exited;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import java.time.Duration;
@@ -23,6 +24,23 @@ public interface SandboxMetrics {
 
   /** A sandbox could have been made of a warm slot. */
   default void claimed(Claim how) {}
+
+  /** A command was answered; it took no time if it never started. */
+  default void commandEnded(Exited.Reason reason, Duration took) {}
+
+  /** A sandbox can be told to run commands. */
+  default void channelOpened(ChannelWay way) {}
+
+  /** A sandbox's own runner could not be used, so another is started in it. */
+  default void channelFellBack() {}
+
+  /** How commands get into a sandbox. */
+  enum ChannelWay {
+    /** By the streams of its first process, the runner. */
+    RUNNER,
+    /** By the streams of a runner that the engine started in it. */
+    ENGINE
+  }
 
   /** How a try to make a sandbox of a warm slot went. */
   enum Claim {

@@ -25,7 +25,7 @@ public record SandboxSpec(
     String network,
     NetworkPolicy policy) {
   /** Raise when a hard limit changes, so that sandboxes made the old way are replaced. */
-  static final int REVISION = 2;
+  static final int REVISION = 3;
 
   /** The value of the spec label: two specs with one hash create the same sandboxes. */
   public String hash() {

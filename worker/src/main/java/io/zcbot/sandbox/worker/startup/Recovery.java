@@ -4,6 +4,7 @@
  */
 package io.zcbot.sandbox.worker.startup;
 
+import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.config.WorkerConfig;
@@ -70,7 +71,8 @@ public final class Recovery {
         log.info("purged {} sandboxes of the previous run", purged);
       }
       case ADOPT -> {
-        long ttlAgo = time.nanos() - config.reaper().idleTtl.toNanos();
+        Duration longest = config.reaper().longestIdleTtl;
+        long ttlAgo = time.nanos() - longest.toNanos();
         int adopted =
             retry.untilItWorks(
                 "adopt",
@@ -81,7 +83,7 @@ public final class Recovery {
               retry.untilItWorks(
                   "read the latest ready events",
                   () -> {
-                    Instant since = time.now().minus(config.reaper().idleTtl);
+                    Instant since = time.now().minus(longest);
                     reader.read(config.kafka().topic(Topic.READY), all, since, this::touch);
                     return true;
                   },
@@ -112,7 +114,7 @@ public final class Recovery {
     try {
       UserId user = UserId.parse(new String(ready.key(), StandardCharsets.UTF_8));
       long age = Duration.between(Instant.ofEpochMilli(ready.timestamp()), time.now()).toNanos();
-      registry.touch(user, time.nanos() - Math.max(0, age));
+      registry.touch(user, time.nanos() - Math.max(0, age), Reaped.Use.ENSURE);
     } catch (IllegalArgumentException _) {
       // No worker wrote that.
     }

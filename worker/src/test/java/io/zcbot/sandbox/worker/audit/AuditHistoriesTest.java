@@ -8,6 +8,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.zcbot.sandbox.worker.audit.log.Coverage;
 import io.zcbot.sandbox.worker.audit.log.LogRecord;
+import io.zcbot.sandbox.worker.audit.result.AuditedCommand;
 import io.zcbot.sandbox.worker.audit.result.Session;
 import io.zcbot.sandbox.worker.audit.result.Summary;
 import java.time.Instant;
@@ -46,7 +47,13 @@ class AuditHistoriesTest {
     assertThat(summary.sessions().reaps()).isEqualTo(made.reaps);
     assertThat(summary.sessions().open()).isZero();
     assertThat(summary.records().repeated().values().stream().mapToLong(n -> n).sum())
-        .isEqualTo(made.duplicates);
+        .isEqualTo(made.duplicates + made.commands.duplicates);
+    assertThat(told.findings().stream().filter(AuditedCommand.class::isInstance))
+        .hasSize((int) made.commands.count);
+    assertThat(summary.commands().count()).isEqualTo(made.commands.count);
+    assertThat(summary.commands().answers().values().stream().mapToLong(n -> n).sum())
+        .isEqualTo(made.commands.count);
+    assertThat(summary.commands().answersWithoutExec()).isZero();
     assertThat(
             told.sessions().stream().mapToLong(Session::activities).sum()
                 + summary.sessions().activitiesOutside())

@@ -7,8 +7,12 @@ package io.zcbot.sandbox.worker.audit;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.zcbot.sandbox.events.Activity;
+import io.zcbot.sandbox.events.ContainerRef;
 import io.zcbot.sandbox.events.Ensure;
+import io.zcbot.sandbox.events.Exec;
+import io.zcbot.sandbox.events.Exited;
 import io.zcbot.sandbox.events.Failed;
+import io.zcbot.sandbox.events.Output;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.SandboxEvent;
@@ -116,6 +120,7 @@ class BrokenPromisesTest {
     made.log.entries.removeIf(
         e ->
             e.appended > last.appended
+                && !(e.event instanceof Exited || e.event instanceof Output)
                 && (e.event == null ? Arrays.equals(e.key, key) : e.event.userId().equals(user)));
   }
 
@@ -298,7 +303,7 @@ class BrokenPromisesTest {
 
     List<RecordPosition> evidence = only(told, Check.I6).evidence();
     assertThat(evidence).hasSize(2).endsWith(now.position);
-    assertThat(evidence.getFirst().topic()).isIn(Topic.ACTIVITY, Topic.READY);
+    assertThat(evidence.getFirst().topic()).isIn(Topic.ACTIVITY, Topic.READY, Topic.EXITED);
   }
 
   @Property(tries = 20, maxDiscardRatio = 30)
@@ -333,6 +338,75 @@ class BrokenPromisesTest {
         .filter(e -> e.appended < failed.appended && e.appended > failed.appended - 3_000_000)
         .filter(e -> !made.isBare(e))
         .max(Comparator.comparingLong(e -> e.appended));
+  }
+
+  private static TestLog.Entry execOf(Histories made, String id) {
+    return all(made, Exec.class, e -> e.eventId().equals(id))
+        .min(Comparator.comparingLong(e -> e.appended))
+        .orElseThrow();
+  }
+
+  @Property(tries = 20, maxDiscardRatio = 30)
+  void i11AnExecWhoseAnswerIsMissing(@ForAll long seed) {
+    Histories made = intact(seed);
+    TestLog.Entry gone =
+        pick(all(made, Exited.class, e -> e.reason() == Exited.Reason.EXPIRED), seed);
+    String id = ((Exited) gone.event).execId();
+    made.log.entries.removeIf(e -> e.event instanceof Exited x && x.execId().equals(id));
+    TestLog.Entry exec = execOf(made, id);
+
+    assertThat(only(made.audit(), Check.I11).evidence()).containsExactly(exec.position);
+  }
+
+  @Property(tries = 20, maxDiscardRatio = 30)
+  void i12ACommandThatWasStartedAgainInAnotherSandbox(@ForAll long seed) {
+    Histories made = intact(seed);
+    TestLog.Entry once = pick(all(made, Exited.class, e -> e.container() != null), seed);
+    Exited e = (Exited) once.event;
+    TestLog.Entry first =
+        all(made, Exited.class, x -> x.execId().equals(e.execId()))
+            .min(Comparator.comparingLong(x -> x.appended))
+            .orElseThrow();
+    TestLog.Entry again =
+        made.log.add(
+            once.partition,
+            once.appended + 2_000,
+            once.time + 2_000,
+            new Exited(
+                e.eventId(),
+                e.userId(),
+                e.execId(),
+                e.exitedAt(),
+                e.reason(),
+                e.exitCode(),
+                e.signal(),
+                e.stdout(),
+                e.stderr(),
+                e.outputCount(),
+                e.truncated(),
+                e.survivors(),
+                new ContainerRef("other", "other", "h", "w"),
+                e.startedAt(),
+                e.tookMs(),
+                e.cpu(),
+                e.message(),
+                e.retryable()));
+
+    assertThat(only(made.audit(), Check.I12).evidence())
+        .containsExactly(first.position, again.position);
+  }
+
+  @Property(tries = 20, maxDiscardRatio = 30)
+  void i14OutputThatIsMissing(@ForAll long seed) {
+    Histories made = intact(seed);
+    Set<String> counted = new HashSet<>();
+    all(made, Exited.class, e -> e.outputCount() > 0)
+        .forEach(e -> counted.add(((Exited) e.event).execId()));
+    TestLog.Entry gone = pick(all(made, Output.class, o -> counted.contains(o.execId())), seed);
+    String id = gone.event.eventId();
+    made.log.entries.removeIf(e -> e.event instanceof Output o && o.eventId().equals(id));
+
+    only(made.audit(), Check.I14);
   }
 
   @Property(tries = 20, maxDiscardRatio = 30)

@@ -8,6 +8,7 @@ import io.zcbot.sandbox.events.Activity;
 import io.zcbot.sandbox.events.ContainerRef;
 import io.zcbot.sandbox.events.Ensure;
 import io.zcbot.sandbox.events.EventIds;
+import io.zcbot.sandbox.events.Exited;
 import io.zcbot.sandbox.events.Failed;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
@@ -42,6 +43,7 @@ public final class Histories {
   long activities;
   long duplicates;
 
+  final RandomCommands commands;
   private final Random random;
   private final int partitions;
   private final long[] clocks;
@@ -62,6 +64,7 @@ public final class Histories {
   public Histories(long seed, int users, int partitions, int workers, long lengthMs) {
     this.random = new Random(seed);
     this.partitions = partitions;
+    this.commands = new RandomCommands(log, random, partitions);
     this.end = START + lengthMs + 3 * TTL;
     this.clocks = random.longs(workers, -800, 800).toArray();
     Map<Integer, Integer> owner = firstOwner;
@@ -133,6 +136,10 @@ public final class Histories {
         answered = Math.max(answered, next.time) + between(1_500, 5_000);
       }
       String id = ask(user, partition, ensured);
+      if (chance(0.2)) {
+        long refused = ensured - between(100, 500);
+        commands.refused(user, partition, refused, clocks[owner(partition, refused)]);
+      }
       if (chance(0.06)) {
         fail(user, partition, answered, id);
         t = answered + between(1_000, TTL);
@@ -244,7 +251,11 @@ public final class Histories {
       if (t + 100 >= stop || t >= until) {
         break;
       }
-      if (chance(0.2)) {
+      if (chance(0.25)) {
+        long ended = Math.min(t + between(5, chance(0.1) ? 2 * TTL : 5_000), stop - 50);
+        ran(user, partition, t - 3, t, ended, container, Exited.Reason.EXITED);
+        used = ended;
+      } else if (chance(0.2)) {
         String again = ask(user, partition, t);
         long answer = t + between(2, 30);
         ready(user, partition, answer, again, container, false);
@@ -280,6 +291,17 @@ public final class Histories {
           case MOVE -> Reaped.Reason.MOVED;
           case LOSS -> Reaped.Reason.LOST;
         };
+    if (chance(0.4)) {
+      boolean isLost = next.kind != Kind.MOVE;
+      ran(
+          user,
+          partition,
+          next.time - Disruption.DARK + 100,
+          next.time - Disruption.DARK + 200,
+          isLost ? ends + 300 : ends - 1,
+          container,
+          isLost ? Exited.Reason.LOST : Exited.Reason.SANDBOX_GONE);
+    }
     reap(
         user,
         partition,
@@ -289,6 +311,27 @@ public final class Histories {
         container,
         used);
     return ends + between(1_500, TTL);
+  }
+
+  private void ran(
+      UserId user,
+      int partition,
+      long asked,
+      long started,
+      long ended,
+      String container,
+      Exited.Reason reason) {
+    int worker = owner(partition, started);
+    commands.ran(
+        user,
+        partition,
+        asked,
+        new RandomCommands.Run(
+            new ContainerRef("zcbot-sandbox-" + user, container, "h" + worker, "w" + worker),
+            started,
+            ended,
+            reason),
+        clocks[worker]);
   }
 
   private void act(UserId user, int partition, long t) {

@@ -9,6 +9,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.worker.audit.result.Check;
 import io.zcbot.sandbox.worker.audit.result.Violation;
+import java.time.Duration;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
@@ -88,6 +89,27 @@ class IdleRuleTest extends OneUsersLog {
       assertThat(checks(1_000)).isEmpty();
       log.entries.remove(end);
     }
+  }
+
+  @Test
+  void eachSandboxIsJudgedByTheIdleTtlOfItsLastReady() {
+    ready(0, "e1", "c1", "w1", Duration.ofSeconds(60));
+    TestLog.Entry early = reaped(57.9, "c1", "w1", Reaped.Reason.IDLE);
+    assertThat(checks(500)).containsExactly(Check.I5);
+    log.entries.remove(early);
+    reaped(60, "c1", "w1", Reaped.Reason.IDLE);
+    assertThat(checks(500)).isEmpty();
+    log.entries.removeLast();
+    reaped(60 + 32.1, "c1", "w1", Reaped.Reason.IDLE);
+    assertThat(checks(500)).containsExactly(Check.I6);
+    log.entries.removeLast();
+    // The next ensure asked for more.
+    ready(50, "e2", "c1", "w1", Duration.ofSeconds(600));
+    TestLog.Entry end = reaped(650, "c1", "w1", Reaped.Reason.IDLE);
+    assertThat(checks(700)).isEmpty();
+    log.entries.remove(end);
+    reaped(350, "c1", "w1", Reaped.Reason.IDLE);
+    assertThat(checks(700)).containsExactly(Check.I5);
   }
 
   @Test

@@ -14,6 +14,7 @@ import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.audit.result.Check;
 import io.zcbot.sandbox.worker.audit.result.Violation;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
 
@@ -56,6 +57,16 @@ abstract class OneUsersLog {
   }
 
   TestLog.Entry ready(double t, String id, String ensureId, String container, String worker) {
+    return ready(t, id, ensureId, container, worker, null);
+  }
+
+  TestLog.Entry ready(
+      double t, String ensureId, String container, String worker, Duration idleTtl) {
+    return ready(t, EventIds.ready(ensureId, container), ensureId, container, worker, idleTtl);
+  }
+
+  private TestLog.Entry ready(
+      double t, String id, String ensureId, String container, String worker, Duration idleTtl) {
     return log.add(
         0,
         ms(t),
@@ -66,7 +77,7 @@ abstract class OneUsersLog {
             at(t),
             new ContainerRef("zcbot-sandbox-" + USER, container, "host-" + worker, worker),
             Ready.Outcome.CREATED,
-            new Ready.Environment("unix:///x", "image", "default", "/w", null),
+            new Ready.Environment("unix:///x", "image", "default", "/w", idleTtl),
             7));
   }
 

@@ -11,9 +11,12 @@ import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.zcbot.sandbox.events.Activity;
 import io.zcbot.sandbox.events.ContainerRef;
+import io.zcbot.sandbox.events.Data;
 import io.zcbot.sandbox.events.Ensure;
 import io.zcbot.sandbox.events.EventCodec;
 import io.zcbot.sandbox.events.EventIds;
+import io.zcbot.sandbox.events.Exec;
+import io.zcbot.sandbox.events.Exited;
 import io.zcbot.sandbox.events.Failed;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
@@ -25,11 +28,13 @@ import java.io.StringWriter;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.api.parallel.ResourceLock;
@@ -159,6 +164,116 @@ class AuditCommandTest {
             sandbox("audit", "--user", "00000000-0000-4000-8000-000000000001", "--input", file()))
         .isZero();
     assertThat(out.toString()).startsWith("records     0\n");
+  }
+
+  /** Two commands and one that is not answered yet; what they read and write is secret. */
+  private void commands() {
+    record(exec(500, "x1", new Exec.Program.Command(List.of("cat", "a b", "\u001b[2J"))));
+    record(exited(500.25, "x1", Exited.Reason.EXITED, 3));
+    record(exec(501, "x2", new Exec.Program.Shell("sleep 99")));
+    record(exited(501.5, "x2", Exited.Reason.NO_SANDBOX, null));
+    record(exec(502, "x3", new Exec.Program.Shell("true")));
+  }
+
+  private static Exec exec(double t, String id, Exec.Program program) {
+    return new Exec(
+        id,
+        USER,
+        at(t),
+        null,
+        null,
+        program,
+        Data.of("secret"),
+        false,
+        Map.of("TOKEN", "secret"),
+        null,
+        null,
+        null,
+        false,
+        null,
+        true);
+  }
+
+  private static Exited exited(
+      double t, String execId, Exited.Reason reason, @Nullable Integer code) {
+    boolean hasRun = code != null;
+    return new Exited(
+        EventIds.exited(execId),
+        USER,
+        execId,
+        at(t),
+        reason,
+        code,
+        null,
+        hasRun ? Data.of("secret") : null,
+        hasRun ? Data.of("s") : null,
+        0,
+        false,
+        0,
+        hasRun
+            ? new ContainerRef("zcbot-sandbox-" + USER, "0123456789abcdef", "host-1", "worker-1")
+            : null,
+        hasRun ? at(t - 0.2) : null,
+        hasRun ? 200 : 0,
+        hasRun ? Duration.ofMillis(11) : null,
+        null,
+        false);
+  }
+
+  @Test
+  void oneUsersHistoryShowsTheCommandsToo() throws Exception {
+    commands();
+    assertThat(sandbox("audit", "--user", USER.toString(), "--input", file())).isZero();
+    assertThat(out.toString())
+        .doesNotContain("secret")
+        .contains(
+            "commands    3 (exited 1, no_sandbox 1), 1 open\n", "latency     exited: p50 250 ms");
+    assertThat(out.toString().lines().skip(1).limit(3))
+        .satisfiesExactly(
+            l ->
+                assertThat(l)
+                    .contains("  command  2026-11-24T12:08:20.000Z  200ms     exited 3  ")
+                    .endsWith("  0123456789ab  7 bytes  cat 'a b' '?[2J'"),
+            l ->
+                assertThat(l)
+                    .contains("  command  2026-11-24T12:08:21.000Z  -         no_sandbox  ")
+                    .endsWith("  -  0 bytes  sleep 99"),
+            l ->
+                assertThat(l)
+                    .contains("  command  2026-11-24T12:08:22.000Z  -         unanswered  ")
+                    .endsWith("  -  true"));
+    out.getBuffer().setLength(0);
+    assertThat(sandbox("audit", "--input", file())).isZero();
+    assertThat(out.toString()).startsWith("records     5 (exec 3, exited 2)");
+  }
+
+  @Test
+  void commandsAsJson() throws Exception {
+    commands();
+    record(new Ensure("later", USER, at(3600), null, null));
+    assertThat(sandbox("audit", "--json", "--input", file())).isEqualTo(ExitCode.FAILED);
+    assertThat(out.toString()).doesNotContain("secret");
+    List<JsonNode> all = new ArrayList<>();
+    for (String line : out.toString().lines().toList()) {
+      all.add(JSON.readTree(line));
+    }
+    assertThat(all.getFirst())
+        .hasToString(
+            "{\"type\":\"command\",\"user_id\":\""
+                + USER
+                + "\",\"exec_id\":\"x1\",\"at\":\"2026-11-24T12:08:20Z\","
+                + "\"command\":\"cat 'a b' '?[2J'\",\"exec\":\"sandbox.exec-0-0\","
+                + "\"reason\":\"exited\",\"exit_code\":3,\"signal\":null,"
+                + "\"container_id\":\"0123456789abcdef\",\"latency_ms\":250,\"took_ms\":200,"
+                + "\"cpu_ms\":11,\"outputs\":0,\"output_bytes\":7,\"truncated\":false,"
+                + "\"exited\":\"sandbox.exited-0-0\"}");
+    JsonNode summary = all.getLast();
+    assertThat(summary.path("commands").asInt()).isEqualTo(3);
+    assertThat(summary.path("unanswered_commands").asInt()).isOne();
+    assertThat(summary.path("exits").path("no_sandbox").asInt()).isOne();
+    assertThat(summary.path("command_latency_ms").path("exited").path("p50").asInt())
+        .isEqualTo(250);
+    assertThat(summary.path("violations").path("I11").asInt()).isOne();
   }
 
   @Test

@@ -82,7 +82,18 @@ class CliTest {
   void helpListsCommandsAndExitCodes() {
     assertThat(sandbox("--help")).isZero();
     assertThat(out.toString())
-        .contains("run", "ensure", "activity", "watch", "ps", "purge", "topics", "--version")
+        .contains(
+            "run",
+            "ensure",
+            "activity",
+            "exec",
+            "cp",
+            "release",
+            "watch",
+            "ps",
+            "purge",
+            "topics",
+            "--version")
         .contains("69   Kafka or the engine can't be reached.");
   }
 
@@ -271,9 +282,9 @@ class CliTest {
     assertThat(out.toString())
         .isEqualTo(
             """
-            USER                                  STATE    AGE   IDLE  SPEC     WORKER  CONTAINER
-            00000000-0000-4000-8000-000000000001  running  1h1m  -     other    w2      fedcba987654
-            7f3c1d52-9a54-4c0e-8f2b-6f1d2f6f7a10  running  1h1m  -     current  w1      0123456789ab
+            USER                                  STATE    AGE   IDLE  CMDS  SPEC     WORKER  CONTAINER
+            00000000-0000-4000-8000-000000000001  running  1h1m  -     -     other    w2      fedcba987654
+            7f3c1d52-9a54-4c0e-8f2b-6f1d2f6f7a10  running  1h1m  -     -     current  w1      0123456789ab
             """);
     assertThat(err.toString()).startsWith("idle times are not known: could not read sandbox.ready");
     assertThat(engine.calls).containsExactly("close");
@@ -285,7 +296,8 @@ class CliTest {
     assertThat(sandbox("ps", "--json")).isZero();
     assertThat(out.toString())
         .startsWith("[{\"user_id\":\"" + USER + "\",\"state\":\"running\",\"started_at\":\"")
-        .contains("\"last_used_at\":null,\"spec\":\"other\",\"worker_id\":\"w1\"");
+        .contains(
+            "\"last_used_at\":null,\"commands\":null,\"spec\":\"other\",\"worker_id\":\"w1\"");
   }
 
   @Test

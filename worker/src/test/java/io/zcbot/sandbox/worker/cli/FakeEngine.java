@@ -8,6 +8,7 @@ import io.zcbot.sandbox.worker.engine.Container;
 import io.zcbot.sandbox.worker.engine.Engine;
 import io.zcbot.sandbox.worker.engine.EngineEvent;
 import io.zcbot.sandbox.worker.engine.EngineException;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -57,6 +58,11 @@ final class FakeEngine implements Engine {
 
   @Override
   public boolean hasRunningExec(String containerId) {
+    throw new UnsupportedOperationException();
+  }
+
+  @Override
+  public Duration cpuTime(String containerId) {
     throw new UnsupportedOperationException();
   }
 

@@ -96,6 +96,29 @@ class RecordFormatTest {
   }
 
   @Test
+  void whatCommandsReadAndWriteIsNotShown() {
+    RecordFormat format = format(false, Map.of());
+    String exec =
+        "{\"user_id\":\"%s\",\"shell\":\"cat\",\"stdin\":\"sécret\",\"env\":{\"A\":\"sécret\"}}"
+            .formatted(USER);
+    assertThat(format.line(record("sandbox.exec", USER, exec))).doesNotContain("cret");
+    assertThat(format.json(record("sandbox.exec", USER, exec)))
+        .contains("\"stdin_bytes\":7", "\"env\":{\"A\":\"…\"}", "\"shell\":\"cat\"")
+        .doesNotContain("cret");
+    assertThat(
+            format.json(
+                record(
+                    "sandbox.input",
+                    USER,
+                    "{\"user_id\":\"%s\",\"exec_id\":\"e\",\"data_base64\":\"AP8=\"}"
+                        .formatted(USER))))
+        .contains("\"data_bytes\":2}}");
+    assertThat(format.json(record("sandbox.output", USER, "{\"data\":\"secret\"}")))
+        .contains("\"problem\":\"not an event: ", "\"value_bytes\":17}")
+        .doesNotContain("value_base64");
+  }
+
+  @Test
   void jsonHasTheEventOrTheProblem() {
     RecordFormat format = format(false, Map.of());
     assertThat(format.json(record("sandbox.activity", USER, "{\"user_id\":\"" + USER + "\"}")))

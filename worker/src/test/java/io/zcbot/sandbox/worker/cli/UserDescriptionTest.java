@@ -11,6 +11,7 @@ import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.zcbot.sandbox.events.ContainerRef;
 import io.zcbot.sandbox.events.Ensure;
 import io.zcbot.sandbox.events.EventCodec;
+import io.zcbot.sandbox.events.Exec;
 import io.zcbot.sandbox.events.Failed;
 import io.zcbot.sandbox.events.LiveSandbox;
 import io.zcbot.sandbox.events.Ready;
@@ -34,6 +35,7 @@ class UserDescriptionTest {
   private static final LiveSandbox LIVE = live("h1");
 
   private final List<UserHistory.Entry> entries = new ArrayList<>();
+  private UserDescription.@Nullable Commands commands;
 
   @Test
   void aSandboxIsDescribed() {
@@ -169,6 +171,28 @@ class UserDescriptionTest {
   }
 
   @Test
+  void commandsAreListedApartAndWithoutWhatTheyReadAndWrote() throws Exception {
+    Exec exec = Execs.of(USER, "cat", "secret.txt");
+    happened(Duration.ofMinutes(2), exec);
+    happened(Duration.ofMinutes(1), Exiteds.withOutput(exec, "the secret"));
+    commands =
+        new UserDescription.Commands(
+            1, new UserHistory(NOW.minus(Duration.ofDays(1)), List.copyOf(entries)));
+    entries.clear();
+
+    assertThat(text(LIVE, NOW))
+        .contains(
+            "Events:       none since", "Commands:     1 running, the last 2 events, all since")
+        .contains("exec         cat secret.txt, by test", "exited       exited, exit code 0")
+        .doesNotContain("the secret");
+    String json = description(LIVE, NOW).json(format());
+    JsonNode root = new JsonMapper().readTree(json);
+    assertThat(root.get("commands_running").asInt()).isEqualTo(1);
+    assertThat(root.get("command_events")).hasSize(2);
+    assertThat(json).doesNotContain("the secret");
+  }
+
+  @Test
   void jsonWithoutASandbox() throws Exception {
     JsonNode root = new JsonMapper().readTree(description(null, null).json(format()));
     assertThat(root.get("sandbox").isNull()).isTrue();
@@ -218,7 +242,7 @@ class UserDescriptionTest {
 
   private UserDescription description(@Nullable LiveSandbox live, @Nullable Instant lastUse) {
     UserHistory history = new UserHistory(NOW.minus(Duration.ofDays(1)), entries);
-    return new UserDescription(USER, live, history, lastUse, NOW);
+    return new UserDescription(USER, live, history, commands, lastUse, NOW);
   }
 
   private String text(@Nullable LiveSandbox live, @Nullable Instant lastUse) {

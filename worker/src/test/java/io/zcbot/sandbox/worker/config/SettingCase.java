@@ -160,6 +160,27 @@ record SettingCase(
             Duration.ofSeconds(8),
             "0"),
         new SettingCase(
+            "ZCBOT_SANDBOX_IDLE_TTL_MIN",
+            c -> c.reaper().shortestIdleTtl,
+            Duration.ofSeconds(10),
+            "2m",
+            Duration.ofMinutes(2),
+            "0"),
+        new SettingCase(
+            "ZCBOT_SANDBOX_IDLE_TTL_MAX",
+            c -> c.reaper().longestIdleTtl,
+            Duration.ofSeconds(300),
+            "8h",
+            Duration.ofHours(8),
+            "31d"),
+        new SettingCase(
+            "ZCBOT_SANDBOX_NOTICE",
+            c -> c.reaper().notice,
+            null,
+            "60s",
+            Duration.ofMinutes(1),
+            "soon"),
+        new SettingCase(
             "ZCBOT_REAPER_INTERVAL",
             c -> c.reaper().interval,
             Duration.ofSeconds(10),
@@ -188,6 +209,22 @@ record SettingCase(
             "ZCBOT_CREATE_CONCURRENCY", c -> c.capacity().createConcurrency, 4, "2", 2, "257"),
         new SettingCase(
             "ZCBOT_REAP_CONCURRENCY", c -> c.capacity().reapConcurrency, 4, "3", 3, "0"),
+        new SettingCase(
+            "ZCBOT_COMMANDS",
+            c -> c.commands().mode,
+            CommandsConfig.Mode.RUNNER,
+            "Engine",
+            CommandsConfig.Mode.ENGINE,
+            "docker"),
+        new SettingCase(
+            "ZCBOT_COMMANDS_PER_SANDBOX", c -> c.commands().perSandbox, 8, "3", 3, "65"),
+        new SettingCase(
+            "ZCBOT_COMMAND_MAX_TIMEOUT",
+            c -> c.commands().maxTimeout,
+            Duration.ofHours(1),
+            "10m",
+            Duration.ofMinutes(10),
+            "2d"),
         new SettingCase(
             "ZCBOT_ENSURE_EXPIRY",
             c -> c.group().ensureExpiry,

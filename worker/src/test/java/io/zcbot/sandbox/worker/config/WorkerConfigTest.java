@@ -53,6 +53,7 @@ class WorkerConfigTest {
             .collect(Collectors.toCollection(TreeSet::new));
     tested.add("ZCBOT_KAFKA_PROPERTIES_FILE");
     tested.add("ZCBOT_WORKSPACE_FILES");
+    tested.add("ZCBOT_SANDBOX_BUSY_CPU");
     assertThat(Setting.all().stream().map(Setting::key))
         .containsExactlyInAnyOrderElementsOf(tested);
   }
@@ -101,6 +102,39 @@ class WorkerConfigTest {
             "1 setting is invalid:\n  ZCBOT_WORKER_ID=(none) (default, the host's name): must be"
                 + " 1 to 128 letters")
         .hasMessageEndingWith("; set ZCBOT_WORKER_ID");
+  }
+
+  @Test
+  void theIdleTtlLiesWithinTheBoundsOfWhatEnsuresMayAskFor() throws Exception {
+    assertThat(read("ZCBOT_SANDBOX_IDLE_TTL", "5").reaper().shortestIdleTtl)
+        .isEqualTo(Duration.ofSeconds(5));
+    assertThat(problem("ZCBOT_SANDBOX_IDLE_TTL_MIN", "301"))
+        .contains("must not be longer than ZCBOT_SANDBOX_IDLE_TTL, which is 5m");
+    assertThat(problem("ZCBOT_SANDBOX_IDLE_TTL_MAX", "299"))
+        .contains("must not be shorter than ZCBOT_SANDBOX_IDLE_TTL, which is 5m");
+  }
+
+  @Test
+  void aNoticeLeavesTimeToReact() throws Exception {
+    assertThat(problem("ZCBOT_SANDBOX_NOTICE", "300"))
+        .contains("must be shorter than ZCBOT_SANDBOX_IDLE_TTL, which is 5m");
+    assertThat(problem("ZCBOT_SANDBOX_NOTICE", "10s"))
+        .contains("must be longer than ZCBOT_REAPER_INTERVAL, which is 10s");
+    assertThat(problems("ZCBOT_SANDBOX_NOTICE", "60s", "ZCBOT_SANDBOX_MAX_LIFETIME", "1m"))
+        .anyMatch(
+            each -> each.problem().contains("must be shorter than ZCBOT_SANDBOX_MAX_LIFETIME"));
+  }
+
+  @Test
+  void processesAreUseOnlyWithinALifetime() throws Exception {
+    assertThat(read().reaper().busyCpu).isNull();
+    assertThat(problem("ZCBOT_SANDBOX_BUSY_CPU", "0.05"))
+        .contains("requires ZCBOT_SANDBOX_MAX_LIFETIME");
+    assertThat(
+            read("ZCBOT_SANDBOX_BUSY_CPU", "0.05", "ZCBOT_SANDBOX_MAX_LIFETIME", "1d")
+                .reaper()
+                .busyCpu)
+        .isEqualTo(0.05);
   }
 
   @Test

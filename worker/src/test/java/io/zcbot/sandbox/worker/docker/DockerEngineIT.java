@@ -99,8 +99,8 @@ class DockerEngineIT {
               assertThat(listed.specHash()).isEqualTo(spec.hash());
             });
 
-    // started again, as after a start whose answer was lost: it has said that it is ready
-    fixture.start(id);
+    // started again, as after a start whose answer was lost: nobody can tell that it is ready
+    assertThat(failure(() -> fixture.start(id)).kind()).isEqualTo(Kind.TRANSIENT);
 
     fixture.engine.kill(id);
     fixture.engine.kill(id);

@@ -17,6 +17,7 @@ import io.zcbot.sandbox.worker.engine.Container.Ownership;
 import io.zcbot.sandbox.worker.engine.Container.State;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.engine.EngineException.Kind;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -130,6 +131,13 @@ class EngineLookupTest extends AdapterTestCase {
     fake.on("GET", "/exec/e2/json", status(200, "{\"ID\":\"e2\",\"Running\":true}"));
     assertThat(engine.hasRunningExec("c1")).isTrue();
 
+    fake.on("GET", "/exec/e2/json", running("/usr/local/sbin/zcbot-runner", ""));
+    assertThat(engine.hasRunningExec("c1")).as("the worker's own").isFalse();
+    fake.on("GET", "/exec/e2/json", running("/usr/local/sbin/zcbot-runner", "\"x\""));
+    assertThat(engine.hasRunningExec("c1")).isTrue();
+    fake.on("GET", "/exec/e2/json", running("bash", ""));
+    assertThat(engine.hasRunningExec("c1")).isTrue();
+
     fake.on("GET", "/exec/e2/json", error(404, "No such exec instance: e2"));
     assertThat(engine.hasRunningExec("c1")).isFalse();
 
@@ -140,5 +148,31 @@ class EngineLookupTest extends AdapterTestCase {
     assertThat(failure(() -> engine.hasRunningExec("c1")).kind()).isEqualTo(Kind.ABSENT);
 
     fake.on("GET", "/containers/c1/json", status(200, "{\"Id\":\"c1\",\"ExecIDs\":[\"e1\"]}"));
+  }
+
+  @Test
+  void processorTimeIsToldWithoutAWaitForASecondLook() throws EngineException {
+    fake.on(
+        "GET",
+        "/containers/c1/stats",
+        status(200, "{\"cpu_stats\":{\"cpu_usage\":{\"total_usage\":1500000000}}}"));
+    assertThat(engine.cpuTime("c1")).isEqualTo(Duration.ofMillis(1500));
+
+    for (String body :
+        List.of("{}", "[]", "{\"cpu_stats\":{\"cpu_usage\":{\"total_usage\":\"x\"}}}")) {
+      fake.on("GET", "/containers/c1/stats", status(200, body));
+      assertThat(failure(() -> engine.cpuTime("c1")).kind()).as(body).isEqualTo(Kind.UNAVAILABLE);
+    }
+    fake.on("GET", "/containers/c1/stats", error(404, "No such container: c1"));
+    assertThat(failure(() -> engine.cpuTime("c1")).kind()).isEqualTo(Kind.ABSENT);
+  }
+
+  private static FakeDockerApi.Reply running(String program, String arguments) {
+    return status(
+        200,
+        """
+        {"ID":"e2","Running":true,
+         "ProcessConfig":{"tty":false,"entrypoint":"%s","arguments":[%s],"privileged":false}}"""
+            .formatted(program, arguments));
   }
 }

@@ -46,6 +46,7 @@ class EngineTransportTest extends AdapterTestCase {
             new Hang("DELETE", "/containers/c1", e -> e.remove("c1")),
             new Hang("POST", "/containers/c1/wait", e -> e.remove("c1")),
             new Hang("GET", "/exec/e1/json", e -> e.hasRunningExec("c1")),
+            new Hang("GET", "/containers/c1/stats", e -> e.cpuTime("c1")),
             new Hang("GET", "/events", e -> e.watch(Instant.EPOCH, () -> {}, event -> {})))) {
       threads.add(
           Thread.ofVirtual()
@@ -91,6 +92,7 @@ class EngineTransportTest extends AdapterTestCase {
             () -> engine.kill("c1"),
             () -> engine.remove("c1"),
             () -> engine.hasRunningExec("c1"),
+            () -> engine.cpuTime("c1"),
             () -> engine.watch(Instant.EPOCH, () -> {}, event -> {}),
             this::create)) {
       EngineException e = failure(call);

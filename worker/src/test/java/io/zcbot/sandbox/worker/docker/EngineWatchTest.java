@@ -71,6 +71,22 @@ class EngineWatchTest extends AdapterTestCase {
   }
 
   @Test
+  void theWorkersOwnRunnerIsNoUse() {
+    String events =
+        event("exec_start: /usr/local/sbin/zcbot-runner ", ",\"execID\":\"e1\"")
+            + event("exec_start: /usr/local/sbin/zcbot-runner x", ",\"execID\":\"e2\"")
+            + event("exec_die", ",\"execID\":\"e1\"")
+            + event("exec_die", ",\"execID\":\"e2\"")
+            + event("exec_die", ",\"execID\":\"e1\"");
+    fake.on("GET", "/events", stream(events.getBytes(StandardCharsets.UTF_8)));
+    List<EngineEvent> seen = new ArrayList<>();
+
+    failure(() -> engine.watch(Instant.EPOCH, () -> {}, seen::add));
+
+    assertThat(seen).extracting(EngineEvent::kind).containsOnly(EngineEvent.Kind.EXEC).hasSize(3);
+  }
+
+  @Test
   void aBrokenStreamIsTold() {
     for (Reply reply :
         List.of(

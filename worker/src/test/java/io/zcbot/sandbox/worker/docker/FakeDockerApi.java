@@ -181,6 +181,21 @@ public final class FakeDockerApi implements AutoCloseable {
     };
   }
 
+  /** A connection that is taken over for a stream in each direction. */
+  public static Reply hijacked(Talk talk) {
+    return (socket, out) -> {
+      out.write(
+          "HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n"
+              .getBytes(StandardCharsets.ISO_8859_1));
+      talk.over(socket.getInputStream(), out);
+    };
+  }
+
+  /** What is said over a connection. */
+  public interface Talk {
+    void over(InputStream in, OutputStream out) throws IOException, InterruptedException;
+  }
+
   /** A frame of an attach stream. */
   public static byte[] frame(int stream, String text) {
     byte[] bytes = text.getBytes(StandardCharsets.UTF_8);

@@ -78,16 +78,22 @@ class HardLimitsIT {
     assertThat(host.getMemorySwap()).as("memory and swap").isEqualTo(host.getMemory());
     assertThat(host.getNanoCPUs()).isEqualTo(500_000_000);
     assertThat(host.getRestartPolicy().getName()).isEqualTo("no");
-    assertThat(host.getInit()).isTrue();
+    assertThat(host.getInit()).isEqualTo(rootInside);
+    assertThat(inspect.getConfig().getStdinOpen()).isEqualTo(!rootInside);
+    assertThat(inspect.getConfig().getStdInOnce()).isFalse();
     assertThat(host.getShmSize()).isEqualTo(64L << 20);
     assertThat(host.getOomScoreAdj()).isEqualTo(500);
     assertThat(host.getTmpFs())
         .containsExactly(entry("/tmp", "rw,exec,nosuid,nodev,size=16777216,mode=1777"));
     assertThat(host.getUlimits())
         .containsExactlyInAnyOrder(new Ulimit("nofile", 4096L, 16384L), new Ulimit("core", 0L, 0L));
-    assertThat(host.getLogConfig().getType()).isEqualTo(LogConfig.LoggingType.LOCAL);
-    assertThat(host.getLogConfig().getConfig())
-        .contains(entry("max-size", "1m"), entry("max-file", "1"));
+    if (rootInside) {
+      assertThat(host.getLogConfig().getType()).isEqualTo(LogConfig.LoggingType.LOCAL);
+      assertThat(host.getLogConfig().getConfig())
+          .contains(entry("max-size", "1m"), entry("max-file", "1"));
+    } else {
+      assertThat(host.getLogConfig().getType()).isEqualTo(LogConfig.LoggingType.NONE);
+    }
     assertThat(host.getNetworkMode()).isEqualTo(fixture.network);
     assertThat(host.getPortBindings())
         .satisfiesAnyOf(

@@ -25,4 +25,14 @@ record RecordedCalls(List<String> calls) implements SandboxMetrics {
   public void engineCall(String operation, String result, Duration took) {
     calls.add(operation + " " + result);
   }
+
+  @Override
+  public void channelOpened(ChannelWay way) {
+    calls.add("channel " + way);
+  }
+
+  @Override
+  public void channelFellBack() {
+    calls.add("fallback");
+  }
 }

@@ -48,6 +48,31 @@ class SandboxCreateTest extends AdapterTestCase {
         .containsExactly("GET /networks/net", "POST /containers/create", "GET /containers/c1/json");
   }
 
+  /** Commands go in and out by the streams of what is the first process then. */
+  @Test
+  void whereNothingInsideSetsRulesTheRunnerIsTheFirstProcess() throws EngineException {
+    create();
+    assertThat(fake.asked("POST", "/containers/create").getFirst().body())
+        .contains("\"OpenStdin\":false", "\"Init\":true", "\"Type\":\"local\"");
+
+    SandboxSpec alone =
+        new SandboxSpec(
+            SPEC.image(),
+            null,
+            SPEC.limits(),
+            "net",
+            EngineFixture.policy(
+                FirewallMode.CONTAINER, new Egress.None(), new Dns.EngineDefault()));
+    engine.sandboxes(alone).create(USER, WORKSPACE);
+    assertThat(fake.asked("POST", "/containers/create").getLast().body())
+        .contains(
+            "\"OpenStdin\":true",
+            "\"StdinOnce\":false",
+            "\"Init\":false",
+            "\"Type\":\"none\"",
+            "\"Tty\":false");
+  }
+
   @Test
   void runtimeResolversAndWeightArePassedOn() throws EngineException {
     SandboxSpec special =

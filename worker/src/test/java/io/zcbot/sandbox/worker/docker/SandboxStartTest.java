@@ -27,17 +27,19 @@ class SandboxStartTest extends AdapterTestCase {
     assertThat(fake.asked())
         .containsExactly("POST /containers/c1/attach", "POST /containers/c1/start");
     assertThat(fake.asked("POST", "/containers/c1/attach").getFirst().target())
-        .contains("stdout=1", "stream=1", "logs=0");
+        .contains("stdout=1", "stream=1")
+        .doesNotContain("logs=1", "stdin=1");
   }
 
   @Test
-  void oneThatRunsAlreadyMustHaveSaidSo() throws EngineException {
+  void whatNobodySawBecomeReadyIsKilled() {
     fake.on("POST", "/containers/c1/start", status(304, ""));
-    fake.on("POST", "/containers/c1/attach", openStream(), READY);
+    fake.on("POST", "/containers/c1/attach", openStream());
+    fake.on("POST", "/containers/c1/kill", status(204, ""));
 
-    sandboxes.start("c1");
+    assertThat(failure(() -> sandboxes.start("c1")).kind()).isEqualTo(Kind.TRANSIENT);
 
-    assertThat(fake.asked("POST", "/containers/c1/attach").get(1).target()).contains("logs=1");
+    assertThat(fake.asked("POST", "/containers/c1/kill")).hasSize(1);
   }
 
   @Test

@@ -6,9 +6,11 @@ package io.zcbot.sandbox.worker.ensure;
 
 import io.zcbot.sandbox.worker.ensure.SandboxHistoryModel.Step;
 import io.zcbot.sandbox.worker.ensure.SandboxHistoryModel.Verb;
+import io.zcbot.sandbox.worker.reap.Reaper;
 import io.zcbot.sandbox.worker.testkit.World;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
 import net.jqwik.api.Arbitraries;
 import net.jqwik.api.Arbitrary;
@@ -21,7 +23,8 @@ import net.jqwik.api.lifecycle.BeforeContainer;
 
 /**
  * Any interleaving of ensures, activities, deaths, faults and crashes for a few users, with
- * sandboxes created and claimed, keeps I1, I2, I4 and I5, and leaves no slot's mount behind.
+ * sandboxes created and claimed and idle TTLs that users choose, keeps I1, I2, I4 and I5, and
+ * leaves no slot's mount behind.
  */
 class SandboxHistoriesTest {
   static final int USERS = 3;
@@ -66,7 +69,18 @@ class SandboxHistoriesTest {
 
   @Property(tries = 600)
   void historiesKeepTheInvariants(@ForAll("histories") List<Step> history) throws Exception {
-    World world = new World(root, 100, null, 1_000_000, 2);
+    World world =
+        new World(
+            root,
+            new Reaper.Limits(
+                SandboxHistoryModel.IDLE_TTLS,
+                World.EVICT_AFTER,
+                null,
+                Duration.ofSeconds(60),
+                0.05),
+            100,
+            1_000_000,
+            2);
     SandboxHistoryModel model = new SandboxHistoryModel(world);
     for (Step step : history) {
       model.take(step);

@@ -15,6 +15,7 @@ import io.zcbot.sandbox.worker.engine.Container;
 import io.zcbot.sandbox.worker.engine.EngineEvent;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
+import io.zcbot.sandbox.worker.sandbox.IdleTtls;
 import io.zcbot.sandbox.worker.sandbox.Sandbox;
 import io.zcbot.sandbox.worker.sandbox.StoppedException;
 import io.zcbot.sandbox.worker.testkit.EngineFaults;
@@ -29,13 +30,27 @@ import java.util.Set;
 
 /** What the outside did and saw in one history, to judge the domain by. */
 final class SandboxHistoryModel {
+  static final IdleTtls IDLE_TTLS =
+      new IdleTtls(World.TTL, Duration.ofSeconds(10), Duration.ofSeconds(1000));
+
   private static final String[] OPERATIONS = {
-    "find", "create", "start", "remove", "kill", "list", "exec", "createSlot", "rename", "imageId"
+    "find",
+    "create",
+    "start",
+    "remove",
+    "kill",
+    "list",
+    "exec",
+    "createSlot",
+    "rename",
+    "imageId",
+    "cpuTime"
   };
 
   enum Verb {
     ENSURE,
     ENSURE_ALREADY_EXPIRED,
+    ENSURE_WITH_AN_IDLE_TTL,
     RUN_A_TASK,
     RUN_ALL,
     ACTIVITY,
@@ -72,6 +87,7 @@ final class SandboxHistoryModel {
   private final Map<UserId, List<Long>> activities = new HashMap<>();
   private final Map<UserId, List<Long>> unread = new HashMap<>();
   private final Set<String> used = new HashSet<>();
+  private final Map<String, Duration> idleTtls = new HashMap<>();
   private int seen;
 
   SandboxHistoryModel(World world) {
@@ -83,6 +99,8 @@ final class SandboxHistoryModel {
     switch (step.verb()) {
       case ENSURE -> queue(world.request(user));
       case ENSURE_ALREADY_EXPIRED -> queue(world.request(user, Duration.ZERO));
+      case ENSURE_WITH_AN_IDLE_TTL ->
+          queue(world.request(user, Duration.ofSeconds(60), Duration.ofSeconds(step.number() + 5)));
       case RUN_A_TASK -> world.step(user);
       case RUN_ALL -> world.settle();
       case ACTIVITY -> {
@@ -203,7 +221,9 @@ final class SandboxHistoryModel {
   }
 
   private void catchUp() {
-    unread.forEach((user, instants) -> instants.forEach(at -> world.registry.touch(user, at)));
+    unread.forEach(
+        (user, instants) ->
+            instants.forEach(at -> world.registry.touch(user, at, Reaped.Use.ACTIVITY)));
     unread.clear();
     world.readAll();
     world.advance(Duration.ofNanos(1)); // what happens from now on was not read
@@ -241,6 +261,7 @@ final class SandboxHistoryModel {
       switch (event) {
         case Ready ready -> {
           answered.add(ready.ensureId());
+          idleTtls.put(ready.containerId(), ready.environment().idleTtl());
           assertThat(used)
               .as("nobody gets what was used before")
               .doesNotContain(ready.containerId());
@@ -267,8 +288,9 @@ final class SandboxHistoryModel {
   private void checkIdle(Reaped reaped) {
     Long lowWatermark = world.lowWatermark;
     assertThat(lowWatermark).as("I5: nobody is idle before the log was read").isNotNull();
+    long ttl = idleTtls.get(reaped.containerId()).toNanos();
     for (long at : activities.getOrDefault(reaped.userId(), List.of())) {
-      assertThat(at > lowWatermark - World.TTL.toNanos() && at <= lowWatermark)
+      assertThat(at > lowWatermark - ttl && at <= lowWatermark)
           .as("I5: activity at %s, reaped idle with all read up to %s", at, lowWatermark)
           .isFalse();
     }
@@ -311,6 +333,12 @@ final class SandboxHistoryModel {
       assertThat(known.containerId()).isEqualTo(c.id());
       assertThat(c.state()).isEqualTo(Container.State.RUNNING);
       live.add(c.id());
+      assertThat(world.live.get(c.id()).idleTtl())
+          .as("the live table has what was asked for last")
+          .isEqualTo(known.idleTtl());
+      assertThat(IDLE_TTLS.of(known))
+          .as("what was asked for is in force")
+          .isEqualTo(idleTtls.get(c.id()));
     }
     int idle = world.engine.idle().size();
     assertThat(world.domain.slots().idle()).isEqualTo(idle);

@@ -31,6 +31,8 @@ import java.util.stream.Stream;
 final class Field {
   static final int HOSTS = 3;
 
+  private static final Duration START = Duration.ofMinutes(3);
+
   private static final Path BASE =
       Path.of(System.getProperty("zcbot.hosts.dir", "/var/tmp/zcbot-hosts"));
 
@@ -73,18 +75,40 @@ final class Field {
     Field field = new Field(lockFile, lock);
     try {
       field.clear();
-      Path image = BASE.resolve("image.tar");
-      EngineHost.saveImage(image);
-      field.brokers = BrokerCluster.start(BASE.resolve("kafka"));
-      for (int i = 0; i < HOSTS; i++) {
-        field.hosts.add(EngineHost.start(BASE, "host-" + (char) ('a' + i), image));
-      }
-      Files.delete(image);
+      field.start();
       return field;
     } catch (Exception e) {
       field.close();
       throw e;
     }
+  }
+
+  /** Brokers and engines begin side by side: each of them waits more than it works. */
+  private void start() throws Exception {
+    Path image = BASE.resolve("image.tar");
+    List<Future<EngineHost>> engines = new ArrayList<>();
+    try (var threads = Executors.newVirtualThreadPerTaskExecutor()) {
+      Future<BrokerCluster> cluster =
+          threads.submit(() -> BrokerCluster.start(BASE.resolve("kafka")));
+      EngineHost.saveImage(image);
+      for (int i = 0; i < HOSTS; i++) {
+        String name = "host-" + (char) ('a' + i);
+        engines.add(threads.submit(() -> EngineHost.start(BASE, name, image)));
+      }
+      threads.shutdown();
+      threads.awaitTermination(START.toSeconds(), TimeUnit.SECONDS);
+      // What did start is to be closed though another one did not.
+      for (Future<EngineHost> engine : engines) {
+        if (engine.state() == Future.State.SUCCESS) {
+          hosts.add(engine.resultNow());
+        }
+      }
+      brokers = cluster.get();
+    }
+    for (Future<EngineHost> engine : engines) {
+      var _ = engine.get();
+    }
+    Files.delete(image);
   }
 
   /** Brokers and workers of a killed run; engines clear up after themselves. */

@@ -92,7 +92,18 @@ final class History {
             live.put(container, codec.decodeLive(record.value()));
           }
         }
-        case ENSURE, ACTIVITY, READY, REAPED, FAILED ->
+        case COMMANDS -> {}
+        case ENSURE,
+            ACTIVITY,
+            READY,
+            REAPED,
+            FAILED,
+            EXEC,
+            INPUT,
+            OUTPUT,
+            EXITED,
+            RELEASE,
+            EXPIRING ->
             said.add(
                 new Said(
                     topic,

@@ -6,9 +6,15 @@ package io.zcbot.sandbox.worker.hosts;
 
 import io.zcbot.sandbox.events.Activity;
 import io.zcbot.sandbox.events.Ensure;
+import io.zcbot.sandbox.events.Exec;
+import io.zcbot.sandbox.events.Exited;
+import io.zcbot.sandbox.events.Expiring;
 import io.zcbot.sandbox.events.Failed;
+import io.zcbot.sandbox.events.Input;
+import io.zcbot.sandbox.events.Output;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
+import io.zcbot.sandbox.events.Release;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.hosts.History.Said;
 import java.util.ArrayList;
@@ -84,7 +90,7 @@ final class LogState {
           ensures++;
           unanswered.put(ensure.eventId(), ensure);
         }
-        case Activity _ -> {}
+        case Activity _, Exec _, Input _, Output _, Exited _, Release _, Expiring _ -> {}
         case Ready ready -> {
           answers++;
           answered.add(ready.ensureId());

@@ -270,4 +270,14 @@ class OffsetTrackerTest {
     assertThat(tracker.overdue(100)).as("it waits for the head only").isZero();
     assertThat(tracker.overdue(250)).isEqualTo(Duration.ofNanos(50));
   }
+
+  @Test
+  void aCommitBeyondTheEndOfTheLogIsReplaced() {
+    OffsetTracker tracker = new OffsetTracker(5000);
+    tracker.advanceTo(new OffsetAndMetadata(3, EPOCH, ""));
+    OffsetAndMetadata reached = toCommit(tracker);
+    tracker.committed(reached);
+    assertThat(tracker.committed()).isEqualTo(reached);
+    assertThat(tracker.committable(CompletedOffsets.MAX_CHARS)).as("once").isEmpty();
+  }
 }

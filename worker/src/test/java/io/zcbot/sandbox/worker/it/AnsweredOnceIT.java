@@ -68,7 +68,7 @@ class AnsweredOnceIT {
               .isInstanceOf(Ready.class);
         }
         assertThat(deployment.log().answers("slow")).isEmpty();
-        TimeUnit.SECONDS.sleep(1); // what is answered is committed within 200 ms
+        TimeUnit.SECONDS.sleep(2); // what is answered is committed within 1.25 s
         worker.kill();
       }
       proxy.release();

@@ -7,6 +7,7 @@ package io.zcbot.sandbox.worker.it;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import io.zcbot.sandbox.events.Exited;
 import io.zcbot.sandbox.events.Failed;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
@@ -161,6 +162,66 @@ class LostPermissionsIT {
         "Read on group " + deployment.id(),
         () -> deployment.agent().ensure(Deployment.newUser(), late));
     assertThat(answer(late)).isInstanceOf(Ready.class);
+  }
+
+  private String late(String fields) throws Exception {
+    String id = UUID.randomUUID().toString();
+    deployment.agent().exec(user, id, fields);
+    return id;
+  }
+
+  private void assertRan(String execId) {
+    assertThat(deployment.log().awaitExited(execId).reason()).isEqualTo(Exited.Reason.EXITED);
+    assertThat(deployment.log().exits(execId)).hasSize(1);
+  }
+
+  @Test
+  void toReadExecs() throws Exception {
+    String[] late = new String[1];
+    without(
+        onTopic(AclOperation.READ, Topic.EXEC),
+        "kafka-commands",
+        "Read on topic " + deployment.topic(Topic.EXEC),
+        () -> late[0] = late("'command':['true']"));
+    assertRan(late[0]);
+  }
+
+  @Test
+  void toCommitExecs() throws Exception {
+    String[] late = new String[1];
+    without(
+        SecureCluster.binding(
+            "worker",
+            ResourceType.GROUP,
+            deployment.id() + "-commands",
+            PatternType.LITERAL,
+            AclOperation.READ),
+        "kafka-commands",
+        "Read on group " + deployment.id() + "-commands",
+        () -> late[0] = late("'command':['true']"));
+    assertRan(late[0]);
+  }
+
+  @Test
+  void toWriteTheCommandTable() throws Exception {
+    String[] late = new String[1];
+    without(
+        onTopic(AclOperation.WRITE, Topic.COMMANDS),
+        "kafka-publish",
+        "Write on topic " + deployment.topic(Topic.COMMANDS),
+        () -> late[0] = late("'command':['true']"));
+    assertRan(late[0]);
+  }
+
+  @Test
+  void toAnnounceExited() throws Exception {
+    String[] late = new String[1];
+    without(
+        onTopic(AclOperation.WRITE, Topic.EXITED),
+        "kafka-publish",
+        "Write on topic " + deployment.topic(Topic.EXITED),
+        () -> late[0] = late("'command':['true']"));
+    assertRan(late[0]);
   }
 
   @Test

@@ -216,11 +216,11 @@ class OpsIT {
                 "host=\"a\""))
         .isEqualTo(1);
     // The Kafka clients of each role, and the JVM.
-    for (String role : List.of("ensure", "activity", "publish")) {
+    for (String role : List.of("ensure", "activity", "commands", "publish")) {
       String client = "client_id=\"zcbot-" + deployment.workerId("a") + "\\S*-" + role + "\"";
       assertThat(samples("kafka_")).as(client).anyMatch(Pattern.compile(client).asPredicate());
     }
-    assertThat(value("kafka_consumer_coordinator_assigned_partitions")).isEqualTo(4);
+    assertThat(value("kafka_consumer_coordinator_assigned_partitions", "-ensure\"")).isEqualTo(4);
     assertThat(samples("jvm_memory_used_bytes")).isNotEmpty();
     assertThat(samples("jvm_threads_live_threads")).isNotEmpty();
     assertThat(samples("process_files_open_files")).isNotEmpty();

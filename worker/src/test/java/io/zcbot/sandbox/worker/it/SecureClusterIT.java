@@ -12,20 +12,27 @@ import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.Worker;
+import io.zcbot.sandbox.worker.cli.ExitCode;
 import io.zcbot.sandbox.worker.testkit.deployment.Deployment;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.acl.AclBinding;
 import org.apache.kafka.common.acl.AclOperation;
+import org.apache.kafka.common.errors.TopicAuthorizationException;
+import org.apache.kafka.common.resource.PatternType;
+import org.apache.kafka.common.resource.ResourceType;
 import org.apache.kafka.common.serialization.StringDeserializer;
 import org.apache.kafka.common.serialization.StringSerializer;
 import org.junit.jupiter.api.AfterAll;
@@ -38,6 +45,8 @@ import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.api.parallel.ResourceLock;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 /** What {@code topics acls} prints is enough for each role, and nothing of it can be left out. */
 @Tag("engine")
@@ -112,13 +121,79 @@ class SecureClusterIT {
     await("the membership ends with its session")
         .atMost(Deployment.SOON)
         .until(() -> deployment.group().assignment().isEmpty());
-    SecureCluster.Ran purge =
-        run("operator", "purge", "--yes", "--worker", deployment.workerId("a"));
+    SecureCluster.Ran purge = run("operator", purge().toArray(String[]::new));
     assertThat(purge.err()).isEmpty();
     assertThat(purge.exitCode()).isZero();
     assertThat(deployment.log().awaitReaped(user, Deployment.SOON).reason())
         .isEqualTo(Reaped.Reason.PURGED);
     assertThat(deployment.host().exists(ready.containerId())).isFalse();
+  }
+
+  /** What is removed can't be put back, and whoever uses it would not hear of it. */
+  @ParameterizedTest
+  @EnumSource(names = {"REAPED", "LIVE"})
+  void whatMayNotBeAnnouncedIsNotPurged(Topic topic) throws Exception {
+    AclBinding write =
+        SecureCluster.binding(
+            "operator",
+            ResourceType.TOPIC,
+            deployment.topic(topic),
+            PatternType.LITERAL,
+            AclOperation.WRITE);
+    cluster.forbid(write);
+    await("the broker knows").atMost(Deployment.SOON).until(() -> !operatorMayWrite(topic));
+    deployment.watch();
+    UserId user = Deployment.newUser();
+    String container = left(user);
+    for (List<String> purge : List.of(purge(), purge("--force"))) {
+      SecureCluster.Ran refused = run("operator", purge.toArray(String[]::new));
+      assertThat(refused.err()).contains("no permission Write on topic " + deployment.topic(topic));
+      assertThat(refused.exitCode()).isEqualTo(ExitCode.CONFIG);
+      assertThat(refused.out()).isEmpty();
+      assertThat(deployment.host().exists(container)).isTrue();
+    }
+    cluster.allow(List.of(write));
+    await("a purge with the permission")
+        .atMost(Deployment.SOON)
+        .until(() -> works("operator", purge().toArray(String[]::new)));
+    assertThat(deployment.host().exists(container)).isFalse();
+    assertThat(deployment.log().awaitReaped(user, Deployment.SOON).reason())
+        .isEqualTo(Reaped.Reason.PURGED);
+  }
+
+  private boolean operatorMayWrite(Topic topic) throws Exception {
+    Map<String, Object> client = new HashMap<>(cluster.client("operator"));
+    client.put("bootstrap.servers", cluster.bootstrapServers());
+    try (KafkaProducer<String, String> producer =
+        new KafkaProducer<>(client, new StringSerializer(), new StringSerializer())) {
+      producer.send(new ProducerRecord<>(deployment.topic(topic), "k", "v")).get();
+      return true;
+    } catch (ExecutionException e) {
+      assertThat(e).hasCauseInstanceOf(TopicAuthorizationException.class);
+      return false;
+    }
+  }
+
+  private List<String> purge(String... more) {
+    List<String> words =
+        new ArrayList<>(List.of("purge", "--yes", "--worker", deployment.workerId("a")));
+    words.addAll(List.of(more));
+    return words;
+  }
+
+  /** A container as a worker that is gone left it. */
+  private String left(UserId user) {
+    return deployment
+        .host()
+        .createByHand(
+            "zcbot-sandbox-" + user,
+            Map.of(
+                "zcbot.product",
+                "sandbox",
+                "zcbot.user_id",
+                user.toString(),
+                "zcbot.worker",
+                deployment.workerId("a")));
   }
 
   @Test
@@ -197,14 +272,20 @@ class SecureClusterIT {
             new KafkaProducer<>(client, new StringSerializer(), new StringSerializer());
         KafkaConsumer<String, String> consumer =
             new KafkaConsumer<>(client, new StringDeserializer(), new StringDeserializer())) {
-      for (Topic topic : List.of(Topic.ENSURE, Topic.ACTIVITY)) {
+      for (Topic topic : Topic.values()) {
+        if (!topic.isInput()) {
+          continue;
+        }
         producer.send(new ProducerRecord<>(deployment.topic(topic), "k", "v")).get();
       }
       consumer.subscribe(
           List.of(
               deployment.topic(Topic.READY),
               deployment.topic(Topic.REAPED),
-              deployment.topic(Topic.FAILED)));
+              deployment.topic(Topic.FAILED),
+              deployment.topic(Topic.OUTPUT),
+              deployment.topic(Topic.EXITED),
+              deployment.topic(Topic.EXPIRING)));
       long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(10);
       while (consumer.assignment().isEmpty() && System.nanoTime() < end) {
         consumer.poll(Duration.ofMillis(100));
@@ -268,8 +349,8 @@ class SecureClusterIT {
       case WRITE ->
           isLive || isReaped
               ? purges()
-              : works("operator", "ensure", "--no-wait", Deployment.newUser().toString())
-                  && works("operator", "activity", Deployment.newUser().toString());
+              : Stream.of("ensure", "activity", "exec", "input", "release")
+                  .allMatch(topic -> works("operator", "publish", topic, "k", "v"));
       case CREATE -> creates();
       case DESCRIBE_CONFIGS -> works("operator", "topics", "check");
       case DESCRIBE ->
@@ -324,7 +405,7 @@ class SecureClusterIT {
   private static void ignoringThatItExists(org.apache.kafka.common.KafkaFuture<Void> created) {
     try {
       created.get();
-    } catch (InterruptedException | java.util.concurrent.ExecutionException _) {
+    } catch (InterruptedException | ExecutionException _) {
       // Created by the operator before the one that was denied.
     }
   }
@@ -353,20 +434,8 @@ class SecureClusterIT {
   }
 
   private boolean purges() {
-    UserId user = Deployment.newUser();
-    deployment
-        .host()
-        .createByHand(
-            "zcbot-sandbox-" + user,
-            Map.of(
-                "zcbot.product",
-                "sandbox",
-                "zcbot.user_id",
-                user.toString(),
-                "zcbot.worker",
-                deployment.workerId("a")));
-    SecureCluster.Ran purge =
-        run("operator", "purge", "--yes", "--worker", deployment.workerId("a"));
+    left(Deployment.newUser());
+    SecureCluster.Ran purge = run("operator", purge().toArray(String[]::new));
     return purge.exitCode() == 0 && purge.err().isEmpty();
   }
 }

@@ -100,6 +100,15 @@ class PublisherTest {
     assertThat(producer.history()).isEmpty();
   }
 
+  @Test
+  void anEventThatIsHandedOverIsTriedOnce() {
+    failures = 1;
+    assertThat(publisher.publishAsync(ANSWER)).isCompletedExceptionally();
+    assertThat(tries).hasValue(1);
+    assertThat(publisher.publishAsync(ANSWER)).isCompleted();
+    assertThat(producer.history()).hasSize(1);
+  }
+
   private static ConsumerRecord<byte[], byte[]> misplaced() {
     RecordHeaders headers = new RecordHeaders();
     headers.add("trace", "t".getBytes(UTF_8));

@@ -106,7 +106,7 @@ class TopicAdviceTest {
     Map<String, String> settings =
         new HashMap<>(
             Map.of(
-                "cleanup.policy", topic == Topic.LIVE ? "compact" : "delete",
+                "cleanup.policy", topic.isTable() ? "compact" : "delete",
                 "min.insync.replicas", "2",
                 "retention.ms", "604800000"));
     settings.putAll(topic.recommendedSettings());

@@ -48,7 +48,7 @@ class ReaperTest extends InAWorld {
   void activityKeepsASandboxAlive() throws Exception {
     world.ready(ANNA);
     world.advance(World.TTL.minusSeconds(10));
-    world.registry.touch(ANNA, world.now);
+    world.registry.touch(ANNA, world.now, Reaped.Use.ACTIVITY);
     world.advance(Duration.ofSeconds(20));
     world.readAll();
     world.tick();
@@ -94,7 +94,7 @@ class ReaperTest extends InAWorld {
     String id = world.ready(ANNA).containerId();
     world.engine.exec(id, true);
     world.advance(Duration.ofHours(1));
-    world.registry.touch(ANNA, world.now);
+    world.registry.touch(ANNA, world.now, Reaped.Use.ACTIVITY);
     world.tick();
     assertThat(world.reaped())
         .singleElement()

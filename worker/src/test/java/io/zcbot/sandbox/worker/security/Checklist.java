@@ -131,7 +131,7 @@ final class Checklist {
               .otherwise(
                   GVISOR,
                   "the limit counts the threads that the host runs for the sandbox; a sandbox that reaches it may end as a whole"),
-          row(32, "300 orphans: reaped", "init process")
+          row(32, "300 orphans: reaped", "the first process")
               .otherwise(GVISOR, "60 orphans, because forks are slow on gVisor"),
           row(33, "open files and cores bounded", "ulimits"),
           row(
@@ -148,7 +148,7 @@ final class Checklist {
               "project quota",
               "host-dependent: requires ZCBOT_WORKSPACE_SIZE and a file system with project quotas;"
                   + " against hostile code on runc also userns-remap; reported by doctor"),
-          row(36, "flood of the container's log: bounded", "log driver local, 1 MiB"),
+          row(36, "flood of the container's log: bounded", "no log, or local, 1 MiB"),
           row(
               37,
               "block I/O weight: kept, or refused at the start",

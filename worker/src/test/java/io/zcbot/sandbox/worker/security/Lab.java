@@ -156,6 +156,7 @@ final class Lab implements AutoCloseable {
         .withAttachStdin(false)
         .withAttachStdout(true)
         .withAttachStderr(true)
+        .withStdinOpen(original.getConfig().getStdinOpen())
         .withHostConfig(original.getHostConfig());
   }
 

@@ -13,6 +13,7 @@ import com.github.dockerjava.api.model.Bind;
 import com.github.dockerjava.api.model.Capability;
 import com.github.dockerjava.api.model.Device;
 import com.github.dockerjava.api.model.HostConfig;
+import com.github.dockerjava.api.model.LogConfig;
 import com.github.dockerjava.api.model.RestartPolicy;
 import com.github.dockerjava.api.model.Volume;
 import io.zcbot.sandbox.events.UserId;
@@ -78,7 +79,10 @@ class TamperingIT extends Attacks {
         Weakness.of("a larger /tmp", host -> host.withTmpFs(Map.of("/tmp", "size=200m"))),
         Weakness.of(
             "a restart policy", host -> host.withRestartPolicy(RestartPolicy.alwaysRestart())),
-        Weakness.of("no init", host -> host.withInit(false)),
+        Weakness.of("another to reap", host -> host.withInit(!Boolean.TRUE.equals(host.getInit()))),
+        Weakness.of(
+            "a log of what commands say",
+            host -> host.withLogConfig(new LogConfig(LogConfig.LoggingType.JSON_FILE, Map.of()))),
         Weakness.of("a group", host -> host.withGroupAdd(List.of("0"))),
         Weakness.of("names of its own", host -> host.withExtraHosts("pypi.org:10.0.0.1")),
         new Weakness("another image", command -> command.withImage(anotherImage)),

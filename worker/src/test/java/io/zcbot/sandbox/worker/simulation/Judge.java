@@ -32,6 +32,8 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.function.Consumer;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.common.header.Header;
 import org.jspecify.annotations.Nullable;
@@ -57,6 +59,11 @@ final class Judge {
   private final Map<String, Integer> copies = new HashMap<>();
   private final Set<String> deadLetters = new HashSet<>();
   private final Map<Integer, Long> checked = new HashMap<>();
+
+  /** The partitions of an activity and of the reaped that is said to have ignored it. */
+  private static final Pattern USED_AND_IDLE =
+      Pattern.compile("^I5: .*sandbox\\.activity-(\\d+)-\\d+, sandbox\\.reaped-(\\d+)-");
+
   private final Map<UserId, List<Long>> activities = new HashMap<>();
   private final Map<String, Ready> readied = new LinkedHashMap<>();
   private final Map<String, Set<String>> ends = new HashMap<>();
@@ -279,6 +286,8 @@ final class Judge {
   void removed(String worker, Container container) {
     if (container.isRunning()
         && live.containsKey(container.id())
+        // Whoever announced it lost may have died before it removed the entry.
+        && !ends.containsKey(container.id())
         && acknowledged.contains(container.id())) {
       String owner = broker.group.ownerOf(keys.of(container.user()));
       if (owner == null || owner.equals(worker)) {
@@ -317,7 +326,13 @@ final class Judge {
   }
 
   private boolean isKnownLimit(String found) {
-    return wasFrozen && found.contains(" was announced ready ");
+    return wasFrozen && found.contains(" was announced ready ") || isOfMisplacedActivity(found);
+  }
+
+  /** It counts once it is forwarded, and nobody may own the partition that it lies in. */
+  private static boolean isOfMisplacedActivity(String found) {
+    Matcher matcher = USED_AND_IDLE.matcher(found);
+    return matcher.find() && !matcher.group(1).equals(matcher.group(2));
   }
 
   /** At the end, with everything well again for a while. */

@@ -14,8 +14,6 @@ import java.util.Random;
 
 /** What befalls hosts, workers and brokers. All of it passes within half a minute. */
 final class Misfortunes {
-  private static final int LONGEST_CUT = Integer.getInteger("simulation.cut", 4);
-
   private final Machine machine;
   private final Random random;
   private final ModelBroker broker;
@@ -111,17 +109,10 @@ final class Misfortunes {
     }
   }
 
-  /**
-   * Not so long from the coordinator that the membership ends: the lease tells that the worker's
-   * thread runs, not that the group answers it, so a worker that alone does not reach the
-   * coordinator answers on.
-   */
   private void cut(SimulatedHost host, String what, int most) {
     Machine.Process process = host.process;
     int seconds = most;
-    if (what.equals(ModelBroker.COORDINATOR)) {
-      seconds = Math.min(most, LONGEST_CUT);
-    } else if (what.equals(ModelBroker.name(Topic.ACTIVITY))) {
+    if (what.equals(ModelBroker.name(Topic.ACTIVITY))) {
       seconds = 20 + random.nextInt(15); // or nobody is idle meanwhile
     }
     if (process != null && host.isUp()) {

@@ -8,23 +8,23 @@ package io.zcbot.sandbox.worker.simulation;
 enum Mutation {
   NONE(1),
   /** Ensures are answered without a look at whose the partition is. */
-  NO_FENCE(13),
+  NO_FENCE(54),
   /** A process that did not run for long takes itself for a member. */
-  LEASE_FOR_EVER(124),
+  LEASE_FOR_EVER(218),
   /** What was read is committed, done or not. */
   COMMIT_PAST_OPEN_RECORDS(1),
   /** Who is out of the group ends its sandboxes. */
   REAP_WHAT_IS_LOST(1),
   /** What was read for one assignment is acted on in another. */
-  ACT_ON_LATE_READ(108),
+  ACT_ON_LATE_READ(331),
   FORWARD_TWICE(10),
   /** Activity counts as read when the last fetch knew of no more. */
-  TRUST_THE_LAG(74),
+  TRUST_THE_LAG(362),
   SAY_NOTHING_OF_LOST_HOSTS(2),
   /** What others announced lost goes on running. */
   KEEP_WHAT_IS_ANOTHERS(28),
   /** Sandboxes are not entered in the live table. */
-  NO_LIVE_ENTRY(2),
+  NO_LIVE_ENTRY(7),
   /** They are not removed from it. */
   ENTRY_STAYS(1),
   ANNOUNCE_BEFORE_THE_KILL(1);

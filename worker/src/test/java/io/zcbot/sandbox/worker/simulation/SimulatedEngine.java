@@ -115,6 +115,11 @@ final class SimulatedEngine implements Engine, SandboxEngine {
   }
 
   @Override
+  public Duration cpuTime(String id) throws EngineException {
+    return call("stats", 3, () -> fake.cpuTime(id));
+  }
+
+  @Override
   public void ping() throws EngineException {
     call(
         "ping",

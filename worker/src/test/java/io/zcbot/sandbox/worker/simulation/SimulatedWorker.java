@@ -31,6 +31,7 @@ import io.zcbot.sandbox.worker.sandbox.EventSink;
 import io.zcbot.sandbox.worker.sandbox.Fence;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
 import io.zcbot.sandbox.worker.sandbox.Identity;
+import io.zcbot.sandbox.worker.sandbox.IdleTtls;
 import io.zcbot.sandbox.worker.sandbox.Registry;
 import io.zcbot.sandbox.worker.sandbox.SandboxLog;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
@@ -122,7 +123,7 @@ final class SimulatedWorker {
                 broker.partitions,
                 config.reaper().idleTtl,
                 Duration.ofSeconds(1)),
-            registry::touch,
+            (user, at) -> registry.touch(user, at, Reaped.Use.ACTIVITY),
             publisher,
             time,
             IntakeMetrics.NONE);
@@ -155,9 +156,16 @@ final class SimulatedWorker {
             lanes,
             new LogReading(
                 new LogComparison(registry, sandboxLog, time), new StartRetry(() -> stopping)),
-            new EagerEnsures(publisher, timers, config.group().handover, config.workerId(), time),
+            new EagerEnsures(
+                publisher,
+                timers,
+                config.group().handover,
+                config.workerId(),
+                IdleTtls.always(config.reaper().idleTtl),
+                time),
             config.group().restart,
-            new PartitionOwnership(assignment, time, () -> stopping));
+            new PartitionOwnership(assignment, time, () -> stopping),
+            PartitionHandover.Companion.NONE);
     intake =
         new EnsureIntake(
             new EnsureIntake.Group(

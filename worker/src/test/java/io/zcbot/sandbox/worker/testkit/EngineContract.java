@@ -15,6 +15,7 @@ import io.zcbot.sandbox.worker.engine.SandboxEngine;
 import io.zcbot.sandbox.worker.engine.Verified;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.UUID;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.AfterEach;
@@ -91,6 +92,7 @@ public abstract class EngineContract {
     assertThat(verified.container().isRunning()).isTrue();
     assertThat(verified.container().startedAt()).isNotNull();
     assertThat(engine().hasRunningExec(id)).isFalse();
+    assertThat(engine().cpuTime(id)).isGreaterThanOrEqualTo(Duration.ZERO);
   }
 
   @Test
@@ -115,6 +117,7 @@ public abstract class EngineContract {
     assertThat(sandboxes().verify(name, user, workspace(user))).isEmpty();
     assertThat(failure(() -> sandboxes().start(id))).isEqualTo(EngineException.Kind.ABSENT);
     assertThat(failure(() -> engine().hasRunningExec(id))).isEqualTo(EngineException.Kind.ABSENT);
+    assertThat(failure(() -> engine().cpuTime(id))).isEqualTo(EngineException.Kind.ABSENT);
   }
 
   @Test

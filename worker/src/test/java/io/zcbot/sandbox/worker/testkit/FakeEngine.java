@@ -16,7 +16,9 @@ import io.zcbot.sandbox.worker.engine.Verified;
 import io.zcbot.sandbox.worker.spec.SandboxSpec;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.time.Instant;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -36,11 +38,15 @@ public final class FakeEngine implements Engine, SandboxEngine, SlotEngine {
   private final String idPrefix;
   private final Map<String, Container> containers = new LinkedHashMap<>();
   private final Set<String> execs = new HashSet<>();
+  private final Map<String, Duration> cpuTimes = new HashMap<>();
   private final Set<String> changed = new HashSet<>();
   private int ids;
   private int creates;
   private String image = "image-1";
   public final EngineFaults faults = new EngineFaults();
+
+  /** Told of each container that ended. */
+  Consumer<String> ends = _ -> {};
 
   public FakeEngine(SandboxSpec spec, String workerId) {
     this(spec, workerId, "c");
@@ -87,17 +93,23 @@ public final class FakeEngine implements Engine, SandboxEngine, SlotEngine {
     containers.put(container.id(), container);
   }
 
-  public synchronized void die(String id, int exitCode) {
-    Container c = containers.get(id);
-    if (c != null && c.state() != Container.State.ENDED) {
-      put(with(c, c.name(), Container.State.ENDED, c.ownership(), c.startedAt(), exitCode));
-      execs.remove(id);
+  public void die(String id, int exitCode) {
+    synchronized (this) {
+      Container c = containers.get(id);
+      if (c != null && c.state() != Container.State.ENDED) {
+        put(with(c, c.name(), Container.State.ENDED, c.ownership(), c.startedAt(), exitCode));
+        execs.remove(id);
+      }
     }
+    ends.accept(id);
   }
 
-  public synchronized void removeByHand(String id) {
-    containers.remove(id);
-    execs.remove(id);
+  public void removeByHand(String id) {
+    synchronized (this) {
+      containers.remove(id);
+      execs.remove(id);
+    }
+    ends.accept(id);
   }
 
   public synchronized void renameByHand(String id, String name) {
@@ -150,6 +162,11 @@ public final class FakeEngine implements Engine, SandboxEngine, SlotEngine {
     } else {
       execs.remove(id);
     }
+  }
+
+  /** Processes of a container run. */
+  public synchronized void work(String id, Duration cpuTime) {
+    cpuTimes.merge(id, cpuTime, Duration::plus);
   }
 
   @Override
@@ -295,6 +312,15 @@ public final class FakeEngine implements Engine, SandboxEngine, SlotEngine {
       throw new EngineException(EngineException.Kind.ABSENT, "exec", "no such container", null);
     }
     return execs.contains(id);
+  }
+
+  @Override
+  public synchronized Duration cpuTime(String id) throws EngineException {
+    EngineFaults.after(faults.before("cpuTime"));
+    if (!containers.containsKey(id)) {
+      throw new EngineException(EngineException.Kind.ABSENT, "stats", "no such container", null);
+    }
+    return cpuTimes.getOrDefault(id, Duration.ZERO);
   }
 
   @Override

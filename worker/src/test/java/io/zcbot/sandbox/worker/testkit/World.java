@@ -5,12 +5,15 @@
 package io.zcbot.sandbox.worker.testkit;
 
 import io.zcbot.sandbox.events.Ensure;
+import io.zcbot.sandbox.events.Expiring;
 import io.zcbot.sandbox.events.Failed;
 import io.zcbot.sandbox.events.LiveSandbox;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.SandboxEvent;
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.commands.CommandLimits;
+import io.zcbot.sandbox.worker.commands.CommandSetup;
 import io.zcbot.sandbox.worker.engine.Container;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.ensure.Domain;
@@ -18,6 +21,7 @@ import io.zcbot.sandbox.worker.ensure.EnsureRequest;
 import io.zcbot.sandbox.worker.pool.WarmPool;
 import io.zcbot.sandbox.worker.reap.LogComparison;
 import io.zcbot.sandbox.worker.reap.Reaper;
+import io.zcbot.sandbox.worker.sandbox.EventSink;
 import io.zcbot.sandbox.worker.sandbox.Fence;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
 import io.zcbot.sandbox.worker.sandbox.Identity;
@@ -47,6 +51,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -68,6 +73,8 @@ public final class World {
       Executors.newSingleThreadScheduledExecutor(Thread.ofVirtual().factory());
 
   public final FakeEngine engine = new FakeEngine(SPEC, ME.workerId());
+  public final FakeCommandEngine commandEngine = new FakeCommandEngine(engine);
+  public final FakeCommandTable commandTable = new FakeCommandTable(this::isCrashed);
   public final FakeMounts mounts = new FakeMounts(engine.faults::crashed);
   public final Map<String, LiveSandbox> live = new ConcurrentHashMap<>();
   private final LiveSandboxTable liveTable = new LiveTable();
@@ -88,9 +95,9 @@ public final class World {
   private final Workspaces workspaces;
   private final int capacity;
   private final int newUsersPerMinute;
-  private final @Nullable Duration maxLifetime;
+  private final Reaper.Limits limits;
   private final int warm;
-  public long now = 1_000_000_000L;
+  public volatile long now = 1_000_000_000L;
   public @Nullable Long lowWatermark = now;
 
   /** What becomes of the next event to be published. */
@@ -101,8 +108,20 @@ public final class World {
   }
 
   public Publishing publishing = Publishing.WORKS;
+
+  /** Which events the log does not acknowledge until it is released. */
+  public volatile Predicate<SandboxEvent> heldUp = _ -> false;
+
+  /** Which event fails when it is handed over, for the first time. */
+  public volatile Predicate<SandboxEvent> failsOnce = _ -> false;
+
+  private final List<Runnable> held = new ArrayList<>();
+
+  /** Which events the log never takes. */
+  public Predicate<SandboxEvent> refuses = _ -> false;
+
   public WorkspaceQuota quota = WorkspaceQuota.NONE;
-  public boolean crashed;
+  public volatile boolean crashed;
   public Domain domain;
   public Registry registry;
   private int ensures;
@@ -120,11 +139,22 @@ public final class World {
   public World(
       Path root, int capacity, @Nullable Duration maxLifetime, int newUsersPerMinute, int warm)
       throws java.io.IOException {
+    this(root, new Reaper.Limits(TTL, EVICT_AFTER, maxLifetime), capacity, newUsersPerMinute, warm);
+  }
+
+  /** A worker that ends sandboxes within other limits. */
+  public World(Path root, Reaper.Limits limits, int capacity) throws java.io.IOException {
+    this(root, limits, capacity, 1_000_000, 0);
+  }
+
+  /** A worker of which everything is chosen. */
+  public World(Path root, Reaper.Limits limits, int capacity, int newUsersPerMinute, int warm)
+      throws java.io.IOException {
     this.newUsersPerMinute = newUsersPerMinute;
     this.warm = warm;
     this.workspaces = Workspaces.open(root).limitedBy(user -> quota.limit(user));
     this.capacity = capacity;
-    this.maxLifetime = maxLifetime;
+    this.limits = limits;
     this.domain = boot();
   }
 
@@ -137,7 +167,7 @@ public final class World {
     return Domain.of(
         new Domain.Ports(
             engine,
-            this::publish,
+            new Sink(),
             liveTable,
             (user, task) -> {
               lanes.computeIfAbsent(user, _ -> new ArrayDeque<>()).add(task);
@@ -148,16 +178,16 @@ public final class World {
             time,
             SandboxMetrics.NONE),
         engine,
-        new Domain.Settings(
-            ME,
-            new Reaper.Limits(TTL, EVICT_AFTER, maxLifetime),
-            capacity,
-            4,
-            4,
-            newUsersPerMinute),
+        new Domain.Settings(ME, limits, capacity, 4, 4, newUsersPerMinute),
         registry,
         workspaces,
-        new WarmPool.Setup(engine, mounts, warm, null, Runnable::run));
+        new WarmPool.Setup(engine, mounts, warm, null, Runnable::run),
+        new CommandSetup(commandEngine, commandTable, CommandLimits.DEFAULT));
+  }
+
+  /** The clocks. */
+  public Time time() {
+    return time;
   }
 
   /** The timer comes again, a moment later. */
@@ -229,11 +259,48 @@ public final class World {
     domain = boot();
   }
 
+  private final class Sink implements EventSink {
+    @Override
+    public void publish(SandboxEvent event) throws InterruptedException {
+      World.this.publish(event);
+    }
+
+    @Override
+    public CompletableFuture<Void> publishAsync(SandboxEvent event) {
+      synchronized (World.this) {
+        if (failsOnce.test(event)) {
+          failsOnce = _ -> false;
+          return CompletableFuture.failedFuture(new IllegalStateException("the leader is away"));
+        }
+        if (heldUp.test(event)) {
+          CompletableFuture<Void> later = new CompletableFuture<>();
+          held.add(
+              () -> {
+                log.add(event);
+                later.complete(null);
+              });
+          return later;
+        }
+        return EventSink.super.publishAsync(event);
+      }
+    }
+  }
+
+  /** The log acknowledges what it held up. */
+  public synchronized void release() {
+    heldUp = _ -> false;
+    held.forEach(Runnable::run);
+    held.clear();
+  }
+
   private synchronized void publish(SandboxEvent event) throws InterruptedException {
     Publishing now = publishing;
     if (isCrashed() || now == Publishing.CRASHES_BEFORE) {
       crashed = true;
       throw new InterruptedException("crash before publishing " + event);
+    }
+    if (refuses.test(event)) {
+      throw new IllegalArgumentException("a record that the log refuses");
     }
     log.add(event);
     if (now == Publishing.CRASHES_AFTER) {
@@ -251,12 +318,24 @@ public final class World {
   }
 
   public EnsureRequest request(UserId user, Duration expiresIn) {
+    return request(user, expiresIn, null);
+  }
+
+  /** The same for a sandbox that may be unused for so long. */
+  public EnsureRequest request(UserId user, Duration expiresIn, @Nullable Duration idleTtl) {
     return new EnsureRequest(
-        new Ensure("e" + ++ensures, user, Instant.EPOCH, null, null),
+        new Ensure("e" + ++ensures, user, Instant.EPOCH, null, null, idleTtl),
         0,
         now,
         now + expiresIn.toNanos(),
         Fence.OPEN);
+  }
+
+  /** Ensures with an idle TTL of the user's own, and returns what was published for it last. */
+  public SandboxEvent ensure(UserId user, @Nullable Duration idleTtl)
+      throws FencedException, InterruptedException {
+    domain.ensurer().ensure(request(user, Duration.ofSeconds(60), idleTtl));
+    return log.getLast();
   }
 
   /** Ensures at once and returns what was published for it last. */
@@ -302,7 +381,7 @@ public final class World {
     }
   }
 
-  public void advance(Duration by) {
+  public synchronized void advance(Duration by) {
     now += by.toNanos();
   }
 
@@ -322,6 +401,10 @@ public final class World {
 
   public List<Reaped> reaped() {
     return log.stream().filter(Reaped.class::isInstance).map(Reaped.class::cast).toList();
+  }
+
+  public List<Expiring> notices() {
+    return log.stream().filter(Expiring.class::isInstance).map(Expiring.class::cast).toList();
   }
 
   public List<Failed> failures() {

@@ -58,25 +58,42 @@ public enum Check {
    * Reaped as idle although in use: an activity or a ready lies less than the TTL, minus the skew,
    * before the reap, yet more than the grace before it (the worker judges by what it had read a
    * moment ago, so the latest uses may have been under way). It must be so by the reaped's record
-   * time and by its {@code reaped_at} both. Can't see use that left no record: a running command
-   * without activity.
+   * time and by its {@code reaped_at} both. Can't see use that left no record: what runs in a
+   * sandbox without an exec event and without activity.
    */
   I5,
   /**
    * Idle for longer than the TTL, two intervals, grace and skew, without being reaped: until the
    * end of the log, until a late reaped, or until its next use. Uses are activity, ready, and what
-   * a reaped says in {@code last_active_at}; time within a known outage ({@code Rules.outages}) and
-   * in the 30 s after it, in which the low watermark holds still, doesn't count. Not judged where
-   * the session ended purged, lost, moved or by shutdown: then its worker was not there to reap it.
-   * Can't see a command that ran on without activity, and takes it for idleness; nor can it tell a
-   * worker that is down.
+   * a reaped says in {@code last_active_at}, and the time in which a command ran; time within a
+   * known outage ({@code Rules.outages}) and in the 30 s after it, in which the low watermark holds
+   * still, doesn't count. Not judged where the session ended purged, lost, moved or by shutdown:
+   * then its worker was not there to reap it. Can't see what ran without an exec event and without
+   * activity, and takes it for idleness; nor can it tell a worker that is down.
    */
   I6,
   /**
+   * An exec that no exited names although its expiry, its time-out and the grace are over at the
+   * end, or that two exited name under two event ids. The expiry is as an ensure's ({@link #I2});
+   * the time-out is the exec's, or the workers' default. An exited repeated under the same id is a
+   * redelivery, and counted. An answer may name an exec that is not in the log: counted.
+   */
+  I11,
+  /**
+   * A command that was started twice: two exited of one exec tell of different starts, by their
+   * {@code started_at} or container. Can't see a start that was never announced.
+   */
+  I12,
+  /**
+   * Output of a streamed command that is missing: a gap in {@code seq}, or fewer outputs than its
+   * exited counts. Can't see output that is in none of the events, nor what it should have been.
+   */
+  I14,
+  /**
    * One event id, two different events, so that a consumer that drops duplicates loses one: another
-   * topic, another ensure, another container. Looked for among a user's last 128 ids; activities
-   * are only counted as duplicates, by their last 32. The same event repeated is a redelivery, and
-   * counted. Ids used by two users are not seen.
+   * topic, another ensure or exec, another container. Looked for among a user's last 128 ids;
+   * activities are only counted as duplicates, by their last 32. The same event repeated is a
+   * redelivery, and counted. Ids used by two users are not seen.
    */
   IDS,
   /**
@@ -88,7 +105,7 @@ public enum Check {
   /** As the reports spell it. */
   public String label() {
     return switch (this) {
-      case I1, I2, I4, I5, I6 -> name();
+      case I1, I2, I4, I5, I6, I11, I12, I14 -> name();
       case IDS, UNREADABLE -> name().toLowerCase(Locale.ROOT);
     };
   }

@@ -5,4 +5,4 @@
 package io.zcbot.sandbox.worker.audit.result;
 
 /** A result that the audit reports while it runs; the summary follows at its end. */
-public sealed interface Observation permits AuditedEnsure, Session, Violation {}
+public sealed interface Observation permits AuditedCommand, AuditedEnsure, Session, Violation {}

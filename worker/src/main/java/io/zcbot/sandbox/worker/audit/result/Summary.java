@@ -4,6 +4,7 @@
  */
 package io.zcbot.sandbox.worker.audit.result;
 
+import io.zcbot.sandbox.events.Exited;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.Topic;
 import java.time.Instant;
@@ -16,7 +17,12 @@ import org.jspecify.annotations.Nullable;
  * @param end up to when the log was judged
  */
 public record Summary(
-    Instant end, Records records, Ensures ensures, Sessions sessions, Map<Check, Long> violations) {
+    Instant end,
+    Records records,
+    Ensures ensures,
+    Sessions sessions,
+    Commands commands,
+    Map<Check, Long> violations) {
 
   /**
    * What was read.
@@ -70,6 +76,26 @@ public record Summary(
       Map<Reaped.Reason, Long> reaps,
       long reapsWithoutReady,
       long activitiesOutside) {}
+
+  /**
+   * Commands and their answers.
+   *
+   * @param count how many execs, each event id once
+   * @param open how many of them were unanswered at the end, whether or not that is a violation
+   * @param answers how many of them were answered why
+   * @param latencies of those that started, from the exec's record time to the exited's
+   * @param outputBytes how much was streamed
+   * @param answeredAgain how many answers came to an exec that had another one already
+   * @param answersWithoutExec how many answers name an exec that is not in the log
+   */
+  public record Commands(
+      long count,
+      long open,
+      Map<Exited.Reason, Long> answers,
+      Map<Exited.Reason, Latency> latencies,
+      long outputBytes,
+      long answeredAgain,
+      long answersWithoutExec) {}
 
   public long violationCount() {
     return violations.values().stream().mapToLong(Long::longValue).sum();

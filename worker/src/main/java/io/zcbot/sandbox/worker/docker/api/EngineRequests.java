@@ -19,16 +19,22 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.net.URLEncoder;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /**
  * The requests that docker-java answers only by callbacks, from a thread that cannot be stopped
  * before the engine begins to answer. Here they block, and an interrupt ends them.
  */
 public final class EngineRequests {
+  private static final Pattern REFUSED =
+      Pattern.compile("Expected 101 Switching Protocols, got: HTTP/\\S+ (\\d{3})(.*)");
+
   private final DockerHttpClient http;
   private final ObjectMapper json;
   private final String base;
@@ -41,17 +47,33 @@ public final class EngineRequests {
         version.equals(RemoteApiVersion.UNKNOWN_VERSION) ? "" : "/" + version.asWebPathPart();
   }
 
+  /** What the container's first process writes from now on, in frames. */
+  public InputStream attach(String containerId) throws IOException {
+    return send(Method.POST, container(containerId, "attach") + "?stream=1&stdout=1&stderr=1");
+  }
+
   /**
-   * What the container's first process writes, in frames.
+   * The same, and a stream becomes its standard input. The answer's end does not end that.
    *
-   * @param fromStart whether to begin with what it has already written
+   * @param input read by a thread of the transport's own until its end
    */
-  public InputStream attach(String containerId, boolean fromStart) throws IOException {
-    return send(
-        Method.POST,
-        container(containerId, "attach")
-            + "?stream=1&stdout=1&stderr=1&logs="
-            + (fromStart ? 1 : 0));
+  public InputStream attach(String containerId, InputStream input) throws IOException {
+    return hijack(
+        Request.builder()
+            .method(Method.POST)
+            .path(base + container(containerId, "attach") + "?stream=1&stdin=1&stdout=1&stderr=1"),
+        input);
+  }
+
+  /** Starts a command that was created, with a stream as its standard input, in frames as well. */
+  public InputStream startExec(String execId, InputStream input) throws IOException {
+    return hijack(
+        Request.builder()
+            .method(Method.POST)
+            .path(base + "/exec/" + escaped(execId) + "/start")
+            .putHeader("Content-Type", "application/json")
+            .bodyBytes("{\"Detach\":false,\"Tty\":false}".getBytes(StandardCharsets.UTF_8)),
+        input);
   }
 
   /** Events from an instant on, one JSON object after another. */
@@ -71,6 +93,19 @@ public final class EngineRequests {
     try (InputStream answer = send(Method.GET, container(nameOrId, "json"))) {
       return answer.readAllBytes();
     }
+  }
+
+  /** The processor time that a container has taken, without the second look that rates need. */
+  public Duration cpuTime(String containerId) throws IOException {
+    JsonNode time =
+        get(container(containerId, "stats") + "?stream=false&one-shot=true")
+            .path("cpu_stats")
+            .path("cpu_usage")
+            .path("total_usage");
+    if (!time.isIntegralNumber()) {
+      throw new IOException("the engine did not tell the processor time of a container");
+    }
+    return Duration.ofNanos(time.longValue());
   }
 
   /** What the engine says under a path of its own, such as {@code /info}. */
@@ -118,6 +153,34 @@ public final class EngineRequests {
       byte[] body = response.getBody().readAllBytes();
       throw new DockerException(new String(body, StandardCharsets.UTF_8), status);
     }
+  }
+
+  /**
+   * Takes a connection over for a stream in each direction. Closing the answer closes both, at once
+   * and from any thread.
+   */
+  private InputStream hijack(Request.Builder request, InputStream input) throws IOException {
+    Response response;
+    try {
+      response = http.execute(request.hijackedInput(input).build());
+    } catch (RuntimeException e) {
+      throw refused(e);
+    }
+    return new FilterInputStream(response.getBody()) {
+      @Override
+      public void close() {
+        response.close();
+      }
+    };
+  }
+
+  /** The transport throws away what else the engine answers, but for the status. */
+  private static RuntimeException refused(RuntimeException e) {
+    Matcher status = REFUSED.matcher(String.valueOf(e.getMessage()));
+    return status.find()
+        ? new DockerException(
+            EngineErrors.bodyOf(status.group(2).strip()), Integer.parseInt(status.group(1)), e)
+        : e;
   }
 
   private static String container(String nameOrId, String what) {

@@ -17,7 +17,10 @@ public enum Operation {
   KILL,
   REMOVE,
   WAIT,
+  EXEC_CREATE,
+  EXEC_START,
   EXEC_INSPECT,
+  STATS,
   EVENTS,
   IMAGE_INSPECT,
   PULL,
@@ -39,7 +42,10 @@ public enum Operation {
       case KILL -> "kill";
       case REMOVE -> "remove";
       case WAIT -> "wait";
+      case EXEC_CREATE -> "exec_create";
+      case EXEC_START -> "exec_start";
       case EXEC_INSPECT -> "exec_inspect";
+      case STATS -> "stats";
       case EVENTS -> "events";
       case IMAGE_INSPECT -> "image_inspect";
       case PULL -> "pull";

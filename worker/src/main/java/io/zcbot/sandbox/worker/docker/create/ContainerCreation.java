@@ -101,7 +101,9 @@ public final class ContainerCreation {
             .withAttachStdin(false)
             .withAttachStdout(true)
             .withAttachStderr(true)
-            .withStdinOpen(false)
+            // one worker after the other attaches to the runner
+            .withStdinOpen(!policy.rulesInSandbox())
+            .withStdInOnce(false)
             .withTty(false);
     return command.withHostConfig(hostConfig(workspace, ipv6));
   }
@@ -132,12 +134,10 @@ public final class ContainerCreation {
             // files: below what engines themselves are commonly given, which they can't raise
             .withUlimits(List.of(new Ulimit("nofile", 4096L, 16384L), new Ulimit("core", 0L, 0L)))
             .withRestartPolicy(RestartPolicy.noRestart())
-            .withInit(true)
+            // where init does not stay root, the runner takes its place, and reaps
+            .withInit(policy.rulesInSandbox())
             .withPublishAllPorts(false)
-            .withLogConfig(
-                new LogConfig(
-                    LogConfig.LoggingType.LOCAL,
-                    Map.of("max-size", "1m", "max-file", "1", "compress", "false")));
+            .withLogConfig(logConfig(policy));
     if (ipv6) {
       config.withSysctls(Map.of("net.ipv6.conf.all.disable_ipv6", "1"));
     }
@@ -162,6 +162,15 @@ public final class ContainerCreation {
       config.withRuntime(runtime);
     }
     return config;
+  }
+
+  /** What the runner writes is people's data, of which no copy is kept. */
+  private static LogConfig logConfig(NetworkPolicy policy) {
+    return policy.rulesInSandbox()
+        ? new LogConfig(
+            LogConfig.LoggingType.LOCAL,
+            Map.of("max-size", "1m", "max-file", "1", "compress", "false"))
+        : new LogConfig(LogConfig.LoggingType.NONE, Map.of());
   }
 
   /** A mount, since for a bind the engine would make a missing source, as root. */

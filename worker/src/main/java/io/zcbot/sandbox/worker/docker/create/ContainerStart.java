@@ -34,15 +34,12 @@ final class ContainerStart {
   }
 
   void run(String containerId) throws EngineException {
-    try (ReadyGate gate = ReadyGate.open(calls, containerId, false)) {
-      if (start(containerId)) {
-        awaitReady(gate, containerId);
-        return;
+    try (ReadyGate gate = ReadyGate.open(calls, containerId)) {
+      startOnce(containerId);
+      if (!(await(gate, containerId) instanceof Verdict.Ready)) {
+        throw EngineErrors.exception(
+            Kind.REJECTED, Operation.START, "init treats the container as a slot", "", null);
       }
-    }
-    // It ran already, perhaps from a start whose answer we never got: its line may have passed.
-    try (ReadyGate gate = ReadyGate.open(calls, containerId, true)) {
-      awaitReady(gate, containerId);
     }
   }
 
@@ -52,11 +49,8 @@ final class ContainerStart {
    * @param onceRunning called between the start and the ready line
    */
   void runSlot(String containerId, OnceRunning onceRunning) throws EngineException, IOException {
-    try (ReadyGate gate = ReadyGate.open(calls, containerId, false)) {
-      if (!start(containerId)) {
-        throw EngineErrors.exception(
-            Kind.TRANSIENT, Operation.START, "the slot was started by somebody else", "", null);
-      }
+    try (ReadyGate gate = ReadyGate.open(calls, containerId)) {
+      startOnce(containerId);
       onceRunning.run();
       if (!(await(gate, containerId) instanceof Verdict.SlotReady)) {
         throw EngineErrors.exception(
@@ -66,6 +60,22 @@ final class ContainerStart {
             "build the image from sandbox-image",
             null);
       }
+    }
+  }
+
+  /**
+   * Starts it. If it ran already, what its init said may have passed, and is kept nowhere: nobody
+   * can tell whether it is ready, so it ends, and is made again.
+   */
+  private void startOnce(String containerId) throws EngineException {
+    if (!start(containerId)) {
+      killUnready(containerId);
+      throw EngineErrors.exception(
+          Kind.TRANSIENT,
+          Operation.START,
+          "the container ran already, so nobody saw whether its firewall is in force",
+          "",
+          null);
     }
   }
 
@@ -81,13 +91,6 @@ final class ContainerStart {
             return false;
           }
         });
-  }
-
-  private void awaitReady(ReadyGate gate, String containerId) throws EngineException {
-    if (!(await(gate, containerId) instanceof Verdict.Ready)) {
-      throw EngineErrors.exception(
-          Kind.REJECTED, Operation.START, "init treats the container as a slot", "", null);
-    }
   }
 
   /** One that says ready; others become exceptions. */

@@ -74,7 +74,7 @@ final class FirewallHelper {
               }
               return created;
             });
-    try (ReadyGate gate = ReadyGate.open(calls, id, false)) {
+    try (ReadyGate gate = ReadyGate.open(calls, id)) {
       calls.call(Operation.START, engine -> engine.docker().startContainerCmd(id).exec());
       return said(gate.await(patience));
     } catch (TimeoutException e) {

@@ -28,20 +28,12 @@ public final class ReadyGate implements AutoCloseable {
     this.stream = stream;
   }
 
-  /**
-   * Attaches to a container.
-   *
-   * @param fromStart whether to read again what a running one has already said
-   */
-  public static ReadyGate open(EngineCalls calls, String containerId, boolean fromStart)
-      throws EngineException {
+  /** Attaches to a container. */
+  public static ReadyGate open(EngineCalls calls, String containerId) throws EngineException {
     return new ReadyGate(
         calls,
         EngineStream.open(
-            calls,
-            Operation.ATTACH,
-            requests -> requests.attach(containerId, fromStart),
-            InitOutput::read));
+            calls, Operation.ATTACH, requests -> requests.attach(containerId), InitOutput::read));
   }
 
   /**

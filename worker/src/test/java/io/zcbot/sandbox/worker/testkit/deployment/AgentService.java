@@ -41,6 +41,18 @@ public final class AgentService implements AutoCloseable {
     return log.awaitReady(user, before + 1);
   }
 
+  /** As {@link #ensured(UserId)}, for a sandbox that may be unused for so long. */
+  public Ready ensured(UserId user, Duration idleTtl) throws Exception {
+    int before = log.readies(user).size();
+    ensure(user, idleTtl);
+    return log.awaitReady(user, before + 1);
+  }
+
+  public void ensure(UserId user, Duration idleTtl) throws Exception {
+    String format = "{'user_id':'%s','idle_ttl_seconds':%d}".replace('\'', '"');
+    send(Topic.ENSURE, user, format.formatted(user, idleTtl.toSeconds()));
+  }
+
   public void ensure(UserId user) throws Exception {
     send(Topic.ENSURE, user, "{\"user_id\":\"" + user + "\"}");
   }
@@ -56,6 +68,30 @@ public final class AgentService implements AutoCloseable {
 
   public void activity(UserId user) throws Exception {
     send(Topic.ACTIVITY, user, "{\"user_id\":\"" + user + "\"}");
+  }
+
+  /**
+   * Has a command run.
+   *
+   * @param id its event_id
+   * @param fields further fields, with ' for "
+   */
+  public void exec(UserId user, String id, String fields) throws Exception {
+    send(Topic.EXEC, user, json(user, "'event_id':'" + id + "'," + fields));
+  }
+
+  /** Publishes an input of a command, without waiting; fields have ' for ". */
+  public void inputLater(UserId user, String execId, String fields) {
+    sendLater(record(Topic.INPUT, null, user, json(user, "'exec_id':'" + execId + "'," + fields)));
+  }
+
+  public void release(UserId user) throws Exception {
+    send(Topic.RELEASE, user, json(user, "'requested_by':'test'"));
+  }
+
+  /** The JSON of a record, with ' for ". */
+  public static String json(UserId user, String fields) {
+    return "{'user_id':'%s',%s}".formatted(user, fields).replace('\'', '"');
   }
 
   private void send(Topic topic, UserId user, String json) throws Exception {

@@ -8,8 +8,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.zcbot.sandbox.events.EventCodec;
 import io.zcbot.sandbox.events.EventFormatException;
+import io.zcbot.sandbox.events.Exited;
+import io.zcbot.sandbox.events.Expiring;
 import io.zcbot.sandbox.events.Failed;
 import io.zcbot.sandbox.events.Origin;
+import io.zcbot.sandbox.events.Output;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.SandboxEvent;
@@ -87,7 +90,9 @@ public final class TopicLog implements AutoCloseable {
 
   private synchronized void add(ConsumerRecord<byte[], byte[]> record) throws EventFormatException {
     records.add(record);
-    for (Topic topic : List.of(Topic.READY, Topic.REAPED, Topic.FAILED)) {
+    for (Topic topic :
+        List.of(
+            Topic.READY, Topic.REAPED, Topic.FAILED, Topic.OUTPUT, Topic.EXITED, Topic.EXPIRING)) {
       if (record.topic().equals(topic.named(prefix))) {
         Origin origin = Origins.of(record);
         events.add(codec.decode(topic, record.key(), record.value(), origin));
@@ -103,7 +108,7 @@ public final class TopicLog implements AutoCloseable {
 
   // What is there by now.
 
-  /** All ready, reaped and failed events. */
+  /** All events that workers published of sandboxes and commands. */
   public synchronized List<SandboxEvent> events() {
     return List.copyOf(events);
   }
@@ -124,12 +129,37 @@ public final class TopicLog implements AutoCloseable {
     return of(Failed.class, user);
   }
 
+  public List<Expiring> notices(UserId user) {
+    return of(Expiring.class, user);
+  }
+
   private <E extends SandboxEvent> List<E> of(Class<E> kind, UserId user) {
     return events().stream()
         .filter(kind::isInstance)
         .map(kind::cast)
         .filter(event -> event.userId().equals(user))
         .toList();
+  }
+
+  /** The outputs of a command, as they came. */
+  public List<Output> outputs(String execId) {
+    return events().stream()
+        .filter(event -> event instanceof Output output && output.execId().equals(execId))
+        .map(Output.class::cast)
+        .toList();
+  }
+
+  /** The answers to an exec. */
+  public List<Exited> exits(String execId) {
+    return events().stream()
+        .filter(event -> event instanceof Exited exited && exited.execId().equals(execId))
+        .map(Exited.class::cast)
+        .toList();
+  }
+
+  public Exited awaitExited(String execId) {
+    await("exited of " + execId, Deployment.SOON, () -> !exits(execId).isEmpty());
+    return exits(execId).getFirst();
   }
 
   public List<SandboxEvent> answers(String ensureId) {

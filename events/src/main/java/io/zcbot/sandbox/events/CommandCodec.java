@@ -1,0 +1,140 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.events;
+
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/** What a command reads and writes, and its end: input, output and exited. */
+final class CommandCodec {
+  /** An input has one of these. */
+  private static final List<String> CONTENTS =
+      List.of("data", "data_base64", "eof", "signal", "resize");
+
+  private CommandCodec() {}
+
+  static void write(Input input, FieldWriter out) {
+    out.time("occurred_at", input.occurredAt()).text("exec_id", input.execId());
+    switch (input.content()) {
+      case Input.Content.Bytes bytes -> DataFields.write(out, "data", bytes.data());
+      case Input.Content.End _ -> out.bool("eof", true);
+      case Input.Content.Signal signal -> out.text("signal", signal.signal().name());
+      case Input.Content.Resize resize -> out.object("resize", ExecCodec.terminal(resize.size()));
+    }
+  }
+
+  static Input input(byte @Nullable [] key, byte @Nullable [] value, Origin origin)
+      throws EventFormatException {
+    Fields in = Fields.parse(value, Topic.INPUT, Map.of("resize", 16));
+    UserId user = RecordKey.agreedUser(in, key);
+    return new Input(
+        Requests.eventId(in, origin),
+        user,
+        Requests.time(in, "occurred_at", origin),
+        in.text("exec_id"),
+        content(in));
+  }
+
+  private static Input.Content content(Fields in) throws EventFormatException {
+    List<String> given = CONTENTS.stream().filter(in::has).toList();
+    if (given.isEmpty()) {
+      throw in.refusal("data", "missing; send one of " + String.join(", ", CONTENTS));
+    }
+    if (given.size() > 1) {
+      throw in.refusal(
+          given.get(1),
+          "is given together with " + given.getFirst() + "; send one of them in each record");
+    }
+    Data data = DataFields.read(in, "data");
+    if (data != null) {
+      return new Input.Content.Bytes(data);
+    }
+    TerminalSize size = ExecCodec.terminal(in, "resize");
+    if (size != null) {
+      return new Input.Content.Resize(size);
+    }
+    CommandSignal signal = in.optionalOneOf("signal", CommandSignal.values(), CommandSignal::name);
+    if (signal != null) {
+      return new Input.Content.Signal(signal);
+    }
+    if (!in.bool("eof")) {
+      throw in.refusal("eof", "is false; make it true or leave the field out");
+    }
+    return new Input.Content.End();
+  }
+
+  static void write(Output output, FieldWriter out) {
+    out.text("exec_id", output.execId())
+        .time("written_at", output.writtenAt())
+        .number("seq", output.seq())
+        .oneOf("stream", output.stream());
+    DataFields.write(out, "data", output.data());
+  }
+
+  static Output output(byte @Nullable [] key, byte @Nullable [] value) throws EventFormatException {
+    Fields in = Fields.parse(value, Topic.OUTPUT);
+    return new Output(
+        in.text("event_id"),
+        RecordKey.agreedUser(in, key),
+        in.text("exec_id"),
+        in.instant("written_at"),
+        in.nonNegative("seq"),
+        in.oneOf("stream", OutputStreamName.values()),
+        in.required("data", DataFields.read(in, "data")));
+  }
+
+  static void write(Exited exited, FieldWriter out) {
+    out.text("exec_id", exited.execId())
+        .time("exited_at", exited.exitedAt())
+        .oneOf("reason", exited.reason())
+        .number("exit_code", exited.exitCode())
+        .number("signal", exited.signal());
+    DataFields.write(out, "stdout", exited.stdout());
+    DataFields.write(out, "stderr", exited.stderr());
+    out.number("output_count", exited.outputCount())
+        .bool("truncated", exited.truncated())
+        .number("survivors", exited.survivors() == 0 ? null : exited.survivors());
+    if (exited.container() != null) {
+      Containers.write(exited.container(), out);
+    }
+    out.time("started_at", exited.startedAt())
+        .number("took_ms", exited.tookMs())
+        .number("cpu_ms", exited.cpu() == null ? null : exited.cpu().toMillis())
+        .text("message", message(exited.message()))
+        .bool("retryable", exited.retryable());
+  }
+
+  /** A message so that readers accept it, whoever had a part in it. */
+  private static @Nullable String message(@Nullable String message) {
+    return message == null || message.isBlank() ? null : UntrustedText.fitting(message);
+  }
+
+  static Exited exited(byte @Nullable [] key, byte @Nullable [] value) throws EventFormatException {
+    Fields in = Fields.parse(value, Topic.EXITED);
+    Long survivors = in.optionalWithin("survivors", 0, Integer.MAX_VALUE);
+    Long cpu = in.optionalNonNegative("cpu_ms");
+    return new Exited(
+        in.text("event_id"),
+        RecordKey.agreedUser(in, key),
+        in.text("exec_id"),
+        in.instant("exited_at"),
+        in.oneOf("reason", Exited.Reason.values()),
+        in.optionalInt("exit_code"),
+        in.optionalInt("signal"),
+        DataFields.read(in, "stdout"),
+        DataFields.read(in, "stderr"),
+        in.nonNegative("output_count"),
+        in.bool("truncated"),
+        survivors == null ? 0 : survivors.intValue(),
+        in.has("container_id") ? Containers.read(in) : null,
+        in.optionalInstant("started_at"),
+        in.nonNegative("took_ms"),
+        cpu == null ? null : Duration.ofMillis(cpu),
+        in.optionalProse("message"),
+        in.bool("retryable"));
+  }
+}

@@ -1,0 +1,159 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.events;
+
+import com.fasterxml.jackson.core.JacksonException;
+import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.JsonLocation;
+import com.fasterxml.jackson.core.JsonParser;
+import com.fasterxml.jackson.core.JsonToken;
+import com.fasterxml.jackson.core.StreamReadConstraints;
+import com.fasterxml.jackson.core.StreamReadFeature;
+import com.fasterxml.jackson.core.exc.StreamConstraintsException;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Reads the fields of one JSON object. Nested values are skipped unless they are wanted, and of
+ * those that are wanted one level is kept, so hostile input does not create a tree of objects.
+ */
+final class FieldParser {
+  /** So that a record of many tiny fields does not take many times its size. */
+  static final int MAX_FIELDS = 1024;
+
+  private static final JsonFactory JSON =
+      JsonFactory.builder()
+          .streamReadConstraints(
+              StreamReadConstraints.builder()
+                  .maxNestingDepth(16)
+                  .maxStringLength(Topic.LARGE_BYTES)
+                  .maxNumberLength(64)
+                  .build())
+          .disable(StreamReadFeature.INCLUDE_SOURCE_IN_LOCATION)
+          // Field names are input: they must not fill tables that outlive the record.
+          .disable(JsonFactory.Feature.INTERN_FIELD_NAMES)
+          .disable(JsonFactory.Feature.CANONICALIZE_FIELD_NAMES)
+          .build();
+
+  private FieldParser() {}
+
+  /**
+   * Reads a record value, which must be one JSON object in UTF-8.
+   *
+   * @param topic of the record
+   * @param wanted fields whose arrays or objects are kept, and the most elements that each may have
+   */
+  static Map<String, FieldValue> parse(
+      byte @Nullable [] value, Topic topic, Map<String, Integer> wanted)
+      throws EventFormatException {
+    if (value == null) {
+      throw new EventFormatException("value", "missing; send a JSON object");
+    }
+    int maxBytes = topic.maxBytes();
+    if (value.length > maxBytes) {
+      throw new EventFormatException(
+          "value", "is " + value.length + " bytes; at most " + maxBytes + " are allowed");
+    }
+    // Decoded first: given bytes, Jackson would accept UTF-16, UTF-32 and malformed UTF-8.
+    String text = Utf8.decode(value);
+    if (text == null) {
+      throw new EventFormatException("value", "is not UTF-8");
+    }
+    try (JsonParser json = JSON.createParser(text)) {
+      if (json.nextToken() != JsonToken.START_OBJECT) {
+        throw new EventFormatException("value", "is not a JSON object; send {\"user_id\": …}");
+      }
+      Map<String, FieldValue> values = object(json, wanted);
+      if (json.nextToken() != null) {
+        throw new EventFormatException("value", "has content after its JSON object; remove it");
+      }
+      return values;
+    } catch (JacksonException e) {
+      throw new EventFormatException("value", "is not JSON" + why(e, topic) + at(e));
+    } catch (IOException e) {
+      throw new UncheckedIOException("reading from memory failed", e);
+    }
+  }
+
+  private static Map<String, FieldValue> object(JsonParser json, Map<String, Integer> wanted)
+      throws IOException, EventFormatException {
+    Map<String, FieldValue> values = new HashMap<>();
+    for (String name = json.nextFieldName(); name != null; name = json.nextFieldName()) {
+      JsonToken token = json.nextToken();
+      Integer most = wanted.get(name);
+      FieldValue value =
+          most != null && token.isStructStart()
+              ? new FieldValue(token, "", members(json, name, most))
+              : flat(json, token);
+      if (values.put(name, value) != null) {
+        throw new EventFormatException("value", twice(name));
+      }
+      if (values.size() > MAX_FIELDS) {
+        throw new EventFormatException(
+            "value", "has more than " + MAX_FIELDS + " fields; send fewer");
+      }
+    }
+    return values;
+  }
+
+  /** What the array or object holds that begins here. */
+  private static List<FieldValue.Member> members(JsonParser json, String field, int most)
+      throws IOException, EventFormatException {
+    boolean isObject = json.currentToken() == JsonToken.START_OBJECT;
+    List<FieldValue.Member> members = new ArrayList<>();
+    Set<String> names = new HashSet<>();
+    while (true) {
+      JsonToken token = json.nextToken();
+      if (token.isStructEnd()) {
+        return members;
+      }
+      if (members.size() == most) {
+        throw new EventFormatException(
+            field, "has more than " + most + (isObject ? " fields" : " elements") + "; send fewer");
+      }
+      String name = "";
+      if (isObject) {
+        name = json.currentName();
+        token = json.nextToken();
+        if (!names.add(name)) {
+          throw new EventFormatException(field, twice(name));
+        }
+      }
+      members.add(new FieldValue.Member(name, flat(json, token)));
+    }
+  }
+
+  /** A value without what is in it. */
+  private static FieldValue flat(JsonParser json, JsonToken token) throws IOException {
+    if (token.isStructStart()) {
+      json.skipChildren();
+      return FieldValue.scalar(token, "");
+    }
+    return FieldValue.scalar(token, json.getText());
+  }
+
+  private static String twice(String name) {
+    return "has the field " + UntrustedText.quote(name) + " twice; send it once";
+  }
+
+  /** Jackson's message, unless it may quote what a command reads or writes. */
+  private static String why(JacksonException e, Topic topic) {
+    return topic.holdsCommandData() && !(e instanceof StreamConstraintsException)
+        ? ""
+        : ": " + UntrustedText.quote(e.getOriginalMessage());
+  }
+
+  private static String at(JacksonException e) {
+    JsonLocation at = e.getLocation(); // null where a limit was exceeded
+    return at == null ? "" : " (line " + at.getLineNr() + ", column " + at.getColumnNr() + ")";
+  }
+}

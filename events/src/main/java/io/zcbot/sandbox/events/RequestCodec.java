@@ -1,0 +1,69 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.events;
+
+import java.time.Duration;
+import org.jspecify.annotations.Nullable;
+
+/** What agents ask of sandboxes: ensure, activity and release. */
+final class RequestCodec {
+  /** A year: longer than any operator allows, short enough for all arithmetic with it. */
+  private static final long MAX_IDLE_TTL_SECONDS = Duration.ofDays(365).toSeconds();
+
+  private RequestCodec() {}
+
+  static void write(Ensure ensure, FieldWriter out) {
+    out.time("requested_at", ensure.requestedAt())
+        .text("requested_by", ensure.requestedBy())
+        .time("expires_at", ensure.expiresAt())
+        .seconds("idle_ttl_seconds", ensure.idleTtl());
+  }
+
+  static Ensure ensure(byte @Nullable [] key, byte @Nullable [] value, Origin origin)
+      throws EventFormatException {
+    Fields in = Fields.parse(value, Topic.ENSURE);
+    UserId user = RecordKey.agreedUser(in, key);
+    return new Ensure(
+        Requests.eventId(in, origin),
+        user,
+        Requests.time(in, "requested_at", origin),
+        in.optionalText("requested_by"),
+        in.optionalInstant("expires_at"),
+        Requests.seconds(in, "idle_ttl_seconds", MAX_IDLE_TTL_SECONDS));
+  }
+
+  static void write(Activity activity, FieldWriter out) {
+    out.time("occurred_at", activity.occurredAt()).text("source", activity.source());
+  }
+
+  static Activity activity(byte @Nullable [] key, byte @Nullable [] value, Origin origin)
+      throws EventFormatException {
+    Fields in = Fields.parse(value, Topic.ACTIVITY);
+    UserId user = RecordKey.agreedUser(in, key);
+    return new Activity(
+        Requests.eventId(in, origin),
+        user,
+        Requests.time(in, "occurred_at", origin),
+        in.optionalText("source"));
+  }
+
+  static void write(Release release, FieldWriter out) {
+    out.time("requested_at", release.requestedAt())
+        .text("requested_by", release.requestedBy())
+        .text("container_id", release.containerId());
+  }
+
+  static Release release(byte @Nullable [] key, byte @Nullable [] value, Origin origin)
+      throws EventFormatException {
+    Fields in = Fields.parse(value, Topic.RELEASE);
+    UserId user = RecordKey.agreedUser(in, key);
+    return new Release(
+        Requests.eventId(in, origin),
+        user,
+        Requests.time(in, "requested_at", origin),
+        in.optionalText("requested_by"),
+        in.optionalText("container_id"));
+  }
+}

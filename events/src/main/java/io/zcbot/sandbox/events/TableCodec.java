@@ -1,0 +1,55 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.events;
+
+/** The entries of the workers' tables. */
+final class TableCodec {
+  private TableCodec() {}
+
+  static byte[] write(LiveSandbox live) {
+    return new FieldWriter()
+        .text("user_id", live.userId().toString())
+        .text("container_id", live.containerId())
+        .text("host", live.host())
+        .text("worker_id", live.workerId())
+        .time("opened_at", live.openedAt())
+        .seconds("idle_ttl_seconds", live.idleTtl())
+        .toBytes();
+  }
+
+  static LiveSandbox live(byte[] value) throws EventFormatException {
+    Fields in = Fields.parse(value, Topic.LIVE);
+    return new LiveSandbox(
+        in.userId(),
+        in.text("container_id"),
+        in.text("host"),
+        in.text("worker_id"),
+        in.instant("opened_at"),
+        in.optionalSeconds("idle_ttl_seconds"));
+  }
+
+  static byte[] write(CommandEntry entry) {
+    FieldWriter out =
+        new FieldWriter()
+            .text("user_id", entry.userId().toString())
+            .text("exec_id", entry.execId())
+            .number("partition", entry.partition())
+            .number("offset", entry.offset());
+    Containers.write(entry.container(), out);
+    return out.time("started_at", entry.startedAt()).bool("answered", entry.answered()).toBytes();
+  }
+
+  static CommandEntry command(byte[] value) throws EventFormatException {
+    Fields in = Fields.parse(value, Topic.COMMANDS);
+    return new CommandEntry(
+        in.userId(),
+        in.text("exec_id"),
+        in.nonNegativeInt("partition"),
+        in.nonNegative("offset"),
+        Containers.read(in),
+        in.instant("started_at"),
+        in.bool("answered"));
+  }
+}

@@ -1,0 +1,33 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.events;
+
+import java.nio.ByteBuffer;
+import java.nio.charset.CharacterCodingException;
+import java.nio.charset.StandardCharsets;
+import org.jspecify.annotations.Nullable;
+
+/** Text as bytes, without replacing what is malformed. */
+final class Utf8 {
+  private Utf8() {}
+
+  /** The text; null if the bytes are not well-formed UTF-8. */
+  static @Nullable String decode(byte[] bytes) {
+    String text = new String(bytes, StandardCharsets.UTF_8);
+    if (text.indexOf('\ufffd') < 0) {
+      return text; // nothing was replaced, as in nearly all records
+    }
+    try {
+      return StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(bytes)).toString();
+    } catch (CharacterCodingException _) {
+      return null;
+    }
+  }
+
+  /** How many bytes the text takes. */
+  static int length(String text) {
+    return text.getBytes(StandardCharsets.UTF_8).length;
+  }
+}

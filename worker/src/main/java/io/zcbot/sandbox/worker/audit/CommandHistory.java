@@ -1,0 +1,252 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.audit;
+
+import io.zcbot.sandbox.events.Exec;
+import io.zcbot.sandbox.events.Exited;
+import io.zcbot.sandbox.events.Output;
+import io.zcbot.sandbox.events.Topic;
+import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.audit.log.RecordPosition;
+import io.zcbot.sandbox.worker.audit.result.Check;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A user's commands. Execs, outputs and answers may be read in any order, since they are in topics
+ * of their own. Checks I11, I12 and I14.
+ */
+final class CommandHistory {
+  private static final int CLOSED_KEPT = 64;
+
+  private final UserId user;
+  private final FoldContext context;
+
+  /** Not answered yet. */
+  private final Map<String, TrackedCommand> open = new LinkedHashMap<>(4);
+
+  /** Answered, or of an exec that was not seen; the eldest is forgotten first. */
+  private final LinkedHashMap<String, TrackedCommand> others = new LinkedHashMap<>(4);
+
+  CommandHistory(UserId user, FoldContext context) {
+    this.user = user;
+    this.context = context;
+  }
+
+  boolean isQuiet() {
+    return open.isEmpty();
+  }
+
+  /** Whether an exec is known. */
+  boolean knows(String execId) {
+    TrackedCommand command = find(execId);
+    return command != null && command.asked() != null;
+  }
+
+  /** Whether a command may have been running: one that is not answered, and not due. */
+  boolean mayRunAt(long time) {
+    for (TrackedCommand command : open.values()) {
+      TrackedCommand.Asked asked = command.asked();
+      if (asked != null && time <= asked.due()) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  void asked(Exec exec, long time, RecordPosition position) {
+    TrackedCommand command = find(exec.eventId());
+    if (command == null) {
+      command = new TrackedCommand(exec.eventId());
+    }
+    if (command.asked() != null) {
+      return;
+    }
+    context.counters().commands.asked++;
+    command.asked(exec, time, context.rules().commandDue(exec, time), position);
+    if (command.isOpen()) {
+      others.remove(exec.eventId());
+      open.put(exec.eventId(), command);
+    } else {
+      settle(command);
+    }
+  }
+
+  void wrote(Output output, RecordPosition position) {
+    TrackedCommand command = findOrTrack(output.execId());
+    TrackedCommand.Asked asked = command.asked();
+    boolean isComplete =
+        command.outputs() > 0
+            || (asked != null && context.isKnown(Topic.OUTPUT, position, asked.time()));
+    long missing = command.wrote(output);
+    if (missing < 0) {
+      context.counters().duplicate(Topic.OUTPUT);
+      return;
+    }
+    context.counters().commands.wrote(output.data().length());
+    if (missing > 0 && isComplete && !command.gapTold) {
+      command.gapTold = true;
+      context.violation(
+          Check.I14,
+          user,
+          "command "
+              + command.execId()
+              + " has no output "
+              + (output.seq() - missing)
+              + ", but output "
+              + output.seq(),
+          position);
+    }
+    settle(command);
+  }
+
+  void answered(Exited exited, long time, RecordPosition position) {
+    TrackedCommand command = findOrTrack(exited.execId());
+    TrackedCommand.Answer now = TrackedCommand.Answer.of(exited, time, position);
+    TrackedCommand.Answer first = command.answer();
+    if (first != null) {
+      context.counters().commands.answeredAgain++;
+      judgeAgain(command, first, now);
+      command.answered(now);
+      return;
+    }
+    command.answered(now);
+    if (open.remove(command.execId()) != null) {
+      keep(command);
+    }
+    settle(command);
+  }
+
+  private void judgeAgain(
+      TrackedCommand command, TrackedCommand.Answer first, TrackedCommand.Answer now) {
+    if (!first.eventId().equals(now.eventId()) && !command.answeredAgainTold) {
+      command.answeredAgainTold = true;
+      context.violation(
+          Check.I11,
+          user,
+          "exec " + command.execId() + " was answered under two event ids",
+          first.position(),
+          now.position());
+    }
+    TrackedCommand.Answer start = command.start();
+    if (start != null && now.isOfAnotherStartThan(start) && !command.startedAgainTold) {
+      command.startedAgainTold = true;
+      context.violation(
+          Check.I12,
+          user,
+          "the command of exec "
+              + command.execId()
+              + " was started twice: at "
+              + start.startedAt()
+              + " in container "
+              + start.containerId()
+              + ", and at "
+              + now.startedAt()
+              + " in container "
+              + now.containerId(),
+          start.position(),
+          now.position());
+    }
+  }
+
+  private @Nullable TrackedCommand find(String execId) {
+    TrackedCommand command = open.get(execId);
+    return command == null ? others.get(execId) : command;
+  }
+
+  private TrackedCommand findOrTrack(String execId) {
+    TrackedCommand known = find(execId);
+    return known == null ? keep(new TrackedCommand(execId)) : known;
+  }
+
+  private TrackedCommand keep(TrackedCommand command) {
+    others.put(command.execId(), command);
+    if (others.size() > CLOSED_KEPT) {
+      forget(others.pollFirstEntry().getValue(), Long.MAX_VALUE);
+    }
+    return command;
+  }
+
+  /** Tells of a command once all of it was seen. */
+  private void settle(TrackedCommand command) {
+    if (command.missing() == 0) {
+      tell(command);
+    }
+  }
+
+  private void tell(TrackedCommand command) {
+    TrackedCommand.Asked asked = command.asked();
+    TrackedCommand.Answer answer = command.answer();
+    if (asked == null || answer == null || command.told) {
+      return;
+    }
+    command.told = true;
+    context
+        .counters()
+        .commands
+        .answered(
+            answer.reason(),
+            answer.startedAt() == null ? null : TrackedCommand.latency(asked, answer));
+    context.tell(command.asObservation(user, asked));
+  }
+
+  private void forget(TrackedCommand command, long end) {
+    TrackedCommand.Asked asked = command.asked();
+    TrackedCommand.Answer answer = command.answer();
+    if (asked == null) {
+      context.counters().commands.answersWithoutExec += answer == null ? 0 : 1;
+      return;
+    }
+    if (answer != null
+        && command.missing() > 0
+        && !command.gapTold
+        && end - answer.time() > context.rules().grace().toMillis()
+        && context.isKnown(Topic.OUTPUT, asked.position(), asked.time())) {
+      context.violation(
+          Check.I14,
+          user,
+          "command "
+              + command.execId()
+              + " had "
+              + answer.outputs()
+              + " outputs by its exited event, and "
+              + command.outputs()
+              + " are in the log",
+          answer.position());
+    }
+    tell(command);
+  }
+
+  /** Forgets what is not open. */
+  void forget() {
+    others.values().forEach(command -> forget(command, Long.MAX_VALUE));
+    others.clear();
+  }
+
+  /** Judges what is open at the end of the log. */
+  void finish(long end) {
+    for (TrackedCommand command : open.values()) {
+      TrackedCommand.Asked asked = command.asked();
+      if (asked == null) {
+        continue;
+      }
+      context.counters().commands.unanswered++;
+      context.tell(command.asObservation(user, asked));
+      if (end > asked.due() && context.isKnown(Topic.EXITED, asked.position(), asked.time())) {
+        context.violation(
+            Check.I11,
+            user,
+            "exec "
+                + command.execId()
+                + " has no answer "
+                + FoldContext.seconds(end - asked.time())
+                + " after it was recorded",
+            asked.position());
+      }
+    }
+    others.values().forEach(command -> forget(command, end));
+  }
+}

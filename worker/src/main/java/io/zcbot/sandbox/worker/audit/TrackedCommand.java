@@ -1,0 +1,173 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.audit;
+
+import io.zcbot.sandbox.events.Data;
+import io.zcbot.sandbox.events.Exec;
+import io.zcbot.sandbox.events.Exited;
+import io.zcbot.sandbox.events.Output;
+import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.audit.log.RecordPosition;
+import io.zcbot.sandbox.worker.audit.result.AuditedCommand;
+import io.zcbot.sandbox.worker.audit.result.CommandLine;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+
+/** What the log has of one command so far: its exec, its outputs, its first answer. */
+final class TrackedCommand {
+  private final String execId;
+  private @Nullable Asked asked;
+  private @Nullable Answer answer;
+  private @Nullable Answer start;
+  private long nextSeq;
+  private long outputs;
+  private long streamed;
+
+  // Each is told once.
+  boolean told;
+  boolean answeredAgainTold;
+  boolean startedAgainTold;
+  boolean gapTold;
+
+  /** The exec. */
+  record Asked(String line, long time, long due, RecordPosition position) {}
+
+  /** An exited, without its data, which may be large. */
+  record Answer(
+      String eventId,
+      Exited.Reason reason,
+      @Nullable Integer exitCode,
+      @Nullable Integer signal,
+      @Nullable String containerId,
+      @Nullable Instant startedAt,
+      long tookMs,
+      @Nullable Long cpuMs,
+      long outputs,
+      long inlineBytes,
+      boolean isCut,
+      long time,
+      RecordPosition position) {
+    static Answer of(Exited exited, long time, RecordPosition position) {
+      Duration cpu = exited.cpu();
+      return new Answer(
+          exited.eventId(),
+          exited.reason(),
+          exited.exitCode(),
+          exited.signal(),
+          exited.container() == null ? null : exited.container().id(),
+          exited.startedAt(),
+          Math.min(exited.tookMs(), FoldContext.MAX_MS),
+          cpu == null ? null : cpu.toMillis(),
+          exited.outputCount(),
+          length(exited.stdout()) + length(exited.stderr()),
+          exited.truncated(),
+          time,
+          position);
+    }
+
+    private static long length(@Nullable Data data) {
+      return data == null ? 0 : data.length();
+    }
+
+    /** Whether this tells of a start, and of another one. */
+    boolean isOfAnotherStartThan(Answer other) {
+      return startedAt != null
+          && !(startedAt.equals(other.startedAt) && Objects.equals(containerId, other.containerId));
+    }
+  }
+
+  TrackedCommand(String execId) {
+    this.execId = execId;
+  }
+
+  String execId() {
+    return execId;
+  }
+
+  @Nullable Asked asked() {
+    return asked;
+  }
+
+  @Nullable Answer answer() {
+    return answer;
+  }
+
+  /** The first answer that tells of a start: none need, and a later one may. */
+  @Nullable Answer start() {
+    return start;
+  }
+
+  boolean isOpen() {
+    return asked != null && answer == null;
+  }
+
+  /** How many outputs the log has of it. */
+  long outputs() {
+    return outputs;
+  }
+
+  void asked(Exec exec, long time, long due, RecordPosition position) {
+    asked = new Asked(CommandLine.of(exec.program()), time, due, position);
+  }
+
+  /** An answer came; the first one counts. */
+  void answered(Answer now) {
+    if (answer == null) {
+      answer = now;
+    }
+    if (start == null && now.startedAt != null) {
+      start = now;
+    }
+  }
+
+  /**
+   * An output came.
+   *
+   * @return how many are missing before it; negative if it is a repetition
+   */
+  long wrote(Output output) {
+    long missing = output.seq() - nextSeq;
+    if (missing >= 0) {
+      nextSeq = output.seq() + 1;
+      outputs++;
+      streamed += output.data().length();
+    }
+    return missing;
+  }
+
+  /** How many outputs its answer counts that the log does not have. */
+  long missing() {
+    return answer == null ? 0 : Math.max(0, answer.outputs - outputs);
+  }
+
+  /** Of a command whose exec is known. */
+  AuditedCommand asObservation(UserId user, Asked exec) {
+    Answer known = answer;
+    return new AuditedCommand(
+        user,
+        execId,
+        Instant.ofEpochMilli(exec.time),
+        exec.line,
+        exec.position,
+        known == null
+            ? null
+            : new AuditedCommand.Answer(
+                known.reason,
+                known.exitCode,
+                known.signal,
+                known.containerId,
+                latency(exec, known),
+                known.tookMs,
+                known.cpuMs,
+                new AuditedCommand.Written(outputs, streamed + known.inlineBytes, known.isCut),
+                known.position));
+  }
+
+  static long latency(Asked exec, Answer answer) {
+    return Math.clamp(answer.time - exec.time, 0, FoldContext.MAX_MS);
+  }
+}

@@ -1,0 +1,59 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.audit.result;
+
+import io.zcbot.sandbox.events.Exited;
+import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.audit.log.RecordPosition;
+import java.time.Instant;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * An exec and what became of it, without anything that the command read or wrote.
+ *
+ * @param at when it was recorded
+ * @param line what it runs, cut
+ * @param position of the exec
+ * @param answer null if it was not answered
+ */
+public record AuditedCommand(
+    UserId user,
+    String execId,
+    Instant at,
+    String line,
+    RecordPosition position,
+    @Nullable Answer answer)
+    implements Observation {
+  /**
+   * The first exited that names it.
+   *
+   * @param exitCode null unless it ended by itself
+   * @param signal null unless a signal ended it
+   * @param containerId null if it never started
+   * @param latencyMs from the exec's record time to the answer's; 0 where clocks make it less
+   * @param tookMs as the worker took the time
+   * @param cpuMs null where it is not known
+   * @param output how much it wrote
+   */
+  public record Answer(
+      Exited.Reason reason,
+      @Nullable Integer exitCode,
+      @Nullable Integer signal,
+      @Nullable String containerId,
+      long latencyMs,
+      long tookMs,
+      @Nullable Long cpuMs,
+      Written output,
+      RecordPosition position) {}
+
+  /**
+   * How much a command wrote, as far as it is in the log.
+   *
+   * @param records how many output events it had; 0 unless it was streamed
+   * @param bytes standard output and standard error together
+   * @param isCut whether output was left out
+   */
+  public record Written(long records, long bytes, boolean isCut) {}
+}

@@ -1,0 +1,90 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.cli;
+
+import io.zcbot.sandbox.events.Exited;
+import org.jspecify.annotations.Nullable;
+
+/** How a command ended, as far as its caller knows. */
+sealed interface CommandEnding {
+  /** The exit code to pass on. */
+  int exitCode();
+
+  /** What is to be said about it on standard error; null if it speaks for itself. */
+  @Nullable String message();
+
+  /**
+   * It is answered.
+   *
+   * @param missing how many of its outputs did not come
+   */
+  record Answered(Exited exited, long missing) implements CommandEnding {
+    private static final int SIGNAL = 128;
+
+    @Override
+    public int exitCode() {
+      return switch (exited.reason()) {
+        case EXITED ->
+            missing > 0
+                ? ExitCode.UNKNOWN_END
+                : exited.exitCode() == null ? ExitCode.OK : exited.exitCode();
+        case SIGNALLED -> SIGNAL + (exited.signal() == null ? 0 : exited.signal());
+        case TIMEOUT -> ExitCode.TIMED_OUT;
+        case SANDBOX_GONE, LOST -> ExitCode.UNKNOWN_END;
+        case EXPIRED, REJECTED, NO_SANDBOX, FAILED ->
+            exited.retryable() ? ExitCode.RETRY : ExitCode.NOT_RUN;
+      };
+    }
+
+    @Override
+    public @Nullable String message() {
+      StringBuilder text = new StringBuilder();
+      String what =
+          switch (exited.reason()) {
+            case EXITED, SIGNALLED -> "";
+            case TIMEOUT -> "the command ran into its time-out and was killed";
+            case SANDBOX_GONE -> "the sandbox ended while the command ran";
+            case LOST -> "the command may have run, and how it ended is not known";
+            case EXPIRED -> "the command did not run: it could not start in time";
+            case REJECTED -> "the command did not run: it was rejected";
+            case NO_SANDBOX -> "the command did not run: the user has no sandbox";
+            case FAILED -> "the command did not run";
+          };
+      text.append(what);
+      if (exited.message() != null && !what.isEmpty()) {
+        text.append(": ").append(EventText.plain(exited.message()));
+      }
+      if (exited.survivors() > 0) {
+        separate(text).append(exited.survivors()).append(" of its processes could not be killed");
+      }
+      if (exited.truncated()) {
+        separate(text).append("its output was cut off; --max-output allows more");
+      }
+      if (missing > 0) {
+        separate(text).append(missing).append(" of its outputs did not arrive");
+      }
+      return text.isEmpty() ? null : text.toString();
+    }
+
+    private static StringBuilder separate(StringBuilder text) {
+      return text.isEmpty() ? text : text.append("; ");
+    }
+  }
+
+  /** No answer came in time. */
+  record Unanswered(String message) implements CommandEnding {
+    @Override
+    public int exitCode() {
+      return ExitCode.UNKNOWN_END;
+    }
+  }
+
+  /**
+   * Somebody did not want to wait any longer.
+   *
+   * @param exitCode as of a program that was ended so
+   */
+  record Left(int exitCode, String message) implements CommandEnding {}
+}

@@ -1,0 +1,125 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.cli;
+
+import io.zcbot.sandbox.events.Topic;
+import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.cli.terminal.StandardStreams;
+import java.io.IOException;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+/** Copies files, by commands that read and write them in the sandbox. */
+@Command(
+    name = "cp",
+    description = {
+      "Copy a file or a directory into a user's sandbox, or out of it.",
+      "One of the places is USER:PATH; a relative PATH begins in the workspace. The other one is a"
+          + " path of this machine, or '-' for standard input or output. A local name with a colon"
+          + " is written ./NAME.",
+      "The copy appears when it is complete. A file replaces another one, a directory does not."
+          + " Links, devices and pipes are left out and counted. The content passes through the"
+          + " topics."
+    })
+final class CopyCommand implements Callable<Integer> {
+  private final CommandContext context;
+
+  @Parameters(
+      index = "0",
+      paramLabel = "SOURCE",
+      converter = CopyPlace.Converter.class,
+      description = "What to copy: PATH, USER:PATH or '-'.")
+  private CopyPlace source = new CopyPlace.Standard();
+
+  @Parameters(
+      index = "1",
+      paramLabel = "TARGET",
+      converter = CopyPlace.Converter.class,
+      description = "Where to: PATH, USER:PATH or '-'. Into it, if it is a directory.")
+  private CopyPlace target = new CopyPlace.Standard();
+
+  @Option(
+      names = "--max-size",
+      paramLabel = "SIZE",
+      converter = Converters.Size.class,
+      description = "Copy nothing bigger than this out of a sandbox (default: 1024m).")
+  private int maxSize = 1 << 30;
+
+  @Option(
+      names = "--ensure",
+      negatable = true,
+      defaultValue = "true",
+      fallbackValue = "true",
+      description = "Make the sandbox if the user has none (default), or copy nothing.")
+  private boolean ensure;
+
+  CopyCommand(CommandContext context) {
+    this.context = context;
+  }
+
+  @Override
+  public Integer call() throws CommandException, InterruptedException {
+    StandardStreams streams = context.streams();
+    CopyProgress progress =
+        new CopyProgress(context.console().err(), streams.isErrTerminal(), System::nanoTime);
+    UserId user = user();
+    try (KafkaLog kafka = context.log();
+        CommandLog log = new KafkaCommandLog(kafka, user, Topic.OUTPUT, Topic.EXITED)) {
+      SandboxFiles files = new SandboxFiles(new CommandRunner(log, user, ensure));
+      long skipped = copy(files, streams, progress);
+      progress.end();
+      if (skipped > 0) {
+        context.console().err().println(skipped + " links, devices or pipes were not copied");
+        return ExitCode.FAILED;
+      }
+      return ExitCode.OK;
+    } catch (SandboxIoException e) {
+      progress.end();
+      throw e.failure();
+    } catch (IOException e) {
+      progress.end();
+      throw new CommandException(
+          ExitCode.FAILED, "nothing was copied: " + EventText.plain(String.valueOf(reason(e))), e);
+    }
+  }
+
+  private UserId user() throws CommandException {
+    if (source instanceof CopyPlace.InSandbox from && !(target instanceof CopyPlace.InSandbox)) {
+      return from.user();
+    }
+    if (target instanceof CopyPlace.InSandbox to && !(source instanceof CopyPlace.InSandbox)) {
+      return to.user();
+    }
+    throw new CommandException(
+        ExitCode.USAGE,
+        "one of SOURCE and TARGET is in a sandbox, written USER:PATH, and the other one is not",
+        null);
+  }
+
+  private long copy(SandboxFiles files, StandardStreams streams, CopyProgress progress)
+      throws IOException, CommandException, InterruptedException {
+    if (target instanceof CopyPlace.InSandbox to) {
+      Upload upload = new Upload(files, progress, to.path());
+      return switch (source) {
+        case CopyPlace.Local(var path) -> upload.of(path);
+        case CopyPlace.Standard _, CopyPlace.InSandbox _ -> upload.of(streams.in());
+      };
+    }
+    Download download = new Download(files, progress, maxSize, (CopyPlace.InSandbox) source);
+    return switch (target) {
+      case CopyPlace.Local(var path) -> download.to(path);
+      case CopyPlace.Standard _, CopyPlace.InSandbox _ -> download.to(streams);
+    };
+  }
+
+  /** Some exceptions of files say nothing but the file's name. */
+  private static String reason(IOException e) {
+    return e.getClass() == IOException.class
+        ? String.valueOf(e.getMessage())
+        : e.toString().replaceFirst("^java\\.(nio\\.file|io)\\.", "");
+  }
+}

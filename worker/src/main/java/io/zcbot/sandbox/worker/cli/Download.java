@@ -1,0 +1,114 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.cli;
+
+import io.zcbot.sandbox.worker.cli.archive.TarUnpacker;
+import io.zcbot.sandbox.worker.cli.terminal.StandardStreams;
+import io.zcbot.sandbox.worker.cli.terminal.VisibleOutput;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+
+/** Copies something out of a sandbox. */
+final class Download {
+  private static final long MOST_ENTRIES = 200_000;
+
+  private final SandboxFiles files;
+  private final CopyProgress progress;
+  private final long maxSize;
+  private final CopyPlace.InSandbox source;
+
+  Download(SandboxFiles files, CopyProgress progress, long maxSize, CopyPlace.InSandbox source) {
+    this.files = files;
+    this.progress = progress;
+    this.maxSize = maxSize;
+    this.source = source;
+  }
+
+  /** Copies to this machine; returns how many things were left out. */
+  long to(Path target) throws IOException, CommandException, InterruptedException {
+    SandboxFiles.Found found = find();
+    Path place = NewFile.placed(target, source.name());
+    return found.isDirectory() ? directory(found, place) : file(found, place);
+  }
+
+  /** Writes a file to standard output. */
+  long to(StandardStreams streams) throws IOException, CommandException, InterruptedException {
+    SandboxFiles.Found found = find();
+    if (found.isDirectory()) {
+      files.remove(found.path());
+      throw new IOException("a directory can't be copied to standard output");
+    }
+    OutputStream out = streams.isOutTerminal() ? new VisibleOutput(streams.out()) : streams.out();
+    try (SandboxInput input = input(found)) {
+      var _ = input.transferTo(out);
+    }
+    if (out instanceof VisibleOutput visible) {
+      visible.end();
+    }
+    return 0;
+  }
+
+  private SandboxFiles.Found find() throws IOException, CommandException, InterruptedException {
+    SandboxFiles.Found found = files.find(source.path());
+    if (found.size() > maxSize) {
+      if (found.isDirectory()) {
+        files.remove(found.path());
+      }
+      throw new IOException(
+          "it has "
+              + CopyProgress.amount(found.size())
+              + ", and the limit is "
+              + CopyProgress.amount(maxSize)
+              + "; --max-size sets another one");
+    }
+    progress.whole(found.size());
+    return found;
+  }
+
+  private SandboxInput input(SandboxFiles.Found found) {
+    return new SandboxInput(files, found, progress::at);
+  }
+
+  private long file(SandboxFiles.Found found, Path place) throws IOException {
+    if (Files.isDirectory(place)) {
+      throw new IOException(place + " is a directory");
+    }
+    try (NewFile file = new NewFile(place)) {
+      try (SandboxInput input = input(found);
+          OutputStream to =
+              Files.newOutputStream(
+                  file.temporary(), StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
+        var _ = input.transferTo(to);
+      }
+      if (found.kind() == SandboxFiles.Found.Kind.PROGRAM) {
+        var _ = file.temporary().toFile().setExecutable(true, false);
+      }
+      file.complete();
+    }
+    return 0;
+  }
+
+  private long directory(SandboxFiles.Found found, Path place)
+      throws IOException, CommandException, InterruptedException {
+    try (NewFile directory = new NewFile(place);
+        SandboxInput input = input(found)) {
+      if (Files.exists(place, LinkOption.NOFOLLOW_LINKS)) {
+        throw new FileAlreadyExistsException(place.toString());
+      }
+      var _ = Files.createDirectory(directory.temporary());
+      TarUnpacker unpacker = new TarUnpacker(found.size(), MOST_ENTRIES);
+      unpacker.unpack(input, directory.temporary());
+      directory.complete();
+      return unpacker.skipped();
+    } finally {
+      files.remove(found.path());
+    }
+  }
+}

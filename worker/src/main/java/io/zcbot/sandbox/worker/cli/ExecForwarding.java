@@ -1,0 +1,112 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.cli;
+
+import io.zcbot.sandbox.events.CommandSignal;
+import io.zcbot.sandbox.events.Input;
+import io.zcbot.sandbox.events.TerminalSize;
+import io.zcbot.sandbox.worker.cli.terminal.ControllingTerminal;
+import io.zcbot.sandbox.worker.cli.terminal.Signals;
+import java.io.IOException;
+import java.io.InputStream;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.concurrent.atomic.AtomicReference;
+
+/** Passes on to a running command what this process gets. */
+final class ExecForwarding implements AutoCloseable {
+  private static final int SIGNAL = 128;
+
+  private final CommandInput input;
+  private final ExecSession session;
+  private final Deque<Signals.Handling> handlings = new ArrayDeque<>();
+  private volatile boolean isClosed;
+
+  ExecForwarding(CommandInput input, ExecSession session) {
+    this.input = input;
+    this.session = session;
+  }
+
+  /** Until this is closed, no signal ends the process, unless somebody insists. */
+  void forwardSignals() {
+    Interrupts interrupts = new Interrupts();
+    for (CommandSignal signal :
+        new CommandSignal[] {CommandSignal.INT, CommandSignal.TERM, CommandSignal.HUP}) {
+      handlings.push(
+          Signals.handle(
+              signal.name(),
+              () -> {
+                CommandSignal wanted = interrupts.next(signal, System.nanoTime());
+                if (wanted == null) {
+                  session.leave(SIGNAL + signal.number());
+                } else {
+                  send(new Input.Content.Signal(wanted));
+                }
+              }));
+    }
+  }
+
+  /**
+   * Tells the command when the terminal has another size.
+   *
+   * @param known the size that the command was told before
+   */
+  void forwardSize(TerminalSize known) {
+    AtomicReference<TerminalSize> told = new AtomicReference<>(known);
+    handlings.push(
+        Signals.handle(
+            "WINCH",
+            () -> {
+              TerminalSize size = ControllingTerminal.size();
+              if (size != null && !size.equals(told.getAndSet(size))) {
+                send(new Input.Content.Resize(size));
+              }
+            }));
+  }
+
+  /** Passes standard input on until it ends, in the background. */
+  void forwardInput(InputStream from) {
+    var _ =
+        Thread.ofPlatform()
+            .name("input")
+            .daemon() // blocked in a read that nothing ends
+            .start(
+                () -> {
+                  try {
+                    input.pipe(from);
+                  } catch (IOException e) {
+                    failed(
+                        new CommandException(
+                            ExitCode.FAILED, "standard input can't be read: " + e.getMessage(), e));
+                  } catch (CommandException e) {
+                    failed(e);
+                  } catch (InterruptedException _) {
+                    Thread.currentThread().interrupt();
+                  }
+                });
+  }
+
+  private void send(Input.Content content) {
+    try {
+      input.send(content);
+    } catch (CommandException e) {
+      failed(e);
+    } catch (InterruptedException _) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  private void failed(CommandException e) {
+    if (!isClosed) {
+      session.fail(e);
+    }
+  }
+
+  @Override
+  public void close() {
+    isClosed = true;
+    handlings.forEach(Signals.Handling::close);
+  }
+}

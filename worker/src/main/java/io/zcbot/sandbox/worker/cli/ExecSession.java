@@ -1,0 +1,139 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.cli;
+
+import io.zcbot.sandbox.events.Exec;
+import io.zcbot.sandbox.events.Exited;
+import io.zcbot.sandbox.events.Output;
+import io.zcbot.sandbox.events.SandboxEvent;
+import io.zcbot.sandbox.worker.config.Durations;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/** One command in a user's sandbox, from its exec to its end. */
+final class ExecSession {
+  /** How soon a request to leave is noticed. */
+  private static final Duration POLL = Duration.ofMillis(100);
+
+  /** Outputs are in the log before the end is; to read them is a matter of moments. */
+  private static final Duration LATE_OUTPUT = Duration.ofSeconds(10);
+
+  private final CommandLog log;
+  private final Exec exec;
+  private final Duration patience;
+  private final OutputSequence outputs;
+  private final WaitingLine waiting;
+  private volatile @Nullable CommandException failure;
+  private volatile CommandEnding.@Nullable Left left;
+  private @Nullable Exited exited;
+  private long progressed;
+
+  /**
+   * A command that is not published yet.
+   *
+   * @param patience how long to wait for its end
+   */
+  ExecSession(
+      CommandLog log, Exec exec, Duration patience, OutputSequence outputs, WaitingLine waiting) {
+    this.log = log;
+    this.exec = exec;
+    this.patience = patience;
+    this.outputs = outputs;
+    this.waiting = waiting;
+  }
+
+  /** Ends the wait. Any thread. */
+  void leave(int exitCode) {
+    left =
+        new CommandEnding.Left(
+            exitCode,
+            "left the command "
+                + exec.eventId()
+                + "; it runs until it ends or into its time-out, '"
+                + watch()
+                + "' shows its end");
+  }
+
+  /** Ends the wait, because what the command needs can't be published. Any thread. */
+  void fail(CommandException e) {
+    failure = e;
+  }
+
+  void publish() throws CommandException, InterruptedException {
+    log.publish(exec);
+  }
+
+  /**
+   * Waits for the command's end.
+   *
+   * @throws IOException if its output can't be written
+   */
+  CommandEnding follow() throws CommandException, IOException {
+    long start = System.nanoTime();
+    while (true) {
+      CommandException failed = failure;
+      if (failed != null) {
+        throw failed;
+      }
+      CommandEnding ending = ending(start);
+      if (ending != null) {
+        waiting.clear();
+        return ending;
+      }
+      List<SandboxEvent> events = log.poll(POLL);
+      for (SandboxEvent event : events) {
+        take(event);
+      }
+      if (progressed == 0) {
+        waiting.tick();
+      }
+    }
+  }
+
+  private void take(SandboxEvent event) throws IOException {
+    if (event instanceof Output output && output.execId().equals(exec.eventId())) {
+      waiting.clear();
+      outputs.accept(output);
+      progressed = System.nanoTime();
+    } else if (event instanceof Exited end && end.execId().equals(exec.eventId())) {
+      exited = end;
+      progressed = System.nanoTime();
+    }
+  }
+
+  private @Nullable CommandEnding ending(long start) {
+    Exited end = exited;
+    if (left != null) {
+      return left;
+    }
+    long now = System.nanoTime();
+    if (end != null) {
+      long late = Math.max(0, end.outputCount() - outputs.reached());
+      return late == 0 || now - progressed > LATE_OUTPUT.toNanos()
+          ? new CommandEnding.Answered(end, late + outputs.missing())
+          : null;
+    }
+    return now - start > patience.toNanos() ? unanswered() : null;
+  }
+
+  private CommandEnding unanswered() {
+    return new CommandEnding.Unanswered(
+        "no answer to exec "
+            + exec.eventId()
+            + " within "
+            + Durations.shown(patience)
+            + "; the command may have run. Check that a worker runs ('ps --all-hosts', 'doctor'),"
+            + " that it runs commands (ZCBOT_COMMANDS), and that this client may write"
+            + " sandbox.exec; a late answer is shown by '"
+            + watch()
+            + "'");
+  }
+
+  private String watch() {
+    return "watch --user " + exec.userId();
+  }
+}

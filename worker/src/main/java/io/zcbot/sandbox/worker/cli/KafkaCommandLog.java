@@ -1,0 +1,68 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.cli;
+
+import io.zcbot.sandbox.events.SandboxEvent;
+import io.zcbot.sandbox.events.Topic;
+import io.zcbot.sandbox.events.UserId;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import org.apache.kafka.clients.consumer.Consumer;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.common.KafkaException;
+
+/** Kafka's topics; of what workers publish, only the user's partition is read. */
+final class KafkaCommandLog implements CommandLog {
+  private final KafkaLog log;
+  private final UserId user;
+  private final Consumer<byte[], byte[]> answers;
+
+  /**
+   * Positioned at the end, as it is now: the answer to what is published next can't slip past.
+   *
+   * @param log stays the caller's
+   * @param topics of the answers
+   */
+  KafkaCommandLog(KafkaLog log, UserId user, Topic... topics) throws CommandException {
+    this.log = log;
+    this.user = user;
+    this.answers = log.fromEnd(topics);
+    try {
+      UserPartitions.keep(UserPartitions.of(user, answers.assignment()), answers);
+    } catch (KafkaException e) {
+      answers.close();
+      throw log.failed("read the answers", e);
+    }
+  }
+
+  @Override
+  public void publish(SandboxEvent event) throws CommandException, InterruptedException {
+    var _ = log.publish(event);
+  }
+
+  @Override
+  public List<SandboxEvent> poll(Duration atMost) throws CommandException {
+    List<SandboxEvent> events = new ArrayList<>();
+    try {
+      for (ConsumerRecord<byte[], byte[]> record : answers.poll(atMost)) {
+        if (Records.key(record).equals(user.toString())) {
+          SandboxEvent event = Records.event(record, log.config().topicPrefix()).event();
+          if (event != null && event.userId().equals(user)) {
+            events.add(event);
+          }
+        }
+      }
+      return events;
+    } catch (KafkaException e) {
+      throw log.failed("read the answers", e);
+    }
+  }
+
+  @Override
+  public void close() {
+    answers.close();
+  }
+}

@@ -1,0 +1,80 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.cli;
+
+import java.io.File;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.Comparator;
+import java.util.List;
+import java.util.UUID;
+import java.util.stream.Stream;
+
+/**
+ * A file or directory that appears when it is complete. Until then it is beside its place, under
+ * another name, and goes with this or with the process.
+ */
+final class NewFile implements AutoCloseable {
+  private final Path target;
+  private final Path temporary;
+  private final Thread atExit;
+
+  /**
+   * Nothing yet.
+   *
+   * @param target where it will be; a file there will be replaced
+   */
+  NewFile(Path target) {
+    Path absolute = target.toAbsolutePath();
+    this.target = absolute;
+    this.temporary = absolute.resolveSibling(".sandbox-cp." + UUID.randomUUID());
+    this.atExit = Thread.ofPlatform().name("temporary file").unstarted(this::delete);
+    Runtime.getRuntime().addShutdownHook(atExit);
+  }
+
+  /** The place of a copy whose target may be a directory to put it into. */
+  static Path placed(Path target, String name) {
+    return Files.isDirectory(target) ? target.resolve(name) : target;
+  }
+
+  /** Where to write. */
+  Path temporary() {
+    return temporary;
+  }
+
+  /** Puts it into its place. */
+  void complete() throws IOException {
+    Files.move(
+        temporary, target, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+  }
+
+  @Override
+  public void close() {
+    delete();
+    try {
+      Runtime.getRuntime().removeShutdownHook(atExit);
+    } catch (IllegalStateException _) {
+      // The process ends, and the hook runs.
+    }
+  }
+
+  private void delete() {
+    if (!Files.exists(temporary, LinkOption.NOFOLLOW_LINKS)) {
+      return;
+    }
+    try (Stream<Path> all = Files.walk(temporary)) {
+      List<Path> deepestFirst = all.sorted(Comparator.reverseOrder()).toList();
+      deepestFirst.stream().map(Path::toFile).forEach(File::delete);
+    } catch (NoSuchFileException _) {
+      // It is complete.
+    } catch (IOException e) {
+      throw new IllegalStateException("could not remove " + temporary, e);
+    }
+  }
+}

@@ -1,0 +1,106 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.cli;
+
+import io.zcbot.sandbox.events.Topic;
+import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.kafka.LogRange;
+import io.zcbot.sandbox.worker.kafka.LogReader;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Arrays;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.stream.Collectors;
+import org.apache.kafka.clients.consumer.Consumer;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.common.TopicPartition;
+
+/** Reads ranges of some topics, one after the other and over one connection. */
+final class RangeReader implements AutoCloseable {
+  private static final Duration POLL = Duration.ofMillis(200);
+  private static final Duration CALL_LIMIT = Duration.ofSeconds(8);
+
+  private final Consumer<byte[], byte[]> consumer;
+  private final List<TopicPartition> all;
+  private final String topicPrefix;
+
+  /**
+   * A reader with a consumer of its own.
+   *
+   * @param consumer assigned to all partitions of the topics
+   */
+  RangeReader(Consumer<byte[], byte[]> consumer, String topicPrefix) {
+    this.consumer = consumer;
+    this.all = List.copyOf(consumer.assignment());
+    this.topicPrefix = topicPrefix;
+  }
+
+  String topicPrefix() {
+    return topicPrefix;
+  }
+
+  List<TopicPartition> partitions(Topic... topics) {
+    Set<String> names =
+        Arrays.stream(topics).map(topic -> topic.named(topicPrefix)).collect(Collectors.toSet());
+    return all.stream().filter(partition -> names.contains(partition.topic())).toList();
+  }
+
+  /** Those with the records of one user. */
+  List<TopicPartition> partitions(UserId user, Topic... topics) {
+    return UserPartitions.of(user, partitions(topics));
+  }
+
+  /** What was appended from an instant on up to now. */
+  LogRange since(Instant instant, Collection<TopicPartition> partitions) {
+    return LogRange.since(consumer, partitions, instant, CALL_LIMIT);
+  }
+
+  /**
+   * Hands over the records of a range.
+   *
+   * @param deadline in nanoseconds of {@link System#nanoTime}
+   * @return whether all were read by then
+   */
+  boolean read(
+      LogRange range,
+      long deadline,
+      java.util.function.Consumer<ConsumerRecord<byte[], byte[]>> each) {
+    Map<TopicPartition, Long> unread = new HashMap<>(range.ends());
+    unread.entrySet().removeIf(end -> start(range, end.getKey()) >= end.getValue());
+    consumer.assign(unread.keySet());
+    unread.keySet().forEach(partition -> consumer.seek(partition, start(range, partition)));
+    while (unread.entrySet().stream()
+        .anyMatch(end -> consumer.position(end.getKey()) < end.getValue())) {
+      if (System.nanoTime() - deadline > 0) {
+        return false;
+      }
+      for (ConsumerRecord<byte[], byte[]> record : consumer.poll(POLL)) {
+        TopicPartition partition = new TopicPartition(record.topic(), record.partition());
+        if (record.offset() < unread.getOrDefault(partition, 0L)) {
+          each.accept(record);
+        }
+      }
+    }
+    return true;
+  }
+
+  private static long start(LogRange range, TopicPartition partition) {
+    return range.starts().getOrDefault(partition, 0L);
+  }
+
+  /** For what reads a topic as workers do; usable until the next range is read. */
+  LogReader log() {
+    return LogReader.over(consumer);
+  }
+
+  @Override
+  public void close() {
+    consumer.close();
+  }
+}

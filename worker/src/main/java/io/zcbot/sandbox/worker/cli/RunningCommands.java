@@ -1,0 +1,71 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.cli;
+
+import io.zcbot.sandbox.events.CommandEntry;
+import io.zcbot.sandbox.events.EventCodec;
+import io.zcbot.sandbox.events.EventFormatException;
+import io.zcbot.sandbox.events.Topic;
+import io.zcbot.sandbox.events.UserId;
+import java.time.Instant;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.Set;
+import java.util.stream.Collectors;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.TopicPartition;
+
+/** Reads from the command table how many commands run, or have no answer yet. */
+final class RunningCommands {
+  private static final EventCodec CODEC = new EventCodec();
+
+  private RunningCommands() {}
+
+  /** By user; users without commands are left out. */
+  static Map<UserId, Integer> counts(KafkaLog log) throws CommandException {
+    try (RangeReader reader = log.ranges(Topic.COMMANDS)) {
+      return read(reader, reader.partitions(Topic.COMMANDS));
+    } catch (KafkaException e) {
+      throw log.failed("read the command table", e);
+    }
+  }
+
+  /** Of one user, with a reader of that topic. */
+  static int count(RangeReader reader, UserId user) {
+    return read(reader, reader.partitions(user, Topic.COMMANDS)).getOrDefault(user, 0);
+  }
+
+  private static Map<UserId, Integer> read(RangeReader reader, Collection<TopicPartition> wanted) {
+    Set<Integer> partitions =
+        wanted.stream().map(TopicPartition::partition).collect(Collectors.toSet());
+    Map<String, UserId> running = new HashMap<>();
+    reader
+        .log()
+        .read(
+            Topic.COMMANDS.named(reader.topicPrefix()),
+            partitions,
+            Instant.EPOCH,
+            record -> take(record, running));
+    Map<UserId, Integer> counts = new HashMap<>();
+    running.values().forEach(user -> counts.merge(user, 1, Integer::sum));
+    return counts;
+  }
+
+  private static void take(ConsumerRecord<byte[], byte[]> record, Map<String, UserId> running) {
+    var _ = running.remove(Records.key(record));
+    try {
+      if (record.value() != null) {
+        CommandEntry entry = CODEC.decodeCommand(record.value());
+        if (!entry.answered()) {
+          running.put(Records.key(record), entry.userId());
+        }
+      }
+    } catch (EventFormatException _) {
+      // No worker wrote that.
+    }
+  }
+}

@@ -1,0 +1,220 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.cli;
+
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Files in a user's sandbox, read and written by commands there. All that it answers is hostile: it
+ * is bounded, and the sandbox alone acts on it.
+ */
+final class SandboxFiles {
+  /** What is copied at a time. */
+  static final int PIECE = CommandRunner.MAX_BYTES;
+
+  private static final byte[] NOTHING = {};
+  private static final int MAX_ANSWER = 16 * 1024;
+
+  /** For what takes as long as a disk wants. */
+  private static final Duration LONG = Duration.ofMinutes(10);
+
+  private static final Duration SHORT = Duration.ofSeconds(60);
+
+  /** What a directory is packed into lies in memory if it fits there. */
+  private static final String LOOK =
+      """
+      if [ -d "$1" ]; then
+        for place in /tmp /workspace; do
+          archive=$(mktemp -p "$place" .sandbox-cp.XXXXXX) || continue
+          if tar --format=gnu --exclude='./.sandbox-cp.*' -C "$1" -cf "$archive" .; then
+            printf 'directory %s %s' "$(stat -c %s -- "$archive")" "$archive"
+            exit 0
+          fi
+          rm -f -- "$archive"
+        done
+        exit 1
+      fi
+      if [ -f "$1" ]; then
+        kind=file
+        [ ! -x "$1" ] || kind=program
+        printf '%s %s %s' "$kind" "$(stat -Lc %s -- "$1")" "$1"
+      else
+        echo "$1: no such file or directory" >&2
+        exit 1
+      fi
+      """;
+
+  private static final String BEGIN =
+      """
+      target=$1
+      if [ -d "$target" ]; then target=${target%/}/$2; fi
+      if [ "$3" = file ] && [ -d "$target" ]; then echo "$target: is a directory" >&2; exit 1; fi
+      if [ "$3" = directory ] && [ -e "$target" ]; then echo "$target: exists" >&2; exit 1; fi
+      temporary=$(mktemp -p "$(dirname -- "$target")" .sandbox-cp.XXXXXX) || exit 1
+      printf '%s\\0%s' "$temporary" "$target"
+      """;
+
+  private static final String COMPLETE =
+      """
+      trap 'rm -rf -- "$1" ${unpacked:+"$unpacked"}' EXIT
+      if [ "$(stat -c %s -- "$1")" != "$3" ]; then echo "$2: not all of it arrived" >&2; exit 1; fi
+      """;
+
+  private static final String END_FILE =
+      COMPLETE
+          + """
+          chmod -- "$4" "$1" && mv -fT -- "$1" "$2"
+          """;
+
+  private static final String END_DIRECTORY =
+      COMPLETE
+          + """
+          unpacked=$(mktemp -d -p "$(dirname -- "$2")" .sandbox-cp.XXXXXX) || exit 1
+          tar -xf "$1" -C "$unpacked" && chmod 755 "$unpacked" && mv -T -- "$unpacked" "$2"
+          """;
+
+  private final CommandRunner commands;
+
+  SandboxFiles(CommandRunner commands) {
+    this.commands = commands;
+  }
+
+  /**
+   * Something that can be read.
+   *
+   * @param size in bytes, as the sandbox says
+   * @param path what to read: the file itself, or the archive of a directory
+   */
+  record Found(Kind kind, long size, String path) {
+    boolean isDirectory() {
+      return kind == Kind.DIRECTORY;
+    }
+
+    /** What a path leads to. */
+    enum Kind {
+      FILE,
+      PROGRAM,
+      DIRECTORY
+    }
+  }
+
+  /** Looks for a file or a directory, and packs a directory. */
+  Found find(String path) throws CommandException, InterruptedException {
+    String answer = script(LOOK, LONG, path);
+    String[] words = answer.split(" ", 3);
+    try {
+      return new Found(
+          switch (words[0]) {
+            case "file" -> Found.Kind.FILE;
+            case "program" -> Found.Kind.PROGRAM;
+            case "directory" -> Found.Kind.DIRECTORY;
+            default -> throw new IllegalArgumentException(words[0]);
+          },
+          Long.parseLong(words[1]),
+          words[2]);
+    } catch (IllegalArgumentException | ArrayIndexOutOfBoundsException e) {
+      throw nonsense(answer, e);
+    }
+  }
+
+  /** A piece of a file: fewer bytes than {@link #PIECE} only at its end. */
+  byte[] read(String path, long from) throws CommandException, InterruptedException {
+    return commands.run(
+        List.of(
+            "dd",
+            "if=" + path,
+            "bs=64K",
+            "iflag=skip_bytes,count_bytes,fullblock",
+            "skip=" + from,
+            "count=" + PIECE,
+            "status=none"),
+        NOTHING,
+        PIECE,
+        SHORT);
+  }
+
+  /** Removes a file. */
+  void remove(String path) throws CommandException, InterruptedException {
+    var _ = commands.run(List.of("rm", "-f", "--", path), NOTHING, MAX_ANSWER, SHORT);
+  }
+
+  /**
+   * A file that is being written.
+   *
+   * @param temporary where the bytes go
+   * @param target what it becomes
+   */
+  record Begun(String temporary, String target) {}
+
+  /**
+   * Begins to write.
+   *
+   * @param path what it becomes, or a directory to put it into
+   * @param name its name there
+   */
+  Begun begin(String path, String name, boolean isDirectory)
+      throws CommandException, InterruptedException {
+    String answer = script(BEGIN, SHORT, path, name, isDirectory ? "directory" : "file");
+    int end = answer.indexOf('\0');
+    if (end <= 0) {
+      throw nonsense(answer, null);
+    }
+    return new Begun(answer.substring(0, end), answer.substring(end + 1));
+  }
+
+  void write(Begun begun, long at, byte[] piece) throws CommandException, InterruptedException {
+    var _ =
+        commands.run(
+            List.of(
+                "dd",
+                "of=" + begun.temporary,
+                "bs=64K",
+                "iflag=fullblock",
+                "oflag=seek_bytes",
+                "seek=" + at,
+                "conv=notrunc",
+                "status=none"),
+            piece,
+            MAX_ANSWER,
+            SHORT);
+  }
+
+  /** Makes a file of what was written, all at once. */
+  void endFile(Begun begun, long size, boolean isExecutable)
+      throws CommandException, InterruptedException {
+    var _ =
+        script(
+            END_FILE,
+            SHORT,
+            begun.temporary,
+            begun.target,
+            Long.toString(size),
+            isExecutable ? "755" : "644");
+  }
+
+  /** Unpacks the archive that was written, and makes it the directory all at once. */
+  void endDirectory(Begun begun, long size) throws CommandException, InterruptedException {
+    var _ = script(END_DIRECTORY, LONG, begun.temporary, begun.target, Long.toString(size));
+  }
+
+  private String script(String script, Duration timeout, String... arguments)
+      throws CommandException, InterruptedException {
+    List<String> command = new ArrayList<>(List.of("bash", "-c", script, "sandbox-cp"));
+    command.addAll(List.of(arguments));
+    return new String(commands.run(command, NOTHING, MAX_ANSWER, timeout), StandardCharsets.UTF_8);
+  }
+
+  private static CommandException nonsense(String answer, @Nullable Throwable cause) {
+    String shown = answer.length() > 100 ? answer.substring(0, 100) : answer;
+    return new CommandException(
+        ExitCode.FAILED,
+        "the sandbox's answer makes no sense: '" + EventText.plain(shown) + "'",
+        cause);
+  }
+}

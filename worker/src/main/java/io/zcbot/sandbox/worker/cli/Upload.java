@@ -1,0 +1,108 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.cli;
+
+import io.zcbot.sandbox.worker.cli.archive.TarWriter;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.stream.Stream;
+
+/** Copies something into a sandbox. */
+final class Upload {
+  private final SandboxFiles files;
+  private final CopyProgress progress;
+  private final String target;
+
+  Upload(SandboxFiles files, CopyProgress progress, String target) {
+    this.files = files;
+    this.progress = progress;
+    this.target = target;
+  }
+
+  /** Copies from this machine; returns how many things were left out. */
+  long of(Path source) throws IOException, CommandException, InterruptedException {
+    Path real = source.toRealPath();
+    String name = String.valueOf(real.getFileName());
+    if (Files.isDirectory(real)) {
+      return directory(real, name);
+    }
+    if (!Files.isRegularFile(real)) {
+      throw new IOException(source + " is neither a file nor a directory");
+    }
+    progress.whole(Files.size(real));
+    try (InputStream content = Files.newInputStream(real)) {
+      file(content, name, Files.isExecutable(real));
+    }
+    return 0;
+  }
+
+  /** Copies a stream, which has no name of its own. */
+  long of(InputStream content) throws IOException, CommandException, InterruptedException {
+    file(content, "", false);
+    return 0;
+  }
+
+  private void file(InputStream content, String name, boolean isExecutable)
+      throws IOException, CommandException, InterruptedException {
+    SandboxFiles.Begun begun = files.begin(target, name, false);
+    boolean isComplete = false;
+    // Not closed: what is not sent is not wanted.
+    SandboxOutput output = new SandboxOutput(files, begun, progress::at);
+    try {
+      var _ = content.transferTo(output);
+      files.endFile(begun, output.end(), isExecutable);
+      isComplete = true;
+    } finally {
+      if (!isComplete) {
+        files.remove(begun.temporary());
+      }
+    }
+  }
+
+  private long directory(Path source, String name)
+      throws IOException, CommandException, InterruptedException {
+    List<Path> all;
+    try (Stream<Path> found = Files.walk(source)) {
+      all = found.sorted().toList();
+    } catch (UncheckedIOException e) {
+      throw new IOException(e.getMessage(), e);
+    }
+    long skipped = 0;
+    SandboxFiles.Begun begun = files.begin(target, name, true);
+    boolean isComplete = false;
+    SandboxOutput output = new SandboxOutput(files, begun, progress::at);
+    try {
+      TarWriter archive = new TarWriter(output);
+      for (Path path : all) {
+        String inside = source.relativize(path).toString();
+        if (Files.isDirectory(path, LinkOption.NOFOLLOW_LINKS)) {
+          archive.directory(inside.isEmpty() ? "." : inside);
+        } else if (Files.isRegularFile(path, LinkOption.NOFOLLOW_LINKS)) {
+          try (InputStream content = Files.newInputStream(path)) {
+            archive.file(inside, Files.size(path), Files.isExecutable(path), content);
+          }
+        } else if (Files.exists(path, LinkOption.NOFOLLOW_LINKS)) {
+          skipped++;
+        } else {
+          throw new NoSuchFileException(path.toString());
+        }
+      }
+      archive.end();
+      files.endDirectory(begun, output.end());
+      isComplete = true;
+      return skipped;
+    } finally {
+      if (!isComplete) {
+        files.remove(begun.temporary());
+      }
+    }
+  }
+}

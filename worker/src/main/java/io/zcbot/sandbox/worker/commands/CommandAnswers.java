@@ -1,0 +1,172 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.commands;
+
+import io.zcbot.sandbox.events.CommandEntry;
+import io.zcbot.sandbox.events.ContainerRef;
+import io.zcbot.sandbox.events.Data;
+import io.zcbot.sandbox.events.EventIds;
+import io.zcbot.sandbox.events.Exited;
+import io.zcbot.sandbox.events.OutputStreamName;
+import io.zcbot.sandbox.worker.engine.Container;
+import io.zcbot.sandbox.worker.sandbox.EventSink;
+import io.zcbot.sandbox.worker.sandbox.Fence;
+import io.zcbot.sandbox.worker.sandbox.FencedException;
+import io.zcbot.sandbox.worker.sandbox.Identity;
+import io.zcbot.sandbox.worker.sandbox.Sandbox;
+import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
+import io.zcbot.sandbox.worker.sandbox.StoppedException;
+import io.zcbot.sandbox.worker.sandbox.Time;
+import java.time.Duration;
+import java.time.Instant;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Answers execs (I11). */
+final class CommandAnswers {
+  private static final Logger log = LoggerFactory.getLogger(CommandAnswers.class);
+  private static final int MAX_MESSAGE = 1000;
+
+  private final EventSink sink;
+  private final Identity identity;
+  private final Time time;
+  private final SandboxMetrics metrics;
+
+  CommandAnswers(EventSink sink, Identity identity, Time time, SandboxMetrics metrics) {
+    this.sink = sink;
+    this.identity = identity;
+    this.time = time;
+    this.metrics = metrics;
+  }
+
+  /** Where a sandbox's commands run. */
+  ContainerRef place(Sandbox sandbox) {
+    return new ContainerRef(
+        Container.nameOf(sandbox.user()),
+        sandbox.containerId(),
+        identity.host(),
+        identity.workerId());
+  }
+
+  /** The answer to an exec whose command was not started. */
+  Exited unstarted(CommandKey key, Ending ending) {
+    return exited(key, ending, null, null, Duration.ZERO, null, null, 0, false);
+  }
+
+  /**
+   * The answer to an exec whose command was started.
+   *
+   * @param took from its start to its end
+   */
+  Exited started(CommandEntry entry, Ending ending, Duration took, CommandOutput output) {
+    return exited(
+        KnownCommands.keyOf(entry),
+        ending,
+        entry.container(),
+        entry.startedAt(),
+        took,
+        output.of(OutputStreamName.STDOUT),
+        output.of(OutputStreamName.STDERR),
+        output.count(),
+        output.isTruncated());
+  }
+
+  /** The answer to an exec that a former owner of its partition started. */
+  Exited lost(CommandEntry entry) {
+    return exited(
+        KnownCommands.keyOf(entry),
+        Ending.lost(
+            "the worker "
+                + entry.container().workerId()
+                + " that was about to start the command is gone; it may have run"),
+        entry.container(),
+        entry.startedAt(),
+        Duration.ZERO,
+        null,
+        null,
+        0,
+        false);
+  }
+
+  private Exited exited(
+      CommandKey key,
+      Ending ending,
+      @Nullable ContainerRef container,
+      @Nullable Instant startedAt,
+      Duration took,
+      @Nullable Data stdout,
+      @Nullable Data stderr,
+      long outputs,
+      boolean truncated) {
+    String message = ending.message();
+    return new Exited(
+        EventIds.exited(key.execId()),
+        key.user(),
+        key.execId(),
+        time.now(),
+        ending.reason(),
+        ending.exitCode(),
+        ending.signal(),
+        stdout,
+        stderr,
+        outputs,
+        truncated,
+        ending.survivors(),
+        container,
+        startedAt,
+        took.toMillis(),
+        ending.cpu(),
+        message == null || message.length() <= MAX_MESSAGE
+            ? message
+            : message.substring(0, MAX_MESSAGE) + "…",
+        ending.retryable());
+  }
+
+  /** Publishes an answer, and returns once the log has it. */
+  void publish(Exited exited, Fence fence) throws FencedException, InterruptedException {
+    try {
+      sink.publish(exited, fence);
+    } catch (StoppedException e) {
+      throw e;
+    } catch (RuntimeException e) {
+      if (exited.stdout() == null) {
+        throw e;
+      }
+      log.warn("the answer is published without the command's output: {}", e.toString());
+      sink.publish(withoutOutput(exited), fence);
+    }
+    told(exited);
+  }
+
+  /** An answer was published. */
+  void told(Exited exited) {
+    metrics.commandEnded(exited.reason(), Duration.ofMillis(exited.tookMs()));
+    log.debug("command ended ({}) after {} ms", exited.reason().wire(), exited.tookMs());
+  }
+
+  /** A topic may take less than workers publish. */
+  private static Exited withoutOutput(Exited exited) {
+    return new Exited(
+        exited.eventId(),
+        exited.userId(),
+        exited.execId(),
+        exited.exitedAt(),
+        exited.reason(),
+        exited.exitCode(),
+        exited.signal(),
+        Data.EMPTY,
+        Data.EMPTY,
+        0,
+        true,
+        exited.survivors(),
+        exited.container(),
+        exited.startedAt(),
+        exited.tookMs(),
+        exited.cpu(),
+        "the log refused the answer with the command's output",
+        false);
+  }
+}

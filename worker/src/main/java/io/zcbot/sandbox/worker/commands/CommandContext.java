@@ -1,0 +1,51 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.commands;
+
+import io.zcbot.sandbox.events.Exec;
+import io.zcbot.sandbox.worker.sandbox.EventSink;
+import io.zcbot.sandbox.worker.sandbox.Fence;
+import io.zcbot.sandbox.worker.sandbox.Time;
+import java.time.Duration;
+import java.util.function.Consumer;
+
+/**
+ * What all commands of a worker share.
+ *
+ * @param forgotten told of each command that is over
+ */
+record CommandContext(
+    CommandSetup setup,
+    EventSink sink,
+    CommandAnswers answers,
+    KnownCommands known,
+    OutputBudget budget,
+    Time time,
+    ChannelLoss loss,
+    Consumer<CommandRun> forgotten) {
+  CommandTable table() {
+    return setup.table();
+  }
+
+  Duration timeoutOf(Exec exec) {
+    CommandLimits limits = setup.limits();
+    Duration asked = exec.timeout();
+    Duration timeout = asked == null ? limits.defaultTimeout() : asked;
+    return timeout.compareTo(limits.maxTimeout()) > 0 ? limits.maxTimeout() : timeout;
+  }
+
+  CommandOutput outputOf(Exec exec, Fence fence) {
+    Integer asked = exec.maxOutputBytes();
+    int bound = asked == null ? setup.limits().defaultOutput() : asked;
+    CommandKey key = new CommandKey(exec.userId(), exec.eventId());
+    return exec.stream()
+        ? new StreamedOutput(key, bound, budget, sink, fence, time)
+        : new InlineOutput(bound, budget);
+  }
+
+  void forget(CommandRun run) {
+    forgotten.accept(run);
+  }
+}

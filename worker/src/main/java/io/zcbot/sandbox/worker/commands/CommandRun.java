@@ -1,0 +1,319 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.commands;
+
+import io.zcbot.sandbox.events.CommandEntry;
+import io.zcbot.sandbox.events.Data;
+import io.zcbot.sandbox.events.Exec;
+import io.zcbot.sandbox.events.Input;
+import io.zcbot.sandbox.events.OutputStreamName;
+import io.zcbot.sandbox.events.Reaped;
+import io.zcbot.sandbox.worker.engine.CommandChannel;
+import io.zcbot.sandbox.worker.engine.CommandEnd;
+import io.zcbot.sandbox.worker.engine.CommandObserver;
+import io.zcbot.sandbox.worker.engine.CommandRequest;
+import io.zcbot.sandbox.worker.engine.EngineException;
+import io.zcbot.sandbox.worker.sandbox.Fence;
+import io.zcbot.sandbox.worker.sandbox.FencedException;
+import io.zcbot.sandbox.worker.sandbox.StoppedException;
+import java.time.Duration;
+import java.util.Objects;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.atomic.AtomicReference;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import org.slf4j.MDC;
+
+/**
+ * One command, from its place in the queue to its answer. It runs on a thread of its own; other
+ * threads tell it what happens.
+ */
+final class CommandRun implements Runnable, CommandObserver {
+  private static final Logger log = LoggerFactory.getLogger(CommandRun.class);
+
+  /** So long after its time-out a command's end should have been reported. */
+  static final Duration PATIENCE = Duration.ofSeconds(10);
+
+  private final ExecRequest request;
+  private final UserCommands queue;
+  private final CommandContext context;
+  private final TenureFence fence;
+  private final InputBuffer input;
+  private final CommandOutput output;
+  private final Duration timeout;
+  private final AtomicReference<@Nullable CommandEnd> end = new AtomicReference<>();
+  private volatile @Nullable CommandEntry entry;
+  private CommandChannel.@Nullable Command command;
+  private volatile boolean overdue;
+  private volatile long startedAt;
+  private volatile long endedAt;
+  private volatile @Nullable Thread thread;
+
+  CommandRun(ExecRequest request, UserCommands queue, CommandContext context) {
+    Exec exec = request.exec();
+    this.request = request;
+    this.queue = queue;
+    this.context = context;
+    this.fence = new TenureFence(request.fence());
+    this.input = new InputBuffer(exec);
+    this.output = context.outputOf(exec, fence);
+    this.timeout = context.timeoutOf(exec);
+  }
+
+  CommandKey key() {
+    return request.key();
+  }
+
+  int partition() {
+    return request.partition();
+  }
+
+  /** Its entry in the table; null before it has one. */
+  @Nullable CommandEntry entry() {
+    return entry;
+  }
+
+  Taken offer(Input.Content content) {
+    return input.offer(content);
+  }
+
+  CompletableFuture<Void> room() {
+    return input.room();
+  }
+
+  boolean mayBegin() {
+    return request.mayBegin().getAsBoolean();
+  }
+
+  boolean isExpired() {
+    return request.deadline() - context.time().nanos() <= 0;
+  }
+
+  /** Whether it was started, or is just being. */
+  boolean isStarted() {
+    return fence.isStarted();
+  }
+
+  /** Whether it was started and ended, or is not started yet. */
+  boolean isOver() {
+    return !isStarted() || end.get() != null;
+  }
+
+  /** Its partition came back. */
+  TenureFence.Remains renew(Fence next) {
+    return fence.renew(next);
+  }
+
+  /** Somebody else answered it. */
+  void abandon() {
+    fence.close();
+    giveUp("another worker answered the command");
+  }
+
+  /** Nothing more will be heard of it. */
+  void giveUp(String why) {
+    ended(new CommandEnd.Broken(why));
+  }
+
+  /** A moment for deadlines. */
+  void look() {
+    if (isStarted()
+        && end.get() == null
+        && context.time().nanos() - startedAt > timeout.plus(PATIENCE).toNanos()) {
+      overdue = true;
+      giveUp("its end was not reported");
+    }
+  }
+
+  /** Begins to wait for its turn. */
+  void begin() {
+    thread = Thread.ofVirtual().name("command-".concat(key().execId())).start(this);
+  }
+
+  /** The worker stops: it is not answered. */
+  void stop() {
+    Thread running = thread;
+    if (running != null) {
+      running.interrupt();
+    }
+  }
+
+  @Override
+  public void run() {
+    MDC.put("user", key().user().toString());
+    MDC.put("event", key().execId());
+    try {
+      Ending ending = ending();
+      if (ending != null) {
+        answer(ending);
+      }
+    } catch (FencedException e) {
+      log.info("not answered by this worker: {}", e.getMessage());
+      CommandEntry left = entry;
+      if (left != null && isStarted()) {
+        context.known().givenUp(left);
+        queue.disconnect(); // nobody here listens to the user's commands any more
+      }
+    } catch (StoppedException | InterruptedException e) {
+      log.info("the worker stopped before the command was answered");
+    } catch (RuntimeException e) {
+      log.error("a command could not be answered; please report this", e);
+    } finally {
+      output.release();
+      input.end();
+      context.forget(this);
+      queue.leave(this);
+    }
+  }
+
+  private @Nullable Ending ending() throws FencedException, InterruptedException {
+    try {
+      return switch (queue.awaitTurn(this)) {
+        case NOT_OURS -> null;
+        case EXPIRED -> Ending.expired();
+        case SANDBOX_GONE -> Ending.goneBeforeStart();
+        case START -> startAndWait();
+      };
+    } catch (StoppedException e) {
+      throw e;
+    } catch (RuntimeException e) {
+      log.error("a command failed unexpectedly; please report this", e);
+      CommandChannel.Command running = command;
+      if (running != null) {
+        running.kill();
+      }
+      String why = "unexpected error in the worker: " + e;
+      return isStarted() ? Ending.lost(why) : Ending.failed(why, false);
+    }
+  }
+
+  private Ending startAndWait() throws FencedException, InterruptedException {
+    try {
+      Ending refused = enter();
+      if (refused != null) {
+        return refused;
+      }
+    } finally {
+      queue.passTurn();
+    }
+    queue.sandbox().touch(context.time().nanos(), Reaped.Use.COMMAND);
+    output.complete();
+    queue.sandbox().touch(context.time().nanos(), Reaped.Use.COMMAND);
+    return endingOf(end.get());
+  }
+
+  /**
+   * Enters the command in the table and starts it; what it came to if it did not start. Whatever
+   * happens from then on, nobody starts it again (I12).
+   */
+  private @Nullable Ending enter() throws FencedException, InterruptedException {
+    CommandEntry entering =
+        new CommandEntry(
+            key().user(),
+            key().execId(),
+            request.partition(),
+            request.offset(),
+            context.answers().place(queue.sandbox()),
+            context.time().now(),
+            false);
+    context.table().started(entering, fence);
+    entry = entering;
+    request.done().run();
+    try {
+      CommandChannel channel = queue.channel();
+      fence.pass(); // the log or the sandbox may have kept it waiting for long
+      if (isExpired()) {
+        return Ending.expired();
+      }
+      start(channel);
+      return null;
+    } catch (EngineException e) {
+      return queue.isGone()
+          ? Ending.goneBeforeStart()
+          : Ending.failed("the command could not be started: " + e.getMessage(), true);
+    }
+  }
+
+  private void start(CommandChannel channel)
+      throws EngineException, FencedException, InterruptedException {
+    startedAt = context.time().nanos();
+    fence.start();
+    Exec exec = request.exec();
+    CommandRequest start =
+        new CommandRequest(
+            exec.program().arguments(),
+            exec.environment(),
+            exec.directory(),
+            timeout,
+            exec.terminal(),
+            CommandOutput.WINDOW);
+    CommandChannel.Command running;
+    try {
+      running = channel.start(start, this);
+    } catch (EngineException e) { // nothing was started, so it may be tried on another channel
+      log.info("the channel to the sandbox is opened again: {}", e.getMessage());
+      running = queue.channel().start(start, this);
+    }
+    command = running;
+    input.attach(running);
+    output.attach(running);
+  }
+
+  private Ending endingOf(@Nullable CommandEnd told) throws InterruptedException {
+    if (told instanceof CommandEnd.Broken broken) {
+      return overdue
+          ? context.loss().unreported(queue, timeout)
+          : context.loss().broken(queue, broken.why());
+    }
+    return Ending.of(Objects.requireNonNull(told), timeout);
+  }
+
+  private void answer(Ending ending) throws FencedException, InterruptedException {
+    CommandEntry entered = entry;
+    context
+        .answers()
+        .publish(
+            entered == null || !ending.started()
+                ? context.answers().unstarted(key(), ending)
+                : context.answers().started(entered, ending, took(), output),
+            fence);
+    if (entered == null) {
+      context.known().add(key());
+      request.done().run();
+    } else {
+      context.known().answered(entered);
+    }
+  }
+
+  private Duration took() {
+    return Duration.ofNanos(Math.max(0, endedAt - startedAt));
+  }
+
+  @Override
+  public void started() {
+    // The table has it since before.
+  }
+
+  @Override
+  public void output(OutputStreamName stream, Data data) {
+    output.write(stream, data);
+  }
+
+  @Override
+  public void inputWanted(int bytes) {
+    input.wanted(bytes);
+  }
+
+  @Override
+  public void ended(CommandEnd how) {
+    if (end.compareAndSet(null, how)) {
+      endedAt = context.time().nanos();
+      input.end();
+      output.end();
+      queue.lookAgain();
+    }
+  }
+}

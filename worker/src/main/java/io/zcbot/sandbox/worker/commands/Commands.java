@@ -1,0 +1,294 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.commands;
+
+import io.zcbot.sandbox.events.CommandEntry;
+import io.zcbot.sandbox.events.Failed;
+import io.zcbot.sandbox.events.Input;
+import io.zcbot.sandbox.events.Reaped;
+import io.zcbot.sandbox.events.Release;
+import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.commands.SandboxProvider.Provision;
+import io.zcbot.sandbox.worker.engine.Engine;
+import io.zcbot.sandbox.worker.reap.Termination;
+import io.zcbot.sandbox.worker.sandbox.EventSink;
+import io.zcbot.sandbox.worker.sandbox.Fence;
+import io.zcbot.sandbox.worker.sandbox.FencedException;
+import io.zcbot.sandbox.worker.sandbox.Identity;
+import io.zcbot.sandbox.worker.sandbox.Registry;
+import io.zcbot.sandbox.worker.sandbox.Sandbox;
+import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
+import io.zcbot.sandbox.worker.sandbox.StoppedException;
+import io.zcbot.sandbox.worker.sandbox.Time;
+import io.zcbot.sandbox.worker.sandbox.UserLanes;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import org.slf4j.MDC;
+
+/** The commands that agents send to their users' sandboxes. */
+public final class Commands implements CommandWork, AutoCloseable {
+  private static final Logger log = LoggerFactory.getLogger(Commands.class);
+
+  /** For the output of all commands, beyond the window of each. */
+  private static final int OUTPUT_BYTES = 16 * 1024 * 1024;
+
+  private final CommandQueues queues;
+  private final SandboxProvider provider;
+  private final Ports ports;
+  private final CommandAnswers answers;
+  private final KnownCommands known;
+  private final CommandContext context;
+  private final SandboxEnds ends;
+  private final LostCommands lostCommands;
+  private final ConcurrentHashMap<CommandKey, CommandRun> runs = new ConcurrentHashMap<>();
+  private volatile boolean closed;
+
+  /** What commands need of the rest of the domain and of the outside. */
+  public record Ports(
+      Engine engine,
+      EventSink sink,
+      Registry registry,
+      Termination termination,
+      UserLanes lanes,
+      Identity identity,
+      Time time,
+      SandboxMetrics metrics) {}
+
+  public Commands(CommandQueues queues, SandboxProvider provider, Ports ports) {
+    this.queues = queues;
+    this.provider = provider;
+    this.ports = ports;
+    this.answers =
+        new CommandAnswers(ports.sink(), ports.identity(), ports.time(), ports.metrics());
+    this.ends = new SandboxEnds(ports.registry(), ports.termination(), ports.lanes());
+    this.known = new KnownCommands(queues.setup().table());
+    this.context =
+        new CommandContext(
+            queues.setup(),
+            ports.sink(),
+            answers,
+            known,
+            new OutputBudget(OUTPUT_BYTES),
+            ports.time(),
+            new ChannelLoss(ports.engine(), ends::endUnreachable),
+            run -> runs.remove(run.key(), run));
+    this.lostCommands = new LostCommands(queues, ports.registry(), ports.sink(), answers, known);
+  }
+
+  /**
+   * Takes an exec: has the sandbox made if there is none, and queues the command there. Runs in the
+   * user's lane; returns once the command is queued or answered. Input for it is taken from then
+   * on.
+   *
+   * @throws FencedException if another worker owns the user's partition by now; that worker answers
+   * @throws InterruptedException if the worker stops first; the exec is not answered then
+   */
+  @Override
+  public void exec(ExecRequest request) throws FencedException, InterruptedException {
+    try (var _ = MDC.putCloseable("event", request.exec().eventId())) {
+      if (closed) {
+        throw new StoppedException("the worker stopped before the exec was taken", null);
+      }
+      if (isTaken(request)) {
+        log.info("the exec was read before; it is not run again");
+        request.done().run();
+        return;
+      }
+      Ending ending = ending(request);
+      if (ending != null) {
+        answers.publish(answers.unstarted(request.key(), ending), request.fence());
+        known.add(request.key());
+        request.done().run();
+      }
+    }
+  }
+
+  /** Whether an exec was read before and needs nothing more; answers it if nobody else does. */
+  private boolean isTaken(ExecRequest request) throws FencedException, InterruptedException {
+    CommandKey key = request.key();
+    CommandRun before = runs.get(key);
+    if (known.contains(key) || (before != null && before.mayBegin())) {
+      return true;
+    }
+    // It was read in an assignment that is over, or somebody published two with the same id.
+    TenureFence.Remains remains =
+        before == null ? TenureFence.Remains.NOTHING : before.renew(request.fence());
+    if (remains == TenureFence.Remains.GOES_ON) {
+      return true;
+    }
+    CommandEntry left =
+        before != null && remains == TenureFence.Remains.GIVEN_UP
+            ? before.entry()
+            : known.givenUp(key);
+    if (left == null) {
+      return false;
+    }
+    answers.publish(answers.lost(left), request.fence());
+    known.answered(left);
+    return true;
+  }
+
+  /** What an exec came to that was not queued. */
+  private @Nullable Ending ending(ExecRequest request)
+      throws FencedException, InterruptedException {
+    Ending refused = Refusals.of(request, queues.setup());
+    if (refused != null) {
+      return refused;
+    }
+    if (request.deadline() - ports.time().nanos() <= 0) {
+      return Ending.expired();
+    }
+    Sandbox sandbox = ports.registry().get(request.user());
+    if (sandbox != null) {
+      return queue(request, sandbox);
+    }
+    if (!request.exec().ensure()) {
+      return Ending.noSandbox();
+    }
+    return switch (provider.provide(request)) {
+      case Provision.Provided(var made) -> queue(request, made);
+      case Provision.NotProvided(var reason, var message, var retryable) ->
+          reason == Failed.Reason.EXPIRED ? Ending.expired() : Ending.failed(message, retryable);
+    };
+  }
+
+  private @Nullable Ending queue(ExecRequest request, Sandbox sandbox) {
+    UserCommands commands = queues.of(sandbox);
+    CommandRun run = new CommandRun(request, commands, context);
+    if (!commands.add(run)) {
+      return Ending.rejected(
+          "%d commands of the user run or wait already; try again when some have ended"
+              .formatted(queues.setup().limits().perSandbox() + queues.setup().limits().waiting()),
+          true);
+    }
+    runs.put(run.key(), run);
+    run.begin();
+    return null;
+  }
+
+  /**
+   * Whether an exec is queued, runs, or was answered here and is remembered. One that is known is
+   * not run again.
+   */
+  @Override
+  public boolean knows(UserId user, String execId) {
+    CommandKey key = new CommandKey(user, execId);
+    CommandRun run = runs.get(key);
+    return (run != null && (run.isStarted() || run.mayBegin()))
+        || known.contains(key)
+        || known.givenUp(key) != null;
+  }
+
+  /** Takes an input. Any thread; never blocks. Only bytes can be too much. */
+  @Override
+  public Taken input(Input input) {
+    CommandKey key = new CommandKey(input.userId(), input.execId());
+    CommandRun run = runs.get(key);
+    if (run != null) {
+      return run.offer(input.content());
+    }
+    return known.contains(key) ? Taken.TAKEN : Taken.UNKNOWN;
+  }
+
+  /** Completes when a command whose buffer was full has room again, or is over or unknown. */
+  @Override
+  public CompletableFuture<Void> room(UserId user, String execId) {
+    CommandRun run = runs.get(new CommandKey(user, execId));
+    return run == null ? CompletableFuture.completedFuture(null) : run.room();
+  }
+
+  /** How many commands run or wait. */
+  public int active() {
+    return runs.size();
+  }
+
+  /**
+   * Removes the user's sandbox, if it is the one that is meant, and announces it. Runs in the
+   * user's lane.
+   *
+   * @throws FencedException if another worker owns the user's partition by now
+   * @throws InterruptedException if the worker stops first
+   */
+  @Override
+  public void release(Release release, Fence fence) throws FencedException, InterruptedException {
+    ends.release(release, fence);
+  }
+
+  /**
+   * Takes a partition over, before its execs are read: commands that a former owner started and did
+   * not answer are answered {@code lost}. Commands that run in this very process go on.
+   *
+   * @param entries of the command table
+   * @param fence of the new assignment
+   * @return completes when all are answered; exceptionally with a {@link FencedException} if the
+   *     partition is another worker's by then
+   */
+  public CompletableFuture<Void> takeOver(
+      int partition, Collection<CommandEntry> entries, Fence fence) {
+    known.gone(partition);
+    List<CommandEntry> lost = new ArrayList<>();
+    for (CommandEntry entry : entries) {
+      CommandRun run = runs.get(KnownCommands.keyOf(entry));
+      if (entry.answered()) {
+        known.answered(entry);
+        if (run != null) {
+          run.abandon();
+        }
+      } else if (run == null || run.renew(fence) != TenureFence.Remains.GOES_ON) {
+        lost.add(entry);
+      }
+    }
+    // One whose entry somebody removed goes on as well.
+    runs.values().stream()
+        .filter(run -> run.partition() == partition)
+        .forEach(run -> run.renew(fence));
+    return lostCommands.answer(lost, fence);
+  }
+
+  /**
+   * Execs below an offset are committed, so that nobody reads them again and the entries of those
+   * that are answered can go. Never blocks.
+   */
+  @Override
+  public void committed(int partition, long offset) {
+    known.committed(partition, offset);
+  }
+
+  /**
+   * A partition is not this worker's any more. What waits to begin does not; what runs goes on,
+   * because the partition may come back, and ends unanswered unless it does. Never blocks.
+   */
+  @Override
+  public void gone(int partition) {
+    known.gone(partition);
+    queues.all().forEach(UserCommands::lookAgain);
+  }
+
+  /** Looks at deadlines. Called by a timer, about once a second; never blocks. */
+  public void tick() {
+    long now = ports.time().nanos();
+    runs.values().forEach(CommandRun::look);
+    for (UserCommands commands : queues.all()) {
+      commands.lookAgain();
+      if (!commands.isIdle()) {
+        commands.sandbox().touch(now, Reaped.Use.COMMAND);
+      }
+    }
+  }
+
+  /** Starts and answers nothing more. What was started is answered {@code lost} by who is next. */
+  @Override
+  public void close() {
+    closed = true;
+    runs.values().forEach(CommandRun::stop);
+    queues.all().forEach(UserCommands::disconnect);
+  }
+}

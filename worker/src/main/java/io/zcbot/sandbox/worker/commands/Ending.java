@@ -1,0 +1,99 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.commands;
+
+import io.zcbot.sandbox.events.Exited.Reason;
+import io.zcbot.sandbox.worker.engine.CommandEnd;
+import java.time.Duration;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What an exec came to.
+ *
+ * @param started whether the command was started, or may have been
+ */
+record Ending(
+    Reason reason,
+    boolean started,
+    @Nullable Integer exitCode,
+    @Nullable Integer signal,
+    int survivors,
+    @Nullable Duration cpu,
+    @Nullable String message,
+    boolean retryable) {
+  private static final int SIGKILL = 9;
+
+  static Ending rejected(String why, boolean retryable) {
+    return notStarted(Reason.REJECTED, why, retryable);
+  }
+
+  static Ending failed(String why, boolean retryable) {
+    return notStarted(Reason.FAILED, why, retryable);
+  }
+
+  static Ending expired() {
+    return notStarted(
+        Reason.EXPIRED,
+        "the exec expired before its command could start; send a new one if it is still needed",
+        true);
+  }
+
+  static Ending noSandbox() {
+    return notStarted(
+        Reason.NO_SANDBOX, "the user has no sandbox, and the exec did not ask for one", false);
+  }
+
+  static Ending goneBeforeStart() {
+    return notStarted(
+        Reason.SANDBOX_GONE, "the sandbox ended before the command could start", true);
+  }
+
+  static Ending sandboxGone() {
+    return of(Reason.SANDBOX_GONE, "the sandbox ended while the command ran");
+  }
+
+  static Ending lost(String why) {
+    return of(Reason.LOST, why);
+  }
+
+  static Ending unreported(Duration timeout, String consequence) {
+    return of(
+        Reason.TIMEOUT,
+        "the command's end was not reported after its time-out of %s s; %s"
+            .formatted(timeout.toSeconds(), consequence));
+  }
+
+  /** How a command ended of which the sandbox told. */
+  static Ending of(CommandEnd end, Duration timeout) {
+    return switch (end) {
+      case CommandEnd.Exited(int code, Duration cpu) ->
+          new Ending(Reason.EXITED, true, code, null, 0, cpu, null, false);
+      case CommandEnd.Signalled(int number, Duration cpu) ->
+          new Ending(Reason.SIGNALLED, true, null, number, 0, cpu, null, false);
+      case CommandEnd.Killed(boolean timedOut, int survivors, Duration cpu) ->
+          timedOut
+              ? new Ending(
+                  Reason.TIMEOUT, true, null, null, survivors, cpu, told(timeout, survivors), false)
+              : new Ending(Reason.SIGNALLED, true, null, SIGKILL, survivors, cpu, null, false);
+      case CommandEnd.NotStarted(String why, boolean retryable) -> failed(why, retryable);
+      case CommandEnd.Broken(String why) -> lost(why);
+    };
+  }
+
+  private static String told(Duration timeout, int survivors) {
+    return "the command ran into its time-out of "
+        + timeout.toSeconds()
+        + " s and was killed"
+        + (survivors == 0 ? "" : "; " + survivors + " of its processes are left all the same");
+  }
+
+  private static Ending notStarted(Reason reason, String message, boolean retryable) {
+    return new Ending(reason, false, null, null, 0, null, message, retryable);
+  }
+
+  private static Ending of(Reason reason, String message) {
+    return new Ending(reason, true, null, null, 0, null, message, false);
+  }
+}

@@ -1,0 +1,110 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.commands;
+
+import io.zcbot.sandbox.events.Data;
+import io.zcbot.sandbox.events.OutputStreamName;
+import java.util.EnumMap;
+import java.util.Map;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+
+/** Output that is kept until the command's answer. */
+final class InlineOutput extends CommandOutput {
+  private static final int STEP = WINDOW / 2;
+
+  private final Map<OutputStreamName, ByteQueue> streams = new EnumMap<>(OutputStreamName.class);
+  private final OutputBudget budget;
+  private OutputBudget.@Nullable Claim claim;
+  private int unpaid;
+  private int taken;
+  private boolean released;
+
+  InlineOutput(int bound, OutputBudget budget) {
+    super(bound);
+    this.budget = budget;
+    for (OutputStreamName stream : OutputStreamName.values()) {
+      streams.put(stream, new ByteQueue());
+    }
+  }
+
+  @Override
+  void keep(OutputStreamName stream, Data data, int count) {
+    queue(stream).add(data, count);
+    unpaid += count;
+    if (isFull()) { // whatever it writes now is discarded
+      allow(unpaid);
+      unpaid = 0;
+    } else if (unpaid >= STEP && claim == null) {
+      int bytes = unpaid;
+      unpaid = 0;
+      claim = new OutputBudget.Claim(bytes, () -> granted(bytes));
+      budget.await(claim);
+    }
+  }
+
+  private void granted(int bytes) {
+    lock.lock();
+    try {
+      claim = null;
+      if (!released) {
+        taken += bytes;
+        allow(bytes);
+        return;
+      }
+    } finally {
+      lock.unlock();
+    }
+    budget.give(bytes);
+  }
+
+  @Override
+  void complete() throws InterruptedException {
+    lock.lock();
+    try {
+      while (!isEnded()) {
+        changed.await();
+      }
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  @Override
+  void release() {
+    int back;
+    lock.lock();
+    try {
+      if (claim != null && budget.withdraw(claim)) {
+        claim = null;
+      }
+      released = true;
+      back = taken;
+      taken = 0;
+    } finally {
+      lock.unlock();
+    }
+    budget.give(back);
+  }
+
+  @Override
+  Data of(OutputStreamName stream) {
+    lock.lock();
+    try {
+      return queue(stream).take(Integer.MAX_VALUE);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  @Override
+  long count() {
+    return 0;
+  }
+
+  private ByteQueue queue(OutputStreamName stream) {
+    return Objects.requireNonNull(streams.get(stream));
+  }
+}

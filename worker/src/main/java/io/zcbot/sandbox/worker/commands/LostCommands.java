@@ -1,0 +1,105 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.commands;
+
+import io.zcbot.sandbox.events.CommandEntry;
+import io.zcbot.sandbox.events.Exited;
+import io.zcbot.sandbox.worker.sandbox.EventSink;
+import io.zcbot.sandbox.worker.sandbox.Fence;
+import io.zcbot.sandbox.worker.sandbox.FencedException;
+import io.zcbot.sandbox.worker.sandbox.Registry;
+import io.zcbot.sandbox.worker.sandbox.Sandbox;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Answers commands that were started, or were about to be, by a worker that is gone. */
+final class LostCommands {
+  private static final Logger log = LoggerFactory.getLogger(LostCommands.class);
+
+  private final CommandQueues queues;
+  private final Registry registry;
+  private final EventSink sink;
+  private final CommandAnswers answers;
+  private final KnownCommands known;
+
+  LostCommands(
+      CommandQueues queues,
+      Registry registry,
+      EventSink sink,
+      CommandAnswers answers,
+      KnownCommands known) {
+    this.queues = queues;
+    this.registry = registry;
+    this.sink = sink;
+    this.answers = answers;
+    this.known = known;
+  }
+
+  private record Answer(CommandEntry entry, Exited exited, CompletableFuture<Void> sent) {}
+
+  /** Answers them; completes when the log has all answers. */
+  CompletableFuture<Void> answer(List<CommandEntry> lost, Fence fence) {
+    CompletableFuture<Void> done = new CompletableFuture<>();
+    if (lost.isEmpty()) {
+      done.complete(null);
+      return done;
+    }
+    lost.forEach(this::killRemains);
+    Thread.ofVirtual()
+        .name("lost-commands")
+        .start(
+            () -> {
+              try {
+                publish(lost, fence);
+                done.complete(null);
+              } catch (FencedException | InterruptedException | RuntimeException e) {
+                done.completeExceptionally(e);
+              }
+            });
+    return done;
+  }
+
+  private void publish(List<CommandEntry> lost, Fence fence)
+      throws FencedException, InterruptedException {
+    fence.pass();
+    List<Answer> sent = new ArrayList<>();
+    for (CommandEntry entry : lost) {
+      Exited exited = answers.lost(entry);
+      sent.add(new Answer(entry, exited, sink.publishAsync(exited)));
+    }
+    for (Answer answer : sent) {
+      try {
+        answer.sent().get();
+        answers.told(answer.exited());
+      } catch (ExecutionException _) {
+        answers.publish(answer.exited(), fence);
+      }
+      known.answered(answer.entry());
+    }
+    log.info("{} commands were lost with the worker that ran them", lost.size());
+  }
+
+  /** In a sandbox that was adopted, its previous run's commands go on: a new channel kills them. */
+  private void killRemains(CommandEntry entry) {
+    Sandbox sandbox = registry.get(entry.userId());
+    if (sandbox != null && sandbox.containerId().equals(entry.container().id())) {
+      UserCommands commands = queues.of(sandbox);
+      Thread.ofVirtual()
+          .name("reconnect")
+          .start(
+              () -> {
+                try {
+                  commands.reconnect();
+                } catch (InterruptedException _) {
+                  Thread.currentThread().interrupt();
+                }
+              });
+    }
+  }
+}

@@ -1,0 +1,43 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.commands;
+
+import io.zcbot.sandbox.events.Exec;
+import java.time.Duration;
+import org.jspecify.annotations.Nullable;
+
+/** Decides which execs this worker does not run, whatever the state of the sandbox. Pure. */
+final class Refusals {
+  private Refusals() {}
+
+  static @Nullable Ending of(ExecRequest request, CommandSetup setup) {
+    if (request.refusal() != null) {
+      return Ending.rejected(request.refusal(), true);
+    }
+    if (setup.off() != null) {
+      return Ending.rejected(setup.off(), false);
+    }
+    Exec exec = request.exec();
+    Duration timeout = exec.timeout();
+    Duration longest = setup.limits().maxTimeout();
+    if (timeout != null && timeout.compareTo(longest) > 0) {
+      return Ending.rejected(
+          ("timeout_seconds is %d, and this worker allows %d; ask for less, or raise"
+                  + " ZCBOT_COMMAND_MAX_TIMEOUT")
+              .formatted(timeout.toSeconds(), longest.toSeconds()),
+          false);
+    }
+    Integer output = exec.maxOutputBytes();
+    int most = setup.limits().maxInlineOutput();
+    if (!exec.stream() && output != null && output > most) {
+      return Ending.rejected(
+          ("max_output_bytes is %d, and of output that is not streamed %d are kept at most; ask for"
+                  + " less, or set stream")
+              .formatted(output, most),
+          false);
+    }
+    return null;
+  }
+}

@@ -1,0 +1,231 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.commands;
+
+import io.zcbot.sandbox.events.Data;
+import io.zcbot.sandbox.events.EventIds;
+import io.zcbot.sandbox.events.Output;
+import io.zcbot.sandbox.events.OutputStreamName;
+import io.zcbot.sandbox.worker.sandbox.EventSink;
+import io.zcbot.sandbox.worker.sandbox.Fence;
+import io.zcbot.sandbox.worker.sandbox.FencedException;
+import io.zcbot.sandbox.worker.sandbox.Time;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Output that is published while the command runs. The command may write more only as the log
+ * acknowledges. Several records are on their way at once; when one fails, it and those behind it
+ * are published again one after another, so that the log has them in order.
+ */
+final class StreamedOutput extends CommandOutput {
+  private static final int MAX_RECORD = 64 * 1024;
+
+  /** Beyond {@link CommandOutput#WINDOW}, if nobody else needs it. */
+  private static final int MAX_EXTRA = 512 * 1024;
+
+  /** For so long small writes are collected; the first is published at once. */
+  private static final long COLLECTING = Duration.ofMillis(2).toNanos();
+
+  private final CommandKey key;
+  private final OutputBudget budget;
+  private final EventSink sink;
+  private final Fence fence;
+  private final Time time;
+  private final Map<OutputStreamName, ByteQueue> pending = new EnumMap<>(OutputStreamName.class);
+  private final ArrayDeque<Sent> inFlight = new ArrayDeque<>();
+  private OutputStreamName first = OutputStreamName.STDOUT;
+  private @Nullable Long flushed;
+  private int extra;
+  private long seq;
+
+  private record Sent(Output event, CompletableFuture<Void> acknowledged) {}
+
+  private record Chunk(OutputStreamName stream, Data data) {}
+
+  StreamedOutput(
+      CommandKey key, int bound, OutputBudget budget, EventSink sink, Fence fence, Time time) {
+    super(bound);
+    this.key = key;
+    this.budget = budget;
+    this.sink = sink;
+    this.fence = fence;
+    this.time = time;
+    for (OutputStreamName stream : OutputStreamName.values()) {
+      pending.put(stream, new ByteQueue());
+    }
+  }
+
+  @Override
+  void keep(OutputStreamName stream, Data data, int count) {
+    if (waiting() == 0) {
+      first = stream;
+    }
+    queue(stream).add(data, count);
+  }
+
+  @Override
+  void complete() throws FencedException, InterruptedException {
+    for (List<Chunk> chunks = next(); !chunks.isEmpty(); chunks = next()) {
+      for (Chunk chunk : chunks) {
+        publish(chunk);
+      }
+    }
+    while (!inFlight.isEmpty()) {
+      settleFirst();
+    }
+  }
+
+  /** Waits for what is to be published next; nothing at the end. */
+  private List<Chunk> next() throws InterruptedException {
+    lock.lockInterruptibly();
+    try {
+      while (waiting() == 0 && !isEnded()) {
+        changed.await();
+      }
+      long left = flushed == null ? 0 : COLLECTING - (time.nanos() - flushed);
+      while (left > 0 && waiting() < MAX_RECORD && !isHeldUp() && !isEnded()) {
+        left = changed.awaitNanos(left);
+      }
+      List<Chunk> chunks = new ArrayList<>();
+      take(first, chunks);
+      for (OutputStreamName stream : OutputStreamName.values()) {
+        if (stream != first) {
+          take(stream, chunks);
+        }
+      }
+      flushed = time.nanos();
+      return chunks;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private void take(OutputStreamName stream, List<Chunk> chunks) {
+    Data data = queue(stream).take(MAX_RECORD);
+    if (data.length() > 0) {
+      chunks.add(new Chunk(stream, data));
+    }
+  }
+
+  private int waiting() {
+    return pending.values().stream().mapToInt(ByteQueue::length).sum();
+  }
+
+  private ByteQueue queue(OutputStreamName stream) {
+    return Objects.requireNonNull(pending.get(stream));
+  }
+
+  private void publish(Chunk chunk) throws FencedException, InterruptedException {
+    Output event =
+        new Output(
+            EventIds.output(key.execId(), seq),
+            key.user(),
+            key.execId(),
+            time.now(),
+            seq++,
+            chunk.stream(),
+            chunk.data());
+    fence.pass();
+    inFlight.add(new Sent(event, sink.publishAsync(event)));
+    CompletableFuture<Void> acknowledged = inFlight.getLast().acknowledged();
+    var _ = acknowledged.thenRun(() -> acknowledged(chunk.data().length()));
+    if (chunk.data().length() >= WINDOW / 4) {
+      widen();
+    }
+    while (!inFlight.isEmpty() && inFlight.getFirst().acknowledged().isDone()) {
+      settleFirst();
+    }
+  }
+
+  /** Waits for the oldest record, and publishes it again with all behind it if it failed. */
+  private void settleFirst() throws FencedException, InterruptedException {
+    if (has(inFlight.getFirst())) {
+      inFlight.removeFirst();
+      return;
+    }
+    List<Sent> again = List.copyOf(inFlight);
+    inFlight.clear();
+    List<Sent> failed = new ArrayList<>();
+    for (Sent sent : again) {
+      if (!has(sent)) {
+        failed.add(sent);
+      }
+    }
+    for (Sent sent : again) {
+      sink.publish(sent.event(), fence);
+      if (failed.contains(sent)) {
+        acknowledged(sent.event().data().length());
+      }
+    }
+  }
+
+  private static boolean has(Sent sent) throws InterruptedException {
+    try {
+      sent.acknowledged().get();
+      return true;
+    } catch (ExecutionException _) {
+      return false;
+    }
+  }
+
+  private void acknowledged(int bytes) {
+    int back;
+    lock.lock();
+    try {
+      back = budget.isShort() ? Math.min(bytes, extra) : 0;
+      extra -= back;
+      allow(bytes - back);
+    } finally {
+      lock.unlock();
+    }
+    if (back > 0) {
+      budget.give(back);
+    }
+  }
+
+  /** A command that writes much may have more on the way, as long as nobody waits for memory. */
+  private void widen() {
+    lock.lock();
+    try {
+      int more = budget.tryTake(Math.min(MAX_RECORD, MAX_EXTRA - extra));
+      extra += more;
+      allow(more);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  @Override
+  void release() {
+    int back;
+    lock.lock();
+    try {
+      back = extra;
+      extra = 0;
+    } finally {
+      lock.unlock();
+    }
+    budget.give(back);
+  }
+
+  @Override
+  @Nullable Data of(OutputStreamName stream) {
+    return null;
+  }
+
+  @Override
+  long count() {
+    return seq;
+  }
+}

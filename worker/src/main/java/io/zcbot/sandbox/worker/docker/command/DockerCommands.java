@@ -1,0 +1,151 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.docker.command;
+
+import io.zcbot.sandbox.worker.docker.api.EngineCalls;
+import io.zcbot.sandbox.worker.docker.api.EngineErrors;
+import io.zcbot.sandbox.worker.docker.api.EngineRequests;
+import io.zcbot.sandbox.worker.docker.api.EngineStream;
+import io.zcbot.sandbox.worker.docker.api.Operation;
+import io.zcbot.sandbox.worker.engine.CommandChannel;
+import io.zcbot.sandbox.worker.engine.CommandEngine;
+import io.zcbot.sandbox.worker.engine.EngineException;
+import io.zcbot.sandbox.worker.engine.EngineException.Kind;
+import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
+import io.zcbot.sandbox.worker.sandbox.SandboxMetrics.ChannelWay;
+import java.io.IOException;
+import java.io.InputStream;
+import java.time.Duration;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Set;
+import java.util.function.Consumer;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Runs commands through the runner of each sandbox: by the standard streams of the container, whose
+ * first process it is, or by those of a runner that the engine starts beside that.
+ */
+public final class DockerCommands implements CommandEngine {
+  private static final Logger log = LoggerFactory.getLogger(DockerCommands.class);
+
+  /** A runner that is not stopped answers within milliseconds. */
+  public static final Duration PATIENCE = Duration.ofSeconds(2);
+
+  /** More than a host has sandboxes. */
+  private static final int MOST_DOUBTED = 1024;
+
+  private final EngineCalls calls;
+  private final ChannelWay way;
+  private final Duration patience;
+  private final SandboxMetrics metrics;
+
+  /** Containers whose first process did not do as a runner does; the eldest is forgotten first. */
+  private final Set<String> doubted =
+      Collections.synchronizedSet(
+          Collections.newSetFromMap(
+              new LinkedHashMap<>() {
+                @Override
+                protected boolean removeEldestEntry(Map.Entry<String, Boolean> eldest) {
+                  return size() > MOST_DOUBTED;
+                }
+              }));
+
+  /**
+   * Commands in sandboxes of one spec.
+   *
+   * @param way {@link ChannelWay#RUNNER} only where the runner is a sandbox's first process
+   * @param patience how long a runner may take to answer first
+   */
+  public DockerCommands(
+      EngineCalls calls, ChannelWay way, Duration patience, SandboxMetrics metrics) {
+    this.calls = calls;
+    this.way = way;
+    this.patience = patience;
+    this.metrics = metrics;
+  }
+
+  @Override
+  public CommandChannel open(String containerId) throws EngineException {
+    if (way == ChannelWay.RUNNER) {
+      if (!doubted.contains(containerId)) {
+        try {
+          return attached(containerId);
+        } catch (IOException e) {
+          doubt(containerId, String.valueOf(e.getMessage()));
+        }
+      }
+      metrics.channelFellBack();
+    }
+    try {
+      return executed(containerId);
+    } catch (IOException e) {
+      throw EngineErrors.exception(
+          Kind.UNAVAILABLE,
+          Operation.EXEC_START,
+          "the runner in the sandbox does not answer: " + e.getMessage(),
+          "check whether the image was built from sandbox-image",
+          e);
+    }
+  }
+
+  private void doubt(String containerId, String why) {
+    doubted.add(containerId);
+    log.warn(
+        "The runner of container {} is not used any more, the engine starts another: {}",
+        containerId,
+        why);
+  }
+
+  private CommandChannel attached(String containerId) throws EngineException, IOException {
+    RunnerChannel channel =
+        connected(
+            Operation.ATTACH,
+            (requests, input) -> requests.attach(containerId, input),
+            why -> doubt(containerId, why));
+    metrics.channelOpened(ChannelWay.RUNNER);
+    return channel;
+  }
+
+  private CommandChannel executed(String containerId) throws EngineException, IOException {
+    String exec = RunnerExec.create(calls, containerId);
+    RunnerChannel channel =
+        connected(
+            Operation.EXEC_START,
+            (requests, input) -> requests.startExec(exec, input),
+            why -> log.warn("In container {} {}", containerId, why));
+    metrics.channelOpened(ChannelWay.ENGINE);
+    return channel;
+  }
+
+  /** One whose runner has answered. */
+  private RunnerChannel connected(Operation operation, Connect connect, Consumer<String> onNonsense)
+      throws EngineException, IOException {
+    RunnerChannel channel = new RunnerChannel(operation, onNonsense);
+    boolean answered = false;
+    try {
+      var _ =
+          EngineStream.open(
+              calls, operation, requests -> connect.to(requests, channel.input()), channel::read);
+      String said = channel.awaitHello(patience);
+      log.debug("a runner answers: {}", said);
+      answered = true;
+      return channel;
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw EngineErrors.unanswered(operation, "interrupted while waiting for the runner", e);
+    } finally {
+      if (!answered) {
+        channel.close();
+      }
+    }
+  }
+
+  private interface Connect {
+    InputStream to(EngineRequests requests, InputStream input) throws IOException;
+  }
+}

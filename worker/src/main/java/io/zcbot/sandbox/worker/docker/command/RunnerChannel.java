@@ -1,0 +1,203 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.docker.command;
+
+import io.zcbot.sandbox.worker.docker.api.EngineCalls;
+import io.zcbot.sandbox.worker.docker.api.EngineErrors;
+import io.zcbot.sandbox.worker.docker.api.Operation;
+import io.zcbot.sandbox.worker.engine.CommandChannel;
+import io.zcbot.sandbox.worker.engine.CommandEnd;
+import io.zcbot.sandbox.worker.engine.CommandObserver;
+import io.zcbot.sandbox.worker.engine.CommandRequest;
+import io.zcbot.sandbox.worker.engine.EngineException;
+import io.zcbot.sandbox.worker.engine.EngineException.Kind;
+import java.io.IOException;
+import java.io.InputStream;
+import java.time.Duration;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** A conversation with a runner, about the commands that were started in it. */
+final class RunnerChannel implements CommandChannel {
+  private static final Logger log = LoggerFactory.getLogger(RunnerChannel.class);
+
+  /** The most that waits to be sent. A runner that reads never lets it come to that. */
+  static final int MAX_UNSENT = 4 << 20;
+
+  /** What starts leave of that to commands that run. */
+  private static final int RESERVE = 3 << 20;
+
+  private final byte[] nonce = FrameWriter.nonce();
+  private final FrameQueue unsent = new FrameQueue(MAX_UNSENT);
+  private final CompletableFuture<String> hello = new CompletableFuture<>();
+  private final Map<Integer, RunnerCommand> commands = new ConcurrentHashMap<>();
+  private final Operation operation;
+  private final Consumer<String> onNonsense;
+  private @Nullable InputStream connection;
+  private @Nullable String broken;
+  private int lastNumber;
+
+  /**
+   * A channel that waits for a connection.
+   *
+   * @param operation by which the connection is made, for messages
+   * @param onNonsense told what a runner said that no runner says
+   */
+  RunnerChannel(Operation operation, Consumer<String> onNonsense) {
+    this.operation = operation;
+    this.onNonsense = onNonsense;
+    unsent.offer(FrameWriter.opening(nonce), 0);
+  }
+
+  /** What the runner is to be sent, to its end. */
+  InputStream input() {
+    return unsent;
+  }
+
+  /**
+   * Reads what the engine sends of the runner's output until that ends, and tells the observers.
+   */
+  boolean read(InputStream body) {
+    synchronized (this) {
+      if (broken != null) {
+        return false;
+      }
+      connection = body;
+    }
+    String why = "the runner's output was not read";
+    try {
+      FrameReader frames = new FrameReader(new StandardOutput(body));
+      hello.complete(frames.hello(nonce));
+      while (true) {
+        on(frames.next());
+      }
+    } catch (NonsenseException e) {
+      why = "the runner said what no runner says: " + e.getMessage();
+      if (hello.isDone()) {
+        onNonsense.accept(why);
+      }
+    } catch (IOException e) {
+      why = "the connection to the runner ended: " + EngineErrors.clean(String.valueOf(e));
+    } catch (RuntimeException e) {
+      log.error("reading from a runner failed unexpectedly; please report this", e);
+    } finally {
+      breakOff(why);
+      tellAll();
+    }
+    return true;
+  }
+
+  private void on(RunnerFrame frame) throws NonsenseException {
+    RunnerCommand command = commands.get(frame.command());
+    if (command == null) {
+      throw new NonsenseException("it names a command that does not run");
+    }
+    command.on(frame);
+    if (frame instanceof RunnerFrame.Ended) {
+      commands.remove(frame.command());
+    }
+  }
+
+  /** Nothing is added any more once it is broken. */
+  private void tellAll() {
+    String why = brokenWhy();
+    for (RunnerCommand command : commands.values()) {
+      command.end(new CommandEnd.Broken(why));
+    }
+    commands.clear();
+  }
+
+  private synchronized String brokenWhy() {
+    return String.valueOf(broken);
+  }
+
+  /**
+   * Waits for the runner to answer.
+   *
+   * @return what it says of itself
+   * @throws IOException if it does not, or with something else
+   */
+  String awaitHello(Duration patience) throws IOException, InterruptedException {
+    try {
+      return hello.get(patience.toNanos(), TimeUnit.NANOSECONDS);
+    } catch (TimeoutException e) {
+      throw new IOException("no answer within " + EngineCalls.seconds(patience), e);
+    } catch (ExecutionException e) {
+      Throwable cause = e.getCause();
+      throw new IOException(String.valueOf(cause == null ? e : cause.getMessage()), e);
+    }
+  }
+
+  @Override
+  public Command start(CommandRequest request, CommandObserver observer) throws EngineException {
+    byte[] message;
+    try {
+      message = StartMessage.of(request);
+    } catch (IllegalArgumentException e) {
+      RunnerCommand never = new RunnerCommand(0, observer, 0, _ -> {});
+      never.end(new CommandEnd.NotStarted(String.valueOf(e.getMessage()), false));
+      return never;
+    }
+    synchronized (this) {
+      if (broken != null) {
+        throw EngineErrors.exception(Kind.UNAVAILABLE, operation, broken, "", null);
+      }
+      int number = ++lastNumber;
+      RunnerCommand command = new RunnerCommand(number, observer, request.window(), this::send);
+      commands.put(number, command);
+      if (!unsent.offer(FrameWriter.start(number, message), RESERVE)) {
+        commands.remove(number);
+        throw EngineErrors.exception(
+            Kind.TRANSIENT, operation, "the runner does not read what it is sent", "", null);
+      }
+      return command;
+    }
+  }
+
+  private void send(byte[] frames) {
+    if (!unsent.offer(frames, 0)) {
+      breakOff("the runner does not read what it is sent");
+    }
+  }
+
+  @Override
+  public synchronized boolean isOpen() {
+    return broken == null;
+  }
+
+  @Override
+  public void close() {
+    breakOff("the worker closed the connection");
+  }
+
+  /** Whoever reads it notices, and tells the commands. */
+  private void breakOff(String why) {
+    InputStream open;
+    synchronized (this) {
+      if (broken != null) {
+        return;
+      }
+      broken = why;
+      open = connection;
+    }
+    hello.completeExceptionally(new IOException(why));
+    unsent.close();
+    try {
+      if (open != null) {
+        open.close();
+      }
+    } catch (IOException e) {
+      log.debug("closing the connection to a runner failed", e);
+    }
+  }
+}

@@ -1,0 +1,67 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.docker.command;
+
+import com.github.dockerjava.api.command.InspectExecResponse;
+import com.github.dockerjava.api.command.InspectExecResponse.ProcessConfig;
+import io.zcbot.sandbox.worker.docker.api.EngineCalls;
+import io.zcbot.sandbox.worker.docker.api.Operation;
+import io.zcbot.sandbox.worker.engine.EngineException;
+import java.io.IOException;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The runner as a command of the engine's. It is the worker's own, and so no use of the sandbox:
+ * the commands that run in it are.
+ */
+public final class RunnerExec {
+  /** Where the image has it. */
+  private static final String RUNNER = "/usr/local/sbin/zcbot-runner";
+
+  private static final String STARTED = "exec_start:";
+
+  private RunnerExec() {}
+
+  /** Creates it, to be started; returns its id. */
+  static String create(EngineCalls calls, String containerId) throws EngineException {
+    return calls.call(
+        Operation.EXEC_CREATE,
+        engine -> {
+          String id =
+              engine
+                  .docker()
+                  .execCreateCmd(containerId)
+                  .withUser("1000:1000")
+                  .withAttachStdin(true)
+                  .withAttachStdout(true)
+                  .withAttachStderr(true)
+                  .withCmd(RUNNER)
+                  .exec()
+                  .getId();
+          if (id == null) {
+            throw new IOException("the engine created a command but returned no id");
+          }
+          return id;
+        });
+  }
+
+  /** Whether it is what an exec runs. */
+  public static boolean isRunner(InspectExecResponse exec) {
+    ProcessConfig process = exec.getProcessConfig();
+    if (process == null) {
+      return false;
+    }
+    List<String> arguments = process.getArguments();
+    return RUNNER.equals(process.getEntryPoint()) && (arguments == null || arguments.isEmpty());
+  }
+
+  /** Whether it is what an event's action says was started. */
+  public static boolean isStartOfRunner(@Nullable String action) {
+    return action != null
+        && action.startsWith(STARTED)
+        && action.substring(STARTED.length()).strip().equals(RUNNER);
+  }
+}

@@ -1,0 +1,85 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.docker.command;
+
+import io.zcbot.sandbox.worker.docker.api.EngineErrors;
+import java.io.EOFException;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
+
+/**
+ * The standard output in a stream of the engine's, which consists of frames: an eight-byte header
+ * (stream, three zeros, length) and a piece of output. Standard error is skipped. For one thread.
+ */
+final class StandardOutput extends InputStream {
+  private static final int STDOUT = 1;
+  private static final int STDERR = 2;
+  private static final int HEADER = 8;
+  private static final int MAX_SHOWN = 200;
+
+  private final InputStream engine;
+  private long left;
+
+  StandardOutput(InputStream engine) {
+    this.engine = engine;
+  }
+
+  @Override
+  public int read() throws IOException {
+    byte[] one = new byte[1];
+    return read(one, 0, 1) < 0 ? -1 : one[0] & 0xff;
+  }
+
+  @Override
+  public int read(byte[] into, int offset, int length) throws IOException {
+    if (length == 0) {
+      return 0;
+    }
+    while (left == 0) {
+      if (!nextFrame()) {
+        return -1;
+      }
+    }
+    int read = engine.read(into, offset, (int) Math.min(length, left));
+    if (read < 0) {
+      throw new EOFException("the engine's stream ended within a frame");
+    }
+    left -= read;
+    return read;
+  }
+
+  /** False at the stream's end. */
+  private boolean nextFrame() throws IOException {
+    byte[] header = engine.readNBytes(HEADER);
+    if (header.length == 0) {
+      return false;
+    }
+    if (header[0] < 0 || header[0] > STDERR) {
+      throw new NonsenseException("the engine's stream says: " + shown(header));
+    }
+    if (header.length < HEADER) {
+      throw new EOFException("the engine's stream ended within a frame");
+    }
+    long length =
+        (header[4] & 0xffL) << 24
+            | (header[5] & 0xffL) << 16
+            | (header[6] & 0xffL) << 8
+            | (header[7] & 0xffL);
+    if (header[0] == STDOUT) {
+      left = length;
+    } else {
+      engine.skipNBytes(length);
+    }
+    return true;
+  }
+
+  /** An engine that can't start a command says so in the stream, and in plain text. */
+  private String shown(byte[] begin) throws IOException {
+    byte[] more = engine.readNBytes(MAX_SHOWN - begin.length);
+    return EngineErrors.clean(
+        new String(begin, StandardCharsets.UTF_8) + new String(more, StandardCharsets.UTF_8));
+  }
+}

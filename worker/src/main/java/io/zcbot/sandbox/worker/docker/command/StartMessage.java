@@ -1,0 +1,65 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.docker.command;
+
+import io.zcbot.sandbox.events.TerminalSize;
+import io.zcbot.sandbox.worker.engine.CommandRequest;
+import java.io.ByteArrayOutputStream;
+import java.io.DataOutputStream;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.util.Map;
+
+/** A request as a runner reads it. */
+final class StartMessage {
+  static final int MAX = 256 << 10;
+
+  private static final int TERMINAL = 1;
+
+  private StartMessage() {}
+
+  /**
+   * Writes it.
+   *
+   * @throws IllegalArgumentException if no runner could read it, with what the requester is told
+   */
+  static byte[] of(CommandRequest request) {
+    ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+    try (DataOutputStream out = new DataOutputStream(bytes)) {
+      TerminalSize terminal = request.terminal();
+      out.writeInt(Math.clamp(request.timeout().toMillis(), 1, Integer.MAX_VALUE));
+      out.writeByte(terminal == null ? 0 : TERMINAL);
+      out.writeShort(terminal == null ? 0 : terminal.columns());
+      out.writeShort(terminal == null ? 0 : terminal.rows());
+      out.writeInt(request.window());
+      out.writeInt(request.arguments().size());
+      out.writeInt(request.environment().size());
+      write(out, request.directory() == null ? "" : request.directory());
+      for (String argument : request.arguments()) {
+        write(out, argument);
+      }
+      for (Map.Entry<String, String> variable : request.environment().entrySet()) {
+        write(out, variable.getKey() + "=" + variable.getValue());
+      }
+    } catch (IOException e) {
+      throw new UncheckedIOException("a byte array can be written to", e);
+    }
+    if (bytes.size() > MAX) {
+      throw new IllegalArgumentException(
+          "the arguments and the environment take %d bytes, but at most %d can be passed"
+              .formatted(bytes.size(), MAX));
+    }
+    return bytes.toByteArray();
+  }
+
+  private static void write(DataOutputStream out, String text) throws IOException {
+    if (text.indexOf('\0') >= 0) {
+      throw new IllegalArgumentException("an argument or a variable contains a NUL character");
+    }
+    out.write(text.getBytes(StandardCharsets.UTF_8));
+    out.writeByte(0);
+  }
+}

@@ -1,0 +1,42 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.ensure;
+
+import io.zcbot.sandbox.events.Ensure;
+import io.zcbot.sandbox.events.Exec;
+import io.zcbot.sandbox.worker.commands.ExecRequest;
+import io.zcbot.sandbox.worker.commands.SandboxProvider;
+import io.zcbot.sandbox.worker.sandbox.FencedException;
+
+/** Makes sandboxes for execs, as if an ensure with the exec's id had asked for each. */
+final class ExecSandboxes implements SandboxProvider {
+  private final Ensurer ensurer;
+
+  ExecSandboxes(Ensurer ensurer) {
+    this.ensurer = ensurer;
+  }
+
+  @Override
+  public Provision provide(ExecRequest request) throws FencedException, InterruptedException {
+    Exec exec = request.exec();
+    EnsureRequest asEnsure =
+        new EnsureRequest(
+            new Ensure(
+                exec.eventId(),
+                exec.userId(),
+                exec.requestedAt(),
+                exec.requestedBy(),
+                exec.expiresAt()),
+            request.partition(),
+            request.arrived(),
+            request.deadline(),
+            request.fence());
+    return switch (ensurer.provide(asEnsure)) {
+      case Result.Served served -> new Provision.Provided(served.sandbox());
+      case Admission.Refused refused ->
+          new Provision.NotProvided(refused.reason(), refused.message(), refused.retryable());
+    };
+  }
+}

@@ -1,0 +1,55 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.group;
+
+import io.zcbot.sandbox.events.CommandEntry;
+import io.zcbot.sandbox.worker.commands.Commands;
+import io.zcbot.sandbox.worker.intake.CommandTakeover;
+import io.zcbot.sandbox.worker.intake.Holdings;
+import io.zcbot.sandbox.worker.kafka.CommandTableReader;
+import io.zcbot.sandbox.worker.startup.StartRetry;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import org.apache.kafka.common.KafkaException;
+
+/**
+ * Takes the commands of assigned partitions over: reads the command table and has those answered
+ * that nobody will answer any more.
+ *
+ * @param retry tries until it works
+ */
+public record CommandTakeovers(CommandTableReader table, Commands commands, StartRetry retry)
+    implements CommandTakeover {
+  @Override
+  public Map<Integer, CompletableFuture<Void>> of(Map<Integer, Holdings.Holding> partitions) {
+    CompletableFuture<Map<Integer, List<CommandEntry>>> read = new CompletableFuture<>();
+    Thread.ofVirtual()
+        .name("command-takeover")
+        .start(
+            () -> {
+              try {
+                read.complete(
+                    retry.untilItWorks(
+                        "read the commands of the assigned partitions",
+                        () -> table.read(partitions.keySet()),
+                        KafkaException.class::isInstance));
+              } catch (Exception e) {
+                read.completeExceptionally(e);
+              }
+            });
+    Map<Integer, CompletableFuture<Void>> takeovers = new HashMap<>();
+    partitions.forEach(
+        (number, holding) ->
+            takeovers.put(
+                number,
+                read.thenCompose(
+                    entries ->
+                        commands.takeOver(
+                            number, entries.getOrDefault(number, List.of()), holding::pass))));
+    return takeovers;
+  }
+}

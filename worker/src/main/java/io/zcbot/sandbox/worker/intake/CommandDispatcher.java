@@ -1,0 +1,245 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.intake;
+
+import io.zcbot.sandbox.events.EventCodec;
+import io.zcbot.sandbox.events.EventFormatException;
+import io.zcbot.sandbox.events.Exec;
+import io.zcbot.sandbox.events.Input;
+import io.zcbot.sandbox.events.Origin;
+import io.zcbot.sandbox.events.Release;
+import io.zcbot.sandbox.worker.commands.CommandWork;
+import io.zcbot.sandbox.worker.commands.ExecRequest;
+import io.zcbot.sandbox.worker.kafka.KeyPartitions;
+import io.zcbot.sandbox.worker.sandbox.Time;
+import io.zcbot.sandbox.worker.sandbox.UserLanes;
+import java.time.Duration;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.BooleanSupplier;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.common.TopicPartition;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Dispatches execs, releases and inputs: into their user's lane, to their command, to the partition
+ * of their key, or to the dead-letter topic. Execs and releases are in flight until they need not
+ * be read again.
+ */
+final class CommandDispatcher implements AutoCloseable {
+  private static final Logger log = LoggerFactory.getLogger(CommandDispatcher.class);
+
+  private static final long MAX_INPUT_BYTES_IN_FLIGHT = 4L << 20;
+
+  private final EventCodec codec = new EventCodec();
+  private final CommandFollower.Topics topics;
+  private final KeyPartitions partitions;
+  private final Expiry expiry;
+  private final LaneWork lanes;
+  private final CommandWork work;
+  private final CommandInputs inputs;
+  private final Time time;
+  private final IntakeMetrics metrics;
+  private final InFlightBytes bytes = new InFlightBytes(RecordDispatcher.MAX_BYTES_IN_FLIGHT);
+  private final InFlightBytes inputBytes = new InFlightBytes(MAX_INPUT_BYTES_IN_FLIGHT);
+  private final Diversions diversions;
+  private final Diversions inputDiversions;
+
+  CommandDispatcher(
+      CommandFollower.Settings settings,
+      UserLanes lanes,
+      CommandWork work,
+      CommandInputs inputs,
+      RecordForwarding forwarding,
+      Time time,
+      IntakeMetrics metrics) {
+    this.topics = settings.topics();
+    this.partitions = new KeyPartitions(settings.partitionCount());
+    this.expiry = new Expiry(settings.execExpiry(), time);
+    this.lanes = new LaneWork(lanes);
+    this.work = work;
+    this.inputs = inputs;
+    this.time = time;
+    this.metrics = metrics;
+    this.diversions = new Diversions(forwarding, bytes, metrics);
+    this.inputDiversions = new Diversions(forwarding, inputBytes, metrics);
+  }
+
+  /** Takes an exec or a release; never blocks. Poll thread only. */
+  void accept(
+      ConsumerRecord<byte[], byte[]> record,
+      CommandPartitions.Followed followed,
+      OffsetTracker tracker) {
+    Origin origin = ForwardedFrom.originOf(record);
+    if (record.topic().equals(topics.exec())) {
+      acceptExec(record, origin, followed, tracker);
+    } else {
+      acceptRelease(record, origin, followed, tracker);
+    }
+  }
+
+  private void acceptExec(
+      ConsumerRecord<byte[], byte[]> record,
+      Origin origin,
+      CommandPartitions.Followed followed,
+      OffsetTracker tracker) {
+    Exec exec;
+    try {
+      exec = codec.decodeExec(record.key(), record.value(), origin);
+    } catch (EventFormatException e) {
+      diversions.deadLetter(record, "a valid exec", e, diverted(record, tracker));
+      return;
+    }
+    int home = partitions.of(record.key());
+    Duration left = expiry.left(exec.expiresAt(), origin);
+    String refusal = null;
+    if (home != record.partition() && !left.isZero()) {
+      if (!ForwardedFrom.isIn(record)) {
+        diversions.forward(record, home, diverted(record, tracker));
+        return;
+      }
+      refusal = RecordDispatcher.refusal("exec", record, home, partitions);
+    }
+    queue(exec, origin, record, left, refusal, followed, tracker);
+  }
+
+  private void acceptRelease(
+      ConsumerRecord<byte[], byte[]> record,
+      Origin origin,
+      CommandPartitions.Followed followed,
+      OffsetTracker tracker) {
+    Release release;
+    try {
+      release = codec.decodeRelease(record.key(), record.value(), origin);
+    } catch (EventFormatException e) {
+      diversions.deadLetter(record, "a valid release", e, diverted(record, tracker));
+      return;
+    }
+    int home = partitions.of(record.key());
+    if (home != record.partition() && !ForwardedFrom.isIn(record)) {
+      diversions.forward(record, home, diverted(record, tracker));
+      return;
+    }
+    InFlightRecord inFlight = tracker.open(record, release.userId(), due());
+    if (home != record.partition()) {
+      log.warn("{}", RecordDispatcher.refusal("release", record, home, partitions));
+      inFlight.complete();
+      return;
+    }
+    lanes.submit(
+        release.userId(),
+        mayBegin(inFlight, followed),
+        () -> {
+          work.release(release, followed.holding()::pass);
+          inFlight.complete();
+        },
+        bytes.hold(record));
+  }
+
+  private void queue(
+      Exec exec,
+      Origin origin,
+      ConsumerRecord<byte[], byte[]> record,
+      Duration left,
+      @Nullable String refusal,
+      CommandPartitions.Followed followed,
+      OffsetTracker tracker) {
+    long now = time.nanos();
+    long deadline = now + left.toNanos();
+    InFlightRecord inFlight = tracker.open(record, exec.userId(), deadline);
+    Runnable release = followed.hold(bytes.hold(record));
+    BooleanSupplier mayBegin = mayBegin(inFlight, followed);
+    ExecRequest request =
+        new ExecRequest(
+            exec,
+            record.partition(),
+            record.offset(),
+            now,
+            deadline,
+            followed.holding()::pass,
+            mayBegin,
+            () -> {
+              inFlight.complete();
+              release.run();
+            },
+            refusal);
+    CommandKey key = CommandKey.of(exec);
+    AtomicBoolean known = new AtomicBoolean();
+    inputs.expect(key);
+    lanes.submit(
+        exec.userId(),
+        mayBegin,
+        () -> {
+          boolean isRepeated = work.knows(exec.userId(), exec.eventId());
+          work.exec(request);
+          known.set(true);
+          if (!isRepeated
+              && exec.inputFollows()
+              && record.offset() < followed.firstOfAssignment()) {
+            inputs.known(
+                key, new TopicPartition(topics.input(), record.partition()), origin.timestamp());
+          } else {
+            inputs.known(key);
+          }
+        },
+        () -> {
+          if (!known.get()) {
+            release.run();
+            inputs.expectNoMore(key);
+          }
+        });
+  }
+
+  /** Takes an input; never blocks. Poll thread only. */
+  void accept(ConsumerRecord<byte[], byte[]> record) {
+    Origin origin = ForwardedFrom.originOf(record);
+    Input input;
+    try {
+      input = codec.decodeInput(record.key(), record.value(), origin);
+    } catch (EventFormatException e) {
+      inputDiversions.deadLetter(record, "a valid input", e, () -> {});
+      return;
+    }
+    int home = partitions.of(record.key());
+    if (home == record.partition()) {
+      inputs.accept(record, input);
+    } else if (ForwardedFrom.isIn(record)) {
+      metrics.inputsDropped(1);
+    } else {
+      inputDiversions.forward(record, home, () -> {});
+    }
+  }
+
+  /** The tracker's state is not moved before the next look at what the group takes away. */
+  private static BooleanSupplier mayBegin(
+      InFlightRecord inFlight, CommandPartitions.Followed followed) {
+    return () -> inFlight.partition().mayBegin() && followed.mayBegin();
+  }
+
+  private Runnable diverted(ConsumerRecord<byte[], byte[]> record, OffsetTracker tracker) {
+    return tracker.open(record, null, due())::complete;
+  }
+
+  private long due() {
+    return time.nanos() + RecordDispatcher.DIVERSION.toNanos();
+  }
+
+  /** Whether no more execs and releases should be read until some are done. */
+  boolean isFull() {
+    return bytes.isFull();
+  }
+
+  /** Whether no more inputs should be read until some are forwarded. */
+  boolean isFullOfInputs() {
+    return inputBytes.isFull();
+  }
+
+  @Override
+  public void close() {
+    diversions.close();
+    inputDiversions.close();
+  }
+}

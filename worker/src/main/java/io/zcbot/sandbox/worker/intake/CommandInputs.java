@@ -1,0 +1,273 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.intake;
+
+import io.zcbot.sandbox.events.Input;
+import io.zcbot.sandbox.worker.commands.CommandWork;
+import io.zcbot.sandbox.worker.commands.Taken;
+import io.zcbot.sandbox.worker.kafka.LogRange;
+import io.zcbot.sandbox.worker.sandbox.Time;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.Iterator;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.OffsetAndMetadata;
+import org.apache.kafka.common.TopicPartition;
+
+/**
+ * Hands inputs to their commands, each input once and in order. Those of commands that are not
+ * known yet wait. Where a command takes no more for the time being, the log is the buffer: a detour
+ * of its own reads the partition again for it. Signals and sizes pass what waits there.
+ */
+final class CommandInputs implements AutoCloseable {
+  /** What waits for commands that are not known. */
+  static final long MAX_BYTES = 4L << 20;
+
+  /** How long it does. */
+  static final Duration LONGEST_WAIT = Duration.ofSeconds(30);
+
+  /** A partition that was away for longer is begun like a new one. */
+  private static final Duration REMEMBERED = Duration.ofMinutes(10);
+
+  private final CommandWork work;
+  private final InputDetours detourMaker;
+  private final Time time;
+  private final IntakeMetrics metrics;
+  private final Map<TopicPartition, Long> next = new HashMap<>();
+  private final Map<TopicPartition, Long> leftAt = new HashMap<>();
+  private final Map<CommandKey, WaitingInputs> waiting = new LinkedHashMap<>();
+  private final Set<CommandKey> expected = new HashSet<>();
+  private final Map<CommandKey, InputDetour> detours = new HashMap<>();
+  private long bytes;
+
+  CommandInputs(CommandWork work, InputDetours detourMaker, Time time, IntakeMetrics metrics) {
+    this.work = work;
+    this.detourMaker = detourMaker;
+    this.time = time;
+    this.metrics = metrics;
+  }
+
+  /**
+   * Begins with partitions.
+   *
+   * @param range their window
+   * @return the offsets to read from: not what was read before, or a command would have it twice
+   */
+  synchronized Map<TopicPartition, Long> begin(LogRange range) {
+    Map<TopicPartition, Long> starts = new HashMap<>();
+    range
+        .ends()
+        .forEach(
+            (partition, end) -> {
+              Long reached = next.get(partition);
+              Long left = leftAt.remove(partition);
+              boolean isRemembered =
+                  reached != null
+                      && reached <= end
+                      && left != null
+                      && time.nanos() - left < REMEMBERED.toNanos();
+              starts.put(
+                  partition, isRemembered ? reached : range.starts().getOrDefault(partition, end));
+            });
+    next.putAll(starts);
+    return starts;
+  }
+
+  /** Where reading goes on. */
+  synchronized Map<TopicPartition, Long> positions(Collection<TopicPartition> of) {
+    Map<TopicPartition, Long> positions = new HashMap<>(next);
+    positions.keySet().retainAll(of);
+    return positions;
+  }
+
+  /** Notes from where the consumer reads on. */
+  synchronized void advance(Map<TopicPartition, OffsetAndMetadata> reached) {
+    reached.forEach(
+        (partition, offset) -> next.computeIfPresent(partition, (_, _) -> offset.offset()));
+  }
+
+  /** Takes an input that was read in its user's partition. */
+  synchronized void accept(ConsumerRecord<byte[], byte[]> record, Input input) {
+    TopicPartition partition = new TopicPartition(record.topic(), record.partition());
+    next.put(partition, record.offset() + 1);
+    CommandKey key = CommandKey.of(input);
+    InputDetour detour = detours.get(key);
+    if (detour != null && detour.covers(record.offset())) {
+      if (!isOfStream(input)) {
+        var _ = work.input(input);
+      }
+      return;
+    }
+    detours.remove(key);
+    WaitingInputs before = waiting.get(key);
+    if (before != null) {
+      hold(before, input, record);
+      return;
+    }
+    switch (work.input(input)) {
+      case TAKEN -> {}
+      case FULL -> detour(key, partition, record.offset(), record.offset());
+      case UNKNOWN -> {
+        WaitingInputs first = new WaitingInputs(partition, record.offset(), time.nanos());
+        waiting.put(key, first);
+        bytes += first.bytes();
+        hold(first, input, record);
+      }
+    }
+  }
+
+  private void hold(WaitingInputs inputs, Input input, ConsumerRecord<byte[], byte[]> record) {
+    bytes -= inputs.bytes();
+    inputs.add(input, record.offset(), InFlightBytes.sizeOf(record));
+    bytes += inputs.bytes();
+    makeRoom();
+  }
+
+  /** Whether it is part of standard input, whose order matters. */
+  static boolean isOfStream(Input input) {
+    return switch (input.content()) {
+      case Input.Content.Bytes _, Input.Content.End _ -> true;
+      case Input.Content.Signal _, Input.Content.Resize _ -> false;
+    };
+  }
+
+  private void makeRoom() {
+    Iterator<WaitingInputs> oldest = waiting.values().iterator();
+    while (bytes > MAX_BYTES && oldest.hasNext()) {
+      WaitingInputs each = oldest.next();
+      bytes -= each.bytes();
+      each.leave();
+      bytes += each.bytes();
+    }
+    oldest = waiting.values().iterator();
+    while (bytes > MAX_BYTES && oldest.hasNext()) {
+      WaitingInputs each = oldest.next();
+      bytes -= each.bytes();
+      metrics.inputsDropped(each.count());
+      oldest.remove();
+    }
+  }
+
+  /** An exec was read, so its inputs wait for as long as it takes. */
+  synchronized void expect(CommandKey key) {
+    expected.add(key);
+  }
+
+  /** It will not be known after all. */
+  synchronized void expectNoMore(CommandKey key) {
+    expected.remove(key);
+  }
+
+  /** A command is known from now on. */
+  synchronized void known(CommandKey key) {
+    expected.remove(key);
+    WaitingInputs inputs = waiting.remove(key);
+    if (inputs == null) {
+      return;
+    }
+    bytes -= inputs.bytes();
+    if (inputs.areLeft()) {
+      detour(key, inputs.partition, inputs.first, next.getOrDefault(inputs.partition, 0L));
+      return;
+    }
+    boolean full = false;
+    for (WaitingInputs.Held each : inputs.held()) {
+      if (full && isOfStream(each.input())) {
+        continue;
+      }
+      if (work.input(each.input()) == Taken.FULL) {
+        full = true;
+        detour(key, inputs.partition, each.offset(), each.offset());
+      }
+    }
+  }
+
+  /**
+   * As {@link #known}, for a command whose exec lay in the log before its partition was assigned:
+   * its inputs may have been read in an assignment before, or be older than the window.
+   */
+  synchronized void known(CommandKey key, TopicPartition partition, Instant since) {
+    expected.remove(key);
+    WaitingInputs inputs = waiting.remove(key);
+    if (inputs != null) {
+      bytes -= inputs.bytes();
+    }
+    long reached = next.getOrDefault(partition, 0L);
+    detours.put(key, detourMaker.begin(this, key, partition, since, reached));
+  }
+
+  private void detour(CommandKey key, TopicPartition partition, long from, long signalsBefore) {
+    detours.put(key, detourMaker.begin(this, key, partition, from, signalsBefore));
+  }
+
+  /**
+   * A detour has read everything.
+   *
+   * @param position from where it would read on
+   * @return whether the command gets its inputs from here again; if not, there are more behind
+   */
+  synchronized boolean takesBack(InputDetour detour, long position) {
+    if (next.getOrDefault(detour.partition(), 0L) > position) {
+      return false;
+    }
+    detour.endAt(position);
+    return true;
+  }
+
+  /** A detour ended with its command, or with its command's input. */
+  synchronized void ended(InputDetour detour) {
+    detours.remove(detour.key(), detour);
+  }
+
+  /** Drops what waited for too long. */
+  synchronized void tick() {
+    long now = time.nanos();
+    waiting
+        .entrySet()
+        .removeIf(
+            entry -> {
+              WaitingInputs each = entry.getValue();
+              boolean over =
+                  now - each.since > LONGEST_WAIT.toNanos() && !expected.contains(entry.getKey());
+              if (over) {
+                bytes -= each.bytes();
+                metrics.inputsDropped(each.count());
+              }
+              return over;
+            });
+    detours.values().removeIf(detour -> !detour.covers(next.getOrDefault(detour.partition(), 0L)));
+  }
+
+  /** What waits in these partitions is left in the log, in case that they come back. */
+  synchronized void gone(Collection<TopicPartition> partitions) {
+    for (TopicPartition partition : partitions) {
+      leftAt.put(partition, time.nanos());
+    }
+    for (WaitingInputs each : List.copyOf(waiting.values())) {
+      if (partitions.contains(each.partition)) {
+        bytes -= each.bytes();
+        each.leave();
+        bytes += each.bytes();
+      }
+    }
+  }
+
+  /** How many bytes wait. */
+  synchronized long bytes() {
+    return bytes;
+  }
+
+  @Override
+  public void close() {
+    detourMaker.close();
+  }
+}

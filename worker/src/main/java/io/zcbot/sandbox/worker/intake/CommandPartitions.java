@@ -1,0 +1,278 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.intake;
+
+import io.zcbot.sandbox.worker.commands.CommandWork;
+import io.zcbot.sandbox.worker.kafka.LogRange;
+import io.zcbot.sandbox.worker.sandbox.Time;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
+import org.apache.kafka.clients.consumer.Consumer;
+import org.apache.kafka.clients.consumer.OffsetAndMetadata;
+import org.apache.kafka.common.TopicPartition;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The partitions whose commands are read: those that the group gave to the intake. Each is followed
+ * in one assignment; if it is lost and comes back between two looks, it is followed anew. What is
+ * known of a partition outlives the consumer. Confined to the poll thread.
+ */
+final class CommandPartitions {
+  /** Inputs may be published before their exec is read, and by clocks of other brokers. */
+  static final Duration INPUT_WINDOW = Duration.ofSeconds(60);
+
+  private static final Duration CALL_TIMEOUT = Duration.ofSeconds(5);
+
+  private final CommandFollower.Topics topics;
+  private final int homes;
+  private final Holdings holdings;
+  private final CommandTakeover takeover;
+  private final CommandWork work;
+  private final CommandInputs inputs;
+  private final Time time;
+  private final TrackedPartitions tracked;
+  private final Map<Integer, Followed> followed = new HashMap<>();
+  private volatile @Nullable String problem;
+
+  /**
+   * One partition of users in one assignment.
+   *
+   * @param firstOfAssignment the offset behind the execs that were there when it began
+   * @param committing its partitions of execs and of releases
+   * @param inputs its partitions of inputs
+   * @param held the bytes in flight of its execs
+   */
+  record Followed(
+      Holdings.Holding holding,
+      CompletableFuture<Void> takeover,
+      long firstOfAssignment,
+      Set<TopicPartition> committing,
+      Set<TopicPartition> inputs,
+      Set<Runnable> held) {
+    boolean mayBegin() {
+      return takeover.isDone()
+          && !takeover.isCompletedExceptionally()
+          && holding.state().mayBegin();
+    }
+
+    /** Counts bytes until what this returns is run, or the assignment ends. */
+    Runnable hold(Runnable release) {
+      held.add(release);
+      return () -> {
+        release.run();
+        held.remove(release);
+      };
+    }
+  }
+
+  CommandPartitions(
+      CommandFollower.Topics topics,
+      int homes,
+      Holdings holdings,
+      CommandTakeover takeover,
+      CommandWork work,
+      CommandInputs inputs,
+      TrackedPartitions tracked,
+      Time time) {
+    this.topics = topics;
+    this.homes = homes;
+    this.holdings = holdings;
+    this.takeover = takeover;
+    this.work = work;
+    this.inputs = inputs;
+    this.tracked = tracked;
+    this.time = time;
+  }
+
+  /** The assignment in which a partition of any of the topics is read; null if it is not. */
+  @Nullable Followed of(TopicPartition partition) {
+    return followed.get(partition.partition() % homes);
+  }
+
+  /** Whether one of these partitions of users is still followed. */
+  boolean followsAnyOf(Collection<Integer> numbers) {
+    return numbers.stream().anyMatch(followed::containsKey);
+  }
+
+  boolean isEmpty() {
+    return followed.isEmpty();
+  }
+
+  /** A new consumer reads on where the one before it was. */
+  void resume(Consumer<byte[], byte[]> consumer) {
+    consumer.assign(all());
+    for (TopicPartition partition : tracked.partitions()) {
+      consumer.seek(partition, Objects.requireNonNull(tracked.tracker(partition)).position());
+    }
+    for (Followed each : followed.values()) {
+      inputs.positions(each.inputs).forEach(consumer::seek);
+    }
+  }
+
+  /** Follows what the group gives and takes. */
+  void update(Consumer<byte[], byte[]> consumer, OffsetCommits commits) {
+    Map<Integer, Holdings.Holding> coming = new HashMap<>();
+    Set<Integer> going = new HashSet<>();
+    for (int number = 0; number < homes; number++) {
+      Holdings.Holding holding = holdings.of(number);
+      boolean wanted = holding != null && holding.state().stays();
+      Followed now = followed.get(number);
+      if (now != null && !(wanted && now.holding.equals(holding))) {
+        going.add(number);
+      }
+      if (holding != null && wanted && (now == null || going.contains(number))) {
+        coming.put(number, holding);
+      }
+    }
+    if (!going.isEmpty()) {
+      leave(consumer, commits, going);
+    }
+    if (!coming.isEmpty()) {
+      follow(consumer, commits, coming);
+    }
+    followed.values().stream()
+        .filter(Followed::mayBegin)
+        .forEach(each -> trackers(each.committing).forEach(OffsetTracker::takeOver));
+    problem =
+        followed.values().stream()
+            .filter(each -> each.takeover.isCompletedExceptionally() && each.holding.isCertain())
+            .findAny()
+            .map(each -> "taking over commands failed: " + each.takeover.exceptionNow())
+            .orElse(null);
+  }
+
+  /** Why execs of some partitions are not read, and will not be; null if there are none such. */
+  @Nullable String problem() {
+    return problem;
+  }
+
+  /** Commits of all, and follows none any more. */
+  void leaveAll(Consumer<byte[], byte[]> consumer, OffsetCommits commits) {
+    leave(consumer, commits, Set.copyOf(followed.keySet()));
+  }
+
+  private void leave(
+      Consumer<byte[], byte[]> consumer, OffsetCommits commits, Set<Integer> numbers) {
+    for (int number : numbers) {
+      Followed gone = Objects.requireNonNull(followed.remove(number));
+      trackers(gone.committing).forEach(OffsetTracker::revoke);
+      work.gone(number);
+      inputs.gone(gone.inputs);
+      // A late commit would take back what the next owner committed.
+      if (gone.holding.isCertain()) {
+        commits.commitFinally(gone.committing, CALL_TIMEOUT);
+      }
+      trackers(gone.committing).forEach(OffsetTracker::lose);
+      tracked.remove(gone.committing);
+      gone.held.forEach(Runnable::run); // nobody completes them any more
+    }
+    consumer.assign(all());
+  }
+
+  private void follow(
+      Consumer<byte[], byte[]> consumer,
+      OffsetCommits commits,
+      Map<Integer, Holdings.Holding> coming) {
+    Set<TopicPartition> committing = new HashSet<>();
+    committing.addAll(partitions(consumer, topics.exec(), coming.keySet()));
+    committing.addAll(partitions(consumer, topics.release(), coming.keySet()));
+    Set<TopicPartition> ofInputs = partitions(consumer, topics.input(), coming.keySet());
+    LogRange range =
+        LogRange.since(consumer, ofInputs, time.now().minus(INPUT_WINDOW), CALL_TIMEOUT);
+    Set<TopicPartition> union = new HashSet<>(all());
+    union.addAll(committing);
+    union.addAll(ofInputs);
+    consumer.assign(union);
+    consumer.pause(committing);
+    Map<TopicPartition, Long> ends = consumer.endOffsets(committing, CALL_TIMEOUT);
+    Map<TopicPartition, OffsetAndMetadata> positions = commits.positions(committing, CALL_TIMEOUT);
+    // From here on nothing fails, or partitions would be assigned and not followed.
+    positions.forEach(tracked::add);
+    inputs.begin(range).forEach(consumer::seek);
+    Map<Integer, CompletableFuture<Void>> takeovers = takeover.of(Map.copyOf(coming));
+    coming.forEach(
+        (number, holding) ->
+            followed.put(
+                number,
+                new Followed(
+                    holding,
+                    Objects.requireNonNull(takeovers.get(number)),
+                    ends.getOrDefault(new TopicPartition(topics.exec(), number), 0L),
+                    ofHome(committing, number),
+                    ofHome(ofInputs, number),
+                    ConcurrentHashMap.newKeySet())));
+  }
+
+  /** A topic that was raised alone has partitions that are no homes; they come with one. */
+  private Set<TopicPartition> partitions(
+      Consumer<byte[], byte[]> consumer, String topic, Set<Integer> numbers) {
+    int count = Math.max(homes, consumer.partitionsFor(topic, CALL_TIMEOUT).size());
+    Set<TopicPartition> partitions = new HashSet<>();
+    for (int number = 0; number < count; number++) {
+      if (numbers.contains(number % homes)) {
+        partitions.add(new TopicPartition(topic, number));
+      }
+    }
+    return partitions;
+  }
+
+  private Set<TopicPartition> ofHome(Set<TopicPartition> partitions, int home) {
+    Set<TopicPartition> own = new HashSet<>(partitions);
+    own.removeIf(partition -> partition.partition() % homes != home);
+    return own;
+  }
+
+  private Set<TopicPartition> all() {
+    Set<TopicPartition> all = new HashSet<>();
+    for (Followed each : followed.values()) {
+      all.addAll(each.committing);
+      all.addAll(each.inputs);
+    }
+    return all;
+  }
+
+  /** Those whose offsets may be committed, because it is certain that they are this worker's. */
+  Set<TopicPartition> committable() {
+    Set<TopicPartition> certain = new HashSet<>();
+    for (Followed each : followed.values()) {
+      if (each.holding.isCertain()) {
+        certain.addAll(each.committing);
+      }
+    }
+    return certain;
+  }
+
+  /** Back-pressure for the inputs; the other topics have that of {@link TrackedPartitions}. */
+  void regulateInputs(Consumer<byte[], byte[]> consumer, boolean full) {
+    Set<TopicPartition> of = new HashSet<>();
+    followed.values().forEach(each -> of.addAll(each.inputs));
+    if (full) {
+      consumer.pause(of);
+    } else {
+      of.retainAll(consumer.paused());
+      consumer.resume(of);
+    }
+  }
+
+  private List<OffsetTracker> trackers(Set<TopicPartition> of) {
+    List<OffsetTracker> trackers = new ArrayList<>();
+    for (TopicPartition partition : of) {
+      OffsetTracker tracker = tracked.tracker(partition);
+      if (tracker != null) {
+        trackers.add(tracker);
+      }
+    }
+    return trackers;
+  }
+}

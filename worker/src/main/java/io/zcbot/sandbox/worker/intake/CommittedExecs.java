@@ -1,0 +1,61 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.intake;
+
+import io.zcbot.sandbox.worker.sandbox.Time;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.function.BiConsumer;
+
+/**
+ * Tells which execs are committed, once they have been for a while. Whoever hears of it forgets
+ * that they were started; a commit of this worker's that arrives late could take back what the next
+ * owner of the partition committed, and they would be read again.
+ */
+final class CommittedExecs {
+  static final Duration PROVEN = Duration.ofMinutes(1);
+
+  private final BiConsumer<Integer, Long> listener;
+  private final Time time;
+  private final Map<Integer, Deque<Commit>> commits = new HashMap<>();
+
+  private record Commit(long offset, long at) {}
+
+  /** Nothing is committed yet. */
+  CommittedExecs(BiConsumer<Integer, Long> listener, Time time) {
+    this.listener = listener;
+    this.time = time;
+  }
+
+  /** This is committed of a partition; called again and again. */
+  void note(int partition, long offset) {
+    long now = time.nanos();
+    Deque<Commit> of = commits.computeIfAbsent(partition, _ -> new ArrayDeque<>());
+    Commit last = of.peekLast();
+    // One a second is enough.
+    if (last == null
+        || (offset > last.offset && now - last.at >= Duration.ofSeconds(1).toNanos())) {
+      of.addLast(new Commit(offset, now));
+    }
+    Commit proven = null;
+    while (of.size() > 1 && now - of.getFirst().at >= PROVEN.toNanos()) {
+      proven = of.removeFirst();
+    }
+    if (of.size() == 1 && now - of.getFirst().at >= PROVEN.toNanos()) {
+      proven = of.getFirst();
+    }
+    if (proven != null) {
+      listener.accept(partition, proven.offset);
+    }
+  }
+
+  /** The partition is not this worker's any more. */
+  void forget(int partition) {
+    commits.remove(partition);
+  }
+}

@@ -1,0 +1,68 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.intake;
+
+import io.zcbot.sandbox.events.EventFormatException;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Records that no lane gets: those of another partition are forwarded, and those that are not valid
+ * events go to the dead-letter topic. Nothing here blocks.
+ */
+final class Diversions implements AutoCloseable {
+  private static final Logger log = LoggerFactory.getLogger(Diversions.class);
+
+  private final RecordForwarding forwarding;
+  private final Forwarder forwarder;
+  private final IntakeMetrics metrics;
+
+  /**
+   * Diverts nothing yet.
+   *
+   * @param bytes counts what is in flight
+   */
+  Diversions(RecordForwarding forwarding, InFlightBytes bytes, IntakeMetrics metrics) {
+    this.forwarding = forwarding;
+    this.forwarder = new Forwarder(bytes);
+    this.metrics = metrics;
+  }
+
+  /**
+   * Writes a record to the dead-letter topic.
+   *
+   * @param event what it is not, for example "a valid ensure"
+   * @param done run once the log has it; never, where the worker stops before
+   */
+  void deadLetter(
+      ConsumerRecord<byte[], byte[]> record,
+      String event,
+      EventFormatException why,
+      Runnable done) {
+    log.warn(
+        "{} is not {} and is written to the dead-letter topic: {}",
+        ForwardedFrom.originOf(record),
+        event,
+        why.getMessage());
+    metrics.deadLettered(record.topic());
+    forwarder.forward(record, () -> forwarding.deadLetter(record, why), done);
+  }
+
+  /**
+   * Publishes a record in its partition.
+   *
+   * @param done run once the log has it; never, where the worker stops before
+   */
+  void forward(ConsumerRecord<byte[], byte[]> record, int home, Runnable done) {
+    metrics.forwarded(record.topic());
+    forwarder.forward(record, () -> forwarding.forward(record, home), done);
+  }
+
+  @Override
+  public void close() {
+    forwarder.close();
+  }
+}

@@ -1,0 +1,40 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.intake;
+
+import io.zcbot.sandbox.events.Origin;
+import io.zcbot.sandbox.worker.sandbox.Time;
+import java.time.Duration;
+import java.time.Instant;
+import org.jspecify.annotations.Nullable;
+
+/** Until when requests are worked on. */
+final class Expiry {
+  /** No request is worked on for longer than this, whatever its {@code expires_at} says. */
+  static final Duration LONGEST_WAIT = Duration.ofMinutes(10);
+
+  private final Duration fallback;
+  private final Time time;
+
+  /**
+   * An expiry by default.
+   *
+   * @param fallback counted from the record's time, where a request doesn't say
+   */
+  Expiry(Duration fallback, Time time) {
+    this.fallback = fallback;
+    this.time = time;
+  }
+
+  /** How long a request may wait from now on; zero if it is expired. */
+  Duration left(@Nullable Instant expiresAt, Origin origin) {
+    Instant expires = expiresAt != null ? expiresAt : origin.timestamp().plus(fallback);
+    Duration left = Duration.between(time.now(), expires);
+    if (left.isNegative()) {
+      return Duration.ZERO;
+    }
+    return left.compareTo(LONGEST_WAIT) > 0 ? LONGEST_WAIT : left;
+  }
+}

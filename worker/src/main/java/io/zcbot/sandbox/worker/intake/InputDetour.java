@@ -1,0 +1,208 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.intake;
+
+import static java.nio.charset.StandardCharsets.US_ASCII;
+
+import io.zcbot.sandbox.events.EventCodec;
+import io.zcbot.sandbox.events.EventFormatException;
+import io.zcbot.sandbox.events.Input;
+import io.zcbot.sandbox.worker.commands.Taken;
+import java.time.Duration;
+import java.util.Arrays;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.function.ToLongFunction;
+import org.apache.kafka.clients.consumer.Consumer;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.ConsumerRecords;
+import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.TopicPartition;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Reads a partition of inputs again for one command, as fast as the command takes them. While it
+ * does not, the detour has no consumer, so that others read.
+ */
+final class InputDetour {
+  static final Duration CALL_TIMEOUT = Duration.ofSeconds(5);
+
+  private static final Logger log = LoggerFactory.getLogger(InputDetour.class);
+
+  private static final Duration POLL = Duration.ofMillis(200);
+
+  /** How long one waits for the command with a consumer, and so instead of others. */
+  private static final Duration PATIENCE = Duration.ofMillis(500);
+
+  private static final Duration LOOK_AGAIN = Duration.ofSeconds(5);
+  private static final Duration RETRY = Duration.ofSeconds(1);
+
+  private final CommandInputs owner;
+  private final CommandKey key;
+  private final byte[] recordKey;
+  private final TopicPartition partition;
+  private final ToLongFunction<Consumer<byte[], byte[]>> start;
+  private final long signalsBefore;
+  private final InputDetours shared;
+  private final EventCodec codec = new EventCodec();
+  private volatile long end = Long.MAX_VALUE;
+  private @Nullable Long next; // of its thread
+
+  /**
+   * A detour that does not run.
+   *
+   * @param start where it begins
+   * @param signalsBefore signals at this offset and behind are delivered without it
+   */
+  InputDetour(
+      CommandInputs owner,
+      CommandKey key,
+      TopicPartition partition,
+      ToLongFunction<Consumer<byte[], byte[]>> start,
+      long signalsBefore,
+      InputDetours shared) {
+    this.owner = owner;
+    this.key = key;
+    this.recordKey = key.user().toString().getBytes(US_ASCII);
+    this.partition = partition;
+    this.start = start;
+    this.signalsBefore = signalsBefore;
+    this.shared = shared;
+  }
+
+  CommandKey key() {
+    return key;
+  }
+
+  TopicPartition partition() {
+    return partition;
+  }
+
+  /** Whether it delivers the standard input at this offset. */
+  boolean covers(long offset) {
+    return offset < end;
+  }
+
+  /** From this offset on, inputs are delivered without it. */
+  void endAt(long offset) {
+    end = offset;
+  }
+
+  /** Reads until the command or its input ends, or there is nothing more to read. */
+  void run() {
+    try {
+      while (isKnown()) {
+        if (readWithConsumer()) {
+          return;
+        }
+        awaitRoom(LOOK_AGAIN);
+      }
+    } catch (InterruptedException _) {
+      Thread.currentThread().interrupt();
+    } catch (RuntimeException e) {
+      log.error("input of a command could not be read again; please report this", e);
+    } finally {
+      if (end == Long.MAX_VALUE) {
+        owner.ended(this);
+      }
+    }
+  }
+
+  private boolean isKnown() {
+    return shared.work().knows(key.user(), key.execId());
+  }
+
+  /** Returns false if it is to be called again. */
+  private boolean readWithConsumer() throws InterruptedException {
+    shared.reading().acquire();
+    try (Consumer<byte[], byte[]> consumer = shared.newConsumer()) {
+      consumer.assign(List.of(partition));
+      Long known = next;
+      long from = known == null ? start.applyAsLong(consumer) : known;
+      consumer.seek(partition, from);
+      next = from;
+      return read(consumer);
+    } catch (KafkaException e) {
+      log.warn("input of a command could not be read again, will be tried: {}", e.getMessage());
+      return shared.pause(RETRY);
+    } finally {
+      shared.reading().release();
+    }
+  }
+
+  private boolean read(Consumer<byte[], byte[]> consumer) throws InterruptedException {
+    while (isKnown()) {
+      ConsumerRecords<byte[], byte[]> records = consumer.poll(POLL);
+      for (ConsumerRecord<byte[], byte[]> record : records) {
+        Input input = own(record);
+        if (input != null) {
+          switch (deliver(input, record.offset())) {
+            case UNKNOWN -> {
+              return true;
+            }
+            case FULL -> {
+              next = record.offset();
+              return false;
+            }
+            case TAKEN -> {
+              if (input.content() instanceof Input.Content.End) {
+                return true;
+              }
+            }
+          }
+        }
+        next = record.offset() + 1;
+      }
+      long position = consumer.position(partition, CALL_TIMEOUT);
+      next = position;
+      if (records.isEmpty() && owner.takesBack(this, position)) {
+        return true;
+      }
+    }
+    return true;
+  }
+
+  /** The command's input; null if the record is something else. */
+  private @Nullable Input own(ConsumerRecord<byte[], byte[]> record) {
+    if (!Arrays.equals(record.key(), recordKey)) {
+      return null;
+    }
+    try {
+      Input input = codec.decodeInput(record.key(), record.value(), ForwardedFrom.originOf(record));
+      return CommandKey.of(input).equals(key) ? input : null;
+    } catch (EventFormatException _) {
+      return null; // a dead letter already
+    }
+  }
+
+  private Taken deliver(Input input, long offset) throws InterruptedException {
+    if (!CommandInputs.isOfStream(input)) {
+      return offset < signalsBefore ? shared.work().input(input) : Taken.TAKEN;
+    }
+    Taken taken = shared.work().input(input);
+    long began = shared.time().nanos();
+    while (taken == Taken.FULL && shared.time().nanos() - began < PATIENCE.toNanos()) {
+      awaitRoom(PATIENCE);
+      taken = shared.work().input(input);
+    }
+    return taken;
+  }
+
+  private void awaitRoom(Duration limit) throws InterruptedException {
+    CompletableFuture<Void> room = shared.work().room(key.user(), key.execId());
+    try {
+      room.get(limit.toNanos(), TimeUnit.NANOSECONDS);
+    } catch (TimeoutException _) {
+      // The caller looks again.
+    } catch (ExecutionException e) {
+      throw new IllegalStateException("a command's room could not be waited for", e);
+    }
+  }
+}

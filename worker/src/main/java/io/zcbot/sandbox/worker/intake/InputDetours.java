@@ -1,0 +1,125 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.intake;
+
+import io.zcbot.sandbox.worker.commands.CommandWork;
+import io.zcbot.sandbox.worker.sandbox.Time;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Semaphore;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Supplier;
+import org.apache.kafka.clients.consumer.Consumer;
+import org.apache.kafka.clients.consumer.OffsetAndTimestamp;
+import org.apache.kafka.common.TopicPartition;
+
+/** Begins detours, and lets only some of them read at a time: each has a consumer then. */
+class InputDetours implements AutoCloseable {
+  private static final int MOST_READING = 8;
+
+  /** The clocks of brokers differ. */
+  private static final long CLOCKS_MS = 10_000;
+
+  private final Supplier<Consumer<byte[], byte[]>> consumers;
+  private final CommandWork work;
+  private final Time time;
+  private final Semaphore reading = new Semaphore(MOST_READING, true);
+  private final CountDownLatch closed = new CountDownLatch(1);
+  private final ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor();
+
+  /**
+   * None yet.
+   *
+   * @param consumers makes a consumer without a group
+   */
+  InputDetours(Supplier<Consumer<byte[], byte[]>> consumers, CommandWork work, Time time) {
+    this.consumers = consumers;
+    this.work = work;
+    this.time = time;
+  }
+
+  /**
+   * Begins one at an offset.
+   *
+   * @param signalsBefore signals at this offset and behind are delivered without it
+   */
+  InputDetour begin(
+      CommandInputs owner,
+      CommandKey key,
+      TopicPartition partition,
+      long from,
+      long signalsBefore) {
+    return begin(new InputDetour(owner, key, partition, _ -> from, signalsBefore, this));
+  }
+
+  /** As the other one, at an instant. */
+  InputDetour begin(
+      CommandInputs owner,
+      CommandKey key,
+      TopicPartition partition,
+      Instant from,
+      long signalsBefore) {
+    return begin(
+        new InputDetour(
+            owner,
+            key,
+            partition,
+            consumer -> offsetOf(consumer, partition, from),
+            signalsBefore,
+            this));
+  }
+
+  private static long offsetOf(
+      Consumer<byte[], byte[]> consumer, TopicPartition partition, Instant from) {
+    OffsetAndTimestamp first =
+        consumer
+            .offsetsForTimes(
+                Map.of(partition, from.toEpochMilli() - CLOCKS_MS), InputDetour.CALL_TIMEOUT)
+            .get(partition);
+    return first == null
+        ? Objects.requireNonNull(
+            consumer.endOffsets(List.of(partition), InputDetour.CALL_TIMEOUT).get(partition))
+        : first.offset();
+  }
+
+  private InputDetour begin(InputDetour detour) {
+    var _ = threads.submit(detour::run);
+    return detour;
+  }
+
+  Consumer<byte[], byte[]> newConsumer() {
+    return consumers.get();
+  }
+
+  CommandWork work() {
+    return work;
+  }
+
+  Time time() {
+    return time;
+  }
+
+  /** Only so many read at a time. */
+  Semaphore reading() {
+    return reading;
+  }
+
+  /** Waits; returns whether the worker stops. */
+  boolean pause(Duration delay) throws InterruptedException {
+    return closed.await(delay.toNanos(), TimeUnit.NANOSECONDS);
+  }
+
+  @Override
+  public void close() {
+    closed.countDown();
+    threads.shutdownNow();
+  }
+}

@@ -1,0 +1,86 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.intake;
+
+import io.zcbot.sandbox.worker.sandbox.Time;
+import java.time.Duration;
+import java.util.Map;
+import org.apache.kafka.clients.consumer.Consumer;
+import org.apache.kafka.clients.consumer.OffsetAndMetadata;
+import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.OffsetMetadataTooLarge;
+import org.apache.kafka.common.errors.TimeoutException;
+
+/**
+ * The commits of a member of the group: whatever the group acknowledges tells that this worker is a
+ * member, and renews its lease.
+ */
+final class MemberCommits extends OffsetCommits {
+  private final Assignment assignment;
+  private final Lease lease;
+
+  MemberCommits(Consumer<byte[], byte[]> consumer, Assignment assignment, Lease lease, Time time) {
+    super(consumer, assignment, time);
+    this.assignment = assignment;
+    this.lease = lease;
+  }
+
+  @Override
+  void acknowledged(long asked) {
+    lease.renew(asked);
+  }
+
+  /**
+   * Commits what is new of all partitions. Where nothing is new for long, it commits one offset
+   * again: the group's answer renews the lease.
+   */
+  void commitWhereDue() {
+    commitWhereDue(assignment.partitions());
+    if (isDue() && lease.isAging()) {
+      commitLater(assignment.oneCommitted());
+    }
+  }
+
+  /**
+   * Asks the group whether this worker still is a member, by a commit: the group itself answers it,
+   * where a poll would not tell at once. It commits the newest offsets, because it comes behind a
+   * commit that is under way and would take those back.
+   *
+   * @return whether the group answered
+   */
+  boolean isMember(Duration limit) {
+    Map<TopicPartition, OffsetAndMetadata> newest = assignment.committed();
+    newest.putAll(assignment.committable(newest.keySet()));
+    long asked = time.nanos();
+    try {
+      if (!newest.isEmpty()) {
+        consumer.commitSync(newest, limit);
+        assignment.noteCommitted(newest);
+      }
+      lease.renew(asked);
+      return true;
+    } catch (OffsetMetadataTooLarge _) {
+      forgoMetadata();
+      return isMember(limit);
+    } catch (TimeoutException e) {
+      outage.failed(
+          "the group coordinator does not answer; nothing is announced until it does: "
+              + e.getMessage());
+      return false;
+    }
+  }
+
+  /** Renews the lease where it would end soon, while the thread does not come to poll. */
+  void holdLease(Duration limit) {
+    try {
+      if (lease.isAging()) {
+        var _ = isMember(limit);
+      }
+    } catch (KafkaException e) {
+      outage.failed("the group refuses this worker; nothing is announced: " + e.getMessage());
+    }
+  }
+}

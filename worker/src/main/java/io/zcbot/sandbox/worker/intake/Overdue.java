@@ -1,0 +1,39 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.intake;
+
+import java.time.Duration;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
+
+/** Records that should have been answered long ago. */
+final class Overdue {
+  /** An answer may take an engine call longer than its deadline, but no more. */
+  private static final Duration TOLERATED = Duration.ofMinutes(1);
+
+  private Overdue() {}
+
+  /**
+   * Which partitions have such records; null if none has.
+   *
+   * @param what a sentence about them
+   */
+  static @Nullable String problem(
+      String what, String topic, Map<Integer, Duration> overdueByPartition) {
+    Map<Integer, Duration> overdue = new TreeMap<>(overdueByPartition);
+    overdue.values().removeIf(duration -> duration.compareTo(TOLERATED) < 0);
+    return overdue.isEmpty()
+        ? null
+        : what
+            + ", by partition of "
+            + topic
+            + ": "
+            + overdue.entrySet().stream()
+                .map(e -> e.getKey() + " for " + e.getValue().toSeconds() + " s")
+                .collect(Collectors.joining(", "));
+  }
+}

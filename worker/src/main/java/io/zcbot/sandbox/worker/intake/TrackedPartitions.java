@@ -1,0 +1,184 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.intake;
+
+import java.time.Duration;
+import java.util.Collection;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.Map;
+import java.util.OptionalLong;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.stream.Collectors;
+import org.apache.kafka.clients.consumer.Consumer;
+import org.apache.kafka.clients.consumer.OffsetAndMetadata;
+import org.apache.kafka.common.TopicPartition;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Partitions whose offsets are committed, with the progress of each. Confined to the poll thread,
+ * but for the states and the snapshots that gauges read.
+ */
+class TrackedPartitions {
+  private final int maxInFlight;
+  private final Map<TopicPartition, OffsetTracker> progress = new ConcurrentHashMap<>();
+  private final Map<TopicPartition, Integer> inFlight = new ConcurrentHashMap<>();
+  private final Map<TopicPartition, Long> lag = new ConcurrentHashMap<>();
+  private final Map<TopicPartition, Duration> overdue = new ConcurrentHashMap<>();
+
+  private int maxMetadata = CompletedOffsets.MAX_CHARS;
+
+  /**
+   * No partitions yet.
+   *
+   * @param maxInFlight a partition is paused while this many of its records are in flight
+   */
+  TrackedPartitions(int maxInFlight) {
+    this.maxInFlight = maxInFlight;
+  }
+
+  void add(TopicPartition partition, OffsetAndMetadata position) {
+    progress.put(partition, new OffsetTracker(position));
+  }
+
+  Set<TopicPartition> partitions() {
+    return Set.copyOf(progress.keySet());
+  }
+
+  @Nullable OffsetTracker tracker(TopicPartition partition) {
+    return progress.get(partition);
+  }
+
+  void advance(Map<TopicPartition, OffsetAndMetadata> next) {
+    next.forEach(
+        (partition, offset) -> {
+          OffsetTracker at = progress.get(partition);
+          if (at != null) {
+            at.advanceTo(offset);
+          }
+        });
+  }
+
+  /**
+   * Back-pressure, from the counts alone: a rebalance forgets which partitions were paused.
+   *
+   * @param allFull whether none may be read
+   */
+  void regulate(Consumer<byte[], byte[]> consumer, boolean allFull) {
+    Set<TopicPartition> full = new HashSet<>();
+    Set<TopicPartition> free = new HashSet<>();
+    progress.forEach(
+        (partition, at) -> {
+          int open = at.inFlight();
+          inFlight.put(partition, open);
+          (allFull || open >= maxInFlight || !at.state().mayBegin() ? full : free).add(partition);
+        });
+    full.removeAll(consumer.paused());
+    free.retainAll(consumer.paused());
+    if (!full.isEmpty()) {
+      consumer.pause(full);
+    }
+    if (!free.isEmpty()) {
+      consumer.resume(free);
+    }
+  }
+
+  /** Whether records of any partition are asked for, or there is none to ask of. */
+  boolean isFetched(Consumer<byte[], byte[]> consumer) {
+    return progress.isEmpty() || !consumer.paused().containsAll(progress.keySet());
+  }
+
+  /**
+   * Notes for how long records have been overdue.
+   *
+   * @param now on the monotonic clock
+   */
+  void noteOverdue(long now) {
+    progress.forEach((partition, at) -> overdue.put(partition, at.overdue(now)));
+  }
+
+  /** For the gauge; asks the consumer's network thread, so not for every batch. */
+  void noteLag(Consumer<byte[], byte[]> consumer) {
+    for (TopicPartition partition : progress.keySet()) {
+      OptionalLong behind = consumer.currentLag(partition);
+      if (behind.isPresent()) {
+        lag.put(partition, behind.getAsLong());
+      }
+    }
+  }
+
+  /** The brokers are set to accept less metadata than is usual, so commits go without. */
+  void forgoMetadata() {
+    maxMetadata = 0;
+  }
+
+  /** What can be committed of some partitions. */
+  Map<TopicPartition, OffsetAndMetadata> committable(Collection<TopicPartition> of) {
+    Map<TopicPartition, OffsetAndMetadata> offsets = new HashMap<>();
+    for (TopicPartition partition : of) {
+      OffsetTracker at = progress.get(partition);
+      if (at != null) {
+        at.committable(maxMetadata).ifPresent(offset -> offsets.put(partition, offset));
+      }
+    }
+    return offsets;
+  }
+
+  Map<TopicPartition, OffsetAndMetadata> committed() {
+    Map<TopicPartition, OffsetAndMetadata> same = new HashMap<>();
+    progress.forEach((partition, at) -> same.put(partition, at.committed()));
+    return same;
+  }
+
+  /** What is committed of any one partition; empty if there is none. */
+  Map<TopicPartition, OffsetAndMetadata> oneCommitted() {
+    return progress.entrySet().stream()
+        .min(Comparator.comparingInt(entry -> entry.getKey().partition()))
+        .map(entry -> Map.of(entry.getKey(), entry.getValue().committed()))
+        .orElse(Map.of());
+  }
+
+  void noteCommitted(Map<TopicPartition, OffsetAndMetadata> offsets) {
+    offsets.forEach(
+        (partition, offset) -> {
+          OffsetTracker at = progress.get(partition);
+          if (at != null) {
+            at.committed(offset);
+          }
+        });
+  }
+
+  void remove(Collection<TopicPartition> gone) {
+    for (TopicPartition partition : gone) {
+      progress.remove(partition);
+      inFlight.remove(partition);
+      lag.remove(partition);
+      overdue.remove(partition);
+    }
+  }
+
+  /** Records in flight per partition of a topic. Any thread. */
+  Map<Integer, Integer> inFlightByPartition(String topic) {
+    return byPartition(inFlight, topic);
+  }
+
+  /** Records not yet read per partition of a topic, where known. Any thread. */
+  Map<Integer, Long> lagByPartition(String topic) {
+    return byPartition(lag, topic);
+  }
+
+  /** For how long a record of each partition of a topic has been overdue. Any thread. */
+  Map<Integer, Duration> overdueByPartition(String topic) {
+    return byPartition(overdue, topic);
+  }
+
+  private static <V> Map<Integer, V> byPartition(Map<TopicPartition, V> all, String topic) {
+    return Map.copyOf(all).entrySet().stream()
+        .filter(entry -> entry.getKey().topic().equals(topic))
+        .collect(Collectors.toMap(entry -> entry.getKey().partition(), Map.Entry::getValue));
+  }
+}

@@ -1,0 +1,76 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.intake;
+
+import io.zcbot.sandbox.events.Input;
+import java.util.ArrayList;
+import java.util.List;
+import org.apache.kafka.common.TopicPartition;
+
+/**
+ * Inputs of one command that is not known yet. If there is no room for them, they are left in the
+ * log, and only the first one's offset is kept.
+ */
+final class WaitingInputs {
+  /** Counted for a command besides its inputs. */
+  static final int OVERHEAD = 512;
+
+  final TopicPartition partition;
+  final long first;
+  final long since;
+  private final List<Held> held = new ArrayList<>();
+  private int count;
+  private boolean left;
+  private long bytes = OVERHEAD;
+
+  /** An input that was read. */
+  record Held(Input input, long offset) {}
+
+  /**
+   * None yet.
+   *
+   * @param first the offset of the first one
+   * @param since when it was read, on the monotonic clock
+   */
+  WaitingInputs(TopicPartition partition, long first, long since) {
+    this.partition = partition;
+    this.first = first;
+    this.since = since;
+  }
+
+  void add(Input input, long offset, long size) {
+    count++;
+    if (!left) {
+      held.add(new Held(input, offset));
+      bytes += size;
+    }
+  }
+
+  /** Leaves them in the log. */
+  void leave() {
+    left = true;
+    held.clear();
+    bytes = OVERHEAD;
+  }
+
+  /** Whether they have to be read again. */
+  boolean areLeft() {
+    return left;
+  }
+
+  List<Held> held() {
+    return held;
+  }
+
+  /** How many there are, held or left. */
+  int count() {
+    return count;
+  }
+
+  /** What they take in memory. */
+  long bytes() {
+    return bytes;
+  }
+}

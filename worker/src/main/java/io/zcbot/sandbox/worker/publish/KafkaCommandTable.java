@@ -1,0 +1,153 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.publish;
+
+import io.zcbot.sandbox.events.CommandEntry;
+import io.zcbot.sandbox.events.EventCodec;
+import io.zcbot.sandbox.events.Topic;
+import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.commands.CommandTable;
+import io.zcbot.sandbox.worker.kafka.KeyPartitions;
+import io.zcbot.sandbox.worker.sandbox.Fence;
+import io.zcbot.sandbox.worker.sandbox.FencedException;
+import java.time.Duration;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Writes the command table. What does not have to be waited for is written one after another for
+ * each command, the newest state only, and again until the log has it.
+ */
+public final class KafkaCommandTable implements CommandTable {
+  private static final Duration RETRY = Duration.ofSeconds(1);
+
+  private final Publisher publisher;
+  private final KeyPartitions partitions;
+  private final String topic;
+  private final ScheduledExecutorService timer;
+  private final EventCodec codec = new EventCodec();
+  private final Map<Key, Pending> pending = new HashMap<>();
+
+  private record Key(UserId user, String execId) {}
+
+  /** What the log is to have; no entry removes the one that it has. */
+  private static final class Pending {
+    @Nullable CommandEntry wanted;
+    boolean isNewer;
+  }
+
+  /**
+   * A table that is written to when it is told to.
+   *
+   * @param timer runs the repetitions
+   */
+  public KafkaCommandTable(
+      Publisher publisher,
+      KeyPartitions partitions,
+      String topicPrefix,
+      ScheduledExecutorService timer) {
+    this.publisher = publisher;
+    this.partitions = partitions;
+    this.topic = Topic.COMMANDS.named(topicPrefix);
+    this.timer = timer;
+  }
+
+  @Override
+  public void started(CommandEntry entry, Fence fence)
+      throws FencedException, InterruptedException {
+    publisher.send(record(entry.userId(), entry.execId(), entry), fence);
+  }
+
+  @Override
+  public void answered(CommandEntry entry) {
+    CommandEntry answered =
+        new CommandEntry(
+            entry.userId(),
+            entry.execId(),
+            entry.partition(),
+            entry.offset(),
+            entry.container(),
+            entry.startedAt(),
+            true);
+    write(new Key(entry.userId(), entry.execId()), answered);
+  }
+
+  @Override
+  public void remove(UserId user, String execId) {
+    write(new Key(user, execId), null);
+  }
+
+  private void write(Key key, @Nullable CommandEntry wanted) {
+    synchronized (pending) {
+      Pending before = pending.get(key);
+      if (before != null) {
+        before.wanted = wanted;
+        before.isNewer = true;
+        return;
+      }
+      Pending fresh = new Pending();
+      fresh.wanted = wanted;
+      pending.put(key, fresh);
+    }
+    send(key, wanted);
+  }
+
+  /** On a thread of its own: the producer blocks while it is full. */
+  private void send(Key key, @Nullable CommandEntry entry) {
+    var _ = Thread.ofVirtual().name("command-table").start(() -> sendNow(key, entry));
+  }
+
+  private void sendNow(Key key, @Nullable CommandEntry entry) {
+    var _ =
+        publisher
+            .sendOnce(record(key.user, key.execId, entry))
+            .whenComplete((_, failure) -> sent(key, failure == null));
+  }
+
+  private void sent(Key key, boolean succeeded) {
+    synchronized (pending) {
+      Pending now = pending.get(key);
+      if (now == null) {
+        return;
+      }
+      if (succeeded && !now.isNewer) {
+        pending.remove(key);
+        return;
+      }
+    }
+    if (!timer.isShutdown()) {
+      var _ =
+          timer.schedule(
+              () -> sendAgain(key), succeeded ? 0 : RETRY.toMillis(), TimeUnit.MILLISECONDS);
+    }
+  }
+
+  private void sendAgain(Key key) {
+    CommandEntry wanted;
+    synchronized (pending) {
+      Pending now = pending.get(key);
+      if (now == null) {
+        return;
+      }
+      now.isNewer = false;
+      wanted = now.wanted;
+    }
+    send(key, wanted);
+  }
+
+  /** In the user's partition, though the key is more than the user. */
+  private ProducerRecord<byte[], byte[]> record(
+      UserId user, String execId, @Nullable CommandEntry entry) {
+    return new ProducerRecord<>(
+        topic,
+        partitions.of(user),
+        codec.commandKey(user, execId),
+        entry == null ? null : codec.encodeCommand(entry));
+  }
+}

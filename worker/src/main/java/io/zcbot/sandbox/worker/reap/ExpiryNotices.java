@@ -1,0 +1,90 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.reap;
+
+import io.zcbot.sandbox.events.Expiring;
+import io.zcbot.sandbox.worker.engine.EngineException;
+import io.zcbot.sandbox.worker.sandbox.Announcer;
+import io.zcbot.sandbox.worker.sandbox.Sandbox;
+import io.zcbot.sandbox.worker.sandbox.Time;
+import java.time.Duration;
+import java.util.Collections;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Set;
+import java.util.WeakHashMap;
+import org.jspecify.annotations.Nullable;
+
+/** Announces ends of sandboxes some time before, once for each. */
+final class ExpiryNotices {
+  private final Announcer announcer;
+  private final HiddenUse hiddenUse;
+  private final Idleness idleness;
+  private final Reaper.Limits limits;
+  private final Time time;
+
+  /** The last use after which it was announced that a sandbox expires. */
+  private final Map<Sandbox, Long> idle = Collections.synchronizedMap(new WeakHashMap<>());
+
+  private final Set<Sandbox> lifetime =
+      Collections.synchronizedSet(Collections.newSetFromMap(new WeakHashMap<>()));
+
+  ExpiryNotices(
+      Announcer announcer,
+      HiddenUse hiddenUse,
+      Idleness idleness,
+      Reaper.Limits limits,
+      Time time) {
+    this.announcer = announcer;
+    this.hiddenUse = hiddenUse;
+    this.idleness = idleness;
+    this.limits = limits;
+    this.time = time;
+  }
+
+  /** Why a sandbox ends soon, if that is to be announced and was not yet. */
+  Expiring.@Nullable Reason due(Sandbox sandbox) {
+    Duration notice = limits.notice();
+    if (notice == null || !idleness.isFollowed(sandbox)) {
+      return null; // of another worker's user that worker may say otherwise
+    }
+    if (limits.maxLifetime() != null
+        && lifetimeEnd(sandbox, limits.maxLifetime()) - time.nanos() <= notice.toNanos()
+        && !lifetime.contains(sandbox)) {
+      return Expiring.Reason.LIFETIME;
+    }
+    // A shorter TTL than the notice leaves no time for one.
+    Duration before = idleness.ttl(sandbox).minus(notice);
+    return before.isPositive()
+            && idleness.isIdleFor(sandbox, before)
+            && !Objects.equals(idle.get(sandbox), sandbox.lastActive())
+        ? Expiring.Reason.IDLE
+        : null;
+  }
+
+  /** Announces it, unless it turns out to be in use. Runs in the user's lane. */
+  void give(Sandbox sandbox) throws EngineException, InterruptedException {
+    Expiring.Reason reason = due(sandbox);
+    switch (reason) {
+      case null -> {}
+      case LIFETIME -> {
+        Duration most = Objects.requireNonNull(limits.maxLifetime());
+        announcer.expiring(sandbox, reason, lifetimeEnd(sandbox, most));
+        lifetime.add(sandbox);
+      }
+      case IDLE -> {
+        if (hiddenUse.ask(sandbox) == HiddenUse.Answer.UNUSED) {
+          long lastActive = sandbox.lastActive();
+          announcer.expiring(sandbox, reason, lastActive + idleness.ttl(sandbox).toNanos());
+          idle.put(sandbox, lastActive);
+        }
+      }
+    }
+  }
+
+  private static long lifetimeEnd(Sandbox sandbox, Duration maxLifetime) {
+    return sandbox.startedAt() + maxLifetime.toNanos();
+  }
+}

@@ -1,0 +1,40 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.reap;
+
+import io.zcbot.sandbox.worker.sandbox.IdleTtls;
+import io.zcbot.sandbox.worker.sandbox.Sandbox;
+import java.time.Duration;
+import java.util.OptionalLong;
+
+/**
+ * Tells how long sandboxes are unused. Judged up to the low watermark only, because activity that
+ * has not been read yet may count.
+ */
+final class Idleness {
+  private final LowWatermark lowWatermark;
+  private final IdleTtls ttls;
+
+  Idleness(LowWatermark lowWatermark, IdleTtls ttls) {
+    this.lowWatermark = lowWatermark;
+    this.ttls = ttls;
+  }
+
+  boolean isIdleFor(Sandbox sandbox, Duration duration) {
+    OptionalLong readUpTo = lowWatermark.readUpTo(sandbox.partition());
+    return readUpTo.isPresent()
+        && readUpTo.getAsLong() - sandbox.lastActive() >= duration.toNanos();
+  }
+
+  /** Whether its user is this worker's, as far as that is known. */
+  boolean isFollowed(Sandbox sandbox) {
+    return lowWatermark.readUpTo(sandbox.partition()).isPresent();
+  }
+
+  /** How long this one may be unused. */
+  Duration ttl(Sandbox sandbox) {
+    return ttls.of(sandbox);
+  }
+}

@@ -1,0 +1,411 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.audit;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.zcbot.sandbox.events.ContainerRef;
+import io.zcbot.sandbox.events.Data;
+import io.zcbot.sandbox.events.EventIds;
+import io.zcbot.sandbox.events.Exec;
+import io.zcbot.sandbox.events.Exited;
+import io.zcbot.sandbox.events.Output;
+import io.zcbot.sandbox.events.OutputStreamName;
+import io.zcbot.sandbox.events.Reaped;
+import io.zcbot.sandbox.events.Topic;
+import io.zcbot.sandbox.worker.audit.log.Coverage;
+import io.zcbot.sandbox.worker.audit.result.AuditedCommand;
+import io.zcbot.sandbox.worker.audit.result.Check;
+import io.zcbot.sandbox.worker.audit.result.Violation;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Test;
+
+/** I11, I12, I14, and commands as uses of a sandbox. */
+class CommandRuleTest extends OneUsersLog {
+  /** Expiry, default time-out, its enforcement, grace, skew. */
+  private static final int DUE = 60 + 60 + 15 + 10 + 2;
+
+  private TestLog.Entry exec(double t, String id) {
+    return exec(t, id, null, null);
+  }
+
+  private TestLog.Entry exec(
+      double t, String id, @Nullable Instant expires, @Nullable Duration timeout) {
+    return log.add(
+        0,
+        ms(t),
+        new Exec(
+            id,
+            USER,
+            at(t),
+            null,
+            expires,
+            new Exec.Program.Command(List.of("python3", "-c", "print(6*7)")),
+            Data.of("secret"),
+            false,
+            Map.of(),
+            null,
+            timeout,
+            null,
+            true,
+            null,
+            true));
+  }
+
+  private TestLog.Entry output(double t, String execId, long seq) {
+    return log.add(
+        0,
+        ms(t),
+        new Output(
+            EventIds.output(execId, seq),
+            USER,
+            execId,
+            at(t),
+            seq,
+            OutputStreamName.STDOUT,
+            Data.of("secret")));
+  }
+
+  private TestLog.Entry exited(double t, String execId, String container, double started) {
+    return exited(t, EventIds.exited(execId), execId, Exited.Reason.EXITED, container, started, 0);
+  }
+
+  private TestLog.Entry exited(
+      double t,
+      String id,
+      String execId,
+      Exited.Reason reason,
+      @Nullable String container,
+      double started,
+      long outputs) {
+    boolean hasRun = container != null;
+    return log.add(
+        0,
+        ms(t),
+        new Exited(
+            id,
+            USER,
+            execId,
+            at(t),
+            reason,
+            reason == Exited.Reason.EXITED ? 3 : null,
+            null,
+            outputs > 0 ? null : Data.of("secret"),
+            null,
+            outputs,
+            false,
+            0,
+            hasRun ? new ContainerRef("zcbot-sandbox-" + USER, container, "host-w1", "w1") : null,
+            hasRun ? at(started) : null,
+            hasRun ? ms(t) - ms(started) : 0,
+            null,
+            null,
+            false));
+  }
+
+  private TestLog.Entry notStarted(double t, String execId, Exited.Reason reason) {
+    return exited(t, EventIds.exited(execId), execId, reason, null, 0, 0);
+  }
+
+  private static AuditedCommand only(TestLog.Told told) {
+    return told.findings().stream()
+        .filter(AuditedCommand.class::isInstance)
+        .map(AuditedCommand.class::cast)
+        .reduce(
+            (a, b) -> {
+              throw new AssertionError("two commands: " + a + ", " + b);
+            })
+        .orElseThrow();
+  }
+
+  @Test
+  void aCommandAndItsAnswer() {
+    TestLog.Entry exec = exec(0, "e1");
+    output(0.1, "e1", 0);
+    output(0.2, "e1", 1);
+    TestLog.Entry exited =
+        exited(0.5, EventIds.exited("e1"), "e1", Exited.Reason.EXITED, "c1", 0.1, 2);
+    TestLog.Told told = audit(1_000);
+    assertThat(told.violations()).isEmpty();
+    assertThat(only(told))
+        .isEqualTo(
+            new AuditedCommand(
+                USER,
+                "e1",
+                at(0),
+                "python3 -c 'print(6*7)'",
+                exec.position,
+                new AuditedCommand.Answer(
+                    Exited.Reason.EXITED,
+                    3,
+                    null,
+                    "c1",
+                    500,
+                    400,
+                    null,
+                    new AuditedCommand.Written(2, 12, false),
+                    exited.position)));
+    assertThat(told.findings().toString()).doesNotContain("secret");
+    assertThat(told.summary().commands().answers()).isEqualTo(Map.of(Exited.Reason.EXITED, 1L));
+    assertThat(told.summary().commands().outputBytes()).isEqualTo(12);
+  }
+
+  @Test
+  void i11OpenUntilExpiryTimeoutAndGraceAreOver() {
+    TestLog.Entry exec = exec(0, "e1");
+    assertThat(checks(DUE)).isEmpty();
+    assertThat(audit(DUE).summary().commands().open()).isOne();
+    assertThat(audit(DUE + 0.001).violations())
+        .singleElement()
+        .satisfies(
+            v -> {
+              assertThat(v.check()).isEqualTo(Check.I11);
+              assertThat(v.evidence()).containsExactly(exec.position);
+            });
+    assertThat(only(audit(DUE)).answer()).isNull();
+  }
+
+  @Test
+  void i11GoesByWhatTheExecSaysButItDoesNotWaitForEverToStart() {
+    exec(0, "e1", at(5), Duration.ofSeconds(100));
+    assertThat(checks(5 + 100 + 27)).isEmpty();
+    assertThat(checks(5 + 100 + 27.001)).containsExactly(Check.I11);
+
+    log.entries.clear();
+    exec(0, "e1", at(1_000_000), null);
+    assertThat(checks(600 + 60 + 27)).isEmpty();
+    assertThat(checks(600 + 60 + 27.001)).containsExactly(Check.I11);
+  }
+
+  @Test
+  void i11IsNotJudgedWhereTheAnswersAreNotKnown() {
+    exec(0, "e1");
+    Coverage late = Coverage.ever();
+    late.cut(Topic.EXITED, 0, ms(100));
+    assertThat(TestLog.audit(Rules.DEFAULT, late, log.records(), ms(1_000)).violations()).isEmpty();
+  }
+
+  @Test
+  void i11AnAnswerMayBeRepeatedUnderItsId() {
+    exec(0, "e1");
+    exited(1, "e1", "c1", 0.5);
+    exited(2, "e1", "c1", 0.5);
+    TestLog.Told told = audit(1_000);
+    assertThat(told.violations()).isEmpty();
+    assertThat(told.summary().commands().answeredAgain()).isOne();
+    assertThat(told.summary().records().repeated()).containsEntry(Topic.EXITED, 1L);
+    assertThat(only(told).answer()).isNotNull();
+  }
+
+  @Test
+  void i11AnAnswerUnderAnotherIdIsOneTooMany() {
+    exec(0, "e1");
+    TestLog.Entry one = notStarted(1, "e1", Exited.Reason.EXPIRED);
+    TestLog.Entry other = exited(2, "another", "e1", Exited.Reason.LOST, null, 0, 0);
+    exited(3, "third", "e1", Exited.Reason.LOST, null, 0, 0);
+    assertThat(audit(1_000).violations())
+        .singleElement()
+        .satisfies(
+            v -> {
+              assertThat(v.check()).isEqualTo(Check.I11);
+              assertThat(v.evidence()).containsExactly(one.position, other.position);
+            });
+  }
+
+  @Test
+  void anExecThatIsReadAgainIsOneExec() {
+    exec(0, "e1");
+    exited(1, "e1", "c1", 0.5);
+    exec(2, "e1");
+    TestLog.Told told = audit(1_000);
+    assertThat(told.violations()).isEmpty();
+    assertThat(told.summary().commands().count()).isOne();
+    assertThat(told.summary().records().repeated()).containsEntry(Topic.EXEC, 1L);
+  }
+
+  @Test
+  void i12OneCommandTwoStarts() {
+    exec(0, "e1");
+    TestLog.Entry one = exited(1, "e1", "c1", 0.5);
+    TestLog.Entry other = exited(2, "e1", "c2", 0.5);
+    exited(3, "e1", "c2", 2.5);
+    Violation violation = audit(1_000).violations().getFirst();
+    assertThat(violation.check()).isEqualTo(Check.I12);
+    assertThat(violation.evidence()).containsExactly(one.position, other.position);
+    assertThat(audit(1_000).violations()).hasSize(1);
+
+    log.entries.remove(other);
+    assertThat(checks(1_000)).containsExactly(Check.I12);
+  }
+
+  /** The worker died after the answer, and the next one knows only that it was started. */
+  @Test
+  void aLostCommandOfTheSameStartIsNoOther() {
+    exec(0, "e1");
+    exited(1, "e1", "c1", 0.5);
+    exited(20, EventIds.exited("e1"), "e1", Exited.Reason.LOST, "c1", 0.5, 0);
+    notStarted(30, "e1", Exited.Reason.REJECTED);
+    assertThat(checks(1_000)).isEmpty();
+  }
+
+  /** Answered in the moment in which its worker was killed, and read again by the next. */
+  @Test
+  void i12IsAboutStartsNotAboutAnswers() {
+    exec(0, "e1");
+    notStarted(1, "e1", Exited.Reason.REJECTED);
+    TestLog.Entry one = exited(2, "e1", "c1", 1.5);
+    assertThat(checks(1_000)).isEmpty();
+    TestLog.Entry other = exited(3, "e1", "c1", 2.5);
+    assertThat(audit(1_000).violations())
+        .singleElement()
+        .satisfies(
+            v -> {
+              assertThat(v.check()).isEqualTo(Check.I12);
+              assertThat(v.evidence()).containsExactly(one.position, other.position);
+            });
+  }
+
+  @Test
+  void i14AGapInTheOutput() {
+    exec(0, "e1");
+    output(1, "e1", 0);
+    TestLog.Entry third = output(3, "e1", 2);
+    output(4, "e1", 4);
+    exited(5, EventIds.exited("e1"), "e1", Exited.Reason.EXITED, "c1", 0.5, 5);
+    assertThat(audit(1_000).violations())
+        .singleElement()
+        .satisfies(
+            v -> {
+              assertThat(v.check()).isEqualTo(Check.I14);
+              assertThat(v.evidence()).containsExactly(third.position);
+            });
+  }
+
+  @Test
+  void i14TheEndOfTheOutputIsMissing() {
+    exec(0, "e1");
+    output(1, "e1", 0);
+    TestLog.Entry end = exited(5, EventIds.exited("e1"), "e1", Exited.Reason.EXITED, "c1", 0.5, 2);
+    TestLog.Told told = audit(1_000);
+    assertThat(told.violations())
+        .singleElement()
+        .satisfies(
+            v -> {
+              assertThat(v.check()).isEqualTo(Check.I14);
+              assertThat(v.evidence()).containsExactly(end.position);
+            });
+    assertThat(only(told).answer()).isNotNull();
+    // The end of the log may have been taken before the outputs were.
+    assertThat(checks(15)).isEmpty();
+  }
+
+  @Test
+  void outputMayBeRepeatedAndReadBehindTheAnswer() {
+    exec(0, "e1");
+    output(1, "e1", 0);
+    output(1.1, "e1", 0);
+    exited(2, EventIds.exited("e1"), "e1", Exited.Reason.EXITED, "c1", 0.5, 2);
+    output(2.1, "e1", 1);
+    TestLog.Told told = audit(1_000);
+    assertThat(told.violations()).isEmpty();
+    assertThat(told.summary().records().repeated()).containsEntry(Topic.OUTPUT, 1L);
+    assertThat(only(told).answer().output()).isEqualTo(new AuditedCommand.Written(2, 12, false));
+  }
+
+  @Test
+  void outputsThatRetentionCutOffAreNotMissing() {
+    output(1, "e1", 7);
+    exited(2, EventIds.exited("e1"), "e1", Exited.Reason.EXITED, "c1", 0.5, 8);
+    TestLog.Told told = audit(1_000);
+    assertThat(told.violations()).isEmpty();
+    assertThat(told.summary().commands().answersWithoutExec()).isOne();
+  }
+
+  @Test
+  void manyCommandsAreEachToldOnce() {
+    for (int i = 0; i < 500; i++) {
+      exec(i, "e" + i);
+      output(i + 0.1, "e" + i, 0);
+      exited(i + 0.5, EventIds.exited("e" + i), "e" + i, Exited.Reason.EXITED, "c1", i + 0.1, 1);
+    }
+    TestLog.Told told = audit(1_000);
+    assertThat(told.violations()).isEmpty();
+    assertThat(told.findings()).filteredOn(AuditedCommand.class::isInstance).hasSize(500);
+    assertThat(told.summary().commands().answers()).isEqualTo(Map.of(Exited.Reason.EXITED, 500L));
+  }
+
+  @Test
+  void aReadyThatAnExecCausedIsNoAnswerToAnUnknownEnsure() {
+    exec(0, "e1");
+    ready(0.3, "e1", "c1", "w1");
+    exited(1, "e1", "c1", 0.5);
+    TestLog.Told told = audit(100);
+    assertThat(told.violations()).isEmpty();
+    assertThat(told.summary().ensures().answersWithoutEnsure()).isZero();
+  }
+
+  @Test
+  void i5ACommandIsUse() {
+    ready(0, "e0", "c1", "w1");
+    exec(100, "e1");
+    TestLog.Entry exited = exited(200, "e1", "c1", 100.1);
+    TestLog.Entry end = reaped(TTL + 1, "c1", "w1", Reaped.Reason.IDLE);
+    Violation violation = audit(1_000).violations().getFirst();
+    assertThat(violation.check()).isEqualTo(Check.I5);
+    assertThat(violation.evidence()).containsExactly(exited.position, end.position);
+
+    log.entries.remove(end);
+    reaped(200 + TTL, "c1", "w1", Reaped.Reason.IDLE);
+    assertThat(checks(1_000)).isEmpty();
+  }
+
+  @Test
+  void i6NoSandboxIsIdleWhileACommandRuns() {
+    ready(0, "e0", "c1", "w1");
+    exec(1, "e1", null, Duration.ofHours(2));
+    assertThat(checks(3_000)).as("still running").isEmpty();
+    exited(3_000, "e1", "c1", 1.1);
+    activity(3_000 + TTL, "a1");
+    reaped(3_000 + 2 * TTL, "c1", "w1", Reaped.Reason.IDLE);
+    assertThat(checks(10_000)).isEmpty();
+  }
+
+  @Test
+  void i6IdleAfterACommand() {
+    ready(0, "e0", "c1", "w1");
+    exec(1, "e1", null, Duration.ofHours(2));
+    TestLog.Entry exited = exited(1_000, "e1", "c1", 1.1);
+    TestLog.Entry end = reaped(1_000 + LONGEST_IDLE + 1, "c1", "w1", Reaped.Reason.IDLE);
+    Violation violation = audit(10_000).violations().getFirst();
+    assertThat(violation.check()).isEqualTo(Check.I6);
+    assertThat(violation.evidence()).containsExactly(exited.position, end.position);
+  }
+
+  /** Whoever answers `lost` does not know when the command ended, and neither does the audit. */
+  @Test
+  void aLostCommandExcusesAndProvesNothing() {
+    ready(0, "e0", "c1", "w1");
+    exec(1, "e1", null, Duration.ofHours(2));
+    exited(600, EventIds.exited("e1"), "e1", Exited.Reason.LOST, "c1", 1.1, 0);
+    TestLog.Entry end = reaped(600 + TTL, "c1", "w1", Reaped.Reason.IDLE);
+    assertThat(checks(10_000)).isEmpty();
+    log.entries.remove(end);
+    reaped(620, "c1", "w1", Reaped.Reason.IDLE);
+    assertThat(checks(10_000)).isEmpty();
+  }
+
+  @Test
+  void idsOneForAnExecAndAnEnsure() {
+    ensure(0, "same");
+    failed(0.1, "same");
+    exec(1, "same");
+    notStarted(2, "same", Exited.Reason.NO_SANDBOX);
+    assertThat(checks(1_000)).containsExactly(Check.IDS);
+  }
+}

@@ -1,0 +1,274 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import io.zcbot.sandbox.events.Ready;
+import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.cli.terminal.StandardStreams;
+import io.zcbot.sandbox.worker.testkit.deployment.Deployment;
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInstance;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.parallel.ResourceLock;
+
+/** Somebody uses sandboxes from the command line, with a worker on a real engine and Kafka. */
+@Tag("engine")
+@Tag("kafka")
+@Timeout(value = 3, unit = TimeUnit.MINUTES)
+@ResourceLock("logging")
+@TestInstance(TestInstance.Lifecycle.PER_CLASS)
+class CommandLineIT {
+  private static final long PATIENCE_SECONDS = 60;
+
+  @TempDir private Path here;
+  private Deployment deployment;
+
+  @BeforeAll
+  void deploy() throws Exception {
+    deployment = new Deployment();
+    deployment.start("a");
+  }
+
+  @AfterAll
+  void leaveNothing() throws Exception {
+    deployment.close();
+  }
+
+  private record Ran(int exitCode, byte[] out, String err) {
+    String text() {
+      return new String(out, StandardCharsets.UTF_8);
+    }
+  }
+
+  private Ran sandbox(String... args) {
+    return sandbox(new byte[0], args);
+  }
+
+  private Ran sandbox(byte[] in, String... args) {
+    ByteArrayOutputStream out = new ByteArrayOutputStream();
+    ByteArrayOutputStream err = new ByteArrayOutputStream();
+    StandardStreams streams =
+        new StandardStreams(new ByteArrayInputStream(in), out, err, false, false, false);
+    Console console =
+        new Console(
+            deployment.environment("a"),
+            new PrintWriter(out, true, StandardCharsets.UTF_8),
+            new PrintWriter(err, true, StandardCharsets.UTF_8),
+            false);
+    int code = Cli.commandLine(console, Cli::engine, () -> streams).execute(args);
+    return new Ran(code, out.toByteArray(), err.toString(StandardCharsets.UTF_8));
+  }
+
+  private static byte[] bytes(int count) {
+    byte[] bytes = new byte[count];
+    new Random(count).nextBytes(bytes);
+    return bytes;
+  }
+
+  @Test
+  void aCommandMakesItsSandboxAndItsStreamsAndExitCodeArePassedOn() throws Exception {
+    String user = Deployment.newUser().toString();
+    Ran ran = sandbox("exec", user, "--", "sh", "-c", "id -u; echo oops >&2; exit 42");
+    assertThat(ran.exitCode()).as(ran.err()).isEqualTo(42);
+    assertThat(ran.text()).isEqualTo("1000\n");
+    assertThat(ran.err()).isEqualTo("oops\n");
+
+    byte[] in = bytes(3_000_000);
+    Ran cat = sandbox(in, "exec", "-i", user, "cat");
+    assertThat(cat.exitCode()).as(cat.err()).isZero();
+    assertThat(cat.out()).isEqualTo(in);
+
+    Ran json =
+        sandbox("exec", "--json", "-e", "A=b c", "-w", "/tmp", "--shell", user, "pwd; echo $A");
+    assertThat(json.exitCode()).isZero();
+    assertThat(json.text()).contains("\"stdout\":\"/tmp\\nb c\\n\"", "\"exit_code\":0");
+  }
+
+  @Test
+  void otherEndsHaveCodesOfTheirOwn() {
+    String user = Deployment.newUser().toString();
+    Ran none = sandbox("exec", "--no-ensure", user, "true");
+    assertThat(none.exitCode()).isEqualTo(ExitCode.NOT_RUN);
+    assertThat(none.err()).contains("the user has no sandbox");
+
+    Ran slow = sandbox("exec", "--timeout", "1s", user, "sleep", "60");
+    assertThat(slow.exitCode()).isEqualTo(ExitCode.TIMED_OUT);
+    assertThat(slow.err()).contains("ran into its time-out");
+
+    Ran unknown = sandbox("exec", user, "no-such-program");
+    assertThat(unknown.exitCode()).isEqualTo(ExitCode.NOT_RUN);
+    assertThat(unknown.err()).contains("the command did not run: ");
+
+    assertThat(sandbox("exec", "--shell", user, "kill -TERM $$").exitCode()).isEqualTo(128 + 15);
+
+    Ran cut = sandbox("exec", "--max-output", "1000", "--shell", user, "yes | head -c 100000");
+    assertThat(cut.out()).hasSize(1000);
+    assertThat(cut.err()).contains("its output was cut off");
+  }
+
+  @Test
+  void filesAndDirectoriesGoInAndOut() throws Exception {
+    UserId user = Deployment.newUser();
+    Path project = Files.createDirectories(here.resolve("project/src"));
+    Files.writeString(project.resolve("main.py"), "print(open('src/data', 'rb').read()[:3])");
+    byte[] data = bytes(9_000_000);
+    Files.write(project.resolve("data"), data);
+
+    Ran in = sandbox("cp", here.resolve("project").toString(), user + ":");
+    assertThat(in.exitCode()).as(in.err()).isZero();
+    Ready ready = deployment.log().awaitReady(user, 1);
+    Path workspace = Path.of(ready.environment().workspace());
+    assertThat(workspace.resolve("project/src/data")).hasBinaryContent(data);
+    Ran hidden = sandbox("exec", user.toString(), "ls", "-A");
+    assertThat(hidden.text()).isEqualTo("project\n");
+
+    var _ = sandbox("exec", "--shell", user.toString(), "ln -s /etc/passwd project/link");
+    Ran out = sandbox("cp", user + ":project", here.resolve("back").toString());
+    assertThat(out.exitCode()).isEqualTo(ExitCode.FAILED);
+    assertThat(out.err()).isEqualTo("1 links, devices or pipes were not copied\n");
+    assertThat(here.resolve("back/src/data")).hasBinaryContent(data);
+    assertThat(here.resolve("back/link")).doesNotExist();
+
+    Ran file = sandbox("cp", user + ":project/src/data", here.resolve("data").toString());
+    assertThat(file.exitCode()).as(file.err()).isZero();
+    assertThat(here.resolve("data")).hasBinaryContent(data);
+    Ran piped = sandbox("piped".getBytes(StandardCharsets.UTF_8), "cp", "-", user + ":/tmp/p");
+    assertThat(piped.exitCode()).as(piped.err()).isZero();
+    assertThat(sandbox("cp", user + ":/tmp/p", "-").text()).isEqualTo("piped");
+    assertThat(sandbox("exec", "--shell", user.toString(), "ls -A /tmp | grep cp").text())
+        .isEmpty();
+    assertThat(sandbox("cp", here.resolve("data").toString(), user + ":/etc/x").err())
+        .contains("in the sandbox: ", "Read-only file system");
+  }
+
+  @Test
+  void runningCommandsAreCountedAndAReleaseEndsThem() throws Exception {
+    String user = Deployment.newUser().toString();
+    assertThat(sandbox("exec", "-d", user, "sleep", "50").exitCode()).isZero();
+    await()
+        .atMost(Duration.ofSeconds(PATIENCE_SECONDS))
+        .untilAsserted(
+            () ->
+                assertThat(sandbox("ps", "--all-hosts").text())
+                    .containsPattern(user + "  a +\\S+ +\\S+ +\\S+ +1 "));
+    assertThat(sandbox("get", user).text()).contains("Commands:     1 running");
+
+    Ran released = sandbox("release", "--wait", user);
+    assertThat(released.exitCode()).as(released.err()).isZero();
+    assertThat(released.text()).startsWith("reaped  requested");
+    await()
+        .atMost(Duration.ofSeconds(PATIENCE_SECONDS))
+        .untilAsserted(
+            () ->
+                assertThat(sandbox("get", user).text())
+                    .contains("Commands:     0 running", "sandbox_gone"));
+    assertThat(sandbox("release", "--wait", user).err()).contains("has no sandbox");
+  }
+
+  private Process process(String... command) throws IOException {
+    ProcessBuilder builder = new ProcessBuilder(command).redirectErrorStream(true);
+    builder.environment().keySet().removeIf(key -> key.startsWith("ZCBOT_"));
+    builder.environment().putAll(deployment.environment("a"));
+    Process process = builder.start();
+    // A read has no deadline of its own.
+    CompletableFuture.delayedExecutor(PATIENCE_SECONDS, TimeUnit.SECONDS)
+        .execute(
+            () -> {
+              process.descendants().forEach(ProcessHandle::destroyForcibly);
+              process.destroyForcibly();
+            });
+    return process;
+  }
+
+  private static List<String> java() {
+    return List.of(
+        Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+        "-cp",
+        System.getProperty("java.class.path"),
+        "-XX:TieredStopAtLevel=1",
+        Main.class.getName());
+  }
+
+  private static String read(Process process, String until) throws IOException {
+    StringBuilder text = new StringBuilder();
+    while (text.indexOf(until) < 0) {
+      int c = process.getInputStream().read();
+      if (c < 0) {
+        throw new IOException("«" + until + "» did not come, but: " + text);
+      }
+      text.append((char) c);
+    }
+    return text.toString();
+  }
+
+  private static void type(Process process, String keys) throws IOException {
+    process.getOutputStream().write(keys.getBytes(StandardCharsets.UTF_8));
+    process.getOutputStream().flush();
+  }
+
+  @Test
+  void ctrlCInterruptsTheCommand() throws Exception {
+    List<String> command = new ArrayList<>(java());
+    command.addAll(List.of("exec", "--shell", Deployment.newUser().toString()));
+    command.add("trap 'echo got it; exit 9' INT; echo ready; while :; do sleep 0.1; done");
+    Process process = process(command.toArray(String[]::new));
+    try {
+      var _ = read(process, "ready\n");
+      new ProcessBuilder("kill", "-INT", Long.toString(process.pid())).start().waitFor();
+      var _ = read(process, "got it\n");
+      assertThat(process.waitFor(PATIENCE_SECONDS, TimeUnit.SECONDS)).isTrue();
+      assertThat(process.exitValue()).isEqualTo(9);
+    } finally {
+      process.destroyForcibly();
+    }
+  }
+
+  @Test
+  void whoTypesIsOnATerminalOfTheSandbox() throws Exception {
+    String line =
+        "stty rows 30 cols 100; "
+            + String.join(" ", java())
+            + " exec -it "
+            + Deployment.newUser()
+            + " bash --norc; echo code $?";
+    Process process = process("script", "-qec", line, "/dev/null");
+    try {
+      var _ = read(process, "$ ");
+      type(process, "stty size; tty; id -u\r");
+      assertThat(read(process, "1000\r\n")).contains("30 100\r\n", "/dev/pts/");
+      // Ctrl-C is the shell's.
+      type(process, "sleep 60\r");
+      var _ = read(process, "sleep 60");
+      type(process, "\u0003echo ba''ck\r");
+      var _ = read(process, "back\r\n");
+      type(process, "exit 5\r");
+      var _ = read(process, "code 5");
+      assertThat(process.waitFor(PATIENCE_SECONDS, TimeUnit.SECONDS)).isTrue();
+    } finally {
+      process.descendants().forEach(ProcessHandle::destroyForcibly);
+      process.destroyForcibly();
+    }
+  }
+}

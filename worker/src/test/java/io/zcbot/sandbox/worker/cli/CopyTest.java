@@ -1,0 +1,203 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.cli.terminal.StandardStreams;
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Random;
+import java.util.UUID;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Copies between two directories, one of which stands for a sandbox: its commands run there. */
+@Timeout(120)
+class CopyTest {
+  private static final long MUCH = 1L << 30;
+
+  private final UserId user = new UserId(UUID.randomUUID());
+  private final CopyProgress progress =
+      new CopyProgress(new PrintWriter(new StringWriter()), false, System::nanoTime);
+  @TempDir private Path root;
+  private Path here;
+  private Path sandbox;
+  private LocalCommands log;
+  private SandboxFiles files;
+
+  @BeforeEach
+  void start() throws IOException {
+    here = Files.createDirectory(root.resolve("here"));
+    sandbox = Files.createDirectory(root.resolve("sandbox"));
+    log = new LocalCommands(sandbox);
+    files = new SandboxFiles(new CommandRunner(log, user, true));
+  }
+
+  @AfterEach
+  void nothingIsLeft() throws IOException {
+    log.close();
+    try (Stream<Path> all = Files.walk(root)) {
+      assertThat(all).noneMatch(path -> path.toString().contains(".sandbox-cp"));
+    }
+  }
+
+  private Upload upload(String target) {
+    return new Upload(files, progress, target);
+  }
+
+  private Download download(String source) {
+    return new Download(files, progress, MUCH, new CopyPlace.InSandbox(user, source));
+  }
+
+  private byte[] big() {
+    byte[] bytes = new byte[2 * SandboxFiles.PIECE + 17];
+    new Random(2).nextBytes(bytes);
+    return bytes;
+  }
+
+  private static StandardStreams streams(InputStream in, ByteArrayOutputStream out) {
+    return new StandardStreams(in, out, new ByteArrayOutputStream(), false, false, false);
+  }
+
+  private static List<String> names(Path directory) throws IOException {
+    try (Stream<Path> all = Files.walk(directory)) {
+      return all.filter(path -> !path.equals(directory))
+          .map(path -> directory.relativize(path).toString())
+          .sorted()
+          .toList();
+    }
+  }
+
+  @Test
+  void aFileOfSeveralPiecesGoesInAndOut() throws Exception {
+    Path file = Files.write(here.resolve("a b'$x"), big());
+    Files.writeString(sandbox.resolve("copy"), "is replaced");
+
+    assertThat(upload("copy").of(file)).isZero();
+    assertThat(sandbox.resolve("copy")).hasBinaryContent(big());
+    assertThat(download("copy").to(here.resolve("back"))).isZero();
+    assertThat(here.resolve("back")).hasBinaryContent(big());
+    assertThat(Files.isExecutable(here.resolve("back"))).isFalse();
+  }
+
+  @Test
+  void anEmptyFileAndAProgramStayWhatTheyAre() throws Exception {
+    Path empty = Files.createFile(here.resolve("empty"));
+    Path program = Files.writeString(here.resolve("program"), "#!/bin/sh\n");
+    assertThat(program.toFile().setExecutable(true)).isTrue();
+
+    assertThat(upload(".").of(empty)).isZero();
+    assertThat(upload(".").of(program)).isZero();
+    assertThat(sandbox.resolve("empty")).isEmptyFile();
+    assertThat(Files.isExecutable(sandbox.resolve("program"))).isTrue();
+
+    Path back = Files.createDirectory(here.resolve("back"));
+    assertThat(download("empty").to(back)).isZero();
+    assertThat(download("program").to(back)).isZero();
+    assertThat(back.resolve("empty")).isEmptyFile();
+    assertThat(Files.isExecutable(back.resolve("program"))).isTrue();
+  }
+
+  @Test
+  void namesThatLookLikeOptionsAreNames() throws Exception {
+    Path file = Files.writeString(here.resolve("-rf"), "x");
+    assertThat(upload("./-n").of(file)).isZero();
+    assertThat(upload(".").of(file)).isZero();
+    assertThat(names(sandbox)).containsExactly("-n", "-rf");
+    assertThat(download("-rf").to(here.resolve("back"))).isZero();
+    assertThat(here.resolve("back")).hasContent("x");
+  }
+
+  @Test
+  void aDirectoryGoesInAndOut() throws Exception {
+    Path source = Files.createDirectories(here.resolve("project/src"));
+    Files.writeString(source.resolve("main.py"), "print(42)");
+    Files.write(here.resolve("project/data"), big());
+    Files.createSymbolicLink(here.resolve("project/link"), Path.of("/etc/passwd"));
+
+    assertThat(upload(".").of(here.resolve("project"))).isEqualTo(1);
+    assertThat(names(sandbox))
+        .containsExactly("project", "project/data", "project/src", "project/src/main.py");
+    assertThat(sandbox.resolve("project/data")).hasBinaryContent(big());
+
+    Files.createSymbolicLink(sandbox.resolve("project/evil"), Path.of("/etc"));
+    assertThat(download("project/").to(here.resolve("back"))).isEqualTo(1);
+    assertThat(names(here.resolve("back"))).containsExactly("data", "src", "src/main.py");
+  }
+
+  @Test
+  void aDirectoryReplacesNothing() throws Exception {
+    Files.createDirectories(here.resolve("d"));
+    Files.createDirectories(sandbox.resolve("d"));
+    assertThatThrownBy(() -> upload(".").of(here.resolve("d")))
+        .hasMessageContaining("in the sandbox: ./d: exists");
+    assertThatThrownBy(() -> download("d").to(here))
+        .hasMessageContaining(here.resolve("d").toString());
+  }
+
+  @Test
+  void standardStreamsAreCopied() throws Exception {
+    assertThat(upload("file").of(new ByteArrayInputStream(big()))).isZero();
+    ByteArrayOutputStream out = new ByteArrayOutputStream();
+    assertThat(download("file").to(streams(InputStream.nullInputStream(), out))).isZero();
+    assertThat(out.toByteArray()).isEqualTo(big());
+    assertThatThrownBy(() -> upload(".").of(InputStream.nullInputStream()))
+        .hasMessageContaining("is a directory");
+  }
+
+  @Test
+  void whatIsNotThereIsTold() {
+    assertThatThrownBy(() -> download("nothing").to(here.resolve("x")))
+        .hasMessage("in the sandbox: nothing: no such file or directory");
+    assertThatThrownBy(() -> upload("no/such/place").of(InputStream.nullInputStream()))
+        .isInstanceOf(CommandException.class);
+    assertThatThrownBy(() -> upload(".").of(here.resolve("nothing")))
+        .isInstanceOf(IOException.class);
+    assertThat(here.resolve("x")).doesNotExist();
+  }
+
+  @Test
+  void nothingBiggerThanTheLimitIsCopiedOut() throws Exception {
+    Files.write(sandbox.resolve("big"), big());
+    Download limited = new Download(files, progress, 1000, new CopyPlace.InSandbox(user, "big"));
+    assertThatThrownBy(() -> limited.to(here.resolve("x"))).hasMessageContaining("--max-size");
+    Download whole = new Download(files, progress, 1000, new CopyPlace.InSandbox(user, "."));
+    assertThatThrownBy(() -> whole.to(here.resolve("x"))).hasMessageContaining("--max-size");
+    assertThat(names(here)).isEmpty();
+  }
+
+  @Test
+  void aSourceThatEndsEarlyLeavesNothing() {
+    InputStream broken =
+        new InputStream() {
+          private int left = SandboxFiles.PIECE + 1;
+
+          @Override
+          public int read() throws IOException {
+            if (left == 0) {
+              throw new IOException("cable pulled");
+            }
+            left--;
+            return 'x';
+          }
+        };
+    assertThatThrownBy(() -> upload("file").of(broken)).hasMessage("cable pulled");
+    assertThat(sandbox).isEmptyDirectory();
+  }
+}

@@ -1,0 +1,223 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.zcbot.sandbox.events.CommandSignal;
+import io.zcbot.sandbox.events.Data;
+import io.zcbot.sandbox.events.Exec;
+import io.zcbot.sandbox.events.Exited;
+import io.zcbot.sandbox.events.Input;
+import io.zcbot.sandbox.events.Output;
+import io.zcbot.sandbox.events.OutputStreamName;
+import io.zcbot.sandbox.events.UserId;
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Random;
+import java.util.UUID;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** Commands that run here, in place of a sandbox, and answers that no command gives. */
+@Timeout(60)
+class ExecSessionTest {
+  private static final Duration PATIENCE = Duration.ofSeconds(30);
+
+  private final UserId user = new UserId(UUID.randomUUID());
+  private final ByteArrayOutputStream out = new ByteArrayOutputStream();
+  private final ByteArrayOutputStream err = new ByteArrayOutputStream();
+  private final StringWriter waited = new StringWriter();
+  @TempDir private Path directory;
+  private LocalCommands log;
+
+  @BeforeEach
+  void start() {
+    log = new LocalCommands(directory);
+  }
+
+  @AfterEach
+  void stop() {
+    log.close();
+  }
+
+  private ExecSession session(Exec exec, Duration patience, OutputStream to) {
+    return new ExecSession(
+        log,
+        exec,
+        patience,
+        new OutputSequence(to, err),
+        new WaitingLine(new PrintWriter(waited, true), true, "waiting"));
+  }
+
+  private CommandEnding run(Exec exec) throws Exception {
+    ExecSession session = session(exec, PATIENCE, out);
+    session.publish();
+    return session.follow();
+  }
+
+  /** Answers as nobody does who runs it. */
+  private CommandEnding answered(Exited.Reason reason, String message, boolean retryable)
+      throws Exception {
+    Exec exec = Execs.of(user, "true");
+    log.answer(Exiteds.of(exec, reason, null, null, 0, message, retryable));
+    return session(exec, PATIENCE, out).follow();
+  }
+
+  private static Output output(Exec exec, long seq, String text) {
+    return new Output(
+        "o" + seq,
+        exec.userId(),
+        exec.eventId(),
+        Instant.now(),
+        seq,
+        OutputStreamName.STDOUT,
+        Data.of(text));
+  }
+
+  @Test
+  void bothStreamsAndTheExitCodeArrive() throws Exception {
+    CommandEnding ending = run(Execs.of(user, "sh", "-c", "echo out; echo err >&2; exit 7"));
+    assertThat(ending.exitCode()).isEqualTo(7);
+    assertThat(ending.message()).isNull();
+    assertThat(out).hasToString("out\n");
+    assertThat(err).hasToString("err\n");
+  }
+
+  @Test
+  void inputIsPipedInPiecesToItsEnd() throws Exception {
+    byte[] bytes = new byte[3 * CommandInput.MAX_BYTES + 5];
+    new Random(1).nextBytes(bytes);
+    Exec exec = Execs.of(user, true, "cat");
+    ExecSession session = session(exec, PATIENCE, out);
+    session.publish();
+    new CommandInput(log, user, exec.eventId()).pipe(new ByteArrayInputStream(bytes));
+    assertThat(session.follow().exitCode()).isZero();
+    assertThat(out.toByteArray()).isEqualTo(bytes);
+    assertThat(log.published.subList(1, log.published.size()))
+        .hasSize(5)
+        .allSatisfy(
+            event -> {
+              if (((Input) event).content() instanceof Input.Content.Bytes piece) {
+                assertThat(piece.data().length()).isLessThanOrEqualTo(CommandInput.MAX_BYTES);
+              }
+            });
+  }
+
+  @Test
+  void aSignalThatEndsTheCommandIsItsExitCode() throws Exception {
+    Exec exec = Execs.of(user, "sleep", "60");
+    ExecSession session = session(exec, PATIENCE, out);
+    session.publish();
+    new CommandInput(log, user, exec.eventId()).send(new Input.Content.Signal(CommandSignal.TERM));
+    assertThat(session.follow().exitCode()).isEqualTo(128 + 15);
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "TIMEOUT, false, 124, ran into its time-out",
+    "LOST, false, 122, may have run",
+    "SANDBOX_GONE, false, 122, the sandbox ended",
+    "EXPIRED, true, 75, could not start in time",
+    "REJECTED, false, 125, was rejected",
+    "NO_SANDBOX, false, 125, has no sandbox",
+    "FAILED, false, 125, did not run: why?[31m",
+  })
+  void everyOtherEndHasItsCodeAndAMessage(
+      Exited.Reason reason, boolean retryable, int code, String message) throws Exception {
+    CommandEnding ending = answered(reason, "why\u001b[31m", retryable);
+    assertThat(ending.exitCode()).isEqualTo(code);
+    assertThat(ending.message()).contains(message, "why?[31m");
+  }
+
+  @Test
+  void outputsComeOnceAndInOrderAndOthersNotAtAll() throws Exception {
+    Exec exec = Execs.of(user, "true");
+    Exec other = Execs.of(user, "true");
+    log.answer(output(exec, 0, "a"));
+    log.answer(output(other, 0, "z"));
+    log.answer(Exiteds.of(other, Exited.Reason.EXITED, 9, null, 0));
+    log.answer(output(exec, 1, "b"));
+    log.answer(output(exec, 0, "a"));
+    // The end may be read before the last outputs: they are in another topic.
+    log.answer(Exiteds.of(exec, Exited.Reason.EXITED, 0, null, 3));
+    log.answer(output(exec, 2, "c"));
+    assertThat(session(exec, PATIENCE, out).follow().exitCode()).isZero();
+    assertThat(out).hasToString("abc");
+  }
+
+  @Test
+  void aGapInTheOutputIsTold() throws Exception {
+    Exec exec = Execs.of(user, "true");
+    log.answer(output(exec, 0, "a"));
+    log.answer(output(exec, 3, "d"));
+    log.answer(Exiteds.of(exec, Exited.Reason.EXITED, 0, null, 4));
+    CommandEnding ending = session(exec, PATIENCE, out).follow();
+    assertThat(ending.exitCode()).isEqualTo(ExitCode.UNKNOWN_END);
+    assertThat(ending.message()).isEqualTo("2 of its outputs did not arrive");
+  }
+
+  @Test
+  void withoutAnAnswerTheWaitEndsAndTellsWhatToCheck() throws Exception {
+    Exec exec = Execs.of(user, "true");
+    CommandEnding ending = session(exec, Duration.ofMillis(300), out).follow();
+    assertThat(ending.exitCode()).isEqualTo(ExitCode.UNKNOWN_END);
+    assertThat(ending.message())
+        .startsWith("no answer to exec " + exec.eventId() + " within 300ms")
+        .contains("Check that a worker runs", "watch --user " + user);
+  }
+
+  @Test
+  void aLongWaitIsShownAndTakenAway() throws Exception {
+    Exec exec = Execs.of(user, "true");
+    var _ = session(exec, Duration.ofSeconds(3), out).follow();
+    assertThat(waited.toString()).startsWith("\rwaiting … 2 s").endsWith(" \r");
+  }
+
+  @Test
+  void whoLeavesIsToldWhatGoesOn() throws Exception {
+    Exec exec = Execs.of(user, "true");
+    ExecSession session = session(exec, PATIENCE, out);
+    session.leave(130);
+    CommandEnding ending = session.follow();
+    assertThat(ending.exitCode()).isEqualTo(130);
+    assertThat(ending.message()).contains("left the command " + exec.eventId());
+  }
+
+  @Test
+  void aFailureOfAnotherThreadEndsTheWait() {
+    ExecSession session = session(Execs.of(user, "true"), PATIENCE, out);
+    session.fail(new CommandException(ExitCode.UNAVAILABLE, "no Kafka", null));
+    assertThatThrownBy(session::follow).hasMessage("no Kafka");
+  }
+
+  @Test
+  void anOutputThatCanNotBeWrittenEndsTheWait() {
+    OutputStream closed =
+        new OutputStream() {
+          @Override
+          public void write(int value) throws IOException {
+            throw new IOException("Broken pipe");
+          }
+        };
+    Exec exec = Execs.of(user, "true");
+    log.answer(output(exec, 0, new String(new byte[10], StandardCharsets.US_ASCII)));
+    assertThatThrownBy(session(exec, PATIENCE, closed)::follow).hasMessage("Broken pipe");
+  }
+}

@@ -1,0 +1,25 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.cli.terminal;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Test;
+
+class SignalsTest {
+  @Test
+  void aSignalIsHandled() throws Exception {
+    CountDownLatch handled = new CountDownLatch(1);
+    // By default, the JVM ignores it.
+    try (var _ = Signals.handle("WINCH", handled::countDown)) {
+      new ProcessBuilder("kill", "-WINCH", Long.toString(ProcessHandle.current().pid()))
+          .start()
+          .waitFor();
+      assertThat(handled.await(10, TimeUnit.SECONDS)).isTrue();
+    }
+  }
+}

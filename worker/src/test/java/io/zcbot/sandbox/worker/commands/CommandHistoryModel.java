@@ -1,0 +1,440 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.commands;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import io.zcbot.sandbox.events.CommandEntry;
+import io.zcbot.sandbox.events.CommandSignal;
+import io.zcbot.sandbox.events.Data;
+import io.zcbot.sandbox.events.EventIds;
+import io.zcbot.sandbox.events.Exec;
+import io.zcbot.sandbox.events.Exited;
+import io.zcbot.sandbox.events.Exited.Reason;
+import io.zcbot.sandbox.events.Input;
+import io.zcbot.sandbox.events.Output;
+import io.zcbot.sandbox.events.Reaped;
+import io.zcbot.sandbox.events.Release;
+import io.zcbot.sandbox.events.SandboxEvent;
+import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.engine.CommandEnd;
+import io.zcbot.sandbox.worker.engine.Container;
+import io.zcbot.sandbox.worker.sandbox.Fence;
+import io.zcbot.sandbox.worker.sandbox.FencedException;
+import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
+import io.zcbot.sandbox.worker.sandbox.StoppedException;
+import io.zcbot.sandbox.worker.testkit.FakeCommandEngine;
+import io.zcbot.sandbox.worker.testkit.World;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.ConcurrentHashMap;
+
+/** What the outside did and saw in one history of commands, to judge the domain by. */
+final class CommandHistoryModel {
+  private static final List<UserId> USERS = List.of(World.user(1), World.user(2));
+
+  enum Verb {
+    EXEC,
+    EXEC_STREAMED,
+    EXEC_SHORT_LIVED,
+    /** Somebody publishes an exec once more. */
+    REPEATED,
+    WRITE,
+    EXIT,
+    TIMES_OUT,
+    INPUT,
+    COMMIT,
+    SETTLE,
+    TIME_PASSES,
+    SANDBOX_DIES,
+    RELEASE,
+    CHANNEL_BREAKS,
+    CHANNEL_DOES_NOT_OPEN,
+    OUTPUT_FAILS_ONCE,
+    PARTITION_GOES_AND_COMES,
+    ANOTHER_WORKER_ANSWERS,
+    CRASH,
+    CRASH_BEFORE_PUBLISH,
+    CRASH_AFTER_PUBLISH
+  }
+
+  record Step(Verb verb, int user, int number) {}
+
+  /** An exec in the log; its place in the list is its offset. */
+  private record Record(Exec exec) {
+    String id() {
+      return exec.eventId();
+    }
+  }
+
+  /** One assignment of the partition. */
+  private static final class Tenure {
+    volatile boolean over;
+    final Set<Integer> done = ConcurrentHashMap.newKeySet();
+    final Fence fence =
+        () -> {
+          if (over) {
+            throw new FencedException("another worker owns the partition by now");
+          }
+        };
+  }
+
+  private final World world;
+  private final List<Record> records = new ArrayList<>();
+  private final Map<String, StringBuffer> written = new HashMap<>();
+  private Tenure tenure = new Tenure();
+  private int committed;
+
+  CommandHistoryModel(World world) {
+    this.world = world;
+  }
+
+  private Commands commands() {
+    return world.domain.commands();
+  }
+
+  void take(Step step) throws Exception {
+    UserId user = USERS.get(step.user());
+    switch (step.verb()) {
+      case EXEC -> append(user, step.number() % 2 == 0, Duration.ofSeconds(60));
+      case EXEC_STREAMED -> append(user, true, Duration.ofSeconds(60));
+      case EXEC_SHORT_LIVED -> append(user, false, Duration.ofSeconds(3));
+      case REPEATED -> {
+        if (committed < records.size()) {
+          deliver(committed + step.number() % (records.size() - committed), false);
+        }
+      }
+      case WRITE -> {
+        for (FakeCommandEngine.Command command : running()) {
+          write(command, step.number());
+        }
+      }
+      case EXIT -> any(step).ifPresent(command -> command.exit(step.number() % 3));
+      case TIMES_OUT ->
+          any(step).ifPresent(command -> command.end(new CommandEnd.Killed(true, 0, null)));
+      case INPUT -> {
+        for (Record record : records) {
+          Taken _ =
+              commands()
+                  .input(
+                      new Input(
+                          "i",
+                          record.exec().userId(),
+                          Instant.EPOCH,
+                          record.id(),
+                          new Input.Content.Signal(CommandSignal.INT)));
+        }
+      }
+      case COMMIT -> commit();
+      case SETTLE -> settle();
+      case TIME_PASSES -> {
+        world.advance(Duration.ofSeconds(step.number() % 100));
+        commands().tick();
+        world.settle();
+      }
+      case SANDBOX_DIES -> {
+        for (Container c : world.engine.running(user)) {
+          world.engine.die(c.id(), 1);
+        }
+        world.domain.reconciler().reconcile();
+        world.settle();
+      }
+      case RELEASE ->
+          trying(
+              () ->
+                  commands()
+                      .release(new Release("r", user, Instant.EPOCH, null, null), tenure.fence));
+      case CHANNEL_BREAKS ->
+          any(step).ifPresent(command -> world.commandEngine.channel(command.containerId).close());
+      case CHANNEL_DOES_NOT_OPEN -> world.commandEngine.failOpens.set(1);
+      case OUTPUT_FAILS_ONCE -> world.failsOnce = Output.class::isInstance;
+      case PARTITION_GOES_AND_COMES -> loseAndTakeOver(false);
+      case ANOTHER_WORKER_ANSWERS -> loseAndTakeOver(true);
+      case CRASH -> world.crashed = true;
+      case CRASH_BEFORE_PUBLISH -> world.publishing = World.Publishing.CRASHES_BEFORE;
+      case CRASH_AFTER_PUBLISH -> world.publishing = World.Publishing.CRASHES_AFTER;
+    }
+    if (world.isCrashed()) {
+      restart();
+    }
+  }
+
+  private void append(UserId user, boolean streamed, Duration expiry) throws Exception {
+    String id = "x" + records.size();
+    records.add(
+        new Record(
+            new Exec(
+                id,
+                user,
+                world.time().now(),
+                null,
+                world.time().now().plus(expiry),
+                new Exec.Program.Command(List.of(id)),
+                Data.EMPTY,
+                true,
+                Map.of(),
+                null,
+                null,
+                null,
+                streamed,
+                null,
+                true)));
+    written.put(id, new StringBuffer());
+    deliver(records.size() - 1, true);
+  }
+
+  /**
+   * Hands an exec over.
+   *
+   * @param original whether it is the record itself, and not another one with the same id
+   */
+  private void deliver(int offset, boolean original) throws Exception {
+    Exec exec = records.get(offset).exec();
+    Tenure in = tenure;
+    trying(
+        () ->
+            commands()
+                .exec(
+                    new ExecRequest(
+                        exec,
+                        0,
+                        offset,
+                        world.now,
+                        Duration.between(Instant.EPOCH, exec.expiresAt()).toNanos(),
+                        in.fence,
+                        () -> !in.over,
+                        () -> {
+                          if (original) {
+                            in.done.add(offset);
+                          }
+                        },
+                        null)));
+  }
+
+  private interface Call {
+    void run() throws FencedException, InterruptedException;
+  }
+
+  private void trying(Call call) {
+    try {
+      call.run();
+    } catch (FencedException | StoppedException _) {
+      // It is read again.
+    } catch (InterruptedException _) {
+      assertThat(world.isCrashed()).isTrue();
+    } finally {
+      boolean _ = Thread.interrupted();
+    }
+  }
+
+  private List<FakeCommandEngine.Command> running() {
+    return world.commandEngine.commands.stream().filter(command -> !command.over).toList();
+  }
+
+  private Optional<FakeCommandEngine.Command> any(Step step) {
+    List<FakeCommandEngine.Command> running = running();
+    return running.isEmpty()
+        ? Optional.empty()
+        : Optional.of(running.get(step.number() % running.size()));
+  }
+
+  private void write(FakeCommandEngine.Command command, int number) {
+    String text = (command.program() + ":" + number + " ").repeat(1 + number % 50);
+    if (command.credit.get() >= text.length()) {
+      // Noted first, because it may be published at once.
+      written.get(command.program()).append(text);
+      command.write(text);
+    }
+  }
+
+  private void commit() {
+    while (committed < records.size() && tenure.done.contains(committed)) {
+      committed++;
+    }
+    commands().committed(0, committed);
+  }
+
+  private void loseAndTakeOver(boolean anotherAnswers) throws Exception {
+    tenure.over = true;
+    commands().gone(0);
+    if (anotherAnswers) {
+      for (CommandEntry entry : world.commandTable.all()) {
+        if (!entry.answered()) {
+          world.log.add(lost(entry));
+          world.commandTable.answered(entry);
+        }
+      }
+    }
+    tenure = new Tenure();
+    takeOver();
+  }
+
+  private Exited lost(CommandEntry entry) {
+    return new CommandAnswers(_ -> {}, World.ME, world.time(), SandboxMetrics.NONE).lost(entry);
+  }
+
+  private void takeOver() throws Exception {
+    try {
+      commands().takeOver(0, world.commandTable.all(), tenure.fence).join();
+    } catch (CompletionException e) {
+      assertThat(world.isCrashed()).as("%s", e).isTrue();
+      return;
+    }
+    commands().committed(0, committed);
+    for (int offset = committed; offset < records.size(); offset++) {
+      deliver(offset, true);
+    }
+  }
+
+  private void restart() throws Exception {
+    while (world.isCrashed()) {
+      world.crashed = true;
+      Commands dead = commands();
+      dead.close();
+      until(() -> dead.active() == 0);
+      tenure.over = true;
+      world.restart();
+      world.settle();
+      tenure = new Tenure();
+      takeOver();
+    }
+  }
+
+  private void settle() throws Exception {
+    world.settle();
+    commands().tick();
+    Thread.yield();
+  }
+
+  private static void until(Callable<Boolean> what) {
+    await()
+        .atMost(Duration.ofSeconds(20))
+        .pollDelay(Duration.ZERO)
+        .pollInterval(Duration.ofMillis(1))
+        .until(what);
+  }
+
+  /** Everything ends, and all that was read is committed. */
+  void comeToRest() throws Exception {
+    world.publishing = World.Publishing.WORKS;
+    world.commandEngine.failOpens.set(0);
+    until(
+        () -> {
+          running().forEach(command -> command.exit(0));
+          world.settle();
+          commands().tick();
+          if (world.isCrashed()) {
+            restart();
+          }
+          return commands().active() == 0;
+        });
+    commit();
+  }
+
+  void checkAtRest() {
+    List<SandboxEvent> log = List.copyOf(world.log);
+    Set<String> ended = new HashSet<>();
+    Map<String, Exited> answers = new HashMap<>();
+    Map<String, TreeMap<Long, String>> outputs = new HashMap<>();
+    Map<String, Integer> endedAt = new HashMap<>();
+    Set<String> unstarted = new HashSet<>();
+    for (int i = 0; i < log.size(); i++) {
+      switch (log.get(i)) {
+        case Exited exited -> {
+          assertThat(exited.eventId()).as("I11").isEqualTo(EventIds.exited(exited.execId()));
+          if (exited.startedAt() == null) {
+            unstarted.add(exited.execId());
+          } else {
+            ended.add(exited.execId());
+          }
+          answers.merge(
+              exited.execId(), exited, (one, next) -> one.startedAt() == null ? next : one);
+          if (exited.reason() == Reason.SANDBOX_GONE && exited.container() != null) {
+            assertThat(endedAt)
+                .as("commands are answered before their sandbox's end is told")
+                .doesNotContainKey(exited.container().id());
+          }
+        }
+        case Output output -> {
+          assertThat(ended).as("I14: nothing behind the end").doesNotContain(output.execId());
+          String text = String.valueOf(output.data().text());
+          String before =
+              outputs
+                  .computeIfAbsent(output.execId(), _ -> new TreeMap<>())
+                  .put(output.seq(), text);
+          assertThat(before == null || before.equals(text)).as("I14: repeated as it was").isTrue();
+        }
+        case Reaped reaped -> endedAt.putIfAbsent(reaped.containerId(), i);
+        default -> {}
+      }
+    }
+    for (Record record : records) {
+      assertThat(answers).as("I11").containsKey(record.id());
+      checkOutput(
+          answers.get(record.id()), outputs.getOrDefault(record.id(), new TreeMap<>()), record);
+    }
+    checkStarts(unstarted);
+    assertThat(committed).as("all records are done").isEqualTo(records.size());
+    assertThat(world.commandTable.all()).as("the table").isEmpty();
+    for (Container c : world.engine.everything()) {
+      assertThat(world.commandEngine.running(c.id())).as("nothing runs on").isEmpty();
+    }
+  }
+
+  private void checkOutput(Exited exited, TreeMap<Long, String> outputs, Record record) {
+    long next = 0;
+    for (long seq : outputs.keySet()) {
+      assertThat(seq).as("I14: no gaps").isEqualTo(next++);
+    }
+    String all = written.get(record.id()).toString();
+    String told =
+        record.exec().stream()
+            ? String.join("", outputs.values())
+            : exited.stdout() == null ? "" : exited.stdout().text();
+    assertThat(all).as("I14").startsWith(told);
+    boolean reported =
+        exited.reason() == Reason.EXITED
+            || exited.reason() == Reason.TIMEOUT
+                && String.valueOf(exited.message()).contains("ran into");
+    if (reported) {
+      assertThat(told).as("I14: complete").isEqualTo(all);
+      assertThat(exited.outputCount()).isEqualTo(next);
+    }
+  }
+
+  /**
+   * I12, and the order.
+   *
+   * @param unstarted were answered without a start, and then perhaps read again after a crash
+   */
+  private void checkStarts(Set<String> unstarted) {
+    Map<String, Integer> offsets = new HashMap<>();
+    for (int i = 0; i < records.size(); i++) {
+      offsets.put(records.get(i).id(), i);
+    }
+    for (UserId user : USERS) {
+      List<String> started =
+          world.commandEngine.commands.stream()
+              .map(FakeCommandEngine.Command::program)
+              .filter(id -> records.get(offsets.get(id)).exec().userId().equals(user))
+              .toList();
+      assertThat(started).as("I12").doesNotHaveDuplicates();
+      assertThat(started.stream().filter(id -> !unstarted.contains(id)).map(offsets::get))
+          .as("in the order of the log")
+          .isSorted();
+    }
+  }
+}

@@ -1,0 +1,502 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.commands;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.zcbot.sandbox.events.CommandEntry;
+import io.zcbot.sandbox.events.ContainerRef;
+import io.zcbot.sandbox.events.Data;
+import io.zcbot.sandbox.events.EventIds;
+import io.zcbot.sandbox.events.Exited;
+import io.zcbot.sandbox.events.Exited.Reason;
+import io.zcbot.sandbox.events.Input;
+import io.zcbot.sandbox.events.OutputStreamName;
+import io.zcbot.sandbox.events.Ready;
+import io.zcbot.sandbox.events.Reaped;
+import io.zcbot.sandbox.events.Release;
+import io.zcbot.sandbox.events.SandboxEvent;
+import io.zcbot.sandbox.worker.engine.CommandEnd;
+import io.zcbot.sandbox.worker.engine.EngineException;
+import io.zcbot.sandbox.worker.sandbox.Fence;
+import io.zcbot.sandbox.worker.sandbox.FencedException;
+import io.zcbot.sandbox.worker.testkit.EngineFaults;
+import io.zcbot.sandbox.worker.testkit.FakeCommandEngine;
+import io.zcbot.sandbox.worker.testkit.World;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/** What an exec is answered with, and what runs meanwhile. */
+@Timeout(60)
+class CommandsTest extends InACommandWorld {
+  @Test
+  void aCommandIsAnsweredWithWhatItWroteAndHowItEnded() throws Exception {
+    Ready ready = world.ready(ANNA);
+    FakeCommandEngine.Command command = run(Asked.of("x"));
+    assertThat(command.containerId).isEqualTo(ready.containerId());
+    assertThat(command.request.timeout()).isEqualTo(Duration.ofSeconds(60));
+    assertThat(done).containsExactly("x");
+    assertThat(world.commandTable.unanswered()).containsExactly("x");
+    command.write("out");
+    command.write(OutputStreamName.STDERR, Data.of("err"));
+    world.advance(Duration.ofMillis(30));
+    command.end(new CommandEnd.Exited(3, Duration.ofMillis(7)));
+    Exited exited = answer("x");
+    assertThat(exited.eventId()).isEqualTo(EventIds.exited("x"));
+    assertThat(exited.reason()).isEqualTo(Reason.EXITED);
+    assertThat(exited.exitCode()).isEqualTo(3);
+    assertThat(exited.stdout()).isEqualTo(Data.of("out"));
+    assertThat(exited.stderr()).isEqualTo(Data.of("err"));
+    assertThat(exited.truncated()).isFalse();
+    assertThat(exited.container()).isEqualTo(ready.container());
+    assertThat(exited.tookMs()).isEqualTo(30);
+    assertThat(exited.cpu()).isEqualTo(Duration.ofMillis(7));
+    quiet();
+    assertThat(world.commandTable.all()).singleElement().matches(CommandEntry::answered);
+    world.domain.commands().committed(0, 1);
+    assertThat(world.commandTable.all()).isEmpty();
+  }
+
+  @Test
+  void anEntryWhoseExecIsCommittedGoesWithTheAnswer() throws Exception {
+    FakeCommandEngine.Command command = run(Asked.of("x"));
+    world.domain.commands().committed(0, 1);
+    assertThat(world.commandTable.unanswered()).containsExactly("x");
+    command.exit(0);
+    answer("x");
+    quiet();
+    assertThat(world.commandTable.all()).isEmpty();
+  }
+
+  @Test
+  void anExecHasItsSandboxMade() throws Exception {
+    run(Asked.of("x")).exit(0);
+    answer("x");
+    Ready ready = world.readies().getFirst();
+    assertThat(ready.ensureId()).isEqualTo("x");
+    assertThat(ready.outcome()).isEqualTo(Ready.Outcome.CREATED);
+    assertThat(world.readies()).hasSize(1);
+  }
+
+  @Test
+  void anExecWhoseSandboxCannotBeMadeIsAnsweredOnce() throws Exception {
+    world.engine.faults.failNext(
+        new EngineFaults.Fault("create", EngineException.Kind.IMAGE_MISSING, false));
+    exec(Asked.of("x"));
+    Exited exited = answer("x");
+    assertThat(exited.reason()).isEqualTo(Reason.FAILED);
+    assertThat(exited.message()).contains("fault of the test");
+    assertThat(exited.retryable()).isFalse();
+    assertThat(exited.container()).isNull();
+    assertThat(world.log).hasSize(1);
+    assertThat(done).contains("x");
+  }
+
+  @Test
+  void whereThereIsNoSandboxNoneIsMadeIfTheExecDoesNotAskForIt() throws Exception {
+    exec(Asked.of("x").whereThereIsOne());
+    assertThat(answer("x").reason()).isEqualTo(Reason.NO_SANDBOX);
+    assertThat(world.engine.creates()).isZero();
+  }
+
+  @Test
+  void aCommandThatIsTooMuchIsRejectedWithTheSettingThatAllowsIt() throws Exception {
+    exec(Asked.of("x").within(Duration.ofHours(2)));
+    assertThat(answer("x").reason()).isEqualTo(Reason.REJECTED);
+    assertThat(answer("x").message()).contains("ZCBOT_COMMAND_MAX_TIMEOUT");
+    exec(Asked.of("y").keeping(1024 * 1024));
+    assertThat(answer("y").reason()).isEqualTo(Reason.REJECTED);
+    assertThat(answer("y").message()).contains("stream");
+    assertThat(world.engine.creates()).isZero();
+  }
+
+  @Test
+  void anOldExecExpires() throws Exception {
+    exec(Asked.of("x").expiringIn(Duration.ZERO));
+    assertThat(answer("x").reason()).isEqualTo(Reason.EXPIRED);
+    assertThat(world.engine.creates()).isZero();
+  }
+
+  @Test
+  void commandsStartInOrderAndSoManyRunAtOnce() throws Exception {
+    List<String> ids = IntStream.range(0, 20).mapToObj(i -> "x" + i).toList();
+    for (String id : ids) {
+      exec(Asked.of(id));
+    }
+    command("x7");
+    assertThat(programs()).hasSize(8);
+    for (int i = 0; i < 20; i++) {
+      command("x" + i).exit(0);
+    }
+    quiet();
+    assertThat(programs()).isEqualTo(ids);
+    assertThat(world.commandEngine.opens).hasValue(1);
+  }
+
+  @Test
+  void whatIsBeyondTheQueueIsRejectedForNow() throws Exception {
+    for (int i = 0; i < 72; i++) {
+      exec(Asked.of("x" + i));
+    }
+    exec(Asked.of("more"));
+    assertThat(answer("more").reason()).isEqualTo(Reason.REJECTED);
+    assertThat(answer("more").retryable()).isTrue();
+    exec(Asked.of("others").by(BEN));
+    command("others");
+  }
+
+  @Test
+  void aCommandThatWaitsTooLongExpires() throws Exception {
+    for (int i = 0; i < 8; i++) {
+      run(Asked.of("x" + i));
+    }
+    exec(Asked.of("late").expiringIn(Duration.ofSeconds(5)));
+    world.advance(Duration.ofSeconds(5));
+    world.domain.commands().tick();
+    assertThat(answer("late").reason()).isEqualTo(Reason.EXPIRED);
+    assertThat(programs()).hasSize(8);
+  }
+
+  @Test
+  void noCommandOvertakesOneThatWaitsForTheLog() throws Exception {
+    world.ready(ANNA);
+    world.commandTable.log.drainPermits();
+    exec(Asked.of("first"));
+    exec(Asked.of("second"));
+    assertThat(programs()).isEmpty();
+    world.commandTable.log.release(2);
+    command("second");
+    assertThat(programs()).containsExactly("first", "second");
+  }
+
+  /** I12. */
+  @Test
+  void anExecThatIsReadAgainIsNotRunAgain() throws Exception {
+    ExecRequest request = request(Asked.of("x"));
+    world.domain.commands().exec(request);
+    FakeCommandEngine.Command command = command("x");
+    done.clear();
+    world.domain.commands().exec(request);
+    assertThat(done).containsExactly("x");
+    command.exit(0);
+    answer("x");
+    quiet();
+    world.domain.commands().exec(request);
+    assertThat(programs()).hasSize(1);
+    assertThat(answers()).hasSize(1);
+  }
+
+  @Test
+  void aCommandOfADeadWorkerIsLostAndNotRunAgain() throws Exception {
+    CommandEntry entry =
+        new CommandEntry(
+            ANNA,
+            "x",
+            0,
+            0,
+            new ContainerRef("name", "gone", "elsewhere", "other"),
+            Instant.EPOCH,
+            false);
+    world.domain.commands().takeOver(0, List.of(entry), fence).join();
+    Exited lost = answer("x");
+    assertThat(lost.reason()).isEqualTo(Reason.LOST);
+    assertThat(lost.container()).isEqualTo(entry.container());
+    assertThat(lost.retryable()).isFalse();
+    exec(Asked.of("x"));
+    assertThat(done).contains("x");
+    assertThat(world.commandEngine.commands).isEmpty();
+    assertThat(answers()).hasSize(1);
+  }
+
+  @Test
+  void aCommandThatRunsGoesOnWhenItsPartitionComesBack() throws Exception {
+    FakeCommandEngine.Command command = run(Asked.of("x"));
+    fenced = true;
+    world.domain.commands().gone(0);
+    world.domain.commands().takeOver(0, world.commandTable.all(), Fence.OPEN).join();
+    assertThat(answers()).isEmpty();
+    command.exit(0);
+    assertThat(answer("x").reason()).isEqualTo(Reason.EXITED);
+  }
+
+  @Test
+  void aCommandThatAnotherWorkerAnsweredIsGivenUp() throws Exception {
+    run(Asked.of("x"));
+    world.commandTable.answered(world.commandTable.all().iterator().next());
+    world.domain.commands().takeOver(0, world.commandTable.all(), Fence.OPEN).join();
+    quiet();
+    assertThat(answers()).isEmpty();
+  }
+
+  @Test
+  void whoLostThePartitionAnswersNothingAndListensNoMore() throws Exception {
+    FakeCommandEngine.Command command = run(Asked.of("x"));
+    fenced = true;
+    command.exit(0);
+    quiet();
+    assertThat(answers()).isEmpty();
+    assertThat(world.commandTable.unanswered()).containsExactly("x");
+    assertThat(world.commandEngine.channel(command.containerId).isOpen()).isFalse();
+  }
+
+  /** Its entry may reach the table after the next assignment has read it. */
+  @Test
+  void aCommandThatWasGivenUpIsLostWhenItIsReadAgain() throws Exception {
+    FakeCommandEngine.Command command = run(Asked.of("x"));
+    mayBegin = false;
+    fenced = true;
+    command.exit(0);
+    quiet();
+    fenced = false;
+    mayBegin = true;
+    world.domain.commands().takeOver(0, List.of(), fence).join();
+    exec(Asked.of("x"));
+    assertThat(answer("x").reason()).isEqualTo(Reason.LOST);
+    assertThat(programs()).hasSize(1);
+  }
+
+  @Test
+  void aCommandThatRunsGoesOnWhenItsExecIsReadAgain() throws Exception {
+    FakeCommandEngine.Command command = run(Asked.of("x"));
+    fenced = true;
+    mayBegin = false;
+    world.domain.commands().exec(Asked.of("x").again(request(Asked.of("x")), Fence.OPEN));
+    command.exit(0);
+    assertThat(answer("x").reason()).isEqualTo(Reason.EXITED);
+    assertThat(programs()).hasSize(1);
+  }
+
+  @Test
+  void whatWaitsWhenThePartitionGoesIsLeftToTheNextOwner() throws Exception {
+    for (int i = 0; i < 8; i++) {
+      run(Asked.of("x" + i));
+    }
+    exec(Asked.of("waits"));
+    mayBegin = false;
+    world.domain.commands().gone(0);
+    until(() -> world.domain.commands().active() == 8);
+    assertThat(done).doesNotContain("waits");
+    assertThat(world.commandTable.all()).hasSize(8);
+  }
+
+  @Test
+  void aSandboxThatEndsAnswersItsCommandsFirst() throws Exception {
+    Ready ready = world.ready(ANNA);
+    for (int i = 0; i < 9; i++) {
+      exec(Asked.of("x" + i));
+    }
+    command("x7").write("so far");
+    world.domain.commands().release(new Release("r", ANNA, Instant.EPOCH, null, null), fence);
+    assertThat(world.reaped())
+        .singleElement()
+        .satisfies(
+            reaped -> {
+              assertThat(reaped.reason()).isEqualTo(Reaped.Reason.REQUESTED);
+              assertThat(reaped.containerId()).isEqualTo(ready.containerId());
+            });
+    assertThat(world.log.getLast()).isInstanceOf(Reaped.class);
+    assertThat(answers()).hasSize(9).allMatch(each -> each.reason() == Reason.SANDBOX_GONE);
+    assertThat(answer("x7").stdout()).isEqualTo(Data.of("so far"));
+    assertThat(answer("x7").retryable()).isFalse();
+    assertThat(answer("x8").retryable()).as("it never started").isTrue();
+    assertThat(answer("x8").container()).isNull();
+  }
+
+  /** Another worker took its user over, and announced its end. */
+  @Test
+  void aSandboxThatGoesSilentlyKeepsNoCommandEvenIfItsRemovalFails() throws Exception {
+    FakeCommandEngine.Command command = run(Asked.of("x"));
+    fenced = true;
+    world.engine.faults.failNext(
+        new EngineFaults.Fault("remove", EngineException.Kind.TRANSIENT, false));
+    world.domain.reaper().reapAll(null, _ -> true, List.of());
+    world.settle();
+    quiet();
+    assertThat(answers()).isEmpty();
+    assertThat(world.reaped()).isEmpty();
+    assertThat(world.commandEngine.channel(command.containerId).isOpen()).isFalse();
+  }
+
+  @Test
+  void aReleaseOfAnotherSandboxDoesNothing() throws Exception {
+    world.ready(ANNA);
+    world.domain.commands().release(new Release("r", ANNA, Instant.EPOCH, null, "another"), fence);
+    assertThat(world.reaped()).isEmpty();
+    fenced = true;
+    assertThatThrownBy(
+            () ->
+                world
+                    .domain
+                    .commands()
+                    .release(new Release("r", ANNA, Instant.EPOCH, null, null), fence))
+        .isInstanceOf(FencedException.class);
+    assertThat(world.engine.running(ANNA)).hasSize(1);
+  }
+
+  @Test
+  void aBrokenChannelLosesWhatRanAndTheNextCommandRuns() throws Exception {
+    FakeCommandEngine.Command command = run(Asked.of("x"));
+    world.commandEngine.channel(command.containerId).close();
+    assertThat(answer("x").reason()).isEqualTo(Reason.LOST);
+    assertThat(command.over).as("nothing runs on unwatched").isTrue();
+    run(Asked.of("y")).exit(0);
+    assertThat(answer("y").reason()).isEqualTo(Reason.EXITED);
+    assertThat(world.commandEngine.opens).hasValue(2);
+  }
+
+  @Test
+  void aSandboxFoundDeadIsNamedAsTheReason() throws Exception {
+    FakeCommandEngine.Command command = run(Asked.of("x"));
+    world.engine.die(command.containerId, 137);
+    assertThat(answer("x").reason()).isEqualTo(Reason.SANDBOX_GONE);
+  }
+
+  @Test
+  void aChannelThatBreaksAtTheStartIsOpenedAgain() throws Exception {
+    world.commandEngine.failStarts.set(1);
+    run(Asked.of("x")).exit(0);
+    assertThat(answer("x").reason()).isEqualTo(Reason.EXITED);
+    world.commandEngine.failStarts.set(2);
+    exec(Asked.of("y"));
+    assertThat(answer("y").reason()).isEqualTo(Reason.FAILED);
+    assertThat(answer("y").retryable()).isTrue();
+    assertThat(programs()).containsExactly("x");
+  }
+
+  @Test
+  void aChannelThatCannotBeOpenedFailsTheCommandAndHoldsUpNoOther() throws Exception {
+    world.commandEngine.failOpens.set(1);
+    exec(Asked.of("x"));
+    assertThat(answer("x").reason()).isEqualTo(Reason.FAILED);
+    until(() -> world.commandTable.unanswered().isEmpty());
+    run(Asked.of("y")).exit(0);
+    assertThat(answer("y").reason()).isEqualTo(Reason.EXITED);
+  }
+
+  @Test
+  void aTimeOutThatTheSandboxReportsIsToldWithWhatIsLeft() throws Exception {
+    run(Asked.of("x").within(Duration.ofSeconds(5))).end(new CommandEnd.Killed(true, 2, null));
+    Exited exited = answer("x");
+    assertThat(exited.reason()).isEqualTo(Reason.TIMEOUT);
+    assertThat(exited.survivors()).isEqualTo(2);
+    assertThat(exited.message()).contains("5 s").contains("2 of its processes");
+  }
+
+  @Test
+  void aTimeOutThatNobodyReportsEndsTheCommandAllTheSame() throws Exception {
+    FakeCommandEngine.Command command = run(Asked.of("x").within(Duration.ofSeconds(5)));
+    world.advance(Duration.ofSeconds(14));
+    world.domain.commands().tick();
+    assertThat(answers()).isEmpty();
+    world.advance(Duration.ofSeconds(2));
+    world.domain.commands().tick();
+    assertThat(answer("x").reason()).isEqualTo(Reason.TIMEOUT);
+    assertThat(command.over).isTrue();
+    world.settle();
+    assertThat(world.reaped()).isEmpty();
+  }
+
+  @Test
+  void aSandboxInWhichNothingAnswersAnyMoreIsEnded() throws Exception {
+    run(Asked.of("x").within(Duration.ofSeconds(5)));
+    world.commandEngine.failOpens.set(Integer.MAX_VALUE);
+    world.advance(Duration.ofSeconds(16));
+    world.domain.commands().tick();
+    assertThat(answer("x").reason()).isEqualTo(Reason.TIMEOUT);
+    world.settle();
+    assertThat(world.reaped())
+        .singleElement()
+        .extracting(Reaped::reason)
+        .isEqualTo(Reaped.Reason.DIED);
+  }
+
+  /** I5. */
+  @Test
+  void aCommandThatRunsIsUse() throws Exception {
+    FakeCommandEngine.Command command = run(Asked.of("x").within(Duration.ofMinutes(59)));
+    for (int i = 0; i < 3; i++) {
+      world.advance(World.TTL);
+      world.readAll();
+      world.tick();
+    }
+    assertThat(world.reaped()).isEmpty();
+    command.exit(0);
+    answer("x");
+    quiet();
+    world.advance(World.TTL.minusSeconds(1));
+    world.readAll();
+    world.tick();
+    assertThat(world.reaped()).isEmpty();
+    world.advance(Duration.ofSeconds(1));
+    world.readAll();
+    world.tick();
+    assertThat(world.reaped()).hasSize(1);
+  }
+
+  @Test
+  void aWorkerThatStopsLeavesWhatRunsToTheNextStart() throws Exception {
+    run(Asked.of("x"));
+    world.domain.commands().close();
+    quiet();
+    assertThat(answers()).isEmpty();
+    assertThat(world.commandTable.unanswered()).containsExactly("x");
+  }
+
+  @Test
+  void anAnswerTheLogRefusesIsGivenWithoutItsOutput() throws Exception {
+    world.refuses = event -> event instanceof Exited exited && exited.stdout() != Data.EMPTY;
+    FakeCommandEngine.Command command = run(Asked.of("x"));
+    command.write("too much");
+    command.exit(0);
+    Exited exited = answer("x");
+    assertThat(exited.exitCode()).isZero();
+    assertThat(exited.truncated()).isTrue();
+    assertThat(exited.message()).contains("refused");
+  }
+
+  @Test
+  void inputReachesTheCommandAsItAsksForIt() throws Exception {
+    FakeCommandEngine.Command command = run(Asked.of("x").reading("one "));
+    assertThat(command.stdin).isEmpty();
+    assertThat(input("x", new Input.Content.Bytes(Data.of("two")))).isEqualTo(Taken.TAKEN);
+    command.wants(6);
+    until(() -> command.stdin.length() == 6);
+    assertThat(command.stdin.toString()).isEqualTo("one tw");
+    assertThat(input("x", new Input.Content.End())).isEqualTo(Taken.TAKEN);
+    assertThat(command.stdinEnded).isFalse();
+    command.wants(10);
+    assertThat(command.stdin.toString()).isEqualTo("one two");
+    assertThat(command.stdinEnded).isTrue();
+  }
+
+  @Test
+  void inputForNobodyIsNotTaken() throws Exception {
+    assertThat(input("x", new Input.Content.End())).isEqualTo(Taken.UNKNOWN);
+    FakeCommandEngine.Command others = run(Asked.of("x").by(BEN));
+    assertThat(input("x", new Input.Content.End())).as("Anna's").isEqualTo(Taken.UNKNOWN);
+    others.exit(0);
+    run(Asked.of("mine")).exit(0);
+    answer("mine");
+    quiet();
+    assertThat(input("mine", new Input.Content.End())).isEqualTo(Taken.TAKEN);
+  }
+
+  @Test
+  void theAnswersOfSandboxesThatEndPrecedeTheirAnnouncement() throws Exception {
+    run(Asked.of("x"));
+    world.domain.reaper().reapAll(Reaped.Reason.MOVED, _ -> true, List.of());
+    world.settle();
+    List<Class<? extends SandboxEvent>> told =
+        List.copyOf(world.log).stream()
+            .<Class<? extends SandboxEvent>>map(SandboxEvent::getClass)
+            .toList();
+    assertThat(told).containsExactly(Ready.class, Exited.class, Reaped.class);
+  }
+}

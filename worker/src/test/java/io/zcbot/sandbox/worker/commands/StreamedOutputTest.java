@@ -1,0 +1,143 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.commands;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.zcbot.sandbox.events.Data;
+import io.zcbot.sandbox.events.EventIds;
+import io.zcbot.sandbox.events.Exited;
+import io.zcbot.sandbox.events.Exited.Reason;
+import io.zcbot.sandbox.events.Output;
+import io.zcbot.sandbox.events.OutputStreamName;
+import io.zcbot.sandbox.worker.testkit.FakeCommandEngine;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+import java.util.stream.Collectors;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/** Output that is published while the command runs (I14). */
+@Timeout(60)
+class StreamedOutputTest extends InACommandWorld {
+  private static final int RECORD = 64 * 1024;
+
+  private static Data bytes(int count, char what) {
+    return Data.of(String.valueOf(what).repeat(count));
+  }
+
+  private String text(OutputStreamName stream) {
+    return outputs().stream()
+        .filter(each -> each.stream() == stream)
+        .map(each -> new String(each.data().toByteArray(), StandardCharsets.UTF_8))
+        .collect(Collectors.joining());
+  }
+
+  private void assertNoGaps() {
+    List<Output> outputs = outputs();
+    for (int i = 0; i < outputs.size(); i++) {
+      assertThat(outputs.get(i).seq()).isEqualTo(i);
+      assertThat(outputs.get(i).eventId()).isEqualTo(EventIds.output("x", i));
+    }
+  }
+
+  @Test
+  void theFirstOutputIsPublishedAtOnceAndAllBeforeTheAnswer() throws Exception {
+    FakeCommandEngine.Command command = run(Asked.of("x").streamed());
+    command.write("a");
+    until(() -> outputs().size() == 1);
+    command.write("b");
+    command.write(OutputStreamName.STDERR, Data.of("c"));
+    command.exit(0);
+    Exited exited = answer("x");
+    assertThat(exited.reason()).isEqualTo(Reason.EXITED);
+    assertThat(exited.stdout()).isNull();
+    assertThat(exited.outputCount()).isEqualTo(outputs().size()).isEqualTo(3);
+    assertThat(text(OutputStreamName.STDOUT)).isEqualTo("ab");
+    assertThat(text(OutputStreamName.STDERR)).isEqualTo("c");
+    assertThat(world.log.getLast()).isEqualTo(exited);
+    assertNoGaps();
+  }
+
+  @Test
+  void smallWritesAreCollected() throws Exception {
+    FakeCommandEngine.Command command = run(Asked.of("x").streamed());
+    for (int i = 0; i < 10_000; i++) {
+      command.write("y");
+    }
+    command.exit(0);
+    answer("x");
+    assertThat(text(OutputStreamName.STDOUT)).hasSize(10_000);
+    assertThat(outputs()).hasSizeLessThan(1_000);
+    assertNoGaps();
+  }
+
+  @Test
+  void nothingMoreMayBeWrittenThanTheLogTook() throws Exception {
+    FakeCommandEngine.Command command = run(Asked.of("x").streamed().keeping(16 * 1024 * 1024));
+    world.heldUp = event -> event instanceof Output;
+    int written = 0;
+    for (int idle = 0; idle < 100; idle++) {
+      int credit = command.credit.get();
+      if (credit > 0) {
+        command.write(OutputStreamName.STDOUT, bytes(Math.min(credit, RECORD), 'z'));
+        written += Math.min(credit, RECORD);
+        idle = 0;
+      } else {
+        Thread.onSpinWait();
+        java.util.concurrent.locks.LockSupport.parkNanos(1_000_000);
+      }
+    }
+    assertThat(written).isLessThanOrEqualTo(CommandOutput.WINDOW + 512 * 1024);
+    assertThat(outputs()).isEmpty();
+    world.release();
+    int all = written;
+    until(() -> text(OutputStreamName.STDOUT).length() == all);
+    until(() -> command.credit.get() > 0);
+    command.exit(0);
+    assertThat(answer("x").truncated()).isFalse();
+    assertNoGaps();
+  }
+
+  @Test
+  void whatIsBeyondTheBoundIsDiscardedAndTheCommandGoesOn() throws Exception {
+    FakeCommandEngine.Command command = run(Asked.of("x").streamed().keeping(1000));
+    for (int i = 0; i < 1000; i++) {
+      until(() -> command.credit.get() >= 1000);
+      command.write(OutputStreamName.STDOUT, bytes(1000, 'z'));
+    }
+    command.exit(0);
+    Exited exited = answer("x");
+    assertThat(exited.truncated()).isTrue();
+    assertThat(text(OutputStreamName.STDOUT)).hasSize(1000);
+  }
+
+  /** Those behind it may have reached the log before; then they come once more. */
+  @Test
+  void anOutputThatFailedIsPublishedAgainWithThoseBehindIt() throws Exception {
+    FakeCommandEngine.Command command = run(Asked.of("x").streamed());
+    world.failsOnce = event -> event instanceof Output output && output.seq() == 1;
+    command.write("a");
+    until(() -> outputs().size() == 1);
+    command.write("b");
+    until(() -> outputs().size() == 2);
+    command.write("c");
+    command.exit(0);
+    answer("x");
+    assertThat(text(OutputStreamName.STDOUT)).isEqualTo("abc");
+    until(() -> command.credit.get() > 0);
+    assertNoGaps();
+  }
+
+  @Test
+  void whoLostThePartitionPublishesNothingMore() throws Exception {
+    FakeCommandEngine.Command command = run(Asked.of("x").streamed());
+    fenced = true;
+    command.write("a");
+    quiet();
+    assertThat(world.log).noneMatch(event -> event instanceof Output || event instanceof Exited);
+    assertThat(world.commandEngine.channel(command.containerId).isOpen()).isFalse();
+  }
+}

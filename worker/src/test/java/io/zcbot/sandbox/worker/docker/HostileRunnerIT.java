@@ -1,0 +1,258 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.docker;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
+import static org.awaitility.Awaitility.await;
+
+import io.zcbot.sandbox.worker.docker.EngineFixture.Started;
+import io.zcbot.sandbox.worker.docker.command.Trial;
+import io.zcbot.sandbox.worker.engine.CommandChannel;
+import io.zcbot.sandbox.worker.engine.CommandEnd;
+import io.zcbot.sandbox.worker.engine.CommandEngine;
+import io.zcbot.sandbox.worker.engine.EngineEvent;
+import io.zcbot.sandbox.worker.engine.EngineException;
+import io.zcbot.sandbox.worker.engine.EngineException.Kind;
+import io.zcbot.sandbox.worker.spec.SandboxSpec;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Arrays;
+import java.util.Base64;
+import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Runners that do not do as they should, and what stands in for them. */
+@Tag("engine")
+@Timeout(value = 2, unit = TimeUnit.MINUTES)
+class HostileRunnerIT {
+  private static final String READY = "echo zcbot-sandbox ready firewall=host; ";
+
+  /** Answers as a runner does, then goes on with what follows. */
+  private static final String ANSWERS =
+      """
+      import sys, os, time
+      i, o = sys.stdin.buffer, sys.stdout.buffer
+      def say(kind, number, *parts):
+          payload = b''.join(parts)
+          o.write(kind + len(payload).to_bytes(3) + number.to_bytes(4) + payload)
+      print('zcbot-sandbox ready firewall=host', flush=True)
+      nonce = i.read(16392 + 24)[-16:]
+      say(b'H', 0, nonce, bytes([1]), b'liar')
+      o.flush()
+      i.read(8)
+      """;
+
+  @TempDir private static Path directory;
+  private static EngineFixture fixture;
+
+  @BeforeAll
+  static void setUp() {
+    fixture = new EngineFixture(directory.resolve("workspaces"), Duration.ofSeconds(20));
+  }
+
+  @AfterAll
+  static void tearDown() throws IOException {
+    fixture.close();
+  }
+
+  private static Started started(String... entryPoint) throws Exception {
+    String words =
+        String.join(",", Arrays.stream(entryPoint).map(word -> '"' + word + '"').toList());
+    SandboxSpec spec =
+        fixture.withImage(fixture.image(directory, "ENTRYPOINT [" + words + "]", "USER 1000:1000"));
+    return fixture.start(spec);
+  }
+
+  private static Started liar(String script) throws Exception {
+    String whole =
+        Base64.getEncoder().encodeToString((ANSWERS + script).getBytes(StandardCharsets.UTF_8));
+    return started("python3", "-c", "import base64; exec(base64.b64decode('" + whole + "'))");
+  }
+
+  private static CommandEngine commands() {
+    return fixture.engine.commands(fixture.spec(), false);
+  }
+
+  private static void assertRuns(CommandChannel channel) throws Exception {
+    assertThat(Trial.bash(channel, "echo $((6 * 7))").said()).isEqualTo("42");
+  }
+
+  @Test
+  void whereNoRunnerAnswersTheEngineStartsOne() throws Exception {
+    for (String silent :
+        List.of(
+            "exec sleep 1000",
+            "exec cat >/dev/null",
+            "exec yes",
+            "exec cat /dev/zero",
+            "echo H; exec cat /dev/urandom")) {
+      Started sandbox = started("bash", "-c", READY + silent);
+      long begun = System.nanoTime();
+      try (CommandChannel channel = commands().open(sandbox.id())) {
+        assertThat(Duration.ofNanos(System.nanoTime() - begun)).isLessThan(Duration.ofSeconds(8));
+        assertRuns(channel);
+      }
+      fixture.engine.remove(sandbox.id());
+    }
+  }
+
+  @Test
+  void aLiarIsFoundOutAndReplaced() throws Exception {
+    for (String lie :
+        List.of(
+            // more than was allowed, a byte at a time
+            "say(b'P', 1)\\nfor n in range(1000000): say(b'O', 1, b'x')",
+            // never asked for
+            "say(b'P', 77)",
+            "say(b'O', 1, b'before the start')",
+            // for ever
+            "while True: say(b'C', 1, (1).to_bytes(4))",
+            "while True: say(b'P', 1)",
+            "while True: o.write(bytes(65536))",
+            "while True: o.write(os.urandom(65536))",
+            // a frame without an end
+            "o.write(b'O' + (65535).to_bytes(3) + (1).to_bytes(4))\\nsys.exit(3)",
+            "say(b'X', 1, bytes(17)); say(b'X', 1, bytes(17))")) {
+      Started sandbox = liar(lie.replace("\\n", "\n") + "\no.flush()\ntime.sleep(100)\n");
+      CommandEngine commands = commands();
+      CommandChannel channel = commands.open(sandbox.id());
+      Trial trial = Trial.start(channel, Trial.request(Duration.ofMinutes(1), 5000, null, "true"));
+
+      CommandEnd end = trial.witness().awaitEnd();
+      assertThat(trial.witness().wrong).isEmpty();
+      assertThat(trial.witness().written()).isLessThanOrEqualTo(5000);
+      await().untilAsserted(() -> assertThat(channel.isOpen()).as(lie).isFalse());
+      if (!lie.contains("exit")) {
+        try (CommandChannel next = commands.open(sandbox.id())) {
+          assertRuns(next);
+        }
+      }
+      assertThat(end).isInstanceOfAny(CommandEnd.Broken.class, CommandEnd.Exited.class);
+      fixture.engine.remove(sandbox.id());
+    }
+  }
+
+  @Test
+  void aPausedSandboxAnswersNothing() throws Exception {
+    Started sandbox = fixture.start(fixture.spec());
+    CommandEngine commands = commands();
+    CommandChannel before = commands.open(sandbox.id());
+    Trial trial = Trial.bash(before, "echo on; read x; echo got $x");
+    trial.awaitOutput("on");
+    fixture.docker.pauseContainerCmd(sandbox.id()).exec();
+
+    EngineException e =
+        catchThrowableOfType(EngineException.class, () -> commands.open(sandbox.id()));
+    assertThat(e.kind().isRetryable()).as(e.getMessage()).isTrue();
+
+    fixture.docker.unpauseContainerCmd(sandbox.id()).exec();
+    trial.type("this\n");
+    assertThat(trial.said()).isEqualTo("on\ngot this");
+    before.close();
+    assertThat(catchThrowableOfType(EngineException.class, () -> commands.open("no-such")).kind())
+        .isEqualTo(Kind.ABSENT);
+  }
+
+  /** Were it use, no sandbox with commands would ever be idle. */
+  @Test
+  void theRunnerThatTheEngineStartsIsNoUse() throws Exception {
+    Started sandbox = fixture.start(fixture.spec());
+    Instant since = Instant.now();
+    List<EngineEvent> seen = new CopyOnWriteArrayList<>();
+    Thread watching =
+        Thread.ofVirtual()
+            .start(
+                () -> {
+                  try {
+                    fixture.engine.watch(since, () -> {}, seen::add);
+                  } catch (EngineException e) {
+                    throw new AssertionError(e);
+                  }
+                });
+    try (CommandChannel channel =
+        fixture.engine.commands(fixture.spec(), true).open(sandbox.id())) {
+      assertRuns(channel);
+      assertThat(fixture.docker.inspectContainerCmd(sandbox.id()).exec().getExecIds()).hasSize(1);
+      assertThat(fixture.engine.hasRunningExec(sandbox.id())).isFalse();
+      fixture.background(sandbox.id(), "sleep", "3");
+      assertThat(fixture.engine.hasRunningExec(sandbox.id())).isTrue();
+    }
+    await()
+        .untilAsserted(
+            () ->
+                assertThat(
+                        fixture
+                            .bash(
+                                sandbox.id(), "grep -l ^zcbot /proc/[2-9]*/comm /proc/1[0-9]*/comm")
+                            .exitCode())
+                    .as("it ends with its channel")
+                    .isNotZero());
+    await()
+        .untilAsserted(
+            () ->
+                assertThat(seen)
+                    .filteredOn(event -> event.containerId().equals(sandbox.id()))
+                    .as("the sleep and the looks, each begun and ended")
+                    .isNotEmpty()
+                    .hasSizeGreaterThanOrEqualTo(2)
+                    .matches(events -> events.size() % 2 == 0));
+    watching.interrupt();
+    watching.join();
+  }
+
+  /** Printed, not judged: the machine has other things to do. */
+  @Test
+  void aCommandTakesAFractionOfAnExec() throws Exception {
+    Started sandbox = fixture.start(fixture.spec());
+    long byExec = median(30, () -> fixture.attack(sandbox.id(), "/bin/true"));
+    try (CommandChannel channel =
+        fixture.engine.commands(fixture.spec(), true).open(sandbox.id())) {
+      long byRunner =
+          median(300, () -> Trial.start(channel, Trial.request("/bin/true")).witness().awaitEnd());
+      System.out.printf("/bin/true: exec %d us, runner of the engine %d us%n", byExec, byRunner);
+    }
+    try (CommandChannel channel = commands().open(sandbox.id())) {
+      long byRunner =
+          median(500, () -> Trial.start(channel, Trial.request("/bin/true")).witness().awaitEnd());
+      long python =
+          median(
+              50,
+              () ->
+                  Trial.start(channel, Trial.request("python3", "-c", "print(6*7)"))
+                      .witness()
+                      .awaitEnd());
+      System.out.printf(
+          "/bin/true: exec %d us, runner attached %d us (%.1f times); python3: %d us%n",
+          byExec, byRunner, (double) byExec / byRunner, python);
+      assertThat(byRunner).isLessThan(byExec);
+    }
+  }
+
+  private static long median(int times, Action action) throws Exception {
+    long[] micros = new long[times];
+    for (int i = 0; i < times; i++) {
+      long begun = System.nanoTime();
+      action.run();
+      micros[i] = (System.nanoTime() - begun) / 1000;
+    }
+    Arrays.sort(micros);
+    return micros[times / 2];
+  }
+
+  private interface Action {
+    void run() throws Exception;
+  }
+}

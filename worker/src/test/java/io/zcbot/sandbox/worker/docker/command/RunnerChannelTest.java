@@ -1,0 +1,385 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.docker.command;
+
+import static io.zcbot.sandbox.worker.docker.command.RunnerBytes.concat;
+import static io.zcbot.sandbox.worker.docker.command.RunnerBytes.ended;
+import static io.zcbot.sandbox.worker.docker.command.RunnerBytes.engine;
+import static io.zcbot.sandbox.worker.docker.command.RunnerBytes.frame;
+import static io.zcbot.sandbox.worker.docker.command.RunnerBytes.hello;
+import static io.zcbot.sandbox.worker.docker.command.RunnerBytes.notStarted;
+import static io.zcbot.sandbox.worker.docker.command.RunnerBytes.number;
+import static io.zcbot.sandbox.worker.docker.command.RunnerBytes.out;
+import static io.zcbot.sandbox.worker.docker.command.RunnerBytes.started;
+import static io.zcbot.sandbox.worker.docker.command.RunnerBytes.text;
+import static io.zcbot.sandbox.worker.docker.command.RunnerBytes.wants;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
+
+import io.zcbot.sandbox.events.CommandSignal;
+import io.zcbot.sandbox.events.Data;
+import io.zcbot.sandbox.events.OutputStreamName;
+import io.zcbot.sandbox.events.TerminalSize;
+import io.zcbot.sandbox.worker.docker.api.Operation;
+import io.zcbot.sandbox.worker.engine.CommandChannel.Command;
+import io.zcbot.sandbox.worker.engine.CommandEnd;
+import io.zcbot.sandbox.worker.engine.CommandObserver;
+import io.zcbot.sandbox.worker.engine.CommandRequest;
+import io.zcbot.sandbox.worker.engine.EngineException;
+import java.io.ByteArrayInputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.nio.channels.Channels;
+import java.nio.channels.Pipe;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.stream.Stream;
+import net.jqwik.api.ForAll;
+import net.jqwik.api.Property;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+@Timeout(30)
+class RunnerChannelTest {
+  private static final int WINDOW = 1000;
+  private static final CommandRequest REQUEST =
+      new CommandRequest(List.of("true"), Map.of(), null, Duration.ofMinutes(1), null, WINDOW);
+
+  private final List<String> nonsense = new ArrayList<>();
+
+  private RunnerChannel channel() {
+    return new RunnerChannel(Operation.ATTACH, nonsense::add);
+  }
+
+  /** What the channel opens with. */
+  private static byte[] nonce(RunnerChannel channel) throws IOException {
+    byte[] opening = channel.input().readNBytes((16 << 10) + 8 + 8 + 16);
+    assertThat(Arrays.copyOf(opening, (16 << 10) + 8)).containsOnly(0);
+    byte[] nonce = Arrays.copyOfRange(opening, opening.length - 16, opening.length);
+    assertThat(Arrays.copyOfRange(opening, (16 << 10) + 8, opening.length))
+        .isEqualTo(frame('R', 0, nonce));
+    return nonce;
+  }
+
+  /** One command after its runner said all that, and then nothing. */
+  private Witness after(byte[]... said) throws Exception {
+    RunnerChannel channel = channel();
+    byte[] nonce = nonce(channel);
+    Witness witness = new Witness();
+    channel.start(REQUEST, witness);
+    channel.read(new ByteArrayInputStream(engine(1, concat(hello(nonce), concat(said)))));
+    assertThat(channel.isOpen()).isFalse();
+    assertThat(witness.wrong).isEmpty();
+    return witness;
+  }
+
+  @Test
+  void aCommandsLife() throws Exception {
+    Witness witness =
+        after(started(1), out(1, "one "), wants(1, 10), out(1, "two"), ended(1, 0, 7, 0, 2000));
+
+    assertThat(witness.stdout()).isEqualTo("one two");
+    assertThat(witness.awaitEnd()).isEqualTo(new CommandEnd.Exited(7, Duration.ofMillis(2)));
+    assertThat(nonsense).isEmpty();
+  }
+
+  @Test
+  void oneThatCannotStart() throws Exception {
+    assertThat(after(notStarted(1, 2, "No such file or directory")).awaitEnd())
+        .isEqualTo(new CommandEnd.NotStarted("No such file or directory", false));
+  }
+
+  @Test
+  void whatNoRunnerSaysBreaksTheChannel() throws Exception {
+    for (byte[] said :
+        List.of(
+            // another's, or nobody's
+            started(2),
+            out(0, "x"),
+            ended(-1, 0, 0, 0, 0),
+            // out of order
+            out(1, "x"),
+            concat(started(1), started(1)),
+            concat(started(1), notStarted(1, 2, "x")),
+            // more than it may
+            concat(started(1), out(1, "x".repeat(WINDOW + 1))),
+            concat(started(1), out(1, "x".repeat(WINDOW)), out(1, "x")),
+            wants(1, 0),
+            wants(1, -5),
+            wants(1, RunnerCommand.MAX_WANTED + 1),
+            concat(wants(1, RunnerCommand.MAX_WANTED), wants(1, 1)),
+            // no frame at all
+            frame('H', 0, new byte[17]),
+            text("garbage, garbage"))) {
+      nonsense.clear();
+      Witness witness = after(said);
+
+      assertThat(witness.awaitEnd()).isInstanceOf(CommandEnd.Broken.class);
+      assertThat(nonsense).hasSize(1);
+    }
+  }
+
+  @Test
+  void anEndIsToldOnce() throws Exception {
+    Witness witness = after(started(1), ended(1, 0, 0, 0, 0), ended(1, 0, 1, 0, 0));
+
+    assertThat(witness.awaitEnd()).isEqualTo(new CommandEnd.Exited(0, Duration.ZERO));
+    assertThat(nonsense).hasSize(1);
+  }
+
+  /** Each uses up something, so that they end. */
+  @Test
+  void aMillionTinyFramesAreTooMany() throws Exception {
+    byte[] tiny = concat(Stream.generate(() -> out(1, "x")).limit(100_000).toArray(byte[][]::new));
+    Witness witness = after(started(1), tiny);
+
+    assertThat(witness.written()).isEqualTo(WINDOW);
+    assertThat(witness.awaitEnd()).isInstanceOf(CommandEnd.Broken.class);
+  }
+
+  @Test
+  void aConnectionThatEndsIsNoNonsense() throws Exception {
+    assertThat(after(started(1)).awaitEnd()).isInstanceOf(CommandEnd.Broken.class);
+    assertThat(nonsense).isEmpty();
+  }
+
+  @Test
+  void aWrongHelloFailsTheWait() throws Exception {
+    RunnerChannel channel = channel();
+    channel.read(new ByteArrayInputStream(engine(1, hello(new byte[16]))));
+
+    assertThat(
+            catchThrowableOfType(
+                IOException.class, () -> channel.awaitHello(Duration.ofSeconds(5))))
+        .hasMessageContaining("ended");
+    assertThat(
+            catchThrowableOfType(
+                IOException.class, () -> channel().awaitHello(Duration.ofMillis(10))))
+        .hasMessageContaining("no answer within");
+  }
+
+  @Test
+  void sendsWhatACommandIsTold() throws Exception {
+    RunnerChannel channel = channel();
+    byte[] nonce = nonce(channel);
+    Witness witness = new Witness();
+    Command command = channel.start(REQUEST, witness);
+    byte[] message = StartMessage.of(REQUEST);
+    assertThat(sent(channel, concat(frame('S', 1, message), frame('G', 1)).length))
+        .isEqualTo(concat(frame('S', 1, message), frame('G', 1)));
+
+    Pipe pipe = Pipe.open();
+    try (OutputStream runner = Channels.newOutputStream(pipe.sink());
+        InputStream body = Channels.newInputStream(pipe.source())) {
+      Thread reader = Thread.ofVirtual().start(() -> channel.read(body));
+      runner.write(engine(1, concat(hello(nonce), started(1), wants(1, 20_000))));
+      assertThat(channel.awaitHello(Duration.ofSeconds(5))).isEqualTo("runner 1");
+      assertThat(witness.takeWanted(20_000)).isEqualTo(20_000);
+
+      byte[] input = new byte[20_000];
+      command.input(Data.of(input));
+      assertThat(sent(channel, 20_016))
+          .isEqualTo(
+              concat(
+                  frame('I', 1, new byte[16 << 10]), frame('I', 1, new byte[20_000 - (16 << 10)])));
+      assertThatIllegalArgumentException().isThrownBy(() -> command.input(Data.of("x")));
+      command.endInput();
+      command.endInput();
+      command.input(Data.of("too late"));
+      command.signal(CommandSignal.TERM);
+      command.resize(new TerminalSize(300, 2));
+      command.allowOutput(5);
+      command.kill();
+      command.kill();
+      byte[] told =
+          concat(
+              frame('E', 1),
+              frame('K', 1, (byte) 15),
+              frame('W', 1, (byte) 1, (byte) 44, (byte) 0, (byte) 2),
+              frame('C', 1, number(5)),
+              frame('T', 1));
+      assertThat(sent(channel, told.length)).isEqualTo(told);
+
+      runner.write(engine(1, concat(out(1, "x".repeat(WINDOW + 5)), ended(1, 3, 0, 0, 0))));
+      runner.flush();
+      assertThat(witness.awaitEnd()).isEqualTo(new CommandEnd.Killed(false, 0, Duration.ZERO));
+      command.signal(CommandSignal.INT);
+      command.allowOutput(5);
+      command.kill();
+      channel.start(REQUEST, new Witness());
+      assertThat(sent(channel, 8)).as("nothing after its end").startsWith('S').endsWith(2);
+      channel.close();
+      reader.join();
+    }
+  }
+
+  private static byte[] sent(RunnerChannel channel, int bytes) throws IOException {
+    return channel.input().readNBytes(bytes);
+  }
+
+  @Test
+  void aCommandThatCannotBeToldIsNotStarted() throws Exception {
+    Witness witness = new Witness();
+    CommandRequest request =
+        new CommandRequest(
+            List.of("echo", "a\0b"), Map.of(), null, Duration.ofSeconds(1), null, WINDOW);
+
+    channel().start(request, witness);
+
+    assertThat(witness.awaitEnd())
+        .isInstanceOfSatisfying(
+            CommandEnd.NotStarted.class, end -> assertThat(end.retryable()).isFalse());
+  }
+
+  @Test
+  void aRunnerThatDoesNotReadGetsNoMore() throws Exception {
+    RunnerChannel channel = channel();
+    CommandRequest large =
+        new CommandRequest(
+            List.of("x".repeat(200_000)), Map.of(), null, Duration.ofMinutes(1), null, WINDOW);
+    List<Witness> witnesses = new ArrayList<>();
+    EngineException e =
+        catchThrowableOfType(
+            EngineException.class,
+            () -> {
+              while (true) {
+                Witness witness = new Witness();
+                witnesses.add(witness);
+                channel.start(large, witness);
+              }
+            });
+    assertThat(e.kind()).isEqualTo(EngineException.Kind.TRANSIENT);
+    assertThat(witnesses).hasSizeBetween(4, 6);
+    assertThat(channel.isOpen()).isTrue();
+
+    Command small = channel.start(REQUEST, new Witness());
+    for (int i = 0; channel.isOpen(); i++) {
+      assertThat(i).isLessThan(1 << 20);
+      small.resize(new TerminalSize(80, 25));
+    }
+    assertThat(witnesses.getLast().hasEnded()).as("it was not started").isFalse();
+    e = catchThrowableOfType(EngineException.class, () -> channel.start(REQUEST, new Witness()));
+    assertThat(e.kind()).isEqualTo(EngineException.Kind.UNAVAILABLE);
+  }
+
+  @Test
+  void closingBreaksWhatRuns() throws Exception {
+    RunnerChannel channel = channel();
+    byte[] nonce = nonce(channel);
+    Witness witness = new Witness();
+    channel.start(REQUEST, witness);
+    Pipe pipe = Pipe.open();
+    try (OutputStream runner = Channels.newOutputStream(pipe.sink());
+        InputStream body = Channels.newInputStream(pipe.source())) {
+      Thread reader = Thread.ofVirtual().start(() -> channel.read(body));
+      runner.write(engine(1, concat(hello(nonce), started(1))));
+      witness.awaitStart();
+
+      channel.close();
+
+      assertThat(witness.awaitEnd())
+          .isEqualTo(new CommandEnd.Broken("the worker closed the connection"));
+      reader.join();
+    }
+    assertThat(channel.isOpen()).isFalse();
+    assertThat(nonsense).isEmpty();
+  }
+
+  @Test
+  void closedBeforeItWasConnectedItReadsNothing() {
+    RunnerChannel channel = channel();
+    channel.close();
+
+    assertThat(channel.read(new ByteArrayInputStream(new byte[100]))).isFalse();
+  }
+
+  @Test
+  void anObserverThatFailsHurtsNoOther() throws Exception {
+    RunnerChannel channel = channel();
+    byte[] nonce = nonce(channel);
+    Witness witness = new Witness();
+    channel.start(
+        REQUEST,
+        new CommandObserver() {
+          @Override
+          public void started() {
+            throw new IllegalStateException("a test's");
+          }
+
+          @Override
+          public void output(OutputStreamName stream, Data data) {}
+
+          @Override
+          public void inputWanted(int bytes) {}
+
+          @Override
+          public void ended(CommandEnd end) {}
+        });
+    channel.start(REQUEST, witness);
+    channel.read(
+        new ByteArrayInputStream(
+            engine(1, concat(hello(nonce), started(1), started(2), ended(2, 0, 0, 0, 0)))));
+
+    assertThat(witness.awaitEnd()).isInstanceOf(CommandEnd.Exited.class);
+  }
+
+  /** Frames that are nearly right, with what is nearly a right number. */
+  @Property(tries = 1500)
+  void whateverARunnerSaysEachCommandEndsOnce(@ForAll long seed) throws Exception {
+    Random random = new Random(seed);
+    RunnerChannel channel = channel();
+    byte[] nonce = nonce(channel);
+    List<Witness> witnesses = new ArrayList<>();
+    for (int i = 0; i < 4; i++) {
+      witnesses.add(new Witness());
+      channel.start(REQUEST, witnesses.getLast());
+    }
+    byte[] said = hello(nonce);
+    for (int i = random.nextInt(60); i > 0; i--) {
+      said = concat(said, random(random));
+    }
+    if (random.nextBoolean()) {
+      said[hello(nonce).length + random.nextInt(said.length - hello(nonce).length + 1) - 1] ^=
+          (byte) (1 << random.nextInt(8));
+    }
+    byte[] framed = new byte[0];
+    for (int at = 0; at < said.length; ) {
+      int piece = Math.min(1 + random.nextInt(400), said.length - at);
+      framed = concat(framed, engine(1, Arrays.copyOfRange(said, at, at + piece)));
+      at += piece;
+    }
+    channel.read(new ByteArrayInputStream(framed));
+
+    assertThat(channel.isOpen()).isFalse();
+    for (Witness witness : witnesses) {
+      assertThat(witness.wrong).isEmpty();
+      assertThat(witness.hasEnded()).isTrue();
+      assertThat(witness.written()).isLessThanOrEqualTo(WINDOW);
+    }
+  }
+
+  private static byte[] random(Random random) {
+    int command = 1 + random.nextInt(random.nextInt(10) == 0 ? 6 : 4);
+    return switch (random.nextInt(12)) {
+      case 0, 1, 2 -> started(command);
+      case 3, 4, 5 -> out(command, "x".repeat(1 + random.nextInt(300)));
+      case 6, 7 -> wants(command, random.nextInt(70_000));
+      case 8 -> ended(command, random.nextInt(5), random.nextInt(70), 0, random.nextInt(999));
+      case 9 -> notStarted(command, random.nextInt(30), "why");
+      case 10 -> new byte[random.nextInt(50)];
+      default -> {
+        byte[] bytes = new byte[random.nextInt(20)];
+        random.nextBytes(bytes);
+        yield random.nextInt(20) == 0 ? bytes : new byte[0];
+      }
+    };
+  }
+}

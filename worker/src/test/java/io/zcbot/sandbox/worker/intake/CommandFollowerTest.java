@@ -1,0 +1,407 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.intake;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import io.zcbot.sandbox.events.EventFormatException;
+import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.kafka.KeyPartitions;
+import io.zcbot.sandbox.worker.sandbox.FencedException;
+import io.zcbot.sandbox.worker.sandbox.Time;
+import java.time.Duration;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.MockConsumer;
+import org.apache.kafka.clients.consumer.OffsetAndMetadata;
+import org.apache.kafka.clients.consumer.OffsetAndTimestamp;
+import org.apache.kafka.clients.consumer.OffsetCommitCallback;
+import org.apache.kafka.common.PartitionInfo;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.header.internals.RecordHeaders;
+import org.apache.kafka.common.record.TimestampType;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/** Execs are read in the partitions that the intake owns, while it does, and not before. */
+@Timeout(60)
+class CommandFollowerTest {
+  private static final int PARTITIONS = 4;
+  private static final KeyPartitions HOMES = new KeyPartitions(PARTITIONS);
+  private static final UserId ANNA = new UserId(new UUID(1, 1));
+  private static final int HOME = HOMES.of(ANNA);
+  private static final int ELSEWHERE = (HOME + 1) % PARTITIONS;
+  private static final List<String> TOPICS =
+      List.of("sandbox.exec", "sandbox.input", "sandbox.release");
+
+  private final FakeCommands commands = new FakeCommands();
+  private final List<String> diverted = new CopyOnWriteArrayList<>();
+  private final Map<Integer, Held> holdings = new ConcurrentHashMap<>();
+  private final List<CompletableFuture<Void>> takeovers = new CopyOnWriteArrayList<>();
+  private final Map<TopicPartition, Long> ends = new HashMap<>();
+  private final Broker consumer = new Broker();
+  private volatile boolean takesOver = true;
+
+  private static final class Held implements Holdings.Holding {
+    volatile PartitionState state = PartitionState.OWNED;
+
+    @Override
+    public PartitionState state() {
+      return state;
+    }
+
+    @Override
+    public boolean isCertain() {
+      return state.mayAnnounce();
+    }
+
+    @Override
+    public void pass() throws FencedException {
+      if (!state.mayAnnounce()) {
+        throw new FencedException("lost");
+      }
+    }
+  }
+
+  private static final class Broker extends MockConsumer<byte[], byte[]> {
+    /** The consumer that it stands for does not forget them with an assignment. */
+    final Map<TopicPartition, OffsetAndMetadata> commits = new ConcurrentHashMap<>();
+
+    Broker() {
+      super("earliest");
+    }
+
+    @Override
+    public synchronized void commitSync(
+        Map<TopicPartition, OffsetAndMetadata> offsets, Duration timeout) {
+      commits.putAll(offsets);
+    }
+
+    @Override
+    public synchronized void commitAsync(
+        Map<TopicPartition, OffsetAndMetadata> offsets, OffsetCommitCallback callback) {
+      commits.putAll(offsets);
+      callback.onComplete(offsets, null);
+    }
+
+    @Override
+    public synchronized Map<TopicPartition, OffsetAndMetadata> committed(
+        Set<TopicPartition> partitions, Duration timeout) {
+      Map<TopicPartition, OffsetAndMetadata> committed = new HashMap<>(commits);
+      committed.keySet().retainAll(partitions);
+      return committed;
+    }
+
+    @Override
+    public synchronized Map<TopicPartition, OffsetAndTimestamp> offsetsForTimes(
+        Map<TopicPartition, Long> times, Duration timeout) {
+      return Map.of();
+    }
+
+    @Override
+    public synchronized Map<TopicPartition, Long> endOffsets(
+        Collection<TopicPartition> partitions, Duration timeout) {
+      return partitions.stream().collect(Collectors.toMap(each -> each, _ -> 0L));
+    }
+  }
+
+  private final CommandFollower follower =
+      new CommandFollower(
+          new CommandFollower.Consumers(() -> consumer, () -> new MockConsumer<>("earliest")),
+          holdings::get,
+          this::takeOver,
+          new CommandFollower.Settings(
+              new CommandFollower.Topics("sandbox.exec", "sandbox.input", "sandbox.release"),
+              PARTITIONS,
+              Duration.ofSeconds(60),
+              100),
+          (_, task) -> {
+            task.run();
+            return true;
+          },
+          commands,
+          new RecordForwarding() {
+            @Override
+            public void deadLetter(ConsumerRecord<byte[], byte[]> record, EventFormatException e) {
+              diverted.add("dead letter of " + record.topic());
+            }
+
+            @Override
+            public void forward(ConsumerRecord<byte[], byte[]> record, int partition) {
+              diverted.add(record.topic() + " to " + partition);
+            }
+          },
+          Time.system(),
+          IntakeMetrics.NONE);
+
+  private Map<Integer, CompletableFuture<Void>> takeOver(
+      Map<Integer, Holdings.Holding> partitions) {
+    return partitions.keySet().stream()
+        .collect(
+            Collectors.toMap(
+                number -> number,
+                _ -> {
+                  CompletableFuture<Void> takeover = new CompletableFuture<>();
+                  takeovers.add(takeover);
+                  if (takesOver) {
+                    takeover.complete(null);
+                  }
+                  return takeover;
+                }));
+  }
+
+  @BeforeEach
+  void topics() {
+    for (String topic : TOPICS) {
+      consumer.updatePartitions(
+          topic,
+          IntStream.range(0, PARTITIONS)
+              .mapToObj(number -> new PartitionInfo(topic, number, null, null, null))
+              .toList());
+      for (int number = 0; number < PARTITIONS; number++) {
+        consumer.updateBeginningOffsets(Map.of(new TopicPartition(topic, number), 0L));
+        consumer.updateEndOffsets(Map.of(new TopicPartition(topic, number), 0L));
+      }
+    }
+  }
+
+  @AfterEach
+  void close() {
+    follower.close();
+  }
+
+  private Held own(int partition) {
+    Held held = new Held();
+    holdings.put(partition, held);
+    return held;
+  }
+
+  private void startOwning(int partition) {
+    own(partition);
+    follower.start();
+    awaitAssigned(partition);
+  }
+
+  private void awaitAssigned(int... partitions) {
+    Set<TopicPartition> all =
+        IntStream.of(partitions)
+            .boxed()
+            .flatMap(number -> TOPICS.stream().map(topic -> new TopicPartition(topic, number)))
+            .collect(Collectors.toSet());
+    await().until(() -> assigned().equals(all));
+  }
+
+  private Set<TopicPartition> assigned() {
+    synchronized (consumer) {
+      return Set.copyOf(consumer.assignment());
+    }
+  }
+
+  private void publish(String topic, int partition, String json, @Nullable String forwardedFrom) {
+    synchronized (consumer) {
+      TopicPartition at = new TopicPartition(topic, partition);
+      long offset = ends.merge(at, 1L, Long::sum) - 1;
+      ConsumerRecord<byte[], byte[]> record =
+          new ConsumerRecord<>(
+              topic,
+              partition,
+              offset,
+              System.currentTimeMillis(),
+              TimestampType.LOG_APPEND_TIME,
+              0,
+              0,
+              ANNA.toString().getBytes(UTF_8),
+              json.replace('\'', '"').getBytes(UTF_8),
+              new RecordHeaders(),
+              Optional.empty());
+      if (forwardedFrom != null) {
+        record.headers().add("zcbot_forwarded", forwardedFrom.getBytes(UTF_8));
+      }
+      consumer.addRecord(record);
+    }
+  }
+
+  private void publishExec(int partition, String id) {
+    publish("sandbox.exec", partition, exec(id), null);
+  }
+
+  private static String exec(String id) {
+    return "{'user_id':'%s','event_id':'%s','command':['true']}".formatted(ANNA, id);
+  }
+
+  private long committed(String topic, int partition) {
+    OffsetAndMetadata at = consumer.commits.get(new TopicPartition(topic, partition));
+    return at == null ? -1 : at.offset();
+  }
+
+  @Test
+  void anExecIsCommittedOnceItIsDone() {
+    startOwning(HOME);
+    publishExec(HOME, "one");
+    publishExec(HOME, "two");
+    await().until(() -> commands.execs.size() == 2);
+    assertThat(commands.execs)
+        .extracting(each -> each.exec().eventId())
+        .containsExactly("one", "two");
+    assertThat(commands.execs.getFirst().mayBegin().getAsBoolean()).isTrue();
+    assertThat(committed("sandbox.exec", HOME)).isEqualTo(-1);
+    commands.execs.getFirst().done().run();
+    await().until(() -> committed("sandbox.exec", HOME) == 1);
+    commands.execs.getLast().done().run();
+    await().until(() -> committed("sandbox.exec", HOME) == 2);
+  }
+
+  @Test
+  void nothingIsReadBeforeTheTakeover() {
+    takesOver = false;
+    startOwning(HOME);
+    publishExec(HOME, "one");
+    await().pollDelay(Duration.ofMillis(400)).until(() -> takeovers.size() == 1);
+    assertThat(commands.execs).isEmpty();
+    takeovers.getFirst().complete(null);
+    await().until(() -> commands.execs.size() == 1);
+  }
+
+  @Test
+  void aTakeoverThatFailsHoldsUpNoOtherPartitionAndIsToldOf() {
+    takesOver = false;
+    own(ELSEWHERE);
+    own(HOME);
+    follower.start();
+    awaitAssigned(HOME, ELSEWHERE);
+    publishExec(HOME, "one");
+    await().until(() -> takeovers.size() == 2);
+    takeovers.forEach(each -> each.completeExceptionally(new IllegalStateException("for once")));
+    await().until(() -> String.valueOf(follower.progressProblem()).contains("for once"));
+    takesOver = true;
+    holdings.get(HOME).state = PartitionState.LOST;
+    own(HOME);
+    await().until(() -> commands.execs.size() == 1);
+    assertThat(follower.progressProblem()).contains("for once");
+  }
+
+  @Test
+  void nothingIsReadBeforeTheIntakeServes() {
+    own(HOME).state = PartitionState.TAKING_OVER;
+    follower.start();
+    awaitAssigned(HOME);
+    publishExec(HOME, "one");
+    await().pollDelay(Duration.ofMillis(400)).until(() -> true);
+    assertThat(commands.execs).isEmpty();
+    holdings.get(HOME).state = PartitionState.OWNED;
+    await().until(() -> commands.execs.size() == 1);
+  }
+
+  @Test
+  void aPartitionThatIsTakenAwayIsLeftAndCommitted() throws Exception {
+    startOwning(HOME);
+    publishExec(HOME, "one");
+    await().until(() -> commands.execs.size() == 1);
+    commands.execs.getFirst().done().run();
+    holdings.get(HOME).state = PartitionState.REVOKING;
+    follower.leave(List.of(HOME)).get();
+    assertThat(assigned()).isEmpty();
+    assertThat(commands.gone).containsExactly(HOME);
+    assertThat(committed("sandbox.exec", HOME)).isEqualTo(1);
+    assertThat(commands.execs.getFirst().mayBegin().getAsBoolean()).isFalse();
+  }
+
+  /** A late commit would take back what the next owner committed. */
+  @Test
+  void nothingIsCommittedOfALostPartition() throws Exception {
+    startOwning(HOME);
+    publishExec(HOME, "one");
+    await().until(() -> commands.execs.size() == 1);
+    holdings.get(HOME).state = PartitionState.LOST;
+    commands.execs.getFirst().done().run();
+    follower.leave(List.of(HOME)).get();
+    assertThat(committed("sandbox.exec", HOME)).isEqualTo(-1);
+  }
+
+  @Test
+  void aPartitionThatComesBackIsTakenOverAgainAndItsOldRecordsDoNotCount() {
+    startOwning(HOME);
+    publishExec(HOME, "one");
+    await().until(() -> commands.execs.size() == 1);
+    holdings.get(HOME).state = PartitionState.LOST;
+    own(HOME);
+    await().until(() -> takeovers.size() == 2);
+    commands.execs.getFirst().done().run();
+    assertThat(commands.execs.getFirst().mayBegin().getAsBoolean()).isFalse();
+    await().pollDelay(Duration.ofMillis(500)).until(() -> true);
+    assertThat(committed("sandbox.exec", HOME)).isEqualTo(-1);
+  }
+
+  @Test
+  void recordsInTheWrongPartitionAreForwarded() {
+    startOwning(ELSEWHERE);
+    publishExec(ELSEWHERE, "one");
+    publish(
+        "sandbox.input",
+        ELSEWHERE,
+        "{'user_id':'%s','exec_id':'one','data':'x'}".formatted(ANNA),
+        null);
+    publish("sandbox.release", ELSEWHERE, "{'user_id':'%s'}".formatted(ANNA), null);
+    await().until(() -> diverted.size() == 3);
+    assertThat(diverted)
+        .containsExactlyInAnyOrder(
+            "sandbox.exec to " + HOME, "sandbox.input to " + HOME, "sandbox.release to " + HOME);
+    await().until(() -> committed("sandbox.exec", ELSEWHERE) == 1);
+  }
+
+  @Test
+  void aForwardedExecInAForeignPartitionIsRefusedAndNotForwardedAgain() {
+    startOwning(ELSEWHERE);
+    publish("sandbox.exec", ELSEWHERE, exec("one"), "2-1@" + System.currentTimeMillis());
+    await().until(() -> commands.execs.size() == 1);
+    assertThat(commands.execs.getFirst().refusal()).contains("expects it in partition " + HOME);
+    assertThat(diverted).isEmpty();
+  }
+
+  @Test
+  void whatIsNoValidEventBecomesADeadLetter() {
+    startOwning(HOME);
+    publish("sandbox.exec", HOME, "{", null);
+    publish("sandbox.release", HOME, "[]", null);
+    publish("sandbox.input", HOME, "{'user_id':'%s'}".formatted(ANNA), null);
+    await().until(() -> diverted.size() == 3);
+    await().until(() -> committed("sandbox.release", HOME) == 1);
+  }
+
+  @Test
+  void aReleaseIsPassedOnAndCommitted() {
+    startOwning(HOME);
+    publish("sandbox.release", HOME, "{'user_id':'%s'}".formatted(ANNA), null);
+    await().until(() -> commands.releases.size() == 1);
+    await().until(() -> committed("sandbox.release", HOME) == 1);
+  }
+
+  @Test
+  void inputThatIsReadBeforeItsExecReachesIt() {
+    startOwning(HOME);
+    publish(
+        "sandbox.input", HOME, "{'user_id':'%s','exec_id':'one','data':'x'}".formatted(ANNA), null);
+    await().pollDelay(Duration.ofMillis(300)).until(() -> true);
+    publishExec(HOME, "one");
+    await().until(() -> commands.execs.size() == 1);
+    await().until(() -> commands.taken(new CommandKey(ANNA, "one")).equals(List.of("x")));
+  }
+}

@@ -1,0 +1,292 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.intake;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import io.zcbot.sandbox.events.CommandSignal;
+import io.zcbot.sandbox.events.Data;
+import io.zcbot.sandbox.events.EventCodec;
+import io.zcbot.sandbox.events.Input;
+import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.kafka.LogRange;
+import io.zcbot.sandbox.worker.testkit.ManualTime;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.UUID;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.apache.kafka.clients.consumer.Consumer;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.ConsumerRecords;
+import org.apache.kafka.clients.consumer.MockConsumer;
+import org.apache.kafka.clients.consumer.OffsetAndTimestamp;
+import org.apache.kafka.common.TopicPartition;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/** Every command gets its inputs once and in order, however it takes them. */
+@Timeout(30)
+class CommandInputsTest {
+  private static final TopicPartition PARTITION = new TopicPartition("sandbox.input", 0);
+  private static final UserId ANNA = new UserId(new UUID(1, 1));
+  private static final CommandKey KEY = new CommandKey(ANNA, "exec");
+
+  private final EventCodec codec = new EventCodec();
+  private final FakeCommands commands = new FakeCommands();
+  private final ManualTime time = new ManualTime(0);
+  private final AtomicInteger dropped = new AtomicInteger();
+  private final AtomicInteger consumers = new AtomicInteger();
+  private final List<ConsumerRecord<byte[], byte[]>> log = new ArrayList<>();
+  private final CommandInputs inputs =
+      new CommandInputs(
+          commands,
+          new InputDetours(this::consumer, commands, time),
+          time,
+          new IntakeMetrics() {
+            @Override
+            public void deadLettered(String topic) {}
+
+            @Override
+            public void forwarded(String topic) {}
+
+            @Override
+            public void activity() {}
+
+            @Override
+            public void inputsDropped(int count) {
+              dropped.addAndGet(count);
+            }
+          });
+
+  @BeforeEach
+  void begin() {
+    inputs.begin(new LogRange(Map.of(PARTITION, 0L), Map.of(PARTITION, 0L)));
+  }
+
+  @AfterEach
+  void close() {
+    inputs.close();
+  }
+
+  /** Reads what is in the log by then. */
+  private Consumer<byte[], byte[]> consumer() {
+    consumers.incrementAndGet();
+    return new MockConsumer<>("earliest") {
+      @Override
+      public synchronized ConsumerRecords<byte[], byte[]> poll(Duration timeout) {
+        long from = position(PARTITION);
+        List<ConsumerRecord<byte[], byte[]>> next;
+        synchronized (log) {
+          next = log.stream().filter(record -> record.offset() >= from).limit(10).toList();
+        }
+        if (next.isEmpty()) {
+          return ConsumerRecords.empty();
+        }
+        seek(PARTITION, next.getLast().offset() + 1);
+        return new ConsumerRecords<>(Map.of(PARTITION, next), Map.of());
+      }
+
+      @Override
+      public synchronized Map<TopicPartition, OffsetAndTimestamp> offsetsForTimes(
+          Map<TopicPartition, Long> times, Duration timeout) {
+        return Map.of(PARTITION, new OffsetAndTimestamp(0, 0));
+      }
+    };
+  }
+
+  /** Appends an input, and has the follower read it. */
+  private void publish(String execId, Input.Content content) {
+    accept(append(execId, content));
+  }
+
+  private ConsumerRecord<byte[], byte[]> append(String execId, Input.Content content) {
+    Input input = new Input("id", ANNA, Instant.EPOCH, execId, content);
+    synchronized (log) {
+      ConsumerRecord<byte[], byte[]> record =
+          new ConsumerRecord<>(
+              PARTITION.topic(),
+              0,
+              log.size(),
+              ANNA.toString().getBytes(UTF_8),
+              codec.encode(input));
+      log.add(record);
+      return record;
+    }
+  }
+
+  private void accept(ConsumerRecord<byte[], byte[]> record) {
+    try {
+      inputs.accept(
+          record, codec.decodeInput(record.key(), record.value(), ForwardedFrom.originOf(record)));
+    } catch (io.zcbot.sandbox.events.EventFormatException e) {
+      throw new AssertionError(e);
+    }
+  }
+
+  private static Input.Content bytes(String text) {
+    return new Input.Content.Bytes(Data.of(text));
+  }
+
+  private static Input.Content signal() {
+    return new Input.Content.Signal(CommandSignal.INT);
+  }
+
+  @Test
+  void aCommandThatIsKnownGetsItsInputAtOnce() {
+    commands.begin(KEY);
+    publish("exec", bytes("a"));
+    publish("exec", new Input.Content.End());
+    assertThat(commands.taken(KEY)).containsExactly("a", "END");
+  }
+
+  @Test
+  void whatComesBeforeTheCommandIsKnownWaitsForIt() {
+    publish("exec", bytes("a"));
+    publish("exec", signal());
+    publish("exec", bytes("b"));
+    commands.begin(KEY);
+    publish("exec", bytes("c"));
+    inputs.known(KEY);
+    publish("exec", bytes("d"));
+    assertThat(commands.taken(KEY)).containsExactly("a", "INT", "b", "c", "d");
+    assertThat(inputs.bytes()).isZero();
+    assertThat(consumers).hasValue(0);
+  }
+
+  @Test
+  void inputForNobodyIsDroppedAndCounted() {
+    publish("other", bytes("a"));
+    publish("other", bytes("b"));
+    time.pass(CommandInputs.LONGEST_WAIT.plusSeconds(1));
+    inputs.tick();
+    assertThat(dropped).hasValue(2);
+    assertThat(inputs.bytes()).isZero();
+  }
+
+  @Test
+  void inputWaitsForAsLongAsItsExecIsAtWork() {
+    inputs.expect(KEY);
+    publish("exec", bytes("a"));
+    time.pass(CommandInputs.LONGEST_WAIT.plusSeconds(1));
+    inputs.tick();
+    commands.begin(KEY);
+    inputs.known(KEY);
+    assertThat(commands.taken(KEY)).containsExactly("a");
+  }
+
+  @Test
+  void whatDoesNotFitWhileItWaitsIsReadAgainFromTheLog() {
+    String large = "x".repeat(500_000);
+    for (int i = 0; i < 20; i++) {
+      publish("exec", bytes(i + large));
+    }
+    publish("exec", signal());
+    assertThat(inputs.bytes()).isLessThanOrEqualTo(CommandInputs.MAX_BYTES);
+    commands.begin(KEY);
+    inputs.known(KEY);
+    publish("exec", bytes("last"));
+    await().until(() -> commands.taken(KEY).contains("last"));
+    List<String> taken = commands.taken(KEY);
+    assertThat(taken).hasSize(22).endsWith("INT", "last");
+    for (int i = 0; i < 20; i++) {
+      assertThat(taken.get(i)).isEqualTo(i + large);
+    }
+    assertThat(dropped).hasValue(0);
+  }
+
+  @Test
+  void manyUnknownCommandsTakeNoMoreThanTheBound() {
+    for (int i = 0; i < 10_000; i++) {
+      publish("exec " + i, bytes("x".repeat(2_000)));
+    }
+    assertThat(inputs.bytes()).isLessThanOrEqualTo(CommandInputs.MAX_BYTES);
+    assertThat(dropped).hasValueGreaterThan(0);
+  }
+
+  @Test
+  void aCommandThatTakesNoMoreGetsTheRestFromTheLogAndThenAgainAtOnce() {
+    commands.begin(KEY);
+    commands.room(KEY, 2);
+    for (int i = 0; i < 50; i++) {
+      publish("exec", bytes("%02d".formatted(i)));
+      publish("other", bytes("%02d".formatted(i)));
+    }
+    assertThat(commands.taken(KEY)).containsExactly("00");
+    for (int i = 1; i < 50; i++) {
+      int taken = i + 1;
+      commands.room(KEY, 2);
+      await().until(() -> commands.taken(KEY).size() == taken);
+    }
+    commands.room(KEY, 1000);
+    // Once the log is read to its end, the follower delivers again.
+    await()
+        .until(
+            () -> {
+              int before = consumers.get();
+              publish("exec", bytes("."));
+              return before == consumers.get() && commands.taken(KEY).getLast().equals(".");
+            });
+    List<String> taken = commands.taken(KEY);
+    for (int i = 0; i < 50; i++) {
+      assertThat(taken.get(i)).isEqualTo("%02d".formatted(i));
+    }
+    long dots = taken.stream().filter("."::equals).count();
+    assertThat(taken).hasSize(50 + (int) dots);
+  }
+
+  @Test
+  void aSignalPassesStandardInputThatIsNotTaken() {
+    commands.begin(KEY);
+    commands.room(KEY, 0);
+    publish("exec", bytes("a"));
+    publish("exec", signal());
+    assertThat(commands.taken(KEY)).containsExactly("INT");
+    commands.room(KEY, 1);
+    await().until(() -> commands.taken(KEY).equals(List.of("INT", "a")));
+  }
+
+  @Test
+  void aCommandThatEndsEndsItsDetour() {
+    commands.begin(KEY);
+    commands.room(KEY, 0);
+    publish("exec", bytes("a"));
+    commands.end(KEY);
+    commands.begin(new CommandKey(ANNA, "next"));
+    publish("next", bytes("b"));
+    assertThat(commands.taken(new CommandKey(ANNA, "next"))).containsExactly("b");
+  }
+
+  /** The partition was away for a moment, and the window begins before what was read. */
+  @Test
+  void nothingIsDeliveredTwiceIfAPartitionComesBack() {
+    commands.begin(KEY);
+    publish("exec", bytes("a"));
+    publish("exec", bytes("b"));
+    inputs.gone(List.of(PARTITION));
+    Map<TopicPartition, Long> starts =
+        inputs.begin(new LogRange(Map.of(PARTITION, 0L), Map.of(PARTITION, 2L)));
+    assertThat(starts).isEqualTo(Map.of(PARTITION, 2L));
+  }
+
+  @Test
+  void anExecOfBeforeTheAssignmentGetsAllItsInput() {
+    accept(append("exec", bytes("a")));
+    append("exec", bytes("b"));
+    commands.begin(KEY);
+    inputs.known(KEY, PARTITION, Instant.EPOCH);
+    await().until(() -> commands.taken(KEY).equals(List.of("a", "b")));
+    accept(log.get(1));
+    assertThat(commands.taken(KEY)).containsExactly("a", "b");
+    publish("exec", bytes("c"));
+    await().until(() -> commands.taken(KEY).equals(List.of("a", "b", "c")));
+  }
+}

@@ -1,0 +1,189 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.intake;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import io.zcbot.sandbox.events.EventFormatException;
+import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.reap.Tenure;
+import io.zcbot.sandbox.worker.testkit.ManualTime;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.Collection;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.apache.kafka.clients.consumer.ConsumerRebalanceListener;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.ConsumerRecords;
+import org.apache.kafka.clients.consumer.MockConsumer;
+import org.apache.kafka.clients.consumer.OffsetAndMetadata;
+import org.apache.kafka.clients.consumer.OffsetCommitCallback;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.TimeoutException;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/**
+ * A worker that alone does not reach the group's coordinator reads on, and may have lost its
+ * partitions.
+ */
+@Timeout(60)
+class LostCoordinatorTest {
+  private static final TopicPartition ENSURES = new TopicPartition("sandbox.ensure", 0);
+
+  private final ManualTime time = new ManualTime(1);
+  private final Reader reader = new Reader();
+  private final AtomicInteger answered = new AtomicInteger();
+
+  /** Time passes while it polls; the records come from brokers that are always reached. */
+  private final class Reader extends MockConsumer<byte[], byte[]> {
+    final AtomicInteger polls = new AtomicInteger();
+    volatile boolean isCoordinatorAway;
+
+    Reader() {
+      super("earliest");
+      updateBeginningOffsets(Map.of(ENSURES, 0L));
+      updateEndOffsets(Map.of(ENSURES, 0L));
+    }
+
+    @Override
+    public synchronized void subscribe(
+        Collection<String> topics, ConsumerRebalanceListener listener) {
+      super.subscribe(topics, listener);
+      schedulePollTask(() -> rebalance(List.of(ENSURES)));
+    }
+
+    @Override
+    public synchronized ConsumerRecords<byte[], byte[]> poll(Duration timeout) {
+      time.pass(Duration.ofMillis(100));
+      polls.incrementAndGet();
+      return super.poll(Duration.ZERO);
+    }
+
+    @Override
+    public synchronized void commitAsync(
+        Map<TopicPartition, OffsetAndMetadata> offsets, @Nullable OffsetCommitCallback callback) {
+      if (isCoordinatorAway && callback != null) {
+        callback.onComplete(offsets, new TimeoutException("no coordinator"));
+      } else {
+        super.commitAsync(offsets, callback);
+      }
+    }
+
+    @Override
+    public synchronized void commitSync(
+        Map<TopicPartition, OffsetAndMetadata> offsets, Duration timeout) {
+      if (isCoordinatorAway) {
+        throw new TimeoutException("no coordinator");
+      }
+      super.commitSync(offsets, timeout);
+    }
+
+    void ensure(long offset) {
+      UserId user = new UserId(UUID.randomUUID());
+      schedulePollTask(
+          () ->
+              addRecord(
+                  new ConsumerRecord<>(
+                      ENSURES.topic(),
+                      ENSURES.partition(),
+                      offset,
+                      user.toString().getBytes(StandardCharsets.UTF_8),
+                      ("{\"user_id\":\"" + user + "\"}").getBytes(StandardCharsets.UTF_8))));
+    }
+
+    void awaitPolls(int more) {
+      int to = polls.get() + more;
+      await().atMost(20, TimeUnit.SECONDS).until(() -> polls.get() >= to);
+    }
+  }
+
+  private static final class NoForwarding implements RecordForwarding {
+    @Override
+    public void forward(ConsumerRecord<byte[], byte[]> record, int partition) {
+      throw new AssertionError("nothing lies elsewhere");
+    }
+
+    @Override
+    public void deadLetter(ConsumerRecord<byte[], byte[]> record, EventFormatException why) {
+      throw new AssertionError(why);
+    }
+  }
+
+  private static final class NoHandover implements Handover {
+    @Override
+    public CompletableFuture<@Nullable Void> assigned(Set<Integer> partitions, Tenure tenure) {
+      return CompletableFuture.completedFuture(null);
+    }
+
+    @Override
+    public void lost(Set<Integer> partitions, Collection<UserId> atWork) {}
+
+    @Override
+    public CompletableFuture<@Nullable Void> released(
+        Set<Integer> partitions, Collection<UserId> atWork) {
+      return CompletableFuture.completedFuture(null);
+    }
+  }
+
+  private static boolean begin(UserId user, Runnable task) {
+    Thread.ofVirtual().start(task);
+    return true;
+  }
+
+  private EnsureIntake intake() {
+    return new EnsureIntake(
+        new EnsureIntake.Group(
+            () -> reader, new Assignment(ENSURES.topic(), 1, 10), new NoHandover(), () -> {}),
+        new EnsureIntake.Settings(
+            1, Duration.ofHours(1), Duration.ofSeconds(1), true, Duration.ofSeconds(3)),
+        LostCoordinatorTest::begin,
+        request -> {
+          request.fence().pass();
+          answered.incrementAndGet();
+        },
+        new NoForwarding(),
+        time,
+        IntakeMetrics.NONE);
+  }
+
+  @Test
+  void nothingIsAnsweredUntilTheGroupAcknowledges() {
+    try (EnsureIntake intake = intake()) {
+      intake.start();
+      reader.ensure(0);
+      await().atMost(20, TimeUnit.SECONDS).until(() -> answered.get() == 1);
+
+      reader.isCoordinatorAway = true;
+      reader.awaitPolls(45); // the term of the lease and more, by the clock that it is judged by
+      reader.ensure(1);
+      reader.awaitPolls(20);
+      assertThat(intake.inFlightByPartition()).containsEntry(0, 1);
+      assertThat(answered).as("read, and not answered").hasValue(1);
+
+      reader.isCoordinatorAway = false;
+      await().atMost(20, TimeUnit.SECONDS).until(() -> answered.get() == 2);
+    }
+  }
+
+  @Test
+  void whoIsIdleForLongStillAnswersAtOnce() {
+    try (EnsureIntake intake = intake()) {
+      intake.start();
+      reader.awaitPolls(200);
+      reader.ensure(0);
+      await().atMost(20, TimeUnit.SECONDS).until(() -> answered.get() == 1);
+      assertThat(intake.problem()).isNull();
+    }
+  }
+}

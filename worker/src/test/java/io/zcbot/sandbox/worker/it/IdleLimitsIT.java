@@ -1,0 +1,229 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.it;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.github.dockerjava.api.command.TopContainerResponse;
+import io.zcbot.sandbox.events.Exited;
+import io.zcbot.sandbox.events.Expiring;
+import io.zcbot.sandbox.events.Failed;
+import io.zcbot.sandbox.events.Ready;
+import io.zcbot.sandbox.events.Reaped;
+import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.Worker;
+import io.zcbot.sandbox.worker.testkit.deployment.Deployment;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/** How long sandboxes are kept for whom, what keeps them, and what is told of it. */
+@Tag("engine")
+@Tag("kafka")
+@Timeout(value = 3, unit = TimeUnit.MINUTES)
+class IdleLimitsIT {
+  private static final Duration SOON = Deployment.SOON;
+  private static final Duration SHORT = Duration.ofSeconds(4);
+  private static final Duration LONG = Duration.ofMinutes(10);
+
+  @Test
+  void eachUsersSandboxHasItsOwnIdleTtl() throws Exception {
+    try (Deployment deployment = choosing()) {
+      deployment.start("a");
+      UserId brief = Deployment.newUser();
+      UserId usual = Deployment.newUser();
+      UserId patient = Deployment.newUser();
+      Ready ready = deployment.agent().ensured(brief, SHORT);
+      assertThat(ready.environment().idleTtl()).isEqualTo(SHORT);
+      assertThat(deployment.agent().ensured(usual).environment().idleTtl())
+          .isEqualTo(Duration.ofSeconds(8));
+      assertThat(deployment.agent().ensured(patient, LONG).environment().idleTtl()).isEqualTo(LONG);
+
+      Reaped first = deployment.log().awaitReaped(brief, SOON);
+      assertThat(first.reason()).isEqualTo(Reaped.Reason.IDLE);
+      assertThat(first.lastUse()).isEqualTo(Reaped.Use.ENSURE);
+      assertThat(Duration.between(ready.readyAt(), first.reapedAt())).isGreaterThanOrEqualTo(SHORT);
+      Reaped second = deployment.log().awaitReaped(usual, SOON);
+      assertThat(second.reapedAt()).isAfter(first.reapedAt());
+      assertThat(deployment.log().reaped(patient)).isEmpty();
+
+      // The next ensure ends what was asked for.
+      Ready again = deployment.agent().ensured(patient);
+      assertThat(again.outcome()).isEqualTo(Ready.Outcome.REUSED);
+      assertThat(deployment.log().awaitReaped(patient, SOON).reason())
+          .isEqualTo(Reaped.Reason.IDLE);
+    }
+  }
+
+  @Test
+  void anIdleTtlOutOfBoundsIsRejected() throws Exception {
+    try (Deployment deployment = new Deployment()) {
+      deployment.start("a");
+      UserId user = Deployment.newUser();
+      deployment.agent().ensure(user, Duration.ofSeconds(301));
+      Failed failed = deployment.log().awaitFailed(user);
+      assertThat(failed.reason()).isEqualTo(Failed.Reason.REJECTED);
+      assertThat(failed.retryable()).isFalse();
+      assertThat(failed.message())
+          .startsWith("idle_ttl_seconds is 301, but this worker allows 10 to 300 seconds");
+      assertThat(deployment.host().containersOf(user)).isEmpty();
+    }
+  }
+
+  @Test
+  void theReapedEventTellsWhatHeldTheSandboxInUseLast() throws Exception {
+    try (Deployment deployment = choosing()) {
+      deployment.start("a");
+      UserId active = Deployment.newUser();
+      UserId atWork = Deployment.newUser();
+      deployment.agent().ensured(active, SHORT);
+      Ready ready = deployment.agent().ensured(atWork, SHORT);
+      deployment.agent().activity(active);
+      assertThat(deployment.host().exec(ready.containerId(), "true").exitCode()).isZero();
+      assertThat(deployment.log().awaitReaped(active, SOON).lastUse())
+          .isEqualTo(Reaped.Use.ACTIVITY);
+      assertThat(deployment.log().awaitReaped(atWork, SOON).lastUse()).isEqualTo(Reaped.Use.EXEC);
+    }
+  }
+
+  @Test
+  void aCommandHoldsItsSandboxInUseWhileItRuns() throws Exception {
+    try (Deployment deployment = choosing().with("ZCBOT_SANDBOX_NOTICE", "2s")) {
+      deployment.start("a");
+      UserId user = Deployment.newUser();
+      deployment.agent().ensured(user, SHORT);
+      deployment.agent().exec(user, "long", "'command':['sleep','12']");
+      Exited exited = deployment.log().awaitExited("long");
+      assertThat(exited.reason()).as("%s", exited).isEqualTo(Exited.Reason.EXITED);
+      assertThat(deployment.log().notices(user)).isEmpty();
+      Reaped reaped = deployment.log().awaitReaped(user, SOON);
+      assertThat(reaped.reason()).isEqualTo(Reaped.Reason.IDLE);
+      assertThat(reaped.lastUse()).isEqualTo(Reaped.Use.COMMAND);
+      assertThat(Duration.between(exited.exitedAt(), reaped.reapedAt()))
+          .isGreaterThan(SHORT.minusMillis(500));
+      assertThat(deployment.log().notices(user)).hasSize(1);
+    }
+  }
+
+  @Test
+  void anIdleTtlOutlastsARestartThatAdopts() throws Exception {
+    try (Deployment deployment = choosing().with("ZCBOT_RESTART", "adopt")) {
+      Worker before = deployment.start("a");
+      UserId brief = Deployment.newUser();
+      UserId patient = Deployment.newUser();
+      Ready kept = deployment.agent().ensured(patient, LONG);
+      deployment.agent().ensured(brief, SHORT);
+      deployment.stop(before);
+      deployment.start("a");
+      assertThat(deployment.log().awaitReaped(brief, SOON).reason()).isEqualTo(Reaped.Reason.IDLE);
+      TimeUnit.SECONDS.sleep(10); // longer than the worker's own idle TTL
+      assertThat(deployment.log().reaped(patient)).isEmpty();
+      assertThat(deployment.host().isRunning(kept.containerId())).isTrue();
+    }
+  }
+
+  @Test
+  void anIdleTtlFollowsItsUserToTheNextHost() throws Exception {
+    try (Deployment deployment = choosing().with("ZCBOT_SANDBOX_HANDOVER", "eager")) {
+      deployment.start("a");
+      List<UserId> users = new ArrayList<>();
+      for (int partition = 0; partition < deployment.partitions(); partition++) {
+        UserId user = deployment.newUserOf(partition);
+        users.add(user);
+        deployment.agent().ensured(user, LONG);
+      }
+      deployment.start("b");
+      List<UserId> moved =
+          users.stream().filter(user -> !deployment.log().reaped(user).isEmpty()).toList();
+      assertThat(moved).isNotEmpty();
+      for (UserId user : moved) {
+        assertThat(deployment.log().reaped(user).getFirst().reason())
+            .isEqualTo(Reaped.Reason.MOVED);
+        assertThat(deployment.log().awaitReady(user, 2).environment().idleTtl()).isEqualTo(LONG);
+      }
+    }
+  }
+
+  @Test
+  void anEndIsAnnouncedBeforeItComesAndAgainAfterUse() throws Exception {
+    Duration notice = Duration.ofSeconds(4);
+    try (Deployment deployment =
+        choosing().with("ZCBOT_SANDBOX_NOTICE", String.valueOf(notice.toSeconds()))) {
+      deployment.start("a");
+      UserId user = Deployment.newUser();
+      Ready ready = deployment.agent().ensured(user);
+      deployment.log().await("a notice", SOON, () -> !deployment.log().notices(user).isEmpty());
+      deployment.agent().activity(user);
+      deployment
+          .log()
+          .await("another notice", SOON, () -> deployment.log().notices(user).size() == 2);
+      Reaped reaped = deployment.log().awaitReaped(user, SOON);
+      List<Expiring> notices = deployment.log().notices(user);
+      assertThat(notices).hasSize(2).extracting(Expiring::eventId).doesNotHaveDuplicates();
+      for (Expiring each : notices) {
+        assertThat(each.containerId()).isEqualTo(ready.containerId());
+        assertThat(each.reason()).isEqualTo(Expiring.Reason.IDLE);
+        assertThat(Duration.between(each.noticedAt(), each.endsAt()))
+            .isBetween(Duration.ofMillis(1), notice);
+      }
+      assertThat(notices.getFirst().endsAt()).isBefore(reaped.reapedAt());
+      // The low watermark may be a moment behind.
+      assertThat(Duration.between(notices.getLast().endsAt(), reaped.reapedAt()))
+          .isBetween(Duration.ofMillis(-500), Duration.ofSeconds(10));
+    }
+  }
+
+  @Test
+  void aBusySandboxIsKeptUntilItsProcessesRest() throws Exception {
+    try (Deployment deployment =
+        choosing()
+            .with("ZCBOT_SANDBOX_BUSY_CPU", "0.05")
+            .with("ZCBOT_SANDBOX_MAX_LIFETIME", "1h")) {
+      deployment.start("a");
+      UserId busy = Deployment.newUser();
+      UserId lazy = Deployment.newUser();
+      Ready ready = deployment.agent().ensured(busy, SHORT);
+      Ready other = deployment.agent().ensured(lazy, SHORT);
+      String loop = "nohup sh -c 'while :; do :; done' >/dev/null 2>&1 &";
+      assertThat(deployment.host().exec(ready.containerId(), "sh", "-c", loop).exitCode()).isZero();
+      String wait = "nohup sleep 600 >/dev/null 2>&1 &";
+      assertThat(deployment.host().exec(other.containerId(), "sh", "-c", wait).exitCode()).isZero();
+
+      assertThat(deployment.log().awaitReaped(lazy, SOON).lastUse()).isEqualTo(Reaped.Use.EXEC);
+      TimeUnit.SECONDS.sleep(2 * SHORT.toSeconds());
+      assertThat(deployment.log().reaped(busy)).isEmpty();
+      endLoop(deployment, ready);
+      Reaped reaped = deployment.log().awaitReaped(busy, SOON);
+      assertThat(reaped.reason()).isEqualTo(Reaped.Reason.IDLE);
+      assertThat(reaped.lastUse()).isEqualTo(Reaped.Use.CPU);
+    }
+  }
+
+  /** From the host, because an exec would be use itself. */
+  private static void endLoop(Deployment deployment, Ready ready) {
+    TopContainerResponse top =
+        deployment.host().docker().topContainerCmd(ready.containerId()).exec();
+    int pid = List.of(top.getTitles()).indexOf("PID");
+    String[] loop =
+        Stream.of(top.getProcesses())
+            .filter(process -> process[process.length - 1].contains("while"))
+            .findFirst()
+            .orElseThrow();
+    ProcessHandle.of(Long.parseLong(loop[pid])).orElseThrow().destroyForcibly();
+  }
+
+  /** Ensures may ask for nearly anything, and sandboxes are kept for 8 s otherwise. */
+  private static Deployment choosing() throws Exception {
+    return new Deployment()
+        .with("ZCBOT_SANDBOX_IDLE_TTL", "8s")
+        .with("ZCBOT_SANDBOX_IDLE_TTL_MIN", "1s")
+        .with("ZCBOT_SANDBOX_IDLE_TTL_MAX", "1h");
+  }
+}

@@ -1,0 +1,121 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.kafka;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.zcbot.sandbox.events.CommandEntry;
+import io.zcbot.sandbox.events.ContainerRef;
+import io.zcbot.sandbox.events.EventCodec;
+import io.zcbot.sandbox.events.UserId;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.UUID;
+import org.apache.kafka.clients.consumer.Consumer;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.MockConsumer;
+import org.apache.kafka.common.TopicPartition;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/** Whatever is in the command table, what no worker writes goes. */
+@Timeout(60)
+class CommandTableReaderTest {
+  private static final KeyPartitions PARTITIONS = new KeyPartitions(4);
+  private static final UserId ANNA = new UserId(new UUID(1, 1));
+  private static final int HOME = PARTITIONS.of(ANNA);
+  private static final int FOREIGN = (HOME + 1) % 4;
+
+  private final EventCodec codec = new EventCodec();
+  private final List<ConsumerRecord<byte[], byte[]>> written = new ArrayList<>();
+
+  private static CommandEntry entry(UserId user, String id, boolean answered) {
+    return new CommandEntry(
+        user,
+        id,
+        PARTITIONS.of(user),
+        7,
+        new ContainerRef("name", "container", "host", "worker"),
+        Instant.EPOCH,
+        answered);
+  }
+
+  private void write(int partition, byte[] key, byte @Nullable [] value) {
+    long offset = written.stream().filter(record -> record.partition() == partition).count();
+    written.add(new ConsumerRecord<>("sandbox.commands", partition, offset, key, value));
+  }
+
+  private void write(CommandEntry entry) {
+    write(
+        PARTITIONS.of(entry.userId()),
+        codec.commandKey(entry.userId(), entry.execId()),
+        codec.encodeCommand(entry));
+  }
+
+  private Consumer<byte[], byte[]> consumer() {
+    MockConsumer<byte[], byte[]> consumer = new MockConsumer<>("earliest");
+    for (int p = 0; p < 4; p++) {
+      int number = p;
+      TopicPartition partition = new TopicPartition("sandbox.commands", p);
+      consumer.updateBeginningOffsets(Map.of(partition, 0L));
+      consumer.updateEndOffsets(
+          Map.of(
+              partition, written.stream().filter(record -> record.partition() == number).count()));
+    }
+    consumer.schedulePollTask(
+        () ->
+            written.stream()
+                .filter(
+                    record ->
+                        consumer
+                            .assignment()
+                            .contains(new TopicPartition(record.topic(), record.partition())))
+                .forEach(consumer::addRecord));
+    return consumer;
+  }
+
+  private Map<Integer, List<CommandEntry>> read(Integer... partitions) {
+    return new CommandTableReader(new LogReader(this::consumer), "sandbox.", PARTITIONS)
+        .read(Set.of(partitions));
+  }
+
+  @Test
+  void theLastRecordOfACommandCounts() {
+    write(entry(ANNA, "runs", false));
+    write(entry(ANNA, "answered", false));
+    write(entry(ANNA, "removed", false));
+    write(entry(ANNA, "answered", true));
+    write(HOME, codec.commandKey(ANNA, "removed"), null);
+    assertThat(read(HOME))
+        .isEqualTo(
+            Map.of(HOME, List.of(entry(ANNA, "runs", false), entry(ANNA, "answered", true))));
+  }
+
+  @Test
+  void eachPartitionHasItsOwn() {
+    write(entry(ANNA, "runs", false));
+    assertThat(read(HOME, FOREIGN)).isEqualTo(Map.of(HOME, List.of(entry(ANNA, "runs", false))));
+  }
+
+  @Test
+  void whatNoWorkerWritesIsIgnored() {
+    UserId ben = new UserId(new UUID(2, 2));
+    byte[] annas = codec.encodeCommand(entry(ANNA, "a", false));
+    write(entry(ANNA, "a", false));
+    write(HOME, codec.commandKey(ANNA, "b"), annas); // another command
+    write(HOME, codec.commandKey(ben, "a"), annas); // another user
+    write(FOREIGN, codec.commandKey(ANNA, "a"), null); // another partition
+    write(FOREIGN, codec.commandKey(ANNA, "a"), annas);
+    write(HOME, codec.commandKey(ANNA, "a"), "{".getBytes(UTF_8));
+    write(HOME, new byte[0], annas);
+    write(HOME, codec.commandKey(ANNA, "c"), new byte[100_000]);
+    assertThat(read(HOME, FOREIGN)).isEqualTo(Map.of(HOME, List.of(entry(ANNA, "a", false))));
+  }
+}

@@ -1,0 +1,223 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.testkit;
+
+import io.zcbot.sandbox.events.CommandSignal;
+import io.zcbot.sandbox.events.Data;
+import io.zcbot.sandbox.events.OutputStreamName;
+import io.zcbot.sandbox.events.TerminalSize;
+import io.zcbot.sandbox.worker.engine.CommandChannel;
+import io.zcbot.sandbox.worker.engine.CommandEnd;
+import io.zcbot.sandbox.worker.engine.CommandEngine;
+import io.zcbot.sandbox.worker.engine.CommandObserver;
+import io.zcbot.sandbox.worker.engine.CommandRequest;
+import io.zcbot.sandbox.worker.engine.Container;
+import io.zcbot.sandbox.worker.engine.EngineException;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.jspecify.annotations.Nullable;
+
+/** Commands in sandboxes in memory; the test says what each does. */
+public final class FakeCommandEngine implements CommandEngine {
+  private final FakeEngine engine;
+  private final Map<String, Channel> channels = new ConcurrentHashMap<>();
+
+  /** All that were ever started, in that order. */
+  public final List<Command> commands = new CopyOnWriteArrayList<>();
+
+  public final AtomicInteger opens = new AtomicInteger();
+
+  /** So many openings fail from now on. */
+  public final AtomicInteger failOpens = new AtomicInteger();
+
+  /** So many starts fail from now on, each with its channel. */
+  public final AtomicInteger failStarts = new AtomicInteger();
+
+  FakeCommandEngine(FakeEngine engine) {
+    this.engine = engine;
+    engine.ends = this::ended;
+  }
+
+  @Override
+  public CommandChannel open(String containerId) throws EngineException {
+    opens.incrementAndGet();
+    if (failOpens.getAndUpdate(left -> Math.max(0, left - 1)) > 0) {
+      throw failure("nothing answers");
+    }
+    if (engine.everything().stream()
+        .noneMatch(c -> c.id().equals(containerId) && c.state() == Container.State.RUNNING)) {
+      throw new EngineException(EngineException.Kind.ABSENT, "open", "no such container", null);
+    }
+    Channel channel = new Channel(containerId);
+    Channel before = channels.put(containerId, channel);
+    if (before != null) {
+      before.close();
+      running(containerId).forEach(left -> left.over = true);
+    }
+    return channel;
+  }
+
+  private static EngineException failure(String why) {
+    return new EngineException(EngineException.Kind.UNAVAILABLE, "open", why, null);
+  }
+
+  /** The channel of a container; it must have been opened. */
+  public Channel channel(String containerId) {
+    return Objects.requireNonNull(channels.get(containerId));
+  }
+
+  /** What runs in a container, whether anybody listens to it or not. */
+  public List<Command> running(String containerId) {
+    return commands.stream().filter(c -> c.containerId.equals(containerId) && !c.over).toList();
+  }
+
+  /** Everything in a container ended with it. */
+  private void ended(String containerId) {
+    running(containerId).forEach(command -> command.over = true);
+    Channel channel = channels.get(containerId);
+    if (channel != null) {
+      channel.close();
+    }
+  }
+
+  /** One channel. */
+  public final class Channel implements CommandChannel {
+    private final String containerId;
+    private volatile boolean open = true;
+
+    private Channel(String containerId) {
+      this.containerId = containerId;
+    }
+
+    @Override
+    public CommandChannel.Command start(CommandRequest request, CommandObserver observer)
+        throws EngineException {
+      if (failStarts.getAndUpdate(left -> Math.max(0, left - 1)) > 0) {
+        close();
+      }
+      if (!open) {
+        throw failure("the channel is broken");
+      }
+      FakeCommandEngine.Command command = new FakeCommandEngine.Command(this, request, observer);
+      commands.add(command);
+      observer.started();
+      return command;
+    }
+
+    @Override
+    public boolean isOpen() {
+      return open;
+    }
+
+    /** Breaks; what runs goes on. */
+    @Override
+    public void close() {
+      open = false;
+      commands.stream().filter(c -> c.channel == this).forEach(FakeCommandEngine.Command::breaks);
+    }
+  }
+
+  /** One command. */
+  public final class Command implements CommandChannel.Command {
+    public final CommandRequest request;
+    public final String containerId;
+    public final StringBuffer stdin = new StringBuffer();
+    public final List<CommandSignal> signals = new CopyOnWriteArrayList<>();
+    public final AtomicInteger credit;
+    private final Channel channel;
+    private final CommandObserver observer;
+    private boolean told;
+    public volatile boolean stdinEnded;
+    public volatile @Nullable TerminalSize size;
+
+    /** Whether nothing of it runs any more. */
+    public volatile boolean over;
+
+    private Command(Channel channel, CommandRequest request, CommandObserver observer) {
+      this.channel = channel;
+      this.containerId = channel.containerId;
+      this.request = request;
+      this.observer = observer;
+      this.credit = new AtomicInteger(request.window());
+    }
+
+    public String program() {
+      return String.join(" ", request.arguments());
+    }
+
+    /** Writes to its standard output, which must be allowed. */
+    public void write(String text) {
+      write(OutputStreamName.STDOUT, Data.of(text));
+    }
+
+    public synchronized void write(OutputStreamName stream, Data data) {
+      if (credit.addAndGet(-data.length()) < 0) {
+        throw new AssertionError("more was written than was allowed");
+      }
+      if (!told && channel.open) {
+        observer.output(stream, data);
+      }
+    }
+
+    public synchronized void wants(int bytes) {
+      if (!told) {
+        observer.inputWanted(bytes);
+      }
+    }
+
+    public void exit(int code) {
+      end(new CommandEnd.Exited(code, null));
+    }
+
+    public synchronized void end(CommandEnd how) {
+      over = true;
+      if (!told && channel.open) {
+        told = true;
+        observer.ended(how);
+      }
+    }
+
+    private synchronized void breaks() {
+      if (!told) {
+        told = true;
+        observer.ended(new CommandEnd.Broken("the stream ended"));
+      }
+    }
+
+    @Override
+    public void input(Data data) {
+      stdin.append(data.text());
+    }
+
+    @Override
+    public void endInput() {
+      stdinEnded = true;
+    }
+
+    @Override
+    public void signal(CommandSignal signal) {
+      signals.add(signal);
+    }
+
+    @Override
+    public void resize(TerminalSize to) {
+      size = to;
+    }
+
+    @Override
+    public void kill() {
+      end(new CommandEnd.Killed(false, 0, null));
+    }
+
+    @Override
+    public void allowOutput(int bytes) {
+      credit.addAndGet(bytes);
+    }
+  }
+}

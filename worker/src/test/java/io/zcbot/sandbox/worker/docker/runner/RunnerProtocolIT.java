@@ -209,6 +209,18 @@ class RunnerProtocolIT {
   }
 
   @Test
+  void outputAtAnyMomentComesByItself() throws Exception {
+    String script = "while read -r x; do echo a$x; sleep 0.000$((x * 37 % 10)); echo b$x.; done";
+    for (Start start : List.of(Start.bash(script), Start.bash(script).inTerminal())) {
+      RunnerCommandView command = runner.start(start);
+      for (int i = 0; i < 100; i++) {
+        command.input(i + "\n").awaitOutput("b" + i + ".");
+      }
+      assertEnd(command.endInput(), EXITED, 0);
+    }
+  }
+
+  @Test
   void whatCanNotStartIsToldWithTheReason() throws Exception {
     assertNotStarted(runner.start(Start.of("no-such-program")), ENOENT, "program");
     assertNotStarted(runner.start(Start.of("/etc/passwd")), EACCES, "program");

@@ -288,7 +288,7 @@ class RunnerTreesIT {
 
   @Test
   void itRefusesToRunAsRoot() throws Exception {
-    assertThat(container.exec("0:0", "/usr/local/sbin/zcbot-runner; echo $?"))
+    assertThat(container.exec("0:0", "/usr/local/sbin/zcbot-runner 2>&1; echo $?"))
         .isEqualTo("zcbot-runner: does not run commands as root\n77");
   }
 }

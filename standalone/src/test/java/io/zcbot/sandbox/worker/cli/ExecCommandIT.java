@@ -272,7 +272,9 @@ class ExecCommandIT {
 
   @Test
   void ctrlCIsTheCommandsAndItsSignalIsTheExitCode() throws Exception {
-    List<String> command = new ArrayList<>(List.of(java().split(" ")));
+    // Whoever started the tests may ignore the signal, and processes inherit that.
+    List<String> command = new ArrayList<>(List.of("env", "--default-signal=INT"));
+    command.addAll(List.of(java().split(" ")));
     command.addAll(List.of("exec", user.toString(), "sh", "-c", "echo ready; exec sleep 60"));
     Process process = process(command.toArray(String[]::new));
     try {

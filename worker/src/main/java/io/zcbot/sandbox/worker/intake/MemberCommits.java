@@ -12,6 +12,7 @@ import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.OffsetMetadataTooLarge;
+import org.apache.kafka.common.errors.RebalanceInProgressException;
 import org.apache.kafka.common.errors.TimeoutException;
 
 /**
@@ -65,6 +66,9 @@ final class MemberCommits extends OffsetCommits {
     } catch (OffsetMetadataTooLarge _) {
       forgoMetadata();
       return isMember(limit);
+    } catch (RebalanceInProgressException _) {
+      // The client says so by itself, so the group was not asked; only a poll brings it on.
+      return false;
     } catch (TimeoutException e) {
       outage.failed(
           "the group coordinator does not answer; nothing is announced until it does: "

@@ -17,6 +17,7 @@ import org.apache.kafka.clients.consumer.MockConsumer;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.clients.consumer.OffsetCommitCallback;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.RebalanceInProgressException;
 import org.apache.kafka.common.errors.TimeoutException;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -47,6 +48,7 @@ class OffsetCommitsTest {
     final List<Runnable> late = new ArrayList<>();
     boolean dawdles;
     boolean isAway;
+    boolean isRebalancing;
 
     Group() {
       super("earliest");
@@ -68,6 +70,9 @@ class OffsetCommitsTest {
         Map<TopicPartition, OffsetAndMetadata> these, Duration timeout) {
       if (isAway) {
         throw new TimeoutException("away");
+      }
+      if (isRebalancing) {
+        throw new RebalanceInProgressException();
       }
       take(these);
     }
@@ -126,6 +131,18 @@ class OffsetCommitsTest {
     assertThat(commits.isMember(TICK)).isFalse();
     assertThat(lease.isValid()).isFalse();
     group.isAway = false;
+    assertThat(commits.isMember(TICK)).isTrue();
+    assertThat(lease.isValid()).isTrue();
+  }
+
+  /** The classic protocol refuses commits meanwhile; to give up would lose all partitions. */
+  @Test
+  void aRebalanceIsNoReasonToLeaveTheGroup() {
+    group.isRebalancing = true;
+    time.pass(Lease.TERM);
+    assertThat(commits.isMember(TICK)).isFalse();
+    assertThat(lease.isValid()).isFalse();
+    group.isRebalancing = false;
     assertThat(commits.isMember(TICK)).isTrue();
     assertThat(lease.isValid()).isTrue();
   }

@@ -26,7 +26,11 @@ final class Commands implements Experiment {
   private static final int NEW_USERS = 20;
   private static final int SANDBOXES = 50;
   private static final int IN_FLIGHT = 1000;
-  private static final int OUTPUT_BYTES = 64 << 20;
+
+  /** No command may have more. */
+  private static final int OUTPUT_BYTES = 16 << 20;
+
+  private static final int FLOODS = 4;
 
   private static final List<String> TRUE = List.of("/bin/true");
   private static final List<String> PYTHON = List.of("python3", "-c", "print(6*7)");
@@ -157,12 +161,16 @@ final class Commands implements Experiment {
   private void stream(WorkerProcess worker, CommandClient client, UserId user) throws Exception {
     List<String> flood = List.of("head", "-c", Integer.toString(OUTPUT_BYTES), "/dev/zero");
     long resident = worker.residentMib();
-    CommandClient.Run run = client.start(user, flood, true, OUTPUT_BYTES, System.nanoTime());
-    client.awaitAll();
-    if (run.bytes() != OUTPUT_BYTES) {
-      throw new IllegalStateException(run.bytes() + " bytes of output arrived");
+    double seconds = 0;
+    for (int i = 0; i < FLOODS; i++) {
+      CommandClient.Run run = client.start(user, flood, true, OUTPUT_BYTES, System.nanoTime());
+      client.awaitAll();
+      if (run.bytes() != OUTPUT_BYTES) {
+        throw new IllegalStateException(run.bytes() + " bytes of output arrived");
+      }
+      seconds += run.endMillis() / 1e3;
     }
-    rounds.add("streamed", OUTPUT_BYTES / 1e6 / (run.endMillis() / 1e3));
+    rounds.add("streamed", FLOODS * OUTPUT_BYTES / 1e6 / seconds);
     rounds.add("streamed memory", worker.residentMib() - resident);
   }
 
@@ -241,7 +249,7 @@ final class Commands implements Experiment {
             rounds.text("processor ours", "%.1f"),
             rounds.text("processor exec", "%.1f")));
     report.target(
-        "64 MiB of output streamed at ≥ 50 MB/s, the worker's memory flat",
+        "64 MiB of output, streamed by four commands, ≥ 50 MB/s, the worker's memory flat",
         rounds.median("streamed") >= 50 && rounds.median("streamed memory") <= 8,
         rounds.text("streamed", "%.0f")
             + " MB/s; "

@@ -47,6 +47,7 @@ final class CommandClient implements AutoCloseable {
     private volatile long firstOutput;
     private volatile long ended;
     private volatile long bytes;
+    private volatile long outputs;
     private volatile Exited exited;
 
     private Run(long intended) {
@@ -162,17 +163,27 @@ final class CommandClient implements AutoCloseable {
           run.firstOutput = now;
         }
         run.bytes += o.data().length(); // of this thread alone
+        run.outputs++;
+        endWhereWhole(o.execId(), run, now);
       }
     } else if (event instanceof Exited e) {
       Run run = pending.get(e.execId());
       if (run != null) {
         run.exited = e;
-        run.ended = now;
         if (e.reason() != Exited.Reason.EXITED || !Integer.valueOf(0).equals(e.exitCode())) {
           failure = e.toString();
         }
-        pending.remove(e.execId());
+        endWhereWhole(e.execId(), run, now);
       }
+    }
+  }
+
+  /** Its last outputs may be received behind its end, from another topic. */
+  private void endWhereWhole(String execId, Run run, long now) {
+    Exited exited = run.exited;
+    if (exited != null && run.outputs >= exited.outputCount()) {
+      run.ended = now;
+      pending.remove(execId);
     }
   }
 

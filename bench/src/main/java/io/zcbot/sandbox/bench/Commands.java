@@ -23,6 +23,11 @@ final class Commands implements Experiment {
   private static final int USERS = 10;
   private static final int RATE = 50;
   private static final double SECONDS = 10;
+
+  /** What both run is compiled by then. */
+  private static final int WARM_UP_RATE = 200;
+
+  private static final double WARM_UP_SECONDS = 10;
   private static final int NEW_USERS = 20;
   private static final int SANDBOXES = 50;
   private static final int IN_FLIGHT = 1000;
@@ -34,6 +39,9 @@ final class Commands implements Experiment {
 
   private static final List<String> TRUE = List.of("/bin/true");
   private static final List<String> PYTHON = List.of("python3", "-c", "print(6*7)");
+
+  private static final String TEXT = "yes 'a line of text, as programs write them'";
+  private static final String BINARY = "cat /dev/urandom";
 
   private static final String OURS = "`/bin/true` at 50/s";
   private static final String CLI = "`docker exec` of `/bin/true` at 5/s";
@@ -66,7 +74,7 @@ final class Commands implements Experiment {
     try (Echo _ = new Echo(kafka, ECHO_PREFIX, PARTITIONS);
         Client client = new Client(kafka, ECHO_PREFIX, PARTITIONS)) {
       List<UserId> users = Kafka.usersInEach(1, USERS);
-      client.load(users, RATE, SECONDS / 2, Latencies.histogram());
+      client.load(users, WARM_UP_RATE, WARM_UP_SECONDS, Latencies.histogram());
       Histogram echo = Latencies.histogram();
       client.load(users, RATE, SECONDS / 2, echo);
       return echo;
@@ -86,12 +94,13 @@ final class Commands implements Experiment {
       for (UserId user : users) {
         client.run(user, TRUE);
       }
-      atRate(client, users, TRUE, RATE, SECONDS); // what compiles is compiled by then
+      atRate(client, users, TRUE, WARM_UP_RATE, WARM_UP_SECONDS);
 
       commands(worker, client, users);
       latencies.add(OURS_PYTHON, atRate(client, users, PYTHON, 10, SECONDS));
       latencies.add(INTERPRETER, interpreter(client, users.getFirst()));
-      stream(worker, client, users.getFirst());
+      stream(worker, client, users.getFirst(), TEXT, "streamed");
+      stream(worker, client, users.getFirst(), BINARY, "streamed binary");
 
       worker.awaitParked(NEW_USERS);
       latencies.add(NEW_USER, newUsers(client));
@@ -158,8 +167,10 @@ final class Commands implements Experiment {
     return times;
   }
 
-  private void stream(WorkerProcess worker, CommandClient client, UserId user) throws Exception {
-    List<String> flood = List.of("head", "-c", Integer.toString(OUTPUT_BYTES), "/dev/zero");
+  private void stream(
+      WorkerProcess worker, CommandClient client, UserId user, String source, String name)
+      throws Exception {
+    List<String> flood = List.of("bash", "-c", source + " | head -c " + OUTPUT_BYTES);
     long resident = worker.residentMib();
     double seconds = 0;
     for (int i = 0; i < FLOODS; i++) {
@@ -170,8 +181,8 @@ final class Commands implements Experiment {
       }
       seconds += run.endMillis() / 1e3;
     }
-    rounds.add("streamed", FLOODS * OUTPUT_BYTES / 1e6 / seconds);
-    rounds.add("streamed memory", worker.residentMib() - resident);
+    rounds.add(name, FLOODS * OUTPUT_BYTES / 1e6 / seconds);
+    rounds.add(name + " memory", worker.residentMib() - resident);
   }
 
   private static Histogram newUsers(CommandClient client) throws Exception {
@@ -254,7 +265,9 @@ final class Commands implements Experiment {
         rounds.text("streamed", "%.0f")
             + " MB/s; "
             + rounds.text("streamed memory", "%.0f")
-            + " MiB more");
+            + " MiB more; what is no text: "
+            + rounds.text("streamed binary", "%.0f")
+            + " MB/s");
     report.target(
         IN_FLIGHT + " commands in flight on " + SANDBOXES + " sandboxes: worker ≤ 200 MiB",
         rounds.median("in flight memory") <= 200,

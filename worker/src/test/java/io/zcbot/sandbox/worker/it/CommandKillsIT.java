@@ -52,7 +52,7 @@ import org.junit.jupiter.api.Timeout;
 class CommandKillsIT {
   private static final long SEED = Long.getLong("zcbot.kills.seed", System.nanoTime() & 0xffffff);
   private static final int ATTEMPTS = 10;
-  private static final int ROUNDS = 3;
+  private static final int ROUNDS = 2;
 
   private final Map<String, UserId> asked = new LinkedHashMap<>();
   private Deployment deployment;
@@ -78,7 +78,9 @@ class CommandKillsIT {
 
   @AfterAll
   void leaveNothing() throws Exception {
-    worker.close();
+    if (worker != null) {
+      worker.close();
+    }
     deployment.close();
   }
 
@@ -218,11 +220,6 @@ class CommandKillsIT {
     }
   }
 
-  private void assertLostOnce(String id) {
-    assertThat(deployment.log().awaitExited(id).reason()).isEqualTo(Exited.Reason.LOST);
-    assertThat(deployment.log().exits(id)).hasSize(1);
-  }
-
   @Test
   void aCommandWhoseSandboxIsBeingMadeRunsInTheNextOne() throws Exception {
     String id =
@@ -243,76 +240,68 @@ class CommandKillsIT {
     assertThat(runs(asked.get(id), id)).isEqualTo(1);
   }
 
-  /** The runner is stopped, so that nothing begins that the worker starts. */
+  /**
+   * At one kill: a command that is entered and does not start, because its runner is stopped; eight
+   * that run; three that wait for those; and one that ended after the worker was stopped.
+   */
   @Test
-  void aCommandThatIsEnteredAndNotStartedIsLost() throws Exception {
-    UserId user = Deployment.newUser();
-    Ready ready = deployment.agent().ensured(user);
-    assertThat(run(user).reason()).isEqualTo(Exited.Reason.EXITED); // its channel is open
-    long runner = deployment.host().inspect(ready.containerId()).getState().getPidLong();
-    Commands.signal(runner, "STOP");
-    String id = publish(user, "");
-    deployment.log().await("entry of " + id, Deployment.SOON, () -> isEntered(id));
-    worker.kill();
-    assertThat(deployment.log().exits(id)).isEmpty();
-    start();
-    assertLostOnce(id);
-    assertThat(run(user).reason()).isEqualTo(Exited.Reason.EXITED);
-    assertThat(runs(user, id)).isZero();
-  }
-
-  @Test
-  void commandsThatRunAreLostAndThoseThatWaitRunInTheNextSandbox() throws Exception {
-    UserId user = Deployment.newUser();
+  void whatWasBegunIsLostAndWhatWaitedRunsInTheNextSandbox() throws Exception {
+    UserId entering = Deployment.newUser();
+    UserId busy = Deployment.newUser();
+    UserId ending = Deployment.newUser();
+    Ready ready = deployment.agent().ensured(entering);
+    assertThat(run(entering).reason()).isEqualTo(Exited.Reason.EXITED); // its channel is open
+    Commands.signal(
+        deployment.host().inspect(ready.containerId()).getState().getPidLong(), "STOP");
+    String entered = publish(entering, "");
+    deployment.log().await("entry of " + entered, Deployment.SOON, () -> isEntered(entered));
     List<String> running = new ArrayList<>();
-    running.add(publish(user, "; while sleep 0.05; do echo line; done", ",'stream':true"));
+    running.add(publish(busy, "; while sleep 0.05; do echo line; done", ",'stream':true"));
     for (int i = 0; i < 7; i++) {
-      running.add(publish(user, "; sleep 100"));
+      running.add(publish(busy, "; sleep 100"));
     }
     List<String> waiting = new ArrayList<>();
     for (int i = 0; i < 3; i++) {
-      waiting.add(publish(user, ""));
+      waiting.add(publish(busy, ""));
     }
-    running.forEach(id -> awaitRun(user, id));
+    running.forEach(id -> awaitRun(busy, id));
     deployment
         .log()
         .await(
             "output",
             Deployment.SOON,
             () -> deployment.log().outputs(running.getFirst()).size() >= 3);
-    worker.kill();
-    assertThat(running).allSatisfy(id -> assertThat(deployment.log().exits(id)).isEmpty());
+    String ended = killAt(() -> begunFor(ending), this::endsUntold);
+    List<String> begun = new ArrayList<>(running);
+    begun.add(entered);
+    begun.add(ended);
+    assertThat(begun).allSatisfy(id -> assertThat(deployment.log().exits(id)).isEmpty());
     start();
-    running.forEach(this::assertLostOnce);
+    for (String id : begun) {
+      assertThat(deployment.log().awaitExited(id).reason()).isEqualTo(Exited.Reason.LOST);
+      assertThat(deployment.log().exits(id)).hasSize(1);
+    }
+    assertThat(runs(entering, entered)).isZero();
     for (String id : waiting) {
       assertThat(deployment.log().awaitExited(id).reason()).isEqualTo(Exited.Reason.EXITED);
       assertThat(deployment.log().exits(id)).hasSize(1);
     }
   }
 
-  @Test
-  void aCommandWhoseEndTheWorkerDidNotTellIsLost() throws Exception {
-    UserId user = Deployment.newUser();
-    deployment.agent().ensured(user);
-    String id =
-        killAt(
-            () -> {
-              String published = publish(user, "; sleep 1; touch /workspace/ended");
-              awaitRun(user, published);
-              return published;
-            },
-            published -> {
-              Path ended = workspace(user).resolve("ended");
-              await("end").atMost(Deployment.SOON).until(() -> Files.exists(ended));
-              TimeUnit.MILLISECONDS.sleep(100);
-              boolean isUntold = deployment.log().exits(published).isEmpty();
-              Files.delete(ended);
-              return isUntold;
-            });
-    start();
-    assertLostOnce(id);
-    assertThat(run(user).reason()).isEqualTo(Exited.Reason.EXITED);
-    assertThat(runs(user, id)).isEqualTo(1);
+  /** Publishes an exec of a command that ends after a second, and waits until it runs. */
+  private String begunFor(UserId user) throws Exception {
+    String id = publish(user, "; sleep 1; touch /workspace/ended");
+    awaitRun(user, id);
+    return id;
+  }
+
+  /** Waits until the command ends; whether the log does not tell. */
+  private boolean endsUntold(String id) throws Exception {
+    Path ended = workspace(asked.get(id)).resolve("ended");
+    await("end of " + id).atMost(Deployment.SOON).until(() -> Files.exists(ended));
+    TimeUnit.MILLISECONDS.sleep(100);
+    Files.delete(ended);
+    return deployment.log().exits(id).isEmpty();
   }
 
   /** Offsets are committed once a second, so of two commands in a row the second one is not. */

@@ -22,7 +22,8 @@ import org.apache.kafka.common.serialization.ByteArraySerializer;
 
 /**
  * An agent service with many users: each is in use for some seconds, asking, working and having
- * commands run, and then silent for some, at random. One in so many records is a duplicate, has no id, or is no event.
+ * commands run, and then silent for some, at random. One in so many records is a duplicate, has no
+ * id, or is no event.
  */
 final class Agent {
   private static final long TICK_MS = 50;
@@ -200,7 +201,9 @@ final class Agent {
     send(Topic.ACTIVITY, user, "{\"user_id\":\"" + user + "\"}");
   }
 
-  /** A command: most are short, some take seconds, some write while they run. One in ten is twice. */
+  /**
+   * A command: most are short, some take seconds, some write while they run. One in ten is twice.
+   */
   private void exec(UserId user) {
     String id = "x-" + new UUID(random.nextLong(), random.nextLong());
     int dice = random.nextInt(10);

@@ -115,8 +115,7 @@ final class Judge {
       trial.violation("the log and the engines differ: " + difference[0]);
     }
     trial.check(!trial.log().running().isEmpty(), "nothing runs though users are in use");
-    if (!Trial.holdsWithin(
-        Duration.ofSeconds(30), () -> trial.commands().unanswered().isEmpty())) {
+    if (!Trial.holdsWithin(Duration.ofSeconds(30), () -> trial.commands().unanswered().isEmpty())) {
       trial.violation("I11: unanswered: " + trial.commands().unanswered());
     }
     trial.agent.silence();
@@ -130,8 +129,7 @@ final class Judge {
     if (!Trial.holdsWithin(Duration.ofSeconds(10), trial.topics::isAllCommitted)) {
       trial.violation("I8: not all is committed");
     }
-    if (!Trial.holdsWithin(
-        Duration.ofSeconds(10), () -> trial.history.openCommands().isEmpty())) {
+    if (!Trial.holdsWithin(Duration.ofSeconds(10), () -> trial.history.openCommands().isEmpty())) {
       trial.violation("not answered in the command table: " + trial.history.openCommands());
     }
     LogState last = trial.log();

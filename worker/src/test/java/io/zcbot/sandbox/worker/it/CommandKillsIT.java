@@ -251,8 +251,7 @@ class CommandKillsIT {
     UserId ending = Deployment.newUser();
     Ready ready = deployment.agent().ensured(entering);
     assertThat(run(entering).reason()).isEqualTo(Exited.Reason.EXITED); // its channel is open
-    Commands.signal(
-        deployment.host().inspect(ready.containerId()).getState().getPidLong(), "STOP");
+    Commands.signal(deployment.host().inspect(ready.containerId()).getState().getPidLong(), "STOP");
     String entered = publish(entering, "");
     deployment.log().await("entry of " + entered, Deployment.SOON, () -> isEntered(entered));
     List<String> running = new ArrayList<>();
@@ -309,8 +308,7 @@ class CommandKillsIT {
   void aCommandThatIsAnsweredAndNotCommittedIsNotRunAgain() throws Exception {
     UserId user = Deployment.newUser();
     deployment.agent().ensured(user);
-    String id =
-        killAt(() -> run(user).execId(), published -> !isCommitted(published));
+    String id = killAt(() -> run(user).execId(), published -> !isCommitted(published));
     start();
     assertThat(run(user).reason()).isEqualTo(Exited.Reason.EXITED); // behind it in the log
     assertThat(deployment.log().exits(id).getFirst().reason()).isEqualTo(Exited.Reason.EXITED);

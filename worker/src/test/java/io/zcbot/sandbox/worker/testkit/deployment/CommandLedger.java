@@ -101,7 +101,10 @@ public final class CommandLedger {
         .forEach(
             id ->
                 judge(
-                    id, times.getOrDefault(id, 0), answers.getOrDefault(id, List.of()), violations));
+                    id,
+                    times.getOrDefault(id, 0),
+                    answers.getOrDefault(id, List.of()),
+                    violations));
     return violations;
   }
 

@@ -93,10 +93,7 @@ class CommandLedgerTest {
   void aCommandInTheWorkspaceOfAnotherUserIsAViolation() {
     ledger.asked("e", ANNA);
     ledger.answered(exited(Exited.Reason.EXITED));
-    assertThat(ledger.violations(List.of(run(BERT))))
-        .singleElement()
-        .asString()
-        .startsWith("I13");
+    assertThat(ledger.violations(List.of(run(BERT)))).singleElement().asString().startsWith("I13");
   }
 
   @Test
@@ -104,10 +101,7 @@ class CommandLedgerTest {
     ledger.asked("e", ANNA);
     ledger.answered(exited(Exited.Reason.EXITED));
     ledger.answered(exited("other", Exited.Reason.LOST, START));
-    assertThat(ledger.violations(List.of(run(ANNA))))
-        .singleElement()
-        .asString()
-        .startsWith("I11");
+    assertThat(ledger.violations(List.of(run(ANNA)))).singleElement().asString().startsWith("I11");
   }
 
   @Test

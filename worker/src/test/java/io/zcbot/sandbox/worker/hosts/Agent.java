@@ -6,6 +6,7 @@ package io.zcbot.sandbox.worker.hosts;
 
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.testkit.deployment.CommandLedger;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -20,8 +21,9 @@ import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 
 /**
- * An agent service with many users: each is in use for some seconds, asking and working, and then
- * silent for some, at random. One in so many records is a duplicate, has no id, or is no event.
+ * An agent service with many users: each is in use for some seconds, asking, working and having
+ * commands run, and then silent for some, at random. One in so many records is a duplicate, has no
+ * id, or is no event.
  */
 final class Agent {
   private static final long TICK_MS = 50;
@@ -97,10 +99,23 @@ final class Agent {
     producer.flush();
   }
 
-  /** Asks for so many users at once that nobody has seen before. */
+  /** Asks for so many users at once that nobody has seen before, for half of them by an exec. */
   synchronized void burst(int count) {
     for (int i = 0; i < count; i++) {
-      ensure(newUser(), "burst-" + UUID.randomUUID());
+      if (i % 2 == 0) {
+        ensure(newUser(), "burst-" + UUID.randomUUID());
+      } else {
+        exec(newUser());
+      }
+    }
+    producer.flush();
+  }
+
+  /** Has so many commands run at once, in sandboxes of users that are in use. */
+  synchronized void commands(int count) {
+    List<User> working = users.stream().filter(user -> user.inUse).toList();
+    for (int i = 0; i < count && !working.isEmpty(); i++) {
+      exec(working.get(random.nextInt(working.size())).id);
     }
     producer.flush();
   }
@@ -162,6 +177,8 @@ final class Agent {
       ensure(user.id, id);
     } else if (dice < 44) {
       send(Topic.ENSURE, user.id, "no event");
+    } else if (dice < 60) {
+      exec(user.id);
     } else {
       activity(user.id);
     }
@@ -182,6 +199,28 @@ final class Agent {
 
   void activity(UserId user) {
     send(Topic.ACTIVITY, user, "{\"user_id\":\"" + user + "\"}");
+  }
+
+  /**
+   * A command: most are short, some take seconds, some write while they run. One in ten is twice.
+   */
+  private void exec(UserId user) {
+    String id = "x-" + new UUID(random.nextLong(), random.nextLong());
+    int dice = random.nextInt(10);
+    String script = CommandLedger.script(id);
+    if (dice < 3) {
+      script += "; sleep " + (1 + random.nextInt(3));
+    } else if (dice < 5) {
+      script += "; for i in 1 2 3 4 5; do echo line $i; sleep 0.2; done";
+    }
+    String value =
+        "{'user_id':'%s','event_id':'%s','shell':'%s','stream':%b}"
+            .formatted(user, id, script, dice == 3 || dice == 4)
+            .replace('\'', '"');
+    send(Topic.EXEC, user, value);
+    if (dice == 9) {
+      send(Topic.EXEC, user, value);
+    }
   }
 
   private void send(Topic topic, UserId user, String value) {

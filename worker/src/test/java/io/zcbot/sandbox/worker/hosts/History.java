@@ -4,6 +4,7 @@
  */
 package io.zcbot.sandbox.worker.hosts;
 
+import io.zcbot.sandbox.events.CommandEntry;
 import io.zcbot.sandbox.events.EventCodec;
 import io.zcbot.sandbox.events.EventFormatException;
 import io.zcbot.sandbox.events.LiveSandbox;
@@ -31,6 +32,7 @@ final class History {
 
   private final List<Said> said = new CopyOnWriteArrayList<>();
   private final Map<String, LiveSandbox> live = new ConcurrentHashMap<>();
+  private final Map<String, CommandEntry> commands = new ConcurrentHashMap<>();
   private final List<String> faults = new CopyOnWriteArrayList<>();
   private final String bootstrapServers;
   private final String prefix;
@@ -92,7 +94,14 @@ final class History {
             live.put(container, codec.decodeLive(record.value()));
           }
         }
-        case COMMANDS -> {}
+        case COMMANDS -> {
+          String key = new String(record.key(), StandardCharsets.UTF_8);
+          if (record.value() == null) {
+            commands.remove(key);
+          } else {
+            commands.put(key, codec.decodeCommand(record.value()));
+          }
+        }
         case ENSURE,
             ACTIVITY,
             READY,
@@ -126,6 +135,11 @@ final class History {
   /** The live table as of now, by container. */
   Map<String, LiveSandbox> live() {
     return Map.copyOf(live);
+  }
+
+  /** The entries of the command table whose commands nobody answered, as of now. */
+  List<CommandEntry> openCommands() {
+    return commands.values().stream().filter(entry -> !entry.answered()).toList();
   }
 
   List<String> faults() {

@@ -7,6 +7,8 @@ package io.zcbot.sandbox.worker.hosts;
 import com.github.dockerjava.api.model.Container;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.worker.audit.Rules;
+import io.zcbot.sandbox.worker.testkit.deployment.CommandLedger;
+import io.zcbot.sandbox.worker.testkit.deployment.TopicAudit;
 import io.zcbot.sandbox.worker.testkit.machine.EngineHost;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -113,6 +115,9 @@ final class Judge {
       trial.violation("the log and the engines differ: " + difference[0]);
     }
     trial.check(!trial.log().running().isEmpty(), "nothing runs though users are in use");
+    if (!Trial.holdsWithin(Duration.ofSeconds(30), () -> trial.commands().unanswered().isEmpty())) {
+      trial.violation("I11: unanswered: " + trial.commands().unanswered());
+    }
     trial.agent.silence();
     Duration gone = Trial.TTL.plus(Trial.REAPER_INTERVAL.multipliedBy(2)).plusSeconds(4);
     if (!Trial.holdsWithin(
@@ -124,9 +129,14 @@ final class Judge {
     if (!Trial.holdsWithin(Duration.ofSeconds(10), trial.topics::isAllCommitted)) {
       trial.violation("I8: not all is committed");
     }
+    if (!Trial.holdsWithin(Duration.ofSeconds(10), () -> trial.history.openCommands().isEmpty())) {
+      trial.violation("not answered in the command table: " + trial.history.openCommands());
+    }
     LogState last = trial.log();
+    CommandLedger commands = trial.commands();
+    commands.violations(trial.runs()).forEach(trial::violation);
     last.violations.forEach(trial::violation);
-    audit(last);
+    audit(last, commands);
     trial.history.faults().forEach(trial::violation);
     for (HostWorker worker : trial.all) {
       worker
@@ -136,10 +146,10 @@ final class Judge {
           .findFirst()
           .ifPresent(line -> trial.violation("worker " + worker.id() + " says: " + line));
     }
-    trial.say("settled:  " + last.summary());
+    trial.say("settled:  " + last.summary() + ", " + commands.summary());
   }
 
-  private void audit(LogState log) throws Exception {
+  private void audit(LogState log, CommandLedger commands) throws Exception {
     TopicAudit audit =
         new TopicAudit(
             trial.field.brokers().bootstrapServers(),
@@ -157,6 +167,9 @@ final class Judge {
     audit.violations().forEach(trial::violation);
     long seen = audit.summary().records().read().getOrDefault(Topic.ENSURE, 0L);
     trial.check(seen >= log.ensures, "the audit saw " + seen + " ensures of " + log.ensures);
+    long execs = audit.summary().records().read().getOrDefault(Topic.EXEC, 0L);
+    trial.check(
+        execs >= commands.size(), "the audit saw " + execs + " execs of " + commands.size());
   }
 
   /** How the log, the live table and the engines differ; empty if they agree. */

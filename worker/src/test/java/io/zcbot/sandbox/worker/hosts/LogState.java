@@ -17,6 +17,7 @@ import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.Release;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.hosts.History.Said;
+import io.zcbot.sandbox.worker.testkit.deployment.TopicAudit;
 import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.EnumSet;

@@ -137,6 +137,9 @@ final class Scenarios {
         trial.agent().burst(8);
         trial.pause(between(trial, 0.1, 1.5));
       }
+      // So that it dies between any two steps of a command.
+      trial.agent().commands(30);
+      trial.pause(between(trial, 0, 0.2));
       trial.kill(victim);
       trial.pause(between(trial, 0, 3));
       trial.restart(victim);
@@ -161,6 +164,8 @@ final class Scenarios {
         trial.pause(between(trial, 0.1, 1.5));
       }
       int before = trial.log().running().size();
+      trial.agent().commands(30);
+      trial.pause(between(trial, 0, 0.2));
       trial.kill(victim);
       trial.restart(victim);
       trial.awaitServing();
@@ -172,6 +177,8 @@ final class Scenarios {
 
   private static void killForGood(Trial trial) throws Exception {
     begin(trial, 36, 6, "a", "b", "c");
+    trial.agent().commands(30);
+    trial.pause(between(trial, 0, 0.2));
     Instant killed = Instant.now();
     trial.kill("b");
     Duration failOver = trial.failOver("b", killed);
@@ -193,6 +200,8 @@ final class Scenarios {
     begin(trial, 36, 5, "a", "b", "c");
     trial.agent().burst(6);
     trial.pause(between(trial, 0, 0.6));
+    trial.agent().commands(30);
+    trial.pause(between(trial, 0, 0.2));
     String victim = some(trial, "a", "b", "c");
     trial.say("SIGSTOP " + victim);
     trial.doubt(victim);

@@ -192,14 +192,18 @@ final class Topics {
   }
 
   boolean isAllCommitted() throws Exception {
+    return isAllCommitted(Topic.ENSURE, id) && isAllCommitted(Topic.EXEC, id + "-commands");
+  }
+
+  private boolean isAllCommitted(Topic of, String group) throws Exception {
     Map<TopicPartition, OffsetSpec> latest = new HashMap<>();
     for (int p = 0; p < Trial.PARTITIONS; p++) {
-      latest.put(new TopicPartition(topic(Topic.ENSURE), p), OffsetSpec.latest());
+      latest.put(new TopicPartition(topic(of), p), OffsetSpec.latest());
     }
     var ends = admin.listOffsets(latest).all().get(20, TimeUnit.SECONDS);
     var committed =
         admin
-            .listConsumerGroupOffsets(id)
+            .listConsumerGroupOffsets(group)
             .partitionsToOffsetAndMetadata()
             .get(20, TimeUnit.SECONDS);
     return ends.entrySet().stream()

@@ -4,9 +4,12 @@
  */
 package io.zcbot.sandbox.worker.hosts;
 
+import io.zcbot.sandbox.events.Exec;
+import io.zcbot.sandbox.events.Exited;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.worker.audit.Rules;
 import io.zcbot.sandbox.worker.config.WorkerConfig;
+import io.zcbot.sandbox.worker.testkit.deployment.CommandLedger;
 import io.zcbot.sandbox.worker.testkit.machine.Commands;
 import io.zcbot.sandbox.worker.testkit.machine.EngineHost;
 import java.io.IOException;
@@ -27,6 +30,7 @@ import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
+import java.util.stream.Stream;
 
 /**
  * One run of one scenario: topics, a group and workers of its own, an agent, and what must hold. A
@@ -37,6 +41,7 @@ final class Trial {
   static final Duration TTL = Duration.ofSeconds(8);
   static final Duration REAPER_INTERVAL = Duration.ofSeconds(1);
   static final Duration STOP_TIMEOUT = Duration.ofSeconds(15);
+  private static final String WORKSPACES = "workspaces-";
   private static final AtomicInteger COUNTER = new AtomicInteger();
   final Field field;
   private final Consumer<String> out;
@@ -153,8 +158,8 @@ final class Trial {
     int port = 26_000 + (int) (ProcessHandle.current().pid() % 2_000) + all.size() % 1_000;
     Map<String, String> env = settings.of(workerName, engine, port);
     env.put("ZCBOT_HOST", "host-" + hostName);
-    env.put("ZCBOT_WORKSPACE_ROOT", directory.resolve("workspaces-" + hostName).toString());
-    Files.createDirectories(directory.resolve("workspaces-" + hostName));
+    Path workspaces = Files.createDirectories(directory.resolve(WORKSPACES + hostName));
+    env.put("ZCBOT_WORKSPACE_ROOT", workspaces.toString());
     HostWorker worker =
         HostWorker.launch(
             id + "-" + workerName,
@@ -292,6 +297,31 @@ final class Trial {
     return new LogState(history.said());
   }
 
+  /** The commands that the log tells of. */
+  CommandLedger commands() {
+    CommandLedger ledger = new CommandLedger();
+    for (History.Said said : history.said()) {
+      switch (said.event()) {
+        case Exec exec -> ledger.asked(exec.eventId(), exec.userId());
+        case Exited exited -> ledger.answered(exited);
+        default -> {}
+      }
+    }
+    return ledger;
+  }
+
+  /** What commands left in the workspaces of all hosts. */
+  List<CommandLedger.Run> runs() throws IOException {
+    List<CommandLedger.Run> runs = new ArrayList<>();
+    try (Stream<Path> files = Files.list(directory)) {
+      for (Path root :
+          files.filter(file -> file.getFileName().toString().startsWith(WORKSPACES)).toList()) {
+        runs.addAll(CommandLedger.runs(root));
+      }
+    }
+    return runs;
+  }
+
   /** How long after an instant the first user of one worker was made ready by another. */
   Duration failOver(String dead, Instant killed) throws Exception {
     String deadId = id + "-" + dead;
@@ -362,8 +392,8 @@ final class Trial {
     field.removeAllOf(id);
     topics.close();
     // Workers that were killed leave their workspace roots mounted on themselves.
-    Commands.tryRun("sh", "-c", "umount -R " + directory + "/workspaces-*");
-    Commands.tryRun("sh", "-c", "rm -rf " + directory + "/workspaces-*");
+    Commands.tryRun("sh", "-c", "umount -R " + directory + "/" + WORKSPACES + "*");
+    Commands.tryRun("sh", "-c", "rm -rf " + directory + "/" + WORKSPACES + "*");
     if (violations.isEmpty()) {
       Commands.run("rm", "-rf", directory.toString());
     } else {

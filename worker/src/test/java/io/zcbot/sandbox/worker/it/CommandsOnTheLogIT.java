@@ -17,7 +17,6 @@ import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.testkit.deployment.AgentService;
 import io.zcbot.sandbox.worker.testkit.deployment.Deployment;
-import io.zcbot.sandbox.worker.testkit.deployment.WorkerProcess;
 import java.io.ByteArrayOutputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -354,33 +353,6 @@ class CommandsOnTheLogIT {
     assertThat(deployment.log().exits(id)).isEmpty();
     deployment.agent().inputLater(user, id, "'signal':'KILL'");
     assertThat(deployment.log().awaitExited(id).signal()).isEqualTo(9);
-  }
-
-  @Test
-  void aCommandWhoseWorkerIsKilledIsAnsweredLostAndNotRunAgain() throws Exception {
-    try (Deployment own = new Deployment().withOps().with("ZCBOT_TOPICS_PARTITIONS", "1")) {
-      own.createTopics();
-      own.watch();
-      UserId user = Deployment.newUser();
-      Path runs;
-      try (WorkerProcess worker = WorkerProcess.start(own, "a")) {
-        runs = Path.of(own.agent().ensured(user).environment().workspace(), "runs");
-        own.agent().exec(user, "done", "'shell':'echo done >> /workspace/runs'");
-        own.agent().exec(user, "hangs", "'shell':'echo hangs >> /workspace/runs; sleep 100'");
-        own.log().awaitExited("done");
-        await().atMost(Deployment.SOON).until(() -> Files.readAllLines(runs).size() == 2);
-        worker.kill();
-      }
-      try (WorkerProcess _ = WorkerProcess.start(own, "a")) {
-        Exited lost = own.log().awaitExited("hangs");
-        assertThat(lost.reason()).isEqualTo(Exited.Reason.LOST);
-        own.agent().exec(user, "next", "'shell':'echo next >> /workspace/runs'");
-        assertThat(own.log().awaitExited("next").reason()).isEqualTo(Exited.Reason.EXITED);
-        assertThat(Files.readAllLines(runs)).containsExactlyInAnyOrder("done", "hangs", "next");
-        assertThat(own.log().exits("hangs")).hasSize(1);
-        assertThat(own.log().exits("done")).hasSize(1);
-      }
-    }
   }
 
   @Test

@@ -6,6 +6,7 @@ package io.zcbot.sandbox.worker.testkit.deployment;
 
 import static org.awaitility.Awaitility.await;
 
+import io.zcbot.sandbox.worker.testkit.machine.Commands;
 import java.io.IOException;
 import java.net.URISyntaxException;
 import java.nio.file.Files;
@@ -64,6 +65,15 @@ public final class WorkerProcess implements AutoCloseable {
   /** Ends it without a goodbye. */
   public void kill() throws InterruptedException {
     process.destroyForcibly().waitFor();
+  }
+
+  /** Stops it where it is: it says nothing more, and what it said before is on its way. */
+  public void freeze() throws IOException, InterruptedException {
+    Commands.signal(process.pid(), "STOP");
+  }
+
+  public void thaw() throws IOException, InterruptedException {
+    Commands.signal(process.pid(), "CONT");
   }
 
   public boolean isAlive() {

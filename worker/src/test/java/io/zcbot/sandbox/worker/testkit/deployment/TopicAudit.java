@@ -2,7 +2,7 @@
  * Copyright the zcbot sandbox worker authors.
  * SPDX-License-Identifier: Apache-2.0
  */
-package io.zcbot.sandbox.worker.hosts;
+package io.zcbot.sandbox.worker.testkit.deployment;
 
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.worker.audit.Replay;
@@ -20,12 +20,13 @@ import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 
-/** The product's own audit, run over a trial's topics: what it can't see, no operator could. */
-final class TopicAudit {
+/** The product's own audit, run over a test's topics: what it can't see, no operator could. */
+public final class TopicAudit {
   private final List<String> violations = new ArrayList<>();
   private final Summary summary;
 
-  TopicAudit(String bootstrapServers, String prefix, int partitions, Rules rules)
+  /** Reads all that is in the topics by now. */
+  public TopicAudit(String bootstrapServers, String prefix, int partitions, Rules rules)
       throws IOException, InterruptedException {
     List<TopicPartition> all = new ArrayList<>();
     for (Topic topic : Topic.history()) {
@@ -57,11 +58,11 @@ final class TopicAudit {
     }
   }
 
-  List<String> violations() {
+  public List<String> violations() {
     return violations;
   }
 
-  Summary summary() {
+  public Summary summary() {
     return summary;
   }
 }

@@ -162,6 +162,12 @@ class HostileRunnerIT {
     trial.type("this\n");
     assertThat(trial.said()).isEqualTo("on\ngot this");
     before.close();
+    try (CommandChannel after = commands.open(sandbox.id())) {
+      assertRuns(after);
+      assertThat(fixture.docker.inspectContainerCmd(sandbox.id()).exec().getExecIds())
+          .as("its runner is used, which did nothing wrong")
+          .isNullOrEmpty();
+    }
     assertThat(catchThrowableOfType(EngineException.class, () -> commands.open("no-such")).kind())
         .isEqualTo(Kind.ABSENT);
   }

@@ -218,7 +218,9 @@ class CommandsOnTheLogIT {
     assertThat(exited.reason()).isEqualTo(Exited.Reason.TIMEOUT);
     assertThat(exited.survivors()).isZero();
     assertThat(text(exited)).isEqualTo("begun\n");
-    assertThat(text(run(user, "'shell':'pgrep -x sleep | wc -l'"))).isEqualTo("0\n");
+    String sleepers = "'shell':'grep -lx sleep /proc/[0-9]*/comm 2>/dev/null | wc -l'";
+    assertThat(text(run(user, sleepers))).isEqualTo("0\n");
+    assertThat(text(run(user, sleepers.replace("grep", "sleep 5 & sleep 0.5; grep")))).isEqualTo("1\n");
   }
 
   @Test

@@ -7,6 +7,8 @@ package io.zcbot.sandbox.worker.it;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import io.zcbot.sandbox.events.Data;
+import io.zcbot.sandbox.events.Exited;
 import io.zcbot.sandbox.events.Failed;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
@@ -23,6 +25,8 @@ import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.List;
+import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
@@ -236,6 +240,53 @@ class EngineFaultsIT {
     // The event stream lives again, or its follower would not know of this at once.
     deployment.host().docker().killContainerCmd(again.containerId()).exec();
     deployment.log().awaitReaped(hot, NOTICED);
+  }
+
+  /** What a sandbox can't report is answered all the same, and the sandbox goes on afterwards. */
+  @Test
+  void whileTheEngineHangsCommandsAreAnsweredAfterTheirTimeouts() throws Exception {
+    UserId user = Deployment.newUser();
+    Ready ready = deployment.agent().ensured(user);
+    deployment
+        .agent()
+        .exec(
+            user,
+            "hangs",
+            "'shell':'touch /workspace/begun; exec sleep 300','timeout_seconds':2");
+    Path begun = Path.of(ready.environment().workspace(), "begun");
+    await().atMost(NOTICED).until(() -> Files.exists(begun));
+
+    proxy.freeze();
+    Exited hung = deployment.log().awaitExited("hangs");
+    assertThat(hung.reason()).isEqualTo(Exited.Reason.TIMEOUT);
+    assertThat(hung.message()).contains("the engine can't be reached");
+    deployment.agent().exec(user, "meanwhile", "'command':['true']");
+    Exited meanwhile = deployment.log().awaitExited("meanwhile");
+    assertThat(meanwhile.reason()).isEqualTo(Exited.Reason.FAILED);
+    assertThat(meanwhile.retryable()).isTrue();
+
+    proxy.heal();
+    await("health says that all is well")
+        .atMost(NOTICED)
+        .until(() -> deployment.ops().notReadyBecause().isEmpty());
+    deployment
+        .agent()
+        .exec(
+            user,
+            "after",
+            "'shell':'grep -lx sleep /proc/[0-9]*/comm 2>/dev/null | wc -l'");
+    Exited after = deployment.log().awaitExited("after");
+    assertThat(after.reason())
+        .as(String.valueOf(after.message()))
+        .isEqualTo(Exited.Reason.EXITED);
+    assertThat(after.stdout()).isEqualTo(Data.of("0\n"));
+    assertThat(Objects.requireNonNull(after.container()).id()).isEqualTo(ready.containerId());
+    assertThat(deployment.log().reaped(user)).isEmpty();
+    assertThat(deployment.ops().get("/metrics").body())
+        .contains("zcbot_command_fallbacks_total 0.0");
+    for (String id : List.of("hangs", "meanwhile", "after")) {
+      assertThat(deployment.log().exits(id)).hasSize(1);
+    }
   }
 
   private Failed assertUnavailable(String ensureId) {

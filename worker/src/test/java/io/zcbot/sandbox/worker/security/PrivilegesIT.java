@@ -7,16 +7,74 @@ package io.zcbot.sandbox.worker.security;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.github.dockerjava.api.model.Capability;
+import com.github.dockerjava.api.model.HostConfig;
+import io.zcbot.sandbox.worker.docker.EngineFixture.Started;
+import io.zcbot.sandbox.worker.docker.command.Trial;
+import io.zcbot.sandbox.worker.engine.CommandChannel;
+import io.zcbot.sandbox.worker.engine.CommandEnd;
 import java.util.List;
+import java.util.Objects;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.BeforeParameterizedClassInvocation;
 
-/** Who a command is, and what it can become. */
+/**
+ * Who a command is, and what it can become: run by the engine, as whoever has its socket does, and
+ * by the sandbox's runner, as an exec on the log is.
+ */
 @Tag("engine")
 @Tag("network-namespaces")
 @Tag("gvisor")
 class PrivilegesIT extends Attacks {
   private static final String CAPABILITIES = "grep -E '^Cap(Inh|Prm|Eff|Amb)' /proc/self/status";
+  private static final String BOUNDING = "grep '^CapBnd' /proc/self/status";
+  private static final String NONE_LEFT = "CapBnd:\t0000000000000000";
+  private static final String SECCOMP = "grep '^Seccomp:' /proc/self/status";
+  private static final String NO_NEW_PRIVILEGES =
+      "python3 -c 'import ctypes; print(ctypes.CDLL(None).prctl(39, 0, 0, 0, 0))'";
+  private static final String EVERYBODY = "cat /proc/[0-9]*/status | grep ^Uid: | sort -u";
+  private static final String USER_ONLY = "Uid:\t1000\t1000\t1000\t1000";
+  private static final List<String> OPEN_PLACES = List.of("/etc/open/x", "/usr/open/x");
+
+  /** Of an image with a setuid program, and with directories in which everybody may write. */
+  private Started planted;
+
+  /** The same without its protections, and with a first process that is root. */
+  private String exposed;
+
+  @BeforeParameterizedClassInvocation
+  void plant() throws Exception {
+    planted =
+        lab.fresh(
+            lab.image(
+                "RUN cp /usr/bin/id /usr/local/bin/suid && chmod 4755 /usr/local/bin/suid"
+                    + " && install -d -m 0777 /etc/open /usr/open"));
+    exposed =
+        lab.control(
+            command -> {
+              HostConfig host = Objects.requireNonNull(command.withUser("0:0").getHostConfig());
+              lab.onHostsKernel(host);
+              host.withCapDrop()
+                  .withReadonlyRootfs(false)
+                  .withSecurityOpts(List.of("seccomp=unconfined"));
+            },
+            planted);
+  }
+
+  /** As {@link #said}, of a command that the sandbox's runner runs. */
+  private String ran(Started sandbox, String script) throws Exception {
+    try (CommandChannel channel =
+        lab.fixture.engine.commands(lab.spec, false).open(sandbox.id())) {
+      return Trial.bash(channel, script).said();
+    }
+  }
+
+  /** The same in {@link #exposed}, where the engine has to start the runner. */
+  private String ranExposed(String script) throws Exception {
+    try (CommandChannel channel = lab.fixture.engine.commands(lab.spec, true).open(exposed)) {
+      return Trial.bash(channel, script).said();
+    }
+  }
 
   @Row(1)
   @Test
@@ -30,15 +88,40 @@ class PrivilegesIT extends Attacks {
         .anyMatch(line -> line.startsWith("CapEff") && !line.endsWith("\t0000000000000000"));
   }
 
+  @Row(1)
+  @Test
+  void aCommandOfTheRunnerHasNoPrivilege() throws Exception {
+    assertThat(ran(lab.sandbox, CAPABILITIES).lines())
+        .hasSize(profile.ownKernel() ? 3 : 4)
+        .allMatch(line -> line.endsWith("\t0000000000000000"));
+    assertThat(ran(lab.sandbox, NO_NEW_PRIVILEGES)).isEqualTo("1");
+    if (!profile.ownKernel()) {
+      assertThat(ran(lab.sandbox, SECCOMP)).isEqualTo("Seccomp:\t2");
+    }
+
+    assertThat(lab.fixture.run(exposed, "0:0", "bash", "-c", CAPABILITIES).output().lines())
+        .anyMatch(line -> line.startsWith("CapEff") && !line.endsWith("\t0000000000000000"));
+    assertThat(said(exposed, NO_NEW_PRIVILEGES)).isEqualTo("0");
+    assertThat(ranExposed(NO_NEW_PRIVILEGES)).as("the runner gives it up itself").isEqualTo("1");
+    assertThat(ranExposed(SECCOMP)).isEqualTo("Seccomp:\t0");
+  }
+
   @Row(2)
   @Test
   void nothingIsLeftToGet() throws Exception {
     applies(2);
-    String bounding = "grep '^CapBnd' /proc/self/status";
-    assertThat(said(lab.sandbox.id(), bounding)).isEqualTo("CapBnd:\t0000000000000000");
+    assertThat(said(lab.sandbox.id(), BOUNDING)).isEqualTo(NONE_LEFT);
 
     String control = lab.without(host -> host.withCapAdd(Capability.NET_ADMIN));
-    assertThat(said(control, bounding)).isNotEqualTo("CapBnd:\t0000000000000000");
+    assertThat(said(control, BOUNDING)).isNotEqualTo(NONE_LEFT);
+  }
+
+  @Row(2)
+  @Test
+  void nothingIsLeftForACommandOfTheRunner() throws Exception {
+    applies(2);
+    assertThat(ran(lab.sandbox, BOUNDING)).isEqualTo(NONE_LEFT);
+    assertThat(ranExposed(BOUNDING)).startsWith("CapBnd:\t").isNotEqualTo(NONE_LEFT);
   }
 
   @Row(3)
@@ -51,12 +134,32 @@ class PrivilegesIT extends Attacks {
     assertThat(lab.fixture.run(control, null, "id", "-u").output()).isEqualTo("0");
   }
 
+  /** In every profile: no exec names a user, and the runner refuses to be root. */
+  @Row(3)
+  @Test
+  void aCommandOfTheRunnerIsNeverRoot() throws Exception {
+    assertThat(ran(lab.sandbox, "id -u; id -g; id -G")).isEqualTo("1000\n1000\n1000");
+
+    assertThat(lab.fixture.run(exposed, null, "id", "-u").output()).isEqualTo("0");
+    assertThat(lab.fixture.run(exposed, null, "/usr/local/sbin/zcbot-runner").output())
+        .isEqualTo("zcbot-runner: does not run commands as root");
+    assertThat(ranExposed("id -u; id -g; id -G")).isEqualTo("1000\n1000\n1000");
+  }
+
+  @Row(4)
+  @Test
+  void noProcessThatACommandOfTheRunnerSeesIsRoot() throws Exception {
+    applies(4);
+    assertThat(ran(lab.sandbox, EVERYBODY)).isEqualTo(USER_ONLY);
+    assertThat(ranExposed(EVERYBODY)).startsWith("Uid:\t0\t0\t0\t0\n");
+  }
+
   @Row(4)
   @Test
   void theFirstProcessIsNotRoot() throws Exception {
     applies(4);
     String user = "grep ^Uid: /proc/1/status";
-    assertThat(said(lab.sandbox.id(), user)).isEqualTo("Uid:\t1000\t1000\t1000\t1000");
+    assertThat(said(lab.sandbox.id(), user)).isEqualTo(USER_ONLY);
     assertThat(
             lab.fixture
                 .docker
@@ -77,10 +180,8 @@ class PrivilegesIT extends Attacks {
     assertThat(said(lab.sandbox.id(), "find / -xdev -perm /6000 -type f 2>/dev/null; true"))
         .as("the image has none to begin with")
         .isEmpty();
-    String image =
-        lab.image("RUN cp /usr/bin/id /usr/local/bin/suid && chmod 4755 /usr/local/bin/suid");
-    var planted = lab.fresh(image);
     assertThat(said(planted.id(), "suid -u")).isEqualTo("1000");
+    assertThat(ran(planted, "suid -u")).isEqualTo("1000");
 
     // of gVisor's kernel there are some that know no setuid bit: the host's shows what it would do
     String control =
@@ -91,5 +192,25 @@ class PrivilegesIT extends Attacks {
             },
             planted);
     assertThat(said(control, "suid -u")).isEqualTo("0");
+    assertThat(ranExposed("suid -u")).as("the runner forbids it as well").isEqualTo("1000");
+  }
+
+  /** Where everybody may write but for that. */
+  @Row(6)
+  @Test
+  void theSystemIsReadOnlyForACommandOfTheRunner() throws Exception {
+    try (CommandChannel channel =
+        lab.fixture.engine.commands(lab.spec, false).open(planted.id())) {
+      for (String place : OPEN_PLACES) {
+        Trial writing = Trial.bash(channel, "echo x > " + place);
+        assertThat(writing.end())
+            .isInstanceOfSatisfying(
+                CommandEnd.Exited.class, end -> assertThat(end.code()).isNotZero());
+        assertThat(writing.witness().stderr()).contains("Read-only file system");
+      }
+    }
+    for (String place : OPEN_PLACES) {
+      assertThat(ranExposed("echo x > " + place + " && cat " + place)).isEqualTo("x");
+    }
   }
 }

@@ -71,26 +71,23 @@ public final class DockerCommands implements CommandEngine {
 
   @Override
   public CommandChannel open(String containerId) throws EngineException {
-    if (way == ChannelWay.RUNNER) {
-      if (!doubted.contains(containerId)) {
-        try {
-          return attached(containerId);
-        } catch (IOException e) {
-          doubt(containerId, String.valueOf(e.getMessage()));
-        }
-      }
-      metrics.channelFellBack();
-    }
-    try {
+    if (way == ChannelWay.ENGINE) {
       return executed(containerId);
-    } catch (IOException e) {
-      throw EngineErrors.exception(
-          Kind.UNAVAILABLE,
-          Operation.EXEC_START,
-          "the runner in the sandbox does not answer: " + e.getMessage(),
-          "check whether the image was built from sandbox-image",
-          e);
     }
+    IOException silence = null;
+    if (!doubted.contains(containerId)) {
+      try {
+        return attached(containerId);
+      } catch (IOException e) {
+        silence = e;
+      }
+    }
+    CommandChannel instead = executed(containerId);
+    if (silence != null) { // and the engine answers, so that it was the runner that did not
+      doubt(containerId, String.valueOf(silence.getMessage()));
+    }
+    metrics.channelFellBack();
+    return instead;
   }
 
   private void doubt(String containerId, String why) {
@@ -111,15 +108,24 @@ public final class DockerCommands implements CommandEngine {
     return channel;
   }
 
-  private CommandChannel executed(String containerId) throws EngineException, IOException {
+  private CommandChannel executed(String containerId) throws EngineException {
     String exec = RunnerExec.create(calls, containerId);
-    RunnerChannel channel =
-        connected(
-            Operation.EXEC_START,
-            (requests, input) -> requests.startExec(exec, input),
-            why -> log.warn("In container {} {}", containerId, why));
-    metrics.channelOpened(ChannelWay.ENGINE);
-    return channel;
+    try {
+      RunnerChannel channel =
+          connected(
+              Operation.EXEC_START,
+              (requests, input) -> requests.startExec(exec, input),
+              why -> log.warn("In container {} {}", containerId, why));
+      metrics.channelOpened(ChannelWay.ENGINE);
+      return channel;
+    } catch (IOException e) {
+      throw EngineErrors.exception(
+          Kind.UNAVAILABLE,
+          Operation.EXEC_START,
+          "the runner in the sandbox does not answer: " + e.getMessage(),
+          "check whether the image was built from sandbox-image",
+          e);
+    }
   }
 
   /** One whose runner has answered. */

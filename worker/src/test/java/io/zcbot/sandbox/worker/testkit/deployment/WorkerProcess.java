@@ -76,6 +76,15 @@ public final class WorkerProcess implements AutoCloseable {
     Commands.signal(process.pid(), "CONT");
   }
 
+  /** Memory that it has of the machine's, in bytes. */
+  public long residentBytes() throws IOException {
+    return Files.readAllLines(Path.of("/proc/" + process.pid() + "/status")).stream()
+        .filter(line -> line.startsWith("VmRSS:"))
+        .mapToLong(line -> Long.parseLong(line.replaceAll("\\D", "")) << 10)
+        .findFirst()
+        .orElseThrow();
+  }
+
   public boolean isAlive() {
     return process.isAlive();
   }

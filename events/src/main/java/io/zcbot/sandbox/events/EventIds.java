@@ -43,16 +43,17 @@ public final class EventIds {
   }
 
   /**
-   * Id of the exited that answers the exec with this {@code event_id}. It is derived from the exec
-   * alone: a command ends once, whichever worker announces it and whatever that worker knows.
+   * Id of the exited that answers the user's exec with this {@code event_id}. It is derived from
+   * the exec alone: a command ends once, whichever worker announces it and whatever that worker
+   * knows. Agents choose the ids of execs, and those of two users may be the same.
    */
-  public static String exited(String execId) {
-    return derive("exited", execId);
+  public static String exited(UserId user, String execId) {
+    return derive("exited", user + ":" + execId);
   }
 
-  /** Id of one output of a command, by the {@code event_id} of its exec. */
-  public static String output(String execId, long seq) {
-    return derive("output", execId + ":" + seq);
+  /** Id of one output of a user's command, by the {@code event_id} of its exec. */
+  public static String output(UserId user, String execId, long seq) {
+    return derive("output", user + ":" + execId + ":" + seq);
   }
 
   /**

@@ -92,7 +92,7 @@ final class CommandStandIn implements AutoCloseable {
       Exec exec = CODEC.decodeExec(record.key(), record.value(), origin);
       publish(
           new Output(
-              EventIds.output(exec.eventId(), 0),
+              EventIds.output(exec.userId(), exec.eventId(), 0),
               exec.userId(),
               exec.eventId(),
               Instant.now(),
@@ -101,7 +101,7 @@ final class CommandStandIn implements AutoCloseable {
               Data.of("42\n")));
       publish(
           new Exited(
-              EventIds.exited(exec.eventId()),
+              EventIds.exited(exec.userId(), exec.eventId()),
               exec.userId(),
               exec.eventId(),
               Instant.now(),

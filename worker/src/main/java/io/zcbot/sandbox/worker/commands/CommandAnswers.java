@@ -103,7 +103,7 @@ final class CommandAnswers {
       boolean truncated) {
     String message = ending.message();
     return new Exited(
-        EventIds.exited(key.execId()),
+        EventIds.exited(key.user(), key.execId()),
         key.user(),
         key.execId(),
         time.now(),

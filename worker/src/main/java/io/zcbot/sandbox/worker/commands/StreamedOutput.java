@@ -129,7 +129,7 @@ final class StreamedOutput extends CommandOutput {
   private void publish(Chunk chunk) throws FencedException, InterruptedException {
     Output event =
         new Output(
-            EventIds.output(key.execId(), seq),
+            EventIds.output(key.user(), key.execId(), seq),
             key.user(),
             key.execId(),
             time.now(),

@@ -63,7 +63,7 @@ class CommandRuleTest extends OneUsersLog {
         0,
         ms(t),
         new Output(
-            EventIds.output(execId, seq),
+            EventIds.output(USER, execId, seq),
             USER,
             execId,
             at(t),
@@ -73,7 +73,7 @@ class CommandRuleTest extends OneUsersLog {
   }
 
   private TestLog.Entry exited(double t, String execId, String container, double started) {
-    return exited(t, EventIds.exited(execId), execId, Exited.Reason.EXITED, container, started, 0);
+    return exited(t, EventIds.exited(USER, execId), execId, Exited.Reason.EXITED, container, started, 0);
   }
 
   private TestLog.Entry exited(
@@ -110,7 +110,7 @@ class CommandRuleTest extends OneUsersLog {
   }
 
   private TestLog.Entry notStarted(double t, String execId, Exited.Reason reason) {
-    return exited(t, EventIds.exited(execId), execId, reason, null, 0, 0);
+    return exited(t, EventIds.exited(USER, execId), execId, reason, null, 0, 0);
   }
 
   private static AuditedCommand only(TestLog.Told told) {
@@ -130,7 +130,7 @@ class CommandRuleTest extends OneUsersLog {
     output(0.1, "e1", 0);
     output(0.2, "e1", 1);
     TestLog.Entry exited =
-        exited(0.5, EventIds.exited("e1"), "e1", Exited.Reason.EXITED, "c1", 0.1, 2);
+        exited(0.5, EventIds.exited(USER, "e1"), "e1", Exited.Reason.EXITED, "c1", 0.1, 2);
     TestLog.Told told = audit(1_000);
     assertThat(told.violations()).isEmpty();
     assertThat(only(told))
@@ -249,7 +249,7 @@ class CommandRuleTest extends OneUsersLog {
   void aLostCommandOfTheSameStartIsNoOther() {
     exec(0, "e1");
     exited(1, "e1", "c1", 0.5);
-    exited(20, EventIds.exited("e1"), "e1", Exited.Reason.LOST, "c1", 0.5, 0);
+    exited(20, EventIds.exited(USER, "e1"), "e1", Exited.Reason.LOST, "c1", 0.5, 0);
     notStarted(30, "e1", Exited.Reason.REJECTED);
     assertThat(checks(1_000)).isEmpty();
   }
@@ -277,7 +277,7 @@ class CommandRuleTest extends OneUsersLog {
     output(1, "e1", 0);
     TestLog.Entry third = output(3, "e1", 2);
     output(4, "e1", 4);
-    exited(5, EventIds.exited("e1"), "e1", Exited.Reason.EXITED, "c1", 0.5, 5);
+    exited(5, EventIds.exited(USER, "e1"), "e1", Exited.Reason.EXITED, "c1", 0.5, 5);
     assertThat(audit(1_000).violations())
         .singleElement()
         .satisfies(
@@ -291,7 +291,7 @@ class CommandRuleTest extends OneUsersLog {
   void i14TheEndOfTheOutputIsMissing() {
     exec(0, "e1");
     output(1, "e1", 0);
-    TestLog.Entry end = exited(5, EventIds.exited("e1"), "e1", Exited.Reason.EXITED, "c1", 0.5, 2);
+    TestLog.Entry end = exited(5, EventIds.exited(USER, "e1"), "e1", Exited.Reason.EXITED, "c1", 0.5, 2);
     TestLog.Told told = audit(1_000);
     assertThat(told.violations())
         .singleElement()
@@ -310,7 +310,7 @@ class CommandRuleTest extends OneUsersLog {
     exec(0, "e1");
     output(1, "e1", 0);
     output(1.1, "e1", 0);
-    exited(2, EventIds.exited("e1"), "e1", Exited.Reason.EXITED, "c1", 0.5, 2);
+    exited(2, EventIds.exited(USER, "e1"), "e1", Exited.Reason.EXITED, "c1", 0.5, 2);
     output(2.1, "e1", 1);
     TestLog.Told told = audit(1_000);
     assertThat(told.violations()).isEmpty();
@@ -321,7 +321,7 @@ class CommandRuleTest extends OneUsersLog {
   @Test
   void outputsThatRetentionCutOffAreNotMissing() {
     output(1, "e1", 7);
-    exited(2, EventIds.exited("e1"), "e1", Exited.Reason.EXITED, "c1", 0.5, 8);
+    exited(2, EventIds.exited(USER, "e1"), "e1", Exited.Reason.EXITED, "c1", 0.5, 8);
     TestLog.Told told = audit(1_000);
     assertThat(told.violations()).isEmpty();
     assertThat(told.summary().commands().answersWithoutExec()).isOne();
@@ -332,7 +332,7 @@ class CommandRuleTest extends OneUsersLog {
     for (int i = 0; i < 500; i++) {
       exec(i, "e" + i);
       output(i + 0.1, "e" + i, 0);
-      exited(i + 0.5, EventIds.exited("e" + i), "e" + i, Exited.Reason.EXITED, "c1", i + 0.1, 1);
+      exited(i + 0.5, EventIds.exited(USER, "e" + i), "e" + i, Exited.Reason.EXITED, "c1", i + 0.1, 1);
     }
     TestLog.Told told = audit(1_000);
     assertThat(told.violations()).isEmpty();
@@ -392,7 +392,7 @@ class CommandRuleTest extends OneUsersLog {
   void aLostCommandExcusesAndProvesNothing() {
     ready(0, "e0", "c1", "w1");
     exec(1, "e1", null, Duration.ofHours(2));
-    exited(600, EventIds.exited("e1"), "e1", Exited.Reason.LOST, "c1", 1.1, 0);
+    exited(600, EventIds.exited(USER, "e1"), "e1", Exited.Reason.LOST, "c1", 1.1, 0);
     TestLog.Entry end = reaped(600 + TTL, "c1", "w1", Reaped.Reason.IDLE);
     assertThat(checks(10_000)).isEmpty();
     log.entries.remove(end);

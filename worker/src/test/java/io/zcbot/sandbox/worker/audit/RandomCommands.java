@@ -53,7 +53,7 @@ final class RandomCommands {
       long t = run.started + (run.ended - run.started) * seq / outputs;
       Output output =
           new Output(
-              EventIds.output(id, seq),
+              EventIds.output(user, id, seq),
               user,
               id,
               Instant.ofEpochMilli(t + clock),
@@ -115,7 +115,7 @@ final class RandomCommands {
       long outputs) {
     Exited exited =
         new Exited(
-            EventIds.exited(id),
+            EventIds.exited(user, id),
             user,
             id,
             Instant.ofEpochMilli(time),

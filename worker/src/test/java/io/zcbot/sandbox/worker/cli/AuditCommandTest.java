@@ -198,7 +198,7 @@ class AuditCommandTest {
       double t, String execId, Exited.Reason reason, @Nullable Integer code) {
     boolean hasRun = code != null;
     return new Exited(
-        EventIds.exited(execId),
+        EventIds.exited(USER, execId),
         USER,
         execId,
         at(t),

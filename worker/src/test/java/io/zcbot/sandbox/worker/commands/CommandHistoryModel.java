@@ -354,7 +354,9 @@ final class CommandHistoryModel {
     for (int i = 0; i < log.size(); i++) {
       switch (log.get(i)) {
         case Exited exited -> {
-          assertThat(exited.eventId()).as("I11").isEqualTo(EventIds.exited(exited.execId()));
+          assertThat(exited.eventId())
+              .as("I11")
+              .isEqualTo(EventIds.exited(exited.userId(), exited.execId()));
           if (exited.startedAt() == null) {
             unstarted.add(exited.execId());
           } else {

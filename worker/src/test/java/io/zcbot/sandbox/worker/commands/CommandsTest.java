@@ -49,7 +49,7 @@ class CommandsTest extends InACommandWorld {
     world.advance(Duration.ofMillis(30));
     command.end(new CommandEnd.Exited(3, Duration.ofMillis(7)));
     Exited exited = answer("x");
-    assertThat(exited.eventId()).isEqualTo(EventIds.exited("x"));
+    assertThat(exited.eventId()).isEqualTo(EventIds.exited(ANNA, "x"));
     assertThat(exited.reason()).isEqualTo(Reason.EXITED);
     assertThat(exited.exitCode()).isEqualTo(3);
     assertThat(exited.stdout()).isEqualTo(Data.of("out"));

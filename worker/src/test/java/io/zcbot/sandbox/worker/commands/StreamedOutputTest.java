@@ -39,7 +39,7 @@ class StreamedOutputTest extends InACommandWorld {
     List<Output> outputs = outputs();
     for (int i = 0; i < outputs.size(); i++) {
       assertThat(outputs.get(i).seq()).isEqualTo(i);
-      assertThat(outputs.get(i).eventId()).isEqualTo(EventIds.output("x", i));
+      assertThat(outputs.get(i).eventId()).isEqualTo(EventIds.output(ANNA, "x", i));
     }
   }
 

@@ -21,8 +21,7 @@ class EventIdsTest {
     assertThat(EventIds.reaped("0123456789abcdef"))
         .isEqualTo("c61fb21e-300b-3636-b414-c024888c2f53");
     assertThat(EventIds.exited(ANNA, "e-1")).isEqualTo("b520cb5e-a26b-3272-9319-aec9de736def");
-    assertThat(EventIds.output(ANNA, "e-1", 7))
-        .isEqualTo("cdd3ba09-1629-3a70-a155-8b81ac12378f");
+    assertThat(EventIds.output(ANNA, "e-1", 7)).isEqualTo("cdd3ba09-1629-3a70-a155-8b81ac12378f");
     assertThat(
             EventIds.expiring(
                 "0123456789abcdef",

@@ -5,14 +5,11 @@
 package io.zcbot.sandbox.worker.cli;
 
 import io.zcbot.sandbox.events.Activity;
-import io.zcbot.sandbox.events.EventCodec;
 import io.zcbot.sandbox.events.UserId;
-import java.nio.charset.StandardCharsets;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.UUID;
 import java.util.concurrent.Callable;
-import org.apache.kafka.clients.producer.RecordMetadata;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
@@ -44,15 +41,7 @@ final class ActivityCommand implements Callable<Integer> {
             Instant.now().truncatedTo(ChronoUnit.MILLIS),
             "cli");
     try (KafkaLog log = context.log()) {
-      RecordMetadata at = log.publish(activity);
-      context
-          .console()
-          .out()
-          .println(
-              json
-                  ? new String(new EventCodec().encode(activity), StandardCharsets.UTF_8)
-                  : "published activity " + activity.eventId() + " at " + at);
+      return context.publish(log, activity, json);
     }
-    return ExitCode.OK;
   }
 }

@@ -4,13 +4,16 @@
  */
 package io.zcbot.sandbox.worker.cli;
 
+import io.zcbot.sandbox.events.SandboxEvent;
 import io.zcbot.sandbox.worker.cli.terminal.StandardStreams;
 import io.zcbot.sandbox.worker.config.WorkerConfig;
 import io.zcbot.sandbox.worker.engine.Engine;
 import io.zcbot.sandbox.worker.ops.Logging;
+import java.util.Locale;
 import java.util.function.BooleanSupplier;
 import java.util.function.Function;
 import java.util.function.Supplier;
+import org.apache.kafka.clients.producer.RecordMetadata;
 
 /** What commands share. Settings are read, and logs set up, only when a command asks for them. */
 final class CommandContext {
@@ -52,6 +55,22 @@ final class CommandContext {
   /** Kafka, for commands that need no other settings. */
   KafkaLog log() throws CommandException {
     return new KafkaLog(config().kafka());
+  }
+
+  /**
+   * Publishes an event and says so.
+   *
+   * @param json whether to print the event itself
+   */
+  int publish(KafkaLog log, SandboxEvent event, boolean json)
+      throws CommandException, InterruptedException {
+    RecordMetadata at = log.publish(event);
+    String name = event.topic().name().toLowerCase(Locale.ROOT);
+    console
+        .out()
+        .println(
+            json ? JsonText.of(event) : "published " + name + " " + event.eventId() + " at " + at);
+    return ExitCode.OK;
   }
 
   Engine engine(WorkerConfig config) {

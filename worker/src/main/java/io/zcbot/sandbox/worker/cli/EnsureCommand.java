@@ -93,11 +93,7 @@ final class EnsureCommand implements Callable<Integer> {
             expiry == null ? null : now.plus(expiry),
             idleTtl);
     if (!wait) {
-      RecordMetadata at = log.publish(ensure);
-      console
-          .out()
-          .println(json ? json(ensure) : "published ensure " + ensure.eventId() + " at " + at);
-      return ExitCode.OK;
+      return context.publish(log, ensure, json);
     }
     // Positioned before the ensure is published: the answer can't slip past.
     try (Consumer<byte[], byte[]> answers = log.fromEnd(Topic.READY, Topic.FAILED)) {

@@ -20,8 +20,6 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collection;
-import java.util.Collections;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ExecutionException;
@@ -47,39 +45,16 @@ import org.jspecify.annotations.Nullable;
 final class KafkaLog implements AutoCloseable {
   private static final String SOURCE = "/zcbot/sandbox/cli";
 
-  private static final String GENERAL_TIMEOUT = "8000";
-
-  /** For the first answer of a broker that listens. */
-  private static final Duration FIRST_ANSWER = Duration.ofSeconds(3);
-
-  /** Less patient than a worker, unless the settings say otherwise. */
-  private static final Map<String, String> PATIENCE =
-      Map.of(
-          "default.api.timeout.ms", GENERAL_TIMEOUT,
-          "request.timeout.ms", "5000",
-          "max.block.ms", "3000",
-          "delivery.timeout.ms", "8000");
-
   private final KafkaConfig config;
+  private final Patience patience;
   private final KafkaClients clients;
   private final EventCodec codec = new EventCodec();
   private @Nullable Producer<byte[], byte[]> producer;
   private boolean isReachable;
 
   KafkaLog(KafkaConfig config) {
-    Map<String, String> properties = new HashMap<>(config.properties());
-    // Kafka wants its time-outs in order of size: all of ours, or all of theirs.
-    if (Collections.disjoint(properties.keySet(), PATIENCE.keySet())) {
-      properties.putAll(PATIENCE);
-    }
-    this.config =
-        new KafkaConfig(
-            properties,
-            config.groupId(),
-            config.topicPrefix(),
-            config.createTopics(),
-            config.partitions(),
-            config.replicationFactor());
+    this.patience = Patience.of(config);
+    this.config = patience.config();
     this.clients = new KafkaClients(this.config, "zcbot-cli-" + ProcessHandle.current().pid());
   }
 
@@ -113,17 +88,6 @@ final class KafkaLog implements AutoCloseable {
           null);
     }
     isReachable = true;
-  }
-
-  /** Longest wait for one answer. */
-  private Duration answer() {
-    return Duration.ofMillis(
-        Long.parseLong(
-            config.properties().getOrDefault("default.api.timeout.ms", GENERAL_TIMEOUT)));
-  }
-
-  private Duration firstAnswer() {
-    return answer().toMillis() == Long.parseLong(GENERAL_TIMEOUT) ? FIRST_ANSWER : answer();
   }
 
   KafkaConfig config() {
@@ -190,7 +154,7 @@ final class KafkaLog implements AutoCloseable {
     return open(
         () -> clients.freeConsumer("read"),
         topics,
-        (consumer, partitions) -> LogRange.all(consumer, partitions, answer()).ends());
+        (consumer, partitions) -> LogRange.all(consumer, partitions, patience.answer()).ends());
   }
 
   /** Reads topics from their beginning. */
@@ -198,7 +162,7 @@ final class KafkaLog implements AutoCloseable {
     return open(
         () -> clients.freeConsumer("read"),
         topics,
-        (consumer, partitions) -> LogRange.all(consumer, partitions, answer()).starts());
+        (consumer, partitions) -> LogRange.all(consumer, partitions, patience.answer()).starts());
   }
 
   /** Reads topics from the first records at or after an instant on. */
@@ -206,7 +170,8 @@ final class KafkaLog implements AutoCloseable {
     return open(
         () -> clients.freeConsumer("read"),
         topics,
-        (consumer, partitions) -> LogRange.since(consumer, partitions, instant, answer()).starts());
+        (consumer, partitions) ->
+            LogRange.since(consumer, partitions, instant, patience.answer()).starts());
   }
 
   private interface Positioning {
@@ -248,7 +213,7 @@ final class KafkaLog implements AutoCloseable {
     List<TopicPartition> partitions = new ArrayList<>();
     for (Topic topic : topics) {
       String name = topic.named(config.topicPrefix());
-      List<PartitionInfo> found = consumer.partitionsFor(name, firstAnswer());
+      List<PartitionInfo> found = consumer.partitionsFor(name, patience.firstAnswer());
       if (found == null || found.isEmpty()) {
         throw new CommandException(
             ExitCode.CONFIG,

@@ -17,7 +17,6 @@ import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.UUID;
 import java.util.concurrent.Callable;
-import org.apache.kafka.clients.producer.RecordMetadata;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -72,15 +71,7 @@ final class ReleaseCommand implements Callable<Integer> {
             container);
     try (KafkaLog kafka = context.log()) {
       if (!wait) {
-        RecordMetadata at = kafka.publish(release);
-        context
-            .console()
-            .out()
-            .println(
-                json
-                    ? JsonText.of(release)
-                    : "published release " + release.eventId() + " at " + at);
-        return ExitCode.OK;
+        return context.publish(kafka, release, json);
       }
       try (CommandLog log = new KafkaCommandLog(kafka, user, Topic.REAPED)) {
         LiveSandbox live = LiveEntries.of(kafka, user);

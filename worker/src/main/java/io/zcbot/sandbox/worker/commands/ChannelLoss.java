@@ -43,6 +43,18 @@ final class ChannelLoss {
     return Ending.lost("the connection to the sandbox's commands broke: " + why);
   }
 
+  /** The channel could not be opened, so that nothing was started. */
+  Ending unopened(UserCommands commands, EngineException why) {
+    return commands.isGone() || isDead(commands.sandbox())
+        ? Ending.goneBeforeStart()
+        : Ending.unstartable(why);
+  }
+
+  /** Whether a sandbox is seen not to run. */
+  boolean isDead(Sandbox sandbox) {
+    return !runs(sandbox);
+  }
+
   /** A command's end was not reported in time. */
   Ending unreported(UserCommands commands, Duration timeout) throws InterruptedException {
     commands.disconnect();

@@ -14,6 +14,8 @@ import java.util.function.Consumer;
 /**
  * What all commands of a worker share.
  *
+ * @param outputs for what commands write
+ * @param inputs for what execs bring
  * @param forgotten told of each command that is over
  */
 record CommandContext(
@@ -21,7 +23,8 @@ record CommandContext(
     EventSink sink,
     CommandAnswers answers,
     KnownCommands known,
-    OutputBudget budget,
+    MemoryBudget outputs,
+    MemoryBudget inputs,
     Time time,
     ChannelLoss loss,
     Consumer<CommandRun> forgotten) {
@@ -40,6 +43,7 @@ record CommandContext(
     Integer asked = exec.maxOutputBytes();
     int bound = asked == null ? setup.limits().defaultOutput() : asked;
     CommandKey key = new CommandKey(exec.userId(), exec.eventId());
+    MemoryBudget.Share budget = outputs.of(exec.userId());
     return exec.stream()
         ? new StreamedOutput(key, bound, budget, sink, fence, time)
         : new InlineOutput(bound, budget);

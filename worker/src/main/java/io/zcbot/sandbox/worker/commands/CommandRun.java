@@ -5,14 +5,11 @@
 package io.zcbot.sandbox.worker.commands;
 
 import io.zcbot.sandbox.events.CommandEntry;
-import io.zcbot.sandbox.events.Data;
 import io.zcbot.sandbox.events.Exec;
 import io.zcbot.sandbox.events.Input;
-import io.zcbot.sandbox.events.OutputStreamName;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.worker.engine.CommandChannel;
 import io.zcbot.sandbox.worker.engine.CommandEnd;
-import io.zcbot.sandbox.worker.engine.CommandObserver;
 import io.zcbot.sandbox.worker.engine.CommandRequest;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.sandbox.Fence;
@@ -21,7 +18,6 @@ import io.zcbot.sandbox.worker.sandbox.StoppedException;
 import java.time.Duration;
 import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -31,36 +27,35 @@ import org.slf4j.MDC;
  * One command, from its place in the queue to its answer. It runs on a thread of its own; other
  * threads tell it what happens.
  */
-final class CommandRun implements Runnable, CommandObserver {
+final class CommandRun implements Runnable {
   private static final Logger log = LoggerFactory.getLogger(CommandRun.class);
-
-  /** So long after its time-out a command's end should have been reported. */
-  static final Duration PATIENCE = Duration.ofSeconds(10);
 
   private final ExecRequest request;
   private final UserCommands queue;
   private final CommandContext context;
   private final TenureFence fence;
-  private final InputBuffer input;
   private final CommandOutput output;
   private final Duration timeout;
-  private final AtomicReference<@Nullable CommandEnd> end = new AtomicReference<>();
+  private final CommandProgram program;
   private volatile @Nullable CommandEntry entry;
-  private CommandChannel.@Nullable Command command;
-  private volatile boolean overdue;
-  private volatile long startedAt;
-  private volatile long endedAt;
   private volatile @Nullable Thread thread;
 
-  CommandRun(ExecRequest request, UserCommands queue, CommandContext context) {
+  /**
+   * A command that does not wait yet.
+   *
+   * @param read run once what the exec brings is read, or will not be
+   */
+  CommandRun(ExecRequest request, UserCommands queue, CommandContext context, Runnable read) {
     Exec exec = request.exec();
     this.request = request;
     this.queue = queue;
     this.context = context;
     this.fence = new TenureFence(request.fence());
-    this.input = new InputBuffer(exec);
     this.output = context.outputOf(exec, fence);
     this.timeout = context.timeoutOf(exec);
+    this.program =
+        new CommandProgram(
+            new InputBuffer(exec, read), output, timeout, context.time(), queue::lookAgain);
   }
 
   CommandKey key() {
@@ -77,11 +72,11 @@ final class CommandRun implements Runnable, CommandObserver {
   }
 
   Taken offer(Input.Content content) {
-    return input.offer(content);
+    return program.offer(content);
   }
 
   CompletableFuture<Void> room() {
-    return input.room();
+    return program.room();
   }
 
   boolean mayBegin() {
@@ -99,7 +94,7 @@ final class CommandRun implements Runnable, CommandObserver {
 
   /** Whether it was started and ended, or is not started yet. */
   boolean isOver() {
-    return !isStarted() || end.get() != null;
+    return !isStarted() || program.end() != null;
   }
 
   /** Its partition came back. */
@@ -115,17 +110,19 @@ final class CommandRun implements Runnable, CommandObserver {
 
   /** Nothing more will be heard of it. */
   void giveUp(String why) {
-    ended(new CommandEnd.Broken(why));
+    program.giveUp(why);
   }
 
   /** A moment for deadlines. */
   void look() {
-    if (isStarted()
-        && end.get() == null
-        && context.time().nanos() - startedAt > timeout.plus(PATIENCE).toNanos()) {
-      overdue = true;
-      giveUp("its end was not reported");
+    if (isStarted()) {
+      program.look();
     }
+  }
+
+  /** It does not wait after all. */
+  void discard() {
+    program.release();
   }
 
   /** Begins to wait for its turn. */
@@ -162,8 +159,7 @@ final class CommandRun implements Runnable, CommandObserver {
     } catch (RuntimeException e) {
       log.error("a command could not be answered; please report this", e);
     } finally {
-      output.release();
-      input.end();
+      program.release();
       context.forget(this);
       queue.leave(this);
     }
@@ -181,10 +177,7 @@ final class CommandRun implements Runnable, CommandObserver {
       throw e;
     } catch (RuntimeException e) {
       log.error("a command failed unexpectedly; please report this", e);
-      CommandChannel.Command running = command;
-      if (running != null) {
-        running.kill();
-      }
+      program.kill();
       String why = "unexpected error in the worker: " + e;
       return isStarted() ? Ending.lost(why) : Ending.failed(why, false);
     }
@@ -202,7 +195,7 @@ final class CommandRun implements Runnable, CommandObserver {
     queue.sandbox().touch(context.time().nanos(), Reaped.Use.COMMAND);
     output.complete();
     queue.sandbox().touch(context.time().nanos(), Reaped.Use.COMMAND);
-    return endingOf(end.get());
+    return endingOf(program.end());
   }
 
   /**
@@ -231,15 +224,13 @@ final class CommandRun implements Runnable, CommandObserver {
       start(channel);
       return null;
     } catch (EngineException e) {
-      return queue.isGone()
-          ? Ending.goneBeforeStart()
-          : Ending.failed("the command could not be started: " + e.getMessage(), true);
+      return context.loss().unopened(queue, e);
     }
   }
 
   private void start(CommandChannel channel)
       throws EngineException, FencedException, InterruptedException {
-    startedAt = context.time().nanos();
+    program.starts();
     fence.start();
     Exec exec = request.exec();
     CommandRequest start =
@@ -252,19 +243,17 @@ final class CommandRun implements Runnable, CommandObserver {
             CommandOutput.WINDOW);
     CommandChannel.Command running;
     try {
-      running = channel.start(start, this);
+      running = channel.start(start, program);
     } catch (EngineException e) { // nothing was started, so it may be tried on another channel
       log.info("the channel to the sandbox is opened again: {}", e.getMessage());
-      running = queue.channel().start(start, this);
+      running = queue.channel().start(start, program);
     }
-    command = running;
-    input.attach(running);
-    output.attach(running);
+    program.attach(running);
   }
 
   private Ending endingOf(@Nullable CommandEnd told) throws InterruptedException {
     if (told instanceof CommandEnd.Broken broken) {
-      return overdue
+      return program.isOverdue()
           ? context.loss().unreported(queue, timeout)
           : context.loss().broken(queue, broken.why());
     }
@@ -278,42 +267,13 @@ final class CommandRun implements Runnable, CommandObserver {
         .publish(
             entered == null || !ending.started()
                 ? context.answers().unstarted(key(), ending)
-                : context.answers().started(entered, ending, took(), output),
+                : context.answers().started(entered, ending, program.took(), output),
             fence);
     if (entered == null) {
       context.known().add(key());
       request.done().run();
     } else {
       context.known().answered(entered);
-    }
-  }
-
-  private Duration took() {
-    return Duration.ofNanos(Math.max(0, endedAt - startedAt));
-  }
-
-  @Override
-  public void started() {
-    // The table has it since before.
-  }
-
-  @Override
-  public void output(OutputStreamName stream, Data data) {
-    output.write(stream, data);
-  }
-
-  @Override
-  public void inputWanted(int bytes) {
-    input.wanted(bytes);
-  }
-
-  @Override
-  public void ended(CommandEnd how) {
-    if (end.compareAndSet(null, how)) {
-      endedAt = context.time().nanos();
-      input.end();
-      output.end();
-      queue.lookAgain();
     }
   }
 }

@@ -5,12 +5,11 @@
 package io.zcbot.sandbox.worker.commands;
 
 import io.zcbot.sandbox.events.CommandEntry;
-import io.zcbot.sandbox.events.Failed;
 import io.zcbot.sandbox.events.Input;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.Release;
 import io.zcbot.sandbox.events.UserId;
-import io.zcbot.sandbox.worker.commands.SandboxProvider.Provision;
+import io.zcbot.sandbox.worker.commands.Placement.Place;
 import io.zcbot.sandbox.worker.engine.Engine;
 import io.zcbot.sandbox.worker.reap.Termination;
 import io.zcbot.sandbox.worker.sandbox.EventSink;
@@ -18,7 +17,6 @@ import io.zcbot.sandbox.worker.sandbox.Fence;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
 import io.zcbot.sandbox.worker.sandbox.Identity;
 import io.zcbot.sandbox.worker.sandbox.Registry;
-import io.zcbot.sandbox.worker.sandbox.Sandbox;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
 import io.zcbot.sandbox.worker.sandbox.StoppedException;
 import io.zcbot.sandbox.worker.sandbox.Time;
@@ -40,13 +38,16 @@ public final class Commands implements CommandWork, AutoCloseable {
   /** For the output of all commands, beyond the window of each. */
   private static final int OUTPUT_BYTES = 16 * 1024 * 1024;
 
+  /** For what execs bring and their commands have not read. */
+  private static final int INPUT_BYTES = 8 * 1024 * 1024;
+
   private final CommandQueues queues;
-  private final SandboxProvider provider;
   private final Ports ports;
   private final CommandAnswers answers;
   private final KnownCommands known;
   private final CommandContext context;
   private final SandboxEnds ends;
+  private final Placement placement;
   private final LostCommands lostCommands;
   private final ConcurrentHashMap<CommandKey, CommandRun> runs = new ConcurrentHashMap<>();
   private volatile boolean closed;
@@ -64,21 +65,23 @@ public final class Commands implements CommandWork, AutoCloseable {
 
   public Commands(CommandQueues queues, SandboxProvider provider, Ports ports) {
     this.queues = queues;
-    this.provider = provider;
     this.ports = ports;
     this.answers =
         new CommandAnswers(ports.sink(), ports.identity(), ports.time(), ports.metrics());
     this.ends = new SandboxEnds(ports.registry(), ports.termination(), ports.lanes());
     this.known = new KnownCommands(queues.setup().table());
+    ChannelLoss loss = new ChannelLoss(ports.engine(), ends::endUnreachable);
+    this.placement = new Placement(queues, ports.registry(), provider, loss, ends::endUnreachable);
     this.context =
         new CommandContext(
             queues.setup(),
             ports.sink(),
             answers,
             known,
-            new OutputBudget(OUTPUT_BYTES),
+            new MemoryBudget(OUTPUT_BYTES),
+            new MemoryBudget(INPUT_BYTES),
             ports.time(),
-            new ChannelLoss(ports.engine(), ends::endUnreachable),
+            loss,
             run -> runs.remove(run.key(), run));
     this.lostCommands = new LostCommands(queues, ports.registry(), ports.sink(), answers, known);
   }
@@ -146,28 +149,21 @@ public final class Commands implements CommandWork, AutoCloseable {
     if (request.deadline() - ports.time().nanos() <= 0) {
       return Ending.expired();
     }
-    Sandbox sandbox = ports.registry().get(request.user());
-    if (sandbox != null) {
-      return queue(request, sandbox);
-    }
-    if (!request.exec().ensure()) {
-      return Ending.noSandbox();
-    }
-    return switch (provider.provide(request)) {
-      case Provision.Provided(var made) -> queue(request, made);
-      case Provision.NotProvided(var reason, var message, var retryable) ->
-          reason == Failed.Reason.EXPIRED ? Ending.expired() : Ending.failed(message, retryable);
+    return switch (placement.of(request)) {
+      case Place.In(var commands) -> queue(request, commands);
+      case Place.Nowhere(var ending) -> ending;
     };
   }
 
-  private @Nullable Ending queue(ExecRequest request, Sandbox sandbox) {
-    UserCommands commands = queues.of(sandbox);
-    CommandRun run = new CommandRun(request, commands, context);
+  private @Nullable Ending queue(ExecRequest request, UserCommands commands) {
+    Runnable read = ExecMemory.take(request.exec(), context.inputs());
+    if (read == null) {
+      return Refusals.tooMuchToRead();
+    }
+    CommandRun run = new CommandRun(request, commands, context, read);
     if (!commands.add(run)) {
-      return Ending.rejected(
-          "%d commands of the user run or wait already; try again when some have ended"
-              .formatted(queues.setup().limits().perSandbox() + queues.setup().limits().waiting()),
-          true);
+      run.discard();
+      return Refusals.tooManyCommands(queues.setup().limits());
     }
     runs.put(run.key(), run);
     run.begin();

@@ -6,6 +6,7 @@ package io.zcbot.sandbox.worker.commands;
 
 import io.zcbot.sandbox.events.Exited.Reason;
 import io.zcbot.sandbox.worker.engine.CommandEnd;
+import io.zcbot.sandbox.worker.engine.EngineException;
 import java.time.Duration;
 import org.jspecify.annotations.Nullable;
 
@@ -31,6 +32,12 @@ record Ending(
 
   static Ending failed(String why, boolean retryable) {
     return notStarted(Reason.FAILED, why, retryable);
+  }
+
+  /** Nothing was started, because the sandbox's commands can't be reached. */
+  static Ending unstartable(EngineException why) {
+    return failed(
+        "the command could not be started: " + why.getMessage(), why.kind().isRetryable());
   }
 
   static Ending expired() {

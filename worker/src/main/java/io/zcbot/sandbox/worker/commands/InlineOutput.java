@@ -6,33 +6,27 @@ package io.zcbot.sandbox.worker.commands;
 
 import io.zcbot.sandbox.events.Data;
 import io.zcbot.sandbox.events.OutputStreamName;
-import java.util.EnumMap;
-import java.util.Map;
-import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /** Output that is kept until the command's answer. */
 final class InlineOutput extends CommandOutput {
   private static final int STEP = WINDOW / 2;
 
-  private final Map<OutputStreamName, ByteQueue> streams = new EnumMap<>(OutputStreamName.class);
-  private final OutputBudget budget;
-  private OutputBudget.@Nullable Claim claim;
+  private final StreamQueues streams = new StreamQueues();
+  private final MemoryBudget.Share budget;
+  private MemoryBudget.@Nullable Claim claim;
   private int unpaid;
   private int taken;
   private boolean released;
 
-  InlineOutput(int bound, OutputBudget budget) {
+  InlineOutput(int bound, MemoryBudget.Share budget) {
     super(bound);
     this.budget = budget;
-    for (OutputStreamName stream : OutputStreamName.values()) {
-      streams.put(stream, new ByteQueue());
-    }
   }
 
   @Override
   void keep(OutputStreamName stream, Data data, int count) {
-    queue(stream).add(data, count);
+    streams.of(stream).add(data, count);
     unpaid += count;
     if (isFull()) { // whatever it writes now is discarded
       allow(unpaid);
@@ -40,8 +34,7 @@ final class InlineOutput extends CommandOutput {
     } else if (unpaid >= STEP && claim == null) {
       int bytes = unpaid;
       unpaid = 0;
-      claim = new OutputBudget.Claim(bytes, () -> granted(bytes));
-      budget.await(claim);
+      claim = budget.await(bytes, () -> granted(bytes));
     }
   }
 
@@ -93,7 +86,7 @@ final class InlineOutput extends CommandOutput {
   Data of(OutputStreamName stream) {
     lock.lock();
     try {
-      return queue(stream).take(Integer.MAX_VALUE);
+      return streams.of(stream).take(Integer.MAX_VALUE);
     } finally {
       lock.unlock();
     }
@@ -102,9 +95,5 @@ final class InlineOutput extends CommandOutput {
   @Override
   long count() {
     return 0;
-  }
-
-  private ByteQueue queue(OutputStreamName stream) {
-    return Objects.requireNonNull(streams.get(stream));
   }
 }

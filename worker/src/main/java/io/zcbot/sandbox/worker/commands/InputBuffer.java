@@ -27,8 +27,15 @@ final class InputBuffer {
   private long wanted;
   private boolean endsBehind;
   private boolean over;
+  private @Nullable Runnable read;
 
-  InputBuffer(Exec exec) {
+  /**
+   * The standard input of an exec.
+   *
+   * @param read run once what the exec brings is read, or will not be
+   */
+  InputBuffer(Exec exec, Runnable read) {
+    this.read = read;
     bytes.add(exec.stdin(), exec.stdin().length());
     endsBehind = !exec.inputFollows();
   }
@@ -85,6 +92,15 @@ final class InputBuffer {
     bytes.take(Integer.MAX_VALUE);
     early.clear();
     room.complete(null);
+    tellRead();
+  }
+
+  private void tellRead() {
+    Runnable told = read;
+    if (told != null) {
+      read = null;
+      told.run();
+    }
   }
 
   private void pass(Consumer<CommandChannel.Command> content) {
@@ -103,6 +119,9 @@ final class InputBuffer {
     if (count > 0) {
       wanted -= count;
       command.input(bytes.take(count));
+    }
+    if (bytes.length() == 0) {
+      tellRead();
     }
     if (bytes.length() == 0 && endsBehind) {
       over = true;

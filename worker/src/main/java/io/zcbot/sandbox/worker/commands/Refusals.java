@@ -40,4 +40,18 @@ final class Refusals {
     }
     return null;
   }
+
+  static Ending tooManyCommands(CommandLimits limits) {
+    return Ending.rejected(
+        "%d commands of the user run or wait already; try again when some have ended"
+            .formatted(limits.perSandbox() + limits.waiting()),
+        true);
+  }
+
+  static Ending tooMuchToRead() {
+    return Ending.rejected(
+        "commands hold too much standard input that they have not read yet; try again later, or"
+            + " send it by sandbox.input, which waits in the log",
+        true);
+  }
 }

@@ -15,10 +15,7 @@ import io.zcbot.sandbox.worker.sandbox.Time;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
-import java.util.EnumMap;
 import java.util.List;
-import java.util.Map;
-import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import org.jspecify.annotations.Nullable;
@@ -38,11 +35,11 @@ final class StreamedOutput extends CommandOutput {
   private static final long COLLECTING = Duration.ofMillis(2).toNanos();
 
   private final CommandKey key;
-  private final OutputBudget budget;
+  private final MemoryBudget.Share budget;
   private final EventSink sink;
   private final Fence fence;
   private final Time time;
-  private final Map<OutputStreamName, ByteQueue> pending = new EnumMap<>(OutputStreamName.class);
+  private final StreamQueues pending = new StreamQueues();
   private final ArrayDeque<Sent> inFlight = new ArrayDeque<>();
   private OutputStreamName first = OutputStreamName.STDOUT;
   private @Nullable Long flushed;
@@ -54,24 +51,26 @@ final class StreamedOutput extends CommandOutput {
   private record Chunk(OutputStreamName stream, Data data) {}
 
   StreamedOutput(
-      CommandKey key, int bound, OutputBudget budget, EventSink sink, Fence fence, Time time) {
+      CommandKey key,
+      int bound,
+      MemoryBudget.Share budget,
+      EventSink sink,
+      Fence fence,
+      Time time) {
     super(bound);
     this.key = key;
     this.budget = budget;
     this.sink = sink;
     this.fence = fence;
     this.time = time;
-    for (OutputStreamName stream : OutputStreamName.values()) {
-      pending.put(stream, new ByteQueue());
-    }
   }
 
   @Override
   void keep(OutputStreamName stream, Data data, int count) {
-    if (waiting() == 0) {
+    if (pending.length() == 0) {
       first = stream;
     }
-    queue(stream).add(data, count);
+    pending.of(stream).add(data, count);
   }
 
   @Override
@@ -90,11 +89,11 @@ final class StreamedOutput extends CommandOutput {
   private List<Chunk> next() throws InterruptedException {
     lock.lockInterruptibly();
     try {
-      while (waiting() == 0 && !isEnded()) {
+      while (pending.length() == 0 && !isEnded()) {
         changed.await();
       }
       long left = flushed == null ? 0 : COLLECTING - (time.nanos() - flushed);
-      while (left > 0 && waiting() < MAX_RECORD && !isHeldUp() && !isEnded()) {
+      while (left > 0 && pending.length() < MAX_RECORD && !isHeldUp() && !isEnded()) {
         left = changed.awaitNanos(left);
       }
       List<Chunk> chunks = new ArrayList<>();
@@ -112,18 +111,10 @@ final class StreamedOutput extends CommandOutput {
   }
 
   private void take(OutputStreamName stream, List<Chunk> chunks) {
-    Data data = queue(stream).take(MAX_RECORD);
+    Data data = pending.of(stream).take(MAX_RECORD);
     if (data.length() > 0) {
       chunks.add(new Chunk(stream, data));
     }
-  }
-
-  private int waiting() {
-    return pending.values().stream().mapToInt(ByteQueue::length).sum();
-  }
-
-  private ByteQueue queue(OutputStreamName stream) {
-    return Objects.requireNonNull(pending.get(stream));
   }
 
   private void publish(Chunk chunk) throws FencedException, InterruptedException {

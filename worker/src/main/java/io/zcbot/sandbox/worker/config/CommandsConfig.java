@@ -28,7 +28,7 @@ public final class CommandsConfig {
             "ZCBOT_COMMANDS",
             "runner",
             Kind.oneOf(Mode.values()),
-            "How commands are run. runner: by a small process in each sandbox, in a millisecond."
+            "How commands are run. runner: by a small process in each sandbox, in milliseconds."
                 + " engine: that process is started by an exec of the engine, once for each"
                 + " sandbox. off: they are not, and execs are answered exited(rejected).");
     perSandbox =

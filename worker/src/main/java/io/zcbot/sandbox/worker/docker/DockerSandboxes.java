@@ -11,6 +11,7 @@ import io.zcbot.sandbox.worker.docker.api.DockerEngineSettings;
 import io.zcbot.sandbox.worker.docker.api.EngineCalls;
 import io.zcbot.sandbox.worker.docker.api.Lookups;
 import io.zcbot.sandbox.worker.docker.api.Operation;
+import io.zcbot.sandbox.worker.docker.api.SandboxLabels;
 import io.zcbot.sandbox.worker.docker.create.SandboxFactory;
 import io.zcbot.sandbox.worker.docker.firewall.HostFirewall;
 import io.zcbot.sandbox.worker.docker.host.ImagePull;
@@ -27,6 +28,7 @@ import io.zcbot.sandbox.worker.spec.SandboxSpec;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
@@ -155,9 +157,11 @@ public final class DockerSandboxes implements SandboxEngine, SlotEngine {
             InspectImageResponse image = engine.docker().inspectImageCmd(spec.image()).exec();
             ContainerConfig config = image.getConfig();
             String[] entrypoint = config == null ? null : config.getEntrypoint();
+            Map<String, String> labels = config == null ? null : config.getLabels();
             return new SandboxGround.Image(
                 String.valueOf(image.getId()),
-                entrypoint != null && List.of(entrypoint).equals(List.of(INIT)));
+                entrypoint != null && List.of(entrypoint).equals(List.of(INIT)),
+                labels != null && labels.containsKey(SandboxLabels.RUNNER));
           });
     } catch (EngineException e) {
       if (e.kind() == Kind.ABSENT || e.kind() == Kind.IMAGE_MISSING) {

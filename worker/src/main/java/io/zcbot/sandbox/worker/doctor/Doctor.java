@@ -7,6 +7,7 @@ package io.zcbot.sandbox.worker.doctor;
 import io.zcbot.sandbox.worker.config.WorkerConfig;
 import io.zcbot.sandbox.worker.docker.DockerEngine;
 import io.zcbot.sandbox.worker.docker.host.EngineFacts;
+import io.zcbot.sandbox.worker.docker.host.SandboxGround;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -46,7 +47,9 @@ public final class Doctor {
       EngineFacts facts = engine.facts();
       Instant answered = Instant.now();
       findings.addAll(EngineChecks.of(facts, config.spec(), config.workspaces().limit));
-      findings.addAll(EngineChecks.of(engine.sandboxes(config.spec()).ground(), config.spec()));
+      SandboxGround ground = engine.sandboxes(config.spec()).ground();
+      findings.addAll(EngineChecks.of(ground, config.spec()));
+      findings.add(CommandChecks.of(config.commands().mode, ground, config.spec()));
       findings.add(
           ClockChecks.of("engine-clock", "the engine", asked, answered, facts.systemTime()));
     } catch (EngineException e) {

@@ -16,7 +16,10 @@ public record Finding(String check, Level level, String detail, String fix) {
   public enum Level {
     /** As it should be. */
     OK,
-    /** Sandboxes work, but their protection is weaker than possible or could not be checked. */
+    /**
+     * Sandboxes work, but their protection is weaker than possible or could not be checked, or
+     * commands do not run in them as they could.
+     */
     WARN,
     /** A guarantee would not hold. */
     FAIL

@@ -86,11 +86,13 @@ final class CommandDispatcher implements AutoCloseable {
       Origin origin,
       CommandPartitions.Followed followed,
       OffsetTracker tracker) {
-    Exec exec;
-    try {
-      exec = codec.decodeExec(record.key(), record.value(), origin);
-    } catch (EventFormatException e) {
-      diversions.deadLetter(record, "a valid exec", e, diverted(record, tracker));
+    Exec exec =
+        decoded(
+            record,
+            tracker,
+            "a valid exec",
+            () -> codec.decodeExec(record.key(), record.value(), origin));
+    if (exec == null) {
       return;
     }
     int home = partitions.of(record.key());
@@ -106,16 +108,36 @@ final class CommandDispatcher implements AutoCloseable {
     queue(exec, origin, record, left, refusal, followed, tracker);
   }
 
+  private interface Decoding<T> {
+    T decode() throws EventFormatException;
+  }
+
+  /** What a record says; null if that is no valid event, which goes to the dead letters then. */
+  private <T> @Nullable T decoded(
+      ConsumerRecord<byte[], byte[]> record,
+      OffsetTracker tracker,
+      String what,
+      Decoding<T> decoding) {
+    try {
+      return decoding.decode();
+    } catch (EventFormatException e) {
+      diversions.deadLetter(record, what, e, diverted(record, tracker));
+      return null;
+    }
+  }
+
   private void acceptRelease(
       ConsumerRecord<byte[], byte[]> record,
       Origin origin,
       CommandPartitions.Followed followed,
       OffsetTracker tracker) {
-    Release release;
-    try {
-      release = codec.decodeRelease(record.key(), record.value(), origin);
-    } catch (EventFormatException e) {
-      diversions.deadLetter(record, "a valid release", e, diverted(record, tracker));
+    Release release =
+        decoded(
+            record,
+            tracker,
+            "a valid release",
+            () -> codec.decodeRelease(record.key(), record.value(), origin));
+    if (release == null) {
       return;
     }
     int home = partitions.of(record.key());

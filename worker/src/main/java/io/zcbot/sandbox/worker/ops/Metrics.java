@@ -13,7 +13,6 @@ import io.micrometer.core.instrument.binder.jvm.JvmGcMetrics;
 import io.micrometer.core.instrument.binder.jvm.JvmInfoMetrics;
 import io.micrometer.core.instrument.binder.jvm.JvmMemoryMetrics;
 import io.micrometer.core.instrument.binder.jvm.JvmThreadMetrics;
-import io.micrometer.core.instrument.binder.kafka.KafkaClientMetrics;
 import io.micrometer.core.instrument.binder.logging.LogbackMetrics;
 import io.micrometer.core.instrument.binder.system.FileDescriptorMetrics;
 import io.micrometer.core.instrument.binder.system.ProcessorMetrics;
@@ -34,7 +33,6 @@ import java.util.function.ToDoubleFunction;
 import java.util.stream.Stream;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.producer.Producer;
-import org.jspecify.annotations.Nullable;
 
 /**
  * The page of metrics, in the Prometheus format. Names of the worker's own metrics begin with
@@ -47,7 +45,7 @@ public final class Metrics implements AutoCloseable {
       new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
   private final List<Runnable> refreshes = new CopyOnWriteArrayList<>();
   private final List<AutoCloseable> bound = new CopyOnWriteArrayList<>();
-  private final boolean kafkaClients;
+  private final MeasuredClients clients;
 
   /**
    * An empty page.
@@ -55,7 +53,7 @@ public final class Metrics implements AutoCloseable {
    * @param kafkaClients whether the Kafka clients' own metrics are on it
    */
   public Metrics(boolean kafkaClients) {
-    this.kafkaClients = kafkaClients;
+    this.clients = new MeasuredClients(kafkaClients ? registry : null);
   }
 
   /** Counts what the domain and the engine adapter do. */
@@ -212,31 +210,12 @@ public final class Metrics implements AutoCloseable {
 
   /** The same producer, measured. */
   public <P extends Producer<?, ?>> P measured(P producer) {
-    if (kafkaClients) {
-      bind(new KafkaClientMetrics(producer));
-    }
-    return producer;
+    return clients.measured(producer);
   }
 
   /** The same consumers, measured; the metrics of each replace those of the one before it. */
   public <C extends Consumer<?, ?>> Supplier<C> eachMeasured(Supplier<C> consumers) {
-    if (!kafkaClients) {
-      return consumers;
-    }
-    var last =
-        new Object() {
-          @Nullable KafkaClientMetrics metrics;
-        };
-    return () -> {
-      KafkaClientMetrics before = last.metrics;
-      if (before != null) {
-        before.close();
-        bound.remove(before);
-      }
-      C consumer = consumers.get();
-      last.metrics = bind(new KafkaClientMetrics(consumer));
-      return consumer;
-    };
+    return clients.eachMeasured(consumers);
   }
 
   /** Everything, as Prometheus reads it. */
@@ -254,6 +233,7 @@ public final class Metrics implements AutoCloseable {
 
   @Override
   public void close() {
+    clients.close();
     for (AutoCloseable closeable : bound) {
       try {
         closeable.close();
@@ -263,12 +243,6 @@ public final class Metrics implements AutoCloseable {
     }
     bound.clear();
     registry.close();
-  }
-
-  private KafkaClientMetrics bind(KafkaClientMetrics client) {
-    client.bindTo(registry);
-    bound.add(client);
-    return client;
   }
 
   private void gauge(String name, String description, IntSupplier value) {

@@ -73,7 +73,8 @@ class CommandRuleTest extends OneUsersLog {
   }
 
   private TestLog.Entry exited(double t, String execId, String container, double started) {
-    return exited(t, EventIds.exited(USER, execId), execId, Exited.Reason.EXITED, container, started, 0);
+    return exited(
+        t, EventIds.exited(USER, execId), execId, Exited.Reason.EXITED, container, started, 0);
   }
 
   private TestLog.Entry exited(
@@ -291,7 +292,8 @@ class CommandRuleTest extends OneUsersLog {
   void i14TheEndOfTheOutputIsMissing() {
     exec(0, "e1");
     output(1, "e1", 0);
-    TestLog.Entry end = exited(5, EventIds.exited(USER, "e1"), "e1", Exited.Reason.EXITED, "c1", 0.5, 2);
+    TestLog.Entry end =
+        exited(5, EventIds.exited(USER, "e1"), "e1", Exited.Reason.EXITED, "c1", 0.5, 2);
     TestLog.Told told = audit(1_000);
     assertThat(told.violations())
         .singleElement()
@@ -332,7 +334,8 @@ class CommandRuleTest extends OneUsersLog {
     for (int i = 0; i < 500; i++) {
       exec(i, "e" + i);
       output(i + 0.1, "e" + i, 0);
-      exited(i + 0.5, EventIds.exited(USER, "e" + i), "e" + i, Exited.Reason.EXITED, "c1", i + 0.1, 1);
+      exited(
+          i + 0.5, EventIds.exited(USER, "e" + i), "e" + i, Exited.Reason.EXITED, "c1", i + 0.1, 1);
     }
     TestLog.Told told = audit(1_000);
     assertThat(told.violations()).isEmpty();

@@ -60,6 +60,7 @@ final class CommandHistoryModel {
     SETTLE,
     TIME_PASSES,
     SANDBOX_DIES,
+    SANDBOX_DIES_UNNOTICED,
     RELEASE,
     CHANNEL_BREAKS,
     CHANNEL_DOES_NOT_OPEN,
@@ -144,6 +145,11 @@ final class CommandHistoryModel {
         world.advance(Duration.ofSeconds(step.number() % 100));
         commands().tick();
         world.settle();
+      }
+      case SANDBOX_DIES_UNNOTICED -> {
+        for (Container c : world.engine.running(user)) {
+          world.engine.die(c.id(), 1);
+        }
       }
       case SANDBOX_DIES -> {
         for (Container c : world.engine.running(user)) {

@@ -11,6 +11,7 @@ import io.zcbot.sandbox.events.Data;
 import io.zcbot.sandbox.events.OutputStreamName;
 import io.zcbot.sandbox.events.TerminalSize;
 import io.zcbot.sandbox.worker.engine.CommandChannel;
+import io.zcbot.sandbox.worker.testkit.World;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -50,8 +51,7 @@ class InlineOutputTest {
 
   @Test
   void outputIsKeptUpToItsBoundAndTheRestIsDiscarded() {
-    OutputBudget budget = new OutputBudget(1 << 20);
-    InlineOutput output = new InlineOutput(10, budget);
+    InlineOutput output = new InlineOutput(10, new MemoryBudget(1 << 20).of(World.user(1)));
     output.write(OutputStreamName.STDOUT, Data.of("1234"));
     output.write(OutputStreamName.STDERR, Data.of("5678"));
     assertThat(output.isTruncated()).isFalse();
@@ -63,8 +63,7 @@ class InlineOutputTest {
 
   @Test
   void aFloodOfDiscardedOutputNeedsNoMemory() {
-    OutputBudget budget = new OutputBudget(0);
-    InlineOutput output = new InlineOutput(STEP / 2, budget);
+    InlineOutput output = new InlineOutput(STEP / 2, new MemoryBudget(0).of(World.user(1)));
     Allowance command = new Allowance();
     output.attach(command);
     for (int i = 0; i < 100; i++) {
@@ -75,23 +74,65 @@ class InlineOutputTest {
 
   @Test
   void whoWantsMoreThanThereIsWaitsForOthersInOrder() {
-    OutputBudget budget = new OutputBudget(STEP);
+    MemoryBudget budget = new MemoryBudget(STEP, STEP);
     List<InlineOutput> outputs = new ArrayList<>();
     List<Allowance> commands = new ArrayList<>();
     for (int i = 0; i < 3; i++) {
-      outputs.add(new InlineOutput(1 << 20, budget));
+      outputs.add(new InlineOutput(1 << 20, budget.of(World.user(i))));
       commands.add(new Allowance());
       outputs.get(i).attach(commands.get(i));
       write(outputs.get(i), STEP);
     }
     assertThat(commands).extracting(each -> each.allowed).containsExactly(STEP, 0, 0);
-    assertThat(budget.isShort()).isTrue();
+    MemoryBudget.Share others = budget.of(World.user(9));
+    assertThat(others.isShort()).isTrue();
     outputs.get(0).release();
     assertThat(commands).extracting(each -> each.allowed).containsExactly(STEP, STEP, 0);
     outputs.get(2).release(); // it ended meanwhile
     outputs.get(1).release();
-    assertThat(budget.isShort()).isFalse();
-    assertThat(budget.tryTake(1 << 20)).as("all is back").isEqualTo(STEP);
+    assertThat(others.isShort()).isFalse();
+    assertThat(others.tryTake(1 << 20)).as("all is back").isEqualTo(STEP);
+  }
+
+  /** As of programs that fill what they may and then sleep. */
+  @Test
+  void whoeverHasAFullShareHoldsUpNobodyElse() {
+    MemoryBudget budget = new MemoryBudget(4 * STEP);
+    MemoryBudget.Share ben = budget.of(World.user(2));
+    List<InlineOutput> outputs = new ArrayList<>();
+    List<Allowance> commands = new ArrayList<>();
+    for (int i = 0; i < 8; i++) {
+      outputs.add(new InlineOutput(1 << 20, budget.of(World.user(1))));
+      commands.add(new Allowance());
+      outputs.get(i).attach(commands.get(i));
+      write(outputs.get(i), STEP);
+    }
+    assertThat(commands)
+        .extracting(each -> each.allowed)
+        .containsExactly(STEP, 0, 0, 0, 0, 0, 0, 0);
+    assertThat(ben.isShort()).as("they wait for their own user").isFalse();
+    assertThat(ben.tryTake(1 << 20)).isEqualTo(STEP);
+    ben.give(STEP);
+    assertThat(budget.of(World.user(1)).isShort()).as("and take back from it").isTrue();
+    InlineOutput bens = new InlineOutput(1 << 20, ben);
+    Allowance command = new Allowance();
+    bens.attach(command);
+    write(bens, STEP);
+    assertThat(command.allowed).isEqualTo(STEP);
+    outputs.getFirst().release();
+    assertThat(commands.get(1).allowed).isEqualTo(STEP);
+  }
+
+  /** More than a share, or the largest record would never be taken. */
+  @Test
+  void whoHasNothingMayHaveAnythingThatFits() {
+    MemoryBudget budget = new MemoryBudget(100, 10);
+    MemoryBudget.Share share = budget.of(World.user(1));
+    assertThat(share.tryTakeAll(60)).isTrue();
+    assertThat(share.tryTakeAll(1)).isFalse();
+    assertThat(budget.of(World.user(2)).tryTakeAll(60)).as("more than there is").isFalse();
+    share.give(60);
+    assertThat(share.tryTakeAll(1)).isTrue();
   }
 
   @Test

@@ -8,6 +8,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.zcbot.sandbox.events.CommandSignal;
 import io.zcbot.sandbox.events.Data;
+import io.zcbot.sandbox.events.Exited;
 import io.zcbot.sandbox.events.Input;
 import io.zcbot.sandbox.worker.testkit.FakeCommandEngine;
 import java.util.concurrent.CompletableFuture;
@@ -51,6 +52,33 @@ class InputBufferTest extends InACommandWorld {
     assertThat(input("x", huge)).isEqualTo(Taken.FULL);
     command.wants(1);
     assertThat(input("x", huge)).isEqualTo(Taken.TAKEN);
+  }
+
+  /** As of execs that all bring much to a program that reads nothing. */
+  @Test
+  void whatExecsBringIsBoundedByUser() throws Exception {
+    String much = "y".repeat(700 * 1024);
+    exec(Asked.of("x1").reading(much));
+    exec(Asked.of("x2").reading(much));
+    exec(Asked.of("x3").reading(much));
+    Exited refused = answer("x3");
+    assertThat(refused.reason()).isEqualTo(Exited.Reason.REJECTED);
+    assertThat(refused.retryable()).isTrue();
+    assertThat(refused.message()).contains("sandbox.input");
+    run(Asked.of("small").reading("a few bytes"));
+    run(Asked.of("others").reading(much).by(BEN));
+    FakeCommandEngine.Command reads = command("x1");
+    reads.wants(much.length());
+    until(() -> reads.stdin.length() == much.length());
+    run(Asked.of("x4").reading(much));
+    command("x2").exit(0);
+    answer("x2");
+    quietBut(4);
+    run(Asked.of("x5").reading(much));
+  }
+
+  private void quietBut(int left) {
+    until(() -> world.domain.commands().active() == left);
   }
 
   @Test

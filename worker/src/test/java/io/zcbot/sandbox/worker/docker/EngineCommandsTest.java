@@ -41,6 +41,7 @@ class EngineCommandsTest extends AdapterTestCase {
   private static final String ATTACH = "/containers/c1/attach";
   private static final String CREATE = "/containers/c1/exec";
   private static final String START = "/exec/e1/start";
+  private static final String INSPECT = "/containers/c1/json";
   private static final SandboxSpec RULES_ON_HOST =
       new SandboxSpec(
           SPEC.image(), null, SPEC.limits(), "net", EngineFixture.policy(FirewallMode.HOST));
@@ -81,8 +82,10 @@ class EngineCommandsTest extends AdapterTestCase {
     return header[0] == 'G' || skipStart(in);
   }
 
-  private static Reply silent() {
-    return hijacked((in, out) -> in.readAllBytes());
+  /** A first process that says nothing. */
+  private void silent(boolean runs) {
+    fake.on("POST", ATTACH, hijacked((in, out) -> in.readAllBytes()))
+        .on("GET", INSPECT, status(200, "{\"State\":{\"Running\":" + runs + "}}"));
   }
 
   private CommandEngine commands() {
@@ -135,7 +138,7 @@ class EngineCommandsTest extends AdapterTestCase {
 
   @Test
   void oneThatDoesNotAnswerIsPassedOver() throws Exception {
-    fake.on("POST", ATTACH, silent());
+    silent(true);
     exec(runner());
     CommandEngine commands = commands();
 
@@ -186,13 +189,42 @@ class EngineCommandsTest extends AdapterTestCase {
 
   @Test
   void whereNoneAnswersThereIsNoChannel() {
-    fake.on("POST", ATTACH, silent());
-    exec(hijacked((in, out) -> out.write(text("OCI runtime exec failed: no such file\r\n"))));
+    silent(true);
+    exec(hijacked((in, out) -> out.write(text("OCI runtime exec failed: broken pipe\r\n"))));
 
     EngineException e = failure(() -> commands().open("c1"));
 
     assertThat(e.kind()).isEqualTo(Kind.UNAVAILABLE);
-    assertThat(e.getMessage()).contains("does not answer", "OCI runtime exec failed: no such file");
+    assertThat(e.getMessage()).contains("does not answer", "exec failed: broken pipe");
+  }
+
+  @Test
+  void whereTheImageHasNoneItIsSaidHowToGetOne() {
+    silent(true);
+    for (String said :
+        List.of(
+            "exec: \"/usr/local/sbin/zcbot-runner\": stat /usr/local/sbin/zcbot-runner: no such"
+                + " file or directory",
+            "starting container: executable file not found in $PATH")) {
+      exec(hijacked((in, out) -> out.write(text("OCI runtime exec failed: " + said + "\r\n"))));
+
+      EngineException e = failure(() -> commands().open("c1"));
+
+      assertThat(e.kind()).as("the same would fail again").isEqualTo(Kind.REJECTED);
+      assertThat(e.getMessage()).contains("has no runner", "docker build", "sandbox-image");
+    }
+  }
+
+  /** The engine attaches to it and waits for its start. */
+  @Test
+  void aContainerThatEndedIsNotTakenForASilentRunner() {
+    silent(false);
+
+    assertThat(failure(() -> commands().open("c1")).kind()).isEqualTo(Kind.CONFLICT);
+
+    fake.on("GET", INSPECT, error(404, "No such container: c1"));
+    assertThat(failure(() -> commands().open("c1")).kind()).isEqualTo(Kind.ABSENT);
+    assertThat(metrics).doesNotContain("fallback");
   }
 
   @Test

@@ -145,6 +145,39 @@ class HostileRunnerIT {
     }
   }
 
+  /** As an image of an earlier version. */
+  @Test
+  void anImageWithoutARunnerIsSaidToHaveNone() throws Exception {
+    SandboxSpec spec =
+        fixture.withImage(
+            fixture.image(
+                directory,
+                "USER 0",
+                "RUN rm /usr/local/sbin/zcbot-runner",
+                "ENTRYPOINT [\"bash\",\"-c\",\"" + READY + "exec sleep 1000\"]",
+                "USER 1000:1000"));
+    Started sandbox = fixture.start(spec);
+
+    EngineException e =
+        catchThrowableOfType(EngineException.class, () -> commands().open(sandbox.id()));
+
+    assertThat(e.kind()).as(e.getMessage()).isEqualTo(Kind.REJECTED);
+    assertThat(e.getMessage()).contains("has no runner", "docker build");
+    fixture.engine.remove(sandbox.id());
+  }
+
+  @Test
+  void aSandboxThatEndedIsNotTakenForASilentOne() throws Exception {
+    Started sandbox = fixture.start(fixture.spec());
+    fixture.docker.killContainerCmd(sandbox.id()).exec();
+
+    EngineException e =
+        catchThrowableOfType(EngineException.class, () -> commands().open(sandbox.id()));
+
+    assertThat(e.kind()).as(e.getMessage()).isIn(Kind.CONFLICT, Kind.ABSENT);
+    fixture.engine.remove(sandbox.id());
+  }
+
   @Test
   void aPausedSandboxAnswersNothing() throws Exception {
     Started sandbox = fixture.start(fixture.spec());

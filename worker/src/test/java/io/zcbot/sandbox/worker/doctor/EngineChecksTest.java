@@ -171,7 +171,7 @@ class EngineChecksTest {
             levels(
                 EngineChecks.of(
                     new SandboxGround(
-                        new SandboxGround.Image("sha256:1", false),
+                        new SandboxGround.Image("sha256:1", false, false),
                         new SandboxGround.Network("bridge", false)),
                     spec(null))))
         .containsEntry("image", Level.FAIL)
@@ -180,7 +180,7 @@ class EngineChecksTest {
             levels(
                 EngineChecks.of(
                     new SandboxGround(
-                        new SandboxGround.Image("sha256:1", true),
+                        new SandboxGround.Image("sha256:1", true, true),
                         new SandboxGround.Network("bridge", true)),
                     spec(null))))
         .containsEntry("image", Level.OK)

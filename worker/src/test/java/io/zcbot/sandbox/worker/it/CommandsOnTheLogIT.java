@@ -17,6 +17,8 @@ import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.testkit.deployment.AgentService;
 import io.zcbot.sandbox.worker.testkit.deployment.Deployment;
+import io.zcbot.sandbox.worker.testkit.deployment.WorkerProcess;
+import io.zcbot.sandbox.worker.testkit.machine.EngineProxy;
 import java.io.ByteArrayOutputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -414,6 +416,35 @@ class CommandsOnTheLogIT {
       own.agent().exec(user, "two", "'shell':'sleep 100','timeout_seconds':1");
       assertThat(own.log().awaitExited("two").reason()).isEqualTo(Exited.Reason.TIMEOUT);
       assertThat(own.log().awaitReady(user, 1).ensureId()).isEqualTo("one");
+    }
+  }
+
+  @Test
+  void whereASandboxDiedUnnoticedTheNextCommandGetsAnother() throws Exception {
+    try (EngineProxy proxy = new EngineProxy();
+        Deployment own =
+            new Deployment()
+                .withEngineAt(proxy.address())
+                .with("ZCBOT_RECONCILE_INTERVAL", "10m")) {
+      proxy.replace("\"Action\":\"die\"", "\"Action\":\"non\"");
+      own.start("a");
+      UserId user = Deployment.newUser();
+      own.agent().exec(user, "before", "'command':['true']");
+      own.log().awaitExited("before");
+      Ready dead = own.log().awaitReady(user, 1);
+      own.host().docker().killContainerCmd(dead.containerId()).exec();
+
+      own.agent().exec(user, "after", "'command':['echo','hello']");
+
+      Exited exited = own.log().awaitExited("after");
+      assertThat(exited.reason())
+          .as(String.valueOf(exited.message()))
+          .isEqualTo(Exited.Reason.EXITED);
+      assertThat(text(exited)).isEqualTo("hello\n");
+      assertThat(Objects.requireNonNull(exited.container()).id()).isNotEqualTo(dead.containerId());
+      Reaped reaped = own.log().awaitReaped(user, Deployment.SOON);
+      assertThat(reaped.reason()).isEqualTo(Reaped.Reason.DIED);
+      assertThat(reaped.containerId()).isEqualTo(dead.containerId());
     }
   }
 }

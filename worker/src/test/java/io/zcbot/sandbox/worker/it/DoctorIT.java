@@ -91,7 +91,8 @@ class DoctorIT {
         .containsEntry("engine-clock", "OK")
         .containsEntry("workspace-root", "OK")
         .containsKeys("engine", "runc", "cgroups", "mac", "userns", "live-restore", "storage")
-        .containsKeys("workspace-quota", "warm-slots", "inotify", "firewall");
+        .containsKeys("workspace-quota", "warm-slots", "inotify", "firewall")
+        .containsEntry("commands", "OK");
     assertThat(root).isEmptyDirectory();
     assertThat(doctor()).isZero();
     assertThat(out).contains("OK    image").endsWith("fit to serve" + System.lineSeparator());

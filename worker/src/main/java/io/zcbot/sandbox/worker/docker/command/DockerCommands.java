@@ -23,6 +23,7 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.Consumer;
+import java.util.regex.Pattern;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -35,6 +36,10 @@ public final class DockerCommands implements CommandEngine {
 
   /** A runner that is not stopped answers within milliseconds. */
   public static final Duration PATIENCE = Duration.ofSeconds(2);
+
+  /** What the engine says of a container in which nothing can be executed under that name. */
+  private static final Pattern NO_PROGRAM =
+      Pattern.compile("no such file or directory|executable file not found");
 
   /** More than a host has sandboxes. */
   private static final int MOST_DOUBTED = 1024;
@@ -90,6 +95,25 @@ public final class DockerCommands implements CommandEngine {
     return instead;
   }
 
+  private static EngineException unanswered(IOException e) {
+    String said = String.valueOf(e.getMessage());
+    return NO_PROGRAM.matcher(said).find()
+        ? EngineErrors.exception(
+            Kind.REJECTED,
+            Operation.EXEC_START,
+            "the sandbox's image has no runner, without which no command runs: " + said,
+            "build it from the sandbox-image of this worker's version (docker build -t NAME"
+                + " sandbox-image), or FROM an image built from there, and name it in"
+                + " ZCBOT_SANDBOX_IMAGE",
+            e)
+        : EngineErrors.exception(
+            Kind.UNAVAILABLE,
+            Operation.EXEC_START,
+            "the runner in the sandbox does not answer: " + said,
+            "check whether the image was built from sandbox-image",
+            e);
+  }
+
   private void doubt(String containerId, String why) {
     doubted.add(containerId);
     log.warn(
@@ -103,6 +127,7 @@ public final class DockerCommands implements CommandEngine {
         connected(
             Operation.ATTACH,
             (requests, input) -> requests.attach(containerId, input),
+            () -> requireRunning(containerId),
             why -> doubt(containerId, why));
     metrics.channelOpened(ChannelWay.RUNNER);
     return channel;
@@ -115,21 +140,45 @@ public final class DockerCommands implements CommandEngine {
           connected(
               Operation.EXEC_START,
               (requests, input) -> requests.startExec(exec, input),
+              () -> {},
               why -> log.warn("In container {} {}", containerId, why));
       metrics.channelOpened(ChannelWay.ENGINE);
       return channel;
     } catch (IOException e) {
-      throw EngineErrors.exception(
-          Kind.UNAVAILABLE,
-          Operation.EXEC_START,
-          "the runner in the sandbox does not answer: " + e.getMessage(),
-          "check whether the image was built from sandbox-image",
-          e);
+      throw unanswered(e);
     }
   }
 
-  /** One whose runner has answered. */
-  private RunnerChannel connected(Operation operation, Connect connect, Consumer<String> onNonsense)
+  /** The engine attaches to a container that ended as well, and waits for its next start. */
+  private void requireRunning(String containerId) throws EngineException {
+    boolean runs =
+        calls.call(
+            Operation.INSPECT,
+            engine ->
+                Boolean.TRUE.equals(
+                    engine
+                        .docker()
+                        .inspectContainerCmd(containerId)
+                        .exec()
+                        .getState()
+                        .getRunning()));
+    if (!runs) {
+      throw EngineErrors.exception(
+          Kind.CONFLICT,
+          Operation.ATTACH,
+          "container " + containerId + " is not running",
+          "",
+          null);
+    }
+  }
+
+  /**
+   * One whose runner has answered.
+   *
+   * @param onSilence done if it does not at once
+   */
+  private RunnerChannel connected(
+      Operation operation, Connect connect, Look onSilence, Consumer<String> onNonsense)
       throws EngineException, IOException {
     RunnerChannel channel = new RunnerChannel(operation, onNonsense);
     boolean answered = false;
@@ -137,6 +186,9 @@ public final class DockerCommands implements CommandEngine {
       var _ =
           EngineStream.open(
               calls, operation, requests -> connect.to(requests, channel.input()), channel::read);
+      if (channel.isSilentFor(patience.dividedBy(4))) {
+        onSilence.look();
+      }
       String said = channel.awaitHello(patience);
       log.debug("a runner answers: {}", said);
       answered = true;
@@ -149,6 +201,10 @@ public final class DockerCommands implements CommandEngine {
         channel.close();
       }
     }
+  }
+
+  private interface Look {
+    void look() throws EngineException;
   }
 
   private interface Connect {

@@ -139,6 +139,18 @@ final class RunnerChannel implements CommandChannel {
     }
   }
 
+  /** Whether nothing at all comes for so long, not even the channel's end. */
+  boolean isSilentFor(Duration time) throws InterruptedException {
+    try {
+      var _ = hello.get(time.toNanos(), TimeUnit.NANOSECONDS);
+      return false;
+    } catch (TimeoutException _) {
+      return true;
+    } catch (ExecutionException _) {
+      return false;
+    }
+  }
+
   @Override
   public Command start(CommandRequest request, CommandObserver observer) throws EngineException {
     byte[] message;

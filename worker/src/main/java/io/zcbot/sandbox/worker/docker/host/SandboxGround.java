@@ -17,8 +17,9 @@ public record SandboxGround(@Nullable Image image, @Nullable Network network) {
    * An image.
    *
    * @param isSandbox whether it was built from {@code sandbox-image}
+   * @param hasRunner whether it was built from one that runs commands
    */
-  public record Image(String id, boolean isSandbox) {}
+  public record Image(String id, boolean isSandbox, boolean hasRunner) {}
 
   /**
    * A network.

@@ -49,7 +49,7 @@ class CommandLedgerTest {
   }
 
   private static Exited exited(Exited.Reason reason) {
-    return exited(EventIds.exited("e"), reason, START);
+    return exited(EventIds.exited(ANNA, "e"), reason, START);
   }
 
   private static Run run(UserId user) {
@@ -107,7 +107,7 @@ class CommandLedgerTest {
   @Test
   void aCommandThatRanThoughItIsSaidNotToHaveStartedIsAViolation() {
     ledger.asked("e", ANNA);
-    ledger.answered(exited(EventIds.exited("e"), Exited.Reason.EXPIRED, null));
+    ledger.answered(exited(EventIds.exited(ANNA, "e"), Exited.Reason.EXPIRED, null));
     assertThat(ledger.violations(List.of())).isEmpty();
     assertThat(ledger.violations(List.of(run(ANNA)))).hasSize(1);
   }
@@ -122,7 +122,7 @@ class CommandLedgerTest {
   @Test
   void aRejectedCommandIsAViolation() {
     ledger.asked("e", ANNA);
-    ledger.answered(exited(EventIds.exited("e"), Exited.Reason.REJECTED, null));
+    ledger.answered(exited(EventIds.exited(ANNA, "e"), Exited.Reason.REJECTED, null));
     assertThat(ledger.violations(List.of())).hasSize(1);
   }
 

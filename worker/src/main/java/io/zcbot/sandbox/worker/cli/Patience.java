@@ -1,0 +1,56 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.cli;
+
+import io.zcbot.sandbox.worker.config.KafkaConfig;
+import java.time.Duration;
+import java.util.Collections;
+import java.util.HashMap;
+import java.util.Map;
+
+/**
+ * How long a command waits for Kafka: for less time than a worker, because a person waits with it.
+ *
+ * @param config of the clients
+ * @param answer the longest wait for one answer
+ * @param firstAnswer the longest wait for the first answer of a broker that listens
+ */
+record Patience(KafkaConfig config, Duration answer, Duration firstAnswer) {
+  private static final String GENERAL = "default.api.timeout.ms";
+  private static final Duration USUAL = Duration.ofSeconds(8);
+  private static final Duration USUAL_FIRST = Duration.ofSeconds(3);
+
+  private static final Map<String, String> TIMEOUTS =
+      Map.of(
+          GENERAL,
+          Long.toString(USUAL.toMillis()),
+          "request.timeout.ms",
+          "5000",
+          "max.block.ms",
+          "3000",
+          "delivery.timeout.ms",
+          "8000");
+
+  /** The usual patience, unless the settings say otherwise. */
+  static Patience of(KafkaConfig settings) {
+    Map<String, String> properties = new HashMap<>(settings.properties());
+    // Kafka wants its time-outs in order of size: all of ours, or all of theirs.
+    if (Collections.disjoint(properties.keySet(), TIMEOUTS.keySet())) {
+      properties.putAll(TIMEOUTS);
+    }
+    String general = properties.get(GENERAL);
+    Duration answer = general == null ? USUAL : Duration.ofMillis(Long.parseLong(general));
+    return new Patience(
+        new KafkaConfig(
+            properties,
+            settings.groupId(),
+            settings.topicPrefix(),
+            settings.createTopics(),
+            settings.partitions(),
+            settings.replicationFactor()),
+        answer,
+        answer.equals(USUAL) ? USUAL_FIRST : answer);
+  }
+}

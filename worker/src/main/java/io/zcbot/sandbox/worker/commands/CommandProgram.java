@@ -1,0 +1,135 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.commands;
+
+import io.zcbot.sandbox.events.Data;
+import io.zcbot.sandbox.events.Input;
+import io.zcbot.sandbox.events.OutputStreamName;
+import io.zcbot.sandbox.worker.engine.CommandChannel;
+import io.zcbot.sandbox.worker.engine.CommandEnd;
+import io.zcbot.sandbox.worker.engine.CommandObserver;
+import io.zcbot.sandbox.worker.sandbox.Time;
+import java.time.Duration;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.atomic.AtomicReference;
+import org.jspecify.annotations.Nullable;
+
+/** The program of a command: what it reads and writes, and how it ended. */
+final class CommandProgram implements CommandObserver {
+  /** So long after its time-out a command's end should have been reported. */
+  static final Duration PATIENCE = Duration.ofSeconds(10);
+
+  private final InputBuffer input;
+  private final CommandOutput output;
+  private final Duration timeout;
+  private final Time time;
+  private final Runnable onEnd;
+  private final AtomicReference<@Nullable CommandEnd> end = new AtomicReference<>();
+  private volatile CommandChannel.@Nullable Command command;
+  private volatile boolean overdue;
+  private volatile long startedAt;
+  private volatile long endedAt;
+
+  /**
+   * A program that does not run yet.
+   *
+   * @param onEnd run once it ended
+   */
+  CommandProgram(
+      InputBuffer input, CommandOutput output, Duration timeout, Time time, Runnable onEnd) {
+    this.input = input;
+    this.output = output;
+    this.timeout = timeout;
+    this.time = time;
+    this.onEnd = onEnd;
+  }
+
+  /** Something to read. */
+  Taken offer(Input.Content content) {
+    return input.offer(content);
+  }
+
+  /** Completes when there is room for more to read. */
+  CompletableFuture<Void> room() {
+    return input.room();
+  }
+
+  /** It is just about to be started. */
+  void starts() {
+    startedAt = time.nanos();
+  }
+
+  /** It was started. */
+  void attach(CommandChannel.Command running) {
+    command = running;
+    input.attach(running);
+    output.attach(running);
+  }
+
+  void kill() {
+    CommandChannel.Command running = command;
+    if (running != null) {
+      running.kill();
+    }
+  }
+
+  /** Gives it up if its end should have been reported long ago. */
+  void look() {
+    if (end.get() == null && time.nanos() - startedAt > timeout.plus(PATIENCE).toNanos()) {
+      overdue = true;
+      giveUp("its end was not reported");
+    }
+  }
+
+  boolean isOverdue() {
+    return overdue;
+  }
+
+  /** Nothing more will be heard of it. */
+  void giveUp(String why) {
+    ended(new CommandEnd.Broken(why));
+  }
+
+  /** How it ended; null if it has not. */
+  @Nullable CommandEnd end() {
+    return end.get();
+  }
+
+  /** For how long it ran. */
+  Duration took() {
+    return Duration.ofNanos(Math.max(0, endedAt - startedAt));
+  }
+
+  /** Nothing is read or kept any more. */
+  void release() {
+    output.release();
+    input.end();
+  }
+
+  @Override
+  public void started() {
+    // The table has it since before.
+  }
+
+  @Override
+  public void output(OutputStreamName stream, Data data) {
+    output.write(stream, data);
+  }
+
+  @Override
+  public void inputWanted(int bytes) {
+    input.wanted(bytes);
+  }
+
+  @Override
+  public void ended(CommandEnd how) {
+    if (end.compareAndSet(null, how)) {
+      endedAt = time.nanos();
+      input.end();
+      output.end();
+      onEnd.run();
+    }
+  }
+}

@@ -1,0 +1,106 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.commands;
+
+import io.zcbot.sandbox.events.Failed;
+import io.zcbot.sandbox.worker.commands.SandboxProvider.Provision;
+import io.zcbot.sandbox.worker.engine.EngineException;
+import io.zcbot.sandbox.worker.sandbox.FencedException;
+import io.zcbot.sandbox.worker.sandbox.Registry;
+import io.zcbot.sandbox.worker.sandbox.Sandbox;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Finds the sandbox in which a command is to run, or has it made. The user's sandbox may have died
+ * without anybody having noticed. What shows it is its channel, which is opened here if need be,
+ * because nothing of the command is in the log yet.
+ */
+final class Placement {
+  private static final Logger log = LoggerFactory.getLogger(Placement.class);
+
+  private final CommandQueues queues;
+  private final Registry registry;
+  private final SandboxProvider provider;
+  private final ChannelLoss loss;
+  private final Consumer<Sandbox> dead;
+
+  /**
+   * Looks into a registry.
+   *
+   * @param dead has a sandbox that is found dead ended
+   */
+  Placement(
+      CommandQueues queues,
+      Registry registry,
+      SandboxProvider provider,
+      ChannelLoss loss,
+      Consumer<Sandbox> dead) {
+    this.queues = queues;
+    this.registry = registry;
+    this.provider = provider;
+    this.loss = loss;
+    this.dead = dead;
+  }
+
+  /** Where a command runs. */
+  sealed interface Place {
+    /** With the others of the sandbox. */
+    record In(UserCommands commands) implements Place {}
+
+    /** Nowhere, which is its end. */
+    record Nowhere(Ending ending) implements Place {}
+  }
+
+  /** Finds or makes a sandbox. Runs in the user's lane. */
+  Place of(ExecRequest request) throws FencedException, InterruptedException {
+    Sandbox sandbox = registry.get(request.user());
+    if (sandbox != null) {
+      UserCommands commands = queues.of(sandbox);
+      EngineException closed = openingOf(commands);
+      if (closed == null) {
+        return new Place.In(commands);
+      }
+      if (!isOfTheDead(closed) || !loss.isDead(sandbox)) {
+        return new Place.Nowhere(Ending.unstartable(closed));
+      }
+      log.info("{} is found dead: {}", sandbox.containerId(), closed.getMessage());
+    }
+    if (!request.exec().ensure()) {
+      if (sandbox != null) {
+        dead.accept(sandbox);
+      }
+      return new Place.Nowhere(Ending.noSandbox());
+    }
+    return switch (provider.provide(request)) { // which ends one that is dead
+      case Provision.Provided(var made) -> new Place.In(queues.of(made));
+      case Provision.NotProvided(var reason, var message, var retryable) ->
+          new Place.Nowhere(
+              reason == Failed.Reason.EXPIRED
+                  ? Ending.expired()
+                  : Ending.failed(message, retryable));
+    };
+  }
+
+  private static @Nullable EngineException openingOf(UserCommands commands)
+      throws InterruptedException {
+    try {
+      var _ = commands.channel();
+      return null;
+    } catch (EngineException e) {
+      return e;
+    }
+  }
+
+  private static boolean isOfTheDead(EngineException why) {
+    return switch (why.kind()) {
+      case ABSENT, CONFLICT -> true;
+      case UNAVAILABLE, TRANSIENT, CAPACITY, IMAGE_MISSING, REJECTED, FIREWALL, UNPROTECTED ->
+          false;
+    };
+  }
+}

@@ -1,0 +1,98 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.commands;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.zcbot.sandbox.events.Exited.Reason;
+import io.zcbot.sandbox.events.Ready;
+import io.zcbot.sandbox.events.Reaped;
+import io.zcbot.sandbox.worker.engine.EngineException;
+import io.zcbot.sandbox.worker.testkit.EngineFaults;
+import io.zcbot.sandbox.worker.testkit.FakeCommandEngine;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/** Sandboxes that die, and nobody tells the worker. */
+@Timeout(60)
+class PlacementTest extends InACommandWorld {
+  private void assertReaped(Ready dead) {
+    assertThat(world.reaped())
+        .singleElement()
+        .satisfies(
+            reaped -> {
+              assertThat(reaped.containerId()).isEqualTo(dead.containerId());
+              assertThat(reaped.reason()).isEqualTo(Reaped.Reason.DIED);
+            });
+  }
+
+  @Test
+  void aCommandRunsInANewSandboxWhereTheOldOneDiedUnnoticed() throws Exception {
+    Ready dead = world.ready(ANNA);
+    world.engine.die(dead.containerId(), 137);
+    FakeCommandEngine.Command command = run(Asked.of("x"));
+    assertThat(command.containerId).isNotEqualTo(dead.containerId());
+    assertReaped(dead);
+    assertThat(world.readies().getLast().ensureId()).isEqualTo("x");
+    command.exit(0);
+    assertThat(answer("x").reason()).isEqualTo(Reason.EXITED);
+  }
+
+  @Test
+  void itDoesAfterOtherCommandsRanInTheOldOne() throws Exception {
+    Ready dead = world.ready(ANNA);
+    run(Asked.of("x")).exit(0);
+    answer("x");
+    quiet();
+    world.engine.die(dead.containerId(), 137);
+    run(Asked.of("y")).exit(0);
+    assertThat(answer("y").reason()).isEqualTo(Reason.EXITED);
+    assertReaped(dead);
+  }
+
+  @Test
+  void aSandboxThatSomebodyRemovedIsReplacedAsWell() throws Exception {
+    Ready dead = world.ready(ANNA);
+    world.engine.removeByHand(dead.containerId());
+    run(Asked.of("x")).exit(0);
+    assertThat(answer("x").reason()).isEqualTo(Reason.EXITED);
+    assertReaped(dead);
+  }
+
+  @Test
+  void aCommandThatAsksForNoSandboxGetsNone() throws Exception {
+    Ready dead = world.ready(ANNA);
+    world.engine.die(dead.containerId(), 137);
+    exec(Asked.of("x").whereThereIsOne());
+    assertThat(answer("x").reason()).isEqualTo(Reason.NO_SANDBOX);
+    world.settle();
+    assertReaped(dead);
+    assertThat(world.engine.creates()).isEqualTo(1);
+  }
+
+  @Test
+  void aSandboxThatCannotBeReplacedFailsTheCommand() throws Exception {
+    Ready dead = world.ready(ANNA);
+    world.engine.die(dead.containerId(), 137);
+    world.engine.faults.failNext(
+        new EngineFaults.Fault("create", EngineException.Kind.IMAGE_MISSING, false));
+    exec(Asked.of("x"));
+    assertThat(answer("x").reason()).isEqualTo(Reason.FAILED);
+    assertThat(answer("x").container()).isNull();
+    assertThat(world.commandTable.all()).isEmpty();
+  }
+
+  /** Else a runner that is silent for a moment would cost the user the sandbox. */
+  @Test
+  void aSandboxThatRunsIsKeptAlthoughItsChannelDoesNotOpen() throws Exception {
+    Ready ready = world.ready(ANNA);
+    world.commandEngine.failOpens.set(1);
+    exec(Asked.of("x"));
+    assertThat(answer("x").reason()).isEqualTo(Reason.FAILED);
+    assertThat(answer("x").retryable()).isTrue();
+    assertThat(run(Asked.of("y")).containerId).isEqualTo(ready.containerId());
+    assertThat(world.reaped()).isEmpty();
+  }
+}

@@ -206,12 +206,15 @@ class EngineCommandsTest extends AdapterTestCase {
             "exec: \"/usr/local/sbin/zcbot-runner\": stat /usr/local/sbin/zcbot-runner: no such"
                 + " file or directory",
             "starting container: executable file not found in $PATH")) {
-      exec(hijacked((in, out) -> out.write(text("OCI runtime exec failed: " + said + "\r\n"))));
+      byte[] text = text("OCI runtime exec failed: " + said + "\r\n");
+      for (byte[] sent : List.of(text, engine(1, text))) {
+        exec(hijacked((in, out) -> out.write(sent)));
 
-      EngineException e = failure(() -> commands().open("c1"));
+        EngineException e = failure(() -> commands().open("c1"));
 
-      assertThat(e.kind()).as("the same would fail again").isEqualTo(Kind.REJECTED);
-      assertThat(e.getMessage()).contains("has no runner", "docker build", "sandbox-image");
+        assertThat(e.kind()).as("the same would fail again").isEqualTo(Kind.REJECTED);
+        assertThat(e.getMessage()).contains("has no runner", "docker build", "sandbox-image");
+      }
     }
   }
 

@@ -9,6 +9,7 @@ import io.zcbot.sandbox.events.OutputStreamName;
 import io.zcbot.sandbox.worker.docker.api.EngineErrors;
 import io.zcbot.sandbox.worker.engine.CommandEnd;
 import java.io.BufferedInputStream;
+import java.io.ByteArrayOutputStream;
 import java.io.DataInputStream;
 import java.io.EOFException;
 import java.io.IOException;
@@ -37,6 +38,11 @@ final class FrameReader {
   /** A runner that takes another's place may end that one's frame with zeros. */
   static final int MAX_ZEROS = MAX_PAYLOAD + HEADER;
 
+  /** With this it begins to say that it could not execute a program. */
+  private static final String ENGINE = "OCI runtime";
+
+  private static final int MAX_SHOWN = 400;
+
   private static final int MAX_TEXT = 1024;
   private static final int MAX_EXIT_CODE = 255;
   private static final int MAX_SIGNAL = 64;
@@ -59,12 +65,20 @@ final class FrameReader {
    */
   String hello(byte[] nonce) throws IOException {
     byte[] window = new byte[HEADER + NONCE];
+    ByteArrayOutputStream begin = new ByteArrayOutputStream();
     for (int read = 0; !isHello(window, nonce); read++) {
       if (read == MAX_LEFTOVERS + window.length) {
         throw new NonsenseException("it says much, but does not answer");
       }
       System.arraycopy(window, 1, window, 0, window.length - 1);
-      window[window.length - 1] = in.readByte();
+      int next = in.read();
+      if (next < 0) {
+        throw ended(begin.toString(StandardCharsets.UTF_8));
+      }
+      window[window.length - 1] = (byte) next;
+      if (begin.size() < MAX_SHOWN) {
+        begin.write(next);
+      }
     }
     int left = length(window) - NONCE - 1;
     int version = in.readUnsignedByte();
@@ -72,6 +86,13 @@ final class FrameReader {
       throw new NonsenseException("it speaks version " + version + ", not " + VERSION);
     }
     return text(left);
+  }
+
+  /** An engine that can't start a runner says so in its place. What commands wrote is not shown. */
+  private static EOFException ended(String said) {
+    return said.startsWith(ENGINE)
+        ? new EOFException("the engine says: " + EngineErrors.clean(said))
+        : new EOFException();
   }
 
   private static boolean isHello(byte[] window, byte[] nonce) {

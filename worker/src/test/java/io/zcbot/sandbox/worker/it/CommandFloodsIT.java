@@ -81,9 +81,7 @@ class CommandFloodsIT {
   }
 
   private Exited awaitEnd(String id) {
-    deployment
-        .log()
-        .await("end of " + id, FLOOD, () -> !deployment.log().exits(id).isEmpty());
+    deployment.log().await("end of " + id, FLOOD, () -> !deployment.log().exits(id).isEmpty());
     Exited exited = deployment.log().exits(id).getFirst();
     assertThat(exited.reason())
         .as(String.valueOf(exited.message()))
@@ -154,10 +152,7 @@ class CommandFloodsIT {
     try (Watch watch = new Watch()) {
       deployment
           .agent()
-          .exec(
-              keeping,
-              "kept",
-              "'command':['head','-c','1G','/dev/zero'],'timeout_seconds':110");
+          .exec(keeping, "kept", "'command':['head','-c','1G','/dev/zero'],'timeout_seconds':110");
       deployment
           .agent()
           .exec(
@@ -168,8 +163,7 @@ class CommandFloodsIT {
       for (int i = 0; deployment.log().exits("kept").isEmpty(); i++) {
         long begun = System.nanoTime();
         deployment.agent().ensure(other, "hot-" + i);
-        Ready ready =
-            (Ready) deployment.log().awaitAnswer("hot-" + i, Duration.ofSeconds(10));
+        Ready ready = (Ready) deployment.log().awaitAnswer("hot-" + i, Duration.ofSeconds(10));
         assertThat(ready.outcome()).isEqualTo(Ready.Outcome.REUSED);
         times.add((System.nanoTime() - begun) / 1_000_000);
         TimeUnit.MILLISECONDS.sleep(100);

@@ -87,7 +87,12 @@ class CommandReachIT {
   }
 
   private int processesOf(Container container) {
-    return deployment.host().docker().topContainerCmd(container.getId()).exec().getProcesses()
+    return deployment
+        .host()
+        .docker()
+        .topContainerCmd(container.getId())
+        .exec()
+        .getProcesses()
         .length;
   }
 
@@ -131,7 +136,10 @@ class CommandReachIT {
     deployment.log().awaitReady(user, 1);
     for (String input :
         List.of(
-            "'data':'theirs'", "'signal':'KILL'", "'resize':{'columns':1,'rows':1}", "'eof':true")) {
+            "'data':'theirs'",
+            "'signal':'KILL'",
+            "'resize':{'columns':1,'rows':1}",
+            "'eof':true")) {
       deployment.agent().inputLater(stranger, "private", input);
     }
     // Behind them in the log, so that they were read before this ends.
@@ -152,8 +160,7 @@ class CommandReachIT {
     }
     deployment
         .log()
-        .await(
-            "both answers", Deployment.SOON, () -> deployment.log().exits("same").size() == 2);
+        .await("both answers", Deployment.SOON, () -> deployment.log().exits("same").size() == 2);
     for (UserId user : users) {
       assertThat(deployment.log().exits("same"))
           .filteredOn(exited -> exited.userId().equals(user))

@@ -17,7 +17,6 @@ import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.testkit.deployment.AgentService;
 import io.zcbot.sandbox.worker.testkit.deployment.Deployment;
-import io.zcbot.sandbox.worker.testkit.deployment.WorkerProcess;
 import io.zcbot.sandbox.worker.testkit.machine.EngineProxy;
 import java.io.ByteArrayOutputStream;
 import java.nio.file.Files;
@@ -222,7 +221,8 @@ class CommandsOnTheLogIT {
     assertThat(text(exited)).isEqualTo("begun\n");
     String sleepers = "'shell':'grep -lx sleep /proc/[0-9]*/comm 2>/dev/null | wc -l'";
     assertThat(text(run(user, sleepers))).isEqualTo("0\n");
-    assertThat(text(run(user, sleepers.replace("grep", "sleep 5 & sleep 0.5; grep")))).isEqualTo("1\n");
+    assertThat(text(run(user, sleepers.replace("grep", "sleep 5 & sleep 0.5; grep"))))
+        .isEqualTo("1\n");
   }
 
   @Test

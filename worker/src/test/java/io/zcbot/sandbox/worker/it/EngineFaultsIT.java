@@ -250,9 +250,7 @@ class EngineFaultsIT {
     deployment
         .agent()
         .exec(
-            user,
-            "hangs",
-            "'shell':'touch /workspace/begun; exec sleep 300','timeout_seconds':2");
+            user, "hangs", "'shell':'touch /workspace/begun; exec sleep 300','timeout_seconds':2");
     Path begun = Path.of(ready.environment().workspace(), "begun");
     await().atMost(NOTICED).until(() -> Files.exists(begun));
 
@@ -271,14 +269,9 @@ class EngineFaultsIT {
         .until(() -> deployment.ops().notReadyBecause().isEmpty());
     deployment
         .agent()
-        .exec(
-            user,
-            "after",
-            "'shell':'grep -lx sleep /proc/[0-9]*/comm 2>/dev/null | wc -l'");
+        .exec(user, "after", "'shell':'grep -lx sleep /proc/[0-9]*/comm 2>/dev/null | wc -l'");
     Exited after = deployment.log().awaitExited("after");
-    assertThat(after.reason())
-        .as(String.valueOf(after.message()))
-        .isEqualTo(Exited.Reason.EXITED);
+    assertThat(after.reason()).as(String.valueOf(after.message())).isEqualTo(Exited.Reason.EXITED);
     assertThat(after.stdout()).isEqualTo(Data.of("0\n"));
     assertThat(Objects.requireNonNull(after.container()).id()).isEqualTo(ready.containerId());
     assertThat(deployment.log().reaped(user)).isEmpty();

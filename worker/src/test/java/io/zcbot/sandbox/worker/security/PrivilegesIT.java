@@ -63,8 +63,7 @@ class PrivilegesIT extends Attacks {
 
   /** As {@link #said}, of a command that the sandbox's runner runs. */
   private String ran(Started sandbox, String script) throws Exception {
-    try (CommandChannel channel =
-        lab.fixture.engine.commands(lab.spec, false).open(sandbox.id())) {
+    try (CommandChannel channel = lab.fixture.engine.commands(lab.spec, false).open(sandbox.id())) {
       return Trial.bash(channel, script).said();
     }
   }
@@ -199,8 +198,7 @@ class PrivilegesIT extends Attacks {
   @Row(6)
   @Test
   void theSystemIsReadOnlyForACommandOfTheRunner() throws Exception {
-    try (CommandChannel channel =
-        lab.fixture.engine.commands(lab.spec, false).open(planted.id())) {
+    try (CommandChannel channel = lab.fixture.engine.commands(lab.spec, false).open(planted.id())) {
       for (String place : OPEN_PLACES) {
         Trial writing = Trial.bash(channel, "echo x > " + place);
         assertThat(writing.end())

@@ -181,8 +181,7 @@ final class CommandDraw {
     arguments.addAll(variables.keySet());
     return DrawnCommand.of(arguments.toArray(String[]::new))
         .with(variables)
-        .saying(
-            variables.values().stream().map(each -> each + "\n").collect(Collectors.joining()));
+        .saying(variables.values().stream().map(each -> each + "\n").collect(Collectors.joining()));
   }
 
   private DrawnCommand notStarted() {
@@ -211,8 +210,7 @@ final class CommandDraw {
   }
 
   private DrawnCommand signalled() {
-    CommandSignal signal =
-        CommandSignal.values()[random.nextInt(CommandSignal.values().length)];
+    CommandSignal signal = CommandSignal.values()[random.nextInt(CommandSignal.values().length)];
     return DrawnCommand.of("sleep", "300")
         .meddledWith(new Meddling.Signal(signal))
         .ending("signalled " + signal.number());

@@ -75,14 +75,32 @@ record DrawnCommand(
 
   DrawnCommand saying(Data out, Data err) {
     return new DrawnCommand(
-        arguments, environment, directory, timeout, terminal, window, input, meddling, out, err,
+        arguments,
+        environment,
+        directory,
+        timeout,
+        terminal,
+        window,
+        input,
+        meddling,
+        out,
+        err,
         end);
   }
 
   DrawnCommand ending(String how) {
     return new DrawnCommand(
-        arguments, environment, directory, timeout, terminal, window, input, meddling, stdout,
-        stderr, how);
+        arguments,
+        environment,
+        directory,
+        timeout,
+        terminal,
+        window,
+        input,
+        meddling,
+        stdout,
+        stderr,
+        how);
   }
 
   DrawnCommand with(Map<String, String> variables) {
@@ -93,37 +111,91 @@ record DrawnCommand(
 
   DrawnCommand in(@Nullable String place) {
     return new DrawnCommand(
-        arguments, environment, place, timeout, terminal, window, input, meddling, stdout, stderr,
+        arguments,
+        environment,
+        place,
+        timeout,
+        terminal,
+        window,
+        input,
+        meddling,
+        stdout,
+        stderr,
         end);
   }
 
   DrawnCommand within(Duration limit) {
     return new DrawnCommand(
-        arguments, environment, directory, limit, terminal, window, input, meddling, stdout, stderr,
+        arguments,
+        environment,
+        directory,
+        limit,
+        terminal,
+        window,
+        input,
+        meddling,
+        stdout,
+        stderr,
         end);
   }
 
   DrawnCommand on(TerminalSize size) {
     return new DrawnCommand(
-        arguments, environment, directory, timeout, size, window, input, meddling, stdout, stderr,
+        arguments,
+        environment,
+        directory,
+        timeout,
+        size,
+        window,
+        input,
+        meddling,
+        stdout,
+        stderr,
         end);
   }
 
   DrawnCommand allowed(int bytes) {
     return new DrawnCommand(
-        arguments, environment, directory, timeout, terminal, bytes, input, meddling, stdout,
-        stderr, end);
+        arguments,
+        environment,
+        directory,
+        timeout,
+        terminal,
+        bytes,
+        input,
+        meddling,
+        stdout,
+        stderr,
+        end);
   }
 
   DrawnCommand reading(Data bytes) {
     return new DrawnCommand(
-        arguments, environment, directory, timeout, terminal, window, bytes, meddling, stdout,
-        stderr, end);
+        arguments,
+        environment,
+        directory,
+        timeout,
+        terminal,
+        window,
+        bytes,
+        meddling,
+        stdout,
+        stderr,
+        end);
   }
 
   DrawnCommand meddledWith(Meddling how) {
     return new DrawnCommand(
-        arguments, environment, directory, timeout, terminal, window, input, how, stdout, stderr,
+        arguments,
+        environment,
+        directory,
+        timeout,
+        terminal,
+        window,
+        input,
+        how,
+        stdout,
+        stderr,
         end);
   }
 

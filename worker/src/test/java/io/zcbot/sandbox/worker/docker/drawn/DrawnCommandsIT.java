@@ -41,8 +41,7 @@ class DrawnCommandsIT {
   /** As many as a worker lets run. */
   private static final int LANES = 8;
 
-  private static final String SLEEPERS =
-      "grep -lx sleep /proc/[0-9]*/comm 2>/dev/null | wc -l";
+  private static final String SLEEPERS = "grep -lx sleep /proc/[0-9]*/comm 2>/dev/null | wc -l";
 
   @TempDir private static Path directory;
 

@@ -7,7 +7,7 @@ package io.zcbot.sandbox.worker.cli;
 import java.nio.charset.StandardCharsets;
 import org.jspecify.annotations.Nullable;
 
-/** Bytes of strangers for a terminal: printable ASCII as it is, everything else as {@code \xNN}. */
+/** Bytes of others for a terminal: printable ASCII as it is, everything else as {@code \xNN}. */
 final class EscapedBytes {
   private EscapedBytes() {}
 
@@ -37,7 +37,7 @@ final class EscapedBytes {
     return text.toString();
   }
 
-  /** Text of strangers. */
+  /** Text of others. */
   static String of(String text) {
     return of(text.getBytes(StandardCharsets.UTF_8), Integer.MAX_VALUE);
   }

@@ -186,7 +186,7 @@ final class ExecCommand implements Callable<Integer> {
     return ending.exitCode();
   }
 
-  /** What strangers write must not command the terminal of whoever looks at it. */
+  /** The terminal must not act on what a sandbox writes. */
   private OutputStream shown(OutputStream to, boolean isTerminal) {
     return isTerminal && !tty && !raw ? new VisibleOutput(to) : to;
   }

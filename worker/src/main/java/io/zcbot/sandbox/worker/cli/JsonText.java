@@ -10,7 +10,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.regex.MatchResult;
 import java.util.regex.Pattern;
 
-/** JSON that holds text of strangers, for programs and for a terminal. */
+/** JSON with text of others, which may be hostile, for programs and for a terminal. */
 final class JsonText {
   /** What JSON may hold as it is, and a terminal acts on. */
   private static final Pattern ACTING =

@@ -130,8 +130,8 @@ class CommandReachIT {
   @Test
   void inputNeverReachesTheCommandOfAnotherUser() throws Exception {
     UserId user = newUser();
-    UserId stranger = newUser();
-    deployment.agent().ensured(stranger);
+    UserId other = newUser();
+    deployment.agent().ensured(other);
     deployment.agent().exec(user, "private", "'command':['cat'],'input':true");
     deployment.log().awaitReady(user, 1);
     for (String input :
@@ -140,7 +140,7 @@ class CommandReachIT {
             "'signal':'KILL'",
             "'resize':{'columns':1,'rows':1}",
             "'eof':true")) {
-      deployment.agent().inputLater(stranger, "private", input);
+      deployment.agent().inputLater(other, "private", input);
     }
     // Behind them in the log, so that they were read before this ends.
     deployment.agent().inputLater(user, "private", "'data':'mine'");

@@ -77,9 +77,9 @@ class CommandChannelIT extends Attacks {
               channel,
               Trial.request(
                   Duration.ofMinutes(1), 1000, null, "head", "-c", "300000", "/dev/zero"));
-      await().until(() -> trial.witness().written() == 1000);
-      Thread.sleep(300);
-      assertThat(trial.witness().written()).isEqualTo(1000);
+      await()
+          .during(Duration.ofMillis(300))
+          .until(() -> trial.witness().written(), written -> written == 1000);
       assertThat(trial.witness().hasEnded()).isFalse();
 
       trial.command().allowOutput(200_000);

@@ -14,9 +14,9 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 
 /**
- * Unpacks an archive of a stranger into a new directory. No link is ever created, so no name leads
- * out of the directory; no entry replaces another one; owners, times and special modes are not
- * taken over.
+ * Unpacks an archive that a sandbox sent, and that may be hostile, into a new directory. It creates
+ * no links, so no name leads out of the directory; no entry replaces another one; owners, times and
+ * special modes are ignored.
  */
 public final class TarUnpacker {
   private final long mostBytes;

@@ -15,10 +15,10 @@ import java.nio.charset.CodingErrorAction;
 import java.nio.charset.StandardCharsets;
 
 /**
- * Output of strangers for a terminal. Text in UTF-8 passes as it is, with its line feeds, carriage
- * returns and tabs. Every other control character, what turns the direction of writing, and bytes
- * that are no UTF-8 become visible: a terminal would act on them. Each write is passed on at once,
- * except for the bytes of a character that is not complete.
+ * Output of others, which may be hostile, for a terminal. Text in UTF-8 passes as it is, with its
+ * line feeds, carriage returns and tabs. Every other control character, what turns the direction of
+ * writing, and bytes that are no UTF-8 become visible: a terminal would act on them. Each write is
+ * passed on at once, except for the bytes of a character that is not complete.
  */
 public final class VisibleOutput extends FilterOutputStream {
   private final CharsetDecoder decoder =

@@ -4,6 +4,8 @@
  */
 package io.zcbot.sandbox.worker.docker.command;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
 import io.zcbot.sandbox.events.Data;
 import io.zcbot.sandbox.events.TerminalSize;
 import io.zcbot.sandbox.worker.engine.CommandChannel;
@@ -14,6 +16,7 @@ import io.zcbot.sandbox.worker.engine.EngineException;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import org.awaitility.Awaitility;
 import org.jspecify.annotations.Nullable;
 
 /** A command in a sandbox, and what is seen of it. */
@@ -77,13 +80,9 @@ public record Trial(Command command, Witness witness) {
   }
 
   /** Waits until it has printed something. */
-  public void awaitOutput(String text) throws InterruptedException {
-    for (int i = 0; i < 400; i++) {
-      if (witness.stdout().contains(text)) {
-        return;
-      }
-      Thread.sleep(50);
-    }
-    throw new AssertionError("it says only: " + witness.stdout() + witness.stderr());
+  public void awaitOutput(String text) {
+    Awaitility.await()
+        .atMost(Duration.ofSeconds(20))
+        .untilAsserted(() -> assertThat(witness.stdout()).contains(text));
   }
 }

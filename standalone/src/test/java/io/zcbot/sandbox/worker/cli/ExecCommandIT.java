@@ -215,7 +215,9 @@ class ExecCommandIT {
           codec.commandKey(user, "e3"),
           codec.encodeCommand(entry("e3", true)));
       assertThat(RunningCommands.counts(log)).containsEntry(user, 2);
-      assertThat(RunningCommands.counts(log)).containsEntry(user, 2);
+      assertThat(LastUses.since(log, Instant.now().minusSeconds(60)))
+          .as("commands are use")
+          .containsKey(user);
     }
   }
 

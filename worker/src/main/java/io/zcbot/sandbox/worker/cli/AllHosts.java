@@ -13,6 +13,7 @@ import io.zcbot.sandbox.events.LiveSandbox;
 import io.zcbot.sandbox.events.UserId;
 import java.time.Instant;
 import java.util.Comparator;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 
@@ -36,8 +37,10 @@ final class AllHosts {
         LiveEntries.read(log).values().stream()
             .sorted(Comparator.comparing(LiveSandbox::userId))
             .toList();
-    Map<UserId, Instant> lastUsed = live.isEmpty() ? Map.of() : LastUses.since(log, usesSince);
+    Map<UserId, Instant> lastUsed =
+        live.isEmpty() ? new HashMap<>() : LastUses.since(log, usesSince);
     Map<UserId, Integer> commands = RunningCommands.counts(log);
+    commands.keySet().forEach(user -> lastUsed.put(user, now));
     return json ? json(live, lastUsed, commands) : table(live, lastUsed, commands);
   }
 

@@ -69,7 +69,7 @@ final class CommandText {
       parts.add("after " + e.tookMs() + " ms");
     }
     if (e.outputCount() > 0) {
-      parts.add(e.outputCount() + " outputs");
+      parts.add(e.outputCount() + (e.outputCount() == 1 ? " output" : " outputs"));
     } else if (e.stdout() != null || e.stderr() != null) {
       parts.add(length(e.stdout()) + length(e.stderr()) + " bytes of output");
     }

@@ -64,13 +64,21 @@ final class GetCommand implements Callable<Integer> {
             Topic.FAILED,
             Topic.RELEASE,
             Topic.EXPIRING,
-            Topic.ACTIVITY)) {
+            Topic.ACTIVITY,
+            Topic.COMMANDS)) {
       LiveSandbox live = LiveEntries.of(reader, user);
       UserHistory history = UserHistory.read(reader, user, now);
       Duration ttl = UserDescription.idleTtl(live, history);
       Instant lastUse =
           live == null ? null : LastUses.of(reader, user, now.minus(ttl == null ? ownTtl : ttl));
-      return new UserDescription(user, live, history, commands(log, now), lastUse, now);
+      UserDescription.Commands commands = commands(log, now);
+      return new UserDescription(
+          user,
+          live,
+          history,
+          commands,
+          LastUses.with(commands == null ? 0 : commands.running(), lastUse, now),
+          now);
     } catch (KafkaException e) {
       throw log.failed("read what happened to the sandbox", e);
     }

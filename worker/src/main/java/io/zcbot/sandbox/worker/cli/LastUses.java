@@ -4,6 +4,8 @@
  */
 package io.zcbot.sandbox.worker.cli;
 
+import io.zcbot.sandbox.events.EventCodec;
+import io.zcbot.sandbox.events.EventFormatException;
 import io.zcbot.sandbox.events.SandboxEvent;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
@@ -12,6 +14,7 @@ import java.time.Instant;
 import java.util.Collection;
 import java.util.HashMap;
 import java.util.Map;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
 import org.jspecify.annotations.Nullable;
@@ -19,11 +22,18 @@ import org.jspecify.annotations.Nullable;
 /** Reads from the topics when users' sandboxes were last used. */
 final class LastUses {
   /** What tells of it. */
-  private static final Topic[] TOPICS = {Topic.READY, Topic.ACTIVITY};
+  private static final Topic[] TOPICS = {Topic.READY, Topic.ACTIVITY, Topic.COMMANDS};
 
   private static final Duration LIMIT = Duration.ofSeconds(5);
 
+  private static final EventCodec CODEC = new EventCodec();
+
   private LastUses() {}
+
+  /** A command that runs is use up to now, whenever it began. */
+  static @Nullable Instant with(int running, @Nullable Instant lastUse, Instant now) {
+    return running > 0 ? now : lastUse;
+  }
 
   /** Reads the window up to now, or as far as the time limit allows. */
   static Map<UserId, Instant> since(KafkaLog log, Instant instant) throws CommandException {
@@ -48,14 +58,25 @@ final class LastUses {
             reader.since(since, partitions),
             deadline,
             record -> {
-              SandboxEvent event = Records.event(record, reader.topicPrefix()).event();
-              if (event != null) {
+              UserId user = user(record, reader.topicPrefix());
+              if (user != null) {
                 last.merge(
-                    event.userId(),
-                    Instant.ofEpochMilli(record.timestamp()),
-                    (a, b) -> a.isAfter(b) ? a : b);
+                    user, Instant.ofEpochMilli(record.timestamp()), (a, b) -> a.isAfter(b) ? a : b);
               }
             });
     return last;
+  }
+
+  /** Whose use the record tells of; null if it is no such record. */
+  private static @Nullable UserId user(ConsumerRecord<byte[], byte[]> record, String prefix) {
+    if (!record.topic().equals(Topic.COMMANDS.named(prefix))) {
+      SandboxEvent event = Records.event(record, prefix).event();
+      return event == null ? null : event.userId();
+    }
+    try {
+      return record.value() == null ? null : CODEC.decodeCommand(record.value()).userId();
+    } catch (EventFormatException _) {
+      return null; // no worker wrote that
+    }
   }
 }

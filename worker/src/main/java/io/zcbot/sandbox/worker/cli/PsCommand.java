@@ -128,13 +128,10 @@ final class PsCommand {
         LiveSandbox entry = live.get(container.id());
         Instant since =
             isClaimed(container) ? (entry == null ? null : entry.openedAt()) : detailed.startedAt();
-        rows.add(
-            new Row(
-                detailed,
-                user,
-                since,
-                lastUsed.get(user),
-                commands == null ? null : commands.getOrDefault(user, 0)));
+        @Nullable Integer count = commands == null ? null : commands.getOrDefault(user, 0);
+        @Nullable Instant lastUse =
+            LastUses.with(count == null ? 0 : count, lastUsed.get(user), now);
+        rows.add(new Row(detailed, user, since, lastUse, count));
       }
     }
     rows.sort(Comparator.comparing(row -> row.user));

@@ -36,6 +36,9 @@ public interface CommandWork {
   /** The offsets of a partition's execs are committed up to this one. */
   void committed(int partition, long offset);
 
+  /** Whether no more execs should be read until some of those that are done are committed. */
+  boolean isFull();
+
   /** A partition is not this worker's any more, or will not be soon: nothing of it may begin. */
   void gone(int partition);
 }

@@ -258,6 +258,11 @@ public final class Commands implements CommandWork, AutoCloseable {
     known.committed(partition, offset);
   }
 
+  @Override
+  public boolean isFull() {
+    return known.isFull();
+  }
+
   /**
    * A partition is not this worker's any more. What waits to begin does not; what runs goes on,
    * because the partition may come back, and ends unanswered unless it does. Never blocks.

@@ -19,6 +19,9 @@ import org.jspecify.annotations.Nullable;
 final class KnownCommands {
   private static final int MAX_REMEMBERED = 20_000;
 
+  /** Some 14 MiB. They are the commands of a minute, or of an outage of the commits. */
+  static final int MAX_UNCOMMITTED = 40_000;
+
   private final CommandTable table;
   private final Map<Integer, Partition> partitions = new HashMap<>();
   private final Map<CommandKey, Boolean> latest = new Latest<>();
@@ -83,6 +86,12 @@ final class KnownCommands {
     }
     partition.answered.put(key, entry);
     return false;
+  }
+
+  /** Whether so many may be read again that no more should be added to them. */
+  synchronized boolean isFull() {
+    return partitions.values().stream().mapToInt(each -> each.answered.size()).sum()
+        >= MAX_UNCOMMITTED;
   }
 
   /** Execs below an offset are not read again. */

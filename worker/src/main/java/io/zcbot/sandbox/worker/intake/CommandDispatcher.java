@@ -251,7 +251,7 @@ final class CommandDispatcher implements AutoCloseable {
 
   /** Whether no more execs and releases should be read until some are done. */
   boolean isFull() {
-    return bytes.isFull();
+    return bytes.isFull() || work.isFull();
   }
 
   /** Whether no more inputs should be read until some are forwarded. */

@@ -253,6 +253,17 @@ class CommandFollowerTest {
     return at == null ? -1 : at.offset();
   }
 
+  /** Commits may be refused for hours, and what is answered until then is kept in memory. */
+  @Test
+  void noExecIsReadWhileTooManyAreNotCommitted() {
+    commands.isFull = true;
+    startOwning(HOME);
+    publishExec(HOME, "one");
+    await().during(Duration.ofMillis(300)).until(() -> commands.execs.isEmpty());
+    commands.isFull = false;
+    await().until(() -> commands.execs.size() == 1);
+  }
+
   @Test
   void anExecIsCommittedOnceItIsDone() {
     startOwning(HOME);

@@ -26,6 +26,7 @@ final class FakeCommands implements CommandWork {
   final List<Release> releases = new CopyOnWriteArrayList<>();
   final List<Integer> gone = new CopyOnWriteArrayList<>();
   final List<String> committed = new CopyOnWriteArrayList<>();
+  volatile boolean isFull;
   private final Map<CommandKey, Command> commands = new HashMap<>();
 
   private static final class Command {
@@ -95,6 +96,11 @@ final class FakeCommands implements CommandWork {
       case Input.Content.Resize _ -> command.taken.add("RESIZE");
     }
     return Taken.TAKEN;
+  }
+
+  @Override
+  public boolean isFull() {
+    return isFull;
   }
 
   @Override

@@ -1,0 +1,65 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.commands;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.zcbot.sandbox.events.CommandEntry;
+import io.zcbot.sandbox.events.ContainerRef;
+import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.sandbox.Fence;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.UUID;
+import org.junit.jupiter.api.Test;
+
+class KnownCommandsTest {
+  private static final UserId ANNA = new UserId(new UUID(1, 1));
+  private static final ContainerRef SANDBOX = new ContainerRef("n", "c", "h", "w");
+
+  private final List<String> removed = new ArrayList<>();
+  private final KnownCommands known =
+      new KnownCommands(
+          new CommandTable() {
+            @Override
+            public void started(CommandEntry entry, Fence fence) {}
+
+            @Override
+            public void answered(CommandEntry entry) {}
+
+            @Override
+            public void remove(UserId user, String execId) {
+              removed.add(execId);
+            }
+          });
+
+  private static CommandEntry entry(int partition, long offset) {
+    return new CommandEntry(
+        ANNA, partition + "-" + offset, partition, offset, SANDBOX, Instant.EPOCH, false);
+  }
+
+  @Test
+  void areFullWhereCommitsFailForLongAndNoMoreOnceTheyDoNot() {
+    for (int offset = 0; offset < KnownCommands.MAX_UNCOMMITTED / 2; offset++) {
+      assertThat(known.isFull()).isFalse();
+      known.answered(entry(0, offset));
+      known.answered(entry(1, offset));
+    }
+    assertThat(known.isFull()).isTrue();
+    known.committed(1, 3);
+    assertThat(known.isFull()).isFalse();
+    assertThat(removed).containsExactlyInAnyOrder("1-0", "1-1", "1-2");
+  }
+
+  @Test
+  void whatAnotherWorkerAnswersFromNowOnTakesNoRoom() {
+    for (int offset = 0; offset < KnownCommands.MAX_UNCOMMITTED; offset++) {
+      known.answered(entry(0, offset));
+    }
+    known.gone(0);
+    assertThat(known.isFull()).isFalse();
+  }
+}

@@ -11,7 +11,6 @@ import io.zcbot.sandbox.events.Origin;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
-import io.zcbot.sandbox.worker.kafka.KafkaClients;
 import io.zcbot.sandbox.worker.kafka.Origins;
 import java.time.Duration;
 import java.time.Instant;
@@ -19,14 +18,11 @@ import java.util.List;
 import java.util.Map;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.stream.IntStream;
-import java.util.stream.Stream;
 import org.HdrHistogram.Histogram;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.clients.producer.ProducerRecord;
-import org.apache.kafka.common.TopicPartition;
 
 /**
  * An agent service: publishes ensures, receives what became of them, and takes the time between.
@@ -45,20 +41,8 @@ final class Client implements AutoCloseable {
 
   Client(Kafka kafka, String prefix, int partitions) {
     this.prefix = prefix;
-    KafkaClients clients = kafka.clients(prefix, "client");
-    this.producer = clients.producer();
-    this.consumer = clients.freeConsumer("answers");
-    List<TopicPartition> answers =
-        IntStream.range(0, partitions)
-            .boxed()
-            .flatMap(
-                p ->
-                    Stream.of(Topic.READY, Topic.FAILED)
-                        .map(topic -> new TopicPartition(topic.named(prefix), p)))
-            .toList();
-    consumer.assign(answers);
-    consumer.seekToEnd(answers);
-    answers.forEach(consumer::position);
+    this.producer = kafka.clients(prefix, "client").producer();
+    this.consumer = kafka.fromEnd(prefix, "client", partitions, Topic.READY, Topic.FAILED);
     this.receiver = Thread.ofPlatform().name("client").start(this::receive);
   }
 

@@ -12,7 +12,6 @@ import io.zcbot.sandbox.events.Output;
 import io.zcbot.sandbox.events.SandboxEvent;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
-import io.zcbot.sandbox.worker.kafka.KafkaClients;
 import io.zcbot.sandbox.worker.kafka.Origins;
 import java.time.Duration;
 import java.time.Instant;
@@ -21,13 +20,10 @@ import java.util.Map;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
-import java.util.stream.IntStream;
-import java.util.stream.Stream;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.clients.producer.ProducerRecord;
-import org.apache.kafka.common.TopicPartition;
 
 /** An agent service that runs commands: publishes execs and receives output and ends. */
 final class CommandClient implements AutoCloseable {
@@ -74,20 +70,8 @@ final class CommandClient implements AutoCloseable {
 
   CommandClient(Kafka kafka, String prefix, int partitions) {
     this.prefix = prefix;
-    KafkaClients clients = kafka.clients(prefix, "command-client");
-    this.producer = clients.producer();
-    this.consumer = clients.freeConsumer("answers");
-    List<TopicPartition> answers =
-        IntStream.range(0, partitions)
-            .boxed()
-            .flatMap(
-                p ->
-                    Stream.of(Topic.OUTPUT, Topic.EXITED)
-                        .map(topic -> new TopicPartition(topic.named(prefix), p)))
-            .toList();
-    consumer.assign(answers);
-    consumer.seekToEnd(answers);
-    answers.forEach(consumer::position);
+    this.producer = kafka.clients(prefix, "command-client").producer();
+    this.consumer = kafka.fromEnd(prefix, "command-client", partitions, Topic.OUTPUT, Topic.EXITED);
     this.receiver = Thread.ofPlatform().name("command-client").start(this::receive);
   }
 

@@ -13,14 +13,11 @@ import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.worker.kafka.Origins;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.List;
 import java.util.UUID;
-import java.util.stream.IntStream;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.clients.producer.ProducerRecord;
-import org.apache.kafka.common.TopicPartition;
 
 /** Answers each ensure with a ready at once and does nothing: what is left is Kafka. */
 final class Echo implements AutoCloseable {
@@ -32,15 +29,8 @@ final class Echo implements AutoCloseable {
 
   Echo(Kafka kafka, String prefix, int partitions) {
     this.prefix = prefix;
-    this.consumer = kafka.clients(prefix, "echo").freeConsumer("ensures");
+    this.consumer = kafka.fromEnd(prefix, "echo", partitions, Topic.ENSURE);
     this.producer = kafka.clients(prefix, "echo").producer();
-    List<TopicPartition> ensures =
-        IntStream.range(0, partitions)
-            .mapToObj(p -> new TopicPartition(Topic.ENSURE.named(prefix), p))
-            .toList();
-    consumer.assign(ensures);
-    consumer.seekToEnd(ensures);
-    ensures.forEach(consumer::position);
     this.thread = Thread.ofPlatform().name("echo").start(this::run);
   }
 

@@ -6,6 +6,7 @@ package io.zcbot.sandbox.bench;
 
 import io.zcbot.sandbox.events.EventCodec;
 import io.zcbot.sandbox.events.SandboxEvent;
+import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.config.KafkaConfig;
 import io.zcbot.sandbox.worker.kafka.KafkaClients;
@@ -13,16 +14,20 @@ import io.zcbot.sandbox.worker.kafka.KeyPartitions;
 import io.zcbot.sandbox.worker.publish.TopicAdmin;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.UUID;
 import java.util.function.IntFunction;
+import java.util.stream.IntStream;
 import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 
 /** The broker, and what the measurements put into it. */
@@ -45,6 +50,22 @@ record Kafka(String servers) {
     try (Admin admin = clients(prefix, "admin").admin()) {
       new TopicAdmin(admin, config).verifyOrCreate();
     }
+  }
+
+  /** Reads topics from their end, as it is now. */
+  Consumer<byte[], byte[]> fromEnd(String prefix, String client, int partitions, Topic... topics) {
+    Consumer<byte[], byte[]> consumer = clients(prefix, client).freeConsumer("answers");
+    List<TopicPartition> all =
+        Arrays.stream(topics)
+            .flatMap(
+                topic ->
+                    IntStream.range(0, partitions)
+                        .mapToObj(number -> new TopicPartition(topic.named(prefix), number)))
+            .toList();
+    consumer.assign(all);
+    consumer.seekToEnd(all);
+    all.forEach(consumer::position);
+    return consumer;
   }
 
   /** Publishes many events as fast as it goes. */

@@ -11,7 +11,7 @@ import io.zcbot.sandbox.events.Output;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.audit.log.RecordPosition;
 import io.zcbot.sandbox.worker.audit.result.AuditedCommand;
-import io.zcbot.sandbox.worker.audit.result.CommandLine;
+import io.zcbot.sandbox.worker.audit.result.ProgramText;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Objects;
@@ -111,7 +111,7 @@ final class TrackedCommand {
   }
 
   void asked(Exec exec, long time, long due, RecordPosition position) {
-    asked = new Asked(CommandLine.of(exec.program()), time, due, position);
+    asked = new Asked(ProgramText.of(exec.program()), time, due, position);
   }
 
   /** An answer came; the first one counts. */

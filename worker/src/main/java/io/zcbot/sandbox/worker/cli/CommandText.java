@@ -10,7 +10,7 @@ import io.zcbot.sandbox.events.Exited;
 import io.zcbot.sandbox.events.Input;
 import io.zcbot.sandbox.events.Output;
 import io.zcbot.sandbox.events.TerminalSize;
-import io.zcbot.sandbox.worker.audit.result.CommandLine;
+import io.zcbot.sandbox.worker.audit.result.ProgramText;
 import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -21,7 +21,7 @@ final class CommandText {
 
   static List<String> parts(Exec e) {
     List<String> parts = new ArrayList<>();
-    parts.add(CommandLine.of(e.program()));
+    parts.add(ProgramText.of(e.program()));
     if (e.requestedBy() != null) {
       parts.add("by " + e.requestedBy());
     }

@@ -63,7 +63,7 @@ final class CommandAnswers {
    */
   Exited started(CommandEntry entry, Ending ending, Duration took, CommandOutput output) {
     return exited(
-        KnownCommands.keyOf(entry),
+        CommandKey.of(entry),
         ending,
         entry.container(),
         entry.startedAt(),
@@ -77,7 +77,7 @@ final class CommandAnswers {
   /** The answer to an exec that a former owner of its partition started. */
   Exited lost(CommandEntry entry) {
     return exited(
-        KnownCommands.keyOf(entry),
+        CommandKey.of(entry),
         Ending.lost(
             "the worker "
                 + entry.container().workerId()

@@ -4,7 +4,30 @@
  */
 package io.zcbot.sandbox.worker.commands;
 
+import io.zcbot.sandbox.events.CommandEntry;
+import io.zcbot.sandbox.events.Exec;
+import io.zcbot.sandbox.events.Input;
 import io.zcbot.sandbox.events.UserId;
 
-/** Names a command: an exec's id means nothing without its user. */
-record CommandKey(UserId user, String execId) {}
+/**
+ * Names a command: an exec's id means nothing without its user, so no user's input reaches another
+ * user's command.
+ *
+ * @param execId the {@code event_id} of its exec
+ */
+public record CommandKey(UserId user, String execId) {
+  /** The command that an exec asks for. */
+  public static CommandKey of(Exec exec) {
+    return new CommandKey(exec.userId(), exec.eventId());
+  }
+
+  /** The command that an input is for. */
+  public static CommandKey of(Input input) {
+    return new CommandKey(input.userId(), input.execId());
+  }
+
+  /** The command of an entry in the command table. */
+  static CommandKey of(CommandEntry entry) {
+    return new CommandKey(entry.userId(), entry.execId());
+  }
+}

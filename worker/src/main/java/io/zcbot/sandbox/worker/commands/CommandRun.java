@@ -32,7 +32,7 @@ final class CommandRun implements Runnable {
 
   private final ExecRequest request;
   private final UserCommands queue;
-  private final CommandContext context;
+  private final RunContext context;
   private final TenureFence fence;
   private final CommandOutput output;
   private final Duration timeout;
@@ -45,7 +45,7 @@ final class CommandRun implements Runnable {
    *
    * @param read run once what the exec brings is read, or will not be
    */
-  CommandRun(ExecRequest request, UserCommands queue, CommandContext context, Runnable read) {
+  CommandRun(ExecRequest request, UserCommands queue, RunContext context, Runnable read) {
     Exec exec = request.exec();
     this.request = request;
     this.queue = queue;

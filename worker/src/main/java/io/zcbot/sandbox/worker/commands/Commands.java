@@ -45,7 +45,7 @@ public final class Commands implements CommandWork, AutoCloseable {
   private final Ports ports;
   private final CommandAnswers answers;
   private final KnownCommands known;
-  private final CommandContext context;
+  private final RunContext context;
   private final SandboxEnds ends;
   private final Placement placement;
   private final LostCommands lostCommands;
@@ -73,7 +73,7 @@ public final class Commands implements CommandWork, AutoCloseable {
     ChannelLoss loss = new ChannelLoss(ports.engine(), ends::endUnreachable);
     this.placement = new Placement(queues, ports.registry(), provider, loss, ends::endUnreachable);
     this.context =
-        new CommandContext(
+        new RunContext(
             queues.setup(),
             ports.sink(),
             answers,
@@ -186,7 +186,7 @@ public final class Commands implements CommandWork, AutoCloseable {
   /** Takes an input. Any thread; never blocks. Only bytes can be too much. */
   @Override
   public Taken input(Input input) {
-    CommandKey key = new CommandKey(input.userId(), input.execId());
+    CommandKey key = CommandKey.of(input);
     CommandRun run = runs.get(key);
     if (run != null) {
       return run.offer(input.content());
@@ -232,7 +232,7 @@ public final class Commands implements CommandWork, AutoCloseable {
     known.gone(partition);
     List<CommandEntry> lost = new ArrayList<>();
     for (CommandEntry entry : entries) {
-      CommandRun run = runs.get(KnownCommands.keyOf(entry));
+      CommandRun run = runs.get(CommandKey.of(entry));
       if (entry.answered()) {
         known.answered(entry);
         if (run != null) {

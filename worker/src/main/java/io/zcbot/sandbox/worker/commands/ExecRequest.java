@@ -38,6 +38,6 @@ public record ExecRequest(
   }
 
   CommandKey key() {
-    return new CommandKey(exec.userId(), exec.eventId());
+    return CommandKey.of(exec);
   }
 }

@@ -58,7 +58,7 @@ final class KnownCommands {
 
   /** A command was started here and will not be answered under the assignment that it had. */
   synchronized void givenUp(CommandEntry entry) {
-    givenUp.put(keyOf(entry), entry);
+    givenUp.put(CommandKey.of(entry), entry);
   }
 
   /** The entry of a command that was given up and nobody answered, as far as is known here. */
@@ -77,7 +77,7 @@ final class KnownCommands {
 
   /** Whether its exec is committed already, so that its entry can go. */
   private synchronized boolean remember(CommandEntry entry) {
-    CommandKey key = keyOf(entry);
+    CommandKey key = CommandKey.of(entry);
     add(key);
     givenUp.remove(key);
     Partition partition = partitions.computeIfAbsent(entry.partition(), _ -> new Partition());
@@ -110,16 +110,12 @@ final class KnownCommands {
         committed.add(entry);
       }
     }
-    committed.forEach(entry -> partition.answered.remove(keyOf(entry)));
+    committed.forEach(entry -> partition.answered.remove(CommandKey.of(entry)));
     return committed;
   }
 
   /** A partition is another worker's; what it reads next is told when it comes back. */
   synchronized void gone(int partition) {
     partitions.remove(partition);
-  }
-
-  static CommandKey keyOf(CommandEntry entry) {
-    return new CommandKey(entry.userId(), entry.execId());
   }
 }

@@ -10,6 +10,7 @@ import static org.awaitility.Awaitility.await;
 
 import io.zcbot.sandbox.events.EventFormatException;
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.commands.CommandKey;
 import io.zcbot.sandbox.worker.kafka.KeyPartitions;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
 import io.zcbot.sandbox.worker.sandbox.Time;

@@ -13,6 +13,7 @@ import io.zcbot.sandbox.events.Data;
 import io.zcbot.sandbox.events.EventCodec;
 import io.zcbot.sandbox.events.Input;
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.commands.CommandKey;
 import io.zcbot.sandbox.worker.kafka.LogRange;
 import io.zcbot.sandbox.worker.testkit.ManualTime;
 import java.time.Duration;

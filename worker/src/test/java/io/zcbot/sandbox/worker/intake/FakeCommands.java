@@ -7,6 +7,7 @@ package io.zcbot.sandbox.worker.intake;
 import io.zcbot.sandbox.events.Input;
 import io.zcbot.sandbox.events.Release;
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.commands.CommandKey;
 import io.zcbot.sandbox.worker.commands.CommandWork;
 import io.zcbot.sandbox.worker.commands.ExecRequest;
 import io.zcbot.sandbox.worker.commands.Taken;

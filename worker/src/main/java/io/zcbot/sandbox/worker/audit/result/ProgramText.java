@@ -9,7 +9,7 @@ import java.util.List;
 import java.util.regex.Pattern;
 
 /** What a command runs, for people: on one line, cut, without control characters. */
-public final class CommandLine {
+public final class ProgramText {
   /** The longest text, in characters. */
   public static final int MAX_LENGTH = 80;
 
@@ -17,7 +17,7 @@ public final class CommandLine {
   private static final Pattern UNSAFE = Pattern.compile("[\\p{Cc}\\p{Cf}\\p{Zl}\\p{Zp}]");
   private static final Pattern PLAIN = Pattern.compile("[A-Za-z0-9_@%+=:,./-]+");
 
-  private CommandLine() {}
+  private ProgramText() {}
 
   /** A program with its arguments, or the script that a shell runs. */
   public static String of(Exec.Program program) {

@@ -7,16 +7,16 @@ package io.zcbot.sandbox.worker.audit;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.zcbot.sandbox.events.Exec;
-import io.zcbot.sandbox.worker.audit.result.CommandLine;
+import io.zcbot.sandbox.worker.audit.result.ProgramText;
 import java.util.Arrays;
 import java.util.List;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 import org.junit.jupiter.api.Test;
 
-class CommandLineTest {
+class ProgramTextTest {
   private static String of(String... arguments) {
-    return CommandLine.of(new Exec.Program.Command(List.of(arguments)));
+    return ProgramText.of(new Exec.Program.Command(List.of(arguments)));
   }
 
   @Test
@@ -28,7 +28,7 @@ class CommandLineTest {
 
   @Test
   void aScriptIsShownAsItIs() {
-    assertThat(CommandLine.of(new Exec.Program.Shell("cd /tmp\n  ls | wc -l\n")))
+    assertThat(ProgramText.of(new Exec.Program.Shell("cd /tmp\n  ls | wc -l\n")))
         .isEqualTo("cd /tmp ls | wc -l ");
   }
 
@@ -36,7 +36,7 @@ class CommandLineTest {
   void whatIsLongIsCut() {
     assertThat(of("x".repeat(80))).isEqualTo("x".repeat(80));
     assertThat(of("x".repeat(100_000), "y")).isEqualTo("x".repeat(79) + "…");
-    assertThat(CommandLine.of(new Exec.Program.Shell("x".repeat(78) + "🙂🙂")))
+    assertThat(ProgramText.of(new Exec.Program.Shell("x".repeat(78) + "🙂🙂")))
         .isEqualTo("x".repeat(78) + "…");
   }
 
@@ -44,7 +44,7 @@ class CommandLineTest {
   void noControlCharacterRemains(@ForAll List<String> arguments) {
     String[] all = arguments.toArray(String[]::new);
     assertThat(of(all)).hasSizeLessThanOrEqualTo(80).matches("[^\\p{Cc}\\p{Cf}\\p{Zl}\\p{Zp}]*");
-    assertThat(CommandLine.of(new Exec.Program.Shell(Arrays.toString(all))))
+    assertThat(ProgramText.of(new Exec.Program.Shell(Arrays.toString(all))))
         .hasSizeLessThanOrEqualTo(80)
         .matches("[^\\p{Cc}\\p{Cf}\\p{Zl}\\p{Zp}]*");
   }

@@ -18,7 +18,7 @@ import java.util.function.Consumer;
  * @param inputs for what execs bring
  * @param forgotten told of each command that is over
  */
-record CommandContext(
+record RunContext(
     CommandSetup setup,
     EventSink sink,
     CommandAnswers answers,
@@ -42,7 +42,7 @@ record CommandContext(
   CommandOutput outputOf(Exec exec, Fence fence) {
     Integer asked = exec.maxOutputBytes();
     int bound = asked == null ? setup.limits().defaultOutput() : asked;
-    CommandKey key = new CommandKey(exec.userId(), exec.eventId());
+    CommandKey key = CommandKey.of(exec);
     MemoryBudget.Share budget = outputs.of(exec.userId());
     return exec.stream()
         ? new StreamedOutput(key, bound, budget, sink, fence, time)

@@ -107,7 +107,7 @@ public final class Bench {
             + LocalDate.now(ZoneOffset.UTC)
             + " from commit "
             + commit(root)
-            + "; to repeat: `bin/bench` (about 20 minutes), `bin/bench --only dispatch --rounds 9`.");
+            + "; to repeat: `bin/bench` (about 25 minutes), `bin/bench --only dispatch --rounds 9`.");
     report.line(
         "Each figure is the "
             + average(rounds)

@@ -18,7 +18,6 @@ import io.zcbot.sandbox.worker.group.CommandTakeovers;
 import io.zcbot.sandbox.worker.group.EagerEnsures;
 import io.zcbot.sandbox.worker.group.LogReading;
 import io.zcbot.sandbox.worker.group.PartitionHandover;
-import io.zcbot.sandbox.worker.group.PartitionOwnership;
 import io.zcbot.sandbox.worker.intake.ActivityFollower;
 import io.zcbot.sandbox.worker.intake.Assignment;
 import io.zcbot.sandbox.worker.intake.CommandFollower;
@@ -120,7 +119,8 @@ final class Parts {
                 idleTtls,
                 time),
             config.group().restart,
-            new PartitionOwnership(assignment, time, state::isStopping),
+            assignment,
+            state::isStopping,
             companion());
     intake = intake();
     commandTakeoverRetry = new StartRetry(state::isStopping);

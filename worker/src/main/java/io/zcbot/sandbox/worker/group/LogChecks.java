@@ -4,6 +4,7 @@
  */
 package io.zcbot.sandbox.worker.group;
 
+import io.zcbot.sandbox.worker.intake.PartitionStates;
 import io.zcbot.sandbox.worker.reap.LogComparison;
 import io.zcbot.sandbox.worker.reap.Takeover;
 import io.zcbot.sandbox.worker.reap.Tenure;
@@ -29,7 +30,7 @@ final class LogChecks {
 
   private final LogComparison comparison;
   private final Takeover takeover;
-  private final PartitionOwnership ownership;
+  private final PartitionStates states;
   private final Executor threads;
   private final AtomicBoolean underWay = new AtomicBoolean();
   private volatile boolean failed;
@@ -39,22 +40,26 @@ final class LogChecks {
    *
    * @param threads runs what waits for Kafka
    */
-  LogChecks(
-      LogComparison comparison, Takeover takeover, PartitionOwnership ownership, Executor threads) {
+  LogChecks(LogComparison comparison, Takeover takeover, PartitionStates states, Executor threads) {
     this.comparison = comparison;
     this.takeover = takeover;
-    this.ownership = ownership;
+    this.states = states;
     this.threads = threads;
   }
 
   /** Compares the sandboxes of partitions that are not owned. Does not block. */
   void checkUnowned() {
-    check(partitions(number -> !ownership.owns(number)), _ -> false);
+    check(partitions(number -> !owns(number)), _ -> false);
   }
 
   /** Compares the sandboxes of partitions that are owned. Does not block. */
   void checkOwned() {
-    check(partitions(ownership::owns), _ -> true);
+    check(partitions(this::owns), _ -> true);
+  }
+
+  /** Whether sandboxes of the partition's users are this worker's to announce. */
+  private boolean owns(int partition) {
+    return states.of(partition).mayAnnounce();
   }
 
   private Set<Integer> partitions(Predicate<Integer> which) {

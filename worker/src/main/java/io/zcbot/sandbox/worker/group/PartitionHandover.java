@@ -9,6 +9,7 @@ import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.config.GroupConfig;
 import io.zcbot.sandbox.worker.intake.Handover;
+import io.zcbot.sandbox.worker.intake.PartitionStates;
 import io.zcbot.sandbox.worker.lanes.Lanes;
 import io.zcbot.sandbox.worker.reap.Reaper;
 import io.zcbot.sandbox.worker.reap.Takeover;
@@ -18,6 +19,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
+import java.util.function.BooleanSupplier;
 
 /** Decides what becomes of users' sandboxes when partitions are assigned and revoked. */
 public final class PartitionHandover implements Handover {
@@ -27,7 +29,7 @@ public final class PartitionHandover implements Handover {
   private final LogReading reading;
   private final EagerEnsures eager;
   private final GroupConfig.Restart restart;
-  private final PartitionOwnership ownership;
+  private final BooleanSupplier stopping;
   private final Companion companion;
   private final LogChecks checks;
 
@@ -62,6 +64,8 @@ public final class PartitionHandover implements Handover {
    * Does nothing until partitions come.
    *
    * @param restart what becomes of sandboxes when the worker stops
+   * @param states of the partitions, as the intake moves them
+   * @param stopping whether the worker stops: from then on owning nothing means nothing
    * @param companion reads other topics of the same partitions
    */
   public PartitionHandover(
@@ -71,7 +75,8 @@ public final class PartitionHandover implements Handover {
       LogReading reading,
       EagerEnsures eager,
       GroupConfig.Restart restart,
-      PartitionOwnership ownership,
+      PartitionStates states,
+      BooleanSupplier stopping,
       Companion companion) {
     this.reaper = reaper;
     this.takeover = takeover;
@@ -79,21 +84,19 @@ public final class PartitionHandover implements Handover {
     this.reading = reading;
     this.eager = eager;
     this.restart = restart;
-    this.ownership = ownership;
+    this.stopping = stopping;
     this.companion = companion;
     this.checks =
         new LogChecks(
             reading.comparison(),
             takeover,
-            ownership,
+            states,
             task -> Thread.ofVirtual().name("log-check").start(task));
   }
 
   @Override
   public CompletableFuture<Void> assigned(Set<Integer> partitions, Tenure tenure) {
-    if (ownership.assigned()) {
-      checks.checkUnowned();
-    }
+    checks.checkUnowned();
     return takeOver(partitions, tenure);
   }
 
@@ -122,7 +125,7 @@ public final class PartitionHandover implements Handover {
   }
 
   private CompletableFuture<Void> end(Set<Integer> partitions, Collection<UserId> atWork) {
-    if (!ownership.isStopping()) {
+    if (!stopping.getAsBoolean()) {
       List<LiveSandbox> moving = takeover.running(partitions::contains);
       return reaper
           .reapAll(Reaped.Reason.MOVED, partitions::contains, atWork)
@@ -151,7 +154,6 @@ public final class PartitionHandover implements Handover {
 
   @Override
   public void lost(Set<Integer> partitions, Collection<UserId> atWork) {
-    ownership.lost();
     // Only what others took over goes, by what they announced: with all of Kafka away this worker
     // lost them to nobody, and gets them back. The timer looks again.
     checks.checkUnowned();
@@ -163,7 +165,7 @@ public final class PartitionHandover implements Handover {
    * @param kafkaReached whether Kafka answers
    */
   public void removeUnowned(boolean kafkaReached) {
-    if (ownership.isCertain(kafkaReached)) {
+    if (kafkaReached && !stopping.getAsBoolean()) {
       checks.checkUnowned();
     }
   }

@@ -13,7 +13,6 @@ import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.intake.PartitionState;
 import io.zcbot.sandbox.worker.sandbox.Announcements;
 import io.zcbot.sandbox.worker.sandbox.SandboxLog;
-import io.zcbot.sandbox.worker.sandbox.Time;
 import io.zcbot.sandbox.worker.testkit.World;
 import java.nio.file.Path;
 import java.time.Instant;
@@ -28,18 +27,16 @@ import org.junit.jupiter.api.io.TempDir;
 class LogChecksTest {
   @TempDir Path root;
   private World world;
-  private PartitionOwnership ownership;
   private PartitionState state = PartitionState.LOST;
 
   @BeforeEach
   void aSandboxOfAPartitionThatWasLost() throws Exception {
     world = new World(root, 10, null);
     var _ = world.ready(World.user(1));
-    ownership = new PartitionOwnership(_ -> state, Time.system(), () -> false);
   }
 
   private LogChecks checks(SandboxLog log) {
-    return new LogChecks(world.comparison(log), world.domain.takeover(), ownership, Runnable::run);
+    return new LogChecks(world.comparison(log), world.domain.takeover(), _ -> state, Runnable::run);
   }
 
   private void check(LogChecks checks) {

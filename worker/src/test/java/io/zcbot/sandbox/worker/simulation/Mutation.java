@@ -16,7 +16,7 @@ enum Mutation {
   /** Who is out of the group ends its sandboxes. */
   REAP_WHAT_IS_LOST(1),
   /** What was read for one assignment is acted on in another. */
-  ACT_ON_LATE_READ(331),
+  ACT_ON_LATE_READ(134),
   FORWARD_TWICE(10),
   /** Activity counts as read when the last fetch knew of no more. */
   TRUST_THE_LAG(1564),

@@ -14,7 +14,6 @@ import io.zcbot.sandbox.worker.ensure.Domain;
 import io.zcbot.sandbox.worker.group.EagerEnsures;
 import io.zcbot.sandbox.worker.group.LogReading;
 import io.zcbot.sandbox.worker.group.PartitionHandover;
-import io.zcbot.sandbox.worker.group.PartitionOwnership;
 import io.zcbot.sandbox.worker.intake.ActivityFollower;
 import io.zcbot.sandbox.worker.intake.Assignment;
 import io.zcbot.sandbox.worker.intake.EnsureIntake;
@@ -164,7 +163,8 @@ final class SimulatedWorker {
                 IdleTtls.always(config.reaper().idleTtl),
                 time),
             config.group().restart,
-            new PartitionOwnership(assignment, time, () -> stopping),
+            assignment,
+            () -> stopping,
             PartitionHandover.Companion.NONE);
     intake =
         new EnsureIntake(

@@ -1,0 +1,116 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.group;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import io.zcbot.sandbox.events.ContainerRef;
+import io.zcbot.sandbox.events.EventIds;
+import io.zcbot.sandbox.events.Reaped;
+import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.config.GroupConfig;
+import io.zcbot.sandbox.worker.intake.PartitionState;
+import io.zcbot.sandbox.worker.lanes.Lanes;
+import io.zcbot.sandbox.worker.sandbox.IdleTtls;
+import io.zcbot.sandbox.worker.startup.StartRetry;
+import io.zcbot.sandbox.worker.testkit.World;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Set;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/** What happens to a sandbox that was adopted and whose partition the group gave to another. */
+@Timeout(60)
+class PartitionHandoverTest {
+  private static final UserId USER = World.user(1);
+
+  private final ScheduledExecutorService timer = Executors.newSingleThreadScheduledExecutor();
+  private final Lanes lanes = new Lanes(Duration.ofSeconds(1));
+  @TempDir Path root;
+  private World world;
+  private PartitionHandover handover;
+  private boolean stopping;
+
+  @BeforeEach
+  void anAdoptedSandbox() throws Exception {
+    world = new World(root, 10, null);
+    var _ = world.ready(USER);
+    handover =
+        new PartitionHandover(
+            world.domain.reaper(),
+            world.domain.takeover(),
+            lanes,
+            new LogReading(world.comparison(world.sandboxLog()), new StartRetry(() -> stopping)),
+            new EagerEnsures(
+                event -> {},
+                timer,
+                GroupConfig.Handover.LAZY,
+                "me",
+                IdleTtls.always(World.TTL),
+                world.time()),
+            GroupConfig.Restart.ADOPT,
+            _ -> PartitionState.LOST,
+            () -> stopping,
+            PartitionHandover.Companion.NONE);
+  }
+
+  @AfterEach
+  void close() {
+    lanes.close();
+    timer.shutdownNow();
+  }
+
+  private void announcedLostElsewhere() {
+    String id = world.readies().getFirst().containerId();
+    world.live.clear();
+    world.log.add(
+        new Reaped(
+            EventIds.reaped(id),
+            USER,
+            Instant.EPOCH,
+            new ContainerRef("name", id, "host", "another"),
+            Reaped.Reason.LOST,
+            null,
+            null,
+            null));
+  }
+
+  private boolean isGone() {
+    world.settle();
+    return world.registry.get(USER) == null;
+  }
+
+  /** Each assignment once put the next look off by ten seconds, in which its user had two. */
+  @Test
+  void whatAnotherWorkerTookOverGoesSoonHoweverOftenPartitionsCome() {
+    var _ = handover.assigned(Set.of(), _ -> true);
+    await().until(() -> !isGone());
+    announcedLostElsewhere();
+    var _ = handover.assigned(Set.of(), _ -> true);
+    await()
+        .until(
+            () -> {
+              handover.removeUnowned(true);
+              return isGone();
+            });
+    assertThat(world.engine.running(USER)).isEmpty();
+  }
+
+  @Test
+  void nothingGoesWhileTheWorkerStops() {
+    announcedLostElsewhere();
+    stopping = true;
+    handover.removeUnowned(true);
+    await().during(Duration.ofMillis(200)).until(() -> !isGone());
+  }
+}

@@ -564,9 +564,11 @@ class CommandsIT {
       log.publish(new Activity("a", user, Instant.EPOCH, null));
       Instant now = Instant.now();
       // By the brokers' clock, whatever the activity says of itself.
-      assertThat(Optional.ofNullable(LastUses.since(log, now.minusSeconds(60)).get(user)))
+      assertThat(
+              Optional.ofNullable(
+                  KnownSandboxes.read(log, now.minusSeconds(60)).lastUsed().get(user)))
           .hasValueSatisfying(at -> assertThat(at).isAfter(now.minusSeconds(30)));
-      assertThat(LastUses.since(log, now.plusSeconds(60))).isEmpty();
+      assertThat(KnownSandboxes.read(log, now.plusSeconds(60)).lastUsed()).isEmpty();
     }
   }
 }

@@ -189,7 +189,7 @@ class GoldenTest {
                 0,
                 false,
                 0,
-                null,
+                new WorkerRef("host-1", "worker-1"),
                 null,
                 0,
                 null,

@@ -22,6 +22,7 @@ import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.SandboxEvent;
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.events.WorkerRef;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
@@ -212,7 +213,7 @@ class AuditCommandTest {
         0,
         hasRun
             ? new ContainerRef("zcbot-sandbox-" + USER, "0123456789abcdef", "host-1", "worker-1")
-            : null,
+            : new WorkerRef("host-1", "worker-1"),
         hasRun ? at(t - 0.2) : null,
         hasRun ? 200 : 0,
         hasRun ? Duration.ofMillis(11) : null,
@@ -264,7 +265,8 @@ class AuditCommandTest {
                 + "\",\"exec_id\":\"x1\",\"at\":\"2026-11-24T12:08:20Z\","
                 + "\"command\":\"cat 'a b' '?[2J'\",\"exec\":\"sandbox.exec-0-0\","
                 + "\"reason\":\"exited\",\"exit_code\":3,\"signal\":null,"
-                + "\"container_id\":\"0123456789abcdef\",\"latency_ms\":250,\"took_ms\":200,"
+                + "\"container_id\":\"0123456789abcdef\",\"host\":\"host-1\","
+                + "\"worker_id\":\"worker-1\",\"latency_ms\":250,\"took_ms\":200,"
                 + "\"cpu_ms\":11,\"outputs\":0,\"output_bytes\":7,\"truncated\":false,"
                 + "\"exited\":\"sandbox.exited-0-0\"}");
     JsonNode summary = all.getLast();

@@ -19,6 +19,7 @@ import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.Release;
 import io.zcbot.sandbox.events.SandboxEvent;
+import io.zcbot.sandbox.events.WorkerRef;
 import io.zcbot.sandbox.worker.engine.CommandEnd;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.sandbox.Fence;
@@ -94,7 +95,7 @@ class CommandsTest extends InACommandWorld {
     assertThat(exited.reason()).isEqualTo(Reason.FAILED);
     assertThat(exited.message()).contains("fault of the test");
     assertThat(exited.retryable()).isFalse();
-    assertThat(exited.container()).isNull();
+    assertThat(exited.site()).isEqualTo(new WorkerRef("host", "me"));
     assertThat(world.log).hasSize(1);
     assertThat(done).contains("x");
   }
@@ -306,7 +307,7 @@ class CommandsTest extends InACommandWorld {
     assertThat(answer("x7").stdout()).isEqualTo(Data.of("so far"));
     assertThat(answer("x7").retryable()).isFalse();
     assertThat(answer("x8").retryable()).as("it never started").isTrue();
-    assertThat(answer("x8").container()).isNull();
+    assertThat(answer("x8").site()).isEqualTo(new WorkerRef("host", "me"));
   }
 
   /** Another worker took its user over, and announced its end. */

@@ -88,7 +88,7 @@ class AuditCommandTest {
   private void ready(double t, String ensureId, String container, Ready.Outcome outcome) {
     record(
         new Ready(
-            EventIds.ready(ensureId, container),
+            EventIds.ready(USER, ensureId, container),
             USER,
             ensureId,
             at(t),
@@ -101,7 +101,7 @@ class AuditCommandTest {
   private void reaped(double t, String container, Reaped.Reason reason) {
     record(
         new Reaped(
-            EventIds.reaped(container),
+            EventIds.reaped(USER, container),
             USER,
             at(t),
             new ContainerRef("zcbot-sandbox-" + USER, container, "host-1", "worker-1"),
@@ -121,7 +121,7 @@ class AuditCommandTest {
     reaped(325, "0123456789abcdef", Reaped.Reason.IDLE);
     record(new Ensure("e3", USER, at(400), null, null));
     record(
-        new Failed(EventIds.failed("e3"), USER, "e3", at(401), Failed.Reason.CAPACITY, "no", true));
+        new Failed(EventIds.failed(USER, "e3"), USER, "e3", at(401), Failed.Reason.CAPACITY, "no", true));
   }
 
   private String file() throws IOException {

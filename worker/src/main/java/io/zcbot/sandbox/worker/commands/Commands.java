@@ -68,7 +68,8 @@ public final class Commands implements CommandWork, AutoCloseable {
     this.ports = ports;
     this.answers =
         new CommandAnswers(ports.sink(), ports.identity(), ports.time(), ports.metrics());
-    this.ends = new SandboxEnds(ports.registry(), ports.termination(), ports.lanes());
+    this.ends = new SandboxEnds(
+            ports.registry(), ports.termination(), ports.lanes(), ports.time(), ports.metrics());
     this.known = new KnownCommands(queues.setup().table());
     ChannelLoss loss = new ChannelLoss(ports.engine(), ends::endUnreachable);
     this.placement = new Placement(queues, ports.registry(), provider, loss, ends::endUnreachable);
@@ -207,8 +208,8 @@ public final class Commands implements CommandWork, AutoCloseable {
   }
 
   /**
-   * Removes the user's sandbox, if it is the one that is meant, and announces it. Runs in the
-   * user's lane.
+   * Removes the user's sandbox, if it is the one that is meant, and announces it. A release that is
+   * expired does nothing. Runs in the user's lane.
    *
    * @throws FencedException if another worker owns the user's partition by now
    * @throws InterruptedException if the worker stops first

@@ -53,6 +53,7 @@ final class SandboxCounters implements SandboxMetrics {
       channels(way);
     }
     fallbacks();
+    expiredReleases();
     for (Exited.Reason reason : Exited.Reason.values()) {
       commands(reason);
     }
@@ -92,6 +93,11 @@ final class SandboxCounters implements SandboxMetrics {
   @Override
   public void channelFellBack() {
     fallbacks().increment();
+  }
+
+  @Override
+  public void releaseExpired() {
+    expiredReleases().increment();
   }
 
   @Override
@@ -152,6 +158,12 @@ final class SandboxCounters implements SandboxMetrics {
             "Connections to runners in sandboxes; the way is runner for a sandbox's first process,"
                 + " engine for one that the engine started")
         .tag("way", way.name().toLowerCase(Locale.ROOT))
+        .register(registry);
+  }
+
+  private Counter expiredReleases() {
+    return Counter.builder("zcbot.releases.expired")
+        .description("Releases that expired before they were worked on, so that nothing was removed")
         .register(registry);
   }
 

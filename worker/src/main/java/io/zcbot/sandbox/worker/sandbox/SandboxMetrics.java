@@ -25,6 +25,9 @@ public interface SandboxMetrics {
   /** A sandbox could have been made of a warm slot. */
   default void claimed(Claim how) {}
 
+  /** A release came too late to be worked on. */
+  default void releaseExpired() {}
+
   /** A command was answered; it took no time if it never started. */
   default void commandEnded(Exited.Reason reason, Duration took) {}
 

@@ -163,9 +163,9 @@ class EventTextTest {
 
   @Test
   void releasesAndNoticesOnOneLine() {
-    assertThat(EventText.of(new Release("r", USER, T, "svc", "0123456789abcdef")))
-        .isEqualTo("by svc, container 0123456789ab, id r");
-    assertThat(EventText.of(new Release("r", USER, T, null, null))).isEqualTo("id r");
+    assertThat(EventText.of(new Release("r", USER, T, "svc", T, "0123456789abcdef")))
+        .isEqualTo("by svc, expires " + T + ", container 0123456789ab, id r");
+    assertThat(EventText.of(new Release("r", USER, T, null, null, null))).isEqualTo("id r");
     assertThat(
             EventText.of(
                 new Expiring("n", USER, T, "0123456789abcdef", T, Expiring.Reason.LIFETIME)))

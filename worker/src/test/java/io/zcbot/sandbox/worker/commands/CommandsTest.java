@@ -31,6 +31,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
 import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
@@ -294,7 +295,7 @@ class CommandsTest extends InACommandWorld {
       exec(Asked.of("x" + i));
     }
     command("x7").write("so far");
-    world.domain.commands().release(new Release("r", ANNA, Instant.EPOCH, null, null), fence);
+    release(null, null);
     assertThat(world.reaped())
         .singleElement()
         .satisfies(
@@ -328,17 +329,35 @@ class CommandsTest extends InACommandWorld {
   @Test
   void aReleaseOfAnotherSandboxDoesNothing() throws Exception {
     world.ready(ANNA);
-    world.domain.commands().release(new Release("r", ANNA, Instant.EPOCH, null, "another"), fence);
+    release(null, "another");
     assertThat(world.reaped()).isEmpty();
     fenced = true;
-    assertThatThrownBy(
-            () ->
-                world
-                    .domain
-                    .commands()
-                    .release(new Release("r", ANNA, Instant.EPOCH, null, null), fence))
-        .isInstanceOf(FencedException.class);
+    assertThatThrownBy(() -> release(null, null)).isInstanceOf(FencedException.class);
     assertThat(world.engine.running(ANNA)).hasSize(1);
+  }
+
+  private void release(@Nullable Instant expiresAt, @Nullable String containerId)
+      throws FencedException, InterruptedException {
+    world
+        .domain
+        .commands()
+        .release(new Release("r", ANNA, Instant.EPOCH, null, expiresAt, containerId), fence);
+  }
+
+  /** It lay in the log while no worker ran, and its user has another sandbox by now. */
+  @Test
+  void aReleaseThatExpiredLeavesTheSandboxAndIsCounted() throws Exception {
+    world.ready(ANNA);
+    Instant expiry = world.time().now().plusSeconds(10);
+    world.advance(Duration.ofSeconds(10));
+    release(expiry, null);
+    assertThat(world.reaped()).isEmpty();
+    assertThat(world.engine.running(ANNA)).hasSize(1);
+    assertThat(world.metrics.expiredReleases).hasValue(1);
+
+    release(expiry.plusMillis(1), null);
+    assertThat(world.reaped()).hasSize(1);
+    assertThat(world.metrics.expiredReleases).hasValue(1);
   }
 
   @Test

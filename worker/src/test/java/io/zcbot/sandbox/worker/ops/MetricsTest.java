@@ -77,6 +77,7 @@ class MetricsTest {
       intake.forwarded(topic);
     }
     intake.activity();
+    sandboxes.releaseExpired();
 
     assertThat(series()).isEqualTo(before);
     assertThat(before)

@@ -4,7 +4,6 @@
  */
 package io.zcbot.sandbox.events;
 
-/** The fields that name a container. */
 /** Containers and workers in the fields of an event. */
 final class Containers {
   private Containers() {}

@@ -139,7 +139,10 @@ final class CommandAnswers {
         throw e;
       }
       log.warn("the answer is published without the command's output: {}", e.toString());
-      sink.publish(withoutOutput(exited), fence);
+      Exited cut = withoutOutput(exited);
+      sink.publish(cut, fence);
+      told(cut);
+      return;
     }
     told(exited);
   }
@@ -147,7 +150,13 @@ final class CommandAnswers {
   /** An answer was published. */
   void told(Exited exited) {
     metrics.commandEnded(exited.reason(), Duration.ofMillis(exited.tookMs()));
+    metrics.outputPublished(
+        SandboxMetrics.OutputWay.INLINE, length(exited.stdout()) + length(exited.stderr()));
     log.debug("command ended ({}) after {} ms", exited.reason().wire(), exited.tookMs());
+  }
+
+  private static long length(@Nullable Data data) {
+    return data == null ? 0 : data.length();
   }
 
   /** A topic may take less than workers publish. */

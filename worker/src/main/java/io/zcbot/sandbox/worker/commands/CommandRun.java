@@ -55,7 +55,12 @@ final class CommandRun implements Runnable {
     this.timeout = context.timeoutOf(exec);
     this.program =
         new CommandProgram(
-            new InputBuffer(exec, read), output, timeout, context.time(), queue::lookAgain);
+            new InputBuffer(exec, read),
+            output,
+            timeout,
+            context.time(),
+            this::runs,
+            queue::lookAgain);
   }
 
   CommandKey key() {
@@ -249,6 +254,12 @@ final class CommandRun implements Runnable {
       running = queue.channel().start(start, program);
     }
     program.attach(running);
+  }
+
+  private void runs() {
+    context
+        .metrics()
+        .commandStarted(Duration.ofNanos(context.time().nanos() - request.arrived()));
   }
 
   private Ending endingOf(@Nullable CommandEnd told) throws InterruptedException {

@@ -82,6 +82,7 @@ public final class Commands implements CommandWork, AutoCloseable {
             new MemoryBudget(OUTPUT_BYTES),
             new MemoryBudget(INPUT_BYTES),
             ports.time(),
+            ports.metrics(),
             loss,
             run -> runs.remove(run.key(), run));
     this.lostCommands = new LostCommands(queues, ports.registry(), ports.sink(), answers, known);

@@ -54,6 +54,10 @@ final class SandboxCounters implements SandboxMetrics {
     }
     fallbacks();
     expiredReleases();
+    commandStarts();
+    for (OutputWay way : OutputWay.values()) {
+      outputs(way);
+    }
     for (Exited.Reason reason : Exited.Reason.values()) {
       commands(reason);
     }
@@ -101,6 +105,16 @@ final class SandboxCounters implements SandboxMetrics {
   }
 
   @Override
+  public void commandStarted(Duration latency) {
+    commandStarts().record(latency);
+  }
+
+  @Override
+  public void outputPublished(OutputWay way, long bytes) {
+    outputs(way).increment(bytes);
+  }
+
+  @Override
   public void commandEnded(Exited.Reason reason, Duration took) {
     commands(reason).record(took);
   }
@@ -110,6 +124,22 @@ final class SandboxCounters implements SandboxMetrics {
         .description("Time from a command's start to its end; 0 if it never started")
         .tag("reason", reason.wire())
         .serviceLevelObjectives(ENSURE_BUCKETS)
+        .register(registry);
+  }
+
+  private Timer commandStarts() {
+    return Timer.builder("zcbot.command.start")
+        .description("Time from reading an exec until its command runs")
+        .serviceLevelObjectives(ENSURE_BUCKETS)
+        .register(registry);
+  }
+
+  private Counter outputs(OutputWay way) {
+    return Counter.builder("zcbot.command.output.bytes")
+        .description(
+            "Bytes of commands' output that were published; the way is inline for those in answers,"
+                + " streamed for those in outputs")
+        .tag("way", way.name().toLowerCase(Locale.ROOT))
         .register(registry);
   }
 

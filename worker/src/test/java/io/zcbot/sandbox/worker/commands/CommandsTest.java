@@ -24,6 +24,7 @@ import io.zcbot.sandbox.worker.engine.CommandEnd;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.sandbox.Fence;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
+import io.zcbot.sandbox.worker.sandbox.SandboxMetrics.OutputWay;
 import io.zcbot.sandbox.worker.testkit.EngineFaults;
 import io.zcbot.sandbox.worker.testkit.FakeCommandEngine;
 import io.zcbot.sandbox.worker.testkit.World;
@@ -61,6 +62,9 @@ class CommandsTest extends InACommandWorld {
     assertThat(exited.tookMs()).isEqualTo(30);
     assertThat(exited.cpu()).isEqualTo(Duration.ofMillis(7));
     quiet();
+    assertThat(world.metrics.commandStarts).hasSize(1);
+    assertThat(world.metrics.outputBytes(OutputWay.INLINE)).isEqualTo(6);
+    assertThat(world.metrics.outputBytes(OutputWay.STREAMED)).isZero();
     assertThat(world.commandTable.all()).singleElement().matches(CommandEntry::answered);
     world.domain.commands().committed(0, 1);
     assertThat(world.commandTable.all()).isEmpty();

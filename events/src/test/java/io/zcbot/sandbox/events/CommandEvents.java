@@ -76,7 +76,7 @@ final class CommandEvents {
     Arbitrary<String> directories =
         Events.prose().map(name -> "/" + name.substring(0, Math.min(name.length(), 1000)));
     return Combinators.combine(
-            Events.texts().list().ofSize(2),
+            Events.texts().filter(t -> t.length() <= ExecCodec.MAX_ID_LENGTH).list().ofSize(2),
             Events.users(),
             Events.instants(),
             programs(),

@@ -76,6 +76,15 @@ final class CommandRun implements Runnable {
     return entry;
   }
 
+  /** Whether an entry can be about it: it is not started yet, or was entered so. */
+  boolean isOf(CommandEntry other) {
+    CommandEntry own = entry;
+    return own == null
+        || (own.offset() == other.offset()
+            && own.startedAt().equals(other.startedAt())
+            && own.container().equals(other.container()));
+  }
+
   Taken offer(Input.Content content) {
     return program.offer(content);
   }

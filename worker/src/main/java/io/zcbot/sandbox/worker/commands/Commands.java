@@ -129,15 +129,23 @@ public final class Commands implements CommandWork, AutoCloseable {
     if (remains == TenureFence.Remains.GOES_ON) {
       return true;
     }
-    CommandEntry left =
+    CommandEntry given =
         before != null && remains == TenureFence.Remains.GIVEN_UP
             ? before.entry()
             : known.givenUp(key);
+    if (given != null) {
+      answers.publish(answers.lost(given), request.fence());
+      known.answered(given);
+      return true;
+    }
+    CommandEntry left = known.left(key);
     if (left == null) {
       return false;
     }
-    answers.publish(answers.lost(left), request.fence());
-    known.answered(left);
+    if (left.offset() != request.offset()) { // it is of another record, or somebody forged it
+      answers.publish(answers.lost(left), request.fence());
+      known.add(key);
+    }
     return true;
   }
 
@@ -182,7 +190,8 @@ public final class Commands implements CommandWork, AutoCloseable {
     CommandRun run = runs.get(key);
     return (run != null && (run.isStarted() || run.mayBegin()))
         || known.contains(key)
-        || known.givenUp(key) != null;
+        || known.givenUp(key) != null
+        || known.left(key) != null;
   }
 
   /** Takes an input. Any thread; never blocks. Only bytes can be too much. */
@@ -193,7 +202,7 @@ public final class Commands implements CommandWork, AutoCloseable {
     if (run != null) {
       return run.offer(input.content());
     }
-    return known.contains(key) ? Taken.TAKEN : Taken.UNKNOWN;
+    return known.contains(key) || known.left(key) != null ? Taken.TAKEN : Taken.UNKNOWN;
   }
 
   /** Completes when a command whose buffer was full has room again, or is over or unknown. */
@@ -224,19 +233,21 @@ public final class Commands implements CommandWork, AutoCloseable {
    * Takes a partition over, before its execs are read: commands that a former owner started and did
    * not answer are answered {@code lost}. Commands that run in this very process go on.
    *
-   * @param entries of the command table
+   * @param entries of the command table, which anybody may have written who is allowed to: at worst
+   *     what it names is answered {@code lost}
+   * @param execEnd the offset behind the execs that the partition had when the table was read
    * @param fence of the new assignment
    * @return completes when all are answered; exceptionally with a {@link FencedException} if the
    *     partition is another worker's by then
    */
   public CompletableFuture<Void> takeOver(
-      int partition, Collection<CommandEntry> entries, Fence fence) {
+      int partition, Collection<CommandEntry> entries, long execEnd, Fence fence) {
     known.gone(partition);
     List<CommandEntry> lost = new ArrayList<>();
     for (CommandEntry entry : entries) {
       CommandRun run = runs.get(CommandKey.of(entry));
-      if (entry.answered()) {
-        known.answered(entry);
+      if (entry.answered() && (run == null || run.isOf(entry))) {
+        known.answeredBefore(entry, execEnd);
         if (run != null) {
           run.abandon();
         }
@@ -248,7 +259,7 @@ public final class Commands implements CommandWork, AutoCloseable {
     runs.values().stream()
         .filter(run -> run.partition() == partition)
         .forEach(run -> run.renew(fence));
-    return lostCommands.answer(lost, fence);
+    return lostCommands.answer(lost, execEnd, fence);
   }
 
   /**

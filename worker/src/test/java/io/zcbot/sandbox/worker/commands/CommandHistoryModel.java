@@ -294,7 +294,7 @@ final class CommandHistoryModel {
 
   private void takeOver() throws Exception {
     try {
-      commands().takeOver(0, world.commandTable.all(), tenure.fence).join();
+      commands().takeOver(0, world.commandTable.all(), records.size(), tenure.fence).join();
     } catch (CompletionException e) {
       assertThat(world.isCrashed()).as("%s", e).isTrue();
       return;

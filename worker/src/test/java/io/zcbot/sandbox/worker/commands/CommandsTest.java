@@ -30,6 +30,7 @@ import io.zcbot.sandbox.worker.testkit.FakeCommandEngine;
 import io.zcbot.sandbox.worker.testkit.World;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
@@ -210,7 +211,7 @@ class CommandsTest extends InACommandWorld {
             new ContainerRef("name", "gone", "elsewhere", "other"),
             Instant.EPOCH,
             false);
-    world.domain.commands().takeOver(0, List.of(entry), fence).join();
+    world.domain.commands().takeOver(0, List.of(entry), Long.MAX_VALUE, fence).join();
     Exited lost = answer("x");
     assertThat(lost.reason()).isEqualTo(Reason.LOST);
     assertThat(lost.container()).isEqualTo(entry.container());
@@ -226,7 +227,7 @@ class CommandsTest extends InACommandWorld {
     FakeCommandEngine.Command command = run(Asked.of("x"));
     fenced = true;
     world.domain.commands().gone(0);
-    world.domain.commands().takeOver(0, world.commandTable.all(), Fence.OPEN).join();
+    world.domain.commands().takeOver(0, world.commandTable.all(), Long.MAX_VALUE, Fence.OPEN).join();
     assertThat(answers()).isEmpty();
     command.exit(0);
     assertThat(answer("x").reason()).isEqualTo(Reason.EXITED);
@@ -236,9 +237,59 @@ class CommandsTest extends InACommandWorld {
   void aCommandThatAnotherWorkerAnsweredIsGivenUp() throws Exception {
     run(Asked.of("x"));
     world.commandTable.answered(world.commandTable.all().iterator().next());
-    world.domain.commands().takeOver(0, world.commandTable.all(), Fence.OPEN).join();
+    world.domain.commands().takeOver(0, world.commandTable.all(), Long.MAX_VALUE, Fence.OPEN).join();
     quiet();
     assertThat(answers()).isEmpty();
+  }
+
+  private static CommandEntry forged(String id, long offset, boolean answered) {
+    return new CommandEntry(
+        ANNA,
+        id,
+        0,
+        offset,
+        new ContainerRef("any", "thing", "somewhere", "somebody"),
+        Instant.EPOCH,
+        answered);
+  }
+
+  /** Somebody wrote into the command table that execs are answered which nobody has read. */
+  @Test
+  void whatIsFalselySaidToBeAnsweredIsAnsweredOrRuns() throws Exception {
+    List<CommandEntry> table = List.of(forged("old", 7, true), forged("later", 70, true));
+    world.domain.commands().takeOver(0, table, 60, fence).join();
+    exec(Asked.of("old"));
+    assertThat(answer("old").reason()).isEqualTo(Reason.LOST);
+    assertThat(done).contains("old");
+    run(Asked.of("later")).exit(0);
+    assertThat(answer("later").reason()).isEqualTo(Reason.EXITED);
+  }
+
+  @Test
+  void aCommandThatRunsIsNotGivenUpForAnEntryThatIsNotItsOwn() throws Exception {
+    FakeCommandEngine.Command command = run(Asked.of("x"));
+    List<CommandEntry> table = List.of(forged("x", 0, true));
+    world.domain.commands().takeOver(0, table, Long.MAX_VALUE, fence).join();
+    command.exit(3);
+    assertThat(answer("x").exitCode()).isEqualTo(3);
+  }
+
+  /** At worst, what the forged entries name is answered lost. */
+  @Test
+  void aFloodOfForgedEntriesIsAnsweredAndReachesTheSandboxOnce() throws Exception {
+    Ready ready = world.ready(ANNA);
+    List<CommandEntry> table = new ArrayList<>();
+    for (int i = 0; i < 9_000; i++) {
+      table.add(
+          new CommandEntry(ANNA, "f" + i, 0, i, ready.container(), Instant.EPOCH, false));
+    }
+    world.domain.commands().takeOver(0, table, 5, fence).join();
+    assertThat(answers()).hasSize(9_000).allMatch(each -> each.reason() == Reason.LOST);
+    assertThat(world.engine.running(ANNA)).hasSize(1);
+    until(() -> world.commandEngine.opens.get() == 1);
+    run(Asked.of("x")).exit(0);
+    assertThat(answer("x").reason()).isEqualTo(Reason.EXITED);
+    assertThat(world.commandEngine.opens).hasValue(1);
   }
 
   @Test
@@ -262,7 +313,7 @@ class CommandsTest extends InACommandWorld {
     quiet();
     fenced = false;
     mayBegin = true;
-    world.domain.commands().takeOver(0, List.of(), fence).join();
+    world.domain.commands().takeOver(0, List.of(), Long.MAX_VALUE, fence).join();
     exec(Asked.of("x"));
     assertThat(answer("x").reason()).isEqualTo(Reason.LOST);
     assertThat(programs()).hasSize(1);

@@ -22,8 +22,6 @@ final class Containers {
 
   /** A container if there is one. */
   static Site readSite(Fields in) throws EventFormatException {
-    return in.has("container_id")
-        ? read(in)
-        : new WorkerRef(in.text("host"), in.text("worker_id"));
+    return in.has("container_id") ? read(in) : new WorkerRef(in.text("host"), in.text("worker_id"));
   }
 }

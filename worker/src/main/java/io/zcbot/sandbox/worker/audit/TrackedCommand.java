@@ -77,7 +77,8 @@ final class TrackedCommand {
     /** Whether this tells of a start, and of another one. */
     boolean isOfAnotherStartThan(Answer other) {
       return startedAt != null
-          && !(startedAt.equals(other.startedAt) && Objects.equals(site.containerId(), other.site.containerId()));
+          && !(startedAt.equals(other.startedAt)
+              && Objects.equals(site.containerId(), other.site.containerId()));
     }
   }
 

@@ -66,8 +66,7 @@ final class ReleaseCommand implements Callable<Integer> {
   public Integer call() throws CommandException, InterruptedException {
     Instant now = Instant.now().truncatedTo(ChronoUnit.MILLIS);
     Release release =
-        new Release(
-            UUID.randomUUID().toString(), user, now, "cli", now.plus(timeout), container);
+        new Release(UUID.randomUUID().toString(), user, now, "cli", now.plus(timeout), container);
     try (KafkaLog kafka = context.log()) {
       if (!wait) {
         return context.publish(kafka, release, json);

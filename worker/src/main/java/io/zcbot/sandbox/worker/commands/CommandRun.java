@@ -266,9 +266,7 @@ final class CommandRun implements Runnable {
   }
 
   private void runs() {
-    context
-        .metrics()
-        .commandStarted(Duration.ofNanos(context.time().nanos() - request.arrived()));
+    context.metrics().commandStarted(Duration.ofNanos(context.time().nanos() - request.arrived()));
   }
 
   private Ending endingOf(@Nullable CommandEnd told) throws InterruptedException {

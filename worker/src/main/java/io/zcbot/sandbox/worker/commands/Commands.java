@@ -68,7 +68,8 @@ public final class Commands implements CommandWork, AutoCloseable {
     this.ports = ports;
     this.answers =
         new CommandAnswers(ports.sink(), ports.identity(), ports.time(), ports.metrics());
-    this.ends = new SandboxEnds(
+    this.ends =
+        new SandboxEnds(
             ports.registry(), ports.termination(), ports.lanes(), ports.time(), ports.metrics());
     this.known = new KnownCommands(queues.setup().table());
     ChannelLoss loss = new ChannelLoss(ports.engine(), ends::endUnreachable);

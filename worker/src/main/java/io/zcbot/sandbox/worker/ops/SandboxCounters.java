@@ -193,7 +193,8 @@ final class SandboxCounters implements SandboxMetrics {
 
   private Counter expiredReleases() {
     return Counter.builder("zcbot.releases.expired")
-        .description("Releases that expired before they were worked on, so that nothing was removed")
+        .description(
+            "Releases that expired before they were worked on, so that nothing was removed")
         .register(registry);
   }
 

@@ -62,7 +62,8 @@ abstract class OneUsersLog {
 
   TestLog.Entry ready(
       double t, String ensureId, String container, String worker, Duration idleTtl) {
-    return ready(t, EventIds.ready(USER, ensureId, container), ensureId, container, worker, idleTtl);
+    return ready(
+        t, EventIds.ready(USER, ensureId, container), ensureId, container, worker, idleTtl);
   }
 
   private TestLog.Entry ready(
@@ -86,7 +87,13 @@ abstract class OneUsersLog {
         0,
         ms(t),
         new Failed(
-            EventIds.failed(USER, ensureId), USER, ensureId, at(t), Failed.Reason.CAPACITY, "no", true));
+            EventIds.failed(USER, ensureId),
+            USER,
+            ensureId,
+            at(t),
+            Failed.Reason.CAPACITY,
+            "no",
+            true));
   }
 
   TestLog.Entry activity(double t, String id) {

@@ -121,7 +121,8 @@ class AuditCommandTest {
     reaped(325, "0123456789abcdef", Reaped.Reason.IDLE);
     record(new Ensure("e3", USER, at(400), null, null));
     record(
-        new Failed(EventIds.failed(USER, "e3"), USER, "e3", at(401), Failed.Reason.CAPACITY, "no", true));
+        new Failed(
+            EventIds.failed(USER, "e3"), USER, "e3", at(401), Failed.Reason.CAPACITY, "no", true));
   }
 
   private String file() throws IOException {

@@ -227,7 +227,11 @@ class CommandsTest extends InACommandWorld {
     FakeCommandEngine.Command command = run(Asked.of("x"));
     fenced = true;
     world.domain.commands().gone(0);
-    world.domain.commands().takeOver(0, world.commandTable.all(), Long.MAX_VALUE, Fence.OPEN).join();
+    world
+        .domain
+        .commands()
+        .takeOver(0, world.commandTable.all(), Long.MAX_VALUE, Fence.OPEN)
+        .join();
     assertThat(answers()).isEmpty();
     command.exit(0);
     assertThat(answer("x").reason()).isEqualTo(Reason.EXITED);
@@ -237,7 +241,11 @@ class CommandsTest extends InACommandWorld {
   void aCommandThatAnotherWorkerAnsweredIsGivenUp() throws Exception {
     run(Asked.of("x"));
     world.commandTable.answered(world.commandTable.all().iterator().next());
-    world.domain.commands().takeOver(0, world.commandTable.all(), Long.MAX_VALUE, Fence.OPEN).join();
+    world
+        .domain
+        .commands()
+        .takeOver(0, world.commandTable.all(), Long.MAX_VALUE, Fence.OPEN)
+        .join();
     quiet();
     assertThat(answers()).isEmpty();
   }
@@ -280,8 +288,7 @@ class CommandsTest extends InACommandWorld {
     Ready ready = world.ready(ANNA);
     List<CommandEntry> table = new ArrayList<>();
     for (int i = 0; i < 9_000; i++) {
-      table.add(
-          new CommandEntry(ANNA, "f" + i, 0, i, ready.container(), Instant.EPOCH, false));
+      table.add(new CommandEntry(ANNA, "f" + i, 0, i, ready.container(), Instant.EPOCH, false));
     }
     world.domain.commands().takeOver(0, table, 5, fence).join();
     assertThat(answers()).hasSize(9_000).allMatch(each -> each.reason() == Reason.LOST);

@@ -33,7 +33,8 @@ record CommandTrials(CommandChannel channel) {
 
   private void filesAreTheSandboxUsers(Path workspace, Workspaces.Owner owner) throws Exception {
     String name = "of-a-command-" + System.nanoTime();
-    assertThat(Trial.bash(channel, "id -u; id -g; pwd; echo it >" + name + "; stat -c %u:%g *").said())
+    assertThat(
+            Trial.bash(channel, "id -u; id -g; pwd; echo it >" + name + "; stat -c %u:%g *").said())
         .startsWith("1000\n1000\n/workspace\n")
         .endsWith("1000:1000")
         .doesNotContain("65534");
@@ -107,7 +108,8 @@ record CommandTrials(CommandChannel channel) {
               assertThat(end.survivors()).isZero();
             });
     assertThat(
-            Trial.bash(channel, "grep -lz '424[2]' /proc/[0-9]*/cmdline 2>/dev/null | wc -l").said())
+            Trial.bash(channel, "grep -lz '424[2]' /proc/[0-9]*/cmdline 2>/dev/null | wc -l")
+                .said())
         .isEqualTo("0");
   }
 }

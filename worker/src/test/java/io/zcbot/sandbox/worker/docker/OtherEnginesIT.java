@@ -102,8 +102,7 @@ class OtherEnginesIT {
   }
 
   private static void checkCommands(
-      EngineFixture fixture, SandboxSpec spec, Started sandbox, boolean byEngine)
-      throws Exception {
+      EngineFixture fixture, SandboxSpec spec, Started sandbox, boolean byEngine) throws Exception {
     CommandEngine commands = fixture.engine.commands(spec, byEngine);
     try (CommandChannel channel = commands.open(sandbox.id())) {
       assertThat(fixture.docker.inspectContainerCmd(sandbox.id()).exec().getExecIds() != null)

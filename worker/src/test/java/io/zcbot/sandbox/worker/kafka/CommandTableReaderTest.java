@@ -102,8 +102,7 @@ class CommandTableReaderTest {
     write(entry(ANNA, "answered", true));
     write(HOME, codec.commandKey(ANNA, "removed"), null);
     assertThat(read(HOME))
-        .isEqualTo(
-            Map.of(HOME, part(entry(ANNA, "runs", false), entry(ANNA, "answered", true))));
+        .isEqualTo(Map.of(HOME, part(entry(ANNA, "runs", false), entry(ANNA, "answered", true))));
   }
 
   @Test

@@ -126,7 +126,7 @@ class CommandsIT {
 
   private Ready ready(String ensureId) {
     return new Ready(
-        EventIds.ready(ensureId, "0123456789abcdef"),
+        EventIds.ready(user, ensureId, "0123456789abcdef"),
         user,
         ensureId,
         Instant.now(),
@@ -138,7 +138,7 @@ class CommandsIT {
 
   private Failed failed(String ensureId) {
     return new Failed(
-        EventIds.failed(ensureId),
+        EventIds.failed(user, ensureId),
         user,
         ensureId,
         Instant.now(),
@@ -457,7 +457,7 @@ class CommandsIT {
           .isInstanceOfSatisfying(
               Reaped.class,
               event -> {
-                assertThat(event.eventId()).isEqualTo(EventIds.reaped("c1"));
+                assertThat(event.eventId()).isEqualTo(EventIds.reaped(event.userId(), "c1"));
                 assertThat(event.reason()).isEqualTo(Reaped.Reason.PURGED);
                 assertThat(event.workerId()).isEqualTo("w1");
                 assertThat(event.container().name()).isEqualTo(Container.nameOf(user));

@@ -194,7 +194,12 @@ class ExecCommandIT {
     assertThat(worker.received())
         .filteredOn(event -> event.userId().equals(user))
         .singleElement()
-        .satisfies(event -> assertThat(((Release) event).containerId()).isEqualTo("c1"));
+        .isInstanceOfSatisfying(
+            Release.class,
+            release -> {
+              assertThat(release.containerId()).isEqualTo("c1");
+              assertThat(release.expiresAt()).isEqualTo(release.requestedAt().plusSeconds(60));
+            });
   }
 
   @Test

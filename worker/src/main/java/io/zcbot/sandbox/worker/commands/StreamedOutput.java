@@ -11,6 +11,7 @@ import io.zcbot.sandbox.events.OutputStreamName;
 import io.zcbot.sandbox.worker.sandbox.EventSink;
 import io.zcbot.sandbox.worker.sandbox.Fence;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
+import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import java.time.Duration;
 import java.util.ArrayDeque;
@@ -39,6 +40,7 @@ final class StreamedOutput extends CommandOutput {
   private final EventSink sink;
   private final Fence fence;
   private final Time time;
+  private final SandboxMetrics metrics;
   private final StreamQueues pending = new StreamQueues();
   private final ArrayDeque<Sent> inFlight = new ArrayDeque<>();
   private OutputStreamName first = OutputStreamName.STDOUT;
@@ -56,13 +58,15 @@ final class StreamedOutput extends CommandOutput {
       MemoryBudget.Share budget,
       EventSink sink,
       Fence fence,
-      Time time) {
+      Time time,
+      SandboxMetrics metrics) {
     super(bound);
     this.key = key;
     this.budget = budget;
     this.sink = sink;
     this.fence = fence;
     this.time = time;
+    this.metrics = metrics;
   }
 
   @Override
@@ -171,6 +175,7 @@ final class StreamedOutput extends CommandOutput {
   }
 
   private void acknowledged(int bytes) {
+    metrics.outputPublished(SandboxMetrics.OutputWay.STREAMED, bytes);
     int back;
     lock.lock();
     try {

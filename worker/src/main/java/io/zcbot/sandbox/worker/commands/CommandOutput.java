@@ -55,13 +55,12 @@ abstract sealed class CommandOutput permits InlineOutput, StreamedOutput {
       if (truncated && command != null) {
         command.discardOutput();
       }
-      changed.signalAll();
     } finally {
       lock.unlock();
     }
   }
 
-  /** Keeps the first bytes of what was written. Has the lock. */
+  /** Keeps the first bytes of what was written, and wakes whoever waits for that. Has the lock. */
   abstract void keep(OutputStreamName stream, Data data, int count);
 
   /** Returns once the command ended and its output needs nothing but its answer any more. */

@@ -22,7 +22,7 @@ import org.junit.jupiter.api.Timeout;
 /** Output that is published while the command runs (I14). */
 @Timeout(60)
 class StreamedOutputTest extends InACommandWorld {
-  private static final int RECORD = 64 * 1024;
+  private static final int RECORD = 256 * 1024;
 
   private static Data bytes(int count, char what) {
     return Data.of(String.valueOf(what).repeat(count));
@@ -90,7 +90,7 @@ class StreamedOutputTest extends InACommandWorld {
         java.util.concurrent.locks.LockSupport.parkNanos(1_000_000);
       }
     }
-    assertThat(written).isLessThanOrEqualTo(CommandOutput.WINDOW + 512 * 1024);
+    assertThat(written).isLessThanOrEqualTo(CommandOutput.WINDOW + 4 * RECORD);
     assertThat(outputs()).isEmpty();
     world.release();
     int all = written;

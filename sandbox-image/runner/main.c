@@ -128,6 +128,7 @@ _Noreturn static void serve(int signals, int wake) {
     }
     reset_timers(now);
     commands_timers(now);
+    output_drop(now);
     output_send(now);
   }
 }
@@ -178,7 +179,7 @@ int main(void) {
   }
   (void)!chdir("/");
   tree_init();
-  leftovers_init();
+  drop_init();
   commands_init(wake);
   serve(signals, wake);
 }

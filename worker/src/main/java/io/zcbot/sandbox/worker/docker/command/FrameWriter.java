@@ -57,6 +57,10 @@ final class FrameWriter {
     return frame('C', command, ByteBuffer.allocate(4).putInt(bytes).array());
   }
 
+  static byte[] discard(int command) {
+    return frame('D', command);
+  }
+
   static byte[] kill(int command) {
     return frame('T', command);
   }

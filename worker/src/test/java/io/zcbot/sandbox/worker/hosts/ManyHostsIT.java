@@ -9,6 +9,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.parallel.Isolated;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -45,5 +46,14 @@ class ManyHostsIT {
     assertThat(trial.violations())
         .as("repeat with bin/soak --scenario %s --seed %d", scenario, SEED)
         .isEmpty();
+  }
+
+  @Test
+  void pollsAreBoundedWhateverTheNumberOfBrokersAndRecords() throws Exception {
+    PollBounds bounds = new PollBounds(Field.shared().brokers());
+    bounds.aPollIsBoundedInWhatItsRecordsHoldOnceDecompressed();
+    bounds.withoutTheBoundAPollHoldsWhatAllPartitionsHold();
+    bounds.brokersShareWhatWaitsInAConsumer();
+    bounds.aBrokerIsNotAskedAgainWhileItsAnswerWaits();
   }
 }

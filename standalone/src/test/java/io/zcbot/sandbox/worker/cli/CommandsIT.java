@@ -55,10 +55,8 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
-import org.junit.jupiter.api.parallel.ResourceLock;
 
 /** The commands against a real broker; whoever answers ensures is played by the test. */
-@ResourceLock("broker")
 class CommandsIT {
   @TempDir private static Path data;
   private static EmbeddedBroker broker;

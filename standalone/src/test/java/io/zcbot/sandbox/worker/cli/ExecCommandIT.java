@@ -47,11 +47,9 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
-import org.junit.jupiter.api.parallel.ResourceLock;
 
 /** Commands, copies and releases through a real broker; the worker is played by the test. */
 @Timeout(120)
-@ResourceLock("broker")
 class ExecCommandIT {
   private static final int PARTITIONS = 4;
   private static final long PATIENCE_SECONDS = 60;

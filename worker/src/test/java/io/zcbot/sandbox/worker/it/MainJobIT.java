@@ -34,7 +34,7 @@ import org.junit.jupiter.api.Timeout;
 @Tag("engine")
 @Tag("kafka")
 @Timeout(value = 3, unit = TimeUnit.MINUTES)
-@Order(4)
+@Order(5)
 class MainJobIT {
   private Deployment deployment;
 

@@ -31,7 +31,7 @@ final class StreamedOutput extends CommandOutput {
   private static final int MAX_RECORD = 256 * 1024;
 
   /** Beyond {@link CommandOutput#WINDOW}, if nobody else needs it. */
-  private static final int MAX_EXTRA = 4 * MAX_RECORD;
+  private static final int MAX_EXTRA = 2 * MAX_RECORD;
 
   /** For so long small writes are collected; the first is published at once. */
   private static final long COLLECTING = Duration.ofMillis(2).toNanos();

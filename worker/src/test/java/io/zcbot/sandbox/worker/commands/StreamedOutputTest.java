@@ -93,7 +93,7 @@ class StreamedOutputTest extends InACommandWorld {
         java.util.concurrent.locks.LockSupport.parkNanos(1_000_000);
       }
     }
-    assertThat(written).isLessThanOrEqualTo(CommandOutput.WINDOW + 4 * RECORD);
+    assertThat(written).isLessThanOrEqualTo(CommandOutput.WINDOW + 2 * RECORD);
     assertThat(outputs()).isEmpty();
     world.release();
     int all = written;

@@ -30,9 +30,15 @@ final class FrameWriter {
     return opening;
   }
 
-  /** All of a start. */
-  static byte[] start(int command, byte[] message) {
-    return concat(pieces('S', command, ByteBuffer.wrap(message)), frame('G', command));
+  /**
+   * All of a start.
+   *
+   * @param readsNothing says in the same breath that the input ends: each write wakes the engine
+   *     and the runner up
+   */
+  static byte[] start(int command, byte[] message, boolean readsNothing) {
+    byte[] start = concat(pieces('S', command, ByteBuffer.wrap(message)), frame('G', command));
+    return readsNothing ? concat(start, endOfInput(command)) : start;
   }
 
   /** Standard input, in as many frames as it takes. */

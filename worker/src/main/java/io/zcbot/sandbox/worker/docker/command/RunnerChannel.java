@@ -164,7 +164,7 @@ final class RunnerChannel implements CommandChannel, RunnerCommand.Runner {
     try {
       message = StartMessage.of(request);
     } catch (IllegalArgumentException e) {
-      RunnerCommand never = new RunnerCommand(0, observer, 0, this);
+      RunnerCommand never = new RunnerCommand(0, request, observer, this);
       never.end(new CommandEnd.NotStarted(String.valueOf(e.getMessage()), false));
       return never;
     }
@@ -173,9 +173,10 @@ final class RunnerChannel implements CommandChannel, RunnerCommand.Runner {
         throw EngineErrors.exception(Kind.UNAVAILABLE, operation, broken, "", null);
       }
       int number = ++lastNumber;
-      RunnerCommand command = new RunnerCommand(number, observer, request.window(), this);
+      RunnerCommand command = new RunnerCommand(number, request, observer, this);
       commands.put(number, command);
-      if (!unsent.offer(FrameWriter.start(number, message), RESERVE)) {
+      byte[] start = FrameWriter.start(number, message, request.readsNothing());
+      if (!unsent.offer(start, RESERVE)) {
         commands.remove(number);
         throw EngineErrors.exception(
             Kind.TRANSIENT, operation, "the runner does not read what it is sent", "", null);

@@ -10,6 +10,7 @@ import io.zcbot.sandbox.events.TerminalSize;
 import io.zcbot.sandbox.worker.engine.CommandChannel;
 import io.zcbot.sandbox.worker.engine.CommandEnd;
 import io.zcbot.sandbox.worker.engine.CommandObserver;
+import io.zcbot.sandbox.worker.engine.CommandRequest;
 import java.util.function.Consumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -48,15 +49,12 @@ final class RunnerCommand implements CommandChannel.Command {
   private int unpaid; // of what is discarded here
   private boolean ended;
 
-  /**
-   * A command that is about to be started.
-   *
-   * @param window how much output it may write
-   */
-  RunnerCommand(int number, CommandObserver observer, int window, Runner runner) {
+  /** A command that is about to be started. */
+  RunnerCommand(int number, CommandRequest request, CommandObserver observer, Runner runner) {
     this.number = number;
     this.observer = observer;
-    this.window = window;
+    this.window = request.window();
+    this.inputEnded = request.readsNothing();
     this.runner = runner;
   }
 

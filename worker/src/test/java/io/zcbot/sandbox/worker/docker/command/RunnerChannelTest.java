@@ -285,6 +285,22 @@ class RunnerChannelTest {
                 frame('C', 1, number(1 << 17))));
   }
 
+  @Test
+  void thatOneReadsNothingIsSaidWithItsStart() throws Exception {
+    RunnerChannel channel = channel();
+    nonce(channel);
+    CommandRequest request =
+        new CommandRequest(
+            List.of("true"), Map.of(), null, Duration.ofMinutes(1), null, WINDOW, true);
+    Command command = channel.start(request, new Witness());
+    command.endInput();
+    command.input(Data.of("nobody reads it"));
+    byte[] told = concat(frame('S', 1, StartMessage.of(request)), frame('G', 1), frame('E', 1));
+    assertThat(channel.input().read(new byte[told.length], 0, told.length)).isEqualTo(told.length);
+    command.kill();
+    assertThat(sent(channel, 8)).isEqualTo(frame('T', 1));
+  }
+
   private static byte[] sent(RunnerChannel channel, int bytes) throws IOException {
     return channel.input().readNBytes(bytes);
   }

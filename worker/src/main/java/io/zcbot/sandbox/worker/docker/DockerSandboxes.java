@@ -14,6 +14,7 @@ import io.zcbot.sandbox.worker.docker.api.Operation;
 import io.zcbot.sandbox.worker.docker.api.SandboxLabels;
 import io.zcbot.sandbox.worker.docker.create.SandboxFactory;
 import io.zcbot.sandbox.worker.docker.firewall.HostFirewall;
+import io.zcbot.sandbox.worker.docker.firewall.RulesWatch;
 import io.zcbot.sandbox.worker.docker.host.ImagePull;
 import io.zcbot.sandbox.worker.docker.host.SandboxGround;
 import io.zcbot.sandbox.worker.docker.host.SandboxNetwork;
@@ -72,6 +73,11 @@ public final class DockerSandboxes implements SandboxEngine, SlotEngine {
   /** Sets the host's rules, where there are any; while that fails, nothing is created. */
   public void checkFirewall() {
     firewall.check();
+  }
+
+  /** Has the host's rules watched until it is closed, so that a change is noticed at once. */
+  public AutoCloseable watchFirewall() {
+    return RulesWatch.start(firewall);
   }
 
   /** Why the host's firewall is not known to be in force; null if it is, or none is configured. */

@@ -162,6 +162,11 @@ final class SimulatedEngine implements Engine, SandboxEngine {
   }
 
   @Override
+  public void prepare() throws EngineException {
+    fake.prepare();
+  }
+
+  @Override
   public void start(String id) throws EngineException {
     call(
         "start",

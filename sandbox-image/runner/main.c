@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Runs commands in a sandbox for the worker, which speaks to it over its standard streams: PROTOCOL.md.
- * As process 1 it never ends; else it ends with its input, and its commands with it. */
+ * As process 1 it never ends; else it ends with its input, and its commands with it. With the argument
+ * `idle` it runs no commands, not even as root: it is process 1 and reaps. */
 #define _GNU_SOURCE
 #include "runner.h"
 
@@ -10,7 +11,9 @@
 #include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
+#include <string.h>
 #include <sys/signalfd.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -147,10 +150,30 @@ static int take_signals(void) {
   return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 }
 
-int main(void) {
+/* Until somebody outside asks it to end. */
+_Noreturn static void idle(void) {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGCHLD);
+  sigaddset(&set, SIGTERM);
+  sigprocmask(SIG_SETMASK, &set, NULL);
+  for (;;) {
+    siginfo_t info;
+    if (sigwaitinfo(&set, &info) == SIGTERM && info.si_code == SI_USER && info.si_pid == 0) {
+      _exit(0);
+    }
+    while (waitpid(-1, NULL, WNOHANG) > 0) {
+    }
+  }
+}
+
+int main(int count, char **arguments) {
   /* First of all: code of the same uid can't look into it or trace it. */
   prctl(PR_SET_DUMPABLE, 0);
   prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+  if (count == 2 && strcmp(arguments[1], "idle") == 0 && getpid() == 1) {
+    idle();
+  }
   if (geteuid() == 0 || getuid() == 0) {
     static const char refusal[] = "zcbot-runner: does not run commands as root\n";
     (void)!write(2, refusal, sizeof refusal - 1);

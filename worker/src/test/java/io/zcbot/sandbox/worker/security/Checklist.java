@@ -183,7 +183,11 @@ final class Checklist {
           row(57, "reuse or claim while the rules are gone: not ready", "firewall, watched")
               .notOn(
                   RUNC_CONTAINER,
-                  "the rules are in the sandbox's own network namespace, where no command can change them"));
+                  "the rules are in the sandbox's own network namespace, where no command can change them"),
+          row(
+              58,
+              "variables and arguments of processes: nothing of the infrastructure",
+              "arguments of init, which the runner replaces"));
 
   private static Property row(int number, String attack, String by) {
     return row(number, attack, by, "");

@@ -306,7 +306,7 @@ class NetworkIT extends Attacks {
   void readyIsNotSaidBeforeTheFirewallIsInForce() throws Exception {
     applies(27);
     String slow =
-        lab.image("ENTRYPOINT [\"bash\", \"-c\", \"sleep 3; exec /usr/local/sbin/zcbot-init\"]");
+        lab.image("ENTRYPOINT [\"bash\", \"-c\", \"sleep 3; exec /usr/local/sbin/zcbot-init \\\"$@\\\"\", \"slow\"]");
     UserId user = EngineFixture.user();
     String id = lab.fixture.create(lab.withImage(slow), user);
     String address = elsewhere.privates().getFirst();

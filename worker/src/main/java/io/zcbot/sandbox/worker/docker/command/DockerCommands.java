@@ -37,6 +37,11 @@ public final class DockerCommands implements CommandEngine {
   /** A runner that is not stopped answers within milliseconds. */
   public static final Duration PATIENCE = Duration.ofSeconds(2);
 
+  /** What is read in a while of a first process that is not used any more. */
+  private static final int TRICKLE = 1024;
+
+  private static final Duration TRICKLE_PAUSE = Duration.ofMillis(250);
+
   /** What the engine says of a container in which nothing can be executed under that name. */
   private static final Pattern NO_PROGRAM =
       Pattern.compile("no such file or directory|executable file not found");
@@ -185,7 +190,16 @@ public final class DockerCommands implements CommandEngine {
     try {
       var _ =
           EngineStream.open(
-              calls, operation, requests -> connect.to(requests, channel.input()), channel::read);
+              calls,
+              operation,
+              requests -> connect.to(requests, channel.input()),
+              body -> {
+                boolean talks = channel.read(body);
+                if (talks) {
+                  trickle(body);
+                }
+                return talks;
+              });
       if (channel.isSilentFor(patience.dividedBy(4))) {
         onSilence.look();
       }
@@ -200,6 +214,21 @@ public final class DockerCommands implements CommandEngine {
       if (!answered) {
         channel.close();
       }
+    }
+  }
+
+  /**
+   * Stays attached to a first process that is not used any more, and hardly reads what it says. The
+   * engine reads no faster than those that are attached, but else as fast as it can.
+   */
+  private static void trickle(InputStream body) throws IOException {
+    byte[] buffer = new byte[TRICKLE];
+    try {
+      while (body.read(buffer) >= 0) {
+        Thread.sleep(TRICKLE_PAUSE);
+      }
+    } catch (InterruptedException _) {
+      Thread.currentThread().interrupt();
     }
   }
 

@@ -66,6 +66,8 @@ final class RunnerChannel implements CommandChannel {
 
   /**
    * Reads what the engine sends of the runner's output until that ends, and tells the observers.
+   *
+   * @return whether a first process said what no runner says; the connection is open then
    */
   boolean read(InputStream body) {
     unsent.awaitReader();
@@ -87,6 +89,10 @@ final class RunnerChannel implements CommandChannel {
       if (hello.isDone()) {
         onNonsense.accept(why);
       }
+      if (operation == Operation.ATTACH) {
+        breakOff(why, false);
+        return true;
+      }
     } catch (IOException e) {
       why = "the connection to the runner ended: " + EngineErrors.clean(String.valueOf(e));
     } catch (RuntimeException e) {
@@ -95,7 +101,7 @@ final class RunnerChannel implements CommandChannel {
       breakOff(why);
       tellAll();
     }
-    return true;
+    return false;
   }
 
   private void on(RunnerFrame frame) throws NonsenseException {
@@ -193,8 +199,12 @@ final class RunnerChannel implements CommandChannel {
     breakOff("the worker closed the connection");
   }
 
-  /** Whoever reads it notices, and tells the commands. */
   private void breakOff(String why) {
+    breakOff(why, true);
+  }
+
+  /** Whoever reads it notices, and tells the commands. */
+  private void breakOff(String why, boolean closing) {
     InputStream open;
     synchronized (this) {
       if (broken != null) {
@@ -206,7 +216,7 @@ final class RunnerChannel implements CommandChannel {
     hello.completeExceptionally(new IOException(why));
     unsent.close();
     try {
-      if (open != null) {
+      if (open != null && closing) {
         open.close();
       }
     } catch (IOException e) {

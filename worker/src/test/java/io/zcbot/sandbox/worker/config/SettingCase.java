@@ -190,9 +190,9 @@ record SettingCase(
         new SettingCase(
             "ZCBOT_SANDBOX_MAX_LIFETIME",
             c -> c.reaper().maxLifetime,
-            null,
-            "1d",
             Duration.ofDays(1),
+            "2d",
+            Duration.ofDays(2),
             "never"),
         new SettingCase(
             "ZCBOT_SANDBOX_EVICT_AFTER",
@@ -292,6 +292,13 @@ record SettingCase(
             "PT1M",
             Duration.ofSeconds(60),
             "0"),
+        new SettingCase(
+            "ZCBOT_ADVISORIES",
+            c -> c.engine().advisories,
+            null,
+            "/etc/zcbot/advisories.txt",
+            Path.of("/etc/zcbot/advisories.txt"),
+            "advisories.txt"),
         new SettingCase(
             "ZCBOT_OPS_ADDRESS",
             c -> c.ops().address,

@@ -167,7 +167,7 @@ class ResourcesIT extends Attacks {
     assertThat(Integer.parseInt(python(control, orphans))).isEqualTo(30 * batches);
   }
 
-  @Row(33)
+  @Row({33, 50})
   @Test
   void openFilesAndCoresAreBounded() throws Exception {
     String open =

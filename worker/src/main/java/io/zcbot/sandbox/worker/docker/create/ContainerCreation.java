@@ -21,6 +21,7 @@ import io.zcbot.sandbox.worker.engine.Container;
 import io.zcbot.sandbox.worker.pool.SlotMounts;
 import io.zcbot.sandbox.worker.spec.Dns;
 import io.zcbot.sandbox.worker.spec.NetworkPolicy;
+import io.zcbot.sandbox.worker.spec.ResourceLimits;
 import io.zcbot.sandbox.worker.spec.SandboxSpec;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -143,8 +144,7 @@ public final class ContainerCreation {
             .withNanoCPUs(Math.round(spec.limits().cpus() * 1e9))
             // rather a sandbox than the engine, when the host runs out of memory
             .withOomScoreAdj(500)
-            // files: below what engines themselves are commonly given, which they can't raise
-            .withUlimits(List.of(new Ulimit("nofile", 4096L, 16384L), new Ulimit("core", 0L, 0L)))
+            .withUlimits(List.of(new Ulimit("nofile", 4096L, ResourceLimits.MOST_OPEN_FILES), new Ulimit("core", 0L, 0L)))
             .withRestartPolicy(RestartPolicy.noRestart())
             // the runner takes the place of init, and reaps
             .withInit(false)

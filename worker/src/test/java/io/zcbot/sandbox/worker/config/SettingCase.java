@@ -279,6 +279,13 @@ record SettingCase(
         new SettingCase(
             "ZCBOT_LOOKUP_CONCURRENCY", c -> c.engine().lookupConcurrency, 32, "5", 5, "x"),
         new SettingCase(
+            "ZCBOT_FIREWALL_IMAGE",
+            c -> c.engine().firewallImage,
+            "zcbot-firewall:latest",
+            "registry.example/firewall@sha256:0",
+            "registry.example/firewall@sha256:0",
+            "a b"),
+        new SettingCase(
             "ZCBOT_FIREWALL_INTERVAL",
             c -> c.engine().firewallInterval,
             Duration.ofSeconds(30),

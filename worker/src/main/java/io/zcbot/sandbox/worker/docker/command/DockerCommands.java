@@ -22,6 +22,8 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import java.util.regex.Pattern;
 import org.slf4j.Logger;
@@ -223,9 +225,11 @@ public final class DockerCommands implements CommandEngine {
    */
   private static void trickle(InputStream body) throws IOException {
     byte[] buffer = new byte[TRICKLE];
+    CountDownLatch never = new CountDownLatch(1);
     try {
-      while (body.read(buffer) >= 0) {
-        Thread.sleep(TRICKLE_PAUSE);
+      boolean ended = false;
+      while (!ended && body.read(buffer) >= 0) {
+        ended = never.await(TRICKLE_PAUSE.toNanos(), TimeUnit.NANOSECONDS);
       }
     } catch (InterruptedException _) {
       Thread.currentThread().interrupt();

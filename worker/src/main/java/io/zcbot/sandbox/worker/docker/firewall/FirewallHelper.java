@@ -29,8 +29,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Short-lived containers of the sandbox image that perform one task for the host's firewall, report
- * the result in one line, and are removed.
+ * Containers of an image of their own that perform one task for the host's firewall, report the
+ * result in one line, and are removed.
  */
 final class FirewallHelper {
   private static final Logger log = LoggerFactory.getLogger(FirewallHelper.class);
@@ -80,8 +80,9 @@ final class FirewallHelper {
           "the helper container did not report within "
               + EngineCalls.seconds(patience)
               + " whether it succeeded",
-          "check whether the host is overloaded, and whether the image was built from"
-              + " sandbox-image",
+          "check whether the host is overloaded, and whether "
+              + image
+              + " was built from sandbox-image/firewall.Dockerfile",
           e);
     } finally {
       removeQuietly(id);
@@ -159,7 +160,7 @@ final class FirewallHelper {
               Operation.FIREWALL,
               "the helper container ended without a result, its last output: "
                   + EngineErrors.clean(silent.last()),
-              "build the image from sandbox-image",
+              "build the image from sandbox-image/firewall.Dockerfile",
               null);
     };
   }

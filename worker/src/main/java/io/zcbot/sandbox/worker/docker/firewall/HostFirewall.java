@@ -48,12 +48,17 @@ public final class HostFirewall {
   private static final Duration FAILURE_HOLDS = Duration.ofSeconds(2);
   private static final Pattern ADDRESS = Pattern.compile("[0-9A-Fa-f.:]+");
 
+  private static final String ADVICE =
+      "build it (docker build -t zcbot-firewall:latest -f sandbox-image/firewall.Dockerfile"
+          + " sandbox-image), or name another in ZCBOT_FIREWALL_IMAGE";
+
   private final EngineCalls calls;
   private final NetworkPolicy policy;
   private final String networkName;
   private final String workerId;
   private final SandboxNetwork network;
   private final ImagePull pull;
+  private final String image;
   private final FirewallHelper helper;
   private final Duration validity;
   private final LongSupplier nanoTime;
@@ -71,7 +76,6 @@ public final class HostFirewall {
       SandboxSpec spec,
       String workerId,
       SandboxNetwork network,
-      ImagePull pull,
       DockerEngineSettings settings,
       LongSupplier nanoTime) {
     this.calls = calls;
@@ -79,8 +83,9 @@ public final class HostFirewall {
     this.networkName = spec.network();
     this.workerId = workerId;
     this.network = network;
-    this.pull = pull;
-    this.helper = new FirewallHelper(calls, spec.image(), workerId, settings.callTimeout());
+    this.image = settings.firewallImage();
+    this.pull = new ImagePull(calls, image, ADVICE, settings.pullTimeout(), nanoTime);
+    this.helper = new FirewallHelper(calls, image, workerId, settings.callTimeout());
     // one late check is no reason to refuse starts, two are
     this.validity = settings.firewallInterval().multipliedBy(2).plus(settings.callTimeout());
     this.nanoTime = nanoTime;
@@ -240,7 +245,7 @@ public final class HostFirewall {
               case Verdict.Silent silent -> EngineErrors.clean(silent.last());
               case Verdict.Ready _, Verdict.SlotReady _ -> "it behaves like a sandbox";
             },
-        "build the image from the sandbox-image of this worker's version",
+        "build the image from sandbox-image/firewall.Dockerfile of this worker's version",
         null);
   }
 
@@ -296,6 +301,17 @@ public final class HostFirewall {
     } catch (EngineException e) {
       if (e.kind() != Kind.IMAGE_MISSING) {
         throw e;
+      }
+      if (!ImagePull.isByDigest(image)) {
+        throw EngineErrors.exception(
+            Kind.IMAGE_MISSING,
+            Operation.FIREWALL,
+            "the engine does not have the image "
+                + image
+                + ", which may change the host's network and so is not pulled by a name that can be"
+                + " given to another image",
+            ADVICE,
+            e);
       }
     }
     pull.run();

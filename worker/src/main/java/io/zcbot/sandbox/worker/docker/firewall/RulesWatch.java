@@ -6,6 +6,8 @@ package io.zcbot.sandbox.worker.docker.firewall;
 
 import io.zcbot.sandbox.worker.engine.EngineException;
 import java.time.Duration;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -20,6 +22,7 @@ public final class RulesWatch implements AutoCloseable {
   private static final Duration LONGEST_PAUSE = Duration.ofMinutes(1);
 
   private final HostFirewall firewall;
+  private final CountDownLatch closed = new CountDownLatch(1);
   private final Thread thread = Thread.ofVirtual().name("firewall-watch").unstarted(this::run);
 
   private RulesWatch(HostFirewall firewall) {
@@ -37,7 +40,7 @@ public final class RulesWatch implements AutoCloseable {
 
   private void run() {
     Duration pause = PAUSE;
-    while (!Thread.currentThread().isInterrupted()) {
+    while (closed.getCount() > 0) {
       try {
         if (firewall.watch()) {
           firewall.doubt();
@@ -45,7 +48,7 @@ public final class RulesWatch implements AutoCloseable {
         }
         pause = PAUSE;
       } catch (EngineException e) {
-        if (Thread.currentThread().isInterrupted()) {
+        if (closed.getCount() == 0) {
           return;
         }
         log.warn(
@@ -55,7 +58,9 @@ public final class RulesWatch implements AutoCloseable {
         pause = pause.multipliedBy(2).compareTo(LONGEST_PAUSE) < 0 ? pause.multipliedBy(2) : LONGEST_PAUSE;
       }
       try {
-        Thread.sleep(pause);
+        if (closed.await(pause.toNanos(), TimeUnit.NANOSECONDS)) {
+          return;
+        }
       } catch (InterruptedException _) {
         return;
       }
@@ -65,6 +70,7 @@ public final class RulesWatch implements AutoCloseable {
   /** Ends the watching; its container goes. */
   @Override
   public void close() {
+    closed.countDown();
     thread.interrupt();
     try {
       var _ = thread.join(Duration.ofSeconds(5));

@@ -164,6 +164,11 @@ final class SimulatedEngine implements Engine, SandboxEngine, SlotEngine {
   }
 
   @Override
+  public void prepare() throws EngineException {
+    fake.prepare();
+  }
+
+  @Override
   public void start(String id) throws EngineException {
     call(
         "start",

@@ -183,6 +183,7 @@ final class SimulatedCommands implements CommandEngine {
     private int writes;
     private int credit;
     private boolean inputEnded;
+    private boolean discarded;
     private boolean over;
     private boolean endTold;
 
@@ -226,7 +227,9 @@ final class SimulatedCommands implements CommandEngine {
 
     private void write() {
       String text = (id + ":" + writes + " ").repeat(1 + machine.random().nextInt(200));
-      if (text.length() <= credit) {
+      if (discarded) {
+        writes--;
+      } else if (text.length() <= credit) {
         credit -= text.length();
         writes--;
         judge.wrote(id, text);
@@ -283,6 +286,11 @@ final class SimulatedCommands implements CommandEngine {
     @Override
     public void allowOutput(int bytes) {
       credit += bytes;
+    }
+
+    @Override
+    public void discardOutput() {
+      discarded = true;
     }
   }
 }

@@ -164,11 +164,6 @@ final class SimulatedEngine implements Engine, SandboxEngine, SlotEngine {
   }
 
   @Override
-  public void prepare() throws EngineException {
-    fake.prepare();
-  }
-
-  @Override
   public void start(String id) throws EngineException {
     call(
         "start",

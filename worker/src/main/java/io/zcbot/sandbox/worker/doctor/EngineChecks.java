@@ -32,10 +32,7 @@ public final class EngineChecks {
    * @param advisories by which versions are judged
    */
   public static List<Finding> of(
-      EngineFacts facts,
-      SandboxSpec spec,
-      @Nullable WorkspaceLimit limit,
-      Advisories advisories) {
+      EngineFacts facts, SandboxSpec spec, @Nullable WorkspaceLimit limit, Advisories advisories) {
     List<Finding> findings = new ArrayList<>();
     findings.add(engine(facts, advisories));
     findings.add(runc(facts, advisories));
@@ -80,15 +77,15 @@ public final class EngineChecks {
             "runc",
             "the engine does not report runc's version",
             "run 'runc --version'" + " on the host")
-        : advised(
-            "runc", facts.versions().runc(), advisories.of("runc", facts.versions().runc()));
+        : advised("runc", facts.versions().runc(), advisories.of("runc", facts.versions().runc()));
   }
 
   /** Fixed in 28.0.0, as its release notes say (moby#49325). */
   private static Finding publishedPorts(EngineFacts facts) {
     Advisories.Version version = Advisories.Version.parse(facts.versions().engine());
     return version == null || version.major() >= 28
-        ? Finding.ok("published-ports", "those on the loopback address are reached from this host only")
+        ? Finding.ok(
+            "published-ports", "those on the loopback address are reached from this host only")
         : Finding.warn(
             "published-ports",
             "hosts on the same network can reach what an engine before 28 publishes on the"

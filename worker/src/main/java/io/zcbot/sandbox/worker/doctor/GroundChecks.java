@@ -71,7 +71,8 @@ final class GroundChecks {
                 + " shares layers with the sandboxes' image: what code in a sandbox manages to"
                 + " change in memory of a file there, the firewall's containers execute",
             "build both from sandbox-image, whose Dockerfiles share nothing")
-        : Finding.ok("firewall-image", helper.name() + " shares no layer with the sandboxes' image");
+        : Finding.ok(
+            "firewall-image", helper.name() + " shares no layer with the sandboxes' image");
   }
 
   /** Those that code in a sandbox can make, though there is no need for them. */

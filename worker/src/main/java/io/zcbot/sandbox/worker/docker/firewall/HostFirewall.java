@@ -38,8 +38,8 @@ import org.slf4j.LoggerFactory;
  * created.
  *
  * <p>Who asks only compares a timestamp. That the rules hold at this very moment is proved by a
- * sandbox's init from inside, before it says that it is ready; for sandboxes that are ready already,
- * a {@link RulesWatch} tells of changes.
+ * sandbox's init from inside, before it says that it is ready; for sandboxes that are ready
+ * already, a {@link RulesWatch} tells of changes.
  */
 public final class HostFirewall {
   private static final Logger log = LoggerFactory.getLogger(HostFirewall.class);

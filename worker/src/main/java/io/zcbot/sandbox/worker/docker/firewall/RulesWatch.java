@@ -62,7 +62,10 @@ public final class RulesWatch implements AutoCloseable {
             "The host's firewall is not watched for {} s; it is checked all the same: {}",
             pause.toSeconds(),
             e.getMessage());
-        pause = pause.multipliedBy(2).compareTo(LONGEST_PAUSE) < 0 ? pause.multipliedBy(2) : LONGEST_PAUSE;
+        pause =
+            pause.multipliedBy(2).compareTo(LONGEST_PAUSE) < 0
+                ? pause.multipliedBy(2)
+                : LONGEST_PAUSE;
       }
       try {
         if (closed.await(pause.toNanos(), TimeUnit.NANOSECONDS)) {

@@ -45,7 +45,7 @@ public final class Doctor {
 
   private Finding sockets() {
     try {
-      return EngineChecks.sockets(engine.sandboxes(config.spec()).openSockets());
+      return GroundChecks.sockets(engine.sandboxes(config.spec()).openSockets());
     } catch (EngineException e) {
       return Finding.warn(
           "sockets", e.getMessage(), "build the image from sandbox-image of this version");
@@ -65,7 +65,7 @@ public final class Doctor {
               config.workspaces().limit,
               Advisories.in(config.engine().advisories)));
       SandboxGround ground = engine.sandboxes(config.spec()).ground();
-      findings.addAll(EngineChecks.of(ground, config.spec()));
+      findings.addAll(GroundChecks.of(ground, config.spec()));
       if (ground.image() != null) {
         findings.add(sockets());
       }

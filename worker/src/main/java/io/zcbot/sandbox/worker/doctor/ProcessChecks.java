@@ -46,8 +46,7 @@ final class ProcessChecks {
 
   static Finding openFiles(int mostSandboxes, int pids) {
     try {
-      return openFiles(
-          mostSandboxes, pids, new BigInteger(Files.readString(MOST_FILES).strip()));
+      return openFiles(mostSandboxes, pids, new BigInteger(Files.readString(MOST_FILES).strip()));
     } catch (IOException | NumberFormatException e) {
       return Finding.warn(
           "open-files", MOST_FILES + " can't be read: " + e, "check fs.file-max by hand");

@@ -62,8 +62,7 @@ final class Attempt {
     };
   }
 
-  private Result reuse(EnsureRequest request, Sandbox sandbox)
-      throws EngineException, IOException {
+  private Result reuse(EnsureRequest request, Sandbox sandbox) throws EngineException, IOException {
     containers.prepare();
     sandbox.partition(request.partition());
     Path workspace = workspaces.prepare(request.user());

@@ -101,8 +101,10 @@ final class HiddenUse {
   private Answer held(Sandbox sandbox) {
     long now = time.nanos();
     Hold before = holds.get(sandbox);
-    boolean goesOn = before != null && sandbox.lastActive() - before.touched() <= 0;
-    long since = goesOn ? before.since() : sandbox.lastActive();
+    long since =
+        before != null && sandbox.lastActive() - before.touched() <= 0
+            ? before.since()
+            : sandbox.lastActive();
     sandbox.touch(now, Reaped.Use.EXEC);
     holds.put(sandbox, new Hold(since, now));
     return now - since < LONGEST_HOLD.toNanos() ? Answer.USED : Answer.USED_FOR_LONG;

@@ -21,7 +21,10 @@ class CommandChecksTest {
   private static Finding finding(Mode mode, boolean hasRunner, FirewallMode firewall) {
     return CommandChecks.of(
         mode,
-        new SandboxGround(new SandboxGround.Image("sha256:1", true, hasRunner, false, List.of("a", "b")), null, null),
+        new SandboxGround(
+            new SandboxGround.Image("sha256:1", true, hasRunner, false, List.of("a", "b")),
+            null,
+            null),
         spec(firewall));
   }
 

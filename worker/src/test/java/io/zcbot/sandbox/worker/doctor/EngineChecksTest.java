@@ -165,12 +165,12 @@ class EngineChecksTest {
 
   @Test
   void imageAndNetwork() {
-    assertThat(levels(EngineChecks.of(new SandboxGround(null, null, null), spec(null))))
+    assertThat(levels(GroundChecks.of(new SandboxGround(null, null, null), spec(null))))
         .containsEntry("image", Level.FAIL)
         .containsEntry("network", Level.OK);
     assertThat(
             levels(
-                EngineChecks.of(
+                GroundChecks.of(
                     new SandboxGround(
                         new SandboxGround.Image("sha256:1", false, false, false, List.of("a", "b")),
                         null,
@@ -180,7 +180,7 @@ class EngineChecksTest {
         .containsEntry("network", Level.FAIL);
     assertThat(
             levels(
-                EngineChecks.of(
+                GroundChecks.of(
                     new SandboxGround(
                         new SandboxGround.Image("sha256:1", true, true, false, List.of("a", "b")),
                         null,
@@ -215,7 +215,7 @@ class EngineChecksTest {
       String name, SandboxGround.Image image, SandboxGround.@Nullable Image helper) {
     SandboxSpec plain = spec(null);
     return levels(
-        EngineChecks.of(
+        GroundChecks.of(
             new SandboxGround(image, new SandboxGround.Helper("helper", helper), null),
             new SandboxSpec(name, null, plain.limits(), plain.network(), plain.policy())));
   }

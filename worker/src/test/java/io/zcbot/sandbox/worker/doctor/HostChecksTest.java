@@ -7,8 +7,8 @@ package io.zcbot.sandbox.worker.doctor;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.zcbot.sandbox.worker.doctor.Finding.Level;
-import io.zcbot.sandbox.worker.spec.WorkspaceLimit;
 import io.zcbot.sandbox.worker.security.Row;
+import io.zcbot.sandbox.worker.spec.WorkspaceLimit;
 import java.math.BigInteger;
 import java.nio.file.Files;
 import java.nio.file.Path;

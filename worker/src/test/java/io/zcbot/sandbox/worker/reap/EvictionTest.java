@@ -9,10 +9,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.zcbot.sandbox.events.Failed;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
+import io.zcbot.sandbox.worker.security.Row;
 import io.zcbot.sandbox.worker.testkit.InAWorld;
 import io.zcbot.sandbox.worker.testkit.World;
 import java.time.Duration;
-import io.zcbot.sandbox.worker.security.Row;
 import org.junit.jupiter.api.Test;
 
 class EvictionTest extends InAWorld {

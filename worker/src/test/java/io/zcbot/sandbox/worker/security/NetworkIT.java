@@ -282,7 +282,9 @@ class NetworkIT extends Attacks {
 
     takeRulesAway();
     sandboxes.prepare();
-    assertThat(lab.onHost("nft", "list", "tables")).as("unwatched").doesNotContain("table inet " + table());
+    assertThat(lab.onHost("nft", "list", "tables"))
+        .as("unwatched")
+        .doesNotContain("table inet " + table());
     sandboxes.checkFirewall();
     refused(lab.sandbox.id(), to(metadata, Elsewhere.PORT), RESET);
   }
@@ -293,12 +295,7 @@ class NetworkIT extends Attacks {
 
   private String table() {
     String id =
-        lab.fixture
-            .docker
-            .inspectNetworkCmd()
-            .withNetworkId(lab.fixture.network)
-            .exec()
-            .getId();
+        lab.fixture.docker.inspectNetworkCmd().withNetworkId(lab.fixture.network).exec().getId();
     return "zcbot_br_" + id.substring(0, 12);
   }
 
@@ -308,7 +305,8 @@ class NetworkIT extends Attacks {
   void readyIsNotSaidBeforeTheFirewallIsInForce() throws Exception {
     applies(27);
     String slow =
-        lab.image("ENTRYPOINT [\"bash\", \"-c\", \"sleep 3; exec /usr/local/sbin/zcbot-init \\\"$@\\\"\", \"slow\"]");
+        lab.image(
+            "ENTRYPOINT [\"bash\", \"-c\", \"sleep 3; exec /usr/local/sbin/zcbot-init \\\"$@\\\"\", \"slow\"]");
     UserId user = EngineFixture.user();
     String id = lab.fixture.create(lab.withImage(slow), user);
     String address = elsewhere.privates().getFirst();

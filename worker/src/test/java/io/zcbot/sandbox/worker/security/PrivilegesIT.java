@@ -116,7 +116,8 @@ class PrivilegesIT extends Attacks {
     assertThat(said(lab.sandbox.id(), SURROUNDINGS)).isEmpty();
     assertThat(ran(lab.sandbox, SURROUNDINGS)).isEmpty();
 
-    String control = lab.control(command -> command.withEnv("ZCBOT_PG_IPS=203.0.113.7"), lab.sandbox);
+    String control =
+        lab.control(command -> command.withEnv("ZCBOT_PG_IPS=203.0.113.7"), lab.sandbox);
     assertThat(said(control, SURROUNDINGS)).contains("203.0.113.7");
   }
 

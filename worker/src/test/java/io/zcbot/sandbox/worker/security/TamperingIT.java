@@ -91,7 +91,8 @@ class TamperingIT extends Attacks {
         new Weakness(
             "another work directory", command -> command.withWorkingDir("/proc/self/fd/8")),
         new Weakness(
-            "an emptied block list", command -> command.withCmd("ZCBOT_FIREWALL=host", "ZCBOT_PG_IPS=")));
+            "an emptied block list",
+            command -> command.withCmd("ZCBOT_FIREWALL=host", "ZCBOT_PG_IPS=")));
   }
 
   private boolean isAsSpecified(Started sandbox, String nameOrId) throws Exception {

@@ -144,7 +144,10 @@ public final class ContainerCreation {
             .withNanoCPUs(Math.round(spec.limits().cpus() * 1e9))
             // rather a sandbox than the engine, when the host runs out of memory
             .withOomScoreAdj(500)
-            .withUlimits(List.of(new Ulimit("nofile", 4096L, ResourceLimits.MOST_OPEN_FILES), new Ulimit("core", 0L, 0L)))
+            .withUlimits(
+                List.of(
+                    new Ulimit("nofile", 4096L, ResourceLimits.MOST_OPEN_FILES),
+                    new Ulimit("core", 0L, 0L)))
             .withRestartPolicy(RestartPolicy.noRestart())
             // the runner takes the place of init, and reaps
             .withInit(false)

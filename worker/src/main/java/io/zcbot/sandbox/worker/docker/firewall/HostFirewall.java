@@ -13,7 +13,6 @@ import io.zcbot.sandbox.worker.docker.host.Bridge;
 import io.zcbot.sandbox.worker.docker.host.EngineFacts;
 import io.zcbot.sandbox.worker.docker.host.ImagePull;
 import io.zcbot.sandbox.worker.docker.host.SandboxNetwork;
-import io.zcbot.sandbox.worker.docker.init.FailureCode;
 import io.zcbot.sandbox.worker.docker.init.InitOutput.Verdict;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.engine.EngineException.Kind;
@@ -39,8 +38,8 @@ import org.slf4j.LoggerFactory;
  * created.
  *
  * <p>Who asks only compares a timestamp. That the rules hold at this very moment is proved by a
- * sandbox's init from inside, before it says that it is ready; for sandboxes that are ready already,
- * a {@link RulesWatch} tells of changes.
+ * sandbox's init from inside, before it says that it is ready; for sandboxes that are ready
+ * already, a {@link RulesWatch} tells of changes.
  */
 public final class HostFirewall {
   private static final Logger log = LoggerFactory.getLogger(HostFirewall.class);
@@ -215,38 +214,18 @@ public final class HostFirewall {
   }
 
   /**
-   * Watches the rules that were set last until they are others.
+   * Watches the rules that were set last.
    *
-   * @return whether they are; else other ones have been set, or none yet
-   * @throws EngineException if they can't be watched
+   * @return what the helper said when it ended; null if other rules have been set, or none yet
    */
-  boolean watch() throws EngineException {
+  @Nullable Verdict watch() throws EngineException {
     List<String> watched = environment;
-    if (watched == null) {
-      return false;
-    }
-    Verdict end =
-        helper.watch(
+    return watched == null
+        ? null
+        : helper.watch(
             new FirewallHelper.Job.WatchRules(watched),
             EngineFacts.read(calls),
             () -> !watched.equals(environment));
-    if (end == null) {
-      return false;
-    }
-    if (end instanceof Verdict.Failed failed && failed.code() == FailureCode.RULES) {
-      return true;
-    }
-    throw EngineErrors.exception(
-        Kind.UNPROTECTED,
-        Operation.FIREWALL,
-        "the helper container that watches the rules ended: "
-            + switch (end) {
-              case Verdict.Failed failed -> EngineErrors.clean(failed.reason());
-              case Verdict.Silent silent -> EngineErrors.clean(silent.last());
-              case Verdict.Ready _, Verdict.SlotReady _ -> "it behaves like a sandbox";
-            },
-        "build the image from sandbox-image/firewall.Dockerfile of this worker's version",
-        null);
   }
 
   /** Whether there are rules on the host at all. */

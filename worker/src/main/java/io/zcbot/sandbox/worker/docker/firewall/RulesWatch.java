@@ -4,7 +4,12 @@
  */
 package io.zcbot.sandbox.worker.docker.firewall;
 
+import io.zcbot.sandbox.worker.docker.api.EngineErrors;
+import io.zcbot.sandbox.worker.docker.api.Operation;
+import io.zcbot.sandbox.worker.docker.init.FailureCode;
+import io.zcbot.sandbox.worker.docker.init.InitOutput.Verdict;
 import io.zcbot.sandbox.worker.engine.EngineException;
+import io.zcbot.sandbox.worker.engine.EngineException.Kind;
 import java.time.Duration;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
@@ -42,7 +47,9 @@ public final class RulesWatch implements AutoCloseable {
     Duration pause = PAUSE;
     while (closed.getCount() > 0) {
       try {
-        if (firewall.watch()) {
+        Verdict end = firewall.watch();
+        if (end != null) {
+          requireChange(end);
           firewall.doubt();
           firewall.check();
         }
@@ -55,7 +62,10 @@ public final class RulesWatch implements AutoCloseable {
             "The host's firewall is not watched for {} s; it is checked all the same: {}",
             pause.toSeconds(),
             e.getMessage());
-        pause = pause.multipliedBy(2).compareTo(LONGEST_PAUSE) < 0 ? pause.multipliedBy(2) : LONGEST_PAUSE;
+        pause =
+            pause.multipliedBy(2).compareTo(LONGEST_PAUSE) < 0
+                ? pause.multipliedBy(2)
+                : LONGEST_PAUSE;
       }
       try {
         if (closed.await(pause.toNanos(), TimeUnit.NANOSECONDS)) {
@@ -64,6 +74,25 @@ public final class RulesWatch implements AutoCloseable {
       } catch (InterruptedException _) {
         return;
       }
+    }
+  }
+
+  /** Throws if the helper ended for another reason. */
+  private static void requireChange(Verdict end) throws EngineException {
+    String said =
+        switch (end) {
+          case Verdict.Failed failed ->
+              failed.code() == FailureCode.RULES ? null : EngineErrors.clean(failed.reason());
+          case Verdict.Silent silent -> EngineErrors.clean(silent.last());
+          case Verdict.Ready _, Verdict.SlotReady _ -> "it behaves like a sandbox";
+        };
+    if (said != null) {
+      throw EngineErrors.exception(
+          Kind.UNPROTECTED,
+          Operation.FIREWALL,
+          "the helper container that watches the rules ended: " + said,
+          "build the image from sandbox-image/firewall.Dockerfile of this worker's version",
+          null);
     }
   }
 

@@ -44,11 +44,7 @@ public final class ImagePull {
    * @param advice what to do if there is none
    */
   public ImagePull(
-      EngineCalls calls,
-      String image,
-      String advice,
-      Duration timeout,
-      LongSupplier nanoTime) {
+      EngineCalls calls, String image, String advice, Duration timeout, LongSupplier nanoTime) {
     this.calls = calls;
     this.image = image;
     this.advice = advice;

@@ -32,11 +32,7 @@ public record SandboxGround(
    * @param layers by the digests of what is in them
    */
   public record Image(
-      String id,
-      boolean isSandbox,
-      boolean hasRunner,
-      boolean fromRegistry,
-      List<String> layers) {
+      String id, boolean isSandbox, boolean hasRunner, boolean fromRegistry, List<String> layers) {
     public Image {
       layers = List.copyOf(layers);
     }

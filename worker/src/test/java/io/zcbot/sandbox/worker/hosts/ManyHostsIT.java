@@ -15,7 +15,10 @@ import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.MethodOrderer;
+import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.TestMethodOrder;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.parallel.Isolated;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -31,6 +34,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 @Tag("network-namespaces")
 @Timeout(value = 5, unit = TimeUnit.MINUTES)
 @Isolated("its engines, brokers and workers take all processors")
+@TestMethodOrder(MethodOrderer.OrderAnnotation.class)
 class ManyHostsIT {
   private static final long SEED = Long.getLong("zcbot.hosts.seed", System.nanoTime() & 0xffffff);
 
@@ -73,7 +77,9 @@ class ManyHostsIT {
         field, scenario, seed(scenario), line -> System.out.printf("%-22s%s%n", scenario, line));
   }
 
+  /** The trials have begun, so other tests of brokers come after this one. */
   @ParameterizedTest
+  @Order(1)
   @ValueSource(
       strings = {
         "rolling-restart-adopt",

@@ -15,6 +15,7 @@ root=$(cd -P "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/../.." && pwd)
 setup_dir=$root/target/setup
 base_image=debian:trixie-slim
 sandbox_image=zcbot-sandbox:latest
+firewall_image=zcbot-firewall:latest
 kafka_image=zcbot-kafka:4.4.0
 oldest_kafka=4.0.2
 real_kafka_image=apache/kafka:4.4.0
@@ -287,6 +288,8 @@ build_image() { # tag, context, dockerfile, inputs...
 setup_sandbox_image() {
   setup_base_image
   build_image "$sandbox_image" sandbox-image sandbox-image/Dockerfile sandbox-image
+  build_image "$firewall_image" sandbox-image sandbox-image/firewall.Dockerfile sandbox-image/firewall.sh \
+    sandbox-image/host-firewall.sh
 }
 
 # Which Kafka the tests and compose.yaml use: the one named in ZCBOT_TEST_KAFKA_IMAGE, else the real

@@ -17,6 +17,13 @@ import org.slf4j.LoggerFactory;
  * commands. Libraries log warnings and errors only; below that they log much, including settings.
  */
 public final class Logging {
+  /**
+   * It logs an error for each record that is left for the next poll ({@code PollBudget}), and
+   * nothing else, as workers deserialize nothing.
+   */
+  private static final String DESERIALIZATION =
+      "org.apache.kafka.clients.consumer.internals.CompletedFetch";
+
   private Logging() {}
 
   public static void configure(LogConfig config) {
@@ -66,6 +73,7 @@ public final class Logging {
     // Before anybody listens: until then the level is DEBUG.
     root.setLevel(libraries);
     context.getLogger("io.zcbot").setLevel(own);
+    context.getLogger(DESERIALIZATION).setLevel(Level.OFF);
     root.addAppender(console);
   }
 }

@@ -127,7 +127,7 @@ final class TopicSettings {
     return weaknesses;
   }
 
-  private int brokers() throws TopicsException, InterruptedException {
+  int brokers() throws TopicsException, InterruptedException {
     return answer("list the brokers", AclOperation.DESCRIBE, admin.describeCluster().nodes())
         .size();
   }

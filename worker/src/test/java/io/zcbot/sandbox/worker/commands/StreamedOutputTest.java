@@ -12,6 +12,7 @@ import io.zcbot.sandbox.events.Exited;
 import io.zcbot.sandbox.events.Exited.Reason;
 import io.zcbot.sandbox.events.Output;
 import io.zcbot.sandbox.events.OutputStreamName;
+import io.zcbot.sandbox.worker.sandbox.SandboxMetrics.OutputWay;
 import io.zcbot.sandbox.worker.testkit.FakeCommandEngine;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
@@ -22,7 +23,7 @@ import org.junit.jupiter.api.Timeout;
 /** Output that is published while the command runs (I14). */
 @Timeout(60)
 class StreamedOutputTest extends InACommandWorld {
-  private static final int RECORD = 64 * 1024;
+  private static final int RECORD = 256 * 1024;
 
   private static Data bytes(int count, char what) {
     return Data.of(String.valueOf(what).repeat(count));
@@ -58,6 +59,8 @@ class StreamedOutputTest extends InACommandWorld {
     assertThat(text(OutputStreamName.STDOUT)).isEqualTo("ab");
     assertThat(text(OutputStreamName.STDERR)).isEqualTo("c");
     assertThat(world.log.getLast()).isEqualTo(exited);
+    assertThat(world.metrics.outputBytes(OutputWay.STREAMED)).isEqualTo(3);
+    assertThat(world.metrics.outputBytes(OutputWay.INLINE)).isZero();
     assertNoGaps();
   }
 
@@ -90,7 +93,7 @@ class StreamedOutputTest extends InACommandWorld {
         java.util.concurrent.locks.LockSupport.parkNanos(1_000_000);
       }
     }
-    assertThat(written).isLessThanOrEqualTo(CommandOutput.WINDOW + 512 * 1024);
+    assertThat(written).isLessThanOrEqualTo(CommandOutput.WINDOW + 2 * RECORD);
     assertThat(outputs()).isEmpty();
     world.release();
     int all = written;
@@ -104,9 +107,11 @@ class StreamedOutputTest extends InACommandWorld {
   @Test
   void whatIsBeyondTheBoundIsDiscardedAndTheCommandGoesOn() throws Exception {
     FakeCommandEngine.Command command = run(Asked.of("x").streamed().keeping(1000));
+    command.write(OutputStreamName.STDOUT, bytes(1000, 'z'));
+    assertThat(command.discards).as("it may have ended there").isFalse();
     for (int i = 0; i < 1000; i++) {
-      until(() -> command.credit.get() >= 1000);
       command.write(OutputStreamName.STDOUT, bytes(1000, 'z'));
+      assertThat(command.discards).isTrue();
     }
     command.exit(0);
     Exited exited = answer("x");

@@ -18,6 +18,7 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.MethodOrderer;
 import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestMethodOrder;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.parallel.Isolated;
@@ -95,5 +96,14 @@ class ManyHostsIT {
     assertThat(trial.violations())
         .as("repeat with bin/soak --scenario %s --seed %d", scenario, seed(scenario))
         .isEmpty();
+  }
+
+  @Test
+  void pollsAreBoundedWhateverTheNumberOfBrokersAndRecords() throws Exception {
+    PollBounds bounds = new PollBounds(Field.shared().brokers());
+    bounds.aPollIsBoundedInWhatItsRecordsHoldOnceDecompressed();
+    bounds.withoutTheBoundAPollHoldsWhatAllPartitionsHold();
+    bounds.brokersShareWhatWaitsInAConsumer();
+    bounds.aBrokerIsNotAskedAgainWhileItsAnswerWaits();
   }
 }

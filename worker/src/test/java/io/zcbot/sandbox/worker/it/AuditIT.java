@@ -144,7 +144,7 @@ class AuditIT {
   private void ready(UserId user, double t, String ensure, String container) throws Exception {
     send(
         new Ready(
-            EventIds.ready(ensure, container),
+            EventIds.ready(user, ensure, container),
             user,
             ensure,
             at(t),
@@ -156,7 +156,7 @@ class AuditIT {
 
   private Reaped reaped(UserId user, double t, String container) {
     return new Reaped(
-        EventIds.reaped(container),
+        EventIds.reaped(user, container),
         user,
         at(t),
         new ContainerRef("zcbot-sandbox-" + user, container, "h1", "w1"),

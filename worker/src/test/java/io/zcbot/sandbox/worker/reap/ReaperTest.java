@@ -12,6 +12,7 @@ import io.zcbot.sandbox.worker.testkit.EngineFaults;
 import io.zcbot.sandbox.worker.testkit.InAWorld;
 import io.zcbot.sandbox.worker.testkit.World;
 import java.time.Duration;
+import io.zcbot.sandbox.worker.security.Row;
 import org.junit.jupiter.api.Test;
 
 class ReaperTest extends InAWorld {
@@ -88,6 +89,7 @@ class ReaperTest extends InAWorld {
     assertThat(world.engine.everything()).isEmpty();
   }
 
+  @Row(56)
   @Test
   void theMaximumLifetimeEndsEvenABusySandbox() throws Exception {
     world = new World(root, 2, Duration.ofHours(1));

@@ -27,7 +27,19 @@ enum Mutation {
   NO_LIVE_ENTRY(7),
   /** They are not removed from it. */
   ENTRY_STAYS(1),
-  ANNOUNCE_BEFORE_THE_KILL(1);
+  ANNOUNCE_BEFORE_THE_KILL(1),
+  /** Commands are started while their entry in the command table is on its way. */
+  START_BEFORE_THE_ENTRY(1),
+  /** Execs are done, and so committed, before their command is entered. */
+  COMMIT_BEFORE_THE_ENTRY(1),
+  /** An entry goes with the answer, though its exec may be read again. */
+  ENTRY_GOES_WITH_THE_ANSWER(1),
+  /** What a former owner of a partition started is not looked up. */
+  TABLE_NOT_READ(1),
+  /** Execs are run while the table is being read. */
+  EXECS_BEFORE_THE_TABLE(1),
+  /** Commands are started and answered without a look at whose the partition is. */
+  NO_FENCE_FOR_COMMANDS(1);
 
   /** Of a history that was seen to show it; others do as well, but not all. */
   final long seed;

@@ -131,7 +131,7 @@ public final class SecureBroker implements AutoCloseable {
     all.put("group.consumer.min.session.timeout.ms", "5000");
     all.put("group.consumer.session.timeout.ms", "6000");
     all.put("group.consumer.min.heartbeat.interval.ms", "500");
-    all.put("group.consumer.heartbeat.interval.ms", "1000");
+    all.put("group.consumer.heartbeat.interval.ms", "500");
     all.put("num.network.threads", "2");
     all.put("num.io.threads", "4");
     all.put("background.threads", "2");

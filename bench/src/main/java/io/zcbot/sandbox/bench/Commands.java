@@ -341,6 +341,8 @@ final class Commands implements Experiment {
   }
 
   private List<String> gvisorRow(String name, String missing) {
-    return missing == null ? latencies.row(name) : List.of(name, "not measured: " + missing, "", "");
+    return missing == null
+        ? latencies.row(name)
+        : List.of(name, "not measured: " + missing, "", "");
   }
 }

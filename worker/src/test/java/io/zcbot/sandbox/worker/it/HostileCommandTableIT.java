@@ -35,6 +35,8 @@ class HostileCommandTableIT {
   @BeforeEach
   void deploy() throws Exception {
     deployment = new Deployment().with("ZCBOT_RESTART", "adopt").withOps();
+    deployment.createTopics();
+    deployment.watch();
   }
 
   @AfterEach

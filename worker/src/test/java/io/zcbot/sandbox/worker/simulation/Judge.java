@@ -365,6 +365,7 @@ final class Judge {
   private boolean isKnownLimit(String found) {
     return wasFrozen && found.contains(" was announced ready ")
         || isOfMisplacedActivity(found)
+        || commands.isOfLateEntry(found)
         || wasAdopted && USED_BY_A_COMMAND.matcher(found).find();
   }
 

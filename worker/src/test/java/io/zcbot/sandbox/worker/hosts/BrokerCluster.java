@@ -130,8 +130,7 @@ final class BrokerCluster implements AutoCloseable {
     all.put("log.dirs", data(node).toString());
     all.put("auto.create.topics.enable", "false");
     // Everything is allowed but for what a trial denies.
-    all.put(
-        "authorizer.class.name", "org.apache.kafka.metadata.authorizer.StandardAuthorizer");
+    all.put("authorizer.class.name", "org.apache.kafka.metadata.authorizer.StandardAuthorizer");
     all.put("allow.everyone.if.no.acl.found", "true");
     all.put("principal.builder.class", ListenerPrincipals.class.getName());
     all.put("super.users", "User:CONTROLLER");

@@ -63,14 +63,22 @@ final class Hostility {
       String bootstrapServers, String compression, int batch) {
     return new KafkaProducer<>(
         Map.of(
-            "bootstrap.servers", bootstrapServers,
-            "compression.type", compression,
-            "batch.size", batch,
-            "linger.ms", "50",
-            "max.request.size", 40 << 20,
-            "buffer.memory", 48 << 20,
-            "delivery.timeout.ms", "20000",
-            "request.timeout.ms", "10000"),
+            "bootstrap.servers",
+            bootstrapServers,
+            "compression.type",
+            compression,
+            "batch.size",
+            batch,
+            "linger.ms",
+            "50",
+            "max.request.size",
+            40 << 20,
+            "buffer.memory",
+            48 << 20,
+            "delivery.timeout.ms",
+            "20000",
+            "request.timeout.ms",
+            "10000"),
         new ByteArraySerializer(),
         new ByteArraySerializer());
   }
@@ -158,8 +166,7 @@ final class Hostility {
         .incrementalAlterConfigs(
             Map.of(
                 new ConfigResource(ConfigResource.Type.TOPIC, topic(topic)),
-                List.of(
-                    new AlterConfigOp(new ConfigEntry(key, value), AlterConfigOp.OpType.SET))))
+                List.of(new AlterConfigOp(new ConfigEntry(key, value), AlterConfigOp.OpType.SET))))
         .all()
         .get(20, TimeUnit.SECONDS);
     return topic + " has " + key + "=" + value;
@@ -184,8 +191,7 @@ final class Hostility {
 
   /** Everything else stays allowed. */
   void deny(Permission permission) throws Exception {
-    ResourcePattern on =
-        new ResourcePattern(permission.type, permission.name, PatternType.LITERAL);
+    ResourcePattern on = new ResourcePattern(permission.type, permission.name, PatternType.LITERAL);
     admin
         .createAcls(
             List.of(
@@ -200,8 +206,7 @@ final class Hostility {
   }
 
   void allow(Permission permission) throws Exception {
-    ResourcePattern on =
-        new ResourcePattern(permission.type, permission.name, PatternType.LITERAL);
+    ResourcePattern on = new ResourcePattern(permission.type, permission.name, PatternType.LITERAL);
     admin
         .deleteAcls(List.of(new AclBindingFilter(on.toFilter(), AccessControlEntryFilter.ANY)))
         .all()

@@ -62,12 +62,18 @@ final class PollBounds {
     try (KafkaProducer<byte[], byte[]> producer =
         new KafkaProducer<>(
             Map.of(
-                "bootstrap.servers", brokers.bootstrapServers(),
-                "compression.type", compression,
-                "batch.size", batch,
-                "max.request.size", 64 << 20,
-                "buffer.memory", 64 << 20,
-                "linger.ms", 500),
+                "bootstrap.servers",
+                brokers.bootstrapServers(),
+                "compression.type",
+                compression,
+                "batch.size",
+                batch,
+                "max.request.size",
+                64 << 20,
+                "buffer.memory",
+                64 << 20,
+                "linger.ms",
+                500),
             new ByteArraySerializer(),
             new ByteArraySerializer())) {
       byte[] value = new byte[size];
@@ -124,7 +130,8 @@ final class PollBounds {
       left -= records.count();
       largest = Math.max(largest, size(records));
       for (ConsumerRecord<byte[], byte[]> record : records) {
-        assertThat((int) record.key()[0]).isEqualTo(next.merge(record.partition(), 1, Integer::sum) - 1);
+        assertThat((int) record.key()[0])
+            .isEqualTo(next.merge(record.partition(), 1, Integer::sum) - 1);
       }
     }
     return largest;

@@ -50,8 +50,7 @@ final class CommandAgents {
   private void exec(UserId user) {
     String id = "x" + simulation.id();
     boolean reads = random.nextInt(3) == 0;
-    int partition =
-        random.nextInt(12) == 0 ? random.nextInt(4) : simulation.home(Topic.EXEC, user);
+    int partition = random.nextInt(12) == 0 ? random.nextInt(4) : simulation.home(Topic.EXEC, user);
     simulation.tell("exec " + id + " of " + user + " in " + partition);
     Instant expires =
         random.nextInt(10) == 0 ? simulation.now().plusMillis(random.nextInt(4000)) : null;
@@ -62,8 +61,7 @@ final class CommandAgents {
             simulation.now(),
             "agent",
             expires,
-            new Exec.Program.Command(
-                reads ? List.of(id, SimulatedCommands.READS) : List.of(id)),
+            new Exec.Program.Command(reads ? List.of(id, SimulatedCommands.READS) : List.of(id)),
             Data.EMPTY,
             reads,
             Map.of(),

@@ -195,9 +195,7 @@ public final class Mutations {
     return is(Mutation.TABLE_NOT_READ) ? Map.of() : reader.read(partitions);
   }
 
-  @InPlaceOf(
-      owner = "io.zcbot.sandbox.worker.intake.CommandPartitions$Followed",
-      name = "mayBegin")
+  @InPlaceOf(owner = "io.zcbot.sandbox.worker.intake.CommandPartitions$Followed", name = "mayBegin")
   public static boolean mayBegin(Object followed) {
     return is(Mutation.EXECS_BEFORE_THE_TABLE)
         ? ((Holdings.Holding) field(followed, "holding")).state().mayBegin()

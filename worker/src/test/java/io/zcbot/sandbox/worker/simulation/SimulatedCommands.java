@@ -202,9 +202,7 @@ final class SimulatedCommands implements CommandEngine {
       channel.tell(observer::started);
       channel.tell(() -> observer.inputWanted(1 << 20));
       machine.outside().after(pause(30), this::step);
-      machine
-          .outside()
-          .after(request.timeout(), () -> end(new CommandEnd.Killed(true, 0, null)));
+      machine.outside().after(request.timeout(), () -> end(new CommandEnd.Killed(true, 0, null)));
     }
 
     private Duration pause(int mostMillis) {

@@ -89,6 +89,7 @@ class TopicAdminIT {
     assertThat(setting(prefix + "exec", "message.timestamp.type")).isEqualTo("LogAppendTime");
     assertThat(setting(prefix + "commands", "cleanup.policy")).isEqualTo("compact");
     assertThat(setting(prefix + "commands", "segment.bytes")).isEqualTo("8388608");
+    assertThat(setting(prefix + "live", "max.compaction.lag.ms")).isEqualTo("3600000");
     assertThat(setting(prefix + "ready", "message.timestamp.type")).isEqualTo("CreateTime");
     assertThat(setting(prefix + "dead-letter", "max.message.bytes")).isEqualTo("2097152");
 

@@ -183,8 +183,7 @@ class RunnerProtocolIT {
   void whatIsDiscardedIsNotSentAndHoldsUpNothing() throws Exception {
     String flood = "head -c %sM /dev/zero; head -c 5M /dev/zero >&2; exit 3";
     for (Start start :
-        List.of(
-            Start.bash(flood.formatted(100)), Start.bash(flood.formatted(5)).inTerminal())) {
+        List.of(Start.bash(flood.formatted(100)), Start.bash(flood.formatted(5)).inTerminal())) {
       RunnerCommandView command = runner.start(start.credit(1000)).awaitBytes(1000);
       command.discard().allow(1 << 20);
       assertEnd(command, EXITED, 3);
@@ -208,12 +207,15 @@ class RunnerProtocolIT {
     assertEnd(ended.discard(), EXITED, 0);
     assertThat(ended.bytes()).isZero();
     RunnerCommandView background =
-        runner.start(Start.bash("(sleep 0.3; echo late; echo alive >/tmp/alive) & yes | head -1000"));
+        runner.start(
+            Start.bash("(sleep 0.3; echo late; echo alive >/tmp/alive) & yes | head -1000"));
     assertEnd(background.discard(), EXITED, 0);
     assertThat(runner.look("sleep 0.6; cat /tmp/alive")).isEqualTo("alive");
   }
 
-  /** A worker that reads nothing holds up those that it waits for, and not those that it does not. */
+  /**
+   * A worker that reads nothing holds up those that it waits for, and not those that it does not.
+   */
   @Test
   void whatIsDiscardedNeedsNobodyToRead() throws Exception {
     RunnerCommandView command =
@@ -224,7 +226,10 @@ class RunnerProtocolIT {
       for (int i = 0; i < 20; i++) {
         runner.start(Start.bash("head -c 4M /dev/zero")).forgetOutput();
       }
-      assertThat(container.exec("1000:1000", "for i in {1..100}; do [[ -f /tmp/done ]] && break; sleep 0.1; done; cat /tmp/done"))
+      assertThat(
+              container.exec(
+                  "1000:1000",
+                  "for i in {1..100}; do [[ -f /tmp/done ]] && break; sleep 0.1; done; cat /tmp/done"))
           .isEqualTo("done");
     } finally {
       runner.resume();

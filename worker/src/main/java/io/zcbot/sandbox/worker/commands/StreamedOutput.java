@@ -52,7 +52,11 @@ final class StreamedOutput extends CommandOutput {
   private int extra;
   private long seq;
 
-  private record Sent(Output event, CompletableFuture<Void> acknowledged) {}
+  private record Sent(Output event, CompletableFuture<Void> acknowledged) {
+    boolean hasFailed() {
+      return acknowledged.isCompletedExceptionally();
+    }
+  }
 
   private record Chunk(OutputStreamName stream, Data data) {}
 
@@ -102,9 +106,7 @@ final class StreamedOutput extends CommandOutput {
         publish(chunk);
       }
     }
-    while (!inFlight.isEmpty()) {
-      settleFirst();
-    }
+    settle();
   }
 
   /** Waits for what is to be published next; nothing at the end. */
@@ -141,6 +143,9 @@ final class StreamedOutput extends CommandOutput {
   }
 
   private void publish(Chunk chunk) throws FencedException, InterruptedException {
+    if (inFlight.stream().anyMatch(Sent::hasFailed)) { // or the log had this one before that
+      settle();
+    }
     Output event =
         new Output(
             EventIds.output(key.user(), key.execId(), seq),
@@ -158,6 +163,13 @@ final class StreamedOutput extends CommandOutput {
       widen();
     }
     while (!inFlight.isEmpty() && inFlight.getFirst().acknowledged().isDone()) {
+      settleFirst();
+    }
+  }
+
+  /** Waits for all records. */
+  private void settle() throws FencedException, InterruptedException {
+    while (!inFlight.isEmpty()) {
       settleFirst();
     }
   }

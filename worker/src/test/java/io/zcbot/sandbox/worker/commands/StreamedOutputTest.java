@@ -16,6 +16,8 @@ import io.zcbot.sandbox.worker.sandbox.SandboxMetrics.OutputWay;
 import io.zcbot.sandbox.worker.testkit.FakeCommandEngine;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -133,6 +135,28 @@ class StreamedOutputTest extends InACommandWorld {
     answer("x");
     assertThat(text(OutputStreamName.STDOUT)).isEqualTo("abc");
     until(() -> command.credit.get() > 0);
+    assertNoGaps();
+  }
+
+  /** A reader takes what comes with a higher number for a gap. */
+  @Test
+  void nothingOvertakesAnOutputThatFailed() throws Exception {
+    AtomicBoolean failed = new AtomicBoolean();
+    world.heldUp = event -> event instanceof Output output && output.seq() == 0;
+    world.failsOnce =
+        event -> event instanceof Output output && output.seq() == 1 && !failed.getAndSet(true);
+    FakeCommandEngine.Command command = run(Asked.of("x").streamed());
+    while (!failed.get()) { // the first is not collected
+      command.write("a");
+      until(() -> failed.get() || command.credit.get() > 0);
+      TimeUnit.MILLISECONDS.sleep(10);
+    }
+    command.write("b");
+    TimeUnit.MILLISECONDS.sleep(50);
+    world.release();
+    command.exit(0);
+    answer("x");
+    assertThat(text(OutputStreamName.STDOUT)).matches("a+b");
     assertNoGaps();
   }
 

@@ -44,7 +44,11 @@ class ImagesIT {
   private static final String WORKER_BASE = "zcbot-worker-base:latest";
 
   private static final List<String> PROGRAMS =
-      List.of("usr/bin/bash", "bin/bash", "usr/lib/x86_64-linux-gnu/libc.so.6");
+      List.of(
+          "usr/bin/bash",
+          "bin/bash",
+          "usr/lib/x86_64-linux-gnu/libc.so.6",
+          "lib/x86_64-linux-gnu/libc.so.6");
 
   @TempDir Path directory;
   private EngineFixture fixture;

@@ -14,6 +14,7 @@ import io.zcbot.sandbox.worker.docker.EngineFixture.Started;
 import io.zcbot.sandbox.worker.docker.command.Trial;
 import io.zcbot.sandbox.worker.engine.CommandChannel;
 import io.zcbot.sandbox.worker.engine.CommandEnd;
+import io.zcbot.sandbox.worker.engine.CommandEngine;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -231,7 +232,13 @@ class CommandChannelIT extends Attacks {
   @Row(51)
   @Test
   void noCommandKeepsTheEngineBusyThroughTheFirstProcess() throws Exception {
-    String control = lab.exposed(_ -> {});
+    String control =
+        lab.control(
+            command -> {
+              lab.onHostsKernel(command.getHostConfig());
+              command.withUser("1000:1000");
+            },
+            lab.sandbox);
     succeeds(control, "1000:1000", FLOOD.replace("1000 ", "100 "));
     Started sandbox = lab.fresh();
     if (profile.ownKernel()) {
@@ -254,16 +261,23 @@ class CommandChannelIT extends Attacks {
 
   /** gVisor gives a command what belongs to a process of its own uid. */
   private void theWorkerTakesItSlowly(Started sandbox) throws Exception {
-    try (CommandChannel channel = open(sandbox)) {
+    CommandEngine commands = lab.fixture.engine.commands(lab.spec, false);
+    try (CommandChannel channel = commands.open(sandbox.id())) {
       assertThat(Trial.bash(channel, "echo fine").said()).isEqualTo("fine");
       long begun = System.nanoTime();
       String said = lab.fixture.bash(sandbox.id(), FLOOD + "; echo stopped").output();
       assertThat(said).contains("stopped").doesNotContain("1000+0 records out");
       assertThat(Duration.ofNanos(System.nanoTime() - begun)).isGreaterThan(Duration.ofSeconds(2));
     }
-    try (CommandChannel again = open(sandbox)) {
+    try (CommandChannel again = commands.open(sandbox.id())) {
       assertThat(Trial.bash(again, "echo fine").said()).isEqualTo("fine");
     }
+    long begun = System.nanoTime();
+    lab.fixture.engine.kill(sandbox.id());
+    lab.fixture.engine.remove(sandbox.id());
+    assertThat(Duration.ofNanos(System.nanoTime() - begun))
+        .as("its end waits for nobody who reads slowly")
+        .isLessThan(Duration.ofSeconds(20));
   }
 
   /** What it says would not be the runner's, whatever it writes. */

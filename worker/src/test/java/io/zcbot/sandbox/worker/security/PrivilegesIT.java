@@ -108,7 +108,7 @@ class PrivilegesIT extends Attacks {
   /** Variables and arguments of every process that a command can look at. */
   private static final String SURROUNDINGS =
       "{ env; cat /proc/[0-9]*/environ /proc/[0-9]*/cmdline 2>/dev/null; } | tr '\\0' '\\n'"
-          + " | grep -E 'ZCBOT|203\\.0\\.113\\.7|198\\.51\\.100\\.0' | grep -v grep || true";
+          + " | grep -E '[Z]CBOT|203[.]0[.]113[.]7|198[.]51[.]100[.]0' || true";
 
   @Row(58)
   @Test

@@ -24,6 +24,11 @@ final class OpenInput extends InputStream {
   }
 
   @Override
+  public int read(byte[] buffer, int offset, int length) throws InterruptedIOException {
+    return length == 0 ? 0 : read();
+  }
+
+  @Override
   public void close() {
     closed.countDown();
   }

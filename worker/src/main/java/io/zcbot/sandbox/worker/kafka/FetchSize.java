@@ -44,7 +44,7 @@ public final class FetchSize {
         ? "the cluster has "
             + count
             + " brokers by now, which can send each consumer of this worker "
-            + ((long) asked * count >> 20)
+            + (((long) asked * count) >> 20)
             + " MiB at once instead of "
             + (BUDGET >> 20)
             + " MiB: restart the worker, which goes by the number of brokers at its start"

@@ -40,7 +40,7 @@ final class CommandAgents {
       String id = simulation.id();
       simulation.tell("release " + id + " of " + user);
       simulation.put(
-          new Release(id, user, simulation.now(), "agent", null),
+          new Release(id, user, simulation.now(), "agent", null, null),
           simulation.home(Topic.RELEASE, user));
     } else {
       input();

@@ -190,7 +190,7 @@ public final class Mutations {
   }
 
   @InPlaceOf(owner = "io.zcbot.sandbox.worker.kafka.CommandTableReader", name = "read")
-  public static Map<Integer, List<CommandEntry>> read(
+  public static Map<Integer, CommandTableReader.Part> read(
       CommandTableReader reader, Collection<Integer> partitions) {
     return is(Mutation.TABLE_NOT_READ) ? Map.of() : reader.read(partitions);
   }

@@ -183,6 +183,7 @@ final class SimulatedCommands implements CommandEngine {
     private int writes;
     private int credit;
     private boolean inputEnded;
+    private boolean discarded;
     private boolean over;
     private boolean endTold;
 
@@ -224,7 +225,9 @@ final class SimulatedCommands implements CommandEngine {
 
     private void write() {
       String text = (id + ":" + writes + " ").repeat(1 + machine.random().nextInt(200));
-      if (text.length() <= credit) {
+      if (discarded) {
+        writes--;
+      } else if (text.length() <= credit) {
         credit -= text.length();
         writes--;
         judge.wrote(id, text);
@@ -281,6 +284,11 @@ final class SimulatedCommands implements CommandEngine {
     @Override
     public void allowOutput(int bytes) {
       credit += bytes;
+    }
+
+    @Override
+    public void discardOutput() {
+      discarded = true;
     }
   }
 }

@@ -22,11 +22,6 @@ import org.jspecify.annotations.Nullable;
  * size. A record with neither a key nor a value is not seen here, and not counted.
  */
 final class PollBudget implements Deserializer<byte[]> {
-  // It goes no farther than the client, which asks it for nothing.
-  @SuppressWarnings("StaticAssignmentOfThrowable")
-  private static final SerializationException FULL =
-      new SerializationException("left for the next poll");
-
   private final long most;
   private long spent;
   private int records;
@@ -46,13 +41,13 @@ final class PollBudget implements Deserializer<byte[]> {
   }
 
   @Override
-  @SuppressWarnings("ReferenceEquality") // another record may have equal headers
+  @SuppressWarnings("ReferenceEquality") // those of another record may be equal
   public byte[] deserialize(String topic, Headers headers, ByteBuffer data) {
     boolean isNew = headers != last;
     long more = data.remaining() + (isNew ? size(headers) : 0);
     boolean isFirst = records == 0 || (records == 1 && !isNew);
     if (!isFirst && spent + more > most) {
-      throw FULL;
+      throw new SerializationException("left for the next poll");
     }
     if (isNew) {
       records++;

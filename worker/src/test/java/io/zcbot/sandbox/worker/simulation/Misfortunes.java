@@ -104,7 +104,12 @@ final class Misfortunes {
   }
 
   private String what() {
-    return switch (random.nextInt(10)) {
+    int drawn = random.nextInt(10);
+    return Mutations.active.away == null ? what(drawn) : Mutations.active.away;
+  }
+
+  private static String what(int drawn) {
+    return switch (drawn) {
       case 0, 1 -> ModelBroker.COORDINATOR;
       case 2 -> ModelBroker.PRODUCE;
       case 3 -> ModelBroker.name(Topic.ENSURE);

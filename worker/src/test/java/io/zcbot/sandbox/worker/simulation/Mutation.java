@@ -4,6 +4,9 @@
  */
 package io.zcbot.sandbox.worker.simulation;
 
+import io.zcbot.sandbox.events.Topic;
+import org.jspecify.annotations.Nullable;
+
 /** A precaution of the worker's that a simulation can leave out. */
 enum Mutation {
   NONE(1),
@@ -19,7 +22,7 @@ enum Mutation {
   ACT_ON_LATE_READ(139),
   FORWARD_TWICE(21),
   /** Activity counts as read when the last fetch knew of no more. */
-  TRUST_THE_LAG(1649),
+  TRUST_THE_LAG(0, ModelBroker.name(Topic.ACTIVITY)),
   SAY_NOTHING_OF_LOST_HOSTS(2),
   /** What others announced lost goes on running. */
   KEEP_WHAT_IS_ANOTHERS(34),
@@ -41,10 +44,18 @@ enum Mutation {
   /** Commands are started and answered without a look at whose the partition is. */
   NO_FENCE_FOR_COMMANDS(2);
 
-  /** Of a history that was seen to show it; others do as well, but not all. */
+  /** Of a history that was seen to show it; others do as well, but not all. 0 if none was yet. */
   final long seed;
 
+  /** What is away whenever something is; null if that is drawn. Few histories show it otherwise. */
+  final @Nullable String away;
+
   Mutation(long seed) {
+    this(seed, null);
+  }
+
+  Mutation(long seed, @Nullable String away) {
     this.seed = seed;
+    this.away = away;
   }
 }

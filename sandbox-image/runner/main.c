@@ -134,6 +134,7 @@ _Noreturn static void serve(int signals, int wake) {
     }
     reset_timers(now);
     commands_timers(now);
+    output_drop(now);
     output_send(now);
   }
 }
@@ -230,7 +231,7 @@ int main(int count, char **arguments) {
   }
   (void)!chdir("/");
   tree_init();
-  leftovers_init();
+  drop_init();
   commands_init(wake);
   serve(signals, wake);
 }

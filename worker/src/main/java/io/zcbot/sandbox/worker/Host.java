@@ -91,7 +91,9 @@ record Host(
         "check the topics",
         () -> {
           try (Admin admin = kafka.admin()) {
-            return new TopicAdmin(admin, config).verifyOrCreate();
+            TopicAdmin topics = new TopicAdmin(admin, config);
+            kafka.fetchSize().brokers(topics.brokers());
+            return topics.verifyOrCreate();
           }
         },
         e -> e instanceof TopicsException refused && !refused.isFinal());

@@ -11,6 +11,7 @@ import io.zcbot.sandbox.events.OutputStreamName;
 import io.zcbot.sandbox.worker.sandbox.EventSink;
 import io.zcbot.sandbox.worker.sandbox.Fence;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
+import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import java.time.Duration;
 import java.util.ArrayDeque;
@@ -43,6 +44,7 @@ final class StreamedOutput extends CommandOutput {
   private final EventSink sink;
   private final Fence fence;
   private final Time time;
+  private final SandboxMetrics metrics;
   private final StreamQueues pending = new StreamQueues();
   private final ArrayDeque<Sent> inFlight = new ArrayDeque<>();
   private OutputStreamName first = OutputStreamName.STDOUT;
@@ -64,13 +66,15 @@ final class StreamedOutput extends CommandOutput {
       MemoryBudget.Share budget,
       EventSink sink,
       Fence fence,
-      Time time) {
+      Time time,
+      SandboxMetrics metrics) {
     super(bound);
     this.key = key;
     this.budget = budget;
     this.sink = sink;
     this.fence = fence;
     this.time = time;
+    this.metrics = metrics;
   }
 
   @Override
@@ -202,6 +206,7 @@ final class StreamedOutput extends CommandOutput {
   }
 
   private void acknowledged(int bytes) {
+    metrics.outputPublished(SandboxMetrics.OutputWay.STREAMED, bytes);
     int back;
     lock.lock();
     try {

@@ -12,6 +12,7 @@ import io.zcbot.sandbox.events.Exited;
 import io.zcbot.sandbox.events.Exited.Reason;
 import io.zcbot.sandbox.events.Output;
 import io.zcbot.sandbox.events.OutputStreamName;
+import io.zcbot.sandbox.worker.sandbox.SandboxMetrics.OutputWay;
 import io.zcbot.sandbox.worker.testkit.FakeCommandEngine;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
@@ -60,6 +61,8 @@ class StreamedOutputTest extends InACommandWorld {
     assertThat(text(OutputStreamName.STDOUT)).isEqualTo("ab");
     assertThat(text(OutputStreamName.STDERR)).isEqualTo("c");
     assertThat(world.log.getLast()).isEqualTo(exited);
+    assertThat(world.metrics.outputBytes(OutputWay.STREAMED)).isEqualTo(3);
+    assertThat(world.metrics.outputBytes(OutputWay.INLINE)).isZero();
     assertNoGaps();
   }
 

@@ -71,6 +71,8 @@ final class RunnerChannel implements CommandChannel, RunnerCommand.Runner {
 
   /**
    * Reads what the engine sends of the runner's output until that ends, and tells the observers.
+   *
+   * @return whether a first process said what no runner says; the connection is open then
    */
   boolean read(InputStream body) {
     unsent.awaitReader();
@@ -94,6 +96,10 @@ final class RunnerChannel implements CommandChannel, RunnerCommand.Runner {
       if (hello.isDone()) {
         onNonsense.accept(why);
       }
+      if (operation == Operation.ATTACH) {
+        breakOff(why, false);
+        return true;
+      }
     } catch (IOException e) {
       why = "the connection to the runner ended: " + EngineErrors.clean(String.valueOf(e));
     } catch (RuntimeException e) {
@@ -102,7 +108,7 @@ final class RunnerChannel implements CommandChannel, RunnerCommand.Runner {
       breakOff(why);
       tellAll();
     }
-    return true;
+    return false;
   }
 
   private void on(RunnerFrame frame) throws NonsenseException {
@@ -207,8 +213,12 @@ final class RunnerChannel implements CommandChannel, RunnerCommand.Runner {
     breakOff("the worker closed the connection");
   }
 
-  /** Whoever reads it notices, and tells the commands. */
   private void breakOff(String why) {
+    breakOff(why, true);
+  }
+
+  /** Whoever reads it notices, and tells the commands. */
+  private void breakOff(String why, boolean closing) {
     InputStream open;
     synchronized (this) {
       if (broken != null) {
@@ -220,7 +230,7 @@ final class RunnerChannel implements CommandChannel, RunnerCommand.Runner {
     hello.completeExceptionally(new IOException(why));
     unsent.close();
     try {
-      if (open != null) {
+      if (open != null && closing) {
         open.close();
       }
     } catch (IOException e) {

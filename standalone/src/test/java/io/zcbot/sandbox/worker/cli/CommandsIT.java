@@ -55,10 +55,8 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
-import org.junit.jupiter.api.parallel.ResourceLock;
 
 /** The commands against a real broker; whoever answers ensures is played by the test. */
-@ResourceLock("broker")
 class CommandsIT {
   @TempDir private static Path data;
   private static EmbeddedBroker broker;
@@ -564,9 +562,11 @@ class CommandsIT {
       log.publish(new Activity("a", user, Instant.EPOCH, null));
       Instant now = Instant.now();
       // By the brokers' clock, whatever the activity says of itself.
-      assertThat(Optional.ofNullable(LastUses.since(log, now.minusSeconds(60)).get(user)))
+      assertThat(
+              Optional.ofNullable(
+                  KnownSandboxes.read(log, now.minusSeconds(60)).lastUsed().get(user)))
           .hasValueSatisfying(at -> assertThat(at).isAfter(now.minusSeconds(30)));
-      assertThat(LastUses.since(log, now.plusSeconds(60))).isEmpty();
+      assertThat(KnownSandboxes.read(log, now.plusSeconds(60)).lastUsed()).isEmpty();
     }
   }
 }

@@ -254,7 +254,8 @@ final class CommandRun implements Runnable {
             exec.directory(),
             timeout,
             exec.terminal(),
-            CommandOutput.WINDOW);
+            CommandOutput.WINDOW,
+            exec.stdin().length() == 0 && !exec.inputFollows());
     CommandChannel.Command running;
     try {
       running = channel.start(start, program);

@@ -48,13 +48,11 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
-import org.junit.jupiter.api.parallel.ResourceLock;
 
 /** Audit and export against a real broker. */
 @Tag("engine")
 @Tag("kafka")
 @Timeout(value = 1, unit = TimeUnit.MINUTES)
-@ResourceLock("logging")
 class AuditIT {
   private static final int PARTITIONS = 3;
 

@@ -191,7 +191,7 @@ final class Checklist {
                   "a first process that is not dumpable, or root")
               .otherwise(
                   GVISOR,
-                  "gVisor lets commands write there; the worker stays attached and reads 4 KiB a second, and the engine no faster"),
+                  "gVisor lets commands write there; the worker stays attached and reads 320 KiB a second, and the engine no faster"),
           row(
               53,
               "memory of the kernel, held by sockets: counts as the sandbox's",

@@ -39,10 +39,13 @@ public final class DockerCommands implements CommandEngine {
   /** A runner that is not stopped answers within milliseconds. */
   public static final Duration PATIENCE = Duration.ofSeconds(2);
 
-  /** What is read in a while of a first process that is not used any more. */
-  private static final int TRICKLE = 1024;
+  /**
+   * What is read in a while of a first process that is not used any more. The engine waits for it
+   * with the container's end, and so it is no less.
+   */
+  private static final int TRICKLE = 16 << 10;
 
-  private static final Duration TRICKLE_PAUSE = Duration.ofMillis(250);
+  private static final Duration TRICKLE_PAUSE = Duration.ofMillis(50);
 
   /** What the engine says of a container in which nothing can be executed under that name. */
   private static final Pattern NO_PROGRAM =

@@ -267,6 +267,20 @@ public final class FakeEngine implements Engine, SandboxEngine, SlotEngine {
   }
 
   @Override
+  public synchronized Entrance entrance(String containerId) throws EngineException {
+    EngineFaults.after(faults.before("entrance"));
+    return new Entrance() {
+      @Override
+      public void open() throws EngineException {
+        EngineFaults.after(faults.before("open"));
+      }
+
+      @Override
+      public void close() {}
+    };
+  }
+
+  @Override
   public synchronized void prepare() throws EngineException {
     EngineFaults.after(faults.before("prepare"));
   }

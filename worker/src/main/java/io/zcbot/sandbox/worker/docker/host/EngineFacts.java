@@ -81,7 +81,8 @@ public record EngineFacts(
     private static final Pattern GVISOR =
         Pattern.compile("runsc|gvisor", Pattern.CASE_INSENSITIVE);
 
-    boolean hasOwnKernel(String name) {
+    /** Whether sandboxes talk to another kernel than the host's. */
+    public boolean hasOwnKernel(String name) {
       return is(OWN_KERNEL, name);
     }
 

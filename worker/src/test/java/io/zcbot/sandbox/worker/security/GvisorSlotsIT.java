@@ -28,7 +28,6 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
-import org.junit.jupiter.api.parallel.Isolated;
 
 /** What is special about slots on gVisor: a workspace gets in by an entrance, from inside. */
 @Tag("engine")
@@ -36,10 +35,9 @@ import org.junit.jupiter.api.parallel.Isolated;
 @Tag("gvisor")
 @Timeout(180)
 @ExtendWith(GvisorEngine.OfTheRun.class)
-@Isolated("it counts the descriptors of this process")
 class GvisorSlotsIT {
-  /** A mount that each cycle leaked would be noticed after one, a descriptor after all. */
-  private static final int CYCLES = Integer.getInteger("zcbot.test.gvisor-claims", 5);
+  /** A mount that each cycle leaked would be noticed after one. */
+  private static final int CYCLES = Integer.getInteger("zcbot.test.gvisor-claims", 2);
 
   @TempDir Path root;
   private EngineFixture fixture;
@@ -84,9 +82,6 @@ class GvisorSlotsIT {
   @Test
   void manyClaimsLeakNothing() throws Exception {
     begin(1);
-    claimAndReap();
-    long descriptors = descriptors();
-
     for (int i = 0; i < CYCLES; i++) {
       claimAndReap();
     }
@@ -94,7 +89,6 @@ class GvisorSlotsIT {
     assertThat(fixture.containers()).as("the parked one").hasSize(1);
     assertThat(mounts()).hasSize(1);
     assertThat(slotDirectories()).hasSize(1);
-    assertThat(descriptors()).isLessThan(descriptors + CYCLES);
     assertThat(worker.live).isEmpty();
   }
 
@@ -103,12 +97,6 @@ class GvisorSlotsIT {
     assertThat(ready(EngineFixture.user()).outcome()).isEqualTo(Ready.Outcome.CLAIMED);
     domain.reaper().reapAll(Reaped.Reason.IDLE, _ -> true, List.of()).join();
     DomainFixture.awaitParked(domain, 1);
-  }
-
-  private static long descriptors() throws IOException {
-    try (var all = Files.list(Path.of("/proc/self/fd"))) {
-      return all.count();
-    }
   }
 
   /** A slot whose entrance ended could be claimed and would have no workspace. */

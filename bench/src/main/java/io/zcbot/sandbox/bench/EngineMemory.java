@@ -16,7 +16,7 @@ final class EngineMemory {
   private EngineMemory() {}
 
   /**
-   * By their shares of each page, without the engine's daemons.
+   * By their shares of each page.
    *
    * @param directory of the engine's, which the processes of its containers name
    */
@@ -36,9 +36,9 @@ final class EngineMemory {
   private static boolean isContainers(long pid, Path directory) {
     String command = read(pid, "cmdline").replace('\0', ' ');
     String program = command.substring(0, Math.max(0, command.indexOf(' ')));
+    String name = program.substring(program.lastIndexOf('/') + 1);
     return command.contains(directory + "/")
-        && !program.endsWith("dockerd")
-        && !program.endsWith("containerd");
+        && (name.startsWith("containerd-shim") || name.startsWith("runsc"));
   }
 
   private static long kib(long pid) {

@@ -184,9 +184,6 @@ final class Runtimes implements Experiment {
     String runc = name.formatted(RUNC);
     String gvisor = name.formatted(GVISOR);
     return List.of(
-        what,
-        from.text(runc, format),
-        from.text(gvisor, format),
-        from.ratioText(gvisor, runc));
+        what, from.text(runc, format), from.text(gvisor, format), from.ratioText(gvisor, runc));
   }
 }

@@ -45,8 +45,8 @@ final class EngineWatch {
   private final String workerId;
 
   /**
-   * Execs of runners and of slots' entrances, which are no use of a sandbox; the eldest is forgotten
-   * first.
+   * Execs of runners and of slots' entrances, which are no use of a sandbox; the eldest is
+   * forgotten first.
    */
   private final Set<String> ownExecs =
       Collections.synchronizedSet(

@@ -20,8 +20,9 @@ import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Slot directories at {@code <root>/.slots/<worker>/<slot>}, and the mounts in them. What is mounted
- * in one shows in a container whether the runtime sees mounts on a mounted directory or below it.
+ * Slot directories at {@code <root>/.slots/<worker>/<slot>}, and the mounts in them. What is
+ * mounted in one shows in a container whether the runtime sees mounts on a mounted directory or
+ * below it.
  */
 public final class MountedSlots implements SlotMounts {
   private static final Set<PosixFilePermission> LISTABLE =

@@ -71,8 +71,7 @@ class EngineChecksTest {
   }
 
   private static String runtime(@Nullable String name) {
-    return EngineChecks.of(
-            facts("28.5.0", "1.3.3", 2, HARDENED, List.of()), spec(name), LIMIT)
+    return EngineChecks.of(facts("28.5.0", "1.3.3", 2, HARDENED, List.of()), spec(name), LIMIT)
         .stream()
         .filter(finding -> finding.check().equals("runtime"))
         .findFirst()

@@ -120,8 +120,7 @@ class MountedSlotsIT {
     try (SlotMounts.Directory directory = slots.create("s1")) {
       directory.mount(ANNA);
 
-      assertThat(directory.path().resolve(SlotMounts.WORKSPACE).resolve("file"))
-          .hasContent("hers");
+      assertThat(directory.path().resolve(SlotMounts.WORKSPACE).resolve("file")).hasContent("hers");
       assertThat(mounts()).hasSize(2).last().asString().contains("nosuid", "nodev");
     }
     assertThat(slots.left()).containsExactly("s1");

@@ -83,8 +83,7 @@ final class GvisorEngine implements AutoCloseable {
   }
 
   /** Gives out the run's one, started when it is first asked for. */
-  static final class OfTheRun
-      implements BeforeAllCallback, BeforeClassTemplateInvocationCallback {
+  static final class OfTheRun implements BeforeAllCallback, BeforeClassTemplateInvocationCallback {
     private static volatile Store store;
 
     @Override

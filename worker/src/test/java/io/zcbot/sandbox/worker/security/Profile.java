@@ -21,7 +21,8 @@ enum Profile {
   /** A kernel that is not the host's, on an engine that has one. */
   GVISOR("gVisor", "gVisor", FirewallMode.HOST, false, GvisorEngine.RUNTIME),
   /** The same, made of warm slots. */
-  GVISOR_CLAIMED("gVisor, claimed", "gVisor, claimed", FirewallMode.HOST, true, GvisorEngine.RUNTIME);
+  GVISOR_CLAIMED(
+      "gVisor, claimed", "gVisor, claimed", FirewallMode.HOST, true, GvisorEngine.RUNTIME);
 
   private final String title;
   private final String column;

@@ -78,8 +78,7 @@ public record EngineFacts(
       byName = Map.copyOf(byName);
     }
 
-    private static final Pattern GVISOR =
-        Pattern.compile("runsc|gvisor", Pattern.CASE_INSENSITIVE);
+    private static final Pattern GVISOR = Pattern.compile("runsc|gvisor", Pattern.CASE_INSENSITIVE);
 
     /** Whether sandboxes talk to another kernel than the host's. */
     public boolean hasOwnKernel(String name) {

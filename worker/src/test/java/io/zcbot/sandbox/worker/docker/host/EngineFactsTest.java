@@ -88,8 +88,8 @@ class EngineFactsTest {
   @CsvSource(
       nullValues = "default",
       value = {"runc, false", "default, false", "by-path, false", "by-type, true", "runsc, false"})
-  void aRuntimeThatServesFilesItselfHasSlotsOnGvisorOnly(
-      @Nullable String runtime, boolean refused) throws Exception {
+  void aRuntimeThatServesFilesItselfHasSlotsOnGvisorOnly(@Nullable String runtime, boolean refused)
+      throws Exception {
     String problem =
         facts("name=seccomp", "/var/lib/docker")
             .slotProblem(spec(runtime, FirewallMode.HOST, new Egress.Public()));

@@ -20,7 +20,9 @@ import io.zcbot.sandbox.worker.testkit.FakeSandboxLog;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
@@ -38,6 +40,8 @@ import org.junit.jupiter.api.io.TempDir;
 class GvisorSlotsIT {
   /** A mount that each cycle leaked would be noticed after one. */
   private static final int CYCLES = Integer.getInteger("zcbot.test.gvisor-claims", 2);
+
+  private static final int CLAIMS = Integer.getInteger("zcbot.test.rounds", 3);
 
   @TempDir Path root;
   private EngineFixture fixture;
@@ -189,6 +193,37 @@ class GvisorSlotsIT {
       mount(mounts, user, slotId);
       entrance.open();
     }
+  }
+
+  /** In one run, on one engine, taking turns. */
+  @Test
+  void aClaimTakesAboutAsLongAsOnRunc() throws Exception {
+    Domain runc = worker.begin(Profile.RUNC_CLAIMED.apply(fixture.spec()), worker.mounts(), 1);
+    domain = worker.begin(spec, worker.mounts(), 1);
+    double[] onRunc = new double[CLAIMS];
+    double[] onGvisor = new double[CLAIMS];
+    for (int i = 0; i < CLAIMS; i++) {
+      DomainFixture.awaitParked(runc, 1);
+      DomainFixture.awaitParked(domain, 1);
+      onRunc[i] = claimMillis(runc);
+      onGvisor[i] = claimMillis(domain);
+    }
+    Arrays.sort(onRunc);
+    Arrays.sort(onGvisor);
+    System.out.printf(
+        Locale.ROOT,
+        "claims: runc %.1f ms, gVisor %.1f ms (medians of %d)%n",
+        onRunc[CLAIMS / 2],
+        onGvisor[CLAIMS / 2],
+        CLAIMS);
+    assertThat(onGvisor[CLAIMS / 2]).isLessThan(4 * onRunc[CLAIMS / 2] + 20);
+  }
+
+  private double claimMillis(Domain of) throws Exception {
+    long start = System.nanoTime();
+    Ready ready = (Ready) worker.ensure(of, EngineFixture.user());
+    assertThat(ready.outcome()).isEqualTo(Ready.Outcome.CLAIMED);
+    return (System.nanoTime() - start) / 1e6;
   }
 
   @Test

@@ -44,7 +44,7 @@ public interface SlotEngine {
    */
   Entrance entrance(String containerId) throws EngineException;
 
-  /** Makes sure of the network and of the host's firewall, as a create does. */
+  /** As {@link SandboxEngine#prepare}. */
   void prepare() throws EngineException;
 
   /** Gives a container another name. */

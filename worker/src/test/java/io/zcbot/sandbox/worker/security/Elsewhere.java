@@ -8,6 +8,7 @@ import com.github.dockerjava.api.command.CreateContainerCmd;
 import com.github.dockerjava.api.model.HostConfig;
 import io.zcbot.sandbox.worker.docker.EngineFixture;
 import io.zcbot.sandbox.worker.testkit.machine.Commands;
+import io.zcbot.sandbox.worker.testkit.machine.SandboxImage;
 import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.util.ArrayList;
@@ -88,7 +89,7 @@ final class Elsewhere implements AutoCloseable {
   }
 
   private String start() {
-    try (CreateContainerCmd command = fixture.docker.createContainerCmd("zcbot-sandbox:latest")) {
+    try (CreateContainerCmd command = fixture.docker.createContainerCmd(SandboxImage.NAME)) {
       String id =
           command
               .withName("zcbot-elsewhere-" + UUID.randomUUID())

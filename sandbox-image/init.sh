@@ -24,7 +24,7 @@
 #   ZCBOT_EGRESS    public, none, or the addresses or CIDRs that may be reached
 #   ZCBOT_DNS       `off` refuses port 53 everywhere
 #   ZCBOT_PG_IPS    addresses or CIDRs, IPv4 or IPv6, to refuse in any case
-#   ZCBOT_SLOT      set in a warm slot: what is to be seen in /workspace
+#   ZCBOT_SLOT      set in a warm slot: the path at which something is to be seen
 
 set -euo pipefail
 set -f
@@ -45,12 +45,12 @@ done
 # Says that the sandbox is ready, and how, then runs commands or waits for its end.
 #
 # A warm slot has no workspace yet. It is worth something only if mounts that the worker makes from
-# now on show in here, so it waits to see one: a directory with one entry, whose name it was told.
+# now on show in here, so it waits to see one: a directory with one entry, whose path it was told.
 idle() {
   local ready=zcbot-sandbox i
   if [[ -n ${ZCBOT_SLOT-} ]]; then
     for ((i = 0; ; i++)); do
-      [[ ! -e /workspace/$ZCBOT_SLOT ]] || break
+      [[ ! -e $ZCBOT_SLOT ]] || break
       ((i < 500)) || fail mounts 'what the worker mounts after the start does not show in the container'
       sleep 0.02
     done

@@ -13,7 +13,9 @@ import io.zcbot.sandbox.worker.docker.api.EngineCalls;
 import io.zcbot.sandbox.worker.docker.api.Lookups;
 import io.zcbot.sandbox.worker.docker.api.Operation;
 import io.zcbot.sandbox.worker.docker.api.SandboxLabels;
+import io.zcbot.sandbox.worker.docker.command.EntranceExec;
 import io.zcbot.sandbox.worker.docker.create.SandboxFactory;
+import io.zcbot.sandbox.worker.docker.create.SlotLayout;
 import io.zcbot.sandbox.worker.docker.create.SocketProbe;
 import io.zcbot.sandbox.worker.docker.firewall.HostFirewall;
 import io.zcbot.sandbox.worker.docker.firewall.RulesWatch;
@@ -137,6 +139,14 @@ public final class DockerSandboxes implements SandboxEngine, SlotEngine {
   public void startSlot(String containerId, OnceRunning onceRunning)
       throws EngineException, IOException {
     factory.startSlot(containerId, onceRunning);
+  }
+
+  @Override
+  public Entrance entrance(String containerId) throws EngineException {
+    SlotLayout layout = factory.layout();
+    return layout == SlotLayout.AT_ONCE
+        ? Entrance.OPEN
+        : EntranceExec.start(calls, containerId, layout.shows());
   }
 
   @Override

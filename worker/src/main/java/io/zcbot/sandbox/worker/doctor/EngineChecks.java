@@ -13,6 +13,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.TreeSet;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /** Judges an engine by what it reports about itself. Pure. */
@@ -104,19 +105,27 @@ public final class EngineChecks {
   }
 
   private static Finding runtime(EngineFacts facts, SandboxSpec spec) {
+    EngineFacts.Runtimes runtimes = facts.runtimes();
     String wanted = spec.runtime();
-    if (wanted == null) {
-      return Finding.ok("runtime", "the engine's default, " + facts.runtimes().defaultName());
+    String all =
+        new TreeSet<>(runtimes.byName().keySet())
+            .stream()
+                .map(name -> name + (runtimes.hasOwnKernel(name) ? " (a kernel of its own)" : ""))
+                .collect(Collectors.joining(", "));
+    if (wanted != null && !runtimes.byName().containsKey(wanted)) {
+      return Finding.fail(
+          "runtime",
+          "the engine has no " + wanted + ", only " + all,
+          "register it with the engine, or unset ZCBOT_SANDBOX_RUNTIME");
     }
-    return facts.runtimes().byName().containsKey(wanted)
-        ? Finding.ok("runtime", wanted)
-        : Finding.fail(
-            "runtime",
-            "the engine has no "
-                + wanted
-                + ", only "
-                + String.join(", ", new TreeSet<>(facts.runtimes().byName().keySet())),
-            "register it with the engine, or unset ZCBOT_SANDBOX_RUNTIME");
+    return Finding.ok(
+        "runtime",
+        (wanted == null ? "the engine's default, " + runtimes.defaultName() : wanted)
+            + (facts.hasOwnKernel(spec)
+                ? ", with a kernel of its own"
+                : ", on the host's kernel, which hostile code can attack")
+            + "; the engine has "
+            + all);
   }
 
   private static Finding firewall(EngineFacts facts, SandboxSpec spec) {

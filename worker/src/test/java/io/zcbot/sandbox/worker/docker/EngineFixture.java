@@ -310,7 +310,7 @@ public final class EngineFixture implements AutoCloseable {
   }
 
   /** All of this test's. */
-  List<com.github.dockerjava.api.model.Container> containers() {
+  public List<com.github.dockerjava.api.model.Container> containers() {
     return docker
         .listContainersCmd()
         .withShowAll(true)

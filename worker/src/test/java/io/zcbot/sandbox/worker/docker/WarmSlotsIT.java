@@ -375,7 +375,8 @@ class WarmSlotsIT {
   /** The engine says that a mount made later can't show: the container has a copy of its own. */
   @Test
   void aSlotThatDoesNotSeeWhatIsMountedLaterIsNotParked() throws Exception {
-    Path elsewhere = Files.createDirectory(root.resolve("elsewhere"));
+    Path elsewhere = root.resolve("elsewhere");
+    Files.createDirectories(elsewhere.resolve(SlotMounts.WORKSPACE));
     SlotMounts real = worker.mounts();
     try (SlotMounts.Directory directory = real.create("0000000000000001")) {
       String id = fixture.sandboxes().createSlot("0000000000000001", elsewhere);

@@ -64,6 +64,23 @@ class EngineChecksTest {
   }
 
   @Test
+  void theRuntimesAreListedWithTheKernelsThatCommandsSee() {
+    assertThat(runtime(null))
+        .startsWith("the engine's default, runc, on the host's kernel")
+        .endsWith("the engine has runc, runsc (a kernel of its own)");
+    assertThat(runtime("runsc")).startsWith("runsc, with a kernel of its own; the engine has runc");
+  }
+
+  private static String runtime(@Nullable String name) {
+    return EngineChecks.of(facts("28.5.0", "1.3.3", 2, HARDENED, List.of()), spec(name), LIMIT)
+        .stream()
+        .filter(finding -> finding.check().equals("runtime"))
+        .findFirst()
+        .orElseThrow()
+        .detail();
+  }
+
+  @Test
   void whatMakesSandboxesWeakerIsWarnedOf() {
     Map<String, Level> levels =
         levels(

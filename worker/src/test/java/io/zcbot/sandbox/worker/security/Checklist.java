@@ -5,6 +5,7 @@
 package io.zcbot.sandbox.worker.security;
 
 import static io.zcbot.sandbox.worker.security.Profile.GVISOR;
+import static io.zcbot.sandbox.worker.security.Profile.GVISOR_CLAIMED;
 import static io.zcbot.sandbox.worker.security.Profile.RUNC_CLAIMED;
 import static io.zcbot.sandbox.worker.security.Profile.RUNC_CONTAINER;
 import static io.zcbot.sandbox.worker.security.Profile.RUNC_HOST;
@@ -39,6 +40,9 @@ final class Checklist {
       Map<Profile, Apart> all = new EnumMap<>(Profile.class);
       all.putAll(apart);
       all.put(profile, more);
+      if (profile == GVISOR) { // whose kernel is the same in a claimed one
+        all.putIfAbsent(GVISOR_CLAIMED, more);
+      }
       return new Property(number, attack, by, note, all);
     }
 
@@ -167,6 +171,9 @@ final class Checklist {
                   "workspace nosuid, nodev",
                   "mount flags of the root",
                   "host-dependent: holds where the root's file system is mounted so")
+              .otherwise(
+                  GVISOR_CLAIMED,
+                  "the claim mounts the workspace nosuid and nodev, which gVisor does not show in its list of mounts; a setuid program placed there gains nothing, even on the host's kernel")
               .otherwise(
                   RUNC_CLAIMED,
                   "the claim mounts the workspace nosuid and nodev, whatever the root's file system")

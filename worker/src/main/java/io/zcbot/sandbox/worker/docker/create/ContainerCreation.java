@@ -18,7 +18,6 @@ import com.github.dockerjava.api.model.Ulimit;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.docker.api.SandboxLabels;
 import io.zcbot.sandbox.worker.engine.Container;
-import io.zcbot.sandbox.worker.pool.SlotMounts;
 import io.zcbot.sandbox.worker.spec.Dns;
 import io.zcbot.sandbox.worker.spec.NetworkPolicy;
 import io.zcbot.sandbox.worker.spec.ResourceLimits;
@@ -33,7 +32,7 @@ import java.util.stream.Stream;
 
 /** The engine's requests to create sandboxes of one spec, with every hard limit. */
 public final class ContainerCreation {
-  private static final String WORKSPACE = "/workspace";
+  static final String WORKSPACE = "/workspace";
 
   private final SandboxSpec spec;
   private final String workerId;
@@ -51,23 +50,28 @@ public final class ContainerCreation {
         Container.nameOf(user),
         labels(SandboxLabels.USER, user.toString()),
         // what is mounted elsewhere later is none of its business
-        workspaceMount(workspace, BindPropagation.R_PRIVATE),
+        mount(workspace, WORKSPACE, BindPropagation.R_PRIVATE),
         ipv6);
   }
 
-  /** A sandbox whose user and workspace come later: a mount on its directory shows inside. */
-  CreateContainerCmd slot(DockerClient client, String slotId, Path directory, boolean ipv6) {
+  /**
+   * A sandbox whose user and workspace come later: a mount in its directory shows inside.
+   *
+   * @param source what is mounted in it: that of the layout, or another if it is only looked at
+   */
+  CreateContainerCmd slot(
+      DockerClient client, String slotId, SlotLayout layout, Path source, boolean ipv6) {
     CreateContainerCmd command =
         command(
             client,
             Container.SLOT_PREFIX + slotId,
             labels(SandboxLabels.SLOT, slotId),
-            workspaceMount(directory, BindPropagation.R_SLAVE),
+            mount(source, layout.target(), BindPropagation.R_SLAVE),
             ipv6);
     return command.withCmd(
         Stream.concat(
                 Stream.of(Objects.requireNonNull(command.getCmd())),
-                Stream.of("ZCBOT_SLOT=" + SlotMounts.PROBE_NAME))
+                Stream.of("ZCBOT_SLOT=" + layout.probe()))
             .toList());
   }
 
@@ -189,11 +193,11 @@ public final class ContainerCreation {
   }
 
   /** A mount, since for a bind the engine would make a missing source, as root. */
-  private static Mount workspaceMount(Path workspace, BindPropagation propagation) {
+  private static Mount mount(Path source, String target, BindPropagation propagation) {
     return new Mount()
         .withType(MountType.BIND)
-        .withSource(workspace.toString())
-        .withTarget(WORKSPACE)
+        .withSource(source.toString())
+        .withTarget(target)
         .withReadOnly(false)
         .withBindOptions(new BindOptions().withPropagation(propagation));
   }

@@ -10,6 +10,7 @@ import io.zcbot.sandbox.worker.docker.api.EngineCalls;
 import io.zcbot.sandbox.worker.docker.api.EngineErrors;
 import io.zcbot.sandbox.worker.docker.api.Operation;
 import io.zcbot.sandbox.worker.docker.firewall.HostFirewall;
+import io.zcbot.sandbox.worker.docker.host.EngineFacts;
 import io.zcbot.sandbox.worker.docker.host.ImagePull;
 import io.zcbot.sandbox.worker.docker.host.SandboxNetwork;
 import io.zcbot.sandbox.worker.docker.inspect.SpecCheck;
@@ -18,7 +19,6 @@ import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.engine.EngineException.Kind;
 import io.zcbot.sandbox.worker.engine.SlotEngine.OnceRunning;
 import io.zcbot.sandbox.worker.pool.SlotMounts;
-import io.zcbot.sandbox.worker.spec.NetworkPolicy;
 import io.zcbot.sandbox.worker.spec.SandboxSpec;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -37,7 +37,7 @@ public final class SandboxFactory implements SpecComparison {
   private static final Logger log = LoggerFactory.getLogger(SandboxFactory.class);
 
   private final EngineCalls calls;
-  private final NetworkPolicy policy;
+  private final SandboxSpec spec;
   private final String workerId;
   private final ContainerCreation creation;
   private final SandboxNetwork network;
@@ -46,6 +46,7 @@ public final class SandboxFactory implements SpecComparison {
   private final ContainerStart start;
   private final SpecCheck sandboxCheck;
   private final SpecCheck slotCheck;
+  private volatile @Nullable SlotLayout layout;
   // cleared where the host's kernel turns out to have no IPv6: there is nothing to switch off
   private volatile boolean ipv6 = true;
 
@@ -63,7 +64,7 @@ public final class SandboxFactory implements SpecComparison {
       ImagePull pull,
       Duration readyTimeout) {
     this.calls = calls;
-    this.policy = spec.policy();
+    this.spec = spec;
     this.workerId = workerId;
     this.creation = new ContainerCreation(spec, workerId);
     this.network = network;
@@ -76,7 +77,7 @@ public final class SandboxFactory implements SpecComparison {
 
   /** Makes sure of what a sandbox hangs on: its network, and the rules there. */
   public void prepare() throws EngineException {
-    if (policy.hasNetwork()) {
+    if (spec.policy().hasNetwork()) {
       network.ensure();
       firewall.require();
     }
@@ -91,9 +92,21 @@ public final class SandboxFactory implements SpecComparison {
 
   public String createSlot(String slotId, Path directory) throws EngineException {
     boolean withIpv6 = ipv6;
-    String id = create(docker -> creation.slot(docker, slotId, directory, withIpv6));
-    slotCheck.learn(id, directory, withIpv6);
+    SlotLayout wanted = layout();
+    Path source = wanted.source(directory);
+    String id = create(docker -> creation.slot(docker, slotId, wanted, source, withIpv6));
+    slotCheck.learn(id, source, withIpv6);
     return id;
+  }
+
+  /** That of slots; the engine's runtimes are asked for once. */
+  public SlotLayout layout() throws EngineException {
+    SlotLayout known = layout;
+    if (known == null) {
+      known = SlotLayout.of(EngineFacts.read(calls), spec);
+      layout = known;
+    }
+    return known;
   }
 
   private String create(SpecCheck.Command command) throws EngineException {
@@ -185,11 +198,12 @@ public final class SandboxFactory implements SpecComparison {
   public List<String> slotDifferences(JsonNode answer, String slotId, Path directory, Path probed)
       throws EngineException, IOException {
     boolean withIpv6 = ipv6;
+    SlotLayout wanted = layout();
     return slotCheck.differences(
         answer,
-        directory,
+        wanted.source(directory),
         withIpv6,
         probed,
-        docker -> creation.slot(docker, slotId, probed, withIpv6));
+        docker -> creation.slot(docker, slotId, wanted, probed, withIpv6));
   }
 }

@@ -10,6 +10,9 @@
 #
 #   set        sets the rules, whatever was there before, in one transaction; `found` tells what was
 #   print      prints the rules and sets nothing
+#   seal       reads process ids, one a line, seals the network namespace of each and says
+#              `sealed <id>` or `failed <id>: <reason>`, until its input ends
+#   print-seal prints the rules of a seal and sets nothing
 #   resolvers  prints what resolv.conf has containers ask: to be run on the sandboxes' network
 #
 # The table is ours alone, with base hooks of its own that come before those of the engine. A drop
@@ -17,14 +20,22 @@
 # the engine touches it. Packets from a sandbox are each judged by where they go, never by the
 # connection they belong to: rules that come back after a flush end what began meanwhile.
 #
+# A seal is a table in a sandbox's own network namespace, for what never comes to the bridge, or
+# burdens others before it does: the engine's resolver, the neighbours' addresses, the number of
+# flows. Sandboxes have no capability to change it. The helper has to see the host's processes.
+#
 # Environment: ZCBOT_BRIDGE     the bridge's interface
 #              ZCBOT_SUBNETS    its subnets, IPv4 and IPv6
 #              ZCBOT_RESOLVERS  whom sandboxes may ask on port 53, wherever they are
 #              ZCBOT_DNS        `off` refuses port 53 everywhere
 #              ZCBOT_EGRESS     `public`, or the addresses or CIDRs that may be reached
 #              ZCBOT_PG_IPS     addresses or CIDRs to refuse in any case
+#              ZCBOT_SMTP       `on` opens port 25
 #              ZCBOT_POLICY     a name for all of this
 #              ZCBOT_OWNER      the worker
+#              ZCBOT_GATEWAYS   of a seal: the bridge's IPv4 addresses
+#              ZCBOT_FLOWS      of a seal: most connections and UDP flows of a sandbox at a time
+#              ZCBOT_FLOW_RATE  of a seal: most new ones a second
 
 set -euo pipefail
 set -f
@@ -42,7 +53,7 @@ toward() { # variable's name, address or CIDR, statement
 # Sets RULES. One rule for each address, no sets: those must not overlap, which what people
 # configure may.
 make_rules() {
-  local entry bridge=$ZCBOT_BRIDGE sources='' l2=''
+  local entry bridge=$ZCBOT_BRIDGE sources=''
   local -a entries resolvers
   [[ $bridge =~ ^[A-Za-z0-9_.-]{1,15}$ ]] || fail settings "ZCBOT_BRIDGE: '$bridge' is not the name of an interface"
   [[ ${ZCBOT_POLICY-} =~ ^[A-Za-z0-9]{1,64}$ ]] || fail settings "ZCBOT_POLICY: '${ZCBOT_POLICY-}' is not a name"
@@ -54,7 +65,6 @@ make_rules() {
   for entry in "${entries[@]}"; do
     family ZCBOT_SUBNETS "$entry"
     sources+=$'\t\t'"$REPLY saddr $entry return"$'\n'
-    l2+=$'\t\t'"$REPLY saddr $entry drop"$'\n\t\t'"$REPLY daddr $entry drop"$'\n'
   done
 
   local asked=''
@@ -68,6 +78,7 @@ make_rules() {
     add 'udp dport 53 jump refuse'
     add 'tcp dport 53 jump refuse'
   fi
+  [[ ${ZCBOT_SMTP-} == on ]] || add 'tcp dport 25 jump refuse'
   add 'ct status dnat jump refuse'
   split "${ZCBOT_PG_IPS-}"
   for entry in ${entries[@]+"${entries[@]}"}; do
@@ -85,8 +96,8 @@ make_rules() {
   fi
 
   # A refused TCP connection is reset: its caller knows at once, and resets are not rationed as ICMP
-  # messages are. The bridge table comes after what br_netfilter shows to the other one, which
-  # answers; it is there for hosts where that is off.
+  # messages are. The bridge table lets no frame of any protocol pass from one sandbox to another. It
+  # comes after what br_netfilter shows to the other one, which answers.
   RULES="table inet $table {
 	chain about {
 		return comment \"policy=$ZCBOT_POLICY owner=$ZCBOT_OWNER\"
@@ -123,7 +134,8 @@ ${asked}		meta nfproto ipv4 udp dport $witness_port reject with icmp prot-unreac
 table bridge $table {
 	chain forward {
 		type filter hook forward priority 200; policy accept;
-${l2}	}
+		meta ibrname \"$bridge\" drop
+	}
 }"
 }
 
@@ -179,6 +191,54 @@ $RULES") || fail rules "nft: ${problem%%$'\n'*}"
   printf 'zcbot-sandbox ready table=%s rules=%s found=%s\n' "$table" "$count" "$found"
 }
 
+# Sets SEAL.
+make_seal() {
+  local entry gateways='' neighbours='' limits=''
+  local -a entries resolvers=() flow_limits
+  local name_chains
+  read_flow_limits
+  split "${ZCBOT_RESOLVERS-}"
+  [[ ${ZCBOT_DNS-} == off ]] || resolvers=(${entries[@]+"${entries[@]}"})
+  make_name_chains
+  split "${ZCBOT_GATEWAYS-}"
+  for entry in ${entries[@]+"${entries[@]}"}; do
+    family ZCBOT_GATEWAYS "$entry"
+    [[ $REPLY != ip ]] || gateways+=" ip daddr != $entry"
+  done
+  split "${ZCBOT_SUBNETS-}"
+  for entry in ${entries[@]+"${entries[@]}"}; do
+    family ZCBOT_SUBNETS "$entry"
+    [[ $REPLY != ip ]] || neighbours+=$'\t\t'"ip daddr $entry$gateways jump refuse"$'\n'
+  done
+  [[ -n $gateways && -n $neighbours ]] || fail settings "the network has no IPv4 subnet with a gateway"
+  for entry in "${flow_limits[@]}"; do limits+=$'\t\t'"$entry jump refuse"$'\n'; done
+  SEAL="table ip zcbot {
+	chain refuse {
+		meta l4proto tcp reject with tcp reset
+		reject with icmp admin-prohibited
+	}
+${name_chains}	chain output {
+		type filter hook output priority filter; policy accept;
+		ip daddr $engine_resolver jump refuse
+		oifname \"lo\" accept
+${neighbours}${limits}	}
+}"
+}
+
+seal() { # process id
+  local problem namespace=/proc/$1/ns/net
+  if [[ ! $1 =~ ^[1-9][0-9]{0,9}$ ]]; then
+    printf 'failed 0: not a process id\n'
+  elif [[ $namespace -ef /proc/1/ns/net ]]; then
+    printf "failed %s: it is in the host's network namespace\n" "$1"
+  elif problem=$(nsenter --net="$namespace" nft -f - 2>&1 <<<"$SEAL"); then
+    printf 'sealed %s\n' "$1"
+  else
+    problem=${problem%%$'\n'*}
+    printf 'failed %s: %s\n' "$1" "${problem//[[:cntrl:]]/ }"
+  fi
+}
+
 case ${1-} in
   set)
     make_rules
@@ -189,10 +249,21 @@ case ${1-} in
     trap - EXIT
     printf '%s\n' "$RULES"
     ;;
+  seal)
+    make_seal
+    trap - EXIT
+    printf 'zcbot-sandbox ready seal=yes\n'
+    while read -r pid; do seal "$pid"; done
+    ;;
+  print-seal)
+    make_seal
+    trap - EXIT
+    printf '%s\n' "$SEAL"
+    ;;
   resolvers)
     read_resolvers
     trap - EXIT
     printf 'zcbot-sandbox ready resolvers=%s\n' "$(IFS=, && echo "${resolvers[*]-}")"
     ;;
-  *) fail settings "usage: zcbot-host-firewall set|print|resolvers" ;;
+  *) fail settings "usage: zcbot-host-firewall set|print|seal|print-seal|resolvers" ;;
 esac

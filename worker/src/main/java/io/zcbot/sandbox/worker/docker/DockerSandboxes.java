@@ -14,6 +14,7 @@ import io.zcbot.sandbox.worker.docker.api.Operation;
 import io.zcbot.sandbox.worker.docker.api.SandboxLabels;
 import io.zcbot.sandbox.worker.docker.create.SandboxFactory;
 import io.zcbot.sandbox.worker.docker.firewall.HostFirewall;
+import io.zcbot.sandbox.worker.docker.firewall.NamespaceSeal;
 import io.zcbot.sandbox.worker.docker.host.ImagePull;
 import io.zcbot.sandbox.worker.docker.host.SandboxGround;
 import io.zcbot.sandbox.worker.docker.host.SandboxNetwork;
@@ -59,8 +60,10 @@ public final class DockerSandboxes implements SandboxEngine, SlotEngine {
     ImagePull pull = new ImagePull(calls, spec.image(), settings.pullTimeout(), System::nanoTime);
     this.firewall =
         new HostFirewall(calls, spec, workerId, network, pull, settings, System::nanoTime);
+    NamespaceSeal seal = firewall.seal();
     this.factory =
-        new SandboxFactory(calls, spec, workerId, network, firewall, pull, settings.readyTimeout());
+        new SandboxFactory(
+            calls, spec, workerId, network, firewall, pull, seal, settings.readyTimeout());
     this.inspection = new Inspection(inspector, factory, spec.hash(), workerId);
   }
 

@@ -23,6 +23,8 @@ import io.zcbot.sandbox.worker.spec.Dns;
 import io.zcbot.sandbox.worker.spec.NetworkPolicy;
 import io.zcbot.sandbox.worker.spec.SandboxSpec;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -93,11 +95,7 @@ public final class ContainerCreation {
             // root only where init sets rules, which takes NET_ADMIN; commands run as 1000
             .withUser(policy.rulesInSandbox() ? "0:0" : "1000:1000")
             .withWorkingDir(WORKSPACE)
-            .withEnv(
-                "ZCBOT_FIREWALL=" + policy.firewall().name().toLowerCase(Locale.ROOT),
-                "ZCBOT_EGRESS=" + policy.egress().text(),
-                "ZCBOT_DNS=" + (policy.dns() instanceof Dns.Off ? "off" : "on"),
-                "ZCBOT_PG_IPS=" + String.join(",", policy.pgIps()))
+            .withEnv(environment(policy))
             .withAttachStdin(false)
             .withAttachStdout(true)
             .withAttachStderr(true)
@@ -106,6 +104,22 @@ public final class ContainerCreation {
             .withStdInOnce(false)
             .withTty(false);
     return command.withHostConfig(hostConfig(workspace, ipv6));
+  }
+
+  private static List<String> environment(NetworkPolicy policy) {
+    List<String> environment = new ArrayList<>();
+    environment.add("ZCBOT_FIREWALL=" + policy.firewall().name().toLowerCase(Locale.ROOT));
+    environment.add("ZCBOT_EGRESS=" + policy.egress().text());
+    environment.add("ZCBOT_DNS=" + (policy.dns() instanceof Dns.Off ? "off" : "on"));
+    environment.add("ZCBOT_PG_IPS=" + String.join(",", policy.pgIps()));
+    if (policy.sealed()) {
+      environment.add("ZCBOT_SEAL=on");
+    } else if (policy.rulesInSandbox()) {
+      environment.add("ZCBOT_SMTP=" + (policy.traffic().smtp() ? "on" : "off"));
+      environment.add("ZCBOT_FLOWS=" + policy.traffic().flows());
+      environment.add("ZCBOT_FLOW_RATE=" + policy.traffic().newFlowsPerSecond());
+    }
+    return environment;
   }
 
   private HostConfig hostConfig(Mount workspace, boolean ipv6) {
@@ -138,9 +152,15 @@ public final class ContainerCreation {
             .withInit(policy.rulesInSandbox())
             .withPublishAllPorts(false)
             .withLogConfig(logConfig(policy));
+    Map<String, String> sysctls = new HashMap<>();
     if (ipv6) {
-      config.withSysctls(Map.of("net.ipv6.conf.all.disable_ipv6", "1"));
+      sysctls.put("net.ipv6.conf.all.disable_ipv6", "1");
     }
+    if (policy.hasNetwork()) {
+      // what is sent to the engine's resolver leaves for another one
+      sysctls.put("net.ipv4.conf.all.route_localnet", "1");
+    }
+    config.withSysctls(sysctls);
     if (policy.rulesInSandbox()) {
       config.withCapAdd(Capability.NET_ADMIN);
     }

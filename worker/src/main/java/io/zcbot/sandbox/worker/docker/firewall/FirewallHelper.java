@@ -27,8 +27,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Short-lived containers of the sandbox image that perform one task for the host's firewall, report
- * the result in one line, and are removed.
+ * Containers of the sandbox image that set the firewall's rules. They perform one task, report the
+ * result in one line, and are removed; only the one that sets seals runs on.
  */
 final class FirewallHelper {
   private static final Logger log = LoggerFactory.getLogger(FirewallHelper.class);
@@ -54,6 +54,9 @@ final class FirewallHelper {
 
     /** Sets the rules; in the host's network namespace, where it may do what root does there. */
     record SetRules(List<String> environment) implements Job {}
+
+    /** Sets rules in the network namespaces of processes that it is told of, until it ends. */
+    record Seal(List<String> environment) implements Job {}
   }
 
   /**
@@ -63,17 +66,7 @@ final class FirewallHelper {
    * @throws EngineException of kind FIREWALL if it says that it failed
    */
   Map<String, String> run(Job job, EngineFacts facts) throws EngineException {
-    String id =
-        calls.call(
-            Operation.CREATE,
-            engine -> {
-              String created =
-                  command(engine.docker().createContainerCmd(image), job, facts).exec().getId();
-              if (created == null) {
-                throw new IOException("the engine created a container but returned no id");
-              }
-              return created;
-            });
+    String id = create(job, facts);
     try (ReadyGate gate = ReadyGate.open(calls, id)) {
       calls.call(Operation.START, engine -> engine.docker().startContainerCmd(id).exec());
       return said(gate.await(patience));
@@ -90,6 +83,23 @@ final class FirewallHelper {
     } finally {
       removeQuietly(id);
     }
+  }
+
+  String create(Job job) throws EngineException {
+    return create(job, EngineFacts.read(calls));
+  }
+
+  private String create(Job job, EngineFacts facts) throws EngineException {
+    return calls.call(
+        Operation.CREATE,
+        engine -> {
+          String created =
+              command(engine.docker().createContainerCmd(image), job, facts).exec().getId();
+          if (created == null) {
+            throw new IOException("the engine created a container but returned no id");
+          }
+          return created;
+        });
   }
 
   /** Removes what a previous run of the worker left. */
@@ -167,12 +177,29 @@ final class FirewallHelper {
         }
         command.withUser("0:0").withCmd("set").withEnv(rules.environment);
       }
+      case Job.Seal seal -> {
+        config
+            .withNetworkMode("none")
+            .withPidMode("host")
+            // to enter another's namespace, for which it has to look into its process
+            .withCapAdd(Capability.NET_ADMIN, Capability.SYS_ADMIN, Capability.SYS_PTRACE);
+        if (facts.remapsUsers()) {
+          config.withUsernsMode("host");
+        }
+        command
+            .withUser("0:0")
+            .withCmd("seal")
+            .withEnv(seal.environment)
+            .withStdinOpen(true)
+            // its input ends with the worker
+            .withStdInOnce(true);
+      }
     }
     return command.withHostConfig(config);
   }
 
   /** The engine removes it when it ends; this is for one that did not start, or does not end. */
-  private void removeQuietly(String id) {
+  void removeQuietly(String id) {
     boolean interrupted = Thread.interrupted();
     try {
       calls.call(

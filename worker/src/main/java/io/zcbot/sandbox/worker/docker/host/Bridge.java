@@ -11,5 +11,6 @@ import java.util.List;
  *
  * @param device the bridge's network interface
  * @param subnets in CIDR form, IPv4 and IPv6
+ * @param gateways the bridge's addresses
  */
-public record Bridge(String device, List<String> subnets) {}
+public record Bridge(String device, List<String> subnets, List<String> gateways) {}

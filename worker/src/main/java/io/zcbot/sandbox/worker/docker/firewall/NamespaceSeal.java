@@ -1,0 +1,149 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.docker.firewall;
+
+import io.zcbot.sandbox.worker.docker.api.EngineCalls;
+import io.zcbot.sandbox.worker.docker.api.EngineErrors;
+import io.zcbot.sandbox.worker.docker.api.Operation;
+import io.zcbot.sandbox.worker.engine.EngineException;
+import io.zcbot.sandbox.worker.engine.EngineException.Kind;
+import java.time.Duration;
+import java.util.List;
+import java.util.Objects;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Sets rules in the network namespace of a sandbox that was just started, from outside: against
+ * what never comes to the bridge, or burdens others before it does. The sandbox has no capability
+ * to change them, and its init is not ready before they are in force.
+ *
+ * <p>A start must not wait for a helper's, so one helper sets all seals, and ends with the worker.
+ */
+public final class NamespaceSeal {
+  private static final Logger log = LoggerFactory.getLogger(NamespaceSeal.class);
+
+  private final EngineCalls calls;
+  private final FirewallHelper helper;
+  private final Supplier<@Nullable List<String>> rules;
+  private final Duration patience;
+  private final ReentrantLock lock = new ReentrantLock();
+  private @Nullable Helper running;
+
+  private record Helper(String id, List<String> rules, SealSession session) {}
+
+  /**
+   * Starts nothing yet.
+   *
+   * @param rules the helper's environment; null while it is not known
+   */
+  NamespaceSeal(
+      EngineCalls calls,
+      FirewallHelper helper,
+      Supplier<@Nullable List<String>> rules,
+      Duration patience) {
+    this.calls = calls;
+    this.helper = helper;
+    this.rules = rules;
+    this.patience = patience;
+  }
+
+  /** Seals a container's namespace, unless the container has ended. */
+  public void set(String containerId) throws EngineException {
+    long process = process(containerId);
+    if (process == 0) {
+      return; // what its init said tells why
+    }
+    lock.lock();
+    try {
+      if (!ask(process)) {
+        log.info("The helper that seals namespaces has ended; starting another one");
+        if (!ask(process)) {
+          throw failure("the helper container ended");
+        }
+      }
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private long process(String containerId) throws EngineException {
+    return calls.call(
+        Operation.INSPECT,
+        engine ->
+            engine.requests().get("/containers/" + containerId + "/json").at("/State/Pid").asLong());
+  }
+
+  /** False if the helper has ended. */
+  private boolean ask(long process) throws EngineException {
+    Helper asked = helper();
+    String answer = null;
+    try {
+      asked.session.ask(Long.toString(process));
+      answer = asked.session.answer(patience);
+    } finally {
+      if (answer == null) {
+        discard(); // a late answer would be taken for the next one
+      }
+    }
+    if (answer == null) {
+      return false;
+    }
+    if (!answer.equals("sealed " + process)) {
+      discard();
+      throw failure(answer);
+    }
+    return true;
+  }
+
+  private Helper helper() throws EngineException {
+    List<String> wanted = rules.get();
+    if (wanted == null) {
+      throw failure("the network is not known yet");
+    }
+    Helper known = running;
+    if (known != null && known.rules.equals(wanted)) {
+      return known;
+    }
+    discard();
+    String id = helper.create(new FirewallHelper.Job.Seal(wanted));
+    try {
+      SealSession session = new SealSession(calls, id);
+      running = new Helper(id, wanted, session);
+      calls.call(Operation.START, engine -> engine.docker().startContainerCmd(id).exec());
+      String said = session.answer(patience);
+      if (said == null || !said.startsWith("zcbot-sandbox ready")) {
+        throw failure(Objects.requireNonNullElse(said, "the helper container did not report"));
+      }
+    } catch (EngineException e) {
+      running = null;
+      helper.removeQuietly(id);
+      throw e;
+    }
+    return Objects.requireNonNull(running);
+  }
+
+  private void discard() {
+    Helper known = running;
+    running = null;
+    if (known != null) {
+      known.session.close();
+      helper.removeQuietly(known.id);
+    }
+  }
+
+  private static EngineException failure(String reason) {
+    return EngineErrors.exception(
+        Kind.UNPROTECTED,
+        Operation.FIREWALL,
+        "the rules in the sandbox's network namespace could not be set: "
+            + EngineErrors.clean(reason),
+        "check whether the image was built from sandbox-image",
+        null);
+  }
+}

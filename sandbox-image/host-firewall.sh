@@ -10,9 +10,10 @@
 #
 #   set        sets the rules, whatever was there before, in one transaction; `found` tells what was
 #   print      prints the rules and sets nothing
-#   seal       reads process ids, one a line, seals the network namespace of each and says
-#              `sealed <id>` or `failed <id>: <reason>`, until its input ends
-#   print-seal prints the rules of a seal and sets nothing
+#   seal       reads lines with a process id and the IPv4 gateway of its network, seals the network
+#              namespace of each process and says `sealed <id>` or `failed <id>: <reason>`, until
+#              its input ends
+#   print-seal prints the rules of a seal for a gateway and sets nothing
 #   resolvers  prints what resolv.conf has containers ask: to be run on the sandboxes' network
 #
 # The table is ours alone, with base hooks of its own that come before those of the engine. A drop
@@ -33,7 +34,6 @@
 #              ZCBOT_SMTP       `on` opens port 25
 #              ZCBOT_POLICY     a name for all of this
 #              ZCBOT_OWNER      the worker
-#              ZCBOT_GATEWAYS   of a seal: the bridge's IPv4 addresses
 #              ZCBOT_FLOWS      of a seal: most connections and UDP flows of a sandbox at a time
 #              ZCBOT_FLOW_RATE  of a seal: most new ones a second
 
@@ -53,7 +53,7 @@ toward() { # variable's name, address or CIDR, statement
 # Sets RULES. One rule for each address, no sets: those must not overlap, which what people
 # configure may.
 make_rules() {
-  local entry bridge=$ZCBOT_BRIDGE sources=''
+  local entry bridge=$ZCBOT_BRIDGE sources='' l2=''
   local -a entries resolvers
   [[ $bridge =~ ^[A-Za-z0-9_.-]{1,15}$ ]] || fail settings "ZCBOT_BRIDGE: '$bridge' is not the name of an interface"
   [[ ${ZCBOT_POLICY-} =~ ^[A-Za-z0-9]{1,64}$ ]] || fail settings "ZCBOT_POLICY: '${ZCBOT_POLICY-}' is not a name"
@@ -65,6 +65,8 @@ make_rules() {
   for entry in "${entries[@]}"; do
     family ZCBOT_SUBNETS "$entry"
     sources+=$'\t\t'"$REPLY saddr $entry return"$'\n'
+    l2+=$'\t\t'"$REPLY saddr $entry drop"$'\n\t\t'"$REPLY daddr $entry drop"$'\n'
+    [[ $REPLY != ip ]] || l2+=$'\t\t'"arp saddr ip $entry drop"$'\n\t\t'"arp daddr ip $entry drop"$'\n'
   done
 
   local asked=''
@@ -96,8 +98,9 @@ make_rules() {
   fi
 
   # A refused TCP connection is reset: its caller knows at once, and resets are not rationed as ICMP
-  # messages are. The bridge table lets no frame of any protocol pass from one sandbox to another. It
-  # comes after what br_netfilter shows to the other one, which answers.
+  # messages are. The bridge table comes after what br_netfilter shows to the other one, which
+  # answers; it is there for hosts where that is off, and for ARP. It goes by the addresses, because
+  # not every kernel tells a frame's bridge.
   RULES="table inet $table {
 	chain about {
 		return comment \"policy=$ZCBOT_POLICY owner=$ZCBOT_OWNER\"
@@ -134,8 +137,7 @@ ${asked}		meta nfproto ipv4 udp dport $witness_port reject with icmp prot-unreac
 table bridge $table {
 	chain forward {
 		type filter hook forward priority 200; policy accept;
-		meta ibrname \"$bridge\" drop
-	}
+${l2}	}
 }"
 }
 
@@ -192,25 +194,20 @@ $RULES") || fail rules "nft: ${problem%%$'\n'*}"
 }
 
 # Sets SEAL.
-make_seal() {
-  local entry gateways='' neighbours='' limits=''
+make_seal() { # gateway
+  local entry neighbours='' limits='' name_chains
   local -a entries resolvers=() flow_limits
-  local name_chains
+  [[ $1 =~ $address4 && $1 != */* ]] || fail settings "'$1' is not the address of a gateway"
   read_flow_limits
   split "${ZCBOT_RESOLVERS-}"
   [[ ${ZCBOT_DNS-} == off ]] || resolvers=(${entries[@]+"${entries[@]}"})
   make_name_chains
-  split "${ZCBOT_GATEWAYS-}"
-  for entry in ${entries[@]+"${entries[@]}"}; do
-    family ZCBOT_GATEWAYS "$entry"
-    [[ $REPLY != ip ]] || gateways+=" ip daddr != $entry"
-  done
   split "${ZCBOT_SUBNETS-}"
   for entry in ${entries[@]+"${entries[@]}"}; do
     family ZCBOT_SUBNETS "$entry"
-    [[ $REPLY != ip ]] || neighbours+=$'\t\t'"ip daddr $entry$gateways jump refuse"$'\n'
+    [[ $REPLY != ip ]] || neighbours+=$'\t\t'"ip daddr $entry ip daddr != $1 jump refuse"$'\n'
   done
-  [[ -n $gateways && -n $neighbours ]] || fail settings "the network has no IPv4 subnet with a gateway"
+  [[ -n $neighbours ]] || fail settings "ZCBOT_SUBNETS: the network has none of IPv4"
   for entry in "${flow_limits[@]}"; do limits+=$'\t\t'"$entry jump refuse"$'\n'; done
   SEAL="table ip zcbot {
 	chain refuse {
@@ -225,13 +222,13 @@ ${neighbours}${limits}	}
 }"
 }
 
-seal() { # process id
+seal() { # process id, gateway
   local problem namespace=/proc/$1/ns/net
   if [[ ! $1 =~ ^[1-9][0-9]{0,9}$ ]]; then
     printf 'failed 0: not a process id\n'
   elif [[ $namespace -ef /proc/1/ns/net ]]; then
     printf "failed %s: it is in the host's network namespace\n" "$1"
-  elif problem=$(nsenter --net="$namespace" nft -f - 2>&1 <<<"$SEAL"); then
+  elif make_seal "$2" && problem=$(nsenter --net="$namespace" nft -f - 2>&1 <<<"$SEAL"); then
     printf 'sealed %s\n' "$1"
   else
     problem=${problem%%$'\n'*}
@@ -250,13 +247,13 @@ case ${1-} in
     printf '%s\n' "$RULES"
     ;;
   seal)
-    make_seal
+    make_seal 192.0.2.1 # fails where a setting means nothing
     trap - EXIT
     printf 'zcbot-sandbox ready seal=yes\n'
-    while read -r pid; do seal "$pid"; done
+    while read -r process gateway; do seal "$process" "$gateway"; done
     ;;
   print-seal)
-    make_seal
+    make_seal "${2-}"
     trap - EXIT
     printf '%s\n' "$SEAL"
     ;;

@@ -27,6 +27,7 @@ import io.zcbot.sandbox.worker.spec.FirewallMode;
 import io.zcbot.sandbox.worker.spec.NetworkPolicy;
 import io.zcbot.sandbox.worker.spec.ResourceLimits;
 import io.zcbot.sandbox.worker.spec.SandboxSpec;
+import io.zcbot.sandbox.worker.testkit.machine.Commands;
 import io.zcbot.sandbox.worker.testkit.machine.SandboxImage;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -34,6 +35,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -265,6 +267,26 @@ public final class EngineFixture implements AutoCloseable {
       exec.withUser(user);
     }
     return exec.withAttachStdout(true).withAttachStderr(true).withCmd(command).exec().getId();
+  }
+
+  /** Runs a program of the host's in the network namespace of a container. */
+  public String inNamespace(String containerId, String... command)
+      throws IOException, InterruptedException {
+    List<String> words = new ArrayList<>(List.of("nsenter", "-n", "-t"));
+    words.add("" + docker.inspectContainerCmd(containerId).exec().getState().getPidLong());
+    words.addAll(List.of(command));
+    return Commands.run(words.toArray(String[]::new));
+  }
+
+  /** The port at 127.0.0.11 on which the engine itself answers in a container's namespace. */
+  public int engineResolver(String containerId) throws IOException, InterruptedException {
+    return inNamespace(containerId, "cat", "/proc/net/udp")
+        .lines()
+        .map(String::strip)
+        .filter(line -> line.contains(": 0B00007F:"))
+        .map(line -> Integer.parseInt(line.split(":")[2].substring(0, 4), 16))
+        .findFirst()
+        .orElseThrow();
   }
 
   /** Its end of the sandbox network. */

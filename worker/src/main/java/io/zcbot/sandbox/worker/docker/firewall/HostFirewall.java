@@ -79,7 +79,7 @@ public final class HostFirewall {
     this.network = network;
     this.pull = pull;
     this.helper = new FirewallHelper(calls, spec.image(), workerId, settings.callTimeout());
-    this.seal = new NamespaceSeal(calls, helper, () -> sealRules, settings.readyTimeout());
+    this.seal = new NamespaceSeal(calls, networkName, helper, () -> sealRules, settings.readyTimeout());
     // one late check is no reason to refuse starts, two are
     this.validity = settings.firewallInterval().multipliedBy(2).plus(settings.callTimeout());
     this.nanoTime = nanoTime;
@@ -211,7 +211,6 @@ public final class HostFirewall {
     rules.add("ZCBOT_POLICY=" + policy.hash());
     rules.add("ZCBOT_OWNER=" + workerId);
     List<String> inside = new ArrayList<>(both);
-    inside.add("ZCBOT_GATEWAYS=" + String.join(",", bridge.gateways()));
     inside.add("ZCBOT_FLOWS=" + policy.traffic().flows());
     inside.add("ZCBOT_FLOW_RATE=" + policy.traffic().newFlowsPerSecond());
     sealRules = List.copyOf(inside);

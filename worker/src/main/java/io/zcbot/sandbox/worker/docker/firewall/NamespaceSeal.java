@@ -4,6 +4,7 @@
  */
 package io.zcbot.sandbox.worker.docker.firewall;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import io.zcbot.sandbox.worker.docker.api.EngineCalls;
 import io.zcbot.sandbox.worker.docker.api.EngineErrors;
 import io.zcbot.sandbox.worker.docker.api.Operation;
@@ -29,11 +30,15 @@ public final class NamespaceSeal {
   private static final Logger log = LoggerFactory.getLogger(NamespaceSeal.class);
 
   private final EngineCalls calls;
+  private final String networkName;
   private final FirewallHelper helper;
   private final Supplier<@Nullable List<String>> rules;
   private final Duration patience;
   private final ReentrantLock lock = new ReentrantLock();
   private @Nullable Helper running;
+
+  /** Where a container is on its host. */
+  private record Place(long process, String gateway) {}
 
   private record Helper(String id, List<String> rules, SealSession session) {}
 
@@ -44,10 +49,12 @@ public final class NamespaceSeal {
    */
   NamespaceSeal(
       EngineCalls calls,
+      String networkName,
       FirewallHelper helper,
       Supplier<@Nullable List<String>> rules,
       Duration patience) {
     this.calls = calls;
+    this.networkName = networkName;
     this.helper = helper;
     this.rules = rules;
     this.patience = patience;
@@ -55,15 +62,15 @@ public final class NamespaceSeal {
 
   /** Seals a container's namespace, unless the container has ended. */
   public void set(String containerId) throws EngineException {
-    long process = process(containerId);
-    if (process == 0) {
+    Place place = place(containerId);
+    if (place.process == 0) {
       return; // what its init said tells why
     }
     lock.lock();
     try {
-      if (!ask(process)) {
+      if (!ask(place)) {
         log.info("The helper that seals namespaces has ended; starting another one");
-        if (!ask(process)) {
+        if (!ask(place)) {
           throw failure("the helper container ended");
         }
       }
@@ -72,19 +79,28 @@ public final class NamespaceSeal {
     }
   }
 
-  private long process(String containerId) throws EngineException {
+  private Place place(String containerId) throws EngineException {
     return calls.call(
         Operation.INSPECT,
-        engine ->
-            engine.requests().get("/containers/" + containerId + "/json").at("/State/Pid").asLong());
+        engine -> {
+          JsonNode answer = engine.requests().get("/containers/" + containerId + "/json");
+          return new Place(
+              answer.path("State").path("Pid").asLong(),
+              answer
+                  .path("NetworkSettings")
+                  .path("Networks")
+                  .path(networkName)
+                  .path("Gateway")
+                  .asText());
+        });
   }
 
   /** False if the helper has ended. */
-  private boolean ask(long process) throws EngineException {
+  private boolean ask(Place place) throws EngineException {
     Helper asked = helper();
     String answer = null;
     try {
-      asked.session.ask(Long.toString(process));
+      asked.session.ask(place.process + " " + place.gateway);
       answer = asked.session.answer(patience);
     } finally {
       if (answer == null) {
@@ -94,7 +110,7 @@ public final class NamespaceSeal {
     if (answer == null) {
       return false;
     }
-    if (!answer.equals("sealed " + process)) {
+    if (!answer.equals("sealed " + place.process)) {
       discard();
       throw failure(answer);
     }

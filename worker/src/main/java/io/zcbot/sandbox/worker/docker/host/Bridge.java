@@ -11,6 +11,5 @@ import java.util.List;
  *
  * @param device the bridge's network interface
  * @param subnets in CIDR form, IPv4 and IPv6
- * @param gateways the bridge's addresses
  */
-public record Bridge(String device, List<String> subnets, List<String> gateways) {}
+public record Bridge(String device, List<String> subnets) {}

@@ -13,10 +13,8 @@ import io.zcbot.sandbox.worker.docker.api.SharedAttempts;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.engine.EngineException.Kind;
 import java.io.IOException;
-import java.util.List;
 import java.util.Map;
 import java.util.Objects;
-import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -71,14 +69,11 @@ public final class SandboxNetwork {
           String device = options == null ? null : options.get(DEVICE);
           return new Bridge(
               device == null || device.isEmpty() ? "br-" + id.substring(0, 12) : device,
-              all(ipam, Network.Ipam.Config::getSubnet),
-              all(ipam, Network.Ipam.Config::getGateway));
+              ipam.getConfig().stream()
+                  .map(Network.Ipam.Config::getSubnet)
+                  .filter(Objects::nonNull)
+                  .toList());
         });
-  }
-
-  private static List<String> all(
-      Network.Ipam ipam, Function<Network.Ipam.Config, @Nullable String> part) {
-    return ipam.getConfig().stream().map(part).filter(Objects::nonNull).toList();
   }
 
   /** The engine said that one is missing: look again before the next create. */

@@ -11,8 +11,8 @@
 #   set        sets the rules, whatever was there before, in one transaction; `found` tells what was
 #   print      prints the rules and sets nothing
 #   seal       reads lines with a process id and the IPv4 gateway of its network, seals the network
-#              namespace of each process and says `sealed <id>` or `failed <id>: <reason>`, until
-#              its input ends
+#              namespace of each process and says `sealed <id>`, `gone <id>` or `failed <id>:
+#              <reason>`, until its input ends
 #   print-seal prints the rules of a seal for a gateway and sets nothing
 #   resolvers  prints what resolv.conf has containers ask: to be run on the sandboxes' network
 #
@@ -230,6 +230,8 @@ seal() { # process id, gateway
     printf "failed %s: it is in the host's network namespace\n" "$1"
   elif make_seal "$2" && problem=$(nsenter --net="$namespace" nft -f - 2>&1 <<<"$SEAL"); then
     printf 'sealed %s\n' "$1"
+  elif [[ ! -e $namespace ]]; then
+    printf 'gone %s\n' "$1"
   else
     problem=${problem%%$'\n'*}
     printf 'failed %s: %s\n' "$1" "${problem//[[:cntrl:]]/ }"

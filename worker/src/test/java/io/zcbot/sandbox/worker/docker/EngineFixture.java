@@ -58,6 +58,7 @@ public final class EngineFixture implements AutoCloseable {
   Workspaces.Owner owner = Workspaces.Owner.UNMAPPED;
   private final Path workspaces;
   private final Map<SandboxSpec, DockerSandboxes> sandboxes = new ConcurrentHashMap<>();
+  private final Map<String, SandboxSpec> made = new ConcurrentHashMap<>();
   private final Set<String> images = ConcurrentHashMap.newKeySet();
   private final Set<String> networks = ConcurrentHashMap.newKeySet();
 
@@ -172,7 +173,9 @@ public final class EngineFixture implements AutoCloseable {
   }
 
   public String create(SandboxSpec spec, UserId user) throws EngineException, IOException {
-    return sandboxes(spec).create(user, workspace(user));
+    String id = sandboxes(spec).create(user, workspace(user));
+    made.put(id, spec);
+    return id;
   }
 
   /** Sandboxes of a spec; the same object for the same spec. */
@@ -187,7 +190,7 @@ public final class EngineFixture implements AutoCloseable {
 
   /** Starts a container, whatever its spec. */
   public void start(String id) throws EngineException {
-    sandboxes().start(id);
+    sandboxes(made.getOrDefault(id, spec())).start(id);
   }
 
   public Started start(SandboxSpec spec) throws EngineException, IOException {

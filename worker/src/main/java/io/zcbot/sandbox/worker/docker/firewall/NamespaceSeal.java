@@ -60,20 +60,30 @@ public final class NamespaceSeal {
     this.patience = patience;
   }
 
-  /** Seals a container's namespace, unless the container has ended. */
+  /** Seals a container's namespace, unless its process has ended: what that said tells why. */
   public void set(String containerId) throws EngineException {
     Place place = place(containerId);
     if (place.process == 0) {
-      return; // what its init said tells why
+      return;
     }
+    String answer = answer(place);
+    if (!answer.equals("sealed " + place.process) && !answer.equals("gone " + place.process)) {
+      throw failure(answer);
+    }
+  }
+
+  private String answer(Place place) throws EngineException {
     lock.lock();
     try {
-      if (!ask(place)) {
-        log.info("The helper that seals namespaces has ended; starting another one");
-        if (!ask(place)) {
-          throw failure("the helper container ended");
-        }
+      String answer = ask(place);
+      if (answer == null) {
+        log.info("The helper that seals namespaces has ended; another one is started");
+        answer = ask(place);
       }
+      if (answer == null) {
+        throw failure("the helper container ended");
+      }
+      return answer;
     } finally {
       lock.unlock();
     }
@@ -95,26 +105,19 @@ public final class NamespaceSeal {
         });
   }
 
-  /** False if the helper has ended. */
-  private boolean ask(Place place) throws EngineException {
+  /** Null if the helper has ended, or does not answer. */
+  private @Nullable String ask(Place place) throws EngineException {
     Helper asked = helper();
     String answer = null;
     try {
       asked.session.ask(place.process + " " + place.gateway);
       answer = asked.session.answer(patience);
+      return answer;
     } finally {
       if (answer == null) {
         discard(); // a late answer would be taken for the next one
       }
     }
-    if (answer == null) {
-      return false;
-    }
-    if (!answer.equals("sealed " + place.process)) {
-      discard();
-      throw failure(answer);
-    }
-    return true;
   }
 
   private Helper helper() throws EngineException {

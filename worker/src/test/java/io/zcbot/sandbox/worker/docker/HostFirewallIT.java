@@ -279,7 +279,9 @@ class HostFirewallIT {
     assertThat(flood(sandbox)).isEqualTo("8000 answers");
     Duration answered = around.engine.processorTime().minus(before);
     System.out.printf("8,000 questions took the engine %s, unsealed %s%n", refused, answered);
-    assertThat(answered).isGreaterThan(refused.multipliedBy(5)).isGreaterThan(Duration.ofMillis(100));
+    assertThat(answered)
+        .isGreaterThan(refused.multipliedBy(5))
+        .isGreaterThan(Duration.ofMillis(100));
   }
 
   /** Asks the engine's resolver itself for the sandbox's own address. */
@@ -357,7 +359,8 @@ class HostFirewallIT {
   @Row(59)
   @Test
   void mailIsDeliveredOnlyWhereThatIsAllowed() throws Exception {
-    String mail = "timeout 3 bash -c 'exec 3<>/dev/tcp/" + Surroundings.PUBLIC + "/25; head -n 1 <&3'";
+    String mail =
+        "timeout 3 bash -c 'exec 3<>/dev/tcp/" + Surroundings.PUBLIC + "/25; head -n 1 <&3'";
     Started sandbox = fixture.start(fixture.spec());
     assertThat(fixture.bash(sandbox.id(), mail).output()).contains("Connection refused");
 
@@ -372,14 +375,19 @@ class HostFirewallIT {
     assertThat(fixture.bash(allowed.id(), mail).output()).isEqualTo(World.GREETING);
   }
 
-  /** The helper ends with its worker, however that ends, and another is started when one is gone. */
+  /**
+   * The helper ends with its worker, however that ends, and another is started when one is gone.
+   */
   @Test
   void aHelperThatIsGoneIsReplacedAndNoneOutlivesTheWorker() throws Exception {
     fixture.start(fixture.spec());
     assertThat(helpers()).hasSize(1);
     fixture.docker.removeContainerCmd(helpers().getFirst()).withForce(true).exec();
 
-    assertThat(fixture.bash(fixture.start(fixture.spec()).id(), "echo x > /dev/udp/127.0.0.11/9").output())
+    assertThat(
+            fixture
+                .bash(fixture.start(fixture.spec()).id(), "echo x > /dev/udp/127.0.0.11/9")
+                .output())
         .contains("Operation not permitted");
 
     assertThat(helpers()).hasSize(1);

@@ -187,7 +187,10 @@ final class Checklist {
           row(48, "more flows from one socket than its share: refused", "limits of flows"),
           row(49, "ARP or any frame to a neighbour: none arrives", "no NET_RAW, seal, firewall"),
           row(52, "flood of the engine's resolver: takes none of the engine's time", SEAL),
-          row(59, "mail: port 25 closed by default; new flows rationed", "firewall, limits of flows"));
+          row(
+              59,
+              "mail: port 25 closed by default; new flows rationed",
+              "firewall, limits of flows"));
 
   private static Property row(int number, String attack, String by) {
     return row(number, attack, by, "");

@@ -195,15 +195,15 @@ class NetworkIT extends Attacks {
     assertThat(said(lab.sandbox.id(), asked)).doesNotContain(other.user().toString(), "zcbot");
 
     String victim = lab.without(host -> host.withNetworkMode(openNetwork));
-    succeeds(open, "1000:1000", "timeout 10 getent hosts " + addressThere(victim) + " | grep zcbot");
+    succeeds(
+        open, "1000:1000", "timeout 10 getent hosts " + addressThere(victim) + " | grep zcbot");
   }
 
   /** Else one sandbox uses up what the engine has of the processors. */
   @Row(52)
   @Test
   void theEnginesResolverIsOutOfReach() throws Exception {
-    refused(
-        lab.sandbox.id(), ask(lab.fixture.engineResolver(lab.sandbox.id())), "not permitted");
+    refused(lab.sandbox.id(), ask(lab.fixture.engineResolver(lab.sandbox.id())), "not permitted");
     succeeds(open, "1000:1000", ask(lab.fixture.engineResolver(open)));
   }
 
@@ -361,6 +361,9 @@ class NetworkIT extends Attacks {
     assertThat(said(lab.sandbox.id(), "grep ^nameserver /etc/resolv.conf"))
         .isEqualTo("nameserver 127.0.0.11");
     assertThat(said(lab.sandbox.id(), "getent hosts sandbox")).isNotEmpty();
+    // else what is sent there could not leave
+    String forwarding = "/proc/sys/net/ipv4/conf/all/route_localnet";
+    assertThat(lab.fixture.inNamespace(lab.sandbox.id(), "cat", forwarding).strip()).isEqualTo("1");
     String ask = datagramsTo(elsewhere.privates().getFirst());
     refused(lab.sandbox.id(), ask, REFUSED);
     // nobody listens there: that it says so shows that it was asked

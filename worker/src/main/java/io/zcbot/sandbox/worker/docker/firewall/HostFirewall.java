@@ -79,7 +79,8 @@ public final class HostFirewall {
     this.network = network;
     this.pull = pull;
     this.helper = new FirewallHelper(calls, spec.image(), workerId, settings.callTimeout());
-    this.seal = new NamespaceSeal(calls, networkName, helper, () -> sealRules, settings.readyTimeout());
+    this.seal =
+        new NamespaceSeal(calls, networkName, helper, () -> sealRules, settings.readyTimeout());
     // one late check is no reason to refuse starts, two are
     this.validity = settings.firewallInterval().multipliedBy(2).plus(settings.callTimeout());
     this.nanoTime = nanoTime;

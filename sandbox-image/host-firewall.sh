@@ -222,13 +222,18 @@ ${neighbours}${limits}	}
 }"
 }
 
+# Runs in the namespace. Runtimes with a kernel of their own do not set the sysctl that was asked for.
+enter='[[ $(</proc/sys/net/ipv4/conf/all/route_localnet) == 1 ]] ||
+  echo 1 >/proc/sys/net/ipv4/conf/all/route_localnet || exit 1
+exec nft -f -'
+
 seal() { # process id, gateway
   local problem namespace=/proc/$1/ns/net
   if [[ ! $1 =~ ^[1-9][0-9]{0,9}$ ]]; then
     printf 'failed 0: not a process id\n'
   elif [[ $namespace -ef /proc/1/ns/net ]]; then
     printf "failed %s: it is in the host's network namespace\n" "$1"
-  elif make_seal "$2" && problem=$(nsenter --net="$namespace" nft -f - 2>&1 <<<"$SEAL"); then
+  elif make_seal "$2" && problem=$(nsenter --net="$namespace" bash -pc "$enter" 2>&1 <<<"$SEAL"); then
     printf 'sealed %s\n' "$1"
   elif [[ ! -e $namespace ]]; then
     printf 'gone %s\n' "$1"
@@ -250,6 +255,8 @@ case ${1-} in
     ;;
   seal)
     make_seal 192.0.2.1 # fails where a setting means nothing
+    # of this container alone; where it is refused, no sysctl can be set
+    mount -o remount,bind,rw /proc/sys || :
     trap - EXIT
     printf 'zcbot-sandbox ready seal=yes\n'
     while read -r process gateway; do seal "$process" "$gateway"; done

@@ -181,6 +181,8 @@ final class FirewallHelper {
         config
             .withNetworkMode("none")
             .withPidMode("host")
+            // whose profile for containers refuses to look into some processes, and mounts
+            .withSecurityOpts(List.of("no-new-privileges:true", "apparmor=unconfined"))
             // to enter another's namespace, for which it has to look into its process
             .withCapAdd(Capability.NET_ADMIN, Capability.SYS_ADMIN, Capability.SYS_PTRACE);
         if (facts.remapsUsers()) {

@@ -9,6 +9,8 @@
 #   zcbot-sandbox failed <code>: <reason>                           (and a non-zero exit)
 #
 #   set        sets the rules, whatever was there before, in one transaction; `found` tells what was
+#   watch      ends with a failure as soon as the rules are not those that `set` set, and without a
+#              word with its standard input
 #   print      prints the rules and sets nothing
 #   seal       reads lines with a process id and the IPv4 gateway of its network, seals the network
 #              namespace of each process and says `sealed <id>`, `gone <id>` or `failed <id>:
@@ -233,7 +235,7 @@ seal() { # process id, gateway
     printf 'failed 0: not a process id\n'
   elif [[ $namespace -ef /proc/1/ns/net ]]; then
     printf "failed %s: it is in the host's network namespace\n" "$1"
-  elif make_seal "$2" && problem=$(nsenter --net="$namespace" bash -pc "$enter" 2>&1 <<<"$SEAL"); then
+  elif make_seal "$2" && problem=$(nsenter --net="$namespace" /bin/bash -pc "$enter" 2>&1 <<<"$SEAL"); then
     printf 'sealed %s\n' "$1"
   elif [[ ! -e $namespace ]]; then
     printf 'gone %s\n' "$1"
@@ -243,10 +245,35 @@ seal() { # process id, gateway
   fi
 }
 
+# Says within milliseconds of any change in the kernel that the rules are others. The kernel tells of
+# changes, all of them, so the rules are compared once there are no more for a moment; and now and then
+# without one, as the first ones may have come before nft listened.
+watch_rules() {
+  local before i
+  before=$(in_kernel)
+  count_rules "$RULES"
+  i=$REPLY
+  count_rules "$before"
+  ((i == REPLY)) || fail rules "the rules are gone, or others"
+  exec 4< <(exec nft monitor 2>/dev/null </dev/null)
+  while :; do
+    [[ $(in_kernel) == "$before" ]] || fail rules "the rules are gone, or others"
+    read -rt 5 -u 4 || (($? > 128)) || fail ended "nft does not tell of changes any more"
+    for ((i = 0; i < 1000; i++)); do read -rt 0.01 -u 4 || break; done
+    # the worker writes nothing, so there is something to read only once it is gone
+    ! read -rt 0 -u 0 || break
+  done
+  trap - EXIT
+}
+
 case ${1-} in
   set)
     make_rules
     set_rules
+    ;;
+  watch)
+    make_rules
+    watch_rules
     ;;
   print)
     make_rules
@@ -271,5 +298,5 @@ case ${1-} in
     trap - EXIT
     printf 'zcbot-sandbox ready resolvers=%s\n' "$(IFS=, && echo "${resolvers[*]-}")"
     ;;
-  *) fail settings "usage: zcbot-host-firewall set|print|seal|print-seal|resolvers" ;;
+  *) fail settings "usage: zcbot-host-firewall set|watch|print|seal|print-seal|resolvers" ;;
 esac

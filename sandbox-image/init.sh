@@ -5,7 +5,7 @@
 # uid 1000 without a capability, and checks that the host's rules are in force. In `both` it does
 # both. With no network at all it checks that there is none. It says so in one line on stdout, and
 # becomes the runner (runner/PROTOCOL.md), which the worker speaks to over the standard streams. Where
-# it is root, or not the first process, it idles.
+# it is root, the runner only reaps, and where it is not the first process, it sleeps.
 #
 #   zcbot-sandbox ready firewall=host
 #   zcbot-sandbox ready firewall=<container|both> ipv4=<rules> ipv6=<rules|disabled>
@@ -17,14 +17,17 @@
 # must end in the last. Start latency counts: bash built-ins read and compute, and the only programs
 # started are, for rules of our own, two runs of nft for each address family.
 #
-# Environment: ZCBOT_FIREWALL  container, host or both
-#              ZCBOT_EGRESS    public, none, or the addresses or CIDRs that may be reached
-#              ZCBOT_DNS       `off` refuses port 53 everywhere
-#              ZCBOT_PG_IPS    addresses or CIDRs, IPv4 or IPv6, to refuse in any case
-#              ZCBOT_SLOT      set in a warm slot: what is to be seen in /workspace
-#              ZCBOT_SEAL      set where the worker seals the network namespace after the start
-#              ZCBOT_SMTP, ZCBOT_FLOWS, ZCBOT_FLOW_RATE
-#                              of rules in here, as in host-firewall.sh
+# Settings come as arguments, NAME=VALUE, which are gone once the runner is the first process: commands
+# are to learn nothing of what is around. In the environment, commands of the engine's would see them.
+#
+#   ZCBOT_FIREWALL  container, host or both; by default host, and as root container
+#   ZCBOT_EGRESS    public, none, or the addresses or CIDRs that may be reached
+#   ZCBOT_DNS       `off` refuses port 53 everywhere
+#   ZCBOT_PG_IPS    addresses or CIDRs, IPv4 or IPv6, to refuse in any case
+#   ZCBOT_SLOT      set in a warm slot: what is to be seen in /workspace
+#   ZCBOT_SEAL      set where the worker seals the network namespace after the start
+#   ZCBOT_SMTP, ZCBOT_FLOWS, ZCBOT_FLOW_RATE
+#                   of rules in here, as in host-firewall.sh
 
 set -euo pipefail
 set -f
@@ -34,6 +37,13 @@ cd /
 source /usr/local/lib/zcbot/firewall.sh
 # Nothing but the last line's exec ends this script without a reason of its own.
 trap 'fail ended "init.sh ended before the rules were in force"' EXIT
+
+# Of the environment nothing is believed, and nothing passed on.
+unset "${!ZCBOT_@}"
+for setting in "$@"; do
+  [[ $setting == ZCBOT_@(FIREWALL|EGRESS|DNS|PG_IPS|SLOT|SEAL|SMTP|FLOWS|FLOW_RATE)=* ]] || fail settings "'$setting' is not a setting"
+  printf -v "${setting%%=*}" %s "${setting#*=}"
+done
 
 # Says that the sandbox is ready, and how, then runs commands or waits for its end.
 #
@@ -50,15 +60,17 @@ idle() {
     ready=zcbot-slot
   fi
   printf '%s ready %s\n' "$ready" "$1"
-  # As root the runner would run commands as root. Behind an init of the engine it would end with its
-  # standard input, and the sandbox with it.
-  if ((EUID != 0 && $$ == 1)); then
-    exec /usr/local/sbin/zcbot-runner
-  fi
-  exec sleep infinity
+  # As root the runner runs no commands. Behind an init of the engine it would end with its standard
+  # input, and the sandbox with it.
+  (($$ == 1)) || exec sleep infinity
+  ((EUID != 0)) || exec /usr/local/sbin/zcbot-runner idle
+  exec /usr/local/sbin/zcbot-runner
 }
 
-firewall=${ZCBOT_FIREWALL:-container}
+firewall=${ZCBOT_FIREWALL:-}
+if [[ -z $firewall ]]; then
+  ((EUID == 0)) && firewall=container || firewall=host
+fi
 egress=${ZCBOT_EGRESS:-public}
 [[ $firewall == @(container|host|both) ]] || fail settings "ZCBOT_FIREWALL: '$firewall' is not a firewall mode"
 

@@ -24,8 +24,9 @@ final class SpecSettings {
         in.get(
             "ZCBOT_SANDBOX_IMAGE",
             "zcbot-sandbox:latest",
-            Kind.text("an image reference", "[A-Za-z0-9][A-Za-z0-9._/:@-]{0,254}"),
-            "Image of every sandbox.");
+            Kind.imageReference(),
+            "Image of every sandbox. Name it by its digest, or build it on the host: whoever can change"
+                + " what a tag of a registry stands for chooses what sandboxes run.");
     @Nullable String runtime =
         in.find(
             "ZCBOT_SANDBOX_RUNTIME",

@@ -38,7 +38,7 @@ public interface SlotEngine {
    */
   Optional<Verified> verifySlot(String containerId, Path directory) throws EngineException;
 
-  /** Makes sure of the network and of the host's firewall, as a create does. */
+  /** As {@link SandboxEngine#prepare}. */
   void prepare() throws EngineException;
 
   /** Gives a container another name. */

@@ -6,6 +6,7 @@ package io.zcbot.sandbox.worker.startup;
 
 import io.zcbot.sandbox.worker.docker.DockerEngine;
 import io.zcbot.sandbox.worker.docker.host.EngineFacts;
+import io.zcbot.sandbox.worker.doctor.Advisories;
 import io.zcbot.sandbox.worker.doctor.EngineChecks;
 import io.zcbot.sandbox.worker.doctor.Finding;
 import io.zcbot.sandbox.worker.doctor.Finding.Level;
@@ -27,11 +28,17 @@ public final class Preflight {
   private final DockerEngine engine;
   private final SandboxSpec spec;
   private final @Nullable WorkspaceLimit limit;
+  private final Advisories advisories;
 
-  public Preflight(DockerEngine engine, SandboxSpec spec, @Nullable WorkspaceLimit limit) {
+  public Preflight(
+      DockerEngine engine,
+      SandboxSpec spec,
+      @Nullable WorkspaceLimit limit,
+      Advisories advisories) {
     this.engine = engine;
     this.spec = spec;
     this.limit = limit;
+    this.advisories = advisories;
   }
 
   /**
@@ -52,7 +59,7 @@ public final class Preflight {
   public Fit run(StartRetry retry) throws IOException, TopicsException, InterruptedException {
     EngineFacts facts =
         retry.untilItWorks("check the engine", engine::facts, EngineException.class::isInstance);
-    List<Finding> findings = EngineChecks.of(facts, spec, limit);
+    List<Finding> findings = EngineChecks.of(facts, spec, limit, advisories);
     List<String> faults = texts(findings, Level.FAIL);
     if (!faults.isEmpty()) {
       throw new IOException("the engine is not fit for sandboxes: " + String.join("; ", faults));

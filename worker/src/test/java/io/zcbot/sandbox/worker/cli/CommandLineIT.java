@@ -31,13 +31,11 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
-import org.junit.jupiter.api.parallel.ResourceLock;
 
 /** Somebody uses sandboxes from the command line, with a worker on a real engine and Kafka. */
 @Tag("engine")
 @Tag("kafka")
 @Timeout(value = 3, unit = TimeUnit.MINUTES)
-@ResourceLock("logging")
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class CommandLineIT {
   private static final long PATIENCE_SECONDS = 60;

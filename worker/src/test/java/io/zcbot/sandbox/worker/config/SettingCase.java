@@ -211,9 +211,9 @@ record SettingCase(
         new SettingCase(
             "ZCBOT_SANDBOX_MAX_LIFETIME",
             c -> c.reaper().maxLifetime,
-            null,
-            "1d",
             Duration.ofDays(1),
+            "2d",
+            Duration.ofDays(2),
             "never"),
         new SettingCase(
             "ZCBOT_SANDBOX_EVICT_AFTER",
@@ -300,6 +300,13 @@ record SettingCase(
         new SettingCase(
             "ZCBOT_LOOKUP_CONCURRENCY", c -> c.engine().lookupConcurrency, 32, "5", 5, "x"),
         new SettingCase(
+            "ZCBOT_FIREWALL_IMAGE",
+            c -> c.engine().firewallImage,
+            "zcbot-firewall:latest",
+            "registry.example/firewall@sha256:0",
+            "registry.example/firewall@sha256:0",
+            "a b"),
+        new SettingCase(
             "ZCBOT_FIREWALL_INTERVAL",
             c -> c.engine().firewallInterval,
             Duration.ofSeconds(30),
@@ -313,6 +320,13 @@ record SettingCase(
             "PT1M",
             Duration.ofSeconds(60),
             "0"),
+        new SettingCase(
+            "ZCBOT_ADVISORIES",
+            c -> c.engine().advisories,
+            null,
+            "/etc/zcbot/advisories.txt",
+            Path.of("/etc/zcbot/advisories.txt"),
+            "advisories.txt"),
         new SettingCase(
             "ZCBOT_OPS_ADDRESS",
             c -> c.ops().address,

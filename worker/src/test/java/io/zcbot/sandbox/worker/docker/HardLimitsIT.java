@@ -118,6 +118,6 @@ class HardLimitsIT {
     assertThat(inspect.getNetworkSettings().getNetworks()).containsOnlyKeys(fixture.network);
     assertThat(inspect.getConfig().getWorkingDir()).isEqualTo("/workspace");
     assertThat(inspect.getConfig().getHostName()).isEqualTo("sandbox");
-    assertThat(inspect.getConfig().getEnv()).contains("ZCBOT_PG_IPS=203.0.113.7,198.51.100.0/24");
+    assertThat(inspect.getConfig().getCmd()).containsExactly("ZCBOT_FIREWALL=host");
   }
 }

@@ -133,7 +133,7 @@ final class Lab implements AutoCloseable {
             original,
             "zcbot-control-" + UUID.randomUUID(),
             Map.of("zcbot.worker", fixture.worker))) {
-      command.withEntrypoint("sleep", "600");
+      command.withEntrypoint("sleep", "600").withCmd();
       change.accept(command);
       String id = command.exec().getId();
       fixture.startContainer(id);
@@ -153,6 +153,7 @@ final class Lab implements AutoCloseable {
         .withUser(original.getConfig().getUser())
         .withWorkingDir(original.getConfig().getWorkingDir())
         .withEnv(original.getConfig().getEnv())
+        .withCmd(original.getConfig().getCmd())
         .withAttachStdin(false)
         .withAttachStdout(true)
         .withAttachStderr(true)

@@ -13,6 +13,7 @@ import com.github.dockerjava.api.model.ExposedPort;
 import com.github.dockerjava.api.model.PortBinding;
 import com.github.dockerjava.api.model.Ports;
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.docker.DockerSandboxes;
 import io.zcbot.sandbox.worker.docker.EngineFixture;
 import io.zcbot.sandbox.worker.docker.EngineFixture.Outcome;
 import io.zcbot.sandbox.worker.docker.EngineFixture.Started;
@@ -21,6 +22,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
+import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.AfterParameterizedClassInvocation;
@@ -33,6 +35,7 @@ import org.junit.jupiter.params.BeforeParameterizedClassInvocation;
 @Tag("engine")
 @Tag("network-namespaces")
 @Tag("gvisor")
+@Order(8)
 class NetworkIT extends Attacks {
   private static final String REFUSED = "No route to host|not permitted|prohibited|unreachable";
 
@@ -379,13 +382,54 @@ class NetworkIT extends Attacks {
     refused(control, to(elsewhere.publicAddress(), Elsewhere.PORT), "unreachable");
   }
 
+  /** What a user's next ensure, and a claim, ask before they say ready. */
+  @Row(57)
+  @Test
+  void whoIsServedAgainWaitsForRulesThatWereTakenAway() throws Exception {
+    applies(57);
+    DockerSandboxes sandboxes = lab.fixture.sandboxes(lab.spec);
+    String metadata = elsewhere.metadata();
+    try (var _ = sandboxes.watchFirewall()) {
+      sandboxes.checkFirewall();
+      for (int i = 0; i < 3; i++) {
+        takeRulesAway();
+        await()
+            .pollInterval(Duration.ofMillis(1))
+            .atMost(Duration.ofSeconds(10))
+            .until(() -> sandboxes.firewallProblem() != null);
+        sandboxes.prepare();
+        assertThat(lab.onHost("nft", "list", "tables")).contains("table inet " + table());
+        refused(lab.sandbox.id(), to(metadata, Elsewhere.PORT), RESET);
+      }
+    }
+
+    takeRulesAway();
+    sandboxes.prepare();
+    assertThat(lab.onHost("nft", "list", "tables"))
+        .as("unwatched")
+        .doesNotContain("table inet " + table());
+    sandboxes.checkFirewall();
+    refused(lab.sandbox.id(), to(metadata, Elsewhere.PORT), RESET);
+  }
+
+  private void takeRulesAway() throws Exception {
+    lab.onHost("nft", "delete", "table", "inet", table());
+  }
+
+  private String table() {
+    String id =
+        lab.fixture.docker.inspectNetworkCmd().withNetworkId(lab.fixture.network).exec().getId();
+    return "zcbot_br_" + id.substring(0, 12);
+  }
+
   /** An attacker who is inside from the first moment on, while init takes its time. */
   @Row(27)
   @Test
   void readyIsNotSaidBeforeTheFirewallIsInForce() throws Exception {
     applies(27);
     String slow =
-        lab.image("ENTRYPOINT [\"bash\", \"-c\", \"sleep 3; exec /usr/local/sbin/zcbot-init\"]");
+        lab.image(
+            "ENTRYPOINT [\"bash\", \"-c\", \"sleep 3; exec /usr/local/sbin/zcbot-init \\\"$@\\\"\", \"slow\"]");
     UserId user = EngineFixture.user();
     String id = lab.fixture.create(lab.withImage(slow), user);
     String address = elsewhere.privates().getFirst();

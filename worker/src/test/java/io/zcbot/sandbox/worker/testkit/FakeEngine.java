@@ -46,7 +46,7 @@ public final class FakeEngine implements Engine, SandboxEngine, SlotEngine {
   public final EngineFaults faults = new EngineFaults();
 
   /** Told of each container that ended. */
-  Consumer<String> ends = _ -> {};
+  public Consumer<String> ends = _ -> {};
 
   public FakeEngine(SandboxSpec spec, String workerId) {
     this(spec, workerId, "c");

@@ -21,6 +21,7 @@ import io.zcbot.sandbox.worker.engine.Container;
 import io.zcbot.sandbox.worker.pool.SlotMounts;
 import io.zcbot.sandbox.worker.spec.Dns;
 import io.zcbot.sandbox.worker.spec.NetworkPolicy;
+import io.zcbot.sandbox.worker.spec.ResourceLimits;
 import io.zcbot.sandbox.worker.spec.SandboxSpec;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -64,9 +65,9 @@ public final class ContainerCreation {
             labels(SandboxLabels.SLOT, slotId),
             workspaceMount(directory, BindPropagation.R_SLAVE),
             ipv6);
-    return command.withEnv(
+    return command.withCmd(
         Stream.concat(
-                Stream.of(Objects.requireNonNull(command.getEnv())),
+                Stream.of(Objects.requireNonNull(command.getCmd())),
                 Stream.of("ZCBOT_SLOT=" + SlotMounts.PROBE_NAME))
             .toList());
   }
@@ -95,7 +96,7 @@ public final class ContainerCreation {
             // root only where init sets rules, which takes NET_ADMIN; commands run as 1000
             .withUser(policy.rulesInSandbox() ? "0:0" : "1000:1000")
             .withWorkingDir(WORKSPACE)
-            .withEnv(environment(policy))
+            .withCmd(settings(policy))
             .withAttachStdin(false)
             .withAttachStdout(true)
             .withAttachStderr(true)
@@ -106,20 +107,25 @@ public final class ContainerCreation {
     return command.withHostConfig(hostConfig(workspace, ipv6));
   }
 
-  private static List<String> environment(NetworkPolicy policy) {
-    List<String> environment = new ArrayList<>();
-    environment.add("ZCBOT_FIREWALL=" + policy.firewall().name().toLowerCase(Locale.ROOT));
-    environment.add("ZCBOT_EGRESS=" + policy.egress().text());
-    environment.add("ZCBOT_DNS=" + (policy.dns() instanceof Dns.Off ? "off" : "on"));
-    environment.add("ZCBOT_PG_IPS=" + String.join(",", policy.pgIps()));
-    if (policy.sealed()) {
-      environment.add("ZCBOT_SEAL=on");
-    } else if (policy.rulesInSandbox()) {
-      environment.add("ZCBOT_SMTP=" + (policy.traffic().smtp() ? "on" : "off"));
-      environment.add("ZCBOT_FLOWS=" + policy.traffic().flows());
-      environment.add("ZCBOT_FLOW_RATE=" + policy.traffic().newFlowsPerSecond());
+  /** What init has to know, and no more: what sets no rules needs no addresses. */
+  private static List<String> settings(NetworkPolicy policy) {
+    List<String> settings = new ArrayList<>();
+    settings.add("ZCBOT_FIREWALL=" + policy.firewall().name().toLowerCase(Locale.ROOT));
+    if (!policy.hasNetwork()) {
+      settings.add("ZCBOT_EGRESS=none");
     }
-    return environment;
+    if (policy.rulesInSandbox()) {
+      settings.add("ZCBOT_EGRESS=" + policy.egress().text());
+      settings.add("ZCBOT_DNS=" + (policy.dns() instanceof Dns.Off ? "off" : "on"));
+      settings.add("ZCBOT_PG_IPS=" + String.join(",", policy.pgIps()));
+      settings.add("ZCBOT_SMTP=" + (policy.traffic().smtp() ? "on" : "off"));
+      settings.add("ZCBOT_FLOWS=" + policy.traffic().flows());
+      settings.add("ZCBOT_FLOW_RATE=" + policy.traffic().newFlowsPerSecond());
+    }
+    if (policy.sealed()) {
+      settings.add("ZCBOT_SEAL=on");
+    }
+    return List.copyOf(settings);
   }
 
   private HostConfig hostConfig(Mount workspace, boolean ipv6) {
@@ -145,11 +151,13 @@ public final class ContainerCreation {
             .withNanoCPUs(Math.round(spec.limits().cpus() * 1e9))
             // rather a sandbox than the engine, when the host runs out of memory
             .withOomScoreAdj(500)
-            // files: below what engines themselves are commonly given, which they can't raise
-            .withUlimits(List.of(new Ulimit("nofile", 4096L, 16384L), new Ulimit("core", 0L, 0L)))
+            .withUlimits(
+                List.of(
+                    new Ulimit("nofile", 4096L, ResourceLimits.MOST_OPEN_FILES),
+                    new Ulimit("core", 0L, 0L)))
             .withRestartPolicy(RestartPolicy.noRestart())
-            // where init does not stay root, the runner takes its place, and reaps
-            .withInit(policy.rulesInSandbox())
+            // the runner takes the place of init, and reaps
+            .withInit(false)
             .withPublishAllPorts(false)
             .withLogConfig(logConfig(policy));
     Map<String, String> sysctls = new HashMap<>();

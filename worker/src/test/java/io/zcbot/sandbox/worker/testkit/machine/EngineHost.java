@@ -9,6 +9,7 @@ import com.github.dockerjava.api.model.Container;
 import com.github.dockerjava.core.DefaultDockerClientConfig;
 import com.github.dockerjava.core.DockerClientImpl;
 import com.github.dockerjava.zerodep.ZerodepDockerHttpClient;
+import io.zcbot.sandbox.worker.docker.api.DockerEngineSettings;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -146,10 +147,16 @@ public final class EngineHost {
     return namespace;
   }
 
-  /** Writes the sandbox image of the default engine to a file. */
+  /** Writes the sandbox image of the default engine, and the firewall's, to a file. */
   public static void saveImage(Path file) throws IOException, InterruptedException {
     Commands.Result saved =
-        Commands.tryRun("docker", "save", SandboxImage.NAME, "-o", file.toString());
+        Commands.tryRun(
+            "docker",
+            "save",
+            SandboxImage.NAME,
+            DockerEngineSettings.FIREWALL_IMAGE,
+            "-o",
+            file.toString());
     if (saved.exitCode() != 0) {
       throw new IOException(
           "tried to take "

@@ -29,8 +29,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Containers of an image of their own that set and watch the firewall's rules. They perform one task,
- * report the result in one line, and are removed; those that watch and seal run on.
+ * Containers of an image of their own that set and watch the firewall's rules. They perform one
+ * task, report the result in one line, and are removed; those that watch and seal run on.
  */
 final class FirewallHelper {
   private static final Logger log = LoggerFactory.getLogger(FirewallHelper.class);

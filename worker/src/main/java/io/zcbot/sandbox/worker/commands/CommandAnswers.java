@@ -155,7 +155,7 @@ final class CommandAnswers {
     log.debug("command ended ({}) after {} ms", exited.reason().wire(), exited.tookMs());
   }
 
-  private static long length(@Nullable Data data) {
+  private static int length(@Nullable Data data) {
     return data == null ? 0 : data.length();
   }
 

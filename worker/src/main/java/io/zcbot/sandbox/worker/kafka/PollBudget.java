@@ -22,6 +22,8 @@ import org.jspecify.annotations.Nullable;
  * size. A record with neither a key nor a value is not seen here, and not counted.
  */
 final class PollBudget implements Deserializer<byte[]> {
+  // It goes no farther than the client, which asks it for nothing.
+  @SuppressWarnings("StaticAssignmentOfThrowable")
   private static final SerializationException FULL =
       new SerializationException("left for the next poll");
 
@@ -44,6 +46,7 @@ final class PollBudget implements Deserializer<byte[]> {
   }
 
   @Override
+  @SuppressWarnings("ReferenceEquality") // another record may have equal headers
   public byte[] deserialize(String topic, Headers headers, ByteBuffer data) {
     boolean isNew = headers != last;
     long more = data.remaining() + (isNew ? size(headers) : 0);

@@ -110,7 +110,7 @@ final class SandboxCounters implements SandboxMetrics {
   }
 
   @Override
-  public void outputPublished(OutputWay way, long bytes) {
+  public void outputPublished(OutputWay way, int bytes) {
     outputs(way).increment(bytes);
   }
 

@@ -32,7 +32,7 @@ public interface SandboxMetrics {
   default void commandStarted(Duration latency) {}
 
   /** The log has output of a command. */
-  default void outputPublished(OutputWay way, long bytes) {}
+  default void outputPublished(OutputWay way, int bytes) {}
 
   /** A command was answered; it took no time if it never started. */
   default void commandEnded(Exited.Reason reason, Duration took) {}

@@ -31,8 +31,8 @@ public final class RecordedMetrics implements SandboxMetrics {
   }
 
   @Override
-  public void outputPublished(OutputWay way, long bytes) {
-    outputBytes.merge(way, bytes, Long::sum);
+  public void outputPublished(OutputWay way, int bytes) {
+    outputBytes.merge(way, (long) bytes, Long::sum);
   }
 
   @Override

@@ -10,11 +10,11 @@ FROM debian:trixie-slim AS files
 RUN set -eu; \
     export DEBIAN_FRONTEND=noninteractive; \
     apt-get update -q; \
-    apt-get install -y -q --no-install-recommends bash nftables
+    apt-get install -y -q --no-install-recommends bash mount nftables util-linux
 # Copies, since a link to a file of the layer below would be that file.
 RUN set -eu; \
     mkdir /files; \
-    for program in /bin/bash /usr/sbin/nft; do \
+    for program in /bin/bash /usr/sbin/nft /usr/bin/nsenter /usr/bin/mount; do \
       for file in "$program" $(ldd "$program" | grep -o '/[^ ]*'); do \
         install -D "$(readlink -f "$file")" "/files$file"; \
       done; \

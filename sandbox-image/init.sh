@@ -25,6 +25,9 @@
 #   ZCBOT_DNS       `off` refuses port 53 everywhere
 #   ZCBOT_PG_IPS    addresses or CIDRs, IPv4 or IPv6, to refuse in any case
 #   ZCBOT_SLOT      set in a warm slot: the path at which something is to be seen
+#   ZCBOT_SEAL      set where the worker seals the network namespace after the start
+#   ZCBOT_SMTP, ZCBOT_FLOWS, ZCBOT_FLOW_RATE
+#                   of rules in here, as in host-firewall.sh
 
 set -euo pipefail
 set -f
@@ -38,7 +41,7 @@ trap 'fail ended "init.sh ended before the rules were in force"' EXIT
 # Of the environment nothing is believed, and nothing passed on.
 unset "${!ZCBOT_@}"
 for setting in "$@"; do
-  [[ $setting == ZCBOT_@(FIREWALL|EGRESS|DNS|PG_IPS|SLOT)=* ]] || fail settings "'$setting' is not a setting"
+  [[ $setting == ZCBOT_@(FIREWALL|EGRESS|DNS|PG_IPS|SLOT|SEAL|SMTP|FLOWS|FLOW_RATE)=* ]] || fail settings "'$setting' is not a setting"
   printf -v "${setting%%=*}" %s "${setting#*=}"
 done
 
@@ -137,12 +140,25 @@ probe_beyond() { # address
     fail host-rules "the host's firewall rules are not in force: probe of $1: expected 'Connection refused', but got '$seen'"
 }
 
+# Sends a datagram to a port at the engine's resolver until the namespace is sealed, which fails at
+# once then. The worker begins to set the seal when the engine has told it of the start.
+probe_seal() {
+  local seen attempt
+  for attempt in {1..1000}; do
+    seen=$({ { printf x >&3 && read -rt 0.01 -u 3; } 3<>"/dev/udp/$engine_resolver/$witness_port"; } 2>&1) || :
+    [[ $seen != *': Operation not permitted' ]] || return 0
+    ((attempt < 20)) || sleep 0.01
+  done
+  fail host-rules "the network namespace was not sealed: probe of $engine_resolver: expected 'Operation not permitted', but got '${seen:-no answer}'"
+}
+
 if [[ $firewall != container ]]; then
   [[ -n $gateway4 ]] || fail network "the sandbox's network has no gateway to find the host's rules by"
   probe_gateway
   probe_beyond 169.254.169.254
 fi
 if [[ $firewall == host ]]; then
+  [[ -z ${ZCBOT_SEAL-} ]] || probe_seal
   idle firewall=host
 fi
 
@@ -172,7 +188,13 @@ refuse() { # variable's name, addresses or CIDRs...
   done
 }
 
+add ip "ip daddr $engine_resolver ${refusal[ip]}"
 add_both 'oifname "lo" accept'
+read_flow_limits
+for limit in "${flow_limits[@]}"; do
+  add ip "$limit ${refusal[ip]}"
+  add ip6 "$limit ${refusal[ip6]}"
+done
 resolvers=()
 [[ ${ZCBOT_DNS-} == off ]] || read_resolvers
 for resolver in ${resolvers[@]+"${resolvers[@]}"}; do
@@ -188,6 +210,10 @@ if [[ ${ZCBOT_DNS-} == off ]]; then
     add ip "$transport dport 53 ${refusal[ip]}"
     add ip6 "$transport dport 53 ${refusal[ip6]}"
   done
+fi
+if [[ ${ZCBOT_SMTP-} != on ]]; then
+  add ip "tcp dport 25 ${refusal[ip]}"
+  add ip6 "tcp dport 25 ${refusal[ip6]}"
 fi
 # without neighbour discovery IPv6 has no next hop
 add ip6 'icmpv6 type { nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert } accept'
@@ -252,6 +278,11 @@ probe() { # address, the second error, route?
 }
 
 install_rules ip || fail rules "$PROBLEM"
+make_name_chains
+if [[ -n $name_chains ]]; then
+  seen=$(nft -f - 2>&1 <<<"table ip zcbot_names {
+$name_chains}") || fail rules "nft: ${seen%%$'\n'*}"
+fi
 if install_rules ip6; then
   [[ $ipv6 == disabled ]] || ipv6=${count[ip6]}
 elif [[ $ipv6 == enabled ]] || nft add table ip6 zcbot 2>/dev/null; then # else the kernel has no IPv6

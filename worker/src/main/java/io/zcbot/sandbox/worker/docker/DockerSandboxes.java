@@ -18,6 +18,7 @@ import io.zcbot.sandbox.worker.docker.create.SandboxFactory;
 import io.zcbot.sandbox.worker.docker.create.SlotLayout;
 import io.zcbot.sandbox.worker.docker.create.SocketProbe;
 import io.zcbot.sandbox.worker.docker.firewall.HostFirewall;
+import io.zcbot.sandbox.worker.docker.firewall.NamespaceSeal;
 import io.zcbot.sandbox.worker.docker.firewall.RulesWatch;
 import io.zcbot.sandbox.worker.docker.host.ImagePull;
 import io.zcbot.sandbox.worker.docker.host.SandboxGround;
@@ -73,8 +74,10 @@ public final class DockerSandboxes implements SandboxEngine, SlotEngine {
             settings.pullTimeout(),
             System::nanoTime);
     this.firewall = new HostFirewall(calls, spec, workerId, network, settings, System::nanoTime);
+    NamespaceSeal seal = firewall.seal();
     this.factory =
-        new SandboxFactory(calls, spec, workerId, network, firewall, pull, settings.readyTimeout());
+        new SandboxFactory(
+            calls, spec, workerId, network, firewall, pull, seal, settings.readyTimeout());
     this.inspection = new Inspection(inspector, factory, spec.hash(), workerId);
   }
 

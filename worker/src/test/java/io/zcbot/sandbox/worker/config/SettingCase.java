@@ -132,6 +132,27 @@ record SettingCase(
             new Dns.Resolvers(List.of("9.9.9.9", "2620:fe::fe")),
             "dns.example"),
         new SettingCase(
+            "ZCBOT_SANDBOX_FLOWS",
+            c -> c.spec().policy().traffic().flows(),
+            4096,
+            "1000",
+            1000,
+            "15"),
+        new SettingCase(
+            "ZCBOT_SANDBOX_FLOW_RATE",
+            c -> c.spec().policy().traffic().newFlowsPerSecond(),
+            100,
+            "10",
+            10,
+            "0"),
+        new SettingCase(
+            "ZCBOT_SANDBOX_SMTP",
+            c -> c.spec().policy().traffic().smtp(),
+            false,
+            "true",
+            true,
+            "maybe"),
+        new SettingCase(
             "ZCBOT_PG_IPS",
             c -> c.spec().policy().pgIps(),
             List.of(),

@@ -21,6 +21,8 @@ final class Checklist {
   private static final String BEFORE_THE_START =
       "the host's firewall is in force before the first start";
 
+  private static final String SEAL = "seal of the network namespace";
+
   private Checklist() {}
 
   /**
@@ -187,6 +189,10 @@ final class Checklist {
               .otherwise(
                   GVISOR,
                   "gVisor refuses changes while the sandbox runs; changes before its start are noticed"),
+          row(46, "reverse look-ups of neighbours: no names of other users", SEAL),
+          row(47, "absent neighbours: none is looked for, the kernel's table stays free", SEAL),
+          row(48, "more flows from one socket than its share: refused", "limits of flows"),
+          row(49, "ARP or any frame to a neighbour: none arrives", "no NET_RAW, seal, firewall"),
           row(
               50,
               "open files of all sandboxes: bounded for each, compared with fs.file-max",
@@ -199,6 +205,7 @@ final class Checklist {
               .otherwise(
                   GVISOR,
                   "gVisor lets commands write there; the worker stays attached and reads 320 KiB a second, and the engine no faster"),
+          row(52, "flood of the engine's resolver: takes none of the engine's time", SEAL),
           row(
               53,
               "memory of the kernel, held by sockets: counts as the sandbox's",
@@ -221,6 +228,10 @@ final class Checklist {
               58,
               "variables and arguments of processes: nothing of the infrastructure",
               "arguments of init, which the runner replaces"),
+          row(
+              59,
+              "mail: port 25 closed by default; new flows rationed",
+              "firewall, limits of flows"),
           row(60, "a line in the log forged by an event's text: one line, escaped", "encoders"),
           row(
                   61,

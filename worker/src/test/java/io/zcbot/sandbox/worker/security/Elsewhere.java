@@ -20,8 +20,9 @@ import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
 /**
- * A machine next to the host that answers at addresses of every kind, port 8000: without a firewall
- * a container reaches each. It is a namespace behind a virtual cable, with a route to each address.
+ * A machine next to the host that answers at addresses of every kind, ports 8000 and 25: without a
+ * firewall a container reaches each. It is a namespace behind a virtual cable, with a route to each
+ * address.
  */
 final class Elsewhere implements AutoCloseable {
   static final int PORT = 8000;
@@ -94,7 +95,11 @@ final class Elsewhere implements AutoCloseable {
           command
               .withName("zcbot-elsewhere-" + UUID.randomUUID())
               .withLabels(Map.of("zcbot.worker", fixture.worker))
-              .withEntrypoint("python3", "-m", "http.server", "-d", "/usr/share", "" + PORT)
+              .withEntrypoint(
+                  "bash",
+                  "-c",
+                  "python3 -m http.server -d /usr/share 25 & exec python3 -m http.server -d /usr/share "
+                      + PORT)
               .withHostConfig(HostConfig.newHostConfig().withNetworkMode("none").withInit(true))
               .exec()
               .getId();

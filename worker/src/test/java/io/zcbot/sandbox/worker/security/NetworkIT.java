@@ -183,18 +183,138 @@ class NetworkIT extends Attacks {
     String victim = lab.without(host -> host.withNetworkMode(openNetwork));
     String attacker = lab.without(host -> host.withNetworkMode(openNetwork));
     lab.fixture.background(victim, "python3", "-m", "http.server", "8000");
-    String there =
+    String there = addressThere(victim);
+    awaitServed(victim, there);
+    succeeds(attacker, "1000:1000", to(there, 8000));
+  }
+
+  /** An address tells a name, and a name a user. */
+  @Row(46)
+  @Test
+  void addressesTellNoNames() throws Exception {
+    Started other = lab.fresh();
+    String address = requireNonNull(lab.fixture.attachment(other.id()).getIpAddress());
+    String asked = "timeout 3 getent hosts " + address + "; true";
+    assertThat(said(lab.sandbox.id(), asked)).doesNotContain(other.user().toString(), "zcbot");
+
+    String victim = lab.without(host -> host.withNetworkMode(openNetwork));
+    succeeds(
+        open, "1000:1000", "timeout 10 getent hosts " + addressThere(victim) + " | grep zcbot");
+  }
+
+  /** Else one sandbox uses up what the engine has of the processors. */
+  @Row(52)
+  @Test
+  void theEnginesResolverIsOutOfReach() throws Exception {
+    refused(lab.sandbox.id(), ask(lab.fixture.engineResolver(lab.sandbox.id())), "not permitted");
+    succeeds(open, "1000:1000", ask(lab.fixture.engineResolver(open)));
+  }
+
+  /** A question at the engine's resolver, with whose name anything is fine that it answers. */
+  private static String ask(int port) {
+    return "python3 -c \"import socket; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM);"
+        + " s.settimeout(5); s.connect(('127.0.0.11', "
+        + port
+        + "));"
+        + " s.send(bytes.fromhex('1234010000010000000000000773616e64626f780000010001'));"
+        + " s.recv(512)\"";
+  }
+
+  /** The kernel has one table for all namespaces: what fills it is told from what does not. */
+  @Row(47)
+  @Test
+  void absentNeighboursAreNotLookedFor() throws Exception {
+    assertThat(neighbours(lab.sandbox.id(), lab.fixture.network)).isLessThanOrEqualTo(1);
+    assertThat(neighbours(open, openNetwork)).isGreaterThan(100);
+  }
+
+  private long neighbours(String container, String network) throws Exception {
+    String gateway =
         requireNonNull(
             lab.fixture
                 .docker
-                .inspectContainerCmd(victim)
+                .inspectContainerCmd(container)
                 .exec()
                 .getNetworkSettings()
                 .getNetworks()
-                .get(openNetwork)
-                .getIpAddress());
-    awaitServed(victim, there);
-    succeeds(attacker, "1000:1000", to(there, 8000));
+                .get(network)
+                .getGateway());
+    python(
+        container,
+        """
+        import socket
+        s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        for n in range(100, 220):
+            try: s.sendto(b'x', ('%s.' + str(n), 9))
+            except OSError: pass"""
+            .formatted(gateway.substring(0, gateway.lastIndexOf('.'))));
+    return lab.fixture.inNamespace(container, "ip", "-4", "neigh", "show").lines().count();
+  }
+
+  @Row(49)
+  @Test
+  void noFrameGetsFromOneToTheOther() throws Exception {
+    Started other = lab.fresh();
+    String address = requireNonNull(lab.fixture.attachment(other.id()).getIpAddress());
+    lab.fixture.bash(lab.sandbox.id(), to(address, 8000));
+    assertThat(lab.fixture.inNamespace(lab.sandbox.id(), "ip", "-4", "neigh", "show"))
+        .doesNotContainPattern(address + " .*lladdr");
+    // nor does any protocol of its own making
+    String raw = "python3 -c 'import socket; socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 3)'";
+    refused(lab.sandbox.id(), raw, "not permitted");
+
+    String victim = lab.without(host -> host.withNetworkMode(openNetwork));
+    String there = addressThere(victim);
+    lab.fixture.bash(open, to(there, 8000));
+    assertThat(lab.fixture.inNamespace(open, "ip", "-4", "neigh", "show"))
+        .containsPattern(there + " .*lladdr");
+    String control =
+        lab.exposed(
+            host -> host.withNetworkMode(openNetwork).withCapDrop().withCapAdd(Capability.NET_RAW));
+    succeeds(control, "0:0", raw);
+  }
+
+  /** From one socket: more flows than its share of the host's table. */
+  @Row(48)
+  @Test
+  void newFlowsAreRationed() throws Exception {
+    assertThat(burst(lab.sandbox.id())).isBetween(300, 1200);
+    assertThat(burst(open)).isEqualTo(1500);
+  }
+
+  private int burst(String container) throws Exception {
+    return Integer.parseInt(
+        python(
+            container,
+            """
+            import socket, time
+            s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            sent, end = 0, time.monotonic() + 5
+            for port in range(20000, 21500):
+                try: sent += s.sendto(b'x', ('%s', port))
+                except PermissionError: pass
+                if time.monotonic() > end and '%s': break
+            print(sent)"""
+                .formatted(elsewhere.publicAddress(), container.equals(open) ? "" : "limited")));
+  }
+
+  @Row(59)
+  @Test
+  void noMailIsDelivered() throws Exception {
+    refused(lab.sandbox.id(), to(elsewhere.publicAddress(), 25), RESET);
+    succeeds(open, "1000:1000", to(elsewhere.publicAddress(), 25));
+  }
+
+  private String addressThere(String container) {
+    return requireNonNull(
+        lab.fixture
+            .docker
+            .inspectContainerCmd(container)
+            .exec()
+            .getNetworkSettings()
+            .getNetworks()
+            .get(openNetwork)
+            .getIpAddress());
   }
 
   private void awaitServed(String container, String address) {
@@ -244,6 +364,9 @@ class NetworkIT extends Attacks {
     assertThat(said(lab.sandbox.id(), "grep ^nameserver /etc/resolv.conf"))
         .isEqualTo("nameserver 127.0.0.11");
     assertThat(said(lab.sandbox.id(), "getent hosts sandbox")).isNotEmpty();
+    // else what is sent there could not leave
+    String forwarding = "/proc/sys/net/ipv4/conf/all/route_localnet";
+    assertThat(lab.fixture.inNamespace(lab.sandbox.id(), "cat", forwarding).strip()).isEqualTo("1");
     String ask = datagramsTo(elsewhere.privates().getFirst());
     refused(lab.sandbox.id(), ask, REFUSED);
     // nobody listens there: that it says so shows that it was asked

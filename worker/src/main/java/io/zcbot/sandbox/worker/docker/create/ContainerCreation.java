@@ -24,6 +24,7 @@ import io.zcbot.sandbox.worker.spec.ResourceLimits;
 import io.zcbot.sandbox.worker.spec.SandboxSpec;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -121,6 +122,12 @@ public final class ContainerCreation {
       settings.add("ZCBOT_EGRESS=" + policy.egress().text());
       settings.add("ZCBOT_DNS=" + (policy.dns() instanceof Dns.Off ? "off" : "on"));
       settings.add("ZCBOT_PG_IPS=" + String.join(",", policy.pgIps()));
+      settings.add("ZCBOT_SMTP=" + (policy.traffic().smtp() ? "on" : "off"));
+      settings.add("ZCBOT_FLOWS=" + policy.traffic().flows());
+      settings.add("ZCBOT_FLOW_RATE=" + policy.traffic().newFlowsPerSecond());
+    }
+    if (policy.sealed()) {
+      settings.add("ZCBOT_SEAL=on");
     }
     return List.copyOf(settings);
   }
@@ -157,9 +164,15 @@ public final class ContainerCreation {
             .withInit(false)
             .withPublishAllPorts(false)
             .withLogConfig(logConfig(policy));
+    Map<String, String> sysctls = new HashMap<>();
     if (ipv6) {
-      config.withSysctls(Map.of("net.ipv6.conf.all.disable_ipv6", "1"));
+      sysctls.put("net.ipv6.conf.all.disable_ipv6", "1");
     }
+    if (policy.hasNetwork()) {
+      // what is sent to the engine's resolver leaves for another one
+      sysctls.put("net.ipv4.conf.all.route_localnet", "1");
+    }
+    config.withSysctls(sysctls);
     if (policy.rulesInSandbox()) {
       config.withCapAdd(Capability.NET_ADMIN);
     }

@@ -10,6 +10,7 @@ import io.zcbot.sandbox.worker.docker.api.EngineCalls;
 import io.zcbot.sandbox.worker.docker.api.EngineErrors;
 import io.zcbot.sandbox.worker.docker.api.Operation;
 import io.zcbot.sandbox.worker.docker.firewall.HostFirewall;
+import io.zcbot.sandbox.worker.docker.firewall.NamespaceSeal;
 import io.zcbot.sandbox.worker.docker.host.EngineFacts;
 import io.zcbot.sandbox.worker.docker.host.ImagePull;
 import io.zcbot.sandbox.worker.docker.host.SandboxNetwork;
@@ -62,6 +63,7 @@ public final class SandboxFactory implements SpecComparison {
       SandboxNetwork network,
       HostFirewall firewall,
       ImagePull pull,
+      NamespaceSeal seal,
       Duration readyTimeout) {
     this.calls = calls;
     this.spec = spec;
@@ -70,7 +72,7 @@ public final class SandboxFactory implements SpecComparison {
     this.network = network;
     this.firewall = firewall;
     this.pull = pull;
-    this.start = new ContainerStart(calls, readyTimeout);
+    this.start = new ContainerStart(calls, spec.policy().sealed() ? seal : null, readyTimeout);
     this.sandboxCheck = new SpecCheck(calls);
     this.slotCheck = new SpecCheck(calls);
   }

@@ -29,8 +29,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Containers of an image of their own that perform one task for the host's firewall, report the
- * result in one line, and are removed.
+ * Containers of an image of their own that set and watch the firewall's rules. They perform one
+ * task, report the result in one line, and are removed; those that watch and seal run on.
  */
 final class FirewallHelper {
   private static final Logger log = LoggerFactory.getLogger(FirewallHelper.class);
@@ -57,6 +57,9 @@ final class FirewallHelper {
 
     /** Sets the rules; in the host's network namespace, where it may do what root does there. */
     record SetRules(List<String> environment) implements Job {}
+
+    /** Sets rules in the network namespaces of processes that it is told of, until it ends. */
+    record Seal(List<String> environment) implements Job {}
 
     /** Ends when they are not those that were set, or with its standard input; needs the same. */
     record WatchRules(List<String> environment) implements Job {}
@@ -87,6 +90,10 @@ final class FirewallHelper {
     } finally {
       removeQuietly(id);
     }
+  }
+
+  String create(Job job) throws EngineException {
+    return create(job, EngineFacts.read(calls));
   }
 
   /**
@@ -199,6 +206,25 @@ final class FirewallHelper {
         onHost(config, facts);
         command.withUser("0:0").withCmd("set").withEnv(rules.environment);
       }
+      case Job.Seal seal -> {
+        config
+            .withNetworkMode("none")
+            .withPidMode("host")
+            // whose profile for containers refuses to look into some processes, and mounts
+            .withSecurityOpts(List.of("no-new-privileges:true", "apparmor=unconfined"))
+            // to enter another's namespace, for which it has to look into its process
+            .withCapAdd(Capability.NET_ADMIN, Capability.SYS_ADMIN, Capability.SYS_PTRACE);
+        if (facts.remapsUsers()) {
+          config.withUsernsMode("host");
+        }
+        command
+            .withUser("0:0")
+            .withCmd("seal")
+            .withEnv(seal.environment)
+            .withStdinOpen(true)
+            // its input ends with the worker
+            .withStdInOnce(true);
+      }
       case Job.WatchRules rules -> {
         onHost(config, facts);
         command
@@ -220,7 +246,7 @@ final class FirewallHelper {
   }
 
   /** The engine removes it when it ends; this is for one that did not start, or does not end. */
-  private void removeQuietly(String id) {
+  void removeQuietly(String id) {
     boolean interrupted = Thread.interrupted();
     try {
       calls.call(

@@ -22,6 +22,7 @@ import io.zcbot.sandbox.worker.spec.SandboxSpec;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicLong;
@@ -59,6 +60,7 @@ public final class HostFirewall {
   private final ImagePull pull;
   private final String image;
   private final FirewallHelper helper;
+  private final NamespaceSeal seal;
   private final Duration validity;
   private final LongSupplier nanoTime;
   private final SharedAttempts attempts = new SharedAttempts(Operation.FIREWALL);
@@ -66,6 +68,7 @@ public final class HostFirewall {
   private volatile @Nullable Long inForceSince;
   private volatile @Nullable Instant lastSeen;
   private volatile boolean tidied;
+  private volatile @Nullable List<String> sealRules;
   private volatile @Nullable List<String> environment;
   private volatile @Nullable KnownResolvers known;
   private volatile @Nullable PastFailure lastFailure;
@@ -85,9 +88,16 @@ public final class HostFirewall {
     this.image = settings.firewallImage();
     this.pull = new ImagePull(calls, image, ADVICE, settings.pullTimeout(), nanoTime);
     this.helper = new FirewallHelper(calls, image, workerId, settings.callTimeout());
+    this.seal =
+        new NamespaceSeal(calls, networkName, helper, () -> sealRules, settings.readyTimeout());
     // one late check is no reason to refuse starts, two are
     this.validity = settings.firewallInterval().multipliedBy(2).plus(settings.callTimeout());
     this.nanoTime = nanoTime;
+  }
+
+  /** Sets what a sandbox needs beside the host's rules, of the same policy and network. */
+  public NamespaceSeal seal() {
+    return seal;
   }
 
   /**
@@ -198,16 +208,23 @@ public final class HostFirewall {
   private Map<String, String> set() throws EngineException {
     EngineFacts facts = EngineFacts.read(calls);
     Bridge bridge = bridge();
-    List<String> wanted =
+    List<String> both =
         List.of(
-            "ZCBOT_BRIDGE=" + bridge.device(),
             "ZCBOT_SUBNETS=" + String.join(",", bridge.subnets()),
             "ZCBOT_RESOLVERS=" + String.join(",", resolvers(facts)),
-            "ZCBOT_DNS=" + (policy.dns() instanceof Dns.Off ? "off" : "on"),
-            "ZCBOT_EGRESS=" + policy.egress().text(),
-            "ZCBOT_PG_IPS=" + String.join(",", policy.pgIps()),
-            "ZCBOT_POLICY=" + policy.hash(),
-            "ZCBOT_OWNER=" + workerId);
+            "ZCBOT_DNS=" + (policy.dns() instanceof Dns.Off ? "off" : "on"));
+    List<String> rules = new ArrayList<>(both);
+    rules.add("ZCBOT_BRIDGE=" + bridge.device());
+    rules.add("ZCBOT_EGRESS=" + policy.egress().text());
+    rules.add("ZCBOT_PG_IPS=" + String.join(",", policy.pgIps()));
+    rules.add("ZCBOT_SMTP=" + (policy.traffic().smtp() ? "on" : "off"));
+    rules.add("ZCBOT_POLICY=" + policy.hash());
+    rules.add("ZCBOT_OWNER=" + workerId);
+    List<String> inside = new ArrayList<>(both);
+    inside.add("ZCBOT_FLOWS=" + policy.traffic().flows());
+    inside.add("ZCBOT_FLOW_RATE=" + policy.traffic().newFlowsPerSecond());
+    sealRules = List.copyOf(inside);
+    List<String> wanted = List.copyOf(rules);
     Map<String, String> said = run(new FirewallHelper.Job.SetRules(wanted), facts);
     environment = wanted;
     return said;
@@ -267,6 +284,12 @@ public final class HostFirewall {
                 .filter(address -> !address.startsWith("127."))
                 .distinct()
                 .toList();
+        if (addresses.isEmpty()) {
+          log.warn(
+              "The engine's resolvers can't be reached from the network {}: sandboxes resolve no"
+                  + " names. Set ZCBOT_SANDBOX_DNS.",
+              networkName);
+        }
         known = new KnownResolvers(nanoTime.getAsLong(), addresses);
         yield addresses;
       }

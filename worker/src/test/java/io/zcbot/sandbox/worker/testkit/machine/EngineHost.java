@@ -134,6 +134,14 @@ public final class EngineHost {
     awaitEngine();
   }
 
+  /** What the engine itself has taken of the processors. */
+  public Duration processorTime() throws IOException {
+    String id = Files.readString(directory.resolve("pid")).strip();
+    String stat = Files.readString(Path.of("/proc", id, "stat"));
+    String[] fields = stat.substring(stat.lastIndexOf(')') + 2).split(" ");
+    return Duration.ofMillis(10 * (Long.parseLong(fields[11]) + Long.parseLong(fields[12])));
+  }
+
   /** Its network namespace, as {@code ip netns} names it. */
   public String namespace() {
     return namespace;

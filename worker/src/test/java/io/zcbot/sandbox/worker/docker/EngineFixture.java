@@ -334,8 +334,14 @@ public final class EngineFixture implements AutoCloseable {
     docker.removeNetworkCmd(name).exec();
   }
 
-  /** All of this test's. */
+  /** This test's sandboxes and slots. */
   public List<com.github.dockerjava.api.model.Container> containers() {
+    return withHelpers().stream()
+        .filter(each -> !"sandbox-firewall".equals(each.getLabels().get("zcbot.product")))
+        .toList();
+  }
+
+  private List<com.github.dockerjava.api.model.Container> withHelpers() {
     return docker
         .listContainersCmd()
         .withShowAll(true)
@@ -345,7 +351,7 @@ public final class EngineFixture implements AutoCloseable {
 
   @Override
   public void close() throws IOException {
-    for (var container : containers()) {
+    for (var container : withHelpers()) {
       quietly(() -> docker.removeContainerCmd(container.getId()).withForce(true).exec());
     }
     networks.forEach(name -> quietly(() -> docker.removeNetworkCmd(name).exec()));

@@ -26,7 +26,7 @@ import org.slf4j.LoggerFactory;
  *
  * <p>A start must not wait for a helper's, so one helper sets all seals, and ends with the worker.
  */
-public final class NamespaceSeal {
+public final class NamespaceSeal implements AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(NamespaceSeal.class);
 
   private final EngineCalls calls;
@@ -145,6 +145,17 @@ public final class NamespaceSeal {
       throw e;
     }
     return Objects.requireNonNull(running);
+  }
+
+  /** Ends the helper, whose container goes. */
+  @Override
+  public void close() {
+    lock.lock();
+    try {
+      discard();
+    } finally {
+      lock.unlock();
+    }
   }
 
   private void discard() {

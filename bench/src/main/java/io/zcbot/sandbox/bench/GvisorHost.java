@@ -20,6 +20,7 @@ final class GvisorHost implements AutoCloseable {
 
   private static final Path RUNSC = Path.of("/usr/bin/runsc");
   private static final String IMAGE = "zcbot-sandbox:latest";
+  private static final String FIREWALL_IMAGE = "zcbot-firewall:latest";
   private static final int PATIENCE_SECONDS = 60;
 
   private final String namespace;
@@ -46,7 +47,7 @@ final class GvisorHost implements AutoCloseable {
         : "the command ip is not installed";
   }
 
-  /** Starts one that has the sandbox image. */
+  /** Starts one that has the images of sandboxes and of the firewall. */
   static GvisorHost start(Setting setting) throws IOException, InterruptedException {
     String namespace = "zcbot-" + setting.id();
     Path directory = Files.createDirectories(Path.of("/var/tmp", namespace));
@@ -87,7 +88,7 @@ final class GvisorHost implements AutoCloseable {
     try {
       host.awaitEngine();
       Path image = directory.resolve("image.tar");
-      run("docker", "save", IMAGE, "-o", image.toString());
+      run("docker", "save", IMAGE, FIREWALL_IMAGE, "-o", image.toString());
       run("docker", "-H", host.address(), "load", "-q", "-i", image.toString());
       Files.delete(image);
       return host;

@@ -4,9 +4,9 @@
  */
 package io.zcbot.sandbox.worker.ensure;
 
+import io.zcbot.sandbox.worker.commands.CommandPorts;
 import io.zcbot.sandbox.worker.commands.CommandQueues;
 import io.zcbot.sandbox.worker.commands.CommandSetup;
-import io.zcbot.sandbox.worker.commands.CommandPorts;
 import io.zcbot.sandbox.worker.commands.Commands;
 import io.zcbot.sandbox.worker.engine.Engine;
 import io.zcbot.sandbox.worker.engine.SandboxEngine;

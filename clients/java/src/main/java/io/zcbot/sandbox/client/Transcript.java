@@ -57,7 +57,7 @@ final class Transcript {
   boolean accept(Output output) {
     lock.lock();
     try {
-      int length = output.data().length();
+      int length = Math.max(1, output.data().length()); // empty ones take room as well
       if (output.seq() < next
           || early.containsKey(output.seq())
           || isKnownToBeWhole()

@@ -65,6 +65,7 @@ class Core:
         topic_prefix: str,
         reply_topic: str | None,
         name: str,
+        make_log: Callable[..., Log] = Log,
     ) -> None:
         if reply_topic is not None and (
             not reply_topic.startswith(topic_prefix + "reply.") or reply_topic == topic_prefix + "reply."
@@ -73,13 +74,13 @@ class Core:
                 "reply_topic", f"is {reply_topic!r}; its name must begin with {topic_prefix}reply."
             )
         self.name = requests.label("name", name)
-        self._log = Log(
+        self.log = make_log(
             kafka,
             client_name=name,
             topic_prefix=topic_prefix,
             reply_topic=reply_topic,
             on_record=self._take,
-            on_refusal=self._fail_all,
+            on_refusal=self.fail_all,
         )
         self._lock = threading.Lock()
         self._execs: dict[bytes, dict[str, ExecCall]] = {}
@@ -106,7 +107,7 @@ class Core:
         """Publishes a request; blocks until the places of its answers are known."""
         try:
             self._refuse_closed()
-            self._log.hold(call.key, call.kinds, call.deadline)
+            self.log.hold(call.key, call.kinds, call.deadline)
         except TimeoutError:
             call.expired()
             return
@@ -122,7 +123,7 @@ class Core:
         except SandboxError as e:
             call.fail(e)
             return True
-        if not self._log.try_hold(call.key, call.kinds):
+        if not self.log.try_hold(call.key, call.kinds):
             return False
         self._begun(call)
         return True
@@ -164,7 +165,7 @@ class Core:
                 call.fail(error)
 
         try:
-            self._log.publish(kind, call.key, value, wants_copies=True, on_delivery=delivered)
+            self.log.publish(kind, call.key, value, wants_copies=True, on_delivery=delivered)
         except BufferError:
             self._at(now + _TICK, lambda: self._publish(call))
         except LogError as e:
@@ -195,7 +196,7 @@ class Core:
                 of_user.pop(each, None)
             if not of_user:
                 calls.pop(call.key, None)
-        self._log.release(call.key, call.kinds)
+        self.log.release(call.key, call.kinds)
 
     def _expire(self, call: Call[Any]) -> None:
         if call.is_over:
@@ -231,7 +232,7 @@ class Core:
         if "data" in content or "data_base64" in content or "eof" in content:
             call.may_retry = False  # another try would not have it
         value = requests.input_value(call.user, call.id, content)
-        self._log.publish("input", call.key, value, on_delivery=on_delivery)
+        self.log.publish("input", call.key, value, on_delivery=on_delivery)
 
     def send_release(
         self,
@@ -242,7 +243,7 @@ class Core:
     ) -> None:
         self._refuse_closed()
         value = requests.release_value(user, self.name, within, container_id)
-        self._log.publish("release", user.encode(), value, on_delivery=on_delivery)
+        self.log.publish("release", user.encode(), value, on_delivery=on_delivery)
 
     def keep_alive(self, user: str) -> bool:
         """Reports use, at most once in a third of the idle TTL; whether it did."""
@@ -256,7 +257,7 @@ class Core:
                 return False
             _put(self._kept_alive, key, now, _KNOWN_TTLS)
         try:
-            self._log.publish("activity", key, requests.activity_value(user, self.name))
+            self.log.publish("activity", key, requests.activity_value(user, self.name))
         except BufferError:
             with self._lock:
                 self._kept_alive.pop(key, None)
@@ -269,7 +270,7 @@ class Core:
         """Blocks until the place of the notices is known. ``notice`` must not block."""
         self._refuse_closed()
         listener = Listener(user.encode(), kind, notice)
-        self._log.hold(listener.key, (kind,), deadline)
+        self.log.hold(listener.key, (kind,), deadline)
         with self._lock:
             self._listeners.setdefault(listener.key, []).append(listener)
         return listener
@@ -282,7 +283,7 @@ class Core:
             of_user.remove(listener)
             if not of_user:
                 self._listeners.pop(listener.key, None)
-        self._log.release(listener.key, (listener.kind,))
+        self.log.release(listener.key, (listener.kind,))
 
     # --- answers, in the reading thread ----------------------------------------------------------
 
@@ -359,7 +360,7 @@ class Core:
         for notice in notices:
             notice(event)
 
-    def _fail_all(self, error: BaseException) -> None:
+    def fail_all(self, error: BaseException) -> None:
         with self._lock:
             calls: list[Call[Any]] = [c for of_user in self._execs.values() for c in of_user.values()]
             calls += [c for of_user in self._ensures.values() for c in of_user.values()]
@@ -377,7 +378,7 @@ class Core:
     def _read(self) -> None:
         while not self._closing.is_set():
             try:
-                self._log.poll(self._run_timers())
+                self.log.poll(self._run_timers())
             except Exception:  # noqa: BLE001 - one record or one call must not end all others
                 logger.exception("a record or a deadline could not be handled; please report this")
                 time.sleep(_TICK)
@@ -396,7 +397,7 @@ class Core:
     def _serve(self) -> None:
         while not self._closing.is_set():
             try:
-                self._log.serve_deliveries(_TICK)
+                self.log.serve_deliveries(_TICK)
             except Exception:  # noqa: BLE001
                 logger.exception("a delivery could not be handled; please report this")
                 time.sleep(_TICK)
@@ -421,15 +422,15 @@ class Core:
             if self._closing.is_set():
                 return
             self._closing.set()
-        self._fail_all(_closed())
+        self.fail_all(_closed())
         if self._executor is not None:
             self._executor.shutdown(wait=False, cancel_futures=True)
         for thread in self._threads:
             if thread is not threading.current_thread():
                 thread.join(_FLUSH_SECONDS)
-        self._log.flush(_FLUSH_SECONDS)
+        self.log.flush(_FLUSH_SECONDS)
         if not self._threads[0].is_alive():
-            self._log.close()
+            self.log.close()
 
 
 def _closed() -> ClientClosedError:

@@ -14,6 +14,7 @@ import io.zcbot.sandbox.events.Origin;
 import io.zcbot.sandbox.events.Output;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
+import io.zcbot.sandbox.events.ReplyTo;
 import io.zcbot.sandbox.events.SandboxEvent;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
@@ -35,8 +36,6 @@ import org.slf4j.LoggerFactory;
  * request of another user.
  */
 final class Answers implements AnswerReader.Receiver {
-  static final String REPLY_OF = "zcbot_reply_of";
-
   private static final Logger log = LoggerFactory.getLogger(Answers.class);
 
   private final EventCodec codec = new EventCodec();
@@ -149,7 +148,7 @@ final class Answers implements AnswerReader.Receiver {
     if (!record.topic().equals(replyTopic)) {
       return topics.get(record.topic());
     }
-    Header header = record.headers().lastHeader(REPLY_OF);
+    Header header = record.headers().lastHeader(ReplyTo.COPY_OF_HEADER);
     return header == null || header.value() == null
         ? null
         : topics.get(new String(header.value(), StandardCharsets.UTF_8));

@@ -4,7 +4,10 @@
  */
 package io.zcbot.sandbox.client;
 
+import io.zcbot.sandbox.events.EventFormatException;
+import io.zcbot.sandbox.events.ReplyTo;
 import io.zcbot.sandbox.events.Topic;
+import java.nio.charset.StandardCharsets;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -33,10 +36,12 @@ public record ClientOptions(
   }
 
   public ClientOptions {
-    if (replyTopic != null && !replyTopic.startsWith(topicPrefix + "reply.")) {
-      throw new InvalidRequestException(
-          "replyTopic",
-          "replyTopic: is " + replyTopic + "; its name must begin with " + topicPrefix + "reply.");
+    if (replyTopic != null) {
+      try {
+        ReplyTo.read(replyTopic.getBytes(StandardCharsets.UTF_8), topicPrefix);
+      } catch (EventFormatException e) {
+        throw new InvalidRequestException("replyTopic", "replyTopic: " + e.getMessage());
+      }
     }
     if (maxInFlight < 1) {
       throw new InvalidRequestException("maxInFlight", "maxInFlight: must be 1 or more");

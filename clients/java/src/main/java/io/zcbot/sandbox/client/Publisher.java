@@ -7,6 +7,7 @@ package io.zcbot.sandbox.client;
 import io.zcbot.sandbox.events.EventCodec;
 import io.zcbot.sandbox.events.EventFormatException;
 import io.zcbot.sandbox.events.Origin;
+import io.zcbot.sandbox.events.ReplyTo;
 import io.zcbot.sandbox.events.SandboxEvent;
 import io.zcbot.sandbox.events.Topic;
 import java.nio.charset.StandardCharsets;
@@ -26,8 +27,6 @@ import org.jspecify.annotations.Nullable;
 
 /** Publishes what this client asks for. */
 final class Publisher implements AutoCloseable {
-  static final String REPLY_TO = "zcbot_reply_to";
-
   private static final Duration CLOSE = Duration.ofSeconds(2);
   private static final Duration PAUSE = Duration.ofMillis(200);
 
@@ -117,13 +116,13 @@ final class Publisher implements AutoCloseable {
         new ProducerRecord<>(topic.named(options.topicPrefix()), key, value);
     String replyTopic = options.replyTopic();
     if (replyTopic != null && isAnswered(topic)) {
-      record.headers().add(REPLY_TO, replyTopic.getBytes(StandardCharsets.UTF_8));
+      record.headers().add(ReplyTo.HEADER, replyTopic.getBytes(StandardCharsets.UTF_8));
     }
     return record;
   }
 
   private static boolean isAnswered(Topic topic) {
-    return topic == Topic.ENSURE || topic == Topic.EXEC || topic == Topic.RELEASE;
+    return topic == Topic.ENSURE || topic == Topic.EXEC;
   }
 
   private static NoAnswerException unacknowledged(String topic, Throwable cause) {

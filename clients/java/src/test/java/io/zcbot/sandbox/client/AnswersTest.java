@@ -8,6 +8,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.zcbot.sandbox.client.ClientMetrics.RecordUse;
 import io.zcbot.sandbox.events.EventCodec;
+import io.zcbot.sandbox.events.ReplyTo;
 import io.zcbot.sandbox.events.SandboxEvent;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
@@ -111,10 +112,10 @@ class AnswersTest {
     SandboxEvent ready = Samples.ready(user, "e1");
     var copy = record(REPLY, codec.key(ready), codec.encode(ready));
     assertThat(read(copy)).isEqualTo(RecordUse.UNUSABLE);
-    copy.headers().add(Answers.REPLY_OF, "sandbox.nonsense".getBytes(StandardCharsets.UTF_8));
+    copy.headers().add(ReplyTo.COPY_OF_HEADER, "sandbox.nonsense".getBytes(StandardCharsets.UTF_8));
     assertThat(read(copy)).isEqualTo(RecordUse.UNUSABLE);
     copy.headers()
-        .add(Answers.REPLY_OF, Topic.READY.named("sandbox.").getBytes(StandardCharsets.UTF_8));
+        .add(ReplyTo.COPY_OF_HEADER, Topic.READY.named("sandbox.").getBytes(StandardCharsets.UTF_8));
     assertThat(read(copy)).isEqualTo(RecordUse.OWN);
     assertThat(taken()).isEqualTo(ready);
   }

@@ -11,6 +11,7 @@ import static org.assertj.core.api.Assertions.catchThrowable;
 
 import io.zcbot.sandbox.events.CommandSignal;
 import io.zcbot.sandbox.events.Exited;
+import io.zcbot.sandbox.events.Expiring;
 import io.zcbot.sandbox.events.OutputStreamName;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
@@ -26,9 +27,11 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -48,12 +51,24 @@ import org.junit.jupiter.api.Timeout;
 @Timeout(value = 3, unit = TimeUnit.MINUTES)
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class BehavioursIT {
+  /** Looks so many times, 0.1 s apart, whether a sleep of so long has gone. */
+  private static final String AWAIT_THE_END_OF =
+      """
+      look() {
+        for i in $(seq $2); do
+          grep -alxz -- "$1" /proc/[0-9]*/cmdline >&2 || exit 0
+          sleep 0.1
+        done
+        exit 1
+      }
+      look '""";
+
   private TestBed bed;
   private SandboxClient client;
 
   @BeforeAll
   void start() throws Exception {
-    bed = TestBed.onTheEngine().start();
+    bed = TestBed.onTheEngine().with("ZCBOT_SANDBOX_NOTICE", "5s").start();
     client = bed.client();
   }
 
@@ -193,11 +208,9 @@ class BehavioursIT {
     }
     RunningCommand left = sandbox.start(Command.shell("echo on; exec sleep 98765"));
     assertThat(left.stdout().readNBytes(3)).asString(UTF_8).isEqualTo("on\n");
+    assertThat(sandbox.shell(AWAIT_THE_END_OF + "98765' 1").exitCode()).isEqualTo(1);
     left.close();
-    CommandResult gone =
-        sandbox.shell("for i in $(seq 300); do pgrep -f 'sleep 9876[5]' || exit 0; sleep 0.1; done");
-    assertThat(gone.stdout()).doesNotEndWith("\n\n");
-    assertThat(gone.exitCode()).isZero();
+    assertThat(sandbox.shell(AWAIT_THE_END_OF + "98765' 300").exitCode()).isZero();
   }
 
   @Test
@@ -329,13 +342,17 @@ class BehavioursIT {
       EnsureOptions brief = EnsureOptions.DEFAULT.withIdleTtl(Duration.ofSeconds(10));
       Ready ready = sandbox.ensure(brief);
       CompletableFuture<Reaped> end = new CompletableFuture<>();
+      CompletableFuture<Expiring> notice = new CompletableFuture<>();
       other.onReaped(end::complete);
+      other.onExpiring(notice::complete);
       other.ensure(brief);
       while (!end.isDone()) {
         sandbox.keepAlive();
         TimeUnit.MILLISECONDS.sleep(200);
       }
       assertThat(end.join().reason()).isEqualTo(Reaped.Reason.IDLE);
+      assertThat(notice).isCompleted();
+      assertThat(notice.join().containerId()).isEqualTo(end.join().containerId());
       assertThat(sandbox.ensure().containerId()).isEqualTo(ready.containerId());
     }
   }
@@ -384,6 +401,35 @@ class BehavioursIT {
     }
   }
 
+  @Test
+  void answersComeInTheReplyTopic() throws Exception {
+    bed.createTopic("sandbox.reply.mine", 1);
+    Map<ClientMetrics.RecordUse, Integer> read = new ConcurrentHashMap<>();
+    ClientMetrics counting =
+        new ClientMetrics() {
+          @Override
+          public void read(RecordUse use) {
+            read.merge(use, 1, Integer::sum);
+          }
+        };
+    try (SandboxClient replied =
+        bed.client(
+            ClientOptions.defaults()
+                .withReplyTopic("sandbox.reply.mine")
+                .withMetrics(counting))) {
+      Sandbox sandbox = replied.sandbox(TestBed.newUser());
+      assertThat(sandbox.ensure().outcome()).isEqualTo(Ready.Outcome.CREATED);
+      Command count = Command.shell("seq 1 50000").maxOutput(1 << 20);
+      assertThat(sandbox.run(count).stdout()).endsWith("\n50000\n");
+      for (int i = 0; i < 5; i++) {
+        newSandbox().run("true"); // answers to others
+      }
+      assertThat(sandbox.run("echo", "last").stdout()).isEqualTo("last\n");
+      assertThat(read).containsOnlyKeys(ClientMetrics.RecordUse.OWN);
+      assertThat(sandbox.release(Duration.ofSeconds(60))).isPresent();
+    }
+  }
+
   private static byte[] exited(String user, String execId) {
     return """
     {"event_id":"x","user_id":"%s","exec_id":"%s","exited_at":"2026-11-26T00:00:00Z",\
@@ -417,14 +463,12 @@ class BehavioursIT {
     assertThatThrownBy(
             () ->
                 sandbox.run(
-                    Command.shell("echo on; sleep 50; touch /workspace/late"),
+                    Command.shell("echo on; sleep 54321; touch /workspace/late"),
                     chunk -> {
                       throw new IllegalStateException("enough");
                     }))
         .hasMessage("enough");
-    assertThat(sandbox.shell("for i in $(seq 300); do pgrep sleep >&2 || exit 0; sleep 0.1; done"))
-        .extracting(CommandResult::exitCode)
-        .isEqualTo(0);
+    assertThat(sandbox.shell(AWAIT_THE_END_OF + "54321' 300").exitCode()).isZero();
     Path late = bed.workspace(sandbox.user()).resolve("late");
     assertThat(Files.exists(late)).isFalse();
   }

@@ -12,6 +12,7 @@ import io.zcbot.sandbox.client.ClientMetrics.Request;
 import io.zcbot.sandbox.events.Exec;
 import io.zcbot.sandbox.events.Exited;
 import io.zcbot.sandbox.events.Input;
+import io.zcbot.sandbox.events.ReplyTo;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
 import java.nio.charset.StandardCharsets;
@@ -80,7 +81,7 @@ class ClientRulesTest {
     var records = producer.history();
     assertThat(records.get(0).topic()).isEqualTo("sandbox.exec");
     assertThat(records.get(0).partition()).isNull();
-    assertThat(records.get(0).headers().lastHeader(Publisher.REPLY_TO).value())
+    assertThat(records.get(0).headers().lastHeader(ReplyTo.HEADER).value())
         .asString(StandardCharsets.UTF_8)
         .isEqualTo("sandbox.reply.mine");
     assertThat(records.get(1).headers()).isEmpty();

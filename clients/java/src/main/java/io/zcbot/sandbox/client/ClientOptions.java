@@ -43,10 +43,11 @@ public record ClientOptions(
         throw new InvalidRequestException("replyTopic", "replyTopic: " + e.getMessage());
       }
     }
-    if (maxInFlight < 1) {
-      throw new InvalidRequestException("maxInFlight", "maxInFlight: must be 1 or more");
+    if (maxInFlight < 1 || maxInFlight > Limits.MOST_REQUESTS) {
+      throw new InvalidRequestException(
+          "maxInFlight", "maxInFlight: must be from 1 to " + Limits.MOST_REQUESTS);
     }
-    if (maxBufferedBytes < Command.MAX_OUTPUT || maxBufferedBytes > 1L << 40) {
+    if (maxBufferedBytes < Command.MAX_OUTPUT || maxBufferedBytes > Limits.MOST_BYTES) {
       throw new InvalidRequestException(
           "maxBufferedBytes", "maxBufferedBytes: must be from 16 MiB to 1 TiB");
     }

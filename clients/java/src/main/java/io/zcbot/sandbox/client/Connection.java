@@ -74,6 +74,7 @@ final class Connection implements AutoCloseable {
   public void close() {
     closed.countDown();
     answers.close();
+    limits.close();
     reader.close();
     publisher.close();
   }

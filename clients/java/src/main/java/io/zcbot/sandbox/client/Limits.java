@@ -10,6 +10,9 @@ import java.util.concurrent.TimeUnit;
 
 /** How much a client does at a time. Whoever comes first is served first. */
 final class Limits {
+  static final int MOST_REQUESTS = 1_000_000;
+  static final long MOST_BYTES = 1L << 40;
+
   private static final int UNIT = 1024;
 
   private final Semaphore requests;
@@ -20,6 +23,12 @@ final class Limits {
     this.requests = new Semaphore(options.maxInFlight(), true);
     this.memory = new Semaphore((int) (options.maxBufferedBytes() / UNIT), true);
     this.metrics = options.metrics();
+  }
+
+  /** Nobody waits for a turn any more: what they are about to do fails by itself. */
+  void close() {
+    requests.release(MOST_REQUESTS);
+    memory.release(Integer.MAX_VALUE / 4);
   }
 
   /** What a request holds until it is closed, once. */

@@ -37,7 +37,7 @@ public final class MicrometerMetrics implements ClientMetrics {
   /** Metrics in Micrometer's global registry if Micrometer is there, or none. */
   static ClientMetrics ifThere() {
     try {
-      return Global.metrics();
+      return Global.METRICS;
     } catch (NoClassDefFoundError e) {
       return NONE;
     }
@@ -45,9 +45,7 @@ public final class MicrometerMetrics implements ClientMetrics {
 
   /** Loaded only when it is asked, so that the client works without Micrometer. */
   private static final class Global {
-    static ClientMetrics metrics() {
-      return on(Metrics.globalRegistry);
-    }
+    static final ClientMetrics METRICS = on(Metrics.globalRegistry);
   }
 
   @Override

@@ -51,14 +51,21 @@ final class Publisher implements AutoCloseable {
   void publish(SandboxEvent event, Deadline deadline) throws InterruptedException {
     ProducerRecord<byte[], byte[]> record = checked(event);
     while (true) {
-      Future<RecordMetadata> sent = send(record, null);
-      boolean isTaken = !sent.isDone();
+      boolean isTaken = false;
       try {
+        Future<RecordMetadata> sent = send(record, null);
+        isTaken = !sent.isDone();
         sent.get(deadline.nanosLeft(), TimeUnit.NANOSECONDS);
         return;
+      } catch (InterruptException e) {
+        Thread.interrupted();
+        throw new InterruptedException();
       } catch (TimeoutException e) {
         throw unacknowledged(record.topic(), e);
       } catch (ExecutionException e) {
+        if (isClosed) {
+          throw new ClientClosedException();
+        }
         Throwable cause = e.getCause();
         if (!(cause instanceof RetriableException)) {
           throw refused(record.topic(), cause);
@@ -73,7 +80,11 @@ final class Publisher implements AutoCloseable {
 
   /** Publishes an event without waiting for the log. */
   void publishLater(SandboxEvent event, Callback callback) {
-    send(checked(event), callback);
+    try {
+      send(checked(event), callback);
+    } catch (InterruptException e) { // which has set the thread's flag again
+      throw new NoAnswerException("interrupted before it was published", e);
+    }
   }
 
   private Future<RecordMetadata> send(
@@ -84,7 +95,7 @@ final class Publisher implements AutoCloseable {
     try {
       return producer.send(record, callback);
     } catch (InterruptException e) {
-      throw new NoAnswerException("interrupted while publishing to " + record.topic(), e);
+      throw e;
     } catch (KafkaException | IllegalStateException e) {
       if (isClosed) {
         throw new ClientClosedException();

@@ -25,6 +25,8 @@ import org.jspecify.annotations.Nullable;
  * ends its subscriptions; the sandbox stays, until it is idle or {@link #release}d.
  */
 public final class Sandbox implements AutoCloseable {
+  private static final Duration SUBSCRIBE = Duration.ofSeconds(30);
+
   private final Connection connection;
   private final UserId user;
   private final ConcurrentLinkedQueue<Subscription> subscriptions = new ConcurrentLinkedQueue<>();
@@ -151,7 +153,9 @@ public final class Sandbox implements AutoCloseable {
     Deadline.requirePositive("within", within);
     Deadline deadline = Deadline.in(within);
     Mailbox<SandboxEvent> ends = new Mailbox<>();
-    try (Subscription subscription = onReaped(ends::put)) {
+    try (Subscription subscription =
+        Subscription.begin(
+            connection, user, Topic.REAPED, Reaped.class, ends::put, deadline)) {
       publishRelease(within);
       while (true) {
         if (ends.take(deadline) instanceof Reaped end) {
@@ -179,8 +183,10 @@ public final class Sandbox implements AutoCloseable {
 
   private <E extends SandboxEvent> Subscription subscribed(
       Topic topic, Class<E> type, Consumer<E> consumer) throws InterruptedException {
-    Subscription subscription = Subscription.begin(connection, user, topic, type, consumer);
+    Subscription subscription =
+        Subscription.begin(connection, user, topic, type, consumer, Deadline.in(SUBSCRIBE));
     subscriptions.add(subscription);
+    subscription.onClose(() -> subscriptions.remove(subscription));
     return subscription;
   }
 

@@ -19,7 +19,6 @@ import org.slf4j.LoggerFactory;
 public final class Subscription implements AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(Subscription.class);
 
-  private static final Duration BEGIN = Duration.ofSeconds(30);
   private static final Duration TURN = Duration.ofHours(1);
   private static final int MAX_KNOWN = 256;
 
@@ -41,11 +40,16 @@ public final class Subscription implements AutoCloseable {
 
   /** Returns once all that is published from now on will be told, by a thread of its own. */
   static <E extends SandboxEvent> Subscription begin(
-      Connection connection, UserId user, Topic topic, Class<E> type, Consumer<E> consumer)
+      Connection connection,
+      UserId user,
+      Topic topic,
+      Class<E> type,
+      Consumer<E> consumer,
+      Deadline deadline)
       throws InterruptedException {
     Subscription subscription = new Subscription();
     var following =
-        connection.reader().follow(user, List.of(topic), Deadline.in(BEGIN));
+        connection.reader().follow(user, List.of(topic), deadline);
     subscription.resources.add(following::close);
     subscription.resources.add(
         connection.answers().listen(user, subscription.new Filter(type))::close);
@@ -98,6 +102,11 @@ public final class Subscription implements AutoCloseable {
     } catch (RuntimeException e) {
       log.error("a subscriber failed at {}", event.eventId(), e);
     }
+  }
+
+  /** Also done when it is closed. */
+  void onClose(Runnable action) {
+    resources.add(action);
   }
 
   /** Tells nothing more. What is being told now may still be. */

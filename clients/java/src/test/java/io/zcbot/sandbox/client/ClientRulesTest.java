@@ -201,6 +201,10 @@ class ClientRulesTest {
     first.close();
     limits.enter(Request.COMMAND, 16 << 20, Deadline.in(Duration.ofSeconds(1))).close();
     second.close();
+    limits.close();
+    for (int i = 0; i < 5; i++) {
+      assertThat(limits.enter(Request.COMMAND, 16 << 20, brief)).isNotNull();
+    }
   }
 
   @Test

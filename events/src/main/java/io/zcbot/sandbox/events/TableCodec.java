@@ -38,7 +38,10 @@ final class TableCodec {
             .number("partition", entry.partition())
             .number("offset", entry.offset());
     Containers.write(entry.container(), out);
-    return out.time("started_at", entry.startedAt()).bool("answered", entry.answered()).toBytes();
+    return out.time("started_at", entry.startedAt())
+        .bool("answered", entry.answered())
+        .text("reply_to", entry.replyTo())
+        .toBytes();
   }
 
   static CommandEntry command(byte[] value) throws EventFormatException {
@@ -50,6 +53,7 @@ final class TableCodec {
         in.nonNegative("offset"),
         Containers.read(in),
         in.instant("started_at"),
-        in.bool("answered"));
+        in.bool("answered"),
+        in.optionalText("reply_to"));
   }
 }

@@ -4,6 +4,7 @@
  */
 package io.zcbot.sandbox.worker.publish;
 
+import io.zcbot.sandbox.events.EventCodec;
 import io.zcbot.sandbox.events.ReplyTo;
 import io.zcbot.sandbox.events.SandboxEvent;
 import io.zcbot.sandbox.worker.reply.Replies;
@@ -13,7 +14,10 @@ import io.zcbot.sandbox.worker.sandbox.FencedException;
 import java.nio.charset.StandardCharsets;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
+import java.util.function.Supplier;
 import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.header.Headers;
+import org.apache.kafka.common.header.internals.RecordHeaders;
 
 /**
  * Publishes the answers to a request, and copies each to the requester's topic once the log has it.
@@ -23,6 +27,7 @@ final class CopyingSink implements EventSink {
   private final Publisher publisher;
   private final Replies replies;
   private final String replyTo;
+  private final EventCodec codec = new EventCodec();
 
   CopyingSink(Publisher publisher, Replies replies, String replyTo) {
     this.publisher = publisher;
@@ -48,13 +53,14 @@ final class CopyingSink implements EventSink {
   @Override
   public CompletableFuture<Void> publishAsync(SandboxEvent event) {
     ProducerRecord<byte[], byte[]> answer = publisher.record(event);
+    Supplier<ProducerRecord<byte[], byte[]>> copy = copyOf(event, answer.headers());
     int size = answer.value().length;
-    return publisher.sendOnce(answer).thenCompose(_ -> copy(event, size));
+    return publisher.sendOnce(answer).thenCompose(_ -> replies.copy(replyTo, size, copy));
   }
 
   private void awaitCopy(SandboxEvent event, ProducerRecord<byte[], byte[]> answer) {
     try {
-      copy(event, answer.value().length).get();
+      replies.copy(replyTo, answer.value().length, copyOf(event, answer.headers())).get();
     } catch (InterruptedException _) {
       Thread.currentThread().interrupt(); // the log has the answer all the same
     } catch (ExecutionException e) {
@@ -63,12 +69,13 @@ final class CopyingSink implements EventSink {
   }
 
   /** The event is encoded anew when it is written, so that its JSON takes no memory until then. */
-  private CompletableFuture<Void> copy(SandboxEvent event, int size) {
-    return replies.copy(replyTo, size, () -> copyOf(publisher.record(event)));
-  }
-
-  private ProducerRecord<byte[], byte[]> copyOf(ProducerRecord<byte[], byte[]> answer) {
-    answer.headers().add(ReplyTo.COPY_OF_HEADER, answer.topic().getBytes(StandardCharsets.UTF_8));
-    return new ProducerRecord<>(replyTo, null, answer.key(), answer.value(), answer.headers());
+  private Supplier<ProducerRecord<byte[], byte[]>> copyOf(SandboxEvent event, Headers answers) {
+    return () -> {
+      Headers headers = new RecordHeaders(answers.toArray());
+      headers.add(
+          ReplyTo.COPY_OF_HEADER, publisher.nameOf(event).getBytes(StandardCharsets.UTF_8));
+      return new ProducerRecord<>(
+          replyTo, null, codec.key(event), codec.encode(event), headers);
+    };
   }
 }

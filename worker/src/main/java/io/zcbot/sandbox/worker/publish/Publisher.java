@@ -130,7 +130,10 @@ public final class Publisher
   @Override
   public EventSink answering(RequestContext request) {
     String topic = request.replyTo();
-    return topic == null ? this : new CopyingSink(this, replies, topic);
+    // An entry of the command table names one too, and anybody may have written that.
+    return topic == null || !topic.startsWith(ReplyTo.prefix(topicPrefix))
+        ? this
+        : new CopyingSink(this, replies, topic);
   }
 
   /** Hands a record over; fails if the log does not take it. */
@@ -220,7 +223,12 @@ public final class Publisher
     CloudEvents.headers(event, source)
         .forEach((name, value) -> headers.add(name, value.getBytes(StandardCharsets.UTF_8)));
     return new ProducerRecord<>(
-        event.topic().named(topicPrefix), null, codec.key(event), codec.encode(event), headers);
+        nameOf(event), null, codec.key(event), codec.encode(event), headers);
+  }
+
+  /** The name of an event's topic. */
+  String nameOf(SandboxEvent event) {
+    return event.topic().named(topicPrefix);
   }
 
   @Override

@@ -27,6 +27,7 @@ import io.zcbot.sandbox.worker.sandbox.FencedException;
 import io.zcbot.sandbox.worker.sandbox.Identity;
 import io.zcbot.sandbox.worker.sandbox.LiveSandboxTable;
 import io.zcbot.sandbox.worker.sandbox.Registry;
+import io.zcbot.sandbox.worker.sandbox.RequestContext;
 import io.zcbot.sandbox.worker.sandbox.SandboxLog;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import io.zcbot.sandbox.worker.sandbox.WorkspaceQuota;
@@ -259,7 +260,28 @@ public final class World {
     domain = boot();
   }
 
+  /** The requests that events were published in answer to, by the events' ids. */
+  public final Map<String, RequestContext> contexts = new ConcurrentHashMap<>();
+
   private final class Sink implements EventSink {
+    @Override
+    public EventSink answering(RequestContext request) {
+      Sink all = this;
+      return new EventSink() {
+        @Override
+        public void publish(SandboxEvent event) throws InterruptedException {
+          contexts.put(event.eventId(), request);
+          all.publish(event);
+        }
+
+        @Override
+        public CompletableFuture<Void> publishAsync(SandboxEvent event) {
+          contexts.put(event.eventId(), request);
+          return all.publishAsync(event);
+        }
+      };
+    }
+
     @Override
     public void publish(SandboxEvent event) throws InterruptedException {
       World.this.publish(event);

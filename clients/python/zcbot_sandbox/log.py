@@ -78,7 +78,9 @@ def settings(kafka: str | Mapping[str, Any], client_name: str) -> dict[str, Any]
     for name in _FIXED:
         if name in given:
             raise InvalidRequestError("kafka", f"sets {name}, which the library sets itself; leave it out")
-    return {"client.id": client_name, **given, "logger": logger}
+    # Brokers that come back are found within a second.
+    usual = {"client.id": client_name, "reconnect.backoff.max.ms": 1000}
+    return {**usual, **given, "logger": logger}
 
 
 class Log:

@@ -180,6 +180,8 @@ class Log:
             if unread:
                 self._assign(self._ends(unread, deadline))
             self._count_held(key, kinds)
+        except KafkaException as e:
+            raise LogError(f"the answers can't be read: {e.args[0].str()}") from e
         finally:
             self._lock.release()
 

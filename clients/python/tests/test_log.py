@@ -11,7 +11,7 @@ from queue import Queue
 from typing import Any
 
 import pytest
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
 from conftest import PATIENCE, Deployment, new_user
 from kafka import publish
@@ -97,19 +97,14 @@ def test_partitions_are_read_from_their_present_ends_and_left(
         it.hold(user, "exited")
     # Partitions are added, so answers may lie in others from now on.
     admin.create_partitions([NewPartitions(topic, 5)])[topic].result(PATIENCE)
-    expected = set()
+    while len(admin.list_topics(topic, timeout=PATIENCE).topics[topic].partitions) < 5:
+        time.sleep(0.05)
+    producer = Producer({"bootstrap.servers": deployment.bootstrap, "partitioner": "murmur2_random"})
     for user in users:
-        while True:
-            counted = Consumer({"bootstrap.servers": deployment.bootstrap, "group.id": "count"})
-            known = len(counted.list_topics(topic, timeout=PATIENCE).topics[topic].partitions)
-            counted.close()
-            if known == 5:
-                break
-        publish(deployment.bootstrap, topic, user, user.encode())
-        expected.add(user.encode())
+        producer.produce(topic, key=user, value=user)
+    assert producer.flush(PATIENCE) == 0
     assert len({partition_of(user.encode(), 5) for user in users}) > 1
-    found = {it.taken.get(timeout=PATIENCE)[2] for _ in users}
-    assert found == expected
+    assert {it.taken.get(timeout=PATIENCE)[2] for _ in users} == {user.encode() for user in users}
     # Nobody needs them any more.
     for user in users:
         it.log.release(user.encode(), ("exited",))
@@ -148,8 +143,6 @@ class Copier:
     """Copies answers as workers do for requests with a reply topic."""
 
     def __init__(self, bootstrap: str) -> None:
-        from confluent_kafka import Producer
-
         self._producer = Producer({"bootstrap.servers": bootstrap})
         self._consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": new_user()})
         places = [

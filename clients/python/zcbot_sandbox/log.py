@@ -32,7 +32,7 @@ _LOOK_SECONDS = 30.0
 _CALL_SECONDS = 5.0
 _LOOK_CALL_SECONDS = 1.0
 #: A broker that has just started may not know its topics yet.
-_UNKNOWN_SECONDS = 3.0
+_UNKNOWN_SECONDS = 2.0
 
 _PRODUCER = {
     "partitioner": "murmur2_random",

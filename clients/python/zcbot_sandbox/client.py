@@ -7,7 +7,7 @@ import time
 import uuid
 import weakref
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import replace
 from types import TracebackType
@@ -273,14 +273,17 @@ class Sandbox:
         """
         within = requests.seconds("wait", 60 if wait is None else wait, 3600)
         gone: Future[Reaped] = Future()
+        self.core.end_with_client(gone)
         listener = None
         deadline = time.monotonic() + within
         if wait is not None:
 
             def notice(reaped: Reaped) -> None:
-                is_meant = container_id is None or reaped.container_id == container_id
-                if is_meant and not gone.done():
-                    gone.set_result(reaped)
+                if container_id is None or reaped.container_id == container_id:
+                    try:
+                        gone.set_result(reaped)
+                    except InvalidStateError:
+                        pass  # another one, or the client is closed
 
             listener = self._listen("reaped", notice, deadline)
         try:
@@ -294,6 +297,7 @@ class Sandbox:
             except FutureTimeoutError:
                 return None
         finally:
+            gone.cancel()
             if listener is not None:
                 self.core.unlisten(listener)
 
@@ -463,10 +467,13 @@ def with_output(call: ExecCall, result: Result) -> Result:
 
 def into_future(stored: Future[None]) -> Callable[[LogError | None], None]:
     def delivered(error: LogError | None) -> None:
-        if error is None:
-            stored.set_result(None)
-        else:
-            stored.set_exception(error)
+        try:
+            if error is None:
+                stored.set_result(None)
+            else:
+                stored.set_exception(error)
+        except InvalidStateError:
+            pass  # nobody waits any more
 
     return delivered
 

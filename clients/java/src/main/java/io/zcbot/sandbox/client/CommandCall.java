@@ -20,8 +20,10 @@ import org.jspecify.annotations.Nullable;
 final class CommandCall {
   private static final List<Topic> ANSWERS = List.of(Topic.EXITED, Topic.OUTPUT);
 
-  /** How long one attempt may wait for its start, if there can be another. */
-  private static final Duration ATTEMPT = Duration.ofSeconds(15);
+  /** The least and the most time that an attempt has for its start, if there can be another. */
+  private static final Duration SHORT = Duration.ofSeconds(15);
+
+  private static final Duration LONG = Duration.ofSeconds(60);
 
   /** How far the clocks of two hosts may be apart. */
   private static final Duration CLOCKS = Duration.ofSeconds(2);
@@ -86,7 +88,7 @@ final class CommandCall {
     Backoff backoff = new Backoff(ThreadLocalRandom.current());
     while (true) {
       try (RunningCommand running =
-          start(onOutput != null, command.isRepeatable() ? ATTEMPT : command.startWithin())) {
+          start(onOutput != null, attempt(command))) {
         if (onOutput != null) {
           running.forEachOutput(onOutput);
         }
@@ -102,6 +104,18 @@ final class CommandCall {
         connection.pause(pause);
       }
     }
+  }
+
+  /** Half of the time: enough for a sandbox to be made, and to wait until it has expired. */
+  static Duration attempt(Command command) {
+    if (!command.isRepeatable()) {
+      return command.startWithin();
+    }
+    Duration half = command.startWithin().dividedBy(2);
+    if (half.compareTo(SHORT) < 0) {
+      return SHORT;
+    }
+    return half.compareTo(LONG) > 0 ? LONG : half;
   }
 
   /**

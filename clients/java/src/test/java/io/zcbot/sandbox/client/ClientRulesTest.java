@@ -15,6 +15,7 @@ import io.zcbot.sandbox.events.Input;
 import io.zcbot.sandbox.events.ReplyTo;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
+import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
@@ -50,6 +51,11 @@ class ClientRulesTest {
     Exited failed = Samples.exited(user, "x", Exited.Reason.FAILED, null, 0, true);
     assertThat(CommandCall.pause(failed, expiry)).hasSeconds(12);
     assertThat(CommandCall.pause(failed, Samples.NOW.minusSeconds(5))).isZero();
+    assertThat(CommandCall.attempt(Command.of("true"))).hasSeconds(30);
+    assertThat(CommandCall.attempt(Command.of("true").startWithin(Duration.ofHours(1))))
+        .hasSeconds(60);
+    assertThat(CommandCall.attempt(Command.of("true").stdin(InputStream.nullInputStream())))
+        .hasSeconds(60);
     Exited expired = Samples.exited(user, "x", Exited.Reason.EXPIRED, null, 0, true);
     assertThat(CommandCall.pause(expired, expiry)).isZero();
   }

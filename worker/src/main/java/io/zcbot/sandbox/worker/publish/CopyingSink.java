@@ -72,10 +72,8 @@ final class CopyingSink implements EventSink {
   private Supplier<ProducerRecord<byte[], byte[]>> copyOf(SandboxEvent event, Headers answers) {
     return () -> {
       Headers headers = new RecordHeaders(answers.toArray());
-      headers.add(
-          ReplyTo.COPY_OF_HEADER, publisher.nameOf(event).getBytes(StandardCharsets.UTF_8));
-      return new ProducerRecord<>(
-          replyTo, null, codec.key(event), codec.encode(event), headers);
+      headers.add(ReplyTo.COPY_OF_HEADER, publisher.nameOf(event).getBytes(StandardCharsets.UTF_8));
+      return new ProducerRecord<>(replyTo, null, codec.key(event), codec.encode(event), headers);
     };
   }
 }

@@ -68,8 +68,7 @@ final class CommandCall {
       connection
           .publisher()
           .publish(
-              command.exec(
-                  id, user, now, expiresAt, connection.options().requestedBy(), isWatched),
+              command.exec(id, user, now, expiresAt, connection.options().requestedBy(), isWatched),
               start);
       Deadline end = Deadline.in(Duration.between(now, expiresAt).plus(command.runsAtMost()));
       RunningCommand running =
@@ -87,17 +86,14 @@ final class CommandCall {
   CommandResult run(@Nullable Consumer<OutputChunk> onOutput) throws InterruptedException {
     Backoff backoff = new Backoff(ThreadLocalRandom.current());
     while (true) {
-      try (RunningCommand running =
-          start(onOutput != null, attempt(command))) {
+      try (RunningCommand running = start(onOutput != null, attempt(command))) {
         if (onOutput != null) {
           running.forEachOutput(onOutput);
         }
         return running.await();
       } catch (CommandNotStartedException e) {
         Duration pause = pause(e.exited(), expiresAt).plus(backoff.next());
-        if (!e.isRetryable()
-            || !command.isRepeatable()
-            || pause.toNanos() >= start.nanosLeft()) {
+        if (!e.isRetryable() || !command.isRepeatable() || pause.toNanos() >= start.nanosLeft()) {
           throw e;
         }
         connection.metrics().repeated(Request.COMMAND);

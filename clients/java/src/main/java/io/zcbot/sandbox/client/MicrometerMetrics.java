@@ -83,11 +83,7 @@ public final class MicrometerMetrics implements ClientMetrics {
   }
 
   private void count(String name, String description, String tag, String value) {
-    Counter.builder(name)
-        .description(description)
-        .tag(tag, value)
-        .register(registry)
-        .increment();
+    Counter.builder(name).description(description).tag(tag, value).register(registry).increment();
   }
 
   private static String name(Enum<?> value) {

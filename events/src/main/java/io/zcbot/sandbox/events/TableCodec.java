@@ -30,6 +30,22 @@ final class TableCodec {
         in.optionalSeconds("idle_ttl_seconds"));
   }
 
+  static byte[] write(CurrentSandbox current) {
+    FieldWriter out =
+        new FieldWriter()
+            .text("event_id", current.readyId())
+            .text("user_id", current.userId().toString())
+            .time("ready_at", current.readyAt());
+    Containers.write(current.container(), out);
+    return out.toBytes();
+  }
+
+  static CurrentSandbox current(byte[] value) throws EventFormatException {
+    Fields in = Fields.parse(value, Topic.CURRENT);
+    return new CurrentSandbox(
+        in.text("event_id"), in.userId(), in.instant("ready_at"), Containers.read(in));
+  }
+
   static byte[] write(CommandEntry entry) {
     FieldWriter out =
         new FieldWriter()

@@ -217,13 +217,17 @@ public final class Publisher
         value);
   }
 
-  /** What is published of an event. */
-  ProducerRecord<byte[], byte[]> record(SandboxEvent event) {
+  private ProducerRecord<byte[], byte[]> record(SandboxEvent event) {
+    return new ProducerRecord<>(
+        nameOf(event), null, codec.key(event), codec.encode(event), headersOf(event));
+  }
+
+  /** The headers that are published with an event. */
+  Headers headersOf(SandboxEvent event) {
     Headers headers = new RecordHeaders();
     CloudEvents.headers(event, source)
         .forEach((name, value) -> headers.add(name, value.getBytes(StandardCharsets.UTF_8)));
-    return new ProducerRecord<>(
-        nameOf(event), null, codec.key(event), codec.encode(event), headers);
+    return headers;
   }
 
   /** The name of an event's topic. */

@@ -4,6 +4,7 @@
  */
 package io.zcbot.sandbox.worker.testkit;
 
+import io.zcbot.sandbox.events.CurrentSandbox;
 import io.zcbot.sandbox.events.Ensure;
 import io.zcbot.sandbox.events.Expiring;
 import io.zcbot.sandbox.events.Failed;
@@ -21,6 +22,7 @@ import io.zcbot.sandbox.worker.ensure.EnsureRequest;
 import io.zcbot.sandbox.worker.pool.WarmPool;
 import io.zcbot.sandbox.worker.reap.LogComparison;
 import io.zcbot.sandbox.worker.reap.Reaper;
+import io.zcbot.sandbox.worker.sandbox.CurrentSandboxes;
 import io.zcbot.sandbox.worker.sandbox.EventSink;
 import io.zcbot.sandbox.worker.sandbox.Fence;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
@@ -170,6 +172,7 @@ public final class World {
             engine,
             new Sink(),
             liveTable,
+            new CurrentTable(),
             (user, task) -> {
               lanes.computeIfAbsent(user, _ -> new ArrayDeque<>()).add(task);
               return true;
@@ -235,6 +238,33 @@ public final class World {
         Instant.EPOCH,
         null,
         false);
+  }
+
+  /** By user. */
+  public final Map<UserId, CurrentSandbox> current = new ConcurrentHashMap<>();
+
+  private final class CurrentTable implements CurrentSandboxes {
+    @Override
+    public void enter(CurrentSandbox sandbox) throws InterruptedException {
+      failIfCrashed();
+      current.put(sandbox.userId(), sandbox);
+      entries++;
+    }
+
+    @Override
+    public void remove(UserId user) throws InterruptedException {
+      failIfCrashed();
+      current.remove(user);
+    }
+  }
+
+  /** How often a sandbox was entered in the table of current ones. */
+  public int entries;
+
+  private void failIfCrashed() throws InterruptedException {
+    if (isCrashed()) {
+      throw new InterruptedException("crashed before");
+    }
   }
 
   private final class LiveTable implements LiveSandboxTable {

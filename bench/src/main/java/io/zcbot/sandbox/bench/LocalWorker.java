@@ -18,6 +18,7 @@ import io.zcbot.sandbox.worker.pool.WarmPool;
 import io.zcbot.sandbox.worker.publish.Publisher;
 import io.zcbot.sandbox.worker.reap.Reaper;
 import io.zcbot.sandbox.worker.reap.Tenure;
+import io.zcbot.sandbox.worker.reply.Replies;
 import io.zcbot.sandbox.worker.sandbox.Identity;
 import io.zcbot.sandbox.worker.sandbox.Registry;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
@@ -68,7 +69,8 @@ final class LocalWorker implements AutoCloseable {
     KafkaClients clients = new KafkaClients(kafka.config(prefix, prefix + "group", 1), id);
     publisher =
         new Publisher(
-            clients.producer(), new KeyPartitions(partitions), prefix, "/bench/" + id, "bench");
+            clients.producer(), new KeyPartitions(partitions), prefix, "/bench/" + id, "bench",
+            Replies.NONE);
     domain =
         Domain.of(
             new Domain.Ports(

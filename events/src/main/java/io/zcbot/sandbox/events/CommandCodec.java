@@ -21,9 +21,9 @@ final class CommandCodec {
     out.time("occurred_at", input.occurredAt()).text("exec_id", input.execId());
     switch (input.content()) {
       case Input.Content.Bytes bytes -> DataFields.write(out, "data", bytes.data());
-      case Input.Content.End _ -> out.bool("eof", true);
+      case Input.Content.End end -> out.bool("eof", true);
       case Input.Content.Signal signal -> out.text("signal", signal.signal().name());
-      case Input.Content.Resize resize -> out.object("resize", ExecCodec.terminal(resize.size()));
+      case Input.Content.Resize resize -> ExecCodec.write("resize", resize.size(), out);
     }
   }
 

@@ -14,7 +14,15 @@ import org.jspecify.annotations.Nullable;
  * <p>Stateless and safe for concurrent use.
  */
 public final class EventCodec {
-  /** The record value of an event. */
+  /** A codec. One is enough for a process. */
+  public EventCodec() {}
+
+  /**
+   * The record value of an event, in UTF-8. It can be longer than {@link Topic#maxBytes()} if the
+   * event holds too much; readers refuse it then.
+   *
+   * @throws java.io.UncheckedIOException if a text of the event has an unpaired surrogate
+   */
   public byte[] encode(SandboxEvent event) {
     FieldWriter out =
         new FieldWriter()
@@ -36,7 +44,7 @@ public final class EventCodec {
     return out.toBytes();
   }
 
-  /** The record key of an event: its user, as text. */
+  /** The record key of an event, whatever its kind: its user, as text in ASCII. */
   public byte[] key(SandboxEvent event) {
     return RecordKey.of(event.userId());
   }

@@ -60,7 +60,7 @@ final class ExecCodec {
         .number("max_output_bytes", exec.maxOutputBytes())
         .bool("stream", exec.stream() ? true : null);
     if (exec.terminal() != null) {
-      out.object("tty", terminal(exec.terminal()));
+      write("tty", exec.terminal(), out);
     }
     out.bool("ensure", exec.ensure() ? null : false);
   }
@@ -169,8 +169,8 @@ final class ExecCodec {
     return directory;
   }
 
-  static FieldWriter terminal(TerminalSize size) {
-    return new FieldWriter().number("columns", size.columns()).number("rows", size.rows());
+  static void write(String field, TerminalSize size, FieldWriter out) {
+    out.object(field, to -> to.number("columns", size.columns()).number("rows", size.rows()));
   }
 
   static @Nullable TerminalSize terminal(Fields in, String field) throws EventFormatException {

@@ -139,7 +139,7 @@ final class Fields {
         throw refusal(field, "has a year outside 0000 to 9999");
       }
       return instant;
-    } catch (DateTimeException _) {
+    } catch (DateTimeException e) {
       throw refusal(
           field,
           "is not an RFC 3339 time: "
@@ -197,7 +197,7 @@ final class Fields {
       if (value.token() == JsonToken.VALUE_NUMBER_INT) {
         return Long.valueOf(value.text());
       }
-    } catch (NumberFormatException _) {
+    } catch (NumberFormatException e) {
       // beyond 64 bits
     }
     throw refusal(field, problem);

@@ -53,10 +53,12 @@ public record Ready(
     }
   }
 
+  /** The container's id, unique in time. */
   public String containerId() {
     return container.id();
   }
 
+  /** The worker that published it. */
   public String workerId() {
     return container.workerId();
   }

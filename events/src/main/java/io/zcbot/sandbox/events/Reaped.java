@@ -77,10 +77,12 @@ public record Reaped(
     CPU
   }
 
+  /** The container's id, unique in time. */
   public String containerId() {
     return container.id();
   }
 
+  /** The worker that published it. */
   public String workerId() {
     return container.workerId();
   }

@@ -13,17 +13,29 @@ import java.util.Map;
  * partitions with the same number.
  */
 public enum Topic {
+  /** A user needs a sandbox: {@link Ensure}. */
   ENSURE("ensure", true),
+  /** A user's sandbox was used: {@link Activity}. */
   ACTIVITY("activity", true),
+  /** A sandbox can be used now: {@link Ready}. */
   READY("ready", false),
+  /** A sandbox is gone: {@link Reaped}. */
   REAPED("reaped", false),
+  /** An ensure could not be met: {@link Failed}. */
   FAILED("failed", false),
+  /** Records of agents that are no valid events, as they came, with headers that tell why. */
   DEAD_LETTER("dead-letter", false),
+  /** A command is to run: {@link Exec}. */
   EXEC("exec", true),
+  /** Something for a running command: {@link Input}. */
   INPUT("input", true),
+  /** What a running command wrote: {@link Output}. */
   OUTPUT("output", false),
+  /** A command ended, or will not run: {@link Exited}. */
   EXITED("exited", false),
+  /** A user's sandbox is not needed any more: {@link Release}. */
   RELEASE("release", true),
+  /** A sandbox will be reaped unless it is used: {@link Expiring}. */
   EXPIRING("expiring", false),
   /** State, not events: the live sandboxes of all workers. Compacted. */
   LIVE("live", false),

@@ -33,6 +33,7 @@ import io.zcbot.sandbox.worker.publish.KafkaCommandTable;
 import io.zcbot.sandbox.worker.publish.Publisher;
 import io.zcbot.sandbox.worker.reap.LogComparison;
 import io.zcbot.sandbox.worker.reap.Reaper;
+import io.zcbot.sandbox.worker.reply.ReplyCopies;
 import io.zcbot.sandbox.worker.sandbox.Identity;
 import io.zcbot.sandbox.worker.sandbox.IdleTtls;
 import io.zcbot.sandbox.worker.sandbox.Registry;
@@ -92,7 +93,13 @@ final class Parts {
                 keyPartitions,
                 config.kafka().topicPrefix(),
                 "/zcbot/sandbox/" + config.workerId(),
-                config.kafka().groupId()));
+                config.kafka().groupId(),
+                closer.add(
+                    new ReplyCopies(
+                        host.kafka()::replyProducer,
+                        host.kafka()::admin,
+                        time,
+                        exposure.sandboxMetrics()))));
     reader = new LogReader(() -> host.kafka().freeConsumer("log"));
     sandboxLog =
         new KafkaSandboxLog(

@@ -10,6 +10,7 @@ import io.zcbot.sandbox.worker.sandbox.EventSink;
 import io.zcbot.sandbox.worker.sandbox.Fence;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
 import io.zcbot.sandbox.worker.sandbox.Registry;
+import io.zcbot.sandbox.worker.sandbox.RequestContext;
 import io.zcbot.sandbox.worker.sandbox.Sandbox;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -90,7 +91,7 @@ final class LostCommands {
         answer.sent().get();
         answers.told(answer.exited());
       } catch (ExecutionException _) {
-        answers.publish(answer.exited(), fence);
+        answers.publish(answer.exited(), RequestContext.NONE, fence);
       }
       known.lost(answer.entry(), execEnd);
     }

@@ -86,7 +86,11 @@ public final class Ensurer {
       switch (provide(request)) {
         case Result.Served _ -> {}
         case Refused refused ->
-            announcer.failed(answers.failed(request, refused), request.arrived(), request.fence());
+            announcer.failed(
+                answers.failed(request, refused),
+                request.arrived(),
+                request.context(),
+                request.fence());
       }
     }
   }
@@ -110,7 +114,8 @@ public final class Ensurer {
       enterIdleTtl(request, sandbox);
     }
     try {
-      announcer.ready(answers.ready(request, served), request.arrived(), request.fence());
+      announcer.ready(
+          answers.ready(request, served), request.arrived(), request.context(), request.fence());
     } catch (FencedException e) {
       if (served.outcome() != Ready.Outcome.REUSED) {
         // Its entry stays: a try may have reached the log, and then the next owner announces it
@@ -159,6 +164,9 @@ public final class Ensurer {
   private Result result(EnsureRequest request) throws FencedException, InterruptedException {
     if (request.refusal() != null) {
       return new Refused(Failed.Reason.INTERNAL, request.refusal(), true);
+    }
+    if (request.context().problem() != null) {
+      return new Refused(Failed.Reason.REJECTED, request.context().problem(), false);
     }
     if (left(request) <= 0) {
       return new Refused(

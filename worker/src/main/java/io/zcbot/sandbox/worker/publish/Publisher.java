@@ -11,6 +11,7 @@ import io.zcbot.sandbox.events.CloudEvents;
 import io.zcbot.sandbox.events.EventCodec;
 import io.zcbot.sandbox.events.EventFormatException;
 import io.zcbot.sandbox.events.LiveSandbox;
+import io.zcbot.sandbox.events.ReplyTo;
 import io.zcbot.sandbox.events.SandboxEvent;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
@@ -18,10 +19,12 @@ import io.zcbot.sandbox.worker.intake.ForwardedFrom;
 import io.zcbot.sandbox.worker.intake.RecordForwarding;
 import io.zcbot.sandbox.worker.kafka.Denials;
 import io.zcbot.sandbox.worker.kafka.KeyPartitions;
+import io.zcbot.sandbox.worker.reply.Replies;
 import io.zcbot.sandbox.worker.sandbox.EventSink;
 import io.zcbot.sandbox.worker.sandbox.Fence;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
 import io.zcbot.sandbox.worker.sandbox.LiveSandboxTable;
+import io.zcbot.sandbox.worker.sandbox.RequestContext;
 import io.zcbot.sandbox.worker.sandbox.StoppedException;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
@@ -35,6 +38,7 @@ import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.acl.AclOperation;
 import org.apache.kafka.common.errors.RecordTooLargeException;
+import org.apache.kafka.common.header.Header;
 import org.apache.kafka.common.header.Headers;
 import org.apache.kafka.common.header.internals.RecordHeaders;
 import org.jspecify.annotations.Nullable;
@@ -59,6 +63,7 @@ public final class Publisher
   private final String source;
   private final String group;
   private final EventCodec codec = new EventCodec();
+  private final Replies replies;
   private final Retry retry;
   private final Map<String, String> problems = new ConcurrentSkipListMap<>();
   private volatile boolean closed;
@@ -68,18 +73,21 @@ public final class Publisher
    *
    * @param source the CloudEvents source of what is published, a URI reference
    * @param group the workers' group, named in dead letters
+   * @param replies copies answers to where their requests want them
    */
   public Publisher(
       Producer<byte[], byte[]> producer,
       KeyPartitions partitions,
       String topicPrefix,
       String source,
-      String group) {
+      String group,
+      Replies replies) {
     this.producer = producer;
     this.partitions = partitions;
     this.topicPrefix = topicPrefix;
     this.source = source;
     this.group = group;
+    this.replies = replies;
     this.retry =
         Retry.of(
             "publish",
@@ -119,6 +127,12 @@ public final class Publisher
     return sendOnce(record(event));
   }
 
+  @Override
+  public EventSink answering(RequestContext request) {
+    String topic = request.replyTo();
+    return topic == null ? this : new CopyingSink(this, replies, topic);
+  }
+
   /** Hands a record over; fails if the log does not take it. */
   CompletableFuture<Void> sendOnce(ProducerRecord<byte[], byte[]> record) {
     CompletableFuture<Void> sent = new CompletableFuture<>();
@@ -150,7 +164,16 @@ public final class Publisher
       log.warn("a record is forwarded without its headers: {}", e.getMessage());
       Headers own = new RecordHeaders();
       ForwardedFrom.add(own, record);
+      keepReplyTo(record.headers(), own);
       send(forwarded(record, partition, own));
+    }
+  }
+
+  /** Without it, whoever reads nothing but the replies would wait in vain. */
+  private static void keepReplyTo(Headers from, Headers to) {
+    Header header = from.lastHeader(ReplyTo.HEADER);
+    if (header != null && header.value() != null && header.value().length <= ReplyTo.LONGEST_NAME) {
+      to.add(header);
     }
   }
 
@@ -191,7 +214,8 @@ public final class Publisher
         value);
   }
 
-  private ProducerRecord<byte[], byte[]> record(SandboxEvent event) {
+  /** What is published of an event. */
+  ProducerRecord<byte[], byte[]> record(SandboxEvent event) {
     Headers headers = new RecordHeaders();
     CloudEvents.headers(event, source)
         .forEach((name, value) -> headers.add(name, value.getBytes(StandardCharsets.UTF_8)));
@@ -229,7 +253,7 @@ public final class Publisher
         : Arrays.copyOf(bytes, TRUNCATED_BYTES);
   }
 
-  private void send(ProducerRecord<byte[], byte[]> record) throws InterruptedException {
+  void send(ProducerRecord<byte[], byte[]> record) throws InterruptedException {
     try {
       send(record, Fence.OPEN);
     } catch (FencedException e) {

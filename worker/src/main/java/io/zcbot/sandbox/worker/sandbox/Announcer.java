@@ -87,11 +87,12 @@ public final class Announcer {
    * Answers an ensure.
    *
    * @param arrived when the ensure was read, on the monotonic clock
+   * @param request what the ensure's headers say
    * @param fence passed before each try
    */
-  public void ready(Ready ready, long arrived, Fence fence)
+  public void ready(Ready ready, long arrived, RequestContext request, Fence fence)
       throws FencedException, InterruptedException {
-    sink.publish(ready, fence);
+    sink.answering(request).publish(ready, fence);
     Duration took = Duration.ofNanos(time.nanos() - arrived);
     String outcome = ready.outcome().wire();
     metrics.ensured(outcome, took);
@@ -102,9 +103,9 @@ public final class Announcer {
   }
 
   /** As {@link #ready}, for an ensure that failed. */
-  public void failed(Failed failed, long arrived, Fence fence)
+  public void failed(Failed failed, long arrived, RequestContext request, Fence fence)
       throws FencedException, InterruptedException {
-    sink.publish(failed, fence);
+    sink.answering(request).publish(failed, fence);
     metrics.ensured(failed.reason().wire(), Duration.ofNanos(time.nanos() - arrived));
     // Refusals for want of room come in floods; the admission sums them up.
     log.atLevel(failed.reason() == Failed.Reason.CAPACITY ? Level.DEBUG : Level.WARN)

@@ -15,6 +15,7 @@ import io.zcbot.sandbox.events.Output;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.sandbox.Fence;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
+import io.zcbot.sandbox.worker.sandbox.RequestContext;
 import io.zcbot.sandbox.worker.testkit.FakeCommandEngine;
 import io.zcbot.sandbox.worker.testkit.InAWorld;
 import io.zcbot.sandbox.worker.testkit.World;
@@ -77,7 +78,8 @@ abstract class InACommandWorld extends InAWorld {
           fence,
           () -> true,
           before.done(),
-          null);
+          null,
+          before.context());
     }
 
     Asked by(UserId other) {
@@ -136,7 +138,8 @@ abstract class InACommandWorld extends InAWorld {
         fence,
         () -> mayBegin,
         () -> done.add(asked.id()),
-        null);
+        null,
+        RequestContext.NONE);
   }
 
   void exec(Asked asked) throws Exception {

@@ -12,6 +12,7 @@ import io.zcbot.sandbox.events.Failed;
 import io.zcbot.sandbox.events.LiveSandbox;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.kafka.KeyPartitions;
+import io.zcbot.sandbox.worker.reply.Replies;
 import io.zcbot.sandbox.worker.sandbox.Fence;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
 import java.time.Instant;
@@ -58,7 +59,7 @@ class PublisherTest {
         }
       };
   private final Publisher publisher =
-      new Publisher(producer, new KeyPartitions(4), "sandbox.", "/source", "group");
+      new Publisher(producer, new KeyPartitions(4), "sandbox.", "/source", "group", Replies.NONE);
 
   @AfterEach
   void close() {

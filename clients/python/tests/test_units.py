@@ -12,7 +12,15 @@ from typing import Any
 
 import pytest
 from conftest import PATIENCE, ROOT, new_user
-from zcbot_sandbox import CommandNotStartedError, InvalidRequestError, Result, SandboxFailedError, events, requests
+from zcbot_sandbox import (
+    ClientClosedError,
+    CommandNotStartedError,
+    InvalidRequestError,
+    Result,
+    SandboxFailedError,
+    events,
+    requests,
+)
 from zcbot_sandbox.calls import ExecCall
 from zcbot_sandbox.core import Core
 from zcbot_sandbox.errors import LogError
@@ -203,6 +211,9 @@ class LogStandIn:
     def serve_deliveries(self, seconds: float) -> None:
         time.sleep(seconds)
 
+    def stop(self) -> None:
+        pass
+
     def flush(self, seconds: float) -> int:
         return 0
 
@@ -278,6 +289,29 @@ def test_a_command_that_did_not_run_is_published_again_under_another_id(core: Co
     assert call.future.result(PATIENCE).exit_code == 0
     log.exited(user, second["event_id"], "exited", exit_code=1)
     assert call.future.result(0).exit_code == 0
+
+
+def test_a_repeated_refusal_makes_one_more_try(core: Core) -> None:
+    log, user = log_of(core), new_user()
+    call = command(user)
+    core.begin(call)
+    (first,) = log.wait_published(1)
+    for _ in range(5):
+        log.exited(user, first["event_id"], "rejected", retryable=True)
+    _, second = log.wait_published(2)
+    time.sleep(0.2)  # for the tries that must not come
+    log.exited(user, second["event_id"], "exited", exit_code=0)
+    assert call.future.result(PATIENCE).ok
+    log.wait_published(2)
+
+
+def test_close_ends_what_is_between_two_tries(core: Core) -> None:
+    log, user = log_of(core), new_user()
+    call = command(user)
+    core.begin(call)
+    log.exited(user, call.id, "rejected", retryable=True)
+    core.close()
+    assert isinstance(call.future.exception(PATIENCE), ClientClosedError)
 
 
 @pytest.mark.parametrize("reason", ["lost", "sandbox_gone", "timeout", "failed", "of_the_future"])

@@ -168,12 +168,12 @@ class AsyncSandbox:
             tty=tty,
             ensure=ensure,
         )
-        run = AsyncRun(self._core, call)
+        run = AsyncRun(self._core, call, self._sandbox.client)
         await run.begin(requests.stdin_bytes(input))
         return run
 
     async def _run(self, call: ExecCall, stdin: bytes) -> Result:
-        async with AsyncRun(self._core, call) as run:
+        async with AsyncRun(self._core, call, self._sandbox.client) as run:
             await run.begin(stdin)
             return await run.result()
 
@@ -219,9 +219,10 @@ class AsyncSandbox:
 class AsyncRun:
     """A command that was started. As a context manager, it is killed if the block is left early."""
 
-    def __init__(self, core: Core, call: ExecCall) -> None:
+    def __init__(self, core: Core, call: ExecCall, owner: object) -> None:
         self._core = core
         self._call = call
+        self._owner = owner
         self._result: Result | None = None
 
     @property
@@ -233,10 +234,10 @@ class AsyncRun:
         """Publishes the exec, and what of its standard input does not fit into it."""
         try:
             await _begin(self._core, self._call)
-            if len(stdin) > requests.MAX_INLINE_INPUT:
+            if len(stdin) > requests.MAX_INLINE_INPUT and not self._call.is_over:
                 await self._write(stdin)
                 await self.close_stdin()
-        except asyncio.CancelledError:
+        except BaseException:
             self._leave()
             raise
 

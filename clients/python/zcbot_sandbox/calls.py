@@ -39,12 +39,14 @@ class Call(Generic[_T]):
         self.key = user.encode()
         self.deadline = deadline
         self.id = requests.new_id()
-        #: The ids of all tries. A late answer to an earlier one is an answer.
+        #: The ids of all tries. A late ready for an earlier one is an answer.
         self.ids: list[str] = [self.id]
         self.may_retry = True
         self.tries = 0
         self.future: Future[_T] = Future()
         self.last_refusal: SandboxError | None = None
+        #: Whether the last try was refused and the next one is not published yet.
+        self.is_backing_off = False
 
     @property
     def is_over(self) -> bool:
@@ -68,13 +70,19 @@ class Call(Generic[_T]):
             return None
         longest = min(_LONGEST_BACKOFF, _FIRST_BACKOFF * 2**self.tries)
         at = now + random.uniform(longest / 2, longest)
-        return at if at < self.deadline else None
+        return at if at < self.latest_start else None
+
+    @property
+    def latest_start(self) -> float:
+        return self.deadline
 
     def renew(self) -> None:
         """Another try. Nothing came of the one before, and a worker that has answered an id ignores
         further requests with it."""
         self.tries += 1
+        self.is_backing_off = False
         self.id = requests.new_id()
+        self.ids.append(self.id)
 
     def expired(self) -> None:
         """The deadline has come."""
@@ -97,10 +105,6 @@ class EnsureCall(Call[Ready]):
         super().__init__(user, deadline)
         self.idle_ttl = idle_ttl
 
-    def renew(self) -> None:
-        super().renew()
-        self.ids.append(self.id)
-
     def ready(self, ready: Ready) -> None:
         self.succeed(ready)
 
@@ -111,6 +115,7 @@ class EnsureCall(Call[Ready]):
         if again is None:
             self.fail(error)
         self.last_refusal = error
+        self.is_backing_off = again is not None
         return again
 
 
@@ -130,9 +135,9 @@ class ExecCall(Call[Result]):
         self._wakers: list[Callable[[], None]] = []
         self.future.add_done_callback(lambda _: self._wake())
 
-    def backoff(self, now: float) -> float | None:
-        at = super().backoff(now)
-        return at if at is not None and at < self.start_by else None
+    @property
+    def latest_start(self) -> float:
+        return self.start_by
 
     def output(self, output: Output) -> bool:
         """Takes a record of output; whether the call is complete now."""
@@ -145,6 +150,7 @@ class ExecCall(Call[Result]):
             again = self.backoff(now)
             if again is not None:
                 self.last_refusal = error_of(exited, self._result(exited))
+                self.is_backing_off = True
                 return again
         self.exited = exited
         return None

@@ -7,7 +7,7 @@ import time
 import uuid
 import weakref
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import replace
 from types import TracebackType
@@ -94,9 +94,10 @@ def _end(core: Core, dispatcher: Dispatcher) -> None:
 class Subscription:
     """Ends with ``close()``, as a context manager, or with its client."""
 
-    def __init__(self, core: Core, listener: Listener) -> None:
+    def __init__(self, core: Core, listener: Listener, owner: object) -> None:
         self._core = core
         self._listener = listener
+        self._owner = owner
 
     def close(self) -> None:
         self._core.unlisten(self._listener)
@@ -119,8 +120,8 @@ class Sandbox:
 
     def __init__(self, core: Core, dispatcher: Dispatcher, user: str, client: Client) -> None:
         self.core = core
+        self.client = client
         self._dispatcher = dispatcher
-        self._client = client  # which must not be closed by the garbage collector before this
         self.user = user
 
     def ensure(self, *, idle_ttl: int | None = None, wait: float = DEFAULT_ENSURE_SECONDS) -> Ready:
@@ -240,15 +241,13 @@ class Sandbox:
             tty=tty,
             ensure=ensure,
         )
-        run = Run(self.core, call)
-        self.core.begin(call)
-        run.send_long_input(requests.stdin_bytes(input))
+        run = Run(self.core, call, self.client)
+        run.begin(requests.stdin_bytes(input))
         return run
 
     def _run(self, call: ExecCall, stdin: bytes) -> Result:
-        with Run(self.core, call) as run:
-            self.core.begin(call)
-            run.send_long_input(stdin)
+        with Run(self.core, call, self.client) as run:
+            run.begin(stdin)
             return run.result()
 
     @property
@@ -274,14 +273,17 @@ class Sandbox:
         """
         within = requests.seconds("wait", 60 if wait is None else wait, 3600)
         gone: Future[Reaped] = Future()
+        self.core.end_with_client(gone)
         listener = None
         deadline = time.monotonic() + within
         if wait is not None:
 
             def notice(reaped: Reaped) -> None:
-                is_meant = container_id is None or reaped.container_id == container_id
-                if is_meant and not gone.done():
-                    gone.set_result(reaped)
+                if container_id is None or reaped.container_id == container_id:
+                    try:
+                        gone.set_result(reaped)
+                    except InvalidStateError:
+                        pass  # another one, or the client is closed
 
             listener = self._listen("reaped", notice, deadline)
         try:
@@ -295,6 +297,7 @@ class Sandbox:
             except FutureTimeoutError:
                 return None
         finally:
+            gone.cancel()
             if listener is not None:
                 self.core.unlisten(listener)
 
@@ -313,7 +316,7 @@ class Sandbox:
 
     def subscribe(self, kind: str, notice: Callable[[Any], None], deadline: float) -> Subscription:
         """For what is in this package: ``notice`` is called in the reading thread and must not block."""
-        return Subscription(self.core, self._listen(kind, notice, deadline))
+        return Subscription(self.core, self._listen(kind, notice, deadline), self.client)
 
     def _listen(self, kind: str, notice: Callable[[Any], None], deadline: float) -> Listener:
         try:
@@ -327,9 +330,10 @@ class Sandbox:
 class Run:
     """A command that was started. As a context manager, it is killed if the block is left early."""
 
-    def __init__(self, core: Core, call: ExecCall) -> None:
+    def __init__(self, core: Core, call: ExecCall, owner: object) -> None:
         self._core = core
         self._call = call
+        self._owner = owner  # the garbage collector closes a client that nobody has
         self._result: Result | None = None
 
     @property
@@ -392,11 +396,16 @@ class Run:
         content = {"resize": requests.terminal_size("size", (columns, rows))}
         _stored(self._send(content), self._patience())
 
-    def send_long_input(self, stdin: bytes) -> None:
-        """What did not fit into the exec's record."""
-        if len(stdin) > requests.MAX_INLINE_INPUT:
-            self._write(stdin)
-            self.close_stdin()
+    def begin(self, stdin: bytes) -> None:
+        """Publishes the exec, and what of its standard input does not fit into it."""
+        try:
+            self._core.begin(self._call)
+            if len(stdin) > requests.MAX_INLINE_INPUT and not self._call.is_over:
+                self._write(stdin)
+                self.close_stdin()
+        except BaseException:
+            self._leave()
+            raise
 
     def _write(self, data: bytes) -> None:
         self.write_from(iter([data]))
@@ -421,6 +430,9 @@ class Run:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._leave()
+
+    def _leave(self) -> None:
         if not self._call.is_over:
             self._core.abandon(self._call, ClientClosedError("the command was left and killed"))
 
@@ -455,10 +467,13 @@ def with_output(call: ExecCall, result: Result) -> Result:
 
 def into_future(stored: Future[None]) -> Callable[[LogError | None], None]:
     def delivered(error: LogError | None) -> None:
-        if error is None:
-            stored.set_result(None)
-        else:
-            stored.set_exception(error)
+        try:
+            if error is None:
+                stored.set_result(None)
+            else:
+                stored.set_exception(error)
+        except InvalidStateError:
+            pass  # nobody waits any more
 
     return delivered
 

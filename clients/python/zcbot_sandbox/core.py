@@ -10,7 +10,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, InvalidStateError, ThreadPoolExecutor
 from typing import Any
 
 from . import events, requests
@@ -26,7 +26,7 @@ DEFAULT_START_SECONDS = 60.0
 DEFAULT_ENSURE_SECONDS = 60.0
 
 _TICK = 0.1
-_FLUSH_SECONDS = 5.0
+_FLUSH_SECONDS = 3.0
 _REMEMBERED = 10_000
 _KNOWN_TTLS = 10_000
 
@@ -91,6 +91,8 @@ class Core:
         self._kept_alive: OrderedDict[bytes, float] = OrderedDict()
         self._timers: list[tuple[float, int, _Timer]] = []
         self._numbers = itertools.count()
+        #: What ends with the client besides calls.
+        self._waits: set[Future[Any]] = set()
         self._closing = threading.Event()
         self._closed_lock = threading.Lock()
         self._executor: ThreadPoolExecutor | None = None
@@ -192,7 +194,7 @@ class Core:
         with self._lock:
             calls: Any = self._execs if isinstance(call, ExecCall) else self._ensures
             of_user = calls.get(call.key, {})
-            for each in {call.id, *call.ids}:
+            for each in call.ids:
                 of_user.pop(each, None)
             if not of_user:
                 calls.pop(call.key, None)
@@ -264,6 +266,19 @@ class Core:
             return False
         return True
 
+    def end_with_client(self, wait: Future[Any]) -> None:
+        """A wait that is no call fails when the client is closed."""
+        with self._lock:
+            self._waits.add(wait)
+
+        def over(_: object) -> None:
+            with self._lock:
+                self._waits.discard(wait)
+
+        wait.add_done_callback(over)
+        if self._closing.is_set():
+            _fail(wait, _closed())
+
     # --- listeners -----------------------------------------------------------------------------
 
     def listen(self, user: str, kind: str, notice: Notice, deadline: float) -> Listener:
@@ -313,11 +328,11 @@ class Core:
         call = None if exited is None else self._exec_of(key, exited.exec_id)
         if exited is None or call is None or call.exited is not None:
             return
+        if call.is_backing_off or exited.exec_id != call.id:  # refused before
+            return
         now = time.monotonic()
         with self._lock:
             again = call.ended(exited, now)
-            if again is not None:
-                self._execs.get(key, {}).pop(exited.exec_id, None)
         if again is not None:
             self._at(again, lambda: self._retry(call))
         elif call.is_complete or not call.request.stream:
@@ -342,7 +357,7 @@ class Core:
             return
         if isinstance(answer, Ready):
             call.ready(answer)
-        elif answer.ensure_id == call.id:
+        elif answer.ensure_id == call.id and not call.is_backing_off:
             again = call.failed(answer, time.monotonic())
             if again is not None:
                 self._at(again, lambda: self._retry(call))
@@ -422,7 +437,12 @@ class Core:
             if self._closing.is_set():
                 return
             self._closing.set()
+        self.log.stop()
         self.fail_all(_closed())
+        with self._lock:
+            waits = list(self._waits)
+        for wait in waits:
+            _fail(wait, _closed())
         if self._executor is not None:
             self._executor.shutdown(wait=False, cancel_futures=True)
         for thread in self._threads:
@@ -435,6 +455,13 @@ class Core:
 
 def _closed() -> ClientClosedError:
     return ClientClosedError("the client is closed")
+
+
+def _fail(wait: Future[Any], error: BaseException) -> None:
+    try:
+        wait.set_exception(error)
+    except InvalidStateError:
+        pass
 
 
 def _put(table: OrderedDict[Any, Any], key: Any, value: Any, most: int) -> None:

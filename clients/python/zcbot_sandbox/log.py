@@ -11,7 +11,7 @@ from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
-from .errors import InvalidRequestError, LogError
+from .errors import ClientClosedError, InvalidRequestError, LogError
 from .partitions import partition_of
 
 logger = logging.getLogger("zcbot_sandbox")
@@ -32,7 +32,7 @@ _LOOK_SECONDS = 30.0
 _CALL_SECONDS = 5.0
 _LOOK_CALL_SECONDS = 1.0
 #: A broker that has just started may not know its topics yet.
-_UNKNOWN_SECONDS = 3.0
+_UNKNOWN_SECONDS = 2.0
 
 _PRODUCER = {
     "partitioner": "murmur2_random",
@@ -78,7 +78,9 @@ def settings(kafka: str | Mapping[str, Any], client_name: str) -> dict[str, Any]
     for name in _FIXED:
         if name in given:
             raise InvalidRequestError("kafka", f"sets {name}, which the library sets itself; leave it out")
-    return {"client.id": client_name, **given, "logger": logger}
+    # Brokers that come back are found within a second.
+    usual = {"client.id": client_name, "reconnect.backoff.max.ms": 1000}
+    return {**usual, **given, "logger": logger}
 
 
 class Log:
@@ -105,8 +107,12 @@ class Log:
         self._on_record = on_record
         self._on_refusal = on_refusal
         self._kinds = {topic_prefix + kind: kind for kind in RESULTS}
-        self._producer: Any = Producer({**_PRODUCER, **_for(both, _CONSUMER)})
-        self._consumer: Any = Consumer({**_CONSUMER, **_for(both, _PRODUCER), "group.id": group})
+        try:
+            self._producer: Any = Producer({**_PRODUCER, **_for(both, _CONSUMER)})
+            self._consumer: Any = Consumer({**_CONSUMER, **_for(both, _PRODUCER), "group.id": group})
+        except KafkaException as e:
+            raise InvalidRequestError("kafka", e.args[0].str()) from e
+        self._is_stopped = False
         # Guards the fields below; held while brokers are asked for ends, so that the position of a
         # partition is known to whoever finds it assigned.
         self._lock = threading.Lock()
@@ -154,6 +160,7 @@ class Log:
         if not self._lock.acquire(blocking=False):
             return False
         try:
+            self._refuse_stopped()
             kinds = tuple(kinds)
             if any(self._unread(key, kind) is not None for kind in kinds):
                 return False
@@ -171,6 +178,7 @@ class Log:
         if not self._lock.acquire(timeout=max(0.0, deadline - time.monotonic())):
             raise TimeoutError("no broker answered in time")
         try:
+            self._refuse_stopped()
             missing = {name for kind in kinds if (name := self._unknown(kind)) is not None}
             for name in missing:
                 self._counts[name] = self._count(name, deadline)
@@ -178,6 +186,8 @@ class Log:
             if unread:
                 self._assign(self._ends(unread, deadline))
             self._count_held(key, kinds)
+        except KafkaException as e:
+            raise LogError(f"the answers can't be read: {e.args[0].str()}") from e
         finally:
             self._lock.release()
 
@@ -221,12 +231,22 @@ class Log:
         if kind is not None:
             self._on_record(kind, key, message.value())
 
+    def stop(self) -> None:
+        """Ends waits for brokers, from any thread."""
+        self._is_stopped = True
+
+    def _refuse_stopped(self) -> None:
+        if self._is_stopped:
+            raise ClientClosedError("the client is closed")
+
     def flush(self, seconds: float) -> int:
         """Waits until all records are stored; how many are not yet."""
         return int(self._producer.flush(seconds))
 
     def close(self) -> None:
-        """Ends the consumer; nobody may be in ``poll`` any more."""
+        """Ends the consumer; nobody may be in ``poll`` any more. What is not stored yet is given up."""
+        self._producer.purge()
+        self._producer.flush(1.0)
         with self._lock:
             self._consumer.close()
 
@@ -279,7 +299,7 @@ class Log:
                     f"{topic} can't be read: {error.str()}; workers create the topics when they start,"
                     " and a reply topic has to be created by an operator"
                 )
-            _pause(deadline)
+            self._pause(deadline)
 
     def _ends(self, partitions: set[tuple[str, int]], deadline: float, at: int = _END) -> list[Any]:
         """Where the partitions end, or (with a time in milliseconds) where they were at that time."""
@@ -298,7 +318,7 @@ class Log:
                         names = {(each.topic, each.partition) for each in behind}
                         rest = [each for each in found if each.offset >= 0]
                         return rest + self._ends(names, deadline)
-            _pause(deadline)
+            self._pause(deadline)
 
     def _assign(self, partitions: list[Any]) -> None:
         self._consumer.incremental_assign(partitions)
@@ -330,7 +350,7 @@ class Log:
                     del self._assigned[partition]
                 # Asked for again with the next use.
                 self._counts = {topic: n for topic, n in self._counts.items() if self._is_read(topic)}
-        except (TimeoutError, LogError, KafkaException) as e:
+        except (TimeoutError, ClientClosedError, LogError, KafkaException) as e:
             logger.info("while looking for new partitions: %s", e)
         finally:
             self._lock.release()
@@ -340,6 +360,13 @@ class Log:
 
     def _is_read(self, topic: str) -> bool:
         return any(name == topic for name, _ in self._assigned)
+
+    def _pause(self, deadline: float) -> None:
+        self._refuse_stopped()
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("no broker answered in time")
+        time.sleep(min(0.1, left))
 
     def _copied_kind(self, headers: list[tuple[str, bytes | None]] | None) -> str | None:
         for name, value in headers or ():
@@ -356,10 +383,3 @@ def _for(properties: Mapping[str, Any], foreign: Mapping[str, Any]) -> dict[str,
 
 def _limited(deadline: float) -> float:
     return max(0.01, min(_CALL_SECONDS, deadline - time.monotonic()))
-
-
-def _pause(deadline: float) -> None:
-    left = deadline - time.monotonic()
-    if left <= 0:
-        raise TimeoutError("no broker answered in time")
-    time.sleep(min(0.1, left))

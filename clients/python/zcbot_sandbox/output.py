@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import codecs
+import heapq
 from dataclasses import dataclass
 
 from .events import Output
@@ -38,6 +39,7 @@ class OutputSequence:
         self._max_bytes = max_bytes
         self._next = 0
         self._waiting: dict[int, Output] = {}
+        self._waiting_numbers: list[int] = []  # a heap; some are not waiting any more
         self._waiting_bytes = 0
         self._taken_bytes = 0
         self._decoders = {
@@ -57,6 +59,7 @@ class OutputSequence:
             return []
         size = len(output.data) + _OVERHEAD
         self._waiting[output.seq] = output
+        heapq.heappush(self._waiting_numbers, output.seq)
         self._waiting_bytes += size
         chunks = self._in_order()
         while self._waiting_bytes > MAX_WAITING_BYTES:
@@ -78,13 +81,16 @@ class OutputSequence:
         return chunks
 
     def _pass_gap(self) -> list[Chunk]:
-        first = min(self._waiting)
+        while (first := heapq.heappop(self._waiting_numbers)) not in self._waiting:
+            pass
         self.missing += first - self._next
         self._next = first
         return self._in_order()
 
     def _in_order(self) -> list[Chunk]:
         chunks = []
+        while self._waiting_numbers and self._waiting_numbers[0] < self._next:
+            heapq.heappop(self._waiting_numbers)
         while (output := self._waiting.pop(self._next, None)) is not None:
             self._next += 1
             self._waiting_bytes -= len(output.data) + _OVERHEAD

@@ -99,7 +99,7 @@ final class Parts {
                         host.kafka()::replyProducer,
                         host.kafka()::admin,
                         time,
-                        exposure.sandboxMetrics()))));
+                        exposure.metrics().replies()))));
     reader = new LogReader(() -> host.kafka().freeConsumer("log"));
     sandboxLog =
         new KafkaSandboxLog(

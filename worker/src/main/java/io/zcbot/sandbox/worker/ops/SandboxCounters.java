@@ -61,10 +61,6 @@ final class SandboxCounters implements SandboxMetrics {
     for (Exited.Reason reason : Exited.Reason.values()) {
       commands(reason);
     }
-    copiedReplies();
-    for (ReplyDrop why : ReplyDrop.values()) {
-      droppedReplies(why);
-    }
     engineOperations.forEach(operation -> engineCalls(operation, "ok"));
   }
 
@@ -121,29 +117,6 @@ final class SandboxCounters implements SandboxMetrics {
   @Override
   public void commandEnded(Exited.Reason reason, Duration took) {
     commands(reason).record(took);
-  }
-
-  @Override
-  public void replyCopied() {
-    copiedReplies().increment();
-  }
-
-  @Override
-  public void replyDropped(ReplyDrop why) {
-    droppedReplies(why).increment();
-  }
-
-  private Counter copiedReplies() {
-    return Counter.builder("zcbot.replies.copied")
-        .description("Answers copied to the topics that their requests name")
-        .register(registry);
-  }
-
-  private Counter droppedReplies(ReplyDrop why) {
-    return Counter.builder("zcbot.replies.dropped")
-        .description("Copies of answers that could not be written, by reason")
-        .tag("reason", why.name().toLowerCase(Locale.ROOT))
-        .register(registry);
   }
 
   private Timer commands(Exited.Reason reason) {

@@ -4,8 +4,6 @@
  */
 package io.zcbot.sandbox.worker.reply;
 
-import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
-import io.zcbot.sandbox.worker.sandbox.SandboxMetrics.ReplyDrop;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import java.time.Duration;
 import org.jspecify.annotations.Nullable;
@@ -18,18 +16,18 @@ final class Drops {
   private static final Duration LOG_INTERVAL = Duration.ofMinutes(1);
 
   private final Time time;
-  private final SandboxMetrics metrics;
+  private final ReplyMetrics metrics;
   private long count;
   private @Nullable Long logged;
 
-  Drops(Time time, SandboxMetrics metrics) {
+  Drops(Time time, ReplyMetrics metrics) {
     this.time = time;
     this.metrics = metrics;
   }
 
   void dropped(String topic, ReplyDrop why, int copies) {
     for (int i = 0; i < copies; i++) {
-      metrics.replyDropped(why);
+      metrics.dropped(why);
     }
     synchronized (this) {
       count += copies;

@@ -5,8 +5,6 @@
 package io.zcbot.sandbox.worker.reply;
 
 import io.zcbot.sandbox.worker.reply.ReplyTopic.Copy;
-import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
-import io.zcbot.sandbox.worker.sandbox.SandboxMetrics.ReplyDrop;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import java.time.Duration;
 import java.util.List;
@@ -59,7 +57,7 @@ public final class ReplyCopies implements Replies, AutoCloseable {
   private final Lookup lookup;
   private final Time time;
   private final Duration patience;
-  private final SandboxMetrics metrics;
+  private final ReplyMetrics metrics;
   private final Drops drops;
   private final ReplyTopics topics = new ReplyTopics(MOST_TOPICS);
   private final ReentrantLock lock = new ReentrantLock();
@@ -74,7 +72,7 @@ public final class ReplyCopies implements Replies, AutoCloseable {
       Supplier<Producer<byte[], byte[]>> producers,
       Supplier<Admin> admins,
       Time time,
-      SandboxMetrics metrics) {
+      ReplyMetrics metrics) {
     this(producers, new TopicLookup(admins), time, metrics, PATIENCE);
   }
 
@@ -82,7 +80,7 @@ public final class ReplyCopies implements Replies, AutoCloseable {
       Supplier<Producer<byte[], byte[]>> producers,
       Lookup lookup,
       Time time,
-      SandboxMetrics metrics,
+      ReplyMetrics metrics,
       Duration patience) {
     this.producers = producers;
     this.lookup = lookup;
@@ -269,7 +267,7 @@ public final class ReplyCopies implements Replies, AutoCloseable {
       lock.unlock();
     }
     if (dropped == null) {
-      metrics.replyCopied();
+      metrics.copied();
     } else {
       drops.dropped(topic.name, dropped, 1);
       if (dropped == ReplyDrop.ABSENT || dropped == ReplyDrop.DENIED) {

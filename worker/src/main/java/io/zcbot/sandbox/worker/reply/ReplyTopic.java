@@ -4,7 +4,6 @@
  */
 package io.zcbot.sandbox.worker.reply;
 
-import io.zcbot.sandbox.worker.sandbox.SandboxMetrics.ReplyDrop;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;

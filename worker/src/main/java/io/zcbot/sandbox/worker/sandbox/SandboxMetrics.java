@@ -43,28 +43,6 @@ public interface SandboxMetrics {
   /** A sandbox's own runner could not be used, so another is started in it. */
   default void channelFellBack() {}
 
-  /** An answer was copied to the topic that its request names. */
-  default void replyCopied() {}
-
-  /** Such a copy could not be written. */
-  default void replyDropped(ReplyDrop why) {}
-
-  /** Why an answer was not copied to the topic that its request names. */
-  enum ReplyDrop {
-    /** The topic does not exist, or the worker may not see it. */
-    ABSENT,
-    /** The worker may not write to it. */
-    DENIED,
-    /** The topic takes smaller records only. */
-    TOO_LARGE,
-    /** The topic does not take records, or too slowly. */
-    LATE,
-    /** Too many topics are named at once, or the worker stops. */
-    FULL,
-    /** The client failed. */
-    FAILED
-  }
-
   /** How a command's output is published. */
   enum OutputWay {
     /** In its answer. */

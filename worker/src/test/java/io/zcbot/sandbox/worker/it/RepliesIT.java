@@ -258,33 +258,6 @@ class RepliesIT {
     assertThat(metric("zcbot_replies_dropped_total{reason=\"too_large\"}")).isPositive();
   }
 
-  /** It wants more replicas than it has, so a producer tries until it gives up. */
-  @Test
-  void aTopicThatTakesNothingHoldsUpItsOwnAnswersForAMomentOnly() throws Exception {
-    String stuck = created(Map.of("min.insync.replicas", "2"));
-    String healthy = created(Map.of());
-    UserId user = Deployment.newUser();
-    deployment.agent().ensured(user);
-    long begun = System.nanoTime();
-    List<String> asked = new ArrayList<>();
-    for (int i = 0; i < 100; i++) {
-      asked.add(ask(Topic.ENSURE, user, stuck, ""));
-    }
-    UserId other = Deployment.newUser();
-    deployment.agent().ensured(other);
-    String exec = ask(Topic.EXEC, other, healthy, ",'command':['true']");
-    deployment.log().awaitExited(exec);
-    assertThat(kinds(copies(healthy, 1))).containsExactly("exited");
-    asked.forEach(id -> deployment.log().awaitAnswer(id, Deployment.SOON));
-    assertThat(Duration.ofNanos(System.nanoTime() - begun)).isLessThan(Duration.ofSeconds(30));
-    await().atMost(Deployment.SOON).until(deployment.group()::isAllCommitted);
-    await()
-        .atMost(Deployment.SOON)
-        .untilAsserted(
-            () ->
-                assertThat(metric("zcbot_replies_dropped_total{reason=\"late\"}")).isPositive());
-  }
-
   private double metric(String name) throws Exception {
     return deployment
         .ops()

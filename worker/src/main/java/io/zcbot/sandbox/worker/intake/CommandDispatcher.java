@@ -60,7 +60,7 @@ final class CommandDispatcher implements AutoCloseable {
     this.topics = settings.topics();
     this.partitions = new KeyPartitions(settings.partitionCount());
     this.expiry = new Expiry(settings.execExpiry(), time);
-    this.lanes = new LaneWork(lanes);
+    this.lanes = new LaneWork(lanes, settings.tracing());
     this.work = work;
     this.inputs = inputs;
     this.time = time;
@@ -153,6 +153,7 @@ final class CommandDispatcher implements AutoCloseable {
       return;
     }
     lanes.submit(
+        record,
         release.userId(),
         mayBegin(inFlight, followed),
         () -> {
@@ -193,6 +194,7 @@ final class CommandDispatcher implements AutoCloseable {
     AtomicBoolean known = new AtomicBoolean();
     inputs.expect(key);
     lanes.submit(
+        record,
         exec.userId(),
         mayBegin,
         () -> {

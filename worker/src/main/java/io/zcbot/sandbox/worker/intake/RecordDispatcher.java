@@ -11,7 +11,6 @@ import io.zcbot.sandbox.events.Origin;
 import io.zcbot.sandbox.worker.ensure.EnsureRequest;
 import io.zcbot.sandbox.worker.kafka.KeyPartitions;
 import io.zcbot.sandbox.worker.sandbox.Time;
-import io.zcbot.sandbox.worker.sandbox.UserLanes;
 import java.time.Duration;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.jspecify.annotations.Nullable;
@@ -41,7 +40,7 @@ final class RecordDispatcher implements AutoCloseable {
   RecordDispatcher(
       KeyPartitions partitions,
       Duration ensureExpiry,
-      UserLanes lanes,
+      LaneWork lanes,
       EnsureIntake.Work work,
       RecordForwarding forwarding,
       Lease lease,
@@ -49,7 +48,7 @@ final class RecordDispatcher implements AutoCloseable {
       IntakeMetrics metrics) {
     this.partitions = partitions;
     this.expiry = new Expiry(ensureExpiry, time);
-    this.lanes = new LaneWork(lanes);
+    this.lanes = lanes;
     this.work = work;
     this.lease = lease;
     this.time = time;
@@ -110,6 +109,7 @@ final class RecordDispatcher implements AutoCloseable {
             () -> lease.pass(inFlight::partition),
             refusal);
     lanes.submit(
+        record,
         ensure.userId(),
         () -> inFlight.partition().mayBegin(),
         () -> {

@@ -50,6 +50,12 @@ public final class Trace {
     this.waiting = waiting == null ? Span.getInvalid() : waiting;
   }
 
+  /** The id of the trace that a record belongs to; null if it belongs to none. */
+  public static @Nullable String idOf(Headers headers) {
+    String parent = TraceHeaders.of(headers).parent();
+    return parent == null ? null : parent.substring(3, 35);
+  }
+
   /** The record's turn has come: this thread works on it until the step is closed. */
   public Step begin() {
     if (this == NONE) {

@@ -11,6 +11,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.zcbot.sandbox.events.EventCodec;
 import io.zcbot.sandbox.events.SandboxEvent;
 import io.zcbot.sandbox.events.Topic;
+import io.zcbot.sandbox.worker.trace.Trace;
 import java.io.IOException;
 import java.time.Instant;
 import java.time.ZoneOffset;
@@ -94,6 +95,10 @@ final class RecordFormat {
     json.put("offset", record.offset());
     json.put("timestamp", Instant.ofEpochMilli(record.timestamp()).toString());
     json.put("key", Records.key(record));
+    String trace = Trace.idOf(record.headers());
+    if (trace != null) {
+      json.put("trace_id", trace);
+    }
     try {
       if (read.event() != null) {
         json.set("event", CommandData.hidden(JSON.readTree(codec.encode(read.event()))));

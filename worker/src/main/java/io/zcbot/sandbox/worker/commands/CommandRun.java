@@ -15,6 +15,7 @@ import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.sandbox.Fence;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
 import io.zcbot.sandbox.worker.sandbox.StoppedException;
+import io.zcbot.sandbox.worker.trace.Trace;
 import java.time.Duration;
 import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
@@ -141,7 +142,10 @@ final class CommandRun implements Runnable {
 
   /** Begins to wait for its turn. */
   void begin() {
-    thread = Thread.ofVirtual().name("command-".concat(key().execId())).start(this);
+    thread =
+        Thread.ofVirtual()
+            .name("command-".concat(key().execId()))
+            .start(Trace.carried("command", this));
   }
 
   /** The worker stops: it is not answered. */
@@ -162,6 +166,7 @@ final class CommandRun implements Runnable {
         answer(ending);
       }
     } catch (FencedException e) {
+      Trace.failed("fenced");
       log.info("not answered by this worker: {}", e.getMessage());
       CommandEntry left = entry;
       if (left != null && isStarted()) {
@@ -169,8 +174,10 @@ final class CommandRun implements Runnable {
         queue.disconnect(); // nobody here listens to the user's commands any more
       }
     } catch (StoppedException | InterruptedException e) {
+      Trace.failed("stopped");
       log.info("the worker stopped before the command was answered");
     } catch (RuntimeException e) {
+      Trace.failed("unexpected");
       log.error("a command could not be answered; please report this", e);
     } finally {
       program.release();

@@ -26,6 +26,8 @@ import io.zcbot.sandbox.worker.sandbox.FencedException;
 import io.zcbot.sandbox.worker.sandbox.LiveSandboxTable;
 import io.zcbot.sandbox.worker.sandbox.RequestContext;
 import io.zcbot.sandbox.worker.sandbox.StoppedException;
+import io.zcbot.sandbox.worker.trace.Step;
+import io.zcbot.sandbox.worker.trace.Trace;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.Arrays;
@@ -113,12 +115,14 @@ public final class Publisher
 
   @Override
   public void publish(SandboxEvent event) throws InterruptedException {
+    Trace.answered(event);
     send(record(event));
   }
 
   @Override
   public void publish(SandboxEvent event, Fence fence)
       throws FencedException, InterruptedException {
+    Trace.answered(event);
     send(record(event), fence);
   }
 
@@ -219,6 +223,7 @@ public final class Publisher
     Headers headers = new RecordHeaders();
     CloudEvents.headers(event, source)
         .forEach((name, value) -> headers.add(name, value.getBytes(StandardCharsets.UTF_8)));
+    Trace.addTo(headers);
     return new ProducerRecord<>(
         event.topic().named(topicPrefix), null, codec.key(event), codec.encode(event), headers);
   }
@@ -268,15 +273,31 @@ public final class Publisher
    */
   void send(ProducerRecord<byte[], byte[]> record, Fence fence)
       throws FencedException, InterruptedException {
+    try (Step step = Trace.sending(record)) {
+      sendUntilAcknowledged(record, fence, step);
+    }
+  }
+
+  private void sendUntilAcknowledged(
+      ProducerRecord<byte[], byte[]> record, Fence fence, Step step)
+      throws FencedException, InterruptedException {
     try {
       retry.executeCheckedSupplier(
           () -> {
             fence.pass();
             return attempt(record);
           });
-    } catch (FencedException | InterruptedException | RecordTooLargeException e) {
+    } catch (FencedException e) {
+      step.failed("fenced");
+      throw e;
+    } catch (RecordTooLargeException e) {
+      step.failed("record_too_large");
+      throw e;
+    } catch (InterruptedException e) {
+      step.failed("stopped");
       throw e;
     } catch (Throwable e) { // the retries never run out, so only a stop ends them
+      step.failed("stopped");
       throw new StoppedException("the worker stopped before Kafka acknowledged the record", e);
     }
   }
@@ -284,7 +305,7 @@ public final class Publisher
   private Boolean attempt(ProducerRecord<byte[], byte[]> record)
       throws InterruptedException, Throwable {
     try {
-      producer.send(record).get();
+      Trace.acknowledged(producer.send(record).get());
       if (problems.remove(record.topic()) != null) {
         log.info("publishing to {} works again", record.topic());
       }

@@ -4,6 +4,7 @@
  */
 package io.zcbot.sandbox.worker.testkit.deployment;
 
+import io.opentelemetry.api.OpenTelemetry;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.Worker;
@@ -47,6 +48,7 @@ public final class Deployment implements AutoCloseable {
   private final WorkerGroup group;
   private final SandboxHost host;
   private @Nullable WorkerOps ops;
+  private OpenTelemetry openTelemetry = OpenTelemetry.noop();
 
   public Deployment() throws IOException {
     this(KafkaForTests.bootstrapServers());
@@ -85,6 +87,12 @@ public final class Deployment implements AutoCloseable {
   /** Workers reach the engine there. */
   public Deployment withEngineAt(String address) {
     return with("DOCKER_HOST", address);
+  }
+
+  /** Workers' spans go there. */
+  public Deployment tracedBy(OpenTelemetry traced) {
+    openTelemetry = traced;
+    return this;
   }
 
   /** A worker serves metrics and health. */
@@ -190,7 +198,7 @@ public final class Deployment implements AutoCloseable {
 
   /** A worker that is not started; closed with the deployment. */
   public Worker worker(String name) throws Exception {
-    Worker worker = new Worker(config(name));
+    Worker worker = new Worker(config(name), openTelemetry);
     workers.add(worker);
     return worker;
   }

@@ -11,6 +11,7 @@ import io.zcbot.sandbox.worker.config.ConfigException;
 import io.zcbot.sandbox.worker.config.WorkerConfig;
 import io.zcbot.sandbox.worker.docker.DockerEngine;
 import io.zcbot.sandbox.worker.engine.Engine;
+import io.zcbot.sandbox.worker.engine.EngineView;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
 import java.time.Duration;
 import java.util.Collection;
@@ -74,9 +75,13 @@ public final class Cli {
   }
 
   private Cli(
-      Console console, Function<WorkerConfig, Engine> engines, Supplier<StandardStreams> streams) {
+      Console console,
+      Function<WorkerConfig, Engine> engines,
+      Function<WorkerConfig, EngineView> views,
+      Supplier<StandardStreams> streams) {
     this.console = console;
-    CommandContext context = new CommandContext(console, () -> root.verbose, engines, streams);
+    CommandContext context =
+        new CommandContext(console, () -> root.verbose, engines, views, streams);
     commands.put("run", () -> new RunCommand(context));
     commands.put("ensure", () -> new EnsureCommand(context));
     commands.put("activity", () -> new ActivityCommand(context));
@@ -100,7 +105,11 @@ public final class Cli {
 
   /** The command line of a process. */
   public static Cli commandLine(Console console) {
-    return commandLine(console, Cli::engine);
+    return new Cli(
+        console,
+        Cli::engine,
+        config -> EngineClient.view(config, console.env()),
+        StandardStreams::ofProcess);
   }
 
   static Cli commandLine(Console console, Function<WorkerConfig, Engine> engines) {
@@ -109,7 +118,7 @@ public final class Cli {
 
   static Cli commandLine(
       Console console, Function<WorkerConfig, Engine> engines, Supplier<StandardStreams> streams) {
-    return new Cli(console, engines, streams);
+    return new Cli(console, engines, engines::apply, streams);
   }
 
   /** Adds a command to those that every worker has. */

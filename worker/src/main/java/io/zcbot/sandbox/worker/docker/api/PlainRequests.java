@@ -5,6 +5,7 @@
 package io.zcbot.sandbox.worker.docker.api;
 
 import java.io.IOException;
+import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.SocketAddress;
 import java.net.StandardProtocolFamily;
@@ -33,7 +34,7 @@ public final class PlainRequests {
   private static final int MOST = 32 << 20;
   private static final int MOST_HEAD = 16 << 10;
   private static final String BLANK_LINE = "\r\n\r\n";
-  private static final Pattern TCP = Pattern.compile("tcp://([a-z0-9.-]+):([1-5]?[0-9]{1,4})");
+  private static final Pattern TCP = Pattern.compile("tcp://127[.]0[.]0[.]1:([1-5]?[0-9]{1,4})");
   private static final Pattern SUCCESS = Pattern.compile("http/1\\.[01] 200 ");
   private static final Pattern LENGTH = Pattern.compile("\r\ncontent-length: *([0-9]{1,9})\r\n");
 
@@ -51,7 +52,7 @@ public final class PlainRequests {
   }
 
   /**
-   * Where an engine takes plain requests; null if that takes TLS, or the knowledge of a client.
+   * Where an engine of this host takes plain requests; null if that takes a client.
    *
    * @param dockerHost as the environment has it
    * @param home where a client's own configuration may be
@@ -65,12 +66,10 @@ public final class PlainRequests {
       return UnixDomainSocketAddress.of(dockerHost.substring("unix://".length()));
     }
     Matcher tcp = TCP.matcher(dockerHost);
-    if (env.containsKey("DOCKER_TLS_VERIFY") || !tcp.matches()) {
-      return null;
-    }
-    InetSocketAddress address =
-        new InetSocketAddress(tcp.group(1), Integer.parseInt(tcp.group(2)));
-    return address.isUnresolved() ? null : address;
+    return env.containsKey("DOCKER_TLS_VERIFY") || !tcp.matches()
+        ? null
+        : new InetSocketAddress(
+            InetAddress.getLoopbackAddress(), Integer.parseInt(tcp.group(1)));
   }
 
   /** Whether something else than {@code DOCKER_HOST} may name an engine. */
@@ -81,7 +80,7 @@ public final class PlainRequests {
     try {
       return env.containsKey("DOCKER_CONTEXT")
           || Files.exists(home.resolve(".docker-java.properties"))
-          || Files.exists(config) && Files.readString(config).contains("currentContext");
+          || (Files.exists(config) && Files.readString(config).contains("currentContext"));
     } catch (IOException e) {
       return true;
     }
@@ -131,7 +130,7 @@ public final class PlainRequests {
     Matcher length = LENGTH.matcher(head);
     if (!SUCCESS.matcher(head).lookingAt()
         || head.contains("\r\ntransfer-encoding:")
-        || length.find() && Integer.parseInt(length.group(1)) != answer.length - start) {
+        || (length.find() && Integer.parseInt(length.group(1)) != answer.length - start)) {
       throw new IOException("the engine's answer is no success, or not whole");
     }
     return Arrays.copyOfRange(answer, start, answer.length);

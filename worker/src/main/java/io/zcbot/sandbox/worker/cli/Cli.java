@@ -13,6 +13,7 @@ import io.zcbot.sandbox.worker.docker.DockerEngine;
 import io.zcbot.sandbox.worker.engine.Engine;
 import io.zcbot.sandbox.worker.engine.EngineView;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
+import java.lang.management.ManagementFactory;
 import java.time.Duration;
 import java.util.Collection;
 import java.util.LinkedHashMap;
@@ -133,7 +134,12 @@ public final class Cli {
       console.out().println(Version.text());
       return ExitCode.OK;
     }
-    return line(needed(args)).execute(args);
+    Collection<String> needed = needed(args);
+    if (needed.size() == 1) {
+      // Kafka's clients wait for it, and it takes a tenth of a command's time to make.
+      Thread.ofPlatform().daemon().start(ManagementFactory::getPlatformMBeanServer);
+    }
+    return line(needed).execute(args);
   }
 
   /** The command that the arguments name; all of them where help or a correction is needed. */

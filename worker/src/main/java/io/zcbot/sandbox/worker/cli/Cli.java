@@ -11,7 +11,9 @@ import io.zcbot.sandbox.worker.config.ConfigException;
 import io.zcbot.sandbox.worker.config.WorkerConfig;
 import io.zcbot.sandbox.worker.docker.DockerEngine;
 import io.zcbot.sandbox.worker.engine.Engine;
+import io.zcbot.sandbox.worker.engine.EngineView;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
+import java.lang.management.ManagementFactory;
 import java.time.Duration;
 import java.util.Collection;
 import java.util.LinkedHashMap;
@@ -74,9 +76,13 @@ public final class Cli {
   }
 
   private Cli(
-      Console console, Function<WorkerConfig, Engine> engines, Supplier<StandardStreams> streams) {
+      Console console,
+      Function<WorkerConfig, Engine> engines,
+      Function<WorkerConfig, EngineView> views,
+      Supplier<StandardStreams> streams) {
     this.console = console;
-    CommandContext context = new CommandContext(console, () -> root.verbose, engines, streams);
+    CommandContext context =
+        new CommandContext(console, () -> root.verbose, engines, views, streams);
     commands.put("run", () -> new RunCommand(context));
     commands.put("ensure", () -> new EnsureCommand(context));
     commands.put("activity", () -> new ActivityCommand(context));
@@ -100,7 +106,11 @@ public final class Cli {
 
   /** The command line of a process. */
   public static Cli commandLine(Console console) {
-    return commandLine(console, Cli::engine);
+    return new Cli(
+        console,
+        Cli::engine,
+        config -> EngineClient.view(config, console.env()),
+        StandardStreams::ofProcess);
   }
 
   static Cli commandLine(Console console, Function<WorkerConfig, Engine> engines) {
@@ -109,7 +119,7 @@ public final class Cli {
 
   static Cli commandLine(
       Console console, Function<WorkerConfig, Engine> engines, Supplier<StandardStreams> streams) {
-    return new Cli(console, engines, streams);
+    return new Cli(console, engines, engines::apply, streams);
   }
 
   /** Adds a command to those that every worker has. */
@@ -124,7 +134,12 @@ public final class Cli {
       console.out().println(Version.text());
       return ExitCode.OK;
     }
-    return line(needed(args)).execute(args);
+    Collection<String> needed = needed(args);
+    if (needed.size() == 1) {
+      // Kafka's clients wait for it, and it takes a tenth of a command's time to make.
+      Thread.ofPlatform().daemon().start(ManagementFactory::getPlatformMBeanServer);
+    }
+    return line(needed).execute(args);
   }
 
   /** The command that the arguments name; all of them where help or a correction is needed. */

@@ -14,8 +14,8 @@ import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.config.Durations;
 import io.zcbot.sandbox.worker.config.WorkerConfig;
 import io.zcbot.sandbox.worker.engine.Container;
-import io.zcbot.sandbox.worker.engine.Engine;
 import io.zcbot.sandbox.worker.engine.EngineException;
+import io.zcbot.sandbox.worker.engine.EngineView;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -33,7 +33,7 @@ import picocli.CommandLine.Option;
 /** Lists the sandboxes on the engine. When each was last used is known from the topics alone. */
 final class PsCommand {
   private final Console console;
-  private final Engine engine;
+  private final EngineView engine;
   private final WorkerConfig config;
 
   /** What is typed. */
@@ -66,13 +66,13 @@ final class PsCommand {
         }
         return ExitCode.OK;
       }
-      // Making the engine's client takes as long as many an answer, so Kafka is asked meanwhile.
+      // Kafka is asked meanwhile.
       Instant now = Instant.now();
       try (KafkaLog log = new KafkaLog(config.kafka());
           Aside aside = new Aside()) {
         Instant usesSince = now.minus(config.reaper().longestIdleTtl);
         Aside.Work<KnownSandboxes> known = aside.start(() -> KnownSandboxes.read(log, usesSince));
-        try (Engine engine = context.engine(config)) {
+        try (EngineView engine = context.engineView(config)) {
           return new PsCommand(context.console(), engine, config).run(now, known, aside, json);
         }
       }
@@ -92,7 +92,7 @@ final class PsCommand {
       @Nullable Instant lastUsed,
       @Nullable Integer commands) {}
 
-  PsCommand(Console console, Engine engine, WorkerConfig config) {
+  PsCommand(Console console, EngineView engine, WorkerConfig config) {
     this.console = console;
     this.engine = engine;
     this.config = config;

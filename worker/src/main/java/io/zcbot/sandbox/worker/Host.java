@@ -10,6 +10,9 @@ import io.zcbot.sandbox.worker.docker.DockerEngine;
 import io.zcbot.sandbox.worker.docker.DockerSandboxes;
 import io.zcbot.sandbox.worker.doctor.Finding;
 import io.zcbot.sandbox.worker.kafka.KafkaClients;
+import io.zcbot.sandbox.worker.mounts.IdMaps;
+import io.zcbot.sandbox.worker.mounts.MappedWorkspaces;
+import io.zcbot.sandbox.worker.mounts.MountedSlots;
 import io.zcbot.sandbox.worker.mounts.ProjectQuotas;
 import io.zcbot.sandbox.worker.mounts.WorkspaceMount;
 import io.zcbot.sandbox.worker.ops.Health;
@@ -39,7 +42,7 @@ record Host(
     DockerEngine engine,
     DockerSandboxes sandboxes,
     Workspaces workspaces,
-    WorkspaceMount mount,
+    MountedSlots slots,
     KafkaClients kafka,
     Membership membership,
     int partitions,
@@ -67,19 +70,27 @@ record Host(
     int partitions = verifyTopics(kafka, config.kafka(), retry);
     warnOfTopics(kafka, config, exposure.health());
     membership.refuseIfElsewhere();
-    Preflight.Fit fit = new Preflight(engine, config.spec(), limit).run(retry);
+    Preflight.Fit fit =
+        new Preflight(engine, config.spec(), limit, config.capacity().uids, root.root()).run(retry);
+    IdMaps maps = closer.add(new IdMaps(fit.owner(), fit.ownKernel()));
     for (Finding weakness : fit.weaknesses()) {
       exposure.health().warning("engine-" + weakness.check(), weakness::detail);
     }
     return new Host(
         engine,
-        engine.sandboxes(config.spec()),
-        root.ownedBy(fit.owner()).limitedBy(quota),
-        mount,
+        engine.sandboxes(config.spec(), fit.uids()),
+        root.ownedBy(fit.owner()).limitedBy(quota).shownBy(views(mount, maps)),
+        new MountedSlots(mount, maps, config.workerId()),
         kafka,
         membership,
         partitions,
         fit.slotProblem());
+  }
+
+  private static MappedWorkspaces views(WorkspaceMount mount, IdMaps maps) throws IOException {
+    MappedWorkspaces views = new MappedWorkspaces(mount, maps);
+    views.clear();
+    return views;
   }
 
   private static int verifyTopics(KafkaClients kafka, KafkaConfig config, StartRetry retry)

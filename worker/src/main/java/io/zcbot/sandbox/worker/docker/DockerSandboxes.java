@@ -25,6 +25,7 @@ import io.zcbot.sandbox.worker.engine.SandboxEngine;
 import io.zcbot.sandbox.worker.engine.SlotEngine;
 import io.zcbot.sandbox.worker.engine.Verified;
 import io.zcbot.sandbox.worker.spec.SandboxSpec;
+import io.zcbot.sandbox.worker.spec.SandboxUids;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
@@ -40,6 +41,7 @@ public final class DockerSandboxes implements SandboxEngine, SlotEngine {
   private final EngineCalls calls;
   private final Lookups lookups;
   private final SandboxSpec spec;
+  private final SandboxUids uids;
   private final SandboxNetwork network;
   private final HostFirewall firewall;
   private final SandboxFactory factory;
@@ -50,17 +52,20 @@ public final class DockerSandboxes implements SandboxEngine, SlotEngine {
       Lookups lookups,
       Inspector inspector,
       SandboxSpec spec,
+      SandboxUids uids,
       String workerId,
       DockerEngineSettings settings) {
     this.calls = calls;
     this.lookups = lookups;
     this.spec = spec;
+    this.uids = uids;
     this.network = new SandboxNetwork(calls, spec.network());
     ImagePull pull = new ImagePull(calls, spec.image(), settings.pullTimeout(), System::nanoTime);
     this.firewall =
         new HostFirewall(calls, spec, workerId, network, pull, settings, System::nanoTime);
     this.factory =
-        new SandboxFactory(calls, spec, workerId, network, firewall, pull, settings.readyTimeout());
+        new SandboxFactory(
+            calls, spec, uids, workerId, network, firewall, pull, settings.readyTimeout());
     this.inspection = new Inspection(inspector, factory, spec.hash(), workerId);
   }
 
@@ -99,6 +104,12 @@ public final class DockerSandboxes implements SandboxEngine, SlotEngine {
   @Override
   public String create(UserId user, Path workspace) throws EngineException {
     return factory.create(user, workspace);
+  }
+
+  @Override
+  public int uid(String containerId) throws EngineException {
+    Integer known = uids.isShared() ? Integer.valueOf(uids.first()) : factory.uid(containerId);
+    return known == null ? inspection.uid(containerId) : known;
   }
 
   @Override

@@ -31,7 +31,6 @@ public final class Doctor {
     findings.add(WorkspaceChecks.root(config.workspaces().root));
     findings.add(WorkspaceChecks.quota(config.workspaces().root, config.workspaces().limit));
     findings.add(ProcessChecks.warmSlots(config.capacity().warmSlots));
-    findings.add(ProcessChecks.inotify(config.capacity().maxSandboxes));
     return findings;
   }
 
@@ -47,6 +46,15 @@ public final class Doctor {
       EngineFacts facts = engine.facts();
       Instant answered = Instant.now();
       findings.addAll(EngineChecks.of(facts, config.spec(), config.workspaces().limit));
+      UidChecks.Choice uids =
+          UidChecks.choose(
+              config.capacity().uids,
+              engine,
+              facts,
+              config.spec(),
+              WorkspaceChecks.existing(config.workspaces().root));
+      findings.add(uids.finding());
+      findings.add(ProcessChecks.inotify(config.capacity().maxSandboxes, uids.uids().isShared()));
       SandboxGround ground = engine.sandboxes(config.spec()).ground();
       findings.addAll(EngineChecks.of(ground, config.spec()));
       findings.add(CommandChecks.of(config.commands().mode, ground, config.spec()));

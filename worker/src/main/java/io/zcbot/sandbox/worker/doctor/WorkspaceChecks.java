@@ -91,7 +91,7 @@ final class WorkspaceChecks {
   }
 
   /** The directory, or the one in which the worker would make it. */
-  private static Path existing(Path root) {
+  static Path existing(Path root) {
     Path there = root;
     while (!Files.exists(there) && there.getParent() != null) {
       there = there.getParent();

@@ -34,6 +34,7 @@ class SlotLeaksIT {
   @Test
   void nothingLeaksInManyClaimsAndReaps() throws Exception {
     EngineFixture fixture = new EngineFixture(root, Duration.ofSeconds(15));
+    fixture.uids = EngineFixture.OWN_UIDS;
     DomainFixture worker = new DomainFixture(fixture, root);
     try {
       Domain domain = worker.begin(fixture.spec(), worker.mounts(), 1);

@@ -72,7 +72,7 @@ abstract class Attacks {
 
   /** Fails with one of these words as an agent's command, and is not merely left unanswered. */
   void refused(String container, String script, String words) throws InterruptedException {
-    refused(container, "1000:1000", script, words);
+    refused(container, lab.fixture.agent(container), script, words);
   }
 
   void refused(String container, String user, String script, String words)

@@ -35,7 +35,7 @@ class CommandChannelIT extends Attacks {
   void aCommandRunsAsTheSandboxsUserInItsWorkspace() throws Exception {
     try (CommandChannel channel = open(lab.sandbox)) {
       assertThat(Trial.bash(channel, "id -u; pwd; echo $HOME; echo ${!ZCBOT*}; echo no >&2").said())
-          .isEqualTo("1000\n/workspace\n/workspace");
+          .isEqualTo(lab.uid(lab.sandbox.id()) + "\n/workspace\n/workspace");
       Trial failing = Trial.bash(channel, "echo out; echo err >&2; exit 3");
       assertThat(failing.end())
           .isInstanceOfSatisfying(

@@ -50,6 +50,7 @@ final class Lab implements AutoCloseable {
         Files.createDirectories(directory.resolve("workspaces-" + profile.name())).toRealPath();
     host = profile.ownKernel() ? GvisorEngine.OfTheRun.get().host() : null;
     fixture = fixture(workspaces);
+    fixture.uids = EngineFixture.OWN_UIDS;
     spec = profile.apply(fixture.spec());
     claims = profile.claimed() ? new ClaimedSandboxes(fixture, workspaces) : null;
     try {
@@ -178,6 +179,11 @@ final class Lab implements AutoCloseable {
     }
     words.addAll(List.of(command));
     return Commands.run(words.toArray(String[]::new));
+  }
+
+  /** The number of the user that commands of a container run as. */
+  String uid(String container) {
+    return fixture.agent(container).split(":", 2)[0];
   }
 
   /** The host's number of what is a container's first process there. */

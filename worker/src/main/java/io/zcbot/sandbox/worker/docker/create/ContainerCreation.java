@@ -22,7 +22,10 @@ import io.zcbot.sandbox.worker.pool.SlotMounts;
 import io.zcbot.sandbox.worker.spec.Dns;
 import io.zcbot.sandbox.worker.spec.NetworkPolicy;
 import io.zcbot.sandbox.worker.spec.SandboxSpec;
+import io.zcbot.sandbox.worker.spec.SandboxUids;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -41,25 +44,32 @@ public final class ContainerCreation {
     this.workerId = workerId;
   }
 
-  /** A user's sandbox. */
+  /**
+   * A user's sandbox.
+   *
+   * @param uid the user that its processes run as
+   */
   public CreateContainerCmd sandbox(
-      DockerClient client, UserId user, Path workspace, boolean ipv6) {
+      DockerClient client, UserId user, Path workspace, int uid, boolean ipv6) {
     return command(
         client,
         Container.nameOf(user),
-        labels(SandboxLabels.USER, user.toString()),
+        labels(SandboxLabels.USER, user.toString(), uid),
+        uid,
         // what is mounted elsewhere later is none of its business
         workspaceMount(workspace, BindPropagation.R_PRIVATE),
         ipv6);
   }
 
   /** A sandbox whose user and workspace come later: a mount on its directory shows inside. */
-  CreateContainerCmd slot(DockerClient client, String slotId, Path directory, boolean ipv6) {
+  CreateContainerCmd slot(
+      DockerClient client, String slotId, Path directory, int uid, boolean ipv6) {
     CreateContainerCmd command =
         command(
             client,
             Container.SLOT_PREFIX + slotId,
-            labels(SandboxLabels.SLOT, slotId),
+            labels(SandboxLabels.SLOT, slotId, uid),
+            uid,
             workspaceMount(directory, BindPropagation.R_SLAVE),
             ipv6);
     return command.withEnv(
@@ -69,20 +79,31 @@ public final class ContainerCreation {
             .toList());
   }
 
-  private Map<String, String> labels(String whose, String id) {
-    return Map.of(
-        SandboxLabels.PRODUCT,
-        SandboxLabels.PRODUCT_SANDBOX,
-        whose,
-        id,
-        SandboxLabels.WORKER,
-        workerId,
-        SandboxLabels.SPEC,
-        spec.hash());
+  private Map<String, String> labels(String whose, String id, int uid) {
+    Map<String, String> labels =
+        new HashMap<>(
+            Map.of(
+                SandboxLabels.PRODUCT,
+                SandboxLabels.PRODUCT_SANDBOX,
+                whose,
+                id,
+                SandboxLabels.WORKER,
+                workerId,
+                SandboxLabels.SPEC,
+                spec.hash()));
+    if (uid != SandboxUids.SHARED.first()) {
+      labels.put(SandboxLabels.UID, String.valueOf(uid));
+    }
+    return labels;
   }
 
   private CreateContainerCmd command(
-      DockerClient client, String name, Map<String, String> labels, Mount workspace, boolean ipv6) {
+      DockerClient client,
+      String name,
+      Map<String, String> labels,
+      int uid,
+      Mount workspace,
+      boolean ipv6) {
     NetworkPolicy policy = spec.policy();
     CreateContainerCmd command =
         client
@@ -90,14 +111,10 @@ public final class ContainerCreation {
             .withName(name)
             .withHostName("sandbox")
             .withLabels(labels)
-            // root only where init sets rules, which takes NET_ADMIN; commands run as 1000
-            .withUser(policy.rulesInSandbox() ? "0:0" : "1000:1000")
+            // root only where init sets rules, which takes NET_ADMIN
+            .withUser(policy.rulesInSandbox() ? "0:0" : uid + ":" + uid)
             .withWorkingDir(WORKSPACE)
-            .withEnv(
-                "ZCBOT_FIREWALL=" + policy.firewall().name().toLowerCase(Locale.ROOT),
-                "ZCBOT_EGRESS=" + policy.egress().text(),
-                "ZCBOT_DNS=" + (policy.dns() instanceof Dns.Off ? "off" : "on"),
-                "ZCBOT_PG_IPS=" + String.join(",", policy.pgIps()))
+            .withEnv(environment(policy))
             .withAttachStdin(false)
             .withAttachStdout(true)
             .withAttachStderr(true)
@@ -106,6 +123,21 @@ public final class ContainerCreation {
             .withStdInOnce(false)
             .withTty(false);
     return command.withHostConfig(hostConfig(workspace, ipv6));
+  }
+
+  private static List<String> environment(NetworkPolicy policy) {
+    List<String> environment = new ArrayList<>();
+    environment.add("ZCBOT_FIREWALL=" + policy.firewall().name().toLowerCase(Locale.ROOT));
+    environment.add("ZCBOT_EGRESS=" + policy.egress().text());
+    environment.add("ZCBOT_DNS=" + (policy.dns() instanceof Dns.Off ? "off" : "on"));
+    environment.add("ZCBOT_PG_IPS=" + String.join(",", policy.pgIps()));
+    // The engine finds the home of a user that /etc/passwd names. Root's is not the workspace:
+    // what a command left there would run in a shell that somebody starts as root.
+    if (!policy.rulesInSandbox()) {
+      environment.add("HOME=" + WORKSPACE);
+      environment.add("USER=sandbox");
+    }
+    return environment;
   }
 
   private HostConfig hostConfig(Mount workspace, boolean ipv6) {

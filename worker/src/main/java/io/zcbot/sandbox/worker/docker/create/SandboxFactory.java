@@ -20,10 +20,14 @@ import io.zcbot.sandbox.worker.engine.SlotEngine.OnceRunning;
 import io.zcbot.sandbox.worker.pool.SlotMounts;
 import io.zcbot.sandbox.worker.spec.NetworkPolicy;
 import io.zcbot.sandbox.worker.spec.SandboxSpec;
+import io.zcbot.sandbox.worker.spec.SandboxUids;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Collections;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -36,6 +40,8 @@ import org.slf4j.LoggerFactory;
 public final class SandboxFactory implements SpecComparison {
   private static final Logger log = LoggerFactory.getLogger(SandboxFactory.class);
 
+  private static final int MOST_CREATED = 256;
+
   private final EngineCalls calls;
   private final NetworkPolicy policy;
   private final String workerId;
@@ -44,6 +50,19 @@ public final class SandboxFactory implements SpecComparison {
   private final HostFirewall firewall;
   private final ImagePull pull;
   private final ContainerStart start;
+  private final SandboxUids uids;
+  private final FreeUids freeUids;
+
+  /** Of containers that were created a moment ago, until they are asked for. */
+  private final Map<String, Integer> created =
+      Collections.synchronizedMap(
+          new LinkedHashMap<>() {
+            @Override
+            protected boolean removeEldestEntry(Map.Entry<String, Integer> eldest) {
+              return size() > MOST_CREATED;
+            }
+          });
+
   private final SpecCheck sandboxCheck;
   private final SpecCheck slotCheck;
   // cleared where the host's kernel turns out to have no IPv6: there is nothing to switch off
@@ -52,11 +71,13 @@ public final class SandboxFactory implements SpecComparison {
   /**
    * A worker's factory for a spec.
    *
+   * @param uids the users of the sandboxes
    * @param readyTimeout most time between a container's start and its ready line
    */
   public SandboxFactory(
       EngineCalls calls,
       SandboxSpec spec,
+      SandboxUids uids,
       String workerId,
       SandboxNetwork network,
       HostFirewall firewall,
@@ -70,8 +91,10 @@ public final class SandboxFactory implements SpecComparison {
     this.firewall = firewall;
     this.pull = pull;
     this.start = new ContainerStart(calls, readyTimeout);
-    this.sandboxCheck = new SpecCheck(calls);
-    this.slotCheck = new SpecCheck(calls);
+    this.uids = uids;
+    this.freeUids = new FreeUids(calls, uids, workerId);
+    this.sandboxCheck = new SpecCheck(calls, uids);
+    this.slotCheck = new SpecCheck(calls, uids);
   }
 
   /** Makes sure of what a sandbox hangs on: its network, and the rules there. */
@@ -84,16 +107,29 @@ public final class SandboxFactory implements SpecComparison {
 
   public String create(UserId user, Path workspace) throws EngineException {
     boolean withIpv6 = ipv6;
-    String id = create(docker -> creation.sandbox(docker, user, workspace, withIpv6));
+    String id;
+    try (FreeUids.Taken uid = freeUids.take()) {
+      id = create(docker -> creation.sandbox(docker, user, workspace, uid.number(), withIpv6));
+      created.put(id, uid.number());
+    }
     sandboxCheck.learn(id, workspace, withIpv6);
     return id;
   }
 
   public String createSlot(String slotId, Path directory) throws EngineException {
     boolean withIpv6 = ipv6;
-    String id = create(docker -> creation.slot(docker, slotId, directory, withIpv6));
+    String id;
+    try (FreeUids.Taken uid = freeUids.take()) {
+      id = create(docker -> creation.slot(docker, slotId, directory, uid.number(), withIpv6));
+      created.put(id, uid.number());
+    }
     slotCheck.learn(id, directory, withIpv6);
     return id;
+  }
+
+  /** The user of a container that was created a moment ago; null if that is forgotten. */
+  public @Nullable Integer uid(String containerId) {
+    return created.remove(containerId);
   }
 
   private String create(SpecCheck.Command command) throws EngineException {
@@ -178,7 +214,7 @@ public final class SandboxFactory implements SpecComparison {
         workspace,
         withIpv6,
         root,
-        docker -> creation.sandbox(docker, user, root, withIpv6));
+        docker -> creation.sandbox(docker, user, root, uids.first(), withIpv6));
   }
 
   @Override
@@ -190,6 +226,6 @@ public final class SandboxFactory implements SpecComparison {
         directory,
         withIpv6,
         probed,
-        docker -> creation.slot(docker, slotId, probed, withIpv6));
+        docker -> creation.slot(docker, slotId, probed, uids.first(), withIpv6));
   }
 }

@@ -16,6 +16,45 @@ private6=(fc00::/7 fec0::/10)
 # "protocol unreachable".
 witness_port=9
 
+# Where the engine resolves names itself, in each sandbox's network namespace: it tells the names of
+# all sandboxes, and works outside of every limit. So nothing reaches it: what is sent to its port 53,
+# of which resolv.conf tells, goes to one of the resolvers itself.
+engine_resolver=127.0.0.11
+
+# Sets name_chains, for the namespace of a sandbox, from the array resolvers. It requires the sysctl
+# route_localnet there: the packets have a loopback address until they leave.
+make_name_chains() {
+  local resolver number=0 map='' to
+  for resolver in ${resolvers[@]+"${resolvers[@]}"}; do
+    [[ $resolver =~ $address4 && $resolver != 127.* ]] || continue
+    map+="${map:+, }$number : $resolver"
+    number=$((number + 1))
+  done
+  name_chains=
+  ((number > 0)) || return 0
+  to="dnat to numgen inc mod $number map { $map }"
+  name_chains="	chain names {
+		type nat hook output priority dstnat - 10; policy accept;
+		ip daddr $engine_resolver udp dport 53 $to
+		ip daddr $engine_resolver tcp dport 53 $to
+	}
+	chain names_source {
+		type nat hook postrouting priority srcnat - 10; policy accept;
+		oifname != \"lo\" ip saddr 127.0.0.0/8 masquerade
+	}
+"
+}
+
+# Connections and UDP flows to the outside, each counted once: by its first packet, which the kernel
+# has not confirmed yet. Sets the array flow_limits to what must not pass.
+read_flow_limits() {
+  local first='ct status & confirmed != confirmed' flows=${ZCBOT_FLOWS:-4096} rate=${ZCBOT_FLOW_RATE:-100}
+  [[ $flows =~ ^[1-9][0-9]{0,6}$ ]] || fail settings "ZCBOT_FLOWS: '$flows' is not a number of flows"
+  [[ $rate =~ ^[1-9][0-9]{0,5}$ ]] || fail settings "ZCBOT_FLOW_RATE: '$rate' is not a number of flows"
+  flow_limits=("$first limit rate over $rate/second burst $((5 * rate)) packets"
+    "$first ct count over $flows")
+}
+
 # Reads what resolv.conf makes a container ask, into the array resolvers. On a user-defined network
 # it names only the engine's own, on 127.0.0.11, which forwards from inside the sandbox's network
 # namespace, so its upstreams must be let out as well. Those it marks host(...) it asks from the
@@ -60,7 +99,8 @@ family() { # variable's name, address or CIDR: sets REPLY to ip or ip6
 #
 #   settings    a variable has a value that means nothing
 #   network     the network is not as the settings say
-#   host-rules  the host's firewall rules are not in force
+#   host-rules  the host's firewall rules, or those that the worker sets in the sandbox's network
+#               namespace, are not in force
 #   rules       rules could not be set, or do not do what they should
 #   mounts      what the worker mounts does not show in the container
 #   ended       the script ended where it should not

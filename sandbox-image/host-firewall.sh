@@ -9,7 +9,13 @@
 #   zcbot-sandbox failed <code>: <reason>                           (and a non-zero exit)
 #
 #   set        sets the rules, whatever was there before, in one transaction; `found` tells what was
+#   watch      ends with a failure as soon as the rules are not those that `set` set, and without a
+#              word with its standard input
 #   print      prints the rules and sets nothing
+#   seal       reads lines with a process id and the IPv4 gateway of its network, seals the network
+#              namespace of each process and says `sealed <id>`, `gone <id>` or `failed <id>:
+#              <reason>`, until its input ends
+#   print-seal prints the rules of a seal for a gateway and sets nothing
 #   resolvers  prints what resolv.conf has containers ask: to be run on the sandboxes' network
 #
 # The table is ours alone, with base hooks of its own that come before those of the engine. A drop
@@ -17,14 +23,21 @@
 # the engine touches it. Packets from a sandbox are each judged by where they go, never by the
 # connection they belong to: rules that come back after a flush end what began meanwhile.
 #
+# A seal is a table in a sandbox's own network namespace, for what never comes to the bridge, or
+# burdens others before it does: the engine's resolver, the neighbours' addresses, the number of
+# flows. Sandboxes have no capability to change it. The helper has to see the host's processes.
+#
 # Environment: ZCBOT_BRIDGE     the bridge's interface
 #              ZCBOT_SUBNETS    its subnets, IPv4 and IPv6
 #              ZCBOT_RESOLVERS  whom sandboxes may ask on port 53, wherever they are
 #              ZCBOT_DNS        `off` refuses port 53 everywhere
 #              ZCBOT_EGRESS     `public`, or the addresses or CIDRs that may be reached
 #              ZCBOT_PG_IPS     addresses or CIDRs to refuse in any case
+#              ZCBOT_SMTP       `on` opens port 25
 #              ZCBOT_POLICY     a name for all of this
 #              ZCBOT_OWNER      the worker
+#              ZCBOT_FLOWS      of a seal: most connections and UDP flows of a sandbox at a time
+#              ZCBOT_FLOW_RATE  of a seal: most new ones a second
 
 set -euo pipefail
 set -f
@@ -55,6 +68,7 @@ make_rules() {
     family ZCBOT_SUBNETS "$entry"
     sources+=$'\t\t'"$REPLY saddr $entry return"$'\n'
     l2+=$'\t\t'"$REPLY saddr $entry drop"$'\n\t\t'"$REPLY daddr $entry drop"$'\n'
+    [[ $REPLY != ip ]] || l2+=$'\t\t'"arp saddr ip $entry drop"$'\n\t\t'"arp daddr ip $entry drop"$'\n'
   done
 
   local asked=''
@@ -68,6 +82,7 @@ make_rules() {
     add 'udp dport 53 jump refuse'
     add 'tcp dport 53 jump refuse'
   fi
+  [[ ${ZCBOT_SMTP-} == on ]] || add 'tcp dport 25 jump refuse'
   add 'ct status dnat jump refuse'
   split "${ZCBOT_PG_IPS-}"
   for entry in ${entries[@]+"${entries[@]}"}; do
@@ -86,7 +101,8 @@ make_rules() {
 
   # A refused TCP connection is reset: its caller knows at once, and resets are not rationed as ICMP
   # messages are. The bridge table comes after what br_netfilter shows to the other one, which
-  # answers; it is there for hosts where that is off.
+  # answers; it is there for hosts where that is off, and for ARP. It goes by the addresses, because
+  # not every kernel tells a frame's bridge.
   RULES="table inet $table {
 	chain about {
 		return comment \"policy=$ZCBOT_POLICY owner=$ZCBOT_OWNER\"
@@ -179,20 +195,108 @@ $RULES") || fail rules "nft: ${problem%%$'\n'*}"
   printf 'zcbot-sandbox ready table=%s rules=%s found=%s\n' "$table" "$count" "$found"
 }
 
+# Sets SEAL.
+make_seal() { # gateway
+  local entry neighbours='' limits='' name_chains
+  local -a entries resolvers=() flow_limits
+  [[ $1 =~ $address4 && $1 != */* ]] || fail settings "'$1' is not the address of a gateway"
+  read_flow_limits
+  split "${ZCBOT_RESOLVERS-}"
+  [[ ${ZCBOT_DNS-} == off ]] || resolvers=(${entries[@]+"${entries[@]}"})
+  make_name_chains
+  split "${ZCBOT_SUBNETS-}"
+  for entry in ${entries[@]+"${entries[@]}"}; do
+    family ZCBOT_SUBNETS "$entry"
+    [[ $REPLY != ip ]] || neighbours+=$'\t\t'"ip daddr $entry ip daddr != $1 jump refuse"$'\n'
+  done
+  [[ -n $neighbours ]] || fail settings "ZCBOT_SUBNETS: the network has none of IPv4"
+  for entry in "${flow_limits[@]}"; do limits+=$'\t\t'"$entry jump refuse"$'\n'; done
+  SEAL="table ip zcbot {
+	chain refuse {
+		meta l4proto tcp reject with tcp reset
+		reject with icmp admin-prohibited
+	}
+${name_chains}	chain output {
+		type filter hook output priority filter; policy accept;
+		ip daddr $engine_resolver jump refuse
+		oifname \"lo\" accept
+${neighbours}${limits}	}
+}"
+}
+
+# Runs in the namespace. Runtimes with a kernel of their own do not set the sysctl that was asked for.
+enter='[[ $(</proc/sys/net/ipv4/conf/all/route_localnet) == 1 ]] ||
+  echo 1 >/proc/sys/net/ipv4/conf/all/route_localnet || exit 1
+exec nft -f -'
+
+seal() { # process id, gateway
+  local problem namespace=/proc/$1/ns/net
+  if [[ ! $1 =~ ^[1-9][0-9]{0,9}$ ]]; then
+    printf 'failed 0: not a process id\n'
+  elif [[ $namespace -ef /proc/1/ns/net ]]; then
+    printf "failed %s: it is in the host's network namespace\n" "$1"
+  elif make_seal "$2" && problem=$(nsenter --net="$namespace" /bin/bash -pc "$enter" 2>&1 <<<"$SEAL"); then
+    printf 'sealed %s\n' "$1"
+  elif [[ ! -e $namespace ]]; then
+    printf 'gone %s\n' "$1"
+  else
+    problem=${problem%%$'\n'*}
+    printf 'failed %s: %s\n' "$1" "${problem//[[:cntrl:]]/ }"
+  fi
+}
+
+# Says within milliseconds of any change in the kernel that the rules are others. The kernel tells of
+# changes, all of them, so the rules are compared once there are no more for a moment; and now and then
+# without one, as the first ones may have come before nft listened.
+watch_rules() {
+  local before i
+  before=$(in_kernel)
+  count_rules "$RULES"
+  i=$REPLY
+  count_rules "$before"
+  ((i == REPLY)) || fail rules "the rules are gone, or others"
+  exec 4< <(exec nft monitor 2>/dev/null </dev/null)
+  while :; do
+    [[ $(in_kernel) == "$before" ]] || fail rules "the rules are gone, or others"
+    read -rt 5 -u 4 || (($? > 128)) || fail ended "nft does not tell of changes any more"
+    for ((i = 0; i < 1000; i++)); do read -rt 0.01 -u 4 || break; done
+    # the worker writes nothing, so there is something to read only once it is gone
+    ! read -rt 0 -u 0 || break
+  done
+  trap - EXIT
+}
+
 case ${1-} in
   set)
     make_rules
     set_rules
+    ;;
+  watch)
+    make_rules
+    watch_rules
     ;;
   print)
     make_rules
     trap - EXIT
     printf '%s\n' "$RULES"
     ;;
+  seal)
+    make_seal 192.0.2.1 # fails where a setting means nothing
+    # of this container alone; where it is refused, no sysctl can be set
+    mount -o remount,bind,rw /proc/sys || :
+    trap - EXIT
+    printf 'zcbot-sandbox ready seal=yes\n'
+    while read -r process gateway; do seal "$process" "$gateway"; done
+    ;;
+  print-seal)
+    make_seal "${2-}"
+    trap - EXIT
+    printf '%s\n' "$SEAL"
+    ;;
   resolvers)
     read_resolvers
     trap - EXIT
     printf 'zcbot-sandbox ready resolvers=%s\n' "$(IFS=, && echo "${resolvers[*]-}")"
     ;;
-  *) fail settings "usage: zcbot-host-firewall set|print|resolvers" ;;
+  *) fail settings "usage: zcbot-host-firewall set|watch|print|seal|print-seal|resolvers" ;;
 esac

@@ -5,7 +5,7 @@
 # the sandbox's user without a capability, and checks that the host's rules are in force. In `both` it does
 # both. With no network at all it checks that there is none. It says so in one line on stdout, and
 # becomes the runner (runner/PROTOCOL.md), which the worker speaks to over the standard streams. Where
-# it is root, or not the first process, it idles.
+# it is root, the runner only reaps, and where it is not the first process, it sleeps.
 #
 #   zcbot-sandbox ready firewall=host
 #   zcbot-sandbox ready firewall=<container|both> ipv4=<rules> ipv6=<rules|disabled>
@@ -17,11 +17,17 @@
 # must end in the last. Start latency counts: bash built-ins read and compute, and the only programs
 # started are, for rules of our own, two runs of nft for each address family.
 #
-# Environment: ZCBOT_FIREWALL  container, host or both
-#              ZCBOT_EGRESS    public, none, or the addresses or CIDRs that may be reached
-#              ZCBOT_DNS       `off` refuses port 53 everywhere
-#              ZCBOT_PG_IPS    addresses or CIDRs, IPv4 or IPv6, to refuse in any case
-#              ZCBOT_SLOT      set in a warm slot: what is to be seen in /workspace
+# Settings come as arguments, NAME=VALUE, which are gone once the runner is the first process: commands
+# are to learn nothing of what is around. In the environment, commands of the engine's would see them.
+#
+#   ZCBOT_FIREWALL  container, host or both; by default host, and as root container
+#   ZCBOT_EGRESS    public, none, or the addresses or CIDRs that may be reached
+#   ZCBOT_DNS       `off` refuses port 53 everywhere
+#   ZCBOT_PG_IPS    addresses or CIDRs, IPv4 or IPv6, to refuse in any case
+#   ZCBOT_SLOT      set in a warm slot: the path at which something is to be seen
+#   ZCBOT_SEAL      set where the worker seals the network namespace after the start
+#   ZCBOT_SMTP, ZCBOT_FLOWS, ZCBOT_FLOW_RATE
+#                   of rules in here, as in host-firewall.sh
 
 set -euo pipefail
 set -f
@@ -32,33 +38,42 @@ source /usr/local/lib/zcbot/firewall.sh
 # Nothing but the last line's exec ends this script without a reason of its own.
 trap 'fail ended "init.sh ended before the rules were in force"' EXIT
 
+# Of the environment nothing is believed, and nothing passed on.
+unset "${!ZCBOT_@}"
+for setting in "$@"; do
+  [[ $setting == ZCBOT_@(FIREWALL|EGRESS|DNS|PG_IPS|SLOT|SEAL|SMTP|FLOWS|FLOW_RATE)=* ]] || fail settings "'$setting' is not a setting"
+  printf -v "${setting%%=*}" %s "${setting#*=}"
+done
+
 # Says that the sandbox is ready, and how, then runs commands or waits for its end.
 #
 # A warm slot has no workspace yet. It is worth something only if mounts that the worker makes from
-# now on show in here, so it waits to see one: a directory with one entry, whose name it was told.
+# now on show in here, so it waits to see one: a directory with one entry, whose path it was told.
 idle() {
   local ready=zcbot-sandbox i
   if [[ -n ${ZCBOT_SLOT-} ]]; then
     for ((i = 0; ; i++)); do
-      [[ ! -e /workspace/$ZCBOT_SLOT ]] || break
+      [[ ! -e $ZCBOT_SLOT ]] || break
       ((i < 500)) || fail mounts 'what the worker mounts after the start does not show in the container'
       sleep 0.02
     done
     ready=zcbot-slot
   fi
   # The workspace is mounted so that it shows as this user's, unless the engine sees another mount.
-  ((EUID == 0)) || [[ -O /workspace/${ZCBOT_SLOT-} ]] ||
+  ((EUID == 0)) || [[ -O ${ZCBOT_SLOT:-/workspace} ]] ||
     fail owner "/workspace shows as another user's, not as that of $EUID: the engine does not see what the worker mounts"
   printf '%s ready %s\n' "$ready" "$1"
-  # As root the runner would run commands as root. Behind an init of the engine it would end with its
-  # standard input, and the sandbox with it.
-  if ((EUID != 0 && $$ == 1)); then
-    exec /usr/local/sbin/zcbot-runner
-  fi
-  exec sleep infinity
+  # As root the runner runs no commands. Behind an init of the engine it would end with its standard
+  # input, and the sandbox with it.
+  (($$ == 1)) || exec sleep infinity
+  ((EUID != 0)) || exec /usr/local/sbin/zcbot-runner idle
+  exec /usr/local/sbin/zcbot-runner
 }
 
-firewall=${ZCBOT_FIREWALL:-container}
+firewall=${ZCBOT_FIREWALL:-}
+if [[ -z $firewall ]]; then
+  ((EUID == 0)) && firewall=container || firewall=host
+fi
 egress=${ZCBOT_EGRESS:-public}
 [[ $firewall == @(container|host|both) ]] || fail settings "ZCBOT_FIREWALL: '$firewall' is not a firewall mode"
 
@@ -128,12 +143,25 @@ probe_beyond() { # address
     fail host-rules "the host's firewall rules are not in force: probe of $1: expected 'Connection refused', but got '$seen'"
 }
 
+# Sends a datagram to a port at the engine's resolver until the namespace is sealed, which fails at
+# once then. The worker begins to set the seal when the engine has told it of the start.
+probe_seal() {
+  local seen attempt
+  for attempt in {1..1000}; do
+    seen=$({ { printf x >&3 && read -rt 0.01 -u 3; } 3<>"/dev/udp/$engine_resolver/$witness_port"; } 2>&1) || :
+    [[ $seen != *': Operation not permitted' ]] || return 0
+    ((attempt < 20)) || sleep 0.01
+  done
+  fail host-rules "the network namespace was not sealed: probe of $engine_resolver: expected 'Operation not permitted', but got '${seen:-no answer}'"
+}
+
 if [[ $firewall != container ]]; then
   [[ -n $gateway4 ]] || fail network "the sandbox's network has no gateway to find the host's rules by"
   probe_gateway
   probe_beyond 169.254.169.254
 fi
 if [[ $firewall == host ]]; then
+  [[ -z ${ZCBOT_SEAL-} ]] || probe_seal
   idle firewall=host
 fi
 
@@ -163,7 +191,13 @@ refuse() { # variable's name, addresses or CIDRs...
   done
 }
 
+add ip "ip daddr $engine_resolver ${refusal[ip]}"
 add_both 'oifname "lo" accept'
+read_flow_limits
+for limit in "${flow_limits[@]}"; do
+  add ip "$limit ${refusal[ip]}"
+  add ip6 "$limit ${refusal[ip6]}"
+done
 resolvers=()
 [[ ${ZCBOT_DNS-} == off ]] || read_resolvers
 for resolver in ${resolvers[@]+"${resolvers[@]}"}; do
@@ -179,6 +213,10 @@ if [[ ${ZCBOT_DNS-} == off ]]; then
     add ip "$transport dport 53 ${refusal[ip]}"
     add ip6 "$transport dport 53 ${refusal[ip6]}"
   done
+fi
+if [[ ${ZCBOT_SMTP-} != on ]]; then
+  add ip "tcp dport 25 ${refusal[ip]}"
+  add ip6 "tcp dport 25 ${refusal[ip6]}"
 fi
 # without neighbour discovery IPv6 has no next hop
 add ip6 'icmpv6 type { nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert } accept'
@@ -243,6 +281,11 @@ probe() { # address, the second error, route?
 }
 
 install_rules ip || fail rules "$PROBLEM"
+make_name_chains
+if [[ -n $name_chains ]]; then
+  seen=$(nft -f - 2>&1 <<<"table ip zcbot_names {
+$name_chains}") || fail rules "nft: ${seen%%$'\n'*}"
+fi
 if install_rules ip6; then
   [[ $ipv6 == disabled ]] || ipv6=${count[ip6]}
 elif [[ $ipv6 == enabled ]] || nft add table ip6 zcbot 2>/dev/null; then # else the kernel has no IPv6

@@ -15,6 +15,7 @@ root=$(cd -P "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/../.." && pwd)
 setup_dir=$root/target/setup
 base_image=debian:trixie-slim
 sandbox_image=zcbot-sandbox:latest
+firewall_image=zcbot-firewall:latest
 kafka_image=zcbot-kafka:4.4.0
 oldest_kafka=4.0.2
 real_kafka_image=apache/kafka:4.4.0
@@ -287,6 +288,8 @@ build_image() { # tag, context, dockerfile, inputs...
 setup_sandbox_image() {
   setup_base_image
   build_image "$sandbox_image" sandbox-image sandbox-image/Dockerfile sandbox-image
+  build_image "$firewall_image" sandbox-image sandbox-image/firewall.Dockerfile sandbox-image/firewall.sh \
+    sandbox-image/host-firewall.sh
 }
 
 # Which Kafka the tests and compose.yaml use: the one named in ZCBOT_TEST_KAFKA_IMAGE, else the real
@@ -348,12 +351,13 @@ setup_worker_image() {
 
 # --- jars --------------------------------------------------------------------------------------
 
-# Packages one module and what it needs, unless its inputs are those of the last time.
+# Packages one module and what it needs, unless its inputs are those of the last time, or those in
+# $packaged_from, of which Maven packaged it since.
 setup_jars() { # module, directories of libraries (words), inputs...
   local module=$1 libs stamp=$setup_dir/$1.inputs inputs
   read -ra libs <<<"$2"
   shift 2
-  inputs=$JAVA_HOME-$(hash_of .mvn "$@")
+  inputs=$(inputs_of_jars "$@")
   # The outputs count too: Maven may have been run by hand on other sources since.
   outputs() {
     (cd "$root" && for lib in "$module/target" "${libs[@]}"; do stat -c '%n %s %Y' "$lib"/*.jar || :; done) 2>&1 | sha256sum
@@ -361,18 +365,27 @@ setup_jars() { # module, directories of libraries (words), inputs...
   if [[ -r $stamp && $(<"$stamp") == "$inputs $(outputs)" ]]; then
     return
   fi
-  setup_maven
-  begin "Jars of $module"
-  rm -rf "$stamp" "${libs[@]/#/$root/}" # or libraries of earlier versions would stay on the class path
-  logged "maven-$module" maven -q -Dmaven.test.skip=true -Dspotless.check.skip=true -pl "$module" -am package ||
-    die 70 "The build failed. Its output is in ${setup_dir#"$root"/}/maven-$module.log"
+  if [[ $inputs != "${packaged_from-}" ]]; then
+    setup_maven
+    begin "Jars of $module"
+    rm -rf "$stamp" "${libs[@]/#/$root/}" # or libraries of earlier versions would stay on the class path
+    logged "maven-$module" maven -q -Dmaven.test.skip=true -Dspotless.check.skip=true -pl "$module" -am package ||
+      die 70 "The build failed. Its output is in ${setup_dir#"$root"/}/maven-$module.log"
+    end "built"
+  fi
   printf '%s\n' "$inputs $(outputs)" >"$stamp"
-  end "built"
 }
 
+inputs_of_jars() { # files and directories
+  printf '%s-%s\n' "$JAVA_HOME" "$(hash_of .mvn "$@")"
+}
+
+standalone_libs=(worker/target/lib standalone/target/lib)
+standalone_inputs=(pom.xml LICENSE NOTICE events/pom.xml events/src/main worker/pom.xml worker/src/main
+  standalone/pom.xml standalone/src/main)
+
 setup_standalone_jars() {
-  setup_jars standalone 'worker/target/lib standalone/target/lib' pom.xml LICENSE NOTICE events/pom.xml events/src/main \
-    worker/pom.xml worker/src/main standalone/pom.xml standalone/src/main
+  setup_jars standalone "${standalone_libs[*]}" "${standalone_inputs[@]}"
 }
 
 # --- whole sets --------------------------------------------------------------------------------

@@ -48,6 +48,7 @@ static bool well_formed(uint8_t type, uint32_t number, size_t length) {
     case 'G':
     case 'E':
     case 'T':
+    case 'D':
       return length == 0;
     case 'K':
       return length == 1;
@@ -81,6 +82,9 @@ static void handle_running(uint8_t type, uint32_t number, const uint8_t *payload
       break;
     case 'C':
       command->credit += get32(payload);
+      break;
+    case 'D':
+      output_discard(command);
       break;
     case 'T':
       command_kill(command, HOW_KILLED, now);

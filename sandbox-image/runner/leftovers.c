@@ -2,11 +2,9 @@
 /* The outputs of commands that have ended, as long as processes in the background have them open. If
  * they were closed, a server left in the background would end at the next line it logs. So they are
  * read, and what comes is dropped; not often, since nobody waits for it. */
-#define _GNU_SOURCE
 #include "runner.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <string.h>
 #include <unistd.h>
@@ -16,11 +14,6 @@
 static int leftovers[MAX_LEFTOVERS];
 static int count;
 static micros next;
-static int nowhere = -1;
-
-void leftovers_init(void) {
-  nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
-}
 
 static void remove_at(int index) {
   close(leftovers[index]);
@@ -62,21 +55,12 @@ micros leftovers_next(micros now) {
   return count > 0 && next > now ? next : NEVER;
 }
 
-/* Drops what is there; false at the end. */
-static bool drop(int fd) {
-  ssize_t got = splice(fd, NULL, nowhere, NULL, 1 << 20, SPLICE_F_NONBLOCK);
-  if (got < 0 && errno != EAGAIN) {
-    char bytes[4096];
-    got = read(fd, bytes, sizeof bytes);
-  }
-  return got > 0 || (got < 0 && errno == EAGAIN);
-}
-
 void leftovers_read(const struct pollfd *fds, int watched, micros now) {
   for (int i = watched; i-- > 0;) {
     if (fds[i].revents != 0) {
       next = now + PAUSE;
-      if (!drop(fds[i].fd)) {
+      ssize_t got = drop(fds[i].fd);
+      if (got == 0 || (got < 0 && errno != EAGAIN)) {
         remove_at(i);
       }
     }

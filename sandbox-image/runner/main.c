@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Runs commands in a sandbox for the worker, which speaks to it over its standard streams: PROTOCOL.md.
- * As process 1 it never ends; else it ends with its input, and its commands with it. */
+ * As process 1 it never ends; else it ends with its input, and its commands with it. With the argument
+ * `idle` it runs no commands, not even as root: it is process 1 and reaps. With `sockets` it says what
+ * sockets it can make, for `sandbox doctor`. */
 #define _GNU_SOURCE
 #include "runner.h"
 
@@ -8,9 +10,13 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -128,6 +134,7 @@ _Noreturn static void serve(int signals, int wake) {
     }
     reset_timers(now);
     commands_timers(now);
+    output_drop(now);
     output_send(now);
   }
 }
@@ -147,10 +154,56 @@ static int take_signals(void) {
   return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 }
 
-int main(void) {
+/* Says which families of sockets that should be refused are not, in the way in which init says ready. */
+static int probe_sockets(void) {
+  static const struct {
+    int family, type, protocol;
+    const char *name;
+  } tries[] = {
+      {AF_ALG, SOCK_SEQPACKET, 0, "AF_ALG"},
+      {AF_RXRPC, SOCK_DGRAM, AF_INET, "AF_RXRPC"},
+      {AF_VSOCK, SOCK_STREAM, 0, "AF_VSOCK"},
+  };
+  char line[128] = "zcbot-sandbox ready sockets=";
+  size_t length = strlen(line), empty = length;
+  for (size_t i = 0; i < sizeof tries / sizeof *tries; i++) {
+    int fd = socket(tries[i].family, tries[i].type, tries[i].protocol);
+    if (fd >= 0) {
+      close(fd);
+      length += (size_t)snprintf(line + length, sizeof line - length, "%s%s", length > empty ? "," : "", tries[i].name);
+    }
+  }
+  line[length] = '\n';
+  return write(1, line, length + 1) < 0;
+}
+
+/* Until somebody outside asks it to end. */
+_Noreturn static void idle(void) {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGCHLD);
+  sigaddset(&set, SIGTERM);
+  sigprocmask(SIG_SETMASK, &set, NULL);
+  for (;;) {
+    siginfo_t info;
+    if (sigwaitinfo(&set, &info) == SIGTERM && info.si_code == SI_USER && info.si_pid == 0) {
+      _exit(0);
+    }
+    while (waitpid(-1, NULL, WNOHANG) > 0) {
+    }
+  }
+}
+
+int main(int count, char **arguments) {
   /* First of all: code of the same uid can't look into it or trace it. */
   prctl(PR_SET_DUMPABLE, 0);
   prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+  if (count == 2 && strcmp(arguments[1], "idle") == 0 && getpid() == 1) {
+    idle();
+  }
+  if (count == 2 && strcmp(arguments[1], "sockets") == 0) {
+    return probe_sockets();
+  }
   if (geteuid() == 0 || getuid() == 0) {
     static const char refusal[] = "zcbot-runner: does not run commands as root\n";
     (void)!write(2, refusal, sizeof refusal - 1);
@@ -178,7 +231,7 @@ int main(void) {
   }
   (void)!chdir("/");
   tree_init();
-  leftovers_init();
+  drop_init();
   commands_init(wake);
   serve(signals, wake);
 }

@@ -59,8 +59,8 @@ void output_hello(const uint8_t nonce[NONCE], uint32_t survivors) {
 }
 
 static void put_hello(void) {
-  char payload[NONCE + 1 + 16];
-  const char *text = hello_survivors > 0 ? "survivors" : sole ? "sole" : "guest";
+  char payload[NONCE + 1 + 32];
+  const char *text = hello_survivors > 0 ? "survivors discard" : sole ? "sole discard" : "guest discard";
   size_t length = strlen(text);
   memcpy(payload, hello_nonce, NONCE);
   payload[NONCE] = PROTOCOL_VERSION;
@@ -107,7 +107,7 @@ void output_drain(struct command *command) {
     } else if (stream->fd >= 0 && ioctl(stream->fd, FIONREAD, &held) < 0) {
       held = 0;
     }
-    stream->to_send = (size_t)(held > 0 ? held : 0);
+    stream->to_send = (size_t)(held > 0 && !command->discard ? held : 0);
     stream->ready = stream->to_send > 0;
     stream->rest = 0;
   }
@@ -119,12 +119,18 @@ static bool has_output(const struct command *command) {
 }
 
 bool output_wanted(const struct command *command, const struct stream *stream, micros now) {
-  return has_output(command) && stream->fd >= 0 && !stream->ready && !stream->hung && !blocked &&
-         command->credit > 0 && stream->rest <= now;
+  return has_output(command) && stream->fd >= 0 && !stream->ready && !stream->hung && stream->rest <= now &&
+         (command->discard || (command->credit > 0 && !blocked));
 }
 
 static bool has_data(const struct command *command, const struct stream *stream) {
   return stream->fd >= 0 && stream->ready && command->credit > 0;
+}
+
+void output_discard(struct command *command) {
+  command->discard = true;
+  command->credit = 0;
+  command->out.to_send = command->err.to_send = 0;
 }
 
 micros output_next(micros now) {
@@ -134,7 +140,7 @@ micros output_next(micros now) {
     if (command->tell_executed && command->tell_by < next) {
       next = command->tell_by;
     }
-    if (!has_output(command) || command->credit == 0) {
+    if (!has_output(command) || (command->credit == 0 && !command->discard)) {
       continue;
     }
     const struct stream *streams[] = {&command->out, &command->err};
@@ -159,10 +165,33 @@ static void ended(struct command *command, struct stream *stream) {
   }
 }
 
+static void drop_stream(struct command *command, struct stream *stream, micros now) {
+  if (stream->fd < 0 || !stream->ready || stream->rest > now) {
+    return;
+  }
+  ssize_t got = drop(stream->fd);
+  if (got == 0 || (got < 0 && errno != EAGAIN)) {
+    ended(command, stream);
+  }
+  stream->ready = false;
+  stream->rest = got < SMALL_READ ? now + MILLISECOND : 0;
+}
+
+/* Whatever the worker does: the programs go on. */
+void output_drop(micros now) {
+  for (int i = 0; i < commands_used; i++) {
+    struct command *command = &commands[i];
+    if (command->discard && has_output(command)) {
+      drop_stream(command, &command->out, now);
+      drop_stream(command, &command->err, now);
+    }
+  }
+}
+
 /* Reads into the buffer what a command wrote; whether that was something. */
 static bool put_data(struct command *command, struct stream *stream, char type, micros now) {
   bool draining = command->state == DRAINING;
-  if ((!has_output(command) && !draining) || stream->fd < 0 || !stream->ready || stream->rest > now || (draining && stream->to_send == 0)) {
+  if ((!has_output(command) && !draining) || command->discard || stream->fd < 0 || !stream->ready || stream->rest > now || (draining && stream->to_send == 0)) {
     return false;
   }
   size_t length = room() < HEADER + DATA_ROOM ? 0 : room() - HEADER;

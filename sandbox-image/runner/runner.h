@@ -115,6 +115,7 @@ struct command {
 
   struct stream out, err;
   uint64_t credit; /* bytes of output that the worker takes */
+  bool discard;    /* it takes no more, and what is written is dropped */
 
   int in; /* with a terminal the same as out.fd */
   bool input_ends;
@@ -166,6 +167,8 @@ void input_push(struct command *command); /* writes what is held */
 void input_close(struct command *command);
 
 void output_drain(struct command *command);
+void output_discard(struct command *command); /* nothing more of it is sent */
+void output_drop(micros now);                 /* reads what is not sent */
 bool output_wanted(const struct command *command, const struct stream *stream, micros now);
 void output_send(micros now); /* what is to be said and fits */
 bool output_blocked(void);
@@ -174,10 +177,13 @@ bool output_gone(void);
 void output_hello(const uint8_t nonce[NONCE], uint32_t survivors);
 micros output_next(micros now); /* when something is to be said that could wait */
 
-/* --- outputs that outlive their commands (leftovers.c) ---------------------------------------------- */
+/* --- outputs that nobody wants (drop.c) and that outlive their commands (leftovers.c) ---------------- */
+
+void drop_init(void);
+/* Reads what is there, without waiting, and drops it: as from read, but not with EINTR. */
+ssize_t drop(int fd);
 
 struct pollfd;
-void leftovers_init(void);
 void leftovers_take(struct stream *stream); /* unless nobody can write to it any more */
 void leftovers_close(void);
 int leftovers_watch(struct pollfd *fds, micros now);

@@ -90,7 +90,7 @@ final class Audits implements Experiment {
       case 0 -> new Ensure(ensure, user, now, "bench", null);
       case 1 ->
           new Ready(
-              EventIds.ready(ensure, container),
+              EventIds.ready(user, ensure, container),
               user,
               ensure,
               now,
@@ -105,7 +105,7 @@ final class Audits implements Experiment {
               200);
       case STEPS - 1 ->
           new Reaped(
-              EventIds.reaped(container),
+              EventIds.reaped(user, container),
               user,
               now,
               new ContainerRef(name, container, "host", "worker"),

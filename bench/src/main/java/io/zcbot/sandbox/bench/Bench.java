@@ -36,6 +36,7 @@ public final class Bench {
     ALL.put("footprint", new Entry(new Footprint(), 3));
     ALL.put("cli", new Entry(new CommandLines(), 5));
     ALL.put("commands", new Entry(new Commands(), 3));
+    ALL.put("runtimes", new Entry(new Runtimes(), 3));
     ALL.put("end-to-end", new Entry(new EndToEnd(), 3));
   }
 
@@ -107,7 +108,7 @@ public final class Bench {
             + LocalDate.now(ZoneOffset.UTC)
             + " from commit "
             + commit(root)
-            + "; to repeat: `bin/bench` (about 25 minutes), `bin/bench --only dispatch --rounds 9`.");
+            + "; to repeat: `bin/bench` (about 30 minutes), `bin/bench --only dispatch --rounds 9`.");
     report.line(
         "Each figure is the "
             + average(rounds)

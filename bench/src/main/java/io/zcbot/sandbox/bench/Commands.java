@@ -19,6 +19,7 @@ import org.HdrHistogram.Histogram;
 final class Commands implements Experiment {
   private static final String PREFIX = "commands.";
   private static final String ECHO_PREFIX = "commands-echo.";
+  private static final String GVISOR_PREFIX = "commands-gvisor.";
   private static final int PARTITIONS = 8;
   private static final int USERS = 10;
   private static final int RATE = 50;
@@ -46,8 +47,11 @@ final class Commands implements Experiment {
   private static final String OURS = "`/bin/true` at 50/s";
   private static final String CLI = "`docker exec` of `/bin/true` at 5/s";
   private static final String OURS_PYTHON = "`python3 -c 'print(6*7)'` at 10/s";
-  private static final String INTERPRETER = "the interpreter alone, timed in the sandbox";
+  private static final String INTERPRETER = "the interpreter alone at 10/s, timed in the sandbox";
   private static final String NEW_USER = "new user, warm pool: to the first output, at 2/s";
+  private static final String GVISOR = "on gVisor: `/bin/true` at 5/s";
+  private static final String GVISOR_CLI = "on gVisor: `docker exec` of `/bin/true` at 2/s";
+  private static final int GVISOR_USERS = 4;
   private static final String ECHO = "Kafka alone, an echo at 50/s";
 
   private final Latencies latencies = new Latencies();
@@ -57,6 +61,11 @@ final class Commands implements Experiment {
   public void run(Setting setting, Report report) throws Exception {
     setting.kafka().createTopics(PREFIX, PARTITIONS);
     setting.kafka().createTopics(ECHO_PREFIX, PARTITIONS);
+    String withoutGvisor = GvisorHost.missing();
+    if (withoutGvisor == null) {
+      setting.kafka().createTopics(GVISOR_PREFIX, PARTITIONS);
+      gvisor(setting);
+    }
     for (int round = 0; round < setting.rounds(); round++) {
       latencies.add(ECHO, echo(setting.kafka()));
       round(setting);
@@ -67,7 +76,52 @@ final class Commands implements Experiment {
           latencies.rounds().text(CLI + " p50", "%.1f"),
           rounds.text("streamed", "%.0f"));
     }
-    report(report);
+    report(report, withoutGvisor);
+  }
+
+  /** The rounds on gVisor, on an engine of their own that is started once. */
+  private void gvisor(Setting setting) throws Exception {
+    try (GvisorHost host = GvisorHost.start(setting)) {
+      for (int round = 0; round < setting.rounds(); round++) {
+        gvisorRound(setting, host);
+        Setting.say(
+            "gVisor, round %d: /bin/true p50 %s ms, docker exec %s ms",
+            round,
+            latencies.rounds().text(GVISOR + " p50", "%.1f"),
+            latencies.rounds().text(GVISOR_CLI + " p50", "%.1f"));
+      }
+    }
+  }
+
+  private void gvisorRound(Setting setting, GvisorHost host) throws Exception {
+    WorkerProcess worker =
+        WorkerProcess.start(
+            setting,
+            GVISOR_PREFIX,
+            Map.of(
+                "DOCKER_HOST",
+                host.address(),
+                "ZCBOT_SANDBOX_RUNTIME",
+                GvisorHost.RUNTIME,
+                "ZCBOT_STOP_TIMEOUT",
+                "60s"));
+    try (worker;
+        CommandClient client = new CommandClient(setting.kafka(), GVISOR_PREFIX, PARTITIONS)) {
+      List<UserId> users = Kafka.usersInEach(1, GVISOR_USERS);
+      for (UserId user : users) {
+        client.run(user, TRUE);
+      }
+      atRate(client, users, TRUE, 10, SECONDS);
+      latencies.add(GVISOR, atRate(client, users, TRUE, 5, SECONDS));
+      Histogram cli = Latencies.histogram();
+      String container = Container.nameOf(users.getFirst());
+      Calls.atRate(
+          2,
+          SECONDS,
+          cli,
+          _ -> dockerExec(host.docker("exec", container, "/bin/true")));
+      latencies.add(GVISOR_CLI, cli);
+    }
   }
 
   private static Histogram echo(Kafka kafka) throws Exception {
@@ -118,15 +172,15 @@ final class Commands implements Experiment {
     Histogram cli = Latencies.histogram();
     String container = Container.nameOf(users.getFirst());
     before = Processors.now(worker).ofWorkerAndEngine();
-    Calls.atRate(5, SECONDS, cli, _ -> dockerExec(container));
+    List<String> exec = List.of("docker", "exec", container, "/bin/true");
+    Calls.atRate(5, SECONDS, cli, _ -> dockerExec(exec));
     rounds.add(
         "processor exec", (Processors.now(worker).ofWorkerAndEngine() - before) / (5 * SECONDS));
     latencies.add(CLI, cli);
   }
 
-  private static void dockerExec(String container) throws IOException, InterruptedException {
-    Process process =
-        new ProcessBuilder("docker", "exec", container, "/bin/true").inheritIO().start();
+  private static void dockerExec(List<String> command) throws IOException, InterruptedException {
+    Process process = new ProcessBuilder(command).inheritIO().start();
     if (process.waitFor() != 0) {
       throw new IOException("docker exec failed");
     }
@@ -147,7 +201,10 @@ final class Commands implements Experiment {
     return ends;
   }
 
-  /** From fork to wait, by a shell in the sandbox. */
+  /**
+   * From fork to wait, by a shell in the sandbox. At the same rate: one after the other, each finds
+   * its files and itself in the processor's caches.
+   */
   private static Histogram interpreter(CommandClient client, UserId user) throws Exception {
     Histogram times = Latencies.histogram();
     CommandClient.Run run =
@@ -156,7 +213,7 @@ final class Commands implements Experiment {
             List.of(
                 "bash",
                 "-c",
-                "for i in {1..50}; do s=${EPOCHREALTIME/./}; python3 -c 'print(6*7)' >/dev/null;"
+                "for i in {1..50}; do sleep 0.09; s=${EPOCHREALTIME/./}; python3 -c 'print(6*7)' >/dev/null;"
                     + " echo $((${EPOCHREALTIME/./} - s)); done"));
     String text =
         new String(
@@ -213,7 +270,7 @@ final class Commands implements Experiment {
     rounds.add("in flight memory", worker.residentMib());
   }
 
-  private void report(Report report) {
+  private void report(Report report, String withoutGvisor) {
     report.title("Commands");
     report.line(
         "From publishing an exec to receiving its end (or, where said, its first output), with a"
@@ -227,7 +284,9 @@ final class Commands implements Experiment {
             latencies.row(CLI),
             latencies.row(OURS_PYTHON),
             latencies.row(INTERPRETER),
-            latencies.row(NEW_USER)));
+            latencies.row(NEW_USER),
+            gvisorRow(GVISOR, withoutGvisor),
+            gvisorRow(GVISOR_CLI, withoutGvisor)));
     Rounds figures = latencies.rounds();
     report.target(
         "`/bin/true` p50 ≤ 5 ms, p99 ≤ 20 ms",
@@ -273,5 +332,20 @@ final class Commands implements Experiment {
             + " MiB; all answered after "
             + rounds.text("in flight", "%.1f")
             + " s (`sleep 0.5`, 8 at a time in each sandbox)");
+    if (withoutGvisor == null) {
+      report.target(
+          "gVisor: `/bin/true` p50 ≤ 30 ms",
+          figures.median(GVISOR + " p50") <= 30,
+          figures.text(GVISOR + " p50", "%.1f")
+              + " ms; `docker exec` "
+              + figures.ratioText(GVISOR_CLI + " p50", GVISOR + " p50")
+              + " of that");
+    }
+  }
+
+  private List<String> gvisorRow(String name, String missing) {
+    return missing == null
+        ? latencies.row(name)
+        : List.of(name, "not measured: " + missing, "", "");
   }
 }

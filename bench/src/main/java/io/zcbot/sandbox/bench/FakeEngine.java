@@ -98,6 +98,9 @@ final class FakeEngine implements Engine, SandboxEngine {
   }
 
   @Override
+  public void prepare() {}
+
+  @Override
   public void start(String containerId) throws EngineException {
     if (become(containerId, Container.State.RUNNING, Instant.now(), null) == null) {
       throw failure(EngineException.Kind.ABSENT, "start", "no such container");

@@ -98,9 +98,7 @@ final class CommandCodec {
     out.number("output_count", exited.outputCount())
         .bool("truncated", exited.truncated())
         .number("survivors", exited.survivors() == 0 ? null : exited.survivors());
-    if (exited.container() != null) {
-      Containers.write(exited.container(), out);
-    }
+    Containers.write(exited.site(), out);
     out.time("started_at", exited.startedAt())
         .number("took_ms", exited.tookMs())
         .number("cpu_ms", exited.cpu() == null ? null : exited.cpu().toMillis())
@@ -130,7 +128,7 @@ final class CommandCodec {
         in.nonNegative("output_count"),
         in.bool("truncated"),
         survivors == null ? 0 : survivors.intValue(),
-        in.has("container_id") ? Containers.read(in) : null,
+        Containers.readSite(in),
         in.optionalInstant("started_at"),
         in.nonNegative("took_ms"),
         cpu == null ? null : Duration.ofMillis(cpu),

@@ -12,4 +12,4 @@ package io.zcbot.sandbox.events;
  * @param host the machine on which the container runs or ran
  * @param workerId the worker that published the event
  */
-public record ContainerRef(String name, String id, String host, String workerId) {}
+public record ContainerRef(String name, String id, String host, String workerId) implements Site {}

@@ -4,6 +4,7 @@
  */
 package io.zcbot.sandbox.events;
 
+import java.util.Arrays;
 import java.util.Base64;
 import org.jspecify.annotations.Nullable;
 
@@ -14,6 +15,12 @@ import org.jspecify.annotations.Nullable;
 final class DataFields {
   private static final String BASE64 = "_base64";
 
+  /** Between looks at whether it is too long already. */
+  private static final int BLOCK = 1024;
+
+  /** How many bytes more than one a byte takes in a JSON string. */
+  private static final byte[] ESCAPES = escapes();
+
   private DataFields() {}
 
   static void write(FieldWriter out, String field, @Nullable Data data) {
@@ -21,9 +28,8 @@ final class DataFields {
       return;
     }
     byte[] bytes = data.array();
-    String text = isShortAsText(bytes) ? data.text() : null;
-    if (text != null) {
-      out.text(field, text);
+    if (isShortText(bytes)) {
+      out.utf8(field, bytes);
     } else {
       out.bytes(field + BASE64, bytes);
     }
@@ -47,23 +53,32 @@ final class DataFields {
     }
   }
 
-  /** Whether a JSON string takes no more bytes than base64 would. */
-  private static boolean isShortAsText(byte[] bytes) {
+  /** Whether they are UTF-8, and a JSON string takes no more bytes than base64 would. */
+  private static boolean isShortText(byte[] bytes) {
     int left = (bytes.length + 2) / 3 * 4 - bytes.length;
-    for (byte b : bytes) {
-      left -= escape(b);
+    int all = 0;
+    for (int from = 0; from < bytes.length; from += BLOCK) {
+      int to = Math.min(bytes.length, from + BLOCK);
+      int escapes = 0;
+      for (int i = from; i < to; i++) {
+        all |= bytes[i];
+        escapes += ESCAPES[bytes[i] & 0xff];
+      }
+      left -= escapes;
       if (left < 0) {
         return false;
       }
     }
-    return true;
+    boolean isAscii = all >= 0;
+    return isAscii || Utf8.decode(bytes) != null;
   }
 
-  /** How many bytes more than one the byte takes in a JSON string. */
-  private static int escape(byte b) {
-    return switch (b) {
-      case '"', '\\', '\b', '\f', '\n', '\r', '\t' -> 1;
-      default -> b >= 0 && b < ' ' ? 5 : 0;
-    };
+  private static byte[] escapes() {
+    byte[] escapes = new byte[256];
+    Arrays.fill(escapes, 0, ' ', (byte) 5);
+    for (char c : "\"\\\b\f\n\r\t".toCharArray()) {
+      escapes[c] = 1;
+    }
+    return escapes;
   }
 }

@@ -12,6 +12,9 @@ import org.jspecify.annotations.Nullable;
 
 /** What agents ask to run. Nothing in it may do more than a user's own program in the sandbox. */
 final class ExecCodec {
+  /** It is in the key and in the value of each entry that workers keep of a command. */
+  static final int MAX_ID_LENGTH = 256;
+
   static final int MAX_ARGUMENTS = 4096;
   static final int MAX_VARIABLES = 1024;
 
@@ -27,6 +30,16 @@ final class ExecCodec {
       Map.of("command", MAX_ARGUMENTS, "env", MAX_VARIABLES, "tty", 16);
 
   private ExecCodec() {}
+
+  private static String eventId(Fields in, Origin origin) throws EventFormatException {
+    String id = Requests.eventId(in, origin);
+    if (id.length() > MAX_ID_LENGTH) {
+      throw in.refusal(
+          "event_id",
+          "is " + id.length() + " characters long; at most " + MAX_ID_LENGTH + " are allowed");
+    }
+    return id;
+  }
 
   static void write(Exec exec, FieldWriter out) {
     out.time("requested_at", exec.requestedAt())
@@ -60,7 +73,7 @@ final class ExecCodec {
     Long maxOutput = in.optionalWithin("max_output_bytes", 0, MAX_OUTPUT_BYTES);
     TerminalSize terminal = terminal(in, "tty");
     return new Exec(
-        Requests.eventId(in, origin),
+        eventId(in, origin),
         user,
         Requests.time(in, "requested_at", origin),
         in.optionalText("requested_by"),

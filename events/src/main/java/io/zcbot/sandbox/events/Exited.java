@@ -20,7 +20,7 @@ import org.jspecify.annotations.Nullable;
  * @param outputCount how many {@link Output}s it had; 0 unless it was streamed
  * @param truncated whether output was left out, because of {@code max_output_bytes}
  * @param survivors how many processes of a command that was to be killed as a whole are left
- * @param container where it ran; absent if it never started
+ * @param site where it ran; the worker that answers if it never started
  * @param startedAt absent if it never started
  * @param tookMs milliseconds from its start to its end; 0 if it never started
  * @param cpu processor time that it and its children used, in whole milliseconds, where known
@@ -41,7 +41,7 @@ public record Exited(
     long outputCount,
     boolean truncated,
     int survivors,
-    @Nullable ContainerRef container,
+    Site site,
     @Nullable Instant startedAt,
     long tookMs,
     @Nullable Duration cpu,
@@ -72,6 +72,11 @@ public record Exited(
     NO_SANDBOX,
     /** It could not be started: no sandbox could be made, or there is no such program. */
     FAILED
+  }
+
+  /** The container in which it ran; null if it never started. */
+  public @Nullable ContainerRef container() {
+    return site instanceof ContainerRef container ? container : null;
   }
 
   @Override

@@ -5,12 +5,17 @@
 package io.zcbot.sandbox.events;
 
 import com.fasterxml.jackson.core.JacksonException;
+import com.fasterxml.jackson.core.JsonGenerator;
 import com.fasterxml.jackson.core.json.JsonWriteFeature;
+import com.fasterxml.jackson.databind.JsonSerializable;
 import com.fasterxml.jackson.databind.ObjectWriter;
+import com.fasterxml.jackson.databind.SerializerProvider;
 import com.fasterxml.jackson.databind.json.JsonMapper;
+import com.fasterxml.jackson.databind.jsontype.TypeSerializer;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.time.Duration;
 import java.time.Instant;
@@ -78,6 +83,32 @@ final class FieldWriter {
     ObjectNode object = json.putObject(field);
     values.forEach(object::put);
     return this;
+  }
+
+  /** A text in well-formed UTF-8. */
+  FieldWriter utf8(String field, byte[] value) {
+    json.putPOJO(field, new Utf8Text(value));
+    return this;
+  }
+
+  /** It would be decoded only to be encoded again. */
+  private static final class Utf8Text extends JsonSerializable.Base {
+    private final byte[] text;
+
+    Utf8Text(byte[] text) {
+      this.text = text;
+    }
+
+    @Override
+    public void serialize(JsonGenerator to, SerializerProvider how) throws IOException {
+      to.writeUTF8String(text, 0, text.length);
+    }
+
+    @Override
+    public void serializeWithType(JsonGenerator to, SerializerProvider how, TypeSerializer type)
+        throws IOException {
+      serialize(to, how);
+    }
   }
 
   FieldWriter bytes(String field, byte[] value) {

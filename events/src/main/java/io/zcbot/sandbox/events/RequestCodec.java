@@ -52,6 +52,7 @@ final class RequestCodec {
   static void write(Release release, FieldWriter out) {
     out.time("requested_at", release.requestedAt())
         .text("requested_by", release.requestedBy())
+        .time("expires_at", release.expiresAt())
         .text("container_id", release.containerId());
   }
 
@@ -64,6 +65,7 @@ final class RequestCodec {
         user,
         Requests.time(in, "requested_at", origin),
         in.optionalText("requested_by"),
+        in.optionalInstant("expires_at"),
         in.optionalText("container_id"));
   }
 }

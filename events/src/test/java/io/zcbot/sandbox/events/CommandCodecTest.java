@@ -22,7 +22,8 @@ class CommandCodecTest extends CodecCase {
   private static final String EXITED =
       """
       {"event_id":"x","user_id":"%s","exec_id":"e","exited_at":"2026-11-24T12:00:00Z",
-       "reason":"expired","output_count":0,"truncated":false,"took_ms":0,"retryable":true}"""
+       "reason":"expired","output_count":0,"truncated":false,"host":"h","worker_id":"w","took_ms":0,
+       "retryable":true}"""
           .formatted(USER);
 
   private Input input(String fields) throws EventFormatException {
@@ -92,6 +93,8 @@ class CommandCodecTest extends CodecCase {
         "reason",
         "output_count",
         "truncated",
+        "host",
+        "worker_id",
         "took_ms",
         "retryable"
       })
@@ -133,7 +136,7 @@ class CommandCodecTest extends CodecCase {
             0,
             false,
             0,
-            null,
+            exited.site(),
             null,
             0,
             null,

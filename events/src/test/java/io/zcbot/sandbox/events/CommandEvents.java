@@ -76,7 +76,7 @@ final class CommandEvents {
     Arbitrary<String> directories =
         Events.prose().map(name -> "/" + name.substring(0, Math.min(name.length(), 1000)));
     return Combinators.combine(
-            Events.texts().list().ofSize(2),
+            Events.texts().filter(t -> t.length() <= ExecCodec.MAX_ID_LENGTH).list().ofSize(2),
             Events.users(),
             Events.instants(),
             programs(),
@@ -129,18 +129,20 @@ final class CommandEvents {
   }
 
   static Arbitrary<SandboxEvent> exited() {
-    Arbitrary<ContainerRef> containers =
-        Events.texts()
-            .list()
-            .ofSize(4)
-            .map(t -> new ContainerRef(t.get(0), t.get(1), t.get(2), t.get(3)));
+    Arbitrary<Site> sites =
+        Arbitraries.oneOf(
+            Events.texts()
+                .list()
+                .ofSize(4)
+                .map(t -> new ContainerRef(t.get(0), t.get(1), t.get(2), t.get(3))),
+            Combinators.combine(Events.texts(), Events.texts()).as(WorkerRef::new));
     return Combinators.combine(
             Events.texts().list().ofSize(2),
             Events.users(),
             Events.instants().list().ofSize(2),
             Arbitraries.of(Exited.Reason.class),
             orNull(data()).list().ofSize(2),
-            orNull(containers),
+            sites,
             Arbitraries.longs().greaterOrEqual(0).list().ofSize(3),
             Combinators.combine(
                     orNull(Arbitraries.integers()),
@@ -149,7 +151,7 @@ final class CommandEvents {
                     Arbitraries.integers().greaterOrEqual(0))
                 .as(End::new))
         .as(
-            (t, user, at, reason, output, container, numbers, end) ->
+            (t, user, at, reason, output, site, numbers, end) ->
                 new Exited(
                     t.get(0),
                     user,
@@ -163,7 +165,7 @@ final class CommandEvents {
                     numbers.get(0),
                     end.flag(),
                     end.survivors(),
-                    container,
+                    site,
                     end.flag() ? at.get(1) : null,
                     numbers.get(1),
                     end.flag() ? Duration.ofMillis(numbers.get(2)) : null,

@@ -16,31 +16,37 @@ class EventIdsTest {
   /** Consumers drop duplicates by these; another version of this code must derive the same. */
   @Test
   void areTheSameForEver() {
-    assertThat(EventIds.ready("e-1", "c-1")).isEqualTo("f4ace0c0-7de3-34cf-afdb-1011547854e8");
-    assertThat(EventIds.failed("e-1")).isEqualTo("6b0b1b37-ec86-3156-9f58-1beee287fe40");
-    assertThat(EventIds.reaped("0123456789abcdef"))
-        .isEqualTo("c61fb21e-300b-3636-b414-c024888c2f53");
+    assertThat(EventIds.ready(ANNA, "e-1", "c-1"))
+        .isEqualTo("13844c52-f37d-3e7c-8331-c24d7290983f");
+    assertThat(EventIds.failed(ANNA, "e-1")).isEqualTo("1ba5edef-793a-3048-b99e-d0c79be7a08d");
+    assertThat(EventIds.reaped(ANNA, "0123456789abcdef"))
+        .isEqualTo("6b1ed1b1-68eb-3498-93d6-4d661bb31792");
     assertThat(EventIds.exited(ANNA, "e-1")).isEqualTo("b520cb5e-a26b-3272-9319-aec9de736def");
     assertThat(EventIds.output(ANNA, "e-1", 7)).isEqualTo("cdd3ba09-1629-3a70-a155-8b81ac12378f");
     assertThat(
             EventIds.expiring(
+                ANNA,
                 "0123456789abcdef",
                 Expiring.Reason.IDLE,
                 java.time.Instant.parse("2026-11-24T12:00:00Z")))
-        .isEqualTo("b4af01fc-c3d0-3277-9096-f7fba5cde805");
+        .isEqualTo("981f873e-98f6-387f-8bb5-5e338d239cdf");
   }
 
   @Test
   void differByCauseAndByKind() {
-    assertThat(EventIds.ready("a", "c")).isNotEqualTo(EventIds.ready("b", "c"));
-    assertThat(EventIds.ready("a", "c")).isNotEqualTo(EventIds.ready("a", "d"));
-    assertThat(EventIds.ready("a", "c")).isNotEqualTo(EventIds.failed("a"));
-    assertThat(UUID.fromString(EventIds.ready("a", "c")).version()).isEqualTo(3);
+    assertThat(EventIds.ready(ANNA, "a", "c")).isNotEqualTo(EventIds.ready(ANNA, "b", "c"));
+    assertThat(EventIds.ready(ANNA, "a", "c")).isNotEqualTo(EventIds.ready(ANNA, "a", "d"));
+    assertThat(EventIds.ready(ANNA, "a", "c")).isNotEqualTo(EventIds.failed(ANNA, "a"));
+    assertThat(UUID.fromString(EventIds.ready(ANNA, "a", "c")).version()).isEqualTo(3);
   }
 
   /** Agents choose these ids; a consumer that drops known ids must lose nobody's answer. */
   @Test
-  void theSameExecIdOfTwoUsersHasTwoAnswers() {
+  void differByUser() {
+    assertThat(EventIds.ready(ANNA, "1", "c")).isNotEqualTo(EventIds.ready(BEN, "1", "c"));
+    assertThat(EventIds.failed(ANNA, "1")).isNotEqualTo(EventIds.failed(BEN, "1"));
+    assertThat(EventIds.reaped(ANNA, "c")).isNotEqualTo(EventIds.reaped(BEN, "c"));
+    assertThat(EventIds.handover(ANNA, "c")).isNotEqualTo(EventIds.handover(BEN, "c"));
     assertThat(EventIds.exited(ANNA, "1")).isNotEqualTo(EventIds.exited(BEN, "1"));
     assertThat(EventIds.output(ANNA, "1", 0)).isNotEqualTo(EventIds.output(BEN, "1", 0));
     assertThat(EventIds.output(ANNA, "1", 0)).isNotEqualTo(EventIds.output(ANNA, "1", 1));

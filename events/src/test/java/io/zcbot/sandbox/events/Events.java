@@ -87,7 +87,12 @@ final class Events {
 
   private static Arbitrary<SandboxEvent> releases() {
     return Combinators.combine(
-            texts(), users(), instants(), texts().injectNull(0.3), texts().injectNull(0.3))
+            texts(),
+            users(),
+            instants(),
+            texts().injectNull(0.3),
+            instants().injectNull(0.3),
+            texts().injectNull(0.3))
         .as(Release::new);
   }
 

@@ -25,6 +25,15 @@ class ExecCodecTest extends CodecCase {
     return "{\"user_id\":\"" + USER + "\"," + fields + "}";
   }
 
+  /** The command table has it twice in each entry, and entries have a bound. */
+  @Test
+  void anIdIsNotLongerThanWorkersKeep() throws Exception {
+    String longest = "\"event_id\":\"" + "x".repeat(256) + "\",\"shell\":\"ls\"";
+    assertThat(exec(longest).eventId()).hasSize(256);
+    assertThat(execRefusal(longest.replace("xx", "xy").replaceFirst("x", "zx")))
+        .isEqualTo("event_id: is 257 characters long; at most 256 are allowed");
+  }
+
   private String execRefusal(String fields) {
     return refusal(Topic.EXEC, json(fields));
   }

@@ -189,14 +189,22 @@ class GoldenTest {
                 0,
                 false,
                 0,
-                null,
+                new WorkerRef("host-1", "worker-1"),
                 null,
                 0,
                 null,
                 "the exec expired before it could start",
                 true)),
-        Arguments.of("release", new Release("r-1", USER, AT, "agent-service", "0123456789abcdef")),
-        Arguments.of("release-minimal", new Release("r-1", USER, AT, null, null)),
+        Arguments.of(
+            "release",
+            new Release(
+                "r-1",
+                USER,
+                AT,
+                "agent-service",
+                Instant.parse("2026-11-24T12:01:00Z"),
+                "0123456789abcdef")),
+        Arguments.of("release-minimal", new Release("r-1", USER, AT, null, null, null)),
         Arguments.of(
             "expiring",
             new Expiring(

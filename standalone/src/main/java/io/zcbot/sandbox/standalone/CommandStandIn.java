@@ -17,6 +17,7 @@ import io.zcbot.sandbox.events.Output;
 import io.zcbot.sandbox.events.OutputStreamName;
 import io.zcbot.sandbox.events.SandboxEvent;
 import io.zcbot.sandbox.events.Topic;
+import io.zcbot.sandbox.events.WorkerRef;
 import io.zcbot.sandbox.worker.config.KafkaConfig;
 import io.zcbot.sandbox.worker.kafka.KafkaClients;
 import java.time.Duration;
@@ -113,7 +114,7 @@ final class CommandStandIn implements AutoCloseable {
               1,
               false,
               0,
-              null,
+              new WorkerRef("host", "worker"),
               Instant.now(),
               1,
               Duration.ofMillis(1),

@@ -17,11 +17,9 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
-import org.junit.jupiter.api.parallel.ResourceLock;
 
 /** The caches of commands and of bin/run, made and used by this JDK as bin/sandbox does. */
 @Timeout(value = 3, unit = TimeUnit.MINUTES)
-@ResourceLock("broker")
 class CommandTrainingIT {
   private static final Path TARGET = Path.of("target").toAbsolutePath();
 

@@ -26,9 +26,7 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInfo;
 import org.junit.jupiter.api.io.TempDir;
-import org.junit.jupiter.api.parallel.ResourceLock;
 
-@ResourceLock("broker")
 class TopicAdminIT {
   private static final Map<String, String> INPUT =
       Map.of("message.timestamp.type", "LogAppendTime");
@@ -91,6 +89,7 @@ class TopicAdminIT {
     assertThat(setting(prefix + "exec", "message.timestamp.type")).isEqualTo("LogAppendTime");
     assertThat(setting(prefix + "commands", "cleanup.policy")).isEqualTo("compact");
     assertThat(setting(prefix + "commands", "segment.bytes")).isEqualTo("8388608");
+    assertThat(setting(prefix + "live", "max.compaction.lag.ms")).isEqualTo("3600000");
     assertThat(setting(prefix + "ready", "message.timestamp.type")).isEqualTo("CreateTime");
     assertThat(setting(prefix + "dead-letter", "max.message.bytes")).isEqualTo("2097152");
 

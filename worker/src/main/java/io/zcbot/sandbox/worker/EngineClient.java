@@ -23,7 +23,8 @@ public final class EngineClient {
             config.engine().readyTimeout,
             config.engine().pullTimeout,
             config.engine().firewallInterval,
-            config.engine().lookupConcurrency),
+            config.engine().lookupConcurrency,
+            config.engine().firewallImage),
         metrics);
   }
 }

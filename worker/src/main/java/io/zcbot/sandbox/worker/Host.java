@@ -8,6 +8,7 @@ import io.zcbot.sandbox.worker.config.KafkaConfig;
 import io.zcbot.sandbox.worker.config.WorkerConfig;
 import io.zcbot.sandbox.worker.docker.DockerEngine;
 import io.zcbot.sandbox.worker.docker.DockerSandboxes;
+import io.zcbot.sandbox.worker.doctor.Advisories;
 import io.zcbot.sandbox.worker.doctor.Finding;
 import io.zcbot.sandbox.worker.kafka.KafkaClients;
 import io.zcbot.sandbox.worker.mounts.IdMaps;
@@ -71,7 +72,14 @@ record Host(
     warnOfTopics(kafka, config, exposure.health());
     membership.refuseIfElsewhere();
     Preflight.Fit fit =
-        new Preflight(engine, config.spec(), limit, config.capacity().uids, root.root()).run(retry);
+        new Preflight(
+                engine,
+                config.spec(),
+                limit,
+                Advisories.in(config.engine().advisories),
+                config.capacity().uids,
+                root.root())
+            .run(retry);
     IdMaps maps = closer.add(new IdMaps(fit.owner(), fit.ownKernel()));
     for (Finding weakness : fit.weaknesses()) {
       exposure.health().warning("engine-" + weakness.check(), weakness::detail);
@@ -99,7 +107,9 @@ record Host(
         "check the topics",
         () -> {
           try (Admin admin = kafka.admin()) {
-            return new TopicAdmin(admin, config).verifyOrCreate();
+            TopicAdmin topics = new TopicAdmin(admin, config);
+            kafka.fetchSize().brokers(topics.brokers());
+            return topics.verifyOrCreate();
           }
         },
         e -> e instanceof TopicsException refused && !refused.isFinal());

@@ -79,6 +79,7 @@ public final class Worker implements AutoCloseable {
   private void recover(Host host, Parts parts)
       throws IOException, TopicsException, InterruptedException {
     host.sandboxes().checkFirewall(); // a failure is told by readiness; the timer tries again
+    closer.add(host.sandboxes().watchFirewall());
     new Recovery(
             config,
             parts.domain,

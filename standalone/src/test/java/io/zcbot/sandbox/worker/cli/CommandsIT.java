@@ -55,10 +55,8 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
-import org.junit.jupiter.api.parallel.ResourceLock;
 
 /** The commands against a real broker; whoever answers ensures is played by the test. */
-@ResourceLock("broker")
 class CommandsIT {
   @TempDir private static Path data;
   private static EmbeddedBroker broker;
@@ -126,7 +124,7 @@ class CommandsIT {
 
   private Ready ready(String ensureId) {
     return new Ready(
-        EventIds.ready(ensureId, "0123456789abcdef"),
+        EventIds.ready(user, ensureId, "0123456789abcdef"),
         user,
         ensureId,
         Instant.now(),
@@ -138,7 +136,7 @@ class CommandsIT {
 
   private Failed failed(String ensureId) {
     return new Failed(
-        EventIds.failed(ensureId),
+        EventIds.failed(user, ensureId),
         user,
         ensureId,
         Instant.now(),
@@ -457,7 +455,7 @@ class CommandsIT {
           .isInstanceOfSatisfying(
               Reaped.class,
               event -> {
-                assertThat(event.eventId()).isEqualTo(EventIds.reaped("c1"));
+                assertThat(event.eventId()).isEqualTo(EventIds.reaped(event.userId(), "c1"));
                 assertThat(event.reason()).isEqualTo(Reaped.Reason.PURGED);
                 assertThat(event.workerId()).isEqualTo("w1");
                 assertThat(event.container().name()).isEqualTo(Container.nameOf(user));
@@ -564,9 +562,11 @@ class CommandsIT {
       log.publish(new Activity("a", user, Instant.EPOCH, null));
       Instant now = Instant.now();
       // By the brokers' clock, whatever the activity says of itself.
-      assertThat(Optional.ofNullable(LastUses.since(log, now.minusSeconds(60)).get(user)))
+      assertThat(
+              Optional.ofNullable(
+                  KnownSandboxes.read(log, now.minusSeconds(60)).lastUsed().get(user)))
           .hasValueSatisfying(at -> assertThat(at).isAfter(now.minusSeconds(30)));
-      assertThat(LastUses.since(log, now.plusSeconds(60))).isEmpty();
+      assertThat(KnownSandboxes.read(log, now.plusSeconds(60)).lastUsed()).isEmpty();
     }
   }
 }

@@ -47,11 +47,9 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
-import org.junit.jupiter.api.parallel.ResourceLock;
 
 /** Commands, copies and releases through a real broker; the worker is played by the test. */
 @Timeout(120)
-@ResourceLock("broker")
 class ExecCommandIT {
   private static final int PARTITIONS = 4;
   private static final long PATIENCE_SECONDS = 60;
@@ -194,7 +192,12 @@ class ExecCommandIT {
     assertThat(worker.received())
         .filteredOn(event -> event.userId().equals(user))
         .singleElement()
-        .satisfies(event -> assertThat(((Release) event).containerId()).isEqualTo("c1"));
+        .isInstanceOfSatisfying(
+            Release.class,
+            release -> {
+              assertThat(release.containerId()).isEqualTo("c1");
+              assertThat(release.expiresAt()).isEqualTo(release.requestedAt().plusSeconds(60));
+            });
   }
 
   @Test
@@ -214,10 +217,9 @@ class ExecCommandIT {
           Topic.COMMANDS,
           codec.commandKey(user, "e3"),
           codec.encodeCommand(entry("e3", true)));
-      assertThat(RunningCommands.counts(log)).containsEntry(user, 2);
-      assertThat(LastUses.since(log, Instant.now().minusSeconds(60)))
-          .as("commands are use")
-          .containsKey(user);
+      KnownSandboxes known = KnownSandboxes.read(log, Instant.now().minusSeconds(60));
+      assertThat(known.commands(user)).isEqualTo(2);
+      assertThat(known.lastUsed()).as("commands are use").containsKey(user);
     }
   }
 

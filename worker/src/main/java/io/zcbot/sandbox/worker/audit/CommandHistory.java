@@ -142,11 +142,11 @@ final class CommandHistory {
               + " was started twice: at "
               + start.startedAt()
               + " in container "
-              + start.containerId()
+              + start.site().containerId()
               + ", and at "
               + now.startedAt()
               + " in container "
-              + now.containerId(),
+              + now.site().containerId(),
           start.position(),
           now.position());
     }

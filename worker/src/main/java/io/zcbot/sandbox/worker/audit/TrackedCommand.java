@@ -8,6 +8,7 @@ import io.zcbot.sandbox.events.Data;
 import io.zcbot.sandbox.events.Exec;
 import io.zcbot.sandbox.events.Exited;
 import io.zcbot.sandbox.events.Output;
+import io.zcbot.sandbox.events.Site;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.audit.log.RecordPosition;
 import io.zcbot.sandbox.worker.audit.result.AuditedCommand;
@@ -42,7 +43,7 @@ final class TrackedCommand {
       Exited.Reason reason,
       @Nullable Integer exitCode,
       @Nullable Integer signal,
-      @Nullable String containerId,
+      Site site,
       @Nullable Instant startedAt,
       long tookMs,
       @Nullable Long cpuMs,
@@ -58,7 +59,7 @@ final class TrackedCommand {
           exited.reason(),
           exited.exitCode(),
           exited.signal(),
-          exited.container() == null ? null : exited.container().id(),
+          exited.site(),
           exited.startedAt(),
           Math.min(exited.tookMs(), FoldContext.MAX_MS),
           cpu == null ? null : cpu.toMillis(),
@@ -76,7 +77,8 @@ final class TrackedCommand {
     /** Whether this tells of a start, and of another one. */
     boolean isOfAnotherStartThan(Answer other) {
       return startedAt != null
-          && !(startedAt.equals(other.startedAt) && Objects.equals(containerId, other.containerId));
+          && !(startedAt.equals(other.startedAt)
+              && Objects.equals(site.containerId(), other.site.containerId()));
     }
   }
 
@@ -159,7 +161,7 @@ final class TrackedCommand {
                 known.reason,
                 known.exitCode,
                 known.signal,
-                known.containerId,
+                known.site,
                 latency(exec, known),
                 known.tookMs,
                 known.cpuMs,

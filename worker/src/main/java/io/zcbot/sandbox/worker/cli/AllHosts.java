@@ -10,12 +10,9 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.zcbot.sandbox.events.LiveSandbox;
-import io.zcbot.sandbox.events.UserId;
 import java.time.Instant;
 import java.util.Comparator;
-import java.util.HashMap;
 import java.util.List;
-import java.util.Map;
 
 /** Lists the sandboxes of all hosts from the topics, without using an engine. */
 final class AllHosts {
@@ -33,19 +30,13 @@ final class AllHosts {
    * @param usesSince from when on to read when sandboxes were used
    */
   String text(Instant usesSince, boolean json) throws CommandException {
+    KnownSandboxes known = KnownSandboxes.read(log, usesSince);
     List<LiveSandbox> live =
-        LiveEntries.read(log).values().stream()
-            .sorted(Comparator.comparing(LiveSandbox::userId))
-            .toList();
-    Map<UserId, Instant> lastUsed =
-        live.isEmpty() ? new HashMap<>() : LastUses.since(log, usesSince);
-    Map<UserId, Integer> commands = RunningCommands.counts(log);
-    commands.keySet().forEach(user -> lastUsed.put(user, now));
-    return json ? json(live, lastUsed, commands) : table(live, lastUsed, commands);
+        known.live().values().stream().sorted(Comparator.comparing(LiveSandbox::userId)).toList();
+    return json ? json(live, known) : table(live, known);
   }
 
-  private String table(
-      List<LiveSandbox> live, Map<UserId, Instant> lastUsed, Map<UserId, Integer> commands) {
+  private String table(List<LiveSandbox> live, KnownSandboxes known) {
     Table table = new Table("USER", "HOST", "WORKER", "AGE", "IDLE", "CMDS", "CONTAINER");
     for (LiveSandbox sandbox : live) {
       table.add(
@@ -53,15 +44,14 @@ final class AllHosts {
           EventText.plain(sandbox.host()),
           EventText.plain(sandbox.workerId()),
           PsCommand.age(sandbox.openedAt(), now),
-          PsCommand.age(lastUsed.get(sandbox.userId()), now),
-          commands.getOrDefault(sandbox.userId(), 0).toString(),
+          PsCommand.age(known.lastUse(sandbox.userId(), now), now),
+          Integer.toString(known.commands(sandbox.userId())),
           EventText.shortId(EventText.plain(sandbox.containerId())));
     }
     return table.text();
   }
 
-  private static String json(
-      List<LiveSandbox> live, Map<UserId, Instant> lastUsed, Map<UserId, Integer> commands) {
+  private String json(List<LiveSandbox> live, KnownSandboxes known) {
     ArrayNode array = JsonNodeFactory.instance.arrayNode();
     for (LiveSandbox sandbox : live) {
       ObjectNode json = array.addObject();
@@ -69,8 +59,8 @@ final class AllHosts {
       json.put("host", sandbox.host());
       json.put("worker_id", sandbox.workerId());
       json.put("ready_at", sandbox.openedAt().toString());
-      json.put("last_used_at", PsCommand.text(lastUsed.get(sandbox.userId())));
-      json.put("commands", commands.getOrDefault(sandbox.userId(), 0));
+      json.put("last_used_at", PsCommand.text(known.lastUse(sandbox.userId(), now)));
+      json.put("commands", known.commands(sandbox.userId()));
       json.put("container_id", sandbox.containerId());
     }
     try {

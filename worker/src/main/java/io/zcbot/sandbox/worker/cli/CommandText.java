@@ -4,12 +4,14 @@
  */
 package io.zcbot.sandbox.worker.cli;
 
+import io.zcbot.sandbox.events.ContainerRef;
 import io.zcbot.sandbox.events.Data;
 import io.zcbot.sandbox.events.Exec;
 import io.zcbot.sandbox.events.Exited;
 import io.zcbot.sandbox.events.Input;
 import io.zcbot.sandbox.events.Output;
 import io.zcbot.sandbox.events.TerminalSize;
+import io.zcbot.sandbox.events.WorkerRef;
 import io.zcbot.sandbox.worker.audit.result.ProgramText;
 import java.util.ArrayList;
 import java.util.List;
@@ -79,9 +81,11 @@ final class CommandText {
     if (e.survivors() > 0) {
       parts.add(e.survivors() + " processes left");
     }
-    if (e.container() != null) {
-      parts.add("in " + EventText.where(e.container()));
-    }
+    parts.add(
+        switch (e.site()) {
+          case ContainerRef container -> "in " + EventText.where(container);
+          case WorkerRef worker -> "by " + worker.workerId() + " on " + worker.host();
+        });
     if (e.message() != null) {
       parts.add(e.message());
     }

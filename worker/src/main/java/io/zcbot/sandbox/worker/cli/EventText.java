@@ -90,6 +90,9 @@ final class EventText {
     if (r.requestedBy() != null) {
       parts.add("by " + r.requestedBy());
     }
+    if (r.expiresAt() != null) {
+      parts.add("expires " + r.expiresAt());
+    }
     if (r.containerId() != null) {
       parts.add("container " + shortId(r.containerId()));
     }

@@ -76,6 +76,8 @@ final class HelpText {
               "ZCBOT_SANDBOX_FIREWALL",
               "ZCBOT_SANDBOX_EGRESS",
               "ZCBOT_SANDBOX_DNS",
+              "ZCBOT_SANDBOX_FLOW",
+              "ZCBOT_SANDBOX_SMTP",
               "ZCBOT_PG_IPS");
       case "sandbox get" -> List.of(KAFKA, TOPIC_PREFIX, "ZCBOT_SANDBOX_IDLE_TTL");
       case "sandbox purge" ->

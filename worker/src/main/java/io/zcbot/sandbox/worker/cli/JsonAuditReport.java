@@ -116,7 +116,9 @@ final class JsonAuditReport implements AuditReport {
     json.put("reason", answer == null ? null : answer.reason().wire());
     json.put("exit_code", answer == null ? null : answer.exitCode());
     json.put("signal", answer == null ? null : answer.signal());
-    json.put("container_id", answer == null ? null : answer.containerId());
+    json.put("container_id", answer == null ? null : answer.site().containerId());
+    json.put("host", answer == null ? null : answer.site().host());
+    json.put("worker_id", answer == null ? null : answer.site().workerId());
     json.put("latency_ms", answer == null ? null : answer.latencyMs());
     json.put("took_ms", answer == null ? null : answer.tookMs());
     json.put("cpu_ms", answer == null ? null : answer.cpuMs());

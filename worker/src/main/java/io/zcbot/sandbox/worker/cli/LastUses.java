@@ -15,7 +15,6 @@ import java.util.Collection;
 import java.util.HashMap;
 import java.util.Map;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
-import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
 import org.jspecify.annotations.Nullable;
 
@@ -36,12 +35,8 @@ final class LastUses {
   }
 
   /** Reads the window up to now, or as far as the time limit allows. */
-  static Map<UserId, Instant> since(KafkaLog log, Instant instant) throws CommandException {
-    try (RangeReader reader = log.ranges(TOPICS)) {
-      return read(reader, instant, reader.partitions(TOPICS));
-    } catch (KafkaException e) {
-      throw log.failed("read the last uses of sandboxes", e);
-    }
+  static Map<UserId, Instant> since(RangeReader reader, Instant instant) {
+    return read(reader, instant, reader.partitions(TOPICS));
   }
 
   /** The same for one user, with a reader of these topics; null if the window has no use. */

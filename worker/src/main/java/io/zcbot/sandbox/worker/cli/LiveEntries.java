@@ -23,12 +23,8 @@ final class LiveEntries {
   private LiveEntries() {}
 
   /** All entries, by container. */
-  static Map<String, LiveSandbox> read(KafkaLog log) throws CommandException {
-    try (RangeReader reader = log.ranges(Topic.LIVE)) {
-      return read(reader, reader.partitions(Topic.LIVE));
-    } catch (KafkaException e) {
-      throw log.failed("read the live table", e);
-    }
+  static Map<String, LiveSandbox> all(RangeReader reader) {
+    return read(reader, reader.partitions(Topic.LIVE));
   }
 
   /** The entry of a user's newest sandbox; null without one. */

@@ -34,7 +34,6 @@ import picocli.CommandLine.Option;
 final class PsCommand {
   private final Console console;
   private final Engine engine;
-  private final KafkaLog log;
   private final WorkerConfig config;
 
   /** What is typed. */
@@ -71,12 +70,10 @@ final class PsCommand {
       Instant now = Instant.now();
       try (KafkaLog log = new KafkaLog(config.kafka());
           Aside aside = new Aside()) {
-        Aside.Work<Map<UserId, Instant>> uses =
-            aside.start(() -> LastUses.since(log, now.minus(config.reaper().longestIdleTtl)));
-        Aside.Work<Map<UserId, Integer>> running = aside.start(() -> RunningCommands.counts(log));
+        Instant usesSince = now.minus(config.reaper().longestIdleTtl);
+        Aside.Work<KnownSandboxes> known = aside.start(() -> KnownSandboxes.read(log, usesSince));
         try (Engine engine = context.engine(config)) {
-          return new PsCommand(context.console(), engine, log, config)
-              .run(now, uses, running, aside, json);
+          return new PsCommand(context.console(), engine, config).run(now, known, aside, json);
         }
       }
     }
@@ -95,19 +92,13 @@ final class PsCommand {
       @Nullable Instant lastUsed,
       @Nullable Integer commands) {}
 
-  PsCommand(Console console, Engine engine, KafkaLog log, WorkerConfig config) {
+  PsCommand(Console console, Engine engine, WorkerConfig config) {
     this.console = console;
     this.engine = engine;
-    this.log = log;
     this.config = config;
   }
 
-  private int run(
-      Instant now,
-      Aside.Work<Map<UserId, Instant>> uses,
-      Aside.Work<Map<UserId, Integer>> running,
-      Aside aside,
-      boolean json)
+  private int run(Instant now, Aside.Work<KnownSandboxes> reading, Aside aside, boolean json)
       throws CommandException, InterruptedException {
     Map<Container, Aside.Work<Container>> sandboxes = new LinkedHashMap<>();
     for (Container container : Engines.sandboxes(engine)) {
@@ -115,23 +106,19 @@ final class PsCommand {
         sandboxes.put(container, aside.start(() -> detailed(container)));
       }
     }
-    Map<UserId, Instant> lastUsed = sandboxes.isEmpty() ? Map.of() : lastUses(uses);
-    @Nullable Map<UserId, Integer> commands = sandboxes.isEmpty() ? Map.of() : commands(running);
-    boolean hasClaimed = sandboxes.keySet().stream().anyMatch(PsCommand::isClaimed);
-    Map<String, LiveSandbox> live = hasClaimed ? live() : Map.of();
+    KnownSandboxes known = sandboxes.isEmpty() ? null : known(reading);
     List<Row> rows = new ArrayList<>();
     for (Map.Entry<Container, Aside.Work<Container>> sandbox : sandboxes.entrySet()) {
-      Container container = sandbox.getKey();
-      Container detailed = sandbox.getValue().result();
-      UserId user = container.user();
+      UserId user = sandbox.getKey().user();
       if (user != null) {
-        LiveSandbox entry = live.get(container.id());
-        Instant since =
-            isClaimed(container) ? (entry == null ? null : entry.openedAt()) : detailed.startedAt();
-        @Nullable Integer count = commands == null ? null : commands.getOrDefault(user, 0);
-        @Nullable Instant lastUse =
-            LastUses.with(count == null ? 0 : count, lastUsed.get(user), now);
-        rows.add(new Row(detailed, user, since, lastUse, count));
+        Container detailed = sandbox.getValue().result();
+        rows.add(
+            new Row(
+                detailed,
+                user,
+                since(detailed, known),
+                known == null ? null : known.lastUse(user, now),
+                known == null ? null : known.commands(user)));
       }
     }
     rows.sort(Comparator.comparing(row -> row.user));
@@ -144,17 +131,12 @@ final class PsCommand {
   }
 
   /** A slot was started before it had a user, and the engine does not tell when it got one. */
-  private static boolean isClaimed(Container container) {
-    return container.user() != null && container.ownership().slotId() != null;
-  }
-
-  private Map<String, LiveSandbox> live() {
-    try {
-      return LiveEntries.read(log);
-    } catch (CommandException e) {
-      console.err().println("the ages of claimed slots are not known: " + e.getMessage());
-      return Map.of();
+  private static @Nullable Instant since(Container container, @Nullable KnownSandboxes known) {
+    if (container.ownership().slotId() == null) {
+      return container.startedAt();
     }
+    LiveSandbox entry = known == null ? null : known.live().get(container.id());
+    return entry == null ? null : entry.openedAt();
   }
 
   /** A listing lacks the start's time. */
@@ -166,23 +148,13 @@ final class PsCommand {
     }
   }
 
-  private Map<UserId, Instant> lastUses(Aside.Work<Map<UserId, Instant>> uses)
+  /** Null, and a message, if the topics can't be read: what the engine tells is shown anyway. */
+  private @Nullable KnownSandboxes known(Aside.Work<KnownSandboxes> reading)
       throws InterruptedException {
     try {
-      return uses.result();
+      return reading.result();
     } catch (CommandException e) {
-      console.err().println("idle times are not known: " + e.getMessage());
-      return Map.of();
-    }
-  }
-
-  /** How many run, by user; null if that is not known. */
-  private @Nullable Map<UserId, Integer> commands(Aside.Work<Map<UserId, Integer>> running)
-      throws InterruptedException {
-    try {
-      return running.result();
-    } catch (CommandException e) {
-      console.err().println("running commands are not known: " + e.getMessage());
+      console.err().println("idle times and commands are not known: " + e.getMessage());
       return null;
     }
   }

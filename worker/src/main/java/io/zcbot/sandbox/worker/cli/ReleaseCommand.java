@@ -50,7 +50,9 @@ final class ReleaseCommand implements Callable<Integer> {
   @Option(
       names = "--timeout",
       paramLabel = "DURATION",
-      description = "How long to wait (default: 60s).")
+      description =
+          "How long to wait; a worker that reads the release later leaves the sandbox as it is"
+              + " (default: 60s).")
   private Duration timeout = Duration.ofSeconds(60);
 
   @Option(names = "--json", description = "Print the event as JSON.")
@@ -62,13 +64,9 @@ final class ReleaseCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws CommandException, InterruptedException {
+    Instant now = Instant.now().truncatedTo(ChronoUnit.MILLIS);
     Release release =
-        new Release(
-            UUID.randomUUID().toString(),
-            user,
-            Instant.now().truncatedTo(ChronoUnit.MILLIS),
-            "cli",
-            container);
+        new Release(UUID.randomUUID().toString(), user, now, "cli", now.plus(timeout), container);
     try (KafkaLog kafka = context.log()) {
       if (!wait) {
         return context.publish(kafka, release, json);

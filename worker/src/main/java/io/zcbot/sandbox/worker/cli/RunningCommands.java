@@ -16,7 +16,6 @@ import java.util.Map;
 import java.util.Set;
 import java.util.stream.Collectors;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
-import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
 
 /** Reads from the command table how many commands run, or have no answer yet. */
@@ -26,12 +25,8 @@ final class RunningCommands {
   private RunningCommands() {}
 
   /** By user; users without commands are left out. */
-  static Map<UserId, Integer> counts(KafkaLog log) throws CommandException {
-    try (RangeReader reader = log.ranges(Topic.COMMANDS)) {
-      return read(reader, reader.partitions(Topic.COMMANDS));
-    } catch (KafkaException e) {
-      throw log.failed("read the command table", e);
-    }
+  static Map<UserId, Integer> counts(RangeReader reader) {
+    return read(reader, reader.partitions(Topic.COMMANDS));
   }
 
   /** Of one user, with a reader of that topic. */

@@ -110,7 +110,7 @@ final class TextAuditReport implements AuditReport {
 
   private void print(AuditedCommand command) {
     AuditedCommand.Answer answer = command.answer();
-    String container = answer == null ? null : answer.containerId();
+    String container = answer == null ? null : answer.site().containerId();
     row(
         command.user().toString(),
         "command",
@@ -119,8 +119,8 @@ final class TextAuditReport implements AuditReport {
         answer == null ? "unanswered" : exit(answer),
         "",
         "",
-        "",
-        "",
+        answer == null ? "" : answer.site().host(),
+        answer == null ? "" : answer.site().workerId(),
         (container == null ? "-" : EventText.shortId(container))
             + "  "
             + (answer == null ? "" : answer.output().bytes() + " bytes  ")

@@ -10,6 +10,8 @@ import io.zcbot.sandbox.events.Data;
 import io.zcbot.sandbox.events.EventIds;
 import io.zcbot.sandbox.events.Exited;
 import io.zcbot.sandbox.events.OutputStreamName;
+import io.zcbot.sandbox.events.Site;
+import io.zcbot.sandbox.events.WorkerRef;
 import io.zcbot.sandbox.worker.engine.Container;
 import io.zcbot.sandbox.worker.sandbox.EventSink;
 import io.zcbot.sandbox.worker.sandbox.Fence;
@@ -53,7 +55,8 @@ final class CommandAnswers {
 
   /** The answer to an exec whose command was not started. */
   Exited unstarted(CommandKey key, Ending ending) {
-    return exited(key, ending, null, null, Duration.ZERO, null, null, 0, false);
+    Site site = new WorkerRef(identity.host(), identity.workerId());
+    return exited(key, ending, site, null, Duration.ZERO, null, null, 0, false);
   }
 
   /**
@@ -94,7 +97,7 @@ final class CommandAnswers {
   private Exited exited(
       CommandKey key,
       Ending ending,
-      @Nullable ContainerRef container,
+      Site site,
       @Nullable Instant startedAt,
       Duration took,
       @Nullable Data stdout,
@@ -115,7 +118,7 @@ final class CommandAnswers {
         outputs,
         truncated,
         ending.survivors(),
-        container,
+        site,
         startedAt,
         took.toMillis(),
         ending.cpu(),
@@ -136,7 +139,10 @@ final class CommandAnswers {
         throw e;
       }
       log.warn("the answer is published without the command's output: {}", e.toString());
-      sink.publish(withoutOutput(exited), fence);
+      Exited cut = withoutOutput(exited);
+      sink.publish(cut, fence);
+      told(cut);
+      return;
     }
     told(exited);
   }
@@ -144,7 +150,13 @@ final class CommandAnswers {
   /** An answer was published. */
   void told(Exited exited) {
     metrics.commandEnded(exited.reason(), Duration.ofMillis(exited.tookMs()));
+    metrics.outputPublished(
+        SandboxMetrics.OutputWay.INLINE, length(exited.stdout()) + length(exited.stderr()));
     log.debug("command ended ({}) after {} ms", exited.reason().wire(), exited.tookMs());
+  }
+
+  private static int length(@Nullable Data data) {
+    return data == null ? 0 : data.length();
   }
 
   /** A topic may take less than workers publish. */
@@ -162,7 +174,7 @@ final class CommandAnswers {
         0,
         true,
         exited.survivors(),
-        exited.container(),
+        exited.site(),
         exited.startedAt(),
         exited.tookMs(),
         exited.cpu(),

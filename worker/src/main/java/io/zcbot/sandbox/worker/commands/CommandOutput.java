@@ -13,9 +13,9 @@ import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The output of one command, up to a bound; what is beyond it is discarded (I14). The command may
- * write only what it was allowed to, so memory for it is bounded: a window to begin with, and more
- * as earlier output leaves the memory or other commands leave room.
+ * The output of one command, up to a bound; what is beyond it is discarded (I14), and does not even
+ * come here. The command may write only what it was allowed to, so memory for it is bounded: a
+ * window to begin with, and more as earlier output leaves the memory or other commands leave room.
  */
 abstract sealed class CommandOutput permits InlineOutput, StreamedOutput {
   /** What a command may write in any case before anything of it has left the memory. */
@@ -42,24 +42,25 @@ abstract sealed class CommandOutput permits InlineOutput, StreamedOutput {
   final void write(OutputStreamName stream, Data data) {
     lock.lock();
     try {
-      if (ended) {
+      if (ended || truncated) {
         return;
       }
       allowed -= data.length();
       int keep = Math.min(data.length(), bound - kept);
       kept += keep;
-      truncated |= keep < data.length();
+      truncated = keep < data.length();
       if (keep > 0) {
         keep(stream, data, keep);
       }
-      allow(data.length() - keep); // what is discarded takes no room
-      changed.signalAll();
+      if (truncated && command != null) {
+        command.discardOutput();
+      }
     } finally {
       lock.unlock();
     }
   }
 
-  /** Keeps the first bytes of what was written. Has the lock. */
+  /** Keeps the first bytes of what was written, and wakes whoever waits for that. Has the lock. */
   abstract void keep(OutputStreamName stream, Data data, int count);
 
   /** Returns once the command ended and its output needs nothing but its answer any more. */
@@ -79,7 +80,11 @@ abstract sealed class CommandOutput permits InlineOutput, StreamedOutput {
     lock.lock();
     try {
       command = started;
-      allow(0);
+      if (truncated) {
+        started.discardOutput();
+      } else {
+        allow(0);
+      }
     } finally {
       lock.unlock();
     }
@@ -99,7 +104,7 @@ abstract sealed class CommandOutput permits InlineOutput, StreamedOutput {
   /** Lets the command write so much more. Has the lock. */
   final void allow(int bytes) {
     owed += bytes;
-    if (command != null && owed >= ALLOWANCE && !ended) {
+    if (command != null && owed >= ALLOWANCE && !ended && !truncated) {
       command.allowOutput(owed);
       allowed += owed;
       owed = 0;
@@ -115,7 +120,7 @@ abstract sealed class CommandOutput permits InlineOutput, StreamedOutput {
     return allowed <= 0;
   }
 
-  /** Whether all that is written from now on is discarded. */
+  /** Whether all that is written from now on is discarded, which shows only once it is. */
   final boolean isFull() {
     return kept == bound;
   }

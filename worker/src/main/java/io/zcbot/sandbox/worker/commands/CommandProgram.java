@@ -25,6 +25,7 @@ final class CommandProgram implements CommandObserver {
   private final CommandOutput output;
   private final Duration timeout;
   private final Time time;
+  private final Runnable onStart;
   private final Runnable onEnd;
   private final AtomicReference<@Nullable CommandEnd> end = new AtomicReference<>();
   private volatile CommandChannel.@Nullable Command command;
@@ -35,14 +36,21 @@ final class CommandProgram implements CommandObserver {
   /**
    * A program that does not run yet.
    *
+   * @param onStart run when the sandbox says that it runs
    * @param onEnd run once it ended
    */
   CommandProgram(
-      InputBuffer input, CommandOutput output, Duration timeout, Time time, Runnable onEnd) {
+      InputBuffer input,
+      CommandOutput output,
+      Duration timeout,
+      Time time,
+      Runnable onStart,
+      Runnable onEnd) {
     this.input = input;
     this.output = output;
     this.timeout = timeout;
     this.time = time;
+    this.onStart = onStart;
     this.onEnd = onEnd;
   }
 
@@ -110,7 +118,7 @@ final class CommandProgram implements CommandObserver {
 
   @Override
   public void started() {
-    // The table has it since before.
+    onStart.run(); // the table has it since before
   }
 
   @Override

@@ -55,7 +55,12 @@ final class CommandRun implements Runnable {
     this.timeout = context.timeoutOf(exec);
     this.program =
         new CommandProgram(
-            new InputBuffer(exec, read), output, timeout, context.time(), queue::lookAgain);
+            new InputBuffer(exec, read),
+            output,
+            timeout,
+            context.time(),
+            this::runs,
+            queue::lookAgain);
   }
 
   CommandKey key() {
@@ -69,6 +74,15 @@ final class CommandRun implements Runnable {
   /** Its entry in the table; null before it has one. */
   @Nullable CommandEntry entry() {
     return entry;
+  }
+
+  /** Whether an entry can be about it: it is not started yet, or was entered so. */
+  boolean isOf(CommandEntry other) {
+    CommandEntry own = entry;
+    return own == null
+        || (own.offset() == other.offset()
+            && own.startedAt().equals(other.startedAt())
+            && own.container().equals(other.container()));
   }
 
   Taken offer(Input.Content content) {
@@ -240,7 +254,8 @@ final class CommandRun implements Runnable {
             exec.directory(),
             timeout,
             exec.terminal(),
-            CommandOutput.WINDOW);
+            CommandOutput.WINDOW,
+            exec.stdin().length() == 0 && !exec.inputFollows());
     CommandChannel.Command running;
     try {
       running = channel.start(start, program);
@@ -249,6 +264,10 @@ final class CommandRun implements Runnable {
       running = queue.channel().start(start, program);
     }
     program.attach(running);
+  }
+
+  private void runs() {
+    context.metrics().commandStarted(Duration.ofNanos(context.time().nanos() - request.arrived()));
   }
 
   private Ending endingOf(@Nullable CommandEnd told) throws InterruptedException {

@@ -68,7 +68,9 @@ public final class Commands implements CommandWork, AutoCloseable {
     this.ports = ports;
     this.answers =
         new CommandAnswers(ports.sink(), ports.identity(), ports.time(), ports.metrics());
-    this.ends = new SandboxEnds(ports.registry(), ports.termination(), ports.lanes());
+    this.ends =
+        new SandboxEnds(
+            ports.registry(), ports.termination(), ports.lanes(), ports.time(), ports.metrics());
     this.known = new KnownCommands(queues.setup().table());
     ChannelLoss loss = new ChannelLoss(ports.engine(), ends::endUnreachable);
     this.placement = new Placement(queues, ports.registry(), provider, loss, ends::endUnreachable);
@@ -81,6 +83,7 @@ public final class Commands implements CommandWork, AutoCloseable {
             new MemoryBudget(OUTPUT_BYTES),
             new MemoryBudget(INPUT_BYTES),
             ports.time(),
+            ports.metrics(),
             loss,
             run -> runs.remove(run.key(), run));
     this.lostCommands = new LostCommands(queues, ports.registry(), ports.sink(), answers, known);
@@ -127,15 +130,23 @@ public final class Commands implements CommandWork, AutoCloseable {
     if (remains == TenureFence.Remains.GOES_ON) {
       return true;
     }
-    CommandEntry left =
+    CommandEntry given =
         before != null && remains == TenureFence.Remains.GIVEN_UP
             ? before.entry()
             : known.givenUp(key);
+    if (given != null) {
+      answers.publish(answers.lost(given), request.fence());
+      known.answered(given);
+      return true;
+    }
+    CommandEntry left = known.left(key);
     if (left == null) {
       return false;
     }
-    answers.publish(answers.lost(left), request.fence());
-    known.answered(left);
+    if (left.offset() != request.offset()) { // it is of another record, or somebody forged it
+      answers.publish(answers.lost(left), request.fence());
+      known.add(key);
+    }
     return true;
   }
 
@@ -180,7 +191,8 @@ public final class Commands implements CommandWork, AutoCloseable {
     CommandRun run = runs.get(key);
     return (run != null && (run.isStarted() || run.mayBegin()))
         || known.contains(key)
-        || known.givenUp(key) != null;
+        || known.givenUp(key) != null
+        || known.left(key) != null;
   }
 
   /** Takes an input. Any thread; never blocks. Only bytes can be too much. */
@@ -191,7 +203,7 @@ public final class Commands implements CommandWork, AutoCloseable {
     if (run != null) {
       return run.offer(input.content());
     }
-    return known.contains(key) ? Taken.TAKEN : Taken.UNKNOWN;
+    return known.contains(key) || known.left(key) != null ? Taken.TAKEN : Taken.UNKNOWN;
   }
 
   /** Completes when a command whose buffer was full has room again, or is over or unknown. */
@@ -207,8 +219,8 @@ public final class Commands implements CommandWork, AutoCloseable {
   }
 
   /**
-   * Removes the user's sandbox, if it is the one that is meant, and announces it. Runs in the
-   * user's lane.
+   * Removes the user's sandbox, if it is the one that is meant, and announces it. A release that is
+   * expired does nothing. Runs in the user's lane.
    *
    * @throws FencedException if another worker owns the user's partition by now
    * @throws InterruptedException if the worker stops first
@@ -222,19 +234,21 @@ public final class Commands implements CommandWork, AutoCloseable {
    * Takes a partition over, before its execs are read: commands that a former owner started and did
    * not answer are answered {@code lost}. Commands that run in this very process go on.
    *
-   * @param entries of the command table
+   * @param entries of the command table, which anybody may have written who is allowed to: at worst
+   *     what it names is answered {@code lost}
+   * @param execEnd the offset behind the execs that the partition had when the table was read
    * @param fence of the new assignment
    * @return completes when all are answered; exceptionally with a {@link FencedException} if the
    *     partition is another worker's by then
    */
   public CompletableFuture<Void> takeOver(
-      int partition, Collection<CommandEntry> entries, Fence fence) {
+      int partition, Collection<CommandEntry> entries, long execEnd, Fence fence) {
     known.gone(partition);
     List<CommandEntry> lost = new ArrayList<>();
     for (CommandEntry entry : entries) {
       CommandRun run = runs.get(CommandKey.of(entry));
-      if (entry.answered()) {
-        known.answered(entry);
+      if (entry.answered() && (run == null || run.isOf(entry))) {
+        known.answeredBefore(entry, execEnd);
         if (run != null) {
           run.abandon();
         }
@@ -246,7 +260,7 @@ public final class Commands implements CommandWork, AutoCloseable {
     runs.values().stream()
         .filter(run -> run.partition() == partition)
         .forEach(run -> run.renew(fence));
-    return lostCommands.answer(lost, fence);
+    return lostCommands.answer(lost, execEnd, fence);
   }
 
   /**

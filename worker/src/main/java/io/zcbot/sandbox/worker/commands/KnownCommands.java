@@ -37,8 +37,14 @@ final class KnownCommands {
     }
   }
 
+  /** What the table has of execs that may be read again and are answered. */
   private static final class Partition {
+    /** Those that were started here. */
     final Map<CommandKey, CommandEntry> answered = new HashMap<>();
+
+    /** Those of former owners, as far as the table can be believed. */
+    final Map<CommandKey, CommandEntry> left = new HashMap<>();
+
     long committed = Long.MIN_VALUE;
   }
 
@@ -66,9 +72,41 @@ final class KnownCommands {
     return givenUp.get(key);
   }
 
-  /** A command of the table was answered, here or by a former owner of its partition. */
+  /** The entry of a command that a former owner of its partition is said to have answered. */
+  synchronized @Nullable CommandEntry left(CommandKey key) {
+    for (Partition each : partitions.values()) {
+      CommandEntry entry = each.left.get(key);
+      if (entry != null) {
+        return entry;
+      }
+    }
+    return null;
+  }
+
+  /** A command that was started here was answered. */
   void answered(CommandEntry entry) {
-    if (remember(entry)) {
+    add(CommandKey.of(entry));
+    settle(entry, remember(entry, false));
+  }
+
+  /**
+   * A command that a former owner started was answered {@code lost} here.
+   *
+   * @param execEnd the offset behind its partition's execs: an entry of a later one is about no
+   *     exec, and would stay for ever
+   */
+  void lost(CommandEntry entry, long execEnd) {
+    add(CommandKey.of(entry));
+    answeredBefore(entry, execEnd);
+  }
+
+  /** A former owner is said to have answered a command. */
+  void answeredBefore(CommandEntry entry, long execEnd) {
+    settle(entry, entry.offset() >= execEnd || remember(entry, true));
+  }
+
+  private void settle(CommandEntry entry, boolean isRemovable) {
+    if (isRemovable) {
       table.remove(entry.userId(), entry.execId());
     } else if (!entry.answered()) {
       table.answered(entry);
@@ -76,19 +114,22 @@ final class KnownCommands {
   }
 
   /** Whether its exec is committed already, so that its entry can go. */
-  private synchronized boolean remember(CommandEntry entry) {
+  private synchronized boolean remember(CommandEntry entry, boolean isLeft) {
     CommandKey key = CommandKey.of(entry);
-    add(key);
     givenUp.remove(key);
     Partition partition = partitions.computeIfAbsent(entry.partition(), _ -> new Partition());
     if (entry.offset() < partition.committed) {
       return true;
     }
-    partition.answered.put(key, entry);
+    (isLeft ? partition.left : partition.answered).put(key, entry);
     return false;
   }
 
-  /** Whether so many may be read again that no more should be added to them. */
+  /**
+   * Whether so many may be read again that no more should be added to them. Those of former owners
+   * do not count: the table may say of them what it likes, and reading has to go on for them to be
+   * committed.
+   */
   synchronized boolean isFull() {
     return partitions.values().stream().mapToInt(each -> each.answered.size()).sum()
         >= MAX_UNCOMMITTED;
@@ -105,12 +146,9 @@ final class KnownCommands {
     Partition partition = partitions.computeIfAbsent(number, _ -> new Partition());
     partition.committed = offset;
     List<CommandEntry> committed = new ArrayList<>();
-    for (CommandEntry entry : partition.answered.values()) {
-      if (entry.offset() < offset) {
-        committed.add(entry);
-      }
+    for (Map<CommandKey, CommandEntry> entries : List.of(partition.answered, partition.left)) {
+      entries.values().removeIf(entry -> entry.offset() < offset && committed.add(entry));
     }
-    committed.forEach(entry -> partition.answered.remove(CommandKey.of(entry)));
     return committed;
   }
 

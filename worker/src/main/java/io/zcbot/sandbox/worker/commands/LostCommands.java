@@ -12,7 +12,9 @@ import io.zcbot.sandbox.worker.sandbox.FencedException;
 import io.zcbot.sandbox.worker.sandbox.Registry;
 import io.zcbot.sandbox.worker.sandbox.Sandbox;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import org.slf4j.Logger;
@@ -21,6 +23,9 @@ import org.slf4j.LoggerFactory;
 /** Answers commands that were started, or were about to be, by a worker that is gone. */
 final class LostCommands {
   private static final Logger log = LoggerFactory.getLogger(LostCommands.class);
+
+  /** Answers take more memory than entries. */
+  private static final int AT_A_TIME = 500;
 
   private final CommandQueues queues;
   private final Registry registry;
@@ -43,20 +48,27 @@ final class LostCommands {
 
   private record Answer(CommandEntry entry, Exited exited, CompletableFuture<Void> sent) {}
 
-  /** Answers them; completes when the log has all answers. */
-  CompletableFuture<Void> answer(List<CommandEntry> lost, Fence fence) {
+  /**
+   * Answers them; completes when the log has all answers.
+   *
+   * @param execEnd the offset behind the execs of their partition
+   */
+  CompletableFuture<Void> answer(List<CommandEntry> lost, long execEnd, Fence fence) {
     CompletableFuture<Void> done = new CompletableFuture<>();
     if (lost.isEmpty()) {
       done.complete(null);
       return done;
     }
-    lost.forEach(this::killRemains);
+    killRemains(lost);
     Thread.ofVirtual()
         .name("lost-commands")
         .start(
             () -> {
               try {
-                publish(lost, fence);
+                for (int i = 0; i < lost.size(); i += AT_A_TIME) {
+                  publish(lost.subList(i, Math.min(i + AT_A_TIME, lost.size())), execEnd, fence);
+                }
+                log.info("{} commands were lost with the worker that ran them", lost.size());
                 done.complete(null);
               } catch (FencedException | InterruptedException | RuntimeException e) {
                 done.completeExceptionally(e);
@@ -65,7 +77,7 @@ final class LostCommands {
     return done;
   }
 
-  private void publish(List<CommandEntry> lost, Fence fence)
+  private void publish(List<CommandEntry> lost, long execEnd, Fence fence)
       throws FencedException, InterruptedException {
     fence.pass();
     List<Answer> sent = new ArrayList<>();
@@ -80,26 +92,32 @@ final class LostCommands {
       } catch (ExecutionException _) {
         answers.publish(answer.exited(), fence);
       }
-      known.answered(answer.entry());
+      known.lost(answer.entry(), execEnd);
     }
-    log.info("{} commands were lost with the worker that ran them", lost.size());
   }
 
   /** In a sandbox that was adopted, its previous run's commands go on: a new channel kills them. */
-  private void killRemains(CommandEntry entry) {
-    Sandbox sandbox = registry.get(entry.userId());
-    if (sandbox != null && sandbox.containerId().equals(entry.container().id())) {
-      UserCommands commands = queues.of(sandbox);
-      Thread.ofVirtual()
-          .name("reconnect")
-          .start(
-              () -> {
-                try {
-                  commands.reconnect();
-                } catch (InterruptedException _) {
-                  Thread.currentThread().interrupt();
-                }
-              });
+  private void killRemains(List<CommandEntry> lost) {
+    Set<Sandbox> adopted = new HashSet<>();
+    for (CommandEntry entry : lost) {
+      Sandbox sandbox = registry.get(entry.userId());
+      if (sandbox != null && sandbox.containerId().equals(entry.container().id())) {
+        adopted.add(sandbox);
+      }
     }
+    adopted.forEach(sandbox -> reconnect(queues.of(sandbox)));
+  }
+
+  private static void reconnect(UserCommands commands) {
+    Thread.ofVirtual()
+        .name("reconnect")
+        .start(
+            () -> {
+              try {
+                commands.reconnect();
+              } catch (InterruptedException _) {
+                Thread.currentThread().interrupt();
+              }
+            });
   }
 }

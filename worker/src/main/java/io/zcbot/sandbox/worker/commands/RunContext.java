@@ -7,6 +7,7 @@ package io.zcbot.sandbox.worker.commands;
 import io.zcbot.sandbox.events.Exec;
 import io.zcbot.sandbox.worker.sandbox.EventSink;
 import io.zcbot.sandbox.worker.sandbox.Fence;
+import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import java.time.Duration;
 import java.util.function.Consumer;
@@ -26,6 +27,7 @@ record RunContext(
     MemoryBudget outputs,
     MemoryBudget inputs,
     Time time,
+    SandboxMetrics metrics,
     ChannelLoss loss,
     Consumer<CommandRun> forgotten) {
   CommandTable table() {
@@ -45,7 +47,7 @@ record RunContext(
     CommandKey key = CommandKey.of(exec);
     MemoryBudget.Share budget = outputs.of(exec.userId());
     return exec.stream()
-        ? new StreamedOutput(key, bound, budget, sink, fence, time)
+        ? new StreamedOutput(key, bound, budget, sink, fence, time, metrics)
         : new InlineOutput(bound, budget);
   }
 

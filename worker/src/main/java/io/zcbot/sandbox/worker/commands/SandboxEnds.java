@@ -15,7 +15,9 @@ import io.zcbot.sandbox.worker.sandbox.Fence;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
 import io.zcbot.sandbox.worker.sandbox.Registry;
 import io.zcbot.sandbox.worker.sandbox.Sandbox;
+import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
 import io.zcbot.sandbox.worker.sandbox.TerminationTarget;
+import io.zcbot.sandbox.worker.sandbox.Time;
 import io.zcbot.sandbox.worker.sandbox.UserLanes;
 import java.time.Duration;
 import org.slf4j.Logger;
@@ -39,15 +41,32 @@ final class SandboxEnds {
   private final Registry registry;
   private final Termination termination;
   private final UserLanes lanes;
+  private final Time time;
+  private final SandboxMetrics metrics;
 
-  SandboxEnds(Registry registry, Termination termination, UserLanes lanes) {
+  SandboxEnds(
+      Registry registry,
+      Termination termination,
+      UserLanes lanes,
+      Time time,
+      SandboxMetrics metrics) {
     this.registry = registry;
     this.termination = termination;
     this.lanes = lanes;
+    this.time = time;
+    this.metrics = metrics;
   }
 
-  /** Ends the user's sandbox, if it is the one that is meant. Runs in the user's lane. */
+  /**
+   * Ends the user's sandbox, if it is the one that is meant and somebody still wants it. Runs in
+   * the user's lane.
+   */
   void release(Release release, Fence fence) throws FencedException, InterruptedException {
+    if (release.expiresAt() != null && !time.now().isBefore(release.expiresAt())) {
+      log.info("release {} expired; the sandbox stays", release.eventId());
+      metrics.releaseExpired();
+      return;
+    }
     Sandbox sandbox = registry.get(release.userId());
     String meant = release.containerId();
     if (sandbox == null || (meant != null && !meant.equals(sandbox.containerId()))) {

@@ -11,6 +11,7 @@ import io.zcbot.sandbox.events.OutputStreamName;
 import io.zcbot.sandbox.worker.sandbox.EventSink;
 import io.zcbot.sandbox.worker.sandbox.Fence;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
+import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import java.time.Duration;
 import java.util.ArrayDeque;
@@ -26,19 +27,24 @@ import org.jspecify.annotations.Nullable;
  * are published again one after another, so that the log has them in order.
  */
 final class StreamedOutput extends CommandOutput {
-  private static final int MAX_RECORD = 64 * 1024;
+  /** Each record costs the worker, the broker and readers about as much as 100 KiB in it. */
+  private static final int MAX_RECORD = 256 * 1024;
 
   /** Beyond {@link CommandOutput#WINDOW}, if nobody else needs it. */
-  private static final int MAX_EXTRA = 512 * 1024;
+  private static final int MAX_EXTRA = 2 * MAX_RECORD;
 
   /** For so long small writes are collected; the first is published at once. */
   private static final long COLLECTING = Duration.ofMillis(2).toNanos();
+
+  /** For so long a record is filled by a command that writes more than a window meanwhile. */
+  private static final long FILLING = Duration.ofMillis(10).toNanos();
 
   private final CommandKey key;
   private final MemoryBudget.Share budget;
   private final EventSink sink;
   private final Fence fence;
   private final Time time;
+  private final SandboxMetrics metrics;
   private final StreamQueues pending = new StreamQueues();
   private final ArrayDeque<Sent> inFlight = new ArrayDeque<>();
   private OutputStreamName first = OutputStreamName.STDOUT;
@@ -46,7 +52,11 @@ final class StreamedOutput extends CommandOutput {
   private int extra;
   private long seq;
 
-  private record Sent(Output event, CompletableFuture<Void> acknowledged) {}
+  private record Sent(Output event, CompletableFuture<Void> acknowledged) {
+    boolean hasFailed() {
+      return acknowledged.isCompletedExceptionally();
+    }
+  }
 
   private record Chunk(OutputStreamName stream, Data data) {}
 
@@ -56,21 +66,37 @@ final class StreamedOutput extends CommandOutput {
       MemoryBudget.Share budget,
       EventSink sink,
       Fence fence,
-      Time time) {
+      Time time,
+      SandboxMetrics metrics) {
     super(bound);
     this.key = key;
     this.budget = budget;
     this.sink = sink;
     this.fence = fence;
     this.time = time;
+    this.metrics = metrics;
   }
 
   @Override
   void keep(OutputStreamName stream, Data data, int count) {
-    if (pending.length() == 0) {
+    boolean wasEmpty = pending.length() == 0;
+    if (wasEmpty) {
       first = stream;
     }
     pending.of(stream).add(data, count);
+    if (wasEmpty || isWorthARecord()) {
+      changed.signalAll();
+    }
+  }
+
+  /** Whether to wait for more would not make sense. */
+  private boolean isWorthARecord() {
+    return pending.length() >= MAX_RECORD || isHeldUp() || isEnded();
+  }
+
+  /** For how long more is waited for, from the last record on. */
+  private long patience() {
+    return pending.length() < WINDOW ? COLLECTING : FILLING;
   }
 
   @Override
@@ -80,9 +106,7 @@ final class StreamedOutput extends CommandOutput {
         publish(chunk);
       }
     }
-    while (!inFlight.isEmpty()) {
-      settleFirst();
-    }
+    settle();
   }
 
   /** Waits for what is to be published next; nothing at the end. */
@@ -92,9 +116,10 @@ final class StreamedOutput extends CommandOutput {
       while (pending.length() == 0 && !isEnded()) {
         changed.await();
       }
-      long left = flushed == null ? 0 : COLLECTING - (time.nanos() - flushed);
-      while (left > 0 && pending.length() < MAX_RECORD && !isHeldUp() && !isEnded()) {
-        left = changed.awaitNanos(left);
+      long waited = flushed == null ? FILLING : time.nanos() - flushed;
+      while (waited < patience() && !isWorthARecord()) {
+        long left = patience() - waited;
+        waited += left - changed.awaitNanos(left);
       }
       List<Chunk> chunks = new ArrayList<>();
       take(first, chunks);
@@ -118,6 +143,9 @@ final class StreamedOutput extends CommandOutput {
   }
 
   private void publish(Chunk chunk) throws FencedException, InterruptedException {
+    if (inFlight.stream().anyMatch(Sent::hasFailed)) { // or the log had this one before that
+      settle();
+    }
     Output event =
         new Output(
             EventIds.output(key.user(), key.execId(), seq),
@@ -135,6 +163,13 @@ final class StreamedOutput extends CommandOutput {
       widen();
     }
     while (!inFlight.isEmpty() && inFlight.getFirst().acknowledged().isDone()) {
+      settleFirst();
+    }
+  }
+
+  /** Waits for all records. */
+  private void settle() throws FencedException, InterruptedException {
+    while (!inFlight.isEmpty()) {
       settleFirst();
     }
   }
@@ -171,6 +206,7 @@ final class StreamedOutput extends CommandOutput {
   }
 
   private void acknowledged(int bytes) {
+    metrics.outputPublished(SandboxMetrics.OutputWay.STREAMED, bytes);
     int back;
     lock.lock();
     try {

@@ -4,6 +4,7 @@
  */
 package io.zcbot.sandbox.worker.config;
 
+import java.nio.file.Path;
 import java.time.Duration;
 import org.jspecify.annotations.Nullable;
 
@@ -17,7 +18,11 @@ public final class EngineConfig {
   public final Duration pullTimeout;
   public final int lookupConcurrency;
   public final Duration firewallInterval;
+  public final String firewallImage;
   public final Duration reconcileInterval;
+
+  /** A newer list of known vulnerabilities; null for that of this release. */
+  public final @Nullable Path advisories;
 
   EngineConfig(SettingsReader in) {
     dockerHost = in.variable("DOCKER_HOST");
@@ -46,6 +51,13 @@ public final class EngineConfig {
             Kind.count(1, 1024),
             "Maximum number of containers that are looked up at the same time. Further look-ups"
                 + " wait for at most ZCBOT_ENGINE_TIMEOUT.");
+    firewallImage =
+        in.get(
+            "ZCBOT_FIREWALL_IMAGE",
+            "zcbot-firewall:latest",
+            Kind.imageReference(),
+            "Image of the containers that set and watch the firewall rules on the host. As they may"
+                + " change the host's network, it is pulled only if it is named by its digest.");
     firewallInterval =
         in.get(
             "ZCBOT_FIREWALL_INTERVAL",
@@ -58,5 +70,12 @@ public final class EngineConfig {
             "30s",
             Kind.duration("100ms", "1h"),
             "How often the worker compares the engine's containers with its own records.");
+    advisories =
+        in.find(
+            "ZCBOT_ADVISORIES",
+            "that of this release",
+            Kind.directory(),
+            "File with a newer list of known vulnerabilities of the engine, runc and the kernel,"
+                + " by which the worker and sandbox doctor warn.");
   }
 }

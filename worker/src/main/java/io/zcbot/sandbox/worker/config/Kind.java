@@ -209,6 +209,10 @@ record Kind<T>(String allowed, Parser<T> parser) {
     }
   }
 
+  static Kind<String> imageReference() {
+    return text("an image reference", "[A-Za-z0-9][A-Za-z0-9._/:@-]{0,254}");
+  }
+
   static Kind<Path> directory() {
     return new Kind<>(
         "an absolute path without . or .. that is not the root, e.g. /var/lib/zcbot/workspaces",

@@ -77,9 +77,10 @@ public final class ReaperConfig {
     Optional<Duration> lifetime =
         in.get(
             "ZCBOT_SANDBOX_MAX_LIFETIME",
-            "off",
+            "24h",
             Kind.orOff(Kind.duration("1s", "365d")),
-            "Age at which a sandbox is reaped even if it is in use.");
+            "Age at which a sandbox is reaped even if it is in use, or off. Without it, a command"
+                + " that hangs, started with the engine's exec, keeps a sandbox for ever.");
     maxLifetime = lifetime.orElse(null);
     evictAfter =
         in.get(

@@ -9,6 +9,7 @@ import io.zcbot.sandbox.worker.spec.FirewallMode;
 import io.zcbot.sandbox.worker.spec.NetworkPolicy;
 import io.zcbot.sandbox.worker.spec.ResourceLimits;
 import io.zcbot.sandbox.worker.spec.SandboxSpec;
+import io.zcbot.sandbox.worker.spec.TrafficLimits;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -23,8 +24,9 @@ final class SpecSettings {
         in.get(
             "ZCBOT_SANDBOX_IMAGE",
             "zcbot-sandbox:latest",
-            Kind.text("an image reference", "[A-Za-z0-9][A-Za-z0-9._/:@-]{0,254}"),
-            "Image of every sandbox.");
+            Kind.imageReference(),
+            "Image of every sandbox. Name it by its digest, or build it on the host: whoever can change"
+                + " what a tag of a registry stands for chooses what sandboxes run.");
     @Nullable String runtime =
         in.find(
             "ZCBOT_SANDBOX_RUNTIME",
@@ -105,7 +107,25 @@ final class SpecSettings {
                 List.of(),
                 "none",
                 NetworkKinds.addressesAndNetworks(),
-                "Addresses that no sandbox may ever reach, e.g. those of databases."));
+                "Addresses that no sandbox may ever reach, e.g. those of databases."),
+            new TrafficLimits(
+                in.get(
+                    "ZCBOT_SANDBOX_FLOWS",
+                    "4096",
+                    Kind.count(16, 1_000_000),
+                    "Maximum number of connections and UDP flows of a sandbox at a time. All"
+                        + " sandboxes of a host share its net.netfilter.nf_conntrack_max."),
+                in.get(
+                    "ZCBOT_SANDBOX_FLOW_RATE",
+                    "100",
+                    Kind.count(1, 100_000),
+                    "Maximum number of new connections and UDP flows of a sandbox per second,"
+                        + " after a burst of five times as many."),
+                in.get(
+                    "ZCBOT_SANDBOX_SMTP",
+                    "false",
+                    Kind.flag(),
+                    "Whether sandboxes may deliver mail: port 25 is closed otherwise.")));
     return new SandboxSpec(
         image, runtime, new ResourceLimits(memory, cpus, pids, tmp, ioWeight), network, policy);
   }

@@ -5,6 +5,7 @@
 package io.zcbot.sandbox.worker.docker;
 
 import com.github.dockerjava.api.command.InspectImageResponse;
+import com.github.dockerjava.api.command.RootFS;
 import com.github.dockerjava.api.model.ContainerConfig;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.docker.api.DockerEngineSettings;
@@ -12,8 +13,13 @@ import io.zcbot.sandbox.worker.docker.api.EngineCalls;
 import io.zcbot.sandbox.worker.docker.api.Lookups;
 import io.zcbot.sandbox.worker.docker.api.Operation;
 import io.zcbot.sandbox.worker.docker.api.SandboxLabels;
+import io.zcbot.sandbox.worker.docker.command.EntranceExec;
 import io.zcbot.sandbox.worker.docker.create.SandboxFactory;
+import io.zcbot.sandbox.worker.docker.create.SlotLayout;
+import io.zcbot.sandbox.worker.docker.create.SocketProbe;
 import io.zcbot.sandbox.worker.docker.firewall.HostFirewall;
+import io.zcbot.sandbox.worker.docker.firewall.NamespaceSeal;
+import io.zcbot.sandbox.worker.docker.firewall.RulesWatch;
 import io.zcbot.sandbox.worker.docker.host.ImagePull;
 import io.zcbot.sandbox.worker.docker.host.SandboxGround;
 import io.zcbot.sandbox.worker.docker.host.SandboxNetwork;
@@ -43,6 +49,7 @@ public final class DockerSandboxes implements SandboxEngine, SlotEngine {
   private final SandboxSpec spec;
   private final SandboxUids uids;
   private final SandboxNetwork network;
+  private final String firewallImage;
   private final HostFirewall firewall;
   private final SandboxFactory factory;
   private final Inspection inspection;
@@ -60,12 +67,21 @@ public final class DockerSandboxes implements SandboxEngine, SlotEngine {
     this.spec = spec;
     this.uids = uids;
     this.network = new SandboxNetwork(calls, spec.network());
-    ImagePull pull = new ImagePull(calls, spec.image(), settings.pullTimeout(), System::nanoTime);
-    this.firewall =
-        new HostFirewall(calls, spec, workerId, network, pull, settings, System::nanoTime);
+    this.firewallImage = settings.firewallImage();
+    ImagePull pull =
+        new ImagePull(
+            calls,
+            spec.image(),
+            "build it (docker build -t "
+                + spec.image()
+                + " sandbox-image), or name another in ZCBOT_SANDBOX_IMAGE",
+            settings.pullTimeout(),
+            System::nanoTime);
+    this.firewall = new HostFirewall(calls, spec, workerId, network, settings, System::nanoTime);
+    NamespaceSeal seal = firewall.seal();
     this.factory =
         new SandboxFactory(
-            calls, spec, uids, workerId, network, firewall, pull, settings.readyTimeout());
+            calls, spec, uids, workerId, network, firewall, pull, seal, settings.readyTimeout());
     this.inspection = new Inspection(inspector, factory, spec.hash(), workerId);
   }
 
@@ -77,6 +93,11 @@ public final class DockerSandboxes implements SandboxEngine, SlotEngine {
   /** Sets the host's rules, where there are any; while that fails, nothing is created. */
   public void checkFirewall() {
     firewall.check();
+  }
+
+  /** Has the host's rules watched until it is closed, so that a change is noticed at once. */
+  public AutoCloseable watchFirewall() {
+    return RulesWatch.start(firewall);
   }
 
   /** Why the host's firewall is not known to be in force; null if it is, or none is configured. */
@@ -134,6 +155,14 @@ public final class DockerSandboxes implements SandboxEngine, SlotEngine {
   }
 
   @Override
+  public Entrance entrance(String containerId) throws EngineException {
+    SlotLayout layout = factory.layout();
+    return layout == SlotLayout.AT_ONCE
+        ? Entrance.OPEN
+        : EntranceExec.start(calls, containerId, layout.shows());
+  }
+
+  @Override
   public void rename(String containerId, String name) throws EngineException {
     calls.call(
         Operation.RENAME,
@@ -155,24 +184,41 @@ public final class DockerSandboxes implements SandboxEngine, SlotEngine {
     }
   }
 
-  /** The current state of what the spec needs on the engine; creates and pulls nothing. */
-  public SandboxGround ground() throws EngineException {
-    return new SandboxGround(image(), network.look());
+  /** Which sockets code in a sandbox can make that should be refused; starts a container for it. */
+  public List<String> openSockets() throws EngineException {
+    return new SocketProbe(calls, spec).open();
   }
 
-  private SandboxGround.@Nullable Image image() throws EngineException {
+  private static List<String> layers(@Nullable RootFS root) {
+    List<String> layers = root == null ? null : root.getLayers();
+    return layers == null ? List.of() : layers;
+  }
+
+  /** The current state of what the spec needs on the engine; creates and pulls nothing. */
+  public SandboxGround ground() throws EngineException {
+    return new SandboxGround(
+        image(spec.image()),
+        spec.policy().rulesOnHost()
+            ? new SandboxGround.Helper(firewallImage, image(firewallImage))
+            : null,
+        network.look());
+  }
+
+  private SandboxGround.@Nullable Image image(String name) throws EngineException {
     try {
       return calls.call(
           Operation.IMAGE_INSPECT,
           engine -> {
-            InspectImageResponse image = engine.docker().inspectImageCmd(spec.image()).exec();
+            InspectImageResponse image = engine.docker().inspectImageCmd(name).exec();
             ContainerConfig config = image.getConfig();
             String[] entrypoint = config == null ? null : config.getEntrypoint();
             Map<String, String> labels = config == null ? null : config.getLabels();
             return new SandboxGround.Image(
                 String.valueOf(image.getId()),
                 entrypoint != null && List.of(entrypoint).equals(List.of(INIT)),
-                labels != null && labels.containsKey(SandboxLabels.RUNNER));
+                labels != null && labels.containsKey(SandboxLabels.RUNNER),
+                image.getRepoDigests() != null && !image.getRepoDigests().isEmpty(),
+                layers(image.getRootFS()));
           });
     } catch (EngineException e) {
       if (e.kind() == Kind.ABSENT || e.kind() == Kind.IMAGE_MISSING) {

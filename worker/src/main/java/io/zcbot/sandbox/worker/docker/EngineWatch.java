@@ -38,20 +38,23 @@ final class EngineWatch {
           "label", List.of(SandboxLabels.PRODUCT + "=" + SandboxLabels.PRODUCT_SANDBOX),
           "event", List.of("die", "destroy", "pause", "rename", "exec_start", "exec_die"));
 
-  private static final int MOST_RUNNERS = 1024;
+  private static final int MOST_OWN_EXECS = 1024;
 
   private final EngineCalls calls;
   private final ObjectMapper json;
   private final String workerId;
 
-  /** Execs of runners, which are no use of a sandbox; the eldest is forgotten first. */
-  private final Set<String> runners =
+  /**
+   * Execs of runners and of slots' entrances, which are no use of a sandbox; the eldest is
+   * forgotten first.
+   */
+  private final Set<String> ownExecs =
       Collections.synchronizedSet(
           Collections.newSetFromMap(
               new LinkedHashMap<>() {
                 @Override
                 protected boolean removeEldestEntry(Map.Entry<String, Boolean> eldest) {
-                  return size() > MOST_RUNNERS;
+                  return size() > MOST_OWN_EXECS;
                 }
               }));
 
@@ -117,9 +120,8 @@ final class EngineWatch {
     if (attributes == null) {
       return null;
     }
-    if (kind == EngineEvent.Kind.EXEC && isRunner(event.getAction(), attributes.get("execID"))) {
-      return null;
-    }
+    boolean own =
+        kind == EngineEvent.Kind.EXEC && isOwn(event.getAction(), attributes.get("execID"));
     Ownership ownership = SandboxLabels.ownership(attributes, attributes.get("name"), workerId);
     UserId user = ownership.user();
     boolean slot = ownership.slotId() != null;
@@ -132,6 +134,10 @@ final class EngineWatch {
     if (user == null && !slot) {
       return null;
     }
+    // without its entrance an idle slot is of no use
+    if (own && (user != null || RunnerExec.isStartOfOwn(event.getAction()))) {
+      return null;
+    }
     return new EngineEvent(
         kind,
         user,
@@ -141,12 +147,12 @@ final class EngineWatch {
   }
 
   /** Only an exec's start tells what it runs, so its id is kept for its end. */
-  private boolean isRunner(@Nullable String action, @Nullable String execId) {
-    if (!RunnerExec.isStartOfRunner(action)) {
-      return execId != null && runners.remove(execId);
+  private boolean isOwn(@Nullable String action, @Nullable String execId) {
+    if (!RunnerExec.isStartOfOwn(action)) {
+      return execId != null && ownExecs.remove(execId);
     }
     if (execId != null) {
-      runners.add(execId);
+      ownExecs.add(execId);
     }
     return true;
   }

@@ -4,6 +4,16 @@
  */
 package io.zcbot.sandbox.worker.doctor;
 
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.DateTimeException;
+import java.time.LocalDate;
+import java.time.temporal.ChronoUnit;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
@@ -12,40 +22,48 @@ import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Versions of the engine and of runc with published vulnerabilities by which a container can be
- * left or its network evaded. Distributions fix old versions without renaming them, so this is a
- * warning, never a refusal.
+ * Versions of the engine, runc and the kernel with published vulnerabilities by which a container
+ * can be left or its network evaded. Distributions fix old versions without renaming them, so this
+ * is a warning, never a refusal.
  *
- * <p>Sources: the security advisories of github.com/opencontainers/runc and github.com/moby/moby.
+ * <p>The list is a file, {@code advisories.txt} beside this class, which says what its lines mean;
+ * an operator can name a newer one.
  */
-final class Advisories {
-  private static final List<Advisory> RUNC =
-      List.of(
-          advisory("CVE-2024-21626", "leaked file descriptors give access to the host", "1.1.12"),
-          advisory(
-              "CVE-2025-31133, CVE-2025-52565, CVE-2025-52881",
-              "races with mounts give access to the host's /proc",
-              "1.2.8",
-              "1.3.3"));
+public final class Advisories {
+  private static final int LONGEST_AGE_DAYS = 180;
+  private static final long MOST_BYTES = 1 << 20;
 
-  private static final List<Advisory> ENGINE =
-      List.of(
-          advisory("CVE-2024-29018", "DNS requests leave an internal network", "23.0.11", "25.0.5"),
-          advisory(
-              "CVE-2025-54410",
-              "a reload of firewalld removes the isolation of networks",
-              "25.0.13",
-              "28.0.0"));
+  /** The list of this release. */
+  public static final Advisories BUILT_IN = builtIn();
+
+  private final LocalDate asOf;
+  private final List<Advisory> all;
+  private final @Nullable String problem;
+
+  private Advisories(LocalDate asOf, List<Advisory> all, @Nullable String problem) {
+    this.asOf = asOf;
+    this.all = List.copyOf(all);
+    this.problem = problem;
+  }
 
   /**
    * One advisory.
    *
+   * @param product engine, runc or kernel
+   * @param since the first version that has it; null if all do
    * @param fixedIn the first fixed version of each release line, oldest first; a version is fixed
    *     if it is at least the one of its own line, or at least the last
    */
-  private record Advisory(String ids, String what, List<Version> fixedIn) {
+  record Advisory(
+      String product,
+      String ids,
+      String what,
+      @Nullable Version since,
+      List<Version> fixedIn,
+      String source) {
     boolean concerns(Version version) {
-      return version.compareTo(fixedIn.getLast()) < 0
+      return (since == null || version.compareTo(since) >= 0)
+          && version.compareTo(fixedIn.getLast()) < 0
           && fixedIn.stream()
               .noneMatch(fix -> fix.isOneLineWith(version) && version.compareTo(fix) >= 0);
     }
@@ -58,7 +76,7 @@ final class Advisories {
   }
 
   /** A suffix such as -rc.1 or +dfsg1 is left out of account. */
-  private record Version(int major, int minor, int patch) implements Comparable<Version> {
+  record Version(int major, int minor, int patch) implements Comparable<Version> {
     private static final Pattern FORM =
         Pattern.compile("v?(\\d{1,9})\\.(\\d{1,9})(?:\\.(\\d{1,9}))?\\D?.*");
     private static final Comparator<Version> ORDER =
@@ -93,24 +111,118 @@ final class Advisories {
     }
   }
 
-  private Advisories() {}
-
-  private static Advisory advisory(String ids, String what, String... fixedIn) {
-    return new Advisory(ids, what, Arrays.stream(fixedIn).map(Version::parse).toList());
+  /**
+   * The list in a file; that of this release where there is none, or it can't be read.
+   *
+   * @param file null for that of this release
+   */
+  public static Advisories in(@Nullable Path file) {
+    if (file == null) {
+      return BUILT_IN;
+    }
+    try {
+      if (Files.size(file) > MOST_BYTES) {
+        throw new IOException("it has more than " + MOST_BYTES + " bytes");
+      }
+      return parse(Files.readString(file));
+    } catch (IOException | IllegalArgumentException e) {
+      return new Advisories(
+          BUILT_IN.asOf,
+          BUILT_IN.all,
+          "the list in " + file + " can't be used, but that of this release: " + e.getMessage());
+    }
   }
 
-  static List<String> ofRunc(String version) {
-    return of(RUNC, version);
+  private static Advisories builtIn() {
+    try (InputStream file = Advisories.class.getResourceAsStream("advisories.txt")) {
+      if (file == null) {
+        throw new IllegalStateException("advisories.txt is missing in the jar");
+      }
+      return parse(new String(file.readAllBytes(), StandardCharsets.UTF_8));
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
   }
 
-  static List<String> ofEngine(String version) {
-    return of(ENGINE, version);
+  /**
+   * Reads a list.
+   *
+   * @throws IllegalArgumentException if a line means nothing
+   */
+  static Advisories parse(String text) {
+    LocalDate asOf = null;
+    List<Advisory> all = new ArrayList<>();
+    int number = 0;
+    for (String line : text.lines().toList()) {
+      number++;
+      if (line.isBlank() || line.startsWith("#")) {
+        continue;
+      }
+      String[] words = line.strip().split("\\s*\\|\\s*", -1);
+      try {
+        if (words.length == 2 && words[0].equals("as of")) {
+          asOf = LocalDate.parse(words[1]);
+        } else {
+          all.add(advisory(words));
+        }
+      } catch (DateTimeException | IllegalArgumentException e) {
+        throw new IllegalArgumentException("line " + number + ": " + e.getMessage(), e);
+      }
+    }
+    if (asOf == null) {
+      throw new IllegalArgumentException("it does not say as of when it is");
+    }
+    return new Advisories(asOf, all, null);
   }
 
-  private static List<String> of(List<Advisory> known, String text) {
+  private static Advisory advisory(String[] words) {
+    if (words.length != 6 || !List.of("engine", "runc", "kernel").contains(words[0])) {
+      throw new IllegalArgumentException(
+          "not: engine, runc or kernel | ids | what | since | fixed in | source");
+    }
+    return new Advisory(
+        words[0],
+        words[1],
+        words[2],
+        words[3].equals("-") ? null : version(words[3]),
+        Arrays.stream(words[4].split("\\s+")).map(Advisories::version).toList(),
+        words[5]);
+  }
+
+  private static Version version(String text) {
+    Version version = Version.parse(text);
+    if (version == null) {
+      throw new IllegalArgumentException("'" + text + "' is not a version");
+    }
+    return version;
+  }
+
+  List<Advisory> all() {
+    return all;
+  }
+
+  /** What concerns a version, in words. */
+  List<String> of(String product, String text) {
     Version version = Version.parse(text);
     return version == null
         ? List.of()
-        : known.stream().filter(a -> a.concerns(version)).map(Advisory::toString).toList();
+        : all.stream()
+            .filter(a -> a.product.equals(product) && a.concerns(version))
+            .map(Advisory::toString)
+            .toList();
+  }
+
+  /** Whether the list itself can be relied on. */
+  Finding finding(LocalDate today) {
+    String detail = all.size() + " advisories as of " + asOf;
+    if (problem != null) {
+      return Finding.warn("advisories", problem, "correct the file that ZCBOT_ADVISORIES names");
+    }
+    return ChronoUnit.DAYS.between(asOf, today) <= LONGEST_AGE_DAYS
+        ? Finding.ok("advisories", detail)
+        : Finding.warn(
+            "advisories",
+            detail + ", which is more than " + LONGEST_AGE_DAYS + " days ago",
+            "update the worker, or name a newer list in ZCBOT_ADVISORIES");
   }
 }

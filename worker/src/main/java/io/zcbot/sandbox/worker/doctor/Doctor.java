@@ -31,6 +31,9 @@ public final class Doctor {
     findings.add(WorkspaceChecks.root(config.workspaces().root));
     findings.add(WorkspaceChecks.quota(config.workspaces().root, config.workspaces().limit));
     findings.add(ProcessChecks.warmSlots(config.capacity().warmSlots));
+    findings.add(
+        ProcessChecks.openFiles(
+            config.capacity().maxSandboxes, Math.toIntExact(config.spec().limits().pids())));
     return findings;
   }
 
@@ -39,13 +42,27 @@ public final class Doctor {
     return new KafkaChecks(admin, config.kafka(), config.reaper().longestIdleTtl).all();
   }
 
+  private Finding sockets() {
+    try {
+      return GroundChecks.sockets(engine.sandboxes(config.spec()).openSockets());
+    } catch (EngineException e) {
+      return Finding.warn(
+          "sockets", e.getMessage(), "build the image from sandbox-image of this version");
+    }
+  }
+
   private List<Finding> engine() {
     List<Finding> findings = new ArrayList<>();
     try {
       Instant asked = Instant.now();
       EngineFacts facts = engine.facts();
       Instant answered = Instant.now();
-      findings.addAll(EngineChecks.of(facts, config.spec(), config.workspaces().limit));
+      findings.addAll(
+          EngineChecks.of(
+              facts,
+              config.spec(),
+              config.workspaces().limit,
+              Advisories.in(config.engine().advisories)));
       UidChecks.Choice uids =
           UidChecks.choose(
               config.capacity().uids,
@@ -56,7 +73,10 @@ public final class Doctor {
       findings.add(uids.finding());
       findings.add(ProcessChecks.inotify(config.capacity().maxSandboxes, uids.uids().isShared()));
       SandboxGround ground = engine.sandboxes(config.spec()).ground();
-      findings.addAll(EngineChecks.of(ground, config.spec()));
+      findings.addAll(GroundChecks.of(ground, config.spec()));
+      if (ground.image() != null) {
+        findings.add(sockets());
+      }
       findings.add(CommandChecks.of(config.commands().mode, ground, config.spec()));
       findings.add(
           ClockChecks.of("engine-clock", "the engine", asked, answered, facts.systemTime()));

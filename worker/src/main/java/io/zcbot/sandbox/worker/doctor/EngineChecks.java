@@ -5,29 +5,47 @@
 package io.zcbot.sandbox.worker.doctor;
 
 import io.zcbot.sandbox.worker.docker.host.EngineFacts;
-import io.zcbot.sandbox.worker.docker.host.SandboxGround;
 import io.zcbot.sandbox.worker.spec.SandboxSpec;
 import io.zcbot.sandbox.worker.spec.WorkspaceLimit;
+import java.time.LocalDate;
+import java.time.ZoneOffset;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.TreeSet;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /** Judges an engine by what it reports about itself. Pure. */
 public final class EngineChecks {
   private EngineChecks() {}
 
+  /** As below, by the list of vulnerabilities of this release. */
+  public static List<Finding> of(
+      EngineFacts facts, SandboxSpec spec, @Nullable WorkspaceLimit limit) {
+    return of(facts, spec, limit, Advisories.BUILT_IN);
+  }
+
   /**
    * Those that are about the engine and its host, whatever is on it.
    *
    * @param limit of each workspace; null for none
+   * @param advisories by which versions are judged
    */
   public static List<Finding> of(
-      EngineFacts facts, SandboxSpec spec, @Nullable WorkspaceLimit limit) {
+      EngineFacts facts, SandboxSpec spec, @Nullable WorkspaceLimit limit, Advisories advisories) {
     List<Finding> findings = new ArrayList<>();
-    findings.add(engine(facts));
-    findings.add(runc(facts));
+    findings.add(engine(facts, advisories));
+    findings.add(runc(facts, advisories));
+    findings.add(
+        facts.hasOwnKernel(spec)
+            ? Finding.ok("kernel", "sandboxes have one of their own")
+            : advised(
+                "kernel",
+                facts.versions().kernel(),
+                advisories.of("kernel", facts.versions().kernel())));
+    findings.add(advisories.finding(LocalDate.now(ZoneOffset.UTC)));
+    findings.add(publishedPorts(facts));
     findings.add(runtime(facts, spec));
     findings.add(firewall(facts, spec));
     findings.add(limits(facts));
@@ -44,28 +62,37 @@ public final class EngineChecks {
     return findings;
   }
 
-  /** Those that are about what a worker needs there and makes, or waits for, if it is missing. */
-  static List<Finding> of(SandboxGround ground, SandboxSpec spec) {
-    return List.of(image(ground, spec), network(ground, spec));
-  }
-
-  private static Finding engine(EngineFacts facts) {
+  private static Finding engine(EngineFacts facts, Advisories advisories) {
     String detail =
         facts.versions().engine()
             + " (API "
             + facts.versions().api()
             + "), kernel "
             + facts.versions().kernel();
-    return advised("engine", detail, Advisories.ofEngine(facts.versions().engine()));
+    return advised("engine", detail, advisories.of("engine", facts.versions().engine()));
   }
 
-  private static Finding runc(EngineFacts facts) {
+  private static Finding runc(EngineFacts facts, Advisories advisories) {
     return facts.versions().runc().isEmpty()
         ? Finding.warn(
             "runc",
             "the engine does not report runc's version",
             "run 'runc --version'" + " on the host")
-        : advised("runc", facts.versions().runc(), Advisories.ofRunc(facts.versions().runc()));
+        : advised("runc", facts.versions().runc(), advisories.of("runc", facts.versions().runc()));
+  }
+
+  /** Fixed in 28.0.0, as its release notes say (moby#49325). */
+  private static Finding publishedPorts(EngineFacts facts) {
+    Advisories.Version version = Advisories.Version.parse(facts.versions().engine());
+    return version == null || version.major() >= 28
+        ? Finding.ok(
+            "published-ports", "those on the loopback address are reached from this host only")
+        : Finding.warn(
+            "published-ports",
+            "hosts on the same network can reach what an engine before 28 publishes on the"
+                + " loopback address (moby#45610), such as Kafka and the worker of compose.yaml",
+            "update the engine, or drop what comes in for 127.0.0.0/8 on other interfaces and what"
+                + " hosts send to the bridges' subnets; and give Kafka SASL");
   }
 
   private static Finding advised(String check, String detail, List<String> advisories) {
@@ -78,19 +105,27 @@ public final class EngineChecks {
   }
 
   private static Finding runtime(EngineFacts facts, SandboxSpec spec) {
+    EngineFacts.Runtimes runtimes = facts.runtimes();
     String wanted = spec.runtime();
-    if (wanted == null) {
-      return Finding.ok("runtime", "the engine's default, " + facts.runtimes().defaultName());
+    String all =
+        new TreeSet<>(runtimes.byName().keySet())
+            .stream()
+                .map(name -> name + (runtimes.hasOwnKernel(name) ? " (a kernel of its own)" : ""))
+                .collect(Collectors.joining(", "));
+    if (wanted != null && !runtimes.byName().containsKey(wanted)) {
+      return Finding.fail(
+          "runtime",
+          "the engine has no " + wanted + ", only " + all,
+          "register it with the engine, or unset ZCBOT_SANDBOX_RUNTIME");
     }
-    return facts.runtimes().byName().containsKey(wanted)
-        ? Finding.ok("runtime", wanted)
-        : Finding.fail(
-            "runtime",
-            "the engine has no "
-                + wanted
-                + ", only "
-                + String.join(", ", new TreeSet<>(facts.runtimes().byName().keySet())),
-            "register it with the engine, or unset ZCBOT_SANDBOX_RUNTIME");
+    return Finding.ok(
+        "runtime",
+        (wanted == null ? "the engine's default, " + runtimes.defaultName() : wanted)
+            + (facts.hasOwnKernel(spec)
+                ? ", with a kernel of its own"
+                : ", on the host's kernel, which hostile code can attack")
+            + "; the engine has "
+            + all);
   }
 
   private static Finding firewall(EngineFacts facts, SandboxSpec spec) {
@@ -137,7 +172,8 @@ public final class EngineChecks {
         : Finding.warn(
             "cgroups",
             "version " + (facts.cgroups().version() == 0 ? "unknown" : facts.cgroups().version()),
-            "boot the host with cgroup version 2, which counts tmpfs and buffered writes more"
+            "boot the host with cgroup version 2: it counts what sockets hold as memory of their"
+                + " sandbox, which version 1 counts for nobody, and tmpfs and buffered writes more"
                 + " accurately");
   }
 
@@ -211,40 +247,5 @@ public final class EngineChecks {
         + (facts.storage().backingFilesystem().isEmpty()
             ? ""
             : " on " + facts.storage().backingFilesystem());
-  }
-
-  private static Finding image(SandboxGround ground, SandboxSpec spec) {
-    SandboxGround.Image image = ground.image();
-    if (image == null) {
-      return Finding.fail(
-          "image",
-          spec.image() + " does not exist on the engine",
-          "build it (docker build -t " + spec.image() + " sandbox-image), or pull it");
-    }
-    return image.isSandbox()
-        ? Finding.ok("image", spec.image() + " (" + image.id() + ")")
-        : Finding.fail(
-            "image",
-            spec.image() + " does not start zcbot-init, which checks the firewall",
-            "build it from sandbox-image, or FROM an image built from there");
-  }
-
-  private static Finding network(SandboxGround ground, SandboxSpec spec) {
-    SandboxGround.Network network = ground.network();
-    if (network == null) {
-      return Finding.ok(
-          "network",
-          spec.network()
-              + " does not exist yet; the worker creates it"
-              + " with the first sandbox");
-    }
-    return network.driver().equals("bridge") && network.isolates()
-        ? Finding.ok(
-            "network", spec.network() + ", a bridge that isolates sandboxes from one" + " another")
-        : Finding.fail(
-            "network",
-            spec.network() + " (" + network.driver() + ") lets sandboxes reach one another",
-            "remove it, so that the worker creates it, or set ZCBOT_SANDBOX_NETWORK to another"
-                + " name");
   }
 }

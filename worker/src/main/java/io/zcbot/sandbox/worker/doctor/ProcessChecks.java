@@ -4,7 +4,9 @@
  */
 package io.zcbot.sandbox.worker.doctor;
 
+import io.zcbot.sandbox.worker.spec.ResourceLimits;
 import java.io.IOException;
+import java.math.BigInteger;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -13,6 +15,7 @@ import java.util.List;
 final class ProcessChecks {
   private static final Path STATUS = Path.of("/proc/self/status");
   private static final Path INOTIFY = Path.of("/proc/sys/fs/inotify/max_user_instances");
+  private static final Path MOST_FILES = Path.of("/proc/sys/fs/file-max");
   private static final int CAP_SYS_ADMIN = 21;
 
   /** A language server or two and some watchers take about this many in one sandbox. */
@@ -39,6 +42,31 @@ final class ProcessChecks {
             "this process may not mount: there is no warm pool, and workspaces are nosuid and"
                 + " nodev only if their file system is",
             "give the worker CAP_SYS_ADMIN on the engine's host, or set ZCBOT_SANDBOX_WARM=0");
+  }
+
+  static Finding openFiles(int mostSandboxes, int pids) {
+    try {
+      return openFiles(mostSandboxes, pids, new BigInteger(Files.readString(MOST_FILES).strip()));
+    } catch (IOException | NumberFormatException e) {
+      return Finding.warn(
+          "open-files", MOST_FILES + " can't be read: " + e, "check fs.file-max by hand");
+    }
+  }
+
+  /** The kernel refuses everybody but root to open more, whoever holds them. */
+  static Finding openFiles(int mostSandboxes, int pids, BigInteger most) {
+    BigInteger wanted =
+        BigInteger.valueOf(mostSandboxes)
+            .multiply(BigInteger.valueOf(pids))
+            .multiply(BigInteger.valueOf(ResourceLimits.MOST_OPEN_FILES));
+    String detail =
+        mostSandboxes + " sandboxes can open " + wanted + " files, and the host has " + most;
+    return most.compareTo(wanted) >= 0
+        ? Finding.ok("open-files", detail)
+        : Finding.warn(
+            "open-files",
+            detail + ": a few can use up those of all",
+            "sysctl -w fs.file-max=" + wanted + ", or lower ZCBOT_SANDBOX_PIDS");
   }
 
   private static boolean isCapable(List<String> status) {

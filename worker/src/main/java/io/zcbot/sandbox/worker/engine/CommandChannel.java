@@ -51,5 +51,11 @@ public interface CommandChannel extends AutoCloseable {
 
     /** Allows it so many more bytes of output, beyond those of {@link CommandRequest#window}. */
     void allowOutput(int bytes);
+
+    /**
+     * Nothing more that it writes is wanted: it may write what it likes without being allowed to,
+     * and the observer is not told of it.
+     */
+    void discardOutput();
   }
 }

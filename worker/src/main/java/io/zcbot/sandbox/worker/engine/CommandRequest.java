@@ -19,6 +19,7 @@ import org.jspecify.annotations.Nullable;
  * @param timeout after which its process tree is killed
  * @param terminal the size of its terminal; if absent, it has none
  * @param window how many bytes of output it may write before more are allowed
+ * @param readsNothing whether its standard input ends at once
  */
 public record CommandRequest(
     List<String> arguments,
@@ -26,9 +27,21 @@ public record CommandRequest(
     @Nullable String directory,
     Duration timeout,
     @Nullable TerminalSize terminal,
-    int window) {
+    int window,
+    boolean readsNothing) {
   public CommandRequest {
     arguments = List.copyOf(arguments);
     environment = Map.copyOf(environment);
+  }
+
+  /** One that may be given input. */
+  public CommandRequest(
+      List<String> arguments,
+      Map<String, String> environment,
+      @Nullable String directory,
+      Duration timeout,
+      @Nullable TerminalSize terminal,
+      int window) {
+    this(arguments, environment, directory, timeout, terminal, window, false);
   }
 }

@@ -43,6 +43,12 @@ public interface SandboxEngine {
     return SandboxUids.SHARED.first();
   }
 
+  /**
+* Makes sure of the network and of the host's firewall, as a create does, so that a sandbox that
+   * runs can be announced ready.
+   */
+  void prepare() throws EngineException;
+
   /** Starts a created container and returns once its init said that the firewall is in force. */
   void start(String containerId) throws EngineException;
 }

@@ -16,8 +16,7 @@ public interface SlotEngine {
   /**
    * Creates a container that is a sandbox in all but its user, not started.
    *
-   * @param directory existing directory on the engine's host, mounted at {@code /workspace} so that
-   *     what is mounted on it later shows there
+   * @param directory of the slot on the engine's host; what is mounted in it later shows inside
    * @return the container's id
    */
   String createSlot(String slotId, Path directory) throws EngineException;
@@ -44,7 +43,14 @@ public interface SlotEngine {
    */
   Optional<Verified> verifySlot(String containerId, Path directory) throws EngineException;
 
-  /** Makes sure of the network and of the host's firewall, as a create does. */
+  /**
+   * Readies a started slot, in which the probe is not mounted any more, for its workspace.
+   *
+   * @return to be closed with the slot
+   */
+  Entrance entrance(String containerId) throws EngineException;
+
+  /** As {@link SandboxEngine#prepare}. */
   void prepare() throws EngineException;
 
   /** Gives a container another name. */
@@ -56,6 +62,25 @@ public interface SlotEngine {
   /** What is to be done between a container's start and its ready line. */
   interface OnceRunning {
     void run() throws IOException;
+  }
+
+  /** How the workspace that is mounted in a slot's directory gets to {@code /workspace}. */
+  interface Entrance extends AutoCloseable {
+    /** Nothing has to be done. */
+    Entrance OPEN =
+        new Entrance() {
+          @Override
+          public void open() {}
+
+          @Override
+          public void close() {}
+        };
+
+    /** Returns once the workspace is there; called once, after it was mounted. */
+    void open() throws EngineException;
+
+    @Override
+    void close();
   }
 
   /** For a host without slots. */
@@ -75,6 +100,11 @@ public interface SlotEngine {
         public Optional<Verified> verifySlot(String containerId, Path directory)
             throws EngineException {
           throw none("inspect");
+        }
+
+        @Override
+        public Entrance entrance(String containerId) throws EngineException {
+          throw none("entrance");
         }
 
         @Override

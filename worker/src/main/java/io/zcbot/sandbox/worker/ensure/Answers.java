@@ -38,7 +38,7 @@ final class Answers {
   Ready ready(EnsureRequest request, Result.Served served) {
     Sandbox sandbox = served.sandbox();
     return new Ready(
-        EventIds.ready(request.ensure().eventId(), sandbox.containerId()),
+        EventIds.ready(request.user(), request.ensure().eventId(), sandbox.containerId()),
         request.user(),
         request.ensure().eventId(),
         time.now(),
@@ -73,7 +73,7 @@ final class Answers {
   Failed failed(EnsureRequest request, Refused refused) {
     String message = refused.message();
     return new Failed(
-        EventIds.failed(request.ensure().eventId()),
+        EventIds.failed(request.user(), request.ensure().eventId()),
         request.user(),
         request.ensure().eventId(),
         time.now(),

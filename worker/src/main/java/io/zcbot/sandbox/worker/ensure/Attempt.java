@@ -62,7 +62,8 @@ final class Attempt {
     };
   }
 
-  private Result reuse(EnsureRequest request, Sandbox sandbox) throws IOException {
+  private Result reuse(EnsureRequest request, Sandbox sandbox) throws EngineException, IOException {
+    containers.prepare();
     sandbox.partition(request.partition());
     Path workspace = workspaces.prepare(request.user());
     return new Result.Served(sandbox, Ready.Outcome.REUSED, workspace);

@@ -38,6 +38,11 @@ final class UserContainers {
     return sandboxes.verify(Container.nameOf(user), user, workspaces.of(user));
   }
 
+  /** Returns once what a running sandbox hangs on is in force: ready says that it is (I3). */
+  void prepare() throws EngineException {
+    sandboxes.prepare();
+  }
+
   /** Creates and starts the user's container. If that fails, nothing is left of it. */
   Sandbox create(EnsureRequest request, Path workspace, Place place)
       throws EngineException, IOException {

@@ -4,14 +4,12 @@
  */
 package io.zcbot.sandbox.worker.group;
 
-import io.zcbot.sandbox.events.CommandEntry;
 import io.zcbot.sandbox.worker.commands.Commands;
 import io.zcbot.sandbox.worker.intake.CommandTakeover;
 import io.zcbot.sandbox.worker.intake.Holdings;
 import io.zcbot.sandbox.worker.kafka.CommandTableReader;
 import io.zcbot.sandbox.worker.startup.StartRetry;
 import java.util.HashMap;
-import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import org.apache.kafka.common.KafkaException;
@@ -26,7 +24,7 @@ public record CommandTakeovers(CommandTableReader table, Commands commands, Star
     implements CommandTakeover {
   @Override
   public Map<Integer, CompletableFuture<Void>> of(Map<Integer, Holdings.Holding> partitions) {
-    CompletableFuture<Map<Integer, List<CommandEntry>>> read = new CompletableFuture<>();
+    CompletableFuture<Map<Integer, CommandTableReader.Part>> read = new CompletableFuture<>();
     Thread.ofVirtual()
         .name("command-takeover")
         .start(
@@ -47,9 +45,12 @@ public record CommandTakeovers(CommandTableReader table, Commands commands, Star
             takeovers.put(
                 number,
                 read.thenCompose(
-                    entries ->
-                        commands.takeOver(
-                            number, entries.getOrDefault(number, List.of()), holding::pass))));
+                    parts -> {
+                      CommandTableReader.Part part =
+                          parts.getOrDefault(number, CommandTableReader.Part.NONE);
+                      return commands.takeOver(
+                          number, part.entries(), part.execEnd(), holding::pass);
+                    })));
     return takeovers;
   }
 }

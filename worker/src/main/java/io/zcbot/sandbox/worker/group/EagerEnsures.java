@@ -77,7 +77,7 @@ public final class EagerEnsures {
     try {
       sink.publish(
           new Ensure(
-              EventIds.handover(entry.containerId()),
+              EventIds.handover(entry.userId(), entry.containerId()),
               entry.userId(),
               time.now(),
               workerId,

@@ -34,6 +34,9 @@ final class CommandPartitions {
 
   private static final Duration CALL_TIMEOUT = Duration.ofSeconds(5);
 
+  /** The client knows the answer, and asks the brokers for it every five minutes. */
+  private static final Duration COUNTING = Duration.ofSeconds(2);
+
   private final CommandFollower.Topics topics;
   private final int homes;
   private final Holdings holdings;
@@ -43,6 +46,7 @@ final class CommandPartitions {
   private final Time time;
   private final TrackedPartitions tracked;
   private final Map<Integer, Followed> followed = new HashMap<>();
+  private long counted;
   private volatile @Nullable String problem;
 
   /**
@@ -93,6 +97,7 @@ final class CommandPartitions {
     this.inputs = inputs;
     this.tracked = tracked;
     this.time = time;
+    this.counted = time.nanos();
   }
 
   /** The assignment in which a partition of any of the topics is read; null if it is not. */
@@ -123,7 +128,7 @@ final class CommandPartitions {
   /** Follows what the group gives and takes. */
   void update(Consumer<byte[], byte[]> consumer, OffsetCommits commits) {
     Map<Integer, Holdings.Holding> coming = new HashMap<>();
-    Set<Integer> going = new HashSet<>();
+    Set<Integer> going = outgrown(consumer);
     for (int number = 0; number < homes; number++) {
       Holdings.Holding holding = holdings.of(number);
       boolean wanted = holding != null && holding.state().stays();
@@ -150,6 +155,21 @@ final class CommandPartitions {
             .findAny()
             .map(each -> "taking over commands failed: " + each.takeover.exceptionNow())
             .orElse(null);
+  }
+
+  /** Those that have more partitions than are read: somebody raised a topic alone meanwhile. */
+  private Set<Integer> outgrown(Consumer<byte[], byte[]> consumer) {
+    Set<Integer> outgrown = new HashSet<>();
+    if (!followed.isEmpty() && time.nanos() - counted >= COUNTING.toNanos()) {
+      counted = time.nanos();
+      Set<TopicPartition> unread = new HashSet<>();
+      for (String topic : List.of(topics.exec(), topics.release(), topics.input())) {
+        unread.addAll(partitions(consumer, topic, followed.keySet()));
+      }
+      unread.removeAll(all());
+      unread.forEach(partition -> outgrown.add(partition.partition() % homes));
+    }
+    return outgrown;
   }
 
   /** Why execs of some partitions are not read, and will not be; null if there are none such. */

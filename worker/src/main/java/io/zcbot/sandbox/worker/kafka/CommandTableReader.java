@@ -5,13 +5,14 @@
 package io.zcbot.sandbox.worker.kafka;
 
 import io.zcbot.sandbox.events.CommandEntry;
+import io.zcbot.sandbox.events.ContainerRef;
 import io.zcbot.sandbox.events.EventCodec;
 import io.zcbot.sandbox.events.EventFormatException;
 import io.zcbot.sandbox.events.Topic;
+import io.zcbot.sandbox.events.UserId;
 import java.nio.charset.StandardCharsets;
 import java.time.Instant;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.Collection;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
@@ -22,29 +23,46 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Reads the command table within bounds: what no worker writes is ignored. */
+/**
+ * Reads the command table within bounds. It is an index that anybody may have written to who has
+ * the permission: what does not agree with its key or lies in another partition is ignored, and so
+ * is what is larger than workers write.
+ */
 public final class CommandTableReader {
   private static final Logger log = LoggerFactory.getLogger(CommandTableReader.class);
 
-  /** A worker's entry has some 400 bytes, and an id may have 256 characters. */
+  /** A worker's entry has some 400 bytes, and the longest id of an exec a thousand. */
   private static final int MAX_ENTRY_BYTES = 4096;
 
   /** Of an entry in memory, besides its texts. */
-  private static final int OVERHEAD = 600;
+  private static final int OVERHEAD = 400;
 
-  /** Room for tens of thousands of entries. */
+  /** Room for 40,000 entries of workers. */
   private static final long MAX_BYTES = 32L << 20;
 
   private final LogReader reader;
-  private final String topic;
+  private final String table;
+  private final String execs;
   private final KeyPartitions partitions;
   private final EventCodec codec = new EventCodec();
 
   /** A table that is read anew in each call. */
   public CommandTableReader(LogReader reader, String topicPrefix, KeyPartitions partitions) {
     this.reader = reader;
-    this.topic = Topic.COMMANDS.named(topicPrefix);
+    this.table = Topic.COMMANDS.named(topicPrefix);
+    this.execs = Topic.EXEC.named(topicPrefix);
     this.partitions = partitions;
+  }
+
+  /**
+   * What the table has of a partition.
+   *
+   * @param execEnd the offset behind the partition's execs, looked at after the table: an entry of
+   *     that offset or a later one is about no exec that there is
+   */
+  public record Part(List<CommandEntry> entries, long execEnd) {
+    /** Of a partition without entries. */
+    public static final Part NONE = new Part(List.of(), 0);
   }
 
   /**
@@ -52,20 +70,20 @@ public final class CommandTableReader {
    *
    * @throws org.apache.kafka.common.KafkaException if Kafka is not reached
    */
-  public Map<Integer, List<CommandEntry>> read(Collection<Integer> of) {
-    Map<String, CommandEntry> entries = new LinkedHashMap<>();
+  public Map<Integer, Part> read(Collection<Integer> of) {
+    Map<Key, CommandEntry> entries = new LinkedHashMap<>();
     var held =
         new Object() {
           long bytes;
           long ignored;
         };
     reader.read(
-        topic,
+        table,
         of,
         Instant.EPOCH,
         record -> {
-          String key = record.key() == null ? null : key(record.key());
-          CommandEntry entry = entry(record);
+          Key key = keyOf(record);
+          CommandEntry entry = key == null ? null : entryOf(record, key);
           if (key == null || (entry == null && record.value() != null)) {
             held.ignored++;
             return;
@@ -80,32 +98,60 @@ public final class CommandTableReader {
           }
         });
     if (held.ignored > 0) {
-      log.warn("ignored {} records of {}: no worker writes such, or so many", held.ignored, topic);
+      log.warn("ignored {} records of {}: no worker writes such, or so many", held.ignored, table);
     }
     Map<Integer, List<CommandEntry>> byPartition = new HashMap<>();
     for (CommandEntry entry : entries.values()) {
-      byPartition.computeIfAbsent(partitions.of(entry.userId()), _ -> new ArrayList<>()).add(entry);
+      byPartition.computeIfAbsent(entry.partition(), _ -> new ArrayList<>()).add(entry);
     }
-    return byPartition;
-  }
-
-  private static String key(byte[] key) {
-    return new String(key, StandardCharsets.UTF_8);
+    Map<Integer, Part> parts = new HashMap<>();
+    reader
+        .ends(execs, byPartition.keySet())
+        .forEach(
+            (number, end) ->
+                parts.put(number, new Part(byPartition.getOrDefault(number, List.of()), end)));
+    return parts;
   }
 
   private static long size(CommandEntry entry) {
-    return OVERHEAD + 4L * entry.execId().length();
+    ContainerRef container = entry.container();
+    int texts =
+        2 * entry.execId().length() // once more in its key
+            + container.name().length()
+            + container.id().length()
+            + container.host().length()
+            + container.workerId().length();
+    return OVERHEAD + 2L * texts;
   }
 
-  /** An entry that agrees with its key and lies in its user's partition. */
-  private @Nullable CommandEntry entry(ConsumerRecord<byte[], byte[]> record) {
+  /** A key as workers write it, in the partition that they write it to. */
+  private record Key(UserId user, String execId) {}
+
+  private @Nullable Key keyOf(ConsumerRecord<byte[], byte[]> record) {
+    if (record.key() == null || record.key().length > MAX_ENTRY_BYTES) {
+      return null;
+    }
+    String text = new String(record.key(), StandardCharsets.UTF_8);
+    int slash = text.indexOf('/');
+    try {
+      UserId user = UserId.parse(text.substring(0, Math.max(slash, 0)));
+      return partitions.of(user) == record.partition()
+          ? new Key(user, text.substring(slash + 1))
+          : null;
+    } catch (IllegalArgumentException _) {
+      return null;
+    }
+  }
+
+  private @Nullable CommandEntry entryOf(ConsumerRecord<byte[], byte[]> record, Key key) {
     if (record.value() == null || record.value().length > MAX_ENTRY_BYTES) {
       return null;
     }
     try {
       CommandEntry entry = codec.decodeCommand(record.value());
-      return Arrays.equals(record.key(), codec.commandKey(entry.userId(), entry.execId()))
-              && partitions.of(entry.userId()) == record.partition()
+      return entry.userId().equals(key.user)
+              && entry.execId().equals(key.execId)
+              && entry.partition() == record.partition()
           ? entry
           : null;
     } catch (EventFormatException _) {

@@ -16,11 +16,9 @@ import org.apache.kafka.clients.consumer.CloseOptions;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerConfig;
 import org.apache.kafka.clients.consumer.CooperativeStickyAssignor;
-import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.clients.producer.ProducerConfig;
-import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 
 /**
@@ -37,11 +35,7 @@ public final class KafkaClients {
    */
   private static final int MAX_UNPUBLISHED_BYTES = 8 * 1024 * 1024;
 
-  /**
-   * Limit of the records that one broker sends at a time, which stay in memory until they are
-   * processed.
-   */
-  private static final int MAX_FETCH_BYTES = 2 * 1024 * 1024;
+  private static final int MAX_PARTITION_FETCH_BYTES = 1024 * 1024;
 
   private static final String GROUP_ROLE = "ensure";
 
@@ -63,12 +57,18 @@ public final class KafkaClients {
   private final Map<String, String> given;
   private final String groupId;
   private final String clientId;
+  private final FetchSize fetchSize = new FetchSize();
 
   /** Clients that name themselves {@code clientId} to the brokers. */
   public KafkaClients(KafkaConfig config, String clientId) {
     this.given = config.properties();
     this.groupId = config.groupId();
     this.clientId = clientId;
+  }
+
+  /** How much a consumer fetches at a time, which goes by the number of brokers. */
+  public FetchSize fetchSize() {
+    return fetchSize;
   }
 
   /**
@@ -92,8 +92,7 @@ public final class KafkaClients {
           CooperativeStickyAssignor.class.getName());
     }
     settings.putIfAbsent(ConsumerConfig.MAX_POLL_INTERVAL_MS_CONFIG, LONGEST_POLL_GAP_MS);
-    return new KafkaConsumer<>(
-        known(settings), new ByteArrayDeserializer(), new ByteArrayDeserializer());
+    return new BoundedConsumer(known(settings));
   }
 
   /** How the group's member names itself to the brokers. */
@@ -116,8 +115,7 @@ public final class KafkaClients {
     settings.keySet().removeAll(OF_GROUP_MEMBERS);
     settings.put(ConsumerConfig.GROUP_ID_CONFIG, groupId);
     settings.put(ConsumerConfig.AUTO_OFFSET_RESET_CONFIG, "earliest");
-    return new KafkaConsumer<>(
-        known(settings), new ByteArrayDeserializer(), new ByteArrayDeserializer());
+    return new BoundedConsumer(known(settings));
   }
 
   /** A reader of partitions it assigns itself; commits nothing. */
@@ -148,9 +146,9 @@ public final class KafkaClients {
    * Closes at once. Kafka's own close waits for the fetch that is on its way, up to {@code
    * fetch.max.wait.ms}, to end its session in good order; here nothing depends on that.
    */
-  private static final class FreeConsumer extends KafkaConsumer<byte[], byte[]> {
+  private static final class FreeConsumer extends BoundedConsumer {
     FreeConsumer(Map<String, Object> settings) {
-      super(settings, new ByteArrayDeserializer(), new ByteArrayDeserializer());
+      super(settings);
     }
 
     @Override
@@ -161,7 +159,10 @@ public final class KafkaClients {
 
   private Map<String, Object> consumer(String role) {
     Map<String, Object> settings = common(role);
-    settings.putIfAbsent(ConsumerConfig.FETCH_MAX_BYTES_CONFIG, MAX_FETCH_BYTES);
+    int most = fetchSize.ofEachBroker();
+    settings.putIfAbsent(ConsumerConfig.FETCH_MAX_BYTES_CONFIG, most);
+    settings.putIfAbsent(
+        ConsumerConfig.MAX_PARTITION_FETCH_BYTES_CONFIG, Math.min(most, MAX_PARTITION_FETCH_BYTES));
     settings.put(ConsumerConfig.ENABLE_AUTO_COMMIT_CONFIG, "false");
     settings.put(ConsumerConfig.ALLOW_AUTO_CREATE_TOPICS_CONFIG, "false");
     return settings;

@@ -80,6 +80,29 @@ public final class LogReader {
   }
 
   /**
+   * The offset behind the last record of each partition.
+   *
+   * @throws org.apache.kafka.common.KafkaException if Kafka is not reached
+   */
+  Map<Integer, Long> ends(String topic, Collection<Integer> partitions) {
+    Map<Integer, Long> ends = new HashMap<>();
+    if (partitions.isEmpty()) {
+      return ends;
+    }
+    Consumer<byte[], byte[]> consumer = consumers.get();
+    try {
+      consumer
+          .endOffsets(
+              partitions.stream().map(number -> new TopicPartition(topic, number)).toList(),
+              CALL_TIMEOUT)
+          .forEach((partition, end) -> ends.put(partition.partition(), end));
+    } finally {
+      done.accept(consumer);
+    }
+    return ends;
+  }
+
+  /**
    * From when on there are records, of those partitions from which retention removed some.
    *
    * @throws org.apache.kafka.common.KafkaException if Kafka is not reached

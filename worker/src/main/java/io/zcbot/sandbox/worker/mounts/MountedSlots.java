@@ -20,7 +20,11 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
-/** Slot directories at {@code <root>/.slots/<worker>/<slot>}, and the mounts on them. */
+/**
+ * Slot directories at {@code <root>/.slots/<worker>/<slot>}, and the mounts in them. What is
+ * mounted in one shows in a container whether the runtime sees mounts on a mounted directory or
+ * below it.
+ */
 public final class MountedSlots implements SlotMounts {
   private static final Set<PosixFilePermission> LISTABLE =
       PosixFilePermissions.fromString("rwxr-xr-x");
@@ -57,7 +61,11 @@ public final class MountedSlots implements SlotMounts {
     maps.giveToOwner(seen); // so that the slot sees as whose the probe shows
     Path path = directory.resolve(slotId);
     makeDirectory(path);
-    return new Open(path, Kernel.openBeneath(root.top(), relative(slotId)), Workspaces.SANDBOX_ID);
+    makeDirectory(path.resolve(WORKSPACE));
+    return new Open(
+        path,
+        Kernel.openBeneath(root.top(), relative(slotId + "/" + WORKSPACE)),
+        Workspaces.SANDBOX_ID);
   }
 
   private static void makeDirectory(Path path) throws IOException {
@@ -87,18 +95,29 @@ public final class MountedSlots implements SlotMounts {
   @Override
   public void release(String slotId) throws IOException {
     Path path = directory.resolve(slotId);
+    // Where workers of earlier versions mounted: what is beneath may be a user's until it is gone.
+    detachAll(path);
+    Path place = path.resolve(WORKSPACE);
+    detachAll(place);
+    // Fails, rather than deletes anything, if something is in it or still mounted on it.
+    Files.deleteIfExists(place);
+    Files.deleteIfExists(path);
+  }
+
+  /** Returns once nothing is mounted on a directory, or there is none. */
+  private static void detachAll(Path path) throws IOException {
     try {
       for (int i = 0; i < MOST_MOUNTS_ON_ONE; i++) {
         Kernel.detach(path);
       }
     } catch (KernelException e) {
-      // Nothing is mounted (any more), or the directory is gone.
-      if (!e.errno().equals(Errno.EINVAL) && !e.errno().equals(Errno.ENOENT)) {
-        throw e;
+      if (e.errno().equals(Errno.EINVAL) || e.errno().equals(Errno.ENOENT)) {
+        return;
       }
+      throw e;
     }
-    // Fails, rather than deletes anything, if something is in it or still mounted on it.
-    Files.deleteIfExists(path);
+    throw new IOException(
+        path + " has more than " + MOST_MOUNTS_ON_ONE + " mounts, will be tried again");
   }
 
   /**
@@ -107,11 +126,13 @@ public final class MountedSlots implements SlotMounts {
    */
   private final class Open implements Directory {
     private final Path path;
+    private final Path place;
     private final Descriptor descriptor;
     private final int uid;
 
     Open(Path path, Descriptor descriptor, int uid) {
       this.path = path;
+      this.place = path.resolve(WORKSPACE);
       this.descriptor = descriptor;
       this.uid = uid;
     }
@@ -133,18 +154,18 @@ public final class MountedSlots implements SlotMounts {
 
     @Override
     public void unmountProbe() throws IOException {
-      Kernel.detach(path);
+      Kernel.detach(place);
     }
 
     @Override
     public void mount(UserId user) throws IOException {
       mount(user.toString());
-      if (!Files.isSameFile(path, root.root().resolve(user.toString()))) {
+      if (!Files.isSameFile(place, root.root().resolve(user.toString()))) {
         throw new IOException(
             "could not mount the workspace of "
                 + user
                 + ": "
-                + path
+                + place
                 + " is another directory; check whether something is mounted over "
                 + root.root()
                 + "?");

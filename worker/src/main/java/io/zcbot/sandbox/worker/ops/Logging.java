@@ -17,6 +17,13 @@ import org.slf4j.LoggerFactory;
  * commands. Libraries log warnings and errors only; below that they log much, including settings.
  */
 public final class Logging {
+  /**
+   * It logs an error for each record that is left for the next poll ({@code PollBudget}), and
+   * nothing else, as workers deserialize nothing.
+   */
+  private static final String DESERIALIZATION =
+      "org.apache.kafka.clients.consumer.internals.CompletedFetch";
+
   private Logging() {}
 
   public static void configure(LogConfig config) {
@@ -39,7 +46,7 @@ public final class Logging {
     }
   }
 
-  private static void configure(LogConfig.Format format, Level own, Level libraries) {
+  private static synchronized void configure(LogConfig.Format format, Level own, Level libraries) {
     if (!(LoggerFactory.getILoggerFactory() instanceof LoggerContext context)) {
       throw new IllegalStateException(
           "could not set up logging: slf4j found another back end than logback;"
@@ -63,8 +70,10 @@ public final class Logging {
     console.addFilter(repeats);
     console.start();
     ch.qos.logback.classic.Logger root = context.getLogger(org.slf4j.Logger.ROOT_LOGGER_NAME);
-    root.addAppender(console);
+    // Before anybody listens: until then the level is DEBUG.
     root.setLevel(libraries);
     context.getLogger("io.zcbot").setLevel(own);
+    context.getLogger(DESERIALIZATION).setLevel(Level.OFF);
+    root.addAppender(console);
   }
 }

@@ -53,6 +53,11 @@ final class SandboxCounters implements SandboxMetrics {
       channels(way);
     }
     fallbacks();
+    expiredReleases();
+    commandStarts();
+    for (OutputWay way : OutputWay.values()) {
+      outputs(way);
+    }
     for (Exited.Reason reason : Exited.Reason.values()) {
       commands(reason);
     }
@@ -95,6 +100,21 @@ final class SandboxCounters implements SandboxMetrics {
   }
 
   @Override
+  public void releaseExpired() {
+    expiredReleases().increment();
+  }
+
+  @Override
+  public void commandStarted(Duration latency) {
+    commandStarts().record(latency);
+  }
+
+  @Override
+  public void outputPublished(OutputWay way, int bytes) {
+    outputs(way).increment(bytes);
+  }
+
+  @Override
   public void commandEnded(Exited.Reason reason, Duration took) {
     commands(reason).record(took);
   }
@@ -104,6 +124,22 @@ final class SandboxCounters implements SandboxMetrics {
         .description("Time from a command's start to its end; 0 if it never started")
         .tag("reason", reason.wire())
         .serviceLevelObjectives(ENSURE_BUCKETS)
+        .register(registry);
+  }
+
+  private Timer commandStarts() {
+    return Timer.builder("zcbot.command.start")
+        .description("Time from reading an exec until its command runs")
+        .serviceLevelObjectives(ENSURE_BUCKETS)
+        .register(registry);
+  }
+
+  private Counter outputs(OutputWay way) {
+    return Counter.builder("zcbot.command.output.bytes")
+        .description(
+            "Bytes of commands' output that were published; the way is inline for those in answers,"
+                + " streamed for those in outputs")
+        .tag("way", way.name().toLowerCase(Locale.ROOT))
         .register(registry);
   }
 
@@ -152,6 +188,13 @@ final class SandboxCounters implements SandboxMetrics {
             "Connections to runners in sandboxes; the way is runner for a sandbox's first process,"
                 + " engine for one that the engine started")
         .tag("way", way.name().toLowerCase(Locale.ROOT))
+        .register(registry);
+  }
+
+  private Counter expiredReleases() {
+    return Counter.builder("zcbot.releases.expired")
+        .description(
+            "Releases that expired before they were worked on, so that nothing was removed")
         .register(registry);
   }
 

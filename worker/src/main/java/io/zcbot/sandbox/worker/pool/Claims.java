@@ -69,6 +69,7 @@ final class Claims {
     try (var _ = MDC.putCloseable("container", slot.containerId())) {
       slotEngine.prepare();
       slot.directory().mount(user);
+      slot.entrance().open();
       rename(slot, user, workspace);
       claimed = true;
       metrics.claimed(Claim.CLAIMED);

@@ -64,7 +64,13 @@ final class SlotFactory {
       }
       made =
           new Slot(
-              id, containerId, found.container().startedAt(), image.orElse(""), directory, place);
+              id,
+              containerId,
+              found.container().startedAt(),
+              image.orElse(""),
+              directory,
+              slotEngine.entrance(containerId),
+              place);
       return made;
     } finally {
       if (made == null) {
@@ -100,6 +106,7 @@ final class SlotFactory {
 
   /** Removes a slot's container and mount, and gives its place back unless it was handed over. */
   void destroy(Slot slot) {
+    slot.entrance().close();
     destroy(slot.id(), slot.containerId(), slot.directory());
     slot.place().close();
   }

@@ -19,6 +19,9 @@ public interface SlotMounts {
   /** The one entry of the directory that is mounted as a probe. */
   String PROBE_NAME = "zcbot-probe";
 
+  /** In a slot's directory, what its user's workspace is mounted on. */
+  String WORKSPACE = "workspace";
+
   /** The parent of all slots' directories. No user's id begins with a dot. */
   String TOP = ".slots";
 
@@ -30,19 +33,19 @@ public interface SlotMounts {
   /** Why nothing can be mounted; null if it can. Does not change while the process lives. */
   @Nullable String problem();
 
-  /** Makes a slot's directory, with nothing mounted on it. */
+  /** Makes a slot's directory, with nothing mounted in it. */
   Directory create(String slotId) throws IOException;
 
   /** The slots that have a directory, also those that a previous run of this worker left. */
   Set<String> left() throws IOException;
 
   /**
-   * Unmounts all that is mounted on a slot's directory, also inside containers, and removes the
+   * Unmounts all that is mounted in a slot's directory, also inside containers, and removes the
    * directory; does nothing if it was released before. Never deletes what a directory holds (I9).
    */
   void release(String slotId) throws IOException;
 
-  /** A slot's directory, open until this is closed; mounts on it stay after that. */
+  /** A slot's directory, open until this is closed; mounts in it stay after that. */
   interface Directory extends AutoCloseable {
     Path path();
 

@@ -156,6 +156,7 @@ public final class WarmPool {
 
   /** A taken slot became a sandbox; {@link #release} is due once that is removed. */
   void claimed(Slot slot) {
+    slot.entrance().close();
     slot.directory().close();
   }
 

@@ -13,8 +13,11 @@ import io.zcbot.sandbox.worker.kafka.KeyPartitions;
 import io.zcbot.sandbox.worker.sandbox.Fence;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
 import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.Deque;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import org.apache.kafka.clients.producer.ProducerRecord;
@@ -33,6 +36,11 @@ public final class KafkaCommandTable implements CommandTable {
   private final ScheduledExecutorService timer;
   private final EventCodec codec = new EventCodec();
   private final Map<Key, Pending> pending = new HashMap<>();
+
+  /** Those of them that are to be sent next. */
+  private final Deque<Key> unsent = new ArrayDeque<>();
+
+  private boolean isSending;
 
   private record Key(UserId user, String execId) {}
 
@@ -95,50 +103,55 @@ public final class KafkaCommandTable implements CommandTable {
       fresh.wanted = wanted;
       pending.put(key, fresh);
     }
-    send(key, wanted);
+    enqueue(key);
   }
 
-  /** On a thread of its own: the producer blocks while it is full. */
-  private void send(Key key, @Nullable CommandEntry entry) {
-    var _ = Thread.ofVirtual().name("command-table").start(() -> sendNow(key, entry));
+  /** Has it sent by a thread of its own, because the producer blocks while it is full. */
+  private void enqueue(Key key) {
+    synchronized (pending) {
+      unsent.add(key);
+      if (isSending) {
+        return;
+      }
+      isSending = true;
+    }
+    var _ = Thread.ofVirtual().name("command-table").start(this::sendAll);
   }
 
-  private void sendNow(Key key, @Nullable CommandEntry entry) {
-    var _ =
-        publisher
-            .sendOnce(record(key.user, key.execId, entry))
-            .whenComplete((_, failure) -> sent(key, failure == null));
+  private void sendAll() {
+    while (true) {
+      Key key;
+      CommandEntry wanted;
+      synchronized (pending) {
+        key = unsent.poll();
+        if (key == null) {
+          isSending = false;
+          return;
+        }
+        Pending now = Objects.requireNonNull(pending.get(key));
+        now.isNewer = false;
+        wanted = now.wanted;
+      }
+      var _ =
+          publisher
+              .sendOnce(record(key.user, key.execId, wanted))
+              .whenComplete((_, failure) -> sent(key, failure == null));
+    }
   }
 
   private void sent(Key key, boolean succeeded) {
     synchronized (pending) {
-      Pending now = pending.get(key);
-      if (now == null) {
-        return;
-      }
+      Pending now = Objects.requireNonNull(pending.get(key));
       if (succeeded && !now.isNewer) {
         pending.remove(key);
         return;
       }
     }
-    if (!timer.isShutdown()) {
-      var _ =
-          timer.schedule(
-              () -> sendAgain(key), succeeded ? 0 : RETRY.toMillis(), TimeUnit.MILLISECONDS);
+    if (succeeded) {
+      enqueue(key);
+    } else if (!timer.isShutdown()) {
+      var _ = timer.schedule(() -> enqueue(key), RETRY.toMillis(), TimeUnit.MILLISECONDS);
     }
-  }
-
-  private void sendAgain(Key key) {
-    CommandEntry wanted;
-    synchronized (pending) {
-      Pending now = pending.get(key);
-      if (now == null) {
-        return;
-      }
-      now.isNewer = false;
-      wanted = now.wanted;
-    }
-    send(key, wanted);
   }
 
   /** In the user's partition, though the key is more than the user. */

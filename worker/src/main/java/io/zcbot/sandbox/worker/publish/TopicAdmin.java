@@ -67,6 +67,15 @@ public final class TopicAdmin {
   }
 
   /**
+   * How many brokers the cluster has.
+   *
+   * @throws TopicsException if Kafka does not tell
+   */
+  public int brokers() throws TopicsException, InterruptedException {
+    return settings.brokers();
+  }
+
+  /**
    * Checks the topics, after creating missing ones where the configuration allows it.
    *
    * @return the number of partitions by which users are served: every output's

@@ -42,6 +42,9 @@ final class TopicSettings {
   private static final String TABLE_SEGMENT_BYTES = "8388608";
   private static final String TABLE_TOMBSTONES_MS = "3600000";
 
+  /** A segment that is written to is compacted once it is that old, however small. */
+  private static final String TABLE_LAG_MS = "3600000";
+
   private final Admin admin;
   private final KafkaConfig config;
 
@@ -60,6 +63,7 @@ final class TopicSettings {
         settings.put(TopicConfig.SEGMENT_BYTES_CONFIG, TABLE_SEGMENT_BYTES);
         settings.put(TopicConfig.MIN_CLEANABLE_DIRTY_RATIO_CONFIG, "0.1");
         settings.put(TopicConfig.DELETE_RETENTION_MS_CONFIG, TABLE_TOMBSTONES_MS);
+        settings.put(TopicConfig.MAX_COMPACTION_LAG_MS_CONFIG, TABLE_LAG_MS);
       }
       case ENSURE,
           ACTIVITY,
@@ -127,7 +131,7 @@ final class TopicSettings {
     return weaknesses;
   }
 
-  private int brokers() throws TopicsException, InterruptedException {
+  int brokers() throws TopicsException, InterruptedException {
     return answer("list the brokers", AclOperation.DESCRIBE, admin.describeCluster().nodes())
         .size();
   }

@@ -25,6 +25,8 @@ final class HiddenUse {
   /** Whether a sandbox is in use. */
   enum Answer {
     USED,
+    /** It is, but by the engine's exec alone and for so long that the exec may hang. */
+    USED_FOR_LONG,
     UNUSED,
     /** It was never looked at since its last use, so nobody knows what happened since. */
     UNKNOWN
@@ -33,11 +35,18 @@ final class HiddenUse {
   /** The processor time that it had taken at an instant. */
   private record Look(Duration cpuTime, long at) {}
 
+  /** Execs that nothing else came after. */
+  private record Hold(long since, long touched) {}
+
+  /** The engine's exec has no time-out, and nobody would ever end one that hangs. */
+  static final Duration LONGEST_HOLD = Duration.ofHours(1);
+
   private final Engine engine;
   private final SandboxCommands commands;
   private final @Nullable Double busyShare;
   private final Time time;
   private final Map<Sandbox, Look> looks = Collections.synchronizedMap(new WeakHashMap<>());
+  private final Map<Sandbox, Hold> holds = Collections.synchronizedMap(new WeakHashMap<>());
 
   /**
    * Nothing was looked at yet.
@@ -67,9 +76,9 @@ final class HiddenUse {
       return Answer.USED;
     }
     if (engine.hasRunningExec(sandbox.containerId())) {
-      sandbox.touch(time.nanos(), Reaped.Use.EXEC);
-      return Answer.USED;
+      return held(sandbox);
     }
+    holds.remove(sandbox);
     if (busyShare == null) {
       return Answer.UNUSED;
     }
@@ -87,6 +96,18 @@ final class HiddenUse {
     }
     sandbox.touch(now.at(), Reaped.Use.CPU);
     return Answer.USED;
+  }
+
+  private Answer held(Sandbox sandbox) {
+    long now = time.nanos();
+    Hold before = holds.get(sandbox);
+    long since =
+        before != null && sandbox.lastActive() - before.touched() <= 0
+            ? before.since()
+            : sandbox.lastActive();
+    sandbox.touch(now, Reaped.Use.EXEC);
+    holds.put(sandbox, new Hold(since, now));
+    return now - since < LONGEST_HOLD.toNanos() ? Answer.USED : Answer.USED_FOR_LONG;
   }
 
   /** What an agent did before its last use is no sign that something goes on since. */

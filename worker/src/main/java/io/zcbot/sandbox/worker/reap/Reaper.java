@@ -229,12 +229,13 @@ public final class Reaper {
 
   /**
    * Whether something holds it in use of which no record tells. Where only the next look can tell
-   * that, it is kept till then, unless its place is wanted.
+   * that, or a command of the engine's holds it that may hang, it is kept unless its place is
+   * wanted.
    */
   private boolean isHeld(Sandbox sandbox, Reaped.Reason reason) throws EngineException {
     return switch (hiddenUse.ask(sandbox)) {
       case USED -> true;
-      case UNKNOWN -> reason != Reaped.Reason.EVICTED;
+      case UNKNOWN, USED_FOR_LONG -> reason != Reaped.Reason.EVICTED;
       case UNUSED -> false;
     };
   }

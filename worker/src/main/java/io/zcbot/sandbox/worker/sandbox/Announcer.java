@@ -121,7 +121,7 @@ public final class Announcer {
     Instant endsAt = wallClock(end).truncatedTo(ChronoUnit.MILLIS);
     sink.publish(
         new Expiring(
-            EventIds.expiring(sandbox.containerId(), reason, endsAt),
+            EventIds.expiring(sandbox.user(), sandbox.containerId(), reason, endsAt),
             sandbox.user(),
             time.now(),
             sandbox.containerId(),
@@ -148,7 +148,7 @@ public final class Announcer {
     Integer exitCode = target.exitCode();
     sink.publish(
         new Reaped(
-            EventIds.reaped(target.containerId()),
+            EventIds.reaped(target.user(), target.containerId()),
             target.user(),
             time.now(),
             new ContainerRef(

@@ -25,6 +25,15 @@ public interface SandboxMetrics {
   /** A sandbox could have been made of a warm slot. */
   default void claimed(Claim how) {}
 
+  /** A release came too late to be worked on. */
+  default void releaseExpired() {}
+
+  /** A command runs; its exec was read so long before. */
+  default void commandStarted(Duration latency) {}
+
+  /** The log has output of a command. */
+  default void outputPublished(OutputWay way, int bytes) {}
+
   /** A command was answered; it took no time if it never started. */
   default void commandEnded(Exited.Reason reason, Duration took) {}
 
@@ -33,6 +42,14 @@ public interface SandboxMetrics {
 
   /** A sandbox's own runner could not be used, so another is started in it. */
   default void channelFellBack() {}
+
+  /** How a command's output is published. */
+  enum OutputWay {
+    /** In its answer. */
+    INLINE,
+    /** While it runs. */
+    STREAMED
+  }
 
   /** How commands get into a sandbox. */
   enum ChannelWay {

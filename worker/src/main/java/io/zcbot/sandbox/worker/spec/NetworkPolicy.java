@@ -11,10 +11,16 @@ import java.util.List;
  *
  * @param pgIps addresses (CIDR allowed) refused in any case, on top of what always is
  */
-public record NetworkPolicy(FirewallMode firewall, Egress egress, Dns dns, List<String> pgIps) {
+public record NetworkPolicy(
+    FirewallMode firewall, Egress egress, Dns dns, List<String> pgIps, TrafficLimits traffic) {
   /** The default. */
   public static final NetworkPolicy DEFAULT =
       new NetworkPolicy(FirewallMode.HOST, new Egress.Public(), new Dns.EngineDefault(), List.of());
+
+  /** One with the default limits. */
+  public NetworkPolicy(FirewallMode firewall, Egress egress, Dns dns, List<String> pgIps) {
+    this(firewall, egress, dns, pgIps, TrafficLimits.DEFAULT);
+  }
 
   public NetworkPolicy {
     pgIps = List.copyOf(pgIps);
@@ -29,6 +35,11 @@ public record NetworkPolicy(FirewallMode firewall, Egress egress, Dns dns, List<
     return hasNetwork() && firewall != FirewallMode.HOST;
   }
 
+  /** Whether the worker sets rules in a sandbox's network namespace, from outside. */
+  public boolean sealed() {
+    return hasNetwork() && firewall == FirewallMode.HOST;
+  }
+
   /** Whether the sandboxes' bridge has rules. */
   public boolean rulesOnHost() {
     return hasNetwork() && firewall != FirewallMode.CONTAINER;
@@ -39,7 +50,8 @@ public record NetworkPolicy(FirewallMode firewall, Egress egress, Dns dns, List<
     return SandboxSpec.digest(
         "egress=" + sorted(egress.text()),
         "dns=" + sorted(dns.text()),
-        "pg_ips=" + sorted(String.join(",", pgIps)));
+        "pg_ips=" + sorted(String.join(",", pgIps)),
+        "smtp=" + traffic.smtp());
   }
 
   private static String sorted(String list) {

@@ -16,4 +16,7 @@ import org.jspecify.annotations.Nullable;
  * @param ioWeight what its disk I/O weighs against the rest of the host's; null for no say in it
  */
 public record ResourceLimits(
-    long memoryBytes, double cpus, long pids, long tmpBytes, @Nullable Integer ioWeight) {}
+    long memoryBytes, double cpus, long pids, long tmpBytes, @Nullable Integer ioWeight) {
+  /** By each process: below what engines themselves are commonly given, which they can't raise. */
+  public static final long MOST_OPEN_FILES = 16_384;
+}

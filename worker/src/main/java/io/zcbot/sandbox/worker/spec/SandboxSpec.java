@@ -25,7 +25,7 @@ public record SandboxSpec(
     String network,
     NetworkPolicy policy) {
   /** Raise when a hard limit changes, so that sandboxes made the old way are replaced. */
-  static final int REVISION = 3;
+  static final int REVISION = 4;
 
   /** The value of the spec label: two specs with one hash create the same sandboxes. */
   public String hash() {
@@ -42,7 +42,10 @@ public record SandboxSpec(
         "firewall=" + policy.firewall(),
         "egress=" + policy.egress().text(),
         "pg_ips=" + String.join(",", policy.pgIps()),
-        "dns=" + policy.dns().text());
+        "dns=" + policy.dns().text(),
+        "flows=" + policy.traffic().flows(),
+        "flow_rate=" + policy.traffic().newFlowsPerSecond(),
+        "smtp=" + policy.traffic().smtp());
   }
 
   static String digest(String... lines) {

@@ -6,6 +6,7 @@ package io.zcbot.sandbox.worker.startup;
 
 import io.zcbot.sandbox.worker.docker.DockerEngine;
 import io.zcbot.sandbox.worker.docker.host.EngineFacts;
+import io.zcbot.sandbox.worker.doctor.Advisories;
 import io.zcbot.sandbox.worker.doctor.EngineChecks;
 import io.zcbot.sandbox.worker.doctor.Finding;
 import io.zcbot.sandbox.worker.doctor.Finding.Level;
@@ -32,6 +33,7 @@ public final class Preflight {
   private final DockerEngine engine;
   private final SandboxSpec spec;
   private final @Nullable WorkspaceLimit limit;
+  private final Advisories advisories;
   private final Optional<SandboxUids> wanted;
   private final Path root;
 
@@ -46,11 +48,13 @@ public final class Preflight {
       DockerEngine engine,
       SandboxSpec spec,
       @Nullable WorkspaceLimit limit,
+      Advisories advisories,
       Optional<SandboxUids> wanted,
       Path root) {
     this.engine = engine;
     this.spec = spec;
     this.limit = limit;
+    this.advisories = advisories;
     this.wanted = wanted;
     this.root = root;
   }
@@ -80,7 +84,7 @@ public final class Preflight {
     EngineFacts facts =
         retry.untilItWorks("check the engine", engine::facts, EngineException.class::isInstance);
     UidChecks.Choice uids = UidChecks.choose(wanted, engine, facts, spec, root);
-    List<Finding> findings = new ArrayList<>(EngineChecks.of(facts, spec, limit));
+    List<Finding> findings = new ArrayList<>(EngineChecks.of(facts, spec, limit, advisories));
     findings.add(uids.finding());
     List<String> faults = texts(findings, Level.FAIL);
     if (!faults.isEmpty()) {

@@ -146,7 +146,7 @@ class BrokenPromisesTest {
         r.oomKilled());
   }
 
-  @Property(tries = 20, maxDiscardRatio = 30)
+  @Property(tries = 10, maxDiscardRatio = 30)
   void i1ASandboxThatEndsLongAfterTheNextOneBegan(@ForAll long seed) {
     Histories made = intact(seed);
     TestLog.Entry late =
@@ -169,7 +169,7 @@ class BrokenPromisesTest {
         .containsExactly(readyOf(made, reaped).position, next.position, now.position);
   }
 
-  @Property(tries = 20, maxDiscardRatio = 30)
+  @Property(tries = 10, maxDiscardRatio = 30)
   void i2AnEnsureWhoseAnswerIsMissing(@ForAll long seed) {
     Histories made = intact(seed);
     TestLog.Entry gone = pick(all(made, Failed.class, _ -> true), seed);
@@ -189,7 +189,7 @@ class BrokenPromisesTest {
     assertThat(only(made.audit(), Check.I2).evidence()).containsExactly(ensure.position);
   }
 
-  @Property(tries = 20, maxDiscardRatio = 30)
+  @Property(tries = 10, maxDiscardRatio = 30)
   void i4ASandboxWhoseEndIsMissingThoughTheUserWentOn(@ForAll long seed) {
     Histories made = intact(seed);
     TestLog.Entry gone =
@@ -201,7 +201,7 @@ class BrokenPromisesTest {
         .containsExactly(lastReadyOf(made, (Reaped) gone.event).position, next.position);
   }
 
-  @Property(tries = 20, maxDiscardRatio = 30)
+  @Property(tries = 10, maxDiscardRatio = 30)
   void i4ASandboxThatThePurgeOfItsWorkerLeftOut(@ForAll long seed) {
     Histories made = intact(seed);
     TestLog.Entry gone =
@@ -224,7 +224,7 @@ class BrokenPromisesTest {
         .containsExactly(lastReadyOf(made, reaped).position, other.get().position);
   }
 
-  @Property(tries = 20, maxDiscardRatio = 30)
+  @Property(tries = 10, maxDiscardRatio = 30)
   void i4ASandboxReapedTwiceUnderTwoIds(@ForAll long seed) {
     Histories made = intact(seed);
     TestLog.Entry once = pick(all(made, Reaped.class, _ -> true), seed);
@@ -240,7 +240,7 @@ class BrokenPromisesTest {
         .containsExactly(once.position, again.position);
   }
 
-  @Property(tries = 20, maxDiscardRatio = 30)
+  @Property(tries = 10, maxDiscardRatio = 30)
   void i4ASandboxAnnouncedReadyAfterItsEnd(@ForAll long seed) {
     Histories made = intact(seed);
     TestLog.Entry end =
@@ -258,7 +258,7 @@ class BrokenPromisesTest {
         .containsExactly(end.position, again.position);
   }
 
-  @Property(tries = 20, maxDiscardRatio = 30)
+  @Property(tries = 10, maxDiscardRatio = 30)
   void i5ASandboxReapedWhileInUse(@ForAll long seed) {
     Histories made = intact(seed);
     TestLog.Entry end = pick(all(made, Reaped.class, r -> r.reason() == Reaped.Reason.IDLE), seed);
@@ -281,7 +281,7 @@ class BrokenPromisesTest {
     assertThat(only(made.audit(), Check.I5).evidence()).containsExactly(use.position, end.position);
   }
 
-  @Property(tries = 20, maxDiscardRatio = 30)
+  @Property(tries = 10, maxDiscardRatio = 30)
   void i6ASandboxReapedTooLate(@ForAll long seed) {
     Histories made = intact(seed);
     TestLog.Entry end =
@@ -306,7 +306,7 @@ class BrokenPromisesTest {
     assertThat(evidence.getFirst().topic()).isIn(Topic.ACTIVITY, Topic.READY, Topic.EXITED);
   }
 
-  @Property(tries = 20, maxDiscardRatio = 30)
+  @Property(tries = 10, maxDiscardRatio = 30)
   void i6AnIdleSandboxAtTheEnd(@ForAll long seed) {
     Histories made = intact(seed);
     TestLog.Entry gone =
@@ -346,7 +346,7 @@ class BrokenPromisesTest {
         .orElseThrow();
   }
 
-  @Property(tries = 20, maxDiscardRatio = 30)
+  @Property(tries = 10, maxDiscardRatio = 30)
   void i11AnExecWhoseAnswerIsMissing(@ForAll long seed) {
     Histories made = intact(seed);
     TestLog.Entry gone =
@@ -358,7 +358,7 @@ class BrokenPromisesTest {
     assertThat(only(made.audit(), Check.I11).evidence()).containsExactly(exec.position);
   }
 
-  @Property(tries = 20, maxDiscardRatio = 30)
+  @Property(tries = 10, maxDiscardRatio = 30)
   void i12ACommandThatWasStartedAgainInAnotherSandbox(@ForAll long seed) {
     Histories made = intact(seed);
     TestLog.Entry once = pick(all(made, Exited.class, e -> e.container() != null), seed);
@@ -396,7 +396,7 @@ class BrokenPromisesTest {
         .containsExactly(first.position, again.position);
   }
 
-  @Property(tries = 20, maxDiscardRatio = 30)
+  @Property(tries = 10, maxDiscardRatio = 30)
   void i14OutputThatIsMissing(@ForAll long seed) {
     Histories made = intact(seed);
     Set<String> counted = new HashSet<>();
@@ -409,7 +409,7 @@ class BrokenPromisesTest {
     only(made.audit(), Check.I14);
   }
 
-  @Property(tries = 20, maxDiscardRatio = 30)
+  @Property(tries = 10, maxDiscardRatio = 30)
   void idsOneForTwoAnswers(@ForAll long seed) {
     Histories made = intact(seed);
     TestLog.Entry second =
@@ -433,7 +433,7 @@ class BrokenPromisesTest {
         .containsExactly(first.get().position, second.position);
   }
 
-  @Property(tries = 20, maxDiscardRatio = 30)
+  @Property(tries = 10, maxDiscardRatio = 30)
   void unreadableRecordsWithoutADeadLetterAndInOutputTopics(@ForAll long seed) {
     Histories made = intact(seed);
     TestLog.Entry letter =

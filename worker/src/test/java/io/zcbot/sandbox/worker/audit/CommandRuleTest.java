@@ -15,6 +15,7 @@ import io.zcbot.sandbox.events.Output;
 import io.zcbot.sandbox.events.OutputStreamName;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.Topic;
+import io.zcbot.sandbox.events.WorkerRef;
 import io.zcbot.sandbox.worker.audit.log.Coverage;
 import io.zcbot.sandbox.worker.audit.result.AuditedCommand;
 import io.zcbot.sandbox.worker.audit.result.Check;
@@ -102,7 +103,9 @@ class CommandRuleTest extends OneUsersLog {
             outputs,
             false,
             0,
-            hasRun ? new ContainerRef("zcbot-sandbox-" + USER, container, "host-w1", "w1") : null,
+            hasRun
+                ? new ContainerRef("zcbot-sandbox-" + USER, container, "host-w1", "w1")
+                : new WorkerRef("host-w1", "w1"),
             hasRun ? at(started) : null,
             hasRun ? ms(t) - ms(started) : 0,
             null,
@@ -146,7 +149,7 @@ class CommandRuleTest extends OneUsersLog {
                     Exited.Reason.EXITED,
                     3,
                     null,
-                    "c1",
+                    new ContainerRef("zcbot-sandbox-" + USER, "c1", "host-w1", "w1"),
                     500,
                     400,
                     null,

@@ -204,7 +204,7 @@ public final class Histories {
     long time = t + clocks[worker];
     Failed failed =
         new Failed(
-            EventIds.failed(id),
+            EventIds.failed(user, id),
             user,
             id,
             Instant.ofEpochMilli(time),
@@ -221,7 +221,7 @@ public final class Histories {
     long time = t + clocks[worker];
     Ready ready =
         new Ready(
-            EventIds.ready(id, container),
+            EventIds.ready(user, id, container),
             user,
             id,
             Instant.ofEpochMilli(time - 1),
@@ -355,7 +355,7 @@ public final class Histories {
     long time = t + clocks[worker];
     Reaped reaped =
         new Reaped(
-            EventIds.reaped(container),
+            EventIds.reaped(user, container),
             user,
             Instant.ofEpochMilli(time - 1),
             new ContainerRef("zcbot-sandbox-" + user, container, "h" + worker, "w" + worker),
@@ -413,7 +413,7 @@ public final class Histories {
           switch (each.answer.event) {
             case Ready r ->
                 new Ready(
-                    EventIds.ready(id, r.containerId()),
+                    EventIds.ready(r.userId(), id, r.containerId()),
                     r.userId(),
                     id,
                     r.readyAt(),
@@ -423,7 +423,7 @@ public final class Histories {
                     r.tookMs());
             case Failed f ->
                 new Failed(
-                    EventIds.failed(id),
+                    EventIds.failed(f.userId(), id),
                     f.userId(),
                     id,
                     f.failedAt(),

@@ -53,7 +53,7 @@ abstract class OneUsersLog {
   }
 
   TestLog.Entry ready(double t, String ensureId, String container, String worker) {
-    return ready(t, EventIds.ready(ensureId, container), ensureId, container, worker);
+    return ready(t, EventIds.ready(USER, ensureId, container), ensureId, container, worker);
   }
 
   TestLog.Entry ready(double t, String id, String ensureId, String container, String worker) {
@@ -62,7 +62,8 @@ abstract class OneUsersLog {
 
   TestLog.Entry ready(
       double t, String ensureId, String container, String worker, Duration idleTtl) {
-    return ready(t, EventIds.ready(ensureId, container), ensureId, container, worker, idleTtl);
+    return ready(
+        t, EventIds.ready(USER, ensureId, container), ensureId, container, worker, idleTtl);
   }
 
   private TestLog.Entry ready(
@@ -86,7 +87,13 @@ abstract class OneUsersLog {
         0,
         ms(t),
         new Failed(
-            EventIds.failed(ensureId), USER, ensureId, at(t), Failed.Reason.CAPACITY, "no", true));
+            EventIds.failed(USER, ensureId),
+            USER,
+            ensureId,
+            at(t),
+            Failed.Reason.CAPACITY,
+            "no",
+            true));
   }
 
   TestLog.Entry activity(double t, String id) {
@@ -108,7 +115,7 @@ abstract class OneUsersLog {
         0,
         ms(recorded),
         new Reaped(
-            EventIds.reaped(container),
+            EventIds.reaped(USER, container),
             USER,
             at(said),
             new ContainerRef("zcbot-sandbox-" + USER, container, "host-" + worker, worker),

@@ -12,6 +12,7 @@ import io.zcbot.sandbox.events.Exited;
 import io.zcbot.sandbox.events.Output;
 import io.zcbot.sandbox.events.OutputStreamName;
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.events.WorkerRef;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Map;
@@ -127,7 +128,7 @@ final class RandomCommands {
             outputs,
             false,
             0,
-            run.container,
+            run.container == null ? new WorkerRef("host", "worker") : run.container,
             started,
             started == null ? 0 : Math.max(0, time - started.toEpochMilli()),
             null,

@@ -85,7 +85,7 @@ class SessionEndRuleTest extends OneUsersLog {
         ms(10),
         ms(-3000),
         new Reaped(
-            EventIds.reaped("c1"),
+            EventIds.reaped(USER, "c1"),
             USER,
             at(-3000),
             new ContainerRef("n", "c1", "h", "w1"),

@@ -22,6 +22,7 @@ import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.SandboxEvent;
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.events.WorkerRef;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
@@ -87,7 +88,7 @@ class AuditCommandTest {
   private void ready(double t, String ensureId, String container, Ready.Outcome outcome) {
     record(
         new Ready(
-            EventIds.ready(ensureId, container),
+            EventIds.ready(USER, ensureId, container),
             USER,
             ensureId,
             at(t),
@@ -100,7 +101,7 @@ class AuditCommandTest {
   private void reaped(double t, String container, Reaped.Reason reason) {
     record(
         new Reaped(
-            EventIds.reaped(container),
+            EventIds.reaped(USER, container),
             USER,
             at(t),
             new ContainerRef("zcbot-sandbox-" + USER, container, "host-1", "worker-1"),
@@ -120,7 +121,8 @@ class AuditCommandTest {
     reaped(325, "0123456789abcdef", Reaped.Reason.IDLE);
     record(new Ensure("e3", USER, at(400), null, null));
     record(
-        new Failed(EventIds.failed("e3"), USER, "e3", at(401), Failed.Reason.CAPACITY, "no", true));
+        new Failed(
+            EventIds.failed(USER, "e3"), USER, "e3", at(401), Failed.Reason.CAPACITY, "no", true));
   }
 
   private String file() throws IOException {
@@ -212,7 +214,7 @@ class AuditCommandTest {
         0,
         hasRun
             ? new ContainerRef("zcbot-sandbox-" + USER, "0123456789abcdef", "host-1", "worker-1")
-            : null,
+            : new WorkerRef("host-1", "worker-1"),
         hasRun ? at(t - 0.2) : null,
         hasRun ? 200 : 0,
         hasRun ? Duration.ofMillis(11) : null,
@@ -264,7 +266,8 @@ class AuditCommandTest {
                 + "\",\"exec_id\":\"x1\",\"at\":\"2026-11-24T12:08:20Z\","
                 + "\"command\":\"cat 'a b' '?[2J'\",\"exec\":\"sandbox.exec-0-0\","
                 + "\"reason\":\"exited\",\"exit_code\":3,\"signal\":null,"
-                + "\"container_id\":\"0123456789abcdef\",\"latency_ms\":250,\"took_ms\":200,"
+                + "\"container_id\":\"0123456789abcdef\",\"host\":\"host-1\","
+                + "\"worker_id\":\"worker-1\",\"latency_ms\":250,\"took_ms\":200,"
                 + "\"cpu_ms\":11,\"outputs\":0,\"output_bytes\":7,\"truncated\":false,"
                 + "\"exited\":\"sandbox.exited-0-0\"}");
     JsonNode summary = all.getLast();

@@ -286,7 +286,8 @@ class CliTest {
             00000000-0000-4000-8000-000000000001  running  1h1m  -     -     other    w2      fedcba987654
             7f3c1d52-9a54-4c0e-8f2b-6f1d2f6f7a10  running  1h1m  -     -     current  w1      0123456789ab
             """);
-    assertThat(err.toString()).startsWith("idle times are not known: could not read sandbox.ready");
+    assertThat(err.toString())
+        .startsWith("idle times and commands are not known: could not read sandbox.live");
     assertThat(engine.calls).containsExactly("close");
   }
 

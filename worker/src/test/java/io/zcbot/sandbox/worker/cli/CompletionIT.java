@@ -14,13 +14,11 @@ import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.io.TempDir;
-import org.junit.jupiter.api.parallel.ResourceLock;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /** Somebody types into real shells, on a terminal that zsh's module zpty makes. */
 @Tag("zsh")
-@ResourceLock("logging")
 class CompletionIT {
   private static final long PATIENCE_SECONDS = 60;
 

@@ -23,6 +23,7 @@ import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.Release;
 import io.zcbot.sandbox.events.TerminalSize;
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.events.WorkerRef;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Map;
@@ -151,20 +152,20 @@ class EventTextTest {
                     0,
                     false,
                     0,
-                    null,
+                    new WorkerRef("h", "w"),
                     null,
                     0,
                     null,
                     "64 commands wait already",
                     true)))
-        .isEqualTo("rejected, 64 commands wait already, may succeed later, of e");
+        .isEqualTo("rejected, by w on h, 64 commands wait already, may succeed later, of e");
   }
 
   @Test
   void releasesAndNoticesOnOneLine() {
-    assertThat(EventText.of(new Release("r", USER, T, "svc", "0123456789abcdef")))
-        .isEqualTo("by svc, container 0123456789ab, id r");
-    assertThat(EventText.of(new Release("r", USER, T, null, null))).isEqualTo("id r");
+    assertThat(EventText.of(new Release("r", USER, T, "svc", T, "0123456789abcdef")))
+        .isEqualTo("by svc, expires " + T + ", container 0123456789ab, id r");
+    assertThat(EventText.of(new Release("r", USER, T, null, null, null))).isEqualTo("id r");
     assertThat(
             EventText.of(
                 new Expiring("n", USER, T, "0123456789abcdef", T, Expiring.Reason.LIFETIME)))

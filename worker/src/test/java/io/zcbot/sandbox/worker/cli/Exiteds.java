@@ -7,6 +7,7 @@ package io.zcbot.sandbox.worker.cli;
 import io.zcbot.sandbox.events.Data;
 import io.zcbot.sandbox.events.Exec;
 import io.zcbot.sandbox.events.Exited;
+import io.zcbot.sandbox.events.WorkerRef;
 import java.time.Instant;
 import org.jspecify.annotations.Nullable;
 
@@ -60,7 +61,7 @@ final class Exiteds {
         outputs,
         false,
         0,
-        null,
+        new WorkerRef("host", "worker"),
         null,
         1,
         null,

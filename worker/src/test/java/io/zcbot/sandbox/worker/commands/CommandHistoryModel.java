@@ -162,7 +162,8 @@ final class CommandHistoryModel {
           trying(
               () ->
                   commands()
-                      .release(new Release("r", user, Instant.EPOCH, null, null), tenure.fence));
+                      .release(
+                          new Release("r", user, Instant.EPOCH, null, null, null), tenure.fence));
       case CHANNEL_BREAKS ->
           any(step).ifPresent(command -> world.commandEngine.channel(command.containerId).close());
       case CHANNEL_DOES_NOT_OPEN -> world.commandEngine.failOpens.set(1);
@@ -294,7 +295,7 @@ final class CommandHistoryModel {
 
   private void takeOver() throws Exception {
     try {
-      commands().takeOver(0, world.commandTable.all(), tenure.fence).join();
+      commands().takeOver(0, world.commandTable.all(), records.size(), tenure.fence).join();
     } catch (CompletionException e) {
       assertThat(world.isCrashed()).as("%s", e).isTrue();
       return;

@@ -19,17 +19,21 @@ import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.Release;
 import io.zcbot.sandbox.events.SandboxEvent;
+import io.zcbot.sandbox.events.WorkerRef;
 import io.zcbot.sandbox.worker.engine.CommandEnd;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.sandbox.Fence;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
+import io.zcbot.sandbox.worker.sandbox.SandboxMetrics.OutputWay;
 import io.zcbot.sandbox.worker.testkit.EngineFaults;
 import io.zcbot.sandbox.worker.testkit.FakeCommandEngine;
 import io.zcbot.sandbox.worker.testkit.World;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
@@ -59,6 +63,9 @@ class CommandsTest extends InACommandWorld {
     assertThat(exited.tookMs()).isEqualTo(30);
     assertThat(exited.cpu()).isEqualTo(Duration.ofMillis(7));
     quiet();
+    assertThat(world.metrics.commandStarts).hasSize(1);
+    assertThat(world.metrics.outputBytes(OutputWay.INLINE)).isEqualTo(6);
+    assertThat(world.metrics.outputBytes(OutputWay.STREAMED)).isZero();
     assertThat(world.commandTable.all()).singleElement().matches(CommandEntry::answered);
     world.domain.commands().committed(0, 1);
     assertThat(world.commandTable.all()).isEmpty();
@@ -94,7 +101,7 @@ class CommandsTest extends InACommandWorld {
     assertThat(exited.reason()).isEqualTo(Reason.FAILED);
     assertThat(exited.message()).contains("fault of the test");
     assertThat(exited.retryable()).isFalse();
-    assertThat(exited.container()).isNull();
+    assertThat(exited.site()).isEqualTo(new WorkerRef("host", "me"));
     assertThat(world.log).hasSize(1);
     assertThat(done).contains("x");
   }
@@ -204,7 +211,7 @@ class CommandsTest extends InACommandWorld {
             new ContainerRef("name", "gone", "elsewhere", "other"),
             Instant.EPOCH,
             false);
-    world.domain.commands().takeOver(0, List.of(entry), fence).join();
+    world.domain.commands().takeOver(0, List.of(entry), Long.MAX_VALUE, fence).join();
     Exited lost = answer("x");
     assertThat(lost.reason()).isEqualTo(Reason.LOST);
     assertThat(lost.container()).isEqualTo(entry.container());
@@ -220,7 +227,11 @@ class CommandsTest extends InACommandWorld {
     FakeCommandEngine.Command command = run(Asked.of("x"));
     fenced = true;
     world.domain.commands().gone(0);
-    world.domain.commands().takeOver(0, world.commandTable.all(), Fence.OPEN).join();
+    world
+        .domain
+        .commands()
+        .takeOver(0, world.commandTable.all(), Long.MAX_VALUE, Fence.OPEN)
+        .join();
     assertThat(answers()).isEmpty();
     command.exit(0);
     assertThat(answer("x").reason()).isEqualTo(Reason.EXITED);
@@ -230,9 +241,62 @@ class CommandsTest extends InACommandWorld {
   void aCommandThatAnotherWorkerAnsweredIsGivenUp() throws Exception {
     run(Asked.of("x"));
     world.commandTable.answered(world.commandTable.all().iterator().next());
-    world.domain.commands().takeOver(0, world.commandTable.all(), Fence.OPEN).join();
+    world
+        .domain
+        .commands()
+        .takeOver(0, world.commandTable.all(), Long.MAX_VALUE, Fence.OPEN)
+        .join();
     quiet();
     assertThat(answers()).isEmpty();
+  }
+
+  private static CommandEntry forged(String id, long offset, boolean answered) {
+    return new CommandEntry(
+        ANNA,
+        id,
+        0,
+        offset,
+        new ContainerRef("any", "thing", "somewhere", "somebody"),
+        Instant.EPOCH,
+        answered);
+  }
+
+  /** Somebody wrote into the command table that execs are answered which nobody has read. */
+  @Test
+  void whatIsFalselySaidToBeAnsweredIsAnsweredOrRuns() throws Exception {
+    List<CommandEntry> table = List.of(forged("old", 7, true), forged("later", 70, true));
+    world.domain.commands().takeOver(0, table, 60, fence).join();
+    exec(Asked.of("old"));
+    assertThat(answer("old").reason()).isEqualTo(Reason.LOST);
+    assertThat(done).contains("old");
+    run(Asked.of("later")).exit(0);
+    assertThat(answer("later").reason()).isEqualTo(Reason.EXITED);
+  }
+
+  @Test
+  void aCommandThatRunsIsNotGivenUpForAnEntryThatIsNotItsOwn() throws Exception {
+    FakeCommandEngine.Command command = run(Asked.of("x"));
+    List<CommandEntry> table = List.of(forged("x", 0, true));
+    world.domain.commands().takeOver(0, table, Long.MAX_VALUE, fence).join();
+    command.exit(3);
+    assertThat(answer("x").exitCode()).isEqualTo(3);
+  }
+
+  /** At worst, what the forged entries name is answered lost. */
+  @Test
+  void aFloodOfForgedEntriesIsAnsweredAndReachesTheSandboxOnce() throws Exception {
+    Ready ready = world.ready(ANNA);
+    List<CommandEntry> table = new ArrayList<>();
+    for (int i = 0; i < 9_000; i++) {
+      table.add(new CommandEntry(ANNA, "f" + i, 0, i, ready.container(), Instant.EPOCH, false));
+    }
+    world.domain.commands().takeOver(0, table, 5, fence).join();
+    assertThat(answers()).hasSize(9_000).allMatch(each -> each.reason() == Reason.LOST);
+    assertThat(world.engine.running(ANNA)).hasSize(1);
+    until(() -> world.commandEngine.opens.get() == 1);
+    run(Asked.of("x")).exit(0);
+    assertThat(answer("x").reason()).isEqualTo(Reason.EXITED);
+    assertThat(world.commandEngine.opens).hasValue(1);
   }
 
   @Test
@@ -256,7 +320,7 @@ class CommandsTest extends InACommandWorld {
     quiet();
     fenced = false;
     mayBegin = true;
-    world.domain.commands().takeOver(0, List.of(), fence).join();
+    world.domain.commands().takeOver(0, List.of(), Long.MAX_VALUE, fence).join();
     exec(Asked.of("x"));
     assertThat(answer("x").reason()).isEqualTo(Reason.LOST);
     assertThat(programs()).hasSize(1);
@@ -293,7 +357,7 @@ class CommandsTest extends InACommandWorld {
       exec(Asked.of("x" + i));
     }
     command("x7").write("so far");
-    world.domain.commands().release(new Release("r", ANNA, Instant.EPOCH, null, null), fence);
+    release(null, null);
     assertThat(world.reaped())
         .singleElement()
         .satisfies(
@@ -306,7 +370,7 @@ class CommandsTest extends InACommandWorld {
     assertThat(answer("x7").stdout()).isEqualTo(Data.of("so far"));
     assertThat(answer("x7").retryable()).isFalse();
     assertThat(answer("x8").retryable()).as("it never started").isTrue();
-    assertThat(answer("x8").container()).isNull();
+    assertThat(answer("x8").site()).isEqualTo(new WorkerRef("host", "me"));
   }
 
   /** Another worker took its user over, and announced its end. */
@@ -327,17 +391,35 @@ class CommandsTest extends InACommandWorld {
   @Test
   void aReleaseOfAnotherSandboxDoesNothing() throws Exception {
     world.ready(ANNA);
-    world.domain.commands().release(new Release("r", ANNA, Instant.EPOCH, null, "another"), fence);
+    release(null, "another");
     assertThat(world.reaped()).isEmpty();
     fenced = true;
-    assertThatThrownBy(
-            () ->
-                world
-                    .domain
-                    .commands()
-                    .release(new Release("r", ANNA, Instant.EPOCH, null, null), fence))
-        .isInstanceOf(FencedException.class);
+    assertThatThrownBy(() -> release(null, null)).isInstanceOf(FencedException.class);
     assertThat(world.engine.running(ANNA)).hasSize(1);
+  }
+
+  private void release(@Nullable Instant expiresAt, @Nullable String containerId)
+      throws FencedException, InterruptedException {
+    world
+        .domain
+        .commands()
+        .release(new Release("r", ANNA, Instant.EPOCH, null, expiresAt, containerId), fence);
+  }
+
+  /** It lay in the log while no worker ran, and its user has another sandbox by now. */
+  @Test
+  void aReleaseThatExpiredLeavesTheSandboxAndIsCounted() throws Exception {
+    world.ready(ANNA);
+    Instant expiry = world.time().now().plusSeconds(10);
+    world.advance(Duration.ofSeconds(10));
+    release(expiry, null);
+    assertThat(world.reaped()).isEmpty();
+    assertThat(world.engine.running(ANNA)).hasSize(1);
+    assertThat(world.metrics.expiredReleases).hasValue(1);
+
+    release(expiry.plusMillis(1), null);
+    assertThat(world.reaped()).hasSize(1);
+    assertThat(world.metrics.expiredReleases).hasValue(1);
   }
 
   @Test

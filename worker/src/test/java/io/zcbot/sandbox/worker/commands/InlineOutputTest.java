@@ -23,6 +23,13 @@ class InlineOutputTest {
   /** Counts what a command was allowed. */
   private static final class Allowance implements CommandChannel.Command {
     int allowed;
+    boolean discards;
+
+    @Override
+    public void discardOutput() {
+      assertThat(discards).isFalse();
+      discards = true;
+    }
 
     @Override
     public void allowOutput(int bytes) {
@@ -62,14 +69,31 @@ class InlineOutputTest {
   }
 
   @Test
-  void aFloodOfDiscardedOutputNeedsNoMemory() {
+  void whatNobodyWantsNeedsNoMemoryAndDoesNotEvenCome() {
     InlineOutput output = new InlineOutput(STEP / 2, new MemoryBudget(0).of(World.user(1)));
     Allowance command = new Allowance();
     output.attach(command);
-    for (int i = 0; i < 100; i++) {
+    write(output, STEP / 2);
+    assertThat(command.discards).as("it may have ended there").isFalse();
+    assertThat(output.isTruncated()).isFalse();
+    for (int i = 0; i < 100; i++) { // what was on its way
       write(output, STEP);
     }
-    assertThat(command.allowed).isGreaterThan(98 * STEP);
+    assertThat(command.discards).isTrue();
+    assertThat(command.allowed).isZero();
+    assertThat(output.isTruncated()).isTrue();
+    assertThat(output.of(OutputStreamName.STDOUT).length()).isEqualTo(STEP / 2);
+  }
+
+  /** Its output may come before whoever started it knows how to speak to it. */
+  @Test
+  void whatIsTooMuchBeforeTheCommandIsKnownIsDiscardedOnceItIs() {
+    InlineOutput output = new InlineOutput(10, new MemoryBudget(0).of(World.user(1)));
+    write(output, STEP);
+    Allowance command = new Allowance();
+    output.attach(command);
+    assertThat(command.discards).isTrue();
+    assertThat(command.allowed).isZero();
   }
 
   @Test

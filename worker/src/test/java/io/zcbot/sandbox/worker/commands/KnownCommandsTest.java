@@ -62,4 +62,26 @@ class KnownCommandsTest {
     known.gone(0);
     assertThat(known.isFull()).isFalse();
   }
+
+  /** Nobody reads it, so it would never be committed, and stay for ever. */
+  @Test
+  void anEntryOfNoExecThatThereIsGoesAtOnce() {
+    known.lost(entry(0, 5), 5);
+    known.answeredBefore(entry(0, 6), 5);
+    assertThat(removed).containsExactly("0-5", "0-6");
+    assertThat(known.contains(CommandKey.of(entry(0, 5)))).isTrue();
+    assertThat(known.left(CommandKey.of(entry(0, 6)))).isNull();
+  }
+
+  @Test
+  void thoseOfFormerOwnersGoOnceTheyAreCommittedAndNeverStopTheReading() {
+    for (int offset = 0; offset < KnownCommands.MAX_UNCOMMITTED; offset++) {
+      known.answeredBefore(entry(0, offset), Long.MAX_VALUE);
+    }
+    assertThat(known.isFull()).isFalse();
+    assertThat(known.left(CommandKey.of(entry(0, 7)))).isEqualTo(entry(0, 7));
+    known.committed(0, KnownCommands.MAX_UNCOMMITTED);
+    assertThat(removed).hasSize(KnownCommands.MAX_UNCOMMITTED);
+    assertThat(known.left(CommandKey.of(entry(0, 7)))).isNull();
+  }
 }

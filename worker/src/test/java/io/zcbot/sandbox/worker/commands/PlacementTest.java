@@ -9,6 +9,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.zcbot.sandbox.events.Exited.Reason;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
+import io.zcbot.sandbox.events.WorkerRef;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.testkit.EngineFaults;
 import io.zcbot.sandbox.worker.testkit.FakeCommandEngine;
@@ -80,7 +81,7 @@ class PlacementTest extends InACommandWorld {
         new EngineFaults.Fault("create", EngineException.Kind.IMAGE_MISSING, false));
     exec(Asked.of("x"));
     assertThat(answer("x").reason()).isEqualTo(Reason.FAILED);
-    assertThat(answer("x").container()).isNull();
+    assertThat(answer("x").site()).isEqualTo(new WorkerRef("host", "me"));
     assertThat(world.commandTable.all()).isEmpty();
   }
 

@@ -12,9 +12,12 @@ import io.zcbot.sandbox.events.Exited;
 import io.zcbot.sandbox.events.Exited.Reason;
 import io.zcbot.sandbox.events.Output;
 import io.zcbot.sandbox.events.OutputStreamName;
+import io.zcbot.sandbox.worker.sandbox.SandboxMetrics.OutputWay;
 import io.zcbot.sandbox.worker.testkit.FakeCommandEngine;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -22,7 +25,7 @@ import org.junit.jupiter.api.Timeout;
 /** Output that is published while the command runs (I14). */
 @Timeout(60)
 class StreamedOutputTest extends InACommandWorld {
-  private static final int RECORD = 64 * 1024;
+  private static final int RECORD = 256 * 1024;
 
   private static Data bytes(int count, char what) {
     return Data.of(String.valueOf(what).repeat(count));
@@ -58,6 +61,8 @@ class StreamedOutputTest extends InACommandWorld {
     assertThat(text(OutputStreamName.STDOUT)).isEqualTo("ab");
     assertThat(text(OutputStreamName.STDERR)).isEqualTo("c");
     assertThat(world.log.getLast()).isEqualTo(exited);
+    assertThat(world.metrics.outputBytes(OutputWay.STREAMED)).isEqualTo(3);
+    assertThat(world.metrics.outputBytes(OutputWay.INLINE)).isZero();
     assertNoGaps();
   }
 
@@ -90,7 +95,7 @@ class StreamedOutputTest extends InACommandWorld {
         java.util.concurrent.locks.LockSupport.parkNanos(1_000_000);
       }
     }
-    assertThat(written).isLessThanOrEqualTo(CommandOutput.WINDOW + 512 * 1024);
+    assertThat(written).isLessThanOrEqualTo(CommandOutput.WINDOW + 2 * RECORD);
     assertThat(outputs()).isEmpty();
     world.release();
     int all = written;
@@ -104,9 +109,11 @@ class StreamedOutputTest extends InACommandWorld {
   @Test
   void whatIsBeyondTheBoundIsDiscardedAndTheCommandGoesOn() throws Exception {
     FakeCommandEngine.Command command = run(Asked.of("x").streamed().keeping(1000));
+    command.write(OutputStreamName.STDOUT, bytes(1000, 'z'));
+    assertThat(command.discards).as("it may have ended there").isFalse();
     for (int i = 0; i < 1000; i++) {
-      until(() -> command.credit.get() >= 1000);
       command.write(OutputStreamName.STDOUT, bytes(1000, 'z'));
+      assertThat(command.discards).isTrue();
     }
     command.exit(0);
     Exited exited = answer("x");
@@ -128,6 +135,28 @@ class StreamedOutputTest extends InACommandWorld {
     answer("x");
     assertThat(text(OutputStreamName.STDOUT)).isEqualTo("abc");
     until(() -> command.credit.get() > 0);
+    assertNoGaps();
+  }
+
+  /** A reader takes what comes with a higher number for a gap. */
+  @Test
+  void nothingOvertakesAnOutputThatFailed() throws Exception {
+    AtomicBoolean failed = new AtomicBoolean();
+    world.heldUp = event -> event instanceof Output output && output.seq() == 0;
+    world.failsOnce =
+        event -> event instanceof Output output && output.seq() == 1 && !failed.getAndSet(true);
+    FakeCommandEngine.Command command = run(Asked.of("x").streamed());
+    while (!failed.get()) { // the first is not collected
+      command.write("a");
+      until(() -> failed.get() || command.credit.get() > 0);
+      TimeUnit.MILLISECONDS.sleep(10);
+    }
+    command.write("b");
+    TimeUnit.MILLISECONDS.sleep(50);
+    world.release();
+    command.exit(0);
+    answer("x");
+    assertThat(text(OutputStreamName.STDOUT)).matches("a+b");
     assertNoGaps();
   }
 

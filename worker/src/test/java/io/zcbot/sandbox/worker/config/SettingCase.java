@@ -134,6 +134,27 @@ record SettingCase(
             new Dns.Resolvers(List.of("9.9.9.9", "2620:fe::fe")),
             "dns.example"),
         new SettingCase(
+            "ZCBOT_SANDBOX_FLOWS",
+            c -> c.spec().policy().traffic().flows(),
+            4096,
+            "1000",
+            1000,
+            "15"),
+        new SettingCase(
+            "ZCBOT_SANDBOX_FLOW_RATE",
+            c -> c.spec().policy().traffic().newFlowsPerSecond(),
+            100,
+            "10",
+            10,
+            "0"),
+        new SettingCase(
+            "ZCBOT_SANDBOX_SMTP",
+            c -> c.spec().policy().traffic().smtp(),
+            false,
+            "true",
+            true,
+            "maybe"),
+        new SettingCase(
             "ZCBOT_PG_IPS",
             c -> c.spec().policy().pgIps(),
             List.of(),
@@ -192,9 +213,9 @@ record SettingCase(
         new SettingCase(
             "ZCBOT_SANDBOX_MAX_LIFETIME",
             c -> c.reaper().maxLifetime,
-            null,
-            "1d",
             Duration.ofDays(1),
+            "2d",
+            Duration.ofDays(2),
             "never"),
         new SettingCase(
             "ZCBOT_SANDBOX_EVICT_AFTER",
@@ -288,6 +309,13 @@ record SettingCase(
         new SettingCase(
             "ZCBOT_LOOKUP_CONCURRENCY", c -> c.engine().lookupConcurrency, 32, "5", 5, "x"),
         new SettingCase(
+            "ZCBOT_FIREWALL_IMAGE",
+            c -> c.engine().firewallImage,
+            "zcbot-firewall:latest",
+            "registry.example/firewall@sha256:0",
+            "registry.example/firewall@sha256:0",
+            "a b"),
+        new SettingCase(
             "ZCBOT_FIREWALL_INTERVAL",
             c -> c.engine().firewallInterval,
             Duration.ofSeconds(30),
@@ -301,6 +329,13 @@ record SettingCase(
             "PT1M",
             Duration.ofSeconds(60),
             "0"),
+        new SettingCase(
+            "ZCBOT_ADVISORIES",
+            c -> c.engine().advisories,
+            null,
+            "/etc/zcbot/advisories.txt",
+            Path.of("/etc/zcbot/advisories.txt"),
+            "advisories.txt"),
         new SettingCase(
             "ZCBOT_OPS_ADDRESS",
             c -> c.ops().address,

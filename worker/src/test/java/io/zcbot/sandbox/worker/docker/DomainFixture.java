@@ -47,8 +47,8 @@ import java.util.concurrent.ScheduledExecutorService;
 public final class DomainFixture {
   private static final Duration PATIENCE = Duration.ofSeconds(60);
 
-  final List<SandboxEvent> log = new CopyOnWriteArrayList<>();
-  final Map<String, LiveSandbox> live = new ConcurrentHashMap<>();
+  public final List<SandboxEvent> log = new CopyOnWriteArrayList<>();
+  public final Map<String, LiveSandbox> live = new ConcurrentHashMap<>();
   private final EngineFixture fixture;
   private final Workspaces workspaces;
   private final WorkspaceMount mount;

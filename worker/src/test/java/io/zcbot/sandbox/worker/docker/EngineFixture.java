@@ -35,6 +35,7 @@ import io.zcbot.sandbox.worker.spec.NetworkPolicy;
 import io.zcbot.sandbox.worker.spec.ResourceLimits;
 import io.zcbot.sandbox.worker.spec.SandboxSpec;
 import io.zcbot.sandbox.worker.spec.SandboxUids;
+import io.zcbot.sandbox.worker.testkit.machine.Commands;
 import io.zcbot.sandbox.worker.testkit.machine.SandboxImage;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -42,6 +43,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -73,6 +75,7 @@ public final class EngineFixture implements AutoCloseable {
   private @Nullable WorkspaceMount mount;
   private @Nullable IdMaps maps;
   private final Map<SandboxSpec, DockerSandboxes> sandboxes = new ConcurrentHashMap<>();
+  private final Map<String, SandboxSpec> made = new ConcurrentHashMap<>();
   private final Set<String> images = ConcurrentHashMap.newKeySet();
   private final Set<String> networks = ConcurrentHashMap.newKeySet();
 
@@ -189,7 +192,9 @@ public final class EngineFixture implements AutoCloseable {
   }
 
   public String create(SandboxSpec spec, UserId user) throws EngineException, IOException {
-    return sandboxes(spec).create(user, workspace(user));
+    String id = sandboxes(spec).create(user, workspace(user));
+    made.put(id, spec);
+    return id;
   }
 
   /** Sandboxes of a spec; the same object for the same spec. */
@@ -207,15 +212,7 @@ public final class EngineFixture implements AutoCloseable {
 
   /** Starts a user's container, whatever its spec. */
   public void start(String id) throws EngineException, IOException {
-    start(sandboxes(), id);
-  }
-
-  /** Starts a user's container of a spec. */
-  public void start(SandboxSpec spec, String id) throws EngineException, IOException {
-    start(sandboxes(spec), id);
-  }
-
-  private void start(DockerSandboxes by, String id) throws EngineException, IOException {
+    DockerSandboxes by = sandboxes(made.getOrDefault(id, spec()));
     InspectContainerResponse container = docker.inspectContainerCmd(id).exec();
     String uid = String.valueOf(container.getConfig().getUser()).split(":", 2)[0];
     String name = container.getName();
@@ -260,7 +257,7 @@ public final class EngineFixture implements AutoCloseable {
   public Started start(SandboxSpec spec) throws EngineException, IOException {
     UserId user = user();
     String id = create(spec, user);
-    start(spec, id);
+    start(id);
     return new Started(user, id, workspaces.resolve(user.toString()));
   }
 
@@ -336,6 +333,26 @@ public final class EngineFixture implements AutoCloseable {
     return exec.withAttachStdout(true).withAttachStderr(true).withCmd(command).exec().getId();
   }
 
+  /** Runs a program of the host's in the network namespace of a container. */
+  public String inNamespace(String containerId, String... command)
+      throws IOException, InterruptedException {
+    List<String> words = new ArrayList<>(List.of("nsenter", "-n", "-t"));
+    words.add("" + docker.inspectContainerCmd(containerId).exec().getState().getPidLong());
+    words.addAll(List.of(command));
+    return Commands.run(words.toArray(String[]::new));
+  }
+
+  /** The port at 127.0.0.11 on which the engine itself answers in a container's namespace. */
+  public int engineResolver(String containerId) throws IOException, InterruptedException {
+    return inNamespace(containerId, "cat", "/proc/net/udp")
+        .lines()
+        .map(String::strip)
+        .filter(line -> line.contains(": 0B00007F:"))
+        .map(line -> Integer.parseInt(line.split(":")[2].substring(0, 4), 16))
+        .findFirst()
+        .orElseThrow();
+  }
+
   /** Its end of the sandbox network. */
   public ContainerNetwork attachment(String containerId) {
     Map<String, ContainerNetwork> networks =
@@ -379,7 +396,7 @@ public final class EngineFixture implements AutoCloseable {
   }
 
   /** All of this test's. */
-  List<com.github.dockerjava.api.model.Container> containers() {
+  public List<com.github.dockerjava.api.model.Container> containers() {
     return docker
         .listContainersCmd()
         .withShowAll(true)

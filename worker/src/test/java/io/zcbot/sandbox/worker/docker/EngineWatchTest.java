@@ -14,6 +14,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import io.zcbot.sandbox.worker.docker.FakeDockerApi.Reply;
+import io.zcbot.sandbox.worker.engine.Container;
 import io.zcbot.sandbox.worker.engine.EngineEvent;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.engine.EngineException.Kind;
@@ -84,6 +85,30 @@ class EngineWatchTest extends AdapterTestCase {
     failure(() -> engine.watch(Instant.EPOCH, () -> {}, seen::add));
 
     assertThat(seen).extracting(EngineEvent::kind).containsOnly(EngineEvent.Kind.EXEC).hasSize(3);
+  }
+
+  /** An idle slot is of no use without its entrance; that of one that is claimed just ends. */
+  @Test
+  void theEndOfASlotsEntranceIsToldWhileTheSlotIsIdle() {
+    String start = "exec_start: /usr/local/sbin/zcbot-entrance a b";
+    String events =
+        slotEvent(start, "e1", Container.SLOT_PREFIX + "s1")
+            + slotEvent("exec_die", "e1", Container.SLOT_PREFIX + "s1")
+            + slotEvent(start, "e2", Container.SLOT_PREFIX + "s1")
+            + slotEvent("exec_die", "e2", Container.nameOf(USER));
+    fake.on("GET", "/events", stream(events.getBytes(StandardCharsets.UTF_8)));
+    List<EngineEvent> seen = new ArrayList<>();
+
+    failure(() -> engine.watch(Instant.EPOCH, () -> {}, seen::add));
+
+    assertThat(seen).extracting(EngineEvent::kind).containsExactly(EngineEvent.Kind.EXEC);
+    assertThat(seen).extracting(EngineEvent::user).containsOnlyNulls();
+  }
+
+  private static String slotEvent(String action, String exec, String name) {
+    return event(action, ",\"execID\":\"" + exec + "\"")
+        .replace("\"zcbot.user_id\":\"" + USER, "\"zcbot.slot\":\"s1")
+        .replace("\"name\":\"n\"", "\"name\":\"" + name + "\"");
   }
 
   @Test

@@ -22,6 +22,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.Locale;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -78,7 +79,7 @@ class HardLimitsIT {
     assertThat(host.getMemorySwap()).as("memory and swap").isEqualTo(host.getMemory());
     assertThat(host.getNanoCPUs()).isEqualTo(500_000_000);
     assertThat(host.getRestartPolicy().getName()).isEqualTo("no");
-    assertThat(host.getInit()).isEqualTo(rootInside);
+    assertThat(host.getInit()).as("the runner reaps").isFalse();
     assertThat(inspect.getConfig().getStdinOpen()).isEqualTo(!rootInside);
     assertThat(inspect.getConfig().getStdInOnce()).isFalse();
     assertThat(host.getShmSize()).isEqualTo(64L << 20);
@@ -118,6 +119,17 @@ class HardLimitsIT {
     assertThat(inspect.getNetworkSettings().getNetworks()).containsOnlyKeys(fixture.network);
     assertThat(inspect.getConfig().getWorkingDir()).isEqualTo("/workspace");
     assertThat(inspect.getConfig().getHostName()).isEqualTo("sandbox");
-    assertThat(inspect.getConfig().getEnv()).contains("ZCBOT_PG_IPS=203.0.113.7,198.51.100.0/24");
+    assertThat(inspect.getConfig().getEnv()).noneMatch(each -> each.startsWith("ZCBOT_"));
+    String mode = "ZCBOT_FIREWALL=" + firewall.name().toLowerCase(Locale.ROOT);
+    if (rootInside) {
+      assertThat(inspect.getConfig().getCmd())
+          .containsExactly(
+              mode,
+              "ZCBOT_EGRESS=public",
+              "ZCBOT_DNS=on",
+              "ZCBOT_PG_IPS=203.0.113.7,198.51.100.0/24");
+    } else {
+      assertThat(inspect.getConfig().getCmd()).containsExactly(mode);
+    }
   }
 }

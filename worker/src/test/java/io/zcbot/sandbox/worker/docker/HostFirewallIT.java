@@ -21,8 +21,11 @@ import io.zcbot.sandbox.worker.spec.Egress;
 import io.zcbot.sandbox.worker.spec.FirewallMode;
 import io.zcbot.sandbox.worker.spec.NetworkPolicy;
 import io.zcbot.sandbox.worker.spec.SandboxSpec;
+import io.zcbot.sandbox.worker.spec.TrafficLimits;
+import io.zcbot.sandbox.worker.testkit.machine.Commands;
 import io.zcbot.sandbox.worker.testkit.machine.SandboxImage;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.AfterAll;
@@ -164,19 +167,23 @@ class HostFirewallIT {
     assertThat(reaches(sandbox, Surroundings.PUBLIC)).isTrue();
   }
 
-  /** Where br_netfilter, which the engine's own ban needs, is off. */
-  @Row(22)
+  /** Where br_netfilter, which the engine's own ban needs, is off, and nothing holds it back. */
+  @Row({22, 49})
   @Test
   void sandboxesDoNotReachOneAnotherThroughTheBridgeAlone() throws Exception {
     Started sandbox = fixture.start(fixture.spec());
     Started other = fixture.start(fixture.spec());
     listen(other);
+    unseal(sandbox);
+    unseal(other); // else its answers do not leave
     bridgeNetfilter(0);
     try {
       assertThat(reaches(sandbox, address(other))).isFalse();
+      assertThat(neighbours(sandbox)).doesNotContainPattern(address(other) + " .*lladdr");
 
       around.nft("delete", "table", "bridge", table());
       assertThat(reaches(sandbox, address(other))).as("without rules").isTrue();
+      assertThat(neighbours(sandbox)).containsPattern(address(other) + " .*lladdr");
     } finally {
       bridgeNetfilter(1);
     }
@@ -256,6 +263,156 @@ class HostFirewallIT {
 
     around.nft("delete", "table", "inet", table());
     assertThat(ask(sandbox, Surroundings.PUBLIC)).as("without rules").isEqualTo("answered");
+  }
+
+  /** A fixed number of questions, so that it does not matter what else this machine does. */
+  @Row(52)
+  @Test
+  void noQuestionTakesTheEnginesTime() throws Exception {
+    Started sandbox = fixture.start(fixture.spec());
+    Duration before = around.engine.processorTime();
+    assertThat(flood(sandbox)).isEqualTo("0 answers");
+    Duration refused = around.engine.processorTime().minus(before);
+
+    unseal(sandbox);
+    before = around.engine.processorTime();
+    assertThat(flood(sandbox)).isEqualTo("8000 answers");
+    Duration answered = around.engine.processorTime().minus(before);
+    System.out.printf("8,000 questions took the engine %s, unsealed %s%n", refused, answered);
+    assertThat(answered)
+        .isGreaterThan(refused.multipliedBy(5))
+        .isGreaterThan(Duration.ofMillis(100));
+  }
+
+  /** Asks the engine's resolver itself for the sandbox's own address. */
+  private String flood(Started sandbox) throws Exception {
+    return fixture
+        .python(
+            sandbox.id(),
+            """
+            import socket
+            s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            s.settimeout(2)
+            s.connect(('127.0.0.11', %d))
+            labels = [str(n) for n in reversed('%s'.split('.'))] + ['in-addr', 'arpa']
+            name = b''.join(bytes([len(label)]) + label.encode() for label in labels)
+            question = bytes.fromhex('123401000001000000000000') + name + bytes.fromhex('00000c0001')
+            answers = 0
+            for _ in range(8000):
+                try:
+                    s.send(question)
+                    s.recv(512)
+                    answers += 1
+                except OSError:
+                    pass
+            print(answers, 'answers')"""
+                .formatted(fixture.engineResolver(sandbox.id()), address(sandbox)))
+        .output();
+  }
+
+  @Row(48)
+  @Test
+  void oneSocketHasNoMoreFlowsThanTheLimit() throws Exception {
+    NetworkPolicy policy =
+        new NetworkPolicy(
+            FirewallMode.HOST,
+            new Egress.Public(),
+            new Dns.EngineDefault(),
+            List.of(),
+            new TrafficLimits(100, 10_000, false));
+    Started sandbox = fixture.start(fixture.withPolicy(policy));
+    long before = flows();
+    String burst =
+        """
+        import socket
+        s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        sent = 0
+        for port in range(20000, 21000):
+            try:
+                sent += s.sendto(b'x', ('%s', port))
+            except PermissionError:
+                pass
+        print(sent)"""
+            .formatted(Surroundings.PUBLIC);
+
+    assertThat(Integer.parseInt(fixture.python(sandbox.id(), burst).output())).isEqualTo(100);
+    assertThat(flows() - before).isLessThan(150);
+
+    unseal(sandbox);
+    assertThat(fixture.python(sandbox.id(), burst).output()).isEqualTo("1000");
+    assertThat(flows() - before).as("without the limit").isGreaterThan(900);
+  }
+
+  /** What the engine's host has in its table of connections. */
+  private static long flows() throws Exception {
+    return Long.parseLong(
+        Commands.run(
+                "ip",
+                "netns",
+                "exec",
+                around.engine.namespace(),
+                "cat",
+                "/proc/sys/net/netfilter/nf_conntrack_count")
+            .strip());
+  }
+
+  @Row(59)
+  @Test
+  void mailIsDeliveredOnlyWhereThatIsAllowed() throws Exception {
+    String mail =
+        "timeout 3 bash -c 'exec 3<>/dev/tcp/" + Surroundings.PUBLIC + "/25; head -n 1 <&3'";
+    Started sandbox = fixture.start(fixture.spec());
+    assertThat(fixture.bash(sandbox.id(), mail).output()).contains("Connection refused");
+
+    NetworkPolicy policy =
+        new NetworkPolicy(
+            FirewallMode.HOST,
+            new Egress.Public(),
+            new Dns.EngineDefault(),
+            List.of("203.0.113.7"),
+            new TrafficLimits(100, 100, true));
+    Started allowed = fixture.start(fixture.withPolicy(policy));
+    assertThat(fixture.bash(allowed.id(), mail).output()).isEqualTo(World.GREETING);
+  }
+
+  /**
+   * The helper ends with its worker, however that ends, and another is started when one is gone.
+   */
+  @Test
+  void aHelperThatIsGoneIsReplacedAndNoneOutlivesTheWorker() throws Exception {
+    fixture.start(fixture.spec());
+    assertThat(helpers()).hasSize(1);
+    fixture.docker.removeContainerCmd(helpers().getFirst()).withForce(true).exec();
+
+    assertThat(
+            fixture
+                .bash(fixture.start(fixture.spec()).id(), "echo x > /dev/udp/127.0.0.11/9")
+                .output())
+        .contains("Operation not permitted");
+
+    assertThat(helpers()).hasSize(1);
+    fixture.engine.close(); // as its process's end does
+    await().untilAsserted(() -> assertThat(helpers()).isEmpty());
+  }
+
+  private List<String> helpers() {
+    return fixture
+        .docker
+        .listContainersCmd()
+        .withShowAll(true)
+        .withLabelFilter(Map.of("zcbot.product", "sandbox-firewall"))
+        .exec()
+        .stream()
+        .map(container -> container.getId())
+        .toList();
+  }
+
+  private void unseal(Started sandbox) throws Exception {
+    fixture.inNamespace(sandbox.id(), "nft", "delete", "table", "ip", "zcbot");
+  }
+
+  private String neighbours(Started sandbox) throws Exception {
+    return fixture.inNamespace(sandbox.id(), "ip", "-4", "neigh", "show");
   }
 
   @Row(20)
@@ -407,7 +564,7 @@ class HostFirewallIT {
 
   private static void bridgeNetfilter(int on) throws Exception {
     for (String family : List.of("iptables", "ip6tables")) {
-      io.zcbot.sandbox.worker.testkit.machine.Commands.run(
+      Commands.run(
           "ip",
           "netns",
           "exec",

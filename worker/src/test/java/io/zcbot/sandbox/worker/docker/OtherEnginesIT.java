@@ -9,6 +9,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.zcbot.sandbox.worker.docker.EngineFixture.Started;
 import io.zcbot.sandbox.worker.docker.host.EngineFacts;
+import io.zcbot.sandbox.worker.engine.CommandChannel;
+import io.zcbot.sandbox.worker.engine.CommandEngine;
 import io.zcbot.sandbox.worker.sandbox.Workspaces;
 import io.zcbot.sandbox.worker.security.Row;
 import io.zcbot.sandbox.worker.spec.FirewallMode;
@@ -89,7 +91,26 @@ class OtherEnginesIT {
             .as("root is somebody else")
             .doesNotContainPattern("^\\s*0\\s+0\\s");
         checkReach(fixture, sandbox, mode);
+        switch (mode) {
+          case HOST -> {
+            checkCommands(fixture, spec, sandbox, false);
+            checkCommands(fixture, spec, sandbox, true);
+          }
+          case CONTAINER -> checkCommands(fixture, spec, sandbox, true);
+          case BOTH -> {} // as in a container
+        }
       }
+    }
+  }
+
+  private static void checkCommands(
+      EngineFixture fixture, SandboxSpec spec, Started sandbox, boolean byEngine) throws Exception {
+    CommandEngine commands = fixture.engine.commands(spec, byEngine);
+    try (CommandChannel channel = commands.open(sandbox.id())) {
+      assertThat(fixture.docker.inspectContainerCmd(sandbox.id()).exec().getExecIds() != null)
+          .as("whether the engine started a runner")
+          .isEqualTo(byEngine);
+      new CommandTrials(channel, fixture.agent(sandbox.id())).run(sandbox, fixture.owner);
     }
   }
 

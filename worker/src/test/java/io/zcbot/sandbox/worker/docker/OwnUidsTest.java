@@ -71,8 +71,40 @@ class OwnUidsTest extends AdapterTestCase {
 
   @Test
   void itIsGivenAgainOnceItsContainerIsGone() throws Exception {
-    String first = user();
-    assertThat(user()).as("the listing shows that the first one came to nothing").isEqualTo(first);
+    List<String> users = new ArrayList<>();
+    for (int i = 0; i < THREE.size(); i++) {
+      users.add(user());
+    }
+    assertThat(users).doesNotHaveDuplicates();
+    assertThat(user()).as("the engine lists that all came to nothing").isEqualTo(users.getFirst());
+    assertThat(fake.asked("GET", "/containers/json")).as("two for all, one for each").hasSize(6);
+  }
+
+  /** Another worker on the engine chose it since this one asked. */
+  @Test
+  void oneThatAnotherContainerHasAsWellIsGivenUp() throws Exception {
+    int first = Integer.parseInt(user().split(":", 2)[0]);
+    int next = first == THREE.last() ? THREE.first() : first + 1;
+    listed(next);
+    fake.on("DELETE", "/containers/c1", status(204, ""));
+
+    assertThat(user()).doesNotStartWith(next + ":");
+
+    List<FakeDockerApi.Request> creates = fake.asked("POST", "/containers/create");
+    assertThat(creates).hasSize(3);
+    assertThat(creates.get(1).body()).contains("\"User\":\"" + next + ":" + next + "\"");
+    assertThat(fake.asked("DELETE", "/containers/c1")).hasSize(1);
+  }
+
+  @Test
+  void oneWhoseListingFailsLeavesNoContainer() throws Exception {
+    user();
+    fake.on("GET", "/containers/json", status(500, "{\"message\":\"no\"}"));
+    fake.on("DELETE", "/containers/c1", status(204, ""));
+
+    failure(this::create);
+
+    assertThat(fake.asked("DELETE", "/containers/c1")).hasSize(1);
   }
 
   @Test

@@ -53,7 +53,7 @@ class SandboxCreateTest extends AdapterTestCase {
   void whereNothingInsideSetsRulesTheRunnerIsTheFirstProcess() throws EngineException {
     create();
     assertThat(fake.asked("POST", "/containers/create").getFirst().body())
-        .contains("\"OpenStdin\":false", "\"Init\":true", "\"Type\":\"local\"");
+        .contains("\"OpenStdin\":false", "\"Type\":\"local\"");
 
     SandboxSpec alone =
         new SandboxSpec(

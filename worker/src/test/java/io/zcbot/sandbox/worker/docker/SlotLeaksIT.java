@@ -26,7 +26,7 @@ import org.junit.jupiter.api.parallel.Isolated;
 @Isolated("it counts the descriptors of this process")
 class SlotLeaksIT {
   /** A descriptor that each cycle leaked would be noticed after ten. */
-  private static final int CYCLES = Integer.getInteger("zcbot.test.claims", 25);
+  private static final int CYCLES = Integer.getInteger("zcbot.test.claims", 15);
 
   @TempDir Path root;
 

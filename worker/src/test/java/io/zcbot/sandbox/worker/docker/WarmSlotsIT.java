@@ -41,7 +41,7 @@ import org.junit.jupiter.api.io.TempDir;
 /** Claims on a real engine, with real mounts; the log is a list. Takes CAP_SYS_ADMIN. */
 @Tag("engine")
 @Timeout(180)
-@Order(2)
+@Order(10)
 class WarmSlotsIT {
   private static final int MEASURED = Integer.getInteger("zcbot.test.rounds", 15);
 
@@ -380,7 +380,8 @@ class WarmSlotsIT {
   /** The engine says that a mount made later can't show: the container has a copy of its own. */
   @Test
   void aSlotThatDoesNotSeeWhatIsMountedLaterIsNotParked() throws Exception {
-    Path elsewhere = Files.createDirectory(root.resolve("elsewhere"));
+    Path elsewhere = root.resolve("elsewhere");
+    Files.createDirectories(elsewhere.resolve(SlotMounts.WORKSPACE));
     SlotMounts real = worker.mounts();
     try (SlotMounts.Directory directory = real.create("0000000000000001")) {
       String id = fixture.sandboxes().createSlot("0000000000000001", elsewhere);

@@ -14,9 +14,9 @@ import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 
 /**
- * Whatever there is to reach in a network namespace: a greeting on TCP port 80 of every address,
- * and on UDP port 53 of those it is told a resolver for which every name is 203.0.113.10. Ends with
- * its standard input.
+ * Whatever there is to reach in a network namespace: a greeting on TCP ports 80 and 25 of every
+ * address, and on UDP port 53 of those it is told a resolver for which every name is 203.0.113.10.
+ * Ends with its standard input.
  */
 final class World {
   static final String GREETING = "hello from outside";
@@ -24,7 +24,8 @@ final class World {
   private World() {}
 
   public static void main(String[] args) throws IOException {
-    Thread.ofPlatform().daemon().start(World::greet);
+    Thread.ofPlatform().daemon().start(() -> greet(25));
+    Thread.ofPlatform().daemon().start(() -> greet(80));
     for (String address : args) {
       Thread.ofPlatform().daemon().start(() -> resolve(address));
     }
@@ -33,9 +34,11 @@ final class World {
     }
   }
 
-  private static void greet() {
-    try (ServerSocket server = new ServerSocket(80)) {
-      System.out.println("greeting");
+  private static void greet(int port) {
+    try (ServerSocket server = new ServerSocket(port)) {
+      if (port == 80) {
+        System.out.println("greeting");
+      }
       while (true) {
         Socket client = server.accept();
         Thread.ofVirtual().start(() -> greet(client));

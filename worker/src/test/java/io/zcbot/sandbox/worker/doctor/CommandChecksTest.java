@@ -21,7 +21,10 @@ class CommandChecksTest {
   private static Finding finding(Mode mode, boolean hasRunner, FirewallMode firewall) {
     return CommandChecks.of(
         mode,
-        new SandboxGround(new SandboxGround.Image("sha256:1", true, hasRunner), null),
+        new SandboxGround(
+            new SandboxGround.Image("sha256:1", true, hasRunner, false, List.of("a", "b")),
+            null,
+            null),
         spec(firewall));
   }
 
@@ -56,7 +59,7 @@ class CommandChecksTest {
   /** Which is said by the check of the image. */
   @Test
   void anImageThatIsMissingIsNoFaultOfCommands() {
-    SandboxGround none = new SandboxGround(null, null);
+    SandboxGround none = new SandboxGround(null, null, null);
     assertThat(CommandChecks.of(Mode.RUNNER, none, spec(FirewallMode.HOST)).level())
         .isEqualTo(Finding.Level.OK);
   }

@@ -9,6 +9,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.zcbot.sandbox.worker.docker.host.EngineFacts;
 import io.zcbot.sandbox.worker.docker.host.SandboxGround;
 import io.zcbot.sandbox.worker.doctor.Finding.Level;
+import io.zcbot.sandbox.worker.security.Row;
 import io.zcbot.sandbox.worker.spec.NetworkPolicy;
 import io.zcbot.sandbox.worker.spec.ResourceLimits;
 import io.zcbot.sandbox.worker.spec.SandboxSpec;
@@ -58,8 +59,25 @@ class EngineChecksTest {
   @Test
   void aHardenedEngineHasNoFault() {
     List<Finding> findings =
-        EngineChecks.of(facts("28.5.0", "1.3.3", 2, HARDENED, List.of()), spec("runsc"), LIMIT);
+        EngineChecks.of(facts("29.5.1", "1.3.6", 2, HARDENED, List.of()), spec("runsc"), LIMIT);
     assertThat(levels(findings).values()).containsOnly(Level.OK);
+  }
+
+  @Test
+  void theRuntimesAreListedWithTheKernelsThatCommandsSee() {
+    assertThat(runtime(null))
+        .startsWith("the engine's default, runc, on the host's kernel")
+        .endsWith("the engine has runc, runsc (a kernel of its own)");
+    assertThat(runtime("runsc")).startsWith("runsc, with a kernel of its own; the engine has runc");
+  }
+
+  private static String runtime(@Nullable String name) {
+    return EngineChecks.of(facts("28.5.0", "1.3.3", 2, HARDENED, List.of()), spec(name), LIMIT)
+        .stream()
+        .filter(finding -> finding.check().equals("runtime"))
+        .findFirst()
+        .orElseThrow()
+        .detail();
   }
 
   @Test
@@ -87,8 +105,8 @@ class EngineChecksTest {
         levels(
             EngineChecks.of(
                 facts(
-                    "28.5.0",
-                    "1.3.3",
+                    "29.5.1",
+                    "1.3.6",
                     2,
                     List.of("name=seccomp,profile=unconfined"),
                     List.of("pids")),
@@ -101,7 +119,7 @@ class EngineChecksTest {
     assertThat(
             levels(
                 EngineChecks.of(
-                    facts("28.5.0", "1.3.3", 2, List.of(), List.of()), spec(null), null)))
+                    facts("29.5.1", "1.3.6", 2, List.of(), List.of()), spec(null), null)))
         .containsEntry("seccomp", Level.FAIL);
   }
 
@@ -116,14 +134,14 @@ class EngineChecksTest {
     assertThat(quotaHold(List.of("name=rootless"), null)).isEqualTo(Level.OK);
     assertThat(
             levels(
-                EngineChecks.of(facts("28.5.0", "1.3.3", 2, plain, List.of()), spec(null), null)))
+                EngineChecks.of(facts("29.5.1", "1.3.6", 2, plain, List.of()), spec(null), null)))
         .as("where none is asked for")
         .doesNotContainKey("quota-hold");
   }
 
   private static @Nullable Level quotaHold(List<String> options, @Nullable String runtime) {
     return levels(
-            EngineChecks.of(facts("28.5.0", "1.3.3", 2, options, List.of()), spec(runtime), LIMIT))
+            EngineChecks.of(facts("29.5.1", "1.3.6", 2, options, List.of()), spec(runtime), LIMIT))
         .get("quota-hold");
   }
 
@@ -132,11 +150,11 @@ class EngineChecksTest {
     SandboxSpec weighed = spec(null, 200);
     assertThat(
             levels(
-                EngineChecks.of(facts("28.5.0", "1.3.3", 2, HARDENED, List.of()), weighed, null)))
+                EngineChecks.of(facts("29.5.1", "1.3.6", 2, HARDENED, List.of()), weighed, null)))
         .containsEntry("io-weight", Level.OK);
     assertThat(
             levels(
-                EngineChecks.of(facts("28.5.0", "1.3.3", 1, HARDENED, List.of()), weighed, null)))
+                EngineChecks.of(facts("29.5.1", "1.3.6", 1, HARDENED, List.of()), weighed, null)))
         .containsEntry("io-weight", Level.FAIL);
   }
 
@@ -145,7 +163,7 @@ class EngineChecksTest {
   void anEngineThatCanNotLimitSwapMayLackAGroupOfItsOwn() {
     assertThat(
             EngineChecks.of(
-                facts("28.5.0", "1.3.3", 2, HARDENED, List.of("swap")), spec(null), null))
+                facts("29.5.1", "1.3.6", 2, HARDENED, List.of("swap")), spec(null), null))
         .filteredOn(finding -> finding.level() == Level.FAIL)
         .singleElement()
         .satisfies(finding -> assertThat(finding.fix()).contains("its own cgroup"));
@@ -164,26 +182,86 @@ class EngineChecksTest {
 
   @Test
   void imageAndNetwork() {
-    assertThat(levels(EngineChecks.of(new SandboxGround(null, null), spec(null))))
+    assertThat(levels(GroundChecks.of(new SandboxGround(null, null, null), spec(null))))
         .containsEntry("image", Level.FAIL)
         .containsEntry("network", Level.OK);
     assertThat(
             levels(
-                EngineChecks.of(
+                GroundChecks.of(
                     new SandboxGround(
-                        new SandboxGround.Image("sha256:1", false, false),
+                        new SandboxGround.Image("sha256:1", false, false, false, List.of("a", "b")),
+                        null,
                         new SandboxGround.Network("bridge", false)),
                     spec(null))))
         .containsEntry("image", Level.FAIL)
         .containsEntry("network", Level.FAIL);
     assertThat(
             levels(
-                EngineChecks.of(
+                GroundChecks.of(
                     new SandboxGround(
-                        new SandboxGround.Image("sha256:1", true, true),
+                        new SandboxGround.Image("sha256:1", true, true, false, List.of("a", "b")),
+                        null,
                         new SandboxGround.Network("bridge", true)),
                     spec(null))))
         .containsEntry("image", Level.OK)
         .containsEntry("network", Level.OK);
+  }
+
+  @Row(63)
+  @Test
+  void whatOldEnginesPublishIsWarnedOf() {
+    for (String version : List.of("26.1.5+dfsg1", "27.5.1")) {
+      assertThat(
+              levels(
+                  EngineChecks.of(
+                      facts(version, "1.3.6", 2, HARDENED, List.of()), spec(null), null)))
+          .containsEntry("published-ports", Level.WARN);
+    }
+    assertThat(
+            levels(
+                EngineChecks.of(
+                    facts("28.0.0", "1.3.6", 2, HARDENED, List.of()), spec(null), null)))
+        .containsEntry("published-ports", Level.OK);
+  }
+
+  private static SandboxGround.Image image(boolean fromRegistry, String... layers) {
+    return new SandboxGround.Image("sha256:1", true, true, fromRegistry, List.of(layers));
+  }
+
+  private static Map<String, Level> ground(
+      String name, SandboxGround.Image image, SandboxGround.@Nullable Image helper) {
+    SandboxSpec plain = spec(null);
+    return levels(
+        GroundChecks.of(
+            new SandboxGround(image, new SandboxGround.Helper("helper", helper), null),
+            new SandboxSpec(name, null, plain.limits(), plain.network(), plain.policy())));
+  }
+
+  @Row(64)
+  @Test
+  void anImageOfARegistryIsNamedByItsDigest() {
+    String tagged = "registry.example/sandbox:latest";
+    assertThat(ground(tagged, image(true, "a"), image(false, "b")))
+        .containsEntry("image", Level.WARN);
+    assertThat(ground(tagged, image(false, "a"), image(false, "b")))
+        .as("built here")
+        .containsEntry("image", Level.OK);
+    assertThat(
+            ground(
+                "registry.example/sandbox@sha256:" + "0".repeat(64),
+                image(true, "a"),
+                image(false, "b")))
+        .containsEntry("image", Level.OK);
+  }
+
+  @Row(54)
+  @Test
+  void imagesThatShareALayerAreWarnedOf() {
+    assertThat(ground("image", image(false, "a", "b"), image(false, "c", "a")))
+        .containsEntry("firewall-image", Level.WARN);
+    assertThat(ground("image", image(false, "a", "b"), image(false, "c")))
+        .containsEntry("firewall-image", Level.OK);
+    assertThat(ground("image", image(false, "a", "b"), null))
+        .containsEntry("firewall-image", Level.FAIL);
   }
 }

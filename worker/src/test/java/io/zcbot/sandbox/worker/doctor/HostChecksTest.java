@@ -7,7 +7,9 @@ package io.zcbot.sandbox.worker.doctor;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.zcbot.sandbox.worker.doctor.Finding.Level;
+import io.zcbot.sandbox.worker.security.Row;
 import io.zcbot.sandbox.worker.spec.WorkspaceLimit;
+import java.math.BigInteger;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
@@ -74,5 +76,15 @@ class HostChecksTest {
     assertThat(ProcessChecks.inotify(64, 128))
         .satisfies(f -> assertThat(f.level()).isEqualTo(Level.WARN))
         .satisfies(f -> assertThat(f.fix()).endsWith("max_user_instances=4096"));
+  }
+
+  @Row(50)
+  @Test
+  void filesAreCountedForAllSandboxesTogether() {
+    assertThat(ProcessChecks.openFiles(64, 256, BigInteger.TWO.pow(63)).level())
+        .isEqualTo(Level.OK);
+    assertThat(ProcessChecks.openFiles(2, 10, BigInteger.valueOf(327_679)))
+        .satisfies(f -> assertThat(f.level()).isEqualTo(Level.WARN))
+        .satisfies(f -> assertThat(f.fix()).contains("fs.file-max=327680"));
   }
 }

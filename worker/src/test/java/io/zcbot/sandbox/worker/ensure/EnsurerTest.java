@@ -36,6 +36,21 @@ class EnsurerTest extends InAWorld {
   }
 
   @Test
+  void aSandboxThatRunsIsNotReadyWhileTheFirewallIsNotInForce() throws Exception {
+    world.ready(ANNA);
+    world.engine.faults.failNext(
+        new EngineFaults.Fault("prepare", EngineException.Kind.FIREWALL, false));
+
+    world.domain.ensurer().ensure(world.request(ANNA, Duration.ofSeconds(5)));
+
+    assertThat(world.failures())
+        .singleElement()
+        .extracting(Failed::reason)
+        .isEqualTo(Failed.Reason.FIREWALL);
+    assertThat(world.ready(ANNA).outcome()).isEqualTo(Ready.Outcome.REUSED);
+  }
+
+  @Test
   void anOldEnsureGetsFailedAndNoContainer() throws Exception {
     world.domain.ensurer().ensure(world.request(ANNA, Duration.ZERO));
     assertThat(world.failures())

@@ -42,6 +42,8 @@ final class SandboxHistoryModel {
     "list",
     "exec",
     "createSlot",
+    "entrance",
+    "open",
     "rename",
     "imageId",
     "cpuTime"

@@ -49,7 +49,7 @@ class LogChecksTest {
     world.live.clear();
     world.log.add(
         new Reaped(
-            EventIds.reaped(id),
+            EventIds.reaped(World.user(1), id),
             World.user(1),
             Instant.EPOCH,
             new ContainerRef("name", id, "host", "another"),

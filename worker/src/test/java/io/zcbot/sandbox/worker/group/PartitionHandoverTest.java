@@ -75,7 +75,7 @@ class PartitionHandoverTest {
     world.live.clear();
     world.log.add(
         new Reaped(
-            EventIds.reaped(id),
+            EventIds.reaped(USER, id),
             USER,
             Instant.EPOCH,
             new ContainerRef("name", id, "host", "another"),

@@ -129,6 +129,11 @@ final class BrokerCluster implements AutoCloseable {
     all.put("inter.broker.listener.name", "PLAINTEXT");
     all.put("log.dirs", data(node).toString());
     all.put("auto.create.topics.enable", "false");
+    // Everything is allowed but for what a trial denies.
+    all.put("authorizer.class.name", "org.apache.kafka.metadata.authorizer.StandardAuthorizer");
+    all.put("allow.everyone.if.no.acl.found", "true");
+    all.put("principal.builder.class", ListenerPrincipals.class.getName());
+    all.put("super.users", "User:CONTROLLER");
     all.put("default.replication.factor", "3");
     all.put("min.insync.replicas", "2");
     all.put("offsets.topic.replication.factor", "3");

@@ -72,7 +72,7 @@ class LogStateTest {
 
   private static Ready ready(String ensureId, int second) {
     return new Ready(
-        EventIds.ready(ensureId, "container"),
+        EventIds.ready(ANNA, ensureId, "container"),
         ANNA,
         ensureId,
         at(second),
@@ -84,7 +84,7 @@ class LogStateTest {
 
   private static Reaped reaped(int second, Reaped.Reason reason, String id) {
     return new Reaped(
-        id == null ? EventIds.reaped("container") : id,
+        id == null ? EventIds.reaped(ANNA, "container") : id,
         ANNA,
         at(second),
         new ContainerRef("zcbot-sandbox-" + ANNA, "container", "host", "worker"),

@@ -39,6 +39,7 @@ final class Scenarios {
     ALL.put("back-to-self", Scenarios::backToSelf);
     ALL.put("gaps-in-the-log", Scenarios::gapsInTheLog);
     ALL.put("eager-handover", Scenarios::eagerHandover);
+    ALL.put("hostile", Scenarios::hostile);
   }
 
   private Scenarios() {}
@@ -389,5 +390,57 @@ final class Scenarios {
     trial.restart(name);
     trial.awaitServing();
     trial.settle();
+  }
+
+  /** Agents that mean harm, topics that are altered, permissions that are taken away. */
+  private static void hostile(Trial trial) throws Exception {
+    trial.withSlack(Duration.ofSeconds(20));
+    if (trial.random.nextBoolean()) {
+      trial.with("ZCBOT_RESTART", "adopt");
+    }
+    begin(trial, 36, 4, "a", "b", "c");
+    Hostility hostility =
+        new Hostility(trial.field().brokers().bootstrapServers(), trial.id, trial.random);
+    try {
+      for (int round = 0; round < 6; round++) {
+        trial.say("poison");
+        hostility.poison(30);
+        trial.agent().commands(10);
+        switch (trial.random.nextInt(4)) {
+          case 0, 1 -> denied(trial, hostility);
+          case 2 -> trial.say(hostility.alter());
+          default -> {
+            String victim = some(trial, "a", "b", "c");
+            trial.kill(victim);
+            trial.pause(between(trial, 0, 2));
+            trial.restart(victim);
+          }
+        }
+        trial.pause(between(trial, 0, 3));
+      }
+    } finally {
+      hostility.close();
+    }
+    for (String name : new String[] {"a", "b", "c"}) {
+      trial.check(trial.worker(name).isAlive(), "worker " + name + " ended");
+    }
+    trial.pause(5);
+    healAndSettle(trial);
+  }
+
+  /** Sandboxes stay: only who was idle for long before may be reaped meanwhile. */
+  private static void denied(Trial trial, Hostility hostility) throws Exception {
+    Hostility.Permission permission = hostility.some();
+    trial.say("nobody has " + permission);
+    for (String name : new String[] {"a", "b", "c"}) {
+      trial.doubt(name);
+    }
+    hostility.deny(permission);
+    try {
+      trial.pause(between(trial, 2, 15));
+    } finally {
+      hostility.allow(permission);
+    }
+    trial.say("all have it again");
   }
 }

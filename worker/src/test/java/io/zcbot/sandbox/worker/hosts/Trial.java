@@ -43,6 +43,10 @@ final class Trial {
   static final Duration STOP_TIMEOUT = Duration.ofSeconds(15);
   private static final String WORKSPACES = "workspaces-";
   private static final AtomicInteger COUNTER = new AtomicInteger();
+
+  /** Those of all trials: each has a port of its own. */
+  private static final AtomicInteger PROCESSES = new AtomicInteger();
+
   final Field field;
   private final Consumer<String> out;
   final String id;
@@ -155,7 +159,10 @@ final class Trial {
    * @param workerName whose id it bears
    */
   HostWorker launch(String workerName, String hostName, EngineHost engine) throws Exception {
-    int port = 26_000 + (int) (ProcessHandle.current().pid() % 2_000) + all.size() % 1_000;
+    int port =
+        26_000
+            + (int) (ProcessHandle.current().pid() % 2_000)
+            + PROCESSES.getAndIncrement() % 1_000;
     Map<String, String> env = settings.of(workerName, engine, port);
     env.put("ZCBOT_HOST", "host-" + hostName);
     Path workspaces = Files.createDirectories(directory.resolve(WORKSPACES + hostName));

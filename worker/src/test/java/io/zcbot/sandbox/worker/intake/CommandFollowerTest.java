@@ -172,16 +172,18 @@ class CommandFollowerTest {
 
   @BeforeEach
   void topics() {
-    for (String topic : TOPICS) {
-      consumer.updatePartitions(
-          topic,
-          IntStream.range(0, PARTITIONS)
-              .mapToObj(number -> new PartitionInfo(topic, number, null, null, null))
-              .toList());
-      for (int number = 0; number < PARTITIONS; number++) {
-        consumer.updateBeginningOffsets(Map.of(new TopicPartition(topic, number), 0L));
-        consumer.updateEndOffsets(Map.of(new TopicPartition(topic, number), 0L));
-      }
+    TOPICS.forEach(topic -> partitions(topic, PARTITIONS));
+  }
+
+  private void partitions(String topic, int count) {
+    consumer.updatePartitions(
+        topic,
+        IntStream.range(0, count)
+            .mapToObj(number -> new PartitionInfo(topic, number, null, null, null))
+            .toList());
+    for (int number = 0; number < count; number++) {
+      consumer.updateBeginningOffsets(Map.of(new TopicPartition(topic, number), 0L));
+      consumer.updateEndOffsets(Map.of(new TopicPartition(topic, number), 0L));
     }
   }
 
@@ -384,6 +386,17 @@ class CommandFollowerTest {
         .containsExactlyInAnyOrder(
             "sandbox.exec to " + HOME, "sandbox.input to " + HOME, "sandbox.release to " + HOME);
     await().until(() -> committed("sandbox.exec", ELSEWHERE) == 1);
+  }
+
+  @Test
+  void partitionsThatAreAddedMeanwhileAreReadAsWell() {
+    startOwning(HOME);
+    int added = HOME + PARTITIONS;
+    partitions("sandbox.exec", 2 * PARTITIONS);
+    await().until(() -> assigned().contains(new TopicPartition("sandbox.exec", added)));
+    publishExec(added, "one");
+    await().until(() -> !diverted.isEmpty());
+    assertThat(diverted).containsExactly("sandbox.exec to " + HOME);
   }
 
   @Test

@@ -48,13 +48,11 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
-import org.junit.jupiter.api.parallel.ResourceLock;
 
 /** Audit and export against a real broker. */
 @Tag("engine")
 @Tag("kafka")
 @Timeout(value = 1, unit = TimeUnit.MINUTES)
-@ResourceLock("logging")
 class AuditIT {
   private static final int PARTITIONS = 3;
 
@@ -146,7 +144,7 @@ class AuditIT {
   private void ready(UserId user, double t, String ensure, String container) throws Exception {
     send(
         new Ready(
-            EventIds.ready(ensure, container),
+            EventIds.ready(user, ensure, container),
             user,
             ensure,
             at(t),
@@ -158,7 +156,7 @@ class AuditIT {
 
   private Reaped reaped(UserId user, double t, String container) {
     return new Reaped(
-        EventIds.reaped(container),
+        EventIds.reaped(user, container),
         user,
         at(t),
         new ContainerRef("zcbot-sandbox-" + user, container, "h1", "w1"),

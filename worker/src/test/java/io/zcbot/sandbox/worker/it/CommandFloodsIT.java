@@ -139,7 +139,37 @@ class CommandFloodsIT {
 
   @Test
   @Order(1)
-  void aGibibyteOfOutputNeedsNoMemoryAndHoldsUpNobody() throws Exception {
+  void whatIsBeyondTheBoundDoesNotReachTheWorker() throws Exception {
+    UserId user = deployment.newUserOf(0);
+    warmUp(user);
+    for (String stream : List.of("", ",'stream':true")) {
+      String id = "discarded" + stream.length();
+      long before = worker.bytesRead();
+      deployment
+          .agent()
+          .exec(
+              user,
+              id,
+              "'shell':'head -c 100M /dev/zero; head -c 1M /dev/zero >&2; exit 7','max_output_bytes':4096"
+                  + stream);
+      deployment.log().await("its end", FLOOD, () -> !deployment.log().exits(id).isEmpty());
+      long read = worker.bytesRead() - before;
+      Exited exited = deployment.log().exits(id).getFirst();
+      System.out.printf("100 MiB behind 4 KiB: %d ms, %d KiB read%n", exited.tookMs(), read >> 10);
+      assertThat(exited.exitCode()).isEqualTo(7);
+      assertThat(exited.truncated()).isTrue();
+      byte[] kept =
+          stream.isEmpty()
+              ? Objects.requireNonNull(exited.stdout()).toByteArray()
+              : text(exited, false);
+      assertThat(Arrays.equals(kept, new byte[4096])).isTrue();
+      assertThat(read).isLessThan(4 << 20);
+    }
+  }
+
+  @Test
+  @Order(2)
+  void halfAGibibyteOfOutputNeedsNoMemoryAndHoldsUpNobody() throws Exception {
     UserId keeping = deployment.newUserOf(0);
     UserId streaming = deployment.newUserOf(0);
     UserId other = deployment.newUserOf(0);
@@ -152,15 +182,16 @@ class CommandFloodsIT {
     try (Watch watch = new Watch()) {
       deployment
           .agent()
-          .exec(keeping, "kept", "'command':['head','-c','1G','/dev/zero'],'timeout_seconds':110");
+          .exec(
+              keeping, "kept", "'command':['head','-c','512M','/dev/zero'],'timeout_seconds':110");
       deployment
           .agent()
           .exec(
               streaming,
               "streamed",
-              "'command':['head','-c','1G','/dev/zero'],'timeout_seconds':110,'stream':true,"
+              "'command':['head','-c','512M','/dev/zero'],'timeout_seconds':110,'stream':true,"
                   + "'max_output_bytes':16777216");
-      for (int i = 0; deployment.log().exits("kept").isEmpty(); i++) {
+      for (int i = 0; i == 0 || deployment.log().exits("streamed").isEmpty(); i++) {
         long begun = System.nanoTime();
         deployment.agent().ensure(other, "hot-" + i);
         Ready ready = (Ready) deployment.log().awaitAnswer("hot-" + i, Duration.ofSeconds(10));
@@ -175,7 +206,7 @@ class CommandFloodsIT {
     Exited streamed = awaitEnd("streamed");
     times.sort(null);
     System.out.printf(
-        "1 GiB kept in %d ms, streamed in %d ms; worker %d MiB, then at most %d MiB; %d hot ensures, p50 %d ms, most %d ms%n",
+        "512 MiB kept in %d ms, streamed in %d ms; worker %d MiB, then at most %d MiB; %d hot ensures, p50 %d ms, most %d ms%n",
         kept.tookMs(),
         streamed.tookMs(),
         before >> 20,
@@ -213,7 +244,7 @@ class CommandFloodsIT {
   }
 
   @Test
-  @Order(2)
+  @Order(3)
   void floodsWaitForABrokerThatHangs() throws Exception {
     List<UserId> users = List.of(Deployment.newUser(), Deployment.newUser(), Deployment.newUser());
     for (UserId user : users) {

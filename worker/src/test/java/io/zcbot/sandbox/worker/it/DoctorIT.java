@@ -32,13 +32,11 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
-import org.junit.jupiter.api.parallel.ResourceLock;
 
 /** The doctor looks at the real engine and a real broker. */
 @Tag("engine")
 @Tag("kafka")
 @Timeout(value = 1, unit = TimeUnit.MINUTES)
-@ResourceLock("logging")
 class DoctorIT {
   @TempDir private Path root;
   private final Map<String, String> env = new HashMap<>();

@@ -20,6 +20,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -28,6 +29,7 @@ import org.junit.jupiter.api.Timeout;
 @Tag("engine")
 @Tag("kafka")
 @Timeout(value = 3, unit = TimeUnit.MINUTES)
+@Order(3)
 class IdleLimitsIT {
   private static final Duration SOON = Deployment.SOON;
   private static final Duration SHORT = Duration.ofSeconds(4);

@@ -67,6 +67,7 @@ class ImpostorsIT {
           .withLabels(new HashMap<>(original.getConfig().getLabels()))
           .withUser(original.getConfig().getUser())
           .withEnv(original.getConfig().getEnv())
+          .withCmd(original.getConfig().getCmd())
           .withEntrypoint("sleep", "600")
           .withHostConfig(original.getHostConfig());
       change.accept(command);

@@ -33,14 +33,14 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
-import org.junit.jupiter.api.parallel.ResourceLock;
+import org.junit.jupiter.api.parallel.Isolated;
 import org.slf4j.LoggerFactory;
 
 /** The real engine under a false name: that of a version with published holes, or of a new one. */
 @Tag("engine")
 @Tag("kafka")
 @Timeout(value = 2, unit = TimeUnit.MINUTES)
-@ResourceLock("logging")
+@Isolated("a command beside it would take its place in the log")
 class KnownBadVersionsIT {
   private final Logger log =
       (Logger) LoggerFactory.getLogger("io.zcbot.sandbox.worker.startup.Preflight");

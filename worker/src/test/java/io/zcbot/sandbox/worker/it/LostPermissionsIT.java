@@ -30,22 +30,21 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
-import org.junit.jupiter.api.parallel.ResourceLock;
 
 /**
  * A permission is taken away while a worker runs: readiness names it, nobody loses a sandbox, no
  * record is lost, and all goes on when the permission is back.
  */
 @Tag("engine")
-@ResourceLock("logging")
-@ResourceLock("broker")
 @Timeout(value = 2, unit = TimeUnit.MINUTES)
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
+@Order(1)
 class LostPermissionsIT {
   /** Longer than the group's session, so that the group has given the worker up. */
   private static final Duration WITHOUT = Duration.ofSeconds(8);

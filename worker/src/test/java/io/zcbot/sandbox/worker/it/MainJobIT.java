@@ -34,7 +34,7 @@ import org.junit.jupiter.api.Timeout;
 @Tag("engine")
 @Tag("kafka")
 @Timeout(value = 3, unit = TimeUnit.MINUTES)
-@Order(4)
+@Order(5)
 class MainJobIT {
   private Deployment deployment;
 
@@ -143,8 +143,10 @@ class MainJobIT {
     List<UserId> users = new ArrayList<>();
     for (int i = 0; i < 4; i++) {
       users.add(Deployment.newUser());
-      deployment.agent().ensured(users.get(i));
+      deployment.agent().ensure(users.get(i));
     }
+    // All are begun at once: one after another, the first could be idle for its TTL by the last.
+    users.forEach(user -> deployment.log().awaitReady(user, 1));
     // 200 activities over three times the TTL.
     for (int i = 0; i < 200; i++) {
       deployment.agent().activity(users.get(i % users.size()));

@@ -44,7 +44,7 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.Timeout;
-import org.junit.jupiter.api.parallel.ResourceLock;
+import org.junit.jupiter.api.parallel.Isolated;
 import org.slf4j.LoggerFactory;
 
 /** What an operator sees of a worker that has done some work: metrics, health, logs. */
@@ -52,7 +52,7 @@ import org.slf4j.LoggerFactory;
 @Tag("kafka")
 @Timeout(value = 1, unit = TimeUnit.MINUTES)
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
-@ResourceLock("logging")
+@Isolated("it hears all that is logged")
 class OpsIT {
   private static final List<String> SECRETS =
       List.of("s3cr3t-jaas", "s3cr3t-keystore", "s3cr3t-key", "s3cr3t-plugin");

@@ -13,6 +13,7 @@ import io.zcbot.sandbox.events.EventCodec;
 import io.zcbot.sandbox.events.UserId;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -31,10 +32,12 @@ class CommandTableReaderTest {
   private static final KeyPartitions PARTITIONS = new KeyPartitions(4);
   private static final UserId ANNA = new UserId(new UUID(1, 1));
   private static final int HOME = PARTITIONS.of(ANNA);
+  private static final long EXEC_END = 9;
   private static final int FOREIGN = (HOME + 1) % 4;
 
   private final EventCodec codec = new EventCodec();
   private final List<ConsumerRecord<byte[], byte[]>> written = new ArrayList<>();
+  private final Map<Integer, Long> offsets = new HashMap<>();
 
   private static CommandEntry entry(UserId user, String id, boolean answered) {
     return new CommandEntry(
@@ -48,7 +51,7 @@ class CommandTableReaderTest {
   }
 
   private void write(int partition, byte[] key, byte @Nullable [] value) {
-    long offset = written.stream().filter(record -> record.partition() == partition).count();
+    long offset = offsets.merge(partition, 1L, Long::sum) - 1;
     written.add(new ConsumerRecord<>("sandbox.commands", partition, offset, key, value));
   }
 
@@ -65,6 +68,7 @@ class CommandTableReaderTest {
       int number = p;
       TopicPartition partition = new TopicPartition("sandbox.commands", p);
       consumer.updateBeginningOffsets(Map.of(partition, 0L));
+      consumer.updateEndOffsets(Map.of(new TopicPartition("sandbox.exec", p), EXEC_END));
       consumer.updateEndOffsets(
           Map.of(
               partition, written.stream().filter(record -> record.partition() == number).count()));
@@ -81,9 +85,13 @@ class CommandTableReaderTest {
     return consumer;
   }
 
-  private Map<Integer, List<CommandEntry>> read(Integer... partitions) {
+  private Map<Integer, CommandTableReader.Part> read(Integer... partitions) {
     return new CommandTableReader(new LogReader(this::consumer), "sandbox.", PARTITIONS)
         .read(Set.of(partitions));
+  }
+
+  private static CommandTableReader.Part part(CommandEntry... entries) {
+    return new CommandTableReader.Part(List.of(entries), EXEC_END);
   }
 
   @Test
@@ -94,14 +102,13 @@ class CommandTableReaderTest {
     write(entry(ANNA, "answered", true));
     write(HOME, codec.commandKey(ANNA, "removed"), null);
     assertThat(read(HOME))
-        .isEqualTo(
-            Map.of(HOME, List.of(entry(ANNA, "runs", false), entry(ANNA, "answered", true))));
+        .isEqualTo(Map.of(HOME, part(entry(ANNA, "runs", false), entry(ANNA, "answered", true))));
   }
 
   @Test
   void eachPartitionHasItsOwn() {
     write(entry(ANNA, "runs", false));
-    assertThat(read(HOME, FOREIGN)).isEqualTo(Map.of(HOME, List.of(entry(ANNA, "runs", false))));
+    assertThat(read(HOME, FOREIGN)).isEqualTo(Map.of(HOME, part(entry(ANNA, "runs", false))));
   }
 
   @Test
@@ -116,6 +123,55 @@ class CommandTableReaderTest {
     write(HOME, codec.commandKey(ANNA, "a"), "{".getBytes(UTF_8));
     write(HOME, new byte[0], annas);
     write(HOME, codec.commandKey(ANNA, "c"), new byte[100_000]);
-    assertThat(read(HOME, FOREIGN)).isEqualTo(Map.of(HOME, List.of(entry(ANNA, "a", false))));
+    assertThat(read(HOME, FOREIGN)).isEqualTo(Map.of(HOME, part(entry(ANNA, "a", false))));
+  }
+
+  @Test
+  void aRemovalInAnotherPartitionRemovesNothing() {
+    write(entry(ANNA, "a", false));
+    write(FOREIGN, codec.commandKey(ANNA, "a"), null);
+    assertThat(read(HOME, FOREIGN)).isEqualTo(Map.of(HOME, part(entry(ANNA, "a", false))));
+  }
+
+  /** Nothing is remembered under a number that nobody asks for. */
+  @Test
+  void anEntryThatNamesAnotherPartitionIsIgnored() {
+    CommandEntry entry =
+        new CommandEntry(
+            ANNA,
+            "a",
+            HOME + 4,
+            7,
+            new ContainerRef("name", "container", "host", "worker"),
+            Instant.EPOCH,
+            false);
+    write(entry);
+    assertThat(read(HOME)).isEmpty();
+  }
+
+  /** All of it counts, or what is kept would take ten times as much as is allowed. */
+  @Test
+  void longTextsTakeRoomAndEntriesOfWorkersHaveIt() {
+    String padding = "x".repeat(1_800);
+    for (int i = 0; i < 9_000; i++) {
+      write(
+          new CommandEntry(
+              ANNA,
+              "flood-" + i,
+              HOME,
+              7,
+              new ContainerRef(padding, "c", padding, "w"),
+              Instant.EPOCH,
+              false));
+    }
+    List<CommandEntry> kept = read(HOME).get(HOME).entries();
+    assertThat(kept.size()).isBetween(3_000, 5_000);
+
+    written.clear();
+    offsets.clear();
+    for (int i = 0; i < 30_000; i++) {
+      write(entry(ANNA, "0e8dd26d-54e5-4d58-8cbd-28dc45e" + i, false));
+    }
+    assertThat(read(HOME).get(HOME).entries()).hasSize(30_000);
   }
 }

@@ -108,11 +108,12 @@ class MountedSlotsIT {
   @Test
   void aProbeComesAndGoes() throws IOException {
     try (SlotMounts.Directory directory = slots.create("s1")) {
-      assertThat(directory.path()).isEmptyDirectory();
+      Path place = directory.path().resolve(SlotMounts.WORKSPACE);
+      assertThat(place).isEmptyDirectory();
       directory.mountProbe();
-      assertThat(directory.path().resolve(SlotMounts.PROBE_NAME)).isDirectory();
+      assertThat(place.resolve(SlotMounts.PROBE_NAME)).isDirectory();
       directory.unmountProbe();
-      assertThat(directory.path()).isEmptyDirectory();
+      assertThat(place).isEmptyDirectory();
     }
   }
 
@@ -122,7 +123,7 @@ class MountedSlotsIT {
     try (SlotMounts.Directory directory = slots.create("s1")) {
       directory.mount(ANNA);
 
-      assertThat(directory.path().resolve("file")).hasContent("hers");
+      assertThat(directory.path().resolve(SlotMounts.WORKSPACE).resolve("file")).hasContent("hers");
       assertThat(mounts()).hasSize(2).last().asString().contains("nosuid", "nodev");
     }
     assertThat(slots.left()).containsExactly("s1");
@@ -171,13 +172,34 @@ class MountedSlotsIT {
   @Test
   void aReleaseDeletesNothing() throws IOException {
     try (SlotMounts.Directory directory = slots.create("s1")) {
-      Path file = Files.writeString(directory.path().resolve("file"), "somebody's");
+      Path file =
+          Files.writeString(
+              directory.path().resolve(SlotMounts.WORKSPACE).resolve("file"), "somebody's");
 
       assertThatThrownBy(() -> slots.release("s1")).isInstanceOf(DirectoryNotEmptyException.class);
 
       assertThat(file).hasContent("somebody's");
       Files.delete(file);
     }
+  }
+
+  /** Where workers of earlier versions mounted. */
+  @Test
+  void aMountOnTheSlotsDirectoryItselfIsReleasedAsWell() throws Exception {
+    Path workspace = workspace(ANNA);
+    Files.writeString(workspace.resolve("file"), "hers");
+    Path hers = Files.createDirectory(workspace.resolve(SlotMounts.WORKSPACE));
+    slots.create("s1").close();
+    Path directory = root.resolve(".slots/me/s1");
+    Files.delete(directory.resolve(SlotMounts.WORKSPACE));
+    run("mount", "--bind", workspace.toString(), directory.toString());
+
+    slots.release("s1");
+
+    assertThat(mounts()).hasSize(1);
+    assertThat(slots.left()).isEmpty();
+    assertThat(workspace.resolve("file")).hasContent("hers");
+    assertThat(hers).isDirectory();
   }
 
   @Test

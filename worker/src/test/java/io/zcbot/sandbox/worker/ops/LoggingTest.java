@@ -11,6 +11,7 @@ import ch.qos.logback.classic.util.ContextInitializer;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.zcbot.sandbox.worker.config.LogConfig;
+import io.zcbot.sandbox.worker.security.Row;
 import java.io.ByteArrayOutputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
@@ -61,6 +62,7 @@ class LoggingTest {
   }
 
   /** What events, live-table entries and engines say ends up in messages, contexts and causes. */
+  @Row(60)
   @Test
   void nothingThatIsLoggedCanForgeALineOrReachTheTerminal() {
     String forged = "x\r\n2026-11-24T12:00:00.000Z ERROR forged\u001b[31m\u009b\u2028\u202e\u007f";
@@ -77,6 +79,9 @@ class LoggingTest {
             "x\\r\\n2026-11-24T12:00:00.000Z ERROR forged\\u001b[31m\\u009b\\u2028\\u202e\\u007f [")
         .contains("event=x\\r\\n2026", "key=x\\r\\n2026");
     assertThat(lines()).filteredOn(line -> line.matches("\\S+Z .*")).hasSize(1);
+    assertThat(forged.lines())
+        .as("as it came it would have been a line")
+        .anyMatch(line -> line.startsWith("2026-11-24T12:00:00.000Z ERROR"));
     assertThat(lines()).anyMatch(line -> line.contains("Caused by: java.lang.IllegalArgument"));
     assertThat(out.toString(StandardCharsets.UTF_8).chars())
         .noneMatch(c -> c != '\n' && c != '\t' && Character.isISOControl(c))

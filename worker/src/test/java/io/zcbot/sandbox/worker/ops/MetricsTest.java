@@ -77,6 +77,11 @@ class MetricsTest {
       intake.forwarded(topic);
     }
     intake.activity();
+    sandboxes.releaseExpired();
+    sandboxes.commandStarted(Duration.ofMillis(3));
+    for (SandboxMetrics.OutputWay way : SandboxMetrics.OutputWay.values()) {
+      sandboxes.outputPublished(way, 7);
+    }
 
     assertThat(series()).isEqualTo(before);
     assertThat(before)
@@ -96,8 +101,17 @@ class MetricsTest {
     intake.forwarded("sandbox.activity");
     intake.activity();
     intake.activity();
+    sandboxes.releaseExpired();
+    sandboxes.commandStarted(Duration.ofMillis(3));
+    sandboxes.outputPublished(SandboxMetrics.OutputWay.INLINE, 7);
+    sandboxes.outputPublished(SandboxMetrics.OutputWay.STREAMED, 70);
 
     assertThat(metrics.scrape())
+        .contains("zcbot_releases_expired_total 1.0")
+        .contains("zcbot_command_start_seconds_bucket{le=\"0.005\"} 1")
+        .contains("zcbot_command_start_seconds_bucket{le=\"0.002\"} 0")
+        .contains("zcbot_command_output_bytes_total{way=\"inline\"} 7.0")
+        .contains("zcbot_command_output_bytes_total{way=\"streamed\"} 70.0")
         .contains("zcbot_ensure_seconds_count{answer=\"reused\"} 1")
         .contains("zcbot_ensure_seconds_bucket{answer=\"reused\",le=\"0.005\"} 1")
         .contains("zcbot_ensure_seconds_bucket{answer=\"reused\",le=\"0.002\"} 0")

@@ -7,6 +7,7 @@ package io.zcbot.sandbox.worker.pool;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.zcbot.sandbox.worker.engine.SlotEngine;
 import io.zcbot.sandbox.worker.sandbox.Capacity;
 import io.zcbot.sandbox.worker.sandbox.Place;
 import io.zcbot.sandbox.worker.testkit.FakeMounts;
@@ -21,7 +22,8 @@ class IdleSlotsTest {
   private Slot begin(String id) throws Exception {
     Place place = capacity.tryTake();
     pool.begin(id, place);
-    return new Slot(id, "c-" + id, Instant.EPOCH, "image", mounts.create(id), place);
+    return new Slot(
+        id, "c-" + id, Instant.EPOCH, "image", mounts.create(id), SlotEngine.Entrance.OPEN, place);
   }
 
   private boolean add(String id) throws Exception {

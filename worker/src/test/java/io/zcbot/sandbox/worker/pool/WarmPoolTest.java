@@ -78,6 +78,7 @@ class WarmPoolTest {
     assertThat(ready.outcome()).isEqualTo(Ready.Outcome.CLAIMED);
     assertThat(world.engine.creates()).isZero();
     assertThat(world.mounts.mountedOn(slotOf(ready))).isEqualTo(ANNA);
+    assertThat(world.engine.isEntered(ready.containerId())).isTrue();
     assertThat(world.live.keySet()).containsExactly(ready.containerId());
     assertThat(idle()).isEqualTo(1);
     world.warmUp();
@@ -221,6 +222,27 @@ class WarmPoolTest {
     assertThat(ready(ANNA).outcome()).as("the other slot").isEqualTo(Ready.Outcome.CLAIMED);
     assertThat(idle()).isZero();
     assertThat(world.engine.everything()).hasSize(1);
+  }
+
+  @Test
+  void anEntranceThatDoesNotOpenCostsTheSlotAndNotTheSandbox() throws Exception {
+    world.engine.faults.failNext(new EngineFaults.Fault("open", Kind.REJECTED, false));
+
+    assertThat(ready(ANNA).outcome()).isEqualTo(Ready.Outcome.CREATED);
+    assertThat(idle()).isEqualTo(1);
+    assertThat(world.engine.everything()).hasSize(2);
+    assertThat(world.mounts.left()).hasSize(1);
+  }
+
+  @Test
+  void aSlotWithoutAnEntranceIsNeverIdle() throws Exception {
+    ready(ANNA);
+    world.engine.faults.failNext(new EngineFaults.Fault("entrance", Kind.REJECTED, false));
+    world.warmUp();
+
+    assertThat(idle()).isEqualTo(1);
+    assertThat(world.engine.idle()).as("nothing of it is left").hasSize(1);
+    assertThat(world.mounts.left()).hasSize(2);
   }
 
   @Test

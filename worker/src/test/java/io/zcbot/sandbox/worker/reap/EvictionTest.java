@@ -9,6 +9,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.zcbot.sandbox.events.Failed;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
+import io.zcbot.sandbox.worker.security.Row;
 import io.zcbot.sandbox.worker.testkit.InAWorld;
 import io.zcbot.sandbox.worker.testkit.World;
 import java.time.Duration;
@@ -32,6 +33,48 @@ class EvictionTest extends InAWorld {
               assertThat(reaped.userId()).isEqualTo(ANNA);
               assertThat(reaped.reason()).isEqualTo(Reaped.Reason.EVICTED);
             });
+  }
+
+  /** The engine's exec has no time-out; a user may let one hang. */
+  @Row(56)
+  @Test
+  void aCommandThatHangsHoldsAPlaceForAnHour() throws Exception {
+    String id = world.ready(ANNA).containerId();
+    world.ready(BEN);
+    world.engine.exec(id, true);
+    pass(Duration.ofMinutes(50));
+    Thread settling = settleInBackground();
+    assertThat(world.failed(CLARA).reason()).isEqualTo(Failed.Reason.CAPACITY);
+    settling.interrupt();
+    settling.join();
+
+    pass(Duration.ofMinutes(15));
+    settling = settleInBackground();
+    assertThat(world.ready(CLARA).outcome()).isEqualTo(Ready.Outcome.CREATED);
+    settling.interrupt();
+    assertThat(world.reaped())
+        .singleElement()
+        .satisfies(
+            reaped -> {
+              assertThat(reaped.userId()).isEqualTo(ANNA);
+              assertThat(reaped.reason()).isEqualTo(Reaped.Reason.EVICTED);
+            });
+  }
+
+  /** Ben is at work all the time, Anna only has a command that runs. */
+  private void pass(Duration time) {
+    for (Duration passed = Duration.ZERO;
+        passed.compareTo(time) < 0;
+        passed = passed.plus(World.EVICT_AFTER.plusSeconds(1))) {
+      world.advance(World.EVICT_AFTER.plusSeconds(1));
+      world.registry.touch(BEN, world.now, Reaped.Use.ACTIVITY);
+      world.readAll();
+      world.tick();
+    }
+    world.advance(World.EVICT_AFTER.minusSeconds(1));
+    world.registry.touch(BEN, world.now, Reaped.Use.ACTIVITY);
+    world.advance(Duration.ofSeconds(2));
+    world.readAll();
   }
 
   @Test

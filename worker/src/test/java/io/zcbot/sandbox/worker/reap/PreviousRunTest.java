@@ -70,7 +70,7 @@ class PreviousRunTest extends InAWorld {
     world.live.remove(ready.containerId());
     world.log.add(
         new Reaped(
-            EventIds.reaped(ready.containerId()),
+            EventIds.reaped(ready.userId(), ready.containerId()),
             ready.userId(),
             Instant.EPOCH,
             new ContainerRef("name", ready.containerId(), "host", "another"),

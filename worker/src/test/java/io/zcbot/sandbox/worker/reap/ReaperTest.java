@@ -8,6 +8,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.worker.engine.EngineException;
+import io.zcbot.sandbox.worker.security.Row;
 import io.zcbot.sandbox.worker.testkit.EngineFaults;
 import io.zcbot.sandbox.worker.testkit.InAWorld;
 import io.zcbot.sandbox.worker.testkit.World;
@@ -88,6 +89,7 @@ class ReaperTest extends InAWorld {
     assertThat(world.engine.everything()).isEmpty();
   }
 
+  @Row(56)
   @Test
   void theMaximumLifetimeEndsEvenABusySandbox() throws Exception {
     world = new World(root, 2, Duration.ofHours(1));

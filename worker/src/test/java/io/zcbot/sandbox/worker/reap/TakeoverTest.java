@@ -53,7 +53,7 @@ class TakeoverTest extends InAWorld {
 
   private static Reaped lostOf(Ready ready) {
     return new Reaped(
-        EventIds.reaped(ready.containerId()),
+        EventIds.reaped(ready.userId(), ready.containerId()),
         ready.userId(),
         Instant.EPOCH,
         new ContainerRef("name", ready.containerId(), "host", "another"),

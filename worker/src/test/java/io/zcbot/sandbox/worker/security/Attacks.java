@@ -82,6 +82,11 @@ abstract class Attacks {
     assertThat(outcome.output()).as(script).containsPattern("(?i)" + words);
   }
 
+  /** As an agent's command without the protection. */
+  void succeeds(String control, String script) throws InterruptedException {
+    succeeds(control, lab.fixture.agent(control), script);
+  }
+
   /** The same without the protection. */
   void succeeds(String control, String user, String script) throws InterruptedException {
     Outcome outcome = lab.fixture.run(control, user, "bash", "-c", script);

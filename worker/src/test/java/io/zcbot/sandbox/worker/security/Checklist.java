@@ -5,6 +5,7 @@
 package io.zcbot.sandbox.worker.security;
 
 import static io.zcbot.sandbox.worker.security.Profile.GVISOR;
+import static io.zcbot.sandbox.worker.security.Profile.GVISOR_CLAIMED;
 import static io.zcbot.sandbox.worker.security.Profile.RUNC_CLAIMED;
 import static io.zcbot.sandbox.worker.security.Profile.RUNC_CONTAINER;
 import static io.zcbot.sandbox.worker.security.Profile.RUNC_HOST;
@@ -19,6 +20,8 @@ final class Checklist {
       "its first process sets the firewall, as root with NET_ADMIN";
   private static final String BEFORE_THE_START =
       "the host's firewall is in force before the first start";
+
+  private static final String SEAL = "seal of the network namespace";
 
   private Checklist() {}
 
@@ -39,6 +42,9 @@ final class Checklist {
       Map<Profile, Apart> all = new EnumMap<>(Profile.class);
       all.putAll(apart);
       all.put(profile, more);
+      if (profile == GVISOR) { // whose kernel is the same in a claimed one
+        all.putIfAbsent(GVISOR_CLAIMED, more);
+      }
       return new Property(number, attack, by, note, all);
     }
 
@@ -170,6 +176,9 @@ final class Checklist {
                   "mount flags of the root",
                   "host-dependent: holds where the root's file system is mounted so")
               .otherwise(
+                  GVISOR_CLAIMED,
+                  "the claim mounts the workspace nosuid and nodev, which gVisor does not show in its list of mounts; a setuid program placed there gains nothing, even on the host's kernel")
+              .otherwise(
                   RUNC_CLAIMED,
                   "the claim mounts the workspace nosuid and nodev, whatever the root's file system")
               .otherwise(
@@ -190,7 +199,72 @@ final class Checklist {
               .notOn(
                   RUNC_CONTAINER,
                   "its commands are uid 1000 in all sandboxes: the engine knows the first process's user only, and that is root")
-              .otherwise(GVISOR, "gVisor's kernel counts them for each sandbox as well"));
+              .otherwise(GVISOR, "gVisor's kernel counts them for each sandbox as well"),
+          row(46, "reverse look-ups of neighbours: no names of other users", SEAL),
+          row(47, "absent neighbours: none is looked for, the kernel's table stays free", SEAL),
+          row(48, "more flows from one socket than its share: refused", "limits of flows"),
+          row(49, "ARP or any frame to a neighbour: none arrives", "no NET_RAW, seal, firewall"),
+          row(
+              50,
+              "open files of all sandboxes: bounded for each, compared with fs.file-max",
+              "ulimits, pids limit",
+              "host-dependent: reported by doctor"),
+          row(
+                  51,
+                  "output of the first process, read by the engine: no command can write there",
+                  "a first process that is not dumpable, or root")
+              .otherwise(
+                  GVISOR,
+                  "gVisor lets commands write there; the worker stays attached and reads 320 KiB a second, and the engine no faster"),
+          row(52, "flood of the engine's resolver: takes none of the engine's time", SEAL),
+          row(
+              53,
+              "memory of the kernel, held by sockets: counts as the sandbox's",
+              "memory limit, cgroup version 2",
+              "host-dependent: requires cgroup version 2; with version 1 it counts for nobody; reported by doctor"),
+          row(
+              54,
+              "a page of a file in the image changed in memory: neither the worker nor the firewall executes it",
+              "images without a common layer",
+              "host-dependent: doctor compares the images that the host has"),
+          row(
+              56,
+              "a command that hangs holds a place: an hour where others wait for it, a day in any case",
+              "eviction, ZCBOT_SANDBOX_MAX_LIFETIME"),
+          row(57, "reuse or claim while the rules are gone: not ready", "firewall, watched")
+              .notOn(
+                  RUNC_CONTAINER,
+                  "the rules are in the sandbox's own network namespace, where no command can change them"),
+          row(
+              58,
+              "variables and arguments of processes: nothing of the infrastructure",
+              "arguments of init, which the runner replaces"),
+          row(
+              59,
+              "mail: port 25 closed by default; new flows rationed",
+              "firewall, limits of flows"),
+          row(60, "a line in the log forged by an event's text: one line, escaped", "encoders"),
+          row(
+                  61,
+                  "sockets of AF_ALG, AF_RXRPC, AF_VSOCK by number: refused, or reported",
+                  "seccomp; sandbox doctor probes from inside",
+                  "host-dependent: reported by doctor")
+              .otherwise(GVISOR, "gVisor's kernel has none of them"),
+          row(
+              62,
+              "versions of engine, runc and kernel with holes of 2026; an old list of them: warned of",
+              "advisories.txt, ZCBOT_ADVISORIES",
+              "host-dependent: reported by doctor"),
+          row(
+              63,
+              "ports that compose.yaml publishes: on the loopback address; engines before 28 warned of",
+              "compose.yaml",
+              "host-dependent: reported by doctor"),
+          row(
+              64,
+              "another image under the name of the sandboxes' or the firewall's: pulled by digest only, or said",
+              "ZCBOT_FIREWALL_IMAGE, doctor, log",
+              "host-dependent: reported by doctor"));
 
   private static Property row(int number, String attack, String by) {
     return row(number, attack, by, "");
@@ -201,6 +275,6 @@ final class Checklist {
   }
 
   static Property of(int number) {
-    return ALL.get(number - 1);
+    return ALL.stream().filter(row -> row.number() == number).findFirst().orElseThrow();
   }
 }

@@ -14,6 +14,7 @@ import io.zcbot.sandbox.worker.docker.EngineFixture.Started;
 import io.zcbot.sandbox.worker.docker.command.Trial;
 import io.zcbot.sandbox.worker.engine.CommandChannel;
 import io.zcbot.sandbox.worker.engine.CommandEnd;
+import io.zcbot.sandbox.worker.engine.CommandEngine;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -221,6 +222,62 @@ class CommandChannelIT extends Attacks {
     assertThat(
             catchThrowableOfType(EngineException.class, () -> open(sandbox)).kind().isRetryable())
         .isTrue();
+  }
+
+  private static final String FLOOD =
+      "timeout 3 dd if=/dev/zero of=/proc/1/fd/1 bs=64k count=1000 iflag=fullblock 2>&1;"
+          + " code=$?; ((code == 124)) || exit $code";
+
+  /** What is written there the engine has to read, outside of the sandbox's limits. */
+  @Row(51)
+  @Test
+  void noCommandKeepsTheEngineBusyThroughTheFirstProcess() throws Exception {
+    String control =
+        lab.control(
+            command -> {
+              lab.onHostsKernel(command.getHostConfig());
+              command.withUser("1000:1000");
+            },
+            lab.sandbox);
+    succeeds(control, FLOOD.replace("1000 ", "100 "));
+    Started sandbox = lab.fresh();
+    if (profile.ownKernel()) {
+      theWorkerTakesItSlowly(sandbox);
+      return;
+    }
+    try (CommandChannel channel = open(sandbox)) {
+      assertThat(Trial.bash(channel, FLOOD).witness().awaitEnd())
+          .isInstanceOfSatisfying(
+              CommandEnd.Exited.class, end -> assertThat(end.code()).isNotIn(0, 124));
+      refused(sandbox.id(), FLOOD, "permission denied");
+      String others =
+          "for f in /proc/[0-9]*/fd/*; do [[ $f == /proc/$$/* ]] || ! { : >$f; } 2>/dev/null"
+              + " || echo $f; done";
+      assertThat(Trial.bash(channel, others).said())
+          .as("outputs of other processes that a command can open")
+          .isEmpty();
+    }
+  }
+
+  /** gVisor gives a command what belongs to a process of its own uid. */
+  private void theWorkerTakesItSlowly(Started sandbox) throws Exception {
+    CommandEngine commands = lab.fixture.engine.commands(lab.spec, false);
+    try (CommandChannel channel = commands.open(sandbox.id())) {
+      assertThat(Trial.bash(channel, "echo fine").said()).isEqualTo("fine");
+      long begun = System.nanoTime();
+      String said = lab.fixture.bash(sandbox.id(), FLOOD + "; echo stopped").output();
+      assertThat(said).contains("stopped").doesNotContain("1000+0 records out");
+      assertThat(Duration.ofNanos(System.nanoTime() - begun)).isGreaterThan(Duration.ofSeconds(2));
+    }
+    try (CommandChannel again = commands.open(sandbox.id())) {
+      assertThat(Trial.bash(again, "echo fine").said()).isEqualTo("fine");
+    }
+    long begun = System.nanoTime();
+    lab.fixture.engine.kill(sandbox.id());
+    lab.fixture.engine.remove(sandbox.id());
+    assertThat(Duration.ofNanos(System.nanoTime() - begun))
+        .as("its end waits for nobody who reads slowly")
+        .isLessThan(Duration.ofSeconds(20));
   }
 
   /** What it says would not be the runner's, whatever it writes. */

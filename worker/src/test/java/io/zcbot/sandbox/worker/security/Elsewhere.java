@@ -8,6 +8,7 @@ import com.github.dockerjava.api.command.CreateContainerCmd;
 import com.github.dockerjava.api.model.HostConfig;
 import io.zcbot.sandbox.worker.docker.EngineFixture;
 import io.zcbot.sandbox.worker.testkit.machine.Commands;
+import io.zcbot.sandbox.worker.testkit.machine.SandboxImage;
 import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.util.ArrayList;
@@ -19,8 +20,9 @@ import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
 /**
- * A machine next to the host that answers at addresses of every kind, port 8000: without a firewall
- * a container reaches each. It is a namespace behind a virtual cable, with a route to each address.
+ * A machine next to the host that answers at addresses of every kind, ports 8000 and 25: without a
+ * firewall a container reaches each. It is a namespace behind a virtual cable, with a route to each
+ * address.
  */
 final class Elsewhere implements AutoCloseable {
   static final int PORT = 8000;
@@ -88,12 +90,16 @@ final class Elsewhere implements AutoCloseable {
   }
 
   private String start() {
-    try (CreateContainerCmd command = fixture.docker.createContainerCmd("zcbot-sandbox:latest")) {
+    try (CreateContainerCmd command = fixture.docker.createContainerCmd(SandboxImage.NAME)) {
       String id =
           command
               .withName("zcbot-elsewhere-" + UUID.randomUUID())
               .withLabels(Map.of("zcbot.worker", fixture.worker))
-              .withEntrypoint("python3", "-m", "http.server", "-d", "/usr/share", "" + PORT)
+              .withEntrypoint(
+                  "bash",
+                  "-c",
+                  "python3 -m http.server -d /usr/share 25 & exec python3 -m http.server -d /usr/share "
+                      + PORT)
               .withHostConfig(HostConfig.newHostConfig().withNetworkMode("none").withInit(true))
               .exec()
               .getId();

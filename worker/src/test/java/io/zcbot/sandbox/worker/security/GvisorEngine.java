@@ -10,6 +10,7 @@ import java.io.InterruptedIOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import org.junit.jupiter.api.extension.BeforeAllCallback;
 import org.junit.jupiter.api.extension.BeforeClassTemplateInvocationCallback;
 import org.junit.jupiter.api.extension.ExtensionContext;
 import org.junit.jupiter.api.extension.ExtensionContext.Namespace;
@@ -82,8 +83,13 @@ final class GvisorEngine implements AutoCloseable {
   }
 
   /** Gives out the run's one, started when it is first asked for. */
-  static final class OfTheRun implements BeforeClassTemplateInvocationCallback {
+  static final class OfTheRun implements BeforeAllCallback, BeforeClassTemplateInvocationCallback {
     private static volatile Store store;
+
+    @Override
+    public void beforeAll(ExtensionContext context) {
+      beforeClassTemplateInvocation(context);
+    }
 
     @Override
     public void beforeClassTemplateInvocation(ExtensionContext context) {

@@ -9,12 +9,14 @@ import com.github.dockerjava.api.command.InspectContainerResponse;
 import com.github.dockerjava.api.model.HostConfig;
 import io.zcbot.sandbox.worker.docker.EngineFixture;
 import io.zcbot.sandbox.worker.docker.EngineFixture.Started;
+import io.zcbot.sandbox.worker.sandbox.Workspaces;
 import io.zcbot.sandbox.worker.spec.ResourceLimits;
 import io.zcbot.sandbox.worker.spec.SandboxSpec;
 import io.zcbot.sandbox.worker.testkit.machine.Commands;
 import io.zcbot.sandbox.worker.testkit.machine.EngineHost;
 import java.io.IOException;
 import java.io.InterruptedIOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -134,11 +136,25 @@ final class Lab implements AutoCloseable {
             original,
             "zcbot-control-" + UUID.randomUUID(),
             Map.of("zcbot.worker", fixture.worker))) {
-      command.withEntrypoint("sleep", "600");
+      command.withEntrypoint("sleep", "600").withCmd();
       change.accept(command);
       String id = command.exec().getId();
-      fixture.startContainer(id);
+      start(id, of);
       return id;
+    }
+  }
+
+  /** gVisor starts nothing in a directory that is another user's, as workspaces are on the disk. */
+  private void start(String id, Started of) {
+    int uid = Integer.parseInt(uid(of.id()));
+    if (!profile.ownKernel() || claims != null || uid == Workspaces.SANDBOX_ID) {
+      fixture.startContainer(id);
+      return;
+    }
+    try (var _ = fixture.views().show(of.user(), uid)) {
+      fixture.startContainer(id);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
     }
   }
 
@@ -154,6 +170,7 @@ final class Lab implements AutoCloseable {
         .withUser(original.getConfig().getUser())
         .withWorkingDir(original.getConfig().getWorkingDir())
         .withEnv(original.getConfig().getEnv())
+        .withCmd(original.getConfig().getCmd())
         .withAttachStdin(false)
         .withAttachStdout(true)
         .withAttachStderr(true)

@@ -13,6 +13,7 @@ import com.github.dockerjava.api.model.ExposedPort;
 import com.github.dockerjava.api.model.PortBinding;
 import com.github.dockerjava.api.model.Ports;
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.docker.DockerSandboxes;
 import io.zcbot.sandbox.worker.docker.EngineFixture;
 import io.zcbot.sandbox.worker.docker.EngineFixture.Outcome;
 import io.zcbot.sandbox.worker.docker.EngineFixture.Started;
@@ -21,6 +22,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
+import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.AfterParameterizedClassInvocation;
@@ -33,6 +35,7 @@ import org.junit.jupiter.params.BeforeParameterizedClassInvocation;
 @Tag("engine")
 @Tag("network-namespaces")
 @Tag("gvisor")
+@Order(8)
 class NetworkIT extends Attacks {
   private static final String REFUSED = "No route to host|not permitted|prohibited|unreachable";
 
@@ -74,7 +77,7 @@ class NetworkIT extends Attacks {
   private void closed(String address, int port) throws Exception {
     refused(lab.sandbox.id(), to(address, port), RESET);
     refused(lab.sandbox.id(), datagramsTo(address), REFUSED);
-    succeeds(open, "1000:1000", to(address, port));
+    succeeds(open, to(address, port));
   }
 
   /** Kernels tell one address of a refusal once a second only. */
@@ -180,18 +183,137 @@ class NetworkIT extends Attacks {
     String victim = lab.without(host -> host.withNetworkMode(openNetwork));
     String attacker = lab.without(host -> host.withNetworkMode(openNetwork));
     lab.fixture.background(victim, "python3", "-m", "http.server", "8000");
-    String there =
+    String there = addressThere(victim);
+    awaitServed(victim, there);
+    succeeds(attacker, to(there, 8000));
+  }
+
+  /** An address tells a name, and a name a user. */
+  @Row(46)
+  @Test
+  void addressesTellNoNames() throws Exception {
+    Started other = lab.fresh();
+    String address = requireNonNull(lab.fixture.attachment(other.id()).getIpAddress());
+    String asked = "timeout 3 getent hosts " + address + "; true";
+    assertThat(said(lab.sandbox.id(), asked)).doesNotContain(other.user().toString(), "zcbot");
+
+    String victim = lab.without(host -> host.withNetworkMode(openNetwork));
+    succeeds(open, "timeout 10 getent hosts " + addressThere(victim) + " | grep zcbot");
+  }
+
+  /** Else one sandbox uses up what the engine has of the processors. */
+  @Row(52)
+  @Test
+  void theEnginesResolverIsOutOfReach() throws Exception {
+    refused(lab.sandbox.id(), ask(lab.fixture.engineResolver(lab.sandbox.id())), "not permitted");
+    succeeds(open, ask(lab.fixture.engineResolver(open)));
+  }
+
+  /** A question at the engine's resolver, with whose name anything is fine that it answers. */
+  private static String ask(int port) {
+    return "python3 -c \"import socket; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM);"
+        + " s.settimeout(5); s.connect(('127.0.0.11', "
+        + port
+        + "));"
+        + " s.send(bytes.fromhex('1234010000010000000000000773616e64626f780000010001'));"
+        + " s.recv(512)\"";
+  }
+
+  /** The kernel has one table for all namespaces: what fills it is told from what does not. */
+  @Row(47)
+  @Test
+  void absentNeighboursAreNotLookedFor() throws Exception {
+    assertThat(neighbours(lab.sandbox.id(), lab.fixture.network)).isLessThanOrEqualTo(1);
+    assertThat(neighbours(open, openNetwork)).isGreaterThan(100);
+  }
+
+  private long neighbours(String container, String network) throws Exception {
+    String gateway =
         requireNonNull(
             lab.fixture
                 .docker
-                .inspectContainerCmd(victim)
+                .inspectContainerCmd(container)
                 .exec()
                 .getNetworkSettings()
                 .getNetworks()
-                .get(openNetwork)
-                .getIpAddress());
-    awaitServed(victim, there);
-    succeeds(attacker, "1000:1000", to(there, 8000));
+                .get(network)
+                .getGateway());
+    python(
+        container,
+        """
+        import socket
+        s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        for n in range(100, 220):
+            try: s.sendto(b'x', ('%s.' + str(n), 9))
+            except OSError: pass"""
+            .formatted(gateway.substring(0, gateway.lastIndexOf('.'))));
+    return lab.fixture.inNamespace(container, "ip", "-4", "neigh", "show").lines().count();
+  }
+
+  @Row(49)
+  @Test
+  void noFrameGetsFromOneToTheOther() throws Exception {
+    Started other = lab.fresh();
+    String address = requireNonNull(lab.fixture.attachment(other.id()).getIpAddress());
+    lab.fixture.bash(lab.sandbox.id(), to(address, 8000));
+    assertThat(lab.fixture.inNamespace(lab.sandbox.id(), "ip", "-4", "neigh", "show"))
+        .doesNotContainPattern(address + " .*lladdr");
+    // nor does any protocol of its own making
+    String raw = "python3 -c 'import socket; socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 3)'";
+    refused(lab.sandbox.id(), raw, "not permitted");
+
+    String victim = lab.without(host -> host.withNetworkMode(openNetwork));
+    String there = addressThere(victim);
+    lab.fixture.bash(open, to(there, 8000));
+    assertThat(lab.fixture.inNamespace(open, "ip", "-4", "neigh", "show"))
+        .containsPattern(there + " .*lladdr");
+    String control =
+        lab.exposed(
+            host -> host.withNetworkMode(openNetwork).withCapDrop().withCapAdd(Capability.NET_RAW));
+    succeeds(control, "0:0", raw);
+  }
+
+  /** From one socket: more flows than its share of the host's table. */
+  @Row(48)
+  @Test
+  void newFlowsAreRationed() throws Exception {
+    assertThat(burst(lab.sandbox.id())).isBetween(300, 1200);
+    assertThat(burst(open)).isEqualTo(1500);
+  }
+
+  private int burst(String container) throws Exception {
+    return Integer.parseInt(
+        python(
+            container,
+            """
+            import socket, time
+            s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            sent, end = 0, time.monotonic() + 5
+            for port in range(20000, 21500):
+                try: sent += s.sendto(b'x', ('%s', port))
+                except PermissionError: pass
+                if time.monotonic() > end and '%s': break
+            print(sent)"""
+                .formatted(elsewhere.publicAddress(), container.equals(open) ? "" : "limited")));
+  }
+
+  @Row(59)
+  @Test
+  void noMailIsDelivered() throws Exception {
+    refused(lab.sandbox.id(), to(elsewhere.publicAddress(), 25), RESET);
+    succeeds(open, to(elsewhere.publicAddress(), 25));
+  }
+
+  private String addressThere(String container) {
+    return requireNonNull(
+        lab.fixture
+            .docker
+            .inspectContainerCmd(container)
+            .exec()
+            .getNetworkSettings()
+            .getNetworks()
+            .get(openNetwork)
+            .getIpAddress());
   }
 
   private void awaitServed(String container, String address) {
@@ -241,6 +363,9 @@ class NetworkIT extends Attacks {
     assertThat(said(lab.sandbox.id(), "grep ^nameserver /etc/resolv.conf"))
         .isEqualTo("nameserver 127.0.0.11");
     assertThat(said(lab.sandbox.id(), "getent hosts sandbox")).isNotEmpty();
+    // else what is sent there could not leave
+    String forwarding = "/proc/sys/net/ipv4/conf/all/route_localnet";
+    assertThat(lab.fixture.inNamespace(lab.sandbox.id(), "cat", forwarding).strip()).isEqualTo("1");
     String ask = datagramsTo(elsewhere.privates().getFirst());
     refused(lab.sandbox.id(), ask, REFUSED);
     // nobody listens there: that it says so shows that it was asked
@@ -250,10 +375,50 @@ class NetworkIT extends Attacks {
   @Row(25)
   @Test
   void publicAddressesAreReached() throws Exception {
-    succeeds(lab.sandbox.id(), "1000:1000", to(elsewhere.publicAddress(), Elsewhere.PORT));
+    said(lab.sandbox.id(), to(elsewhere.publicAddress(), Elsewhere.PORT));
 
     String control = lab.without(host -> host.withNetworkMode("none"));
     refused(control, to(elsewhere.publicAddress(), Elsewhere.PORT), "unreachable");
+  }
+
+  /** What a user's next ensure, and a claim, ask before they say ready. */
+  @Row(57)
+  @Test
+  void whoIsServedAgainWaitsForRulesThatWereTakenAway() throws Exception {
+    applies(57);
+    DockerSandboxes sandboxes = lab.fixture.sandboxes(lab.spec);
+    String metadata = elsewhere.metadata();
+    try (var _ = sandboxes.watchFirewall()) {
+      sandboxes.checkFirewall();
+      for (int i = 0; i < 3; i++) {
+        takeRulesAway();
+        await()
+            .pollInterval(Duration.ofMillis(1))
+            .atMost(Duration.ofSeconds(10))
+            .until(() -> sandboxes.firewallProblem() != null);
+        sandboxes.prepare();
+        assertThat(lab.onHost("nft", "list", "tables")).contains("table inet " + table());
+        refused(lab.sandbox.id(), to(metadata, Elsewhere.PORT), RESET);
+      }
+    }
+
+    takeRulesAway();
+    sandboxes.prepare();
+    assertThat(lab.onHost("nft", "list", "tables"))
+        .as("unwatched")
+        .doesNotContain("table inet " + table());
+    sandboxes.checkFirewall();
+    refused(lab.sandbox.id(), to(metadata, Elsewhere.PORT), RESET);
+  }
+
+  private void takeRulesAway() throws Exception {
+    lab.onHost("nft", "delete", "table", "inet", table());
+  }
+
+  private String table() {
+    String id =
+        lab.fixture.docker.inspectNetworkCmd().withNetworkId(lab.fixture.network).exec().getId();
+    return "zcbot_br_" + id.substring(0, 12);
   }
 
   /** An attacker who is inside from the first moment on, while init takes its time. */
@@ -262,7 +427,8 @@ class NetworkIT extends Attacks {
   void readyIsNotSaidBeforeTheFirewallIsInForce() throws Exception {
     applies(27);
     String slow =
-        lab.image("ENTRYPOINT [\"bash\", \"-c\", \"sleep 3; exec /usr/local/sbin/zcbot-init\"]");
+        lab.image(
+            "ENTRYPOINT [\"bash\", \"-c\", \"sleep 3; exec /usr/local/sbin/zcbot-init \\\"$@\\\"\", \"slow\"]");
     UserId user = EngineFixture.user();
     String id = lab.fixture.create(lab.withImage(slow), user);
     String address = elsewhere.privates().getFirst();

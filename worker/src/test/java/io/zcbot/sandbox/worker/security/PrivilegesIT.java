@@ -119,6 +119,22 @@ class PrivilegesIT extends Attacks {
     assertThat(ranExposed(SECCOMP)).isEqualTo("Seccomp:\t0");
   }
 
+  /** Variables and arguments of every process that a command can look at. */
+  private static final String SURROUNDINGS =
+      "{ env; cat /proc/[0-9]*/environ /proc/[0-9]*/cmdline 2>/dev/null; } | tr '\\0' '\\n'"
+          + " | grep -E '[Z]CBOT|203[.]0[.]113[.]7|198[.]51[.]100[.]0' || true";
+
+  @Row(58)
+  @Test
+  void noVariableAndNoArgumentTellsOfWhatIsAround() throws Exception {
+    assertThat(said(lab.sandbox.id(), SURROUNDINGS)).isEmpty();
+    assertThat(ran(lab.sandbox, SURROUNDINGS)).isEmpty();
+
+    String control =
+        lab.control(command -> command.withEnv("ZCBOT_PG_IPS=203.0.113.7"), lab.sandbox);
+    assertThat(said(control, SURROUNDINGS)).contains("203.0.113.7");
+  }
+
   @Row(2)
   @Test
   void nothingIsLeftToGet() throws Exception {

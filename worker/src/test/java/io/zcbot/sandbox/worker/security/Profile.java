@@ -19,7 +19,10 @@ enum Profile {
   /** The default, made of warm slots. */
   RUNC_CLAIMED("runc, claimed", "runc, claimed", FirewallMode.HOST, true, null),
   /** A kernel that is not the host's, on an engine that has one. */
-  GVISOR("gVisor", "gVisor", FirewallMode.HOST, false, GvisorEngine.RUNTIME);
+  GVISOR("gVisor", "gVisor", FirewallMode.HOST, false, GvisorEngine.RUNTIME),
+  /** The same, made of warm slots. */
+  GVISOR_CLAIMED(
+      "gVisor, claimed", "gVisor, claimed", FirewallMode.HOST, true, GvisorEngine.RUNTIME);
 
   private final String title;
   private final String column;

@@ -6,6 +6,7 @@ package io.zcbot.sandbox.worker.security;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import com.github.dockerjava.api.model.LogConfig;
 import com.github.dockerjava.api.model.Ulimit;
@@ -24,6 +25,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
@@ -31,6 +33,7 @@ import org.junit.jupiter.api.Test;
 @Tag("engine")
 @Tag("network-namespaces")
 @Tag("gvisor")
+@Order(4)
 class ResourcesIT extends Attacks {
   @Row(28)
   @Test
@@ -78,8 +81,8 @@ class ResourcesIT extends Attacks {
     String control =
         lab.without(
             host -> host.withTmpFs(Map.of("/tmp", "size=64m,mode=1777")).withShmSize(96L << 20));
-    succeeds(control, "1000:1000", tmp);
-    succeeds(control, "1000:1000", shm);
+    succeeds(control, tmp);
+    succeeds(control, shm);
   }
 
   private static final String FORK_BOMB =
@@ -167,7 +170,55 @@ class ResourcesIT extends Attacks {
     assertThat(Integer.parseInt(python(control, orphans))).isEqualTo(30 * batches);
   }
 
-  @Row(33)
+  /**
+   * UDP sockets that nobody reads. Version 1 of control groups counts what they hold for nobody, so
+   * the attack is made where it can't hurt.
+   */
+  @Row(53)
+  @Test
+  void whatSocketsHoldIsMemoryOfTheSandbox() throws Exception {
+    EngineFacts engine = lab.fixture.engine.facts();
+    Finding finding =
+        EngineChecks.of(engine, lab.spec, null).stream()
+            .filter(each -> each.check().equals("cgroups"))
+            .findFirst()
+            .orElseThrow();
+    if (engine.cgroups().version() != 2) {
+      assertThat(finding.level()).isEqualTo(Finding.Level.WARN);
+      assertThat(finding.fix()).contains("sockets");
+    }
+    assumeTrue(
+        engine.cgroups().version() == 2,
+        "cgroup version 1 counts what sockets hold for nobody: reported by doctor");
+    long limit = lab.spec.limits().memoryBytes();
+    Started hoarder = lab.fresh();
+    String held =
+        lab.fixture
+            .python(
+                hoarder.id(),
+                """
+                import socket
+                held, keep = 0, []
+                for i in range(%d):
+                    a = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+                    a.bind(('127.0.0.1', 0))
+                    b = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+                    b.connect(a.getsockname())
+                    b.setblocking(False)
+                    for j in range(14):
+                        try: held += b.send(b'x' * 32000)
+                        except OSError: pass
+                    b.close()
+                    keep.append(a)
+                print(held)"""
+                    .formatted(2 * limit / 400_000))
+            .output();
+    assertThat(held.matches("[0-9]+") ? Long.parseLong(held) : 0)
+        .as("or it was killed")
+        .isLessThan(limit);
+  }
+
+  @Row({33, 50})
   @Test
   void openFilesAndCoresAreBounded() throws Exception {
     String open =

@@ -90,7 +90,9 @@ class TamperingIT extends Attacks {
         new Weakness("another user", command -> command.withUser("1234")),
         new Weakness(
             "another work directory", command -> command.withWorkingDir("/proc/self/fd/8")),
-        new Weakness("an emptied block list", command -> command.withEnv("ZCBOT_PG_IPS=")));
+        new Weakness(
+            "an emptied block list",
+            command -> command.withCmd("ZCBOT_FIREWALL=host", "ZCBOT_PG_IPS=")));
   }
 
   private boolean isAsSpecified(Started sandbox, String nameOrId) throws Exception {

@@ -18,6 +18,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Semaphore;
+import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.locks.Condition;
@@ -66,6 +67,11 @@ public final class Hooks {
   @InPlaceOf(owner = "java.lang.Math", name = "random", isStatic = true)
   public static double random() {
     return Machine.current().random().nextDouble();
+  }
+
+  @InPlaceOf(owner = "java.util.concurrent.ThreadLocalRandom", name = "nextLong")
+  public static long nextLong(ThreadLocalRandom random) {
+    return Machine.current().random().nextLong();
   }
 
   @InPlaceOf(owner = "java.util.concurrent.CompletableFuture", name = "get")

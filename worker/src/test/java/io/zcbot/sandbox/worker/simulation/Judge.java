@@ -8,8 +8,12 @@ import io.zcbot.sandbox.events.Activity;
 import io.zcbot.sandbox.events.Ensure;
 import io.zcbot.sandbox.events.EventCodec;
 import io.zcbot.sandbox.events.EventFormatException;
+import io.zcbot.sandbox.events.Exec;
+import io.zcbot.sandbox.events.Exited;
 import io.zcbot.sandbox.events.Failed;
+import io.zcbot.sandbox.events.Input;
 import io.zcbot.sandbox.events.Origin;
+import io.zcbot.sandbox.events.Output;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.SandboxEvent;
@@ -64,13 +68,19 @@ final class Judge {
   private static final Pattern USED_AND_IDLE =
       Pattern.compile("^I5: .*sandbox\\.activity-(\\d+)-\\d+, sandbox\\.reaped-(\\d+)-");
 
+  /** A start does not read when commands ended. */
+  private static final Pattern USED_BY_A_COMMAND =
+      Pattern.compile("^I5: .*sandbox\\.exited-\\d+-\\d+, sandbox\\.reaped-");
+
   private final Map<UserId, List<Long>> activities = new HashMap<>();
   private final Map<String, Ready> readied = new LinkedHashMap<>();
   private final Map<String, Set<String>> ends = new HashMap<>();
   private final Map<String, String> live = new TreeMap<>();
   private final Set<String> acknowledged = new HashSet<>();
+  final CommandJudge commands;
   private boolean wasFrozen;
   private boolean wasDisturbed;
+  private boolean wasAdopted;
   private String violation;
 
   /**
@@ -91,11 +101,18 @@ final class Judge {
     this.ttl = ttl;
     this.calm = calm;
     this.hosts = hosts;
+    this.commands = new CommandJudge(keys, calm, found -> violated("%s", found));
   }
 
   void of(ModelBroker topics) {
     broker = topics;
     broker.group.onCommit(this::committed);
+    broker.onCommitOfCommands(
+        (partition, to) -> {
+          if (partition.topic().equals(ModelBroker.name(Topic.EXEC))) {
+            commands.committed(broker, partition.partition(), to);
+          }
+        });
   }
 
   @Nullable String violation() {
@@ -120,6 +137,10 @@ final class Judge {
         live.put(container, key);
         story.accept("entry: " + container);
       }
+      return;
+    }
+    if (topic == Topic.COMMANDS) {
+      commands.entered(record);
       return;
     }
     log.add(new LogRecord(topic, record));
@@ -162,6 +183,13 @@ final class Judge {
           story.accept(
               reaped.containerId() + " reaped: " + reaped.reason() + " by " + reaped.workerId());
         }
+        case Exec exec -> commands.asked(exec, record.partition());
+        case Input input -> commands.sent(input);
+        case Output output -> commands.said(output);
+        case Exited exited -> {
+          commands.answered(exited);
+          story.accept(exited.execId() + " exited: " + exited.reason());
+        }
         default -> {}
       }
     } catch (EventFormatException _) {
@@ -171,7 +199,8 @@ final class Judge {
 
   private void answered(String ensureId) {
     int before = answers.merge(ensureId, 1, Integer::sum);
-    if (calm && before > 1) {
+    // An exec that its next owner has run there has two sandboxes made, one after the other.
+    if (calm && before > 1 && asked.containsKey(ensureId)) {
       violated("I2: answered twice, though nothing happened: %s", ensureId);
     }
   }
@@ -221,6 +250,9 @@ final class Judge {
   void publishing(String worker, SandboxEvent event, @Nullable Long readUpTo) {
     switch (event) {
       case Ready ready -> checkOwner(worker, ready.userId(), ready);
+      // An exec that comes to nothing may be answered where it lies.
+      case Exited exited when exited.startedAt() != null ->
+          checkOwner(worker, exited.userId(), exited);
       case Reaped reaped when reaped.reason() == Reaped.Reason.IDLE -> {
         checkIdle(reaped, readUpTo);
         checkEnded(reaped);
@@ -284,7 +316,8 @@ final class Judge {
 
   /** A worker removed a container. */
   void removed(String worker, Container container) {
-    if (container.isRunning()
+    if (container.user() != null
+        && container.isRunning()
         && live.containsKey(container.id())
         // Whoever announced it lost may have died before it removed the entry.
         && !ends.containsKey(container.id())
@@ -325,8 +358,16 @@ final class Judge {
     wasFrozen = true;
   }
 
+  /** A worker starts on a host where one ran, and takes its sandboxes over. */
+  void adopts() {
+    wasAdopted = true;
+  }
+
   private boolean isKnownLimit(String found) {
-    return wasFrozen && found.contains(" was announced ready ") || isOfMisplacedActivity(found);
+    return wasFrozen && found.contains(" was announced ready ")
+        || isOfMisplacedActivity(found)
+        || commands.isOfLateEntry(found)
+        || wasAdopted && USED_BY_A_COMMAND.matcher(found).find();
   }
 
   /** It counts once it is forwarded, and nobody may own the partition that it lies in. */
@@ -345,7 +386,7 @@ final class Judge {
     Map<String, String> running = new TreeMap<>();
     for (SimulatedHost host : hosts) {
       for (Container container : host.fake.everything()) {
-        if (container.isRunning()) {
+        if (container.isRunning() && container.user() != null) {
           running.put(container.id(), host.name);
         }
       }
@@ -372,6 +413,7 @@ final class Judge {
                 container, running.containsKey(container) ? "runs" : "is gone", ended);
           }
         });
+    commands.finish();
     for (String found : LogAudit.violations(rules, log, machine.wall(machine.nanos()))) {
       if (!isKnownLimit(found)) {
         violated("audit: %s", found);

@@ -50,7 +50,7 @@ final class Misfortunes {
   void befall() {
     SimulatedHost host = hosts.get(random.nextInt(hosts.size()));
     int seconds = 1 + random.nextInt(random.nextInt(3) == 0 ? 25 : 6);
-    int kind = random.nextInt(16);
+    int kind = random.nextInt(21);
     if (kind < 2 || kind > 5) {
       judge.disturbed();
     }
@@ -78,8 +78,15 @@ final class Misfortunes {
           host.harm(harmed, remove);
         }
       }
-      case 13 -> broker.compact(Topic.LIVE);
+      case 13 -> broker.compact(random.nextBoolean() ? Topic.LIVE : Topic.COMMANDS);
       case 14 -> engineFault(host, seconds);
+      case 15 -> raise();
+      case 16 -> cut(host, ModelBroker.COORDINATOR, 12 + random.nextInt(15)); // a session is 10 s
+      case 17 -> {
+        story.tell("channels of " + host.name + " break");
+        host.commands.breakChannels();
+      }
+      case 18 -> host.commands.failNext();
       default -> {
         boolean forGood = random.nextBoolean();
         story.tell((forGood ? "disk lost at " : "power cut at ") + host.name);
@@ -88,13 +95,29 @@ final class Misfortunes {
     }
   }
 
+  /** One topic alone, for good. */
+  private void raise() {
+    Topic[] inputs = {Topic.ENSURE, Topic.ACTIVITY, Topic.EXEC, Topic.INPUT, Topic.RELEASE};
+    Topic topic = inputs[random.nextInt(inputs.length)];
+    story.tell(ModelBroker.name(topic) + " is given more partitions");
+    broker.raise(topic, broker.partitions + 1 + random.nextInt(3));
+  }
+
   private String what() {
-    return switch (random.nextInt(7)) {
+    int drawn = random.nextInt(10);
+    return Mutations.active.away == null ? what(drawn) : Mutations.active.away;
+  }
+
+  private static String what(int drawn) {
+    return switch (drawn) {
       case 0, 1 -> ModelBroker.COORDINATOR;
       case 2 -> ModelBroker.PRODUCE;
       case 3 -> ModelBroker.name(Topic.ENSURE);
       case 4 -> ModelBroker.name(Topic.ACTIVITY);
       case 5 -> ModelBroker.name(Topic.LIVE);
+      case 6 -> ModelBroker.name(Topic.EXEC);
+      case 7 -> ModelBroker.name(Topic.COMMANDS);
+      case 8 -> ModelBroker.name(Topic.EXITED);
       default -> ModelBroker.name(Topic.READY);
     };
   }
@@ -131,7 +154,12 @@ final class Misfortunes {
   }
 
   private void deny(int seconds) {
-    String what = random.nextBoolean() ? ModelBroker.COORDINATOR : ModelBroker.name(Topic.ENSURE);
+    String what =
+        switch (random.nextInt(4)) {
+          case 0, 1 -> ModelBroker.COORDINATOR;
+          case 2 -> ModelBroker.name(Topic.EXEC);
+          default -> ModelBroker.name(Topic.ENSURE);
+        };
     if (!broker.isDenied(what)) {
       story.tell("nobody may use " + what + " for " + seconds + " s");
       broker.deny(what);

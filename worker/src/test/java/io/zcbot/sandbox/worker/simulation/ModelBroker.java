@@ -20,16 +20,20 @@ import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
+import java.util.function.BiConsumer;
 import java.util.function.Function;
 import java.util.stream.Collectors;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.GroupAuthorizationException;
 import org.apache.kafka.common.errors.InterruptException;
 import org.apache.kafka.common.errors.TimeoutException;
 import org.apache.kafka.common.errors.TopicAuthorizationException;
 import org.apache.kafka.common.header.internals.RecordHeaders;
 import org.apache.kafka.common.record.TimestampType;
+import org.jspecify.annotations.Nullable;
 
 /** The topics, and who reaches what of the brokers. */
 final class ModelBroker {
@@ -47,16 +51,18 @@ final class ModelBroker {
   final int partitions;
   final ModelGroup group;
   private final KeyPartitions keys;
-  private final Map<Topic, Log[]> logs = new EnumMap<>(Topic.class);
+  private final Map<Topic, List<Log>> logs = new EnumMap<>(Topic.class);
   private final Set<String> away = new LinkedHashSet<>();
   private final Set<String> denied = new HashSet<>();
   private final Map<Machine.Process, Set<String>> cut = new HashMap<>();
   private final Map<Machine.Process, Duration> slowReads = new HashMap<>();
   private final List<Waiter> waiters = new ArrayList<>();
   private final Appended appended;
+  private final Map<TopicPartition, OffsetAndMetadata> committedOfCommands = new HashMap<>();
+  private BiConsumer<TopicPartition, Long> onCommitOfCommands = (_, _) -> {};
 
-  /** A poll that waits for records of a topic. */
-  private record Waiter(String topic, CompletableFuture<Object> news) {}
+  /** A poll that waits for records of some topics. */
+  private record Waiter(Set<String> topics, CompletableFuture<Object> news) {}
 
   /** Told of each record. */
   interface Appended {
@@ -77,12 +83,28 @@ final class ModelBroker {
     this.appended = appended;
     this.group = new ModelGroup(this);
     for (Topic topic : Topic.values()) {
-      Log[] all = new Log[partitions];
-      for (int i = 0; i < partitions; i++) {
-        all[i] = new Log();
-      }
-      logs.put(topic, all);
+      logs.put(topic, new ArrayList<>());
+      raise(topic, partitions);
     }
+  }
+
+  /** Somebody gives a topic more partitions. */
+  void raise(Topic topic, int count) {
+    List<Log> all = logs.get(topic);
+    while (all.size() < count) {
+      all.add(new Log());
+    }
+    if (topic == Topic.ENSURE) {
+      group.raised();
+    }
+  }
+
+  int count(Topic topic) {
+    return logs.get(topic).size();
+  }
+
+  int count(String topic) {
+    return count(topicOf(topic));
   }
 
   static String name(Topic topic) {
@@ -90,7 +112,7 @@ final class ModelBroker {
   }
 
   Log log(Topic topic, int partition) {
-    return logs.get(topic)[partition];
+    return logs.get(topic).get(partition);
   }
 
   Log log(String topic, int partition) {
@@ -152,6 +174,25 @@ final class ModelBroker {
       log.records.clear();
       log.records.addAll(kept);
     }
+  }
+
+  // The group of the commands, which nobody joins.
+
+  @Nullable OffsetAndMetadata committedOfCommands(TopicPartition partition) {
+    return committedOfCommands.get(partition);
+  }
+
+  void commitOfCommands(Map<TopicPartition, OffsetAndMetadata> offsets) {
+    offsets.forEach(
+        (partition, to) -> {
+          committedOfCommands.put(partition, to);
+          machine.trace(partition + "@" + to.offset());
+          onCommitOfCommands.accept(partition, to.offset());
+        });
+  }
+
+  void onCommitOfCommands(BiConsumer<TopicPartition, Long> told) {
+    onCommitOfCommands = told;
   }
 
   // Who reaches what.
@@ -249,8 +290,8 @@ final class ModelBroker {
   }
 
   /** Waits until a topic has another record, something else happened, or a time has come. */
-  void awaitNews(String topic, long deadline) {
-    Waiter waiter = new Waiter(topic, new CompletableFuture<>());
+  void awaitNews(Set<String> topics, long deadline) {
+    Waiter waiter = new Waiter(topics, new CompletableFuture<>());
     waiters.add(waiter);
     try {
       Hooks.get(waiter.news, deadline - machine.nanos(), TimeUnit.NANOSECONDS);
@@ -268,7 +309,7 @@ final class ModelBroker {
   }
 
   private void news(String topic) {
-    tell(waiters.stream().filter(waiter -> waiter.topic.equals(topic)).toList());
+    tell(waiters.stream().filter(waiter -> waiter.topics.contains(topic)).toList());
   }
 
   private void tell(List<Waiter> told) {

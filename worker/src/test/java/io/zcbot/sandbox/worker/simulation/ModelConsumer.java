@@ -67,7 +67,9 @@ class ModelConsumer extends MockConsumer<byte[], byte[]> {
       if (!records.nextOffsets().isEmpty() || machine.nanos() >= deadline) {
         return records;
       }
-      broker.awaitNews(assignment.isEmpty() ? "" : assignment.iterator().next().topic(), deadline);
+      Set<String> topics = new HashSet<>();
+      assignment.forEach(partition -> topics.add(partition.topic()));
+      broker.awaitNews(topics, deadline);
     }
   }
 
@@ -165,6 +167,11 @@ class ModelConsumer extends MockConsumer<byte[], byte[]> {
   }
 
   @Override
+  public void seek(TopicPartition partition, OffsetAndMetadata to) {
+    seek(partition, to.offset());
+  }
+
+  @Override
   public void pause(Collection<TopicPartition> partitions) {
     paused.addAll(partitions);
   }
@@ -236,9 +243,11 @@ class ModelConsumer extends MockConsumer<byte[], byte[]> {
 
   @Override
   public List<PartitionInfo> partitionsFor(String topic, Duration timeout) {
-    broker.request(topic, timeout);
+    if (assignment.stream().noneMatch(partition -> partition.topic().equals(topic))) {
+      broker.request(topic, timeout); // otherwise it knows
+    }
     List<PartitionInfo> all = new ArrayList<>();
-    for (int i = 0; i < broker.partitions; i++) {
+    for (int i = 0; i < broker.count(topic); i++) {
       all.add(new PartitionInfo(topic, i, null, null, null));
     }
     return all;

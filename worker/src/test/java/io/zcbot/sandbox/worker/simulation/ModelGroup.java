@@ -4,6 +4,7 @@
  */
 package io.zcbot.sandbox.worker.simulation;
 
+import io.zcbot.sandbox.events.Topic;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -29,6 +30,9 @@ import org.jspecify.annotations.Nullable;
 final class ModelGroup {
   static final Duration SESSION = Duration.ofSeconds(10);
   private static final Duration TICK = Duration.ofMillis(500);
+
+  /** Minutes in a real one. */
+  private static final Duration METADATA_AGE = Duration.ofSeconds(3);
 
   private final ModelBroker broker;
   private final Map<String, Member> members = new TreeMap<>();
@@ -75,15 +79,20 @@ final class ModelGroup {
     members.values().forEach(member -> member.lastSeen = broker.machine.nanos());
   }
 
+  /** The topic has more partitions, which clients learn of after a while. */
+  void raised() {
+    broker.machine.outside().after(METADATA_AGE, this::assign);
+  }
+
   private void assign() {
     epoch++;
     List<Member> all = new ArrayList<>(members.values());
     if (all.isEmpty()) {
       return;
     }
-    int most = (broker.partitions + all.size() - 1) / all.size();
+    int most = (broker.count(Topic.ENSURE) + all.size() - 1) / all.size();
     Set<Integer> free = new TreeSet<>();
-    for (int i = 0; i < broker.partitions; i++) {
+    for (int i = 0; i < broker.count(Topic.ENSURE); i++) {
       free.add(i);
     }
     for (Member member : all) {

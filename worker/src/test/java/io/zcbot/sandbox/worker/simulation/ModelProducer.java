@@ -5,8 +5,11 @@
 package io.zcbot.sandbox.worker.simulation;
 
 import java.time.Duration;
+import java.util.HashMap;
+import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Future;
+import org.apache.kafka.clients.producer.Callback;
 import org.apache.kafka.clients.producer.MockProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.clients.producer.RecordMetadata;
@@ -25,6 +28,7 @@ final class ModelProducer extends MockProducer<byte[], byte[]> {
   private final ModelBroker broker;
   private final Machine machine;
   private final Machine.Process process;
+  private final Map<String, CompletableFuture<RecordMetadata>> last = new HashMap<>();
 
   ModelProducer(ModelBroker broker) {
     this.broker = broker;
@@ -80,11 +84,34 @@ final class ModelProducer extends MockProducer<byte[], byte[]> {
     }
   }
 
+  private String partition(ProducerRecord<byte[], byte[]> record) {
+    Integer to = record.partition();
+    return record.topic() + "-" + (to == null ? broker.partitionOf(record.key()) : to.intValue());
+  }
+
   @Override
   public Future<RecordMetadata> send(ProducerRecord<byte[], byte[]> record) {
+    return hand(record);
+  }
+
+  private CompletableFuture<RecordMetadata> hand(ProducerRecord<byte[], byte[]> record) {
     Sending sending = new Sending(record);
-    process.after(broker.latency(), sending::attempt);
+    String partition = partition(record);
+    // In the order of the calls, as an idempotent producer's are.
+    CompletableFuture<RecordMetadata> before = last.put(partition, sending.done);
+    if (before == null || before.isDone()) {
+      process.after(broker.latency(), sending::attempt);
+    } else {
+      var _ = before.whenComplete((_, _) -> process.after(broker.latency(), sending::attempt));
+    }
     return sending.done;
+  }
+
+  @Override
+  public Future<RecordMetadata> send(ProducerRecord<byte[], byte[]> record, Callback callback) {
+    CompletableFuture<RecordMetadata> done = hand(record);
+    var _ = done.whenComplete((at, e) -> callback.onCompletion(at, (Exception) e));
+    return done;
   }
 
   @Override

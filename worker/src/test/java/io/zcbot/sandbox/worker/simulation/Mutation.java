@@ -4,35 +4,58 @@
  */
 package io.zcbot.sandbox.worker.simulation;
 
+import io.zcbot.sandbox.events.Topic;
+import org.jspecify.annotations.Nullable;
+
 /** A precaution of the worker's that a simulation can leave out. */
 enum Mutation {
   NONE(1),
   /** Ensures are answered without a look at whose the partition is. */
-  NO_FENCE(54),
+  NO_FENCE(80),
   /** A process that did not run for long takes itself for a member. */
-  LEASE_FOR_EVER(218),
+  LEASE_FOR_EVER(258),
   /** What was read is committed, done or not. */
   COMMIT_PAST_OPEN_RECORDS(1),
   /** Who is out of the group ends its sandboxes. */
-  REAP_WHAT_IS_LOST(1),
+  REAP_WHAT_IS_LOST(3),
   /** What was read for one assignment is acted on in another. */
-  ACT_ON_LATE_READ(134),
-  FORWARD_TWICE(10),
+  ACT_ON_LATE_READ(22, ModelBroker.name(Topic.LIVE)),
+  FORWARD_TWICE(21),
   /** Activity counts as read when the last fetch knew of no more. */
-  TRUST_THE_LAG(1564),
+  TRUST_THE_LAG(0, ModelBroker.name(Topic.ACTIVITY)),
   SAY_NOTHING_OF_LOST_HOSTS(2),
   /** What others announced lost goes on running. */
-  KEEP_WHAT_IS_ANOTHERS(28),
+  KEEP_WHAT_IS_ANOTHERS(50),
   /** Sandboxes are not entered in the live table. */
-  NO_LIVE_ENTRY(7),
+  NO_LIVE_ENTRY(12),
   /** They are not removed from it. */
   ENTRY_STAYS(1),
-  ANNOUNCE_BEFORE_THE_KILL(1);
+  ANNOUNCE_BEFORE_THE_KILL(1),
+  /** Commands are started while their entry in the command table is on its way. */
+  START_BEFORE_THE_ENTRY(2),
+  /** Execs are done, and so committed, before their command is entered. */
+  COMMIT_BEFORE_THE_ENTRY(33),
+  /** An entry goes with the answer, though its exec may be read again. */
+  ENTRY_GOES_WITH_THE_ANSWER(5),
+  /** What a former owner of a partition started is not looked up. */
+  TABLE_NOT_READ(1),
+  /** Execs are run while the table is being read. */
+  EXECS_BEFORE_THE_TABLE(34),
+  /** Commands are started and answered without a look at whose the partition is. */
+  NO_FENCE_FOR_COMMANDS(12);
 
-  /** Of a history that was seen to show it; others do as well, but not all. */
+  /** Of a history that was seen to show it; others do as well, but not all. 0 if none was yet. */
   final long seed;
 
+  /** What is away whenever something is; null if that is drawn. Few histories show it otherwise. */
+  final @Nullable String away;
+
   Mutation(long seed) {
+    this(seed, null);
+  }
+
+  Mutation(long seed, @Nullable String away) {
     this.seed = seed;
+    this.away = away;
   }
 }

@@ -4,13 +4,18 @@
  */
 package io.zcbot.sandbox.worker.simulation;
 
+import io.zcbot.sandbox.events.CommandEntry;
 import io.zcbot.sandbox.events.LiveSandbox;
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.commands.CommandTable;
+import io.zcbot.sandbox.worker.commands.ExecRequest;
 import io.zcbot.sandbox.worker.engine.Engine;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.ensure.EnsureRequest;
 import io.zcbot.sandbox.worker.intake.Handover;
+import io.zcbot.sandbox.worker.intake.Holdings;
 import io.zcbot.sandbox.worker.intake.RecordForwarding;
+import io.zcbot.sandbox.worker.kafka.CommandTableReader;
 import io.zcbot.sandbox.worker.reap.LogComparison;
 import io.zcbot.sandbox.worker.reap.Takeover;
 import io.zcbot.sandbox.worker.reap.Tenure;
@@ -29,6 +34,7 @@ import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
+import java.util.function.BooleanSupplier;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
@@ -140,6 +146,60 @@ public final class Mutations {
     if (!is(Mutation.ANNOUNCE_BEFORE_THE_KILL)) {
       engine.kill(container);
     }
+  }
+
+  @InPlaceOf(owner = "io.zcbot.sandbox.worker.commands.CommandTable", name = "started")
+  public static void started(CommandTable table, CommandEntry entry, Fence fence)
+      throws FencedException, InterruptedException {
+    if (is(Mutation.START_BEFORE_THE_ENTRY)) {
+      fence.pass();
+      Hooks.ofVirtual().start(() -> enter(table, entry, fence));
+    } else {
+      table.started(entry, fence);
+    }
+  }
+
+  private static void enter(CommandTable table, CommandEntry entry, Fence fence) {
+    try {
+      table.started(entry, fence);
+    } catch (FencedException | InterruptedException _) {
+      // As it is left out.
+    }
+  }
+
+  @InPlaceOf(owner = "io.zcbot.sandbox.worker.commands.CommandTable", name = "answered")
+  public static void answered(CommandTable table, CommandEntry entry) {
+    if (is(Mutation.ENTRY_GOES_WITH_THE_ANSWER)) {
+      table.remove(entry.userId(), entry.execId());
+    } else {
+      table.answered(entry);
+    }
+  }
+
+  @InPlaceOf(owner = "io.zcbot.sandbox.worker.commands.ExecRequest", name = "mayBegin")
+  public static BooleanSupplier mayBegin(ExecRequest request) {
+    if (is(Mutation.COMMIT_BEFORE_THE_ENTRY)) {
+      request.done().run();
+    }
+    return request.mayBegin();
+  }
+
+  @InPlaceOf(owner = "io.zcbot.sandbox.worker.commands.ExecRequest", name = "fence")
+  public static Fence fence(ExecRequest request) {
+    return is(Mutation.NO_FENCE_FOR_COMMANDS) ? Fence.OPEN : request.fence();
+  }
+
+  @InPlaceOf(owner = "io.zcbot.sandbox.worker.kafka.CommandTableReader", name = "read")
+  public static Map<Integer, CommandTableReader.Part> read(
+      CommandTableReader reader, Collection<Integer> partitions) {
+    return is(Mutation.TABLE_NOT_READ) ? Map.of() : reader.read(partitions);
+  }
+
+  @InPlaceOf(owner = "io.zcbot.sandbox.worker.intake.CommandPartitions$Followed", name = "mayBegin")
+  public static boolean mayBegin(Object followed) {
+    return is(Mutation.EXECS_BEFORE_THE_TABLE)
+        ? ((Holdings.Holding) field(followed, "holding")).state().mayBegin()
+        : (Boolean) call(followed, "mayBegin", new Class<?>[0]);
   }
 
   private static Object field(Object of, String name) {

@@ -60,8 +60,10 @@ final class SimulatedCondition implements Condition {
   }
 
   @Override
-  public long awaitNanos(long nanos) {
-    throw new UnsupportedOperationException();
+  public long awaitNanos(long nanos) throws InterruptedException {
+    long deadline = Machine.current().nanos() + nanos;
+    await(nanos, TimeUnit.NANOSECONDS);
+    return deadline - Machine.current().nanos();
   }
 
   @Override

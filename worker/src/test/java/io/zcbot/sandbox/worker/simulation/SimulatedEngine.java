@@ -10,9 +10,12 @@ import io.zcbot.sandbox.worker.engine.Engine;
 import io.zcbot.sandbox.worker.engine.EngineEvent;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.engine.SandboxEngine;
+import io.zcbot.sandbox.worker.engine.SlotEngine;
 import io.zcbot.sandbox.worker.engine.Verified;
 import io.zcbot.sandbox.worker.spec.SandboxSpec;
+import io.zcbot.sandbox.worker.spec.SandboxUids;
 import io.zcbot.sandbox.worker.testkit.FakeEngine;
+import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
@@ -24,7 +27,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.function.Consumer;
 
 /** A host's engine, whose calls take their time. It outlives the worker's process. */
-final class SimulatedEngine implements Engine, SandboxEngine {
+final class SimulatedEngine implements Engine, SandboxEngine, SlotEngine {
   private final String name;
   private final Machine machine;
   private final FakeEngine fake;
@@ -37,6 +40,11 @@ final class SimulatedEngine implements Engine, SandboxEngine {
     this.machine = machine;
     this.fake = fake;
     this.judge = judge;
+  }
+
+  @Override
+  public int uid(String containerId) {
+    return SandboxUids.SHARED.first();
   }
 
   private interface Call<T> {
@@ -171,5 +179,55 @@ final class SimulatedEngine implements Engine, SandboxEngine {
           judge.started();
           return true;
         });
+  }
+
+  @Override
+  public String createSlot(String slotId, Path directory) throws EngineException {
+    return call("createSlot", 80, () -> fake.createSlot(slotId, directory));
+  }
+
+  @Override
+  public void startSlot(String id, OnceRunning onceRunning) throws EngineException, IOException {
+    call(
+        "start",
+        200,
+        () -> {
+          fake.start(id);
+          return true;
+        });
+    onceRunning.run();
+  }
+
+  @Override
+  public Entrance entrance(String containerId) {
+    return Entrance.OPEN;
+  }
+
+  @Override
+  public Optional<Verified> verifySlot(String containerId, Path directory) throws EngineException {
+    return call("verify", 5, () -> fake.verifySlot(containerId, directory));
+  }
+
+  @Override
+  public void prepare() throws EngineException {
+    take("prepare", 3);
+    fake.prepare();
+  }
+
+  @Override
+  public void rename(String id, String name) throws EngineException {
+    call(
+        "rename",
+        10,
+        () -> {
+          fake.rename(id, name);
+          judge.started();
+          return true;
+        });
+  }
+
+  @Override
+  public Optional<String> imageId() throws EngineException {
+    return call("image", 3, fake::imageId);
   }
 }

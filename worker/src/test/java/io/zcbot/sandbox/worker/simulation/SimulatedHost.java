@@ -5,11 +5,13 @@
 package io.zcbot.sandbox.worker.simulation;
 
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.config.GroupConfig;
 import io.zcbot.sandbox.worker.config.WorkerConfig;
 import io.zcbot.sandbox.worker.engine.Container;
 import io.zcbot.sandbox.worker.engine.EngineEvent;
 import io.zcbot.sandbox.worker.sandbox.Workspaces;
 import io.zcbot.sandbox.worker.testkit.FakeEngine;
+import io.zcbot.sandbox.worker.testkit.FakeMounts;
 import io.zcbot.sandbox.worker.testkit.World;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -19,15 +21,24 @@ final class SimulatedHost {
   final String name;
   final FakeEngine fake;
   final SimulatedEngine engine;
+  final SimulatedCommands commands;
+  final FakeMounts mounts = new FakeMounts(() -> false);
   private final WorkerConfig config;
+  private final int slots;
   private final Workspaces workspaces;
   private final ModelBroker broker;
   private final Judge judge;
   Machine.@Nullable Process process;
   @Nullable SimulatedWorker worker;
 
-  /** A host without a worker. It is named as its worker is. */
-  SimulatedHost(WorkerConfig config, Workspaces workspaces, ModelBroker broker, Judge judge) {
+  /**
+   * A host without a worker. It is named as its worker is.
+   *
+   * @param slots how many are to be idle
+   */
+  SimulatedHost(
+      WorkerConfig config, int slots, Workspaces workspaces, ModelBroker broker, Judge judge) {
+    this.slots = slots;
     this.name = config.workerId();
     this.config = config;
     this.workspaces = workspaces;
@@ -35,6 +46,7 @@ final class SimulatedHost {
     this.judge = judge;
     this.fake = new FakeEngine(World.SPEC, name, name + "-");
     this.engine = new SimulatedEngine(name, broker.machine, fake, judge);
+    this.commands = new SimulatedCommands(name, broker.machine, fake, judge.commands);
   }
 
   boolean isUp() {
@@ -42,6 +54,9 @@ final class SimulatedHost {
   }
 
   void start() {
+    if (process != null && config.group().restart == GroupConfig.Restart.ADOPT) {
+      judge.adopts();
+    }
     Machine.Process fresh = broker.machine.process(name);
     process = fresh;
     fake.faults.heal();
@@ -51,7 +66,7 @@ final class SimulatedHost {
         .start(
             () -> {
               try {
-                worker = new SimulatedWorker(config, engine, workspaces, broker, judge);
+                worker = new SimulatedWorker(config, this, slots, workspaces, broker, judge);
                 worker.start();
               } catch (Throwable e) {
                 broker.machine.fail(e);

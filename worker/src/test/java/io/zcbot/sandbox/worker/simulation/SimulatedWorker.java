@@ -7,22 +7,29 @@ package io.zcbot.sandbox.worker.simulation;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.SandboxEvent;
 import io.zcbot.sandbox.events.Topic;
+import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.commands.CommandLimits;
+import io.zcbot.sandbox.worker.commands.CommandSetup;
 import io.zcbot.sandbox.worker.config.GroupConfig;
 import io.zcbot.sandbox.worker.config.WorkerConfig;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.ensure.Domain;
+import io.zcbot.sandbox.worker.group.CommandTakeovers;
 import io.zcbot.sandbox.worker.group.EagerEnsures;
 import io.zcbot.sandbox.worker.group.LogReading;
 import io.zcbot.sandbox.worker.group.PartitionHandover;
 import io.zcbot.sandbox.worker.intake.ActivityFollower;
 import io.zcbot.sandbox.worker.intake.Assignment;
+import io.zcbot.sandbox.worker.intake.CommandFollower;
 import io.zcbot.sandbox.worker.intake.EnsureIntake;
 import io.zcbot.sandbox.worker.intake.IntakeMetrics;
+import io.zcbot.sandbox.worker.kafka.CommandTableReader;
 import io.zcbot.sandbox.worker.kafka.KafkaSandboxLog;
 import io.zcbot.sandbox.worker.kafka.KeyPartitions;
 import io.zcbot.sandbox.worker.kafka.LogReader;
 import io.zcbot.sandbox.worker.lanes.Lanes;
 import io.zcbot.sandbox.worker.pool.WarmPool;
+import io.zcbot.sandbox.worker.publish.KafkaCommandTable;
 import io.zcbot.sandbox.worker.publish.Publisher;
 import io.zcbot.sandbox.worker.reap.LogComparison;
 import io.zcbot.sandbox.worker.reap.Reaper;
@@ -42,8 +49,12 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
 import java.util.OptionalLong;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeoutException;
+import java.util.stream.Collectors;
 
 /**
  * A worker's process: the parts that {@code Parts} and {@code Worker} put together, over models.
@@ -55,6 +66,9 @@ final class SimulatedWorker {
   private static final Duration LISTING_INTERVAL = Duration.ofSeconds(15);
 
   private static final Duration RECONCILE_INTERVAL = Duration.ofSeconds(10);
+
+  private static final Duration COMMANDS_INTERVAL = Duration.ofSeconds(1);
+  private static final Duration REFILL_INTERVAL = Duration.ofMillis(500);
 
   final Machine.Process process;
   final Domain domain;
@@ -73,16 +87,19 @@ final class SimulatedWorker {
   private final ActivityFollower follower;
   private final PartitionHandover handover;
   private final EnsureIntake intake;
+  private final CommandFollower commandFollower;
   private final ThreadLocal<Long> readUpTo = new ThreadLocal<>();
   private boolean stopping;
 
   /** Wires a worker. In a thread of its process. */
   SimulatedWorker(
       WorkerConfig config,
-      SimulatedEngine engine,
+      SimulatedHost host,
+      int slots,
       Workspaces workspaces,
       ModelBroker broker,
       Judge judge) {
+    SimulatedEngine engine = host.engine;
     this.config = config;
     this.broker = broker;
     this.machine = broker.machine;
@@ -147,7 +164,11 @@ final class SimulatedWorker {
                 1_000_000),
             registry,
             workspaces,
-            WarmPool.Setup.NONE);
+            new WarmPool.Setup(engine, host.mounts, slots, null),
+            new CommandSetup(
+                host.commands,
+                new KafkaCommandTable(publisher, keys, Topic.DEFAULT_PREFIX, timers),
+                CommandLimits.DEFAULT));
     handover =
         new PartitionHandover(
             domain.reaper(),
@@ -165,7 +186,7 @@ final class SimulatedWorker {
             config.group().restart,
             assignment,
             () -> stopping,
-            PartitionHandover.Companion.NONE);
+            new Companion());
     intake =
         new EnsureIntake(
             new EnsureIntake.Group(
@@ -184,6 +205,43 @@ final class SimulatedWorker {
             publisher,
             time,
             IntakeMetrics.NONE);
+    commandFollower =
+        new CommandFollower(
+            new CommandFollower.Consumers(
+                () -> new CommittingConsumer(broker, 100), () -> new ModelConsumer(broker, 100)),
+            intake.holdings(),
+            new CommandTakeovers(
+                new CommandTableReader(reader, Topic.DEFAULT_PREFIX, keys),
+                domain.commands(),
+                new StartRetry(() -> stopping)),
+            new CommandFollower.Settings(
+                new CommandFollower.Topics(
+                    ModelBroker.name(Topic.EXEC),
+                    ModelBroker.name(Topic.INPUT),
+                    ModelBroker.name(Topic.RELEASE)),
+                broker.partitions,
+                config.group().ensureExpiry,
+                config.group().maxOpenRecords),
+            lanes::submit,
+            domain.commands(),
+            publisher,
+            time,
+            IntakeMetrics.NONE);
+  }
+
+  /** As that of {@code Parts}. */
+  private final class Companion implements PartitionHandover.Companion {
+    @Override
+    public Set<UserId> atWork(Set<Integer> partitions) {
+      return lanes.users().stream()
+          .filter(user -> partitions.contains(keys.of(user)))
+          .collect(Collectors.toCollection(TreeSet::new));
+    }
+
+    @Override
+    public CompletableFuture<Void> leave(Set<Integer> partitions) {
+      return commandFollower.leave(partitions);
+    }
   }
 
   private void removePredecessor() {
@@ -213,6 +271,11 @@ final class SimulatedWorker {
     }
 
     @Override
+    public CompletableFuture<Void> publishAsync(SandboxEvent event) {
+      return publisher.publishAsync(event);
+    }
+
+    @Override
     public void publish(SandboxEvent event, Fence fence)
         throws FencedException, InterruptedException {
       publisher.publish(
@@ -235,12 +298,16 @@ final class SimulatedWorker {
     timers.every(PROBE_INTERVAL, () -> handover.removeUnowned(follower.problem() == null));
     timers.every(LISTING_INTERVAL, handover::listAgain);
     timers.every(RECONCILE_INTERVAL, this::reconcile);
+    timers.every(COMMANDS_INTERVAL, domain.commands()::tick);
+    timers.every(REFILL_INTERVAL, domain.slots()::tick);
+    commandFollower.start();
     intake.start();
   }
 
   private void reconcile() {
     try {
       domain.reconciler().reconcile();
+      domain.slots().sweep();
     } catch (EngineException _) {
       // The timer comes again.
     }
@@ -249,6 +316,7 @@ final class SimulatedWorker {
   /** As {@code Worker.close} does. */
   void stop() throws Exception {
     stopping = true;
+    domain.slots().stopMaking();
     intake.close();
     if (config.group().restart == GroupConfig.Restart.PURGE) {
       try {
@@ -260,14 +328,23 @@ final class SimulatedWorker {
         // The next start purges the rest.
       }
     }
+    commandFollower.close();
+    domain.commands().close();
     timers.shutdownNow();
     domain.engineFollower().close();
     follower.close();
+    domain.slots().close(Duration.ofSeconds(1));
     lanes.close();
     publisher.close();
   }
 
   String problem() {
-    return "intake " + intake.problem() + ", " + intake.fatalProblem();
+    return "intake %s, %s; commands %s, %s, %s"
+        .formatted(
+            intake.problem(),
+            intake.fatalProblem(),
+            commandFollower.problem(),
+            commandFollower.fatalProblem(),
+            commandFollower.progressProblem());
   }
 }

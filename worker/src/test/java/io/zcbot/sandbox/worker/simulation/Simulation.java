@@ -48,6 +48,7 @@ final class Simulation {
   private final Judge judge;
   private final List<SimulatedHost> hosts = new ArrayList<>();
   private final Misfortunes misfortunes;
+  private final CommandAgents agents;
   private final boolean calm;
   private final GroupConfig.Restart restart;
   private final EventCodec codec = new EventCodec();
@@ -66,9 +67,11 @@ final class Simulation {
     judge = new Judge(machine, PARTITIONS, TTL, calm, hosts, this::tell);
     broker = new ModelBroker(machine, PARTITIONS, judge::appended);
     judge.of(broker);
+    agents = new CommandAgents(this, random);
     misfortunes = new Misfortunes(broker, judge, hosts, this::tell);
     Workspaces workspaces = Workspaces.open(root);
     int count = 1 + random.nextInt(3);
+    int slots = 2 * random.nextInt(2);
     GroupConfig.Handover handover = GroupConfig.Handover.values()[random.nextInt(4) == 0 ? 1 : 0];
     for (int i = 0; i < count; i++) {
       Map<String, String> env = new HashMap<>();
@@ -81,7 +84,8 @@ final class Simulation {
       env.put("ZCBOT_REAPER_INTERVAL", "2s");
       env.put("ZCBOT_ENSURE_EXPIRY", EXPIRY.toSeconds() + "s");
       env.put("ZCBOT_REVOKE_TIMEOUT", "5s");
-      hosts.add(new SimulatedHost(WorkerConfig.fromEnvironment(env), workspaces, broker, judge));
+      hosts.add(
+          new SimulatedHost(WorkerConfig.fromEnvironment(env), slots, workspaces, broker, judge));
     }
   }
 
@@ -142,6 +146,11 @@ final class Simulation {
   }
 
   private String report(String violation) {
+    for (SimulatedHost host : hosts) {
+      if (host.worker != null) {
+        story.add(host.name + ": " + host.worker.problem());
+      }
+    }
     return "seed " + seed + ": " + violation + "\n  " + String.join("\n  ", story);
   }
 
@@ -154,7 +163,12 @@ final class Simulation {
     };
   }
 
-  private void tell(String what) {
+  /** Where workers expect what is of a user. */
+  int workersHome(UserId user) {
+    return keys.of(user);
+  }
+
+  void tell(String what) {
     story.add(Duration.between(began, machine.wall(machine.nanos())).toMillis() + " ms: " + what);
   }
 
@@ -164,22 +178,30 @@ final class Simulation {
 
   /** Agents. */
   private void use() {
-    int kind = random.nextInt(20);
+    int kind = random.nextInt(28);
     UserId user = user();
     if (kind < 9) {
-      ensure(user, keys.of(user));
+      ensure(user, home(Topic.ENSURE, user));
     } else if (kind == 9) {
-      ensure(user, random.nextInt(PARTITIONS));
+      ensure(user, random.nextInt(broker.count(Topic.ENSURE)));
     } else if (kind == 10) {
       tell("something that is no ensure");
       put(Topic.ENSURE, random.nextInt(PARTITIONS), new byte[] {1}, new byte[] {2});
     } else if (kind == 11) {
       put(new Activity(id(), user, now(), "agent"), random.nextInt(PARTITIONS));
+    } else if (kind >= 20) {
+      agents.use(user);
     } else if (kind == 12 && hosts.stream().anyMatch(host -> !host.isUp())) {
       misfortunes.startOne();
     } else {
-      put(new Activity(id(), user, now(), "agent"), keys.of(user));
+      put(new Activity(id(), user, now(), "agent"), home(Topic.ACTIVITY, user));
     }
+  }
+
+  /** Where the client of an agent puts what is of a user. */
+  int home(Topic topic, UserId user) {
+    int count = broker.count(topic);
+    return count == PARTITIONS ? keys.of(user) : new KeyPartitions(count).of(user);
   }
 
   private void ensure(UserId user, int partition) {
@@ -189,15 +211,15 @@ final class Simulation {
     put(new Ensure(id, user, now(), "agent", expires), partition);
   }
 
-  private Instant now() {
+  Instant now() {
     return machine.wall(machine.nanos());
   }
 
-  private String id() {
+  String id() {
     return "e" + ++numbers;
   }
 
-  private void put(SandboxEvent event, int partition) {
+  void put(SandboxEvent event, int partition) {
     put(event.topic(), partition, codec.key(event), codec.encode(event));
   }
 

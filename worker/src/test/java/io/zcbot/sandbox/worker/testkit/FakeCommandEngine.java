@@ -134,6 +134,7 @@ public final class FakeCommandEngine implements CommandEngine {
     private final CommandObserver observer;
     private boolean told;
     public volatile boolean stdinEnded;
+    public volatile boolean discards;
     public volatile @Nullable TerminalSize size;
 
     /** Whether nothing of it runs any more. */
@@ -157,6 +158,9 @@ public final class FakeCommandEngine implements CommandEngine {
     }
 
     public synchronized void write(OutputStreamName stream, Data data) {
+      if (discards) {
+        return;
+      }
       if (credit.addAndGet(-data.length()) < 0) {
         throw new AssertionError("more was written than was allowed");
       }
@@ -217,7 +221,15 @@ public final class FakeCommandEngine implements CommandEngine {
 
     @Override
     public void allowOutput(int bytes) {
+      if (discards) {
+        throw new AssertionError("output is allowed that nobody wants");
+      }
       credit.addAndGet(bytes);
+    }
+
+    @Override
+    public void discardOutput() {
+      discards = true;
     }
   }
 }

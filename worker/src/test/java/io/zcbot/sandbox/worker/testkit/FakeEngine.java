@@ -41,13 +41,14 @@ public final class FakeEngine implements Engine, SandboxEngine, SlotEngine {
   private final Set<String> execs = new HashSet<>();
   private final Map<String, Duration> cpuTimes = new HashMap<>();
   private final Set<String> changed = new HashSet<>();
+  private final Set<String> entered = new HashSet<>();
   private int ids;
   private int creates;
   private String image = "image-1";
   public final EngineFaults faults = new EngineFaults();
 
   /** Told of each container that ended. */
-  Consumer<String> ends = _ -> {};
+  public Consumer<String> ends = _ -> {};
 
   public FakeEngine(SandboxSpec spec, String workerId) {
     this(spec, workerId, "c");
@@ -270,6 +271,27 @@ public final class FakeEngine implements Engine, SandboxEngine, SlotEngine {
   public synchronized Optional<Verified> verifySlot(String containerId, Path directory)
       throws EngineException {
     return find(containerId).map(this::verified);
+  }
+
+  /** Whether a slot's workspace was let in. */
+  public synchronized boolean isEntered(String containerId) {
+    return entered.contains(containerId);
+  }
+
+  @Override
+  public synchronized Entrance entrance(String containerId) throws EngineException {
+    EngineFaults.after(faults.before("entrance"));
+    return new Entrance() {
+      @Override
+      public void open() throws EngineException {
+        EngineException failure = faults.before("open");
+        entered.add(containerId);
+        EngineFaults.after(failure);
+      }
+
+      @Override
+      public void close() {}
+    };
   }
 
   @Override

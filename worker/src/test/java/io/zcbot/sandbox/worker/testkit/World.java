@@ -28,7 +28,6 @@ import io.zcbot.sandbox.worker.sandbox.Identity;
 import io.zcbot.sandbox.worker.sandbox.LiveSandboxTable;
 import io.zcbot.sandbox.worker.sandbox.Registry;
 import io.zcbot.sandbox.worker.sandbox.SandboxLog;
-import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import io.zcbot.sandbox.worker.sandbox.WorkspaceQuota;
 import io.zcbot.sandbox.worker.sandbox.Workspaces;
@@ -75,6 +74,7 @@ public final class World {
   public final FakeEngine engine = new FakeEngine(SPEC, ME.workerId());
   public final FakeCommandEngine commandEngine = new FakeCommandEngine(engine);
   public final FakeCommandTable commandTable = new FakeCommandTable(this::isCrashed);
+  public final RecordedMetrics metrics = new RecordedMetrics();
   public final FakeMounts mounts = new FakeMounts(engine.faults::crashed);
   public final Map<String, LiveSandbox> live = new ConcurrentHashMap<>();
   private final LiveSandboxTable liveTable = new LiveTable();
@@ -176,7 +176,7 @@ public final class World {
             _ -> lowWatermark == null ? OptionalLong.empty() : OptionalLong.of(lowWatermark),
             TIMER,
             time,
-            SandboxMetrics.NONE),
+            metrics),
         engine,
         new Domain.Settings(ME, limits, capacity, 4, 4, newUsersPerMinute),
         registry,

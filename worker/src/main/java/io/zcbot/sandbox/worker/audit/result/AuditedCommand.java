@@ -5,6 +5,7 @@
 package io.zcbot.sandbox.worker.audit.result;
 
 import io.zcbot.sandbox.events.Exited;
+import io.zcbot.sandbox.events.Site;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.audit.log.RecordPosition;
 import java.time.Instant;
@@ -31,7 +32,7 @@ public record AuditedCommand(
    *
    * @param exitCode null unless it ended by itself
    * @param signal null unless a signal ended it
-   * @param containerId null if it never started
+   * @param site where it ran, or who answered if it never started
    * @param latencyMs from the exec's record time to the answer's; 0 where clocks make it less
    * @param tookMs as the worker took the time
    * @param cpuMs null where it is not known
@@ -41,7 +42,7 @@ public record AuditedCommand(
       Exited.Reason reason,
       @Nullable Integer exitCode,
       @Nullable Integer signal,
-      @Nullable String containerId,
+      Site site,
       long latencyMs,
       long tookMs,
       @Nullable Long cpuMs,

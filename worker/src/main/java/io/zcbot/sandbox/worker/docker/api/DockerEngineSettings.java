@@ -15,13 +15,28 @@ import java.time.Duration;
  * @param firewallInterval how often the host's rules are set again; starts wait once they are older
  *     than that twice, and some
  * @param maxLookups most look-ups in flight; more wait, for at most the call time-out
+ * @param firewallImage image of the containers that set and watch the host's rules
  */
 public record DockerEngineSettings(
     Duration callTimeout,
     Duration readyTimeout,
     Duration pullTimeout,
     Duration firewallInterval,
-    int maxLookups) {
+    int maxLookups,
+    String firewallImage) {
+  /** The image that is built with the worker. */
+  public static final String FIREWALL_IMAGE = "zcbot-firewall:latest";
+
+  /** With the image that is built with the worker. */
+  public DockerEngineSettings(
+      Duration callTimeout,
+      Duration readyTimeout,
+      Duration pullTimeout,
+      Duration firewallInterval,
+      int maxLookups) {
+    this(callTimeout, readyTimeout, pullTimeout, firewallInterval, maxLookups, FIREWALL_IMAGE);
+  }
+
   public DockerEngineSettings {
     requirePositive("callTimeout", callTimeout);
     requirePositive("readyTimeout", readyTimeout);

@@ -22,6 +22,8 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
@@ -37,6 +39,14 @@ public final class DockerCommands implements CommandEngine {
 
   /** A runner that is not stopped answers within milliseconds. */
   public static final Duration PATIENCE = Duration.ofSeconds(2);
+
+  /**
+   * What is read in a while of a first process that is not used any more. The engine waits for it
+   * with the container's end, and so it is no less.
+   */
+  private static final int TRICKLE = 16 << 10;
+
+  private static final Duration TRICKLE_PAUSE = Duration.ofMillis(50);
 
   /** What the engine says of a container in which nothing can be executed under that name. */
   private static final Pattern NO_PROGRAM =
@@ -193,7 +203,16 @@ public final class DockerCommands implements CommandEngine {
     try {
       var _ =
           EngineStream.open(
-              calls, operation, requests -> connect.to(requests, channel.input()), channel::read);
+              calls,
+              operation,
+              requests -> connect.to(requests, channel.input()),
+              body -> {
+                boolean talks = channel.read(body);
+                if (talks) {
+                  trickle(body);
+                }
+                return talks;
+              });
       if (channel.isSilentFor(patience.dividedBy(4))) {
         onSilence.look();
       }
@@ -208,6 +227,23 @@ public final class DockerCommands implements CommandEngine {
       if (!answered) {
         channel.close();
       }
+    }
+  }
+
+  /**
+   * Stays attached to a first process that is not used any more, and hardly reads what it says. The
+   * engine reads no faster than those that are attached, but else as fast as it can.
+   */
+  private static void trickle(InputStream body) throws IOException {
+    byte[] buffer = new byte[TRICKLE];
+    CountDownLatch never = new CountDownLatch(1);
+    try {
+      boolean ended = false;
+      while (!ended && body.read(buffer) >= 0) {
+        ended = never.await(TRICKLE_PAUSE.toNanos(), TimeUnit.NANOSECONDS);
+      }
+    } catch (InterruptedException _) {
+      Thread.currentThread().interrupt();
     }
   }
 

@@ -32,6 +32,9 @@ final class FrameReader {
   static final int HEADER = 8;
   static final int MAX_PAYLOAD = 64 << 10;
 
+  /** There is one for each sandbox. What is longer is read past it. */
+  private static final int BUFFER = 4 << 10;
+
   /** What a runner may still have to say to whoever was attached before: what pipes hold. */
   static final int MAX_LEFTOVERS = 4 << 20;
 
@@ -54,7 +57,7 @@ final class FrameReader {
   private final DataInputStream in;
 
   FrameReader(InputStream stdout) {
-    this.in = new DataInputStream(new BufferedInputStream(stdout, MAX_PAYLOAD));
+    this.in = new DataInputStream(new BufferedInputStream(stdout, BUFFER));
   }
 
   /**

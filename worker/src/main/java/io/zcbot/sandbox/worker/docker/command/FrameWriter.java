@@ -30,9 +30,15 @@ final class FrameWriter {
     return opening;
   }
 
-  /** All of a start. */
-  static byte[] start(int command, byte[] message) {
-    return concat(pieces('S', command, ByteBuffer.wrap(message)), frame('G', command));
+  /**
+   * All of a start.
+   *
+   * @param readsNothing says in the same breath that the input ends: each write wakes the engine
+   *     and the runner up
+   */
+  static byte[] start(int command, byte[] message, boolean readsNothing) {
+    byte[] start = concat(pieces('S', command, ByteBuffer.wrap(message)), frame('G', command));
+    return readsNothing ? concat(start, endOfInput(command)) : start;
   }
 
   /** Standard input, in as many frames as it takes. */
@@ -55,6 +61,10 @@ final class FrameWriter {
 
   static byte[] allow(int command, int bytes) {
     return frame('C', command, ByteBuffer.allocate(4).putInt(bytes).array());
+  }
+
+  static byte[] discard(int command) {
+    return frame('D', command);
   }
 
   static byte[] kill(int command) {

@@ -16,6 +16,7 @@ import io.zcbot.sandbox.worker.engine.EngineException.Kind;
 import java.io.IOException;
 import java.io.InputStream;
 import java.time.Duration;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
@@ -28,7 +29,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** A conversation with a runner, about the commands that were started in it. */
-final class RunnerChannel implements CommandChannel {
+final class RunnerChannel implements CommandChannel, RunnerCommand.Runner {
   private static final Logger log = LoggerFactory.getLogger(RunnerChannel.class);
 
   /** The most that waits to be sent. A runner that reads never lets it come to that. */
@@ -37,12 +38,16 @@ final class RunnerChannel implements CommandChannel {
   /** What starts leave of that to commands that run. */
   private static final int RESERVE = 3 << 20;
 
+  /** What a runner's greeting has if it drops output itself. */
+  private static final String DISCARD = "discard";
+
   private final byte[] nonce = FrameWriter.nonce();
   private final FrameQueue unsent = new FrameQueue(MAX_UNSENT);
   private final CompletableFuture<String> hello = new CompletableFuture<>();
   private final Map<Integer, RunnerCommand> commands = new ConcurrentHashMap<>();
   private final Operation operation;
   private final Consumer<String> onNonsense;
+  private volatile boolean discards;
   private @Nullable InputStream connection;
   private @Nullable String broken;
   private int lastNumber;
@@ -66,6 +71,8 @@ final class RunnerChannel implements CommandChannel {
 
   /**
    * Reads what the engine sends of the runner's output until that ends, and tells the observers.
+   *
+   * @return whether a first process said what no runner says; the connection is open then
    */
   boolean read(InputStream body) {
     unsent.awaitReader();
@@ -78,7 +85,9 @@ final class RunnerChannel implements CommandChannel {
     String why = "the runner's output was not read";
     try {
       FrameReader frames = new FrameReader(new StandardOutput(body));
-      hello.complete(frames.hello(nonce));
+      String greeting = frames.hello(nonce);
+      discards = List.of(greeting.split(" ")).contains(DISCARD);
+      hello.complete(greeting);
       while (true) {
         on(frames.next());
       }
@@ -86,6 +95,10 @@ final class RunnerChannel implements CommandChannel {
       why = "the runner said what no runner says: " + e.getMessage();
       if (hello.isDone()) {
         onNonsense.accept(why);
+      }
+      if (operation == Operation.ATTACH) {
+        breakOff(why, false);
+        return true;
       }
     } catch (IOException e) {
       why = "the connection to the runner ended: " + EngineErrors.clean(String.valueOf(e));
@@ -95,7 +108,7 @@ final class RunnerChannel implements CommandChannel {
       breakOff(why);
       tellAll();
     }
-    return true;
+    return false;
   }
 
   private void on(RunnerFrame frame) throws NonsenseException {
@@ -157,7 +170,7 @@ final class RunnerChannel implements CommandChannel {
     try {
       message = StartMessage.of(request);
     } catch (IllegalArgumentException e) {
-      RunnerCommand never = new RunnerCommand(0, observer, 0, _ -> {});
+      RunnerCommand never = new RunnerCommand(0, request, observer, this);
       never.end(new CommandEnd.NotStarted(String.valueOf(e.getMessage()), false));
       return never;
     }
@@ -166,9 +179,10 @@ final class RunnerChannel implements CommandChannel {
         throw EngineErrors.exception(Kind.UNAVAILABLE, operation, broken, "", null);
       }
       int number = ++lastNumber;
-      RunnerCommand command = new RunnerCommand(number, observer, request.window(), this::send);
+      RunnerCommand command = new RunnerCommand(number, request, observer, this);
       commands.put(number, command);
-      if (!unsent.offer(FrameWriter.start(number, message), RESERVE)) {
+      byte[] start = FrameWriter.start(number, message, request.readsNothing());
+      if (!unsent.offer(start, RESERVE)) {
         commands.remove(number);
         throw EngineErrors.exception(
             Kind.TRANSIENT, operation, "the runner does not read what it is sent", "", null);
@@ -177,10 +191,16 @@ final class RunnerChannel implements CommandChannel {
     }
   }
 
-  private void send(byte[] frames) {
+  @Override
+  public void send(byte[] frames) {
     if (!unsent.offer(frames, 0)) {
       breakOff("the runner does not read what it is sent");
     }
+  }
+
+  @Override
+  public boolean discards() {
+    return discards;
   }
 
   @Override
@@ -193,8 +213,12 @@ final class RunnerChannel implements CommandChannel {
     breakOff("the worker closed the connection");
   }
 
-  /** Whoever reads it notices, and tells the commands. */
   private void breakOff(String why) {
+    breakOff(why, true);
+  }
+
+  /** Whoever reads it notices, and tells the commands. */
+  private void breakOff(String why, boolean closing) {
     InputStream open;
     synchronized (this) {
       if (broken != null) {
@@ -206,7 +230,7 @@ final class RunnerChannel implements CommandChannel {
     hello.completeExceptionally(new IOException(why));
     unsent.close();
     try {
-      if (open != null) {
+      if (open != null && closing) {
         open.close();
       }
     } catch (IOException e) {

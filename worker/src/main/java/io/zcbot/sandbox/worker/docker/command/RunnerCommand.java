@@ -10,6 +10,7 @@ import io.zcbot.sandbox.events.TerminalSize;
 import io.zcbot.sandbox.worker.engine.CommandChannel;
 import io.zcbot.sandbox.worker.engine.CommandEnd;
 import io.zcbot.sandbox.worker.engine.CommandObserver;
+import io.zcbot.sandbox.worker.engine.CommandRequest;
 import java.util.function.Consumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -24,26 +25,36 @@ final class RunnerCommand implements CommandChannel.Command {
   /** The most input that a runner may have asked for and not got. */
   static final int MAX_WANTED = 256 << 10;
 
+  /** What a runner that can't discard output may send, to be dropped here. */
+  private static final int DISCARDED_WINDOW = 256 << 10;
+
+  /** To whom the command's frames go. */
+  interface Runner {
+    /** Never waits. */
+    void send(byte[] frames);
+
+    /** Whether it drops output that nobody wants by itself. */
+    boolean discards();
+  }
+
   private final int number;
   private final CommandObserver observer;
-  private final Consumer<byte[]> runner;
+  private final Runner runner;
   private long window;
   private int wanted;
   private boolean started;
   private boolean inputEnded;
   private boolean killed;
+  private boolean discarding;
+  private int unpaid; // of what is discarded here
   private boolean ended;
 
-  /**
-   * A command that is about to be started.
-   *
-   * @param window how much output it may write
-   * @param runner takes frames; never waits
-   */
-  RunnerCommand(int number, CommandObserver observer, int window, Consumer<byte[]> runner) {
+  /** A command that is about to be started. */
+  RunnerCommand(int number, CommandRequest request, CommandObserver observer, Runner runner) {
     this.number = number;
     this.observer = observer;
-    this.window = window;
+    this.window = request.window();
+    this.inputEnded = request.readsNothing();
     this.runner = runner;
   }
 
@@ -58,8 +69,9 @@ final class RunnerCommand implements CommandChannel.Command {
         tell(CommandObserver::started);
       }
       case RunnerFrame.Output output -> {
-        use(output.data().length());
-        tell(each -> each.output(output.stream(), output.data()));
+        if (use(output.data().length())) {
+          tell(each -> each.output(output.stream(), output.data()));
+        }
       }
       case RunnerFrame.InputWanted more -> {
         if (want(more.bytes())) {
@@ -85,12 +97,21 @@ final class RunnerCommand implements CommandChannel.Command {
     }
   }
 
-  private synchronized void use(int bytes) throws NonsenseException {
+  /** Whether somebody wants it. */
+  private synchronized boolean use(int bytes) throws NonsenseException {
     if (!started || bytes > window) {
       throw new NonsenseException(
           started ? "more output than was allowed" : "output of a command that was not started");
     }
     window -= bytes;
+    if (discarding && !runner.discards()) {
+      unpaid += bytes;
+      if (unpaid >= DISCARDED_WINDOW / 2) {
+        allow(unpaid);
+        unpaid = 0;
+      }
+    }
+    return !discarding;
   }
 
   /** Whether more input makes sense. */
@@ -129,28 +150,28 @@ final class RunnerCommand implements CommandChannel.Command {
           data.length() + " bytes of input for a command that takes " + wanted);
     }
     wanted -= data.length();
-    runner.accept(FrameWriter.input(number, data.toByteBuffer()));
+    runner.send(FrameWriter.input(number, data.toByteBuffer()));
   }
 
   @Override
   public synchronized void endInput() {
     if (!ended && !inputEnded) {
       inputEnded = true;
-      runner.accept(FrameWriter.endOfInput(number));
+      runner.send(FrameWriter.endOfInput(number));
     }
   }
 
   @Override
   public synchronized void signal(CommandSignal signal) {
     if (!ended) {
-      runner.accept(FrameWriter.signal(number, signal.number()));
+      runner.send(FrameWriter.signal(number, signal.number()));
     }
   }
 
   @Override
   public synchronized void resize(TerminalSize size) {
     if (!ended) {
-      runner.accept(FrameWriter.resize(number, size.columns(), size.rows()));
+      runner.send(FrameWriter.resize(number, size.columns(), size.rows()));
     }
   }
 
@@ -158,7 +179,7 @@ final class RunnerCommand implements CommandChannel.Command {
   public synchronized void kill() {
     if (!ended && !killed) {
       killed = true;
-      runner.accept(FrameWriter.kill(number));
+      runner.send(FrameWriter.kill(number));
     }
   }
 
@@ -167,9 +188,26 @@ final class RunnerCommand implements CommandChannel.Command {
     if (bytes < 0) {
       throw new IllegalArgumentException(bytes + " bytes of output");
     }
-    if (!ended && bytes > 0) {
-      window += bytes;
-      runner.accept(FrameWriter.allow(number, bytes));
+    if (!ended && !discarding && bytes > 0) {
+      allow(bytes);
+    }
+  }
+
+  private void allow(int bytes) {
+    window += bytes;
+    runner.send(FrameWriter.allow(number, bytes));
+  }
+
+  @Override
+  public synchronized void discardOutput() {
+    if (ended || discarding) {
+      return;
+    }
+    discarding = true;
+    if (runner.discards()) {
+      runner.send(FrameWriter.discard(number));
+    } else {
+      allow(DISCARDED_WINDOW);
     }
   }
 }

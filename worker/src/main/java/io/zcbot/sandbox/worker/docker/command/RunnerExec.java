@@ -68,10 +68,12 @@ public final class RunnerExec {
     return RUNNER.equals(process.getEntryPoint()) && (arguments == null || arguments.isEmpty());
   }
 
-  /** Whether it is what an event's action says was started. */
-  public static boolean isStartOfRunner(@Nullable String action) {
-    return action != null
-        && action.startsWith(STARTED)
-        && action.substring(STARTED.length()).strip().equals(RUNNER);
+  /** Whether an event's action says that a runner was started, or a slot's entrance. */
+  public static boolean isStartOfOwn(@Nullable String action) {
+    if (action == null || !action.startsWith(STARTED)) {
+      return false;
+    }
+    String command = action.substring(STARTED.length()).strip();
+    return command.equals(RUNNER) || EntranceExec.isStart(command);
   }
 }

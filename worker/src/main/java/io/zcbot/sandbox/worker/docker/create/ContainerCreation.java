@@ -18,9 +18,9 @@ import com.github.dockerjava.api.model.Ulimit;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.docker.api.SandboxLabels;
 import io.zcbot.sandbox.worker.engine.Container;
-import io.zcbot.sandbox.worker.pool.SlotMounts;
 import io.zcbot.sandbox.worker.spec.Dns;
 import io.zcbot.sandbox.worker.spec.NetworkPolicy;
+import io.zcbot.sandbox.worker.spec.ResourceLimits;
 import io.zcbot.sandbox.worker.spec.SandboxSpec;
 import io.zcbot.sandbox.worker.spec.SandboxUids;
 import java.nio.file.Path;
@@ -34,7 +34,7 @@ import java.util.stream.Stream;
 
 /** The engine's requests to create sandboxes of one spec, with every hard limit. */
 public final class ContainerCreation {
-  private static final String WORKSPACE = "/workspace";
+  static final String WORKSPACE = "/workspace";
 
   private final SandboxSpec spec;
   private final String workerId;
@@ -57,25 +57,30 @@ public final class ContainerCreation {
         labels(SandboxLabels.USER, user.toString(), uid),
         uid,
         // what is mounted elsewhere later is none of its business
-        workspaceMount(workspace, BindPropagation.R_PRIVATE),
+        mount(workspace, WORKSPACE, BindPropagation.R_PRIVATE),
         ipv6);
   }
 
-  /** A sandbox whose user and workspace come later: a mount on its directory shows inside. */
+  /**
+   * A sandbox whose user and workspace come later: a mount in its directory shows inside.
+   *
+   * @param source what is mounted in it: that of the layout, or another if it is only looked at
+   * @param uid the user that its processes run as
+   */
   CreateContainerCmd slot(
-      DockerClient client, String slotId, Path directory, int uid, boolean ipv6) {
+      DockerClient client, String slotId, SlotLayout layout, Path source, int uid, boolean ipv6) {
     CreateContainerCmd command =
         command(
             client,
             Container.SLOT_PREFIX + slotId,
             labels(SandboxLabels.SLOT, slotId, uid),
             uid,
-            workspaceMount(directory, BindPropagation.R_SLAVE),
+            mount(source, layout.target(), BindPropagation.R_SLAVE),
             ipv6);
-    return command.withEnv(
+    return command.withCmd(
         Stream.concat(
-                Stream.of(Objects.requireNonNull(command.getEnv())),
-                Stream.of("ZCBOT_SLOT=" + SlotMounts.PROBE_NAME))
+                Stream.of(Objects.requireNonNull(command.getCmd())),
+                Stream.of("ZCBOT_SLOT=" + layout.probe()))
             .toList());
   }
 
@@ -115,6 +120,7 @@ public final class ContainerCreation {
             .withUser(policy.rulesInSandbox() ? "0:0" : uid + ":" + uid)
             .withWorkingDir(WORKSPACE)
             .withEnv(environment(policy))
+            .withCmd(settings(policy))
             .withAttachStdin(false)
             .withAttachStdout(true)
             .withAttachStderr(true)
@@ -125,19 +131,33 @@ public final class ContainerCreation {
     return command.withHostConfig(hostConfig(workspace, ipv6));
   }
 
+  /**
+   * The engine finds the home of a user that /etc/passwd names. Root's is not the workspace: what a
+   * command left there would run in a shell that somebody starts as root.
+   */
   private static List<String> environment(NetworkPolicy policy) {
-    List<String> environment = new ArrayList<>();
-    environment.add("ZCBOT_FIREWALL=" + policy.firewall().name().toLowerCase(Locale.ROOT));
-    environment.add("ZCBOT_EGRESS=" + policy.egress().text());
-    environment.add("ZCBOT_DNS=" + (policy.dns() instanceof Dns.Off ? "off" : "on"));
-    environment.add("ZCBOT_PG_IPS=" + String.join(",", policy.pgIps()));
-    // The engine finds the home of a user that /etc/passwd names. Root's is not the workspace:
-    // what a command left there would run in a shell that somebody starts as root.
-    if (!policy.rulesInSandbox()) {
-      environment.add("HOME=" + WORKSPACE);
-      environment.add("USER=sandbox");
+    return policy.rulesInSandbox() ? List.of() : List.of("HOME=" + WORKSPACE, "USER=sandbox");
+  }
+
+  /** What init has to know, and no more: what sets no rules needs no addresses. */
+  private static List<String> settings(NetworkPolicy policy) {
+    List<String> settings = new ArrayList<>();
+    settings.add("ZCBOT_FIREWALL=" + policy.firewall().name().toLowerCase(Locale.ROOT));
+    if (!policy.hasNetwork()) {
+      settings.add("ZCBOT_EGRESS=none");
     }
-    return environment;
+    if (policy.rulesInSandbox()) {
+      settings.add("ZCBOT_EGRESS=" + policy.egress().text());
+      settings.add("ZCBOT_DNS=" + (policy.dns() instanceof Dns.Off ? "off" : "on"));
+      settings.add("ZCBOT_PG_IPS=" + String.join(",", policy.pgIps()));
+      settings.add("ZCBOT_SMTP=" + (policy.traffic().smtp() ? "on" : "off"));
+      settings.add("ZCBOT_FLOWS=" + policy.traffic().flows());
+      settings.add("ZCBOT_FLOW_RATE=" + policy.traffic().newFlowsPerSecond());
+    }
+    if (policy.sealed()) {
+      settings.add("ZCBOT_SEAL=on");
+    }
+    return List.copyOf(settings);
   }
 
   private HostConfig hostConfig(Mount workspace, boolean ipv6) {
@@ -163,16 +183,24 @@ public final class ContainerCreation {
             .withNanoCPUs(Math.round(spec.limits().cpus() * 1e9))
             // rather a sandbox than the engine, when the host runs out of memory
             .withOomScoreAdj(500)
-            // files: below what engines themselves are commonly given, which they can't raise
-            .withUlimits(List.of(new Ulimit("nofile", 4096L, 16384L), new Ulimit("core", 0L, 0L)))
+            .withUlimits(
+                List.of(
+                    new Ulimit("nofile", 4096L, ResourceLimits.MOST_OPEN_FILES),
+                    new Ulimit("core", 0L, 0L)))
             .withRestartPolicy(RestartPolicy.noRestart())
-            // where init does not stay root, the runner takes its place, and reaps
-            .withInit(policy.rulesInSandbox())
+            // the runner takes the place of init, and reaps
+            .withInit(false)
             .withPublishAllPorts(false)
             .withLogConfig(logConfig(policy));
+    Map<String, String> sysctls = new HashMap<>();
     if (ipv6) {
-      config.withSysctls(Map.of("net.ipv6.conf.all.disable_ipv6", "1"));
+      sysctls.put("net.ipv6.conf.all.disable_ipv6", "1");
     }
+    if (policy.hasNetwork()) {
+      // what is sent to the engine's resolver leaves for another one
+      sysctls.put("net.ipv4.conf.all.route_localnet", "1");
+    }
+    config.withSysctls(sysctls);
     if (policy.rulesInSandbox()) {
       config.withCapAdd(Capability.NET_ADMIN);
     }
@@ -206,11 +234,11 @@ public final class ContainerCreation {
   }
 
   /** A mount, since for a bind the engine would make a missing source, as root. */
-  private static Mount workspaceMount(Path workspace, BindPropagation propagation) {
+  private static Mount mount(Path source, String target, BindPropagation propagation) {
     return new Mount()
         .withType(MountType.BIND)
-        .withSource(workspace.toString())
-        .withTarget(WORKSPACE)
+        .withSource(source.toString())
+        .withTarget(target)
         .withReadOnly(false)
         .withBindOptions(new BindOptions().withPropagation(propagation));
   }

@@ -8,6 +8,7 @@ import com.github.dockerjava.api.exception.NotModifiedException;
 import io.zcbot.sandbox.worker.docker.api.EngineCalls;
 import io.zcbot.sandbox.worker.docker.api.EngineErrors;
 import io.zcbot.sandbox.worker.docker.api.Operation;
+import io.zcbot.sandbox.worker.docker.firewall.NamespaceSeal;
 import io.zcbot.sandbox.worker.docker.init.FailureCode;
 import io.zcbot.sandbox.worker.docker.init.InitOutput.Verdict;
 import io.zcbot.sandbox.worker.docker.init.ReadyGate;
@@ -17,6 +18,7 @@ import io.zcbot.sandbox.worker.engine.SlotEngine.OnceRunning;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.concurrent.TimeoutException;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -26,10 +28,17 @@ final class ContainerStart {
   private static final Duration EXIT_PATIENCE = Duration.ofSeconds(5);
 
   private final EngineCalls calls;
+  private final @Nullable NamespaceSeal seal;
   private final Duration readyTimeout;
 
-  ContainerStart(EngineCalls calls, Duration readyTimeout) {
+  /**
+   * Starts containers.
+   *
+   * @param seal null where the worker sets no rules in their network namespaces
+   */
+  ContainerStart(EngineCalls calls, @Nullable NamespaceSeal seal, Duration readyTimeout) {
     this.calls = calls;
+    this.seal = seal;
     this.readyTimeout = readyTimeout;
   }
 
@@ -65,7 +74,7 @@ final class ContainerStart {
 
   /**
    * Starts it. If it ran already, what its init said may have passed, and is kept nowhere: nobody
-   * can tell whether it is ready, so it ends, and is made again.
+   * can tell whether it is ready, so it ends, and is made again. Its init waits for the seal.
    */
   private void startOnce(String containerId) throws EngineException {
     if (!start(containerId)) {
@@ -76,6 +85,9 @@ final class ContainerStart {
           "the container ran already, so nobody saw whether its firewall is in force",
           "",
           null);
+    }
+    if (seal != null) {
+      seal.set(containerId);
     }
   }
 

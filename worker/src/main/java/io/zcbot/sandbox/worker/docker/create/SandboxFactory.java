@@ -10,6 +10,8 @@ import io.zcbot.sandbox.worker.docker.api.EngineCalls;
 import io.zcbot.sandbox.worker.docker.api.EngineErrors;
 import io.zcbot.sandbox.worker.docker.api.Operation;
 import io.zcbot.sandbox.worker.docker.firewall.HostFirewall;
+import io.zcbot.sandbox.worker.docker.firewall.NamespaceSeal;
+import io.zcbot.sandbox.worker.docker.host.EngineFacts;
 import io.zcbot.sandbox.worker.docker.host.ImagePull;
 import io.zcbot.sandbox.worker.docker.host.SandboxNetwork;
 import io.zcbot.sandbox.worker.docker.inspect.SpecCheck;
@@ -18,7 +20,6 @@ import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.engine.EngineException.Kind;
 import io.zcbot.sandbox.worker.engine.SlotEngine.OnceRunning;
 import io.zcbot.sandbox.worker.pool.SlotMounts;
-import io.zcbot.sandbox.worker.spec.NetworkPolicy;
 import io.zcbot.sandbox.worker.spec.SandboxSpec;
 import io.zcbot.sandbox.worker.spec.SandboxUids;
 import java.io.IOException;
@@ -29,6 +30,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.function.IntFunction;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -42,8 +44,11 @@ public final class SandboxFactory implements SpecComparison {
 
   private static final int MOST_CREATED = 256;
 
+  /** Each makes another one less likely. */
+  private static final int MOST_CLASHES = 4;
+
   private final EngineCalls calls;
-  private final NetworkPolicy policy;
+  private final SandboxSpec spec;
   private final String workerId;
   private final ContainerCreation creation;
   private final SandboxNetwork network;
@@ -65,6 +70,7 @@ public final class SandboxFactory implements SpecComparison {
 
   private final SpecCheck sandboxCheck;
   private final SpecCheck slotCheck;
+  private volatile @Nullable SlotLayout layout;
   // cleared where the host's kernel turns out to have no IPv6: there is nothing to switch off
   private volatile boolean ipv6 = true;
 
@@ -82,15 +88,16 @@ public final class SandboxFactory implements SpecComparison {
       SandboxNetwork network,
       HostFirewall firewall,
       ImagePull pull,
+      NamespaceSeal seal,
       Duration readyTimeout) {
     this.calls = calls;
-    this.policy = spec.policy();
+    this.spec = spec;
     this.workerId = workerId;
     this.creation = new ContainerCreation(spec, workerId);
     this.network = network;
     this.firewall = firewall;
     this.pull = pull;
-    this.start = new ContainerStart(calls, readyTimeout);
+    this.start = new ContainerStart(calls, spec.policy().sealed() ? seal : null, readyTimeout);
     this.uids = uids;
     this.freeUids = new FreeUids(calls, uids, workerId);
     this.sandboxCheck = new SpecCheck(calls, uids);
@@ -99,7 +106,7 @@ public final class SandboxFactory implements SpecComparison {
 
   /** Makes sure of what a sandbox hangs on: its network, and the rules there. */
   public void prepare() throws EngineException {
-    if (policy.hasNetwork()) {
+    if (spec.policy().hasNetwork()) {
       network.ensure();
       firewall.require();
     }
@@ -107,29 +114,78 @@ public final class SandboxFactory implements SpecComparison {
 
   public String create(UserId user, Path workspace) throws EngineException {
     boolean withIpv6 = ipv6;
-    String id;
-    try (FreeUids.Taken uid = freeUids.take()) {
-      id = create(docker -> creation.sandbox(docker, user, workspace, uid.number(), withIpv6));
-      created.put(id, uid.number());
-    }
+    String id =
+        createAs(uid -> docker -> creation.sandbox(docker, user, workspace, uid, withIpv6));
     sandboxCheck.learn(id, workspace, withIpv6);
     return id;
   }
 
   public String createSlot(String slotId, Path directory) throws EngineException {
     boolean withIpv6 = ipv6;
-    String id;
-    try (FreeUids.Taken uid = freeUids.take()) {
-      id = create(docker -> creation.slot(docker, slotId, directory, uid.number(), withIpv6));
-      created.put(id, uid.number());
-    }
-    slotCheck.learn(id, directory, withIpv6);
+    SlotLayout wanted = layout();
+    Path source = wanted.source(directory);
+    String id =
+        createAs(uid -> docker -> creation.slot(docker, slotId, wanted, source, uid, withIpv6));
+    slotCheck.learn(id, source, withIpv6);
     return id;
   }
 
   /** The user of a container that was created a moment ago; null if that is forgotten. */
   public @Nullable Integer uid(String containerId) {
     return created.remove(containerId);
+  }
+
+  /** That of slots; the engine's runtimes are asked for once. */
+  public SlotLayout layout() throws EngineException {
+    SlotLayout known = layout;
+    if (known == null) {
+      known = SlotLayout.of(EngineFacts.read(calls), spec);
+      layout = known;
+    }
+    return known;
+  }
+
+  /** Creates it with a user of its own, which no other worker chose in the same moment. */
+  private String createAs(IntFunction<SpecCheck.Command> command) throws EngineException {
+    for (int i = 0; i < MOST_CLASHES; i++) {
+      try (FreeUids.Taken uid = freeUids.take()) {
+        String id = create(command.apply(uid.number()));
+        if (isItsOwn(uid, id)) {
+          created.put(id, uid.number());
+          return id;
+        }
+      }
+    }
+    throw EngineErrors.exception(
+        Kind.TRANSIENT,
+        Operation.CREATE,
+        "other workers on this engine took the same users " + MOST_CLASHES + " times",
+        "give each worker a range of its own in ZCBOT_SANDBOX_UIDS",
+        null);
+  }
+
+  /** If not, or if that can't be said, nothing is left of the container. */
+  private boolean isItsOwn(FreeUids.Taken uid, String id) throws EngineException {
+    boolean own = false;
+    try {
+      own = !uid.isAnothersToo(id);
+      return own;
+    } finally {
+      if (!own) {
+        removeUnused(id);
+      }
+    }
+  }
+
+  /** What stays is replaced by the next create under its name, or found by a sweep. */
+  private void removeUnused(String id) {
+    try {
+      calls.call(
+          Operation.REMOVE,
+          engine -> engine.docker().removeContainerCmd(id).withForce(true).exec());
+    } catch (EngineException e) {
+      log.warn("Could not remove container {}, which nothing uses: {}", id, e.getMessage());
+    }
   }
 
   private String create(SpecCheck.Command command) throws EngineException {
@@ -221,11 +277,12 @@ public final class SandboxFactory implements SpecComparison {
   public List<String> slotDifferences(JsonNode answer, String slotId, Path directory, Path probed)
       throws EngineException, IOException {
     boolean withIpv6 = ipv6;
+    SlotLayout wanted = layout();
     return slotCheck.differences(
         answer,
-        directory,
+        wanted.source(directory),
         withIpv6,
         probed,
-        docker -> creation.slot(docker, slotId, probed, uids.first(), withIpv6));
+        docker -> creation.slot(docker, slotId, wanted, probed, uids.first(), withIpv6));
   }
 }

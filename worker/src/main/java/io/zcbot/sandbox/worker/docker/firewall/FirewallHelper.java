@@ -23,16 +23,19 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeoutException;
+import java.util.function.BooleanSupplier;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Short-lived containers of the sandbox image that perform one task for the host's firewall, report
- * the result in one line, and are removed.
+ * Containers of an image of their own that set and watch the firewall's rules. They perform one
+ * task, report the result in one line, and are removed; those that watch and seal run on.
  */
 final class FirewallHelper {
   private static final Logger log = LoggerFactory.getLogger(FirewallHelper.class);
   private static final String PROGRAM = "/usr/local/sbin/zcbot-host-firewall";
+  private static final Duration WATCH_SLICE = Duration.ofSeconds(3);
 
   private final EngineCalls calls;
   private final String image;
@@ -54,6 +57,12 @@ final class FirewallHelper {
 
     /** Sets the rules; in the host's network namespace, where it may do what root does there. */
     record SetRules(List<String> environment) implements Job {}
+
+    /** Sets rules in the network namespaces of processes that it is told of, until it ends. */
+    record Seal(List<String> environment) implements Job {}
+
+    /** Ends when they are not those that were set, or with its standard input; needs the same. */
+    record WatchRules(List<String> environment) implements Job {}
   }
 
   /**
@@ -63,17 +72,7 @@ final class FirewallHelper {
    * @throws EngineException of kind FIREWALL if it says that it failed
    */
   Map<String, String> run(Job job, EngineFacts facts) throws EngineException {
-    String id =
-        calls.call(
-            Operation.CREATE,
-            engine -> {
-              String created =
-                  command(engine.docker().createContainerCmd(image), job, facts).exec().getId();
-              if (created == null) {
-                throw new IOException("the engine created a container but returned no id");
-              }
-              return created;
-            });
+    String id = create(job, facts);
     try (ReadyGate gate = ReadyGate.open(calls, id)) {
       calls.call(Operation.START, engine -> engine.docker().startContainerCmd(id).exec());
       return said(gate.await(patience));
@@ -84,12 +83,55 @@ final class FirewallHelper {
           "the helper container did not report within "
               + EngineCalls.seconds(patience)
               + " whether it succeeded",
-          "check whether the host is overloaded, and whether the image was built from"
-              + " sandbox-image",
+          "check whether the host is overloaded, and whether "
+              + image
+              + " was built from sandbox-image/firewall.Dockerfile",
           e);
     } finally {
       removeQuietly(id);
     }
+  }
+
+  String create(Job job) throws EngineException {
+    return create(job, EngineFacts.read(calls));
+  }
+
+  /**
+   * Watches rules until they change, or others are to be watched.
+   *
+   * @param until asked every few seconds
+   * @return how it ended; null if it was told to
+   */
+  @Nullable Verdict watch(Job.WatchRules job, EngineFacts facts, BooleanSupplier until)
+      throws EngineException {
+    String id = create(job, facts);
+    try (OpenInput input = new OpenInput();
+        ReadyGate gate = ReadyGate.open(calls, id, input)) {
+      calls.call(Operation.START, engine -> engine.docker().startContainerCmd(id).exec());
+      while (!until.getAsBoolean()) {
+        try {
+          return gate.await(WATCH_SLICE);
+        } catch (TimeoutException _) {
+          // they are as they were
+        }
+      }
+      return null;
+    } finally {
+      removeQuietly(id);
+    }
+  }
+
+  private String create(Job job, EngineFacts facts) throws EngineException {
+    return calls.call(
+        Operation.CREATE,
+        engine -> {
+          String created =
+              command(engine.docker().createContainerCmd(image), job, facts).exec().getId();
+          if (created == null) {
+            throw new IOException("the engine created a container but returned no id");
+          }
+          return created;
+        });
   }
 
   /** Removes what a previous run of the worker left. */
@@ -125,7 +167,7 @@ final class FirewallHelper {
               Operation.FIREWALL,
               "the helper container ended without a result, its last output: "
                   + EngineErrors.clean(silent.last()),
-              "build the image from sandbox-image",
+              "build the image from sandbox-image/firewall.Dockerfile",
               null);
     };
   }
@@ -161,18 +203,50 @@ final class FirewallHelper {
         command.withUser("65534:65534").withCmd("resolvers");
       }
       case Job.SetRules rules -> {
-        config.withNetworkMode("host").withCapAdd(Capability.NET_ADMIN);
-        if (facts.remapsUsers()) {
-          config.withUsernsMode("host"); // a remapped root is nobody in the host's network
-        }
+        onHost(config, facts);
         command.withUser("0:0").withCmd("set").withEnv(rules.environment);
+      }
+      case Job.Seal seal -> {
+        config
+            .withNetworkMode("none")
+            .withPidMode("host")
+            // whose profile for containers refuses to look into some processes, and mounts
+            .withSecurityOpts(List.of("no-new-privileges:true", "apparmor=unconfined"))
+            // to enter another's namespace, for which it has to look into its process
+            .withCapAdd(Capability.NET_ADMIN, Capability.SYS_ADMIN, Capability.SYS_PTRACE);
+        if (facts.remapsUsers()) {
+          config.withUsernsMode("host");
+        }
+        command
+            .withUser("0:0")
+            .withCmd("seal")
+            .withEnv(seal.environment)
+            .withStdinOpen(true)
+            // its input ends with the worker
+            .withStdInOnce(true);
+      }
+      case Job.WatchRules rules -> {
+        onHost(config, facts);
+        command
+            .withUser("0:0")
+            .withCmd("watch")
+            .withEnv(rules.environment)
+            .withStdinOpen(true)
+            .withStdInOnce(true); // it ends with the worker, however that ends
       }
     }
     return command.withHostConfig(config);
   }
 
+  private static void onHost(HostConfig config, EngineFacts facts) {
+    config.withNetworkMode("host").withCapAdd(Capability.NET_ADMIN);
+    if (facts.remapsUsers()) {
+      config.withUsernsMode("host"); // a remapped root is nobody in the host's network
+    }
+  }
+
   /** The engine removes it when it ends; this is for one that did not start, or does not end. */
-  private void removeQuietly(String id) {
+  void removeQuietly(String id) {
     boolean interrupted = Thread.interrupted();
     try {
       calls.call(

@@ -6,12 +6,14 @@ package io.zcbot.sandbox.worker.docker.firewall;
 
 import io.zcbot.sandbox.worker.docker.api.DockerEngineSettings;
 import io.zcbot.sandbox.worker.docker.api.EngineCalls;
+import io.zcbot.sandbox.worker.docker.api.EngineErrors;
 import io.zcbot.sandbox.worker.docker.api.Operation;
 import io.zcbot.sandbox.worker.docker.api.SharedAttempts;
 import io.zcbot.sandbox.worker.docker.host.Bridge;
 import io.zcbot.sandbox.worker.docker.host.EngineFacts;
 import io.zcbot.sandbox.worker.docker.host.ImagePull;
 import io.zcbot.sandbox.worker.docker.host.SandboxNetwork;
+import io.zcbot.sandbox.worker.docker.init.InitOutput.Verdict;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.engine.EngineException.Kind;
 import io.zcbot.sandbox.worker.spec.Dns;
@@ -20,6 +22,7 @@ import io.zcbot.sandbox.worker.spec.SandboxSpec;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicLong;
@@ -35,8 +38,9 @@ import org.slf4j.LoggerFactory;
  * checking and repairing are one operation. While they are not known to be in force, nothing is
  * created.
  *
- * <p>A create only compares a timestamp. That the rules hold at this very moment is proved by the
- * sandbox's init from inside, before it says that it is ready.
+ * <p>Who asks only compares a timestamp. That the rules hold at this very moment is proved by a
+ * sandbox's init from inside, before it says that it is ready; for sandboxes that are ready
+ * already, a {@link RulesWatch} tells of changes.
  */
 public final class HostFirewall {
   private static final Logger log = LoggerFactory.getLogger(HostFirewall.class);
@@ -44,13 +48,19 @@ public final class HostFirewall {
   private static final Duration FAILURE_HOLDS = Duration.ofSeconds(2);
   private static final Pattern ADDRESS = Pattern.compile("[0-9A-Fa-f.:]+");
 
+  private static final String ADVICE =
+      "build it (docker build -t zcbot-firewall:latest -f sandbox-image/firewall.Dockerfile"
+          + " sandbox-image), or name another in ZCBOT_FIREWALL_IMAGE";
+
   private final EngineCalls calls;
   private final NetworkPolicy policy;
   private final String networkName;
   private final String workerId;
   private final SandboxNetwork network;
   private final ImagePull pull;
+  private final String image;
   private final FirewallHelper helper;
+  private final NamespaceSeal seal;
   private final Duration validity;
   private final LongSupplier nanoTime;
   private final SharedAttempts attempts = new SharedAttempts(Operation.FIREWALL);
@@ -58,6 +68,8 @@ public final class HostFirewall {
   private volatile @Nullable Long inForceSince;
   private volatile @Nullable Instant lastSeen;
   private volatile boolean tidied;
+  private volatile @Nullable List<String> sealRules;
+  private volatile @Nullable List<String> environment;
   private volatile @Nullable KnownResolvers known;
   private volatile @Nullable PastFailure lastFailure;
 
@@ -66,7 +78,6 @@ public final class HostFirewall {
       SandboxSpec spec,
       String workerId,
       SandboxNetwork network,
-      ImagePull pull,
       DockerEngineSettings settings,
       LongSupplier nanoTime) {
     this.calls = calls;
@@ -74,11 +85,19 @@ public final class HostFirewall {
     this.networkName = spec.network();
     this.workerId = workerId;
     this.network = network;
-    this.pull = pull;
-    this.helper = new FirewallHelper(calls, spec.image(), workerId, settings.callTimeout());
+    this.image = settings.firewallImage();
+    this.pull = new ImagePull(calls, image, ADVICE, settings.pullTimeout(), nanoTime);
+    this.helper = new FirewallHelper(calls, image, workerId, settings.callTimeout());
+    this.seal =
+        new NamespaceSeal(calls, networkName, helper, () -> sealRules, settings.readyTimeout());
     // one late check is no reason to refuse starts, two are
     this.validity = settings.firewallInterval().multipliedBy(2).plus(settings.callTimeout());
     this.nanoTime = nanoTime;
+  }
+
+  /** Sets what a sandbox needs beside the host's rules, of the same policy and network. */
+  public NamespaceSeal seal() {
+    return seal;
   }
 
   /**
@@ -189,18 +208,46 @@ public final class HostFirewall {
   private Map<String, String> set() throws EngineException {
     EngineFacts facts = EngineFacts.read(calls);
     Bridge bridge = bridge();
-    return run(
-        new FirewallHelper.Job.SetRules(
-            List.of(
-                "ZCBOT_BRIDGE=" + bridge.device(),
-                "ZCBOT_SUBNETS=" + String.join(",", bridge.subnets()),
-                "ZCBOT_RESOLVERS=" + String.join(",", resolvers(facts)),
-                "ZCBOT_DNS=" + (policy.dns() instanceof Dns.Off ? "off" : "on"),
-                "ZCBOT_EGRESS=" + policy.egress().text(),
-                "ZCBOT_PG_IPS=" + String.join(",", policy.pgIps()),
-                "ZCBOT_POLICY=" + policy.hash(),
-                "ZCBOT_OWNER=" + workerId)),
-        facts);
+    List<String> both =
+        List.of(
+            "ZCBOT_SUBNETS=" + String.join(",", bridge.subnets()),
+            "ZCBOT_RESOLVERS=" + String.join(",", resolvers(facts)),
+            "ZCBOT_DNS=" + (policy.dns() instanceof Dns.Off ? "off" : "on"));
+    List<String> rules = new ArrayList<>(both);
+    rules.add("ZCBOT_BRIDGE=" + bridge.device());
+    rules.add("ZCBOT_EGRESS=" + policy.egress().text());
+    rules.add("ZCBOT_PG_IPS=" + String.join(",", policy.pgIps()));
+    rules.add("ZCBOT_SMTP=" + (policy.traffic().smtp() ? "on" : "off"));
+    rules.add("ZCBOT_POLICY=" + policy.hash());
+    rules.add("ZCBOT_OWNER=" + workerId);
+    List<String> inside = new ArrayList<>(both);
+    inside.add("ZCBOT_FLOWS=" + policy.traffic().flows());
+    inside.add("ZCBOT_FLOW_RATE=" + policy.traffic().newFlowsPerSecond());
+    sealRules = List.copyOf(inside);
+    List<String> wanted = List.copyOf(rules);
+    Map<String, String> said = run(new FirewallHelper.Job.SetRules(wanted), facts);
+    environment = wanted;
+    return said;
+  }
+
+  /**
+   * Watches the rules that were set last.
+   *
+   * @return what the helper said when it ended; null if other rules have been set, or none yet
+   */
+  @Nullable Verdict watch() throws EngineException {
+    List<String> watched = environment;
+    return watched == null
+        ? null
+        : helper.watch(
+            new FirewallHelper.Job.WatchRules(watched),
+            EngineFacts.read(calls),
+            () -> !watched.equals(environment));
+  }
+
+  /** Whether there are rules on the host at all. */
+  boolean isWanted() {
+    return policy.rulesOnHost();
   }
 
   /** Where the network is, made again if somebody removed it. */
@@ -237,6 +284,12 @@ public final class HostFirewall {
                 .filter(address -> !address.startsWith("127."))
                 .distinct()
                 .toList();
+        if (addresses.isEmpty()) {
+          log.warn(
+              "The engine's resolvers can't be reached from the network {}: sandboxes resolve no"
+                  + " names. Set ZCBOT_SANDBOX_DNS.",
+              networkName);
+        }
         known = new KnownResolvers(nanoTime.getAsLong(), addresses);
         yield addresses;
       }
@@ -250,6 +303,17 @@ public final class HostFirewall {
     } catch (EngineException e) {
       if (e.kind() != Kind.IMAGE_MISSING) {
         throw e;
+      }
+      if (!ImagePull.isByDigest(image)) {
+        throw EngineErrors.exception(
+            Kind.IMAGE_MISSING,
+            Operation.FIREWALL,
+            "the engine does not have the image "
+                + image
+                + ", which may change the host's network and so is not pulled by a name that can be"
+                + " given to another image",
+            ADVICE,
+            e);
       }
     }
     pull.run();

@@ -78,9 +78,19 @@ public record EngineFacts(
       byName = Map.copyOf(byName);
     }
 
-    boolean hasOwnKernel(String name) {
-      return OWN_KERNEL.matcher(name).find()
-          || OWN_KERNEL.matcher(byName.getOrDefault(name, "")).find();
+    private static final Pattern GVISOR = Pattern.compile("runsc|gvisor", Pattern.CASE_INSENSITIVE);
+
+    /** Whether sandboxes talk to another kernel than the host's. */
+    public boolean hasOwnKernel(String name) {
+      return is(OWN_KERNEL, name);
+    }
+
+    boolean isGvisor(String name) {
+      return is(GVISOR, name);
+    }
+
+    private boolean is(Pattern kind, String name) {
+      return kind.matcher(name).find() || kind.matcher(byName.getOrDefault(name, "")).find();
     }
   }
 
@@ -238,11 +248,20 @@ public record EngineFacts(
 
   /** Why the spec's sandboxes can't be warm slots on this engine; null if they can. */
   public @Nullable String slotProblem(SandboxSpec spec) {
-    return hasOwnKernel(spec)
+    String runtime = runtimeOf(spec);
+    return runtimes.hasOwnKernel(runtime) && !runtimes.isGvisor(runtime)
         ? "the runtime "
-            + runtimeOf(spec)
-            + " serves a sandbox's files itself and does not see later mounts"
+            + runtime
+            + " serves a sandbox's files itself, and whether it sees later mounts is not tested"
         : null;
+  }
+
+  /**
+   * Whether what is mounted on a mounted directory later does not show in the spec's sandboxes, but
+   * what is mounted below that does.
+   */
+  public boolean showsOnlyWhatIsMountedBelow(SandboxSpec spec) {
+    return runtimes.isGvisor(runtimeOf(spec));
   }
 
   /** Whether the engine runs a container that names no runtime with a network stack of its own. */

@@ -32,16 +32,29 @@ public final class ImagePull {
 
   private final EngineCalls calls;
   private final String image;
+  private final String advice;
   private final Duration timeout;
   private final LongSupplier nanoTime;
   private final SharedAttempts attempts = new SharedAttempts(Operation.PULL);
   private volatile @Nullable PastFailure lastFailure;
 
-  public ImagePull(EngineCalls calls, String image, Duration timeout, LongSupplier nanoTime) {
+  /**
+   * Pulls of an image.
+   *
+   * @param advice what to do if there is none
+   */
+  public ImagePull(
+      EngineCalls calls, String image, String advice, Duration timeout, LongSupplier nanoTime) {
     this.calls = calls;
     this.image = image;
+    this.advice = advice;
     this.timeout = timeout;
     this.nanoTime = nanoTime;
+  }
+
+  /** Whether the name stands for one image for ever. */
+  public static boolean isByDigest(String image) {
+    return image.contains("@sha256:");
   }
 
   /**
@@ -56,7 +69,14 @@ public final class ImagePull {
   }
 
   private void pull() throws EngineException {
-    log.info("Pulling image {}", image);
+    if (isByDigest(image)) {
+      log.info("Pulling image {}", image);
+    } else {
+      log.warn(
+          "Pulling image {} by a name that can be given to another image; name it by its digest,"
+              + " or build it on this host",
+          image);
+    }
     try (Progress progress = new Progress()) {
       calls.call(
           Operation.PULL,
@@ -88,10 +108,7 @@ public final class ImagePull {
             + image
             + ", and pulling it failed: "
             + EngineErrors.clean(e.getMessage()),
-        "build it (docker build -t "
-            + image
-            + " sandbox-image), or name another in"
-            + " ZCBOT_SANDBOX_IMAGE",
+        advice,
         e);
   }
 

@@ -10,6 +10,7 @@ import io.zcbot.sandbox.worker.docker.api.EngineStream;
 import io.zcbot.sandbox.worker.docker.api.Operation;
 import io.zcbot.sandbox.worker.docker.init.InitOutput.Verdict;
 import io.zcbot.sandbox.worker.engine.EngineException;
+import java.io.InputStream;
 import java.time.Duration;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
@@ -30,10 +31,19 @@ public final class ReadyGate implements AutoCloseable {
 
   /** Attaches to a container. */
   public static ReadyGate open(EngineCalls calls, String containerId) throws EngineException {
+    return open(calls, requests -> requests.attach(containerId));
+  }
+
+  /** The same, and a stream becomes the standard input of its first process. */
+  public static ReadyGate open(EngineCalls calls, String containerId, InputStream input)
+      throws EngineException {
+    return open(calls, requests -> requests.attach(containerId, input));
+  }
+
+  private static ReadyGate open(EngineCalls calls, EngineStream.Source source)
+      throws EngineException {
     return new ReadyGate(
-        calls,
-        EngineStream.open(
-            calls, Operation.ATTACH, requests -> requests.attach(containerId), InitOutput::read));
+        calls, EngineStream.open(calls, Operation.ATTACH, source, InitOutput::read));
   }
 
   /**

@@ -10,6 +10,7 @@ import com.fasterxml.jackson.core.JsonToken;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.engine.Container;
 import io.zcbot.sandbox.worker.pool.SlotMounts;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
@@ -31,6 +32,8 @@ final class KnownGood {
 
   /** The one field that changes though the container stays what it is. */
   private static final String EXECS = "ExecIDs";
+
+  private static final byte[] NO_EXECS = "null".getBytes(StandardCharsets.US_ASCII);
 
   private final String workerId;
   private final Map<ByteBuffer, Container> sandboxes;
@@ -97,7 +100,11 @@ final class KnownGood {
     if (parked.isEmpty() || root == null) {
       return null;
     }
-    Parked was = parked.remove(butForName(answer, Container.nameOf(user)));
+    String name = Container.nameOf(user);
+    Parked was = parked.remove(butForName(answer, name));
+    if (was == null) { // the slot's entrance may not be quite gone
+      was = parked.remove(butForName(withoutExecs(answer), name));
+    }
     if (was == null) {
       return null;
     }
@@ -134,6 +141,12 @@ final class KnownGood {
   static ByteBuffer butForExecs(byte[] answer, UserId user, Path workspace) throws IOException {
     MessageDigest digest = judgedBy(user, workspace);
     digest.update((byte) 0); // no such description is an exact one
+    return ByteBuffer.wrap(digest.digest(withoutExecs(answer)));
+  }
+
+  /** A description as it is where no exec runs. */
+  private static byte[] withoutExecs(byte[] answer) throws IOException {
+    ByteArrayOutputStream without = new ByteArrayOutputStream(answer.length);
     int from = 0;
     try (JsonParser parser = JSON.createParser(answer)) {
       if (parser.nextToken() != JsonToken.START_OBJECT) {
@@ -145,14 +158,15 @@ final class KnownGood {
         int value = (int) parser.currentTokenLocation().getByteOffset();
         parser.skipChildren();
         if (execs) {
-          digest.update(answer, from, value - from);
+          without.write(answer, from, value - from);
+          without.writeBytes(NO_EXECS);
           parser.finishToken();
           from = (int) parser.currentLocation().getByteOffset();
         }
       }
     }
-    digest.update(answer, from, answer.length - from);
-    return ByteBuffer.wrap(digest.digest());
+    without.write(answer, from, answer.length - from);
+    return without.toByteArray();
   }
 
   /** A digest of a slot's description, the same under each name it may have. */

@@ -30,7 +30,11 @@ public final class RunnerBytes {
   }
 
   public static byte[] hello(byte[] nonce, int version) {
-    return frame('H', 0, concat(nonce, new byte[] {(byte) version}, text("runner 1")));
+    return hello(nonce, version, "runner 1");
+  }
+
+  public static byte[] hello(byte[] nonce, int version, String text) {
+    return frame('H', 0, concat(nonce, new byte[] {(byte) version}, text(text)));
   }
 
   public static byte[] started(int command) {

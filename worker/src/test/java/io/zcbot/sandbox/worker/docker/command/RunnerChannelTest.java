@@ -18,6 +18,7 @@ import static io.zcbot.sandbox.worker.docker.command.RunnerBytes.wants;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
+import static org.awaitility.Awaitility.await;
 
 import io.zcbot.sandbox.events.CommandSignal;
 import io.zcbot.sandbox.events.Data;
@@ -135,6 +136,14 @@ class RunnerChannelTest {
     assertThat(nonsense).hasSize(1);
   }
 
+  /** What it was allowed before is all that may be on its way. */
+  @Test
+  void discardingIsNoLeaveToFlood() throws Exception {
+    byte[] flood = concat(out(1, "x".repeat(WINDOW - 6)), out(1, "x"));
+    assertThat(toldToDiscard("sole discard", flood, 0)).isEmpty();
+    assertThat(nonsense).hasSize(1);
+  }
+
   /** Each uses up something, so that they end. */
   @Test
   void aMillionTinyFramesAreTooMany() throws Exception {
@@ -219,6 +228,77 @@ class RunnerChannelTest {
       channel.close();
       reader.join();
     }
+  }
+
+  /**
+   * A conversation about a command that writes what is wanted, and then what is not.
+   *
+   * @param length of what the runner is told, or 0 if it is not listened to any more
+   * @return what it is told
+   */
+  private byte[] toldToDiscard(String greeting, byte[] written, int length) throws Exception {
+    RunnerChannel channel = channel();
+    byte[] nonce = nonce(channel);
+    Witness witness = new Witness();
+    Command command = channel.start(REQUEST, witness);
+    byte[] start = concat(frame('S', 1, StartMessage.of(REQUEST)), frame('G', 1));
+    assertThat(sent(channel, start.length)).isEqualTo(start);
+    Pipe pipe = Pipe.open();
+    try (OutputStream runner = Channels.newOutputStream(pipe.sink());
+        InputStream body = Channels.newInputStream(pipe.source())) {
+      Thread reader = Thread.ofVirtual().start(() -> channel.read(body));
+      runner.write(engine(1, concat(hello(nonce, 1, greeting), started(1), out(1, "wanted"))));
+      await().until(() -> witness.written() == 6);
+      command.discardOutput();
+      command.discardOutput();
+      command.allowOutput(99);
+      runner.write(engine(1, concat(written, ended(1, 0, 5, 0, 0))));
+      CommandEnd end = witness.awaitEnd();
+      assertThat(witness.stdout()).isEqualTo("wanted");
+      byte[] told = {};
+      if (length > 0) {
+        assertThat(end).isEqualTo(new CommandEnd.Exited(5, Duration.ZERO));
+        told = sent(channel, length);
+        channel.start(REQUEST, new Witness());
+        assertThat(sent(channel, 8)).as("nothing else").startsWith('S').endsWith(2);
+      }
+      channel.close();
+      reader.join();
+      return told;
+    }
+  }
+
+  @Test
+  void aRunnerDiscardsWhatNobodyWants() throws Exception {
+    assertThat(toldToDiscard("sole discard", out(1, "on its way"), 8)).isEqualTo(frame('D', 1));
+  }
+
+  /** As one of an older image, which would not understand it. */
+  @Test
+  void whereTheRunnerDoesNotItIsDoneHere() throws Exception {
+    byte[] piece = out(1, "x".repeat(1 << 16));
+    assertThat(toldToDiscard("sole", concat(piece, piece, piece, piece), 36))
+        .isEqualTo(
+            concat(
+                frame('C', 1, number(1 << 18)),
+                frame('C', 1, number(1 << 17)),
+                frame('C', 1, number(1 << 17))));
+  }
+
+  @Test
+  void thatOneReadsNothingIsSaidWithItsStart() throws Exception {
+    RunnerChannel channel = channel();
+    nonce(channel);
+    CommandRequest request =
+        new CommandRequest(
+            List.of("true"), Map.of(), null, Duration.ofMinutes(1), null, WINDOW, true);
+    Command command = channel.start(request, new Witness());
+    command.endInput();
+    command.input(Data.of("nobody reads it"));
+    byte[] told = concat(frame('S', 1, StartMessage.of(request)), frame('G', 1), frame('E', 1));
+    assertThat(channel.input().read(new byte[told.length], 0, told.length)).isEqualTo(told.length);
+    command.kill();
+    assertThat(sent(channel, 8)).isEqualTo(frame('T', 1));
   }
 
   private static byte[] sent(RunnerChannel channel, int bytes) throws IOException {

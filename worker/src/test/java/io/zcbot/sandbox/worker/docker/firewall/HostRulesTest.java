@@ -13,6 +13,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -43,6 +44,7 @@ class HostRulesTest {
         .startsWith(
             "ip daddr 10.0.0.53 udp dport 53 accept",
             "ip daddr 10.0.0.53 tcp dport 53 accept",
+            "tcp dport 25 jump refuse",
             "ct status dnat jump refuse",
             "ip daddr 203.0.113.7 jump refuse")
         .endsWith("accept")
@@ -71,6 +73,59 @@ class HostRulesTest {
     settings.put("ZCBOT_DNS", "off");
 
     assertThat(chain("egress")).startsWith("udp dport 53 jump refuse", "tcp dport 53 jump refuse");
+  }
+
+  @Test
+  void mailWhereItIsAllowed() throws Exception {
+    settings.put("ZCBOT_SMTP", "on");
+
+    assertThat(chain("egress")).doesNotContain("tcp dport 25 jump refuse");
+  }
+
+  @Test
+  void aSealHoldsBackWhatNeverComesToTheBridge() throws Exception {
+    settings.put("ZCBOT_RESOLVERS", "127.0.0.53,10.0.0.53,fd00::53,9.9.9.9");
+    settings.put("ZCBOT_FLOWS", "10");
+    settings.put("ZCBOT_FLOW_RATE", "5");
+    String seal = run("print-seal", "172.20.0.1");
+
+    assertThat(chain(seal, "names"))
+        .contains(
+            "ip daddr 127.0.0.11 udp dport 53 dnat to numgen inc mod 2 map { 0 : 10.0.0.53, 1 :"
+                + " 9.9.9.9 }");
+    assertThat(chain(seal, "output"))
+        .containsExactly(
+            "type filter hook output priority filter; policy accept;",
+            "ip daddr 127.0.0.11 jump refuse",
+            "oifname \"lo\" accept",
+            "ip daddr 172.20.0.0/16 ip daddr != 172.20.0.1 jump refuse",
+            "ct status & confirmed != confirmed limit rate over 5/second burst 25 packets jump"
+                + " refuse",
+            "ct status & confirmed != confirmed ct count over 10 jump refuse");
+  }
+
+  @Test
+  void aSealWithoutResolversLetsNoQuestionPass() throws Exception {
+    settings.put("ZCBOT_RESOLVERS", "10.0.0.53");
+    settings.put("ZCBOT_DNS", "off");
+
+    assertThat(run("print-seal", "172.20.0.1")).doesNotContain("dnat");
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      textBlock =
+          """
+          ''            | 10              | '' is not the address of a gateway
+          172.20.0.1/16 | 10              | '172.20.0.1/16' is not the address of a gateway
+          10.0.0.1 lo   | 10              | '10.0.0.1 lo' is not the address of a gateway
+          172.20.0.1    | 10; flush       | ZCBOT_FLOWS: '10; flush' is not a number
+          """)
+  void aSealOfNonsenseIsRefused(String gateway, String flows, String problem) throws Exception {
+    settings.put("ZCBOT_FLOWS", flows);
+
+    assertThat(run("print-seal", gateway)).startsWith("zcbot-sandbox failed settings: " + problem);
   }
 
   @Test
@@ -116,7 +171,10 @@ class HostRulesTest {
 
   /** The rules of one chain of the inet table. */
   private List<String> chain(String name) throws Exception {
-    String text = print();
+    return chain(print(), name);
+  }
+
+  private static List<String> chain(String text, String name) {
     String start = "\tchain " + name + " {\n";
     assertThat(text).contains(start);
     int from = text.indexOf(start) + start.length();
@@ -124,9 +182,17 @@ class HostRulesTest {
   }
 
   private String print() throws IOException, InterruptedException {
+    return run("print");
+  }
+
+  private String run(String... words) throws IOException, InterruptedException {
     Path output = directory.resolve("output");
     ProcessBuilder script =
-        new ProcessBuilder("bash", IMAGE.resolve("host-firewall.sh").toString(), "print")
+        new ProcessBuilder(
+                Stream.concat(
+                        Stream.of("bash", IMAGE.resolve("host-firewall.sh").toString()),
+                        Stream.of(words))
+                    .toList())
             .redirectErrorStream(true)
             .redirectOutput(output.toFile());
     script.environment().put("ZCBOT_FIREWALL_LIB", IMAGE.resolve("firewall.sh").toString());

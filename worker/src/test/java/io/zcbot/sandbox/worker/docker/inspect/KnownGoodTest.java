@@ -111,6 +111,22 @@ class KnownGoodTest {
         .isNull();
   }
 
+  /** A slot's entrance is an exec that has just ended, or is about to. */
+  @Test
+  void aClaimedSlotIsKnownWhileAnExecIsListed() throws Exception {
+    KnownGood known = new KnownGood("me", 10);
+    Container parked = slot("a");
+    String none = "{\"ExecIDs\":null,";
+    known.addParked(
+        bytes(none + slotDescription("zcbot-slot-a", 1).substring(1)),
+        parked,
+        Path.of("/ws/.slots/me/a"));
+    String claimed = slotDescription(Container.nameOf(USER), 1).substring(1);
+
+    assertThat(find(known, none.replace("null", "[\"e1\"]") + claimed))
+        .isEqualTo(parked.claimedBy(USER));
+  }
+
   @Test
   void aSlotOfAnotherRootIsNotKnown() throws Exception {
     KnownGood known = new KnownGood("me", 10);

@@ -212,6 +212,11 @@ final class RunnerCommandView {
     return this;
   }
 
+  RunnerCommandView discard() {
+    link.send('D', number);
+    return this;
+  }
+
   RunnerCommandView kill() {
     link.send('T', number);
     return this;

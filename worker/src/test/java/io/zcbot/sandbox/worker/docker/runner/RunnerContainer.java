@@ -33,14 +33,13 @@ final class RunnerContainer implements AutoCloseable {
         List.of("--network", "none", "--read-only", "--cap-drop", "ALL", "--pids-limit", "256"));
     command.addAll(List.of("--security-opt", "no-new-privileges", "--memory", "512m"));
     command.addAll(List.of("--tmpfs", "/tmp", "--tmpfs", "/workspace:exec,uid=1000,mode=700"));
-    command.addAll(List.of("-e", "ZCBOT_EGRESS=none"));
     command.addAll(
         switch (place) {
           case FIRST_PROCESS -> List.of("-u", "1000:1000");
           case EXEC -> List.of("-u", "0:0", "--init");
           case EXEC_BESIDE_SAME_USER -> List.of("-u", "1000:1000", "--init");
         });
-    command.add(SandboxImage.NAME);
+    command.addAll(List.of(SandboxImage.NAME, "ZCBOT_EGRESS=none"));
     Commands.run(command.toArray(String[]::new));
   }
 

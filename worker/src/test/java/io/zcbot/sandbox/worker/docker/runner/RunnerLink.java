@@ -22,6 +22,7 @@ import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 
 /** Speaks to a runner over the standard streams of a process, by the letter of its protocol. */
@@ -95,6 +96,7 @@ final class RunnerLink implements AutoCloseable {
   private final OutputStream toRunner;
   private final AtomicInteger lastNumber = new AtomicInteger();
   private final Map<Integer, RunnerCommandView> commands = new ConcurrentHashMap<>();
+  private final ReentrantLock reading = new ReentrantLock();
   private final Object hello = new Object();
   private byte[] answered = {};
   private String text = "";
@@ -160,7 +162,12 @@ final class RunnerLink implements AutoCloseable {
         int number = in.readInt();
         byte[] payload = new byte[head & 0xffffff];
         in.readFully(payload);
-        dispatch((char) (head >>> 24), number, payload);
+        reading.lock();
+        try {
+          dispatch((char) (head >>> 24), number, payload);
+        } finally {
+          reading.unlock();
+        }
       }
     } catch (EOFException e) {
       end("the runner's output ended");
@@ -194,6 +201,15 @@ final class RunnerLink implements AutoCloseable {
     synchronized (hello) {
       return text;
     }
+  }
+
+  /** Reads nothing more until {@link #resume}. */
+  void pause() {
+    reading.lock();
+  }
+
+  void resume() {
+    reading.unlock();
   }
 
   /** Resets the runner once more. */

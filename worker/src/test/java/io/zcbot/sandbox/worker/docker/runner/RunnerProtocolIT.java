@@ -76,7 +76,7 @@ class RunnerProtocolIT {
 
   @Test
   void exitCodesAndSignalsAreTold() throws Exception {
-    assertThat(runner.text()).isEqualTo("sole");
+    assertThat(runner.text()).isEqualTo("sole discard");
     assertEnd(runner.start(Start.of("true")), EXITED, 0);
     assertEnd(runner.start(Start.of("/bin/false")), EXITED, 1);
     assertEnd(runner.start(Start.bash("exit 255")), EXITED, 255);
@@ -177,6 +177,64 @@ class RunnerProtocolIT {
     assertThat(command.bytes()).isEqualTo(64L << 20);
     assertThat(before).as("KiB before").isLessThan(1024);
     assertThat(residentKiB()).as("KiB after").isLessThan(1024);
+  }
+
+  @Test
+  void whatIsDiscardedIsNotSentAndHoldsUpNothing() throws Exception {
+    String flood = "head -c %sM /dev/zero; head -c 5M /dev/zero >&2; exit 3";
+    for (Start start :
+        List.of(Start.bash(flood.formatted(100)), Start.bash(flood.formatted(5)).inTerminal())) {
+      RunnerCommandView command = runner.start(start.credit(1000)).awaitBytes(1000);
+      command.discard().allow(1 << 20);
+      assertEnd(command, EXITED, 3);
+      assertThat(command.bytes()).isEqualTo(1000);
+    }
+    assertThat(residentKiB()).as("KiB").isLessThan(1024);
+  }
+
+  @Test
+  void whatIsDiscardedAtAnyMomentEndsNothing() throws Exception {
+    for (int i = 0; i < 50; i++) {
+      RunnerCommandView command =
+          runner.start(Start.bash("echo a; sleep 0.00" + i % 7 + "; echo b; seq 1 20000"));
+      if (i % 2 == 0) {
+        command.awaitExecuted();
+      }
+      assertEnd(command.discard(), EXITED, 0);
+    }
+    RunnerCommandView ended = runner.start(Start.bash("head -c 60000 /dev/zero").credit(0));
+    assertThat(runner.look("sleep 0.2; echo seen")).isEqualTo("seen");
+    assertEnd(ended.discard(), EXITED, 0);
+    assertThat(ended.bytes()).isZero();
+    RunnerCommandView background =
+        runner.start(
+            Start.bash("(sleep 0.3; echo late; echo alive >/tmp/alive) & yes | head -1000"));
+    assertEnd(background.discard(), EXITED, 0);
+    assertThat(runner.look("sleep 0.6; cat /tmp/alive")).isEqualTo("alive");
+  }
+
+  /**
+   * A worker that reads nothing holds up those that it waits for, and not those that it does not.
+   */
+  @Test
+  void whatIsDiscardedNeedsNobodyToRead() throws Exception {
+    RunnerCommandView command =
+        runner.start(Start.bash("yes | head -c 50M; echo done >/tmp/done").credit(1));
+    command.awaitBytes(1).discard();
+    runner.pause();
+    try {
+      for (int i = 0; i < 20; i++) {
+        runner.start(Start.bash("head -c 4M /dev/zero")).forgetOutput();
+      }
+      assertThat(
+              container.exec(
+                  "1000:1000",
+                  "for i in {1..100}; do [[ -f /tmp/done ]] && break; sleep 0.1; done; cat /tmp/done"))
+          .isEqualTo("done");
+    } finally {
+      runner.resume();
+    }
+    assertEnd(command, EXITED, 0);
   }
 
   /** Of this runner. */
@@ -335,7 +393,7 @@ class RunnerProtocolIT {
 
   @Test
   void numbersOfCommandsThatAreNotThereHaveNoEffect() throws Exception {
-    for (char type : "IETKWC".toCharArray()) {
+    for (char type : "IETKWCD".toCharArray()) {
       int length = type == 'I' || type == 'K' ? 1 : type == 'W' || type == 'C' ? 4 : 0;
       runner.send(type, 4711, new byte[length]);
     }
@@ -373,7 +431,7 @@ class RunnerProtocolIT {
       runner.start(Start.bash("setsid sleep 48 & (trap '' TERM HUP INT; exec sleep 48) & yes"));
     }
     runner.reset();
-    assertThat(runner.text()).isEqualTo("sole");
+    assertThat(runner.text()).isEqualTo("sole discard");
     assertThat(runner.look("cat /proc/[0-9]*/cmdline | tr '\\0' ' '")).doesNotContain("sleep 48");
   }
 

@@ -10,6 +10,7 @@ import io.zcbot.sandbox.events.ContainerRef;
 import io.zcbot.sandbox.events.EventIds;
 import io.zcbot.sandbox.events.Exited;
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.events.WorkerRef;
 import io.zcbot.sandbox.worker.testkit.deployment.CommandLedger.Run;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -40,7 +41,9 @@ class CommandLedgerTest {
         0,
         false,
         0,
-        startedAt == null ? null : new ContainerRef("name", "container", "host", "worker"),
+        startedAt == null
+            ? new WorkerRef("host", "worker")
+            : new ContainerRef("name", "container", "host", "worker"),
         startedAt,
         0,
         null,

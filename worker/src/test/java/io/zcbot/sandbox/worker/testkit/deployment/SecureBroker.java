@@ -126,11 +126,12 @@ public final class SecureBroker implements AutoCloseable {
     all.put("offsets.topic.num.partitions", "1");
     all.put("share.coordinator.state.topic.replication.factor", "1");
     all.put("share.coordinator.state.topic.num.partitions", "1");
+    all.put("group.initial.rebalance.delay.ms", "0");
     all.put("group.consumer.assignment.interval.ms", "0");
     all.put("group.consumer.min.session.timeout.ms", "5000");
     all.put("group.consumer.session.timeout.ms", "6000");
     all.put("group.consumer.min.heartbeat.interval.ms", "500");
-    all.put("group.consumer.heartbeat.interval.ms", "1000");
+    all.put("group.consumer.heartbeat.interval.ms", "500");
     all.put("num.network.threads", "2");
     all.put("num.io.threads", "4");
     all.put("background.threads", "2");

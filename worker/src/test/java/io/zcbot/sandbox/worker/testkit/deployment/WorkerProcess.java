@@ -85,6 +85,15 @@ public final class WorkerProcess implements AutoCloseable {
         .orElseThrow();
   }
 
+  /** What it has read so far, from sockets and files alike. */
+  public long bytesRead() throws IOException {
+    return Files.readAllLines(Path.of("/proc/" + process.pid() + "/io")).stream()
+        .filter(line -> line.startsWith("rchar:"))
+        .mapToLong(line -> Long.parseLong(line.replaceAll("\\D", "")))
+        .findFirst()
+        .orElseThrow();
+  }
+
   public boolean isAlive() {
     return process.isAlive();
   }

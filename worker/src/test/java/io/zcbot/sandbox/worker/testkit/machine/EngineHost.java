@@ -9,6 +9,7 @@ import com.github.dockerjava.api.model.Container;
 import com.github.dockerjava.core.DefaultDockerClientConfig;
 import com.github.dockerjava.core.DockerClientImpl;
 import com.github.dockerjava.zerodep.ZerodepDockerHttpClient;
+import io.zcbot.sandbox.worker.docker.api.DockerEngineSettings;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -133,15 +134,29 @@ public final class EngineHost {
     awaitEngine();
   }
 
+  /** What the engine itself has taken of the processors. */
+  public Duration processorTime() throws IOException {
+    String id = Files.readString(directory.resolve("pid")).strip();
+    String stat = Files.readString(Path.of("/proc", id, "stat"));
+    String[] fields = stat.substring(stat.lastIndexOf(')') + 2).split(" ");
+    return Duration.ofMillis(10 * (Long.parseLong(fields[11]) + Long.parseLong(fields[12])));
+  }
+
   /** Its network namespace, as {@code ip netns} names it. */
   public String namespace() {
     return namespace;
   }
 
-  /** Writes the sandbox image of the default engine to a file. */
+  /** Writes the sandbox image of the default engine, and the firewall's, to a file. */
   public static void saveImage(Path file) throws IOException, InterruptedException {
     Commands.Result saved =
-        Commands.tryRun("docker", "save", SandboxImage.NAME, "-o", file.toString());
+        Commands.tryRun(
+            "docker",
+            "save",
+            SandboxImage.NAME,
+            DockerEngineSettings.FIREWALL_IMAGE,
+            "-o",
+            file.toString());
     if (saved.exitCode() != 0) {
       throw new IOException(
           "tried to take "

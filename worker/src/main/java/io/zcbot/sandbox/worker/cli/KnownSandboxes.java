@@ -1,0 +1,49 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.cli;
+
+import io.zcbot.sandbox.events.LiveSandbox;
+import io.zcbot.sandbox.events.Topic;
+import io.zcbot.sandbox.events.UserId;
+import java.time.Instant;
+import java.util.Map;
+import org.apache.kafka.common.KafkaException;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What the topics tell of all sandboxes. It is read over one connection: a second client takes
+ * longer than all that is read.
+ *
+ * @param live the live table, by container
+ * @param lastUsed by user, where the time that was read has a use
+ * @param commands how many run, or have no answer yet, by user; users without commands are left out
+ */
+record KnownSandboxes(
+    Map<String, LiveSandbox> live, Map<UserId, Instant> lastUsed, Map<UserId, Integer> commands) {
+  /**
+   * Reads them.
+   *
+   * @param usesSince from when on uses are looked for
+   */
+  static KnownSandboxes read(KafkaLog log, Instant usesSince) throws CommandException {
+    try (RangeReader reader = log.ranges(Topic.LIVE, Topic.READY, Topic.ACTIVITY, Topic.COMMANDS)) {
+      return new KnownSandboxes(
+          LiveEntries.all(reader),
+          LastUses.since(reader, usesSince),
+          RunningCommands.counts(reader));
+    } catch (KafkaException e) {
+      throw log.failed("read what is known of sandboxes", e);
+    }
+  }
+
+  int commands(UserId user) {
+    return commands.getOrDefault(user, 0);
+  }
+
+  /** Null if it is longer ago than was read. */
+  @Nullable Instant lastUse(UserId user, Instant now) {
+    return LastUses.with(commands(user), lastUsed.get(user), now);
+  }
+}

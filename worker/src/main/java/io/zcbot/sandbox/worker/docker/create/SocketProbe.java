@@ -1,0 +1,105 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.docker.create;
+
+import com.github.dockerjava.api.command.CreateContainerCmd;
+import com.github.dockerjava.api.model.Capability;
+import com.github.dockerjava.api.model.HostConfig;
+import io.zcbot.sandbox.worker.docker.api.EngineCalls;
+import io.zcbot.sandbox.worker.docker.api.EngineErrors;
+import io.zcbot.sandbox.worker.docker.api.Operation;
+import io.zcbot.sandbox.worker.docker.api.SandboxLabels;
+import io.zcbot.sandbox.worker.docker.init.InitOutput.Verdict;
+import io.zcbot.sandbox.worker.docker.init.ReadyGate;
+import io.zcbot.sandbox.worker.engine.EngineException;
+import io.zcbot.sandbox.worker.engine.EngineException.Kind;
+import io.zcbot.sandbox.worker.spec.SandboxSpec;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeoutException;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Asks from inside a container of a spec's image and runtime which sockets code in it can make that
+ * lead into the kernel or to the hypervisor, and should be refused.
+ */
+public final class SocketProbe {
+  private static final String RUNNER = "/usr/local/sbin/zcbot-runner";
+  private static final Duration PATIENCE = Duration.ofSeconds(15);
+
+  private final EngineCalls calls;
+  private final SandboxSpec spec;
+
+  public SocketProbe(EngineCalls calls, SandboxSpec spec) {
+    this.calls = calls;
+    this.spec = spec;
+  }
+
+  /** The families, as the kernel's headers name them. */
+  public List<String> open() throws EngineException {
+    String id = create();
+    try (ReadyGate gate = ReadyGate.open(calls, id)) {
+      calls.call(Operation.START, engine -> engine.docker().startContainerCmd(id).exec());
+      if (gate.await(PATIENCE) instanceof Verdict.Ready ready) {
+        String sockets = ready.fields().getOrDefault("sockets", "");
+        return sockets.isEmpty() ? List.of() : List.of(sockets.split(","));
+      }
+      throw unanswered(null);
+    } catch (TimeoutException e) {
+      throw unanswered(e);
+    } finally {
+      var _ =
+          calls.call(
+              Operation.REMOVE,
+              engine -> engine.docker().removeContainerCmd(id).withForce(true).exec());
+    }
+  }
+
+  private static EngineException unanswered(@Nullable Exception cause) {
+    return EngineErrors.exception(
+        Kind.REJECTED,
+        Operation.START,
+        "the image's runner does not say which sockets it can make",
+        "build the image from the sandbox-image of this worker's version",
+        cause);
+  }
+
+  private String create() throws EngineException {
+    return calls.call(
+        Operation.CREATE,
+        engine -> {
+          HostConfig config =
+              HostConfig.newHostConfig()
+                  .withNetworkMode("none")
+                  .withReadonlyRootfs(true)
+                  .withCapDrop(Capability.ALL)
+                  .withSecurityOpts(List.of("no-new-privileges:true"))
+                  .withPidsLimit(32L)
+                  .withMemory(128L << 20)
+                  .withMemorySwap(128L << 20);
+          String runtime = spec.runtime();
+          if (runtime != null) {
+            config.withRuntime(runtime);
+          }
+          CreateContainerCmd command =
+              engine
+                  .docker()
+                  .createContainerCmd(spec.image())
+                  .withLabels(Map.of(SandboxLabels.PRODUCT, SandboxLabels.PRODUCT_PROBE))
+                  .withUser("1000:1000")
+                  .withEntrypoint(RUNNER)
+                  .withCmd("sockets")
+                  .withAttachStdout(true)
+                  .withHostConfig(config);
+          String id = command.exec().getId();
+          if (id == null) {
+            throw new IOException("the engine created a container but returned no id");
+          }
+          return id;
+        });
+  }
+}

@@ -1,0 +1,168 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.docker.firewall;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.zcbot.sandbox.worker.docker.api.EngineCalls;
+import io.zcbot.sandbox.worker.docker.api.EngineErrors;
+import io.zcbot.sandbox.worker.docker.api.Operation;
+import io.zcbot.sandbox.worker.engine.EngineException;
+import io.zcbot.sandbox.worker.engine.EngineException.Kind;
+import java.time.Duration;
+import java.util.List;
+import java.util.Objects;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Sets rules in the network namespace of a sandbox that was just started, from outside: against
+ * what never comes to the bridge, or burdens others before it does. The sandbox has no capability
+ * to change them, and its init is not ready before they are in force.
+ *
+ * <p>A start must not wait for a helper's, so one helper sets all seals, and ends with the worker.
+ */
+public final class NamespaceSeal {
+  private static final Logger log = LoggerFactory.getLogger(NamespaceSeal.class);
+
+  private final EngineCalls calls;
+  private final String networkName;
+  private final FirewallHelper helper;
+  private final Supplier<@Nullable List<String>> rules;
+  private final Duration patience;
+  private final ReentrantLock lock = new ReentrantLock();
+  private @Nullable Helper running;
+
+  /** Where a container is on its host. */
+  private record Place(long process, String gateway) {}
+
+  private record Helper(String id, List<String> rules, SealSession session) {}
+
+  /**
+   * Starts nothing yet.
+   *
+   * @param rules the helper's environment; null while it is not known
+   */
+  NamespaceSeal(
+      EngineCalls calls,
+      String networkName,
+      FirewallHelper helper,
+      Supplier<@Nullable List<String>> rules,
+      Duration patience) {
+    this.calls = calls;
+    this.networkName = networkName;
+    this.helper = helper;
+    this.rules = rules;
+    this.patience = patience;
+  }
+
+  /** Seals a container's namespace, unless its process has ended: what that said tells why. */
+  public void set(String containerId) throws EngineException {
+    Place place = place(containerId);
+    if (place.process == 0) {
+      return;
+    }
+    String answer = answer(place);
+    if (!answer.equals("sealed " + place.process) && !answer.equals("gone " + place.process)) {
+      throw failure(answer);
+    }
+  }
+
+  private String answer(Place place) throws EngineException {
+    lock.lock();
+    try {
+      String answer = ask(place);
+      if (answer == null) {
+        log.info("The helper that seals namespaces has ended; another one is started");
+        answer = ask(place);
+      }
+      if (answer == null) {
+        throw failure("the helper container ended");
+      }
+      return answer;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private Place place(String containerId) throws EngineException {
+    return calls.call(
+        Operation.INSPECT,
+        engine -> {
+          JsonNode answer = engine.requests().get("/containers/" + containerId + "/json");
+          return new Place(
+              answer.path("State").path("Pid").asLong(),
+              answer
+                  .path("NetworkSettings")
+                  .path("Networks")
+                  .path(networkName)
+                  .path("Gateway")
+                  .asText());
+        });
+  }
+
+  /** Null if the helper has ended, or does not answer. */
+  private @Nullable String ask(Place place) throws EngineException {
+    Helper asked = helper();
+    String answer = null;
+    try {
+      asked.session.ask(place.process + " " + place.gateway);
+      answer = asked.session.answer(patience);
+      return answer;
+    } finally {
+      if (answer == null) {
+        discard(); // a late answer would be taken for the next one
+      }
+    }
+  }
+
+  private Helper helper() throws EngineException {
+    List<String> wanted = rules.get();
+    if (wanted == null) {
+      throw failure("the network is not known yet");
+    }
+    Helper known = running;
+    if (known != null && known.rules.equals(wanted)) {
+      return known;
+    }
+    discard();
+    String id = helper.create(new FirewallHelper.Job.Seal(wanted));
+    try {
+      SealSession session = new SealSession(calls, id);
+      running = new Helper(id, wanted, session);
+      calls.call(Operation.START, engine -> engine.docker().startContainerCmd(id).exec());
+      String said = session.answer(patience);
+      if (said == null || !said.startsWith("zcbot-sandbox ready")) {
+        throw failure(Objects.requireNonNullElse(said, "the helper container did not report"));
+      }
+    } catch (EngineException e) {
+      running = null;
+      helper.removeQuietly(id);
+      throw e;
+    }
+    return Objects.requireNonNull(running);
+  }
+
+  private void discard() {
+    Helper known = running;
+    running = null;
+    if (known != null) {
+      known.session.close();
+      helper.removeQuietly(known.id);
+    }
+  }
+
+  private static EngineException failure(String reason) {
+    return EngineErrors.exception(
+        Kind.UNPROTECTED,
+        Operation.FIREWALL,
+        "the rules in the sandbox's network namespace could not be set: "
+            + EngineErrors.clean(reason),
+        "check whether the image was built from sandbox-image",
+        null);
+  }
+}

@@ -1,0 +1,110 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.docker.firewall;
+
+import io.zcbot.sandbox.worker.docker.api.EngineErrors;
+import io.zcbot.sandbox.worker.docker.api.Operation;
+import io.zcbot.sandbox.worker.docker.init.FailureCode;
+import io.zcbot.sandbox.worker.docker.init.InitOutput.Verdict;
+import io.zcbot.sandbox.worker.engine.EngineException;
+import io.zcbot.sandbox.worker.engine.EngineException.Kind;
+import java.time.Duration;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Notices a change of the host's rules within milliseconds, and has them set again. From then until
+ * they are, nothing is announced ready. If they can't be watched, a change is noticed by the next
+ * regular check.
+ */
+public final class RulesWatch implements AutoCloseable {
+  private static final Logger log = LoggerFactory.getLogger(RulesWatch.class);
+  private static final Duration PAUSE = Duration.ofSeconds(1);
+  private static final Duration LONGEST_PAUSE = Duration.ofMinutes(1);
+
+  private final HostFirewall firewall;
+  private final CountDownLatch closed = new CountDownLatch(1);
+  private final Thread thread = Thread.ofVirtual().name("firewall-watch").unstarted(this::run);
+
+  private RulesWatch(HostFirewall firewall) {
+    this.firewall = firewall;
+  }
+
+  /** Starts to watch, if there are rules. */
+  public static RulesWatch start(HostFirewall firewall) {
+    RulesWatch watch = new RulesWatch(firewall);
+    if (firewall.isWanted()) {
+      watch.thread.start();
+    }
+    return watch;
+  }
+
+  private void run() {
+    Duration pause = PAUSE;
+    while (closed.getCount() > 0) {
+      try {
+        Verdict end = firewall.watch();
+        if (end != null) {
+          requireChange(end);
+          firewall.doubt();
+          firewall.check();
+        }
+        pause = PAUSE;
+      } catch (EngineException e) {
+        if (closed.getCount() == 0) {
+          return;
+        }
+        log.warn(
+            "The host's firewall is not watched for {} s; it is checked all the same: {}",
+            pause.toSeconds(),
+            e.getMessage());
+        pause =
+            pause.multipliedBy(2).compareTo(LONGEST_PAUSE) < 0
+                ? pause.multipliedBy(2)
+                : LONGEST_PAUSE;
+      }
+      try {
+        if (closed.await(pause.toNanos(), TimeUnit.NANOSECONDS)) {
+          return;
+        }
+      } catch (InterruptedException _) {
+        return;
+      }
+    }
+  }
+
+  /** Throws if the helper ended for another reason. */
+  private static void requireChange(Verdict end) throws EngineException {
+    String said =
+        switch (end) {
+          case Verdict.Failed failed ->
+              failed.code() == FailureCode.RULES ? null : EngineErrors.clean(failed.reason());
+          case Verdict.Silent silent -> EngineErrors.clean(silent.last());
+          case Verdict.Ready _, Verdict.SlotReady _ -> "it behaves like a sandbox";
+        };
+    if (said != null) {
+      throw EngineErrors.exception(
+          Kind.UNPROTECTED,
+          Operation.FIREWALL,
+          "the helper container that watches the rules ended: " + said,
+          "build the image from sandbox-image/firewall.Dockerfile of this worker's version",
+          null);
+    }
+  }
+
+  /** Ends the watching; its container goes. */
+  @Override
+  public void close() {
+    closed.countDown();
+    thread.interrupt();
+    try {
+      var _ = thread.join(Duration.ofSeconds(5));
+    } catch (InterruptedException _) {
+      Thread.currentThread().interrupt();
+    }
+  }
+}

@@ -1,0 +1,109 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.doctor;
+
+import io.zcbot.sandbox.worker.docker.host.ImagePull;
+import io.zcbot.sandbox.worker.docker.host.SandboxGround;
+import io.zcbot.sandbox.worker.spec.SandboxSpec;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+
+/** Judges what a worker needs on an engine: images and the network. Pure. */
+final class GroundChecks {
+  private GroundChecks() {}
+
+  /** Those that are about what a worker needs there and makes, or waits for, if it is missing. */
+  static List<Finding> of(SandboxGround ground, SandboxSpec spec) {
+    List<Finding> findings = new ArrayList<>();
+    findings.add(image(ground, spec));
+    if (ground.helper() != null) {
+      findings.add(helper(ground, ground.helper()));
+    }
+    findings.add(network(ground, spec));
+    return findings;
+  }
+
+  private static Finding image(SandboxGround ground, SandboxSpec spec) {
+    SandboxGround.Image image = ground.image();
+    if (image == null) {
+      return Finding.fail(
+          "image",
+          spec.image() + " does not exist on the engine",
+          "build it (docker build -t " + spec.image() + " sandbox-image), or pull it");
+    }
+    if (!image.isSandbox()) {
+      return Finding.fail(
+          "image",
+          spec.image() + " does not start zcbot-init, which checks the firewall",
+          "build it from sandbox-image, or FROM an image built from there");
+    }
+    String known = spec.image() + " (" + image.id() + ")";
+    return image.fromRegistry() && !ImagePull.isByDigest(spec.image())
+        ? Finding.warn(
+            "image",
+            known + " is from a registry, by a name that can be given to another image",
+            "name it by its digest in ZCBOT_SANDBOX_IMAGE (docker image inspect -f"
+                + " '{{index .RepoDigests 0}}' "
+                + spec.image()
+                + "), or build it on this host")
+        : Finding.ok("image", known);
+  }
+
+  /** Two containers that share a layer execute the same pages of memory. */
+  private static Finding helper(SandboxGround ground, SandboxGround.Helper helper) {
+    SandboxGround.Image image = helper.image();
+    if (image == null) {
+      return Finding.fail(
+          "firewall-image",
+          helper.name() + " does not exist on the engine",
+          "build it (docker build -t "
+              + helper.name()
+              + " -f sandbox-image/firewall.Dockerfile sandbox-image)");
+    }
+    SandboxGround.Image sandboxes = ground.image();
+    return sandboxes != null && !Collections.disjoint(image.layers(), sandboxes.layers())
+        ? Finding.warn(
+            "firewall-image",
+            helper.name()
+                + " shares layers with the sandboxes' image: what code in a sandbox manages to"
+                + " change in memory of a file there, the firewall's containers execute",
+            "build both from sandbox-image, whose Dockerfiles share nothing")
+        : Finding.ok(
+            "firewall-image", helper.name() + " shares no layer with the sandboxes' image");
+  }
+
+  /** Those that code in a sandbox can make, though there is no need for them. */
+  static Finding sockets(List<String> open) {
+    return open.isEmpty()
+        ? Finding.ok("sockets", "a sandbox can make none of AF_ALG, AF_RXRPC and AF_VSOCK")
+        : Finding.warn(
+            "sockets",
+            "code in a sandbox can make sockets of "
+                + String.join(", ", open)
+                + ", which lead deep into the host's kernel or to its hypervisor",
+            "update the engine to one whose seccomp profile refuses them, keep the kernel from"
+                + " loading their modules (af_alg, rxrpc, vsock), or run sandboxes on gVisor");
+  }
+
+  private static Finding network(SandboxGround ground, SandboxSpec spec) {
+    SandboxGround.Network network = ground.network();
+    if (network == null) {
+      return Finding.ok(
+          "network",
+          spec.network()
+              + " does not exist yet; the worker creates it"
+              + " with the first sandbox");
+    }
+    return network.driver().equals("bridge") && network.isolates()
+        ? Finding.ok(
+            "network", spec.network() + ", a bridge that isolates sandboxes from one" + " another")
+        : Finding.fail(
+            "network",
+            spec.network() + " (" + network.driver() + ") lets sandboxes reach one another",
+            "remove it, so that the worker creates it, or set ZCBOT_SANDBOX_NETWORK to another"
+                + " name");
+  }
+}

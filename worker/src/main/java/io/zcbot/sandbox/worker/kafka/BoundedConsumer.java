@@ -1,0 +1,33 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.kafka;
+
+import java.time.Duration;
+import java.util.Map;
+import org.apache.kafka.clients.consumer.ConsumerRecords;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
+
+/** A consumer whose polls are bounded in bytes, as the records are once decompressed. */
+class BoundedConsumer extends KafkaConsumer<byte[], byte[]> {
+  /** Or one record, if that is larger. */
+  static final int MOST_BYTES_OF_A_POLL = 2 * 1024 * 1024;
+
+  private final PollBudget budget;
+
+  BoundedConsumer(Map<String, Object> settings) {
+    this(settings, new PollBudget(MOST_BYTES_OF_A_POLL));
+  }
+
+  private BoundedConsumer(Map<String, Object> settings, PollBudget budget) {
+    super(settings, budget, budget);
+    this.budget = budget;
+  }
+
+  @Override
+  public ConsumerRecords<byte[], byte[]> poll(Duration timeout) {
+    budget.renew();
+    return super.poll(timeout);
+  }
+}

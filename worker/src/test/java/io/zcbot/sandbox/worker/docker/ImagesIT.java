@@ -1,0 +1,139 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.docker;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
+
+import com.github.dockerjava.api.DockerClient;
+import com.github.dockerjava.api.model.HostConfig;
+import io.zcbot.sandbox.worker.docker.api.DockerEngineSettings;
+import io.zcbot.sandbox.worker.engine.EngineException;
+import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
+import io.zcbot.sandbox.worker.security.Row;
+import io.zcbot.sandbox.worker.testkit.machine.Commands;
+import io.zcbot.sandbox.worker.testkit.machine.SandboxImage;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Set;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/**
+ * Containers whose images share a layer execute the same pages of memory, so that the images of
+ * those that guard sandboxes must share none with theirs.
+ */
+@Tag("engine")
+@Tag("compose")
+@Timeout(120)
+class ImagesIT {
+  /** What the worker's image is built on. */
+  private static final String WORKER_BASE = "zcbot-worker-base:latest";
+
+  private static final List<String> PROGRAMS =
+      List.of(
+          "usr/bin/bash",
+          "bin/bash",
+          "usr/lib/x86_64-linux-gnu/libc.so.6",
+          "lib/x86_64-linux-gnu/libc.so.6");
+
+  @TempDir Path directory;
+  private EngineFixture fixture;
+
+  @BeforeEach
+  void setUp() {
+    fixture = new EngineFixture(directory, Duration.ofSeconds(20));
+  }
+
+  @AfterEach
+  void tearDown() throws Exception {
+    fixture.close();
+  }
+
+  private List<String> layers(String image) {
+    return Objects.requireNonNull(
+        Objects.requireNonNull(fixture.docker.inspectImageCmd(image).exec().getRootFS())
+            .getLayers());
+  }
+
+  /** The files that hold these programs on the host's disk, by number. */
+  private Set<String> files(String image) throws Exception {
+    DockerClient docker = fixture.docker;
+    String id =
+        docker
+            .createContainerCmd(image)
+            .withLabels(Map.of("zcbot.worker", fixture.worker))
+            .withEntrypoint("bash", "-c", "read")
+            .withStdinOpen(true)
+            .withHostConfig(HostConfig.newHostConfig().withNetworkMode("none"))
+            .exec()
+            .getId();
+    fixture.startContainer(id);
+    long pid =
+        Objects.requireNonNull(docker.inspectContainerCmd(id).exec().getState().getPidLong());
+    Set<String> files = new HashSet<>();
+    try (Stream<Path> inside =
+        PROGRAMS.stream().map(program -> Path.of("/proc/" + pid + "/root", program))) {
+      for (Path file : inside.filter(Files::exists).toList()) {
+        files.add(Commands.run("stat", "-L", "-c", "%i", file.toString()).strip());
+      }
+    }
+    assertThat(files).as(image).hasSize(2);
+    return files;
+  }
+
+  @Row(54)
+  @Test
+  void whatASandboxExecutesNeitherTheFirewallNorTheWorkerDoes() throws Exception {
+    List<String> all = new ArrayList<>();
+    Set<String> sandbox = files(SandboxImage.NAME);
+    for (String other : List.of(DockerEngineSettings.FIREWALL_IMAGE, WORKER_BASE)) {
+      assertThat(layers(other)).as(other).doesNotContainAnyElementsOf(layers(SandboxImage.NAME));
+      assertThat(files(other)).as(other).doesNotContainAnyElementsOf(sandbox);
+      all.addAll(layers(other));
+    }
+    assertThat(all).doesNotHaveDuplicates();
+
+    String shared = fixture.image(directory, "RUN true");
+    assertThat(files(shared)).as("an image that shares layers").isEqualTo(sandbox);
+  }
+
+  @Row(64)
+  @Test
+  void theFirewallsImageIsNotPulledByATag() {
+    try (DockerEngine engine =
+        DockerEngine.at(
+            null,
+            fixture.worker,
+            new DockerEngineSettings(
+                Duration.ofSeconds(30),
+                Duration.ofSeconds(15),
+                Duration.ofSeconds(30),
+                Duration.ofSeconds(30),
+                4,
+                "registry.invalid/firewall:latest"),
+            SandboxMetrics.NONE)) {
+      EngineException e =
+          catchThrowableOfType(
+              EngineException.class, () -> engine.sandboxes(fixture.spec()).prepare());
+
+      assertThat(e.kind()).isEqualTo(EngineException.Kind.IMAGE_MISSING);
+      assertThat(e.getMessage())
+          .contains("registry.invalid/firewall:latest", "is not pulled", "ZCBOT_FIREWALL_IMAGE")
+          .doesNotContain("pulling it failed");
+    }
+  }
+}

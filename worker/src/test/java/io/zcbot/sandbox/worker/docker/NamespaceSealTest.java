@@ -1,0 +1,189 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.docker;
+
+import static io.zcbot.sandbox.worker.docker.FakeDockerApi.frame;
+import static io.zcbot.sandbox.worker.docker.FakeDockerApi.hijacked;
+import static io.zcbot.sandbox.worker.docker.FakeDockerApi.openStream;
+import static io.zcbot.sandbox.worker.docker.FakeDockerApi.status;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
+
+import io.zcbot.sandbox.worker.docker.FakeDockerApi.Reply;
+import io.zcbot.sandbox.worker.docker.api.DockerEngineSettings;
+import io.zcbot.sandbox.worker.engine.EngineException;
+import io.zcbot.sandbox.worker.engine.EngineException.Kind;
+import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
+import io.zcbot.sandbox.worker.spec.Dns;
+import io.zcbot.sandbox.worker.spec.Egress;
+import io.zcbot.sandbox.worker.spec.FirewallMode;
+import io.zcbot.sandbox.worker.spec.NetworkPolicy;
+import io.zcbot.sandbox.worker.spec.ResourceLimits;
+import io.zcbot.sandbox.worker.spec.SandboxSpec;
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.InputStreamReader;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+@Timeout(20)
+class NamespaceSealTest {
+  private static final SandboxSpec SPEC =
+      new SandboxSpec(
+          "image",
+          null,
+          new ResourceLimits(1 << 30, 1.0, 64, 1 << 20, null),
+          "net",
+          new NetworkPolicy(FirewallMode.HOST, new Egress.Public(), new Dns.Off(), List.of()));
+  private static final Reply RULES =
+      openStream(frame(1, "zcbot-sandbox ready table=x found=none\n"));
+
+  private final List<String> asked = new CopyOnWriteArrayList<>();
+  private FakeDockerApi fake;
+  private DockerEngine engine;
+  private DockerSandboxes sandboxes;
+
+  @BeforeEach
+  void setUp() throws IOException {
+    fake = new FakeDockerApi();
+    Duration patience = Duration.ofSeconds(5);
+    engine =
+        fake.client(
+            new DockerEngineSettings(patience, patience, patience, patience, 4),
+            SandboxMetrics.NONE);
+    sandboxes = engine.sandboxes(SPEC);
+    fake.on("GET", "/containers/json", status(200, "[]"))
+        .on("GET", "/info", status(200, "{}"))
+        .on("GET", "/version", status(200, "{}"))
+        .on(
+            "GET",
+            "/networks/net",
+            status(
+                200,
+                """
+                {"Name":"net","Id":"0123456789abcdef","Driver":"bridge",
+                 "IPAM":{"Config":[{"Subnet":"172.30.0.0/16"}]},
+                 "Options":{"com.docker.network.bridge.enable_icc":"false"}}"""))
+        .on("POST", "/containers/create", status(201, "{\"Id\":\"helper\"}"))
+        .on("POST", "/containers/helper/start", status(204, ""))
+        .on("DELETE", "/containers/helper", status(204, ""))
+        .on("POST", "/containers/c1/start", status(204, ""))
+        .on("POST", "/containers/c1/kill", status(204, ""))
+        .on(
+            "POST",
+            "/containers/c1/attach",
+            openStream(frame(1, "zcbot-sandbox ready firewall=host\n")));
+    runs(4711);
+  }
+
+  @AfterEach
+  void tearDown() throws IOException {
+    engine.close();
+    fake.close();
+  }
+
+  private void runs(int process) {
+    fake.on(
+        "GET",
+        "/containers/c1/json",
+        status(
+            200,
+            """
+            {"State":{"Pid":%d},"NetworkSettings":{"Networks":{"net":{"Gateway":"172.30.0.1"}}}}"""
+                .formatted(process)));
+  }
+
+  /** One after the other says so to the first question, and ends if it says nothing. */
+  private void helpers(String... answers) {
+    List<Reply> replies = new CopyOnWriteArrayList<>(List.of(RULES));
+    for (String answer : answers) {
+      replies.add(
+          hijacked(
+              (in, out) -> {
+                out.write(frame(1, "zcbot-sandbox ready seal=yes\n"));
+                out.flush();
+                BufferedReader lines =
+                    new BufferedReader(new InputStreamReader(in, StandardCharsets.US_ASCII));
+                for (String line = lines.readLine();
+                    line != null && !answer.isEmpty();
+                    line = lines.readLine()) {
+                  asked.add(line);
+                  out.write(frame(1, answer + "\n"));
+                  out.flush();
+                }
+              }));
+    }
+    fake.on("POST", "/containers/helper/attach", replies.toArray(Reply[]::new));
+    sandboxes.checkFirewall();
+    assertThat(sandboxes.firewallProblem()).isNull();
+  }
+
+  private EngineException failure() {
+    return catchThrowableOfType(EngineException.class, () -> sandboxes.start("c1"));
+  }
+
+  @Test
+  void oneHelperSealsAll() throws EngineException {
+    helpers("sealed 4711");
+
+    sandboxes.start("c1");
+    sandboxes.start("c1");
+
+    assertThat(asked).containsExactly("4711 172.30.0.1", "4711 172.30.0.1");
+    assertThat(fake.asked("POST", "/containers/create").getLast().body())
+        .contains(
+            "\"PidMode\":\"host\"", "\"NetworkMode\":\"none\"", "\"StdinOnce\":true", "\"seal\"");
+    assertThat(fake.asked("POST", "/containers/create")).as("and the rules'").hasSize(2);
+  }
+
+  @Test
+  void aHelperThatEndedIsReplaced() throws EngineException {
+    helpers("", "sealed 4711");
+
+    sandboxes.start("c1");
+
+    assertThat(asked).hasSize(1);
+    assertThat(fake.asked("POST", "/containers/create")).hasSize(3);
+  }
+
+  @Test
+  void withoutASealNothingStarts() {
+    helpers("failed 4711: nft: Operation not supported");
+
+    EngineException e = failure();
+
+    assertThat(e.kind()).isEqualTo(Kind.UNPROTECTED);
+    assertThat(e.getMessage()).contains("nft: Operation not supported");
+  }
+
+  /** A sandbox that is told of otherwise, say a slow one's late answer. */
+  @Test
+  void theSealOfAnotherIsNone() {
+    helpers("sealed 471");
+
+    assertThat(failure().kind()).isEqualTo(Kind.UNPROTECTED);
+  }
+
+  /** Its init did not say that it is ready, but why it ended. */
+  @Test
+  void aContainerThatEndedTellsWhyItself() throws EngineException {
+    helpers("gone 4711");
+    fake.on(
+        "POST",
+        "/containers/c1/attach",
+        openStream(frame(1, "zcbot-sandbox failed network: no gateway\n")));
+
+    assertThat(failure().getMessage()).contains("no gateway");
+    runs(0);
+    assertThat(failure().getMessage()).contains("no gateway");
+    assertThat(asked).hasSize(1);
+  }
+}

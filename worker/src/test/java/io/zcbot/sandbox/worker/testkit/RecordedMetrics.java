@@ -1,0 +1,54 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.testkit;
+
+import io.zcbot.sandbox.events.Reaped;
+import io.zcbot.sandbox.worker.engine.EngineException;
+import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.atomic.AtomicInteger;
+
+/** Remembers what was counted, as far as tests ask for it. */
+public final class RecordedMetrics implements SandboxMetrics {
+  public final AtomicInteger expiredReleases = new AtomicInteger();
+  public final List<Duration> commandStarts = new CopyOnWriteArrayList<>();
+  private final Map<OutputWay, Long> outputBytes = new ConcurrentHashMap<>();
+
+  /** How many bytes of output were published in a way. */
+  public long outputBytes(OutputWay way) {
+    return outputBytes.getOrDefault(way, 0L);
+  }
+
+  @Override
+  public void commandStarted(Duration latency) {
+    commandStarts.add(latency);
+  }
+
+  @Override
+  public void outputPublished(OutputWay way, int bytes) {
+    outputBytes.merge(way, (long) bytes, Long::sum);
+  }
+
+  @Override
+  public void releaseExpired() {
+    expiredReleases.incrementAndGet();
+  }
+
+  @Override
+  public void ensured(String answer, Duration took) {}
+
+  @Override
+  public void reaped(Reaped.Reason reason) {}
+
+  @Override
+  public void retried(EngineException.Kind because) {}
+
+  @Override
+  public void engineCall(String operation, String result, Duration took) {}
+}

@@ -79,8 +79,14 @@ public final class SandboxHost implements AutoCloseable {
     return containers(c -> user.toString().equals(c.getLabels().get("zcbot.user_id")));
   }
 
-  /** Those of the deployment's workers. */
+  /** The sandboxes and slots of the deployment's workers. */
   public List<Container> containers() {
+    return withHelpers().stream()
+        .filter(c -> !"sandbox-firewall".equals(c.getLabels().get("zcbot.product")))
+        .toList();
+  }
+
+  private List<Container> withHelpers() {
     return containers(c -> workerIds.contains(c.getLabels().getOrDefault("zcbot.worker", "")));
   }
 
@@ -165,8 +171,8 @@ public final class SandboxHost implements AutoCloseable {
         .atMost(Deployment.SOON)
         .until(
             () -> {
-              containers().forEach(container -> remove(container.getId()));
-              return containers().isEmpty();
+              withHelpers().forEach(container -> remove(container.getId()));
+              return withHelpers().isEmpty();
             });
     docker.listNetworksCmd().withNameFilter(network).exec().stream()
         .filter(each -> each.getName().equals(network))

@@ -27,6 +27,7 @@ public final class IdMaps implements AutoCloseable {
   private final Owner owner;
   private final boolean withRoot;
   private final Map<Integer, Descriptor> namespaces = new ConcurrentHashMap<>();
+  private volatile boolean closed;
 
   /**
    * Makes no map yet.
@@ -48,7 +49,7 @@ public final class IdMaps implements AutoCloseable {
   public @Nullable String problem(Path directory, int uid) {
     try (Descriptor opened = Kernel.openDirectory(directory);
         Descriptor tree = Kernel.cloneTree(opened)) {
-      map(tree, uid);
+      Kernel.mapIds(tree, namespace(uid));
       return null;
     } catch (KernelException e) {
       return explained(e);
@@ -76,6 +77,25 @@ public final class IdMaps implements AutoCloseable {
   /** Has a mount that is in no place yet show the owner's files as a sandbox's user's. */
   void map(Descriptor tree, int uid) throws IOException {
     Kernel.mapIds(tree, namespace(uid));
+    prepare(uid + 1);
+  }
+
+  /** Users are given out in turn: the next one's map is made before a sandbox waits for it. */
+  private void prepare(int uid) {
+    if (!namespaces.containsKey(uid)) {
+      Thread.ofVirtual().name("id-map").start(() -> makeAhead(uid));
+    }
+  }
+
+  private void makeAhead(int uid) {
+    try {
+      namespace(uid);
+    } catch (IOException _) {
+      // who needs it tries again, and says so
+    }
+    if (closed) {
+      close();
+    }
   }
 
   /** Gives a directory to whom workspaces belong. */
@@ -144,7 +164,12 @@ public final class IdMaps implements AutoCloseable {
 
   @Override
   public void close() {
-    namespaces.values().forEach(Descriptor::close);
-    namespaces.clear();
+    closed = true;
+    for (Integer uid : namespaces.keySet()) {
+      Descriptor kept = namespaces.remove(uid);
+      if (kept != null) {
+        kept.close();
+      }
+    }
   }
 }

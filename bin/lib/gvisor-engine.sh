@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # An engine of its own that has runc and gVisor, in a network namespace. As root:
-#   gvisor-engine.sh start IMAGE    starts it, gives it an image of the default engine's, prints its address
+#   gvisor-engine.sh start IMAGE... starts it, gives it images of the default engine's, prints its address
 #   gvisor-engine.sh stop           stops it, and removes all of it
 set -euo pipefail
 
@@ -28,7 +28,7 @@ stop() {
   rm -rf --one-file-system "$directory"
 }
 
-start() { # image
+start() { # images...
   mkdir -p "$directory"
   # The host's sockets: gVisor's own network stack does not start on every kernel.
   cat >"$directory/daemon.json" <<END
@@ -46,7 +46,7 @@ END
     ! docker -H "$address" version >/dev/null 2>&1 || break
     sleep 0.2
   done
-  docker save "$1" | docker -H "$address" load -q >/dev/null || {
+  docker save "$@" | docker -H "$address" load -q >/dev/null || {
     tail -5 "$directory/log" >&2
     stop
     exit 1
@@ -57,7 +57,8 @@ END
 case ${1-} in
   start)
     stop
-    start "${2:?an image}"
+    shift
+    start "${@:?an image}"
     ;;
   stop) stop ;;
   *)

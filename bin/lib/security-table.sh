@@ -12,11 +12,11 @@ security_table() { # directory with rows.tsv, expected.tsv and results.tsv, "com
     }
   done
   LC_ALL=C awk -F '\t' -v complete="$complete" '
-    function say(row, profile, result, tests) {
-      printf "%-4d%-66s %-26s %s%s\n", row, attack[row], profile, result, tests == "" ? "" : "  [" tests "]"
+    function say(number, profile, result, tests) {
+      printf "%-4d%-66s %-26s %s%s\n", number, attack[number], profile, result, tests == "" ? "" : "  [" tests "]"
     }
     function add(profile) { if (!(profile in known)) { known[profile]; profiles[++count] = profile } }
-    FILENAME ~ /rows\.tsv$/ { attack[$1] = $2; note[$1] = $3; rows++; next }
+    FILENAME ~ /rows\.tsv$/ { attack[$1] = $2; note[$1] = $3; row[++rows] = $1; next }
     FILENAME ~ /expected\.tsv$/ { expected[$1, $2] = $3; how[$1, $2] = $4; add($2); next }
     {
       key = $1 SUBSEP $2
@@ -28,7 +28,8 @@ security_table() { # directory with rows.tsv, expected.tsv and results.tsv, "com
     }
     END {
       printf "%-4s%-66s %-26s %s\n", "row", "attack: only acceptable outcome", "how sandboxes are made", "result, tests"
-      for (r = 1; r <= rows; r++) {
+      for (line = 1; line <= rows; line++) {
+        r = row[line] # numbers have gaps
         printed = 0
         for (i = 1; i <= count; i++) {
           p = profiles[i]

@@ -61,10 +61,10 @@ final class Commands implements Experiment {
   public void run(Setting setting, Report report) throws Exception {
     setting.kafka().createTopics(PREFIX, PARTITIONS);
     setting.kafka().createTopics(ECHO_PREFIX, PARTITIONS);
-    String withoutGvisor = GvisorHost.missing();
-    if (withoutGvisor == null) {
+    String gvisor = Runtimes.engine();
+    if (gvisor != null) {
       setting.kafka().createTopics(GVISOR_PREFIX, PARTITIONS);
-      gvisor(setting);
+      gvisor(setting, gvisor);
     }
     for (int round = 0; round < setting.rounds(); round++) {
       latencies.add(ECHO, echo(setting.kafka()));
@@ -76,33 +76,30 @@ final class Commands implements Experiment {
           latencies.rounds().text(CLI + " p50", "%.1f"),
           rounds.text("streamed", "%.0f"));
     }
-    report(report, withoutGvisor);
+    report(report, gvisor != null);
   }
 
-  /** The rounds on gVisor, on an engine of their own that is started once. */
-  private void gvisor(Setting setting) throws Exception {
-    try (GvisorHost host = GvisorHost.start(setting)) {
-      for (int round = 0; round < setting.rounds(); round++) {
-        gvisorRound(setting, host);
-        Setting.say(
-            "gVisor, round %d: /bin/true p50 %s ms, docker exec %s ms",
-            round,
-            latencies.rounds().text(GVISOR + " p50", "%.1f"),
-            latencies.rounds().text(GVISOR_CLI + " p50", "%.1f"));
-      }
+  private void gvisor(Setting setting, String engine) throws Exception {
+    for (int round = 0; round < setting.rounds(); round++) {
+      gvisorRound(setting, engine);
+      Setting.say(
+          "gVisor, round %d: /bin/true p50 %s ms, docker exec %s ms",
+          round,
+          latencies.rounds().text(GVISOR + " p50", "%.1f"),
+          latencies.rounds().text(GVISOR_CLI + " p50", "%.1f"));
     }
   }
 
-  private void gvisorRound(Setting setting, GvisorHost host) throws Exception {
+  private void gvisorRound(Setting setting, String engine) throws Exception {
     WorkerProcess worker =
         WorkerProcess.start(
             setting,
             GVISOR_PREFIX,
             Map.of(
                 "DOCKER_HOST",
-                host.address(),
+                engine,
                 "ZCBOT_SANDBOX_RUNTIME",
-                GvisorHost.RUNTIME,
+                Runtimes.GVISOR,
                 "ZCBOT_STOP_TIMEOUT",
                 "60s"));
     try (worker;
@@ -119,7 +116,7 @@ final class Commands implements Experiment {
           2,
           SECONDS,
           cli,
-          _ -> dockerExec(host.docker("exec", container, "/bin/true")));
+          _ -> dockerExec(List.of("docker", "-H", engine, "exec", container, "/bin/true")));
       latencies.add(GVISOR_CLI, cli);
     }
   }
@@ -270,7 +267,7 @@ final class Commands implements Experiment {
     rounds.add("in flight memory", worker.residentMib());
   }
 
-  private void report(Report report, String withoutGvisor) {
+  private void report(Report report, boolean hasGvisor) {
     report.title("Commands");
     report.line(
         "From publishing an exec to receiving its end (or, where said, its first output), with a"
@@ -285,8 +282,8 @@ final class Commands implements Experiment {
             latencies.row(OURS_PYTHON),
             latencies.row(INTERPRETER),
             latencies.row(NEW_USER),
-            gvisorRow(GVISOR, withoutGvisor),
-            gvisorRow(GVISOR_CLI, withoutGvisor)));
+            gvisorRow(GVISOR, hasGvisor),
+            gvisorRow(GVISOR_CLI, hasGvisor)));
     Rounds figures = latencies.rounds();
     report.target(
         "`/bin/true` p50 ≤ 5 ms, p99 ≤ 20 ms",
@@ -332,7 +329,7 @@ final class Commands implements Experiment {
             + " MiB; all answered after "
             + rounds.text("in flight", "%.1f")
             + " s (`sleep 0.5`, 8 at a time in each sandbox)");
-    if (withoutGvisor == null) {
+    if (hasGvisor) {
       report.target(
           "gVisor: `/bin/true` p50 ≤ 30 ms",
           figures.median(GVISOR + " p50") <= 30,
@@ -343,9 +340,9 @@ final class Commands implements Experiment {
     }
   }
 
-  private List<String> gvisorRow(String name, String missing) {
-    return missing == null
+  private List<String> gvisorRow(String name, boolean measured) {
+    return measured
         ? latencies.row(name)
-        : List.of(name, "not measured: " + missing, "", "");
+        : List.of(name, "not measured: " + Runtimes.NEEDS, "", "");
   }
 }

@@ -13,6 +13,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import org.HdrHistogram.Histogram;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What a kernel of its own costs a sandbox: gVisor next to runc, on one engine that has both, in
@@ -29,7 +30,8 @@ final class Runtimes implements Experiment {
   private static final double WARM_UP_SECONDS = 8;
 
   private static final String RUNC = "runc";
-  private static final String GVISOR = "runsc";
+  static final String GVISOR = "runsc";
+  static final String NEEDS = "it takes root and gVisor (Debian's package `runsc`)";
   private static final List<String> BOTH = List.of(RUNC, GVISOR);
 
   private static final String CLAIMED = "claimed at 2/s, ";
@@ -69,12 +71,17 @@ final class Runtimes implements Experiment {
   private final Latencies latencies = new Latencies();
   private final Rounds rounds = new Rounds();
 
+  /** The address of one that has both; null where the script could not start it. */
+  static @Nullable String engine() {
+    return System.getProperty("zcbot.gvisor");
+  }
+
   @Override
   public void run(Setting setting, Report report) throws Exception {
-    String engine = System.getProperty("zcbot.gvisor");
+    String engine = engine();
     if (engine == null) {
       report.title("Runtimes");
-      report.line("Not measured: it needs root and gVisor (Debian's package `runsc`).");
+      report.line("Not measured: " + NEEDS + ".");
       return;
     }
     setting.kafka().createTopics(PREFIX, PARTITIONS);

@@ -10,17 +10,9 @@ import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.Release;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.commands.Placement.Place;
-import io.zcbot.sandbox.worker.engine.Engine;
-import io.zcbot.sandbox.worker.reap.Termination;
-import io.zcbot.sandbox.worker.sandbox.EventSink;
 import io.zcbot.sandbox.worker.sandbox.Fence;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
-import io.zcbot.sandbox.worker.sandbox.Identity;
-import io.zcbot.sandbox.worker.sandbox.Registry;
-import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
 import io.zcbot.sandbox.worker.sandbox.StoppedException;
-import io.zcbot.sandbox.worker.sandbox.Time;
-import io.zcbot.sandbox.worker.sandbox.UserLanes;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
@@ -42,7 +34,7 @@ public final class Commands implements CommandWork, AutoCloseable {
   private static final int INPUT_BYTES = 8 * 1024 * 1024;
 
   private final CommandQueues queues;
-  private final Ports ports;
+  private final CommandPorts ports;
   private final CommandAnswers answers;
   private final KnownCommands known;
   private final RunContext context;
@@ -52,18 +44,7 @@ public final class Commands implements CommandWork, AutoCloseable {
   private final ConcurrentHashMap<CommandKey, CommandRun> runs = new ConcurrentHashMap<>();
   private volatile boolean closed;
 
-  /** What commands need of the rest of the domain and of the outside. */
-  public record Ports(
-      Engine engine,
-      EventSink sink,
-      Registry registry,
-      Termination termination,
-      UserLanes lanes,
-      Identity identity,
-      Time time,
-      SandboxMetrics metrics) {}
-
-  public Commands(CommandQueues queues, SandboxProvider provider, Ports ports) {
+  public Commands(CommandQueues queues, SandboxProvider provider, CommandPorts ports) {
     this.queues = queues;
     this.ports = ports;
     this.answers =

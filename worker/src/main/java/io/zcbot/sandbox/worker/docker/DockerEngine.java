@@ -238,6 +238,7 @@ public final class DockerEngine implements Engine {
 
   @Override
   public void close() {
+    bound.forEach(DockerSandboxes::close);
     calls.close();
   }
 }

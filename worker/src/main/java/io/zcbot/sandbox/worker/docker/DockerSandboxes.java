@@ -51,6 +51,7 @@ public final class DockerSandboxes implements SandboxEngine, SlotEngine {
   private final SandboxNetwork network;
   private final String firewallImage;
   private final HostFirewall firewall;
+  private final NamespaceSeal seal;
   private final SandboxFactory factory;
   private final Inspection inspection;
 
@@ -78,11 +79,16 @@ public final class DockerSandboxes implements SandboxEngine, SlotEngine {
             settings.pullTimeout(),
             System::nanoTime);
     this.firewall = new HostFirewall(calls, spec, workerId, network, settings, System::nanoTime);
-    NamespaceSeal seal = firewall.seal();
+    this.seal = firewall.seal();
     this.factory =
         new SandboxFactory(
             calls, spec, uids, workerId, network, firewall, pull, seal, settings.readyTimeout());
     this.inspection = new Inspection(inspector, factory, spec.hash(), workerId);
+  }
+
+  /** Ends what runs beside the sandboxes. */
+  void close() {
+    seal.close();
   }
 
   @Override

@@ -4,6 +4,7 @@
  */
 package io.zcbot.sandbox.worker.ensure;
 
+import io.zcbot.sandbox.worker.commands.CommandPorts;
 import io.zcbot.sandbox.worker.commands.CommandQueues;
 import io.zcbot.sandbox.worker.commands.CommandSetup;
 import io.zcbot.sandbox.worker.commands.Commands;
@@ -147,7 +148,7 @@ public record Domain(
         new Commands(
             queues,
             new ExecSandboxes(ensurer),
-            new Commands.Ports(
+            new CommandPorts(
                 engine,
                 ports.sink(),
                 registry,

@@ -303,7 +303,8 @@ class DockerEngineIT {
 
   @Test
   void whatDoesNotGetReadyInTimeIsKilled() throws Exception {
-    String sleeping = fixture.image(directory, "ENTRYPOINT [\"sh\", \"-c\", \"exec sleep infinity\"]");
+    String sleeping =
+        fixture.image(directory, "ENTRYPOINT [\"sh\", \"-c\", \"exec sleep infinity\"]");
     try (EngineFixture hasty =
         new EngineFixture(directory.resolve("workspaces"), Duration.ofSeconds(1))) {
       String id = hasty.create(hasty.withImage(sleeping), EngineFixture.user());
@@ -317,7 +318,8 @@ class DockerEngineIT {
 
   @Test
   void killedWhileStartingIsNotTheFirewallsFault() throws Exception {
-    String sleeping = fixture.image(directory, "ENTRYPOINT [\"sh\", \"-c\", \"exec sleep infinity\"]");
+    String sleeping =
+        fixture.image(directory, "ENTRYPOINT [\"sh\", \"-c\", \"exec sleep infinity\"]");
     String id = fixture.create(fixture.withImage(sleeping), EngineFixture.user());
     Thread killer =
         Thread.ofVirtual()

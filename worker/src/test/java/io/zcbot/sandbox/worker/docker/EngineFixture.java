@@ -395,8 +395,14 @@ public final class EngineFixture implements AutoCloseable {
     docker.removeNetworkCmd(name).exec();
   }
 
-  /** All of this test's. */
+  /** This test's sandboxes and slots. */
   public List<com.github.dockerjava.api.model.Container> containers() {
+    return withHelpers().stream()
+        .filter(each -> !"sandbox-firewall".equals(each.getLabels().get("zcbot.product")))
+        .toList();
+  }
+
+  private List<com.github.dockerjava.api.model.Container> withHelpers() {
     return docker
         .listContainersCmd()
         .withShowAll(true)
@@ -406,7 +412,7 @@ public final class EngineFixture implements AutoCloseable {
 
   /** Ends all of this test's. */
   void removeContainers() {
-    for (var container : containers()) {
+    for (var container : withHelpers()) {
       quietly(() -> docker.removeContainerCmd(container.getId()).withForce(true).exec());
     }
   }

@@ -127,9 +127,12 @@ class HardLimitsIT {
               mode,
               "ZCBOT_EGRESS=public",
               "ZCBOT_DNS=on",
-              "ZCBOT_PG_IPS=203.0.113.7,198.51.100.0/24");
+              "ZCBOT_PG_IPS=203.0.113.7,198.51.100.0/24",
+              "ZCBOT_SMTP=off",
+              "ZCBOT_FLOWS=4096",
+              "ZCBOT_FLOW_RATE=100");
     } else {
-      assertThat(inspect.getConfig().getCmd()).containsExactly(mode);
+      assertThat(inspect.getConfig().getCmd()).containsExactly(mode, "ZCBOT_SEAL=on");
     }
   }
 }

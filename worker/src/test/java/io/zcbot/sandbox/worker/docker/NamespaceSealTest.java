@@ -167,9 +167,28 @@ class NamespaceSealTest {
   /** A sandbox that is told of otherwise, say a slow one's late answer. */
   @Test
   void theSealOfAnotherIsNone() {
-    helpers("sealed 471");
+    helpers("sealed 471", "sealed 471");
 
     assertThat(failure().kind()).isEqualTo(Kind.UNPROTECTED);
+  }
+
+  /** Or else each answer would be taken for that to the next question. */
+  @Test
+  void aHelperThatAnswersAnotherQuestionIsReplaced() throws EngineException {
+    helpers("sealed 4710", "sealed 4711");
+
+    sandboxes.start("c1");
+
+    assertThat(fake.asked("POST", "/containers/create")).hasSize(3);
+  }
+
+  @Test
+  void aHelperThatSaysMoreThanItIsAskedIsReplaced() throws EngineException {
+    helpers("sealed 4710\n".repeat(100_000), "sealed 4711");
+
+    sandboxes.start("c1");
+
+    assertThat(fake.asked("POST", "/containers/create")).hasSize(3);
   }
 
   /** Its init did not say that it is ready, but why it ended. */

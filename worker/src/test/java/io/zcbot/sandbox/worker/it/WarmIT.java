@@ -99,6 +99,9 @@ class WarmIT {
     assertThat(deployment.log().awaitReaped(user, Deployment.SOON).reason())
         .isEqualTo(Reaped.Reason.SHUTDOWN);
     assertThat(deployment.host().containers()).isEmpty();
+    await()
+        .atMost(Deployment.SOON)
+        .until(() -> deployment.host().containersWithHelpers().isEmpty());
     assertThat(deployment.log().reaped(user)).hasSize(1);
   }
 

@@ -7,7 +7,9 @@ package io.zcbot.sandbox.worker.docker.command;
 import io.zcbot.sandbox.worker.docker.api.EngineCalls;
 import io.zcbot.sandbox.worker.docker.api.EngineErrors;
 import io.zcbot.sandbox.worker.docker.api.EngineStream;
+import io.zcbot.sandbox.worker.docker.api.InputQueue;
 import io.zcbot.sandbox.worker.docker.api.Operation;
+import io.zcbot.sandbox.worker.docker.api.StandardOutput;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.engine.EngineException.Kind;
 import io.zcbot.sandbox.worker.engine.SlotEngine;
@@ -41,7 +43,7 @@ public final class EntranceExec implements SlotEngine.Entrance {
 
   private static final Duration ANSWER = Duration.ofSeconds(5);
 
-  private final FrameQueue input = new FrameQueue(ROOM);
+  private final InputQueue input = new InputQueue(ROOM);
   private final CompletableFuture<String> first = new CompletableFuture<>();
   private final CompletableFuture<String> second = new CompletableFuture<>();
   private @Nullable EngineStream<Boolean> stream;

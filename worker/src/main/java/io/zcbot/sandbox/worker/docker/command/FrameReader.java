@@ -7,6 +7,7 @@ package io.zcbot.sandbox.worker.docker.command;
 import io.zcbot.sandbox.events.Data;
 import io.zcbot.sandbox.events.OutputStreamName;
 import io.zcbot.sandbox.worker.docker.api.EngineErrors;
+import io.zcbot.sandbox.worker.docker.api.NonsenseException;
 import io.zcbot.sandbox.worker.engine.CommandEnd;
 import java.io.BufferedInputStream;
 import java.io.ByteArrayOutputStream;

@@ -6,7 +6,10 @@ package io.zcbot.sandbox.worker.docker.command;
 
 import io.zcbot.sandbox.worker.docker.api.EngineCalls;
 import io.zcbot.sandbox.worker.docker.api.EngineErrors;
+import io.zcbot.sandbox.worker.docker.api.InputQueue;
+import io.zcbot.sandbox.worker.docker.api.NonsenseException;
 import io.zcbot.sandbox.worker.docker.api.Operation;
+import io.zcbot.sandbox.worker.docker.api.StandardOutput;
 import io.zcbot.sandbox.worker.engine.CommandChannel;
 import io.zcbot.sandbox.worker.engine.CommandEnd;
 import io.zcbot.sandbox.worker.engine.CommandObserver;
@@ -42,7 +45,7 @@ final class RunnerChannel implements CommandChannel, RunnerCommand.Runner {
   private static final String DISCARD = "discard";
 
   private final byte[] nonce = FrameWriter.nonce();
-  private final FrameQueue unsent = new FrameQueue(MAX_UNSENT);
+  private final InputQueue unsent = new InputQueue(MAX_UNSENT);
   private final CompletableFuture<String> hello = new CompletableFuture<>();
   private final Map<Integer, RunnerCommand> commands = new ConcurrentHashMap<>();
   private final Operation operation;

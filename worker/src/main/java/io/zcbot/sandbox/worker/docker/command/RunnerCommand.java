@@ -7,6 +7,7 @@ package io.zcbot.sandbox.worker.docker.command;
 import io.zcbot.sandbox.events.CommandSignal;
 import io.zcbot.sandbox.events.Data;
 import io.zcbot.sandbox.events.TerminalSize;
+import io.zcbot.sandbox.worker.docker.api.NonsenseException;
 import io.zcbot.sandbox.worker.engine.CommandChannel;
 import io.zcbot.sandbox.worker.engine.CommandEnd;
 import io.zcbot.sandbox.worker.engine.CommandObserver;

@@ -11,6 +11,7 @@ import com.github.dockerjava.api.model.LogConfig;
 import com.github.dockerjava.api.model.RestartPolicy;
 import io.zcbot.sandbox.worker.docker.api.EngineCalls;
 import io.zcbot.sandbox.worker.docker.api.EngineErrors;
+import io.zcbot.sandbox.worker.docker.api.InputQueue;
 import io.zcbot.sandbox.worker.docker.api.Operation;
 import io.zcbot.sandbox.worker.docker.api.SandboxLabels;
 import io.zcbot.sandbox.worker.docker.host.EngineFacts;
@@ -105,7 +106,7 @@ final class FirewallHelper {
   @Nullable Verdict watch(Job.WatchRules job, EngineFacts facts, BooleanSupplier until)
       throws EngineException {
     String id = create(job, facts);
-    try (OpenInput input = new OpenInput();
+    try (InputQueue input = new InputQueue(0);
         ReadyGate gate = ReadyGate.open(calls, id, input)) {
       calls.call(Operation.START, engine -> engine.docker().startContainerCmd(id).exec());
       while (!until.getAsBoolean()) {

@@ -27,7 +27,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.LongSupplier;
-import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -44,9 +43,7 @@ import org.slf4j.LoggerFactory;
  */
 public final class HostFirewall {
   private static final Logger log = LoggerFactory.getLogger(HostFirewall.class);
-  private static final Duration RESOLVERS_HOLD = Duration.ofMinutes(5);
   private static final Duration FAILURE_HOLDS = Duration.ofSeconds(2);
-  private static final Pattern ADDRESS = Pattern.compile("[0-9A-Fa-f.:]+");
 
   private static final String ADVICE =
       "build it (docker build -t zcbot-firewall:latest -f sandbox-image/firewall.Dockerfile"
@@ -60,6 +57,7 @@ public final class HostFirewall {
   private final ImagePull pull;
   private final String image;
   private final FirewallHelper helper;
+  private final Resolvers resolvers;
   private final NamespaceSeal seal;
   private final Duration validity;
   private final LongSupplier nanoTime;
@@ -70,7 +68,6 @@ public final class HostFirewall {
   private volatile boolean tidied;
   private volatile @Nullable List<String> sealRules;
   private volatile @Nullable List<String> environment;
-  private volatile @Nullable KnownResolvers known;
   private volatile @Nullable PastFailure lastFailure;
 
   public HostFirewall(
@@ -93,6 +90,7 @@ public final class HostFirewall {
     // one late check is no reason to refuse starts, two are
     this.validity = settings.firewallInterval().multipliedBy(2).plus(settings.callTimeout());
     this.nanoTime = nanoTime;
+    this.resolvers = new Resolvers(policy.dns(), networkName, nanoTime);
   }
 
   /** Sets what a sandbox needs beside the host's rules, of the same policy and network. */
@@ -139,7 +137,7 @@ public final class HostFirewall {
   public void doubt() {
     doubts.incrementAndGet();
     inForceSince = null;
-    known = null;
+    resolvers.forget();
     lastFailure = null;
   }
 
@@ -211,7 +209,7 @@ public final class HostFirewall {
     List<String> both =
         List.of(
             "ZCBOT_SUBNETS=" + String.join(",", bridge.subnets()),
-            "ZCBOT_RESOLVERS=" + String.join(",", resolvers(facts)),
+            "ZCBOT_RESOLVERS=" + String.join(",", resolvers.get(job -> run(job, facts))),
             "ZCBOT_DNS=" + (policy.dns() instanceof Dns.Off ? "off" : "on"));
     List<String> rules = new ArrayList<>(both);
     rules.add("ZCBOT_BRIDGE=" + bridge.device());
@@ -265,37 +263,6 @@ public final class HostFirewall {
     return network.bridge();
   }
 
-  private List<String> resolvers(EngineFacts facts) throws EngineException {
-    return switch (policy.dns()) {
-      case Dns.Off _ -> List.of();
-      case Dns.Resolvers resolvers -> resolvers.addresses();
-      case Dns.EngineDefault _ -> {
-        KnownResolvers last = known;
-        if (last != null && nanoTime.getAsLong() - last.at < RESOLVERS_HOLD.toNanos()) {
-          yield last.addresses;
-        }
-        String list =
-            run(new FirewallHelper.Job.Resolvers(networkName), facts).getOrDefault("resolvers", "");
-        List<String> addresses =
-            List.of(list.split(",")).stream()
-                // a scope is of no use in a rule, host(...) is asked from elsewhere
-                .map(address -> address.replaceFirst("%.*", ""))
-                .filter(address -> ADDRESS.matcher(address).matches())
-                .filter(address -> !address.startsWith("127."))
-                .distinct()
-                .toList();
-        if (addresses.isEmpty()) {
-          log.warn(
-              "The engine's resolvers can't be reached from the network {}: sandboxes resolve no"
-                  + " names. Set ZCBOT_SANDBOX_DNS.",
-              networkName);
-        }
-        known = new KnownResolvers(nanoTime.getAsLong(), addresses);
-        yield addresses;
-      }
-    };
-  }
-
   private Map<String, String> run(FirewallHelper.Job job, EngineFacts facts)
       throws EngineException {
     try {
@@ -319,8 +286,6 @@ public final class HostFirewall {
     pull.run();
     return helper.run(job, facts);
   }
-
-  private record KnownResolvers(long at, List<String> addresses) {}
 
   private record PastFailure(long at, EngineException failure) {}
 }

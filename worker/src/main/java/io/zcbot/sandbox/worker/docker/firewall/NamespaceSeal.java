@@ -26,7 +26,7 @@ import org.slf4j.LoggerFactory;
  *
  * <p>A start must not wait for a helper's, so one helper sets all seals, and ends with the worker.
  */
-public final class NamespaceSeal {
+public final class NamespaceSeal implements AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(NamespaceSeal.class);
 
   private final EngineCalls calls;
@@ -81,7 +81,7 @@ public final class NamespaceSeal {
         answer = ask(place);
       }
       if (answer == null) {
-        throw failure("the helper container ended");
+        throw failure("the helper container ended, or does not answer");
       }
       return answer;
     } finally {
@@ -105,17 +105,20 @@ public final class NamespaceSeal {
         });
   }
 
-  /** Null if the helper has ended, or does not answer. */
+  /** Null if the helper has ended, or does not answer what it was asked. */
   private @Nullable String ask(Place place) throws EngineException {
     Helper asked = helper();
     String answer = null;
     try {
       asked.session.ask(place.process + " " + place.gateway);
-      answer = asked.session.answer(patience);
+      String said = asked.session.answer(patience);
+      if (said != null && said.matches("(sealed|gone|failed) " + place.process + "(: .*)?")) {
+        answer = said;
+      }
       return answer;
     } finally {
       if (answer == null) {
-        discard(); // a late answer would be taken for the next one
+        discard(); // later answers would be taken for others
       }
     }
   }
@@ -145,6 +148,17 @@ public final class NamespaceSeal {
       throw e;
     }
     return Objects.requireNonNull(running);
+  }
+
+  /** Ends the helper, whose container goes. */
+  @Override
+  public void close() {
+    lock.lock();
+    try {
+      discard();
+    } finally {
+      lock.unlock();
+    }
   }
 
   private void discard() {

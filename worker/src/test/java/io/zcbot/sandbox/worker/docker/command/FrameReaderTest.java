@@ -19,6 +19,7 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 import io.zcbot.sandbox.events.Data;
 import io.zcbot.sandbox.events.OutputStreamName;
+import io.zcbot.sandbox.worker.docker.api.NonsenseException;
 import io.zcbot.sandbox.worker.engine.CommandEnd;
 import java.io.ByteArrayInputStream;
 import java.io.EOFException;

@@ -81,12 +81,13 @@ public final class SandboxHost implements AutoCloseable {
 
   /** The sandboxes and slots of the deployment's workers. */
   public List<Container> containers() {
-    return withHelpers().stream()
+    return containersWithHelpers().stream()
         .filter(c -> !"sandbox-firewall".equals(c.getLabels().get("zcbot.product")))
         .toList();
   }
 
-  private List<Container> withHelpers() {
+  /** The same, and the containers of their firewall. */
+  public List<Container> containersWithHelpers() {
     return containers(c -> workerIds.contains(c.getLabels().getOrDefault("zcbot.worker", "")));
   }
 
@@ -171,8 +172,8 @@ public final class SandboxHost implements AutoCloseable {
         .atMost(Deployment.SOON)
         .until(
             () -> {
-              withHelpers().forEach(container -> remove(container.getId()));
-              return withHelpers().isEmpty();
+              containersWithHelpers().forEach(container -> remove(container.getId()));
+              return containersWithHelpers().isEmpty();
             });
     docker.listNetworksCmd().withNameFilter(network).exec().stream()
         .filter(each -> each.getName().equals(network))

@@ -2,7 +2,7 @@
  * Copyright the zcbot sandbox worker authors.
  * SPDX-License-Identifier: Apache-2.0
  */
-package io.zcbot.sandbox.worker.docker.command;
+package io.zcbot.sandbox.worker.docker.api;
 
 import static io.zcbot.sandbox.worker.docker.command.RunnerBytes.concat;
 import static io.zcbot.sandbox.worker.docker.command.RunnerBytes.engine;

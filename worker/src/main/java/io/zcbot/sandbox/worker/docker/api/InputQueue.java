@@ -2,7 +2,7 @@
  * Copyright the zcbot sandbox worker authors.
  * SPDX-License-Identifier: Apache-2.0
  */
-package io.zcbot.sandbox.worker.docker.command;
+package io.zcbot.sandbox.worker.docker.api;
 
 import java.io.InputStream;
 import java.time.Duration;
@@ -13,11 +13,11 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * What waits to be sent to a runner, as the stream from which the transport reads it. Whoever adds
- * to it never waits.
+ * What waits to be sent to the standard input of a program in a container, as the stream from which
+ * the transport reads it. Whoever adds to it never waits.
  */
-final class FrameQueue extends InputStream {
-  private static final Logger log = LoggerFactory.getLogger(FrameQueue.class);
+public final class InputQueue extends InputStream {
+  private static final Logger log = LoggerFactory.getLogger(InputQueue.class);
 
   /** An array's own memory, and its place in the queue. */
   private static final int OVERHEAD = 32;
@@ -31,22 +31,27 @@ final class FrameQueue extends InputStream {
   private boolean closed;
   private @Nullable Thread quiet;
 
-  FrameQueue(int capacity) {
+  /**
+   * An empty one.
+   *
+   * @param capacity in bytes, with 32 for each array
+   */
+  public InputQueue(int capacity) {
     this.capacity = capacity;
   }
 
   /**
-   * Adds frames.
+   * Adds bytes.
    *
    * @param reserve how much must be free beyond them
    * @return false, with nothing added, if they don't fit or it is closed
    */
-  synchronized boolean offer(byte[] frames, int reserve) {
-    if (closed || bytes + frames.length + OVERHEAD > capacity - reserve) {
+  public synchronized boolean offer(byte[] more, int reserve) {
+    if (closed || bytes + more.length + OVERHEAD > capacity - reserve) {
       return false;
     }
-    queue.add(frames);
-    bytes += frames.length + OVERHEAD;
+    queue.add(more);
+    bytes += more.length + OVERHEAD;
     notifyAll();
     return true;
   }
@@ -97,7 +102,7 @@ final class FrameQueue extends InputStream {
   private void quieten(Thread transport) {
     if (transport != quiet) {
       quiet = transport;
-      transport.setUncaughtExceptionHandler((_, e) -> log.debug("sending to a runner ended", e));
+      transport.setUncaughtExceptionHandler((_, e) -> log.debug("sending to a container ended", e));
       notifyAll();
     }
   }
@@ -106,7 +111,7 @@ final class FrameQueue extends InputStream {
    * Waits for the transport's thread to begin, if it has not: it would not understand that the
    * connection is closed already.
    */
-  synchronized void awaitReader() {
+  public synchronized void awaitReader() {
     long deadline = System.nanoTime() + MOST_WAITED.toNanos();
     for (long left = MOST_WAITED.toMillis();
         quiet == null && left > 0;

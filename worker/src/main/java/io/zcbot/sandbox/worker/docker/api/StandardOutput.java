@@ -2,9 +2,8 @@
  * Copyright the zcbot sandbox worker authors.
  * SPDX-License-Identifier: Apache-2.0
  */
-package io.zcbot.sandbox.worker.docker.command;
+package io.zcbot.sandbox.worker.docker.api;
 
-import io.zcbot.sandbox.worker.docker.api.EngineErrors;
 import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStream;
@@ -14,7 +13,7 @@ import java.nio.charset.StandardCharsets;
  * The standard output in a stream of the engine's, which consists of frames: an eight-byte header
  * (stream, three zeros, length) and a piece of output. Standard error is skipped. For one thread.
  */
-final class StandardOutput extends InputStream {
+public final class StandardOutput extends InputStream {
   private static final int STDOUT = 1;
   private static final int STDERR = 2;
   private static final int HEADER = 8;
@@ -23,7 +22,8 @@ final class StandardOutput extends InputStream {
   private final InputStream engine;
   private long left;
 
-  StandardOutput(InputStream engine) {
+  /** Of a stream of the engine's. */
+  public StandardOutput(InputStream engine) {
     this.engine = engine;
   }
 

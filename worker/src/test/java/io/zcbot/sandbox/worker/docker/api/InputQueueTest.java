@@ -2,7 +2,7 @@
  * Copyright the zcbot sandbox worker authors.
  * SPDX-License-Identifier: Apache-2.0
  */
-package io.zcbot.sandbox.worker.docker.command;
+package io.zcbot.sandbox.worker.docker.api;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -11,10 +11,10 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 @Timeout(10)
-class FrameQueueTest {
+class InputQueueTest {
   @Test
   void givesOutWhatWasAddedInOrder() {
-    FrameQueue queue = new FrameQueue(1000);
+    InputQueue queue = new InputQueue(1000);
     queue.offer(new byte[] {1, 2, 3}, 0);
     queue.offer(new byte[] {4, 5}, 0);
 
@@ -26,7 +26,7 @@ class FrameQueueTest {
 
   @Test
   void isBoundedInBytesHoweverSmallTheFrames() {
-    FrameQueue queue = new FrameQueue(10_000);
+    InputQueue queue = new InputQueue(10_000);
     int added = 0;
     while (queue.offer(new byte[1], 0)) {
       added++;
@@ -39,7 +39,7 @@ class FrameQueueTest {
 
   @Test
   void aReserveIsKeptFree() {
-    FrameQueue queue = new FrameQueue(10_000);
+    InputQueue queue = new InputQueue(10_000);
 
     assertThat(queue.offer(new byte[3000], 8000)).isFalse();
     assertThat(queue.offer(new byte[3000], 0)).isTrue();
@@ -47,7 +47,7 @@ class FrameQueueTest {
 
   @Test
   void closingWakesWhoWaitsAndDropsTheRest() throws Exception {
-    FrameQueue queue = new FrameQueue(1000);
+    InputQueue queue = new InputQueue(1000);
     int[] read = new int[1];
     Thread waiting = Thread.ofPlatform().start(() -> read[0] = queue.read(new byte[9], 0, 9));
     TimeUnit.MILLISECONDS.sleep(50);

@@ -1,0 +1,16 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.docker.api;
+
+import java.io.IOException;
+
+/** A stream says what it never should. Nothing that it says later can be relied on. */
+public final class NonsenseException extends IOException {
+  private static final long serialVersionUID = 1L;
+
+  public NonsenseException(String what) {
+    super(what);
+  }
+}

@@ -44,7 +44,7 @@ public interface SandboxEngine {
   }
 
   /**
-* Makes sure of the network and of the host's firewall, as a create does, so that a sandbox that
+   * Makes sure of the network and of the host's firewall, as a create does, so that a sandbox that
    * runs can be announced ready.
    */
   void prepare() throws EngineException;

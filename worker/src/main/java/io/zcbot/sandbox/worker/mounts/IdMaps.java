@@ -11,6 +11,7 @@ import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
@@ -165,7 +166,7 @@ public final class IdMaps implements AutoCloseable {
   @Override
   public void close() {
     closed = true;
-    for (Integer uid : namespaces.keySet()) {
+    for (Integer uid : Set.copyOf(namespaces.keySet())) {
       Descriptor kept = namespaces.remove(uid);
       if (kept != null) {
         kept.close();

@@ -114,8 +114,7 @@ public final class SandboxFactory implements SpecComparison {
 
   public String create(UserId user, Path workspace) throws EngineException {
     boolean withIpv6 = ipv6;
-    String id =
-        createAs(uid -> docker -> creation.sandbox(docker, user, workspace, uid, withIpv6));
+    String id = createAs(uid -> docker -> creation.sandbox(docker, user, workspace, uid, withIpv6));
     sandboxCheck.learn(id, workspace, withIpv6);
     return id;
   }

@@ -13,6 +13,7 @@ import io.zcbot.sandbox.worker.doctor.Finding;
 import io.zcbot.sandbox.worker.kafka.KafkaClients;
 import io.zcbot.sandbox.worker.mounts.IdMaps;
 import io.zcbot.sandbox.worker.mounts.MappedWorkspaces;
+import io.zcbot.sandbox.worker.mounts.MountReach;
 import io.zcbot.sandbox.worker.mounts.MountedSlots;
 import io.zcbot.sandbox.worker.mounts.ProjectQuotas;
 import io.zcbot.sandbox.worker.mounts.WorkspaceMount;
@@ -60,6 +61,7 @@ record Host(
   static Host take(WorkerConfig config, Exposure exposure, StartRetry retry, Closer closer)
       throws IOException, TopicsException, InterruptedException {
     Workspaces root = Workspaces.open(config.workspaces().root);
+    String unseen = MountReach.problem(root.root());
     WorkspaceMount mount = closer.add(WorkspaceMount.prepare(root.root()));
     WorkspaceLimit limit = config.workspaces().limit;
     WorkspaceQuota quota =
@@ -78,7 +80,8 @@ record Host(
                 limit,
                 Advisories.in(config.engine().advisories),
                 config.capacity().uids,
-                root.root())
+                root.root(),
+                unseen)
             .run(retry);
     IdMaps maps = closer.add(new IdMaps(fit.owner(), fit.ownKernel()));
     for (Finding weakness : fit.weaknesses()) {

@@ -9,6 +9,8 @@ import io.zcbot.sandbox.worker.docker.DockerEngine;
 import io.zcbot.sandbox.worker.docker.host.EngineFacts;
 import io.zcbot.sandbox.worker.docker.host.SandboxGround;
 import io.zcbot.sandbox.worker.engine.EngineException;
+import io.zcbot.sandbox.worker.mounts.MountReach;
+import java.nio.file.Path;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
@@ -63,13 +65,15 @@ public final class Doctor {
               config.spec(),
               config.workspaces().limit,
               Advisories.in(config.engine().advisories)));
+      Path workspaces = WorkspaceChecks.existing(config.workspaces().root);
       UidChecks.Choice uids =
           UidChecks.choose(
               config.capacity().uids,
               engine,
               facts,
               config.spec(),
-              WorkspaceChecks.existing(config.workspaces().root));
+              workspaces,
+              MountReach.problem(workspaces));
       findings.add(uids.finding());
       findings.add(ProcessChecks.inotify(config.capacity().maxSandboxes, uids.uids().isShared()));
       SandboxGround ground = engine.sandboxes(config.spec()).ground();

@@ -41,18 +41,20 @@ public final class UidChecks {
    *
    * @param wanted empty for users of their own if that is possible
    * @param directory an existing one of the workspaces' file system
+   * @param unseen why the engine does not see what this process mounts there; null if it does
    */
   public static Choice choose(
       Optional<SandboxUids> wanted,
       DockerEngine engine,
       EngineFacts facts,
       SandboxSpec spec,
-      Path directory) {
+      Path directory,
+      @Nullable String unseen) {
     if (wanted.isPresent() && wanted.get().isShared()) {
       return shared("as configured", "unset ZCBOT_SANDBOX_UIDS");
     }
     SandboxUids range = wanted.orElse(facts.remapsUsers() ? DEFAULT_REMAPPED : DEFAULT);
-    String problem = problem(range, engine, facts, spec, directory);
+    String problem = problem(range, engine, facts, spec, directory, unseen);
     if (problem == null) {
       return new Choice(
           range, Finding.ok(CHECK, "each sandbox has a user of its own, one of " + range));
@@ -79,7 +81,12 @@ public final class UidChecks {
   }
 
   private static @Nullable String problem(
-      SandboxUids range, DockerEngine engine, EngineFacts facts, SandboxSpec spec, Path directory) {
+      SandboxUids range,
+      DockerEngine engine,
+      EngineFacts facts,
+      SandboxSpec spec,
+      Path directory,
+      @Nullable String unseen) {
     if (spec.policy().rulesInSandbox()) {
       return "in the firewall mode "
           + spec.policy().firewall().name().toLowerCase(Locale.ROOT)
@@ -100,7 +107,8 @@ public final class UidChecks {
         return taken + ", which is one of " + range;
       }
       try (IdMaps maps = new IdMaps(facts.workspaceOwner(), facts.hasOwnKernel(spec))) {
-        return maps.problem(directory, range.first());
+        String problem = maps.problem(directory, range.first());
+        return problem == null ? unseen : problem;
       }
     } catch (IOException | EngineException e) {
       return e.getMessage();

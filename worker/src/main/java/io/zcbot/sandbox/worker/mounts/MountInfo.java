@@ -17,8 +17,10 @@ import java.util.Set;
  * @param id as a descriptor's {@code fdinfo} names it
  * @param options of this mount, not of its file system
  * @param isShared whether what is mounted beneath shows in copies of it as well
+ * @param isReceiving whether it has what is mounted in another one, without giving anything back
  */
-record MountInfo(int id, String point, Set<String> options, boolean isShared) {
+record MountInfo(
+    int id, String point, Set<String> options, boolean isShared, boolean isReceiving) {
   private static final Path SELF = Path.of("/proc/self/mountinfo");
 
   /** The mount that an open directory lies in. */
@@ -52,6 +54,11 @@ record MountInfo(int id, String point, Set<String> options, boolean isShared) {
     return options.contains("idmapped");
   }
 
+  /** Whether what is mounted beneath shows where it came from. */
+  boolean isSharedBothWays() {
+    return isShared && !isReceiving;
+  }
+
   static List<MountInfo> parse(String text) throws IOException {
     try {
       return text.lines().map(MountInfo::parseLine).toList();
@@ -67,11 +74,13 @@ record MountInfo(int id, String point, Set<String> options, boolean isShared) {
       throw new IllegalArgumentException("a line has too few fields: " + line);
     }
     boolean shared = false;
+    boolean receiving = false;
     for (int i = 6; i < fields.length && !fields[i].equals("-"); i++) {
       shared |= fields[i].startsWith("shared:");
+      receiving |= fields[i].startsWith("master:");
     }
     return new MountInfo(
-        Integer.parseInt(fields[0]), fields[4], Set.of(fields[5].split(",")), shared);
+        Integer.parseInt(fields[0]), fields[4], Set.of(fields[5].split(",")), shared, receiving);
   }
 
   boolean hasNoSuidNorDevices() {

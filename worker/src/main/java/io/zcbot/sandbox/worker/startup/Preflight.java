@@ -36,6 +36,7 @@ public final class Preflight {
   private final Advisories advisories;
   private final Optional<SandboxUids> wanted;
   private final Path root;
+  private final @Nullable String unseen;
 
   /**
    * Checks an engine for a spec.
@@ -43,6 +44,7 @@ public final class Preflight {
    * @param limit of each workspace; null for none
    * @param wanted the users of the sandboxes; empty for users of their own where that is possible
    * @param root of the workspaces, an existing directory
+   * @param unseen why the engine does not see what this process mounts there; null if it does
    */
   public Preflight(
       DockerEngine engine,
@@ -50,13 +52,15 @@ public final class Preflight {
       @Nullable WorkspaceLimit limit,
       Advisories advisories,
       Optional<SandboxUids> wanted,
-      Path root) {
+      Path root,
+      @Nullable String unseen) {
     this.engine = engine;
     this.spec = spec;
     this.limit = limit;
     this.advisories = advisories;
     this.wanted = wanted;
     this.root = root;
+    this.unseen = unseen;
   }
 
   /**
@@ -83,7 +87,7 @@ public final class Preflight {
   public Fit run(StartRetry retry) throws IOException, TopicsException, InterruptedException {
     EngineFacts facts =
         retry.untilItWorks("check the engine", engine::facts, EngineException.class::isInstance);
-    UidChecks.Choice uids = UidChecks.choose(wanted, engine, facts, spec, root);
+    UidChecks.Choice uids = UidChecks.choose(wanted, engine, facts, spec, root, unseen);
     List<Finding> findings = new ArrayList<>(EngineChecks.of(facts, spec, limit, advisories));
     findings.add(uids.finding());
     List<String> faults = texts(findings, Level.FAIL);

@@ -75,6 +75,9 @@ public final class Doctor {
               workspaces,
               MountReach.problem(workspaces));
       findings.add(uids.finding());
+      if (engine.isLocal()) {
+        findings.add(WorkspaceChecks.disk(workspaces, Path.of(facts.storage().dataRoot())));
+      }
       findings.add(ProcessChecks.inotify(config.capacity().maxSandboxes, uids.uids().isShared()));
       SandboxGround ground = engine.sandboxes(config.spec()).ground();
       findings.addAll(GroundChecks.of(ground, config.spec()));

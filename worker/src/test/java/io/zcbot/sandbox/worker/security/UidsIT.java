@@ -55,7 +55,7 @@ class UidsIT extends Attacks {
    * Takes of each until the kernel refuses, at the latest at a bound, says how much that was, and
    * keeps it for some seconds.
    */
-  private static final String TAKE =
+  static final String TAKE =
       BOTH
           + """
       resource.setrlimit(resource.RLIMIT_NOFILE, (16384, 16384))

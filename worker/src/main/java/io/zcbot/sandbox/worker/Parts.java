@@ -28,7 +28,6 @@ import io.zcbot.sandbox.worker.kafka.KafkaSandboxLog;
 import io.zcbot.sandbox.worker.kafka.KeyPartitions;
 import io.zcbot.sandbox.worker.kafka.LogReader;
 import io.zcbot.sandbox.worker.lanes.Lanes;
-import io.zcbot.sandbox.worker.mounts.MountedSlots;
 import io.zcbot.sandbox.worker.pool.WarmPool;
 import io.zcbot.sandbox.worker.publish.KafkaCommandTable;
 import io.zcbot.sandbox.worker.publish.Publisher;
@@ -186,10 +185,7 @@ final class Parts {
         registry,
         host.workspaces(),
         new WarmPool.Setup(
-            host.sandboxes(),
-            new MountedSlots(host.mount(), config.workerId()),
-            config.capacity().warmSlots,
-            host.slotProblem()),
+            host.sandboxes(), host.slots(), config.capacity().warmSlots, host.slotProblem()),
         commandSetup());
   }
 

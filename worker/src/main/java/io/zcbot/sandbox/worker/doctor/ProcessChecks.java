@@ -76,9 +76,12 @@ final class ProcessChecks {
         .anyMatch(capabilities -> (capabilities >>> CAP_SYS_ADMIN & 1) == 1);
   }
 
-  static Finding inotify(int mostSandboxes) {
+  static Finding inotify(int mostSandboxes, boolean sharedUid) {
     try {
-      return inotify(mostSandboxes, Integer.parseInt(Files.readString(INOTIFY).strip()));
+      int instances = Integer.parseInt(Files.readString(INOTIFY).strip());
+      return sharedUid
+          ? inotify(mostSandboxes, instances)
+          : Finding.ok("inotify", "each sandbox can use " + instances + " inotify instances");
     } catch (IOException | NumberFormatException e) {
       return Finding.warn(
           "inotify",
@@ -87,7 +90,7 @@ final class ProcessChecks {
     }
   }
 
-  /** All sandboxes are one user to the kernel, which counts these by user. */
+  /** Where all sandboxes are one user to the kernel, which counts these by user. */
   static Finding inotify(int mostSandboxes, int instances) {
     long wanted = (long) mostSandboxes * INSTANCES_EACH;
     String detail =

@@ -30,6 +30,13 @@ class HostChecksTest {
         .satisfies(f -> assertThat(f.fix()).contains("chmod go-w"));
   }
 
+  @Test
+  void aDiskThatTheEngineSharesIsWarnedOf(@TempDir Path root) {
+    assertThat(WorkspaceChecks.disk(root.resolve("later"), root).level()).isEqualTo(Level.WARN);
+    assertThat(WorkspaceChecks.disk(root, Path.of("/proc")).level()).isEqualTo(Level.OK);
+    assertThat(WorkspaceChecks.disk(root, root.resolve("nowhere")).level()).isEqualTo(Level.OK);
+  }
+
   /** Shared memory never has project quotas, whatever the machine's disks have. */
   @Test
   void aLimitThatCanNotBeHadFails() {

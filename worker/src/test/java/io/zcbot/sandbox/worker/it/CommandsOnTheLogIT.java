@@ -100,8 +100,8 @@ class CommandsOnTheLogIT {
     assertThat(deployment.log().events().indexOf(ready))
         .isLessThan(deployment.log().events().indexOf(exited));
 
-    Exited next = run(user, "'shell':'id -u; pwd; exit 3'");
-    assertThat(text(next)).isEqualTo("1000\n/workspace\n");
+    Exited next = run(user, "'shell':'id -un; pwd; exit 3'");
+    assertThat(text(next)).isEqualTo("sandbox\n/workspace\n");
     assertThat(next.exitCode()).isEqualTo(3);
     assertThat(Objects.requireNonNull(next.container()).id()).isEqualTo(ready.containerId());
     assertThat(deployment.log().readies(user)).hasSize(1);

@@ -48,7 +48,7 @@ import org.junit.jupiter.api.io.TempDir;
 class WorkerContainerIT {
   private static final String WARM = "compose.warm.yaml";
   private static final String CHOWN_AND_FOWNER = "0000000000000009";
-  private static final String SYS_ADMIN_ON_TOP = "0000000000200009";
+  private static final String SYS_ADMIN_AND_IDS_ON_TOP = "00000000002000c9";
   private static final int HUGE_RECORDS = 150;
   private static final String NONE = "0000000000000000";
 
@@ -172,7 +172,7 @@ class WorkerContainerIT {
     String worker = composition.start(deployment, "", WARM);
     awaitServing();
     awaitParked();
-    assertCapabilities(worker, SYS_ADMIN_ON_TOP);
+    assertCapabilities(worker, SYS_ADMIN_AND_IDS_ON_TOP);
     assertThat(check("warm-slots")).isEqualTo("ok");
 
     UserId user = Deployment.newUser();

@@ -67,8 +67,9 @@ final class Checklist {
           row(1, "a command's capabilities are none", "cap-drop ALL"),
           row(2, "a command can't gain a capability: bounding set empty", "no NET_ADMIN inside")
               .notOn(RUNC_CONTAINER, NEEDS_ROOT),
-          row(3, "exec without a user is not root", "user 1000").notOn(RUNC_CONTAINER, NEEDS_ROOT),
-          row(4, "first process not root", "user 1000").notOn(RUNC_CONTAINER, NEEDS_ROOT),
+          row(3, "exec without a user is not root", "the sandbox's user")
+              .notOn(RUNC_CONTAINER, NEEDS_ROOT),
+          row(4, "first process not root", "the sandbox's user").notOn(RUNC_CONTAINER, NEEDS_ROOT),
           row(5, "a setuid program gains nothing", "no-new-privileges"),
           row(6, "write to /etc, /usr: read-only, even for root", "read-only root"),
           row(7, "unshare a user namespace: EPERM", "seccomp, default profile")
@@ -140,12 +141,10 @@ final class Checklist {
           row(32, "300 orphans: reaped", "the first process")
               .otherwise(GVISOR, "60 orphans, because forks are slow on gVisor"),
           row(33, "open files and cores bounded", "ulimits"),
-          row(
-                  34,
-                  "inotify exhausted by one: others' commands run",
-                  "host's limit",
-                  "documented limit: all sandboxes share uid 1000 and so fs.inotify.max_user_instances;"
-                      + " reported by doctor")
+          row(34, "inotify exhausted by one: others have theirs", "a uid of its own")
+              .otherwise(
+                  RUNC_CONTAINER,
+                  "all sandboxes share uid 1000 and so fs.inotify.max_user_instances: others' commands run, but without inotify; reported by doctor")
               .otherwise(
                   GVISOR, "gVisor's kernel counts them for each sandbox, so nobody else loses any"),
           row(
@@ -163,7 +162,10 @@ final class Checklist {
           row(38, "invalid user ids: refused before the engine is asked", "UserId"),
           row(39, "two inputs never share a container name", "canonical UUID"),
           row(40, "workspace is a symlink: refused", "no-follow"),
-          row(41, "missing workspace: created by the worker, 0700, uid 1000", "mount"),
+          row(
+              41,
+              "missing workspace: created by the worker, 0700, shows as the sandbox's own",
+              "mount"),
           row(
               42,
               "links in a workspace: never followed by the worker",
@@ -189,6 +191,15 @@ final class Checklist {
               .otherwise(
                   GVISOR,
                   "gVisor refuses changes while the sandbox runs; changes before its start are noticed"),
+          row(
+                  45,
+                  "what is counted by uid (queued signals, descriptors in flight, pipes, message queues, inotify) used up by one: others have theirs",
+                  "a uid of its own",
+                  "host-dependent: requires CAP_SYS_ADMIN, a local engine and a file system with idmapped mounts; reported by doctor")
+              .notOn(
+                  RUNC_CONTAINER,
+                  "its commands are uid 1000 in all sandboxes: the engine knows the first process's user only, and that is root")
+              .otherwise(GVISOR, "gVisor's kernel counts them for each sandbox as well"),
           row(46, "reverse look-ups of neighbours: no names of other users", SEAL),
           row(47, "absent neighbours: none is looked for, the kernel's table stays free", SEAL),
           row(48, "more flows from one socket than its share: refused", "limits of flows"),

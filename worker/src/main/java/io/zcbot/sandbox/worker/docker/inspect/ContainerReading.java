@@ -88,6 +88,16 @@ public final class ContainerReading {
         state.path("OOMKilled").booleanValue());
   }
 
+  /** The user of its own that a container was made with. */
+  static int uid(JsonNode answer) throws IOException {
+    JsonNode label = part(answer, "Config").path("Labels").path(SandboxLabels.UID);
+    try {
+      return Integer.parseInt(required(label.textValue(), SandboxLabels.UID));
+    } catch (NumberFormatException e) {
+      throw new IOException("the label " + SandboxLabels.UID + " is no number: " + label, e);
+    }
+  }
+
   private Container ofListing(JsonNode answer) throws IOException {
     Map<String, String> labels = labels(answer.path("Labels"));
     String name = ownName(answer.path("Names"));

@@ -15,6 +15,7 @@ import io.zcbot.sandbox.worker.kafka.KafkaClients;
 import io.zcbot.sandbox.worker.kafka.KeyPartitions;
 import io.zcbot.sandbox.worker.lanes.Lanes;
 import io.zcbot.sandbox.worker.pool.WarmPool;
+import io.zcbot.sandbox.worker.publish.KafkaCurrentSandboxes;
 import io.zcbot.sandbox.worker.publish.Publisher;
 import io.zcbot.sandbox.worker.reap.Reaper;
 import io.zcbot.sandbox.worker.reap.Tenure;
@@ -77,6 +78,7 @@ final class LocalWorker implements AutoCloseable {
                 engine,
                 publisher,
                 publisher,
+                new KafkaCurrentSandboxes(publisher, prefix),
                 lanes::submit,
                 _ -> OptionalLong.empty(),
                 timer,

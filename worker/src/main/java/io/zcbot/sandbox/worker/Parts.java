@@ -30,6 +30,7 @@ import io.zcbot.sandbox.worker.kafka.LogReader;
 import io.zcbot.sandbox.worker.lanes.Lanes;
 import io.zcbot.sandbox.worker.pool.WarmPool;
 import io.zcbot.sandbox.worker.publish.KafkaCommandTable;
+import io.zcbot.sandbox.worker.publish.KafkaCurrentSandboxes;
 import io.zcbot.sandbox.worker.publish.Publisher;
 import io.zcbot.sandbox.worker.reap.LogComparison;
 import io.zcbot.sandbox.worker.reap.Reaper;
@@ -164,6 +165,7 @@ final class Parts {
             host.engine(),
             publisher,
             publisher,
+            new KafkaCurrentSandboxes(publisher, config.kafka().topicPrefix()),
             lanes::submit,
             follower,
             timers.executor(),

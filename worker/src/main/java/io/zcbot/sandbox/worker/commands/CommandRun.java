@@ -232,7 +232,8 @@ final class CommandRun implements Runnable {
             request.offset(),
             context.answers().place(queue.sandbox()),
             context.time().now(),
-            false);
+            false,
+            request.context().replyTo());
     context.table().started(entering, fence);
     entry = entering;
     request.done().run();

@@ -113,9 +113,9 @@ public final class Ensurer {
     } else if (!Objects.equals(sandbox.idleTtl(), request.ensure().idleTtl())) {
       enterIdleTtl(request, sandbox);
     }
+    Ready ready = answers.ready(request, served);
     try {
-      announcer.ready(
-          answers.ready(request, served), request.arrived(), request.context(), request.fence());
+      announcer.ready(ready, request.arrived(), request.context(), request.fence());
     } catch (FencedException e) {
       if (served.outcome() != Ready.Outcome.REUSED) {
         // Its entry stays: a try may have reached the log, and then the next owner announces it
@@ -125,6 +125,7 @@ public final class Ensurer {
       throw e;
     }
     sandbox.touch(time.nanos(), Reaped.Use.ENSURE);
+    announcer.current(sandbox, ready);
     admission.served(request.user());
   }
 

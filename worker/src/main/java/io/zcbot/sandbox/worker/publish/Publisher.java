@@ -134,7 +134,10 @@ public final class Publisher
   @Override
   public EventSink answering(RequestContext request) {
     String topic = request.replyTo();
-    return topic == null ? this : new CopyingSink(this, replies, topic);
+    // An entry of the command table names one too, and anybody may have written that.
+    return topic == null || !topic.startsWith(ReplyTo.prefix(topicPrefix))
+        ? this
+        : new CopyingSink(this, replies, topic);
   }
 
   /** Hands a record over; fails if the log does not take it. */
@@ -218,14 +221,23 @@ public final class Publisher
         value);
   }
 
-  /** What is published of an event. */
-  ProducerRecord<byte[], byte[]> record(SandboxEvent event) {
+  private ProducerRecord<byte[], byte[]> record(SandboxEvent event) {
+    return new ProducerRecord<>(
+        nameOf(event), null, codec.key(event), codec.encode(event), headersOf(event));
+  }
+
+  /** The headers that are published with an event. */
+  Headers headersOf(SandboxEvent event) {
     Headers headers = new RecordHeaders();
     CloudEvents.headers(event, source)
         .forEach((name, value) -> headers.add(name, value.getBytes(StandardCharsets.UTF_8)));
     Trace.addTo(headers);
-    return new ProducerRecord<>(
-        event.topic().named(topicPrefix), null, codec.key(event), codec.encode(event), headers);
+    return headers;
+  }
+
+  /** The name of an event's topic. */
+  String nameOf(SandboxEvent event) {
+    return event.topic().named(topicPrefix);
   }
 
   @Override

@@ -39,6 +39,9 @@ abstract class InACommandWorld extends InAWorld {
   volatile boolean mayBegin = true;
   volatile boolean fenced;
 
+  /** Of the execs from now on. */
+  volatile RequestContext context = RequestContext.NONE;
+
   final Fence fence =
       () -> {
         if (fenced) {
@@ -139,7 +142,7 @@ abstract class InACommandWorld extends InAWorld {
         () -> mayBegin,
         () -> done.add(asked.id()),
         null,
-        RequestContext.NONE);
+        context);
   }
 
   void exec(Asked asked) throws Exception {

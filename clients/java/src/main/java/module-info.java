@@ -4,7 +4,10 @@
  */
 
 /** The client library for agent services: users' sandboxes, and commands in them. */
-@SuppressWarnings("requires-automatic") // Kafka's client and Micrometer are no modules yet
+@SuppressWarnings({
+  "requires-automatic",
+  "requires-transitive-automatic"
+}) // Kafka's client and Micrometer are no modules yet
 module io.zcbot.sandbox.client {
   requires transitive io.zcbot.sandbox.events;
   requires transitive kafka.clients;

@@ -13,7 +13,6 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Supplier;
@@ -211,8 +210,9 @@ final class AnswerReader implements AutoCloseable {
   private boolean mayPoll() throws InterruptedException {
     lock.lock();
     try {
-      if (interests.isEmpty() && !isClosed) {
-        changed.awaitNanos(POLL.toNanos());
+      long wait = POLL.toNanos();
+      while (interests.isEmpty() && !isClosed && wait > 0) {
+        wait = changed.awaitNanos(wait);
       }
       isPolling = !isClosed && !interests.read().isEmpty() && interests.missing().isEmpty();
       return isPolling;
@@ -288,8 +288,9 @@ final class AnswerReader implements AutoCloseable {
     try {
       trouble = e;
       changed.signalAll();
-      if (!isClosed) {
-        changed.await(PAUSE.toMillis(), TimeUnit.MILLISECONDS);
+      long wait = PAUSE.toNanos();
+      while (!isClosed && wait > 0) {
+        wait = changed.awaitNanos(wait);
       }
     } finally {
       lock.unlock();

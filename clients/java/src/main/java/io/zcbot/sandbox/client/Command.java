@@ -97,7 +97,9 @@ public final class Command implements Cloneable {
     return with(copy -> copy.startWithin = startWithin);
   }
 
-  /** How many bytes of output to keep, of both streams together: 256 KiB without, 16 MiB at most. */
+  /**
+   * How many bytes of output to keep, of both streams together: 256 KiB without, 16 MiB at most.
+   */
   public Command maxOutput(int bytes) {
     if (bytes < 0 || bytes > MAX_OUTPUT) {
       throw new InvalidRequestException(

@@ -20,8 +20,10 @@ import org.jspecify.annotations.Nullable;
 final class CommandCall {
   private static final List<Topic> ANSWERS = List.of(Topic.EXITED, Topic.OUTPUT);
 
-  /** How long one attempt may wait for its start, if there can be another. */
-  private static final Duration ATTEMPT = Duration.ofSeconds(15);
+  /** The least and the most time that an attempt has for its start, if there can be another. */
+  private static final Duration SHORT = Duration.ofSeconds(15);
+
+  private static final Duration LONG = Duration.ofSeconds(60);
 
   /** How far the clocks of two hosts may be apart. */
   private static final Duration CLOCKS = Duration.ofSeconds(2);
@@ -66,8 +68,7 @@ final class CommandCall {
       connection
           .publisher()
           .publish(
-              command.exec(
-                  id, user, now, expiresAt, connection.options().requestedBy(), isWatched),
+              command.exec(id, user, now, expiresAt, connection.options().requestedBy(), isWatched),
               start);
       Deadline end = Deadline.in(Duration.between(now, expiresAt).plus(command.runsAtMost()));
       RunningCommand running =
@@ -85,23 +86,32 @@ final class CommandCall {
   CommandResult run(@Nullable Consumer<OutputChunk> onOutput) throws InterruptedException {
     Backoff backoff = new Backoff(ThreadLocalRandom.current());
     while (true) {
-      try (RunningCommand running =
-          start(onOutput != null, command.isRepeatable() ? ATTEMPT : command.startWithin())) {
+      try (RunningCommand running = start(onOutput != null, attempt(command))) {
         if (onOutput != null) {
           running.forEachOutput(onOutput);
         }
         return running.await();
       } catch (CommandNotStartedException e) {
         Duration pause = pause(e.exited(), expiresAt).plus(backoff.next());
-        if (!e.isRetryable()
-            || !command.isRepeatable()
-            || pause.toNanos() >= start.nanosLeft()) {
+        if (!e.isRetryable() || !command.isRepeatable() || pause.toNanos() >= start.nanosLeft()) {
           throw e;
         }
         connection.metrics().repeated(Request.COMMAND);
         connection.pause(pause);
       }
     }
+  }
+
+  /** Half of the time: enough for a sandbox to be made, and to wait until it has expired. */
+  static Duration attempt(Command command) {
+    if (!command.isRepeatable()) {
+      return command.startWithin();
+    }
+    Duration half = command.startWithin().dividedBy(2);
+    if (half.compareTo(SHORT) < 0) {
+      return SHORT;
+    }
+    return half.compareTo(LONG) > 0 ? LONG : half;
   }
 
   /**

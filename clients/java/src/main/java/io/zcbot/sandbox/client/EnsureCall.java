@@ -18,8 +18,8 @@ import java.util.concurrent.ThreadLocalRandom;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Asks for a sandbox until there is one, it can't be had, or the deadline is over. An ensure that is
- * repeated has the same id: workers answer it with the sandbox that there is.
+ * Asks for a sandbox until there is one, it can't be had, or the deadline is over. An ensure that
+ * is repeated has the same id: workers answer it with the sandbox that there is.
  */
 final class EnsureCall {
   private static final List<Topic> ANSWERS = List.of(Topic.READY, Topic.FAILED);

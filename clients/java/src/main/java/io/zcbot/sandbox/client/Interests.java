@@ -123,8 +123,7 @@ final class Interests {
     long now = clock.getAsLong();
     return read.entrySet()
         .removeIf(
-            each ->
-                !needed.containsKey(each.getKey()) && now - each.getValue() > LINGER.toNanos());
+            each -> !needed.containsKey(each.getKey()) && now - each.getValue() > LINGER.toNanos());
   }
 
   Set<TopicPartition> read() {

@@ -18,6 +18,7 @@ import java.util.concurrent.atomic.AtomicInteger;
  * {@code outcome}), {@code zcbot.client.repeated}, {@code zcbot.client.records} (tag {@code use}),
  * {@code zcbot.client.activities} (tag {@code published}), {@code zcbot.client.in.flight}.
  */
+@SuppressWarnings("exports") // whoever calls it has Micrometer
 public final class MicrometerMetrics implements ClientMetrics {
   private final MeterRegistry registry;
   private final AtomicInteger inFlight = new AtomicInteger();
@@ -83,11 +84,7 @@ public final class MicrometerMetrics implements ClientMetrics {
   }
 
   private void count(String name, String description, String tag, String value) {
-    Counter.builder(name)
-        .description(description)
-        .tag(tag, value)
-        .register(registry)
-        .increment();
+    Counter.builder(name).description(description).tag(tag, value).register(registry).increment();
   }
 
   private static String name(Enum<?> value) {

@@ -10,6 +10,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.utils.Utils;
@@ -56,7 +57,7 @@ final class PartitionMap {
   /** The partitions of a user's records of a topic, which is counted. */
   Set<TopicPartition> of(UserId user, Topic topic) {
     String name = nameOf(topic);
-    int count = counts.get(name);
+    int count = Objects.requireNonNull(counts.get(name), "count it first");
     Set<TopicPartition> partitions = new HashSet<>();
     if (name.equals(replyTopic)) {
       for (int i = 0; i < count; i++) {

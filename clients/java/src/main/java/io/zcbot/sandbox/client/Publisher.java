@@ -81,7 +81,7 @@ final class Publisher implements AutoCloseable {
   /** Publishes an event without waiting for the log. */
   void publishLater(SandboxEvent event, Callback callback) {
     try {
-      send(checked(event), callback);
+      Future<RecordMetadata> unused = send(checked(event), callback);
     } catch (InterruptException e) { // which has set the thread's flag again
       throw new NoAnswerException("interrupted before it was published", e);
     }

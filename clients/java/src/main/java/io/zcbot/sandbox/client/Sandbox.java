@@ -154,8 +154,7 @@ public final class Sandbox implements AutoCloseable {
     Deadline deadline = Deadline.in(within);
     Mailbox<SandboxEvent> ends = new Mailbox<>();
     try (Subscription subscription =
-        Subscription.begin(
-            connection, user, Topic.REAPED, Reaped.class, ends::put, deadline)) {
+        Subscription.begin(connection, user, Topic.REAPED, Reaped.class, ends::put, deadline)) {
       publishRelease(within);
       while (true) {
         if (ends.take(deadline) instanceof Reaped end) {
@@ -176,7 +175,9 @@ public final class Sandbox implements AutoCloseable {
     return subscribed(Topic.REAPED, Reaped.class, consumer);
   }
 
-  /** Tells when the user's sandbox will be reaped unless it is used, if the operator has that on. */
+  /**
+   * Tells when the user's sandbox will be reaped unless it is used, if the operator has that on.
+   */
   public Subscription onExpiring(Consumer<Expiring> consumer) throws InterruptedException {
     return subscribed(Topic.EXPIRING, Expiring.class, consumer);
   }

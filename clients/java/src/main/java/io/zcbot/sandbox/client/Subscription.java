@@ -48,8 +48,7 @@ public final class Subscription implements AutoCloseable {
       Deadline deadline)
       throws InterruptedException {
     Subscription subscription = new Subscription();
-    var following =
-        connection.reader().follow(user, List.of(topic), deadline);
+    var following = connection.reader().follow(user, List.of(topic), deadline);
     subscription.resources.add(following::close);
     subscription.resources.add(
         connection.answers().listen(user, subscription.new Filter(type))::close);

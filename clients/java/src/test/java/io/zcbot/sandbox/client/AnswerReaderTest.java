@@ -98,8 +98,7 @@ class AnswerReaderTest {
         .isInstanceOf(SandboxException.class)
         .hasMessageContaining("sandbox.reaped does not exist");
     add("sandbox.reaped", 1, 0);
-    try (AnswerReader.Following following =
-        reader.follow(user, List.of(Topic.REAPED), soon())) {
+    try (AnswerReader.Following following = reader.follow(user, List.of(Topic.REAPED), soon())) {
       assertThat(following).isNotNull();
     }
   }
@@ -107,8 +106,7 @@ class AnswerReaderTest {
   @Test
   void aDeadlineAndTheEndOfTheClientEndTheWait() {
     consumer.setOffsetsException(new org.apache.kafka.common.errors.TimeoutException("away"));
-    assertThatThrownBy(
-            () -> reader.follow(user, TOPICS, Deadline.in(Duration.ofMillis(50))))
+    assertThatThrownBy(() -> reader.follow(user, TOPICS, Deadline.in(Duration.ofMillis(50))))
         .isInstanceOf(NoAnswerException.class)
         .hasRootCauseMessage("away");
     reader.close();

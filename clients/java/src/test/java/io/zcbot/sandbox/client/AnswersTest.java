@@ -50,8 +50,7 @@ class AnswersTest {
   }
 
   private RecordUse read(SandboxEvent event) {
-    return read(
-        record(event.topic().named("sandbox."), codec.key(event), codec.encode(event)));
+    return read(record(event.topic().named("sandbox."), codec.key(event), codec.encode(event)));
   }
 
   private SandboxEvent taken() throws InterruptedException {
@@ -115,7 +114,8 @@ class AnswersTest {
     copy.headers().add(ReplyTo.COPY_OF_HEADER, "sandbox.nonsense".getBytes(StandardCharsets.UTF_8));
     assertThat(read(copy)).isEqualTo(RecordUse.UNUSABLE);
     copy.headers()
-        .add(ReplyTo.COPY_OF_HEADER, Topic.READY.named("sandbox.").getBytes(StandardCharsets.UTF_8));
+        .add(
+            ReplyTo.COPY_OF_HEADER, Topic.READY.named("sandbox.").getBytes(StandardCharsets.UTF_8));
     assertThat(read(copy)).isEqualTo(RecordUse.OWN);
     assertThat(taken()).isEqualTo(ready);
   }

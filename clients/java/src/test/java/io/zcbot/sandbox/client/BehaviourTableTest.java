@@ -18,7 +18,8 @@ import org.junit.jupiter.api.Test;
 /** Each behaviour that docs/clients.md lists is tested in both clients. */
 class BehaviourTableTest {
   private static final Pattern ROW =
-      Pattern.compile("(?m)^\\| `([a-z-]+)` \\| [^|]+ \\| `(\\w+)#(\\w+)` \\| `(\\w+)::(\\w+)` \\|$");
+      Pattern.compile(
+          "(?m)^\\| `([a-z-]+)` \\| [^|]+ \\| `(\\w+)#(\\w+)` \\| `(\\w+)::(\\w+)` \\|$");
 
   private static List<MatchResult> rows() throws IOException {
     return ROW.matcher(Files.readString(SourceFiles.REPOSITORY.resolve("docs/clients.md")))
@@ -36,8 +37,7 @@ class BehaviourTableTest {
 
   private static List<String> tests(String name) {
     try {
-      Class<?> tests =
-          Class.forName(BehaviourTableTest.class.getPackageName() + "." + name);
+      Class<?> tests = Class.forName(BehaviourTableTest.class.getPackageName() + "." + name);
       return Arrays.stream(tests.getDeclaredMethods())
           .filter(method -> method.isAnnotationPresent(Test.class))
           .map(method -> method.getName())
@@ -50,8 +50,7 @@ class BehaviourTableTest {
   @Test
   void everyRowNamesATestInPython() throws IOException {
     for (MatchResult row : rows()) {
-      Path file =
-          SourceFiles.REPOSITORY.resolve("clients/python/tests/" + row.group(4) + ".py");
+      Path file = SourceFiles.REPOSITORY.resolve("clients/python/tests/" + row.group(4) + ".py");
       assertThat(Files.readString(file))
           .as("tests of %s in %s", row.group(1), file)
           .containsPattern("(?m)^(async )?def " + row.group(5) + "\\(");

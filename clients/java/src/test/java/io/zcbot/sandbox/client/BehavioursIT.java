@@ -309,7 +309,9 @@ class BehavioursIT {
     assertThat(files.list("names")).hasSize(names.size() - 2);
     files.write("-n\n", new byte[] {1});
     assertThat(files.readAllBytes("-n\n")).containsExactly(1);
-    assertThat(files.list(".")).extracting(FileEntry::name).containsExactlyInAnyOrder("names", "-n\n");
+    assertThat(files.list("."))
+        .extracting(FileEntry::name)
+        .containsExactlyInAnyOrder("names", "-n\n");
   }
 
   @Test
@@ -414,9 +416,7 @@ class BehavioursIT {
         };
     try (SandboxClient replied =
         bed.client(
-            ClientOptions.defaults()
-                .withReplyTopic("sandbox.reply.mine")
-                .withMetrics(counting))) {
+            ClientOptions.defaults().withReplyTopic("sandbox.reply.mine").withMetrics(counting))) {
       Sandbox sandbox = replied.sandbox(TestBed.newUser());
       assertThat(sandbox.ensure().outcome()).isEqualTo(Ready.Outcome.CREATED);
       Command count = Command.shell("seq 1 50000").maxOutput(1 << 20);

@@ -41,10 +41,7 @@ class BrokerRestartsIT {
     AtomicInteger done = new AtomicInteger();
     int restarts = 0;
     EnsureOptions patient = EnsureOptions.DEFAULT.within(Duration.ofMinutes(3));
-    try (TestBed bed =
-            TestBed.withoutSandboxes()
-                .with("ZCBOT_SANDBOX_MAX", "100")
-                .start();
+    try (TestBed bed = TestBed.withoutSandboxes().with("ZCBOT_SANDBOX_MAX", "100").start();
         SandboxClient client = bed.client();
         ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
       List<String> users = Stream.generate(TestBed::newUser).limit(USERS).toList();
@@ -103,7 +100,8 @@ class BrokerRestartsIT {
       assertThatThrownBy(() -> sandbox.ensure(brief))
           .isInstanceOf(SandboxException.class)
           .hasMessageContaining("does not exist");
-      for (String topic : List.of("ensure", "ready", "failed", "exec", "exited", "output", "input")) {
+      for (String topic :
+          List.of("ensure", "ready", "failed", "exec", "exited", "output", "input")) {
         bed.createTopic("sandbox." + topic, 2);
       }
       assertThatThrownBy(() -> sandbox.ensure(brief))

@@ -15,6 +15,7 @@ import io.zcbot.sandbox.events.Input;
 import io.zcbot.sandbox.events.ReplyTo;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
+import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
@@ -50,6 +51,11 @@ class ClientRulesTest {
     Exited failed = Samples.exited(user, "x", Exited.Reason.FAILED, null, 0, true);
     assertThat(CommandCall.pause(failed, expiry)).hasSeconds(12);
     assertThat(CommandCall.pause(failed, Samples.NOW.minusSeconds(5))).isZero();
+    assertThat(CommandCall.attempt(Command.of("true"))).hasSeconds(30);
+    assertThat(CommandCall.attempt(Command.of("true").startWithin(Duration.ofHours(1))))
+        .hasSeconds(60);
+    assertThat(CommandCall.attempt(Command.of("true").stdin(InputStream.nullInputStream())))
+        .hasSeconds(60);
     Exited expired = Samples.exited(user, "x", Exited.Reason.EXPIRED, null, 0, true);
     assertThat(CommandCall.pause(expired, expiry)).isZero();
   }
@@ -72,12 +78,10 @@ class ClientRulesTest {
 
   @Test
   void aRequestCarriesTheReplyTopicAndAnInputDoesNot() {
-    Publisher publisher =
-        publisher(ClientOptions.defaults().withReplyTopic("sandbox.reply.mine"));
+    Publisher publisher = publisher(ClientOptions.defaults().withReplyTopic("sandbox.reply.mine"));
     publisher.publishLater(exec(Command.of("true")), (metadata, e) -> {});
     publisher.publishLater(
-        CommandInput.event(user, "id", new Input.Content.End()),
-        (metadata, e) -> {});
+        CommandInput.event(user, "id", new Input.Content.End()), (metadata, e) -> {});
     var records = producer.history();
     assertThat(records.get(0).topic()).isEqualTo("sandbox.exec");
     assertThat(records.get(0).partition()).isNull();
@@ -111,22 +115,16 @@ class ClientRulesTest {
   void aRefusalOfTheBrokersEndsTheCallAndSilenceItsDeadline() {
     Publisher publisher = publisher(ClientOptions.defaults());
     assertThatThrownBy(
-            () ->
-                publisher.publish(
-                    exec(Command.of("true")), Deadline.in(Duration.ofMillis(20))))
+            () -> publisher.publish(exec(Command.of("true")), Deadline.in(Duration.ofMillis(20))))
         .isInstanceOf(NoAnswerException.class);
     producer.sendException = new TopicAuthorizationException("not allowed");
     assertThatThrownBy(
-            () ->
-                publisher.publish(
-                    exec(Command.of("true")), Deadline.in(Duration.ofSeconds(60))))
+            () -> publisher.publish(exec(Command.of("true")), Deadline.in(Duration.ofSeconds(60))))
         .isInstanceOf(SandboxException.class)
         .hasMessageContaining("permissions");
     publisher.close();
     assertThatThrownBy(
-            () ->
-                publisher.publish(
-                    exec(Command.of("true")), Deadline.in(Duration.ofSeconds(60))))
+            () -> publisher.publish(exec(Command.of("true")), Deadline.in(Duration.ofSeconds(60))))
         .isInstanceOf(ClientClosedException.class);
   }
 
@@ -242,12 +240,16 @@ class ClientRulesTest {
     assertThat(Listing.parse("p", new byte[0])).isEmpty();
     assertThat(Listing.parse("p", bytes("f\0" + "12\0" + "1.5\0" + "a\nb\0")))
         .containsExactly(
-            new FileEntry(
-                "a\nb", FileEntry.Kind.FILE, 12, Instant.ofEpochMilli(1500), true));
+            new FileEntry("a\nb", FileEntry.Kind.FILE, 12, Instant.ofEpochMilli(1500), true));
     for (String hostile :
         new String[] {
-          "f\0", "f\0" + "1\0" + "1\0" + "a", "f\0x\0" + "1\0a\0", "f\0" + "1\0" + "1e999999999\0a\0",
-          "f\0" + "1\0" + "1\0../x\0", "f\0" + "1\0" + "1\0\0", "d\0" + "1\0" + "9".repeat(30) + "\0a\0"
+          "f\0",
+          "f\0" + "1\0" + "1\0" + "a",
+          "f\0x\0" + "1\0a\0",
+          "f\0" + "1\0" + "1e999999999\0a\0",
+          "f\0" + "1\0" + "1\0../x\0",
+          "f\0" + "1\0" + "1\0\0",
+          "d\0" + "1\0" + "9".repeat(30) + "\0a\0"
         }) {
       assertThatThrownBy(() -> Listing.parse("p", bytes(hostile)))
           .as(hostile)

@@ -60,6 +60,30 @@ class ExamplesIT {
   }
 
   @Test
+  void theProgramOfTheDocumentDoesWhatItSays(@TempDir Path directory) throws Exception {
+    Path document = SourceFiles.REPOSITORY.resolve("docs/clients.md");
+    Matcher block = JAVA.matcher(Files.readString(document));
+    assertThat(block.find()).isTrue();
+    Path program = directory.resolve("Document.java");
+    Files.writeString(
+        program,
+        """
+        import io.zcbot.sandbox.client.*;
+        import io.zcbot.sandbox.events.*;
+        import java.io.InputStream;
+        import java.time.Duration;
+        class Document {
+          public static void main(String[] args) throws Exception {
+            try (SandboxClient client = SandboxClient.connect(args[0]);
+                Sandbox sandbox = client.sandbox(args[1])) {
+        """
+            + block.group(1)
+            + "}}}");
+    assertThat(SourceFiles.run(program, directory, bed.bootstrapServers(), TestBed.newUser()))
+        .startsWith("0 HELLO\n1\n2\n3\nline\ntrue\na,b\nin.csv\n");
+  }
+
+  @Test
   void theAgentLoopGetsItsAnswer(@TempDir Path directory) throws Exception {
     Path program = SourceFiles.REPOSITORY.resolve("examples/java/AgentLoop.java");
     assertThat(SourceFiles.run(program, directory, bed.bootstrapServers(), TestBed.newUser()))

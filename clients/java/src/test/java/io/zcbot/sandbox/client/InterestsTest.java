@@ -27,8 +27,7 @@ class InterestsTest {
 
   private static int partition(UserId user, int count) {
     byte[] key = user.toString().getBytes(StandardCharsets.UTF_8);
-    return BuiltInPartitioner.partitionForKey(
-        key, count);
+    return BuiltInPartitioner.partitionForKey(key, count);
   }
 
   @Test

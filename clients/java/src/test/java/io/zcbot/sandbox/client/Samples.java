@@ -30,8 +30,7 @@ final class Samples {
   }
 
   static Output output(UserId user, String execId, long seq, String text) {
-    return new Output(
-        "o" + seq, user, execId, NOW, seq, OutputStreamName.STDOUT, Data.of(text));
+    return new Output("o" + seq, user, execId, NOW, seq, OutputStreamName.STDOUT, Data.of(text));
   }
 
   /** Ended by itself, with this many outputs. */

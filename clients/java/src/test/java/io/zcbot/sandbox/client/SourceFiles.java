@@ -13,7 +13,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 import javax.tools.ToolProvider;
 
 /** Compiles and runs the program of a file as a user does. */
@@ -46,7 +48,7 @@ final class SourceFiles {
     List<String> command =
         new ArrayList<>(
             List.of(
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                java().toString(),
                 "-cp",
                 directory + ":" + classPath(),
                 file.getFileName().toString().replace(".java", "")));
@@ -64,6 +66,31 @@ final class SourceFiles {
     } finally {
       process.destroyForcibly();
     }
+  }
+
+  /**
+   * The one that {@code -Dzcbot.client.java=...} names, else Java 21 where that is installed,
+   * because it is the oldest that the client supports.
+   */
+  private static Path java() throws IOException {
+    String named = System.getProperty("zcbot.client.java");
+    if (named != null) {
+      return Path.of(named);
+    }
+    Path installed = Path.of("/usr/lib/jvm");
+    if (Files.isDirectory(installed)) {
+      try (Stream<Path> all = Files.list(installed)) {
+        Optional<Path> oldest =
+            all.filter(home -> home.getFileName().toString().matches(".*\\b21\\b.*"))
+                .map(home -> home.resolve("bin/java"))
+                .filter(Files::isExecutable)
+                .findFirst();
+        if (oldest.isPresent()) {
+          return oldest.get();
+        }
+      }
+    }
+    return Path.of(System.getProperty("java.home"), "bin", "java");
   }
 
   /** Where the tests run in Surefire's jar of a manifest only, it says what it stands for. */

@@ -114,9 +114,7 @@ class TranscriptTest {
   @Test
   void theFirstEndCounts() throws Exception {
     assertThat(transcript.end(Samples.exited(user, ID, 0))).isTrue();
-    assertThat(
-            transcript.end(
-                Samples.exited(user, ID, Exited.Reason.LOST, Samples.NOW, 0, false)))
+    assertThat(transcript.end(Samples.exited(user, ID, Exited.Reason.LOST, Samples.NOW, 0, false)))
         .isFalse();
     assertThat(transcript.awaitEnd(later).reason()).isEqualTo(Exited.Reason.EXITED);
   }

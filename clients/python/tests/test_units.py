@@ -18,6 +18,7 @@ from zcbot_sandbox import (
     InvalidRequestError,
     Result,
     SandboxFailedError,
+    calls,
     events,
     requests,
 )
@@ -274,8 +275,15 @@ def command(user: str, wait: float = PATIENCE, stream: bool = False) -> ExecCall
     )
 
 
+@pytest.fixture
+def quick_tries(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(calls, "FIRST_TRY_SECONDS", 0.2)
+    monkeypatch.setattr(calls, "CLOCK_SECONDS", 0.1)
+
+
+@pytest.mark.usefixtures("quick_tries")
 def test_a_command_that_did_not_run_is_published_again_under_another_id(core: Core) -> None:
-    """Workers ignore an exec whose id they have answered."""
+    """Workers ignore an exec whose id they have answered, and start none that has expired."""
     log, user = log_of(core), new_user()
     call = command(user)
     core.begin(call)
@@ -283,6 +291,7 @@ def test_a_command_that_did_not_run_is_published_again_under_another_id(core: Co
     log.exited(user, first["event_id"], "rejected", retryable=True)
     _, second = log.wait_published(2)
     assert second["event_id"] != first["event_id"]
+    assert second["requested_at"] > first["expires_at"]
     # The first one is over, whatever is said of it.
     log.exited(user, first["event_id"], "exited", exit_code=1)
     log.exited(user, second["event_id"], "exited", exit_code=0)
@@ -291,6 +300,7 @@ def test_a_command_that_did_not_run_is_published_again_under_another_id(core: Co
     assert call.future.result(0).exit_code == 0
 
 
+@pytest.mark.usefixtures("quick_tries")
 def test_a_repeated_refusal_makes_one_more_try(core: Core) -> None:
     log, user = log_of(core), new_user()
     call = command(user)
@@ -326,9 +336,10 @@ def test_a_command_that_may_have_run_is_not_published_again(core: Core, reason: 
     assert len(log.published) == 1
 
 
+@pytest.mark.usefixtures("quick_tries")
 def test_retries_end_with_the_deadline(core: Core) -> None:
     log, user = log_of(core), new_user()
-    call = command(user, wait=0.4)
+    call = command(user, wait=1)
     core.begin(call)
     count = 0
     while not call.is_over:
@@ -402,8 +413,8 @@ def test_notices_come_once(core: Core) -> None:
 
 
 def test_what_is_refused_by_kafka_ends_the_waits(core: Core) -> None:
-    calls: list[Any] = [command(new_user()), ensure_call(new_user(), PATIENCE, None)]
-    for call in calls:
+    waiting: list[Any] = [command(new_user()), ensure_call(new_user(), PATIENCE, None)]
+    for call in waiting:
         core.begin(call)
     core.fail_all(LogError("sandbox.exited can't be read"))
-    assert all(isinstance(call.future.exception(PATIENCE), LogError) for call in calls)
+    assert all(isinstance(call.future.exception(PATIENCE), LogError) for call in waiting)

@@ -367,8 +367,11 @@ async def _begin(core: Core, call: Call[Any]) -> None:
 
 
 async def _outcome(call: Call[_T]) -> _T:
-    # Shielded: a task that is cancelled must not look like a call that was answered.
-    return await asyncio.shield(asyncio.wrap_future(call.future))
+    # Shielded: a task that is cancelled must not look like a call that was answered. Nobody hears of
+    # the outcome then.
+    outcome = asyncio.wrap_future(call.future)
+    outcome.add_done_callback(lambda done: done.cancelled() or done.exception())
+    return await asyncio.shield(outcome)
 
 
 async def _in_thread(core: Core, act: Callable[[], _T]) -> _T:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import random
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, InvalidStateError
@@ -22,6 +23,12 @@ from .result import Result, error_of, result_of
 
 #: Outputs are in the log before the end is; to read them is a matter of moments.
 LATE_OUTPUT_SECONDS = 10.0
+
+#: How long the first try of a command may wait for its start, if there is time for another one.
+FIRST_TRY_SECONDS = 10.0
+
+#: By how much clocks of hosts may differ.
+CLOCK_SECONDS = 2.0
 
 _FIRST_BACKOFF = 0.1
 _LONGEST_BACKOFF = 3.0
@@ -126,6 +133,7 @@ class ExecCall(Call[Result]):
         super().__init__(user, deadline)
         self.start_by = start_by
         self.request = request
+        self.try_expires = self._try_expires(time.monotonic())
         self.kinds = ("output", "exited") if request.stream else ("exited",)
         self.exited: Exited | None = None
         self._sequence = OutputSequence(request.max_output_bytes)
@@ -138,6 +146,26 @@ class ExecCall(Call[Result]):
     @property
     def latest_start(self) -> float:
         return self.start_by
+
+    def backoff(self, now: float) -> float | None:
+        """When to try again. A worker that dies right after a refusal may leave the exec to one that
+        starts it after all; so the next try waits until nobody starts this one any more."""
+        at = super().backoff(now)
+        if at is None:
+            return None
+        at = max(at, self.try_expires + CLOCK_SECONDS)
+        return at if at < self.start_by else None
+
+    def renew(self) -> None:
+        super().renew()
+        self.try_expires = self._try_expires(time.monotonic())
+
+    def _try_expires(self, now: float) -> float:
+        """Leaves time for another try if there is enough of it."""
+        left = self.start_by - now
+        if left < 2 * FIRST_TRY_SECONDS:
+            return self.start_by
+        return now + (FIRST_TRY_SECONDS if self.tries == 0 else left / 2)
 
     def output(self, output: Output) -> bool:
         """Takes a record of output; whether the call is complete now."""

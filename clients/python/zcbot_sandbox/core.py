@@ -30,8 +30,12 @@ _FLUSH_SECONDS = 3.0
 _REMEMBERED = 10_000
 _KNOWN_TTLS = 10_000
 
-#: While a sandbox's idle TTL is not known, it is at least this: a third of the shortest usual one.
-_SHORTEST_KEEP_ALIVE = 3.0
+#: An idle TTL that is not known is at least this, unless an operator chose otherwise.
+_SHORTEST_TTL = 10.0
+
+#: Reports of use are published this often in an idle TTL. A report that is left out ends a sandbox
+#: earlier by as much.
+_REPORTS_IN_A_TTL = 10
 
 Notice = Callable[[Any], None]
 
@@ -151,7 +155,7 @@ class Core:
         now = time.monotonic()
         if isinstance(call, ExecCall):
             kind = "exec"
-            value = call.request.value(call.id, call.user, self.name, max(0.001, call.start_by - now))
+            value = call.request.value(call.id, call.user, self.name, max(0.001, call.try_expires - now))
         elif isinstance(call, EnsureCall):
             kind = "ensure"
             left = max(0.001, call.deadline - now)
@@ -248,12 +252,12 @@ class Core:
         self.log.publish("release", user.encode(), value, on_delivery=on_delivery)
 
     def keep_alive(self, user: str) -> bool:
-        """Reports use, at most once in a third of the idle TTL; whether it did."""
+        """Reports use, at most once in a tenth of the idle TTL; whether it did."""
         self._refuse_closed()
         key = user.encode()
         now = time.monotonic()
         with self._lock:
-            interval = max(0.5, self._ttls.get(key, 3 * _SHORTEST_KEEP_ALIVE) / 3)
+            interval = self._ttls.get(key, _SHORTEST_TTL) / _REPORTS_IN_A_TTL
             last = self._kept_alive.get(key, -math.inf)
             if now - last < interval:
                 return False

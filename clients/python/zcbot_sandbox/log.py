@@ -27,7 +27,7 @@ REPLY_TO = "zcbot_reply_to"
 REPLY_OF = "zcbot_reply_of"
 
 _END = -1
-_KEEP_SECONDS = 300.0
+_KEEP_SECONDS = 60.0
 _LOOK_SECONDS = 30.0
 _CALL_SECONDS = 5.0
 _LOOK_CALL_SECONDS = 1.0
@@ -87,7 +87,7 @@ class Log:
     """Writes records, and reads the partitions of the users that are worked for, and no others.
 
     Each partition is read from an end that was known before the first request for its users was
-    written, so an answer can't be missed. One that was not needed for five minutes is left.
+    written, so an answer can't be missed. One that was not needed for a minute is left.
     """
 
     def __init__(

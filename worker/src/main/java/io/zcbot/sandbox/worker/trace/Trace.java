@@ -178,6 +178,7 @@ public final class Trace {
     headers.remove(TraceHeaders.PARENT);
     headers.remove(TraceHeaders.STATE);
     W3CTraceContextPropagator.getInstance()
-        .inject(Context.current(), headers, (_, name, value) -> TraceHeaders.add(headers, name, value));
+        .inject(
+            Context.current(), headers, (_, name, value) -> TraceHeaders.add(headers, name, value));
   }
 }

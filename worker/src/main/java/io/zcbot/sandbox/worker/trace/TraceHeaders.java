@@ -88,7 +88,7 @@ record TraceHeaders(@Nullable String parent, @Nullable String state, @Nullable S
       return null;
     }
     for (byte each : value) {
-      if (each < ' ' && each != '\t' || each == 0x7f) {
+      if ((each < ' ' && each != '\t') || each == 0x7f) {
         return null;
       }
     }

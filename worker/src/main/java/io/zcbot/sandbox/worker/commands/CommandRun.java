@@ -142,10 +142,8 @@ final class CommandRun implements Runnable {
 
   /** Begins to wait for its turn. */
   void begin() {
-    thread =
-        Thread.ofVirtual()
-            .name("command-".concat(key().execId()))
-            .start(Trace.carried("command", this));
+    String name = "command-".concat(key().execId());
+    thread = Thread.ofVirtual().name(name).start(Trace.carried("command", this));
   }
 
   /** The worker stops: it is not answered. */
@@ -166,7 +164,6 @@ final class CommandRun implements Runnable {
         answer(ending);
       }
     } catch (FencedException e) {
-      Trace.failed("fenced");
       log.info("not answered by this worker: {}", e.getMessage());
       CommandEntry left = entry;
       if (left != null && isStarted()) {
@@ -174,10 +171,8 @@ final class CommandRun implements Runnable {
         queue.disconnect(); // nobody here listens to the user's commands any more
       }
     } catch (StoppedException | InterruptedException e) {
-      Trace.failed("stopped");
       log.info("the worker stopped before the command was answered");
     } catch (RuntimeException e) {
-      Trace.failed("unexpected");
       log.error("a command could not be answered; please report this", e);
     } finally {
       program.release();

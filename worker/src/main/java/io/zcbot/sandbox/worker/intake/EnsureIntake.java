@@ -84,8 +84,7 @@ public final class EnsureIntake implements AutoCloseable {
         Duration revokeTimeout,
         boolean leaveAtStop,
         Duration stopTimeout) {
-      this(
-          partitionCount, ensureExpiry, revokeTimeout, leaveAtStop, stopTimeout, Tracing.OFF);
+      this(partitionCount, ensureExpiry, revokeTimeout, leaveAtStop, stopTimeout, Tracing.OFF);
     }
   }
 
@@ -124,16 +123,10 @@ public final class EnsureIntake implements AutoCloseable {
     this.time = time;
     this.lease = new Lease(time);
     this.homes = new KeyPartitions(settings.partitionCount());
+    LaneWork laneWork = new LaneWork(lanes, settings.tracing());
     this.dispatcher =
         new RecordDispatcher(
-            homes,
-            settings.ensureExpiry(),
-            new LaneWork(lanes, settings.tracing()),
-            work,
-            forwarding,
-            lease,
-            time,
-            metrics);
+            homes, settings.ensureExpiry(), laneWork, work, forwarding, lease, time, metrics);
     this.loop = new PollLoop("ensure-intake", "ensures", group.consumers(), new Polling(), time);
     this.limits = new IntakeLimits(settings, loop::isStopping);
   }

@@ -286,30 +286,16 @@ public final class Publisher
   void send(ProducerRecord<byte[], byte[]> record, Fence fence)
       throws FencedException, InterruptedException {
     try (Step step = Trace.sending(record)) {
-      sendUntilAcknowledged(record, fence, step);
-    }
-  }
-
-  private void sendUntilAcknowledged(
-      ProducerRecord<byte[], byte[]> record, Fence fence, Step step)
-      throws FencedException, InterruptedException {
-    try {
-      retry.executeCheckedSupplier(
-          () -> {
-            fence.pass();
-            return attempt(record);
-          });
-    } catch (FencedException e) {
-      step.failed("fenced");
-      throw e;
-    } catch (RecordTooLargeException e) {
-      step.failed("record_too_large");
-      throw e;
-    } catch (InterruptedException e) {
-      step.failed("stopped");
+      step.run(
+          () ->
+              retry.executeCheckedSupplier(
+                  () -> {
+                    fence.pass();
+                    return attempt(record);
+                  }));
+    } catch (FencedException | InterruptedException | RecordTooLargeException e) {
       throw e;
     } catch (Throwable e) { // the retries never run out, so only a stop ends them
-      step.failed("stopped");
       throw new StoppedException("the worker stopped before Kafka acknowledged the record", e);
     }
   }

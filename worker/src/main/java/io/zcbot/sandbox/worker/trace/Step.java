@@ -21,8 +21,25 @@ public final class Step implements AutoCloseable {
     this.scope = scope;
   }
 
+  @SuppressWarnings("MustBeClosedChecker") // closed with the step
   static Step in(Context context) {
     return new Step(Span.fromContext(context), context.makeCurrent());
+  }
+
+  /** What is done in a step. */
+  @FunctionalInterface
+  public interface Work {
+    Object run() throws Throwable;
+  }
+
+  /** Does it, and notes what kind of exception it fails with. */
+  public void run(Work work) throws Throwable {
+    try {
+      var _ = work.run();
+    } catch (Throwable e) {
+      failed(e.getClass().getSimpleName());
+      throw e;
+    }
   }
 
   /**

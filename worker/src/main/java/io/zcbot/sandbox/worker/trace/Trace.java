@@ -79,7 +79,8 @@ public final class Trace {
     if (trace == null) {
       return task;
     }
-    Span span = trace.tracer == null ? Span.getInvalid() : trace.tracer.spanBuilder(name).startSpan();
+    Span span =
+        trace.tracer == null ? Span.getInvalid() : trace.tracer.spanBuilder(name).startSpan();
     Context carried = context.with(span);
     return () -> {
       try (Step _ = Step.in(carried)) {
@@ -119,9 +120,7 @@ public final class Trace {
 
   private static @Nullable SpanBuilder builder(String what, String of) {
     Trace trace = Context.current().get(KEY);
-    return trace == null || trace.tracer == null
-        ? null
-        : trace.tracer.spanBuilder(what.concat(of));
+    return trace == null || trace.tracer == null ? null : trace.tracer.spanBuilder(what.concat(of));
   }
 
   private static Step begun(SpanBuilder span) {
@@ -160,15 +159,6 @@ public final class Trace {
     }
   }
 
-  /**
-   * This thread's work on a record failed.
-   *
-   * @param error as in {@link Step#failed}
-   */
-  public static void failed(String error) {
-    Step.failed(Span.current(), error);
-  }
-
   /** Adds this thread's trace to a record that is about to be published. */
   public static void addTo(Headers headers) {
     Trace trace = Context.current().get(KEY);
@@ -188,6 +178,7 @@ public final class Trace {
     headers.remove(TraceHeaders.PARENT);
     headers.remove(TraceHeaders.STATE);
     W3CTraceContextPropagator.getInstance()
-        .inject(Context.current(), headers, (to, name, value) -> TraceHeaders.add(to, name, value));
+        .inject(
+            Context.current(), headers, (_, name, value) -> TraceHeaders.add(headers, name, value));
   }
 }

@@ -54,7 +54,9 @@ record TraceHeaders(@Nullable String parent, @Nullable String state, @Nullable S
     }
     String validParent = parentOf(parent);
     return new TraceHeaders(
-        validParent, validParent == null ? null : stateOf(state), text(baggage, MOST_BAGGAGE_BYTES));
+        validParent,
+        validParent == null ? null : stateOf(state),
+        text(baggage, MOST_BAGGAGE_BYTES));
   }
 
   private static @Nullable String parentOf(byte @Nullable [] value) {
@@ -86,7 +88,7 @@ record TraceHeaders(@Nullable String parent, @Nullable String state, @Nullable S
       return null;
     }
     for (byte each : value) {
-      if (each < ' ' && each != '\t' || each == 0x7f) {
+      if ((each < ' ' && each != '\t') || each == 0x7f) {
         return null;
       }
     }

@@ -41,7 +41,7 @@ public final class Tracing {
   public Trace received(ConsumerRecord<byte[], byte[]> record, UserId user) {
     TraceHeaders headers = TraceHeaders.of(record.headers());
     if (!tracer.isEnabled()) {
-      return headers == TraceHeaders.NONE ? Trace.NONE : new Trace(null, headers, null, null);
+      return headers.equals(TraceHeaders.NONE) ? Trace.NONE : new Trace(null, headers, null, null);
     }
     // Under its sender's span, whatever this thread is working on.
     Context sender =

@@ -122,7 +122,9 @@ class CommandsOnTheLogIT {
                 AgentService.json(
                     user, "'event_id':'" + id + "','shell':'echo out','stream':true"));
     exec.headers()
-        .add("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00".getBytes(UTF_8))
+        .add(
+            "traceparent",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00".getBytes(UTF_8))
         .add("tracestate", "vendor=1".getBytes(UTF_8))
         .add("baggage", "tenant=blue".getBytes(UTF_8));
     deployment.agent().send(exec);
@@ -133,8 +135,7 @@ class CommandsOnTheLogIT {
           .filteredOn(answer -> new String(answer.key(), UTF_8).equals(user.toString()))
           .singleElement()
           .satisfies(
-              answer ->
-                  assertThat(answer.headers().toArray()).contains(exec.headers().toArray()));
+              answer -> assertThat(answer.headers().toArray()).contains(exec.headers().toArray()));
     }
   }
 

@@ -187,8 +187,7 @@ class TracesIT {
                 "'event_id':'traced-exec','stream':true,'env':{'SECRET':'hidden-env'},"
                     + "'shell':'echo hidden-output'"));
     deployment.log().awaitExited("traced-exec");
-    List<SpanData> all =
-        spansOf(trace, "command", "process " + deployment.topic(Topic.EXEC));
+    List<SpanData> all = spansOf(trace, "command", "process " + deployment.topic(Topic.EXEC));
     assertThat(tree(all))
         .contains(
             "client > process exec",

@@ -197,8 +197,7 @@ class PublisherTest {
     }
     publisher.publish(ANSWER);
     assertThat(producer.history().subList(0, 3))
-        .allSatisfy(
-            answer -> assertThat(answer.headers().toArray()).contains(trace.toArray()));
+        .allSatisfy(answer -> assertThat(answer.headers().toArray()).contains(trace.toArray()));
     assertThat(producer.history().subList(3, 5))
         .allSatisfy(
             record -> assertThat(record.headers().toArray()).doesNotContain(trace.toArray()));

@@ -83,7 +83,8 @@ class TraceHeadersTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"a", "=b", "A=b", "a=b=c", "a=b\u0000", "a=\u00e4", "a=b,,,\u007f", "a= "})
+  @ValueSource(
+      strings = {"a", "=b", "A=b", "a=b=c", "a=b\u0000", "a=\u00e4", "a=b,,,\u007f", "a= "})
   void aMalformedStateIsAbsent(String state) {
     assertThat(stateOf(state)).isNull();
   }

@@ -110,15 +110,19 @@ class TraceTest {
   @Test
   void spansFormATreeBelowTheSendersSpan() {
     Trace trace =
-        tracing.received(ensure("traceparent", PARENT, "tracestate", "a=b", "baggage", "c=d"), ANNA);
+        tracing.received(
+            ensure("traceparent", PARENT, "tracestate", "a=b", "baggage", "c=d"), ANNA);
     ProducerRecord<byte[], byte[]> answer = ready();
     try (Step _ = trace.begin()) {
       try (Step _ = Trace.engine("create")) {
-        assertThat(spans.getFinishedSpanItems()).extracting(SpanData::getName).containsOnly("wait in lane");
+        assertThat(spans.getFinishedSpanItems())
+            .extracting(SpanData::getName)
+            .containsOnly("wait in lane");
       }
       Trace.addTo(answer.headers());
       try (Step _ = Trace.sending(answer)) {
-        Trace.acknowledged(new RecordMetadata(new TopicPartition("sandbox.ready", 2), 7, 0, 0, 0, 0));
+        Trace.acknowledged(
+            new RecordMetadata(new TopicPartition("sandbox.ready", 2), 7, 0, 0, 0, 0));
       }
     }
     SpanData process = span("process sandbox.ensure");
@@ -132,7 +136,8 @@ class TraceTest {
     }
     assertThat(span("engine create").getKind()).isEqualTo(SpanKind.CLIENT);
     assertThat(send.getKind()).isEqualTo(SpanKind.PRODUCER);
-    assertThat(text(answer, "traceparent")).isEqualTo("00-" + TRACE + "-" + send.getSpanId() + "-01");
+    assertThat(text(answer, "traceparent"))
+        .isEqualTo("00-" + TRACE + "-" + send.getSpanId() + "-01");
     assertThat(text(answer, "tracestate")).isEqualTo("a=b");
     assertThat(text(answer, "baggage")).isEqualTo("c=d");
     assertThat(answer.headers()).hasSize(3);

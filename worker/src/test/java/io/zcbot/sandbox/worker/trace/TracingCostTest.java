@@ -71,7 +71,9 @@ class TracingCostTest {
         new ConsumerRecord<>("sandbox.ensure", 0, 0, new byte[0], new byte[0]);
     traced
         .headers()
-        .add("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".getBytes(UTF_8));
+        .add(
+            "traceparent",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".getBytes(UTF_8));
 
     Cost withoutTrace = warmCostOf(plain);
     Cost withTrace = warmCostOf(traced);

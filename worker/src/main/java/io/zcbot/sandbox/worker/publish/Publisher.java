@@ -26,6 +26,7 @@ import io.zcbot.sandbox.worker.sandbox.StoppedException;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentSkipListMap;
@@ -35,6 +36,7 @@ import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.acl.AclOperation;
 import org.apache.kafka.common.errors.RecordTooLargeException;
+import org.apache.kafka.common.header.Header;
 import org.apache.kafka.common.header.Headers;
 import org.apache.kafka.common.header.internals.RecordHeaders;
 import org.jspecify.annotations.Nullable;
@@ -52,6 +54,10 @@ public final class Publisher
 
   private static final Duration CLOSE_TIMEOUT = Duration.ofSeconds(2);
   private static final int TRUNCATED_BYTES = 64 * 1024;
+
+  /** Headers without which a value means something else. */
+  private static final List<String> NEEDED_TO_READ =
+      List.of(CloudEvents.ID, CloudEvents.CONTENT_TYPE);
 
   private final Producer<byte[], byte[]> producer;
   private final KeyPartitions partitions;
@@ -142,20 +148,27 @@ public final class Publisher
   @Override
   public void forward(ConsumerRecord<byte[], byte[]> record, int partition)
       throws InterruptedException {
-    Headers headers = new RecordHeaders(record.headers().toArray());
-    ForwardedFrom.add(headers, record);
-    try {
-      send(forwarded(record, partition, headers));
-    } catch (RecordTooLargeException e) {
-      log.warn("a record is forwarded without its headers: {}", e.getMessage());
-      Headers own = new RecordHeaders();
-      ForwardedFrom.add(own, record);
-      send(forwarded(record, partition, own));
+    Headers needed = new RecordHeaders();
+    for (String name : NEEDED_TO_READ) {
+      Header header = record.headers().lastHeader(name);
+      if (header != null) {
+        needed.add(header);
+      }
     }
+    for (Headers headers : List.of(new RecordHeaders(record.headers().toArray()), needed)) {
+      try {
+        send(forwarded(record, partition, headers));
+        return;
+      } catch (RecordTooLargeException e) {
+        log.warn("a record is forwarded without headers of its own: {}", e.getMessage());
+      }
+    }
+    send(forwarded(record, partition, new RecordHeaders()));
   }
 
   private static ProducerRecord<byte[], byte[]> forwarded(
       ConsumerRecord<byte[], byte[]> record, int partition, Headers headers) {
+    ForwardedFrom.add(headers, record);
     // A topic with the broker's time gives it another one, so the header has it as well.
     return new ProducerRecord<>(
         record.topic(),

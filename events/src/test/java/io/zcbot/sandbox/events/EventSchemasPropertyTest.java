@@ -74,12 +74,12 @@ class EventSchemasPropertyTest {
         "\"00000000-0000-0000-0000-000000000000\"");
   }
 
-  @Property(tries = 1000)
+  @Property(tries = 300)
   void whatIsWrittenIsDescribed(@ForAll("events") SandboxEvent event) {
     assertThat(TestSchemas.problems(event.topic(), codec.encode(event))).isEmpty();
   }
 
-  @Property(tries = 4000)
+  @Property(tries = 1500)
   void anotherValueIsRefusedByBothOrNone(
       @ForAll("events") SandboxEvent event,
       @ForAll @IntRange(max = 99) int which,

@@ -19,6 +19,7 @@ import java.util.Arrays;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 import org.jspecify.annotations.Nullable;
 
 /** The schemas, and what they and the codec say of a record. */
@@ -30,6 +31,7 @@ final class TestSchemas {
   private static final SchemaRegistry REGISTRY =
       SchemaRegistry.withDefaultDialect(SpecificationVersion.DRAFT_2020_12);
   private static final Map<Topic, Schema> SCHEMAS = schemas();
+  private static final Map<Topic, List<String>> FIELDS = new ConcurrentHashMap<>();
 
   private TestSchemas() {}
 
@@ -63,9 +65,13 @@ final class TestSchemas {
   }
 
   static List<String> fields(Topic topic) {
-    List<String> fields = new ArrayList<>();
-    tree(topic).path("properties").fieldNames().forEachRemaining(fields::add);
-    return fields;
+    return FIELDS.computeIfAbsent(
+        topic,
+        any -> {
+          List<String> fields = new ArrayList<>();
+          tree(topic).path("properties").fieldNames().forEachRemaining(fields::add);
+          return List.copyOf(fields);
+        });
   }
 
   /** What the schema of a topic says against a record. */

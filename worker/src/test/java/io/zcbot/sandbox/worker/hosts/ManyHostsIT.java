@@ -52,10 +52,7 @@ class ManyHostsIT {
   void endsWithoutViolation(String scenario) throws Exception {
     Trial trial =
         Scenarios.run(
-            Field.shared(),
-            scenario,
-            SEED,
-            line -> System.out.printf("%-22s%s%n", scenario, line));
+            Field.shared(), scenario, SEED, line -> System.out.printf("%-22s%s%n", scenario, line));
     assertThat(trial.violations())
         .as("repeat with bin/soak --scenario %s --seed %d", scenario, SEED)
         .isEmpty();

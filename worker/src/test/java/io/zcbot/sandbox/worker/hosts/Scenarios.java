@@ -106,7 +106,7 @@ final class Scenarios {
     if (mode.equals("adopt")) {
       trial
           .topics()
-          .sessionTimeout(Duration.ofSeconds(40)); // a busy machine starts a JVM in its own time
+          .sessionTimeout(Duration.ofSeconds(60)); // a busy machine starts a JVM in its own time
     }
     trial.startAll("a", "b", "c");
     trial.agent().load();
@@ -157,7 +157,7 @@ final class Scenarios {
   private static void killAndAdopt(Trial trial) throws Exception {
     trial.with("ZCBOT_RESTART", "adopt");
     trial.open(USERS);
-    trial.topics().sessionTimeout(Duration.ofSeconds(40));
+    trial.topics().sessionTimeout(Duration.ofSeconds(60));
     trial.startAll("a", "b", "c");
     trial.agent().load();
     trial.pause(6);

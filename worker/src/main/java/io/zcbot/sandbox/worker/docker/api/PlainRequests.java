@@ -68,8 +68,7 @@ public final class PlainRequests {
     Matcher tcp = TCP.matcher(dockerHost);
     return env.containsKey("DOCKER_TLS_VERIFY") || !tcp.matches()
         ? null
-        : new InetSocketAddress(
-            InetAddress.getLoopbackAddress(), Integer.parseInt(tcp.group(1)));
+        : new InetSocketAddress(InetAddress.getLoopbackAddress(), Integer.parseInt(tcp.group(1)));
   }
 
   /** Whether something else than {@code DOCKER_HOST} may name an engine. */

@@ -29,7 +29,11 @@ public final class ContainerReading {
   public static final String LISTING =
       "/containers/json?all=true&filters="
           + URLEncoder.encode(
-              "{\"label\":[\"" + SandboxLabels.PRODUCT + "=" + SandboxLabels.PRODUCT_SANDBOX + "\"]}",
+              "{\"label\":[\""
+                  + SandboxLabels.PRODUCT
+                  + "="
+                  + SandboxLabels.PRODUCT_SANDBOX
+                  + "\"]}",
               StandardCharsets.UTF_8);
 
   private static final Logger log = LoggerFactory.getLogger(ContainerReading.class);

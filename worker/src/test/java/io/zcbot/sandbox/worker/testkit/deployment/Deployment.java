@@ -10,8 +10,10 @@ import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.Worker;
 import io.zcbot.sandbox.worker.config.WorkerConfig;
 import io.zcbot.sandbox.worker.publish.TopicAdmin;
+import io.zcbot.sandbox.worker.testkit.machine.Commands;
 import io.zcbot.sandbox.worker.testkit.machine.SandboxImage;
 import java.io.IOException;
+import java.io.InterruptedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -230,12 +232,26 @@ public final class Deployment implements AutoCloseable {
     if (ops != null) {
       ops.close();
     }
+    unmountWorkspaces();
     try (Stream<Path> files = Files.walk(workspaces)) {
       for (Path path : files.sorted(Comparator.reverseOrder()).toList()) {
         Files.delete(path);
       }
     }
     log.close();
+  }
+
+  /**
+   * What a worker mounted it could not unmount where this process just began another one, which
+   * held its descriptors for a moment.
+   */
+  private void unmountWorkspaces() throws IOException {
+    try {
+      Commands.tryRun("umount", "-q", workspaces.toString());
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new InterruptedIOException("interrupted while clearing away");
+    }
   }
 
   /** For messages of tests. */

@@ -52,8 +52,7 @@ final class HotLoad {
     if (event instanceof Ready ready) {
       Long due = open.remove(ready.ensureId());
       if (due != null) {
-        answered.put(
-            ready.ensureId(), new Answer((System.nanoTime() - due) / 1e6, ready.tookMs()));
+        answered.put(ready.ensureId(), new Answer((System.nanoTime() - due) / 1e6, ready.tookMs()));
       }
     }
   }

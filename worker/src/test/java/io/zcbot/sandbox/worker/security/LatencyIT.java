@@ -124,7 +124,8 @@ class LatencyIT extends Attacks {
   @Test
   void aStormOfSyncsIsHardlyFelt() throws Exception {
     commandsTakeAtMostTwiceAsLong(
-        Map.of("files of its own, synced all the time", "python3 -c \"" + NeighbourIT.SYNCS + "\""));
+        Map.of(
+            "files of its own, synced all the time", "python3 -c \"" + NeighbourIT.SYNCS + "\""));
   }
 
   private void commandsTakeAtMostTwiceAsLong(Map<String, String> attacks) throws Exception {

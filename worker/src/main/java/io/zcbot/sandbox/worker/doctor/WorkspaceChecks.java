@@ -81,8 +81,8 @@ final class WorkspaceChecks {
   }
 
   /**
-   * Whether sandboxes write where the engine does: what one of them writes and syncs delays what the
-   * engine syncs at each create.
+   * Whether sandboxes write where the engine does: what one of them writes and syncs delays what
+   * the engine syncs at each create.
    *
    * @param engineRoot the engine's directory, as the engine names it
    */
@@ -92,7 +92,8 @@ final class WorkspaceChecks {
       if (!Files.exists(engineRoot)) {
         return Finding.ok("workspace-disk", engineRoot + " can't be seen from here");
       }
-      return Files.getAttribute(there, "unix:dev").equals(Files.getAttribute(engineRoot, "unix:dev"))
+      return Files.getAttribute(there, "unix:dev")
+              .equals(Files.getAttribute(engineRoot, "unix:dev"))
           ? Finding.warn(
               "workspace-disk",
               there
@@ -101,7 +102,8 @@ final class WorkspaceChecks {
                   + " are on one file system: what a sandbox writes and syncs delays the creation"
                   + " of others",
               "put the workspaces on a disk of their own (ZCBOT_WORKSPACE_ROOT)")
-          : Finding.ok("workspace-disk", "the workspaces are on another file system than the engine");
+          : Finding.ok(
+              "workspace-disk", "the workspaces are on another file system than the engine");
     } catch (IOException e) {
       return Finding.warn(
           "workspace-disk", there + " can't be read: " + e, "run this as the worker's user");

@@ -19,8 +19,7 @@ import java.util.Set;
  * @param isShared whether what is mounted beneath shows in copies of it as well
  * @param isReceiving whether it has what is mounted in another one, without giving anything back
  */
-record MountInfo(
-    int id, String point, Set<String> options, boolean isShared, boolean isReceiving) {
+record MountInfo(int id, String point, Set<String> options, boolean isShared, boolean isReceiving) {
   private static final Path SELF = Path.of("/proc/self/mountinfo");
 
   /** The mount that an open directory lies in. */

@@ -185,6 +185,22 @@ class WorkerContainerIT {
     assertThat(mounts()).as("only the shared root is left").hasSize(1);
   }
 
+  /** The engine would not see a workspace that is mounted for a sandbox's user. */
+  @Test
+  void whereTheWorkspaceRootIsNotSharedAllSandboxesAreOneUser() throws Exception {
+    composition.start(
+        deployment,
+        "cap_add: [SYS_ADMIN, SETUID, SETGID]\nsecurity_opt: [\"apparmor=unconfined\"]");
+    awaitServing();
+
+    Ready ready = deployment.agent().ensured(Deployment.newUser());
+
+    assertWorkspaceIsUsed(ready);
+    assertThat(deployment.host().exec(ready.containerId(), "id", "-u").output())
+        .isEqualTo("1000\n");
+    assertThat(check("engine-sandbox-uids")).contains("no shared mount of the host");
+  }
+
   /**
    * The switch from a plain worker to a warm one stops the old worker before the new one starts.
    */

@@ -228,6 +228,11 @@ final class Checklist {
               "images without a common layer",
               "host-dependent: doctor compares the images that the host has"),
           row(
+              55,
+              "files synced all the time: a neighbour's commands and ensures take at most twice as long",
+              "processor limit, a disk of their own",
+              "host-dependent: reported by doctor; what a neighbour syncs itself waits for the disk"),
+          row(
               56,
               "a command that hangs holds a place: an hour where others wait for it, a day in any case",
               "eviction, ZCBOT_SANDBOX_MAX_LIFETIME"),

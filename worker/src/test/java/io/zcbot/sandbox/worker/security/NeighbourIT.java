@@ -10,6 +10,7 @@ import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.testkit.deployment.Deployment;
 import io.zcbot.sandbox.worker.testkit.deployment.KafkaForTests;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -18,7 +19,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
-import java.util.stream.Stream;
+import java.util.function.ToDoubleFunction;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -28,7 +29,8 @@ import org.testcontainers.kafka.KafkaContainer;
 
 /**
  * All attacks on what sandboxes share, at once, each in a sandbox of its own, beside ensures of
- * other users; these are timed before, meanwhile and after.
+ * other users. The attacks go on and stand still in turns, so that whatever else this machine does
+ * is on both sides of the comparison.
  */
 @Isolated("it measures times, and uses the host up")
 @Tag("engine")
@@ -39,9 +41,9 @@ class NeighbourIT {
   private static final int USERS = 8;
   private static final int RATE = 50;
   private static final Duration WARM_UP = Duration.ofSeconds(4);
-  private static final Duration QUIET = Duration.ofSeconds(7);
-  private static final Duration ATTACKED = Duration.ofSeconds(12);
-  private static final int ATTACK_SECONDS = 14;
+  private static final int TURNS = 5;
+  private static final Duration TURN = Duration.ofMillis(2_500);
+  private static final long SETTLED = 300;
 
   /** Of the processors, that all hostile sandboxes together may use: no more than there are. */
   private static final double SHARE = Double.parseDouble(System.getProperty("zcbot.share", "0.5"));
@@ -117,18 +119,21 @@ class NeighbourIT {
                 try: s.sendto(question + bytes.fromhex('0000010001'), ('127.0.0.11', 53))
                 except OSError: pass
             """));
-    attacks.put("55 fsync", python(STORM.formatted("os.pwrite(f, b'x' * 4096, 0); os.fsync(f)")));
-    attacks.put("55 sync", python(STORM.formatted("os.pwrite(f, b'x' * 65536, 0); os.sync()")));
+    attacks.put("55 syncs", python(SYNCS));
     attacks.keySet().removeIf(name -> !name.matches(ONLY));
     return attacks;
   }
 
-  private static final String STORM =
+  /** Without double quotes. */
+  static final String SYNCS =
       """
       import os, threading
       def storm(n):
-          f = os.open('storm%%d' %% n, os.O_CREAT | os.O_WRONLY)
-          while True: %s
+          f = os.open('storm%d' % n, os.O_CREAT | os.O_WRONLY)
+          while True:
+              os.pwrite(f, b'x' * 4096 * (1 + n), 0)
+              if n % 4: os.fsync(f)
+              else: os.sync()
       for n in range(8): threading.Thread(target=storm, args=(n,)).start()
       """;
 
@@ -169,28 +174,40 @@ class NeighbourIT {
       }
       HotLoad load = new HotLoad(deployment, users, RATE);
       load.run(WARM_UP);
-
-      List<Double> before = load.run(QUIET);
+      List<Path> freezers = new ArrayList<>();
       int i = 0;
       for (List<String> attack : attacks.values()) {
-        List<String> command = new ArrayList<>(List.of("timeout", "-s", "KILL", "" + ATTACK_SECONDS));
+        String container = hostile.get(i++).containerId();
+        List<String> command = new ArrayList<>(List.of("timeout", "-s", "KILL", "60"));
         command.addAll(attack);
-        deployment.host().execDetached(hostile.get(i++).containerId(), command.toArray(String[]::new));
+        deployment.host().execDetached(container, command.toArray(String[]::new));
+        freezers.add(lab.cgroupFile(container, "freezer", "freezer.state", "cgroup.freeze"));
       }
-      List<Double> during = load.run(ATTACKED);
-      Thread.sleep(ATTACK_SECONDS * 1000L - ATTACKED.toMillis() + 1000);
-      List<Double> after = load.run(QUIET);
-
-      List<Double> quiet = Stream.concat(before.stream(), after.stream()).sorted().toList();
-      double ratio = percentile(during, 99) / percentile(quiet, 99);
-      report("before", before);
-      report("during", during);
-      report("after", after);
-      report("worker's own, before", load.own(0, before.size()));
-      report("worker's own, during", load.own(before.size(), during.size()));
+      List<HotLoad.Answer> quiet = new ArrayList<>();
+      List<HotLoad.Answer> attacked = new ArrayList<>();
+      for (int turn = 0; turn < TURNS; turn++) {
+        attacked.addAll(load.run(TURN));
+        set(freezers, true);
+        quiet.addAll(load.run(TURN));
+        set(freezers, false);
+      }
+      report("quiet", quiet);
+      report("attacked", attacked);
+      double ratio =
+          percentile(attacked, HotLoad.Answer::millis, 99)
+              / percentile(quiet, HotLoad.Answer::millis, 99);
       System.out.printf(Locale.ROOT, "a neighbour's hot ensure, p99: %.2fx%n", ratio);
       assertThat(ratio).isLessThan(2);
     }
+  }
+
+  /** Has the attacks stand still, or go on. */
+  private static void set(List<Path> freezers, boolean still) throws Exception {
+    for (Path freezer : freezers) {
+      boolean v1 = freezer.endsWith("freezer.state");
+      Files.writeString(freezer, still ? v1 ? "FROZEN" : "1" : v1 ? "THAWED" : "0");
+    }
+    Thread.sleep(SETTLED);
   }
 
   /** Brokers are on other machines: this one shares no disk with sandboxes, and no processor. */
@@ -206,19 +223,22 @@ class NeighbourIT {
     return kafka;
   }
 
-  private static void report(String what, List<Double> sorted) {
+  private static void report(String what, List<HotLoad.Answer> answers) {
     System.out.printf(
         Locale.ROOT,
-        "%s: p50 %.1f ms, p90 %.1f, p99 %.1f ms, max %.1f, n=%d%n",
+        "%s: p50 %.1f ms, p90 %.1f ms, p99 %.1f ms, in the worker p50 %.0f ms, p99 %.0f ms, n=%d%n",
         what,
-        percentile(sorted, 50),
-        percentile(sorted, 90),
-        percentile(sorted, 99),
-        sorted.getLast(),
-        sorted.size());
+        percentile(answers, HotLoad.Answer::millis, 50),
+        percentile(answers, HotLoad.Answer::millis, 90),
+        percentile(answers, HotLoad.Answer::millis, 99),
+        percentile(answers, HotLoad.Answer::inWorker, 50),
+        percentile(answers, HotLoad.Answer::inWorker, 99),
+        answers.size());
   }
 
-  private static double percentile(List<Double> sorted, int percent) {
-    return sorted.get((int) Math.ceil(sorted.size() * percent / 100.0) - 1);
+  private static double percentile(
+      List<HotLoad.Answer> answers, ToDoubleFunction<HotLoad.Answer> what, int percent) {
+    double[] sorted = answers.stream().mapToDouble(what).sorted().toArray();
+    return sorted[(int) Math.ceil(sorted.length * percent / 100.0) - 1];
   }
 }

@@ -53,7 +53,7 @@ class NetworkIT extends Attacks {
     elsewhere = new Elsewhere(lab);
     open = lab.without(host -> host.withNetworkMode(openNetwork));
     await()
-        .atMost(Duration.ofSeconds(20))
+        .atMost(Duration.ofSeconds(60))
         .ignoreExceptions()
         .until(
             () ->
@@ -164,7 +164,7 @@ class NetworkIT extends Attacks {
             },
             lab.sandbox);
     return await()
-        .atMost(Duration.ofSeconds(20))
+        .atMost(Duration.ofSeconds(60))
         .until(
             () -> lab.fixture.bash(server, "cat /tmp/port").output(),
             said -> said.matches("[0-9]+"))
@@ -318,7 +318,7 @@ class NetworkIT extends Attacks {
 
   private void awaitServed(String container, String address) {
     await()
-        .atMost(Duration.ofSeconds(20))
+        .atMost(Duration.ofSeconds(60))
         .until(() -> lab.fixture.bash(container, to(address, 8000)).exitCode() == 0);
   }
 
@@ -342,7 +342,7 @@ class NetworkIT extends Attacks {
     lab.fixture.background(control, "python3", "-m", "http.server", "8000");
     int hostPort = Integer.parseInt(there.get(port)[0].getHostPortSpec());
     await()
-        .atMost(Duration.ofSeconds(20))
+        .atMost(Duration.ofSeconds(60))
         .ignoreExceptions()
         .until(
             () -> {

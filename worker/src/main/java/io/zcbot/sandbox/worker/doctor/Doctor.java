@@ -64,6 +64,9 @@ public final class Doctor {
               config.spec(),
               config.workspaces().limit,
               Advisories.in(config.engine().advisories)));
+      if (facts.cgroups().version() != 2) {
+        findings.add(ProcessChecks.socketMemory());
+      }
       SandboxGround ground = engine.sandboxes(config.spec()).ground();
       findings.addAll(GroundChecks.of(ground, config.spec()));
       if (ground.image() != null) {

@@ -160,7 +160,11 @@ class SecureClusterIT {
   }
 
   private boolean operatorMayWrite(Topic topic) throws Exception {
-    Map<String, Object> client = new HashMap<>(cluster.client("operator"));
+    return mayWrite("operator", topic);
+  }
+
+  private boolean mayWrite(String role, Topic topic) throws Exception {
+    Map<String, Object> client = new HashMap<>(cluster.client(role));
     client.put("bootstrap.servers", cluster.bootstrapServers());
     try (KafkaProducer<String, String> producer =
         new KafkaProducer<>(client, new StringSerializer(), new StringSerializer())) {
@@ -258,6 +262,15 @@ class SecureClusterIT {
   @Test
   void anAgentNeedsEachPermission() throws Exception {
     needsEach("agent", _ -> agentWorks());
+  }
+
+  /** What only workers say, agents believe, and nothing in it proves who said it. */
+  @Test
+  void noAgentAndNoAuditorSpeaksForAWorker() throws Exception {
+    for (Topic topic : Topic.values()) {
+      assertThat(mayWrite("agent", topic)).as("agent, " + topic).isEqualTo(topic.isInput());
+      assertThat(mayWrite("auditor", topic)).as("auditor, " + topic).isFalse();
+    }
   }
 
   private boolean agentWorks() {

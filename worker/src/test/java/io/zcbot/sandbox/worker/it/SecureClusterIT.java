@@ -29,7 +29,7 @@ import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.acl.AclBinding;
 import org.apache.kafka.common.acl.AclOperation;
-import org.apache.kafka.common.errors.TopicAuthorizationException;
+import org.apache.kafka.common.errors.AuthorizationException;
 import org.apache.kafka.common.resource.PatternType;
 import org.apache.kafka.common.resource.ResourceType;
 import org.apache.kafka.common.serialization.StringDeserializer;
@@ -171,7 +171,7 @@ class SecureClusterIT {
       producer.send(new ProducerRecord<>(deployment.topic(topic), "k", "v")).get();
       return true;
     } catch (ExecutionException e) {
-      assertThat(e).hasCauseInstanceOf(TopicAuthorizationException.class);
+      assertThat(e).hasCauseInstanceOf(AuthorizationException.class);
       return false;
     }
   }

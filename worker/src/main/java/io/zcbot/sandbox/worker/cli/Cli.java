@@ -14,6 +14,8 @@ import io.zcbot.sandbox.worker.engine.Engine;
 import io.zcbot.sandbox.worker.engine.EngineView;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
 import java.lang.management.ManagementFactory;
+import java.io.PrintWriter;
+import java.io.StringWriter;
 import java.time.Duration;
 import java.util.Collection;
 import java.util.LinkedHashMap;
@@ -196,7 +198,7 @@ public final class Cli {
 
   private int report(Exception e) {
     if (e instanceof CommandException expected) {
-      console.err().println(e.getMessage());
+      console.err().println(EventText.lines(String.valueOf(e.getMessage())));
       trace(e);
       return expected.exitCode();
     }
@@ -204,14 +206,18 @@ public final class Cli {
       console.err().println("interrupted");
       return ExitCode.FAILED;
     }
-    console.err().println("the program failed unexpectedly, please report this: " + e);
+    console
+        .err()
+        .println(EventText.lines("the program failed unexpectedly, please report this: " + e));
     trace(e);
     return ExitCode.SOFTWARE;
   }
 
   private void trace(Exception e) {
     if (root.verbose) {
-      e.printStackTrace(console.err());
+      StringWriter trace = new StringWriter();
+      e.printStackTrace(new PrintWriter(trace));
+      console.err().println(EventText.lines(trace.toString().replace("\t", "  ")));
     }
   }
 

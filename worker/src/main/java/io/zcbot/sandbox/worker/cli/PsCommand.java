@@ -154,7 +154,9 @@ final class PsCommand {
     try {
       return reading.result();
     } catch (CommandException e) {
-      console.err().println("idle times and commands are not known: " + e.getMessage());
+      console
+          .err()
+          .println(EventText.lines("idle times and commands are not known: " + e.getMessage()));
       return null;
     }
   }
@@ -171,7 +173,7 @@ final class PsCommand {
           age(row.lastUsed, now),
           row.commands == null ? "-" : row.commands.toString(),
           spec(container),
-          workerId == null ? "-" : workerId,
+          workerId == null ? "-" : EventText.plain(workerId),
           EventText.shortId(container.id()));
     }
     console.out().print(table.text());
@@ -195,7 +197,7 @@ final class PsCommand {
       json.put("container_id", container.id());
     }
     try {
-      return new JsonMapper().writeValueAsString(array);
+      return JsonText.plain(new JsonMapper().writeValueAsString(array));
     } catch (JsonProcessingException e) {
       throw new IllegalStateException("an array of strings could not be serialized", e);
     }

@@ -15,6 +15,9 @@ final class CommandCodec {
   private static final List<String> CONTENTS =
       List.of("data", "data_base64", "eof", "signal", "resize");
 
+  private static final Map<String, FieldParser.Wanted> NESTED =
+      Map.of("resize", ExecCodec.TERMINAL);
+
   private CommandCodec() {}
 
   static void write(Input input, FieldWriter out) {
@@ -29,7 +32,7 @@ final class CommandCodec {
 
   static Input input(byte @Nullable [] key, byte @Nullable [] value, Origin origin)
       throws EventFormatException {
-    Fields in = Fields.parse(value, Topic.INPUT, Map.of("resize", 16));
+    Fields in = Requests.fields(value, Topic.INPUT, origin, NESTED);
     UserId user = RecordKey.agreedUser(in, key);
     return new Input(
         Requests.eventId(in, origin),
@@ -120,7 +123,7 @@ final class CommandCodec {
         RecordKey.agreedUser(in, key),
         in.text("exec_id"),
         in.instant("exited_at"),
-        in.oneOf("reason", Exited.Reason.values()),
+        in.oneOfOr(Exited.Reason.UNKNOWN, "reason", Exited.Reason.values()),
         in.optionalInt("exit_code"),
         in.optionalInt("signal"),
         DataFields.read(in, "stdout"),

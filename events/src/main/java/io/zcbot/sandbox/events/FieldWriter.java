@@ -9,7 +9,7 @@ import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonFactoryBuilder;
 import com.fasterxml.jackson.core.JsonGenerator;
 import com.fasterxml.jackson.core.json.JsonWriteFeature;
-import java.io.ByteArrayOutputStream;
+import com.fasterxml.jackson.core.util.ByteArrayBuilder;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.time.Duration;
@@ -24,7 +24,7 @@ final class FieldWriter {
   private static final JsonFactory JSON =
       new JsonFactoryBuilder().enable(JsonWriteFeature.COMBINE_UNICODE_SURROGATES_IN_UTF8).build();
 
-  private final ByteArrayOutputStream bytes = new ByteArrayOutputStream(512);
+  private final ByteArrayBuilder bytes = new ByteArrayBuilder();
   private final JsonGenerator json;
 
   FieldWriter() {

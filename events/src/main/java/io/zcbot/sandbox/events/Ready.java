@@ -34,7 +34,9 @@ public record Ready(
     /** The container with the user's name was not usable and was replaced. */
     RECREATED,
     /** A slot of the warm pool became the user's sandbox. */
-    CLAIMED
+    CLAIMED,
+    /** One that a newer version has; no worker publishes it. */
+    UNKNOWN
   }
 
   /**

@@ -15,6 +15,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
@@ -71,9 +72,7 @@ final class AclComparison {
     for (AclBinding binding : inForce) {
       if (binding.entry().permissionType() == AclPermissionType.ALLOW) {
         for (Right right : rights(binding)) {
-          allowed
-              .computeIfAbsent(binding.entry().principal(), _ -> new HashSet<>())
-              .add(right);
+          allowed.computeIfAbsent(binding.entry().principal(), _ -> new HashSet<>()).add(right);
         }
       }
     }
@@ -150,7 +149,9 @@ final class AclComparison {
   }
 
   private Set<Right> union(Set<Role> some) {
-    return some.stream().flatMap(role -> roles.get(role).stream()).collect(Collectors.toSet());
+    return some.stream()
+        .flatMap(role -> Objects.requireNonNull(roles.get(role)).stream())
+        .collect(Collectors.toSet());
   }
 
   private static String difference(Set<Right> is, Set<Right> needed) {

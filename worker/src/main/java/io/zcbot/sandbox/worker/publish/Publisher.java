@@ -26,9 +26,12 @@ import io.zcbot.sandbox.worker.sandbox.FencedException;
 import io.zcbot.sandbox.worker.sandbox.LiveSandboxTable;
 import io.zcbot.sandbox.worker.sandbox.RequestContext;
 import io.zcbot.sandbox.worker.sandbox.StoppedException;
+import io.zcbot.sandbox.worker.trace.Step;
+import io.zcbot.sandbox.worker.trace.Trace;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentSkipListMap;
@@ -56,6 +59,10 @@ public final class Publisher
 
   private static final Duration CLOSE_TIMEOUT = Duration.ofSeconds(2);
   private static final int TRUNCATED_BYTES = 64 * 1024;
+
+  /** Headers without which a value means something else. */
+  private static final List<String> NEEDED_TO_READ =
+      List.of(CloudEvents.ID, CloudEvents.CONTENT_TYPE, ReplyTo.HEADER);
 
   private final Producer<byte[], byte[]> producer;
   private final KeyPartitions partitions;
@@ -113,12 +120,14 @@ public final class Publisher
 
   @Override
   public void publish(SandboxEvent event) throws InterruptedException {
+    Trace.answered(event);
     send(record(event));
   }
 
   @Override
   public void publish(SandboxEvent event, Fence fence)
       throws FencedException, InterruptedException {
+    Trace.answered(event);
     send(record(event), fence);
   }
 
@@ -159,29 +168,27 @@ public final class Publisher
   @Override
   public void forward(ConsumerRecord<byte[], byte[]> record, int partition)
       throws InterruptedException {
-    Headers headers = new RecordHeaders(record.headers().toArray());
-    ForwardedFrom.add(headers, record);
-    try {
-      send(forwarded(record, partition, headers));
-    } catch (RecordTooLargeException e) {
-      log.warn("a record is forwarded without its headers: {}", e.getMessage());
-      Headers own = new RecordHeaders();
-      ForwardedFrom.add(own, record);
-      keepReplyTo(record.headers(), own);
-      send(forwarded(record, partition, own));
+    Headers needed = new RecordHeaders();
+    for (String name : NEEDED_TO_READ) {
+      Header header = record.headers().lastHeader(name);
+      if (header != null) {
+        needed.add(header);
+      }
     }
-  }
-
-  /** Without it, whoever reads nothing but the replies would wait in vain. */
-  private static void keepReplyTo(Headers from, Headers to) {
-    Header header = from.lastHeader(ReplyTo.HEADER);
-    if (header != null && header.value() != null && header.value().length <= ReplyTo.LONGEST_NAME) {
-      to.add(header);
+    for (Headers headers : List.of(new RecordHeaders(record.headers().toArray()), needed)) {
+      try {
+        send(forwarded(record, partition, headers));
+        return;
+      } catch (RecordTooLargeException e) {
+        log.warn("a record is forwarded without headers of its own: {}", e.getMessage());
+      }
     }
+    send(forwarded(record, partition, new RecordHeaders()));
   }
 
   private static ProducerRecord<byte[], byte[]> forwarded(
       ConsumerRecord<byte[], byte[]> record, int partition, Headers headers) {
+    ForwardedFrom.add(headers, record);
     // A topic with the broker's time gives it another one, so the header has it as well.
     return new ProducerRecord<>(
         record.topic(),
@@ -227,6 +234,7 @@ public final class Publisher
     Headers headers = new RecordHeaders();
     CloudEvents.headers(event, source)
         .forEach((name, value) -> headers.add(name, value.getBytes(StandardCharsets.UTF_8)));
+    Trace.addTo(headers);
     return headers;
   }
 
@@ -280,12 +288,14 @@ public final class Publisher
    */
   void send(ProducerRecord<byte[], byte[]> record, Fence fence)
       throws FencedException, InterruptedException {
-    try {
-      retry.executeCheckedSupplier(
-          () -> {
-            fence.pass();
-            return attempt(record);
-          });
+    try (Step step = Trace.sending(record)) {
+      step.run(
+          () ->
+              retry.executeCheckedSupplier(
+                  () -> {
+                    fence.pass();
+                    return attempt(record);
+                  }));
     } catch (FencedException | InterruptedException | RecordTooLargeException e) {
       throw e;
     } catch (Throwable e) { // the retries never run out, so only a stop ends them
@@ -296,7 +306,7 @@ public final class Publisher
   private Boolean attempt(ProducerRecord<byte[], byte[]> record)
       throws InterruptedException, Throwable {
     try {
-      producer.send(record).get();
+      Trace.acknowledged(producer.send(record).get());
       if (problems.remove(record.topic()) != null) {
         log.info("publishing to {} works again", record.topic());
       }

@@ -16,6 +16,8 @@ import io.zcbot.sandbox.worker.sandbox.EventSink;
 import io.zcbot.sandbox.worker.sandbox.Fence;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
 import io.zcbot.sandbox.worker.sandbox.RequestContext;
+import io.zcbot.sandbox.worker.trace.Step;
+import io.zcbot.sandbox.worker.trace.Tracing;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
@@ -32,7 +34,7 @@ import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.clients.producer.RecordMetadata;
 import org.apache.kafka.common.errors.RecordTooLargeException;
 import org.apache.kafka.common.errors.TimeoutException;
-import org.apache.kafka.common.header.Headers;
+import org.apache.kafka.common.header.Header;
 import org.apache.kafka.common.header.internals.RecordHeaders;
 import org.apache.kafka.common.record.TimestampType;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
@@ -48,8 +50,8 @@ class PublisherTest {
 
   private final AtomicInteger tries = new AtomicInteger();
   private int failures;
-  private boolean refusesHeaders;
   private boolean interrupts;
+  private String refusedHeader = "none";
 
   private final MockProducer<byte[], byte[]> producer =
       new MockProducer<>(true, null, new ByteArraySerializer(), new ByteArraySerializer()) {
@@ -59,7 +61,7 @@ class PublisherTest {
           if (tries.getAndIncrement() < failures) {
             throw new TimeoutException("the leader is away");
           }
-          if (refusesHeaders && record.headers().lastHeader("trace") != null) {
+          if (record.headers().lastHeader(refusedHeader) != null) {
             throw new RecordTooLargeException("too large");
           }
           return super.send(record, callback);
@@ -178,9 +180,34 @@ class PublisherTest {
     assertThat(producer.history()).hasSize(1);
   }
 
+  @Test
+  void anAnswerHasTheTraceOfTheRecordThatIsWorkedOnAndTablesHaveNone() throws Exception {
+    RecordHeaders trace = new RecordHeaders();
+    trace.add(
+        "traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".getBytes(UTF_8));
+    trace.add("tracestate", "vendor=1".getBytes(UTF_8));
+    trace.add("baggage", "tenant=blue".getBytes(UTF_8));
+    ConsumerRecord<byte[], byte[]> ensure = misplaced();
+    trace.forEach(ensure.headers()::add);
+    try (Step _ = Tracing.OFF.received(ensure, ANNA).begin()) {
+      publisher.publish(ANSWER);
+      publisher.publish(ANSWER, Fence.OPEN);
+      publisher.publishAsync(ANSWER).join();
+      publisher.open(new LiveSandbox(ANNA, "c", "host", "worker", Instant.EPOCH));
+    }
+    publisher.publish(ANSWER);
+    assertThat(producer.history().subList(0, 3))
+        .allSatisfy(answer -> assertThat(answer.headers().toArray()).contains(trace.toArray()));
+    assertThat(producer.history().subList(3, 5))
+        .allSatisfy(
+            record -> assertThat(record.headers().toArray()).doesNotContain(trace.toArray()));
+  }
+
   private static ConsumerRecord<byte[], byte[]> misplaced() {
     RecordHeaders headers = new RecordHeaders();
     headers.add("trace", "t".getBytes(UTF_8));
+    headers.add("ce_id", "e-1".getBytes(UTF_8));
+    headers.add("content-type", "application/cloudevents+json".getBytes(UTF_8));
     return new ConsumerRecord<>(
         "sandbox.ensure",
         3,
@@ -210,14 +237,22 @@ class PublisherTest {
   }
 
   @Test
-  void aRecordWhoseHeadersLeaveNoRoomIsForwardedWithoutThem() throws Exception {
-    refusesHeaders = true;
+  void aRecordWhoseHeadersLeaveNoRoomIsForwardedWithThoseThatItIsReadBy() throws Exception {
+    refusedHeader = "trace";
     ConsumerRecord<byte[], byte[]> record = misplaced();
     record.headers().add("zcbot_reply_to", "sandbox.reply.a".getBytes(UTF_8));
     publisher.forward(record, 2);
-    Headers headers = producer.history().getFirst().headers();
-    assertThat(headers.lastHeader("zcbot_forwarded")).isNotNull();
-    assertThat(headers.lastHeader("trace")).isNull();
-    assertThat(headers.lastHeader("zcbot_reply_to")).isNotNull();
+    assertThat(producer.history().getFirst().headers())
+        .extracting(Header::key)
+        .containsExactly("ce_id", "content-type", "zcbot_reply_to", "zcbot_forwarded");
+  }
+
+  @Test
+  void aRecordWhichTheyLeaveNoRoomEitherIsForwardedWithoutThem() throws Exception {
+    refusedHeader = "ce_id";
+    publisher.forward(misplaced(), 2);
+    assertThat(producer.history().getFirst().headers())
+        .extracting(Header::key)
+        .containsExactly("zcbot_forwarded");
   }
 }

@@ -124,6 +124,7 @@ public final class EventCodec {
       case DEAD_LETTER -> throw noEvent("dead-letter topic");
       case LIVE -> throw noEvent("live table");
       case COMMANDS -> throw noEvent("command table");
+      case CURRENT -> throw noEvent("table of current sandboxes");
     };
   }
 
@@ -148,6 +149,25 @@ public final class EventCodec {
    */
   public LiveSandbox decodeLive(byte[] value) throws EventFormatException {
     return TableCodec.live(value);
+  }
+
+  /** The record key of an entry of the table of current sandboxes: its user, as text. */
+  public byte[] currentKey(UserId user) {
+    return RecordKey.of(user);
+  }
+
+  /** The record value of an entry of the table of current sandboxes. */
+  public byte[] encodeCurrent(CurrentSandbox current) {
+    return TableCodec.write(current);
+  }
+
+  /**
+   * Reads an entry of the table of current sandboxes.
+   *
+   * @throws EventFormatException if the value is not a valid entry
+   */
+  public CurrentSandbox decodeCurrent(byte[] value) throws EventFormatException {
+    return TableCodec.current(value);
   }
 
   /** The record key of an entry of the command table: it names the exec. */

@@ -40,7 +40,9 @@ public enum Topic {
   /** State, not events: the live sandboxes of all workers. Compacted. */
   LIVE("live", false),
   /** State, not events: the commands that were started and may not be answered. Compacted. */
-  COMMANDS("commands", false);
+  COMMANDS("commands", false),
+  /** State, not events, for agent services: each user's sandbox that is announced. Compacted. */
+  CURRENT("current", false);
 
   /** The default prefix of all topic names. */
   public static final String DEFAULT_PREFIX = "sandbox.";
@@ -80,7 +82,8 @@ public enum Topic {
           RELEASE,
           EXPIRING,
           LIVE,
-          COMMANDS ->
+          COMMANDS,
+          CURRENT ->
           false;
     };
   }
@@ -95,9 +98,9 @@ public enum Topic {
     return input;
   }
 
-  /** Whether it is a table of the workers' own, compacted, and no topic of events. */
+  /** Whether it is a table, compacted, and no topic of events. */
   public boolean isTable() {
-    return this == LIVE || this == COMMANDS;
+    return this == LIVE || this == COMMANDS || this == CURRENT;
   }
 
   /** The topics of events, in the order of a sandbox's life: all except the tables. */

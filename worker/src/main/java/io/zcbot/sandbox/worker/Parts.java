@@ -30,9 +30,11 @@ import io.zcbot.sandbox.worker.lanes.Lanes;
 import io.zcbot.sandbox.worker.mounts.MountedSlots;
 import io.zcbot.sandbox.worker.pool.WarmPool;
 import io.zcbot.sandbox.worker.publish.KafkaCommandTable;
+import io.zcbot.sandbox.worker.publish.KafkaCurrentSandboxes;
 import io.zcbot.sandbox.worker.publish.Publisher;
 import io.zcbot.sandbox.worker.reap.LogComparison;
 import io.zcbot.sandbox.worker.reap.Reaper;
+import io.zcbot.sandbox.worker.reply.ReplyCopies;
 import io.zcbot.sandbox.worker.sandbox.Identity;
 import io.zcbot.sandbox.worker.sandbox.IdleTtls;
 import io.zcbot.sandbox.worker.sandbox.Registry;
@@ -92,7 +94,13 @@ final class Parts {
                 keyPartitions,
                 config.kafka().topicPrefix(),
                 "/zcbot/sandbox/" + config.workerId(),
-                config.kafka().groupId()));
+                config.kafka().groupId(),
+                closer.add(
+                    new ReplyCopies(
+                        host.kafka()::replyProducer,
+                        host.kafka()::admin,
+                        time,
+                        exposure.metrics().replies()))));
     reader = new LogReader(() -> host.kafka().freeConsumer("log"));
     sandboxLog =
         new KafkaSandboxLog(
@@ -148,6 +156,7 @@ final class Parts {
             host.engine(),
             publisher,
             publisher,
+            new KafkaCurrentSandboxes(publisher, config.kafka().topicPrefix()),
             lanes::submit,
             follower,
             timers.executor(),

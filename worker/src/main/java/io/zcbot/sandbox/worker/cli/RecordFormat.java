@@ -126,7 +126,7 @@ final class RecordFormat {
           case REAPED, EXPIRING -> "33";
           case FAILED -> "31";
           case DEAD_LETTER -> "35";
-          case LIVE, COMMANDS -> "0";
+          case LIVE, COMMANDS, CURRENT -> "0";
         };
     return "\u001b[" + code + "m" + text + "\u001b[0m";
   }

@@ -51,7 +51,7 @@ final class CommandRun implements Runnable {
     this.queue = queue;
     this.context = context;
     this.fence = new TenureFence(request.fence());
-    this.output = context.outputOf(exec, fence);
+    this.output = context.outputOf(request, fence);
     this.timeout = context.timeoutOf(exec);
     this.program =
         new CommandProgram(
@@ -225,7 +225,8 @@ final class CommandRun implements Runnable {
             request.offset(),
             context.answers().place(queue.sandbox()),
             context.time().now(),
-            false);
+            false,
+            request.context().replyTo());
     context.table().started(entering, fence);
     entry = entering;
     request.done().run();
@@ -287,6 +288,7 @@ final class CommandRun implements Runnable {
             entered == null || !ending.started()
                 ? context.answers().unstarted(key(), ending)
                 : context.answers().started(entered, ending, program.took(), output),
+            request.context(),
             fence);
     if (entered == null) {
       context.known().add(key());

@@ -10,6 +10,7 @@ import io.zcbot.sandbox.events.Exec;
 import io.zcbot.sandbox.events.Input;
 import io.zcbot.sandbox.events.Origin;
 import io.zcbot.sandbox.events.Release;
+import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.worker.commands.CommandKey;
 import io.zcbot.sandbox.worker.commands.CommandWork;
 import io.zcbot.sandbox.worker.commands.ExecRequest;
@@ -137,7 +138,11 @@ final class CommandDispatcher implements AutoCloseable {
             record,
             tracker,
             "a valid release",
-            () -> codec.decodeRelease(record.key(), record.value(), origin));
+            () -> {
+              // It has no answer of its own, but must not seem to be understood.
+              RequestHeaders.replyTo(record, Topic.RELEASE);
+              return codec.decodeRelease(record.key(), record.value(), origin);
+            });
     if (release == null) {
       return;
     }
@@ -188,7 +193,8 @@ final class CommandDispatcher implements AutoCloseable {
               inFlight.complete();
               release.run();
             },
-            refusal);
+            refusal,
+            RequestHeaders.contextOf(record, Topic.EXEC));
     CommandKey key = CommandKey.of(exec);
     AtomicBoolean known = new AtomicBoolean();
     inputs.expect(key);

@@ -8,6 +8,7 @@ import io.zcbot.sandbox.events.Ensure;
 import io.zcbot.sandbox.events.EventCodec;
 import io.zcbot.sandbox.events.EventFormatException;
 import io.zcbot.sandbox.events.Origin;
+import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.worker.ensure.EnsureRequest;
 import io.zcbot.sandbox.worker.kafka.KeyPartitions;
 import io.zcbot.sandbox.worker.sandbox.Time;
@@ -108,7 +109,8 @@ final class RecordDispatcher implements AutoCloseable {
             now,
             deadline,
             () -> lease.pass(inFlight::partition),
-            refusal);
+            refusal,
+            RequestHeaders.contextOf(record, Topic.ENSURE));
     lanes.submit(
         ensure.userId(),
         () -> inFlight.partition().mayBegin(),

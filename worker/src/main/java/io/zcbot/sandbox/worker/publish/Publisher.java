@@ -11,6 +11,7 @@ import io.zcbot.sandbox.events.CloudEvents;
 import io.zcbot.sandbox.events.EventCodec;
 import io.zcbot.sandbox.events.EventFormatException;
 import io.zcbot.sandbox.events.LiveSandbox;
+import io.zcbot.sandbox.events.ReplyTo;
 import io.zcbot.sandbox.events.SandboxEvent;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
@@ -18,10 +19,12 @@ import io.zcbot.sandbox.worker.intake.ForwardedFrom;
 import io.zcbot.sandbox.worker.intake.RecordForwarding;
 import io.zcbot.sandbox.worker.kafka.Denials;
 import io.zcbot.sandbox.worker.kafka.KeyPartitions;
+import io.zcbot.sandbox.worker.reply.Replies;
 import io.zcbot.sandbox.worker.sandbox.EventSink;
 import io.zcbot.sandbox.worker.sandbox.Fence;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
 import io.zcbot.sandbox.worker.sandbox.LiveSandboxTable;
+import io.zcbot.sandbox.worker.sandbox.RequestContext;
 import io.zcbot.sandbox.worker.sandbox.StoppedException;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
@@ -55,9 +58,9 @@ public final class Publisher
   private static final Duration CLOSE_TIMEOUT = Duration.ofSeconds(2);
   private static final int TRUNCATED_BYTES = 64 * 1024;
 
-  /** Headers without which a value means something else. */
+  /** Headers without which a value means something else, or its answer is not where it is read. */
   private static final List<String> NEEDED_TO_READ =
-      List.of(CloudEvents.ID, CloudEvents.CONTENT_TYPE);
+      List.of(CloudEvents.ID, CloudEvents.CONTENT_TYPE, ReplyTo.HEADER);
 
   private final Producer<byte[], byte[]> producer;
   private final KeyPartitions partitions;
@@ -65,6 +68,7 @@ public final class Publisher
   private final String source;
   private final String group;
   private final EventCodec codec = new EventCodec();
+  private final Replies replies;
   private final Retry retry;
   private final Map<String, String> problems = new ConcurrentSkipListMap<>();
   private volatile boolean closed;
@@ -74,18 +78,21 @@ public final class Publisher
    *
    * @param source the CloudEvents source of what is published, a URI reference
    * @param group the workers' group, named in dead letters
+   * @param replies copies answers to where their requests want them
    */
   public Publisher(
       Producer<byte[], byte[]> producer,
       KeyPartitions partitions,
       String topicPrefix,
       String source,
-      String group) {
+      String group,
+      Replies replies) {
     this.producer = producer;
     this.partitions = partitions;
     this.topicPrefix = topicPrefix;
     this.source = source;
     this.group = group;
+    this.replies = replies;
     this.retry =
         Retry.of(
             "publish",
@@ -123,6 +130,15 @@ public final class Publisher
   @Override
   public CompletableFuture<Void> publishAsync(SandboxEvent event) {
     return sendOnce(record(event));
+  }
+
+  @Override
+  public EventSink answering(RequestContext request) {
+    String topic = request.replyTo();
+    // An entry of the command table names one too, and anybody may have written that.
+    return topic == null || !topic.startsWith(ReplyTo.prefix(topicPrefix))
+        ? this
+        : new CopyingSink(this, replies, topic);
   }
 
   /** Hands a record over; fails if the log does not take it. */
@@ -205,11 +221,21 @@ public final class Publisher
   }
 
   private ProducerRecord<byte[], byte[]> record(SandboxEvent event) {
+    return new ProducerRecord<>(
+        nameOf(event), null, codec.key(event), codec.encode(event), headersOf(event));
+  }
+
+  /** The headers that are published with an event. */
+  Headers headersOf(SandboxEvent event) {
     Headers headers = new RecordHeaders();
     CloudEvents.headers(event, source)
         .forEach((name, value) -> headers.add(name, value.getBytes(StandardCharsets.UTF_8)));
-    return new ProducerRecord<>(
-        event.topic().named(topicPrefix), null, codec.key(event), codec.encode(event), headers);
+    return headers;
+  }
+
+  /** The name of an event's topic. */
+  String nameOf(SandboxEvent event) {
+    return event.topic().named(topicPrefix);
   }
 
   @Override
@@ -242,7 +268,7 @@ public final class Publisher
         : Arrays.copyOf(bytes, TRUNCATED_BYTES);
   }
 
-  private void send(ProducerRecord<byte[], byte[]> record) throws InterruptedException {
+  void send(ProducerRecord<byte[], byte[]> record) throws InterruptedException {
     try {
       send(record, Fence.OPEN);
     } catch (FencedException e) {

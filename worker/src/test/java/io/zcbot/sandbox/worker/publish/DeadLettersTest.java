@@ -11,6 +11,7 @@ import io.zcbot.sandbox.events.EventCodec;
 import io.zcbot.sandbox.events.EventFormatException;
 import io.zcbot.sandbox.events.Origin;
 import io.zcbot.sandbox.worker.kafka.KeyPartitions;
+import io.zcbot.sandbox.worker.reply.Replies;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -54,7 +55,7 @@ class DeadLettersTest {
         }
       };
   private final Publisher publisher =
-      new Publisher(producer, new KeyPartitions(1), "sandbox.", "/test", "sandbox-workers");
+      new Publisher(producer, new KeyPartitions(1), "sandbox.", "/test", "sandbox-workers", Replies.NONE);
 
   private static ConsumerRecord<byte[], byte[]> record(String value, String... headers) {
     Headers all = new RecordHeaders();

@@ -12,13 +12,19 @@ import io.zcbot.sandbox.events.Failed;
 import io.zcbot.sandbox.events.LiveSandbox;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.kafka.KeyPartitions;
+import io.zcbot.sandbox.worker.sandbox.EventSink;
 import io.zcbot.sandbox.worker.sandbox.Fence;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
+import io.zcbot.sandbox.worker.sandbox.RequestContext;
 import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Supplier;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.producer.Callback;
 import org.apache.kafka.clients.producer.MockProducer;
@@ -27,6 +33,7 @@ import org.apache.kafka.clients.producer.RecordMetadata;
 import org.apache.kafka.common.errors.RecordTooLargeException;
 import org.apache.kafka.common.errors.TimeoutException;
 import org.apache.kafka.common.header.Header;
+import org.apache.kafka.common.header.Headers;
 import org.apache.kafka.common.header.internals.RecordHeaders;
 import org.apache.kafka.common.record.TimestampType;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
@@ -43,6 +50,7 @@ class PublisherTest {
   private final AtomicInteger tries = new AtomicInteger();
   private int failures;
   private String refusedHeader = "none";
+  private boolean interrupts;
 
   private final MockProducer<byte[], byte[]> producer =
       new MockProducer<>(true, null, new ByteArraySerializer(), new ByteArraySerializer()) {
@@ -59,7 +67,68 @@ class PublisherTest {
         }
       };
   private final Publisher publisher =
-      new Publisher(producer, new KeyPartitions(4), "sandbox.", "/source", "group");
+      new Publisher(producer, new KeyPartitions(4), "sandbox.", "/source", "group", this::copy);
+
+  private final List<ProducerRecord<byte[], byte[]>> copies = new ArrayList<>();
+  private final CompletableFuture<Void> copied = new CompletableFuture<>();
+
+  private CompletableFuture<Void> copy(
+      String topic, int size, Supplier<ProducerRecord<byte[], byte[]>> copy) {
+    assertThat(producer.history()).as("the answer itself").hasSize(copies.size() + 1);
+    copies.add(copy.get());
+    if (interrupts) {
+      Thread.currentThread().interrupt();
+    }
+    return copied;
+  }
+
+  @Test
+  void anAnswerIsCopiedOnceTheLogHasIt() {
+    failures = 1;
+    EventSink sink = publisher.answering(new RequestContext("sandbox.reply.a", null));
+    assertThat(sink.publishAsync(ANSWER)).isCompletedExceptionally();
+    assertThat(copies).isEmpty();
+    CompletableFuture<Void> published = sink.publishAsync(ANSWER);
+    assertThat(published).isNotDone();
+    copied.complete(null);
+    assertThat(published).isCompleted();
+
+    ProducerRecord<byte[], byte[]> answer = producer.history().getFirst();
+    ProducerRecord<byte[], byte[]> copy = copies.getFirst();
+    assertThat(copy.topic()).isEqualTo("sandbox.reply.a");
+    assertThat(copy.partition()).isNull();
+    assertThat(copy.key()).isEqualTo(answer.key());
+    assertThat(copy.value()).isEqualTo(answer.value());
+    assertThat(copy.headers().lastHeader("zcbot_reply_of").value())
+        .isEqualTo("sandbox.failed".getBytes(UTF_8));
+    assertThat(copy.headers().toArray())
+        .contains(answer.headers().toArray())
+        .hasSize(answer.headers().toArray().length + 1);
+  }
+
+  @Test
+  void anAnswerThatIsAnothersToGiveIsNotCopied() {
+    EventSink sink = publisher.answering(new RequestContext("sandbox.reply.a", null));
+    assertThatThrownBy(() -> sink.publish(ANSWER, closingAfter(0)))
+        .isInstanceOf(FencedException.class);
+    assertThat(copies).isEmpty();
+  }
+
+  @Test
+  void nothingIsCopiedToATopicThatIsNoneForReplies() throws Exception {
+    publisher.answering(RequestContext.NONE).publish(ANSWER);
+    publisher.answering(new RequestContext("sandbox.ensure", null)).publish(ANSWER);
+    assertThat(producer.history()).hasSize(2);
+    assertThat(copies).isEmpty();
+  }
+
+  /** The log has the answer, so the record that it answers is done. */
+  @Test
+  void anInterruptedWaitForACopyIsNoFailure() throws Exception {
+    interrupts = true;
+    publisher.answering(new RequestContext("sandbox.reply.a", null)).publish(ANSWER);
+    assertThat(Thread.interrupted()).isTrue();
+  }
 
   @AfterEach
   void close() {
@@ -146,10 +215,12 @@ class PublisherTest {
   @Test
   void aRecordWhoseHeadersLeaveNoRoomIsForwardedWithThoseThatItIsReadBy() throws Exception {
     refusedHeader = "trace";
-    publisher.forward(misplaced(), 2);
+    ConsumerRecord<byte[], byte[]> record = misplaced();
+    record.headers().add("zcbot_reply_to", "sandbox.reply.a".getBytes(UTF_8));
+    publisher.forward(record, 2);
     assertThat(producer.history().getFirst().headers())
         .extracting(Header::key)
-        .containsExactly("ce_id", "content-type", "zcbot_forwarded");
+        .containsExactly("ce_id", "content-type", "zcbot_reply_to", "zcbot_forwarded");
   }
 
   @Test

@@ -130,6 +130,7 @@ class EventSchemasTest {
           "exec {U,'command':['']}",
           "exec {U,'command':'ls'}",
           "exec {U,'command':['ls',1]}",
+          "exec {U,'command':[1]}",
           "exec {U,'command':['ls','\\u0000']}",
           "exec {U,'command':['ls'],'shell':'ls'}",
           "exec {U,'shell':' '}",

@@ -71,9 +71,7 @@ final class AclComparison {
     for (AclBinding binding : inForce) {
       if (binding.entry().permissionType() == AclPermissionType.ALLOW) {
         for (Right right : rights(binding)) {
-          allowed
-              .computeIfAbsent(binding.entry().principal(), _ -> new HashSet<>())
-              .add(right);
+          allowed.computeIfAbsent(binding.entry().principal(), _ -> new HashSet<>()).add(right);
         }
       }
     }

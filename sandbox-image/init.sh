@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # First process of a sandbox. In the `container` firewall mode it closes the way to every private
 # network and checks that the kernel took the rules. In the `host` mode it can't, since it runs as
-# uid 1000 without a capability, and checks that the host's rules are in force. In `both` it does
+# the sandbox's user without a capability, and checks that the host's rules are in force. In `both` it does
 # both. With no network at all it checks that there is none. It says so in one line on stdout, and
 # becomes the runner (runner/PROTOCOL.md), which the worker speaks to over the standard streams. Where
 # it is root, the runner only reaps, and where it is not the first process, it sleeps.
@@ -59,6 +59,10 @@ idle() {
     done
     ready=zcbot-slot
   fi
+  # The workspace is mounted so that it shows as this user's, unless the engine sees another mount. Root
+  # needs no proof, nor does the owner on the disk, which all sandboxes of workers without own users are.
+  ((EUID == 0 || EUID == 1000)) || [[ -O ${ZCBOT_SLOT:-/workspace} ]] ||
+    fail owner "/workspace shows as another user's, not as that of $EUID: the engine does not see what the worker mounts"
   printf '%s ready %s\n' "$ready" "$1"
   # As root the runner runs no commands. Behind an init of the engine it would end with its standard
   # input, and the sandbox with it.

@@ -116,10 +116,7 @@ final class Commands implements Experiment {
           2,
           SECONDS,
           cli,
-          _ ->
-              dockerExec(
-                  List.of(
-                      "docker", "-H", engine, "exec", "-u", "1000:1000", container, "/bin/true")));
+          _ -> dockerExec(List.of("docker", "-H", engine, "exec", container, "/bin/true")));
       latencies.add(GVISOR_CLI, cli);
     }
   }
@@ -172,7 +169,7 @@ final class Commands implements Experiment {
     Histogram cli = Latencies.histogram();
     String container = Container.nameOf(users.getFirst());
     before = Processors.now(worker).ofWorkerAndEngine();
-    List<String> exec = List.of("docker", "exec", "-u", "1000:1000", container, "/bin/true");
+    List<String> exec = List.of("docker", "exec", container, "/bin/true");
     Calls.atRate(5, SECONDS, cli, _ -> dockerExec(exec));
     rounds.add(
         "processor exec", (Processors.now(worker).ofWorkerAndEngine() - before) / (5 * SECONDS));

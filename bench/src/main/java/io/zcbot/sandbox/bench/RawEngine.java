@@ -14,6 +14,7 @@ import com.github.dockerjava.zerodep.ZerodepDockerHttpClient;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.docker.api.SandboxLabels;
 import io.zcbot.sandbox.worker.docker.create.ContainerCreation;
+import io.zcbot.sandbox.worker.sandbox.Workspaces;
 import io.zcbot.sandbox.worker.spec.SandboxSpec;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -35,7 +36,10 @@ final class RawEngine implements AutoCloseable {
   /** Create and start, without waiting for init. */
   void createAndStart(SandboxSpec spec, UserId user, String workerId, Path workspace) {
     String id =
-        new ContainerCreation(spec, workerId).sandbox(docker, user, workspace, true).exec().getId();
+        new ContainerCreation(spec, workerId)
+            .sandbox(docker, user, workspace, Workspaces.SANDBOX_ID, true)
+            .exec()
+            .getId();
     docker.startContainerCmd(id).exec();
   }
 

@@ -11,6 +11,10 @@ import io.zcbot.sandbox.worker.docker.DockerSandboxes;
 import io.zcbot.sandbox.worker.doctor.Advisories;
 import io.zcbot.sandbox.worker.doctor.Finding;
 import io.zcbot.sandbox.worker.kafka.KafkaClients;
+import io.zcbot.sandbox.worker.mounts.IdMaps;
+import io.zcbot.sandbox.worker.mounts.MappedWorkspaces;
+import io.zcbot.sandbox.worker.mounts.MountReach;
+import io.zcbot.sandbox.worker.mounts.MountedSlots;
 import io.zcbot.sandbox.worker.mounts.ProjectQuotas;
 import io.zcbot.sandbox.worker.mounts.WorkspaceMount;
 import io.zcbot.sandbox.worker.ops.Health;
@@ -40,7 +44,7 @@ record Host(
     DockerEngine engine,
     DockerSandboxes sandboxes,
     Workspaces workspaces,
-    WorkspaceMount mount,
+    MountedSlots slots,
     KafkaClients kafka,
     Membership membership,
     int partitions,
@@ -57,6 +61,7 @@ record Host(
   static Host take(WorkerConfig config, Exposure exposure, StartRetry retry, Closer closer)
       throws IOException, TopicsException, InterruptedException {
     Workspaces root = Workspaces.open(config.workspaces().root);
+    String unseen = MountReach.problem(root.root());
     WorkspaceMount mount = closer.add(WorkspaceMount.prepare(root.root()));
     WorkspaceLimit limit = config.workspaces().limit;
     WorkspaceQuota quota =
@@ -69,20 +74,34 @@ record Host(
     warnOfTopics(kafka, config, exposure.health());
     membership.refuseIfElsewhere();
     Preflight.Fit fit =
-        new Preflight(engine, config.spec(), limit, Advisories.in(config.engine().advisories))
+        new Preflight(
+                engine,
+                config.spec(),
+                limit,
+                Advisories.in(config.engine().advisories),
+                config.capacity().uids,
+                root.root(),
+                unseen)
             .run(retry);
+    IdMaps maps = closer.add(new IdMaps(fit.owner(), fit.ownKernel()));
     for (Finding weakness : fit.weaknesses()) {
       exposure.health().warning("engine-" + weakness.check(), weakness::detail);
     }
     return new Host(
         engine,
-        engine.sandboxes(config.spec()),
-        root.ownedBy(fit.owner()).limitedBy(quota),
-        mount,
+        engine.sandboxes(config.spec(), fit.uids()),
+        root.ownedBy(fit.owner()).limitedBy(quota).shownBy(views(mount, maps)),
+        new MountedSlots(mount, maps, config.workerId()),
         kafka,
         membership,
         partitions,
         fit.slotProblem());
+  }
+
+  private static MappedWorkspaces views(WorkspaceMount mount, IdMaps maps) throws IOException {
+    MappedWorkspaces views = new MappedWorkspaces(mount, maps);
+    views.clear();
+    return views;
   }
 
   private static int verifyTopics(KafkaClients kafka, KafkaConfig config, StartRetry retry)

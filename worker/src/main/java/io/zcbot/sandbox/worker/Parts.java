@@ -4,6 +4,7 @@
  */
 package io.zcbot.sandbox.worker;
 
+import io.opentelemetry.api.OpenTelemetry;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
@@ -27,7 +28,6 @@ import io.zcbot.sandbox.worker.kafka.KafkaSandboxLog;
 import io.zcbot.sandbox.worker.kafka.KeyPartitions;
 import io.zcbot.sandbox.worker.kafka.LogReader;
 import io.zcbot.sandbox.worker.lanes.Lanes;
-import io.zcbot.sandbox.worker.mounts.MountedSlots;
 import io.zcbot.sandbox.worker.pool.WarmPool;
 import io.zcbot.sandbox.worker.publish.KafkaCommandTable;
 import io.zcbot.sandbox.worker.publish.KafkaCurrentSandboxes;
@@ -42,6 +42,7 @@ import io.zcbot.sandbox.worker.sandbox.SandboxLog;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import io.zcbot.sandbox.worker.startup.PartitionWatch;
 import io.zcbot.sandbox.worker.startup.StartRetry;
+import io.zcbot.sandbox.worker.trace.Tracing;
 import java.time.Duration;
 import java.util.Collections;
 import java.util.List;
@@ -74,13 +75,21 @@ final class Parts {
   private final WorkerConfig config;
   private final Host host;
   private final Exposure exposure;
+  private final OpenTelemetry openTelemetry;
   private final IdleTtls idleTtls;
 
   /** Wires the parts. What must be closed even if it never runs is added to the closer. */
-  Parts(WorkerConfig config, Host host, Exposure exposure, RunState state, Closer closer) {
+  Parts(
+      WorkerConfig config,
+      Host host,
+      Exposure exposure,
+      OpenTelemetry openTelemetry,
+      RunState state,
+      Closer closer) {
     this.config = config;
     this.host = host;
     this.exposure = exposure;
+    this.openTelemetry = openTelemetry;
     idleTtls =
         new IdleTtls(
             config.reaper().idleTtl,
@@ -178,10 +187,7 @@ final class Parts {
         registry,
         host.workspaces(),
         new WarmPool.Setup(
-            host.sandboxes(),
-            new MountedSlots(host.mount(), config.workerId()),
-            config.capacity().warmSlots,
-            host.slotProblem()),
+            host.sandboxes(), host.slots(), config.capacity().warmSlots, host.slotProblem()),
         commandSetup());
   }
 
@@ -221,7 +227,8 @@ final class Parts {
                 config.kafka().topic(Topic.RELEASE)),
             host.partitions(),
             config.group().ensureExpiry,
-            config.group().maxOpenRecords),
+            config.group().maxOpenRecords,
+            Tracing.of(openTelemetry, config.kafka().commandsGroupId())),
         lanes::submit,
         domain.commands(),
         publisher,
@@ -261,7 +268,8 @@ final class Parts {
             config.group().ensureExpiry,
             config.group().revokeTimeout,
             config.group().restart == GroupConfig.Restart.PURGE,
-            config.ops().stopShare(2)),
+            config.ops().stopShare(2),
+            Tracing.of(openTelemetry, config.kafka().groupId())),
         lanes::submit,
         domain.ensurer()::ensure,
         publisher,

@@ -11,6 +11,7 @@ import io.zcbot.sandbox.worker.config.WorkerConfig;
 import io.zcbot.sandbox.worker.engine.Container;
 import io.zcbot.sandbox.worker.engine.Engine;
 import io.zcbot.sandbox.worker.engine.EngineException;
+import io.zcbot.sandbox.worker.mounts.IdMaps;
 import io.zcbot.sandbox.worker.mounts.MountedSlots;
 import io.zcbot.sandbox.worker.mounts.WorkspaceMount;
 import io.zcbot.sandbox.worker.pool.SlotMounts;
@@ -21,6 +22,7 @@ import io.zcbot.sandbox.worker.sandbox.Identity;
 import io.zcbot.sandbox.worker.sandbox.LiveSandboxTable;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
 import io.zcbot.sandbox.worker.sandbox.Time;
+import io.zcbot.sandbox.worker.sandbox.Workspaces;
 import java.io.IOException;
 import java.util.List;
 import java.util.concurrent.Callable;
@@ -72,7 +74,11 @@ final class PurgeCommand {
           KafkaLog log = new KafkaLog(config.kafka())) {
         WorkspaceMount root = WorkspaceMount.asItIs(config.workspaces().root);
         return new PurgeCommand(
-                context.console(), engine, log, config, id -> new MountedSlots(root, id))
+                context.console(),
+                engine,
+                log,
+                config,
+                id -> new MountedSlots(root, new IdMaps(Workspaces.Owner.UNMAPPED, false), id))
             .run(worker, yes, force);
       }
     }

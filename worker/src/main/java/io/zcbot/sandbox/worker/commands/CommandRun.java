@@ -15,6 +15,7 @@ import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.sandbox.Fence;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
 import io.zcbot.sandbox.worker.sandbox.StoppedException;
+import io.zcbot.sandbox.worker.trace.Trace;
 import java.time.Duration;
 import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
@@ -141,7 +142,8 @@ final class CommandRun implements Runnable {
 
   /** Begins to wait for its turn. */
   void begin() {
-    thread = Thread.ofVirtual().name("command-".concat(key().execId())).start(this);
+    String name = "command-".concat(key().execId());
+    thread = Thread.ofVirtual().name(name).start(Trace.carried("command", this));
   }
 
   /** The worker stops: it is not answered. */

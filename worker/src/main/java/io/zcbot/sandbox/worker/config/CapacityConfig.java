@@ -4,13 +4,24 @@
  */
 package io.zcbot.sandbox.worker.config;
 
+import io.zcbot.sandbox.worker.spec.SandboxUids;
+import java.util.Optional;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
 /** Settings that limit the number of sandboxes and of concurrent operations. */
 public final class CapacityConfig {
   public final int maxSandboxes;
+
+  /** Users of the sandboxes; empty for users of their own where that is possible. */
+  public final Optional<SandboxUids> uids;
+
   public final int warmSlots;
   public final int newUsersPerMinute;
   public final int createConcurrency;
   public final int reapConcurrency;
+
+  private static final Pattern RANGE = Pattern.compile("(\\d{1,9})-(\\d{1,9})");
 
   CapacityConfig(SettingsReader in) {
     maxSandboxes =
@@ -20,6 +31,21 @@ public final class CapacityConfig {
             Kind.count(1, 100_000),
             "Maximum number of sandboxes on this host. If it is reached, the sandbox that has"
                 + " been idle for longest is evicted.");
+    uids =
+        in.get(
+            "ZCBOT_SANDBOX_UIDS",
+            "auto",
+            uids()
+                .where(
+                    range ->
+                        range.isEmpty()
+                            || range.get().isShared()
+                            || range.get().size() >= maxSandboxes,
+                    "must have at least ZCBOT_SANDBOX_MAX users, which is " + maxSandboxes),
+            "Users of the engine's host that sandboxes run as, numbered as in a container. A range:"
+                + " each sandbox has one of its own. shared: all are user 1000. auto: a range that is"
+                + " free, or shared where workspaces can't be mounted as another user's. Requires"
+                + " CAP_SYS_ADMIN and a local engine, and the firewall mode host.");
     warmSlots =
         in.get(
             "ZCBOT_SANDBOX_WARM",
@@ -47,5 +73,27 @@ public final class CapacityConfig {
             "4",
             Kind.count(1, 256),
             "Maximum number of sandboxes that are removed at the same time.");
+  }
+
+  private static Kind<Optional<SandboxUids>> uids() {
+    return new Kind<>(
+        "auto, shared, or a range of users above 1000, e.g. 70000-74095",
+        text -> {
+          if (text.equalsIgnoreCase("auto")) {
+            return Optional.empty();
+          }
+          if (text.equalsIgnoreCase("shared")) {
+            return Optional.of(SandboxUids.SHARED);
+          }
+          Matcher range = RANGE.matcher(text);
+          if (!range.matches()) {
+            return null;
+          }
+          int first = Integer.parseInt(range.group(1));
+          int last = Integer.parseInt(range.group(2));
+          return first > SandboxUids.SHARED.last() && last >= first
+              ? Optional.of(new SandboxUids(first, last))
+              : null;
+        });
   }
 }

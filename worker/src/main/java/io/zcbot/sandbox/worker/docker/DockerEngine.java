@@ -23,6 +23,7 @@ import io.zcbot.sandbox.worker.engine.EngineException.Kind;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics.ChannelWay;
 import io.zcbot.sandbox.worker.spec.SandboxSpec;
+import io.zcbot.sandbox.worker.spec.SandboxUids;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Arrays;
@@ -36,6 +37,7 @@ import org.jspecify.annotations.Nullable;
 /** The adapter of a Docker Engine's API, on behalf of one worker. */
 public final class DockerEngine implements Engine {
   private final String workerId;
+  private final boolean local;
   private final DockerEngineSettings settings;
   private final SandboxMetrics metrics;
   private final EngineCalls calls;
@@ -51,6 +53,7 @@ public final class DockerEngine implements Engine {
       DockerEngineSettings settings,
       SandboxMetrics metrics) {
     this.workerId = workerId;
+    this.local = "unix".equals(config.getDockerHost().getScheme());
     this.settings = settings;
     this.metrics = metrics;
     this.calls = new EngineCalls(config, settings.callTimeout(), metrics);
@@ -86,8 +89,17 @@ public final class DockerEngine implements Engine {
 
   /** The worker's sandboxes of a spec, over this connection and usable as long as it is. */
   public DockerSandboxes sandboxes(SandboxSpec spec) {
+    return sandboxes(spec, SandboxUids.SHARED);
+  }
+
+  /**
+   * The same.
+   *
+   * @param uids the users that sandboxes run as, if they have users of their own
+   */
+  public DockerSandboxes sandboxes(SandboxSpec spec, SandboxUids uids) {
     DockerSandboxes sandboxes =
-        new DockerSandboxes(calls, lookups, inspector, spec, workerId, settings);
+        new DockerSandboxes(calls, lookups, inspector, spec, uids, workerId, settings);
     bound.add(sandboxes);
     return sandboxes;
   }
@@ -101,7 +113,8 @@ public final class DockerEngine implements Engine {
     // where a sandbox's first process sets rules, it stays root
     ChannelWay way =
         byEngine || spec.policy().rulesInSandbox() ? ChannelWay.ENGINE : ChannelWay.RUNNER;
-    return new DockerCommands(calls, way, DockerCommands.PATIENCE, metrics);
+    String user = spec.policy().rulesInSandbox() ? RunnerExec.SHARED_USER : null;
+    return new DockerCommands(calls, way, user, DockerCommands.PATIENCE, metrics);
   }
 
   @Override
@@ -191,6 +204,11 @@ public final class DockerEngine implements Engine {
   @Override
   public Duration cpuTime(String containerId) throws EngineException {
     return lookups.ask(Operation.STATS, engine -> engine.requests().cpuTime(containerId));
+  }
+
+  /** Whether it is called through a socket of this host. */
+  public boolean isLocal() {
+    return local;
   }
 
   /** What the engine says of itself. */

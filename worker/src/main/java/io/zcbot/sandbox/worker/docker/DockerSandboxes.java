@@ -31,6 +31,7 @@ import io.zcbot.sandbox.worker.engine.SandboxEngine;
 import io.zcbot.sandbox.worker.engine.SlotEngine;
 import io.zcbot.sandbox.worker.engine.Verified;
 import io.zcbot.sandbox.worker.spec.SandboxSpec;
+import io.zcbot.sandbox.worker.spec.SandboxUids;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
@@ -46,6 +47,7 @@ public final class DockerSandboxes implements SandboxEngine, SlotEngine {
   private final EngineCalls calls;
   private final Lookups lookups;
   private final SandboxSpec spec;
+  private final SandboxUids uids;
   private final SandboxNetwork network;
   private final String firewallImage;
   private final HostFirewall firewall;
@@ -58,11 +60,13 @@ public final class DockerSandboxes implements SandboxEngine, SlotEngine {
       Lookups lookups,
       Inspector inspector,
       SandboxSpec spec,
+      SandboxUids uids,
       String workerId,
       DockerEngineSettings settings) {
     this.calls = calls;
     this.lookups = lookups;
     this.spec = spec;
+    this.uids = uids;
     this.network = new SandboxNetwork(calls, spec.network());
     this.firewallImage = settings.firewallImage();
     ImagePull pull =
@@ -78,7 +82,7 @@ public final class DockerSandboxes implements SandboxEngine, SlotEngine {
     this.seal = firewall.seal();
     this.factory =
         new SandboxFactory(
-            calls, spec, workerId, network, firewall, pull, seal, settings.readyTimeout());
+            calls, spec, uids, workerId, network, firewall, pull, seal, settings.readyTimeout());
     this.inspection = new Inspection(inspector, factory, spec.hash(), workerId);
   }
 
@@ -127,6 +131,12 @@ public final class DockerSandboxes implements SandboxEngine, SlotEngine {
   @Override
   public String create(UserId user, Path workspace) throws EngineException {
     return factory.create(user, workspace);
+  }
+
+  @Override
+  public int uid(String containerId) throws EngineException {
+    Integer known = uids.isShared() ? Integer.valueOf(uids.first()) : factory.uid(containerId);
+    return known == null ? inspection.uid(containerId) : known;
   }
 
   @Override

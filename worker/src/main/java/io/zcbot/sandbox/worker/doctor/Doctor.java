@@ -9,6 +9,8 @@ import io.zcbot.sandbox.worker.docker.DockerEngine;
 import io.zcbot.sandbox.worker.docker.host.EngineFacts;
 import io.zcbot.sandbox.worker.docker.host.SandboxGround;
 import io.zcbot.sandbox.worker.engine.EngineException;
+import io.zcbot.sandbox.worker.mounts.MountReach;
+import java.nio.file.Path;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
@@ -31,7 +33,6 @@ public final class Doctor {
     findings.add(WorkspaceChecks.root(config.workspaces().root));
     findings.add(WorkspaceChecks.quota(config.workspaces().root, config.workspaces().limit));
     findings.add(ProcessChecks.warmSlots(config.capacity().warmSlots));
-    findings.add(ProcessChecks.inotify(config.capacity().maxSandboxes));
     findings.add(
         ProcessChecks.openFiles(
             config.capacity().maxSandboxes, Math.toIntExact(config.spec().limits().pids())));
@@ -64,6 +65,23 @@ public final class Doctor {
               config.spec(),
               config.workspaces().limit,
               Advisories.in(config.engine().advisories)));
+      if (facts.cgroups().version() != 2) {
+        findings.add(ProcessChecks.socketMemory());
+      }
+      Path workspaces = WorkspaceChecks.existing(config.workspaces().root);
+      UidChecks.Choice uids =
+          UidChecks.choose(
+              config.capacity().uids,
+              engine,
+              facts,
+              config.spec(),
+              workspaces,
+              MountReach.problem(workspaces));
+      findings.add(uids.finding());
+      if (engine.isLocal()) {
+        findings.add(WorkspaceChecks.disk(workspaces, Path.of(facts.storage().dataRoot())));
+      }
+      findings.add(ProcessChecks.inotify(config.capacity().maxSandboxes, uids.uids().isShared()));
       SandboxGround ground = engine.sandboxes(config.spec()).ground();
       findings.addAll(GroundChecks.of(ground, config.spec()));
       if (ground.image() != null) {

@@ -80,6 +80,36 @@ final class WorkspaceChecks {
                 + " and set ZCBOT_WORKSPACE_SIZE; or monitor its free space");
   }
 
+  /**
+   * Whether sandboxes write where the engine does: what one of them writes and syncs delays what
+   * the engine syncs at each create.
+   *
+   * @param engineRoot the engine's directory, as the engine names it
+   */
+  static Finding disk(Path root, Path engineRoot) {
+    Path there = existing(root);
+    try {
+      if (!Files.exists(engineRoot)) {
+        return Finding.ok("workspace-disk", engineRoot + " can't be seen from here");
+      }
+      return Files.getAttribute(there, "unix:dev")
+              .equals(Files.getAttribute(engineRoot, "unix:dev"))
+          ? Finding.warn(
+              "workspace-disk",
+              there
+                  + " and the engine's "
+                  + engineRoot
+                  + " are on one file system: what a sandbox writes and syncs delays the creation"
+                  + " of others",
+              "put the workspaces on a disk of their own (ZCBOT_WORKSPACE_ROOT)")
+          : Finding.ok(
+              "workspace-disk", "the workspaces are on another file system than the engine");
+    } catch (IOException e) {
+      return Finding.warn(
+          "workspace-disk", there + " can't be read: " + e, "run this as the worker's user");
+    }
+  }
+
   /** Of what kind the file system is and where it is mounted, as far as that can be told. */
   private static String where(Path path) {
     try {
@@ -91,7 +121,7 @@ final class WorkspaceChecks {
   }
 
   /** The directory, or the one in which the worker would make it. */
-  private static Path existing(Path root) {
+  static Path existing(Path root) {
     Path there = root;
     while (!Files.exists(there) && there.getParent() != null) {
       there = there.getParent();

@@ -6,6 +6,7 @@ package io.zcbot.sandbox.worker.engine;
 
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.spec.SandboxSpec;
+import io.zcbot.sandbox.worker.spec.SandboxUids;
 import java.nio.file.Path;
 import java.util.Optional;
 
@@ -33,6 +34,14 @@ public interface SandboxEngine {
    * @return the container's id
    */
   String create(UserId user, Path workspace) throws EngineException;
+
+  /**
+   * The user, and the group, that a created container's processes run as. One that sandboxes and
+   * slots of all workers on the engine share, or one that no other has.
+   */
+  default int uid(String containerId) throws EngineException {
+    return SandboxUids.SHARED.first();
+  }
 
   /**
    * Makes sure of the network and of the host's firewall, as a create does, so that a sandbox that

@@ -4,6 +4,7 @@
  */
 package io.zcbot.sandbox.worker.engine;
 
+import io.zcbot.sandbox.worker.spec.SandboxUids;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Optional;
@@ -19,6 +20,11 @@ public interface SlotEngine {
    * @return the container's id
    */
   String createSlot(String slotId, Path directory) throws EngineException;
+
+  /** As {@link SandboxEngine#uid} tells. */
+  default int uid(String containerId) throws EngineException {
+    return SandboxUids.SHARED.first();
+  }
 
   /**
    * Starts a slot's container and returns once its init said that the firewall is in force and that

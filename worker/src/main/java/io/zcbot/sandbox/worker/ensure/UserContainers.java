@@ -14,6 +14,7 @@ import io.zcbot.sandbox.worker.sandbox.Place;
 import io.zcbot.sandbox.worker.sandbox.Sandbox;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import io.zcbot.sandbox.worker.sandbox.Workspaces;
+import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Optional;
 import org.slf4j.MDC;
@@ -43,11 +44,13 @@ final class UserContainers {
   }
 
   /** Creates and starts the user's container. If that fails, nothing is left of it. */
-  Sandbox create(EnsureRequest request, Path workspace, Place place) throws EngineException {
+  Sandbox create(EnsureRequest request, Path workspace, Place place)
+      throws EngineException, IOException {
     String id = sandboxes.create(request.user(), workspace);
-    try (var _ = MDC.putCloseable("container", id)) {
+    try (var _ = MDC.putCloseable("container", id);
+        var _ = workspaces.show(request.user(), sandboxes.uid(id))) {
       sandboxes.start(id);
-    } catch (EngineException e) {
+    } catch (EngineException | IOException e) {
       remove(id, e);
       throw e;
     }
@@ -60,7 +63,7 @@ final class UserContainers {
    * or the reconciliation finds it. A stop that interrupted the start must not keep it, since this
    * worker may not be started again.
    */
-  private void remove(String id, EngineException because) {
+  private void remove(String id, Exception because) {
     boolean interrupted = Thread.interrupted();
     try {
       engine.remove(id);

@@ -61,7 +61,7 @@ final class CommandDispatcher implements AutoCloseable {
     this.topics = settings.topics();
     this.partitions = new KeyPartitions(settings.partitionCount());
     this.expiry = new Expiry(settings.execExpiry(), time);
-    this.lanes = new LaneWork(lanes);
+    this.lanes = new LaneWork(lanes, settings.tracing());
     this.work = work;
     this.inputs = inputs;
     this.time = time;
@@ -158,6 +158,7 @@ final class CommandDispatcher implements AutoCloseable {
       return;
     }
     lanes.submit(
+        record,
         release.userId(),
         mayBegin(inFlight, followed),
         () -> {
@@ -199,6 +200,7 @@ final class CommandDispatcher implements AutoCloseable {
     AtomicBoolean known = new AtomicBoolean();
     inputs.expect(key);
     lanes.submit(
+        record,
         exec.userId(),
         mayBegin,
         () -> {

@@ -28,6 +28,7 @@ import java.nio.file.Path;
 final class Kernel {
   static final long NOSUID = 0x02;
   static final long NODEV = 0x04;
+  private static final long IDMAP = 0x100000;
   static final long PRIVATE = 1 << 18;
   static final long SHARED = 1 << 20;
 
@@ -120,10 +121,20 @@ final class Kernel {
         RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
   }
 
+  /** Opens what is no directory, for reading, by its whole path; links on the way are followed. */
+  static Descriptor openFile(Path path) throws KernelException {
+    return openAny(AT_FDCWD, path.toString(), path.toString(), 0, 0);
+  }
+
   private static Descriptor open(int parent, String path, String about, long flags, long resolve)
       throws KernelException {
+    return openAny(parent, path, about, flags | O_DIRECTORY, resolve);
+  }
+
+  private static Descriptor openAny(int parent, String path, String about, long flags, long resolve)
+      throws KernelException {
     try (Arena arena = Arena.ofConfined()) {
-      MemorySegment how = arena.allocateFrom(JAVA_LONG, flags | O_DIRECTORY | CLOEXEC, 0, resolve);
+      MemorySegment how = arena.allocateFrom(JAVA_LONG, flags | CLOEXEC, 0, resolve);
       long descriptor =
           call(
               OPENAT2,
@@ -161,8 +172,22 @@ final class Kernel {
    * @param propagation one of {@link #PRIVATE} and {@link #SHARED}, or 0 to leave it
    */
   static void set(Descriptor tree, long attributes, long propagation) throws KernelException {
+    set(tree, attributes, propagation, 0);
+  }
+
+  /**
+   * Has a mount that is in no place yet, and all beneath, show files' owners as others.
+   *
+   * @param namespace the user namespace that says as whom
+   */
+  static void mapIds(Descriptor tree, Descriptor namespace) throws KernelException {
+    set(tree, IDMAP, 0, namespace.number);
+  }
+
+  private static void set(Descriptor tree, long attributes, long propagation, long namespace)
+      throws KernelException {
     try (Arena arena = Arena.ofConfined()) {
-      MemorySegment change = arena.allocateFrom(JAVA_LONG, attributes, 0, propagation, 0);
+      MemorySegment change = arena.allocateFrom(JAVA_LONG, attributes, 0, propagation, namespace);
       long _ =
           call(
               MOUNT_SETATTR,

@@ -17,8 +17,9 @@ import java.util.Set;
  * @param id as a descriptor's {@code fdinfo} names it
  * @param options of this mount, not of its file system
  * @param isShared whether what is mounted beneath shows in copies of it as well
+ * @param isReceiving whether it has what is mounted in another one, without giving anything back
  */
-record MountInfo(int id, Set<String> options, boolean isShared) {
+record MountInfo(int id, String point, Set<String> options, boolean isShared, boolean isReceiving) {
   private static final Path SELF = Path.of("/proc/self/mountinfo");
 
   /** The mount that an open directory lies in. */
@@ -26,7 +27,7 @@ record MountInfo(int id, Set<String> options, boolean isShared) {
     int id =
         mountId(Files.readString(Path.of("/proc/self/fdinfo", String.valueOf(directory.number()))));
     // Latin-1, since a path may hold any bytes, and none is looked at.
-    return parse(Files.readString(SELF, StandardCharsets.ISO_8859_1)).stream()
+    return all().stream()
         .filter(mount -> mount.id == id)
         .findFirst()
         .orElseThrow(
@@ -40,6 +41,21 @@ record MountInfo(int id, Set<String> options, boolean isShared) {
       }
     }
     throw new IOException("this kernel's fdinfo has no mount id");
+  }
+
+  /** All of this process's mount namespace. */
+  static List<MountInfo> all() throws IOException {
+    return parse(Files.readString(SELF, StandardCharsets.ISO_8859_1));
+  }
+
+  /** Whether it shows the owners of files as others. */
+  boolean mapsIds() {
+    return options.contains("idmapped");
+  }
+
+  /** Whether what is mounted beneath shows where it came from. */
+  boolean isSharedBothWays() {
+    return isShared && !isReceiving;
   }
 
   static List<MountInfo> parse(String text) throws IOException {
@@ -57,10 +73,13 @@ record MountInfo(int id, Set<String> options, boolean isShared) {
       throw new IllegalArgumentException("a line has too few fields: " + line);
     }
     boolean shared = false;
+    boolean receiving = false;
     for (int i = 6; i < fields.length && !fields[i].equals("-"); i++) {
       shared |= fields[i].startsWith("shared:");
+      receiving |= fields[i].startsWith("master:");
     }
-    return new MountInfo(Integer.parseInt(fields[0]), Set.of(fields[5].split(",")), shared);
+    return new MountInfo(
+        Integer.parseInt(fields[0]), fields[4], Set.of(fields[5].split(",")), shared, receiving);
   }
 
   boolean hasNoSuidNorDevices() {

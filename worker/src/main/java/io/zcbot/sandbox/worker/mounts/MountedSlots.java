@@ -7,6 +7,7 @@ package io.zcbot.sandbox.worker.mounts;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.mounts.Kernel.Descriptor;
 import io.zcbot.sandbox.worker.pool.SlotMounts;
+import io.zcbot.sandbox.worker.sandbox.Workspaces;
 import java.io.IOException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
@@ -31,10 +32,17 @@ public final class MountedSlots implements SlotMounts {
   private static final int MOST_MOUNTS_ON_ONE = 16;
 
   private final WorkspaceMount root;
+  private final IdMaps maps;
   private final Path directory;
 
-  public MountedSlots(WorkspaceMount root, String workerId) {
+  /**
+   * Those of a worker.
+   *
+   * @param maps by which workspaces are shown to users that slots have of their own
+   */
+  public MountedSlots(WorkspaceMount root, IdMaps maps, String workerId) {
     this.root = root;
+    this.maps = maps;
     this.directory = SlotMounts.directory(root.root(), workerId);
   }
 
@@ -48,11 +56,16 @@ public final class MountedSlots implements SlotMounts {
     // Readable for all, since a container's first process may be anyone; writable for none of them.
     makeDirectory(directory);
     makeDirectory(directory.resolve(PROBE));
-    makeDirectory(directory.resolve(PROBE).resolve(PROBE_NAME));
+    Path seen = directory.resolve(PROBE).resolve(PROBE_NAME);
+    makeDirectory(seen);
+    maps.giveToOwner(seen); // so that the slot sees as whose the probe shows
     Path path = directory.resolve(slotId);
     makeDirectory(path);
     makeDirectory(path.resolve(WORKSPACE));
-    return new Open(path, Kernel.openBeneath(root.top(), relative(slotId + "/" + WORKSPACE)));
+    return new Open(
+        path,
+        Kernel.openBeneath(root.top(), relative(slotId + "/" + WORKSPACE)),
+        Workspaces.SANDBOX_ID);
   }
 
   private static void makeDirectory(Path path) throws IOException {
@@ -115,11 +128,18 @@ public final class MountedSlots implements SlotMounts {
     private final Path path;
     private final Path place;
     private final Descriptor descriptor;
+    private final int uid;
 
-    Open(Path path, Descriptor descriptor) {
+    Open(Path path, Descriptor descriptor, int uid) {
       this.path = path;
       this.place = path.resolve(WORKSPACE);
       this.descriptor = descriptor;
+      this.uid = uid;
+    }
+
+    @Override
+    public Directory shownTo(int other) {
+      return new Open(path, descriptor, other);
     }
 
     @Override
@@ -156,6 +176,9 @@ public final class MountedSlots implements SlotMounts {
       try (Descriptor opened = Kernel.openBeneath(root.top(), source);
           Descriptor tree = Kernel.cloneTree(opened)) {
         Kernel.set(tree, Kernel.NOSUID | Kernel.NODEV, Kernel.PRIVATE);
+        if (uid != Workspaces.SANDBOX_ID) {
+          maps.map(tree, uid);
+        }
         Kernel.move(tree, descriptor);
       }
     }

@@ -44,6 +44,7 @@ final class SlotFactory {
       directory = mounts.create(id);
       Optional<String> image = slotEngine.imageId();
       containerId = slotEngine.createSlot(id, directory.path());
+      directory = directory.shownTo(slotEngine.uid(containerId));
       if (image.isEmpty()) { // it was pulled
         image = slotEngine.imageId();
       }

@@ -49,6 +49,16 @@ public interface SlotMounts {
   interface Directory extends AutoCloseable {
     Path path();
 
+    /**
+     * The same directory, but what is mounted from now on shows as a sandbox's user's. Closing one
+     * closes the other.
+     *
+     * @param uid the user's number in the sandbox
+     */
+    default Directory shownTo(int uid) throws IOException {
+      return this;
+    }
+
     /** Mounts a directory by which a container shows that it sees what is mounted later. */
     void mountProbe() throws IOException;
 

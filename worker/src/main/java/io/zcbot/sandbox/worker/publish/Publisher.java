@@ -26,6 +26,8 @@ import io.zcbot.sandbox.worker.sandbox.FencedException;
 import io.zcbot.sandbox.worker.sandbox.LiveSandboxTable;
 import io.zcbot.sandbox.worker.sandbox.RequestContext;
 import io.zcbot.sandbox.worker.sandbox.StoppedException;
+import io.zcbot.sandbox.worker.trace.Step;
+import io.zcbot.sandbox.worker.trace.Trace;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.Arrays;
@@ -118,12 +120,14 @@ public final class Publisher
 
   @Override
   public void publish(SandboxEvent event) throws InterruptedException {
+    Trace.answered(event);
     send(record(event));
   }
 
   @Override
   public void publish(SandboxEvent event, Fence fence)
       throws FencedException, InterruptedException {
+    Trace.answered(event);
     send(record(event), fence);
   }
 
@@ -230,6 +234,7 @@ public final class Publisher
     Headers headers = new RecordHeaders();
     CloudEvents.headers(event, source)
         .forEach((name, value) -> headers.add(name, value.getBytes(StandardCharsets.UTF_8)));
+    Trace.addTo(headers);
     return headers;
   }
 
@@ -283,12 +288,14 @@ public final class Publisher
    */
   void send(ProducerRecord<byte[], byte[]> record, Fence fence)
       throws FencedException, InterruptedException {
-    try {
-      retry.executeCheckedSupplier(
-          () -> {
-            fence.pass();
-            return attempt(record);
-          });
+    try (Step step = Trace.sending(record)) {
+      step.run(
+          () ->
+              retry.executeCheckedSupplier(
+                  () -> {
+                    fence.pass();
+                    return attempt(record);
+                  }));
     } catch (FencedException | InterruptedException | RecordTooLargeException e) {
       throw e;
     } catch (Throwable e) { // the retries never run out, so only a stop ends them
@@ -299,7 +306,7 @@ public final class Publisher
   private Boolean attempt(ProducerRecord<byte[], byte[]> record)
       throws InterruptedException, Throwable {
     try {
-      producer.send(record).get();
+      Trace.acknowledged(producer.send(record).get());
       if (problems.remove(record.topic()) != null) {
         log.info("publishing to {} works again", record.topic());
       }

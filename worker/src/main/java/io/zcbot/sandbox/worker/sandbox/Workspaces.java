@@ -25,7 +25,9 @@ import java.util.Set;
  * could invalidate a check.
  */
 public final class Workspaces {
-  /** The user and group that commands in a sandbox run as. */
+  /**
+   * The user and group that own workspaces, and as which commands run unless they have their own.
+   */
   public static final int SANDBOX_ID = 1000;
 
   private static final Set<PosixFilePermission> PRIVATE =
@@ -34,17 +36,24 @@ public final class Workspaces {
   private final Path root;
   private final Owner owner;
   private final WorkspaceQuota quota;
+  private final WorkspaceViews views;
 
-  private Workspaces(Path root, Owner owner, WorkspaceQuota quota) {
+  private Workspaces(Path root, Owner owner, WorkspaceQuota quota, WorkspaceViews views) {
     this.root = root;
     this.owner = owner;
     this.quota = quota;
+    this.views = views;
   }
 
   /** User and group, as the host numbers them. */
   public record Owner(int uid, int gid) {
     /** The sandbox user, where the engine does not remap users. */
     public static final Owner UNMAPPED = new Owner(SANDBOX_ID, SANDBOX_ID);
+
+    /** Another user of the sandboxes, numbered as this one is. */
+    public Owner as(int sandboxId) {
+      return new Owner(uid - SANDBOX_ID + sandboxId, gid - SANDBOX_ID + sandboxId);
+    }
   }
 
   /**
@@ -66,17 +75,22 @@ public final class Workspaces {
               + "), who could replace workspaces with links; run: chmod go-w "
               + real);
     }
-    return new Workspaces(real, Owner.UNMAPPED, WorkspaceQuota.NONE);
+    return new Workspaces(real, Owner.UNMAPPED, WorkspaceQuota.NONE, WorkspaceViews.NONE);
   }
 
   /** The same, but their owner on the host is another: the engine remaps users. */
   public Workspaces ownedBy(Owner mapped) {
-    return new Workspaces(root, mapped, quota);
+    return new Workspaces(root, mapped, quota, views);
   }
 
   /** The same, but with a limit on what each holds. */
   public Workspaces limitedBy(WorkspaceQuota limiting) {
-    return new Workspaces(root, owner, limiting);
+    return new Workspaces(root, owner, limiting, views);
+  }
+
+  /** The same, but sandboxes may have users of their own. */
+  public Workspaces shownBy(WorkspaceViews showing) {
+    return new Workspaces(root, owner, quota, showing);
   }
 
   /** Where the user's directory is, or would be. */
@@ -129,6 +143,16 @@ public final class Workspaces {
     }
     quota.limit(user);
     return directory;
+  }
+
+  /**
+   * Shows a workspace that is prepared to a container that starts before this is closed.
+   *
+   * @param uid the user that the container's processes run as
+   * @throws IOException if it can't be shown to that user; the message is for an operator
+   */
+  public WorkspaceViews.View show(UserId user, int uid) throws IOException {
+    return uid == SANDBOX_ID ? () -> {} : views.show(user, uid);
   }
 
   private static Map<String, Object> look(Path directory) throws IOException {

@@ -10,13 +10,18 @@ import io.zcbot.sandbox.worker.doctor.Advisories;
 import io.zcbot.sandbox.worker.doctor.EngineChecks;
 import io.zcbot.sandbox.worker.doctor.Finding;
 import io.zcbot.sandbox.worker.doctor.Finding.Level;
+import io.zcbot.sandbox.worker.doctor.UidChecks;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.publish.TopicsException;
 import io.zcbot.sandbox.worker.sandbox.Workspaces;
 import io.zcbot.sandbox.worker.spec.SandboxSpec;
+import io.zcbot.sandbox.worker.spec.SandboxUids;
 import io.zcbot.sandbox.worker.spec.WorkspaceLimit;
 import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -29,16 +34,33 @@ public final class Preflight {
   private final SandboxSpec spec;
   private final @Nullable WorkspaceLimit limit;
   private final Advisories advisories;
+  private final Optional<SandboxUids> wanted;
+  private final Path root;
+  private final @Nullable String unseen;
 
+  /**
+   * Checks an engine for a spec.
+   *
+   * @param limit of each workspace; null for none
+   * @param wanted the users of the sandboxes; empty for users of their own where that is possible
+   * @param root of the workspaces, an existing directory
+   * @param unseen why the engine does not see what this process mounts there; null if it does
+   */
   public Preflight(
       DockerEngine engine,
       SandboxSpec spec,
       @Nullable WorkspaceLimit limit,
-      Advisories advisories) {
+      Advisories advisories,
+      Optional<SandboxUids> wanted,
+      Path root,
+      @Nullable String unseen) {
     this.engine = engine;
     this.spec = spec;
     this.limit = limit;
     this.advisories = advisories;
+    this.wanted = wanted;
+    this.root = root;
+    this.unseen = unseen;
   }
 
   /**
@@ -47,9 +69,15 @@ public final class Preflight {
    * @param weaknesses what makes sandboxes weaker than they could be
    * @param slotProblem why there can be no warm slots; null if there can
    * @param owner whom workspaces must belong to on the engine's host
+   * @param uids the users of the sandboxes
+   * @param ownKernel whether sandboxes have a kernel of their own
    */
   public record Fit(
-      List<Finding> weaknesses, @Nullable String slotProblem, Workspaces.Owner owner) {}
+      List<Finding> weaknesses,
+      @Nullable String slotProblem,
+      Workspaces.Owner owner,
+      SandboxUids uids,
+      boolean ownKernel) {}
 
   /**
    * Looks at the engine.
@@ -59,7 +87,9 @@ public final class Preflight {
   public Fit run(StartRetry retry) throws IOException, TopicsException, InterruptedException {
     EngineFacts facts =
         retry.untilItWorks("check the engine", engine::facts, EngineException.class::isInstance);
-    List<Finding> findings = EngineChecks.of(facts, spec, limit, advisories);
+    UidChecks.Choice uids = UidChecks.choose(wanted, engine, facts, spec, root, unseen);
+    List<Finding> findings = new ArrayList<>(EngineChecks.of(facts, spec, limit, advisories));
+    findings.add(uids.finding());
     List<String> faults = texts(findings, Level.FAIL);
     if (!faults.isEmpty()) {
       throw new IOException("the engine is not fit for sandboxes: " + String.join("; ", faults));
@@ -69,7 +99,9 @@ public final class Preflight {
       return new Fit(
           findings.stream().filter(f -> f.level() == Level.WARN).toList(),
           facts.slotProblem(spec),
-          facts.workspaceOwner());
+          facts.workspaceOwner(),
+          uids.uids(),
+          facts.hasOwnKernel(spec));
     } catch (EngineException e) {
       throw new IOException("could not use the engine: " + e.getMessage(), e);
     }

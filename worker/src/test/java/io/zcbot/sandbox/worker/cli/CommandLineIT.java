@@ -88,9 +88,9 @@ class CommandLineIT {
   @Test
   void aCommandMakesItsSandboxAndItsStreamsAndExitCodeArePassedOn() throws Exception {
     String user = Deployment.newUser().toString();
-    Ran ran = sandbox("exec", user, "--", "sh", "-c", "id -u; echo oops >&2; exit 42");
+    Ran ran = sandbox("exec", user, "--", "sh", "-c", "id -un; echo oops >&2; exit 42");
     assertThat(ran.exitCode()).as(ran.err()).isEqualTo(42);
-    assertThat(ran.text()).isEqualTo("1000\n");
+    assertThat(ran.text()).isEqualTo("sandbox\n");
     assertThat(ran.err()).isEqualTo("oops\n");
 
     byte[] in = bytes(3_000_000);
@@ -256,8 +256,8 @@ class CommandLineIT {
     Process process = process("script", "-qec", line, "/dev/null");
     try {
       var _ = read(process, "$ ");
-      type(process, "stty size; tty; id -u\r");
-      assertThat(read(process, "1000\r\n")).contains("30 100\r\n", "/dev/pts/");
+      type(process, "stty size; tty; id -un\r");
+      assertThat(read(process, "sandbox\r\n")).contains("30 100\r\n", "/dev/pts/");
       // Ctrl-C is the shell's.
       type(process, "sleep 60\r");
       var _ = read(process, "sleep 60");

@@ -7,12 +7,14 @@ package io.zcbot.sandbox.worker.config;
 import io.zcbot.sandbox.worker.spec.Dns;
 import io.zcbot.sandbox.worker.spec.Egress;
 import io.zcbot.sandbox.worker.spec.FirewallMode;
+import io.zcbot.sandbox.worker.spec.SandboxUids;
 import io.zcbot.sandbox.worker.spec.WorkspaceLimit;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
@@ -223,6 +225,13 @@ record SettingCase(
             Duration.ZERO,
             "-1"),
         new SettingCase("ZCBOT_SANDBOX_MAX", c -> c.capacity().maxSandboxes, 64, "7", 7, "1.5"),
+        new SettingCase(
+            "ZCBOT_SANDBOX_UIDS",
+            c -> c.capacity().uids,
+            Optional.empty(),
+            "70000-70063",
+            Optional.of(new SandboxUids(70_000, 70_063)),
+            "999-2000"),
         new SettingCase("ZCBOT_SANDBOX_WARM", c -> c.capacity().warmSlots, 2, "6", 6, "65"),
         new SettingCase(
             "ZCBOT_NEW_USERS_PER_MINUTE", c -> c.capacity().newUsersPerMinute, 120, "46", 46, "0"),

@@ -17,8 +17,12 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 
-/** What commands can do, in a sandbox of any engine. */
-record CommandTrials(CommandChannel channel) {
+/**
+ * What commands can do, in a sandbox of any engine.
+ *
+ * @param user as whom they run, with the group
+ */
+record CommandTrials(CommandChannel channel, String user) {
   private static final String DAEMONS =
       "(setsid bash -c 'trap \"\" TERM HUP; (sleep 4242 &); sleep 4242' &); echo on; sleep 4242";
 
@@ -35,8 +39,8 @@ record CommandTrials(CommandChannel channel) {
     String name = "of-a-command-" + System.nanoTime();
     assertThat(
             Trial.bash(channel, "id -u; id -g; pwd; echo it >" + name + "; stat -c %u:%g *").said())
-        .startsWith("1000\n1000\n/workspace\n")
-        .endsWith("1000:1000")
+        .startsWith(user.replace(':', '\n') + "\n/workspace\n")
+        .endsWith(user)
         .doesNotContain("65534");
     Path file = workspace.resolve(name);
     assertThat(file).hasContent("it");
@@ -89,7 +93,7 @@ record CommandTrials(CommandChannel channel) {
     trial.command().resize(new TerminalSize(120, 50));
     trial.type("typed\n");
     trial.awaitOutput("got typed");
-    assertThat(trial.witness().stdout()).startsWith("1000").contains("50 120");
+    assertThat(trial.witness().stdout()).startsWith(user.split(":", 2)[0]).contains("50 120");
     trial.type("\u0003");
     assertThat(trial.witness().awaitEnd())
         .isInstanceOfAny(CommandEnd.Signalled.class, CommandEnd.Exited.class);

@@ -17,6 +17,7 @@ import io.zcbot.sandbox.worker.engine.Container.State;
 import io.zcbot.sandbox.worker.engine.EngineEvent;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.engine.EngineException.Kind;
+import io.zcbot.sandbox.worker.sandbox.Workspaces;
 import io.zcbot.sandbox.worker.security.Row;
 import io.zcbot.sandbox.worker.spec.FirewallMode;
 import io.zcbot.sandbox.worker.spec.SandboxSpec;
@@ -443,7 +444,7 @@ class DockerEngineIT {
       started = System.nanoTime();
       id =
           new ContainerCreation(fixture.spec(), fixture.worker)
-              .sandbox(fixture.docker, user, workspace, true)
+              .sandbox(fixture.docker, user, workspace, Workspaces.SANDBOX_ID, true)
               .exec()
               .getId();
       fixture.startContainer(id);

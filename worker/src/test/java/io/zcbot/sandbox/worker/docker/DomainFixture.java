@@ -4,7 +4,6 @@
  */
 package io.zcbot.sandbox.worker.docker;
 
-import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import io.zcbot.sandbox.events.Ensure;
@@ -60,14 +59,13 @@ public final class DomainFixture {
   /** On an engine that is closed with it. */
   public DomainFixture(EngineFixture fixture, Path root) throws IOException {
     this.fixture = fixture;
-    workspaces = Workspaces.open(root);
-    mount = WorkspaceMount.prepare(workspaces.root());
-    assertThat(mount.problem()).as("why there can be no slots").isNull();
+    workspaces = Workspaces.open(root).shownBy(fixture.views());
+    mount = fixture.mount();
   }
 
   /** The slots' directories. */
   public SlotMounts mounts() {
-    return new MountedSlots(mount, fixture.worker);
+    return new MountedSlots(mount, fixture.maps(), fixture.worker);
   }
 
   /**
@@ -150,11 +148,11 @@ public final class DomainFixture {
       each.slots().close(Duration.ofSeconds(30));
     }
     timer.shutdownNow();
-    fixture.close();
+    fixture.removeContainers();
     SlotMounts slots = mounts();
     for (String slot : slots.left()) {
       slots.release(slot);
     }
-    mount.close();
+    fixture.close();
   }
 }

@@ -4,10 +4,13 @@
  */
 package io.zcbot.sandbox.worker.docker;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
 import com.github.dockerjava.api.DockerClient;
 import com.github.dockerjava.api.async.ResultCallback;
 import com.github.dockerjava.api.command.CreateNetworkCmd;
 import com.github.dockerjava.api.command.ExecCreateCmd;
+import com.github.dockerjava.api.command.InspectContainerResponse;
 import com.github.dockerjava.api.exception.DockerException;
 import com.github.dockerjava.api.exception.InternalServerErrorException;
 import com.github.dockerjava.api.model.ContainerNetwork;
@@ -19,7 +22,11 @@ import com.github.dockerjava.zerodep.ZerodepDockerHttpClient;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.docker.api.DockerEngineSettings;
 import io.zcbot.sandbox.worker.engine.EngineException;
+import io.zcbot.sandbox.worker.mounts.IdMaps;
+import io.zcbot.sandbox.worker.mounts.MappedWorkspaces;
+import io.zcbot.sandbox.worker.mounts.WorkspaceMount;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
+import io.zcbot.sandbox.worker.sandbox.WorkspaceViews;
 import io.zcbot.sandbox.worker.sandbox.Workspaces;
 import io.zcbot.sandbox.worker.spec.Dns;
 import io.zcbot.sandbox.worker.spec.Egress;
@@ -27,6 +34,7 @@ import io.zcbot.sandbox.worker.spec.FirewallMode;
 import io.zcbot.sandbox.worker.spec.NetworkPolicy;
 import io.zcbot.sandbox.worker.spec.ResourceLimits;
 import io.zcbot.sandbox.worker.spec.SandboxSpec;
+import io.zcbot.sandbox.worker.spec.SandboxUids;
 import io.zcbot.sandbox.worker.testkit.machine.Commands;
 import io.zcbot.sandbox.worker.testkit.machine.SandboxImage;
 import java.io.IOException;
@@ -56,11 +64,22 @@ public final class EngineFixture implements AutoCloseable {
   public final DockerClient docker;
   public final DockerEngine engine;
   Workspaces.Owner owner = Workspaces.Owner.UNMAPPED;
+
+  /** Some that are nobody's on this machine. */
+  public static final SandboxUids OWN_UIDS = new SandboxUids(70_000, 74_095);
+
+  /** The users of sandboxes without rules inside; to be set before the first one. */
+  public SandboxUids uids = SandboxUids.SHARED;
+
   private final Path workspaces;
+  private @Nullable WorkspaceMount mount;
+  private @Nullable IdMaps maps;
   private final Map<SandboxSpec, DockerSandboxes> sandboxes = new ConcurrentHashMap<>();
   private final Map<String, SandboxSpec> made = new ConcurrentHashMap<>();
   private final Set<String> images = ConcurrentHashMap.newKeySet();
   private final Set<String> networks = ConcurrentHashMap.newKeySet();
+
+  private static final int UUID_LENGTH = 36;
 
   /** Of runc, if its own first process died before the command; once in thousands of starts. */
   private static final String NEVER_BEGAN = "waiting for init preliminary setup";
@@ -180,7 +199,10 @@ public final class EngineFixture implements AutoCloseable {
 
   /** Sandboxes of a spec; the same object for the same spec. */
   public DockerSandboxes sandboxes(SandboxSpec spec) {
-    return sandboxes.computeIfAbsent(spec, engine::sandboxes);
+    return sandboxes.computeIfAbsent(
+        spec,
+        wanted ->
+            engine.sandboxes(wanted, wanted.policy().rulesInSandbox() ? SandboxUids.SHARED : uids));
   }
 
   /** Sandboxes of the spec of {@link #spec()}. */
@@ -188,21 +210,60 @@ public final class EngineFixture implements AutoCloseable {
     return sandboxes(spec());
   }
 
-  /** Starts a container, whatever its spec. */
-  public void start(String id) throws EngineException {
-    sandboxes(made.getOrDefault(id, spec())).start(id);
+  /** Starts a user's container, whatever its spec. */
+  public void start(String id) throws EngineException, IOException {
+    DockerSandboxes by = sandboxes(made.getOrDefault(id, spec()));
+    InspectContainerResponse container = docker.inspectContainerCmd(id).exec();
+    String uid = String.valueOf(container.getConfig().getUser()).split(":", 2)[0];
+    String name = container.getName();
+    int own = uid.matches("[1-9][0-9]*") ? Integer.parseInt(uid) : Workspaces.SANDBOX_ID;
+    if (own == Workspaces.SANDBOX_ID) {
+      by.start(id);
+      return;
+    }
+    try (var _ = views().show(UserId.parse(name.substring(name.length() - UUID_LENGTH)), own)) {
+      by.start(id);
+    }
+  }
+
+  /** Shows workspaces as sandboxes' own. */
+  public synchronized WorkspaceViews views() {
+    return new MappedWorkspaces(mount(), maps());
+  }
+
+  /** The directory of the workspaces. */
+  public synchronized WorkspaceMount mount() {
+    if (mount == null) {
+      mount = WorkspaceMount.prepare(workspaces);
+      assertThat(mount.problem()).as("why nothing can be mounted").isNull();
+    }
+    return mount;
+  }
+
+  /** How sandboxes' users see the owner of the workspaces. */
+  public synchronized IdMaps maps() {
+    if (maps == null) {
+      maps = new IdMaps(owner, true);
+    }
+    return maps;
+  }
+
+  /** As whom commands of a container run. */
+  public String agent(String containerId) {
+    String user = docker.inspectContainerCmd(containerId).exec().getConfig().getUser();
+    return user == null || user.isEmpty() || user.startsWith("0") ? "1000:1000" : user;
   }
 
   public Started start(SandboxSpec spec) throws EngineException, IOException {
     UserId user = user();
     String id = create(spec, user);
-    sandboxes(spec).start(id);
+    start(id);
     return new Started(user, id, workspaces.resolve(user.toString()));
   }
 
-  /** Runs a command as an agent would: as uid 1000. */
+  /** Runs a command as an agent would: as the sandbox's user. */
   public Outcome attack(String containerId, String... command) throws InterruptedException {
-    return run(containerId, "1000:1000", command);
+    return run(containerId, agent(containerId), command);
   }
 
   public Outcome bash(String containerId, String script) throws InterruptedException {
@@ -258,7 +319,7 @@ public final class EngineFixture implements AutoCloseable {
   /** Starts a command and does not wait for it. */
   public void background(String containerId, String... command) throws InterruptedException {
     docker
-        .execStartCmd(exec(containerId, "1000:1000", command))
+        .execStartCmd(exec(containerId, agent(containerId), command))
         .withDetach(true)
         .exec(new ResultCallback.Adapter<>())
         .awaitCompletion();
@@ -349,15 +410,26 @@ public final class EngineFixture implements AutoCloseable {
         .exec();
   }
 
-  @Override
-  public void close() throws IOException {
+  /** Ends all of this test's. */
+  void removeContainers() {
     for (var container : withHelpers()) {
       quietly(() -> docker.removeContainerCmd(container.getId()).withForce(true).exec());
     }
+  }
+
+  @Override
+  public void close() throws IOException {
+    removeContainers();
     networks.forEach(name -> quietly(() -> docker.removeNetworkCmd(name).exec()));
     images.forEach(tag -> quietly(() -> docker.removeImageCmd(tag).withForce(true).exec()));
     engine.close();
     docker.close();
+    if (mount != null) {
+      mount.close();
+    }
+    if (maps != null) {
+      maps.close();
+    }
   }
 
   private static void quietly(Runnable removal) {

@@ -16,6 +16,7 @@ import io.zcbot.sandbox.worker.security.Row;
 import io.zcbot.sandbox.worker.spec.FirewallMode;
 import io.zcbot.sandbox.worker.spec.NetworkPolicy;
 import io.zcbot.sandbox.worker.spec.SandboxSpec;
+import io.zcbot.sandbox.worker.spec.SandboxUids;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
@@ -74,6 +75,7 @@ class OtherEnginesIT {
     Files.setPosixFilePermissions(directory, PosixFilePermissions.fromString("rwxr-xr-x"));
     try (Surroundings around = new Surroundings(BASE, "fw-userns", "--userns-remap=default");
         EngineFixture fixture = EngineFixture.at(around.engine.address(), directory)) {
+      fixture.uids = new SandboxUids(20_000, 20_063);
       for (FirewallMode mode : FirewallMode.values()) {
         SandboxSpec spec = fixture.withPolicy(EngineFixture.policy(mode));
         fixture.owner = fixture.engine.facts().workspaceOwner();
@@ -82,7 +84,7 @@ class OtherEnginesIT {
         Started sandbox = fixture.start(spec);
 
         assertThat(fixture.bash(sandbox.id(), "stat -c %u:%g .; echo hi > f; cat f").output())
-            .isEqualTo("1000:1000\nhi");
+            .isEqualTo(fixture.agent(sandbox.id()) + "\nhi");
         assertThat(Files.getAttribute(sandbox.workspace().resolve("f"), "unix:uid"))
             .isEqualTo(fixture.owner.uid());
         assertThat(fixture.bash(sandbox.id(), "cat /proc/self/uid_map").output())
@@ -108,7 +110,7 @@ class OtherEnginesIT {
       assertThat(fixture.docker.inspectContainerCmd(sandbox.id()).exec().getExecIds() != null)
           .as("whether the engine started a runner")
           .isEqualTo(byEngine);
-      new CommandTrials(channel).run(sandbox, fixture.owner);
+      new CommandTrials(channel, fixture.agent(sandbox.id())).run(sandbox, fixture.owner);
     }
   }
 

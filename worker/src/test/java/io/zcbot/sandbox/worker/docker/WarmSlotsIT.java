@@ -53,6 +53,7 @@ class WarmSlotsIT {
   @BeforeEach
   void setUp() throws IOException {
     fixture = new EngineFixture(root, Duration.ofSeconds(15));
+    fixture.uids = EngineFixture.OWN_UIDS;
     worker = new DomainFixture(fixture, root);
   }
 
@@ -127,7 +128,10 @@ class WarmSlotsIT {
             ready.containerId(),
             "pwd; cat before; stat -c ' %u:%g %a' .; echo mine > file; echo $HOME; ls -A");
     assertThat(inside.output())
-        .isEqualTo("/workspace\nalready there 1000:1000 700\n/workspace\nbefore\nfile");
+        .isEqualTo(
+            "/workspace\nalready there "
+                + fixture.agent(ready.containerId())
+                + " 700\n/workspace\nbefore\nfile");
     Path file = root.resolve(user.toString()).resolve("file");
     assertThat(file).hasContent("mine\n");
     assertThat(Files.getAttribute(file, "unix:uid")).isEqualTo(1000);
@@ -337,9 +341,10 @@ class WarmSlotsIT {
   private String halfClaimed(SlotMounts mounts, UserId user, String slotId) throws Exception {
     try (SlotMounts.Directory directory = mounts.create(slotId)) {
       String id = fixture.sandboxes().createSlot(slotId, directory.path());
-      fixture.sandboxes().startSlot(id, directory::mountProbe);
-      directory.unmountProbe();
-      directory.mount(user);
+      SlotMounts.Directory shown = directory.shownTo(fixture.sandboxes().uid(id));
+      fixture.sandboxes().startSlot(id, shown::mountProbe);
+      shown.unmountProbe();
+      shown.mount(user);
       return id;
     }
   }
@@ -474,8 +479,16 @@ class WarmSlotsIT {
 
     @Override
     public Directory create(String slotId) throws IOException {
-      Directory directory = mounts.create(slotId);
+      return hooked(mounts.create(slotId));
+    }
+
+    private Directory hooked(Directory directory) {
       return new Directory() {
+        @Override
+        public Directory shownTo(int uid) throws IOException {
+          return hooked(directory.shownTo(uid));
+        }
+
         @Override
         public Path path() {
           return directory.path();

@@ -186,7 +186,7 @@ class CommandReachIT {
             run(
                 user,
                 "wishes",
-                "'shell':'id -u; ls -A /workspace; grep ^CapBnd /proc/self/status',"
+                "'shell':'id -un; ls -A /workspace; grep ^CapBnd /proc/self/status',"
                     + "'container_id':'%s','container':{'id':'%s'},'sandbox':'%s','host':'b',"
                         .formatted(theirs, theirs, theirs)
                     + "'user':'0:0','privileged':true,'image':'debian','working_dir':'/etc',"
@@ -194,7 +194,7 @@ class CommandReachIT {
                     + "'env':{'ZCBOT_FIREWALL':'none','HOSTNAME':'"
                     + theirs
                     + "'}"))
-        .isEqualTo("1000\nCapBnd:\t0000000000000000\n");
+        .isEqualTo("sandbox\nCapBnd:\t0000000000000000\n");
     Exited exited = deployment.log().exits("wishes").getFirst();
     assertThat(Objects.requireNonNull(exited.container()).id())
         .isEqualTo(deployment.log().readies(user).getFirst().containerId())

@@ -183,7 +183,9 @@ class ImpostorsIT {
             + made.getRawValues().get("Mounts")
             + " "
             + made.getRawValues().get("Config"))
-        .replace(user.toString(), "USER");
+        .replace(user.toString(), "USER")
+        .replace(String.valueOf(made.getConfig().getUser()), "ITS OWN")
+        .replaceAll("zcbot.uid=\\d+", "zcbot.uid=ITS OWN");
   }
 
   /** As many and as large as a broker takes; they are nobody's business. */

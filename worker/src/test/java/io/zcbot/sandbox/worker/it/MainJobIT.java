@@ -73,8 +73,8 @@ class MainJobIT {
                 first.containerId(),
                 "python3",
                 "-c",
-                "import os; open('/workspace/hello','w').write('x'); print(os.getuid())");
-    assertThat(ran.output()).isEqualTo("1000\n");
+                "import getpass; open('/workspace/hello','w').write('x'); print(getpass.getuser())");
+    assertThat(ran.output()).isEqualTo("sandbox\n");
     assertThat(Path.of(first.environment().workspace()))
         .isEqualTo(deployment.workspaces().toRealPath().resolve(user.toString()));
     assertThat(Files.readString(Path.of(first.environment().workspace(), "hello"))).isEqualTo("x");

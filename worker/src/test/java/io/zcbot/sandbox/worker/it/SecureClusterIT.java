@@ -34,7 +34,7 @@ import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.acl.AclBinding;
 import org.apache.kafka.common.acl.AclOperation;
-import org.apache.kafka.common.errors.TopicAuthorizationException;
+import org.apache.kafka.common.errors.AuthorizationException;
 import org.apache.kafka.common.resource.PatternType;
 import org.apache.kafka.common.resource.ResourceType;
 import org.apache.kafka.common.serialization.StringDeserializer;
@@ -172,14 +172,18 @@ class SecureClusterIT {
   }
 
   private boolean operatorMayWrite(Topic topic) throws Exception {
-    Map<String, Object> client = new HashMap<>(cluster.client("operator"));
+    return mayWrite("operator", topic);
+  }
+
+  private boolean mayWrite(String role, Topic topic) throws Exception {
+    Map<String, Object> client = new HashMap<>(cluster.client(role));
     client.put("bootstrap.servers", cluster.bootstrapServers());
     try (KafkaProducer<String, String> producer =
         new KafkaProducer<>(client, new StringSerializer(), new StringSerializer())) {
       producer.send(new ProducerRecord<>(deployment.topic(topic), "k", "v")).get();
       return true;
     } catch (ExecutionException e) {
-      assertThat(e).hasCauseInstanceOf(TopicAuthorizationException.class);
+      assertThat(e).hasCauseInstanceOf(AuthorizationException.class);
       return false;
     }
   }
@@ -270,6 +274,15 @@ class SecureClusterIT {
   @Test
   void anAgentNeedsEachPermission() throws Exception {
     needsEach("agent", _ -> agentWorks());
+  }
+
+  /** What only workers say, agents believe, and nothing in it proves who said it. */
+  @Test
+  void noAgentAndNoAuditorSpeaksForAWorker() throws Exception {
+    for (Topic topic : Topic.values()) {
+      assertThat(mayWrite("agent", topic)).as("agent, " + topic).isEqualTo(topic.isInput());
+      assertThat(mayWrite("auditor", topic)).as("auditor, " + topic).isFalse();
+    }
   }
 
   private boolean agentWorks() {

@@ -48,7 +48,7 @@ import org.junit.jupiter.api.io.TempDir;
 class WorkerContainerIT {
   private static final String WARM = "compose.warm.yaml";
   private static final String CHOWN_AND_FOWNER = "0000000000000009";
-  private static final String SYS_ADMIN_ON_TOP = "0000000000200009";
+  private static final String SYS_ADMIN_AND_IDS_ON_TOP = "00000000002000c9";
   private static final int HUGE_RECORDS = 150;
   private static final String NONE = "0000000000000000";
 
@@ -172,7 +172,7 @@ class WorkerContainerIT {
     String worker = composition.start(deployment, "", WARM);
     awaitServing();
     awaitParked();
-    assertCapabilities(worker, SYS_ADMIN_ON_TOP);
+    assertCapabilities(worker, SYS_ADMIN_AND_IDS_ON_TOP);
     assertThat(check("warm-slots")).isEqualTo("ok");
 
     UserId user = Deployment.newUser();
@@ -183,6 +183,22 @@ class WorkerContainerIT {
 
     assertItStopsAsItShould(worker, user);
     assertThat(mounts()).as("only the shared root is left").hasSize(1);
+  }
+
+  /** The engine would not see a workspace that is mounted for a sandbox's user. */
+  @Test
+  void whereTheWorkspaceRootIsNotSharedAllSandboxesAreOneUser() throws Exception {
+    composition.start(
+        deployment,
+        "cap_add: [SYS_ADMIN, SETUID, SETGID]\nsecurity_opt: [\"apparmor=unconfined\"]");
+    awaitServing();
+
+    Ready ready = deployment.agent().ensured(Deployment.newUser());
+
+    assertWorkspaceIsUsed(ready);
+    assertThat(deployment.host().exec(ready.containerId(), "id", "-u").output())
+        .isEqualTo("1000\n");
+    assertThat(check("engine-sandbox-uids")).contains("no shared mount of the host");
   }
 
   /**

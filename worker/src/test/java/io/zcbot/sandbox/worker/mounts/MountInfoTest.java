@@ -26,12 +26,15 @@ class MountInfoTest {
 
     assertThat(mounts)
         .containsExactly(
-            new MountInfo(27, Set.of("rw", "relatime"), false),
-            new MountInfo(44, Set.of("rw", "nosuid", "nodev", "relatime"), true),
-            new MountInfo(61, Set.of("rw", "nosuid", "relatime"), true),
-            new MountInfo(62, Set.of("rw", "nodev"), false));
+            new MountInfo(27, "/", Set.of("rw", "relatime"), false, false),
+            new MountInfo(44, "/a\\040b", Set.of("rw", "nosuid", "nodev", "relatime"), true, false),
+            new MountInfo(61, "/s", Set.of("rw", "nosuid", "relatime"), true, true),
+            new MountInfo(62, "/dev", Set.of("rw", "nodev"), false, true));
     assertThat(mounts)
         .extracting(MountInfo::hasNoSuidNorDevices)
+        .containsExactly(false, true, false, false);
+    assertThat(mounts)
+        .extracting(MountInfo::isSharedBothWays)
         .containsExactly(false, true, false, false);
   }
 

@@ -9,6 +9,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.pool.SlotMounts;
+import io.zcbot.sandbox.worker.sandbox.Workspaces.Owner;
 import java.io.IOException;
 import java.nio.file.DirectoryNotEmptyException;
 import java.nio.file.Files;
@@ -29,12 +30,13 @@ class MountedSlotsIT {
   @TempDir Path root;
   private WorkspaceMount mount;
   private MountedSlots slots;
+  private final IdMaps maps = new IdMaps(Owner.UNMAPPED, false);
 
   @BeforeEach
   void setUp() throws IOException {
     mount = WorkspaceMount.prepare(root);
     assertThat(mount.problem()).isNull();
-    slots = new MountedSlots(mount, "me");
+    slots = new MountedSlots(mount, maps, "me");
   }
 
   @AfterEach
@@ -43,6 +45,7 @@ class MountedSlotsIT {
       slots.release(slot);
     }
     mount.close();
+    maps.close();
     assertThat(mounts()).isEmpty();
   }
 

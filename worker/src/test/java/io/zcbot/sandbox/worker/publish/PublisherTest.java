@@ -16,6 +16,8 @@ import io.zcbot.sandbox.worker.sandbox.EventSink;
 import io.zcbot.sandbox.worker.sandbox.Fence;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
 import io.zcbot.sandbox.worker.sandbox.RequestContext;
+import io.zcbot.sandbox.worker.trace.Step;
+import io.zcbot.sandbox.worker.trace.Tracing;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
@@ -48,8 +50,8 @@ class PublisherTest {
 
   private final AtomicInteger tries = new AtomicInteger();
   private int failures;
-  private String refusedHeader = "none";
   private boolean interrupts;
+  private String refusedHeader = "none";
 
   private final MockProducer<byte[], byte[]> producer =
       new MockProducer<>(true, null, new ByteArraySerializer(), new ByteArraySerializer()) {
@@ -176,6 +178,29 @@ class PublisherTest {
     assertThat(tries).hasValue(1);
     assertThat(publisher.publishAsync(ANSWER)).isCompleted();
     assertThat(producer.history()).hasSize(1);
+  }
+
+  @Test
+  void anAnswerHasTheTraceOfTheRecordThatIsWorkedOnAndTablesHaveNone() throws Exception {
+    RecordHeaders trace = new RecordHeaders();
+    trace.add(
+        "traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".getBytes(UTF_8));
+    trace.add("tracestate", "vendor=1".getBytes(UTF_8));
+    trace.add("baggage", "tenant=blue".getBytes(UTF_8));
+    ConsumerRecord<byte[], byte[]> ensure = misplaced();
+    trace.forEach(ensure.headers()::add);
+    try (Step _ = Tracing.OFF.received(ensure, ANNA).begin()) {
+      publisher.publish(ANSWER);
+      publisher.publish(ANSWER, Fence.OPEN);
+      publisher.publishAsync(ANSWER).join();
+      publisher.open(new LiveSandbox(ANNA, "c", "host", "worker", Instant.EPOCH));
+    }
+    publisher.publish(ANSWER);
+    assertThat(producer.history().subList(0, 3))
+        .allSatisfy(answer -> assertThat(answer.headers().toArray()).contains(trace.toArray()));
+    assertThat(producer.history().subList(3, 5))
+        .allSatisfy(
+            record -> assertThat(record.headers().toArray()).doesNotContain(trace.toArray()));
   }
 
   private static ConsumerRecord<byte[], byte[]> misplaced() {

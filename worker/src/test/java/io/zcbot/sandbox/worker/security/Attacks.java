@@ -72,7 +72,7 @@ abstract class Attacks {
 
   /** Fails with one of these words as an agent's command, and is not merely left unanswered. */
   void refused(String container, String script, String words) throws InterruptedException {
-    refused(container, "1000:1000", script, words);
+    refused(container, lab.fixture.agent(container), script, words);
   }
 
   void refused(String container, String user, String script, String words)
@@ -80,6 +80,11 @@ abstract class Attacks {
     Outcome outcome = lab.fixture.run(container, user, "bash", "-c", script);
     assertThat(outcome.exitCode()).as(script + ": " + outcome.output()).isNotIn(0L, 124L);
     assertThat(outcome.output()).as(script).containsPattern("(?i)" + words);
+  }
+
+  /** As an agent's command without the protection. */
+  void succeeds(String control, String script) throws InterruptedException {
+    succeeds(control, lab.fixture.agent(control), script);
   }
 
   /** The same without the protection. */

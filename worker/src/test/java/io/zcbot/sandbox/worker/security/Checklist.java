@@ -67,8 +67,9 @@ final class Checklist {
           row(1, "a command's capabilities are none", "cap-drop ALL"),
           row(2, "a command can't gain a capability: bounding set empty", "no NET_ADMIN inside")
               .notOn(RUNC_CONTAINER, NEEDS_ROOT),
-          row(3, "exec without a user is not root", "user 1000").notOn(RUNC_CONTAINER, NEEDS_ROOT),
-          row(4, "first process not root", "user 1000").notOn(RUNC_CONTAINER, NEEDS_ROOT),
+          row(3, "exec without a user is not root", "the sandbox's user")
+              .notOn(RUNC_CONTAINER, NEEDS_ROOT),
+          row(4, "first process not root", "the sandbox's user").notOn(RUNC_CONTAINER, NEEDS_ROOT),
           row(5, "a setuid program gains nothing", "no-new-privileges"),
           row(6, "write to /etc, /usr: read-only, even for root", "read-only root"),
           row(7, "unshare a user namespace: EPERM", "seccomp, default profile")
@@ -140,12 +141,10 @@ final class Checklist {
           row(32, "300 orphans: reaped", "the first process")
               .otherwise(GVISOR, "60 orphans, because forks are slow on gVisor"),
           row(33, "open files and cores bounded", "ulimits"),
-          row(
-                  34,
-                  "inotify exhausted by one: others' commands run",
-                  "host's limit",
-                  "documented limit: all sandboxes share uid 1000 and so fs.inotify.max_user_instances;"
-                      + " reported by doctor")
+          row(34, "inotify exhausted by one: others have theirs", "a uid of its own")
+              .otherwise(
+                  RUNC_CONTAINER,
+                  "all sandboxes share uid 1000 and so fs.inotify.max_user_instances: others' commands run, but without inotify; reported by doctor")
               .otherwise(
                   GVISOR, "gVisor's kernel counts them for each sandbox, so nobody else loses any"),
           row(
@@ -163,7 +162,10 @@ final class Checklist {
           row(38, "invalid user ids: refused before the engine is asked", "UserId"),
           row(39, "two inputs never share a container name", "canonical UUID"),
           row(40, "workspace is a symlink: refused", "no-follow"),
-          row(41, "missing workspace: created by the worker, 0700, uid 1000", "mount"),
+          row(
+              41,
+              "missing workspace: created by the worker, 0700, shows as the sandbox's own",
+              "mount"),
           row(
               42,
               "links in a workspace: never followed by the worker",
@@ -189,15 +191,26 @@ final class Checklist {
               .otherwise(
                   GVISOR,
                   "gVisor refuses changes while the sandbox runs; changes before its start are noticed"),
+          row(
+                  45,
+                  "what is counted by uid (queued signals, descriptors in flight, pipes, message queues, inotify) used up by one: others have theirs",
+                  "a uid of its own",
+                  "host-dependent: requires CAP_SYS_ADMIN, a local engine and a file system with idmapped mounts; reported by doctor")
+              .notOn(
+                  RUNC_CONTAINER,
+                  "its commands are uid 1000 in all sandboxes: the engine knows the first process's user only, and that is root")
+              .otherwise(GVISOR, "gVisor's kernel counts them for each sandbox as well"),
           row(46, "reverse look-ups of neighbours: no names of other users", SEAL),
           row(47, "absent neighbours: none is looked for, the kernel's table stays free", SEAL),
           row(48, "more flows from one socket than its share: refused", "limits of flows"),
           row(49, "ARP or any frame to a neighbour: none arrives", "no NET_RAW, seal, firewall"),
           row(
-              50,
-              "open files of all sandboxes: bounded for each, compared with fs.file-max",
-              "ulimits, pids limit",
-              "host-dependent: reported by doctor"),
+                  50,
+                  "open files: those of one sandbox bounded, and its memory; those of all compared with fs.file-max",
+                  "ulimits, pids limit, memory limit",
+                  "host-dependent: reported by doctor")
+              .otherwise(
+                  GVISOR, "gVisor's kernel opens files itself: the bound of each process is shown"),
           row(
                   51,
                   "output of the first process, read by the engine: no command can write there",
@@ -210,12 +223,17 @@ final class Checklist {
               53,
               "memory of the kernel, held by sockets: counts as the sandbox's",
               "memory limit, cgroup version 2",
-              "host-dependent: requires cgroup version 2; with version 1 it counts for nobody; reported by doctor"),
+              "host-dependent: requires cgroup version 2; with version 1 what internet sockets hold counts for nobody, up to the host's udp_mem and tcp_mem; reported by doctor"),
           row(
               54,
               "a page of a file in the image changed in memory: neither the worker nor the firewall executes it",
               "images without a common layer",
               "host-dependent: doctor compares the images that the host has"),
+          row(
+              55,
+              "files synced all the time: a neighbour's commands and ensures take at most twice as long",
+              "processor limit, a disk of their own",
+              "host-dependent: reported by doctor; what a neighbour syncs itself waits for the disk"),
           row(
               56,
               "a command that hangs holds a place: an hour where others wait for it, a day in any case",

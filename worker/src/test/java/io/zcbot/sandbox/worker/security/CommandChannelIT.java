@@ -36,7 +36,7 @@ class CommandChannelIT extends Attacks {
   void aCommandRunsAsTheSandboxsUserInItsWorkspace() throws Exception {
     try (CommandChannel channel = open(lab.sandbox)) {
       assertThat(Trial.bash(channel, "id -u; pwd; echo $HOME; echo ${!ZCBOT*}; echo no >&2").said())
-          .isEqualTo("1000\n/workspace\n/workspace");
+          .isEqualTo(lab.uid(lab.sandbox.id()) + "\n/workspace\n/workspace");
       Trial failing = Trial.bash(channel, "echo out; echo err >&2; exit 3");
       assertThat(failing.end())
           .isInstanceOfSatisfying(
@@ -239,7 +239,7 @@ class CommandChannelIT extends Attacks {
               command.withUser("1000:1000");
             },
             lab.sandbox);
-    succeeds(control, "1000:1000", FLOOD.replace("1000 ", "100 "));
+    succeeds(control, FLOOD.replace("1000 ", "100 "));
     Started sandbox = lab.fresh();
     if (profile.ownKernel()) {
       theWorkerTakesItSlowly(sandbox);

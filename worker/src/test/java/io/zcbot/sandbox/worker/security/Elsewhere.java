@@ -98,7 +98,9 @@ final class Elsewhere implements AutoCloseable {
               .withEntrypoint(
                   "bash",
                   "-c",
-                  "python3 -m http.server -d /usr/share 25 & exec python3 -m http.server -d /usr/share "
+                  "python3 -m http.server -d /usr/share 25 &"
+                      + " until (: 3<>/dev/tcp/127.0.0.1/25) 2>/dev/null; do sleep 0.02; done;"
+                      + " exec python3 -m http.server -d /usr/share "
                       + PORT)
               .withHostConfig(HostConfig.newHostConfig().withNetworkMode("none").withInit(true))
               .exec()

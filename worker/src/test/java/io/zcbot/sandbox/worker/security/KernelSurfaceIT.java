@@ -59,7 +59,7 @@ class KernelSurfaceIT extends Attacks {
     }
     refused(lab.sandbox.id(), "unshare -Ur true", "not permitted");
     assertThat(said(lab.sandbox.id(), "grep ^Seccomp: /proc/self/status")).endsWith("\t2");
-    succeeds(control, "1000:1000", "unshare -Ur true");
+    succeeds(control, "unshare -Ur true");
   }
 
   private static String seccompMode(long pid) throws IOException {
@@ -195,7 +195,7 @@ class KernelSurfaceIT extends Attacks {
     String kmsg = "d=/tmp; [[ ! -w /dev ]] || d=/dev; mknod $d/k c 1 11 && head -n 1 $d/k";
     String mknod = "mknod /tmp/null c 1 3 && rm /tmp/null";
     String control = lab.exposed(host -> host.withPrivileged(true));
-    for (String user : List.of("1000:1000", ROOT)) {
+    for (String user : List.of(lab.fixture.agent(lab.sandbox.id()), ROOT)) {
       refused(lab.sandbox.id(), user, mount, "permission denied|must be superuser|not permitted");
       refused(
           lab.sandbox.id(),

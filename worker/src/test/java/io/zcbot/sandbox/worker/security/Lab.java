@@ -9,12 +9,14 @@ import com.github.dockerjava.api.command.InspectContainerResponse;
 import com.github.dockerjava.api.model.HostConfig;
 import io.zcbot.sandbox.worker.docker.EngineFixture;
 import io.zcbot.sandbox.worker.docker.EngineFixture.Started;
+import io.zcbot.sandbox.worker.sandbox.Workspaces;
 import io.zcbot.sandbox.worker.spec.ResourceLimits;
 import io.zcbot.sandbox.worker.spec.SandboxSpec;
 import io.zcbot.sandbox.worker.testkit.machine.Commands;
 import io.zcbot.sandbox.worker.testkit.machine.EngineHost;
 import java.io.IOException;
 import java.io.InterruptedIOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -50,6 +52,7 @@ final class Lab implements AutoCloseable {
         Files.createDirectories(directory.resolve("workspaces-" + profile.name())).toRealPath();
     host = profile.ownKernel() ? GvisorEngine.OfTheRun.get().host() : null;
     fixture = fixture(workspaces);
+    fixture.uids = EngineFixture.OWN_UIDS;
     spec = profile.apply(fixture.spec());
     claims = profile.claimed() ? new ClaimedSandboxes(fixture, workspaces) : null;
     try {
@@ -136,8 +139,22 @@ final class Lab implements AutoCloseable {
       command.withEntrypoint("sleep", "600").withCmd();
       change.accept(command);
       String id = command.exec().getId();
-      fixture.startContainer(id);
+      start(id, of);
       return id;
+    }
+  }
+
+  /** gVisor starts nothing in a directory that is another user's, as workspaces are on the disk. */
+  private void start(String id, Started of) {
+    int uid = Integer.parseInt(uid(of.id()));
+    if (!profile.ownKernel() || claims != null || uid == Workspaces.SANDBOX_ID) {
+      fixture.startContainer(id);
+      return;
+    }
+    try (var _ = fixture.views().show(of.user(), uid)) {
+      fixture.startContainer(id);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
     }
   }
 
@@ -179,6 +196,11 @@ final class Lab implements AutoCloseable {
     }
     words.addAll(List.of(command));
     return Commands.run(words.toArray(String[]::new));
+  }
+
+  /** The number of the user that commands of a container run as. */
+  String uid(String container) {
+    return fixture.agent(container).split(":", 2)[0];
   }
 
   /** The host's number of what is a container's first process there. */

@@ -116,10 +116,23 @@ class LatencyIT extends Attacks {
             "tmp", "while :; do head -c 20M /dev/zero > /tmp/x; rm /tmp/x; done",
             "files", "mkdir -p f; i=0; while ((i < 100000)); do : > f/$i; ((i += 1)); done",
             "inotify", "python3 -c \"" + ResourcesIT.INOTIFY.replace("\"", "\\\"") + "\" 20");
+    commandsTakeAtMostTwiceAsLong(attacks);
+  }
+
+  /** What one writes through to the disk, and what all have not written yet. */
+  @Row(55)
+  @Test
+  void aStormOfSyncsIsHardlyFelt() throws Exception {
+    commandsTakeAtMostTwiceAsLong(
+        Map.of(
+            "files of its own, synced all the time", "python3 -c \"" + NeighbourIT.SYNCS + "\""));
+  }
+
+  private void commandsTakeAtMostTwiceAsLong(Map<String, String> attacks) throws Exception {
     double before = medianMillis();
     for (Map.Entry<String, String> attack : attacks.entrySet()) {
-      if (profile == Profile.GVISOR_CLAIMED && !attack.getKey().equals("files")) {
-        continue; // of what it uses up, only its workspace differs from that of one created
+      if ((profile.claimed() || profile.rootInside()) && !attack.getKey().startsWith("files")) {
+        continue; // its limits are those of one created with the host's firewall
       }
       double best = Double.MAX_VALUE;
       String times = "";

@@ -8,10 +8,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.github.dockerjava.api.model.Capability;
 import com.github.dockerjava.api.model.HostConfig;
+import io.zcbot.sandbox.worker.docker.EngineFixture;
 import io.zcbot.sandbox.worker.docker.EngineFixture.Started;
 import io.zcbot.sandbox.worker.docker.command.Trial;
 import io.zcbot.sandbox.worker.engine.CommandChannel;
 import io.zcbot.sandbox.worker.engine.CommandEnd;
+import io.zcbot.sandbox.worker.engine.CommandEngine;
+import io.zcbot.sandbox.worker.spec.FirewallMode;
+import java.util.Collections;
 import java.util.List;
 import java.util.Objects;
 import org.junit.jupiter.api.Tag;
@@ -33,7 +37,6 @@ class PrivilegesIT extends Attacks {
   private static final String NO_NEW_PRIVILEGES =
       "python3 -c 'import ctypes; print(ctypes.CDLL(None).prctl(39, 0, 0, 0, 0))'";
   private static final String EVERYBODY = "cat /proc/[0-9]*/status | grep ^Uid: | sort -u";
-  private static final String USER_ONLY = "Uid:\t1000\t1000\t1000\t1000";
   private static final List<String> OPEN_PLACES = List.of("/etc/open/x", "/usr/open/x");
 
   /** Of an image with a setuid program, and with directories in which everybody may write. */
@@ -54,7 +57,8 @@ class PrivilegesIT extends Attacks {
             command -> {
               HostConfig host = Objects.requireNonNull(command.withUser("0:0").getHostConfig());
               lab.onHostsKernel(host);
-              host.withCapDrop()
+              host.withMounts(List.of()) // but the image's own, of the user that all share
+                  .withCapDrop()
                   .withReadonlyRootfs(false)
                   .withSecurityOpts(List.of("seccomp=unconfined"));
             },
@@ -68,9 +72,19 @@ class PrivilegesIT extends Attacks {
     }
   }
 
+  /** As it is where a first process is root, as that of {@link #exposed} is. */
+  private CommandEngine asSharedUser() {
+    return lab.fixture.engine.commands(
+        lab.fixture.withPolicy(EngineFixture.policy(FirewallMode.CONTAINER)), true);
+  }
+
+  private static String userOnly(String uid) {
+    return "Uid:\t" + String.join("\t", Collections.nCopies(4, uid));
+  }
+
   /** The same in {@link #exposed}, where the engine has to start the runner. */
   private String ranExposed(String script) throws Exception {
-    try (CommandChannel channel = lab.fixture.engine.commands(lab.spec, true).open(exposed)) {
+    try (CommandChannel channel = asSharedUser().open(exposed)) {
       return Trial.bash(channel, script).said();
     }
   }
@@ -143,7 +157,8 @@ class PrivilegesIT extends Attacks {
   @Test
   void aCommandWithoutAUserIsNotRoot() throws Exception {
     applies(3);
-    assertThat(lab.fixture.run(lab.sandbox.id(), null, "id", "-u").output()).isEqualTo("1000");
+    assertThat(lab.fixture.run(lab.sandbox.id(), null, "id", "-u").output())
+        .isEqualTo(lab.uid(lab.sandbox.id()));
 
     String control = lab.control(command -> command.withUser("0:0"), lab.sandbox);
     assertThat(lab.fixture.run(control, null, "id", "-u").output()).isEqualTo("0");
@@ -153,7 +168,8 @@ class PrivilegesIT extends Attacks {
   @Row(3)
   @Test
   void aCommandOfTheRunnerIsNeverRoot() throws Exception {
-    assertThat(ran(lab.sandbox, "id -u; id -g; id -G")).isEqualTo("1000\n1000\n1000");
+    String uid = lab.uid(lab.sandbox.id());
+    assertThat(ran(lab.sandbox, "id -u; id -g; id -G")).isEqualTo(String.join("\n", uid, uid, uid));
 
     assertThat(lab.fixture.run(exposed, null, "id", "-u").output()).isEqualTo("0");
     assertThat(lab.fixture.run(exposed, null, "/usr/local/sbin/zcbot-runner").output())
@@ -165,7 +181,7 @@ class PrivilegesIT extends Attacks {
   @Test
   void noProcessThatACommandOfTheRunnerSeesIsRoot() throws Exception {
     applies(4);
-    assertThat(ran(lab.sandbox, EVERYBODY)).isEqualTo(USER_ONLY);
+    assertThat(ran(lab.sandbox, EVERYBODY)).isEqualTo(userOnly(lab.uid(lab.sandbox.id())));
     assertThat(ranExposed(EVERYBODY)).startsWith("Uid:\t0\t0\t0\t0\n");
   }
 
@@ -174,7 +190,7 @@ class PrivilegesIT extends Attacks {
   void theFirstProcessIsNotRoot() throws Exception {
     applies(4);
     String user = "grep ^Uid: /proc/1/status";
-    assertThat(said(lab.sandbox.id(), user)).isEqualTo(USER_ONLY);
+    assertThat(said(lab.sandbox.id(), user)).isEqualTo(userOnly(lab.uid(lab.sandbox.id())));
     assertThat(
             lab.fixture
                 .docker
@@ -195,8 +211,8 @@ class PrivilegesIT extends Attacks {
     assertThat(said(lab.sandbox.id(), "find / -xdev -perm /6000 -type f 2>/dev/null; true"))
         .as("the image has none to begin with")
         .isEmpty();
-    assertThat(said(planted.id(), "suid -u")).isEqualTo("1000");
-    assertThat(ran(planted, "suid -u")).isEqualTo("1000");
+    assertThat(said(planted.id(), "suid -u")).isEqualTo(lab.uid(planted.id()));
+    assertThat(ran(planted, "suid -u")).isEqualTo(lab.uid(planted.id()));
 
     // of gVisor's kernel there are some that know no setuid bit: the host's shows what it would do
     String control =

@@ -34,8 +34,10 @@ class WorkspaceIT extends Attacks {
   @Test
   void itIsTheUsersOwn() throws Exception {
     assertThat(said(lab.sandbox.id(), "pwd; stat -c '%u:%g %a' .; echo hi > f; cat f"))
-        .isEqualTo("/workspace\n1000:1000 700\nhi");
-    assertThat(lab.sandbox.workspace().resolve("f")).hasContent("hi\n");
+        .isEqualTo("/workspace\n" + lab.fixture.agent(lab.sandbox.id()) + " 700\nhi");
+    Path file = lab.sandbox.workspace().resolve("f");
+    assertThat(file).hasContent("hi\n");
+    assertThat(Files.getAttribute(file, "unix:uid")).as("on the disk").isEqualTo(1000);
     assertThat(
             PosixFilePermissions.toString(Files.getPosixFilePermissions(lab.sandbox.workspace())))
         .isEqualTo("rwx------");
@@ -92,9 +94,13 @@ class WorkspaceIT extends Attacks {
       Commands.run("umount", "-l", root.toString());
     }
 
-    Started plain = lab.fresh();
-    plant(plain.workspace().resolve("suid"), image);
-    assertThat(said(withNewPrivileges(plain), "./suid -u")).as("without the flags").isEqualTo("0");
+    Started own = lab.fresh();
+    if (!profile.rootInside() && !profile.ownKernel()) {
+      assertThat(said(own.id(), WORKSPACE_MOUNT)).as("by the create").contains("nosuid,nodev");
+    }
+    assertThat(said(onPlainDirectory(own, image), "./suid -u"))
+        .as("without the flags")
+        .isEqualTo("0");
   }
 
   private void theClaimsFlagsHoldInside(String image) throws Exception {
@@ -109,22 +115,26 @@ class WorkspaceIT extends Attacks {
     String shows = (profile.ownKernel() ? SlotLayout.BY_ENTRANCE : SlotLayout.AT_ONCE).shows();
     assertThat(said(withNewPrivileges(claimed), shows + "/suid -u"))
         .as("even with new privileges")
-        .isEqualTo("1000");
+        .isEqualTo(lab.uid(claimed.id()));
+    assertThat(said(onPlainDirectory(claimed, image), "./suid -u"))
+        .as("without the flags")
+        .isEqualTo("0");
+  }
 
+  /** A copy of a sandbox with a setuid program on a file system without these flags. */
+  private String onPlainDirectory(Started sandbox, String image) throws Exception {
     Path plain = Files.createDirectories(directory.resolve("plain-" + UUID.randomUUID()));
     plant(plain.resolve("suid"), image);
-    String control =
-        lab.control(
-            command -> {
-              lab.onHostsKernel(command.getHostConfig());
-              command
-                  .getHostConfig()
-                  .withSecurityOpts(List.of())
-                  .withMounts(List.of())
-                  .withBinds(new Bind(plain.toString(), new Volume("/workspace")));
-            },
-            claimed);
-    assertThat(said(control, "./suid -u")).as("without the flags").isEqualTo("0");
+    return lab.control(
+        command -> {
+          lab.onHostsKernel(command.getHostConfig());
+          command
+              .getHostConfig()
+              .withSecurityOpts(List.of())
+              .withMounts(List.of())
+              .withBinds(new Bind(plain.toString(), new Volume("/workspace")));
+        },
+        sandbox);
   }
 
   /** On the host's kernel, where there is a setuid bit to honour. */

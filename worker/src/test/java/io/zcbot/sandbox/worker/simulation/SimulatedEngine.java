@@ -13,6 +13,7 @@ import io.zcbot.sandbox.worker.engine.SandboxEngine;
 import io.zcbot.sandbox.worker.engine.SlotEngine;
 import io.zcbot.sandbox.worker.engine.Verified;
 import io.zcbot.sandbox.worker.spec.SandboxSpec;
+import io.zcbot.sandbox.worker.spec.SandboxUids;
 import io.zcbot.sandbox.worker.testkit.FakeEngine;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -39,6 +40,11 @@ final class SimulatedEngine implements Engine, SandboxEngine, SlotEngine {
     this.machine = machine;
     this.fake = fake;
     this.judge = judge;
+  }
+
+  @Override
+  public int uid(String containerId) {
+    return SandboxUids.SHARED.first();
   }
 
   private interface Call<T> {

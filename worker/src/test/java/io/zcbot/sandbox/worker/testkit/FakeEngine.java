@@ -13,6 +13,7 @@ import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.engine.SandboxEngine;
 import io.zcbot.sandbox.worker.engine.SlotEngine;
 import io.zcbot.sandbox.worker.engine.Verified;
+import io.zcbot.sandbox.worker.sandbox.Workspaces;
 import io.zcbot.sandbox.worker.spec.SandboxSpec;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -168,6 +169,11 @@ public final class FakeEngine implements Engine, SandboxEngine, SlotEngine {
   /** Processes of a container run. */
   public synchronized void work(String id, Duration cpuTime) {
     cpuTimes.merge(id, cpuTime, Duration::plus);
+  }
+
+  @Override
+  public int uid(String containerId) {
+    return Workspaces.SANDBOX_ID;
   }
 
   @Override

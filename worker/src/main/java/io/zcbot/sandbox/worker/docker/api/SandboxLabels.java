@@ -24,6 +24,9 @@ public final class SandboxLabels {
   /** On what was made before its user was known; labels can't be changed, but names can. */
   public static final String SLOT = "zcbot.slot";
 
+  /** On what has a user of its own: its number. */
+  public static final String UID = "zcbot.uid";
+
   /** On an image: which version of the protocol its runner speaks. */
   public static final String RUNNER = "io.zcbot.sandbox.runner";
 

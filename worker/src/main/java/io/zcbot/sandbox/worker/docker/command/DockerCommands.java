@@ -26,6 +26,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -56,6 +57,7 @@ public final class DockerCommands implements CommandEngine {
 
   private final EngineCalls calls;
   private final ChannelWay way;
+  private final @Nullable String user;
   private final Duration patience;
   private final SandboxMetrics metrics;
 
@@ -74,12 +76,18 @@ public final class DockerCommands implements CommandEngine {
    * Commands in sandboxes of one spec.
    *
    * @param way {@link ChannelWay#RUNNER} only where the runner is a sandbox's first process
+   * @param user whom a runner that the engine starts runs as; null for whom the first process does
    * @param patience how long a runner may take to answer first
    */
   public DockerCommands(
-      EngineCalls calls, ChannelWay way, Duration patience, SandboxMetrics metrics) {
+      EngineCalls calls,
+      ChannelWay way,
+      @Nullable String user,
+      Duration patience,
+      SandboxMetrics metrics) {
     this.calls = calls;
     this.way = way;
+    this.user = user;
     this.patience = patience;
     this.metrics = metrics;
   }
@@ -144,7 +152,7 @@ public final class DockerCommands implements CommandEngine {
   }
 
   private CommandChannel executed(String containerId) throws EngineException {
-    String exec = RunnerExec.create(calls, containerId);
+    String exec = RunnerExec.create(calls, containerId, user);
     try {
       RunnerChannel channel =
           connected(

@@ -4,6 +4,7 @@
  */
 package io.zcbot.sandbox.worker.docker.command;
 
+import com.github.dockerjava.api.command.ExecCreateCmd;
 import com.github.dockerjava.api.command.InspectExecResponse;
 import com.github.dockerjava.api.command.InspectExecResponse.ProcessConfig;
 import io.zcbot.sandbox.worker.docker.api.EngineCalls;
@@ -21,26 +22,35 @@ public final class RunnerExec {
   /** Where the image has it. */
   private static final String RUNNER = "/usr/local/sbin/zcbot-runner";
 
+  /** As whom commands run where the first process is root: the engine knows no other user there. */
+  public static final String SHARED_USER = "1000:1000";
+
   private static final String STARTED = "exec_start:";
 
   private RunnerExec() {}
 
-  /** Creates it, to be started; returns its id. */
-  static String create(EngineCalls calls, String containerId) throws EngineException {
+  /**
+   * Creates it, to be started; returns its id.
+   *
+   * @param user whom it runs as; null for whom the container's first process runs as
+   */
+  static String create(EngineCalls calls, String containerId, @Nullable String user)
+      throws EngineException {
     return calls.call(
         Operation.EXEC_CREATE,
         engine -> {
-          String id =
+          ExecCreateCmd command =
               engine
                   .docker()
                   .execCreateCmd(containerId)
-                  .withUser("1000:1000")
                   .withAttachStdin(true)
                   .withAttachStdout(true)
                   .withAttachStderr(true)
-                  .withCmd(RUNNER)
-                  .exec()
-                  .getId();
+                  .withCmd(RUNNER);
+          if (user != null) {
+            command.withUser(user);
+          }
+          String id = command.exec().getId();
           if (id == null) {
             throw new IOException("the engine created a command but returned no id");
           }

@@ -22,6 +22,7 @@ import io.zcbot.sandbox.worker.spec.Dns;
 import io.zcbot.sandbox.worker.spec.NetworkPolicy;
 import io.zcbot.sandbox.worker.spec.ResourceLimits;
 import io.zcbot.sandbox.worker.spec.SandboxSpec;
+import io.zcbot.sandbox.worker.spec.SandboxUids;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -43,13 +44,18 @@ public final class ContainerCreation {
     this.workerId = workerId;
   }
 
-  /** A user's sandbox. */
+  /**
+   * A user's sandbox.
+   *
+   * @param uid the user that its processes run as
+   */
   public CreateContainerCmd sandbox(
-      DockerClient client, UserId user, Path workspace, boolean ipv6) {
+      DockerClient client, UserId user, Path workspace, int uid, boolean ipv6) {
     return command(
         client,
         Container.nameOf(user),
-        labels(SandboxLabels.USER, user.toString()),
+        labels(SandboxLabels.USER, user.toString(), uid),
+        uid,
         // what is mounted elsewhere later is none of its business
         mount(workspace, WORKSPACE, BindPropagation.R_PRIVATE),
         ipv6);
@@ -59,14 +65,16 @@ public final class ContainerCreation {
    * A sandbox whose user and workspace come later: a mount in its directory shows inside.
    *
    * @param source what is mounted in it: that of the layout, or another if it is only looked at
+   * @param uid the user that its processes run as
    */
   CreateContainerCmd slot(
-      DockerClient client, String slotId, SlotLayout layout, Path source, boolean ipv6) {
+      DockerClient client, String slotId, SlotLayout layout, Path source, int uid, boolean ipv6) {
     CreateContainerCmd command =
         command(
             client,
             Container.SLOT_PREFIX + slotId,
-            labels(SandboxLabels.SLOT, slotId),
+            labels(SandboxLabels.SLOT, slotId, uid),
+            uid,
             mount(source, layout.target(), BindPropagation.R_SLAVE),
             ipv6);
     return command.withCmd(
@@ -76,20 +84,31 @@ public final class ContainerCreation {
             .toList());
   }
 
-  private Map<String, String> labels(String whose, String id) {
-    return Map.of(
-        SandboxLabels.PRODUCT,
-        SandboxLabels.PRODUCT_SANDBOX,
-        whose,
-        id,
-        SandboxLabels.WORKER,
-        workerId,
-        SandboxLabels.SPEC,
-        spec.hash());
+  private Map<String, String> labels(String whose, String id, int uid) {
+    Map<String, String> labels =
+        new HashMap<>(
+            Map.of(
+                SandboxLabels.PRODUCT,
+                SandboxLabels.PRODUCT_SANDBOX,
+                whose,
+                id,
+                SandboxLabels.WORKER,
+                workerId,
+                SandboxLabels.SPEC,
+                spec.hash()));
+    if (uid != SandboxUids.SHARED.first()) {
+      labels.put(SandboxLabels.UID, String.valueOf(uid));
+    }
+    return labels;
   }
 
   private CreateContainerCmd command(
-      DockerClient client, String name, Map<String, String> labels, Mount workspace, boolean ipv6) {
+      DockerClient client,
+      String name,
+      Map<String, String> labels,
+      int uid,
+      Mount workspace,
+      boolean ipv6) {
     NetworkPolicy policy = spec.policy();
     CreateContainerCmd command =
         client
@@ -97,9 +116,10 @@ public final class ContainerCreation {
             .withName(name)
             .withHostName("sandbox")
             .withLabels(labels)
-            // root only where init sets rules, which takes NET_ADMIN; commands run as 1000
-            .withUser(policy.rulesInSandbox() ? "0:0" : "1000:1000")
+            // root only where init sets rules, which takes NET_ADMIN
+            .withUser(policy.rulesInSandbox() ? "0:0" : uid + ":" + uid)
             .withWorkingDir(WORKSPACE)
+            .withEnv(environment(policy))
             .withCmd(settings(policy))
             .withAttachStdin(false)
             .withAttachStdout(true)
@@ -109,6 +129,14 @@ public final class ContainerCreation {
             .withStdInOnce(false)
             .withTty(false);
     return command.withHostConfig(hostConfig(workspace, ipv6));
+  }
+
+  /**
+   * The engine finds the home of a user that /etc/passwd names. Root's is not the workspace: what a
+   * command left there would run in a shell that somebody starts as root.
+   */
+  private static List<String> environment(NetworkPolicy policy) {
+    return policy.rulesInSandbox() ? List.of() : List.of("HOME=" + WORKSPACE, "USER=sandbox");
   }
 
   /** What init has to know, and no more: what sets no rules needs no addresses. */
@@ -157,7 +185,8 @@ public final class ContainerCreation {
             .withOomScoreAdj(500)
             .withUlimits(
                 List.of(
-                    new Ulimit("nofile", 4096L, ResourceLimits.MOST_OPEN_FILES),
+                    new Ulimit(
+                        "nofile", ResourceLimits.MOST_OPEN_FILES, ResourceLimits.MOST_OPEN_FILES),
                     new Ulimit("core", 0L, 0L)))
             .withRestartPolicy(RestartPolicy.noRestart())
             // the runner takes the place of init, and reaps

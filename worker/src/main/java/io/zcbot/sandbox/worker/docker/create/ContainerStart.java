@@ -125,6 +125,14 @@ final class ContainerStart {
     return switch (verdict) {
       case Verdict.Ready ready -> ready;
       case Verdict.SlotReady ready -> ready;
+      case Verdict.Failed failed when failed.code() == FailureCode.OWNER ->
+          throw EngineErrors.exception(
+              Kind.REJECTED,
+              Operation.START,
+              EngineErrors.clean(failed.reason()),
+              "make the workspace root a shared mount of the engine's host that the worker sees as"
+                  + " such (compose.warm.yaml does), or set ZCBOT_SANDBOX_UIDS=shared",
+              null);
       case Verdict.Failed failed ->
           throw EngineErrors.exception(
               // the host's rules are set again before the next try, init's own would fail again

@@ -21,11 +21,16 @@ import io.zcbot.sandbox.worker.engine.EngineException.Kind;
 import io.zcbot.sandbox.worker.engine.SlotEngine.OnceRunning;
 import io.zcbot.sandbox.worker.pool.SlotMounts;
 import io.zcbot.sandbox.worker.spec.SandboxSpec;
+import io.zcbot.sandbox.worker.spec.SandboxUids;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Collections;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
+import java.util.function.IntFunction;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -37,6 +42,11 @@ import org.slf4j.LoggerFactory;
 public final class SandboxFactory implements SpecComparison {
   private static final Logger log = LoggerFactory.getLogger(SandboxFactory.class);
 
+  private static final int MOST_CREATED = 256;
+
+  /** Each makes another one less likely. */
+  private static final int MOST_CLASHES = 4;
+
   private final EngineCalls calls;
   private final SandboxSpec spec;
   private final String workerId;
@@ -45,6 +55,19 @@ public final class SandboxFactory implements SpecComparison {
   private final HostFirewall firewall;
   private final ImagePull pull;
   private final ContainerStart start;
+  private final SandboxUids uids;
+  private final FreeUids freeUids;
+
+  /** Of containers that were created a moment ago, until they are asked for. */
+  private final Map<String, Integer> created =
+      Collections.synchronizedMap(
+          new LinkedHashMap<>() {
+            @Override
+            protected boolean removeEldestEntry(Map.Entry<String, Integer> eldest) {
+              return size() > MOST_CREATED;
+            }
+          });
+
   private final SpecCheck sandboxCheck;
   private final SpecCheck slotCheck;
   private volatile @Nullable SlotLayout layout;
@@ -54,11 +77,13 @@ public final class SandboxFactory implements SpecComparison {
   /**
    * A worker's factory for a spec.
    *
+   * @param uids the users of the sandboxes
    * @param readyTimeout most time between a container's start and its ready line
    */
   public SandboxFactory(
       EngineCalls calls,
       SandboxSpec spec,
+      SandboxUids uids,
       String workerId,
       SandboxNetwork network,
       HostFirewall firewall,
@@ -73,8 +98,10 @@ public final class SandboxFactory implements SpecComparison {
     this.firewall = firewall;
     this.pull = pull;
     this.start = new ContainerStart(calls, spec.policy().sealed() ? seal : null, readyTimeout);
-    this.sandboxCheck = new SpecCheck(calls);
-    this.slotCheck = new SpecCheck(calls);
+    this.uids = uids;
+    this.freeUids = new FreeUids(calls, uids, workerId);
+    this.sandboxCheck = new SpecCheck(calls, uids);
+    this.slotCheck = new SpecCheck(calls, uids);
   }
 
   /** Makes sure of what a sandbox hangs on: its network, and the rules there. */
@@ -87,7 +114,7 @@ public final class SandboxFactory implements SpecComparison {
 
   public String create(UserId user, Path workspace) throws EngineException {
     boolean withIpv6 = ipv6;
-    String id = create(docker -> creation.sandbox(docker, user, workspace, withIpv6));
+    String id = createAs(uid -> docker -> creation.sandbox(docker, user, workspace, uid, withIpv6));
     sandboxCheck.learn(id, workspace, withIpv6);
     return id;
   }
@@ -96,9 +123,15 @@ public final class SandboxFactory implements SpecComparison {
     boolean withIpv6 = ipv6;
     SlotLayout wanted = layout();
     Path source = wanted.source(directory);
-    String id = create(docker -> creation.slot(docker, slotId, wanted, source, withIpv6));
+    String id =
+        createAs(uid -> docker -> creation.slot(docker, slotId, wanted, source, uid, withIpv6));
     slotCheck.learn(id, source, withIpv6);
     return id;
+  }
+
+  /** The user of a container that was created a moment ago; null if that is forgotten. */
+  public @Nullable Integer uid(String containerId) {
+    return created.remove(containerId);
   }
 
   /** That of slots; the engine's runtimes are asked for once. */
@@ -109,6 +142,49 @@ public final class SandboxFactory implements SpecComparison {
       layout = known;
     }
     return known;
+  }
+
+  /** Creates it with a user of its own, which no other worker chose in the same moment. */
+  private String createAs(IntFunction<SpecCheck.Command> command) throws EngineException {
+    for (int i = 0; i < MOST_CLASHES; i++) {
+      try (FreeUids.Taken uid = freeUids.take()) {
+        String id = create(command.apply(uid.number()));
+        if (isItsOwn(uid, id)) {
+          created.put(id, uid.number());
+          return id;
+        }
+      }
+    }
+    throw EngineErrors.exception(
+        Kind.TRANSIENT,
+        Operation.CREATE,
+        "other workers on this engine took the same users " + MOST_CLASHES + " times",
+        "give each worker a range of its own in ZCBOT_SANDBOX_UIDS",
+        null);
+  }
+
+  /** If not, or if that can't be said, nothing is left of the container. */
+  private boolean isItsOwn(FreeUids.Taken uid, String id) throws EngineException {
+    boolean own = false;
+    try {
+      own = !uid.isAnothersToo(id);
+      return own;
+    } finally {
+      if (!own) {
+        removeUnused(id);
+      }
+    }
+  }
+
+  /** What stays is replaced by the next create under its name, or found by a sweep. */
+  private void removeUnused(String id) {
+    try {
+      calls.call(
+          Operation.REMOVE,
+          engine -> engine.docker().removeContainerCmd(id).withForce(true).exec());
+    } catch (EngineException e) {
+      log.warn("Could not remove container {}, which nothing uses: {}", id, e.getMessage());
+    }
   }
 
   private String create(SpecCheck.Command command) throws EngineException {
@@ -193,7 +269,7 @@ public final class SandboxFactory implements SpecComparison {
         workspace,
         withIpv6,
         root,
-        docker -> creation.sandbox(docker, user, root, withIpv6));
+        docker -> creation.sandbox(docker, user, root, uids.first(), withIpv6));
   }
 
   @Override
@@ -206,6 +282,6 @@ public final class SandboxFactory implements SpecComparison {
         wanted.source(directory),
         withIpv6,
         probed,
-        docker -> creation.slot(docker, slotId, wanted, probed, withIpv6));
+        docker -> creation.slot(docker, slotId, wanted, probed, uids.first(), withIpv6));
   }
 }

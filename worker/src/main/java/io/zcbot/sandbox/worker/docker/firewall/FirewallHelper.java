@@ -201,7 +201,7 @@ final class FirewallHelper {
     switch (job) {
       case Job.Resolvers resolvers -> {
         config.withNetworkMode(resolvers.network);
-        command.withUser("1000:1000").withCmd("resolvers");
+        command.withUser("65534:65534").withCmd("resolvers");
       }
       case Job.SetRules rules -> {
         onHost(config, facts);

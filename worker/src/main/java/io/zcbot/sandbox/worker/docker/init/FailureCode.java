@@ -18,6 +18,8 @@ public enum FailureCode {
   RULES,
   /** What the worker mounts does not show in the container. */
   MOUNTS,
+  /** The workspace shows as another user's. */
+  OWNER,
   /** The script ended where it should not. */
   ENDED,
   /** None of these: the image was not built for this worker. */

@@ -12,6 +12,8 @@ import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.fasterxml.jackson.databind.node.TextNode;
 import io.zcbot.sandbox.worker.docker.api.EngineErrors;
+import io.zcbot.sandbox.worker.docker.api.SandboxLabels;
+import io.zcbot.sandbox.worker.spec.SandboxUids;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -21,6 +23,8 @@ import java.util.Objects;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -34,6 +38,8 @@ import org.jspecify.annotations.Nullable;
 record ContainerShape(String image, Map<String, JsonNode> limits, Map<String, JsonNode> process) {
   private static final JsonNodeFactory JSON = JsonNodeFactory.instance;
   private static final JsonNode OWN_WORKSPACE = JSON.textNode("(the user's workspace)");
+  private static final JsonNode OWN_USER = JSON.textNode("(a user of its own)");
+  private static final Pattern OWN_GROUP = Pattern.compile("(\\d{1,9}):\\1");
   private static final JsonNode SILENT = JSON.textNode("");
   private static final String OWN_ENVIRONMENT = "ZCBOT_";
 
@@ -44,9 +50,10 @@ record ContainerShape(String image, Map<String, JsonNode> limits, Map<String, Js
    * Reads it out of an inspect's answer.
    *
    * @param workspace counts as the same wherever it is mounted from
+   * @param uids each of them counts as the same user, if it is the one that the label names
    * @throws IOException if the answer is half an answer
    */
-  static ContainerShape of(JsonNode answer, Path workspace) throws IOException {
+  static ContainerShape of(JsonNode answer, Path workspace, SandboxUids uids) throws IOException {
     Map<String, JsonNode> limits = new TreeMap<>();
     part(answer, "HostConfig")
         .properties()
@@ -63,7 +70,9 @@ record ContainerShape(String image, Map<String, JsonNode> limits, Map<String, Js
         .forEach(
             each -> {
               String field = each.getKey();
-              if (field.equals("User") || field.equals("WorkingDir")) {
+              if (field.equals("User")) {
+                limits.put(field, user(config, uids));
+              } else if (field.equals("WorkingDir")) {
                 put(limits, field, each.getValue(), workspace);
               } else if (!NO_MATTER.contains(field)) {
                 put(process, field, each.getValue(), workspace);
@@ -71,6 +80,16 @@ record ContainerShape(String image, Map<String, JsonNode> limits, Map<String, Js
             });
     process.put("Env", config.path("Env"));
     return new ContainerShape(answer.path("Image").asText(), limits, process);
+  }
+
+  private static JsonNode user(JsonNode config, SandboxUids uids) {
+    JsonNode user = config.path("User");
+    Matcher own = OWN_GROUP.matcher(user.asText());
+    if (uids.isShared() || !own.matches() || !uids.contains(Integer.parseInt(own.group(1)))) {
+      return user;
+    }
+    JsonNode label = config.path("Labels").path(SandboxLabels.UID);
+    return label.isMissingNode() || label.asText().equals(own.group(1)) ? OWN_USER : user;
   }
 
   private static JsonNode names(JsonNode object) {

@@ -58,6 +58,16 @@ public final class Inspection {
         });
   }
 
+  /** The user of its own that a container was made with. */
+  public int uid(String containerId) throws EngineException {
+    return inspector
+        .read(containerId, answer -> ContainerReading.uid(ContainerReading.parse(answer)))
+        .orElseThrow(
+            () ->
+                new EngineException(
+                    EngineException.Kind.ABSENT, "inspect", "the container is gone", null));
+  }
+
   /**
    * The same for an idle slot; what was seen of it then need not be looked at again at its claim.
    *

@@ -13,6 +13,7 @@ import io.zcbot.sandbox.worker.docker.api.Operation;
 import io.zcbot.sandbox.worker.docker.api.SandboxLabels;
 import io.zcbot.sandbox.worker.docker.api.SharedAttempts;
 import io.zcbot.sandbox.worker.engine.EngineException;
+import io.zcbot.sandbox.worker.spec.SandboxUids;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
@@ -34,6 +35,7 @@ public final class SpecCheck {
   private static final Logger log = LoggerFactory.getLogger(SpecCheck.class);
 
   private final EngineCalls calls;
+  private final SandboxUids uids;
   private final SharedAttempts attempts = new SharedAttempts(Operation.CREATE);
   private volatile @Nullable Model model;
 
@@ -44,8 +46,9 @@ public final class SpecCheck {
 
   private record Model(boolean ipv6, ContainerShape shape) {}
 
-  public SpecCheck(EngineCalls calls) {
+  public SpecCheck(EngineCalls calls, SandboxUids uids) {
     this.calls = calls;
+    this.uids = uids;
   }
 
   /** Takes a container just made as the model, if there is none yet. */
@@ -71,7 +74,7 @@ public final class SpecCheck {
   public List<String> differences(
       JsonNode answer, Path workspace, boolean ipv6, Path probed, Command command)
       throws EngineException, IOException {
-    ContainerShape shape = ContainerShape.of(answer, workspace);
+    ContainerShape shape = ContainerShape.of(answer, workspace, uids);
     Model known = known(ipv6);
     if (known != null && known.shape.differences(shape).isEmpty()) {
       return List.of();
@@ -122,7 +125,7 @@ public final class SpecCheck {
         Operation.INSPECT,
         engine ->
             ContainerShape.of(
-                ContainerReading.parse(engine.requests().inspect(nameOrId)), workspace));
+                ContainerReading.parse(engine.requests().inspect(nameOrId)), workspace, uids));
   }
 
   private void remove(String nameOrId) {

@@ -146,10 +146,16 @@ public final class SandboxHost implements AutoCloseable {
         .awaitCompletion(30, TimeUnit.SECONDS);
   }
 
+  /** Whom commands run as: the first process's user, unless that is root. */
+  private String agent(String containerId) {
+    String user = docker.inspectContainerCmd(containerId).exec().getConfig().getUser();
+    return user == null || user.isEmpty() || user.startsWith("0") ? "1000:1000" : user;
+  }
+
   private ExecCreateCmdResponse startable(String containerId, String... command) {
     return docker
         .execCreateCmd(containerId)
-        .withUser("1000:1000")
+        .withUser(agent(containerId))
         .withWorkingDir("/workspace")
         .withAttachStdout(true)
         .withAttachStderr(true)

@@ -25,6 +25,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
+import java.util.function.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.common.TopicPartition;
@@ -41,6 +42,7 @@ public final class TopicLog implements AutoCloseable {
   private final EventCodec codec = new EventCodec();
   private final List<ConsumerRecord<byte[], byte[]>> records = new ArrayList<>();
   private final List<SandboxEvent> events = new ArrayList<>();
+  private volatile Consumer<SandboxEvent> listener = _ -> {};
   private @Nullable KafkaConsumer<byte[], byte[]> consumer;
   private @Nullable Thread reader;
   private @Nullable Throwable fault;
@@ -95,7 +97,9 @@ public final class TopicLog implements AutoCloseable {
             Topic.READY, Topic.REAPED, Topic.FAILED, Topic.OUTPUT, Topic.EXITED, Topic.EXPIRING)) {
       if (record.topic().equals(topic.named(prefix))) {
         Origin origin = Origins.of(record);
-        events.add(codec.decode(topic, record.key(), record.value(), origin));
+        SandboxEvent event = codec.decode(topic, record.key(), record.value(), origin);
+        listener.accept(event);
+        events.add(event);
       }
     }
     notifyAll();
@@ -104,6 +108,11 @@ public final class TopicLog implements AutoCloseable {
   private synchronized void fail(Throwable cause) {
     fault = cause;
     notifyAll();
+  }
+
+  /** Calls for each event as it comes, from now on. */
+  public void listen(Consumer<SandboxEvent> to) {
+    listener = to;
   }
 
   // What is there by now.

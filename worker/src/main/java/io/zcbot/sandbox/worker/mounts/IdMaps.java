@@ -1,0 +1,176 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.mounts;
+
+import io.zcbot.sandbox.worker.mounts.Kernel.Descriptor;
+import io.zcbot.sandbox.worker.sandbox.Workspaces.Owner;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Has mounts show the owner of all workspaces as a sandbox's user. What such a user is called on
+ * the disk and in the sandbox is a property of a user namespace, so there is one for each user, in
+ * which nothing runs. They are kept, since sandboxes get the same users again and again.
+ */
+public final class IdMaps implements AutoCloseable {
+  private static final Path SELF = Path.of("/proc/self/ns/user");
+  private static final long PATIENCE_NANOS = TimeUnit.SECONDS.toNanos(5);
+
+  private final Owner owner;
+  private final boolean withRoot;
+  private final Map<Integer, Descriptor> namespaces = new ConcurrentHashMap<>();
+  private volatile boolean closed;
+
+  /**
+   * Makes no map yet.
+   *
+   * @param owner whom workspaces belong to on the disk
+   * @param withRoot whether root stays root, as who serves a sandbox's files to a kernel of its own
+   *     creates them
+   */
+  public IdMaps(Owner owner, boolean withRoot) {
+    this.owner = owner;
+    this.withRoot = withRoot;
+  }
+
+  /**
+   * Why workspaces in a directory can't be shown as others'; null if they can.
+   *
+   * @param uid for example
+   */
+  public @Nullable String problem(Path directory, int uid) {
+    try (Descriptor opened = Kernel.openDirectory(directory);
+        Descriptor tree = Kernel.cloneTree(opened)) {
+      Kernel.mapIds(tree, namespace(uid));
+      return null;
+    } catch (KernelException e) {
+      return explained(e);
+    } catch (IOException e) {
+      return e.getMessage();
+    } catch (LinkageError e) {
+      return "this system has no mount system calls: " + e;
+    }
+  }
+
+  private static String explained(KernelException e) {
+    if (e.errno().equals(Errno.EPERM)) {
+      return "the worker may not mount: it needs CAP_SYS_ADMIN (" + e.getMessage() + ")";
+    }
+    if (e.errno().equals(Errno.ENOSYS)) {
+      return "it requires Linux 5.12 or later (" + e.getMessage() + ")";
+    }
+    return e.errno().equals(Errno.EINVAL)
+        ? "its file system, or one mounted beneath, can't show files as another user's ("
+            + e.getMessage()
+            + ")"
+        : String.valueOf(e.getMessage());
+  }
+
+  /** Has a mount that is in no place yet show the owner's files as a sandbox's user's. */
+  void map(Descriptor tree, int uid) throws IOException {
+    Kernel.mapIds(tree, namespace(uid));
+    prepare(uid + 1);
+  }
+
+  /** Users are given out in turn: the next one's map is made before a sandbox waits for it. */
+  private void prepare(int uid) {
+    if (!namespaces.containsKey(uid)) {
+      Thread.ofVirtual().name("id-map").start(() -> makeAhead(uid));
+    }
+  }
+
+  private void makeAhead(int uid) {
+    try {
+      namespace(uid);
+    } catch (IOException _) {
+      // who needs it tries again, and says so
+    }
+    if (closed) {
+      close();
+    }
+  }
+
+  /** Gives a directory to whom workspaces belong. */
+  void giveToOwner(Path directory) throws IOException {
+    Files.setAttribute(directory, "unix:uid", owner.uid());
+    Files.setAttribute(directory, "unix:gid", owner.gid());
+  }
+
+  private Descriptor namespace(int uid) throws IOException {
+    try {
+      return namespaces.computeIfAbsent(uid, this::make);
+    } catch (UncheckedIOException e) {
+      throw e.getCause();
+    }
+  }
+
+  /** A process has to be the first in it, and lives only until it is open. */
+  private Descriptor make(int uid) {
+    try {
+      Process first = new ProcessBuilder("unshare", "--user", "cat").start();
+      try {
+        Path process = Path.of("/proc", String.valueOf(first.pid()));
+        awaitOwn(first, process.resolve("ns/user"));
+        Owner shown = owner.as(uid);
+        Owner root = owner.as(0);
+        Files.writeString(process.resolve("uid_map"), lines(owner.uid(), shown.uid(), root.uid()));
+        Files.writeString(process.resolve("gid_map"), lines(owner.gid(), shown.gid(), root.gid()));
+        return Kernel.openFile(process.resolve("ns/user"));
+      } finally {
+        first.destroyForcibly();
+      }
+    } catch (IOException e) {
+      throw new UncheckedIOException(
+          new IOException(
+              "could not make a user namespace for the user "
+                  + uid
+                  + ": "
+                  + e.getMessage()
+                  + "; the worker needs the program unshare, and CAP_SETUID and CAP_SETGID"
+                  + (withRoot ? " and CAP_SETFCAP" : ""),
+              e));
+    }
+  }
+
+  private String lines(int disk, int shown, int root) {
+    return disk + " " + shown + " 1\n" + (withRoot ? root + " " + root + " 1\n" : "");
+  }
+
+  private static void awaitOwn(Process first, Path namespace) throws IOException {
+    Path ours = Files.readSymbolicLink(SELF);
+    long began = System.nanoTime();
+    while (Files.readSymbolicLink(namespace).equals(ours)) {
+      try {
+        if (first.waitFor(1, TimeUnit.MILLISECONDS)) {
+          throw new IOException("unshare ended with exit code " + first.exitValue());
+        }
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+        throw new IOException("interrupted", e);
+      }
+      if (System.nanoTime() - began > PATIENCE_NANOS) {
+        throw new IOException("unshare did not begin within 5 s");
+      }
+    }
+  }
+
+  @Override
+  public void close() {
+    closed = true;
+    for (Integer uid : Set.copyOf(namespaces.keySet())) {
+      Descriptor kept = namespaces.remove(uid);
+      if (kept != null) {
+        kept.close();
+      }
+    }
+  }
+}

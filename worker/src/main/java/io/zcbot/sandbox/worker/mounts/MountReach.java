@@ -1,0 +1,58 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.mounts;
+
+import io.zcbot.sandbox.worker.mounts.Kernel.Descriptor;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+
+/** Whether an engine on this host sees what this process mounts. */
+public final class MountReach {
+  private static final String ENGINE = "dockerd";
+  private static final Path PROC = Path.of("/proc");
+
+  private MountReach() {}
+
+  /**
+   * Why the engine does not see what is mounted in a directory; null if it does, as far as can be
+   * told from here. To be asked before anything is mounted on the directory.
+   */
+  public static @Nullable String problem(Path directory) {
+    try (Descriptor opened = Kernel.openDirectory(directory)) {
+      return MountInfo.of(opened).isSharedBothWays() || isWithAnEngine()
+          ? null
+          : "the engine does not see what this process mounts in "
+              + directory
+              + ", which is no shared mount of the host";
+    } catch (IOException e) {
+      return e.getMessage();
+    } catch (LinkageError e) {
+      return "this system has no mount system calls: " + e;
+    }
+  }
+
+  /** Whether an engine is in this process's mount namespace, so that nothing has to be shared. */
+  private static boolean isWithAnEngine() throws IOException {
+    Path ours = Files.readSymbolicLink(PROC.resolve("self/ns/mnt"));
+    List<Path> processes;
+    try (Stream<Path> all = Files.list(PROC)) {
+      processes = all.filter(path -> path.getFileName().toString().matches("[0-9]+")).toList();
+    }
+    return processes.stream().anyMatch(process -> isEngine(process, ours));
+  }
+
+  private static boolean isEngine(Path process, Path namespace) {
+    try {
+      return Files.readString(process.resolve("comm")).strip().equals(ENGINE)
+          && Files.readSymbolicLink(process.resolve("ns/mnt")).equals(namespace);
+    } catch (IOException _) {
+      return false; // it ended, or this process may not look at it
+    }
+  }
+}

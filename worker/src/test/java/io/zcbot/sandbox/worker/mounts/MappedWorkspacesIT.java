@@ -1,0 +1,129 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.mounts;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.sandbox.WorkspaceViews;
+import io.zcbot.sandbox.worker.sandbox.Workspaces;
+import io.zcbot.sandbox.worker.sandbox.Workspaces.Owner;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.UUID;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.parallel.Isolated;
+
+/** The kernel's side, without any container. Takes CAP_SYS_ADMIN. */
+@Isolated("it counts the descriptors of this process")
+class MappedWorkspacesIT {
+  private static final UserId ANNA = new UserId(new UUID(0, 1));
+  private static final int OWN = 70_001;
+
+  @TempDir Path root;
+  private WorkspaceMount mount;
+  private final IdMaps maps = new IdMaps(Owner.UNMAPPED, false);
+  private MappedWorkspaces views;
+  private Workspaces workspaces;
+  private Path workspace;
+
+  @BeforeEach
+  void setUp() throws IOException {
+    mount = WorkspaceMount.prepare(root);
+    assertThat(mount.problem()).isNull();
+    views = new MappedWorkspaces(mount, maps);
+    workspaces = Workspaces.open(root).shownBy(views);
+    workspace = workspaces.prepare(ANNA);
+  }
+
+  @AfterEach
+  void tearDown() throws IOException {
+    mount.close();
+    maps.close();
+    assertThat(mounts()).isEmpty();
+  }
+
+  private List<String> mounts() throws IOException {
+    return Files.readAllLines(Path.of("/proc/self/mountinfo")).stream()
+        .filter(line -> line.split(" ")[4].startsWith(root.toString()))
+        .toList();
+  }
+
+  private static Object owner(Path file) throws IOException {
+    return Files.getAttribute(file, "unix:uid");
+  }
+
+  @Test
+  void aWorkspaceShowsAsTheSandboxsAndKeepsItsOwnerOnTheDisk() throws Exception {
+    Path file = Files.writeString(workspace.resolve("file"), "");
+    Files.setAttribute(file, "unix:uid", Workspaces.SANDBOX_ID);
+    Files.setAttribute(file, "unix:gid", Workspaces.SANDBOX_ID);
+
+    try (WorkspaceViews.View _ = workspaces.show(ANNA, OWN)) {
+      assertThat(List.of(owner(workspace), owner(file))).containsOnly(OWN);
+      assertThat(mounts()).last().asString().contains("idmapped", "nosuid", "nodev");
+    }
+
+    assertThat(List.of(owner(workspace), owner(file))).containsOnly(Workspaces.SANDBOX_ID);
+    assertThat(mounts()).hasSize(1);
+  }
+
+  @Test
+  void whoIsTheOwnerNeedsNoMount() throws Exception {
+    try (WorkspaceViews.View _ = workspaces.show(ANNA, Workspaces.SANDBOX_ID)) {
+      assertThat(mounts()).hasSize(1);
+    }
+  }
+
+  @Test
+  void whatAKilledWorkerLeftIsClearedAway() throws Exception {
+    WorkspaceViews.View left = workspaces.show(ANNA, OWN);
+    assertThat(mounts()).hasSize(2);
+
+    views.clear();
+
+    assertThat(mounts()).hasSize(1);
+    assertThat(workspaces.prepare(ANNA)).isEqualTo(workspace);
+    left.close(); // which finds nothing, and says so
+  }
+
+  @Test
+  void aLinkIsNotFollowed() throws Exception {
+    UserId other = new UserId(new UUID(0, 2));
+    Files.createSymbolicLink(root.resolve(other.toString()), workspace);
+
+    assertThatThrownBy(() -> workspaces.show(other, OWN)).hasMessageContaining("ELOOP");
+  }
+
+  @Test
+  void aFileSystemThatCanNotSaysSo() {
+    assertThat(maps.problem(Path.of("/proc"), OWN)).contains("file system");
+    assertThat(maps.problem(root, OWN)).isNull();
+  }
+
+  @Test
+  void nothingLeaks() throws Exception {
+    workspaces.show(ANNA, OWN).close();
+    long descriptors = descriptors();
+    for (int i = 0; i < 1_000; i++) {
+      workspaces.show(ANNA, OWN + i % 3).close();
+    }
+    assertThat(mounts()).hasSize(1);
+    assertThat(descriptors()).as("one for each user").isLessThanOrEqualTo(descriptors + 2 + 5);
+  }
+
+  private static long descriptors() throws IOException {
+    try (Stream<Path> all = Files.list(Path.of("/proc/self/fd"))) {
+      return all.count();
+    }
+  }
+}

@@ -1,0 +1,244 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.security;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.zcbot.sandbox.events.Ready;
+import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.testkit.deployment.Deployment;
+import io.zcbot.sandbox.worker.testkit.deployment.KafkaForTests;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Objects;
+import java.util.function.ToDoubleFunction;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.parallel.Isolated;
+import org.testcontainers.kafka.KafkaContainer;
+
+/**
+ * All attacks on what sandboxes share, at once, each in a sandbox of its own, beside ensures of
+ * other users. The attacks go on and stand still in turns, so that whatever else this machine does
+ * is on both sides of the comparison.
+ */
+@Isolated("it measures times, and uses the host up")
+@Tag("engine")
+@Tag("kafka")
+@Tag("network-namespaces")
+@Timeout(180)
+class NeighbourIT {
+  private static final int USERS = 8;
+  private static final int RATE = 50;
+  private static final Duration WARM_UP = Duration.ofSeconds(4);
+  private static final int TURNS = 5;
+  private static final Duration TURN = Duration.ofMillis(2_500);
+  private static final long SETTLED = 300;
+
+  /** Of the processors, that all hostile sandboxes together may use: no more than there are. */
+  private static final double SHARE = Double.parseDouble(System.getProperty("zcbot.share", "0.5"));
+
+  private static final int MOST_CPU_SHARES = 262_144;
+
+  private static final String ONLY = System.getProperty("zcbot.only", ".*");
+
+  /** The attacks, by their rows. */
+  private static Map<String, List<String>> attacks(String publicAddress) {
+    Map<String, List<String>> attacks = new LinkedHashMap<>();
+    attacks.put("31 forks", bash(":(){ :|:& };:; sleep 60"));
+    attacks.put(
+        "28 memory",
+        python(
+            """
+            import mmap, os
+            while True:
+                kept = [bytearray(16 << 20) for _ in range(14)]
+                with open('f', 'wb') as f:
+                    for _ in range(8): f.write(kept[0])
+            """));
+    attacks.put("30 processor", bash("while :; do :; done & while :; do :; done & wait"));
+    attacks.put("45 counts of the uid", python(UidsIT.TAKE));
+    attacks.put(
+        "47 neighbours",
+        python(
+            """
+            import socket, struct
+            for line in open('/proc/net/route'):
+                fields = line.split()
+                if fields[1] == '00000000': gateway = int(fields[2], 16)
+            a, b = gateway & 255, gateway >> 8 & 255
+            s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            while True:
+                for n in range(65536):
+                    try: s.sendto(b'x', ('%d.%d.%d.%d' % (a, b, n >> 8, n & 255), 9))
+                    except OSError: pass
+            """));
+    attacks.put(
+        "48 flows",
+        python(
+            """
+            import socket
+            s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            while True:
+                for port in range(1024, 65536):
+                    try: s.sendto(b'x', ('%s', port))
+                    except OSError: pass
+            """
+                .formatted(publicAddress)));
+    attacks.put(
+        "51 output of the first process",
+        python(
+            """
+            import os
+            while True:
+                for n in range(3):
+                    try:
+                        out = os.open('/proc/1/fd/%d' % n, os.O_WRONLY)
+                        while True: os.write(out, b'x' * 65536)
+                    except OSError: pass
+            """));
+    attacks.put(
+        "52 names",
+        python(
+            """
+            import os, socket
+            s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            while True:
+                name = os.urandom(4).hex().encode()
+                question = bytes.fromhex('123401000001000000000000') + b'\\x08' + name
+                try: s.sendto(question + bytes.fromhex('0000010001'), ('127.0.0.11', 53))
+                except OSError: pass
+            """));
+    attacks.put("55 syncs", python(SYNCS));
+    attacks.keySet().removeIf(name -> !name.matches(ONLY));
+    return attacks;
+  }
+
+  /** Without double quotes. */
+  static final String SYNCS =
+      """
+      import os, threading
+      def storm(n):
+          f = os.open('storm%d' % n, os.O_CREAT | os.O_WRONLY)
+          while True:
+              os.pwrite(f, b'x' * 4096 * (1 + n), 0)
+              if n % 4: os.fsync(f)
+              else: os.sync()
+      for n in range(8): threading.Thread(target=storm, args=(n,)).start()
+      """;
+
+  private static List<String> bash(String script) {
+    return List.of("bash", "-c", script);
+  }
+
+  private static List<String> python(String script) {
+    return List.of("python3", "-c", script);
+  }
+
+  @Test
+  void allAttacksAtOnceAreHardlyFelt(@TempDir Path directory) throws Exception {
+    double attackers = attacks("").size();
+    try (KafkaContainer kafka = brokerOfItsOwn();
+        Lab lab = new Lab(Profile.RUNC_HOST, directory);
+        Elsewhere elsewhere = new Elsewhere(lab);
+        Deployment deployment = new Deployment(kafka.getBootstrapServers())) {
+      deployment
+          .with("ZCBOT_SANDBOX_MEMORY", "256m")
+          .with("ZCBOT_SANDBOX_PIDS", "128")
+          .with(
+              "ZCBOT_SANDBOX_CPUS",
+              String.format(
+                  Locale.ROOT,
+                  "%.2f",
+                  SHARE * Runtime.getRuntime().availableProcessors() / attackers))
+          .start("one");
+      List<UserId> users = new ArrayList<>();
+      for (int i = 0; i < USERS; i++) {
+        users.add(Deployment.newUser());
+        deployment.agent().ensured(users.getLast());
+      }
+      Map<String, List<String>> attacks = attacks(elsewhere.publicAddress());
+      List<Ready> hostile = new ArrayList<>();
+      for (int i = 0; i < attacks.size(); i++) {
+        hostile.add(deployment.agent().ensured(Deployment.newUser()));
+      }
+      HotLoad load = new HotLoad(deployment, users, RATE);
+      load.run(WARM_UP);
+      List<Path> freezers = new ArrayList<>();
+      int i = 0;
+      for (List<String> attack : attacks.values()) {
+        String container = hostile.get(i++).containerId();
+        List<String> command = new ArrayList<>(List.of("timeout", "-s", "KILL", "60"));
+        command.addAll(attack);
+        deployment.host().execDetached(container, command.toArray(String[]::new));
+        freezers.add(lab.cgroupFile(container, "freezer", "freezer.state", "cgroup.freeze"));
+      }
+      List<HotLoad.Answer> quiet = new ArrayList<>();
+      List<HotLoad.Answer> attacked = new ArrayList<>();
+      for (int turn = 0; turn < TURNS; turn++) {
+        attacked.addAll(load.run(TURN));
+        set(freezers, true);
+        quiet.addAll(load.run(TURN));
+        set(freezers, false);
+      }
+      report("quiet", quiet);
+      report("attacked", attacked);
+      double ratio =
+          percentile(attacked, HotLoad.Answer::millis, 99)
+              / percentile(quiet, HotLoad.Answer::millis, 99);
+      System.out.printf(Locale.ROOT, "a neighbour's hot ensure, p99: %.2fx%n", ratio);
+      assertThat(ratio).isLessThan(2);
+    }
+  }
+
+  /** Has the attacks stand still, or go on. */
+  private static void set(List<Path> freezers, boolean still) throws Exception {
+    for (Path freezer : freezers) {
+      boolean v1 = freezer.endsWith("freezer.state");
+      Files.writeString(freezer, still ? v1 ? "FROZEN" : "1" : v1 ? "THAWED" : "0");
+    }
+    Thread.sleep(SETTLED);
+  }
+
+  /** Brokers are on other machines: this one shares no disk with sandboxes, and no processor. */
+  private static KafkaContainer brokerOfItsOwn() {
+    KafkaContainer kafka =
+        KafkaForTests.create()
+            .withTmpFs(Map.of("/tmp/kafka-logs", "size=512m"))
+            .withEnv("KAFKA_LOG_DIRS", "/tmp/kafka-logs")
+            .withCreateContainerCmdModifier(
+                command ->
+                    Objects.requireNonNull(command.getHostConfig()).withCpuShares(MOST_CPU_SHARES));
+    kafka.start();
+    return kafka;
+  }
+
+  private static void report(String what, List<HotLoad.Answer> answers) {
+    System.out.printf(
+        Locale.ROOT,
+        "%s: p50 %.1f ms, p90 %.1f ms, p99 %.1f ms, in the worker p50 %.0f ms, p99 %.0f ms, n=%d%n",
+        what,
+        percentile(answers, HotLoad.Answer::millis, 50),
+        percentile(answers, HotLoad.Answer::millis, 90),
+        percentile(answers, HotLoad.Answer::millis, 99),
+        percentile(answers, HotLoad.Answer::inWorker, 50),
+        percentile(answers, HotLoad.Answer::inWorker, 99),
+        answers.size());
+  }
+
+  private static double percentile(
+      List<HotLoad.Answer> answers, ToDoubleFunction<HotLoad.Answer> what, int percent) {
+    double[] sorted = answers.stream().mapToDouble(what).sorted().toArray();
+    return sorted[(int) Math.ceil(sorted.length * percent / 100.0) - 1];
+  }
+}

@@ -1,0 +1,94 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.client;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.zcbot.sandbox.client.ClientMetrics.RecordUse;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/**
+ * What clients read of each other's answers, with and without reply topics. With {@code
+ * -Dzcbot.client.count=100} it is the measurement in docs/performance.md.
+ */
+@Timeout(value = 20, unit = TimeUnit.MINUTES)
+class ReplyTopicsIT {
+  private static final int CLIENTS = Integer.getInteger("zcbot.client.count", 3);
+  private static final int USERS = 4;
+  private static final int ROUNDS = 5;
+
+  @Test
+  void aClientWithAReplyTopicReadsItsOwnAnswersOnly() throws Exception {
+    try (TestBed bed =
+        TestBed.withoutSandboxes()
+            .with("ZCBOT_SANDBOX_MAX", String.valueOf(CLIENTS * USERS + 10))
+            .start()) {
+      for (int i = 0; i < CLIENTS; i++) {
+        bed.createTopic("sandbox.reply.client-" + i, 1);
+      }
+      Map<RecordUse, Integer> ofAll = measure(bed, false);
+      Map<RecordUse, Integer> ofReplies = measure(bed, true);
+      int answers = CLIENTS * USERS * ROUNDS;
+      System.out.printf(
+          "%d clients, %d answers; read in the topics of all: %s, in reply topics: %s%n",
+          CLIENTS, answers, ofAll, ofReplies);
+      assertThat(ofAll).containsEntry(RecordUse.OWN, answers).containsKey(RecordUse.FOREIGN);
+      assertThat(ofReplies).isEqualTo(Map.of(RecordUse.OWN, answers));
+    }
+  }
+
+  private static Map<RecordUse, Integer> measure(TestBed bed, boolean reply) throws Exception {
+    Map<RecordUse, Integer> read = new ConcurrentHashMap<>();
+    ClientOptions options =
+        ClientOptions.defaults()
+            .withMetrics(
+                new ClientMetrics() {
+                  @Override
+                  public void read(RecordUse use) {
+                    read.merge(use, 1, Integer::sum);
+                  }
+                });
+    List<SandboxClient> clients =
+        IntStream.range(0, CLIENTS)
+            .mapToObj(i -> reply ? options.withReplyTopic("sandbox.reply.client-" + i) : options)
+            .map(bed::client)
+            .toList();
+    try (ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
+      List<Future<?>> done = new ArrayList<>();
+      for (SandboxClient client : clients) {
+        done.add(
+            threads.submit(
+                () -> {
+                  List<String> users = IntStream.range(0, USERS).mapToObj(i -> TestBed.newUser()).toList();
+                  for (int i = 0; i < ROUNDS; i++) {
+                    for (String user : users) {
+                      client
+                          .sandbox(user)
+                          .ensure(EnsureOptions.DEFAULT.within(Duration.ofMinutes(5)));
+                    }
+                  }
+                  return null;
+                }));
+      }
+      for (Future<?> each : done) {
+        each.get(15, TimeUnit.MINUTES);
+      }
+    } finally {
+      clients.forEach(SandboxClient::close);
+    }
+    return read;
+  }
+}

@@ -75,8 +75,7 @@ final class ProcessChecks {
     if (most.compareTo(wanted) >= 0) {
       return Finding.ok("open-files", detail);
     }
-    String who =
-        most.compareTo(each) <= 0 ? "one sandbox" : mostSandboxes + " sandboxes together";
+    String who = most.compareTo(each) <= 0 ? "one sandbox" : mostSandboxes + " sandboxes together";
     return Finding.warn(
         "open-files",
         detail + ": " + who + " can use up those of all",
@@ -104,7 +103,7 @@ final class ProcessChecks {
               .mapToLong(line -> Long.parseLong(line.replaceAll("\\D", "")) * 1024)
               .sum();
       String detail =
-          "sockets of all sandboxes can hold " + (pages * PAGE >> 20) + " MiB that are nobody's";
+          "sockets of all sandboxes can hold " + ((pages * PAGE) >> 20) + " MiB that are nobody's";
       if (pages * PAGE <= host / SOCKETS_SHARE) {
         return Finding.ok("socket-memory", detail);
       }

@@ -194,10 +194,10 @@ final class Checklist {
           row(48, "more flows from one socket than its share: refused", "limits of flows"),
           row(49, "ARP or any frame to a neighbour: none arrives", "no NET_RAW, seal, firewall"),
           row(
-              50,
-              "open files: those of one sandbox bounded, and its memory; those of all compared with fs.file-max",
-              "ulimits, pids limit, memory limit",
-              "host-dependent: reported by doctor")
+                  50,
+                  "open files: those of one sandbox bounded, and its memory; those of all compared with fs.file-max",
+                  "ulimits, pids limit, memory limit",
+                  "host-dependent: reported by doctor")
               .otherwise(
                   GVISOR, "gVisor's kernel opens files itself: the bound of each process is shown"),
           row(

@@ -439,10 +439,28 @@ needs_user_mode_linux() {
 needs_zsh() {
   command -v zsh >/dev/null || apt_install "zsh" zsh
 }
+# Sets python to an interpreter that has what the tests of clients/python import. Debian's packages are
+# for its own, and another one may be on PATH.
+needs_python() {
+  local candidate
+  for candidate in python3 /usr/bin/python3; do
+    if "$candidate" -c 'import sys, confluent_kafka, pytest, pytest_asyncio, setuptools, mypy; sys.exit(sys.version_info < (3, 10))' \
+      >/dev/null 2>&1; then
+      python=$candidate
+      return
+    fi
+  done
+  begin "Python's confluent_kafka and pytest"
+  apt_install "Python with confluent_kafka and pytest" python3 python3-confluent-kafka python3-pytest \
+    python3-pytest-asyncio python3-setuptools mypy
+  # shellcheck disable=SC2034 # for bin/test
+  python=/usr/bin/python3
+  end "installed"
+}
 needs_promtool() {
   command -v promtool >/dev/null || apt_install "Prometheus's promtool" promtool
 }
-all_needs=(engine kafka oldest-kafka compose network-namespaces gvisor user-mode-linux promtool zsh)
+all_needs=(engine kafka oldest-kafka compose network-namespaces gvisor user-mode-linux promtool zsh python)
 
 setup_to_test() { # needs...
   local need

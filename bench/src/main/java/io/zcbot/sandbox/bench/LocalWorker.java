@@ -15,9 +15,11 @@ import io.zcbot.sandbox.worker.kafka.KafkaClients;
 import io.zcbot.sandbox.worker.kafka.KeyPartitions;
 import io.zcbot.sandbox.worker.lanes.Lanes;
 import io.zcbot.sandbox.worker.pool.WarmPool;
+import io.zcbot.sandbox.worker.publish.KafkaCurrentSandboxes;
 import io.zcbot.sandbox.worker.publish.Publisher;
 import io.zcbot.sandbox.worker.reap.Reaper;
 import io.zcbot.sandbox.worker.reap.Tenure;
+import io.zcbot.sandbox.worker.reply.Replies;
 import io.zcbot.sandbox.worker.sandbox.Identity;
 import io.zcbot.sandbox.worker.sandbox.Registry;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
@@ -68,13 +70,15 @@ final class LocalWorker implements AutoCloseable {
     KafkaClients clients = new KafkaClients(kafka.config(prefix, prefix + "group", 1), id);
     publisher =
         new Publisher(
-            clients.producer(), new KeyPartitions(partitions), prefix, "/bench/" + id, "bench");
+            clients.producer(), new KeyPartitions(partitions), prefix, "/bench/" + id, "bench",
+            Replies.NONE);
     domain =
         Domain.of(
             new Domain.Ports(
                 engine,
                 publisher,
                 publisher,
+                new KafkaCurrentSandboxes(publisher, prefix),
                 lanes::submit,
                 _ -> OptionalLong.empty(),
                 timer,

@@ -12,6 +12,15 @@ import java.util.Map;
  * protocol binding, CloudEvents 1.0.2, section 3.2).
  */
 public final class CloudEvents {
+  /** The header that has an event's id. It serves where the event itself has none. */
+  public static final String ID = "ce_id";
+
+  /** The header that tells how a value is to be read. */
+  public static final String CONTENT_TYPE = "content-type";
+
+  static final String VERSION = "1.0";
+  static final String TYPE_PREFIX = "io.zcbot.";
+
   private CloudEvents() {}
 
   /**
@@ -21,13 +30,19 @@ public final class CloudEvents {
    */
   public static Map<String, String> headers(SandboxEvent event, String source) {
     Map<String, String> headers = new LinkedHashMap<>();
-    headers.put("ce_specversion", "1.0");
-    headers.put("ce_id", event.eventId());
-    headers.put("ce_type", "io.zcbot." + event.topic().named(Topic.DEFAULT_PREFIX));
+    headers.put("ce_specversion", VERSION);
+    headers.put(ID, event.eventId());
+    headers.put("ce_type", type(event.topic()));
     headers.put("ce_source", source);
     headers.put("ce_time", event.at().toString());
     headers.put("ce_subject", event.userId().toString());
-    headers.put("content-type", "application/json");
+    headers.put("ce_dataschema", EventSchemas.id(event.topic()));
+    headers.put(CONTENT_TYPE, "application/json");
     return headers;
+  }
+
+  /** The type of a topic's events, e.g. {@code io.zcbot.sandbox.ready}; no prefix changes it. */
+  public static String type(Topic topic) {
+    return TYPE_PREFIX + topic.named(Topic.DEFAULT_PREFIX);
   }
 }

@@ -15,21 +15,24 @@ final class CommandCodec {
   private static final List<String> CONTENTS =
       List.of("data", "data_base64", "eof", "signal", "resize");
 
+  private static final Map<String, FieldParser.Wanted> NESTED =
+      Map.of("resize", ExecCodec.TERMINAL);
+
   private CommandCodec() {}
 
   static void write(Input input, FieldWriter out) {
     out.time("occurred_at", input.occurredAt()).text("exec_id", input.execId());
     switch (input.content()) {
       case Input.Content.Bytes bytes -> DataFields.write(out, "data", bytes.data());
-      case Input.Content.End _ -> out.bool("eof", true);
+      case Input.Content.End end -> out.bool("eof", true);
       case Input.Content.Signal signal -> out.text("signal", signal.signal().name());
-      case Input.Content.Resize resize -> out.object("resize", ExecCodec.terminal(resize.size()));
+      case Input.Content.Resize resize -> ExecCodec.write("resize", resize.size(), out);
     }
   }
 
   static Input input(byte @Nullable [] key, byte @Nullable [] value, Origin origin)
       throws EventFormatException {
-    Fields in = Fields.parse(value, Topic.INPUT, Map.of("resize", 16));
+    Fields in = Requests.fields(value, Topic.INPUT, origin, NESTED);
     UserId user = RecordKey.agreedUser(in, key);
     return new Input(
         Requests.eventId(in, origin),
@@ -120,7 +123,7 @@ final class CommandCodec {
         RecordKey.agreedUser(in, key),
         in.text("exec_id"),
         in.instant("exited_at"),
-        in.oneOf("reason", Exited.Reason.values()),
+        in.oneOfOr(Exited.Reason.UNKNOWN, "reason", Exited.Reason.values()),
         in.optionalInt("exit_code"),
         in.optionalInt("signal"),
         DataFields.read(in, "stdout"),

@@ -5,6 +5,7 @@
 package io.zcbot.sandbox.events;
 
 import java.time.Instant;
+import org.jspecify.annotations.Nullable;
 
 /**
  * An entry of the command table: a command that was started, or was about to be. It is state, not
@@ -15,6 +16,7 @@ import java.time.Instant;
  * @param partition the exec's partition
  * @param offset the exec's offset
  * @param answered whether its {@link Exited} is published
+ * @param replyTo the topic to which its answers are copied; absent if to none
  */
 public record CommandEntry(
     UserId userId,
@@ -23,4 +25,17 @@ public record CommandEntry(
     long offset,
     ContainerRef container,
     Instant startedAt,
-    boolean answered) {}
+    boolean answered,
+    @Nullable String replyTo) {
+  /** One whose answers are copied nowhere. */
+  public CommandEntry(
+      UserId userId,
+      String execId,
+      int partition,
+      long offset,
+      ContainerRef container,
+      Instant startedAt,
+      boolean answered) {
+    this(userId, execId, partition, offset, container, startedAt, answered, null);
+  }
+}

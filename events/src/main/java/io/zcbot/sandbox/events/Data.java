@@ -25,7 +25,13 @@ public final class Data {
     return bytes.length == 0 ? EMPTY : new Data(bytes.clone());
   }
 
-  /** A copy of a part of an array. */
+  /**
+   * A copy of a part of an array.
+   *
+   * @param from index of the first byte
+   * @param length how many bytes
+   * @throws IndexOutOfBoundsException if the array has no such part
+   */
   public static Data of(byte[] bytes, int from, int length) {
     return length == 0 ? EMPTY : new Data(Arrays.copyOfRange(bytes, from, from + length));
   }
@@ -35,10 +41,12 @@ public final class Data {
     return text.isEmpty() ? EMPTY : new Data(text.getBytes(StandardCharsets.UTF_8));
   }
 
+  /** How many bytes they are. */
   public int length() {
     return bytes.length;
   }
 
+  /** A copy of the bytes. */
   public byte[] toByteArray() {
     return bytes.clone();
   }

@@ -47,7 +47,7 @@ final class DataFields {
     }
     try {
       return Data.of(Base64.getDecoder().decode(base64));
-    } catch (IllegalArgumentException _) {
+    } catch (IllegalArgumentException e) {
       throw in.refusal(
           field + BASE64, "is not base64; use the alphabet with + and /, without line breaks");
     }

@@ -14,7 +14,15 @@ import org.jspecify.annotations.Nullable;
  * <p>Stateless and safe for concurrent use.
  */
 public final class EventCodec {
-  /** The record value of an event. */
+  /** A codec. One is enough for a process. */
+  public EventCodec() {}
+
+  /**
+   * The record value of an event, in UTF-8. It can be longer than {@link Topic#maxBytes()} if the
+   * event holds too much; readers refuse it then.
+   *
+   * @throws java.io.UncheckedIOException if a text of the event has an unpaired surrogate
+   */
   public byte[] encode(SandboxEvent event) {
     FieldWriter out =
         new FieldWriter()
@@ -36,7 +44,7 @@ public final class EventCodec {
     return out.toBytes();
   }
 
-  /** The record key of an event: its user, as text. */
+  /** The record key of an event, whatever its kind: its user, as text in ASCII. */
   public byte[] key(SandboxEvent event) {
     return RecordKey.of(event.userId());
   }
@@ -116,6 +124,7 @@ public final class EventCodec {
       case DEAD_LETTER -> throw noEvent("dead-letter topic");
       case LIVE -> throw noEvent("live table");
       case COMMANDS -> throw noEvent("command table");
+      case CURRENT -> throw noEvent("table of current sandboxes");
     };
   }
 
@@ -140,6 +149,25 @@ public final class EventCodec {
    */
   public LiveSandbox decodeLive(byte[] value) throws EventFormatException {
     return TableCodec.live(value);
+  }
+
+  /** The record key of an entry of the table of current sandboxes: its user, as text. */
+  public byte[] currentKey(UserId user) {
+    return RecordKey.of(user);
+  }
+
+  /** The record value of an entry of the table of current sandboxes. */
+  public byte[] encodeCurrent(CurrentSandbox current) {
+    return TableCodec.write(current);
+  }
+
+  /**
+   * Reads an entry of the table of current sandboxes.
+   *
+   * @throws EventFormatException if the value is not a valid entry
+   */
+  public CurrentSandbox decodeCurrent(byte[] value) throws EventFormatException {
+    return TableCodec.current(value);
   }
 
   /** The record key of an entry of the command table: it names the exec. */

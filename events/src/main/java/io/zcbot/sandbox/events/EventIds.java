@@ -70,6 +70,7 @@ public final class EventIds {
         switch (reason) {
           case IDLE -> containerId + ":idle:" + endsAt;
           case LIFETIME -> containerId + ":lifetime";
+          case UNKNOWN -> throw new IllegalArgumentException("nothing expires for no known reason");
         });
   }
 

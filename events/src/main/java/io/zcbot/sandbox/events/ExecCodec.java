@@ -26,20 +26,19 @@ final class ExecCodec {
   static final Duration MAX_TIMEOUT = Duration.ofHours(24);
   static final int MAX_OUTPUT_BYTES = 16 << 20;
 
-  private static final Map<String, Integer> NESTED =
-      Map.of("command", MAX_ARGUMENTS, "env", MAX_VARIABLES, "tty", 16);
+  /** The size of a terminal; some more fields are ignored. */
+  static final FieldParser.Wanted TERMINAL = new FieldParser.Wanted(16);
+
+  private static final Map<String, FieldParser.Wanted> NESTED =
+      Map.of(
+          "command",
+          new FieldParser.Wanted(MAX_ARGUMENTS),
+          "env",
+          new FieldParser.Wanted(MAX_VARIABLES),
+          "tty",
+          TERMINAL);
 
   private ExecCodec() {}
-
-  private static String eventId(Fields in, Origin origin) throws EventFormatException {
-    String id = Requests.eventId(in, origin);
-    if (id.length() > MAX_ID_LENGTH) {
-      throw in.refusal(
-          "event_id",
-          "is " + id.length() + " characters long; at most " + MAX_ID_LENGTH + " are allowed");
-    }
-    return id;
-  }
 
   static void write(Exec exec, FieldWriter out) {
     out.time("requested_at", exec.requestedAt())
@@ -60,20 +59,20 @@ final class ExecCodec {
         .number("max_output_bytes", exec.maxOutputBytes())
         .bool("stream", exec.stream() ? true : null);
     if (exec.terminal() != null) {
-      out.object("tty", terminal(exec.terminal()));
+      write("tty", exec.terminal(), out);
     }
     out.bool("ensure", exec.ensure() ? null : false);
   }
 
   static Exec exec(byte @Nullable [] key, byte @Nullable [] value, Origin origin)
       throws EventFormatException {
-    Fields in = Fields.parse(value, Topic.EXEC, NESTED);
+    Fields in = Requests.fields(value, Topic.EXEC, origin, NESTED);
     UserId user = RecordKey.agreedUser(in, key);
     Data stdin = DataFields.read(in, "stdin");
     Long maxOutput = in.optionalWithin("max_output_bytes", 0, MAX_OUTPUT_BYTES);
     TerminalSize terminal = terminal(in, "tty");
     return new Exec(
-        eventId(in, origin),
+        Requests.eventId(in, origin, MAX_ID_LENGTH),
         user,
         Requests.time(in, "requested_at", origin),
         in.optionalText("requested_by"),
@@ -169,8 +168,8 @@ final class ExecCodec {
     return directory;
   }
 
-  static FieldWriter terminal(TerminalSize size) {
-    return new FieldWriter().number("columns", size.columns()).number("rows", size.rows());
+  static void write(String field, TerminalSize size, FieldWriter out) {
+    out.object(field, to -> to.number("columns", size.columns()).number("rows", size.rows()));
   }
 
   static @Nullable TerminalSize terminal(Fields in, String field) throws EventFormatException {

@@ -71,7 +71,9 @@ public record Exited(
     /** There is no sandbox, and the exec did not ask for one. */
     NO_SANDBOX,
     /** It could not be started: no sandbox could be made, or there is no such program. */
-    FAILED
+    FAILED,
+    /** One that a newer version has; no worker publishes it. */
+    UNKNOWN
   }
 
   /** The container in which it ran; null if it never started. */

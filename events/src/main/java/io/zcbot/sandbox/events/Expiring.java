@@ -26,7 +26,9 @@ public record Expiring(
     /** It is not used; using it keeps it. */
     IDLE,
     /** It reaches its maximum lifetime, used or not. */
-    LIFETIME
+    LIFETIME,
+    /** One that a newer version has; no worker publishes it. */
+    UNKNOWN
   }
 
   @Override

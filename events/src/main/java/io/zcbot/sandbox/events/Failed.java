@@ -39,7 +39,9 @@ public record Failed(
     /** The user's directory is not usable, e.g. a symlink or owned by somebody else. */
     WORKSPACE,
     /** An error in the worker; please report it. */
-    INTERNAL
+    INTERNAL,
+    /** One that a newer version has; no worker publishes it. */
+    UNKNOWN
   }
 
   @Override

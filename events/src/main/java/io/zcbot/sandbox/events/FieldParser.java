@@ -23,8 +23,8 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Reads the fields of one JSON object. Nested values are skipped unless they are wanted, and of
- * those that are wanted one level is kept, so hostile input does not create a tree of objects.
+ * Reads the fields of one JSON object. Nested values are skipped unless they are wanted, so hostile
+ * input does not create a tree of objects.
  */
 final class FieldParser {
   /** So that a record of many tiny fields does not take many times its size. */
@@ -47,13 +47,25 @@ final class FieldParser {
   private FieldParser() {}
 
   /**
+   * An array or object that is kept.
+   *
+   * @param most how many elements or fields it may have
+   * @param inside what is kept of what is in it
+   */
+  record Wanted(int most, Map<String, Wanted> inside) {
+    Wanted(int most) {
+      this(most, Map.of());
+    }
+  }
+
+  /**
    * Reads a record value, which must be one JSON object in UTF-8.
    *
    * @param topic of the record
-   * @param wanted fields whose arrays or objects are kept, and the most elements that each may have
+   * @param wanted fields whose arrays or objects are kept
    */
   static Map<String, FieldValue> parse(
-      byte @Nullable [] value, Topic topic, Map<String, Integer> wanted)
+      byte @Nullable [] value, Topic topic, Map<String, Wanted> wanted)
       throws EventFormatException {
     if (value == null) {
       throw new EventFormatException("value", "missing; send a JSON object");
@@ -84,17 +96,11 @@ final class FieldParser {
     }
   }
 
-  private static Map<String, FieldValue> object(JsonParser json, Map<String, Integer> wanted)
+  private static Map<String, FieldValue> object(JsonParser json, Map<String, Wanted> wanted)
       throws IOException, EventFormatException {
     Map<String, FieldValue> values = new HashMap<>();
     for (String name = json.nextFieldName(); name != null; name = json.nextFieldName()) {
-      JsonToken token = json.nextToken();
-      Integer most = wanted.get(name);
-      FieldValue value =
-          most != null && token.isStructStart()
-              ? new FieldValue(token, "", members(json, name, most))
-              : flat(json, token);
-      if (values.put(name, value) != null) {
+      if (values.put(name, value(json, json.nextToken(), name, wanted.get(name))) != null) {
         throw new EventFormatException("value", twice(name));
       }
       if (values.size() > MAX_FIELDS) {
@@ -105,8 +111,16 @@ final class FieldParser {
     return values;
   }
 
+  private static FieldValue value(
+      JsonParser json, JsonToken token, String field, @Nullable Wanted wanted)
+      throws IOException, EventFormatException {
+    return wanted != null && token.isStructStart()
+        ? new FieldValue(token, "", members(json, field, wanted))
+        : flat(json, token);
+  }
+
   /** What the array or object holds that begins here. */
-  private static List<FieldValue.Member> members(JsonParser json, String field, int most)
+  private static List<FieldValue.Member> members(JsonParser json, String field, Wanted wanted)
       throws IOException, EventFormatException {
     boolean isObject = json.currentToken() == JsonToken.START_OBJECT;
     List<FieldValue.Member> members = new ArrayList<>();
@@ -116,9 +130,13 @@ final class FieldParser {
       if (token.isStructEnd()) {
         return members;
       }
-      if (members.size() == most) {
+      if (members.size() == wanted.most()) {
         throw new EventFormatException(
-            field, "has more than " + most + (isObject ? " fields" : " elements") + "; send fewer");
+            field,
+            "has more than "
+                + wanted.most()
+                + (isObject ? " fields" : " elements")
+                + "; send fewer");
       }
       String name = "";
       if (isObject) {
@@ -128,7 +146,7 @@ final class FieldParser {
           throw new EventFormatException(field, twice(name));
         }
       }
-      members.add(new FieldValue.Member(name, flat(json, token)));
+      members.add(new FieldValue.Member(name, value(json, token, name, wanted.inside().get(name))));
     }
   }
 

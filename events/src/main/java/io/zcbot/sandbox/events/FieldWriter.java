@@ -4,40 +4,40 @@
  */
 package io.zcbot.sandbox.events;
 
-import com.fasterxml.jackson.core.JacksonException;
+import com.fasterxml.jackson.core.JsonEncoding;
+import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.JsonFactoryBuilder;
 import com.fasterxml.jackson.core.JsonGenerator;
 import com.fasterxml.jackson.core.json.JsonWriteFeature;
-import com.fasterxml.jackson.databind.JsonSerializable;
-import com.fasterxml.jackson.databind.ObjectWriter;
-import com.fasterxml.jackson.databind.SerializerProvider;
-import com.fasterxml.jackson.databind.json.JsonMapper;
-import com.fasterxml.jackson.databind.jsontype.TypeSerializer;
-import com.fasterxml.jackson.databind.node.ArrayNode;
-import com.fasterxml.jackson.databind.node.JsonNodeFactory;
-import com.fasterxml.jackson.databind.node.ObjectNode;
+import com.fasterxml.jackson.core.util.ByteArrayBuilder;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
-/** Writes one JSON object. What is null is left out. */
+/** Writes one JSON object, once. What is null is left out. */
 final class FieldWriter {
-  private static final ObjectWriter WRITER =
-      JsonMapper.builder()
-          .enable(JsonWriteFeature.COMBINE_UNICODE_SURROGATES_IN_UTF8)
-          .build()
-          .writer();
+  private static final JsonFactory JSON =
+      new JsonFactoryBuilder().enable(JsonWriteFeature.COMBINE_UNICODE_SURROGATES_IN_UTF8).build();
 
-  private final ObjectNode json = JsonNodeFactory.instance.objectNode();
+  private final ByteArrayBuilder bytes = new ByteArrayBuilder();
+  private final JsonGenerator json;
+
+  FieldWriter() {
+    try {
+      json = JSON.createGenerator(bytes, JsonEncoding.UTF8);
+      json.writeStartObject();
+    } catch (IOException e) {
+      throw failure(e);
+    }
+  }
 
   FieldWriter text(String field, @Nullable String value) {
-    if (value != null) {
-      json.put(field, value);
-    }
-    return this;
+    return value == null ? this : write(field, () -> json.writeString(value));
   }
 
   FieldWriter oneOf(String field, @Nullable WireName value) {
@@ -49,17 +49,11 @@ final class FieldWriter {
   }
 
   FieldWriter number(String field, @Nullable Long value) {
-    if (value != null) {
-      json.put(field, value);
-    }
-    return this;
+    return value == null ? this : write(field, () -> json.writeNumber(value));
   }
 
   FieldWriter number(String field, @Nullable Integer value) {
-    if (value != null) {
-      json.put(field, value);
-    }
-    return this;
+    return value == null ? this : write(field, () -> json.writeNumber(value));
   }
 
   FieldWriter seconds(String field, @Nullable Duration value) {
@@ -67,66 +61,64 @@ final class FieldWriter {
   }
 
   FieldWriter bool(String field, @Nullable Boolean value) {
-    if (value != null) {
-      json.put(field, value);
-    }
-    return this;
+    return value == null ? this : write(field, () -> json.writeBoolean(value));
   }
 
   FieldWriter texts(String field, List<String> values) {
-    ArrayNode array = json.putArray(field);
-    values.forEach(array::add);
-    return this;
+    return write(field, () -> json.writeArray(values.toArray(String[]::new), 0, values.size()));
   }
 
   FieldWriter texts(String field, Map<String, String> values) {
-    ObjectNode object = json.putObject(field);
-    values.forEach(object::put);
-    return this;
+    return object(field, to -> values.forEach(to::text));
   }
 
-  /** A text in well-formed UTF-8. */
+  /** A text in well-formed UTF-8, which would be decoded only to be encoded again. */
   FieldWriter utf8(String field, byte[] value) {
-    json.putPOJO(field, new Utf8Text(value));
-    return this;
-  }
-
-  /** It would be decoded only to be encoded again. */
-  private static final class Utf8Text extends JsonSerializable.Base {
-    private final byte[] text;
-
-    Utf8Text(byte[] text) {
-      this.text = text;
-    }
-
-    @Override
-    public void serialize(JsonGenerator to, SerializerProvider how) throws IOException {
-      to.writeUTF8String(text, 0, text.length);
-    }
-
-    @Override
-    public void serializeWithType(JsonGenerator to, SerializerProvider how, TypeSerializer type)
-        throws IOException {
-      serialize(to, how);
-    }
+    return write(field, () -> json.writeUTF8String(value, 0, value.length));
   }
 
   FieldWriter bytes(String field, byte[] value) {
-    json.put(field, value);
-    return this;
+    return write(field, () -> json.writeBinary(value));
   }
 
-  FieldWriter object(String field, FieldWriter value) {
-    json.set(field, value.json);
-    return this;
+  /** An object, whose fields are written by this writer. */
+  FieldWriter object(String field, Consumer<FieldWriter> fields) {
+    return write(
+        field,
+        () -> {
+          json.writeStartObject();
+          fields.accept(this);
+          json.writeEndObject();
+        });
   }
 
-  /** The JSON in UTF-8. */
+  /** The JSON in UTF-8. Nothing can be written afterwards. */
   byte[] toBytes() {
     try {
-      return WRITER.writeValueAsBytes(json);
-    } catch (JacksonException e) {
-      throw new UncheckedIOException("an event of strings and numbers could not be serialized", e);
+      json.writeEndObject();
+      json.close();
+      return bytes.toByteArray();
+    } catch (IOException e) {
+      throw failure(e);
     }
+  }
+
+  private FieldWriter write(String field, Write value) {
+    try {
+      json.writeFieldName(field);
+      value.write();
+      return this;
+    } catch (IOException e) {
+      throw failure(e);
+    }
+  }
+
+  private static UncheckedIOException failure(IOException e) {
+    return new UncheckedIOException("an event of strings and numbers could not be serialized", e);
+  }
+
+  /** Writes a value. */
+  private interface Write {
+    void write() throws IOException;
   }
 }

@@ -12,6 +12,7 @@ import java.time.OffsetDateTime;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.Optional;
 import java.util.function.Function;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
@@ -25,25 +26,36 @@ final class Fields {
 
   private final String prefix;
   private final Map<String, FieldValue> values;
+  private final @Nullable String envelopeId;
 
-  private Fields(String prefix, Map<String, FieldValue> values) {
+  Fields(String prefix, Map<String, FieldValue> values) {
+    this(prefix, values, null);
+  }
+
+  private Fields(String prefix, Map<String, FieldValue> values, @Nullable String envelopeId) {
     this.prefix = prefix;
     this.values = values;
+    this.envelopeId = envelopeId;
+  }
+
+  /** The same fields in an envelope with an id. */
+  Fields inEnvelope(@Nullable String id) {
+    return new Fields(prefix, values, id);
+  }
+
+  /** The id of the envelope around them; null if there is none. */
+  @Nullable String envelopeId() {
+    return envelopeId;
+  }
+
+  /** A field's name with those of the objects that it is in. */
+  String path(String field) {
+    return prefix + field;
   }
 
   /** Reads the value of a topic's record, which must be one JSON object in UTF-8. */
   static Fields parse(byte @Nullable [] value, Topic topic) throws EventFormatException {
-    return parse(value, topic, Map.of());
-  }
-
-  /**
-   * As {@link #parse(byte[], Topic)}, with nested values.
-   *
-   * @param wanted fields whose arrays or objects are read, and the most elements that each may have
-   */
-  static Fields parse(byte @Nullable [] value, Topic topic, Map<String, Integer> wanted)
-      throws EventFormatException {
-    return new Fields("", FieldParser.parse(value, topic, wanted));
+    return new Fields("", FieldParser.parse(value, topic, Map.of()));
   }
 
   /** The fields of an object that is the value of a field; null if there is none. */
@@ -66,10 +78,19 @@ final class Fields {
 
   /** An identifier or a name: text without control characters. */
   @Nullable String optionalText(String field) throws EventFormatException {
-    String text = optionalProse(field);
-    if (text != null && UntrustedText.isUnsafe(text)) {
-      throw refusal(
-          field,
+    String text = optionalLiteral(field);
+    return text == null ? null : name(prefix + field, text);
+  }
+
+  /**
+   * An identifier or a name, wherever it comes from.
+   *
+   * @param where what it is the value of, for a message
+   */
+  static String name(String where, String text) throws EventFormatException {
+    if (UntrustedText.isUnsafe(prose(where, text))) {
+      throw new EventFormatException(
+          where,
           "has a control or invisible character: " + UntrustedText.quote(text) + "; remove it");
     }
     return text;
@@ -82,15 +103,16 @@ final class Fields {
 
   @Nullable String optionalProse(String field) throws EventFormatException {
     String text = optionalLiteral(field);
-    if (text == null) {
-      return null;
-    }
+    return text == null ? null : prose(prefix + field, text);
+  }
+
+  private static String prose(String where, String text) throws EventFormatException {
     if (text.isBlank()) {
-      throw refusal(field, "is empty; give a value or leave the field out");
+      throw new EventFormatException(where, "is empty; give a value or leave the field out");
     }
     if (text.length() > UntrustedText.MAX_LENGTH) {
-      throw refusal(
-          field,
+      throw new EventFormatException(
+          where,
           "is "
               + text.length()
               + " characters long; at most "
@@ -139,7 +161,7 @@ final class Fields {
         throw refusal(field, "has a year outside 0000 to 9999");
       }
       return instant;
-    } catch (DateTimeException _) {
+    } catch (DateTimeException e) {
       throw refusal(
           field,
           "is not an RFC 3339 time: "
@@ -197,7 +219,7 @@ final class Fields {
       if (value.token() == JsonToken.VALUE_NUMBER_INT) {
         return Long.valueOf(value.text());
       }
-    } catch (NumberFormatException _) {
+    } catch (NumberFormatException e) {
       // beyond 64 bits
     }
     throw refusal(field, problem);
@@ -234,6 +256,22 @@ final class Fields {
   }
 
   /**
+   * One of some values, or what stands for one that a newer version has: readers go on with it.
+   *
+   * @param values those that this version knows
+   */
+  <E extends Enum<E> & WireName> E oneOfOr(E unknown, String field, E[] values)
+      throws EventFormatException {
+    return required(field, optionalOneOfOr(unknown, field, values));
+  }
+
+  <E extends Enum<E> & WireName> @Nullable E optionalOneOfOr(E unknown, String field, E[] values)
+      throws EventFormatException {
+    String text = optionalText(field);
+    return text == null ? null : known(text, values, WireName::wire).orElse(unknown);
+  }
+
+  /**
    * One of some values.
    *
    * @param name of a value on the wire
@@ -244,13 +282,21 @@ final class Fields {
     if (text == null) {
       return null;
     }
-    for (E value : values) {
-      if (name.apply(value).equals(text)) {
-        return value;
-      }
+    Optional<E> known = known(text, values, name);
+    if (known.isPresent()) {
+      return known.get();
     }
     String allowed = Arrays.stream(values).map(name).collect(Collectors.joining(", "));
     throw refusal(field, "is " + UntrustedText.quote(text) + "; it must be one of " + allowed);
+  }
+
+  private static <E> Optional<E> known(String text, E[] values, Function<E, String> name) {
+    for (E value : values) {
+      if (name.apply(value).equals(text)) {
+        return Optional.of(value);
+      }
+    }
+    return Optional.empty();
   }
 
   <T> T required(String field, @Nullable T value) throws EventFormatException {

@@ -6,6 +6,8 @@ package io.zcbot.sandbox.events;
 
 /** Where a command writes. With a terminal, all of it is standard output. */
 public enum OutputStreamName implements WireName {
+  /** Standard output. */
   STDOUT,
+  /** Standard error. */
   STDERR
 }

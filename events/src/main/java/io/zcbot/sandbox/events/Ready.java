@@ -34,7 +34,9 @@ public record Ready(
     /** The container with the user's name was not usable and was replaced. */
     RECREATED,
     /** A slot of the warm pool became the user's sandbox. */
-    CLAIMED
+    CLAIMED,
+    /** One that a newer version has; no worker publishes it. */
+    UNKNOWN
   }
 
   /**
@@ -53,10 +55,12 @@ public record Ready(
     }
   }
 
+  /** The container's id, unique in time. */
   public String containerId() {
     return container.id();
   }
 
+  /** The worker that published it. */
   public String workerId() {
     return container.workerId();
   }

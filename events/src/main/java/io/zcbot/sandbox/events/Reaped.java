@@ -60,7 +60,9 @@ public record Reaped(
     /** An operator purged it. */
     REQUESTED,
     /** The worker was shut down for good. */
-    SHUTDOWN
+    SHUTDOWN,
+    /** One that a newer version has; no worker publishes it. */
+    UNKNOWN
   }
 
   /** What holds a sandbox in use. */
@@ -74,13 +76,17 @@ public record Reaped(
     /** Somebody ran something in it with the engine's exec. */
     EXEC,
     /** Its processes took more processor time than idle ones do. */
-    CPU
+    CPU,
+    /** One that a newer version has; no worker publishes it. */
+    UNKNOWN
   }
 
+  /** The container's id, unique in time. */
   public String containerId() {
     return container.id();
   }
 
+  /** The worker that published it. */
   public String workerId() {
     return container.workerId();
   }

@@ -23,7 +23,7 @@ final class RequestCodec {
 
   static Ensure ensure(byte @Nullable [] key, byte @Nullable [] value, Origin origin)
       throws EventFormatException {
-    Fields in = Fields.parse(value, Topic.ENSURE);
+    Fields in = Requests.fields(value, Topic.ENSURE, origin);
     UserId user = RecordKey.agreedUser(in, key);
     return new Ensure(
         Requests.eventId(in, origin),
@@ -40,7 +40,7 @@ final class RequestCodec {
 
   static Activity activity(byte @Nullable [] key, byte @Nullable [] value, Origin origin)
       throws EventFormatException {
-    Fields in = Fields.parse(value, Topic.ACTIVITY);
+    Fields in = Requests.fields(value, Topic.ACTIVITY, origin);
     UserId user = RecordKey.agreedUser(in, key);
     return new Activity(
         Requests.eventId(in, origin),
@@ -58,7 +58,7 @@ final class RequestCodec {
 
   static Release release(byte @Nullable [] key, byte @Nullable [] value, Origin origin)
       throws EventFormatException {
-    Fields in = Fields.parse(value, Topic.RELEASE);
+    Fields in = Requests.fields(value, Topic.RELEASE, origin);
     UserId user = RecordKey.agreedUser(in, key);
     return new Release(
         Requests.eventId(in, origin),

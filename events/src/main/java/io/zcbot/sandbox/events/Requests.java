@@ -6,15 +6,70 @@ package io.zcbot.sandbox.events;
 
 import java.time.Duration;
 import java.time.Instant;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
-/** What all records of agents have in common: an id and a time are taken from their origin. */
+/**
+ * What all records of agents have in common: each is an event as it is or in an envelope, and its
+ * id and time are taken from its origin where it has none.
+ */
 final class Requests {
+  private static final String EVENT_ID = "event_id";
+
   private Requests() {}
 
+  /** Reads the fields of an event of agents. */
+  static Fields fields(byte @Nullable [] value, Topic topic, Origin origin)
+      throws EventFormatException {
+    return fields(value, topic, origin, Map.of());
+  }
+
+  /**
+   * As {@link #fields(byte[], Topic, Origin)}, with nested values.
+   *
+   * @param wanted fields whose arrays or objects are read
+   */
+  static Fields fields(
+      byte @Nullable [] value, Topic topic, Origin origin, Map<String, FieldParser.Wanted> wanted)
+      throws EventFormatException {
+    return Envelope.isAround(origin)
+        ? Envelope.open(value, topic, origin, wanted)
+        : new Fields("", FieldParser.parse(value, topic, wanted));
+  }
+
   static String eventId(Fields in, Origin origin) throws EventFormatException {
-    String given = in.optionalText("event_id");
-    return given != null ? given : origin.eventId();
+    return eventId(in, origin, UntrustedText.MAX_LENGTH);
+  }
+
+  /**
+   * The id: the event's own, else that of its envelope or header, else its position.
+   *
+   * @param most how many characters it may have
+   */
+  static String eventId(Fields in, Origin origin, int most) throws EventFormatException {
+    String own = in.optionalText(EVENT_ID);
+    if (own != null) {
+      return within(most, in.path(EVENT_ID), own);
+    }
+    if (in.envelopeId() != null) {
+      return within(most, Envelope.ID, in.envelopeId());
+    }
+    if (origin.id() == null || Envelope.isAround(origin)) {
+      return origin.eventId();
+    }
+    String id = origin.id().text();
+    if (id == null) {
+      throw new EventFormatException(CloudEvents.ID, "is not UTF-8");
+    }
+    return within(most, CloudEvents.ID, Fields.name(CloudEvents.ID, id));
+  }
+
+  private static String within(int most, String where, String id) throws EventFormatException {
+    if (id.length() > most) {
+      throw new EventFormatException(
+          where, "is " + id.length() + " characters long; at most " + most + " are allowed");
+    }
+    return id;
   }
 
   static Instant time(Fields in, String field, Origin origin) throws EventFormatException {

@@ -35,7 +35,7 @@ final class ResultCodec {
         in.text("ensure_id"),
         in.instant("ready_at"),
         Containers.read(in),
-        in.oneOf("outcome", Ready.Outcome.values()),
+        in.oneOfOr(Ready.Outcome.UNKNOWN, "outcome", Ready.Outcome.values()),
         new Ready.Environment(
             in.text("engine"),
             in.text("image"),
@@ -62,11 +62,11 @@ final class ResultCodec {
         RecordKey.agreedUser(in, key),
         in.instant("reaped_at"),
         Containers.read(in),
-        in.oneOf("reason", Reaped.Reason.values()),
+        in.oneOfOr(Reaped.Reason.UNKNOWN, "reason", Reaped.Reason.values()),
         in.optionalInstant("last_active_at"),
         in.optionalInt("exit_code"),
         in.optionalBool("oom_killed"),
-        in.optionalOneOf("last_use", Reaped.Use.values()));
+        in.optionalOneOfOr(Reaped.Use.UNKNOWN, "last_use", Reaped.Use.values()));
   }
 
   static void write(Failed failed, FieldWriter out) {
@@ -84,7 +84,7 @@ final class ResultCodec {
         RecordKey.agreedUser(in, key),
         in.text("ensure_id"),
         in.instant("failed_at"),
-        in.oneOf("reason", Failed.Reason.values()),
+        in.oneOfOr(Failed.Reason.UNKNOWN, "reason", Failed.Reason.values()),
         in.prose("message"),
         in.bool("retryable"));
   }
@@ -105,6 +105,6 @@ final class ResultCodec {
         in.instant("noticed_at"),
         in.text("container_id"),
         in.instant("at"),
-        in.oneOf("reason", Expiring.Reason.values()));
+        in.oneOfOr(Expiring.Reason.UNKNOWN, "reason", Expiring.Reason.values()));
   }
 }

@@ -25,6 +25,7 @@ public sealed interface SandboxEvent
   /** Identifies the event; a redelivered or repeated event has the same one. */
   String eventId();
 
+  /** Whose sandbox it is about; the record's key. */
   UserId userId();
 
   /** When it happened, by the clock of whoever published it. */
@@ -33,17 +34,17 @@ public sealed interface SandboxEvent
   /** The topic that carries this kind of event. */
   default Topic topic() {
     return switch (this) {
-      case Ensure _ -> Topic.ENSURE;
-      case Activity _ -> Topic.ACTIVITY;
-      case Ready _ -> Topic.READY;
-      case Reaped _ -> Topic.REAPED;
-      case Failed _ -> Topic.FAILED;
-      case Exec _ -> Topic.EXEC;
-      case Input _ -> Topic.INPUT;
-      case Output _ -> Topic.OUTPUT;
-      case Exited _ -> Topic.EXITED;
-      case Release _ -> Topic.RELEASE;
-      case Expiring _ -> Topic.EXPIRING;
+      case Ensure ensure -> Topic.ENSURE;
+      case Activity activity -> Topic.ACTIVITY;
+      case Ready ready -> Topic.READY;
+      case Reaped reaped -> Topic.REAPED;
+      case Failed failed -> Topic.FAILED;
+      case Exec exec -> Topic.EXEC;
+      case Input input -> Topic.INPUT;
+      case Output output -> Topic.OUTPUT;
+      case Exited exited -> Topic.EXITED;
+      case Release release -> Topic.RELEASE;
+      case Expiring expiring -> Topic.EXPIRING;
     };
   }
 }

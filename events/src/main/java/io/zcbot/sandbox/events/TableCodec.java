@@ -30,6 +30,22 @@ final class TableCodec {
         in.optionalSeconds("idle_ttl_seconds"));
   }
 
+  static byte[] write(CurrentSandbox current) {
+    FieldWriter out =
+        new FieldWriter()
+            .text("event_id", current.readyId())
+            .text("user_id", current.userId().toString())
+            .time("ready_at", current.readyAt());
+    Containers.write(current.container(), out);
+    return out.toBytes();
+  }
+
+  static CurrentSandbox current(byte[] value) throws EventFormatException {
+    Fields in = Fields.parse(value, Topic.CURRENT);
+    return new CurrentSandbox(
+        in.text("event_id"), in.userId(), in.instant("ready_at"), Containers.read(in));
+  }
+
   static byte[] write(CommandEntry entry) {
     FieldWriter out =
         new FieldWriter()
@@ -38,7 +54,10 @@ final class TableCodec {
             .number("partition", entry.partition())
             .number("offset", entry.offset());
     Containers.write(entry.container(), out);
-    return out.time("started_at", entry.startedAt()).bool("answered", entry.answered()).toBytes();
+    return out.time("started_at", entry.startedAt())
+        .bool("answered", entry.answered())
+        .text("reply_to", entry.replyTo())
+        .toBytes();
   }
 
   static CommandEntry command(byte[] value) throws EventFormatException {
@@ -50,6 +69,7 @@ final class TableCodec {
         in.nonNegative("offset"),
         Containers.read(in),
         in.instant("started_at"),
-        in.bool("answered"));
+        in.bool("answered"),
+        in.optionalText("reply_to"));
   }
 }

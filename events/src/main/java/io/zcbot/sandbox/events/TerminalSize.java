@@ -14,6 +14,11 @@ public record TerminalSize(int columns, int rows) {
   /** The most columns or rows that a terminal may have. */
   public static final int MAX = 10_000;
 
+  /**
+   * Checks the size.
+   *
+   * @throws IllegalArgumentException if a side is out of its range
+   */
   public TerminalSize {
     if (columns < 1 || columns > MAX || rows < 1 || rows > MAX) {
       throw new IllegalArgumentException("a terminal of " + columns + " × " + rows);

@@ -13,22 +13,36 @@ import java.util.Map;
  * partitions with the same number.
  */
 public enum Topic {
+  /** A user needs a sandbox: {@link Ensure}. */
   ENSURE("ensure", true),
+  /** A user's sandbox was used: {@link Activity}. */
   ACTIVITY("activity", true),
+  /** A sandbox can be used now: {@link Ready}. */
   READY("ready", false),
+  /** A sandbox is gone: {@link Reaped}. */
   REAPED("reaped", false),
+  /** An ensure could not be met: {@link Failed}. */
   FAILED("failed", false),
+  /** Records of agents that are no valid events, as they came, with headers that tell why. */
   DEAD_LETTER("dead-letter", false),
+  /** A command is to run: {@link Exec}. */
   EXEC("exec", true),
+  /** Something for a running command: {@link Input}. */
   INPUT("input", true),
+  /** What a running command wrote: {@link Output}. */
   OUTPUT("output", false),
+  /** A command ended, or will not run: {@link Exited}. */
   EXITED("exited", false),
+  /** A user's sandbox is not needed any more: {@link Release}. */
   RELEASE("release", true),
+  /** A sandbox will be reaped unless it is used: {@link Expiring}. */
   EXPIRING("expiring", false),
   /** State, not events: the live sandboxes of all workers. Compacted. */
   LIVE("live", false),
   /** State, not events: the commands that were started and may not be answered. Compacted. */
-  COMMANDS("commands", false);
+  COMMANDS("commands", false),
+  /** State, not events, for agent services: each user's sandbox that is announced. Compacted. */
+  CURRENT("current", false);
 
   /** The default prefix of all topic names. */
   public static final String DEFAULT_PREFIX = "sandbox.";
@@ -68,7 +82,8 @@ public enum Topic {
           RELEASE,
           EXPIRING,
           LIVE,
-          COMMANDS ->
+          COMMANDS,
+          CURRENT ->
           false;
     };
   }
@@ -83,9 +98,9 @@ public enum Topic {
     return input;
   }
 
-  /** Whether it is a table of the workers' own, compacted, and no topic of events. */
+  /** Whether it is a table, compacted, and no topic of events. */
   public boolean isTable() {
-    return this == LIVE || this == COMMANDS;
+    return this == LIVE || this == COMMANDS || this == CURRENT;
   }
 
   /** The topics of events, in the order of a sandbox's life: all except the tables. */

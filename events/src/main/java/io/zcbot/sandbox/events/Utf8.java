@@ -21,7 +21,7 @@ final class Utf8 {
     }
     try {
       return StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(bytes)).toString();
-    } catch (CharacterCodingException _) {
+    } catch (CharacterCodingException e) {
       return null;
     }
   }

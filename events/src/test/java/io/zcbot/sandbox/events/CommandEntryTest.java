@@ -37,6 +37,23 @@ class CommandEntryTest {
   }
 
   @Test
+  void itSaysWhereTheAnswersAreCopied() throws EventFormatException {
+    CommandEntry entry =
+        new CommandEntry(
+            USER,
+            "e",
+            0,
+            0,
+            new ContainerRef("n", "c", "h", "w"),
+            Instant.EPOCH,
+            false,
+            "x.reply.y");
+    byte[] value = codec.encodeCommand(entry);
+    assertThat(new String(value, StandardCharsets.UTF_8)).endsWith(",\"reply_to\":\"x.reply.y\"}");
+    assertThat(codec.decodeCommand(value)).isEqualTo(entry);
+  }
+
+  @Test
   void itsKeyNamesTheExecToo() {
     assertThat(new String(codec.commandKey(USER, "ä/1"), StandardCharsets.UTF_8))
         .isEqualTo(USER + "/ä/1");

@@ -28,10 +28,11 @@ class TopicTest {
             "sandbox.release",
             "sandbox.expiring",
             "sandbox.live",
-            "sandbox.commands");
+            "sandbox.commands",
+            "sandbox.current");
     assertThat(Topic.history())
-        .doesNotContain(Topic.LIVE, Topic.COMMANDS)
-        .hasSize(Topic.values().length - 2);
+        .doesNotContain(Topic.LIVE, Topic.COMMANDS, Topic.CURRENT)
+        .hasSize(Topic.values().length - 3);
     assertThat(Topic.READY.named("dev.")).isEqualTo("dev.ready");
   }
 
@@ -43,7 +44,7 @@ class TopicTest {
               switch (topic) {
                 case ENSURE, ACTIVITY, EXEC, INPUT, RELEASE ->
                     Map.of("message.timestamp.type", "LogAppendTime");
-                case LIVE, COMMANDS -> Map.of("cleanup.policy", "compact");
+                case LIVE, COMMANDS, CURRENT -> Map.of("cleanup.policy", "compact");
                 case READY, REAPED, FAILED, DEAD_LETTER, OUTPUT, EXITED, EXPIRING -> Map.of();
               });
     }

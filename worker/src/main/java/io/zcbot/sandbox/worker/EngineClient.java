@@ -6,11 +6,21 @@ package io.zcbot.sandbox.worker;
 
 import io.zcbot.sandbox.worker.config.WorkerConfig;
 import io.zcbot.sandbox.worker.docker.DockerEngine;
+import io.zcbot.sandbox.worker.docker.QuickView;
 import io.zcbot.sandbox.worker.docker.api.DockerEngineSettings;
+import io.zcbot.sandbox.worker.docker.api.PlainRequests;
+import io.zcbot.sandbox.worker.engine.EngineView;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
+import java.net.SocketAddress;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Map;
 
 /** The container engine as a worker, and the commands, use it. */
 public final class EngineClient {
+  /** A client waits for longer where a plain request was in vain. */
+  private static final Duration PATIENCE = Duration.ofSeconds(3);
+
   private EngineClient() {}
 
   /** The engine that a configuration names, with its limits. */
@@ -26,5 +36,18 @@ public final class EngineClient {
             config.engine().lookupConcurrency,
             config.engine().firewallImage),
         metrics);
+  }
+
+  /** The same for a command that looks once, without a client's long start where that is enough. */
+  public static EngineView view(WorkerConfig config, Map<String, String> env) {
+    SocketAddress address =
+        PlainRequests.address(
+            config.engine().dockerHost, env, Path.of(System.getProperty("user.home")));
+    return address == null
+        ? of(config, SandboxMetrics.NONE)
+        : new QuickView(
+            new PlainRequests(address, PATIENCE),
+            config.workerId(),
+            () -> of(config, SandboxMetrics.NONE));
   }
 }

@@ -4,6 +4,7 @@
  */
 package io.zcbot.sandbox.worker;
 
+import io.opentelemetry.api.OpenTelemetry;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
@@ -29,9 +30,11 @@ import io.zcbot.sandbox.worker.kafka.LogReader;
 import io.zcbot.sandbox.worker.lanes.Lanes;
 import io.zcbot.sandbox.worker.pool.WarmPool;
 import io.zcbot.sandbox.worker.publish.KafkaCommandTable;
+import io.zcbot.sandbox.worker.publish.KafkaCurrentSandboxes;
 import io.zcbot.sandbox.worker.publish.Publisher;
 import io.zcbot.sandbox.worker.reap.LogComparison;
 import io.zcbot.sandbox.worker.reap.Reaper;
+import io.zcbot.sandbox.worker.reply.ReplyCopies;
 import io.zcbot.sandbox.worker.sandbox.Identity;
 import io.zcbot.sandbox.worker.sandbox.IdleTtls;
 import io.zcbot.sandbox.worker.sandbox.Registry;
@@ -39,6 +42,7 @@ import io.zcbot.sandbox.worker.sandbox.SandboxLog;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import io.zcbot.sandbox.worker.startup.PartitionWatch;
 import io.zcbot.sandbox.worker.startup.StartRetry;
+import io.zcbot.sandbox.worker.trace.Tracing;
 import java.time.Duration;
 import java.util.Collections;
 import java.util.List;
@@ -71,13 +75,21 @@ final class Parts {
   private final WorkerConfig config;
   private final Host host;
   private final Exposure exposure;
+  private final OpenTelemetry openTelemetry;
   private final IdleTtls idleTtls;
 
   /** Wires the parts. What must be closed even if it never runs is added to the closer. */
-  Parts(WorkerConfig config, Host host, Exposure exposure, RunState state, Closer closer) {
+  Parts(
+      WorkerConfig config,
+      Host host,
+      Exposure exposure,
+      OpenTelemetry openTelemetry,
+      RunState state,
+      Closer closer) {
     this.config = config;
     this.host = host;
     this.exposure = exposure;
+    this.openTelemetry = openTelemetry;
     idleTtls =
         new IdleTtls(
             config.reaper().idleTtl,
@@ -91,7 +103,13 @@ final class Parts {
                 keyPartitions,
                 config.kafka().topicPrefix(),
                 "/zcbot/sandbox/" + config.workerId(),
-                config.kafka().groupId()));
+                config.kafka().groupId(),
+                closer.add(
+                    new ReplyCopies(
+                        host.kafka()::replyProducer,
+                        host.kafka()::admin,
+                        time,
+                        exposure.metrics().replies()))));
     reader = new LogReader(() -> host.kafka().freeConsumer("log"));
     sandboxLog =
         new KafkaSandboxLog(
@@ -147,6 +165,7 @@ final class Parts {
             host.engine(),
             publisher,
             publisher,
+            new KafkaCurrentSandboxes(publisher, config.kafka().topicPrefix()),
             lanes::submit,
             follower,
             timers.executor(),
@@ -208,7 +227,8 @@ final class Parts {
                 config.kafka().topic(Topic.RELEASE)),
             host.partitions(),
             config.group().ensureExpiry,
-            config.group().maxOpenRecords),
+            config.group().maxOpenRecords,
+            Tracing.of(openTelemetry, config.kafka().commandsGroupId())),
         lanes::submit,
         domain.commands(),
         publisher,
@@ -248,7 +268,8 @@ final class Parts {
             config.group().ensureExpiry,
             config.group().revokeTimeout,
             config.group().restart == GroupConfig.Restart.PURGE,
-            config.ops().stopShare(2)),
+            config.ops().stopShare(2),
+            Tracing.of(openTelemetry, config.kafka().groupId())),
         lanes::submit,
         domain.ensurer()::ensure,
         publisher,

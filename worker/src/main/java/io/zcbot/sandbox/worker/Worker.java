@@ -4,6 +4,8 @@
  */
 package io.zcbot.sandbox.worker;
 
+import io.opentelemetry.api.GlobalOpenTelemetry;
+import io.opentelemetry.api.OpenTelemetry;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.worker.config.GroupConfig;
 import io.zcbot.sandbox.worker.config.WorkerConfig;
@@ -41,14 +43,24 @@ public final class Worker implements AutoCloseable {
   private static final Duration REFILL_INTERVAL = Duration.ofMillis(100);
 
   private final WorkerConfig config;
+  private final OpenTelemetry openTelemetry;
   private final Closer closer = new Closer();
   private final CountDownLatch stopped = new CountDownLatch(1);
   private final RunState state = new RunState();
   private final StartRetry retry = new StartRetry(state::isStopping);
 
-  /** Creates a worker that is not started; only stores its settings. */
+  /**
+   * Creates a worker that is not started; only stores its settings. It makes spans if OpenTelemetry
+   * is set up in the process, by its agent or by what is on the class path.
+   */
   public Worker(WorkerConfig config) {
+    this(config, GlobalOpenTelemetry.get());
+  }
+
+  /** As {@link #Worker(WorkerConfig)}, but its spans go there. */
+  public Worker(WorkerConfig config, OpenTelemetry openTelemetry) {
     this.config = config;
+    this.openTelemetry = openTelemetry;
   }
 
   /**
@@ -64,7 +76,7 @@ public final class Worker implements AutoCloseable {
     try {
       Exposure exposure = Exposure.open(config, this::startProblem, closer);
       Host host = Host.take(config, exposure, retry, closer);
-      Parts parts = new Parts(config, host, exposure, state, closer);
+      Parts parts = new Parts(config, host, exposure, openTelemetry, state, closer);
       exposure.show(host, parts);
       recover(host, parts);
       serve(host, parts);

@@ -36,17 +36,18 @@ record PackageUses(SortedSet<String> packages, SortedSet<String> libraries) {
   private static final Set<String> FREE = Set.of("java", "javax", "org.slf4j", "org.jspecify");
 
   private static final Map<String, String> LIBRARIES =
-      Map.of(
-          "org.apache.kafka", "Kafka",
-          "com.github.dockerjava", "docker-java",
-          "com.fasterxml.jackson", "Jackson",
-          "io.micrometer", "Micrometer",
-          "io.github.resilience4j", "Resilience4j",
-          "ch.qos.logback", "Logback",
-          "picocli", "picocli",
-          "java.lang.foreign", "libc",
-          "org.HdrHistogram", "HdrHistogram",
-          "com.sun.net.httpserver", "JDK HTTP server");
+      Map.ofEntries(
+          Map.entry("org.apache.kafka", "Kafka"),
+          Map.entry("com.github.dockerjava", "docker-java"),
+          Map.entry("com.fasterxml.jackson", "Jackson"),
+          Map.entry("io.micrometer", "Micrometer"),
+          Map.entry("io.opentelemetry", "OpenTelemetry"),
+          Map.entry("io.github.resilience4j", "Resilience4j"),
+          Map.entry("ch.qos.logback", "Logback"),
+          Map.entry("picocli", "picocli"),
+          Map.entry("java.lang.foreign", "libc"),
+          Map.entry("org.HdrHistogram", "HdrHistogram"),
+          Map.entry("com.sun.net.httpserver", "JDK HTTP server"));
 
   private static final Pattern TABLE =
       Pattern.compile("<!-- packages:begin -->(.*)<!-- packages:end -->", Pattern.DOTALL);

@@ -30,6 +30,7 @@ import io.zcbot.sandbox.worker.kafka.KafkaSandboxLog;
 import io.zcbot.sandbox.worker.kafka.KeyPartitions;
 import io.zcbot.sandbox.worker.kafka.LogReader;
 import io.zcbot.sandbox.worker.publish.Publisher;
+import io.zcbot.sandbox.worker.reply.Replies;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.lang.reflect.Proxy;
@@ -378,7 +379,8 @@ class CommandsIT {
                 new KeyPartitions(4),
                 "sandbox.",
                 "/zcbot/sandbox/w1",
-                "sandbox-workers")) {
+                "sandbox-workers",
+                Replies.NONE)) {
       EventFormatException why =
           assertThrows(
               EventFormatException.class,
@@ -481,7 +483,8 @@ class CommandsIT {
               KafkaSandboxLog.MAX_BYTES);
       try (Publisher worker =
           new Publisher(
-              clients.producer(), partitions, "sandbox.", "/zcbot/sandbox/w1", "sandbox-workers")) {
+              clients.producer(), partitions, "sandbox.", "/zcbot/sandbox/w1", "sandbox-workers",
+              Replies.NONE)) {
         worker.open(live);
       }
       assertThat(reader.live(Set.of(partitions.of(user)), Map.of(), true).others())

@@ -65,7 +65,7 @@ record IdleChecks(FoldContext context, UserId user, LongPredicate mayBeRunning) 
   private static boolean isReapersToEnd(Reaped.Reason reason) {
     return switch (reason) {
       case IDLE, DIED, LIFETIME, EVICTED, REPLACED, REQUESTED -> true;
-      case PURGED, MOVED, LOST, SHUTDOWN -> false;
+      case PURGED, MOVED, LOST, SHUTDOWN, UNKNOWN -> false;
     };
   }
 

@@ -43,31 +43,47 @@ final class AclCommands {
   /**
    * Who has which role.
    *
-   * @param given each {@code role=principal}; none for one principal per role, named after it
+   * @param given each {@code role=principal}, or a principal of the role that all have; none for
+   *     one principal per role, named after it
+   * @param ofAll the role of those that are given without one; null if there are no such
    * @throws CommandException if one is not of that form
    */
-  static Map<Role, List<String>> principals(List<String> given) throws CommandException {
+  static Map<Role, List<String>> principals(List<String> given, @Nullable String ofAll)
+      throws CommandException {
+    Role all = ofAll == null ? null : known(ofAll, "--role " + ofAll);
     Map<Role, List<String>> principals = new EnumMap<>(Role.class);
     if (given.isEmpty()) {
-      for (Role role : Role.values()) {
+      for (Role role : all == null ? Role.values() : new Role[] {all}) {
         principals.put(role, List.of("User:sandbox-" + name(role)));
       }
     }
     for (String each : given) {
-      String[] parts = each.split("=", 2);
-      Role role = role(parts[0]);
-      if (role == null || parts.length < 2 || !parts[1].matches("[^:]+:.+")) {
+      int end = each.indexOf('=');
+      Role named = end < 0 ? null : role(each.substring(0, end));
+      Role role = named == null ? all : named;
+      String principal = named == null ? each : each.substring(end + 1);
+      if (role == null || !principal.matches("[^:=]+:.+")) {
         throw new CommandException(
             ExitCode.USAGE,
             "--principal "
                 + each
-                + ": must be ROLE=TYPE:NAME, for example worker=User:host-1, with one of the roles "
+                + ": must be ROLE=TYPE:NAME, for example worker=User:host-1, or TYPE:NAME with"
+                + " --role, with one of the roles "
                 + roles(),
             null);
       }
-      principals.computeIfAbsent(role, _ -> new ArrayList<>()).add(parts[1]);
+      principals.computeIfAbsent(role, _ -> new ArrayList<>()).add(principal);
     }
     return principals;
+  }
+
+  private static Role known(String name, String typed) throws CommandException {
+    Role role = role(name);
+    if (role == null) {
+      throw new CommandException(
+          ExitCode.USAGE, typed + ": must be one of the roles " + roles(), null);
+    }
+    return role;
   }
 
   private static @Nullable Role role(String name) {

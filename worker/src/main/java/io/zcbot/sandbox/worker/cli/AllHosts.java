@@ -64,7 +64,7 @@ final class AllHosts {
       json.put("container_id", sandbox.containerId());
     }
     try {
-      return new JsonMapper().writeValueAsString(array) + System.lineSeparator();
+      return JsonText.plain(new JsonMapper().writeValueAsString(array)) + System.lineSeparator();
     } catch (JsonProcessingException e) {
       throw new IllegalStateException("an array of strings could not be serialized", e);
     }

@@ -35,7 +35,7 @@ final class AnnouncePermission {
    */
   static @Nullable String missing(KafkaLog log) throws CommandException, InterruptedException {
     List<String> topics =
-        Stream.of(Topic.REAPED, Topic.LIVE)
+        Stream.of(Topic.REAPED, Topic.LIVE, Topic.CURRENT)
             .map(topic -> topic.named(log.config().topicPrefix()))
             .toList();
     String purpose = "look up whether " + String.join(" and ", topics) + " may be written";

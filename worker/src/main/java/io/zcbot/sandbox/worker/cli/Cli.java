@@ -11,7 +11,11 @@ import io.zcbot.sandbox.worker.config.ConfigException;
 import io.zcbot.sandbox.worker.config.WorkerConfig;
 import io.zcbot.sandbox.worker.docker.DockerEngine;
 import io.zcbot.sandbox.worker.engine.Engine;
+import io.zcbot.sandbox.worker.engine.EngineView;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
+import java.lang.management.ManagementFactory;
+import java.io.PrintWriter;
+import java.io.StringWriter;
 import java.time.Duration;
 import java.util.Collection;
 import java.util.LinkedHashMap;
@@ -74,9 +78,13 @@ public final class Cli {
   }
 
   private Cli(
-      Console console, Function<WorkerConfig, Engine> engines, Supplier<StandardStreams> streams) {
+      Console console,
+      Function<WorkerConfig, Engine> engines,
+      Function<WorkerConfig, EngineView> views,
+      Supplier<StandardStreams> streams) {
     this.console = console;
-    CommandContext context = new CommandContext(console, () -> root.verbose, engines, streams);
+    CommandContext context =
+        new CommandContext(console, () -> root.verbose, engines, views, streams);
     commands.put("run", () -> new RunCommand(context));
     commands.put("ensure", () -> new EnsureCommand(context));
     commands.put("activity", () -> new ActivityCommand(context));
@@ -100,7 +108,11 @@ public final class Cli {
 
   /** The command line of a process. */
   public static Cli commandLine(Console console) {
-    return commandLine(console, Cli::engine);
+    return new Cli(
+        console,
+        Cli::engine,
+        config -> EngineClient.view(config, console.env()),
+        StandardStreams::ofProcess);
   }
 
   static Cli commandLine(Console console, Function<WorkerConfig, Engine> engines) {
@@ -109,7 +121,7 @@ public final class Cli {
 
   static Cli commandLine(
       Console console, Function<WorkerConfig, Engine> engines, Supplier<StandardStreams> streams) {
-    return new Cli(console, engines, streams);
+    return new Cli(console, engines, engines::apply, streams);
   }
 
   /** Adds a command to those that every worker has. */
@@ -124,7 +136,12 @@ public final class Cli {
       console.out().println(Version.text());
       return ExitCode.OK;
     }
-    return line(needed(args)).execute(args);
+    Collection<String> needed = needed(args);
+    if (needed.size() == 1) {
+      // Kafka's clients wait for it, and it takes a tenth of a command's time to make.
+      Thread.ofPlatform().daemon().start(ManagementFactory::getPlatformMBeanServer);
+    }
+    return line(needed).execute(args);
   }
 
   /** The command that the arguments name; all of them where help or a correction is needed. */
@@ -181,7 +198,7 @@ public final class Cli {
 
   private int report(Exception e) {
     if (e instanceof CommandException expected) {
-      console.err().println(e.getMessage());
+      console.err().println(EventText.lines(String.valueOf(e.getMessage())));
       trace(e);
       return expected.exitCode();
     }
@@ -189,14 +206,18 @@ public final class Cli {
       console.err().println("interrupted");
       return ExitCode.FAILED;
     }
-    console.err().println("the program failed unexpectedly, please report this: " + e);
+    console
+        .err()
+        .println(EventText.lines("the program failed unexpectedly, please report this: " + e));
     trace(e);
     return ExitCode.SOFTWARE;
   }
 
   private void trace(Exception e) {
     if (root.verbose) {
-      e.printStackTrace(console.err());
+      StringWriter trace = new StringWriter();
+      e.printStackTrace(new PrintWriter(trace));
+      console.err().println(EventText.lines(trace.toString().replace("\t", "  ")));
     }
   }
 

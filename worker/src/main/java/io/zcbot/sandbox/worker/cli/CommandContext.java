@@ -8,6 +8,7 @@ import io.zcbot.sandbox.events.SandboxEvent;
 import io.zcbot.sandbox.worker.cli.terminal.StandardStreams;
 import io.zcbot.sandbox.worker.config.WorkerConfig;
 import io.zcbot.sandbox.worker.engine.Engine;
+import io.zcbot.sandbox.worker.engine.EngineView;
 import io.zcbot.sandbox.worker.ops.Logging;
 import java.util.Locale;
 import java.util.function.BooleanSupplier;
@@ -20,16 +21,19 @@ final class CommandContext {
   private final Console console;
   private final BooleanSupplier verbose;
   private final Function<WorkerConfig, Engine> engines;
+  private final Function<WorkerConfig, EngineView> views;
   private final Supplier<StandardStreams> streams;
 
   CommandContext(
       Console console,
       BooleanSupplier verbose,
       Function<WorkerConfig, Engine> engines,
+      Function<WorkerConfig, EngineView> views,
       Supplier<StandardStreams> streams) {
     this.console = console;
     this.verbose = verbose;
     this.engines = engines;
+    this.views = views;
     this.streams = streams;
   }
 
@@ -75,5 +79,10 @@ final class CommandContext {
 
   Engine engine(WorkerConfig config) {
     return engines.apply(config);
+  }
+
+  /** The same for commands that only look. */
+  EngineView engineView(WorkerConfig config) {
+    return views.apply(config);
   }
 }

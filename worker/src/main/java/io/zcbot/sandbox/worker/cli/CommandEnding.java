@@ -32,7 +32,7 @@ sealed interface CommandEnding {
                 : exited.exitCode() == null ? ExitCode.OK : exited.exitCode();
         case SIGNALLED -> SIGNAL + (exited.signal() == null ? 0 : exited.signal());
         case TIMEOUT -> ExitCode.TIMED_OUT;
-        case SANDBOX_GONE, LOST -> ExitCode.UNKNOWN_END;
+        case SANDBOX_GONE, LOST, UNKNOWN -> ExitCode.UNKNOWN_END;
         case EXPIRED, REJECTED, NO_SANDBOX, FAILED ->
             exited.retryable() ? ExitCode.RETRY : ExitCode.NOT_RUN;
       };
@@ -51,6 +51,7 @@ sealed interface CommandEnding {
             case REJECTED -> "the command did not run: it was rejected";
             case NO_SANDBOX -> "the command did not run: the user has no sandbox";
             case FAILED -> "the command did not run";
+            case UNKNOWN -> "the command ended in a way that only a newer version knows";
           };
       text.append(what);
       if (exited.message() != null && !what.isEmpty()) {

@@ -5,6 +5,7 @@
 package io.zcbot.sandbox.worker.cli;
 
 import java.io.PrintWriter;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
@@ -24,6 +25,7 @@ import picocli.CommandLine.Parameters;
 final class DeadLettersCommand {
   private static final int SHOWN_BYTES = 64 * 1024;
   private static final int KEY_BYTES = 36;
+  private static final int REASON_BYTES = 400;
   private static final String ID = "its partition and offset in the dead-letter topic, as in 3-17";
 
   private final CommandContext context;
@@ -41,10 +43,10 @@ final class DeadLettersCommand {
         table.add(
             letter.id(),
             letter.at().toString(),
-            EscapedBytes.of(letter.origin()),
+            EscapedBytes.of(letter.origin().getBytes(StandardCharsets.UTF_8), REASON_BYTES),
             Long.toString(letter.redriven()),
             EscapedBytes.of(letter.record().key(), KEY_BYTES),
-            EscapedBytes.of(letter.error()));
+            EscapedBytes.of(letter.error().getBytes(StandardCharsets.UTF_8), REASON_BYTES));
       }
       if (letters.isEmpty()) {
         context.console().out().println("no dead letters");

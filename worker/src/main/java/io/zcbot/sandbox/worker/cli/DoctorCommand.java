@@ -153,7 +153,7 @@ final class DoctorCommand implements Callable<Integer> {
       }
     }
     try {
-      console.out().println(new JsonMapper().writeValueAsString(report));
+      console.out().println(JsonText.plain(new JsonMapper().writeValueAsString(report)));
     } catch (JsonProcessingException e) {
       throw new IllegalStateException("an object of strings could not be serialized", e);
     }

@@ -5,15 +5,15 @@
 package io.zcbot.sandbox.worker.cli;
 
 import io.zcbot.sandbox.worker.engine.Container;
-import io.zcbot.sandbox.worker.engine.Engine;
 import io.zcbot.sandbox.worker.engine.EngineException;
+import io.zcbot.sandbox.worker.engine.EngineView;
 import java.util.List;
 
 /** The engine for commands: a failure becomes a message for people. */
 final class Engines {
   private Engines() {}
 
-  static List<Container> sandboxes(Engine engine) throws CommandException {
+  static List<Container> sandboxes(EngineView engine) throws CommandException {
     try {
       return engine.list();
     } catch (EngineException e) {

@@ -5,14 +5,12 @@
 package io.zcbot.sandbox.worker.cli;
 
 import io.zcbot.sandbox.events.Ensure;
-import io.zcbot.sandbox.events.EventCodec;
 import io.zcbot.sandbox.events.Failed;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.SandboxEvent;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.config.Durations;
-import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
@@ -31,7 +29,6 @@ import picocli.CommandLine.Parameters;
 @Command(name = "ensure", description = "Request a user's sandbox and wait until it is ready.")
 final class EnsureCommand implements Callable<Integer> {
   private final CommandContext context;
-  private final EventCodec codec = new EventCodec();
 
   @Parameters(paramLabel = "USER", description = "The user's id, a UUID in lower case.")
   @SuppressWarnings("NullAway.Init") // picocli sets it or fails
@@ -117,7 +114,7 @@ final class EnsureCommand implements Callable<Integer> {
       }
       console
           .out()
-          .println(json ? json(answer) : answer.topic().named("") + "  " + EventText.of(answer));
+          .println(json ? JsonText.of(answer) : answer.topic().named("") + "  " + EventText.of(answer));
       return answer instanceof Ready ? ExitCode.OK : ExitCode.FAILED;
     } catch (KafkaException e) {
       throw log.failed("read the answer", e);
@@ -145,9 +142,5 @@ final class EnsureCommand implements Callable<Integer> {
         }
       }
     }
-  }
-
-  private String json(SandboxEvent event) {
-    return new String(codec.encode(event), StandardCharsets.UTF_8);
   }
 }

@@ -19,6 +19,7 @@ import io.zcbot.sandbox.events.Release;
 import io.zcbot.sandbox.events.SandboxEvent;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.Collectors;
 
 /**
  * Describes an event on one line, without its user, and without anything that a command reads or
@@ -111,6 +112,11 @@ final class EventText {
   /** Untrusted text for a terminal: without control characters, and so without escape sequences. */
   static String plain(String text) {
     return text.replaceAll("[\\p{Cntrl}\\x{80}-\\x{9f}\\p{Cf}\\x{2028}\\x{2029}]", "?");
+  }
+
+  /** The same of a message of several lines. */
+  static String lines(String text) {
+    return text.lines().map(EventText::plain).collect(Collectors.joining(System.lineSeparator()));
   }
 
   static String shortId(String containerId) {

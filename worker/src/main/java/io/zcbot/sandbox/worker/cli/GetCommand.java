@@ -96,7 +96,7 @@ final class GetCommand implements Callable<Integer> {
   }
 
   private UserDescription.@Nullable Commands unknown(CommandException e) {
-    context.console().err().println("commands are not known: " + e.getMessage());
+    context.console().err().println(EventText.lines("commands are not known: " + e.getMessage()));
     return null;
   }
 }

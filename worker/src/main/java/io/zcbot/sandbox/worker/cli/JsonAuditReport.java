@@ -205,7 +205,7 @@ final class JsonAuditReport implements AuditReport {
   private void print(ObjectNode json) {
     try {
       // Not println: that would flush each of millions of lines.
-      out.print(JSON.writeValueAsString(json) + "\n");
+      out.print(JsonText.plain(JSON.writeValueAsString(json)) + "\n");
     } catch (JsonProcessingException e) {
       throw new IllegalStateException(
           "an object of strings and numbers could not be serialized", e);

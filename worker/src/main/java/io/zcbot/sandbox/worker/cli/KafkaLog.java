@@ -113,6 +113,13 @@ final class KafkaLog implements AutoCloseable {
         });
   }
 
+  /** Removes a user's sandbox from the table of current sandboxes. */
+  void removeCurrent(UserId user) throws CommandException, InterruptedException {
+    send(
+        new ProducerRecord<>(
+            Topic.CURRENT.named(config.topicPrefix()), codec.currentKey(user), null));
+  }
+
   /** Publishes bytes as they are and returns where they lie. */
   RecordMetadata publish(Topic to, byte[] key, byte[] value, Headers headers)
       throws CommandException, InterruptedException {

@@ -14,8 +14,8 @@ import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.config.Durations;
 import io.zcbot.sandbox.worker.config.WorkerConfig;
 import io.zcbot.sandbox.worker.engine.Container;
-import io.zcbot.sandbox.worker.engine.Engine;
 import io.zcbot.sandbox.worker.engine.EngineException;
+import io.zcbot.sandbox.worker.engine.EngineView;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -33,7 +33,7 @@ import picocli.CommandLine.Option;
 /** Lists the sandboxes on the engine. When each was last used is known from the topics alone. */
 final class PsCommand {
   private final Console console;
-  private final Engine engine;
+  private final EngineView engine;
   private final WorkerConfig config;
 
   /** What is typed. */
@@ -66,13 +66,13 @@ final class PsCommand {
         }
         return ExitCode.OK;
       }
-      // Making the engine's client takes as long as many an answer, so Kafka is asked meanwhile.
+      // Kafka is asked meanwhile.
       Instant now = Instant.now();
       try (KafkaLog log = new KafkaLog(config.kafka());
           Aside aside = new Aside()) {
         Instant usesSince = now.minus(config.reaper().longestIdleTtl);
         Aside.Work<KnownSandboxes> known = aside.start(() -> KnownSandboxes.read(log, usesSince));
-        try (Engine engine = context.engine(config)) {
+        try (EngineView engine = context.engineView(config)) {
           return new PsCommand(context.console(), engine, config).run(now, known, aside, json);
         }
       }
@@ -92,7 +92,7 @@ final class PsCommand {
       @Nullable Instant lastUsed,
       @Nullable Integer commands) {}
 
-  PsCommand(Console console, Engine engine, WorkerConfig config) {
+  PsCommand(Console console, EngineView engine, WorkerConfig config) {
     this.console = console;
     this.engine = engine;
     this.config = config;
@@ -154,7 +154,9 @@ final class PsCommand {
     try {
       return reading.result();
     } catch (CommandException e) {
-      console.err().println("idle times and commands are not known: " + e.getMessage());
+      console
+          .err()
+          .println(EventText.lines("idle times and commands are not known: " + e.getMessage()));
       return null;
     }
   }
@@ -171,7 +173,7 @@ final class PsCommand {
           age(row.lastUsed, now),
           row.commands == null ? "-" : row.commands.toString(),
           spec(container),
-          workerId == null ? "-" : workerId,
+          workerId == null ? "-" : EventText.plain(workerId),
           EventText.shortId(container.id()));
     }
     console.out().print(table.text());
@@ -195,7 +197,7 @@ final class PsCommand {
       json.put("container_id", container.id());
     }
     try {
-      return new JsonMapper().writeValueAsString(array);
+      return JsonText.plain(new JsonMapper().writeValueAsString(array));
     } catch (JsonProcessingException e) {
       throw new IllegalStateException("an array of strings could not be serialized", e);
     }

@@ -4,6 +4,7 @@
  */
 package io.zcbot.sandbox.worker.cli;
 
+import io.zcbot.sandbox.events.CurrentSandbox;
 import io.zcbot.sandbox.events.LiveSandbox;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.config.WorkerConfig;
@@ -16,6 +17,7 @@ import io.zcbot.sandbox.worker.mounts.WorkspaceMount;
 import io.zcbot.sandbox.worker.pool.SlotMounts;
 import io.zcbot.sandbox.worker.reap.Purge;
 import io.zcbot.sandbox.worker.sandbox.Announcer;
+import io.zcbot.sandbox.worker.sandbox.CurrentSandboxes;
 import io.zcbot.sandbox.worker.sandbox.Identity;
 import io.zcbot.sandbox.worker.sandbox.LiveSandboxTable;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
@@ -228,6 +230,17 @@ final class PurgeCommand {
           @Override
           public void close(UserId user, String containerId) throws InterruptedException {
             tell(() -> log.removeLive(user, containerId));
+          }
+        },
+        new CurrentSandboxes() {
+          @Override
+          public void enter(CurrentSandbox sandbox) {
+            throw new IllegalStateException("a purge does not create a sandbox");
+          }
+
+          @Override
+          public void remove(UserId user) throws InterruptedException {
+            tell(() -> log.removeCurrent(user));
           }
         },
         new Identity(workerId, config.host(), config.engineAddress()),

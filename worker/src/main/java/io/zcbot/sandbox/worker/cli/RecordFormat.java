@@ -11,12 +11,14 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.zcbot.sandbox.events.EventCodec;
 import io.zcbot.sandbox.events.SandboxEvent;
 import io.zcbot.sandbox.events.Topic;
+import io.zcbot.sandbox.worker.trace.Trace;
 import java.io.IOException;
 import java.time.Instant;
 import java.time.ZoneOffset;
 import java.time.format.DateTimeFormatter;
 import java.util.Base64;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Shows records of all topics, valid or not, as lines or as JSON, without what commands read and
@@ -26,6 +28,11 @@ final class RecordFormat {
   private static final DateTimeFormatter TIME =
       DateTimeFormatter.ofPattern("yyyy-MM-dd'T'HH:mm:ss.SSS'Z'").withZone(ZoneOffset.UTC);
   private static final JsonMapper JSON = new JsonMapper();
+  private static final int MAX_KEY = 36;
+
+  /** Of a dead letter it is a header, which may be as long as a record. */
+  private static final int MAX_PROBLEM = 400;
+
 
   private final String topicPrefix;
   private final boolean hasColour;
@@ -42,7 +49,7 @@ final class RecordFormat {
   }
 
   String line(ConsumerRecord<byte[], byte[]> record) {
-    return line(record, String.format("%-36s", clip(EventText.plain(Records.key(record)))) + "  ");
+    return line(record, String.format("%-36s", clip(EventText.plain(Records.key(record)), MAX_KEY)) + "  ");
   }
 
   /** Where all records have one key. */
@@ -64,10 +71,11 @@ final class RecordFormat {
 
   private static String problem(ConsumerRecord<byte[], byte[]> record, Records.Read read) {
     String bytes = (record.value() == null ? "no value" : record.value().length + " bytes");
+    String problem = clip(read.problem(), MAX_PROBLEM);
     if (read.topic() != Topic.DEAD_LETTER) {
-      return read.problem() + " (" + bytes + ")";
+      return problem + " (" + bytes + ")";
     }
-    return read.problem() + " (from " + origin(record) + ", " + bytes + ")";
+    return problem + " (from " + clip(origin(record), MAX_PROBLEM) + ", " + bytes + ")";
   }
 
   private static String origin(ConsumerRecord<byte[], byte[]> record) {
@@ -94,6 +102,10 @@ final class RecordFormat {
     json.put("offset", record.offset());
     json.put("timestamp", Instant.ofEpochMilli(record.timestamp()).toString());
     json.put("key", Records.key(record));
+    String trace = Trace.idOf(record.headers());
+    if (trace != null) {
+      json.put("trace_id", trace);
+    }
     try {
       if (read.event() != null) {
         json.set("event", CommandData.hidden(JSON.readTree(codec.encode(read.event()))));
@@ -126,12 +138,13 @@ final class RecordFormat {
           case REAPED, EXPIRING -> "33";
           case FAILED -> "31";
           case DEAD_LETTER -> "35";
-          case LIVE, COMMANDS -> "0";
+          case LIVE, COMMANDS, CURRENT -> "0";
         };
     return "\u001b[" + code + "m" + text + "\u001b[0m";
   }
 
-  private static String clip(String key) {
-    return key.length() <= 36 ? key : key.substring(0, 35) + "…";
+  private static String clip(@Nullable String text, int most) {
+    String all = String.valueOf(text);
+    return all.length() <= most ? all : all.substring(0, most - 1) + "…";
   }
 }

@@ -44,11 +44,17 @@ final class TopicsCommand {
   int acls(
       @Option(
               names = "--principal",
-              paramLabel = "ROLE=PRINCIPAL",
+              paramLabel = "[ROLE=]PRINCIPAL",
               description =
-                  "Who has a role (agent, worker, auditor, operator); may be repeated. Roles that"
-                      + " are not given are left out (default: User:sandbox-ROLE for each role).")
+                  "Who has a role (agent, worker, commander, auditor, operator); may be repeated."
+                      + " Roles that are not given are left out (default: User:sandbox-ROLE for"
+                      + " each role). With --role, the principal alone.")
           @Nullable List<String> principals,
+      @Option(
+              names = "--role",
+              paramLabel = "ROLE",
+              description = "The role of all principals that are given without one.")
+          @Nullable String role,
       @Option(
               names = "--agent-groups",
               paramLabel = "PREFIX",
@@ -64,9 +70,9 @@ final class TopicsCommand {
           @Nullable String clientProperties)
       throws CommandException {
     AclCommands commands = new AclCommands(context.config().kafka(), agentGroups, clientProperties);
-    AclCommands.principals(principals == null ? List.of() : principals)
+    AclCommands.principals(principals == null ? List.of() : principals, role)
         .forEach(
-            (role, names) -> commands.of(role, names).forEach(context.console().out()::println));
+            (each, names) -> commands.of(each, names).forEach(context.console().out()::println));
     return ExitCode.OK;
   }
 

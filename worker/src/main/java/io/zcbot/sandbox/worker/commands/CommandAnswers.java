@@ -17,6 +17,7 @@ import io.zcbot.sandbox.worker.sandbox.EventSink;
 import io.zcbot.sandbox.worker.sandbox.Fence;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
 import io.zcbot.sandbox.worker.sandbox.Identity;
+import io.zcbot.sandbox.worker.sandbox.RequestContext;
 import io.zcbot.sandbox.worker.sandbox.Sandbox;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
 import io.zcbot.sandbox.worker.sandbox.StoppedException;
@@ -128,10 +129,12 @@ final class CommandAnswers {
         ending.retryable());
   }
 
-  /** Publishes an answer, and returns once the log has it. */
-  void publish(Exited exited, Fence fence) throws FencedException, InterruptedException {
+  /** Publishes an answer to a request, and returns once the log has it. */
+  void publish(Exited exited, RequestContext request, Fence fence)
+      throws FencedException, InterruptedException {
+    EventSink answering = sink.answering(request);
     try {
-      sink.publish(exited, fence);
+      answering.publish(exited, fence);
     } catch (StoppedException e) {
       throw e;
     } catch (RuntimeException e) {
@@ -140,7 +143,7 @@ final class CommandAnswers {
       }
       log.warn("the answer is published without the command's output: {}", e.toString());
       Exited cut = withoutOutput(exited);
-      sink.publish(cut, fence);
+      answering.publish(cut, fence);
       told(cut);
       return;
     }

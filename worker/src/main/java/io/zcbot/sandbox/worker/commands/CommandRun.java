@@ -15,6 +15,7 @@ import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.sandbox.Fence;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
 import io.zcbot.sandbox.worker.sandbox.StoppedException;
+import io.zcbot.sandbox.worker.trace.Trace;
 import java.time.Duration;
 import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
@@ -51,7 +52,7 @@ final class CommandRun implements Runnable {
     this.queue = queue;
     this.context = context;
     this.fence = new TenureFence(request.fence());
-    this.output = context.outputOf(exec, fence);
+    this.output = context.outputOf(request, fence);
     this.timeout = context.timeoutOf(exec);
     this.program =
         new CommandProgram(
@@ -141,7 +142,8 @@ final class CommandRun implements Runnable {
 
   /** Begins to wait for its turn. */
   void begin() {
-    thread = Thread.ofVirtual().name("command-".concat(key().execId())).start(this);
+    String name = "command-".concat(key().execId());
+    thread = Thread.ofVirtual().name(name).start(Trace.carried("command", this));
   }
 
   /** The worker stops: it is not answered. */
@@ -225,7 +227,8 @@ final class CommandRun implements Runnable {
             request.offset(),
             context.answers().place(queue.sandbox()),
             context.time().now(),
-            false);
+            false,
+            request.context().replyTo());
     context.table().started(entering, fence);
     entry = entering;
     request.done().run();
@@ -287,6 +290,7 @@ final class CommandRun implements Runnable {
             entered == null || !ending.started()
                 ? context.answers().unstarted(key(), ending)
                 : context.answers().started(entered, ending, program.took(), output),
+            request.context(),
             fence);
     if (entered == null) {
       context.known().add(key());

@@ -91,7 +91,8 @@ public final class Commands implements CommandWork, AutoCloseable {
       }
       Ending ending = ending(request);
       if (ending != null) {
-        answers.publish(answers.unstarted(request.key(), ending), request.fence());
+        answers.publish(
+            answers.unstarted(request.key(), ending), request.context(), request.fence());
         known.add(request.key());
         request.done().run();
       }
@@ -116,7 +117,7 @@ public final class Commands implements CommandWork, AutoCloseable {
             ? before.entry()
             : known.givenUp(key);
     if (given != null) {
-      answers.publish(answers.lost(given), request.fence());
+      answers.publish(answers.lost(given), request.context(), request.fence());
       known.answered(given);
       return true;
     }
@@ -125,7 +126,7 @@ public final class Commands implements CommandWork, AutoCloseable {
       return false;
     }
     if (left.offset() != request.offset()) { // it is of another record, or somebody forged it
-      answers.publish(answers.lost(left), request.fence());
+      answers.publish(answers.lost(left), request.context(), request.fence());
       known.add(key);
     }
     return true;

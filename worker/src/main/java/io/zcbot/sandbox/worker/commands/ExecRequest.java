@@ -7,6 +7,7 @@ package io.zcbot.sandbox.worker.commands;
 import io.zcbot.sandbox.events.Exec;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.sandbox.Fence;
+import io.zcbot.sandbox.worker.sandbox.RequestContext;
 import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
@@ -22,6 +23,7 @@ import org.jspecify.annotations.Nullable;
  * @param done called once when the record need not be read again: the command table has its start,
  *     or it is answered. Any thread; does not block
  * @param refusal why it is not run, but answered; null if it is run
+ * @param context what its headers say of its answers
  */
 public record ExecRequest(
     Exec exec,
@@ -32,7 +34,8 @@ public record ExecRequest(
     Fence fence,
     BooleanSupplier mayBegin,
     Runnable done,
-    @Nullable String refusal) {
+    @Nullable String refusal,
+    RequestContext context) {
   UserId user() {
     return exec.userId();
   }

@@ -10,6 +10,7 @@ import io.zcbot.sandbox.worker.sandbox.EventSink;
 import io.zcbot.sandbox.worker.sandbox.Fence;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
 import io.zcbot.sandbox.worker.sandbox.Registry;
+import io.zcbot.sandbox.worker.sandbox.RequestContext;
 import io.zcbot.sandbox.worker.sandbox.Sandbox;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -83,17 +84,22 @@ final class LostCommands {
     List<Answer> sent = new ArrayList<>();
     for (CommandEntry entry : lost) {
       Exited exited = answers.lost(entry);
-      sent.add(new Answer(entry, exited, sink.publishAsync(exited)));
+      sent.add(new Answer(entry, exited, sink.answering(contextOf(entry)).publishAsync(exited)));
     }
     for (Answer answer : sent) {
       try {
         answer.sent().get();
         answers.told(answer.exited());
       } catch (ExecutionException _) {
-        answers.publish(answer.exited(), fence);
+        answers.publish(answer.exited(), contextOf(answer.entry()), fence);
       }
       known.lost(answer.entry(), execEnd);
     }
+  }
+
+  /** The exec's record with its headers is not read again. */
+  private static RequestContext contextOf(CommandEntry entry) {
+    return new RequestContext(entry.replyTo(), null);
   }
 
   /** In a sandbox that was adopted, its previous run's commands go on: a new channel kills them. */

@@ -16,6 +16,9 @@ final class Refusals {
     if (request.refusal() != null) {
       return Ending.rejected(request.refusal(), true);
     }
+    if (request.context().problem() != null) {
+      return Ending.rejected(request.context().problem(), false);
+    }
     if (setup.off() != null) {
       return Ending.rejected(setup.off(), false);
     }

@@ -41,13 +41,15 @@ record RunContext(
     return timeout.compareTo(limits.maxTimeout()) > 0 ? limits.maxTimeout() : timeout;
   }
 
-  CommandOutput outputOf(Exec exec, Fence fence) {
+  CommandOutput outputOf(ExecRequest request, Fence fence) {
+    Exec exec = request.exec();
     Integer asked = exec.maxOutputBytes();
     int bound = asked == null ? setup.limits().defaultOutput() : asked;
     CommandKey key = CommandKey.of(exec);
     MemoryBudget.Share budget = outputs.of(exec.userId());
     return exec.stream()
-        ? new StreamedOutput(key, bound, budget, sink, fence, time, metrics)
+        ? new StreamedOutput(
+            key, bound, budget, sink.answering(request.context()), fence, time, metrics)
         : new InlineOutput(bound, budget);
   }
 

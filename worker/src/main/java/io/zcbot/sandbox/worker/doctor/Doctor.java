@@ -65,6 +65,9 @@ public final class Doctor {
               config.spec(),
               config.workspaces().limit,
               Advisories.in(config.engine().advisories)));
+      if (facts.cgroups().version() != 2) {
+        findings.add(ProcessChecks.socketMemory());
+      }
       Path workspaces = WorkspaceChecks.existing(config.workspaces().root);
       UidChecks.Choice uids =
           UidChecks.choose(

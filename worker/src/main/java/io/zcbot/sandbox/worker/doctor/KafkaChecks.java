@@ -16,8 +16,12 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.DescribeAclsOptions;
 import org.apache.kafka.clients.admin.DescribeClusterOptions;
 import org.apache.kafka.clients.admin.QuorumInfo;
+import org.apache.kafka.common.acl.AclBindingFilter;
+import org.apache.kafka.common.errors.ClusterAuthorizationException;
+import org.apache.kafka.common.errors.SecurityDisabledException;
 import org.jspecify.annotations.Nullable;
 
 /** Judges the topics and the brokers' clock. */
@@ -45,6 +49,7 @@ final class KafkaChecks {
     }
     List<Finding> findings = new ArrayList<>(topics());
     findings.add(clock());
+    findings.add(acls());
     return findings;
   }
 
@@ -114,6 +119,37 @@ final class KafkaChecks {
           "kafka-clock",
           "Kafka does not report its time: " + e.getCause(),
           "allow this client to describe the cluster, or compare the clocks by hand");
+    }
+  }
+
+  private Finding acls() throws InterruptedException {
+    try {
+      return new AclComparison(config)
+          .of(
+              admin
+                  .describeAcls(
+                      AclBindingFilter.ANY, new DescribeAclsOptions().timeoutMs(FIRST_ANSWER_MS))
+                  .values()
+                  .get());
+    } catch (ExecutionException e) {
+      return switch (e.getCause()) {
+        case SecurityDisabledException _ ->
+            Finding.warn(
+                "acls",
+                "Kafka has no access control: whoever reaches it runs commands in every user's"
+                    + " sandbox",
+                "set authorizer.class.name on the brokers, and run what 'sandbox topics acls'"
+                    + " prints");
+        case ClusterAuthorizationException _ ->
+            Finding.ok(
+                "acls",
+                "not compared, because this client has no permission Describe on the cluster");
+        case null, default ->
+            Finding.warn(
+                "acls",
+                "Kafka does not tell who is allowed what: " + e.getCause(),
+                "compare what kafka-acls.sh --list prints with 'sandbox topics acls'");
+      };
     }
   }
 

@@ -16,7 +16,16 @@ final class ProcessChecks {
   private static final Path STATUS = Path.of("/proc/self/status");
   private static final Path INOTIFY = Path.of("/proc/sys/fs/inotify/max_user_instances");
   private static final Path MOST_FILES = Path.of("/proc/sys/fs/file-max");
+  private static final Path UDP_PAGES = Path.of("/proc/sys/net/ipv4/udp_mem");
+  private static final Path TCP_PAGES = Path.of("/proc/sys/net/ipv4/tcp_mem");
+  private static final Path MEMORY = Path.of("/proc/meminfo");
   private static final int CAP_SYS_ADMIN = 21;
+
+  /** Of x86-64. */
+  private static final long PAGE = 4096;
+
+  /** The part of the host's memory that sockets may hold for nobody: one of so many. */
+  private static final int SOCKETS_SHARE = 8;
 
   /** A language server or two and some watchers take about this many in one sandbox. */
   private static final int INSTANCES_EACH = 64;
@@ -59,14 +68,73 @@ final class ProcessChecks {
         BigInteger.valueOf(mostSandboxes)
             .multiply(BigInteger.valueOf(pids))
             .multiply(BigInteger.valueOf(ResourceLimits.MOST_OPEN_FILES));
+    BigInteger each =
+        BigInteger.valueOf(pids).multiply(BigInteger.valueOf(ResourceLimits.MOST_OPEN_FILES));
     String detail =
         mostSandboxes + " sandboxes can open " + wanted + " files, and the host has " + most;
-    return most.compareTo(wanted) >= 0
-        ? Finding.ok("open-files", detail)
-        : Finding.warn(
-            "open-files",
-            detail + ": a few can use up those of all",
-            "sysctl -w fs.file-max=" + wanted + ", or lower ZCBOT_SANDBOX_PIDS");
+    if (most.compareTo(wanted) >= 0) {
+      return Finding.ok("open-files", detail);
+    }
+    String who =
+        most.compareTo(each) <= 0 ? "one sandbox" : mostSandboxes + " sandboxes together";
+    return Finding.warn(
+        "open-files",
+        detail + ": " + who + " can use up those of all",
+        "sysctl -w fs.file-max="
+            + wanted
+            + "; open files count as memory of their sandbox, so a high number is safe");
+  }
+
+  /** Where control groups do not count it, the kernel's limits for the whole host are all. */
+  static Finding socketMemory() {
+    try {
+      return socketMemory(
+          Files.readString(UDP_PAGES), Files.readString(TCP_PAGES), Files.readAllLines(MEMORY));
+    } catch (IOException e) {
+      return unknownSocketMemory("can't be read: " + e);
+    }
+  }
+
+  static Finding socketMemory(String udpPages, String tcpPages, List<String> memory) {
+    try {
+      long pages = last(udpPages) + last(tcpPages);
+      long host =
+          memory.stream()
+              .filter(line -> line.startsWith("MemTotal:"))
+              .mapToLong(line -> Long.parseLong(line.replaceAll("\\D", "")) * 1024)
+              .sum();
+      String detail =
+          "sockets of all sandboxes can hold " + (pages * PAGE >> 20) + " MiB that are nobody's";
+      if (pages * PAGE <= host / SOCKETS_SHARE) {
+        return Finding.ok("socket-memory", detail);
+      }
+      return Finding.warn(
+          "socket-memory",
+          detail + ", and the host has " + (host >> 20) + " MiB",
+          "boot the host with cgroup version 2, or sysctl -w net.ipv4.udp_mem="
+              + pages(host / 32)
+              + " net.ipv4.tcp_mem="
+              + pages(host / 16));
+    } catch (NumberFormatException e) {
+      return unknownSocketMemory("can't be understood: " + e.getMessage());
+    }
+  }
+
+  private static Finding unknownSocketMemory(String why) {
+    return Finding.warn(
+        "socket-memory",
+        "net.ipv4.udp_mem and tcp_mem " + why,
+        "boot the host with cgroup version 2, or run this in the host's network namespace");
+  }
+
+  private static long last(String pages) {
+    String[] words = pages.strip().split("\\s+", -1);
+    return Long.parseLong(words[words.length - 1]);
+  }
+
+  private static String pages(long bytes) {
+    long most = bytes / PAGE;
+    return "'" + most / 2 + " " + most * 3 / 4 + " " + most + "'";
   }
 
   private static boolean isCapable(List<String> status) {

@@ -6,8 +6,6 @@ package io.zcbot.sandbox.worker.engine;
 
 import java.time.Duration;
 import java.time.Instant;
-import java.util.List;
-import java.util.Optional;
 import java.util.function.Consumer;
 
 /**
@@ -16,15 +14,7 @@ import java.util.function.Consumer;
  * after one with {@link EngineException.Kind#UNAVAILABLE} the outcome is unknown: look before
  * trying again.
  */
-public interface Engine extends AutoCloseable {
-  /**
-   * Looks up a container by its name or id; empty if there is none. Its labels are not verified.
-   */
-  Optional<Container> find(String nameOrId) throws EngineException;
-
-  /** All sandboxes on the engine, of every worker, in every state. */
-  List<Container> list() throws EngineException;
-
+public interface Engine extends EngineView {
   /** Kills what runs in the container; the container stays. No failure if it doesn't run. */
   void kill(String containerId) throws EngineException;
 
@@ -51,7 +41,4 @@ public interface Engine extends AutoCloseable {
    */
   void watch(Instant since, Runnable connected, Consumer<EngineEvent> events)
       throws EngineException;
-
-  @Override
-  void close();
 }

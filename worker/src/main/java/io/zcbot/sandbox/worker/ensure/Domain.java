@@ -21,6 +21,7 @@ import io.zcbot.sandbox.worker.reap.Termination;
 import io.zcbot.sandbox.worker.sandbox.Announcer;
 import io.zcbot.sandbox.worker.sandbox.Capacity;
 import io.zcbot.sandbox.worker.sandbox.CreateTurns;
+import io.zcbot.sandbox.worker.sandbox.CurrentSandboxes;
 import io.zcbot.sandbox.worker.sandbox.EventSink;
 import io.zcbot.sandbox.worker.sandbox.Identity;
 import io.zcbot.sandbox.worker.sandbox.IdleTtls;
@@ -49,6 +50,7 @@ public record Domain(
       Engine engine,
       EventSink sink,
       LiveSandboxTable liveTable,
+      CurrentSandboxes current,
       UserLanes lanes,
       LowWatermark lowWatermark,
       ScheduledExecutorService scheduler,
@@ -101,7 +103,13 @@ public record Domain(
     NewUsers newUsers = new NewUsers(settings.newUsersPerMinute(), idleTtls.usual(), time);
     Announcer announcer =
         new Announcer(
-            ports.sink(), ports.liveTable(), identity, time, ports.metrics(), newUsers::served);
+            ports.sink(),
+            ports.liveTable(),
+            ports.current(),
+            identity,
+            time,
+            ports.metrics(),
+            newUsers::served);
     CommandQueues queues = new CommandQueues(commandSetup);
     Termination termination =
         new Termination(

@@ -7,6 +7,7 @@ package io.zcbot.sandbox.worker.ensure;
 import io.zcbot.sandbox.events.Ensure;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.sandbox.Fence;
+import io.zcbot.sandbox.worker.sandbox.RequestContext;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -17,6 +18,7 @@ import org.jspecify.annotations.Nullable;
  * @param deadline when it expires, on the monotonic clock
  * @param fence passed before the answer is published
  * @param refusal why it is not served, but answered; null if it is
+ * @param context what its headers say of its answers
  */
 public record EnsureRequest(
     Ensure ensure,
@@ -24,10 +26,11 @@ public record EnsureRequest(
     long arrived,
     long deadline,
     Fence fence,
-    @Nullable String refusal) {
-  /** One that is served. */
+    @Nullable String refusal,
+    RequestContext context) {
+  /** One that is served, and answered as usual. */
   public EnsureRequest(Ensure ensure, int partition, long arrived, long deadline, Fence fence) {
-    this(ensure, partition, arrived, deadline, fence, null);
+    this(ensure, partition, arrived, deadline, fence, null, RequestContext.NONE);
   }
 
   UserId user() {

@@ -86,7 +86,11 @@ public final class Ensurer {
       switch (provide(request)) {
         case Result.Served _ -> {}
         case Refused refused ->
-            announcer.failed(answers.failed(request, refused), request.arrived(), request.fence());
+            announcer.failed(
+                answers.failed(request, refused),
+                request.arrived(),
+                request.context(),
+                request.fence());
       }
     }
   }
@@ -109,8 +113,9 @@ public final class Ensurer {
     } else if (!Objects.equals(sandbox.idleTtl(), request.ensure().idleTtl())) {
       enterIdleTtl(request, sandbox);
     }
+    Ready ready = answers.ready(request, served);
     try {
-      announcer.ready(answers.ready(request, served), request.arrived(), request.fence());
+      announcer.ready(ready, request.arrived(), request.context(), request.fence());
     } catch (FencedException e) {
       if (served.outcome() != Ready.Outcome.REUSED) {
         // Its entry stays: a try may have reached the log, and then the next owner announces it
@@ -120,6 +125,7 @@ public final class Ensurer {
       throw e;
     }
     sandbox.touch(time.nanos(), Reaped.Use.ENSURE);
+    announcer.current(sandbox, ready);
     admission.served(request.user());
   }
 
@@ -159,6 +165,9 @@ public final class Ensurer {
   private Result result(EnsureRequest request) throws FencedException, InterruptedException {
     if (request.refusal() != null) {
       return new Refused(Failed.Reason.INTERNAL, request.refusal(), true);
+    }
+    if (request.context().problem() != null) {
+      return new Refused(Failed.Reason.REJECTED, request.context().problem(), false);
     }
     if (left(request) <= 0) {
       return new Refused(

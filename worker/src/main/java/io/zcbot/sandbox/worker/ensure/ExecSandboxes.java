@@ -32,7 +32,9 @@ final class ExecSandboxes implements SandboxProvider {
             request.partition(),
             request.arrived(),
             request.deadline(),
-            request.fence());
+            request.fence(),
+            null,
+            request.context());
     return switch (ensurer.provide(asEnsure)) {
       case Result.Served served -> new Provision.Provided(served.sandbox());
       case Admission.Refused refused ->

@@ -10,6 +10,7 @@ import io.zcbot.sandbox.events.Exec;
 import io.zcbot.sandbox.events.Input;
 import io.zcbot.sandbox.events.Origin;
 import io.zcbot.sandbox.events.Release;
+import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.worker.commands.CommandKey;
 import io.zcbot.sandbox.worker.commands.CommandWork;
 import io.zcbot.sandbox.worker.commands.ExecRequest;
@@ -60,7 +61,7 @@ final class CommandDispatcher implements AutoCloseable {
     this.topics = settings.topics();
     this.partitions = new KeyPartitions(settings.partitionCount());
     this.expiry = new Expiry(settings.execExpiry(), time);
-    this.lanes = new LaneWork(lanes);
+    this.lanes = new LaneWork(lanes, settings.tracing());
     this.work = work;
     this.inputs = inputs;
     this.time = time;
@@ -137,7 +138,11 @@ final class CommandDispatcher implements AutoCloseable {
             record,
             tracker,
             "a valid release",
-            () -> codec.decodeRelease(record.key(), record.value(), origin));
+            () -> {
+              // It has no answer of its own, but must not seem to be understood.
+              RequestHeaders.replyTo(record, Topic.RELEASE);
+              return codec.decodeRelease(record.key(), record.value(), origin);
+            });
     if (release == null) {
       return;
     }
@@ -153,6 +158,7 @@ final class CommandDispatcher implements AutoCloseable {
       return;
     }
     lanes.submit(
+        record,
         release.userId(),
         mayBegin(inFlight, followed),
         () -> {
@@ -188,11 +194,13 @@ final class CommandDispatcher implements AutoCloseable {
               inFlight.complete();
               release.run();
             },
-            refusal);
+            refusal,
+            RequestHeaders.contextOf(record, Topic.EXEC));
     CommandKey key = CommandKey.of(exec);
     AtomicBoolean known = new AtomicBoolean();
     inputs.expect(key);
     lanes.submit(
+        record,
         exec.userId(),
         mayBegin,
         () -> {

@@ -7,6 +7,7 @@ package io.zcbot.sandbox.worker.intake;
 import io.zcbot.sandbox.worker.commands.CommandWork;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import io.zcbot.sandbox.worker.sandbox.UserLanes;
+import io.zcbot.sandbox.worker.trace.Tracing;
 import java.time.Duration;
 import java.util.Collection;
 import java.util.List;
@@ -64,8 +65,15 @@ public final class CommandFollower implements AutoCloseable {
    * @param partitionCount how many partitions every topic has
    * @param execExpiry counted from the record's time, where an exec doesn't say
    * @param maxInFlight a partition is paused while this many of its records are in flight
+   * @param tracing of the execs and releases
    */
-  public record Settings(Topics topics, int partitionCount, Duration execExpiry, int maxInFlight) {}
+  public record Settings(
+      Topics topics, int partitionCount, Duration execExpiry, int maxInFlight, Tracing tracing) {
+    /** Makes no spans. */
+    public Settings(Topics topics, int partitionCount, Duration execExpiry, int maxInFlight) {
+      this(topics, partitionCount, execExpiry, maxInFlight, Tracing.OFF);
+    }
+  }
 
   /**
    * Makers of consumers.

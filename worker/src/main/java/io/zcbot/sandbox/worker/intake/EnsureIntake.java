@@ -10,6 +10,7 @@ import io.zcbot.sandbox.worker.reap.Tenure;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import io.zcbot.sandbox.worker.sandbox.UserLanes;
+import io.zcbot.sandbox.worker.trace.Tracing;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
@@ -67,13 +68,25 @@ public final class EnsureIntake implements AutoCloseable {
    * @param leaveAtStop whether a stop gives the partitions to others at once; otherwise they wait
    *     for this worker's return until its session ends
    * @param stopTimeout longest that a stop takes, though nothing answers
+   * @param tracing of the ensures
    */
   public record Settings(
       int partitionCount,
       Duration ensureExpiry,
       Duration revokeTimeout,
       boolean leaveAtStop,
-      Duration stopTimeout) {}
+      Duration stopTimeout,
+      Tracing tracing) {
+    /** Makes no spans. */
+    public Settings(
+        int partitionCount,
+        Duration ensureExpiry,
+        Duration revokeTimeout,
+        boolean leaveAtStop,
+        Duration stopTimeout) {
+      this(partitionCount, ensureExpiry, revokeTimeout, leaveAtStop, stopTimeout, Tracing.OFF);
+    }
+  }
 
   /**
    * The workers' group, as this worker takes part in it.
@@ -110,9 +123,10 @@ public final class EnsureIntake implements AutoCloseable {
     this.time = time;
     this.lease = new Lease(time);
     this.homes = new KeyPartitions(settings.partitionCount());
+    LaneWork laneWork = new LaneWork(lanes, settings.tracing());
     this.dispatcher =
         new RecordDispatcher(
-            homes, settings.ensureExpiry(), lanes, work, forwarding, lease, time, metrics);
+            homes, settings.ensureExpiry(), laneWork, work, forwarding, lease, time, metrics);
     this.loop = new PollLoop("ensure-intake", "ensures", group.consumers(), new Polling(), time);
     this.limits = new IntakeLimits(settings, loop::isStopping);
   }

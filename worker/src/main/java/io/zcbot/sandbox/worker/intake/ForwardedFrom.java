@@ -5,6 +5,7 @@
 package io.zcbot.sandbox.worker.intake;
 
 import io.zcbot.sandbox.events.Origin;
+import io.zcbot.sandbox.worker.kafka.Origins;
 import java.nio.charset.StandardCharsets;
 import java.time.Instant;
 import java.util.regex.Matcher;
@@ -41,16 +42,12 @@ public final class ForwardedFrom {
   /** Where the record lay first. */
   static Origin originOf(ConsumerRecord<byte[], byte[]> record) {
     Matcher from = match(record);
+    Origin here = Origins.of(record);
     if (from == null) {
-      return new Origin(
-          record.topic(),
-          record.partition(),
-          record.offset(),
-          Instant.ofEpochMilli(record.timestamp()));
+      return here;
     }
     // Whoever writes it himself can make his record older, but not younger.
-    return new Origin(
-        record.topic(),
+    return here.at(
         Integer.parseInt(from.group(1)),
         Long.parseLong(from.group(2)),
         Instant.ofEpochMilli(Math.min(Long.parseLong(from.group(3)), record.timestamp())));

@@ -8,10 +8,10 @@ import io.zcbot.sandbox.events.Ensure;
 import io.zcbot.sandbox.events.EventCodec;
 import io.zcbot.sandbox.events.EventFormatException;
 import io.zcbot.sandbox.events.Origin;
+import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.worker.ensure.EnsureRequest;
 import io.zcbot.sandbox.worker.kafka.KeyPartitions;
 import io.zcbot.sandbox.worker.sandbox.Time;
-import io.zcbot.sandbox.worker.sandbox.UserLanes;
 import java.time.Duration;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.jspecify.annotations.Nullable;
@@ -41,7 +41,7 @@ final class RecordDispatcher implements AutoCloseable {
   RecordDispatcher(
       KeyPartitions partitions,
       Duration ensureExpiry,
-      UserLanes lanes,
+      LaneWork lanes,
       EnsureIntake.Work work,
       RecordForwarding forwarding,
       Lease lease,
@@ -49,7 +49,7 @@ final class RecordDispatcher implements AutoCloseable {
       IntakeMetrics metrics) {
     this.partitions = partitions;
     this.expiry = new Expiry(ensureExpiry, time);
-    this.lanes = new LaneWork(lanes);
+    this.lanes = lanes;
     this.work = work;
     this.lease = lease;
     this.time = time;
@@ -108,8 +108,10 @@ final class RecordDispatcher implements AutoCloseable {
             now,
             deadline,
             () -> lease.pass(inFlight::partition),
-            refusal);
+            refusal,
+            RequestHeaders.contextOf(record, Topic.ENSURE));
     lanes.submit(
+        record,
         ensure.userId(),
         () -> inFlight.partition().mayBegin(),
         () -> {

@@ -35,6 +35,9 @@ public final class KafkaClients {
    */
   private static final int MAX_UNPUBLISHED_BYTES = 8 * 1024 * 1024;
 
+  /** What the smallest copy takes of a producer that may write to many topics at once. */
+  private static final int MAX_REPLY_BATCH_BYTES = 4096;
+
   private static final int MAX_PARTITION_FETCH_BYTES = 1024 * 1024;
 
   private static final String GROUP_ROLE = "ensure";
@@ -175,9 +178,7 @@ public final class KafkaClients {
 
   /** A producer that loses and doubles nothing, and doesn't linger: answers are waited for. */
   public Producer<byte[], byte[]> producer() {
-    Map<String, Object> settings = common("publish");
-    settings.put(ProducerConfig.ACKS_CONFIG, "all");
-    settings.put(ProducerConfig.ENABLE_IDEMPOTENCE_CONFIG, "true");
+    Map<String, Object> settings = lossless("publish");
     settings.putIfAbsent(ProducerConfig.LINGER_MS_CONFIG, "0");
     // A producer requires delivery.timeout.ms >= linger.ms + request.timeout.ms.
     fit(
@@ -188,6 +189,34 @@ public final class KafkaClients {
     settings.putIfAbsent(ProducerConfig.MAX_BLOCK_MS_CONFIG, "10000");
     settings.putIfAbsent(ProducerConfig.MAX_REQUEST_SIZE_CONFIG, MAX_REQUEST_BYTES);
     settings.putIfAbsent(ProducerConfig.BUFFER_MEMORY_CONFIG, MAX_UNPUBLISHED_BYTES);
+    return producer(settings);
+  }
+
+  /**
+   * A producer of copies, which others must not have to wait for. It is to be told of topics only
+   * that exist: it would have brokers create the others, and ask for them again and again.
+   */
+  public Producer<byte[], byte[]> replyProducer() {
+    Map<String, Object> settings = lossless("reply");
+    settings.put(ProducerConfig.LINGER_MS_CONFIG, "0");
+    settings.put(ProducerConfig.REQUEST_TIMEOUT_MS_CONFIG, "5000");
+    settings.put(ProducerConfig.DELIVERY_TIMEOUT_MS_CONFIG, "15000");
+    settings.put(ProducerConfig.MAX_BLOCK_MS_CONFIG, "1000");
+    settings.put(ProducerConfig.METADATA_MAX_IDLE_CONFIG, "60000");
+    settings.put(ProducerConfig.MAX_REQUEST_SIZE_CONFIG, MAX_REQUEST_BYTES);
+    settings.put(ProducerConfig.BUFFER_MEMORY_CONFIG, MAX_UNPUBLISHED_BYTES);
+    settings.put(ProducerConfig.BATCH_SIZE_CONFIG, MAX_REPLY_BATCH_BYTES);
+    return producer(settings);
+  }
+
+  private Map<String, Object> lossless(String role) {
+    Map<String, Object> settings = common(role);
+    settings.put(ProducerConfig.ACKS_CONFIG, "all");
+    settings.put(ProducerConfig.ENABLE_IDEMPOTENCE_CONFIG, "true");
+    return settings;
+  }
+
+  private static Producer<byte[], byte[]> producer(Map<String, Object> settings) {
     settings.keySet().retainAll(known(ProducerConfig.configNames(), settings));
     return new KafkaProducer<>(settings, new ByteArraySerializer(), new ByteArraySerializer());
   }

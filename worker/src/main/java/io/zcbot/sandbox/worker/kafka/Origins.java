@@ -7,17 +7,25 @@ package io.zcbot.sandbox.worker.kafka;
 import io.zcbot.sandbox.events.Origin;
 import java.time.Instant;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.common.header.Header;
+import org.jspecify.annotations.Nullable;
 
 /** Where records lie in the log, in the words of the contract. */
 public final class Origins {
   private Origins() {}
 
-  /** Where a record lies, and when it was appended. */
+  /** Where a record lies, when it was appended, and what its headers say of its value. */
   public static Origin of(ConsumerRecord<?, ?> record) {
     return new Origin(
-        record.topic(),
-        record.partition(),
-        record.offset(),
-        Instant.ofEpochMilli(record.timestamp()));
+            record.topic(),
+            record.partition(),
+            record.offset(),
+            Instant.ofEpochMilli(record.timestamp()))
+        .with(name -> header(record, name));
+  }
+
+  private static byte @Nullable [] header(ConsumerRecord<?, ?> record, String name) {
+    Header header = record.headers().lastHeader(name);
+    return header == null ? null : header.value();
   }
 }

@@ -10,6 +10,7 @@ import static org.apache.kafka.common.acl.AclOperation.DESCRIBE_CONFIGS;
 import static org.apache.kafka.common.acl.AclOperation.READ;
 import static org.apache.kafka.common.acl.AclOperation.WRITE;
 
+import io.zcbot.sandbox.events.ReplyTo;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.worker.config.KafkaConfig;
 import java.util.ArrayList;
@@ -27,6 +28,8 @@ public enum Role {
   AGENT,
   /** A worker. It creates no topics: an operator does. */
   WORKER,
+  /** Who runs commands in sandboxes, and nothing else: {@code exec}, {@code cp}. */
+  COMMANDER,
   /** Who reads what happened: {@code audit}, {@code export}, {@code watch}, {@code ps}. */
   AUDITOR,
   /** Who uses the other commands: {@code topics}, {@code purge}, {@code doctor} and so on. */
@@ -59,6 +62,8 @@ public enum Role {
               on(config, Topic.OUTPUT, READ),
               on(config, Topic.EXITED, READ),
               on(config, Topic.EXPIRING, READ),
+              on(config, Topic.CURRENT, READ),
+              onReplies(config, READ),
               new Permission(
                   new ResourcePattern(ResourceType.GROUP, agentGroups, PatternType.PREFIXED),
                   List.of(READ)));
@@ -79,8 +84,17 @@ public enum Role {
               on(config, Topic.EXPIRING, WRITE),
               on(config, Topic.LIVE, READ, WRITE, DESCRIBE_CONFIGS),
               on(config, Topic.COMMANDS, READ, WRITE, DESCRIBE_CONFIGS),
+              on(config, Topic.CURRENT, WRITE, DESCRIBE_CONFIGS),
+              onReplies(config, WRITE),
               onGroup(config.groupId(), READ),
               onGroup(config.commandsGroupId(), READ));
+      case COMMANDER ->
+          List.of(
+              on(config, Topic.EXEC, WRITE),
+              on(config, Topic.INPUT, WRITE),
+              on(config, Topic.OUTPUT, READ),
+              on(config, Topic.EXITED, READ),
+              onReplies(config, READ));
       case AUDITOR -> readAll(config);
       case OPERATOR -> {
         List<Permission> all = new ArrayList<>();
@@ -93,6 +107,7 @@ public enum Role {
                     on(config, topic, READ, CREATE);
                 case REAPED -> on(config, topic, READ, WRITE, CREATE);
                 case COMMANDS -> on(config, topic, READ, CREATE, DESCRIBE_CONFIGS);
+                case CURRENT -> on(config, topic, WRITE, CREATE, DESCRIBE_CONFIGS);
               });
         }
         all.add(onGroup(config.groupId(), DESCRIBE));
@@ -114,6 +129,14 @@ public enum Role {
     return new Permission(
         new ResourcePattern(ResourceType.TOPIC, config.topic(topic), PatternType.LITERAL),
         List.of(operations));
+  }
+
+  /** Topics that requesters have their answers copied to. */
+  private static Permission onReplies(KafkaConfig config, AclOperation operation) {
+    return new Permission(
+        new ResourcePattern(
+            ResourceType.TOPIC, ReplyTo.prefix(config.topicPrefix()), PatternType.PREFIXED),
+        List.of(operation));
   }
 
   private static Permission onGroup(String group, AclOperation operation) {

@@ -20,6 +20,7 @@ import io.micrometer.core.instrument.binder.system.UptimeMetrics;
 import io.micrometer.prometheusmetrics.PrometheusConfig;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import io.zcbot.sandbox.worker.intake.IntakeMetrics;
+import io.zcbot.sandbox.worker.reply.ReplyMetrics;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
 import java.time.Duration;
 import java.util.Collection;
@@ -64,6 +65,11 @@ public final class Metrics implements AutoCloseable {
   /** Counts what is read from the input topics. */
   public IntakeMetrics intake(Collection<String> topics) {
     return new IntakeCounters(registry, topics);
+  }
+
+  /** Counts the copies of answers. */
+  public ReplyMetrics replies() {
+    return new ReplyCounters(registry);
   }
 
   /** Sandboxes that run, and the most that may. */

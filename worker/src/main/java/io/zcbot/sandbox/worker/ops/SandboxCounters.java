@@ -16,6 +16,7 @@ import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.Collection;
+import java.util.EnumSet;
 import java.util.Locale;
 
 /** Counts ensures, reaps, claims and calls of the engine. */
@@ -32,15 +33,11 @@ final class SandboxCounters implements SandboxMetrics {
   /** Starts every known series at zero, so that a first occurrence shows as an increase. */
   SandboxCounters(MeterRegistry registry, Collection<String> engineOperations) {
     this.registry = registry;
-    for (Ready.Outcome outcome : Ready.Outcome.values()) {
-      ensures(outcome.wire());
-    }
-    for (Failed.Reason reason : Failed.Reason.values()) {
-      ensures(reason.wire());
-    }
-    for (Reaped.Reason reason : Reaped.Reason.values()) {
-      reaps(reason);
-    }
+    EnumSet.complementOf(EnumSet.of(Ready.Outcome.UNKNOWN))
+        .forEach(outcome -> ensures(outcome.wire()));
+    EnumSet.complementOf(EnumSet.of(Failed.Reason.UNKNOWN))
+        .forEach(reason -> ensures(reason.wire()));
+    EnumSet.complementOf(EnumSet.of(Reaped.Reason.UNKNOWN)).forEach(this::reaps);
     for (EngineException.Kind kind : EngineException.Kind.values()) {
       if (kind.isRetryable()) {
         retries(kind);
@@ -58,9 +55,7 @@ final class SandboxCounters implements SandboxMetrics {
     for (OutputWay way : OutputWay.values()) {
       outputs(way);
     }
-    for (Exited.Reason reason : Exited.Reason.values()) {
-      commands(reason);
-    }
+    EnumSet.complementOf(EnumSet.of(Exited.Reason.UNKNOWN)).forEach(this::commands);
     engineOperations.forEach(operation -> engineCalls(operation, "ok"));
   }
 

@@ -82,7 +82,8 @@ public final class KafkaCommandTable implements CommandTable {
             entry.offset(),
             entry.container(),
             entry.startedAt(),
-            true);
+            true,
+            entry.replyTo());
     write(new Key(entry.userId(), entry.execId()), answered);
   }
 

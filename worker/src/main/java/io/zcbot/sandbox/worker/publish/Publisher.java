@@ -11,6 +11,7 @@ import io.zcbot.sandbox.events.CloudEvents;
 import io.zcbot.sandbox.events.EventCodec;
 import io.zcbot.sandbox.events.EventFormatException;
 import io.zcbot.sandbox.events.LiveSandbox;
+import io.zcbot.sandbox.events.ReplyTo;
 import io.zcbot.sandbox.events.SandboxEvent;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
@@ -18,14 +19,19 @@ import io.zcbot.sandbox.worker.intake.ForwardedFrom;
 import io.zcbot.sandbox.worker.intake.RecordForwarding;
 import io.zcbot.sandbox.worker.kafka.Denials;
 import io.zcbot.sandbox.worker.kafka.KeyPartitions;
+import io.zcbot.sandbox.worker.reply.Replies;
 import io.zcbot.sandbox.worker.sandbox.EventSink;
 import io.zcbot.sandbox.worker.sandbox.Fence;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
 import io.zcbot.sandbox.worker.sandbox.LiveSandboxTable;
+import io.zcbot.sandbox.worker.sandbox.RequestContext;
 import io.zcbot.sandbox.worker.sandbox.StoppedException;
+import io.zcbot.sandbox.worker.trace.Step;
+import io.zcbot.sandbox.worker.trace.Trace;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentSkipListMap;
@@ -35,6 +41,7 @@ import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.acl.AclOperation;
 import org.apache.kafka.common.errors.RecordTooLargeException;
+import org.apache.kafka.common.header.Header;
 import org.apache.kafka.common.header.Headers;
 import org.apache.kafka.common.header.internals.RecordHeaders;
 import org.jspecify.annotations.Nullable;
@@ -53,12 +60,17 @@ public final class Publisher
   private static final Duration CLOSE_TIMEOUT = Duration.ofSeconds(2);
   private static final int TRUNCATED_BYTES = 64 * 1024;
 
+  /** Headers without which a value means something else. */
+  private static final List<String> NEEDED_TO_READ =
+      List.of(CloudEvents.ID, CloudEvents.CONTENT_TYPE, ReplyTo.HEADER);
+
   private final Producer<byte[], byte[]> producer;
   private final KeyPartitions partitions;
   private final String topicPrefix;
   private final String source;
   private final String group;
   private final EventCodec codec = new EventCodec();
+  private final Replies replies;
   private final Retry retry;
   private final Map<String, String> problems = new ConcurrentSkipListMap<>();
   private volatile boolean closed;
@@ -68,18 +80,21 @@ public final class Publisher
    *
    * @param source the CloudEvents source of what is published, a URI reference
    * @param group the workers' group, named in dead letters
+   * @param replies copies answers to where their requests want them
    */
   public Publisher(
       Producer<byte[], byte[]> producer,
       KeyPartitions partitions,
       String topicPrefix,
       String source,
-      String group) {
+      String group,
+      Replies replies) {
     this.producer = producer;
     this.partitions = partitions;
     this.topicPrefix = topicPrefix;
     this.source = source;
     this.group = group;
+    this.replies = replies;
     this.retry =
         Retry.of(
             "publish",
@@ -105,18 +120,29 @@ public final class Publisher
 
   @Override
   public void publish(SandboxEvent event) throws InterruptedException {
+    Trace.answered(event);
     send(record(event));
   }
 
   @Override
   public void publish(SandboxEvent event, Fence fence)
       throws FencedException, InterruptedException {
+    Trace.answered(event);
     send(record(event), fence);
   }
 
   @Override
   public CompletableFuture<Void> publishAsync(SandboxEvent event) {
     return sendOnce(record(event));
+  }
+
+  @Override
+  public EventSink answering(RequestContext request) {
+    String topic = request.replyTo();
+    // An entry of the command table names one too, and anybody may have written that.
+    return topic == null || !topic.startsWith(ReplyTo.prefix(topicPrefix))
+        ? this
+        : new CopyingSink(this, replies, topic);
   }
 
   /** Hands a record over; fails if the log does not take it. */
@@ -142,20 +168,27 @@ public final class Publisher
   @Override
   public void forward(ConsumerRecord<byte[], byte[]> record, int partition)
       throws InterruptedException {
-    Headers headers = new RecordHeaders(record.headers().toArray());
-    ForwardedFrom.add(headers, record);
-    try {
-      send(forwarded(record, partition, headers));
-    } catch (RecordTooLargeException e) {
-      log.warn("a record is forwarded without its headers: {}", e.getMessage());
-      Headers own = new RecordHeaders();
-      ForwardedFrom.add(own, record);
-      send(forwarded(record, partition, own));
+    Headers needed = new RecordHeaders();
+    for (String name : NEEDED_TO_READ) {
+      Header header = record.headers().lastHeader(name);
+      if (header != null) {
+        needed.add(header);
+      }
     }
+    for (Headers headers : List.of(new RecordHeaders(record.headers().toArray()), needed)) {
+      try {
+        send(forwarded(record, partition, headers));
+        return;
+      } catch (RecordTooLargeException e) {
+        log.warn("a record is forwarded without headers of its own: {}", e.getMessage());
+      }
+    }
+    send(forwarded(record, partition, new RecordHeaders()));
   }
 
   private static ProducerRecord<byte[], byte[]> forwarded(
       ConsumerRecord<byte[], byte[]> record, int partition, Headers headers) {
+    ForwardedFrom.add(headers, record);
     // A topic with the broker's time gives it another one, so the header has it as well.
     return new ProducerRecord<>(
         record.topic(),
@@ -192,11 +225,22 @@ public final class Publisher
   }
 
   private ProducerRecord<byte[], byte[]> record(SandboxEvent event) {
+    return new ProducerRecord<>(
+        nameOf(event), null, codec.key(event), codec.encode(event), headersOf(event));
+  }
+
+  /** The headers that are published with an event. */
+  Headers headersOf(SandboxEvent event) {
     Headers headers = new RecordHeaders();
     CloudEvents.headers(event, source)
         .forEach((name, value) -> headers.add(name, value.getBytes(StandardCharsets.UTF_8)));
-    return new ProducerRecord<>(
-        event.topic().named(topicPrefix), null, codec.key(event), codec.encode(event), headers);
+    Trace.addTo(headers);
+    return headers;
+  }
+
+  /** The name of an event's topic. */
+  String nameOf(SandboxEvent event) {
+    return event.topic().named(topicPrefix);
   }
 
   @Override
@@ -229,7 +273,7 @@ public final class Publisher
         : Arrays.copyOf(bytes, TRUNCATED_BYTES);
   }
 
-  private void send(ProducerRecord<byte[], byte[]> record) throws InterruptedException {
+  void send(ProducerRecord<byte[], byte[]> record) throws InterruptedException {
     try {
       send(record, Fence.OPEN);
     } catch (FencedException e) {
@@ -244,12 +288,14 @@ public final class Publisher
    */
   void send(ProducerRecord<byte[], byte[]> record, Fence fence)
       throws FencedException, InterruptedException {
-    try {
-      retry.executeCheckedSupplier(
-          () -> {
-            fence.pass();
-            return attempt(record);
-          });
+    try (Step step = Trace.sending(record)) {
+      step.run(
+          () ->
+              retry.executeCheckedSupplier(
+                  () -> {
+                    fence.pass();
+                    return attempt(record);
+                  }));
     } catch (FencedException | InterruptedException | RecordTooLargeException e) {
       throw e;
     } catch (Throwable e) { // the retries never run out, so only a stop ends them
@@ -260,7 +306,7 @@ public final class Publisher
   private Boolean attempt(ProducerRecord<byte[], byte[]> record)
       throws InterruptedException, Throwable {
     try {
-      producer.send(record).get();
+      Trace.acknowledged(producer.send(record).get());
       if (problems.remove(record.topic()) != null) {
         log.info("publishing to {} works again", record.topic());
       }

@@ -81,6 +81,7 @@ final class ExpiryNotices {
           idle.put(sandbox, lastActive);
         }
       }
+      case UNKNOWN -> throw new IllegalStateException("only readers meet unknown reasons");
     }
   }
 

@@ -62,7 +62,10 @@ public final class Takeover {
           ifStillRunning(
               sandbox,
               "remove a sandbox of another worker's user",
-              () -> end(sandbox, Reaped.Reason.MOVED)));
+              () -> {
+                sandbox.superseded();
+                end(sandbox, Reaped.Reason.MOVED);
+              }));
     }
     for (LiveSandbox entry : differences.obsolete()) {
       all.add(
@@ -71,7 +74,7 @@ public final class Takeover {
               "remove an entry of no sandbox",
               () -> {
                 if (!runsHere(entry) && tenure.holds(entry.userId())) {
-                  announcer.unlisted(entry);
+                  announcer.unlisted(entry, registry.get(entry.userId()) == null);
                 }
               }));
     }

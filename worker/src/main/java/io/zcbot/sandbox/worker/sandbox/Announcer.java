@@ -5,6 +5,7 @@
 package io.zcbot.sandbox.worker.sandbox;
 
 import io.zcbot.sandbox.events.ContainerRef;
+import io.zcbot.sandbox.events.CurrentSandbox;
 import io.zcbot.sandbox.events.EventIds;
 import io.zcbot.sandbox.events.Expiring;
 import io.zcbot.sandbox.events.Failed;
@@ -32,6 +33,7 @@ public final class Announcer {
 
   private final EventSink sink;
   private final LiveSandboxTable table;
+  private final CurrentSandboxes current;
   private final Identity identity;
   private final Time time;
   private final SandboxMetrics metrics;
@@ -45,12 +47,14 @@ public final class Announcer {
   public Announcer(
       EventSink sink,
       LiveSandboxTable table,
+      CurrentSandboxes current,
       Identity identity,
       Time time,
       SandboxMetrics metrics,
       Consumer<UserId> served) {
     this.sink = sink;
     this.table = table;
+    this.current = current;
     this.identity = identity;
     this.time = time;
     this.metrics = metrics;
@@ -67,8 +71,27 @@ public final class Announcer {
     table.open(entryOf(sandbox));
   }
 
-  /** Removes an entry of the live table whose sandbox nobody has to be told of. */
-  public void unlisted(LiveSandbox entry) throws InterruptedException {
+  /**
+   * Enters a sandbox whose ready was published in the table of current sandboxes, unless it is
+   * there. One that was adopted is entered once more: its ready may have been the last that its
+   * worker published.
+   */
+  public void current(Sandbox sandbox, Ready ready) throws InterruptedException {
+    if (!sandbox.isEntered()) {
+      current.enter(CurrentSandbox.of(ready));
+      sandbox.entered();
+    }
+  }
+
+  /**
+   * Removes an entry of the live table whose sandbox nobody has to be told of.
+   *
+   * @param isLast whether its user has no sandbox
+   */
+  public void unlisted(LiveSandbox entry, boolean isLast) throws InterruptedException {
+    if (isLast) {
+      current.remove(entry.userId()); // who announced its end may have got no further
+    }
     table.close(entry.userId(), entry.containerId());
   }
 
@@ -87,11 +110,12 @@ public final class Announcer {
    * Answers an ensure.
    *
    * @param arrived when the ensure was read, on the monotonic clock
+   * @param request what the ensure's headers say
    * @param fence passed before each try
    */
-  public void ready(Ready ready, long arrived, Fence fence)
+  public void ready(Ready ready, long arrived, RequestContext request, Fence fence)
       throws FencedException, InterruptedException {
-    sink.publish(ready, fence);
+    sink.answering(request).publish(ready, fence);
     Duration took = Duration.ofNanos(time.nanos() - arrived);
     String outcome = ready.outcome().wire();
     metrics.ensured(outcome, took);
@@ -102,9 +126,9 @@ public final class Announcer {
   }
 
   /** As {@link #ready}, for an ensure that failed. */
-  public void failed(Failed failed, long arrived, Fence fence)
+  public void failed(Failed failed, long arrived, RequestContext request, Fence fence)
       throws FencedException, InterruptedException {
-    sink.publish(failed, fence);
+    sink.answering(request).publish(failed, fence);
     metrics.ensured(failed.reason().wire(), Duration.ofNanos(time.nanos() - arrived));
     // Refusals for want of room come in floods; the admission sums them up.
     log.atLevel(failed.reason() == Failed.Reason.CAPACITY ? Level.DEBUG : Level.WARN)
@@ -158,6 +182,9 @@ public final class Announcer {
             exitCode,
             target.oomKilled(),
             last == null ? null : last.use()));
+    if (sandbox == null || !sandbox.isSuperseded()) {
+      current.remove(target.user());
+    }
     table.close(target.user(), target.containerId());
     served.accept(target.user());
     metrics.reaped(reason);

@@ -10,6 +10,11 @@ import java.util.concurrent.CompletableFuture;
 /** Publishes result events. */
 @FunctionalInterface
 public interface EventSink {
+  /** Publishes the answers to a request, as its headers ask for. */
+  default EventSink answering(RequestContext request) {
+    return this;
+  }
+
   /**
    * Publishes an event and returns once the log has it. While the log is away it keeps trying.
    *

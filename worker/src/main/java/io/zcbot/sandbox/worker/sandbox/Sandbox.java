@@ -27,6 +27,8 @@ public final class Sandbox {
   private final Place place;
   private volatile int partition;
   private volatile @Nullable Duration idleTtl;
+  private volatile boolean entered;
+  private volatile boolean superseded;
   private @Nullable Instant openedAt;
 
   /**
@@ -127,6 +129,24 @@ public final class Sandbox {
       openedAt = atFirst;
     }
     return openedAt;
+  }
+
+  /** Whether this process entered it in the table of current sandboxes. */
+  public boolean isEntered() {
+    return entered;
+  }
+
+  public void entered() {
+    entered = true;
+  }
+
+  /** Another worker serves its user with another sandbox, which is the current one. */
+  public void superseded() {
+    superseded = true;
+  }
+
+  boolean isSuperseded() {
+    return superseded;
   }
 
   /** At most one reap waits in the lane; true for who may queue it. */

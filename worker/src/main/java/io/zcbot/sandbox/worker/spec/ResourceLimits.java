@@ -17,6 +17,9 @@ import org.jspecify.annotations.Nullable;
  */
 public record ResourceLimits(
     long memoryBytes, double cpus, long pids, long tmpBytes, @Nullable Integer ioWeight) {
-  /** By each process: below what engines themselves are commonly given, which they can't raise. */
-  public static final long MOST_OPEN_FILES = 16_384;
+  /**
+   * By each process, and it can't raise it. With the processes of one sandbox this makes a million
+   * by default, less than a host of 12 GiB has for everybody.
+   */
+  public static final long MOST_OPEN_FILES = 4096;
 }

@@ -492,6 +492,28 @@ class CliTest {
   @Test
   void anUnknownRoleIsRefused() {
     assertThat(sandbox("topics", "acls", "--principal", "boss=User:x")).isEqualTo(ExitCode.USAGE);
-    assertThat(err.toString()).contains("agent, worker, auditor, operator");
+    assertThat(err.toString()).contains("agent, worker, commander, auditor, operator");
+    assertThat(sandbox("topics", "acls", "--role", "boss")).isEqualTo(ExitCode.USAGE);
+    assertThat(err.toString()).contains("--role boss");
+    assertThat(sandbox("topics", "acls", "--principal", "User:x")).isEqualTo(ExitCode.USAGE);
+    assertThat(err.toString()).contains("with --role");
+  }
+
+  @Test
+  void theAclsOfOneRoleArePrintedForPrincipalsThatAreNamedWithoutIt() {
+    assertThat(
+            sandbox("topics", "acls", "--principal", "User:CN=a,O=b", "--role", "commander"))
+        .isZero();
+    String add =
+        "kafka-acls.sh --bootstrap-server 127.0.0.1:1 --add --allow-principal 'User:CN=a,O=b'"
+            + " --operation ";
+    assertThat(out.toString().lines())
+        .containsExactly(
+            "# commander: User:CN=a,O=b",
+            add + "Write --topic sandbox.exec",
+            add + "Write --topic sandbox.input",
+            add + "Read --topic sandbox.output",
+            add + "Read --topic sandbox.exited",
+            add + "Read --topic sandbox.reply. --resource-pattern-type prefixed");
   }
 }

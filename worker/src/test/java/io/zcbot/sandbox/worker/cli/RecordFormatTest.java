@@ -119,6 +119,17 @@ class RecordFormatTest {
   }
 
   @Test
+  void jsonHasTheTraceIfItIsValid() {
+    RecordFormat format = format(false, Map.of());
+    String trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+    String parent = "00-" + trace + "-00f067aa0ba902b7-01";
+    assertThat(format.json(record("sandbox.ensure", USER, "{}", "traceparent", parent)))
+        .contains("\"trace_id\":\"" + trace + "\"");
+    assertThat(format.json(record("sandbox.ensure", USER, "{}", "traceparent", "\u001b[31m")))
+        .doesNotContain("trace_id");
+  }
+
+  @Test
   void jsonHasTheEventOrTheProblem() {
     RecordFormat format = format(false, Map.of());
     assertThat(format.json(record("sandbox.activity", USER, "{\"user_id\":\"" + USER + "\"}")))

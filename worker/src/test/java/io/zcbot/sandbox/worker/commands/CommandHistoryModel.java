@@ -24,6 +24,7 @@ import io.zcbot.sandbox.worker.engine.CommandEnd;
 import io.zcbot.sandbox.worker.engine.Container;
 import io.zcbot.sandbox.worker.sandbox.Fence;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
+import io.zcbot.sandbox.worker.sandbox.RequestContext;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
 import io.zcbot.sandbox.worker.sandbox.StoppedException;
 import io.zcbot.sandbox.worker.testkit.FakeCommandEngine;
@@ -228,7 +229,8 @@ final class CommandHistoryModel {
                             in.done.add(offset);
                           }
                         },
-                        null)));
+                        null,
+                        RequestContext.NONE)));
   }
 
   private interface Call {

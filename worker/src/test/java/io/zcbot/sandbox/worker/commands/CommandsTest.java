@@ -24,6 +24,7 @@ import io.zcbot.sandbox.worker.engine.CommandEnd;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.sandbox.Fence;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
+import io.zcbot.sandbox.worker.sandbox.RequestContext;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics.OutputWay;
 import io.zcbot.sandbox.worker.testkit.EngineFaults;
 import io.zcbot.sandbox.worker.testkit.FakeCommandEngine;
@@ -220,6 +221,43 @@ class CommandsTest extends InACommandWorld {
     assertThat(done).contains("x");
     assertThat(world.commandEngine.commands).isEmpty();
     assertThat(answers()).hasSize(1);
+  }
+
+  @Test
+  void allAnswersToAnExecGoWhereItWantsThemEvenIfItsWorkerDied() throws Exception {
+    context = new RequestContext("replies", null);
+    FakeCommandEngine.Command command = run(Asked.of("x").streamed());
+    command.write("some");
+    command.exit(0);
+    answer("x");
+    assertThat(world.log).hasSize(3);
+    assertThat(world.log).allMatch(event -> context.equals(world.contexts.get(event.eventId())));
+
+    run(Asked.of("y"));
+    assertThat(world.commandTable.all()).extracting(CommandEntry::replyTo).contains("replies");
+    CommandEntry left =
+        new CommandEntry(
+            ANNA,
+            "z",
+            0,
+            0,
+            new ContainerRef("name", "gone", "elsewhere", "other"),
+            Instant.EPOCH,
+            false,
+            "replies");
+    world.domain.commands().takeOver(0, List.of(left), Long.MAX_VALUE, fence).join();
+    assertThat(world.contexts.get(answer("z").eventId())).isEqualTo(context);
+  }
+
+  @Test
+  void anExecWhoseHeadersAreWrongIsRejected() throws Exception {
+    context = new RequestContext(null, "the header is wrong");
+    exec(Asked.of("x"));
+    Exited rejected = answer("x");
+    assertThat(rejected.reason()).isEqualTo(Reason.REJECTED);
+    assertThat(rejected.message()).isEqualTo("the header is wrong");
+    assertThat(rejected.retryable()).isFalse();
+    assertThat(done).contains("x");
   }
 
   @Test

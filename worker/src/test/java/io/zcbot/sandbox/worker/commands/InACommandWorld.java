@@ -15,6 +15,7 @@ import io.zcbot.sandbox.events.Output;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.sandbox.Fence;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
+import io.zcbot.sandbox.worker.sandbox.RequestContext;
 import io.zcbot.sandbox.worker.testkit.FakeCommandEngine;
 import io.zcbot.sandbox.worker.testkit.InAWorld;
 import io.zcbot.sandbox.worker.testkit.World;
@@ -37,6 +38,9 @@ abstract class InACommandWorld extends InAWorld {
 
   volatile boolean mayBegin = true;
   volatile boolean fenced;
+
+  /** Of the execs from now on. */
+  volatile RequestContext context = RequestContext.NONE;
 
   final Fence fence =
       () -> {
@@ -77,7 +81,8 @@ abstract class InACommandWorld extends InAWorld {
           fence,
           () -> true,
           before.done(),
-          null);
+          null,
+          before.context());
     }
 
     Asked by(UserId other) {
@@ -136,7 +141,8 @@ abstract class InACommandWorld extends InAWorld {
         fence,
         () -> mayBegin,
         () -> done.add(asked.id()),
-        null);
+        null,
+        context);
   }
 
   void exec(Asked asked) throws Exception {

@@ -17,6 +17,7 @@ import io.zcbot.sandbox.worker.mounts.WorkspaceMount;
 import io.zcbot.sandbox.worker.pool.SlotMounts;
 import io.zcbot.sandbox.worker.pool.WarmPool;
 import io.zcbot.sandbox.worker.reap.Reaper;
+import io.zcbot.sandbox.worker.sandbox.CurrentSandboxes;
 import io.zcbot.sandbox.worker.sandbox.Fence;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
 import io.zcbot.sandbox.worker.sandbox.Identity;
@@ -89,6 +90,7 @@ public final class DomainFixture {
                     live.remove(containerId);
                   }
                 },
+                CurrentSandboxes.NONE,
                 (_, task) -> {
                   task.run();
                   return true;

@@ -17,6 +17,7 @@ import io.zcbot.sandbox.worker.ensure.Domain;
 import io.zcbot.sandbox.worker.ensure.EnsureRequest;
 import io.zcbot.sandbox.worker.pool.WarmPool;
 import io.zcbot.sandbox.worker.reap.Reaper;
+import io.zcbot.sandbox.worker.sandbox.CurrentSandboxes;
 import io.zcbot.sandbox.worker.sandbox.Fence;
 import io.zcbot.sandbox.worker.sandbox.Identity;
 import io.zcbot.sandbox.worker.sandbox.LiveSandboxTable;
@@ -118,6 +119,7 @@ class FailedStartTest extends AdapterTestCase {
                   @Override
                   public void close(UserId user, String containerId) {}
                 },
+                CurrentSandboxes.NONE,
                 (_, task) -> {
                   task.run();
                   return true;

@@ -90,8 +90,30 @@ class HostChecksTest {
   void filesAreCountedForAllSandboxesTogether() {
     assertThat(ProcessChecks.openFiles(64, 256, BigInteger.TWO.pow(63)).level())
         .isEqualTo(Level.OK);
-    assertThat(ProcessChecks.openFiles(2, 10, BigInteger.valueOf(327_679)))
+    assertThat(ProcessChecks.openFiles(20, 10, BigInteger.valueOf(819_199)))
         .satisfies(f -> assertThat(f.level()).isEqualTo(Level.WARN))
-        .satisfies(f -> assertThat(f.fix()).contains("fs.file-max=327680"));
+        .satisfies(f -> assertThat(f.detail()).contains("20 sandboxes together can"))
+        .satisfies(f -> assertThat(f.fix()).contains("fs.file-max=819200"));
+    assertThat(ProcessChecks.openFiles(20, 10, BigInteger.valueOf(40_959)).detail())
+        .contains("one sandbox can");
+  }
+
+  @Row(53)
+  @Test
+  void whatSocketsHoldAtMostIsComparedWithTheHostsMemory() {
+    List<String> memory = List.of("MemTotal:       16777216 kB", "MemFree: 1 kB");
+    assertThat(ProcessChecks.socketMemory("1 2 131072", "1 2 262144", memory))
+        .satisfies(f -> assertThat(f.level()).isEqualTo(Level.OK))
+        .satisfies(f -> assertThat(f.detail()).contains("1536 MiB"));
+    assertThat(ProcessChecks.socketMemory("383868\t511826\t767736\n", "1 2 383868\n", memory))
+        .satisfies(f -> assertThat(f.level()).isEqualTo(Level.WARN))
+        .satisfies(f -> assertThat(f.detail()).contains("4498 MiB", "nobody's"))
+        .satisfies(
+            f ->
+                assertThat(f.fix())
+                    .contains(
+                        "net.ipv4.udp_mem='65536 98304 131072'",
+                        "net.ipv4.tcp_mem='131072 196608 262144'"));
+    assertThat(ProcessChecks.socketMemory("what", "1 2 3", memory).level()).isEqualTo(Level.WARN);
   }
 }

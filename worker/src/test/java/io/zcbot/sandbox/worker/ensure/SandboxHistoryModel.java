@@ -6,6 +6,8 @@ package io.zcbot.sandbox.worker.ensure;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.zcbot.sandbox.events.ContainerRef;
+import io.zcbot.sandbox.events.CurrentSandbox;
 import io.zcbot.sandbox.events.Failed;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
@@ -316,6 +318,25 @@ final class SandboxHistoryModel {
     checkNow();
   }
 
+  /** What readies and reaped events tell of each user's sandbox. */
+  private Map<UserId, CurrentSandbox> fold() {
+    Map<UserId, CurrentSandbox> current = new HashMap<>();
+    for (SandboxEvent event : world.log) {
+      if (event instanceof Ready ready
+          && !ready.container().equals(containerOf(current.get(ready.userId())))) {
+        current.put(ready.userId(), CurrentSandbox.of(ready));
+      } else if (event instanceof Reaped reaped
+          && reaped.container().equals(containerOf(current.get(reaped.userId())))) {
+        current.remove(reaped.userId());
+      }
+    }
+    return current;
+  }
+
+  private static ContainerRef containerOf(CurrentSandbox entry) {
+    return entry == null ? null : entry.container();
+  }
+
   void checkAtRest() throws EngineException {
     assertThat(answered).as("I2: every ensure is answered").containsAll(asked);
     Set<String> live = new HashSet<>();
@@ -352,6 +373,7 @@ final class SandboxHistoryModel {
     assertThat(world.domain.capacity().taken()).isEqualTo(live.size() + idle);
     assertThat(world.registry.size()).isEqualTo(live.size());
     assertThat(world.live.keySet()).as("the live table").isEqualTo(live);
+    assertThat(world.current).as("the table of current sandboxes").isEqualTo(fold());
     Map<String, Set<String>> ends = new HashMap<>();
     for (Reaped reaped : world.reaped()) {
       ends.computeIfAbsent(reaped.containerId(), _ -> new HashSet<>()).add(reaped.eventId());

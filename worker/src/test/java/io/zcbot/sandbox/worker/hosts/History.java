@@ -94,6 +94,9 @@ final class History {
             live.put(container, codec.decodeLive(record.value()));
           }
         }
+        case CURRENT -> {
+          // For agent services; its fold is compared in SandboxHistoriesTest.
+        }
         case COMMANDS -> {
           String key = new String(record.key(), StandardCharsets.UTF_8);
           if (record.value() == null) {

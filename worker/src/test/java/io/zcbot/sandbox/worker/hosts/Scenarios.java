@@ -21,6 +21,9 @@ final class Scenarios {
     void run(Trial trial) throws Exception;
   }
 
+  /** Two of each partition, which is as many as the engines follow without a long queue. */
+  private static final int USERS = 24;
+
   static final Map<String, Scenario> ALL = new LinkedHashMap<>();
 
   static {
@@ -99,11 +102,11 @@ final class Scenarios {
 
   private static void rollingRestart(Trial trial, String mode) throws Exception {
     trial.with("ZCBOT_RESTART", mode);
-    trial.open(36);
+    trial.open(USERS);
     if (mode.equals("adopt")) {
       trial
           .topics()
-          .sessionTimeout(Duration.ofSeconds(40)); // a busy machine starts a JVM in its own time
+          .sessionTimeout(Duration.ofSeconds(60)); // a busy machine starts a JVM in its own time
     }
     trial.startAll("a", "b", "c");
     trial.agent().load();
@@ -130,8 +133,8 @@ final class Scenarios {
   }
 
   private static void killAndRestart(Trial trial) throws Exception {
-    begin(trial, 36, 4, "a", "b", "c");
-    for (int round = 0; round < 3; round++) {
+    begin(trial, USERS, 4, "a", "b", "c");
+    for (int round = 0; round < 2; round++) {
       String victim = some(trial, "a", "b", "c");
       if (round % 2 == 0) {
         // So that it dies between a create and its announcement.
@@ -153,8 +156,8 @@ final class Scenarios {
   /** What runs is taken over even if nobody stopped in order. */
   private static void killAndAdopt(Trial trial) throws Exception {
     trial.with("ZCBOT_RESTART", "adopt");
-    trial.open(36);
-    trial.topics().sessionTimeout(Duration.ofSeconds(40));
+    trial.open(USERS);
+    trial.topics().sessionTimeout(Duration.ofSeconds(60));
     trial.startAll("a", "b", "c");
     trial.agent().load();
     trial.pause(6);
@@ -177,7 +180,7 @@ final class Scenarios {
   }
 
   private static void killForGood(Trial trial) throws Exception {
-    begin(trial, 36, 6, "a", "b", "c");
+    begin(trial, USERS, 6, "a", "b", "c");
     trial.agent().commands(30);
     trial.pause(between(trial, 0, 0.2));
     Instant killed = Instant.now();
@@ -198,7 +201,7 @@ final class Scenarios {
 
   private static void frozenWorker(Trial trial) throws Exception {
     trial.withSlack(Duration.ofSeconds(16));
-    begin(trial, 36, 5, "a", "b", "c");
+    begin(trial, USERS, 5, "a", "b", "c");
     trial.agent().burst(6);
     trial.pause(between(trial, 0, 0.6));
     trial.agent().commands(30);
@@ -238,7 +241,7 @@ final class Scenarios {
   }
 
   private static void joinLeaveStorm(Trial trial) throws Exception {
-    begin(trial, 36, 3, "a", "b", "c");
+    begin(trial, USERS, 3, "a", "b", "c");
     for (int round = 0; round < 5; round++) {
       String one = some(trial, "b", "c");
       if (trial.random.nextInt(3) == 0) {
@@ -260,7 +263,7 @@ final class Scenarios {
   }
 
   private static void rollingBrokers(Trial trial) throws Exception {
-    begin(trial, 36, 3, "a", "b", "c");
+    begin(trial, USERS, 3, "a", "b", "c");
     trial.away();
     for (int node = 0; node < trial.field().brokers().size(); node++) {
       trial.say("broker " + node + " restarts");
@@ -272,7 +275,7 @@ final class Scenarios {
 
   private static void brokersAway(Trial trial) throws Exception {
     trial.withSlack(Duration.ofSeconds(8));
-    begin(trial, 36, 6, "a", "b", "c");
+    begin(trial, USERS, 6, "a", "b", "c");
     int before = trial.log().running().size();
     trial.freezeKafka();
     trial.pause(Trial.TTL.toSeconds() + 6);
@@ -293,7 +296,7 @@ final class Scenarios {
   }
 
   private static void closeInOutage(Trial trial) throws Exception {
-    begin(trial, 36, 5, "a", "b", "c");
+    begin(trial, USERS, 5, "a", "b", "c");
     trial.agent().burst(6);
     trial.freezeKafka();
     trial.pause(1);
@@ -307,7 +310,7 @@ final class Scenarios {
 
   private static void slowEngineMoves(Trial trial) throws Exception {
     trial.withSlack(Duration.ofSeconds(20));
-    begin(trial, 36, 4, "a", "b");
+    begin(trial, USERS, 4, "a", "b");
     trial.agent().burst(8);
     trial.pause(0.3);
     trial.say("engine a is stopped, and c joins");
@@ -324,7 +327,7 @@ final class Scenarios {
   /** Partitions go and come back while creates of their first assignment still run. */
   private static void backToSelf(Trial trial) throws Exception {
     trial.withSlack(Duration.ofSeconds(25));
-    begin(trial, 36, 4, "a", "c");
+    begin(trial, USERS, 4, "a", "c");
     trial.agent().burst(8);
     trial.pause(0.3);
     trial.say("engine a is stopped, b joins and leaves");
@@ -398,7 +401,7 @@ final class Scenarios {
     if (trial.random.nextBoolean()) {
       trial.with("ZCBOT_RESTART", "adopt");
     }
-    begin(trial, 36, 4, "a", "b", "c");
+    begin(trial, USERS, 4, "a", "b", "c");
     Hostility hostility =
         new Hostility(trial.field().brokers().bootstrapServers(), trial.id, trial.random);
     try {

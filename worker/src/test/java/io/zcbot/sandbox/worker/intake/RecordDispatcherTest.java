@@ -13,6 +13,7 @@ import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.ensure.EnsureRequest;
 import io.zcbot.sandbox.worker.kafka.KeyPartitions;
 import io.zcbot.sandbox.worker.sandbox.Time;
+import io.zcbot.sandbox.worker.trace.Tracing;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -60,7 +61,7 @@ class RecordDispatcherTest {
       new RecordDispatcher(
           homes,
           Duration.ofSeconds(60),
-          (_, task) -> lane.add(task),
+          new LaneWork((_, task) -> lane.add(task), Tracing.OFF),
           request -> work.ensure(request),
           diversions,
           lease,
@@ -223,7 +224,7 @@ class RecordDispatcherTest {
         new RecordDispatcher(
             homes,
             Duration.ofSeconds(60),
-            (_, _) -> false,
+            new LaneWork((_, _) -> false, Tracing.OFF),
             request -> work.ensure(request),
             diversions,
             lease,

@@ -32,6 +32,7 @@ import java.util.Random;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
+import org.apache.kafka.clients.producer.ProducerRecord;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
@@ -106,6 +107,38 @@ class CommandsOnTheLogIT {
     assertThat(deployment.log().readies(user)).hasSize(1);
   }
 
+  /** Its workers make no spans. */
+  @Test
+  void allAnswersHaveTheTraceOfTheirExec() throws Exception {
+    UserId user = Deployment.newUser();
+    String id = newId();
+    ProducerRecord<byte[], byte[]> exec =
+        deployment
+            .agent()
+            .record(
+                Topic.EXEC,
+                null,
+                user,
+                AgentService.json(
+                    user, "'event_id':'" + id + "','shell':'echo out','stream':true"));
+    exec.headers()
+        .add(
+            "traceparent",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00".getBytes(UTF_8))
+        .add("tracestate", "vendor=1".getBytes(UTF_8))
+        .add("baggage", "tenant=blue".getBytes(UTF_8));
+    deployment.agent().send(exec);
+    deployment.log().awaitExited(id);
+    await().atMost(Deployment.SOON).until(() -> !deployment.log().outputs(id).isEmpty());
+    for (Topic topic : List.of(Topic.READY, Topic.OUTPUT, Topic.EXITED)) {
+      assertThat(deployment.log().records(topic))
+          .filteredOn(answer -> new String(answer.key(), UTF_8).equals(user.toString()))
+          .singleElement()
+          .satisfies(
+              answer -> assertThat(answer.headers().toArray()).contains(exec.headers().toArray()));
+    }
+  }
+
   @Test
   void commandsStartInTheOrderOfTheLogAndEightRunAtOnce() throws Exception {
     UserId user = Deployment.newUser();
@@ -138,6 +171,10 @@ class CommandsOnTheLogIT {
         publish(
             user, "'shell':'seq 1 100000; echo done >&2','stream':true,'max_output_bytes':2000000");
     Exited exited = deployment.log().awaitExited(id);
+    // They are in another topic, and may be read later.
+    await()
+        .atMost(Deployment.SOON)
+        .until(() -> deployment.log().outputs(id).size() >= exited.outputCount());
     List<Output> outputs = deployment.log().outputs(id);
     assertThat(exited.reason()).isEqualTo(Exited.Reason.EXITED);
     assertThat(exited.stdout()).isNull();

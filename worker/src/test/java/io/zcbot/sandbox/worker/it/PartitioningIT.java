@@ -144,6 +144,45 @@ class PartitioningIT {
         .isEqualTo(sent.topic() + "-" + sent.partition() + "-" + sent.offset());
   }
 
+  /** Both also where a worker has to forward the record. */
+  @Test
+  void cloudEventsAreRead() throws Exception {
+    for (int distance = 0; distance < 2; distance++) {
+      UserId user = Deployment.newUser();
+      int partition = (deployment.home(user) + distance) % deployment.partitions();
+      var binary = ensure(user, partition, "{'user_id':'%s'}");
+      binary.headers().add("ce_id", bytes("binary-" + distance));
+      deployment.agent().send(binary);
+      var structured =
+          ensure(
+              user,
+              partition,
+              "{'specversion':'1.0','id':'structured-"
+                  + distance
+                  + "','type':'io.zcbot.sandbox.ensure','source':'/t','data':{'user_id':'%s'}}");
+      structured.headers().add("content-type", bytes("application/cloudevents+json"));
+      deployment.agent().send(structured);
+
+      deployment.log().awaitReady(user, 2);
+      assertThat(deployment.log().readies(user))
+          .extracting(Ready::ensureId)
+          .containsExactly("binary-" + distance, "structured-" + distance);
+      assertThat(
+              deployment
+                  .log()
+                  .records(Topic.READY)
+                  .getFirst()
+                  .headers()
+                  .lastHeader("ce_dataschema")
+                  .value())
+          .isEqualTo(bytes("urn:zcbot:sandbox:ready:1"));
+    }
+  }
+
+  private static byte[] bytes(String text) {
+    return text.getBytes(StandardCharsets.UTF_8);
+  }
+
   @Test
   void anEnsureThatExpiredIsAnsweredWithoutASandbox() throws Exception {
     UserId user = Deployment.newUser();

@@ -34,7 +34,7 @@ import org.apache.kafka.common.resource.ResourceType;
 
 /** A secure Kafka on which each role is allowed what {@code topics acls} prints, and no more. */
 final class SecureCluster implements AutoCloseable {
-  private static final String[] ROLES = {"agent", "worker", "auditor", "operator"};
+  private static final String[] ROLES = {"agent", "worker", "commander", "auditor", "operator"};
   private static final int SECONDS = 30;
 
   private final SecureBroker broker;
@@ -104,7 +104,7 @@ final class SecureCluster implements AutoCloseable {
   Map<String, List<AclBinding>> allowAll(Deployment deployment) throws Exception {
     Map<String, List<AclBinding>> printed = new HashMap<>();
     for (String role : ROLES) {
-      Ran ran = sandbox(deployment, role, "topics", "acls", "--principal", role + "=User:" + role);
+      Ran ran = sandbox(deployment, role, "topics", "acls", "--principal", "User:" + role, "--role", role);
       assertThat(ran.err()).isEmpty();
       assertThat(ran.exitCode()).isZero();
       List<AclBinding> bindings =

@@ -9,11 +9,13 @@ import static org.awaitility.Awaitility.await;
 
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
+import io.zcbot.sandbox.events.ReplyTo;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.Worker;
 import io.zcbot.sandbox.worker.cli.ExitCode;
 import io.zcbot.sandbox.worker.testkit.deployment.Deployment;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -24,12 +26,15 @@ import java.util.Map;
 import java.util.UUID;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
+import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.acl.AclBinding;
 import org.apache.kafka.common.acl.AclOperation;
-import org.apache.kafka.common.errors.TopicAuthorizationException;
+import org.apache.kafka.common.errors.AuthorizationException;
 import org.apache.kafka.common.resource.PatternType;
 import org.apache.kafka.common.resource.ResourceType;
 import org.apache.kafka.common.serialization.StringDeserializer;
@@ -58,6 +63,7 @@ class SecureClusterIT {
   private SecureCluster cluster;
   private Deployment deployment;
   private Map<String, List<AclBinding>> allowed;
+  private String replies;
 
   @BeforeAll
   void startBroker() throws Exception {
@@ -74,6 +80,12 @@ class SecureClusterIT {
     deployment = cluster.deploy().withOps();
     allowed = cluster.allowAll(deployment);
     cluster.createTopics(deployment);
+    replies = ReplyTo.prefix(deployment.id() + ".") + "test";
+    cluster
+        .admin()
+        .createTopics(List.of(new NewTopic(replies, 1, (short) 1)))
+        .all()
+        .get(30, TimeUnit.SECONDS);
   }
 
   @AfterEach
@@ -129,7 +141,7 @@ class SecureClusterIT {
 
   /** What is removed can't be put back, and whoever uses it would not hear of it. */
   @ParameterizedTest
-  @EnumSource(names = {"REAPED", "LIVE"})
+  @EnumSource(names = {"REAPED", "LIVE", "CURRENT"})
   void whatMayNotBeAnnouncedIsNotPurged(Topic topic) throws Exception {
     AclBinding write =
         SecureCluster.binding(
@@ -160,14 +172,18 @@ class SecureClusterIT {
   }
 
   private boolean operatorMayWrite(Topic topic) throws Exception {
-    Map<String, Object> client = new HashMap<>(cluster.client("operator"));
+    return mayWrite("operator", topic);
+  }
+
+  private boolean mayWrite(String role, Topic topic) throws Exception {
+    Map<String, Object> client = new HashMap<>(cluster.client(role));
     client.put("bootstrap.servers", cluster.bootstrapServers());
     try (KafkaProducer<String, String> producer =
         new KafkaProducer<>(client, new StringSerializer(), new StringSerializer())) {
       producer.send(new ProducerRecord<>(deployment.topic(topic), "k", "v")).get();
       return true;
     } catch (ExecutionException e) {
-      assertThat(e).hasCauseInstanceOf(TopicAuthorizationException.class);
+      assertThat(e).hasCauseInstanceOf(AuthorizationException.class);
       return false;
     }
   }
@@ -260,6 +276,15 @@ class SecureClusterIT {
     needsEach("agent", _ -> agentWorks());
   }
 
+  /** What only workers say, agents believe, and nothing in it proves who said it. */
+  @Test
+  void noAgentAndNoAuditorSpeaksForAWorker() throws Exception {
+    for (Topic topic : Topic.values()) {
+      assertThat(mayWrite("agent", topic)).as("agent, " + topic).isEqualTo(topic.isInput());
+      assertThat(mayWrite("auditor", topic)).as("auditor, " + topic).isFalse();
+    }
+  }
+
   private boolean agentWorks() {
     Map<String, Object> client = new HashMap<>(cluster.client("agent"));
     client.put("bootstrap.servers", cluster.bootstrapServers());
@@ -283,7 +308,9 @@ class SecureClusterIT {
               deployment.topic(Topic.FAILED),
               deployment.topic(Topic.OUTPUT),
               deployment.topic(Topic.EXITED),
-              deployment.topic(Topic.EXPIRING)));
+              deployment.topic(Topic.EXPIRING),
+              deployment.topic(Topic.CURRENT),
+              replies));
       long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(10);
       while (consumer.assignment().isEmpty() && System.nanoTime() < end) {
         consumer.poll(Duration.ofMillis(100));
@@ -297,7 +324,137 @@ class SecureClusterIT {
 
   @Test
   void anAuditorNeedsEachPermission() throws Exception {
-    needsEach("auditor", _ -> works("auditor", "audit") && works("auditor", "ps", "--all-hosts"));
+    needsEach(
+        "auditor",
+        permission ->
+            permission.pattern().name().equals(deployment.topic(Topic.CURRENT))
+                ? reads("auditor", permission.pattern().name())
+                : works("auditor", "audit") && works("auditor", "ps", "--all-hosts"));
+  }
+
+  /** Without a group, as a service that builds a table. */
+  private boolean reads(String role, String topic) {
+    Map<String, Object> client = new HashMap<>(cluster.client(role));
+    client.put("bootstrap.servers", cluster.bootstrapServers());
+    try (KafkaConsumer<String, String> consumer =
+        new KafkaConsumer<>(client, new StringDeserializer(), new StringDeserializer())) {
+      List<TopicPartition> all =
+          consumer.partitionsFor(topic, Duration.ofSeconds(5)).stream()
+              .map(each -> new TopicPartition(topic, each.partition()))
+              .toList();
+      consumer.assign(all);
+      consumer.seekToBeginning(all);
+      consumer.poll(Duration.ofMillis(600));
+      return true;
+    } catch (KafkaException _) {
+      return false;
+    }
+  }
+
+  @Test
+  void aCommanderRunsCommandsAndReadsItsReplies() throws Exception {
+    deployment.start("a");
+    UserId user = Deployment.newUser();
+    SecureCluster.Ran ran = run("commander", "exec", user.toString(), "--", "true");
+    assertThat(ran.err()).isEmpty();
+    assertThat(ran.exitCode()).isZero();
+    assertThat(reads("commander", replies)).isTrue();
+    assertThat(works("commander", "ensure", user.toString(), "--timeout", "5s")).isFalse();
+    assertThat(reads("commander", deployment.topic(Topic.CURRENT))).isFalse();
+  }
+
+  @Test
+  void answersAreGivenThoughTheWorkerMayNotCopyThem() throws Exception {
+    AclBinding write =
+        SecureCluster.binding(
+            "worker",
+            ResourceType.TOPIC,
+            ReplyTo.prefix(deployment.id() + "."),
+            PatternType.PREFIXED,
+            AclOperation.WRITE);
+    assertThat(allowed.get("worker")).contains(write);
+    cluster.forbid(write);
+    deployment.start("a");
+    UserId user = Deployment.newUser();
+    ask(user);
+    deployment.log().awaitReady(user, 1);
+    await()
+        .atMost(Deployment.SOON)
+        .until(
+            () ->
+                deployment
+                    .ops()
+                    .get("/metrics")
+                    .body()
+                    .lines()
+                    .anyMatch(
+                        line ->
+                            line.matches(
+                                "zcbot_replies_dropped_total\\{reason=\"(absent|denied)\"} [1-9].*")));
+    assertThat(deployment.ops().notReadyBecause()).isEmpty();
+    cluster.allow(List.of(write));
+    try (KafkaConsumer<String, String> consumer = agentsReplies()) {
+      await("a copy, once it is looked for again")
+          .atMost(Deployment.SOON)
+          .pollInterval(Duration.ofSeconds(1))
+          .until(
+              () -> {
+                ask(user);
+                return !consumer.poll(Duration.ofMillis(500)).isEmpty();
+              });
+    }
+  }
+
+  private void ask(UserId user) throws Exception {
+    ProducerRecord<byte[], byte[]> record =
+        deployment
+            .agent()
+            .record(Topic.ENSURE, null, user, "{\"user_id\":\"" + user + "\"}");
+    record.headers().add(ReplyTo.HEADER, replies.getBytes(StandardCharsets.UTF_8));
+    deployment.agent().send(record);
+  }
+
+  private KafkaConsumer<String, String> agentsReplies() {
+    Map<String, Object> client = new HashMap<>(cluster.client("agent"));
+    client.put("bootstrap.servers", cluster.bootstrapServers());
+    KafkaConsumer<String, String> consumer =
+        new KafkaConsumer<>(client, new StringDeserializer(), new StringDeserializer());
+    TopicPartition only = new TopicPartition(replies, 0);
+    consumer.assign(List.of(only));
+    consumer.seekToBeginning(List.of(only));
+    return consumer;
+  }
+
+  @Test
+  void theDoctorComparesWhatIsInForceWithTheRoles() throws Exception {
+    assertThat(acls("operator")).contains("OK").contains("agent, worker, commander");
+    AclBinding more =
+        SecureCluster.binding(
+            "agent",
+            ResourceType.TOPIC,
+            deployment.topic(Topic.LIVE),
+            PatternType.LITERAL,
+            AclOperation.WRITE);
+    cluster.allow(List.of(more));
+    await()
+        .atMost(Deployment.SOON)
+        .untilAsserted(
+            () ->
+                assertThat(acls("operator"))
+                    .contains("WARN")
+                    .contains("User:agent")
+                    .contains("Write on " + deployment.topic(Topic.LIVE)));
+    cluster.forbid(more);
+    assertThat(acls("worker")).contains("no permission Describe on the cluster");
+  }
+
+  private String acls(String role) {
+    return run(role, "doctor", "--verbose")
+        .out()
+        .lines()
+        .dropWhile(line -> !line.contains(" acls "))
+        .limit(6)
+        .collect(java.util.stream.Collectors.joining(" "));
   }
 
   /** What a worker needs while it runs is in LostPermissionsIT. */
@@ -337,6 +494,7 @@ class SecureClusterIT {
     String topic = permission.pattern().name();
     boolean isLive = topic.equals(deployment.topic(Topic.LIVE));
     boolean isReaped = topic.equals(deployment.topic(Topic.REAPED));
+    boolean isCurrent = topic.equals(deployment.topic(Topic.CURRENT));
     return switch (permission.entry().operation()) {
       case READ -> {
         // What has no record is not fetched, and may be described by all who may write or create.
@@ -346,7 +504,7 @@ class SecureClusterIT {
             && works("operator", "ps", "--all-hosts");
       }
       case WRITE ->
-          isLive || isReaped
+          isLive || isReaped || isCurrent
               ? purges()
               : works("operator", "publish", topic.substring(topic.lastIndexOf('.') + 1), "k", "v");
       case CREATE -> creates();

@@ -154,7 +154,8 @@ class TopicsIT {
                     Topic.INPUT,
                     Topic.RELEASE,
                     Topic.LIVE,
-                    Topic.COMMANDS)
+                    Topic.COMMANDS,
+                    Topic.CURRENT)
                 .map(deployment::topic)
                 .toList());
     assertThat(weaknesses.getFirst().text())

@@ -11,7 +11,10 @@ import io.zcbot.sandbox.events.EventCodec;
 import io.zcbot.sandbox.events.EventFormatException;
 import io.zcbot.sandbox.events.Origin;
 import io.zcbot.sandbox.worker.kafka.KeyPartitions;
+import io.zcbot.sandbox.worker.reply.Replies;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
@@ -27,6 +30,7 @@ import org.apache.kafka.clients.producer.RecordMetadata;
 import org.apache.kafka.common.Cluster;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.errors.TopicAuthorizationException;
+import org.apache.kafka.common.header.Header;
 import org.apache.kafka.common.header.Headers;
 import org.apache.kafka.common.header.internals.RecordHeaders;
 import org.apache.kafka.common.record.TimestampType;
@@ -51,7 +55,8 @@ class DeadLettersTest {
         }
       };
   private final Publisher publisher =
-      new Publisher(producer, new KeyPartitions(1), "sandbox.", "/test", "sandbox-workers");
+      new Publisher(
+          producer, new KeyPartitions(1), "sandbox.", "/test", "sandbox-workers", Replies.NONE);
 
   private static ConsumerRecord<byte[], byte[]> record(String value, String... headers) {
     Headers all = new RecordHeaders();
@@ -109,6 +114,16 @@ class DeadLettersTest {
             "__dlq.errors.offset=17",
             "__dlq.errors.group=sandbox-workers",
             "__dlq.errors.message=" + why.getMessage());
+  }
+
+  @Test
+  void haveTheHeadersThatTheContractSays() throws Exception {
+    ConsumerRecord<byte[], byte[]> bad = record("{");
+    publisher.deadLetter(bad, refused(bad));
+    String contract = Files.readString(Path.of("..", "events", "asyncapi.yaml"));
+    for (Header header : producer.history().getFirst().headers()) {
+      assertThat(contract).contains("\n        " + header.key() + ":\n");
+    }
   }
 
   @Test

@@ -14,6 +14,7 @@ import io.zcbot.sandbox.events.ContainerRef;
 import io.zcbot.sandbox.events.EventCodec;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.kafka.KeyPartitions;
+import io.zcbot.sandbox.worker.reply.Replies;
 import io.zcbot.sandbox.worker.sandbox.Fence;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
 import java.time.Instant;
@@ -60,7 +61,7 @@ class KafkaCommandTableTest {
         }
       };
   private final Publisher publisher =
-      new Publisher(producer, PARTITIONS, "sandbox.", "/source", "group");
+      new Publisher(producer, PARTITIONS, "sandbox.", "/source", "group", Replies.NONE);
   private final KafkaCommandTable table =
       new KafkaCommandTable(publisher, PARTITIONS, "sandbox.", timer);
 

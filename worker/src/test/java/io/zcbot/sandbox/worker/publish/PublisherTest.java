@@ -12,13 +12,21 @@ import io.zcbot.sandbox.events.Failed;
 import io.zcbot.sandbox.events.LiveSandbox;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.kafka.KeyPartitions;
+import io.zcbot.sandbox.worker.sandbox.EventSink;
 import io.zcbot.sandbox.worker.sandbox.Fence;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
+import io.zcbot.sandbox.worker.trace.Step;
+import io.zcbot.sandbox.worker.trace.Tracing;
+import io.zcbot.sandbox.worker.sandbox.RequestContext;
 import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Supplier;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.producer.Callback;
 import org.apache.kafka.clients.producer.MockProducer;
@@ -26,6 +34,7 @@ import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.clients.producer.RecordMetadata;
 import org.apache.kafka.common.errors.RecordTooLargeException;
 import org.apache.kafka.common.errors.TimeoutException;
+import org.apache.kafka.common.header.Header;
 import org.apache.kafka.common.header.internals.RecordHeaders;
 import org.apache.kafka.common.record.TimestampType;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
@@ -41,7 +50,8 @@ class PublisherTest {
 
   private final AtomicInteger tries = new AtomicInteger();
   private int failures;
-  private boolean refusesHeaders;
+  private boolean interrupts;
+  private String refusedHeader = "none";
 
   private final MockProducer<byte[], byte[]> producer =
       new MockProducer<>(true, null, new ByteArraySerializer(), new ByteArraySerializer()) {
@@ -51,14 +61,75 @@ class PublisherTest {
           if (tries.getAndIncrement() < failures) {
             throw new TimeoutException("the leader is away");
           }
-          if (refusesHeaders && record.headers().lastHeader("trace") != null) {
+          if (record.headers().lastHeader(refusedHeader) != null) {
             throw new RecordTooLargeException("too large");
           }
           return super.send(record, callback);
         }
       };
   private final Publisher publisher =
-      new Publisher(producer, new KeyPartitions(4), "sandbox.", "/source", "group");
+      new Publisher(producer, new KeyPartitions(4), "sandbox.", "/source", "group", this::copy);
+
+  private final List<ProducerRecord<byte[], byte[]>> copies = new ArrayList<>();
+  private final CompletableFuture<Void> copied = new CompletableFuture<>();
+
+  private CompletableFuture<Void> copy(
+      String topic, int size, Supplier<ProducerRecord<byte[], byte[]>> copy) {
+    assertThat(producer.history()).as("the answer itself").hasSize(copies.size() + 1);
+    copies.add(copy.get());
+    if (interrupts) {
+      Thread.currentThread().interrupt();
+    }
+    return copied;
+  }
+
+  @Test
+  void anAnswerIsCopiedOnceTheLogHasIt() {
+    failures = 1;
+    EventSink sink = publisher.answering(new RequestContext("sandbox.reply.a", null));
+    assertThat(sink.publishAsync(ANSWER)).isCompletedExceptionally();
+    assertThat(copies).isEmpty();
+    CompletableFuture<Void> published = sink.publishAsync(ANSWER);
+    assertThat(published).isNotDone();
+    copied.complete(null);
+    assertThat(published).isCompleted();
+
+    ProducerRecord<byte[], byte[]> answer = producer.history().getFirst();
+    ProducerRecord<byte[], byte[]> copy = copies.getFirst();
+    assertThat(copy.topic()).isEqualTo("sandbox.reply.a");
+    assertThat(copy.partition()).isNull();
+    assertThat(copy.key()).isEqualTo(answer.key());
+    assertThat(copy.value()).isEqualTo(answer.value());
+    assertThat(copy.headers().lastHeader("zcbot_reply_of").value())
+        .isEqualTo("sandbox.failed".getBytes(UTF_8));
+    assertThat(copy.headers().toArray())
+        .contains(answer.headers().toArray())
+        .hasSize(answer.headers().toArray().length + 1);
+  }
+
+  @Test
+  void anAnswerThatIsAnothersToGiveIsNotCopied() {
+    EventSink sink = publisher.answering(new RequestContext("sandbox.reply.a", null));
+    assertThatThrownBy(() -> sink.publish(ANSWER, closingAfter(0)))
+        .isInstanceOf(FencedException.class);
+    assertThat(copies).isEmpty();
+  }
+
+  @Test
+  void nothingIsCopiedToATopicThatIsNoneForReplies() throws Exception {
+    publisher.answering(RequestContext.NONE).publish(ANSWER);
+    publisher.answering(new RequestContext("sandbox.ensure", null)).publish(ANSWER);
+    assertThat(producer.history()).hasSize(2);
+    assertThat(copies).isEmpty();
+  }
+
+  /** The log has the answer, so the record that it answers is done. */
+  @Test
+  void anInterruptedWaitForACopyIsNoFailure() throws Exception {
+    interrupts = true;
+    publisher.answering(new RequestContext("sandbox.reply.a", null)).publish(ANSWER);
+    assertThat(Thread.interrupted()).isTrue();
+  }
 
   @AfterEach
   void close() {
@@ -109,9 +180,34 @@ class PublisherTest {
     assertThat(producer.history()).hasSize(1);
   }
 
+  @Test
+  void anAnswerHasTheTraceOfTheRecordThatIsWorkedOnAndTablesHaveNone() throws Exception {
+    RecordHeaders trace = new RecordHeaders();
+    trace.add(
+        "traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".getBytes(UTF_8));
+    trace.add("tracestate", "vendor=1".getBytes(UTF_8));
+    trace.add("baggage", "tenant=blue".getBytes(UTF_8));
+    ConsumerRecord<byte[], byte[]> ensure = misplaced();
+    trace.forEach(ensure.headers()::add);
+    try (Step _ = Tracing.OFF.received(ensure, ANNA).begin()) {
+      publisher.publish(ANSWER);
+      publisher.publish(ANSWER, Fence.OPEN);
+      publisher.publishAsync(ANSWER).join();
+      publisher.open(new LiveSandbox(ANNA, "c", "host", "worker", Instant.EPOCH));
+    }
+    publisher.publish(ANSWER);
+    assertThat(producer.history().subList(0, 3))
+        .allSatisfy(answer -> assertThat(answer.headers().toArray()).contains(trace.toArray()));
+    assertThat(producer.history().subList(3, 5))
+        .allSatisfy(
+            record -> assertThat(record.headers().toArray()).doesNotContain(trace.toArray()));
+  }
+
   private static ConsumerRecord<byte[], byte[]> misplaced() {
     RecordHeaders headers = new RecordHeaders();
     headers.add("trace", "t".getBytes(UTF_8));
+    headers.add("ce_id", "e-1".getBytes(UTF_8));
+    headers.add("content-type", "application/cloudevents+json".getBytes(UTF_8));
     return new ConsumerRecord<>(
         "sandbox.ensure",
         3,
@@ -141,9 +237,22 @@ class PublisherTest {
   }
 
   @Test
-  void aRecordWhoseHeadersLeaveNoRoomIsForwardedWithoutThem() throws Exception {
-    refusesHeaders = true;
+  void aRecordWhoseHeadersLeaveNoRoomIsForwardedWithThoseThatItIsReadBy() throws Exception {
+    refusedHeader = "trace";
+    ConsumerRecord<byte[], byte[]> record = misplaced();
+    record.headers().add("zcbot_reply_to", "sandbox.reply.a".getBytes(UTF_8));
+    publisher.forward(record, 2);
+    assertThat(producer.history().getFirst().headers())
+        .extracting(Header::key)
+        .containsExactly("ce_id", "content-type", "zcbot_reply_to", "zcbot_forwarded");
+  }
+
+  @Test
+  void aRecordWhichTheyLeaveNoRoomEitherIsForwardedWithoutThem() throws Exception {
+    refusedHeader = "ce_id";
     publisher.forward(misplaced(), 2);
-    assertThat(producer.history().getFirst().headers().lastHeader("zcbot_forwarded")).isNotNull();
+    assertThat(producer.history().getFirst().headers())
+        .extracting(Header::key)
+        .containsExactly("zcbot_forwarded");
   }
 }

@@ -206,9 +206,11 @@ final class Checklist {
           row(49, "ARP or any frame to a neighbour: none arrives", "no NET_RAW, seal, firewall"),
           row(
               50,
-              "open files of all sandboxes: bounded for each, compared with fs.file-max",
-              "ulimits, pids limit",
-              "host-dependent: reported by doctor"),
+              "open files: those of one sandbox bounded, and its memory; those of all compared with fs.file-max",
+              "ulimits, pids limit, memory limit",
+              "host-dependent: reported by doctor")
+              .otherwise(
+                  GVISOR, "gVisor's kernel opens files itself: the bound of each process is shown"),
           row(
                   51,
                   "output of the first process, read by the engine: no command can write there",
@@ -221,7 +223,7 @@ final class Checklist {
               53,
               "memory of the kernel, held by sockets: counts as the sandbox's",
               "memory limit, cgroup version 2",
-              "host-dependent: requires cgroup version 2; with version 1 it counts for nobody; reported by doctor"),
+              "host-dependent: requires cgroup version 2; with version 1 what internet sockets hold counts for nobody, up to the host's udp_mem and tcp_mem; reported by doctor"),
           row(
               54,
               "a page of a file in the image changed in memory: neither the worker nor the firewall executes it",

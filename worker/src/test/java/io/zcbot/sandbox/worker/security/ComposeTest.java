@@ -40,7 +40,7 @@ class ComposeTest {
   @Test
   void publishedPortsAreOnTheLoopbackAddress() throws IOException {
     List<String> all = new ArrayList<>();
-    for (String file : List.of("compose.yaml", "compose.warm.yaml")) {
+    for (String file : List.of("compose.yaml", "compose.warm.yaml", "compose.sasl.yaml")) {
       List<String> lines = Files.readAllLines(Path.of("..", file));
       all.addAll(ports(lines));
       assertThat(lines).as(file).noneMatch(line -> line.contains("network_mode: host"));

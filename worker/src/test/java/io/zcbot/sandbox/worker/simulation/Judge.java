@@ -76,6 +76,11 @@ final class Judge {
   private final Map<String, Ready> readied = new LinkedHashMap<>();
   private final Map<String, Set<String>> ends = new HashMap<>();
   private final Map<String, String> live = new TreeMap<>();
+  private final Map<UserId, String> current = new HashMap<>();
+
+  /** What readies and reaped events tell of each user's sandbox. */
+  private final Map<UserId, String> announced = new HashMap<>();
+
   private final Set<String> acknowledged = new HashSet<>();
   final CommandJudge commands;
   private boolean wasFrozen;
@@ -139,6 +144,10 @@ final class Judge {
       }
       return;
     }
+    if (topic == Topic.CURRENT) {
+      entered(record);
+      return;
+    }
     if (topic == Topic.COMMANDS) {
       commands.entered(record);
       return;
@@ -171,6 +180,9 @@ final class Judge {
         }
         case Ready ready -> {
           readied.putIfAbsent(ready.containerId(), ready);
+          if (!ends.containsKey(ready.containerId())) {
+            announced.put(ready.userId(), ready.containerId());
+          }
           story.accept(ready.ensureId() + " ready: " + ready.containerId());
           answered(ready.ensureId());
         }
@@ -180,6 +192,7 @@ final class Judge {
         }
         case Reaped reaped -> {
           ends.computeIfAbsent(reaped.containerId(), _ -> new HashSet<>()).add(reaped.eventId());
+          announced.remove(reaped.userId(), reaped.containerId());
           story.accept(
               reaped.containerId() + " reaped: " + reaped.reason() + " by " + reaped.workerId());
         }
@@ -194,6 +207,19 @@ final class Judge {
       }
     } catch (EventFormatException _) {
       // It belongs in the dead-letter topic.
+    }
+  }
+
+  private void entered(ConsumerRecord<byte[], byte[]> record) {
+    UserId user = UserId.parse(new String(record.key(), StandardCharsets.UTF_8));
+    if (record.value() == null) {
+      current.remove(user);
+      return;
+    }
+    try {
+      current.put(user, codec.decodeCurrent(record.value()).container().id());
+    } catch (EventFormatException e) {
+      violated("no entry of a current sandbox: %s", e.getMessage());
     }
   }
 
@@ -404,6 +430,9 @@ final class Judge {
             violated("%s runs on %s and is not in the live table", container, host);
           }
         });
+    if (!wasFrozen && !current.equals(announced)) {
+      violated("the table of current sandboxes has %s instead of %s", current, announced);
+    }
     readied.forEach(
         (container, ready) -> {
           int ended = ends.getOrDefault(container, Set.of()).size();

@@ -15,8 +15,10 @@ import java.util.HashSet;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.NavigableSet;
 import java.util.Optional;
 import java.util.Set;
+import java.util.TreeSet;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
@@ -74,6 +76,26 @@ final class ModelBroker {
     final List<ConsumerRecord<byte[], byte[]>> records = new ArrayList<>();
     long start;
     long end;
+
+    /** Of transactions that did not end yet: the offsets of their records. */
+    private final NavigableSet<Long> open = new TreeSet<>();
+
+    private final Set<Long> aborted = new HashSet<>();
+
+    /** The last stable offset: where those who read committed records alone stop. */
+    private long stable() {
+      return open.isEmpty() ? end : open.first();
+    }
+
+    /** Where a worker stops to read. */
+    long endForWorkers() {
+      return Mutations.active == Mutation.READ_COMMITTED ? stable() : end;
+    }
+
+    boolean isForWorkers(long offset) {
+      return Mutations.active != Mutation.READ_COMMITTED
+          || (offset < stable() && !aborted.contains(offset));
+    }
   }
 
   ModelBroker(Machine machine, int partitions, Appended appended) {
@@ -128,7 +150,7 @@ final class ModelBroker {
   }
 
   /** Appends a record with the time that its producer gave it, or now. */
-  void append(ProducerRecord<byte[], byte[]> sent) {
+  ConsumerRecord<byte[], byte[]> append(ProducerRecord<byte[], byte[]> sent) {
     String topicName = sent.topic();
     Integer partition = sent.partition();
     byte[] key = sent.key();
@@ -136,7 +158,7 @@ final class ModelBroker {
     int to = partition == null ? partitionOf(key) : partition;
     Log log = log(topic, to);
     if (machine.random().nextInt(20) == 0) {
-      log.end += 1 + machine.random().nextInt(2); // a transaction's marker, a record compacted
+      log.end += 1 + machine.random().nextInt(2); // of records that went
     }
     ConsumerRecord<byte[], byte[]> record =
         new ConsumerRecord<>(
@@ -158,6 +180,23 @@ final class ModelBroker {
     machine.trace(topicName + to + "@" + record.offset() + "t" + record.timestamp());
     appended.record(topic, record);
     news(topicName);
+    return record;
+  }
+
+  /** The record belongs to a transaction that is open. */
+  void open(ConsumerRecord<?, ?> record) {
+    log(record.topic(), record.partition()).open.add(record.offset());
+  }
+
+  /** Its transaction ends. Workers read it all the same, and see a marker as an offset without a record. */
+  void end(ConsumerRecord<?, ?> record, boolean commit) {
+    Log log = log(record.topic(), record.partition());
+    log.open.remove(record.offset());
+    if (!commit) {
+      log.aborted.add(record.offset());
+    }
+    log.end++;
+    news(record.topic());
   }
 
   /** Removes what a later record of the same key supersedes. */

@@ -24,6 +24,7 @@ import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.clients.consumer.OffsetAndTimestamp;
 import org.apache.kafka.common.PartitionInfo;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.TimeoutException;
 import org.apache.kafka.common.errors.WakeupException;
 
 /** A consumer that assigns itself its partitions. */
@@ -84,7 +85,8 @@ class ModelConsumer extends MockConsumer<byte[], byte[]> {
     }
     for (TopicPartition partition : assignment) {
       if (broker.reaches(process, partition.topic())) {
-        ends.put(partition, broker.log(partition.topic(), partition.partition()).end);
+        ends.put(
+            partition, broker.log(partition.topic(), partition.partition()).endForWorkers());
       }
     }
     Map<TopicPartition, List<ConsumerRecord<byte[], byte[]>>> records = new LinkedHashMap<>();
@@ -95,12 +97,12 @@ class ModelConsumer extends MockConsumer<byte[], byte[]> {
       long from = position(partition);
       List<ConsumerRecord<byte[], byte[]>> some = new ArrayList<>();
       for (ConsumerRecord<byte[], byte[]> record : log.records) {
-        if (record.offset() >= from && left > 0) {
+        if (record.offset() >= from && log.isForWorkers(record.offset()) && left > 0) {
           some.add(record);
           left--;
         }
       }
-      long to = left > 0 ? log.end : some.isEmpty() ? from : some.getLast().offset() + 1;
+      long to = left > 0 ? log.endForWorkers() : some.isEmpty() ? from : some.getLast().offset() + 1;
       if (to > from) {
         positions.put(partition, to);
         next.put(partition, new OffsetAndMetadata(to));
@@ -119,7 +121,7 @@ class ModelConsumer extends MockConsumer<byte[], byte[]> {
       if (!paused.contains(partition)
           && broker.reaches(process, partition.topic())
           && positions.getOrDefault(partition, -1L)
-              < broker.log(partition.topic(), partition.partition()).end) {
+              < broker.log(partition.topic(), partition.partition()).endForWorkers()) {
         readable.add(partition);
       }
     }
@@ -204,6 +206,12 @@ class ModelConsumer extends MockConsumer<byte[], byte[]> {
     Set<String> topics = new LinkedHashSet<>();
     partitions.forEach(partition -> topics.add(partition.topic()));
     topics.forEach(topic -> broker.request(topic, timeout));
+    for (TopicPartition partition : partitions) {
+      if (partition.partition() >= broker.count(partition.topic())) {
+        broker.sleep(timeout); // what a client does that waits for it
+        throw new TimeoutException("there is no " + partition);
+      }
+    }
   }
 
   @Override
@@ -211,7 +219,7 @@ class ModelConsumer extends MockConsumer<byte[], byte[]> {
       Collection<TopicPartition> partitions, Duration timeout) {
     ask(partitions, timeout);
     Map<TopicPartition, Long> ends = new HashMap<>();
-    partitions.forEach(p -> ends.put(p, broker.log(p.topic(), p.partition()).end));
+    partitions.forEach(p -> ends.put(p, broker.log(p.topic(), p.partition()).endForWorkers()));
     return ends;
   }
 

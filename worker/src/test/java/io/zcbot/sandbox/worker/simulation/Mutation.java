@@ -23,6 +23,8 @@ enum Mutation {
   FORWARD_TWICE(21),
   /** Activity counts as read when the last fetch knew of no more. */
   TRUST_THE_LAG(0, ModelBroker.name(Topic.ACTIVITY)),
+  /** Records of transactions that did not end are not read, nor those behind them. */
+  READ_COMMITTED(41),
   SAY_NOTHING_OF_LOST_HOSTS(2),
   /** What others announced lost goes on running. */
   KEEP_WHAT_IS_ANOTHERS(50),
@@ -34,7 +36,7 @@ enum Mutation {
   /** Commands are started while their entry in the command table is on its way. */
   START_BEFORE_THE_ENTRY(2),
   /** Execs are done, and so committed, before their command is entered. */
-  COMMIT_BEFORE_THE_ENTRY(33),
+  COMMIT_BEFORE_THE_ENTRY(41),
   /** An entry goes with the answer, though its exec may be read again. */
   ENTRY_GOES_WITH_THE_ANSWER(5),
   /** What a former owner of a partition started is not looked up. */

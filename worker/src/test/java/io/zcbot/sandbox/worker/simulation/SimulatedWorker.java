@@ -30,9 +30,11 @@ import io.zcbot.sandbox.worker.kafka.LogReader;
 import io.zcbot.sandbox.worker.lanes.Lanes;
 import io.zcbot.sandbox.worker.pool.WarmPool;
 import io.zcbot.sandbox.worker.publish.KafkaCommandTable;
+import io.zcbot.sandbox.worker.publish.KafkaCurrentSandboxes;
 import io.zcbot.sandbox.worker.publish.Publisher;
 import io.zcbot.sandbox.worker.reap.LogComparison;
 import io.zcbot.sandbox.worker.reap.Reaper;
+import io.zcbot.sandbox.worker.reply.Replies;
 import io.zcbot.sandbox.worker.sandbox.EventSink;
 import io.zcbot.sandbox.worker.sandbox.Fence;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
@@ -122,7 +124,12 @@ final class SimulatedWorker {
     keys = new KeyPartitions(broker.partitions);
     publisher =
         new Publisher(
-            new ModelProducer(broker), keys, Topic.DEFAULT_PREFIX, config.workerId(), "workers");
+            new ModelProducer(broker),
+            keys,
+            Topic.DEFAULT_PREFIX,
+            config.workerId(),
+            "workers",
+            Replies.NONE);
     reader = new LogReader(() -> new ModelConsumer(broker, 500));
     sandboxLog = new KafkaSandboxLog(reader, Topic.DEFAULT_PREFIX, keys, KafkaSandboxLog.MAX_BYTES);
     lanes = new Lanes(Duration.ofSeconds(2));
@@ -149,6 +156,7 @@ final class SimulatedWorker {
                 engine,
                 new JudgedSink(),
                 publisher,
+                new KafkaCurrentSandboxes(publisher, Topic.DEFAULT_PREFIX),
                 lanes::submit,
                 this::readUpTo,
                 timers,

@@ -49,6 +49,7 @@ final class Simulation {
   private final List<SimulatedHost> hosts = new ArrayList<>();
   private final Misfortunes misfortunes;
   private final CommandAgents agents;
+  private final Transactions transactions;
   private final boolean calm;
   private final GroupConfig.Restart restart;
   private final EventCodec codec = new EventCodec();
@@ -68,6 +69,7 @@ final class Simulation {
     broker = new ModelBroker(machine, PARTITIONS, judge::appended);
     judge.of(broker);
     agents = new CommandAgents(this, random);
+    transactions = new Transactions(broker, seed, this::tell);
     misfortunes = new Misfortunes(broker, judge, hosts, this::tell);
     Workspaces workspaces = Workspaces.open(root);
     int count = 1 + random.nextInt(3);
@@ -225,7 +227,8 @@ final class Simulation {
 
   private void put(Topic topic, int partition, byte[] key, byte[] value) {
     if (!broker.isAway(ModelBroker.name(topic)) && !broker.isAway(ModelBroker.PRODUCE)) {
-      broker.append(new ProducerRecord<>(ModelBroker.name(topic), partition, key, value));
+      transactions.written(
+          broker.append(new ProducerRecord<>(ModelBroker.name(topic), partition, key, value)));
     }
   }
 

@@ -55,7 +55,8 @@ public final class FakeCommandTable implements CommandTable {
                   was.offset(),
                   was.container(),
                   was.startedAt(),
-                  true));
+                  true,
+                  was.replyTo()));
     }
   }
 

@@ -4,6 +4,7 @@
  */
 package io.zcbot.sandbox.worker.testkit;
 
+import io.zcbot.sandbox.events.CurrentSandbox;
 import io.zcbot.sandbox.events.Ensure;
 import io.zcbot.sandbox.events.Expiring;
 import io.zcbot.sandbox.events.Failed;
@@ -21,12 +22,14 @@ import io.zcbot.sandbox.worker.ensure.EnsureRequest;
 import io.zcbot.sandbox.worker.pool.WarmPool;
 import io.zcbot.sandbox.worker.reap.LogComparison;
 import io.zcbot.sandbox.worker.reap.Reaper;
+import io.zcbot.sandbox.worker.sandbox.CurrentSandboxes;
 import io.zcbot.sandbox.worker.sandbox.EventSink;
 import io.zcbot.sandbox.worker.sandbox.Fence;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
 import io.zcbot.sandbox.worker.sandbox.Identity;
 import io.zcbot.sandbox.worker.sandbox.LiveSandboxTable;
 import io.zcbot.sandbox.worker.sandbox.Registry;
+import io.zcbot.sandbox.worker.sandbox.RequestContext;
 import io.zcbot.sandbox.worker.sandbox.SandboxLog;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import io.zcbot.sandbox.worker.sandbox.WorkspaceQuota;
@@ -169,6 +172,7 @@ public final class World {
             engine,
             new Sink(),
             liveTable,
+            new CurrentTable(),
             (user, task) -> {
               lanes.computeIfAbsent(user, _ -> new ArrayDeque<>()).add(task);
               return true;
@@ -236,6 +240,33 @@ public final class World {
         false);
   }
 
+  /** By user. */
+  public final Map<UserId, CurrentSandbox> current = new ConcurrentHashMap<>();
+
+  private final class CurrentTable implements CurrentSandboxes {
+    @Override
+    public void enter(CurrentSandbox sandbox) throws InterruptedException {
+      failIfCrashed();
+      current.put(sandbox.userId(), sandbox);
+      entries++;
+    }
+
+    @Override
+    public void remove(UserId user) throws InterruptedException {
+      failIfCrashed();
+      current.remove(user);
+    }
+  }
+
+  /** How often a sandbox was entered in the table of current ones. */
+  public int entries;
+
+  private void failIfCrashed() throws InterruptedException {
+    if (isCrashed()) {
+      throw new InterruptedException("crashed before");
+    }
+  }
+
   private final class LiveTable implements LiveSandboxTable {
     @Override
     public void open(LiveSandbox sandbox) throws InterruptedException {
@@ -259,7 +290,28 @@ public final class World {
     domain = boot();
   }
 
+  /** The requests that events were published in answer to, by the events' ids. */
+  public final Map<String, RequestContext> contexts = new ConcurrentHashMap<>();
+
   private final class Sink implements EventSink {
+    @Override
+    public EventSink answering(RequestContext request) {
+      Sink all = this;
+      return new EventSink() {
+        @Override
+        public void publish(SandboxEvent event) throws InterruptedException {
+          contexts.put(event.eventId(), request);
+          all.publish(event);
+        }
+
+        @Override
+        public CompletableFuture<Void> publishAsync(SandboxEvent event) {
+          contexts.put(event.eventId(), request);
+          return all.publishAsync(event);
+        }
+      };
+    }
+
     @Override
     public void publish(SandboxEvent event) throws InterruptedException {
       World.this.publish(event);

@@ -25,6 +25,8 @@ import org.jspecify.annotations.Nullable;
 public final class Export implements AutoCloseable {
   static final String FORMAT = "sandbox-export-1";
 
+  private static final int LAST_PRINTABLE = '~';
+
   private record Cut(RecordPosition partition, long since) {}
 
   private final JsonGenerator json;
@@ -37,6 +39,8 @@ public final class Export implements AutoCloseable {
    */
   public Export(Writer out, LogSource source) throws IOException {
     json = new JsonFactory().createGenerator(out).disable(JsonGenerator.Feature.AUTO_CLOSE_TARGET);
+    // On a terminal as well it is only text.
+    json.setHighestNonEscapedChar(LAST_PRINTABLE);
     json.setPrettyPrinter(new MinimalPrettyPrinter("\n"));
     json.writeStartObject();
     json.writeStringField("format", FORMAT);

@@ -8,6 +8,8 @@ import com.github.dockerjava.core.DockerClientConfig;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.engine.EngineException.Kind;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
+import io.zcbot.sandbox.worker.trace.Step;
+import io.zcbot.sandbox.worker.trace.Trace;
 import java.net.ConnectException;
 import java.time.Duration;
 import java.util.Locale;
@@ -109,6 +111,7 @@ public final class EngineCalls implements AutoCloseable {
       throws EngineException {
     long started = System.nanoTime();
     String result = "error";
+    Step step = Trace.engine(operation.label());
     try {
       T value = answer.get(patience.toNanos(), TimeUnit.NANOSECONDS);
       result = "ok";
@@ -133,6 +136,10 @@ public final class EngineCalls implements AutoCloseable {
       throw EngineErrors.unanswered(operation, "interrupted while waiting for the answer", e);
     } finally {
       answer.cancel(true);
+      if (!result.equals("ok")) {
+        step.failed(result);
+      }
+      step.close();
       metrics.engineCall(operation.label(), result, Duration.ofNanos(System.nanoTime() - started));
     }
   }

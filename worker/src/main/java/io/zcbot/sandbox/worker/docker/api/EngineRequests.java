@@ -90,7 +90,12 @@ public final class EngineRequests {
 
   /** All that the engine tells of a container, a JSON object, as it was sent. */
   public byte[] inspect(String nameOrId) throws IOException {
-    try (InputStream answer = send(Method.GET, container(nameOrId, "json"))) {
+    return answer(container(nameOrId, "json"));
+  }
+
+  /** What the engine says under a path of its own, as it was sent. */
+  public byte[] answer(String path) throws IOException {
+    try (InputStream answer = send(Method.GET, path)) {
       return answer.readAllBytes();
     }
   }

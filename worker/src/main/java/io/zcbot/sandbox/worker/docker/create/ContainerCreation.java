@@ -185,7 +185,8 @@ public final class ContainerCreation {
             .withOomScoreAdj(500)
             .withUlimits(
                 List.of(
-                    new Ulimit("nofile", 4096L, ResourceLimits.MOST_OPEN_FILES),
+                    new Ulimit(
+                        "nofile", ResourceLimits.MOST_OPEN_FILES, ResourceLimits.MOST_OPEN_FILES),
                     new Ulimit("core", 0L, 0L)))
             .withRestartPolicy(RestartPolicy.noRestart())
             // the runner takes the place of init, and reaps

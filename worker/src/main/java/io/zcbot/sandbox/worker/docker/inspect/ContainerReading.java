@@ -10,20 +10,38 @@ import io.zcbot.sandbox.worker.docker.api.SandboxLabels;
 import io.zcbot.sandbox.worker.engine.Container;
 import io.zcbot.sandbox.worker.engine.Container.State;
 import java.io.IOException;
+import java.net.URLEncoder;
+import java.nio.charset.StandardCharsets;
 import java.time.DateTimeException;
 import java.time.Instant;
 import java.time.OffsetDateTime;
+import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** Parses the engine's descriptions of containers, on behalf of one worker. */
-final class ContainerReading {
+public final class ContainerReading {
+  /** Where the engine lists all sandboxes, of every worker, in every state. */
+  public static final String LISTING =
+      "/containers/json?all=true&filters="
+          + URLEncoder.encode(
+              "{\"label\":[\""
+                  + SandboxLabels.PRODUCT
+                  + "="
+                  + SandboxLabels.PRODUCT_SANDBOX
+                  + "\"]}",
+              StandardCharsets.UTF_8);
+
+  private static final Logger log = LoggerFactory.getLogger(ContainerReading.class);
   private static final ObjectMapper JSON = new ObjectMapper();
 
   private final String workerId;
 
-  ContainerReading(String workerId) {
+  public ContainerReading(String workerId) {
     this.workerId = workerId;
   }
 
@@ -33,6 +51,29 @@ final class ContainerReading {
   static JsonNode parse(byte[] answer) throws IOException {
     JsonNode parsed = JSON.readTree(answer);
     return required(parsed.isObject() ? parsed : null, "a body");
+  }
+
+  /** A container, of the answer to an inspect. */
+  public Container inspected(byte[] answer) throws IOException {
+    return ofInspect(parse(answer));
+  }
+
+  /** Those of a listing that are some user's, or slots. */
+  public List<Container> listed(byte[] answer) throws IOException {
+    JsonNode list = JSON.readTree(answer);
+    List<Container> sandboxes = new ArrayList<>();
+    for (JsonNode each : required(list.isArray() ? list : null, "a list")) {
+      Container container = ofListing(each);
+      if (container.user() == null && container.ownership().slotId() == null) {
+        log.warn(
+            "Container {} ({}) is labelled as a sandbox, but its user is not valid; ignored",
+            container.name(),
+            container.id());
+      } else {
+        sandboxes.add(container);
+      }
+    }
+    return List.copyOf(sandboxes);
   }
 
   Container ofInspect(JsonNode answer) throws IOException {
@@ -61,15 +102,15 @@ final class ContainerReading {
     }
   }
 
-  Container ofListing(com.github.dockerjava.api.model.Container answer) throws IOException {
-    Map<String, String> labels = answer.getLabels();
-    String name = ownName(answer.getNames());
+  private Container ofListing(JsonNode answer) throws IOException {
+    Map<String, String> labels = labels(answer.path("Labels"));
+    String name = ownName(answer.path("Names"));
     return new Container(
-        required(answer.getId(), "Id"),
+        text(answer, "Id"),
         name,
-        state(answer.getState()),
+        state(answer.path("State").textValue()),
         SandboxLabels.ownership(labels, name, workerId),
-        labels == null ? null : labels.get(SandboxLabels.SPEC),
+        labels.get(SandboxLabels.SPEC),
         null,
         null,
         false);
@@ -86,13 +127,12 @@ final class ContainerReading {
   }
 
   /** A container is also listed under the aliases that links give it; those have two slashes. */
-  private static String ownName(String @Nullable [] names) {
+  private static String ownName(JsonNode names) {
     String own = "";
-    if (names != null) {
-      for (String name : names) {
-        if (name.lastIndexOf('/') <= 0) {
-          own = withoutSlash(name);
-        }
+    for (JsonNode each : names) {
+      String name = each.asText();
+      if (name.lastIndexOf('/') <= 0) {
+        own = withoutSlash(name);
       }
     }
     return own;

@@ -7,22 +7,16 @@ package io.zcbot.sandbox.worker.docker.inspect;
 import io.zcbot.sandbox.worker.docker.api.EngineCalls;
 import io.zcbot.sandbox.worker.docker.api.Lookups;
 import io.zcbot.sandbox.worker.docker.api.Operation;
-import io.zcbot.sandbox.worker.docker.api.SandboxLabels;
 import io.zcbot.sandbox.worker.engine.Container;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.engine.EngineException.Kind;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /** Gets the engine's descriptions of containers. */
 public final class Inspector {
-  private static final Logger log = LoggerFactory.getLogger(Inspector.class);
-
   private final EngineCalls calls;
   private final Lookups lookups;
   private final ContainerReading reading;
@@ -45,7 +39,7 @@ public final class Inspector {
 
   /** Empty if there is none. */
   public Optional<Container> find(String nameOrId) throws EngineException {
-    return read(nameOrId, answer -> reading.ofInspect(ContainerReading.parse(answer)));
+    return read(nameOrId, reading::inspected);
   }
 
   /** What is made of the description of a container; empty if there is none. */
@@ -70,27 +64,7 @@ public final class Inspector {
   public List<Container> list() throws EngineException {
     return calls.call(
         Operation.LIST,
-        engine -> {
-          List<Container> sandboxes = new ArrayList<>();
-          for (var listed :
-              engine
-                  .docker()
-                  .listContainersCmd()
-                  .withShowAll(true)
-                  .withLabelFilter(Map.of(SandboxLabels.PRODUCT, SandboxLabels.PRODUCT_SANDBOX))
-                  .exec()) {
-            Container container = reading.ofListing(listed);
-            if (container.user() == null && container.ownership().slotId() == null) {
-              log.warn(
-                  "Container {} ({}) is labelled as a sandbox, but its user is not valid; ignored",
-                  container.name(),
-                  container.id());
-            } else {
-              sandboxes.add(container);
-            }
-          }
-          return List.copyOf(sandboxes);
-        });
+        engine -> reading.listed(engine.requests().answer(ContainerReading.LISTING)));
   }
 
   /** Ids of the execs that the engine still knows in it. */

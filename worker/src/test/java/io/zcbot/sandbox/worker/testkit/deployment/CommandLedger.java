@@ -133,7 +133,7 @@ public final class CommandLedger {
   /** There is room for the commands of a test, and nothing is wrong with them. */
   private static boolean isUncalledFor(Exited exited) {
     return switch (exited.reason()) {
-      case REJECTED, NO_SANDBOX -> true;
+      case REJECTED, NO_SANDBOX, UNKNOWN -> true;
       case FAILED -> !exited.retryable();
       case EXITED, TIMEOUT, SIGNALLED, SANDBOX_GONE, LOST, EXPIRED -> false;
     };

@@ -53,6 +53,36 @@ public final class Composition {
     }
   }
 
+  private Composition(Path directory, Map<String, String> settings, List<String> files)
+      throws IOException {
+    this.directory = directory;
+    this.ofWorker = settings;
+    this.files = files;
+  }
+
+  /**
+   * Starts Kafka alone.
+   *
+   * @param settings what the files take from the environment
+   * @param files in place of compose.yaml alone
+   */
+  public static Composition ofKafka(Path directory, Map<String, String> settings, String... files)
+      throws IOException, InterruptedException {
+    Composition composition = new Composition(directory, settings, List.of(files));
+    try {
+      composition.compose("up", "--detach", "--wait", "kafka");
+      return composition;
+    } catch (IOException | InterruptedException e) {
+      composition.close();
+      throw e;
+    }
+  }
+
+  /** All that the files say, as JSON. */
+  public String config() throws IOException, InterruptedException {
+    return compose("config", "--format", "json");
+  }
+
   public String bootstrapServers() {
     return "127.0.0.1:" + kafkaPort;
   }

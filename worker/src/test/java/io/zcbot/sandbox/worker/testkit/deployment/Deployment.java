@@ -4,13 +4,16 @@
  */
 package io.zcbot.sandbox.worker.testkit.deployment;
 
+import io.opentelemetry.api.OpenTelemetry;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.Worker;
 import io.zcbot.sandbox.worker.config.WorkerConfig;
 import io.zcbot.sandbox.worker.publish.TopicAdmin;
+import io.zcbot.sandbox.worker.testkit.machine.Commands;
 import io.zcbot.sandbox.worker.testkit.machine.SandboxImage;
 import java.io.IOException;
+import java.io.InterruptedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -47,6 +50,7 @@ public final class Deployment implements AutoCloseable {
   private final WorkerGroup group;
   private final SandboxHost host;
   private @Nullable WorkerOps ops;
+  private OpenTelemetry openTelemetry = OpenTelemetry.noop();
 
   public Deployment() throws IOException {
     this(KafkaForTests.bootstrapServers());
@@ -85,6 +89,12 @@ public final class Deployment implements AutoCloseable {
   /** Workers reach the engine there. */
   public Deployment withEngineAt(String address) {
     return with("DOCKER_HOST", address);
+  }
+
+  /** Workers' spans go there. */
+  public Deployment tracedBy(OpenTelemetry traced) {
+    openTelemetry = traced;
+    return this;
   }
 
   /** A worker serves metrics and health. */
@@ -190,7 +200,7 @@ public final class Deployment implements AutoCloseable {
 
   /** A worker that is not started; closed with the deployment. */
   public Worker worker(String name) throws Exception {
-    Worker worker = new Worker(config(name));
+    Worker worker = new Worker(config(name), openTelemetry);
     workers.add(worker);
     return worker;
   }
@@ -222,12 +232,26 @@ public final class Deployment implements AutoCloseable {
     if (ops != null) {
       ops.close();
     }
+    unmountWorkspaces();
     try (Stream<Path> files = Files.walk(workspaces)) {
       for (Path path : files.sorted(Comparator.reverseOrder()).toList()) {
         Files.delete(path);
       }
     }
     log.close();
+  }
+
+  /**
+   * What a worker mounted it could not unmount where this process just began another one, which
+   * held its descriptors for a moment.
+   */
+  private void unmountWorkspaces() throws IOException {
+    try {
+      Commands.tryRun("umount", "-q", workspaces.toString());
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new InterruptedIOException("interrupted while clearing away");
+    }
   }
 
   /** For messages of tests. */

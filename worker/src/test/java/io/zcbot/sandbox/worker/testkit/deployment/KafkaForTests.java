@@ -45,6 +45,8 @@ public final class KafkaForTests {
     return new KafkaContainer(
             DockerImageName.parse(image).asCompatibleSubstituteFor("apache/kafka"))
         .withLabel("zcbot.test.run", RUN)
+        // The quick compiler only: no broker lives long enough for what the full one costs.
+        .withEnv("KAFKA_OPTS", "-XX:TieredStopAtLevel=1")
         .withEnv("KAFKA_GROUP_CONSUMER_ASSIGNMENT_INTERVAL_MS", "0")
         .withEnv("KAFKA_GROUP_CONSUMER_MIN_SESSION_TIMEOUT_MS", "5000")
         .withEnv("KAFKA_GROUP_CONSUMER_SESSION_TIMEOUT_MS", "6000")

@@ -1,0 +1,14 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.client;
+
+/** A bound of this client was reached for the whole of a request's deadline. Nothing was sent. */
+public final class ClientOverloadedException extends SandboxException {
+  private static final long serialVersionUID = 1L;
+
+  ClientOverloadedException(String message) {
+    super(message);
+  }
+}

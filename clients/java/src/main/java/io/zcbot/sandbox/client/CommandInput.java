@@ -1,0 +1,113 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.client;
+
+import io.zcbot.sandbox.events.Data;
+import io.zcbot.sandbox.events.Input;
+import io.zcbot.sandbox.events.UserId;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.InterruptedIOException;
+import java.io.OutputStream;
+import java.time.Duration;
+import java.util.UUID;
+
+/**
+ * The standard input of a command that runs. Each piece is published once the log has the one
+ * before, so not more than one is in memory.
+ */
+final class CommandInput extends OutputStream {
+  /** Records stay below their limit, also in base64. */
+  static final int MAX_BYTES = 256 * 1024;
+
+  private static final Duration PUBLISH = Duration.ofSeconds(60);
+
+  private final Publisher publisher;
+  private final UserId user;
+  private final String execId;
+  private final Transcript transcript;
+  private final byte[] piece = new byte[MAX_BYTES];
+  private int filled;
+  private boolean isClosed;
+
+  CommandInput(Publisher publisher, UserId user, String execId, Transcript transcript) {
+    this.publisher = publisher;
+    this.user = user;
+    this.execId = execId;
+    this.transcript = transcript;
+  }
+
+  static Input event(UserId user, String execId, Input.Content content) {
+    return new Input(UUID.randomUUID().toString(), user, Connection.now(), execId, content);
+  }
+
+  @Override
+  public void write(int value) throws IOException {
+    write(new byte[] {(byte) value}, 0, 1);
+  }
+
+  @Override
+  public void write(byte[] from, int at, int length) throws IOException {
+    int taken = 0;
+    while (taken < length) {
+      int count = Math.min(length - taken, piece.length - filled);
+      System.arraycopy(from, at + taken, piece, filled, count);
+      taken += count;
+      filled += count;
+      if (filled == piece.length) {
+        flush();
+      }
+    }
+  }
+
+  /** Publishes what was written. */
+  @Override
+  public void flush() throws IOException {
+    if (filled > 0) {
+      publish(new Input.Content.Bytes(Data.of(piece, 0, filled)));
+      filled = 0;
+    }
+  }
+
+  /** Ends the command's standard input. */
+  @Override
+  public void close() throws IOException {
+    if (!isClosed) {
+      flush();
+      isClosed = true;
+      publish(new Input.Content.End());
+    }
+  }
+
+  /** Writes all of a stream, as it comes, and ends. */
+  void pipe(InputStream from) throws IOException {
+    byte[] buffer = new byte[MAX_BYTES];
+    for (int count = from.read(buffer); count >= 0; count = from.read(buffer)) {
+      write(buffer, 0, count);
+      flush();
+    }
+    close();
+  }
+
+  private void publish(Input.Content content) throws IOException {
+    if (isClosed && !(content instanceof Input.Content.End)) {
+      throw new IOException("the command's standard input was ended");
+    }
+    if (transcript.isOver()) {
+      if (content instanceof Input.Content.End) {
+        return;
+      }
+      throw new IOException("the command has ended");
+    }
+    try {
+      publisher.publish(event(user, execId, content), Deadline.in(PUBLISH));
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new InterruptedIOException("interrupted");
+    } catch (SandboxException e) {
+      throw new IOException(e.getMessage(), e);
+    }
+  }
+}

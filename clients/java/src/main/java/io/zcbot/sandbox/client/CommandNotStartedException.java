@@ -1,0 +1,41 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.client;
+
+import io.zcbot.sandbox.events.Exited;
+
+/** A command was not started. Nothing ran. */
+public final class CommandNotStartedException extends SandboxException {
+  private static final long serialVersionUID = 1L;
+
+  private final Exited.Reason reason;
+  private final boolean retryable;
+  private final transient Exited exited;
+
+  CommandNotStartedException(Exited exited) {
+    super(
+        "the command was not started ("
+            + exited.reason().wire()
+            + ")"
+            + (exited.message() == null ? "" : ": " + exited.message()));
+    this.reason = exited.reason();
+    this.retryable = exited.retryable();
+    this.exited = exited;
+  }
+
+  /** Why it was not started. */
+  public Exited.Reason reason() {
+    return reason;
+  }
+
+  /** Whether the same command can succeed later without anyone changing anything. */
+  public boolean isRetryable() {
+    return retryable;
+  }
+
+  Exited exited() {
+    return exited;
+  }
+}

@@ -1,0 +1,81 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.client;
+
+import java.time.Duration;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+
+/** What all users' sandboxes of a client share. */
+final class Connection implements AutoCloseable {
+  private final ClientOptions options;
+  private final Publisher publisher;
+  private final Answers answers;
+  private final AnswerReader reader;
+  private final Limits limits;
+  private final KeepAlives keepAlives;
+  private final CountDownLatch closed = new CountDownLatch(1);
+
+  Connection(KafkaSettings kafka, ClientOptions options) {
+    this.options = options;
+    this.answers = new Answers(options);
+    this.limits = new Limits(options);
+    this.publisher = new Publisher(kafka.producer(), options);
+    this.keepAlives = new KeepAlives(publisher, options.metrics(), System::nanoTime);
+    this.reader = new AnswerReader(kafka.consumer(), options, answers);
+    reader.start();
+  }
+
+  ClientOptions options() {
+    return options;
+  }
+
+  ClientMetrics metrics() {
+    return options.metrics();
+  }
+
+  Publisher publisher() {
+    return publisher;
+  }
+
+  Answers answers() {
+    return answers;
+  }
+
+  AnswerReader reader() {
+    return reader;
+  }
+
+  Limits limits() {
+    return limits;
+  }
+
+  KeepAlives keepAlives() {
+    return keepAlives;
+  }
+
+  /** The time that is put into events. */
+  static Instant now() {
+    return Instant.now().truncatedTo(ChronoUnit.MILLIS);
+  }
+
+  /** Waits; the end of the client ends it. */
+  void pause(Duration time) throws InterruptedException {
+    if (closed.await(time.toNanos(), TimeUnit.NANOSECONDS)) {
+      throw new ClientClosedException();
+    }
+  }
+
+  @Override
+  public void close() {
+    closed.countDown();
+    answers.close();
+    limits.close();
+    reader.close();
+    publisher.close();
+  }
+}

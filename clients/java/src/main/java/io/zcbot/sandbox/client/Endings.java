@@ -1,0 +1,57 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.client;
+
+import io.zcbot.sandbox.events.Exited;
+import io.zcbot.sandbox.events.OutputStreamName;
+import java.time.Duration;
+
+/** What the end of a command means for its caller. */
+final class Endings {
+  private static final int SIGNAL = 128;
+  private static final int KILLED = SIGNAL + 9;
+
+  private Endings() {}
+
+  /** The result, or the exception that says why there is none. */
+  static CommandResult result(Exited exited, Transcript transcript) {
+    CommandResult result = resultOf(exited, transcript);
+    if (exited.reason() == Exited.Reason.TIMEOUT) {
+      throw new CommandTimeoutException(result);
+    }
+    if (exited.reason() != Exited.Reason.EXITED && exited.reason() != Exited.Reason.SIGNALLED) {
+      if (exited.startedAt() == null && exited.reason() != Exited.Reason.LOST) {
+        throw new CommandNotStartedException(exited);
+      }
+      throw new CommandLostException(exited, result);
+    }
+    if (transcript.missing() > 0) {
+      throw new OutputLostException(transcript.missing(), result);
+    }
+    return result;
+  }
+
+  private static CommandResult resultOf(Exited exited, Transcript transcript) {
+    int signal = exited.signal() == null ? 0 : exited.signal();
+    return new CommandResult(
+        exitCode(exited, signal),
+        signal,
+        transcript.written(OutputStreamName.STDOUT),
+        transcript.written(OutputStreamName.STDERR),
+        exited.truncated(),
+        exited.survivors(),
+        exited.startedAt(),
+        Duration.ofMillis(exited.tookMs()),
+        exited.cpu(),
+        exited.site());
+  }
+
+  private static int exitCode(Exited exited, int signal) {
+    if (exited.exitCode() != null) {
+      return exited.exitCode();
+    }
+    return signal == 0 ? KILLED : SIGNAL + signal;
+  }
+}

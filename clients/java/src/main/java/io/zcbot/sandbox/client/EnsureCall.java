@@ -1,0 +1,100 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.client;
+
+import io.zcbot.sandbox.client.ClientMetrics.Request;
+import io.zcbot.sandbox.events.Ensure;
+import io.zcbot.sandbox.events.Failed;
+import io.zcbot.sandbox.events.Ready;
+import io.zcbot.sandbox.events.SandboxEvent;
+import io.zcbot.sandbox.events.Topic;
+import io.zcbot.sandbox.events.UserId;
+import java.time.Instant;
+import java.util.List;
+import java.util.UUID;
+import java.util.concurrent.ThreadLocalRandom;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Asks for a sandbox until there is one, it can't be had, or the deadline is over. An ensure that
+ * is repeated has the same id: workers answer it with the sandbox that there is.
+ */
+final class EnsureCall {
+  private static final List<Topic> ANSWERS = List.of(Topic.READY, Topic.FAILED);
+
+  private final Connection connection;
+  private final UserId user;
+  private final EnsureOptions options;
+  private final Deadline deadline;
+  private final Instant expiresAt;
+  private final String id = UUID.randomUUID().toString();
+  private final Mailbox<SandboxEvent> answers = new Mailbox<>();
+
+  EnsureCall(Connection connection, UserId user, EnsureOptions options) {
+    this.connection = connection;
+    this.user = user;
+    this.options = options;
+    this.deadline = Deadline.in(options.deadline());
+    this.expiresAt = Connection.now().plus(options.deadline());
+  }
+
+  @SuppressWarnings("try") // they are there to be closed
+  Ready answer() throws InterruptedException {
+    try (Limits.Turn turn = connection.limits().enter(Request.ENSURE, 0, deadline);
+        AnswerReader.Following following = connection.reader().follow(user, ANSWERS, deadline);
+        Answers.Registration waiting = connection.answers().expect(user, id, answers)) {
+      Backoff backoff = new Backoff(ThreadLocalRandom.current());
+      Failed failed = null;
+      while (true) {
+        publish();
+        SandboxEvent answer = answers.take(deadline);
+        if (answer instanceof Failed refusal) {
+          failed = refusal;
+          answer = refusal.retryable() ? answers.take(deadline.atMost(backoff.next())) : null;
+        }
+        if (answer instanceof Ready ready) {
+          return ready;
+        }
+        if (failed != null && (!failed.retryable() || deadline.isOver())) {
+          throw new SandboxFailedException(failed);
+        }
+        if (deadline.isOver()) {
+          throw unanswered();
+        }
+        connection.metrics().repeated(Request.ENSURE);
+      }
+    }
+  }
+
+  private void publish() throws InterruptedException {
+    connection
+        .publisher()
+        .publish(
+            new Ensure(
+                id,
+                user,
+                Connection.now(),
+                connection.options().requestedBy(),
+                expiresAt,
+                options.idleTtl()),
+            deadline);
+  }
+
+  private NoAnswerException unanswered() {
+    return unanswered(null);
+  }
+
+  private NoAnswerException unanswered(@Nullable Throwable cause) {
+    return new NoAnswerException(
+        "no answer to ensure "
+            + id
+            + " of "
+            + user
+            + " within "
+            + options.deadline()
+            + "; check that a worker runs ('sandbox ps --all-hosts', 'sandbox doctor')",
+        cause);
+  }
+}

@@ -1,0 +1,80 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.client;
+
+import java.util.HashMap;
+import java.util.Map;
+import org.apache.kafka.clients.consumer.Consumer;
+import org.apache.kafka.clients.consumer.ConsumerConfig;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.Producer;
+import org.apache.kafka.clients.producer.ProducerConfig;
+import org.apache.kafka.common.serialization.ByteArrayDeserializer;
+import org.apache.kafka.common.serialization.ByteArraySerializer;
+
+/** How this client uses Kafka: what callers set, and what the contract and its latency need. */
+final class KafkaSettings {
+  private final Map<String, Object> given;
+
+  KafkaSettings(Map<String, ?> given) {
+    this.given = new HashMap<>(given);
+    if (!given.containsKey("bootstrap.servers")) {
+      throw new InvalidRequestException(
+          "bootstrap.servers", "bootstrap.servers: missing; give the addresses of Kafka's brokers");
+    }
+  }
+
+  Producer<byte[], byte[]> producer() {
+    return new KafkaProducer<>(
+        producerSettings(), new ByteArraySerializer(), new ByteArraySerializer());
+  }
+
+  Consumer<byte[], byte[]> consumer() {
+    return new KafkaConsumer<>(
+        consumerSettings(), new ByteArrayDeserializer(), new ByteArrayDeserializer());
+  }
+
+  Map<String, Object> producerSettings() {
+    Map<String, Object> settings = common();
+    // A user's records must all be in the partition of murmur2, which is the default.
+    settings.remove(ProducerConfig.PARTITIONER_CLASS_CONFIG);
+    settings.put(ProducerConfig.PARTITIONER_IGNORE_KEYS_CONFIG, false);
+    settings.put(ProducerConfig.ACKS_CONFIG, "all");
+    settings.put(ProducerConfig.ENABLE_IDEMPOTENCE_CONFIG, true);
+    settings.remove(ProducerConfig.TRANSACTIONAL_ID_CONFIG);
+    settings.putIfAbsent(ProducerConfig.LINGER_MS_CONFIG, 0);
+    settings.putIfAbsent(ProducerConfig.MAX_BLOCK_MS_CONFIG, 5_000);
+    settings.put(ProducerConfig.MAX_REQUEST_SIZE_CONFIG, 2 << 20);
+    return settings;
+  }
+
+  Map<String, Object> consumerSettings() {
+    Map<String, Object> settings = common();
+    // It is in no group: it reads what its requests need, and commits nothing.
+    settings.remove(ConsumerConfig.GROUP_ID_CONFIG);
+    settings.remove(ConsumerConfig.GROUP_INSTANCE_ID_CONFIG);
+    settings.remove(ConsumerConfig.GROUP_PROTOCOL_CONFIG);
+    settings.put(ConsumerConfig.ENABLE_AUTO_COMMIT_CONFIG, false);
+    // Where the position is not in the log any more, an answer may be among the latest records.
+    settings.put(ConsumerConfig.AUTO_OFFSET_RESET_CONFIG, "by_duration:PT1H");
+    settings.put(ConsumerConfig.ALLOW_AUTO_CREATE_TOPICS_CONFIG, false);
+    settings.put(ConsumerConfig.FETCH_MIN_BYTES_CONFIG, 1);
+    // A partition that is read from now on has to wait until a fetch before it returns.
+    settings.putIfAbsent(ConsumerConfig.FETCH_MAX_WAIT_MS_CONFIG, 100);
+    settings.put(ConsumerConfig.FETCH_MAX_BYTES_CONFIG, 8 << 20);
+    settings.put(ConsumerConfig.MAX_PARTITION_FETCH_BYTES_CONFIG, 1 << 20);
+    return settings;
+  }
+
+  private Map<String, Object> common() {
+    Map<String, Object> settings = new HashMap<>(given);
+    settings.putIfAbsent("client.id", "zcbot-client");
+    // Partitions that are added are noticed within this time.
+    settings.putIfAbsent("metadata.max.age.ms", 10_000);
+    settings.putIfAbsent("reconnect.backoff.max.ms", 1_000);
+    return settings;
+  }
+}

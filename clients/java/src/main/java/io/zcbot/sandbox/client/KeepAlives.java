@@ -1,0 +1,104 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.client;
+
+import io.zcbot.sandbox.events.Activity;
+import io.zcbot.sandbox.events.UserId;
+import java.time.Duration;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.UUID;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.LongSupplier;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Reports that sandboxes are used. One that was reported, or used in another way, within a tenth of
+ * its idle TTL is not reported again.
+ */
+final class KeepAlives {
+  private static final Logger log = LoggerFactory.getLogger(KeepAlives.class);
+
+  private static final int MAX_USERS = 50_000;
+  private static final Duration LEAST = Duration.ofSeconds(1);
+
+  /** A tenth of the workers' default, for users whose TTL is not known here. */
+  private static final Duration USUAL = Duration.ofSeconds(3);
+
+  private static final Duration MOST = Duration.ofSeconds(30);
+
+  private final Publisher publisher;
+  private final ClientMetrics metrics;
+  private final LongSupplier clock;
+  private final ReentrantLock lock = new ReentrantLock();
+  private final Map<UserId, Use> uses = new LinkedHashMap<>(16, 0.75f, true);
+
+  private record Use(long at, Duration interval) {}
+
+  KeepAlives(Publisher publisher, ClientMetrics metrics, LongSupplier clock) {
+    this.publisher = publisher;
+    this.metrics = metrics;
+    this.clock = clock;
+  }
+
+  /** A sandbox was used in a way that workers see, and will be removed if it is idle for a time. */
+  void used(UserId user, Duration idleTtl) {
+    Duration tenth = idleTtl.dividedBy(10);
+    Duration interval = tenth.compareTo(MOST) > 0 ? MOST : tenth;
+    put(user, interval.compareTo(LEAST) < 0 ? LEAST : interval);
+  }
+
+  private void put(UserId user, Duration interval) {
+    lock.lock();
+    try {
+      uses.put(user, new Use(clock.getAsLong(), interval));
+      if (uses.size() > MAX_USERS) {
+        uses.remove(uses.keySet().iterator().next());
+      }
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Whether a report is due; if so, it counts as given. */
+  private boolean begin(UserId user) {
+    lock.lock();
+    try {
+      Use last = uses.get(user);
+      boolean isDue = last == null || clock.getAsLong() - last.at >= last.interval.toNanos();
+      if (isDue) {
+        put(user, last == null ? USUAL : last.interval);
+      }
+      return isDue;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private void failed(UserId user, Exception e) {
+    log.warn("the use of {}'s sandbox could not be reported: {}", user, e.getMessage());
+    lock.lock();
+    try {
+      uses.remove(user);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  void report(UserId user, String source) {
+    boolean isDue = begin(user);
+    metrics.activity(isDue);
+    if (isDue) {
+      publisher.publishLater(
+          new Activity(UUID.randomUUID().toString(), user, Connection.now(), source),
+          (metadata, e) -> {
+            if (e != null) {
+              failed(user, e);
+            }
+          });
+    }
+  }
+}

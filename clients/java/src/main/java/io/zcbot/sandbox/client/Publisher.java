@@ -1,0 +1,162 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.client;
+
+import io.zcbot.sandbox.events.EventCodec;
+import io.zcbot.sandbox.events.EventFormatException;
+import io.zcbot.sandbox.events.Origin;
+import io.zcbot.sandbox.events.ReplyTo;
+import io.zcbot.sandbox.events.SandboxEvent;
+import io.zcbot.sandbox.events.Topic;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import org.apache.kafka.clients.producer.Callback;
+import org.apache.kafka.clients.producer.Producer;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.clients.producer.RecordMetadata;
+import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.errors.InterruptException;
+import org.apache.kafka.common.errors.RetriableException;
+import org.jspecify.annotations.Nullable;
+
+/** Publishes what this client asks for. */
+final class Publisher implements AutoCloseable {
+  private static final Duration CLOSE = Duration.ofSeconds(2);
+  private static final Duration PAUSE = Duration.ofMillis(200);
+
+  private final Producer<byte[], byte[]> producer;
+  private final ClientOptions options;
+  private final EventCodec codec = new EventCodec();
+  private volatile boolean isClosed;
+
+  Publisher(Producer<byte[], byte[]> producer, ClientOptions options) {
+    this.producer = producer;
+    this.options = options;
+  }
+
+  /**
+   * Publishes an event, and returns once the log has it. What was not taken by the producer is
+   * tried again until the deadline, because it can't be in the log; all else is for the producer to
+   * repeat, which never writes a record twice.
+   *
+   * @throws InvalidRequestException if no worker would accept it
+   * @throws NoAnswerException if the log has not acknowledged it by the deadline; it may be there
+   */
+  void publish(SandboxEvent event, Deadline deadline) throws InterruptedException {
+    ProducerRecord<byte[], byte[]> record = checked(event);
+    while (true) {
+      boolean isTaken = false;
+      try {
+        Future<RecordMetadata> sent = send(record, null);
+        isTaken = !sent.isDone();
+        sent.get(deadline.nanosLeft(), TimeUnit.NANOSECONDS);
+        return;
+      } catch (InterruptException e) {
+        Thread.interrupted();
+        throw new InterruptedException();
+      } catch (TimeoutException e) {
+        throw unacknowledged(record.topic(), e);
+      } catch (ExecutionException e) {
+        if (isClosed) {
+          throw new ClientClosedException();
+        }
+        Throwable cause = e.getCause();
+        if (!(cause instanceof RetriableException)) {
+          throw refused(record.topic(), cause);
+        }
+        if (isTaken || deadline.nanosLeft() <= PAUSE.toNanos()) {
+          throw unacknowledged(record.topic(), cause);
+        }
+        TimeUnit.NANOSECONDS.sleep(PAUSE.toNanos());
+      }
+    }
+  }
+
+  /** Publishes an event without waiting for the log. */
+  void publishLater(SandboxEvent event, Callback callback) {
+    try {
+      Future<RecordMetadata> unused = send(checked(event), callback);
+    } catch (InterruptException e) { // which has set the thread's flag again
+      throw new NoAnswerException("interrupted before it was published", e);
+    }
+  }
+
+  private Future<RecordMetadata> send(
+      ProducerRecord<byte[], byte[]> record, @Nullable Callback callback) {
+    if (isClosed) {
+      throw new ClientClosedException();
+    }
+    try {
+      return producer.send(record, callback);
+    } catch (InterruptException e) {
+      throw e;
+    } catch (KafkaException | IllegalStateException e) {
+      if (isClosed) {
+        throw new ClientClosedException();
+      }
+      throw refused(record.topic(), e);
+    }
+  }
+
+  /** As a worker will look at it. Nobody answers a record that is no event. */
+  private ProducerRecord<byte[], byte[]> checked(SandboxEvent event) {
+    Topic topic = event.topic();
+    byte[] key = codec.key(event);
+    byte[] value = codec.encode(event);
+    if (value.length > topic.maxBytes()) {
+      throw new InvalidRequestException(
+          "value",
+          "value: takes "
+              + value.length
+              + " bytes as JSON; at most "
+              + topic.maxBytes()
+              + " are allowed; send long input as stdin");
+    }
+    try {
+      codec.decode(topic, key, value, new Origin(topic.named(""), 0, 0, event.at()));
+    } catch (EventFormatException e) {
+      throw new InvalidRequestException(e.field(), e.getMessage());
+    }
+    ProducerRecord<byte[], byte[]> record =
+        new ProducerRecord<>(topic.named(options.topicPrefix()), key, value);
+    String replyTopic = options.replyTopic();
+    if (replyTopic != null && isAnswered(topic)) {
+      record.headers().add(ReplyTo.HEADER, replyTopic.getBytes(StandardCharsets.UTF_8));
+    }
+    return record;
+  }
+
+  private static boolean isAnswered(Topic topic) {
+    return topic == Topic.ENSURE || topic == Topic.EXEC;
+  }
+
+  private static NoAnswerException unacknowledged(String topic, Throwable cause) {
+    return new NoAnswerException(
+        "Kafka did not acknowledge a record for "
+            + topic
+            + " by the deadline; check that its brokers are reached",
+        cause);
+  }
+
+  private static SandboxException refused(String topic, @Nullable Throwable cause) {
+    return new SandboxException(
+        "could not publish to "
+            + topic
+            + ": "
+            + (cause == null ? "unknown" : cause.getMessage())
+            + "; check the client's settings and permissions",
+        cause);
+  }
+
+  @Override
+  public void close() {
+    isClosed = true;
+    producer.close(CLOSE);
+  }
+}

@@ -1,0 +1,215 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.client;
+
+import java.io.ByteArrayInputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.time.Duration;
+import java.util.List;
+import java.util.UUID;
+
+/**
+ * Files in a user's sandbox, read and written by commands there. A path that is not absolute is
+ * below {@code /workspace}. Paths are arguments of programs and never options or a shell's code,
+ * whatever is in them. What a sandbox answers is hostile.
+ */
+public final class SandboxFiles {
+  /** What is copied by one command. */
+  static final int PIECE = 4 << 20;
+
+  private static final int MAX_MESSAGE = 4096;
+  private static final Duration TIMEOUT = Duration.ofMinutes(2);
+
+  /** As often a piece is copied, if the sandbox or its worker ends meanwhile. */
+  private static final int ATTEMPTS = 3;
+
+  private static final String WRITE =
+      """
+      mkdir -p -- "${1%/*}/" && exec dd of="$1" bs=64K iflag=fullblock oflag=seek_bytes \
+        seek="$2" conv=notrunc status=none
+      """;
+
+  private static final String COMPLETE =
+      """
+      trap 'rm -f -- "$1"' EXIT
+      if [ "$(stat -c %s -- "$1")" != "$3" ]; then echo "not all of it arrived" >&2; exit 1; fi
+      chmod 644 -- "$1" && mv -fT -- "$1" "$2"
+      """;
+
+  private static final String WRITE_AND_COMPLETE =
+      """
+      mkdir -p -- "${1%/*}/" && cat >"$1" || exit 1
+      """
+          + COMPLETE;
+
+  private final Sandbox sandbox;
+
+  SandboxFiles(Sandbox sandbox) {
+    this.sandbox = sandbox;
+  }
+
+  /**
+   * Reads a file as it is while it is read, a piece at a time; no limit but patience.
+   *
+   * @throws SandboxFileException by a read as the cause, if it can't be read
+   */
+  public InputStream read(String path) {
+    String absolute = absolute(path);
+    return new SandboxFileStream(from -> piece(absolute, from));
+  }
+
+  /** Reads a whole file into memory. */
+  public byte[] readAllBytes(String path) throws InterruptedException {
+    try (InputStream stream = read(path)) {
+      return stream.readAllBytes();
+    } catch (IOException e) {
+      if (e.getCause() instanceof SandboxException cause) {
+        throw cause;
+      }
+      if (Thread.interrupted()) {
+        throw new InterruptedException();
+      }
+      throw new SandboxFileException(path, String.valueOf(e.getMessage()));
+    }
+  }
+
+  private byte[] piece(String path, long from) throws InterruptedException {
+    return run(
+            path,
+            Command.of(
+                    "dd",
+                    "if=" + path,
+                    "bs=64K",
+                    "iflag=skip_bytes,count_bytes,fullblock",
+                    "skip=" + from,
+                    "count=" + PIECE,
+                    "status=none")
+                .maxOutput(PIECE + MAX_MESSAGE))
+        .stdoutBytes();
+  }
+
+  /**
+   * Writes a file: other programs see the old one until the new one is complete. Directories that
+   * are missing are made.
+   */
+  public void write(String path, byte[] content) throws InterruptedException {
+    try {
+      write(path, new ByteArrayInputStream(content));
+    } catch (IOException e) {
+      throw new AssertionError(e); // reading from memory does not fail
+    }
+  }
+
+  /**
+   * As {@link #write(String, byte[])}; no limit but the workspace's.
+   *
+   * @param content is read to its end and not closed
+   * @throws IOException if the content can't be read; the file is as it was then
+   */
+  public void write(String path, InputStream content) throws IOException, InterruptedException {
+    String target = absolute(path);
+    String temporary =
+        target.substring(0, target.lastIndexOf('/') + 1) + ".zcbot-write-" + UUID.randomUUID();
+    byte[] piece = content.readNBytes(PIECE);
+    if (piece.length <= CommandInput.MAX_BYTES) {
+      String size = Integer.toString(piece.length);
+      run(path, script(WRITE_AND_COMPLETE, temporary, target, size).stdin(piece));
+      return;
+    }
+    boolean isComplete = false;
+    try {
+      long sent = 0;
+      while (piece.length > 0) {
+        run(path, script(WRITE, temporary, Long.toString(sent)).stdin(piece));
+        sent += piece.length;
+        piece = content.readNBytes(PIECE);
+      }
+      run(path, script(COMPLETE, temporary, target, Long.toString(sent)));
+      isComplete = true;
+    } finally {
+      if (!isComplete) {
+        removeQuietly(temporary);
+      }
+    }
+  }
+
+  private void removeQuietly(String temporary) throws InterruptedException {
+    try {
+      remove(temporary);
+    } catch (SandboxException e) {
+      // what is thrown already says more
+    }
+  }
+
+  /** What is in a directory, in no order. */
+  public List<FileEntry> list(String path) throws InterruptedException {
+    CommandResult result =
+        run(
+            path,
+            Command.of(
+                    "find",
+                    absolute(path) + "/.",
+                    "-mindepth",
+                    "1",
+                    "-maxdepth",
+                    "1",
+                    "-printf",
+                    "%y\\0%s\\0%T@\\0%f\\0")
+                .maxOutput(Command.MAX_OUTPUT));
+    if (result.isTruncated()) {
+      throw new SandboxFileException(path, "the directory has too many entries to list them all");
+    }
+    return Listing.parse(path, result.stdoutBytes());
+  }
+
+  /** Removes a file, or a directory with all that is in it; nothing, if there is none. */
+  public void remove(String path) throws InterruptedException {
+    run(path, Command.of("rm", "-rf", "--", absolute(path)));
+  }
+
+  private static Command script(String script, String... arguments) {
+    String[] all = new String[4 + arguments.length];
+    all[0] = "bash";
+    all[1] = "-c";
+    all[2] = script;
+    all[3] = "zcbot-files";
+    System.arraycopy(arguments, 0, all, 4, arguments.length);
+    return Command.of(all);
+  }
+
+  /** Each of these commands can be run twice: the second time makes the same of it. */
+  private CommandResult run(String path, Command command) throws InterruptedException {
+    CommandResult result = null;
+    for (int attempt = 1; result == null; attempt++) {
+      try {
+        result = sandbox.run(command.timeout(TIMEOUT));
+      } catch (CommandLostException e) {
+        if (attempt == ATTEMPTS || !command.isRepeatable()) {
+          throw e;
+        }
+      }
+    }
+    if (!result.isOk()) {
+      throw new SandboxFileException(path, "in the sandbox: " + shown(result));
+    }
+    return result;
+  }
+
+  private static String shown(CommandResult result) {
+    String said = result.stderr().strip().replaceAll("[\\p{Cc}\\p{Cf}\\p{Zl}\\p{Zp}]", "?");
+    return said.isEmpty()
+        ? "exit code " + result.exitCode()
+        : said.substring(0, Math.min(said.length(), 500));
+  }
+
+  private static String absolute(String path) {
+    if (path.isEmpty() || path.indexOf('\0') >= 0) {
+      throw new InvalidRequestException(
+          "path", "path: " + (path.isEmpty() ? "is empty" : "has a NUL") + "; name a file");
+    }
+    return path.startsWith("/") ? path : "/workspace/" + path;
+  }
+}

@@ -1,0 +1,116 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.client;
+
+import io.zcbot.sandbox.events.SandboxEvent;
+import io.zcbot.sandbox.events.Topic;
+import io.zcbot.sandbox.events.UserId;
+import java.time.Duration;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Consumer;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Somebody is told of events of a user, until it is closed. */
+public final class Subscription implements AutoCloseable {
+  private static final Logger log = LoggerFactory.getLogger(Subscription.class);
+
+  private static final Duration TURN = Duration.ofHours(1);
+  private static final int MAX_KNOWN = 256;
+
+  private final Mailbox<SandboxEvent> events = new Mailbox<>();
+  private final Resources resources = new Resources();
+
+  /** Those that were handed over: workers publish at least once. Of the reader's thread. */
+  private final Map<String, Boolean> known =
+      new LinkedHashMap<>() {
+        private static final long serialVersionUID = 1L;
+
+        @Override
+        protected boolean removeEldestEntry(Map.Entry<String, Boolean> eldest) {
+          return size() > MAX_KNOWN;
+        }
+      };
+
+  private Subscription() {}
+
+  /** Returns once all that is published from now on will be told, by a thread of its own. */
+  static <E extends SandboxEvent> Subscription begin(
+      Connection connection,
+      UserId user,
+      Topic topic,
+      Class<E> type,
+      Consumer<E> consumer,
+      Deadline deadline)
+      throws InterruptedException {
+    Subscription subscription = new Subscription();
+    var following = connection.reader().follow(user, List.of(topic), deadline);
+    subscription.resources.add(following::close);
+    subscription.resources.add(
+        connection.answers().listen(user, subscription.new Filter(type))::close);
+    Thread thread =
+        Thread.ofVirtual()
+            .name("zcbot-client-events")
+            .start(() -> subscription.tell(type, consumer));
+    subscription.resources.add(thread::interrupt);
+    return subscription;
+  }
+
+  private final class Filter implements Answers.Listener {
+    private final Class<? extends SandboxEvent> type;
+
+    Filter(Class<? extends SandboxEvent> type) {
+      this.type = type;
+    }
+
+    @Override
+    public void heard(SandboxEvent event) {
+      if (type.isInstance(event)
+          && known.put(event.eventId(), true) == null
+          && !events.put(event)) {
+        log.warn("a subscriber is too slow; {} is left out", event.eventId());
+      }
+    }
+
+    @Override
+    public void closed() {
+      events.close();
+    }
+  }
+
+  private <E extends SandboxEvent> void tell(Class<E> type, Consumer<E> consumer) {
+    try {
+      while (true) {
+        SandboxEvent event = events.take(Deadline.in(TURN));
+        if (event != null) {
+          tell(consumer, type.cast(event));
+        }
+      }
+    } catch (InterruptedException | ClientClosedException e) {
+      // it is over
+    }
+  }
+
+  private static <E extends SandboxEvent> void tell(Consumer<E> consumer, E event) {
+    try {
+      consumer.accept(event);
+    } catch (RuntimeException e) {
+      log.error("a subscriber failed at {}", event.eventId(), e);
+    }
+  }
+
+  /** Also done when it is closed. */
+  void onClose(Runnable action) {
+    resources.add(action);
+  }
+
+  /** Tells nothing more. What is being told now may still be. */
+  @Override
+  public void close() {
+    resources.close();
+  }
+}

@@ -1,0 +1,228 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.client;
+
+import io.zcbot.sandbox.events.Data;
+import io.zcbot.sandbox.events.Exited;
+import io.zcbot.sandbox.events.Output;
+import io.zcbot.sandbox.events.OutputStreamName;
+import java.io.ByteArrayOutputStream;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.TreeMap;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.LongSupplier;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What is known of one command: its output in order and each piece once, and its end. The log may
+ * have pieces twice, out of order, or not at all, and the end before the last of them. It keeps as
+ * many bytes as the command may write, and drops what is beyond.
+ */
+final class Transcript {
+  /** Output is in the log before the end is; to read it is a matter of moments. */
+  static final Duration LATE_OUTPUT = Duration.ofSeconds(10);
+
+  private static final int MAX_EARLY = 1024;
+
+  private final int bound;
+  private final LongSupplier clock;
+  private final ReentrantLock lock = new ReentrantLock();
+  private final Condition changed = lock.newCondition();
+
+  // Guarded by the lock.
+  private final List<OutputChunk> chunks = new ArrayList<>();
+  private final TreeMap<Long, Output> early = new TreeMap<>();
+  private int bytes;
+  private long next;
+  private @Nullable Exited exited;
+  private long exitedAt;
+  private @Nullable SandboxException failure;
+
+  /**
+   * Of a command that is about to be published.
+   *
+   * @param bound how many bytes it may write
+   */
+  Transcript(int bound, LongSupplier clock) {
+    this.bound = bound;
+    this.clock = clock;
+  }
+
+  /** Takes a piece of output. Whether it is of use. */
+  boolean accept(Output output) {
+    lock.lock();
+    try {
+      int length = Math.max(1, output.data().length()); // empty ones take room as well
+      if (output.seq() < next
+          || early.containsKey(output.seq())
+          || isKnownToBeWhole()
+          || length > bound - bytes
+          || (output.seq() > next && early.size() == MAX_EARLY)) {
+        return false;
+      }
+      bytes += length;
+      early.put(output.seq(), output);
+      while (!early.isEmpty() && early.firstKey() == next) {
+        Output taken = early.pollFirstEntry().getValue();
+        chunks.add(new OutputChunk(taken.stream(), taken.data()));
+        next++;
+      }
+      changed.signalAll();
+      return true;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private boolean isKnownToBeWhole() {
+    return exited != null && next >= exited.outputCount();
+  }
+
+  /** Takes the command's end. Whether it is the first one. */
+  boolean end(Exited end) {
+    lock.lock();
+    try {
+      if (exited != null) {
+        return false;
+      }
+      add(OutputStreamName.STDOUT, end.stdout());
+      add(OutputStreamName.STDERR, end.stderr());
+      exited = end;
+      exitedAt = clock.getAsLong();
+      changed.signalAll();
+      return true;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private void add(OutputStreamName stream, @Nullable Data data) {
+    if (data != null && data.length() > 0 && data.length() <= bound - bytes) {
+      bytes += data.length();
+      chunks.add(new OutputChunk(stream, data));
+    }
+  }
+
+  /** The client is closed. */
+  void close() {
+    fail(new ClientClosedException());
+  }
+
+  /** Nobody will tell the command's end. */
+  void fail(SandboxException e) {
+    lock.lock();
+    try {
+      if (failure == null && exited == null) {
+        failure = e;
+        changed.signalAll();
+      }
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  boolean isOver() {
+    lock.lock();
+    try {
+      return exited != null || failure != null;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** How many nanoseconds more output may come after the end; 0 if none will. */
+  private long lateness() {
+    if (exited == null) {
+      return Long.MAX_VALUE;
+    }
+    if (next >= exited.outputCount() || exited.reason() == Exited.Reason.LOST) {
+      return 0;
+    }
+    return Math.max(0, LATE_OUTPUT.toNanos() - (clock.getAsLong() - exitedAt));
+  }
+
+  /**
+   * Waits for the command's end and all its output.
+   *
+   * @return null if it has not ended by the deadline
+   */
+  @Nullable Exited awaitEnd(Deadline deadline) throws InterruptedException {
+    lock.lockInterruptibly();
+    try {
+      while (true) {
+        if (failure != null) {
+          throw failure;
+        }
+        long wait = Math.min(lateness(), deadline.nanosLeft());
+        if (wait == 0) {
+          return exited;
+        }
+        changed.awaitNanos(wait);
+      }
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /**
+   * Waits for a piece of output.
+   *
+   * @param index from 0
+   * @return null if there is none and none will come
+   * @throws NoAnswerException if it is not known by the deadline
+   */
+  @Nullable OutputChunk chunk(int index, Deadline deadline) throws InterruptedException {
+    lock.lockInterruptibly();
+    try {
+      while (index >= chunks.size()) {
+        if (failure != null) {
+          throw failure;
+        }
+        long late = lateness();
+        if (late == 0) {
+          return null;
+        }
+        if (deadline.isOver()) {
+          throw new NoAnswerException("the command's output did not come by its deadline", null);
+        }
+        changed.awaitNanos(Math.min(late, deadline.nanosLeft()));
+      }
+      return chunks.get(index);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** How many pieces of output did not come, of those that the command's end counts. */
+  long missing() {
+    lock.lock();
+    try {
+      return exited == null || exited.reason() == Exited.Reason.LOST
+          ? 0
+          : Math.max(0, exited.outputCount() - next);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** What one of the streams has so far. */
+  Data written(OutputStreamName stream) {
+    lock.lock();
+    try {
+      ByteArrayOutputStream all = new ByteArrayOutputStream();
+      for (OutputChunk chunk : chunks) {
+        if (chunk.stream() == stream) {
+          all.writeBytes(chunk.bytes());
+        }
+      }
+      return Data.of(all.toByteArray());
+    } finally {
+      lock.unlock();
+    }
+  }
+}

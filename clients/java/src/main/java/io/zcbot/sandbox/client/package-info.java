@@ -1,0 +1,13 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+/**
+ * A client for agent services. {@link io.zcbot.sandbox.client.SandboxClient#connect} opens one
+ * connection for all users of a process; {@link io.zcbot.sandbox.client.Sandbox} is one user's
+ * sandbox. Methods block and are made for virtual threads; each has a deadline.
+ */
+@NullMarked
+package io.zcbot.sandbox.client;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,278 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.client;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
+import io.zcbot.sandbox.client.ClientMetrics.Request;
+import io.zcbot.sandbox.events.Exec;
+import io.zcbot.sandbox.events.Exited;
+import io.zcbot.sandbox.events.Input;
+import io.zcbot.sandbox.events.ReplyTo;
+import io.zcbot.sandbox.events.Topic;
+import io.zcbot.sandbox.events.UserId;
+import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Map;
+import java.util.Random;
+import java.util.concurrent.atomic.AtomicLong;
+import org.apache.kafka.clients.producer.MockProducer;
+import org.apache.kafka.common.errors.TopicAuthorizationException;
+import org.apache.kafka.common.serialization.ByteArraySerializer;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/** What the client decides without asking anybody. */
+@Timeout(60)
+class ClientRulesTest {
+  private final UserId user = Samples.user();
+  private final MockProducer<byte[], byte[]> producer =
+      new MockProducer<>(false, null, new ByteArraySerializer(), new ByteArraySerializer());
+
+  private Publisher publisher(ClientOptions options) {
+    return new Publisher(producer, options);
+  }
+
+  private Exec exec(Command command) {
+    return command.exec("id", user, Samples.NOW, Samples.NOW.plusSeconds(60), "test", false);
+  }
+
+  // Nothing is run twice by a repetition.
+
+  @Test
+  void aCommandIsRepeatedOnlyOnceTheFirstExecHasExpired() {
+    Instant expiry = Samples.NOW.plusSeconds(10);
+    Exited failed = Samples.exited(user, "x", Exited.Reason.FAILED, null, 0, true);
+    assertThat(CommandCall.pause(failed, expiry)).hasSeconds(12);
+    assertThat(CommandCall.pause(failed, Samples.NOW.minusSeconds(5))).isZero();
+    assertThat(CommandCall.attempt(Command.of("true"))).hasSeconds(30);
+    assertThat(CommandCall.attempt(Command.of("true").startWithin(Duration.ofHours(1))))
+        .hasSeconds(60);
+    assertThat(CommandCall.attempt(Command.of("true").stdin(InputStream.nullInputStream())))
+        .hasSeconds(60);
+    Exited expired = Samples.exited(user, "x", Exited.Reason.EXPIRED, null, 0, true);
+    assertThat(CommandCall.pause(expired, expiry)).isZero();
+  }
+
+  @Test
+  void onlyWhatDidNotStartIsSaidNotToHaveStarted() {
+    assertEnding(Exited.Reason.FAILED, null, CommandNotStartedException.class);
+    assertEnding(Exited.Reason.SANDBOX_GONE, null, CommandNotStartedException.class);
+    assertEnding(Exited.Reason.SANDBOX_GONE, Samples.NOW, CommandLostException.class);
+    assertEnding(Exited.Reason.LOST, null, CommandLostException.class);
+    assertEnding(Exited.Reason.TIMEOUT, Samples.NOW, CommandTimeoutException.class);
+  }
+
+  private void assertEnding(Exited.Reason reason, Instant startedAt, Class<?> type) {
+    Exited exited = Samples.exited(user, "x", reason, startedAt, 0, false);
+    assertThatThrownBy(() -> Endings.result(exited, new Transcript(1, () -> 0))).isInstanceOf(type);
+  }
+
+  // Publishing.
+
+  @Test
+  void aRequestCarriesTheReplyTopicAndAnInputDoesNot() {
+    Publisher publisher = publisher(ClientOptions.defaults().withReplyTopic("sandbox.reply.mine"));
+    publisher.publishLater(exec(Command.of("true")), (metadata, e) -> {});
+    publisher.publishLater(
+        CommandInput.event(user, "id", new Input.Content.End()), (metadata, e) -> {});
+    var records = producer.history();
+    assertThat(records.get(0).topic()).isEqualTo("sandbox.exec");
+    assertThat(records.get(0).partition()).isNull();
+    assertThat(records.get(0).headers().lastHeader(ReplyTo.HEADER).value())
+        .asString(StandardCharsets.UTF_8)
+        .isEqualTo("sandbox.reply.mine");
+    assertThat(records.get(1).headers()).isEmpty();
+  }
+
+  @Test
+  void aReplyTopicElsewhereIsRefused() {
+    assertThatThrownBy(() -> ClientOptions.defaults().withReplyTopic("sandbox.ready"))
+        .isInstanceOf(InvalidRequestException.class)
+        .hasMessageContaining("sandbox.reply.");
+  }
+
+  @Test
+  void aRecordThatIsTooLargeIsRefusedBeforeItIsSent() {
+    String control = "\u0001".repeat(120_000); // 6 bytes each in JSON
+    Exec exec = exec(Command.of("echo", control).env("A", "\u0001".repeat(60_000)));
+    assertThatThrownBy(
+            () ->
+                publisher(ClientOptions.defaults())
+                    .publish(exec, Deadline.in(Duration.ofSeconds(1))))
+        .isInstanceOf(InvalidRequestException.class)
+        .hasMessageContaining("at most " + Topic.LARGE_BYTES);
+    assertThat(producer.history()).isEmpty();
+  }
+
+  @Test
+  void aRefusalOfTheBrokersEndsTheCallAndSilenceItsDeadline() {
+    Publisher publisher = publisher(ClientOptions.defaults());
+    assertThatThrownBy(
+            () -> publisher.publish(exec(Command.of("true")), Deadline.in(Duration.ofMillis(20))))
+        .isInstanceOf(NoAnswerException.class);
+    producer.sendException = new TopicAuthorizationException("not allowed");
+    assertThatThrownBy(
+            () -> publisher.publish(exec(Command.of("true")), Deadline.in(Duration.ofSeconds(60))))
+        .isInstanceOf(SandboxException.class)
+        .hasMessageContaining("permissions");
+    publisher.close();
+    assertThatThrownBy(
+            () -> publisher.publish(exec(Command.of("true")), Deadline.in(Duration.ofSeconds(60))))
+        .isInstanceOf(ClientClosedException.class);
+  }
+
+  @Test
+  void settingsOnWhichTheContractReliesCannotBeChanged() {
+    KafkaSettings settings =
+        new KafkaSettings(
+            Map.of(
+                "bootstrap.servers", "h:1",
+                "partitioner.class", "x",
+                "partitioner.ignore.keys", "true",
+                "acks", "0",
+                "group.id", "g",
+                "sasl.mechanism", "PLAIN"));
+    assertThat(settings.producerSettings())
+        .doesNotContainKey("partitioner.class")
+        .containsEntry("partitioner.ignore.keys", false)
+        .containsEntry("acks", "all")
+        .containsEntry("sasl.mechanism", "PLAIN");
+    assertThat(settings.consumerSettings())
+        .doesNotContainKey("group.id")
+        .containsEntry("auto.offset.reset", "by_duration:PT1H");
+    assertThatThrownBy(() -> new KafkaSettings(Map.of()))
+        .isInstanceOf(InvalidRequestException.class);
+  }
+
+  // Keep-alives.
+
+  @Test
+  void reportsOfUseAreCoalesced() {
+    AtomicLong time = new AtomicLong();
+    KeepAlives keepAlives =
+        new KeepAlives(publisher(ClientOptions.defaults()), ClientMetrics.NONE, time::get);
+    for (int i = 0; i < 100; i++) {
+      keepAlives.report(user, "test");
+    }
+    assertThat(producer.history()).hasSize(1);
+    keepAlives.used(user, Duration.ofSeconds(300));
+    time.addAndGet(Duration.ofSeconds(29).toNanos());
+    keepAlives.report(user, "test");
+    assertThat(producer.history()).hasSize(1);
+    time.addAndGet(Duration.ofSeconds(1).toNanos());
+    keepAlives.report(user, "test");
+    keepAlives.report(Samples.user(), "test");
+    assertThat(producer.history()).hasSize(3);
+  }
+
+  @Test
+  void aReportThatFailedIsGivenAgain() {
+    KeepAlives keepAlives =
+        new KeepAlives(publisher(ClientOptions.defaults()), ClientMetrics.NONE, () -> 0);
+    keepAlives.report(user, "test");
+    producer.errorNext(new RuntimeException("away"));
+    keepAlives.report(user, "test");
+    assertThat(producer.history()).hasSize(2);
+  }
+
+  // Bounds.
+
+  @Test
+  void requestsWaitForTheirTurn() throws Exception {
+    Limits limits = new Limits(ClientOptions.defaults().withBounds(2, 16 << 20));
+    Deadline brief = Deadline.in(Duration.ofMillis(10));
+    Limits.Turn first = limits.enter(Request.COMMAND, 16 << 20, brief);
+    assertThatThrownBy(() -> limits.enter(Request.COMMAND, 1, brief))
+        .isInstanceOf(ClientOverloadedException.class)
+        .hasMessageContaining("maxBufferedBytes");
+    Limits.Turn second = limits.enter(Request.ENSURE, 0, Deadline.in(Duration.ofSeconds(1)));
+    assertThatThrownBy(() -> limits.enter(Request.ENSURE, 0, brief))
+        .isInstanceOf(ClientOverloadedException.class)
+        .hasMessageContaining("maxInFlight");
+    first.close();
+    limits.enter(Request.COMMAND, 16 << 20, Deadline.in(Duration.ofSeconds(1))).close();
+    second.close();
+    limits.close();
+    for (int i = 0; i < 5; i++) {
+      assertThat(limits.enter(Request.COMMAND, 16 << 20, brief)).isNotNull();
+    }
+  }
+
+  @Test
+  void attemptsComeAtGrowingIntervals() {
+    Backoff backoff = new Backoff(new Random(1));
+    assertThat(backoff.next()).isBetween(Duration.ofMillis(100), Duration.ofMillis(200));
+    for (int i = 0; i < 10; i++) {
+      backoff.next();
+    }
+    assertThat(backoff.next()).isBetween(Duration.ofMillis(2_500), Duration.ofMillis(5_000));
+  }
+
+  // Commands and files.
+
+  @Test
+  void aCommandIsNotChangedByWhatIsMadeOfIt() {
+    Command plain = Command.of("cat");
+    Command other = plain.env("A", "b").stdin("text").timeout(Duration.ofMillis(1)).maxOutput(5);
+    assertThat(exec(plain).environment()).isEmpty();
+    assertThat(exec(plain).timeout()).isNull();
+    assertThat(exec(other).environment()).containsEntry("A", "b");
+    assertThat(exec(other).timeout()).hasSeconds(1);
+    assertThat(exec(other).maxOutputBytes()).isEqualTo(5);
+    assertThat(exec(other).stream()).isFalse();
+    assertThat(exec(other.maxOutput(1 << 20)).stream()).isTrue();
+    assertThat(other.isRepeatable()).isTrue();
+    assertThat(other.stdin(new byte[300_000]).isRepeatable()).isFalse();
+    assertThatThrownBy(() -> plain.maxOutput(-1)).isInstanceOf(InvalidRequestException.class);
+    assertThatThrownBy(() -> plain.timeout(Duration.ZERO))
+        .isInstanceOf(InvalidRequestException.class);
+  }
+
+  @Test
+  void aListThatMakesNoSenseIsRefused() {
+    assertThat(Listing.parse("p", new byte[0])).isEmpty();
+    assertThat(Listing.parse("p", bytes("f\0" + "12\0" + "1.5\0" + "a\nb\0")))
+        .containsExactly(
+            new FileEntry("a\nb", FileEntry.Kind.FILE, 12, Instant.ofEpochMilli(1500), true));
+    for (String hostile :
+        new String[] {
+          "f\0",
+          "f\0" + "1\0" + "1\0" + "a",
+          "f\0x\0" + "1\0a\0",
+          "f\0" + "1\0" + "1e999999999\0a\0",
+          "f\0" + "1\0" + "1\0../x\0",
+          "f\0" + "1\0" + "1\0\0",
+          "d\0" + "1\0" + "9".repeat(30) + "\0a\0"
+        }) {
+      assertThatThrownBy(() -> Listing.parse("p", bytes(hostile)))
+          .as(hostile)
+          .isInstanceOf(SandboxFileException.class);
+    }
+  }
+
+  private static byte[] bytes(String text) {
+    return text.getBytes(StandardCharsets.UTF_8);
+  }
+
+  @Test
+  void metricsAreInMicrometerIfItIsThere() {
+    SimpleMeterRegistry registry = new SimpleMeterRegistry();
+    ClientMetrics metrics = MicrometerMetrics.on(registry);
+    metrics.ended(Request.ENSURE, "created", Duration.ofSeconds(2));
+    metrics.read(ClientMetrics.RecordUse.FOREIGN);
+    metrics.inFlight(3);
+    assertThat(registry.get("zcbot.client.requests").tag("outcome", "created").timer().count())
+        .isEqualTo(1);
+    assertThat(registry.get("zcbot.client.records").tag("use", "foreign").counter().count())
+        .isEqualTo(1);
+    assertThat(registry.get("zcbot.client.in.flight").gauge().value()).isEqualTo(3);
+    assertThat(MicrometerMetrics.ifThere()).isInstanceOf(MicrometerMetrics.class);
+  }
+}

@@ -1,0 +1,151 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.client;
+
+import io.zcbot.sandbox.events.Topic;
+import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.standalone.EmbeddedBroker;
+import io.zcbot.sandbox.standalone.EngineStandIn;
+import io.zcbot.sandbox.worker.Worker;
+import io.zcbot.sandbox.worker.config.WorkerConfig;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.UUID;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.NewTopic;
+import org.apache.kafka.clients.producer.Producer;
+import org.apache.kafka.clients.producer.ProducerRecord;
+
+/** A real broker and a real worker, on the real engine or on a stand-in that creates nothing. */
+final class TestBed implements AutoCloseable {
+  private final String id = "client-" + UUID.randomUUID().toString().substring(0, 8);
+  private final Path directory;
+  private final int port;
+  private final EngineStandIn engine;
+  private final Map<String, String> settings = new HashMap<>();
+  private EmbeddedBroker broker;
+  private Worker worker;
+
+  private TestBed(EngineStandIn engine) throws IOException {
+    this.engine = engine;
+    this.directory = Files.createTempDirectory("zcbot-client-");
+    this.broker = EmbeddedBroker.start(directory.resolve("kafka"), 0);
+    this.port = Integer.parseInt(broker.bootstrapServers().replaceAll(".*:", ""));
+    settings.put("ZCBOT_KAFKA_BOOTSTRAP_SERVERS", broker.bootstrapServers());
+    settings.put("ZCBOT_WORKER_ID", id);
+    settings.put("ZCBOT_HOST", "client-it");
+    settings.put("ZCBOT_GROUP", id);
+    settings.put("ZCBOT_SANDBOX_NETWORK", id);
+    settings.put(
+        "ZCBOT_SANDBOX_IMAGE",
+        System.getenv().getOrDefault("ZCBOT_TEST_SANDBOX_IMAGE", "zcbot-sandbox:latest"));
+    settings.put("ZCBOT_WORKSPACE_ROOT", directory.resolve("workspaces").toString());
+    settings.put("ZCBOT_TOPICS_PARTITIONS", "4");
+    settings.put("ZCBOT_REAPER_INTERVAL", "1s");
+    settings.put("ZCBOT_OPS_ADDRESS", "off");
+    settings.put("ZCBOT_STOP_TIMEOUT", "15s");
+    settings.put("ZCBOT_SANDBOX_WARM", "0");
+    if (engine != null) {
+      settings.put("DOCKER_HOST", engine.address());
+    }
+  }
+
+  static TestBed onTheEngine() throws IOException {
+    return new TestBed(null);
+  }
+
+  static TestBed withoutSandboxes() throws IOException {
+    return new TestBed(EngineStandIn.start());
+  }
+
+  TestBed with(String setting, String value) {
+    settings.put(setting, value);
+    return this;
+  }
+
+  TestBed start() throws Exception {
+    worker = new Worker(WorkerConfig.fromEnvironment(settings));
+    worker.start();
+    return this;
+  }
+
+  String bootstrapServers() {
+    return "127.0.0.1:" + port;
+  }
+
+  SandboxClient client() {
+    return client(ClientOptions.defaults());
+  }
+
+  SandboxClient client(ClientOptions options) {
+    return SandboxClient.connect(Map.of("bootstrap.servers", bootstrapServers()), options);
+  }
+
+  static String newUser() {
+    return UUID.randomUUID().toString();
+  }
+
+  Path workspace(UserId user) {
+    return directory.resolve("workspaces").resolve(user.toString());
+  }
+
+  void stopBroker() throws IOException {
+    broker.close();
+  }
+
+  void startBroker() throws IOException {
+    broker = EmbeddedBroker.start(directory.resolve("kafka"), port);
+  }
+
+  /** Publishes something that nobody should. */
+  void forge(Topic topic, String key, byte[] value) throws Exception {
+    try (Producer<byte[], byte[]> producer =
+        new KafkaSettings(Map.of("bootstrap.servers", bootstrapServers())).producer()) {
+      producer
+          .send(new ProducerRecord<>(topic.named("sandbox."), key.getBytes("UTF-8"), value))
+          .get(60, TimeUnit.SECONDS);
+    }
+  }
+
+  void createTopic(String name, int partitions) throws Exception {
+    try (Admin admin = Admin.create(Map.of("bootstrap.servers", bootstrapServers()))) {
+      admin
+          .createTopics(List.of(new NewTopic(name, partitions, (short) 1)))
+          .all()
+          .get(60, TimeUnit.SECONDS);
+    }
+  }
+
+  @Override
+  public void close() throws IOException {
+    if (worker != null) {
+      worker.close();
+    }
+    broker.close();
+    if (engine != null) {
+      engine.close();
+    } else {
+      new ProcessBuilder("docker", "network", "rm", id)
+          .redirectErrorStream(true)
+          .redirectOutput(ProcessBuilder.Redirect.DISCARD)
+          .start()
+          .onExit()
+          .orTimeout(60, TimeUnit.SECONDS)
+          .join();
+    }
+    try (Stream<Path> files = Files.walk(directory)) {
+      for (Path path : files.sorted(Comparator.reverseOrder()).toList()) {
+        Files.deleteIfExists(path);
+      }
+    }
+  }
+}

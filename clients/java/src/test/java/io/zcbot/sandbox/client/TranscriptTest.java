@@ -1,0 +1,131 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.client;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.zcbot.sandbox.events.Exited;
+import io.zcbot.sandbox.events.OutputStreamName;
+import io.zcbot.sandbox.events.UserId;
+import java.time.Duration;
+import java.util.concurrent.atomic.AtomicLong;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+@Timeout(60)
+class TranscriptTest {
+  private static final String ID = "x";
+
+  private final UserId user = Samples.user();
+  private final AtomicLong time = new AtomicLong();
+  private final Transcript transcript = new Transcript(100, time::get);
+  private final Deadline later = Deadline.in(Duration.ofHours(1), time::get);
+
+  private boolean take(long seq, String text) {
+    return transcript.accept(Samples.output(user, ID, seq, text));
+  }
+
+  private String written() {
+    return transcript.written(OutputStreamName.STDOUT).text();
+  }
+
+  @Test
+  void piecesAreInOrderAndEachOnce() throws Exception {
+    assertThat(take(1, "b")).isTrue();
+    assertThat(take(1, "B")).isFalse();
+    assertThat(written()).isEmpty();
+    assertThat(take(0, "a")).isTrue();
+    assertThat(take(0, "A")).isFalse();
+    assertThat(take(2, "c")).isTrue();
+    assertThat(written()).isEqualTo("abc");
+    assertThat(transcript.chunk(1, later).text()).isEqualTo("b");
+    transcript.end(Samples.exited(user, ID, 3));
+    assertThat(transcript.chunk(3, later)).isNull();
+    assertThat(transcript.awaitEnd(later).exitCode()).isZero();
+    assertThat(take(3, "d")).isFalse();
+  }
+
+  @Test
+  void outputThatIsReadAfterTheEndIsAwaited() throws Exception {
+    transcript.end(Samples.exited(user, ID, 2));
+    assertThat(transcript.isOver()).isTrue();
+    take(0, "a");
+    Thread late = Thread.ofVirtual().start(() -> take(1, "b"));
+    assertThat(transcript.awaitEnd(later).outputCount()).isEqualTo(2);
+    late.join();
+    assertThat(written()).isEqualTo("ab");
+    assertThat(transcript.missing()).isZero();
+  }
+
+  @Test
+  void whatNeverComesIsMissedAfterAWhile() throws Exception {
+    take(0, "a");
+    take(2, "c");
+    Exited end = Samples.exited(user, ID, 3);
+    transcript.end(end);
+    time.addAndGet(Transcript.LATE_OUTPUT.toNanos());
+    assertThat(transcript.awaitEnd(later)).isSameAs(end);
+    assertThat(transcript.missing()).isEqualTo(2);
+    assertThat(transcript.chunk(1, later)).isNull();
+    assertThatThrownBy(() -> Endings.result(end, transcript))
+        .isInstanceOfSatisfying(
+            OutputLostException.class, e -> assertThat(e.result().stdout()).isEqualTo("a"));
+  }
+
+  @Test
+  void theOutputOfALostCommandIsNotAwaited() throws Exception {
+    take(0, "a");
+    transcript.end(Samples.exited(user, ID, Exited.Reason.LOST, Samples.NOW, 7, false));
+    assertThat(transcript.awaitEnd(later).reason()).isEqualTo(Exited.Reason.LOST);
+    assertThat(transcript.missing()).isZero();
+  }
+
+  @Test
+  void noMoreIsKeptThanTheCommandMayWrite() {
+    assertThat(take(0, "x".repeat(60))).isTrue();
+    assertThat(take(1, "x".repeat(41))).isFalse();
+    assertThat(take(Long.MAX_VALUE, "x".repeat(40))).isTrue();
+    assertThat(take(2, "x")).isFalse();
+    assertThat(written()).hasSize(60);
+  }
+
+  @Test
+  void piecesWithoutBytesAreNotKeptForEver() {
+    int taken = 0;
+    for (int i = 0; i < 10_000; i++) {
+      taken += take(i, "") ? 1 : 0;
+    }
+    assertThat(taken).isEqualTo(100);
+  }
+
+  @Test
+  void farAheadOnlySoManyAreKept() {
+    Transcript large = new Transcript(1 << 20, time::get);
+    int taken = 0;
+    for (int i = 0; i < 3_000; i++) {
+      taken += large.accept(Samples.output(user, ID, 10 + i, "x")) ? 1 : 0;
+    }
+    assertThat(taken).isEqualTo(1024);
+  }
+
+  @Test
+  void theFirstEndCounts() throws Exception {
+    assertThat(transcript.end(Samples.exited(user, ID, 0))).isTrue();
+    assertThat(transcript.end(Samples.exited(user, ID, Exited.Reason.LOST, Samples.NOW, 0, false)))
+        .isFalse();
+    assertThat(transcript.awaitEnd(later).reason()).isEqualTo(Exited.Reason.EXITED);
+  }
+
+  @Test
+  void aDeadlineAndTheClientsEndEndAWait() throws Exception {
+    Deadline over = Deadline.in(Duration.ZERO, time::get);
+    assertThat(transcript.awaitEnd(over)).isNull();
+    assertThatThrownBy(() -> transcript.chunk(0, over)).isInstanceOf(NoAnswerException.class);
+    transcript.close();
+    assertThatThrownBy(() -> transcript.awaitEnd(later)).isInstanceOf(ClientClosedException.class);
+    assertThatThrownBy(() -> transcript.chunk(0, later)).isInstanceOf(ClientClosedException.class);
+  }
+}

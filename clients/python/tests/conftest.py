@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A worker and a Kafka broker in one process, as ``bin/run`` starts them, for the tests of a run.
+
+``bin/test --python`` has built what it needs. The process is started with the first test that asks for
+it, and leaves nothing behind: it has a network, workspaces, topics and a worker id of its own.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from zcbot_sandbox import Client, Sandbox
+
+ROOT = Path(__file__).resolve().parents[3]
+TARGET = Path(__file__).resolve().parents[1] / "target"
+
+#: The machine may be loaded.
+PATIENCE = 60.0
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """A run that is to end stops what it has started."""
+
+    def end(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, end)
+
+
+def free_port() -> int:
+    with socket.socket() as it:
+        it.bind(("127.0.0.1", 0))
+        return int(it.getsockname()[1])
+
+
+class Deployment:
+    """The process, and where its Kafka is."""
+
+    def __init__(self) -> None:
+        self.id = f"python-{os.getpid()}"
+        _remove_leftovers()
+        self.directory = TARGET / "deployment"
+        self._forget()
+        self.directory.mkdir(parents=True)
+        self.port = free_port()
+        self.bootstrap = f"127.0.0.1:{self.port}"
+        self._ops = f"127.0.0.1:{free_port()}"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        settings = {
+            "WORKER_ID": self.id,
+            "GROUP": self.id,
+            "SANDBOX_NETWORK": f"zcbot-{self.id}",
+            "WORKSPACE_ROOT": str(self.directory / "workspaces"),
+            "OPS_ADDRESS": self._ops,
+            "TOPICS_PARTITIONS": "4",
+            "SANDBOX_WARM": "2",
+            "SANDBOX_IDLE_TTL": "300s",
+            "SANDBOX_IDLE_TTL_MIN": "1s",
+            "SANDBOX_NOTICE": "2s",
+            "REAPER_INTERVAL": "1s",
+            "COMMAND_MAX_TIMEOUT": "10m",
+        }
+        env = {name: value for name, value in os.environ.items() if not name.startswith("ZCBOT_")}
+        env.update({f"ZCBOT_{name}": value for name, value in settings.items()})
+        target = ROOT / "standalone" / "target"
+        jars = [*target.glob("standalone-*.jar"), *sorted((target / "lib").glob("*.jar"))]
+        if len(jars) < 2:
+            pytest.fail("the worker is not built; run the tests with bin/test --python")
+        java = Path(os.environ["JAVA_HOME"], "bin", "java") if "JAVA_HOME" in os.environ else Path("java")
+        with open(self.directory / "log", "ab") as log:
+            self._process = subprocess.Popen(
+                [
+                    str(java),
+                    f"@{ROOT / 'worker' / 'jvm.options'}",
+                    *("-Xms128m", "-Xmx512m", "-Xmn64m"),
+                    *("-cp", os.pathsep.join(map(str, jars))),
+                    *("io.zcbot.sandbox.standalone.Main", "standalone"),
+                    *("--data", str(self.directory / "kafka"), "--kafka-port", str(self.port)),
+                ],
+                env=env,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+        deadline = time.monotonic() + 2 * PATIENCE
+        while not self._is_ready():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                pytest.fail(f"the worker did not start; the end of its log:\n{self.log()[-4000:]}")
+            time.sleep(0.1)
+
+    def _is_ready(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"http://{self._ops}/health/ready", timeout=5) as answer:
+                return bool(answer.status == 200)
+        except (urllib.error.URLError, OSError):
+            return False
+
+    def log(self) -> str:
+        return (self.directory / "log").read_text(errors="replace")
+
+    def kill(self) -> None:
+        """As a machine that loses its power."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait(PATIENCE)
+
+    def stop(self) -> None:
+        if self._process is not None and self._process.poll() is None:
+            self._process.send_signal(signal.SIGTERM)
+            try:
+                self._process.wait(PATIENCE)
+            except subprocess.TimeoutExpired:
+                self.kill()
+        left = _docker("ps", "-aq", "--filter", f"label=zcbot.worker={self.id}").split()
+        if left:
+            _docker("rm", "-f", *left)
+        _docker("network", "rm", f"zcbot-{self.id}")
+        self._forget()
+
+    def _forget(self) -> None:
+        """The worker may have mounted the workspaces on themselves."""
+        subprocess.run(["umount", "-R", str(self.directory / "workspaces")], capture_output=True, check=False)
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+
+def _docker(*arguments: str) -> str:
+    return subprocess.run(
+        ["docker", *arguments], capture_output=True, check=False, timeout=PATIENCE, text=True
+    ).stdout
+
+
+def _remove_leftovers() -> None:
+    """The containers of runs that were killed."""
+    for line in _docker("ps", "-a", "--format", '{{.ID}} {{.Label "zcbot.worker"}}').splitlines():
+        container, _, worker = line.partition(" ")
+        if worker.startswith("python-") and not Path("/proc", worker.removeprefix("python-")).exists():
+            _docker("rm", "-f", container)
+            _docker("network", "rm", f"zcbot-{worker}")
+
+
+@pytest.fixture(scope="session")
+def deployment() -> Iterator[Deployment]:
+    it = Deployment()
+    try:
+        it.start()
+        yield it
+    finally:
+        it.stop()
+
+
+@pytest.fixture(scope="session")
+def client(deployment: Deployment) -> Iterator[Client]:
+    """One for all tests that don't end it."""
+    with Client(deployment.bootstrap) as it:
+        yield it
+
+
+def new_user() -> str:
+    return str(uuid.uuid4())
+
+
+@pytest.fixture(scope="session")
+def sandbox(client: Client) -> Sandbox:
+    """A user for tests that need no user of their own."""
+    return client.sandbox(new_user())

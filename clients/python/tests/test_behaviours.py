@@ -1,0 +1,454 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The behaviours of every client, against a real worker and a real Kafka. Their names are shared."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from queue import Queue
+
+import pytest
+from conftest import PATIENCE, Deployment, new_user
+from kafka import Watch, publish
+from zcbot_sandbox import (
+    Client,
+    ClientClosedError,
+    CommandExitError,
+    CommandLostError,
+    CommandNotStartedError,
+    CommandTimeoutError,
+    Expiring,
+    FileError,
+    InvalidRequestError,
+    LogError,
+    NoAnswerError,
+    Reaped,
+    Result,
+    Sandbox,
+    SandboxError,
+    SandboxFailedError,
+)
+
+
+def test_ensure_new(client: Client) -> None:
+    ready = client.sandbox(new_user()).ensure(wait=PATIENCE)
+    assert ready.outcome in ("created", "claimed")
+    assert ready.idle_ttl_seconds == 300
+
+
+def test_ensure_reused(sandbox: Sandbox) -> None:
+    first = sandbox.ensure()
+    second = sandbox.ensure(idle_ttl=200)
+    assert second.outcome == "reused"
+    assert second.container_id == first.container_id
+    assert second.idle_ttl_seconds == 200
+
+
+def test_run_exit_code(sandbox: Sandbox) -> None:
+    result = sandbox.run("python3", "-c", "import sys; print(6*7); print('oh', file=sys.stderr)")
+    assert (result.exit_code, result.text, result.error_text) == (0, "42\n", "oh\n")
+    assert result.check() is result
+    assert result.signal is None
+    assert not result.truncated
+    assert result.container_id is not None
+    assert result.took_seconds >= 0
+
+
+def test_run_nonzero_is_no_exception(sandbox: Sandbox) -> None:
+    result = sandbox.shell("echo $GREETING from $PWD; exit 7", env={"GREETING": "hello"}, cwd="/tmp")
+    assert (result.exit_code, result.text) == (7, "hello from /tmp\n")
+    with pytest.raises(CommandExitError, match="exit code 7"):
+        result.check()
+    killed = sandbox.shell("kill -9 $$")
+    assert (killed.exit_code, killed.signal) == (None, 9)
+
+
+def test_stdin(sandbox: Sandbox) -> None:
+    assert sandbox.run("tr", "a-z", "A-Z", input="hello").text == "HELLO"
+    with sandbox.start("cat", stdin=True) as run:
+        run.write("one ")
+        run.write(b"\xff\x00")
+        run.close_stdin()
+        assert run.result().stdout == b"one \xff\x00"
+    long = os.urandom(1_500_000)
+    assert sandbox.run("sha256sum", input=long).text.startswith(hashlib.sha256(long).hexdigest())
+
+
+def test_stream_in_order(sandbox: Sandbox) -> None:
+    with sandbox.start(script="seq 1 200000; echo end >&2") as run:
+        chunks = list(run.stream())
+        result = run.result()
+    streamed = b"".join(chunk.data for chunk in chunks if chunk.stream == "stdout")
+    assert streamed == b"".join(b"%d\n" % n for n in range(1, 200001))
+    assert "".join(chunk.text for chunk in chunks if chunk.stream == "stderr") == "end\n"
+    assert (result.exit_code, result.stdout, result.missing_outputs) == (0, b"", 0)
+
+
+def test_output_is_bounded(sandbox: Sandbox) -> None:
+    short = sandbox.shell("yes | head -c 100000", max_output_bytes=1000)
+    assert (len(short.stdout), short.truncated) == (1000, True)
+    long = sandbox.shell("yes | head -c 3000000", max_output_bytes=2_000_000)
+    assert (len(long.stdout), long.truncated) == (2_000_000, True)
+    with sandbox.start(script="yes", max_output_bytes=100_000, timeout=2) as run:
+        with pytest.raises(CommandTimeoutError) as timeout:
+            run.result()
+    assert len(timeout.value.result.stdout) == 100_000
+
+
+def test_terminal(sandbox: Sandbox) -> None:
+    with sandbox.start("bash", "-c", "stty size; read; stty size", tty=(80, 24)) as run:
+        stream = run.stream()
+        assert "24 80" in next(stream).text
+        run.resize(100, 30)
+        run.write("\n")
+        rest = "".join(chunk.text for chunk in stream)
+    assert "30 100" in rest
+
+
+def test_signal(sandbox: Sandbox) -> None:
+    with sandbox.start(script="trap 'exit 5' TERM; echo up; while :; do sleep 0.05; done") as run:
+        assert next(run.stream()).text == "up\n"
+        run.signal("SIGTERM")
+        assert run.result().exit_code == 5
+    with sandbox.start("sleep", "100") as run:
+        run.kill()
+        assert run.result().signal == 9
+
+
+def test_command_timeout(sandbox: Sandbox) -> None:
+    with pytest.raises(CommandTimeoutError) as timeout:
+        sandbox.shell("echo begun; sleep 100", timeout=1)
+    assert timeout.value.result.text == "begun\n"
+    assert not timeout.value.retryable
+
+
+def test_no_answer_deadline(deployment: Deployment, sandbox: Sandbox) -> None:
+    with Watch(deployment.bootstrap, "sandbox.exited") as exited:
+        before = time.monotonic()
+        with pytest.raises(NoAnswerError) as missing:
+            sandbox.run("sleep", "50", wait=0.5)
+        assert time.monotonic() - before < 20
+        # A command for which nobody waits any more is killed.
+        end = exited.wait_for(lambda fields: fields["exec_id"] == missing.value.request_id)
+        assert (end["reason"], end.get("signal")) in (("signalled", 9), ("expired", None))
+
+
+def test_invalid_input_error_names_field(client: Client, sandbox: Sandbox) -> None:
+    invalid_requests: dict[str, Callable[[], object]] = {
+        "user": lambda: client.sandbox("7F3C1D52-9A54-4C0E-8F2B-6F1D2F6F7A10"),
+        "command": lambda: sandbox.run(),
+        "script": lambda: sandbox.shell(" "),
+        "env": lambda: sandbox.run("true", env={"A=B": "c"}),
+        "cwd": lambda: sandbox.run("true", cwd="src"),
+        "timeout": lambda: sandbox.run("true", timeout=0),
+        "wait": lambda: sandbox.run("true", wait=float("nan")),
+        "max_output_bytes": lambda: sandbox.run("true", max_output_bytes=1 << 30),
+        "input": lambda: sandbox.run("cat", input="\udcff"),
+        "tty": lambda: sandbox.start("cat", tty=(0, 0)),
+        "idle_ttl": lambda: sandbox.ensure(idle_ttl=0),
+        "path": lambda: sandbox.files.read("a\0b"),
+        "mode": lambda: sandbox.files.write("a", b"", mode=0o4755),
+        "reply_topic": lambda: Client("127.0.0.1:1", reply_topic="elsewhere"),
+        "kafka": lambda: Client({"bootstrap.servers": "127.0.0.1:1", "partitioner": "random"}),
+    }
+    for field, act in invalid_requests.items():
+        with pytest.raises(InvalidRequestError) as invalid:
+            act()
+        assert invalid.value.field == field
+    # What only a worker can know.
+    with pytest.raises(CommandNotStartedError, match="timeout_seconds is 3600") as refused:
+        sandbox.run("true", timeout=3600, wait=PATIENCE)
+    assert (refused.value.reason, refused.value.retryable) == ("rejected", False)
+    with pytest.raises(SandboxFailedError, match="idle_ttl_seconds") as failed:
+        sandbox.ensure(idle_ttl=100_000)
+    assert (failed.value.reason, failed.value.retryable) == ("rejected", False)
+    with pytest.raises(CommandNotStartedError) as absent:
+        client.sandbox(new_user()).run("true", ensure=False)
+    assert absent.value.reason == "no_sandbox"
+    with pytest.raises(CommandNotStartedError, match="program"):
+        sandbox.run("no-such-program")
+
+
+def test_missing_topics_are_named(deployment: Deployment) -> None:
+    with Client(deployment.bootstrap, topic_prefix="nothing.") as elsewhere:
+        with pytest.raises(LogError, match="nothing.exited"):
+            elsewhere.sandbox(new_user()).run("true")
+
+
+def test_files_roundtrip_binary(sandbox: Sandbox) -> None:
+    files = sandbox.files
+    content = os.urandom(5_000_000)
+    assert files.write("data/in.bin", io.BytesIO(content)) == len(content)
+    assert files.read("data/in.bin") == content
+    assert files.write("data/small.txt", "ünï\n", mode=0o600) == 6
+    assert files.read("/workspace/data/small.txt") == "ünï\n".encode()
+    assert files.write("data/empty", b"") == 0
+    assert files.read("data/empty") == b""
+    entries = {entry.name: (entry.kind, entry.size) for entry in files.list("data")}
+    assert entries == {"in.bin": ("file", len(content)), "small.txt": ("file", 6), "empty": ("file", 0)}
+    with pytest.raises(FileError, match="longer than 1000"):
+        files.read("data/in.bin", max_bytes=1000)
+    files.remove("data/in.bin")
+    files.remove("data", recursive=True)
+    files.remove("data", missing_ok=True)
+    for act in (lambda: files.read("data/x"), lambda: files.list("data"), lambda: files.remove("data")):
+        with pytest.raises(FileError, match="No such file"):
+            act()
+    with pytest.raises(InvalidRequestError):
+        files.remove("/workspace/.", recursive=True)
+
+
+def test_files_hostile_names(sandbox: Sandbox) -> None:
+    files = sandbox.files
+    names = ["-rf", "--help", "a b", "$(touch pwned)", "`id`", "new\nline\n", "';\"", "é\u202e", "*", "\\", " "]
+    for name in names:
+        files.write(f"hostile/{name}", name)
+        assert files.read(f"hostile/{name}") == name.encode()
+    files.write("hostile/new\n/line", "in a directory with a line feed")
+    sandbox.shell(r"cd hostile; touch $'\xff'; ln -s /etc/passwd link; mkfifo pipe").check()
+    found = {entry.name: entry.kind for entry in files.list("hostile")}
+    assert found == {
+        **{name: "file" for name in names},
+        "new\n": "directory",
+        "\udcff": "file",
+        "link": "link",
+        "pipe": "other",
+    }
+    with pytest.raises(InvalidRequestError, match="UTF-8"):
+        files.read("hostile/\udcff")
+    # A link leads no further than the sandbox.
+    assert b"sandbox" in files.read("hostile/link")
+    for name in [*names, "link", "pipe"]:
+        files.remove(f"hostile/{name}")
+    assert sorted(entry.name for entry in files.list("hostile")) == ["new\n", "\udcff"]
+    assert not any(entry.name == "pwned" for entry in files.list())
+
+
+def test_files_of_a_lying_sandbox(sandbox: Sandbox) -> None:
+    """A user's programs do not stand in for those of the image."""
+    sandbox.shell("mkdir -p bin; printf '#!/bin/sh\necho lies' >bin/find; chmod +x bin/find").check()
+    assert {entry.name for entry in sandbox.files.list("bin")} == {"find"}
+    with pytest.raises(CommandTimeoutError):
+        sandbox.run("cat", "/dev/zero", max_output_bytes=10, timeout=1)
+
+
+def test_keepalive_coalesced(deployment: Deployment, client: Client) -> None:
+    user = new_user()
+    sandbox = client.sandbox(user)
+    with Watch(deployment.bootstrap, "sandbox.activity") as activities:
+        written = sum(sandbox.keep_alive() for _ in range(1000))
+        other = new_user()
+        client.sandbox(other).keep_alive()
+        deadline = time.monotonic() + PATIENCE
+        users: list[str] = []
+        while other not in users and time.monotonic() < deadline:
+            message = activities.poll(1.0)
+            if message is not None:
+                users.append(json.loads(message.value())["user_id"])
+        while (message := activities.poll(0.3)) is not None:
+            users.append(json.loads(message.value())["user_id"])
+        seen = users.count(user)
+    assert (written, seen) == (1, 1)
+
+
+def test_release(client: Client) -> None:
+    sandbox = client.sandbox(new_user())
+    sandbox.files.write("kept", "kept")
+    ready = sandbox.ensure()
+    reaped = sandbox.release(wait=PATIENCE)
+    assert reaped is not None
+    assert (reaped.reason, reaped.container_id) == ("requested", ready.container_id)
+    assert sandbox.files.read("kept") == b"kept"
+    # Another container than this one stays.
+    assert sandbox.release(container_id=ready.container_id, wait=0.5) is None
+    sandbox.release()
+
+
+@dataclass
+class Noticed:
+    expiring: Queue[Expiring]
+    reaped: Queue[Reaped]
+    container_id: str
+
+
+@pytest.fixture(scope="module", autouse=True)
+def noticed(client: Client) -> Iterator[Noticed]:
+    """A sandbox that nobody uses for its idle TTL of four seconds."""
+    sandbox = client.sandbox(new_user())
+    it = Noticed(Queue(), Queue(), "")
+    with sandbox.on_expiring(it.expiring.put), sandbox.on_reaped(it.reaped.put):
+        it.container_id = sandbox.ensure(idle_ttl=4, wait=PATIENCE).container_id
+        yield it
+
+
+def test_on_expiring(noticed: Noticed) -> None:
+    notice = noticed.expiring.get(timeout=PATIENCE)
+    assert (notice.reason, notice.container_id) == ("idle", noticed.container_id)
+    assert notice.at is not None
+
+
+def test_on_reaped(noticed: Noticed) -> None:
+    reaped = noticed.reaped.get(timeout=PATIENCE)
+    assert (reaped.reason, reaped.container_id) == ("idle", noticed.container_id)
+    assert noticed.reaped.empty()
+
+
+def test_two_users_do_not_mix(client: Client) -> None:
+    sandboxes = [client.sandbox(new_user()) for _ in range(2)]
+    runs = [
+        sandbox.start(script=f"for i in $(seq 200); do echo {n} $i; done; echo {n} >mine; cat mine")
+        for n, sandbox in enumerate(sandboxes)
+    ]
+    for n, run in enumerate(runs):
+        lines = run.result().text.splitlines()
+        assert lines == [f"{n} {i}" for i in range(1, 201)] + [str(n)]
+    for n, sandbox in enumerate(sandboxes):
+        assert sandbox.files.read("mine") == f"{n}\n".encode()
+        sandbox.release()
+
+
+def forged(user: str, exec_id: str, **fields: object) -> bytes:
+    return json.dumps(
+        {
+            "event_id": "forged",
+            "user_id": user,
+            "exec_id": exec_id,
+            "reason": "exited",
+            "exit_code": 99,
+            "output_count": 0,
+            "truncated": False,
+            "took_ms": 1,
+            "host": "h",
+            "worker_id": "w",
+            "retryable": False,
+            **fields,
+        }
+    ).encode()
+
+
+def test_hostile_bytes(deployment: Deployment, sandbox: Sandbox) -> None:
+    """What others write into the topics of results, and what a command writes."""
+    user = sandbox.user
+    with sandbox.start(script=r"echo up; read; printf '\xff\xfe\0\e[31m\xc3'; printf '\xa4'", stdin=True) as run:
+        stream = run.stream()
+        assert next(stream).text == "up\n"
+        nonsense = [
+            b"",
+            b"\xff\xfe\x00",
+            b"null",
+            b"[" * 100_000,
+            b'{"user_id":',
+            "{}".encode("utf-16"),
+            b'{"user_id":"%s","exec_id":"%s","reason":%d}' % (user.encode(), run.id.encode(), 10**30),
+            forged(new_user(), run.id),
+            forged(user, "another-exec"),
+            forged(user, run.id, output_count=-1),
+            forged(user, run.id, stdout="a", stdout_base64="YQ=="),
+            forged(user, run.id, stdout_base64="not base64!"),
+        ]
+        publish(deployment.bootstrap, "sandbox.exited", user, *nonsense)
+        piece = {"event_id": "f", "user_id": user, "exec_id": run.id, "stream": "stdout", "data": "forged"}
+        publish(
+            deployment.bootstrap,
+            "sandbox.output",
+            user,
+            *nonsense,
+            json.dumps({**piece, "seq": 0}).encode(),  # a repetition
+            json.dumps({**piece, "seq": -1}).encode(),
+            json.dumps({**piece, "seq": 1 << 70}).encode(),
+            json.dumps({**piece, "seq": 1, "stream": "of the future"}).encode(),
+            json.dumps({**piece, "seq": 1, "exec_id": "another-exec"}).encode(),
+        )
+        publish(deployment.bootstrap, "sandbox.exited", new_user(), forged(user, run.id))
+        run.write("\n")
+        rest = list(stream)
+        result = run.result()
+    assert b"".join(chunk.data for chunk in rest) == b"\xff\xfe\0\x1b[31m\xc3\xa4"
+    assert "".join(chunk.text for chunk in rest) == "\ufffd\ufffd\0\x1b[31mä"
+    assert (result.exit_code, result.missing_outputs) == (0, 0)
+
+
+def test_close_ends_waits(deployment: Deployment) -> None:
+    client = Client(deployment.bootstrap)
+    errors: Queue[Exception] = Queue()
+    run = client.sandbox(new_user()).start(script="echo up; sleep 100")
+    stream = run.stream()
+    assert next(stream).text == "up\n"
+
+    def wait(act: Callable[[], object]) -> None:
+        try:
+            act()
+        except SandboxError as e:
+            errors.put(e)
+
+    waits: list[Callable[[], object]] = [
+        run.result,
+        lambda: next(stream),
+        lambda: client.sandbox(new_user()).run("sleep", "100"),
+    ]
+    threads = [threading.Thread(target=wait, args=(act,), daemon=True) for act in waits]
+    for thread in threads:
+        thread.start()
+    before = time.monotonic()
+    client.close()
+    for thread in threads:
+        thread.join(PATIENCE)
+        assert isinstance(errors.get(timeout=PATIENCE), ClientClosedError)
+    assert time.monotonic() - before < 20
+    with pytest.raises(ClientClosedError):
+        client.sandbox(new_user()).run("true")
+    client.close()
+
+
+def test_broker_restart_loses_nothing(deployment: Deployment, client: Client) -> None:
+    """The brokers and the worker are killed and come back. Each request is answered, and no command runs
+    twice; what ran at that moment is lost, and said to be."""
+    sandboxes = [client.sandbox(new_user()) for _ in range(2)]
+    for sandbox in sandboxes:
+        sandbox.ensure(wait=PATIENCE)
+    ends: Queue[tuple[Sandbox, str, Result | SandboxError]] = Queue()
+    stop = threading.Event()
+
+    def work(sandbox: Sandbox, name: str) -> None:
+        number = 0
+        while not stop.is_set():
+            number += 1
+            line = f"{name}-{number}"
+            try:
+                result: Result | SandboxError = sandbox.shell(f"echo {line} >>lines", wait=PATIENCE)
+                sandbox.ensure(wait=PATIENCE)
+            except SandboxError as e:
+                result = e
+            ends.put((sandbox, line, result))
+
+    threads = [
+        threading.Thread(target=work, args=(sandbox, f"{n}{m}"), daemon=True)
+        for n, sandbox in enumerate(sandboxes)
+        for m in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for _ in range(40):
+        ends.get(timeout=PATIENCE)
+    deployment.kill()
+    deployment.start()
+    time.sleep(0.5)  # what is new after the restart
+    stop.set()
+    for thread in threads:
+        thread.join(2 * PATIENCE)
+        assert not thread.is_alive()
+    lines = [line for sandbox in sandboxes for line in sandbox.files.read("lines").decode().splitlines()]
+    assert len(lines) == len(set(lines)), "a command ran twice"
+    while not ends.empty():
+        _, line, end = ends.get()
+        if isinstance(end, Result):
+            assert end.exit_code == 0
+            assert line in lines
+        else:
+            assert isinstance(end, CommandLostError), repr(end)

@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which partitions are read, and what of them. Topics of the test's own; no worker has a part in it."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from queue import Queue
+from typing import Any
+
+import pytest
+from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
+from conftest import PATIENCE, Deployment, new_user
+from kafka import publish
+from zcbot_sandbox import Client, log
+from zcbot_sandbox.errors import LogError
+from zcbot_sandbox.log import REPLY_OF, REPLY_TO, Log
+from zcbot_sandbox.partitions import partition_of
+
+PREFIX = "python-log."
+
+
+@pytest.fixture
+def admin(deployment: Deployment) -> Any:
+    return AdminClient({"bootstrap.servers": deployment.bootstrap})
+
+
+def create(admin: Any, *topics: str) -> None:
+    for made in admin.create_topics([NewTopic(topic, 1, 1) for topic in topics]).values():
+        made.result(PATIENCE)
+
+
+class Reading:
+    """A log, and a thread that reads it as the core does."""
+
+    def __init__(self, bootstrap: str, reply_topic: str | None = None) -> None:
+        self.taken: Queue[tuple[str, bytes, bytes | None]] = Queue()
+        self.refused: Queue[LogError] = Queue()
+        self.log = Log(
+            bootstrap,
+            client_name="python-log",
+            topic_prefix=PREFIX,
+            reply_topic=reply_topic,
+            on_record=lambda *record: self.taken.put(record),
+            on_refusal=self.refused.put,
+        )
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            self.log.poll(0.05)
+
+    def hold(self, user: str, *kinds: str) -> None:
+        self.log.hold(user.encode(), kinds, time.monotonic() + PATIENCE)
+
+    def close(self) -> None:
+        self._stop.set()
+        self._thread.join(PATIENCE)
+        self.log.close()
+
+
+@pytest.fixture
+def reading(deployment: Deployment) -> Iterator[Callable[..., Reading]]:
+    made: list[Reading] = []
+
+    def make(reply_topic: str | None = None) -> Reading:
+        made.append(Reading(deployment.bootstrap, reply_topic))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.close()
+
+
+def test_partitions_are_read_from_their_present_ends_and_left(
+    deployment: Deployment,
+    admin: Any,
+    reading: Callable[..., Reading],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(log, "_LOOK_SECONDS", 0.2)
+    monkeypatch.setattr(log, "_KEEP_SECONDS", 0.2)
+    topic = PREFIX + "exited"
+    create(admin, topic)
+    users = [new_user() for _ in range(20)]
+    it = reading()
+    publish(deployment.bootstrap, topic, users[0], b"before")
+    it.hold(users[0], "exited")
+    publish(deployment.bootstrap, topic, users[0], b"after")
+    assert it.taken.get(timeout=PATIENCE) == ("exited", users[0].encode(), b"after")
+    for user in users[1:]:
+        it.hold(user, "exited")
+    # Partitions are added, so answers may lie in others from now on.
+    admin.create_partitions([NewPartitions(topic, 5)])[topic].result(PATIENCE)
+    while len(admin.list_topics(topic, timeout=PATIENCE).topics[topic].partitions) < 5:
+        time.sleep(0.05)
+    producer = Producer({"bootstrap.servers": deployment.bootstrap, "partitioner": "murmur2_random"})
+    for user in users:
+        producer.produce(topic, key=user, value=user)
+    assert producer.flush(PATIENCE) == 0
+    assert len({partition_of(user.encode(), 5) for user in users}) > 1
+    assert {it.taken.get(timeout=PATIENCE)[2] for _ in users} == {user.encode() for user in users}
+    # Nobody needs them any more.
+    for user in users:
+        it.log.release(user.encode(), ("exited",))
+    deadline = time.monotonic() + PATIENCE
+    while it.log._assigned and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert it.log._assigned == {}
+
+
+def test_a_reply_topic_is_read_instead(
+    deployment: Deployment, admin: Any, reading: Callable[..., Reading]
+) -> None:
+    topic = PREFIX + "reply.mine"
+    create(admin, topic, PREFIX + "exec", PREFIX + "reaped")
+    user = new_user()
+    it = reading(topic)
+    it.hold(user, "exited", "reaped")
+    assert set(it.log._assigned) == {(topic, 0), (PREFIX + "reaped", 0)}
+    for of in (b"exited", b"reaped", b"exec", b"\xff"):
+        publish(deployment.bootstrap, topic, user, of, headers=[(REPLY_OF, PREFIX.encode() + of)])
+    publish(deployment.bootstrap, topic, user, b"no header")
+    publish(deployment.bootstrap, topic, user, b"last", headers=[(REPLY_OF, PREFIX.encode() + b"output")])
+    # What is not copied, or names no main topic, is no answer.
+    assert it.taken.get(timeout=PATIENCE) == ("exited", user.encode(), b"exited")
+    assert it.taken.get(timeout=PATIENCE) == ("output", user.encode(), b"last")
+    # Requests ask for the copies.
+    it.log.publish("exec", user.encode(), b"{}", wants_copies=True)
+    assert it.log.flush(PATIENCE) == 0
+    reader = Consumer({"bootstrap.servers": deployment.bootstrap, "group.id": "reply"})
+    reader.assign([TopicPartition(PREFIX + "exec", 0, 0)])
+    assert reader.poll(PATIENCE).headers() == [(REPLY_TO, topic.encode())]
+    reader.close()
+
+
+class Copier:
+    """Copies answers as workers do for requests with a reply topic."""
+
+    def __init__(self, bootstrap: str) -> None:
+        self._producer = Producer({"bootstrap.servers": bootstrap})
+        self._consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": new_user()})
+        places = [
+            TopicPartition(topic, partition, -1)
+            for topic in ("sandbox.exec", "sandbox.ensure", *(f"sandbox.{kind}" for kind in log.COPIED))
+            for partition in range(4)
+        ]
+        self._consumer.assign(self._consumer.offsets_for_times(places, timeout=PATIENCE))
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        wanted: dict[str, str] = {}
+        early: list[Any] = []
+        while not self._stop.is_set():
+            message = self._consumer.poll(0.05)
+            for each in [*early, *([] if message is None or message.error() else [message])]:
+                fields = json.loads(each.value())
+                asked = dict(each.headers() or ()).get(REPLY_TO)
+                if each in early:
+                    early.remove(each)
+                if asked is not None:
+                    wanted[fields["event_id"]] = asked.decode()
+                elif (of := fields.get("exec_id") or fields.get("ensure_id")) in wanted:
+                    headers = [*(each.headers() or ()), (REPLY_OF, each.topic().encode())]
+                    self._producer.produce(wanted[of], key=each.key(), value=each.value(), headers=headers)
+                elif of is not None:
+                    early.append(each)
+            self._producer.poll(0)
+
+    def close(self) -> None:
+        self._stop.set()
+        self._thread.join(PATIENCE)
+        self._consumer.close()
+
+
+def test_a_client_with_a_reply_topic(deployment: Deployment, admin: Any) -> None:
+    create(admin, "sandbox.reply.python")
+    copier = Copier(deployment.bootstrap)
+    try:
+        with Client(deployment.bootstrap, reply_topic="sandbox.reply.python") as client:
+            sandbox = client.sandbox(new_user())
+            assert sandbox.ensure().outcome in ("created", "claimed")
+            assert sandbox.run("echo", "copied").text == "copied\n"
+            with sandbox.start(script="seq 3") as run:
+                assert "".join(chunk.text for chunk in run.stream()) == "1\n2\n3\n"
+            topics = {topic for topic, _ in client._core.log._assigned}
+            assert topics == {"sandbox.reply.python"}
+    finally:
+        copier.close()

@@ -1,0 +1,420 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What needs no worker and no Kafka."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import PATIENCE, ROOT, new_user
+from zcbot_sandbox import (
+    ClientClosedError,
+    CommandNotStartedError,
+    InvalidRequestError,
+    Result,
+    SandboxFailedError,
+    calls,
+    events,
+    requests,
+)
+from zcbot_sandbox.calls import ExecCall
+from zcbot_sandbox.core import Core
+from zcbot_sandbox.errors import LogError
+from zcbot_sandbox.events import Output
+from zcbot_sandbox.output import MAX_WAITING_BYTES, OutputSequence
+from zcbot_sandbox.partitions import murmur2, partition_of
+from zcbot_sandbox.plan import ensure_call, exec_call
+
+GOLDEN = ROOT / "events" / "src" / "test" / "resources" / "golden"
+GOLDEN_USER = b"7f3c1d52-9a54-4c0e-8f2b-6f1d2f6f7a10"
+DECODERS: dict[str, Callable[[bytes, bytes], object]] = {
+    "ready": events.decode_ready,
+    "failed": events.decode_failed,
+    "reaped": events.decode_reaped,
+    "expiring": events.decode_expiring,
+    "output": events.decode_output,
+    "exited": events.decode_exited,
+}
+
+
+@pytest.mark.parametrize(
+    ("key", "expected"),
+    [
+        (b"21", -973932308),
+        (b"foobar", -790332482),
+        (b"a-little-bit-long-string", -985981536),
+        (b"a-little-bit-longer-string", -1486304829),
+        (b"lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8", -58897971),
+        (b"abc", 479470107),
+    ],
+)
+def test_murmur2_is_that_of_the_java_client(key: bytes, expected: int) -> None:
+    assert murmur2(key) == expected % 2**32
+    assert partition_of(key, 12) == (expected & 0x7FFFFFFF) % 12
+
+
+@pytest.mark.parametrize(
+    "golden",
+    sorted(path for path in GOLDEN.glob("*.json") if path.stem.partition("-")[0] in DECODERS),
+    ids=lambda path: path.stem,
+)
+def test_golden_results_are_read(golden: Path) -> None:
+    decode = DECODERS[golden.stem.partition("-")[0]]
+    value = golden.read_bytes()
+    fields = json.loads(value)
+    event: Any = decode(GOLDEN_USER, value)
+    assert event is not None
+    for name, given in fields.items():
+        if name in ("stdout", "stderr", "data"):
+            assert getattr(event, name) == given.encode()
+        elif hasattr(event, name) and name != "at" and not name.endswith("_at"):
+            assert getattr(event, name) == given
+    # Fields and values of the future are no obstacle; another key is.
+    future = {**fields, "a_new_field": [{"a": 1}]}
+    if "reason" in fields:
+        future["reason"] = "of_the_future"
+    assert decode(GOLDEN_USER, json.dumps(future).encode()) is not None
+    assert decode(b"somebody else", value) is None
+    # Any field of another kind makes it no event, or is ignored; nothing is raised.
+    for name in fields:
+        nonsense: Any
+        for nonsense in (None, [], {}, -1, 1e300, 10**30, "", "\ud800", "x" * 10_000, True):
+            decode(GOLDEN_USER, json.dumps({**fields, name: nonsense}).encode())
+    for length in range(len(value.rstrip())):
+        assert decode(GOLDEN_USER, value[:length]) is None
+    assert decode(GOLDEN_USER, b" " * 1_000_001) is None
+
+
+def test_requests_agree_with_the_golden_files() -> None:
+    exec_ = requests.exec_request(
+        command=["python3", "-c", "print(6*7)"],
+        stdin=b"one\n",
+        env={"A": "1", "LANG": "C"},
+        cwd="/workspace/src",
+        timeout=60,
+        max_output_bytes=262144,
+        stream=True,
+        tty=(80, 24),
+        ensure=False,
+    )
+    written = json.loads(exec_.value("e-1", GOLDEN_USER.decode(), "agent-service", 60))
+    expected = json.loads((GOLDEN / "exec.json").read_bytes())
+    expected["input"] = False  # the golden file leaves it out: with a terminal, input follows
+    for name in ("requested_at", "expires_at"):
+        assert events.parse_time(written.pop(name)) is not None
+        del expected[name]
+    assert written == expected
+
+
+def test_bytes_are_text_where_that_is_not_longer() -> None:
+    assert requests.data_field("data", "ünï\n".encode()) == {"data": "ünï\n"}
+    assert requests.data_field("data", b"\x00\xff") == {"data_base64": "AP8="}
+    assert requests.data_field("data", b"\x00" * 30) == {"data_base64": "AAAA" * 10}
+    assert requests.data_field("data", b"\xed\xa0\x80") == {"data_base64": "7aCA"}
+
+
+@pytest.mark.parametrize(
+    ("field", "act"),
+    [
+        ("command", lambda: requests.exec_request(command=["a\0b"])),
+        ("command", lambda: requests.exec_request(command=["x" * 200_000])),
+        ("command", lambda: requests.exec_request(command=["x"] * 5000)),
+        ("command", lambda: requests.exec_request(command=["\udcff"])),
+        ("command", lambda: requests.exec_request(command=["echo", 1])),  # type: ignore[list-item]
+        ("env", lambda: requests.exec_request(script="x", env={"": "1"})),
+        ("env", lambda: requests.exec_request(script="x", env={"A": "x" * 70_000})),
+        ("timeout", lambda: requests.exec_request(script="x", timeout=math.inf)),
+        ("timeout", lambda: requests.exec_request(script="x", timeout=True)),
+        ("cwd", lambda: requests.exec_request(script="x", cwd="/" + "x" * 5000)),
+        ("signal", lambda: requests.signal_name("STOP")),
+        ("name", lambda: requests.label("name", "a\u202eb")),
+        ("user", lambda: requests.user_id("x")),
+    ],
+)
+def test_invalid_requests_name_the_argument(field: str, act: Callable[[], object]) -> None:
+    with pytest.raises(InvalidRequestError) as invalid:
+        act()
+    assert invalid.value.field == field
+
+
+def output(seq: int, data: bytes = b"", stream: str = "stdout") -> Output:
+    return Output("u", "e", seq, stream, data or b"%d" % seq)
+
+
+def test_output_is_put_in_order_each_once() -> None:
+    sequence = OutputSequence(1000)
+    got = b"".join(
+        chunk.data for seq in (0, 0, 2, 3, 2, 1, 1, 3, 4) for chunk in sequence.accept(output(seq))
+    )
+    assert (got, sequence.next, sequence.missing) == (b"01234", 5, 0)
+    assert sequence.end(5) == []
+
+
+def test_a_gap_in_output_is_counted_at_the_end() -> None:
+    sequence = OutputSequence(1000)
+    chunks = [*sequence.accept(output(0)), *sequence.accept(output(3)), *sequence.end(6)]
+    assert b"".join(chunk.data for chunk in chunks) == b"03"
+    assert sequence.missing == 4
+
+
+def test_what_waits_behind_a_gap_is_bounded() -> None:
+    sequence = OutputSequence(100 << 20)
+    data = b"x" * 100_000
+    passed = sum(len(sequence.accept(output(seq, data))) for seq in range(1, 100))
+    assert passed > 0
+    assert sequence.missing == 1
+    many = OutputSequence(1000)
+    for seq in range(1, 100_000):
+        many.accept(output(seq, b"x"))
+    assert many.missing == 1
+    assert MAX_WAITING_BYTES < 5_000_000
+
+
+def test_output_beyond_the_bound_is_dropped() -> None:
+    sequence = OutputSequence(5)
+    chunks = [*sequence.accept(output(0, b"abc")), *sequence.accept(output(1, b"def"))]
+    assert b"".join(chunk.data for chunk in chunks) == b"abcde"
+    assert sequence.is_over_bound
+
+
+class LogStandIn:
+    """Keeps what is published; the test says what comes back."""
+
+    def __init__(self, take: Callable[[str, bytes, bytes | None], None]) -> None:
+        self.take = take
+        self.published: list[tuple[str, dict[str, Any]]] = []
+        self.held: dict[tuple[str, bytes], int] = {}
+
+    def publish(self, kind: str, key: bytes, value: bytes, **_: object) -> None:
+        self.published.append((kind, json.loads(value)))
+
+    def try_hold(self, key: bytes, kinds: Iterable[str]) -> bool:
+        for kind in kinds:
+            self.held[kind, key] = self.held.get((kind, key), 0) + 1
+        return True
+
+    def hold(self, key: bytes, kinds: Iterable[str], deadline: float) -> None:
+        self.try_hold(key, kinds)
+
+    def release(self, key: bytes, kinds: Iterable[str]) -> None:
+        for kind in kinds:
+            self.held[kind, key] -= 1
+            assert self.held[kind, key] >= 0
+
+    def poll(self, seconds: float) -> None:
+        time.sleep(min(seconds, 0.005))
+
+    def serve_deliveries(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+    def stop(self) -> None:
+        pass
+
+    def flush(self, seconds: float) -> int:
+        return 0
+
+    def close(self) -> None:
+        pass
+
+    def wait_published(self, count: int) -> list[dict[str, Any]]:
+        deadline = time.monotonic() + PATIENCE
+        while len(self.published) < count and time.monotonic() < deadline:
+            time.sleep(0.005)
+        assert len(self.published) == count
+        return [fields for _, fields in self.published]
+
+    def answer(self, kind: str, user: str, **fields: object) -> None:
+        value = {"event_id": "r", "user_id": user, "host": "h", "worker_id": "w", "took_ms": 1, **fields}
+        self.take(kind, user.encode(), json.dumps(value).encode())
+
+    def exited(self, user: str, exec_id: str, reason: str, retryable: bool = False, **fields: object) -> None:
+        rest = {"output_count": 0, "truncated": False, "retryable": retryable, **fields}
+        self.answer("exited", user, exec_id=exec_id, reason=reason, **rest)
+
+
+@pytest.fixture
+def core() -> Iterable[Core]:
+    logs: list[LogStandIn] = []
+
+    def make(*_: object, on_record: Any, **__: object) -> Any:
+        logs.append(LogStandIn(on_record))
+        return logs[0]
+
+    it = Core("nowhere", topic_prefix="sandbox.", reply_topic=None, name="test", make_log=make)
+    yield it
+    it.close()
+    assert not any(logs[0].held.values()), "partitions are held for nobody"
+
+
+def log_of(core: Core) -> LogStandIn:
+    log: Any = core.log
+    assert isinstance(log, LogStandIn)
+    return log
+
+
+def command(user: str, wait: float = PATIENCE, stream: bool = False) -> ExecCall:
+    return exec_call(
+        user,
+        command=["true"],
+        script=None,
+        input=None,
+        input_follows=False,
+        env=None,
+        cwd=None,
+        timeout=60,
+        wait=wait,
+        max_output_bytes=1000,
+        stream=stream,
+        tty=None,
+        ensure=True,
+    )
+
+
+@pytest.fixture
+def quick_tries(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(calls, "FIRST_TRY_SECONDS", 0.2)
+    monkeypatch.setattr(calls, "CLOCK_SECONDS", 0.1)
+
+
+@pytest.mark.usefixtures("quick_tries")
+def test_a_command_that_did_not_run_is_published_again_under_another_id(core: Core) -> None:
+    """Workers ignore an exec whose id they have answered, and start none that has expired."""
+    log, user = log_of(core), new_user()
+    call = command(user)
+    core.begin(call)
+    (first,) = log.wait_published(1)
+    log.exited(user, first["event_id"], "rejected", retryable=True)
+    _, second = log.wait_published(2)
+    assert second["event_id"] != first["event_id"]
+    assert second["requested_at"] > first["expires_at"]
+    # The first one is over, whatever is said of it.
+    log.exited(user, first["event_id"], "exited", exit_code=1)
+    log.exited(user, second["event_id"], "exited", exit_code=0)
+    assert call.future.result(PATIENCE).exit_code == 0
+    log.exited(user, second["event_id"], "exited", exit_code=1)
+    assert call.future.result(0).exit_code == 0
+
+
+@pytest.mark.usefixtures("quick_tries")
+def test_a_repeated_refusal_makes_one_more_try(core: Core) -> None:
+    log, user = log_of(core), new_user()
+    call = command(user)
+    core.begin(call)
+    (first,) = log.wait_published(1)
+    for _ in range(5):
+        log.exited(user, first["event_id"], "rejected", retryable=True)
+    _, second = log.wait_published(2)
+    time.sleep(0.2)  # for the tries that must not come
+    log.exited(user, second["event_id"], "exited", exit_code=0)
+    assert call.future.result(PATIENCE).ok
+    log.wait_published(2)
+
+
+def test_close_ends_what_is_between_two_tries(core: Core) -> None:
+    log, user = log_of(core), new_user()
+    call = command(user)
+    core.begin(call)
+    log.exited(user, call.id, "rejected", retryable=True)
+    core.close()
+    assert isinstance(call.future.exception(PATIENCE), ClientClosedError)
+
+
+@pytest.mark.parametrize("reason", ["lost", "sandbox_gone", "timeout", "failed", "of_the_future"])
+def test_a_command_that_may_have_run_is_not_published_again(core: Core, reason: str) -> None:
+    log, user = log_of(core), new_user()
+    call = command(user)
+    core.begin(call)
+    (first,) = log.wait_published(1)
+    log.exited(user, first["event_id"], reason)
+    error: Any = call.future.exception(PATIENCE)
+    assert error.reason == reason
+    assert len(log.published) == 1
+
+
+@pytest.mark.usefixtures("quick_tries")
+def test_retries_end_with_the_deadline(core: Core) -> None:
+    log, user = log_of(core), new_user()
+    call = command(user, wait=1)
+    core.begin(call)
+    count = 0
+    while not call.is_over:
+        if len(log.published) > count:
+            if log.published[count][0] == "exec":
+                log.exited(user, log.published[count][1]["event_id"], "expired", retryable=True)
+            count += 1
+        time.sleep(0.005)
+    error = call.future.exception(PATIENCE)
+    assert isinstance(error, CommandNotStartedError)
+    assert error.retryable
+    assert count > 1
+
+
+def test_a_command_with_input_on_its_way_is_not_published_again(core: Core) -> None:
+    log, user = log_of(core), new_user()
+    call = command(user)
+    core.begin(call)
+    log.wait_published(1)
+    core.send_input(call, {"data": "lost with the first try"})
+    log.exited(user, call.id, "rejected", retryable=True)
+    assert isinstance(call.future.exception(PATIENCE), CommandNotStartedError)
+    assert [kind for kind, _ in log.published] == ["exec", "input"]
+
+
+def test_an_ensure_is_repeated_and_a_late_answer_counts(core: Core) -> None:
+    log, user = log_of(core), new_user()
+    call = ensure_call(user, PATIENCE, None)
+    core.begin(call)
+    (first,) = log.wait_published(1)
+    refusal = {"reason": "capacity", "message": "full", "retryable": True}
+    log.answer("failed", user, ensure_id=first["event_id"], **refusal)
+    log.wait_published(2)
+    ready = json.loads((GOLDEN / "ready.json").read_bytes())
+    log.answer("ready", user, **{**ready, "user_id": user, "ensure_id": first["event_id"]})
+    assert call.future.result(PATIENCE).outcome == ready["outcome"]
+
+    last = ensure_call(user, 0.2, None)
+    core.begin(last)
+    while not last.is_over:
+        _, fields = log.published[-1]
+        log.answer("failed", user, ensure_id=fields["event_id"], **refusal)
+        time.sleep(0.01)
+    error = last.future.exception(PATIENCE)
+    assert isinstance(error, SandboxFailedError)
+    assert (error.reason, error.retryable) == ("capacity", True)
+
+
+def test_output_may_come_after_the_end(core: Core) -> None:
+    log, user = log_of(core), new_user()
+    call = command(user, stream=True)
+    core.begin(call)
+    log.exited(user, call.id, "exited", exit_code=0, output_count=2)
+    for seq in (1, 0):
+        assert not call.is_over
+        log.answer("output", user, exec_id=call.id, seq=seq, stream="stdout", data=str(seq))
+    result: Result = call.future.result(PATIENCE)
+    assert (result.missing_outputs, call.drain()) == (0, (b"01", b""))
+
+
+def test_notices_come_once(core: Core) -> None:
+    log, user = log_of(core), new_user()
+    reaped = {**json.loads((GOLDEN / "reaped.json").read_bytes()), "user_id": user}
+    seen: list[str] = []
+    listener = core.listen(user, "reaped", lambda event: seen.append(event.event_id), time.monotonic() + 1)
+    for event_id in ("a", "a", "b", "a"):
+        log.answer("reaped", user, **{**reaped, "event_id": event_id})
+    core.unlisten(listener)
+    log.answer("reaped", user, **{**reaped, "event_id": "c"})
+    assert seen == ["a", "b"]
+
+
+def test_what_is_refused_by_kafka_ends_the_waits(core: Core) -> None:
+    waiting: list[Any] = [command(new_user()), ensure_call(new_user(), PATIENCE, None)]
+    for call in waiting:
+        core.begin(call)
+    core.fail_all(LogError("sandbox.exited can't be read"))
+    assert all(isinstance(call.future.exception(PATIENCE), LogError) for call in waiting)

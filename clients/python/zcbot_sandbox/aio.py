@@ -1,0 +1,388 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The asyncio client. Commands and ensures wait in no thread; what can block is left to a few."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import time
+import uuid
+from collections.abc import AsyncIterator, Callable, Mapping
+from concurrent.futures import Future
+from types import TracebackType
+from typing import Any, BinaryIO, TypeVar
+
+from . import requests
+from .calls import Call, ExecCall
+from .client import INPUT_PIECE, Client, Sandbox, Subscription, into_future, with_output
+from .core import DEFAULT_ENSURE_SECONDS, Core
+from .errors import ClientClosedError, CommandError, InvalidRequestError, NoAnswerError
+from .events import Expiring, Ready, Reaped
+from .files import WORKSPACE, Entry, Files
+from .log import logger
+from .output import Chunk
+from .plan import ensure_call, exec_call
+from .result import Result
+
+_T = TypeVar("_T")
+
+_PUBLISH_SECONDS = 30.0
+
+
+class AsyncClient:
+    """As :class:`Client`, for asyncio. It may be used by one event loop."""
+
+    def __init__(
+        self,
+        kafka: str | Mapping[str, Any] = "127.0.0.1:9092",
+        *,
+        topic_prefix: str = "sandbox.",
+        reply_topic: str | None = None,
+        name: str = "zcbot-sandbox-python",
+    ) -> None:
+        self._client = Client(kafka, topic_prefix=topic_prefix, reply_topic=reply_topic, name=name)
+
+    def sandbox(self, user: str | uuid.UUID) -> AsyncSandbox:
+        """The user's sandbox. Nothing is asked for yet. ``user`` is a UUID."""
+        return AsyncSandbox(self._client.sandbox(user))
+
+    async def close(self) -> None:
+        """Ends all waits with ``ClientClosedError``; what was published stays so."""
+        await asyncio.to_thread(self._client.close)
+
+    async def __aenter__(self) -> AsyncClient:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+
+class AsyncSandbox:
+    """As :class:`Sandbox`, for asyncio. A command whose task is cancelled is killed."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self._sandbox = sandbox
+        self._core = sandbox.core
+        self.user = sandbox.user
+
+    async def ensure(self, *, idle_ttl: int | None = None, wait: float = DEFAULT_ENSURE_SECONDS) -> Ready:
+        """See :meth:`Sandbox.ensure`."""
+        call = ensure_call(self.user, wait, idle_ttl)
+        await _begin(self._core, call)
+        return await _outcome(call)
+
+    async def run(
+        self,
+        *command: str,
+        input: bytes | str | None = None,
+        env: Mapping[str, str] | None = None,
+        cwd: str | None = None,
+        timeout: float = 60,
+        max_output_bytes: int = requests.MAX_INLINE_OUTPUT,
+        ensure: bool = True,
+        wait: float | None = None,
+    ) -> Result:
+        """See :meth:`Sandbox.run`."""
+        return await self._run(
+            exec_call(
+                self.user,
+                command=command,
+                script=None,
+                input=input,
+                input_follows=False,
+                env=env,
+                cwd=cwd,
+                timeout=timeout,
+                wait=wait,
+                max_output_bytes=max_output_bytes,
+                stream=False,
+                tty=None,
+                ensure=ensure,
+            ),
+            requests.stdin_bytes(input),
+        )
+
+    async def shell(
+        self,
+        script: str,
+        *,
+        input: bytes | str | None = None,
+        env: Mapping[str, str] | None = None,
+        cwd: str | None = None,
+        timeout: float = 60,
+        max_output_bytes: int = requests.MAX_INLINE_OUTPUT,
+        ensure: bool = True,
+        wait: float | None = None,
+    ) -> Result:
+        """See :meth:`Sandbox.shell`."""
+        return await self._run(
+            exec_call(
+                self.user,
+                command=None,
+                script=script,
+                input=input,
+                input_follows=False,
+                env=env,
+                cwd=cwd,
+                timeout=timeout,
+                wait=wait,
+                max_output_bytes=max_output_bytes,
+                stream=False,
+                tty=None,
+                ensure=ensure,
+            ),
+            requests.stdin_bytes(input),
+        )
+
+    async def start(
+        self,
+        *command: str,
+        script: str | None = None,
+        stdin: bool = False,
+        input: bytes | str | None = None,
+        env: Mapping[str, str] | None = None,
+        cwd: str | None = None,
+        timeout: float = 60,
+        max_output_bytes: int = requests.MAX_OUTPUT_BYTES,
+        tty: tuple[int, int] | None = None,
+        ensure: bool = True,
+        wait: float | None = None,
+    ) -> AsyncRun:
+        """See :meth:`Sandbox.start`."""
+        if script is not None and command:
+            raise InvalidRequestError("script", "is given together with a command")
+        call = exec_call(
+            self.user,
+            command=command,
+            script=script,
+            input=input,
+            input_follows=stdin or tty is not None,
+            env=env,
+            cwd=cwd,
+            timeout=timeout,
+            wait=wait,
+            max_output_bytes=max_output_bytes,
+            stream=True,
+            tty=tty,
+            ensure=ensure,
+        )
+        run = AsyncRun(self._core, call, self._sandbox.client)
+        await run.begin(requests.stdin_bytes(input))
+        return run
+
+    async def _run(self, call: ExecCall, stdin: bytes) -> Result:
+        async with AsyncRun(self._core, call, self._sandbox.client) as run:
+            await run.begin(stdin)
+            return await run.result()
+
+    @property
+    def files(self) -> AsyncFiles:
+        """The files of the user's workspace."""
+        return AsyncFiles(self._core, self._sandbox.files)
+
+    async def keep_alive(self) -> bool:
+        """See :meth:`Sandbox.keep_alive`."""
+        return self._sandbox.keep_alive()
+
+    async def release(self, *, container_id: str | None = None, wait: float | None = None) -> Reaped | None:
+        """See :meth:`Sandbox.release`."""
+        return await _in_thread(
+            self._core, lambda: self._sandbox.release(container_id=container_id, wait=wait)
+        )
+
+    async def on_reaped(self, function: Callable[[Reaped], object]) -> Subscription:
+        """Has a function or a coroutine function called in this loop when a sandbox of the user is gone."""
+        return await self._subscribe("reaped", function)
+
+    async def on_expiring(self, function: Callable[[Expiring], object]) -> Subscription:
+        """As ``on_reaped``, before it is reaped; operators switch that on (``ZCBOT_SANDBOX_NOTICE``)."""
+        return await self._subscribe("expiring", function)
+
+    async def _subscribe(self, kind: str, function: Callable[[Any], object]) -> Subscription:
+        loop = asyncio.get_running_loop()
+        tasks: set[asyncio.Task[object]] = set()
+
+        def call(event: Any) -> None:
+            outcome = function(event)
+            if inspect.iscoroutine(outcome):
+                task = loop.create_task(outcome)
+                tasks.add(task)
+                task.add_done_callback(tasks.discard)
+
+        deadline = time.monotonic() + _PUBLISH_SECONDS
+        notice = _in_loop(loop, call)
+        return await _in_thread(self._core, lambda: self._sandbox.subscribe(kind, notice, deadline))
+
+
+class AsyncRun:
+    """A command that was started. As a context manager, it is killed if the block is left early."""
+
+    def __init__(self, core: Core, call: ExecCall, owner: object) -> None:
+        self._core = core
+        self._call = call
+        self._owner = owner
+        self._result: Result | None = None
+
+    @property
+    def id(self) -> str:
+        """The ``event_id`` of the exec, by which ``bin/sandbox watch`` knows it."""
+        return self._call.id
+
+    async def begin(self, stdin: bytes) -> None:
+        """Publishes the exec, and what of its standard input does not fit into it."""
+        try:
+            await _begin(self._core, self._call)
+            if len(stdin) > requests.MAX_INLINE_INPUT and not self._call.is_over:
+                await self._write(stdin)
+                await self.close_stdin()
+        except BaseException:
+            self._leave()
+            raise
+
+    async def stream(self) -> AsyncIterator[Chunk]:
+        """The output, as it comes. Raises what ``result`` would raise."""
+        loop = asyncio.get_running_loop()
+        news = asyncio.Event()
+        waker = _in_loop(loop, lambda _: news.set())
+
+        def wake() -> None:
+            waker(None)
+
+        self._call.add_waker(wake)
+        try:
+            while True:
+                news.clear()
+                is_over = self._call.is_over
+                chunk = self._call.take()
+                if chunk is not None:
+                    yield chunk
+                elif is_over:
+                    await _outcome(self._call)
+                    return
+                else:
+                    await news.wait()  # the call's deadline ends it
+        finally:
+            self._call.remove_waker(wake)
+
+    async def result(self) -> Result:
+        """Waits for the end. It has the output that ``stream`` did not hand over."""
+        if self._result is None:
+            try:
+                self._result = with_output(self._call, await _outcome(self._call))
+            except CommandError as e:
+                e.result = with_output(self._call, e.result)
+                raise
+        return self._result
+
+    async def write(self, data: bytes | str) -> None:
+        """Writes to standard input; returns when Kafka has stored it."""
+        await self._write(requests.stdin_bytes(data))
+
+    async def close_stdin(self) -> None:
+        """Ends standard input."""
+        await self._send({"eof": True})
+
+    async def signal(self, name: str) -> None:
+        """Sends ``INT``, ``TERM``, ``KILL`` or ``HUP``, also before the command has started."""
+        content = {"signal": requests.signal_name(name)}
+        self._call.may_retry = False
+        await self._send(content)
+
+    async def kill(self) -> None:
+        """Ends the command, whatever it does."""
+        await self.signal("KILL")
+
+    async def resize(self, columns: int, rows: int) -> None:
+        """Tells the command that its terminal has another size."""
+        await self._send({"resize": requests.terminal_size("size", (columns, rows))})
+
+    async def _write(self, data: bytes) -> None:
+        for start in range(0, len(data), INPUT_PIECE):
+            await self._send(requests.data_field("data", data[start : start + INPUT_PIECE]))
+
+    async def _send(self, content: Mapping[str, Any]) -> None:
+        stored: Future[None] = Future()
+        while True:
+            try:
+                self._core.send_input(self._call, content, into_future(stored))
+                break
+            except BufferError:
+                if time.monotonic() > self._call.deadline:
+                    raise NoAnswerError("no broker takes records", self._call.id) from None
+                await asyncio.sleep(0.01)
+        left = max(0.0, self._call.deadline - time.monotonic()) + _PUBLISH_SECONDS
+        try:
+            await asyncio.wait_for(asyncio.wrap_future(stored), left)
+        except asyncio.TimeoutError as e:
+            raise NoAnswerError("no broker stored the record in time", self._call.id) from e
+
+    def _leave(self) -> None:
+        if not self._call.is_over:
+            self._core.abandon(self._call, ClientClosedError("the command was left and killed"))
+
+    async def __aenter__(self) -> AsyncRun:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._leave()
+
+
+class AsyncFiles:
+    """As :class:`Files`; runs in a few threads of the client's, so at most eight at a time."""
+
+    def __init__(self, core: Core, files: Files) -> None:
+        self._core = core
+        self._files = files
+
+    async def write(self, path: str, data: bytes | str | BinaryIO, *, mode: int = 0o644) -> int:
+        """See :meth:`Files.write`."""
+        return await _in_thread(self._core, lambda: self._files.write(path, data, mode=mode))
+
+    async def read(self, path: str, *, max_bytes: int = 64 << 20) -> bytes:
+        """See :meth:`Files.read`."""
+        return await _in_thread(self._core, lambda: self._files.read(path, max_bytes=max_bytes))
+
+    async def read_into(self, path: str, into: BinaryIO, *, max_bytes: int | None = None) -> int:
+        """See :meth:`Files.read_into`."""
+        return await _in_thread(self._core, lambda: self._files.read_into(path, into, max_bytes=max_bytes))
+
+    async def list(self, path: str = WORKSPACE) -> list[Entry]:
+        """See :meth:`Files.list`."""
+        return await _in_thread(self._core, lambda: self._files.list(path))
+
+    async def remove(self, path: str, *, recursive: bool = False, missing_ok: bool = False) -> None:
+        """See :meth:`Files.remove`."""
+        await _in_thread(
+            self._core, lambda: self._files.remove(path, recursive=recursive, missing_ok=missing_ok)
+        )
+
+
+async def _begin(core: Core, call: Call[Any]) -> None:
+    if not core.try_begin(call):
+        await _in_thread(core, lambda: core.begin(call))
+
+
+async def _outcome(call: Call[_T]) -> _T:
+    # Shielded: a task that is cancelled must not look like a call that was answered. Nobody hears of
+    # the outcome then.
+    outcome = asyncio.wrap_future(call.future)
+    outcome.add_done_callback(lambda done: done.cancelled() or done.exception())
+    return await asyncio.shield(outcome)
+
+
+async def _in_thread(core: Core, act: Callable[[], _T]) -> _T:
+    return await asyncio.get_running_loop().run_in_executor(core.executor(), act)
+
+
+def _in_loop(loop: asyncio.AbstractEventLoop, act: Callable[[Any], None]) -> Callable[[Any], None]:
+    def call(argument: Any) -> None:
+        try:
+            loop.call_soon_threadsafe(act, argument)
+        except RuntimeError:
+            logger.debug("the event loop is closed")
+
+    return call

@@ -1,0 +1,487 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The synchronous client. One for a process; all of it may be used by any thread."""
+
+from __future__ import annotations
+
+import time
+import uuid
+import weakref
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, InvalidStateError
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from dataclasses import replace
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from . import requests
+from .calls import Call, ExecCall
+from .core import DEFAULT_ENSURE_SECONDS, Core, Listener
+from .errors import (
+    ClientClosedError,
+    CommandError,
+    InvalidRequestError,
+    LogError,
+    NoAnswerError,
+    SandboxError,
+)
+from .events import Expiring, Ready, Reaped
+from .notices import Dispatcher
+from .output import Chunk
+from .plan import ensure_call, exec_call
+from .result import Result
+
+if TYPE_CHECKING:
+    from .files import Files
+
+_T = TypeVar("_T")
+
+#: The longest piece of standard input in one record.
+INPUT_PIECE = 512 * 1024
+
+#: What of standard input may be on its way to the brokers, in records.
+_INPUTS_UNDER_WAY = 8
+
+#: Beyond a call's deadline, which the reading thread keeps.
+_SLACK = 30.0
+
+_PUBLISH_SECONDS = 30.0
+
+
+class Client:
+    """Publishes requests to Kafka and reads the answers, for all users of a process.
+
+    ``kafka`` is the brokers' addresses, or properties of librdkafka such as those for TLS and SASL.
+    With ``reply_topic``, a topic below ``<topic_prefix>reply.`` that exists, workers copy answers
+    there, and the client need not read those of others. ``name`` is published as ``requested_by``.
+
+    Close it, or use it as a context manager. A process that forks makes its client after that.
+    """
+
+    def __init__(
+        self,
+        kafka: str | Mapping[str, Any] = "127.0.0.1:9092",
+        *,
+        topic_prefix: str = "sandbox.",
+        reply_topic: str | None = None,
+        name: str = "zcbot-sandbox-python",
+    ) -> None:
+        self._core = Core(kafka, topic_prefix=topic_prefix, reply_topic=reply_topic, name=name)
+        self._dispatcher = Dispatcher()
+        self._finalizer = weakref.finalize(self, _end, self._core, self._dispatcher)
+
+    def sandbox(self, user: str | uuid.UUID) -> Sandbox:
+        """The user's sandbox. Nothing is asked for yet. ``user`` is a UUID."""
+        return Sandbox(self._core, self._dispatcher, requests.user_id(user), self)
+
+    def close(self) -> None:
+        """Ends all waits with ``ClientClosedError``; what was published stays so."""
+        self._finalizer()
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _end(core: Core, dispatcher: Dispatcher) -> None:
+    core.close()
+    dispatcher.close()
+
+
+class Subscription:
+    """Ends with ``close()``, as a context manager, or with its client."""
+
+    def __init__(self, core: Core, listener: Listener, owner: object) -> None:
+        self._core = core
+        self._listener = listener
+        self._owner = owner
+
+    def close(self) -> None:
+        self._core.unlisten(self._listener)
+
+    def __enter__(self) -> Subscription:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class Sandbox:
+    """One user's sandbox, whether there is one at the moment or not.
+
+    Times are in seconds. ``wait`` is how long the caller waits at most, within which requests that
+    failed and are ``retryable`` are repeated. A command is started at most once.
+    """
+
+    def __init__(self, core: Core, dispatcher: Dispatcher, user: str, client: Client) -> None:
+        self.core = core
+        self.client = client
+        self._dispatcher = dispatcher
+        self.user = user
+
+    def ensure(self, *, idle_ttl: int | None = None, wait: float = DEFAULT_ENSURE_SECONDS) -> Ready:
+        """Has the sandbox made if there is none; ``outcome`` tells whether it was.
+
+        ``idle_ttl`` is for how long it may be unused, until the user's next ensure, within the
+        operator's bounds. Commands make the sandbox as well, so this is needed only to have it
+        ready early or to set ``idle_ttl``.
+        """
+        call = ensure_call(self.user, wait, idle_ttl)
+        self.core.begin(call)
+        return _outcome(call)
+
+    def run(
+        self,
+        *command: str,
+        input: bytes | str | None = None,
+        env: Mapping[str, str] | None = None,
+        cwd: str | None = None,
+        timeout: float = 60,
+        max_output_bytes: int = requests.MAX_INLINE_OUTPUT,
+        ensure: bool = True,
+        wait: float | None = None,
+    ) -> Result:
+        """Runs a program with its arguments, and returns when it has ended.
+
+        ``timeout`` is how long it may run (``CommandTimeoutError``), ``wait`` how long the caller
+        waits (``NoAnswerError``, and the command is killed; by default 80 s more than ``timeout``).
+        With ``ensure=False`` it does not run if there is no sandbox. Output beyond
+        ``max_output_bytes``, 16 MiB at most, is dropped and ``truncated`` set.
+        """
+        return self._run(
+            exec_call(
+                self.user,
+                command=command,
+                script=None,
+                input=input,
+                input_follows=False,
+                env=env,
+                cwd=cwd,
+                timeout=timeout,
+                wait=wait,
+                max_output_bytes=max_output_bytes,
+                stream=False,
+                tty=None,
+                ensure=ensure,
+            ),
+            requests.stdin_bytes(input),
+        )
+
+    def shell(
+        self,
+        script: str,
+        *,
+        input: bytes | str | None = None,
+        env: Mapping[str, str] | None = None,
+        cwd: str | None = None,
+        timeout: float = 60,
+        max_output_bytes: int = requests.MAX_INLINE_OUTPUT,
+        ensure: bool = True,
+        wait: float | None = None,
+    ) -> Result:
+        """As ``run``, for a script that ``bash -c`` runs."""
+        return self._run(
+            exec_call(
+                self.user,
+                command=None,
+                script=script,
+                input=input,
+                input_follows=False,
+                env=env,
+                cwd=cwd,
+                timeout=timeout,
+                wait=wait,
+                max_output_bytes=max_output_bytes,
+                stream=False,
+                tty=None,
+                ensure=ensure,
+            ),
+            requests.stdin_bytes(input),
+        )
+
+    def start(
+        self,
+        *command: str,
+        script: str | None = None,
+        stdin: bool = False,
+        input: bytes | str | None = None,
+        env: Mapping[str, str] | None = None,
+        cwd: str | None = None,
+        timeout: float = 60,
+        max_output_bytes: int = requests.MAX_OUTPUT_BYTES,
+        tty: tuple[int, int] | None = None,
+        ensure: bool = True,
+        wait: float | None = None,
+    ) -> Run:
+        """Starts a program, or a ``script`` for ``bash -c``, and returns at once.
+
+        With ``stdin=True``, ``write`` and ``close_stdin`` of the :class:`Run` are its standard
+        input. ``tty`` is the size of a terminal, as columns and rows. Other arguments are as of
+        ``run``.
+        """
+        if script is not None and command:
+            raise InvalidRequestError("script", "is given together with a command")
+        call = exec_call(
+            self.user,
+            command=command,
+            script=script,
+            input=input,
+            input_follows=stdin or tty is not None,
+            env=env,
+            cwd=cwd,
+            timeout=timeout,
+            wait=wait,
+            max_output_bytes=max_output_bytes,
+            stream=True,
+            tty=tty,
+            ensure=ensure,
+        )
+        run = Run(self.core, call, self.client)
+        run.begin(requests.stdin_bytes(input))
+        return run
+
+    def _run(self, call: ExecCall, stdin: bytes) -> Result:
+        with Run(self.core, call, self.client) as run:
+            run.begin(stdin)
+            return run.result()
+
+    @property
+    def files(self) -> Files:
+        """The files of the user's workspace."""
+        from .files import Files
+
+        return Files(self)
+
+    def keep_alive(self) -> bool:
+        """Reports that the sandbox is in use; whether a record was written.
+
+        Call it as often as you like while the user is active: one in a tenth of the idle TTL is
+        published. Commands count as use by themselves.
+        """
+        return self.core.keep_alive(self.user)
+
+    def release(self, *, container_id: str | None = None, wait: float | None = None) -> Reaped | None:
+        """Has the sandbox removed; the workspace stays.
+
+        Returns when Kafka has stored the request, or with ``wait`` when the sandbox is gone:
+        ``None`` if none was announced gone in time, for example because there was none.
+        """
+        within = requests.seconds("wait", 60 if wait is None else wait, 3600)
+        gone: Future[Reaped] = Future()
+        self.core.end_with_client(gone)
+        listener = None
+        deadline = time.monotonic() + within
+        if wait is not None:
+
+            def notice(reaped: Reaped) -> None:
+                if container_id is None or reaped.container_id == container_id:
+                    try:
+                        gone.set_result(reaped)
+                    except InvalidStateError:
+                        pass  # another one, or the client is closed
+
+            listener = self._listen("reaped", notice, deadline)
+        try:
+            stored: Future[None] = Future()
+            self.core.send_release(self.user, within, container_id, into_future(stored))
+            _stored(stored, min(within, _PUBLISH_SECONDS))
+            if listener is None:
+                return None
+            try:
+                return gone.result(max(0.0, deadline - time.monotonic()))
+            except FutureTimeoutError:
+                return None
+        finally:
+            gone.cancel()
+            if listener is not None:
+                self.core.unlisten(listener)
+
+    def on_reaped(self, function: Callable[[Reaped], object]) -> Subscription:
+        """Has a function called, in a thread of the client's own, when a sandbox of the user is gone."""
+        return self._subscribe("reaped", function)
+
+    def on_expiring(self, function: Callable[[Expiring], object]) -> Subscription:
+        """As ``on_reaped``, before it is reaped; operators switch that on (``ZCBOT_SANDBOX_NOTICE``)."""
+        return self._subscribe("expiring", function)
+
+    def _subscribe(self, kind: str, function: Callable[[Any], object]) -> Subscription:
+        dispatch = self._dispatcher.dispatch
+        deadline = time.monotonic() + _PUBLISH_SECONDS
+        return self.subscribe(kind, lambda event: dispatch(function, event), deadline)
+
+    def subscribe(self, kind: str, notice: Callable[[Any], None], deadline: float) -> Subscription:
+        """For what is in this package: ``notice`` is called in the reading thread and must not block."""
+        return Subscription(self.core, self._listen(kind, notice, deadline), self.client)
+
+    def _listen(self, kind: str, notice: Callable[[Any], None], deadline: float) -> Listener:
+        try:
+            return self.core.listen(self.user, kind, notice, deadline)
+        except SandboxError:
+            raise
+        except TimeoutError as e:
+            raise NoAnswerError(str(e), "") from e
+
+
+class Run:
+    """A command that was started. As a context manager, it is killed if the block is left early."""
+
+    def __init__(self, core: Core, call: ExecCall, owner: object) -> None:
+        self._core = core
+        self._call = call
+        self._owner = owner  # the garbage collector closes a client that nobody has
+        self._result: Result | None = None
+
+    @property
+    def id(self) -> str:
+        """The ``event_id`` of the exec, by which ``bin/sandbox watch`` knows it."""
+        return self._call.id
+
+    def stream(self) -> Iterator[Chunk]:
+        """The output, as it comes. Raises what ``result`` would raise."""
+        while True:
+            chunk = self._call.wait_chunk(self._patience())
+            if chunk is None:
+                _outcome(self._call)
+                return
+            yield chunk
+
+    def result(self) -> Result:
+        """Waits for the end. It has the output that ``stream`` did not hand over."""
+        if self._result is None:
+            self._result = complete(self._call, _outcome)
+        return self._result
+
+    def write(self, data: bytes | str) -> None:
+        """Writes to standard input; returns when Kafka has stored it."""
+        self._write(requests.stdin_bytes(data))
+
+    def write_from(self, pieces: Iterator[bytes]) -> int:
+        """As ``write``, piece by piece; how many bytes there were."""
+        written = 0
+        under_way: list[Future[None]] = []
+        for piece in pieces:
+            for start in range(0, len(piece), INPUT_PIECE):
+                part = piece[start : start + INPUT_PIECE]
+                if len(under_way) >= _INPUTS_UNDER_WAY:
+                    _stored(under_way.pop(0), self._patience())
+                under_way.append(self._send(requests.data_field("data", part)))
+                written += len(part)
+                if self._call.is_over:
+                    return written
+        for each in under_way:
+            _stored(each, self._patience())
+        return written
+
+    def close_stdin(self) -> None:
+        """Ends standard input."""
+        _stored(self._send({"eof": True}), self._patience())
+
+    def signal(self, name: str) -> None:
+        """Sends ``INT``, ``TERM``, ``KILL`` or ``HUP``, also before the command has started."""
+        content = {"signal": requests.signal_name(name)}
+        self._call.may_retry = False
+        _stored(self._send(content), self._patience())
+
+    def kill(self) -> None:
+        """Ends the command, whatever it does."""
+        self.signal("KILL")
+
+    def resize(self, columns: int, rows: int) -> None:
+        """Tells the command that its terminal has another size."""
+        content = {"resize": requests.terminal_size("size", (columns, rows))}
+        _stored(self._send(content), self._patience())
+
+    def begin(self, stdin: bytes) -> None:
+        """Publishes the exec, and what of its standard input does not fit into it."""
+        try:
+            self._core.begin(self._call)
+            if len(stdin) > requests.MAX_INLINE_INPUT and not self._call.is_over:
+                self._write(stdin)
+                self.close_stdin()
+        except BaseException:
+            self._leave()
+            raise
+
+    def _write(self, data: bytes) -> None:
+        self.write_from(iter([data]))
+
+    def _send(self, content: Mapping[str, Any]) -> Future[None]:
+        stored: Future[None] = Future()
+        while True:
+            try:
+                self._core.send_input(self._call, content, into_future(stored))
+                return stored
+            except BufferError:
+                if self._patience() <= 0:
+                    raise NoAnswerError("no broker takes records", self._call.id) from None
+                time.sleep(0.01)
+
+    def _patience(self) -> float:
+        return max(0.0, self._call.deadline - time.monotonic()) + _SLACK
+
+    def __enter__(self) -> Run:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._leave()
+
+    def _leave(self) -> None:
+        if not self._call.is_over:
+            self._core.abandon(self._call, ClientClosedError("the command was left and killed"))
+
+
+def _outcome(call: Call[_T]) -> _T:
+    patience = max(0.0, call.deadline - time.monotonic()) + _SLACK
+    try:
+        return call.future.result(patience)
+    except FutureTimeoutError as e:
+        if call.future.done():
+            raise  # the call's own
+        raise NoAnswerError("no answer in time", call.id) from e
+
+
+def complete(call: ExecCall, outcome: Callable[[ExecCall], Result]) -> Result:
+    """The result with the streamed output that nobody took, also where it is part of an error."""
+    try:
+        return with_output(call, outcome(call))
+    except CommandError as e:
+        e.result = with_output(call, e.result)
+        raise
+
+
+def with_output(call: ExecCall, result: Result) -> Result:
+    if not call.request.stream:
+        return result
+    stdout, stderr = call.drain()
+    if not stdout and not stderr:
+        return result
+    return replace(result, stdout=result.stdout + stdout, stderr=result.stderr + stderr)
+
+
+def into_future(stored: Future[None]) -> Callable[[LogError | None], None]:
+    def delivered(error: LogError | None) -> None:
+        try:
+            if error is None:
+                stored.set_result(None)
+            else:
+                stored.set_exception(error)
+        except InvalidStateError:
+            pass  # nobody waits any more
+
+    return delivered
+
+
+def _stored(stored: Future[None], seconds: float) -> None:
+    try:
+        stored.result(seconds)
+    except FutureTimeoutError as e:
+        if stored.done():
+            raise
+        raise NoAnswerError("no broker stored the record in time", "") from e

@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What can go wrong. A command whose exit code is not zero is no error."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .result import Result
+
+
+class SandboxError(Exception):
+    """The base of all errors of this library."""
+
+
+class InvalidRequestError(SandboxError, ValueError):
+    """A request that no worker would accept; nothing was sent.
+
+    ``field`` is the name of the argument that is wrong.
+    """
+
+    def __init__(self, field: str, problem: str) -> None:
+        super().__init__(f"{field}: {problem}")
+        self.field = field
+        self.problem = problem
+
+
+class ClientClosedError(SandboxError):
+    """The client was closed before there was an answer. A command may have run."""
+
+
+class LogError(SandboxError):
+    """Kafka refuses to store or to show records: a missing topic, a missing permission."""
+
+
+class NoAnswerError(SandboxError, TimeoutError):
+    """There was no answer in time. A command may have run, or may still run.
+
+    ``request_id`` is the ``event_id`` of the request, which ``bin/sandbox watch`` shows.
+    """
+
+    def __init__(self, message: str, request_id: str) -> None:
+        super().__init__(message)
+        self.request_id = request_id
+
+
+class SandboxFailedError(SandboxError):
+    """There is no sandbox, because an ensure could not be met.
+
+    ``reason`` is that of ``sandbox.failed``; a newer worker may have reasons that are not in the
+    documentation of this version. ``retryable`` tells whether the same request can succeed later
+    without anyone changing anything.
+    """
+
+    def __init__(self, reason: str, message: str, retryable: bool) -> None:
+        super().__init__(f"{reason}: {message}")
+        self.reason = reason
+        self.message = message
+        self.retryable = retryable
+
+
+class CommandError(SandboxError):
+    """A command that did not end by itself or by a signal.
+
+    ``reason`` is that of ``sandbox.exited``. If ``retryable``, nothing ran. ``result`` has the
+    output up to then, and where it ran.
+    """
+
+    def __init__(self, reason: str, message: str, retryable: bool, result: Result) -> None:
+        super().__init__(f"{reason}: {message}" if message else reason)
+        self.reason = reason
+        self.message = message
+        self.retryable = retryable
+        self.result = result
+
+
+class CommandTimeoutError(CommandError, TimeoutError):
+    """The command ran into its time-out; all of its processes were killed."""
+
+
+class CommandLostError(CommandError):
+    """The command may have run, and its end is not known: its worker or host is gone."""
+
+
+class SandboxGoneError(CommandError):
+    """The sandbox ended while the command ran, or (``retryable``) before it could start."""
+
+
+class CommandNotStartedError(CommandError):
+    """The command was not started: ``rejected``, ``expired``, ``no_sandbox`` or ``failed``."""
+
+
+class CommandExitError(SandboxError):
+    """Raised by :meth:`Result.check` for a command that did not exit with 0."""
+
+    def __init__(self, result: Result) -> None:
+        end = f"signal {result.signal}" if result.exit_code is None else f"exit code {result.exit_code}"
+        super().__init__(f"the command ended with {end}")
+        self.result = result
+
+
+class FileError(SandboxError):
+    """A file of the workspace could not be written, read, listed or removed."""
+
+    def __init__(self, path: str, message: str) -> None:
+        super().__init__(f"{path!r}: {message}")
+        self.path = path
+        self.message = message

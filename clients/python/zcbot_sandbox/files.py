@@ -1,0 +1,217 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The files of a workspace, over commands.
+
+Paths are arguments of programs and of constant scripts, so no path is read as a script or an option.
+What is done is done by the sandbox's user, so a link leads no further than a command of the user's.
+"""
+
+from __future__ import annotations
+
+import io
+import posixpath
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, BinaryIO
+
+from . import requests
+from .errors import FileError, InvalidRequestError
+from .result import Result
+
+if TYPE_CHECKING:
+    from .client import Sandbox
+
+WORKSPACE = "/workspace"
+
+#: The first piece of a file comes with the answer, the others are streamed.
+_FIRST_PIECE = 128 * 1024
+_PIECE = 4 << 20
+
+_TIMEOUT = 300.0
+
+#: target, its directory, mode. Others see the old file until all of the new one is there.
+_WRITE = """
+set -eu
+mkdir -p -- "$2"
+if [ -d "$1" ]; then echo 'is a directory' >&2; exit 1; fi
+temporary=$(mktemp -p "$2" .zcbot-write.XXXXXXXX)
+trap 'rm -f -- "$temporary"' EXIT
+cat >"$temporary"
+stat -c %s -- "$temporary"
+chmod -- "$3" "$temporary"
+mv -fT -- "$temporary" "$1"
+"""
+
+_KINDS = {"f": "file", "d": "directory", "l": "link"}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What a directory has. ``kind`` is ``file``, ``directory``, ``link`` or ``other``.
+
+    A name that is not UTF-8 has surrogates (``os.fsencode`` gives its bytes), and no path.
+    """
+
+    name: str
+    kind: str
+    size: int
+    modified: datetime
+
+
+def resolved(path: str) -> str:
+    """An absolute path; a relative one begins in the workspace."""
+    if not isinstance(path, str) or not path:
+        raise InvalidRequestError("path", "is empty; give a path, absolute or in the workspace")
+    if "\0" in path:
+        raise InvalidRequestError("path", "has a NUL character; remove it")
+    absolute = path if path.startswith("/") else f"{WORKSPACE}/{path}"
+    try:
+        size = len(absolute.encode())
+    except UnicodeEncodeError:
+        raise InvalidRequestError("path", "is not UTF-8, so no request can hold it") from None
+    if size > requests.MAX_DIRECTORY_BYTES:
+        raise InvalidRequestError("path", f"takes more than {requests.MAX_DIRECTORY_BYTES} bytes")
+    return absolute
+
+
+class Files:
+    """Reads and writes the workspace of a sandbox; makes the sandbox if there is none."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self._sandbox = sandbox
+
+    def write(
+        self, path: str, data: bytes | str | BinaryIO, *, mode: int = 0o644, timeout: float = _TIMEOUT
+    ) -> int:
+        """Writes a file as a whole, from bytes, text or a binary file; how many bytes there were.
+
+        Directories that are missing are made. Others see the old file or all of the new one.
+        """
+        target = resolved(path)
+        if target.endswith("/"):
+            raise InvalidRequestError("path", f"{path[:64]!r} names a directory")
+        if not 0 <= mode <= 0o777:
+            raise InvalidRequestError("mode", f"is {mode!r}; it must be from 0 to 0o777")
+        command = ("bash", "-c", _WRITE, "write", target, posixpath.dirname(target), f"{mode:o}")
+        if isinstance(data, (bytes, bytearray, memoryview, str)):
+            content = requests.stdin_bytes(data)
+            size = len(content)
+            result = self._run(path, *command, input=content, timeout=timeout)
+        else:
+            with self._sandbox.start(*command, stdin=True, timeout=timeout) as run:
+                size = run.write_from(_pieces(data))
+                run.close_stdin()
+                result = _ended(path, run.result())
+        if result.stdout.strip() != str(size).encode():
+            raise FileError(path, f"not all of the {size} bytes arrived")
+        return size
+
+    def read(self, path: str, *, max_bytes: int = 64 << 20) -> bytes:
+        """The content of a file; ``FileError`` if it is longer than ``max_bytes``."""
+        into = io.BytesIO()
+        self.read_into(path, into, max_bytes=max_bytes)
+        return into.getvalue()
+
+    def read_into(self, path: str, into: BinaryIO, *, max_bytes: int | None = None) -> int:
+        """Copies a file into a binary file, piece by piece; how many bytes there were.
+
+        A file that changes meanwhile can be copied in parts of its states.
+        """
+        source = resolved(path)
+        done = 0
+        piece = _FIRST_PIECE
+        while True:
+            data = self._read_piece(path, source, done, piece)
+            done += len(data)
+            if max_bytes is not None and done > max_bytes:
+                raise FileError(path, f"is longer than {max_bytes} bytes")
+            into.write(data)
+            if len(data) < piece:
+                return done
+            piece = _PIECE
+
+    def _read_piece(self, path: str, source: str, start: int, size: int) -> bytes:
+        result = self._run(
+            path,
+            "dd",
+            f"if={source}",
+            "bs=64K",
+            "iflag=skip_bytes,count_bytes,fullblock",
+            f"skip={start}",
+            f"count={size}",
+            "status=none",
+            max_output_bytes=size + 4096,
+        )
+        if result.truncated or result.missing_outputs or len(result.stdout) > size:
+            raise FileError(path, "not all of it arrived")
+        return result.stdout
+
+    def list(self, path: str = WORKSPACE) -> list[Entry]:
+        """What is in a directory, by name."""
+        directory = resolved(path).rstrip("/") + "/"
+        result = self._run(
+            path,
+            "find",
+            "-H",
+            directory,
+            "-mindepth",
+            "1",
+            "-maxdepth",
+            "1",
+            "-printf",
+            "%y %s %T@ %f\\0",
+            max_output_bytes=requests.MAX_OUTPUT_BYTES,
+        )
+        if result.truncated or result.missing_outputs:
+            raise FileError(path, f"has more entries than fit into {requests.MAX_OUTPUT_BYTES} bytes")
+        return sorted(_entries(path, result.stdout), key=lambda entry: entry.name)
+
+    def remove(self, path: str, *, recursive: bool = False, missing_ok: bool = False) -> None:
+        """Removes a file or a link, or with ``recursive`` a directory and all that is in it."""
+        target = resolved(path)
+        if posixpath.normpath(target) in ("/", WORKSPACE):
+            raise InvalidRequestError("path", f"{path[:64]!r} is the workspace; remove what is in it")
+        options = (["-r"] if recursive else []) + (["-f"] if missing_ok else [])
+        self._run(path, "rm", *options, "--", target)
+
+    def _run(
+        self,
+        path: str,
+        *command: str,
+        input: bytes | None = None,
+        timeout: float = _TIMEOUT,
+        max_output_bytes: int = requests.MAX_INLINE_OUTPUT,
+    ) -> Result:
+        result = self._sandbox.run(
+            *command, input=input, cwd="/", timeout=timeout, max_output_bytes=max_output_bytes
+        )
+        return _ended(path, result)
+
+
+def _ended(path: str, result: Result) -> Result:
+    if not result.ok:
+        why = result.error_text.strip()[:500]
+        raise FileError(path, why or f"the command ended with {result.exit_code or result.signal}")
+    return result
+
+
+def _pieces(data: BinaryIO) -> Iterator[bytes]:
+    while piece := data.read(512 * 1024):
+        yield piece
+
+
+def _entries(path: str, listing: bytes) -> Iterator[Entry]:
+    """What ``find`` printed; the sandbox may have replaced ``find``."""
+    for line in listing.split(b"\0")[:-1]:
+        try:
+            kind, size, modified, name = line.decode(errors="surrogateescape").split(" ", 3)
+            yield Entry(
+                name=name,
+                kind=_KINDS.get(kind, "other"),
+                size=int(size),
+                modified=datetime.fromtimestamp(float(modified), timezone.utc),
+            )
+        except (ValueError, OverflowError, OSError):
+            raise FileError(path, "the sandbox's answer is not a listing") from None
+
+

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Calls users' functions in a thread of their own, so that a slow one delays no answer."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from .log import logger
+
+#: A notice is at most 64 KiB.
+_MAX_WAITING = 256
+
+
+class Dispatcher:
+    """One thread, which is started with the first notice."""
+
+    def __init__(self) -> None:
+        self._queue: queue.Queue[tuple[Callable[[Any], object], Any] | None] = queue.Queue(_MAX_WAITING)
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    def dispatch(self, function: Callable[[Any], object], event: Any) -> None:
+        """Never blocks. If too many wait, the notice is dropped and logged."""
+        with self._lock:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="zcbot-sandbox-notices", daemon=True)
+                self._thread.start()
+        try:
+            self._queue.put_nowait((function, event))
+        except queue.Full:
+            logger.warning("a notice was dropped, because the functions for earlier ones are too slow")
+
+    def _run(self) -> None:
+        while (item := self._queue.get()) is not None:
+            function, event = item
+            try:
+                function(event)
+            except Exception:  # noqa: BLE001 - it is the user's, and others wait
+                logger.exception("a function for notices failed")
+
+    def close(self) -> None:
+        """Calls nothing more that is not called yet."""
+        while True:
+            try:
+                self._queue.put_nowait(None)
+                return
+            except queue.Full:
+                try:
+                    self._queue.get_nowait()
+                except queue.Empty:
+                    pass

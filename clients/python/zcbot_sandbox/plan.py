@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the arguments of both clients mean, as a request with its deadlines."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+
+from . import requests
+from .calls import EnsureCall, ExecCall
+from .core import DEFAULT_START_SECONDS, GRACE_SECONDS
+from .errors import InvalidRequestError
+
+#: No wait is longer.
+_LONGEST_WAIT = 2 * requests.MAX_TIMEOUT_SECONDS
+
+
+def ensure_call(user: str, wait: float, idle_ttl: int | None) -> EnsureCall:
+    requests.seconds("wait", wait, 600)
+    return EnsureCall(user, time.monotonic() + wait, requests.idle_ttl_seconds(idle_ttl))
+
+
+def exec_call(
+    user: str,
+    *,
+    command: Sequence[str] | None,
+    script: str | None,
+    input: bytes | str | None,
+    input_follows: bool,
+    env: Mapping[str, str] | None,
+    cwd: str | None,
+    timeout: float,
+    wait: float | None,
+    max_output_bytes: int,
+    stream: bool,
+    tty: tuple[int, int] | None,
+    ensure: bool,
+) -> ExecCall:
+    """A command that is to run. ``input`` that is too long for the exec's record is left to the
+    caller, whom ``request.input_follows`` tells so."""
+    stdin = requests.stdin_bytes(input)
+    fits = len(stdin) <= requests.MAX_INLINE_INPUT
+    if stdin and input_follows:
+        raise InvalidRequestError("input", "is written to a command that was started with stdin=True")
+    request = requests.exec_request(
+        command=command,
+        script=script,
+        stdin=stdin if fits else b"",
+        input_follows=input_follows or not fits,
+        env=env,
+        cwd=cwd,
+        timeout=timeout,
+        max_output_bytes=max_output_bytes,
+        stream=stream or max_output_bytes > requests.MAX_INLINE_OUTPUT,
+        tty=tty,
+        ensure=ensure,
+    )
+    now = time.monotonic()
+    longest = DEFAULT_START_SECONDS + timeout + GRACE_SECONDS
+    deadline = now + (longest if wait is None else requests.seconds("wait", wait, _LONGEST_WAIT))
+    return ExecCall(user, deadline, min(deadline, now + DEFAULT_START_SECONDS), request)

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a command came to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from . import errors
+from .events import Exited
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a command ended, and its output.
+
+    Output is hostile: do not print it on a terminal as it is.
+
+    ``exit_code`` is ``None`` if a signal ended the command, ``signal`` otherwise. ``stdout`` and
+    ``stderr`` hold what ``stream()`` did not hand over. ``truncated`` tells that output beyond
+    ``max_output_bytes`` was dropped, ``missing_outputs`` how many records of output the log did not
+    have any more. ``took_seconds`` is the time from its start to its end.
+    """
+
+    exec_id: str
+    reason: str
+    exit_code: int | None
+    signal: int | None
+    stdout: bytes
+    stderr: bytes
+    truncated: bool
+    missing_outputs: int
+    survivors: int
+    started_at: datetime | None
+    took_seconds: float
+    cpu_seconds: float | None
+    container_id: str | None
+    host: str
+    worker_id: str
+
+    @property
+    def ok(self) -> bool:
+        """Whether the command exited with 0."""
+        return self.exit_code == 0
+
+    @property
+    def text(self) -> str:
+        """Standard output as text; what is not UTF-8 is replaced."""
+        return self.stdout.decode(errors="replace")
+
+    @property
+    def error_text(self) -> str:
+        """Standard error as text; what is not UTF-8 is replaced."""
+        return self.stderr.decode(errors="replace")
+
+    def check(self) -> Result:
+        """This result, if the command exited with 0; raises ``CommandExitError`` otherwise."""
+        if not self.ok:
+            raise errors.CommandExitError(self)
+        return self
+
+
+def result_of(exited: Exited, stdout: bytes, stderr: bytes, truncated: bool, missing: int) -> Result:
+    """The result of an answer."""
+    return Result(
+        exec_id=exited.exec_id,
+        reason=exited.reason,
+        exit_code=exited.exit_code,
+        signal=exited.signal,
+        stdout=stdout,
+        stderr=stderr,
+        truncated=truncated,
+        missing_outputs=missing,
+        survivors=exited.survivors,
+        started_at=exited.started_at,
+        took_seconds=exited.took_ms / 1000,
+        cpu_seconds=None if exited.cpu_ms is None else exited.cpu_ms / 1000,
+        container_id=exited.container_id,
+        host=exited.host,
+        worker_id=exited.worker_id,
+    )
+
+
+def error_of(exited: Exited, result: Result) -> errors.CommandError | None:
+    """The error that an answer means; none if the command ended by itself or by a signal."""
+    if exited.reason in ("exited", "signalled"):
+        return None
+    kind: type[errors.CommandError] = {
+        "timeout": errors.CommandTimeoutError,
+        "lost": errors.CommandLostError,
+        "sandbox_gone": errors.SandboxGoneError,
+        "expired": errors.CommandNotStartedError,
+        "rejected": errors.CommandNotStartedError,
+        "no_sandbox": errors.CommandNotStartedError,
+        "failed": errors.CommandNotStartedError,
+    }.get(exited.reason, errors.CommandError)
+    return kind(exited.reason, exited.message, exited.retryable, result)

@@ -1,0 +1,15 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+
+/**
+ * The contract between agent services and sandbox workers. It needs a JSON parser and nothing else:
+ * no Kafka client, no logging, no reflection.
+ */
+module io.zcbot.sandbox.events {
+  requires com.fasterxml.jackson.core;
+  requires static transitive org.jspecify;
+
+  exports io.zcbot.sandbox.events;
+}

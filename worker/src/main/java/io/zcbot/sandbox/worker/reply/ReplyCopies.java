@@ -1,0 +1,315 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.reply;
+
+import io.zcbot.sandbox.worker.reply.ReplyTopic.Copy;
+import io.zcbot.sandbox.worker.sandbox.Time;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Function;
+import java.util.function.Supplier;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.producer.Producer;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.errors.AuthorizationException;
+import org.apache.kafka.common.errors.InvalidTopicException;
+import org.apache.kafka.common.errors.RecordTooLargeException;
+import org.apache.kafka.common.errors.RetriableException;
+import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Copies answers with a producer of its own. Whatever a topic is like, it holds up its own copies
+ * only: each has a thread while there is something to copy, and a share of what the producer may
+ * hold. Nobody waits for a topic that was late, until it takes a copy again.
+ */
+public final class ReplyCopies implements Replies, AutoCloseable {
+  private static final Logger log = LoggerFactory.getLogger(ReplyCopies.class);
+
+  private static final int MOST_TOPICS = 1000;
+
+  /** In the producer, of all topics and of one. */
+  static final int MOST_BYTES = 6 * 1024 * 1024;
+
+  static final int MOST_BYTES_OF_ONE = 2 * 1024 * 1024;
+
+  /** Of a topic for which nobody waits: what it does not take is kept nowhere else. */
+  private static final int MOST_BYTES_OF_A_LATE_ONE = 256 * 1024;
+
+  /** A small record takes a batch. */
+  private static final int OVERHEAD = 4096;
+
+  private static final Duration PATIENCE = Duration.ofSeconds(2);
+  private static final Duration REFUSAL = Duration.ofSeconds(10);
+  private static final Duration CLOSE_TIMEOUT = Duration.ofSeconds(2);
+
+  private final Supplier<Producer<byte[], byte[]>> producers;
+  private final Lookup lookup;
+  private final Time time;
+  private final Duration patience;
+  private final ReplyMetrics metrics;
+  private final Drops drops;
+  private final ReplyTopics topics = new ReplyTopics(MOST_TOPICS);
+  private final ReentrantLock lock = new ReentrantLock();
+  private final Condition changed = lock.newCondition();
+  private int bytes;
+  private @Nullable Producer<byte[], byte[]> producer;
+  private boolean isClosed;
+  private boolean takesNothing;
+
+  /** Makes its clients when they are needed: most workers copy nothing. */
+  public ReplyCopies(
+      Supplier<Producer<byte[], byte[]>> producers,
+      Supplier<Admin> admins,
+      Time time,
+      ReplyMetrics metrics) {
+    this(producers, new TopicLookup(admins), time, metrics, PATIENCE);
+  }
+
+  ReplyCopies(
+      Supplier<Producer<byte[], byte[]>> producers,
+      Lookup lookup,
+      Time time,
+      ReplyMetrics metrics,
+      Duration patience) {
+    this.producers = producers;
+    this.lookup = lookup;
+    this.time = time;
+    this.patience = patience;
+    this.metrics = metrics;
+    this.drops = new Drops(time, metrics);
+  }
+
+  @Override
+  public CompletableFuture<Void> copy(
+      String name, int size, Supplier<ProducerRecord<byte[], byte[]>> record) {
+    Copy copy = new Copy(size + OVERHEAD, record);
+    ReplyTopic topic;
+    ReplyDrop obstacle;
+    lock.lock();
+    try {
+      topic = takesNothing ? null : topics.of(name);
+      obstacle = topic == null ? ReplyDrop.FULL : obstacle(topic, copy);
+      if (topic != null && obstacle == null) {
+        topic.waiting.add(copy);
+        if (!topic.isSending) {
+          topic.isSending = true;
+          Thread.ofVirtual().name("reply-".concat(name)).start(() -> sendAll(topic));
+        }
+        if (!topic.isLate) {
+          return awaited(topic, copy);
+        }
+      }
+    } finally {
+      lock.unlock();
+    }
+    if (obstacle != null) {
+      drops.dropped(name, obstacle, 1);
+    }
+    return CompletableFuture.completedFuture(null);
+  }
+
+  private @Nullable ReplyDrop obstacle(ReplyTopic topic, Copy copy) {
+    ReplyDrop refusal = topic.refusal(time.nanos());
+    if (refusal != null || !topic.isLate || (topic.bytes == 0 && topic.waiting.isEmpty())) {
+      return refusal;
+    }
+    int there = topic.bytes + topic.waiting.stream().mapToInt(Copy::size).sum();
+    return there + copy.size() > MOST_BYTES_OF_A_LATE_ONE ? ReplyDrop.LATE : null;
+  }
+
+  /** Waits for a while only. Then nobody waits for the topic any more, until it takes a copy. */
+  private CompletableFuture<Void> awaited(ReplyTopic topic, Copy copy) {
+    return copy.settled()
+        .copy()
+        .orTimeout(patience.toNanos(), TimeUnit.NANOSECONDS)
+        .exceptionally(
+            _ -> {
+              drop(topic, ReplyDrop.LATE, ReplyTopic::late);
+              return null;
+            });
+  }
+
+  private void drop(ReplyTopic topic, ReplyDrop why, Function<ReplyTopic, List<Copy>> which) {
+    List<Copy> dropped;
+    lock.lock();
+    try {
+      dropped = which.apply(topic);
+      changed.signalAll();
+    } finally {
+      lock.unlock();
+    }
+    if (!dropped.isEmpty()) {
+      drops.dropped(topic.name, why, dropped.size());
+      dropped.forEach(copy -> copy.settled().complete(null));
+    }
+  }
+
+  /** Writes what waits for a topic. The topic's thread. */
+  private void sendAll(ReplyTopic topic) {
+    do {
+      try {
+        if (topic.exists || isFound(topic)) {
+          for (Copy next = next(topic); next != null; next = next(topic)) {
+            send(topic, next);
+          }
+        }
+      } catch (InterruptedException e) { // nobody does that
+        Thread.currentThread().interrupt();
+        refuse(topic, ReplyDrop.FAILED);
+      } catch (RuntimeException e) {
+        log.warn("could not copy answers to {}", topic.name, e);
+        refuse(topic, ReplyDrop.FAILED);
+      }
+    } while (!isDone(topic));
+  }
+
+  private boolean isDone(ReplyTopic topic) {
+    lock.lock();
+    try {
+      topic.isSending = !topic.waiting.isEmpty();
+      return !topic.isSending;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private boolean isFound(ReplyTopic topic) throws InterruptedException {
+    Optional<ReplyDrop> obstacle;
+    try {
+      obstacle = lookup.obstacle(topic.name).get();
+    } catch (ExecutionException e) {
+      log.debug("could not look {} up", topic.name, e);
+      drop(topic, ReplyDrop.LATE, ReplyTopic::takeAll);
+      return false;
+    }
+    if (obstacle.isPresent()) {
+      refuse(topic, obstacle.get());
+      return false;
+    }
+    lock.lock();
+    try {
+      topic.exists = topics.moveToExisting(topic);
+    } finally {
+      lock.unlock();
+    }
+    if (!topic.exists) {
+      refuse(topic, ReplyDrop.FULL);
+    }
+    return topic.exists;
+  }
+
+  /** Takes the next copy once there is room for it; null if there is none. */
+  private @Nullable Copy next(ReplyTopic topic) throws InterruptedException {
+    lock.lock();
+    try {
+      for (Copy next = topic.waiting.peek(); next != null; next = topic.waiting.peek()) {
+        boolean fits = topic.bytes == 0 || topic.bytes + next.size() <= MOST_BYTES_OF_ONE;
+        if (fits && bytes + next.size() <= MOST_BYTES) {
+          topic.bytes += next.size();
+          bytes += next.size();
+          return topic.waiting.remove();
+        }
+        changed.await();
+      }
+      return null;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private void send(ReplyTopic topic, Copy copy) {
+    try {
+      var _ = producer().send(copy.record().get(), (_, failure) -> settled(topic, copy, failure));
+    } catch (RuntimeException e) {
+      settled(topic, copy, e);
+    }
+  }
+
+  private Producer<byte[], byte[]> producer() {
+    synchronized (producers) {
+      if (isClosed) {
+        throw new IllegalStateException("the worker stops");
+      }
+      if (producer == null) {
+        producer = producers.get();
+      }
+      return producer;
+    }
+  }
+
+  /** A copy is written, or will not be. May be called more than once. */
+  private void settled(ReplyTopic topic, Copy copy, @Nullable Exception failure) {
+    if (!copy.isOver().compareAndSet(false, true)) {
+      return;
+    }
+    ReplyDrop dropped = failure == null ? null : reason(failure);
+    lock.lock();
+    try {
+      topic.bytes -= copy.size();
+      bytes -= copy.size();
+      topic.isLate = dropped == null ? false : topic.isLate || dropped == ReplyDrop.LATE;
+      if (dropped == ReplyDrop.LATE) {
+        topic.exists = false; // it may be gone
+      }
+      changed.signalAll();
+    } finally {
+      lock.unlock();
+    }
+    if (dropped == null) {
+      metrics.copied();
+    } else {
+      drops.dropped(topic.name, dropped, 1);
+      if (dropped == ReplyDrop.ABSENT || dropped == ReplyDrop.DENIED) {
+        refuse(topic, dropped);
+      }
+    }
+    copy.settled().complete(null);
+  }
+
+  private static ReplyDrop reason(Exception failure) {
+    return switch (failure) {
+      case RecordTooLargeException _ -> ReplyDrop.TOO_LARGE;
+      case AuthorizationException _ -> ReplyDrop.DENIED;
+      case UnknownTopicOrPartitionException _, InvalidTopicException _ -> ReplyDrop.ABSENT;
+      case RetriableException _ -> ReplyDrop.LATE; // not any more
+      default -> ReplyDrop.FAILED;
+    };
+  }
+
+  /** Nothing is copied to a topic for a while. */
+  private void refuse(ReplyTopic topic, ReplyDrop why) {
+    drop(topic, why, each -> each.refuse(why, time.nanos() + REFUSAL.toNanos()));
+  }
+
+  /** What was handed over to the producer is flushed, bounded; the rest is dropped. */
+  @Override
+  public void close() {
+    List<ReplyTopic> all;
+    lock.lock();
+    try {
+      takesNothing = true;
+      all = topics.all();
+    } finally {
+      lock.unlock();
+    }
+    all.forEach(topic -> refuse(topic, ReplyDrop.FAILED));
+    lookup.close();
+    synchronized (producers) {
+      isClosed = true;
+      if (producer != null) {
+        producer.close(CLOSE_TIMEOUT);
+      }
+    }
+  }
+}

@@ -1,0 +1,34 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.trace;
+
+import io.opentelemetry.api.common.AttributeKey;
+
+/**
+ * The attributes of spans, as OpenTelemetry's semantic conventions name them. None of them tells
+ * what agents or sandboxes wrote, except the user's id.
+ */
+final class Names {
+  static final String KAFKA = "kafka";
+
+  static final AttributeKey<String> SYSTEM = AttributeKey.stringKey("messaging.system");
+  static final AttributeKey<String> OPERATION_NAME =
+      AttributeKey.stringKey("messaging.operation.name");
+  static final AttributeKey<String> OPERATION_TYPE =
+      AttributeKey.stringKey("messaging.operation.type");
+  static final AttributeKey<String> DESTINATION =
+      AttributeKey.stringKey("messaging.destination.name");
+  static final AttributeKey<String> PARTITION =
+      AttributeKey.stringKey("messaging.destination.partition.id");
+  static final AttributeKey<Long> OFFSET = AttributeKey.longKey("messaging.kafka.offset");
+  static final AttributeKey<String> GROUP = AttributeKey.stringKey("messaging.consumer.group.name");
+  static final AttributeKey<String> USER = AttributeKey.stringKey("enduser.pseudo.id");
+  static final AttributeKey<String> ERROR = AttributeKey.stringKey("error.type");
+
+  /** What an input came to: an answer's outcome or reason, as in the event. */
+  static final AttributeKey<String> OUTCOME = AttributeKey.stringKey("zcbot.outcome");
+
+  private Names() {}
+}

@@ -1,0 +1,63 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.trace;
+
+import io.opentelemetry.api.trace.Span;
+import io.opentelemetry.api.trace.StatusCode;
+import io.opentelemetry.context.Context;
+import io.opentelemetry.context.Scope;
+
+/** A part of the work on a record, which lasts until it is closed, by the thread that began it. */
+public final class Step implements AutoCloseable {
+  static final Step NONE = new Step(Span.getInvalid(), Scope.noop());
+
+  private final Span span;
+  private final Scope scope;
+
+  private Step(Span span, Scope scope) {
+    this.span = span;
+    this.scope = scope;
+  }
+
+  @SuppressWarnings("MustBeClosedChecker") // closed with the step
+  static Step in(Context context) {
+    return new Step(Span.fromContext(context), context.makeCurrent());
+  }
+
+  /** What is done in a step. */
+  @FunctionalInterface
+  public interface Work {
+    Object run() throws Throwable;
+  }
+
+  /** Does it, and notes what kind of exception it fails with. */
+  public void run(Work work) throws Throwable {
+    try {
+      var _ = work.run();
+    } catch (Throwable e) {
+      failed(e.getClass().getSimpleName());
+      throw e;
+    }
+  }
+
+  /**
+   * Notes that it failed.
+   *
+   * @param error one of few words. What an engine, a log or an agent said has no place in a trace
+   */
+  public void failed(String error) {
+    failed(span, error);
+  }
+
+  static void failed(Span span, String error) {
+    span.setAttribute(Names.ERROR, error).setStatus(StatusCode.ERROR);
+  }
+
+  @Override
+  public void close() {
+    scope.close();
+    span.end();
+  }
+}

@@ -1,0 +1,125 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.it;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import io.zcbot.sandbox.worker.cli.Cli;
+import io.zcbot.sandbox.worker.cli.Console;
+import io.zcbot.sandbox.worker.security.Row;
+import io.zcbot.sandbox.worker.testkit.deployment.Composition;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.errors.SaslAuthenticationException;
+import org.apache.kafka.common.errors.TimeoutException;
+import org.apache.kafka.common.errors.TopicAuthorizationException;
+import org.apache.kafka.common.serialization.StringSerializer;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInstance;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Kafka as compose.sasl.yaml starts it: nobody is served without a password. */
+@Tag("engine")
+@Tag("kafka")
+@Tag("compose")
+@Timeout(value = 3, unit = TimeUnit.MINUTES)
+@TestInstance(TestInstance.Lifecycle.PER_CLASS)
+class SecureCompositionIT {
+  private static final int SECONDS = 60;
+  private Composition composition;
+
+  @BeforeAll
+  void start(@TempDir Path directory) throws Exception {
+    composition =
+        Composition.ofKafka(
+            directory,
+            Map.of(
+                "KAFKA_ADMIN_PASSWORD", "ofAdmin1",
+                "KAFKA_WORKER_PASSWORD", "ofWorker2",
+                "KAFKA_AGENT_PASSWORD", "ofAgent3"),
+            "compose.yaml",
+            "compose.sasl.yaml");
+  }
+
+  @AfterAll
+  void leaveNothing() throws Exception {
+    if (composition != null) {
+      composition.close();
+    }
+  }
+
+  private Map<String, Object> client(String user, String password) {
+    return new HashMap<>(
+        Map.of(
+            "bootstrap.servers",
+            composition.bootstrapServers(),
+            "security.protocol",
+            "SASL_PLAINTEXT",
+            "sasl.mechanism",
+            "PLAIN",
+            "sasl.jaas.config",
+            "org.apache.kafka.common.security.plain.PlainLoginModule required username=\"%s\""
+                    .formatted(user)
+                + " password=\"%s\";".formatted(password)));
+  }
+
+  private static String cluster(Map<String, Object> client) throws Exception {
+    client.put("request.timeout.ms", "3000");
+    client.put("default.api.timeout.ms", "5000");
+    try (Admin admin = Admin.create(client)) {
+      return admin.describeCluster().clusterId().get(SECONDS, TimeUnit.SECONDS);
+    }
+  }
+
+  @Row(63)
+  @Test
+  void nobodyIsServedWithoutAPassword() throws Exception {
+    assertThat(cluster(client("admin", "ofAdmin1"))).isNotBlank();
+    assertThatThrownBy(() -> cluster(client("admin", "ofWorker2")))
+        .hasCauseInstanceOf(SaslAuthenticationException.class);
+    assertThatThrownBy(
+            () ->
+                cluster(
+                    new HashMap<>(Map.of("bootstrap.servers", composition.bootstrapServers()))))
+        .hasCauseInstanceOf(TimeoutException.class);
+  }
+
+  /** With the settings of the worker's service, which creates its topics. */
+  @Test
+  void aWorkerIsServedAndAnAgentMayDoNothingYet() throws Exception {
+    JsonNode service =
+        new JsonMapper().readTree(composition.config()).at("/services/worker/environment");
+    Map<String, String> settings = new HashMap<>();
+    service.properties().forEach(each -> settings.put(each.getKey(), each.getValue().asText()));
+    settings.put("ZCBOT_KAFKA_BOOTSTRAP_SERVERS", composition.bootstrapServers());
+    StringWriter said = new StringWriter();
+    PrintWriter to = new PrintWriter(said, true);
+    int exitCode = Cli.commandLine(new Console(settings, to, to, false)).execute("topics", "create");
+    assertThat(exitCode).as(said.toString()).isZero();
+
+    try (KafkaProducer<String, String> agent =
+        new KafkaProducer<>(
+            client("agent", "ofAgent3"), new StringSerializer(), new StringSerializer())) {
+      assertThatThrownBy(() -> agent.send(new ProducerRecord<>("sandbox.exec", "k", "v")).get())
+          .isInstanceOf(ExecutionException.class)
+          .hasCauseInstanceOf(TopicAuthorizationException.class);
+    }
+  }
+}

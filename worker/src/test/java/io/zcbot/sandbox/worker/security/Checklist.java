@@ -205,10 +205,10 @@ final class Checklist {
           row(48, "more flows from one socket than its share: refused", "limits of flows"),
           row(49, "ARP or any frame to a neighbour: none arrives", "no NET_RAW, seal, firewall"),
           row(
-              50,
-              "open files: those of one sandbox bounded, and its memory; those of all compared with fs.file-max",
-              "ulimits, pids limit, memory limit",
-              "host-dependent: reported by doctor")
+                  50,
+                  "open files: those of one sandbox bounded, and its memory; those of all compared with fs.file-max",
+                  "ulimits, pids limit, memory limit",
+                  "host-dependent: reported by doctor")
               .otherwise(
                   GVISOR, "gVisor's kernel opens files itself: the bound of each process is shown"),
           row(
@@ -231,7 +231,7 @@ final class Checklist {
               "host-dependent: doctor compares the images that the host has"),
           row(
               55,
-              "files synced all the time: a neighbour's commands and ensures take at most twice as long",
+              "files synced all the time: a neighbour's commands take at most twice as long",
               "processor limit, a disk of their own",
               "host-dependent: reported by doctor; what a neighbour syncs itself waits for the disk"),
           row(

@@ -114,7 +114,8 @@ final class EnsureCommand implements Callable<Integer> {
       }
       console
           .out()
-          .println(json ? JsonText.of(answer) : answer.topic().named("") + "  " + EventText.of(answer));
+          .println(
+              json ? JsonText.of(answer) : answer.topic().named("") + "  " + EventText.of(answer));
       return answer instanceof Ready ? ExitCode.OK : ExitCode.FAILED;
     } catch (KafkaException e) {
       throw log.failed("read the answer", e);

@@ -33,7 +33,6 @@ final class RecordFormat {
   /** Of a dead letter it is a header, which may be as long as a record. */
   private static final int MAX_PROBLEM = 400;
 
-
   private final String topicPrefix;
   private final boolean hasColour;
   private final EventCodec codec = new EventCodec();
@@ -49,7 +48,8 @@ final class RecordFormat {
   }
 
   String line(ConsumerRecord<byte[], byte[]> record) {
-    return line(record, String.format("%-36s", clip(EventText.plain(Records.key(record)), MAX_KEY)) + "  ");
+    return line(
+        record, String.format("%-36s", clip(EventText.plain(Records.key(record)), MAX_KEY)) + "  ");
   }
 
   /** Where all records have one key. */

@@ -15,6 +15,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
@@ -71,9 +72,7 @@ final class AclComparison {
     for (AclBinding binding : inForce) {
       if (binding.entry().permissionType() == AclPermissionType.ALLOW) {
         for (Right right : rights(binding)) {
-          allowed
-              .computeIfAbsent(binding.entry().principal(), _ -> new HashSet<>())
-              .add(right);
+          allowed.computeIfAbsent(binding.entry().principal(), _ -> new HashSet<>()).add(right);
         }
       }
     }
@@ -132,14 +131,13 @@ final class AclComparison {
   /** The roles whose needs together differ least from this; the fewest of such. */
   private Set<Role> nearest(Set<Right> rights) {
     List<Set<Role>> all = new ArrayList<>();
-    for (int bits = 1; bits < 1 << Role.values().length; bits++) {
-      Set<Role> some = EnumSet.noneOf(Role.class);
-      for (Role role : Role.values()) {
-        if ((bits & 1 << role.ordinal()) != 0) {
-          some.add(role);
-        }
+    for (Role role : Role.values()) {
+      for (Set<Role> others : List.copyOf(all)) {
+        Set<Role> more = EnumSet.of(role);
+        more.addAll(others);
+        all.add(more);
       }
-      all.add(some);
+      all.add(EnumSet.of(role));
     }
     return all.stream()
         .min(
@@ -150,7 +148,9 @@ final class AclComparison {
   }
 
   private Set<Right> union(Set<Role> some) {
-    return some.stream().flatMap(role -> roles.get(role).stream()).collect(Collectors.toSet());
+    return some.stream()
+        .flatMap(role -> Objects.requireNonNull(roles.get(role)).stream())
+        .collect(Collectors.toSet());
   }
 
   private static String difference(Set<Right> is, Set<Right> needed) {

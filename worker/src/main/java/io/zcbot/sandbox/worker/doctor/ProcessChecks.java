@@ -75,8 +75,7 @@ final class ProcessChecks {
     if (most.compareTo(wanted) >= 0) {
       return Finding.ok("open-files", detail);
     }
-    String who =
-        most.compareTo(each) <= 0 ? "one sandbox" : mostSandboxes + " sandboxes together";
+    String who = most.compareTo(each) <= 0 ? "one sandbox" : mostSandboxes + " sandboxes together";
     return Finding.warn(
         "open-files",
         detail + ": " + who + " can use up those of all",

@@ -7,6 +7,7 @@ package io.zcbot.sandbox.worker.reply;
 import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
@@ -84,7 +85,7 @@ final class TopicLookup implements Lookup {
             .topicNameValues();
     for (var each : names.entrySet()) {
       try {
-        told.get(each.getKey()).get();
+        Objects.requireNonNull(told.get(each.getKey()), "an answer").get();
         each.getValue().complete(Optional.empty());
       } catch (ExecutionException e) {
         switch (e.getCause()) {

@@ -96,8 +96,7 @@ class SecureCompositionIT {
         .hasCauseInstanceOf(SaslAuthenticationException.class);
     assertThatThrownBy(
             () ->
-                cluster(
-                    new HashMap<>(Map.of("bootstrap.servers", composition.bootstrapServers()))))
+                cluster(new HashMap<>(Map.of("bootstrap.servers", composition.bootstrapServers()))))
         .hasCauseInstanceOf(TimeoutException.class);
   }
 
@@ -111,7 +110,8 @@ class SecureCompositionIT {
     settings.put("ZCBOT_KAFKA_BOOTSTRAP_SERVERS", composition.bootstrapServers());
     StringWriter said = new StringWriter();
     PrintWriter to = new PrintWriter(said, true);
-    int exitCode = Cli.commandLine(new Console(settings, to, to, false)).execute("topics", "create");
+    int exitCode =
+        Cli.commandLine(new Console(settings, to, to, false)).execute("topics", "create");
     assertThat(exitCode).as(said.toString()).isZero();
 
     try (KafkaProducer<String, String> agent =

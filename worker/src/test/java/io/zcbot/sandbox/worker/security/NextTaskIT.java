@@ -59,8 +59,7 @@ class NextTaskIT extends Attacks {
     return Trial.bash(channel, "/bin/cat /workspace/ran 2>/dev/null; :").said().lines().toList();
   }
 
-  private static Trial run(
-      CommandChannel channel, Map<String, String> variables, String... command)
+  private static Trial run(CommandChannel channel, Map<String, String> variables, String... command)
       throws EngineException {
     return Trial.start(
         channel,

@@ -188,7 +188,10 @@ final class ModelBroker {
     log(record.topic(), record.partition()).open.add(record.offset());
   }
 
-  /** Its transaction ends. Workers read it all the same, and see a marker as an offset without a record. */
+  /**
+   * Its transaction ends. Workers read it all the same, and see a marker as an offset without a
+   * record.
+   */
   void end(ConsumerRecord<?, ?> record, boolean commit) {
     Log log = log(record.topic(), record.partition());
     log.open.remove(record.offset());

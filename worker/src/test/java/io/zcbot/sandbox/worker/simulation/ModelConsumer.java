@@ -85,8 +85,7 @@ class ModelConsumer extends MockConsumer<byte[], byte[]> {
     }
     for (TopicPartition partition : assignment) {
       if (broker.reaches(process, partition.topic())) {
-        ends.put(
-            partition, broker.log(partition.topic(), partition.partition()).endForWorkers());
+        ends.put(partition, broker.log(partition.topic(), partition.partition()).endForWorkers());
       }
     }
     Map<TopicPartition, List<ConsumerRecord<byte[], byte[]>>> records = new LinkedHashMap<>();
@@ -102,7 +101,8 @@ class ModelConsumer extends MockConsumer<byte[], byte[]> {
           left--;
         }
       }
-      long to = left > 0 ? log.endForWorkers() : some.isEmpty() ? from : some.getLast().offset() + 1;
+      long to =
+          left > 0 ? log.endForWorkers() : some.isEmpty() ? from : some.getLast().offset() + 1;
       if (to > from) {
         positions.put(partition, to);
         next.put(partition, new OffsetAndMetadata(to));

@@ -35,6 +35,7 @@ import io.zcbot.sandbox.worker.publish.Publisher;
 import io.zcbot.sandbox.worker.reap.LogComparison;
 import io.zcbot.sandbox.worker.reap.Reaper;
 import io.zcbot.sandbox.worker.reply.Replies;
+import io.zcbot.sandbox.worker.sandbox.CurrentSandboxes;
 import io.zcbot.sandbox.worker.sandbox.EventSink;
 import io.zcbot.sandbox.worker.sandbox.Fence;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
@@ -156,7 +157,7 @@ final class SimulatedWorker {
                 engine,
                 new JudgedSink(),
                 publisher,
-                new KafkaCurrentSandboxes(publisher, Topic.DEFAULT_PREFIX),
+                currentSandboxes(),
                 lanes::submit,
                 this::readUpTo,
                 timers,
@@ -269,6 +270,13 @@ final class SimulatedWorker {
   /** The worker whose thread runs. */
   static SimulatedWorker current() {
     return Machine.current().process().worker;
+  }
+
+  /** The seeds of the mutations are of histories without its records. */
+  private CurrentSandboxes currentSandboxes() {
+    return Mutations.active == Mutation.NONE
+        ? new KafkaCurrentSandboxes(publisher, Topic.DEFAULT_PREFIX)
+        : CurrentSandboxes.NONE;
   }
 
   private final class JudgedSink implements EventSink {

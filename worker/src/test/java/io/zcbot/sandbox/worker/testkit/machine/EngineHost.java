@@ -79,8 +79,7 @@ public final class EngineHost {
     Path netns = Path.of("/var/run/netns", namespace);
     Commands.run("nsenter", "--net=" + netns, "ip", "link", "set", "lo", "up");
     // As where there is a default route: else a start waits for the kernel, not for the firewall.
-    Commands.run(
-        "nsenter", "--net=" + netns, "ip", "route", "add", "169.254.169.254", "dev", "lo");
+    Commands.run("nsenter", "--net=" + netns, "ip", "route", "add", "169.254.169.254", "dev", "lo");
     List<String> command = command(namespace, directory, options);
     Process engine = launch(directory, command);
     EngineHost host = new EngineHost(name, namespace, directory, command, engine);

@@ -72,7 +72,8 @@ class ReplyTopicsIT {
         done.add(
             threads.submit(
                 () -> {
-                  List<String> users = IntStream.range(0, USERS).mapToObj(i -> TestBed.newUser()).toList();
+                  List<String> users =
+                      IntStream.range(0, USERS).mapToObj(i -> TestBed.newUser()).toList();
                   for (int i = 0; i < ROUNDS; i++) {
                     for (String user : users) {
                       client

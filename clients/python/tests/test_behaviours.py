@@ -33,6 +33,8 @@ from zcbot_sandbox import (
     Sandbox,
     SandboxError,
     SandboxFailedError,
+    core,
+    plan,
 )
 
 
@@ -238,7 +240,10 @@ def test_files_of_a_lying_sandbox(sandbox: Sandbox) -> None:
         sandbox.run("cat", "/dev/zero", max_output_bytes=10, timeout=1)
 
 
-def test_keepalive_coalesced(deployment: Deployment, client: Client) -> None:
+def test_keepalive_coalesced(
+    deployment: Deployment, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(core, "_SHORTEST_TTL", 1000.0)
     user = new_user()
     sandbox = client.sandbox(user)
     with Watch(deployment.bootstrap, "sandbox.activity") as activities:
@@ -406,9 +411,12 @@ def test_close_ends_waits(deployment: Deployment) -> None:
     client.close()
 
 
-def test_broker_restart_loses_nothing(deployment: Deployment, client: Client) -> None:
+def test_broker_restart_loses_nothing(
+    deployment: Deployment, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The brokers and the worker are killed and come back. Each request is answered, and no command runs
     twice; what ran at that moment is lost, and said to be."""
+    monkeypatch.setattr(plan, "DEFAULT_START_SECONDS", 3 * PATIENCE)  # a start takes long on a loaded machine
     sandboxes = [client.sandbox(new_user()) for _ in range(2)]
     for sandbox in sandboxes:
         sandbox.ensure(wait=PATIENCE)
@@ -421,8 +429,8 @@ def test_broker_restart_loses_nothing(deployment: Deployment, client: Client) ->
             number += 1
             line = f"{name}-{number}"
             try:
-                result: Result | SandboxError = sandbox.shell(f"echo {line} >>lines", wait=PATIENCE)
-                sandbox.ensure(wait=PATIENCE)
+                result: Result | SandboxError = sandbox.shell(f"echo {line} >>lines", wait=3 * PATIENCE)
+                sandbox.ensure(wait=3 * PATIENCE)
             except SandboxError as e:
                 result = e
             ends.put((sandbox, line, result))
@@ -441,7 +449,7 @@ def test_broker_restart_loses_nothing(deployment: Deployment, client: Client) ->
     time.sleep(0.5)  # what is new after the restart
     stop.set()
     for thread in threads:
-        thread.join(2 * PATIENCE)
+        thread.join(4 * PATIENCE)
         assert not thread.is_alive()
     lines = [line for sandbox in sandboxes for line in sandbox.files.read("lines").decode().splitlines()]
     assert len(lines) == len(set(lines)), "a command ran twice"

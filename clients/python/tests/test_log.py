@@ -14,7 +14,7 @@ import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
 from conftest import PATIENCE, Deployment, new_user
-from kafka import publish
+from kafka import Watch, publish
 from zcbot_sandbox import Client, log
 from zcbot_sandbox.errors import LogError
 from zcbot_sandbox.log import REPLY_OF, REPLY_TO, Log
@@ -100,9 +100,11 @@ def test_partitions_are_read_from_their_present_ends_and_left(
     while len(admin.list_topics(topic, timeout=PATIENCE).topics[topic].partitions) < 5:
         time.sleep(0.05)
     producer = Producer({"bootstrap.servers": deployment.bootstrap, "partitioner": "murmur2_random"})
-    for user in users:
-        producer.produce(topic, key=user, value=user)
-    assert producer.flush(PATIENCE) == 0
+    with it.log._lock:  # a look that comes late
+        for user in users:
+            producer.produce(topic, key=user, value=user)
+        assert producer.flush(PATIENCE) == 0
+        time.sleep(1)
     assert len({partition_of(user.encode(), 5) for user in users}) > 1
     assert {it.taken.get(timeout=PATIENCE)[2] for _ in users} == {user.encode() for user in users}
     # Nobody needs them any more.
@@ -139,8 +141,17 @@ def test_a_reply_topic_is_read_instead(
     reader.close()
 
 
+def worker_copies(deployment: Deployment) -> bool:
+    """Whether the worker knows the header: then it rejects a name that is no reply topic."""
+    user, exec_id = new_user(), new_user()
+    value = json.dumps({"event_id": exec_id, "user_id": user, "command": ["true"]}).encode()
+    with Watch(deployment.bootstrap, "sandbox.exited") as exited:
+        publish(deployment.bootstrap, "sandbox.exec", user, value, headers=[(REPLY_TO, b"elsewhere")])
+        return bool(exited.wait_for(lambda fields: fields["exec_id"] == exec_id)["reason"] == "rejected")
+
+
 class Copier:
-    """Copies answers as workers do for requests with a reply topic."""
+    """Copies answers in place of a worker that does not."""
 
     def __init__(self, bootstrap: str) -> None:
         self._producer = Producer({"bootstrap.servers": bootstrap})
@@ -182,7 +193,7 @@ class Copier:
 
 def test_a_client_with_a_reply_topic(deployment: Deployment, admin: Any) -> None:
     create(admin, "sandbox.reply.python")
-    copier = Copier(deployment.bootstrap)
+    copier = None if worker_copies(deployment) else Copier(deployment.bootstrap)
     try:
         with Client(deployment.bootstrap, reply_topic="sandbox.reply.python") as client:
             sandbox = client.sandbox(new_user())
@@ -193,4 +204,5 @@ def test_a_client_with_a_reply_topic(deployment: Deployment, admin: Any) -> None
             topics = {topic for topic, _ in client._core.log._assigned}
             assert topics == {"sandbox.reply.python"}
     finally:
-        copier.close()
+        if copier is not None:
+            copier.close()

@@ -29,6 +29,8 @@ REPLY_OF = "zcbot_reply_of"
 _END = -1
 _KEEP_SECONDS = 60.0
 _LOOK_SECONDS = 30.0
+#: By how much clocks may differ, where records are looked for by their time.
+_CLOCK_SECONDS = 60.0
 _CALL_SECONDS = 5.0
 _LOOK_CALL_SECONDS = 1.0
 #: A broker that has just started may not know its topics yet.
@@ -117,6 +119,7 @@ class Log:
         # partition is known to whoever finds it assigned.
         self._lock = threading.Lock()
         self._counts: dict[str, int] = {}
+        self._counted_at: dict[str, float] = {}
         self._assigned: dict[tuple[str, int], float] = {}
         self._held: dict[tuple[str, bytes], int] = {}
         self._look_at = time.monotonic() + _LOOK_SECONDS
@@ -181,6 +184,7 @@ class Log:
             self._refuse_stopped()
             missing = {name for kind in kinds if (name := self._unknown(kind)) is not None}
             for name in missing:
+                self._counted_at[name] = time.time()
                 self._counts[name] = self._count(name, deadline)
             unread = {p for kind in kinds for p in self._unread(key, kind) or ()}
             if unread:
@@ -331,14 +335,9 @@ class Log:
         if not self._lock.acquire(blocking=False):
             return  # somebody waits for a broker: next time
         try:
+            for topic in sorted({topic for topic, _ in self._needed()}):
+                self._look_at_topic(topic, now)
             needed = self._needed()
-            for topic in sorted({topic for topic, _ in needed}):
-                self._counts[topic] = self._count(topic, now + _LOOK_CALL_SECONDS)
-            new = self._needed() - self._assigned.keys()
-            if new:
-                # A user's answers may lie there since the partitions were added.
-                since = int((time.time() - 2 * _LOOK_SECONDS) * 1000)
-                self._assign(self._ends(new, now + 2 * _LOOK_CALL_SECONDS, since))
             idle = [
                 partition
                 for partition, used in self._assigned.items()
@@ -354,6 +353,20 @@ class Log:
             logger.info("while looking for new partitions: %s", e)
         finally:
             self._lock.release()
+
+    def _look_at_topic(self, topic: str, now: float) -> None:
+        looked_at, old = time.time(), self._counts[topic]
+        self._counts[topic] = self._count(topic, now + _LOOK_CALL_SECONDS)
+        new = {each for each in self._needed() if each[0] == topic} - self._assigned.keys()
+        try:
+            if new:
+                # Answers may lie there since the partitions were added, which is since the last look.
+                since = int((self._counted_at[topic] - _CLOCK_SECONDS) * 1000)
+                self._assign(self._ends(new, now + 2 * _LOOK_CALL_SECONDS, since))
+        except BaseException:
+            self._counts[topic] = old  # or they would be read from their ends
+            raise
+        self._counted_at[topic] = looked_at
 
     def _needed(self) -> set[tuple[str, int]]:
         return {partition for kind, key in self._held for partition in self._partitions(key, kind)}

@@ -22,6 +22,8 @@ final class Containers {
 
   /** A container if there is one. */
   static Site readSite(Fields in) throws EventFormatException {
-    return in.has("container_id") ? read(in) : new WorkerRef(in.text("host"), in.text("worker_id"));
+    return in.has("container_id") || in.has("container_name")
+        ? read(in)
+        : new WorkerRef(in.text("host"), in.text("worker_id"));
   }
 }

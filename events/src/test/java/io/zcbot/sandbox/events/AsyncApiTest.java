@@ -50,7 +50,7 @@ class AsyncApiTest {
 
   @Test
   void everyTopicIsAChannelAndNothingElseIs() {
-    Set<String> topics = new TreeSet<>(Set.of("reply", "current"));
+    Set<String> topics = new TreeSet<>(Set.of("reply"));
     Arrays.stream(Topic.values()).forEach(topic -> topics.add(topic.named("")));
     assertThat(names(API.path("channels"))).containsExactlyInAnyOrderElementsOf(topics);
     assertThat(API.at("/channels/reply/address").isNull()).isTrue();
@@ -111,7 +111,7 @@ class AsyncApiTest {
     for (Topic topic : Topic.values()) {
       Set<String> headers = headers(topic);
       boolean isAnswered = topic == Topic.ENSURE || topic == Topic.EXEC;
-      assertThat(headers.contains("zcbot_reply_to")).as(topic.name()).isEqualTo(isAnswered);
+      assertThat(headers.contains(ReplyTo.HEADER)).as(topic.name()).isEqualTo(isAnswered);
       if (topic.isInput()) {
         assertThat(headers)
             .contains(
@@ -144,7 +144,7 @@ class AsyncApiTest {
     assertThat(required).containsExactlyInAnyOrderElementsOf(written.keySet());
     for (Topic topic : Topic.values()) {
       if (!topic.isInput() && !topic.isTable() && topic != Topic.DEAD_LETTER) {
-        assertThat(headers(topic)).containsAll(written.keySet()).contains("zcbot_reply_of");
+        assertThat(headers(topic)).containsAll(written.keySet()).contains(ReplyTo.COPY_OF_HEADER);
       }
     }
   }

@@ -75,8 +75,15 @@ class EventSchemasTest {
       byte[] live = codec.encodeLive(new LiveSandbox(USER, "c", "host-1", "worker-1", AT, ttl));
       assertThat(TestSchemas.problems(Topic.LIVE, live)).isEmpty();
     }
-    byte[] entry = codec.encodeCommand(new CommandEntry(USER, "e-1", 3, 17, CONTAINER, AT, false));
-    assertThat(TestSchemas.problems(Topic.COMMANDS, entry)).isEmpty();
+    for (String replyTo : new String[] {null, "sandbox.reply.a"}) {
+      byte[] entry =
+          codec.encodeCommand(new CommandEntry(USER, "e-1", 3, 17, CONTAINER, AT, false, replyTo));
+      assertThat(TestSchemas.problems(Topic.COMMANDS, entry)).isEmpty();
+      assertThat(TestSchemas.tree(new String(entry, StandardCharsets.UTF_8)).size())
+          .isEqualTo(TestSchemas.fields(Topic.COMMANDS).size() - (replyTo == null ? 1 : 0));
+    }
+    byte[] current = codec.encodeCurrent(new CurrentSandbox("r-1", USER, AT, CONTAINER));
+    assertThat(TestSchemas.problems(Topic.CURRENT, current)).isEmpty();
   }
 
   /** A value that a schema lacks would be taken for one of a newer version. */
@@ -123,6 +130,7 @@ class EventSchemasTest {
           "exec {U,'command':['']}",
           "exec {U,'command':'ls'}",
           "exec {U,'command':['ls',1]}",
+          "exec {U,'command':[1]}",
           "exec {U,'command':['ls','\\u0000']}",
           "exec {U,'command':['ls'],'shell':'ls'}",
           "exec {U,'shell':' '}",

@@ -131,14 +131,13 @@ final class AclComparison {
   /** The roles whose needs together differ least from this; the fewest of such. */
   private Set<Role> nearest(Set<Right> rights) {
     List<Set<Role>> all = new ArrayList<>();
-    for (int bits = 1; bits < 1 << Role.values().length; bits++) {
-      Set<Role> some = EnumSet.noneOf(Role.class);
-      for (Role role : Role.values()) {
-        if ((bits & 1 << role.ordinal()) != 0) {
-          some.add(role);
-        }
+    for (Role role : Role.values()) {
+      for (Set<Role> others : List.copyOf(all)) {
+        Set<Role> more = EnumSet.of(role);
+        more.addAll(others);
+        all.add(more);
       }
-      all.add(some);
+      all.add(EnumSet.of(role));
     }
     return all.stream()
         .min(

@@ -103,7 +103,7 @@ final class ProcessChecks {
               .mapToLong(line -> Long.parseLong(line.replaceAll("\\D", "")) * 1024)
               .sum();
       String detail =
-          "sockets of all sandboxes can hold " + (pages * PAGE >> 20) + " MiB that are nobody's";
+          "sockets of all sandboxes can hold " + ((pages * PAGE) >> 20) + " MiB that are nobody's";
       if (pages * PAGE <= host / SOCKETS_SHARE) {
         return Finding.ok("socket-memory", detail);
       }

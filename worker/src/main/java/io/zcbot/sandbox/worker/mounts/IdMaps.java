@@ -78,13 +78,15 @@ public final class IdMaps implements AutoCloseable {
   /** Has a mount that is in no place yet show the owner's files as a sandbox's user's. */
   void map(Descriptor tree, int uid) throws IOException {
     Kernel.mapIds(tree, namespace(uid));
-    prepare(uid + 1);
   }
 
-  /** Users are given out in turn: the next one's map is made before a sandbox waits for it. */
-  private void prepare(int uid) {
-    if (!namespaces.containsKey(uid)) {
-      Thread.ofVirtual().name("id-map").start(() -> makeAhead(uid));
+  /**
+   * Users are given out in turn: the next one's map is made before a sandbox waits for it. It takes
+   * a process, so this is for when no sandbox starts.
+   */
+  void prepareNext(int uid) {
+    if (!namespaces.containsKey(uid + 1)) {
+      Thread.ofVirtual().name("id-map").start(() -> makeAhead(uid + 1));
     }
   }
 

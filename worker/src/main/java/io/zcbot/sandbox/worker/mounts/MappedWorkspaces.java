@@ -60,6 +60,7 @@ public final class MappedWorkspaces implements WorkspaceViews {
       Kernel.move(tree, opened);
     }
     return () -> {
+      maps.prepareNext(uid);
       try {
         Kernel.detach(path);
       } catch (KernelException e) {

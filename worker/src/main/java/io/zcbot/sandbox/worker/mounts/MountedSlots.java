@@ -155,6 +155,9 @@ public final class MountedSlots implements SlotMounts {
     @Override
     public void unmountProbe() throws IOException {
       Kernel.detach(place);
+      if (isMapped()) {
+        maps.prepareNext(uid);
+      }
     }
 
     @Override
@@ -176,11 +179,15 @@ public final class MountedSlots implements SlotMounts {
       try (Descriptor opened = Kernel.openBeneath(root.top(), source);
           Descriptor tree = Kernel.cloneTree(opened)) {
         Kernel.set(tree, Kernel.NOSUID | Kernel.NODEV, Kernel.PRIVATE);
-        if (uid != Workspaces.SANDBOX_ID) {
+        if (isMapped()) {
           maps.map(tree, uid);
         }
         Kernel.move(tree, descriptor);
       }
+    }
+
+    private boolean isMapped() {
+      return uid != Workspaces.SANDBOX_ID;
     }
 
     @Override

@@ -24,6 +24,8 @@ public final class Logging {
   private static final String DESERIALIZATION =
       "org.apache.kafka.clients.consumer.internals.CompletedFetch";
 
+  private static volatile boolean leavesOutFile;
+
   private Logging() {}
 
   public static void configure(LogConfig config) {
@@ -33,10 +35,21 @@ public final class Logging {
 
   /** Logs of a command for people: nothing, unless something went really wrong. */
   public static void configureForCommand(boolean verbose) {
+    leavesOutFile = true;
+    try {
+      var _ = LoggerFactory.getILoggerFactory(); // reads the file when it is made
+    } finally {
+      leavesOutFile = false;
+    }
     configure(
         LogConfig.Format.TEXT,
         verbose ? Level.DEBUG : Level.ERROR,
         verbose ? Level.WARN : Level.OFF);
+  }
+
+  /** Whether nothing of what logback's file says would be kept. */
+  static boolean leavesOutFile() {
+    return leavesOutFile;
   }
 
   /** From now on, logs only errors of one logger. */

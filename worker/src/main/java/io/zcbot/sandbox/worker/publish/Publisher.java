@@ -60,7 +60,7 @@ public final class Publisher
   private static final Duration CLOSE_TIMEOUT = Duration.ofSeconds(2);
   private static final int TRUNCATED_BYTES = 64 * 1024;
 
-  /** Headers without which a value means something else. */
+  /** Headers without which a value means something else, or its answer is not where it is read. */
   private static final List<String> NEEDED_TO_READ =
       List.of(CloudEvents.ID, CloudEvents.CONTENT_TYPE, ReplyTo.HEADER);
 

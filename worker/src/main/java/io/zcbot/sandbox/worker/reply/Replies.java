@@ -25,5 +25,10 @@ public interface Replies {
       String topic, int size, Supplier<ProducerRecord<byte[], byte[]>> copy);
 
   /** Copies nothing. */
-  Replies NONE = (_, _, _) -> CompletableFuture.allOf();
+  Replies NONE =
+      (_, _, _) -> {
+        CompletableFuture<Void> nothing = new CompletableFuture<>();
+        nothing.complete(null);
+        return nothing;
+      };
 }

@@ -85,14 +85,13 @@ final class TopicLookup implements Lookup {
             .topicNameValues();
     for (var each : names.entrySet()) {
       try {
-        Objects.requireNonNull(told.get(each.getKey())).get();
+        Objects.requireNonNull(told.get(each.getKey()), "an answer").get();
         each.getValue().complete(Optional.empty());
       } catch (ExecutionException e) {
         switch (e.getCause()) {
           case UnknownTopicOrPartitionException _, InvalidTopicException _ ->
               each.getValue().complete(Optional.of(ReplyDrop.ABSENT));
-          case AuthorizationException _ ->
-              each.getValue().complete(Optional.of(ReplyDrop.DENIED));
+          case AuthorizationException _ -> each.getValue().complete(Optional.of(ReplyDrop.DENIED));
           case null, default -> each.getValue().completeExceptionally(e);
         }
       }

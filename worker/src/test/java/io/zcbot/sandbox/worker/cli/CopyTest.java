@@ -162,6 +162,17 @@ class CopyTest {
   }
 
   @Test
+  void aTerminalObeysNothingOfAFile() throws Exception {
+    Files.writeString(sandbox.resolve("hostile"), "\u001b[2J\u009b6n\n");
+    ByteArrayOutputStream out = new ByteArrayOutputStream();
+    StandardStreams terminal =
+        new StandardStreams(
+            InputStream.nullInputStream(), out, new ByteArrayOutputStream(), false, true, false);
+    assertThat(download("hostile").to(terminal)).isZero();
+    assertThat(out).hasToString("\\x1b[2J\\x9b6n\n");
+  }
+
+  @Test
   void whatIsNotThereIsTold() {
     assertThatThrownBy(() -> download("nothing").to(here.resolve("x")))
         .hasMessage("in the sandbox: nothing: no such file or directory");

@@ -29,6 +29,7 @@ import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -37,6 +38,7 @@ import org.junit.jupiter.api.io.TempDir;
 /** Runners that do not do as they should, and what stands in for them. */
 @Tag("engine")
 @Timeout(value = 2, unit = TimeUnit.MINUTES)
+@Order(15)
 class HostileRunnerIT {
   private static final String READY = "echo zcbot-sandbox ready firewall=host; ";
 

@@ -295,7 +295,7 @@ final class Trial {
       if (System.nanoTime() > deadline) {
         return false;
       }
-      TimeUnit.MILLISECONDS.sleep(100);
+      TimeUnit.MILLISECONDS.sleep(200); // most looks ask all engines
     }
     return true;
   }

@@ -24,6 +24,7 @@ import org.apache.kafka.clients.producer.ProducerRecord;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -32,6 +33,7 @@ import org.junit.jupiter.api.Timeout;
 @Tag("engine")
 @Tag("kafka")
 @Timeout(value = 3, unit = TimeUnit.MINUTES)
+@Order(13)
 class HostileLiveTableIT {
   private final EventCodec codec = new EventCodec();
   private Deployment deployment;

@@ -166,7 +166,7 @@ class PartitioningIT {
       deployment.log().awaitReady(user, 2);
       assertThat(deployment.log().readies(user))
           .extracting(Ready::ensureId)
-          .containsExactly("binary-" + distance, "structured-" + distance);
+          .containsExactlyInAnyOrder("binary-" + distance, "structured-" + distance);
       assertThat(
               deployment
                   .log()

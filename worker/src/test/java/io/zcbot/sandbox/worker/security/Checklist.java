@@ -231,7 +231,7 @@ final class Checklist {
               "host-dependent: doctor compares the images that the host has"),
           row(
               55,
-              "files synced all the time: a neighbour's commands and ensures take at most twice as long",
+              "files synced all the time: a neighbour's commands take at most twice as long",
               "processor limit, a disk of their own",
               "host-dependent: reported by doctor; what a neighbour syncs itself waits for the disk"),
           row(

@@ -20,6 +20,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
@@ -27,6 +28,7 @@ import org.junit.jupiter.api.Test;
 @Tag("engine")
 @Tag("network-namespaces")
 @Tag("gvisor")
+@Order(12)
 class CommandChannelIT extends Attacks {
   private CommandChannel open(Started sandbox) throws EngineException {
     return lab.fixture.engine.commands(lab.spec, false).open(sandbox.id());

@@ -35,6 +35,7 @@ import io.zcbot.sandbox.worker.publish.Publisher;
 import io.zcbot.sandbox.worker.reap.LogComparison;
 import io.zcbot.sandbox.worker.reap.Reaper;
 import io.zcbot.sandbox.worker.reply.Replies;
+import io.zcbot.sandbox.worker.sandbox.CurrentSandboxes;
 import io.zcbot.sandbox.worker.sandbox.EventSink;
 import io.zcbot.sandbox.worker.sandbox.Fence;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
@@ -124,7 +125,11 @@ final class SimulatedWorker {
     keys = new KeyPartitions(broker.partitions);
     publisher =
         new Publisher(
-            new ModelProducer(broker), keys, Topic.DEFAULT_PREFIX, config.workerId(), "workers",
+            new ModelProducer(broker),
+            keys,
+            Topic.DEFAULT_PREFIX,
+            config.workerId(),
+            "workers",
             Replies.NONE);
     reader = new LogReader(() -> new ModelConsumer(broker, 500));
     sandboxLog = new KafkaSandboxLog(reader, Topic.DEFAULT_PREFIX, keys, KafkaSandboxLog.MAX_BYTES);
@@ -152,7 +157,7 @@ final class SimulatedWorker {
                 engine,
                 new JudgedSink(),
                 publisher,
-                new KafkaCurrentSandboxes(publisher, Topic.DEFAULT_PREFIX),
+                currentSandboxes(),
                 lanes::submit,
                 this::readUpTo,
                 timers,
@@ -265,6 +270,13 @@ final class SimulatedWorker {
   /** The worker whose thread runs. */
   static SimulatedWorker current() {
     return Machine.current().process().worker;
+  }
+
+  /** The seeds of the mutations are of histories without its records. */
+  private CurrentSandboxes currentSandboxes() {
+    return Mutations.active == Mutation.NONE
+        ? new KafkaCurrentSandboxes(publisher, Topic.DEFAULT_PREFIX)
+        : CurrentSandboxes.NONE;
   }
 
   private final class JudgedSink implements EventSink {

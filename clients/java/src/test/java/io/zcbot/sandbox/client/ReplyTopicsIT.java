@@ -22,7 +22,7 @@ import org.junit.jupiter.api.Timeout;
 
 /**
  * What clients read of each other's answers, with and without reply topics. With {@code
- * -Dzcbot.client.count=100} it is the measurement in docs/performance.md.
+ * -Dzcbot.client.count=100} it is the measurement in docs/clients.md.
  */
 @Timeout(value = 20, unit = TimeUnit.MINUTES)
 class ReplyTopicsIT {

@@ -103,6 +103,7 @@ family() { # variable's name, address or CIDR: sets REPLY to ip or ip6
 #               namespace, are not in force
 #   rules       rules could not be set, or do not do what they should
 #   mounts      what the worker mounts does not show in the container
+#   owner       the workspace does not show as the sandbox's own
 #   ended       the script ended where it should not
 fail() { # code, reason
   local reason=${2//[[:cntrl:]]/ }

@@ -268,7 +268,7 @@ class CliTest {
   @Test
   void verboseAddsTheStackTrace() {
     assertThat(sandbox("activity", "--verbose", USER)).isEqualTo(ExitCode.UNAVAILABLE);
-    assertThat(err.toString()).contains("\tat ");
+    assertThat(err.toString()).contains("\n  at ");
   }
 
   @Test

@@ -70,7 +70,11 @@ final class LocalWorker implements AutoCloseable {
     KafkaClients clients = new KafkaClients(kafka.config(prefix, prefix + "group", 1), id);
     publisher =
         new Publisher(
-            clients.producer(), new KeyPartitions(partitions), prefix, "/bench/" + id, "bench",
+            clients.producer(),
+            new KeyPartitions(partitions),
+            prefix,
+            "/bench/" + id,
+            "bench",
             Replies.NONE);
     domain =
         Domain.of(

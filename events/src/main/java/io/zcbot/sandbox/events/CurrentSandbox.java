@@ -18,7 +18,6 @@ public record CurrentSandbox(
     String readyId, UserId userId, Instant readyAt, ContainerRef container) {
   /** The sandbox that was announced ready. */
   public static CurrentSandbox of(Ready ready) {
-    return new CurrentSandbox(
-        ready.eventId(), ready.userId(), ready.readyAt(), ready.container());
+    return new CurrentSandbox(ready.eventId(), ready.userId(), ready.readyAt(), ready.container());
   }
 }

@@ -40,7 +40,14 @@ class CommandEntryTest {
   void itSaysWhereTheAnswersAreCopied() throws EventFormatException {
     CommandEntry entry =
         new CommandEntry(
-            USER, "e", 0, 0, new ContainerRef("n", "c", "h", "w"), Instant.EPOCH, false, "x.reply.y");
+            USER,
+            "e",
+            0,
+            0,
+            new ContainerRef("n", "c", "h", "w"),
+            Instant.EPOCH,
+            false,
+            "x.reply.y");
     byte[] value = codec.encodeCommand(entry);
     assertThat(new String(value, StandardCharsets.UTF_8)).endsWith(",\"reply_to\":\"x.reply.y\"}");
     assertThat(codec.decodeCommand(value)).isEqualTo(entry);

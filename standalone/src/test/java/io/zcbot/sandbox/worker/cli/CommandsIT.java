@@ -483,7 +483,11 @@ class CommandsIT {
               KafkaSandboxLog.MAX_BYTES);
       try (Publisher worker =
           new Publisher(
-              clients.producer(), partitions, "sandbox.", "/zcbot/sandbox/w1", "sandbox-workers",
+              clients.producer(),
+              partitions,
+              "sandbox.",
+              "/zcbot/sandbox/w1",
+              "sandbox-workers",
               Replies.NONE)) {
         worker.open(live);
       }

@@ -130,7 +130,8 @@ final class CommandAnswers {
   }
 
   /** Publishes an answer to a request, and returns once the log has it. */
-  void publish(Exited exited, RequestContext request, Fence fence) throws FencedException, InterruptedException {
+  void publish(Exited exited, RequestContext request, Fence fence)
+      throws FencedException, InterruptedException {
     EventSink answering = sink.answering(request);
     try {
       answering.publish(exited, fence);

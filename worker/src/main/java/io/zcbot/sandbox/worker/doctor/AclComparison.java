@@ -71,9 +71,7 @@ final class AclComparison {
     for (AclBinding binding : inForce) {
       if (binding.entry().permissionType() == AclPermissionType.ALLOW) {
         for (Right right : rights(binding)) {
-          allowed
-              .computeIfAbsent(binding.entry().principal(), _ -> new HashSet<>())
-              .add(right);
+          allowed.computeIfAbsent(binding.entry().principal(), _ -> new HashSet<>()).add(right);
         }
       }
     }
@@ -132,11 +130,12 @@ final class AclComparison {
   /** The roles whose needs together differ least from this; the fewest of such. */
   private Set<Role> nearest(Set<Right> rights) {
     List<Set<Role>> all = new ArrayList<>();
-    for (int bits = 1; bits < 1 << Role.values().length; bits++) {
+    List<Role> each = List.copyOf(roles.keySet());
+    for (int bits = 1; bits < 1 << each.size(); bits++) {
       Set<Role> some = EnumSet.noneOf(Role.class);
-      for (Role role : Role.values()) {
-        if ((bits & 1 << role.ordinal()) != 0) {
-          some.add(role);
+      for (int i = 0; i < each.size(); i++) {
+        if ((bits & 1 << i) != 0) {
+          some.add(each.get(i));
         }
       }
       all.add(some);
@@ -150,7 +149,14 @@ final class AclComparison {
   }
 
   private Set<Right> union(Set<Role> some) {
-    return some.stream().flatMap(role -> roles.get(role).stream()).collect(Collectors.toSet());
+    Set<Right> all = new HashSet<>();
+    roles.forEach(
+        (role, rights) -> {
+          if (some.contains(role)) {
+            all.addAll(rights);
+          }
+        });
+    return all;
   }
 
   private static String difference(Set<Right> is, Set<Right> needed) {

@@ -59,7 +59,8 @@ final class TopicSettings {
     switch (topic) {
       case DEAD_LETTER -> settings.put(TopicConfig.MAX_MESSAGE_BYTES_CONFIG, DEAD_LETTER_BYTES);
       case LIVE, COMMANDS, CURRENT -> {
-        // It is read as a whole, in each rebalance or by a service that starts: keep what compaction has not reached small.
+        // It is read as a whole, in each rebalance or by a service that starts: keep what
+        // compaction has not reached small.
         settings.put(TopicConfig.SEGMENT_BYTES_CONFIG, TABLE_SEGMENT_BYTES);
         settings.put(TopicConfig.MIN_CLEANABLE_DIRTY_RATIO_CONFIG, "0.1");
         settings.put(TopicConfig.DELETE_RETENTION_MS_CONFIG, TABLE_TOMBSTONES_MS);

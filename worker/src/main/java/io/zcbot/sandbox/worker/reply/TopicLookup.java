@@ -91,8 +91,7 @@ final class TopicLookup implements Lookup {
         switch (e.getCause()) {
           case UnknownTopicOrPartitionException _, InvalidTopicException _ ->
               each.getValue().complete(Optional.of(ReplyDrop.ABSENT));
-          case AuthorizationException _ ->
-              each.getValue().complete(Optional.of(ReplyDrop.DENIED));
+          case AuthorizationException _ -> each.getValue().complete(Optional.of(ReplyDrop.DENIED));
           case null, default -> each.getValue().completeExceptionally(e);
         }
       }

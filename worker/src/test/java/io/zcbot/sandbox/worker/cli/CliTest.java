@@ -501,8 +501,7 @@ class CliTest {
 
   @Test
   void theAclsOfOneRoleArePrintedForPrincipalsThatAreNamedWithoutIt() {
-    assertThat(
-            sandbox("topics", "acls", "--principal", "User:CN=a,O=b", "--role", "commander"))
+    assertThat(sandbox("topics", "acls", "--principal", "User:CN=a,O=b", "--role", "commander"))
         .isZero();
     String add =
         "kafka-acls.sh --bootstrap-server 127.0.0.1:1 --add --allow-principal 'User:CN=a,O=b'"

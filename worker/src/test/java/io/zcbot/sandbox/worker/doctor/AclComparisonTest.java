@@ -35,8 +35,7 @@ class AclComparisonTest {
   private void allow(String principal, ResourcePattern resource, AclOperation operation) {
     inForce.add(
         new AclBinding(
-            resource,
-            new AccessControlEntry(principal, "*", operation, AclPermissionType.ALLOW)));
+            resource, new AccessControlEntry(principal, "*", operation, AclPermissionType.ALLOW)));
   }
 
   private static ResourcePattern topic(String name) {

@@ -82,8 +82,7 @@ class RepliesIT {
       throws Exception {
     String id = UUID.randomUUID().toString();
     String json = AgentService.json(user, "'event_id':'" + id + "'" + fields);
-    ProducerRecord<byte[], byte[]> record =
-        deployment.agent().record(topic, partition, user, json);
+    ProducerRecord<byte[], byte[]> record = deployment.agent().record(topic, partition, user, json);
     record.headers().add(ReplyTo.HEADER, replyTo.getBytes(UTF_8));
     deployment.agent().send(record);
     return id;
@@ -147,8 +146,7 @@ class RepliesIT {
     String topic = created(Map.of());
     UserId user = Deployment.newUser();
     Exited exited =
-        exited(
-            user, topic, "'shell':'seq 1 100000','stream':true,'max_output_bytes':2000000");
+        exited(user, topic, "'shell':'seq 1 100000','stream':true,'max_output_bytes':2000000");
     assertThat(exited.outputCount()).isGreaterThan(1);
     String ensure = ask(Topic.ENSURE, user, topic, "");
     deployment.log().awaitAnswer(ensure, Deployment.SOON);
@@ -183,8 +181,7 @@ class RepliesIT {
     UserId user = Deployment.newUser();
     String other = deployment.topic(Topic.ENSURE);
     String allowed = "begins with " + ReplyTo.prefix(deployment.id() + ".");
-    assertThat(
-            deployment.log().awaitAnswer(ask(Topic.ENSURE, user, other, ""), Deployment.SOON))
+    assertThat(deployment.log().awaitAnswer(ask(Topic.ENSURE, user, other, ""), Deployment.SOON))
         .isInstanceOfSatisfying(
             Failed.class,
             failed -> {
@@ -242,8 +239,7 @@ class RepliesIT {
                     .isGreaterThan(0));
     assertThat(deployment.group().admin().listTopics().names().get())
         .noneMatch(
-            name ->
-                name.startsWith(ReplyTo.prefix(deployment.id() + ".")) && name.endsWith("499"));
+            name -> name.startsWith(ReplyTo.prefix(deployment.id() + ".")) && name.endsWith("499"));
     await().atMost(Deployment.SOON).until(deployment.group()::isAllCommitted);
   }
 

@@ -104,7 +104,9 @@ final class SecureCluster implements AutoCloseable {
   Map<String, List<AclBinding>> allowAll(Deployment deployment) throws Exception {
     Map<String, List<AclBinding>> printed = new HashMap<>();
     for (String role : ROLES) {
-      Ran ran = sandbox(deployment, role, "topics", "acls", "--principal", "User:" + role, "--role", role);
+      Ran ran =
+          sandbox(
+              deployment, role, "topics", "acls", "--principal", "User:" + role, "--role", role);
       assertThat(ran.err()).isEmpty();
       assertThat(ran.exitCode()).isZero();
       List<AclBinding> bindings =

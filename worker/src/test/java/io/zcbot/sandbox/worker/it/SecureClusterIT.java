@@ -394,9 +394,7 @@ class SecureClusterIT {
 
   private void ask(UserId user) throws Exception {
     ProducerRecord<byte[], byte[]> record =
-        deployment
-            .agent()
-            .record(Topic.ENSURE, null, user, "{\"user_id\":\"" + user + "\"}");
+        deployment.agent().record(Topic.ENSURE, null, user, "{\"user_id\":\"" + user + "\"}");
     record.headers().add(ReplyTo.HEADER, replies.getBytes(StandardCharsets.UTF_8));
     deployment.agent().send(record);
   }

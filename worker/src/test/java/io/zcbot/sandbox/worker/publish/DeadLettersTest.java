@@ -52,7 +52,8 @@ class DeadLettersTest {
         }
       };
   private final Publisher publisher =
-      new Publisher(producer, new KeyPartitions(1), "sandbox.", "/test", "sandbox-workers", Replies.NONE);
+      new Publisher(
+          producer, new KeyPartitions(1), "sandbox.", "/test", "sandbox-workers", Replies.NONE);
 
   private static ConsumerRecord<byte[], byte[]> record(String value, String... headers) {
     Headers all = new RecordHeaders();

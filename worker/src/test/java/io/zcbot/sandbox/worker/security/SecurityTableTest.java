@@ -48,7 +48,8 @@ class SecurityTableTest {
 
   @Test
   void aRowThatFailedFailsAnyRun() throws Exception {
-    Files.writeString(results.resolve("results.tsv"), "7\trunc\tFAILED\tA.a\t\n9\tany\tok\tB.b\t\n");
+    Files.writeString(
+        results.resolve("results.tsv"), "7\trunc\tFAILED\tA.a\t\n9\tany\tok\tB.b\t\n");
     assertThat(exitCode()).isEqualTo(1);
   }
 

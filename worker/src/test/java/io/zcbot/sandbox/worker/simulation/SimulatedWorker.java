@@ -125,7 +125,11 @@ final class SimulatedWorker {
     keys = new KeyPartitions(broker.partitions);
     publisher =
         new Publisher(
-            new ModelProducer(broker), keys, Topic.DEFAULT_PREFIX, config.workerId(), "workers",
+            new ModelProducer(broker),
+            keys,
+            Topic.DEFAULT_PREFIX,
+            config.workerId(),
+            "workers",
             Replies.NONE);
     reader = new LogReader(() -> new ModelConsumer(broker, 500));
     sandboxLog = new KafkaSandboxLog(reader, Topic.DEFAULT_PREFIX, keys, KafkaSandboxLog.MAX_BYTES);

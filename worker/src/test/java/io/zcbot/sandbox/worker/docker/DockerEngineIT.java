@@ -28,6 +28,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -474,9 +475,23 @@ class DockerEngineIT {
     return fixture.engine.find(id).orElseThrow().state();
   }
 
-  /** An engine may tell twice what happens just when a watch begins. */
+  /**
+   * An engine may tell twice what happens just when a watch begins; and a pause, at two instants,
+   * if it hears of it from containerd before it has the answer to its own request.
+   */
   private static List<EngineEvent> of(Started sandbox, List<EngineEvent> events) {
-    return events.stream().filter(e -> e.containerId().equals(sandbox.id())).distinct().toList();
+    List<EngineEvent> own = new ArrayList<>();
+    for (EngineEvent event : new LinkedHashSet<>(events)) {
+      boolean again = event.kind() == EngineEvent.Kind.PAUSED && isLast(own, event.kind());
+      if (event.containerId().equals(sandbox.id()) && !again) {
+        own.add(event);
+      }
+    }
+    return own;
+  }
+
+  private static boolean isLast(List<EngineEvent> events, EngineEvent.Kind kind) {
+    return !events.isEmpty() && events.getLast().kind() == kind;
   }
 
   static EngineException failure(ThrowingCallable call) {

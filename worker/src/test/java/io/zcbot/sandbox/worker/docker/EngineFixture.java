@@ -13,6 +13,7 @@ import com.github.dockerjava.api.command.ExecCreateCmd;
 import com.github.dockerjava.api.command.InspectContainerResponse;
 import com.github.dockerjava.api.exception.DockerException;
 import com.github.dockerjava.api.exception.InternalServerErrorException;
+import com.github.dockerjava.api.exception.NotFoundException;
 import com.github.dockerjava.api.model.ContainerNetwork;
 import com.github.dockerjava.api.model.Frame;
 import com.github.dockerjava.core.DefaultDockerClientConfig;
@@ -213,7 +214,13 @@ public final class EngineFixture implements AutoCloseable {
   /** Starts a user's container, whatever its spec. */
   public void start(String id) throws EngineException, IOException {
     DockerSandboxes by = sandboxes(made.getOrDefault(id, spec()));
-    InspectContainerResponse container = docker.inspectContainerCmd(id).exec();
+    InspectContainerResponse container;
+    try {
+      container = docker.inspectContainerCmd(id).exec();
+    } catch (NotFoundException e) {
+      by.start(id); // which fails in its own way
+      return;
+    }
     String uid = String.valueOf(container.getConfig().getUser()).split(":", 2)[0];
     String name = container.getName();
     int own = uid.matches("[1-9][0-9]*") ? Integer.parseInt(uid) : Workspaces.SANDBOX_ID;

@@ -50,6 +50,7 @@ final class Surroundings implements AutoCloseable {
   }
 
   private void connect(String host) throws Exception {
+    Commands.run("ip", "-n", host, "route", "del", METADATA); // it leads nowhere
     Commands.run(
         "ip", "-n", host, "link", "add", "up0", "type", "veth", "peer", "name", "down0", "netns",
         world);

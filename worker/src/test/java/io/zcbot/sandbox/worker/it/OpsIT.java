@@ -60,7 +60,7 @@ class OpsIT {
   /** A name that ends in an underscore is the beginning of several. */
   private static final Pattern METRIC = Pattern.compile("\\bzcbot_[a-z_]+\\b(?<!_)");
 
-  /** Of dead letters. */
+  /** Names of headers, and a Python package: no metrics. */
   private static final Set<String> HEADERS =
       Set.of(
           "zcbot_error",
@@ -71,7 +71,11 @@ class OpsIT {
           "zcbot_timestamp",
           "zcbot_group",
           "zcbot_truncated",
-          "zcbot_redriven");
+          "zcbot_redriven",
+          "zcbot_forwarded",
+          "zcbot_reply_to",
+          "zcbot_reply_of",
+          "zcbot_sandbox");
 
   private static final List<String> LOUD =
       List.of(

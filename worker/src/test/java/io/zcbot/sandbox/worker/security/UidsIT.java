@@ -58,7 +58,8 @@ class UidsIT extends Attacks {
   static final String TAKE =
       BOTH
           + """
-      resource.setrlimit(resource.RLIMIT_NOFILE, (16384, 16384))
+      most_files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+      resource.setrlimit(resource.RLIMIT_NOFILE, (most_files, most_files))
       taken = []
       for step, most in ((signals, 200000), (inotify, 1000), (descriptors, 100), (pipes, 2000), (queues, 50)):
           n = 0

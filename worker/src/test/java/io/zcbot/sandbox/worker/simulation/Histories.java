@@ -15,7 +15,7 @@ public final class Histories implements BiFunction<String, Object[], Object[]> {
    * @param mutation the name of a mutation
    * @param seedAndRoot the seed and a directory for workspaces
    * @return a violation or null, the number of steps, and a trace that is the same for the same
-   *     seed
+   *     seed; null if the history was disturbed
    */
   @Override
   public Object[] apply(String mutation, Object[] seedAndRoot) {
@@ -23,7 +23,9 @@ public final class Histories implements BiFunction<String, Object[], Object[]> {
     try {
       Simulation simulation = new Simulation((Long) seedAndRoot[0], (Path) seedAndRoot[1]);
       String violation = simulation.run();
-      return new Object[] {violation, simulation.steps(), simulation.trace()};
+      return simulation.isDisturbed()
+          ? null
+          : new Object[] {violation, simulation.steps(), simulation.trace()};
     } catch (Exception e) {
       throw new IllegalStateException(e);
     } finally {

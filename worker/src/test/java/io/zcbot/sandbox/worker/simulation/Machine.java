@@ -10,8 +10,10 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.PriorityQueue;
+import java.util.Queue;
 import java.util.Random;
 import java.util.SplittableRandom;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.Executor;
 import java.util.concurrent.locks.LockSupport;
 
@@ -28,6 +30,7 @@ final class Machine {
 
   private static Machine current;
 
+  private final Thread own = ScheduledThreads.carrier();
   private final Random random;
   private final List<Task> ready = new ArrayList<>();
   private final PriorityQueue<Timer> timers =
@@ -39,6 +42,9 @@ final class Machine {
   private long steps;
   private long trace = 17;
   private Throwable failure;
+  private final Queue<Runnable> late = new ConcurrentLinkedQueue<>();
+  private volatile boolean disturbed;
+  private volatile boolean closed;
 
   private record Task(Process process, Runnable work) {}
 
@@ -107,9 +113,22 @@ final class Machine {
       this.name = name;
     }
 
+    /**
+     * A thread of it can run. Another thread of this Java process says so if a simulated one had to
+     * wait for what both use: a lock of the log's, the loading of a class. The simulated one must
+     * not be forgotten, or nobody would get that lock after it.
+     */
     @Override
     public void execute(Runnable work) {
-      offer(new Task(this, work));
+      if (ScheduledThreads.carrier() == own) {
+        offer(new Task(this, work));
+        return;
+      }
+      disturbed = true;
+      late.add(work);
+      if (closed) {
+        Thread.ofPlatform().daemon().start(Machine.this::runLate);
+      }
     }
 
     Thread.Builder.OfVirtual threads() {
@@ -169,6 +188,17 @@ final class Machine {
     }
   }
 
+  /** True if something happened that no seed repeats. What the history showed says nothing then. */
+  boolean isDisturbed() {
+    return disturbed;
+  }
+
+  private void runLate() {
+    for (Runnable work = late.poll(); work != null; work = late.poll()) {
+      work.run();
+    }
+  }
+
   /** Lets everything run until a time. */
   void runFor(Duration time) {
     long end = nanos + time.toNanos();
@@ -195,6 +225,10 @@ final class Machine {
     }
     if (steps++ > MOST_STEPS) {
       throw new AssertionError("does not come to rest");
+    }
+    if (disturbed) {
+      runLate();
+      throw new IllegalStateException("a simulated thread waited for one that is not");
     }
     running = task.process;
     try {
@@ -227,6 +261,8 @@ final class Machine {
 
   /** Ends all; the threads are forgotten. */
   void close() {
+    closed = true;
+    runLate();
     current = null;
     ScheduledThreads.forget(Process.class);
   }

@@ -18,6 +18,7 @@ import java.util.concurrent.Executor;
  */
 final class ScheduledThreads {
   private static final MethodHandle BUILDER;
+  private static final MethodHandle CARRIER;
   private static final VarHandle SCHEDULER;
   private static final Set<Thread> TRACKED;
 
@@ -30,6 +31,9 @@ final class ScheduledThreads {
                   Class.forName("java.lang.ThreadBuilders$VirtualThreadBuilder"),
                   MethodType.methodType(void.class, Executor.class))
               .asType(MethodType.methodType(Thread.Builder.OfVirtual.class, Executor.class));
+      CARRIER =
+          trusted.findStatic(
+              Thread.class, "currentCarrierThread", MethodType.methodType(Thread.class));
       SCHEDULER =
           trusted.findVarHandle(
               Class.forName("java.lang.VirtualThread"), "scheduler", Executor.class);
@@ -64,6 +68,15 @@ final class ScheduledThreads {
   static Thread.Builder.OfVirtual builder(Executor scheduler) {
     try {
       return (Thread.Builder.OfVirtual) BUILDER.invokeExact(scheduler);
+    } catch (Throwable e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
+  /** The platform thread on which the current thread runs, which is that itself if it is one. */
+  static Thread carrier() {
+    try {
+      return (Thread) CARRIER.invokeExact();
     } catch (Throwable e) {
       throw new IllegalStateException(e);
     }

@@ -143,6 +143,10 @@ final class Simulation {
     return machine.trace();
   }
 
+  boolean isDisturbed() {
+    return machine.isDisturbed();
+  }
+
   long steps() {
     return machine.steps();
   }

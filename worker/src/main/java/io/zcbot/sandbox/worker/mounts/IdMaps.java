@@ -49,7 +49,9 @@ public final class IdMaps implements AutoCloseable {
    */
   public @Nullable String problem(Path directory, int uid) {
     try (Descriptor opened = Kernel.openDirectory(directory);
-        Descriptor tree = Kernel.cloneTree(opened)) {
+        // what is beneath may be claimed slots of a previous run: the kernel refuses to map those
+        // again
+        Descriptor tree = Kernel.cloneMount(opened)) {
       Kernel.mapIds(tree, namespace(uid));
       return null;
     } catch (KernelException e) {

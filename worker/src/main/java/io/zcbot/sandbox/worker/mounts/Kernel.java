@@ -151,6 +151,15 @@ final class Kernel {
 
   /** A new mount of a directory with all that is mounted beneath; in no place yet. */
   static Descriptor cloneTree(Descriptor directory) throws KernelException {
+    return cloned(directory, AT_RECURSIVE);
+  }
+
+  /** The same without what is mounted beneath. */
+  static Descriptor cloneMount(Descriptor directory) throws KernelException {
+    return cloned(directory, 0);
+  }
+
+  private static Descriptor cloned(Descriptor directory, long depth) throws KernelException {
     try (Arena arena = Arena.ofConfined()) {
       long tree =
           call(
@@ -159,7 +168,7 @@ final class Kernel {
               directory.about,
               directory.number,
               arena.allocateFrom("").address(),
-              OPEN_TREE_CLONE | CLOEXEC | AT_EMPTY_PATH | AT_RECURSIVE,
+              OPEN_TREE_CLONE | CLOEXEC | AT_EMPTY_PATH | depth,
               0,
               0);
       return new Descriptor((int) tree, directory.about);

@@ -60,6 +60,7 @@ class UidsIT extends Attacks {
           + """
       most_files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
       resource.setrlimit(resource.RLIMIT_NOFILE, (most_files, most_files))
+      file = open('/tmp/taken', 'w')  # while there is one to be had
       taken = []
       for step, most in ((signals, 200000), (inotify, 1000), (descriptors, 100), (pipes, 2000), (queues, 50)):
           n = 0
@@ -70,8 +71,7 @@ class UidsIT extends Attacks {
           except OSError:
               pass
           taken.append(n)
-      with open('/tmp/taken', 'w') as file:
-          print(*taken, file=file, flush=True)
+      print(*taken, file=file, flush=True)
       time.sleep(30)
       """;
 

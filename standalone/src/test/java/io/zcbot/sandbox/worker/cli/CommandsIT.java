@@ -552,7 +552,8 @@ class CommandsIT {
             "ok       sandbox.release (4 partitions)",
             "ok       sandbox.expiring (4 partitions)",
             "ok       sandbox.live (4 partitions)",
-            "ok       sandbox.commands (4 partitions)");
+            "ok       sandbox.commands (4 partitions)",
+            "ok       sandbox.current (4 partitions)");
 
     Map<String, String> elsewhere = new HashMap<>(env);
     elsewhere.put("ZCBOT_TOPIC_PREFIX", "other.");

@@ -4,20 +4,16 @@
  */
 package io.zcbot.sandbox.client;
 
-import java.io.IOException;
-import java.io.InputStream;
-import java.io.InterruptedIOException;
+import org.jspecify.annotations.Nullable;
 
 /** Reads a file of a sandbox piece by piece, until one is not full. */
-final class SandboxFileStream extends InputStream {
+final class SandboxFileStream extends PieceStream {
   /** Reads a piece of a file. */
   interface Pieces {
     byte[] from(long position) throws InterruptedException;
   }
 
   private final Pieces pieces;
-  private byte[] piece = {};
-  private int at;
   private long fetched;
   private boolean isLast;
 
@@ -26,42 +22,13 @@ final class SandboxFileStream extends InputStream {
   }
 
   @Override
-  public int read() throws IOException {
-    byte[] one = new byte[1];
-    return read(one, 0, 1) < 0 ? -1 : one[0] & 0xff;
-  }
-
-  @Override
-  public int read(byte[] to, int from, int length) throws IOException {
-    if (length == 0) {
-      return 0;
+  byte @Nullable [] next() throws InterruptedException {
+    if (isLast) {
+      return null;
     }
-    if (at == piece.length) {
-      if (isLast) {
-        return -1;
-      }
-      fetch();
-      if (piece.length == 0) {
-        return -1;
-      }
-    }
-    int count = Math.min(length, piece.length - at);
-    System.arraycopy(piece, at, to, from, count);
-    at += count;
-    return count;
-  }
-
-  private void fetch() throws IOException {
-    try {
-      piece = pieces.from(fetched);
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      throw new InterruptedIOException("interrupted");
-    } catch (SandboxException e) {
-      throw new IOException(e.getMessage(), e);
-    }
-    at = 0;
+    byte[] piece = pieces.from(fetched);
     fetched += piece.length;
     isLast = piece.length < SandboxFiles.PIECE;
+    return piece;
   }
 }

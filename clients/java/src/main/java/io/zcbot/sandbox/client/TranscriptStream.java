@@ -6,18 +6,14 @@ package io.zcbot.sandbox.client;
 
 import io.zcbot.sandbox.events.OutputStreamName;
 import java.io.IOException;
-import java.io.InputStream;
-import java.io.InterruptedIOException;
 import org.jspecify.annotations.Nullable;
 
 /** One of a command's output streams, as it comes. */
-final class TranscriptStream extends InputStream {
+final class TranscriptStream extends PieceStream {
   private final Transcript transcript;
   private final OutputStreamName name;
   private final Deadline deadline;
   private int index;
-  private byte[] piece = {};
-  private int at;
 
   TranscriptStream(Transcript transcript, OutputStreamName name, Deadline deadline) {
     this.transcript = transcript;
@@ -26,45 +22,15 @@ final class TranscriptStream extends InputStream {
   }
 
   @Override
-  public int read() throws IOException {
-    byte[] one = new byte[1];
-    return read(one, 0, 1) < 0 ? -1 : one[0] & 0xff;
-  }
-
-  @Override
-  public int read(byte[] to, int from, int length) throws IOException {
-    if (length == 0) {
-      return 0;
-    }
-    while (at == piece.length) {
-      OutputChunk chunk = next();
-      if (chunk == null) {
-        return -1;
-      }
-      if (chunk.stream() == name) {
-        piece = chunk.bytes();
-        at = 0;
-      }
-    }
-    int count = Math.min(length, piece.length - at);
-    System.arraycopy(piece, at, to, from, count);
-    at += count;
-    return count;
-  }
-
-  private @Nullable OutputChunk next() throws IOException {
-    try {
-      OutputChunk chunk = transcript.chunk(index, deadline);
-      if (chunk == null && transcript.missing() > 0) {
-        throw new IOException(transcript.missing() + " records of the output did not arrive");
-      }
+  byte @Nullable [] next() throws IOException, InterruptedException {
+    OutputChunk chunk = transcript.chunk(index, deadline);
+    if (chunk != null) {
       index++;
-      return chunk;
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      throw new InterruptedIOException("interrupted");
-    } catch (SandboxException e) {
-      throw new IOException(e.getMessage(), e);
+      return chunk.stream() == name ? chunk.bytes() : new byte[0];
     }
+    if (transcript.missing() > 0) {
+      throw new IOException(transcript.missing() + " records of the output did not arrive");
+    }
+    return null;
   }
 }

@@ -15,7 +15,6 @@ import io.zcbot.sandbox.events.ReplyTo;
 import io.zcbot.sandbox.events.SandboxEvent;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
-import io.zcbot.sandbox.worker.intake.ForwardedFrom;
 import io.zcbot.sandbox.worker.intake.RecordForwarding;
 import io.zcbot.sandbox.worker.kafka.Denials;
 import io.zcbot.sandbox.worker.kafka.KeyPartitions;
@@ -30,8 +29,6 @@ import io.zcbot.sandbox.worker.trace.Step;
 import io.zcbot.sandbox.worker.trace.Trace;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
-import java.util.Arrays;
-import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentSkipListMap;
@@ -41,7 +38,6 @@ import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.acl.AclOperation;
 import org.apache.kafka.common.errors.RecordTooLargeException;
-import org.apache.kafka.common.header.Header;
 import org.apache.kafka.common.header.Headers;
 import org.apache.kafka.common.header.internals.RecordHeaders;
 import org.jspecify.annotations.Nullable;
@@ -58,17 +54,12 @@ public final class Publisher
   private static final Logger log = LoggerFactory.getLogger(Publisher.class);
 
   private static final Duration CLOSE_TIMEOUT = Duration.ofSeconds(2);
-  private static final int TRUNCATED_BYTES = 64 * 1024;
-
-  /** Headers without which a value means something else, or its answer is not where it is read. */
-  private static final List<String> NEEDED_TO_READ =
-      List.of(CloudEvents.ID, CloudEvents.CONTENT_TYPE, ReplyTo.HEADER);
 
   private final Producer<byte[], byte[]> producer;
   private final KeyPartitions partitions;
   private final String topicPrefix;
   private final String source;
-  private final String group;
+  private final DivertedRecords diverted;
   private final EventCodec codec = new EventCodec();
   private final Replies replies;
   private final Retry retry;
@@ -93,7 +84,7 @@ public final class Publisher
     this.partitions = partitions;
     this.topicPrefix = topicPrefix;
     this.source = source;
-    this.group = group;
+    this.diverted = new DivertedRecords(Topic.DEAD_LETTER.named(topicPrefix), group, this::send);
     this.replies = replies;
     this.retry =
         Retry.of(
@@ -168,35 +159,13 @@ public final class Publisher
   @Override
   public void forward(ConsumerRecord<byte[], byte[]> record, int partition)
       throws InterruptedException {
-    Headers needed = new RecordHeaders();
-    for (String name : NEEDED_TO_READ) {
-      Header header = record.headers().lastHeader(name);
-      if (header != null) {
-        needed.add(header);
-      }
-    }
-    for (Headers headers : List.of(new RecordHeaders(record.headers().toArray()), needed)) {
-      try {
-        send(forwarded(record, partition, headers));
-        return;
-      } catch (RecordTooLargeException e) {
-        log.warn("a record is forwarded without headers of its own: {}", e.getMessage());
-      }
-    }
-    send(forwarded(record, partition, new RecordHeaders()));
+    diverted.forward(record, partition);
   }
 
-  private static ProducerRecord<byte[], byte[]> forwarded(
-      ConsumerRecord<byte[], byte[]> record, int partition, Headers headers) {
-    ForwardedFrom.add(headers, record);
-    // A topic with the broker's time gives it another one, so the header has it as well.
-    return new ProducerRecord<>(
-        record.topic(),
-        partition,
-        Math.max(0, record.timestamp()),
-        record.key(),
-        record.value(),
-        headers);
+  @Override
+  public void deadLetter(ConsumerRecord<byte[], byte[]> record, EventFormatException why)
+      throws InterruptedException {
+    diverted.deadLetter(record, why);
   }
 
   @Override
@@ -241,36 +210,6 @@ public final class Publisher
   /** The name of an event's topic. */
   String nameOf(SandboxEvent event) {
     return event.topic().named(topicPrefix);
-  }
-
-  @Override
-  public void deadLetter(ConsumerRecord<byte[], byte[]> record, EventFormatException why)
-      throws InterruptedException {
-    String topic = Topic.DEAD_LETTER.named(topicPrefix);
-    Headers headers = new RecordHeaders(record.headers().toArray());
-    DeadLetterHeaders.add(headers, record, why, group);
-    try {
-      send(new ProducerRecord<>(topic, null, record.key(), record.value(), headers));
-      return;
-    } catch (RecordTooLargeException e) {
-      log.warn("a dead letter is truncated to {} bytes: {}", TRUNCATED_BYTES, e.getMessage());
-    }
-    // The record's own headers may be what is too large, whatever they are called.
-    Headers origin = new RecordHeaders();
-    DeadLetterHeaders.add(origin, record, why, group);
-    DeadLetterHeaders.add(origin, DeadLetterHeaders.TRUNCATED, "true");
-    try {
-      send(new ProducerRecord<>(topic, null, cut(record.key()), cut(record.value()), origin));
-    } catch (RecordTooLargeException e) {
-      log.warn("a dead letter contains only its record's position: {}", e.getMessage());
-      send(new ProducerRecord<>(topic, record.partition(), (Long) null, null, null, origin));
-    }
-  }
-
-  private static byte @Nullable [] cut(byte @Nullable [] bytes) {
-    return bytes == null || bytes.length <= TRUNCATED_BYTES
-        ? bytes
-        : Arrays.copyOf(bytes, TRUNCATED_BYTES);
   }
 
   void send(ProducerRecord<byte[], byte[]> record) throws InterruptedException {

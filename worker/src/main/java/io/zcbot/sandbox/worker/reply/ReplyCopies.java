@@ -29,8 +29,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Copies answers with a producer of its own. Whatever a topic is like, it holds up its own copies
- * only: each has a thread while there is something to copy, and a share of what the producer may
+ * Copies answers with a producer of its own. A topic that takes nothing holds up its own copies:
+ * each has a thread while there is something to copy, and at most a third of what the producer may
  * hold. Nobody waits for a topic that was late, until it takes a copy again.
  */
 public final class ReplyCopies implements Replies, AutoCloseable {

@@ -104,6 +104,14 @@ class MappedWorkspacesIT {
     assertThatThrownBy(() -> workspaces.show(other, OWN)).hasMessageContaining("ELOOP");
   }
 
+  /** As a restarted worker finds it that adopts a claimed sandbox. */
+  @Test
+  void aRootWithAMappedMountBeneathCanStillBeMapped() throws Exception {
+    try (WorkspaceViews.View _ = workspaces.show(ANNA, OWN)) {
+      assertThat(maps.problem(root, OWN)).isNull();
+    }
+  }
+
   @Test
   void aFileSystemThatCanNotSaysSo() {
     assertThat(maps.problem(Path.of("/proc"), OWN)).contains("file system");

@@ -1,0 +1,117 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.publish;
+
+import io.zcbot.sandbox.events.CloudEvents;
+import io.zcbot.sandbox.events.EventFormatException;
+import io.zcbot.sandbox.events.ReplyTo;
+import io.zcbot.sandbox.worker.intake.ForwardedFrom;
+import java.util.Arrays;
+import java.util.List;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.errors.RecordTooLargeException;
+import org.apache.kafka.common.header.Header;
+import org.apache.kafka.common.header.Headers;
+import org.apache.kafka.common.header.internals.RecordHeaders;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Input records that go on elsewhere: to the partition of their key, or to the dead letters. */
+final class DivertedRecords {
+  private static final Logger log = LoggerFactory.getLogger(DivertedRecords.class);
+
+  /** Headers without which a value means something else, or its answer is not where it is read. */
+  private static final List<String> NEEDED_TO_READ =
+      List.of(CloudEvents.ID, CloudEvents.CONTENT_TYPE, ReplyTo.HEADER);
+
+  private static final int TRUNCATED_BYTES = 64 * 1024;
+
+  private final String deadLetters;
+  private final String group;
+  private final Sender sender;
+
+  /** Sends a record and returns once the log has it. */
+  interface Sender {
+    void send(ProducerRecord<byte[], byte[]> record) throws InterruptedException;
+  }
+
+  /**
+   * Those of a worker.
+   *
+   * @param deadLetters the topic of the dead letters
+   * @param group the workers' group, named in dead letters
+   */
+  DivertedRecords(String deadLetters, String group, Sender sender) {
+    this.deadLetters = deadLetters;
+    this.group = group;
+    this.sender = sender;
+  }
+
+  /** To another partition of its topic, with all that it has. */
+  void forward(ConsumerRecord<byte[], byte[]> record, int partition) throws InterruptedException {
+    Headers needed = new RecordHeaders();
+    for (String name : NEEDED_TO_READ) {
+      Header header = record.headers().lastHeader(name);
+      if (header != null) {
+        needed.add(header);
+      }
+    }
+    for (Headers headers : List.of(new RecordHeaders(record.headers().toArray()), needed)) {
+      try {
+        sender.send(forwarded(record, partition, headers));
+        return;
+      } catch (RecordTooLargeException e) {
+        log.warn("a record is forwarded without headers of its own: {}", e.getMessage());
+      }
+    }
+    sender.send(forwarded(record, partition, new RecordHeaders()));
+  }
+
+  private static ProducerRecord<byte[], byte[]> forwarded(
+      ConsumerRecord<byte[], byte[]> record, int partition, Headers headers) {
+    ForwardedFrom.add(headers, record);
+    // A topic with the broker's time gives it another one, so the header has it as well.
+    return new ProducerRecord<>(
+        record.topic(),
+        partition,
+        Math.max(0, record.timestamp()),
+        record.key(),
+        record.value(),
+        headers);
+  }
+
+  /** To the dead letters, in the last resort with its position alone. */
+  void deadLetter(ConsumerRecord<byte[], byte[]> record, EventFormatException why)
+      throws InterruptedException {
+    Headers headers = new RecordHeaders(record.headers().toArray());
+    DeadLetterHeaders.add(headers, record, why, group);
+    try {
+      sender.send(new ProducerRecord<>(deadLetters, null, record.key(), record.value(), headers));
+      return;
+    } catch (RecordTooLargeException e) {
+      log.warn("a dead letter is truncated to {} bytes: {}", TRUNCATED_BYTES, e.getMessage());
+    }
+    // The record's own headers may be what is too large, whatever they are called.
+    Headers origin = new RecordHeaders();
+    DeadLetterHeaders.add(origin, record, why, group);
+    DeadLetterHeaders.add(origin, DeadLetterHeaders.TRUNCATED, "true");
+    try {
+      sender.send(
+          new ProducerRecord<>(deadLetters, null, cut(record.key()), cut(record.value()), origin));
+    } catch (RecordTooLargeException e) {
+      log.warn("a dead letter contains only its record's position: {}", e.getMessage());
+      sender.send(
+          new ProducerRecord<>(deadLetters, record.partition(), (Long) null, null, null, origin));
+    }
+  }
+
+  private static byte @Nullable [] cut(byte @Nullable [] bytes) {
+    return bytes == null || bytes.length <= TRUNCATED_BYTES
+        ? bytes
+        : Arrays.copyOf(bytes, TRUNCATED_BYTES);
+  }
+}

@@ -44,7 +44,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** The adapter's contract against a real engine and the real sandbox image. */
 @Tag("engine")
-@Timeout(300)
+@Timeout(900)
 class DockerEngineIT {
   private static final Duration READY = Duration.ofSeconds(60);
 
@@ -373,7 +373,7 @@ class DockerEngineIT {
                     throw new AssertionError(e);
                   }
                 });
-    assertThat(connected.await(10, TimeUnit.SECONDS)).isTrue();
+    assertThat(connected.await(90, TimeUnit.SECONDS)).isTrue();
 
     fixture.bash(sandbox.id(), "true");
     fixture.docker.pauseContainerCmd(sandbox.id()).exec();
@@ -407,7 +407,7 @@ class DockerEngineIT {
     assertThat(of(sandbox, seen).get(4).exitCode()).isEqualTo(137);
 
     watching.interrupt();
-    watching.join(2000);
+    watching.join(90_000);
     assertThat(watching.isAlive()).isFalse();
 
     // what happened while nobody watched comes first, from the engine's memory

@@ -31,7 +31,7 @@ import org.junit.jupiter.api.io.TempDir;
 @Tag("engine")
 @Tag("network-namespaces")
 @Tag("gvisor")
-@Timeout(300)
+@Timeout(900)
 class OtherEnginesIT {
   private static final Path BASE = Path.of("/var/tmp/zcbot-firewall");
 

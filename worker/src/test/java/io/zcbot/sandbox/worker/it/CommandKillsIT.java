@@ -47,7 +47,7 @@ import org.junit.jupiter.api.Timeout;
  */
 @Tag("engine")
 @Tag("kafka")
-@Timeout(value = 5, unit = TimeUnit.MINUTES)
+@Timeout(value = 15, unit = TimeUnit.MINUTES)
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class CommandKillsIT {
   private static final long SEED = Long.getLong("zcbot.kills.seed", System.nanoTime() & 0xffffff);
@@ -160,7 +160,7 @@ class CommandKillsIT {
             .admin()
             .listConsumerGroupOffsets(deployment.id() + "-commands")
             .partitionsToOffsetAndMetadata()
-            .get(10, TimeUnit.SECONDS)
+            .get(90, TimeUnit.SECONDS)
             .get(exec);
     long offset =
         deployment.log().records(Topic.EXEC).stream()
@@ -209,7 +209,7 @@ class CommandKillsIT {
               .admin()
               .listOffsets(Map.of(partition, OffsetSpec.latest()))
               .partitionResult(partition)
-              .get(10, TimeUnit.SECONDS)
+              .get(90, TimeUnit.SECONDS)
               .offset();
       deployment
           .log()

@@ -30,10 +30,10 @@ import org.junit.jupiter.api.Timeout;
 /** How sandboxes end other than by idleness, and what stands in their place. */
 @Tag("engine")
 @Tag("kafka")
-@Timeout(value = 5, unit = TimeUnit.MINUTES)
+@Timeout(value = 15, unit = TimeUnit.MINUTES)
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class LifecycleIT {
-  private static final Duration SECONDS = Duration.ofSeconds(8);
+  private static final Duration SECONDS = Deployment.SOON;
   private static final long MEMORY = 96L << 20;
 
   private Deployment deployment;

@@ -43,7 +43,7 @@ import org.junit.jupiter.api.io.TempDir;
  * record is lost, and all goes on when the permission is back.
  */
 @Tag("engine")
-@Timeout(value = 5, unit = TimeUnit.MINUTES)
+@Timeout(value = 15, unit = TimeUnit.MINUTES)
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 @Order(1)
 class LostPermissionsIT {

@@ -27,7 +27,7 @@ import org.junit.jupiter.api.Timeout;
 /** Somebody raised the number of partitions of one topic: nobody is forgotten, and it is told. */
 @Tag("engine")
 @Tag("kafka")
-@Timeout(value = 5, unit = TimeUnit.MINUTES)
+@Timeout(value = 15, unit = TimeUnit.MINUTES)
 class RaisedPartitionsIT {
   private static final int RAISED = 8;
 
@@ -51,7 +51,7 @@ class RaisedPartitionsIT {
         .admin()
         .createPartitions(Map.of(deployment.topic(topic), NewPartitions.increaseTo(RAISED)))
         .all()
-        .get(10, TimeUnit.SECONDS);
+        .get(90, TimeUnit.SECONDS);
   }
 
   /** As producers do that know of the new partitions. */

@@ -42,7 +42,7 @@ import org.junit.jupiter.api.io.TempDir;
 @Tag("engine")
 @Tag("kafka")
 @Tag("compose")
-@Timeout(value = 5, unit = TimeUnit.MINUTES)
+@Timeout(value = 15, unit = TimeUnit.MINUTES)
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 @Order(7)
 class WorkerContainerIT {
@@ -56,7 +56,7 @@ class WorkerContainerIT {
   private Deployment deployment;
 
   @BeforeAll
-  @Timeout(value = 5, unit = TimeUnit.MINUTES)
+  @Timeout(value = 15, unit = TimeUnit.MINUTES)
   void compose(@TempDir Path directory) throws Exception {
     composition = new Composition(directory);
   }

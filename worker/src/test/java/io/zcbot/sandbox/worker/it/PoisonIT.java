@@ -42,7 +42,7 @@ import org.junit.jupiter.api.Timeout;
 /** Records that are no events: kept as they were, in nobody's way, never near the engine. */
 @Tag("engine")
 @Tag("kafka")
-@Timeout(value = 5, unit = TimeUnit.MINUTES)
+@Timeout(value = 15, unit = TimeUnit.MINUTES)
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class PoisonIT {
   private record Sent(Poison poison, RecordMetadata to) {
@@ -266,7 +266,7 @@ class PoisonIT {
                     Optional.of(narrow.partitions()),
                     Optional.empty())))
         .all()
-        .get(10, TimeUnit.SECONDS);
+        .get(90, TimeUnit.SECONDS);
   }
 
   private static List<ConsumerRecord<byte[], byte[]>> deadLettersOf(

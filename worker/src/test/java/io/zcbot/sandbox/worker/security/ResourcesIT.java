@@ -35,7 +35,7 @@ import org.junit.jupiter.api.Test;
 @Tag("engine")
 @Tag("network-namespaces")
 @Tag("gvisor")
-@Order(1)
+@Order(4)
 class ResourcesIT extends Attacks {
   private static final long MEMORY_OF_FEW_FILES = 48L << 20;
 

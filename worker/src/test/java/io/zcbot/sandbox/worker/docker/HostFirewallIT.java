@@ -46,7 +46,7 @@ import org.junit.jupiter.api.io.TempDir;
 @Tag("network-namespaces")
 @Tag("gvisor")
 @Timeout(900)
-@Order(11)
+@Order(6)
 class HostFirewallIT {
   @TempDir static Path directory;
   private static Surroundings around;

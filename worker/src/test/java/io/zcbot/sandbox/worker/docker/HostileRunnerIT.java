@@ -38,7 +38,7 @@ import org.junit.jupiter.api.io.TempDir;
 /** Runners that do not do as they should, and what stands in for them. */
 @Tag("engine")
 @Timeout(value = 15, unit = TimeUnit.MINUTES)
-@Order(15)
+@Order(11)
 class HostileRunnerIT {
   private static final String READY = "echo zcbot-sandbox ready firewall=host; ";
 

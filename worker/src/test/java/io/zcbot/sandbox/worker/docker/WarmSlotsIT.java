@@ -41,7 +41,7 @@ import org.junit.jupiter.api.io.TempDir;
 /** Claims on a real engine, with real mounts; the log is a list. Takes CAP_SYS_ADMIN. */
 @Tag("engine")
 @Timeout(900)
-@Order(10)
+@Order(8)
 class WarmSlotsIT {
   private static final int MEASURED = Integer.getInteger("zcbot.test.rounds", 15);
 

@@ -45,7 +45,7 @@ import org.junit.jupiter.api.Timeout;
 @Tag("kafka")
 @Timeout(value = 15, unit = TimeUnit.MINUTES)
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
-@Order(9)
+@Order(16)
 class EngineFaultsIT {
   private static final Duration NOTICED = Deployment.SOON;
 

@@ -33,7 +33,7 @@ import org.junit.jupiter.api.Timeout;
 @Tag("engine")
 @Tag("kafka")
 @Timeout(value = 15, unit = TimeUnit.MINUTES)
-@Order(13)
+@Order(12)
 class HostileLiveTableIT {
   private final EventCodec codec = new EventCodec();
   private Deployment deployment;

@@ -34,7 +34,7 @@ import org.testcontainers.kafka.KafkaContainer;
 @Tag("kafka")
 @Timeout(value = 15, unit = TimeUnit.MINUTES)
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
-@Order(6)
+@Order(15)
 class KafkaOutageIT {
   private static final Duration TTL = Duration.ofSeconds(4);
 

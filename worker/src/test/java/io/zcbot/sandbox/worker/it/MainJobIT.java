@@ -34,7 +34,7 @@ import org.junit.jupiter.api.Timeout;
 @Tag("engine")
 @Tag("kafka")
 @Timeout(value = 15, unit = TimeUnit.MINUTES)
-@Order(5)
+@Order(9)
 class MainJobIT {
   private Deployment deployment;
 

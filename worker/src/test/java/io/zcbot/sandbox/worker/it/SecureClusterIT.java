@@ -58,7 +58,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 @Tag("engine")
 @Timeout(value = 15, unit = TimeUnit.MINUTES)
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
-@Order(2)
+@Order(7)
 class SecureClusterIT {
   @TempDir private static Path directory;
 

@@ -53,6 +53,7 @@ final class SourceFiles {
                 directory + ":" + classPath(),
                 file.getFileName().toString().replace(".java", "")));
     command.addAll(List.of(arguments));
+    System.out.println("running " + file.getFileName() + " on " + command.getFirst());
     Path output = directory.resolve("output");
     Process process =
         new ProcessBuilder(command)
@@ -94,7 +95,7 @@ final class SourceFiles {
   }
 
   /** Where the tests run in Surefire's jar of a manifest only, it says what it stands for. */
-  private static String classPath() {
+  static String classPath() {
     String surefire = System.getProperty("surefire.test.class.path");
     return surefire != null ? surefire : System.getProperty("java.class.path");
   }

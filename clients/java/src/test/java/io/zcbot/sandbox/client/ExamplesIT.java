@@ -6,9 +6,13 @@ package io.zcbot.sandbox.client;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -22,10 +26,13 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** What the documents show works as it is written there. */
 @Tag("engine")
+@Tag("kcat")
+@Tag("oldest-java")
 @Timeout(value = 3, unit = TimeUnit.MINUTES)
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class ExamplesIT {
   private static final Pattern JAVA = Pattern.compile("(?s)```java\n(.*?)```");
+  private static final Pattern SHELL = Pattern.compile("(?s)```sh\n(.*?)```");
 
   private TestBed bed;
 
@@ -88,5 +95,50 @@ class ExamplesIT {
     Path program = SourceFiles.REPOSITORY.resolve("examples/java/AgentLoop.java");
     assertThat(SourceFiles.run(program, directory, bed.bootstrapServers(), TestBed.newUser()))
         .isEqualTo("the sum is 55\n");
+  }
+
+  /** What reads an answer shows the latest one there is, so it is repeated until that has come. */
+  @Test
+  void kcatAsksForASandboxAndRunsACommandAsTheReadmeSays() throws Exception {
+    List<String> blocks = new ArrayList<>(kcatIn("README.md"));
+    blocks.addAll(kcatIn("docs/operations.md"));
+    assertThat(blocks).hasSize(3);
+    String user = TestBed.newUser();
+    assertThat(kcat(blocks.get(0), user, "container_name")).contains("\"user_id\":\"" + user);
+    assertThat(kcat(blocks.get(1), user, "e1")).contains("\"stdout\":\"42\\n\"");
+    assertThat(kcat(blocks.get(2), user, "container_name")).startsWith(user); // the table
+  }
+
+  private static List<String> kcatIn(String document) throws IOException {
+    return SHELL
+        .matcher(Files.readString(SourceFiles.REPOSITORY.resolve(document)))
+        .results()
+        .map(block -> block.group(1))
+        .filter(block -> block.contains("kcat"))
+        .toList();
+  }
+
+  /** The line that it reads and that holds both the user and something else. */
+  private String kcat(String block, String user, String other) throws Exception {
+    int reading = block.indexOf("kcat -C ");
+    assertThat(reading).isNotNegative();
+    String asking = block.substring(0, reading).replaceFirst("(?m)^user=.*$", "");
+    String script =
+        "set -euo pipefail\n"
+            + asking
+            + "for i in $(seq 300); do\n  { "
+            + block.substring(reading).strip()
+            + "; } 2>/dev/null | grep -- \"$user.*$other\" && exit\n  sleep 0.2\ndone\nexit 1\n";
+    ProcessBuilder bash =
+        new ProcessBuilder("bash", "-c", script.replace("127.0.0.1:9092", bed.bootstrapServers()));
+    bash.environment().putAll(Map.of("user", user, "other", other));
+    Process process = bash.redirectError(ProcessBuilder.Redirect.INHERIT).start();
+    try {
+      assertThat(process.waitFor(120, TimeUnit.SECONDS)).isTrue();
+      assertThat(process.exitValue()).as(script).isZero();
+      return new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+    } finally {
+      process.destroyForcibly();
+    }
   }
 }

@@ -5,11 +5,18 @@
 package io.zcbot.sandbox.client;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
+import io.zcbot.sandbox.events.Topic;
 import java.io.IOException;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -95,6 +102,55 @@ class ExamplesIT {
     Path program = SourceFiles.REPOSITORY.resolve("examples/java/AgentLoop.java");
     assertThat(SourceFiles.run(program, directory, bed.bootstrapServers(), TestBed.newUser()))
         .isEqualTo("the sum is 55\n");
+  }
+
+  @Test
+  void theWebHandlerRunsScripts(@TempDir Path directory) throws Exception {
+    Path program = SourceFiles.REPOSITORY.resolve("examples/java/WebHandler.java");
+    Process server = SourceFiles.start(program, directory, bed.bootstrapServers(), "0");
+    try (HttpClient http = HttpClient.newHttpClient()) {
+      Path output = SourceFiles.output(directory);
+      await()
+          .atMost(Duration.ofMinutes(2))
+          .until(() -> !server.isAlive() || Files.readString(output).endsWith("\n"));
+      String users = Files.readString(output).strip() + "/users/";
+      String run = users + TestBed.newUser() + "/run";
+      HttpResponse<String> answer = post(http, run, "echo hello; exit 3");
+      assertThat(answer.statusCode()).isEqualTo(200);
+      assertThat(answer.body()).isEqualTo("hello\n");
+      assertThat(answer.headers().firstValue("X-Exit-Code")).contains("3");
+      assertThat(post(http, run, "true").body()).isEmpty();
+      assertThat(post(http, users + "nobody/run", "true"))
+          .returns(400, HttpResponse::statusCode)
+          .satisfies(refusal -> assertThat(refusal.body()).startsWith("user_id: "));
+      assertThat(post(http, run, "#".repeat(100_000)).statusCode()).isEqualTo(413);
+      assertThat(post(http, users, "true").statusCode()).isEqualTo(404);
+    } finally {
+      server.destroyForcibly();
+    }
+  }
+
+  private static HttpResponse<String> post(HttpClient http, String to, String body)
+      throws Exception {
+    return http.send(
+        HttpRequest.newBuilder(URI.create(to))
+            .timeout(Duration.ofMinutes(2))
+            .POST(HttpRequest.BodyPublishers.ofString(body))
+            .build(),
+        HttpResponse.BodyHandlers.ofString());
+  }
+
+  @Test
+  void theAuditJobCountsCommands(@TempDir Path directory) throws Exception {
+    String user = TestBed.newUser();
+    try (SandboxClient client = bed.client()) {
+      client.sandbox(user).run("true");
+      client.sandbox(user).run("false");
+    }
+    bed.forge(Topic.EXITED, user, new byte[] {1, 2, 3});
+    Path program = SourceFiles.REPOSITORY.resolve("examples/java/AuditJob.java");
+    assertThat(SourceFiles.run(program, directory, bed.bootstrapServers()))
+        .containsPattern(user + " +2 +0 +\\d+ +1\n");
   }
 
   /** What reads an answer shows the latest one there is, so it is repeated until that has come. */

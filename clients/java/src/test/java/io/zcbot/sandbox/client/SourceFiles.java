@@ -27,6 +27,23 @@ final class SourceFiles {
   /** What it prints. */
   static String run(Path file, Path directory, String... arguments)
       throws IOException, InterruptedException {
+    Process process = start(file, directory, arguments);
+    try {
+      assertThat(process.waitFor(120, TimeUnit.SECONDS)).isTrue();
+      assertThat(process.exitValue()).isZero();
+      return Files.readString(output(directory));
+    } finally {
+      process.destroyForcibly();
+    }
+  }
+
+  /** Where it prints to. */
+  static Path output(Path directory) {
+    return directory.resolve("output");
+  }
+
+  /** One that runs until it is ended. */
+  static Process start(Path file, Path directory, String... arguments) throws IOException {
     ByteArrayOutputStream messages = new ByteArrayOutputStream();
     int compiled =
         ToolProvider.getSystemJavaCompiler()
@@ -54,19 +71,10 @@ final class SourceFiles {
                 file.getFileName().toString().replace(".java", "")));
     command.addAll(List.of(arguments));
     System.out.println("running " + file.getFileName() + " on " + command.getFirst());
-    Path output = directory.resolve("output");
-    Process process =
-        new ProcessBuilder(command)
-            .redirectOutput(output.toFile())
-            .redirectError(ProcessBuilder.Redirect.INHERIT)
-            .start();
-    try {
-      assertThat(process.waitFor(120, TimeUnit.SECONDS)).isTrue();
-      assertThat(process.exitValue()).isZero();
-      return Files.readString(output);
-    } finally {
-      process.destroyForcibly();
-    }
+    return new ProcessBuilder(command)
+        .redirectOutput(output(directory).toFile())
+        .redirectError(ProcessBuilder.Redirect.INHERIT)
+        .start();
   }
 
   /**

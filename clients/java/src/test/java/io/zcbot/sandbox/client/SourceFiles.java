@@ -12,9 +12,11 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import javax.tools.ToolProvider;
 
@@ -67,7 +69,7 @@ final class SourceFiles {
             List.of(
                 java().toString(),
                 "-cp",
-                directory + ":" + classPath(),
+                directory + ":" + withoutLogging(classPath()),
                 file.getFileName().toString().replace(".java", "")));
     command.addAll(List.of(arguments));
     System.out.println("running " + file.getFileName() + " on " + command.getFirst());
@@ -100,6 +102,13 @@ final class SourceFiles {
       }
     }
     return Path.of(System.getProperty("java.home"), "bin", "java");
+  }
+
+  /** The worker's logging, which it would find, is not for the Java of its users. */
+  private static String withoutLogging(String classPath) {
+    return Arrays.stream(classPath.split(":"))
+        .filter(each -> !each.contains("logback"))
+        .collect(Collectors.joining(":"));
   }
 
   /** Where the tests run in Surefire's jar of a manifest only, it says what it stands for. */

@@ -35,7 +35,7 @@ import org.junit.jupiter.api.io.TempDir;
 @Tag("engine")
 @Tag("kcat")
 @Tag("oldest-java")
-@Timeout(value = 3, unit = TimeUnit.MINUTES)
+@Timeout(value = 5, unit = TimeUnit.MINUTES)
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class ExamplesIT {
   private static final Pattern JAVA = Pattern.compile("(?s)```java\n(.*?)```");

@@ -254,6 +254,16 @@ class Log:
         with self._lock:
             self._consumer.close()
 
+    def hint_without_answer(self, kind: str) -> str:
+        """What a caller who got no answer should know, besides that a worker may be missing."""
+        if self._reply_topic is None:
+            return ""
+        return (
+            f"; or the answer is in {self._prefix}{kind} and was not copied to the reply topic"
+            f" {self._reply_topic}, for which workers need Write and Describe"
+            " ('sandbox topics acls --role worker')"
+        )
+
     # --- which partitions ----------------------------------------------------------------------
 
     def _topic(self, kind: str) -> str:

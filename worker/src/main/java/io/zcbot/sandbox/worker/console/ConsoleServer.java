@@ -15,6 +15,7 @@ import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Semaphore;
@@ -47,6 +48,7 @@ final class ConsoleServer implements AutoCloseable {
   private final Semaphore requests = new Semaphore(MAX_AT_ONCE);
   private final Semaphore streams = new Semaphore(MAX_STREAMS);
   private final Map<String, byte[]> files = new HashMap<>();
+  private final CountDownLatch stop = new CountDownLatch(1);
   private final HttpServer server;
   private final ExecutorService threads;
 
@@ -113,6 +115,7 @@ final class ConsoleServer implements AutoCloseable {
 
   @Override
   public void close() {
+    stop.countDown();
     threads.shutdownNow();
     server.stop(0);
   }
@@ -190,7 +193,7 @@ final class ConsoleServer implements AutoCloseable {
       try {
         exchange.getResponseHeaders().set("Content-Type", "text/event-stream");
         exchange.sendResponseHeaders(200, 0);
-        new EventStream(fleet, exchange.getResponseBody())
+        new EventStream(fleet, stop, exchange.getResponseBody())
             .run(exchange.getRequestHeaders().getFirst("Last-Event-ID"));
       } catch (InterruptedException _) {
         Thread.currentThread().interrupt();

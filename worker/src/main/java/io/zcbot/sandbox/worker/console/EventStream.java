@@ -8,6 +8,8 @@ import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -24,26 +26,28 @@ final class EventStream {
   private static final int MAX_ID = 64;
 
   private final Fleet fleet;
+  private final CountDownLatch stop;
   private final OutputStream out;
   private long sandboxes;
   private long commands;
   private long failures;
   private long letters;
 
-  EventStream(Fleet fleet, OutputStream out) {
+  EventStream(Fleet fleet, CountDownLatch stop, OutputStream out) {
     this.fleet = fleet;
+    this.stop = stop;
     this.out = out;
   }
 
   /**
-   * Sends until the page is gone or the time is over.
+   * Sends until the page is gone, the time is over or the server stops.
    *
    * @param lastId what the page has; null for a new page
    */
   void run(@Nullable String lastId) throws IOException, InterruptedException {
     resume(lastId);
     text("retry: 300\n\n");
-    for (int tick = 0; tick < TICKS; tick++) {
+    for (int tick = 0; tick < TICKS && stop.getCount() > 0; tick++) {
       send("overview", fleet.overview());
       Fleet.Part part;
       do {
@@ -57,7 +61,7 @@ final class EventStream {
       failures = send("failures", fleet.failures(failures), failures);
       letters = send("letters", fleet.letters(letters), letters);
       out.flush();
-      Thread.sleep(TICK);
+      boolean _ = stop.await(TICK.toMillis(), TimeUnit.MILLISECONDS);
     }
   }
 

@@ -85,12 +85,13 @@ final class FleetEvents {
       rates.ready(time, time - request.time());
     }
     hosts.seen(ready.container().host(), ready.workerId(), time);
-    timelines.ready(ready, time);
     timelines.used(ready.userId(), time, "ensure");
     SandboxRow row = sandboxes.of(ready.containerId());
     if (row != null) {
-      row.ready(ready, time);
+      row.ready(ReadyFacts.of(ready), time);
       sandboxes.changed(row);
+    } else {
+      timelines.ready(ready.userId(), ReadyFacts.of(ready), time);
     }
     note(
         ready,

@@ -15,6 +15,8 @@ import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import java.util.function.Predicate;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
@@ -54,7 +56,7 @@ final class FleetFollower implements AutoCloseable {
   private final Fleet fleet;
   private final InstantSource clock;
   private final Thread thread;
-  private volatile boolean stopped;
+  private final CountDownLatch stop = new CountDownLatch(1);
   private FollowState state = FollowState.STARTING;
 
   /** The ends of the partitions at a time: once they are reached, all until then is known. */
@@ -90,8 +92,12 @@ final class FleetFollower implements AutoCloseable {
     this.thread = Thread.ofPlatform().name("console-topics").daemon().unstarted(this::run);
   }
 
+  private boolean isWanted() {
+    return stop.getCount() > 0;
+  }
+
   private void run() {
-    while (!stopped) {
+    while (isWanted()) {
       try (Consumer<byte[], byte[]> consumer = clients.freeConsumer("console")) {
         follow(consumer);
       } catch (InterruptException _) {
@@ -100,7 +106,7 @@ final class FleetFollower implements AutoCloseable {
         failing("the topics can't be read: " + e.getMessage());
       }
       try {
-        Thread.sleep(PAUSE);
+        boolean _ = stop.await(PAUSE.toMillis(), TimeUnit.MILLISECONDS);
       } catch (InterruptedException _) {
         return;
       }
@@ -121,7 +127,7 @@ final class FleetFollower implements AutoCloseable {
     Map<TopicPartition, Long> starts = new HashMap<>(whole.starts());
     consumer.assign(tables);
     starts.forEach(consumer::seek);
-    while (!stopped && behind(consumer, whole.ends()) > 0) {
+    while (isWanted() && behind(consumer, whole.ends()) > 0) {
       take(consumer);
     }
     tables.forEach(table -> starts.put(table, consumer.position(table, ANSWER)));
@@ -141,7 +147,7 @@ final class FleetFollower implements AutoCloseable {
     Probe probe = null;
     long probed = 0;
     long counted = clock.millis();
-    while (!stopped) {
+    while (isWanted()) {
       take(consumer);
       long now = clock.millis();
       if (now - counted >= COUNT_EVERY_MS) {
@@ -234,7 +240,7 @@ final class FleetFollower implements AutoCloseable {
 
   @Override
   public void close() {
-    stopped = true;
+    stop.countDown();
     thread.interrupt();
     try {
       thread.join(STOP);

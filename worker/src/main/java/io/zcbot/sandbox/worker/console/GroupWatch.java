@@ -10,6 +10,7 @@ import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
@@ -35,6 +36,7 @@ final class GroupWatch implements AutoCloseable {
   private final KafkaClients clients;
   private final List<String> groups;
   private final Fleet fleet;
+  private final CountDownLatch stop = new CountDownLatch(1);
   private final Thread thread;
 
   /** Begins to ask. */
@@ -53,10 +55,9 @@ final class GroupWatch implements AutoCloseable {
 
   private void run() {
     try (Admin admin = clients.admin()) {
-      while (!Thread.currentThread().isInterrupted()) {
+      do {
         fleet.group(ask(admin));
-        Thread.sleep(INTERVAL);
-      }
+      } while (!stop.await(INTERVAL.toMillis(), TimeUnit.MILLISECONDS));
     } catch (InterruptedException _) {
       // It is closed.
     } catch (KafkaException e) {
@@ -119,6 +120,7 @@ final class GroupWatch implements AutoCloseable {
 
   @Override
   public void close() {
+    stop.countDown();
     thread.interrupt();
     try {
       thread.join(STOP);

@@ -7,7 +7,6 @@ package io.zcbot.sandbox.worker.console;
 import com.fasterxml.jackson.core.JsonGenerator;
 import io.zcbot.sandbox.events.Expiring;
 import io.zcbot.sandbox.events.LiveSandbox;
-import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.UserId;
 import java.io.IOException;
 import java.time.Duration;
@@ -20,6 +19,7 @@ final class SandboxRow {
   final String worker;
   final long openedAt;
   private long idleTtl;
+  private long readyAt;
   private long lastUse;
   private String use = "";
   private String outcome = "";
@@ -48,14 +48,14 @@ final class SandboxRow {
     return true;
   }
 
-  boolean ready(Ready ready, long time) {
-    Duration told = ready.environment().idleTtl();
-    if (time >= lastUse && told != null) {
-      idleTtl = told.toMillis();
+  void ready(ReadyFacts ready, long time) {
+    if (time >= readyAt) {
+      readyAt = time;
+      idleTtl = ready.idleTtl() == 0 ? idleTtl : ready.idleTtl();
+      outcome = ready.outcome();
+      image = ready.image();
     }
-    outcome = ready.outcome().wire();
-    image = ShownText.name(ready.environment().image());
-    return used(time, "ensure");
+    var _ = used(time, "ensure");
   }
 
   void expiring(Expiring notice) {

@@ -5,7 +5,6 @@
 package io.zcbot.sandbox.worker.console;
 
 import com.fasterxml.jackson.core.JsonGenerator;
-import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.UserId;
 import java.io.IOException;
 import java.util.ArrayList;
@@ -57,7 +56,7 @@ final class Timelines {
 
   private static final class Timeline {
     final List<Entry> entries = new ArrayList<>(4);
-    @Nullable Ready ready;
+    @Nullable ReadyFacts ready;
     long readyAt;
     long lastUse;
     String use = "";
@@ -96,8 +95,8 @@ final class Timelines {
   }
 
   /** What the live table says of a sandbox may be read after its ready. */
-  void ready(Ready ready, long time) {
-    Timeline timeline = timeline(ready.userId());
+  void ready(UserId user, ReadyFacts ready, long time) {
+    Timeline timeline = timeline(user);
     if (time >= timeline.readyAt) {
       timeline.ready = ready;
       timeline.readyAt = time;
@@ -118,9 +117,9 @@ final class Timelines {
     if (timeline == null) {
       return;
     }
-    if (timeline.ready != null
-        && ShownText.name(timeline.ready.containerId()).equals(row.container)) {
+    if (timeline.ready != null && timeline.ready.container().equals(row.container)) {
       row.ready(timeline.ready, timeline.readyAt);
+      timeline.ready = null;
     }
     row.used(timeline.lastUse, timeline.use);
   }

@@ -46,16 +46,16 @@ const tables = {
       {title: 'reaped in', width: '88px', value: reapAt, style: (r, at) => (reapAt(r) - at < 30000 ? 'warn' : ''),
         text: (r, at) => (r.commands > 0 ? 'in use' : reapAt(r) > at ? duration(reapAt(r) - at) : 'due')},
       {title: 'commands', width: '76px', value: r => r.commands, text: r => (r.commands ? String(r.commands) : ''), style: () => 'number strong'},
-      {title: 'made', width: '78px', value: r => r.outcome, text: r => r.outcome, style: () => 'dim'},
-      {title: 'container', width: '108px', value: r => r.key, text: r => r.key.slice(0, 12), style: () => 'mono dim'},
+      {title: 'made', optional: true, width: '78px', value: r => r.outcome, text: r => r.outcome, style: () => 'dim'},
+      {title: 'container', optional: true, width: '108px', value: r => r.key, text: r => r.key.slice(0, 12), style: () => 'mono dim'},
     ],
   },
   commands: {
     title: 'Commands',
-    sort: {column: 0, down: false},
+    sort: {column: 0, down: true},
     empty: 'No command is running.',
     columns: [
-      {title: 'for', width: '88px', value: r => r.time, text: (r, at) => duration(at - r.time), style: () => 'strong'},
+      {title: 'for', width: '88px', value: r => -r.time, text: (r, at) => duration(at - r.time), style: () => 'strong'},
       {title: 'command', width: 'minmax(180px, 3fr)', value: r => r.line, text: r => r.line || '(asked for before the time that was read)', style: r => (r.line ? 'mono' : 'dim')},
       userColumn,
       hostColumn,
@@ -68,7 +68,7 @@ const tables = {
     columns: [
       timeColumn,
       {title: 'what', width: '108px', value: r => r.what, text: r => r.what},
-      {title: 'reason', width: '130px', value: r => r.reason, text: r => r.reason, style: () => 'bad'},
+      {title: 'reason', width: '156px', value: r => r.reason, text: r => r.reason, style: () => 'bad'},
       {title: 'message', width: 'minmax(180px, 3fr)', value: r => r.message, text: r => r.message},
       userColumn,
     ],
@@ -174,7 +174,7 @@ function card(name, title) {
   cards[name] = parts;
 }
 [['sandboxes', 'sandboxes'], ['places', 'free places'], ['commands', 'commands running'], ['rate', 'ensures'],
-  ['latency', 'ensure to ready'], ['failures', 'failures, last 5 min'], ['letters', 'dead letters, last 5 min'],
+  ['latency', 'to ready'], ['failures', 'failures, 5 min'], ['letters', 'dead letters, 5 min'],
   ['lag', 'lag of the workers'], ['watermark', 'low watermark']].forEach(([name, title]) => card(name, title));
 
 function put(name, value, more, mood) {
@@ -204,25 +204,27 @@ function showCards() {
   const at = now();
   let running = 0;
   for (const row of sandboxes.values()) if (row.commands > 0) running++;
-  put('sandboxes', count(fleet.sandboxes), running + ' in use by commands' + (fleet.omitted ? ', too many to show all' : ''), fleet.omitted ? 'warn' : '');
+  put('sandboxes', count(fleet.sandboxes), running + ' run commands' + (fleet.omitted ? ', too many to show all' : ''), fleet.omitted ? 'warn' : '');
   const known = lists.hosts.filter(host => host.places);
   const places = known.reduce((sum, host) => sum + free(host), 0);
   const hosts = lists.hosts.length + (lists.hosts.length === 1 ? ' host' : ' hosts');
   put('places', known.length ? count(places) : '?', 'on ' + hosts, known.length && !places ? 'bad' : '');
-  put('commands', count(fleet.commands), fleet.openExecs + ' waiting or running');
+  put('commands', count(fleet.commands), fleet.openExecs + ' unanswered');
   const done = fleet.series.slice(-7, -1);
   const rate = done.reduce((sum, step) => sum + step[0], 0) / 60;
   put('rate', rate.toFixed(rate < 10 ? 1 : 0) + ' /s', 'last 10 min');
   spark('rate', fleet.series.map(step => step[0]));
-  put('latency', fleet.latency.count ? millis(fleet.latency.p50) : '–', fleet.latency.count ? '99 %: ' + millis(fleet.latency.p99) + ', most: ' + millis(fleet.latency.max) : 'none in the last 5 min',
+  put('latency', fleet.latency.count ? millis(fleet.latency.p50) : '–', fleet.latency.count ? '99 % in ' + millis(fleet.latency.p99) : 'none in the last 5 min',
     fleet.latency.p99 > 5000 ? 'warn' : '');
   spark('latency', fleet.series.map(step => step[4]));
   put('failures', count(fleet.failures), lists.failures.length ? 'last: ' + lists.failures[0].reason : 'none', fleet.failures ? 'warn' : '');
   put('letters', count(fleet.letters), lists.letters.length ? 'last: ' + lists.letters[0].reason : 'none', fleet.letters ? 'warn' : '');
-  put('lag', fleet.lag < 0 ? '?' : count(fleet.lag), fleet.groupProblem || Object.keys(fleet.workers).length + ' workers in the group',
-    fleet.groupProblem ? '' : Object.keys(fleet.workers).length === 0 ? 'bad' : fleet.lag > 1000 ? 'warn' : '');
+  const workers = Object.keys(fleet.workers).length;
+  const missing = fleet.groupProblem ? 0 : lists.hosts.filter(host => host.partitions < 0 && host.used > 0).length;
+  put('lag', fleet.lag < 0 ? '?' : count(fleet.lag), fleet.groupProblem || workers + ' workers' + (missing ? ', ' + missing + ' missing' : ''),
+    fleet.groupProblem ? '' : workers === 0 || missing ? 'bad' : fleet.lag > 1000 ? 'warn' : '');
   const oldest = fleet.oldestEnsure ? at - fleet.oldestEnsure : 0;
-  put('watermark', oldest > 1500 ? duration(oldest) : 'now', fleet.openEnsures + ' ensures unanswered', oldest > 60000 ? 'bad' : oldest > 10000 ? 'warn' : '');
+  put('watermark', oldest > 1500 ? duration(oldest) : 'now', fleet.openEnsures + ' unanswered', oldest > 60000 ? 'bad' : oldest > 10000 ? 'warn' : '');
   Object.entries(tables).forEach(([name, table]) => {
     const n = name === 'sandboxes' ? sandboxes.size : name === 'commands' ? fleet.commands : lists[name].length;
     setText(table.tab, table.title + ' ' + count(n));

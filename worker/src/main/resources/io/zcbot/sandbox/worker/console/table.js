@@ -4,6 +4,7 @@ import {make, setClass, setText} from './format.js';
 
 const ROW = 28;
 const SPARE = 6;
+const NARROW = 960;
 
 export class Table {
   // columns: {title, width, value(row): what it is sorted by, text(row, now), style(row, now)}
@@ -18,9 +19,6 @@ export class Table {
     this.element.setAttribute('role', 'table');
     this.head = make('div', 'head');
     this.head.setAttribute('role', 'row');
-    const template = columns.map(column => column.width).join(' ');
-    this.head.style.gridTemplateColumns = template;
-    this.template = template;
     this.titles = columns.map((column, i) => {
       const title = make('button', '', column.title);
       title.type = 'button';
@@ -37,8 +35,25 @@ export class Table {
     this.scroll.append(this.spacer, this.nothing);
     this.scroll.addEventListener('scroll', () => this.later(), {passive: true});
     this.element.append(this.head, this.scroll);
-    new ResizeObserver(() => this.later()).observe(this.scroll);
+    new ResizeObserver(() => this.fit()).observe(this.scroll);
+    this.fit();
     this.showSort();
+  }
+
+  // Where there is little room, columns that are optional are left out.
+  fit() {
+    const width = this.scroll.clientWidth;
+    this.narrow = width > 0 && width < NARROW;
+    const shown = this.columns.filter(column => !(this.narrow && column.optional));
+    this.template = shown.map(column => column.width).join(' ');
+    this.lay(this.head, this.titles);
+    this.pool.forEach(slot => this.lay(slot.element, slot.cells));
+    this.later();
+  }
+
+  lay(line, cells) {
+    line.style.gridTemplateColumns = this.template;
+    cells.forEach((cell, i) => { cell.hidden = Boolean(this.narrow && this.columns[i].optional); });
   }
 
   sortBy(i) {
@@ -92,10 +107,10 @@ export class Table {
     if (!slot) {
       const element = make('div', 'row');
       element.setAttribute('role', 'row');
-      element.style.gridTemplateColumns = this.template;
       const cells = this.columns.map(() => make('span'));
       cells.forEach(cell => cell.setAttribute('role', 'cell'));
       element.append(...cells);
+      this.lay(element, cells);
       slot = {element, cells, row: null, index: -1};
       element.addEventListener('click', () => this.select(slot.index, true));
       this.pool[i] = slot;

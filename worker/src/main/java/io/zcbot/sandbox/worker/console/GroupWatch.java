@@ -87,7 +87,16 @@ final class GroupWatch implements AutoCloseable {
     }
   }
 
-  private long lag(Admin admin)
+  /** -1 if that may not be asked. */
+  private long lag(Admin admin) throws InterruptedException, TimeoutException {
+    try {
+      return sum(admin);
+    } catch (ExecutionException _) {
+      return -1;
+    }
+  }
+
+  private long sum(Admin admin)
       throws ExecutionException, InterruptedException, TimeoutException {
     Map<TopicPartition, Long> done = new HashMap<>();
     for (String group : groups) {

@@ -28,7 +28,7 @@ function stateOf(row, at) {
 }
 const STATE_STYLE = {running: 'strong', active: 'good', idle: 'dim', expiring: 'warn', due: 'warn', overdue: 'bad'};
 
-const userColumn = {title: 'user', width: 'minmax(230px, 2.2fr)', value: r => r.user, text: r => r.user, style: () => 'mono'};
+const userColumn = {title: 'user', width: 'minmax(150px, 2.2fr)', value: r => r.user, text: r => r.user, style: () => 'mono'};
 const hostColumn = {title: 'host', width: 'minmax(70px, 1fr)', value: r => r.host, text: r => r.host};
 const timeColumn = {title: 'time', width: '92px', value: r => r.time, text: (r, at) => clock(r.time, at), style: () => 'dim'};
 
@@ -41,11 +41,11 @@ const tables = {
       userColumn,
       hostColumn,
       {title: 'state', width: '78px', value: r => stateOf(r, now()), text: stateOf, style: (r, at) => STATE_STYLE[stateOf(r, at)]},
-      {title: 'age', width: '88px', value: r => -r.openedAt, text: (r, at) => duration(at - r.openedAt)},
-      {title: 'last use', width: '136px', value: r => r.lastUse, text: (r, at) => duration(at - r.lastUse) + ' ago' + (r.use ? ', ' + r.use : '')},
+      {title: 'age', optional: true, width: '88px', value: r => -r.openedAt, text: (r, at) => duration(at - r.openedAt)},
+      {title: 'last use', width: '154px', value: r => r.lastUse, text: (r, at) => duration(at - r.lastUse) + ' ago' + (r.use ? ', ' + r.use : '')},
       {title: 'reaped in', width: '88px', value: reapAt, style: (r, at) => (reapAt(r) - at < 30000 ? 'warn' : ''),
         text: (r, at) => (r.commands > 0 ? 'in use' : reapAt(r) > at ? duration(reapAt(r) - at) : 'due')},
-      {title: 'commands', width: '76px', value: r => r.commands, text: r => (r.commands ? String(r.commands) : ''), style: () => 'number strong'},
+      {title: 'commands', width: '92px', value: r => r.commands, text: r => (r.commands ? String(r.commands) : ''), style: () => 'number strong'},
       {title: 'made', optional: true, width: '78px', value: r => r.outcome, text: r => r.outcome, style: () => 'dim'},
       {title: 'container', optional: true, width: '108px', value: r => r.key, text: r => r.key.slice(0, 12), style: () => 'mono dim'},
     ],
@@ -173,8 +173,8 @@ function card(name, title) {
   byId('cards').append(element);
   cards[name] = parts;
 }
-[['sandboxes', 'sandboxes'], ['places', 'free places'], ['commands', 'commands running'], ['rate', 'ensures'],
-  ['latency', 'to ready'], ['failures', 'failures, 5 min'], ['letters', 'dead letters, 5 min'],
+[['sandboxes', 'sandboxes'], ['places', 'free places'], ['commands', 'commands'], ['rate', 'ensures'],
+  ['latency', 'to ready'], ['failures', 'failures, 5 min'], ['letters', 'letters, 5 min'],
   ['lag', 'lag of the workers'], ['watermark', 'low watermark']].forEach(([name, title]) => card(name, title));
 
 function put(name, value, more, mood) {
@@ -221,7 +221,7 @@ function showCards() {
   put('letters', count(fleet.letters), lists.letters.length ? 'last: ' + lists.letters[0].reason : 'none', fleet.letters ? 'warn' : '');
   const workers = Object.keys(fleet.workers).length;
   const missing = fleet.groupProblem ? 0 : lists.hosts.filter(host => host.partitions < 0 && host.used > 0).length;
-  put('lag', fleet.lag < 0 ? '?' : count(fleet.lag), fleet.groupProblem || workers + ' workers' + (missing ? ', ' + missing + ' missing' : ''),
+  put('lag', fleet.lag < 0 ? '?' : count(fleet.lag), fleet.groupProblem || workers + ' workers' + (missing ? ', ' + missing + ' gone' : ''),
     fleet.groupProblem ? '' : workers === 0 || missing ? 'bad' : fleet.lag > 1000 ? 'warn' : '');
   const oldest = fleet.oldestEnsure ? at - fleet.oldestEnsure : 0;
   put('watermark', oldest > 1500 ? duration(oldest) : 'now', fleet.openEnsures + ' unanswered', oldest > 60000 ? 'bad' : oldest > 10000 ? 'warn' : '');
@@ -402,7 +402,10 @@ document.addEventListener('keydown', event => {
   const view = tables[current].view;
   if (event.key === 'Escape') {
     if (!byId('user').hidden) closeUser();
-    else if (search.value) find('');
+    else if (search.value) {
+      search.value = '';
+      refresh();
+    }
     search.blur();
     return;
   }

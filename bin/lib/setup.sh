@@ -470,8 +470,12 @@ needs_python() {
 needs_promtool() {
   command -v promtool >/dev/null || apt_install "Prometheus's promtool" promtool
 }
+# For the console's page. 135 MB; a desktop's browser of another maker does not understand the driver.
+needs_browser() {
+  [[ -x /usr/bin/chromium && -x /usr/bin/chromedriver ]] || apt_install "Chromium with its driver" chromium chromium-driver
+}
 all_needs=(engine kafka oldest-kafka compose network-namespaces gvisor user-mode-linux promtool zsh kcat
-  oldest-java python)
+  oldest-java browser python)
 
 setup_to_test() { # needs...
   local need

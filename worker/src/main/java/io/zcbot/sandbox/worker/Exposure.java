@@ -14,6 +14,7 @@ import io.zcbot.sandbox.worker.ops.OpsServer;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
 import java.io.IOException;
 import java.util.Arrays;
+import java.net.URI;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.function.Supplier;
@@ -124,6 +125,10 @@ final class Exposure {
     facts.put("image", config.spec().image());
     facts.put("idle TTL", config.reaper().idleTtl.toString());
     facts.put("warm slots", warmSlots.get());
+    URI consoleUrl = config.ops().console.url;
+    if (consoleUrl != null) {
+      facts.put("console", consoleUrl.toString());
+    }
     return facts;
   }
 

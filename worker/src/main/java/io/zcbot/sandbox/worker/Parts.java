@@ -104,6 +104,7 @@ final class Parts {
                 config.kafka().topicPrefix(),
                 "/zcbot/sandbox/" + config.workerId(),
                 config.kafka().groupId(),
+                config.capacity().maxSandboxes,
                 closer.add(
                     new ReplyCopies(
                         host.kafka()::replyProducer,

@@ -167,7 +167,7 @@ class CliTest {
       textBlock =
           """
           pruge              | Did you mean: sandbox get or sandbox purge?
-          help ensur         | Did you mean: sandbox ensure or sandbox purge?
+          help ensur         | Did you mean: sandbox ensure or sandbox purge or sandbox console?
           topics chekc       | Did you mean: topics check?
           ps --jsn           | Possible solutions: --json
           """)

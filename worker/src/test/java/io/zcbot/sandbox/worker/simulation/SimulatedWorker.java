@@ -130,6 +130,7 @@ final class SimulatedWorker {
             Topic.DEFAULT_PREFIX,
             config.workerId(),
             "workers",
+            64,
             Replies.NONE);
     reader = new LogReader(() -> new ModelConsumer(broker, 500));
     sandboxLog = new KafkaSandboxLog(reader, Topic.DEFAULT_PREFIX, keys, KafkaSandboxLog.MAX_BYTES);

@@ -18,6 +18,7 @@ import java.io.FilterInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.net.URLEncoder;
+import java.net.UnixDomainSocketAddress;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
@@ -26,6 +27,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The requests that docker-java answers only by callbacks, from a thread that cannot be stopped
@@ -39,7 +41,15 @@ public final class EngineRequests {
   private final ObjectMapper json;
   private final String base;
 
-  EngineRequests(DockerClientConfig config, DockerHttpClient http) {
+  /** Null where the engine is not on a socket of this host. */
+  private final @Nullable PlainRequests plain;
+
+  EngineRequests(DockerClientConfig config, DockerHttpClient http, Duration patience) {
+    this.plain =
+        "unix".equals(config.getDockerHost().getScheme())
+            ? new PlainRequests(
+                UnixDomainSocketAddress.of(config.getDockerHost().getPath()), patience)
+            : null;
     this.http = http;
     this.json = config.getObjectMapper();
     RemoteApiVersion version = config.getApiVersion();
@@ -90,7 +100,15 @@ public final class EngineRequests {
 
   /** All that the engine tells of a container, a JSON object, as it was sent. */
   public byte[] inspect(String nameOrId) throws IOException {
-    return answer(container(nameOrId, "json"));
+    String target = container(nameOrId, "json");
+    if (plain == null) {
+      return answer(target);
+    }
+    PlainAnswer answer = plain.ask(base + target);
+    if (answer.status() != 200) {
+      throw new DockerException(new String(answer.body(), StandardCharsets.UTF_8), answer.status());
+    }
+    return answer.body();
   }
 
   /** What the engine says under a path of its own, as it was sent. */

@@ -11,16 +11,20 @@ import java.util.Locale;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
-/**
- * What an engine answers in HTTP/1.0: it comes in one piece and ends with the connection.
- *
- * @param body of its own
- */
-record PlainAnswer(int status, byte[] body) {
+/** What an engine answers in HTTP/1.0: it comes in one piece and ends with the connection. */
+final class PlainAnswer {
   private static final int MOST_HEAD = 16 << 10;
   private static final byte[] BLANK_LINE = "\r\n\r\n".getBytes(StandardCharsets.US_ASCII);
   private static final Pattern STATUS = Pattern.compile("http/1\\.[01] ([1-9][0-9]{2}) ");
   private static final Pattern LENGTH = Pattern.compile("\r\ncontent-length: *([0-9]{1,9})\r\n");
+
+  private final int status;
+  private final byte[] body;
+
+  private PlainAnswer(int status, byte[] body) {
+    this.status = status;
+    this.body = body;
+  }
 
   /**
    * Reads one.
@@ -52,5 +56,14 @@ record PlainAnswer(int status, byte[] body) {
       }
     }
     throw new IOException("the engine's answer has no head, or no end");
+  }
+
+  int status() {
+    return status;
+  }
+
+  /** Whoever asked for it may keep it. */
+  byte[] body() {
+    return body;
   }
 }

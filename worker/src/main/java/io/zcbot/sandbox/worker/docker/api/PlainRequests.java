@@ -29,8 +29,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * Asks an engine without a client, on a connection for each request: to load a client takes a
  * command longer than all that it asks, and through one each look at a container allocates 28 KB
- * more. No connection can have died while nobody asked. It speaks
- * HTTP/1.0, whose answers come in one piece. What is not in exactly that form is a failure.
+ * more. No connection can have died while nobody asked. It speaks HTTP/1.0, whose answers come in
+ * one piece. What is not in exactly that form is a failure.
  */
 public final class PlainRequests {
   private static final int MOST = 32 << 20;

@@ -41,8 +41,8 @@ public final class PoolSizing {
   public int wanted(Arrivals arrivals, long now, long makeMillis) {
     long yesterday = now - 24 * HOUR;
     int needed = least;
-    needed = needed(needed, arrivals.between(now - HOUR, now), makeMillis);
-    needed = needed(needed, arrivals.between(now - 6 * HOUR, now), makeMillis);
+    needed = needed(needed, arrivals.between(now - HOUR, now + 1), makeMillis);
+    needed = needed(needed, arrivals.between(now - 6 * HOUR, now + 1), makeMillis);
     needed = needed(needed, arrivals.between(yesterday, yesterday + AHEAD), makeMillis);
     return needed == least ? least : Math.min(most, needed + (needed + 3) / 4);
   }

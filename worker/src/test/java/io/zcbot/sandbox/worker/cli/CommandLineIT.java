@@ -35,7 +35,7 @@ import org.junit.jupiter.api.io.TempDir;
 /** Somebody uses sandboxes from the command line, with a worker on a real engine and Kafka. */
 @Tag("engine")
 @Tag("kafka")
-@Timeout(value = 3, unit = TimeUnit.MINUTES)
+@Timeout(value = 5, unit = TimeUnit.MINUTES)
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class CommandLineIT {
   private static final long PATIENCE_SECONDS = 60;

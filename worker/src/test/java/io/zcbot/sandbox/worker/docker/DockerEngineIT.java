@@ -44,9 +44,9 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** The adapter's contract against a real engine and the real sandbox image. */
 @Tag("engine")
-@Timeout(120)
+@Timeout(300)
 class DockerEngineIT {
-  private static final Duration READY = Duration.ofSeconds(10);
+  private static final Duration READY = Duration.ofSeconds(60);
 
   @TempDir static Path directory;
   private static EngineFixture fixture;
@@ -349,7 +349,7 @@ class DockerEngineIT {
     fixture.background(sandbox.id(), "sleep", "2");
     assertThat(fixture.engine.hasRunningExec(sandbox.id())).isTrue();
     await()
-        .atMost(10, TimeUnit.SECONDS)
+        .atMost(60, TimeUnit.SECONDS)
         .untilAsserted(() -> assertThat(fixture.engine.hasRunningExec(sandbox.id())).isFalse());
 
     // what a command leaves behind is no command somebody waits for

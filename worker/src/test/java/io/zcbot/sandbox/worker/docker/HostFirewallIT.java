@@ -45,7 +45,7 @@ import org.junit.jupiter.api.io.TempDir;
 @Tag("engine")
 @Tag("network-namespaces")
 @Tag("gvisor")
-@Timeout(120)
+@Timeout(300)
 @Order(11)
 class HostFirewallIT {
   @TempDir static Path directory;

@@ -37,7 +37,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** Runners that do not do as they should, and what stands in for them. */
 @Tag("engine")
-@Timeout(value = 2, unit = TimeUnit.MINUTES)
+@Timeout(value = 5, unit = TimeUnit.MINUTES)
 @Order(15)
 class HostileRunnerIT {
   private static final String READY = "echo zcbot-sandbox ready firewall=host; ";
@@ -62,7 +62,7 @@ class HostileRunnerIT {
 
   @BeforeAll
   static void setUp() {
-    fixture = new EngineFixture(directory.resolve("workspaces"), Duration.ofSeconds(20));
+    fixture = new EngineFixture(directory.resolve("workspaces"), Duration.ofSeconds(60));
   }
 
   @AfterAll

@@ -31,7 +31,7 @@ import org.junit.jupiter.api.io.TempDir;
 @Tag("engine")
 @Tag("network-namespaces")
 @Tag("gvisor")
-@Timeout(180)
+@Timeout(300)
 class OtherEnginesIT {
   private static final Path BASE = Path.of("/var/tmp/zcbot-firewall");
 

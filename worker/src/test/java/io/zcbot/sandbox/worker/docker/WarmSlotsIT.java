@@ -40,7 +40,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** Claims on a real engine, with real mounts; the log is a list. Takes CAP_SYS_ADMIN. */
 @Tag("engine")
-@Timeout(180)
+@Timeout(300)
 @Order(10)
 class WarmSlotsIT {
   private static final int MEASURED = Integer.getInteger("zcbot.test.rounds", 15);
@@ -52,7 +52,7 @@ class WarmSlotsIT {
 
   @BeforeEach
   void setUp() throws IOException {
-    fixture = new EngineFixture(root, Duration.ofSeconds(15));
+    fixture = new EngineFixture(root, Duration.ofSeconds(60));
     fixture.uids = EngineFixture.OWN_UIDS;
     worker = new DomainFixture(fixture, root);
   }

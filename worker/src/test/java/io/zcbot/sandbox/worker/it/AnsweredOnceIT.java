@@ -25,7 +25,7 @@ import org.junit.jupiter.api.Timeout;
 /** What was answered stays answered, whatever becomes of the worker. */
 @Tag("engine")
 @Tag("kafka")
-@Timeout(value = 3, unit = TimeUnit.MINUTES)
+@Timeout(value = 5, unit = TimeUnit.MINUTES)
 class AnsweredOnceIT {
   private static final Duration EXPIRY = Duration.ofSeconds(40);
 

@@ -41,7 +41,7 @@ import org.testcontainers.kafka.KafkaContainer;
 @Tag("engine")
 @Tag("kafka")
 @Isolated("it measures a worker's memory and uses the processors up")
-@Timeout(value = 4, unit = TimeUnit.MINUTES)
+@Timeout(value = 5, unit = TimeUnit.MINUTES)
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 @TestMethodOrder(MethodOrderer.OrderAnnotation.class)
 class CommandFloodsIT {

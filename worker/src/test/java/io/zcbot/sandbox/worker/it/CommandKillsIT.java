@@ -47,7 +47,7 @@ import org.junit.jupiter.api.Timeout;
  */
 @Tag("engine")
 @Tag("kafka")
-@Timeout(value = 2, unit = TimeUnit.MINUTES)
+@Timeout(value = 5, unit = TimeUnit.MINUTES)
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class CommandKillsIT {
   private static final long SEED = Long.getLong("zcbot.kills.seed", System.nanoTime() & 0xffffff);

@@ -43,7 +43,7 @@ import org.junit.jupiter.api.Timeout;
 /** Agents run commands in their users' sandboxes with nothing but a Kafka client. */
 @Tag("engine")
 @Tag("kafka")
-@Timeout(value = 3, unit = TimeUnit.MINUTES)
+@Timeout(value = 5, unit = TimeUnit.MINUTES)
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class CommandsOnTheLogIT {
   private Deployment deployment;

@@ -43,7 +43,7 @@ import org.junit.jupiter.api.Timeout;
  */
 @Tag("engine")
 @Tag("kafka")
-@Timeout(value = 2, unit = TimeUnit.MINUTES)
+@Timeout(value = 5, unit = TimeUnit.MINUTES)
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 @Order(9)
 class EngineFaultsIT {

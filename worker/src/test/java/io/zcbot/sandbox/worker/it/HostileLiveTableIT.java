@@ -32,7 +32,7 @@ import org.junit.jupiter.api.Timeout;
 /** Whatever somebody writes to the live table, what runs here stays, and nothing false is said. */
 @Tag("engine")
 @Tag("kafka")
-@Timeout(value = 3, unit = TimeUnit.MINUTES)
+@Timeout(value = 5, unit = TimeUnit.MINUTES)
 @Order(13)
 class HostileLiveTableIT {
   private final EventCodec codec = new EventCodec();

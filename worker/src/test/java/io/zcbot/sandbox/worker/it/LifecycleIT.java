@@ -30,7 +30,7 @@ import org.junit.jupiter.api.Timeout;
 /** How sandboxes end other than by idleness, and what stands in their place. */
 @Tag("engine")
 @Tag("kafka")
-@Timeout(value = 2, unit = TimeUnit.MINUTES)
+@Timeout(value = 5, unit = TimeUnit.MINUTES)
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class LifecycleIT {
   private static final Duration SECONDS = Duration.ofSeconds(8);
@@ -100,7 +100,7 @@ class LifecycleIT {
     // Two reconciliations long.
     await()
         .during(Duration.ofSeconds(4))
-        .atMost(Duration.ofSeconds(30))
+        .atMost(Deployment.SOON)
         .until(() -> deployment.log().reaped(user).isEmpty());
     Ready next = deployment.agent().ensured(user);
     assertThat(next.outcome()).isEqualTo(Ready.Outcome.REUSED);

@@ -28,7 +28,7 @@ import org.junit.jupiter.api.Timeout;
 /** What the group committed and what the log holds do not fit: reading begins at the oldest. */
 @Tag("engine")
 @Tag("kafka")
-@Timeout(value = 2, unit = TimeUnit.MINUTES)
+@Timeout(value = 5, unit = TimeUnit.MINUTES)
 class LostOffsetsIT {
   private static final long BEYOND = 5000;
 

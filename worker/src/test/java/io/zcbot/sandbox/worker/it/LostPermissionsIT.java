@@ -43,7 +43,7 @@ import org.junit.jupiter.api.io.TempDir;
  * record is lost, and all goes on when the permission is back.
  */
 @Tag("engine")
-@Timeout(value = 2, unit = TimeUnit.MINUTES)
+@Timeout(value = 5, unit = TimeUnit.MINUTES)
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 @Order(1)
 class LostPermissionsIT {
@@ -119,7 +119,7 @@ class LostPermissionsIT {
     cluster.forbid(permission);
     meanwhile.run();
     await("readiness names " + named)
-        .atMost(Duration.ofSeconds(15))
+        .atMost(Deployment.SOON)
         .untilAsserted(
             () ->
                 assertThat(deployment.ops().notReadyBecause().get(check))

@@ -33,7 +33,7 @@ import org.junit.jupiter.api.Timeout;
 /** Ensure → sandbox → ready → activity → reaped, through real topics and a real engine. */
 @Tag("engine")
 @Tag("kafka")
-@Timeout(value = 3, unit = TimeUnit.MINUTES)
+@Timeout(value = 5, unit = TimeUnit.MINUTES)
 @Order(5)
 class MainJobIT {
   private Deployment deployment;
@@ -155,7 +155,7 @@ class MainJobIT {
     users.forEach(user -> assertThat(deployment.log().reaped(user)).isEmpty());
     users.forEach(
         user ->
-            assertThat(deployment.log().awaitReaped(user, Duration.ofSeconds(10)).reason())
+            assertThat(deployment.log().awaitReaped(user, Deployment.SOON).reason())
                 .isEqualTo(Reaped.Reason.IDLE));
   }
 
@@ -168,9 +168,9 @@ class MainJobIT {
         .host()
         .execDetached(ready.containerId(), "sh", "-c", "sleep 9; echo done > /workspace/out");
     Path out = Path.of(ready.environment().workspace(), "out");
-    await().atMost(Duration.ofSeconds(20)).until(() -> Files.exists(out));
+    await().atMost(Deployment.SOON).until(() -> Files.exists(out));
     assertThat(deployment.log().reaped(user)).isEmpty();
-    assertThat(deployment.log().awaitReaped(user, Duration.ofSeconds(10)).reason())
+    assertThat(deployment.log().awaitReaped(user, Deployment.SOON).reason())
         .isEqualTo(Reaped.Reason.IDLE);
   }
 

@@ -50,7 +50,7 @@ import org.slf4j.LoggerFactory;
 /** What an operator sees of a worker that has done some work: metrics, health, logs. */
 @Tag("engine")
 @Tag("kafka")
-@Timeout(value = 1, unit = TimeUnit.MINUTES)
+@Timeout(value = 5, unit = TimeUnit.MINUTES)
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 @Isolated("it hears all that is logged")
 class OpsIT {

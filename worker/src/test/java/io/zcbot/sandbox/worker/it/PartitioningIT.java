@@ -36,7 +36,7 @@ import org.junit.jupiter.api.Timeout;
 /** Any client can publish: whatever its partitioner, whatever it adds or leaves out. */
 @Tag("engine")
 @Tag("kafka")
-@Timeout(value = 2, unit = TimeUnit.MINUTES)
+@Timeout(value = 5, unit = TimeUnit.MINUTES)
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class PartitioningIT {
   private Deployment deployment;

@@ -42,7 +42,7 @@ import org.junit.jupiter.api.Timeout;
 /** Records that are no events: kept as they were, in nobody's way, never near the engine. */
 @Tag("engine")
 @Tag("kafka")
-@Timeout(value = 2, unit = TimeUnit.MINUTES)
+@Timeout(value = 5, unit = TimeUnit.MINUTES)
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class PoisonIT {
   private record Sent(Poison poison, RecordMetadata to) {
@@ -190,7 +190,7 @@ class PoisonIT {
     users.forEach(user -> assertThat(deployment.log().reaped(user)).hasSize(reaped.get(user)));
     for (UserId user : users) {
       await("idle reap of " + user)
-          .atMost(Duration.ofSeconds(12))
+          .atMost(Deployment.SOON)
           .until(() -> deployment.log().reaped(user).size() == reaped.get(user) + 1);
       assertThat(deployment.log().reaped(user).getLast().reason()).isEqualTo(Reaped.Reason.IDLE);
     }

@@ -27,7 +27,7 @@ import org.junit.jupiter.api.Timeout;
 /** Somebody raised the number of partitions of one topic: nobody is forgotten, and it is told. */
 @Tag("engine")
 @Tag("kafka")
-@Timeout(value = 3, unit = TimeUnit.MINUTES)
+@Timeout(value = 5, unit = TimeUnit.MINUTES)
 class RaisedPartitionsIT {
   private static final int RAISED = 8;
 

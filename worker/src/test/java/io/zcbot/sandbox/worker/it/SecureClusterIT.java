@@ -54,7 +54,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 
 /** What {@code topics acls} prints is enough for each role, and nothing of it can be left out. */
 @Tag("engine")
-@Timeout(value = 3, unit = TimeUnit.MINUTES)
+@Timeout(value = 5, unit = TimeUnit.MINUTES)
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 @Order(2)
 class SecureClusterIT {

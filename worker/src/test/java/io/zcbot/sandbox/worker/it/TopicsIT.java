@@ -40,7 +40,7 @@ import org.junit.jupiter.api.Timeout;
 /** A worker makes the topics as the contract needs them, or says clearly why it won't start. */
 @Tag("engine")
 @Tag("kafka")
-@Timeout(value = 1, unit = TimeUnit.MINUTES)
+@Timeout(value = 5, unit = TimeUnit.MINUTES)
 class TopicsIT {
   private static final Map<String, String> BROKERS_TIME =
       Map.of("message.timestamp.type", "LogAppendTime");

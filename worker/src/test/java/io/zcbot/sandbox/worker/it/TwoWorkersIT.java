@@ -31,7 +31,7 @@ import org.junit.jupiter.api.Timeout;
 /** What a worker leaves behind, what it finds, and whose it is. */
 @Tag("engine")
 @Tag("kafka")
-@Timeout(value = 2, unit = TimeUnit.MINUTES)
+@Timeout(value = 5, unit = TimeUnit.MINUTES)
 class TwoWorkersIT {
   private Deployment deployment;
 

@@ -30,7 +30,7 @@ import org.junit.jupiter.api.Timeout;
 /** Warm slots as agents and operators see them: a whole worker, a real broker, a real engine. */
 @Tag("engine")
 @Tag("kafka")
-@Timeout(180)
+@Timeout(300)
 class WarmIT {
   private static final int ROUNDS = Integer.getInteger("zcbot.test.rounds", 10);
 

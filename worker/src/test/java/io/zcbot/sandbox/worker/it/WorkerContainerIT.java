@@ -42,7 +42,7 @@ import org.junit.jupiter.api.io.TempDir;
 @Tag("engine")
 @Tag("kafka")
 @Tag("compose")
-@Timeout(value = 3, unit = TimeUnit.MINUTES)
+@Timeout(value = 5, unit = TimeUnit.MINUTES)
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 @Order(7)
 class WorkerContainerIT {

@@ -201,7 +201,7 @@ class CommandChannelIT extends Attacks {
     assertThat(first.isOpen()).isFalse();
 
     try (CommandChannel second = open(sandbox)) {
-      await().atMost(5, TimeUnit.SECONDS).until(() -> sleepers(sandbox) == 0);
+      await().atMost(60, TimeUnit.SECONDS).until(() -> sleepers(sandbox) == 0);
       assertThat(Trial.bash(second, "echo fine").said()).isEqualTo("fine");
     }
   }

@@ -36,7 +36,7 @@ import org.testcontainers.kafka.KafkaContainer;
 @Tag("engine")
 @Tag("kafka")
 @Tag("network-namespaces")
-@Timeout(180)
+@Timeout(300)
 class NeighbourIT {
   private static final int USERS = 8;
   private static final int RATE = 50;

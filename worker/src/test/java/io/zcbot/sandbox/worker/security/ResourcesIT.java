@@ -50,7 +50,7 @@ class ResourcesIT extends Attacks {
       // All that is in it is memory of one process of the host's, which goes as a whole.
       lab.fixture.background(bomber.id(), "python3", "-c", bomb);
       await()
-          .atMost(Duration.ofSeconds(30))
+          .atMost(Duration.ofSeconds(90))
           .until(
               () ->
                   lab.fixture.engine.find(bomber.id()).orElseThrow().state()

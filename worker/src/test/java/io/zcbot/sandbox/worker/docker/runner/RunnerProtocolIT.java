@@ -31,7 +31,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 
 /** What {@code sandbox-image/runner/PROTOCOL.md} says, as process 1 and as an exec. */
 @Tag("engine")
-@Timeout(120)
+@Timeout(300)
 @ParameterizedClass
 @EnumSource(names = {"FIRST_PROCESS", "EXEC"})
 class RunnerProtocolIT {

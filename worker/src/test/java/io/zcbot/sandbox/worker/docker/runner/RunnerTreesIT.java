@@ -27,7 +27,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 
 /** Commands that do not want to end, or that attack the runner, which has the same uid. */
 @Tag("engine")
-@Timeout(120)
+@Timeout(300)
 @ParameterizedClass
 @EnumSource(Place.class)
 class RunnerTreesIT {

@@ -123,7 +123,8 @@ final class AuditCommand implements Callable<Integer> {
     if (supposes) {
       var _ = whatIf.settings(context.console().env()); // before a long replay
     }
-    long violations = input.isEmpty() ? replayTopics(config, supposes) : replayFiles(config, supposes);
+    long violations =
+        input.isEmpty() ? replayTopics(config, supposes) : replayFiles(config, supposes);
     return violations == 0 ? ExitCode.OK : ExitCode.FAILED;
   }
 

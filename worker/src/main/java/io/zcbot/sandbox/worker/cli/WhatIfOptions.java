@@ -48,8 +48,7 @@ final class WhatIfOptions {
   boolean isGiven() throws CommandException {
     if (picture != null && supposed.isEmpty()) {
       throw new CommandException(
-          ExitCode.USAGE, "--picture draws what --what-if finds; add --what-if warm=auto",
-          null);
+          ExitCode.USAGE, "--picture draws what --what-if finds; add --what-if warm=auto", null);
     }
     return !supposed.isEmpty();
   }

@@ -10,6 +10,7 @@ import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.function.Function;
 import java.util.function.Supplier;
 import java.util.stream.Collectors;
@@ -88,7 +89,7 @@ public final class LogReader {
       LogRange since = LogRange.since(consumer, all, from, CALL_TIMEOUT);
       Map<TopicPartition, Long> starts = new HashMap<>(since.starts());
       starts.replaceAll(
-          (partition, start) -> Math.max(start, since.ends().get(partition) - records));
+          (partition, start) -> Math.max(start, Objects.requireNonNull(since.ends().get(partition)) - records));
       read(topic, consumer, new LogRange(starts, since.ends()), bytes, each);
     } finally {
       done.accept(consumer);

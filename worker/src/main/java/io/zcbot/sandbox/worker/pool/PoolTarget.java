@@ -83,7 +83,8 @@ final class PoolTarget {
       pool.resize(wanted);
       changed = now;
     } else if (wanted < before && now - changed >= INTERVAL.toNanos()) {
-      log.debug("the warm pool shrinks from {} to {} slots; {} are wanted", before, before - 1, wanted);
+      log.debug(
+          "the warm pool shrinks from {} to {} slots; {} are wanted", before, before - 1, wanted);
       pool.resize(before - 1);
       changed = now;
     }

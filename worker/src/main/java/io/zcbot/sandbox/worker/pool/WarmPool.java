@@ -73,11 +73,7 @@ public final class WarmPool {
 
     /** On threads of their own. */
     public Setup(
-        SlotEngine engine,
-        SlotMounts mounts,
-        int least,
-        int most,
-        @Nullable String engineProblem) {
+        SlotEngine engine, SlotMounts mounts, int least, int most, @Nullable String engineProblem) {
       this(
           engine,
           mounts,
@@ -188,7 +184,9 @@ public final class WarmPool {
   /** A slot to make a sandbox of, for a new user; null if none is idle. The caller owns it. */
   @Nullable Slot take() {
     Slot slot = pool.take();
-    target.arrived(slot != null);
+    if (goesByDemand()) {
+      target.arrived(slot != null);
+    }
     if (slot != null) {
       refill.taken();
     }

@@ -10,8 +10,11 @@ import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.zcbot.sandbox.events.Activity;
 import io.zcbot.sandbox.events.ContainerRef;
+import io.zcbot.sandbox.events.Data;
 import io.zcbot.sandbox.events.EventCodec;
 import io.zcbot.sandbox.events.EventIds;
+import io.zcbot.sandbox.events.Exec;
+import io.zcbot.sandbox.events.Exited;
 import io.zcbot.sandbox.events.Failed;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
@@ -109,7 +112,11 @@ class WhatIfTest {
   /** Two slots then; a create took 300 ms, and one after the other. */
   private void history() {
     for (int i = 0; i < 8; i++) {
-      ready(i < 2 ? 0.01 : 0.3 * i, i, i < 2 ? Ready.Outcome.CLAIMED : Ready.Outcome.CREATED, i < 2 ? 10 : 300 * i);
+      ready(
+          i < 2 ? 0.01 : 0.3 * i,
+          i,
+          i < 2 ? Ready.Outcome.CLAIMED : Ready.Outcome.CREATED,
+          i < 2 ? 10 : 300 * i);
     }
     record(new Activity("a", user(0), at(200), null));
     for (int i = 1; i < 7; i++) {
@@ -179,6 +186,66 @@ class WhatIfTest {
                 .strip());
   }
 
+  /** A command that runs keeps its sandbox, and one that comes later has one made again. */
+  @Test
+  void commandsAreUses() throws Exception {
+    ready(1, 0, Ready.Outcome.CREATED, 300);
+    record(exec(10, "x1"));
+    record(exited(800, "x1"));
+    record(exec(1000, "x2"));
+    record(exited(1001, "x2"));
+    record(new Activity("late", user(0), at(2000), null));
+    assertThat(
+            sandbox(
+                "audit", "--input", file(), "--what-if", "warm=0", "--what-if",
+                "warm=0,ttl=100s"))
+        .isZero();
+    assertThat(table().lines().map(line -> line.replaceAll(" +", " ")))
+        .contains("warm=0 0 1 0 0.0 % 0 1 0.4 0.0")
+        .contains("warm=0,ttl=100s 0 2 0 0.0 % 0 1 0.3 0.0");
+  }
+
+  private static Exec exec(double t, String id) {
+    return new Exec(
+        id,
+        user(0),
+        at(t),
+        null,
+        null,
+        new Exec.Program.Shell("true"),
+        null,
+        false,
+        Map.of(),
+        null,
+        null,
+        null,
+        false,
+        null,
+        true);
+  }
+
+  private static Exited exited(double t, String execId) {
+    return new Exited(
+        EventIds.exited(user(0), execId),
+        user(0),
+        execId,
+        at(t),
+        Exited.Reason.EXITED,
+        0,
+        null,
+        Data.of(""),
+        Data.of(""),
+        0,
+        false,
+        0,
+        new ContainerRef("zcbot-sandbox-" + user(0), "container-0", "host-1", "worker-1"),
+        at(t),
+        1,
+        null,
+        null,
+        false);
+  }
+
   @Test
   void asJson() throws Exception {
     history();
@@ -199,8 +266,7 @@ class WhatIfTest {
             sandbox(
                 "audit", "--input", file(), "--what-if", "warm=2", "--picture", picture.toString()))
         .isZero();
-    var svg =
-        DocumentBuilderFactory.newInstance().newDocumentBuilder().parse(picture.toFile());
+    var svg = DocumentBuilderFactory.newInstance().newDocumentBuilder().parse(picture.toFile());
     assertThat(svg.getElementsByTagName("polygon").getLength()).isEqualTo(2);
     NodeList texts = svg.getElementsByTagName("text");
     List<String> said = new ArrayList<>();

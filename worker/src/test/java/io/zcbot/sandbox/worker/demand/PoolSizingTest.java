@@ -136,8 +136,7 @@ class PoolSizingTest {
     Random random = new Random(seed);
     long[] users =
         Traffic.together(
-            Traffic.groups(
-                random, 30, Duration.ofSeconds(2), Duration.ofMinutes(30), 0, 2 * DAY),
+            Traffic.groups(random, 30, Duration.ofSeconds(2), Duration.ofMinutes(30), 0, 2 * DAY),
             Traffic.poisson(random, 0.02, 0, 2 * DAY));
     check("groups of about 30, seed " + seed, users, DAY, 2 * DAY, 1.5);
   }

@@ -252,7 +252,12 @@ class AuditIT {
         .anyMatch(line -> line.startsWith("warm=0 0 31 0 0.0 %"));
     assertThat(
             sandbox(
-                "audit", "--input", file.toString(), "--what-if", "warm=auto", "--what-if",
+                "audit",
+                "--input",
+                file.toString(),
+                "--what-if",
+                "warm=auto",
+                "--what-if",
                 "warm=0"))
         .isZero();
     assertThat(out).isEqualTo(supposed);

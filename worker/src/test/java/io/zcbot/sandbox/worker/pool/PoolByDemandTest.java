@@ -95,7 +95,9 @@ class PoolByDemandTest {
           inModel += model.take(user) ? 1 : 0;
         }
         assertThat((double) inModel / users.length)
-            .as("of %d users at %s/s, %d slots; the pool claimed %d", users.length, rate, size, claimed)
+            .as(
+                "of %d users at %s/s, %d slots; the pool claimed %d",
+                users.length, rate, size, claimed)
             .isBetween(
                 (double) claimed / users.length - 0.03, (double) claimed / users.length + 0.01);
       }

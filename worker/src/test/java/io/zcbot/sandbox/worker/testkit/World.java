@@ -164,12 +164,7 @@ public final class World {
   }
 
   private World(
-      Path root,
-      Reaper.Limits limits,
-      int capacity,
-      int newUsersPerMinute,
-      int warm,
-      int mostWarm)
+      Path root, Reaper.Limits limits, int capacity, int newUsersPerMinute, int warm, int mostWarm)
       throws java.io.IOException {
     this.newUsersPerMinute = newUsersPerMinute;
     this.warm = warm;

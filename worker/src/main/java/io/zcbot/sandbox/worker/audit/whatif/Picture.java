@@ -69,7 +69,13 @@ public final class Picture {
     for (int bin = 0; bin < timeline.size(); bin++) {
       long from = timeline.begin() + bin * timeline.width();
       double y = bottom - (double) HEIGHT * timeline.running(bin) / most;
-      add(area, "%.1f,%.1f %.1f,%.1f", x(from, begin, end), y, x(from + timeline.width(), begin, end), y);
+      add(
+          area,
+          "%.1f,%.1f %.1f,%.1f",
+          x(from, begin, end),
+          y,
+          x(from + timeline.width(), begin, end),
+          y);
     }
     add(
         svg,
@@ -84,13 +90,7 @@ public final class Picture {
       mark(svg, "c", at, bottom, timeline.creates(bin), most);
       mark(svg, "f", at, bottom, timeline.refusals(bin), most);
     }
-    add(
-        svg,
-        "<line x1=\"%d\" y1=\"%d\" x2=\"%d\" y2=\"%d\"/>",
-        LEFT,
-        bottom,
-        LEFT + WIDTH,
-        bottom);
+    add(svg, "<line x1=\"%d\" y1=\"%d\" x2=\"%d\" y2=\"%d\"/>", LEFT, bottom, LEFT + WIDTH, bottom);
     add(svg, "<text x=\"%d\" y=\"%d\" text-anchor=\"end\">%d</text>", LEFT - 6, top + 10, most);
     add(svg, "<text x=\"%d\" y=\"%d\" text-anchor=\"end\">0</text>", LEFT - 6, bottom);
   }

@@ -109,7 +109,12 @@ final class SupposedFleet {
     timeline.run(now, running);
     Running made = Objects.requireNonNull(host.running(need.user()));
     homes.put(need.user(), host);
-    expiries.add(new Expiry(made.expiry(), host, made));
+    watch(host, made);
+  }
+
+  private void watch(SupposedHost host, Running sandbox) {
+    sandbox.isWatched = true;
+    expiries.add(new Expiry(sandbox.expiry(), host, sandbox));
   }
 
   private Duration ttl(Happening.Need need) {
@@ -119,13 +124,12 @@ final class SupposedFleet {
 
   private void use(UserId user, int commands) {
     SupposedHost host = homes.get(user);
-    Running sandbox = host == null ? null : host.running(user);
-    if (sandbox != null) {
-      boolean wasBusy = sandbox.commands > 0;
+    if (host != null) {
+      Running sandbox = Objects.requireNonNull(host.running(user));
       sandbox.lastUse = now;
       sandbox.commands = Math.max(0, sandbox.commands + commands);
-      if (wasBusy && sandbox.commands == 0) {
-        expiries.add(new Expiry(sandbox.expiry(), host, sandbox));
+      if (sandbox.commands == 0 && !sandbox.isWatched) {
+        watch(host, sandbox);
       }
     }
   }
@@ -141,11 +145,15 @@ final class SupposedFleet {
     for (Expiry next = expiries.peek(); next != null && next.at() <= to; next = expiries.peek()) {
       expiries.remove();
       Running sandbox = next.host().running(next.sandbox().user);
-      if (sandbox != next.sandbox() || sandbox.commands > 0) {
-        continue; // It is gone, or the end of its command will enter it again.
+      if (sandbox != next.sandbox()) {
+        continue; // It is gone.
+      }
+      sandbox.isWatched = false;
+      if (sandbox.commands > 0) {
+        continue; // The end of its command is a use.
       }
       if (sandbox.expiry() > next.at()) {
-        expiries.add(new Expiry(sandbox.expiry(), next.host(), sandbox));
+        watch(next.host(), sandbox);
       } else {
         clock(next.at());
         end(next.host(), sandbox.user);

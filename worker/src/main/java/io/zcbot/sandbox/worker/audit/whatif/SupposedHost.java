@@ -34,6 +34,9 @@ final class SupposedHost {
     long lastUse;
     int commands;
 
+    /** Whether the fleet will look at it when its TTL is over. */
+    boolean isWatched;
+
     Running(UserId user, long ttl, long lastUse) {
       this.user = user;
       this.ttl = ttl;
@@ -42,7 +45,7 @@ final class SupposedHost {
 
     /** When it is reaped unless it is used again. */
     long expiry() {
-      return (commands > 0 ? Long.MAX_VALUE / 2 : lastUse) + ttl;
+      return lastUse + ttl;
     }
   }
 

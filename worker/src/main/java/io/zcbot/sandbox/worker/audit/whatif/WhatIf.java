@@ -33,9 +33,9 @@ import java.util.PriorityQueue;
 import java.util.function.ObjDoubleConsumer;
 
 /**
- * Sends the users of a log to hosts with supposed settings. Users come when they came, to the worker
- * that had them; sandboxes end as idle by the supposed TTL, and for other reasons when they did.
- * Neither the ration of new users nor faults of the engine are part of it.
+ * Sends the users of a log to hosts with supposed settings. Users come when they came, to the
+ * worker that had them; sandboxes end as idle by the supposed TTL, and for other reasons when they
+ * did. Neither the ration of new users nor faults of the engine are part of it.
  */
 public final class WhatIf {
   /** A ready tells of a user who came before it: by so much at most, if it is in its place. */
@@ -131,10 +131,9 @@ public final class WhatIf {
         }
       }
       case Activity activity -> wait(new Happening.Use(at, activity.userId()));
-      case Exec exec -> 
+      case Exec exec ->
           wait(
-              new Happening.Begin(
-                  at, exec.userId(), exec.ensure() ? owners.get(partition) : null));
+              new Happening.Begin(at, exec.userId(), exec.ensure() ? owners.get(partition) : null));
       case Exited exited -> wait(new Happening.End(at, exited.userId()));
       case Ensure _, Input _, Release _, Output _, Expiring _ -> {}
     }

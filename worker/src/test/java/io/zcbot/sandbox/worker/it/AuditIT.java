@@ -241,6 +241,26 @@ class AuditIT {
     assertThat(sandbox("export", "--to", to)).isZero();
     assertThat(out).isEqualTo(Files.readString(file));
     assertThat(err).isEmpty();
+
+    assertThat(sandbox("audit", "--to", to, "--what-if", "warm=auto", "--what-if", "warm=0"))
+        .isZero();
+    String supposed = out;
+    // One came again before its sandbox, whose end is missing, would have been idle for too long.
+    assertThat(supposed.lines().map(line -> line.replaceAll(" +", " ")))
+        .anyMatch(line -> line.startsWith("as logged 0 32 0 0.0 %"))
+        .anyMatch(line -> line.startsWith("warm=auto 31 0 0 100.0 %"))
+        .anyMatch(line -> line.startsWith("warm=0 0 31 0 0.0 %"));
+    assertThat(
+            sandbox(
+                "audit",
+                "--input",
+                file.toString(),
+                "--what-if",
+                "warm=auto",
+                "--what-if",
+                "warm=0"))
+        .isZero();
+    assertThat(out).isEqualTo(supposed);
   }
 
   @Test

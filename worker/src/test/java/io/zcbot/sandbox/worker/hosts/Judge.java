@@ -27,7 +27,7 @@ final class Judge {
   private static final Duration STALLED = Duration.ofSeconds(90);
 
   /** A move ends with the old one gone; the listing may show both for as long as it takes. */
-  private static final Duration OVERLAP = Duration.ofSeconds(4);
+  private static final Duration OVERLAP = Duration.ofSeconds(10);
 
   /** Producers stamp a record a moment before the brokers have it. */
   private static final Duration ONE_CLOCK = Duration.ofMillis(200);

@@ -129,7 +129,8 @@ class MainJobIT {
     Ready ready = deployment.agent().ensured(user);
     Reaped reaped = deployment.log().awaitReaped(user, Deployment.SOON);
     assertThat(Duration.between(ready.readyAt(), reaped.reapedAt()))
-        .isBetween(Duration.ofSeconds(4), Duration.ofSeconds(4 + 2 + 30)); // a busy machine adds some
+        .isBetween(
+            Duration.ofSeconds(4), Duration.ofSeconds(4 + 2 + 30)); // a busy machine adds some
     assertThat(reaped.reason()).isEqualTo(Reaped.Reason.IDLE);
     assertThat(reaped.containerId()).isEqualTo(ready.containerId());
     assertThat(reaped.lastActiveAt()).isNotNull();

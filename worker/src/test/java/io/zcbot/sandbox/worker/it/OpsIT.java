@@ -24,7 +24,6 @@ import io.zcbot.sandbox.worker.testkit.deployment.Deployment;
 import java.net.http.HttpResponse;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;

@@ -443,6 +443,22 @@ class RunnerProtocolIT {
                     .doesNotContain("sleep 48"));
   }
 
+  /** With one processor, whose turn it is not yet has no session of its own. */
+  @Test
+  void aResetKillsWhatHasJustBegun() throws Exception {
+    container.onProcessors("0");
+    try {
+      for (int round = 0; round < 100; round++) {
+        runner.startAndReset(Start.of("sleep", "49"), 2);
+        assertThat(runner.look("cat /proc/[0-9]*/cmdline | tr '\\0' ' '"))
+            .as("round " + round)
+            .doesNotContain("sleep 49");
+      }
+    } finally {
+      container.onProcessors("");
+    }
+  }
+
   @Test
   void manyCommandsRunAtOnceAndTooManyAreRefused() throws Exception {
     List<RunnerCommandView> some = new ArrayList<>();

@@ -127,7 +127,7 @@ class WorkerContainerIT {
     assertThat(deployment.agent().ensured(Deployment.newUser()).outcome())
         .isEqualTo(Ready.Outcome.CREATED);
     await("all of it is kept")
-        .atMost(Duration.ofSeconds(60))
+        .atMost(Duration.ofMinutes(5))
         .pollInterval(Duration.ofMillis(200))
         .until(() -> deployment.log().records(Topic.DEAD_LETTER).size() == 2 * HUGE_RECORDS);
     assertThat(deployment.log().records(Topic.DEAD_LETTER))

@@ -33,7 +33,7 @@ import org.junit.jupiter.api.Timeout;
 @Tag("kafka")
 @Timeout(value = 15, unit = TimeUnit.MINUTES)
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
-@Order(3)
+@Order(2)
 class IdleLimitsIT {
   private static final Duration SOON = Deployment.SOON;
   private static final Duration SHORT = Duration.ofSeconds(4);

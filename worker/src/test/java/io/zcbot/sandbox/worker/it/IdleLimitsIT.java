@@ -33,7 +33,7 @@ import org.junit.jupiter.api.Timeout;
 @Tag("kafka")
 @Timeout(value = 15, unit = TimeUnit.MINUTES)
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
-@Order(3)
+@Order(2)
 class IdleLimitsIT {
   private static final Duration SOON = Deployment.SOON;
   private static final Duration SHORT = Duration.ofSeconds(4);
@@ -75,8 +75,7 @@ class IdleLimitsIT {
     // The next ensure ends what was asked for.
     Ready again = shared.agent().ensured(patient);
     assertThat(again.outcome()).isEqualTo(Ready.Outcome.REUSED);
-    assertThat(shared.log().awaitReaped(patient, SOON).reason())
-        .isEqualTo(Reaped.Reason.IDLE);
+    assertThat(shared.log().awaitReaped(patient, SOON).reason()).isEqualTo(Reaped.Reason.IDLE);
   }
 
   @Test
@@ -105,8 +104,7 @@ class IdleLimitsIT {
     shared.agent().activity(active);
     shared.agent().ensured(atWork, SHORT);
     assertThat(shared.host().exec(ready.containerId(), "true").exitCode()).isZero();
-    assertThat(shared.log().awaitReaped(active, SOON).lastUse())
-        .isEqualTo(Reaped.Use.ACTIVITY);
+    assertThat(shared.log().awaitReaped(active, SOON).lastUse()).isEqualTo(Reaped.Use.ACTIVITY);
     assertThat(shared.log().awaitReaped(atWork, SOON).lastUse()).isEqualTo(Reaped.Use.EXEC);
   }
 

@@ -229,6 +229,8 @@ class WorkerContainerIT {
     Ready before = deployment.agent().ensured(user);
     assertThat(before.outcome()).isEqualTo(Ready.Outcome.CLAIMED);
     assertWorkspaceIsUsed(before);
+    // Else the ensure comes again, and is answered with what the next one is to get.
+    await().atMost(Deployment.SOON).until(deployment.group()::isAllCommitted);
 
     // The engine starts it again, as compose.yaml says.
     ProcessHandle.of(

@@ -59,7 +59,7 @@ final class Trial {
   final TrialSettings settings;
   final Topics topics;
   private final long started = System.nanoTime();
-  Duration slack = Duration.ofSeconds(3);
+  Duration slack = Duration.ofSeconds(10);
   History history;
   Agent agent;
   private Thread monitor;

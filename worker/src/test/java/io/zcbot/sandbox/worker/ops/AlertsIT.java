@@ -27,7 +27,7 @@ import org.junit.jupiter.api.io.TempDir;
  * checks that a worker has their metrics.
  */
 @Tag("promtool")
-@Timeout(value = 5, unit = TimeUnit.MINUTES)
+@Timeout(value = 15, unit = TimeUnit.MINUTES)
 class AlertsIT {
   private static final JsonMapper JSON = new JsonMapper();
 

@@ -88,7 +88,7 @@ final class UsageCommand implements Callable<Integer> {
       description = "Read these files, written by 'export', instead of Kafka.")
   private List<Path> input = new ArrayList<>();
 
-  @ArgGroup private final Format format = new Format();
+  @ArgGroup private Format format = new Format();
 
   static final class Format {
     @Option(names = "--csv", description = "Print comma-separated values.")

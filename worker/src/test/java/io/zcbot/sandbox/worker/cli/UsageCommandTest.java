@@ -71,8 +71,11 @@ class UsageCommandTest {
   }
 
   private int usage(String... args) throws IOException {
-    List<String> all = new ArrayList<>(List.of("usage", "--to", TO));
+    List<String> all = new ArrayList<>(List.of("usage"));
     all.addAll(List.of(args));
+    if (!all.contains("--to")) {
+      all.addAll(List.of("--to", TO));
+    }
     all.addAll(List.of("--input", Files.write(dir.resolve("log.jsonl"), lines).toString()));
     return sandbox(all.toArray(String[]::new));
   }

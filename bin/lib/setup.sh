@@ -157,7 +157,11 @@ setup_maven() {
   maven_version() { (cd "$root" && mvn -q -B --version 2>/dev/null | grep -oEm1 '[0-9]+\.[0-9]+\.[0-9]+') || :; }
   version=$(maven_version)
   if [[ -z $version ]]; then
-    apt_install Maven maven
+    if command -v apt-get >/dev/null && can_be_root; then
+      apt_install Maven maven
+    else
+      use_maven_wrapper
+    fi
     version=$(maven_version)
   fi
   local major minor
@@ -167,6 +171,14 @@ setup_maven() {
       "Install it, on Debian 13 or newer with:  sudo apt-get install --no-install-recommends maven"
   maven_found=$version
   end "$version"
+}
+
+# Maven from Maven Central, where it can't be installed: every script finds it as mvn.
+use_maven_wrapper() {
+  mkdir -p "$setup_dir/bin"
+  printf '#!/bin/sh\nexec "%s" "$@"\n' "$root/mvnw" >"$setup_dir/bin/mvn"
+  chmod +x "$setup_dir/bin/mvn"
+  export PATH=$setup_dir/bin:$PATH
 }
 
 maven() { (cd "$root" && mvn -B -ntp "$@" </dev/null); }

@@ -471,10 +471,13 @@ needs_python() {
   python=/usr/bin/python3
   end "installed"
 }
+needs_shellcheck() {
+  command -v shellcheck >/dev/null || apt_install "ShellCheck" shellcheck
+}
 needs_promtool() {
   command -v promtool >/dev/null || apt_install "Prometheus's promtool" promtool
 }
-all_needs=(engine kafka oldest-kafka compose network-namespaces gvisor user-mode-linux promtool zsh python)
+all_needs=(engine kafka oldest-kafka compose network-namespaces gvisor user-mode-linux promtool zsh shellcheck python)
 
 setup_to_test() { # needs...
   local need

@@ -48,7 +48,6 @@ release_stage_jars() { # directory
     cp "$root/$module/pom.xml" "$1/$name.pom"
   done
   cp "$root/pom.xml" "$1/sandbox-parent-$version.pom"
-  cp "$root/worker/target/worker-$version-sources.jar" "$1"
 }
 
 release_stage_python() { # directory

@@ -47,12 +47,12 @@ final class ConsoleServer implements AutoCloseable {
   private final OwnNames names;
   private final Semaphore requests = new Semaphore(MAX_AT_ONCE);
   private final Semaphore streams = new Semaphore(MAX_STREAMS);
-  private final Map<String, byte[]> files = new HashMap<>();
+  private final Map<String, String> files = new HashMap<>();
   private final CountDownLatch stop = new CountDownLatch(1);
   private final HttpServer server;
   private final ExecutorService threads;
 
-  private record Answer(int status, String contentType, byte[] body) {}
+  private record Answer(int status, String contentType, String body) {}
 
   /**
    * Starts to listen.
@@ -93,12 +93,12 @@ final class ConsoleServer implements AutoCloseable {
     server.start();
   }
 
-  private static byte[] resource(String name) throws IOException {
+  private static String resource(String name) throws IOException {
     try (InputStream in = ConsoleServer.class.getResourceAsStream(name)) {
       if (in == null) {
         throw new IOException("the jar lacks " + name);
       }
-      return in.readAllBytes();
+      return new String(in.readAllBytes(), StandardCharsets.UTF_8);
     }
   }
 
@@ -163,7 +163,7 @@ final class ConsoleServer implements AutoCloseable {
   }
 
   private Answer answer(URI uri) {
-    byte[] file = files.get(uri.getPath());
+    String file = files.get(uri.getPath());
     if (file != null) {
       return new Answer(200, contentType(FILES.getOrDefault(uri.getPath(), "")), file);
     }
@@ -212,19 +212,19 @@ final class ConsoleServer implements AutoCloseable {
   }
 
   private static Answer text(int status, String body) {
-    return new Answer(
-        status, "text/plain; charset=utf-8", (body + "\n").getBytes(StandardCharsets.UTF_8));
+    return new Answer(status, "text/plain; charset=utf-8", body + "\n");
   }
 
   private static void send(HttpExchange exchange, Answer answer) throws IOException {
+    byte[] body = answer.body.getBytes(StandardCharsets.UTF_8);
     Headers headers = exchange.getResponseHeaders();
     headers.set("Content-Type", answer.contentType);
     if (exchange.getRequestMethod().equals("HEAD")) {
-      headers.set("Content-Length", Integer.toString(answer.body.length));
+      headers.set("Content-Length", Integer.toString(body.length));
       exchange.sendResponseHeaders(answer.status, -1);
     } else {
-      exchange.sendResponseHeaders(answer.status, answer.body.length);
-      exchange.getResponseBody().write(answer.body);
+      exchange.sendResponseHeaders(answer.status, body.length);
+      exchange.getResponseBody().write(body);
     }
   }
 }

@@ -92,7 +92,7 @@ final class EventStream {
   }
 
   /** JSON has no line breaks, so one line of data holds it. */
-  private void send(String event, byte[] json) throws IOException {
+  private void send(String event, String json) throws IOException {
     text(
         "event: "
             + event
@@ -104,9 +104,9 @@ final class EventStream {
                 Long.toString(commands),
                 Long.toString(failures),
                 Long.toString(letters))
-            + "\ndata: ");
-    out.write(json);
-    text("\n\n");
+            + "\ndata: "
+            + json
+            + "\n\n");
   }
 
   private void text(String text) throws IOException {

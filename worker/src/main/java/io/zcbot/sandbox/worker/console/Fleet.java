@@ -65,7 +65,7 @@ final class Fleet {
    * @param version up to which the page knows the sandboxes then
    * @param isWhole whether nothing more is new
    */
-  record Part(byte[] json, long version, boolean isWhole) {}
+  record Part(String json, long version, boolean isWhole) {}
 
   /**
    * Nothing is known yet.
@@ -228,7 +228,7 @@ final class Fleet {
   /** What is new about sandboxes to a page that knows them up to a version; 0 for a new page. */
   synchronized Part sandboxes(long seen) {
     long[] to = new long[1];
-    byte[] json = json(out -> to[0] = sandboxes.write(seen, out));
+    String json = json(out -> to[0] = sandboxes.write(seen, out));
     return new Part(json, to[0], to[0] == sandboxes.version());
   }
 
@@ -254,12 +254,12 @@ final class Fleet {
   }
 
   /** What happened to one user. */
-  synchronized byte[] user(UserId user) {
+  synchronized String user(UserId user) {
     return json(out -> events.timelines.write(user, out));
   }
 
   /** The fleet in numbers, and its hosts. */
-  synchronized byte[] overview() {
+  synchronized String overview() {
     long now = clock.millis();
     events.forget(now);
     return json(
@@ -288,13 +288,13 @@ final class Fleet {
     return requests.size() == 0 ? 0 : requests.oldest();
   }
 
-  private static byte[] json(Writing writing) {
+  private static String json(Writing writing) {
     ByteArrayOutputStream bytes = new ByteArrayOutputStream(1024);
     try (JsonGenerator json = JSON.createGenerator(bytes)) {
       writing.to(json);
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
-    return bytes.toByteArray();
+    return bytes.toString(StandardCharsets.UTF_8);
   }
 }

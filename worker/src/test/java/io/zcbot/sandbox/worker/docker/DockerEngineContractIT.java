@@ -20,7 +20,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** The real adapter over the real engine. */
 @Tag("engine")
-@Timeout(300)
+@Timeout(900)
 class DockerEngineContractIT extends EngineContract {
   @TempDir static Path directory;
   private static EngineFixture fixture;

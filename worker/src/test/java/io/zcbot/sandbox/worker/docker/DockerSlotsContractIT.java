@@ -19,7 +19,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** The real adapter over the real engine, with real mounts. */
 @Tag("engine")
-@Timeout(300)
+@Timeout(900)
 class DockerSlotsContractIT extends SlotEngineContract {
   @TempDir static Path root;
   private static EngineFixture fixture;

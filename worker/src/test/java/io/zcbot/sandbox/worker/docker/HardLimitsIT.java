@@ -35,7 +35,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 
 /** Every hard limit of a sandbox, as the engine tells it; the attacks are in {@code security}. */
 @Tag("engine")
-@Timeout(300)
+@Timeout(900)
 @ParameterizedClass
 @EnumSource(FirewallMode.class)
 class HardLimitsIT {

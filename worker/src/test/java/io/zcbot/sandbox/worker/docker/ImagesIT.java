@@ -38,7 +38,7 @@ import org.junit.jupiter.api.io.TempDir;
  */
 @Tag("engine")
 @Tag("compose")
-@Timeout(300)
+@Timeout(900)
 class ImagesIT {
   /** What the worker's image is built on. */
   private static final String WORKER_BASE = "zcbot-worker-base:latest";

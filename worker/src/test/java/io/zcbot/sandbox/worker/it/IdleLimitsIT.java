@@ -28,7 +28,7 @@ import org.junit.jupiter.api.Timeout;
 /** How long sandboxes are kept for whom, what keeps them, and what is told of it. */
 @Tag("engine")
 @Tag("kafka")
-@Timeout(value = 5, unit = TimeUnit.MINUTES)
+@Timeout(value = 15, unit = TimeUnit.MINUTES)
 @Order(3)
 class IdleLimitsIT {
   private static final Duration SOON = Deployment.SOON;

@@ -32,9 +32,9 @@ import org.testcontainers.kafka.KafkaContainer;
 /** Kafka is away for longer than the idle TTL: nobody loses a sandbox for that. */
 @Tag("engine")
 @Tag("kafka")
-@Timeout(value = 5, unit = TimeUnit.MINUTES)
+@Timeout(value = 15, unit = TimeUnit.MINUTES)
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
-@Order(6)
+@Order(15)
 class KafkaOutageIT {
   private static final Duration TTL = Duration.ofSeconds(4);
 
@@ -170,7 +170,7 @@ class KafkaOutageIT {
                     .admin()
                     .describeCluster()
                     .nodes()
-                    .get(5, TimeUnit.SECONDS)
+                    .get(90, TimeUnit.SECONDS)
                     .isEmpty());
     deployment.agent().ensure(used, "after");
     Ready after = (Ready) deployment.log().awaitAnswer("after", Deployment.SOON);

@@ -28,7 +28,7 @@ import org.junit.jupiter.api.Test;
 @Tag("engine")
 @Tag("network-namespaces")
 @Tag("gvisor")
-@Order(12)
+@Order(10)
 class CommandChannelIT extends Attacks {
   private CommandChannel open(Started sandbox) throws EngineException {
     return lab.fixture.engine.commands(lab.spec, false).open(sandbox.id());

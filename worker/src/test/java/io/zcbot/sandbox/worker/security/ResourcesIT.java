@@ -35,7 +35,7 @@ import org.junit.jupiter.api.Test;
 @Tag("engine")
 @Tag("network-namespaces")
 @Tag("gvisor")
-@Order(4)
+@Order(1)
 class ResourcesIT extends Attacks {
   private static final long MEMORY_OF_FEW_FILES = 48L << 20;
 

@@ -25,7 +25,7 @@ import org.junit.jupiter.api.Timeout;
 
 @Tag("engine")
 @Tag("kafka")
-@Timeout(300)
+@Timeout(900)
 class PartitionWatchIT {
   private static final int PARTITIONS = 4;
 

@@ -31,7 +31,7 @@ import org.junit.jupiter.api.io.TempDir;
  * do. {@code -Dcommands.seed=N} repeats a run, {@code -Dcommands.count=N} makes it longer.
  */
 @Tag("engine")
-@Timeout(value = 5, unit = TimeUnit.MINUTES)
+@Timeout(value = 15, unit = TimeUnit.MINUTES)
 class DrawnCommandsIT {
   private static final long SEED =
       Long.getLong("commands.seed", System.currentTimeMillis() % 1_000_000);

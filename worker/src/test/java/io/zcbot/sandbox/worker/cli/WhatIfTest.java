@@ -212,7 +212,7 @@ class WhatIfTest {
         null,
         null,
         new Exec.Program.Shell("true"),
-        null,
+        Data.of(""),
         false,
         Map.of(),
         null,

@@ -89,7 +89,8 @@ public final class LogReader {
       LogRange since = LogRange.since(consumer, all, from, CALL_TIMEOUT);
       Map<TopicPartition, Long> starts = new HashMap<>(since.starts());
       starts.replaceAll(
-          (partition, start) -> Math.max(start, Objects.requireNonNull(since.ends().get(partition)) - records));
+          (partition, start) ->
+              Math.max(start, Objects.requireNonNull(since.ends().get(partition)) - records));
       read(topic, consumer, new LogRange(starts, since.ends()), bytes, each);
     } finally {
       done.accept(consumer);

@@ -47,7 +47,9 @@ final class PoolTarget {
   /** A new user is here, and found a slot or did not. */
   void arrived(boolean found) {
     arrivals.add(millis(time.nanos()));
-    isShort |= !found;
+    if (!found) {
+      isShort = true;
+    }
   }
 
   /** New users came before this process counted them. */

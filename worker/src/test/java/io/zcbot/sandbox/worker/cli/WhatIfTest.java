@@ -197,8 +197,7 @@ class WhatIfTest {
     record(new Activity("late", user(0), at(2000), null));
     assertThat(
             sandbox(
-                "audit", "--input", file(), "--what-if", "warm=0", "--what-if",
-                "warm=0,ttl=100s"))
+                "audit", "--input", file(), "--what-if", "warm=0", "--what-if", "warm=0,ttl=100s"))
         .isZero();
     assertThat(table().lines().map(line -> line.replaceAll(" +", " ")))
         .contains("warm=0 0 1 0 0.0 % 0 1 0.4 0.0")
@@ -213,7 +212,7 @@ class WhatIfTest {
         null,
         null,
         new Exec.Program.Shell("true"),
-        null,
+        Data.of(""),
         false,
         Map.of(),
         null,

@@ -86,7 +86,8 @@ class PastArrivalsTest {
     consumer.setMaxPollRecords(POLL);
     consumer.schedulePollTask(
         () ->
-            ends.keySet()
+            consumer
+                .assignment()
                 .forEach(p -> log.getOrDefault(p, List.of()).forEach(consumer::addRecord)));
     return consumer;
   }

@@ -129,6 +129,7 @@ public final class Picture {
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;");
   }
 
+  @SuppressWarnings("AnnotateFormatMethod") // there is nothing to annotate it with
   private static void add(StringBuilder to, String format, Object... values) {
     to.append(String.format(Locale.ROOT, format, values)).append('\n');
   }

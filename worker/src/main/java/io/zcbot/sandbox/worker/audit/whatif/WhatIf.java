@@ -113,7 +113,7 @@ public final class WhatIf {
         if (ready.outcome() == Ready.Outcome.CREATED) {
           makeTimes.add(Math.min(took, LONGEST_MAKE));
         }
-        wait(
+        later(
             new Happening.Need(
                 at - took, ready.userId(), ready.workerId(), ready.environment().idleTtl()));
       }
@@ -121,25 +121,25 @@ public final class WhatIf {
         logged.failed(failed, at);
         String owner = owners.get(partition);
         if (failed.reason() == Failed.Reason.CAPACITY && owner != null) {
-          wait(new Happening.Need(at, failed.userId(), owner, null));
+          later(new Happening.Need(at, failed.userId(), owner, null));
         }
       }
       case Reaped reaped -> {
         logged.reaped(reaped, at);
         if (reaped.reason() != Reaped.Reason.IDLE && reaped.reason() != Reaped.Reason.EVICTED) {
-          wait(new Happening.Gone(at, reaped.userId()));
+          later(new Happening.Gone(at, reaped.userId()));
         }
       }
-      case Activity activity -> wait(new Happening.Use(at, activity.userId()));
+      case Activity activity -> later(new Happening.Use(at, activity.userId()));
       case Exec exec ->
-          wait(
+          later(
               new Happening.Begin(at, exec.userId(), exec.ensure() ? owners.get(partition) : null));
-      case Exited exited -> wait(new Happening.End(at, exited.userId()));
+      case Exited exited -> later(new Happening.End(at, exited.userId()));
       case Ensure _, Input _, Release _, Output _, Expiring _ -> {}
     }
   }
 
-  private void wait(Happening event) {
+  private void later(Happening event) {
     waiting.add(new Numbered(event, count));
   }
 

@@ -196,13 +196,14 @@ struct target {
 };
 
 /* What the container began with: process 1, and what it waits for where that is not the runner. It is
- * told by its session, which nobody else can enter. */
+ * told by its session, which nobody else can enter. Where process 1 is the runner, only supervisors
+ * that have no session of their own yet are in it. */
 static bool is_meant(struct process *process, const struct target *target) {
   if (process->pid == 1 || process->pid == target->root || process->pid == getpid()) {
     return false;
   }
   if (target->session == NULL) {
-    const struct process *first = find(1);
+    const struct process *first = getpid() == 1 ? NULL : find(1);
     return first == NULL || process->session != first->session;
   }
   return (target->root != 0 && descends(process, target->root)) || in_session(process, target->session);

@@ -12,12 +12,14 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from zcbot_sandbox import Client, Sandbox
@@ -26,7 +28,7 @@ ROOT = Path(__file__).resolve().parents[3]
 TARGET = Path(__file__).resolve().parents[1] / "target"
 
 #: The machine may be loaded.
-PATIENCE = 60.0
+PATIENCE = 90.0
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -36,6 +38,42 @@ def pytest_configure(config: pytest.Config) -> None:
         raise KeyboardInterrupt
 
     signal.signal(signal.SIGTERM, end)
+
+
+#: What is begun as soon as it is known to be needed, so that it gets ready while other tests run.
+_started: dict[str, Any] = {}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Those that need no worker first: it starts meanwhile."""
+
+    def needs_worker(item: pytest.Item) -> bool:
+        return "deployment" in getattr(item, "fixturenames", ())
+
+    items.sort(key=needs_worker)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    if session.config.option.collectonly:
+        return
+    if any("deployment" in getattr(item, "fixturenames", ()) for item in session.items):
+        it = _started["deployment"] = Deployment()
+        it.launch()
+    if any(item.name == "test_types" for item in session.items):
+        _started["types"] = subprocess.Popen(
+            [sys.executable, "-m", "mypy"],
+            cwd=TARGET.parent,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+
+@pytest.fixture(scope="session")
+def types() -> subprocess.Popen[str]:
+    """What checks the types, under way since the run began."""
+    it: subprocess.Popen[str] = _started["types"]
+    return it
 
 
 def free_port() -> int:
@@ -59,6 +97,10 @@ class Deployment:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
+        self.launch()
+        self.await_ready()
+
+    def launch(self) -> None:
         settings = {
             "WORKER_ID": self.id,
             "GROUP": self.id,
@@ -78,7 +120,7 @@ class Deployment:
         target = ROOT / "standalone" / "target"
         jars = [*target.glob("standalone-*.jar"), *sorted((target / "lib").glob("*.jar"))]
         if len(jars) < 2:
-            pytest.fail("the worker is not built; run the tests with bin/test --python")
+            raise pytest.UsageError("the worker is not built; run the tests with bin/test --python")
         java = Path(os.environ["JAVA_HOME"], "bin", "java") if "JAVA_HOME" in os.environ else Path("java")
         with open(self.directory / "log", "ab") as log:
             self._process = subprocess.Popen(
@@ -95,6 +137,9 @@ class Deployment:
                 stdout=log,
                 stderr=log,
             )
+
+    def await_ready(self) -> None:
+        assert self._process is not None
         deadline = time.monotonic() + 2 * PATIENCE
         while not self._is_ready():
             if self._process.poll() is not None or time.monotonic() > deadline:
@@ -136,6 +181,13 @@ class Deployment:
         shutil.rmtree(self.directory, ignore_errors=True)
 
 
+def pytest_sessionfinish() -> None:
+    if (types := _started.pop("types", None)) is not None:
+        types.kill()
+    if (deployment := _started.pop("deployment", None)) is not None:
+        deployment.stop()
+
+
 def _docker(*arguments: str) -> str:
     return subprocess.run(
         ["docker", *arguments], capture_output=True, check=False, timeout=PATIENCE, text=True
@@ -153,12 +205,9 @@ def _remove_leftovers() -> None:
 
 @pytest.fixture(scope="session")
 def deployment() -> Iterator[Deployment]:
-    it = Deployment()
-    try:
-        it.start()
-        yield it
-    finally:
-        it.stop()
+    it: Deployment = _started["deployment"]
+    it.await_ready()
+    yield it
 
 
 @pytest.fixture(scope="session")

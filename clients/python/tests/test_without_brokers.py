@@ -42,4 +42,4 @@ def test_close_ends_waits_for_brokers() -> None:
     time.sleep(0.2)
     client.close()
     for _ in waits:
-        assert isinstance(ends.get(timeout=30), (ClientClosedError, LogError))
+        assert isinstance(ends.get(timeout=90), (ClientClosedError, LogError))

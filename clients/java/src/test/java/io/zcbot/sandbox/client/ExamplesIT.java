@@ -22,7 +22,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** What the documents show works as it is written there. */
 @Tag("engine")
-@Timeout(value = 3, unit = TimeUnit.MINUTES)
+@Timeout(value = 15, unit = TimeUnit.MINUTES)
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class ExamplesIT {
   private static final Pattern JAVA = Pattern.compile("(?s)```java\n(.*?)```");

@@ -49,7 +49,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Commands, copies and releases through a real broker; the worker is played by the test. */
-@Timeout(120)
+@Timeout(900)
 class ExecCommandIT {
   private static final int PARTITIONS = 4;
   private static final long PATIENCE_SECONDS = 60;

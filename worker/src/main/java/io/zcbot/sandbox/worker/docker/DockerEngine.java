@@ -27,6 +27,7 @@ import io.zcbot.sandbox.worker.spec.SandboxUids;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -114,7 +115,8 @@ public final class DockerEngine implements Engine {
     ChannelWay way =
         byEngine || spec.policy().rulesInSandbox() ? ChannelWay.ENGINE : ChannelWay.RUNNER;
     String user = spec.policy().rulesInSandbox() ? RunnerExec.SHARED_USER : null;
-    return new DockerCommands(calls, way, user, DockerCommands.PATIENCE, metrics);
+    Duration patience = Collections.min(List.of(DockerCommands.PATIENCE, settings.readyTimeout()));
+    return new DockerCommands(calls, way, user, patience, metrics);
   }
 
   @Override

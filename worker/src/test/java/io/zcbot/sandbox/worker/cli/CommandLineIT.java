@@ -35,10 +35,10 @@ import org.junit.jupiter.api.io.TempDir;
 /** Somebody uses sandboxes from the command line, with a worker on a real engine and Kafka. */
 @Tag("engine")
 @Tag("kafka")
-@Timeout(value = 3, unit = TimeUnit.MINUTES)
+@Timeout(value = 15, unit = TimeUnit.MINUTES)
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class CommandLineIT {
-  private static final long PATIENCE_SECONDS = 60;
+  private static final long PATIENCE_SECONDS = 90;
 
   @TempDir private Path here;
   private Deployment deployment;

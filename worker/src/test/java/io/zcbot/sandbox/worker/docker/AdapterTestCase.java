@@ -33,11 +33,11 @@ import org.junit.jupiter.api.parallel.Execution;
 import org.junit.jupiter.api.parallel.ExecutionMode;
 
 /** The adapter over a fake Docker API, which has a network and creates and starts a container. */
-@Timeout(20)
+@Timeout(120)
 @Execution(ExecutionMode.CONCURRENT) // they wait for time-outs
 abstract class AdapterTestCase {
   /** Long enough for a loaded machine; nothing waits for it to pass. */
-  static final Duration PATIENT = Duration.ofSeconds(10);
+  static final Duration PATIENT = Duration.ofSeconds(60);
 
   /** For what hangs. */
   static final Duration IMPATIENT = Duration.ofSeconds(2);

@@ -20,7 +20,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** The real adapter over the real engine. */
 @Tag("engine")
-@Timeout(120)
+@Timeout(900)
 class DockerEngineContractIT extends EngineContract {
   @TempDir static Path directory;
   private static EngineFixture fixture;
@@ -29,7 +29,7 @@ class DockerEngineContractIT extends EngineContract {
   static void setUp() throws IOException {
     fixture =
         new EngineFixture(
-            Files.createDirectory(directory.resolve("workspaces")), Duration.ofSeconds(10));
+            Files.createDirectory(directory.resolve("workspaces")), Duration.ofSeconds(60));
   }
 
   @AfterAll

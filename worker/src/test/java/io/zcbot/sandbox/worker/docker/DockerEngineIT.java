@@ -37,6 +37,7 @@ import java.util.concurrent.TimeUnit;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -44,9 +45,10 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** The adapter's contract against a real engine and the real sandbox image. */
 @Tag("engine")
-@Timeout(120)
+@Timeout(900)
+@Order(13)
 class DockerEngineIT {
-  private static final Duration READY = Duration.ofSeconds(10);
+  private static final Duration READY = Duration.ofSeconds(60);
 
   @TempDir static Path directory;
   private static EngineFixture fixture;
@@ -349,7 +351,7 @@ class DockerEngineIT {
     fixture.background(sandbox.id(), "sleep", "2");
     assertThat(fixture.engine.hasRunningExec(sandbox.id())).isTrue();
     await()
-        .atMost(10, TimeUnit.SECONDS)
+        .atMost(60, TimeUnit.SECONDS)
         .untilAsserted(() -> assertThat(fixture.engine.hasRunningExec(sandbox.id())).isFalse());
 
     // what a command leaves behind is no command somebody waits for
@@ -373,7 +375,7 @@ class DockerEngineIT {
                     throw new AssertionError(e);
                   }
                 });
-    assertThat(connected.await(10, TimeUnit.SECONDS)).isTrue();
+    assertThat(connected.await(90, TimeUnit.SECONDS)).isTrue();
 
     fixture.bash(sandbox.id(), "true");
     fixture.docker.pauseContainerCmd(sandbox.id()).exec();
@@ -407,7 +409,7 @@ class DockerEngineIT {
     assertThat(of(sandbox, seen).get(4).exitCode()).isEqualTo(137);
 
     watching.interrupt();
-    watching.join(2000);
+    watching.join(90_000);
     assertThat(watching.isAlive()).isFalse();
 
     // what happened while nobody watched comes first, from the engine's memory

@@ -19,7 +19,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** The real adapter over the real engine, with real mounts. */
 @Tag("engine")
-@Timeout(120)
+@Timeout(900)
 class DockerSlotsContractIT extends SlotEngineContract {
   @TempDir static Path root;
   private static EngineFixture fixture;
@@ -27,7 +27,7 @@ class DockerSlotsContractIT extends SlotEngineContract {
 
   @BeforeAll
   static void setUp() throws IOException {
-    fixture = new EngineFixture(root, Duration.ofSeconds(15));
+    fixture = new EngineFixture(root, Duration.ofSeconds(60));
     worker = new DomainFixture(fixture, root);
   }
 

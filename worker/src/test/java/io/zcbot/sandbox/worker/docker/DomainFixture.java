@@ -46,7 +46,7 @@ import java.util.concurrent.ScheduledExecutorService;
  * publishes is a list, and lanes' work is done at once.
  */
 public final class DomainFixture {
-  private static final Duration PATIENCE = Duration.ofSeconds(60);
+  private static final Duration PATIENCE = Duration.ofSeconds(120);
 
   public final List<SandboxEvent> log = new CopyOnWriteArrayList<>();
   public final Map<String, LiveSandbox> live = new ConcurrentHashMap<>();

@@ -103,7 +103,7 @@ public final class EngineFixture implements AutoCloseable {
             .withDockerTlsVerify(false)
             .build(),
         workspaces,
-        Duration.ofSeconds(30));
+        Duration.ofSeconds(60));
   }
 
   private EngineFixture(DockerClientConfig config, Path workspaces, Duration readyTimeout) {

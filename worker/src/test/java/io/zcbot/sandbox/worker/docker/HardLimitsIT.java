@@ -35,7 +35,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 
 /** Every hard limit of a sandbox, as the engine tells it; the attacks are in {@code security}. */
 @Tag("engine")
-@Timeout(120)
+@Timeout(900)
 @ParameterizedClass
 @EnumSource(FirewallMode.class)
 class HardLimitsIT {
@@ -48,7 +48,7 @@ class HardLimitsIT {
 
   @BeforeParameterizedClassInvocation
   static void setUp(FirewallMode firewall) throws Exception {
-    fixture = new EngineFixture(directory.resolve(firewall.name()), Duration.ofSeconds(20));
+    fixture = new EngineFixture(directory.resolve(firewall.name()), Duration.ofSeconds(60));
     rootInside = firewall != FirewallMode.HOST;
     sandbox = fixture.start(fixture.withPolicy(EngineFixture.policy(firewall)));
   }

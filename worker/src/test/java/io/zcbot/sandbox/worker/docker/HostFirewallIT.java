@@ -45,8 +45,8 @@ import org.junit.jupiter.api.io.TempDir;
 @Tag("engine")
 @Tag("network-namespaces")
 @Tag("gvisor")
-@Timeout(120)
-@Order(11)
+@Timeout(900)
+@Order(6)
 class HostFirewallIT {
   @TempDir static Path directory;
   private static Surroundings around;

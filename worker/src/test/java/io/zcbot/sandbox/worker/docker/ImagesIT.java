@@ -38,7 +38,7 @@ import org.junit.jupiter.api.io.TempDir;
  */
 @Tag("engine")
 @Tag("compose")
-@Timeout(120)
+@Timeout(900)
 class ImagesIT {
   /** What the worker's image is built on. */
   private static final String WORKER_BASE = "zcbot-worker-base:latest";
@@ -55,7 +55,7 @@ class ImagesIT {
 
   @BeforeEach
   void setUp() {
-    fixture = new EngineFixture(directory, Duration.ofSeconds(20));
+    fixture = new EngineFixture(directory, Duration.ofSeconds(60));
   }
 
   @AfterEach

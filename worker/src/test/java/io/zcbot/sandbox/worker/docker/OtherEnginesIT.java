@@ -22,6 +22,7 @@ import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
 import java.util.List;
+import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -31,7 +32,8 @@ import org.junit.jupiter.api.io.TempDir;
 @Tag("engine")
 @Tag("network-namespaces")
 @Tag("gvisor")
-@Timeout(180)
+@Timeout(900)
+@Order(23)
 class OtherEnginesIT {
   private static final Path BASE = Path.of("/var/tmp/zcbot-firewall");
 

@@ -36,7 +36,7 @@ class SlotLeaksIT {
   /** As many cycles as {@code -Dzcbot.test.claims} says. */
   @Test
   void nothingLeaksInManyClaimsAndReaps() throws Exception {
-    EngineFixture fixture = new EngineFixture(root, Duration.ofSeconds(15));
+    EngineFixture fixture = new EngineFixture(root, Duration.ofSeconds(60));
     fixture.uids = EngineFixture.OWN_UIDS;
     DomainFixture worker = new DomainFixture(fixture, root);
     try {

@@ -40,8 +40,8 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** Claims on a real engine, with real mounts; the log is a list. Takes CAP_SYS_ADMIN. */
 @Tag("engine")
-@Timeout(180)
-@Order(10)
+@Timeout(900)
+@Order(8)
 class WarmSlotsIT {
   private static final int MEASURED = Integer.getInteger("zcbot.test.rounds", 15);
 
@@ -52,7 +52,7 @@ class WarmSlotsIT {
 
   @BeforeEach
   void setUp() throws IOException {
-    fixture = new EngineFixture(root, Duration.ofSeconds(15));
+    fixture = new EngineFixture(root, Duration.ofSeconds(60));
     fixture.uids = EngineFixture.OWN_UIDS;
     worker = new DomainFixture(fixture, root);
   }
@@ -169,7 +169,7 @@ class WarmSlotsIT {
   private static String description(String id) throws IOException {
     EngineConnection engine =
         new EngineConnection(
-            DefaultDockerClientConfig.createDefaultConfigBuilder().build(), Duration.ofSeconds(10));
+            DefaultDockerClientConfig.createDefaultConfigBuilder().build(), Duration.ofSeconds(90));
     try {
       return new String(engine.requests().inspect(id), StandardCharsets.UTF_8);
     } finally {

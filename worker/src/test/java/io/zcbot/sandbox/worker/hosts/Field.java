@@ -232,7 +232,7 @@ final class Field {
    */
   private static void remove(EngineHost host, String network) {
     await()
-        .atMost(Duration.ofSeconds(15))
+        .atMost(Duration.ofSeconds(90))
         .ignoreExceptions()
         .until(
             () -> {

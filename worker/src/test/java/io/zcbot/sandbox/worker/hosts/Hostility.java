@@ -157,7 +157,7 @@ final class Hostility {
     admin
         .createPartitions(Map.of(topic(topic), NewPartitions.increaseTo(raised)))
         .all()
-        .get(20, TimeUnit.SECONDS);
+        .get(90, TimeUnit.SECONDS);
     return topic + " has " + raised + " partitions";
   }
 
@@ -168,7 +168,7 @@ final class Hostility {
                 new ConfigResource(ConfigResource.Type.TOPIC, topic(topic)),
                 List.of(new AlterConfigOp(new ConfigEntry(key, value), AlterConfigOp.OpType.SET))))
         .all()
-        .get(20, TimeUnit.SECONDS);
+        .get(90, TimeUnit.SECONDS);
     return topic + " has " + key + "=" + value;
   }
 
@@ -198,7 +198,7 @@ final class Hostility {
                 new AclBinding(on, entry(AclOperation.ALL, AclPermissionType.ALLOW)),
                 new AclBinding(on, entry(permission.operation, AclPermissionType.DENY))))
         .all()
-        .get(20, TimeUnit.SECONDS);
+        .get(90, TimeUnit.SECONDS);
   }
 
   private static AccessControlEntry entry(AclOperation operation, AclPermissionType type) {
@@ -210,7 +210,7 @@ final class Hostility {
     admin
         .deleteAcls(List.of(new AclBindingFilter(on.toFilter(), AccessControlEntryFilter.ANY)))
         .all()
-        .get(20, TimeUnit.SECONDS);
+        .get(90, TimeUnit.SECONDS);
   }
 
   void close() {

@@ -225,7 +225,7 @@ final class Scenarios {
     HostWorker sameHost = trial.launch("a", "a", trial.field().host(0));
     HostWorker otherHost = trial.launch("a", "c", trial.field().host(2));
     for (HostWorker second : new HostWorker[] {sameHost, otherHost}) {
-      int code = second.awaitEnd(Duration.ofSeconds(30));
+      int code = second.awaitEnd(Duration.ofSeconds(90));
       trial.check(code != 0, "a second worker of one id ended with exit code 0");
     }
     trial.check(
@@ -336,7 +336,7 @@ final class Scenarios {
     trial.start("b").awaitReady();
     trial.until(
         "b has partitions",
-        Duration.ofSeconds(20),
+        Duration.ofSeconds(90),
         () -> trial.topics().assignment().containsKey(trial.worker("b").id()));
     trial.pause(between(trial, 0, 2));
     trial.terminate("b");
@@ -381,7 +381,7 @@ final class Scenarios {
     trial.open(24);
     trial.startAll("a", "b", "c");
     trial.agent().keep();
-    trial.until("six run", Duration.ofSeconds(20), () -> trial.log().running().size() == 6);
+    trial.until("six run", Duration.ofSeconds(90), () -> trial.log().running().size() == 6);
     trial.pause(1);
     String victim = trial.log().running().values().iterator().next().readies.getFirst().workerId();
     String name = victim.substring(victim.length() - 1);
@@ -389,7 +389,7 @@ final class Scenarios {
     trial.kill(name);
     // Nobody asks: the agent only works on.
     trial.say("fail-over after " + trial.failOver(name, killed).toMillis() + " ms, unasked");
-    trial.until("six run again", Duration.ofSeconds(20), () -> trial.log().running().size() == 6);
+    trial.until("six run again", Duration.ofSeconds(90), () -> trial.log().running().size() == 6);
     trial.restart(name);
     trial.awaitServing();
     trial.settle();

@@ -90,7 +90,7 @@ final class Topics {
                                 AlterConfigOp.OpType.SET))
                     .toList()))
         .all()
-        .get(20, TimeUnit.SECONDS);
+        .get(90, TimeUnit.SECONDS);
   }
 
   /**
@@ -164,7 +164,7 @@ final class Topics {
                             "consumer.session.timeout.ms", Long.toString(longer.toMillis())),
                         AlterConfigOp.OpType.SET))))
         .all()
-        .get(20, TimeUnit.SECONDS);
+        .get(90, TimeUnit.SECONDS);
   }
 
   Map<String, Set<Integer>> assignment() throws Exception {
@@ -175,7 +175,7 @@ final class Topics {
               .describeConsumerGroups(List.of(id))
               .describedGroups()
               .get(id)
-              .get(20, TimeUnit.SECONDS)
+              .get(90, TimeUnit.SECONDS)
               .members()) {
         for (TopicPartition partition : member.assignment().topicPartitions()) {
           owned
@@ -200,12 +200,12 @@ final class Topics {
     for (int p = 0; p < Trial.PARTITIONS; p++) {
       latest.put(new TopicPartition(topic(of), p), OffsetSpec.latest());
     }
-    var ends = admin.listOffsets(latest).all().get(20, TimeUnit.SECONDS);
+    var ends = admin.listOffsets(latest).all().get(90, TimeUnit.SECONDS);
     var committed =
         admin
             .listConsumerGroupOffsets(group)
             .partitionsToOffsetAndMetadata()
-            .get(20, TimeUnit.SECONDS);
+            .get(90, TimeUnit.SECONDS);
     return ends.entrySet().stream()
         .allMatch(
             end -> {
@@ -223,7 +223,7 @@ final class Topics {
       admin
           .deleteTopics(Arrays.stream(Topic.values()).map(this::topic).toList())
           .all()
-          .get(20, TimeUnit.SECONDS);
+          .get(90, TimeUnit.SECONDS);
     } catch (ExecutionException _) {
       // Not made, or not to be deleted now: they do no harm.
     }

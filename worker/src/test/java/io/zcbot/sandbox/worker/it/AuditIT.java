@@ -52,7 +52,7 @@ import org.junit.jupiter.api.io.TempDir;
 /** Audit and export against a real broker. */
 @Tag("engine")
 @Tag("kafka")
-@Timeout(value = 1, unit = TimeUnit.MINUTES)
+@Timeout(value = 15, unit = TimeUnit.MINUTES)
 class AuditIT {
   private static final int PARTITIONS = 3;
 

@@ -36,6 +36,7 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
@@ -47,8 +48,9 @@ import org.junit.jupiter.api.Timeout;
  */
 @Tag("engine")
 @Tag("kafka")
-@Timeout(value = 2, unit = TimeUnit.MINUTES)
+@Timeout(value = 15, unit = TimeUnit.MINUTES)
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
+@Order(19)
 class CommandKillsIT {
   private static final long SEED = Long.getLong("zcbot.kills.seed", System.nanoTime() & 0xffffff);
   private static final int ATTEMPTS = 10;
@@ -160,7 +162,7 @@ class CommandKillsIT {
             .admin()
             .listConsumerGroupOffsets(deployment.id() + "-commands")
             .partitionsToOffsetAndMetadata()
-            .get(10, TimeUnit.SECONDS)
+            .get(90, TimeUnit.SECONDS)
             .get(exec);
     long offset =
         deployment.log().records(Topic.EXEC).stream()
@@ -209,7 +211,7 @@ class CommandKillsIT {
               .admin()
               .listOffsets(Map.of(partition, OffsetSpec.latest()))
               .partitionResult(partition)
-              .get(10, TimeUnit.SECONDS)
+              .get(90, TimeUnit.SECONDS)
               .offset();
       deployment
           .log()

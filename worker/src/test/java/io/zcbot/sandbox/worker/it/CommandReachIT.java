@@ -30,7 +30,7 @@ import org.junit.jupiter.api.Timeout;
  */
 @Tag("engine")
 @Tag("kafka")
-@Timeout(value = 2, unit = TimeUnit.MINUTES)
+@Timeout(value = 15, unit = TimeUnit.MINUTES)
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class CommandReachIT {
   private Deployment deployment;

@@ -35,6 +35,7 @@ import java.util.stream.IntStream;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
@@ -43,8 +44,9 @@ import org.junit.jupiter.api.Timeout;
 /** Agents run commands in their users' sandboxes with nothing but a Kafka client. */
 @Tag("engine")
 @Tag("kafka")
-@Timeout(value = 3, unit = TimeUnit.MINUTES)
+@Timeout(value = 15, unit = TimeUnit.MINUTES)
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
+@Order(17)
 class CommandsOnTheLogIT {
   private Deployment deployment;
   private int ids;

@@ -36,7 +36,7 @@ import org.junit.jupiter.api.io.TempDir;
 /** The doctor looks at the real engine and a real broker. */
 @Tag("engine")
 @Tag("kafka")
-@Timeout(value = 1, unit = TimeUnit.MINUTES)
+@Timeout(value = 15, unit = TimeUnit.MINUTES)
 class DoctorIT {
   @TempDir private Path root;
   private final Map<String, String> env = new HashMap<>();

@@ -43,12 +43,11 @@ import org.junit.jupiter.api.Timeout;
  */
 @Tag("engine")
 @Tag("kafka")
-@Timeout(value = 2, unit = TimeUnit.MINUTES)
+@Timeout(value = 15, unit = TimeUnit.MINUTES)
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
-@Order(9)
+@Order(16)
 class EngineFaultsIT {
-  /** An engine call, a probe interval, and a bit. */
-  private static final Duration NOTICED = Duration.ofSeconds(10);
+  private static final Duration NOTICED = Deployment.SOON;
 
   private Deployment deployment;
   private EngineProxy proxy;
@@ -225,7 +224,7 @@ class EngineFaultsIT {
     assertThat(deployment.ops().notReadyBecause().get("engine")).contains("no answer within 2 s");
     Failed failed = assertUnavailable("frozen-impatient");
     assertThat(Duration.between(expiry, failed.failedAt()))
-        .isBetween(Duration.ofMillis(-100), Duration.ofSeconds(5));
+        .isBetween(Duration.ofMillis(-100), Deployment.SOON);
 
     proxy.heal();
     Ready again = (Ready) deployment.log().awaitAnswer("frozen-hot", Deployment.SOON);
@@ -311,13 +310,13 @@ class EngineFaultsIT {
                   String.valueOf(early.ops().notReadyBecause().get("start"))
                       .contains("the engine"));
       given.close();
-      assertThat(ended.get(10, TimeUnit.SECONDS)).isInstanceOf(StoppedException.class);
+      assertThat(ended.get(90, TimeUnit.SECONDS)).isInstanceOf(StoppedException.class);
 
       Worker worker = early.worker("a");
       CompletableFuture<Throwable> started = starting(early, worker);
       await().atMost(NOTICED).until(() -> early.ops().notReadyBecause().containsKey("start"));
       away.heal();
-      assertThat(started.get(30, TimeUnit.SECONDS)).isNull();
+      assertThat(started.get(90, TimeUnit.SECONDS)).isNull();
       early.watch();
       assertThat(early.log().awaitReady(user, 1).workerId()).isEqualTo(early.workerId("a"));
       await().atMost(NOTICED).until(() -> early.ops().notReadyBecause().isEmpty());

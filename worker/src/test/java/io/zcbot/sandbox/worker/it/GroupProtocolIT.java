@@ -20,7 +20,7 @@ import org.junit.jupiter.api.Timeout;
 /** A worker that joins takes what moves to it, and nobody else loses a sandbox. */
 @Tag("engine")
 @Tag("kafka")
-@Timeout(value = 2, unit = TimeUnit.MINUTES)
+@Timeout(value = 15, unit = TimeUnit.MINUTES)
 class GroupProtocolIT {
   @Test
   void aWorkerThatJoinsAClassicGroupMovesNoMoreThanItGets() throws Exception {

@@ -27,7 +27,7 @@ import org.junit.jupiter.api.Timeout;
 /** Whatever somebody writes to the command table: at worst, what it names is answered lost. */
 @Tag("engine")
 @Tag("kafka")
-@Timeout(value = 3, unit = TimeUnit.MINUTES)
+@Timeout(value = 15, unit = TimeUnit.MINUTES)
 class HostileCommandTableIT {
   private final EventCodec codec = new EventCodec();
   private Deployment deployment;

@@ -32,8 +32,8 @@ import org.junit.jupiter.api.Timeout;
 /** Whatever somebody writes to the live table, what runs here stays, and nothing false is said. */
 @Tag("engine")
 @Tag("kafka")
-@Timeout(value = 3, unit = TimeUnit.MINUTES)
-@Order(13)
+@Timeout(value = 15, unit = TimeUnit.MINUTES)
+@Order(12)
 class HostileLiveTableIT {
   private final EventCodec codec = new EventCodec();
   private Deployment deployment;
@@ -132,7 +132,7 @@ class HostileLiveTableIT {
   @Test
   void aTopicThatWasDeletedAndMadeAgainEndsNothing() throws Exception {
     String live = deployment.topic(Topic.LIVE);
-    deployment.group().admin().deleteTopics(List.of(live)).all().get(10, TimeUnit.SECONDS);
+    deployment.group().admin().deleteTopics(List.of(live)).all().get(90, TimeUnit.SECONDS);
     await()
         .atMost(Deployment.SOON)
         .until(
@@ -142,7 +142,7 @@ class HostileLiveTableIT {
                     .admin()
                     .listTopics()
                     .names()
-                    .get(10, TimeUnit.SECONDS)
+                    .get(90, TimeUnit.SECONDS)
                     .contains(live));
     deployment.start("a");
     assertAllStayAndAreListed();

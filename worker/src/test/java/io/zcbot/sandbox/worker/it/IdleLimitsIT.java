@@ -28,7 +28,7 @@ import org.junit.jupiter.api.Timeout;
 /** How long sandboxes are kept for whom, what keeps them, and what is told of it. */
 @Tag("engine")
 @Tag("kafka")
-@Timeout(value = 3, unit = TimeUnit.MINUTES)
+@Timeout(value = 15, unit = TimeUnit.MINUTES)
 @Order(3)
 class IdleLimitsIT {
   private static final Duration SOON = Deployment.SOON;
@@ -192,7 +192,7 @@ class IdleLimitsIT {
       assertThat(notices.getFirst().endsAt()).isBefore(reaped.reapedAt());
       // The low watermark may be a moment behind.
       assertThat(Duration.between(notices.getLast().endsAt(), reaped.reapedAt()))
-          .isBetween(Duration.ofMillis(-500), Duration.ofSeconds(10));
+          .isBetween(Duration.ofMillis(-500), SOON);
     }
   }
 
@@ -200,7 +200,8 @@ class IdleLimitsIT {
   void aBusySandboxIsKeptUntilItsProcessesRest() throws Exception {
     try (Deployment deployment =
         choosing()
-            .with("ZCBOT_SANDBOX_BUSY_CPU", "0.05")
+            // On a loaded host a loop gets little of a core; a sleep takes nothing of it.
+            .with("ZCBOT_SANDBOX_BUSY_CPU", "0.004")
             .with("ZCBOT_SANDBOX_MAX_LIFETIME", "1h")) {
       deployment.start("a");
       UserId busy = Deployment.newUser();

@@ -40,7 +40,7 @@ import org.junit.jupiter.api.Timeout;
 /** Attacks through the input and through the engine, on a whole worker. */
 @Tag("engine")
 @Tag("kafka")
-@Timeout(value = 2, unit = TimeUnit.MINUTES)
+@Timeout(value = 15, unit = TimeUnit.MINUTES)
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class ImpostorsIT {
   private Deployment deployment;

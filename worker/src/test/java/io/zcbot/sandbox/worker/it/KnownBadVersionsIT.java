@@ -39,7 +39,7 @@ import org.slf4j.LoggerFactory;
 /** The real engine under a false name: that of a version with published holes, or of a new one. */
 @Tag("engine")
 @Tag("kafka")
-@Timeout(value = 2, unit = TimeUnit.MINUTES)
+@Timeout(value = 15, unit = TimeUnit.MINUTES)
 @Isolated("a command beside it would take its place in the log")
 class KnownBadVersionsIT {
   private final Logger log =

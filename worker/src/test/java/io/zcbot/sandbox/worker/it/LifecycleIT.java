@@ -22,6 +22,7 @@ import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
@@ -30,10 +31,11 @@ import org.junit.jupiter.api.Timeout;
 /** How sandboxes end other than by idleness, and what stands in their place. */
 @Tag("engine")
 @Tag("kafka")
-@Timeout(value = 2, unit = TimeUnit.MINUTES)
+@Timeout(value = 15, unit = TimeUnit.MINUTES)
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
+@Order(22)
 class LifecycleIT {
-  private static final Duration SECONDS = Duration.ofSeconds(8);
+  private static final Duration SECONDS = Deployment.SOON;
   private static final long MEMORY = 96L << 20;
 
   private Deployment deployment;
@@ -100,7 +102,7 @@ class LifecycleIT {
     // Two reconciliations long.
     await()
         .during(Duration.ofSeconds(4))
-        .atMost(Duration.ofSeconds(30))
+        .atMost(Deployment.SOON)
         .until(() -> deployment.log().reaped(user).isEmpty());
     Ready next = deployment.agent().ensured(user);
     assertThat(next.outcome()).isEqualTo(Ready.Outcome.REUSED);

@@ -28,7 +28,7 @@ import org.junit.jupiter.api.Timeout;
 /** What the group committed and what the log holds do not fit: reading begins at the oldest. */
 @Tag("engine")
 @Tag("kafka")
-@Timeout(value = 2, unit = TimeUnit.MINUTES)
+@Timeout(value = 15, unit = TimeUnit.MINUTES)
 class LostOffsetsIT {
   private static final long BEYOND = 5000;
 
@@ -76,7 +76,7 @@ class LostOffsetsIT {
         .admin()
         .deleteRecords(Map.of(ensures, RecordsToDelete.beforeOffset(2)))
         .all()
-        .get(10, TimeUnit.SECONDS);
+        .get(90, TimeUnit.SECONDS);
     startsAndAnswers("left");
     assertThat(deployment.log().answers("removed")).isEmpty();
     assertThat(deployment.log().answers("answered")).hasSize(1);
@@ -90,7 +90,7 @@ class LostOffsetsIT {
         .admin()
         .alterConsumerGroupOffsets(deployment.id(), Map.of(ensures, new OffsetAndMetadata(BEYOND)))
         .all()
-        .get(10, TimeUnit.SECONDS);
+        .get(90, TimeUnit.SECONDS);
     ensure("after");
     startsAndAnswers("after");
     assertThat(committed()).isEqualTo(2);
@@ -104,7 +104,7 @@ class LostOffsetsIT {
         .admin()
         .deleteConsumerGroupOffsets(deployment.id(), Set.of(ensures))
         .all()
-        .get(10, TimeUnit.SECONDS);
+        .get(90, TimeUnit.SECONDS);
     TimeUnit.SECONDS.sleep(8); // the deadline of the one that was answered
     ensure("after");
     startsAndAnswers("after");

@@ -43,9 +43,9 @@ import org.junit.jupiter.api.io.TempDir;
  * record is lost, and all goes on when the permission is back.
  */
 @Tag("engine")
-@Timeout(value = 2, unit = TimeUnit.MINUTES)
+@Timeout(value = 15, unit = TimeUnit.MINUTES)
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
-@Order(1)
+@Order(5)
 class LostPermissionsIT {
   /** Longer than the group's session, so that the group has given the worker up. */
   private static final Duration OUT_OF_THE_GROUP = Duration.ofSeconds(8);
@@ -119,7 +119,7 @@ class LostPermissionsIT {
     cluster.forbid(permission);
     meanwhile.run();
     await("readiness names " + named)
-        .atMost(Duration.ofSeconds(15))
+        .atMost(Deployment.SOON)
         .untilAsserted(
             () ->
                 assertThat(deployment.ops().notReadyBecause().get(check))

@@ -33,8 +33,8 @@ import org.junit.jupiter.api.Timeout;
 /** Ensure → sandbox → ready → activity → reaped, through real topics and a real engine. */
 @Tag("engine")
 @Tag("kafka")
-@Timeout(value = 3, unit = TimeUnit.MINUTES)
-@Order(5)
+@Timeout(value = 15, unit = TimeUnit.MINUTES)
+@Order(9)
 class MainJobIT {
   private Deployment deployment;
 
@@ -125,9 +125,10 @@ class MainJobIT {
     deployment.with("ZCBOT_SANDBOX_IDLE_TTL", "4s").start("a");
     UserId user = Deployment.newUser();
     Ready ready = deployment.agent().ensured(user);
-    Reaped reaped = deployment.log().awaitReaped(user, Duration.ofSeconds(4 + 2 + 3));
+    Reaped reaped = deployment.log().awaitReaped(user, Deployment.SOON);
     assertThat(Duration.between(ready.readyAt(), reaped.reapedAt()))
-        .isGreaterThanOrEqualTo(Duration.ofSeconds(4));
+        .isBetween(
+            Duration.ofSeconds(4), Duration.ofSeconds(4 + 2 + 30)); // a busy machine adds some
     assertThat(reaped.reason()).isEqualTo(Reaped.Reason.IDLE);
     assertThat(reaped.containerId()).isEqualTo(ready.containerId());
     assertThat(reaped.lastActiveAt()).isNotNull();
@@ -155,7 +156,7 @@ class MainJobIT {
     users.forEach(user -> assertThat(deployment.log().reaped(user)).isEmpty());
     users.forEach(
         user ->
-            assertThat(deployment.log().awaitReaped(user, Duration.ofSeconds(10)).reason())
+            assertThat(deployment.log().awaitReaped(user, Deployment.SOON).reason())
                 .isEqualTo(Reaped.Reason.IDLE));
   }
 
@@ -168,9 +169,9 @@ class MainJobIT {
         .host()
         .execDetached(ready.containerId(), "sh", "-c", "sleep 9; echo done > /workspace/out");
     Path out = Path.of(ready.environment().workspace(), "out");
-    await().atMost(Duration.ofSeconds(20)).until(() -> Files.exists(out));
+    await().atMost(Deployment.SOON).until(() -> Files.exists(out));
     assertThat(deployment.log().reaped(user)).isEmpty();
-    assertThat(deployment.log().awaitReaped(user, Duration.ofSeconds(10)).reason())
+    assertThat(deployment.log().awaitReaped(user, Deployment.SOON).reason())
         .isEqualTo(Reaped.Reason.IDLE);
   }
 
@@ -180,7 +181,7 @@ class MainJobIT {
     UserId user = Deployment.newUser();
     Ready ready = deployment.agent().ensured(user);
     deployment.host().docker().killContainerCmd(ready.containerId()).exec();
-    Reaped reaped = deployment.log().awaitReaped(user, Duration.ofSeconds(5));
+    Reaped reaped = deployment.log().awaitReaped(user, Deployment.SOON);
     assertThat(reaped.reason()).isEqualTo(Reaped.Reason.DIED);
     assertThat(reaped.exitCode()).isEqualTo(137);
     Ready next = deployment.agent().ensured(user);
@@ -193,7 +194,7 @@ class MainJobIT {
     UserId user = Deployment.newUser();
     Ready ready = deployment.agent().ensured(user);
     deployment.host().docker().removeContainerCmd(ready.containerId()).withForce(true).exec();
-    Reaped reaped = deployment.log().awaitReaped(user, Duration.ofSeconds(5));
+    Reaped reaped = deployment.log().awaitReaped(user, Deployment.SOON);
     assertThat(reaped.reason()).isEqualTo(Reaped.Reason.DIED);
     assertThat(reaped.containerId()).isEqualTo(ready.containerId());
     assertThat(reaped.exitCode()).isEqualTo(137);

@@ -30,7 +30,7 @@ import org.testcontainers.kafka.KafkaContainer;
 /** What a worker needs of Kafka, on the oldest brokers that have the group protocol of KIP-848. */
 @Tag("engine")
 @Tag("oldest-kafka")
-@Timeout(value = 2, unit = TimeUnit.MINUTES)
+@Timeout(value = 15, unit = TimeUnit.MINUTES)
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class OldestBrokerIT {
   private KafkaContainer kafka;
@@ -99,7 +99,7 @@ class OldestBrokerIT {
     try {
       await("longer than a session")
           .during(Duration.ofSeconds(8))
-          .atMost(Duration.ofSeconds(30))
+          .atMost(Deployment.SOON)
           .until(() -> deployment.host().isRunning(ready.containerId()));
     } finally {
       kafka.getDockerClient().unpauseContainerCmd(kafka.getContainerId()).exec();

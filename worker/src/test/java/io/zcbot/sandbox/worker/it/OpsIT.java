@@ -24,7 +24,6 @@ import io.zcbot.sandbox.worker.testkit.deployment.Deployment;
 import java.net.http.HttpResponse;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -50,7 +49,7 @@ import org.slf4j.LoggerFactory;
 /** What an operator sees of a worker that has done some work: metrics, health, logs. */
 @Tag("engine")
 @Tag("kafka")
-@Timeout(value = 1, unit = TimeUnit.MINUTES)
+@Timeout(value = 15, unit = TimeUnit.MINUTES)
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 @Isolated("it hears all that is logged")
 class OpsIT {
@@ -145,7 +144,7 @@ class OpsIT {
     deployment.agent().activity(other);
     deployment.agent().send(deployment.agent().record(Topic.ENSURE, 0, other, "{"));
     deployment.host().docker().killContainerCmd(ones.containerId()).exec();
-    deployment.log().awaitReaped(one, Duration.ofSeconds(6));
+    deployment.log().awaitReaped(one, Deployment.SOON);
     await().atMost(Deployment.SOON).until(deployment.group()::isAllCommitted);
     await()
         .atMost(Deployment.SOON)

@@ -15,7 +15,6 @@ import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.testkit.deployment.Deployment;
 import io.zcbot.sandbox.worker.testkit.deployment.KafkaForTests;
 import java.nio.charset.StandardCharsets;
-import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
 import java.util.Map;
@@ -36,7 +35,7 @@ import org.junit.jupiter.api.Timeout;
 /** Any client can publish: whatever its partitioner, whatever it adds or leaves out. */
 @Tag("engine")
 @Tag("kafka")
-@Timeout(value = 2, unit = TimeUnit.MINUTES)
+@Timeout(value = 15, unit = TimeUnit.MINUTES)
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class PartitioningIT {
   private Deployment deployment;
@@ -116,7 +115,7 @@ class PartitioningIT {
     }
     assertThat(deployment.log().reaped(user)).isEmpty();
     assertThat(deployment.host().isRunning(ready.containerId())).isTrue();
-    assertThat(deployment.log().awaitReaped(user, Duration.ofSeconds(10)).reason())
+    assertThat(deployment.log().awaitReaped(user, Deployment.SOON).reason())
         .isEqualTo(Reaped.Reason.IDLE);
   }
 

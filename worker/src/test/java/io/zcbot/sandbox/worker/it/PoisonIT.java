@@ -42,7 +42,7 @@ import org.junit.jupiter.api.Timeout;
 /** Records that are no events: kept as they were, in nobody's way, never near the engine. */
 @Tag("engine")
 @Tag("kafka")
-@Timeout(value = 2, unit = TimeUnit.MINUTES)
+@Timeout(value = 15, unit = TimeUnit.MINUTES)
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class PoisonIT {
   private record Sent(Poison poison, RecordMetadata to) {
@@ -59,7 +59,7 @@ class PoisonIT {
   /** Each kind once into each input, all partitions, before a good ensure in each partition. */
   @BeforeAll
   void poison() throws Exception {
-    deployment = new Deployment().with("ZCBOT_SANDBOX_IDLE_TTL", "4s");
+    deployment = new Deployment().with("ZCBOT_SANDBOX_IDLE_TTL", "10s");
     deployment.start("a");
     for (Topic topic : List.of(Topic.ENSURE, Topic.ACTIVITY)) {
       List<Poison> kinds = new ArrayList<>(Poison.kinds());
@@ -173,7 +173,7 @@ class PoisonIT {
     }
     Map<UserId, Integer> reaped = new HashMap<>();
     users.forEach(user -> reaped.put(user, deployment.log().reaped(user).size()));
-    for (int i = 0; i < 6; i++) {
+    for (int i = 0; i < 12; i++) {
       TimeUnit.SECONDS.sleep(1);
       for (UserId user : users) {
         deployment
@@ -190,7 +190,7 @@ class PoisonIT {
     users.forEach(user -> assertThat(deployment.log().reaped(user)).hasSize(reaped.get(user)));
     for (UserId user : users) {
       await("idle reap of " + user)
-          .atMost(Duration.ofSeconds(12))
+          .atMost(Deployment.SOON)
           .until(() -> deployment.log().reaped(user).size() == reaped.get(user) + 1);
       assertThat(deployment.log().reaped(user).getLast().reason()).isEqualTo(Reaped.Reason.IDLE);
     }
@@ -266,7 +266,7 @@ class PoisonIT {
                     Optional.of(narrow.partitions()),
                     Optional.empty())))
         .all()
-        .get(10, TimeUnit.SECONDS);
+        .get(90, TimeUnit.SECONDS);
   }
 
   private static List<ConsumerRecord<byte[], byte[]>> deadLettersOf(

@@ -20,6 +20,7 @@ import java.util.concurrent.TimeUnit;
 import org.apache.kafka.clients.admin.NewPartitions;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -27,7 +28,8 @@ import org.junit.jupiter.api.Timeout;
 /** Somebody raised the number of partitions of one topic: nobody is forgotten, and it is told. */
 @Tag("engine")
 @Tag("kafka")
-@Timeout(value = 3, unit = TimeUnit.MINUTES)
+@Timeout(value = 15, unit = TimeUnit.MINUTES)
+@Order(20)
 class RaisedPartitionsIT {
   private static final int RAISED = 8;
 
@@ -51,7 +53,7 @@ class RaisedPartitionsIT {
         .admin()
         .createPartitions(Map.of(deployment.topic(topic), NewPartitions.increaseTo(RAISED)))
         .all()
-        .get(10, TimeUnit.SECONDS);
+        .get(90, TimeUnit.SECONDS);
   }
 
   /** As producers do that know of the new partitions. */

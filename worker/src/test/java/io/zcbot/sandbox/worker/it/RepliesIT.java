@@ -42,7 +42,7 @@ import org.junit.jupiter.api.Timeout;
 /** Answers are copied to the topics that requests name, and those harm nobody else. */
 @Tag("engine")
 @Tag("kafka")
-@Timeout(value = 3, unit = TimeUnit.MINUTES)
+@Timeout(value = 15, unit = TimeUnit.MINUTES)
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class RepliesIT {
   private Deployment deployment;

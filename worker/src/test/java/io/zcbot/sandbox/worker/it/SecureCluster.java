@@ -5,6 +5,7 @@
 package io.zcbot.sandbox.worker.it;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
 import io.zcbot.sandbox.worker.cli.Cli;
 import io.zcbot.sandbox.worker.cli.Console;
@@ -35,7 +36,7 @@ import org.apache.kafka.common.resource.ResourceType;
 /** A secure Kafka on which each role is allowed what {@code topics acls} prints, and no more. */
 final class SecureCluster implements AutoCloseable {
   private static final String[] ROLES = {"agent", "worker", "commander", "auditor", "operator"};
-  private static final int SECONDS = 30;
+  private static final int SECONDS = 90;
 
   private final SecureBroker broker;
   private final Admin admin;
@@ -129,6 +130,19 @@ final class SecureCluster implements AutoCloseable {
     List<AclBindingFilter> filters = List.of(binding.toFilter());
     assertThat(admin.deleteAcls(filters).all().get(SECONDS, TimeUnit.SECONDS))
         .containsExactly(binding);
+  }
+
+  /** Waits until the only broker has it in force: what it tells is what it decides by. */
+  void awaitAllowed(AclBinding binding) {
+    await()
+        .atMost(Deployment.SOON)
+        .until(
+            () ->
+                !admin
+                    .describeAcls(binding.toFilter())
+                    .values()
+                    .get(SECONDS, TimeUnit.SECONDS)
+                    .isEmpty());
   }
 
   /** One permission of a worker's or another role's. */

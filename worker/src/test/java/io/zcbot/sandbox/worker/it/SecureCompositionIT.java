@@ -39,7 +39,7 @@ import org.junit.jupiter.api.io.TempDir;
 @Tag("engine")
 @Tag("kafka")
 @Tag("compose")
-@Timeout(value = 3, unit = TimeUnit.MINUTES)
+@Timeout(value = 15, unit = TimeUnit.MINUTES)
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class SecureCompositionIT {
   private static final int SECONDS = 60;

@@ -40,7 +40,7 @@ import org.junit.jupiter.api.Timeout;
 /** A worker makes the topics as the contract needs them, or says clearly why it won't start. */
 @Tag("engine")
 @Tag("kafka")
-@Timeout(value = 1, unit = TimeUnit.MINUTES)
+@Timeout(value = 15, unit = TimeUnit.MINUTES)
 class TopicsIT {
   private static final Map<String, String> BROKERS_TIME =
       Map.of("message.timestamp.type", "LogAppendTime");
@@ -220,7 +220,7 @@ class TopicsIT {
                   deployment.topic(topic),
                   Deployment.newUser().toString().getBytes(StandardCharsets.UTF_8),
                   spaces))
-          .get(20, TimeUnit.SECONDS);
+          .get(90, TimeUnit.SECONDS);
       return null;
     } catch (Exception e) {
       return e;
@@ -246,14 +246,14 @@ class TopicsIT {
         .createTopics(
             List.of(new NewTopic(deployment.topic(topic), partitions, (short) 1).configs(settings)))
         .all()
-        .get(10, TimeUnit.SECONDS);
+        .get(90, TimeUnit.SECONDS);
     // The broker tells of it a moment later.
     await().atMost(Deployment.SOON).until(() -> described().containsKey(deployment.topic(topic)));
   }
 
   private Map<String, TopicDescription> described() throws Exception {
     List<String> there =
-        deployment.group().admin().listTopics().names().get(10, TimeUnit.SECONDS).stream()
+        deployment.group().admin().listTopics().names().get(90, TimeUnit.SECONDS).stream()
             .filter(names()::contains)
             .toList();
     return deployment
@@ -261,7 +261,7 @@ class TopicsIT {
         .admin()
         .describeTopics(there)
         .allTopicNames()
-        .get(10, TimeUnit.SECONDS);
+        .get(90, TimeUnit.SECONDS);
   }
 
   private Config settings(Topic topic) throws Exception {
@@ -272,7 +272,7 @@ class TopicsIT {
         .admin()
         .describeConfigs(List.of(resource))
         .all()
-        .get(10, TimeUnit.SECONDS)
+        .get(90, TimeUnit.SECONDS)
         .get(resource);
   }
 }

@@ -38,7 +38,7 @@ import org.junit.jupiter.api.Timeout;
 /** What a client began is one trace, through the worker, to the answer. */
 @Tag("engine")
 @Tag("kafka")
-@Timeout(value = 3, unit = TimeUnit.MINUTES)
+@Timeout(value = 15, unit = TimeUnit.MINUTES)
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class TracesIT {
   private static final String BAGGAGE = "tenant=blue";

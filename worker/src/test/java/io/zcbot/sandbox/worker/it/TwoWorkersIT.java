@@ -14,7 +14,6 @@ import io.zcbot.sandbox.events.SandboxEvent;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.Worker;
 import io.zcbot.sandbox.worker.testkit.deployment.Deployment;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -31,7 +30,7 @@ import org.junit.jupiter.api.Timeout;
 /** What a worker leaves behind, what it finds, and whose it is. */
 @Tag("engine")
 @Tag("kafka")
-@Timeout(value = 2, unit = TimeUnit.MINUTES)
+@Timeout(value = 15, unit = TimeUnit.MINUTES)
 class TwoWorkersIT {
   private Deployment deployment;
 
@@ -148,7 +147,7 @@ class TwoWorkersIT {
       second.start("a");
       UserId other = Deployment.newUser();
       second.agent().ensured(other);
-      assertThat(second.log().awaitReaped(other, Duration.ofSeconds(15)).reason())
+      assertThat(second.log().awaitReaped(other, Deployment.SOON).reason())
           .isEqualTo(Reaped.Reason.IDLE);
       assertThat(deployment.host().isRunning(firsts.containerId())).isTrue();
       assertThat(deployment.log().reaped(user)).isEmpty();
@@ -160,7 +159,7 @@ class TwoWorkersIT {
           .isEqualTo(Reaped.Reason.REPLACED);
       Reaped replaced = second.log().reaped(user).getFirst();
       assertThat(replaced.containerId()).isEqualTo(firsts.containerId());
-      Reaped died = deployment.log().awaitReaped(user, Duration.ofSeconds(8));
+      Reaped died = deployment.log().awaitReaped(user, Deployment.SOON);
       assertThat(died.containerId()).isEqualTo(firsts.containerId());
       assertThat(died.eventId()).isEqualTo(replaced.eventId());
       assertThat(deployment.host().containersOf(user)).hasSize(1);

@@ -27,7 +27,7 @@ import org.junit.jupiter.api.Timeout;
 /** A worker whose sandboxes have users of their own follows one whose sandboxes were all 1000. */
 @Tag("engine")
 @Tag("kafka")
-@Timeout(180)
+@Timeout(900)
 class UpgradeIT {
   private static final UserId USER = Deployment.newUser();
 

@@ -22,6 +22,7 @@ import java.util.List;
 import java.util.Locale;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -29,7 +30,8 @@ import org.junit.jupiter.api.Timeout;
 /** Warm slots as agents and operators see them: a whole worker, a real broker, a real engine. */
 @Tag("engine")
 @Tag("kafka")
-@Timeout(180)
+@Timeout(900)
+@Order(18)
 class WarmIT {
   private static final int ROUNDS = Integer.getInteger("zcbot.test.rounds", 10);
 

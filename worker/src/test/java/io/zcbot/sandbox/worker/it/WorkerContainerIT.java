@@ -42,9 +42,9 @@ import org.junit.jupiter.api.io.TempDir;
 @Tag("engine")
 @Tag("kafka")
 @Tag("compose")
-@Timeout(value = 3, unit = TimeUnit.MINUTES)
+@Timeout(value = 15, unit = TimeUnit.MINUTES)
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
-@Order(7)
+@Order(4)
 class WorkerContainerIT {
   private static final String WARM = "compose.warm.yaml";
   private static final String CHOWN_AND_FOWNER = "0000000000000009";
@@ -56,7 +56,7 @@ class WorkerContainerIT {
   private Deployment deployment;
 
   @BeforeAll
-  @Timeout(value = 5, unit = TimeUnit.MINUTES)
+  @Timeout(value = 15, unit = TimeUnit.MINUTES)
   void compose(@TempDir Path directory) throws Exception {
     composition = new Composition(directory);
   }

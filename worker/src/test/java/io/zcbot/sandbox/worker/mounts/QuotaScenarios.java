@@ -176,7 +176,7 @@ final class QuotaScenarios {
             .isInstanceOf(TimeoutException.class);
         assertThat(mark(root.resolve(anna.toString())).id()).isZero();
       }
-      assertThat(mark(prepared.get(10, TimeUnit.SECONDS)).inherits()).isTrue();
+      assertThat(mark(prepared.get(90, TimeUnit.SECONDS)).inherits()).isTrue();
     }
     try (RootLock _ = RootLock.take(root)) {
       prepare(anna, quota); // which has one, and waits for nobody

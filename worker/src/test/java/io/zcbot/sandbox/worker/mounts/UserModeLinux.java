@@ -93,7 +93,7 @@ final class UserModeLinux {
       all.add(process.toHandle());
       all.forEach(ProcessHandle::destroyForcibly);
       for (ProcessHandle each : all) {
-        ProcessHandle _ = each.onExit().orTimeout(10, TimeUnit.SECONDS).join();
+        ProcessHandle _ = each.onExit().orTimeout(60, TimeUnit.SECONDS).join();
       }
     }
     return Files.readString(console);

@@ -34,7 +34,7 @@ import org.junit.jupiter.params.provider.MethodSource;
  * tells how one of them went.
  */
 @Tag("user-mode-linux")
-@Timeout(30)
+@Timeout(900)
 class WorkspaceQuotaIT {
   @TempDir private static Path directory;
   private static String console = "";

@@ -14,7 +14,7 @@ import org.junit.jupiter.api.Timeout;
 
 /** The alert rules, as Prometheus evaluates them; OpsIT checks the names of their metrics. */
 @Tag("promtool")
-@Timeout(value = 1, unit = TimeUnit.MINUTES)
+@Timeout(value = 15, unit = TimeUnit.MINUTES)
 class AlertsIT {
   @Test
   void eachAlertFiresForItsCauseAndNotWithoutIt() throws Exception {

@@ -29,7 +29,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 @EnumSource(Profile.class)
 @ExtendWith(GvisorEngine.OfTheRun.class)
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
-@Timeout(value = 2, unit = TimeUnit.MINUTES)
+@Timeout(value = 15, unit = TimeUnit.MINUTES)
 abstract class Attacks {
   @Parameter Profile profile;
   Path directory;

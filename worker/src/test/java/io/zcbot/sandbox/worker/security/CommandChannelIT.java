@@ -28,7 +28,7 @@ import org.junit.jupiter.api.Test;
 @Tag("engine")
 @Tag("network-namespaces")
 @Tag("gvisor")
-@Order(12)
+@Order(10)
 class CommandChannelIT extends Attacks {
   private CommandChannel open(Started sandbox) throws EngineException {
     return lab.fixture.engine.commands(lab.spec, false).open(sandbox.id());
@@ -201,7 +201,7 @@ class CommandChannelIT extends Attacks {
     assertThat(first.isOpen()).isFalse();
 
     try (CommandChannel second = open(sandbox)) {
-      await().atMost(5, TimeUnit.SECONDS).until(() -> sleepers(sandbox) == 0);
+      await().atMost(60, TimeUnit.SECONDS).until(() -> sleepers(sandbox) == 0);
       assertThat(Trial.bash(second, "echo fine").said()).isEqualTo("fine");
     }
   }

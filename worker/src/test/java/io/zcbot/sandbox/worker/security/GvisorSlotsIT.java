@@ -35,7 +35,7 @@ import org.junit.jupiter.api.io.TempDir;
 @Tag("engine")
 @Tag("network-namespaces")
 @Tag("gvisor")
-@Timeout(180)
+@Timeout(900)
 @ExtendWith(GvisorEngine.OfTheRun.class)
 class GvisorSlotsIT {
   /** A mount that each cycle leaked would be noticed after one. */

@@ -66,7 +66,7 @@ final class Lab implements AutoCloseable {
   /** Another on the same engine. */
   EngineFixture fixture(Path workspaces) {
     return host == null
-        ? new EngineFixture(workspaces, Duration.ofSeconds(20))
+        ? new EngineFixture(workspaces, Duration.ofSeconds(60))
         : EngineFixture.at(host.address(), workspaces);
   }
 

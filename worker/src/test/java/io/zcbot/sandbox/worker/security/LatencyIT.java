@@ -52,6 +52,17 @@ class LatencyIT extends Attacks {
     assertThat(throttled(control)).isZero();
   }
 
+  @Row(30)
+  @Test
+  void otherContainersGoFirst() throws Exception {
+    assertThat(weight(lab.sandbox.id()) * 4)
+        .isLessThan(weight(lab.without(host -> host.withCpuShares(0))));
+  }
+
+  private long weight(String container) throws IOException {
+    return Long.parseLong(lab.cgroup(container, "cpu", "cpu.shares", "cpu.weight"));
+  }
+
   private double cpuSeconds(String container) throws IOException {
     String used = lab.cgroup(container, "cpuacct", "cpuacct.usage", "cpu.stat");
     return used.startsWith("usage_usec ")

@@ -35,7 +35,7 @@ import org.junit.jupiter.params.BeforeParameterizedClassInvocation;
 @Tag("engine")
 @Tag("network-namespaces")
 @Tag("gvisor")
-@Order(8)
+@Order(2)
 class NetworkIT extends Attacks {
   private static final String REFUSED = "No route to host|not permitted|prohibited|unreachable";
 
@@ -131,7 +131,7 @@ class NetworkIT extends Attacks {
     String control =
         lab.exposed(host -> host.withSysctls(Map.of("net.ipv6.conf.all.disable_ipv6", "0")));
     await()
-        .atMost(Duration.ofSeconds(10))
+        .atMost(Duration.ofSeconds(90))
         .untilAsserted(() -> assertThat(said(control, addresses)).contains("fe80"));
   }
 
@@ -394,7 +394,7 @@ class NetworkIT extends Attacks {
         takeRulesAway();
         await()
             .pollInterval(Duration.ofMillis(1))
-            .atMost(Duration.ofSeconds(10))
+            .atMost(Duration.ofSeconds(90))
             .until(() -> sandboxes.firewallProblem() != null);
         sandboxes.prepare();
         assertThat(lab.onHost("nft", "list", "tables")).contains("table inet " + table());

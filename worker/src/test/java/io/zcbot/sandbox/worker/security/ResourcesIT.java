@@ -35,7 +35,7 @@ import org.junit.jupiter.api.Test;
 @Tag("engine")
 @Tag("network-namespaces")
 @Tag("gvisor")
-@Order(4)
+@Order(1)
 class ResourcesIT extends Attacks {
   private static final long MEMORY_OF_FEW_FILES = 48L << 20;
 
@@ -50,7 +50,7 @@ class ResourcesIT extends Attacks {
       // All that is in it is memory of one process of the host's, which goes as a whole.
       lab.fixture.background(bomber.id(), "python3", "-c", bomb);
       await()
-          .atMost(Duration.ofSeconds(30))
+          .atMost(Duration.ofSeconds(90))
           .until(
               () ->
                   lab.fixture.engine.find(bomber.id()).orElseThrow().state()

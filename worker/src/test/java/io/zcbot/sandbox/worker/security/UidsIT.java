@@ -121,7 +121,7 @@ class UidsIT extends Attacks {
   private void take(String container) throws InterruptedException {
     lab.fixture.background(container, "python3", "-c", TAKE);
     await()
-        .atMost(Duration.ofSeconds(40))
+        .atMost(Duration.ofSeconds(90))
         .pollInterval(Duration.ofMillis(300))
         .until(() -> lab.fixture.bash(container, "[[ -s /tmp/taken ]]").exitCode() == 0);
     System.out.println(profile + ", taken: " + said(container, "cat /tmp/taken"));

@@ -25,7 +25,7 @@ import org.junit.jupiter.api.Timeout;
 
 @Tag("engine")
 @Tag("kafka")
-@Timeout(60)
+@Timeout(900)
 class PartitionWatchIT {
   private static final int PARTITIONS = 4;
 
@@ -51,7 +51,7 @@ class PartitionWatchIT {
   private static void join(Consumer<byte[], byte[]> member, String topic, int partitions) {
     member.subscribe(List.of(topic));
     await()
-        .atMost(Duration.ofSeconds(20))
+        .atMost(Duration.ofSeconds(90))
         .until(
             () -> {
               member.poll(Duration.ofMillis(100));

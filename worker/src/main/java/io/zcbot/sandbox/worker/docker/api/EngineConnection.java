@@ -65,7 +65,7 @@ public final class EngineConnection {
 
   /** Ends what is still under way on it, too. */
   void close() {
-    try {
+    try (requests) {
       client.close();
     } catch (IOException e) {
       log.debug("Closing a connection to the engine failed", e);

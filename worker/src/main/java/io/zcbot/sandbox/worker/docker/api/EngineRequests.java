@@ -14,6 +14,7 @@ import com.github.dockerjava.transport.DockerHttpClient;
 import com.github.dockerjava.transport.DockerHttpClient.Request;
 import com.github.dockerjava.transport.DockerHttpClient.Request.Method;
 import com.github.dockerjava.transport.DockerHttpClient.Response;
+import java.io.Closeable;
 import java.io.FilterInputStream;
 import java.io.IOException;
 import java.io.InputStream;
@@ -25,21 +26,17 @@ import java.time.Instant;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
  * The requests that docker-java answers only by callbacks, from a thread that cannot be stopped
  * before the engine begins to answer. Here they block, and an interrupt ends them.
  */
-public final class EngineRequests {
-  private static final Pattern REFUSED =
-      Pattern.compile("Expected 101 Switching Protocols, got: HTTP/\\S+ (\\d{3})(.*)");
-
+public final class EngineRequests implements Closeable {
   private final DockerHttpClient http;
   private final ObjectMapper json;
   private final String base;
+  private final Hijacking hijacking;
 
   /** Null where the engine is not on a socket of this host. */
   private final @Nullable PlainRequests plain;
@@ -52,6 +49,7 @@ public final class EngineRequests {
             : null;
     this.http = http;
     this.json = config.getObjectMapper();
+    this.hijacking = new Hijacking(config.getDockerHost(), config.getSSLConfig());
     RemoteApiVersion version = config.getApiVersion();
     this.base =
         version.equals(RemoteApiVersion.UNKNOWN_VERSION) ? "" : "/" + version.asWebPathPart();
@@ -65,25 +63,17 @@ public final class EngineRequests {
   /**
    * The same, and a stream becomes its standard input. The answer's end does not end that.
    *
-   * @param input read by a thread of the transport's own until its end
+   * @param input sent by a thread of its own, to its end
    */
   public InputStream attach(String containerId, InputStream input) throws IOException {
-    return hijack(
-        Request.builder()
-            .method(Method.POST)
-            .path(base + container(containerId, "attach") + "?stream=1&stdin=1&stdout=1&stderr=1"),
-        input);
+    return hijacking.post(
+        base + container(containerId, "attach") + "?stream=1&stdin=1&stdout=1&stderr=1", "", input);
   }
 
   /** Starts a command that was created, with a stream as its standard input, in frames as well. */
   public InputStream startExec(String execId, InputStream input) throws IOException {
-    return hijack(
-        Request.builder()
-            .method(Method.POST)
-            .path(base + "/exec/" + escaped(execId) + "/start")
-            .putHeader("Content-Type", "application/json")
-            .bodyBytes("{\"Detach\":false,\"Tty\":false}".getBytes(StandardCharsets.UTF_8)),
-        input);
+    return hijacking.post(
+        base + "/exec/" + escaped(execId) + "/start", "{\"Detach\":false,\"Tty\":false}", input);
   }
 
   /** Events from an instant on, one JSON object after another. */
@@ -178,32 +168,10 @@ public final class EngineRequests {
     }
   }
 
-  /**
-   * Takes a connection over for a stream in each direction. Closing the answer closes both, at once
-   * and from any thread.
-   */
-  private InputStream hijack(Request.Builder request, InputStream input) throws IOException {
-    Response response;
-    try {
-      response = http.execute(request.hijackedInput(input).build());
-    } catch (RuntimeException e) {
-      throw refused(e);
-    }
-    return new FilterInputStream(response.getBody()) {
-      @Override
-      public void close() {
-        response.close();
-      }
-    };
-  }
-
-  /** The transport throws away what else the engine answers, but for the status. */
-  private static RuntimeException refused(RuntimeException e) {
-    Matcher status = REFUSED.matcher(String.valueOf(e.getMessage()));
-    return status.find()
-        ? new DockerException(
-            EngineErrors.bodyOf(status.group(2).strip()), Integer.parseInt(status.group(1)), e)
-        : e;
+  /** Ends the streams to standard inputs. The others end with docker-java's client. */
+  @Override
+  public void close() throws IOException {
+    hijacking.close();
   }
 
   private static String container(String nameOrId, String what) {

@@ -37,8 +37,11 @@ import org.slf4j.LoggerFactory;
 public final class DockerCommands implements CommandEngine {
   private static final Logger log = LoggerFactory.getLogger(DockerCommands.class);
 
-  /** A runner that is not stopped answers within milliseconds. */
-  public static final Duration PATIENCE = Duration.ofSeconds(2);
+  /**
+   * A runner that is not stopped answers within milliseconds, or within 2 s if what it has to kill
+   * is slow to go.
+   */
+  public static final Duration PATIENCE = Duration.ofSeconds(5);
 
   /**
    * What is read in a while of a first process that is not used any more. The engine waits for it

@@ -118,7 +118,6 @@ public final class EntranceExec implements SlotEngine.Entrance {
   }
 
   private boolean read(InputStream body) {
-    input.awaitReader();
     String why = "it ended";
     try {
       InputStream output = new StandardOutput(body);

@@ -78,7 +78,6 @@ final class RunnerChannel implements CommandChannel, RunnerCommand.Runner {
    * @return whether a first process said what no runner says; the connection is open then
    */
   boolean read(InputStream body) {
-    unsent.awaitReader();
     synchronized (this) {
       if (broken != null) {
         return false;

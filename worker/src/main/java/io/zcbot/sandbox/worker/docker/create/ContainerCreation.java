@@ -181,6 +181,7 @@ public final class ContainerCreation {
             // memory and swap together: no swap
             .withMemorySwap(spec.limits().memoryBytes())
             .withNanoCPUs(Math.round(spec.limits().cpus() * 1e9))
+            .withCpuShares(ResourceLimits.CPU_SHARES)
             // rather a sandbox than the engine, when the host runs out of memory
             .withOomScoreAdj(500)
             .withUlimits(

@@ -82,7 +82,7 @@ public record Trial(Command command, Witness witness) {
   /** Waits until it has printed something. */
   public void awaitOutput(String text) {
     Awaitility.await()
-        .atMost(Duration.ofSeconds(20))
+        .atMost(Duration.ofSeconds(90))
         .untilAsserted(() -> assertThat(witness.stdout()).contains(text));
   }
 }

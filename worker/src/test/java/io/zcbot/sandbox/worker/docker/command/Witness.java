@@ -122,10 +122,10 @@ public final class Witness implements CommandObserver {
   }
 
   public void awaitStart() throws Exception {
-    started.get(20, TimeUnit.SECONDS);
+    started.get(90, TimeUnit.SECONDS);
   }
 
   public CommandEnd awaitEnd() throws Exception {
-    return end.get(60, TimeUnit.SECONDS);
+    return end.get(90, TimeUnit.SECONDS);
   }
 }

@@ -42,7 +42,7 @@ final class Conduct implements CommandObserver {
   static String differences(DrawnCommand drawn, CommandChannel channel) throws Exception {
     Conduct conduct = new Conduct(drawn);
     conduct.attach(channel.start(drawn.request(), conduct));
-    CommandEnd how = conduct.end.get(60, TimeUnit.SECONDS);
+    CommandEnd how = conduct.end.get(90, TimeUnit.SECONDS);
     return conduct.compare(how);
   }
 

@@ -19,7 +19,7 @@ final class RunnerCommandView {
   static final int TIMED_OUT = 2;
   static final int KILLED = 3;
 
-  private static final Duration PATIENCE = Duration.ofSeconds(30);
+  private static final Duration PATIENCE = Duration.ofSeconds(90);
 
   /** How it ended. */
   record End(int how, int code, int survivors, Duration cpu) {}

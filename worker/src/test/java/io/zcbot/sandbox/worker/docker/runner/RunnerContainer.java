@@ -60,6 +60,12 @@ final class RunnerContainer implements AutoCloseable {
         .strip();
   }
 
+  /** Those that it may use, as the engine names them; empty for all. */
+  void onProcessors(String which) throws IOException, InterruptedException {
+    String all = "0-" + (Runtime.getRuntime().availableProcessors() - 1);
+    Commands.run("docker", "update", "--cpuset-cpus", which.isEmpty() ? all : which, name);
+  }
+
   boolean isRunning() throws IOException, InterruptedException {
     return Commands.run("docker", "inspect", "-f", "{{.State.Running}}", name)
         .strip()

@@ -221,6 +221,22 @@ final class RunnerLink implements AutoCloseable {
     commands.clear();
   }
 
+  /** Starts a command so many times and resets the runner in the same breath. */
+  void startAndReset(Start start, int times) throws InterruptedException {
+    byte[] nonce = nonce();
+    ByteArrayOutputStream all = new ByteArrayOutputStream();
+    for (int i = 0; i < times; i++) {
+      int number = lastNumber.incrementAndGet();
+      commands.put(number, new RunnerCommandView(this, number));
+      all.writeBytes(frame('S', number, start.message()));
+      all.writeBytes(frame('G', number));
+    }
+    all.writeBytes(opening(nonce));
+    sendRaw(all.toByteArray());
+    awaitHello(nonce);
+    commands.clear();
+  }
+
   RunnerCommandView start(Start start) {
     return start(start.message());
   }

@@ -7,11 +7,13 @@ package io.zcbot.sandbox.worker.docker.runner;
 import static io.zcbot.sandbox.worker.docker.runner.RunnerCommandView.EXITED;
 import static io.zcbot.sandbox.worker.docker.runner.RunnerCommandView.SIGNALLED;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
 import io.zcbot.sandbox.worker.docker.runner.RunnerContainer.Place;
 import io.zcbot.sandbox.worker.docker.runner.RunnerLink.Start;
 import java.nio.ByteBuffer;
 import java.security.MessageDigest;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HexFormat;
@@ -31,7 +33,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 
 /** What {@code sandbox-image/runner/PROTOCOL.md} says, as process 1 and as an exec. */
 @Tag("engine")
-@Timeout(120)
+@Timeout(900)
 @ParameterizedClass
 @EnumSource(names = {"FIRST_PROCESS", "EXEC"})
 class RunnerProtocolIT {
@@ -432,7 +434,29 @@ class RunnerProtocolIT {
     }
     runner.reset();
     assertThat(runner.text()).isEqualTo("sole discard");
-    assertThat(runner.look("cat /proc/[0-9]*/cmdline | tr '\\0' ' '")).doesNotContain("sleep 48");
+    // What is killed is gone a moment later.
+    await()
+        .atMost(Duration.ofSeconds(90))
+        .untilAsserted(
+            () ->
+                assertThat(runner.look("cat /proc/[0-9]*/cmdline | tr '\\0' ' '"))
+                    .doesNotContain("sleep 48"));
+  }
+
+  /** With one processor, whose turn it is not yet has no session of its own. */
+  @Test
+  void aResetKillsWhatHasJustBegun() throws Exception {
+    container.onProcessors("0");
+    try {
+      for (int round = 0; round < 100; round++) {
+        runner.startAndReset(Start.of("sleep", "49"), 2);
+        assertThat(runner.look("cat /proc/[0-9]*/cmdline | tr '\\0' ' '"))
+            .as("round " + round)
+            .doesNotContain("sleep 49");
+      }
+    } finally {
+      container.onProcessors("");
+    }
   }
 
   @Test

@@ -109,7 +109,7 @@ public final class AgentService implements AutoCloseable {
   }
 
   public RecordMetadata send(ProducerRecord<byte[], byte[]> record) throws Exception {
-    return producer.send(record).get(30, TimeUnit.SECONDS);
+    return producer.send(record).get(90, TimeUnit.SECONDS);
   }
 
   /** Sends without waiting; {@link #flush} waits. */

@@ -36,7 +36,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class Deployment implements AutoCloseable {
   /** Long enough for anything that is to happen at once, on a busy machine too. */
-  public static final Duration SOON = Duration.ofSeconds(30);
+  public static final Duration SOON = Duration.ofSeconds(90);
 
   private final String id = "it-" + UUID.randomUUID().toString().substring(0, 8);
   private final String prefix = id + ".";
@@ -75,6 +75,8 @@ public final class Deployment implements AutoCloseable {
     settings.put("ZCBOT_TOPICS_PARTITIONS", "4");
     settings.put("ZCBOT_OPS_ADDRESS", "off");
     settings.put("ZCBOT_STOP_TIMEOUT", "15s");
+    // The host is busy with other tests, and a sandbox that is too slow for one would be made anew.
+    settings.put("ZCBOT_READY_TIMEOUT", "60s");
     // The tests count containers.
     settings.put("ZCBOT_SANDBOX_WARM", "0");
   }

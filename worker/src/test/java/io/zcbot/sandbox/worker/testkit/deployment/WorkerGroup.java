@@ -24,7 +24,7 @@ import org.apache.kafka.common.errors.GroupIdNotFoundException;
 
 /** The workers' consumer group, as an administrator sees it. */
 public final class WorkerGroup implements AutoCloseable {
-  private static final int SECONDS = 10;
+  private static final int SECONDS = 90;
 
   private final Admin admin;
   private final String id;

@@ -26,7 +26,7 @@ import java.util.stream.Stream;
  * left of a host of this name is cleared away first.
  */
 public final class EngineHost {
-  private static final Duration START = Duration.ofSeconds(60);
+  private static final Duration START = Duration.ofSeconds(120);
 
   private final String name;
   private final String namespace;

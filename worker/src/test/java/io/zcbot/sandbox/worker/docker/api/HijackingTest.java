@@ -1,0 +1,206 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.docker.api;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import com.github.dockerjava.api.exception.DockerException;
+import com.github.dockerjava.transport.SSLConfig;
+import java.io.IOException;
+import java.io.InputStream;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.net.Socket;
+import java.net.URI;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.KeyStore;
+import java.time.Duration;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import javax.net.ssl.KeyManagerFactory;
+import javax.net.ssl.SSLContext;
+import javax.net.ssl.TrustManagerFactory;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+@Timeout(60)
+class HijackingTest {
+  private static final char[] PASSWORD = "changeit".toCharArray();
+  private static final String SWITCH =
+      "HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n";
+
+  /** Answers one request with a text, and then with what it is sent. */
+  private static final class Engine implements AutoCloseable {
+    private final ServerSocket server;
+    private final CountDownLatch over = new CountDownLatch(1);
+
+    Engine(ServerSocket server, String answer) {
+      this.server = server;
+      Thread.ofVirtual()
+          .start(
+              () -> {
+                try (Socket socket = server.accept()) {
+                  InputStream in = socket.getInputStream();
+                  StringBuilder head = new StringBuilder();
+                  while (head.indexOf("\r\n\r\n") < 0) {
+                    head.append((char) in.read());
+                  }
+                  socket.getOutputStream().write(answer.getBytes(UTF_8));
+                  in.transferTo(socket.getOutputStream());
+                  over.countDown();
+                } catch (IOException e) {
+                  // the test sees what it does not get
+                }
+              });
+    }
+
+    Hijacking at(String host, @Nullable SSLConfig tls) {
+      return new Hijacking(URI.create("tcp://" + host + ":" + server.getLocalPort()), tls);
+    }
+
+    @Override
+    public void close() throws IOException {
+      server.close();
+    }
+  }
+
+  private static Engine plain(String answer) throws IOException {
+    return new Engine(new ServerSocket(0, 1, InetAddress.getLoopbackAddress()), answer);
+  }
+
+  private static InputStream input(String text) {
+    InputQueue input = new InputQueue(1000);
+    input.offer(text.getBytes(UTF_8), 0);
+    return input;
+  }
+
+  @Test
+  void whatFollowsTheHeadBelongsToTheStream() throws Exception {
+    try (Engine engine = plain(SWITCH + "at once ");
+        Hijacking hijacking = engine.at("127.0.0.1", null);
+        InputStream answer = hijacking.post("/x", "", input("echo"))) {
+      assertThat(answer.readNBytes(12)).asString().isEqualTo("at once echo");
+    }
+  }
+
+  /** An engine that sees the end of a standard input ends the output as well. */
+  @Test
+  void theEndOfTheInputDoesNotEndTheConnection() throws Exception {
+    try (Engine engine = plain(SWITCH + "x");
+        Hijacking hijacking = engine.at("127.0.0.1", null)) {
+      InputStream answer = hijacking.post("/x", "", InputStream.nullInputStream());
+      assertThat(answer.read()).isEqualTo('x');
+      assertThat(engine.over.await(200, TimeUnit.MILLISECONDS)).isFalse();
+      answer.close();
+      assertThat(engine.over.await(30, TimeUnit.SECONDS)).isTrue();
+    }
+  }
+
+  @Test
+  void aRefusalIsTheEnginesOwn() throws Exception {
+    try (Engine engine =
+            plain("HTTP/1.1 404 Not Found\r\nContent-Length: 15\r\n\r\n{\"message\":\"x\"}");
+        Hijacking hijacking = engine.at("127.0.0.1", null)) {
+      assertThatThrownBy(() -> hijacking.post("/x", "", input("")))
+          .isInstanceOfSatisfying(
+              DockerException.class, e -> assertThat(e.getHttpStatus()).isEqualTo(404))
+          .hasMessageContaining("{\"message\":\"x\"}");
+    }
+  }
+
+  @Test
+  void aHeadThatDoesNotEndIsNotKept() throws Exception {
+    try (Engine engine = plain("HTTP/1.1 101 X\r\n" + "a: b\r\n".repeat(10_000));
+        Hijacking hijacking = engine.at("127.0.0.1", null)) {
+      assertThatThrownBy(() -> hijacking.post("/x", "", input("")))
+          .isInstanceOf(IOException.class)
+          .hasMessage("the head of the engine's answer does not end");
+    }
+  }
+
+  @Test
+  void closingEndsAReaderThatWaits() throws Exception {
+    try (Engine engine = plain(SWITCH)) {
+      Hijacking hijacking = engine.at("127.0.0.1", null);
+      InputStream answer = hijacking.post("/x", "", input(""));
+      Thread reader =
+          Thread.ofVirtual()
+              .start(
+                  () -> {
+                    try {
+                      answer.read();
+                    } catch (IOException e) {
+                      // it was closed
+                    }
+                  });
+      TimeUnit.MILLISECONDS.sleep(50);
+
+      hijacking.close();
+
+      assertThat(reader.join(Duration.ofSeconds(30))).isTrue();
+    }
+  }
+
+  @Test
+  void anEncryptedEngineMustBeTheOneThatIsNamed(@TempDir Path directory) throws Exception {
+    SSLContext tls = contextFor("localhost", directory);
+    try (Engine engine = new Engine(encrypted(tls), SWITCH);
+        Hijacking hijacking = engine.at("localhost", () -> tls);
+        InputStream answer = hijacking.post("/x", "", input("secret"))) {
+      assertThat(answer.readNBytes(6)).asString().isEqualTo("secret");
+    }
+    try (Engine engine = new Engine(encrypted(tls), SWITCH);
+        Hijacking hijacking = engine.at("127.0.0.1", () -> tls)) {
+      assertThatThrownBy(() -> hijacking.post("/x", "", input("secret")))
+          .isInstanceOf(IOException.class)
+          .hasMessageContaining("127.0.0.1");
+    }
+  }
+
+  private static ServerSocket encrypted(SSLContext tls) throws IOException {
+    return tls.getServerSocketFactory().createServerSocket(0, 1, InetAddress.getLoopbackAddress());
+  }
+
+  /** One that has a key, and trusts it alone. */
+  private static SSLContext contextFor(String host, Path directory) throws Exception {
+    Path file = directory.resolve("key.p12");
+    Process keytool =
+        new ProcessBuilder(
+                Path.of(System.getProperty("java.home"), "bin", "keytool").toString(),
+                "-genkeypair",
+                "-keyalg",
+                "EC",
+                "-alias",
+                "engine",
+                "-dname",
+                "CN=" + host,
+                "-ext",
+                "san=dns:" + host,
+                "-storepass",
+                new String(PASSWORD),
+                "-keystore",
+                file.toString())
+            .inheritIO()
+            .start();
+    assertThat(keytool.waitFor(60, TimeUnit.SECONDS)).isTrue();
+    KeyStore store = KeyStore.getInstance("PKCS12");
+    try (InputStream in = Files.newInputStream(file)) {
+      store.load(in, PASSWORD);
+    }
+    KeyManagerFactory keys = KeyManagerFactory.getInstance(KeyManagerFactory.getDefaultAlgorithm());
+    keys.init(store, PASSWORD);
+    TrustManagerFactory trust =
+        TrustManagerFactory.getInstance(TrustManagerFactory.getDefaultAlgorithm());
+    trust.init(store);
+    SSLContext context = SSLContext.getInstance("TLS");
+    context.init(keys.getKeyManagers(), trust.getTrustManagers(), null);
+    return context;
+  }
+}

@@ -33,8 +33,7 @@ class DocumentationTest {
   private static final Pattern CLASS =
       Pattern.compile("`@?([A-Z][a-z]+(?:[A-Z][a-z0-9]*)+)(?:\\.\\w+)?`");
 
-  private static final Pattern RUN =
-      Pattern.compile("test=([\\w/]+)|not-run=\"[^\"]{8,}\"");
+  private static final Pattern RUN = Pattern.compile("test=([\\w/]+)|not-run=\"[^\"]{8,}\"");
 
   private static final Set<String> NOT_OURS = Set.of("target", "data", "node_modules");
 

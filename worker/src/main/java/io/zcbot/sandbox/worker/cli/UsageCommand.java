@@ -187,10 +187,7 @@ final class UsageCommand implements Callable<Integer> {
   }
 
   private UsageReport.Facts facts(
-      UsageFold fold,
-      Coverage known,
-      Summary summary,
-      Map<Check, Long> unproved) {
+      UsageFold fold, Coverage known, Summary summary, Map<Check, Long> unproved) {
     return new UsageReport.Facts(
         from,
         summary.end(),

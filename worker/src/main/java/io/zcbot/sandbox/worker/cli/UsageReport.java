@@ -163,7 +163,8 @@ sealed interface UsageReport {
     since(to, "sandboxes", facts.sandboxesSince, facts.from);
     since(to, "commands", facts.commandsSince, facts.from);
     note(to, facts.open, "sandboxes were there at the end, and are counted up to it");
-    note(to, facts.withoutBeginning, "sandboxes are older than their first record, counted from it");
+    note(
+        to, facts.withoutBeginning, "sandboxes are older than their first record, counted from it");
     note(to, facts.withoutCpu, "commands have no processor time");
     note(to, facts.withoutExec, "ends of commands without their exec, not counted");
     facts.unproved.forEach(

@@ -96,8 +96,7 @@ final class GroupWatch implements AutoCloseable {
     }
   }
 
-  private long sum(Admin admin)
-      throws ExecutionException, InterruptedException, TimeoutException {
+  private long sum(Admin admin) throws ExecutionException, InterruptedException, TimeoutException {
     Map<TopicPartition, Long> done = new HashMap<>();
     for (String group : groups) {
       answer(admin.listConsumerGroupOffsets(group).partitionsToOffsetAndMetadata())

@@ -335,8 +335,11 @@ class UsageCommandTest {
       assertThat(usage("--csv", "--by", by)).isZero();
       assertThat(out.toString().lines().skip(1))
           .isNotEmpty()
-          .allMatch(row -> row.matches("([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
-              + "|\\d{4}-\\d{2}-\\d{2})(,\\d+(\\.\\d{3})?){6}"));
+          .allMatch(
+              row ->
+                  row.matches(
+                      "([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+                          + "|\\d{4}-\\d{2}-\\d{2})(,\\d+(\\.\\d{3})?){6}"));
       for (String form : List.of("--csv", "--json")) {
         assertThat(usage(form, "--by", by)).isZero();
         assertThat(out + err.toString()).doesNotContain("\u001b", "cmd");

@@ -326,7 +326,8 @@ class AuditIT {
   }
 
   private int partitionOf(Topic topic, UserId user) {
-    return Utils.toPositive(Utils.murmur2(user.toString().getBytes(StandardCharsets.US_ASCII))) % PARTITIONS;
+    return Utils.toPositive(Utils.murmur2(user.toString().getBytes(StandardCharsets.US_ASCII)))
+        % PARTITIONS;
   }
 
   private void delete(Topic topic, int partition, long before) throws Exception {

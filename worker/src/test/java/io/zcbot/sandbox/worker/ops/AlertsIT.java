@@ -72,8 +72,7 @@ class AlertsIT {
 
   private static void promtool(boolean accepts, String... arguments) throws Exception {
     Process promtool =
-        new ProcessBuilder(
-                Stream.concat(Stream.of("promtool"), Stream.of(arguments)).toList())
+        new ProcessBuilder(Stream.concat(Stream.of("promtool"), Stream.of(arguments)).toList())
             .redirectErrorStream(true)
             .start();
     String output = new String(promtool.getInputStream().readAllBytes(), StandardCharsets.UTF_8);

@@ -66,7 +66,12 @@ final class SumsFile {
       key = in.readUTF();
       used =
           new Used(
-              in.readLong(), in.readLong(), in.readLong(), in.readLong(), in.readLong(), in.readLong());
+              in.readLong(),
+              in.readLong(),
+              in.readLong(),
+              in.readLong(),
+              in.readLong(),
+              in.readLong());
       return true;
     }
 

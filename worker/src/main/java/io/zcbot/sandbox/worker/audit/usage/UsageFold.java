@@ -15,7 +15,6 @@ import java.time.Instant;
 import java.time.LocalDate;
 import java.time.ZoneOffset;
 import java.util.function.Supplier;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Adds up the sessions and commands that the audit reports. A sandbox lasts from the record of its

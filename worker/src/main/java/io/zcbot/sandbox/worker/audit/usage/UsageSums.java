@@ -120,8 +120,7 @@ public final class UsageSums implements Closeable {
     }
   }
 
-  private static void tell(
-      Map.@Nullable Entry<String, Used> sum, BiConsumer<String, Used> told) {
+  private static void tell(Map.@Nullable Entry<String, Used> sum, BiConsumer<String, Used> told) {
     if (sum != null) {
       told.accept(sum.getKey(), sum.getValue());
     }

@@ -54,10 +54,7 @@ final class Breakdown {
     add(ENGINE, rate, engine);
     add(OUT, rate, halves.back());
     add(ACKNOWLEDGED, rate, answered - halves.took());
-    add(
-        PRODUCE,
-        rate,
-        since.mean(RequestTimes.PRODUCE, RequestTimes.TOTAL, requests));
+    add(PRODUCE, rate, since.mean(RequestTimes.PRODUCE, RequestTimes.TOTAL, requests));
     add(
         FETCH,
         rate,
@@ -103,7 +100,8 @@ final class Breakdown {
   String svg() {
     double most =
         rates.stream()
-            .mapToDouble(rate -> PARTS.stream().mapToDouble(part -> rounds.median(part + rate)).sum())
+            .mapToDouble(
+                rate -> PARTS.stream().mapToDouble(part -> rounds.median(part + rate)).sum())
             .max()
             .orElse(1);
     int height = 100 + 40 * rates.size() + 24 * PARTS.size();
@@ -120,7 +118,11 @@ final class Breakdown {
             + " time of a hot ensure goes (means)</text>");
     int y = 50;
     for (int rate : rates) {
-      add(svg, "<text x=\"70\" y=\"%d\" text-anchor=\"end\" fill=\"#222\">%d/s</text>", y + 18, rate);
+      add(
+          svg,
+          "<text x=\"70\" y=\"%d\" text-anchor=\"end\" fill=\"#222\">%d/s</text>",
+          y + 18,
+          rate);
       double x = 80;
       for (int i = 0; i < PARTS.size(); i++) {
         double millis = rounds.median(PARTS.get(i) + rate);

@@ -63,9 +63,7 @@ final class JavaLoad implements EnsureLoad {
         });
     double count = into.getTotalCount();
     return new Halves(
-        there.sum() / 1e6 / count,
-        took.sum() / count + Halves.LEFT_OUT,
-        back.sum() / 1e6 / count);
+        there.sum() / 1e6 / count, took.sum() / count + Halves.LEFT_OUT, back.sum() / 1e6 / count);
   }
 
   @Override

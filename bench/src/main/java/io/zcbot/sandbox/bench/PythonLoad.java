@@ -32,10 +32,7 @@ final class PythonLoad implements EnsureLoad {
     log = setting.directory().resolve("load.py.log");
     ProcessBuilder builder =
         new ProcessBuilder(
-                python,
-                setting.root().resolve("bench/load.py").toString(),
-                kafka.servers(),
-                prefix)
+                python, setting.root().resolve("bench/load.py").toString(), kafka.servers(), prefix)
             .redirectError(ProcessBuilder.Redirect.appendTo(log.toFile()));
     builder.environment().put("PYTHONPATH", setting.root().resolve("clients/python").toString());
     builder.environment().put("PYTHONDONTWRITEBYTECODE", "1");

@@ -125,8 +125,18 @@ final class RateTable {
     List<List<String>> lines = rows.stream().map(this::line).toList();
     report.table(
         List.of(
-            "", "hot p50", "hot p99", "floor p50", "floor p99", "p50 of floor", "p99 of floor",
-            "new p50", "new p99", "processors", "stolen", "busy before"),
+            "",
+            "hot p50",
+            "hot p99",
+            "floor p50",
+            "floor p99",
+            "p50 of floor",
+            "p99 of floor",
+            "new p50",
+            "new p99",
+            "processors",
+            "stolen",
+            "busy before"),
         lines);
     noise(report);
     for (String deployment : Rates.DEPLOYMENTS) {

@@ -134,8 +134,7 @@ final class Rates implements Experiment {
       echoes.run(hot, rate, seconds, echo);
       table.add(row + RateTable.ECHO, echo);
       Histogram look = Latencies.histogram();
-      Calls.atRate(
-          rate, seconds, look, i -> raw.inspect(Container.nameOf(hot.get(i % HOT_USERS))));
+      Calls.atRate(rate, seconds, look, i -> raw.inspect(Container.nameOf(hot.get(i % HOT_USERS))));
       table.add(row + RateTable.LOOK, look);
 
       Histogram claims = Latencies.histogram();

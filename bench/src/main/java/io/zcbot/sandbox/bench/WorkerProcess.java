@@ -64,17 +64,17 @@ final class WorkerProcess implements AutoCloseable {
         prefix,
         more,
         (env, log) -> {
-            env.remove("ZCBOT_KAFKA_BOOTSTRAP_SERVERS"); // it knows its own
-            return Child.start(
-                List.of(
-                    setting.root().resolve("bin/sandbox").toString(),
-                    "standalone",
-                    "--data",
-                    Files.createTempDirectory(setting.directory(), "standalone").toString(),
-                    "--kafka-port",
-                    port),
-                env,
-                log);
+          env.remove("ZCBOT_KAFKA_BOOTSTRAP_SERVERS"); // it knows its own
+          return Child.start(
+              List.of(
+                  setting.root().resolve("bin/sandbox").toString(),
+                  "standalone",
+                  "--data",
+                  Files.createTempDirectory(setting.directory(), "standalone").toString(),
+                  "--kafka-port",
+                  port),
+              env,
+              log);
         });
   }
 
@@ -144,8 +144,7 @@ final class WorkerProcess implements AutoCloseable {
   Samples metrics() throws Exception {
     HttpRequest request =
         HttpRequest.newBuilder(URI.create("http://127.0.0.1:" + port + "/metrics")).build();
-    return new Samples(
-        http.send(request, HttpResponse.BodyHandlers.ofLines()).body().toList());
+    return new Samples(http.send(request, HttpResponse.BodyHandlers.ofLines()).body().toList());
   }
 
   /**

@@ -33,13 +33,9 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** What the documents show works as it is written there. */
 @Tag("engine")
-<<<<<<< HEAD
-@Timeout(value = 15, unit = TimeUnit.MINUTES)
-=======
 @Tag("kcat")
 @Tag("oldest-java")
-@Timeout(value = 5, unit = TimeUnit.MINUTES)
->>>>>>> fin16
+@Timeout(value = 15, unit = TimeUnit.MINUTES)
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class ExamplesIT {
   private static final Pattern JAVA = Pattern.compile("(?s)```java\n(.*?)```");

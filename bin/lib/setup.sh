@@ -453,6 +453,16 @@ needs_user_mode_linux() {
 needs_zsh() {
   command -v zsh >/dev/null || apt_install "zsh" zsh
 }
+needs_kcat() {
+  command -v kcat >/dev/null || apt_install "kcat" kcat
+}
+# The oldest Java that the client supports; without it the examples run on the JDK of the build.
+needs_oldest_java() {
+  ! compgen -G '/usr/lib/jvm/*21*/bin/java' >/dev/null || return 0
+  begin "Java 21"
+  (apt_install "Java 21" openjdk-21-jre-headless) || note "left out: the examples run on Java 25"
+  end "done"
+}
 # Sets python to an interpreter that has what the tests of clients/python import. Debian's packages are
 # for its own, and another one may be on PATH.
 needs_python() {
@@ -477,7 +487,12 @@ needs_shellcheck() {
 needs_promtool() {
   command -v promtool >/dev/null || apt_install "Prometheus's promtool" promtool
 }
-all_needs=(engine kafka oldest-kafka compose network-namespaces gvisor user-mode-linux promtool zsh shellcheck python)
+# For the console's page. 135 MB; a desktop's browser of another maker does not understand the driver.
+needs_browser() {
+  [[ -x /usr/bin/chromium && -x /usr/bin/chromedriver ]] || apt_install "Chromium with its driver" chromium chromium-driver
+}
+all_needs=(engine kafka oldest-kafka compose network-namespaces gvisor user-mode-linux promtool zsh kcat
+  oldest-java browser shellcheck python)
 
 setup_to_test() { # needs...
   local need

@@ -75,6 +75,7 @@ final class LocalWorker implements AutoCloseable {
             prefix,
             "/bench/" + id,
             "bench",
+            64,
             Replies.NONE);
     domain =
         Domain.of(

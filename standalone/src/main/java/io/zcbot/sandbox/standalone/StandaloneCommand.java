@@ -10,6 +10,8 @@ import io.zcbot.sandbox.worker.cli.Console;
 import io.zcbot.sandbox.worker.cli.ExitCode;
 import io.zcbot.sandbox.worker.cli.WorkerProcess;
 import io.zcbot.sandbox.worker.config.WorkerConfig;
+import io.zcbot.sandbox.worker.console.FleetConsole;
+import io.zcbot.sandbox.worker.kafka.KafkaClients;
 import io.zcbot.sandbox.worker.ops.Logging;
 import java.io.IOException;
 import java.nio.file.InvalidPathException;
@@ -48,6 +50,11 @@ final class StandaloneCommand implements Callable<Integer> {
       description = "The broker's port on 127.0.0.1 (default: " + PORT_KEY + ", else 9092).")
   private @Nullable String port;
 
+  @Option(
+      names = "--console",
+      description = "Serve the web page of 'sandbox console' as well (ZCBOT_CONSOLE_ADDRESS).")
+  private boolean hasConsole;
+
   StandaloneCommand(Console console) {
     this.console = console;
   }
@@ -62,13 +69,28 @@ final class StandaloneCommand implements Callable<Integer> {
     try {
       EmbeddedBroker broker = EmbeddedBroker.start(directory, kafkaPort);
       log.info("Kafka listens on {}, its data is in {}", broker.bootstrapServers(), directory);
-      return WorkerProcess.run(config, () -> stop(broker));
+      FleetConsole page = hasConsole ? console(config) : null;
+      return WorkerProcess.run(config, () -> stop(page, broker));
     } catch (IOException e) {
       throw new CommandException(ExitCode.CONFIG, String.valueOf(e.getMessage()), e);
     }
   }
 
-  private static void stop(EmbeddedBroker broker) throws IOException {
+  private static FleetConsole console(WorkerConfig config) throws IOException {
+    FleetConsole page =
+        FleetConsole.start(
+            new KafkaClients(config.kafka(), "zcbot-console"),
+            config.kafka(),
+            config.ops().console,
+            config.reaper().idleTtl);
+    log.info("The console is on http:/{}", page.address());
+    return page;
+  }
+
+  private static void stop(@Nullable FleetConsole page, EmbeddedBroker broker) throws IOException {
+    if (page != null) {
+      page.close();
+    }
     Logging.quiet("org.apache.kafka.clients.NetworkClient"); // warns of each normal stop
     broker.close();
   }
@@ -90,6 +112,11 @@ final class StandaloneCommand implements Callable<Integer> {
           null);
     }
     env.put(SERVERS_KEY, own);
+    if (hasConsole) {
+      env.putIfAbsent(
+          "ZCBOT_CONSOLE_URL",
+          "http://" + env.getOrDefault("ZCBOT_CONSOLE_ADDRESS", "127.0.0.1:8090").strip());
+    }
     return env;
   }
 

@@ -13,6 +13,7 @@ import io.zcbot.sandbox.worker.ops.Metrics;
 import io.zcbot.sandbox.worker.ops.OpsServer;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
 import java.io.IOException;
+import java.net.URI;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -67,7 +68,7 @@ final class Exposure {
   /** Shows the state of the parts from now on. */
   void show(Host host, Parts parts) {
     metrics.bindSandboxes(parts.registry::size, config.capacity().maxSandboxes);
-    metrics.bindSlots(parts.domain.slots()::idle);
+    metrics.bindSlots(parts.domain.slots()::idle, parts.domain.slots()::target);
     metrics.bindLanes(parts.lanes::active);
     metrics.bindOpenRecords(parts.intake::inFlightByPartition);
     metrics.bindOverdue(parts.intake::overdueByPartition);
@@ -94,7 +95,7 @@ final class Exposure {
         () -> either(parts.takeoverRetry.problem(), parts.commandTakeoverRetry.problem()));
     health.ready("kafka-publish", () -> either(parts.publisher.problem(), activity.get()));
     health.warning("partitions", parts.partitionWatch::problem);
-    if (config.capacity().warmSlots > 0) {
+    if (config.capacity().warm.least() > 0) {
       health.warning("warm-slots", parts.domain.slots()::problem);
     }
     warmSlots = parts.domain.slots()::status;
@@ -124,6 +125,10 @@ final class Exposure {
     facts.put("image", config.spec().image());
     facts.put("idle TTL", config.reaper().idleTtl.toString());
     facts.put("warm slots", warmSlots.get());
+    URI consoleUrl = config.ops().console.url;
+    if (consoleUrl != null) {
+      facts.put("console", consoleUrl.toString());
+    }
     return facts;
   }
 

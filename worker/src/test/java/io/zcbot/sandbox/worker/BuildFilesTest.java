@@ -44,7 +44,10 @@ class BuildFilesTest {
   @Test
   void theCompositionIsReachedWhereTheDocumentsSay() throws IOException {
     assertThat(Files.readString(REPOSITORY.resolve("compose.yaml")))
-        .contains("127.0.0.1:${KAFKA_PORT:-9092}:9092", "127.0.0.1:${OPS_PORT:-8080}:8080");
+        .contains(
+            "127.0.0.1:${KAFKA_PORT:-9092}:9092",
+            "127.0.0.1:${OPS_PORT:-8080}:8080",
+            "127.0.0.1:${CONSOLE_PORT:-8090}:8090");
   }
 
   @Test

@@ -380,6 +380,7 @@ class CommandsIT {
                 "sandbox.",
                 "/zcbot/sandbox/w1",
                 "sandbox-workers",
+                64,
                 Replies.NONE)) {
       EventFormatException why =
           assertThrows(
@@ -488,6 +489,7 @@ class CommandsIT {
               "sandbox.",
               "/zcbot/sandbox/w1",
               "sandbox-workers",
+              64,
               Replies.NONE)) {
         worker.open(live);
       }

@@ -95,10 +95,12 @@ public final class Cli {
     commands.put("watch", () -> new WatchCommand(context));
     commands.put("ps", () -> new PsCommand.Typed(context));
     commands.put("get", () -> new GetCommand(context));
+    commands.put("console", () -> new ConsoleCommand(context));
     commands.put("purge", () -> new PurgeCommand.Typed(context));
     commands.put("doctor", () -> new DoctorCommand(context));
     commands.put("topics", () -> new TopicsCommand(context));
     commands.put("audit", () -> new AuditCommand(context));
+    commands.put("usage", () -> new UsageCommand(context));
     commands.put("export", () -> new ExportCommand(context));
     commands.put("publish", () -> new PublishCommand(context));
     commands.put("dead-letters", () -> new DeadLettersCommand(context));

@@ -17,6 +17,7 @@ public final class OpsConfig {
   public final boolean kafkaMetrics;
   public final Duration stopTimeout;
   public final LogConfig log;
+  public final ConsoleConfig console;
 
   OpsConfig(SettingsReader in) {
     Optional<InetSocketAddress> listen =
@@ -51,6 +52,7 @@ public final class OpsConfig {
                 "info",
                 Kind.oneOf(LogConfig.Level.values()),
                 "Lowest level of the worker's log lines; libraries log warnings and errors only."));
+    console = new ConsoleConfig(in);
   }
 
   /** A share of the time that a stop may take. */

@@ -30,7 +30,7 @@ public enum Role {
   WORKER,
   /** Who runs commands in sandboxes, and nothing else: {@code exec}, {@code cp}. */
   COMMANDER,
-  /** Who reads what happened: {@code audit}, {@code export}, {@code watch}, {@code ps}. */
+  /** Who reads what happened: {@code audit}, {@code watch}, {@code console}. */
   AUDITOR,
   /** Who uses the other commands: {@code topics}, {@code purge}, {@code doctor} and so on. */
   OPERATOR;

@@ -18,6 +18,7 @@ import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.intake.RecordForwarding;
 import io.zcbot.sandbox.worker.kafka.Denials;
 import io.zcbot.sandbox.worker.kafka.KeyPartitions;
+import io.zcbot.sandbox.worker.kafka.Places;
 import io.zcbot.sandbox.worker.reply.Replies;
 import io.zcbot.sandbox.worker.sandbox.EventSink;
 import io.zcbot.sandbox.worker.sandbox.Fence;
@@ -59,6 +60,7 @@ public final class Publisher
   private final KeyPartitions partitions;
   private final String topicPrefix;
   private final String source;
+  private final int places;
   private final DivertedRecords diverted;
   private final EventCodec codec = new EventCodec();
   private final Replies replies;
@@ -71,6 +73,7 @@ public final class Publisher
    *
    * @param source the CloudEvents source of what is published, a URI reference
    * @param group the workers' group, named in dead letters
+   * @param places how many sandboxes this host takes, told in the live table
    * @param replies copies answers to where their requests want them
    */
   public Publisher(
@@ -79,11 +82,13 @@ public final class Publisher
       String topicPrefix,
       String source,
       String group,
+      int places,
       Replies replies) {
     this.producer = producer;
     this.partitions = partitions;
     this.topicPrefix = topicPrefix;
     this.source = source;
+    this.places = places;
     this.diverted = new DivertedRecords(Topic.DEAD_LETTER.named(topicPrefix), group, this::send);
     this.replies = replies;
     this.retry =
@@ -186,11 +191,14 @@ public final class Publisher
   /** In the user's partition, though the key is more than the user. */
   private ProducerRecord<byte[], byte[]> liveRecord(
       UserId user, String containerId, byte @Nullable [] value) {
+    Headers headers = new RecordHeaders();
+    Places.add(headers, places);
     return new ProducerRecord<>(
         Topic.LIVE.named(topicPrefix),
         partitions.of(user),
         codec.liveKey(user, containerId),
-        value);
+        value,
+        headers);
   }
 
   private ProducerRecord<byte[], byte[]> record(SandboxEvent event) {

@@ -56,7 +56,7 @@ class DeadLettersTest {
       };
   private final Publisher publisher =
       new Publisher(
-          producer, new KeyPartitions(1), "sandbox.", "/test", "sandbox-workers", Replies.NONE);
+          producer, new KeyPartitions(1), "sandbox.", "/test", "sandbox-workers", 64, Replies.NONE);
 
   private static ConsumerRecord<byte[], byte[]> record(String value, String... headers) {
     Headers all = new RecordHeaders();

@@ -61,7 +61,7 @@ class KafkaCommandTableTest {
         }
       };
   private final Publisher publisher =
-      new Publisher(producer, PARTITIONS, "sandbox.", "/source", "group", Replies.NONE);
+      new Publisher(producer, PARTITIONS, "sandbox.", "/source", "group", 64, Replies.NONE);
   private final KafkaCommandTable table =
       new KafkaCommandTable(publisher, PARTITIONS, "sandbox.", timer);
 

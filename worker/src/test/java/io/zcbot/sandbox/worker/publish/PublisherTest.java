@@ -68,7 +68,7 @@ class PublisherTest {
         }
       };
   private final Publisher publisher =
-      new Publisher(producer, new KeyPartitions(4), "sandbox.", "/source", "group", this::copy);
+      new Publisher(producer, new KeyPartitions(4), "sandbox.", "/source", "group", 64, this::copy);
 
   private final List<ProducerRecord<byte[], byte[]>> copies = new ArrayList<>();
   private final CompletableFuture<Void> copied = new CompletableFuture<>();

@@ -130,6 +130,7 @@ final class SimulatedWorker {
             Topic.DEFAULT_PREFIX,
             config.workerId(),
             "workers",
+            64,
             Replies.NONE);
     reader = new LogReader(() -> new ModelConsumer(broker, 500));
     sandboxLog = new KafkaSandboxLog(reader, Topic.DEFAULT_PREFIX, keys, KafkaSandboxLog.MAX_BYTES);
@@ -173,7 +174,7 @@ final class SimulatedWorker {
                 1_000_000),
             registry,
             workspaces,
-            new WarmPool.Setup(engine, host.mounts, slots, null),
+            new WarmPool.Setup(engine, host.mounts, slots, slots, null),
             new CommandSetup(
                 host.commands,
                 new KafkaCommandTable(publisher, keys, Topic.DEFAULT_PREFIX, timers),

@@ -1,0 +1,87 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.console;
+
+import java.io.File;
+import java.time.Duration;
+import java.util.List;
+import org.openqa.selenium.By;
+import org.openqa.selenium.JavascriptExecutor;
+import org.openqa.selenium.Keys;
+import org.openqa.selenium.chrome.ChromeDriver;
+import org.openqa.selenium.chrome.ChromeDriverService;
+import org.openqa.selenium.chrome.ChromeOptions;
+import org.openqa.selenium.interactions.Actions;
+import org.openqa.selenium.logging.LogEntry;
+
+/** The console's page in Debian's Chromium, without a window. */
+final class Browser implements AutoCloseable {
+  private static final Duration DEADLINE = Duration.ofSeconds(60);
+
+  private final ChromeDriver driver;
+
+  Browser() {
+    ChromeOptions options =
+        new ChromeOptions()
+            .setBinary("/usr/bin/chromium")
+            .addArguments("--headless=new", "--disable-dev-shm-usage", "--window-size=1400,860");
+    if (System.getProperty("user.name").equals("root")) {
+      options.addArguments("--no-sandbox"); // Chromium refuses it to root
+    }
+    driver =
+        new ChromeDriver(
+            new ChromeDriverService.Builder()
+                .usingDriverExecutable(new File("/usr/bin/chromedriver"))
+                .usingAnyFreePort()
+                .withTimeout(DEADLINE)
+                .build(),
+            options);
+    driver.manage().timeouts().pageLoadTimeout(DEADLINE).scriptTimeout(DEADLINE);
+  }
+
+  void open(String url) {
+    driver.get(url);
+  }
+
+  Object run(String script) {
+    return ((JavascriptExecutor) driver).executeScript(script);
+  }
+
+  long number(String script) {
+    return ((Number) run(script)).longValue();
+  }
+
+  String text(String css) {
+    return driver.findElement(By.cssSelector(css)).getText();
+  }
+
+  List<String> texts(String css) {
+    return driver.findElements(By.cssSelector(css)).stream().map(each -> each.getText()).toList();
+  }
+
+  void press(CharSequence... keys) {
+    new Actions(driver).sendKeys(keys).perform();
+  }
+
+  void pressEscape() {
+    press(Keys.ESCAPE);
+  }
+
+  void pressEnter() {
+    press(Keys.ENTER);
+  }
+
+  /** What the page complained of, such as what its policy refused. */
+  List<String> complaints() {
+    return driver.manage().logs().get("browser").getAll().stream()
+        .map(LogEntry::getMessage)
+        .toList();
+  }
+
+  @Override
+  public void close() {
+    driver.quit();
+  }
+}

@@ -1,0 +1,67 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.cli;
+
+import io.zcbot.sandbox.worker.config.WorkerConfig;
+import io.zcbot.sandbox.worker.console.FleetConsole;
+import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CountDownLatch;
+import org.apache.kafka.clients.admin.Admin;
+import picocli.CommandLine.Command;
+
+/** Serves the web page for the fleet. */
+@Command(
+    name = "console",
+    description = {
+      "Serve a web page that shows the whole fleet, until Ctrl-C: hosts, sandboxes, commands,"
+          + " failures, dead letters, and what happened to each user.",
+      "It is made of the topics alone, so it runs anywhere and needs no worker and no engine. It"
+          + " only reads. Anybody who reaches its address (ZCBOT_CONSOLE_ADDRESS) sees it."
+    })
+final class ConsoleCommand implements Callable<Integer> {
+  private final CommandContext context;
+
+  ConsoleCommand(CommandContext context) {
+    this.context = context;
+  }
+
+  @Override
+  public Integer call() throws CommandException, InterruptedException {
+    WorkerConfig config = context.config();
+    try (KafkaLog log = new KafkaLog(config.kafka());
+        Admin _ = log.admin("watch the fleet");
+        FleetConsole served =
+            FleetConsole.start(
+                log.clients(), log.config(), config.ops().console, config.reaper().idleTtl)) {
+      InetSocketAddress address = served.address();
+      String host = address.getAddress().getHostAddress();
+      context
+          .console()
+          .err()
+          .println(
+              "the console is at http://"
+                  + (host.contains(":") ? "[" + host + "]" : host)
+                  + ":"
+                  + address.getPort()
+                  + " and shows "
+                  + log.config().bootstrapServers()
+                  + ", press Ctrl-C to stop");
+      if (!address.getAddress().isLoopbackAddress()) {
+        context
+            .console()
+            .err()
+            .println(
+                "it is reachable from other machines, and asks nobody for a password: put it"
+                    + " behind a proxy that does");
+      }
+      new CountDownLatch(1).await(); // a signal ends the process
+      return ExitCode.OK;
+    } catch (IOException e) {
+      throw new CommandException(ExitCode.CONFIG, String.valueOf(e.getMessage()), e);
+    }
+  }
+}

@@ -1,0 +1,300 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.console;
+
+import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.JsonGenerator;
+import io.zcbot.sandbox.events.CommandEntry;
+import io.zcbot.sandbox.events.EventCodec;
+import io.zcbot.sandbox.events.EventFormatException;
+import io.zcbot.sandbox.events.LiveSandbox;
+import io.zcbot.sandbox.events.SandboxEvent;
+import io.zcbot.sandbox.events.Topic;
+import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.console.Notices.Kind;
+import io.zcbot.sandbox.worker.console.Notices.Notice;
+import io.zcbot.sandbox.worker.kafka.KeyPartitions;
+import io.zcbot.sandbox.worker.kafka.Origins;
+import io.zcbot.sandbox.worker.kafka.Places;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.security.SecureRandom;
+import java.time.Duration;
+import java.time.InstantSource;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.common.header.Header;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * All that the console knows, folded from records: what the tables have now, and what events told
+ * of the last hour. What it keeps is bounded whatever the topics hold. Its methods may be called by
+ * any thread.
+ */
+final class Fleet {
+  private static final JsonFactory JSON = new JsonFactory();
+  private static final int LETTERS_KEPT = 200;
+  private static final long RECENTLY_MS = Duration.ofMinutes(5).toMillis();
+
+  /** Workers write no larger entries to the tables. */
+  private static final int MAX_ENTRY_BYTES = 4096;
+
+  private final EventCodec codec = new EventCodec();
+  private final Duration usualTtl;
+  private final InstantSource clock;
+  private KeyPartitions partitions = new KeyPartitions(1);
+  private Sandboxes sandboxes;
+  private RunningCommands commands = new RunningCommands(0);
+  private Notices letters = new Notices(LETTERS_KEPT, 0);
+  private FleetEvents events;
+  private FollowState following = FollowState.STARTING;
+  private GroupState group = GroupState.UNKNOWN;
+  private final String run = Long.toHexString(new SecureRandom().nextLong());
+  private long records;
+
+  private interface Writing {
+    void to(JsonGenerator json) throws IOException;
+  }
+
+  /**
+   * A part of what a page is sent.
+   *
+   * @param version up to which the page knows the sandboxes then
+   * @param isWhole whether nothing more is new
+   */
+  record Part(String json, long version, boolean isWhole) {}
+
+  /**
+   * Nothing is known yet.
+   *
+   * @param usualTtl the idle TTL of sandboxes that do not tell theirs
+   */
+  Fleet(Duration usualTtl, InstantSource clock) {
+    this.usualTtl = usualTtl;
+    this.clock = clock;
+    this.sandboxes = new Sandboxes(usualTtl, 1);
+    this.events = new FleetEvents(sandboxes, new Hosts(), 0);
+  }
+
+  /** Forgets everything, before the topics are read again. */
+  synchronized void begin(int partitionCount) {
+    partitions = new KeyPartitions(partitionCount);
+    sandboxes = new Sandboxes(usualTtl, sandboxes.version() + 1);
+    commands = new RunningCommands(commands.version());
+    letters = new Notices(LETTERS_KEPT, letters.version());
+    events = new FleetEvents(sandboxes, new Hosts(), events.failures.version());
+  }
+
+  synchronized void following(FollowState state) {
+    following = state;
+  }
+
+  synchronized void group(GroupState state) {
+    group = state;
+  }
+
+  /** A record of one of the topics. */
+  synchronized void accept(Topic topic, ConsumerRecord<byte[], byte[]> record) {
+    records++;
+    try {
+      switch (topic) {
+        case LIVE -> live(record);
+        case COMMANDS -> command(record);
+        case DEAD_LETTER -> letter(record);
+        case CURRENT, INPUT, OUTPUT -> {} // tell nothing more
+        case ENSURE, ACTIVITY, READY, REAPED, FAILED, EXEC, EXITED, RELEASE, EXPIRING ->
+            event(topic, record);
+      }
+    } catch (EventFormatException _) {
+      // Of an input there is a dead letter; of the others, no worker wrote it.
+    }
+  }
+
+  private void event(Topic topic, ConsumerRecord<byte[], byte[]> record)
+      throws EventFormatException {
+    SandboxEvent event = codec.decode(topic, record.key(), record.value(), Origins.of(record));
+    events.on(event, record.timestamp());
+    if (event instanceof io.zcbot.sandbox.events.Exec exec) {
+      Requests.Open request = events.execs.of(exec.eventId());
+      if (request != null) {
+        commands.line(exec.userId() + "/" + exec.eventId(), request.text());
+      }
+    }
+  }
+
+  private void live(ConsumerRecord<byte[], byte[]> record) throws EventFormatException {
+    String key = tableKey(record);
+    if (key == null) {
+      return;
+    }
+    if (record.value() == null) {
+      sandboxes.close(key.substring(key.indexOf('/') + 1));
+      return;
+    }
+    LiveSandbox live = codec.decodeLive(record.value());
+    if (!key.equals(live.userId() + "/" + live.containerId())) {
+      return;
+    }
+    events.hosts.seen(live.host(), live.workerId(), record.timestamp());
+    Integer places = Places.of(record);
+    if (places != null) {
+      events.hosts.places(live.host(), places);
+    }
+    SandboxRow row = sandboxes.open(live);
+    if (row != null) {
+      events.timelines.tell(row);
+      row.used(row.openedAt, "ensure");
+      row.commands = commands.in(row.container);
+    }
+  }
+
+  private void command(ConsumerRecord<byte[], byte[]> record) throws EventFormatException {
+    String key = tableKey(record);
+    if (key == null) {
+      return;
+    }
+    CommandEntry entry = record.value() == null ? null : codec.decodeCommand(record.value());
+    if (entry == null || entry.answered()) {
+      RunningCommands.Command ended = commands.ended(key);
+      if (ended != null) {
+        count(ended.container, -1, UserId.parse(ended.user), record.timestamp());
+      }
+    } else if (key.equals(entry.userId() + "/" + entry.execId())) {
+      Requests.Open request = events.execs.of(entry.execId());
+      var started = commands.started(key, entry, request == null ? "" : request.text());
+      if (started != null) {
+        count(started.container, 1, entry.userId(), started.startedAt);
+      }
+    }
+  }
+
+  private void count(String container, int more, UserId user, long time) {
+    events.used(user, time, "command");
+    SandboxRow row = sandboxes.of(container);
+    if (row != null) {
+      row.commands += more;
+      sandboxes.changed(row);
+    }
+  }
+
+  private void letter(ConsumerRecord<byte[], byte[]> record) {
+    String origin =
+        header(record, "zcbot_topic")
+            + "-"
+            + header(record, "zcbot_partition")
+            + "-"
+            + header(record, "zcbot_offset");
+    letters.add(
+        new Notice(
+            record.timestamp(),
+            ShownText.name(origin),
+            new Kind(
+                record.partition() + "-" + record.offset(),
+                ShownText.name(header(record, "zcbot_error_field"))),
+            ShownText.message(header(record, "zcbot_error"))));
+  }
+
+  /** The key of an entry in its user's partition; null if no worker wrote it. */
+  private @Nullable String tableKey(ConsumerRecord<byte[], byte[]> record) {
+    if (record.key() == null
+        || record.key().length > MAX_ENTRY_BYTES
+        || (record.value() != null && record.value().length > MAX_ENTRY_BYTES)) {
+      return null;
+    }
+    String key = new String(record.key(), StandardCharsets.UTF_8);
+    try {
+      UserId user = UserId.parse(key.substring(0, Math.max(0, key.indexOf('/'))));
+      return partitions.of(user) == record.partition() ? key : null;
+    } catch (IllegalArgumentException _) {
+      return null;
+    }
+  }
+
+  private static String header(ConsumerRecord<byte[], byte[]> record, String name) {
+    Header header = record.headers().lastHeader(name);
+    return header == null || header.value() == null
+        ? "?"
+        : new String(header.value(), StandardCharsets.UTF_8);
+  }
+
+  /** Names this process: what a page knows from another one is of no use here. */
+  String run() {
+    return run;
+  }
+
+  /** What is new about sandboxes to a page that knows them up to a version; 0 for a new page. */
+  synchronized Part sandboxes(long seen) {
+    long[] to = new long[1];
+    String json = json(out -> to[0] = sandboxes.write(seen, out));
+    return new Part(json, to[0], to[0] == sandboxes.version());
+  }
+
+  /** The commands that run; null if the page knows them. */
+  synchronized @Nullable Part commands(long seen) {
+    return seen == commands.version()
+        ? null
+        : new Part(json(commands::write), commands.version(), true);
+  }
+
+  /** The latest failures; null if the page knows them. */
+  synchronized @Nullable Part failures(long seen) {
+    return seen == events.failures.version()
+        ? null
+        : new Part(json(events.failures::write), events.failures.version(), true);
+  }
+
+  /** The latest dead letters; null if the page knows them. */
+  synchronized @Nullable Part letters(long seen) {
+    return seen == letters.version()
+        ? null
+        : new Part(json(letters::write), letters.version(), true);
+  }
+
+  /** What happened to one user. */
+  synchronized String user(UserId user) {
+    return json(out -> events.timelines.write(user, out));
+  }
+
+  /** The fleet in numbers, and its hosts. */
+  synchronized String overview() {
+    long now = clock.millis();
+    events.forget(now);
+    return json(
+        out -> {
+          out.writeStartObject();
+          out.writeNumberField("now", now);
+          out.writeNumberField("records", records);
+          out.writeNumberField("sandboxes", sandboxes.all().size());
+          out.writeNumberField("omitted", sandboxes.omitted());
+          out.writeNumberField("commands", commands.size());
+          out.writeNumberField("openEnsures", events.ensures.size());
+          out.writeNumberField("openExecs", events.execs.size());
+          out.writeNumberField("oldestEnsure", oldest(events.ensures));
+          out.writeNumberField("failures", events.failures.since(now - RECENTLY_MS));
+          out.writeNumberField("letters", letters.since(now - RECENTLY_MS));
+          out.writeNumberField("users", events.timelines.users());
+          following.write(out);
+          group.write(out);
+          events.rates.write(now, out);
+          events.hosts.write(sandboxes.all(), commands.byHost(), out);
+          out.writeEndObject();
+        });
+  }
+
+  private static long oldest(Requests requests) {
+    return requests.size() == 0 ? 0 : requests.oldest();
+  }
+
+  private static String json(Writing writing) {
+    ByteArrayOutputStream bytes = new ByteArrayOutputStream(1024);
+    try (JsonGenerator json = JSON.createGenerator(bytes)) {
+      writing.to(json);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+    return bytes.toString(StandardCharsets.UTF_8);
+  }
+}

@@ -1,0 +1,198 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.console;
+
+import io.zcbot.sandbox.events.Activity;
+import io.zcbot.sandbox.events.ContainerRef;
+import io.zcbot.sandbox.events.Ensure;
+import io.zcbot.sandbox.events.Exec;
+import io.zcbot.sandbox.events.Exited;
+import io.zcbot.sandbox.events.Expiring;
+import io.zcbot.sandbox.events.Failed;
+import io.zcbot.sandbox.events.Input;
+import io.zcbot.sandbox.events.Output;
+import io.zcbot.sandbox.events.Ready;
+import io.zcbot.sandbox.events.Reaped;
+import io.zcbot.sandbox.events.Release;
+import io.zcbot.sandbox.events.SandboxEvent;
+import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.audit.result.ProgramText;
+import io.zcbot.sandbox.worker.console.Notices.Kind;
+import io.zcbot.sandbox.worker.console.Notices.Notice;
+import java.time.Duration;
+import java.util.Locale;
+import org.jspecify.annotations.Nullable;
+
+/** What events tell of users, requests and failures. Guarded by its fleet. */
+final class FleetEvents {
+  /** No worker works on a request for longer than ten minutes; then come the clocks. */
+  private static final Duration LONGEST_OPEN = Duration.ofMinutes(11);
+
+  private static final int FAILURES_KEPT = 500;
+
+  final Requests ensures = new Requests();
+  final Requests execs = new Requests();
+  final Rates rates = new Rates();
+  final Timelines timelines = new Timelines();
+  final Notices failures;
+  final Hosts hosts;
+  private final Sandboxes sandboxes;
+
+  FleetEvents(Sandboxes sandboxes, Hosts hosts, long versionBefore) {
+    this.failures = new Notices(FAILURES_KEPT, versionBefore);
+    this.sandboxes = sandboxes;
+    this.hosts = hosts;
+  }
+
+  /**
+   * An event.
+   *
+   * @param time of its record
+   */
+  void on(SandboxEvent event, long time) {
+    switch (event) {
+      case Ensure ensure -> asked(ensure, time);
+      case Ready ready -> ready(ready, time);
+      case Failed failed -> failed(failed, time);
+      case Reaped reaped -> reaped(reaped, time);
+      case Activity activity -> {
+        used(activity.userId(), time, "activity");
+        note(activity, time, "activity", "");
+      }
+      case Exec exec -> exec(exec, time);
+      case Exited exited -> exited(exited, time);
+      case Release release -> note(release, time, "release", "");
+      case Expiring expiring -> expiring(expiring, time);
+      case Input _, Output _ -> {} // not read
+    }
+  }
+
+  private void asked(Ensure ensure, long time) {
+    rates.asked(time);
+    Requests.Open request = new Requests.Open(ensure.userId().toString(), time, "");
+    Long answered = ensures.asked(ensure.eventId(), request);
+    if (answered != null) {
+      rates.ready(answered, answered - time);
+    }
+    note(ensure, time, "ensure", by(ensure.requestedBy()));
+  }
+
+  private void ready(Ready ready, long time) {
+    Requests.Open request = ensures.answered(ready.ensureId(), time);
+    if (request != null) {
+      rates.ready(time, time - request.time());
+    }
+    hosts.seen(ready.container().host(), ready.workerId(), time);
+    timelines.used(ready.userId(), time, "ensure");
+    SandboxRow row = sandboxes.of(ready.containerId());
+    if (row != null) {
+      row.ready(ReadyFacts.of(ready), time);
+      sandboxes.changed(row);
+    } else {
+      timelines.ready(ready.userId(), ReadyFacts.of(ready), time);
+    }
+    note(
+        ready,
+        time,
+        "ready",
+        ready.outcome().wire() + " in " + ready.tookMs() + " ms on " + ready.container().host());
+  }
+
+  private void failed(Failed failed, long time) {
+    var _ = ensures.answered(failed.ensureId(), time);
+    rates.failed(time);
+    tell(failed, time, new Kind("ensure failed", failed.reason().wire()), failed.message());
+  }
+
+  private void reaped(Reaped reaped, long time) {
+    hosts.seen(reaped.container().host(), reaped.workerId(), time);
+    String reason = reaped.reason().wire();
+    String text =
+        reason
+            + (reaped.exitCode() == null ? "" : ", exit code " + reaped.exitCode())
+            + (Boolean.TRUE.equals(reaped.oomKilled()) ? ", out of memory" : "")
+            + " on "
+            + reaped.container().host();
+    switch (reaped.reason()) {
+      case DIED, LOST, EVICTED -> tell(reaped, time, new Kind("sandbox ended", reason), text);
+      case IDLE, PURGED, MOVED, LIFETIME, REPLACED, REQUESTED, SHUTDOWN, UNKNOWN ->
+          note(reaped, time, "reaped", text);
+    }
+  }
+
+  private void exec(Exec exec, long time) {
+    rates.command(time);
+    String line = ProgramText.of(exec.program());
+    var _ = execs.asked(exec.eventId(), new Requests.Open(exec.userId().toString(), time, line));
+    note(exec, time, "exec", line + by(exec.requestedBy()));
+  }
+
+  private void exited(Exited exited, long time) {
+    var _ = execs.answered(exited.execId(), time);
+    ContainerRef container = exited.container();
+    if (container != null) {
+      hosts.seen(container.host(), container.workerId(), time);
+      used(exited.userId(), exited.exitedAt().toEpochMilli(), "command");
+    }
+    String reason = exited.reason().wire();
+    String text =
+        reason
+            + (exited.exitCode() == null ? "" : " " + exited.exitCode())
+            + (exited.signal() == null ? "" : " by signal " + exited.signal())
+            + (exited.startedAt() == null ? "" : " after " + exited.tookMs() + " ms")
+            + (exited.message() == null ? "" : ": " + exited.message());
+    switch (exited.reason()) {
+      case FAILED, LOST, REJECTED, EXPIRED, SANDBOX_GONE ->
+          tell(exited, time, new Kind("command", reason), text);
+      case EXITED, TIMEOUT, SIGNALLED, NO_SANDBOX, UNKNOWN -> note(exited, time, "exited", text);
+    }
+  }
+
+  private void expiring(Expiring expiring, long time) {
+    SandboxRow row = sandboxes.of(expiring.containerId());
+    if (row != null) {
+      row.expiring(expiring);
+      sandboxes.changed(row);
+    }
+    note(expiring, time, "expiring", expiring.reason().wire() + " at " + expiring.endsAt());
+  }
+
+  void used(UserId user, long time, String use) {
+    timelines.used(user, time, use);
+    SandboxRow row = sandboxes.of(user);
+    if (row != null && row.used(time, use)) {
+      sandboxes.changed(row);
+    }
+  }
+
+  /** Gives up on requests that are not answered, and says so. */
+  void forget(long now) {
+    long before = now - LONGEST_OPEN.toMillis();
+    ensures.forgetBefore(
+        before,
+        (id, request) ->
+            failures.add(
+                new Notice(
+                    request.time(),
+                    request.user(),
+                    new Kind("ensure", "unanswered"),
+                    ShownText.message("no answer to " + id))));
+    execs.forgetBefore(before, (_, _) -> {}); // it may wait behind another command
+  }
+
+  private void tell(SandboxEvent event, long time, Kind kind, String message) {
+    String user = event.userId().toString();
+    failures.add(new Notice(time, user, kind, ShownText.message(message)));
+    note(event, time, kind.what().toLowerCase(Locale.ROOT), kind.reason() + ": " + message);
+  }
+
+  private void note(SandboxEvent event, long time, String kind, String text) {
+    timelines.add(event.userId(), time, kind, ShownText.message(text));
+  }
+
+  private static String by(@Nullable String requester) {
+    return requester == null ? "" : " by " + requester;
+  }
+}

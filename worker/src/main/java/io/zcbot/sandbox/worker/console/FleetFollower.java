@@ -1,0 +1,249 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.console;
+
+import io.zcbot.sandbox.events.Topic;
+import io.zcbot.sandbox.worker.kafka.KafkaClients;
+import io.zcbot.sandbox.worker.kafka.LogRange;
+import java.time.Duration;
+import java.time.InstantSource;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Predicate;
+import org.apache.kafka.clients.consumer.Consumer;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.PartitionInfo;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.InterruptException;
+import org.apache.kafka.common.errors.TimeoutException;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Reads the topics into a fleet: first the tables, which have what is there now, then the events of
+ * the last hour, then what comes. It is in no group and commits nothing. What commands read and
+ * write is not read, as far as it is in topics of its own.
+ */
+final class FleetFollower implements AutoCloseable {
+  private static final Logger log = LoggerFactory.getLogger(FleetFollower.class);
+
+  private static final Duration POLL = Duration.ofMillis(250);
+  private static final Duration ANSWER = Duration.ofSeconds(5);
+  private static final Duration PAUSE = Duration.ofSeconds(2);
+  private static final Duration STOP = Duration.ofSeconds(10);
+  private static final long PROBE_EVERY_MS = 1_000;
+  private static final long COUNT_EVERY_MS = 30_000;
+
+  private static final List<Topic> TOPICS =
+      Arrays.stream(Topic.values())
+          .filter(topic -> topic != Topic.INPUT && topic != Topic.OUTPUT && topic != Topic.CURRENT)
+          .toList();
+
+  private final KafkaClients clients;
+  private final Map<String, Topic> topics = new HashMap<>();
+  private final Duration history;
+  private final Fleet fleet;
+  private final InstantSource clock;
+  private final Thread thread;
+  private final CountDownLatch stop = new CountDownLatch(1);
+  private FollowState state = FollowState.STARTING;
+
+  /** The ends of the partitions at a time: once they are reached, all until then is known. */
+  private record Probe(long at, Map<TopicPartition, Long> ends) {}
+
+  /**
+   * Begins to read.
+   *
+   * @param history how far back events are read
+   */
+  static FleetFollower start(
+      KafkaClients clients,
+      String topicPrefix,
+      Duration history,
+      Fleet fleet,
+      InstantSource clock) {
+    FleetFollower follower = new FleetFollower(clients, topicPrefix, history, fleet, clock);
+    follower.thread.start();
+    return follower;
+  }
+
+  private FleetFollower(
+      KafkaClients clients,
+      String topicPrefix,
+      Duration history,
+      Fleet fleet,
+      InstantSource clock) {
+    this.clients = clients;
+    this.history = history;
+    this.fleet = fleet;
+    this.clock = clock;
+    TOPICS.forEach(topic -> topics.put(topic.named(topicPrefix), topic));
+    this.thread = Thread.ofPlatform().name("console-topics").daemon().unstarted(this::run);
+  }
+
+  private boolean isWanted() {
+    return stop.getCount() > 0;
+  }
+
+  private void run() {
+    while (isWanted()) {
+      try (Consumer<byte[], byte[]> consumer = clients.freeConsumer("console")) {
+        follow(consumer);
+      } catch (InterruptException _) {
+        return;
+      } catch (KafkaException e) {
+        failing("the topics can't be read: " + e.getMessage());
+      }
+      try {
+        boolean _ = stop.await(PAUSE.toMillis(), TimeUnit.MILLISECONDS);
+      } catch (InterruptedException _) {
+        return;
+      }
+    }
+  }
+
+  /** Until the topics change or can't be read any more. */
+  private void follow(Consumer<byte[], byte[]> consumer) {
+    List<TopicPartition> all = partitions(consumer);
+    if (all == null) {
+      return;
+    }
+    int count = (int) all.stream().filter(each -> topics.get(each.topic()) == Topic.LIVE).count();
+    fleet.begin(count);
+    Predicate<TopicPartition> isTable = each -> topic(each.topic()).isTable();
+    List<TopicPartition> tables = all.stream().filter(isTable).toList();
+    LogRange whole = LogRange.all(consumer, tables, ANSWER);
+    Map<TopicPartition, Long> starts = new HashMap<>(whole.starts());
+    consumer.assign(tables);
+    starts.forEach(consumer::seek);
+    while (isWanted() && behind(consumer, whole.ends()) > 0) {
+      take(consumer);
+    }
+    tables.forEach(table -> starts.put(table, consumer.position(table, ANSWER)));
+    starts.putAll(
+        LogRange.since(
+                consumer,
+                all.stream().filter(isTable.negate()).toList(),
+                clock.instant().minus(history),
+                ANSWER)
+            .starts());
+    consumer.assign(all);
+    starts.forEach(consumer::seek);
+    followOn(consumer, count);
+  }
+
+  private void followOn(Consumer<byte[], byte[]> consumer, int count) {
+    Probe probe = null;
+    long probed = 0;
+    long counted = clock.millis();
+    while (isWanted()) {
+      take(consumer);
+      long now = clock.millis();
+      if (now - counted >= COUNT_EVERY_MS) {
+        counted = now;
+        if (isChanged(consumer, count)) {
+          log.info("the topics changed: reading them anew");
+          return;
+        }
+      }
+      if (probe == null && now - probed >= PROBE_EVERY_MS) {
+        probed = now;
+        probe = probe(consumer, now);
+      }
+      if (probe != null) {
+        long behind = behind(consumer, probe.ends);
+        state = new FollowState(behind == 0 ? probe.at : state.upTo(), behind, "");
+        fleet.following(state);
+        probe = behind == 0 ? null : probe;
+      }
+    }
+  }
+
+  private @Nullable Probe probe(Consumer<byte[], byte[]> consumer, long now) {
+    try {
+      return new Probe(now, consumer.endOffsets(consumer.assignment(), ANSWER));
+    } catch (TimeoutException _) {
+      failing("Kafka does not answer");
+      return null;
+    }
+  }
+
+  private boolean isChanged(Consumer<byte[], byte[]> consumer, int count) {
+    try {
+      List<TopicPartition> all = partitions(consumer);
+      return all == null || all.size() != count * TOPICS.size();
+    } catch (TimeoutException _) {
+      return false;
+    }
+  }
+
+  /** All partitions; null if a topic is missing. */
+  private @Nullable List<TopicPartition> partitions(Consumer<byte[], byte[]> consumer) {
+    List<TopicPartition> all = new ArrayList<>();
+    for (String topic : topics.keySet()) {
+      List<PartitionInfo> found = consumer.partitionsFor(topic, ANSWER);
+      if (found == null || found.isEmpty()) {
+        failing("the topic " + topic + " does not exist; start a worker, or run 'topics create'");
+        return null;
+      }
+      found.forEach(each -> all.add(new TopicPartition(topic, each.partition())));
+    }
+    return all;
+  }
+
+  private static long behind(Consumer<byte[], byte[]> consumer, Map<TopicPartition, Long> ends) {
+    long behind = 0;
+    for (Map.Entry<TopicPartition, Long> end : ends.entrySet()) {
+      behind += Math.max(0, end.getValue() - consumer.position(end.getKey(), ANSWER));
+    }
+    return behind;
+  }
+
+  /** The tables first: what events tell of a sandbox is for its row. */
+  private void take(Consumer<byte[], byte[]> consumer) {
+    List<ConsumerRecord<byte[], byte[]>> batch = new ArrayList<>();
+    consumer.poll(POLL).forEach(batch::add);
+    batch.sort(
+        Comparator.<ConsumerRecord<byte[], byte[]>, Boolean>comparing(
+                record -> !topic(record.topic()).isTable())
+            .thenComparingLong(ConsumerRecord::timestamp));
+    batch.forEach(record -> fleet.accept(topic(record.topic()), record));
+  }
+
+  private Topic topic(String name) {
+    Topic topic = topics.get(name);
+    if (topic == null) {
+      throw new IllegalArgumentException("not read: " + name);
+    }
+    return topic;
+  }
+
+  private void failing(String why) {
+    if (!state.problem().equals(ShownText.message(why))) {
+      log.warn("{}", why);
+    }
+    state = state.failing(why);
+    fleet.following(state);
+  }
+
+  @Override
+  public void close() {
+    stop.countDown();
+    thread.interrupt();
+    try {
+      thread.join(STOP);
+    } catch (InterruptedException _) {
+      Thread.currentThread().interrupt();
+    }
+  }
+}

@@ -1,0 +1,76 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.console;
+
+import com.fasterxml.jackson.core.JsonGenerator;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
+
+/** The newest of what people should know of, such as failures. Guarded by its fleet. */
+final class Notices {
+  static final int SHOWN = 200;
+
+  /**
+   * One of them.
+   *
+   * @param about a user, or a record
+   * @param kind what happened
+   */
+  record Notice(long time, String about, Kind kind, String message) {}
+
+  /** What happened, and why. */
+  record Kind(String what, String reason) {}
+
+  private final int most;
+  private final List<Notice> notices = new ArrayList<>();
+  private long version;
+
+  /** None, and no page knows that yet that knows an earlier version. */
+  Notices(int most, long versionBefore) {
+    this.most = most;
+    this.version = versionBefore + 1;
+  }
+
+  /** Records are read out of order now and then. */
+  void add(Notice notice) {
+    int at = notices.size();
+    while (at > 0 && notices.get(at - 1).time > notice.time) {
+      at--;
+    }
+    notices.add(at, notice);
+    if (notices.size() > most) {
+      notices.removeFirst();
+    }
+    version++;
+  }
+
+  long version() {
+    return version;
+  }
+
+  long since(long time) {
+    return notices.stream().filter(notice -> notice.time >= time).count();
+  }
+
+  int size() {
+    return notices.size();
+  }
+
+  /** Writes the newest, the newest first. */
+  void write(JsonGenerator json) throws IOException {
+    json.writeStartArray();
+    for (Notice notice : notices.reversed().subList(0, Math.min(SHOWN, notices.size()))) {
+      json.writeStartArray();
+      json.writeNumber(notice.time);
+      json.writeString(notice.about);
+      json.writeString(notice.kind.what);
+      json.writeString(notice.kind.reason);
+      json.writeString(notice.message);
+      json.writeEndArray();
+    }
+    json.writeEndArray();
+  }
+}

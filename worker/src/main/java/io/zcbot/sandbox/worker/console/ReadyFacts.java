@@ -1,0 +1,24 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.console;
+
+import io.zcbot.sandbox.events.Ready;
+import java.time.Duration;
+
+/**
+ * What a ready tells of its sandbox, as far as it is shown.
+ *
+ * @param idleTtl in milliseconds; 0 if it does not tell
+ */
+record ReadyFacts(String container, long idleTtl, String outcome, String image) {
+  static ReadyFacts of(Ready ready) {
+    Duration idleTtl = ready.environment().idleTtl();
+    return new ReadyFacts(
+        ShownText.name(ready.containerId()),
+        idleTtl == null ? 0 : idleTtl.toMillis(),
+        ready.outcome().wire(),
+        ShownText.name(ready.environment().image()));
+  }
+}

@@ -1,0 +1,84 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.console;
+
+import java.util.Iterator;
+import java.util.LinkedHashMap;
+import java.util.function.BiConsumer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Requests of one kind that are not answered yet. A request and its answer are in topics of their
+ * own and may be read in either order. Guarded by its fleet.
+ */
+final class Requests {
+  static final int MOST = 20_000;
+  private static final int ANSWERS_KEPT = 8_192;
+
+  /**
+   * One request.
+   *
+   * @param text what it is about, for people
+   */
+  record Open(String user, long time, String text) {}
+
+  private final LinkedHashMap<String, Open> open = new LinkedHashMap<>();
+
+  /** When answers came whose requests were not read yet, by the request's id. */
+  private final LinkedHashMap<String, Long> early = new LinkedHashMap<>();
+
+  /** Returns when its answer came, if that was read before. */
+  @Nullable Long asked(String id, Open request) {
+    Long answer = early.remove(id);
+    if (answer == null) {
+      open.putIfAbsent(id, request);
+      if (open.size() > MOST) {
+        open.pollFirstEntry();
+      }
+    }
+    return answer;
+  }
+
+  /** Returns what was asked; null if that was not read, or was answered before. */
+  @Nullable Open answered(String id, long time) {
+    Open request = open.remove(id);
+    if (request == null) {
+      early.put(id, time);
+      if (early.size() > ANSWERS_KEPT) {
+        early.pollFirstEntry();
+      }
+    }
+    return request;
+  }
+
+  @Nullable Open of(String id) {
+    return open.get(id);
+  }
+
+  /** Forgets, and tells, what is older. */
+  void forgetBefore(long time, BiConsumer<String, Open> tell) {
+    Iterator<java.util.Map.Entry<String, Open>> eldest = open.entrySet().iterator();
+    while (eldest.hasNext()) {
+      java.util.Map.Entry<String, Open> entry = eldest.next();
+      if (entry.getValue().time < time) {
+        eldest.remove();
+        tell.accept(entry.getKey(), entry.getValue());
+      }
+    }
+  }
+
+  int size() {
+    return open.size();
+  }
+
+  /** When the oldest was asked; {@code Long.MAX_VALUE} without one. */
+  long oldest() {
+    long oldest = Long.MAX_VALUE;
+    for (Open request : open.values()) {
+      oldest = Math.min(oldest, request.time);
+    }
+    return oldest;
+  }
+}

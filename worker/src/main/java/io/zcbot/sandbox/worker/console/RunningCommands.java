@@ -1,0 +1,119 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.console;
+
+import com.fasterxml.jackson.core.JsonGenerator;
+import io.zcbot.sandbox.events.CommandEntry;
+import java.io.IOException;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/** The commands that the command table has and that are not answered. Guarded by its fleet. */
+final class RunningCommands {
+  static final int MOST = 20_000;
+  static final int SHOWN = 200;
+
+  static final class Command {
+    final String user;
+    final String execId;
+    final String container;
+    final String host;
+    final long startedAt;
+    String line;
+
+    Command(CommandEntry entry, String line) {
+      user = entry.userId().toString();
+      execId = ShownText.name(entry.execId());
+      container = ShownText.name(entry.container().id());
+      host = ShownText.name(entry.container().host());
+      startedAt = entry.startedAt().toEpochMilli();
+      this.line = line;
+    }
+  }
+
+  private final Map<String, Command> running = new HashMap<>();
+  private long version;
+
+  /** None, and no page knows that yet that knows an earlier version. */
+  RunningCommands(long versionBefore) {
+    version = versionBefore + 1;
+  }
+
+  /** Returns the command if it is new. */
+  @Nullable Command started(String key, CommandEntry entry, String line) {
+    if (running.containsKey(key) || running.size() >= MOST) {
+      return null;
+    }
+    Command command = new Command(entry, line);
+    running.put(key, command);
+    version++;
+    return command;
+  }
+
+  /** Returns the command if it was running. */
+  @Nullable Command ended(String key) {
+    Command command = running.remove(key);
+    if (command != null) {
+      version++;
+    }
+    return command;
+  }
+
+  /** The exec of a command was read after its start. */
+  void line(String key, String line) {
+    Command command = running.get(key);
+    if (command != null && command.line.isEmpty()) {
+      command.line = line;
+      version++;
+    }
+  }
+
+  int size() {
+    return running.size();
+  }
+
+  int in(String container) {
+    int count = 0;
+    for (Command command : running.values()) {
+      if (command.container.equals(container)) {
+        count++;
+      }
+    }
+    return count;
+  }
+
+  Map<String, Integer> byHost() {
+    Map<String, Integer> counts = new HashMap<>();
+    running.values().forEach(command -> counts.merge(command.host, 1, Integer::sum));
+    return counts;
+  }
+
+  long version() {
+    return version;
+  }
+
+  /** Writes those that have been running for the longest. */
+  void write(JsonGenerator json) throws IOException {
+    List<Command> longest =
+        running.values().stream()
+            .sorted(Comparator.comparingLong(command -> command.startedAt))
+            .limit(SHOWN)
+            .toList();
+    json.writeStartArray();
+    for (Command command : longest) {
+      json.writeStartArray();
+      json.writeNumber(command.startedAt);
+      json.writeString(command.user);
+      json.writeString(command.host);
+      json.writeString(command.line);
+      json.writeString(command.execId);
+      json.writeEndArray();
+    }
+    json.writeEndArray();
+  }
+}

@@ -1,0 +1,84 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.console;
+
+import com.fasterxml.jackson.core.JsonGenerator;
+import io.zcbot.sandbox.events.Expiring;
+import io.zcbot.sandbox.events.LiveSandbox;
+import io.zcbot.sandbox.events.UserId;
+import java.io.IOException;
+import java.time.Duration;
+
+/** One sandbox that is announced. Guarded by its fleet. */
+final class SandboxRow {
+  final UserId user;
+  final String container;
+  final String host;
+  final String worker;
+  final long openedAt;
+  private long idleTtl;
+  private long readyAt;
+  private long lastUse;
+  private String use = "";
+  private String outcome = "";
+  private String image = "";
+  private long expiringAt;
+  private String expiringReason = "";
+  int commands;
+  long version;
+
+  SandboxRow(LiveSandbox live, Duration usualTtl) {
+    user = live.userId();
+    container = ShownText.name(live.containerId());
+    host = ShownText.name(live.host());
+    worker = ShownText.name(live.workerId());
+    openedAt = live.openedAt().toEpochMilli();
+    idleTtl = (live.idleTtl() == null ? usualTtl : live.idleTtl()).toMillis();
+  }
+
+  /** Whether this changed anything. */
+  boolean used(long time, String how) {
+    if (time <= lastUse) {
+      return false;
+    }
+    lastUse = time;
+    use = how;
+    return true;
+  }
+
+  void ready(ReadyFacts ready, long time) {
+    if (time >= readyAt) {
+      readyAt = time;
+      idleTtl = ready.idleTtl() == 0 ? idleTtl : ready.idleTtl();
+      outcome = ready.outcome();
+      image = ready.image();
+    }
+    var _ = used(time, "ensure");
+  }
+
+  void expiring(Expiring notice) {
+    expiringAt = notice.endsAt().toEpochMilli();
+    expiringReason = notice.reason().wire();
+  }
+
+  /** As an array, since there are many of them: console.js names the columns. */
+  void write(JsonGenerator json) throws IOException {
+    json.writeStartArray();
+    json.writeString(container);
+    json.writeString(user.toString());
+    json.writeString(host);
+    json.writeString(worker);
+    json.writeNumber(openedAt);
+    json.writeNumber(idleTtl);
+    json.writeNumber(lastUse);
+    json.writeString(use);
+    json.writeNumber(commands);
+    json.writeString(outcome);
+    json.writeString(image);
+    json.writeNumber(expiringAt);
+    json.writeString(expiringReason);
+    json.writeEndArray();
+  }
+}

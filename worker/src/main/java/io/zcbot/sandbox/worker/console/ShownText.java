@@ -1,0 +1,40 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.console;
+
+import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
+
+/** Texts of others, as the console keeps and shows them: short, and without what is invisible. */
+final class ShownText {
+  static final int NAME = 128;
+  static final int MESSAGE = 300;
+
+  private static final Pattern UNSAFE =
+      Pattern.compile("[\\p{Cc}\\p{Cf}\\p{Co}\\p{Cn}\\p{Cs}\\p{Zl}\\p{Zp}]");
+
+  private ShownText() {}
+
+  static String name(@Nullable String text) {
+    return of(text, NAME);
+  }
+
+  static String message(@Nullable String text) {
+    return of(text, MESSAGE);
+  }
+
+  private static String of(@Nullable String text, int longest) {
+    if (text == null) {
+      return "";
+    }
+    boolean isCut = text.length() > longest;
+    int end = isCut ? longest - 1 : text.length();
+    if (isCut && Character.isHighSurrogate(text.charAt(end - 1))) {
+      end--;
+    }
+    String head = UNSAFE.matcher(text.substring(0, end)).replaceAll("?");
+    return isCut ? head + "…" : head;
+  }
+}

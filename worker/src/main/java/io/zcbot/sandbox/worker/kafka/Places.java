@@ -1,0 +1,39 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.kafka;
+
+import java.nio.charset.StandardCharsets;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.common.header.Header;
+import org.apache.kafka.common.header.Headers;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * How many sandboxes a host takes: a header of what its worker writes to the live table. It is for
+ * people who look at the fleet, and nothing is decided by it.
+ */
+public final class Places {
+  private static final String HEADER = "zcbot_places";
+  private static final int MOST = 1_000_000;
+
+  private Places() {}
+
+  public static void add(Headers headers, int places) {
+    headers.add(HEADER, Integer.toString(places).getBytes(StandardCharsets.US_ASCII));
+  }
+
+  /** Null if the record does not tell. */
+  public static @Nullable Integer of(ConsumerRecord<?, ?> record) {
+    Header header = record.headers().lastHeader(HEADER);
+    try {
+      return header == null || header.value() == null
+          ? null
+          : Math.clamp(
+              Integer.parseInt(new String(header.value(), StandardCharsets.US_ASCII)), 0, MOST);
+    } catch (NumberFormatException _) {
+      return null;
+    }
+  }
+}

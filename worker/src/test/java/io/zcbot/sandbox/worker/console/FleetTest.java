@@ -1,0 +1,336 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.console;
+
+import static io.zcbot.sandbox.worker.console.TestFleet.NOW;
+import static io.zcbot.sandbox.worker.console.TestFleet.ago;
+import static io.zcbot.sandbox.worker.console.TestFleet.container;
+import static io.zcbot.sandbox.worker.console.TestFleet.user;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.zcbot.sandbox.events.Exited;
+import io.zcbot.sandbox.events.Expiring;
+import io.zcbot.sandbox.events.Failed;
+import io.zcbot.sandbox.events.LiveSandbox;
+import io.zcbot.sandbox.events.Reaped;
+import io.zcbot.sandbox.events.Topic;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
+import org.apache.kafka.common.header.internals.RecordHeaders;
+import org.junit.jupiter.api.Test;
+
+class FleetTest {
+  // The columns of a sandbox, as console.js names them.
+  private static final int IDLE_TTL = 5;
+  private static final int LAST_USE = 6;
+  private static final int USE = 7;
+  private static final int COMMANDS = 8;
+  private static final int OUTCOME = 9;
+  private static final int EXPIRING_AT = 11;
+
+  private final TestFleet fleet = new TestFleet();
+
+  private JsonNode row() throws Exception {
+    JsonNode rows = fleet.sandboxes(0).get("rows");
+    assertThat(rows).hasSize(1);
+    return rows.get(0);
+  }
+
+  @Test
+  void aSandboxHasWhatItsTableEntryAndItsEventsTell() throws Exception {
+    fleet.live(1, 100);
+    fleet.ready(1, "n1", 100);
+    fleet.activity(1, 40);
+    assertThat(row().get(0).asText()).isEqualTo("id-1");
+    assertThat(row().get(1).asText()).isEqualTo(user(1).toString());
+    assertThat(row().get(2).asText()).isEqualTo("h1");
+    assertThat(row().get(IDLE_TTL).asLong()).isEqualTo(120_000);
+    assertThat(row().get(LAST_USE).asLong()).isEqualTo(ago(40).toEpochMilli());
+    assertThat(row().get(USE).asText()).isEqualTo("activity");
+    assertThat(row().get(OUTCOME).asText()).isEqualTo("claimed");
+  }
+
+  @Test
+  void itDoesNotMatterWhichTopicIsReadFirst() throws Exception {
+    fleet.live(1, 100);
+    fleet.ready(1, "n1", 100);
+    fleet.activity(1, 40);
+    JsonNode inOrder = row();
+
+    TestFleet other = new TestFleet();
+    other.activity(1, 40);
+    other.ready(1, "n1", 100);
+    other.live(1, 100);
+    assertThat(other.sandboxes(0).get("rows").get(0)).isEqualTo(inOrder);
+  }
+
+  @Test
+  void aSandboxThatLeavesTheTableIsGone() throws Exception {
+    fleet.live(1, 100);
+    fleet.live(2, 100);
+    long seen = fleet.fleet.sandboxes(0).version();
+    fleet.gone(1);
+    JsonNode news = fleet.sandboxes(seen);
+    assertThat(news.get("reset").asBoolean()).isFalse();
+    assertThat(news.get("gone")).hasSize(1);
+    assertThat(news.get("gone").get(0).asText()).isEqualTo("id-1");
+    assertThat(news.get("rows")).isEmpty();
+    assertThat(row().get(0).asText()).isEqualTo("id-2");
+  }
+
+  @Test
+  void aPageIsSentOnlyWhatIsNewToIt() throws Exception {
+    fleet.live(1, 100);
+    fleet.live(2, 100);
+    Fleet.Part first = fleet.fleet.sandboxes(0);
+    assertThat(fleet.sandboxes(first.version()).get("rows")).isEmpty();
+    fleet.activity(2, 5);
+    JsonNode news = fleet.sandboxes(first.version());
+    assertThat(news.get("rows")).hasSize(1);
+    assertThat(news.get("rows").get(0).get(0).asText()).isEqualTo("id-2");
+  }
+
+  @Test
+  void manySandboxesAreSentInParts() throws Exception {
+    int count = 2 * Sandboxes.MOST_OF_A_BATCH + 7;
+    for (int i = 0; i < count; i++) {
+      fleet.live(i, 100);
+    }
+    long seen = 0;
+    int rows = 0;
+    int parts = 0;
+    Fleet.Part part;
+    do {
+      JsonNode json = fleet.sandboxes(seen);
+      assertThat(json.get("reset").asBoolean()).isEqualTo(seen == 0);
+      assertThat(json.get("rows").size()).isLessThanOrEqualTo(Sandboxes.MOST_OF_A_BATCH);
+      rows += json.get("rows").size();
+      part = fleet.fleet.sandboxes(seen);
+      seen = part.version();
+      parts++;
+    } while (!part.isWhole());
+    assertThat(rows).isEqualTo(count);
+    assertThat(parts).isEqualTo(3);
+  }
+
+  @Test
+  void aPageThatKnewAnEarlierReadingIsSentEverything() throws Exception {
+    fleet.live(1, 100);
+    long seen = fleet.fleet.sandboxes(0).version();
+    fleet.fleet.begin(TestFleet.PARTITIONS);
+    fleet.live(2, 100);
+    JsonNode news = fleet.sandboxes(seen);
+    assertThat(news.get("reset").asBoolean()).isTrue();
+    assertThat(news.get("rows")).hasSize(1);
+  }
+
+  @Test
+  void anEntryThatNoWorkerWroteIsIgnored() throws Exception {
+    byte[] value =
+        new io.zcbot.sandbox.events.EventCodec()
+            .encodeLive(new LiveSandbox(user(2), "id-2", "h1", "w1", ago(1)));
+    byte[] othersKey = (user(1) + "/id-2").getBytes(StandardCharsets.UTF_8);
+    fleet.record(Topic.LIVE, othersKey, value, NOW, new RecordHeaders());
+    fleet.record(Topic.LIVE, "x".getBytes(StandardCharsets.UTF_8), value, NOW, new RecordHeaders());
+    byte[] key = (user(2) + "/id-2").getBytes(StandardCharsets.UTF_8);
+    fleet.record(Topic.LIVE, key, new byte[10_000], NOW, new RecordHeaders());
+    assertThat(fleet.sandboxes(0).get("rows")).isEmpty();
+  }
+
+  @Test
+  void commandsRunFromTheirStartToTheirAnswer() throws Exception {
+    fleet.live(1, 100);
+    fleet.exec(1, "e1", "sleep 9", 20);
+    fleet.running(1, "e1", 19, false);
+    fleet.running(1, "e1", 19, false); // read again
+    assertThat(row().get(COMMANDS).asInt()).isEqualTo(1);
+    assertThat(fleet.commands().get(0).get(3).asText()).isEqualTo("sleep 9");
+    fleet.running(1, "e1", 19, true);
+    assertThat(row().get(COMMANDS).asInt()).isZero();
+    assertThat(row().get(USE).asText()).isEqualTo("command");
+    assertThat(fleet.commands()).isEmpty();
+  }
+
+  @Test
+  void aCommandHasItsTextAlsoIfItsExecIsReadLater() throws Exception {
+    fleet.live(1, 100);
+    fleet.running(1, "e1", 19, false);
+    fleet.exec(1, "e1", "sleep 9", 20);
+    assertThat(fleet.commands().get(0).get(3).asText()).isEqualTo("sleep 9");
+  }
+
+  @Test
+  void hostsHaveUsedPlacesAndThoseThatTheirWorkersTell() throws Exception {
+    fleet.live(1, 100);
+    fleet.live(2, 50);
+    fleet.running(2, "e1", 5, false);
+    JsonNode host = fleet.overview().get("hosts").get(0);
+    assertThat(host).hasToString("[\"h1\",\"w1\",2,64,1," + ago(50).toEpochMilli() + "]");
+  }
+
+  @Test
+  void anEnsureIsOpenUntilItsAnswerWhicheverIsReadFirst() throws Exception {
+    fleet.ensure(1, "n1", 10);
+    fleet.ready(2, "n2", 5);
+    fleet.ensure(2, "n2", 6);
+    JsonNode overview = fleet.overview();
+    assertThat(overview.get("openEnsures").asInt()).isEqualTo(1);
+    assertThat(overview.get("oldestEnsure").asLong()).isEqualTo(ago(10).toEpochMilli());
+    assertThat(overview.get("latency").get("p50").asLong()).isBetween(990L, 1010L);
+    fleet.ready(1, "n1", 8);
+    assertThat(fleet.overview().get("openEnsures").asInt()).isZero();
+    assertThat(fleet.overview().get("oldestEnsure").asLong()).isZero();
+    assertThat(fleet.overview().get("latency").get("count").asInt()).isEqualTo(2);
+  }
+
+  @Test
+  void anEnsureThatIsNotAnsweredBecomesAFailure() throws Exception {
+    fleet.ensure(1, "n1", 700);
+    assertThat(fleet.overview().get("openEnsures").asInt()).isZero();
+    assertThat(fleet.failures().get(0).get(3).asText()).isEqualTo("unanswered");
+  }
+
+  @Test
+  void failuresHaveReasonsTheNewestFirst() throws Exception {
+    fleet.event(
+        new Failed("f1", user(1), "n1", ago(9), Failed.Reason.CAPACITY, "the host is full", true),
+        ago(9));
+    fleet.event(
+        new Reaped("r1", user(2), ago(5), container(2), Reaped.Reason.DIED, null, 137, true),
+        ago(5));
+    fleet.event(
+        new Reaped("r2", user(2), ago(4), container(2), Reaped.Reason.IDLE, null, null, null),
+        ago(4));
+    assertThat(fleet.failures()).hasSize(2);
+    assertThat(fleet.failures().get(0).get(4).asText())
+        .isEqualTo("died, exit code 137, out of memory on h1");
+    assertThat(fleet.failures().get(1).get(3).asText()).isEqualTo("capacity");
+    assertThat(fleet.overview().get("failures").asInt()).isEqualTo(2);
+  }
+
+  @Test
+  void deadLettersTellTheirOriginAndTheirError() throws Exception {
+    var headers = new RecordHeaders();
+    headers.add("zcbot_topic", "sandbox.exec".getBytes(StandardCharsets.UTF_8));
+    headers.add("zcbot_partition", "3".getBytes(StandardCharsets.UTF_8));
+    headers.add("zcbot_offset", "17".getBytes(StandardCharsets.UTF_8));
+    headers.add("zcbot_error_field", "user_id".getBytes(StandardCharsets.UTF_8));
+    headers.add("zcbot_error", "not a UUID".getBytes(StandardCharsets.UTF_8));
+    fleet.record(Topic.DEAD_LETTER, new byte[] {1}, new byte[] {2}, ago(1), headers);
+    JsonNode letter = fleet.letters().get(0);
+    assertThat(letter.get(1).asText()).isEqualTo("sandbox.exec-3-17");
+    assertThat(letter.get(3).asText()).isEqualTo("user_id");
+    assertThat(letter.get(4).asText()).isEqualTo("not a UUID");
+  }
+
+  @Test
+  void aUsersTimelineIsInTheOrderOfTimeAndCountsWhatRepeats() throws Exception {
+    fleet.ready(1, "n1", 99);
+    fleet.ensure(1, "n1", 100);
+    fleet.activity(1, 70);
+    fleet.activity(1, 60);
+    fleet.activity(1, 50);
+    fleet.exec(1, "e1", "ls", 40);
+    fleet.event(
+        new Reaped("r", user(1), ago(1), container(1), Reaped.Reason.IDLE, null, null, null),
+        ago(1));
+    List<String> lines = new ArrayList<>();
+    fleet
+        .user(user(1))
+        .forEach(e -> lines.add(e.get(2).asText() + ":" + e.get(3).asText() + e.get(4).asText()));
+    assertThat(lines)
+        .containsExactly(
+            "ensure: by gateway1",
+            "ready:claimed in 12 ms on h11",
+            "activity:3",
+            "exec:ls1",
+            "reaped:idle on h11");
+  }
+
+  @Test
+  void aNoticeTellsWhenASandboxWillBeReaped() throws Exception {
+    fleet.live(1, 100);
+    fleet.event(
+        new Expiring("x", user(1), ago(2), "id-1", NOW.plusSeconds(30), Expiring.Reason.IDLE),
+        ago(2));
+    assertThat(row().get(EXPIRING_AT).asLong()).isEqualTo(NOW.plusSeconds(30).toEpochMilli());
+  }
+
+  @Test
+  void whatOthersSayIsCutAndHasNoInvisibleCharacters() throws Exception {
+    fleet.event(
+        new Failed(
+            "f",
+            user(1),
+            "n",
+            ago(1),
+            Failed.Reason.INTERNAL,
+            "<b>\u202e" + "x".repeat(4000),
+            true),
+        ago(1));
+    String message = fleet.failures().get(0).get(4).asText();
+    assertThat(message).hasSize(ShownText.MESSAGE).startsWith("<b>?xx").endsWith("…");
+    fleet.live(new LiveSandbox(user(1), "id-1", "h".repeat(1000), "<i>w1", ago(1)));
+    assertThat(row().get(2).asText()).hasSize(ShownText.NAME);
+    assertThat(row().get(3).asText()).isEqualTo("<i>w1");
+  }
+
+  @Test
+  void noMoreSandboxesAreKeptThanTheBound() throws Exception {
+    for (int i = 0; i < Sandboxes.MOST + 5; i++) {
+      fleet.live(i, 100);
+    }
+    assertThat(fleet.overview().get("sandboxes").asInt()).isEqualTo(Sandboxes.MOST);
+    assertThat(fleet.overview().get("omitted").asInt()).isEqualTo(5);
+  }
+
+  @Test
+  void timelinesAreBoundedInBytesAndEntries() throws Exception {
+    Timelines timelines = new Timelines(100_000);
+    for (int i = 0; i < 1_000; i++) {
+      timelines.add(user(i), i, "exec", "x".repeat(200));
+    }
+    assertThat(timelines.users()).isBetween(100, 200);
+    for (int i = 0; i < 1_000; i++) {
+      fleet.event(
+          new Failed("f" + i, user(1), "n", ago(1), Failed.Reason.INTERNAL, "m" + i, true), ago(1));
+    }
+    assertThat(fleet.user(user(1))).hasSize(Timelines.MOST_OF_A_USER);
+    assertThat(fleet.failures()).hasSize(Notices.SHOWN);
+  }
+
+  @Test
+  void aCommandThatIsLostIsAFailureAndOneThatFailsIsNot() throws Exception {
+    fleet.event(exited("a", Exited.Reason.EXITED, 3), ago(3));
+    fleet.event(exited("b", Exited.Reason.LOST, null), ago(2));
+    assertThat(fleet.failures()).hasSize(1);
+    assertThat(fleet.failures().get(0).get(3).asText()).isEqualTo("lost");
+    assertThat(fleet.user(user(1)).get(0).get(3).asText()).isEqualTo("exited 3 after 5 ms");
+  }
+
+  private static Exited exited(String id, Exited.Reason reason, Integer exitCode) {
+    return new Exited(
+        "x" + id,
+        user(1),
+        id,
+        ago(1),
+        reason,
+        exitCode,
+        null,
+        null,
+        null,
+        0,
+        false,
+        0,
+        container(1),
+        ago(2),
+        5,
+        null,
+        null,
+        false);
+  }
+}

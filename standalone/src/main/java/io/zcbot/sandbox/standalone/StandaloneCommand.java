@@ -87,8 +87,7 @@ final class StandaloneCommand implements Callable<Integer> {
     return page;
   }
 
-  private static void stop(@Nullable FleetConsole page, EmbeddedBroker broker)
-      throws IOException {
+  private static void stop(@Nullable FleetConsole page, EmbeddedBroker broker) throws IOException {
     if (page != null) {
       page.close();
     }

@@ -84,8 +84,7 @@ class ConsoleIT {
     }
     producer.flush();
     console =
-        FleetConsole.start(
-            clients, config.kafka(), config.ops().console, config.reaper().idleTtl);
+        FleetConsole.start(clients, config.kafka(), config.ops().console, config.reaper().idleTtl);
     browser = new Browser();
     browser.open("http://127.0.0.1:" + console.address().getPort() + "/");
     awaitText("#card-sandboxes .value", "10 000");
@@ -125,7 +124,10 @@ class ConsoleIT {
     RecordHeaders places = new RecordHeaders();
     Places.add(places, 400);
     table(
-        Topic.LIVE, user(number), CODEC.liveKey(user(number), container.id()), CODEC.encodeLive(live),
+        Topic.LIVE,
+        user(number),
+        CODEC.liveKey(user(number), container.id()),
+        CODEC.encodeLive(live),
         places);
     publish(new Ensure("n" + number, user(number), START, "gateway", null));
     publish(
@@ -203,8 +205,7 @@ class ConsoleIT {
 
     exec(user, "e1", "pytest -q");
     CommandEntry running =
-        new CommandEntry(
-            user, "e1", KEYS.of(user), 0, container(4711), Instant.now(), false);
+        new CommandEntry(user, "e1", KEYS.of(user), 0, container(4711), Instant.now(), false);
     table(
         Topic.COMMANDS,
         user,
@@ -247,8 +248,7 @@ class ConsoleIT {
     UserId user = user(77);
     search(container(77).id());
     awaitText("#found", "1 of ");
-    table(
-        Topic.LIVE, user, CODEC.liveKey(user, container(77).id()), null, new RecordHeaders());
+    table(Topic.LIVE, user, CODEC.liveKey(user, container(77).id()), null, new RecordHeaders());
     publish(
         new Reaped(
             "gone", user, Instant.now(), container(77), Reaped.Reason.IDLE, null, null, null));
@@ -265,9 +265,7 @@ class ConsoleIT {
     String hostile = "<img src=x onerror=\"document.title='owned'\"><script>alert(1)</script>";
     UserId user = user(20_000);
     exec(user, "h1", hostile);
-    publish(
-        new Failed(
-            "f1", user, "n", Instant.now(), Failed.Reason.INTERNAL, hostile, true));
+    publish(new Failed("f1", user, "n", Instant.now(), Failed.Reason.INTERNAL, hostile, true));
     choose("3");
     awaitText("#view", hostile);
     search(user.toString());
@@ -280,13 +278,17 @@ class ConsoleIT {
         .describedAs("text that is taken for markup")
         .isInstanceOf(JavascriptException.class)
         .hasMessageContaining("TrustedHTML");
-    assertThat(browser.run("const s = document.createElement('div');"
-            + " s.setAttribute('style', 'color: red'); document.body.append(s);"
-            + " return getComputedStyle(s).color === 'rgb(255, 0, 0)'"))
+    assertThat(
+            browser.run(
+                "const s = document.createElement('div');"
+                    + " s.setAttribute('style', 'color: red'); document.body.append(s);"
+                    + " return getComputedStyle(s).color === 'rgb(255, 0, 0)'"))
         .describedAs("a style that is not the page's file is in force")
         .isEqualTo(false);
     assertThat(browser.complaints())
-        .allSatisfy(complaint -> assertThat(complaint).containsAnyOf("Content Security Policy", "TrustedHTML"));
+        .allSatisfy(
+            complaint ->
+                assertThat(complaint).containsAnyOf("Content Security Policy", "TrustedHTML"));
   }
 
   /**

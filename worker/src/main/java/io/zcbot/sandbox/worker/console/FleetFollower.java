@@ -46,8 +46,7 @@ final class FleetFollower implements AutoCloseable {
 
   private static final List<Topic> TOPICS =
       Arrays.stream(Topic.values())
-          .filter(
-              topic -> topic != Topic.INPUT && topic != Topic.OUTPUT && topic != Topic.CURRENT)
+          .filter(topic -> topic != Topic.INPUT && topic != Topic.OUTPUT && topic != Topic.CURRENT)
           .toList();
 
   private final KafkaClients clients;
@@ -194,8 +193,7 @@ final class FleetFollower implements AutoCloseable {
     for (String topic : topics.keySet()) {
       List<PartitionInfo> found = consumer.partitionsFor(topic, ANSWER);
       if (found == null || found.isEmpty()) {
-        failing(
-            "the topic " + topic + " does not exist; start a worker, or run 'topics create'");
+        failing("the topic " + topic + " does not exist; start a worker, or run 'topics create'");
         return null;
       }
       found.forEach(each -> all.add(new TopicPartition(topic, each.partition())));

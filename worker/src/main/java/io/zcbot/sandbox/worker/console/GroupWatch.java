@@ -69,7 +69,9 @@ final class GroupWatch implements AutoCloseable {
     try {
       ConsumerGroupDescription group =
           answer(admin.describeConsumerGroups(List.of(groups.getFirst())).all())
-              .get(groups.getFirst());
+              .values()
+              .iterator()
+              .next();
       Map<String, Integer> workers = new HashMap<>();
       for (MemberDescription member : group.members()) {
         workers.merge(
@@ -96,8 +98,7 @@ final class GroupWatch implements AutoCloseable {
     }
   }
 
-  private long sum(Admin admin)
-      throws ExecutionException, InterruptedException, TimeoutException {
+  private long sum(Admin admin) throws ExecutionException, InterruptedException, TimeoutException {
     Map<TopicPartition, Long> done = new HashMap<>();
     for (String group : groups) {
       answer(admin.listConsumerGroupOffsets(group).partitionsToOffsetAndMetadata())

@@ -16,7 +16,8 @@ import org.jspecify.annotations.Nullable;
 
 /** The names that the console answers to. Ports are not compared: they may be mapped. */
 final class OwnNames {
-  private static final Pattern HOST = Pattern.compile("(\\[[0-9a-f:.]+]|[a-z0-9._-]+)(?::\\d{1,5})?");
+  private static final Pattern HOST =
+      Pattern.compile("(\\[[0-9a-f:.]+]|[a-z0-9._-]+)(?::\\d{1,5})?");
 
   private final Set<String> names = new HashSet<>(Set.of("localhost", "127.0.0.1", "[::1]"));
 

@@ -86,8 +86,7 @@ final class Rates {
       json.writeNumber(isKept ? step.ready : 0);
       json.writeNumber(isKept ? step.failed : 0);
       json.writeNumber(isKept ? step.commands : 0);
-      json.writeNumber(
-          isKept && step.ready > 0 ? step.latency.getValueAtPercentile(99) : 0);
+      json.writeNumber(isKept && step.ready > 0 ? step.latency.getValueAtPercentile(99) : 0);
       json.writeEndArray();
       if (isKept && number > last - STEPS / 2) {
         recent.add(step.latency);

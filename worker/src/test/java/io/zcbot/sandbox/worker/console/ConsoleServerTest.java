@@ -127,7 +127,9 @@ class ConsoleServerTest {
   @ValueSource(strings = {"POST", "PUT", "DELETE", "OPTIONS"})
   void nothingCanBeChanged(String method) throws Exception {
     Socket socket = send(method, "/user?id=" + TestFleet.user(1), "Host: localhost");
-    assertThat(until(socket, "\r\n\r\n")).contains(" 405 ").containsIgnoringCase("Allow: GET, HEAD");
+    assertThat(until(socket, "\r\n\r\n"))
+        .contains(" 405 ")
+        .containsIgnoringCase("Allow: GET, HEAD");
   }
 
   @ParameterizedTest

@@ -264,12 +264,17 @@ class FleetTest {
   void whatOthersSayIsCutAndHasNoInvisibleCharacters() throws Exception {
     fleet.event(
         new Failed(
-            "f", user(1), "n", ago(1), Failed.Reason.INTERNAL, "<b>\u202e" + "x".repeat(4000), true),
+            "f",
+            user(1),
+            "n",
+            ago(1),
+            Failed.Reason.INTERNAL,
+            "<b>\u202e" + "x".repeat(4000),
+            true),
         ago(1));
     String message = fleet.failures().get(0).get(4).asText();
     assertThat(message).hasSize(ShownText.MESSAGE).startsWith("<b>?xx").endsWith("…");
-    fleet.live(
-        new LiveSandbox(user(1), "id-1", "h".repeat(1000), "<i>w1", ago(1)));
+    fleet.live(new LiveSandbox(user(1), "id-1", "h".repeat(1000), "<i>w1", ago(1)));
     assertThat(row().get(2).asText()).hasSize(ShownText.NAME);
     assertThat(row().get(3).asText()).isEqualTo("<i>w1");
   }

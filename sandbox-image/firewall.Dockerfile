@@ -5,18 +5,23 @@
 #
 # It shares no layer with the sandboxes' image, and so no page of memory: what a sandbox manages to change of a
 # file that it can only read, nobody executes here. It holds what the script needs, and nothing else.
-FROM debian:trixie-slim AS files
+ARG BASE=debian:trixie-slim
+FROM ${BASE} AS files
 
 RUN set -eu; \
     export DEBIAN_FRONTEND=noninteractive; \
     apt-get update -q; \
     apt-get install -y -q --no-install-recommends bash mount nftables util-linux
-# Copies, since a link to a file of the layer below would be that file.
+# Copies, since a link to a file of the layer below would be that file. Scanners and bills of materials learn
+# from status.d which packages they are of.
 RUN set -eu; \
-    mkdir /files; \
+    mkdir -p /files/var/lib/dpkg/status.d; \
     for program in /bin/bash /usr/sbin/nft /usr/bin/nsenter /usr/bin/mount; do \
       for file in "$program" $(ldd "$program" | grep -o '/[^ ]*'); do \
-        install -D "$(readlink -f "$file")" "/files$file"; \
+        real=$(readlink -f "$file"); \
+        install -D "$real" "/files$file"; \
+        package=$(dpkg-query -S "$real" | cut -d: -f1); \
+        dpkg-query -s "$package" >"/files/var/lib/dpkg/status.d/$package"; \
       done; \
     done
 

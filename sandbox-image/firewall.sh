@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash disable=SC2034,SC2154 # what those that source it use, and set
 # What the firewall inside a sandbox (init.sh) and the one on its host (host-firewall.sh) share, so
 # that there is one list and not two. To be sourced.
 

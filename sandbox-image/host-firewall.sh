@@ -42,6 +42,7 @@
 set -euo pipefail
 set -f
 export PATH=/usr/sbin:/usr/bin LC_ALL=C
+# shellcheck source=sandbox-image/firewall.sh
 source "${ZCBOT_FIREWALL_LIB:-/usr/local/lib/zcbot/firewall.sh}"
 trap 'fail ended "host-firewall.sh ended before the rules were set"' EXIT
 
@@ -225,6 +226,7 @@ ${neighbours}${limits}	}
 }
 
 # Runs in the namespace. Runtimes with a kernel of their own do not set the sysctl that was asked for.
+# shellcheck disable=SC2016 # expanded there
 enter='[[ $(</proc/sys/net/ipv4/conf/all/route_localnet) == 1 ]] ||
   echo 1 >/proc/sys/net/ipv4/conf/all/route_localnet || exit 1
 exec nft -f -'

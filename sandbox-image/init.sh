@@ -34,6 +34,7 @@ set -f
 export PATH=/usr/sbin:/usr/bin LC_ALL=C
 cd /
 
+# shellcheck source=sandbox-image/firewall.sh
 source /usr/local/lib/zcbot/firewall.sh
 # Nothing but the last line's exec ends this script without a reason of its own.
 trap 'fail ended "init.sh ended before the rules were in force"' EXIT

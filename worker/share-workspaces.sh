@@ -15,6 +15,7 @@ for process in /proc/[0-9]*; do
   fi
 done
 
+# shellcheck disable=SC2016 # expanded there
 exec nsenter --target "$engine" --mount -- sh -euc '
   mkdir -p "$0"
   case $(findmnt --noheadings --output PROPAGATION --target "$0") in

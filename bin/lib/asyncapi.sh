@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154 # what setup.sh sets
 # Validates events/asyncapi.yaml with AsyncAPI's own parser, which is installed into target/ in the
 # versions of bin/lib/asyncapi/package-lock.json. To be sourced behind setup.sh.
 

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
 # Prints how the attacks of the security tests went: row, test, result, for each way of making
 # sandboxes. Reads what the tests wrote; fails if a row failed, did not run on one of them, or was
 # not made there though nothing says that it can't be. To be sourced.

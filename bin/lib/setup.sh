@@ -16,9 +16,11 @@ setup_dir=$root/target/setup
 base_image=debian:trixie-slim
 sandbox_image=zcbot-sandbox:latest
 firewall_image=zcbot-firewall:latest
-kafka_image=zcbot-kafka:4.4.0
+[[ $(<"$root/pom.xml") =~ \<kafka\.version\>([0-9.]+)\< ]]
+kafka_version=${BASH_REMATCH[1]}
+kafka_image=zcbot-kafka:$kafka_version
 oldest_kafka=4.0.2
-real_kafka_image=apache/kafka:4.4.0
+real_kafka_image=apache/kafka:$kafka_version
 worker_image=zcbot-worker:latest
 worker_base=zcbot-worker-base:latest
 engine_log=/var/log/zcbot-dockerd.log
@@ -155,7 +157,11 @@ setup_maven() {
   maven_version() { (cd "$root" && mvn -q -B --version 2>/dev/null | grep -oEm1 '[0-9]+\.[0-9]+\.[0-9]+') || :; }
   version=$(maven_version)
   if [[ -z $version ]]; then
-    apt_install Maven maven
+    if command -v apt-get >/dev/null && can_be_root; then
+      apt_install Maven maven
+    else
+      use_maven_wrapper
+    fi
     version=$(maven_version)
   fi
   local major minor
@@ -165,6 +171,14 @@ setup_maven() {
       "Install it, on Debian 13 or newer with:  sudo apt-get install --no-install-recommends maven"
   maven_found=$version
   end "$version"
+}
+
+# Maven from Maven Central, where it can't be installed: every script finds it as mvn.
+use_maven_wrapper() {
+  mkdir -p "$setup_dir/bin"
+  printf '#!/bin/sh\nexec "%s" "$@"\n' "$root/mvnw" >"$setup_dir/bin/mvn"
+  chmod +x "$setup_dir/bin/mvn"
+  export PATH=$setup_dir/bin:$PATH
 }
 
 maven() { (cd "$root" && mvn -B -ntp "$@" </dev/null); }
@@ -439,6 +453,16 @@ needs_user_mode_linux() {
 needs_zsh() {
   command -v zsh >/dev/null || apt_install "zsh" zsh
 }
+needs_kcat() {
+  command -v kcat >/dev/null || apt_install "kcat" kcat
+}
+# The oldest Java that the client supports; without it the examples run on the JDK of the build.
+needs_oldest_java() {
+  ! compgen -G '/usr/lib/jvm/*21*/bin/java' >/dev/null || return 0
+  begin "Java 21"
+  (apt_install "Java 21" openjdk-21-jre-headless) || note "left out: the examples run on Java 25"
+  end "done"
+}
 # Sets python to an interpreter that has what the tests of clients/python import. Debian's packages are
 # for its own, and another one may be on PATH.
 needs_python() {
@@ -457,6 +481,9 @@ needs_python() {
   python=/usr/bin/python3
   end "installed"
 }
+needs_shellcheck() {
+  command -v shellcheck >/dev/null || apt_install "ShellCheck" shellcheck
+}
 needs_promtool() {
   command -v promtool >/dev/null || apt_install "Prometheus's promtool" promtool
 }
@@ -464,7 +491,8 @@ needs_promtool() {
 needs_browser() {
   [[ -x /usr/bin/chromium && -x /usr/bin/chromedriver ]] || apt_install "Chromium with its driver" chromium chromium-driver
 }
-all_needs=(engine kafka oldest-kafka compose network-namespaces gvisor user-mode-linux promtool zsh browser python)
+all_needs=(engine kafka oldest-kafka compose network-namespaces gvisor user-mode-linux promtool zsh kcat
+  oldest-java browser shellcheck python)
 
 setup_to_test() { # needs...
   local need

@@ -7,7 +7,9 @@ it, and leaves nothing behind: it has a network, workspaces, topics and a worker
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 import shutil
 import signal
 import socket
@@ -101,12 +103,37 @@ class Deployment:
         self.await_ready()
 
     def launch(self) -> None:
+        self._process = self._spawn(
+            self.id,
+            self._ops,
+            *("standalone", "--data", str(self.directory / "kafka"), "--kafka-port", str(self.port)),
+        )
+
+    def await_ready(self) -> None:
+        assert self._process is not None
+        deadline = time.monotonic() + 2 * PATIENCE
+        while not self._is_ready():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                pytest.fail(f"the worker did not start; the end of its log:\n{self.log()[-4000:]}")
+            time.sleep(0.1)
+
+    @contextlib.contextmanager
+    def another_worker(self) -> Iterator[str]:
+        """Joins the group, as if on another host that shares the workspaces, and leaves it; its id."""
+        worker_id = f"{self.id}-other"
+        process = self._spawn(worker_id, "off", "run", KAFKA_BOOTSTRAP_SERVERS=self.bootstrap)
+        try:
+            yield worker_id
+        finally:
+            _end(process)
+
+    def _spawn(self, worker_id: str, ops: str, *arguments: str, **more: str) -> subprocess.Popen[bytes]:
         settings = {
-            "WORKER_ID": self.id,
+            "WORKER_ID": worker_id,
             "GROUP": self.id,
             "SANDBOX_NETWORK": f"zcbot-{self.id}",
             "WORKSPACE_ROOT": str(self.directory / "workspaces"),
-            "OPS_ADDRESS": self._ops,
+            "OPS_ADDRESS": ops,
             "TOPICS_PARTITIONS": "4",
             "SANDBOX_WARM": "2",
             "SANDBOX_IDLE_TTL": "300s",
@@ -114,6 +141,7 @@ class Deployment:
             "SANDBOX_NOTICE": "2s",
             "REAPER_INTERVAL": "1s",
             "COMMAND_MAX_TIMEOUT": "10m",
+            **more,
         }
         env = {name: value for name, value in os.environ.items() if not name.startswith("ZCBOT_")}
         env.update({f"ZCBOT_{name}": value for name, value in settings.items()})
@@ -123,28 +151,20 @@ class Deployment:
             raise pytest.UsageError("the worker is not built; run the tests with bin/test --python")
         java = Path(os.environ["JAVA_HOME"], "bin", "java") if "JAVA_HOME" in os.environ else Path("java")
         with open(self.directory / "log", "ab") as log:
-            self._process = subprocess.Popen(
+            return subprocess.Popen(
                 [
                     str(java),
                     f"@{ROOT / 'worker' / 'jvm.options'}",
                     *("-Xms128m", "-Xmx512m", "-Xmn64m"),
                     *("-cp", os.pathsep.join(map(str, jars))),
-                    *("io.zcbot.sandbox.standalone.Main", "standalone"),
-                    *("--data", str(self.directory / "kafka"), "--kafka-port", str(self.port)),
+                    "io.zcbot.sandbox.standalone.Main",
+                    *arguments,
                 ],
                 env=env,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
             )
-
-    def await_ready(self) -> None:
-        assert self._process is not None
-        deadline = time.monotonic() + 2 * PATIENCE
-        while not self._is_ready():
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                pytest.fail(f"the worker did not start; the end of its log:\n{self.log()[-4000:]}")
-            time.sleep(0.1)
 
     def _is_ready(self) -> bool:
         try:
@@ -163,13 +183,13 @@ class Deployment:
         self._process.wait(PATIENCE)
 
     def stop(self) -> None:
-        if self._process is not None and self._process.poll() is None:
-            self._process.send_signal(signal.SIGTERM)
-            try:
-                self._process.wait(PATIENCE)
-            except subprocess.TimeoutExpired:
-                self.kill()
-        left = _docker("ps", "-aq", "--filter", f"label=zcbot.worker={self.id}").split()
+        if self._process is not None:
+            _end(self._process)
+        left = [
+            container
+            for worker in (self.id, f"{self.id}-other")
+            for container in _docker("ps", "-aq", "--filter", f"label=zcbot.worker={worker}").split()
+        ]
         if left:
             _docker("rm", "-f", *left)
         _docker("network", "rm", f"zcbot-{self.id}")
@@ -188,6 +208,16 @@ def pytest_sessionfinish() -> None:
         deployment.stop()
 
 
+def _end(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(PATIENCE)
+
+
 def _docker(*arguments: str) -> str:
     return subprocess.run(
         ["docker", *arguments], capture_output=True, check=False, timeout=PATIENCE, text=True
@@ -198,9 +228,10 @@ def _remove_leftovers() -> None:
     """The containers of runs that were killed."""
     for line in _docker("ps", "-a", "--format", '{{.ID}} {{.Label "zcbot.worker"}}').splitlines():
         container, _, worker = line.partition(" ")
-        if worker.startswith("python-") and not Path("/proc", worker.removeprefix("python-")).exists():
+        run = re.match(r"python-(\d+)", worker)
+        if run is not None and not Path("/proc", run[1]).exists():
             _docker("rm", "-f", container)
-            _docker("network", "rm", f"zcbot-{worker}")
+            _docker("network", "rm", f"zcbot-{run[0]}")
 
 
 @pytest.fixture(scope="session")

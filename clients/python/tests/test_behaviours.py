@@ -33,9 +33,11 @@ from zcbot_sandbox import (
     Sandbox,
     SandboxError,
     SandboxFailedError,
+    SandboxGoneError,
     core,
     plan,
 )
+from zcbot_sandbox.partitions import partition_of
 
 
 def test_ensure_new(client: Client) -> None:
@@ -411,6 +413,49 @@ def test_close_ends_waits(deployment: Deployment) -> None:
     client.close()
 
 
+class Work:
+    """Threads that run commands, each of which leaves a line in its user's workspace, until the end."""
+
+    def __init__(self, sandboxes: list[Sandbox], at_a_time: int) -> None:
+        self.sandboxes = sandboxes
+        self.ends: Queue[tuple[str, Result | SandboxError]] = Queue()
+        self._stop = threading.Event()
+        self._threads = [
+            threading.Thread(target=self._run, args=(sandbox, f"{n}-{m}"), daemon=True)
+            for n, sandbox in enumerate(sandboxes)
+            for m in range(at_a_time)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def _run(self, sandbox: Sandbox, name: str) -> None:
+        number = 0
+        while not self._stop.is_set():
+            number += 1
+            line = f"{name}-{number}"
+            try:
+                result: Result | SandboxError = sandbox.shell(f"echo {line} >>lines; sleep 0.1", wait=3 * PATIENCE)
+                sandbox.ensure(wait=3 * PATIENCE)
+            except SandboxError as e:
+                result = e
+            self.ends.put((line, result))
+
+    def end(self) -> list[tuple[str, Result | SandboxError]]:
+        """The outcomes that were not taken yet. No command may have run twice."""
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(4 * PATIENCE)
+            assert not thread.is_alive()
+        lines = [line for sandbox in self.sandboxes for line in sandbox.files.read("lines").decode().splitlines()]
+        assert len(lines) == len(set(lines)), "a command ran twice"
+        ends = [self.ends.get() for _ in range(self.ends.qsize())]
+        for line, end in ends:
+            if isinstance(end, Result):
+                assert end.exit_code == 0
+                assert line in lines
+        return ends
+
+
 def test_broker_restart_loses_nothing(
     deployment: Deployment, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -420,43 +465,43 @@ def test_broker_restart_loses_nothing(
     sandboxes = [client.sandbox(new_user()) for _ in range(2)]
     for sandbox in sandboxes:
         sandbox.ensure(wait=PATIENCE)
-    ends: Queue[tuple[Sandbox, str, Result | SandboxError]] = Queue()
-    stop = threading.Event()
-
-    def work(sandbox: Sandbox, name: str) -> None:
-        number = 0
-        while not stop.is_set():
-            number += 1
-            line = f"{name}-{number}"
-            try:
-                result: Result | SandboxError = sandbox.shell(f"echo {line} >>lines", wait=3 * PATIENCE)
-                sandbox.ensure(wait=3 * PATIENCE)
-            except SandboxError as e:
-                result = e
-            ends.put((sandbox, line, result))
-
-    threads = [
-        threading.Thread(target=work, args=(sandbox, f"{n}{m}"), daemon=True)
-        for n, sandbox in enumerate(sandboxes)
-        for m in range(4)
-    ]
-    for thread in threads:
-        thread.start()
+    work = Work(sandboxes, 4)
     for _ in range(40):
-        ends.get(timeout=PATIENCE)
+        work.ends.get(timeout=PATIENCE)
     deployment.kill()
     deployment.start()
     time.sleep(0.5)  # what is new after the restart
-    stop.set()
-    for thread in threads:
-        thread.join(4 * PATIENCE)
-        assert not thread.is_alive()
-    lines = [line for sandbox in sandboxes for line in sandbox.files.read("lines").decode().splitlines()]
-    assert len(lines) == len(set(lines)), "a command ran twice"
-    while not ends.empty():
-        _, line, end = ends.get()
-        if isinstance(end, Result):
-            assert end.exit_code == 0
-            assert line in lines
-        else:
-            assert isinstance(end, CommandLostError), repr(end)
+    for _, end in work.end():
+        assert isinstance(end, (Result, CommandLostError)), repr(end)
+
+
+def test_rebalances_lose_nothing(
+    deployment: Deployment, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A second worker joins, serves some of the users, and leaves. Everything is answered. What runs when its
+    user moves ends with its sandbox, and nothing else is lost."""
+    monkeypatch.setattr(plan, "DEFAULT_START_SECONDS", 3 * PATIENCE)
+    users: dict[int, str] = {}
+    while len(users) < 4:  # one of each partition, so that each worker has some
+        user = new_user()
+        users[partition_of(user.encode(), 4)] = user
+    work = Work([client.sandbox(user) for user in users.values()], 1)
+
+    def await_answer_of(worker_id: str) -> None:
+        deadline = time.monotonic() + 2 * PATIENCE
+        while time.monotonic() < deadline:
+            line, end = work.ends.get(timeout=PATIENCE)
+            assert isinstance(end, (Result, SandboxGoneError)), f"{line}: {end!r}"
+            if isinstance(end, Result) and end.worker_id == worker_id:
+                return
+        raise AssertionError(f"no answer of {worker_id}")
+
+    try:
+        await_answer_of(deployment.id)
+        with deployment.another_worker() as other:
+            await_answer_of(other)
+        await_answer_of(deployment.id)
+    finally:
+        ends = work.end()
+    for line, end in ends:
+        assert isinstance(end, (Result, SandboxGoneError)), f"{line}: {end!r}"

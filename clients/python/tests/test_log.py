@@ -16,7 +16,7 @@ from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
 from conftest import PATIENCE, Deployment, new_user
 from kafka import Watch, publish
 from zcbot_sandbox import Client, log
-from zcbot_sandbox.errors import LogError
+from zcbot_sandbox.errors import LogError, NoAnswerError
 from zcbot_sandbox.log import REPLY_OF, REPLY_TO, Log
 from zcbot_sandbox.partitions import partition_of
 
@@ -206,3 +206,15 @@ def test_a_client_with_a_reply_topic(deployment: Deployment, admin: Any) -> None
     finally:
         if copier is not None:
             copier.close()
+
+
+def test_without_copies_an_error_names_the_reply_topic(deployment: Deployment, admin: Any) -> None:
+    """A topic that takes no record stands for all that keeps workers from writing a copy."""
+    useless = "sandbox.reply.useless"
+    admin.create_topics([NewTopic(useless, 1, 1, config={"max.message.bytes": "1"})])[useless].result(PATIENCE)
+    with Client(deployment.bootstrap, reply_topic=useless) as client:
+        sandbox = client.sandbox(new_user())
+        client._core.log.hold(sandbox.user.encode(), ("ready",), time.monotonic() + PATIENCE)
+        with pytest.raises(NoAnswerError, match="or the answer is in sandbox.ready and was not copied to") as e:
+            sandbox.ensure(wait=2)
+        assert f"{useless}, for which workers need Write and Describe" in str(e.value)

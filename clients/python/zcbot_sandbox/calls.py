@@ -91,15 +91,15 @@ class Call(Generic[_T]):
         self.id = requests.new_id()
         self.ids.append(self.id)
 
-    def expired(self) -> None:
-        """The deadline has come."""
+    def expired(self, hint: str = "") -> None:
+        """The deadline has come. The hint is for a caller who got no answer."""
         if self.last_refusal is not None:
             self.fail(self.last_refusal)
         else:
             self.fail(
                 NoAnswerError(
                     f"no answer to {self.id} in time; check that a worker runs ('bin/sandbox doctor')"
-                    " and that this client may write and read the topics",
+                    f" and that this client may write and read the topics{hint}",
                     self.id,
                 )
             )

@@ -114,7 +114,7 @@ class Core:
         try:
             self._refuse_closed()
             self.log.hold(call.key, call.kinds, call.deadline)
-        except TimeoutError:
+        except TimeoutError:  # nothing was published
             call.expired()
             return
         except SandboxError as e:
@@ -212,7 +212,7 @@ class Core:
                 call.finish()
                 return
             self.kill_quietly(call)
-        call.expired()
+        call.expired(self.log.hint_without_answer("exited" if isinstance(call, ExecCall) else "ready"))
 
     def abandon(self, call: ExecCall, error: BaseException) -> None:
         """Nobody waits for a command any more: it is killed if it runs."""

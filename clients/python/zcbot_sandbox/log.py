@@ -80,8 +80,13 @@ def settings(kafka: str | Mapping[str, Any], client_name: str) -> dict[str, Any]
     for name in _FIXED:
         if name in given:
             raise InvalidRequestError("kafka", f"sets {name}, which the library sets itself; leave it out")
-    # Brokers that come back are found within a second.
-    usual = {"client.id": client_name, "reconnect.backoff.max.ms": 1000}
+    usual = {
+        "client.id": client_name,
+        # Brokers that come back are found within a second.
+        "reconnect.backoff.max.ms": 1000,
+        # Or a request waits until TCP has acknowledged the one before: 40 ms at worst.
+        "socket.nagle.disable": True,
+    }
     return {**usual, **given, "logger": logger}
 
 
@@ -253,6 +258,16 @@ class Log:
         self._producer.flush(1.0)
         with self._lock:
             self._consumer.close()
+
+    def hint_without_answer(self, kind: str) -> str:
+        """What a caller who got no answer should know, besides that a worker may be missing."""
+        if self._reply_topic is None:
+            return ""
+        return (
+            f"; or the answer is in {self._prefix}{kind} and was not copied to the reply topic"
+            f" {self._reply_topic}, for which workers need Write and Describe"
+            " ('sandbox topics acls --role worker')"
+        )
 
     # --- which partitions ----------------------------------------------------------------------
 

@@ -38,6 +38,7 @@ public final class Bench {
     ALL.put("commands", new Entry(new Commands(), 3));
     ALL.put("runtimes", new Entry(new Runtimes(), 3));
     ALL.put("end-to-end", new Entry(new EndToEnd(), 3));
+    ALL.put("rates", new Entry(new Rates(), 3));
   }
 
   private Bench() {}
@@ -62,7 +63,7 @@ public final class Bench {
     Path directory = Files.createTempDirectory("zcbot-bench");
     Report report = new Report();
     StringBuilder servers = new StringBuilder();
-    try (Child _ =
+    try (Child broker =
         Child.announced(
             BrokerProcess.class.getName(),
             List.of(directory.resolve("broker").toString()),
@@ -82,6 +83,7 @@ public final class Bench {
               .run(
                   new Setting(
                       kafka,
+                      broker,
                       count,
                       directory,
                       args[2],
@@ -108,7 +110,7 @@ public final class Bench {
             + LocalDate.now(ZoneOffset.UTC)
             + " from commit "
             + commit(root)
-            + "; to repeat: `bin/bench` (about 30 minutes), `bin/bench --only dispatch --rounds 9`.");
+            + "; to repeat: `bin/bench` (about an hour), `bin/bench --only dispatch --rounds 9`.");
     report.line(
         "Each figure is the "
             + average(rounds)

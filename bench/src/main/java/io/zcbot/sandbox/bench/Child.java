@@ -6,21 +6,29 @@ package io.zcbot.sandbox.bench;
 
 import java.io.BufferedReader;
 import java.io.IOException;
+import java.io.Writer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 
 /** A JVM of its own. */
 final class Child implements AutoCloseable {
   static final String LOGBACK = "bench-logback.xml";
 
   private final Process process;
+  private final @Nullable BufferedReader output;
 
   private Child(Process process) {
+    this(process, null);
+  }
+
+  private Child(Process process, @Nullable BufferedReader output) {
     this.process = process;
+    this.output = output;
   }
 
   /**
@@ -36,6 +44,12 @@ final class Child implements AutoCloseable {
             .redirectOutput(log.toFile())
             .redirectError(log.toFile())
             .start());
+  }
+
+  /** Starts another program, which may become a JVM. */
+  static Child start(List<String> command, Map<String, String> env, Path log) throws IOException {
+    return new Child(
+        builder(command, env).redirectOutput(log.toFile()).redirectError(log.toFile()).start());
   }
 
   /**
@@ -68,7 +82,22 @@ final class Child implements AutoCloseable {
       throw new IOException(main + " did not start: " + Files.readString(log));
     }
     rest.append(line.substring(announcement.length()));
-    return new Child(process);
+    return new Child(process, output);
+  }
+
+  /** What one that was announced answers to a line. */
+  String ask(String line) throws IOException {
+    if (output == null) {
+      throw new IllegalStateException("its output goes to a file");
+    }
+    Writer input = process.outputWriter();
+    input.write(line + "\n");
+    input.flush();
+    String answer = output.readLine();
+    if (answer == null) {
+      throw new IOException("the process ended");
+    }
+    return answer;
   }
 
   private static ProcessBuilder builder(
@@ -78,6 +107,10 @@ final class Child implements AutoCloseable {
     command.addAll(java);
     command.add(main);
     command.addAll(arguments);
+    return builder(command, env);
+  }
+
+  private static ProcessBuilder builder(List<String> command, Map<String, String> env) {
     ProcessBuilder builder = new ProcessBuilder(command);
     builder.environment().keySet().removeIf(key -> key.startsWith("ZCBOT_"));
     builder.environment().putAll(env);

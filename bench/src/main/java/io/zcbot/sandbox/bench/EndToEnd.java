@@ -284,7 +284,7 @@ final class EndToEnd implements Experiment {
   }
 
   /** Removes what a measurement made, and lets the worker and the machine come to rest. */
-  private static void clear(RawEngine engine, String worker, Set<String> but) throws Exception {
+  static void clear(RawEngine engine, String worker, Set<String> but) throws Exception {
     try (ExecutorService threads = Executors.newFixedThreadPool(4)) {
       for (String name : engine.names(worker)) {
         if (!but.contains(name)) {

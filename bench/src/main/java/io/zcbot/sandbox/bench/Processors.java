@@ -7,6 +7,7 @@ package io.zcbot.sandbox.bench;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Who has had the processors so far: times in milliseconds, of all cores.
@@ -14,14 +15,16 @@ import java.nio.file.Path;
  * @param all busy and idle
  * @param worker the worker's process
  * @param clients the measuring program and the broker
+ * @param stolen by other guests of the machine's host
  */
-record Processors(double all, double idle, double worker, double clients) {
+record Processors(double all, double idle, double worker, double clients, double stolen) {
   private static final double MILLIS_PER_TICK = 10; // USER_HZ is 100 on every Linux
   private static final int IDLE = 4;
   private static final int IOWAIT = 5;
+  private static final int STEAL = 8;
   private static final int GUEST = 9; // counted in user time already
 
-  static Processors now(WorkerProcess worker) throws IOException {
+  static Processors now(@Nullable WorkerProcess worker) throws IOException {
     String[] fields = Files.readAllLines(Path.of("/proc/stat")).getFirst().split(" +");
     double all = 0;
     for (int i = 1; i < GUEST; i++) {
@@ -31,8 +34,13 @@ record Processors(double all, double idle, double worker, double clients) {
         (Double.parseDouble(fields[IDLE]) + Double.parseDouble(fields[IOWAIT])) * MILLIS_PER_TICK;
     ProcessHandle self = ProcessHandle.current();
     double children = self.children().mapToDouble(Processors::millis).sum();
+    double own = worker == null ? 0 : worker.processorMillis();
     return new Processors(
-        all, idle, worker.processorMillis(), millis(self) + children - worker.processorMillis());
+        all,
+        idle,
+        own,
+        millis(self) + children - own,
+        Double.parseDouble(fields[STEAL]) * MILLIS_PER_TICK);
   }
 
   private static double millis(ProcessHandle process) {
@@ -44,6 +52,11 @@ record Processors(double all, double idle, double worker, double clients) {
     return all - idle - clients;
   }
 
+  /** How much of them somebody had since an earlier instant, in percent. */
+  double busySince(Processors before) {
+    return 100 * (1 - (idle - before.idle) / (all - before.all));
+  }
+
   /** Adds who had how much of them since an earlier instant, in percent. */
   static void add(String name, Processors before, Processors after, Rounds into) {
     double all = after.all - before.all;
@@ -53,6 +66,7 @@ record Processors(double all, double idle, double worker, double clients) {
     into.add(name + " worker", 100 * worker);
     into.add(name + " clients", 100 * clients);
     into.add(name + " idle", 100 * idle);
+    into.add(name + " stolen", 100 * (after.stolen - before.stolen) / all);
     into.add(name + " engine", 100 * (1 - idle - worker - clients));
   }
 

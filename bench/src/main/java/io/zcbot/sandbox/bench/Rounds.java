@@ -10,6 +10,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.function.DoubleConsumer;
 
 /** One figure per round under each name. */
 final class Rounds {
@@ -49,6 +50,28 @@ final class Rounds {
       over.add("over", figures.get(name).get(i) - figures.get(base).get(i) * factor - more);
     }
     return over;
+  }
+
+  /** So much of one and so much of another, within each round. */
+  Rounds sum(String name, String first, double factor, String second, double otherFactor) {
+    List<Double> seconds = figures.get(second);
+    Rounds sum = new Rounds();
+    for (int i = 0; i < seconds.size(); i++) {
+      sum.add(name, factor * figures.get(first).get(i) + otherFactor * seconds.get(i));
+    }
+    return sum;
+  }
+
+  void each(String name, DoubleConsumer consumer) {
+    figures.get(name).forEach(consumer::accept);
+  }
+
+  double last(String name) {
+    return figures.get(name).getLast();
+  }
+
+  double most(String name) {
+    return Collections.max(figures.get(name));
   }
 
   /** The same in another unit. */

@@ -15,10 +15,11 @@ import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.DoubleStream;
 
 /** The real worker in a process of its own, with its default settings but for those given. */
 final class WorkerProcess implements AutoCloseable {
-  private static final int PATIENCE_MS = 60_000;
+  private static final int PATIENCE_MS = 180_000;
 
   private final Child child;
   private final int port;
@@ -43,14 +44,52 @@ final class WorkerProcess implements AutoCloseable {
   static WorkerProcess start(
       Setting setting, String prefix, PackagedWorker packaged, Map<String, String> more)
       throws Exception {
-    int port;
-    try (ServerSocket free = new ServerSocket(0)) {
-      port = free.getLocalPort();
-    }
+    return start(
+        setting,
+        setting.kafka(),
+        prefix,
+        more,
+        (env, log) ->
+            Child.start(
+                packaged.java(), "io.zcbot.sandbox.worker.cli.Main", List.of("run"), env, log));
+  }
+
+  /** Starts one with a broker in the same process, as {@code bin/run} does, on a free port. */
+  static WorkerProcess standalone(
+      Setting setting, Kafka kafka, String prefix, Map<String, String> more) throws Exception {
+    String port = kafka.servers().substring(kafka.servers().indexOf(':') + 1);
+    return start(
+        setting,
+        kafka,
+        prefix,
+        more,
+        (env, log) -> {
+          env.remove("ZCBOT_KAFKA_BOOTSTRAP_SERVERS"); // it knows its own
+          return Child.start(
+              List.of(
+                  setting.root().resolve("bin/sandbox").toString(),
+                  "standalone",
+                  "--data",
+                  Files.createTempDirectory(setting.directory(), "standalone").toString(),
+                  "--kafka-port",
+                  port),
+              env,
+              log);
+        });
+  }
+
+  private interface Start {
+    Child child(Map<String, String> env, Path log) throws IOException;
+  }
+
+  private static WorkerProcess start(
+      Setting setting, Kafka kafka, String prefix, Map<String, String> more, Start start)
+      throws Exception {
+    int port = freePort();
     Map<String, String> env = new HashMap<>();
     env.put("ZCBOT_WORKER_ID", setting.id());
     env.put("ZCBOT_HOST", "bench");
-    env.put("ZCBOT_KAFKA_BOOTSTRAP_SERVERS", setting.kafka().servers());
+    env.put("ZCBOT_KAFKA_BOOTSTRAP_SERVERS", kafka.servers());
     env.put("ZCBOT_TOPIC_PREFIX", prefix);
     env.put("ZCBOT_GROUP", prefix + "workers");
     env.put("ZCBOT_SANDBOX_NETWORK", setting.network());
@@ -60,12 +99,16 @@ final class WorkerProcess implements AutoCloseable {
     env.put("ZCBOT_OPS_ADDRESS", "127.0.0.1:" + port);
     env.putAll(more);
     Path log = setting.directory().resolve("worker.log");
-    Child child =
-        Child.start(packaged.java(), "io.zcbot.sandbox.worker.cli.Main", List.of("run"), env, log);
-    WorkerProcess worker = new WorkerProcess(child, port, log);
+    WorkerProcess worker = new WorkerProcess(start.child(env, log), port, log);
     worker.await("serves", () -> Files.readString(log).contains("serves ensures"));
     worker.startMillis = (System.nanoTime() - worker.began) / 1e6;
     return worker;
+  }
+
+  static int freePort() throws IOException {
+    try (ServerSocket free = new ServerSocket(0)) {
+      return free.getLocalPort();
+    }
   }
 
   private interface Condition {
@@ -94,13 +137,38 @@ final class WorkerProcess implements AutoCloseable {
 
   /** The sum over a metric's labels. */
   double metric(String name) throws Exception {
+    return metrics().sum(name, "");
+  }
+
+  /** What it tells of itself at one instant. */
+  Samples metrics() throws Exception {
     HttpRequest request =
         HttpRequest.newBuilder(URI.create("http://127.0.0.1:" + port + "/metrics")).build();
-    return http.send(request, HttpResponse.BodyHandlers.ofLines())
-        .body()
-        .filter(line -> line.startsWith(name + " ") || line.startsWith(name + "{"))
-        .mapToDouble(line -> Double.parseDouble(line.substring(line.lastIndexOf(' ') + 1)))
-        .sum();
+    return new Samples(http.send(request, HttpResponse.BodyHandlers.ofLines()).body().toList());
+  }
+
+  /**
+   * Metrics.
+   *
+   * @param lines as Prometheus reads them
+   */
+  record Samples(List<String> lines) {
+    /** The largest of a metric's series. */
+    double most(String name) {
+      return values(name, "").max().orElse(0);
+    }
+
+    /** The sum over a metric's series that have such a label, written {@code name="value"}. */
+    double sum(String name, String label) {
+      return values(name, label).sum();
+    }
+
+    private DoubleStream values(String name, String label) {
+      return lines.stream()
+          .filter(line -> line.startsWith(name + " ") || line.startsWith(name + "{"))
+          .filter(line -> line.contains(label))
+          .mapToDouble(line -> Double.parseDouble(line.substring(line.lastIndexOf(' ') + 1)));
+    }
   }
 
   /** From the process's start to the line that says that it serves. */

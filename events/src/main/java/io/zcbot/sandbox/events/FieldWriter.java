@@ -21,10 +21,13 @@ import org.jspecify.annotations.Nullable;
 
 /** Writes one JSON object, once. What is null is left out. */
 final class FieldWriter {
+  /** Most results are not larger, and so need no second block. */
+  private static final int USUAL_BYTES = 1000;
+
   private static final JsonFactory JSON =
       new JsonFactoryBuilder().enable(JsonWriteFeature.COMBINE_UNICODE_SURROGATES_IN_UTF8).build();
 
-  private final ByteArrayBuilder bytes = new ByteArrayBuilder();
+  private final ByteArrayBuilder bytes = new ByteArrayBuilder(USUAL_BYTES);
   private final JsonGenerator json;
 
   FieldWriter() {

@@ -79,21 +79,7 @@ final class Fields {
   /** An identifier or a name: text without control characters. */
   @Nullable String optionalText(String field) throws EventFormatException {
     String text = optionalLiteral(field);
-    return text == null ? null : name(prefix + field, text);
-  }
-
-  /**
-   * An identifier or a name, wherever it comes from.
-   *
-   * @param where what it is the value of, for a message
-   */
-  static String name(String where, String text) throws EventFormatException {
-    if (UntrustedText.isUnsafe(prose(where, text))) {
-      throw new EventFormatException(
-          where,
-          "has a control or invisible character: " + UntrustedText.quote(text) + "; remove it");
-    }
-    return text;
+    return text == null ? null : CheckedText.name(prefix + field, text);
   }
 
   /** A text for people to read: it may have several lines. */
@@ -103,23 +89,7 @@ final class Fields {
 
   @Nullable String optionalProse(String field) throws EventFormatException {
     String text = optionalLiteral(field);
-    return text == null ? null : prose(prefix + field, text);
-  }
-
-  private static String prose(String where, String text) throws EventFormatException {
-    if (text.isBlank()) {
-      throw new EventFormatException(where, "is empty; give a value or leave the field out");
-    }
-    if (text.length() > UntrustedText.MAX_LENGTH) {
-      throw new EventFormatException(
-          where,
-          "is "
-              + text.length()
-              + " characters long; at most "
-              + UntrustedText.MAX_LENGTH
-              + " are allowed");
-    }
-    return text;
+    return text == null ? null : CheckedText.prose(prefix + field, text);
   }
 
   /** Any text at all, of complete characters. */

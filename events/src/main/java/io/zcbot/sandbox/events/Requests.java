@@ -61,7 +61,7 @@ final class Requests {
     if (id == null) {
       throw new EventFormatException(CloudEvents.ID, "is not UTF-8");
     }
-    return within(most, CloudEvents.ID, Fields.name(CloudEvents.ID, id));
+    return within(most, CloudEvents.ID, CheckedText.name(CloudEvents.ID, id));
   }
 
   private static String within(int most, String where, String id) throws EventFormatException {

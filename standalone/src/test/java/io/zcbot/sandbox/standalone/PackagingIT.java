@@ -27,6 +27,7 @@ class PackagingIT {
           files
               .filter(file -> file.toString().endsWith(".jar"))
               .filter(file -> !file.toString().endsWith("-tests.jar")) // is not shipped
+              .filter(file -> !file.toString().endsWith("-javadoc.jar")) // has nothing but that
               .toList();
     }
     assertThat(jars).isNotEmpty();

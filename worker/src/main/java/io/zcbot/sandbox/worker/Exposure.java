@@ -68,7 +68,7 @@ final class Exposure {
   /** Shows the state of the parts from now on. */
   void show(Host host, Parts parts) {
     metrics.bindSandboxes(parts.registry::size, config.capacity().maxSandboxes);
-    metrics.bindSlots(parts.domain.slots()::idle);
+    metrics.bindSlots(parts.domain.slots()::idle, parts.domain.slots()::target);
     metrics.bindLanes(parts.lanes::active);
     metrics.bindOpenRecords(parts.intake::inFlightByPartition);
     metrics.bindOverdue(parts.intake::overdueByPartition);
@@ -95,7 +95,7 @@ final class Exposure {
         () -> either(parts.takeoverRetry.problem(), parts.commandTakeoverRetry.problem()));
     health.ready("kafka-publish", () -> either(parts.publisher.problem(), activity.get()));
     health.warning("partitions", parts.partitionWatch::problem);
-    if (config.capacity().warmSlots > 0) {
+    if (config.capacity().warm.least() > 0) {
       health.warning("warm-slots", parts.domain.slots()::problem);
     }
     warmSlots = parts.domain.slots()::status;

@@ -39,6 +39,7 @@ import org.slf4j.LoggerFactory;
  *
  * @param partitions of each topic
  * @param slotProblem why there can be no warm slots; null if there can
+ * @param slotsInMemory how many idle ones the host's memory allows
  */
 record Host(
     DockerEngine engine,
@@ -48,7 +49,8 @@ record Host(
     KafkaClients kafka,
     Membership membership,
     int partitions,
-    @Nullable String slotProblem) {
+    @Nullable String slotProblem,
+    int slotsInMemory) {
   private static final Logger log = LoggerFactory.getLogger(Host.class);
 
   /**
@@ -95,7 +97,8 @@ record Host(
         kafka,
         membership,
         partitions,
-        fit.slotProblem());
+        fit.slotProblem(),
+        fit.slotsInMemory());
   }
 
   private static MappedWorkspaces views(WorkspaceMount mount, IdMaps maps) throws IOException {

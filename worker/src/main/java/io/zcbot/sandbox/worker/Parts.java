@@ -11,6 +11,7 @@ import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.commands.CommandLimits;
 import io.zcbot.sandbox.worker.commands.CommandSetup;
 import io.zcbot.sandbox.worker.commands.CommandTable;
+import io.zcbot.sandbox.worker.config.CapacityConfig;
 import io.zcbot.sandbox.worker.config.CommandsConfig;
 import io.zcbot.sandbox.worker.config.GroupConfig;
 import io.zcbot.sandbox.worker.config.WorkerConfig;
@@ -41,6 +42,7 @@ import io.zcbot.sandbox.worker.sandbox.Registry;
 import io.zcbot.sandbox.worker.sandbox.SandboxLog;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import io.zcbot.sandbox.worker.startup.PartitionWatch;
+import io.zcbot.sandbox.worker.startup.PastArrivals;
 import io.zcbot.sandbox.worker.startup.StartRetry;
 import io.zcbot.sandbox.worker.trace.Tracing;
 import java.time.Duration;
@@ -71,6 +73,7 @@ final class Parts {
   final EnsureIntake intake;
   final StartRetry commandTakeoverRetry;
   final CommandFollower commandFollower;
+  final PastArrivals pastArrivals;
 
   private final WorkerConfig config;
   private final Host host;
@@ -143,6 +146,13 @@ final class Parts {
     intake = intake();
     commandTakeoverRetry = new StartRetry(state::isStopping);
     commandFollower = commandFollower();
+    pastArrivals =
+        new PastArrivals(
+            config,
+            reader,
+            () -> intake.inFlightByPartition().keySet(),
+            domain.slots()::remember,
+            time);
   }
 
   private ActivityFollower follower() {
@@ -161,6 +171,8 @@ final class Parts {
   }
 
   private Domain domain() {
+    CapacityConfig.Warm warm =
+        config.capacity().warm.on(config.capacity().maxSandboxes, host.slotsInMemory());
     return Domain.of(
         new Domain.Ports(
             host.engine(),
@@ -188,7 +200,7 @@ final class Parts {
         registry,
         host.workspaces(),
         new WarmPool.Setup(
-            host.sandboxes(), host.slots(), config.capacity().warmSlots, host.slotProblem()),
+            host.sandboxes(), host.slots(), warm.least(), warm.most(), host.slotProblem()),
         commandSetup());
   }
 

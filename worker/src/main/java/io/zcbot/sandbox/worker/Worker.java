@@ -9,6 +9,7 @@ import io.opentelemetry.api.OpenTelemetry;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.worker.config.GroupConfig;
 import io.zcbot.sandbox.worker.config.WorkerConfig;
+import io.zcbot.sandbox.worker.demand.RefillPace;
 import io.zcbot.sandbox.worker.publish.TopicsException;
 import io.zcbot.sandbox.worker.sandbox.StoppedException;
 import io.zcbot.sandbox.worker.startup.Recovery;
@@ -40,7 +41,6 @@ public final class Worker implements AutoCloseable {
 
   private static final Duration COMMANDS_INTERVAL = Duration.ofSeconds(1);
   private static final Duration WATCH_INTERVAL = Duration.ofSeconds(30);
-  private static final Duration REFILL_INTERVAL = Duration.ofMillis(100);
 
   private final WorkerConfig config;
   private final OpenTelemetry openTelemetry;
@@ -131,7 +131,10 @@ public final class Worker implements AutoCloseable {
     parts.partitionWatch.look();
     timers.every(WATCH_INTERVAL, parts.partitionWatch::look);
     timers.every(COMMANDS_INTERVAL, parts.domain.commands()::tick);
-    timers.every(REFILL_INTERVAL, parts.domain.slots()::tick);
+    timers.every(RefillPace.LOOK, parts.domain.slots()::tick);
+    if (parts.domain.slots().goesByDemand()) {
+      timers.every(PROBE_INTERVAL, parts.pastArrivals::tick);
+    }
     timers.everyOnEngine(PROBE_INTERVAL, "ping", host.engine()::ping);
     timers.everyOnEngine(
         config.engine().firewallInterval, "firewall", host.sandboxes()::checkFirewall);

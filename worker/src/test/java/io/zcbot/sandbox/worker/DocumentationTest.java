@@ -16,6 +16,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Set;
+import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -31,6 +32,8 @@ class DocumentationTest {
   /** A name in camel case in a code span; what follows a dot is a member. */
   private static final Pattern CLASS =
       Pattern.compile("`@?([A-Z][a-z]+(?:[A-Z][a-z0-9]*)+)(?:\\.\\w+)?`");
+
+  private static final Pattern RUN = Pattern.compile("test=([\\w/]+)|not-run=\"[^\"]{8,}\"");
 
   private static final Set<String> NOT_OURS = Set.of("target", "data", "node_modules");
 
@@ -64,17 +67,25 @@ class DocumentationTest {
     }
   }
 
+  /** In the first line of the block, where no reader sees it: test=Name or not-run="why". */
+  @Test
+  void everyShellBlockNamesItsTestOrSaysWhyItIsNotRun() throws IOException {
+    Set<String> tests = classes();
+    tests.addAll(List.of("bin/demo", "bin/test")); // which continuous integration runs
+    for (ShellBlocks.Block block : ShellBlocks.all()) {
+      Matcher info = RUN.matcher(block.info());
+      assertThat(info.matches())
+          .as("%s: write ```sh test=Name or ```sh not-run=\"why\":%n%s", block, block.text())
+          .isTrue();
+      if (info.group(1) != null) {
+        assertThat(tests).as(block.toString()).contains(info.group(1));
+      }
+    }
+  }
+
   @Test
   void everyClassThatIsNamedIsThere() throws IOException {
-    Set<String> classes;
-    try (Stream<Path> files = Files.walk(ROOT)) {
-      classes =
-          files
-              .map(file -> file.getFileName().toString())
-              .filter(name -> name.endsWith(".java"))
-              .map(name -> name.substring(0, name.length() - ".java".length()))
-              .collect(Collectors.toSet());
-    }
+    Set<String> classes = classes();
     for (String document : List.of("worker/DESIGN.md", "CONTRIBUTING.md", "SECURITY.md")) {
       Set<String> named =
           CLASS
@@ -90,6 +101,16 @@ class DocumentationTest {
   @Test
   void theReadmeIsShortEnoughToBeReadOnce() throws IOException {
     assertThat(Files.readAllLines(ROOT.resolve("README.md"))).hasSizeLessThanOrEqualTo(250);
+  }
+
+  private static Set<String> classes() throws IOException {
+    try (Stream<Path> files = Files.walk(ROOT)) {
+      return files
+          .map(file -> file.getFileName().toString())
+          .filter(name -> name.endsWith(".java"))
+          .map(name -> name.substring(0, name.length() - ".java".length()))
+          .collect(Collectors.toSet());
+    }
   }
 
   private static boolean resolves(Path document, String link) throws IOException {
@@ -115,7 +136,7 @@ class DocumentationTest {
         .collect(Collectors.toSet());
   }
 
-  private static List<Path> documents() throws IOException {
+  static List<Path> documents() throws IOException {
     List<Path> documents = new ArrayList<>();
     Files.walkFileTree(
         ROOT,

@@ -31,14 +31,29 @@ class LicenceHeaderTest {
   private static final Set<String> NOT_SOURCES = Set.of("target", ".git", "data", ".idea");
 
   private static final List<String> KINDS =
-      List.of(".java", ".c", ".h", ".sh", ".xml", ".yaml", ".options", "Dockerfile", "Makefile");
+      List.of(
+          ".java",
+          ".py",
+          ".c",
+          ".h",
+          ".sh",
+          ".xml",
+          ".yaml",
+          ".yml",
+          ".options",
+          ".service",
+          ".conf",
+          ".env",
+          "Dockerfile",
+          "Makefile",
+          "CODEOWNERS");
 
   @Test
   void everySourceFileHasTheLicenceHeader() throws IOException {
     List<Path> sources = sources();
     assertThat(sources)
         .extracting(Path::toString)
-        .contains("bin/test", "pom.xml", "worker/Dockerfile")
+        .contains("bin/test", "packaging/sandbox", "pom.xml", "worker/Dockerfile")
         .anyMatch(name -> name.endsWith("package-info.java"));
     assertThat(sources).allSatisfy(LicenceHeaderTest::assertHeader);
   }
@@ -81,6 +96,7 @@ class LicenceHeaderTest {
   private static boolean isScript(Path source) {
     return (source.startsWith("bin") && !source.toString().endsWith(".json")) // has no comments
         || source.startsWith(".ci")
+        || source.endsWith("packaging/sandbox")
         || source.endsWith("kafka-image/run");
   }
 }

@@ -8,7 +8,6 @@ import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
 import java.time.Duration;
 import java.util.Collection;
-import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -18,7 +17,6 @@ import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Supplier;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
-import org.apache.kafka.clients.consumer.OffsetAndTimestamp;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.PartitionInfo;
 import org.apache.kafka.common.TopicPartition;
@@ -39,9 +37,6 @@ final class AnswerReader implements AutoCloseable {
   private static final Duration CALL = Duration.ofSeconds(5);
   private static final Duration RECOUNT = Duration.ofSeconds(5);
   private static final Duration PAUSE = Duration.ofMillis(200);
-
-  /** Answers may have gone to a partition that was added before this client knew of it. */
-  private static final Duration LOOK_BACK = Duration.ofMinutes(5);
 
   /** Takes records, in the reader's thread. */
   interface Receiver {
@@ -238,7 +233,8 @@ final class AnswerReader implements AutoCloseable {
         throw new KafkaException(
             "the topic "
                 + topic
-                + " does not exist; start a worker or run 'sandbox topics create'");
+                + " does not exist; start a worker or run 'sandbox topics create'; a reply topic has"
+                + " to be created by an operator");
       }
       isRaised |= locked(() -> interests.count(topic, found.size()));
     }
@@ -250,7 +246,8 @@ final class AnswerReader implements AutoCloseable {
     if (fresh.isEmpty() && !isLess) {
       return;
     }
-    Map<TopicPartition, Long> starts = fresh.isEmpty() ? Map.of() : starts(fresh);
+    Map<TopicPartition, Long> starts =
+        fresh.isEmpty() ? Map.of() : StartOffsets.of(consumer, fresh, isRaised, CALL);
     Set<TopicPartition> all = new HashSet<>(locked(interests::read));
     all.addAll(fresh);
     consumer.assign(all);
@@ -263,23 +260,6 @@ final class AnswerReader implements AutoCloseable {
           changed.signalAll();
           return fresh;
         });
-  }
-
-  private Map<TopicPartition, Long> starts(Set<TopicPartition> partitions) {
-    Map<TopicPartition, Long> starts = new HashMap<>(consumer.endOffsets(partitions, CALL));
-    if (isRaised) {
-      long since = System.currentTimeMillis() - LOOK_BACK.toMillis();
-      Map<TopicPartition, Long> times = new HashMap<>();
-      partitions.forEach(partition -> times.put(partition, since));
-      Map<TopicPartition, OffsetAndTimestamp> found = consumer.offsetsForTimes(times, CALL);
-      found.forEach(
-          (partition, offset) -> {
-            if (offset != null) {
-              starts.put(partition, offset.offset());
-            }
-          });
-    }
-    return starts;
   }
 
   private void troubled(RuntimeException e) throws InterruptedException {

@@ -53,6 +53,17 @@ public record ClientOptions(
     }
   }
 
+  /** What a caller who got no answer should know, besides that a worker may be missing. */
+  String hintWithoutAnswer(Topic answers) {
+    return replyTopic == null
+        ? ""
+        : "; or the answer is in "
+            + answers.named(topicPrefix)
+            + " and was not copied to the reply topic "
+            + replyTopic
+            + ", for which workers need Write and Describe ('sandbox topics acls --role worker')";
+  }
+
   /** As these, with other topics. */
   public ClientOptions withTopicPrefix(String topicPrefix) {
     return new ClientOptions(

@@ -15,7 +15,6 @@ import java.time.Instant;
 import java.util.List;
 import java.util.UUID;
 import java.util.concurrent.ThreadLocalRandom;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Asks for a sandbox until there is one, it can't be had, or the deadline is over. An ensure that
@@ -83,10 +82,6 @@ final class EnsureCall {
   }
 
   private NoAnswerException unanswered() {
-    return unanswered(null);
-  }
-
-  private NoAnswerException unanswered(@Nullable Throwable cause) {
     return new NoAnswerException(
         "no answer to ensure "
             + id
@@ -94,7 +89,8 @@ final class EnsureCall {
             + user
             + " within "
             + options.deadline()
-            + "; check that a worker runs ('sandbox ps --all-hosts', 'sandbox doctor')",
-        cause);
+            + "; check that a worker runs ('sandbox ps --all-hosts', 'sandbox doctor')"
+            + connection.options().hintWithoutAnswer(Topic.READY),
+        null);
   }
 }

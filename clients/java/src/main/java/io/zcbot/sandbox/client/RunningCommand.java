@@ -8,6 +8,7 @@ import io.zcbot.sandbox.events.CommandSignal;
 import io.zcbot.sandbox.events.Exited;
 import io.zcbot.sandbox.events.Input;
 import io.zcbot.sandbox.events.OutputStreamName;
+import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
 import java.io.InputStream;
 import java.io.OutputStream;
@@ -89,7 +90,8 @@ public final class RunningCommand implements AutoCloseable {
               + " of "
               + user
               + "; the command may have run. Check that a worker runs and runs commands ('sandbox"
-              + " ps --all-hosts', 'sandbox doctor')",
+              + " ps --all-hosts', 'sandbox doctor')"
+              + connection.options().hintWithoutAnswer(Topic.EXITED),
           null);
     }
     return Endings.result(exited, transcript);

@@ -5,10 +5,21 @@
 package io.zcbot.sandbox.client;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
+import io.zcbot.sandbox.events.Topic;
+import java.io.IOException;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -22,10 +33,13 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** What the documents show works as it is written there. */
 @Tag("engine")
+@Tag("kcat")
+@Tag("oldest-java")
 @Timeout(value = 15, unit = TimeUnit.MINUTES)
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class ExamplesIT {
   private static final Pattern JAVA = Pattern.compile("(?s)```java\n(.*?)```");
+  private static final Pattern SHELL = Pattern.compile("(?s)```sh\n(.*?)```");
 
   private TestBed bed;
 
@@ -88,5 +102,99 @@ class ExamplesIT {
     Path program = SourceFiles.REPOSITORY.resolve("examples/java/AgentLoop.java");
     assertThat(SourceFiles.run(program, directory, bed.bootstrapServers(), TestBed.newUser()))
         .isEqualTo("the sum is 55\n");
+  }
+
+  @Test
+  void theWebHandlerRunsScripts(@TempDir Path directory) throws Exception {
+    Path program = SourceFiles.REPOSITORY.resolve("examples/java/WebHandler.java");
+    Process server = SourceFiles.start(program, directory, bed.bootstrapServers(), "0");
+    try (HttpClient http = HttpClient.newHttpClient()) {
+      Path output = SourceFiles.output(directory);
+      await()
+          .atMost(Duration.ofMinutes(2))
+          .until(() -> !server.isAlive() || Files.readString(output).endsWith("\n"));
+      String users = Files.readString(output).strip() + "/users/";
+      String run = users + TestBed.newUser() + "/run";
+      HttpResponse<String> answer = post(http, run, "echo hello; exit 3");
+      assertThat(answer.statusCode()).isEqualTo(200);
+      assertThat(answer.body()).isEqualTo("hello\n");
+      assertThat(answer.headers().firstValue("X-Exit-Code")).contains("3");
+      assertThat(post(http, run, "true").body()).isEmpty();
+      assertThat(post(http, users + "nobody/run", "true"))
+          .returns(400, HttpResponse::statusCode)
+          .satisfies(refusal -> assertThat(refusal.body()).startsWith("user_id: "));
+      assertThat(post(http, run, "#".repeat(100_000)).statusCode()).isEqualTo(413);
+      assertThat(post(http, users, "true").statusCode()).isEqualTo(404);
+    } finally {
+      server.destroyForcibly();
+    }
+  }
+
+  private static HttpResponse<String> post(HttpClient http, String to, String body)
+      throws Exception {
+    return http.send(
+        HttpRequest.newBuilder(URI.create(to))
+            .timeout(Duration.ofMinutes(2))
+            .POST(HttpRequest.BodyPublishers.ofString(body))
+            .build(),
+        HttpResponse.BodyHandlers.ofString());
+  }
+
+  @Test
+  void theAuditJobCountsCommands(@TempDir Path directory) throws Exception {
+    String user = TestBed.newUser();
+    try (SandboxClient client = bed.client()) {
+      client.sandbox(user).run("true");
+      client.sandbox(user).run("false");
+    }
+    bed.forge(Topic.EXITED, user, new byte[] {1, 2, 3});
+    Path program = SourceFiles.REPOSITORY.resolve("examples/java/AuditJob.java");
+    assertThat(SourceFiles.run(program, directory, bed.bootstrapServers()))
+        .containsPattern(user + " +2 +0 +\\d+ +1\n");
+  }
+
+  /** What reads an answer shows the latest one there is, so it is repeated until that has come. */
+  @Test
+  void kcatAsksForASandboxAndRunsACommandAsTheReadmeSays() throws Exception {
+    List<String> blocks = new ArrayList<>(kcatIn("README.md"));
+    blocks.addAll(kcatIn("docs/operations.md"));
+    assertThat(blocks).hasSize(3);
+    String user = TestBed.newUser();
+    assertThat(kcat(blocks.get(0), user, "container_name")).contains("\"user_id\":\"" + user);
+    assertThat(kcat(blocks.get(1), user, "e1")).contains("\"stdout\":\"42\\n\"");
+    assertThat(kcat(blocks.get(2), user, "container_name")).startsWith(user); // the table
+  }
+
+  private static List<String> kcatIn(String document) throws IOException {
+    return SHELL
+        .matcher(Files.readString(SourceFiles.REPOSITORY.resolve(document)))
+        .results()
+        .map(block -> block.group(1))
+        .filter(block -> block.contains("kcat"))
+        .toList();
+  }
+
+  /** The line that it reads and that holds both the user and something else. */
+  private String kcat(String block, String user, String other) throws Exception {
+    int reading = block.indexOf("kcat -C ");
+    assertThat(reading).isNotNegative();
+    String asking = block.substring(0, reading).replaceFirst("(?m)^user=.*$", "");
+    String script =
+        "set -euo pipefail\n"
+            + asking
+            + "for i in $(seq 300); do\n  { "
+            + block.substring(reading).strip()
+            + "; } 2>/dev/null | grep -- \"$user.*$other\" && exit\n  sleep 0.2\ndone\nexit 1\n";
+    ProcessBuilder bash =
+        new ProcessBuilder("bash", "-c", script.replace("127.0.0.1:9092", bed.bootstrapServers()));
+    bash.environment().putAll(Map.of("user", user, "other", other));
+    Process process = bash.redirectError(ProcessBuilder.Redirect.INHERIT).start();
+    try {
+      assertThat(process.waitFor(120, TimeUnit.SECONDS)).isTrue();
+      assertThat(process.exitValue()).as(script).isZero();
+      return new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+    } finally {
+      process.destroyForcibly();
+    }
   }
 }

@@ -5,6 +5,8 @@
 package io.zcbot.sandbox.client;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.awaitility.Awaitility.await;
 
 import io.zcbot.sandbox.client.ClientMetrics.RecordUse;
 import java.time.Duration;
@@ -49,6 +51,32 @@ class ReplyTopicsIT {
       assertThat(ofAll).containsEntry(RecordUse.OWN, answers);
       assertThat(ofAll.containsKey(RecordUse.FOREIGN)).isEqualTo(CLIENTS > 1);
       assertThat(ofReplies).isEqualTo(Map.of(RecordUse.OWN, answers)); // and nobody else's
+    }
+  }
+
+  /** A topic that takes no record stands for all that keeps workers from writing a copy. */
+  @Test
+  void withoutCopiesAnErrorNamesTheReplyTopicAndWhatWorkersNeed() throws Exception {
+    String absent = "sandbox.reply.absent";
+    String useless = "sandbox.reply.useless";
+    try (TestBed bed = TestBed.withoutSandboxes().start();
+        SandboxClient of = bed.client(ClientOptions.defaults().withReplyTopic(absent));
+        SandboxClient client = bed.client(ClientOptions.defaults().withReplyTopic(useless))) {
+      assertThatThrownBy(() -> of.sandbox(TestBed.newUser()).ensure())
+          .isInstanceOf(SandboxException.class)
+          .hasMessageContaining(absent + " does not exist")
+          .hasMessageContaining("by an operator");
+      bed.createTopic(useless, 1, Map.of("max.message.bytes", "1"));
+      Sandbox sandbox = client.sandbox(TestBed.newUser());
+      EnsureOptions brief = EnsureOptions.DEFAULT.within(Duration.ofSeconds(3));
+      await()
+          .atMost(Duration.ofMinutes(2)) // until Kafka says in time where answers will be
+          .untilAsserted(
+              () ->
+                  assertThatThrownBy(() -> sandbox.ensure(brief))
+                      .isInstanceOf(NoAnswerException.class)
+                      .hasMessageContaining("the answer is in sandbox.ready")
+                      .hasMessageContaining(useless + ", for which workers need Write"));
     }
   }
 

@@ -12,9 +12,11 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import javax.tools.ToolProvider;
 
@@ -27,6 +29,23 @@ final class SourceFiles {
   /** What it prints. */
   static String run(Path file, Path directory, String... arguments)
       throws IOException, InterruptedException {
+    Process process = start(file, directory, arguments);
+    try {
+      assertThat(process.waitFor(120, TimeUnit.SECONDS)).isTrue();
+      assertThat(process.exitValue()).isZero();
+      return Files.readString(output(directory));
+    } finally {
+      process.destroyForcibly();
+    }
+  }
+
+  /** Where it prints to. */
+  static Path output(Path directory) {
+    return directory.resolve("output");
+  }
+
+  /** One that runs until it is ended. */
+  static Process start(Path file, Path directory, String... arguments) throws IOException {
     ByteArrayOutputStream messages = new ByteArrayOutputStream();
     int compiled =
         ToolProvider.getSystemJavaCompiler()
@@ -50,22 +69,14 @@ final class SourceFiles {
             List.of(
                 java().toString(),
                 "-cp",
-                directory + ":" + classPath(),
+                directory + ":" + withoutLogging(classPath()),
                 file.getFileName().toString().replace(".java", "")));
     command.addAll(List.of(arguments));
-    Path output = directory.resolve("output");
-    Process process =
-        new ProcessBuilder(command)
-            .redirectOutput(output.toFile())
-            .redirectError(ProcessBuilder.Redirect.INHERIT)
-            .start();
-    try {
-      assertThat(process.waitFor(120, TimeUnit.SECONDS)).isTrue();
-      assertThat(process.exitValue()).isZero();
-      return Files.readString(output);
-    } finally {
-      process.destroyForcibly();
-    }
+    System.out.println("running " + file.getFileName() + " on " + command.getFirst());
+    return new ProcessBuilder(command)
+        .redirectOutput(output(directory).toFile())
+        .redirectError(ProcessBuilder.Redirect.INHERIT)
+        .start();
   }
 
   /**
@@ -93,8 +104,15 @@ final class SourceFiles {
     return Path.of(System.getProperty("java.home"), "bin", "java");
   }
 
+  /** The worker's logging, which it would find, is not for the Java of its users. */
+  private static String withoutLogging(String classPath) {
+    return Arrays.stream(classPath.split(":"))
+        .filter(each -> !each.contains("logback"))
+        .collect(Collectors.joining(":"));
+  }
+
   /** Where the tests run in Surefire's jar of a manifest only, it says what it stands for. */
-  private static String classPath() {
+  static String classPath() {
     String surefire = System.getProperty("surefire.test.class.path");
     return surefire != null ? surefire : System.getProperty("java.class.path");
   }

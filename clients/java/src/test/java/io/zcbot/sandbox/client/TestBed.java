@@ -98,6 +98,26 @@ final class TestBed implements AutoCloseable {
     return directory.resolve("workspaces").resolve(user.toString());
   }
 
+  /** Where another worker keeps its workspaces. */
+  Path workspacesOf(String host) {
+    return directory.resolve("workspaces-" + host);
+  }
+
+  /** The settings of another worker of the same group, as if on another host. */
+  Map<String, String> settingsOf(String host) {
+    Map<String, String> other = new HashMap<>(settings);
+    other.put("ZCBOT_WORKER_ID", id + "-" + host);
+    other.put("ZCBOT_HOST", host);
+    other.put("ZCBOT_WORKSPACE_ROOT", workspacesOf(host).toString());
+    return other;
+  }
+
+  /** The worker leaves its group. */
+  void stopWorker() {
+    worker.close();
+    worker = null;
+  }
+
   void stopBroker() throws IOException {
     broker.close();
   }
@@ -117,9 +137,13 @@ final class TestBed implements AutoCloseable {
   }
 
   void createTopic(String name, int partitions) throws Exception {
+    createTopic(name, partitions, Map.of());
+  }
+
+  void createTopic(String name, int partitions, Map<String, String> settings) throws Exception {
     try (Admin admin = Admin.create(Map.of("bootstrap.servers", bootstrapServers()))) {
       admin
-          .createTopics(List.of(new NewTopic(name, partitions, (short) 1)))
+          .createTopics(List.of(new NewTopic(name, partitions, (short) 1).configs(settings)))
           .all()
           .get(60, TimeUnit.SECONDS);
     }

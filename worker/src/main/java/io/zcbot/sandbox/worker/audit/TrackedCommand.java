@@ -162,6 +162,7 @@ final class TrackedCommand {
                 known.exitCode,
                 known.signal,
                 known.site,
+                Instant.ofEpochMilli(known.time),
                 latency(exec, known),
                 known.tookMs,
                 known.cpuMs,

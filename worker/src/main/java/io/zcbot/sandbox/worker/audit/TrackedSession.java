@@ -36,7 +36,7 @@ final class TrackedSession {
   boolean readyAgainTold;
 
   /** A ready that names the container. */
-  record Announced(long time, RecordPosition position) {
+  record Announced(long time, Ready.Outcome outcome, RecordPosition position) {
     /** The brokers' order where there is one, else the clocks'. */
     boolean isBefore(Announced other) {
       return position.isComparableTo(other.position)
@@ -126,7 +126,7 @@ final class TrackedSession {
   }
 
   Announced readied(Ready ready, long time, RecordPosition position) {
-    Announced announced = new Announced(time, position);
+    Announced announced = new Announced(time, ready.outcome(), position);
     lastReady = announced;
     successor = null;
     ensures++;
@@ -205,7 +205,9 @@ final class TrackedSession {
         containerId,
         host,
         workerId,
-        start == null ? null : new Session.Start(Instant.ofEpochMilli(start.time), start.position),
+        start == null
+            ? null
+            : new Session.Start(Instant.ofEpochMilli(start.time), start.outcome, start.position),
         end == null
             ? null
             : new Session.End(Instant.ofEpochMilli(end.time), end.reason, end.position),

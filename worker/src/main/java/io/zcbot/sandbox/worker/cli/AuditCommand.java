@@ -43,6 +43,8 @@ final class AuditCommand implements Callable<Integer> {
 
   @Mixin private final LogOptions wanted = new LogOptions();
 
+  @Mixin private final WhatIfOptions whatIf = new WhatIfOptions();
+
   @Option(
       names = "--input",
       paramLabel = "FILE",
@@ -117,15 +119,21 @@ final class AuditCommand implements Callable<Integer> {
   @Override
   public Integer call() throws CommandException, InterruptedException {
     WorkerConfig config = context.config();
-    Summary summary = input.isEmpty() ? replayTopics(config) : replayFiles(config);
-    return summary.violationCount() == 0 ? ExitCode.OK : ExitCode.FAILED;
+    boolean supposes = whatIf.isGiven();
+    if (supposes) {
+      var _ = whatIf.settings(context.console().env()); // before a long replay
+    }
+    long violations =
+        input.isEmpty() ? replayTopics(config, supposes) : replayFiles(config, supposes);
+    return violations == 0 ? ExitCode.OK : ExitCode.FAILED;
   }
 
-  private Summary replayTopics(WorkerConfig config) throws CommandException, InterruptedException {
+  private long replayTopics(WorkerConfig config, boolean supposes)
+      throws CommandException, InterruptedException {
     try (KafkaLog log = LogOptions.log(config.kafka());
         LogSource source = wanted.open(log)) {
       try {
-        return replay(source, config);
+        return replay(source, config, supposes);
       } catch (KafkaException e) {
         throw log.failed("read the topics", e);
       }
@@ -134,10 +142,11 @@ final class AuditCommand implements Callable<Integer> {
     }
   }
 
-  private Summary replayFiles(WorkerConfig config) throws CommandException, InterruptedException {
+  private long replayFiles(WorkerConfig config, boolean supposes)
+      throws CommandException, InterruptedException {
     try (LogSource source =
         new ExportedLog(input, config.kafka().topicPrefix(), wanted.selection())) {
-      return replay(source, config);
+      return replay(source, config, supposes);
     } catch (IOException e) {
       throw new CommandException(
           ExitCode.USAGE,
@@ -146,8 +155,13 @@ final class AuditCommand implements Callable<Integer> {
     }
   }
 
-  private Summary replay(LogSource source, WorkerConfig config)
-      throws IOException, InterruptedException {
+  /** How many violations it found. */
+  private long replay(LogSource source, WorkerConfig config, boolean supposes)
+      throws CommandException, IOException, InterruptedException {
+    if (supposes) {
+      whatIf.run(source, context, json);
+      return 0;
+    }
     AuditReport report =
         json
             ? new JsonAuditReport(context.console().out(), source.topicPrefix(), summaryOnly)
@@ -165,7 +179,7 @@ final class AuditCommand implements Callable<Integer> {
     }
     report.end(summary);
     context.console().out().flush();
-    return summary;
+    return summary.violationCount();
   }
 
   private Rules rules(WorkerConfig config) {

@@ -100,6 +100,7 @@ public final class Cli {
     commands.put("doctor", () -> new DoctorCommand(context));
     commands.put("topics", () -> new TopicsCommand(context));
     commands.put("audit", () -> new AuditCommand(context));
+    commands.put("usage", () -> new UsageCommand(context));
     commands.put("export", () -> new ExportCommand(context));
     commands.put("publish", () -> new PublishCommand(context));
     commands.put("dead-letters", () -> new DeadLettersCommand(context));

@@ -96,6 +96,7 @@ final class HelpText {
               "ZCBOT_REAPER_INTERVAL",
               "ZCBOT_ENSURE_EXPIRY",
               "ZCBOT_RESTART");
+      case "sandbox usage" -> List.of(KAFKA, TOPIC_PREFIX, "ZCBOT_ENSURE_EXPIRY", "ZCBOT_RESTART");
       case "sandbox topics create" -> List.of(KAFKA, TOPIC_PREFIX, "ZCBOT_TOPICS_");
       case "sandbox topics acls" ->
           List.of("ZCBOT_KAFKA_BOOTSTRAP_SERVERS", TOPIC_PREFIX, "ZCBOT_GROUP");

@@ -19,6 +19,7 @@ import io.zcbot.sandbox.worker.audit.result.Observation;
 import io.zcbot.sandbox.worker.audit.result.Session;
 import io.zcbot.sandbox.worker.audit.result.Summary;
 import io.zcbot.sandbox.worker.audit.result.Violation;
+import io.zcbot.sandbox.worker.audit.whatif.Outcome;
 import java.io.PrintWriter;
 import java.time.Duration;
 import java.time.Instant;
@@ -38,6 +39,23 @@ final class JsonAuditReport implements AuditReport {
     this.out = out;
     this.topicPrefix = topicPrefix;
     this.summaryOnly = summaryOnly;
+  }
+
+  /** What settings would have come to, on one line. */
+  static String line(Outcome outcome) {
+    ObjectNode json = JSON.createObjectNode();
+    json.put("type", "what_if");
+    json.put("settings", outcome.name());
+    json.put("claimed", outcome.claims());
+    json.put("created", outcome.creates());
+    json.put("refused", outcome.refusals());
+    json.put("evicted", outcome.evictions());
+    json.put("peak", outcome.peak());
+    json.put("sandbox_hours", outcome.sandboxHours());
+    if (!Double.isNaN(outcome.slotHours())) {
+      json.put("slot_hours", outcome.slotHours());
+    }
+    return JsonText.plain(json.toString());
   }
 
   @Override

@@ -71,10 +71,15 @@ final class LogOptions {
 
   /** All topics from the first wanted record to the ends they have now. */
   LogSource open(KafkaLog log) throws CommandException {
+    return open(log, selection());
+  }
+
+  static LogSource open(KafkaLog log, Selection selection) throws CommandException {
+    Instant from = selection.from();
     Consumer<byte[], byte[]> consumer =
         from == null ? log.fromBeginning(Topic.history()) : log.since(from, Topic.history());
     try {
-      return new KafkaLogSource(consumer, log.config().topicPrefix(), selection());
+      return new KafkaLogSource(consumer, log.config().topicPrefix(), selection);
     } catch (KafkaException e) {
       consumer.close();
       throw log.failed("read the topics", e);

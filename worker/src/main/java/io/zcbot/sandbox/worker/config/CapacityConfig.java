@@ -16,7 +16,7 @@ public final class CapacityConfig {
   /** Users of the sandboxes; empty for users of their own where that is possible. */
   public final Optional<SandboxUids> uids;
 
-  public final int warmSlots;
+  public final Warm warm;
   public final int newUsersPerMinute;
   public final int createConcurrency;
   public final int reapConcurrency;
@@ -46,14 +46,15 @@ public final class CapacityConfig {
                 + " each sandbox has one of its own. shared: all are user 1000. auto: a range that is"
                 + " free, or shared where workspaces can't be mounted as another user's. Requires"
                 + " CAP_SYS_ADMIN and a local engine, and the firewall mode host.");
-    warmSlots =
+    warm =
         in.get(
             "ZCBOT_SANDBOX_WARM",
             "2",
-            Kind.count(0, 64),
+            warm(),
             "Number of containers that the warm pool keeps ready for users without a sandbox; 0"
-                + " turns the pool off. They count as sandboxes of this host. Requires"
-                + " CAP_SYS_ADMIN.");
+                + " turns the pool off. auto: as many as the users who came within the last day"
+                + " would have needed, at least 2. A range such as 4-40: the same within bounds of"
+                + " your own. They count as sandboxes of this host. Requires CAP_SYS_ADMIN.");
     newUsersPerMinute =
         in.get(
             "ZCBOT_NEW_USERS_PER_MINUTE",
@@ -73,6 +74,50 @@ public final class CapacityConfig {
             "4",
             Kind.count(1, 256),
             "Maximum number of sandboxes that are removed at the same time.");
+  }
+
+  /**
+   * How many slots are kept.
+   *
+   * @param least 0 for no pool
+   * @param most larger than {@code least} if their number goes by demand
+   */
+  public record Warm(int least, int most) {
+    static final int MOST = 256;
+    static final Warm AUTO = new Warm(2, MOST);
+
+    public boolean goesByDemand() {
+      return most > least;
+    }
+
+    /**
+     * The same on a host. A fixed number is the operator's choice.
+     *
+     * @param inMemory how many the host's memory allows
+     */
+    public Warm on(int maxSandboxes, int inMemory) {
+      int bound = Math.min(most, Math.min(maxSandboxes, inMemory));
+      return goesByDemand() ? new Warm(Math.min(least, bound), bound) : this;
+    }
+  }
+
+  private static Kind<Warm> warm() {
+    Kind<Integer> count = Kind.count(0, Warm.MOST);
+    return new Kind<>(
+        count.allowed() + ", auto, or a range of numbers above 0, e.g. 4-40",
+        text -> {
+          if (text.equalsIgnoreCase("auto")) {
+            return Warm.AUTO;
+          }
+          Matcher range = RANGE.matcher(text);
+          if (!range.matches()) {
+            Integer fixed = count.parser().parse(text);
+            return fixed == null ? null : new Warm(fixed, fixed);
+          }
+          int least = Integer.parseInt(range.group(1));
+          int most = Integer.parseInt(range.group(2));
+          return least > 0 && most >= least && most <= Warm.MOST ? new Warm(least, most) : null;
+        });
   }
 
   private static Kind<Optional<SandboxUids>> uids() {

@@ -10,6 +10,7 @@ import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
@@ -68,10 +69,9 @@ final class GroupWatch implements AutoCloseable {
   private GroupState ask(Admin admin) throws InterruptedException {
     try {
       ConsumerGroupDescription group =
-          answer(admin.describeConsumerGroups(List.of(groups.getFirst())).all())
-              .values()
-              .iterator()
-              .next();
+          Objects.requireNonNull(
+              answer(admin.describeConsumerGroups(List.of(groups.getFirst())).all())
+                  .get(groups.getFirst()));
       Map<String, Integer> workers = new HashMap<>();
       for (MemberDescription member : group.members()) {
         workers.merge(

@@ -32,7 +32,7 @@ public final class Doctor {
     List<Finding> findings = new ArrayList<>(engine());
     findings.add(WorkspaceChecks.root(config.workspaces().root));
     findings.add(WorkspaceChecks.quota(config.workspaces().root, config.workspaces().limit));
-    findings.add(ProcessChecks.warmSlots(config.capacity().warmSlots));
+    findings.add(ProcessChecks.warmSlots(config.capacity().warm.least()));
     findings.add(
         ProcessChecks.openFiles(
             config.capacity().maxSandboxes, Math.toIntExact(config.spec().limits().pids())));
@@ -87,6 +87,11 @@ public final class Doctor {
       if (ground.image() != null) {
         findings.add(sockets());
       }
+      findings.add(
+          ProcessChecks.warmSize(
+              config.capacity().warm,
+              config.capacity().maxSandboxes,
+              facts.slotsInMemory(config.spec())));
       findings.add(CommandChecks.of(config.commands().mode, ground, config.spec()));
       findings.add(
           ClockChecks.of("engine-clock", "the engine", asked, answered, facts.systemTime()));

@@ -4,6 +4,7 @@
  */
 package io.zcbot.sandbox.worker.doctor;
 
+import io.zcbot.sandbox.worker.config.CapacityConfig;
 import io.zcbot.sandbox.worker.spec.ResourceLimits;
 import java.io.IOException;
 import java.math.BigInteger;
@@ -51,6 +52,28 @@ final class ProcessChecks {
             "this process may not mount: there is no warm pool, and workspaces are nosuid and"
                 + " nodev only if their file system is",
             "give the worker CAP_SYS_ADMIN on the engine's host, or set ZCBOT_SANDBOX_WARM=0");
+  }
+
+  /** A pool that goes by demand has bounds, of which the host sets one. */
+  static Finding warmSize(CapacityConfig.Warm wanted, int maxSandboxes, int inMemory) {
+    CapacityConfig.Warm here = wanted.on(maxSandboxes, inMemory);
+    if (!wanted.goesByDemand()) {
+      return Finding.ok("warm-size", wanted.least() + " containers in the warm pool");
+    }
+    String detail =
+        here.least()
+            + " to "
+            + here.most()
+            + " containers in the warm pool, by demand; a sixteenth of the host's memory holds "
+            + inMemory;
+    return here.least() == wanted.least()
+        ? Finding.ok("warm-size", detail)
+        : Finding.warn(
+            "warm-size",
+            detail + ", and ZCBOT_SANDBOX_WARM wants at least " + wanted.least(),
+            "lower it, or raise ZCBOT_SANDBOX_MAX, which is "
+                + maxSandboxes
+                + "; a single number is kept whatever the memory");
   }
 
   static Finding openFiles(int mostSandboxes, int pids) {

@@ -10,6 +10,7 @@ import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.function.Function;
 import java.util.function.Supplier;
 import java.util.stream.Collectors;
@@ -61,21 +62,64 @@ public final class LogReader {
           from.equals(Instant.EPOCH)
               ? LogRange.all(consumer, all, CALL_TIMEOUT)
               : LogRange.since(consumer, all, from, CALL_TIMEOUT);
-      consumer.assign(all);
-      range.starts().forEach(consumer::seek);
-      long progressed = System.nanoTime();
-      while (range.ends().entrySet().stream()
-          .anyMatch(end -> consumer.position(end.getKey(), CALL_TIMEOUT) < end.getValue())) {
-        var records = consumer.poll(Duration.ofMillis(100));
-        records.forEach(each);
-        if (!records.isEmpty() || !records.nextOffsets().isEmpty()) {
-          progressed = System.nanoTime();
-        } else if (System.nanoTime() - progressed > STALLED.toNanos()) {
-          throw new TimeoutException("no progress in reading " + topic + " for " + STALLED);
-        }
-      }
+      read(topic, consumer, range, Long.MAX_VALUE, each);
     } finally {
       done.accept(consumer);
+    }
+  }
+
+  /**
+   * Hands over the latest records from a time on.
+   *
+   * @param records most that are read of one partition
+   * @param bytes about how many bytes of values are read at most
+   * @throws org.apache.kafka.common.KafkaException if Kafka is not reached
+   */
+  public void readLatest(
+      String topic,
+      Collection<Integer> partitions,
+      Instant from,
+      long records,
+      long bytes,
+      java.util.function.Consumer<ConsumerRecord<byte[], byte[]>> each) {
+    List<TopicPartition> all =
+        partitions.stream().map(number -> new TopicPartition(topic, number)).toList();
+    Consumer<byte[], byte[]> consumer = consumers.get();
+    try {
+      LogRange since = LogRange.since(consumer, all, from, CALL_TIMEOUT);
+      Map<TopicPartition, Long> starts = new HashMap<>(since.starts());
+      starts.replaceAll(
+          (partition, start) ->
+              Math.max(start, Objects.requireNonNull(since.ends().get(partition)) - records));
+      read(topic, consumer, new LogRange(starts, since.ends()), bytes, each);
+    } finally {
+      done.accept(consumer);
+    }
+  }
+
+  private static void read(
+      String topic,
+      Consumer<byte[], byte[]> consumer,
+      LogRange range,
+      long bytes,
+      java.util.function.Consumer<ConsumerRecord<byte[], byte[]>> each) {
+    consumer.assign(range.ends().keySet());
+    range.starts().forEach(consumer::seek);
+    long progressed = System.nanoTime();
+    long left = bytes;
+    while (left > 0
+        && range.ends().entrySet().stream()
+            .anyMatch(end -> consumer.position(end.getKey(), CALL_TIMEOUT) < end.getValue())) {
+      var records = consumer.poll(Duration.ofMillis(100));
+      for (ConsumerRecord<byte[], byte[]> record : records) {
+        left -= Math.max(0, record.serializedValueSize());
+        each.accept(record);
+      }
+      if (!records.isEmpty() || !records.nextOffsets().isEmpty()) {
+        progressed = System.nanoTime();
+      } else if (System.nanoTime() - progressed > STALLED.toNanos()) {
+        throw new TimeoutException("no progress in reading " + topic + " for " + STALLED);
+      }
     }
   }
 

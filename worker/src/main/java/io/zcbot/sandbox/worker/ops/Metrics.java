@@ -78,9 +78,10 @@ public final class Metrics implements AutoCloseable {
     gauge("zcbot.sandboxes.max", "Maximum number of sandboxes of this worker", () -> max);
   }
 
-  /** Idle slots of the warm pool. */
-  public void bindSlots(IntSupplier idle) {
+  /** Idle slots of the warm pool, and how many there are to be. */
+  public void bindSlots(IntSupplier idle, IntSupplier target) {
     gauge("zcbot.slots.idle", "Idle slots of the warm pool", idle);
+    gauge("zcbot.slots.target", "Slots that the warm pool is to have idle", target);
   }
 
   public void bindLanes(IntSupplier active) {

@@ -21,7 +21,7 @@ import org.jspecify.annotations.Nullable;
  * blocks.
  */
 final class IdleSlots {
-  private final int target;
+  private int target;
   private final Deque<Slot> idle = new ArrayDeque<>();
   private final Set<String> known = new HashSet<>();
   private @Nullable Making making;
@@ -34,8 +34,18 @@ final class IdleSlots {
     this.target = target;
   }
 
-  int target() {
+  synchronized int target() {
     return target;
+  }
+
+  /** Wants so many idle slots from now on. */
+  synchronized void resize(int wanted) {
+    target = wanted;
+  }
+
+  /** The slot that was idle for longest, if more are idle than wanted. */
+  synchronized @Nullable Slot takeSurplus() {
+    return idle.size() > target ? idle.poll() : null;
   }
 
   synchronized boolean wantsMore() {

@@ -5,6 +5,8 @@
 package io.zcbot.sandbox.worker.pool;
 
 import io.github.resilience4j.core.IntervalFunction;
+import io.zcbot.sandbox.worker.demand.MakeTimes;
+import io.zcbot.sandbox.worker.demand.RefillPace;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.sandbox.Capacity;
 import io.zcbot.sandbox.worker.sandbox.CreateTurns;
@@ -29,12 +31,6 @@ import org.slf4j.MDC;
 final class PoolRefill {
   private static final Logger log = LoggerFactory.getLogger(PoolRefill.class);
 
-  /** With many idle slots, a new one can wait until users stop coming. */
-  private static final Duration QUIET = Duration.ofSeconds(1);
-
-  /** With few idle slots, a new one waits only for the end of a burst. */
-  private static final Duration SHORT_QUIET = Duration.ofMillis(50);
-
   private static final IntervalFunction BACKOFF =
       IntervalFunction.ofExponentialRandomBackoff(
           Duration.ofSeconds(1), 2.0, 0.5, Duration.ofMinutes(5));
@@ -44,6 +40,7 @@ final class PoolRefill {
   private final Capacity capacity;
   private final CreateTurns turns;
   private final Executor threads;
+  private final MakeTimes makeTimes;
   private final Time time;
   private final AtomicBoolean busy = new AtomicBoolean();
   private volatile CompletableFuture<Void> making = CompletableFuture.completedFuture(null);
@@ -58,15 +55,17 @@ final class PoolRefill {
       Capacity capacity,
       CreateTurns turns,
       Executor threads,
+      MakeTimes makeTimes,
       Time time) {
     this.pool = pool;
     this.maker = maker;
     this.capacity = capacity;
     this.turns = turns;
     this.threads = threads;
+    this.makeTimes = makeTimes;
     this.time = time;
     this.notBefore = time.nanos();
-    this.lastTaken = time.nanos() - QUIET.toNanos();
+    this.lastTaken = time.nanos() - RefillPace.quiet(1, 1).toNanos();
   }
 
   /** Why the last slot could not be made; null if it could. */
@@ -110,11 +109,7 @@ final class PoolRefill {
     long now = time.nanos();
     return pool.wantsMore()
         && now - notBefore >= 0
-        && now - lastTaken >= quiet(pool.size()).toNanos();
-  }
-
-  private Duration quiet(int idle) {
-    return idle == 0 ? Duration.ZERO : 2 * idle < pool.target() ? SHORT_QUIET : QUIET;
+        && now - lastTaken >= RefillPace.quiet(pool.size(), pool.target()).toNanos();
   }
 
   private void makeWhatLacks() {
@@ -135,8 +130,10 @@ final class PoolRefill {
     String id = HexFormat.of().toHexDigits(ThreadLocalRandom.current().nextLong());
     pool.begin(id, place);
     try (var _ = MDC.putCloseable("slot", id)) {
+      long begin = time.nanos();
       Slot slot = maker.make(id, place);
       if (pool.add(slot)) {
+        makeTimes.add(Duration.ofNanos(time.nanos() - begin).toMillis());
         works();
         return true;
       }

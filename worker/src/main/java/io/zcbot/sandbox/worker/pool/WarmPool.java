@@ -5,6 +5,8 @@
 package io.zcbot.sandbox.worker.pool;
 
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.demand.MakeTimes;
+import io.zcbot.sandbox.worker.demand.PoolSizing;
 import io.zcbot.sandbox.worker.engine.Engine;
 import io.zcbot.sandbox.worker.engine.EngineEvent;
 import io.zcbot.sandbox.worker.engine.EngineException;
@@ -18,6 +20,7 @@ import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -41,38 +44,47 @@ public final class WarmPool {
   private static final Logger log = LoggerFactory.getLogger(WarmPool.class);
 
   private final Executor threads;
-  private final int target;
+  private final Setup setup;
   private final @Nullable String impossible;
   private final IdleSlots pool;
   private final SlotFactory maker;
   private final PoolRefill refill;
+  private final PoolTarget target;
   private final Claims claims;
   private final PoolSweep sweep;
 
   /**
    * What slots are made with.
    *
-   * @param target how many are to be idle; 0 for none
+   * @param least how many are to be idle at least; 0 for no pool
+   * @param most how many may be idle as more users come; as {@code least} for a pool of that size
    * @param engineProblem why the engine can have none; null if it can
    * @param threads runs what takes its time
    */
   public record Setup(
       SlotEngine engine,
       SlotMounts mounts,
-      int target,
+      int least,
+      int most,
       @Nullable String engineProblem,
       Executor threads) {
     /** No slots. */
-    public static final Setup NONE = new Setup(SlotEngine.NONE, SlotMounts.NONE, 0, null);
+    public static final Setup NONE = new Setup(SlotEngine.NONE, SlotMounts.NONE, 0, 0, null);
 
     /** On threads of their own. */
-    public Setup(SlotEngine engine, SlotMounts mounts, int target, @Nullable String engineProblem) {
+    public Setup(
+        SlotEngine engine, SlotMounts mounts, int least, int most, @Nullable String engineProblem) {
       this(
           engine,
           mounts,
-          target,
+          least,
+          most,
           engineProblem,
           task -> Thread.ofVirtual().name("slots").start(task));
+    }
+
+    boolean goesByDemand() {
+      return most > least;
     }
   }
 
@@ -85,17 +97,20 @@ public final class WarmPool {
       Time time,
       SandboxMetrics metrics) {
     this.threads = setup.threads();
-    this.target = setup.target();
+    this.setup = setup;
     this.impossible = obstacle(setup);
-    this.pool = new IdleSlots(impossible == null ? target : 0);
+    this.pool = new IdleSlots(impossible == null ? setup.least() : 0);
     this.maker = new SlotFactory(engine, setup.engine(), setup.mounts(), pool);
     this.claims = new Claims(this, sandboxes, setup.engine(), time, metrics);
-    this.refill = new PoolRefill(pool, maker, capacity, turns, threads, time);
+    MakeTimes makeTimes = new MakeTimes();
+    this.refill = new PoolRefill(pool, maker, capacity, turns, threads, makeTimes, time);
+    this.target =
+        new PoolTarget(new PoolSizing(setup.least(), setup.most()), pool, makeTimes, time);
     this.sweep = new PoolSweep(engine, setup.engine(), setup.mounts(), pool, maker);
   }
 
   private static @Nullable String obstacle(Setup setup) {
-    if (setup.target() == 0) {
+    if (setup.least() == 0) {
       return "not configured";
     }
     return setup.engineProblem() == null ? setup.mounts().problem() : setup.engineProblem();
@@ -103,12 +118,12 @@ public final class WarmPool {
 
   /** Why there are no slots, though there should be; null if there are, or none are wanted. */
   public @Nullable String problem() {
-    return target == 0 ? null : impossible == null ? refill.problem() : impossible;
+    return setup.least() == 0 ? null : impossible == null ? refill.problem() : impossible;
   }
 
   /** Says once, in the log, if there can be no slots though some are wanted. */
   public void announce() {
-    if (target > 0 && impossible != null) {
+    if (setup.least() > 0 && impossible != null) {
       log.warn(
           "there is no warm pool: {}. Sandboxes are created on demand; set ZCBOT_SANDBOX_WARM=0"
               + " to turn off this warning",
@@ -120,12 +135,33 @@ public final class WarmPool {
     return pool.size();
   }
 
+  /** How many slots are to be idle now. */
+  public int target() {
+    return pool.target();
+  }
+
+  /** Whether the number of slots follows the users who come. */
+  public boolean goesByDemand() {
+    return impossible == null && setup.goesByDemand();
+  }
+
+  /** New users came at these times, when this process did not count them. */
+  public void remember(List<Instant> arrivals) {
+    target.remember(arrivals);
+  }
+
   /** In a few words, for people. */
   public String status() {
     String because = problem();
-    return target == 0
-        ? "off"
-        : pool.size() + " of " + target + (because == null ? "" : ", because " + because);
+    if (setup.least() == 0) {
+      return "off";
+    }
+    int wanted = impossible == null ? pool.target() : setup.least();
+    return pool.size()
+        + " of "
+        + wanted
+        + (goesByDemand() ? ", by demand: " + setup.least() + " to " + setup.most() : "")
+        + (because == null ? "" : ", because " + because);
   }
 
   /** Whether slots can be had here. */
@@ -145,9 +181,12 @@ public final class WarmPool {
     return claims.claim(user, workspace, partition);
   }
 
-  /** A slot to make a sandbox of; null if none is idle. The caller owns it. */
+  /** A slot to make a sandbox of, for a new user; null if none is idle. The caller owns it. */
   @Nullable Slot take() {
     Slot slot = pool.take();
+    if (goesByDemand()) {
+      target.arrived(slot != null);
+    }
     if (slot != null) {
       refill.taken();
     }
@@ -197,7 +236,18 @@ public final class WarmPool {
 
   /** Makes slots where they lack and may be made now. Called by a timer; never blocks. */
   public void tick() {
+    if (goesByDemand() && target.isDue()) {
+      threads.execute(this::resize);
+    }
     refill.tick();
+  }
+
+  private void resize() {
+    target.judge();
+    Slot surplus = pool.takeSurplus();
+    if (surplus != null) {
+      discard(surplus);
+    }
   }
 
   /**

@@ -68,6 +68,7 @@ public final class Preflight {
    *
    * @param weaknesses what makes sandboxes weaker than they could be
    * @param slotProblem why there can be no warm slots; null if there can
+   * @param slotsInMemory how many idle ones the host's memory allows
    * @param owner whom workspaces must belong to on the engine's host
    * @param uids the users of the sandboxes
    * @param ownKernel whether sandboxes have a kernel of their own
@@ -75,6 +76,7 @@ public final class Preflight {
   public record Fit(
       List<Finding> weaknesses,
       @Nullable String slotProblem,
+      int slotsInMemory,
       Workspaces.Owner owner,
       SandboxUids uids,
       boolean ownKernel) {}
@@ -99,6 +101,7 @@ public final class Preflight {
       return new Fit(
           findings.stream().filter(f -> f.level() == Level.WARN).toList(),
           facts.slotProblem(spec),
+          facts.slotsInMemory(spec),
           facts.workspaceOwner(),
           uids.uids(),
           facts.hasOwnKernel(spec));

@@ -9,6 +9,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.zcbot.sandbox.events.Activity;
 import io.zcbot.sandbox.events.Ensure;
 import io.zcbot.sandbox.events.Failed;
+import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
@@ -48,7 +49,7 @@ class AuditFoldTest extends OneUsersLog {
                 "c1",
                 "host-w1",
                 "w1",
-                new Session.Start(at(0.8), first.position),
+                new Session.Start(at(0.8), Ready.Outcome.CREATED, first.position),
                 new Session.End(at(311), Reaped.Reason.IDLE, last.position),
                 2,
                 2));

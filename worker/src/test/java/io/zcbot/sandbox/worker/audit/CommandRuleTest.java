@@ -150,6 +150,7 @@ class CommandRuleTest extends OneUsersLog {
                     3,
                     null,
                     new ContainerRef("zcbot-sandbox-" + USER, "c1", "host-w1", "w1"),
+                    at(0.5),
                     500,
                     400,
                     null,

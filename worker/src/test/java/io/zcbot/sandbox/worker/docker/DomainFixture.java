@@ -109,7 +109,7 @@ public final class DomainFixture {
                 10_000),
             new Registry(),
             workspaces,
-            new WarmPool.Setup(fixture.sandboxes(spec), mounts, warm, null));
+            new WarmPool.Setup(fixture.sandboxes(spec), mounts, warm, warm, null));
     lives.add(domain);
     return domain;
   }

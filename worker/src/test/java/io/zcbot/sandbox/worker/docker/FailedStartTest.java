@@ -138,7 +138,7 @@ class FailedStartTest extends AdapterTestCase {
                 10_000),
             new Registry(),
             Workspaces.open(directory),
-            new WarmPool.Setup(sandboxes, new FakeMounts(() -> false), 0, null));
+            new WarmPool.Setup(sandboxes, new FakeMounts(() -> false), 0, 0, null));
     long now = System.nanoTime();
     domain
         .ensurer()

@@ -8,6 +8,7 @@ import static io.zcbot.sandbox.worker.docker.FakeDockerApi.error;
 import static io.zcbot.sandbox.worker.docker.FakeDockerApi.frame;
 import static io.zcbot.sandbox.worker.docker.FakeDockerApi.openStream;
 import static io.zcbot.sandbox.worker.docker.FakeDockerApi.status;
+import static io.zcbot.sandbox.worker.docker.FakeDockerApi.stream;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.zcbot.sandbox.worker.docker.api.DockerEngineSettings;
@@ -115,6 +116,29 @@ class HostFirewallTest {
     assertThat(sandboxes.firewallProblem())
         .startsWith("not in force: ")
         .contains("nft: Operation not permitted");
+  }
+
+  /** As an engine does that is short of processor time. */
+  @Test
+  void aStreamThatEndsBeforeItWasReadIsNoResult() {
+    fake.on(
+        "POST",
+        "/containers/c1/attach",
+        stream(),
+        openStream(frame(1, "zcbot-sandbox ready found=none\n")));
+
+    sandboxes.checkFirewall();
+
+    assertThat(sandboxes.firewallProblem()).isNull();
+  }
+
+  @Test
+  void aHelperThatAlwaysSaysNothingIsAFailure() {
+    fake.on("POST", "/containers/c1/attach", stream());
+
+    sandboxes.checkFirewall();
+
+    assertThat(sandboxes.firewallProblem()).contains("ended without a result");
   }
 
   @Test

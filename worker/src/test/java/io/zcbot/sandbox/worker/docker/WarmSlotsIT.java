@@ -43,7 +43,7 @@ import org.junit.jupiter.api.io.TempDir;
 @Timeout(900)
 @Order(8)
 class WarmSlotsIT {
-  private static final int MEASURED = Integer.getInteger("zcbot.test.rounds", 15);
+  private static final int MEASURED = Integer.getInteger("zcbot.test.rounds", 7);
 
   @TempDir Path root;
   private EngineFixture fixture;

@@ -35,6 +35,7 @@ class EngineChecksTest {
         options,
         new EngineFacts.Runtimes(Map.of("runc", "{}", "runsc", "{}"), "runc"),
         new EngineFacts.Storage("overlay2", "xfs", "/var/lib/docker"),
+        8L << 30,
         true,
         Instant.EPOCH);
   }

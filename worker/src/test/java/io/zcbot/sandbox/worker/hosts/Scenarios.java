@@ -274,7 +274,7 @@ final class Scenarios {
   }
 
   private static void brokersAway(Trial trial) throws Exception {
-    trial.withSlack(Duration.ofSeconds(8));
+    trial.withSlack(Duration.ofSeconds(20));
     begin(trial, USERS, 6, "a", "b", "c");
     int before = trial.log().running().size();
     trial.freezeKafka();

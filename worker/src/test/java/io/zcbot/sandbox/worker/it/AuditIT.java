@@ -21,6 +21,7 @@ import io.zcbot.sandbox.worker.cli.Console;
 import io.zcbot.sandbox.worker.testkit.deployment.KafkaForTests;
 import java.io.PrintWriter;
 import java.io.StringWriter;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
@@ -42,6 +43,7 @@ import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
+import org.apache.kafka.common.utils.Utils;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
@@ -241,6 +243,26 @@ class AuditIT {
     assertThat(sandbox("export", "--to", to)).isZero();
     assertThat(out).isEqualTo(Files.readString(file));
     assertThat(err).isEmpty();
+
+    assertThat(sandbox("audit", "--to", to, "--what-if", "warm=auto", "--what-if", "warm=0"))
+        .isZero();
+    String supposed = out;
+    // One came again before its sandbox, whose end is missing, would have been idle for too long.
+    assertThat(supposed.lines().map(line -> line.replaceAll(" +", " ")))
+        .anyMatch(line -> line.startsWith("as logged 0 32 0 0.0 %"))
+        .anyMatch(line -> line.startsWith("warm=auto 31 0 0 100.0 %"))
+        .anyMatch(line -> line.startsWith("warm=0 0 31 0 0.0 %"));
+    assertThat(
+            sandbox(
+                "audit",
+                "--input",
+                file.toString(),
+                "--what-if",
+                "warm=auto",
+                "--what-if",
+                "warm=0"))
+        .isZero();
+    assertThat(out).isEqualTo(supposed);
   }
 
   @Test
@@ -277,6 +299,35 @@ class AuditIT {
     delete(Topic.READY, partition, 1);
     assertThat(sandbox("audit")).isZero();
     assertThat(out).contains("ensures     3 (created 2), 1 open", "violations  none");
+  }
+
+  /** Read from the beginning, cut to the time that is asked for; what retention took is told. */
+  @Test
+  void usageOfRealTopics() throws Exception {
+    UserId user = newUser();
+    session(user, 0, "first");
+    session(user, 1_000, "second");
+    session(newUser(), 1_000, "another's");
+    assertThat(sandbox("usage", "--csv", "--user", user.toString())).isZero();
+    assertThat(out)
+        .isEqualTo(
+            "user_id,sandboxes,claims,sandbox_seconds,commands,cpu_seconds,output_bytes\n"
+                + user
+                + ",2,0,608.000,0,0.000,0\n");
+    String from = at(1_101).toString();
+    assertThat(sandbox("usage", "--json", "--from", from, "--to", at(1_200).toString())).isZero();
+    assertThat(out.lines().toList().getLast())
+        .contains("\"sandboxes\":0,", "\"sandbox_seconds\":198.000,", "\"sandboxes_open\":2,");
+    delete(Topic.READY, partitionOf(Topic.READY, user), 1);
+    assertThat(sandbox("usage", "--user", user.toString())).isZero();
+    assertThat(out)
+        .contains("noted       older records of sandboxes are deleted, complete since ")
+        .contains("noted       1 sandboxes are older than their first record");
+  }
+
+  private int partitionOf(Topic topic, UserId user) {
+    return Utils.toPositive(Utils.murmur2(user.toString().getBytes(StandardCharsets.US_ASCII)))
+        % PARTITIONS;
   }
 
   private void delete(Topic topic, int partition, long before) throws Exception {

@@ -20,48 +20,62 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.Timeout;
 
 /** How long sandboxes are kept for whom, what keeps them, and what is told of it. */
 @Tag("engine")
 @Tag("kafka")
 @Timeout(value = 15, unit = TimeUnit.MINUTES)
-@Order(3)
+@TestInstance(TestInstance.Lifecycle.PER_CLASS)
+@Order(2)
 class IdleLimitsIT {
   private static final Duration SOON = Deployment.SOON;
   private static final Duration SHORT = Duration.ofSeconds(4);
   private static final Duration LONG = Duration.ofMinutes(10);
 
+  /** For those that need no other settings and no restart. */
+  private Deployment shared;
+
+  @BeforeAll
+  void deploy() throws Exception {
+    shared = choosing().with("ZCBOT_SANDBOX_NOTICE", "2s");
+    shared.start("a");
+  }
+
+  @AfterAll
+  void leaveNothing() throws Exception {
+    shared.close();
+  }
+
   @Test
   void eachUsersSandboxHasItsOwnIdleTtl() throws Exception {
-    try (Deployment deployment = choosing()) {
-      deployment.start("a");
-      UserId brief = Deployment.newUser();
-      UserId usual = Deployment.newUser();
-      UserId patient = Deployment.newUser();
-      Ready ready = deployment.agent().ensured(brief, SHORT);
-      assertThat(ready.environment().idleTtl()).isEqualTo(SHORT);
-      assertThat(deployment.agent().ensured(usual).environment().idleTtl())
-          .isEqualTo(Duration.ofSeconds(8));
-      assertThat(deployment.agent().ensured(patient, LONG).environment().idleTtl()).isEqualTo(LONG);
+    UserId brief = Deployment.newUser();
+    UserId usual = Deployment.newUser();
+    UserId patient = Deployment.newUser();
+    Ready ready = shared.agent().ensured(brief, SHORT);
+    assertThat(ready.environment().idleTtl()).isEqualTo(SHORT);
+    assertThat(shared.agent().ensured(usual).environment().idleTtl())
+        .isEqualTo(Duration.ofSeconds(8));
+    assertThat(shared.agent().ensured(patient, LONG).environment().idleTtl()).isEqualTo(LONG);
 
-      Reaped first = deployment.log().awaitReaped(brief, SOON);
-      assertThat(first.reason()).isEqualTo(Reaped.Reason.IDLE);
-      assertThat(first.lastUse()).isEqualTo(Reaped.Use.ENSURE);
-      assertThat(Duration.between(ready.readyAt(), first.reapedAt())).isGreaterThanOrEqualTo(SHORT);
-      Reaped second = deployment.log().awaitReaped(usual, SOON);
-      assertThat(second.reapedAt()).isAfter(first.reapedAt());
-      assertThat(deployment.log().reaped(patient)).isEmpty();
+    Reaped first = shared.log().awaitReaped(brief, SOON);
+    assertThat(first.reason()).isEqualTo(Reaped.Reason.IDLE);
+    assertThat(first.lastUse()).isEqualTo(Reaped.Use.ENSURE);
+    assertThat(Duration.between(ready.readyAt(), first.reapedAt())).isGreaterThanOrEqualTo(SHORT);
+    Reaped second = shared.log().awaitReaped(usual, SOON);
+    assertThat(second.reapedAt()).isAfter(first.reapedAt());
+    assertThat(shared.log().reaped(patient)).isEmpty();
 
-      // The next ensure ends what was asked for.
-      Ready again = deployment.agent().ensured(patient);
-      assertThat(again.outcome()).isEqualTo(Ready.Outcome.REUSED);
-      assertThat(deployment.log().awaitReaped(patient, SOON).reason())
-          .isEqualTo(Reaped.Reason.IDLE);
-    }
+    // The next ensure ends what was asked for.
+    Ready again = shared.agent().ensured(patient);
+    assertThat(again.outcome()).isEqualTo(Ready.Outcome.REUSED);
+    assertThat(shared.log().awaitReaped(patient, SOON).reason()).isEqualTo(Reaped.Reason.IDLE);
   }
 
   @Test
@@ -81,37 +95,34 @@ class IdleLimitsIT {
 
   @Test
   void theReapedEventTellsWhatHeldTheSandboxInUseLast() throws Exception {
-    try (Deployment deployment = choosing()) {
-      deployment.start("a");
-      UserId active = Deployment.newUser();
-      UserId atWork = Deployment.newUser();
-      deployment.agent().ensured(active, SHORT);
-      Ready ready = deployment.agent().ensured(atWork, SHORT);
-      deployment.agent().activity(active);
-      assertThat(deployment.host().exec(ready.containerId(), "true").exitCode()).isZero();
-      assertThat(deployment.log().awaitReaped(active, SOON).lastUse())
-          .isEqualTo(Reaped.Use.ACTIVITY);
-      assertThat(deployment.log().awaitReaped(atWork, SOON).lastUse()).isEqualTo(Reaped.Use.EXEC);
-    }
+    UserId active = Deployment.newUser();
+    UserId atWork = Deployment.newUser();
+    // Nobody is to be reaped while somebody else's sandbox is made.
+    shared.agent().ensured(active, LONG);
+    Ready ready = shared.agent().ensured(atWork, LONG);
+    shared.agent().ensured(active, SHORT);
+    shared.agent().activity(active);
+    shared.agent().ensured(atWork, SHORT);
+    assertThat(shared.host().exec(ready.containerId(), "true").exitCode()).isZero();
+    assertThat(shared.log().awaitReaped(active, SOON).lastUse()).isEqualTo(Reaped.Use.ACTIVITY);
+    assertThat(shared.log().awaitReaped(atWork, SOON).lastUse()).isEqualTo(Reaped.Use.EXEC);
   }
 
   @Test
   void aCommandHoldsItsSandboxInUseWhileItRuns() throws Exception {
-    try (Deployment deployment = choosing().with("ZCBOT_SANDBOX_NOTICE", "2s")) {
-      deployment.start("a");
-      UserId user = Deployment.newUser();
-      deployment.agent().ensured(user, SHORT);
-      deployment.agent().exec(user, "long", "'command':['sleep','12']");
-      Exited exited = deployment.log().awaitExited("long");
-      assertThat(exited.reason()).as("%s", exited).isEqualTo(Exited.Reason.EXITED);
-      assertThat(deployment.log().notices(user)).isEmpty();
-      Reaped reaped = deployment.log().awaitReaped(user, SOON);
-      assertThat(reaped.reason()).isEqualTo(Reaped.Reason.IDLE);
-      assertThat(reaped.lastUse()).isEqualTo(Reaped.Use.COMMAND);
-      assertThat(Duration.between(exited.exitedAt(), reaped.reapedAt()))
-          .isGreaterThan(SHORT.minusMillis(500));
-      assertThat(deployment.log().notices(user)).hasSize(1);
-    }
+    UserId user = Deployment.newUser();
+    shared.agent().ensured(user, LONG);
+    shared.agent().exec(user, "long", "'command':['sleep','9']");
+    shared.agent().ensured(user, SHORT);
+    Exited exited = shared.log().awaitExited("long");
+    assertThat(exited.reason()).as("%s", exited).isEqualTo(Exited.Reason.EXITED);
+    assertThat(shared.log().notices(user)).isEmpty();
+    Reaped reaped = shared.log().awaitReaped(user, SOON);
+    assertThat(reaped.reason()).isEqualTo(Reaped.Reason.IDLE);
+    assertThat(reaped.lastUse()).isEqualTo(Reaped.Use.COMMAND);
+    assertThat(Duration.between(exited.exitedAt(), reaped.reapedAt()))
+        .isGreaterThan(SHORT.minusMillis(500));
+    assertThat(shared.log().notices(user)).hasSize(1);
   }
 
   @Test
@@ -136,7 +147,7 @@ class IdleLimitsIT {
     try (Deployment deployment = choosing().with("ZCBOT_RESTART", "adopt")) {
       Worker before = deployment.start("a");
       UserId user = Deployment.newUser();
-      deployment.agent().ensured(user, Duration.ofSeconds(20));
+      deployment.agent().ensured(user, Duration.ofSeconds(10));
       deployment.agent().exec(user, "short", "'command':['true']");
       assertThat(deployment.log().awaitExited("short").reason()).isEqualTo(Exited.Reason.EXITED);
       deployment.stop(before);
@@ -206,10 +217,12 @@ class IdleLimitsIT {
       deployment.start("a");
       UserId busy = Deployment.newUser();
       UserId lazy = Deployment.newUser();
-      Ready ready = deployment.agent().ensured(busy, SHORT);
-      Ready other = deployment.agent().ensured(lazy, SHORT);
+      Ready ready = deployment.agent().ensured(busy, LONG);
+      Ready other = deployment.agent().ensured(lazy, LONG);
       String loop = "nohup sh -c 'while :; do :; done' >/dev/null 2>&1 &";
       assertThat(deployment.host().exec(ready.containerId(), "sh", "-c", loop).exitCode()).isZero();
+      deployment.agent().ensured(busy, SHORT);
+      deployment.agent().ensured(lazy, SHORT);
       String wait = "nohup sleep 600 >/dev/null 2>&1 &";
       assertThat(deployment.host().exec(other.containerId(), "sh", "-c", wait).exitCode()).isZero();
 

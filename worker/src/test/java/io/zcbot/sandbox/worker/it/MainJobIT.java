@@ -36,6 +36,8 @@ import org.junit.jupiter.api.Timeout;
 @Timeout(value = 15, unit = TimeUnit.MINUTES)
 @Order(9)
 class MainJobIT {
+  private static final Duration LONG = Duration.ofMinutes(10);
+
   private Deployment deployment;
 
   @BeforeEach
@@ -140,14 +142,20 @@ class MainJobIT {
 
   @Test
   void activityKeepsSandboxesAliveAndNoneOfItIsLost() throws Exception {
-    deployment.with("ZCBOT_SANDBOX_IDLE_TTL", "5s").start("a");
+    deployment
+        .with("ZCBOT_SANDBOX_IDLE_TTL", "5s")
+        .with("ZCBOT_SANDBOX_IDLE_TTL_MAX", "1h")
+        .start("a");
     List<UserId> users = new ArrayList<>();
     for (int i = 0; i < 4; i++) {
       users.add(Deployment.newUser());
-      deployment.agent().ensure(users.get(i));
+      deployment.agent().ensure(users.get(i), LONG);
     }
-    // All are begun at once: one after another, the first could be idle for its TTL by the last.
     users.forEach(user -> deployment.log().awaitReady(user, 1));
+    // All run: from now on none of them has more than five seconds.
+    for (UserId user : users) {
+      deployment.agent().ensure(user);
+    }
     // 200 activities over three times the TTL.
     for (int i = 0; i < 200; i++) {
       deployment.agent().activity(users.get(i % users.size()));
@@ -162,12 +170,16 @@ class MainJobIT {
 
   @Test
   void aCommandThatRunsForThreeTimesTheTtlSurvives() throws Exception {
-    deployment.with("ZCBOT_SANDBOX_IDLE_TTL", "3s").start("a");
+    deployment
+        .with("ZCBOT_SANDBOX_IDLE_TTL", "3s")
+        .with("ZCBOT_SANDBOX_IDLE_TTL_MAX", "1h")
+        .start("a");
     UserId user = Deployment.newUser();
-    Ready ready = deployment.agent().ensured(user);
+    Ready ready = deployment.agent().ensured(user, LONG);
     deployment
         .host()
-        .execDetached(ready.containerId(), "sh", "-c", "sleep 9; echo done > /workspace/out");
+        .execDetached(ready.containerId(), "sh", "-c", "sleep 10; echo done > /workspace/out");
+    deployment.agent().ensured(user);
     Path out = Path.of(ready.environment().workspace(), "out");
     await().atMost(Deployment.SOON).until(() -> Files.exists(out));
     assertThat(deployment.log().reaped(user)).isEmpty();

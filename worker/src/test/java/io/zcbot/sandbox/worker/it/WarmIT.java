@@ -20,6 +20,7 @@ import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Order;
@@ -33,7 +34,7 @@ import org.junit.jupiter.api.Timeout;
 @Timeout(900)
 @Order(18)
 class WarmIT {
-  private static final int ROUNDS = Integer.getInteger("zcbot.test.rounds", 10);
+  private static final int ROUNDS = Integer.getInteger("zcbot.test.rounds", 5);
 
   private Deployment deployment;
 
@@ -121,6 +122,30 @@ class WarmIT {
             () ->
                 parked().size() == 2 && parked().stream().noneMatch(c -> c.getId().equals(victim)));
     awaitParked(2);
+  }
+
+  /** Users who come at once find slots when as many come again, also after a restart. */
+  @Test
+  void thePoolGrowsByDemandAndARestartRemembersIt() throws Exception {
+    deployment.with("ZCBOT_SANDBOX_WARM", "1-5");
+    Worker first = deployment.start("one");
+    awaitParked(1);
+    assertThat(deployment.ops().get("/").body()).contains("1 of 1, by demand: 1 to 5");
+    List<UserId> users = Stream.generate(Deployment::newUser).limit(4).toList();
+    for (UserId user : users) {
+      deployment.agent().ensure(user);
+    }
+    for (UserId user : users) {
+      deployment.log().awaitReady(user, 1);
+    }
+
+    awaitParked(5);
+    assertThat(metric("zcbot_slots_target")).isEqualTo(5);
+    deployment.stop(first);
+
+    deployment.start("one");
+    awaitParked(5);
+    assertThat(metric("zcbot_slots_target")).isEqualTo(5);
   }
 
   @Test

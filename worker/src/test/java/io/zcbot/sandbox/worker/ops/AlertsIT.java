@@ -6,23 +6,76 @@ package io.zcbot.sandbox.worker.ops;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
 
-/** The alert rules, as Prometheus evaluates them; OpsIT checks the names of their metrics. */
+/**
+ * The alert rules and the dashboard's expressions, as Prometheus reads and evaluates them; OpsIT
+ * checks that a worker has their metrics.
+ */
 @Tag("promtool")
 @Timeout(value = 15, unit = TimeUnit.MINUTES)
 class AlertsIT {
+  private static final JsonMapper JSON = new JsonMapper();
+
+  @TempDir private Path dir;
+
   @Test
   void eachAlertFiresForItsCauseAndNotWithoutIt() throws Exception {
+    promtool(true, "test", "rules", "src/test/resources/alerts-test.yml");
+  }
+
+  @Test
+  void theRulesAreValid() throws Exception {
+    promtool(true, "check", "rules", "../docs/alerts.yml");
+  }
+
+  @Test
+  void eachExpressionOfTheDashboardIsValid() throws Exception {
+    List<String> expressions = expressions();
+    assertThat(expressions).hasSizeGreaterThan(20);
+    promtool(true, "check", "rules", rules(expressions));
+    promtool(false, "check", "rules", rules(List.of(expressions.getFirst() + ")")));
+  }
+
+  /** What Grafana puts in for its variables. */
+  private static List<String> expressions() throws IOException {
+    JsonNode dashboard = JSON.readTree(Path.of("../docs/grafana-dashboard.json").toFile());
+    return dashboard.findValuesAsText("expr").stream()
+        .map(e -> e.replace("$__rate_interval", "2m").replace("$instance", ".+"))
+        .toList();
+  }
+
+  /** Rules that record them, since that is what is checked; JSON is YAML as well. */
+  private String rules(List<String> expressions) throws IOException {
+    ObjectNode file = JSON.createObjectNode();
+    ArrayNode rules =
+        file.putArray("groups").addObject().put("name", "dashboard").putArray("rules");
+    for (int i = 0; i < expressions.size(); i++) {
+      rules.addObject().put("record", "expression:" + i).put("expr", expressions.get(i));
+    }
+    return Files.writeString(dir.resolve("rules.yml"), file.toString()).toString();
+  }
+
+  private static void promtool(boolean accepts, String... arguments) throws Exception {
     Process promtool =
-        new ProcessBuilder("promtool", "test", "rules", "src/test/resources/alerts-test.yml")
+        new ProcessBuilder(Stream.concat(Stream.of("promtool"), Stream.of(arguments)).toList())
             .redirectErrorStream(true)
             .start();
     String output = new String(promtool.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-    assertThat(promtool.waitFor()).as(output).isZero();
+    assertThat(promtool.waitFor() == 0).as(output).isEqualTo(accepts);
   }
 }

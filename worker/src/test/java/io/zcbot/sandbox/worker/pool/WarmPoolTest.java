@@ -393,7 +393,7 @@ class WarmPoolTest {
         new WarmPool(
             world.engine,
             world.engine,
-            new WarmPool.Setup(world.engine, world.mounts, 2, "gVisor", Runnable::run),
+            new WarmPool.Setup(world.engine, world.mounts, 2, 2, "gVisor", Runnable::run),
             new Capacity(10),
             new CreateTurns(1),
             Time.system(),

@@ -32,7 +32,7 @@ class LatencyIT extends Attacks {
     String burn =
         """
         import os, time
-        end = time.monotonic() + 2
+        end = time.monotonic() + 1
         children = [os.fork() for _ in range(3)]
         while time.monotonic() < end: pass
         if 0 in children: os._exit(0)

@@ -39,9 +39,9 @@ import org.testcontainers.kafka.KafkaContainer;
 class NeighbourIT {
   private static final int USERS = 8;
   private static final int RATE = 50;
-  private static final Duration WARM_UP = Duration.ofSeconds(4);
+  private static final Duration WARM_UP = Duration.ofSeconds(3);
   private static final int TURNS = 5;
-  private static final Duration TURN = Duration.ofMillis(2_500);
+  private static final Duration TURN = Duration.ofMillis(2_000);
   private static final long SETTLED = 300;
 
   /**

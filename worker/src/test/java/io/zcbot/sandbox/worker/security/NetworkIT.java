@@ -35,7 +35,7 @@ import org.junit.jupiter.params.BeforeParameterizedClassInvocation;
 @Tag("engine")
 @Tag("network-namespaces")
 @Tag("gvisor")
-@Order(2)
+@Order(3)
 class NetworkIT extends Attacks {
   private static final String REFUSED = "No route to host|not permitted|prohibited|unreachable";
 

@@ -174,7 +174,7 @@ final class SimulatedWorker {
                 1_000_000),
             registry,
             workspaces,
-            new WarmPool.Setup(engine, host.mounts, slots, null),
+            new WarmPool.Setup(engine, host.mounts, slots, slots, null),
             new CommandSetup(
                 host.commands,
                 new KafkaCommandTable(publisher, keys, Topic.DEFAULT_PREFIX, timers),

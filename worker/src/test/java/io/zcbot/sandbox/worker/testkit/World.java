@@ -100,6 +100,7 @@ public final class World {
   private final int newUsersPerMinute;
   private final Reaper.Limits limits;
   private final int warm;
+  private final int mostWarm;
   public volatile long now = 1_000_000_000L;
   public @Nullable Long lowWatermark = now;
 
@@ -153,8 +154,21 @@ public final class World {
   /** A worker of which everything is chosen. */
   public World(Path root, Reaper.Limits limits, int capacity, int newUsersPerMinute, int warm)
       throws java.io.IOException {
+    this(root, limits, capacity, newUsersPerMinute, warm, warm);
+  }
+
+  /** A worker whose number of warm slots goes by demand. */
+  public static World ofDemand(Path root, int leastWarm, int mostWarm) throws java.io.IOException {
+    Reaper.Limits limits = new Reaper.Limits(TTL, EVICT_AFTER, null);
+    return new World(root, limits, 1_000_000, 1_000_000, leastWarm, mostWarm);
+  }
+
+  private World(
+      Path root, Reaper.Limits limits, int capacity, int newUsersPerMinute, int warm, int mostWarm)
+      throws java.io.IOException {
     this.newUsersPerMinute = newUsersPerMinute;
     this.warm = warm;
+    this.mostWarm = mostWarm;
     this.workspaces = Workspaces.open(root).limitedBy(user -> quota.limit(user));
     this.capacity = capacity;
     this.limits = limits;
@@ -185,7 +199,7 @@ public final class World {
         new Domain.Settings(ME, limits, capacity, 4, 4, newUsersPerMinute),
         registry,
         workspaces,
-        new WarmPool.Setup(engine, mounts, warm, null, Runnable::run),
+        new WarmPool.Setup(engine, mounts, warm, mostWarm, null, Runnable::run),
         new CommandSetup(commandEngine, commandTable, CommandLimits.DEFAULT));
   }
 

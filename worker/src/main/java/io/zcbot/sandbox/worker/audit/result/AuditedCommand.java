@@ -33,6 +33,7 @@ public record AuditedCommand(
    * @param exitCode null unless it ended by itself
    * @param signal null unless a signal ended it
    * @param site where it ran, or who answered if it never started
+   * @param at when it was recorded
    * @param latencyMs from the exec's record time to the answer's; 0 where clocks make it less
    * @param tookMs as the worker took the time
    * @param cpuMs null where it is not known
@@ -43,6 +44,7 @@ public record AuditedCommand(
       @Nullable Integer exitCode,
       @Nullable Integer signal,
       Site site,
+      Instant at,
       long latencyMs,
       long tookMs,
       @Nullable Long cpuMs,

@@ -4,6 +4,7 @@
  */
 package io.zcbot.sandbox.worker.audit.result;
 
+import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.audit.log.RecordPosition;
@@ -30,8 +31,12 @@ public record Session(
     long activities)
     implements Observation {
 
-  /** The first ready that names it. */
-  public record Start(Instant time, RecordPosition position) {}
+  /**
+   * The first ready that names it.
+   *
+   * @param outcome reused if an earlier one is not in the log
+   */
+  public record Start(Instant time, Ready.Outcome outcome, RecordPosition position) {}
 
   /** The reaped that names it. */
   public record End(Instant time, Reaped.Reason reason, RecordPosition position) {}

@@ -31,7 +31,7 @@ public final class EngineConnection {
             .connectionTimeout(connectTimeout)
             .build();
     this.client = DockerClientImpl.getInstance(config, http);
-    this.requests = new EngineRequests(config, http);
+    this.requests = new EngineRequests(config, http, connectTimeout);
   }
 
   /** The engine's commands. */

@@ -19,12 +19,14 @@ import java.io.FilterInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.net.URLEncoder;
+import java.net.UnixDomainSocketAddress;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The requests that docker-java answers only by callbacks, from a thread that cannot be stopped
@@ -36,7 +38,15 @@ public final class EngineRequests implements Closeable {
   private final String base;
   private final Hijacking hijacking;
 
-  EngineRequests(DockerClientConfig config, DockerHttpClient http) {
+  /** Null where the engine is not on a socket of this host. */
+  private final @Nullable PlainRequests plain;
+
+  EngineRequests(DockerClientConfig config, DockerHttpClient http, Duration patience) {
+    this.plain =
+        "unix".equals(config.getDockerHost().getScheme())
+            ? new PlainRequests(
+                UnixDomainSocketAddress.of(config.getDockerHost().getPath()), patience)
+            : null;
     this.http = http;
     this.json = config.getObjectMapper();
     this.hijacking = new Hijacking(config.getDockerHost(), config.getSSLConfig());
@@ -80,7 +90,15 @@ public final class EngineRequests implements Closeable {
 
   /** All that the engine tells of a container, a JSON object, as it was sent. */
   public byte[] inspect(String nameOrId) throws IOException {
-    return answer(container(nameOrId, "json"));
+    String target = container(nameOrId, "json");
+    if (plain == null) {
+      return answer(target);
+    }
+    PlainAnswer answer = plain.ask(base + target);
+    if (answer.status() != 200) {
+      throw new DockerException(new String(answer.body(), StandardCharsets.UTF_8), answer.status());
+    }
+    return answer.body();
   }
 
   /** What the engine says under a path of its own, as it was sent. */

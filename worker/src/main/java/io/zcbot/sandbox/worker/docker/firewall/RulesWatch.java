@@ -100,6 +100,9 @@ public final class RulesWatch implements AutoCloseable {
   @Override
   public void close() {
     closed.countDown();
+    if (thread.getState() == Thread.State.NEW) {
+      return; // there was nothing to watch
+    }
     thread.interrupt();
     try {
       var _ = thread.join(Duration.ofSeconds(5));

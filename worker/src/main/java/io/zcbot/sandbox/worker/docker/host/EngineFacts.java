@@ -28,6 +28,7 @@ import org.jspecify.annotations.Nullable;
  * What an engine reports about itself and its host ({@code /info} and {@code /version}).
  *
  * @param securityOptions as the engine writes them, for instance {@code name=seccomp,profile=…}
+ * @param memory of its host, in bytes; 0 where it isn't told
  * @param liveRestore whether containers outlive a restart of the engine
  * @param systemTime its clock when it answered; null where it isn't told
  */
@@ -37,8 +38,15 @@ public record EngineFacts(
     List<String> securityOptions,
     Runtimes runtimes,
     Storage storage,
+    long memory,
     boolean liveRestore,
     @Nullable Instant systemTime) {
+  /** What an idle slot takes of the host's memory, the engine's processes for it included. */
+  private static final long SLOT = 8L << 20;
+
+  /** The same with a kernel of its own. */
+  private static final long OWN_KERNEL_SLOT = 32L << 20;
+
   private static final Pattern REMAPPED_ROOT = Pattern.compile(".*/(\\d{1,9})\\.(\\d{1,9})/?");
 
   public EngineFacts {
@@ -143,6 +151,7 @@ public record EngineFacts(
             info.path("Driver").asText("unknown"),
             backing(info),
             info.path("DockerRootDir").asText("")),
+        info.path("MemTotal").asLong(0),
         info.path("LiveRestoreEnabled").asBoolean(),
         instant(info.path("SystemTime").asText("")));
   }
@@ -254,6 +263,18 @@ public record EngineFacts(
             + runtime
             + " serves a sandbox's files itself, and whether it sees later mounts is not tested"
         : null;
+  }
+
+  /**
+   * How many idle slots of the spec's sandboxes a sixteenth of the host's memory takes; at least
+   * one.
+   */
+  public int slotsInMemory(SandboxSpec spec) {
+    if (memory <= 0) {
+      return Integer.MAX_VALUE;
+    }
+    long each = hasOwnKernel(spec) ? OWN_KERNEL_SLOT : SLOT;
+    return Math.clamp(memory / 16 / each, 1, Integer.MAX_VALUE);
   }
 
   /**

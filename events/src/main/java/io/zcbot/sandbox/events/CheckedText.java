@@ -1,0 +1,41 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.events;
+
+/** What texts of events may be, wherever they come from. */
+final class CheckedText {
+  private CheckedText() {}
+
+  /**
+   * An identifier or a name: text without control characters.
+   *
+   * @param where what it is the value of, for a message
+   */
+  static String name(String where, String text) throws EventFormatException {
+    if (UntrustedText.isUnsafe(prose(where, text))) {
+      throw new EventFormatException(
+          where,
+          "has a control or invisible character: " + UntrustedText.quote(text) + "; remove it");
+    }
+    return text;
+  }
+
+  /** A text for people to read. */
+  static String prose(String where, String text) throws EventFormatException {
+    if (text.isBlank()) {
+      throw new EventFormatException(where, "is empty; give a value or leave the field out");
+    }
+    if (text.length() > UntrustedText.MAX_LENGTH) {
+      throw new EventFormatException(
+          where,
+          "is "
+              + text.length()
+              + " characters long; at most "
+              + UntrustedText.MAX_LENGTH
+              + " are allowed");
+    }
+    return text;
+  }
+}

@@ -1,0 +1,157 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.audit.whatif;
+
+import io.zcbot.sandbox.events.Activity;
+import io.zcbot.sandbox.events.Ensure;
+import io.zcbot.sandbox.events.EventCodec;
+import io.zcbot.sandbox.events.EventFormatException;
+import io.zcbot.sandbox.events.Exec;
+import io.zcbot.sandbox.events.Exited;
+import io.zcbot.sandbox.events.Expiring;
+import io.zcbot.sandbox.events.Failed;
+import io.zcbot.sandbox.events.Input;
+import io.zcbot.sandbox.events.Output;
+import io.zcbot.sandbox.events.Ready;
+import io.zcbot.sandbox.events.Reaped;
+import io.zcbot.sandbox.events.Release;
+import io.zcbot.sandbox.events.SandboxEvent;
+import io.zcbot.sandbox.events.Topic;
+import io.zcbot.sandbox.worker.audit.log.LogRecord;
+import io.zcbot.sandbox.worker.audit.log.LogSource;
+import io.zcbot.sandbox.worker.demand.MakeTimes;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.PriorityQueue;
+import java.util.function.ObjDoubleConsumer;
+
+/**
+ * Sends the users of a log to hosts with supposed settings. Users come when they came, to the
+ * worker that had them; sandboxes end as idle by the supposed TTL, and for other reasons when they
+ * did. Neither the ration of new users nor faults of the engine are part of it.
+ */
+public final class WhatIf {
+  /** A ready tells of a user who came before it: by so much at most, if it is in its place. */
+  private static final long LATE = Duration.ofMinutes(2).toMillis();
+
+  private static final long LONGEST_MAKE = Duration.ofMinutes(1).toMillis();
+
+  private final EventCodec codec = new EventCodec();
+  private final LoggedFleet logged = new LoggedFleet();
+  private final List<SupposedFleet> fleets;
+  private final MakeTimes makeTimes = new MakeTimes();
+
+  /** Which worker answered last in each partition: it has the users whom nobody names. */
+  private final Map<Integer, String> owners = new HashMap<>();
+
+  private final PriorityQueue<Numbered> waiting =
+      new PriorityQueue<>(
+          Comparator.comparingLong((Numbered each) -> each.event.at())
+              .thenComparingLong(each -> each.number));
+  private long count;
+  private long latest = Long.MIN_VALUE;
+  private long passed = Long.MIN_VALUE;
+
+  private record Numbered(Happening event, long number) {}
+
+  public WhatIf(List<Supposed> settings) {
+    this.fleets = settings.stream().map(SupposedFleet::new).toList();
+  }
+
+  /**
+   * Reads the source to its end.
+   *
+   * @param progress told the share and the number of records that were read
+   * @return what the log says became of the users, then what each of the settings comes to
+   * @throws IOException if it can't be read
+   */
+  public List<Outcome> run(LogSource source, ObjDoubleConsumer<Long> progress) throws IOException {
+    for (LogRecord record = source.next(); record != null; record = source.next()) {
+      accept(record);
+      if (++count % 4096 == 0) {
+        progress.accept(count, source.progress());
+      }
+    }
+    passOn(Long.MAX_VALUE);
+    long end = Math.max(source.end().toEpochMilli(), passed);
+    List<Outcome> outcomes = new ArrayList<>(List.of(logged.end(end)));
+    fleets.forEach(fleet -> outcomes.add(fleet.end(end, makeTimes.millis())));
+    return outcomes;
+  }
+
+  private void accept(LogRecord record) {
+    if (record.topic() == Topic.DEAD_LETTER
+        || record.topic() == Topic.OUTPUT
+        || record.topic() == Topic.INPUT) {
+      return;
+    }
+    try {
+      accept(
+          codec.decode(record.topic(), record.raw().key(), record.raw().value(), record.origin()),
+          record.time(),
+          record.raw().partition());
+    } catch (EventFormatException _) {
+      // The audit tells of it.
+    }
+    latest = Math.max(latest, record.time());
+    passOn(latest - LATE);
+  }
+
+  private void accept(SandboxEvent event, long at, int partition) {
+    switch (event) {
+      case Ready ready -> {
+        logged.ready(ready, at);
+        owners.put(partition, ready.workerId());
+        long took = Math.clamp(ready.tookMs(), 0, LATE);
+        if (ready.outcome() == Ready.Outcome.CREATED) {
+          makeTimes.add(Math.min(took, LONGEST_MAKE));
+        }
+        later(
+            new Happening.Need(
+                at - took, ready.userId(), ready.workerId(), ready.environment().idleTtl()));
+      }
+      case Failed failed -> {
+        logged.failed(failed, at);
+        String owner = owners.get(partition);
+        if (failed.reason() == Failed.Reason.CAPACITY && owner != null) {
+          later(new Happening.Need(at, failed.userId(), owner, null));
+        }
+      }
+      case Reaped reaped -> {
+        logged.reaped(reaped, at);
+        if (reaped.reason() != Reaped.Reason.IDLE && reaped.reason() != Reaped.Reason.EVICTED) {
+          later(new Happening.Gone(at, reaped.userId()));
+        }
+      }
+      case Activity activity -> later(new Happening.Use(at, activity.userId()));
+      case Exec exec ->
+          later(
+              new Happening.Begin(at, exec.userId(), exec.ensure() ? owners.get(partition) : null));
+      case Exited exited -> later(new Happening.End(at, exited.userId()));
+      case Ensure _, Input _, Release _, Output _, Expiring _ -> {}
+    }
+  }
+
+  private void later(Happening event) {
+    waiting.add(new Numbered(event, count));
+  }
+
+  private void passOn(long before) {
+    for (Numbered next = waiting.peek();
+        next != null && next.event.at() < before;
+        next = waiting.peek()) {
+      waiting.remove();
+      Happening event = next.event;
+      passed = Math.max(passed, event.at());
+      long slotMillis = makeTimes.millis();
+      fleets.forEach(fleet -> fleet.accept(event, slotMillis));
+    }
+  }
+}

@@ -1,0 +1,33 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.demand;
+
+import java.util.Arrays;
+
+/** What making a slot takes, from the last times that it was done. */
+public final class MakeTimes {
+  private static final int REMEMBERED = 64;
+
+  /** Before the first, so long is assumed. */
+  private static final long UNKNOWN = 500;
+
+  private final long[] last = new long[REMEMBERED];
+  private int count;
+
+  public synchronized void add(long millis) {
+    last[count++ % REMEMBERED] = Math.max(1, millis);
+  }
+
+  /** Nine in ten took no longer. */
+  public synchronized long millis() {
+    int known = Math.min(count, REMEMBERED);
+    if (known == 0) {
+      return UNKNOWN;
+    }
+    long[] sorted = Arrays.copyOf(last, known);
+    Arrays.sort(sorted);
+    return sorted[(9 * known - 1) / 10];
+  }
+}

@@ -1,0 +1,97 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.demand;
+
+/**
+ * A warm pool in a replay: idle slots, which users take and the worker replaces one at a time, at
+ * the {@link RefillPace}. Times are milliseconds and never go back.
+ */
+public final class PoolModel {
+  private int target;
+  private int idle;
+  private long makeMillis;
+  private long now;
+  private boolean making;
+  private long made;
+  private long mayBegin;
+  private long lastTaken = Long.MIN_VALUE / 2;
+  private double idleMillis;
+
+  /**
+   * A full pool.
+   *
+   * @param makeMillis what making one slot takes
+   */
+  public PoolModel(int target, long makeMillis, long now) {
+    this.target = target;
+    this.idle = target;
+    this.makeMillis = makeMillis;
+    this.now = now;
+    this.mayBegin = now;
+  }
+
+  /** From now on the pool is to hold so many, which take so long to make; surplus ones go. */
+  public void resize(int target, long makeMillis, long at) {
+    advance(at);
+    this.target = target;
+    this.makeMillis = makeMillis;
+    this.idle = Math.min(idle, target);
+    this.mayBegin = Math.max(mayBegin, at);
+  }
+
+  /** A user comes; false if no slot is idle. */
+  public boolean take(long at) {
+    advance(at);
+    if (idle == 0) {
+      return false;
+    }
+    idle--;
+    lastTaken = at;
+    return true;
+  }
+
+  /** Makes what is made until then. */
+  public void advance(long to) {
+    while (true) {
+      if (making) {
+        if (made > to) {
+          break;
+        }
+        pass(made);
+        making = false;
+        mayBegin = made;
+        idle = Math.min(idle + 1, target);
+      }
+      long quiet = RefillPace.quiet(idle, target).toMillis() + RefillPace.LOOK.toMillis();
+      long begin = Math.max(mayBegin, lastTaken + quiet);
+      if (idle >= target || begin > to) {
+        break;
+      }
+      making = true;
+      made = begin + makeMillis;
+    }
+    pass(to);
+  }
+
+  private void pass(long to) {
+    if (to > now) {
+      idleMillis += (double) idle * (to - now);
+      now = to;
+    }
+  }
+
+  public int target() {
+    return target;
+  }
+
+  public int idle() {
+    return idle;
+  }
+
+  /** How long slots were idle, all together. */
+  public double idleMillis() {
+    return idleMillis;
+  }
+}

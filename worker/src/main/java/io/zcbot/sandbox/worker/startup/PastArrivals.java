@@ -1,0 +1,159 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.startup;
+
+import io.zcbot.sandbox.events.EventCodec;
+import io.zcbot.sandbox.events.EventFormatException;
+import io.zcbot.sandbox.events.Ready;
+import io.zcbot.sandbox.events.Topic;
+import io.zcbot.sandbox.worker.config.WorkerConfig;
+import io.zcbot.sandbox.worker.demand.Arrivals;
+import io.zcbot.sandbox.worker.kafka.LogReader;
+import io.zcbot.sandbox.worker.kafka.Origins;
+import io.zcbot.sandbox.worker.sandbox.Time;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.Executor;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Consumer;
+import java.util.function.Supplier;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.common.KafkaException;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Reads in the log when new users came whom this process did not count: those of its partitions,
+ * before it had them. Each partition is read once, the latest records first in importance: of many,
+ * older ones are left out.
+ */
+public final class PastArrivals {
+  private static final Logger log = LoggerFactory.getLogger(PastArrivals.class);
+
+  private static final int MOST_RECORDS = 100_000;
+  private static final long MOST_BYTES = 64L << 20;
+  private static final Duration LONGEST_WAIT = Duration.ofMinutes(10);
+
+  private final String topic;
+  private final String workerId;
+  private final LogReader reader;
+  private final Supplier<Set<Integer>> partitions;
+  private final Consumer<List<Instant>> found;
+  private final Time time;
+  private final Executor threads;
+  private final Instant begin;
+  private final EventCodec codec = new EventCodec();
+  private final Set<Integer> read = new HashSet<>();
+  private final AtomicBoolean busy = new AtomicBoolean();
+
+  /**
+   * Reads nothing yet.
+   *
+   * @param partitions those of this worker now
+   * @param found told when users came
+   */
+  public PastArrivals(
+      WorkerConfig config,
+      LogReader reader,
+      Supplier<Set<Integer>> partitions,
+      Consumer<List<Instant>> found,
+      Time time) {
+    this(
+        config.kafka().topic(Topic.READY),
+        config.workerId(),
+        reader,
+        partitions,
+        found,
+        time,
+        task -> Thread.ofVirtual().name("past arrivals").start(task));
+  }
+
+  PastArrivals(
+      String topic,
+      String workerId,
+      LogReader reader,
+      Supplier<Set<Integer>> partitions,
+      Consumer<List<Instant>> found,
+      Time time,
+      Executor threads) {
+    this.topic = topic;
+    this.workerId = workerId;
+    this.reader = reader;
+    this.partitions = partitions;
+    this.found = found;
+    this.time = time;
+    this.threads = threads;
+    this.begin = time.now();
+  }
+
+  /** Reads the partitions that are new here. Called by a timer; never blocks. */
+  public void tick() {
+    if (busy.compareAndSet(false, true)) {
+      threads.execute(
+          () -> {
+            try {
+              readNew();
+            } finally {
+              busy.set(false);
+            }
+          });
+    }
+  }
+
+  private void readNew() {
+    Set<Integer> fresh = new HashSet<>(partitions.get());
+    fresh.removeAll(read);
+    if (fresh.isEmpty()) {
+      return;
+    }
+    List<Instant> arrivals = new ArrayList<>();
+    try {
+      reader.readLatest(
+          topic,
+          fresh,
+          time.now().minus(Arrivals.MEMORY),
+          MOST_RECORDS / fresh.size(),
+          MOST_BYTES,
+          record -> {
+            Instant at = arrival(record);
+            if (at != null) {
+              arrivals.add(at);
+            }
+          });
+    } catch (KafkaException e) {
+      log.info("could not read when users came, will be tried again: {}", e.getMessage());
+      return;
+    }
+    read.addAll(fresh);
+    log.info(
+        "{} new users came to {} of this worker's partitions within the last day",
+        arrivals.size(),
+        fresh.size());
+    found.accept(arrivals);
+  }
+
+  /** Null if no new user came, or this process knows of it. */
+  private @Nullable Instant arrival(ConsumerRecord<byte[], byte[]> record) {
+    try {
+      if (!(codec.decode(Topic.READY, record.key(), record.value(), Origins.of(record))
+              instanceof Ready ready)
+          || ready.outcome() == Ready.Outcome.REUSED) {
+        return null;
+      }
+      Instant at = Instant.ofEpochMilli(record.timestamp());
+      boolean counted = ready.workerId().equals(workerId) && at.isAfter(begin);
+      return counted
+          ? null
+          : at.minusMillis(Math.clamp(ready.tookMs(), 0, LONGEST_WAIT.toMillis()));
+    } catch (EventFormatException _) {
+      return null; // no worker wrote that
+    }
+  }
+}

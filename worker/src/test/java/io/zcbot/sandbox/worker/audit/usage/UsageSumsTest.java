@@ -1,0 +1,38 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.audit.usage;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.util.LinkedHashMap;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Random;
+import java.util.SequencedMap;
+import java.util.TreeMap;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class UsageSumsTest {
+  /** In memory; in some files; in more files than are open at a time, so that they are merged. */
+  @ParameterizedTest
+  @ValueSource(ints = {1000, 100, 5})
+  void sumsAreTheSameInMemoryAndInFiles(int held) throws IOException {
+    Random random = new Random(held);
+    Map<String, Used> expected = new TreeMap<>();
+    SequencedMap<String, Used> told = new LinkedHashMap<>();
+    try (UsageSums sums = new UsageSums(held)) {
+      for (int i = 0; i < 3_000; i++) {
+        String key = String.format(Locale.ROOT, "%03d", random.nextInt(500));
+        Used used = new Used(1, i % 2, random.nextInt(), i, -i, i);
+        expected.merge(key, used, Used::plus);
+        sums.add(key, used);
+      }
+      sums.forEach(told::put);
+    }
+    assertThat(told).containsExactlyEntriesOf(expected);
+  }
+}

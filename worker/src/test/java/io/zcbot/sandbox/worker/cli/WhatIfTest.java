@@ -1,0 +1,310 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.zcbot.sandbox.events.Activity;
+import io.zcbot.sandbox.events.ContainerRef;
+import io.zcbot.sandbox.events.Data;
+import io.zcbot.sandbox.events.EventCodec;
+import io.zcbot.sandbox.events.EventIds;
+import io.zcbot.sandbox.events.Exec;
+import io.zcbot.sandbox.events.Exited;
+import io.zcbot.sandbox.events.Failed;
+import io.zcbot.sandbox.events.Ready;
+import io.zcbot.sandbox.events.Reaped;
+import io.zcbot.sandbox.events.SandboxEvent;
+import io.zcbot.sandbox.events.UserId;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.UUID;
+import javax.xml.parsers.DocumentBuilderFactory;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.parallel.ResourceLock;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.w3c.dom.NodeList;
+
+/** The history of twelve users: eight at once, four an hour later. */
+@ResourceLock("logging")
+class WhatIfTest {
+  private static final Instant T0 = Instant.parse("2026-11-24T12:00:00Z");
+  private static final JsonMapper JSON = new JsonMapper();
+
+  @TempDir private Path dir;
+  private final StringWriter out = new StringWriter();
+  private final StringWriter err = new StringWriter();
+  private final Map<String, String> env =
+      new HashMap<>(Map.of("ZCBOT_WORKER_ID", "w1", "ZCBOT_HOST", "h1"));
+  private final List<String> lines = new ArrayList<>();
+  private final Map<String, Integer> offsets = new HashMap<>();
+
+  private int sandbox(String... args) {
+    Console console =
+        new Console(env, new PrintWriter(out, true), new PrintWriter(err, true), false);
+    return Cli.commandLine(console).execute(args);
+  }
+
+  private static UserId user(int number) {
+    return new UserId(new UUID(4, number));
+  }
+
+  private static Instant at(double seconds) {
+    return T0.plusMillis(Math.round(seconds * 1000));
+  }
+
+  private void record(SandboxEvent event) {
+    String topic = event.topic().named("sandbox.");
+    ObjectNode json = JSON.createObjectNode();
+    json.put("topic", topic);
+    json.put("partition", 0);
+    json.put("offset", offsets.merge(topic, 1, Integer::sum) - 1);
+    json.put("timestamp", event.at().toEpochMilli());
+    json.put("key", event.userId().toString());
+    json.put("value", new String(new EventCodec().encode(event), StandardCharsets.UTF_8));
+    lines.add(json.toString());
+  }
+
+  private void ready(double t, int user, Ready.Outcome outcome, long tookMs) {
+    String container = "container-" + user;
+    record(
+        new Ready(
+            EventIds.ready(user(user), "e" + user, container),
+            user(user),
+            "e" + user + "-" + t,
+            at(t),
+            new ContainerRef("zcbot-sandbox-" + user(user), container, "host-1", "worker-1"),
+            outcome,
+            new Ready.Environment("unix:///x", "image", "default", "/w", Duration.ofSeconds(300)),
+            tookMs));
+  }
+
+  private void reaped(double t, int user, Reaped.Reason reason) {
+    record(
+        new Reaped(
+            EventIds.reaped(user(user), "container-" + user),
+            user(user),
+            at(t),
+            new ContainerRef(
+                "zcbot-sandbox-" + user(user), "container-" + user, "host-1", "worker-1"),
+            reason,
+            null,
+            null,
+            null));
+  }
+
+  /** Two slots then; a create took 300 ms, and one after the other. */
+  private void history() {
+    for (int i = 0; i < 8; i++) {
+      ready(
+          i < 2 ? 0.01 : 0.3 * i,
+          i,
+          i < 2 ? Ready.Outcome.CLAIMED : Ready.Outcome.CREATED,
+          i < 2 ? 10 : 300 * i);
+    }
+    record(new Activity("a", user(0), at(200), null));
+    for (int i = 1; i < 7; i++) {
+      reaped(305, i, Reaped.Reason.IDLE);
+    }
+    reaped(400, 7, Reaped.Reason.DIED);
+    reaped(505, 0, Reaped.Reason.IDLE);
+    for (int i = 8; i < 12; i++) {
+      ready(3600 + 0.01 * i, i, Ready.Outcome.CLAIMED, 10);
+    }
+    record(
+        new Failed(
+            EventIds.failed(user(12), "e12"),
+            user(12),
+            "e12",
+            at(3601),
+            Failed.Reason.CAPACITY,
+            "no",
+            true));
+    ready(3780, 8, Ready.Outcome.REUSED, 3);
+    for (int i = 9; i < 12; i++) {
+      reaped(3905, i, Reaped.Reason.IDLE);
+    }
+    reaped(4085, 8, Reaped.Reason.IDLE);
+  }
+
+  private String file() throws IOException {
+    return Files.write(dir.resolve("log.jsonl"), lines).toString();
+  }
+
+  private String table() {
+    return out.toString().stripTrailing();
+  }
+
+  @Test
+  void eachOfTheSettingsHasALineBesideWhatHappened() throws Exception {
+    history();
+    assertThat(
+            sandbox(
+                "audit",
+                "--input",
+                file(),
+                "--what-if",
+                "warm=0",
+                "--what-if",
+                "warm=2",
+                "--what-if",
+                "warm=auto",
+                "--what-if",
+                "warm=10,ttl=2h",
+                "--what-if",
+                "warm=0,ttl=60s,max=4"))
+        .as(err.toString())
+        .isZero();
+    assertThat(err.toString()).isEmpty();
+    assertThat(table())
+        .isEqualTo(
+            """
+            SETTINGS              CLAIMED  CREATED  REFUSED  SHARE    EVICTED  PEAK  SANDBOX-HOURS  SLOT-HOURS
+            as logged             6        6        1        46.2 %   0        8     1.1            -
+            warm=0                0        13       0        0.0 %    0        8     1.2            0.0
+            warm=2                4        9        0        30.8 %   0        8     1.2            2.3
+            warm=auto             7        6        0        53.8 %   0        8     1.2            11.2
+            warm=10,ttl=2h        13       0        0        100.0 %  0        12    8.7            11.3
+            warm=0,ttl=60s,max=4  0        9        5        0.0 %    0        4     0.2            0.0
+            """
+                .strip());
+  }
+
+  /** A command that runs keeps its sandbox, and one that comes later has one made again. */
+  @Test
+  void commandsAreUses() throws Exception {
+    ready(1, 0, Ready.Outcome.CREATED, 300);
+    record(exec(10, "x1"));
+    record(exited(800, "x1"));
+    record(exec(1000, "x2"));
+    record(exited(1001, "x2"));
+    record(new Activity("late", user(0), at(2000), null));
+    assertThat(
+            sandbox(
+                "audit", "--input", file(), "--what-if", "warm=0", "--what-if", "warm=0,ttl=100s"))
+        .isZero();
+    assertThat(table().lines().map(line -> line.replaceAll(" +", " ")))
+        .contains("warm=0 0 1 0 0.0 % 0 1 0.4 0.0")
+        .contains("warm=0,ttl=100s 0 2 0 0.0 % 0 1 0.3 0.0");
+  }
+
+  private static Exec exec(double t, String id) {
+    return new Exec(
+        id,
+        user(0),
+        at(t),
+        null,
+        null,
+        new Exec.Program.Shell("true"),
+        Data.of(""),
+        false,
+        Map.of(),
+        null,
+        null,
+        null,
+        false,
+        null,
+        true);
+  }
+
+  private static Exited exited(double t, String execId) {
+    return new Exited(
+        EventIds.exited(user(0), execId),
+        user(0),
+        execId,
+        at(t),
+        Exited.Reason.EXITED,
+        0,
+        null,
+        Data.of(""),
+        Data.of(""),
+        0,
+        false,
+        0,
+        new ContainerRef("zcbot-sandbox-" + user(0), "container-0", "host-1", "worker-1"),
+        at(t),
+        1,
+        null,
+        null,
+        false);
+  }
+
+  @Test
+  void asJson() throws Exception {
+    history();
+    assertThat(sandbox("audit", "--json", "--input", file(), "--what-if", "warm=2")).isZero();
+    List<String> all = out.toString().lines().toList();
+    assertThat(all).hasSize(2);
+    assertThat(JSON.readTree(all.getFirst()).path("settings").asText()).isEqualTo("as logged");
+    assertThat(JSON.readTree(all.getLast()).path("settings").asText()).isEqualTo("warm=2");
+    assertThat(JSON.readTree(all.getLast()).path("type").asText()).isEqualTo("what_if");
+    assertThat(JSON.readTree(all.getLast()).path("claimed").asInt()).isPositive();
+  }
+
+  @Test
+  void thePictureHasAPanelForEach() throws Exception {
+    history();
+    Path picture = dir.resolve("picture.svg");
+    assertThat(
+            sandbox(
+                "audit", "--input", file(), "--what-if", "warm=2", "--picture", picture.toString()))
+        .isZero();
+    var svg = DocumentBuilderFactory.newInstance().newDocumentBuilder().parse(picture.toFile());
+    assertThat(svg.getElementsByTagName("polygon").getLength()).isEqualTo(2);
+    NodeList texts = svg.getElementsByTagName("text");
+    List<String> said = new ArrayList<>();
+    for (int i = 0; i < texts.getLength(); i++) {
+      said.add(texts.item(i).getTextContent());
+    }
+    assertThat(said)
+        .contains("as logged: 6 claimed, 6 created, 1 refused")
+        .contains("2026-11-24T12:00:00Z");
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "warm=many|ZCBOT_SANDBOX_WARM",
+        "ttl=soon|ZCBOT_SANDBOX_IDLE_TTL",
+        "max=0|ZCBOT_SANDBOX_MAX",
+        "pool=3|write some of warm=…, ttl=… and max=…",
+        "warm|does not know warm",
+        "warm=2,|write some of"
+      })
+  void whatIsWrongIsNamed(String settings, String said) throws Exception {
+    history();
+    assertThat(sandbox("audit", "--input", file(), "--what-if", settings)).isNotZero();
+    assertThat(err.toString()).contains(said);
+    assertThat(out.toString()).isEmpty();
+  }
+
+  @Test
+  void aPictureNeedsSettings() throws Exception {
+    history();
+    assertThat(sandbox("audit", "--input", file(), "--picture", "x.svg")).isNotZero();
+    assertThat(err.toString()).contains("add --what-if");
+  }
+
+  @Test
+  void anEmptyLogHasNobody() throws Exception {
+    assertThat(sandbox("audit", "--input", file(), "--what-if", "warm=auto")).isZero();
+    assertThat(table()).contains("as logged  0", "warm=auto  0").contains("-");
+  }
+}

@@ -39,7 +39,7 @@ import org.junit.jupiter.api.io.TempDir;
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class ExamplesIT {
   private static final Pattern JAVA = Pattern.compile("(?s)```java\n(.*?)```");
-  private static final Pattern SHELL = Pattern.compile("(?s)```sh\n(.*?)```");
+  private static final Pattern SHELL = Pattern.compile("(?s)```sh[^\n]*\n(.*?)```");
 
   private TestBed bed;
 

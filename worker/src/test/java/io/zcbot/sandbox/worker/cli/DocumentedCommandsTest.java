@@ -24,7 +24,7 @@ import picocli.CommandLine;
  * and their values. What the commands then do is tested elsewhere.
  */
 class DocumentedCommandsTest {
-  private static final Pattern COMMAND = Pattern.compile("bin/sandbox ([^#|;)\\n]+)");
+  private static final Pattern COMMAND = Pattern.compile("(?<![\\w/])bin/sandbox ([^#|;)\\n]+)");
   private static final Pattern WORD = Pattern.compile("'([^']*)'|(\\S+)");
   private static final String USER = "7f3c1d52-9a54-4c0e-8f2b-6f1d2f6f7a10";
 

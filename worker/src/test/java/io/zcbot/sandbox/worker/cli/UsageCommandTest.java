@@ -52,6 +52,9 @@ class UsageCommandTest {
   /** What a spreadsheet takes for a formula, and a terminal for an order. */
   private static final String HOSTILE = "=cmd|'/c calc'!A0\u001b[2J,\"\n@+-1";
 
+  /** The same in names, which are refused with control characters. */
+  private static final String NAME = "=cmd|'/c calc'!A0,\"@+-1";
+
   private static final JsonMapper JSON = new JsonMapper();
 
   @TempDir private Path dir;
@@ -103,9 +106,9 @@ class UsageCommandTest {
             user,
             "e" + t,
             at(t),
-            new ContainerRef("zcbot-sandbox-" + user, container, HOSTILE, "worker-1"),
+            new ContainerRef("zcbot-sandbox-" + user, container, NAME, "worker-1"),
             outcome,
-            new Ready.Environment("unix:///x", HOSTILE, "default", "/w", null),
+            new Ready.Environment("unix:///x", NAME, "default", "/w", null),
             10));
   }
 
@@ -115,7 +118,7 @@ class UsageCommandTest {
             EventIds.reaped(user, container),
             user,
             at(t),
-            new ContainerRef("zcbot-sandbox-" + user, container, HOSTILE, "worker-1"),
+            new ContainerRef("zcbot-sandbox-" + user, container, NAME, "worker-1"),
             Reaped.Reason.REQUESTED,
             null,
             null,
@@ -171,8 +174,8 @@ class UsageCommandTest {
             false,
             0,
             container == null
-                ? new WorkerRef(HOSTILE, "worker-1")
-                : new ContainerRef("zcbot-sandbox-" + user, container, HOSTILE, "worker-1"),
+                ? new WorkerRef(NAME, "worker-1")
+                : new ContainerRef("zcbot-sandbox-" + user, container, NAME, "worker-1"),
             container == null ? null : at(t - 0.1),
             100,
             cpuMs == null ? null : Duration.ofMillis(cpuMs),

@@ -11,6 +11,7 @@ import io.zcbot.sandbox.worker.spec.SandboxUids;
 import io.zcbot.sandbox.worker.spec.WorkspaceLimit;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.net.URI;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
@@ -349,6 +350,20 @@ record SettingCase(
             "[::1]:0",
             new InetSocketAddress(InetAddress.ofLiteral("::1"), 0),
             "example.org:1"),
+        new SettingCase(
+            "ZCBOT_CONSOLE_ADDRESS",
+            c -> c.ops().console.address,
+            new InetSocketAddress(InetAddress.ofLiteral("127.0.0.1"), 8090),
+            "[::1]:0",
+            new InetSocketAddress(InetAddress.ofLiteral("::1"), 0),
+            "example.org:1"),
+        new SettingCase(
+            "ZCBOT_CONSOLE_URL",
+            c -> c.ops().console.url,
+            null,
+            "https://console.example/x",
+            URI.create("https://console.example/x"),
+            "ftp://console.example"),
         new SettingCase(
             "ZCBOT_METRICS_KAFKA", c -> c.ops().kafkaMetrics, true, "off", false, "some"),
         new SettingCase(

@@ -304,8 +304,7 @@ class UsageCommandTest {
     ready(ONE, 100, "c2", Ready.Outcome.CREATED);
     reaped(ONE, 300, "c2");
     assertThat(usage()).isEqualTo(ExitCode.FAILED);
-    assertThat(out.toString())
-        .contains("unproved    1 violations of I4, see 'sandbox audit'\n");
+    assertThat(out.toString()).contains("unproved    1 violations of I4, see 'sandbox audit'\n");
     assertThat(usage("--json")).isEqualTo(ExitCode.FAILED);
     assertThat(total().path("violations")).hasToString("{\"I4\":1}");
   }

@@ -74,6 +74,7 @@ class OpsIT {
           "zcbot_forwarded",
           "zcbot_reply_to",
           "zcbot_reply_of",
+          "zcbot_places",
           "zcbot_sandbox");
 
   private static final List<String> LOUD =

@@ -227,7 +227,16 @@ class CommandFloodsIT {
    * All that a command streamed, in order and without gaps. What the broker did not acknowledge in
    * time may be there twice.
    */
-  private byte[] text(Exited exited, boolean repeated) {
+  private byte[] text(Exited exited, boolean repeated) throws Exception {
+    // Topics are read one after another, and the last output may come after the answer.
+    deployment
+        .log()
+        .await(
+            "all output of " + exited.execId(),
+            Deployment.SOON,
+            () ->
+                deployment.log().outputs(exited.execId()).stream()
+                    .anyMatch(output -> output.seq() == exited.outputCount() - 1));
     List<Output> outputs = deployment.log().outputs(exited.execId());
     ByteArrayOutputStream all = new ByteArrayOutputStream();
     long next = 0;

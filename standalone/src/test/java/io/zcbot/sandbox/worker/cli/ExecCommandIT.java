@@ -279,7 +279,8 @@ class ExecCommandIT {
     // Whoever started the tests may ignore the signal, and processes inherit that.
     List<String> command = new ArrayList<>(List.of("env", "--default-signal=INT"));
     command.addAll(List.of(java().split(" ")));
-    command.addAll(List.of("exec", user.toString(), "sh", "-c", "echo ready; exec sleep 60"));
+    command.addAll(List.of("exec", user.toString(), "--", "env", "--default-signal=INT"));
+    command.addAll(List.of("sh", "-c", "echo ready; exec sleep 60"));
     Process process = process(command.toArray(String[]::new));
     try {
       var _ = read(process, "ready\n");

@@ -182,6 +182,7 @@ final class Scenarios {
   private static void killForGood(Trial trial) throws Exception {
     begin(trial, USERS, 6, "a", "b", "c");
     trial.agent().commands(30);
+    trial.awaitServed("b");
     trial.pause(between(trial, 0, 0.2));
     Instant killed = Instant.now();
     trial.kill("b");

@@ -332,6 +332,17 @@ final class Trial {
     return runs;
   }
 
+  /** A worker that has had no user yet leaves nobody to serve elsewhere. */
+  void awaitServed(String name) throws Exception {
+    until(
+        name + " has served a user",
+        Duration.ofSeconds(90),
+        () ->
+            history.said().stream()
+                .anyMatch(
+                    s -> s.event() instanceof Ready r && r.workerId().equals(id + "-" + name)));
+  }
+
   /** How long after an instant the first user of one worker was made ready by another. */
   Duration failOver(String dead, Instant killed) throws Exception {
     String deadId = id + "-" + dead;

@@ -8,26 +8,21 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
-import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.zcbot.sandbox.events.Activity;
 import io.zcbot.sandbox.events.ContainerRef;
 import io.zcbot.sandbox.events.Data;
 import io.zcbot.sandbox.events.Ensure;
-import io.zcbot.sandbox.events.EventCodec;
 import io.zcbot.sandbox.events.EventIds;
 import io.zcbot.sandbox.events.Exec;
 import io.zcbot.sandbox.events.Exited;
 import io.zcbot.sandbox.events.Failed;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
-import io.zcbot.sandbox.events.SandboxEvent;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.events.WorkerRef;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
@@ -60,8 +55,7 @@ class AuditCommandTest {
               "ZCBOT_KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:1",
               "ZCBOT_KAFKA_DEFAULT_API_TIMEOUT_MS", "150",
               "ZCBOT_KAFKA_REQUEST_TIMEOUT_MS", "150"));
-  private final List<String> lines = new ArrayList<>();
-  private final Map<String, Integer> offsets = new HashMap<>();
+  private final ExportedLog log = new ExportedLog();
 
   private int sandbox(String... args) {
     Console console =
@@ -73,20 +67,8 @@ class AuditCommandTest {
     return T0.plusMillis((long) (seconds * 1000));
   }
 
-  private void record(SandboxEvent event) {
-    String topic = event.topic().named("sandbox.");
-    ObjectNode json = JSON.createObjectNode();
-    json.put("topic", topic);
-    json.put("partition", 0);
-    json.put("offset", offsets.merge(topic, 1, Integer::sum) - 1);
-    json.put("timestamp", event.at().toEpochMilli());
-    json.put("key", event.userId().toString());
-    json.put("value", new String(new EventCodec().encode(event), StandardCharsets.UTF_8));
-    lines.add(json.toString());
-  }
-
   private void ready(double t, String ensureId, String container, Ready.Outcome outcome) {
-    record(
+    log.add(
         new Ready(
             EventIds.ready(USER, ensureId, container),
             USER,
@@ -99,7 +81,7 @@ class AuditCommandTest {
   }
 
   private void reaped(double t, String container, Reaped.Reason reason) {
-    record(
+    log.add(
         new Reaped(
             EventIds.reaped(USER, container),
             USER,
@@ -113,20 +95,20 @@ class AuditCommandTest {
 
   /** An hour-long, flawless history. */
   private void history() {
-    record(new Ensure("e1", USER, at(0), null, null));
+    log.add(new Ensure("e1", USER, at(0), null, null));
     ready(0.65, "e1", "0123456789abcdef", Ready.Outcome.CREATED);
-    record(new Activity("a1", USER, at(10), null));
-    record(new Ensure("e2", USER, at(20), null, null));
+    log.add(new Activity("a1", USER, at(10), null));
+    log.add(new Ensure("e2", USER, at(20), null, null));
     ready(20.004, "e2", "0123456789abcdef", Ready.Outcome.REUSED);
     reaped(325, "0123456789abcdef", Reaped.Reason.IDLE);
-    record(new Ensure("e3", USER, at(400), null, null));
-    record(
+    log.add(new Ensure("e3", USER, at(400), null, null));
+    log.add(
         new Failed(
             EventIds.failed(USER, "e3"), USER, "e3", at(401), Failed.Reason.CAPACITY, "no", true));
   }
 
   private String file() throws IOException {
-    return Files.write(dir.resolve("log.jsonl"), lines).toString();
+    return log.in(dir);
   }
 
   @Test
@@ -170,11 +152,11 @@ class AuditCommandTest {
 
   /** Two commands and one that is not answered yet; what they read and write is secret. */
   private void commands() {
-    record(exec(500, "x1", new Exec.Program.Command(List.of("cat", "a b", "\u001b[2J"))));
-    record(exited(500.25, "x1", Exited.Reason.EXITED, 3));
-    record(exec(501, "x2", new Exec.Program.Shell("sleep 99")));
-    record(exited(501.5, "x2", Exited.Reason.NO_SANDBOX, null));
-    record(exec(502, "x3", new Exec.Program.Shell("true")));
+    log.add(exec(500, "x1", new Exec.Program.Command(List.of("cat", "a b", "\u001b[2J"))));
+    log.add(exited(500.25, "x1", Exited.Reason.EXITED, 3));
+    log.add(exec(501, "x2", new Exec.Program.Shell("sleep 99")));
+    log.add(exited(501.5, "x2", Exited.Reason.NO_SANDBOX, null));
+    log.add(exec(502, "x3", new Exec.Program.Shell("true")));
   }
 
   private static Exec exec(double t, String id, Exec.Program program) {
@@ -252,7 +234,7 @@ class AuditCommandTest {
   @Test
   void commandsAsJson() throws Exception {
     commands();
-    record(new Ensure("later", USER, at(3600), null, null));
+    log.add(new Ensure("later", USER, at(3600), null, null));
     assertThat(sandbox("audit", "--json", "--input", file())).isEqualTo(ExitCode.FAILED);
     assertThat(out.toString()).doesNotContain("secret");
     List<JsonNode> all = new ArrayList<>();
@@ -301,10 +283,10 @@ class AuditCommandTest {
   @Test
   void jsonLines() throws Exception {
     history();
-    record(new Ensure("lost", USER, at(402), null, null));
+    log.add(new Ensure("lost", USER, at(402), null, null));
     assertThat(sandbox("audit", "--json", "--to", "2026-11-24T13:00:00Z", "--input", file()))
         .isZero();
-    record(new Ensure("later", USER, at(3600), null, null));
+    log.add(new Ensure("later", USER, at(3600), null, null));
     assertThat(sandbox("audit", "--json", "--to", "2026-11-24T13:00:00Z", "--input", file()))
         .isEqualTo(ExitCode.FAILED);
     List<JsonNode> all = new ArrayList<>();
@@ -391,7 +373,7 @@ class AuditCommandTest {
 
   @Test
   void aFileThatIsNoExport() throws Exception {
-    lines.add("{}");
+    log.add("{}");
     assertThat(sandbox("audit", "--input", file())).isEqualTo(ExitCode.USAGE);
     assertThat(err.toString())
         .contains("log.jsonl, line 1, is not a record of an export: expected topic");

@@ -8,10 +8,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
-import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.zcbot.sandbox.events.ContainerRef;
 import io.zcbot.sandbox.events.Data;
-import io.zcbot.sandbox.events.EventCodec;
 import io.zcbot.sandbox.events.EventIds;
 import io.zcbot.sandbox.events.Exec;
 import io.zcbot.sandbox.events.Exited;
@@ -19,20 +17,16 @@ import io.zcbot.sandbox.events.Output;
 import io.zcbot.sandbox.events.OutputStreamName;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
-import io.zcbot.sandbox.events.SandboxEvent;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.events.WorkerRef;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.math.BigDecimal;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
@@ -60,8 +54,7 @@ class UsageCommandTest {
   @TempDir private Path dir;
   private final StringWriter out = new StringWriter();
   private final StringWriter err = new StringWriter();
-  private final List<String> lines = new ArrayList<>();
-  private final Map<String, Integer> offsets = new HashMap<>();
+  private final ExportedLog log = new ExportedLog();
 
   private int sandbox(String... args) {
     out.getBuffer().setLength(0);
@@ -79,7 +72,7 @@ class UsageCommandTest {
     if (!all.contains("--to")) {
       all.addAll(List.of("--to", TO));
     }
-    all.addAll(List.of("--input", Files.write(dir.resolve("log.jsonl"), lines).toString()));
+    all.addAll(List.of("--input", log.in(dir)));
     return sandbox(all.toArray(String[]::new));
   }
 
@@ -87,20 +80,8 @@ class UsageCommandTest {
     return NOON.plusMillis((long) (seconds * 1000));
   }
 
-  private void record(SandboxEvent event) {
-    String topic = event.topic().named("sandbox.");
-    ObjectNode json = JSON.createObjectNode();
-    json.put("topic", topic);
-    json.put("partition", 0);
-    json.put("offset", offsets.merge(topic, 1, Integer::sum) - 1);
-    json.put("timestamp", event.at().toEpochMilli());
-    json.put("key", event.userId().toString());
-    json.put("value", new String(new EventCodec().encode(event), StandardCharsets.UTF_8));
-    lines.add(json.toString());
-  }
-
   private void ready(UserId user, double t, String container, Ready.Outcome outcome) {
-    record(
+    log.add(
         new Ready(
             EventIds.ready(user, "e" + t, container),
             user,
@@ -113,7 +94,7 @@ class UsageCommandTest {
   }
 
   private void reaped(UserId user, double t, String container) {
-    record(
+    log.add(
         new Reaped(
             EventIds.reaped(user, container),
             user,
@@ -126,7 +107,7 @@ class UsageCommandTest {
   }
 
   private void exec(UserId user, double t, String id) {
-    record(
+    log.add(
         new Exec(
             id,
             user,
@@ -146,7 +127,7 @@ class UsageCommandTest {
   }
 
   private void output(UserId user, double t, String execId, long seq, String data) {
-    record(
+    log.add(
         new Output(
             EventIds.output(user, execId, seq),
             user,
@@ -159,7 +140,7 @@ class UsageCommandTest {
 
   private void exited(
       UserId user, double t, String execId, @Nullable String container, @Nullable Long cpuMs) {
-    record(
+    log.add(
         new Exited(
             EventIds.exited(user, execId),
             user,

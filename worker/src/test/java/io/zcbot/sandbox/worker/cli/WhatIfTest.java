@@ -7,24 +7,19 @@ package io.zcbot.sandbox.worker.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.json.JsonMapper;
-import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.zcbot.sandbox.events.Activity;
 import io.zcbot.sandbox.events.ContainerRef;
 import io.zcbot.sandbox.events.Data;
-import io.zcbot.sandbox.events.EventCodec;
 import io.zcbot.sandbox.events.EventIds;
 import io.zcbot.sandbox.events.Exec;
 import io.zcbot.sandbox.events.Exited;
 import io.zcbot.sandbox.events.Failed;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
-import io.zcbot.sandbox.events.SandboxEvent;
 import io.zcbot.sandbox.events.UserId;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
@@ -52,8 +47,7 @@ class WhatIfTest {
   private final StringWriter err = new StringWriter();
   private final Map<String, String> env =
       new HashMap<>(Map.of("ZCBOT_WORKER_ID", "w1", "ZCBOT_HOST", "h1"));
-  private final List<String> lines = new ArrayList<>();
-  private final Map<String, Integer> offsets = new HashMap<>();
+  private final ExportedLog log = new ExportedLog();
 
   private int sandbox(String... args) {
     Console console =
@@ -69,21 +63,9 @@ class WhatIfTest {
     return T0.plusMillis(Math.round(seconds * 1000));
   }
 
-  private void record(SandboxEvent event) {
-    String topic = event.topic().named("sandbox.");
-    ObjectNode json = JSON.createObjectNode();
-    json.put("topic", topic);
-    json.put("partition", 0);
-    json.put("offset", offsets.merge(topic, 1, Integer::sum) - 1);
-    json.put("timestamp", event.at().toEpochMilli());
-    json.put("key", event.userId().toString());
-    json.put("value", new String(new EventCodec().encode(event), StandardCharsets.UTF_8));
-    lines.add(json.toString());
-  }
-
   private void ready(double t, int user, Ready.Outcome outcome, long tookMs) {
     String container = "container-" + user;
-    record(
+    log.add(
         new Ready(
             EventIds.ready(user(user), "e" + user, container),
             user(user),
@@ -96,7 +78,7 @@ class WhatIfTest {
   }
 
   private void reaped(double t, int user, Reaped.Reason reason) {
-    record(
+    log.add(
         new Reaped(
             EventIds.reaped(user(user), "container-" + user),
             user(user),
@@ -118,7 +100,7 @@ class WhatIfTest {
           i < 2 ? Ready.Outcome.CLAIMED : Ready.Outcome.CREATED,
           i < 2 ? 10 : 300 * i);
     }
-    record(new Activity("a", user(0), at(200), null));
+    log.add(new Activity("a", user(0), at(200), null));
     for (int i = 1; i < 7; i++) {
       reaped(305, i, Reaped.Reason.IDLE);
     }
@@ -127,7 +109,7 @@ class WhatIfTest {
     for (int i = 8; i < 12; i++) {
       ready(3600 + 0.01 * i, i, Ready.Outcome.CLAIMED, 10);
     }
-    record(
+    log.add(
         new Failed(
             EventIds.failed(user(12), "e12"),
             user(12),
@@ -144,7 +126,7 @@ class WhatIfTest {
   }
 
   private String file() throws IOException {
-    return Files.write(dir.resolve("log.jsonl"), lines).toString();
+    return log.in(dir);
   }
 
   private String table() {
@@ -190,11 +172,11 @@ class WhatIfTest {
   @Test
   void commandsAreUses() throws Exception {
     ready(1, 0, Ready.Outcome.CREATED, 300);
-    record(exec(10, "x1"));
-    record(exited(800, "x1"));
-    record(exec(1000, "x2"));
-    record(exited(1001, "x2"));
-    record(new Activity("late", user(0), at(2000), null));
+    log.add(exec(10, "x1"));
+    log.add(exited(800, "x1"));
+    log.add(exec(1000, "x2"));
+    log.add(exited(1001, "x2"));
+    log.add(new Activity("late", user(0), at(2000), null));
     assertThat(
             sandbox(
                 "audit", "--input", file(), "--what-if", "warm=0", "--what-if", "warm=0,ttl=100s"))

@@ -142,6 +142,14 @@ class HostFirewallTest {
   }
 
   @Test
+  void whereSandboxesSetTheirRulesThereIsNothingToWatchAndItEndsAtOnce() throws Exception {
+    try (var watch = engine.sandboxes(AdapterTestCase.SPEC).watchFirewall()) {
+      assertThat(watch).isNotNull();
+    }
+    assertThat(fake.asked("POST", "/containers/create")).isEmpty();
+  }
+
+  @Test
   void leftoversAreRemovedOnce() {
     sandboxes.checkFirewall();
     sandboxes.checkFirewall();

@@ -1,0 +1,48 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.cli;
+
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.zcbot.sandbox.events.EventCodec;
+import io.zcbot.sandbox.events.SandboxEvent;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+
+/** A log as {@code sandbox export} writes it, of events that a test makes up. */
+final class ExportedLog {
+  private static final JsonMapper JSON = new JsonMapper();
+
+  private final List<String> lines = new ArrayList<>();
+  private final Map<String, Integer> offsets = new HashMap<>();
+
+  void add(SandboxEvent event) {
+    String topic = event.topic().named("sandbox.");
+    ObjectNode json = JSON.createObjectNode();
+    json.put("topic", topic);
+    json.put("partition", 0);
+    json.put("offset", offsets.merge(topic, 1, Integer::sum) - 1);
+    json.put("timestamp", event.at().toEpochMilli());
+    json.put("key", event.userId().toString());
+    json.put("value", new String(new EventCodec().encode(event), StandardCharsets.UTF_8));
+    lines.add(json.toString());
+  }
+
+  /** Adds a line as it is. */
+  void add(String line) {
+    lines.add(line);
+  }
+
+  /** Writes it to a file, whose name is returned. */
+  String in(Path directory) throws IOException {
+    return Files.write(directory.resolve("log.jsonl"), lines).toString();
+  }
+}

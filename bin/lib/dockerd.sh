@@ -48,4 +48,6 @@ for fd in /proc/self/fd/*; do
   ((fd <= 2)) || eval "exec $fd>&-"
 done
 ulimit -n 1048576 2>/dev/null || :
-setsid nohup dockerd ${group:+--group "$group"} >>"$log" 2>&1 </dev/null &
+# By default an engine has addresses for 31 networks, fewer than tests that run side by side make.
+setsid nohup dockerd ${group:+--group "$group"} --default-address-pool base=172.24.0.0/14,size=22 \
+  >>"$log" 2>&1 </dev/null &

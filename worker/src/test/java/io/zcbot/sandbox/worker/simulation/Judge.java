@@ -289,6 +289,11 @@ final class Judge {
     }
   }
 
+  /** Whether agents know of one. */
+  boolean hasSandbox(UserId user) {
+    return announced.containsKey(user);
+  }
+
   /** Its worker knows that an event is in the log. */
   void published(SandboxEvent event) {
     if (event instanceof Ready ready) {

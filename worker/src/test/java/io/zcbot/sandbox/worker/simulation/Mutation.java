@@ -22,7 +22,7 @@ enum Mutation {
   ACT_ON_LATE_READ(22, ModelBroker.name(Topic.LIVE)),
   FORWARD_TWICE(21),
   /** Activity counts as read when the last fetch knew of no more. */
-  TRUST_THE_LAG(0, ModelBroker.name(Topic.ACTIVITY)),
+  TRUST_THE_LAG(39, ModelBroker.name(Topic.ACTIVITY)),
   /** Records of transactions that did not end are not read, nor those behind them. */
   READ_COMMITTED(41),
   SAY_NOTHING_OF_LOST_HOSTS(2),
@@ -46,7 +46,7 @@ enum Mutation {
   /** Commands are started and answered without a look at whose the partition is. */
   NO_FENCE_FOR_COMMANDS(12);
 
-  /** Of a history that was seen to show it; others do as well, but not all. 0 if none was yet. */
+  /** Of a history that was seen to show it; others do as well, but not all. */
   final long seed;
 
   /** What is away whenever something is; null if that is drawn. Few histories show it otherwise. */

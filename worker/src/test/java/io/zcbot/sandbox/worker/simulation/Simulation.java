@@ -51,6 +51,10 @@ final class Simulation {
   private final CommandAgents agents;
   private final Transactions transactions;
   private final boolean calm;
+
+  /** Whether agents with a sandbox only say that they use it, so that no more than activity does. */
+  private final boolean quiet;
+
   private final GroupConfig.Restart restart;
   private final EventCodec codec = new EventCodec();
   private final KeyPartitions keys = new KeyPartitions(PARTITIONS);
@@ -64,6 +68,7 @@ final class Simulation {
     began = machine.wall(machine.nanos());
     random = machine.random();
     calm = random.nextInt(8) == 0;
+    quiet = seed % 7 == 4;
     restart = GroupConfig.Restart.values()[random.nextInt(2)];
     judge = new Judge(machine, PARTITIONS, TTL, calm, hosts, this::tell);
     broker = new ModelBroker(machine, PARTITIONS, judge::appended);
@@ -186,7 +191,9 @@ final class Simulation {
   private void use() {
     int kind = random.nextInt(28);
     UserId user = user();
-    if (kind < 9) {
+    if (quiet && (kind < 9 || kind >= 20) && judge.hasSandbox(user)) {
+      put(new Activity(id(), user, now(), "agent"), home(Topic.ACTIVITY, user));
+    } else if (kind < 9) {
       ensure(user, home(Topic.ENSURE, user));
     } else if (kind == 9) {
       ensure(user, random.nextInt(broker.count(Topic.ENSURE)));

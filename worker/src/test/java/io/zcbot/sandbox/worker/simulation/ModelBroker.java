@@ -9,6 +9,7 @@ import io.zcbot.sandbox.worker.kafka.KeyPartitions;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collection;
 import java.util.EnumMap;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -45,6 +46,9 @@ final class ModelBroker {
   /** Writing, to whatever topic. */
   static final String PRODUCE = "produce";
 
+  /** Whoever leads it is the coordinator. */
+  private static final TopicPartition OFFSETS = new TopicPartition("__consumer_offsets", 0);
+
   private static final Map<String, Topic> TOPICS =
       Arrays.stream(Topic.values())
           .collect(Collectors.toMap(ModelBroker::name, Function.identity()));
@@ -52,6 +56,7 @@ final class ModelBroker {
   final Machine machine;
   final int partitions;
   final ModelGroup group;
+  private @Nullable Leaders leaders;
   private final KeyPartitions keys;
   private final Map<Topic, List<Log>> logs = new EnumMap<>(Topic.class);
   private final Set<String> away = new LinkedHashSet<>();
@@ -108,6 +113,10 @@ final class ModelBroker {
       logs.put(topic, new ArrayList<>());
       raise(topic, partitions);
     }
+  }
+
+  void of(Leaders led) {
+    leaders = led;
   }
 
   /** Somebody gives a topic more partitions. */
@@ -280,7 +289,18 @@ final class ModelBroker {
   }
 
   boolean reaches(Machine.Process process, String what) {
-    return !away.contains(what) && !cut.getOrDefault(process, Set.of()).contains(what);
+    return !away.contains(what)
+        && !cut.getOrDefault(process, Set.of()).contains(what)
+        && (!what.equals(COORDINATOR) || reachesLeader(process, OFFSETS));
+  }
+
+  /** Whether a process reaches a topic and who leads this partition of it. */
+  boolean reaches(Machine.Process process, TopicPartition partition) {
+    return reaches(process, partition.topic()) && reachesLeader(process, partition);
+  }
+
+  boolean reachesLeader(Machine.@Nullable Process process, TopicPartition partition) {
+    return leaders == null || leaders.reaches(process, partition);
   }
 
   /** Throws where the process may not use it. */
@@ -302,10 +322,16 @@ final class ModelBroker {
 
   /** A request and its answer; waits while it can't be sent. */
   void request(String what, Duration limit) {
+    request(what, List.of(), limit);
+  }
+
+  /** One for the leaders of some partitions of a topic. */
+  void request(String what, Collection<TopicPartition> partitions, Duration limit) {
     Machine.Process process = machine.process();
     long deadline = machine.nanos() + limit.toNanos();
     sleep(latency());
-    while (!reaches(process, what)) {
+    while (!reaches(process, what)
+        || !partitions.stream().allMatch(partition -> reachesLeader(process, partition))) {
       long left = deadline - machine.nanos();
       if (left <= 0) {
         throw new TimeoutException(what + " is not reached within " + limit);

@@ -84,7 +84,7 @@ class ModelConsumer extends MockConsumer<byte[], byte[]> {
       broker.dawdle(waiting.getFirst().topic());
     }
     for (TopicPartition partition : assignment) {
-      if (broker.reaches(process, partition.topic())) {
+      if (broker.reaches(process, partition)) {
         ends.put(partition, broker.log(partition.topic(), partition.partition()).endForWorkers());
       }
     }
@@ -119,7 +119,7 @@ class ModelConsumer extends MockConsumer<byte[], byte[]> {
     for (TopicPartition partition : assignment) {
       broker.authorize(partition.topic());
       if (!paused.contains(partition)
-          && broker.reaches(process, partition.topic())
+          && broker.reaches(process, partition)
           && positions.getOrDefault(partition, -1L)
               < broker.log(partition.topic(), partition.partition()).endForWorkers()) {
         readable.add(partition);
@@ -146,7 +146,7 @@ class ModelConsumer extends MockConsumer<byte[], byte[]> {
 
   /** Where to begin. */
   long begin(TopicPartition partition, Duration timeout) {
-    broker.request(partition.topic(), timeout);
+    broker.request(partition.topic(), Set.of(partition), timeout);
     return broker.log(partition.topic(), partition.partition()).start;
   }
 
@@ -205,7 +205,10 @@ class ModelConsumer extends MockConsumer<byte[], byte[]> {
   private void ask(Collection<TopicPartition> partitions, Duration timeout) {
     Set<String> topics = new LinkedHashSet<>();
     partitions.forEach(partition -> topics.add(partition.topic()));
-    topics.forEach(topic -> broker.request(topic, timeout));
+    topics.forEach(
+        topic ->
+            broker.request(
+                topic, partitions.stream().filter(p -> p.topic().equals(topic)).toList(), timeout));
     for (TopicPartition partition : partitions) {
       if (partition.partition() >= broker.count(partition.topic())) {
         broker.sleep(timeout); // what a client does that waits for it

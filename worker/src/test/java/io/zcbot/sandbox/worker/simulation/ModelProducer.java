@@ -28,7 +28,7 @@ final class ModelProducer extends MockProducer<byte[], byte[]> {
   private final ModelBroker broker;
   private final Machine machine;
   private final Machine.Process process;
-  private final Map<String, CompletableFuture<RecordMetadata>> last = new HashMap<>();
+  private final Map<TopicPartition, CompletableFuture<RecordMetadata>> last = new HashMap<>();
 
   ModelProducer(ModelBroker broker) {
     this.broker = broker;
@@ -47,7 +47,8 @@ final class ModelProducer extends MockProducer<byte[], byte[]> {
     }
 
     void attempt() {
-      if (broker.reaches(process, ModelBroker.PRODUCE) && broker.reaches(process, record.topic())) {
+      if (broker.reaches(process, ModelBroker.PRODUCE)
+          && broker.reaches(process, partition(record))) {
         machine.outside().after(broker.latency(), this::arrive);
         return;
       }
@@ -84,9 +85,10 @@ final class ModelProducer extends MockProducer<byte[], byte[]> {
     }
   }
 
-  private String partition(ProducerRecord<byte[], byte[]> record) {
+  private TopicPartition partition(ProducerRecord<byte[], byte[]> record) {
     Integer to = record.partition();
-    return record.topic() + "-" + (to == null ? broker.partitionOf(record.key()) : to.intValue());
+    return new TopicPartition(
+        record.topic(), to == null ? broker.partitionOf(record.key()) : to.intValue());
   }
 
   @Override
@@ -96,7 +98,7 @@ final class ModelProducer extends MockProducer<byte[], byte[]> {
 
   private CompletableFuture<RecordMetadata> hand(ProducerRecord<byte[], byte[]> record) {
     Sending sending = new Sending(record);
-    String partition = partition(record);
+    TopicPartition partition = partition(record);
     // In the order of the calls, as an idempotent producer's are.
     CompletableFuture<RecordMetadata> before = last.put(partition, sending.done);
     if (before == null || before.isDone()) {

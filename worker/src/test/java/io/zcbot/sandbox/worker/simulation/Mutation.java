@@ -29,7 +29,7 @@ enum Mutation {
   /** What others announced lost goes on running. */
   KEEP_WHAT_IS_ANOTHERS(50),
   /** Sandboxes are not entered in the live table. */
-  NO_LIVE_ENTRY(12),
+  NO_LIVE_ENTRY(14),
   /** They are not removed from it. */
   ENTRY_STAYS(1),
   ANNOUNCE_BEFORE_THE_KILL(1),
@@ -44,7 +44,7 @@ enum Mutation {
   /** Execs are run while the table is being read. */
   EXECS_BEFORE_THE_TABLE(34),
   /** Commands are started and answered without a look at whose the partition is. */
-  NO_FENCE_FOR_COMMANDS(12);
+  NO_FENCE_FOR_COMMANDS(34);
 
   /** Of a history that was seen to show it; others do as well, but not all. */
   final long seed;

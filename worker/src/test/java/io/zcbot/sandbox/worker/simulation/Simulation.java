@@ -29,6 +29,7 @@ import java.util.Map;
 import java.util.Random;
 import java.util.stream.IntStream;
 import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.TopicPartition;
 
 /** One history, drawn from a seed: workers, agents and what befalls them. */
 final class Simulation {
@@ -50,6 +51,7 @@ final class Simulation {
   private final Misfortunes misfortunes;
   private final CommandAgents agents;
   private final Transactions transactions;
+  private final Leaders leaders;
   private final boolean calm;
 
   /** Whether agents with a sandbox only say that they use it, so that no more than activity does. */
@@ -75,6 +77,8 @@ final class Simulation {
     judge.of(broker);
     agents = new CommandAgents(this, random);
     transactions = new Transactions(broker, seed, this::tell);
+    leaders = new Leaders(broker, judge, hosts, seed, this::tell);
+    broker.of(leaders);
     misfortunes = new Misfortunes(broker, judge, hosts, this::tell);
     Workspaces workspaces = Workspaces.open(root);
     int count = 1 + random.nextInt(3);
@@ -113,6 +117,9 @@ final class Simulation {
                 host.start();
               });
       machine.runFor(Duration.ofMillis(random.nextInt(2000)));
+      if (!calm) {
+        leaders.begin();
+      }
       int actions = 30 + random.nextInt(120);
       for (int i = 0; i < actions && judge.violation() == null; i++) {
         if (calm || random.nextInt(100) < 75) {
@@ -237,14 +244,17 @@ final class Simulation {
   }
 
   private void put(Topic topic, int partition, byte[] key, byte[] value) {
-    if (!broker.isAway(ModelBroker.name(topic)) && !broker.isAway(ModelBroker.PRODUCE)) {
-      transactions.written(
-          broker.append(new ProducerRecord<>(ModelBroker.name(topic), partition, key, value)));
+    String name = ModelBroker.name(topic);
+    if (!broker.isAway(name)
+        && !broker.isAway(ModelBroker.PRODUCE)
+        && broker.reachesLeader(null, new TopicPartition(name, partition))) {
+      transactions.written(broker.append(new ProducerRecord<>(name, partition, key, value)));
     }
   }
 
   /** All is well again, and agents use half of the sandboxes. */
   private void settle() {
+    leaders.end();
     for (int second = 0; second < 30; second++) { // what is under way ends by itself
       if (second >= 26) {
         hosts.stream().filter(host -> !host.isUp()).forEach(SimulatedHost::start);

@@ -1,0 +1,141 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.simulation;
+
+import java.time.Duration;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.Set;
+import java.util.SplittableRandom;
+import org.apache.kafka.common.TopicPartition;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Which of three brokers leads a partition. In one history of three, brokers fail: what they led is
+ * out of reach until others are elected, and once more, for an instant, when it goes back to them.
+ * Or a worker does not reach one of them, and so a third of each topic.
+ */
+final class Leaders {
+  private static final int BROKERS = 3;
+
+  private final ModelBroker broker;
+  private final Judge judge;
+  private final List<SimulatedHost> hosts;
+  private final Misfortunes.Story story;
+
+  /** Not the machine's: histories in which leaders stay are the same as if there were none. */
+  private final Random random;
+
+  private final boolean used;
+  private final Set<Integer> down = new HashSet<>();
+  private final Set<Integer> replaced = new HashSet<>();
+  private final Map<Machine.Process, Integer> cut = new HashMap<>();
+  private boolean over;
+
+  Leaders(
+      ModelBroker broker,
+      Judge judge,
+      List<SimulatedHost> hosts,
+      long seed,
+      Misfortunes.Story story) {
+    this.broker = broker;
+    this.judge = judge;
+    this.hosts = hosts;
+    this.story = story;
+    this.random = new Random(new SplittableRandom(seed ^ 0x1EADE25L).nextLong());
+    this.used = seed % 3 == 0;
+  }
+
+  /** Nothing happens before. */
+  void begin() {
+    if (used) {
+      next();
+    }
+  }
+
+  /** Nothing happens from now on but what is to be well again. */
+  void end() {
+    over = true;
+  }
+
+  /** Whether a process reaches who leads a partition; null for agents, who are never cut off. */
+  boolean reaches(Machine.@Nullable Process process, TopicPartition partition) {
+    int leader = Math.floorMod(partition.hashCode(), BROKERS);
+    if (replaced.contains(leader)) {
+      leader = (leader + 1) % BROKERS;
+    }
+    return !down.contains(leader) && !Integer.valueOf(leader).equals(cut.get(process));
+  }
+
+  private void next() {
+    after(
+        1000 + random.nextInt(20_000),
+        () -> {
+          if (over) {
+            return;
+          }
+          if (random.nextInt(3) == 0) {
+            cutOff(hosts.get(random.nextInt(hosts.size())), random.nextInt(BROKERS));
+          } else {
+            fail(random.nextInt(BROKERS));
+          }
+          next();
+        });
+  }
+
+  private void fail(int id) {
+    if (!down.isEmpty() || !replaced.isEmpty()) {
+      return; // or nobody would be left to lead
+    }
+    judge.disturbed();
+    int election = 100 + random.nextInt(8000);
+    story.tell("broker " + id + " fails; others lead after " + election + " ms");
+    down.add(id);
+    after(
+        election,
+        () -> {
+          down.remove(id);
+          replaced.add(id);
+          broker.news();
+        });
+    after(
+        election + 1000 + random.nextInt(15_000),
+        () -> {
+          story.tell("broker " + id + " leads again");
+          replaced.remove(id);
+          down.add(id);
+          after(
+              random.nextInt(500),
+              () -> {
+                down.remove(id);
+                broker.news();
+              });
+        });
+  }
+
+  private void cutOff(SimulatedHost host, int id) {
+    Machine.Process process = host.process;
+    if (process == null || !host.isUp()) {
+      return;
+    }
+    judge.disturbed();
+    int length = 500 + random.nextInt(25_000);
+    story.tell(host.name + " does not reach broker " + id + " for " + length + " ms");
+    cut.put(process, id);
+    after(
+        length,
+        () -> {
+          cut.remove(process);
+          broker.news();
+        });
+  }
+
+  private void after(int millis, Runnable what) {
+    broker.machine.outside().after(Duration.ofMillis(millis), what);
+  }
+}

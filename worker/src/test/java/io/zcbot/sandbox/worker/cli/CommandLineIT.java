@@ -189,6 +189,8 @@ class CommandLineIT {
     ProcessBuilder builder = new ProcessBuilder(command).redirectErrorStream(true);
     builder.environment().keySet().removeIf(key -> key.startsWith("ZCBOT_"));
     builder.environment().putAll(deployment.environment("a"));
+    // A person is told after some seconds that Kafka does not answer; this machine may be that slow.
+    builder.environment().put("ZCBOT_KAFKA_DEFAULT_API_TIMEOUT_MS", "60000");
     Process process = builder.start();
     // A read has no deadline of its own.
     CompletableFuture.delayedExecutor(PATIENCE_SECONDS, TimeUnit.SECONDS)

@@ -191,13 +191,25 @@ final class Topics {
     return owned;
   }
 
+  /** How many a topic has, which an administrator may have raised. */
+  int partitions(Topic of) throws Exception {
+    return admin
+        .describeTopics(List.of(topic(of)))
+        .allTopicNames()
+        .get(90, TimeUnit.SECONDS)
+        .get(topic(of))
+        .partitions()
+        .size();
+  }
+
   boolean isAllCommitted() throws Exception {
     return isAllCommitted(Topic.ENSURE, id) && isAllCommitted(Topic.EXEC, id + "-commands");
   }
 
   private boolean isAllCommitted(Topic of, String group) throws Exception {
     Map<TopicPartition, OffsetSpec> latest = new HashMap<>();
-    for (int p = 0; p < Trial.PARTITIONS; p++) {
+    int partitions = partitions(of);
+    for (int p = 0; p < partitions; p++) {
       latest.put(new TopicPartition(topic(of), p), OffsetSpec.latest());
     }
     var ends = admin.listOffsets(latest).all().get(90, TimeUnit.SECONDS);

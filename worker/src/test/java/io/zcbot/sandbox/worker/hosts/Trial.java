@@ -4,6 +4,7 @@
  */
 package io.zcbot.sandbox.worker.hosts;
 
+import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.Exec;
 import io.zcbot.sandbox.events.Exited;
 import io.zcbot.sandbox.events.Ready;
@@ -218,7 +219,7 @@ final class Trial {
     workers.values().stream().filter(HostWorker::isAlive).forEach(w -> alive.add(w.id()));
     Map<String, Set<Integer>> owned = topics.assignment();
     return owned.keySet().equals(alive)
-        && owned.values().stream().mapToInt(Set::size).sum() == PARTITIONS;
+        && owned.values().stream().mapToInt(Set::size).sum() == topics.partitions(Topic.ENSURE);
   }
 
   /**

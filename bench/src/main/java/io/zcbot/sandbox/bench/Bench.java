@@ -47,7 +47,7 @@ public final class Bench {
    * Runs the measurements.
    *
    * @param args rounds (0 for each one's own number), engine version, id, file to write, names (all
-   *     where none is given)
+   *     where none is given); with the property zcbot.update, what the file has of others stays
    */
   public static void main(String[] args) throws Exception {
     System.setProperty("logback.configurationFile", Child.LOGBACK);
@@ -61,7 +61,13 @@ public final class Bench {
     }
     Path root = Path.of(System.getProperty("zcbot.root"));
     Path directory = Files.createTempDirectory("zcbot-bench");
-    Report report = new Report();
+    Results results = new Results(Path.of(args[3]), ALL.keySet());
+    boolean update = Boolean.getBoolean("zcbot.update");
+    if (update) {
+      results.readKept();
+    }
+    String notes =
+        update || names.isEmpty() ? Files.readString(root.resolve("bench/NOTES.md")) : "";
     StringBuilder servers = new StringBuilder();
     try (Child broker =
         Child.announced(
@@ -70,7 +76,8 @@ public final class Bench {
             directory.resolve("broker.log"),
             BrokerProcess.ANNOUNCEMENT,
             servers)) {
-      head(report, args[1], root, rounds);
+      Report head = new Report();
+      head(head, args[1]);
       Kafka kafka = new Kafka(servers.toString());
       PackagedWorker worker = PackagedWorker.asInTheImage(root, directory.resolve("worker.aot"));
       for (var each : ALL.entrySet()) {
@@ -78,6 +85,8 @@ public final class Bench {
           System.err.println("==> " + each.getKey());
           Entry entry = each.getValue();
           int count = rounds > 0 ? rounds : entry.rounds();
+          double load = ManagementFactory.getOperatingSystemMXBean().getSystemLoadAverage();
+          Report report = new Report();
           entry
               .experiment()
               .run(
@@ -91,31 +100,26 @@ public final class Bench {
                       root,
                       worker),
                   report);
-          report.line("- Rounds: " + count);
+          report.line(
+              "- Rounds: %d; measured on %s from commit %s, at a load of %.1f before"
+                  .formatted(count, LocalDate.now(ZoneOffset.UTC), commit(root), load));
+          results.write(head.toString(), each.getKey(), report.toString(), notes);
         }
       }
-      Files.writeString(Path.of(args[3]), report.toString());
     } finally {
       delete(directory);
     }
     System.exit(0);
   }
 
-  private static void head(Report report, String engine, Path root, int rounds)
-      throws IOException, InterruptedException {
+  private static void head(Report report, String engine) throws IOException {
     report.line("# Results of `bin/bench`");
     report.line("");
     report.line(
-        "Made by `bin/bench` on "
-            + LocalDate.now(ZoneOffset.UTC)
-            + " from commit "
-            + commit(root)
-            + "; to repeat: `bin/bench` (about an hour), `bin/bench --only dispatch --rounds 9`.");
-    report.line(
-        "Each figure is the "
-            + average(rounds)
-            + "; ratios are made within a round. The broker runs in a JVM of its own on the same"
-            + " machine, the measuring client in another.");
+        "To repeat them: `bin/bench` (about an hour), or `bin/bench --update --only dispatch`. Each"
+            + " figure is the median of the rounds named below it, with the range in brackets, and of"
+            + " two rounds the mean; ratios are made within a round. The broker runs in a JVM of its"
+            + " own on the same machine, the measuring client in another.");
     report.line("");
     List<List<String>> facts = new ArrayList<>();
     facts.add(List.of("cores", Integer.toString(Runtime.getRuntime().availableProcessors())));
@@ -126,21 +130,7 @@ public final class Bench {
     facts.add(List.of("JDK", System.getProperty("java.runtime.version")));
     facts.add(List.of("Docker Engine", engine));
     facts.add(List.of("Kafka", kafkaVersion() + ", loopback"));
-    facts.add(
-        List.of(
-            "load before the run",
-            String.format(
-                "%.1f", ManagementFactory.getOperatingSystemMXBean().getSystemLoadAverage())));
     report.table(List.of("machine", ""), facts);
-  }
-
-  private static String average(int rounds) {
-    return switch (rounds) {
-      case 0 -> "median of the rounds named below it, with the range in brackets";
-      case 1 -> "result of a single round";
-      case 2 -> "mean of two rounds, which are in brackets";
-      default -> "median of " + rounds + " rounds, with the range in brackets";
-    };
   }
 
   private static String commit(Path root) throws IOException, InterruptedException {

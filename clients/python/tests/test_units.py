@@ -261,16 +261,13 @@ def command(user: str, wait: float = PATIENCE, stream: bool = False) -> ExecCall
     return exec_call(
         user,
         command=["true"],
-        script=None,
         input=None,
-        input_follows=False,
         env=None,
         cwd=None,
         timeout=60,
         wait=wait,
         max_output_bytes=1000,
         stream=stream,
-        tty=None,
         ensure=True,
     )
 

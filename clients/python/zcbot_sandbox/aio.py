@@ -14,9 +14,17 @@ from typing import Any, BinaryIO, TypeVar
 
 from . import requests
 from .calls import Call, ExecCall
-from .client import INPUT_PIECE, Client, Sandbox, Subscription, into_future, with_output
+from .client import (
+    INPUT_PIECE,
+    Client,
+    Sandbox,
+    StartedCommand,
+    Subscription,
+    into_future,
+    with_output,
+)
 from .core import DEFAULT_ENSURE_SECONDS, Core
-from .errors import ClientClosedError, CommandError, InvalidRequestError, NoAnswerError
+from .errors import CommandError, NoAnswerError
 from .events import Expiring, Ready, Reaped
 from .files import WORKSPACE, Entry, Files
 from .log import logger
@@ -89,19 +97,14 @@ class AsyncSandbox:
             exec_call(
                 self.user,
                 command=command,
-                script=None,
                 input=input,
-                input_follows=False,
                 env=env,
                 cwd=cwd,
                 timeout=timeout,
                 wait=wait,
                 max_output_bytes=max_output_bytes,
-                stream=False,
-                tty=None,
                 ensure=ensure,
-            ),
-            requests.stdin_bytes(input),
+            )
         )
 
     async def shell(
@@ -120,20 +123,15 @@ class AsyncSandbox:
         return await self._run(
             exec_call(
                 self.user,
-                command=None,
                 script=script,
                 input=input,
-                input_follows=False,
                 env=env,
                 cwd=cwd,
                 timeout=timeout,
                 wait=wait,
                 max_output_bytes=max_output_bytes,
-                stream=False,
-                tty=None,
                 ensure=ensure,
-            ),
-            requests.stdin_bytes(input),
+            )
         )
 
     async def start(
@@ -151,8 +149,6 @@ class AsyncSandbox:
         wait: float | None = None,
     ) -> AsyncRun:
         """See :meth:`Sandbox.start`."""
-        if script is not None and command:
-            raise InvalidRequestError("script", "is given together with a command")
         call = exec_call(
             self.user,
             command=command,
@@ -169,12 +165,12 @@ class AsyncSandbox:
             ensure=ensure,
         )
         run = AsyncRun(self._core, call, self._sandbox.client)
-        await run.begin(requests.stdin_bytes(input))
+        await run.begin()
         return run
 
-    async def _run(self, call: ExecCall, stdin: bytes) -> Result:
+    async def _run(self, call: ExecCall) -> Result:
         async with AsyncRun(self._core, call, self._sandbox.client) as run:
-            await run.begin(stdin)
+            await run.begin()
             return await run.result()
 
     @property
@@ -216,26 +212,15 @@ class AsyncSandbox:
         return await _in_thread(self._core, lambda: self._sandbox.subscribe(kind, notice, deadline))
 
 
-class AsyncRun:
+class AsyncRun(StartedCommand):
     """A command that was started. As a context manager, it is killed if the block is left early."""
 
-    def __init__(self, core: Core, call: ExecCall, owner: object) -> None:
-        self._core = core
-        self._call = call
-        self._owner = owner
-        self._result: Result | None = None
-
-    @property
-    def id(self) -> str:
-        """The ``event_id`` of the exec, by which ``bin/sandbox watch`` knows it."""
-        return self._call.id
-
-    async def begin(self, stdin: bytes) -> None:
+    async def begin(self) -> None:
         """Publishes the exec, and what of its standard input does not fit into it."""
         try:
             await _begin(self._core, self._call)
-            if len(stdin) > requests.MAX_INLINE_INPUT and not self._call.is_over:
-                await self._write(stdin)
+            if self._call.long_input and not self._call.is_over:
+                await self._write(self._call.long_input)
                 await self.close_stdin()
         except BaseException:
             self._leave()
@@ -317,10 +302,6 @@ class AsyncRun:
             await asyncio.wait_for(asyncio.wrap_future(stored), left)
         except asyncio.TimeoutError as e:
             raise NoAnswerError("no broker stored the record in time", self._call.id) from e
-
-    def _leave(self) -> None:
-        if not self._call.is_over:
-            self._core.abandon(self._call, ClientClosedError("the command was left and killed"))
 
     async def __aenter__(self) -> AsyncRun:
         return self

@@ -127,12 +127,17 @@ class EnsureCall(Call[Ready]):
 
 
 class ExecCall(Call[Result]):
-    """A command, and its output until somebody takes it. Output is bounded by ``max_output_bytes``."""
+    """A command, and its output until somebody takes it. Output is bounded by ``max_output_bytes``.
 
-    def __init__(self, user: str, deadline: float, start_by: float, request: requests.Exec) -> None:
+    ``long_input`` is standard input that does not fit into the exec's record."""
+
+    def __init__(
+        self, user: str, deadline: float, start_by: float, request: requests.Exec, long_input: bytes
+    ) -> None:
         super().__init__(user, deadline)
         self.start_by = start_by
         self.request = request
+        self.long_input = long_input
         self.try_expires = self._try_expires(time.monotonic())
         self.kinds = ("output", "exited") if request.stream else ("exited",)
         self.exited: Exited | None = None

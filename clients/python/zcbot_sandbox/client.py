@@ -19,7 +19,6 @@ from .core import DEFAULT_ENSURE_SECONDS, Core, Listener
 from .errors import (
     ClientClosedError,
     CommandError,
-    InvalidRequestError,
     LogError,
     NoAnswerError,
     SandboxError,
@@ -157,19 +156,14 @@ class Sandbox:
             exec_call(
                 self.user,
                 command=command,
-                script=None,
                 input=input,
-                input_follows=False,
                 env=env,
                 cwd=cwd,
                 timeout=timeout,
                 wait=wait,
                 max_output_bytes=max_output_bytes,
-                stream=False,
-                tty=None,
                 ensure=ensure,
-            ),
-            requests.stdin_bytes(input),
+            )
         )
 
     def shell(
@@ -188,20 +182,15 @@ class Sandbox:
         return self._run(
             exec_call(
                 self.user,
-                command=None,
                 script=script,
                 input=input,
-                input_follows=False,
                 env=env,
                 cwd=cwd,
                 timeout=timeout,
                 wait=wait,
                 max_output_bytes=max_output_bytes,
-                stream=False,
-                tty=None,
                 ensure=ensure,
-            ),
-            requests.stdin_bytes(input),
+            )
         )
 
     def start(
@@ -224,8 +213,6 @@ class Sandbox:
         input. ``tty`` is the size of a terminal, as columns and rows. Other arguments are as of
         ``run``.
         """
-        if script is not None and command:
-            raise InvalidRequestError("script", "is given together with a command")
         call = exec_call(
             self.user,
             command=command,
@@ -242,12 +229,12 @@ class Sandbox:
             ensure=ensure,
         )
         run = Run(self.core, call, self.client)
-        run.begin(requests.stdin_bytes(input))
+        run.begin()
         return run
 
-    def _run(self, call: ExecCall, stdin: bytes) -> Result:
+    def _run(self, call: ExecCall) -> Result:
         with Run(self.core, call, self.client) as run:
-            run.begin(stdin)
+            run.begin()
             return run.result()
 
     @property
@@ -327,8 +314,8 @@ class Sandbox:
             raise NoAnswerError(str(e), "") from e
 
 
-class Run:
-    """A command that was started. As a context manager, it is killed if the block is left early."""
+class StartedCommand:
+    """What a command that was started is for both clients."""
 
     def __init__(self, core: Core, call: ExecCall, owner: object) -> None:
         self._core = core
@@ -340,6 +327,14 @@ class Run:
     def id(self) -> str:
         """The ``event_id`` of the exec, by which ``bin/sandbox watch`` knows it."""
         return self._call.id
+
+    def _leave(self) -> None:
+        if not self._call.is_over:
+            self._core.abandon(self._call, ClientClosedError("the command was left and killed"))
+
+
+class Run(StartedCommand):
+    """A command that was started. As a context manager, it is killed if the block is left early."""
 
     def stream(self) -> Iterator[Chunk]:
         """The output, as it comes. Raises what ``result`` would raise."""
@@ -396,12 +391,12 @@ class Run:
         content = {"resize": requests.terminal_size("size", (columns, rows))}
         _stored(self._send(content), self._patience())
 
-    def begin(self, stdin: bytes) -> None:
+    def begin(self) -> None:
         """Publishes the exec, and what of its standard input does not fit into it."""
         try:
             self._core.begin(self._call)
-            if len(stdin) > requests.MAX_INLINE_INPUT and not self._call.is_over:
-                self._write(stdin)
+            if self._call.long_input and not self._call.is_over:
+                self._write(self._call.long_input)
                 self.close_stdin()
         except BaseException:
             self._leave()
@@ -431,10 +426,6 @@ class Run:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._leave()
-
-    def _leave(self) -> None:
-        if not self._call.is_over:
-            self._core.abandon(self._call, ClientClosedError("the command was left and killed"))
 
 
 def _outcome(call: Call[_T]) -> _T:

@@ -23,21 +23,22 @@ def ensure_call(user: str, wait: float, idle_ttl: int | None) -> EnsureCall:
 def exec_call(
     user: str,
     *,
-    command: Sequence[str] | None,
-    script: str | None,
+    command: Sequence[str] = (),
+    script: str | None = None,
     input: bytes | str | None,
-    input_follows: bool,
+    input_follows: bool = False,
     env: Mapping[str, str] | None,
     cwd: str | None,
     timeout: float,
     wait: float | None,
     max_output_bytes: int,
-    stream: bool,
-    tty: tuple[int, int] | None,
+    stream: bool = False,
+    tty: tuple[int, int] | None = None,
     ensure: bool,
 ) -> ExecCall:
-    """A command that is to run. ``input`` that is too long for the exec's record is left to the
-    caller, whom ``request.input_follows`` tells so."""
+    """A command that is to run, or a script for ``bash -c``."""
+    if script is not None and command:
+        raise InvalidRequestError("script", "is given together with a command")
     stdin = requests.stdin_bytes(input)
     fits = len(stdin) <= requests.MAX_INLINE_INPUT
     if stdin and input_follows:
@@ -58,4 +59,6 @@ def exec_call(
     now = time.monotonic()
     longest = DEFAULT_START_SECONDS + timeout + GRACE_SECONDS
     deadline = now + (longest if wait is None else requests.seconds("wait", wait, _LONGEST_WAIT))
-    return ExecCall(user, deadline, min(deadline, now + DEFAULT_START_SECONDS), request)
+    return ExecCall(
+        user, deadline, min(deadline, now + DEFAULT_START_SECONDS), request, b"" if fits else stdin
+    )

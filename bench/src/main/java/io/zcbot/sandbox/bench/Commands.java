@@ -13,17 +13,17 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
+import java.util.stream.Stream;
 import org.HdrHistogram.Histogram;
 
 /** Commands through Kafka, next to the engine's own exec. */
 final class Commands implements Experiment {
   private static final String PREFIX = "commands.";
   private static final String ECHO_PREFIX = "commands-echo.";
-  private static final String GVISOR_PREFIX = "commands-gvisor.";
   private static final int PARTITIONS = 8;
   private static final int USERS = 10;
   private static final int RATE = 50;
-  private static final double SECONDS = 10;
+  static final double SECONDS = 10;
 
   /** What both run is compiled by then. */
   private static final int WARM_UP_RATE = 200;
@@ -38,7 +38,7 @@ final class Commands implements Experiment {
 
   private static final int FLOODS = 4;
 
-  private static final List<String> TRUE = List.of("/bin/true");
+  static final List<String> TRUE = List.of("/bin/true");
   private static final List<String> PYTHON = List.of("python3", "-c", "print(6*7)");
 
   private static final String TEXT = "yes 'a line of text, as programs write them'";
@@ -49,23 +49,17 @@ final class Commands implements Experiment {
   private static final String OURS_PYTHON = "`python3 -c 'print(6*7)'` at 10/s";
   private static final String INTERPRETER = "the interpreter alone at 10/s, timed in the sandbox";
   private static final String NEW_USER = "new user, warm pool: to the first output, at 2/s";
-  private static final String GVISOR = "on gVisor: `/bin/true` at 5/s";
-  private static final String GVISOR_CLI = "on gVisor: `docker exec` of `/bin/true` at 2/s";
-  private static final int GVISOR_USERS = 4;
   private static final String ECHO = "Kafka alone, an echo at 50/s";
 
   private final Latencies latencies = new Latencies();
   private final Rounds rounds = new Rounds();
+  private final GvisorCommands gvisor = new GvisorCommands();
 
   @Override
   public void run(Setting setting, Report report) throws Exception {
     setting.kafka().createTopics(PREFIX, PARTITIONS);
     setting.kafka().createTopics(ECHO_PREFIX, PARTITIONS);
-    String gvisor = Runtimes.engine();
-    if (gvisor != null) {
-      setting.kafka().createTopics(GVISOR_PREFIX, PARTITIONS);
-      gvisor(setting, gvisor);
-    }
+    gvisor.run(setting);
     for (int round = 0; round < setting.rounds(); round++) {
       latencies.add(ECHO, echo(setting.kafka()));
       round(setting);
@@ -76,49 +70,7 @@ final class Commands implements Experiment {
           latencies.rounds().text(CLI + " p50", "%.1f"),
           rounds.text("streamed", "%.0f"));
     }
-    report(report, gvisor != null);
-  }
-
-  private void gvisor(Setting setting, String engine) throws Exception {
-    for (int round = 0; round < setting.rounds(); round++) {
-      gvisorRound(setting, engine);
-      Setting.say(
-          "gVisor, round %d: /bin/true p50 %s ms, docker exec %s ms",
-          round,
-          latencies.rounds().text(GVISOR + " p50", "%.1f"),
-          latencies.rounds().text(GVISOR_CLI + " p50", "%.1f"));
-    }
-  }
-
-  private void gvisorRound(Setting setting, String engine) throws Exception {
-    WorkerProcess worker =
-        WorkerProcess.start(
-            setting,
-            GVISOR_PREFIX,
-            Map.of(
-                "DOCKER_HOST",
-                engine,
-                "ZCBOT_SANDBOX_RUNTIME",
-                Runtimes.GVISOR,
-                "ZCBOT_STOP_TIMEOUT",
-                "60s"));
-    try (worker;
-        CommandClient client = new CommandClient(setting.kafka(), GVISOR_PREFIX, PARTITIONS)) {
-      List<UserId> users = Kafka.usersInEach(1, GVISOR_USERS);
-      for (UserId user : users) {
-        client.run(user, TRUE);
-      }
-      atRate(client, users, TRUE, 10, SECONDS);
-      latencies.add(GVISOR, atRate(client, users, TRUE, 5, SECONDS));
-      Histogram cli = Latencies.histogram();
-      String container = Container.nameOf(users.getFirst());
-      Calls.atRate(
-          2,
-          SECONDS,
-          cli,
-          _ -> dockerExec(List.of("docker", "-H", engine, "exec", container, "/bin/true")));
-      latencies.add(GVISOR_CLI, cli);
-    }
+    report(report);
   }
 
   private static Histogram echo(Kafka kafka) throws Exception {
@@ -176,14 +128,14 @@ final class Commands implements Experiment {
     latencies.add(CLI, cli);
   }
 
-  private static void dockerExec(List<String> command) throws IOException, InterruptedException {
+  static void dockerExec(List<String> command) throws IOException, InterruptedException {
     Process process = new ProcessBuilder(command).inheritIO().start();
     if (process.waitFor() != 0) {
       throw new IOException("docker exec failed");
     }
   }
 
-  private static Histogram atRate(
+  static Histogram atRate(
       CommandClient client, List<UserId> users, List<String> command, int rate, double seconds)
       throws Exception {
     List<CommandClient.Run> runs = new ArrayList<>();
@@ -210,8 +162,8 @@ final class Commands implements Experiment {
             List.of(
                 "bash",
                 "-c",
-                "for i in {1..50}; do sleep 0.09; s=${EPOCHREALTIME/./}; python3 -c 'print(6*7)' >/dev/null;"
-                    + " echo $((${EPOCHREALTIME/./} - s)); done"));
+                "for i in {1..50}; do sleep 0.09; s=${EPOCHREALTIME/./}; python3 -c 'print(6*7)'"
+                    + " >/dev/null; echo $((${EPOCHREALTIME/./} - s)); done"));
     String text =
         new String(
             Objects.requireNonNull(run.exited().stdout()).toByteArray(), StandardCharsets.UTF_8);
@@ -267,7 +219,7 @@ final class Commands implements Experiment {
     rounds.add("in flight memory", worker.residentMib());
   }
 
-  private void report(Report report, boolean hasGvisor) {
+  private void report(Report report) {
     report.title("Commands");
     report.line(
         "From publishing an exec to receiving its end (or, where said, its first output), with a"
@@ -275,15 +227,10 @@ final class Commands implements Experiment {
     report.line("");
     report.table(
         List.of("", "p50", "p95", "p99"),
-        List.of(
-            latencies.row(OURS),
-            latencies.row(ECHO),
-            latencies.row(CLI),
-            latencies.row(OURS_PYTHON),
-            latencies.row(INTERPRETER),
-            latencies.row(NEW_USER),
-            gvisorRow(GVISOR, hasGvisor),
-            gvisorRow(GVISOR_CLI, hasGvisor)));
+        Stream.concat(
+                Stream.of(OURS, ECHO, CLI, OURS_PYTHON, INTERPRETER, NEW_USER).map(latencies::row),
+                gvisor.rows().stream())
+            .toList());
     Rounds figures = latencies.rounds();
     report.target(
         "`/bin/true` p50 ≤ 5 ms, p99 ≤ 20 ms",
@@ -329,20 +276,6 @@ final class Commands implements Experiment {
             + " MiB; all answered after "
             + rounds.text("in flight", "%.1f")
             + " s (`sleep 0.5`, 8 at a time in each sandbox)");
-    if (hasGvisor) {
-      report.target(
-          "gVisor: `/bin/true` p50 ≤ 30 ms",
-          figures.median(GVISOR + " p50") <= 30,
-          figures.text(GVISOR + " p50", "%.1f")
-              + " ms; `docker exec` "
-              + figures.ratioText(GVISOR_CLI + " p50", GVISOR + " p50")
-              + " of that");
-    }
-  }
-
-  private List<String> gvisorRow(String name, boolean measured) {
-    return measured
-        ? latencies.row(name)
-        : List.of(name, "not measured: " + Runtimes.NEEDS, "", "");
+    gvisor.report(report);
   }
 }

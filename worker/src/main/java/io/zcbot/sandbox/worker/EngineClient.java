@@ -11,7 +11,7 @@ import io.zcbot.sandbox.worker.docker.api.DockerEngineSettings;
 import io.zcbot.sandbox.worker.docker.api.PlainRequests;
 import io.zcbot.sandbox.worker.engine.EngineView;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
-import java.net.SocketAddress;
+import java.net.URI;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Map;
@@ -40,7 +40,7 @@ public final class EngineClient {
 
   /** The same for a command that looks once, without a client's long start where that is enough. */
   public static EngineView view(WorkerConfig config, Map<String, String> env) {
-    SocketAddress address =
+    URI address =
         PlainRequests.address(
             config.engine().dockerHost, env, Path.of(System.getProperty("user.home")));
     return address == null

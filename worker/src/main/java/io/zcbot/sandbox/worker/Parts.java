@@ -20,6 +20,7 @@ import io.zcbot.sandbox.worker.group.CommandTakeovers;
 import io.zcbot.sandbox.worker.group.EagerEnsures;
 import io.zcbot.sandbox.worker.group.LogReading;
 import io.zcbot.sandbox.worker.group.PartitionHandover;
+import io.zcbot.sandbox.worker.group.PartitionRelease;
 import io.zcbot.sandbox.worker.intake.ActivityFollower;
 import io.zcbot.sandbox.worker.intake.Assignment;
 import io.zcbot.sandbox.worker.intake.CommandFollower;
@@ -126,20 +127,26 @@ final class Parts {
     domain = domain();
     partitionWatch = new PartitionWatch(host.kafka(), config.kafka(), host.partitions());
     takeoverRetry = new StartRetry(state::isStopping);
+    EagerEnsures eager =
+        new EagerEnsures(
+            publisher,
+            timers.executor(),
+            config.group().handover,
+            config.workerId(),
+            idleTtls,
+            time);
     handover =
         new PartitionHandover(
-            domain.reaper(),
+            new PartitionRelease(
+                domain.reaper(),
+                domain.takeover(),
+                lanes,
+                eager,
+                config.group().restart,
+                state::isStopping),
             domain.takeover(),
-            lanes,
             new LogReading(new LogComparison(registry, sandboxLog, time), takeoverRetry),
-            new EagerEnsures(
-                publisher,
-                timers.executor(),
-                config.group().handover,
-                config.workerId(),
-                idleTtls,
-                time),
-            config.group().restart,
+            eager,
             assignment,
             state::isStopping,
             companion());
@@ -228,11 +235,12 @@ final class Parts {
                         host.kafka()
                             .committingConsumer("commands", config.kafka().commandsGroupId())),
             () -> host.kafka().freeConsumer("input")),
-        intake.holdings(),
-        new CommandTakeovers(
-            new CommandTableReader(reader, config.kafka().topicPrefix(), keyPartitions),
-            domain.commands(),
-            commandTakeoverRetry),
+        new CommandFollower.Owned(
+            intake.holdings(),
+            new CommandTakeovers(
+                new CommandTableReader(reader, config.kafka().topicPrefix(), keyPartitions),
+                domain.commands(),
+                commandTakeoverRetry)),
         new CommandFollower.Settings(
             new CommandFollower.Topics(
                 config.kafka().topic(Topic.EXEC),

@@ -7,6 +7,7 @@ package io.zcbot.sandbox.client;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Topic;
 import java.io.IOException;
 import java.net.URI;
@@ -156,8 +157,8 @@ class ExamplesIT {
   /** What reads an answer shows the latest one there is, so it is repeated until that has come. */
   @Test
   void kcatAsksForASandboxAndRunsACommandAsTheReadmeSays() throws Exception {
-    List<String> blocks = new ArrayList<>(kcatIn("README.md"));
-    blocks.addAll(kcatIn("docs/operations.md"));
+    List<String> blocks = new ArrayList<>(blocksWith("kcat", "README.md"));
+    blocks.addAll(blocksWith("kcat", "docs/operations.md"));
     assertThat(blocks).hasSize(3);
     String user = TestBed.newUser();
     assertThat(kcat(blocks.get(0), user, "container_name")).contains("\"user_id\":\"" + user);
@@ -165,12 +166,25 @@ class ExamplesIT {
     assertThat(kcat(blocks.get(2), user, "container_name")).startsWith(user); // the table
   }
 
-  private static List<String> kcatIn(String document) throws IOException {
+  @Test
+  void theEngineRunsACommandAsTheReadmeSays() throws Exception {
+    List<String> blocks = blocksWith("container_name", "README.md");
+    assertThat(blocks).hasSize(1);
+    try (SandboxClient client = bed.client()) {
+      Ready ready = client.sandbox(TestBed.newUser()).ensure();
+      Map<String, String> names =
+          Map.of(
+              "engine", ready.environment().engine(), "container_name", ready.container().name());
+      assertThat(bash(blocks.getFirst(), names)).isEqualTo("hello\n");
+    }
+  }
+
+  private static List<String> blocksWith(String word, String document) throws IOException {
     return SHELL
         .matcher(Files.readString(SourceFiles.REPOSITORY.resolve(document)))
         .results()
         .map(block -> block.group(1))
-        .filter(block -> block.contains("kcat"))
+        .filter(block -> block.contains(word))
         .toList();
   }
 
@@ -180,14 +194,18 @@ class ExamplesIT {
     assertThat(reading).isNotNegative();
     String asking = block.substring(0, reading).replaceFirst("(?m)^user=.*$", "");
     String script =
-        "set -euo pipefail\n"
-            + asking
+        asking
             + "for i in $(seq 300); do\n  { "
             + block.substring(reading).strip()
             + "; } 2>/dev/null | grep -- \"$user.*$other\" && exit\n  sleep 0.2\ndone\nexit 1\n";
-    ProcessBuilder bash =
-        new ProcessBuilder("bash", "-c", script.replace("127.0.0.1:9092", bed.bootstrapServers()));
-    bash.environment().putAll(Map.of("user", user, "other", other));
+    return bash(
+        script.replace("127.0.0.1:9092", bed.bootstrapServers()),
+        Map.of("user", user, "other", other));
+  }
+
+  private static String bash(String script, Map<String, String> variables) throws Exception {
+    ProcessBuilder bash = new ProcessBuilder("bash", "-c", "set -euo pipefail\n" + script);
+    bash.environment().putAll(variables);
     Process process = bash.redirectError(ProcessBuilder.Redirect.INHERIT).start();
     try {
       assertThat(process.waitFor(120, TimeUnit.SECONDS)).isTrue();

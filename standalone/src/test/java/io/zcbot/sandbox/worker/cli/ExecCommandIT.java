@@ -4,6 +4,8 @@
  */
 package io.zcbot.sandbox.worker.cli;
 
+import static io.zcbot.sandbox.worker.cli.CliProcess.read;
+import static io.zcbot.sandbox.worker.cli.CliProcess.type;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
@@ -34,12 +36,10 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.UUID;
-import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.junit.jupiter.api.AfterAll;
@@ -52,7 +52,7 @@ import org.junit.jupiter.api.io.TempDir;
 @Timeout(900)
 class ExecCommandIT {
   private static final int PARTITIONS = 4;
-  private static final long PATIENCE_SECONDS = 60;
+  private static final int PATIENCE_SECONDS = 60;
 
   @TempDir private static Path data;
   private static Path sandbox;
@@ -233,52 +233,19 @@ class ExecCommandIT {
     log.send(new ProducerRecord<>(topic.named("sandbox."), partition, key, value));
   }
 
-  // A process of its own, which gets signals and has a terminal.
-
   private Process process(String... command) throws IOException {
-    ProcessBuilder builder = new ProcessBuilder(command).redirectErrorStream(true);
-    builder.environment().keySet().removeIf(key -> key.startsWith("ZCBOT_"));
-    builder.environment().putAll(new HashMap<>(env));
-    Process process = builder.start();
-    // A read has no deadline of its own.
-    CompletableFuture.delayedExecutor(PATIENCE_SECONDS, TimeUnit.SECONDS)
-        .execute(
-            () -> {
-              process.descendants().forEach(ProcessHandle::destroyForcibly);
-              process.destroyForcibly();
-            });
-    return process;
+    return CliProcess.start(env, PATIENCE_SECONDS, command);
   }
 
   private static String java() {
-    return Path.of(System.getProperty("java.home"), "bin", "java")
-        + " -cp "
-        + System.getProperty("java.class.path")
-        + " -XX:TieredStopAtLevel=1 io.zcbot.sandbox.worker.cli.Main ";
-  }
-
-  private static String read(Process process, String until) throws IOException {
-    StringBuilder text = new StringBuilder();
-    while (text.indexOf(until) < 0) {
-      int c = process.getInputStream().read();
-      if (c < 0) {
-        throw new IOException("«" + until + "» did not come, but: " + text);
-      }
-      text.append((char) c);
-    }
-    return text.toString();
-  }
-
-  private static void type(Process process, String keys) throws IOException {
-    process.getOutputStream().write(keys.getBytes(StandardCharsets.UTF_8));
-    process.getOutputStream().flush();
+    return String.join(" ", CliProcess.java()) + " ";
   }
 
   @Test
   void ctrlCIsTheCommandsAndItsSignalIsTheExitCode() throws Exception {
     // Whoever started the tests may ignore the signal, and processes inherit that.
     List<String> command = new ArrayList<>(List.of("env", "--default-signal=INT"));
-    command.addAll(List.of(java().split(" ")));
+    command.addAll(CliProcess.java());
     command.addAll(List.of("exec", user.toString(), "--", "env", "--default-signal=INT"));
     command.addAll(List.of("sh", "-c", "echo ready; exec sleep 60"));
     Process process = process(command.toArray(String[]::new));

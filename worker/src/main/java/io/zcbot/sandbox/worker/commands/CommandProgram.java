@@ -5,19 +5,26 @@
 package io.zcbot.sandbox.worker.commands;
 
 import io.zcbot.sandbox.events.Data;
+import io.zcbot.sandbox.events.Exec;
 import io.zcbot.sandbox.events.Input;
 import io.zcbot.sandbox.events.OutputStreamName;
 import io.zcbot.sandbox.worker.engine.CommandChannel;
 import io.zcbot.sandbox.worker.engine.CommandEnd;
 import io.zcbot.sandbox.worker.engine.CommandObserver;
+import io.zcbot.sandbox.worker.engine.CommandRequest;
+import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** The program of a command: what it reads and writes, and how it ended. */
 final class CommandProgram implements CommandObserver {
+  private static final Logger log = LoggerFactory.getLogger(CommandProgram.class);
+
   /** So long after its time-out a command's end should have been reported. */
   static final Duration PATIENCE = Duration.ofSeconds(10);
 
@@ -69,8 +76,25 @@ final class CommandProgram implements CommandObserver {
     startedAt = time.nanos();
   }
 
-  /** It was started. */
-  void attach(CommandChannel.Command running) {
+  /** Starts it on a channel, or on another one if that turns out to be broken. */
+  void start(Exec exec, CommandChannel channel, UserCommands others)
+      throws EngineException, InterruptedException {
+    CommandRequest request =
+        new CommandRequest(
+            exec.program().arguments(),
+            exec.environment(),
+            exec.directory(),
+            timeout,
+            exec.terminal(),
+            CommandOutput.WINDOW,
+            exec.stdin().length() == 0 && !exec.inputFollows());
+    CommandChannel.Command running;
+    try {
+      running = channel.start(request, this);
+    } catch (EngineException e) { // nothing was started, so it may be tried on another channel
+      log.info("the channel to the sandbox is opened again: {}", e.getMessage());
+      running = others.channel().start(request, this);
+    }
     command = running;
     input.attach(running);
     output.attach(running);

@@ -10,7 +10,6 @@ import io.zcbot.sandbox.events.Input;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.worker.engine.CommandChannel;
 import io.zcbot.sandbox.worker.engine.CommandEnd;
-import io.zcbot.sandbox.worker.engine.CommandRequest;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.sandbox.Fence;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
@@ -238,35 +237,13 @@ final class CommandRun implements Runnable {
       if (isExpired()) {
         return Ending.expired();
       }
-      start(channel);
+      program.starts();
+      fence.start();
+      program.start(request.exec(), channel, queue);
       return null;
     } catch (EngineException e) {
       return context.loss().unopened(queue, e);
     }
-  }
-
-  private void start(CommandChannel channel)
-      throws EngineException, FencedException, InterruptedException {
-    program.starts();
-    fence.start();
-    Exec exec = request.exec();
-    CommandRequest start =
-        new CommandRequest(
-            exec.program().arguments(),
-            exec.environment(),
-            exec.directory(),
-            timeout,
-            exec.terminal(),
-            CommandOutput.WINDOW,
-            exec.stdin().length() == 0 && !exec.inputFollows());
-    CommandChannel.Command running;
-    try {
-      running = channel.start(start, program);
-    } catch (EngineException e) { // nothing was started, so it may be tried on another channel
-      log.info("the channel to the sandbox is opened again: {}", e.getMessage());
-      running = queue.channel().start(start, program);
-    }
-    program.attach(running);
   }
 
   private void runs() {

@@ -45,11 +45,7 @@ public final class ReaperConfig {
             "ZCBOT_SANDBOX_IDLE_TTL_MIN",
             Collections.min(List.of(Duration.ofSeconds(10), idleTtl)),
             "10s, at most the idle TTL",
-            Kind.duration("1s", "30d")
-                .where(
-                    shortest -> shortest.compareTo(idleTtl) <= 0,
-                    "must not be longer than ZCBOT_SANDBOX_IDLE_TTL, which is "
-                        + Durations.shown(idleTtl)),
+            atMost(idleTtl, Kind.duration("1s", "30d")),
             "The shortest idle TTL that an ensure may ask for in idle_ttl_seconds.");
     longestIdleTtl =
         in.get(
@@ -68,11 +64,7 @@ public final class ReaperConfig {
             "ZCBOT_REAPER_INTERVAL",
             Collections.min(List.of(Duration.ofSeconds(10), idleTtl)),
             "10s, at most the idle TTL",
-            Kind.duration("100ms", "1h")
-                .where(
-                    interval -> interval.compareTo(idleTtl) <= 0,
-                    "must not be longer than ZCBOT_SANDBOX_IDLE_TTL, which is "
-                        + Durations.shown(idleTtl)),
+            atMost(idleTtl, Kind.duration("100ms", "1h")),
             "How often the worker looks for idle sandboxes; at most the idle TTL.");
     Optional<Duration> lifetime =
         in.get(
@@ -125,5 +117,11 @@ public final class ReaperConfig {
             "Share of a core, e.g. 0.05. A sandbox whose processes take more of one while nobody"
                 + " uses it counts as in use, until ZCBOT_SANDBOX_MAX_LIFETIME.");
     busyCpu = busy.orElse(null);
+  }
+
+  private static Kind<Duration> atMost(Duration idleTtl, Kind<Duration> kind) {
+    return kind.where(
+        duration -> duration.compareTo(idleTtl) <= 0,
+        "must not be longer than ZCBOT_SANDBOX_IDLE_TTL, which is " + Durations.shown(idleTtl));
   }
 }

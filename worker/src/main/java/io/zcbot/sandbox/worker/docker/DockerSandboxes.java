@@ -14,6 +14,7 @@ import io.zcbot.sandbox.worker.docker.api.Lookups;
 import io.zcbot.sandbox.worker.docker.api.Operation;
 import io.zcbot.sandbox.worker.docker.api.SandboxLabels;
 import io.zcbot.sandbox.worker.docker.command.EntranceExec;
+import io.zcbot.sandbox.worker.docker.create.ContainerStart;
 import io.zcbot.sandbox.worker.docker.create.SandboxFactory;
 import io.zcbot.sandbox.worker.docker.create.SlotLayout;
 import io.zcbot.sandbox.worker.docker.create.SocketProbe;
@@ -80,9 +81,9 @@ public final class DockerSandboxes implements SandboxEngine, SlotEngine {
             System::nanoTime);
     this.firewall = new HostFirewall(calls, spec, workerId, network, settings, System::nanoTime);
     this.seal = firewall.seal();
-    this.factory =
-        new SandboxFactory(
-            calls, spec, uids, workerId, network, firewall, pull, seal, settings.readyTimeout());
+    ContainerStart start =
+        new ContainerStart(calls, spec.policy().sealed() ? seal : null, settings.readyTimeout());
+    this.factory = new SandboxFactory(calls, spec, uids, workerId, network, firewall, pull, start);
     this.inspection = new Inspection(inspector, factory, spec.hash(), workerId);
   }
 

@@ -4,6 +4,7 @@
  */
 package io.zcbot.sandbox.worker.docker;
 
+import com.github.dockerjava.api.exception.DockerException;
 import io.zcbot.sandbox.worker.docker.api.PlainRequests;
 import io.zcbot.sandbox.worker.docker.inspect.ContainerReading;
 import io.zcbot.sandbox.worker.engine.Container;
@@ -45,7 +46,7 @@ public final class QuickView implements EngineView {
     try {
       String name = URLEncoder.encode(nameOrId, StandardCharsets.UTF_8);
       return Optional.of(reading.inspected(requests.get("/containers/" + name + "/json")));
-    } catch (IOException e) {
+    } catch (IOException | DockerException e) {
       return client().find(nameOrId);
     }
   }
@@ -54,7 +55,7 @@ public final class QuickView implements EngineView {
   public List<Container> list() throws EngineException {
     try {
       return reading.listed(requests.get(ContainerReading.LISTING));
-    } catch (IOException e) {
+    } catch (IOException | DockerException e) {
       return client().list();
     }
   }

@@ -7,7 +7,7 @@ package io.zcbot.sandbox.worker.ensure;
 import io.zcbot.sandbox.events.Failed;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.pool.WarmPool;
-import io.zcbot.sandbox.worker.reap.Reaper;
+import io.zcbot.sandbox.worker.reap.Eviction;
 import io.zcbot.sandbox.worker.sandbox.Capacity;
 import io.zcbot.sandbox.worker.sandbox.CreateTurns;
 import io.zcbot.sandbox.worker.sandbox.Place;
@@ -28,7 +28,7 @@ final class Admission {
   private final NewUsers newUsers;
   private final Capacity capacity;
   private final WarmPool pool;
-  private final Reaper reaper;
+  private final Eviction eviction;
   private final CreateTurns turns;
   private final Time time;
   private long refused;
@@ -38,13 +38,13 @@ final class Admission {
       NewUsers newUsers,
       Capacity capacity,
       WarmPool pool,
-      Reaper reaper,
+      Eviction eviction,
       CreateTurns turns,
       Time time) {
     this.newUsers = newUsers;
     this.capacity = capacity;
     this.pool = pool;
-    this.reaper = reaper;
+    this.eviction = eviction;
     this.turns = turns;
     this.time = time;
   }
@@ -92,7 +92,7 @@ final class Admission {
   private @Nullable Place place(EnsureRequest request) throws InterruptedException {
     Place free = capacity.tryTake();
     Place place = free == null ? pool.yieldPlace() : free;
-    return place == null ? reaper.makeRoom(request.deadline()) : place;
+    return place == null ? eviction.makeRoom(request.deadline()) : place;
   }
 
   void served(UserId user) {

@@ -12,6 +12,8 @@ import io.zcbot.sandbox.worker.engine.Engine;
 import io.zcbot.sandbox.worker.engine.SandboxEngine;
 import io.zcbot.sandbox.worker.pool.WarmPool;
 import io.zcbot.sandbox.worker.reap.EngineFollower;
+import io.zcbot.sandbox.worker.reap.Eviction;
+import io.zcbot.sandbox.worker.reap.HiddenUse;
 import io.zcbot.sandbox.worker.reap.LowWatermark;
 import io.zcbot.sandbox.worker.reap.PreviousRun;
 import io.zcbot.sandbox.worker.reap.Reaper;
@@ -116,17 +118,16 @@ public record Domain(
             engine, announcer, registry, queues, slots::release, settings.reapConcurrency());
     Reaper reaper =
         new Reaper(
-            engine,
             registry,
-            capacity,
-            queues,
             termination,
             announcer,
             ports.lanes(),
+            new HiddenUse(engine, queues, settings.limits().busyShare(), time),
             ports.lowWatermark(),
             settings.limits(),
             time);
-    Admission admission = new Admission(newUsers, capacity, slots, reaper, turns, time);
+    Eviction eviction = new Eviction(reaper, registry, capacity, queues, time);
+    Admission admission = new Admission(newUsers, capacity, slots, eviction, turns, time);
     Attempt attempt =
         new Attempt(
             new UserContainers(engine, sandboxes, workspaces, time),

@@ -4,31 +4,23 @@
  */
 package io.zcbot.sandbox.worker.group;
 
-import io.zcbot.sandbox.events.LiveSandbox;
-import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.UserId;
-import io.zcbot.sandbox.worker.config.GroupConfig;
 import io.zcbot.sandbox.worker.intake.Handover;
 import io.zcbot.sandbox.worker.intake.PartitionStates;
-import io.zcbot.sandbox.worker.lanes.Lanes;
-import io.zcbot.sandbox.worker.reap.Reaper;
 import io.zcbot.sandbox.worker.reap.Takeover;
 import io.zcbot.sandbox.worker.reap.Tenure;
 import java.util.Collection;
 import java.util.HashSet;
-import java.util.List;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.BooleanSupplier;
 
 /** Decides what becomes of users' sandboxes when partitions are assigned and revoked. */
 public final class PartitionHandover implements Handover {
-  private final Reaper reaper;
+  private final PartitionRelease release;
   private final Takeover takeover;
-  private final Lanes lanes;
   private final LogReading reading;
   private final EagerEnsures eager;
-  private final GroupConfig.Restart restart;
   private final BooleanSupplier stopping;
   private final Companion companion;
   private final LogChecks checks;
@@ -63,27 +55,22 @@ public final class PartitionHandover implements Handover {
   /**
    * Does nothing until partitions come.
    *
-   * @param restart what becomes of sandboxes when the worker stops
    * @param states of the partitions, as the intake moves them
    * @param stopping whether the worker stops: from then on owning nothing means nothing
    * @param companion reads other topics of the same partitions
    */
   public PartitionHandover(
-      Reaper reaper,
+      PartitionRelease release,
       Takeover takeover,
-      Lanes lanes,
       LogReading reading,
       EagerEnsures eager,
-      GroupConfig.Restart restart,
       PartitionStates states,
       BooleanSupplier stopping,
       Companion companion) {
-    this.reaper = reaper;
+    this.release = release;
     this.takeover = takeover;
-    this.lanes = lanes;
     this.reading = reading;
     this.eager = eager;
-    this.restart = restart;
     this.stopping = stopping;
     this.companion = companion;
     this.checks =
@@ -121,35 +108,7 @@ public final class PartitionHandover implements Handover {
   public CompletableFuture<Void> released(Set<Integer> partitions, Collection<UserId> atWork) {
     Set<UserId> busy = new HashSet<>(atWork);
     busy.addAll(companion.atWork(partitions));
-    return CompletableFuture.allOf(companion.leave(partitions), end(partitions, busy));
-  }
-
-  private CompletableFuture<Void> end(Set<Integer> partitions, Collection<UserId> atWork) {
-    if (!stopping.getAsBoolean()) {
-      List<LiveSandbox> moving = takeover.running(partitions::contains);
-      return reaper
-          .reapAll(Reaped.Reason.MOVED, partitions::contains, atWork)
-          .thenRun(() -> eager.after(moving));
-    }
-    return switch (restart) {
-      case PURGE -> reaper.reapAll(Reaped.Reason.SHUTDOWN, partitions::contains, atWork);
-      case ADOPT -> through(atWork);
-    };
-  }
-
-  /** What runs in these lanes now ends; the sandboxes stay for the next start. */
-  private CompletableFuture<Void> through(Collection<UserId> users) {
-    return CompletableFuture.allOf(
-        users.stream()
-            .map(
-                user -> {
-                  CompletableFuture<Void> through = new CompletableFuture<>();
-                  if (!lanes.submit(user, () -> through.complete(null))) {
-                    through.complete(null);
-                  }
-                  return through;
-                })
-            .toArray(CompletableFuture[]::new));
+    return CompletableFuture.allOf(companion.leave(partitions), release.end(partitions, busy));
   }
 
   @Override

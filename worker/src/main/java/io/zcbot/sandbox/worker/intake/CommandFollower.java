@@ -84,17 +84,20 @@ public final class CommandFollower implements AutoCloseable {
   public record Consumers(
       Supplier<Consumer<byte[], byte[]>> committing, Supplier<Consumer<byte[], byte[]>> free) {}
 
+  /**
+   * The partitions to follow.
+   *
+   * @param holdings which are this worker's
+   * @param takeover what happens before their execs are read
+   */
+  public record Owned(Holdings holdings, CommandTakeover takeover) {}
+
   private record Leaving(Set<Integer> partitions, CompletableFuture<Void> left) {}
 
-  /**
-   * Creates the follower; {@link #start} starts it.
-   *
-   * @param holdings the partitions to follow
-   */
+  /** Creates the follower; {@link #start} starts it. */
   public CommandFollower(
       Consumers consumers,
-      Holdings holdings,
-      CommandTakeover takeover,
+      Owned owned,
       Settings settings,
       UserLanes lanes,
       CommandWork work,
@@ -110,14 +113,7 @@ public final class CommandFollower implements AutoCloseable {
         new CommandInputs(work, new InputDetours(consumers.free(), work, time), time, metrics);
     this.partitions =
         new CommandPartitions(
-            settings.topics(),
-            settings.partitionCount(),
-            holdings,
-            takeover,
-            work,
-            inputs,
-            tracked,
-            time);
+            settings.topics(), settings.partitionCount(), owned, work, inputs, tracked, time);
     this.dispatcher =
         new CommandDispatcher(settings, lanes, work, inputs, forwarding, time, metrics);
     this.loop =

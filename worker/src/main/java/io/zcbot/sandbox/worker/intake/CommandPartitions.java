@@ -39,8 +39,7 @@ final class CommandPartitions {
 
   private final CommandFollower.Topics topics;
   private final int homes;
-  private final Holdings holdings;
-  private final CommandTakeover takeover;
+  private final CommandFollower.Owned owned;
   private final CommandWork work;
   private final CommandInputs inputs;
   private final Time time;
@@ -83,16 +82,14 @@ final class CommandPartitions {
   CommandPartitions(
       CommandFollower.Topics topics,
       int homes,
-      Holdings holdings,
-      CommandTakeover takeover,
+      CommandFollower.Owned owned,
       CommandWork work,
       CommandInputs inputs,
       TrackedPartitions tracked,
       Time time) {
     this.topics = topics;
     this.homes = homes;
-    this.holdings = holdings;
-    this.takeover = takeover;
+    this.owned = owned;
     this.work = work;
     this.inputs = inputs;
     this.tracked = tracked;
@@ -130,7 +127,7 @@ final class CommandPartitions {
     Map<Integer, Holdings.Holding> coming = new HashMap<>();
     Set<Integer> going = outgrown(consumer);
     for (int number = 0; number < homes; number++) {
-      Holdings.Holding holding = holdings.of(number);
+      Holdings.Holding holding = owned.holdings().of(number);
       boolean wanted = holding != null && holding.state().stays();
       Followed now = followed.get(number);
       if (now != null && !(wanted && now.holding.equals(holding))) {
@@ -220,7 +217,7 @@ final class CommandPartitions {
     // From here on nothing fails, or partitions would be assigned and not followed.
     positions.forEach(tracked::add);
     inputs.begin(range).forEach(consumer::seek);
-    Map<Integer, CompletableFuture<Void>> takeovers = takeover.of(Map.copyOf(coming));
+    Map<Integer, CompletableFuture<Void>> takeovers = owned.takeover().of(Map.copyOf(coming));
     coming.forEach(
         (number, holding) ->
             followed.put(

@@ -9,8 +9,6 @@ import io.zcbot.sandbox.events.ContainerRef;
 import io.zcbot.sandbox.events.EventCodec;
 import io.zcbot.sandbox.events.EventFormatException;
 import io.zcbot.sandbox.events.Topic;
-import io.zcbot.sandbox.events.UserId;
-import java.nio.charset.StandardCharsets;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -71,7 +69,7 @@ public final class CommandTableReader {
    * @throws org.apache.kafka.common.KafkaException if Kafka is not reached
    */
   public Map<Integer, Part> read(Collection<Integer> of) {
-    Map<Key, CommandEntry> entries = new LinkedHashMap<>();
+    Map<TableKey, CommandEntry> entries = new LinkedHashMap<>();
     var held =
         new Object() {
           long bytes;
@@ -82,7 +80,7 @@ public final class CommandTableReader {
         of,
         Instant.EPOCH,
         record -> {
-          Key key = keyOf(record);
+          TableKey key = TableKey.of(record, partitions, MAX_ENTRY_BYTES);
           CommandEntry entry = key == null ? null : entryOf(record, key);
           if (key == null || (entry == null && record.value() != null)) {
             held.ignored++;
@@ -124,33 +122,14 @@ public final class CommandTableReader {
     return OVERHEAD + 2L * texts;
   }
 
-  /** A key as workers write it, in the partition that they write it to. */
-  private record Key(UserId user, String execId) {}
-
-  private @Nullable Key keyOf(ConsumerRecord<byte[], byte[]> record) {
-    if (record.key() == null || record.key().length > MAX_ENTRY_BYTES) {
-      return null;
-    }
-    String text = new String(record.key(), StandardCharsets.UTF_8);
-    int slash = text.indexOf('/');
-    try {
-      UserId user = UserId.parse(text.substring(0, Math.max(slash, 0)));
-      return partitions.of(user) == record.partition()
-          ? new Key(user, text.substring(slash + 1))
-          : null;
-    } catch (IllegalArgumentException _) {
-      return null;
-    }
-  }
-
-  private @Nullable CommandEntry entryOf(ConsumerRecord<byte[], byte[]> record, Key key) {
+  private @Nullable CommandEntry entryOf(ConsumerRecord<byte[], byte[]> record, TableKey key) {
     if (record.value() == null || record.value().length > MAX_ENTRY_BYTES) {
       return null;
     }
     try {
       CommandEntry entry = codec.decodeCommand(record.value());
-      return entry.userId().equals(key.user)
-              && entry.execId().equals(key.execId)
+      return entry.userId().equals(key.user())
+              && entry.execId().equals(key.id())
               && entry.partition() == record.partition()
           ? entry
           : null;

@@ -74,7 +74,7 @@ public final class KafkaSandboxLog implements SandboxLog {
   @Override
   public Entries live(Set<Integer> of, Map<String, UserId> running, boolean others) {
     Map<String, LiveSandbox> here = new HashMap<>();
-    Map<String, LiveSandbox> elsewhere = new HashMap<>();
+    Map<TableKey, LiveSandbox> elsewhere = new HashMap<>();
     var held =
         new Object() {
           long bytes;
@@ -86,18 +86,18 @@ public final class KafkaSandboxLog implements SandboxLog {
         of,
         Instant.EPOCH,
         record -> {
-          Key key = keyOf(record);
+          TableKey key = TableKey.of(record, partitions, MAX_ENTRY_BYTES);
           LiveSandbox entry = key == null ? null : entryOf(record, key);
           if (key == null || (entry == null && record.value() != null)) {
             held.ignored++;
-          } else if (key.user.equals(running.get(key.container))) {
-            put(here, key.container, entry);
+          } else if (key.user().equals(running.get(key.id()))) {
+            put(here, key.id(), entry);
           } else if (others) {
-            LiveSandbox before = put(elsewhere, key.text, entry);
+            LiveSandbox before = put(elsewhere, key, entry);
             held.bytes -= before == null ? 0 : size(before);
             held.bytes += entry == null ? 0 : size(entry);
             if (held.bytes > mostBytes) {
-              var _ = put(elsewhere, key.text, null);
+              var _ = put(elsewhere, key, null);
               held.bytes -= entry == null ? 0 : size(entry);
               held.isFull = true;
             }
@@ -112,8 +112,8 @@ public final class KafkaSandboxLog implements SandboxLog {
     return new Entries(here, List.copyOf(elsewhere.values()), !held.isFull);
   }
 
-  private static @Nullable LiveSandbox put(
-      Map<String, LiveSandbox> entries, String key, @Nullable LiveSandbox entry) {
+  private static <K> @Nullable LiveSandbox put(
+      Map<K, LiveSandbox> entries, K key, @Nullable LiveSandbox entry) {
     return entry == null ? entries.remove(key) : entries.put(key, entry);
   }
 
@@ -123,32 +123,13 @@ public final class KafkaSandboxLog implements SandboxLog {
         + 2L * (entry.host().length() + entry.workerId().length());
   }
 
-  /** A key as workers write it, in the partition that they write it to. */
-  private record Key(String text, UserId user, String container) {}
-
-  private @Nullable Key keyOf(ConsumerRecord<byte[], byte[]> record) {
-    if (record.key() == null || record.key().length > MAX_ENTRY_BYTES) {
-      return null;
-    }
-    String text = new String(record.key(), StandardCharsets.UTF_8);
-    int slash = text.indexOf('/');
-    try {
-      UserId user = UserId.parse(text.substring(0, Math.max(slash, 0)));
-      return partitions.of(user) == record.partition()
-          ? new Key(text, user, text.substring(slash + 1))
-          : null;
-    } catch (IllegalArgumentException _) {
-      return null;
-    }
-  }
-
-  private @Nullable LiveSandbox entryOf(ConsumerRecord<byte[], byte[]> record, Key key) {
+  private @Nullable LiveSandbox entryOf(ConsumerRecord<byte[], byte[]> record, TableKey key) {
     if (record.value() == null || record.value().length > MAX_ENTRY_BYTES) {
       return null;
     }
     try {
       LiveSandbox entry = codec.decodeLive(record.value());
-      return entry.userId().equals(key.user) && entry.containerId().equals(key.container)
+      return entry.userId().equals(key.user()) && entry.containerId().equals(key.id())
           ? entry
           : null;
     } catch (EventFormatException _) {

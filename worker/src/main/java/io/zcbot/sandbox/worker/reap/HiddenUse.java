@@ -21,7 +21,7 @@ import org.jspecify.annotations.Nullable;
  * sandbox with the engine's exec, and, if the operator wants it, what its processes take of a core.
  * The engine is asked only about sandboxes that are about to be reaped.
  */
-final class HiddenUse {
+public final class HiddenUse {
   /** Whether a sandbox is in use. */
   enum Answer {
     USED,
@@ -53,7 +53,7 @@ final class HiddenUse {
    *
    * @param busyShare the share of a core beyond which processes are use; null if they never are
    */
-  HiddenUse(Engine engine, SandboxCommands commands, @Nullable Double busyShare, Time time) {
+  public HiddenUse(Engine engine, SandboxCommands commands, @Nullable Double busyShare, Time time) {
     this.engine = engine;
     this.commands = commands;
     this.busyShare = busyShare;

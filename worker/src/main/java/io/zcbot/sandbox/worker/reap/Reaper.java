@@ -6,29 +6,21 @@ package io.zcbot.sandbox.worker.reap;
 
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.UserId;
-import io.zcbot.sandbox.worker.engine.Engine;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.sandbox.Announcer;
-import io.zcbot.sandbox.worker.sandbox.Capacity;
 import io.zcbot.sandbox.worker.sandbox.IdleTtls;
-import io.zcbot.sandbox.worker.sandbox.Place;
 import io.zcbot.sandbox.worker.sandbox.Registry;
 import io.zcbot.sandbox.worker.sandbox.Sandbox;
-import io.zcbot.sandbox.worker.sandbox.SandboxCommands;
 import io.zcbot.sandbox.worker.sandbox.TerminationTarget;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import io.zcbot.sandbox.worker.sandbox.UserLanes;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
-import java.util.Comparator;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.TimeoutException;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
@@ -38,8 +30,6 @@ public final class Reaper {
   private static final Duration SHORTEST_LOOK = Duration.ofSeconds(5);
 
   private final Registry registry;
-  private final Capacity capacity;
-  private final SandboxCommands commands;
   private final Termination termination;
   private final LaneSteps steps;
   private final Idleness idleness;
@@ -71,23 +61,19 @@ public final class Reaper {
   }
 
   public Reaper(
-      Engine engine,
       Registry registry,
-      Capacity capacity,
-      SandboxCommands commands,
       Termination termination,
       Announcer announcer,
       UserLanes lanes,
+      HiddenUse hiddenUse,
       LowWatermark lowWatermark,
       Limits limits,
       Time time) {
     this.registry = registry;
-    this.capacity = capacity;
-    this.commands = commands;
     this.termination = termination;
     this.steps = new LaneSteps(lanes);
     this.idleness = new Idleness(lowWatermark, limits.idleTtls());
-    this.hiddenUse = new HiddenUse(engine, commands, limits.busyShare(), time);
+    this.hiddenUse = hiddenUse;
     this.notices = new ExpiryNotices(announcer, hiddenUse, idleness, limits, time);
     this.limits = limits;
     this.time = time;
@@ -144,34 +130,14 @@ public final class Reaper {
     }
   }
 
-  /**
-   * Evicts the sandbox that was unused for longest and takes its place, trying the next where one
-   * turns out to be in use.
-   *
-   * @param deadline on the monotonic clock
-   * @return the place; null if there is none to be had
-   */
-  public @Nullable Place makeRoom(long deadline) throws InterruptedException {
-    List<Sandbox> candidates =
-        registry.all().stream()
-            .filter(sandbox -> isIdleFor(sandbox, limits.evictAfter()) && !commands.areIn(sandbox))
-            .sorted(Comparator.comparingLong(s -> s.lastActive() - time.nanos()))
-            .toList();
-    for (Sandbox candidate : candidates) {
-      long left = deadline - time.nanos();
-      CompletableFuture<Void> done =
-          queue(candidate, Reaped.Reason.EVICTED, () -> isIdleFor(candidate, limits.evictAfter()));
-      try {
-        done.get(left, TimeUnit.NANOSECONDS);
-      } catch (TimeoutException | ExecutionException _) {
-        // The capacity tells whether there is room now.
-      }
-      Place place = capacity.tryTake();
-      if (place != null || left <= 0) {
-        return place;
-      }
-    }
-    return null;
+  /** Whether a sandbox was unused for so long that it may make room for another one. */
+  boolean isEvictable(Sandbox sandbox) {
+    return isIdleFor(sandbox, limits.evictAfter());
+  }
+
+  /** Reaps a sandbox to make room, unless it turns out to be in use. */
+  CompletableFuture<Void> evict(Sandbox sandbox) {
+    return queue(sandbox, Reaped.Reason.EVICTED, () -> isEvictable(sandbox));
   }
 
   /**

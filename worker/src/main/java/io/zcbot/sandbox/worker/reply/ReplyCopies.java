@@ -19,11 +19,6 @@ import java.util.function.Supplier;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.clients.producer.ProducerRecord;
-import org.apache.kafka.common.errors.AuthorizationException;
-import org.apache.kafka.common.errors.InvalidTopicException;
-import org.apache.kafka.common.errors.RecordTooLargeException;
-import org.apache.kafka.common.errors.RetriableException;
-import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -51,9 +46,8 @@ public final class ReplyCopies implements Replies, AutoCloseable {
 
   private static final Duration PATIENCE = Duration.ofSeconds(2);
   private static final Duration REFUSAL = Duration.ofSeconds(10);
-  private static final Duration CLOSE_TIMEOUT = Duration.ofSeconds(2);
 
-  private final Supplier<Producer<byte[], byte[]>> producers;
+  private final ReplyProducer producer;
   private final Lookup lookup;
   private final Time time;
   private final Duration patience;
@@ -63,8 +57,6 @@ public final class ReplyCopies implements Replies, AutoCloseable {
   private final ReentrantLock lock = new ReentrantLock();
   private final Condition changed = lock.newCondition();
   private int bytes;
-  private @Nullable Producer<byte[], byte[]> producer;
-  private boolean isClosed;
   private boolean takesNothing;
 
   /** Makes its clients when they are needed: most workers copy nothing. */
@@ -82,7 +74,7 @@ public final class ReplyCopies implements Replies, AutoCloseable {
       Time time,
       ReplyMetrics metrics,
       Duration patience) {
-    this.producers = producers;
+    this.producer = new ReplyProducer(producers);
     this.lookup = lookup;
     this.time = time;
     this.patience = patience;
@@ -161,7 +153,8 @@ public final class ReplyCopies implements Replies, AutoCloseable {
       try {
         if (topic.exists || isFound(topic)) {
           for (Copy next = next(topic); next != null; next = next(topic)) {
-            send(topic, next);
+            Copy copy = next;
+            producer.send(copy.record(), dropped -> settled(topic, copy, dropped));
           }
         }
       } catch (InterruptedException e) { // nobody does that
@@ -228,32 +221,11 @@ public final class ReplyCopies implements Replies, AutoCloseable {
     }
   }
 
-  private void send(ReplyTopic topic, Copy copy) {
-    try {
-      var _ = producer().send(copy.record().get(), (_, failure) -> settled(topic, copy, failure));
-    } catch (RuntimeException e) {
-      settled(topic, copy, e);
-    }
-  }
-
-  private Producer<byte[], byte[]> producer() {
-    synchronized (producers) {
-      if (isClosed) {
-        throw new IllegalStateException("the worker stops");
-      }
-      if (producer == null) {
-        producer = producers.get();
-      }
-      return producer;
-    }
-  }
-
   /** A copy is written, or will not be. May be called more than once. */
-  private void settled(ReplyTopic topic, Copy copy, @Nullable Exception failure) {
+  private void settled(ReplyTopic topic, Copy copy, @Nullable ReplyDrop dropped) {
     if (!copy.isOver().compareAndSet(false, true)) {
       return;
     }
-    ReplyDrop dropped = failure == null ? null : reason(failure);
     lock.lock();
     try {
       topic.bytes -= copy.size();
@@ -277,16 +249,6 @@ public final class ReplyCopies implements Replies, AutoCloseable {
     copy.settled().complete(null);
   }
 
-  private static ReplyDrop reason(Exception failure) {
-    return switch (failure) {
-      case RecordTooLargeException _ -> ReplyDrop.TOO_LARGE;
-      case AuthorizationException _ -> ReplyDrop.DENIED;
-      case UnknownTopicOrPartitionException _, InvalidTopicException _ -> ReplyDrop.ABSENT;
-      case RetriableException _ -> ReplyDrop.LATE; // not any more
-      default -> ReplyDrop.FAILED;
-    };
-  }
-
   /** Nothing is copied to a topic for a while. */
   private void refuse(ReplyTopic topic, ReplyDrop why) {
     drop(topic, why, each -> each.refuse(why, time.nanos() + REFUSAL.toNanos()));
@@ -305,11 +267,6 @@ public final class ReplyCopies implements Replies, AutoCloseable {
     }
     all.forEach(topic -> refuse(topic, ReplyDrop.FAILED));
     lookup.close();
-    synchronized (producers) {
-      isClosed = true;
-      if (producer != null) {
-        producer.close(CLOSE_TIMEOUT);
-      }
-    }
+    producer.close();
   }
 }

@@ -4,6 +4,8 @@
  */
 package io.zcbot.sandbox.worker.cli;
 
+import static io.zcbot.sandbox.worker.cli.CliProcess.read;
+import static io.zcbot.sandbox.worker.cli.CliProcess.type;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
@@ -22,7 +24,6 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
-import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -38,7 +39,7 @@ import org.junit.jupiter.api.io.TempDir;
 @Timeout(value = 15, unit = TimeUnit.MINUTES)
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class CommandLineIT {
-  private static final long PATIENCE_SECONDS = 90;
+  private static final int PATIENCE_SECONDS = 90;
 
   @TempDir private Path here;
   private Deployment deployment;
@@ -186,53 +187,14 @@ class CommandLineIT {
   }
 
   private Process process(String... command) throws IOException {
-    ProcessBuilder builder = new ProcessBuilder(command).redirectErrorStream(true);
-    builder.environment().keySet().removeIf(key -> key.startsWith("ZCBOT_"));
-    builder.environment().putAll(deployment.environment("a"));
-    // A person is told after some seconds that Kafka does not answer; this machine may be that slow.
-    builder.environment().put("ZCBOT_KAFKA_DEFAULT_API_TIMEOUT_MS", "60000");
-    Process process = builder.start();
-    // A read has no deadline of its own.
-    CompletableFuture.delayedExecutor(PATIENCE_SECONDS, TimeUnit.SECONDS)
-        .execute(
-            () -> {
-              process.descendants().forEach(ProcessHandle::destroyForcibly);
-              process.destroyForcibly();
-            });
-    return process;
-  }
-
-  private static List<String> java() {
-    return List.of(
-        Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-        "-cp",
-        System.getProperty("java.class.path"),
-        "-XX:TieredStopAtLevel=1",
-        Main.class.getName());
-  }
-
-  private static String read(Process process, String until) throws IOException {
-    StringBuilder text = new StringBuilder();
-    while (text.indexOf(until) < 0) {
-      int c = process.getInputStream().read();
-      if (c < 0) {
-        throw new IOException("«" + until + "» did not come, but: " + text);
-      }
-      text.append((char) c);
-    }
-    return text.toString();
-  }
-
-  private static void type(Process process, String keys) throws IOException {
-    process.getOutputStream().write(keys.getBytes(StandardCharsets.UTF_8));
-    process.getOutputStream().flush();
+    return CliProcess.start(deployment.environment("a"), PATIENCE_SECONDS, command);
   }
 
   @Test
   void ctrlCInterruptsTheCommand() throws Exception {
     // Whoever started the tests may ignore the signal, and processes inherit that.
     List<String> command = new ArrayList<>(List.of("env", "--default-signal=INT"));
-    command.addAll(java());
+    command.addAll(CliProcess.java());
     command.addAll(List.of("exec", "--shell", Deployment.newUser().toString()));
     command.add("trap 'echo got it; exit 9' INT; echo ready; while :; do sleep 0.1; done");
     Process process = process(command.toArray(String[]::new));
@@ -251,7 +213,7 @@ class CommandLineIT {
   void whoTypesIsOnATerminalOfTheSandbox() throws Exception {
     String line =
         "stty rows 30 cols 100; "
-            + String.join(" ", java())
+            + String.join(" ", CliProcess.java())
             + " exec -it "
             + Deployment.newUser()
             + " bash --norc; echo code $?";

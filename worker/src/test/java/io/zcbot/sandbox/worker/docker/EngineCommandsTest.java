@@ -52,9 +52,15 @@ class EngineCommandsTest extends AdapterTestCase {
 
   /** One that runs each command in no time. */
   private Reply runner() {
+    return runner(Duration.ZERO);
+  }
+
+  /** The same, but it takes its time to answer first. */
+  private Reply runner(Duration pause) {
     return hijacked(
         (in, out) -> {
           try {
+            Thread.sleep(pause);
             answer(in, out, 1);
             for (int command = 1; skipStart(in); command++) {
               out.write(
@@ -116,6 +122,17 @@ class EngineCommandsTest extends AdapterTestCase {
     channel.close();
     assertThat(gone.await(5, TimeUnit.SECONDS)).as("the connection is closed").isTrue();
     assertThat(fake.asked()).containsExactly("POST " + ATTACH);
+  }
+
+  /** It may take 2 s to kill what an earlier command left, on a machine that is not busy. */
+  @Test
+  void aRunnerThatIsSlowToAnswerIsWaitedFor() throws Exception {
+    fake.on("POST", ATTACH, runner(Duration.ofSeconds(4)))
+        .on("GET", INSPECT, status(200, "{\"State\":{\"Running\":true}}"));
+
+    assertRuns(commands().open("c1"));
+
+    assertThat(metrics).contains("channel RUNNER").doesNotContain("fallback");
   }
 
   @Test

@@ -14,9 +14,9 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.net.InetAddress;
-import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
+import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayDeque;
 import java.util.List;
@@ -83,15 +83,15 @@ public final class FakeDockerApi implements AutoCloseable {
     Thread.ofVirtual().name("fake-engine").start(this::accept);
   }
 
-  public InetSocketAddress address() {
-    return new InetSocketAddress(server.getInetAddress(), server.getLocalPort());
+  public URI address() {
+    return URI.create("tcp://127.0.0.1:" + server.getLocalPort());
   }
 
   /** A client of the worker {@code w1}. */
   public DockerEngine client(DockerEngineSettings settings, SandboxMetrics metrics) {
     return new DockerEngine(
         DefaultDockerClientConfig.createDefaultConfigBuilder()
-            .withDockerHost("tcp://127.0.0.1:" + server.getLocalPort())
+            .withDockerHost(address().toString())
             .withDockerTlsVerify(false)
             .build(),
         "w1",

@@ -12,67 +12,28 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import io.zcbot.sandbox.worker.docker.FakeDockerApi.Reply;
-import io.zcbot.sandbox.worker.docker.api.DockerEngineSettings;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.engine.EngineException.Kind;
-import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
-import io.zcbot.sandbox.worker.spec.Dns;
-import io.zcbot.sandbox.worker.spec.Egress;
-import io.zcbot.sandbox.worker.spec.FirewallMode;
-import io.zcbot.sandbox.worker.spec.NetworkPolicy;
-import io.zcbot.sandbox.worker.spec.ResourceLimits;
-import io.zcbot.sandbox.worker.spec.SandboxSpec;
 import java.io.BufferedReader;
-import java.io.IOException;
 import java.io.InputStreamReader;
 import java.nio.charset.StandardCharsets;
-import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-@Timeout(20)
-class NamespaceSealTest {
-  private static final SandboxSpec SPEC =
-      new SandboxSpec(
-          "image",
-          null,
-          new ResourceLimits(1 << 30, 1.0, 64, 1 << 20, null),
-          "net",
-          new NetworkPolicy(FirewallMode.HOST, new Egress.Public(), new Dns.Off(), List.of()));
+@Timeout(90)
+class NamespaceSealTest extends HostRulesTestCase {
+
   private static final Reply RULES =
       openStream(frame(1, "zcbot-sandbox ready table=x found=none\n"));
 
   private final List<String> asked = new CopyOnWriteArrayList<>();
-  private FakeDockerApi fake;
-  private DockerEngine engine;
-  private DockerSandboxes sandboxes;
 
   @BeforeEach
-  void setUp() throws IOException {
-    fake = new FakeDockerApi();
-    Duration patience = Duration.ofSeconds(5);
-    engine =
-        fake.client(
-            new DockerEngineSettings(patience, patience, patience, patience, 4),
-            SandboxMetrics.NONE);
-    sandboxes = engine.sandboxes(SPEC);
-    fake.on("GET", "/containers/json", status(200, "[]"))
-        .on("GET", "/info", status(200, "{}"))
-        .on("GET", "/version", status(200, "{}"))
-        .on(
-            "GET",
-            "/networks/net",
-            status(
-                200,
-                """
-                {"Name":"net","Id":"0123456789abcdef","Driver":"bridge",
-                 "IPAM":{"Config":[{"Subnet":"172.30.0.0/16"}]},
-                 "Options":{"com.docker.network.bridge.enable_icc":"false"}}"""))
-        .on("POST", "/containers/create", status(201, "{\"Id\":\"helper\"}"))
+  void setUp() {
+    fake.on("POST", "/containers/create", status(201, "{\"Id\":\"helper\"}"))
         .on("POST", "/containers/helper/start", status(204, ""))
         .on("DELETE", "/containers/helper", status(204, ""))
         .on("POST", "/containers/c1/start", status(204, ""))
@@ -84,12 +45,6 @@ class NamespaceSealTest {
     runs(4711);
   }
 
-  @AfterEach
-  void tearDown() throws IOException {
-    engine.close();
-    fake.close();
-  }
-
   private void runs(int process) {
     fake.on(
         "GET",
@@ -97,7 +52,8 @@ class NamespaceSealTest {
         status(
             200,
             """
-            {"State":{"Pid":%d},"NetworkSettings":{"Networks":{"net":{"Gateway":"172.30.0.1"}}}}"""
+            {"State":{"Pid":%d},"NetworkSettings":{"Networks":{"net":{"Gateway":"172.30.0.1"}}}}\
+            """
                 .formatted(process)));
   }
 

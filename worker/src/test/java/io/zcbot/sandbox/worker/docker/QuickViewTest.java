@@ -23,8 +23,8 @@ import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
 import java.io.IOException;
 import java.io.InputStream;
-import java.net.InetSocketAddress;
 import java.net.StandardProtocolFamily;
+import java.net.URI;
 import java.net.UnixDomainSocketAddress;
 import java.nio.channels.Channels;
 import java.nio.channels.ServerSocketChannel;
@@ -47,13 +47,15 @@ class QuickViewTest {
   private static final String LISTED =
       """
       [{"Id":"c1","Names":["/zcbot-sandbox-%1$s"],"State":"running",
-        "Labels":{"zcbot.product":"sandbox","zcbot.user_id":"%1$s"}}]"""
+        "Labels":{"zcbot.product":"sandbox","zcbot.user_id":"%1$s"}}]\
+      """
           .formatted(USER);
   private static final String INSPECTED =
       """
       {"Id":"c1","Name":"/zcbot-sandbox-%1$s",
        "State":{"Status":"running","StartedAt":"2026-11-26T08:00:00Z","ExitCode":0},
-       "Config":{"Labels":{"zcbot.product":"sandbox","zcbot.user_id":"%1$s"}}}"""
+       "Config":{"Labels":{"zcbot.product":"sandbox","zcbot.user_id":"%1$s"}}}\
+      """
           .formatted(USER);
   private static final Duration PATIENCE = Duration.ofSeconds(20);
 
@@ -198,9 +200,9 @@ class QuickViewTest {
   @Test
   void whereAClientIsNeededThereIsNoPlainAddress() throws Exception {
     assertThat(PlainRequests.address("tcp://127.0.0.1:2375", Map.of(), home))
-        .isEqualTo(new InetSocketAddress("127.0.0.1", 2375));
+        .isEqualTo(URI.create("tcp://127.0.0.1:2375"));
     assertThat(PlainRequests.address(null, Map.of(), home))
-        .isEqualTo(UnixDomainSocketAddress.of("/var/run/docker.sock"));
+        .isEqualTo(URI.create("unix:///var/run/docker.sock"));
 
     Map<String, String> tls = Map.of("DOCKER_TLS_VERIFY", "1");
     assertThat(PlainRequests.address("tcp://127.0.0.1:2376", tls, home)).isNull();

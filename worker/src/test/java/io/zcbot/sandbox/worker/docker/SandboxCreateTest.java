@@ -38,6 +38,8 @@ class SandboxCreateTest extends AdapterTestCase {
     assertThat(request.body())
         .contains("\"ZCBOT_PG_IPS=203.0.113.7,198.51.100.0/24\"")
         .contains("\"NanoCpus\":1500000000")
+        .as("an eighth of what other containers have by default")
+        .contains("\"CpuShares\":128,")
         .contains("\"Memory\":2147483648")
         .contains("\"MemorySwap\":2147483648")
         .contains("\"zcbot.spec\":\"" + SPEC.hash() + "\"")

@@ -13,6 +13,7 @@ import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.intake.PartitionState;
 import io.zcbot.sandbox.worker.sandbox.Announcements;
 import io.zcbot.sandbox.worker.sandbox.SandboxLog;
+import io.zcbot.sandbox.worker.testkit.OnePartitionLog;
 import io.zcbot.sandbox.worker.testkit.World;
 import java.nio.file.Path;
 import java.time.Instant;
@@ -107,17 +108,7 @@ class LogChecksTest {
           boolean now;
         };
     SandboxLog log =
-        new SandboxLog() {
-          @Override
-          public int partitions() {
-            return 1;
-          }
-
-          @Override
-          public int partitionOf(UserId user) {
-            return 0;
-          }
-
+        new OnePartitionLog() {
           @Override
           public Entries live(
               Set<Integer> partitions, Map<String, UserId> running, boolean others) {

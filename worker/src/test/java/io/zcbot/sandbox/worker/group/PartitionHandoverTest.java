@@ -45,20 +45,26 @@ class PartitionHandoverTest {
   void anAdoptedSandbox() throws Exception {
     world = new World(root, 10, null);
     var _ = world.ready(USER);
+    EagerEnsures eager =
+        new EagerEnsures(
+            event -> {},
+            timer,
+            GroupConfig.Handover.LAZY,
+            "me",
+            IdleTtls.always(World.TTL),
+            world.time());
     handover =
         new PartitionHandover(
-            world.domain.reaper(),
+            new PartitionRelease(
+                world.domain.reaper(),
+                world.domain.takeover(),
+                lanes,
+                eager,
+                GroupConfig.Restart.ADOPT,
+                () -> stopping),
             world.domain.takeover(),
-            lanes,
             new LogReading(world.comparison(world.sandboxLog()), new StartRetry(() -> stopping)),
-            new EagerEnsures(
-                event -> {},
-                timer,
-                GroupConfig.Handover.LAZY,
-                "me",
-                IdleTtls.always(World.TTL),
-                world.time()),
-            GroupConfig.Restart.ADOPT,
+            eager,
             _ -> PartitionState.LOST,
             () -> stopping,
             PartitionHandover.Companion.NONE);

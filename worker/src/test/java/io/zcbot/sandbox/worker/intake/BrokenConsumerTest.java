@@ -7,28 +7,20 @@ package io.zcbot.sandbox.worker.intake;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
-import io.zcbot.sandbox.events.EventFormatException;
-import io.zcbot.sandbox.events.UserId;
-import io.zcbot.sandbox.worker.reap.Tenure;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import java.time.Duration;
-import java.util.Collection;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
-import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Supplier;
 import org.apache.kafka.clients.consumer.Consumer;
-import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.ConsumerRecords;
 import org.apache.kafka.clients.consumer.MockConsumer;
 import org.apache.kafka.clients.consumer.OffsetAndTimestamp;
 import org.apache.kafka.common.PartitionInfo;
 import org.apache.kafka.common.TopicPartition;
-import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -97,34 +89,6 @@ class BrokenConsumerTest {
     @SuppressWarnings("unchecked")
     private static <E extends Throwable> void sneak(Throwable failure) throws E {
       throw (E) failure;
-    }
-  }
-
-  private static final class NoForwarding implements RecordForwarding {
-    @Override
-    public void forward(ConsumerRecord<byte[], byte[]> record, int partition) {
-      throw new AssertionError("nothing was read");
-    }
-
-    @Override
-    public void deadLetter(ConsumerRecord<byte[], byte[]> record, EventFormatException why) {
-      throw new AssertionError("nothing was read");
-    }
-  }
-
-  private static final class NoHandover implements Handover {
-    @Override
-    public CompletableFuture<@Nullable Void> assigned(Set<Integer> partitions, Tenure tenure) {
-      return CompletableFuture.completedFuture(null);
-    }
-
-    @Override
-    public void lost(Set<Integer> partitions, Collection<UserId> atWork) {}
-
-    @Override
-    public CompletableFuture<@Nullable Void> released(
-        Set<Integer> partitions, Collection<UserId> atWork) {
-      return CompletableFuture.completedFuture(null);
     }
   }
 

@@ -128,8 +128,7 @@ class CommandFollowerTest {
   private final CommandFollower follower =
       new CommandFollower(
           new CommandFollower.Consumers(() -> consumer, () -> new MockConsumer<>("earliest")),
-          holdings::get,
-          this::takeOver,
+          new CommandFollower.Owned(holdings::get, this::takeOver),
           new CommandFollower.Settings(
               new CommandFollower.Topics("sandbox.exec", "sandbox.input", "sandbox.release"),
               PARTITIONS,

@@ -7,18 +7,14 @@ package io.zcbot.sandbox.worker.intake;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
-import io.zcbot.sandbox.events.EventFormatException;
 import io.zcbot.sandbox.events.UserId;
-import io.zcbot.sandbox.worker.reap.Tenure;
 import io.zcbot.sandbox.worker.testkit.ManualTime;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.Collection;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import java.util.UUID;
-import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
@@ -120,34 +116,6 @@ class LostCoordinatorTest {
     void await(Duration passed) {
       int to = polls.get() + (int) passed.dividedBy(TICK);
       Awaitility.await().atMost(20, TimeUnit.SECONDS).until(() -> polls.get() >= to);
-    }
-  }
-
-  private static final class NoForwarding implements RecordForwarding {
-    @Override
-    public void forward(ConsumerRecord<byte[], byte[]> record, int partition) {
-      throw new AssertionError("nothing lies elsewhere");
-    }
-
-    @Override
-    public void deadLetter(ConsumerRecord<byte[], byte[]> record, EventFormatException why) {
-      throw new AssertionError(why);
-    }
-  }
-
-  private static final class NoHandover implements Handover {
-    @Override
-    public CompletableFuture<@Nullable Void> assigned(Set<Integer> partitions, Tenure tenure) {
-      return CompletableFuture.completedFuture(null);
-    }
-
-    @Override
-    public void lost(Set<Integer> partitions, Collection<UserId> atWork) {}
-
-    @Override
-    public CompletableFuture<@Nullable Void> released(
-        Set<Integer> partitions, Collection<UserId> atWork) {
-      return CompletableFuture.completedFuture(null);
     }
   }
 

@@ -114,6 +114,13 @@ class LostPermissionsIT {
    * @param named what its reason has to name
    * @param meanwhile what cannot be done without the permission
    */
+  private void execsWaitWithout(AclBinding permission, String check, String named)
+      throws Exception {
+    String[] late = new String[1];
+    without(permission, check, named, () -> late[0] = late("'command':['true']"));
+    assertRan(late[0]);
+  }
+
   private void without(AclBinding permission, String check, String named, Action meanwhile)
       throws Exception {
     cluster.forbid(permission);
@@ -183,19 +190,15 @@ class LostPermissionsIT {
 
   @Test
   void toReadExecs() throws Exception {
-    String[] late = new String[1];
-    without(
+    execsWaitWithout(
         onTopic(AclOperation.READ, Topic.EXEC),
         "kafka-commands",
-        "Read on topic " + deployment.topic(Topic.EXEC),
-        () -> late[0] = late("'command':['true']"));
-    assertRan(late[0]);
+        "Read on topic " + deployment.topic(Topic.EXEC));
   }
 
   @Test
   void toCommitExecs() throws Exception {
-    String[] late = new String[1];
-    without(
+    execsWaitWithout(
         SecureCluster.binding(
             "worker",
             ResourceType.GROUP,
@@ -203,31 +206,23 @@ class LostPermissionsIT {
             PatternType.LITERAL,
             AclOperation.READ),
         "kafka-commands",
-        "Read on group " + deployment.id() + "-commands",
-        () -> late[0] = late("'command':['true']"));
-    assertRan(late[0]);
+        "Read on group " + deployment.id() + "-commands");
   }
 
   @Test
   void toWriteTheCommandTable() throws Exception {
-    String[] late = new String[1];
-    without(
+    execsWaitWithout(
         onTopic(AclOperation.WRITE, Topic.COMMANDS),
         "kafka-publish",
-        "Write on topic " + deployment.topic(Topic.COMMANDS),
-        () -> late[0] = late("'command':['true']"));
-    assertRan(late[0]);
+        "Write on topic " + deployment.topic(Topic.COMMANDS));
   }
 
   @Test
   void toAnnounceExited() throws Exception {
-    String[] late = new String[1];
-    without(
+    execsWaitWithout(
         onTopic(AclOperation.WRITE, Topic.EXITED),
         "kafka-publish",
-        "Write on topic " + deployment.topic(Topic.EXITED),
-        () -> late[0] = late("'command':['true']"));
-    assertRan(late[0]);
+        "Write on topic " + deployment.topic(Topic.EXITED));
   }
 
   @Test

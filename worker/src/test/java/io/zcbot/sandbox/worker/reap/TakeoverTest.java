@@ -16,6 +16,7 @@ import io.zcbot.sandbox.worker.sandbox.Announcements;
 import io.zcbot.sandbox.worker.sandbox.SandboxLog;
 import io.zcbot.sandbox.worker.testkit.FakeSandboxLog;
 import io.zcbot.sandbox.worker.testkit.InAWorld;
+import io.zcbot.sandbox.worker.testkit.OnePartitionLog;
 import io.zcbot.sandbox.worker.testkit.World;
 import java.time.Instant;
 import java.util.List;
@@ -156,17 +157,7 @@ class TakeoverTest extends InAWorld {
     var differences =
         world
             .comparison(
-                new SandboxLog() {
-                  @Override
-                  public int partitions() {
-                    return 1;
-                  }
-
-                  @Override
-                  public int partitionOf(UserId user) {
-                    return 0;
-                  }
-
+                new OnePartitionLog() {
                   @Override
                   public Entries live(
                       Set<Integer> partitions, Map<String, UserId> running, boolean others) {

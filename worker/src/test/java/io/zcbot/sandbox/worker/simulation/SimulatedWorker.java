@@ -18,6 +18,7 @@ import io.zcbot.sandbox.worker.group.CommandTakeovers;
 import io.zcbot.sandbox.worker.group.EagerEnsures;
 import io.zcbot.sandbox.worker.group.LogReading;
 import io.zcbot.sandbox.worker.group.PartitionHandover;
+import io.zcbot.sandbox.worker.group.PartitionRelease;
 import io.zcbot.sandbox.worker.intake.ActivityFollower;
 import io.zcbot.sandbox.worker.intake.Assignment;
 import io.zcbot.sandbox.worker.intake.CommandFollower;
@@ -179,21 +180,27 @@ final class SimulatedWorker {
                 host.commands,
                 new KafkaCommandTable(publisher, keys, Topic.DEFAULT_PREFIX, timers),
                 CommandLimits.DEFAULT));
+    EagerEnsures eager =
+        new EagerEnsures(
+            publisher,
+            timers,
+            config.group().handover,
+            config.workerId(),
+            IdleTtls.always(config.reaper().idleTtl),
+            time);
     handover =
         new PartitionHandover(
-            domain.reaper(),
+            new PartitionRelease(
+                domain.reaper(),
+                domain.takeover(),
+                lanes,
+                eager,
+                config.group().restart,
+                () -> stopping),
             domain.takeover(),
-            lanes,
             new LogReading(
                 new LogComparison(registry, sandboxLog, time), new StartRetry(() -> stopping)),
-            new EagerEnsures(
-                publisher,
-                timers,
-                config.group().handover,
-                config.workerId(),
-                IdleTtls.always(config.reaper().idleTtl),
-                time),
-            config.group().restart,
+            eager,
             assignment,
             () -> stopping,
             new Companion());
@@ -219,11 +226,12 @@ final class SimulatedWorker {
         new CommandFollower(
             new CommandFollower.Consumers(
                 () -> new CommittingConsumer(broker, 100), () -> new ModelConsumer(broker, 100)),
-            intake.holdings(),
-            new CommandTakeovers(
-                new CommandTableReader(reader, Topic.DEFAULT_PREFIX, keys),
-                domain.commands(),
-                new StartRetry(() -> stopping)),
+            new CommandFollower.Owned(
+                intake.holdings(),
+                new CommandTakeovers(
+                    new CommandTableReader(reader, Topic.DEFAULT_PREFIX, keys),
+                    domain.commands(),
+                    new StartRetry(() -> stopping))),
             new CommandFollower.Settings(
                 new CommandFollower.Topics(
                     ModelBroker.name(Topic.EXEC),

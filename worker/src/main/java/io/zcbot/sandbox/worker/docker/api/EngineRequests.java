@@ -19,7 +19,6 @@ import java.io.FilterInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.net.URLEncoder;
-import java.net.UnixDomainSocketAddress;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
@@ -44,12 +43,11 @@ public final class EngineRequests implements Closeable {
   EngineRequests(DockerClientConfig config, DockerHttpClient http, Duration patience) {
     this.plain =
         "unix".equals(config.getDockerHost().getScheme())
-            ? new PlainRequests(
-                UnixDomainSocketAddress.of(config.getDockerHost().getPath()), patience)
+            ? new PlainRequests(config.getDockerHost(), patience)
             : null;
     this.http = http;
     this.json = config.getObjectMapper();
-    this.hijacking = new Hijacking(config.getDockerHost(), config.getSSLConfig());
+    this.hijacking = new Hijacking(new EngineSocket(config.getDockerHost(), config.getSSLConfig()));
     RemoteApiVersion version = config.getApiVersion();
     this.base =
         version.equals(RemoteApiVersion.UNKNOWN_VERSION) ? "" : "/" + version.asWebPathPart();
@@ -91,14 +89,7 @@ public final class EngineRequests implements Closeable {
   /** All that the engine tells of a container, a JSON object, as it was sent. */
   public byte[] inspect(String nameOrId) throws IOException {
     String target = container(nameOrId, "json");
-    if (plain == null) {
-      return answer(target);
-    }
-    PlainAnswer answer = plain.ask(base + target);
-    if (answer.status() != 200) {
-      throw new DockerException(new String(answer.body(), StandardCharsets.UTF_8), answer.status());
-    }
-    return answer.body();
+    return plain == null ? answer(target) : plain.ask(base + target);
   }
 
   /** What the engine says under a path of its own, as it was sent. */

@@ -4,13 +4,10 @@
  */
 package io.zcbot.sandbox.worker.docker.api;
 
+import com.github.dockerjava.api.exception.DockerException;
+import java.io.ByteArrayInputStream;
 import java.io.IOException;
-import java.net.InetAddress;
-import java.net.InetSocketAddress;
-import java.net.SocketAddress;
-import java.net.StandardProtocolFamily;
-import java.net.UnixDomainSocketAddress;
-import java.nio.ByteBuffer;
+import java.net.URI;
 import java.nio.channels.SocketChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -22,7 +19,6 @@ import java.util.Queue;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
-import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
@@ -40,9 +36,10 @@ public final class PlainRequests {
 
   private static final int MOST_BUFFERS = 16;
   private static final int SUCCESS = 200;
-  private static final Pattern TCP = Pattern.compile("tcp://127[.]0[.]0[.]1:([1-5]?[0-9]{1,4})");
+  private static final Pattern TCP = Pattern.compile("tcp://127[.]0[.]0[.]1:[1-5]?[0-9]{1,4}");
+  private static final Pattern FILE = Pattern.compile("unix://(/[\\w.-]+)+");
 
-  private final SocketAddress engine;
+  private final EngineSocket engine;
   private final Duration patience;
 
   /** Kept for the next answers, of which most come in one: to fill new ones would cost more. */
@@ -53,8 +50,8 @@ public final class PlainRequests {
    *
    * @param patience how long one request may take
    */
-  public PlainRequests(SocketAddress engine, Duration patience) {
-    this.engine = engine;
+  public PlainRequests(URI engine, Duration patience) {
+    this.engine = new EngineSocket(engine, null);
     this.patience = patience;
   }
 
@@ -64,18 +61,15 @@ public final class PlainRequests {
    * @param dockerHost as the environment has it
    * @param home where a client's own configuration may be
    */
-  public static @Nullable SocketAddress address(
+  public static @Nullable URI address(
       @Nullable String dockerHost, Map<String, String> env, Path home) {
     if (dockerHost == null) {
-      return isElsewhere(env, home) ? null : UnixDomainSocketAddress.of("/var/run/docker.sock");
+      return isElsewhere(env, home) ? null : URI.create("unix:///var/run/docker.sock");
     }
-    if (dockerHost.startsWith("unix:///")) {
-      return UnixDomainSocketAddress.of(dockerHost.substring("unix://".length()));
-    }
-    Matcher tcp = TCP.matcher(dockerHost);
-    return env.containsKey("DOCKER_TLS_VERIFY") || !tcp.matches()
-        ? null
-        : new InetSocketAddress(InetAddress.getLoopbackAddress(), Integer.parseInt(tcp.group(1)));
+    boolean isPlain =
+        FILE.matcher(dockerHost).matches()
+            || (TCP.matcher(dockerHost).matches() && !env.containsKey("DOCKER_TLS_VERIFY"));
+    return isPlain ? URI.create(dockerHost) : null;
   }
 
   /** Whether something else than {@code DOCKER_HOST} may name an engine. */
@@ -92,38 +86,35 @@ public final class PlainRequests {
     }
   }
 
-  /** The body of a success. */
+  /**
+   * The body of a success.
+   *
+   * @throws DockerException if the engine refuses
+   */
   public byte[] get(String target) throws IOException {
     CountDownLatch answered = new CountDownLatch(1);
-    try (SocketChannel channel = open()) {
+    try (SocketChannel channel = engine.open()) {
       Thread.ofVirtual().start(() -> closeLate(channel, answered));
       try {
-        PlainAnswer answer = ask(channel, target);
-        if (answer.status() != SUCCESS) {
-          throw new IOException("the engine's answer is no success");
-        }
-        return answer.body();
+        return ask(channel, target);
       } finally {
         answered.countDown();
       }
     }
   }
 
-  /** Whatever is answered; for as long as it takes, but an interrupt ends it. */
-  PlainAnswer ask(String target) throws IOException {
-    try (SocketChannel channel = open()) {
+  /** The same, for as long as it takes, but an interrupt ends it. */
+  byte[] ask(String target) throws IOException {
+    try (SocketChannel channel = engine.open()) {
       return ask(channel, target);
     }
   }
 
-  private PlainAnswer ask(SocketChannel channel, String target) throws IOException {
+  private byte[] ask(SocketChannel channel, String target) throws IOException {
     String request =
         "GET " + target + " HTTP/1.0\r\nHost: docker\r\nAccept: application/json\r\n\r\n";
-    channel.connect(engine);
-    ByteBuffer out = ByteBuffer.wrap(request.getBytes(StandardCharsets.US_ASCII));
-    while (out.hasRemaining()) {
-      channel.write(out);
-    }
+    EngineSocket.Streams connection = engine.connect(channel);
+    connection.out().write(request.getBytes(StandardCharsets.US_ASCII));
     byte[] buffer = buffers.poll();
     if (buffer == null) {
       buffer = new byte[BUFFER];
@@ -135,25 +126,31 @@ public final class PlainRequests {
         if (length == bytes.length) {
           bytes = larger(bytes);
         }
-        read = channel.read(ByteBuffer.wrap(bytes, length, bytes.length - length));
+        read = connection.in().read(bytes, length, bytes.length - length);
       }
-      return PlainAnswer.of(bytes, length);
+      return body(new ByteArrayInputStream(bytes, 0, length));
     } finally {
       boolean _ = buffers.offer(buffer);
     }
   }
 
-  private static byte[] larger(byte[] full) throws IOException {
-    if (full.length >= MOST) {
-      throw new IOException("the engine's answer has no head, or no end");
+  private static byte[] body(ByteArrayInputStream answer) throws IOException {
+    AnswerHead head = AnswerHead.read(answer);
+    byte[] body = answer.readAllBytes();
+    if (head.isEncoded() || (head.length() >= 0 && head.length() != body.length)) {
+      throw new IOException("the engine's answer is no plain one, or not whole");
     }
-    return Arrays.copyOf(full, full.length * 2);
+    if (head.status() != SUCCESS) {
+      throw head.refusal(body);
+    }
+    return body;
   }
 
-  private SocketChannel open() throws IOException {
-    return engine instanceof UnixDomainSocketAddress
-        ? SocketChannel.open(StandardProtocolFamily.UNIX)
-        : SocketChannel.open();
+  private static byte[] larger(byte[] full) throws IOException {
+    if (full.length >= MOST) {
+      throw new IOException("the engine's answer has no end");
+    }
+    return Arrays.copyOf(full, full.length * 2);
   }
 
   /** Ends what another thread does with the channel. */

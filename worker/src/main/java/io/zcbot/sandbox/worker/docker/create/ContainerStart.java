@@ -23,7 +23,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** Starts a container and waits for its ready line. */
-final class ContainerStart {
+public final class ContainerStart {
   private static final Logger log = LoggerFactory.getLogger(ContainerStart.class);
   private static final Duration EXIT_PATIENCE = Duration.ofSeconds(5);
 
@@ -35,8 +35,9 @@ final class ContainerStart {
    * Starts containers.
    *
    * @param seal null where the worker sets no rules in their network namespaces
+   * @param readyTimeout most time between a container's start and its ready line
    */
-  ContainerStart(EngineCalls calls, @Nullable NamespaceSeal seal, Duration readyTimeout) {
+  public ContainerStart(EngineCalls calls, @Nullable NamespaceSeal seal, Duration readyTimeout) {
     this.calls = calls;
     this.seal = seal;
     this.readyTimeout = readyTimeout;

@@ -10,7 +10,6 @@ import io.zcbot.sandbox.worker.docker.api.EngineCalls;
 import io.zcbot.sandbox.worker.docker.api.EngineErrors;
 import io.zcbot.sandbox.worker.docker.api.Operation;
 import io.zcbot.sandbox.worker.docker.firewall.HostFirewall;
-import io.zcbot.sandbox.worker.docker.firewall.NamespaceSeal;
 import io.zcbot.sandbox.worker.docker.host.EngineFacts;
 import io.zcbot.sandbox.worker.docker.host.ImagePull;
 import io.zcbot.sandbox.worker.docker.host.SandboxNetwork;
@@ -24,7 +23,6 @@ import io.zcbot.sandbox.worker.spec.SandboxSpec;
 import io.zcbot.sandbox.worker.spec.SandboxUids;
 import java.io.IOException;
 import java.nio.file.Path;
-import java.time.Duration;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -78,7 +76,7 @@ public final class SandboxFactory implements SpecComparison {
    * A worker's factory for a spec.
    *
    * @param uids the users of the sandboxes
-   * @param readyTimeout most time between a container's start and its ready line
+   * @param start how containers are started
    */
   public SandboxFactory(
       EngineCalls calls,
@@ -88,8 +86,7 @@ public final class SandboxFactory implements SpecComparison {
       SandboxNetwork network,
       HostFirewall firewall,
       ImagePull pull,
-      NamespaceSeal seal,
-      Duration readyTimeout) {
+      ContainerStart start) {
     this.calls = calls;
     this.spec = spec;
     this.workerId = workerId;
@@ -97,7 +94,7 @@ public final class SandboxFactory implements SpecComparison {
     this.network = network;
     this.firewall = firewall;
     this.pull = pull;
-    this.start = new ContainerStart(calls, spec.policy().sealed() ? seal : null, readyTimeout);
+    this.start = start;
     this.uids = uids;
     this.freeUids = new FreeUids(calls, uids, workerId);
     this.sandboxCheck = new SpecCheck(calls, uids);

@@ -4,7 +4,6 @@
  */
 package io.zcbot.sandbox.worker.docker.host;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import io.zcbot.sandbox.worker.docker.api.EngineCalls;
 import io.zcbot.sandbox.worker.docker.api.EngineErrors;
 import io.zcbot.sandbox.worker.docker.api.Operation;
@@ -12,14 +11,10 @@ import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.engine.EngineException.Kind;
 import io.zcbot.sandbox.worker.sandbox.Workspaces;
 import io.zcbot.sandbox.worker.spec.SandboxSpec;
-import java.time.DateTimeException;
 import java.time.Instant;
-import java.time.OffsetDateTime;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.TreeMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
@@ -128,88 +123,9 @@ public record EngineFacts(
   public static EngineFacts read(EngineCalls calls) throws EngineException {
     return calls.call(
         Operation.INFO,
-        engine -> of(engine.requests().get("/info"), engine.requests().get("/version")));
-  }
-
-  static EngineFacts of(JsonNode info, JsonNode version) {
-    List<String> options = new ArrayList<>();
-    info.path("SecurityOptions").forEach(option -> options.add(option.asText()));
-    Map<String, String> runtimes = new TreeMap<>();
-    info.path("Runtimes")
-        .properties()
-        .forEach(e -> runtimes.put(e.getKey(), e.getValue().toString()));
-    return new EngineFacts(
-        new Versions(
-            version.path("Version").asText("unknown"),
-            version.path("ApiVersion").asText("unknown"),
-            info.path("KernelVersion").asText("unknown"),
-            runc(version)),
-        new Cgroups(info.path("CgroupVersion").asInt(0), unlimited(info), weighsIo(info)),
-        options,
-        new Runtimes(runtimes, info.path("DefaultRuntime").asText("")),
-        new Storage(
-            info.path("Driver").asText("unknown"),
-            backing(info),
-            info.path("DockerRootDir").asText("")),
-        info.path("MemTotal").asLong(0),
-        info.path("LiveRestoreEnabled").asBoolean(),
-        instant(info.path("SystemTime").asText("")));
-  }
-
-  private static String runc(JsonNode version) {
-    for (JsonNode component : version.path("Components")) {
-      if ("runc".equals(component.path("Name").asText())) {
-        return component.path("Version").asText("");
-      }
-    }
-    return "";
-  }
-
-  private static List<String> unlimited(JsonNode info) {
-    List<String> missing = new ArrayList<>();
-    if (!info.path("MemoryLimit").asBoolean()) {
-      missing.add("memory");
-    }
-    if (!info.path("SwapLimit").asBoolean()) {
-      missing.add("swap");
-    }
-    if (!info.path("CpuCfsQuota").asBoolean()) {
-      missing.add("cpu");
-    }
-    if (!info.path("PidsLimit").asBoolean()) {
-      missing.add("pids");
-    }
-    return missing;
-  }
-
-  /** With version 1 it says nothing, as kernels since 5.0 have no such weight there. */
-  private static boolean weighsIo(JsonNode info) {
-    if (info.path("CgroupVersion").asInt(0) != 2) {
-      return false;
-    }
-    for (JsonNode warning : info.path("Warnings")) {
-      if (warning.asText().endsWith("No io.weight support")) {
-        return false;
-      }
-    }
-    return true;
-  }
-
-  private static String backing(JsonNode info) {
-    for (JsonNode pair : info.path("DriverStatus")) {
-      if ("Backing Filesystem".equals(pair.path(0).asText())) {
-        return pair.path(1).asText();
-      }
-    }
-    return "";
-  }
-
-  private static @Nullable Instant instant(String text) {
-    try {
-      return OffsetDateTime.parse(text).toInstant();
-    } catch (DateTimeException _) {
-      return null;
-    }
+        engine ->
+            new FactsReading(engine.requests().get("/info"), engine.requests().get("/version"))
+                .facts());
   }
 
   /**

@@ -62,7 +62,8 @@ class HijackingTest {
     }
 
     Hijacking at(String host, @Nullable SSLConfig tls) {
-      return new Hijacking(URI.create("tcp://" + host + ":" + server.getLocalPort()), tls);
+      return new Hijacking(
+          new EngineSocket(URI.create("tcp://" + host + ":" + server.getLocalPort()), tls));
     }
 
     @Override

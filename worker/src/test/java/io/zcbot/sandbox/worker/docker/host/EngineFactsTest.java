@@ -80,8 +80,8 @@ class EngineFactsTest {
   void ioIsWeighedWithCgroupVersion2AndTheIoController(String info, boolean weighs)
       throws Exception {
     JsonMapper json = new JsonMapper();
-    assertThat(EngineFacts.of(json.readTree(info), json.readTree("{}")).cgroups().weighsIo())
-        .isEqualTo(weighs);
+    FactsReading reading = new FactsReading(json.readTree(info), json.readTree("{}"));
+    assertThat(reading.facts().cgroups().weighsIo()).isEqualTo(weighs);
   }
 
   @ParameterizedTest
@@ -111,14 +111,16 @@ class EngineFactsTest {
 
   private static EngineFacts facts(String securityOption, String dataRoot) throws Exception {
     JsonMapper json = new JsonMapper();
-    return EngineFacts.of(
-        json.readTree(
-            """
-            {"SecurityOptions": ["%s"], "DockerRootDir": "%s", "DefaultRuntime": "by-path",
-             "Runtimes": {"runc": {"path": "runc"},
-               "by-path": {"path": "/usr/local/bin/runsc", "runtimeArgs": ["--x"]},
-               "by-type": {"runtimeType": "io.containerd.kata.v2"}}}"""
-                .formatted(securityOption, dataRoot)),
-        json.readTree("{\"Version\": \"28.0.0\"}"));
+    return new FactsReading(
+            json.readTree(
+                """
+                {"SecurityOptions": ["%s"], "DockerRootDir": "%s", "DefaultRuntime": "by-path",
+                 "Runtimes": {"runc": {"path": "runc"},
+                   "by-path": {"path": "/usr/local/bin/runsc", "runtimeArgs": ["--x"]},
+                   "by-type": {"runtimeType": "io.containerd.kata.v2"}}}\
+                """
+                    .formatted(securityOption, dataRoot)),
+            json.readTree("{\"Version\": \"28.0.0\"}"))
+        .facts();
   }
 }

@@ -1,0 +1,82 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.group;
+
+import io.zcbot.sandbox.events.LiveSandbox;
+import io.zcbot.sandbox.events.Reaped;
+import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.config.GroupConfig;
+import io.zcbot.sandbox.worker.lanes.Lanes;
+import io.zcbot.sandbox.worker.reap.Reaper;
+import io.zcbot.sandbox.worker.reap.Takeover;
+import java.util.Collection;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.function.BooleanSupplier;
+
+/** What becomes of the sandboxes whose partitions the group takes away. */
+public final class PartitionRelease {
+  private final Reaper reaper;
+  private final Takeover takeover;
+  private final Lanes lanes;
+  private final EagerEnsures eager;
+  private final GroupConfig.Restart restart;
+  private final BooleanSupplier stopping;
+
+  /**
+   * Ends nothing until partitions go.
+   *
+   * @param restart what becomes of sandboxes when the worker stops
+   * @param stopping whether the worker stops
+   */
+  public PartitionRelease(
+      Reaper reaper,
+      Takeover takeover,
+      Lanes lanes,
+      EagerEnsures eager,
+      GroupConfig.Restart restart,
+      BooleanSupplier stopping) {
+    this.reaper = reaper;
+    this.takeover = takeover;
+    this.lanes = lanes;
+    this.eager = eager;
+    this.restart = restart;
+    this.stopping = stopping;
+  }
+
+  /**
+   * Ends the sandboxes, or lets what runs in their users' lanes end.
+   *
+   * @param atWork users whose lanes have work of these partitions
+   */
+  CompletableFuture<Void> end(Set<Integer> partitions, Collection<UserId> atWork) {
+    if (!stopping.getAsBoolean()) {
+      List<LiveSandbox> moving = takeover.running(partitions::contains);
+      return reaper
+          .reapAll(Reaped.Reason.MOVED, partitions::contains, atWork)
+          .thenRun(() -> eager.after(moving));
+    }
+    return switch (restart) {
+      case PURGE -> reaper.reapAll(Reaped.Reason.SHUTDOWN, partitions::contains, atWork);
+      case ADOPT -> through(atWork);
+    };
+  }
+
+  /** What runs in these lanes now ends; the sandboxes stay for the next start. */
+  private CompletableFuture<Void> through(Collection<UserId> users) {
+    return CompletableFuture.allOf(
+        users.stream()
+            .map(
+                user -> {
+                  CompletableFuture<Void> through = new CompletableFuture<>();
+                  if (!lanes.submit(user, () -> through.complete(null))) {
+                    through.complete(null);
+                  }
+                  return through;
+                })
+            .toArray(CompletableFuture[]::new));
+  }
+}

@@ -1,0 +1,39 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.kafka;
+
+import io.zcbot.sandbox.events.UserId;
+import java.nio.charset.StandardCharsets;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The key of an entry in one of the workers' tables.
+ *
+ * @param id of what the user has there
+ */
+record TableKey(UserId user, String id) {
+  /**
+   * A key as workers write it, in the partition that they write it to; null for another one.
+   *
+   * @param mostBytes what is longer is none of theirs
+   */
+  static @Nullable TableKey of(
+      ConsumerRecord<byte[], byte[]> record, KeyPartitions partitions, int mostBytes) {
+    if (record.key() == null || record.key().length > mostBytes) {
+      return null;
+    }
+    String text = new String(record.key(), StandardCharsets.UTF_8);
+    int slash = text.indexOf('/');
+    try {
+      UserId user = UserId.parse(text.substring(0, Math.max(slash, 0)));
+      return partitions.of(user) == record.partition()
+          ? new TableKey(user, text.substring(slash + 1))
+          : null;
+    } catch (IllegalArgumentException _) {
+      return null;
+    }
+  }
+}

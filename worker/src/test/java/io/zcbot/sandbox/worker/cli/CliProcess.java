@@ -1,0 +1,63 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.cli;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+
+/** Command lines in a process of their own, which gets signals and may have a terminal. */
+final class CliProcess {
+  private CliProcess() {}
+
+  /** What runs the command line that follows. */
+  static List<String> java() {
+    return List.of(
+        Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+        "-cp",
+        System.getProperty("java.class.path"),
+        "-XX:TieredStopAtLevel=1",
+        Main.class.getName());
+  }
+
+  /** Starts one that does not outlive a deadline, because a read has none of its own. */
+  static Process start(Map<String, String> settings, int seconds, String... command)
+      throws IOException {
+    ProcessBuilder builder = new ProcessBuilder(command).redirectErrorStream(true);
+    builder.environment().keySet().removeIf(key -> key.startsWith("ZCBOT_"));
+    // A person is told after some seconds that Kafka does not answer; this machine may be that slow.
+    builder.environment().put("ZCBOT_KAFKA_DEFAULT_API_TIMEOUT_MS", "60000");
+    builder.environment().putAll(settings);
+    Process process = builder.start();
+    CompletableFuture.delayedExecutor(seconds, TimeUnit.SECONDS)
+        .execute(
+            () -> {
+              process.descendants().forEach(ProcessHandle::destroyForcibly);
+              process.destroyForcibly();
+            });
+    return process;
+  }
+
+  static String read(Process process, String until) throws IOException {
+    StringBuilder text = new StringBuilder();
+    while (text.indexOf(until) < 0) {
+      int c = process.getInputStream().read();
+      if (c < 0) {
+        throw new IOException("«" + until + "» did not come, but: " + text);
+      }
+      text.append((char) c);
+    }
+    return text.toString();
+  }
+
+  static void type(Process process, String keys) throws IOException {
+    process.getOutputStream().write(keys.getBytes(StandardCharsets.UTF_8));
+    process.getOutputStream().flush();
+  }
+}

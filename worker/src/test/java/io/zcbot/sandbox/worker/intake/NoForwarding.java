@@ -1,0 +1,21 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.intake;
+
+import io.zcbot.sandbox.events.EventFormatException;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+
+/** For records that are all where they should be, and as they should be. */
+final class NoForwarding implements RecordForwarding {
+  @Override
+  public void forward(ConsumerRecord<byte[], byte[]> record, int partition) {
+    throw new AssertionError("nothing lies elsewhere");
+  }
+
+  @Override
+  public void deadLetter(ConsumerRecord<byte[], byte[]> record, EventFormatException why) {
+    throw new AssertionError(why);
+  }
+}

@@ -1,0 +1,29 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.intake;
+
+import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.reap.Tenure;
+import java.util.Collection;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import org.jspecify.annotations.Nullable;
+
+/** Partitions that come and go, and take nothing with them. */
+final class NoHandover implements Handover {
+  @Override
+  public CompletableFuture<@Nullable Void> assigned(Set<Integer> partitions, Tenure tenure) {
+    return CompletableFuture.completedFuture(null);
+  }
+
+  @Override
+  public void lost(Set<Integer> partitions, Collection<UserId> atWork) {}
+
+  @Override
+  public CompletableFuture<@Nullable Void> released(
+      Set<Integer> partitions, Collection<UserId> atWork) {
+    return CompletableFuture.completedFuture(null);
+  }
+}

@@ -72,9 +72,7 @@ public final class Picture {
     int last = TOP + PANEL * outcomes.size();
     add(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" width=\"%d\">",
-        RIGHT + 20,
-        last + 10,
-        RIGHT + 20);
+        RIGHT + 20, last + 10, RIGHT + 20);
     add("<style>%s</style>", STYLE);
     add("<rect width=\"100%%\" height=\"100%%\" fill=\"#fff\"/>");
     legend("r", LEFT, "sandboxes that run");
@@ -143,8 +141,7 @@ public final class Picture {
     add("<text class=\"n\" x=\"%d\" y=\"%d\">%s</text>", LEFT, top - 6, title(outcome));
     add("<text class=\"e\" x=\"%d\" y=\"%d\">%d</text>", LEFT - 6, top + 8, mostRunning);
     add("<text class=\"e\" x=\"%d\" y=\"%d\">0</text>", LEFT - 6, bottom + 4);
-    add(
-        "<text class=\"e\" x=\"%d\" y=\"%d\">%d</text>", LEFT - 6, bottom + WAITED, mostWaited);
+    add("<text class=\"e\" x=\"%d\" y=\"%d\">%d</text>", LEFT - 6, bottom + WAITED, mostWaited);
   }
 
   private void bar(String kind, double x, double top, Timeline timeline, int users) {

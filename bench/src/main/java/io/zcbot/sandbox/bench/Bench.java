@@ -39,6 +39,7 @@ public final class Bench {
     ALL.put("runtimes", new Entry(new Runtimes(), 3));
     ALL.put("end-to-end", new Entry(new EndToEnd(), 3));
     ALL.put("rates", new Entry(new Rates(), 3));
+    ALL.put("rest", new Entry(new Rest(), 3));
   }
 
   private Bench() {}

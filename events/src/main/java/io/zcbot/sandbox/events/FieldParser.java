@@ -12,6 +12,9 @@ import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.core.StreamReadConstraints;
 import com.fasterxml.jackson.core.StreamReadFeature;
 import com.fasterxml.jackson.core.exc.StreamConstraintsException;
+import com.fasterxml.jackson.core.util.BufferRecycler;
+import com.fasterxml.jackson.core.util.JsonRecyclerPools;
+import com.fasterxml.jackson.core.util.RecyclerPool;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.util.ArrayList;
@@ -30,8 +33,15 @@ final class FieldParser {
   /** So that a record of many tiny fields does not take many times its size. */
   static final int MAX_FIELDS = 1024;
 
+  /**
+   * Jackson's buffers for reading and writing, which it keeps by thread unless told otherwise: a
+   * virtual thread that lives for one event would make its own. As many as threads run at a time.
+   */
+  static final RecyclerPool<BufferRecycler> BUFFERS = JsonRecyclerPools.newBoundedPool(16);
+
   private static final JsonFactory JSON =
       JsonFactory.builder()
+          .recyclerPool(BUFFERS)
           .streamReadConstraints(
               StreamReadConstraints.builder()
                   .maxNestingDepth(16)

@@ -25,7 +25,10 @@ final class FieldWriter {
   private static final int USUAL_BYTES = 1000;
 
   private static final JsonFactory JSON =
-      new JsonFactoryBuilder().enable(JsonWriteFeature.COMBINE_UNICODE_SURROGATES_IN_UTF8).build();
+      new JsonFactoryBuilder()
+          .enable(JsonWriteFeature.COMBINE_UNICODE_SURROGATES_IN_UTF8)
+          .recyclerPool(FieldParser.BUFFERS)
+          .build();
 
   private final ByteArrayBuilder bytes = new ByteArrayBuilder(USUAL_BYTES);
   private final JsonGenerator json;

@@ -48,6 +48,9 @@ final class KafkaSettings {
     settings.putIfAbsent(ProducerConfig.LINGER_MS_CONFIG, 0);
     settings.putIfAbsent(ProducerConfig.MAX_BLOCK_MS_CONFIG, 5_000);
     settings.put(ProducerConfig.MAX_REQUEST_SIZE_CONFIG, 2 << 20);
+    // By default the first request after 5 minutes of rest waits for a broker to describe its
+    // topic.
+    settings.putIfAbsent(ProducerConfig.METADATA_MAX_IDLE_CONFIG, Integer.MAX_VALUE);
     return settings;
   }
 

@@ -151,6 +151,13 @@ class ClientRulesTest {
         .isInstanceOf(InvalidRequestException.class);
   }
 
+  @Test
+  void afterHoursOfRestNoRequestWaitsForMetadata() {
+    Map<String, String> given = Map.of("bootstrap.servers", "h:1");
+    assertThat(new KafkaSettings(given).producerSettings())
+        .containsEntry("metadata.max.idle.ms", Integer.MAX_VALUE);
+  }
+
   // Keep-alives.
 
   @Test

@@ -25,6 +25,8 @@ import java.io.IOException;
 import java.time.Duration;
 import java.util.Objects;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicReference;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.slf4j.MDC;
@@ -179,13 +181,8 @@ public final class Ensurer {
     if (!idleTtls.allows(request.ensure().idleTtl())) {
       return new Refused(Failed.Reason.REJECTED, answers.notAllowed(request.ensure()), false);
     }
-    var attempts =
-        new Object() {
-          int before;
-        };
     try {
-      return retrying(request)
-          .executeCheckedSupplier(() -> attempt.run(request, attempts.before++ == 0));
+      return attempts(request);
     } catch (EngineException e) {
       if (e.kind().isRetryable() && left(request) > 0) {
         // Only an interrupt ends the retries before their time.
@@ -200,6 +197,24 @@ public final class Ensurer {
     } catch (Throwable e) {
       log.error("an ensure failed unexpectedly; please report this", e);
       return new Refused(Failed.Reason.INTERNAL, "unexpected error in the worker: " + e, false);
+    }
+  }
+
+  /** Nearly all ensures take one attempt, which should not pay for what repetitions need. */
+  private Result attempts(EnsureRequest request) throws Throwable {
+    try {
+      return attempt.run(request, true);
+    } catch (EngineException failed) {
+      var first = new AtomicReference<@Nullable EngineException>(failed);
+      return retrying(request)
+          .executeCheckedSupplier(
+              () -> {
+                EngineException before = first.getAndSet(null);
+                if (before != null) {
+                  throw before;
+                }
+                return attempt.run(request, false);
+              });
     }
   }
 

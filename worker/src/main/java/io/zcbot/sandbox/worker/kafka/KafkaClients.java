@@ -57,6 +57,9 @@ public final class KafkaClients {
 
   private static final int LONGEST_POLL_GAP_MS = 60_000;
 
+  /** 24 days. */
+  private static final int LONGEST_REST_MS = Integer.MAX_VALUE;
+
   private final Map<String, String> given;
   private final String groupId;
   private final String clientId;
@@ -178,6 +181,11 @@ public final class KafkaClients {
 
   /** A producer that loses and doubles nothing, and doesn't linger: answers are waited for. */
   public Producer<byte[], byte[]> producer() {
+    return producer(publishing());
+  }
+
+  /** All properties of {@link #producer}. */
+  Map<String, Object> publishing() {
     Map<String, Object> settings = lossless("publish");
     settings.putIfAbsent(ProducerConfig.LINGER_MS_CONFIG, "0");
     // A producer requires delivery.timeout.ms >= linger.ms + request.timeout.ms.
@@ -189,7 +197,10 @@ public final class KafkaClients {
     settings.putIfAbsent(ProducerConfig.MAX_BLOCK_MS_CONFIG, "10000");
     settings.putIfAbsent(ProducerConfig.MAX_REQUEST_SIZE_CONFIG, MAX_REQUEST_BYTES);
     settings.putIfAbsent(ProducerConfig.BUFFER_MEMORY_CONFIG, MAX_UNPUBLISHED_BYTES);
-    return producer(settings);
+    // By default it forgets a topic after 5 minutes of rest, and the next answer waits for a broker
+    // to describe it. These topics are few and always the same.
+    settings.putIfAbsent(ProducerConfig.METADATA_MAX_IDLE_CONFIG, LONGEST_REST_MS);
+    return settings;
   }
 
   /**

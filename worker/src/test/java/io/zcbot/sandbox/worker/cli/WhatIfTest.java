@@ -255,8 +255,10 @@ class WhatIfTest {
       said.add(texts.item(i).getTextContent());
     }
     assertThat(said)
-        .contains("as logged: 6 claimed, 6 created, 1 refused")
-        .contains("2026-11-24T12:00:00Z");
+        .contains("as logged: 6 claimed, 6 created, 1 refused, at most 8 at once")
+        .contains("users who waited for a create", "users who were refused")
+        .contains("12:15", "12:30") // the axis
+        .anyMatch(text -> text.startsWith("2026-11-24T12:00:00Z to 2026-11-24T1"));
   }
 
   @ParameterizedTest

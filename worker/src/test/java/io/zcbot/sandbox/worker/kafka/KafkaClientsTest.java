@@ -4,12 +4,14 @@
  */
 package io.zcbot.sandbox.worker.kafka;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.zcbot.sandbox.worker.config.KafkaConfig;
 import java.time.Duration;
 import java.util.Map;
+import org.apache.kafka.clients.producer.ProducerConfig;
 import org.apache.kafka.common.config.ConfigException;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -52,6 +54,17 @@ class KafkaClientsTest {
               clients.admin().close(Duration.ZERO);
             })
         .doesNotThrowAnyException();
+  }
+
+  @Test
+  void theProducerKnowsItsTopicsAfterHoursOfRest() {
+    assertThat(longestRest(with("acks", "all"))).isGreaterThan(Duration.ofDays(1));
+    assertThat(longestRest(with("metadata.max.idle.ms", "5000"))).isEqualTo(Duration.ofSeconds(5));
+  }
+
+  private static Duration longestRest(KafkaClients clients) {
+    Object millis = clients.publishing().get(ProducerConfig.METADATA_MAX_IDLE_CONFIG);
+    return Duration.ofMillis(Long.parseLong(String.valueOf(millis)));
   }
 
   @Test

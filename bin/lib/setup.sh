@@ -359,7 +359,7 @@ setup_worker_image() {
   setup_base_image
   setup_standalone_jars
   build_options='--build-arg JARS=local' build_image "$worker_image" . worker/Dockerfile \
-    worker/jvm.options worker/share-workspaces.sh worker/target/lib standalone/target/lib \
+    worker/jvm.options worker/console.options worker/share-workspaces.sh worker/target/lib standalone/target/lib \
     "$(cd "$root" && echo worker/target/worker-*.jar)" "$(cd "$root" && echo standalone/target/standalone-*.jar)"
 }
 
@@ -487,12 +487,32 @@ needs_shellcheck() {
 needs_promtool() {
   command -v promtool >/dev/null || apt_install "Prometheus's promtool" promtool
 }
+# The server is only unpacked: installed, Debian's package starts a service that listens on all interfaces.
+needs_prometheus() {
+  local to=$setup_dir/prometheus
+  if command -v prometheus >/dev/null || [[ -x $to/usr/bin/prometheus ]]; then
+    return
+  fi
+  begin "Prometheus"
+  command -v apt-get >/dev/null || die 69 "Prometheus is missing. Put a file prometheus on PATH."
+  rm -rf "$to.new"
+  mkdir -p "$to.new"
+  # Without package lists, or with old ones, the first try fails.
+  unpack_package prometheus "$to.new" >"$setup_dir/apt.log" 2>&1 || {
+    logged apt as_root apt-get -q update && logged apt unpack_package prometheus "$to.new"
+  } || die 69 "Prometheus could not be downloaded.  Tried: apt-get download prometheus"
+  mv "$to.new" "$to"
+  end "unpacked"
+}
+unpack_package() { # name, directory
+  (cd "$2" && apt-get -q download "$1") && dpkg-deb -x "$2"/"$1"_*.deb "$2" && rm "$2"/"$1"_*.deb
+}
 # For the console's page. 135 MB; a desktop's browser of another maker does not understand the driver.
 needs_browser() {
   [[ -x /usr/bin/chromium && -x /usr/bin/chromedriver ]] || apt_install "Chromium with its driver" chromium chromium-driver
 }
-all_needs=(engine kafka oldest-kafka compose network-namespaces gvisor user-mode-linux promtool zsh kcat
-  oldest-java browser shellcheck python)
+all_needs=(engine kafka oldest-kafka compose network-namespaces gvisor user-mode-linux promtool prometheus zsh
+  kcat oldest-java browser shellcheck python)
 
 setup_to_test() { # needs...
   local need

@@ -4,42 +4,19 @@
  */
 package io.zcbot.sandbox.worker.console;
 
+import static io.zcbot.sandbox.worker.console.PlayedFleet.container;
+import static io.zcbot.sandbox.worker.console.PlayedFleet.user;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
-import io.zcbot.sandbox.events.Activity;
-import io.zcbot.sandbox.events.CommandEntry;
-import io.zcbot.sandbox.events.ContainerRef;
-import io.zcbot.sandbox.events.Data;
-import io.zcbot.sandbox.events.Ensure;
-import io.zcbot.sandbox.events.EventCodec;
-import io.zcbot.sandbox.events.Exec;
-import io.zcbot.sandbox.events.Exited;
 import io.zcbot.sandbox.events.Failed;
-import io.zcbot.sandbox.events.LiveSandbox;
-import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
-import io.zcbot.sandbox.events.SandboxEvent;
-import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
-import io.zcbot.sandbox.standalone.EmbeddedBroker;
-import io.zcbot.sandbox.worker.cli.Cli;
-import io.zcbot.sandbox.worker.cli.Console;
 import io.zcbot.sandbox.worker.config.WorkerConfig;
-import io.zcbot.sandbox.worker.kafka.KafkaClients;
-import io.zcbot.sandbox.worker.kafka.KeyPartitions;
-import io.zcbot.sandbox.worker.kafka.Places;
-import java.io.PrintWriter;
-import java.io.StringWriter;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.Map;
-import java.util.UUID;
-import org.apache.kafka.clients.producer.Producer;
-import org.apache.kafka.clients.producer.ProducerRecord;
-import org.apache.kafka.common.header.internals.RecordHeaders;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
@@ -50,41 +27,25 @@ import org.openqa.selenium.JavascriptException;
 /** The console over a real broker, in a real browser, with 10,000 sandboxes. */
 @Tag("browser")
 class ConsoleIT {
-  private static final int PARTITIONS = 4;
   private static final int SANDBOXES = 10_000;
-  private static final int HOSTS = 32;
   private static final Duration DEADLINE = Duration.ofSeconds(60);
-  private static final EventCodec CODEC = new EventCodec();
-  private static final KeyPartitions KEYS = new KeyPartitions(PARTITIONS);
-  private static final Instant START = Instant.now().minusSeconds(60);
 
   @TempDir private static Path data;
-  private static EmbeddedBroker broker;
-  private static Producer<byte[], byte[]> producer;
+  private static PlayedFleet fleet;
   private static FleetConsole console;
   private static Browser browser;
 
   @BeforeAll
   static void start() throws Exception {
-    broker = EmbeddedBroker.start(data, 0);
-    Map<String, String> env =
-        Map.of(
-            "ZCBOT_KAFKA_BOOTSTRAP_SERVERS", broker.bootstrapServers(),
-            "ZCBOT_TOPICS_PARTITIONS", Integer.toString(PARTITIONS),
-            "ZCBOT_CONSOLE_ADDRESS", "127.0.0.1:0");
-    StringWriter said = new StringWriter();
-    PrintWriter to = new PrintWriter(said, true);
-    int exitCode = Cli.commandLine(new Console(env, to, to, false)).execute("topics", "create");
-    assertThat(exitCode).describedAs("%s", said).isZero();
-    WorkerConfig config = WorkerConfig.fromEnvironment(env);
-    KafkaClients clients = new KafkaClients(config.kafka(), "console-test");
-    producer = clients.producer();
+    fleet = new PlayedFleet(data);
     for (int i = 0; i < SANDBOXES; i++) {
-      open(i);
+      fleet.open(i);
     }
-    producer.flush();
+    fleet.flush();
+    WorkerConfig config = fleet.config();
     console =
-        FleetConsole.start(clients, config.kafka(), config.ops().console, config.reaper().idleTtl);
+        FleetConsole.start(
+            fleet.clients(), config.kafka(), config.ops().console, config.reaper().idleTtl);
     browser = new Browser();
     browser.open("http://127.0.0.1:" + console.address().getPort() + "/");
     awaitText("#card-sandboxes .value", "10 000");
@@ -98,81 +59,9 @@ class ConsoleIT {
     if (console != null) {
       console.close();
     }
-    if (producer != null) {
-      producer.close(Duration.ofSeconds(5));
+    if (fleet != null) {
+      fleet.close();
     }
-    broker.close();
-  }
-
-  private static UserId user(int number) {
-    return new UserId(new UUID(0x4000, 0x8000_0000_0000_0000L + number));
-  }
-
-  private static ContainerRef container(int number) {
-    return new ContainerRef(
-        "sandbox-" + number,
-        String.format("%08x%056x", number, number),
-        "host-" + number % HOSTS,
-        "worker-" + number % HOSTS);
-  }
-
-  private static void open(int number) {
-    ContainerRef container = container(number);
-    LiveSandbox live =
-        new LiveSandbox(
-            user(number), container.id(), container.host(), container.workerId(), START);
-    RecordHeaders places = new RecordHeaders();
-    Places.add(places, 400);
-    table(
-        Topic.LIVE,
-        user(number),
-        CODEC.liveKey(user(number), container.id()),
-        CODEC.encodeLive(live),
-        places);
-    publish(new Ensure("n" + number, user(number), START, "gateway", null));
-    publish(
-        new Ready(
-            "r" + number,
-            user(number),
-            "n" + number,
-            START,
-            container,
-            Ready.Outcome.CLAIMED,
-            new Ready.Environment("e", "image:1", "runc", "/w", Duration.ofHours(1)),
-            12));
-  }
-
-  private static void table(
-      Topic topic, UserId user, byte[] key, byte[] value, RecordHeaders headers) {
-    producer.send(
-        new ProducerRecord<>(
-            topic.named(Topic.DEFAULT_PREFIX), KEYS.of(user), key, value, headers));
-  }
-
-  private static void publish(SandboxEvent event) {
-    producer.send(
-        new ProducerRecord<>(
-            event.topic().named(Topic.DEFAULT_PREFIX), CODEC.key(event), CODEC.encode(event)));
-  }
-
-  private static void exec(UserId user, String id, String script) {
-    publish(
-        new Exec(
-            id,
-            user,
-            Instant.now(),
-            "agent",
-            null,
-            new Exec.Program.Shell(script),
-            Data.of(new byte[0], 0, 0),
-            false,
-            Map.of(),
-            null,
-            null,
-            null,
-            false,
-            null,
-            true));
   }
 
   private static void awaitText(String css, String wanted) {
@@ -203,40 +92,13 @@ class ConsoleIT {
     awaitText("#user-events", "by gateway");
     awaitText("#user-events", "claimed in 12 ms on host-7");
 
-    exec(user, "e1", "pytest -q");
-    CommandEntry running =
-        new CommandEntry(user, "e1", KEYS.of(user), 0, container(4711), Instant.now(), false);
-    table(
-        Topic.COMMANDS,
-        user,
-        CODEC.commandKey(user, "e1"),
-        CODEC.encodeCommand(running),
-        new RecordHeaders());
+    fleet.exec(4711, "e1", "pytest -q");
+    fleet.started(4711, "e1");
     awaitText("#user-events", "pytest -q");
     awaitText("#card-commands .value", "1");
     awaitText(".row", "running");
 
-    table(Topic.COMMANDS, user, CODEC.commandKey(user, "e1"), null, new RecordHeaders());
-    publish(
-        new Exited(
-            "x1",
-            user,
-            "e1",
-            Instant.now(),
-            Exited.Reason.EXITED,
-            3,
-            null,
-            null,
-            null,
-            0,
-            false,
-            0,
-            container(4711),
-            Instant.now(),
-            250,
-            null,
-            null,
-            false));
+    fleet.ended(4711, "e1", 3);
     awaitText("#user-events", "exited 3 after 250 ms");
     awaitText("#card-commands .value", "0");
     browser.pressEscape();
@@ -248,15 +110,15 @@ class ConsoleIT {
     UserId user = user(77);
     search(container(77).id());
     awaitText("#found", "1 of ");
-    table(Topic.LIVE, user, CODEC.liveKey(user, container(77).id()), null, new RecordHeaders());
-    publish(
+    fleet.close(77);
+    fleet.publish(
         new Reaped(
             "gone", user, Instant.now(), container(77), Reaped.Reason.IDLE, null, null, null));
     awaitText("#found", "0 of 9");
     search(user.toString());
     awaitText("#user-events", "idle on host-13");
     awaitText("#user-facts", "no sandbox");
-    open(77);
+    fleet.open(77);
     awaitText("#card-sandboxes .value", "10 000");
   }
 
@@ -264,8 +126,9 @@ class ConsoleIT {
   void whatOthersSayIsShownAndNeverExecuted() {
     String hostile = "<img src=x onerror=\"document.title='owned'\"><script>alert(1)</script>";
     UserId user = user(20_000);
-    exec(user, "h1", hostile);
-    publish(new Failed("f1", user, "n", Instant.now(), Failed.Reason.INTERNAL, hostile, true));
+    fleet.exec(20_000, "h1", hostile);
+    fleet.publish(
+        new Failed("f1", user, "n", Instant.now(), Failed.Reason.INTERNAL, hostile, true));
     choose("3");
     awaitText("#view", hostile);
     search(user.toString());
@@ -314,7 +177,7 @@ class ConsoleIT {
     while (Instant.now().isBefore(until) || browser.number("return took.length") < 10) {
       for (int i = 0; i < 20; i++) {
         int number = next++ % 1000;
-        publish(new Activity("a" + next, user(number * 10 + 1), Instant.now(), null));
+        fleet.used(number * 10 + 1, "a" + next);
       }
       browser.run("document.querySelector('.scroll').scrollTop += 5000");
       assertThat(Instant.now()).isBefore(until.plus(DEADLINE));

@@ -119,11 +119,11 @@ final class UserHistory {
   private boolean isRepeated(
       SandboxEvent event, RecordPosition position, String ensureId, String containerId) {
     RecentIds.Claim claim = new RecentIds.Claim(ensureId, containerId, position);
-    RecentIds.Claim before = ids.claim(event.eventId(), claim);
+    RecentIds.Earlier before = ids.claim(event.eventId(), claim);
     if (before == null) {
       return false;
     }
-    if (before.isOfSameEventAs(claim)) {
+    if (before.isSame()) {
       context.counters().duplicate(position.topic());
       return true;
     }

@@ -34,6 +34,7 @@ final class ConsoleCommand implements Callable<Integer> {
     WorkerConfig config = context.config();
     try (KafkaLog log = new KafkaLog(config.kafka());
         Admin _ = log.admin("watch the fleet");
+        HeapWatch _ = HeapWatch.start();
         FleetConsole served =
             FleetConsole.start(
                 log.clients(), log.config(), config.ops().console, config.reaper().idleTtl)) {

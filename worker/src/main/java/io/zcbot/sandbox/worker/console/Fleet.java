@@ -43,11 +43,12 @@ final class Fleet {
   private static final int MAX_ENTRY_BYTES = 4096;
 
   private final EventCodec codec = new EventCodec();
+  private final SharedNames names = new SharedNames();
   private final Duration usualTtl;
   private final InstantSource clock;
   private KeyPartitions partitions = new KeyPartitions(1);
   private Sandboxes sandboxes;
-  private RunningCommands commands = new RunningCommands(0);
+  private RunningCommands commands = new RunningCommands(names, 0);
   private Notices letters = new Notices(LETTERS_KEPT, 0);
   private FleetEvents events;
   private FollowState following = FollowState.STARTING;
@@ -75,17 +76,17 @@ final class Fleet {
   Fleet(Duration usualTtl, InstantSource clock) {
     this.usualTtl = usualTtl;
     this.clock = clock;
-    this.sandboxes = new Sandboxes(usualTtl, 1);
-    this.events = new FleetEvents(sandboxes, new Hosts(), 0);
+    this.sandboxes = new Sandboxes(usualTtl, names, 1);
+    this.events = new FleetEvents(sandboxes, new Hosts(), names, 0);
   }
 
   /** Forgets everything, before the topics are read again. */
   synchronized void begin(int partitionCount) {
     partitions = new KeyPartitions(partitionCount);
-    sandboxes = new Sandboxes(usualTtl, sandboxes.version() + 1);
-    commands = new RunningCommands(commands.version());
+    sandboxes = new Sandboxes(usualTtl, names, sandboxes.version() + 1);
+    commands = new RunningCommands(names, commands.version());
     letters = new Notices(LETTERS_KEPT, letters.version());
-    events = new FleetEvents(sandboxes, new Hosts(), events.failures.version());
+    events = new FleetEvents(sandboxes, new Hosts(), names, events.failures.version());
   }
 
   synchronized void following(FollowState state) {
@@ -272,7 +273,7 @@ final class Fleet {
           out.writeNumberField("commands", commands.size());
           out.writeNumberField("openEnsures", events.ensures.size());
           out.writeNumberField("openExecs", events.execs.size());
-          out.writeNumberField("oldestEnsure", oldest(events.ensures));
+          out.writeNumberField("oldestEnsure", events.ensures.oldest());
           out.writeNumberField("failures", events.failures.since(now - RECENTLY_MS));
           out.writeNumberField("letters", letters.since(now - RECENTLY_MS));
           out.writeNumberField("users", events.timelines.users());
@@ -282,10 +283,6 @@ final class Fleet {
           events.hosts.write(sandboxes.all(), commands.byHost(), out);
           out.writeEndObject();
         });
-  }
-
-  private static long oldest(Requests requests) {
-    return requests.size() == 0 ? 0 : requests.oldest();
   }
 
   private static String json(Writing writing) {

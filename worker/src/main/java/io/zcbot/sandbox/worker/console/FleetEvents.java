@@ -39,11 +39,13 @@ final class FleetEvents {
   final Notices failures;
   final Hosts hosts;
   private final Sandboxes sandboxes;
+  private final SharedNames names;
 
-  FleetEvents(Sandboxes sandboxes, Hosts hosts, long versionBefore) {
+  FleetEvents(Sandboxes sandboxes, Hosts hosts, SharedNames names, long versionBefore) {
     this.failures = new Notices(FAILURES_KEPT, versionBefore);
     this.sandboxes = sandboxes;
     this.hosts = hosts;
+    this.names = names;
   }
 
   /**
@@ -88,10 +90,10 @@ final class FleetEvents {
     timelines.used(ready.userId(), time, "ensure");
     SandboxRow row = sandboxes.of(ready.containerId());
     if (row != null) {
-      row.ready(ReadyFacts.of(ready), time);
+      row.ready(ReadyFacts.of(ready, names), time);
       sandboxes.changed(row);
     } else {
-      timelines.ready(ready.userId(), ReadyFacts.of(ready), time);
+      timelines.ready(ready.userId(), ReadyFacts.of(ready, names), time);
     }
     note(
         ready,

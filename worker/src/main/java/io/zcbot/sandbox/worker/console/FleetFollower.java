@@ -97,7 +97,7 @@ final class FleetFollower implements AutoCloseable {
 
   private void run() {
     while (isWanted()) {
-      try (Consumer<byte[], byte[]> consumer = clients.freeConsumer("console")) {
+      try (Consumer<byte[], byte[]> consumer = clients.smallFreeConsumer("console")) {
         follow(consumer);
       } catch (InterruptException _) {
         return;

@@ -13,12 +13,12 @@ import java.time.Duration;
  * @param idleTtl in milliseconds; 0 if it does not tell
  */
 record ReadyFacts(String container, long idleTtl, String outcome, String image) {
-  static ReadyFacts of(Ready ready) {
+  static ReadyFacts of(Ready ready, SharedNames names) {
     Duration idleTtl = ready.environment().idleTtl();
     return new ReadyFacts(
         ShownText.name(ready.containerId()),
         idleTtl == null ? 0 : idleTtl.toMillis(),
         ready.outcome().wire(),
-        ShownText.name(ready.environment().image()));
+        names.of(ready.environment().image()));
   }
 }

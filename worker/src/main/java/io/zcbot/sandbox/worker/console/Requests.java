@@ -73,12 +73,8 @@ final class Requests {
     return open.size();
   }
 
-  /** When the oldest was asked; {@code Long.MAX_VALUE} without one. */
+  /** When the oldest was asked; 0 without one. */
   long oldest() {
-    long oldest = Long.MAX_VALUE;
-    for (Open request : open.values()) {
-      oldest = Math.min(oldest, request.time);
-    }
-    return oldest;
+    return open.values().stream().mapToLong(Open::time).min().orElse(0);
   }
 }

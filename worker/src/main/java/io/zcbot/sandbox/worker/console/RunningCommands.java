@@ -26,21 +26,23 @@ final class RunningCommands {
     final long startedAt;
     String line;
 
-    Command(CommandEntry entry, String line) {
+    Command(CommandEntry entry, String line, SharedNames names) {
       user = entry.userId().toString();
       execId = ShownText.name(entry.execId());
       container = ShownText.name(entry.container().id());
-      host = ShownText.name(entry.container().host());
+      host = names.of(entry.container().host());
       startedAt = entry.startedAt().toEpochMilli();
       this.line = line;
     }
   }
 
   private final Map<String, Command> running = new HashMap<>();
+  private final SharedNames names;
   private long version;
 
   /** None, and no page knows that yet that knows an earlier version. */
-  RunningCommands(long versionBefore) {
+  RunningCommands(SharedNames names, long versionBefore) {
+    this.names = names;
     version = versionBefore + 1;
   }
 
@@ -49,7 +51,7 @@ final class RunningCommands {
     if (running.containsKey(key) || running.size() >= MOST) {
       return null;
     }
-    Command command = new Command(entry, line);
+    Command command = new Command(entry, line, names);
     running.put(key, command);
     version++;
     return command;

@@ -29,11 +29,11 @@ final class SandboxRow {
   int commands;
   long version;
 
-  SandboxRow(LiveSandbox live, Duration usualTtl) {
+  SandboxRow(LiveSandbox live, Duration usualTtl, SharedNames names) {
     user = live.userId();
     container = ShownText.name(live.containerId());
-    host = ShownText.name(live.host());
-    worker = ShownText.name(live.workerId());
+    host = names.of(live.host());
+    worker = names.of(live.workerId());
     openedAt = live.openedAt().toEpochMilli();
     idleTtl = (live.idleTtl() == null ? usualTtl : live.idleTtl()).toMillis();
   }

@@ -31,6 +31,7 @@ final class Sandboxes {
   private record Gone(String container, long version) {}
 
   private final Duration usualTtl;
+  private final SharedNames names;
 
   /** By container, in the order of their last change. */
   private final LinkedHashMap<String, SandboxRow> rows = new LinkedHashMap<>();
@@ -44,8 +45,9 @@ final class Sandboxes {
 
   private long omitted;
 
-  Sandboxes(Duration usualTtl, long version) {
+  Sandboxes(Duration usualTtl, SharedNames names, long version) {
     this.usualTtl = usualTtl;
+    this.names = names;
     this.version = version;
     this.oldest = version;
   }
@@ -57,7 +59,7 @@ final class Sandboxes {
       omitted++;
       return null;
     }
-    SandboxRow row = new SandboxRow(live, usualTtl);
+    SandboxRow row = new SandboxRow(live, usualTtl, names);
     gone.removeIf(each -> each.container.equals(row.container));
     SandboxRow other = newest.get(row.user);
     if (other == null || other.openedAt <= row.openedAt) {

@@ -14,7 +14,7 @@ public final class FetchSize {
   private static final int LARGEST = 2 * 1024 * 1024;
 
   /** Of many small batches. Less would make a backlog slow to read. */
-  private static final int SMALLEST = 64 * 1024;
+  static final int SMALLEST = 64 * 1024;
 
   /** What waits in one consumer. Three brokers send as much as a single one would. */
   private static final int BUDGET = 3 * LARGEST;

@@ -129,6 +129,14 @@ public final class KafkaClients {
     return new FreeConsumer(known(free(role)));
   }
 
+  /** A free consumer that takes little memory, and is slower with a backlog. */
+  public Consumer<byte[], byte[]> smallFreeConsumer(String role) {
+    Map<String, Object> settings = free(role);
+    settings.put(ConsumerConfig.FETCH_MAX_BYTES_CONFIG, FetchSize.SMALLEST);
+    settings.put(ConsumerConfig.MAX_PARTITION_FETCH_BYTES_CONFIG, FetchSize.SMALLEST);
+    return new FreeConsumer(known(settings));
+  }
+
   /**
    * A free consumer that reads range after range of what is in the log already. A broker that has
    * nothing more for it answers at once: until it has, the consumer can't ask it for the next

@@ -294,12 +294,12 @@ class FleetTest {
     for (int i = 0; i < 1_000; i++) {
       timelines.add(user(i), i, "exec", "x".repeat(200));
     }
-    assertThat(timelines.users()).isBetween(100, 200);
+    assertThat(timelines.users()).isBetween(200, 300);
     for (int i = 0; i < 1_000; i++) {
       fleet.event(
           new Failed("f" + i, user(1), "n", ago(1), Failed.Reason.INTERNAL, "m" + i, true), ago(1));
     }
-    assertThat(fleet.user(user(1))).hasSize(Timelines.MOST_OF_A_USER);
+    assertThat(fleet.user(user(1))).hasSize(Story.MOST);
     assertThat(fleet.failures()).hasSize(Notices.SHOWN);
   }
 

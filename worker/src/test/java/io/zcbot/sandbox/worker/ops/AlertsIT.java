@@ -6,7 +6,6 @@ package io.zcbot.sandbox.worker.ops;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
@@ -23,8 +22,8 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * The alert rules and the dashboard's expressions, as Prometheus reads and evaluates them; OpsIT
- * checks that a worker has their metrics.
+ * The alert rules and the dashboard's expressions, as Prometheus reads and evaluates them without a
+ * worker; OpsIT checks that a worker has their metrics, and PrometheusIT has a real one scraped.
  */
 @Tag("promtool")
 @Timeout(value = 15, unit = TimeUnit.MINUTES)
@@ -45,18 +44,10 @@ class AlertsIT {
 
   @Test
   void eachExpressionOfTheDashboardIsValid() throws Exception {
-    List<String> expressions = expressions();
+    List<String> expressions = Dashboard.expressions();
     assertThat(expressions).hasSizeGreaterThan(20);
     promtool(true, "check", "rules", rules(expressions));
     promtool(false, "check", "rules", rules(List.of(expressions.getFirst() + ")")));
-  }
-
-  /** What Grafana puts in for its variables. */
-  private static List<String> expressions() throws IOException {
-    JsonNode dashboard = JSON.readTree(Path.of("../docs/grafana-dashboard.json").toFile());
-    return dashboard.findValuesAsText("expr").stream()
-        .map(e -> e.replace("$__rate_interval", "2m").replace("$instance", ".+"))
-        .toList();
   }
 
   /** Rules that record them, since that is what is checked; JSON is YAML as well. */

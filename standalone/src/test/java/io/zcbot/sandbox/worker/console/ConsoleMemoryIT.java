@@ -1,0 +1,185 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.console;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import java.io.IOException;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/** What the console's process takes with the options that it is packaged with. */
+@Timeout(value = 15, unit = TimeUnit.MINUTES)
+class ConsoleMemoryIT {
+  private static final int SANDBOXES = 10_000;
+  private static final int EVENTS_PER_SECOND = 100;
+  private static final int SECONDS = 30;
+  private static final long MOST_KIB = 125_000_000 / 1024;
+  private static final Duration DEADLINE = Duration.ofSeconds(120);
+  private static final Pattern ADDRESS = Pattern.compile("http://127\\.0\\.0\\.1:[0-9]+");
+  private static final JsonMapper JSON = new JsonMapper();
+
+  @TempDir private Path directory;
+  private Path said;
+
+  @Test
+  void tenThousandSandboxesAndAHundredEventsPerSecondFitInto125Megabytes() throws Exception {
+    said = directory.resolve("said");
+    try (PlayedFleet fleet = new PlayedFleet(directory.resolve("broker"))) {
+      fillUp(fleet);
+      Process console = start(fleet);
+      try (HttpClient http = HttpClient.newHttpClient()) {
+        String address = address(console);
+        Thread page = Thread.ofVirtual().start(() -> readAlong(http, address, console));
+        await()
+            .atMost(DEADLINE)
+            .untilAsserted(
+                () ->
+                    assertThat(overview(http, address).get("sandboxes").asInt())
+                        .isEqualTo(SANDBOXES));
+        long told = goOn(fleet);
+        await()
+            .atMost(DEADLINE)
+            .untilAsserted(
+                () ->
+                    assertThat(overview(http, address).get("records").asLong())
+                        .isGreaterThanOrEqualTo(told));
+        assertThat(console.isAlive()).describedAs("%s", Files.readString(said)).isTrue();
+        assertThat(page.isAlive()).isTrue();
+        assertThat(kib(console, "VmHWM")).describedAs(memory(console)).isLessThan(MOST_KIB);
+      } finally {
+        console.destroy();
+        assertThat(console.waitFor(60, TimeUnit.SECONDS)).isTrue();
+      }
+    }
+  }
+
+  /** Each user's story is as long as fits, so that what is kept is at its bound. */
+  private static void fillUp(PlayedFleet fleet) {
+    for (int i = 0; i < SANDBOXES; i++) {
+      fleet.open(i);
+    }
+    for (int i = 0; i < SANDBOXES; i++) {
+      command(fleet, i, 0);
+    }
+    fleet.flush();
+  }
+
+  private static void command(PlayedFleet fleet, int user, int command) {
+    String id = "e" + user + "-" + command;
+    fleet.exec(user, id, "python3 -m pytest -q tests/test_" + id + ".py");
+    fleet.started(user, id);
+    fleet.ended(user, id, command);
+  }
+
+  /** Returns how many records there are at least. */
+  private static long goOn(PlayedFleet fleet) throws InterruptedException {
+    int eventsOfACommand = 2;
+    long next = 0;
+    for (int second = 0; second < SECONDS; second++) {
+      for (int i = 0; i < EVENTS_PER_SECOND / 2; i++) {
+        fleet.used((int) (next++ % SANDBOXES), "a" + next);
+      }
+      for (int i = 0; i < EVENTS_PER_SECOND / 2 / eventsOfACommand; i++) {
+        command(fleet, (int) (next++ % SANDBOXES), 100 + second);
+      }
+      fleet.flush();
+      Thread.sleep(Duration.ofSeconds(1));
+    }
+    return SANDBOXES * (3 + 4) + (long) SECONDS * EVENTS_PER_SECOND;
+  }
+
+  /** As it is packaged, but for the class path. */
+  private Process start(PlayedFleet fleet) throws IOException {
+    ProcessBuilder builder =
+        new ProcessBuilder(
+            Stream.of(
+                    List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString()),
+                    List.of(
+                        "@../worker/console.options",
+                        "-cp",
+                        System.getProperty(
+                            "surefire.test.class.path", System.getProperty("java.class.path")),
+                        "io.zcbot.sandbox.worker.cli.Main",
+                        "console"))
+                .flatMap(List::stream)
+                .toList());
+    builder.environment().keySet().removeIf(key -> key.startsWith("ZCBOT_"));
+    builder.environment().putAll(fleet.environment());
+    return builder.redirectErrorStream(true).redirectOutput(said.toFile()).start();
+  }
+
+  private String address(Process console) {
+    return await()
+        .atMost(DEADLINE)
+        .until(
+            () -> {
+              assertThat(console.isAlive()).describedAs("%s", Files.readString(said)).isTrue();
+              Matcher found = ADDRESS.matcher(Files.readString(said));
+              return found.find() ? found.group() : "";
+            },
+            found -> !found.isEmpty());
+  }
+
+  /** As a page that is open all the time: it asks anew for a stream that ended or broke off. */
+  private static void readAlong(HttpClient http, String address, Process console) {
+    while (console.isAlive()) {
+      try {
+        http.send(events(address), HttpResponse.BodyHandlers.discarding());
+      } catch (IOException _) {
+        LockSupport.parkNanos(Duration.ofMillis(300).toNanos());
+      } catch (InterruptedException _) {
+        return;
+      }
+    }
+  }
+
+  private static HttpRequest events(String address) {
+    return HttpRequest.newBuilder(URI.create(address + "/events")).timeout(DEADLINE).build();
+  }
+
+  /** The first thing that a page is told. */
+  private static JsonNode overview(HttpClient http, String address) throws Exception {
+    try (Stream<String> lines =
+        http.send(events(address), HttpResponse.BodyHandlers.ofLines()).body()) {
+      String data = lines.filter(line -> line.startsWith("data: ")).findFirst().orElseThrow();
+      return JSON.readTree(data.substring("data: ".length()));
+    }
+  }
+
+  private static long kib(Process process, String name) throws IOException {
+    return Files.readAllLines(Path.of("/proc/" + process.pid() + "/status")).stream()
+        .filter(line -> line.startsWith(name + ":"))
+        .mapToLong(line -> Long.parseLong(line.replaceAll("\\D", "")))
+        .findFirst()
+        .orElseThrow();
+  }
+
+  private static String memory(Process process) throws IOException {
+    return String.join(
+        ", ",
+        Files.readAllLines(Path.of("/proc/" + process.pid() + "/status")).stream()
+            .filter(line -> line.matches("(VmHWM|VmRSS|Rss.*):.*"))
+            .map(line -> line.replaceAll("\\s+", " "))
+            .toList());
+  }
+}

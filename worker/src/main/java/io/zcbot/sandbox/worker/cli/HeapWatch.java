@@ -1,0 +1,51 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.cli;
+
+import java.time.Duration;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+
+/**
+ * Has the heap collected when it has grown a little. The serial collector would let it grow to its
+ * limit first, which is there for far more than is usually kept, and a heap of that size takes a
+ * tenth of a second.
+ */
+final class HeapWatch implements AutoCloseable {
+  private static final Duration EVERY = Duration.ofSeconds(5);
+  private static final long GROWTH_BYTES = 10L << 20;
+
+  private final CountDownLatch stop = new CountDownLatch(1);
+  private long before;
+
+  static HeapWatch start() {
+    HeapWatch watch = new HeapWatch();
+    Thread.ofPlatform().name("console-heap").daemon().start(watch::run);
+    return watch;
+  }
+
+  private void run() {
+    try {
+      while (!stop.await(EVERY.toMillis(), TimeUnit.MILLISECONDS)) {
+        if (used() > before + GROWTH_BYTES) {
+          System.gc();
+          before = used();
+        }
+      }
+    } catch (InterruptedException _) {
+      // Nobody does: the heap then grows to its limit.
+    }
+  }
+
+  private static long used() {
+    Runtime runtime = Runtime.getRuntime();
+    return runtime.totalMemory() - runtime.freeMemory();
+  }
+
+  @Override
+  public void close() {
+    stop.countDown();
+  }
+}

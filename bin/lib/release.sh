@@ -135,6 +135,7 @@ release_verify() { # directory
   { bash -n "$home/completion/sandbox.bash" && grep -q compdef "$home/completion/sandbox.zsh"; } ||
     die 70 "The completion in the tarball is not valid."
   release_verify_unit "$home"
+  release_verify_sboms "$out/sbom"
   "$python" - "$out" "$version" "$home" <<'END' || die 70 "The release is not what it should be: see above."
 import json, pathlib, sys, zipfile
 out, version, home = pathlib.Path(sys.argv[1]), sys.argv[2], pathlib.Path(sys.argv[3])
@@ -182,4 +183,23 @@ release_verify_unit() { # unpacked release
   mkdir "$unit.d"
   mv "$scratch/warm.conf" "$unit.d"
   logged unit systemd-analyze verify --recursive-errors=no "$unit" || die 70 "warm.conf is not valid."
+}
+
+# With the schema of CycloneDX, which Maven left beside its own bill.
+release_verify_sboms() { # directory
+  local candidate validator=
+  for candidate in "$python" /usr/bin/python3 install /usr/bin/python3; do
+    if [[ $candidate == install ]]; then
+      (apt_install "Python's jsonschema" python3-jsonschema) || break
+    elif "$candidate" -c 'import jsonschema, referencing' >/dev/null 2>&1; then
+      validator=$candidate
+      break
+    fi
+  done
+  if [[ -z $validator ]]; then
+    note "Python's jsonschema is missing: the bills of materials are not compared with CycloneDX's schema"
+    return
+  fi
+  "$validator" "$root/bin/lib/validate-sboms.py" "$root/target/cyclonedx" "$root/target/bom.json" "$1"/*.json ||
+    die 70 "A bill of materials is not valid: see above."
 }

@@ -31,7 +31,8 @@ final class CliProcess {
       throws IOException {
     ProcessBuilder builder = new ProcessBuilder(command).redirectErrorStream(true);
     builder.environment().keySet().removeIf(key -> key.startsWith("ZCBOT_"));
-    // A person is told after some seconds that Kafka does not answer; this machine may be that slow.
+    // A person is told after some seconds that Kafka does not answer; this machine may be that
+    // slow.
     builder.environment().put("ZCBOT_KAFKA_DEFAULT_API_TIMEOUT_MS", "60000");
     builder.environment().putAll(settings);
     Process process = builder.start();

@@ -4,10 +4,10 @@
  */
 package io.zcbot.sandbox.worker.hosts;
 
-import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.Exec;
 import io.zcbot.sandbox.events.Exited;
 import io.zcbot.sandbox.events.Ready;
+import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.worker.audit.Rules;
 import io.zcbot.sandbox.worker.config.WorkerConfig;
 import io.zcbot.sandbox.worker.testkit.deployment.CommandLedger;

@@ -54,7 +54,9 @@ final class Simulation {
   private final Leaders leaders;
   private final boolean calm;
 
-  /** Whether agents with a sandbox only say that they use it, so that no more than activity does. */
+  /**
+   * Whether agents with a sandbox only say that they use it, so that no more than activity does.
+   */
   private final boolean quiet;
 
   private final GroupConfig.Restart restart;

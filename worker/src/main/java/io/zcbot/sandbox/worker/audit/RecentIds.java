@@ -84,6 +84,7 @@ final class RecentIds {
     return count++;
   }
 
+  @SuppressWarnings("EnumOrdinal") // never outlives the process
   private void put(int at, long one, long two, Claim claim) {
     RecordPosition position = claim.position;
     claims[at] = one;

@@ -74,7 +74,7 @@ final class Story {
     try (DataOutputStream out = new DataOutputStream(bytes)) {
       for (Entry entry : entries) {
         out.writeLong(entry.from);
-        out.writeInt((int) Math.clamp(entry.to - entry.from, 0, Integer.MAX_VALUE));
+        out.writeInt(Math.clamp(entry.to - entry.from, 0, Integer.MAX_VALUE));
         out.writeInt(entry.count);
         out.writeUTF(entry.kind);
         out.writeUTF(entry.text);

@@ -127,13 +127,19 @@ final class PrometheusServer implements AutoCloseable {
   }
 
   @Override
-  public void close() throws InterruptedException {
+  public void close() {
     try (http) {
       process.destroy(); // passed on by timeout
-      if (!process.waitFor(Deployment.SOON.toSeconds(), TimeUnit.SECONDS)) {
-        process.descendants().forEach(ProcessHandle::destroyForcibly);
-        throw new AssertionError("Prometheus did not stop");
-      }
+      process
+          .onExit()
+          .orTimeout(Deployment.SOON.toSeconds(), TimeUnit.SECONDS)
+          .whenComplete(
+              (_, late) -> {
+                if (late != null) {
+                  process.descendants().forEach(ProcessHandle::destroyForcibly);
+                }
+              })
+          .join();
     }
   }
 }

@@ -30,7 +30,9 @@ class JvmOptionsTest {
             match ->
                 allFlags.add(
                     (match.group(1).isEmpty() ? "" : allFlags.getLast() + " ") + match.group(2)));
-    assertThat(allFlags).as("of a worker, of one with a broker, of a command").hasSize(3);
+    assertThat(allFlags)
+        .as("of a worker, of one with a broker, of the console, of a command")
+        .hasSize(4);
     for (String flags : allFlags) {
       List<String> command = new ArrayList<>();
       command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());

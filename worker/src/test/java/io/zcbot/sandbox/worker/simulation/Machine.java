@@ -116,11 +116,12 @@ final class Machine {
     /**
      * A thread of it can run. Another thread of this Java process says so if a simulated one had to
      * wait for what both use: a lock of the log's, the loading of a class. The simulated one must
-     * not be forgotten, or nobody would get that lock after it.
+     * not be forgotten, or nobody would get that lock after it; nor must those that wait behind it,
+     * to which it hands the lock.
      */
     @Override
     public void execute(Runnable work) {
-      if (ScheduledThreads.carrier() == own) {
+      if (ScheduledThreads.carrier() == own && !disturbed && !closed) {
         offer(new Task(this, work));
         return;
       }
@@ -193,6 +194,13 @@ final class Machine {
     return disturbed;
   }
 
+  private void endIfDisturbed() {
+    if (disturbed) {
+      runLate();
+      throw new IllegalStateException("a simulated thread waited for one that is not");
+    }
+  }
+
   private void runLate() {
     for (Runnable work = late.poll(); work != null; work = late.poll()) {
       work.run();
@@ -203,6 +211,7 @@ final class Machine {
   void runFor(Duration time) {
     long end = nanos + time.toNanos();
     while (true) {
+      endIfDisturbed();
       while (!ready.isEmpty()) {
         step();
       }
@@ -226,10 +235,7 @@ final class Machine {
     if (steps++ > MOST_STEPS) {
       throw new AssertionError("does not come to rest");
     }
-    if (disturbed) {
-      runLate();
-      throw new IllegalStateException("a simulated thread waited for one that is not");
-    }
+    endIfDisturbed();
     running = task.process;
     try {
       task.work.run();

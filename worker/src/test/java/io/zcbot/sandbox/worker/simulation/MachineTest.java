@@ -9,6 +9,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.ReentrantLock;
@@ -39,20 +41,23 @@ class MachineTest {
     }
   }
 
-  /** A simulated thread that waits for one that is not. */
-  private Thread waiting() throws InterruptedException {
+  /** Simulated threads that wait for one that is not: behind each other, for the same lock. */
+  private List<Thread> waiting() throws InterruptedException {
     holder.start();
     held.await();
-    Thread waiting =
-        process
-            .threads()
-            .start(
-                () -> {
-                  lock.lock();
-                  lock.unlock();
-                });
+    List<Thread> waiting = new ArrayList<>();
+    for (int i = 0; i < 3; i++) {
+      waiting.add(
+          process
+              .threads()
+              .start(
+                  () -> {
+                    lock.lock();
+                    lock.unlock();
+                  }));
+    }
     machine.runFor(SECOND);
-    assertThat(waiting.isAlive()).isTrue();
+    assertThat(waiting).allMatch(Thread::isAlive);
     return waiting;
   }
 
@@ -74,24 +79,24 @@ class MachineTest {
 
   @Test
   void aThreadThatWaitedForOneOutsideEndsTheHistory() throws Exception {
-    Thread waiting = waiting();
+    List<Thread> waiting = waiting();
     release();
     assertThat(machine.isDisturbed()).isTrue();
 
     process.threads().start(() -> {});
     assertThatThrownBy(() -> machine.runFor(SECOND)).hasMessageContaining("waited for one");
     machine.close();
-    assertThat(waiting.isAlive()).isFalse();
+    assertThat(waiting).noneMatch(Thread::isAlive);
   }
 
   /** Otherwise nobody would get the lock behind it. */
   @Test
   void whatBecomesFreeAfterTheEndIsTakenAllTheSame() throws Exception {
-    Thread waiting = waiting();
+    List<Thread> waiting = waiting();
     machine.close();
     release();
 
-    await().atMost(Duration.ofSeconds(30)).until(() -> !waiting.isAlive());
+    await().atMost(Duration.ofSeconds(30)).until(() -> waiting.stream().noneMatch(Thread::isAlive));
     assertThat(lock.tryLock()).isTrue();
   }
 }

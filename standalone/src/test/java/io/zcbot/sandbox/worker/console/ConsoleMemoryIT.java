@@ -103,7 +103,7 @@ class ConsoleMemoryIT {
         command(fleet, (int) (next++ % SANDBOXES), 100 + second);
       }
       fleet.flush();
-      Thread.sleep(Duration.ofSeconds(1));
+      Thread.sleep(Duration.ofSeconds(1)); // the rate is what it is about
     }
     return SANDBOXES * (3 + 4) + (long) SECONDS * EVENTS_PER_SECOND;
   }

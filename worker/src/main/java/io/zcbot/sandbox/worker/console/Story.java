@@ -12,16 +12,24 @@ import java.io.DataOutputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 
 /**
  * What happened to one user lately, the oldest first. Packed into bytes, since there are many users
- * and few are looked at: as objects it takes twice the memory. Guarded by its fleet.
+ * and few are looked at: as objects it takes twice the memory. What comes last is added without a
+ * look at the rest, because a console that starts reads all that the topics keep. Guarded by its
+ * fleet.
  */
 final class Story {
   static final int MOST = 200;
+  private static final int TIMES_AND_COUNT = 2 * Long.BYTES + Integer.BYTES;
 
   private byte[] packed = {};
+  private int count;
+
+  /** Where the last entry begins. */
+  private int lastAt;
 
   /** What happened once, or the same thing several times in a row. */
   private record Entry(long from, long to, int count, String kind, String text) {
@@ -36,7 +44,30 @@ final class Story {
 
   /** Notes what happened; records are read out of order now and then. */
   void add(long time, String kind, String text) {
-    List<Entry> entries = entries();
+    List<Entry> tail = unpack(lastAt);
+    int kept = lastAt;
+    if (!tail.isEmpty() && tail.getFirst().from > time) {
+      tail = unpack(0);
+      kept = 0;
+    }
+    int before = tail.size();
+    insert(tail, time, kind, text);
+    count += tail.size() - before;
+    pack(kept, tail);
+    if (count > MOST) {
+      int size = textEnd(textEnd(TIMES_AND_COUNT));
+      packed = Arrays.copyOfRange(packed, size, packed.length);
+      lastAt -= size;
+      count--;
+    }
+  }
+
+  /** Where a text ends that begins with its length. */
+  private int textEnd(int at) {
+    return at + 2 + (((packed[at] & 0xff) << 8) | (packed[at + 1] & 0xff));
+  }
+
+  private static void insert(List<Entry> entries, long time, String kind, String text) {
     int at = entries.size();
     while (at > 0 && entries.get(at - 1).from > time) {
       at--;
@@ -45,23 +76,20 @@ final class Story {
       entries.set(at - 1, entries.get(at - 1).again(time));
     } else {
       entries.add(at, new Entry(time, time, 1, kind, text));
-      if (entries.size() > MOST) {
-        entries.removeFirst();
-      }
     }
-    packed = pack(entries);
   }
 
   int bytes() {
     return packed.length;
   }
 
-  private List<Entry> entries() {
-    List<Entry> entries = new ArrayList<>();
-    try (DataInputStream in = new DataInputStream(new ByteArrayInputStream(packed))) {
+  private List<Entry> unpack(int from) {
+    List<Entry> entries = new ArrayList<>(2);
+    ByteArrayInputStream bytes = new ByteArrayInputStream(packed, from, packed.length - from);
+    try (DataInputStream in = new DataInputStream(bytes)) {
       while (in.available() > 0) {
-        long from = in.readLong();
-        entries.add(new Entry(from, from + in.readInt(), in.readInt(), in.readUTF(), in.readUTF()));
+        entries.add(
+            new Entry(in.readLong(), in.readLong(), in.readInt(), in.readUTF(), in.readUTF()));
       }
     } catch (IOException e) {
       throw new UncheckedIOException(e);
@@ -69,12 +97,15 @@ final class Story {
     return entries;
   }
 
-  private static byte[] pack(List<Entry> entries) {
-    ByteArrayOutputStream bytes = new ByteArrayOutputStream(512);
+  /** Packs entries behind the first bytes. */
+  private void pack(int kept, List<Entry> entries) {
+    ByteArrayOutputStream bytes = new ByteArrayOutputStream(128);
+    int last = 0;
     try (DataOutputStream out = new DataOutputStream(bytes)) {
       for (Entry entry : entries) {
+        last = out.size();
         out.writeLong(entry.from);
-        out.writeInt(Math.clamp(entry.to - entry.from, 0, Integer.MAX_VALUE));
+        out.writeLong(entry.to);
         out.writeInt(entry.count);
         out.writeUTF(entry.kind);
         out.writeUTF(entry.text);
@@ -82,11 +113,14 @@ final class Story {
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
-    return bytes.toByteArray();
+    byte[] behind = bytes.toByteArray();
+    packed = Arrays.copyOf(packed, kept + behind.length);
+    System.arraycopy(behind, 0, packed, kept, behind.length);
+    lastAt = kept + last;
   }
 
   void write(JsonGenerator json) throws IOException {
-    for (Entry entry : entries()) {
+    for (Entry entry : unpack(0)) {
       json.writeStartArray();
       json.writeNumber(entry.from);
       json.writeNumber(entry.to);

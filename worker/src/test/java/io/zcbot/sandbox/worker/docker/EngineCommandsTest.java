@@ -60,7 +60,7 @@ class EngineCommandsTest extends AdapterTestCase {
     return hijacked(
         (in, out) -> {
           try {
-            Thread.sleep(pause);
+            Thread.sleep(pause); // the slowness that is tested
             answer(in, out, 1);
             for (int command = 1; skipStart(in); command++) {
               out.write(

@@ -1,0 +1,65 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.console;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.JsonGenerator;
+import java.io.IOException;
+import java.io.StringWriter;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import org.junit.jupiter.api.Test;
+
+/** Stories as they are read again from the bytes in which they are kept. */
+class StoryTest {
+  private final Story story = new Story();
+
+  private static String told(Story story) throws IOException {
+    StringWriter text = new StringWriter();
+    try (JsonGenerator json = new JsonFactory().createGenerator(text)) {
+      json.writeStartArray();
+      story.write(json);
+      json.writeEndArray();
+    }
+    return text.toString();
+  }
+
+  private static String told(long from, long to, String kind, String text, int count) {
+    return "[%d,%d,\"%s\",\"%s\",%d]".formatted(from, to, kind, text, count);
+  }
+
+  @Test
+  void whatHappensAgainAndAgainMayDoSoForMonths() throws Exception {
+    long late = Duration.ofDays(90).toMillis();
+    story.add(0, "activity", "");
+    story.add(late, "activity", "");
+
+    assertThat(told(story)).isEqualTo("[" + told(0, late, "activity", "", 2) + "]");
+  }
+
+  @Test
+  void whatIsReadOutOfOrderIsToldInOrderAndTheOldestIsForgotten() throws Exception {
+    Random random = new Random(1);
+    List<Long> times = new ArrayList<>();
+    for (int i = 0; i < 3 * Story.MOST; i++) {
+      // No two alike, so that each is an entry of its own.
+      long time = 1000L * i - (random.nextInt(4) == 0 ? 2500 + i % 7 : 0);
+      times.add(time);
+      story.add(time, "exec", "é" + time);
+      times.sort(null);
+      if (times.size() > Story.MOST) {
+        times.removeFirst();
+      }
+    }
+
+    List<String> expected =
+        times.stream().map(time -> told(time, time, "exec", "é" + time, 1)).toList();
+    assertThat(told(story)).isEqualTo("[" + String.join(",", expected) + "]");
+  }
+}

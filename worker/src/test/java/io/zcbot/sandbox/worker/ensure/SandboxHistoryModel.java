@@ -24,11 +24,13 @@ import io.zcbot.sandbox.worker.testkit.EngineFaults;
 import io.zcbot.sandbox.worker.testkit.World;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.CompletableFuture;
 
 /** What the outside did and saw in one history, to judge the domain by. */
 final class SandboxHistoryModel {
@@ -88,8 +90,13 @@ final class SandboxHistoryModel {
   private final Set<String> asked = new HashSet<>();
   private final Set<String> answered = new HashSet<>();
   private final Map<String, EnsureRequest> unanswered = new HashMap<>();
+
+  /** Not read until the worker has taken its users over. */
+  private final List<EnsureRequest> unread = new ArrayList<>();
+
+  private CompletableFuture<?> takeover = CompletableFuture.completedFuture(null);
   private final Map<UserId, List<Long>> activities = new HashMap<>();
-  private final Map<UserId, List<Long>> unread = new HashMap<>();
+  private final Map<UserId, List<Long>> unreadActivities = new HashMap<>();
   private final Set<String> used = new HashSet<>();
   private final Map<String, Duration> idleTtls = new HashMap<>();
   private int seen;
@@ -109,7 +116,7 @@ final class SandboxHistoryModel {
       case RUN_ALL -> world.settle();
       case ACTIVITY -> {
         activities.computeIfAbsent(user, _ -> new ArrayList<>()).add(world.now);
-        unread.computeIfAbsent(user, _ -> new ArrayList<>()).add(world.now);
+        unreadActivities.computeIfAbsent(user, _ -> new ArrayList<>()).add(world.now);
       }
       case TIME_PASSES -> world.advance(Duration.ofSeconds(step.number() % 400));
       case FOLLOWER_CATCHES_UP -> catchUp();
@@ -197,7 +204,15 @@ final class SandboxHistoryModel {
   private void queue(EnsureRequest request) {
     asked.add(request.ensure().eventId());
     unanswered.put(request.ensure().eventId(), request);
-    submit(request);
+    unread.add(request);
+    read();
+  }
+
+  private void read() {
+    if (takeover.isDone() && !takeover.isCompletedExceptionally()) {
+      unread.forEach(this::submit);
+      unread.clear();
+    }
   }
 
   private void submit(EnsureRequest request) {
@@ -217,18 +232,19 @@ final class SandboxHistoryModel {
   private void restart() throws Exception {
     world.engine.faults.heal();
     world.mounts.heal();
-    world.restart();
+    unread.clear();
+    unread.addAll(unanswered.values());
+    unread.sort(Comparator.comparing(r -> r.ensure().eventId()));
+    takeover = world.restart();
     world.lowWatermark = null;
-    List<EnsureRequest> again = new ArrayList<>(unanswered.values());
-    again.sort(java.util.Comparator.comparing(r -> r.ensure().eventId()));
-    again.forEach(this::submit);
+    takeover.thenRun(this::read);
   }
 
   private void catchUp() {
-    unread.forEach(
+    unreadActivities.forEach(
         (user, instants) ->
             instants.forEach(at -> world.registry.touch(user, at, Reaped.Use.ACTIVITY)));
-    unread.clear();
+    unreadActivities.clear();
     world.readAll();
     world.advance(Duration.ofNanos(1)); // what happens from now on was not read
   }

@@ -23,9 +23,9 @@ class EvictionTest extends InAWorld {
     world.ready(BEN);
     world.advance(World.EVICT_AFTER.plusSeconds(1));
     world.readAll();
-    Thread settling = settleInBackground();
-    assertThat(world.ready(CLARA).outcome()).isEqualTo(Ready.Outcome.CREATED);
-    settling.interrupt();
+    try (var _ = world.settling(ANNA)) {
+      assertThat(world.ready(CLARA).outcome()).isEqualTo(Ready.Outcome.CREATED);
+    }
     assertThat(world.reaped())
         .singleElement()
         .satisfies(
@@ -43,15 +43,14 @@ class EvictionTest extends InAWorld {
     world.ready(BEN);
     world.engine.exec(id, true);
     pass(Duration.ofMinutes(50));
-    Thread settling = settleInBackground();
-    assertThat(world.failed(CLARA).reason()).isEqualTo(Failed.Reason.CAPACITY);
-    settling.interrupt();
-    settling.join();
+    try (var _ = world.settling(ANNA)) {
+      assertThat(world.failed(CLARA).reason()).isEqualTo(Failed.Reason.CAPACITY);
+    }
 
     pass(Duration.ofMinutes(15));
-    settling = settleInBackground();
-    assertThat(world.ready(CLARA).outcome()).isEqualTo(Ready.Outcome.CREATED);
-    settling.interrupt();
+    try (var _ = world.settling(ANNA)) {
+      assertThat(world.ready(CLARA).outcome()).isEqualTo(Ready.Outcome.CREATED);
+    }
     assertThat(world.reaped())
         .singleElement()
         .satisfies(
@@ -90,16 +89,5 @@ class EvictionTest extends InAWorld {
     world.readAll();
     world.tick();
     assertThat(world.ready(CLARA).outcome()).isEqualTo(Ready.Outcome.CREATED);
-  }
-
-  private Thread settleInBackground() {
-    return Thread.ofVirtual()
-        .start(
-            () -> {
-              while (!Thread.currentThread().isInterrupted()) {
-                world.step(ANNA);
-                Thread.yield();
-              }
-            });
   }
 }

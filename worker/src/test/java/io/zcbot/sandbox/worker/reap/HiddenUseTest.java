@@ -12,7 +12,6 @@ import io.zcbot.sandbox.worker.sandbox.IdleTtls;
 import io.zcbot.sandbox.worker.testkit.InAWorld;
 import io.zcbot.sandbox.worker.testkit.World;
 import java.time.Duration;
-import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
@@ -111,21 +110,8 @@ class HiddenUseTest extends InAWorld {
   }
 
   private boolean evictsAnnaForBen() throws Exception {
-    AtomicBoolean done = new AtomicBoolean();
-    Thread settling =
-        Thread.ofVirtual()
-            .start(
-                () -> {
-                  while (!done.get()) {
-                    world.step(ANNA);
-                    Thread.yield();
-                  }
-                });
-    try {
+    try (var _ = world.settling(ANNA)) {
       return world.ensure(BEN) instanceof Ready;
-    } finally {
-      done.set(true);
-      settling.join();
     }
   }
 

@@ -8,26 +8,27 @@ import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.pool.SlotMounts;
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.ArrayDeque;
 import java.util.Deque;
-import java.util.HashMap;
-import java.util.HashSet;
-import java.util.LinkedHashMap;
-import java.util.LinkedHashSet;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentLinkedDeque;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
-/** Slot directories in memory, which outlive the process that made them, as the real ones do. */
+/**
+ * Slot directories in memory, which outlive the process that made them, as the real ones do.
+ * Several threads may use them: a purge has one for each slot.
+ */
 public final class FakeMounts implements SlotMounts {
   private static final String PROBE = "probe";
 
   private final BooleanSupplier processGone;
-  private final Map<String, Deque<String>> mounted = new LinkedHashMap<>();
-  private final Map<String, Set<UserId>> everHad = new HashMap<>();
-  private final Set<String> failing = new HashSet<>();
-  private int open;
+  private final Map<String, Deque<String>> mounted = new ConcurrentHashMap<>();
+  private final Map<String, Set<UserId>> everHad = new ConcurrentHashMap<>();
+  private final Set<String> failing = ConcurrentHashMap.newKeySet();
+  private final AtomicInteger open = new AtomicInteger();
 
   public FakeMounts(BooleanSupplier processGone) {
     this.processGone = processGone;
@@ -44,8 +45,9 @@ public final class FakeMounts implements SlotMounts {
 
   /** Whose workspace is mounted on a slot's directory; null for nobody's. */
   public @Nullable UserId mountedOn(String slotId) {
-    Deque<String> all = mounted.getOrDefault(slotId, new ArrayDeque<>());
-    return all.isEmpty() || all.peek().equals(PROBE) ? null : UserId.parse(all.peek());
+    Deque<String> all = mounted.get(slotId);
+    String last = all == null ? null : all.peek();
+    return last == null || last.equals(PROBE) ? null : UserId.parse(last);
   }
 
   /** The slots that a user's workspace was ever mounted on, with the users. */
@@ -55,7 +57,7 @@ public final class FakeMounts implements SlotMounts {
 
   /** Directories held open. */
   public int open() {
-    return open;
+    return open.get();
   }
 
   private void before(String operation) throws IOException {
@@ -75,8 +77,8 @@ public final class FakeMounts implements SlotMounts {
   @Override
   public Directory create(String slotId) throws IOException {
     before("create");
-    mounted.put(slotId, new ArrayDeque<>());
-    open++;
+    mounted.put(slotId, new ConcurrentLinkedDeque<>());
+    open.incrementAndGet();
     return new Directory() {
       @Override
       public Path path() {
@@ -99,7 +101,7 @@ public final class FakeMounts implements SlotMounts {
       public void mount(UserId user) throws IOException {
         before("mount");
         on().push(user.toString());
-        everHad.computeIfAbsent(slotId, _ -> new LinkedHashSet<>()).add(user);
+        everHad.computeIfAbsent(slotId, _ -> ConcurrentHashMap.newKeySet()).add(user);
       }
 
       private Deque<String> on() throws IOException {
@@ -112,7 +114,7 @@ public final class FakeMounts implements SlotMounts {
 
       @Override
       public void close() {
-        open--;
+        open.decrementAndGet();
       }
     };
   }

@@ -40,19 +40,21 @@ import io.zcbot.sandbox.worker.spec.SandboxSpec;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalLong;
+import java.util.Queue;
 import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
@@ -94,7 +96,8 @@ public final class World {
         }
       };
   public final List<SandboxEvent> log = Collections.synchronizedList(new ArrayList<>());
-  private final Map<UserId, ArrayDeque<Runnable>> lanes = new LinkedHashMap<>();
+  private final Map<UserId, Queue<Runnable>> lanes =
+      Collections.synchronizedMap(new LinkedHashMap<>());
   private final Workspaces workspaces;
   private final int capacity;
   private final int newUsersPerMinute;
@@ -188,7 +191,7 @@ public final class World {
             liveTable,
             new CurrentTable(),
             (user, task) -> {
-              lanes.computeIfAbsent(user, _ -> new ArrayDeque<>()).add(task);
+              lanes.computeIfAbsent(user, _ -> new ConcurrentLinkedQueue<>()).add(task);
               return true;
             },
             _ -> lowWatermark == null ? OptionalLong.empty() : OptionalLong.of(lowWatermark),
@@ -218,12 +221,17 @@ public final class World {
     return crashed || engine.faults.crashed();
   }
 
-  /** The worker's process ends without a goodbye, and another takes its place. */
-  public void restart() throws EngineException, InterruptedException {
+  /**
+   * The worker's process ends without a goodbye, and another takes its place.
+   *
+   * @return completes when it has taken its users over; a worker reads no ensure of theirs before
+   */
+  public CompletableFuture<List<LiveSandbox>> restart()
+      throws EngineException, InterruptedException {
     reboot();
     domain.previousRun().purge(sandboxLog());
     domain.slots().sweep();
-    takeOver();
+    return takeOver();
   }
 
   /** What the log tells. */
@@ -421,12 +429,12 @@ public final class World {
   }
 
   public void submit(UserId user, Runnable task) {
-    lanes.computeIfAbsent(user, _ -> new ArrayDeque<>()).add(task);
+    lanes.computeIfAbsent(user, _ -> new ConcurrentLinkedQueue<>()).add(task);
   }
 
   /** Runs the oldest task of a user's lane; false if there is none. */
   public boolean step(UserId user) {
-    ArrayDeque<Runnable> lane = lanes.get(user);
+    Queue<Runnable> lane = lanes.get(user);
     Runnable task = lane == null ? null : lane.poll();
     if (task == null) {
       return false;
@@ -435,6 +443,31 @@ public final class World {
     // Interrupts stand for the crash here; the thread is the test's own.
     boolean _ = Thread.interrupted();
     return true;
+  }
+
+  /** A thread that runs the tasks of a user's lane until it is closed. */
+  public Settling settling(UserId user) {
+    AtomicBoolean done = new AtomicBoolean();
+    Thread thread =
+        Thread.ofVirtual()
+            .start(
+                () -> {
+                  while (!done.get()) {
+                    step(user);
+                    Thread.yield();
+                  }
+                });
+    return () -> {
+      // By no interrupt: that would stand for a crash.
+      done.set(true);
+      thread.join();
+    };
+  }
+
+  /** What runs in the background until it is closed. */
+  public interface Settling extends AutoCloseable {
+    @Override
+    void close() throws InterruptedException;
   }
 
   public void settle() {

@@ -460,14 +460,18 @@ public final class World {
     return () -> {
       // By no interrupt: that would stand for a crash.
       done.set(true);
-      thread.join();
+      try {
+        thread.join();
+      } catch (InterruptedException e) {
+        throw new IllegalStateException("interrupted by nobody", e);
+      }
     };
   }
 
   /** What runs in the background until it is closed. */
   public interface Settling extends AutoCloseable {
     @Override
-    void close() throws InterruptedException;
+    void close();
   }
 
   public void settle() {

@@ -145,7 +145,10 @@ public final class Composition {
     compose("stop", "worker");
   }
 
-  /** Removes the worker's container, and what the demo started; what the worker logged stays in a file, for whoever looks into it. */
+  /**
+   * Removes the worker's container, and what the demo started; what the worker logged stays in a
+   * file, for whoever looks into it.
+   */
   public void remove() throws IOException, InterruptedException {
     Path log = Path.of("target", "worker-container.log");
     Files.writeString(log, compose("logs", "--no-color", "worker"));

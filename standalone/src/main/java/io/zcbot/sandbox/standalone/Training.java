@@ -86,16 +86,19 @@ public final class Training {
    * @param module the directory of the module {@code worker}
    */
   public static List<String> packaged(Path module) throws IOException {
+    return List.of("@" + module.resolve("jvm.options"), "-cp", packagedClassPath(module));
+  }
+
+  /** The class path of a worker that was packaged, of its commands as well. */
+  public static String packagedClassPath(Path module) throws IOException {
     Path target = module.resolve("target");
     try (Stream<Path> own = Files.list(target);
         Stream<Path> libraries = Files.list(target.resolve("lib"))) {
-      String classPath =
-          Stream.concat(
-                  own.filter(path -> path.getFileName().toString().matches("worker-.*\\.jar")),
-                  libraries.sorted()) // a cache holds for one order only
-              .map(Path::toString)
-              .collect(Collectors.joining(":"));
-      return List.of("@" + module.resolve("jvm.options"), "-cp", classPath);
+      return Stream.concat(
+              own.filter(path -> path.getFileName().toString().matches("worker-.*\\.jar")),
+              libraries.sorted()) // a cache holds for one order only
+          .map(Path::toString)
+          .collect(Collectors.joining(":"));
     }
   }
 

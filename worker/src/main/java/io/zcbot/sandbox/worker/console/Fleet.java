@@ -87,6 +87,7 @@ final class Fleet {
     commands = new RunningCommands(names, commands.version());
     letters = new Notices(LETTERS_KEPT, letters.version());
     events = new FleetEvents(sandboxes, new Hosts(), names, events.failures.version());
+    following = FollowState.STARTING;
   }
 
   synchronized void following(FollowState state) {
@@ -117,7 +118,8 @@ final class Fleet {
   private void event(Topic topic, ConsumerRecord<byte[], byte[]> record)
       throws EventFormatException {
     SandboxEvent event = codec.decode(topic, record.key(), record.value(), Origins.of(record));
-    events.on(event, record.timestamp());
+    // Nothing is of the future: the clock of whoever published it is ahead.
+    events.on(event, Math.min(record.timestamp(), clock.millis()));
     if (event instanceof io.zcbot.sandbox.events.Exec exec) {
       Requests.Open request = events.execs.of(exec.eventId());
       if (request != null) {
@@ -262,7 +264,7 @@ final class Fleet {
   /** The fleet in numbers, and its hosts. */
   synchronized String overview() {
     long now = clock.millis();
-    events.forget(now);
+    events.forget(following.upTo());
     return json(
         out -> {
           out.writeStartObject();

@@ -169,9 +169,13 @@ final class FleetEvents {
     }
   }
 
-  /** Gives up on requests that are not answered, and says so. */
-  void forget(long now) {
-    long before = now - LONGEST_OPEN.toMillis();
+  /**
+   * Gives up on requests that are not answered, and says so.
+   *
+   * @param known until when everything was read: the answer may be among what was not
+   */
+  void forget(long known) {
+    long before = known - LONGEST_OPEN.toMillis();
     ensures.forgetBefore(
         before,
         (id, request) ->

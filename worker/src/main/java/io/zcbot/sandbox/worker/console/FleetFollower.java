@@ -120,6 +120,7 @@ final class FleetFollower implements AutoCloseable {
     }
     int count = (int) all.stream().filter(each -> topics.get(each.topic()) == Topic.LIVE).count();
     fleet.begin(count);
+    state = FollowState.STARTING;
     Predicate<TopicPartition> isTable = each -> topic(each.topic()).isTable();
     List<TopicPartition> tables = all.stream().filter(isTable).toList();
     LogRange whole = LogRange.all(consumer, tables, ANSWER);

@@ -15,7 +15,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class Requests {
   static final int MOST = 20_000;
-  private static final int ANSWERS_KEPT = 8_192;
+  static final int ANSWERS_KEPT = 8_192;
 
   /**
    * One request.
@@ -29,10 +29,13 @@ final class Requests {
   /** When answers came whose requests were not read yet, by the request's id. */
   private final LinkedHashMap<String, Long> early = new LinkedHashMap<>();
 
+  /** What was asked until then may have been answered: answers until then were forgotten. */
+  private long unknownUntil;
+
   /** Returns when its answer came, if that was read before. */
   @Nullable Long asked(String id, Open request) {
     Long answer = early.remove(id);
-    if (answer == null) {
+    if (answer == null && request.time > unknownUntil) {
       open.putIfAbsent(id, request);
       if (open.size() > MOST) {
         open.pollFirstEntry();
@@ -47,7 +50,7 @@ final class Requests {
     if (request == null) {
       early.put(id, time);
       if (early.size() > ANSWERS_KEPT) {
-        early.pollFirstEntry();
+        unknownUntil = Math.max(unknownUntil, early.pollFirstEntry().getValue());
       }
     }
     return request;

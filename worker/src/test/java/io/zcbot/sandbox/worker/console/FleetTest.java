@@ -18,6 +18,7 @@ import io.zcbot.sandbox.events.LiveSandbox;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.Topic;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import org.apache.kafka.common.header.internals.RecordHeaders;
@@ -192,6 +193,41 @@ class FleetTest {
     fleet.ensure(1, "n1", 700);
     assertThat(fleet.overview().get("openEnsures").asInt()).isZero();
     assertThat(fleet.failures().get(0).get(3).asText()).isEqualTo("unanswered");
+  }
+
+  @Test
+  void noEnsureIsUnansweredWhoseAnswerWasReadBeforeItHoweverManyThereAre() throws Exception {
+    int count = 3 * Requests.ANSWERS_KEPT;
+    for (int i = 0; i < count; i++) {
+      fleet.ready(i, "n" + i, 699);
+    }
+    for (int i = 0; i < count; i++) {
+      fleet.ensure(i, "n" + i, 700);
+    }
+    fleet.ensure(1, "later", 10);
+    assertThat(fleet.overview().get("openEnsures").asInt()).isEqualTo(1);
+    assertThat(fleet.failures()).isEmpty();
+  }
+
+  @Test
+  void aWorkerWhoseClockIsAheadHidesNoEnsures() throws Exception {
+    for (int i = 0; i < 2 * Requests.ANSWERS_KEPT; i++) {
+      fleet.ready(i, "n" + i, -3600);
+    }
+    fleet.pass(Duration.ofSeconds(20));
+    fleet.ensure(1, "later", -10);
+    assertThat(fleet.overview().get("openEnsures").asInt()).isEqualTo(1);
+  }
+
+  @Test
+  void noEnsureIsUnansweredBeforeAllUntilThenIsRead() throws Exception {
+    fleet.fleet.following(FollowState.STARTING);
+    fleet.ensure(1, "n1", 700);
+    assertThat(fleet.overview().get("openEnsures").asInt()).isEqualTo(1);
+    fleet.ready(1, "n1", 699);
+    fleet.fleet.following(new FollowState(NOW.toEpochMilli(), 0, ""));
+    assertThat(fleet.overview().get("openEnsures").asInt()).isZero();
+    assertThat(fleet.failures()).isEmpty();
   }
 
   @Test

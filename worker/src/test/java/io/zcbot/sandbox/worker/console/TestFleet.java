@@ -24,7 +24,6 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
-import java.time.InstantSource;
 import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
@@ -39,13 +38,19 @@ final class TestFleet {
   static final int PARTITIONS = 4;
   private static final JsonMapper JSON = new JsonMapper();
 
-  final Fleet fleet = new Fleet(Duration.ofSeconds(300), InstantSource.fixed(NOW));
+  private Instant now = NOW;
+  final Fleet fleet = new Fleet(Duration.ofSeconds(300), () -> now);
   private final EventCodec codec = new EventCodec();
   private final KeyPartitions partitions = new KeyPartitions(PARTITIONS);
   private long offset;
 
   TestFleet() {
     fleet.begin(PARTITIONS);
+    fleet.following(new FollowState(NOW.toEpochMilli(), 0, ""));
+  }
+
+  void pass(Duration time) {
+    now = now.plus(time);
   }
 
   static UserId user(int number) {

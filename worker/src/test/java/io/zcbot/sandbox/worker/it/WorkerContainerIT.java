@@ -18,6 +18,8 @@ import io.zcbot.sandbox.worker.testkit.deployment.Composition;
 import io.zcbot.sandbox.worker.testkit.deployment.Deployment;
 import io.zcbot.sandbox.worker.testkit.machine.Commands;
 import java.io.IOException;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -26,6 +28,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
@@ -107,6 +110,33 @@ class WorkerContainerIT {
     assertThat(deployment.host().inspect(worker).getHostConfig().getMemory()).isEqualTo(1L << 30);
 
     assertItStopsAsItShould(worker, user);
+  }
+
+  @Test
+  void theDemosSandboxIsOnTheConsolesPage() throws Exception {
+    composition.start(deployment, "");
+    composition.startDemo();
+
+    await("the command's output")
+        .atMost(Deployment.SOON)
+        .until(composition::demoLog, log -> log.contains("6 * 7 is 42"));
+    await("the sandbox on the page")
+        .atMost(Deployment.SOON)
+        .ignoreExceptions()
+        .until(this::overview, overview -> overview.contains("\"sandboxes\":1,"));
+    assertThat(deployment.host().containers()).hasSize(1);
+  }
+
+  /** The first thing that the console tells a page. */
+  private String overview() throws Exception {
+    HttpRequest events =
+        HttpRequest.newBuilder(composition.console().resolve("/events"))
+            .timeout(Deployment.SOON)
+            .build();
+    try (HttpClient http = HttpClient.newHttpClient();
+        Stream<String> lines = http.send(events, HttpResponse.BodyHandlers.ofLines()).body()) {
+      return lines.filter(line -> line.startsWith("data: ")).findFirst().orElseThrow();
+    }
   }
 
   /** They are there before it is, so that it reads them as fast as it can. */

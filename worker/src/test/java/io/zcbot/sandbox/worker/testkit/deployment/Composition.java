@@ -6,6 +6,7 @@ package io.zcbot.sandbox.worker.testkit.deployment;
 
 import io.zcbot.sandbox.worker.testkit.machine.Commands;
 import java.io.IOException;
+import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -29,6 +30,7 @@ public final class Composition {
   private final String project = "zcbot-it-" + UUID.randomUUID().toString().substring(0, 8);
   private final String image = "zcbot-worker:" + project;
   private final int kafkaPort = WorkerOps.freePort();
+  private final int consolePort = WorkerOps.freePort();
   private final Path directory;
   private Map<String, String> ofWorker = Map.of();
   private List<String> files = List.of("compose.yaml");
@@ -96,15 +98,17 @@ public final class Composition {
    */
   public String start(Deployment deployment, String changes, String... more)
       throws IOException, InterruptedException {
+    Map<String, String> environment = deployment.environment("compose");
     ofWorker =
         Map.of(
             "OPS_PORT", String.valueOf(deployment.ops().port()),
+            "ZCBOT_TOPIC_PREFIX", environment.get("ZCBOT_TOPIC_PREFIX"),
             "ZCBOT_WORKSPACE_ROOT", deployment.workspaces().toString());
     Path settings = directory.resolve("settings.yaml");
     Files.writeString(
         settings,
         "services:\n  worker:\n    environment:\n"
-            + deployment.environment("compose").entrySet().stream()
+            + environment.entrySet().stream()
                 .filter(setting -> !isOfTheFiles(setting.getKey()))
                 .map(setting -> "      %s: '%s'\n".formatted(setting.getKey(), setting.getValue()))
                 .collect(Collectors.joining())
@@ -114,6 +118,20 @@ public final class Composition {
     files.add(settings.toString());
     compose("up", "--detach", "worker");
     return compose("ps", "--all", "--quiet", "worker").strip();
+  }
+
+  /** Starts the demo beside the worker, and the console, which it waits for. */
+  public void startDemo() throws IOException, InterruptedException {
+    compose("--profile", "demo", "up", "--detach", "demo");
+  }
+
+  /** What the demo's command wrote until now. */
+  public String demoLog() throws IOException, InterruptedException {
+    return compose("logs", "--no-color", "--no-log-prefix", "demo");
+  }
+
+  public URI console() {
+    return URI.create("http://127.0.0.1:" + consolePort);
   }
 
   /** How it reaches what it needs, which compose.yaml sees to. */
@@ -127,11 +145,14 @@ public final class Composition {
     compose("stop", "worker");
   }
 
-  /** Removes the worker's container; what it logged stays in a file, for whoever looks into it. */
+  /**
+   * Removes the worker's container, and what the demo started; what the worker logged stays in a
+   * file, for whoever looks into it.
+   */
   public void remove() throws IOException, InterruptedException {
     Path log = Path.of("target", "worker-container.log");
     Files.writeString(log, compose("logs", "--no-color", "worker"));
-    compose("rm", "--stop", "--force", "worker");
+    compose("--profile", "demo", "rm", "--stop", "--force", "worker", "console", "demo");
   }
 
   private String compose(String... words) throws IOException, InterruptedException {
@@ -158,6 +179,8 @@ public final class Composition {
                 KafkaForTests.IMAGE,
                 "KAFKA_PORT",
                 String.valueOf(kafkaPort),
+                "CONSOLE_PORT",
+                String.valueOf(consolePort),
                 "WORKER_IMAGE",
                 image,
                 "WORKER_JARS",

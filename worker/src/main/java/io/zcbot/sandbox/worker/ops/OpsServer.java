@@ -82,8 +82,10 @@ public final class OpsServer implements AutoCloseable {
               + "; free the address, or set ZCBOT_OPS_ADDRESS to another address or to off",
           e);
     }
+    // No virtual threads: on one, the buffer of the JDK's BufferedWriter, through which the page of
+    // metrics is written, grows by each few characters, and copies itself thousands of times.
     ExecutorService executor =
-        Executors.newThreadPerTaskExecutor(Thread.ofVirtual().name("ops-", 0).factory());
+        Executors.newThreadPerTaskExecutor(Thread.ofPlatform().daemon().name("ops-", 0).factory());
     created.setExecutor(executor);
     created.createContext("/", this::handle);
     created.start();

@@ -10,6 +10,7 @@ import io.zcbot.sandbox.worker.ensure.Ensurer;
 import io.zcbot.sandbox.worker.intake.Assignment;
 import io.zcbot.sandbox.worker.intake.EnsureIntake;
 import io.zcbot.sandbox.worker.intake.Handover;
+import io.zcbot.sandbox.worker.intake.Holdings;
 import io.zcbot.sandbox.worker.intake.IntakeMetrics;
 import io.zcbot.sandbox.worker.kafka.KafkaClients;
 import io.zcbot.sandbox.worker.kafka.KeyPartitions;
@@ -34,6 +35,7 @@ import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
 
 /** The worker's path of an ensure, over an engine of the measurement's own. */
 final class LocalWorker implements AutoCloseable {
@@ -83,7 +85,7 @@ final class LocalWorker implements AutoCloseable {
                 engine,
                 publisher,
                 publisher,
-                new KafkaCurrentSandboxes(publisher, prefix),
+                new KafkaCurrentSandboxes(publisher, this::holding),
                 lanes::submit,
                 _ -> OptionalLong.empty(),
                 timer,
@@ -111,6 +113,10 @@ final class LocalWorker implements AutoCloseable {
             publisher,
             Time.system(),
             IntakeMetrics.NONE);
+  }
+
+  private Holdings.@Nullable Holding holding(int partition) {
+    return intake.holdings().of(partition);
   }
 
   static Assignment assignment(String prefix, int partitions) {

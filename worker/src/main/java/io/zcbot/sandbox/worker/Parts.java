@@ -185,7 +185,7 @@ final class Parts {
             host.engine(),
             publisher,
             publisher,
-            new KafkaCurrentSandboxes(publisher, config.kafka().topicPrefix()),
+            new KafkaCurrentSandboxes(publisher, number -> intake.holdings().of(number)),
             lanes::submit,
             follower,
             timers.executor(),

@@ -240,6 +240,11 @@ final class PurgeCommand {
 
           @Override
           public void remove(UserId user) throws InterruptedException {
+            purge(user);
+          }
+
+          @Override
+          public void purge(UserId user) throws InterruptedException {
             tell(() -> log.removeCurrent(user));
           }
         },

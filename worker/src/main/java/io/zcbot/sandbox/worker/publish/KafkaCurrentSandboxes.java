@@ -8,29 +8,48 @@ import io.zcbot.sandbox.events.CurrentSandbox;
 import io.zcbot.sandbox.events.EventCodec;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.intake.Holdings;
 import io.zcbot.sandbox.worker.sandbox.CurrentSandboxes;
+import io.zcbot.sandbox.worker.sandbox.FencedException;
 import org.apache.kafka.clients.producer.ProducerRecord;
+import org.jspecify.annotations.Nullable;
 
 /** Writes the table of current sandboxes. */
 public final class KafkaCurrentSandboxes implements CurrentSandboxes {
   private final Publisher publisher;
-  private final String topic;
+  private final Holdings holdings;
   private final EventCodec codec = new EventCodec();
 
-  public KafkaCurrentSandboxes(Publisher publisher, String topicPrefix) {
+  public KafkaCurrentSandboxes(Publisher publisher, Holdings holdings) {
     this.publisher = publisher;
-    this.topic = Topic.CURRENT.named(topicPrefix);
+    this.holdings = holdings;
   }
 
   @Override
-  public void enter(CurrentSandbox sandbox) throws InterruptedException {
-    publisher.send(
-        new ProducerRecord<>(
-            topic, codec.currentKey(sandbox.userId()), codec.encodeCurrent(sandbox)));
+  public void enter(CurrentSandbox sandbox) throws FencedException, InterruptedException {
+    UserId user = sandbox.userId();
+    publisher.send(record(user, codec.encodeCurrent(sandbox)), () -> pass(user));
   }
 
   @Override
-  public void remove(UserId user) throws InterruptedException {
-    publisher.send(new ProducerRecord<>(topic, codec.currentKey(user), null));
+  public void remove(UserId user) throws FencedException, InterruptedException {
+    publisher.send(record(user, null), () -> pass(user));
+  }
+
+  @Override
+  public void purge(UserId user) throws InterruptedException {
+    publisher.send(record(user, null));
+  }
+
+  private ProducerRecord<byte[], byte[]> record(UserId user, byte @Nullable [] value) {
+    return new ProducerRecord<>(publisher.nameOf(Topic.CURRENT), codec.currentKey(user), value);
+  }
+
+  private void pass(UserId user) throws FencedException, InterruptedException {
+    Holdings.Holding holding = holdings.of(publisher.partitionOf(user));
+    if (holding == null) {
+      throw new FencedException("the user's partition is not this worker's");
+    }
+    holding.pass();
   }
 }

@@ -194,11 +194,7 @@ public final class Publisher
     Headers headers = new RecordHeaders();
     Places.add(headers, places);
     return new ProducerRecord<>(
-        Topic.LIVE.named(topicPrefix),
-        partitions.of(user),
-        codec.liveKey(user, containerId),
-        value,
-        headers);
+        nameOf(Topic.LIVE), partitionOf(user), codec.liveKey(user, containerId), value, headers);
   }
 
   private ProducerRecord<byte[], byte[]> record(SandboxEvent event) {
@@ -217,7 +213,15 @@ public final class Publisher
 
   /** The name of an event's topic. */
   String nameOf(SandboxEvent event) {
-    return event.topic().named(topicPrefix);
+    return nameOf(event.topic());
+  }
+
+  String nameOf(Topic topic) {
+    return topic.named(topicPrefix);
+  }
+
+  int partitionOf(UserId user) {
+    return partitions.of(user);
   }
 
   void send(ProducerRecord<byte[], byte[]> record) throws InterruptedException {

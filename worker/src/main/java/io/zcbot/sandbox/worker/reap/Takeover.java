@@ -62,10 +62,7 @@ public final class Takeover {
           ifStillRunning(
               sandbox,
               "remove a sandbox of another worker's user",
-              () -> {
-                sandbox.superseded();
-                end(sandbox, Reaped.Reason.MOVED);
-              }));
+              () -> end(sandbox, Reaped.Reason.MOVED)));
     }
     for (LiveSandbox entry : differences.obsolete()) {
       all.add(

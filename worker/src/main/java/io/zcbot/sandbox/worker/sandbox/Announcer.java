@@ -77,9 +77,14 @@ public final class Announcer {
    * worker published.
    */
   public void current(Sandbox sandbox, Ready ready) throws InterruptedException {
-    if (!sandbox.isEntered()) {
+    if (sandbox.isEntered()) {
+      return;
+    }
+    try {
       current.enter(CurrentSandbox.of(ready));
       sandbox.entered();
+    } catch (FencedException _) {
+      log.info("the user is another worker's by now, who will announce the sandbox lost");
     }
   }
 
@@ -89,10 +94,14 @@ public final class Announcer {
    * @param isLast whether its user has no sandbox
    */
   public void unlisted(LiveSandbox entry, boolean isLast) throws InterruptedException {
-    if (isLast) {
-      current.remove(entry.userId()); // who announced its end may have got no further
+    try {
+      if (isLast) {
+        current.remove(entry.userId()); // who announced its end may have got no further
+      }
+      table.close(entry.userId(), entry.containerId());
+    } catch (FencedException e) {
+      leave(entry.containerId(), e);
     }
-    table.close(entry.userId(), entry.containerId());
   }
 
   /** A sandbox of this worker, as the live table has it from now on. */
@@ -182,13 +191,28 @@ public final class Announcer {
             exitCode,
             target.oomKilled(),
             last == null ? null : last.use()));
-    if (sandbox == null || !sandbox.isSuperseded()) {
-      current.remove(target.user());
+    try {
+      if (reason == Reaped.Reason.PURGED) {
+        current.purge(target.user());
+      } else {
+        current.remove(target.user());
+      }
+      table.close(target.user(), target.containerId());
+    } catch (FencedException e) {
+      leave(target.containerId(), e);
     }
-    table.close(target.user(), target.containerId());
     served.accept(target.user());
     metrics.reaped(reason);
     log.info("reaped ({}){}", reason.wire(), exitCode == null ? "" : ", exit code " + exitCode);
+  }
+
+  /**
+   * The user's next owner may have announced another sandbox already, which only that worker knows.
+   * It finds the entry when it takes the partition over, and removes the user from both tables.
+   */
+  private static void leave(String containerId, FencedException why) {
+    log.info(
+        "the entries of {} are left to the user's next worker: {}", containerId, why.getMessage());
   }
 
   private Instant wallClock(long nanos) {

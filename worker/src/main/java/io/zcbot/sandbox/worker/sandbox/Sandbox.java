@@ -28,7 +28,6 @@ public final class Sandbox {
   private volatile int partition;
   private volatile @Nullable Duration idleTtl;
   private volatile boolean entered;
-  private volatile boolean superseded;
   private @Nullable Instant openedAt;
 
   /**
@@ -138,15 +137,6 @@ public final class Sandbox {
 
   public void entered() {
     entered = true;
-  }
-
-  /** Another worker serves its user with another sandbox, which is the current one. */
-  public void superseded() {
-    superseded = true;
-  }
-
-  boolean isSuperseded() {
-    return superseded;
   }
 
   /** At most one reap waits in the lane; true for who may queue it. */

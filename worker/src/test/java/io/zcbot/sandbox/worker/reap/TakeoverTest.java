@@ -7,6 +7,7 @@ package io.zcbot.sandbox.worker.reap;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.zcbot.sandbox.events.ContainerRef;
+import io.zcbot.sandbox.events.CurrentSandbox;
 import io.zcbot.sandbox.events.EventIds;
 import io.zcbot.sandbox.events.LiveSandbox;
 import io.zcbot.sandbox.events.Ready;
@@ -99,6 +100,45 @@ class TakeoverTest extends InAWorld {
             });
     assertThat(world.live).doesNotContainKey("gone");
     assertThat(world.engine.running(ANNA)).hasSize(1);
+  }
+
+  @Test
+  void whoeverLostAUserLeavesTheEntriesToTheNextOwner() throws Exception {
+    Ready mine = world.ready(ANNA);
+    Ready ofTheNextOwner = readyOf(ANNA, "next", "next-owner");
+    world.current.put(ANNA, CurrentSandbox.of(ofTheNextOwner));
+    world.isAnothers = ANNA::equals;
+    world.advance(World.TTL.plusSeconds(1));
+    world.readAll();
+    world.tick();
+    assertThat(world.reaped())
+        .singleElement()
+        .extracting(Reaped::containerId)
+        .isEqualTo(mine.containerId());
+    assertThat(world.engine.running(ANNA)).isEmpty();
+    assertThat(world.current.get(ANNA)).isEqualTo(CurrentSandbox.of(ofTheNextOwner));
+    assertThat(world.live).containsOnlyKeys(mine.containerId());
+  }
+
+  @Test
+  void theNextOwnerRemovesTheUserFromBothTables() throws Exception {
+    world.ready(ANNA);
+    world.isAnothers = ANNA::equals;
+    world.advance(World.TTL.plusSeconds(1));
+    world.readAll();
+    world.tick();
+    world.isAnothers = _ -> false;
+    assertThat(settle()).isCompleted();
+    assertThat(world.reaped()).hasSize(1);
+    assertThat(world.current).isEmpty();
+    assertThat(world.live).isEmpty();
+  }
+
+  @Test
+  void aSandboxIsNotEnteredOnceItsUserIsAnothers() throws Exception {
+    world.isAnothers = ANNA::equals;
+    world.ready(ANNA);
+    assertThat(world.current).isEmpty();
   }
 
   @Test

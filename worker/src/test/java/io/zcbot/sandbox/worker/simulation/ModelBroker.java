@@ -66,6 +66,7 @@ final class ModelBroker {
   private final List<Waiter> waiters = new ArrayList<>();
   private final Appended appended;
   private final Map<TopicPartition, OffsetAndMetadata> committedOfCommands = new HashMap<>();
+  private boolean tookLateEntry;
   private BiConsumer<TopicPartition, Long> onCommitOfCommands = (_, _) -> {};
 
   /** A poll that waits for records of some topics. */
@@ -190,6 +191,21 @@ final class ModelBroker {
     appended.record(topic, record);
     news(topicName);
     return record;
+  }
+
+  /**
+   * A record that the owner of a user's partition had handed to its producer arrived when another
+   * worker had the partition: a fence is no transaction.
+   */
+  void tookLate(ProducerRecord<byte[], byte[]> record) {
+    if (topicOf(record.topic()) == Topic.CURRENT) {
+      tookLateEntry = true;
+    }
+  }
+
+  /** Whether the table of current sandboxes may lack what its last writers know. */
+  boolean tookLateEntry() {
+    return tookLateEntry;
   }
 
   /** The record belongs to a transaction that is open. */

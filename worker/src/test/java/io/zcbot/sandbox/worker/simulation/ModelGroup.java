@@ -173,11 +173,15 @@ final class ModelGroup {
     }
   }
 
-  /** A static member ends, and says that it will be back. */
+  /**
+   * A static member ends, and says that it will be back (the epoch -2 of KIP-848). What it was told
+   * to give up is others' from now on, the rest waits for it.
+   */
   void goAway(MemberConsumer client) {
     Member member = members.get(client.instance());
     if (member != null && member.id.equals(client.id())) {
       member.away = true;
+      member.owned.retainAll(client.assigned());
     }
   }
 

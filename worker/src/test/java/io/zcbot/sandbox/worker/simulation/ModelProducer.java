@@ -7,6 +7,7 @@ package io.zcbot.sandbox.worker.simulation;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Future;
 import org.apache.kafka.clients.producer.Callback;
@@ -40,10 +41,12 @@ final class ModelProducer extends MockProducer<byte[], byte[]> {
     final ProducerRecord<byte[], byte[]> record;
     final CompletableFuture<RecordMetadata> done = new CompletableFuture<>();
     final long deadline = machine.nanos() + DELIVERY_TIMEOUT.toNanos();
+    final boolean wasOwners;
     boolean appended;
 
     Sending(ProducerRecord<byte[], byte[]> record) {
       this.record = record;
+      this.wasOwners = ownerOf(record).equals(Optional.of(process.toString()));
     }
 
     void attempt() {
@@ -81,8 +84,16 @@ final class ModelProducer extends MockProducer<byte[], byte[]> {
       if (!appended) {
         appended = true;
         broker.append(record);
+        if (wasOwners && !ownerOf(record).orElse(process.toString()).equals(process.toString())) {
+          broker.tookLate(record);
+        }
       }
     }
+  }
+
+  /** By its key, which is a user. */
+  private Optional<String> ownerOf(ProducerRecord<byte[], byte[]> record) {
+    return Optional.ofNullable(broker.group.ownerOf(partition(record).partition()));
   }
 
   private TopicPartition partition(ProducerRecord<byte[], byte[]> record) {

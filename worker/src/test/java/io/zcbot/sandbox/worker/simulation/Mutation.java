@@ -44,13 +44,22 @@ enum Mutation {
   /** Execs are run while the table is being read. */
   EXECS_BEFORE_THE_TABLE(34),
   /** Commands are started and answered without a look at whose the partition is. */
-  NO_FENCE_FOR_COMMANDS(34);
+  NO_FENCE_FOR_COMMANDS(34),
+  /**
+   * Whoever ends a sandbox removes its user from the table, though the user is another worker's.
+   */
+  REMOVE_ANOTHERS_ENTRY(870);
 
   /** Of a history that was seen to show it; others do as well, but not all. */
   final long seed;
 
   /** What is away whenever something is; null if that is drawn. Few histories show it otherwise. */
   final @Nullable String away;
+
+  /** Whether the table of current sandboxes is written; the seeds are of histories without it. */
+  boolean writesCurrent() {
+    return this == NONE || this == REMOVE_ANOTHERS_ENTRY;
+  }
 
   Mutation(long seed) {
     this(seed, null);

@@ -20,6 +20,7 @@ import io.zcbot.sandbox.worker.reap.LogComparison;
 import io.zcbot.sandbox.worker.reap.Takeover;
 import io.zcbot.sandbox.worker.reap.Tenure;
 import io.zcbot.sandbox.worker.sandbox.Announcer;
+import io.zcbot.sandbox.worker.sandbox.CurrentSandboxes;
 import io.zcbot.sandbox.worker.sandbox.Fence;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
 import io.zcbot.sandbox.worker.sandbox.LiveSandboxTable;
@@ -138,6 +139,16 @@ public final class Mutations {
       throws InterruptedException {
     if (!is(Mutation.ENTRY_STAYS)) {
       table.close(user, container);
+    }
+  }
+
+  @InPlaceOf(owner = "io.zcbot.sandbox.worker.sandbox.CurrentSandboxes", name = "remove")
+  public static void remove(CurrentSandboxes table, UserId user)
+      throws FencedException, InterruptedException {
+    if (is(Mutation.REMOVE_ANOTHERS_ENTRY)) {
+      table.purge(user);
+    } else {
+      table.remove(user);
     }
   }
 

@@ -106,6 +106,9 @@ final class SimulatedHost {
     if (running == null || ending == null || ending.isFrozen()) {
       return;
     }
+    if (config.group().restart == GroupConfig.Restart.ADOPT) {
+      judge.disturbed(); // its sandboxes run on, and it does not reach Kafka until its next start
+    }
     worker = null;
     ending
         .threads()

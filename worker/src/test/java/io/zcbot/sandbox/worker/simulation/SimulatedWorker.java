@@ -281,10 +281,9 @@ final class SimulatedWorker {
     return Machine.current().process().worker;
   }
 
-  /** The seeds of the mutations are of histories without its records. */
   private CurrentSandboxes currentSandboxes() {
-    return Mutations.active == Mutation.NONE
-        ? new KafkaCurrentSandboxes(publisher, Topic.DEFAULT_PREFIX)
+    return Mutations.active.writesCurrent()
+        ? new KafkaCurrentSandboxes(publisher, number -> intake.holdings().of(number))
         : CurrentSandboxes.NONE;
   }
 

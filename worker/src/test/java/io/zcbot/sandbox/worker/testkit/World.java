@@ -265,18 +265,34 @@ public final class World {
   /** By user. */
   public final Map<UserId, CurrentSandbox> current = new ConcurrentHashMap<>();
 
+  /** Whose partition is another worker's. */
+  public Predicate<UserId> isAnothers = _ -> false;
+
   private final class CurrentTable implements CurrentSandboxes {
     @Override
-    public void enter(CurrentSandbox sandbox) throws InterruptedException {
+    public void enter(CurrentSandbox sandbox) throws FencedException, InterruptedException {
       failIfCrashed();
+      failIfAnothers(sandbox.userId());
       current.put(sandbox.userId(), sandbox);
       entries++;
     }
 
     @Override
-    public void remove(UserId user) throws InterruptedException {
+    public void remove(UserId user) throws FencedException, InterruptedException {
+      failIfAnothers(user);
+      purge(user);
+    }
+
+    @Override
+    public void purge(UserId user) throws InterruptedException {
       failIfCrashed();
       current.remove(user);
+    }
+
+    private void failIfAnothers(UserId user) throws FencedException {
+      if (isAnothers.test(user)) {
+        throw new FencedException("the user is another worker's");
+      }
     }
   }
 

@@ -19,10 +19,18 @@ import java.util.function.Supplier;
  * without knowing it. It is sure for a term after it asked the group something that the group then
  * acknowledged. The clock continues while a process is stopped, so the first check after the stop
  * notices.
+ *
+ * <p>Only heartbeats keep a session; commits, which are what is acknowledged here, do not (KIP-848).
+ * So the first answer after an outage tells that the session has not ended yet, and it may end at
+ * the next instant. The lease counts again once the group answers what was asked when a heartbeat
+ * must have reached it, too.
  */
 final class Lease {
   /** Well below any session time-out that is in use. */
   static final Duration TERM = Duration.ofSeconds(4);
+
+  /** Within this a client that reaches the group again has sent it a heartbeat; it waits up to 1.2 s. */
+  static final Duration HEARTBEAT = Duration.ofMillis(1500);
 
   private static final Duration LOOK_AGAIN = Duration.ofMillis(500);
 
@@ -30,6 +38,11 @@ final class Lease {
   private final ReentrantLock lock = new ReentrantLock();
   private final Condition renewal = lock.newCondition();
   private volatile long renewedAt;
+
+  // After an outage, of the poll thread.
+  private boolean isDoubted;
+  private long firstAnswer;
+  private long lastAnswer;
 
   Lease(Time time) {
     this.time = time;
@@ -51,7 +64,8 @@ final class Lease {
 
   /** There is nothing to be sure of, or the group is known to take this process for a member. */
   void renew() {
-    renew(time.nanos());
+    isDoubted = false;
+    renewAt(time.nanos());
   }
 
   /**
@@ -60,8 +74,25 @@ final class Lease {
    * @param asked when it was asked, on the monotonic clock: the answer may have waited since
    */
   void renew(long asked) {
-    if (asked - renewedAt > 0) {
-      renewedAt = asked;
+    if (asked - renewedAt < TERM.toNanos() || isHeartbeatThrough(asked)) {
+      isDoubted = false;
+      renewAt(asked);
+    }
+  }
+
+  private boolean isHeartbeatThrough(long asked) {
+    long now = time.nanos();
+    if (!isDoubted || asked - lastAnswer >= TERM.toNanos()) {
+      isDoubted = true;
+      firstAnswer = now;
+    }
+    lastAnswer = now;
+    return asked - firstAnswer >= HEARTBEAT.toNanos();
+  }
+
+  private void renewAt(long instant) {
+    if (instant - renewedAt > 0) {
+      renewedAt = instant;
     }
     lock.lock();
     try {

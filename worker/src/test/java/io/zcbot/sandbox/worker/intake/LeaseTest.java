@@ -35,6 +35,46 @@ class LeaseTest {
     assertThat(lease.isValid()).isFalse();
   }
 
+  /** A session may end right behind the answer to a commit, which does not keep it. */
+  @Test
+  void oneAnswerAfterAnOutageIsNotEnough() {
+    lease.renew();
+    time.pass(Lease.TERM);
+    lease.renew(time.nanos());
+    assertThat(lease.isValid()).isFalse();
+    time.pass(Lease.HEARTBEAT.minusNanos(1));
+    lease.renew(time.nanos());
+    assertThat(lease.isValid()).isFalse();
+    time.pass(Duration.ofNanos(1));
+    lease.renew(time.nanos());
+    assertThat(lease.isValid()).isTrue();
+  }
+
+  @Test
+  void anOutageBetweenTwoAnswersBeginsAnew() {
+    lease.renew();
+    time.pass(Lease.TERM);
+    lease.renew(time.nanos());
+    time.pass(Lease.TERM);
+    lease.renew(time.nanos());
+    assertThat(lease.isValid()).isFalse();
+    time.pass(Lease.HEARTBEAT);
+    lease.renew(time.nanos());
+    assertThat(lease.isValid()).isTrue();
+  }
+
+  /** What was asked during the outage tells nothing of a heartbeat after it. */
+  @Test
+  void theAnswerThatEndsAnOutageCountsFromItsArrival() {
+    lease.renew();
+    time.pass(Lease.TERM);
+    long asked = time.nanos();
+    time.pass(Lease.HEARTBEAT);
+    lease.renew(asked);
+    lease.renew(time.nanos());
+    assertThat(lease.isValid()).isFalse();
+  }
+
   @Test
   void whoWaitsGoesOnWithTheRenewal() throws Exception {
     CompletableFuture<Boolean> waiting = waiting(new AtomicBoolean());

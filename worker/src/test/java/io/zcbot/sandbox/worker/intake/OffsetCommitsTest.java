@@ -132,6 +132,8 @@ class OffsetCommitsTest {
     assertThat(lease.isValid()).isFalse();
     group.isAway = false;
     assertThat(commits.isMember(TICK)).isTrue();
+    time.pass(Lease.HEARTBEAT);
+    assertThat(commits.isMember(TICK)).isTrue();
     assertThat(lease.isValid()).isTrue();
   }
 
@@ -143,6 +145,8 @@ class OffsetCommitsTest {
     assertThat(commits.isMember(TICK)).isFalse();
     assertThat(lease.isValid()).isFalse();
     group.isRebalancing = false;
+    assertThat(commits.isMember(TICK)).isTrue();
+    time.pass(Lease.HEARTBEAT);
     assertThat(commits.isMember(TICK)).isTrue();
     assertThat(lease.isValid()).isTrue();
   }

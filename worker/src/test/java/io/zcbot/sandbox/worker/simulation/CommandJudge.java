@@ -181,8 +181,13 @@ final class CommandJudge {
         .contains("\"" + of.exec.eventId() + "\"");
   }
 
-  /** At the end. */
-  void finish() {
+  /**
+   * At the end.
+   *
+   * @param late keys of entries that a former owner had handed to its producer; they stay for the
+   *     next takeover (DESIGN.md, known limits)
+   */
+  void finish(Set<String> late) {
     told.forEach(
         (id, of) -> {
           if (of.exec == null) {
@@ -194,11 +199,12 @@ final class CommandJudge {
             checkOutput(id, of);
           }
         });
-    for (CommandEntry entry : table.values()) {
-      if (!entry.answered()) {
-        violated.accept("I11: in the command table and not marked as answered: " + entry);
-      }
-    }
+    table.forEach(
+        (key, entry) -> {
+          if (!entry.answered() && !late.contains(key)) {
+            violated.accept("I11: in the command table and not marked as answered: " + entry);
+          }
+        });
   }
 
   private void checkOutput(String id, Told of) {

@@ -436,7 +436,7 @@ final class Judge {
           }
         });
     boolean isKept = // DESIGN.md, known limits
-        Mutations.active.writesCurrent() && !wasFrozen && !broker.tookLateEntry();
+        Mutations.active.writesCurrent() && !wasFrozen && broker.late(Topic.CURRENT).isEmpty();
     if (isKept && !current.equals(announced)) {
       violated("the table of current sandboxes has %s instead of %s", current, announced);
     }
@@ -449,7 +449,7 @@ final class Judge {
                 container, running.containsKey(container) ? "runs" : "is gone", ended);
           }
         });
-    commands.finish();
+    commands.finish(broker.late(Topic.COMMANDS));
     for (String found : LogAudit.violations(rules, log, machine.wall(machine.nanos()))) {
       if (!isKnownLimit(found)) {
         violated("audit: %s", found);

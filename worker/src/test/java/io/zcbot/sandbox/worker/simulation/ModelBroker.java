@@ -6,6 +6,7 @@ package io.zcbot.sandbox.worker.simulation;
 
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.worker.kafka.KeyPartitions;
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -66,7 +67,7 @@ final class ModelBroker {
   private final List<Waiter> waiters = new ArrayList<>();
   private final Appended appended;
   private final Map<TopicPartition, OffsetAndMetadata> committedOfCommands = new HashMap<>();
-  private boolean tookLateEntry;
+  private final Map<Topic, Set<String>> late = new EnumMap<>(Topic.class);
   private BiConsumer<TopicPartition, Long> onCommitOfCommands = (_, _) -> {};
 
   /** A poll that waits for records of some topics. */
@@ -198,14 +199,13 @@ final class ModelBroker {
    * worker had the partition: a fence is no transaction.
    */
   void tookLate(ProducerRecord<byte[], byte[]> record) {
-    if (topicOf(record.topic()) == Topic.CURRENT) {
-      tookLateEntry = true;
-    }
+    late.computeIfAbsent(topicOf(record.topic()), _ -> new HashSet<>())
+        .add(new String(record.key(), StandardCharsets.UTF_8));
   }
 
-  /** Whether the table of current sandboxes may lack what its last writers know. */
-  boolean tookLateEntry() {
-    return tookLateEntry;
+  /** The keys of such records of a topic. */
+  Set<String> late(Topic topic) {
+    return late.getOrDefault(topic, Set.of());
   }
 
   /** The record belongs to a transaction that is open. */
@@ -233,7 +233,7 @@ final class ModelBroker {
       Set<String> later = new HashSet<>();
       List<ConsumerRecord<byte[], byte[]>> kept = new ArrayList<>();
       for (ConsumerRecord<byte[], byte[]> record : log.records.reversed()) {
-        if (later.add(new String(record.key(), java.nio.charset.StandardCharsets.UTF_8))
+        if (later.add(new String(record.key(), StandardCharsets.UTF_8))
             && (record.value() != null || kept.isEmpty())) {
           kept.addFirst(record);
         }

@@ -20,16 +20,19 @@ import java.util.function.Supplier;
  * acknowledged. The clock continues while a process is stopped, so the first check after the stop
  * notices.
  *
- * <p>Only heartbeats keep a session; commits, which are what is acknowledged here, do not (KIP-848).
- * So the first answer after an outage tells that the session has not ended yet, and it may end at
- * the next instant. The lease counts again once the group answers what was asked when a heartbeat
- * must have reached it, too.
+ * <p>Only heartbeats keep a session; commits, which are what is acknowledged here, do not
+ * (KIP-848). So the first answer after an outage tells that the session has not ended yet, and it
+ * may end at the next instant. The lease counts again once the group answers what was asked when a
+ * heartbeat must have reached it, too.
  */
 final class Lease {
   /** Well below any session time-out that is in use. */
   static final Duration TERM = Duration.ofSeconds(4);
 
-  /** Within this a client that reaches the group again has sent it a heartbeat; it waits up to 1.2 s. */
+  /**
+   * Within this a client that reaches the group again has sent it a heartbeat; it waits up to 1.2
+   * s.
+   */
   static final Duration HEARTBEAT = Duration.ofMillis(1500);
 
   private static final Duration LOOK_AGAIN = Duration.ofMillis(500);

@@ -151,6 +151,12 @@ final class CommandJudge {
     return matcher.find() && of(matcher.group(1)).starts < 2;
   }
 
+  /** Whether an exec lies in another partition than its user's, too. */
+  boolean liesElsewhere(String id) {
+    Told of = of(id);
+    return of.exec != null && !Set.of(keys.of(of.exec.userId())).containsAll(of.liesIn);
+  }
+
   /** I8: whoever takes the partition over need not read what is committed. */
   void committed(ModelBroker broker, int partition, long to) {
     long from = checked.getOrDefault(partition, 0L);

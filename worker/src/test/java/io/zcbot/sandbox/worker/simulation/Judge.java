@@ -276,8 +276,12 @@ final class Judge {
   void publishing(String worker, SandboxEvent event, @Nullable Long readUpTo) {
     switch (event) {
       case Ready ready -> checkOwner(worker, ready.userId(), ready);
-      // An exec that comes to nothing may be answered where it lies.
-      case Exited exited when exited.startedAt() != null ->
+      // An exec that comes to nothing may be answered where it lies, and so may one that is expired
+      // there and whose command was entered after it had been forwarded.
+      case Exited exited
+          when exited.startedAt() != null
+              && !(exited.reason() == Exited.Reason.LOST
+                  && commands.liesElsewhere(exited.execId())) ->
           checkOwner(worker, exited.userId(), exited);
       case Reaped reaped when reaped.reason() == Reaped.Reason.IDLE -> {
         checkIdle(reaped, readUpTo);

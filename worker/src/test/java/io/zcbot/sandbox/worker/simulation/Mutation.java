@@ -27,7 +27,7 @@ enum Mutation {
   READ_COMMITTED(41),
   SAY_NOTHING_OF_LOST_HOSTS(2),
   /** What others announced lost goes on running. */
-  KEEP_WHAT_IS_ANOTHERS(50),
+  KEEP_WHAT_IS_ANOTHERS(69),
   /** Sandboxes are not entered in the live table. */
   NO_LIVE_ENTRY(14),
   /** They are not removed from it. */
@@ -42,13 +42,15 @@ enum Mutation {
   /** What a former owner of a partition started is not looked up. */
   TABLE_NOT_READ(1),
   /** Execs are run while the table is being read. */
-  EXECS_BEFORE_THE_TABLE(34),
+  EXECS_BEFORE_THE_TABLE(56),
   /** Commands are started and answered without a look at whose the partition is. */
-  NO_FENCE_FOR_COMMANDS(34),
+  NO_FENCE_FOR_COMMANDS(72),
   /**
    * Whoever ends a sandbox removes its user from the table, though the user is another worker's.
    */
-  REMOVE_ANOTHERS_ENTRY(870);
+  REMOVE_ANOTHERS_ENTRY(870),
+  /** The first commit that is acknowledged after an outage counts, though it keeps no session. */
+  TRUST_THE_FIRST_ANSWER(1476);
 
   /** Of a history that was seen to show it; others do as well, but not all. */
   final long seed;
@@ -56,9 +58,9 @@ enum Mutation {
   /** What is away whenever something is; null if that is drawn. Few histories show it otherwise. */
   final @Nullable String away;
 
-  /** Whether the table of current sandboxes is written; the seeds are of histories without it. */
+  /** Whether the table of current sandboxes is written; most seeds are of histories without it. */
   boolean writesCurrent() {
-    return this == NONE || this == REMOVE_ANOTHERS_ENTRY;
+    return this == NONE || this == REMOVE_ANOTHERS_ENTRY || this == TRUST_THE_FIRST_ANSWER;
   }
 
   Mutation(long seed) {

@@ -64,6 +64,12 @@ public final class Mutations {
     return is(Mutation.LEASE_FOR_EVER) || (Boolean) call(lease, "isValid", new Class<?>[0]);
   }
 
+  @InPlaceOf(owner = "io.zcbot.sandbox.worker.intake.Lease", name = "isHeartbeatThrough")
+  public static boolean isHeartbeatThrough(Object lease, long asked) {
+    return is(Mutation.TRUST_THE_FIRST_ANSWER)
+        || (Boolean) call(lease, "isHeartbeatThrough", new Class<?>[] {long.class}, (Long) asked);
+  }
+
   @InPlaceOf(owner = "io.zcbot.sandbox.worker.intake.OffsetTracker", name = "committable")
   public static Optional<OffsetAndMetadata> committable(Object tracker, int maxMetadata) {
     if (is(Mutation.COMMIT_PAST_OPEN_RECORDS)) {

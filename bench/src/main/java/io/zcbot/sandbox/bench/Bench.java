@@ -102,8 +102,9 @@ public final class Bench {
                       worker),
                   report);
           report.line(
-              "- Rounds: %d; measured on %s from commit %s, at a load of %.1f before"
-                  .formatted(count, LocalDate.now(ZoneOffset.UTC), commit(root), load));
+              "- Rounds: %d; measured on %s from commit %s, on the processor %s, at a load of %.1f before"
+                  .formatted(
+                      count, LocalDate.now(ZoneOffset.UTC), commit(root), processor(), load));
           results.write(head.toString(), each.getKey(), report.toString(), notes);
         }
       }
@@ -120,11 +121,12 @@ public final class Bench {
         "To repeat them: `bin/bench` (about an hour), or `bin/bench --update --only dispatch`. Each"
             + " figure is the median of the rounds named below it, with the range in brackets, and of"
             + " two rounds the mean; ratios are made within a round. The broker runs in a JVM of its"
-            + " own on the same machine, the measuring client in another.");
+            + " own on the same machine, the measuring client in another. The table describes the machine"
+            + " of the last measurement; below each stands on which processor it was made.");
     report.line("");
     List<List<String>> facts = new ArrayList<>();
     facts.add(List.of("cores", Integer.toString(Runtime.getRuntime().availableProcessors())));
-    facts.add(List.of("processor", proc("/proc/cpuinfo", "model name")));
+    facts.add(List.of("processor", processor()));
     facts.add(List.of("memory", proc("/proc/meminfo", "MemTotal")));
     facts.add(
         List.of("kernel", System.getProperty("os.name") + " " + System.getProperty("os.version")));
@@ -132,6 +134,10 @@ public final class Bench {
     facts.add(List.of("Docker Engine", engine));
     facts.add(List.of("Kafka", kafkaVersion() + ", loopback"));
     report.table(List.of("machine", ""), facts);
+  }
+
+  private static String processor() throws IOException {
+    return proc("/proc/cpuinfo", "model name");
   }
 
   private static String commit(Path root) throws IOException, InterruptedException {

@@ -46,7 +46,7 @@ final class Rest implements Experiment {
       for (int round = 0; round < setting.rounds(); round++) {
         measure(client, users, BEFORE, SECONDS);
         long processor = worker.processorMillis();
-        Thread.sleep(rest); // what is measured
+        Thread.sleep(rest); // the rest whose end is measured
         long idle = worker.processorMillis() - processor;
         measure(client, users, FIRST, 1);
         measure(client, users, SECOND, 1);

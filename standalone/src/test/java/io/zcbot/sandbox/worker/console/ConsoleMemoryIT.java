@@ -105,7 +105,7 @@ class ConsoleMemoryIT {
         command(fleet, (int) (next++ % SANDBOXES), 100 + second);
       }
       fleet.flush();
-      Thread.sleep(Duration.ofSeconds(1)); // the rate is what it is about
+      Thread.sleep(Duration.ofSeconds(1)); // for the rate of events that the bound is for
     }
     return SANDBOXES * (3 + 4) + (long) SECONDS * EVENTS_PER_SECOND;
   }

@@ -29,10 +29,7 @@ final class Lease {
   /** Well below any session time-out that is in use. */
   static final Duration TERM = Duration.ofSeconds(4);
 
-  /**
-   * Within this a client that reaches the group again has sent it a heartbeat; it waits up to 1.2
-   * s.
-   */
+  /** Longer than a client that reaches the group again waits with its heartbeat: 1.2 s at most. */
   static final Duration HEARTBEAT = Duration.ofMillis(1500);
 
   private static final Duration LOOK_AGAIN = Duration.ofMillis(500);

@@ -192,7 +192,7 @@ public final class Announcer {
             target.oomKilled(),
             last == null ? null : last.use()));
     try {
-      if (reason == Reaped.Reason.PURGED) {
+      if (reason == Reaped.Reason.PURGED) { // by a process that has no partitions, or none yet
         current.purge(target.user());
       } else {
         current.remove(target.user());

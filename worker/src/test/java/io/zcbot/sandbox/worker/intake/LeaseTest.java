@@ -38,41 +38,43 @@ class LeaseTest {
   /** A session may end right behind the answer to a commit, which does not keep it. */
   @Test
   void oneAnswerAfterAnOutageIsNotEnough() {
+    outage();
+    assertThat(countsOnceAnswered()).isFalse();
+    time.pass(Lease.HEARTBEAT.minusNanos(1));
+    assertThat(countsOnceAnswered()).isFalse();
+    time.pass(Duration.ofNanos(1));
+    assertThat(countsOnceAnswered()).isTrue();
+  }
+
+  private void outage() {
     lease.renew();
     time.pass(Lease.TERM);
+  }
+
+  /** The group answers what it was asked just now. */
+  private boolean countsOnceAnswered() {
     lease.renew(time.nanos());
-    assertThat(lease.isValid()).isFalse();
-    time.pass(Lease.HEARTBEAT.minusNanos(1));
-    lease.renew(time.nanos());
-    assertThat(lease.isValid()).isFalse();
-    time.pass(Duration.ofNanos(1));
-    lease.renew(time.nanos());
-    assertThat(lease.isValid()).isTrue();
+    return lease.isValid();
   }
 
   @Test
   void anOutageBetweenTwoAnswersBeginsAnew() {
-    lease.renew();
+    outage();
+    assertThat(countsOnceAnswered()).isFalse();
     time.pass(Lease.TERM);
-    lease.renew(time.nanos());
-    time.pass(Lease.TERM);
-    lease.renew(time.nanos());
-    assertThat(lease.isValid()).isFalse();
+    assertThat(countsOnceAnswered()).isFalse();
     time.pass(Lease.HEARTBEAT);
-    lease.renew(time.nanos());
-    assertThat(lease.isValid()).isTrue();
+    assertThat(countsOnceAnswered()).isTrue();
   }
 
   /** What was asked during the outage tells nothing of a heartbeat after it. */
   @Test
   void theAnswerThatEndsAnOutageCountsFromItsArrival() {
-    lease.renew();
-    time.pass(Lease.TERM);
+    outage();
     long asked = time.nanos();
     time.pass(Lease.HEARTBEAT);
     lease.renew(asked);
-    lease.renew(time.nanos());
-    assertThat(lease.isValid()).isFalse();
+    assertThat(countsOnceAnswered()).isFalse();
   }
 
   @Test

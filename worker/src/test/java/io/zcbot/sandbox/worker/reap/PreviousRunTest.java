@@ -58,6 +58,17 @@ class PreviousRunTest extends InAWorld {
   }
 
   @Test
+  void thePurgeAtTheStartRemovesItsUsersFromBothTablesThoughNoPartitionIsHeldYet()
+      throws Exception {
+    world.ready(ANNA);
+    world.isAnothers = _ -> true;
+    world.restart();
+    assertThat(world.reaped()).hasSize(1);
+    assertThat(world.current).isEmpty();
+    assertThat(world.live).isEmpty();
+  }
+
+  @Test
   void aLeftoverAnnouncedByTheNewOwnerIsPurgedWithoutAnotherAnnouncement() throws Exception {
     takenOverElsewhere(world.ready(ANNA));
     world.restart();

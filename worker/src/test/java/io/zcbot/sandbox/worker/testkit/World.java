@@ -265,7 +265,7 @@ public final class World {
   /** By user. */
   public final Map<UserId, CurrentSandbox> current = new ConcurrentHashMap<>();
 
-  /** Whose partition is another worker's. */
+  /** Whose partition this worker does not hold. */
   public Predicate<UserId> isAnothers = _ -> false;
 
   private final class CurrentTable implements CurrentSandboxes {

@@ -7,6 +7,7 @@ package io.zcbot.sandbox.worker.reply;
 import io.zcbot.sandbox.worker.reply.ReplyTopic.Copy;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
@@ -38,7 +39,9 @@ public final class ReplyCopies implements Replies, AutoCloseable {
 
   static final int MOST_BYTES_OF_ONE = 2 * 1024 * 1024;
 
-  /** Of a topic for which nobody waits: what it does not take is kept nowhere else. */
+  /** Of topics for which nobody waits, of all and of one: nothing else keeps these copies. */
+  static final int MOST_BYTES_LATE = 6 * 1024 * 1024;
+
   private static final int MOST_BYTES_OF_A_LATE_ONE = 256 * 1024;
 
   /** A small record takes a batch. */
@@ -46,6 +49,9 @@ public final class ReplyCopies implements Replies, AutoCloseable {
 
   private static final Duration PATIENCE = Duration.ofSeconds(2);
   private static final Duration REFUSAL = Duration.ofSeconds(10);
+
+  /** Brokers hear of a new topic one after the other, and later than who created it. */
+  private static final Duration SECOND_LOOK = Duration.ofMillis(500);
 
   private final ReplyProducer producer;
   private final Lookup lookup;
@@ -93,7 +99,7 @@ public final class ReplyCopies implements Replies, AutoCloseable {
       topic = takesNothing ? null : topics.of(name);
       obstacle = topic == null ? ReplyDrop.FULL : obstacle(topic, copy);
       if (topic != null && obstacle == null) {
-        topic.waiting.add(copy);
+        topic.add(copy);
         if (!topic.isSending) {
           topic.isSending = true;
           Thread.ofVirtual().name("reply-".concat(name)).start(() -> sendAll(topic));
@@ -113,11 +119,17 @@ public final class ReplyCopies implements Replies, AutoCloseable {
 
   private @Nullable ReplyDrop obstacle(ReplyTopic topic, Copy copy) {
     ReplyDrop refusal = topic.refusal(time.nanos());
-    if (refusal != null || !topic.isLate || (topic.bytes == 0 && topic.waiting.isEmpty())) {
+    if (refusal != null || !topic.isLate) {
       return refusal;
     }
-    int there = topic.bytes + topic.waiting.stream().mapToInt(Copy::size).sum();
-    return there + copy.size() > MOST_BYTES_OF_A_LATE_ONE ? ReplyDrop.LATE : null;
+    return fits(topic, copy) ? null : ReplyDrop.LATE;
+  }
+
+  /** Whether a late topic may keep one more. */
+  private boolean fits(ReplyTopic topic, Copy copy) {
+    int there = topic.bytes + topic.waitingBytes();
+    return (there == 0 || there + copy.size() <= MOST_BYTES_OF_A_LATE_ONE)
+        && topics.lateBytes() + copy.size() <= MOST_BYTES_LATE;
   }
 
   /** Waits for a while only. Then nobody waits for the topic any more, until it takes a copy. */
@@ -127,9 +139,31 @@ public final class ReplyCopies implements Replies, AutoCloseable {
         .orTimeout(patience.toNanos(), TimeUnit.NANOSECONDS)
         .exceptionally(
             _ -> {
-              drop(topic, ReplyDrop.LATE, ReplyTopic::late);
+              late(topic);
               return null;
             });
+  }
+
+  /** Nobody waits for the topic any more. The first copies are kept, as many as a late one may. */
+  private void late(ReplyTopic topic) {
+    List<Copy> kept = new ArrayList<>();
+    drop(
+        topic,
+        ReplyDrop.LATE,
+        _ -> {
+          topic.isLate = true;
+          List<Copy> dropped = new ArrayList<>();
+          for (Copy copy : topic.takeAll()) {
+            if (fits(topic, copy)) {
+              topic.add(copy);
+              kept.add(copy);
+            } else {
+              dropped.add(copy);
+            }
+          }
+          return dropped;
+        });
+    kept.forEach(copy -> copy.settled().complete(null));
   }
 
   private void drop(ReplyTopic topic, ReplyDrop why, Function<ReplyTopic, List<Copy>> which) {
@@ -170,7 +204,7 @@ public final class ReplyCopies implements Replies, AutoCloseable {
   private boolean isDone(ReplyTopic topic) {
     lock.lock();
     try {
-      topic.isSending = !topic.waiting.isEmpty();
+      topic.isSending = topic.isWaiting();
       return !topic.isSending;
     } finally {
       lock.unlock();
@@ -181,6 +215,11 @@ public final class ReplyCopies implements Replies, AutoCloseable {
     Optional<ReplyDrop> obstacle;
     try {
       obstacle = lookup.obstacle(topic.name).get();
+      if (obstacle.equals(Optional.of(ReplyDrop.ABSENT))) {
+        late(topic);
+        Thread.sleep(SECOND_LOOK);
+        obstacle = lookup.obstacle(topic.name).get();
+      }
     } catch (ExecutionException e) {
       log.debug("could not look {} up", topic.name, e);
       drop(topic, ReplyDrop.LATE, ReplyTopic::takeAll);
@@ -206,12 +245,12 @@ public final class ReplyCopies implements Replies, AutoCloseable {
   private @Nullable Copy next(ReplyTopic topic) throws InterruptedException {
     lock.lock();
     try {
-      for (Copy next = topic.waiting.peek(); next != null; next = topic.waiting.peek()) {
+      for (Copy next = topic.first(); next != null; next = topic.first()) {
         boolean fits = topic.bytes == 0 || topic.bytes + next.size() <= MOST_BYTES_OF_ONE;
         if (fits && bytes + next.size() <= MOST_BYTES) {
           topic.bytes += next.size();
           bytes += next.size();
-          return topic.waiting.remove();
+          return topic.removeFirst();
         }
         changed.await();
       }

@@ -5,7 +5,6 @@
 package io.zcbot.sandbox.worker.reply;
 
 import java.util.ArrayDeque;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -18,7 +17,9 @@ final class ReplyTopic {
   final String name;
 
   /** Copies that the producer does not have yet. */
-  final ArrayDeque<Copy> waiting = new ArrayDeque<>();
+  private final ArrayDeque<Copy> waiting = new ArrayDeque<>();
+
+  private int waitingBytes;
 
   /** Whether Kafka said so. Only then the producer may hear of it. */
   volatile boolean exists;
@@ -63,15 +64,35 @@ final class ReplyTopic {
     return takeAll();
   }
 
-  /** Nobody waits any more for its copies; returns those that the producer does not have. */
-  List<Copy> late() {
-    isLate = true;
-    return takeAll();
+  boolean isWaiting() {
+    return !waiting.isEmpty();
+  }
+
+  /** What the producer does not have yet. */
+  int waitingBytes() {
+    return waitingBytes;
+  }
+
+  void add(Copy copy) {
+    waiting.add(copy);
+    waitingBytes += copy.size();
+  }
+
+  /** The copy whose turn it is; null if none waits. */
+  @Nullable Copy first() {
+    return waiting.peek();
+  }
+
+  Copy removeFirst() {
+    Copy first = waiting.remove();
+    waitingBytes -= first.size();
+    return first;
   }
 
   List<Copy> takeAll() {
-    List<Copy> all = new ArrayList<>(waiting);
+    List<Copy> all = List.copyOf(waiting);
     waiting.clear();
+    waitingBytes = 0;
     return all;
   }
 

@@ -9,6 +9,7 @@ import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -64,6 +65,15 @@ final class ReplyTopics {
       }
     }
     return false;
+  }
+
+  /** What waits for those for which nobody waits. */
+  int lateBytes() {
+    return Stream.of(existing, others)
+        .flatMap(each -> each.values().stream())
+        .filter(topic -> topic.isLate)
+        .mapToInt(ReplyTopic::waitingBytes)
+        .sum();
   }
 
   /** All of them. */

@@ -7,7 +7,6 @@ package io.zcbot.sandbox.worker.reply;
 import io.zcbot.sandbox.worker.reply.ReplyTopic.Copy;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
@@ -39,11 +38,6 @@ public final class ReplyCopies implements Replies, AutoCloseable {
 
   static final int MOST_BYTES_OF_ONE = 2 * 1024 * 1024;
 
-  /** Of topics for which nobody waits, of all and of one: nothing else keeps these copies. */
-  static final int MOST_BYTES_LATE = 6 * 1024 * 1024;
-
-  private static final int MOST_BYTES_OF_A_LATE_ONE = 256 * 1024;
-
   /** A small record takes a batch. */
   private static final int OVERHEAD = 4096;
 
@@ -51,7 +45,7 @@ public final class ReplyCopies implements Replies, AutoCloseable {
   private static final Duration REFUSAL = Duration.ofSeconds(10);
 
   /** Brokers hear of a new topic one after the other, and later than who created it. */
-  private static final Duration SECOND_LOOK = Duration.ofMillis(500);
+  private static final int SECOND_LOOK_MS = 500;
 
   private final ReplyProducer producer;
   private final Lookup lookup;
@@ -122,14 +116,7 @@ public final class ReplyCopies implements Replies, AutoCloseable {
     if (refusal != null || !topic.isLate) {
       return refusal;
     }
-    return fits(topic, copy) ? null : ReplyDrop.LATE;
-  }
-
-  /** Whether a late topic may keep one more. */
-  private boolean fits(ReplyTopic topic, Copy copy) {
-    int there = topic.bytes + topic.waitingBytes();
-    return (there == 0 || there + copy.size() <= MOST_BYTES_OF_A_LATE_ONE)
-        && topics.lateBytes() + copy.size() <= MOST_BYTES_LATE;
+    return topics.mayKeep(topic, copy) ? null : ReplyDrop.LATE;
   }
 
   /** Waits for a while only. Then nobody waits for the topic any more, until it takes a copy. */
@@ -144,25 +131,16 @@ public final class ReplyCopies implements Replies, AutoCloseable {
             });
   }
 
-  /** Nobody waits for the topic any more. The first copies are kept, as many as a late one may. */
+  /** Nobody waits for the topic any more. What there is no room for is dropped. */
   private void late(ReplyTopic topic) {
-    List<Copy> kept = new ArrayList<>();
-    drop(
-        topic,
-        ReplyDrop.LATE,
-        _ -> {
-          topic.isLate = true;
-          List<Copy> dropped = new ArrayList<>();
-          for (Copy copy : topic.takeAll()) {
-            if (fits(topic, copy)) {
-              topic.add(copy);
-              kept.add(copy);
-            } else {
-              dropped.add(copy);
-            }
-          }
-          return dropped;
-        });
+    drop(topic, ReplyDrop.LATE, topics::late);
+    List<Copy> kept;
+    lock.lock();
+    try {
+      kept = topic.waiting();
+    } finally {
+      lock.unlock();
+    }
     kept.forEach(copy -> copy.settled().complete(null));
   }
 
@@ -217,7 +195,9 @@ public final class ReplyCopies implements Replies, AutoCloseable {
       obstacle = lookup.obstacle(topic.name).get();
       if (obstacle.equals(Optional.of(ReplyDrop.ABSENT))) {
         late(topic);
-        Thread.sleep(SECOND_LOOK);
+        new CompletableFuture<@Nullable Void>()
+            .completeOnTimeout(null, SECOND_LOOK_MS, TimeUnit.MILLISECONDS)
+            .get();
         obstacle = lookup.obstacle(topic.name).get();
       }
     } catch (ExecutionException e) {

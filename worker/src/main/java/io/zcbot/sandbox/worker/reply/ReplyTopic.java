@@ -89,8 +89,12 @@ final class ReplyTopic {
     return first;
   }
 
+  List<Copy> waiting() {
+    return List.copyOf(waiting);
+  }
+
   List<Copy> takeAll() {
-    List<Copy> all = List.copyOf(waiting);
+    List<Copy> all = waiting();
     waiting.clear();
     waitingBytes = 0;
     return all;

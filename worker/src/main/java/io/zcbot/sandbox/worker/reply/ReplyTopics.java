@@ -4,6 +4,7 @@
  */
 package io.zcbot.sandbox.worker.reply;
 
+import io.zcbot.sandbox.worker.reply.ReplyTopic.Copy;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
@@ -17,6 +18,11 @@ import org.jspecify.annotations.Nullable;
  * from the others, so that no flood of invented names makes them forgotten. Not thread-safe.
  */
 final class ReplyTopics {
+  /** Of topics for which nobody waits, of all and of one. */
+  static final int MOST_BYTES_LATE = 6 * 1024 * 1024;
+
+  private static final int MOST_BYTES_OF_A_LATE_ONE = 256 * 1024;
+
   private final int most;
   private final Map<String, ReplyTopic> existing = leastRecentlyUsedFirst();
   private final Map<String, ReplyTopic> others = leastRecentlyUsedFirst();
@@ -67,13 +73,33 @@ final class ReplyTopics {
     return false;
   }
 
-  /** What waits for those for which nobody waits. */
-  int lateBytes() {
+  /** Whether a topic for which nobody waits may keep one more copy: nothing else keeps it. */
+  boolean mayKeep(ReplyTopic topic, Copy copy) {
+    int there = topic.bytes + topic.waitingBytes();
+    return (there == 0 || there + copy.size() <= MOST_BYTES_OF_A_LATE_ONE)
+        && lateBytes() + copy.size() <= MOST_BYTES_LATE;
+  }
+
+  private int lateBytes() {
     return Stream.of(existing, others)
         .flatMap(each -> each.values().stream())
         .filter(topic -> topic.isLate)
         .mapToInt(ReplyTopic::waitingBytes)
         .sum();
+  }
+
+  /** Nobody waits for a topic any more; returns the copies that it may not keep. */
+  List<Copy> late(ReplyTopic topic) {
+    topic.isLate = true;
+    List<Copy> dropped = new ArrayList<>();
+    for (Copy copy : topic.takeAll()) {
+      if (mayKeep(topic, copy)) {
+        topic.add(copy);
+      } else {
+        dropped.add(copy);
+      }
+    }
+    return dropped;
   }
 
   /** All of them. */

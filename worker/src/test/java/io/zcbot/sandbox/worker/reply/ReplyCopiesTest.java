@@ -167,7 +167,7 @@ class ReplyCopiesTest {
     copies.close();
     copies = copies(Duration.ofMillis(50));
     int quarter = 250 * 1024;
-    int fit = ReplyCopies.MOST_BYTES_LATE / (quarter + 4096);
+    int fit = ReplyTopics.MOST_BYTES_LATE / (quarter + 4096);
     CompletableFuture<Optional<ReplyDrop>> lookup = new CompletableFuture<>();
     List<CompletableFuture<Void>> all =
         IntStream.range(0, fit + 5)

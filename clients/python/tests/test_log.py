@@ -116,6 +116,44 @@ def test_partitions_are_read_from_their_present_ends_and_left(
     assert it.log._assigned == {}
 
 
+def test_brokers_are_asked_beside_the_reading(
+    deployment: Deployment,
+    admin: Any,
+    reading: Callable[..., Reading],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(log._CONSUMER, "fetch.wait.max.ms", 10_000)
+    create(admin, PREFIX + "expiring", PREFIX + "failed")
+    it = reading()
+    it.hold(new_user(), "expiring")
+    time.sleep(0.5)  # a broker has a fetch, and answers it after 10 seconds
+    start = time.monotonic()
+    it.hold(new_user(), "failed")
+    it.log._look(start)
+    assert time.monotonic() - start < 5
+    topics = admin.list_topics(timeout=PATIENCE).topics
+    assert PREFIX + "ensure" not in topics, "asking for a topic creates none"
+
+
+def test_the_first_requests_of_a_client_wait_for_no_timer(deployment: Deployment) -> None:
+    """librdkafka looks once a second for topics of which it knows nothing."""
+    user = new_user()
+    ensures, commands = [], []
+    for _ in range(4):  # the first makes the sandbox
+        with Client(deployment.bootstrap) as client:
+            sandbox = client.sandbox(user)
+            ensures.append(_seconds(lambda: sandbox.ensure(wait=PATIENCE)))
+            commands.append(_seconds(lambda: sandbox.run("true", wait=PATIENCE)))
+    assert min(ensures) < 0.7
+    assert min(commands) < 0.7
+
+
+def _seconds(call: Callable[[], object]) -> float:
+    start = time.monotonic()
+    call()
+    return time.monotonic() - start
+
+
 def test_a_reply_topic_is_read_instead(
     deployment: Deployment, admin: Any, reading: Callable[..., Reading]
 ) -> None:

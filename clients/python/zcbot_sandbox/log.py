@@ -20,6 +20,9 @@ logger.addHandler(logging.NullHandler())
 #: What a worker answers in.
 RESULTS = ("ready", "failed", "output", "exited", "reaped", "expiring")
 
+#: What services write.
+REQUESTS = ("ensure", "exec", "input", "activity", "release")
+
 #: Those that are copied to a reply topic.
 COPIED = ("ready", "failed", "output", "exited")
 
@@ -116,10 +119,15 @@ class Log:
         self._kinds = {topic_prefix + kind: kind for kind in RESULTS}
         try:
             self._producer: Any = Producer({**_PRODUCER, **_for(both, _CONSUMER)})
-            self._consumer: Any = Consumer({**_CONSUMER, **_for(both, _PRODUCER), "group.id": group})
+            reading = {**_CONSUMER, **_for(both, _PRODUCER), "group.id": group}
+            self._consumer: Any = Consumer(reading)
+            # Asks for what a call or the reading waits for, with connections of its own: a broker answers
+            # the requests of one in their order, and a fetch after up to 100 ms.
+            self._asker: Any = Consumer(reading)
         except KafkaException as e:
             raise InvalidRequestError("kafka", e.args[0].str()) from e
         self._is_stopped = False
+        self._is_introduced = False
         # Guards the fields below; held while brokers are asked for ends, so that the position of a
         # partition is known to whoever finds it assigned.
         self._lock = threading.Lock()
@@ -191,6 +199,7 @@ class Log:
             for name in missing:
                 self._counted_at[name] = time.time()
                 self._counts[name] = self._count(name, deadline)
+            self._introduce(deadline)
             unread = {p for kind in kinds for p in self._unread(key, kind) or ()}
             if unread:
                 self._assign(self._ends(unread, deadline))
@@ -258,6 +267,7 @@ class Log:
         self._producer.flush(1.0)
         with self._lock:
             self._consumer.close()
+            self._asker.close()
 
     def hint_without_answer(self, kind: str) -> str:
         """What a caller who got no answer should know, besides that a worker may be missing."""
@@ -299,12 +309,27 @@ class Log:
         for kind in kinds:
             self._held[kind, key] = self._held.get((kind, key), 0) + 1
 
+    def _introduce(self, deadline: float) -> None:
+        """Has the producer and the consumer learn of all topics, once. The first record of each would
+        wait for up to a second, since librdkafka looks that often for topics of which it knows nothing.
+        """
+        if self._is_introduced:
+            return
+        self._is_introduced = True
+        topics = [(self._producer, self._prefix + kind) for kind in REQUESTS]
+        topics += [(self._consumer, topic) for topic in sorted({self._topic(kind) for kind in RESULTS})]
+        for client, topic in topics:
+            try:
+                client.list_topics(topic, timeout=_limited(deadline))
+            except KafkaException as e:  # whoever uses it hears of that
+                logger.info("while asking for %s: %s", topic, e)
+
     def _count(self, topic: str, deadline: float) -> int:
         """How many partitions a topic has."""
         patience = time.monotonic() + _UNKNOWN_SECONDS
         while True:
             try:
-                metadata = self._consumer.list_topics(topic, timeout=_limited(deadline))
+                metadata = self._asker.list_topics(topic, timeout=_limited(deadline))
                 found = metadata.topics[topic]
             except KafkaException as e:
                 error = e.args[0]
@@ -325,7 +350,7 @@ class Log:
         asked = [TopicPartition(topic, number, at) for topic, number in sorted(partitions)]
         while True:
             try:
-                found = self._consumer.offsets_for_times(asked, timeout=_limited(deadline))
+                found = self._asker.offsets_for_times(asked, timeout=_limited(deadline))
             except KafkaException as e:
                 logger.info("while asking for offsets: %s", e)
             else:

@@ -217,7 +217,6 @@ class EngineCommandsTest extends AdapterTestCase {
 
   @Test
   void whereTheImageHasNoneItIsSaidHowToGetOne() {
-    silent(true);
     for (String said :
         List.of(
             "exec: \"/usr/local/sbin/zcbot-runner\": stat /usr/local/sbin/zcbot-runner: no such"
@@ -227,7 +226,7 @@ class EngineCommandsTest extends AdapterTestCase {
       for (byte[] sent : List.of(text, engine(1, text))) {
         exec(hijacked((in, out) -> out.write(sent)));
 
-        EngineException e = failure(() -> commands().open("c1"));
+        EngineException e = failure(() -> engine.commands(SPEC, false).open("c1"));
 
         assertThat(e.kind()).as("the same would fail again").isEqualTo(Kind.REJECTED);
         assertThat(e.getMessage()).contains("has no runner", "docker build", "sandbox-image");

@@ -4,6 +4,7 @@
  */
 package io.zcbot.sandbox.worker.testkit.deployment;
 
+import java.time.Duration;
 import org.testcontainers.kafka.KafkaContainer;
 import org.testcontainers.utility.DockerImageName;
 
@@ -45,6 +46,7 @@ public final class KafkaForTests {
     return new KafkaContainer(
             DockerImageName.parse(image).asCompatibleSubstituteFor("apache/kafka"))
         .withLabel("zcbot.test.run", RUN)
+        .withStartupTimeout(Duration.ofMinutes(3)) // the machine may be loaded
         // The quick compiler only: no broker lives long enough for what the full one costs.
         .withEnv("KAFKA_OPTS", "-XX:TieredStopAtLevel=1")
         .withEnv("KAFKA_GROUP_CONSUMER_ASSIGNMENT_INTERVAL_MS", "0")

@@ -61,6 +61,7 @@ public final class Bench {
       }
     }
     Path root = Path.of(System.getProperty("zcbot.root"));
+    String commit = commit(root); // before the results change the tree
     Path directory = Files.createTempDirectory("zcbot-bench");
     Results results = new Results(Path.of(args[3]), ALL.keySet());
     boolean update = Boolean.getBoolean("zcbot.update");
@@ -103,8 +104,7 @@ public final class Bench {
                   report);
           report.line(
               "- Rounds: %d; measured on %s from commit %s, on the processor %s, at a load of %.1f before"
-                  .formatted(
-                      count, LocalDate.now(ZoneOffset.UTC), commit(root), processor(), load));
+                  .formatted(count, LocalDate.now(ZoneOffset.UTC), commit, processor(), load));
           results.write(head.toString(), each.getKey(), report.toString(), notes);
         }
       }

@@ -121,8 +121,8 @@ class Log:
             self._producer: Any = Producer({**_PRODUCER, **_for(both, _CONSUMER)})
             reading = {**_CONSUMER, **_for(both, _PRODUCER), "group.id": group}
             self._consumer: Any = Consumer(reading)
-            # Asks for what a call or the reading waits for, with connections of its own: a broker answers
-            # the requests of one in their order, and a fetch after up to 100 ms.
+            # Reads nothing: it asks for partitions and their ends, with connections of its own. A broker
+            # answers the requests of one in their order, and a fetch after up to 100 ms.
             self._asker: Any = Consumer(reading)
         except KafkaException as e:
             raise InvalidRequestError("kafka", e.args[0].str()) from e

@@ -176,17 +176,6 @@ class RepliesIT {
     assertThat(kinds(copies(topic, 3))).containsExactly("failed", "ready", "exited");
   }
 
-  /** Brokers hear of a new topic one after the other, and later than who created it. */
-  @Test
-  void aTopicThatWasJustCreatedGetsItsFirstAnswer() throws Exception {
-    UserId user = Deployment.newUser();
-    for (int i = 0; i < 50; i++) {
-      String topic = created(Map.of());
-      ask(Topic.ENSURE, user, topic, ",'expires_at':'2020-01-01T00:00:00Z'");
-      assertThat(kinds(copies(topic, 1))).containsExactly("failed");
-    }
-  }
-
   @Test
   void anyOtherNameIsRefused() throws Exception {
     UserId user = Deployment.newUser();

@@ -11,6 +11,7 @@ import io.zcbot.sandbox.events.EventCodec;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.ensure.Domain;
+import io.zcbot.sandbox.worker.ops.Logging;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Path;
@@ -46,6 +47,7 @@ class HotEnsureAllocationIT {
 
   @BeforeEach
   void setUp() throws IOException {
+    Logging.configureForCommand(false); // whatever another test left: each line takes as much again
     EngineFixture fixture = new EngineFixture(root, Duration.ofSeconds(60));
     worker = new DomainFixture(fixture, root);
     domain = worker.begin(fixture.spec(), worker.mounts(), 0);

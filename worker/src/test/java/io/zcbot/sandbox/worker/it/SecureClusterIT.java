@@ -14,6 +14,7 @@ import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.Worker;
 import io.zcbot.sandbox.worker.cli.ExitCode;
+import io.zcbot.sandbox.worker.ops.Logging;
 import io.zcbot.sandbox.worker.testkit.deployment.Deployment;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -471,9 +472,9 @@ class SecureClusterIT {
   }
 
   private String acls(String role) {
-    return run(role, "doctor", "--verbose")
-        .out()
-        .lines()
+    String said = run(role, "doctor", "--verbose").out();
+    Logging.configureForCommand(false); // or all other tests would log everything
+    return said.lines()
         .dropWhile(line -> !line.contains(" acls "))
         .limit(6)
         .collect(java.util.stream.Collectors.joining(" "));

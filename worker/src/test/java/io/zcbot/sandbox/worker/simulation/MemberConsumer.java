@@ -18,6 +18,7 @@ import org.apache.kafka.clients.consumer.CloseOptions;
 import org.apache.kafka.clients.consumer.CommitFailedException;
 import org.apache.kafka.clients.consumer.ConsumerGroupMetadata;
 import org.apache.kafka.clients.consumer.ConsumerRebalanceListener;
+import org.apache.kafka.clients.consumer.ConsumerRecords;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.clients.consumer.OffsetCommitCallback;
 import org.apache.kafka.clients.consumer.RetriableCommitFailedException;
@@ -41,6 +42,11 @@ final class MemberConsumer extends ModelConsumer {
   private @Nullable KafkaException refusal;
   private boolean joining = true;
   private boolean fenced;
+
+  /** It left the group, because its thread did not poll for too long. */
+  private boolean stale;
+
+  private long polled;
   private boolean closed;
   private int epoch;
 
@@ -56,6 +62,10 @@ final class MemberConsumer extends ModelConsumer {
 
   String id() {
     return id;
+  }
+
+  boolean isStale() {
+    return stale;
   }
 
   boolean isJoining() {
@@ -101,7 +111,15 @@ final class MemberConsumer extends ModelConsumer {
   public void subscribe(Collection<String> topics, ConsumerRebalanceListener told) {
     topic = topics.iterator().next();
     listener = told;
+    polled = machine.nanos();
     process.after(broker.latency(), this::beat);
+  }
+
+  @Override
+  public ConsumerRecords<byte[], byte[]> poll(Duration timeout) {
+    ConsumerRecords<byte[], byte[]> records = super.poll(timeout);
+    broker.stalls().await(process);
+    return records;
   }
 
   private void beat() {
@@ -112,7 +130,15 @@ final class MemberConsumer extends ModelConsumer {
   }
 
   private void beatOnce() {
-    if (closed || fenced || !broker.reaches(process, ModelBroker.COORDINATOR)) {
+    if (closed || fenced || stale) {
+      return;
+    }
+    stale = broker.stalls().isOverdue(polled);
+    if (!broker.reaches(process, ModelBroker.COORDINATOR)) {
+      return;
+    }
+    if (stale) {
+      broker.group.goAway(this);
       return;
     }
     if (broker.isDenied(ModelBroker.COORDINATOR)) {
@@ -126,6 +152,7 @@ final class MemberConsumer extends ModelConsumer {
 
   @Override
   void update() {
+    polled = machine.nanos();
     while (!callbacks.isEmpty()) {
       callbacks.remove().run();
     }
@@ -134,13 +161,14 @@ final class MemberConsumer extends ModelConsumer {
       refusal = null;
       throw why;
     }
-    if (fenced) {
+    if (fenced || stale) {
       Set<TopicPartition> lost = assignment();
       assigned = new TreeSet<>();
       listener.onPartitionsLost(lost);
       forget(lost);
       joining = true;
       fenced = false;
+      stale = false;
       process.after(broker.latency(), this::beatOnce);
     }
     Set<Integer> target = assigned;

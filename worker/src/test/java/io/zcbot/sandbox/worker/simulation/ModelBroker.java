@@ -18,6 +18,7 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.NavigableSet;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
@@ -58,6 +59,7 @@ final class ModelBroker {
   final int partitions;
   final ModelGroup group;
   private @Nullable Leaders leaders;
+  private @Nullable Stalls stalls;
   private final KeyPartitions keys;
   private final Map<Topic, List<Log>> logs = new EnumMap<>(Topic.class);
   private final Set<String> away = new LinkedHashSet<>();
@@ -117,8 +119,9 @@ final class ModelBroker {
     }
   }
 
-  void of(Leaders led) {
+  void of(Leaders led, Stalls stalling) {
     leaders = led;
+    stalls = stalling;
   }
 
   /** Somebody gives a topic more partitions. */
@@ -363,6 +366,11 @@ final class ModelBroker {
     if (by != null && topic.equals(name(Topic.LIVE))) {
       sleep(by);
     }
+  }
+
+  /** What befalls threads that poll. */
+  Stalls stalls() {
+    return Objects.requireNonNull(stalls);
   }
 
   void sleep(Duration time) {

@@ -194,7 +194,7 @@ final class ModelGroup {
 
   void commit(MemberConsumer client, Map<TopicPartition, OffsetAndMetadata> offsets) {
     Member member = members.get(client.instance());
-    if (member == null || !member.id.equals(client.id())) {
+    if (member == null || !member.id.equals(client.id()) || client.isStale()) {
       throw new CommitFailedException("not a member");
     }
     Map<Integer, OffsetAndMetadata> sorted = new TreeMap<>();

@@ -12,8 +12,8 @@ enum Mutation {
   NONE(1),
   /** Ensures are answered without a look at whose the partition is. */
   NO_FENCE(80),
-  /** A process that did not run for long takes itself for a member. */
-  LEASE_FOR_EVER(258),
+  /** A process takes itself for a member, whether it runs, reaches the group and polls or not. */
+  LEASE_FOR_EVER(52),
   /** What was read is committed, done or not. */
   COMMIT_PAST_OPEN_RECORDS(1),
   /** Who is out of the group ends its sandboxes. */

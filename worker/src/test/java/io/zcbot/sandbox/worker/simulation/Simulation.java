@@ -52,6 +52,7 @@ final class Simulation {
   private final CommandAgents agents;
   private final Transactions transactions;
   private final Leaders leaders;
+  private final Stalls stalls;
   private final boolean calm;
 
   /**
@@ -80,7 +81,8 @@ final class Simulation {
     agents = new CommandAgents(this, random);
     transactions = new Transactions(broker, seed, this::tell);
     leaders = new Leaders(broker, judge, hosts, seed, this::tell);
-    broker.of(leaders);
+    stalls = new Stalls(broker, judge, hosts, seed, this::tell);
+    broker.of(leaders, stalls);
     misfortunes = new Misfortunes(broker, judge, hosts, this::tell);
     Workspaces workspaces = Workspaces.open(root);
     int count = 1 + random.nextInt(3);
@@ -121,6 +123,7 @@ final class Simulation {
       machine.runFor(Duration.ofMillis(random.nextInt(2000)));
       if (!calm) {
         leaders.begin();
+        stalls.begin();
       }
       int actions = 30 + random.nextInt(120);
       for (int i = 0; i < actions && judge.violation() == null; i++) {
@@ -257,6 +260,7 @@ final class Simulation {
   /** All is well again, and agents use half of the sandboxes. */
   private void settle() {
     leaders.end();
+    stalls.end();
     for (int second = 0; second < 30; second++) { // what is under way ends by itself
       if (second >= 26) {
         hosts.stream().filter(host -> !host.isUp()).forEach(SimulatedHost::start);

@@ -1,0 +1,100 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.simulation;
+
+import java.time.Duration;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.SplittableRandom;
+
+/**
+ * In one history of nine, the thread that polls for a member of the group stands still now and
+ * then, as one does that waits for a full disk or a lock. The rest of its process goes on, and so
+ * does the thread that sends the member's heartbeats, until {@code max.poll.interval.ms} is over:
+ * then it leaves the group, of which the other thread hears when it polls again.
+ */
+final class Stalls {
+  /** A minute in a real one: longer than a lease, and than a call of the consumer's. */
+  private static final Duration LONGEST_POLL_GAP = Duration.ofSeconds(8);
+
+  private static final int LONGEST_MS = 28_000;
+
+  private final ModelBroker broker;
+  private final Judge judge;
+  private final List<SimulatedHost> hosts;
+  private final Misfortunes.Story story;
+
+  /** Not the machine's: histories in which no thread stands still are the same as without this. */
+  private final Random random;
+
+  private final boolean used;
+  private final Map<Machine.Process, Long> until = new HashMap<>();
+  private boolean over;
+
+  Stalls(
+      ModelBroker broker,
+      Judge judge,
+      List<SimulatedHost> hosts,
+      long seed,
+      Misfortunes.Story story) {
+    this.broker = broker;
+    this.judge = judge;
+    this.hosts = hosts;
+    this.story = story;
+    this.random = new Random(new SplittableRandom(seed ^ 0x57A11L).nextLong());
+    this.used = seed % 9 == 7;
+  }
+
+  /** Nothing happens before. */
+  void begin() {
+    if (used) {
+      next();
+    }
+  }
+
+  /** No other thread stops from now on. */
+  void end() {
+    over = true;
+  }
+
+  private void next() {
+    broker
+        .machine
+        .outside()
+        .after(
+            Duration.ofMillis(1000 + random.nextInt(30_000)),
+            () -> {
+              if (!over) {
+                stall(hosts.get(random.nextInt(hosts.size())));
+                next();
+              }
+            });
+  }
+
+  private void stall(SimulatedHost host) {
+    Machine.Process process = host.process;
+    if (process != null && host.isUp()) {
+      judge.disturbed();
+      int length = 2000 + random.nextInt(LONGEST_MS - 2000);
+      story.tell("the polling thread of " + host.name + " stands still for " + length + " ms");
+      until.put(process, broker.machine.nanos() + Duration.ofMillis(length).toNanos());
+    }
+  }
+
+  /** Returns once the polling thread of a process goes on. In that thread. */
+  void await(Machine.Process process) {
+    long left = until.getOrDefault(process, 0L) - broker.machine.nanos();
+    if (left > 0) {
+      broker.sleep(Duration.ofNanos(left));
+    }
+  }
+
+  /** Whether a member has to leave the group, because its thread polled last at that time. */
+  boolean isOverdue(long polled) {
+    return used && broker.machine.nanos() - polled > LONGEST_POLL_GAP.toNanos();
+  }
+}

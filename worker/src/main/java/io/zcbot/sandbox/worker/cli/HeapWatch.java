@@ -14,8 +14,8 @@ import java.util.concurrent.TimeUnit;
  * tenth of a second.
  */
 final class HeapWatch implements AutoCloseable {
-  private static final Duration EVERY = Duration.ofSeconds(5);
-  private static final long GROWTH_BYTES = 10L << 20;
+  private static final Duration EVERY = Duration.ofMillis(250);
+  private static final long GROWTH_BYTES = 4L << 20;
 
   private final CountDownLatch stop = new CountDownLatch(1);
   private long before;

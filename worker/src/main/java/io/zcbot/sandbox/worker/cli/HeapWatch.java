@@ -15,7 +15,7 @@ import java.util.concurrent.TimeUnit;
  */
 final class HeapWatch implements AutoCloseable {
   private static final Duration EVERY = Duration.ofMillis(250);
-  private static final long GROWTH_BYTES = 4L << 20;
+  private static final long LEAST_GROWTH_BYTES = 4L << 20;
 
   private final CountDownLatch stop = new CountDownLatch(1);
   private long before;
@@ -29,7 +29,8 @@ final class HeapWatch implements AutoCloseable {
   private void run() {
     try {
       while (!stop.await(EVERY.toMillis(), TimeUnit.MILLISECONDS)) {
-        if (used() > before + GROWTH_BYTES) {
+        // A quarter: the more is kept, the longer a collection takes, and the fewer there are.
+        if (used() > before + Math.max(LEAST_GROWTH_BYTES, before / 4)) {
           System.gc();
           before = used();
         }

@@ -41,13 +41,23 @@ final class Commands implements Experiment {
   static final List<String> TRUE = List.of("/bin/true");
   private static final List<String> PYTHON = List.of("python3", "-c", "print(6*7)");
 
+  private static final int PYTHON_RATE = 10;
+
+  /** Each second, as long as the others take their turns. */
+  private static final List<String> INTERPRETERS =
+      List.of(
+          "bash",
+          "-c",
+          "for i in {1..10}; do s=${EPOCHREALTIME/./}; python3 -c 'print(6*7)' >/dev/null;"
+              + " e=${EPOCHREALTIME/./}; echo $((e - s)); sleep 0.98; done");
+
   private static final String TEXT = "yes 'a line of text, as programs write them'";
   private static final String BINARY = "cat /dev/urandom";
 
   private static final String OURS = "`/bin/true` at 50/s";
   private static final String CLI = "`docker exec` of `/bin/true` at 5/s";
   private static final String OURS_PYTHON = "`python3 -c 'print(6*7)'` at 10/s";
-  private static final String INTERPRETER = "the interpreter alone at 10/s, timed in the sandbox";
+  private static final String INTERPRETER = "the interpreter alone at 10/s, timed in the sandboxes";
   private static final String NEW_USER = "new user, warm pool: to the first output, at 2/s";
   private static final String ECHO = "Kafka alone, an echo at 50/s";
 
@@ -100,8 +110,8 @@ final class Commands implements Experiment {
       atRate(client, users, TRUE, WARM_UP_RATE, WARM_UP_SECONDS);
 
       commands(worker, client, users);
-      latencies.add(OURS_PYTHON, atRate(client, users, PYTHON, 10, SECONDS));
-      latencies.add(INTERPRETER, interpreter(client, users.getFirst()));
+      latencies.add(OURS_PYTHON, atRate(client, users, PYTHON, PYTHON_RATE, SECONDS));
+      latencies.add(INTERPRETER, interpreter(client, users));
       stream(worker, client, users.getFirst(), TEXT, "streamed");
       stream(worker, client, users.getFirst(), BINARY, "streamed binary");
 
@@ -151,23 +161,25 @@ final class Commands implements Experiment {
   }
 
   /**
-   * From fork to wait, by a shell in the sandbox. At the same rate: one after the other, each finds
-   * its files and itself in the processor's caches.
+   * From fork to wait, by shells in the sandboxes, each in its turn and at the same rate: one after
+   * the other in one sandbox, each finds its files and itself in the processor's caches.
    */
-  private static Histogram interpreter(CommandClient client, UserId user) throws Exception {
+  private static Histogram interpreter(CommandClient client, List<UserId> users) throws Exception {
+    List<CommandClient.Run> runs = new ArrayList<>();
+    OpenLoop.run(
+        PYTHON_RATE,
+        (double) users.size() / PYTHON_RATE,
+        (i, intended) ->
+            runs.add(client.start(users.get(i), INTERPRETERS, false, 1 << 16, intended)));
+    client.awaitAll();
     Histogram times = Latencies.histogram();
-    CommandClient.Run run =
-        client.run(
-            user,
-            List.of(
-                "bash",
-                "-c",
-                "for i in {1..50}; do sleep 0.09; s=${EPOCHREALTIME/./}; python3 -c 'print(6*7)'"
-                    + " >/dev/null; echo $((${EPOCHREALTIME/./} - s)); done"));
-    String text =
-        new String(
-            Objects.requireNonNull(run.exited().stdout()).toByteArray(), StandardCharsets.UTF_8);
-    text.lines().mapToLong(Long::parseLong).forEach(times::recordValue);
+    for (CommandClient.Run run : runs) {
+      byte[] text = Objects.requireNonNull(run.exited().stdout()).toByteArray();
+      new String(text, StandardCharsets.UTF_8)
+          .lines()
+          .mapToLong(Long::parseLong)
+          .forEach(times::recordValue);
+    }
     return times;
   }
 

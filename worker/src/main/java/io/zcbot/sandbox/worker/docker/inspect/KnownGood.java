@@ -72,13 +72,16 @@ final class KnownGood {
     ByteBuffer exact = exactly(answer, user, workspace);
     Container known = sandboxes.get(exact);
     if (known == null) {
-      known = sandboxes.get(butForExecs(answer, user, workspace));
+      ByteBuffer quiet = butForExecs(answer, user, workspace);
+      known = sandboxes.get(quiet);
       if (known == null) {
         known = claimed(answer, user, workspace);
+        if (known == null) {
+          return null;
+        }
+        sandboxes.put(quiet, known);
       }
-      if (known != null) {
-        sandboxes.put(exact, known);
-      }
+      sandboxes.put(exact, known);
     }
     return known;
   }
@@ -94,6 +97,7 @@ final class KnownGood {
     parked.put(butForName(answer, slot.name()), new Parked(slot, directory));
   }
 
+  /** The container of a slot that the user has claimed; null if it is not known to be one. */
   private @Nullable Container claimed(byte[] answer, UserId user, Path workspace)
       throws IOException {
     Path root = workspace.getParent();
@@ -112,9 +116,7 @@ final class KnownGood {
     if (slot == null || !SlotMounts.directory(root, workerId).resolve(slot).equals(was.directory)) {
       return null;
     }
-    Container container = was.container.claimedBy(user);
-    add(answer, user, workspace, container);
-    return container;
+    return was.container.claimedBy(user);
   }
 
   private static MessageDigest judgedBy(UserId user, Path workspace) {

@@ -44,8 +44,11 @@ class SlotLeaksIT {
       claimAndReap(worker, domain);
       long descriptors = descriptors(false);
 
-      for (int i = 0; i < CYCLES; i++) {
+      for (int i = 1; i <= CYCLES; i++) {
         claimAndReap(worker, domain);
+        if (i % 100 == 0) {
+          System.out.printf("    %d of %d claims, %d descriptors%n", i, CYCLES, descriptors(false));
+        }
       }
 
       assertThat(fixture.containers()).as("the parked one").hasSize(1);

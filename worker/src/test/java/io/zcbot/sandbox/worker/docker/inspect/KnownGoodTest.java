@@ -125,6 +125,10 @@ class KnownGoodTest {
 
     assertThat(find(known, none.replace("null", "[\"e1\"]") + claimed))
         .isEqualTo(parked.claimedBy(USER));
+    assertThat(find(known, none.replace("null", "[\"e2\"]") + claimed))
+        .as("with any exec from now on")
+        .isEqualTo(parked.claimedBy(USER));
+    assertThat(find(known, none + claimed)).isEqualTo(parked.claimedBy(USER));
   }
 
   @Test

@@ -4,7 +4,6 @@
  */
 package io.zcbot.sandbox.worker.sandbox;
 
-import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -12,10 +11,10 @@ import org.jspecify.annotations.Nullable;
  * to the sandbox that it becomes, a sandbox closes it. So it is returned exactly once.
  */
 public final class Place implements AutoCloseable {
-  private final AtomicReference<@Nullable Capacity> held;
+  private @Nullable Capacity held;
 
   Place(Capacity capacity) {
-    this.held = new AtomicReference<>(capacity);
+    this.held = capacity;
   }
 
   /**
@@ -24,7 +23,7 @@ public final class Place implements AutoCloseable {
    * @throws IllegalStateException if it was closed or handed over before
    */
   public Place handOver() {
-    Capacity capacity = held.getAndSet(null);
+    Capacity capacity = take();
     if (capacity == null) {
       throw new IllegalStateException("a place can't be handed over twice or after it was closed");
     }
@@ -32,15 +31,21 @@ public final class Place implements AutoCloseable {
   }
 
   /** Whether it was neither closed nor handed over. */
-  public boolean isHeld() {
-    return held.get() != null;
+  public synchronized boolean isHeld() {
+    return held != null;
   }
 
   @Override
   public void close() {
-    Capacity capacity = held.getAndSet(null);
+    Capacity capacity = take();
     if (capacity != null) {
       capacity.free();
     }
+  }
+
+  private synchronized @Nullable Capacity take() {
+    Capacity capacity = held;
+    held = null;
+    return capacity;
   }
 }

@@ -9,8 +9,6 @@ import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.engine.Container;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -22,12 +20,12 @@ public final class Sandbox {
   private final String containerId;
   private final @Nullable String slotId;
   private final long startedAt;
-  private final AtomicReference<LastUse> lastUse;
-  private final AtomicBoolean reapPending = new AtomicBoolean();
   private final Place place;
+  private volatile LastUse lastUse;
   private volatile int partition;
   private volatile @Nullable Duration idleTtl;
   private volatile boolean entered;
+  private boolean reapPending;
   private @Nullable Instant openedAt;
 
   /**
@@ -51,7 +49,7 @@ public final class Sandbox {
     this.slotId = slotId;
     this.partition = partition;
     this.startedAt = startedAt;
-    this.lastUse = new AtomicReference<>(new LastUse(lastActive, null));
+    this.lastUse = new LastUse(lastActive, null);
     this.place = place;
   }
 
@@ -95,18 +93,17 @@ public final class Sandbox {
   }
 
   public long lastActive() {
-    return lastUse.get().at();
+    return lastUse.at();
   }
 
   public LastUse lastUse() {
-    return lastUse.get();
+    return lastUse;
   }
 
   /** Notes use at an instant; one earlier than what is known changes nothing. */
-  public void touch(long at, Reaped.Use use) {
+  public synchronized void touch(long at, Reaped.Use use) {
     if (at - lastActive() >= 0) {
-      LastUse seen = new LastUse(at, use);
-      lastUse.accumulateAndGet(seen, (known, it) -> it.at() - known.at() >= 0 ? it : known);
+      lastUse = new LastUse(at, use);
     }
   }
 
@@ -140,11 +137,13 @@ public final class Sandbox {
   }
 
   /** At most one reap waits in the lane; true for who may queue it. */
-  public boolean claimReap() {
-    return reapPending.compareAndSet(false, true);
+  public synchronized boolean claimReap() {
+    boolean mayQueue = !reapPending;
+    reapPending = true;
+    return mayQueue;
   }
 
-  public void releaseReap() {
-    reapPending.set(false);
+  public synchronized void releaseReap() {
+    reapPending = false;
   }
 }

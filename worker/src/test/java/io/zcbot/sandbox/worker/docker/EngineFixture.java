@@ -378,14 +378,17 @@ public final class EngineFixture implements AutoCloseable {
   /** Gives an image's name to another image. */
   void rebuild(Path directory, String tag, String... dockerfile) throws IOException {
     Path file = directory.resolve("Dockerfile");
+    // the label comes first: a layer that others have as well may be removed with their image
     Files.writeString(
-        file, "FROM " + SandboxImage.NAME + "\nUSER 0:0\n" + String.join("\n", dockerfile) + "\n");
-    docker
-        .buildImageCmd(file.toFile())
-        .withTags(Set.of(tag))
-        .withLabels(Map.of("zcbot.test", worker))
-        .start()
-        .awaitImageId();
+        file,
+        """
+        FROM %s
+        LABEL zcbot.test=%s
+        USER 0:0
+        %s
+        """
+            .formatted(SandboxImage.NAME, worker, String.join("\n", dockerfile)));
+    docker.buildImageCmd(file.toFile()).withTags(Set.of(tag)).start().awaitImageId();
   }
 
   /** One that lets sandboxes reach one another. */

@@ -68,7 +68,7 @@ release_stage_tarball() { # directory, name
   mkdir -p "$tree"/{bin,lib,systemd,completion,docs}
   cp "$root/packaging/sandbox" "$tree/bin"
   cp "$root/worker/target/worker-$version.jar" "$root"/worker/target/lib/*.jar "$tree/lib"
-  cp "$root"/worker/{jvm,console}.options "$root"/{LICENSE,NOTICE,CHANGELOG.md,SECURITY.md} "$tree"
+  cp "$root"/worker/{jvm,console,commands}.options "$root"/{LICENSE,NOTICE,CHANGELOG.md,SECURITY.md} "$tree"
   cp "$root/packaging/README.md" "$tree/INSTALL.md"
   cp "$root"/packaging/systemd/* "$tree/systemd"
   cp "$root"/docs/*.{md,yml} "$tree/docs"

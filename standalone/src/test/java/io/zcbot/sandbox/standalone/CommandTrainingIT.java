@@ -30,12 +30,7 @@ class CommandTrainingIT {
     Path cache = directory.resolve("commands.aot");
     List<String> java =
         List.of(
-            "--enable-native-access=ALL-UNNAMED",
-            "--sun-misc-unsafe-memory-access=allow",
-            "-XX:TieredStopAtLevel=1",
-            "-XX:+UseSerialGC",
-            "-cp",
-            classPath());
+            "@" + TARGET.resolve("../../worker/commands.options").normalize(), "-cp", classPath());
 
     CommandTraining.run(cache, java);
 

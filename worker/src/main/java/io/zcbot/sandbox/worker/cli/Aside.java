@@ -11,7 +11,11 @@ import java.util.concurrent.Future;
 
 /** Work beside a command's own thread. What still runs at the close is interrupted. */
 final class Aside implements AutoCloseable {
-  private final ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor();
+  private static final int MOST_AT_A_TIME = 8;
+
+  // not virtual ones, for whose poller a JVM that ends waits 0.3 s
+  private final ExecutorService threads =
+      Executors.newFixedThreadPool(MOST_AT_A_TIME, Thread.ofPlatform().daemon().factory());
 
   /** Something that takes a while. */
   interface Work<T> {

@@ -114,8 +114,8 @@ final class EndToEnd implements Experiment {
     report.line(
         "A worker in a process of its own with default settings, loopback Kafka, the real engine"
             + " and image. Ours: from publish to received ready. The others: from call to return,"
-            + " without Kafka; the raw API with the adapter's own create request, not waiting for"
-            + " init's firewall, which ours does; the original as subprocesses of the docker CLI."
+            + " without Kafka; the raw API with the adapter's own create request, without the seal"
+            + " of the network and not waiting for init's firewall, which ours does; the original as subprocesses of the docker CLI."
             + " Open loop. At 2/s a round is 16 ensures (10 of a worker just started, and in what Kafka"
             + " and the engine take alone), so that their p95 and p99 are the slowest one. Broker, client and, where nothing else is said, the worker have served 200"
             + " ensures a second for 10 s or more before. Milliseconds; median of the rounds' percentiles [range].");

@@ -24,7 +24,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.stream.Stream;
 
-/** The engine's API with nothing in between, told to create exactly what the adapter creates. */
+/** The engine's API with nothing in between, told to create what the adapter creates, unsealed. */
 final class RawEngine implements AutoCloseable {
   private final DockerClient docker;
 

@@ -68,7 +68,7 @@ public final class EngineCalls implements AutoCloseable {
       throws EngineException {
     EngineConnection connection = connection(operation);
     FutureTask<T> task = new FutureTask<>(() -> call.on(connection));
-    threads()
+    Thread.ofVirtual()
         .name("engine-" + operation.label())
         .start(
             () -> {
@@ -79,14 +79,6 @@ public final class EngineCalls implements AutoCloseable {
               }
             });
     return await(operation, patience, task, connection);
-  }
-
-  /**
-   * As the caller's. Where a virtual thread waited for a socket, there is a poller, for which a JVM
-   * that ends waits 0.3 s: a command makes its calls without any.
-   */
-  private static Thread.Builder threads() {
-    return Thread.currentThread().isVirtual() ? Thread.ofVirtual() : Thread.ofPlatform().daemon();
   }
 
   /** Waits for the answer to a call that was made elsewhere. */

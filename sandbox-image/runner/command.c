@@ -118,7 +118,7 @@ static struct command *place(uint32_t number) {
   memset(command, 0, sizeof *command);
   command->number = number;
   command->out.fd = command->err.fd = command->in = -1;
-  command->deadline = NEVER;
+  command->deadline = command->reader_look = NEVER;
   command->state = GATHERING;
   commands_used = index < commands_used ? commands_used : index + 1;
   return command;
@@ -424,6 +424,9 @@ void commands_timers(micros now) {
     if (command->state == RUNNING && command->deadline <= now) {
       command_kill(command, HOW_TIMEOUT, now);
     }
+    if (command->state == RUNNING && command->reader_look <= now) {
+      input_end_again(command, now);
+    }
     if (due == NULL && command->state == KILLING && command->kill_next <= now) {
       due = command;
     }
@@ -438,9 +441,12 @@ micros commands_next(void) {
   micros next = NEVER;
   for (int i = 0; i < commands_used; i++) {
     const struct command *command = &commands[i];
-    micros due = command->state == KILLING   ? command->kill_next
-                 : command->state == RUNNING ? command->deadline
-                                             : NEVER;
+    micros due = NEVER;
+    if (command->state == KILLING) {
+      due = command->kill_next;
+    } else if (command->state == RUNNING) {
+      due = command->deadline < command->reader_look ? command->deadline : command->reader_look;
+    }
     next = due < next ? due : next;
   }
   return next;

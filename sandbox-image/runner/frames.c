@@ -70,7 +70,7 @@ static void handle_running(uint8_t type, uint32_t number, const uint8_t *payload
       input_give(command, payload, length);
       break;
     case 'E':
-      input_end(command);
+      input_end(command, now);
       break;
     case 'K':
       command_signal(command, payload[0]);

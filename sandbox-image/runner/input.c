@@ -10,6 +10,10 @@
 
 enum { INPUT_MEMORY = INPUT_WINDOW + 4096, END_OF_TRANSMISSION = 4 };
 
+/* When a terminal's reader is looked at again. */
+#define FIRST_LOOK (50 * MILLISECOND)
+#define LAST_PAUSE (5 * SECOND)
+
 void input_init(struct command *command) {
   command->input_owed = INPUT_WINDOW;
 }
@@ -94,17 +98,39 @@ void input_give(struct command *command, const uint8_t *bytes, size_t length) {
   take(command, bytes, length);
 }
 
-void input_end(struct command *command) {
+static void end_terminal(struct command *command) {
+  const uint8_t end = END_OF_TRANSMISSION;
+  command->reader = terminal_reader(command->in);
+  take(command, &end, 1);
+}
+
+static void look_again(struct command *command, micros now) {
+  micros pause = now - command->input_ended;
+  pause = pause < FIRST_LOOK ? FIRST_LOOK : pause > LAST_PAUSE ? LAST_PAUSE : pause;
+  command->reader_look = command->in < 0 ? NEVER : now + pause;
+}
+
+void input_end(struct command *command, micros now) {
   if (command->state != RUNNING || command->input_ends) {
     return;
   }
   command->input_ends = true;
   if (command->terminal) {
-    const uint8_t end = END_OF_TRANSMISSION;
-    take(command, &end, 1);
+    end_terminal(command);
+    command->input_ended = now;
+    look_again(command, now);
   } else if (command->input_from == command->input_to) {
     end_now(command);
   }
+}
+
+/* The kernel gives the character to whoever reads next, and loses it if the mode changes before: a shell
+ * that is between two lines never sees it. */
+void input_end_again(struct command *command, micros now) {
+  if (command->in >= 0 && command->input_from == command->input_to && terminal_reader(command->in) != command->reader) {
+    end_terminal(command);
+  }
+  look_again(command, now);
 }
 
 void input_push(struct command *command) {

@@ -119,6 +119,9 @@ struct command {
 
   int in; /* with a terminal the same as out.fd */
   bool input_ends;
+  /* of a terminal whose input ended */
+  micros input_ended, reader_look;
+  uint64_t reader; /* to whom the end was told */
   uint32_t input_granted; /* bytes that the worker may send */
   uint32_t input_owed;    /* bytes to ask the worker for */
   char *input;            /* what the command does not take yet */
@@ -162,7 +165,8 @@ void commands_forget(void);
 
 void input_init(struct command *command);
 void input_give(struct command *command, const uint8_t *bytes, size_t length);
-void input_end(struct command *command);
+void input_end(struct command *command, micros now);
+void input_end_again(struct command *command, micros now); /* to another reader of its terminal */
 void input_push(struct command *command); /* writes what is held */
 void input_close(struct command *command);
 
@@ -213,6 +217,7 @@ void reset_and_wait(void);
 bool terminal_open(int *master, int *slave, unsigned columns, unsigned rows);
 void terminal_resize(int master, unsigned columns, unsigned rows);
 pid_t terminal_foreground(int master);
+uint64_t terminal_reader(int master); /* who reads from it and how: its foreground, and its mode */
 
 /* --- process trees (tree.c) ------------------------------------------------------------------------ */
 

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/ioctl.h>
+#include <termios.h>
 #include <unistd.h>
 
 #ifndef TIOCGPTPEER
@@ -60,4 +61,10 @@ void terminal_resize(int master, unsigned columns, unsigned rows) {
 pid_t terminal_foreground(int master) {
   int group = 0;
   return ioctl(master, TIOCGPGRP, &group) == 0 && group > 1 ? group : 0;
+}
+
+uint64_t terminal_reader(int master) {
+  struct termios settings;
+  bool canonical = tcgetattr(master, &settings) == 0 && (settings.c_lflag & ICANON) != 0;
+  return (uint64_t)terminal_foreground(master) << 1 | canonical;
 }

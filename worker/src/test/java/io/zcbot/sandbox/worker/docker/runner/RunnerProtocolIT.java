@@ -29,7 +29,9 @@ import org.junit.jupiter.params.AfterParameterizedClassInvocation;
 import org.junit.jupiter.params.BeforeParameterizedClassInvocation;
 import org.junit.jupiter.params.Parameter;
 import org.junit.jupiter.params.ParameterizedClass;
+import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** What {@code sandbox-image/runner/PROTOCOL.md} says, as process 1 and as an exec. */
 @Tag("engine")
@@ -391,6 +393,24 @@ class RunnerProtocolIT {
     assertThat(runner.look("sleep 0.3; echo seen")).isEqualTo("seen");
     shell.input("echo be''hind\n").awaitOutput("behind");
     assertEnd(shell.endInput(), EXITED, 0);
+  }
+
+  /** A shell between two lines, and one whose program took the first end for its own. */
+  @ParameterizedTest
+  @ValueSource(strings = {"sleep 0.2", "cat; cat"})
+  void theEndOfATerminalsInputReachesTheShellAfterItsPrograms(String programs) throws Exception {
+    RunnerCommandView shell = runner.start(Start.of("bash", "--norc", "-i").inTerminal());
+    shell.input("PS1=; echo be''gin; " + programs + "\n").awaitOutput("begin");
+    assertEnd(shell.endInput(), EXITED, 0);
+  }
+
+  @Test
+  void theEndOfATerminalsInputIsToldOnceToWhoGoesOn() throws Exception {
+    String script =
+        "stty -icanon -echo; echo ready; read -rt 1.5 -N 9 got; printf %s \"$got\" | od -An -c";
+    RunnerCommandView command = runner.start(Start.bash(script).inTerminal());
+    assertEnd(command.awaitOutput("ready").endInput(), EXITED, 0);
+    assertThat(command.out()).isEqualTo("ready\r\n 004\r\n");
   }
 
   @Test

@@ -127,8 +127,8 @@ fi
 # the wait begins. But kernels ration ICMP messages, for each address six and then one a second, and
 # a sandbox before us may have used up what ours had; so only this one probe depends on them.
 probe_gateway() {
-  local seen attempt
-  for attempt in {1..16}; do
+  local seen
+  for _ in {1..16}; do
     seen=$({ { printf x >&3 && read -rt 0.2 -u 3; } 3<>"/dev/udp/$gateway4/$witness_port" && echo 'an answer'; } 2>&1) || :
     [[ -z $seen ]] || break
   done
@@ -146,15 +146,24 @@ probe_beyond() { # address
 }
 
 # Sends a datagram to a port at the engine's resolver until the namespace is sealed, which fails at
-# once then. The worker begins to set the seal when the engine has told it of the start.
+# once then. Each, refused in either way, leaves an error on the socket, to be read before the next. The
+# worker begins to set the seal when the engine has told it of the start. To wait is to read from where
+# nothing ever comes: a process for each look would take the cores that other starts need.
 probe_seal() {
-  local seen attempt
-  for attempt in {1..1000}; do
-    seen=$({ { printf x >&3 && read -rt 0.01 -u 3; } 3<>"/dev/udp/$engine_resolver/$witness_port"; } 2>&1) || :
-    [[ $seen != *': Operation not permitted' ]] || return 0
-    ((attempt < 20)) || sleep 0.01
-  done
-  fail host-rules "the network namespace was not sealed: probe of $engine_resolver: expected 'Operation not permitted', but got '${seen:-no answer}'"
+  local seen='' deadline=$((SECONDS + 12))
+  exec 3<>"/dev/udp/$engine_resolver/$witness_port" 4<>"/dev/udp/127.0.0.1/$witness_port"
+  while ((SECONDS < deadline)); do
+    if ! printf x >&3; then
+      read -rt 0.002 -u 3 || :
+      seen=$({ printf x >&3; } 2>&1) || :
+    fi
+    [[ $seen != *': Operation not permitted' ]] || break
+    read -rt 0.002 -u 3 || :
+    read -rt 0.005 -u 4 || :
+  done 2>/dev/null
+  exec 3>&- 4>&-
+  [[ $seen == *': Operation not permitted' ]] ||
+    fail host-rules "the network namespace was not sealed: probe of $engine_resolver: expected 'Operation not permitted', but got '${seen:-no error}'"
 }
 
 if [[ $firewall != container ]]; then

@@ -105,7 +105,7 @@ static void end_terminal(struct command *command) {
 }
 
 static void look_again(struct command *command, micros now) {
-  micros pause = now - command->input_ended;
+  micros pause = now - command->ended_at;
   pause = pause < FIRST_LOOK ? FIRST_LOOK : pause > LAST_PAUSE ? LAST_PAUSE : pause;
   command->reader_look = command->in < 0 ? NEVER : now + pause;
 }
@@ -117,7 +117,7 @@ void input_end(struct command *command, micros now) {
   command->input_ends = true;
   if (command->terminal) {
     end_terminal(command);
-    command->input_ended = now;
+    command->ended_at = now;
     look_again(command, now);
   } else if (command->input_from == command->input_to) {
     end_now(command);

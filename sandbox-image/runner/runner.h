@@ -120,7 +120,7 @@ struct command {
   int in; /* with a terminal the same as out.fd */
   bool input_ends;
   /* of a terminal whose input ended */
-  micros input_ended, reader_look;
+  micros ended_at, reader_look;
   uint64_t reader; /* to whom the end was told */
   uint32_t input_granted; /* bytes that the worker may send */
   uint32_t input_owed;    /* bytes to ask the worker for */

@@ -266,7 +266,7 @@ class AsyncRun(StartedCommand):
         await self._write(requests.stdin_bytes(data))
 
     async def close_stdin(self) -> None:
-        """Ends standard input; with a terminal, whoever reads from it gets Ctrl-D."""
+        """Ends standard input. A terminal gets Ctrl-D."""
         await self._send({"eof": True})
 
     async def signal(self, name: str) -> None:

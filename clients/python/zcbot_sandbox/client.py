@@ -373,7 +373,7 @@ class Run(StartedCommand):
         return written
 
     def close_stdin(self) -> None:
-        """Ends standard input; with a terminal, whoever reads from it gets Ctrl-D."""
+        """Ends standard input. A terminal gets Ctrl-D."""
         _stored(self._send({"eof": True}), self._patience())
 
     def signal(self, name: str) -> None:

@@ -20,7 +20,7 @@ public record Input(
     /** More standard input. */
     record Bytes(Data data) implements Content {}
 
-    /** Standard input ends; with a terminal, whoever reads from it gets Ctrl-D. */
+    /** Standard input ends. A terminal gets Ctrl-D. */
     record End() implements Content {}
 
     /** A signal for the command's foreground processes. */

@@ -71,7 +71,7 @@ final class CommandInput extends OutputStream {
     }
   }
 
-  /** Ends the command's standard input; with a terminal, whoever reads from it gets Ctrl-D. */
+  /** Ends the command's standard input. A terminal gets Ctrl-D. */
   @Override
   public void close() throws IOException {
     if (!isClosed) {

@@ -16,19 +16,10 @@
 struct command commands[TABLE];
 int commands_used;
 
-static struct report *reports;
 static int wake;
 
 void commands_init(int wake_fd) {
   wake = wake_fd;
-  reports = mmap(NULL, TABLE * sizeof *reports, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-  if (reports == MAP_FAILED) {
-    _exit(1);
-  }
-}
-
-static struct report *report_of(const struct command *command) {
-  return &reports[command - commands];
 }
 
 /* --- the table ------------------------------------------------------------------------------------------ */
@@ -52,10 +43,10 @@ bool commands_full(void) {
   return true;
 }
 
-static void drop_message(struct command *command) {
-  if (command->message != NULL) {
-    munmap(command->message, MAX_START_MESSAGE);
-    command->message = NULL;
+static void drop_start(struct command *command) {
+  if (command->start != NULL) {
+    munmap(command->start, sizeof *command->start);
+    command->start = NULL;
   }
 }
 
@@ -70,10 +61,10 @@ static void close_all(struct command *command) {
   input_close(command);
   close_stream(&command->out);
   close_stream(&command->err);
-  drop_message(command);
 }
 
 static void set_free(struct command *command) {
+  drop_start(command); /* its supervisor is gone, and what it was about to start was killed */
   command->state = FREE;
   while (commands_used > 0 && commands[commands_used - 1].state == FREE) {
     commands_used--;
@@ -142,21 +133,22 @@ void command_gather(uint32_t number, const uint8_t *bytes, size_t length) {
   if (command == NULL || command->state != GATHERING || command->message_error != 0) {
     return; /* what there is no place for is refused when it is to start */
   }
-  if (command->message == NULL) {
-    void *memory = mmap(NULL, MAX_START_MESSAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (command->start == NULL) {
+    void *memory = mmap(NULL, sizeof *command->start, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED) {
       command->message_error = ENOMEM;
       return;
     }
-    command->message = memory;
+    command->start = memory;
   }
-  if (length > MAX_START_MESSAGE - command->message_length) {
+  struct start *start = command->start;
+  if (length > MAX_START_MESSAGE - start->length) {
     command->message_error = E2BIG;
-    drop_message(command);
+    drop_start(command);
     return;
   }
-  memcpy(command->message + command->message_length, bytes, length);
-  command->message_length += length;
+  memcpy(start->message + start->length, bytes, length);
+  start->length += length;
 }
 
 static bool open_pipe(int *ours, int *theirs, bool we_write) {
@@ -171,12 +163,11 @@ static bool open_pipe(int *ours, int *theirs, bool we_write) {
 }
 
 static bool open_streams(struct command *command, struct start *start) {
-  const uint8_t *message = (const uint8_t *)command->message;
   start->in = start->out = start->err = -1;
   if (command->terminal) {
     int master;
     int slave;
-    if (!terminal_open(&master, &slave, get16(message + 5), get16(message + 7))) {
+    if (!terminal_open(&master, &slave, get16(start->message + 5), get16(start->message + 7))) {
       return false;
     }
     command->in = command->out.fd = master;
@@ -208,34 +199,24 @@ void command_start(uint32_t number, micros now) {
   if (command->state != GATHERING) {
     return;
   }
-  const char *message = command->message;
-  uint32_t timeout = message != NULL && command->message_length >= START_FIXED ? get32(message) : 0;
+  struct start *start = command->start;
+  uint32_t timeout = start != NULL && start->length >= START_FIXED ? get32(start->message) : 0;
   if (command->message_error != 0 || timeout == 0) {
     fail(command, STEP_MESSAGE, command->message_error != 0 ? command->message_error : EINVAL);
     return;
   }
-  command->terminal = (message[4] & 1) != 0;
-  command->credit = get32(message + 9);
-  struct report *report = report_of(command);
-  memset(report, 0, sizeof *report);
-  struct start start = {.message = message,
-                        .length = command->message_length,
-                        .terminal = command->terminal,
-                        .wake = wake,
-                        .report = report};
-  if (!open_streams(command, &start)) {
+  command->terminal = start->terminal = (start->message[4] & 1) != 0;
+  command->credit = get32(start->message + 9);
+  start->wake = wake;
+  if (!open_streams(command, start)) {
     int error = errno;
-    close_theirs(&start);
+    close_theirs(start);
     fail(command, command->terminal ? STEP_TERMINAL : STEP_PIPE, error);
     return;
   }
-  pid_t supervisor = fork();
-  if (supervisor == 0) {
-    supervise(&start);
-  }
+  pid_t supervisor = supervise(start);
   int error = errno;
-  close_theirs(&start);
-  drop_message(command);
+  close_theirs(start);
   if (supervisor < 0) {
     fail(command, STEP_FORK, error);
     return;
@@ -251,7 +232,7 @@ void commands_look(micros now) {
   for (int i = 0; i < commands_used; i++) {
     struct command *command = &commands[i];
     bool alive = command->state == RUNNING || command->state == KILLING;
-    if (alive && !command->executed && atomic_load(&report_of(command)->phase) == PHASE_EXECUTED) {
+    if (alive && !command->executed && atomic_load(&command->start->report.phase) == PHASE_EXECUTED) {
       command->executed = command->tell_executed = true;
       command->tell_by = now + MILLISECOND;
       if (command->signal != 0) {
@@ -295,7 +276,7 @@ void command_kill(struct command *command, enum how how, micros now) {
     command->out.to_send = command->err.to_send = 0;
   } else if (command->state == RUNNING) {
     int open = GATE_OPEN;
-    if (atomic_compare_exchange_strong(&report_of(command)->gate, &open, GATE_HELD)) {
+    if (atomic_compare_exchange_strong(&command->start->report.gate, &open, GATE_HELD)) {
       begin_killing(command, how, now);
     } else {
       /* The program has ended by itself, and its supervisor has nothing more to do. */
@@ -313,7 +294,7 @@ static void supervisor_ended(struct command *command, int status, micros now) {
   if (command->state != RUNNING && command->state != KILLING) {
     return;
   }
-  struct report *report = report_of(command);
+  struct report *report = &command->start->report;
   int gate = atomic_load(&report->gate);
   if (atomic_load(&report->phase) == PHASE_FAILED) {
     fail(command, (enum step)report->step, report->error);
@@ -366,7 +347,7 @@ void command_signal(struct command *command, int signal) {
     return;
   }
   command->signal = 0;
-  struct report *report = report_of(command);
+  struct report *report = &command->start->report;
   pid_t group = command->terminal ? terminal_foreground(command->out.fd) : 0;
   if (group == 0) {
     group = atomic_load(&report->program);
@@ -379,7 +360,7 @@ void command_signal(struct command *command, int signal) {
 /* --- time ----------------------------------------------------------------------------------------------- */
 
 static void kill_step(struct command *command, micros now) {
-  struct report *report = report_of(command);
+  struct report *report = &command->start->report;
   pid_t program = atomic_load(&report->program);
   command->session[1] = command->terminal ? program : 0;
   int alive = tree_kill(command->supervisor, command->session, command->kill_began);

@@ -19,6 +19,8 @@ enum {
   MAX_START_MESSAGE = 256 << 10,
   MAX_LEFTOVERS = 256,
   START_FIXED = 21, /* bytes of a start message before its strings */
+  MAX_STRINGS = 32 << 10, /* of arguments, and of the environment */
+  DEFAULTS = 5,           /* entries of the environment that every command has */
   /* How much standard input a command may have on its way. */
   INPUT_WINDOW = 64 << 10,
 };
@@ -60,7 +62,6 @@ enum phase { PHASE_NEW, PHASE_EXECUTED, PHASE_FAILED };
  * stay until the whole tree is gone. */
 enum gate { GATE_OPEN, GATE_LEAVING, GATE_HELD };
 
-/* One for each command, in memory that the runner shares with supervisors and nobody else. */
 struct report {
   _Atomic int phase;
   _Atomic int gate;
@@ -70,16 +71,25 @@ struct report {
   int error;
 };
 
+/* A command's start: what its supervisor reads, what it says, and the stacks that it and the program need
+ * until there is one. They run in the runner's memory, which a fork would have to copy. It is there as
+ * long as the command. */
 struct start {
-  const char *message;
+  struct report report;
   size_t length;
   int in, out, err; /* the command's own ends */
   bool terminal;
   int wake; /* written to when the report has changed */
-  struct report *report;
+  char message[MAX_START_MESSAGE];
+  const char *directory;
+  const char *arguments[MAX_STRINGS + 1];
+  const char *environment[MAX_STRINGS + DEFAULTS + 1];
+  _Alignas(16) char supervisor_stack[16 << 10];
+  _Alignas(16) char program_stack[64 << 10];
 };
 
-_Noreturn void supervise(const struct start *start);
+/* Makes a supervisor; -1 as from clone. */
+pid_t supervise(struct start *start);
 void close_from(unsigned first);
 
 /* --- commands (command.c) ------------------------------------------------------------------------- */
@@ -109,8 +119,7 @@ struct command {
   enum state state;
   bool terminal;
   pid_t supervisor; /* 0: none, or reaped */
-  char *message;
-  size_t message_length;
+  struct start *start;
   int message_error; /* why it will not start, as errno */
 
   struct stream out, err;

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The supervisor of one command: a fork of the runner to which everything the command leaves behind
- * is reparented, so that its whole tree is known as long as it runs. It starts the program, waits,
- * and ends with the program, or, if it is held, with the last process of the tree. Its own times and
- * those of what it reaped are what the command used.
+/* The supervisor of one command: a process of its own to which everything the command leaves behind is
+ * reparented, so that its whole tree is known as long as it runs. It starts the program, waits, and ends
+ * with the program, or, if it is held, with the last process of the tree. Its own times and those of
+ * what it reaped are what the command used.
  *
  * The code beside it has the same uid and can kill or stop it. It is not more than a convenience of
- * the runner, which keeps the deadlines. */
+ * the runner, which keeps the deadlines.
+ *
+ * It has the runner's memory, since a copy would take as long as the program's own start on gVisor. So
+ * it writes to its command's `struct start` only, and not to errno either: what can fail is `call`ed. */
 #define _GNU_SOURCE
 #include "runner.h"
 
@@ -26,15 +29,6 @@
 #define SYS_close_range 436
 #endif
 
-enum { MAX_STRINGS = 32 << 10, DEFAULTS = 5 };
-
-/* Used in supervisors only; in the runner they stay untouched, and so take no memory. */
-static const char *arguments[MAX_STRINGS + 1];
-static const char *environment[MAX_STRINGS + DEFAULTS + 1];
-static const char *directory;
-static _Alignas(16) char child_stack[64 << 10];
-static const struct start *start;
-
 static const char *const defaults[DEFAULTS] = {
     "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     "HOME=/workspace",
@@ -43,28 +37,50 @@ static const char *const defaults[DEFAULTS] = {
     "TERM=xterm-256color",
 };
 
+/* A system call that leaves errno alone: what it returns is negative instead. */
+static long call(long number, long a, long b, long c, long d) {
+#if defined __x86_64__
+  register long fourth __asm__("r10") = d;
+  long result;
+  __asm__ volatile("syscall"
+                   : "=a"(result)
+                   : "a"(number), "D"(a), "S"(b), "d"(c), "r"(fourth)
+                   : "rcx", "r11", "memory");
+  return result;
+#elif defined __aarch64__
+  register long eighth __asm__("x8") = number;
+  register long first __asm__("x0") = a;
+  register long second __asm__("x1") = b;
+  register long third __asm__("x2") = c;
+  register long fourth __asm__("x3") = d;
+  __asm__ volatile("svc 0" : "+r"(first) : "r"(eighth), "r"(second), "r"(third), "r"(fourth) : "memory");
+  return first;
+#else
+#error "system calls of this processor are not known"
+#endif
+}
+
 /* Up to INT_MAX, which no descriptor exceeds: gVisor takes the bound for a signed number and refuses
  * ~0U, and thousands of calls instead of this one take a tenth of a second there. */
 void close_from(unsigned first) {
-  if (syscall(SYS_close_range, (long)first, (long)INT_MAX, 0L) < 0) {
+  if (call(SYS_close_range, (long)first, INT_MAX, 0, 0) < 0) {
     for (int fd = (int)first; fd < 4096; fd++) {
-      close(fd);
+      call(SYS_close, fd, 0, 0, 0);
     }
   }
 }
 
-static void wake_runner(void) {
+static void wake_runner(const struct start *start) {
   uint64_t one = 1;
-  while (write(start->wake, &one, sizeof one) < 0 && errno == EINTR) {
+  while (call(SYS_write, start->wake, (long)&one, sizeof one, 0) == -EINTR) {
   }
 }
 
 /* Says what failed. The error comes before the phase, which is when the runner looks at it. */
-_Noreturn static void failed(enum step step, int error) {
-  start->report->step = step;
-  start->report->error = error;
-  atomic_store(&start->report->phase, PHASE_FAILED);
-  _exit(0);
+static void failed(struct start *start, enum step step, int error) {
+  start->report.step = step;
+  start->report.error = error;
+  atomic_store(&start->report.phase, PHASE_FAILED);
 }
 
 /* --- the start message ------------------------------------------------------------------------------ */
@@ -74,36 +90,37 @@ static bool same_name(const char *entry, const char *other) {
   return strncmp(entry, other, length) == 0 && entry[length] == '=';
 }
 
-static void read_message(void) {
+/* Takes the message apart; returns what is wrong with it, or 0. */
+static int read_message(struct start *start) {
   const char *at = start->message;
   const char *end = at + start->length;
   uint32_t argument_count = get32(at + 13);
   uint32_t environment_count = get32(at + 17);
   if (argument_count < 1 || argument_count > MAX_STRINGS || environment_count > MAX_STRINGS) {
-    failed(STEP_MESSAGE, argument_count < 1 ? EINVAL : E2BIG);
+    return argument_count < 1 ? EINVAL : E2BIG;
   }
   at += START_FIXED;
   if (at == end || end[-1] != '\0') {
-    failed(STEP_MESSAGE, EINVAL);
+    return EINVAL;
   }
-  directory = at;
+  start->directory = at;
   at += strlen(at) + 1;
   for (uint32_t i = 0; i < argument_count; i++) {
     if (at == end) {
-      failed(STEP_MESSAGE, EINVAL);
+      return EINVAL;
     }
-    arguments[i] = at;
+    start->arguments[i] = at;
     at += strlen(at) + 1;
   }
   unsigned given = 0;
   bool replaced[DEFAULTS] = {false};
   for (uint32_t i = 0; i < environment_count; i++) {
     if (at == end) {
-      failed(STEP_MESSAGE, EINVAL);
+      return EINVAL;
     }
     /* What has the worker's names is the worker's alone. */
     if (strncmp(at, "ZCBOT_", 6) != 0) {
-      environment[given++] = at;
+      start->environment[given++] = at;
       for (int j = 0; j < DEFAULTS; j++) {
         replaced[j] |= same_name(at, defaults[j]);
       }
@@ -111,26 +128,20 @@ static void read_message(void) {
     at += strlen(at) + 1;
   }
   if (at != end) {
-    failed(STEP_MESSAGE, EINVAL);
+    return EINVAL;
   }
   for (int j = 0; j < DEFAULTS; j++) {
     if (!replaced[j] && (start->terminal || strncmp(defaults[j], "TERM=", 5) != 0)) {
-      environment[given++] = defaults[j];
+      start->environment[given++] = defaults[j];
     }
   }
+  return 0;
 }
 
 /* --- the child, which becomes the program --------------------------------------------------------------- */
 
-/* It shares the supervisor's memory until it executes something, so the supervisor sees the error. */
-static void child_failed(enum step step, int error) {
-  start->report->step = step;
-  start->report->error = error;
-  atomic_store(&start->report->phase, PHASE_FAILED);
-}
-
-static const char *search_path(void) {
-  for (const char *const *entry = environment; *entry != NULL; entry++) {
+static const char *search_path(const struct start *start) {
+  for (const char *const *entry = start->environment; *entry != NULL; entry++) {
     if (strncmp(*entry, "PATH=", 5) == 0) {
       return *entry + 5;
     }
@@ -138,32 +149,34 @@ static const char *search_path(void) {
   return "";
 }
 
+static int execute_file(const struct start *start, const char *path) {
+  return (int)-call(SYS_execve, (long)path, (long)start->arguments, (long)start->environment, 0);
+}
+
 /* Executes the program; returns why it can't. */
-static int execute(void) {
-  char *const *argv = (char *const *)arguments;
-  char *const *envp = (char *const *)environment;
-  if (arguments[0][0] == '\0') {
+static int execute(const struct start *start) {
+  const char *program = start->arguments[0];
+  if (program[0] == '\0') {
     return ENOENT;
   }
-  if (strchr(arguments[0], '/') != NULL) {
-    execve(arguments[0], argv, envp);
-    return errno;
+  if (strchr(program, '/') != NULL) {
+    return execute_file(start, program);
   }
-  size_t name = strlen(arguments[0]);
+  size_t name = strlen(program);
   int result = ENOENT;
-  const char *entry = search_path();
+  const char *entry = search_path(start);
   for (;;) {
     size_t length = strcspn(entry, ":");
     char path[PATH_MAX];
     if (length > 0 && length + 1 + name < sizeof path) {
       memcpy(path, entry, length);
       path[length] = '/';
-      memcpy(path + length + 1, arguments[0], name + 1);
-      execve(path, argv, envp);
-      if (errno == EACCES) {
+      memcpy(path + length + 1, program, name + 1);
+      int error = execute_file(start, path);
+      if (error == EACCES) {
         result = EACCES;
-      } else if (errno != ENOENT && errno != ENOTDIR && errno != ELOOP && errno != ENAMETOOLONG) {
-        return errno;
+      } else if (error != ENOENT && error != ENOTDIR && error != ELOOP && error != ENAMETOOLONG) {
+        return error;
       }
     }
     if (entry[length] == '\0') {
@@ -173,30 +186,32 @@ static int execute(void) {
   }
 }
 
-static int child(void *unused) {
-  (void)unused;
-  atomic_store(&start->report->program, (int)getpid());
+static int program(void *given) {
+  struct start *start = given;
+  atomic_store(&start->report.program, (int)getpid());
   /* Without its supervisor, which somebody killed, it is not to go on. */
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (start->terminal) {
     setsid();
-    if (ioctl(0, TIOCSCTTY, 0) < 0) {
-      child_failed(STEP_TERMINAL, errno);
+    long error = -call(SYS_ioctl, 0, TIOCSCTTY, 0, 0);
+    if (error > 0) {
+      failed(start, STEP_TERMINAL, (int)error);
       return 1;
     }
   } else {
     setpgid(0, 0);
   }
   umask(022);
-  if (chdir(directory[0] == '\0' ? "/workspace" : directory) < 0) {
-    child_failed(STEP_DIRECTORY, errno);
+  long error = -call(SYS_chdir, (long)(start->directory[0] == '\0' ? "/workspace" : start->directory), 0, 0, 0);
+  if (error > 0) {
+    failed(start, STEP_DIRECTORY, (int)error);
     return 1;
   }
   close_from(3);
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, NULL);
-  child_failed(STEP_PROGRAM, execute());
+  failed(start, STEP_PROGRAM, execute(start));
   return 1;
 }
 
@@ -204,57 +219,71 @@ static int child(void *unused) {
 
 /* Its own descriptors are 0 to 3 from here on: none of another command's, or their ends would never
  * be seen. All of them come from the runner, where 0 to 2 are taken, so none is lost on the way. */
-static void keep_own_descriptors(struct start *own) {
-  dup2(own->in, 0);
-  dup2(own->out, 1);
-  dup2(own->err, 2);
-  dup2(own->wake, 3);
-  own->wake = 3;
+static void keep_own_descriptors(struct start *start) {
+  const int own[] = {start->in, start->out, start->err, start->wake};
+  for (int i = 0; i < 4; i++) {
+    call(SYS_dup3, own[i], i, 0, 0);
+  }
+  start->wake = 3;
   close_from(4);
 }
 
 /* Waits for the program, and if held for all that is left of its tree. */
-_Noreturn static void wait_for(pid_t program) {
+static void wait_for(struct start *start, pid_t program) {
   for (;;) {
     int status;
-    pid_t ended = waitpid(-1, &status, __WALL);
-    if (ended < 0 && errno != EINTR) {
-      _exit(0);
+    long ended = call(SYS_wait4, -1, (long)&status, __WALL, 0);
+    if (ended < 0 && ended != -EINTR) {
+      return;
     }
     if (ended == program) {
-      start->report->status = status;
+      start->report.status = status;
       int open = GATE_OPEN;
-      if (atomic_compare_exchange_strong(&start->report->gate, &open, GATE_LEAVING)) {
-        _exit(0);
+      if (atomic_compare_exchange_strong(&start->report.gate, &open, GATE_LEAVING)) {
+        return;
       }
     }
   }
 }
 
-_Noreturn void supervise(const struct start *given) {
-  static struct start own;
-  own = *given;
-  start = &own;
-  sigset_t all;
-  sigfillset(&all);
-  sigprocmask(SIG_SETMASK, &all, NULL);
+static int supervisor(void *given) {
+  struct start *start = given;
   setsid();
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   prctl(PR_SET_CHILD_SUBREAPER, 1);
-  keep_own_descriptors(&own);
-  read_message();
+  keep_own_descriptors(start);
+  int error = read_message(start);
+  if (error != 0) {
+    failed(start, STEP_MESSAGE, error);
+    return 0;
+  }
+  pid_t child = clone(program, start->program_stack + sizeof start->program_stack, CLONE_VM | CLONE_VFORK | SIGCHLD, start);
+  if (child < 0) {
+    /* Nearly always the limit of processes. That errno was written is the one exception: the runner
+     * looks again at what it takes for not being there yet. */
+    failed(start, STEP_FORK, EAGAIN);
+    return 0;
+  }
+  if (atomic_load(&start->report.phase) == PHASE_FAILED) {
+    return 0;
+  }
+  atomic_store(&start->report.phase, PHASE_EXECUTED);
+  wake_runner(start);
+  for (int i = 0; i < 3; i++) {
+    call(SYS_close, i, 0, 0, 0);
+  }
+  wait_for(start, child);
+  return 0;
+}
 
-  pid_t program = clone(child, child_stack + sizeof child_stack, CLONE_VM | CLONE_VFORK | SIGCHLD, NULL);
-  if (program < 0) {
-    failed(STEP_FORK, errno);
-  }
-  if (atomic_load(&own.report->phase) == PHASE_FAILED) {
-    _exit(0);
-  }
-  atomic_store(&own.report->phase, PHASE_EXECUTED);
-  wake_runner();
-  close(0);
-  close(1);
-  close(2);
-  wait_for(program);
+pid_t supervise(struct start *start) {
+  /* Before it is there, so that from its first instruction on no signal ends it that can be blocked. */
+  sigset_t all, before;
+  sigfillset(&all);
+  sigprocmask(SIG_SETMASK, &all, &before);
+  pid_t pid = clone(supervisor, start->supervisor_stack + sizeof start->supervisor_stack, CLONE_VM | SIGCHLD, start);
+  int error = errno;
+  sigprocmask(SIG_SETMASK, &before, NULL);
+  errno = error;
+  return pid;
 }

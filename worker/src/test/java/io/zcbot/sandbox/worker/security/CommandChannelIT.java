@@ -39,7 +39,9 @@ class CommandChannelIT extends Attacks {
     try (CommandChannel channel = open(lab.sandbox)) {
       assertThat(Trial.bash(channel, "id -u; pwd; echo $HOME; echo ${!ZCBOT*}; echo no >&2").said())
           .isEqualTo(lab.uid(lab.sandbox.id()) + "\n/workspace\n/workspace");
-      Trial failing = Trial.bash(channel, "echo out; echo err >&2; exit 3");
+      // gVisor counts processor time in steps of 10 ms.
+      String busy = "for ((i = 0; i < 30000; i++)); do :; done; ";
+      Trial failing = Trial.bash(channel, busy + "echo out; echo err >&2; exit 3");
       assertThat(failing.end())
           .isInstanceOfSatisfying(
               CommandEnd.Exited.class,

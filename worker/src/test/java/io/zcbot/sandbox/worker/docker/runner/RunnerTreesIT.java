@@ -15,6 +15,8 @@ import io.zcbot.sandbox.worker.docker.runner.RunnerCommandView.End;
 import io.zcbot.sandbox.worker.docker.runner.RunnerContainer.Place;
 import io.zcbot.sandbox.worker.docker.runner.RunnerLink.Start;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
@@ -214,6 +216,43 @@ class RunnerTreesIT {
     RunnerCommandView other = runner.start(Start.of("sleep", "69"));
     assertThat(command.end().how()).isEqualTo(SIGNALLED);
     assertThat(other.kill().end().how()).isIn(SIGNALLED, KILLED);
+    assertUnharmed();
+    assertThat(container.isRunning()).isTrue();
+  }
+
+  /** They run in the runner's memory, so at no instruction of theirs may an end harm it. */
+  @Test
+  void supervisorsThatAreStoppedAndKilledAtAnyMomentDoNotHarmTheRunner() throws Exception {
+    if (place != Place.FIRST_PROCESS) {
+      return; // the runner would be killed with them
+    }
+    String killer =
+        """
+        import os, random, signal, time
+        if os.fork(): os._exit(0)
+        os.setsid()
+        print("begun", flush=True)
+        while True:
+          for s in random.choice([[9], [19, 18, 9], [19, 9, 18], [19, 18]]):
+            try: os.kill(-1, s)
+            except ProcessLookupError: pass
+            time.sleep(random.random() * 0.001)
+        """;
+    runner.start(Start.of("python3", "-c", killer).credit(100)).awaitOutput("begun");
+    int killed = 0;
+    for (int round = 0; round < 50; round++) {
+      List<RunnerCommandView> all = new ArrayList<>();
+      for (int i = 0; i < 8; i++) {
+        all.add(runner.start(Start.of("sleep", "0.01").timeout(SOON)));
+      }
+      for (RunnerCommandView command : all) {
+        if (command.isStarted() && command.end().how() != EXITED) {
+          killed++;
+        }
+      }
+    }
+    assertThat(killed).isGreaterThan(50);
+    runner.reset();
     assertUnharmed();
     assertThat(container.isRunning()).isTrue();
   }

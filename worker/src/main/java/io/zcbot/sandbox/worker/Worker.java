@@ -115,6 +115,7 @@ public final class Worker implements AutoCloseable {
     }
     closer.add(parts.intake).start();
     closer.add(parts.domain.slots()::stopMaking);
+    closer.add(parts.domain.reaper()::hurry);
     state.serving();
     log.info(
         "worker {} serves ensures as a member of group {}, Kafka at {}",

@@ -73,7 +73,8 @@ public final class CapacityConfig {
             "ZCBOT_REAP_CONCURRENCY",
             "4",
             Kind.count(1, 256),
-            "Maximum number of sandboxes that are removed at the same time.");
+            "Maximum number of sandboxes that are removed at the same time; twice as many while the"
+                + " worker stops.");
   }
 
   /**

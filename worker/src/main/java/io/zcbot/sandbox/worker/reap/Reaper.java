@@ -140,6 +140,11 @@ public final class Reaper {
     return queue(sandbox, Reaped.Reason.EVICTED, () -> isEvictable(sandbox));
   }
 
+  /** The worker stops: reaps are not to spare the engine for users any more. */
+  public void hurry() {
+    termination.hurry();
+  }
+
   /**
    * Reaps every sandbox that a predicate names by user and partition, and waits for whatever runs
    * in those users' lanes before.

@@ -9,6 +9,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 import static org.awaitility.Awaitility.await;
 
+import com.github.dockerjava.api.async.ResultCallback;
+import com.github.dockerjava.api.model.Frame;
 import com.github.dockerjava.api.model.HostConfig;
 import com.github.dockerjava.api.model.Network.Ipam;
 import io.zcbot.sandbox.worker.docker.EngineFixture.Outcome;
@@ -24,10 +26,12 @@ import io.zcbot.sandbox.worker.spec.SandboxSpec;
 import io.zcbot.sandbox.worker.spec.TrafficLimits;
 import io.zcbot.sandbox.worker.testkit.machine.Commands;
 import io.zcbot.sandbox.worker.testkit.machine.SandboxImage;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
@@ -112,6 +116,34 @@ class HostFirewallIT {
     Started after = fixture.start(fixture.spec());
     assertRefused(after, Surroundings.METADATA);
     assertRefused(before, Surroundings.METADATA);
+  }
+
+  /** As if the worker had died between the start and the seal. */
+  @Test
+  void withoutItsSealASandboxEndsAndIsNeverReady() throws Exception {
+    fixture.start(fixture.spec()); // so that the host's rules and the network are there
+    String id = fixture.create(fixture.spec(), EngineFixture.user());
+    StringBuffer said = new StringBuffer();
+    try (var output =
+        fixture
+            .docker
+            .attachContainerCmd(id)
+            .withStdOut(true)
+            .withFollowStream(true)
+            .exec(
+                new ResultCallback.Adapter<Frame>() {
+                  @Override
+                  public void onNext(Frame frame) {
+                    said.append(new String(frame.getPayload(), StandardCharsets.UTF_8));
+                  }
+                })) {
+      output.awaitStarted();
+      fixture.startContainer(id);
+      assertThat(output.awaitCompletion(60, TimeUnit.SECONDS)).as("it ended").isTrue();
+    }
+    assertThat(said)
+        .startsWith("zcbot-sandbox failed host-rules: the network namespace was not sealed")
+        .doesNotContain("ready");
   }
 
   @Test

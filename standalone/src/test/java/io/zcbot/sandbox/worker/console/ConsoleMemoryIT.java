@@ -52,16 +52,20 @@ class ConsoleMemoryIT {
     said = directory.resolve("said");
     try (PlayedFleet fleet = new PlayedFleet(directory.resolve("broker"))) {
       fillUp(fleet);
+      long began = System.nanoTime();
       Process console = start(fleet);
       try (HttpClient http = HttpClient.newHttpClient()) {
         String address = address(console);
         Thread page = Thread.ofVirtual().start(() -> readAlong(http, address, console));
         await().atMost(DEADLINE).until(() -> last("sandboxes") == SANDBOXES);
+        Duration read = Duration.ofNanos(System.nanoTime() - began);
         long told = goOn(fleet);
         await().atMost(DEADLINE).until(() -> last("records") >= told);
         assertThat(console.isAlive()).describedAs("%s", Files.readString(said)).isTrue();
         assertThat(page.isAlive()).isTrue();
-        System.out.println("the console's process: " + memory(console));
+        System.out.printf(
+            "the console's process: %s; all was read after %s, processor time %s%n",
+            memory(console), read, console.info().totalCpuDuration().orElseThrow());
         assertThat(kib(console, "VmHWM")).describedAs(memory(console)).isLessThan(MOST_KIB);
       } finally {
         console.destroy();

@@ -296,7 +296,8 @@ static void supervisor_ended(struct command *command, int status, micros now) {
   }
   struct report *report = &command->start->report;
   int gate = atomic_load(&report->gate);
-  if (atomic_load(&report->phase) == PHASE_FAILED) {
+  /* A supervisor that was killed may have left a program that is still on its way to its end. */
+  if (atomic_load(&report->phase) == PHASE_FAILED && WIFEXITED(status)) {
     fail(command, (enum step)report->step, report->error);
   } else if (gate == GATE_LEAVING) {
     end_by_status(command, report->status);

@@ -7,8 +7,9 @@
  * The code beside it has the same uid and can kill or stop it. It is not more than a convenience of
  * the runner, which keeps the deadlines.
  *
- * It has the runner's memory, since a copy would take as long as the program's own start on gVisor. So
- * it writes to its command's `struct start` only, and not to errno either: what can fail is `call`ed. */
+ * It shares the runner's memory, since a copy would take as long as the program's own start on gVisor.
+ * So it writes to nothing but its command's `struct start`. Not to errno either, which is the runner's:
+ * system calls that can fail are made by `call`. */
 #define _GNU_SOURCE
 #include "runner.h"
 
@@ -37,7 +38,7 @@ static const char *const defaults[DEFAULTS] = {
     "TERM=xterm-256color",
 };
 
-/* A system call that leaves errno alone: what it returns is negative instead. */
+/* A system call that leaves errno alone, and returns the error as a negative number. */
 static long call(long number, long a, long b, long c, long d) {
 #if defined __x86_64__
   register long fourth __asm__("r10") = d;
@@ -259,8 +260,8 @@ static int supervisor(void *given) {
   }
   pid_t child = clone(program, start->program_stack + sizeof start->program_stack, CLONE_VM | CLONE_VFORK | SIGCHLD, start);
   if (child < 0) {
-    /* Nearly always the limit of processes. That errno was written is the one exception: the runner
-     * looks again at what it takes for not being there yet. */
+    /* Usually the limit of processes. This is the one call that writes errno, and whoever reads EAGAIN
+     * there by mistake tries again. */
     failed(start, STEP_FORK, EAGAIN);
     return 0;
   }

@@ -51,7 +51,6 @@ import java.util.Objects;
 import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.CopyOnWriteArrayList;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -90,6 +89,21 @@ public final class EngineFixture implements AutoCloseable {
 
   /** A started sandbox. */
   public record Started(UserId user, String id, Path workspace) {}
+
+  /** Collects what comes in a stream of the engine's. */
+  static final class Said extends ResultCallback.Adapter<Frame> {
+    private final StringBuffer text = new StringBuffer();
+
+    @Override
+    public void onNext(Frame frame) {
+      text.append(new String(frame.getPayload(), StandardCharsets.UTF_8));
+    }
+
+    @Override
+    public String toString() {
+      return text.toString();
+    }
+  }
 
   public EngineFixture(Path workspaces, Duration readyTimeout) {
     this(DefaultDockerClientConfig.createDefaultConfigBuilder().build(), workspaces, readyTimeout);
@@ -318,19 +332,10 @@ public final class EngineFixture implements AutoCloseable {
   private Outcome runOnce(String containerId, @Nullable String user, String... command)
       throws InterruptedException {
     String exec = exec(containerId, user, command);
-    List<String> output = new CopyOnWriteArrayList<>();
-    docker
-        .execStartCmd(exec)
-        .exec(
-            new ResultCallback.Adapter<Frame>() {
-              @Override
-              public void onNext(Frame frame) {
-                output.add(new String(frame.getPayload(), StandardCharsets.UTF_8));
-              }
-            })
-        .awaitCompletion();
+    Said output = docker.execStartCmd(exec).exec(new Said());
+    output.awaitCompletion();
     return new Outcome(
-        docker.inspectExecCmd(exec).exec().getExitCodeLong(), String.join("", output).strip());
+        docker.inspectExecCmd(exec).exec().getExitCodeLong(), output.toString().strip());
   }
 
   /** Starts a command and does not wait for it. */

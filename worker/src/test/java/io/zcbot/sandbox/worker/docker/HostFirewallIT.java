@@ -9,11 +9,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 import static org.awaitility.Awaitility.await;
 
-import com.github.dockerjava.api.async.ResultCallback;
-import com.github.dockerjava.api.model.Frame;
 import com.github.dockerjava.api.model.HostConfig;
 import com.github.dockerjava.api.model.Network.Ipam;
 import io.zcbot.sandbox.worker.docker.EngineFixture.Outcome;
+import io.zcbot.sandbox.worker.docker.EngineFixture.Said;
 import io.zcbot.sandbox.worker.docker.EngineFixture.Started;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.engine.EngineException.Kind;
@@ -26,7 +25,6 @@ import io.zcbot.sandbox.worker.spec.SandboxSpec;
 import io.zcbot.sandbox.worker.spec.TrafficLimits;
 import io.zcbot.sandbox.worker.testkit.machine.Commands;
 import io.zcbot.sandbox.worker.testkit.machine.SandboxImage;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
@@ -121,27 +119,15 @@ class HostFirewallIT {
   /** As if the worker had died between the start and the seal. */
   @Test
   void withoutItsSealASandboxEndsAndIsNeverReady() throws Exception {
-    fixture.start(fixture.spec()); // so that the host's rules and the network are there
     String id = fixture.create(fixture.spec(), EngineFixture.user());
-    StringBuffer said = new StringBuffer();
+    Said said = new Said();
     try (var output =
-        fixture
-            .docker
-            .attachContainerCmd(id)
-            .withStdOut(true)
-            .withFollowStream(true)
-            .exec(
-                new ResultCallback.Adapter<Frame>() {
-                  @Override
-                  public void onNext(Frame frame) {
-                    said.append(new String(frame.getPayload(), StandardCharsets.UTF_8));
-                  }
-                })) {
+        fixture.docker.attachContainerCmd(id).withStdOut(true).withFollowStream(true).exec(said)) {
       output.awaitStarted();
       fixture.startContainer(id);
       assertThat(output.awaitCompletion(60, TimeUnit.SECONDS)).as("it ended").isTrue();
     }
-    assertThat(said)
+    assertThat(said.toString())
         .startsWith("zcbot-sandbox failed host-rules: the network namespace was not sealed")
         .doesNotContain("ready");
   }

@@ -140,7 +140,9 @@ class ResourcesIT extends Attacks {
       } catch (IOException e) {
         // It did not survive its own bomb: the file is gone, or went between its opening and the
         // reading of it ("No such device").
-        if (Files.exists(group)) throw e;
+        if (Files.exists(group)) {
+          throw e;
+        }
         return most;
       }
       Thread.sleep(100);

@@ -243,7 +243,8 @@ class RunnerTreesIT {
     for (int round = 0; round < 50; round++) {
       List<RunnerCommandView> all = new ArrayList<>();
       for (int i = 0; i < 8; i++) {
-        all.add(runner.start(Start.of("sleep", "0.01").timeout(SOON)));
+        Start start = i % 4 == 3 ? Start.of("/no/such") : Start.of("sleep", "0.01");
+        all.add(runner.start(start.timeout(SOON)));
       }
       for (RunnerCommandView command : all) {
         if (command.isStarted() && command.end().how() != EXITED) {

@@ -183,6 +183,8 @@ release_verify_unit() { # unpacked release
   mkdir "$unit.d"
   mv "$scratch/warm.conf" "$unit.d"
   logged unit systemd-analyze verify --recursive-errors=no "$unit" || die 70 "warm.conf is not valid."
+  logged slice systemd-analyze verify --recursive-errors=no "$1/systemd/sandboxes.slice" ||
+    die 70 "sandboxes.slice is not valid."
 }
 
 # With the schema of CycloneDX, which Maven left beside its own bill.

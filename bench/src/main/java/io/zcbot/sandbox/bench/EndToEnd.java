@@ -255,7 +255,7 @@ final class EndToEnd implements Experiment {
     return new SandboxSpec(
         "zcbot-sandbox:latest",
         null,
-        new ResourceLimits(2L << 30, 1.0, 256, 512L << 20, null),
+        new ResourceLimits(2L << 30, 1.0, 256, 512L << 20, null, null),
         setting.network(),
         NetworkPolicy.DEFAULT);
   }

@@ -32,7 +32,7 @@ final class FakeEngine implements Engine, SandboxEngine {
       new SandboxSpec(
           "fake",
           null,
-          new ResourceLimits(2L << 30, 1, 256, 512L << 20, null),
+          new ResourceLimits(2L << 30, 1, 256, 512L << 20, null, null),
           "none",
           NetworkPolicy.DEFAULT);
 

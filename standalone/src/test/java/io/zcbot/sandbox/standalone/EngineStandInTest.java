@@ -42,7 +42,7 @@ class EngineStandInTest extends EngineContract {
             new SandboxSpec(
                 "image",
                 null,
-                new ResourceLimits(1 << 30, 1.0, 256, 1 << 20, null),
+                new ResourceLimits(1 << 30, 1.0, 256, 1 << 20, null, null),
                 "network",
                 NetworkPolicy.DEFAULT));
   }

@@ -72,6 +72,7 @@ final class HelpText {
               "ZCBOT_SANDBOX_PIDS",
               "ZCBOT_SANDBOX_TMP_SIZE",
               "ZCBOT_SANDBOX_IO_WEIGHT",
+              "ZCBOT_SANDBOX_CGROUP_PARENT",
               "ZCBOT_SANDBOX_NETWORK",
               "ZCBOT_SANDBOX_FIREWALL",
               "ZCBOT_SANDBOX_EGRESS",

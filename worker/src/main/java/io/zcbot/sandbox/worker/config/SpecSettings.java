@@ -70,6 +70,16 @@ final class SpecSettings {
             Kind.count(10, 1000),
             "Weight of a sandbox's disk I/O relative to the rest of the host. Requires cgroup"
                 + " version 2, and disks that support weights (scheduler bfq, or io.cost).");
+    @Nullable String cgroupParent =
+        in.find(
+            "ZCBOT_SANDBOX_CGROUP_PARENT",
+            "the engine's",
+            Kind.text(
+                "the path of a control group, such as /sandboxes, or the name of a systemd slice,"
+                    + " such as sandboxes.slice",
+                "(?:/[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}){1,4}|[A-Za-z0-9_][A-Za-z0-9_-]{0,63}\\.slice"),
+            "Control group that holds those of all sandboxes, so that the host can weigh and limit"
+                + " them together: a path, or a slice if the engine uses systemd.");
     String network =
         in.get(
             "ZCBOT_SANDBOX_NETWORK",
@@ -127,6 +137,10 @@ final class SpecSettings {
                     Kind.flag(),
                     "Whether sandboxes may deliver mail: port 25 is closed otherwise.")));
     return new SandboxSpec(
-        image, runtime, new ResourceLimits(memory, cpus, pids, tmp, ioWeight), network, policy);
+        image,
+        runtime,
+        new ResourceLimits(memory, cpus, pids, tmp, ioWeight, cgroupParent),
+        network,
+        policy);
   }
 }

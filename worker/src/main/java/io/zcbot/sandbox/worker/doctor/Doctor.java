@@ -80,6 +80,10 @@ public final class Doctor {
       findings.add(uids.finding());
       if (engine.isLocal()) {
         findings.add(WorkspaceChecks.disk(workspaces, Path.of(facts.storage().dataRoot())));
+        String cgroupParent = config.spec().limits().cgroupParent();
+        if (cgroupParent != null) {
+          findings.add(CgroupChecks.idle(facts, cgroupParent, CgroupChecks.MOUNTED));
+        }
       }
       findings.add(ProcessChecks.inotify(config.capacity().maxSandboxes, uids.uids().isShared()));
       SandboxGround ground = engine.sandboxes(config.spec()).ground();

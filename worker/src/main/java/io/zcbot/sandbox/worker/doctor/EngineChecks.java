@@ -51,6 +51,7 @@ public final class EngineChecks {
     findings.add(limits(facts));
     findings.add(ioWeight(facts, spec));
     findings.add(cgroups(facts));
+    findings.add(CgroupChecks.parent(facts, spec.limits().cgroupParent()));
     findings.add(seccomp(facts));
     findings.add(accessControl(facts));
     findings.add(userNamespaces(facts));

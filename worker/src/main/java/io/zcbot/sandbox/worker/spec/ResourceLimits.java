@@ -14,9 +14,15 @@ import org.jspecify.annotations.Nullable;
  * @param pids most processes and threads
  * @param tmpBytes size of the {@code /tmp} tmpfs
  * @param ioWeight what its disk I/O weighs against the rest of the host's; null for no say in it
+ * @param cgroupParent the control group that all sandboxes are below; null for the engine's
  */
 public record ResourceLimits(
-    long memoryBytes, double cpus, long pids, long tmpBytes, @Nullable Integer ioWeight) {
+    long memoryBytes,
+    double cpus,
+    long pids,
+    long tmpBytes,
+    @Nullable Integer ioWeight,
+    @Nullable String cgroupParent) {
   /**
    * By each process, and it can't raise it. With the processes of one sandbox this makes a million
    * by default, less than a host of 12 GiB has for everybody.

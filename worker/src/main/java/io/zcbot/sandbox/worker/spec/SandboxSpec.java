@@ -7,7 +7,9 @@ package io.zcbot.sandbox.worker.spec;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
+import java.util.ArrayList;
 import java.util.HexFormat;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -29,23 +31,30 @@ public record SandboxSpec(
 
   /** The value of the spec label: two specs with one hash create the same sandboxes. */
   public String hash() {
-    return digest(
-        "revision=" + REVISION,
-        "image=" + image,
-        "runtime=" + (runtime == null ? "" : runtime),
-        "memory=" + limits.memoryBytes(),
-        "cpus=" + limits.cpus(),
-        "pids=" + limits.pids(),
-        "tmp=" + limits.tmpBytes(),
-        "io_weight=" + (limits.ioWeight() == null ? "" : limits.ioWeight()),
-        "network=" + network,
-        "firewall=" + policy.firewall(),
-        "egress=" + policy.egress().text(),
-        "pg_ips=" + String.join(",", policy.pgIps()),
-        "dns=" + policy.dns().text(),
-        "flows=" + policy.traffic().flows(),
-        "flow_rate=" + policy.traffic().newFlowsPerSecond(),
-        "smtp=" + policy.traffic().smtp());
+    List<String> lines =
+        new ArrayList<>(
+            List.of(
+                "revision=" + REVISION,
+                "image=" + image,
+                "runtime=" + (runtime == null ? "" : runtime),
+                "memory=" + limits.memoryBytes(),
+                "cpus=" + limits.cpus(),
+                "pids=" + limits.pids(),
+                "tmp=" + limits.tmpBytes(),
+                "io_weight=" + (limits.ioWeight() == null ? "" : limits.ioWeight()),
+                "network=" + network,
+                "firewall=" + policy.firewall(),
+                "egress=" + policy.egress().text(),
+                "pg_ips=" + String.join(",", policy.pgIps()),
+                "dns=" + policy.dns().text(),
+                "flows=" + policy.traffic().flows(),
+                "flow_rate=" + policy.traffic().newFlowsPerSecond(),
+                "smtp=" + policy.traffic().smtp()));
+    // Left out where there is none, so that sandboxes of workers that knew no such setting stay.
+    if (limits.cgroupParent() != null) {
+      lines.add("cgroup_parent=" + limits.cgroupParent());
+    }
+    return digest(lines.toArray(String[]::new));
   }
 
   static String digest(String... lines) {

@@ -107,6 +107,13 @@ record SettingCase(
         new SettingCase(
             "ZCBOT_SANDBOX_IO_WEIGHT", c -> c.spec().limits().ioWeight(), null, "200", 200, "9"),
         new SettingCase(
+            "ZCBOT_SANDBOX_CGROUP_PARENT",
+            c -> c.spec().limits().cgroupParent(),
+            null,
+            "/sandboxes",
+            "/sandboxes",
+            "/a/../b"),
+        new SettingCase(
             "ZCBOT_SANDBOX_NETWORK",
             c -> c.spec().network(),
             "zcbot-sandbox",

@@ -48,7 +48,7 @@ abstract class AdapterTestCase {
       new SandboxSpec(
           "zcbot-sandbox:latest",
           null,
-          new ResourceLimits(2L << 30, 1.5, 256, 512L << 20, null),
+          new ResourceLimits(2L << 30, 1.5, 256, 512L << 20, null, null),
           "net",
           new NetworkPolicy(
               FirewallMode.CONTAINER,

@@ -189,7 +189,11 @@ public final class EngineFixture implements AutoCloseable {
   private static SandboxSpec spec(
       String image, @Nullable String runtime, String network, NetworkPolicy policy) {
     return new SandboxSpec(
-        image, runtime, new ResourceLimits(256L << 20, 0.5, 64, 16L << 20, null), network, policy);
+        image,
+        runtime,
+        new ResourceLimits(256L << 20, 0.5, 64, 16L << 20, null, null),
+        network,
+        policy);
   }
 
   public static UserId user() {

@@ -26,7 +26,7 @@ abstract class HostRulesTestCase {
       new SandboxSpec(
           "image",
           null,
-          new ResourceLimits(1 << 30, 1.0, 64, 1 << 20, null),
+          new ResourceLimits(1 << 30, 1.0, 64, 1 << 20, null, null),
           "net",
           new NetworkPolicy(FirewallMode.HOST, new Egress.Public(), new Dns.Off(), List.of()));
 

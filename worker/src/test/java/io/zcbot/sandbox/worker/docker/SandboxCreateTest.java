@@ -86,7 +86,8 @@ class SandboxCreateTest extends AdapterTestCase {
                 SPEC.limits().cpus(),
                 SPEC.limits().pids(),
                 SPEC.limits().tmpBytes(),
-                300),
+                300,
+                "/sandboxes"),
             SPEC.network(),
             new NetworkPolicy(
                 FirewallMode.CONTAINER,
@@ -100,6 +101,7 @@ class SandboxCreateTest extends AdapterTestCase {
         .contains(
             "\"Runtime\":\"runsc\"",
             "\"BlkioWeight\":300",
+            "\"CgroupParent\":\"/sandboxes\"",
             "\"Dns\":[\"9.9.9.9\"]",
             "\"ZCBOT_PG_IPS=\"");
   }

@@ -40,7 +40,7 @@ class SpecCheckTest {
       new SandboxSpec(
           "image",
           null,
-          new ResourceLimits(1 << 30, 1.0, 64, 1 << 20, null),
+          new ResourceLimits(1 << 30, 1.0, 64, 1 << 20, null, null),
           "net",
           new NetworkPolicy(
               FirewallMode.CONTAINER, new Egress.Public(), new Dns.EngineDefault(), List.of()));
@@ -134,6 +134,7 @@ class SpecCheckTest {
         "\"Memory\":1|\"Memory\":2",
         "\"Memory\":1|\"Memory\":0",
         "\"Memory\":1|\"Memory\":1,\"BlkioWeight\":1000",
+        "\"Memory\":1|\"Memory\":1,\"CgroupParent\":\"/other\"",
         "NET_ADMIN|SYS_ADMIN",
         "\"CapDrop\":[\"ALL\"]|\"CapDrop\":null",
         "\"Privileged\":false|\"Privileged\":true",

@@ -32,7 +32,7 @@ class CommandChecksTest {
     return new SandboxSpec(
         "image",
         null,
-        new ResourceLimits(1 << 30, 1.0, 256, 1 << 20, null),
+        new ResourceLimits(1 << 30, 1.0, 256, 1 << 20, null, null),
         "network",
         new NetworkPolicy(firewall, new Egress.Public(), new Dns.EngineDefault(), List.of()));
   }

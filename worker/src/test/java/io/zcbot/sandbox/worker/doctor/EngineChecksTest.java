@@ -31,7 +31,8 @@ class EngineChecksTest {
       String version, String runc, int cgroups, List<String> options, List<String> unlimited) {
     return new EngineFacts(
         new EngineFacts.Versions(version, "1.47", "6.12.0", runc),
-        new EngineFacts.Cgroups(cgroups, unlimited, cgroups == 2),
+        new EngineFacts.Cgroups(
+            cgroups, cgroups == 2 ? "systemd" : "cgroupfs", unlimited, cgroups == 2),
         options,
         new EngineFacts.Runtimes(Map.of("runc", "{}", "runsc", "{}"), "runc"),
         new EngineFacts.Storage("overlay2", "xfs", "/var/lib/docker"),
@@ -48,7 +49,7 @@ class EngineChecksTest {
     return new SandboxSpec(
         "image",
         runtime,
-        new ResourceLimits(1 << 30, 1.0, 256, 1 << 20, ioWeight),
+        new ResourceLimits(1 << 30, 1.0, 256, 1 << 20, ioWeight, null),
         "network",
         NetworkPolicy.DEFAULT);
   }

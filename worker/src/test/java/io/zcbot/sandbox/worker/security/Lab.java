@@ -87,15 +87,25 @@ final class Lab implements AutoCloseable {
   }
 
   SandboxSpec weighed(int ioWeight) {
+    return limited(ioWeight, null);
+  }
+
+  SandboxSpec below(ParentGroup group) {
+    return limited(null, group.setting);
+  }
+
+  private SandboxSpec limited(@Nullable Integer ioWeight, @Nullable String cgroupParent) {
+    ResourceLimits limits = spec.limits();
     return new SandboxSpec(
         spec.image(),
         spec.runtime(),
         new ResourceLimits(
-            spec.limits().memoryBytes(),
-            spec.limits().cpus(),
-            spec.limits().pids(),
-            spec.limits().tmpBytes(),
-            ioWeight),
+            limits.memoryBytes(),
+            limits.cpus(),
+            limits.pids(),
+            limits.tmpBytes(),
+            ioWeight,
+            cgroupParent),
         spec.network(),
         spec.policy());
   }

@@ -428,6 +428,27 @@ class ResourcesIT extends Attacks {
     assertThat(weight(lab.sandbox.id())).as("without").isIn("100", "default 100");
   }
 
+  /** Whose weight and limits the host sets. */
+  @Row(30)
+  @Test
+  void theHostCanHaveAllSandboxesInOneGroup() throws Exception {
+    try (ParentGroup group = new ParentGroup(lab.fixture.engine.facts(), "zcbotresources")) {
+      Started sandbox = lab.fixture.start(lab.below(group));
+      try {
+        for (String controller : List.of("cpu", "memory", "pids", "freezer")) {
+          assertThat(lab.cgroupFile(sandbox.id(), controller, "cgroup.procs", "cgroup.procs"))
+              .asString()
+              .matches("/sys/fs/cgroup/([a-z]+/)?" + group.name + "(\\.slice)?/[^/]+/cgroup.procs");
+        }
+        assertThat(lab.cgroupFile(lab.sandbox.id(), "cpu", "cgroup.procs", "cgroup.procs"))
+            .asString()
+            .doesNotContain(group.name);
+      } finally {
+        lab.fixture.docker.removeContainerCmd(sandbox.id()).withForce(true).exec();
+      }
+    }
+  }
+
   private String weight(String container) throws IOException {
     Path bfq = lab.cgroupFile(container, "blkio", "blkio.bfq.weight", "io.bfq.weight");
     Path file = Files.exists(bfq) ? bfq : bfq.resolveSibling("io.weight");

@@ -69,7 +69,7 @@ public final class World {
       new SandboxSpec(
           "image",
           null,
-          new ResourceLimits(1 << 30, 1.0, 256, 1 << 20, null),
+          new ResourceLimits(1 << 30, 1.0, 256, 1 << 20, null, null),
           "network",
           NetworkPolicy.DEFAULT);
   public static final Identity ME = new Identity("me", "host", "unix:///engine");

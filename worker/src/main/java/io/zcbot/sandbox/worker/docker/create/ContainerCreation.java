@@ -182,6 +182,7 @@ public final class ContainerCreation {
             .withMemorySwap(spec.limits().memoryBytes())
             .withNanoCPUs(Math.round(spec.limits().cpus() * 1e9))
             .withCpuShares(ResourceLimits.CPU_SHARES)
+            .withCgroupParent(spec.limits().cgroupParent())
             // rather a sandbox than the engine, when the host runs out of memory
             .withOomScoreAdj(500)
             .withUlimits(

@@ -59,10 +59,12 @@ public record EngineFacts(
    * What can be limited.
    *
    * @param version 1 or 2; 0 where it isn't told
+   * @param driver who makes them: systemd, cgroupfs (the engine itself) or none; empty where it
+   *     isn't told
    * @param unlimited what it can't limit: memory, swap, cpu, pids
    * @param weighsIo whether it weighs containers' disk I/O, rather than to discard the weight
    */
-  public record Cgroups(int version, List<String> unlimited, boolean weighsIo) {
+  public record Cgroups(int version, String driver, List<String> unlimited, boolean weighsIo) {
     public Cgroups {
       unlimited = List.copyOf(unlimited);
     }

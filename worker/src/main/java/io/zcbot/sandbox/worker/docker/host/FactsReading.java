@@ -29,7 +29,11 @@ record FactsReading(JsonNode info, JsonNode version) {
             version.path("ApiVersion").asText("unknown"),
             info.path("KernelVersion").asText("unknown"),
             runc()),
-        new EngineFacts.Cgroups(info.path("CgroupVersion").asInt(0), unlimited(), weighsIo()),
+        new EngineFacts.Cgroups(
+            info.path("CgroupVersion").asInt(0),
+            info.path("CgroupDriver").asText(""),
+            unlimited(),
+            weighsIo()),
         options,
         new EngineFacts.Runtimes(runtimes, info.path("DefaultRuntime").asText("")),
         new EngineFacts.Storage(

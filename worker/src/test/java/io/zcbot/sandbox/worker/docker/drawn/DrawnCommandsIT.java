@@ -98,7 +98,7 @@ class DrawnCommandsIT {
     return new SandboxSpec(
         spec.image(),
         spec.runtime(),
-        new ResourceLimits(512L << 20, 2, 512, 16L << 20, null),
+        new ResourceLimits(512L << 20, 2, 512, 16L << 20, null, null),
         spec.network(),
         spec.policy());
   }

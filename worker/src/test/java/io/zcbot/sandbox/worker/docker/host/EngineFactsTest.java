@@ -106,7 +106,8 @@ class EngineFactsTest {
 
   private static SandboxSpec spec(@Nullable String runtime, FirewallMode mode, Egress egress) {
     NetworkPolicy policy = new NetworkPolicy(mode, egress, new Dns.EngineDefault(), List.of());
-    return new SandboxSpec("image", runtime, new ResourceLimits(1, 1, 1, 1, null), "net", policy);
+    return new SandboxSpec(
+        "image", runtime, new ResourceLimits(1, 1, 1, 1, null, null), "net", policy);
   }
 
   private static EngineFacts facts(String securityOption, String dataRoot) throws Exception {

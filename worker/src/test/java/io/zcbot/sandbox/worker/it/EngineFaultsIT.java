@@ -323,6 +323,25 @@ class EngineFaultsIT {
     }
   }
 
+  /** Nobody waits for the engine of a worker that stops. */
+  @Test
+  void aWorkerThatStopsEndsTwiceAsManySandboxesAtOnce() throws Exception {
+    try (EngineProxy slow = new EngineProxy();
+        Deployment full = new Deployment().withEngineAt(slow.address())) {
+      Worker worker = full.with("ZCBOT_REAP_CONCURRENCY", "2").start("a");
+      for (int i = 0; i < 6; i++) {
+        full.agent().ensured(Deployment.newUser());
+      }
+      slow.hold("/kill");
+      Thread stop = Thread.ofPlatform().name("stop").start(() -> full.stop(worker));
+      await().atMost(NOTICED).untilAsserted(() -> assertThat(slow.held()).isEqualTo(4));
+      slow.release();
+      stop.join(Deployment.SOON);
+      assertThat(stop.isAlive()).isFalse();
+      assertThat(full.host().containers()).isEmpty();
+    }
+  }
+
   private static CompletableFuture<Throwable> starting(Deployment deployment, Worker worker) {
     CompletableFuture<Throwable> ended = new CompletableFuture<>();
     Thread.ofPlatform()

@@ -38,6 +38,7 @@ public final class EngineProxy implements AutoCloseable {
   private final Set<SocketChannel> open = ConcurrentHashMap.newKeySet();
   private final AtomicInteger connections = new AtomicInteger();
   private final Object change = new Object();
+  private final AtomicInteger waiting = new AtomicInteger();
   private final Map<String, String> words = new ConcurrentHashMap<>();
   private Mode mode = Mode.FORWARD;
   private String held = "";
@@ -101,6 +102,11 @@ public final class EngineProxy implements AutoCloseable {
     }
   }
 
+  /** Requests that are held now. */
+  public int held() {
+    return waiting.get();
+  }
+
   /** No request is held any more. */
   public void release() {
     hold("");
@@ -110,7 +116,12 @@ public final class EngineProxy implements AutoCloseable {
     String asked = StandardCharsets.ISO_8859_1.decode(request.duplicate()).toString();
     synchronized (change) {
       while (!held.isEmpty() && asked.contains(held) && mode != Mode.CLOSED) {
-        change.wait();
+        waiting.incrementAndGet();
+        try {
+          change.wait();
+        } finally {
+          waiting.decrementAndGet();
+        }
       }
     }
   }

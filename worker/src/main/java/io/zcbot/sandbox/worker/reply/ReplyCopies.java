@@ -8,7 +8,6 @@ import io.zcbot.sandbox.worker.reply.ReplyTopic.Copy;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import java.time.Duration;
 import java.util.List;
-import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
@@ -45,7 +44,7 @@ public final class ReplyCopies implements Replies, AutoCloseable {
   private static final Duration REFUSAL = Duration.ofSeconds(10);
 
   /** Brokers hear of a new topic one after the other, and later than who created it. */
-  private static final int SECOND_LOOK_MS = 500;
+  private static final List<Integer> PAUSES_MS = List.of(500, 1500);
 
   private final ReplyProducer producer;
   private final Lookup lookup;
@@ -190,23 +189,22 @@ public final class ReplyCopies implements Replies, AutoCloseable {
   }
 
   private boolean isFound(ReplyTopic topic) throws InterruptedException {
-    Optional<ReplyDrop> obstacle;
-    try {
-      obstacle = lookup.obstacle(topic.name).get();
-      if (obstacle.equals(Optional.of(ReplyDrop.ABSENT))) {
+    ReplyDrop obstacle = look(topic);
+    for (int pause : PAUSES_MS) {
+      if (obstacle == ReplyDrop.ABSENT || obstacle == ReplyDrop.LATE) {
         late(topic);
         new CompletableFuture<@Nullable Void>()
-            .completeOnTimeout(null, SECOND_LOOK_MS, TimeUnit.MILLISECONDS)
-            .get();
-        obstacle = lookup.obstacle(topic.name).get();
+            .completeOnTimeout(null, pause, TimeUnit.MILLISECONDS)
+            .join();
+        obstacle = look(topic);
       }
-    } catch (ExecutionException e) {
-      log.debug("could not look {} up", topic.name, e);
-      drop(topic, ReplyDrop.LATE, ReplyTopic::takeAll);
-      return false;
     }
-    if (obstacle.isPresent()) {
-      refuse(topic, obstacle.get());
+    if (obstacle == ReplyDrop.LATE) {
+      drop(topic, ReplyDrop.LATE, ReplyTopic::takeAll);
+    } else if (obstacle != null) {
+      refuse(topic, obstacle);
+    }
+    if (obstacle != null) {
       return false;
     }
     lock.lock();
@@ -219,6 +217,16 @@ public final class ReplyCopies implements Replies, AutoCloseable {
       refuse(topic, ReplyDrop.FULL);
     }
     return topic.exists;
+  }
+
+  /** Why a topic can't be written to: late, if nobody tells. */
+  private @Nullable ReplyDrop look(ReplyTopic topic) throws InterruptedException {
+    try {
+      return lookup.obstacle(topic.name).get().orElse(null);
+    } catch (ExecutionException e) {
+      log.debug("could not look {} up", topic.name, e);
+      return ReplyDrop.LATE;
+    }
   }
 
   /** Takes the next copy once there is room for it; null if there is none. */

@@ -10,6 +10,7 @@ import static org.awaitility.Awaitility.await;
 
 import io.zcbot.sandbox.worker.testkit.ManualTime;
 import java.time.Duration;
+import java.util.ArrayDeque;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -25,6 +26,7 @@ import org.apache.kafka.clients.producer.MockProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.errors.NotEnoughReplicasException;
 import org.apache.kafka.common.errors.RecordTooLargeException;
+import org.apache.kafka.common.errors.TimeoutException;
 import org.apache.kafka.common.errors.TopicAuthorizationException;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.junit.jupiter.api.AfterEach;
@@ -38,6 +40,10 @@ class ReplyCopiesTest {
   private final MockProducer<byte[], byte[]> producer =
       new MockProducer<>(false, null, new ByteArraySerializer(), new ByteArraySerializer());
   private final Map<String, CompletableFuture<Optional<ReplyDrop>>> topics =
+      new ConcurrentHashMap<>();
+
+  /** What is told of a topic before that. */
+  private final Map<String, Queue<CompletableFuture<Optional<ReplyDrop>>>> answers =
       new ConcurrentHashMap<>();
 
   /** The names, in order. */
@@ -54,6 +60,10 @@ class ReplyCopiesTest {
         () -> producer,
         topic -> {
           lookups.add(topic);
+          var answer = answers.getOrDefault(topic, new ArrayDeque<>()).poll();
+          if (answer != null) {
+            return answer;
+          }
           var told =
               topics.getOrDefault(
                   topic, CompletableFuture.completedFuture(Optional.of(ReplyDrop.ABSENT)));
@@ -135,7 +145,7 @@ class ReplyCopiesTest {
     awaitDone(copy("absent", "x"));
     await().until(() -> Map.of(ReplyDrop.ABSENT, 1).equals(dropped));
     awaitDone(copy("absent", "y"));
-    assertThat(lookups).hasSize(2);
+    assertThat(lookups).hasSize(3);
     time.pass(Duration.ofSeconds(11));
     exists("absent");
     var _ = copy("absent", "z");
@@ -153,6 +163,35 @@ class ReplyCopiesTest {
     assertThat(sent()).containsExactly("new:x", "new:y");
     assertThat(lookups).hasSize(2);
     assertThat(dropped).isEmpty();
+  }
+
+  /** A broker that has much to do tells late, or is itself not told of a new topic for a while. */
+  @Test
+  void aTopicIsLookedForThreeTimes() throws Exception {
+    answers.put(
+        "new",
+        new ArrayDeque<>(
+            List.of(
+                CompletableFuture.failedFuture(new TimeoutException("nobody told")),
+                CompletableFuture.completedFuture(Optional.of(ReplyDrop.ABSENT)),
+                CompletableFuture.completedFuture(Optional.empty()))));
+    awaitDone(copy("new", "x"));
+    awaitSent(1);
+    assertThat(sent()).containsExactly("new:x");
+    assertThat(lookups).hasSize(3);
+    assertThat(dropped).isEmpty();
+  }
+
+  @Test
+  void whereNobodyTellsTheNextCopyHasTheTopicLookedForAnew() throws Exception {
+    topics.put("a", CompletableFuture.failedFuture(new TimeoutException("nobody told")));
+    awaitDone(copy("a", "x"));
+    await().until(() -> Map.of(ReplyDrop.LATE, 1).equals(dropped));
+    assertThat(lookups).hasSize(3);
+    exists("a");
+    var _ = copy("a", "y");
+    awaitSent(1);
+    assertThat(sent()).containsExactly("a:y");
   }
 
   @Test

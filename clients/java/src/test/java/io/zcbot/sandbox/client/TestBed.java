@@ -158,18 +158,25 @@ final class TestBed implements AutoCloseable {
     if (engine != null) {
       engine.close();
     } else {
-      new ProcessBuilder("docker", "network", "rm", id)
-          .redirectErrorStream(true)
-          .redirectOutput(ProcessBuilder.Redirect.DISCARD)
-          .start()
-          .onExit()
-          .orTimeout(60, TimeUnit.SECONDS)
-          .join();
+      run("docker", "network", "rm", id);
+      // A worker leaves its root mounted on itself where a container still used it when it stopped.
+      run("umount", directory.resolve("workspaces").toString());
     }
     try (Stream<Path> files = Files.walk(directory)) {
       for (Path path : files.sorted(Comparator.reverseOrder()).toList()) {
         Files.deleteIfExists(path);
       }
     }
+  }
+
+  /** Whether or not there is something to do. */
+  private static void run(String... command) throws IOException {
+    new ProcessBuilder(command)
+        .redirectErrorStream(true)
+        .redirectOutput(ProcessBuilder.Redirect.DISCARD)
+        .start()
+        .onExit()
+        .orTimeout(60, TimeUnit.SECONDS)
+        .join();
   }
 }

@@ -199,12 +199,12 @@ public final class ReplyCopies implements Replies, AutoCloseable {
         obstacle = look(topic);
       }
     }
-    if (obstacle == ReplyDrop.LATE) {
-      drop(topic, ReplyDrop.LATE, ReplyTopic::takeAll);
-    } else if (obstacle != null) {
-      refuse(topic, obstacle);
-    }
     if (obstacle != null) {
+      if (obstacle == ReplyDrop.LATE) {
+        drop(topic, obstacle, ReplyTopic::takeAll);
+      } else {
+        refuse(topic, obstacle);
+      }
       return false;
     }
     lock.lock();

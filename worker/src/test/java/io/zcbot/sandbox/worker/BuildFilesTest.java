@@ -7,8 +7,10 @@ package io.zcbot.sandbox.worker;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
+import java.nio.file.FileSystems;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.PathMatcher;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -27,6 +29,7 @@ class BuildFilesTest {
   private static final Path REPOSITORY = Path.of("..").toAbsolutePath().normalize();
   private static final Pattern FROM = Pattern.compile("(?m)^FROM (\\S+)(?: AS (\\S+))?$");
   private static final Pattern COPY = Pattern.compile("(?m)^COPY (?!--from)(.+)$");
+  private static final Pattern MODULE = Pattern.compile("<module>(.+)</module>");
 
   @Test
   void theWorkersImageNeedsNothingThatACleanCloneLacks() throws IOException {
@@ -39,6 +42,31 @@ class BuildFilesTest {
         .isNotEmpty()
         .noneMatch(source -> source.contains("target"))
         .allSatisfy(source -> assertThat(REPOSITORY.resolve(source)).exists());
+  }
+
+  /** Maven looks for all modules that the parent names, even if it builds only some. */
+  @Test
+  void theWorkersImageGetsThePomOfEachModule() throws IOException {
+    List<String> poms =
+        MODULE
+            .matcher(Files.readString(REPOSITORY.resolve("pom.xml")))
+            .results()
+            .map(module -> module.group(1) + "/pom.xml")
+            .toList();
+    List<PathMatcher> inContext =
+        Files.readAllLines(REPOSITORY.resolve(".dockerignore")).stream()
+            .filter(line -> line.startsWith("!"))
+            .map(line -> FileSystems.getDefault().getPathMatcher("glob:" + line.substring(1)))
+            .toList();
+
+    assertThat(poms)
+        .hasSizeGreaterThan(4)
+        .allSatisfy(
+            pom -> assertThat(inContext).anyMatch(pattern -> pattern.matches(Path.of(pom))));
+    assertThat(stages(Files.readString(REPOSITORY.resolve("worker/Dockerfile"))))
+        .filteredOn(stage -> stage.name.equals("jars-build"))
+        .singleElement()
+        .satisfies(stage -> assertThat(stage.copied).containsAll(poms));
   }
 
   @Test

@@ -67,6 +67,11 @@ public final class KafkaLogSource implements LogSource {
     long position;
     boolean isPaused;
 
+    /**
+     * Whether the broker deleted what was before the beginning, up to a time that is not noted yet.
+     */
+    boolean isCut;
+
     Stream(Topic topic, TopicPartition partition, long position, long end) {
       this.topic = topic;
       this.partition = partition;
@@ -100,6 +105,7 @@ public final class KafkaLogSource implements LogSource {
     this.consumer = consumer;
     this.topicPrefix = topicPrefix;
     this.selection = selection.test();
+    Map<TopicPartition, Long> kept = consumer.beginningOffsets(consumer.assignment(), CALL_TIMEOUT);
     Map<TopicPartition, Long> ends = ends(consumer, selection.to());
     this.end = selection.end(Instant.now());
     this.coverage = new Coverage(selection.from());
@@ -112,8 +118,11 @@ public final class KafkaLogSource implements LogSource {
       Stream stream =
           new Stream(
               topic, partition, consumer.position(partition), ends.getOrDefault(partition, 0L));
+      stream.isCut = stream.begin > 0 && stream.begin <= kept.getOrDefault(partition, 0L);
       all += Math.max(0, stream.end - stream.position);
-      if (!stream.isRead()) {
+      if (stream.isRead()) {
+        noteCut(stream, end.toEpochMilli());
+      } else {
         streams.put(partition, stream);
       }
     }
@@ -182,9 +191,7 @@ public final class KafkaLogSource implements LogSource {
 
   private void add(Stream stream, List<ConsumerRecord<byte[], byte[]>> records) {
     boolean wasEmpty = stream.records.isEmpty();
-    if (stream.position == stream.begin && stream.begin > 0 && coverage.from() == Long.MIN_VALUE) {
-      coverage.cut(stream.topic, stream.partition.partition(), records.getFirst().timestamp());
-    }
+    noteCut(stream, records.getFirst().timestamp());
     for (ConsumerRecord<byte[], byte[]> record : records) {
       if (record.offset() < stream.end && selection.includes(record)) {
         stream.records.add(record);
@@ -193,6 +200,14 @@ public final class KafkaLogSource implements LogSource {
     if (wasEmpty && !stream.records.isEmpty()) {
       starved--;
       ready.add(stream);
+    }
+  }
+
+  /** A partition is known since its first record, or not at all if it has none left. */
+  private void noteCut(Stream stream, long time) {
+    if (stream.isCut) {
+      stream.isCut = false;
+      coverage.cut(stream.topic, stream.partition.partition(), time);
     }
   }
 
@@ -208,6 +223,7 @@ public final class KafkaLogSource implements LogSource {
       moved |= position != stream.position;
       stream.position = position;
       if (stream.isRead()) {
+        noteCut(stream, end.toEpochMilli());
         through.add(stream.partition);
         if (stream.records.isEmpty()) {
           starved--;
@@ -238,7 +254,8 @@ public final class KafkaLogSource implements LogSource {
   }
 
   /**
-   * Where a partition doesn't begin at offset 0, its first record tells how far back it reaches.
+   * Where a partition doesn't begin at offset 0, its first record tells how far back it reaches;
+   * one that has none left, although it had some, is known since the end.
    */
   @Override
   public Coverage coverage() {

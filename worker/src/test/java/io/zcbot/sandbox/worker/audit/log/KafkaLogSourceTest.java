@@ -161,6 +161,59 @@ class KafkaLogSourceTest {
   }
 
   @Test
+  void aPartitionWhoseRecordsAreAllDeletedIsNotKnown() {
+    List<LogRecord> all = new Histories(10, 6, 2, 2, 7_200_000).records();
+    List<LogRecord> left =
+        all.stream().filter(r -> r.topic() != Topic.READY || r.raw().partition() != 0).toList();
+    Broker broker = new Broker(left);
+    TopicPartition emptied = new TopicPartition("sandbox.ready", 0);
+    broker.begins.put(emptied, 5L);
+    broker.ends.put(emptied, 5L);
+    try (KafkaLogSource source = new KafkaLogSource(broker.open(), "sandbox.", Selection.ALL)) {
+      broker.deliver();
+      assertThat(source.coverage().of(Topic.READY, 0)).isEqualTo(source.end().toEpochMilli());
+      assertThat(source.coverage().of(Topic.READY, 1)).isEqualTo(Long.MIN_VALUE);
+    }
+  }
+
+  /** What is left of it is later than all that is asked for. */
+  @Test
+  void aPartitionWhoseRecordsOfThatTimeAreDeletedIsNotKnown() {
+    List<LogRecord> left =
+        new Histories(10, 6, 2, 2, 7_200_000)
+            .records().stream().filter(r -> r.raw().offset() >= 1).toList();
+    Broker broker = new Broker(left).open();
+    Instant to = Instant.ofEpochMilli(Histories.START - 30L * 24 * 3_600_000);
+    try (KafkaLogSource source =
+        new KafkaLogSource(broker, "sandbox.", new Selection(null, to, null))) {
+      broker.deliver();
+      assertThat(source.coverage().of(Topic.READY, 0)).isEqualTo(to.toEpochMilli());
+      assertThat(source.next()).isNull();
+    }
+  }
+
+  @Test
+  void aPartitionThatBeginsAfterTheChosenTimeIsKnownSinceItsFirstRecord() {
+    List<LogRecord> left =
+        new Histories(10, 6, 2, 2, 7_200_000)
+            .records().stream().filter(r -> r.raw().offset() >= 5).toList();
+    Broker broker = new Broker(left).open();
+    Instant from = Instant.ofEpochMilli(Histories.START);
+    try (KafkaLogSource source =
+        new KafkaLogSource(broker, "sandbox.", new Selection(from, null, null))) {
+      broker.deliver();
+      assertThat(source.coverage().of(Topic.READY, 0))
+          .isGreaterThan(from.toEpochMilli())
+          .isEqualTo(
+              left.stream()
+                  .filter(r -> r.topic() == Topic.READY && r.raw().partition() == 0)
+                  .findFirst()
+                  .orElseThrow()
+                  .time());
+    }
+  }
+
+  @Test
   void emptyTopics() {
     Broker broker = new Broker(List.of());
     TopicPartition p = new TopicPartition("sandbox.ensure", 0);

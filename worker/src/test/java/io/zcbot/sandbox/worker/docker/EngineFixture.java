@@ -7,15 +7,12 @@ package io.zcbot.sandbox.worker.docker;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.github.dockerjava.api.DockerClient;
-import com.github.dockerjava.api.async.ResultCallback;
 import com.github.dockerjava.api.command.CreateNetworkCmd;
-import com.github.dockerjava.api.command.ExecCreateCmd;
 import com.github.dockerjava.api.command.InspectContainerResponse;
 import com.github.dockerjava.api.exception.DockerException;
 import com.github.dockerjava.api.exception.InternalServerErrorException;
 import com.github.dockerjava.api.exception.NotFoundException;
 import com.github.dockerjava.api.model.ContainerNetwork;
-import com.github.dockerjava.api.model.Frame;
 import com.github.dockerjava.core.DefaultDockerClientConfig;
 import com.github.dockerjava.core.DockerClientConfig;
 import com.github.dockerjava.core.DockerClientImpl;
@@ -37,9 +34,10 @@ import io.zcbot.sandbox.worker.spec.ResourceLimits;
 import io.zcbot.sandbox.worker.spec.SandboxSpec;
 import io.zcbot.sandbox.worker.spec.SandboxUids;
 import io.zcbot.sandbox.worker.testkit.machine.Commands;
+import io.zcbot.sandbox.worker.testkit.machine.Execs;
+import io.zcbot.sandbox.worker.testkit.machine.Execs.Outcome;
 import io.zcbot.sandbox.worker.testkit.machine.SandboxImage;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
@@ -71,6 +69,7 @@ public final class EngineFixture implements AutoCloseable {
   /** The users of sandboxes without rules inside; to be set before the first one. */
   public SandboxUids uids = SandboxUids.SHARED;
 
+  private final Execs execs;
   private final Path workspaces;
   private @Nullable WorkspaceMount mount;
   private @Nullable IdMaps maps;
@@ -81,29 +80,8 @@ public final class EngineFixture implements AutoCloseable {
 
   private static final int UUID_LENGTH = 36;
 
-  /** Of runc, if its own first process died before the command; once in thousands of starts. */
-  private static final String NEVER_BEGAN = "waiting for init preliminary setup";
-
-  /** What a command said and how it ended. */
-  public record Outcome(long exitCode, String output) {}
-
   /** A started sandbox. */
   public record Started(UserId user, String id, Path workspace) {}
-
-  /** Collects what comes in a stream of the engine's. */
-  static final class Said extends ResultCallback.Adapter<Frame> {
-    private final StringBuffer text = new StringBuffer();
-
-    @Override
-    public void onNext(Frame frame) {
-      text.append(new String(frame.getPayload(), StandardCharsets.UTF_8));
-    }
-
-    @Override
-    public String toString() {
-      return text.toString();
-    }
-  }
 
   public EngineFixture(Path workspaces, Duration readyTimeout) {
     this(DefaultDockerClientConfig.createDefaultConfigBuilder().build(), workspaces, readyTimeout);
@@ -129,6 +107,7 @@ public final class EngineFixture implements AutoCloseable {
                 .dockerHost(config.getDockerHost())
                 .sslConfig(config.getSSLConfig())
                 .build());
+    this.execs = new Execs(docker);
     this.engine =
         new DockerEngine(
             config,
@@ -216,7 +195,7 @@ public final class EngineFixture implements AutoCloseable {
     try {
       id = sandboxes(spec).create(user, workspace(user));
     } catch (EngineException e) {
-      if (!String.valueOf(e.getMessage()).contains(NEVER_BEGAN)) {
+      if (!String.valueOf(e.getMessage()).contains(Execs.NEVER_BEGAN)) {
         throw e;
       }
       System.out.println("a helper never began, it is tried once more: " + e.getMessage());
@@ -285,8 +264,7 @@ public final class EngineFixture implements AutoCloseable {
 
   /** As whom commands of a container run. */
   public String agent(String containerId) {
-    String user = docker.inspectContainerCmd(containerId).exec().getConfig().getUser();
-    return user == null || user.isEmpty() || user.startsWith("0") ? "1000:1000" : user;
+    return execs.agent(containerId);
   }
 
   public Started start(SandboxSpec spec) throws EngineException, IOException {
@@ -314,7 +292,7 @@ public final class EngineFixture implements AutoCloseable {
     try {
       docker.startContainerCmd(container).exec();
     } catch (InternalServerErrorException e) {
-      if (!String.valueOf(e.getMessage()).contains(NEVER_BEGAN)) {
+      if (!String.valueOf(e.getMessage()).contains(Execs.NEVER_BEGAN)) {
         throw e;
       }
       System.out.println("a container never began, it is started once more: " + e.getMessage());
@@ -322,41 +300,15 @@ public final class EngineFixture implements AutoCloseable {
     }
   }
 
-  /** Runs a command; once more where it never began, which says nothing about the command. */
+  /** Runs a command as any user of the container. */
   public Outcome run(String containerId, @Nullable String user, String... command)
       throws InterruptedException {
-    Outcome outcome = runOnce(containerId, user, command);
-    if (!outcome.output.contains(NEVER_BEGAN)) {
-      return outcome;
-    }
-    System.out.println("an exec never began, it is tried once more: " + outcome.output);
-    return runOnce(containerId, user, command);
-  }
-
-  private Outcome runOnce(String containerId, @Nullable String user, String... command)
-      throws InterruptedException {
-    String exec = exec(containerId, user, command);
-    Said output = docker.execStartCmd(exec).exec(new Said());
-    output.awaitCompletion();
-    return new Outcome(
-        docker.inspectExecCmd(exec).exec().getExitCodeLong(), output.toString().strip());
+    return execs.run(containerId, user, command);
   }
 
   /** Starts a command and does not wait for it. */
   public void background(String containerId, String... command) throws InterruptedException {
-    docker
-        .execStartCmd(exec(containerId, agent(containerId), command))
-        .withDetach(true)
-        .exec(new ResultCallback.Adapter<>())
-        .awaitCompletion();
-  }
-
-  private String exec(String containerId, @Nullable String user, String... command) {
-    ExecCreateCmd exec = docker.execCreateCmd(containerId);
-    if (user != null) {
-      exec.withUser(user);
-    }
-    return exec.withAttachStdout(true).withAttachStderr(true).withCmd(command).exec().getId();
+    execs.background(containerId, command);
   }
 
   /** Runs a program of the host's in the network namespace of a container. */

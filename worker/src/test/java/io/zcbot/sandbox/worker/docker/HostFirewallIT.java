@@ -11,8 +11,6 @@ import static org.awaitility.Awaitility.await;
 
 import com.github.dockerjava.api.model.HostConfig;
 import com.github.dockerjava.api.model.Network.Ipam;
-import io.zcbot.sandbox.worker.docker.EngineFixture.Outcome;
-import io.zcbot.sandbox.worker.docker.EngineFixture.Said;
 import io.zcbot.sandbox.worker.docker.EngineFixture.Started;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.engine.EngineException.Kind;
@@ -24,6 +22,8 @@ import io.zcbot.sandbox.worker.spec.NetworkPolicy;
 import io.zcbot.sandbox.worker.spec.SandboxSpec;
 import io.zcbot.sandbox.worker.spec.TrafficLimits;
 import io.zcbot.sandbox.worker.testkit.machine.Commands;
+import io.zcbot.sandbox.worker.testkit.machine.Execs.Outcome;
+import io.zcbot.sandbox.worker.testkit.machine.Execs.Said;
 import io.zcbot.sandbox.worker.testkit.machine.SandboxImage;
 import java.nio.file.Path;
 import java.time.Duration;

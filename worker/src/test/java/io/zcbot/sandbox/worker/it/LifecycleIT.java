@@ -13,7 +13,7 @@ import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.testkit.deployment.Deployment;
-import io.zcbot.sandbox.worker.testkit.deployment.SandboxHost;
+import io.zcbot.sandbox.worker.testkit.machine.Execs;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -96,7 +96,7 @@ class LifecycleIT {
   void aCommandThatRunsOutOfMemoryDoesNotEndTheSandbox() throws Exception {
     UserId user = Deployment.newUser();
     Ready ready = deployment.agent().ensured(user);
-    SandboxHost.Ran ran =
+    Execs.Outcome ran =
         deployment.host().exec(ready.containerId(), "python3", "-c", "bytearray(200 << 20)");
     assertThat(ran.exitCode()).isEqualTo(137);
     // Two reconciliations long.
@@ -108,7 +108,7 @@ class LifecycleIT {
     assertThat(next.outcome()).isEqualTo(Ready.Outcome.REUSED);
     assertThat(next.containerId()).isEqualTo(ready.containerId());
     assertThat(deployment.host().exec(next.containerId(), "echo", "alive").output())
-        .isEqualTo("alive\n");
+        .isEqualTo("alive");
   }
 
   @Test

@@ -14,7 +14,7 @@ import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.Worker;
 import io.zcbot.sandbox.worker.testkit.deployment.Deployment;
-import io.zcbot.sandbox.worker.testkit.deployment.SandboxHost;
+import io.zcbot.sandbox.worker.testkit.machine.Execs;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -68,7 +68,7 @@ class MainJobIT {
         .containsEntry("zcbot.worker", deployment.workerId("a"))
         .containsKey("zcbot.spec");
 
-    SandboxHost.Ran ran =
+    Execs.Outcome ran =
         deployment
             .host()
             .exec(
@@ -76,7 +76,7 @@ class MainJobIT {
                 "python3",
                 "-c",
                 "import getpass; open('/workspace/hello','w').write('x'); print(getpass.getuser())");
-    assertThat(ran.output()).isEqualTo("sandbox\n");
+    assertThat(ran.output()).isEqualTo("sandbox");
     assertThat(Path.of(first.environment().workspace()))
         .isEqualTo(deployment.workspaces().toRealPath().resolve(user.toString()));
     assertThat(Files.readString(Path.of(first.environment().workspace(), "hello"))).isEqualTo("x");

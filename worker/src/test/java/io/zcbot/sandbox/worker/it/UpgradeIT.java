@@ -11,7 +11,7 @@ import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.Worker;
 import io.zcbot.sandbox.worker.testkit.deployment.Deployment;
-import io.zcbot.sandbox.worker.testkit.deployment.SandboxHost.Ran;
+import io.zcbot.sandbox.worker.testkit.machine.Execs.Outcome;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -48,7 +48,7 @@ class UpgradeIT {
   }
 
   private String said(Ready in, String script) throws Exception {
-    Ran ran = deployment.host().exec(in.containerId(), "bash", "-c", script);
+    Outcome ran = deployment.host().exec(in.containerId(), "bash", "-c", script);
     assertThat(ran.exitCode()).as(script + ": " + ran.output()).isZero();
     return ran.output().strip();
   }

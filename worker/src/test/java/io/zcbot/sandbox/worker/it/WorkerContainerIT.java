@@ -226,8 +226,7 @@ class WorkerContainerIT {
     Ready ready = deployment.agent().ensured(Deployment.newUser());
 
     assertWorkspaceIsUsed(ready);
-    assertThat(deployment.host().exec(ready.containerId(), "id", "-u").output())
-        .isEqualTo("1000\n");
+    assertThat(deployment.host().exec(ready.containerId(), "id", "-u").output()).isEqualTo("1000");
     assertThat(check("engine-sandbox-uids")).contains("no shared mount of the host");
   }
 
@@ -274,8 +273,7 @@ class WorkerContainerIT {
     awaitParked();
     Ready after = deployment.agent().ensured(user);
     assertThat(after.outcome()).isEqualTo(Ready.Outcome.CLAIMED);
-    assertThat(deployment.host().exec(after.containerId(), "cat", "hello").output())
-        .isEqualTo("x\n");
+    assertThat(deployment.host().exec(after.containerId(), "cat", "hello").output()).isEqualTo("x");
 
     assertItStopsAsItShould(worker, user);
     assertThat(mounts())
@@ -315,7 +313,7 @@ class WorkerContainerIT {
   private void assertWorkspaceIsUsed(Ready ready) throws Exception {
     assertThat(
             deployment.host().exec(ready.containerId(), "sh", "-c", "echo x > hello; pwd").output())
-        .isEqualTo("/workspace\n");
+        .isEqualTo("/workspace");
     Path workspace = deployment.workspaces().resolve(ready.userId().toString());
     assertThat(workspace.resolve("hello")).hasContent("x\n");
     assertThat(Files.getAttribute(workspace, "unix:uid")).isEqualTo(1000);

@@ -7,31 +7,28 @@ package io.zcbot.sandbox.worker.testkit.deployment;
 import static org.awaitility.Awaitility.await;
 
 import com.github.dockerjava.api.DockerClient;
-import com.github.dockerjava.api.async.ResultCallback;
-import com.github.dockerjava.api.command.ExecCreateCmdResponse;
 import com.github.dockerjava.api.command.InspectContainerResponse;
 import com.github.dockerjava.api.exception.ConflictException;
 import com.github.dockerjava.api.exception.NotFoundException;
 import com.github.dockerjava.api.model.Container;
-import com.github.dockerjava.api.model.Frame;
 import com.github.dockerjava.api.model.HostConfig;
 import com.github.dockerjava.core.DefaultDockerClientConfig;
 import com.github.dockerjava.core.DockerClientImpl;
 import com.github.dockerjava.zerodep.ZerodepDockerHttpClient;
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.testkit.machine.Execs;
 import io.zcbot.sandbox.worker.testkit.machine.SandboxImage;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.TimeUnit;
 import java.util.function.Predicate;
 
 /** The real engine, as its administrator sees it and as agents use it. */
 public final class SandboxHost implements AutoCloseable {
   private final DockerClient docker;
+  private final Execs execs;
   private final String network;
   private final Set<String> workerIds = ConcurrentHashMap.newKeySet();
   private final Set<String> madeByHand = ConcurrentHashMap.newKeySet();
@@ -43,6 +40,7 @@ public final class SandboxHost implements AutoCloseable {
         DockerClientImpl.getInstance(
             config,
             new ZerodepDockerHttpClient.Builder().dockerHost(config.getDockerHost()).build());
+    this.execs = new Execs(docker);
   }
 
   public DockerClient docker() {
@@ -116,51 +114,14 @@ public final class SandboxHost implements AutoCloseable {
     return container;
   }
 
-  /** What a command did. */
-  public record Ran(long exitCode, String output) {}
-
-  /** Runs a command in a sandbox as an agent service does. */
-  public Ran exec(String containerId, String... command) throws InterruptedException {
-    ExecCreateCmdResponse exec = startable(containerId, command);
-    StringBuilder output = new StringBuilder();
-    docker
-        .execStartCmd(exec.getId())
-        .exec(
-            new ResultCallback.Adapter<Frame>() {
-              @Override
-              public void onNext(Frame frame) {
-                output.append(new String(frame.getPayload(), StandardCharsets.UTF_8));
-              }
-            })
-        .awaitCompletion(60, TimeUnit.SECONDS);
-    Long exit = docker.inspectExecCmd(exec.getId()).exec().getExitCodeLong();
-    return new Ran(exit == null ? -1 : exit, output.toString());
+  /** Runs a command in a sandbox as its user, past the worker. */
+  public Execs.Outcome exec(String containerId, String... command) throws InterruptedException {
+    return execs.run(containerId, execs.agent(containerId), command);
   }
 
   /** Starts a command and leaves it running. */
   public void execDetached(String containerId, String... command) throws InterruptedException {
-    docker
-        .execStartCmd(startable(containerId, command).getId())
-        .withDetach(true)
-        .exec(new ResultCallback.Adapter<>())
-        .awaitCompletion(30, TimeUnit.SECONDS);
-  }
-
-  /** Whom commands run as: the first process's user, unless that is root. */
-  private String agent(String containerId) {
-    String user = docker.inspectContainerCmd(containerId).exec().getConfig().getUser();
-    return user == null || user.isEmpty() || user.startsWith("0") ? "1000:1000" : user;
-  }
-
-  private ExecCreateCmdResponse startable(String containerId, String... command) {
-    return docker
-        .execCreateCmd(containerId)
-        .withUser(agent(containerId))
-        .withWorkingDir("/workspace")
-        .withAttachStdout(true)
-        .withAttachStderr(true)
-        .withCmd(command)
-        .exec();
+    execs.background(containerId, command);
   }
 
   /** Removes the deployment's containers and its network. */

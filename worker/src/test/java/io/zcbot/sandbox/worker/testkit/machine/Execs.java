@@ -1,0 +1,97 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.testkit.machine;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.github.dockerjava.api.DockerClient;
+import com.github.dockerjava.api.async.ResultCallback;
+import com.github.dockerjava.api.command.ExecCreateCmd;
+import com.github.dockerjava.api.model.Frame;
+import java.nio.charset.StandardCharsets;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+
+/** Runs commands in containers with the engine's exec, past the worker. */
+public record Execs(DockerClient docker) {
+  /** Of runc, if its own first process died before the command; once in thousands of starts. */
+  public static final String NEVER_BEGAN = "waiting for init preliminary setup";
+
+  /** Longer than any command of a test takes, on a busy machine as well. */
+  private static final long SECONDS = 300;
+
+  /** What a command said, without spaces around it, and how it ended. */
+  public record Outcome(long exitCode, String output) {}
+
+  /** Collects what comes in a stream of the engine's. */
+  public static final class Said extends ResultCallback.Adapter<Frame> {
+    private final StringBuffer text = new StringBuffer();
+
+    @Override
+    public void onNext(Frame frame) {
+      text.append(new String(frame.getPayload(), StandardCharsets.UTF_8));
+    }
+
+    @Override
+    public String toString() {
+      return text.toString();
+    }
+  }
+
+  /** As whom commands of a sandbox run: the user of its first process, unless that is root. */
+  public String agent(String containerId) {
+    String user = docker.inspectContainerCmd(containerId).exec().getConfig().getUser();
+    return user == null || user.isEmpty() || user.startsWith("0") ? "1000:1000" : user;
+  }
+
+  /**
+   * Runs a command; once more where it never began, which says nothing about the command.
+   *
+   * @param user null: the user of the container's first process
+   */
+  public Outcome run(String containerId, @Nullable String user, String... command)
+      throws InterruptedException {
+    Outcome outcome = runOnce(containerId, user, command);
+    if (!outcome.output.contains(NEVER_BEGAN)) {
+      return outcome;
+    }
+    System.out.println("an exec never began, it is tried once more: " + outcome.output);
+    return runOnce(containerId, user, command);
+  }
+
+  /** Starts a command of the sandbox's user and does not wait for it. */
+  public void background(String containerId, String... command) throws InterruptedException {
+    ended(
+        docker
+            .execStartCmd(create(containerId, agent(containerId), command))
+            .withDetach(true)
+            .exec(new ResultCallback.Adapter<>()),
+        command);
+  }
+
+  private Outcome runOnce(String containerId, @Nullable String user, String... command)
+      throws InterruptedException {
+    String exec = create(containerId, user, command);
+    Said output = ended(docker.execStartCmd(exec).exec(new Said()), command);
+    return new Outcome(
+        docker.inspectExecCmd(exec).exec().getExitCodeLong(), output.toString().strip());
+  }
+
+  private String create(String containerId, @Nullable String user, String... command) {
+    ExecCreateCmd exec = docker.execCreateCmd(containerId);
+    if (user != null) {
+      exec.withUser(user);
+    }
+    return exec.withAttachStdout(true).withAttachStderr(true).withCmd(command).exec().getId();
+  }
+
+  private static <T extends ResultCallback.Adapter<Frame>> T ended(T answer, String... command)
+      throws InterruptedException {
+    assertThat(answer.awaitCompletion(SECONDS, TimeUnit.SECONDS))
+        .as("%s ended within %d s", String.join(" ", command), SECONDS)
+        .isTrue();
+    return answer;
+  }
+}

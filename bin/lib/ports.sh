@@ -1,6 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash disable=SC2154 # ops_port
-# Ports of a worker that a script starts. To be sourced.
+# What scripts need that start a worker of their own. To be sourced behind setup.sh.
+
+# Two runs in one checkout would use the same files. What is started in the background must not keep the
+# lock, so it is started by unlocked.
+only_one() { # lock file, name of the script
+  exec {run_lock_fd}>"$1"
+  flock -n "$run_lock_fd" || die 75 "Another $2 runs in this checkout. Wait for its end, or use another clone."
+}
+unlocked() { # command...
+  exec "$@" {run_lock_fd}>&-
+}
 
 free_port() { # from
   local port=$1

@@ -68,10 +68,10 @@ release_stage_tarball() { # directory, name
   mkdir -p "$tree"/{bin,lib,systemd,completion,docs}
   cp "$root/packaging/sandbox" "$tree/bin"
   cp "$root/worker/target/worker-$version.jar" "$root"/worker/target/lib/*.jar "$tree/lib"
-  cp "$root"/worker/{jvm,console,commands}.options "$root"/{LICENSE,NOTICE,CHANGELOG.md,SECURITY.md} "$tree"
+  cp "$root"/worker/{jvm,console,commands}.options "$root"/{LICENSE,NOTICE,README.md,CHANGELOG.md,SECURITY.md} "$tree"
   cp "$root/packaging/README.md" "$tree/INSTALL.md"
   cp "$root"/packaging/systemd/* "$tree/systemd"
-  cp "$root"/docs/*.{md,yml} "$tree/docs"
+  cp -r "$root"/docs/{*.md,*.yml,*.json,images} "$tree/docs"
   # Its images are built on the host, from Debian's packages.
   mkdir "$tree/sandbox-image"
   (cd "$root/sandbox-image" && tar -c --exclude=target --exclude='*.o' .) | tar -x -C "$tree/sandbox-image"

@@ -358,9 +358,10 @@ setup_worker_base() {
 setup_worker_image() {
   setup_base_image
   setup_standalone_jars
-  build_options='--build-arg JARS=local' build_image "$worker_image" . worker/Dockerfile \
-    worker/jvm.options worker/console.options worker/share-workspaces.sh worker/target/lib standalone/target/lib \
-    "$(cd "$root" && echo worker/target/worker-*.jar)" "$(cd "$root" && echo standalone/target/standalone-*.jar)"
+  local jars
+  mapfile -t jars < <(cd "$root" && ls worker/target/worker-*.jar standalone/target/standalone-*.jar)
+  build_options='--build-arg JARS=local' build_image "$worker_image" . worker/Dockerfile worker/jvm.options \
+    worker/console.options worker/share-workspaces.sh worker/target/lib standalone/target/lib "${jars[@]}"
 }
 
 # --- jars --------------------------------------------------------------------------------------
@@ -382,7 +383,8 @@ setup_jars() { # module, directories of libraries (words), inputs...
   if [[ $inputs != "${packaged_from-}" ]]; then
     setup_maven
     begin "Jars of $module"
-    rm -rf "$stamp" "${libs[@]/#/$root/}" # or libraries of earlier versions would stay on the class path
+    # or jars of earlier versions would stay on the class path
+    rm -rf "$stamp" "${libs[@]/#/$root/}" "$root/$module/target/$module"-*.jar
     logged "maven-$module" maven -q -Dmaven.test.skip=true -Dspotless.check.skip=true -pl "$module" -am package ||
       die 70 "The build failed. Its output is in ${setup_dir#"$root"/}/maven-$module.log"
     end "built"

@@ -1,0 +1,57 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Set;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+
+/** What systemd lets the packaged worker do is what its own system calls need. */
+class PackagedUnitTest {
+  private static final Path REPOSITORY = Path.of("..").toAbsolutePath().normalize();
+  private static final Path MOUNTS =
+      Path.of("src/main/java/io/zcbot/sandbox/worker/mounts").toAbsolutePath();
+  private static final Pattern CALL =
+      Pattern.compile("private static final long ([A-Z][A-Z0-9_]+) = 4[2-9][0-9];");
+  private static final Pattern FILTER = Pattern.compile("(?m)^SystemCallFilter=(.+)$");
+
+  /** As {@code systemd-analyze syscall-filter} lists them, as far as the worker calls them. */
+  private static final Map<String, Set<String>> GROUPS =
+      Map.of(
+          "@system-service", Set.of("openat2"),
+          "@mount", Set.of("open_tree", "move_mount", "mount_setattr"));
+
+  @Test
+  void theFilterOfWarmSlotsAndLimitsHasAllSystemCallsThatTheyMake() throws IOException {
+    Set<String> allowed = new HashSet<>();
+    for (String file : List.of("zcbot-worker.service", "warm.conf")) {
+      FILTER
+          .matcher(Files.readString(REPOSITORY.resolve("packaging/systemd").resolve(file)))
+          .results()
+          .flatMap(filter -> Stream.of(filter.group(1).split(" ")))
+          .forEach(name -> allowed.addAll(GROUPS.getOrDefault(name, Set.of(name))));
+    }
+    Set<String> made = new HashSet<>();
+    try (Stream<Path> sources = Files.list(MOUNTS)) {
+      for (Path source : sources.toList()) {
+        CALL.matcher(Files.readString(source))
+            .results()
+            .forEach(call -> made.add(call.group(1).toLowerCase(Locale.ROOT)));
+      }
+    }
+    assertThat(made).hasSize(5).contains("open_tree", "quotactl_fd");
+    assertThat(allowed).containsAll(made);
+  }
+}

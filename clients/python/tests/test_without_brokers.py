@@ -11,6 +11,7 @@ from queue import Queue
 import pytest
 from conftest import new_user
 from zcbot_sandbox import Client, ClientClosedError, LogError, NoAnswerError, SandboxError
+from zcbot_sandbox.log import Log
 
 
 def test_deadline_without_brokers() -> None:
@@ -43,3 +44,36 @@ def test_close_ends_waits_for_brokers() -> None:
     client.close()
     for _ in waits:
         assert isinstance(ends.get(timeout=90), (ClientClosedError, LogError))
+
+
+def test_a_release_does_not_wait_for_a_hold() -> None:
+    """It is called where calls end: in an event loop, or in the thread that reads."""
+    log = Log(
+        "127.0.0.1:1",
+        client_name="test",
+        topic_prefix="sandbox.",
+        reply_topic=None,
+        on_record=lambda *_: None,
+        on_refusal=lambda _: None,
+    )
+    log._counts["sandbox.exited"] = log._counts["sandbox.ready"] = 1
+    log._assigned["sandbox.exited", 0] = 0.0
+    log.hold(b"one", ("exited",), time.monotonic() + 1)
+    held: Queue[BaseException] = Queue()
+
+    def hold() -> None:
+        try:
+            log.hold(b"two", ("ready",), time.monotonic() + 5)
+        except TimeoutError as e:
+            held.put(e)
+
+    threading.Thread(target=hold, daemon=True).start()
+    time.sleep(0.2)
+    before = time.monotonic()
+    log.release(b"one", ("exited",))
+    assert time.monotonic() - before < 1
+    held.get(timeout=90)
+    log._look(time.monotonic())
+    assert log._held == {}
+    assert log._assigned["sandbox.exited", 0] >= before
+    log.close()

@@ -6,6 +6,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -135,6 +136,8 @@ class Log:
         self._counted_at: dict[str, float] = {}
         self._assigned: dict[tuple[str, int], float] = {}
         self._held: dict[tuple[str, bytes], int] = {}
+        # What the next holder of the lock takes out of _held. It is never longer than the number of holds.
+        self._released: deque[tuple[bytes, tuple[str, ...], float]] = deque()
         self._look_at = time.monotonic() + _LOOK_SECONDS
 
     # --- writing -------------------------------------------------------------------------------
@@ -210,18 +213,14 @@ class Log:
             self._lock.release()
 
     def release(self, key: bytes, kinds: Iterable[str]) -> None:
-        """The counterpart of ``hold``."""
-        with self._lock:
-            now = time.monotonic()
-            for kind in kinds:
-                left = self._held.get((kind, key), 0) - 1
-                if left > 0:
-                    self._held[kind, key] = left
-                else:
-                    self._held.pop((kind, key), None)
-                for partition in self._partitions(key, kind):
-                    if partition in self._assigned:
-                        self._assigned[partition] = now
+        """The counterpart of ``hold``. Never waits: it is called in event loops and in the reading thread,
+        while another thread may have the lock and wait for a broker."""
+        self._released.append((key, tuple(kinds), time.monotonic()))
+        if self._lock.acquire(blocking=False):
+            try:
+                self._count_released()
+            finally:
+                self._lock.release()
 
     def poll(self, seconds: float) -> None:
         """Reads at most one record and hands it over."""
@@ -306,8 +305,22 @@ class Log:
         return [p for p in self._partitions(key, kind) if p not in self._assigned] or None
 
     def _count_held(self, key: bytes, kinds: Iterable[str]) -> None:
+        self._count_released()
         for kind in kinds:
             self._held[kind, key] = self._held.get((kind, key), 0) + 1
+
+    def _count_released(self) -> None:
+        while self._released:
+            key, kinds, at = self._released.popleft()
+            for kind in kinds:
+                left = self._held.get((kind, key), 0) - 1
+                if left > 0:
+                    self._held[kind, key] = left
+                else:
+                    self._held.pop((kind, key), None)
+                for partition in self._partitions(key, kind):
+                    if partition in self._assigned:
+                        self._assigned[partition] = max(at, self._assigned[partition])
 
     def _introduce(self, deadline: float) -> None:
         """Has the producer and the consumer learn of all topics, once. The first record of each would
@@ -375,6 +388,7 @@ class Log:
         if not self._lock.acquire(blocking=False):
             return  # somebody waits for a broker: next time
         try:
+            self._count_released()
             for topic in sorted({topic for topic, _ in self._needed()}):
                 self._look_at_topic(topic, now)
             needed = self._needed()

@@ -3,20 +3,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import math
+import threading
 import time
 from collections.abc import Callable, Iterable
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
 import pytest
 from conftest import PATIENCE, ROOT, new_user
 from zcbot_sandbox import (
+    AsyncRun,
     ClientClosedError,
     CommandNotStartedError,
     InvalidRequestError,
+    NoAnswerError,
     Result,
+    Run,
+    Sandbox,
     SandboxFailedError,
     calls,
     events,
@@ -189,8 +196,11 @@ class LogStandIn:
         self.take = take
         self.published: list[tuple[str, dict[str, Any]]] = []
         self.held: dict[tuple[str, bytes], int] = {}
+        self.is_full = False
 
     def publish(self, kind: str, key: bytes, value: bytes, **_: object) -> None:
+        if self.is_full:
+            raise BufferError("Local: Queue full")
         self.published.append((kind, json.loads(value)))
 
     def try_hold(self, key: bytes, kinds: Iterable[str]) -> bool:
@@ -214,6 +224,9 @@ class LogStandIn:
 
     def stop(self) -> None:
         pass
+
+    def hint_without_answer(self, kind: str) -> str:
+        return ""
 
     def flush(self, seconds: float) -> int:
         return 0
@@ -415,3 +428,72 @@ def test_what_is_refused_by_kafka_ends_the_waits(core: Core) -> None:
         core.begin(call)
     core.fail_all(LogError("sandbox.exited can't be read"))
     assert all(isinstance(call.future.exception(PATIENCE), LogError) for call in waiting)
+
+
+def outcome(act: Callable[[], object]) -> Future[object]:
+    """Of something that may take for ever if it is wrong."""
+    future: Future[object] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(act())
+        except BaseException as e:  # noqa: BLE001
+            future.set_exception(e)
+
+    threading.Thread(target=run, daemon=True).start()
+    return future
+
+
+def test_a_full_queue_of_records_delays_input_until_the_deadline(core: Core) -> None:
+    log, call = log_of(core), command(new_user(), wait=0.5)
+    core.begin(call)
+    log.is_full = True
+    run = Run(core, call, None)
+    assert isinstance(outcome(lambda: run.write("x")).exception(10), NoAnswerError)
+
+
+def test_input_for_a_command_that_has_ended_does_not_wait_for_the_queue(core: Core) -> None:
+    log, user = log_of(core), new_user()
+    call = command(user)
+    core.begin(call)
+    log.is_full = True
+    run = Run(core, call, None)
+    written = outcome(lambda: run.write("x"))
+    log.exited(user, call.id, "exited", exit_code=0)
+    assert written.exception(10) is None
+    assert run.result().ok
+
+
+async def test_asyncio_input_for_a_command_that_has_ended_does_not_wait_either(core: Core) -> None:
+    log, user = log_of(core), new_user()
+    call = command(user)
+    core.begin(call)
+    log.is_full = True
+    written = asyncio.create_task(AsyncRun(core, call, None).write("x"))
+    await asyncio.sleep(0)
+    log.exited(user, call.id, "exited", exit_code=0)
+    await asyncio.wait_for(written, 10)
+
+
+def sandbox_of(core: Core, user: str) -> Sandbox:
+    nothing: Any = None
+    return Sandbox(core, nothing, user, nothing)
+
+
+def test_a_release_that_the_queue_does_not_take_ends_with_its_time(core: Core) -> None:
+    log = log_of(core)
+    log.is_full = True
+    sandbox = sandbox_of(core, new_user())
+    assert isinstance(outcome(lambda: sandbox.release(wait=0.3)).exception(10), NoAnswerError)
+
+
+def test_a_release_that_hears_of_no_end_leaves_nothing_behind(
+    core: Core, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def hold(*_: object) -> None:
+        raise TimeoutError
+
+    monkeypatch.setattr(core.log, "hold", hold)
+    with pytest.raises(NoAnswerError):
+        sandbox_of(core, new_user()).release(wait=0.3)
+    assert core._waits == set()

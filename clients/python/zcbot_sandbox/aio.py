@@ -15,6 +15,7 @@ from typing import Any, BinaryIO, TypeVar
 from . import requests
 from .calls import Call, ExecCall
 from .client import (
+    FULL_SECONDS,
     INPUT_PIECE,
     Client,
     Sandbox,
@@ -294,9 +295,9 @@ class AsyncRun(StartedCommand):
                 self._core.send_input(self._call, content, into_future(stored))
                 break
             except BufferError:
-                if time.monotonic() > self._call.deadline:
-                    raise NoAnswerError("no broker takes records", self._call.id) from None
-                await asyncio.sleep(0.01)
+                if self._needs_nothing():
+                    return
+                await asyncio.sleep(FULL_SECONDS)
         left = max(0.0, self._call.deadline - time.monotonic()) + _PUBLISH_SECONDS
         try:
             await asyncio.wait_for(asyncio.wrap_future(stored), left)

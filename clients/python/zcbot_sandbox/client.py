@@ -45,6 +45,9 @@ _SLACK = 30.0
 
 _PUBLISH_SECONDS = 30.0
 
+#: Between two tries to hand a record to a producer that is full.
+FULL_SECONDS = 0.01
+
 
 class Client:
     """Publishes requests to Kafka and reads the answers, for all users of a process.
@@ -260,23 +263,21 @@ class Sandbox:
         """
         within = requests.seconds("wait", 60 if wait is None else wait, 3600)
         gone: Future[Reaped] = Future()
-        self.core.end_with_client(gone)
         listener = None
         deadline = time.monotonic() + within
-        if wait is not None:
 
-            def notice(reaped: Reaped) -> None:
-                if container_id is None or reaped.container_id == container_id:
-                    try:
-                        gone.set_result(reaped)
-                    except InvalidStateError:
-                        pass  # another one, or the client is closed
+        def notice(reaped: Reaped) -> None:
+            if container_id is None or reaped.container_id == container_id:
+                try:
+                    gone.set_result(reaped)
+                except InvalidStateError:
+                    pass  # another one, or the client is closed
 
-            listener = self._listen("reaped", notice, deadline)
         try:
-            stored: Future[None] = Future()
-            self.core.send_release(self.user, within, container_id, into_future(stored))
-            _stored(stored, min(within, _PUBLISH_SECONDS))
+            self.core.end_with_client(gone)
+            if wait is not None:
+                listener = self._listen("reaped", notice, deadline)
+            self._send_release(container_id, deadline)
             if listener is None:
                 return None
             try:
@@ -287,6 +288,20 @@ class Sandbox:
             gone.cancel()
             if listener is not None:
                 self.core.unlisten(listener)
+
+    def _send_release(self, container_id: str | None, deadline: float) -> None:
+        patience = min(deadline, time.monotonic() + _PUBLISH_SECONDS)
+        stored: Future[None] = Future()
+        while True:
+            left = max(0.001, deadline - time.monotonic())
+            try:
+                self.core.send_release(self.user, left, container_id, into_future(stored))
+                break
+            except BufferError:
+                if time.monotonic() >= patience:
+                    raise NoAnswerError("no broker takes records", "") from None
+                time.sleep(FULL_SECONDS)
+        _stored(stored, max(0.0, patience - time.monotonic()))
 
     def on_reaped(self, function: Callable[[Reaped], object]) -> Subscription:
         """Has a function called, in a thread of the client's own, when a sandbox of the user is gone."""
@@ -327,6 +342,13 @@ class StartedCommand:
     def id(self) -> str:
         """The ``event_id`` of the exec, by which ``bin/sandbox watch`` knows it."""
         return self._call.id
+
+    def _needs_nothing(self) -> bool:
+        """While the producer takes no more: whether the command has ended, so that nothing reads what is to
+        be sent to it. Raises at the call's deadline."""
+        if time.monotonic() >= self._call.deadline:
+            raise NoAnswerError("no broker takes records", self._call.id)
+        return self._call.is_over
 
     def _leave(self) -> None:
         if not self._call.is_over:
@@ -412,9 +434,10 @@ class Run(StartedCommand):
                 self._core.send_input(self._call, content, into_future(stored))
                 return stored
             except BufferError:
-                if self._patience() <= 0:
-                    raise NoAnswerError("no broker takes records", self._call.id) from None
-                time.sleep(0.01)
+                if self._needs_nothing():
+                    stored.set_result(None)
+                    return stored
+                time.sleep(FULL_SECONDS)
 
     def _patience(self) -> float:
         return max(0.0, self._call.deadline - time.monotonic()) + _SLACK

@@ -17,6 +17,7 @@ import pytest
 from conftest import PATIENCE, ROOT, new_user
 from zcbot_sandbox import (
     AsyncRun,
+    AsyncSandbox,
     ClientClosedError,
     CommandNotStartedError,
     InvalidRequestError,
@@ -198,10 +199,20 @@ class LogStandIn:
         self.held: dict[tuple[str, bytes], int] = {}
         self.is_full = False
 
-    def publish(self, kind: str, key: bytes, value: bytes, **_: object) -> None:
+    def publish(
+        self,
+        kind: str,
+        key: bytes,
+        value: bytes,
+        *,
+        wants_copies: bool = False,
+        on_delivery: Callable[[LogError | None], None] | None = None,
+    ) -> None:
         if self.is_full:
             raise BufferError("Local: Queue full")
         self.published.append((kind, json.loads(value)))
+        if on_delivery is not None:
+            on_delivery(None)
 
     def try_hold(self, key: bytes, kinds: Iterable[str]) -> bool:
         for kind in kinds:
@@ -209,7 +220,7 @@ class LogStandIn:
         return True
 
     def hold(self, key: bytes, kinds: Iterable[str], deadline: float) -> None:
-        self.try_hold(key, kinds)
+        LogStandIn.try_hold(self, key, kinds)
 
     def release(self, key: bytes, kinds: Iterable[str]) -> None:
         for kind in kinds:
@@ -478,6 +489,24 @@ async def test_asyncio_input_for_a_command_that_has_ended_does_not_wait_either(c
 def sandbox_of(core: Core, user: str) -> Sandbox:
     nothing: Any = None
     return Sandbox(core, nothing, user, nothing)
+
+
+async def test_asyncio_calls_are_published_while_releases_have_all_threads(
+    core: Core, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(core.log, "try_hold", lambda *_: False)
+    log, ready = log_of(core), json.loads((GOLDEN / "ready.json").read_bytes())
+    users = [new_user() for _ in range(8)]
+    releases = [asyncio.create_task(AsyncSandbox(sandbox_of(core, u)).release(wait=600)) for u in users]
+    user = new_user()
+    ensure = asyncio.create_task(AsyncSandbox(sandbox_of(core, user)).ensure(wait=PATIENCE))
+    await asyncio.to_thread(log.wait_published, 9)
+    (request,) = [fields for kind, fields in log.published if kind == "ensure"]
+    log.answer("ready", user, **{**ready, "user_id": user, "ensure_id": request["event_id"]})
+    assert (await ensure).outcome == ready["outcome"]
+    await asyncio.to_thread(core.close)
+    ends = await asyncio.wait_for(asyncio.gather(*releases, return_exceptions=True), PATIENCE)
+    assert {type(end) for end in ends} == {ClientClosedError}
 
 
 def test_a_release_that_the_queue_does_not_take_ends_with_its_time(core: Core) -> None:

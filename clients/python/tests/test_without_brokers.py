@@ -3,14 +3,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from queue import Queue
+from typing import Any
 
 import pytest
 from conftest import new_user
-from zcbot_sandbox import Client, ClientClosedError, LogError, NoAnswerError, SandboxError
+from zcbot_sandbox import (
+    AsyncClient,
+    Client,
+    ClientClosedError,
+    LogError,
+    NoAnswerError,
+    SandboxError,
+)
 from zcbot_sandbox.log import Log
 
 
@@ -77,3 +86,25 @@ def test_a_release_does_not_wait_for_a_hold() -> None:
     assert log._held == {}
     assert log._assigned["sandbox.exited", 0] >= before
     log.close()
+
+
+def busy(client: AsyncClient, wait: float) -> list[asyncio.Task[object]]:
+    """Calls that have all threads of a client, and more that wait for one."""
+    sandbox = client.sandbox(new_user())
+    calls: list[Coroutine[Any, Any, object]] = [sandbox.release(wait=wait) for _ in range(9)]
+    calls += [sandbox.ensure(wait=wait), sandbox.run("true", wait=wait)]
+    return [asyncio.create_task(call) for call in calls]
+
+
+async def test_calls_that_wait_for_a_thread_end_in_time() -> None:
+    async with AsyncClient("127.0.0.1:1") as nowhere:
+        others = busy(nowhere, 20)
+        await asyncio.sleep(0.2)
+        before = time.monotonic()
+        tasks = busy(nowhere, 1)
+        ends = await asyncio.gather(*(asyncio.wait_for(task, 10) for task in tasks), return_exceptions=True)
+        assert {type(end) for end in ends} == {NoAnswerError}
+        assert time.monotonic() - before < 5
+        assert not any(task.done() for task in others)
+        for task in others:
+            task.cancel()

@@ -22,6 +22,7 @@ from .client import (
     StartedCommand,
     Subscription,
     into_future,
+    release_deadline,
     with_output,
 )
 from .core import DEFAULT_ENSURE_SECONDS, Core
@@ -185,9 +186,12 @@ class AsyncSandbox:
 
     async def release(self, *, container_id: str | None = None, wait: float | None = None) -> Reaped | None:
         """See :meth:`Sandbox.release`."""
-        return await _in_thread(
-            self._core, lambda: self._sandbox.release(container_id=container_id, wait=wait)
-        )
+        deadline = release_deadline(wait)
+
+        def act() -> Reaped | None:
+            return self._sandbox.release_by(deadline, container_id, awaits_end=wait is not None)
+
+        return await _in_thread(self._core.submit(act), deadline)
 
     async def on_reaped(self, function: Callable[[Reaped], object]) -> Subscription:
         """Has a function or a coroutine function called in this loop when a sandbox of the user is gone."""
@@ -210,7 +214,11 @@ class AsyncSandbox:
 
         deadline = time.monotonic() + _PUBLISH_SECONDS
         notice = _in_loop(loop, call)
-        return await _in_thread(self._core, lambda: self._sandbox.subscribe(kind, notice, deadline))
+
+        def act() -> Subscription:
+            return self._sandbox.subscribe(kind, notice, deadline)
+
+        return await _in_thread(self._core.submit(act, only_asks=True), deadline)
 
 
 class AsyncRun(StartedCommand):
@@ -322,30 +330,35 @@ class AsyncFiles:
 
     async def write(self, path: str, data: bytes | str | BinaryIO, *, mode: int = 0o644) -> int:
         """See :meth:`Files.write`."""
-        return await _in_thread(self._core, lambda: self._files.write(path, data, mode=mode))
+        return await self._in_thread(lambda: self._files.write(path, data, mode=mode))
 
     async def read(self, path: str, *, max_bytes: int = 64 << 20) -> bytes:
         """See :meth:`Files.read`."""
-        return await _in_thread(self._core, lambda: self._files.read(path, max_bytes=max_bytes))
+        return await self._in_thread(lambda: self._files.read(path, max_bytes=max_bytes))
 
     async def read_into(self, path: str, into: BinaryIO, *, max_bytes: int | None = None) -> int:
         """See :meth:`Files.read_into`."""
-        return await _in_thread(self._core, lambda: self._files.read_into(path, into, max_bytes=max_bytes))
+        return await self._in_thread(lambda: self._files.read_into(path, into, max_bytes=max_bytes))
 
     async def list(self, path: str = WORKSPACE) -> list[Entry]:
         """See :meth:`Files.list`."""
-        return await _in_thread(self._core, lambda: self._files.list(path))
+        return await self._in_thread(lambda: self._files.list(path))
 
     async def remove(self, path: str, *, recursive: bool = False, missing_ok: bool = False) -> None:
         """See :meth:`Files.remove`."""
-        await _in_thread(
-            self._core, lambda: self._files.remove(path, recursive=recursive, missing_ok=missing_ok)
-        )
+        await self._in_thread(lambda: self._files.remove(path, recursive=recursive, missing_ok=missing_ok))
+
+    async def _in_thread(self, act: Callable[[], _T]) -> _T:
+        return await _in_thread(self._core.submit(act))
 
 
 async def _begin(core: Core, call: Call[Any]) -> None:
-    if not core.try_begin(call):
-        await _in_thread(core, lambda: core.begin(call))
+    if core.try_begin(call):
+        return
+    try:
+        await _in_thread(core.submit(lambda: core.begin(call), only_asks=True), call.deadline)
+    except NoAnswerError:
+        call.expired()
 
 
 async def _outcome(call: Call[_T]) -> _T:
@@ -356,8 +369,16 @@ async def _outcome(call: Call[_T]) -> _T:
     return await asyncio.shield(outcome)
 
 
-async def _in_thread(core: Core, act: Callable[[], _T]) -> _T:
-    return await asyncio.get_running_loop().run_in_executor(core.executor(), act)
+async def _in_thread(job: Future[_T], deadline: float | None = None) -> _T:
+    """The outcome of something that keeps to the deadline once a thread has begun with it."""
+    outcome = asyncio.wrap_future(job)
+    try:
+        await asyncio.wait([outcome], timeout=None if deadline is None else deadline - time.monotonic())
+        if not outcome.done() and job.cancel():
+            raise NoAnswerError("no thread of this client was free in time; nothing was published", "")
+        return await outcome
+    finally:
+        outcome.cancel()  # and so the job, if it waits for a thread: the caller may be cancelled
 
 
 def _in_loop(loop: asyncio.AbstractEventLoop, act: Callable[[Any], None]) -> Callable[[Any], None]:

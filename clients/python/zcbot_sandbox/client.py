@@ -261,10 +261,12 @@ class Sandbox:
         Returns when Kafka has stored the request, or with ``wait`` when the sandbox is gone:
         ``None`` if none was announced gone in time, for example because there was none.
         """
-        within = requests.seconds("wait", 60 if wait is None else wait, 3600)
+        return self.release_by(release_deadline(wait), container_id, awaits_end=wait is not None)
+
+    def release_by(self, deadline: float, container_id: str | None, *, awaits_end: bool) -> Reaped | None:
+        """For what is in this package."""
         gone: Future[Reaped] = Future()
         listener = None
-        deadline = time.monotonic() + within
 
         def notice(reaped: Reaped) -> None:
             if container_id is None or reaped.container_id == container_id:
@@ -275,7 +277,7 @@ class Sandbox:
 
         try:
             self.core.end_with_client(gone)
-            if wait is not None:
+            if awaits_end:
                 listener = self._listen("reaped", notice, deadline)
             self._send_release(container_id, deadline)
             if listener is None:
@@ -477,6 +479,10 @@ def with_output(call: ExecCall, result: Result) -> Result:
     if not stdout and not stderr:
         return result
     return replace(result, stdout=result.stdout + stdout, stderr=result.stderr + stderr)
+
+
+def release_deadline(wait: float | None) -> float:
+    return time.monotonic() + requests.seconds("wait", 60 if wait is None else wait, 3600)
 
 
 def into_future(stored: Future[None]) -> Callable[[LogError | None], None]:

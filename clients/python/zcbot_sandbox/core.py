@@ -11,7 +11,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, InvalidStateError, ThreadPoolExecutor
-from typing import Any
+from typing import Any, TypeVar
 
 from . import events, requests
 from .calls import LATE_OUTPUT_SECONDS, Call, EnsureCall, ExecCall
@@ -36,6 +36,8 @@ _SHORTEST_TTL = 10.0
 #: Reports of use are published this often in an idle TTL. A report that is left out ends a sandbox
 #: earlier by as much.
 _REPORTS_IN_A_TTL = 10
+
+_T = TypeVar("_T")
 
 Notice = Callable[[Any], None]
 
@@ -99,7 +101,10 @@ class Core:
         self._waits: set[Future[Any]] = set()
         self._closing = threading.Event()
         self._closed_lock = threading.Lock()
-        self._executor: ThreadPoolExecutor | None = None
+        self._workers = ThreadPoolExecutor(8, "zcbot-sandbox")
+        # Of one thread, since the log asks brokers for one caller at a time. What the others do may take as
+        # long as their callers wait.
+        self._asker = ThreadPoolExecutor(1, "zcbot-sandbox-ask")
         self._threads = [
             threading.Thread(target=self._read, name="zcbot-sandbox-read", daemon=True),
             threading.Thread(target=self._serve, name="zcbot-sandbox-write", daemon=True),
@@ -423,13 +428,11 @@ class Core:
 
     # --- end -----------------------------------------------------------------------------------
 
-    def executor(self) -> ThreadPoolExecutor:
-        """For what blocks, where the caller must not."""
+    def submit(self, act: Callable[[], _T], *, only_asks: bool = False) -> Future[_T]:
+        """For what blocks, where the caller must not. ``only_asks`` is for what takes as long as ``Log.hold``."""
         with self._closed_lock:
             self._refuse_closed()
-            if self._executor is None:
-                self._executor = ThreadPoolExecutor(8, "zcbot-sandbox")
-            return self._executor
+            return (self._asker if only_asks else self._workers).submit(act)
 
     def _refuse_closed(self) -> None:
         if self._closing.is_set():
@@ -447,8 +450,8 @@ class Core:
             waits = list(self._waits)
         for wait in waits:
             _fail(wait, _closed())
-        if self._executor is not None:
-            self._executor.shutdown(wait=False, cancel_futures=True)
+        for executor in (self._workers, self._asker):
+            executor.shutdown(wait=False, cancel_futures=True)
         for thread in self._threads:
             if thread is not threading.current_thread():
                 thread.join(_FLUSH_SECONDS)

@@ -108,3 +108,13 @@ async def test_calls_that_wait_for_a_thread_end_in_time() -> None:
         assert not any(task.done() for task in others)
         for task in others:
             task.cancel()
+
+
+async def test_close_ends_calls_that_wait_for_a_thread() -> None:
+    nowhere = AsyncClient("127.0.0.1:1")
+    tasks: list[asyncio.Task[Any]] = [*busy(nowhere, 60)]
+    tasks.append(asyncio.create_task(nowhere.sandbox(new_user()).files.list()))
+    await asyncio.sleep(0.2)
+    await nowhere.close()
+    ends = await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), 30)
+    assert {type(end) for end in ends} == {ClientClosedError}

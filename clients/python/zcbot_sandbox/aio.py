@@ -26,7 +26,7 @@ from .client import (
     with_output,
 )
 from .core import DEFAULT_ENSURE_SECONDS, Core
-from .errors import CommandError, NoAnswerError
+from .errors import ClientClosedError, CommandError, NoAnswerError
 from .events import Expiring, Ready, Reaped
 from .files import WORKSPACE, Entry, Files
 from .log import logger
@@ -374,6 +374,8 @@ async def _in_thread(job: Future[_T], deadline: float | None = None) -> _T:
     outcome = asyncio.wrap_future(job)
     try:
         await asyncio.wait([outcome], timeout=None if deadline is None else deadline - time.monotonic())
+        if job.cancelled():
+            raise ClientClosedError("the client is closed")
         if not outcome.done() and job.cancel():
             raise NoAnswerError("no thread of this client was free in time; nothing was published", "")
         return await outcome

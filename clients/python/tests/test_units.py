@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -30,6 +31,7 @@ from zcbot_sandbox import (
     events,
     requests,
 )
+from zcbot_sandbox import core as core_module
 from zcbot_sandbox.calls import ExecCall
 from zcbot_sandbox.core import Core
 from zcbot_sandbox.errors import LogError
@@ -526,3 +528,48 @@ def test_a_release_that_hears_of_no_end_leaves_nothing_behind(
     with pytest.raises(NoAnswerError):
         sandbox_of(core, new_user()).release(wait=0.3)
     assert core._waits == set()
+
+
+@pytest.fixture
+def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The time of the core, in seconds."""
+    it = [time.monotonic()]
+    monkeypatch.setattr(core_module, "time", SimpleNamespace(monotonic=lambda: it[0], sleep=time.sleep))
+    return it
+
+
+def keep_alive_for(core: Core, user: str, now: list[float], seconds: int) -> int:
+    """Each second; how many reports were published."""
+    reports = 0
+    for _ in range(seconds):
+        now[0] += 1
+        reports += core.keep_alive(user)
+    return reports
+
+
+def ready_for(core: Core, user: str, idle_ttl: int) -> None:
+    """The answer to an ensure."""
+    call = ensure_call(user, PATIENCE, idle_ttl)
+    core.begin(call)
+    ready = json.loads((GOLDEN / "ready.json").read_bytes())
+    answer = {**ready, "user_id": user, "ensure_id": call.id, "idle_ttl_seconds": idle_ttl}
+    log_of(core).answer("ready", user, **answer)
+    assert call.future.result(PATIENCE)
+
+
+def test_use_is_reported_every_30_seconds_however_long_the_idle_ttl_is(
+    core: Core, now: list[float]
+) -> None:
+    """The sandbox may be another one by then, with the usual TTL."""
+    user, other = new_user(), new_user()
+    ready_for(core, user, 3600)
+    ready_for(core, other, 100)
+    assert keep_alive_for(core, user, now, 300) == 10
+    assert keep_alive_for(core, other, now, 300) == 30
+
+
+def test_the_idle_ttl_of_a_sandbox_that_was_released_is_forgotten(core: Core, now: list[float]) -> None:
+    user = new_user()
+    ready_for(core, user, 100)
+    sandbox_of(core, user).release()
+    assert keep_alive_for(core, user, now, 30) == 30

@@ -250,8 +250,8 @@ class Sandbox:
     def keep_alive(self) -> bool:
         """Reports that the sandbox is in use; whether a record was written.
 
-        Call it as often as you like while the user is active: one in a tenth of the idle TTL is
-        published. Commands count as use by themselves.
+        Call it as often as you like while the user is active: one in a tenth of the idle TTL, or in
+        30 s if that is shorter, is published. Commands count as use by themselves.
         """
         return self.core.keep_alive(self.user)
 

@@ -37,6 +37,10 @@ _SHORTEST_TTL = 10.0
 #: earlier by as much.
 _REPORTS_IN_A_TTL = 10
 
+#: Reports are at most this far apart: a sandbox with a long TTL may be gone, and another one made by a
+#: command, with the operator's TTL.
+_LONGEST_INTERVAL = 30.0
+
 _T = TypeVar("_T")
 
 Notice = Callable[[Any], None]
@@ -253,16 +257,19 @@ class Core:
         on_delivery: Callable[[LogError | None], None],
     ) -> None:
         self._refuse_closed()
+        with self._lock:
+            self._ttls.pop(user.encode(), None)  # the next sandbox may have another one
         value = requests.release_value(user, self.name, within, container_id)
         self.log.publish("release", user.encode(), value, on_delivery=on_delivery)
 
     def keep_alive(self, user: str) -> bool:
-        """Reports use, at most once in a tenth of the idle TTL; whether it did."""
+        """Reports use, at most once in a tenth of the idle TTL or in 30 s; whether it did."""
         self._refuse_closed()
         key = user.encode()
         now = time.monotonic()
         with self._lock:
-            interval = self._ttls.get(key, _SHORTEST_TTL) / _REPORTS_IN_A_TTL
+            ttl = self._ttls.get(key, _SHORTEST_TTL)
+            interval = min(ttl / _REPORTS_IN_A_TTL, _LONGEST_INTERVAL)
             last = self._kept_alive.get(key, -math.inf)
             if now - last < interval:
                 return False

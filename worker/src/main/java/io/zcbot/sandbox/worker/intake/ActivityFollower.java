@@ -117,7 +117,7 @@ public final class ActivityFollower implements LowWatermark, AutoCloseable {
         : OptionalLong.empty();
   }
 
-  /** How long ago each partition had last been read to its end, where it ever was. */
+  /** How long ago each partition had last been read to its end, or else began to be followed. */
   public Map<Integer, Duration> ageByPartition() {
     return lowWatermarks.ages();
   }

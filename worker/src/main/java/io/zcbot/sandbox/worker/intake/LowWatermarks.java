@@ -34,7 +34,7 @@ final class LowWatermarks {
   private final Duration callTimeout;
   private final Time time;
   private final Map<Integer, Long> lowWatermarks = new ConcurrentHashMap<>();
-  private volatile Set<Integer> followed = Set.of();
+  private volatile Map<Integer, Long> followedSince = Map.of();
   private final Map<TopicPartition, Probe> probes = new HashMap<>();
   private @Nullable Long lastAnswer;
   private @Nullable Long graceEnd;
@@ -60,7 +60,7 @@ final class LowWatermarks {
    */
   OptionalLong of(IntPredicate partitions) {
     OptionalLong least = OptionalLong.empty();
-    for (int number : followed) {
+    for (int number : followedSince.keySet()) {
       if (partitions.test(number)) {
         Long at = lowWatermarks.get(number);
         if (at == null) {
@@ -72,11 +72,18 @@ final class LowWatermarks {
     return least;
   }
 
-  /** How long ago each partition had last been read to its end, where it ever was. */
+  /**
+   * How long ago each partition had last been read to its end, or where it never was, for how long it
+   * has been followed.
+   */
   Map<Integer, Duration> ages() {
     long now = time.nanos();
-    return lowWatermarks.entrySet().stream()
-        .collect(Collectors.toMap(Map.Entry::getKey, e -> Duration.ofNanos(now - e.getValue())));
+    return followedSince.entrySet().stream()
+        .collect(
+            Collectors.toMap(
+                Map.Entry::getKey,
+                e ->
+                    Duration.ofNanos(now - lowWatermarks.getOrDefault(e.getKey(), e.getValue()))));
   }
 
   /**
@@ -98,8 +105,14 @@ final class LowWatermarks {
   /** Only these partitions are followed from now on. */
   void retain(Set<TopicPartition> partitions) {
     probes.keySet().retainAll(partitions);
-    followed = partitions.stream().map(TopicPartition::partition).collect(Collectors.toSet());
-    lowWatermarks.keySet().retainAll(followed);
+    long now = time.nanos();
+    Map<Integer, Long> before = followedSince;
+    followedSince =
+        partitions.stream()
+            .map(TopicPartition::partition)
+            .distinct()
+            .collect(Collectors.toMap(number -> number, n -> before.getOrDefault(n, now)));
+    lowWatermarks.keySet().retainAll(followedSince.keySet());
   }
 
   /** Asks the brokers for the ends of these partitions; throws what the consumer throws. */

@@ -31,8 +31,8 @@ public record ResourceLimits(
 
   /**
    * The weight of a sandbox where processors are short. An eighth of what every other container has
-   * by default, so that a broker or a worker beside sandboxes goes first. Among sandboxes all weigh
-   * the same.
+   * by default with control groups of version 1, less than a quarter with version 2, so that a
+   * broker or a worker beside sandboxes goes first. Among sandboxes all weigh the same.
    */
   public static final int CPU_SHARES = 128;
 }

@@ -1,0 +1,52 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.intake;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.zcbot.sandbox.worker.testkit.ManualTime;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.apache.kafka.clients.consumer.MockConsumer;
+import org.apache.kafka.common.TopicPartition;
+import org.junit.jupiter.api.Test;
+
+class LowWatermarksTest {
+  private static final TopicPartition FIRST = new TopicPartition("sandbox.activity", 0);
+  private static final TopicPartition SECOND = new TopicPartition("sandbox.activity", 1);
+
+  private final ManualTime time = new ManualTime(0);
+  private final LowWatermarks lowWatermarks =
+      new LowWatermarks(Duration.ofMinutes(5), Duration.ofSeconds(5), time);
+
+  /** An alert reads this: where it were missing, nobody would hear that nothing is reaped. */
+  @Test
+  void aPartitionThatWasNeverReadToItsEndIsAsOldAsItHasBeenFollowed() {
+    lowWatermarks.retain(Set.of(FIRST));
+    time.pass(Duration.ofMinutes(10));
+    lowWatermarks.retain(Set.of(FIRST, SECOND));
+    time.pass(Duration.ofMinutes(1));
+
+    assertThat(lowWatermarks.ages())
+        .isEqualTo(Map.of(0, Duration.ofMinutes(11), 1, Duration.ofMinutes(1)));
+    assertThat(lowWatermarks.of(partition -> true)).isEmpty();
+
+    try (MockConsumer<byte[], byte[]> consumer = new MockConsumer<>("earliest")) {
+      consumer.assign(List.of(FIRST, SECOND));
+      consumer.updateBeginningOffsets(Map.of(FIRST, 0L, SECOND, 0L));
+      consumer.updateEndOffsets(Map.of(FIRST, 0L, SECOND, 7L));
+      lowWatermarks.probe(consumer, Set.of(FIRST, SECOND));
+      time.pass(Duration.ofMinutes(2));
+      lowWatermarks.settle(consumer);
+    }
+    assertThat(lowWatermarks.ages())
+        .isEqualTo(Map.of(0, Duration.ofMinutes(2), 1, Duration.ofMinutes(3)));
+
+    lowWatermarks.retain(Set.of(SECOND));
+    assertThat(lowWatermarks.ages()).containsOnlyKeys(1);
+  }
+}

@@ -147,7 +147,8 @@ micros output_next(micros now) {
     for (int j = 0; j < 2; j++) {
       const struct stream *stream = streams[j];
       /* What is ready is not watched, so it is due even if its rest ended since it was looked at. */
-      bool due = stream->rest > now || (has_data(command, stream) && !blocked);
+      bool wanted = command->discard || (command->credit > 0 && !blocked);
+      bool due = stream->rest > now || (stream->fd >= 0 && stream->ready && wanted);
       next = due && stream->rest < next ? stream->rest : next;
     }
   }

@@ -152,6 +152,10 @@ final class RunnerCommandView {
     return this;
   }
 
+  int number() {
+    return number;
+  }
+
   synchronized long bytes() {
     return bytes;
   }

@@ -218,6 +218,35 @@ class RunnerProtocolIT {
   }
 
   /**
+   * Just as its terminal rests after little output, while the runner is busy until that is over.
+   */
+  @Test
+  void whatIsDiscardedWhileItRestsEndsNothing() throws Exception {
+    RunnerCommandView group =
+        runner.start(Start.bash("for i in {1..100}; do sleep 50 & done; echo up; wait"));
+    group.awaitOutput("up");
+    byte[] windowChanged = RunnerLink.frame('K', group.number(), (byte) 28); // which sleep ignores
+    String script =
+        """
+        import os, time
+        for i in range(2000): os.write(1, b"x"); time.sleep(0.0001)
+        os.write(1, bytes(1 << 20))""";
+    for (int round = 0; round < 5; round++) {
+      RunnerCommandView command =
+          runner.start(
+              Start.of("python3", "-c", script).inTerminal().timeout(Duration.ofSeconds(30)));
+      ByteBuffer frames = ByteBuffer.allocate(4000); // which come in one piece
+      frames.put(RunnerLink.frame('D', command.awaitBytes(20).number()));
+      while (frames.remaining() >= windowChanged.length) {
+        frames.put(windowChanged);
+      }
+      runner.sendRaw(Arrays.copyOf(frames.array(), frames.position()));
+      assertEnd(command, EXITED, 0);
+    }
+    assertEnd(group.kill(), RunnerCommandView.KILLED, 0);
+  }
+
+  /**
    * A worker that reads nothing holds up those that it waits for, and not those that it does not.
    */
   @Test

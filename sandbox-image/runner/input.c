@@ -70,8 +70,15 @@ static bool hold(struct command *command, const uint8_t *bytes, size_t length) {
   return true;
 }
 
+static bool ends_line(uint8_t byte) {
+  return byte == '\n' || byte == '\r' || byte == END_OF_TRANSMISSION;
+}
+
 static void take(struct command *command, const uint8_t *bytes, size_t length) {
   size_t taken = 0;
+  if (length > 0) {
+    command->line_begun = !ends_line(bytes[length - 1]);
+  }
   if (command->in < 0) {
     taken = length;
   } else if (command->input_from == command->input_to) {
@@ -99,9 +106,10 @@ void input_give(struct command *command, const uint8_t *bytes, size_t length) {
 }
 
 static void end_terminal(struct command *command) {
-  const uint8_t end = END_OF_TRANSMISSION;
+  const uint8_t ends[] = {END_OF_TRANSMISSION, END_OF_TRANSMISSION};
   command->reader = terminal_reader(command->in);
-  take(command, &end, 1);
+  /* Behind the beginning of a line the first one hands that over, and is no end. */
+  take(command, ends, command->line_begun && terminal_by_lines(command->in) ? 2 : 1);
 }
 
 static void look_again(struct command *command, micros now) {

@@ -128,6 +128,7 @@ struct command {
 
   int in; /* with a terminal the same as out.fd */
   bool input_ends;
+  bool line_begun; /* the last byte of its input ends no line of a terminal */
   /* of a terminal whose input ended */
   micros ended_at, reader_look;
   uint64_t reader; /* to whom the end was told */
@@ -226,6 +227,7 @@ void reset_and_wait(void);
 bool terminal_open(int *master, int *slave, unsigned columns, unsigned rows);
 void terminal_resize(int master, unsigned columns, unsigned rows);
 pid_t terminal_foreground(int master);
+bool terminal_by_lines(int master);   /* whether it hands input over by lines: its mode is canonical */
 uint64_t terminal_reader(int master); /* who reads from it and how: its foreground, and its mode */
 
 /* --- process trees (tree.c) ------------------------------------------------------------------------ */

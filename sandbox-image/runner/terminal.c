@@ -63,8 +63,11 @@ pid_t terminal_foreground(int master) {
   return ioctl(master, TIOCGPGRP, &group) == 0 && group > 1 ? group : 0;
 }
 
-uint64_t terminal_reader(int master) {
+bool terminal_by_lines(int master) {
   struct termios settings;
-  bool canonical = tcgetattr(master, &settings) == 0 && (settings.c_lflag & ICANON) != 0;
-  return (uint64_t)terminal_foreground(master) << 1 | canonical;
+  return tcgetattr(master, &settings) == 0 && (settings.c_lflag & ICANON) != 0;
+}
+
+uint64_t terminal_reader(int master) {
+  return (uint64_t)terminal_foreground(master) << 1 | terminal_by_lines(master);
 }

@@ -433,6 +433,19 @@ class RunnerProtocolIT {
     assertEnd(shell.endInput(), EXITED, 0);
   }
 
+  /** And what comes after is not told of an end of its own. */
+  @ParameterizedTest
+  @ValueSource(strings = {"", "abc\n", "abc\r", "abc", "abc\ndef", "abc\u0004"})
+  void theEndOfATerminalsInputIsToldBehindALineWithoutEndToo(String input) throws Exception {
+    RunnerCommandView command =
+        runner.start(
+            Start.bash("echo ready; cat >/dev/null; read -rt 0.5 x; echo $?")
+                .inTerminal()
+                .timeout(Duration.ofSeconds(20)));
+    assertEnd(command.awaitOutput("ready").input(input).endInput(), EXITED, 0);
+    assertThat(command.out()).endsWith("142\r\n"); // waited in vain
+  }
+
   @Test
   void theEndOfATerminalsInputIsToldOnceToWhoGoesOn() throws Exception {
     String script =

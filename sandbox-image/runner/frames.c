@@ -111,7 +111,10 @@ static void handle(uint8_t type, uint32_t number, const uint8_t *payload, size_t
 /* Handles the first frame in the buffer; returns its length, or 0 if it is not there as a whole. */
 static size_t handle_first(const uint8_t *bytes, size_t length, micros now) {
   if (lost) {
-    return skip_lost(bytes, length);
+    size_t skipped = skip_lost(bytes, length);
+    if (skipped > 0) {
+      return skipped;
+    }
   }
   if (bytes[0] == 0) {
     size_t skipped = 1;

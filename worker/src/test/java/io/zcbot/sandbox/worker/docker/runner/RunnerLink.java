@@ -215,7 +215,17 @@ final class RunnerLink implements AutoCloseable {
   /** Resets the runner once more. */
   void reset() throws InterruptedException {
     byte[] nonce = nonce();
-    sendRaw(opening(nonce));
+    reset(nonce, opening(nonce));
+  }
+
+  /** The same, where the runner has read the zeros already. */
+  void resetWithoutZeros() throws InterruptedException {
+    byte[] nonce = nonce();
+    reset(nonce, frame('R', 0, nonce));
+  }
+
+  private void reset(byte[] nonce, byte[] bytes) throws InterruptedException {
+    sendRaw(bytes);
     awaitHello(nonce);
     commands.values().forEach(command -> command.lost("the runner was reset"));
     commands.clear();

@@ -12,6 +12,7 @@ import static org.awaitility.Awaitility.await;
 import io.zcbot.sandbox.worker.docker.runner.RunnerContainer.Place;
 import io.zcbot.sandbox.worker.docker.runner.RunnerLink.Start;
 import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -477,6 +478,15 @@ class RunnerProtocolIT {
     }
     assertThat(runner.look("cat /proc/[0-9]*/cmdline | tr '\\0' ' '")).doesNotContain("sleep 47");
     assertThat(running).isNotNull();
+  }
+
+  @Test
+  void aResetIsHandledThatIsReadByItself() throws Exception {
+    runner.sendRaw("nonsense".getBytes(StandardCharsets.US_ASCII));
+    runner.sendRaw(new byte[RunnerLink.MAX_PAYLOAD]);
+    container.exec("1000:1000", "sleep 0.5"); // until that is read
+    runner.resetWithoutZeros();
+    assertEnd(runner.start(Start.of("true")), EXITED, 0);
   }
 
   @Test

@@ -137,7 +137,7 @@ micros output_next(micros now) {
   micros next = NEVER;
   for (int i = 0; i < commands_used; i++) {
     const struct command *command = &commands[i];
-    if (command->tell_executed && command->tell_by < next) {
+    if (command->tell_executed && !blocked && command->tell_by < next) {
       next = command->tell_by;
     }
     if (!has_output(command) || (command->credit == 0 && !command->discard)) {

@@ -271,6 +271,24 @@ class RunnerProtocolIT {
     assertEnd(command, EXITED, 0);
   }
 
+  /** What is to be said without delay does not keep the runner busy until it can be said. */
+  @Test
+  void theRunnerIsIdleWhileNobodyReads() throws Exception {
+    String runnersStat = runner.look("p=$PPID; echo /proc/$(awk '{print $4}' /proc/$p/stat)/stat");
+    String used = "awk '{print $14 + $15}' " + runnersStat;
+    runner.pause();
+    try {
+      runner.start(Start.bash("yes")).forgetOutput();
+      container.exec("1000:1000", "sleep 1"); // until all pipes are full
+      runner.start(Start.of("sleep", "51")).endInput();
+      String ticks = container.exec("1000:1000", "sleep 0.5; " + used + "; sleep 2; " + used);
+      List<Integer> each = ticks.lines().map(Integer::valueOf).toList();
+      assertThat(each.get(1) - each.get(0)).as("1/100 s of 2 s").isLessThan(20);
+    } finally {
+      runner.resume();
+    }
+  }
+
   /** Of this runner. */
   private long residentKiB() throws Exception {
     return Long.parseLong(

@@ -19,6 +19,9 @@ enum {
   ROUNDS = 8,
 };
 
+/* When a terminal is looked at again that nobody has open: poll does not wait for one that is hung up. */
+#define HUNG_UP_PAUSE (100 * MILLISECOND)
+
 static uint8_t buffer[HEADER + MAX_PAYLOAD_OUT + 2 * DATA_ROOM];
 static size_t from, to;
 static bool blocked, gone, more;
@@ -119,7 +122,7 @@ static bool has_output(const struct command *command) {
 }
 
 bool output_wanted(const struct command *command, const struct stream *stream, micros now) {
-  return has_output(command) && stream->fd >= 0 && !stream->ready && !stream->hung && stream->rest <= now &&
+  return has_output(command) && stream->fd >= 0 && !stream->ready && stream->rest <= now &&
          (command->discard || (command->credit > 0 && !blocked));
 }
 
@@ -155,14 +158,14 @@ micros output_next(micros now) {
   return next;
 }
 
-static void ended(struct command *command, struct stream *stream) {
+static void ended(struct command *command, struct stream *stream, micros now) {
   stream->ready = false;
   stream->to_send = 0;
   if (!command->terminal) {
     close(stream->fd);
     stream->fd = -1;
   } else {
-    stream->hung = true;
+    stream->rest = now + HUNG_UP_PAUSE; /* whoever knows its name may open it again */
   }
 }
 
@@ -171,11 +174,11 @@ static void drop_stream(struct command *command, struct stream *stream, micros n
     return;
   }
   ssize_t got = drop(stream->fd);
-  if (got == 0 || (got < 0 && errno != EAGAIN)) {
-    ended(command, stream);
-  }
   stream->ready = false;
   stream->rest = got < SMALL_READ ? now + MILLISECOND : 0;
+  if (got == 0 || (got < 0 && errno != EAGAIN)) {
+    ended(command, stream, now);
+  }
 }
 
 /* Whatever the worker does: the programs go on. */
@@ -211,7 +214,7 @@ static bool put_data(struct command *command, struct stream *stream, char type, 
       stream->ready = false;
       stream->to_send = 0;
     } else {
-      ended(command, stream);
+      ended(command, stream, now);
     }
     return false;
   }

@@ -109,7 +109,6 @@ enum how { HOW_EXITED, HOW_SIGNALLED, HOW_TIMEOUT, HOW_KILLED };
 struct stream {
   int fd;         /* -1: closed */
   bool ready;     /* may have something to read */
-  bool hung;      /* a terminal that nobody has open; only its end is worth another look */
   micros rest;    /* not to be read before */
   size_t to_send; /* while draining: how much of it belongs to the command */
 };

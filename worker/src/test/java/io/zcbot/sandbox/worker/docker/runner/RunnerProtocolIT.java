@@ -429,6 +429,25 @@ class RunnerProtocolIT {
   }
 
   @Test
+  void aTerminalThatAllClosedIsReadWhenItIsOpenedAgain() throws Exception {
+    String script =
+        """
+        terminal=$(tty); exec </dev/null >/tmp/log 2>&1; sleep 0.5
+        echo again >$terminal; sleep 0.5; head -c 1M /dev/zero >$terminal; exit 5""";
+    for (boolean discard : new boolean[] {false, true}) {
+      RunnerCommandView command =
+          runner
+              .start(Start.bash(script).inTerminal().timeout(Duration.ofSeconds(20)))
+              .forgetOutput();
+      if (discard) {
+        command.discard();
+      }
+      assertEnd(command, EXITED, 5);
+      assertThat(command.bytes()).isEqualTo(discard ? 0 : "again\r\n".length() + (1 << 20));
+    }
+  }
+
+  @Test
   void aTerminalsSignalsGoToItsForeground() throws Exception {
     RunnerCommandView shell = runner.start(Start.of("bash", "--norc", "-i").inTerminal());
     shell.input("PS1=; echo be''gin; sleep 45\n").awaitOutput("begin");

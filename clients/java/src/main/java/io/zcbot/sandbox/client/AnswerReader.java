@@ -10,19 +10,15 @@ import java.time.Duration;
 import java.util.Collection;
 import java.util.HashSet;
 import java.util.List;
-import java.util.Map;
 import java.util.Set;
-import java.util.concurrent.locks.Condition;
-import java.util.concurrent.locks.ReentrantLock;
-import java.util.function.Supplier;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.PartitionInfo;
 import org.apache.kafka.common.TopicPartition;
-import org.apache.kafka.common.errors.RetriableException;
+import org.apache.kafka.common.errors.TimeoutException;
+import org.apache.kafka.common.errors.TopicAuthorizationException;
 import org.apache.kafka.common.errors.WakeupException;
-import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -34,9 +30,11 @@ final class AnswerReader implements AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(AnswerReader.class);
 
   private static final Duration POLL = Duration.ofSeconds(1);
-  private static final Duration CALL = Duration.ofSeconds(5);
+  private static final Duration CALL = Duration.ofSeconds(2);
   private static final Duration RECOUNT = Duration.ofSeconds(5);
-  private static final Duration PAUSE = Duration.ofMillis(200);
+
+  /** What failed is tried again after this time. */
+  private static final Duration PAUSE = Duration.ofMillis(100);
 
   /** Takes records, in the reader's thread. */
   interface Receiver {
@@ -46,25 +44,19 @@ final class AnswerReader implements AutoCloseable {
   private final Consumer<byte[], byte[]> consumer;
   private final Receiver receiver;
   private final Thread thread;
-  private final ReentrantLock lock = new ReentrantLock();
-  private final Condition changed = lock.newCondition();
-
-  // Guarded by the lock.
-  private final Interests interests;
-  private boolean isPolling;
-  private boolean isClosed;
-  private @Nullable Exception trouble;
+  private final Followers followers;
 
   // Of the thread alone.
-  private boolean isRaised;
+  private final Positions positions;
   private long recounted = System.nanoTime();
 
   AnswerReader(Consumer<byte[], byte[]> consumer, ClientOptions options, Receiver receiver) {
     this.consumer = consumer;
     this.receiver = receiver;
-    this.interests =
-        new Interests(
-            new PartitionMap(options.topicPrefix(), options.replyTopic()), System::nanoTime);
+    this.positions = new Positions(consumer);
+    this.followers =
+        new Followers(
+            new PartitionMap(options.topicPrefix(), options.replyTopic()), consumer::wakeup);
     this.thread = Thread.ofPlatform().daemon().name("zcbot-client-reader").unstarted(this::run);
   }
 
@@ -84,75 +76,22 @@ final class AnswerReader implements AutoCloseable {
 
     @Override
     public void close() {
-      lock.lock();
-      try {
-        interests.remove(user, topics);
-      } finally {
-        lock.unlock();
-      }
+      followers.remove(user, topics);
     }
   }
 
   /** Returns once everything that is published from now on about the user will be read. */
   Following follow(UserId user, Collection<Topic> topics, Deadline deadline)
       throws InterruptedException {
-    lock.lockInterruptibly();
-    try {
-      Following following = new Following(user, topics);
-      interests.add(user, topics);
-      boolean isThere = false;
-      try {
-        await(user, topics, deadline);
-        isThere = true;
-      } finally {
-        if (!isThere) {
-          following.close();
-        }
-      }
-      return following;
-    } finally {
-      lock.unlock();
-    }
-  }
-
-  private void await(UserId user, Collection<Topic> topics, Deadline deadline)
-      throws InterruptedException {
-    boolean isNew = true;
-    while (!interests.isRead(user, topics) || isClosed) {
-      if (isClosed) {
-        throw new ClientClosedException();
-      }
-      if (isNew) {
-        isNew = false;
-        trouble = null; // of earlier ones
-        changed.signalAll();
-        if (isPolling) {
-          isPolling = false;
-          consumer.wakeup();
-        }
-      }
-      Exception cause = trouble;
-      if (cause != null && !(cause instanceof RetriableException)) {
-        throw new SandboxException(
-            "can't read answers: "
-                + cause.getMessage()
-                + "; check the topics, the client's settings and its permissions",
-            cause);
-      }
-      if (deadline.isOver()) {
-        throw new NoAnswerException(
-            "Kafka did not say by the deadline where answers will be; nothing was published",
-            cause);
-      }
-      changed.awaitNanos(deadline.nanosLeft());
-    }
+    followers.add(user, topics, deadline);
+    return new Following(user, topics);
   }
 
   // --- the thread ------------------------------------------------------------------------------
 
   private void run() {
     try (consumer) {
-      while (!locked(() -> isClosed)) {
+      while (!followers.isClosed()) {
         try {
           turn();
         } catch (WakeupException e) {
@@ -167,21 +106,7 @@ final class AnswerReader implements AutoCloseable {
     } catch (InterruptedException e) {
       log.warn("the reader of answers was interrupted and ends");
     } finally {
-      locked(
-          () -> {
-            isClosed = true;
-            changed.signalAll();
-            return isClosed;
-          });
-    }
-  }
-
-  private <T> T locked(Supplier<T> action) {
-    lock.lock();
-    try {
-      return action.get();
-    } finally {
-      lock.unlock();
+      followers.close();
     }
   }
 
@@ -190,101 +115,87 @@ final class AnswerReader implements AutoCloseable {
     if (isTime) {
       recounted = System.nanoTime();
     }
-    count(isTime);
-    position(isTime);
-    if (mayPoll()) {
+    followers.beginTurn();
+    boolean isDone = count(isTime);
+    isDone &= position(isTime);
+    Duration time = isDone ? POLL : PAUSE;
+    if (followers.beginPoll(!consumer.assignment().isEmpty(), time)) {
       try {
-        consumer.poll(POLL).forEach(receiver::accept);
+        consumer.poll(time).forEach(receiver::accept);
       } finally {
-        locked(() -> isPolling = false);
+        followers.endPoll();
       }
     }
   }
 
-  /** Waits while there is nothing to read; whether there is something. */
-  private boolean mayPoll() throws InterruptedException {
-    lock.lock();
-    try {
-      long wait = POLL.toNanos();
-      while (interests.isEmpty() && !isClosed && wait > 0) {
-        wait = changed.awaitNanos(wait);
+  /** Asks how many partitions topics have: new ones, or all. Whether it is known of all. */
+  private boolean count(boolean all) {
+    boolean isDone = true;
+    for (String topic : followers.topicsToCount(all)) {
+      try {
+        count(topic);
+      } catch (WakeupException e) {
+        throw e;
+      } catch (KafkaException e) {
+        log.debug("can't count the partitions of {}; this is tried again", topic, e);
+        followers.trouble(Set.of(topic), e);
+        isDone = false;
       }
-      isPolling = !isClosed && !interests.read().isEmpty() && interests.missing().isEmpty();
-      return isPolling;
-    } finally {
-      lock.unlock();
+    }
+    return isDone;
+  }
+
+  private void count(String topic) {
+    List<PartitionInfo> found = consumer.partitionsFor(topic, CALL);
+    if (found == null || found.isEmpty()) {
+      throw new KafkaException(
+          "the topic "
+              + topic
+              + " does not exist; start a worker or run 'sandbox topics create'; a reply topic has"
+              + " to be created by an operator");
+    }
+    if (followers.count(topic, found.size())) {
+      positions.lookBack();
     }
   }
 
-  /** Asks how many partitions topics have: new ones, and from time to time all. */
-  private void count(boolean all) {
-    Set<String> topics =
-        locked(
-            () -> {
-              Set<String> wanted = interests.uncounted();
-              if (all) {
-                wanted.addAll(interests.counted());
-              }
-              return wanted;
-            });
-    for (String topic : topics) {
-      List<PartitionInfo> found = consumer.partitionsFor(topic, CALL);
-      if (found == null || found.isEmpty()) {
-        throw new KafkaException(
-            "the topic "
-                + topic
-                + " does not exist; start a worker or run 'sandbox topics create'; a reply topic has"
-                + " to be created by an operator");
-      }
-      isRaised |= locked(() -> interests.count(topic, found.size()));
+  /** Reads the partitions that are needed. Whether it is known of all where to begin. */
+  private boolean position(boolean forget) {
+    if (forget) {
+      followers.forget();
     }
-  }
-
-  private void position(boolean forget) {
-    Set<TopicPartition> fresh = locked(interests::missing);
-    boolean isLess = forget && locked(interests::forget);
-    if (fresh.isEmpty() && !isLess) {
-      return;
+    Set<TopicPartition> missing = followers.missing();
+    Set<TopicPartition> all = new HashSet<>(missing);
+    all.addAll(followers.read());
+    positions.set(all);
+    if (missing.isEmpty()) {
+      return true;
     }
-    Map<TopicPartition, Long> starts =
-        fresh.isEmpty() ? Map.of() : StartOffsets.of(consumer, fresh, isRaised, CALL);
-    Set<TopicPartition> all = new HashSet<>(locked(interests::read));
-    all.addAll(fresh);
-    consumer.assign(all);
-    starts.forEach(consumer::seek);
-    isRaised = false;
-    locked(
-        () -> {
-          interests.read(fresh);
-          trouble = null;
-          changed.signalAll();
-          return fresh;
-        });
+    Set<TopicPartition> known = positions.known(missing);
+    followers.read(known);
+    missing.removeAll(known);
+    for (TopicPartition late : missing) {
+      followers.trouble(
+          Set.of(late.topic()),
+          new TimeoutException(
+              "the end of " + late + " is not known: it has no leader, or that does not answer"));
+    }
+    return missing.isEmpty();
   }
 
   private void troubled(RuntimeException e) throws InterruptedException {
     log.debug("answers can't be read; this is tried again", e);
-    lock.lock();
-    try {
-      trouble = e;
-      changed.signalAll();
-      long wait = PAUSE.toNanos();
-      while (!isClosed && wait > 0) {
-        wait = changed.awaitNanos(wait);
-      }
-    } finally {
-      lock.unlock();
+    if (e instanceof TopicAuthorizationException refusal) {
+      followers.trouble(refusal.unauthorizedTopics(), e);
+    } else {
+      followers.trouble(e);
     }
+    followers.pause(PAUSE);
   }
 
   @Override
   public void close() {
-    locked(
-        () -> {
-          isClosed = true;
-          changed.signalAll();
-          return isClosed;
-        });
+    followers.close();
     consumer.wakeup();
     try {
       thread.join(Duration.ofSeconds(10));

@@ -76,14 +76,17 @@ final class Interests {
     return true;
   }
 
+  /** The topics of which somebody waits for something. */
+  Set<String> topics() {
+    Set<String> topics = new HashSet<>();
+    interests.keySet().forEach(interest -> topics.add(map.nameOf(interest.topic())));
+    return topics;
+  }
+
   /** The topics that have to be counted. */
   Set<String> uncounted() {
-    Set<String> topics = new HashSet<>();
-    for (Interest interest : interests.keySet()) {
-      if (!map.isCounted(interest.topic())) {
-        topics.add(map.nameOf(interest.topic()));
-      }
-    }
+    Set<String> topics = topics();
+    topics.removeAll(map.counted());
     return topics;
   }
 

@@ -10,18 +10,28 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
 import java.time.Duration;
+import java.util.Collection;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.LockSupport;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.MockConsumer;
-import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.PartitionInfo;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.TimeoutException;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -30,17 +40,51 @@ import org.junit.jupiter.api.Timeout;
 @Timeout(60)
 class AnswerReaderTest {
   private static final List<Topic> TOPICS = List.of(Topic.EXITED, Topic.OUTPUT);
+  private static final int PARTITIONS = 3;
 
-  private final MockConsumer<byte[], byte[]> consumer = new MockConsumer<>("none");
+  private final Set<TopicPartition> leaderless = ConcurrentHashMap.newKeySet();
+  private final AtomicInteger asked = new AtomicInteger();
+  private final MockConsumer<byte[], byte[]> consumer = new Leaderless();
   private final BlockingQueue<ConsumerRecord<byte[], byte[]>> read = new LinkedBlockingQueue<>();
   private final AnswerReader reader =
       new AnswerReader(consumer, ClientOptions.defaults(), read::add);
   private final UserId user = Samples.user();
 
+  /** Asked for an offset of a partition without a leader, it tries until the time is over. */
+  private final class Leaderless extends MockConsumer<byte[], byte[]> {
+    Leaderless() {
+      super("none");
+    }
+
+    @Override
+    public Map<TopicPartition, Long> endOffsets(
+        Collection<TopicPartition> partitions, Duration timeout) {
+      tryFor(partitions, timeout);
+      return super.endOffsets(partitions, timeout);
+    }
+
+    @Override
+    public long position(TopicPartition partition, Duration timeout) {
+      tryFor(List.of(partition), timeout);
+      return super.position(partition, timeout);
+    }
+
+    private void tryFor(Collection<TopicPartition> partitions, Duration timeout) {
+      asked.incrementAndGet();
+      long end = System.nanoTime() + timeout.toNanos();
+      while (partitions.stream().anyMatch(leaderless::contains)) {
+        if (System.nanoTime() - end >= 0) {
+          throw new TimeoutException("no leader");
+        }
+        LockSupport.parkNanos(1_000_000);
+      }
+    }
+  }
+
   @BeforeEach
   void start() {
     for (Topic topic : TOPICS) {
-      add(topic.named("sandbox."), 3, 100);
+      add(topic.named("sandbox."), PARTITIONS, 100);
     }
     reader.start();
   }
@@ -84,11 +128,11 @@ class AnswerReaderTest {
   void aUserWhosePartitionsAreReadCostsNoCall() throws Exception {
     try (AnswerReader.Following following = reader.follow(user, TOPICS, soon())) {
       assertThat(following).isNotNull();
-      consumer.setOffsetsException(new KafkaException("not to be asked"));
+      asked.set(0);
       try (AnswerReader.Following again = reader.follow(user, TOPICS, soon())) {
         assertThat(again).isNotNull();
       }
-      consumer.setOffsetsException(null);
+      assertThat(asked).hasValue(0);
     }
   }
 
@@ -105,12 +149,80 @@ class AnswerReaderTest {
 
   @Test
   void aDeadlineAndTheEndOfTheClientEndTheWait() {
-    consumer.setOffsetsException(new org.apache.kafka.common.errors.TimeoutException("away"));
+    leaderless.addAll(partitionsOf(user));
     assertThatThrownBy(() -> reader.follow(user, TOPICS, Deadline.in(Duration.ofMillis(50))))
-        .isInstanceOf(NoAnswerException.class)
-        .hasRootCauseMessage("away");
+        .isInstanceOf(NoAnswerException.class);
     reader.close();
     assertThatThrownBy(() -> reader.follow(user, TOPICS, soon()))
         .isInstanceOf(ClientClosedException.class);
+  }
+
+  private static Set<TopicPartition> partitionsOf(UserId user) {
+    PartitionMap map = new PartitionMap("sandbox.", null);
+    Set<TopicPartition> partitions = new HashSet<>();
+    for (Topic topic : TOPICS) {
+      map.count(topic.named("sandbox."), PARTITIONS);
+      partitions.addAll(map.of(user, topic));
+    }
+    return partitions;
+  }
+
+  private static UserId userApartFrom(UserId... others) {
+    while (true) {
+      UserId user = Samples.user();
+      if (Stream.of(others).noneMatch(each -> partitionsOf(each).equals(partitionsOf(user)))) {
+        return user;
+      }
+    }
+  }
+
+  @Test
+  void aPartitionWithoutALeaderDelaysNoOtherUser() throws Exception {
+    UserId unlucky = userApartFrom(user);
+    UserId newcomer = userApartFrom(user, unlucky);
+    leaderless.addAll(partitionsOf(unlucky));
+    try (ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor();
+        AnswerReader.Following following = reader.follow(user, TOPICS, soon())) {
+      assertThat(following).isNotNull();
+      Future<AnswerReader.Following> late =
+          threads.submit(() -> reader.follow(unlucky, TOPICS, soon()));
+      reader.follow(newcomer, TOPICS, Deadline.in(Duration.ofSeconds(3))).close();
+      for (TopicPartition partition : partitionsOf(user)) {
+        consumer.addRecord(
+            new ConsumerRecord<>(
+                partition.topic(), partition.partition(), 100, new byte[0], new byte[0]));
+        assertThat(read.poll(3, TimeUnit.SECONDS)).isNotNull();
+      }
+      assertThat(late).isNotDone();
+      leaderless.clear();
+      late.get(30, TimeUnit.SECONDS).close();
+    }
+  }
+
+  @Test
+  void theDeadlineOfSomebodyWhosePartitionHasNoLeaderSaysWhich() {
+    Set<TopicPartition> partitions = partitionsOf(user);
+    leaderless.addAll(partitions);
+    assertThatThrownBy(() -> reader.follow(user, TOPICS, Deadline.in(Duration.ofSeconds(2))))
+        .isInstanceOf(NoAnswerException.class)
+        .rootCause()
+        .message()
+        .containsAnyOf(partitions.stream().map(TopicPartition::toString).toArray(String[]::new));
+  }
+
+  @Test
+  void aTopicThatDoesNotExistFailsOnlyThoseWhoAskForIt() throws Exception {
+    leaderless.addAll(partitionsOf(user));
+    try (ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
+      Future<AnswerReader.Following> waiting =
+          threads.submit(() -> reader.follow(user, TOPICS, soon()));
+      for (int i = 0; i < 3; i++) {
+        assertThatThrownBy(() -> reader.follow(user, List.of(Topic.EXPIRING), soon()))
+            .isInstanceOf(SandboxException.class)
+            .hasMessageContaining("sandbox.expiring does not exist");
+      }
+      leaderless.clear();
+      waiting.get(30, TimeUnit.SECONDS).close();
+    }
   }
 }

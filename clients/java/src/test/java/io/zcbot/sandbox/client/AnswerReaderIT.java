@@ -1,0 +1,99 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.client;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.zcbot.sandbox.events.Topic;
+import io.zcbot.sandbox.events.UserId;
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Proxy;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
+import org.apache.kafka.clients.consumer.Consumer;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.common.PartitionInfo;
+import org.apache.kafka.common.TopicPartition;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/** What {@link AnswerReaderTest} has a mock show, with Kafka's consumer and a broker. */
+@Timeout(value = 5, unit = TimeUnit.MINUTES)
+class AnswerReaderIT {
+  private static final List<Topic> TOPICS = List.of(Topic.EXITED, Topic.OUTPUT);
+
+  /** No broker has the second of two partitions of each topic, as if it were away. */
+  @SuppressWarnings("unchecked")
+  private static Consumer<byte[], byte[]> halfAway(Consumer<byte[], byte[]> consumer) {
+    return (Consumer<byte[], byte[]>)
+        Proxy.newProxyInstance(
+            Consumer.class.getClassLoader(),
+            new Class<?>[] {Consumer.class},
+            (proxy, method, arguments) -> {
+              if (method.getName().equals("partitionsFor")) {
+                String topic = (String) arguments[0];
+                return List.of(partition(topic, 0), partition(topic, 1));
+              }
+              try {
+                return method.invoke(consumer, arguments);
+              } catch (InvocationTargetException e) {
+                throw e.getCause();
+              }
+            });
+  }
+
+  private static PartitionInfo partition(String topic, int number) {
+    return new PartitionInfo(topic, number, null, null, null);
+  }
+
+  private static UserId userOf(int partition) {
+    PartitionMap map = new PartitionMap("sandbox.", null);
+    map.count("sandbox.exited", 2);
+    while (true) {
+      UserId user = Samples.user();
+      if (map.of(user, Topic.EXITED).contains(new TopicPartition("sandbox.exited", partition))) {
+        return user;
+      }
+    }
+  }
+
+  @Test
+  void aPartitionWithoutALeaderDelaysNoOtherUser() throws Exception {
+    BlockingQueue<ConsumerRecord<byte[], byte[]>> read = new LinkedBlockingQueue<>();
+    try (TestBed bed = TestBed.withoutSandboxes()) {
+      for (Topic topic : Set.of(Topic.EXITED, Topic.OUTPUT, Topic.READY)) {
+        bed.createTopic(topic.named("sandbox."), 1);
+      }
+      KafkaSettings kafka = new KafkaSettings(Map.of("bootstrap.servers", bed.bootstrapServers()));
+      try (ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor();
+          AnswerReader reader =
+              new AnswerReader(halfAway(kafka.consumer()), ClientOptions.defaults(), read::add)) {
+        reader.start();
+        UserId user = userOf(0);
+        reader.follow(user, TOPICS, Deadline.in(Duration.ofSeconds(60))).close();
+        Deadline late = Deadline.in(Duration.ofSeconds(6));
+        Future<?> waiting = threads.submit(() -> reader.follow(userOf(1), TOPICS, late));
+        while (!waiting.isDone()) {
+          bed.forge(Topic.EXITED, user.toString(), new byte[] {1});
+          assertThat(read.poll(3, TimeUnit.SECONDS)).isNotNull();
+          reader.follow(user, List.of(Topic.READY), Deadline.in(Duration.ofSeconds(3))).close();
+        }
+        assertThat(waiting)
+            .failsWithin(Duration.ofSeconds(10))
+            .withThrowableOfType(ExecutionException.class)
+            .withCauseInstanceOf(NoAnswerException.class);
+      }
+    }
+  }
+}

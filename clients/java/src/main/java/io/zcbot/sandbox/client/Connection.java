@@ -9,6 +9,8 @@ import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import org.apache.kafka.clients.consumer.Consumer;
+import org.apache.kafka.clients.producer.Producer;
 
 /** What all users' sandboxes of a client share. */
 final class Connection implements AutoCloseable {
@@ -21,12 +23,17 @@ final class Connection implements AutoCloseable {
   private final CountDownLatch closed = new CountDownLatch(1);
 
   Connection(KafkaSettings kafka, ClientOptions options) {
+    this(kafka.producer(), kafka.consumer(), options);
+  }
+
+  Connection(
+      Producer<byte[], byte[]> producer, Consumer<byte[], byte[]> consumer, ClientOptions options) {
     this.options = options;
     this.answers = new Answers(options);
     this.limits = new Limits(options);
-    this.publisher = new Publisher(kafka.producer(), options);
+    this.publisher = new Publisher(producer, options);
     this.keepAlives = new KeepAlives(publisher, options.metrics(), System::nanoTime);
-    this.reader = new AnswerReader(kafka.consumer(), options, answers);
+    this.reader = new AnswerReader(consumer, options, answers);
     reader.start();
   }
 

@@ -13,6 +13,7 @@ import io.zcbot.sandbox.events.SandboxEvent;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
 import java.time.Duration;
+import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentLinkedQueue;
@@ -148,22 +149,32 @@ public final class Sandbox implements AutoCloseable {
    *
    * @return its end; nothing if none was announced in that time, because there was no sandbox
    */
-  @SuppressWarnings("try") // it is there to be closed
+  @SuppressWarnings("try") // they are there to be closed
   public Optional<Reaped> release(Duration within) throws InterruptedException {
     Deadline.requirePositive("within", within);
     Deadline deadline = Deadline.in(within);
-    Mailbox<SandboxEvent> ends = new Mailbox<>();
-    try (Subscription subscription =
-        Subscription.begin(connection, user, Topic.REAPED, Reaped.class, ends::put, deadline)) {
+    EndOfSandbox end = new EndOfSandbox();
+    try (AnswerReader.Following following =
+            connection.reader().follow(user, List.of(Topic.REAPED), deadline);
+        Answers.Registration waiting = connection.answers().listen(user, end)) {
       publishRelease(within);
-      while (true) {
-        if (ends.take(deadline) instanceof Reaped end) {
-          return Optional.of(end);
-        }
-        if (deadline.isOver()) {
-          return Optional.empty();
-        }
+      return Optional.ofNullable(end.mailbox.take(deadline));
+    }
+  }
+
+  private static final class EndOfSandbox implements Answers.Listener {
+    private final Mailbox<Reaped> mailbox = new Mailbox<>();
+
+    @Override
+    public void heard(SandboxEvent event) {
+      if (event instanceof Reaped reaped) {
+        mailbox.put(reaped);
       }
+    }
+
+    @Override
+    public void closed() {
+      mailbox.close();
     }
   }
 

@@ -445,13 +445,17 @@ class BehavioursIT {
     Sandbox sandbox = closing.sandbox(TestBed.newUser());
     sandbox.ensure();
     try (ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
+      Sandbox absent = closing.sandbox(TestBed.newUser());
+      Future<?> releasing = threads.submit(() -> absent.release(Duration.ofSeconds(120)));
       RunningCommand running = sandbox.start(Command.shell("echo on; sleep 20"));
       assertThat(running.stdout().readNBytes(3)).asString(UTF_8).isEqualTo("on\n");
       Future<?> waiting = threads.submit(() -> running.await());
       closing.close();
-      assertThatThrownBy(() -> waiting.get(60, TimeUnit.SECONDS))
-          .isInstanceOf(ExecutionException.class)
-          .hasCauseInstanceOf(ClientClosedException.class);
+      for (Future<?> wait : List.of(waiting, releasing)) {
+        assertThatThrownBy(() -> wait.get(60, TimeUnit.SECONDS))
+            .isInstanceOf(ExecutionException.class)
+            .hasCauseInstanceOf(ClientClosedException.class);
+      }
       running.close();
       assertThatThrownBy(sandbox::ensure).isInstanceOf(ClientClosedException.class);
     }

@@ -1,0 +1,108 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.client;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.zcbot.sandbox.events.EventCodec;
+import io.zcbot.sandbox.events.Reaped;
+import io.zcbot.sandbox.events.UserId;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.MockConsumer;
+import org.apache.kafka.clients.producer.Callback;
+import org.apache.kafka.clients.producer.MockProducer;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.clients.producer.RecordMetadata;
+import org.apache.kafka.common.PartitionInfo;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.serialization.ByteArraySerializer;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+@Timeout(60)
+class ReleaseTest {
+  private static final TopicPartition ENDS = new TopicPartition("sandbox.reaped", 0);
+
+  private final BlockingQueue<ProducerRecord<byte[], byte[]>> published =
+      new LinkedBlockingQueue<>();
+  private final MockProducer<byte[], byte[]> producer =
+      new MockProducer<>(true, null, new ByteArraySerializer(), new ByteArraySerializer()) {
+        @Override
+        public Future<RecordMetadata> send(
+            ProducerRecord<byte[], byte[]> published, Callback callback) {
+          Future<RecordMetadata> sent = super.send(published, callback);
+          ReleaseTest.this.published.add(published);
+          return sent;
+        }
+      };
+  private final MockConsumer<byte[], byte[]> consumer = new MockConsumer<>("none");
+  private final UserId user = Samples.user();
+  private final ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor();
+  private Connection connection;
+
+  @BeforeEach
+  void start() {
+    consumer.updateEndOffsets(Map.of(ENDS, 0L));
+    consumer.updatePartitions(
+        ENDS.topic(), List.of(new PartitionInfo(ENDS.topic(), 0, null, null, null)));
+    connection = new Connection(producer, consumer, ClientOptions.defaults());
+  }
+
+  @AfterEach
+  void stop() {
+    connection.close();
+    threads.shutdownNow();
+  }
+
+  private Future<Optional<Reaped>> release(Duration within) throws InterruptedException {
+    Future<Optional<Reaped>> end =
+        threads.submit(() -> new Sandbox(connection, user).release(within));
+    assertThat(published.poll(30, TimeUnit.SECONDS)).isNotNull();
+    return end;
+  }
+
+  @Test
+  void theEndOfTheSandboxIsTheResultOfItsRelease() throws Exception {
+    Future<Optional<Reaped>> end = release(Duration.ofSeconds(50));
+    Reaped reaped = Samples.reaped(user, "e");
+    consumer.addRecord(
+        new ConsumerRecord<>(
+            ENDS.topic(),
+            0,
+            0,
+            user.toString().getBytes(StandardCharsets.UTF_8),
+            new EventCodec().encode(reaped)));
+    assertThat(end.get(30, TimeUnit.SECONDS)).contains(reaped);
+  }
+
+  @Test
+  void withoutASandboxThereIsNoEndInThatTime() throws Exception {
+    assertThat(release(Duration.ofMillis(50)).get(30, TimeUnit.SECONDS)).isEmpty();
+  }
+
+  @Test
+  void theEndOfTheClientEndsTheWait() throws Exception {
+    Future<Optional<Reaped>> end = release(Duration.ofSeconds(50));
+    connection.close();
+    assertThatThrownBy(() -> end.get(30, TimeUnit.SECONDS))
+        .isInstanceOf(ExecutionException.class)
+        .hasCauseInstanceOf(ClientClosedException.class);
+  }
+}

@@ -21,6 +21,7 @@ public final class SandboxFiles {
   static final int PIECE = 4 << 20;
 
   private static final int MAX_MESSAGE = 4096;
+  private static final int MAX_IN_MEMORY = 64 << 20;
   private static final Duration TIMEOUT = Duration.ofMinutes(2);
 
   /** As often a piece is copied, if the sandbox or its worker ends meanwhile. */
@@ -61,10 +62,28 @@ public final class SandboxFiles {
     return new SandboxFileStream(from -> piece(absolute, from));
   }
 
-  /** Reads a whole file into memory. */
+  /**
+   * Reads a whole file of at most 64 MiB into memory.
+   *
+   * @throws SandboxFileException if it can't be read, or is longer
+   */
   public byte[] readAllBytes(String path) throws InterruptedException {
+    return readAllBytes(path, MAX_IN_MEMORY);
+  }
+
+  /**
+   * Reads a whole file into memory.
+   *
+   * @param maxBytes the most that is kept: how long a file is, decides the sandbox
+   * @throws SandboxFileException if it can't be read, or is longer
+   */
+  public byte[] readAllBytes(String path, int maxBytes) throws InterruptedException {
+    if (maxBytes < 0) {
+      throw new InvalidRequestException(
+          "maxBytes", "maxBytes: is " + maxBytes + "; it must be 0 or more");
+    }
     try (InputStream stream = read(path)) {
-      return stream.readAllBytes();
+      return content(path, stream, maxBytes);
     } catch (IOException e) {
       if (e.getCause() instanceof SandboxException cause) {
         throw cause;
@@ -74,6 +93,21 @@ public final class SandboxFiles {
       }
       throw new SandboxFileException(path, String.valueOf(e.getMessage()));
     }
+  }
+
+  static byte[] content(String path, InputStream stream, int maxBytes) throws IOException {
+    byte[] content = stream.readNBytes(maxBytes);
+    if (stream.read() >= 0) {
+      throw new SandboxFileException(
+          path,
+          "'"
+              + printable(path)
+              + "': is longer than "
+              + maxBytes
+              + " bytes; read it as a stream, with SandboxFiles.read, or give readAllBytes a higher"
+              + " bound");
+    }
+    return content;
   }
 
   private byte[] piece(String path, long from) throws InterruptedException {
@@ -199,10 +233,13 @@ public final class SandboxFiles {
   }
 
   private static String shown(CommandResult result) {
-    String said = result.stderr().strip().replaceAll("[\\p{Cc}\\p{Cf}\\p{Zl}\\p{Zp}]", "?");
-    return said.isEmpty()
-        ? "exit code " + result.exitCode()
-        : said.substring(0, Math.min(said.length(), 500));
+    String said = printable(result.stderr().strip());
+    return said.isEmpty() ? "exit code " + result.exitCode() : said;
+  }
+
+  private static String printable(String text) {
+    String printable = text.replaceAll("[\\p{Cc}\\p{Cf}\\p{Zl}\\p{Zp}]", "?");
+    return printable.substring(0, Math.min(printable.length(), 500));
   }
 
   private static String absolute(String path) {

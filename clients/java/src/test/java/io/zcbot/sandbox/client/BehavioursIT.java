@@ -279,6 +279,21 @@ class BehavioursIT {
   }
 
   @Test
+  void aFileThatIsTooLongForMemoryIsAnError() throws Exception {
+    Sandbox sandbox = newSandbox();
+    assertThat(sandbox.shell("ln -s /dev/zero endless; echo 12345678 >short").isOk()).isTrue();
+    SandboxFiles files = sandbox.files();
+    assertThatThrownBy(() -> files.readAllBytes("endless"))
+        .isInstanceOfSatisfying(
+            SandboxFileException.class, e -> assertThat(e.path()).isEqualTo("endless"))
+        .hasMessageContaining("'endless': is longer than 67108864 bytes");
+    assertThatThrownBy(() -> files.readAllBytes("short", 8))
+        .isInstanceOf(SandboxFileException.class)
+        .hasMessageContaining("'short': is longer than 8 bytes");
+    assertThat(files.readAllBytes("short", 9)).hasSize(9);
+  }
+
+  @Test
   void namesOfFilesAreNeitherOptionsNorCode() throws Exception {
     SandboxFiles files = newSandbox().files();
     List<String> names =

@@ -243,6 +243,24 @@ class ClientRulesTest {
   }
 
   @Test
+  void noMoreOfAFileIsReadIntoMemoryThanItsBound() throws Exception {
+    int bound = 2 * SandboxFiles.PIECE;
+    assertThat(SandboxFiles.content("p", file(bound), bound)).hasSize(bound);
+    assertThat(SandboxFiles.content("p", file(0), 0)).isEmpty();
+    for (long size : new long[] {bound + 1, Long.MAX_VALUE}) {
+      assertThatThrownBy(() -> SandboxFiles.content("a\nb", file(size), bound))
+          .isInstanceOf(SandboxFileException.class)
+          .hasMessageContaining("'a?b': is longer than " + bound + " bytes")
+          .hasMessageContaining("SandboxFiles.read");
+    }
+  }
+
+  /** A file of so many bytes, as pieces of it come. */
+  private static InputStream file(long size) {
+    return new SandboxFileStream(from -> new byte[(int) Math.min(SandboxFiles.PIECE, size - from)]);
+  }
+
+  @Test
   void aListThatMakesNoSenseIsRefused() {
     assertThat(Listing.parse("p", new byte[0])).isEmpty();
     assertThat(Listing.parse("p", bytes("f\0" + "12\0" + "1.5\0" + "a\nb\0")))

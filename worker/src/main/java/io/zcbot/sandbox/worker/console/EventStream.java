@@ -29,6 +29,7 @@ final class EventStream {
   private final CountDownLatch stop;
   private final OutputStream out;
   private long sandboxes;
+  private long gone;
   private long commands;
   private long failures;
   private long letters;
@@ -49,9 +50,10 @@ final class EventStream {
     text("retry: 300\n\n");
     for (int tick = 0; tick < TICKS && stop.getCount() > 0; tick++) {
       send("overview", fleet.overview());
-      Fleet.Part part;
+      Part part;
       do {
-        part = fleet.sandboxes(sandboxes);
+        part = fleet.sandboxes(sandboxes, gone);
+        gone = part.latest();
         if (!part.isWhole() || part.version() != sandboxes) {
           sandboxes = part.version();
           send("sandboxes", part.json());
@@ -80,10 +82,11 @@ final class EventStream {
         // Another page's: it is sent everything.
         sandboxes = 0;
       }
+      gone = sandboxes;
     }
   }
 
-  private long send(String event, Fleet.@Nullable Part part, long seen) throws IOException {
+  private long send(String event, @Nullable Part part, long seen) throws IOException {
     if (part == null) {
       return seen;
     }

@@ -9,6 +9,7 @@ import com.fasterxml.jackson.core.JsonGenerator;
 import io.zcbot.sandbox.events.CommandEntry;
 import io.zcbot.sandbox.events.EventCodec;
 import io.zcbot.sandbox.events.EventFormatException;
+import io.zcbot.sandbox.events.Exec;
 import io.zcbot.sandbox.events.LiveSandbox;
 import io.zcbot.sandbox.events.SandboxEvent;
 import io.zcbot.sandbox.events.Topic;
@@ -59,14 +60,6 @@ final class Fleet {
   private interface Writing {
     void to(JsonGenerator json) throws IOException;
   }
-
-  /**
-   * A part of what a page is sent.
-   *
-   * @param version up to which the page knows the sandboxes then
-   * @param isWhole whether nothing more is new
-   */
-  record Part(String json, long version, boolean isWhole) {}
 
   /**
    * Nothing is known yet.
@@ -120,7 +113,7 @@ final class Fleet {
     SandboxEvent event = codec.decode(topic, record.key(), record.value(), Origins.of(record));
     // Nothing is of the future: the clock of whoever published it is ahead.
     events.on(event, Math.min(record.timestamp(), clock.millis()));
-    if (event instanceof io.zcbot.sandbox.events.Exec exec) {
+    if (event instanceof Exec exec) {
       Requests.Open request = events.execs.of(exec.eventId());
       if (request != null) {
         commands.line(exec.userId() + "/" + exec.eventId(), request.text());
@@ -228,32 +221,31 @@ final class Fleet {
     return run;
   }
 
-  /** What is new about sandboxes to a page that knows them up to a version; 0 for a new page. */
-  synchronized Part sandboxes(long seen) {
+  /**
+   * What is new about sandboxes to a page, or the first part of it.
+   *
+   * @param seen the version up to which it knows them; 0 for a new page
+   * @param seenGone the version up to which it knows which are gone
+   */
+  synchronized Part sandboxes(long seen, long seenGone) {
     long[] to = new long[1];
-    String json = json(out -> to[0] = sandboxes.write(seen, out));
-    return new Part(json, to[0], to[0] == sandboxes.version());
+    String json = json(out -> to[0] = sandboxes.write(seen, seenGone, out));
+    return new Part(json, to[0], sandboxes.version());
   }
 
   /** The commands that run; null if the page knows them. */
   synchronized @Nullable Part commands(long seen) {
-    return seen == commands.version()
-        ? null
-        : new Part(json(commands::write), commands.version(), true);
+    return part(seen, commands.version(), commands::write);
   }
 
   /** The latest failures; null if the page knows them. */
   synchronized @Nullable Part failures(long seen) {
-    return seen == events.failures.version()
-        ? null
-        : new Part(json(events.failures::write), events.failures.version(), true);
+    return part(seen, events.failures.version(), events.failures::write);
   }
 
   /** The latest dead letters; null if the page knows them. */
   synchronized @Nullable Part letters(long seen) {
-    return seen == letters.version()
-        ? null
-        : new Part(json(letters::write), letters.version(), true);
+    return part(seen, letters.version(), letters::write);
   }
 
   /** What happened to one user. */
@@ -285,6 +277,10 @@ final class Fleet {
           events.hosts.write(sandboxes.all(), commands.byHost(), out);
           out.writeEndObject();
         });
+  }
+
+  private static @Nullable Part part(long seen, long version, Writing writing) {
+    return seen == version ? null : new Part(json(writing), version, version);
   }
 
   private static String json(Writing writing) {

@@ -26,7 +26,7 @@ import org.jspecify.annotations.Nullable;
 final class Sandboxes {
   static final int MOST = 20_000;
   static final int MOST_OF_A_BATCH = 500;
-  private static final int GONE_KEPT = 5_000;
+  static final int GONE_KEPT = 5_000;
 
   private record Gone(String container, long version) {}
 
@@ -40,7 +40,7 @@ final class Sandboxes {
   private final Deque<Gone> gone = new ArrayDeque<>();
   private long version;
 
-  /** A page that has seen less than this does not know of all that are gone. */
+  /** A page that knows less of what is gone can't be told all of it any more. */
   private long oldest;
 
   private long omitted;
@@ -111,10 +111,12 @@ final class Sandboxes {
    * Writes what changed, or the first part of it.
    *
    * @param seen the version up to which the page knows the sandboxes; 0 if it knows nothing
-   * @return the version that it knows then
+   * @param seenGone the version up to which it knows which are gone: between the parts of what is
+   *     new, it is ahead of the sandboxes that it knows
+   * @return the version up to which it knows the sandboxes then; it knows all that are gone
    */
-  long write(long seen, JsonGenerator json) throws IOException {
-    boolean isNew = seen < oldest || seen > version;
+  long write(long seen, long seenGone, JsonGenerator json) throws IOException {
+    boolean isNew = seenGone < oldest || seen > version;
     long from = isNew ? 0 : seen;
     List<SandboxRow> part = new ArrayList<>();
     for (SandboxRow row : rows.values()) {
@@ -130,7 +132,7 @@ final class Sandboxes {
     json.writeBooleanField("reset", isNew);
     json.writeArrayFieldStart("gone");
     for (Gone each : gone) {
-      if (!isNew && each.version > from) {
+      if (!isNew && each.version > seenGone) {
         json.writeString(each.container);
       }
     }

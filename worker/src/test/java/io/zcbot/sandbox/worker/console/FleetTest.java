@@ -11,6 +11,7 @@ import static io.zcbot.sandbox.worker.console.TestFleet.user;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.zcbot.sandbox.events.Exited;
 import io.zcbot.sandbox.events.Expiring;
 import io.zcbot.sandbox.events.Failed;
@@ -20,7 +21,9 @@ import io.zcbot.sandbox.events.Topic;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 import org.apache.kafka.common.header.internals.RecordHeaders;
 import org.junit.jupiter.api.Test;
 
@@ -73,7 +76,7 @@ class FleetTest {
   void aSandboxThatLeavesTheTableIsGone() throws Exception {
     fleet.live(1, 100);
     fleet.live(2, 100);
-    long seen = fleet.fleet.sandboxes(0).version();
+    long seen = fleet.fleet.sandboxes(0, 0).version();
     fleet.gone(1);
     JsonNode news = fleet.sandboxes(seen);
     assertThat(news.get("reset").asBoolean()).isFalse();
@@ -87,7 +90,7 @@ class FleetTest {
   void aPageIsSentOnlyWhatIsNewToIt() throws Exception {
     fleet.live(1, 100);
     fleet.live(2, 100);
-    Fleet.Part first = fleet.fleet.sandboxes(0);
+    Part first = fleet.fleet.sandboxes(0, 0);
     assertThat(fleet.sandboxes(first.version()).get("rows")).isEmpty();
     fleet.activity(2, 5);
     JsonNode news = fleet.sandboxes(first.version());
@@ -102,16 +105,18 @@ class FleetTest {
       fleet.live(i, 100);
     }
     long seen = 0;
+    long seenGone = 0;
     int rows = 0;
     int parts = 0;
-    Fleet.Part part;
+    Part part;
     do {
-      JsonNode json = fleet.sandboxes(seen);
+      part = fleet.fleet.sandboxes(seen, seenGone);
+      JsonNode json = new JsonMapper().readTree(part.json());
       assertThat(json.get("reset").asBoolean()).isEqualTo(seen == 0);
       assertThat(json.get("rows").size()).isLessThanOrEqualTo(Sandboxes.MOST_OF_A_BATCH);
       rows += json.get("rows").size();
-      part = fleet.fleet.sandboxes(seen);
       seen = part.version();
+      seenGone = part.latest();
       parts++;
     } while (!part.isWhole());
     assertThat(rows).isEqualTo(count);
@@ -119,9 +124,48 @@ class FleetTest {
   }
 
   @Test
+  void aNewPageIsSentEachSandboxOnceAlsoWhereMoreAreGoneThanAreRemembered() throws Exception {
+    int count = Sandboxes.MOST_OF_A_BATCH + 100;
+    for (int i = 0; i < count; i++) {
+      fleet.live(i, 100);
+    }
+    for (int i = 0; i <= Sandboxes.GONE_KEPT; i++) {
+      fleet.live(count + i, 50);
+      fleet.gone(count + i);
+    }
+    Set<String> rows = new HashSet<>();
+    long seen = 0;
+    long seenGone = 0;
+    int parts = 0;
+    Part part;
+    do {
+      part = fleet.fleet.sandboxes(seen, seenGone);
+      seen = part.version();
+      seenGone = part.latest();
+      JsonNode json = new JsonMapper().readTree(part.json());
+      assertThat(json.get("reset").asBoolean()).isEqualTo(parts == 0);
+      json.get("rows").forEach(row -> rows.add(row.get(0).asText()));
+      parts++;
+    } while (!part.isWhole() && parts < 10);
+    assertThat(parts).isEqualTo(2);
+    assertThat(rows).hasSize(count);
+  }
+
+  @Test
+  void aPageThatDoesNotKnowOfAllThatAreGoneIsSentEverythingAnew() throws Exception {
+    fleet.live(1, 100);
+    long seen = fleet.fleet.sandboxes(0, 0).version();
+    for (int i = 0; i <= Sandboxes.GONE_KEPT; i++) {
+      fleet.live(2 + i, 50);
+      fleet.gone(2 + i);
+    }
+    assertThat(fleet.sandboxes(seen).get("reset").asBoolean()).isTrue();
+  }
+
+  @Test
   void aPageThatKnewAnEarlierReadingIsSentEverything() throws Exception {
     fleet.live(1, 100);
-    long seen = fleet.fleet.sandboxes(0).version();
+    long seen = fleet.fleet.sandboxes(0, 0).version();
     fleet.fleet.begin(TestFleet.PARTITIONS);
     fleet.live(2, 100);
     JsonNode news = fleet.sandboxes(seen);

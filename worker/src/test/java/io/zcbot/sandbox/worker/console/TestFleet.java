@@ -165,7 +165,7 @@ final class TestFleet {
   }
 
   JsonNode sandboxes(long seen) throws IOException {
-    return JSON.readTree(fleet.sandboxes(seen).json());
+    return JSON.readTree(fleet.sandboxes(seen, seen).json());
   }
 
   JsonNode user(UserId user) throws IOException {

@@ -63,8 +63,10 @@ final class SessionHistory {
     if (exited.container() != null && exited.startedAt() != null) {
       TrackedSession session = find(open, exited.container().id());
       if (session != null) {
+        long from = exited.startedAt().toEpochMilli();
+        excuse(session, from);
         session.ran(
-            exited.startedAt().toEpochMilli(),
+            from,
             exited.exitedAt().toEpochMilli(),
             // When a lost command ended is not known, so that it only excuses.
             exited.reason() == Exited.Reason.LOST ? null : position);

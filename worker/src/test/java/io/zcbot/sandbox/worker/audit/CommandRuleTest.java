@@ -384,6 +384,30 @@ class CommandRuleTest extends OneUsersLog {
   }
 
   @Test
+  void i6NoSandboxIsIdleWhileOneOfTwoCommandsRuns() {
+    ready(0, "e0", "c1", "w1");
+    exec(1, "e1", null, Duration.ofHours(2));
+    exec(1_000, "e2");
+    exited(1_001, "e2", "c1", 1_000.1);
+    exited(3_000, "e1", "c1", 1.1);
+    TestLog.Entry end = reaped(3_000 + TTL, "c1", "w1", Reaped.Reason.IDLE);
+    assertThat(checks(10_000)).isEmpty();
+
+    log.entries.remove(end);
+    reaped(3_000 + LONGEST_IDLE + 1, "c1", "w1", Reaped.Reason.IDLE);
+    assertThat(checks(10_000)).containsExactly(Check.I6);
+  }
+
+  @Test
+  void i6IdleBeforeACommand() {
+    ready(0, "e0", "c1", "w1");
+    exec(1_000, "e1");
+    exited(1_001, "e1", "c1", 1_000.1);
+    reaped(1_001 + TTL, "c1", "w1", Reaped.Reason.IDLE);
+    assertThat(checks(10_000)).containsExactly(Check.I6);
+  }
+
+  @Test
   void i6IdleAfterACommand() {
     ready(0, "e0", "c1", "w1");
     exec(1, "e1", null, Duration.ofHours(2));

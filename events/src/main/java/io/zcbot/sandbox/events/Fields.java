@@ -149,8 +149,8 @@ final class Fields {
     return (int) (long) required(field, optionalWithin(field, 0, Integer.MAX_VALUE));
   }
 
-  @Nullable Duration optionalSeconds(String field) throws EventFormatException {
-    Long seconds = optionalNonNegative(field);
+  @Nullable Duration optionalSeconds(String field, long most) throws EventFormatException {
+    Long seconds = optionalWithin(field, 0, most);
     return seconds == null ? null : Duration.ofSeconds(seconds);
   }
 

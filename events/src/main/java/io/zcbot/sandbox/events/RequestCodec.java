@@ -10,7 +10,7 @@ import org.jspecify.annotations.Nullable;
 /** What agents ask of sandboxes: ensure, activity and release. */
 final class RequestCodec {
   /** A year: longer than any operator allows, short enough for all arithmetic with it. */
-  private static final long MAX_IDLE_TTL_SECONDS = Duration.ofDays(365).toSeconds();
+  static final long MAX_IDLE_TTL_SECONDS = Duration.ofDays(365).toSeconds();
 
   private RequestCodec() {}
 

@@ -41,7 +41,7 @@ final class ResultCodec {
             in.text("image"),
             in.text("runtime"),
             in.text("workspace"),
-            in.optionalSeconds("idle_ttl_seconds")),
+            in.optionalSeconds("idle_ttl_seconds", RequestCodec.MAX_IDLE_TTL_SECONDS)),
         in.nonNegative("took_ms"));
   }
 

@@ -27,7 +27,7 @@ final class TableCodec {
         in.text("host"),
         in.text("worker_id"),
         in.instant("opened_at"),
-        in.optionalSeconds("idle_ttl_seconds"));
+        in.optionalSeconds("idle_ttl_seconds", RequestCodec.MAX_IDLE_TTL_SECONDS));
   }
 
   static byte[] write(CurrentSandbox current) {

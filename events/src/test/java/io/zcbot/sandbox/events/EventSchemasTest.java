@@ -157,7 +157,11 @@ class EventSchemasTest {
           "output {U,'event_id':'o','exec_id':'e','written_at':'2026-11-24T12:00:00Z','seq':0,"
               + "'stream':'stdlog','data':''}",
           "failed {U,'event_id':'f','ensure_id':'e','failed_at':'2026-11-24T12:00:00Z',"
-              + "'reason':'capacity','message':'full'}");
+              + "'reason':'capacity','message':'full'}",
+          "ready {U,'event_id':'r','ensure_id':'e','ready_at':'2026-11-24T12:00:00Z',"
+              + "'container_name':'n','container_id':'c','host':'h','engine':'x',"
+              + "'worker_id':'w','outcome':'reused','image':'i','runtime':'r','workspace':'/w',"
+              + "'took_ms':1,'idle_ttl_seconds':31536001}");
 
   @ParameterizedTest
   @FieldSource("REFUSED_BY_BOTH")

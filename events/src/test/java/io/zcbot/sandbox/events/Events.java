@@ -114,7 +114,7 @@ final class Events {
             instants(),
             Arbitraries.of(Ready.Outcome.class),
             Arbitraries.longs().greaterOrEqual(0),
-            Arbitraries.longs().greaterOrEqual(0).map(Duration::ofSeconds).injectNull(0.3))
+            Arbitraries.longs().between(0, 31_536_000).map(Duration::ofSeconds).injectNull(0.3))
         .as(
             (t, user, at, outcome, took, idleTtl) ->
                 new Ready(

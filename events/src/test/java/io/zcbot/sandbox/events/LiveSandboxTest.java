@@ -8,6 +8,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.time.Instant;
 import org.junit.jupiter.api.Test;
 
@@ -32,6 +33,22 @@ class LiveSandboxTest {
   void itsKeyNamesTheContainerToo() {
     assertThat(new String(codec.liveKey(USER, "c1"), StandardCharsets.UTF_8))
         .isEqualTo(USER + "/c1");
+  }
+
+  @Test
+  void anIdleTtlThatNobodyMayAskForIsRefused() {
+    byte[] value =
+        new String(
+                codec.encodeLive(
+                    new LiveSandbox(
+                        USER, "c1", "host", "worker", Instant.EPOCH, Duration.ofSeconds(60))),
+                StandardCharsets.UTF_8)
+            .replace(":60}", ":31536001}")
+            .getBytes(StandardCharsets.UTF_8);
+    assertThatThrownBy(() -> codec.decodeLive(value))
+        .isInstanceOf(EventFormatException.class)
+        .hasMessage("idle_ttl_seconds: is not a whole number from 0 to 31536000");
+    assertThat(TestSchemas.problems(Topic.LIVE, value)).isNotEmpty();
   }
 
   @Test

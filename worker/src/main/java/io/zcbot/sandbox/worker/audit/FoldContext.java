@@ -22,7 +22,7 @@ import org.jspecify.annotations.Nullable;
  * receiver of results.
  */
 record FoldContext(Rules rules, Coverage known, Counters counters, Consumer<Observation> out) {
-  /** Longest time that is put into a histogram: a longer one results from a wrong clock. */
+  /** Longest time that is counted: a longer one results from a wrong clock. */
   static final long MAX_MS = Duration.ofDays(36_500).toMillis();
 
   void tell(Observation finding) {

@@ -62,7 +62,7 @@ final class TrackedCommand {
           exited.site(),
           exited.startedAt(),
           Math.min(exited.tookMs(), FoldContext.MAX_MS),
-          cpu == null ? null : cpu.toMillis(),
+          cpu == null ? null : Math.min(cpu.toMillis(), FoldContext.MAX_MS),
           exited.outputCount(),
           length(exited.stdout()) + length(exited.stderr()),
           exited.truncated(),

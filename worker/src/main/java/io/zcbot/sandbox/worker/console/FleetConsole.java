@@ -35,7 +35,8 @@ public final class FleetConsole implements AutoCloseable {
     Fleet fleet = new Fleet(usualTtl, clock);
     ConsoleServer server = ConsoleServer.start(config.address, config.url, fleet);
     return new FleetConsole(
-        FleetFollower.start(clients, kafka.topicPrefix(), HISTORY, fleet, clock),
+        FleetFollower.start(
+            () -> clients.smallFreeConsumer("console"), kafka.topicPrefix(), HISTORY, fleet, clock),
         GroupWatch.start(clients, kafka, fleet),
         server);
   }

@@ -5,7 +5,6 @@
 package io.zcbot.sandbox.worker.console;
 
 import io.zcbot.sandbox.events.Topic;
-import io.zcbot.sandbox.worker.kafka.KafkaClients;
 import io.zcbot.sandbox.worker.kafka.LogRange;
 import java.time.Duration;
 import java.time.InstantSource;
@@ -18,6 +17,7 @@ import java.util.Map;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Predicate;
+import java.util.function.Supplier;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.common.KafkaException;
@@ -49,7 +49,7 @@ final class FleetFollower implements AutoCloseable {
           .filter(topic -> topic != Topic.INPUT && topic != Topic.OUTPUT && topic != Topic.CURRENT)
           .toList();
 
-  private final KafkaClients clients;
+  private final Supplier<Consumer<byte[], byte[]>> consumers;
   private final Map<String, Topic> topics = new HashMap<>();
   private final Duration history;
   private final Fleet fleet;
@@ -64,26 +64,27 @@ final class FleetFollower implements AutoCloseable {
   /**
    * Begins to read.
    *
+   * @param consumers new ones, in no group; closed with this
    * @param history how far back events are read
    */
   static FleetFollower start(
-      KafkaClients clients,
+      Supplier<Consumer<byte[], byte[]>> consumers,
       String topicPrefix,
       Duration history,
       Fleet fleet,
       InstantSource clock) {
-    FleetFollower follower = new FleetFollower(clients, topicPrefix, history, fleet, clock);
+    FleetFollower follower = new FleetFollower(consumers, topicPrefix, history, fleet, clock);
     follower.thread.start();
     return follower;
   }
 
   private FleetFollower(
-      KafkaClients clients,
+      Supplier<Consumer<byte[], byte[]>> consumers,
       String topicPrefix,
       Duration history,
       Fleet fleet,
       InstantSource clock) {
-    this.clients = clients;
+    this.consumers = consumers;
     this.history = history;
     this.fleet = fleet;
     this.clock = clock;
@@ -97,12 +98,15 @@ final class FleetFollower implements AutoCloseable {
 
   private void run() {
     while (isWanted()) {
-      try (Consumer<byte[], byte[]> consumer = clients.smallFreeConsumer("console")) {
+      try (Consumer<byte[], byte[]> consumer = consumers.get()) {
         follow(consumer);
       } catch (InterruptException _) {
         return;
       } catch (KafkaException e) {
         failing("the topics can't be read: " + e.getMessage());
+      } catch (RuntimeException e) {
+        // Nobody would see that the page stands still.
+        failing("reading the topics failed, and begins anew: " + e, e);
       }
       try {
         boolean _ = stop.await(PAUSE.toMillis(), TimeUnit.MILLISECONDS);
@@ -230,8 +234,12 @@ final class FleetFollower implements AutoCloseable {
   }
 
   private void failing(String why) {
+    failing(why, null);
+  }
+
+  private void failing(String why, @Nullable Throwable defect) {
     if (!state.problem().equals(ShownText.message(why))) {
-      log.warn("{}", why);
+      log.warn("{}", why, defect);
     }
     state = state.failing(why);
     fleet.following(state);

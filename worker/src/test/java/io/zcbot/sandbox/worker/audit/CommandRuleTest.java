@@ -431,6 +431,15 @@ class CommandRuleTest extends OneUsersLog {
     assertThat(checks(10_000)).isEmpty();
   }
 
+  /** A topic that takes the time of whoever writes to it takes any. */
+  @Test
+  void aTimeBeyondAllArithmeticIsOneOfALateYear() {
+    exec(0, "e1");
+    ensure(0, "e2");
+    log.entries.forEach(entry -> entry.time = Long.MAX_VALUE);
+    assertThat(checks(1_000)).isEmpty();
+  }
+
   @Test
   void idsOneForAnExecAndAnEnsure() {
     ensure(0, "same");

@@ -201,6 +201,19 @@ class UsageCommandTest {
   }
 
   @Test
+  void processorTimesThatNoCommandCanHaveAddUp() throws Exception {
+    ready(ONE, 0, "c1", Ready.Outcome.CREATED);
+    for (String id : List.of("x1", "x2")) {
+      exec(ONE, 1, id);
+      output(ONE, 1.1, id, 0, "0");
+      exited(ONE, 1.2, id, "c1", Long.MAX_VALUE);
+    }
+    reaped(ONE, 2, "c1");
+    assertThat(usage("--csv")).as("%s", out).isZero();
+    assertThat(out.toString()).contains(",2,6307200000.000,");
+  }
+
+  @Test
   void aRowForEachDayAsCsv() throws Exception {
     history();
     assertThat(usage("--by", "day", "--csv", "--from", "2026-11-24T12:00:00Z")).isZero();

@@ -14,7 +14,6 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
@@ -28,9 +27,6 @@ import org.jspecify.annotations.Nullable;
 /** One exported file, read record by record in its own order. */
 final class ExportFile implements AutoCloseable {
   private static final JsonFactory JSON = new JsonFactory();
-
-  /** Latest record time that a date can be made of, and no sum overflows with. */
-  private static final long MAX_TIME = Instant.parse("9999-12-31T23:59:59Z").toEpochMilli();
 
   /** A partition that lacks records before a time. */
   record Cut(Topic topic, int partition, long since) {}
@@ -171,7 +167,7 @@ final class ExportFile implements AutoCloseable {
 
   private long time() throws IOException {
     long time = json.getLongValue();
-    if (time < -1 || time > MAX_TIME) {
+    if (time < -1 || time > LogRecord.LATEST) {
       throw bad("expected milliseconds since 1970");
     }
     return time;

@@ -7,11 +7,15 @@ package io.zcbot.sandbox.worker.audit.log;
 import io.zcbot.sandbox.events.Origin;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.worker.kafka.Origins;
+import java.time.Instant;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.jspecify.annotations.Nullable;
 
 /** A raw record of one of the topics. */
 public record LogRecord(Topic topic, ConsumerRecord<byte[], byte[]> raw) {
+  /** Latest record time that a date can be made of, and no sum overflows with. */
+  static final long LATEST = Instant.parse("9999-12-31T23:59:59Z").toEpochMilli();
+
   private static final Topic[] HISTORY = Topic.history();
   private static final int HASHED_KEY_BYTES = 256;
 
@@ -34,7 +38,7 @@ public record LogRecord(Topic topic, ConsumerRecord<byte[], byte[]> raw) {
 
   /** The record's time in milliseconds since 1970. */
   public long time() {
-    return raw.timestamp();
+    return Math.min(raw.timestamp(), LATEST);
   }
 
   public Origin origin() {

@@ -73,7 +73,8 @@ final class FleetEvents {
 
   private void asked(Ensure ensure, long time) {
     rates.asked(time);
-    Requests.Open request = new Requests.Open(ensure.userId().toString(), time, "");
+    Requests.Open request =
+        new Requests.Open(ensure.userId().toString(), time, ShownText.name(ensure.eventId()));
     Long answered = ensures.asked(ensure.eventId(), request);
     if (answered != null) {
       rates.ready(answered, answered - time);
@@ -178,14 +179,14 @@ final class FleetEvents {
     long before = known - LONGEST_OPEN.toMillis();
     ensures.forgetBefore(
         before,
-        (id, request) ->
+        request ->
             failures.add(
                 new Notice(
                     request.time(),
                     request.user(),
                     new Kind("ensure", "unanswered"),
-                    ShownText.message("no answer to " + id))));
-    execs.forgetBefore(before, (_, _) -> {}); // it may wait behind another command
+                    "no answer to " + request.text())));
+    execs.forgetBefore(before, _ -> {}); // it may wait behind another command
   }
 
   private void tell(SandboxEvent event, long time, Kind kind, String message) {

@@ -6,7 +6,7 @@ package io.zcbot.sandbox.worker.console;
 
 import java.util.Iterator;
 import java.util.LinkedHashMap;
-import java.util.function.BiConsumer;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -20,23 +20,24 @@ final class Requests {
   /**
    * One request.
    *
-   * @param text what it is about, for people
+   * @param text what it is about, for people; short, since many are kept
    */
   record Open(String user, long time, String text) {}
 
-  private final LinkedHashMap<String, Open> open = new LinkedHashMap<>();
+  private final LinkedHashMap<IdKey, Open> open = new LinkedHashMap<>();
 
   /** When answers came whose requests were not read yet, by the request's id. */
-  private final LinkedHashMap<String, Long> early = new LinkedHashMap<>();
+  private final LinkedHashMap<IdKey, Long> early = new LinkedHashMap<>();
 
   /** What was asked until then may have been answered: answers until then were forgotten. */
   private long unknownUntil;
 
   /** Returns when its answer came, if that was read before. */
   @Nullable Long asked(String id, Open request) {
-    Long answer = early.remove(id);
+    IdKey key = IdKey.of(id);
+    Long answer = early.remove(key);
     if (answer == null && request.time > unknownUntil) {
-      open.putIfAbsent(id, request);
+      open.putIfAbsent(key, request);
       if (open.size() > MOST) {
         open.pollFirstEntry();
       }
@@ -46,9 +47,10 @@ final class Requests {
 
   /** Returns what was asked; null if that was not read, or was answered before. */
   @Nullable Open answered(String id, long time) {
-    Open request = open.remove(id);
+    IdKey key = IdKey.of(id);
+    Open request = open.remove(key);
     if (request == null) {
-      early.put(id, time);
+      early.put(key, time);
       if (early.size() > ANSWERS_KEPT) {
         unknownUntil = Math.max(unknownUntil, early.pollFirstEntry().getValue());
       }
@@ -57,17 +59,17 @@ final class Requests {
   }
 
   @Nullable Open of(String id) {
-    return open.get(id);
+    return open.get(IdKey.of(id));
   }
 
   /** Forgets, and tells, what is older. */
-  void forgetBefore(long time, BiConsumer<String, Open> tell) {
-    Iterator<java.util.Map.Entry<String, Open>> eldest = open.entrySet().iterator();
+  void forgetBefore(long time, Consumer<Open> tell) {
+    Iterator<Open> eldest = open.values().iterator();
     while (eldest.hasNext()) {
-      java.util.Map.Entry<String, Open> entry = eldest.next();
-      if (entry.getValue().time < time) {
+      Open request = eldest.next();
+      if (request.time < time) {
         eldest.remove();
-        tell.accept(entry.getKey(), entry.getValue());
+        tell.accept(request);
       }
     }
   }

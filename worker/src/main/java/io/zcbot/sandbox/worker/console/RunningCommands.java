@@ -36,7 +36,7 @@ final class RunningCommands {
     }
   }
 
-  private final Map<String, Command> running = new HashMap<>();
+  private final Map<IdKey, Command> running = new HashMap<>();
   private final SharedNames names;
   private long version;
 
@@ -48,18 +48,19 @@ final class RunningCommands {
 
   /** Returns the command if it is new. */
   @Nullable Command started(String key, CommandEntry entry, String line) {
-    if (running.containsKey(key) || running.size() >= MOST) {
+    IdKey id = IdKey.of(key);
+    if (running.containsKey(id) || running.size() >= MOST) {
       return null;
     }
     Command command = new Command(entry, line, names);
-    running.put(key, command);
+    running.put(id, command);
     version++;
     return command;
   }
 
   /** Returns the command if it was running. */
   @Nullable Command ended(String key) {
-    Command command = running.remove(key);
+    Command command = running.remove(IdKey.of(key));
     if (command != null) {
       version++;
     }
@@ -68,7 +69,7 @@ final class RunningCommands {
 
   /** The exec of a command was read after its start. */
   void line(String key, String line) {
-    Command command = running.get(key);
+    Command command = running.get(IdKey.of(key));
     if (command != null && command.line.isEmpty()) {
       command.line = line;
       version++;

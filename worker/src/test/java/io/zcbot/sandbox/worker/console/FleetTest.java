@@ -237,6 +237,7 @@ class FleetTest {
     fleet.ensure(1, "n1", 700);
     assertThat(fleet.overview().get("openEnsures").asInt()).isZero();
     assertThat(fleet.failures().get(0).get(3).asText()).isEqualTo("unanswered");
+    assertThat(fleet.failures().get(0).get(4).asText()).isEqualTo("no answer to n1");
   }
 
   @Test

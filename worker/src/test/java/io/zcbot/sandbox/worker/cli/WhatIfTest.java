@@ -64,16 +64,21 @@ class WhatIfTest {
   }
 
   private void ready(double t, int user, Ready.Outcome outcome, long tookMs) {
+    ready(t, user, "e" + user + "-" + t, outcome, tookMs, Duration.ofSeconds(300));
+  }
+
+  private void ready(
+      double t, int user, String ensureId, Ready.Outcome outcome, long tookMs, Duration idleTtl) {
     String container = "container-" + user;
     log.add(
         new Ready(
             EventIds.ready(user(user), "e" + user, container),
             user(user),
-            "e" + user + "-" + t,
+            ensureId,
             at(t),
             new ContainerRef("zcbot-sandbox-" + user(user), container, "host-1", "worker-1"),
             outcome,
-            new Ready.Environment("unix:///x", "image", "default", "/w", Duration.ofSeconds(300)),
+            new Ready.Environment("unix:///x", "image", "default", "/w", idleTtl),
             tookMs));
   }
 
@@ -184,6 +189,47 @@ class WhatIfTest {
     assertThat(table().lines().map(line -> line.replaceAll(" +", " ")))
         .contains("warm=0 0 1 0 0.0 % 0 1 0.4 0.0")
         .contains("warm=0,ttl=100s 0 2 0 0.0 % 0 1 0.3 0.0");
+  }
+
+  private String line(String settings) {
+    return table().lines().filter(line -> line.startsWith(settings)).findFirst().orElseThrow();
+  }
+
+  @Test
+  void aSandboxThatACommandHadMadeHasTheTtlThatItsReadyTells() throws Exception {
+    ready(0, 1, Ready.Outcome.CREATED, 300);
+    log.add(exec(1000, "x1"));
+    ready(1000.5, 0, "x1", Ready.Outcome.CREATED, 300, Duration.ofHours(2));
+    log.add(exited(1001, "x1"));
+    log.add(new Activity("late", user(0), at(1000 + 3600), null));
+    assertThat(sandbox("audit", "--input", file(), "--what-if", "warm=0")).isZero();
+    assertThat(line("warm=0").split(" +"))
+        .containsExactly("warm=0", "0", "2", "0", "0.0", "%", "0", "1", "1.1", "0.0");
+  }
+
+  @Test
+  void aLaterEnsureChangesTheTtl() throws Exception {
+    ready(1, 0, "e1", Ready.Outcome.CREATED, 300, Duration.ofHours(2));
+    ready(10, 0, "e2", Ready.Outcome.REUSED, 3, Duration.ofSeconds(60));
+    log.add(new Activity("late", user(2), at(3600), null));
+    assertThat(
+            sandbox(
+                "audit", "--input", file(), "--what-if", "warm=0", "--what-if", "warm=0,ttl=2h"))
+        .isZero();
+    assertThat(line("warm=0 ").split(" +")).endsWith("1", "0.0", "0.0");
+    assertThat(line("warm=0,ttl=2h").split(" +")).endsWith("1", "1.0", "0.0");
+  }
+
+  /** The command waits for the sandbox that its ready announces: that is one user, not two. */
+  @Test
+  void aCommandThatIsRefusedIsRefusedOnce() throws Exception {
+    ready(1, 1, Ready.Outcome.CREATED, 300);
+    log.add(exec(10, "x1"));
+    ready(10.5, 0, "x1", Ready.Outcome.CREATED, 300, Duration.ofSeconds(300));
+    log.add(exited(11, "x1"));
+    assertThat(sandbox("audit", "--input", file(), "--what-if", "warm=0,max=1")).isZero();
+    assertThat(line("warm=0,max=1").split(" +"))
+        .startsWith("warm=0,max=1", "0", "1", "1", "0.0", "%", "0", "1");
   }
 
   private static Exec exec(double t, String id) {

@@ -20,8 +20,10 @@ sealed interface Happening {
    *
    * @param worker whose user it is
    * @param ttl the sandbox's idle TTL; null if it is not told
+   * @param isKnown whether a {@link Begin} told of it before
    */
-  record Need(long at, UserId user, String worker, @Nullable Duration ttl) implements Happening {}
+  record Need(long at, UserId user, String worker, @Nullable Duration ttl, boolean isKnown)
+      implements Happening {}
 
   /** A user's sandbox is used, if there is one. */
   record Use(long at, UserId user) implements Happening {}

@@ -23,7 +23,7 @@ final class SupposedFleet {
   /** Who has the sandbox of each user who has one. */
   private final Map<UserId, SupposedHost> homes = new HashMap<>();
 
-  /** One for each sandbox; it may have been used since. */
+  /** When to look at each sandbox; it may have been used since. */
   private final PriorityQueue<Expiry> expiries =
       new PriorityQueue<>(Comparator.comparingLong(Expiry::at));
 
@@ -56,7 +56,7 @@ final class SupposedFleet {
       case Happening.Begin begin -> {
         String worker = begin.worker();
         if (worker != null && !homes.containsKey(begin.user())) {
-          need(new Happening.Need(begin.at(), begin.user(), worker, null), slotMillis);
+          need(new Happening.Need(begin.at(), begin.user(), worker, null, false), slotMillis);
         }
         use(begin.user(), 1);
       }
@@ -75,8 +75,14 @@ final class SupposedFleet {
         hosts.computeIfAbsent(need.worker(), _ -> new SupposedHost(settings, slotMillis, now));
     SupposedHost before = homes.get(need.user());
     if (before == host) {
+      if (need.ttl() != null) {
+        Objects.requireNonNull(host.running(need.user())).ttl = ttl(need).toMillis();
+      }
       use(need.user(), 0);
       return;
+    }
+    if (before == null && need.isKnown()) {
+      return; // It was refused.
     }
     if (before != null) {
       end(before, need.user());
@@ -113,8 +119,8 @@ final class SupposedFleet {
   }
 
   private void watch(SupposedHost host, Running sandbox) {
-    sandbox.isWatched = true;
-    expiries.add(new Expiry(sandbox.expiry(), host, sandbox));
+    sandbox.watchedAt = sandbox.expiry();
+    expiries.add(new Expiry(sandbox.watchedAt, host, sandbox));
   }
 
   private Duration ttl(Happening.Need need) {
@@ -128,7 +134,7 @@ final class SupposedFleet {
       Running sandbox = Objects.requireNonNull(host.running(user));
       sandbox.lastUse = now;
       sandbox.commands = Math.max(0, sandbox.commands + commands);
-      if (sandbox.commands == 0 && !sandbox.isWatched) {
+      if (sandbox.commands == 0 && sandbox.expiry() < sandbox.watchedAt) {
         watch(host, sandbox);
       }
     }
@@ -145,10 +151,10 @@ final class SupposedFleet {
     for (Expiry next = expiries.peek(); next != null && next.at() <= to; next = expiries.peek()) {
       expiries.remove();
       Running sandbox = next.host().running(next.sandbox().user);
-      if (sandbox != next.sandbox()) {
-        continue; // It is gone.
+      if (sandbox != next.sandbox() || sandbox.watchedAt != next.at()) {
+        continue; // It is gone, or was looked at before.
       }
-      sandbox.isWatched = false;
+      sandbox.watchedAt = SupposedHost.NEVER;
       if (sandbox.commands > 0) {
         continue; // The end of its command is a use.
       }

@@ -16,6 +16,7 @@ import org.jspecify.annotations.Nullable;
 
 /** One host with supposed settings: its sandboxes and its warm pool. */
 final class SupposedHost {
+  static final long NEVER = Long.MAX_VALUE;
   private static final long JUDGED_EVERY = Duration.ofMinutes(1).toMillis();
 
   private final Supposed settings;
@@ -30,12 +31,12 @@ final class SupposedHost {
   /** A sandbox. */
   static final class Running {
     final UserId user;
-    final long ttl;
+    long ttl;
     long lastUse;
     int commands;
 
-    /** Whether the fleet will look at it when its TTL is over. */
-    boolean isWatched;
+    /** When the fleet will look at it next, at the latest when its TTL is over. */
+    long watchedAt = NEVER;
 
     Running(UserId user, long ttl, long lastUse) {
       this.user = user;

@@ -27,6 +27,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.PriorityQueue;
@@ -41,6 +42,8 @@ public final class WhatIf {
   /** A ready tells of a user who came before it: by so much at most, if it is in its place. */
   private static final long LATE = Duration.ofMinutes(2).toMillis();
 
+  private static final int BEGINS_KEPT = 10_000;
+
   private static final long LONGEST_MAKE = Duration.ofMinutes(1).toMillis();
 
   private final EventCodec codec = new EventCodec();
@@ -50,6 +53,9 @@ public final class WhatIf {
 
   /** Which worker answered last in each partition: it has the users whom nobody names. */
   private final Map<Integer, String> owners = new HashMap<>();
+
+  /** When the commands began, by user and id, that a ready may answer. */
+  private final LinkedHashMap<String, Long> begins = new LinkedHashMap<>();
 
   private final PriorityQueue<Numbered> waiting =
       new PriorityQueue<>(
@@ -113,15 +119,20 @@ public final class WhatIf {
         if (ready.outcome() == Ready.Outcome.CREATED) {
           makeTimes.add(Math.min(took, LONGEST_MAKE));
         }
+        Long begun = begins.remove(ready.userId() + "/" + ready.ensureId());
         later(
             new Happening.Need(
-                at - took, ready.userId(), ready.workerId(), ready.environment().idleTtl()));
+                begun == null ? at - took : Math.max(at - took, begun),
+                ready.userId(),
+                ready.workerId(),
+                ready.environment().idleTtl(),
+                begun != null));
       }
       case Failed failed -> {
         logged.failed(failed, at);
         String owner = owners.get(partition);
         if (failed.reason() == Failed.Reason.CAPACITY && owner != null) {
-          later(new Happening.Need(at, failed.userId(), owner, null));
+          later(new Happening.Need(at, failed.userId(), owner, null, false));
         }
       }
       case Reaped reaped -> {
@@ -131,9 +142,16 @@ public final class WhatIf {
         }
       }
       case Activity activity -> later(new Happening.Use(at, activity.userId()));
-      case Exec exec ->
-          later(
-              new Happening.Begin(at, exec.userId(), exec.ensure() ? owners.get(partition) : null));
+      case Exec exec -> {
+        String owner = exec.ensure() ? owners.get(partition) : null;
+        if (owner != null) {
+          begins.put(exec.userId() + "/" + exec.eventId(), at);
+          if (begins.size() > BEGINS_KEPT) {
+            begins.pollFirstEntry();
+          }
+        }
+        later(new Happening.Begin(at, exec.userId(), owner));
+      }
       case Exited exited -> later(new Happening.End(at, exited.userId()));
       case Ensure _, Input _, Release _, Output _, Expiring _ -> {}
     }

@@ -7,8 +7,6 @@ package io.zcbot.sandbox.worker.cli;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.worker.kafka.LogReader;
 import java.time.Instant;
-import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
 import org.apache.kafka.clients.consumer.Consumer;
@@ -46,9 +44,8 @@ final class DeadLetterSelection {
       description = "Only those written up to this time.")
   private @Nullable Instant to;
 
-  /** The dead letters that are meant, the oldest first. */
-  List<DeadLetter> read(KafkaLog log) throws CommandException {
-    List<DeadLetter> found = new ArrayList<>();
+  /** Tells each of the dead letters that are meant, those of a partition in their order. */
+  void read(KafkaLog log, java.util.function.Consumer<DeadLetter> each) throws CommandException {
     Consumer<byte[], byte[]> records = log.fromBeginning(Topic.DEAD_LETTER);
     List<Integer> partitions =
         records.assignment().stream().map(TopicPartition::partition).toList();
@@ -61,14 +58,12 @@ final class DeadLetterSelection {
               record -> {
                 DeadLetter letter = new DeadLetter(record);
                 if (matches(letter, log.config().topicPrefix())) {
-                  found.add(letter);
+                  each.accept(letter);
                 }
               });
     } catch (KafkaException e) {
       throw log.failed("read the dead letters", e);
     }
-    found.sort(Comparator.comparing(DeadLetter::at));
-    return found;
   }
 
   boolean matches(DeadLetter letter, String topicPrefix) {

@@ -5,11 +5,7 @@
 package io.zcbot.sandbox.worker.cli;
 
 import java.io.PrintWriter;
-import java.nio.charset.StandardCharsets;
-import java.util.ArrayList;
-import java.util.HashSet;
 import java.util.List;
-import java.util.Set;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.header.Header;
 import org.jspecify.annotations.Nullable;
@@ -24,8 +20,6 @@ import picocli.CommandLine.Parameters;
     description = "List, show or redrive records that were not valid events.")
 final class DeadLettersCommand {
   private static final int SHOWN_BYTES = 64 * 1024;
-  private static final int KEY_BYTES = 36;
-  private static final int REASON_BYTES = 400;
   private static final String ID = "its partition and offset in the dead-letter topic, as in 3-17";
 
   private final CommandContext context;
@@ -37,22 +31,19 @@ final class DeadLettersCommand {
   @Command(description = "List the dead letters, the oldest first.")
   int list(@Mixin DeadLetterSelection selection) throws CommandException {
     try (KafkaLog log = context.log()) {
-      Table table = new Table("ID", "TIME", "ORIGIN", "REDRIVEN", "KEY", "REASON");
-      List<DeadLetter> letters = selection.read(log);
-      for (DeadLetter letter : letters) {
-        table.add(
-            letter.id(),
-            letter.at().toString(),
-            EscapedBytes.of(letter.origin().getBytes(StandardCharsets.UTF_8), REASON_BYTES),
-            Long.toString(letter.redriven()),
-            EscapedBytes.of(letter.record().key(), KEY_BYTES),
-            EscapedBytes.of(letter.error().getBytes(StandardCharsets.UTF_8), REASON_BYTES));
-      }
-      if (letters.isEmpty()) {
+      DeadLetterList list = new DeadLetterList();
+      selection.read(log, list::add);
+      if (list.isEmpty()) {
         context.console().out().println("no dead letters");
       } else {
-        context.console().out().print(table.text());
+        context.console().out().print(list.text());
         context.console().out().flush();
+      }
+      if (list.omitted() > 0) {
+        context
+            .console()
+            .err()
+            .println(list.omitted() + " older ones are not listed; --from and --to select them");
       }
       return ExitCode.OK;
     }
@@ -66,7 +57,7 @@ final class DeadLettersCommand {
   int show(@Parameters(paramLabel = "ID", description = "The dead letter: " + ID + ".") String id)
       throws CommandException {
     try (KafkaLog log = context.log()) {
-      DeadLetter letter = withIds(new DeadLetterSelection().read(log), List.of(id)).getFirst();
+      DeadLetter letter = held(log, new DeadLetterSelection(), List.of(id)).getFirst();
       PrintWriter out = context.console().out();
       out.println("id         " + letter.id());
       out.println("time       " + letter.at());
@@ -119,10 +110,9 @@ final class DeadLettersCommand {
           boolean yes)
       throws CommandException, InterruptedException {
     try (KafkaLog log = context.log()) {
-      List<DeadLetter> letters = selection.read(log);
-      if (ids != null && !ids.isEmpty()) {
-        letters = withIds(letters, ids);
-      } else if (!dryRun && !letters.isEmpty() && !yes && !confirmed(letters.size())) {
+      boolean isNamed = ids != null && !ids.isEmpty();
+      List<DeadLetter> letters = held(log, selection, isNamed ? ids : List.of());
+      if (!isNamed && !dryRun && !letters.isEmpty() && !yes && !confirmed(letters.size())) {
         throw new CommandException(
             ExitCode.USAGE,
             letters.size() + " dead letters were not redriven; to go on, add --yes",
@@ -165,24 +155,10 @@ final class DeadLettersCommand {
     return refused == 0 ? ExitCode.OK : ExitCode.FAILED;
   }
 
-  private static List<DeadLetter> withIds(List<DeadLetter> letters, List<String> ids)
-      throws CommandException {
-    Set<String> missing = new HashSet<>(ids);
-    List<DeadLetter> found = new ArrayList<>();
-    for (DeadLetter letter : letters) {
-      if (ids.contains(letter.id())) {
-        found.add(letter);
-        missing.remove(letter.id());
-      }
-    }
-    if (!missing.isEmpty()) {
-      throw new CommandException(
-          ExitCode.USAGE,
-          "there is no dead letter "
-              + String.join(", ", missing)
-              + " among those selected; 'dead-letters list' lists them",
-          null);
-    }
-    return found;
+  private static List<DeadLetter> held(
+      KafkaLog log, DeadLetterSelection selection, List<String> ids) throws CommandException {
+    HeldDeadLetters letters = new HeldDeadLetters(ids);
+    selection.read(log, letters::add);
+    return letters.all();
   }
 }

@@ -5,9 +5,13 @@
 package io.zcbot.sandbox.worker.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.lang.ref.WeakReference;
 import java.nio.charset.StandardCharsets;
 import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Optional;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.producer.ProducerRecord;
@@ -119,6 +123,71 @@ class DeadLetterTest {
     assertThat(matches(letter, "--from", "2026-11-24T12:00:00Z")).isTrue();
     assertThat(matches(letter, "--from", "2026-11-24T12:00:01Z")).isFalse();
     assertThat(matches(letter, "--to", "2026-11-24T11:59:59Z")).isFalse();
+  }
+
+  private static DeadLetter large(int number, int bytes) {
+    return new DeadLetter(
+        new ConsumerRecord<>(
+            "sandbox.dead-letter",
+            0,
+            number,
+            WRITTEN + number,
+            TimestampType.CREATE_TIME,
+            0,
+            bytes,
+            new byte[0],
+            new byte[bytes],
+            new RecordHeaders(),
+            Optional.empty()));
+  }
+
+  @Test
+  void noMoreRecordsAreHeldThanThereIsRoomFor() throws Exception {
+    HeldDeadLetters all = new HeldDeadLetters(List.of());
+    HeldDeadLetters named = new HeldDeadLetters(List.of("0-9", "0-3"));
+    HeldDeadLetters missing = new HeldDeadLetters(List.of("0-3", "1-3"));
+    for (int i = 49; i >= 0; i--) {
+      DeadLetter letter = large(i, 1 << 20);
+      all.add(letter);
+      named.add(letter);
+      missing.add(letter);
+    }
+    assertThat(named.all()).extracting(DeadLetter::id).containsExactly("0-3", "0-9");
+    assertThatThrownBy(missing::all)
+        .isInstanceOf(CommandException.class)
+        .hasMessageContaining("there is no dead letter 1-3");
+    assertThatThrownBy(all::all)
+        .isInstanceOf(CommandException.class)
+        .hasMessageContaining("have 50 MiB, and this command holds 32 MiB at once; select fewer");
+
+    HeldDeadLetters one = new HeldDeadLetters(List.of());
+    one.add(large(1, 40 << 20));
+    assertThat(one.all()).hasSize(1);
+    one.add(large(2, 1));
+    assertThatThrownBy(one::all).hasMessageContaining("select fewer");
+  }
+
+  @Test
+  void theNewestAreListedAndTheirRecordsForgotten() throws Exception {
+    DeadLetterList list = new DeadLetterList();
+    List<WeakReference<DeadLetter>> letters = new ArrayList<>();
+    for (int i = 0; i < DeadLetterList.MOST + 2; i++) {
+      DeadLetter letter = large(i, 10);
+      list.add(letter);
+      letters.add(new WeakReference<>(letter));
+    }
+    for (int tries = 0;
+        tries < 50 && letters.stream().anyMatch(each -> each.get() != null);
+        tries++) {
+      System.gc();
+    }
+    assertThat(letters).allMatch(each -> each.get() == null);
+    assertThat(list.omitted()).isEqualTo(2);
+    List<String> lines = list.text().lines().toList();
+    assertThat(lines).hasSize(1 + DeadLetterList.MOST);
+    assertThat(lines.get(0)).startsWith("ID");
+    assertThat(lines.get(1)).startsWith("0-2 ");
+    assertThat(lines.getLast()).startsWith("0-" + (DeadLetterList.MOST + 1) + " ");
   }
 
   @Test

@@ -1,0 +1,85 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.cli;
+
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import org.apache.kafka.common.header.Header;
+
+/** Dead letters with their records, which may be large: not more than memory has room for. */
+final class HeldDeadLetters {
+  static final long MOST_BYTES = 32L << 20;
+
+  /** Of a record in memory, and of each of its headers, besides their bytes. */
+  private static final int OVERHEAD = 200;
+
+  private final Set<String> ids;
+  private final Set<String> missing;
+  private final List<DeadLetter> letters = new ArrayList<>();
+  private long bytes;
+  private boolean isTooMuch;
+
+  /**
+   * None yet.
+   *
+   * @param ids of those that are meant; empty for all
+   */
+  HeldDeadLetters(List<String> ids) {
+    this.ids = Set.copyOf(ids);
+    this.missing = new HashSet<>(ids);
+  }
+
+  void add(DeadLetter letter) {
+    if (!ids.isEmpty() && !ids.contains(letter.id())) {
+      return;
+    }
+    missing.remove(letter.id());
+    bytes += size(letter);
+    if (bytes <= MOST_BYTES || letters.isEmpty()) {
+      letters.add(letter);
+    } else {
+      isTooMuch = true;
+    }
+  }
+
+  private static long size(DeadLetter letter) {
+    long size =
+        OVERHEAD
+            + Math.max(0L, letter.record().serializedKeySize())
+            + Math.max(0L, letter.record().serializedValueSize());
+    for (Header header : letter.record().headers()) {
+      size +=
+          OVERHEAD + header.key().length() + (header.value() == null ? 0 : header.value().length);
+    }
+    return size;
+  }
+
+  /** All of them, the oldest first. */
+  List<DeadLetter> all() throws CommandException {
+    if (!missing.isEmpty()) {
+      throw new CommandException(
+          ExitCode.USAGE,
+          "there is no dead letter "
+              + String.join(", ", missing)
+              + " among those selected; 'dead-letters list' lists them",
+          null);
+    }
+    if (isTooMuch) {
+      throw new CommandException(
+          ExitCode.USAGE,
+          "the dead letters selected have "
+              + (bytes >> 20)
+              + " MiB, and this command holds "
+              + (MOST_BYTES >> 20)
+              + " MiB at once; select fewer, with --from and --to or by their ids",
+          null);
+    }
+    letters.sort(Comparator.comparing(DeadLetter::at));
+    return letters;
+  }
+}

@@ -75,7 +75,7 @@ final class CommandRunner {
             true,
             null,
             ensure);
-    ExecOptions.check(exec);
+    Records.check(exec, "no worker would run this command");
     Bounded out = new Bounded(most);
     Bounded err = new Bounded(MAX_MESSAGE);
     ExecSession session =

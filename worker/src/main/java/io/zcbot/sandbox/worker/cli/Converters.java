@@ -15,6 +15,9 @@ import picocli.CommandLine.TypeConversionException;
 
 /** Converters for arguments that are not plain text. */
 final class Converters {
+  /** A century: longer than anybody waits, short enough for all arithmetic with it. */
+  static final Duration LONGEST = Duration.ofDays(36_500);
+
   private Converters() {}
 
   static UserId user(String text) {
@@ -29,6 +32,9 @@ final class Converters {
     Duration duration = Durations.parse(text);
     if (duration == null || !duration.isPositive()) {
       throw new TypeConversionException("write a duration such as 300 (seconds), 90s, 5m or 2h");
+    }
+    if (duration.compareTo(LONGEST) > 0) {
+      throw new TypeConversionException("write a duration of at most " + Durations.shown(LONGEST));
     }
     return duration;
   }

@@ -73,22 +73,27 @@ final class EnsureCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws CommandException, InterruptedException {
+    Ensure ensure = ensure();
+    Records.check(ensure, "no worker would answer this ensure");
     try (KafkaLog log = context.log()) {
-      return run(context.console(), log);
+      return run(context.console(), log, ensure);
     }
   }
 
-  private int run(Console console, KafkaLog log) throws CommandException, InterruptedException {
+  private Ensure ensure() {
     Instant now = Instant.now().truncatedTo(ChronoUnit.MILLIS);
     Duration expiry = expiresIn == null && wait ? timeout : expiresIn;
-    Ensure ensure =
-        new Ensure(
-            UUID.randomUUID().toString(),
-            user,
-            now,
-            "cli",
-            expiry == null ? null : now.plus(expiry),
-            idleTtl);
+    return new Ensure(
+        UUID.randomUUID().toString(),
+        user,
+        now,
+        "cli",
+        expiry == null ? null : now.plus(expiry),
+        idleTtl == null ? null : ExecOptions.wholeSeconds(idleTtl));
+  }
+
+  private int run(Console console, KafkaLog log, Ensure ensure)
+      throws CommandException, InterruptedException {
     if (!wait) {
       return context.publish(log, ensure, json);
     }

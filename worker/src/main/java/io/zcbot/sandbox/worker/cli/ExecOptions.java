@@ -5,10 +5,7 @@
 package io.zcbot.sandbox.worker.cli;
 
 import io.zcbot.sandbox.events.Data;
-import io.zcbot.sandbox.events.EventCodec;
-import io.zcbot.sandbox.events.EventFormatException;
 import io.zcbot.sandbox.events.Exec;
-import io.zcbot.sandbox.events.Origin;
 import io.zcbot.sandbox.events.TerminalSize;
 import io.zcbot.sandbox.events.UserId;
 import java.time.Duration;
@@ -115,7 +112,7 @@ final class ExecOptions {
             stream,
             terminal,
             ensure);
-    check(exec);
+    Records.check(exec, "no worker would run this command");
     return exec;
   }
 
@@ -132,7 +129,8 @@ final class ExecOptions {
     return hasTerminal ? TERMINAL_TIMEOUT : DEFAULT_TIMEOUT;
   }
 
-  private static Duration wholeSeconds(Duration duration) {
+  /** Rounded up. */
+  static Duration wholeSeconds(Duration duration) {
     Duration whole = duration.truncatedTo(ChronoUnit.SECONDS);
     return whole.equals(duration) ? whole : whole.plusSeconds(1);
   }
@@ -171,21 +169,5 @@ final class ExecOptions {
       variables.put(name, value);
     }
     return variables;
-  }
-
-  /** As a worker will. Nobody answers a record that is no event. */
-  static void check(Exec exec) throws CommandException {
-    EventCodec codec = new EventCodec();
-    try {
-      var _ =
-          codec.decode(
-              exec.topic(),
-              codec.key(exec),
-              codec.encode(exec),
-              new Origin(exec.topic().named(""), 0, 0, exec.requestedAt()));
-    } catch (EventFormatException e) {
-      throw new CommandException(
-          ExitCode.USAGE, "no worker would run this command: " + e.getMessage(), e);
-    }
   }
 }

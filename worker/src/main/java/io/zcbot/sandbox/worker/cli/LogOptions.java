@@ -97,6 +97,10 @@ final class LogOptions {
           throw new TypeConversionException(
               "write a time such as 2026-11-24T12:00:00Z, or an age such as 90s, 5m or 2h");
         }
+        if (ago.compareTo(Converters.LONGEST) > 0) {
+          throw new TypeConversionException(
+              "write an age of at most " + Durations.shown(Converters.LONGEST));
+        }
         return Instant.now().minus(ago);
       }
     }

@@ -43,6 +43,20 @@ final class Records {
     }
   }
 
+  /**
+   * Reads an event as a worker will. Nobody answers a record that is no event.
+   *
+   * @param otherwise what would come of it
+   */
+  static void check(SandboxEvent event, String otherwise) throws CommandException {
+    try {
+      Origin origin = new Origin(event.topic().named(""), 0, 0, event.at());
+      var _ = CODEC.decode(event.topic(), CODEC.key(event), CODEC.encode(event), origin);
+    } catch (EventFormatException e) {
+      throw new CommandException(ExitCode.USAGE, otherwise + ": " + e.getMessage(), e);
+    }
+  }
+
   static @Nullable String header(ConsumerRecord<byte[], byte[]> record, String name) {
     Header header = record.headers().lastHeader(name);
     return header == null || header.value() == null

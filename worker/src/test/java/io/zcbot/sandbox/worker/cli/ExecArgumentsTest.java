@@ -69,6 +69,11 @@ class ExecArgumentsTest {
         "exec --json -t USER ls | --json prints the output at the end",
         "exec -d -i USER ls | -d reads and shows nothing",
         "exec -it USER bash | standard input is not a terminal",
+        "exec --expires-in 3000000d USER ls | '--expires-in': write a duration of at most 36500d",
+        "ensure --idle-ttl 366d USER | idle_ttl_seconds",
+        "ensure --expires-in 3000000d USER | '--expires-in': write a duration of at most 36500d",
+        "ensure --timeout 999999999999d USER | '--timeout': write a duration of at most 36500d",
+        "audit --from 999999999999d | '--from': write an age of at most 36500d",
         "cp a | Missing required parameter: 'TARGET'",
         "cp a b | one of SOURCE and TARGET is in a sandbox",
         "cp USER:a USER:b | one of SOURCE and TARGET is in a sandbox",
@@ -89,6 +94,8 @@ class ExecArgumentsTest {
         "exec -d USER ls",
         "exec --shell USER ls",
         "cp USER:a b",
+        "ensure --idle-ttl 500ms USER",
+        "ensure --idle-ttl 365d --expires-in 36500d --timeout 36500d USER",
         "release USER",
         "release --wait USER"
       })

@@ -139,14 +139,18 @@ final class UsageCommand implements Callable<Integer> {
     try {
       opened = new ExportedLog(input, config.kafka().topicPrefix(), selection());
     } catch (IOException e) {
-      throw new CommandException(
-          ExitCode.USAGE,
-          "could not read an export: " + e.getMessage() + "; name files that 'export' wrote",
-          e);
+      throw unreadable(e);
     }
     try (LogSource source = opened) {
       return report(source, config);
     }
+  }
+
+  private static CommandException unreadable(IOException e) {
+    return new CommandException(
+        ExitCode.USAGE,
+        "could not read an export: " + e.getMessage() + "; name files that 'export' wrote",
+        e);
   }
 
   /** A sandbox may have begun long before: what is wanted is cut out later. */
@@ -155,7 +159,7 @@ final class UsageCommand implements Callable<Integer> {
   }
 
   private int report(LogSource source, WorkerConfig config)
-      throws IOException, InterruptedException {
+      throws CommandException, IOException, InterruptedException {
     ReplayProgress progress = new ReplayProgress(context.console());
     try (UsageSums sums = new UsageSums(SUMS_IN_MEMORY)) {
       Instant before = to == null ? Instant.now() : to;
@@ -163,6 +167,8 @@ final class UsageCommand implements Callable<Integer> {
       Summary summary;
       try {
         summary = new Replay(rules(config), fold::found, progress::at).run(source);
+      } catch (IOException e) {
+        throw unreadable(e); // Sums that can't be kept are unchecked there.
       } finally {
         progress.end();
       }

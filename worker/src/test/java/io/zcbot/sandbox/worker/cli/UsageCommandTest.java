@@ -201,6 +201,17 @@ class UsageCommandTest {
   }
 
   @Test
+  void aDamagedExportIsNamedAndNoContradiction() throws Exception {
+    history();
+    log.add("{\"topic\"");
+    assertThat(usage()).isEqualTo(ExitCode.USAGE);
+    assertThat(err.toString())
+        .startsWith("could not read an export: ")
+        .contains("log.jsonl")
+        .endsWith("; name files that 'export' wrote\n");
+  }
+
+  @Test
   void processorTimesThatNoCommandCanHaveAddUp() throws Exception {
     ready(ONE, 0, "c1", Ready.Outcome.CREATED);
     for (String id : List.of("x1", "x2")) {

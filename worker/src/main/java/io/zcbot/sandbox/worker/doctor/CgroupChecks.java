@@ -5,8 +5,10 @@
 package io.zcbot.sandbox.worker.doctor;
 
 import io.zcbot.sandbox.worker.docker.host.EngineFacts;
+import io.zcbot.sandbox.worker.doctor.Advisories.Version;
 import java.io.IOException;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 
@@ -15,6 +17,9 @@ final class CgroupChecks {
   static final Path MOUNTED = Path.of("/sys/fs/cgroup");
   private static final String SYSTEMD = "systemd";
   private static final String SLICE = ".slice";
+
+  /** The first kernel whose groups can be idle. */
+  private static final Version IDLE_GROUPS = new Version(5, 15, 0);
 
   private CgroupChecks() {}
 
@@ -54,7 +59,9 @@ final class CgroupChecks {
     Path file = controller.resolve(top(parent)).resolve("cpu.idle");
     String fix =
         parent.endsWith(SLICE)
-            ? "set CPUWeight=idle in the [Slice] section of the unit " + top(parent)
+            ? "set CPUWeight=idle in the [Slice] section of the unit "
+                + top(parent)
+                + ", which systemd 252 and later know"
             : "mkdir -p " + file.getParent() + " && echo 1 > " + file;
     try {
       return Files.readString(file).strip().equals("1")
@@ -63,6 +70,14 @@ final class CgroupChecks {
               "cgroup-idle",
               "programs of the host wait for sandboxes that use the processors",
               fix);
+    } catch (NoSuchFileException e) {
+      Version kernel = Version.parse(facts.versions().kernel());
+      return Finding.warn(
+          "cgroup-idle",
+          file + " does not exist",
+          kernel != null && kernel.compareTo(IDLE_GROUPS) < 0
+              ? "run Linux 5.15 or later; before, no group can be idle"
+              : fix);
     } catch (IOException e) {
       return Finding.warn("cgroup-idle", file + " can't be read: " + e, fix);
     }

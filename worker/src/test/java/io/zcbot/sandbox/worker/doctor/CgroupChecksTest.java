@@ -21,8 +21,12 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 class CgroupChecksTest {
   private static EngineFacts facts(int version, String driver) {
+    return facts(version, driver, "6.12.0");
+  }
+
+  private static EngineFacts facts(int version, String driver, String kernel) {
     return new EngineFacts(
-        new EngineFacts.Versions("29.5.1", "1.47", "6.12.0", "1.3.6"),
+        new EngineFacts.Versions("29.5.1", "1.47", kernel, "1.3.6"),
         new EngineFacts.Cgroups(version, driver, List.of(), version == 2),
         List.of(),
         new EngineFacts.Runtimes(Map.of("runc", "{}"), "runc"),
@@ -75,6 +79,28 @@ class CgroupChecksTest {
     assertThat(CgroupChecks.idle(facts(1, ""), "/a/b", mounted).fix())
         .isEqualTo("mkdir -p %1$s/cpu/a && echo 1 > %1$s/cpu/a/cpu.idle".formatted(mounted));
     assertThat(CgroupChecks.idle(facts(2, ""), "a-b.slice", mounted).fix())
-        .contains("CPUWeight=idle", "a.slice");
+        .contains("CPUWeight=idle", "a.slice", "systemd 252");
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "5.14.21-150-default | run Linux 5.15 or later; before, no group can be idle",
+        "4.18.0-553.el8_10.x86_64 | run Linux 5.15 or later; before, no group can be idle",
+        "5.15.0-1 | mkdir",
+        "unknown | mkdir"
+      })
+  void aKernelWithoutIdleGroupsIsTheReasonThatNoneIs(
+      String kernel, String fix, @TempDir Path mounted) throws IOException {
+    EngineFacts facts = facts(2, "", kernel);
+    Finding finding = CgroupChecks.idle(facts, "/a", mounted);
+    assertThat(finding.level()).isEqualTo(Level.WARN);
+    assertThat(finding.fix()).startsWith(fix);
+
+    // A distribution may have it from a later kernel.
+    Path group = Files.createDirectories(mounted.resolve("a"));
+    Files.writeString(group.resolve("cpu.idle"), "1\n");
+    assertThat(CgroupChecks.idle(facts, "/a", mounted).level()).isEqualTo(Level.OK);
   }
 }

@@ -87,7 +87,7 @@ final class DoctorCommand implements Callable<Integer> {
   }
 
   /** The most important findings come first, and the summary last, where a terminal shows it. */
-  private void print(List<Finding> findings) {
+  void print(List<Finding> findings) {
     Map<Level, List<Finding>> byLevel =
         findings.stream()
             .collect(
@@ -117,6 +117,7 @@ final class DoctorCommand implements Callable<Integer> {
           case WARN -> "@|yellow WARN|@";
           case FAIL -> "@|bold,red FAIL|@";
         };
+    String detail = EventText.plain(finding.detail());
     Ansi ansi = console.hasColour() ? Ansi.ON : Ansi.OFF;
     console
         .out()
@@ -125,9 +126,9 @@ final class DoctorCommand implements Callable<Integer> {
             "%s  %-16s %s%n",
             ansi.string(mark),
             finding.check(),
-            isWhole(finding) ? finding.detail() : clipped(finding.detail()));
+            isWhole(finding) ? detail : clipped(detail));
     if (!finding.fix().isEmpty() && isWhole(finding)) {
-      console.out().printf(Locale.ROOT, "%22s → %s%n", "", finding.fix());
+      console.out().printf(Locale.ROOT, "%22s → %s%n", "", EventText.plain(finding.fix()));
     }
   }
 

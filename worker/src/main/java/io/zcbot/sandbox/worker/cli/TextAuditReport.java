@@ -149,7 +149,7 @@ final class TextAuditReport implements AuditReport {
               "WORKER",
               "CONTAINER"));
     }
-    line(EventText.plain(String.format(Locale.ROOT, ROW, cells)));
+    line(String.format(Locale.ROOT, ROW, cells));
   }
 
   private static String time(@Nullable Instant instant) {
@@ -163,9 +163,7 @@ final class TextAuditReport implements AuditReport {
     }
     for (Violation violation : violations) {
       String who = violation.user() == null ? "" : "user " + violation.user() + ": ";
-      line(
-          EventText.plain(
-              "violation of " + violation.check().label() + "  " + who + violation.text()));
+      line("violation of " + violation.check().label() + "  " + who + violation.text());
       StringJoiner positions = new StringJoiner(", ");
       violation.evidence().forEach(position -> positions.add(position.named(topicPrefix)));
       line("  see " + positions);
@@ -280,6 +278,6 @@ final class TextAuditReport implements AuditReport {
 
   private void line(String text) {
     // Not println: that would flush each of millions of lines.
-    out.print(text + "\n");
+    out.print(EventText.plain(text) + "\n");
   }
 }

@@ -112,6 +112,17 @@ class AuditCommandTest {
   }
 
   @Test
+  void anExportOfTopicsThatCannotBeIsRefused() throws Exception {
+    log.add("{\"format\":\"sandbox-export-1\",\"topic_prefix\":\"\\u001b[2J\"}");
+    history();
+    assertThat(sandbox("audit", "--input", file())).isEqualTo(ExitCode.USAGE);
+    assertThat(out.toString()).isEmpty();
+    assertThat(err.toString())
+        .contains("log.jsonl, line 1, is not a record of an export: topic_prefix")
+        .doesNotContain("\u001b");
+  }
+
+  @Test
   void aTableAndASummary() throws Exception {
     history();
     assertThat(sandbox("audit", "--input", file())).isZero();

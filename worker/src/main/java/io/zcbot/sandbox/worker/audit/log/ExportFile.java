@@ -18,6 +18,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.regex.Pattern;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.common.header.Headers;
 import org.apache.kafka.common.header.internals.RecordHeaders;
@@ -27,6 +28,9 @@ import org.jspecify.annotations.Nullable;
 /** One exported file, read record by record in its own order. */
 final class ExportFile implements AutoCloseable {
   private static final JsonFactory JSON = new JsonFactory();
+
+  /** As the setting of a worker. */
+  private static final Pattern PREFIX = Pattern.compile("[A-Za-z0-9._-]{0,200}");
 
   /** A partition that lacks records before a time. */
   record Cut(Topic topic, int partition, long since) {}
@@ -129,7 +133,7 @@ final class ExportFile implements AutoCloseable {
         case "value_base64" -> value = json.getBinaryValue();
         case "headers" -> headers(headers);
         case "format" -> format = text();
-        case "topic_prefix" -> topicPrefix = text();
+        case "topic_prefix" -> topicPrefix = prefix();
         case "from" -> from = Math.max(from, time());
         case "end" -> end = Math.max(end == null ? 0 : end, time());
         case "cuts" -> readCuts();
@@ -163,6 +167,14 @@ final class ExportFile implements AutoCloseable {
             value,
             headers,
             Optional.empty()));
+  }
+
+  private String prefix() throws IOException {
+    String prefix = text();
+    if (!PREFIX.matcher(prefix).matches()) {
+      throw bad("topic_prefix is not up to 200 letters, digits, dots, dashes, underscores");
+    }
+    return prefix;
   }
 
   private long time() throws IOException {

@@ -110,9 +110,9 @@ final class DeadLettersCommand {
           boolean yes)
       throws CommandException, InterruptedException {
     try (KafkaLog log = context.log()) {
-      boolean isNamed = ids != null && !ids.isEmpty();
-      List<DeadLetter> letters = held(log, selection, isNamed ? ids : List.of());
-      if (!isNamed && !dryRun && !letters.isEmpty() && !yes && !confirmed(letters.size())) {
+      List<String> named = ids == null ? List.of() : ids;
+      List<DeadLetter> letters = held(log, selection, named);
+      if (named.isEmpty() && !dryRun && !letters.isEmpty() && !yes && !confirmed(letters.size())) {
         throw new CommandException(
             ExitCode.USAGE,
             letters.size() + " dead letters were not redriven; to go on, add --yes",

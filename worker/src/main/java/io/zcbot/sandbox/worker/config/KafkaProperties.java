@@ -94,6 +94,13 @@ final class KafkaProperties {
           "max.in.flight.requests.per.connection",
           new Bounds(1, 5, "with more results can change places"));
 
+  private static final String PROTOCOL = ConsumerConfig.GROUP_PROTOCOL_CONFIG;
+  private static final String ASSIGNOR = ConsumerConfig.GROUP_REMOTE_ASSIGNOR_CONFIG;
+  private static final String SESSION = ConsumerConfig.SESSION_TIMEOUT_MS_CONFIG;
+  private static final String HEARTBEAT = ConsumerConfig.HEARTBEAT_INTERVAL_MS_CONFIG;
+  private static final String DEFAULT_SESSION =
+      String.valueOf(ConsumerConfig.configDef().defaultValues().get(SESSION));
+
   private static final List<ConfigDef> CLIENTS =
       List.of(
           ConsumerConfig.configDef(), ProducerConfig.configDef(), AdminClientConfig.configDef());
@@ -120,6 +127,10 @@ final class KafkaProperties {
   private record Only(Set<String> values, String reason) {}
 
   private final Map<String, String> properties = new HashMap<>();
+
+  /** Which setting gave each property. */
+  private final Map<String, String> keys = new HashMap<>();
+
   private final Problems problems;
   private final Kind<String> brokers;
 
@@ -167,8 +178,33 @@ final class KafkaProperties {
                 value));
   }
 
+  /** The properties, once those that depend on {@code group.protocol} are known to fit to it. */
   Map<String, String> result() {
+    if ("classic".equalsIgnoreCase(properties.get(PROTOCOL))) {
+      refuse(ASSIGNOR, "can't be set with group.protocol=classic; remove it");
+      String session = properties.getOrDefault(SESSION, DEFAULT_SESSION);
+      String heartbeat = properties.getOrDefault(HEARTBEAT, "0");
+      if (Integer.parseInt(heartbeat.strip()) >= Integer.parseInt(session.strip())) {
+        refuse(HEARTBEAT, "must be less than session.timeout.ms, which is " + session);
+      }
+    } else {
+      for (String name : List.of(SESSION, HEARTBEAT)) {
+        refuse(
+            name,
+            "can be set with group.protocol=classic only; remove it, and set group.consumer."
+                + name
+                + " of the brokers instead");
+      }
+    }
     return properties;
+  }
+
+  private void refuse(String name, String problem) {
+    String value = properties.remove(name);
+    if (value != null) {
+      problems.add(
+          keys.getOrDefault(name, name), value, "the Kafka property " + name + " " + problem);
+    }
   }
 
   static String masked(String name, String value) {
@@ -183,6 +219,7 @@ final class KafkaProperties {
     String problem = problemWith(name, value);
     if (problem == null) {
       properties.put(name, value);
+      keys.put(name, key);
     } else {
       // A secret under a misspelt name is a secret.
       String meant = isKnown(name) ? name : String.valueOf(nearest(name));

@@ -89,7 +89,8 @@ public final class KafkaClients {
     settings.put(ConsumerConfig.AUTO_OFFSET_RESET_CONFIG, "earliest");
     settings.put(ConsumerConfig.MAX_POLL_RECORDS_CONFIG, maxPollRecords);
     settings.putIfAbsent(ConsumerConfig.GROUP_PROTOCOL_CONFIG, "consumer");
-    if (settings.get(ConsumerConfig.GROUP_PROTOCOL_CONFIG).equals("consumer")) {
+    Object protocol = settings.get(ConsumerConfig.GROUP_PROTOCOL_CONFIG);
+    if ("consumer".equalsIgnoreCase(String.valueOf(protocol))) {
       settings.putIfAbsent(ConsumerConfig.GROUP_REMOTE_ASSIGNOR_CONFIG, "uniform");
     } else {
       // The default takes all partitions from all members first, whose sandboxes would be reaped.

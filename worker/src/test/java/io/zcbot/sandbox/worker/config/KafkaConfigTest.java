@@ -7,9 +7,11 @@ package io.zcbot.sandbox.worker.config;
 import static io.zcbot.sandbox.worker.config.Environment.problem;
 import static io.zcbot.sandbox.worker.config.Environment.read;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.HashMap;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -76,6 +78,49 @@ class KafkaConfigTest {
         .containsEntry("enable.idempotence", "TRUE")
         .containsEntry("group.protocol", "classic")
         .containsEntry("my.plugin.setting", "1");
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      textBlock =
+          """
+          CONSUMER | SESSION_TIMEOUT_MS    | 45000   | session.timeout.ms can be set with group.protocol=classic only; remove it, and set group.consumer.session.timeout.ms of the brokers instead
+          consumer | HEARTBEAT_INTERVAL_MS | 1000    | heartbeat.interval.ms can be set with group.protocol=classic only; remove it, and set group.consumer.heartbeat.interval.ms of the brokers instead
+                   | HEARTBEAT_INTERVAL_MS | 1000    | heartbeat.interval.ms can be set with group.protocol=classic only; remove it, and set group.consumer.heartbeat.interval.ms of the brokers instead
+          Classic  | GROUP_REMOTE_ASSIGNOR | uniform | group.remote.assignor can't be set with group.protocol=classic; remove it
+          classic  | HEARTBEAT_INTERVAL_MS | 45000   | heartbeat.interval.ms must be less than session.timeout.ms, which is 45000
+          """)
+  void propertiesThatTheGroupProtocolExcludesAreRefused(
+      String protocol, String key, String value, String problem) {
+    Map<String, String> env = new HashMap<>(Map.of("ZCBOT_KAFKA_" + key, value));
+    if (protocol != null) {
+      env.put("ZCBOT_KAFKA_GROUP_PROTOCOL", protocol);
+    }
+    assertThat(catchThrowableOfType(ConfigException.class, () -> read(env)).problems())
+        .singleElement()
+        .hasToString("ZCBOT_KAFKA_" + key + "=" + value + ": the Kafka property " + problem);
+  }
+
+  @Test
+  void propertiesThatTheGroupProtocolExcludesAreRefusedInTheFileAsWell(@TempDir Path dir)
+      throws Exception {
+    Path file = Files.writeString(dir.resolve("k.properties"), "session.timeout.ms=45000\n");
+    assertThat(problem("ZCBOT_KAFKA_PROPERTIES_FILE", file.toString()))
+        .startsWith(file + ", session.timeout.ms=45000: the Kafka property session.timeout.ms");
+  }
+
+  @Test
+  void theClassicProtocolHasItsTimeouts() throws Exception {
+    assertThat(
+            read(
+                    "ZCBOT_KAFKA_GROUP_PROTOCOL", "CLASSIC",
+                    "ZCBOT_KAFKA_SESSION_TIMEOUT_MS", "9000",
+                    "ZCBOT_KAFKA_HEARTBEAT_INTERVAL_MS", "8999")
+                .kafka()
+                .properties())
+        .containsEntry("session.timeout.ms", "9000")
+        .containsEntry("heartbeat.interval.ms", "8999");
   }
 
   @Test

@@ -34,7 +34,9 @@ class KafkaClientsTest {
   @CsvSource({
     "group.remote.assignor,range",
     "group.protocol,consumer",
+    "group.protocol,CONSUMER",
     "group.protocol,classic",
+    "group.protocol,Classic",
     "request.timeout.ms,40000",
     "delivery.timeout.ms,5000",
     "delivery.timeout.ms,10",

@@ -7,11 +7,14 @@ package io.zcbot.sandbox.worker;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import java.time.Duration;
 import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ConcurrentSkipListMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -25,7 +28,7 @@ final class Timers implements AutoCloseable {
   private final ScheduledThreadPoolExecutor executor =
       new ScheduledThreadPoolExecutor(1, Thread.ofPlatform().name("timer").factory());
   private final List<Semaphore> engineTasks = new CopyOnWriteArrayList<>();
-  private volatile @Nullable String engineProblem;
+  private final Map<String, String> engineProblems = new ConcurrentSkipListMap<>();
 
   interface EngineTask {
     void run() throws EngineException;
@@ -39,9 +42,10 @@ final class Timers implements AutoCloseable {
     return executor;
   }
 
-  /** Why the last periodic engine call failed; null if it did not. */
+  /** Why the last calls of the periodic engine tasks failed; null if none did. */
   @Nullable String engineProblem() {
-    return engineProblem;
+    String all = engineProblems.values().stream().distinct().collect(Collectors.joining("; "));
+    return all.isEmpty() ? null : all;
   }
 
   /** Runs a task that never blocks again and again. */
@@ -63,6 +67,8 @@ final class Timers implements AutoCloseable {
   /**
    * As {@link #every}, for engine calls, which may take long: each runs on a thread of its own, one
    * at a time.
+   *
+   * @param name of the task; no other has it
    */
   void everyOnEngine(Duration interval, String name, EngineTask task) {
     Semaphore once = new Semaphore(1);
@@ -71,20 +77,23 @@ final class Timers implements AutoCloseable {
         interval,
         () -> {
           if (once.tryAcquire()) {
-            Thread.ofVirtual().name(name).start(() -> runOnEngine(once, task));
+            Thread.ofVirtual().name(name).start(() -> runOnEngine(once, name, task));
           }
         });
   }
 
-  private void runOnEngine(Semaphore once, EngineTask task) {
+  private void runOnEngine(Semaphore once, String name, EngineTask task) {
     try {
       task.run();
-      engineProblem = null;
+      engineProblems.remove(name);
     } catch (EngineException e) {
-      if (engineProblem == null) {
+      if (engineProblems.put(name, e.getMessage()) == null) {
         log.warn("a periodic check of the engine failed, will be tried again: {}", e.getMessage());
       }
-      engineProblem = e.getMessage();
+    } catch (RuntimeException e) {
+      if (engineProblems.put(name, e.toString()) == null) {
+        log.error("a periodic check of the engine failed unexpectedly; please report this", e);
+      }
     } finally {
       once.release();
     }

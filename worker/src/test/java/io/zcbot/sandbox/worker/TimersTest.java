@@ -5,11 +5,15 @@
 package io.zcbot.sandbox.worker;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
+import io.zcbot.sandbox.worker.engine.EngineException;
 import java.time.Duration;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicReference;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
@@ -45,6 +49,54 @@ class TimersTest {
     mayEnd.countDown();
     assertThat(stop.join(Duration.ofSeconds(10))).isTrue();
     assertThat(ended).isTrue();
+  }
+
+  private static EngineException failure(String operation) {
+    return new EngineException(EngineException.Kind.UNAVAILABLE, operation, "no answer", null);
+  }
+
+  @Test
+  void aCheckThatSucceedsDoesNotHideOneThatFails() throws Exception {
+    CountDownLatch pings = new CountDownLatch(3);
+    AtomicReference<@Nullable Exception> listing = new AtomicReference<>(failure("list"));
+    try (Timers timers = new Timers()) {
+      timers.everyOnEngine(
+          Duration.ofMillis(1),
+          "listing",
+          () -> {
+            switch (listing.get()) {
+              case EngineException e -> throw e;
+              case RuntimeException e -> throw e;
+              case null, default -> {}
+            }
+          });
+      await().until(() -> timers.engineProblem() != null);
+      timers.everyOnEngine(Duration.ofMillis(1), "ping", pings::countDown);
+      assertThat(pings.await(10, TimeUnit.SECONDS)).isTrue();
+      assertThat(timers.engineProblem()).isEqualTo("list: no answer");
+
+      timers.everyOnEngine(
+          Duration.ofMillis(1),
+          "firewall",
+          () -> {
+            throw failure("firewall");
+          });
+      await()
+          .untilAsserted(
+              () ->
+                  assertThat(timers.engineProblem())
+                      .isEqualTo("firewall: no answer; list: no answer"));
+
+      listing.set(new IllegalStateException("a bug"));
+      await()
+          .untilAsserted(
+              () ->
+                  assertThat(timers.engineProblem())
+                      .isEqualTo("firewall: no answer; java.lang.IllegalStateException: a bug"));
+      listing.set(null);
+      await()
+          .untilAsserted(() -> assertThat(timers.engineProblem()).isEqualTo("firewall: no answer"));
+    }
   }
 
   @Test

@@ -7,6 +7,7 @@ package io.zcbot.sandbox.standalone;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
+import static org.awaitility.Awaitility.await;
 
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.worker.config.KafkaConfig;
@@ -19,6 +20,7 @@ import java.util.Map;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.NewPartitions;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.common.config.ConfigResource;
 import org.junit.jupiter.api.AfterAll;
@@ -106,6 +108,34 @@ class TopicAdminIT {
   }
 
   @Test
+  void thoseCreatedLaterFollowTheOutputsWhereAnInputWasRaised(TestInfo test) throws Exception {
+    String prefix = prefix(test);
+    new TopicAdmin(admin, config(prefix, true, 3)).verifyOrCreate();
+    admin.createPartitions(Map.of(prefix + "ensure", NewPartitions.increaseTo(5))).all().get();
+    await()
+        .untilAsserted(
+            () ->
+                assertThat(new TopicAdmin(admin, config(prefix, false, 3)).describe())
+                    .containsEntry(Topic.ENSURE, 5));
+    admin.deleteTopics(List.of(prefix + "current", prefix + "input")).all().get();
+    TopicAdmin topics = new TopicAdmin(admin, config(prefix, true, 12));
+    await().untilAsserted(() -> assertThat(topics.describe()).hasSize(Topic.values().length - 2));
+
+    assertThat(topics.verifyOrCreate()).isEqualTo(3);
+    assertThat(topics.describe()).containsEntry(Topic.CURRENT, 3).containsEntry(Topic.INPUT, 3);
+  }
+
+  @Test
+  void thoseCreatedLaterFollowTheSmallestInputWhereThereIsNoOutput(TestInfo test) throws Exception {
+    String prefix = prefix(test);
+    create(prefix, Topic.ENSURE, 4, INPUT);
+    create(prefix, Topic.ACTIVITY, 2, INPUT);
+    TopicAdmin topics = new TopicAdmin(admin, config(prefix, true, 12));
+    await().untilAsserted(() -> assertThat(topics.describe()).hasSize(2));
+    assertThat(topics.verifyOrCreate()).isEqualTo(2);
+  }
+
+  @Test
   void workersThatStartTogetherDonTDisturbOneAnother(TestInfo test) throws Exception {
     String prefix = prefix(test);
     try (var threads = Executors.newVirtualThreadPerTaskExecutor()) {
@@ -147,8 +177,8 @@ class TopicAdminIT {
   @Test
   void unequalPartitionCountsAreRefused(TestInfo test) throws Exception {
     String prefix = prefix(test);
-    create(prefix, Topic.ENSURE, 3, INPUT);
-    create(prefix, Topic.ACTIVITY, 2, INPUT);
+    create(prefix, Topic.READY, 3, Map.of());
+    create(prefix, Topic.REAPED, 2, Map.of());
     TopicsException e =
         catchThrowableOfType(
             TopicsException.class,
@@ -156,11 +186,10 @@ class TopicAdminIT {
     assertThat(e.isFinal()).isTrue();
     assertThat(e.getMessage())
         .contains(
-            "their partition counts differ: %1$sensure has 3, %1$sactivity has 2".formatted(prefix))
-        .endsWith(
-            "Stop all workers, then run: kafka-topics.sh --alter --topic "
-                + prefix
-                + "activity --partitions 3");
+            "their partition counts differ: ",
+            "%1$sready has 3, %1$sreaped has 2".formatted(prefix),
+            "Stop all workers, then run: kafka-topics.sh --alter --topic ",
+            " --topic " + prefix + "reaped --partitions 3");
   }
 
   @Test

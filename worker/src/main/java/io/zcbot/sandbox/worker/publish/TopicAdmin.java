@@ -14,6 +14,7 @@ import io.zcbot.sandbox.worker.kafka.Denials;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.Collections;
+import java.util.Comparator;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
@@ -220,10 +221,16 @@ public final class TopicAdmin {
   /**
    * The first topic decides on the number of partitions, and only one worker creates it: workers
    * that start at the same time with other settings must not create topics with another number.
+   * Users are served by the outputs' number; inputs may have been raised alone.
    */
   private void create(Map<Topic, Integer> existing) throws TopicsException, InterruptedException {
     int partitions =
-        existing.values().stream().mapToInt(Integer::intValue).max().orElse(config.partitions());
+        existing.entrySet().stream()
+            .min(
+                Comparator.comparing((Map.Entry<Topic, Integer> e) -> e.getKey().isInput())
+                    .thenComparing(Map.Entry.comparingByValue()))
+            .map(Map.Entry::getValue)
+            .orElse(config.partitions());
     if (!existing.containsKey(Topic.ENSURE) && !create(Topic.ENSURE, partitions)) {
       throw notKnownYet(config);
     }

@@ -154,12 +154,7 @@ final class Parts {
     commandTakeoverRetry = new StartRetry(state::isStopping);
     commandFollower = commandFollower();
     pastArrivals =
-        new PastArrivals(
-            config,
-            reader,
-            () -> intake.inFlightByPartition().keySet(),
-            domain.slots()::remember,
-            time);
+        new PastArrivals(config, reader, assignment::homes, domain.slots()::remember, time);
   }
 
   private ActivityFollower follower() {

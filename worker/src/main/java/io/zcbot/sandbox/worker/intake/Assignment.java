@@ -65,6 +65,11 @@ public final class Assignment extends TrackedPartitions implements PartitionStat
         .collect(Collectors.toSet());
   }
 
+  /** Those of the assigned partitions that are homes of users. Any thread. */
+  public Set<Integer> homes() {
+    return homes(partitions());
+  }
+
   /** The progress of some partitions in this assignment; they come back with another one. */
   Map<Integer, OffsetTracker> trackers(Collection<TopicPartition> of) {
     Map<Integer, OffsetTracker> trackers = new HashMap<>();

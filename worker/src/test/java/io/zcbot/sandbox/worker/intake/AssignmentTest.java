@@ -71,6 +71,16 @@ class AssignmentTest {
   }
 
   @Test
+  void partitionsThatOnlyTheEnsuresHaveAreNoHomes() {
+    for (int number : List.of(0, 2, 3, 7)) {
+      assignment.add(new TopicPartition("ensures", number), new OffsetAndMetadata(0));
+    }
+    assertThat(assignment.homes()).containsExactlyInAnyOrder(0, 2);
+    assignment.remove(List.of(new TopicPartition("ensures", 0)));
+    assertThat(assignment.homes()).containsExactly(2);
+  }
+
+  @Test
   void aTakeoverThatEndsAfterThePartitionIsGoneChangesNothing() {
     CompletableFuture<Void> takeover = new CompletableFuture<>();
     add();

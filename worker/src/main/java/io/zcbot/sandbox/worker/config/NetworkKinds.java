@@ -136,7 +136,7 @@ final class NetworkKinds {
     InetAddress address = literal(text.substring(0, slash));
     String bits = text.substring(slash + 1);
     return address != null
-        && bits.matches("\\d{1,3}")
+        && bits.matches("0|[1-9]\\d{0,2}") // the firewall refuses leading zeros
         && Integer.parseInt(bits) <= address.getAddress().length * 8;
   }
 

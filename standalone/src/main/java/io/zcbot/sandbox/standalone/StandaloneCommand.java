@@ -96,7 +96,7 @@ final class StandaloneCommand implements Callable<Integer> {
   }
 
   /** The worker's environment: its Kafka is the broker here, and nobody else's. */
-  private Map<String, String> environment(int kafkaPort) throws CommandException {
+  Map<String, String> environment(int kafkaPort) throws CommandException {
     String own = "127.0.0.1:" + kafkaPort;
     Map<String, String> env = new HashMap<>(console.env());
     String given = env.getOrDefault(SERVERS_KEY, "").strip();
@@ -113,11 +113,16 @@ final class StandaloneCommand implements Callable<Integer> {
     }
     env.put(SERVERS_KEY, own);
     if (hasConsole) {
-      env.putIfAbsent(
-          "ZCBOT_CONSOLE_URL",
-          "http://" + env.getOrDefault("ZCBOT_CONSOLE_ADDRESS", "127.0.0.1:8090").strip());
+      String address = given(env, "ZCBOT_CONSOLE_ADDRESS", "127.0.0.1:8090");
+      env.put("ZCBOT_CONSOLE_URL", given(env, "ZCBOT_CONSOLE_URL", "http://" + address));
     }
     return env;
+  }
+
+  /** An empty value counts as not set, as in all settings. */
+  private static String given(Map<String, String> env, String key, String fallback) {
+    String value = env.getOrDefault(key, "").strip();
+    return value.isEmpty() ? fallback : value;
   }
 
   private int port() throws CommandException {

@@ -16,6 +16,9 @@ import java.util.HashMap;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import picocli.CommandLine;
 
 class StandaloneCommandTest {
   @TempDir private Path dir;
@@ -60,6 +63,29 @@ class StandaloneCommandTest {
             "ZCBOT_KAFKA_BOOTSTRAP_SERVERS=kafka:9092 names another Kafka than the broker that"
                 + " standalone starts, 127.0.0.1:9092; unset it, or use the command 'run' with"
                 + " that Kafka\n");
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    ",, http://127.0.0.1:8090",
+    "'', '', http://127.0.0.1:8090",
+    "' ', ' ', http://127.0.0.1:8090",
+    "127.0.0.1:81, '', http://127.0.0.1:81",
+    "'', https://console.example, https://console.example"
+  })
+  void theConsolesUrlFollowsItsAddressUnlessItIsSet(String address, String url, String used)
+      throws Exception {
+    if (address != null) {
+      env.put("ZCBOT_CONSOLE_ADDRESS", address);
+    }
+    if (url != null) {
+      env.put("ZCBOT_CONSOLE_URL", url);
+    }
+    StandaloneCommand command =
+        new StandaloneCommand(
+            new Console(env, new PrintWriter(out, true), new PrintWriter(err, true), false));
+    new CommandLine(command).parseArgs("--console");
+    assertThat(command.environment(9092)).containsEntry("ZCBOT_CONSOLE_URL", used);
   }
 
   @Test

@@ -69,30 +69,38 @@ final class StandaloneCommand implements Callable<Integer> {
     try {
       EmbeddedBroker broker = EmbeddedBroker.start(directory, kafkaPort);
       log.info("Kafka listens on {}, its data is in {}", broker.bootstrapServers(), directory);
-      FleetConsole page = hasConsole ? console(config) : null;
+      FleetConsole page = hasConsole ? console(config, broker) : null;
       return WorkerProcess.run(config, () -> stop(page, broker));
     } catch (IOException e) {
       throw new CommandException(ExitCode.CONFIG, String.valueOf(e.getMessage()), e);
     }
   }
 
-  private static FleetConsole console(WorkerConfig config) throws IOException {
-    FleetConsole page =
-        FleetConsole.start(
-            new KafkaClients(config.kafka(), "zcbot-console"),
-            config.kafka(),
-            config.ops().console,
-            config.reaper().idleTtl);
-    log.info("The console is on http:/{}", page.address());
-    return page;
+  /** Closes the broker if there can be no console. */
+  private static FleetConsole console(WorkerConfig config, EmbeddedBroker broker)
+      throws IOException {
+    try {
+      FleetConsole page =
+          FleetConsole.start(
+              new KafkaClients(config.kafka(), "zcbot-console"),
+              config.kafka(),
+              config.ops().console,
+              config.reaper().idleTtl);
+      log.info("The console is on http:/{}", page.address());
+      return page;
+    } catch (IOException | RuntimeException e) {
+      stop(null, broker);
+      throw e;
+    }
   }
 
   private static void stop(@Nullable FleetConsole page, EmbeddedBroker broker) throws IOException {
-    if (page != null) {
-      page.close();
+    try (broker) {
+      if (page != null) {
+        page.close();
+      }
+      Logging.quiet("org.apache.kafka.clients.NetworkClient"); // warns of each normal stop
     }
-    Logging.quiet("org.apache.kafka.clients.NetworkClient"); // warns of each normal stop
-    broker.close();
   }
 
   /** The worker's environment: its Kafka is the broker here, and nobody else's. */

@@ -16,10 +16,12 @@ import io.zcbot.sandbox.worker.sandbox.FencedException;
 import io.zcbot.sandbox.worker.sandbox.Registry;
 import io.zcbot.sandbox.worker.sandbox.Sandbox;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
+import io.zcbot.sandbox.worker.sandbox.StoppedException;
 import io.zcbot.sandbox.worker.sandbox.TerminationTarget;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import io.zcbot.sandbox.worker.sandbox.UserLanes;
 import java.time.Duration;
+import java.util.concurrent.TimeUnit;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -27,16 +29,21 @@ import org.slf4j.LoggerFactory;
 final class SandboxEnds {
   private static final Logger log = LoggerFactory.getLogger(SandboxEnds.class);
 
-  private static final Retry RETRY =
+  private static final IntervalFunction BACKOFF =
+      IntervalFunction.ofExponentialRandomBackoff(
+          Duration.ofMillis(200), 2.0, 0.5, Duration.ofSeconds(5));
+
+  private static final Retry A_FEW_TIMES =
       Retry.of(
           "end",
           RetryConfig.custom()
               .maxAttempts(6)
-              .intervalFunction(
-                  IntervalFunction.ofExponentialRandomBackoff(
-                      Duration.ofMillis(200), 2.0, 0.5, Duration.ofSeconds(5)))
+              .intervalFunction(BACKOFF)
               .retryOnException(EngineException.class::isInstance)
               .build());
+
+  /** As long as an ensure is worked on. */
+  private static final Duration LONGEST_RELEASE = Duration.ofMinutes(10);
 
   private final Registry registry;
   private final Termination termination;
@@ -59,10 +66,76 @@ final class SandboxEnds {
 
   /**
    * Ends the user's sandbox, if it is the one that is meant and somebody still wants it. Runs in
-   * the user's lane.
+   * the user's lane; while the engine is away, it is tried until the release expires.
+   *
+   * @throws StoppedException if the worker stops first; the release is read again then
    */
   void release(Release release, Fence fence) throws FencedException, InterruptedException {
-    if (release.expiresAt() != null && !time.now().isBefore(release.expiresAt())) {
+    long deadline = time.nanos() + patience(release).toNanos();
+    try {
+      retrying(deadline)
+          .executeCheckedSupplier(
+              () -> {
+                fence.pass();
+                tryRelease(release);
+                return Boolean.TRUE;
+              });
+    } catch (FencedException | InterruptedException | RuntimeException | Error e) {
+      throw e;
+    } catch (Throwable e) {
+      if (isWorthAnotherTry(e, deadline)) {
+        // Only an interrupt ends the retries before their time.
+        throw new StoppedException("the worker stopped before the sandbox was released", e);
+      }
+      log.warn("gave release {} up; the sandbox stays: {}", release.eventId(), e.getMessage());
+      if (isExpired(release)) {
+        metrics.releaseExpired();
+      }
+    }
+  }
+
+  private Duration patience(Release release) {
+    if (release.expiresAt() == null) {
+      return LONGEST_RELEASE;
+    }
+    Duration left = Duration.between(time.now(), release.expiresAt());
+    return left.compareTo(LONGEST_RELEASE) < 0 ? left : LONGEST_RELEASE;
+  }
+
+  private Retry retrying(long deadline) {
+    return Retry.of(
+        "release",
+        RetryConfig.custom()
+            .maxAttempts(Integer.MAX_VALUE)
+            .retryOnException(
+                e -> {
+                  boolean again = isWorthAnotherTry(e, deadline);
+                  if (again) {
+                    log.info("trying to release again: {}", e.getMessage());
+                  }
+                  return again;
+                })
+            .intervalBiFunction(
+                (attempt, _) ->
+                    Math.clamp(
+                        TimeUnit.NANOSECONDS.toMillis(deadline - time.nanos()),
+                        1,
+                        BACKOFF.apply(attempt)))
+            .build());
+  }
+
+  private boolean isWorthAnotherTry(Throwable failure, long deadline) {
+    return failure instanceof EngineException refused
+        && refused.kind().isRetryable()
+        && deadline - time.nanos() > 0;
+  }
+
+  private boolean isExpired(Release release) {
+    return release.expiresAt() != null && !time.now().isBefore(release.expiresAt());
+  }
+
+  private void tryRelease(Release release) throws EngineException, InterruptedException {
+    if (isExpired(release)) {
       log.info("release {} expired; the sandbox stays", release.eventId());
       metrics.releaseExpired();
       return;
@@ -73,8 +146,7 @@ final class SandboxEnds {
       log.info("there is no such sandbox to release");
       return;
     }
-    fence.pass();
-    end(sandbox, Reaped.Reason.REQUESTED);
+    termination.end(TerminationTarget.of(sandbox, Reaped.Reason.REQUESTED));
   }
 
   /** Queues the end of a sandbox that would keep its user from every command. */
@@ -85,19 +157,19 @@ final class SandboxEnds {
             sandbox.user(),
             () -> {
               try {
-                end(sandbox, Reaped.Reason.DIED);
+                endUnreachableNow(sandbox);
               } catch (InterruptedException _) {
                 Thread.currentThread().interrupt();
               }
             });
   }
 
-  private void end(Sandbox sandbox, Reaped.Reason reason) throws InterruptedException {
+  private void endUnreachableNow(Sandbox sandbox) throws InterruptedException {
     try {
-      RETRY.executeCheckedSupplier(
+      A_FEW_TIMES.executeCheckedSupplier(
           () -> {
             if (registry.get(sandbox.user()) == sandbox) {
-              termination.end(TerminationTarget.of(sandbox, reason));
+              termination.end(TerminationTarget.of(sandbox, Reaped.Reason.DIED));
             }
             return Boolean.TRUE;
           });

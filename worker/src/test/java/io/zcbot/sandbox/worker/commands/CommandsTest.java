@@ -26,6 +26,7 @@ import io.zcbot.sandbox.worker.sandbox.Fence;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
 import io.zcbot.sandbox.worker.sandbox.RequestContext;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics.OutputWay;
+import io.zcbot.sandbox.worker.sandbox.StoppedException;
 import io.zcbot.sandbox.worker.testkit.EngineFaults;
 import io.zcbot.sandbox.worker.testkit.FakeCommandEngine;
 import io.zcbot.sandbox.worker.testkit.World;
@@ -438,10 +439,15 @@ class CommandsTest extends InACommandWorld {
 
   private void release(@Nullable Instant expiresAt, @Nullable String containerId)
       throws FencedException, InterruptedException {
+    release(expiresAt, containerId, fence);
+  }
+
+  private void release(@Nullable Instant expiresAt, @Nullable String containerId, Fence passed)
+      throws FencedException, InterruptedException {
     world
         .domain
         .commands()
-        .release(new Release("r", ANNA, Instant.EPOCH, null, expiresAt, containerId), fence);
+        .release(new Release("r", ANNA, Instant.EPOCH, null, expiresAt, containerId), passed);
   }
 
   /** It lay in the log while no worker ran, and its user has another sandbox by now. */
@@ -458,6 +464,73 @@ class CommandsTest extends InACommandWorld {
     release(expiry.plusMillis(1), null);
     assertThat(world.reaped()).hasSize(1);
     assertThat(world.metrics.expiredReleases).hasValue(1);
+  }
+
+  /** The tries wait no longer than the time that is left, and this clock stands still. */
+  private Instant shortly() {
+    return world.time().now().plusMillis(5);
+  }
+
+  private void refuseKills(int times) {
+    for (int i = 0; i < times; i++) {
+      world.engine.faults.failNext(
+          new EngineFaults.Fault("kill", EngineException.Kind.UNAVAILABLE, false));
+    }
+  }
+
+  @Test
+  void aReleaseIsTriedAgainForAsLongAsTheEngineIsAway() throws Exception {
+    world.ready(ANNA);
+    refuseKills(30);
+    release(shortly(), null);
+    assertThat(world.reaped())
+        .singleElement()
+        .extracting(Reaped::reason)
+        .isEqualTo(Reaped.Reason.REQUESTED);
+    assertThat(world.engine.running(ANNA)).isEmpty();
+  }
+
+  @Test
+  void aReleaseThatExpiresWhileTheEngineIsAwayLeavesTheSandboxAndIsCounted() throws Exception {
+    world.ready(ANNA);
+    refuseKills(30);
+    release(shortly(), null, () -> world.advance(Duration.ofMillis(3)));
+    assertThat(world.reaped()).isEmpty();
+    assertThat(world.engine.running(ANNA)).hasSize(1);
+    assertThat(world.metrics.expiredReleases).hasValue(1);
+  }
+
+  @Test
+  void aReleaseThatTheEngineRefusesForGoodIsNotTriedAgain() throws Exception {
+    world.ready(ANNA);
+    world.engine.faults.failNext(
+        new EngineFaults.Fault("kill", EngineException.Kind.REJECTED, false));
+    release(shortly(), null);
+    assertThat(world.reaped()).isEmpty();
+    assertThat(world.engine.running(ANNA)).hasSize(1);
+  }
+
+  @Test
+  void aReleaseIsNotTriedAgainOnceThePartitionIsAnothers() throws Exception {
+    world.ready(ANNA);
+    refuseKills(1);
+    Fence closing =
+        () -> {
+          fence.pass();
+          fenced = true;
+        };
+    assertThatThrownBy(() -> release(shortly(), null, closing)).isInstanceOf(FencedException.class);
+    assertThat(world.reaped()).isEmpty();
+  }
+
+  /** Its record is read again after the next start. */
+  @Test
+  void aWorkerThatStopsLeavesTheReleaseToTheNextStart() throws Exception {
+    world.ready(ANNA);
+    world.engine.faults.interruptNext("kill");
+    assertThatThrownBy(() -> release(shortly(), null)).isInstanceOf(StoppedException.class);
+    assertThat(Thread.interrupted()).isTrue();
+    assertThat(world.reaped()).isEmpty();
   }
 
   @Test

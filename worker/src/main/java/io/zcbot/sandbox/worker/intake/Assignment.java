@@ -5,22 +5,31 @@
 package io.zcbot.sandbox.worker.intake;
 
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.sandbox.StoppedException;
 import java.time.Duration;
 import java.util.Collection;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.Future;
 import java.util.stream.Collectors;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.common.TopicPartition;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** The partitions that the group gives to this worker, with the progress of each. */
 public final class Assignment extends TrackedPartitions implements PartitionStates {
+  private static final Logger log = LoggerFactory.getLogger(Assignment.class);
+
   private final String topic;
   private final int homes;
   private final Map<TopicPartition, CompletableFuture<Void>> takeovers = new HashMap<>();
+  private volatile @Nullable String problem;
 
   /**
    * No partitions yet.
@@ -85,15 +94,43 @@ public final class Assignment extends TrackedPartitions implements PartitionStat
   @Override
   void regulate(Consumer<byte[], byte[]> consumer, boolean allFull) {
     takeovers.entrySet().removeIf(takeover -> isOver(takeover.getKey(), takeover.getValue()));
+    noteFailedTakeovers();
     super.regulate(consumer, allFull);
   }
 
   private boolean isOver(TopicPartition partition, CompletableFuture<Void> takeover) {
+    if (!takeover.isDone() || takeover.isCompletedExceptionally()) {
+      return false;
+    }
     OffsetTracker at = tracker(partition);
-    if (takeover.isDone() && at != null) {
+    if (at != null) {
       at.takeOver();
     }
-    return takeover.isDone();
+    return true;
+  }
+
+  /** Their partitions are not served: the losses of former owners would never be announced. */
+  private void noteFailedTakeovers() {
+    Throwable failure =
+        takeovers.values().stream()
+            .filter(takeover -> takeover.state() == Future.State.FAILED)
+            .map(CompletableFuture::exceptionNow)
+            .filter(Assignment::isNoStop)
+            .findAny()
+            .orElse(null);
+    if (failure != null && problem == null) {
+      log.error(
+          "taking over partitions failed; nothing of them is read until the group assigns them"
+              + " again, for example after a restart; please report this",
+          failure);
+    }
+    problem = failure == null ? null : "taking over partitions failed: " + failure;
+  }
+
+  private static boolean isNoStop(Throwable failure) {
+    return !(failure instanceof StoppedException
+        || failure instanceof InterruptedException
+        || failure instanceof CancellationException);
   }
 
   /** Nothing of these partitions may begin any more. Returns the users whose lanes are at work. */
@@ -123,6 +160,17 @@ public final class Assignment extends TrackedPartitions implements PartitionStat
   void remove(Collection<TopicPartition> gone) {
     super.remove(gone);
     takeovers.keySet().removeAll(gone);
+  }
+
+  /**
+   * Why ensures are not answered that should have been long ago, or will not be; null if all are.
+   * Any thread.
+   */
+  @Nullable String progressProblem() {
+    return problem != null
+        ? problem
+        : Overdue.problem(
+            "ensures are past their deadline and not answered", topic, overdueByPartition());
   }
 
   /** Records in flight per partition. Any thread. */

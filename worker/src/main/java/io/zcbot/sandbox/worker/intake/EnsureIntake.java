@@ -186,12 +186,9 @@ public final class EnsureIntake implements AutoCloseable {
     return assignment.overdueByPartition();
   }
 
-  /** Which partitions have ensures that should have been answered long ago; null if none has. */
+  /** Why ensures are not answered that should have been long ago; null if all are. */
   public @Nullable String progressProblem() {
-    return Overdue.problem(
-        "ensures are past their deadline and not answered",
-        assignment.topic(),
-        overdueByPartition());
+    return assignment.progressProblem();
   }
 
   private final class Polling implements PollLoop.Polling {

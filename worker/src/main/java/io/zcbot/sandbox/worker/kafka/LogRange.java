@@ -45,7 +45,7 @@ public record LogRange(Map<TopicPartition, Long> starts, Map<TopicPartition, Lon
     // The ends come first, or a record that is appended between the answers would be skipped.
     Map<TopicPartition, Long> ends = consumer.endOffsets(partitions, limit);
     Map<TopicPartition, Long> starts = new HashMap<>(ends);
-    long instant = from.toEpochMilli();
+    long instant = Math.max(0, from.toEpochMilli()); // Kafka refuses negative times
     consumer
         .offsetsForTimes(
             partitions.stream().collect(Collectors.toMap(Function.identity(), _ -> instant)), limit)

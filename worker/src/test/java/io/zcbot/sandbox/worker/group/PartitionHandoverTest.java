@@ -14,15 +14,20 @@ import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.config.GroupConfig;
 import io.zcbot.sandbox.worker.intake.PartitionState;
 import io.zcbot.sandbox.worker.lanes.Lanes;
+import io.zcbot.sandbox.worker.sandbox.Announcements;
 import io.zcbot.sandbox.worker.sandbox.IdleTtls;
+import io.zcbot.sandbox.worker.sandbox.SandboxLog;
 import io.zcbot.sandbox.worker.startup.StartRetry;
 import io.zcbot.sandbox.worker.testkit.World;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -40,6 +45,9 @@ class PartitionHandoverTest {
   private World world;
   private PartitionHandover handover;
   private boolean stopping;
+
+  /** Thrown by the next takeover that reads the live table. */
+  private volatile @Nullable RuntimeException failure;
 
   @BeforeEach
   void anAdoptedSandbox() throws Exception {
@@ -63,11 +71,42 @@ class PartitionHandoverTest {
                 GroupConfig.Restart.ADOPT,
                 () -> stopping),
             world.domain.takeover(),
-            new LogReading(world.comparison(world.sandboxLog()), new StartRetry(() -> stopping)),
+            new LogReading(
+                world.comparison(failing(world.sandboxLog())), new StartRetry(() -> stopping)),
             eager,
             _ -> PartitionState.LOST,
             () -> stopping,
             PartitionHandover.Companion.NONE);
+  }
+
+  private SandboxLog failing(SandboxLog log) {
+    return new SandboxLog() {
+      @Override
+      public int partitions() {
+        return log.partitions();
+      }
+
+      @Override
+      public int partitionOf(UserId user) {
+        return log.partitionOf(user);
+      }
+
+      @Override
+      public Entries live(Set<Integer> partitions, Map<String, UserId> running, boolean others) {
+        RuntimeException thrown = failure;
+        if (thrown != null && others) { // a takeover, not the look at what others took over
+          failure = null;
+          throw thrown;
+        }
+        return log.live(partitions, running, others);
+      }
+
+      @Override
+      public Announcements announced(
+          Set<Integer> partitions, Map<String, UserId> containers, Instant since) {
+        return log.announced(partitions, containers, since);
+      }
+    };
   }
 
   @AfterEach
@@ -110,6 +149,21 @@ class PartitionHandoverTest {
               return isGone();
             });
     assertThat(world.engine.running(USER)).isEmpty();
+  }
+
+  /** Whatever failed, until then the partition is not served. */
+  @Test
+  void theLogIsReadAgainWhateverFailed() {
+    failure = new IllegalArgumentException("for once");
+    CompletableFuture<Void> takeover = handover.assigned(Set.of(0), _ -> true);
+    await()
+        .until(
+            () -> {
+              world.settle();
+              return takeover.isDone();
+            });
+    assertThat(takeover).isCompleted();
+    assertThat(failure).isNull();
   }
 
   @Test

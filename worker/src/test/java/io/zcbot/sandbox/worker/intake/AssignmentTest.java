@@ -39,6 +39,24 @@ class AssignmentTest {
     assertThat(assignment.of(1)).isEqualTo(PartitionState.OWNED);
   }
 
+  /** Its former owner's losses are not announced, which must not look as if they were. */
+  @Test
+  void nothingIsReadAfterATakeoverThatFailedAndThatIsToldOf() {
+    CompletableFuture<Void> takeover = new CompletableFuture<>();
+    add();
+    assignment.takeOver(List.of(ONE), takeover);
+    assignment.regulate(consumer, false);
+    assertThat(assignment.progressProblem()).isNull();
+    takeover.completeExceptionally(new IllegalStateException("for once"));
+    assignment.regulate(consumer, false);
+    assertThat(consumer.paused()).containsExactly(ONE);
+    assertThat(assignment.of(1)).isEqualTo(PartitionState.TAKING_OVER);
+    assertThat(assignment.progressProblem()).contains("for once");
+    assignment.remove(List.of(ONE));
+    assignment.regulate(consumer, false);
+    assertThat(assignment.progressProblem()).isNull();
+  }
+
   @Test
   void aPartitionIsPausedWhileItsRecordsInFlightAreAtTheBound() {
     add();

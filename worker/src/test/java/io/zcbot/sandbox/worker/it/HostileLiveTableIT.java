@@ -7,9 +7,11 @@ package io.zcbot.sandbox.worker.it;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import io.zcbot.sandbox.events.ContainerRef;
 import io.zcbot.sandbox.events.EventCodec;
 import io.zcbot.sandbox.events.LiveSandbox;
 import io.zcbot.sandbox.events.Ready;
+import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.Worker;
@@ -18,7 +20,10 @@ import io.zcbot.sandbox.worker.testkit.deployment.WorkerProcess;
 import java.nio.charset.StandardCharsets;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.UUID;
 import java.util.concurrent.TimeUnit;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.jspecify.annotations.Nullable;
@@ -35,6 +40,14 @@ import org.junit.jupiter.api.Timeout;
 @Timeout(value = 15, unit = TimeUnit.MINUTES)
 @Order(12)
 class HostileLiveTableIT {
+  /** What may be written, and is far off or not. */
+  private static final List<Instant> FORGED_TIMES =
+      List.of(
+          Instant.parse("0000-01-01T00:00:00Z"),
+          Instant.EPOCH,
+          Instant.now(),
+          Instant.parse("9999-12-31T23:59:59Z"));
+
   private final EventCodec codec = new EventCodec();
   private Deployment deployment;
   private final List<Ready> running = new ArrayList<>();
@@ -79,7 +92,11 @@ class HostileLiveTableIT {
   }
 
   private byte @Nullable [] lastEntry(Ready ready) {
-    String key = ready.userId() + "/" + ready.containerId();
+    return lastEntry(ready.userId(), ready.containerId());
+  }
+
+  private byte @Nullable [] lastEntry(UserId user, String containerId) {
+    String key = user + "/" + containerId;
     return deployment.log().records(Topic.LIVE).stream()
         .filter(record -> key.equals(new String(record.key(), StandardCharsets.UTF_8)))
         .reduce((_, last) -> last)
@@ -98,30 +115,76 @@ class HostileLiveTableIT {
 
   @Test
   void aForgedEntryOfARunningSandboxEndsNothing() throws Exception {
+    int number = 0;
     for (Ready ready : running) {
+      Instant opened = FORGED_TIMES.get(number++ % FORGED_TIMES.size());
       write(
           ready.userId(),
           ready.containerId(),
-          new LiveSandbox(
-              ready.userId(), ready.containerId(), "elsewhere", "another", Instant.EPOCH));
+          new LiveSandbox(ready.userId(), ready.containerId(), "elsewhere", "another", opened));
     }
     deployment.start("a");
     assertAllStayAndAreListed();
   }
 
+  /** A sandbox that was announced ready, and whose host is gone. */
+  private Ready lostWithItsHost(int partition) throws Exception {
+    UserId user = deployment.newUserOf(partition);
+    Ready like = running.getFirst();
+    ContainerRef container =
+        new ContainerRef("name", "e".repeat(63) + partition, "elsewhere", "another");
+    Ready ready =
+        new Ready(
+            "ready of " + user,
+            user,
+            "ensure",
+            Instant.now(),
+            container,
+            like.outcome(),
+            like.environment(),
+            1);
+    deployment
+        .agent()
+        .send(
+            new ProducerRecord<>(
+                deployment.topic(Topic.READY), partition, codec.key(ready), codec.encode(ready)));
+    write(
+        user,
+        container.id(),
+        new LiveSandbox(user, container.id(), "elsewhere", "another", ready.readyAt()));
+    return ready;
+  }
+
   @Test
-  void aForgedEntryOfASandboxThatNeverWasIsNotAnnouncedLost() throws Exception {
+  void aForgedEntryOfASandboxThatNeverWasIsRemovedAndNotAnnouncedLostUnlikeOneBesideIt()
+      throws Exception {
     List<UserId> users = new ArrayList<>();
     running.forEach(ready -> users.add(ready.userId()));
+    List<Ready> lost = new ArrayList<>();
     for (int partition = 0; partition < deployment.partitions(); partition++) {
       users.add(deployment.newUserOf(partition));
+      lost.add(lostWithItsHost(partition));
     }
+    Map<String, UserId> forged = new HashMap<>();
     for (UserId user : users) {
-      String id = "f".repeat(63) + user.toString().charAt(0);
-      write(user, id, new LiveSandbox(user, id, "elsewhere", "another", Instant.now()));
-      write(user, id + "0", new LiveSandbox(user, id + "0", "a", "another", Instant.EPOCH));
+      for (Instant opened : FORGED_TIMES) {
+        String id = UUID.randomUUID().toString();
+        forged.put(id, user);
+        write(user, id, new LiveSandbox(user, id, "elsewhere", "another", opened));
+      }
     }
     deployment.start("a");
+    for (Ready ready : lost) {
+      Reaped reaped = deployment.log().awaitReaped(ready.userId(), Deployment.SOON);
+      assertThat(reaped.reason()).isEqualTo(Reaped.Reason.LOST);
+      assertThat(reaped.containerId()).isEqualTo(ready.containerId());
+    }
+    await("removal of the forged entries")
+        .atMost(Deployment.SOON)
+        .untilAsserted(
+            () ->
+                assertThat(forged)
+                    .allSatisfy((id, user) -> assertThat(lastEntry(user, id)).isNull()));
     assertAllStayAndAreListed();
     for (UserId user : users) {
       deployment.agent().ensured(user); // served behind the takeover

@@ -45,6 +45,26 @@ class LogRangeTest {
     assertThat(range.ends()).isEqualTo(Map.of(QUIET, 7L, BUSY, 9L));
   }
 
+  /** Kafka refuses negative times, and an instant may come from a record that anybody wrote. */
+  @Test
+  void allIsSinceBeforeTheEpoch() {
+    MockConsumer<byte[], byte[]> refusing =
+        new MockConsumer<>("earliest") {
+          @Override
+          public synchronized Map<TopicPartition, OffsetAndTimestamp> offsetsForTimes(
+              Map<TopicPartition, Long> times, Duration timeout) {
+            if (times.values().stream().anyMatch(time -> time < 0)) {
+              throw new IllegalArgumentException("The target time cannot be negative");
+            }
+            return Map.of(QUIET, new OffsetAndTimestamp(2, times.get(QUIET)));
+          }
+        };
+    refusing.updateEndOffsets(Map.of(QUIET, 7L));
+    Instant before = Instant.parse("0000-01-01T00:00:00Z").minusSeconds(600);
+    assertThat(LogRange.since(refusing, List.of(QUIET), before, LIMIT))
+        .isEqualTo(new LogRange(Map.of(QUIET, 2L), Map.of(QUIET, 7L)));
+  }
+
   @Test
   void allIsWhatPartitionsHold() {
     consumer.updateBeginningOffsets(Map.of(QUIET, 2L));

@@ -172,20 +172,38 @@ public final class PreviousRun {
       return false;
     }
     Container container = verified.container();
-    long age = Math.max(0, Duration.between(entry.openedAt(), time.now()).toNanos());
+    Instant opened = credible(entry.openedAt(), container);
     Sandbox adopted =
         new Sandbox(
             user,
             container.id(),
             container.ourSlot(),
             partitionOf.applyAsInt(user),
-            time.nanos() - age,
+            time.nanos() - age(opened).toNanos(),
             lastActive,
             place);
-    adopted.openedAt(entry.openedAt());
+    adopted.openedAt(opened);
     adopted.idleTtl(idleTtls.nearest(entry.idleTtl()));
     registry.add(adopted);
     return true;
+  }
+
+  /**
+   * No later than now, since anybody may have written it, but not before the container was started,
+   * whatever became of the clock: the next start would not take it over.
+   */
+  private Instant credible(Instant opened, Container container) {
+    Instant now = time.now();
+    if (!opened.isAfter(now)) {
+      return opened;
+    }
+    Instant started = Objects.requireNonNull(container.startedAt());
+    return started.isAfter(now) ? started : now;
+  }
+
+  private Duration age(Instant opened) {
+    Duration age = Duration.between(opened, time.now());
+    return age.isNegative() ? Duration.ZERO : age;
   }
 
   private static Map<String, LiveSandbox> listed(List<Container> containers, SandboxLog log) {

@@ -122,10 +122,19 @@ public final class Recovery {
     }
     try {
       UserId user = UserId.parse(new String(record.key(), StandardCharsets.UTF_8));
-      long age = Duration.between(Instant.ofEpochMilli(record.timestamp()), time.now()).toNanos();
-      registry.touch(user, time.nanos() - Math.max(0, age), use);
+      registry.touch(user, time.nanos() - age(record.timestamp(), time.now()), use);
     } catch (IllegalArgumentException _) {
       // No worker wrote that.
     }
+  }
+
+  /**
+   * In nanoseconds; zero for one of the future.
+   *
+   * @param timestamp of a record, which its writer may have chosen
+   */
+  static long age(long timestamp, Instant now) {
+    Duration age = Duration.between(Instant.ofEpochMilli(timestamp), now);
+    return age.isNegative() ? 0 : age.toNanos();
   }
 }

@@ -15,6 +15,7 @@ import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.engine.Container;
 import io.zcbot.sandbox.worker.sandbox.Announcements;
+import io.zcbot.sandbox.worker.sandbox.Sandbox;
 import io.zcbot.sandbox.worker.sandbox.SandboxLog;
 import io.zcbot.sandbox.worker.testkit.InAWorld;
 import io.zcbot.sandbox.worker.testkit.World;
@@ -134,6 +135,48 @@ class PreviousRunTest extends InAWorld {
     world.live.put(id, new LiveSandbox(ANNA, id, "x", "y", Instant.EPOCH.minusSeconds(1)));
     assertThat(adopt()).isEqualTo(1);
     assertThat(world.reaped()).isEmpty();
+  }
+
+  private static final Instant FAR_FUTURE = Instant.parse("9999-12-31T23:59:59Z");
+
+  @Test
+  void aForgedEntryOfTheFutureCountsFromNow() throws Exception {
+    String id = world.ready(ANNA).containerId();
+    world.advance(Duration.ofSeconds(1));
+    world.live.put(id, new LiveSandbox(ANNA, id, "x", "y", FAR_FUTURE));
+    assertThat(adopt()).isEqualTo(1);
+    Sandbox adopted = world.registry.get(ANNA);
+    assertThat(adopted.startedAt()).isEqualTo(world.now);
+    assertThat(adopted.openedAt(Instant.EPOCH)).isEqualTo(world.time().now());
+  }
+
+  @Test
+  void aForgedReadyOfTheFutureCountsFromNow() throws Exception {
+    Ready own = world.ready(ANNA);
+    world.live.clear();
+    world.log.clear();
+    world.log.add(
+        new Ready(
+            own.eventId(),
+            ANNA,
+            own.ensureId(),
+            FAR_FUTURE,
+            own.container(),
+            own.outcome(),
+            own.environment(),
+            own.tookMs()));
+    assertThat(adopt()).isEqualTo(1);
+    assertThat(world.registry.get(ANNA).startedAt()).isEqualTo(world.now);
+  }
+
+  /** Or it would look as if it had been started again since. */
+  @Test
+  void anAdoptedSandboxIsNeverOpenedBeforeItWasStarted() throws Exception {
+    String id = world.ready(ANNA).containerId();
+    Instant started = world.engine.find(id).orElseThrow().startedAt();
+    world.now = -Duration.ofDays(1).toNanos(); // somebody set the clock back
+    assertThat(adopt()).isEqualTo(1);
+    assertThat(world.registry.get(ANNA).openedAt(Instant.EPOCH)).isAfterOrEqualTo(started);
   }
 
   @Test

@@ -29,6 +29,9 @@ record CompletedOffsets(List<Run> runs) {
   /** What brokers accept of a commit by default ({@code offset.metadata.max.bytes}). */
   static final int MAX_CHARS = 4096;
 
+  /** So many runs of records that follow each other closely fit into it: six bytes for each. */
+  static final int FITTING = 500;
+
   private static final Logger log = LoggerFactory.getLogger(CompletedOffsets.class);
   private static final String PREFIX = "done1:";
 

@@ -6,6 +6,8 @@ package io.zcbot.sandbox.worker.intake;
 
 import io.zcbot.sandbox.events.UserId;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
@@ -16,7 +18,8 @@ final class InFlightRecord {
   private final @Nullable UserId user;
   private final Supplier<PartitionState> partition;
   private final long due;
-  private volatile boolean complete;
+  private final AtomicInteger incomplete;
+  private final AtomicBoolean complete = new AtomicBoolean();
 
   /**
    * A record in flight.
@@ -25,27 +28,33 @@ final class InFlightRecord {
    * @param user whose lane works on it; null if none does
    * @param partition the state of its partition in the assignment that it was read in
    * @param due when it should be complete, on the monotonic clock
+   * @param incomplete counts it until it is complete
    */
   InFlightRecord(
       long offset,
       Optional<Integer> epoch,
       @Nullable UserId user,
       Supplier<PartitionState> partition,
-      long due) {
+      long due,
+      AtomicInteger incomplete) {
     this.offset = offset;
     this.epoch = epoch;
     this.user = user;
     this.partition = partition;
     this.due = due;
+    this.incomplete = incomplete;
+    incomplete.incrementAndGet();
   }
 
-  /** The record's effect is in the log. */
+  /** The record's effect is in the log; may be said more than once. */
   void complete() {
-    complete = true;
+    if (complete.compareAndSet(false, true)) {
+      int _ = incomplete.decrementAndGet();
+    }
   }
 
   boolean isComplete() {
-    return complete;
+    return complete.get();
   }
 
   long offset() {

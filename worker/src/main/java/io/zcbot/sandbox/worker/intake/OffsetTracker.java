@@ -10,6 +10,7 @@ import java.util.ArrayDeque;
 import java.util.HashSet;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.jspecify.annotations.Nullable;
@@ -29,6 +30,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class OffsetTracker {
   private final ArrayDeque<InFlightRecord> inFlight = new ArrayDeque<>();
+  private final AtomicInteger incomplete = new AtomicInteger();
   private final CompletedOffsets before;
   private OffsetAndMetadata position;
   private OffsetAndMetadata committed;
@@ -64,7 +66,7 @@ final class OffsetTracker {
     if (inFlight.isEmpty()) {
       epochOfDone = position.leaderEpoch();
     }
-    InFlightRecord record = new InFlightRecord(offset, epoch, user, () -> state, due);
+    InFlightRecord record = new InFlightRecord(offset, epoch, user, () -> state, due, incomplete);
     inFlight.addLast(record);
     return record;
   }
@@ -99,6 +101,11 @@ final class OffsetTracker {
   int inFlight() {
     drain();
     return inFlight.size();
+  }
+
+  /** How many records are not complete. */
+  int incomplete() {
+    return incomplete.get();
   }
 
   /**

@@ -24,9 +24,16 @@ import org.jspecify.annotations.Nullable;
  * but for the states and the snapshots that gauges read.
  */
 class TrackedPartitions {
+  /**
+   * How many records of all partitions may be complete behind others that are not, once a partition
+   * is at its own bound. They take 2 MB here, and the commands among them stay known until they are
+   * committed, of which there is a bound as well (some 40,000, at which no exec is read any more).
+   */
+  private static final int MAX_COMPLETE = 10_000;
+
   private final int maxInFlight;
   private final Map<TopicPartition, OffsetTracker> progress = new ConcurrentHashMap<>();
-  private final Map<TopicPartition, Integer> inFlight = new ConcurrentHashMap<>();
+  private final Map<TopicPartition, Integer> incomplete = new ConcurrentHashMap<>();
   private final Map<TopicPartition, Long> lag = new ConcurrentHashMap<>();
   private final Map<TopicPartition, Duration> overdue = new ConcurrentHashMap<>();
 
@@ -35,7 +42,8 @@ class TrackedPartitions {
   /**
    * No partitions yet.
    *
-   * @param maxInFlight a partition is paused while this many of its records are in flight
+   * @param maxInFlight a partition is paused while this many of its records are not complete; those
+   *     complete behind them count where there is no room for more of these
    */
   TrackedPartitions(int maxInFlight) {
     this.maxInFlight = maxInFlight;
@@ -71,11 +79,15 @@ class TrackedPartitions {
   void regulate(Consumer<byte[], byte[]> consumer, boolean allFull) {
     Set<TopicPartition> full = new HashSet<>();
     Set<TopicPartition> free = new HashSet<>();
+    boolean isRoom =
+        maxMetadata > 0 // or all of them would be worked on again after a kill
+            && progress.values().stream().mapToInt(at -> at.inFlight() - at.incomplete()).sum()
+                < MAX_COMPLETE;
     progress.forEach(
         (partition, at) -> {
-          int open = at.inFlight();
-          inFlight.put(partition, open);
-          (allFull || open >= maxInFlight || !at.state().mayBegin() ? full : free).add(partition);
+          incomplete.put(partition, at.incomplete());
+          boolean mayBeRead = !allFull && !isFull(at, isRoom) && at.state().mayBegin();
+          (mayBeRead ? free : full).add(partition);
         });
     full.removeAll(consumer.paused());
     free.retainAll(consumer.paused());
@@ -85,6 +97,13 @@ class TrackedPartitions {
     if (!free.isEmpty()) {
       consumer.resume(free);
     }
+  }
+
+  /** One record that waits for long holds up no others of its partition. */
+  private boolean isFull(OffsetTracker at, boolean isRoom) {
+    int waiting = at.incomplete();
+    return at.inFlight() >= maxInFlight
+        && (waiting >= maxInFlight || waiting > CompletedOffsets.FITTING || !isRoom);
   }
 
   /** Whether records of any partition are asked for, or there is none to ask of. */
@@ -155,15 +174,15 @@ class TrackedPartitions {
   void remove(Collection<TopicPartition> gone) {
     for (TopicPartition partition : gone) {
       progress.remove(partition);
-      inFlight.remove(partition);
+      incomplete.remove(partition);
       lag.remove(partition);
       overdue.remove(partition);
     }
   }
 
-  /** Records in flight per partition of a topic. Any thread. */
+  /** Records per partition of a topic that are not complete. Any thread. */
   Map<Integer, Integer> inFlightByPartition(String topic) {
-    return byPartition(inFlight, topic);
+    return byPartition(incomplete, topic);
   }
 
   /** Records not yet read per partition of a topic, where known. Any thread. */

@@ -73,6 +73,103 @@ class AssignmentTest {
     assertThat(consumer.paused()).as("all are full").containsExactly(ONE);
   }
 
+  private long next;
+
+  /** Reads records of which one is not complete, before so many that are. */
+  private InFlightRecord read(TopicPartition partition, int complete) {
+    OffsetTracker tracker = assignment.tracker(partition);
+    InFlightRecord waiting = tracker.open(next++, Optional.empty(), null, 0);
+    for (int i = 0; i < complete; i++) {
+      tracker.open(next++, Optional.empty(), null, 0).complete();
+    }
+    return waiting;
+  }
+
+  private void own(TopicPartition... partitions) {
+    consumer.assign(List.of(partitions));
+    for (TopicPartition partition : partitions) {
+      assignment.add(partition, new OffsetAndMetadata(0));
+      assignment.takeOver(List.of(partition), CompletableFuture.completedFuture(null));
+    }
+    assignment.regulate(consumer, false);
+  }
+
+  private boolean isPaused(TopicPartition partition) {
+    assignment.regulate(consumer, false);
+    return consumer.paused().contains(partition);
+  }
+
+  /** One that waits for ten minutes held up all others of its partition that came meanwhile. */
+  @Test
+  void aRecordThatWaitsDoesNotPauseItsPartitionThoughManyBehindItAreComplete() {
+    own(ONE);
+    InFlightRecord waiting = read(ONE, 9_000);
+    assertThat(isPaused(ONE)).isFalse();
+    assertThat(assignment.inFlightByPartition()).containsEntry(1, 1);
+    read(ONE, 0);
+    assertThat(isPaused(ONE)).as("two wait").isTrue();
+    waiting.complete();
+    waiting.complete();
+    assertThat(isPaused(ONE)).isFalse();
+    assertThat(assignment.inFlightByPartition()).containsEntry(1, 1);
+  }
+
+  @Test
+  void whatIsCompleteBehindOthersIsBoundedForAllPartitionsTogether() {
+    TopicPartition other = new TopicPartition("ensures", 2);
+    own(ONE, other);
+    read(ONE, 6_000);
+    InFlightRecord waiting = read(other, 3_999);
+    assertThat(isPaused(ONE)).isFalse();
+    read(other, 1);
+    waiting.complete();
+    assertThat(isPaused(ONE)).as("that is committed").isFalse();
+    read(other, 3_999);
+    assertThat(isPaused(ONE)).isTrue();
+    assertThat(isPaused(other)).isTrue();
+    assignment.remove(List.of(other));
+    assertThat(isPaused(ONE)).isFalse();
+  }
+
+  @Test
+  void aPartitionWithLittleReadIsNotPausedForOthers() {
+    TopicPartition other = new TopicPartition("ensures", 2);
+    own(ONE, other);
+    read(ONE, 10_000);
+    read(other, 0);
+    assertThat(isPaused(ONE)).isTrue();
+    assertThat(isPaused(other)).isFalse();
+  }
+
+  /** Or what is complete would be worked on again after a kill. */
+  @Test
+  void whatDoesNotFitIntoTheCommitsMetadataPausesThePartition() {
+    Assignment wide = new Assignment("ensures", 3, 1000);
+    consumer.assign(List.of(ONE));
+    wide.add(ONE, new OffsetAndMetadata(0));
+    OffsetTracker tracker = wide.tracker(ONE);
+    tracker.takeOver();
+    long offset = 0;
+    for (int i = 0; i < 500; i++) {
+      tracker.open(offset++, Optional.empty(), null, 0);
+      tracker.open(offset++, Optional.empty(), null, 0).complete();
+      tracker.open(offset++, Optional.empty(), null, 0).complete();
+    }
+    wide.regulate(consumer, false);
+    assertThat(consumer.paused()).isEmpty();
+    tracker.open(offset, Optional.empty(), null, 0);
+    wide.regulate(consumer, false);
+    assertThat(consumer.paused()).containsExactly(ONE);
+  }
+
+  @Test
+  void whereCommitsHaveNoMetadataWhatIsCompleteCountsAsWell() {
+    own(ONE);
+    assignment.forgoMetadata();
+    read(ONE, 1);
+    assertThat(isPaused(ONE)).isTrue();
+  }
+
   @Test
   void whoseAPartitionIsCanBeReadUntilItIsGone() {
     assertThat(assignment.of(1)).isEqualTo(PartitionState.LOST);

@@ -69,6 +69,18 @@ class CompletedOffsetsTest {
     assertThat(CompletedOffsets.decode(0, text)).isEqualTo(completed);
   }
 
+  /** A partition with more runs is not read on. */
+  @Test
+  void asManyRunsAsAreNeededFitThoughTheyAreLong() {
+    CompletedOffsets.Builder builder = new CompletedOffsets.Builder();
+    for (int i = 0; i < CompletedOffsets.FITTING; i++) {
+      builder.complete(new Run(i * 400L + 200, i * 400L + 399, 5)).gap();
+    }
+    CompletedOffsets completed = builder.build();
+    String text = completed.encode(0, CompletedOffsets.MAX_CHARS);
+    assertThat(CompletedOffsets.decode(0, text)).isEqualTo(completed);
+  }
+
   @Test
   void nothingIsTheEmptyText() {
     assertThat(CompletedOffsets.NONE.encode(5, 100)).isEmpty();

@@ -150,6 +150,7 @@ class OffsetTrackerTest {
     second.complete();
     assertThat(committable(progress)).isEmpty();
     assertThat(progress.inFlight()).isEqualTo(2);
+    assertThat(progress.incomplete()).isEqualTo(1);
     first.complete();
     assertThat(committable(progress)).hasValue(12);
     assertThat(progress.inFlight()).isZero();

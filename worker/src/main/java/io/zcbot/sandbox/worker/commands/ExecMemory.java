@@ -9,10 +9,13 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The memory that an exec takes until its command has read what it brought. Small ones are not
- * counted, because their number is bounded.
+ * counted by user: the intake counts them while they wait, and few run.
  */
-final class ExecMemory {
+public final class ExecMemory {
   private static final int SMALL = 16 * 1024;
+
+  /** Of a text, besides its characters. */
+  private static final int TEXT = 64;
 
   private ExecMemory() {}
 
@@ -30,12 +33,23 @@ final class ExecMemory {
     return share.tryTakeAll(bytes) ? () -> share.give(bytes) : null;
   }
 
-  private static int sizeOf(Exec exec) {
-    int arguments = exec.program().arguments().stream().mapToInt(String::length).sum();
+  /** What an exec brings, in bytes. */
+  public static int sizeOf(Exec exec) {
+    int arguments = exec.program().arguments().stream().mapToInt(ExecMemory::sizeOf).sum();
     int environment =
         exec.environment().entrySet().stream()
-            .mapToInt(each -> each.getKey().length() + each.getValue().length())
+            .mapToInt(each -> sizeOf(each.getKey()) + sizeOf(each.getValue()))
             .sum();
     return exec.stdin().length() + arguments + environment;
+  }
+
+  private static int sizeOf(String text) {
+    return TEXT + text.length();
+  }
+
+  /** What of it is in no user's share once its command waits. */
+  public static int uncounted(Exec exec) {
+    int bytes = sizeOf(exec);
+    return bytes <= SMALL ? bytes : 0;
   }
 }

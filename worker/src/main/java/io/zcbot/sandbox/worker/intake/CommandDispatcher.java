@@ -13,6 +13,7 @@ import io.zcbot.sandbox.events.Release;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.worker.commands.CommandKey;
 import io.zcbot.sandbox.worker.commands.CommandWork;
+import io.zcbot.sandbox.worker.commands.ExecMemory;
 import io.zcbot.sandbox.worker.commands.ExecRequest;
 import io.zcbot.sandbox.worker.kafka.KeyPartitions;
 import io.zcbot.sandbox.worker.sandbox.Time;
@@ -165,7 +166,7 @@ final class CommandDispatcher implements AutoCloseable {
           work.release(release, followed.holding()::pass);
           inFlight.complete();
         },
-        bytes.hold(record));
+        bytes.hold(0)::release);
   }
 
   private void queue(
@@ -179,7 +180,8 @@ final class CommandDispatcher implements AutoCloseable {
     long now = time.nanos();
     long deadline = now + left.toNanos();
     InFlightRecord inFlight = tracker.open(record, exec.userId(), deadline);
-    Runnable release = followed.hold(bytes.hold(record));
+    InFlightBytes.Held held = bytes.hold(ExecMemory.sizeOf(exec));
+    Runnable release = followed.hold(held::release);
     BooleanSupplier mayBegin = mayBegin(inFlight, followed);
     ExecRequest request =
         new ExecRequest(
@@ -198,7 +200,10 @@ final class CommandDispatcher implements AutoCloseable {
             RequestHeaders.contextOf(record, Topic.EXEC));
     CommandKey key = CommandKey.of(exec);
     AtomicBoolean known = new AtomicBoolean();
+    TopicPartition inputsFrom = new TopicPartition(topics.input(), record.partition());
+    boolean isOfBefore = record.offset() < followed.firstOfAssignment();
     inputs.expect(key);
+    // The work does not refer to the record, whose bytes nobody counts.
     lanes.submit(
         record,
         exec.userId(),
@@ -207,11 +212,9 @@ final class CommandDispatcher implements AutoCloseable {
           boolean isRepeated = work.knows(exec.userId(), exec.eventId());
           work.exec(request);
           known.set(true);
-          if (!isRepeated
-              && exec.inputFollows()
-              && record.offset() < followed.firstOfAssignment()) {
-            inputs.known(
-                key, new TopicPartition(topics.input(), record.partition()), origin.timestamp());
+          held.shrinkTo(ExecMemory.uncounted(exec));
+          if (!isRepeated && exec.inputFollows() && isOfBefore) {
+            inputs.known(key, inputsFrom, origin.timestamp());
           } else {
             inputs.known(key);
           }

@@ -15,7 +15,7 @@ import org.jspecify.annotations.Nullable;
  * limit is reached; one poll may exceed it.
  */
 final class InFlightBytes {
-  /** Counted for each record besides what is in it: small ones take threads. */
+  /** Counted for each besides what is in it: small ones take threads. */
   private static final int OVERHEAD = 4096;
 
   private final long most;
@@ -29,10 +29,41 @@ final class InFlightBytes {
     return bytes.get() >= most;
   }
 
-  /** Counts a record until what this returns is run, which may happen more than once. */
-  Runnable hold(ConsumerRecord<byte[], byte[]> record) {
-    AtomicLong held = new AtomicLong(add(record));
-    return () -> remove(held.getAndSet(0));
+  /**
+   * Counts a request that waits for its turn, of whose record nothing is kept.
+   *
+   * @param content what it brought
+   */
+  Held hold(long content) {
+    Held held = new Held(OVERHEAD + content);
+    bytes.addAndGet(held.size);
+    return held;
+  }
+
+  /** What a request takes. */
+  final class Held {
+    private long size;
+
+    private Held(long size) {
+      this.size = size;
+    }
+
+    /** It holds no more content than this from now on. */
+    void shrinkTo(long content) {
+      atMost(OVERHEAD + content);
+    }
+
+    /** It does not wait any more; may be said more than once. */
+    void release() {
+      atMost(0);
+    }
+
+    private synchronized void atMost(long most) {
+      if (size > most) {
+        remove(size - most);
+        size = most;
+      }
+    }
   }
 
   /**

@@ -118,7 +118,7 @@ final class RecordDispatcher implements AutoCloseable {
           work.ensure(request);
           inFlight.complete();
         },
-        bytes.hold(record));
+        bytes.hold(0)::release);
   }
 
   private long diverted() {

@@ -14,6 +14,7 @@ import io.zcbot.sandbox.worker.commands.CommandKey;
 import io.zcbot.sandbox.worker.kafka.KeyPartitions;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
 import io.zcbot.sandbox.worker.sandbox.Time;
+import java.lang.ref.WeakReference;
 import java.time.Duration;
 import java.util.Collection;
 import java.util.HashMap;
@@ -41,6 +42,8 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** Execs are read in the partitions that the intake owns, while it does, and not before. */
 @Timeout(60)
@@ -59,6 +62,7 @@ class CommandFollowerTest {
   private final List<CompletableFuture<Void>> takeovers = new CopyOnWriteArrayList<>();
   private final Map<TopicPartition, Long> ends = new HashMap<>();
   private final Broker consumer = new Broker();
+  private final List<WeakReference<byte[]>> values = new CopyOnWriteArrayList<>();
   private volatile boolean takesOver = true;
 
   private static final class Held implements Holdings.Holding {
@@ -222,6 +226,8 @@ class CommandFollowerTest {
     synchronized (consumer) {
       TopicPartition at = new TopicPartition(topic, partition);
       long offset = ends.merge(at, 1L, Long::sum) - 1;
+      byte[] value = json.replace('\'', '"').getBytes(UTF_8);
+      values.add(new WeakReference<>(value));
       ConsumerRecord<byte[], byte[]> record =
           new ConsumerRecord<>(
               topic,
@@ -232,7 +238,7 @@ class CommandFollowerTest {
               0,
               0,
               ANNA.toString().getBytes(UTF_8),
-              json.replace('\'', '"').getBytes(UTF_8),
+              value,
               new RecordHeaders(),
               Optional.empty());
       if (forwardedFrom != null) {
@@ -248,6 +254,40 @@ class CommandFollowerTest {
 
   private static String exec(String id) {
     return "{'user_id':'%s','event_id':'%s','command':['true']}".formatted(ANNA, id);
+  }
+
+  private static String exec(String id, String field, int length) {
+    return "{'user_id':'%s','event_id':'%s','command':['true'],'%s':'%s'}"
+        .formatted(ANNA, id, field, "x".repeat(length));
+  }
+
+  /** Their user's share bounds what they bring, and nobody keeps what was not understood. */
+  @ParameterizedTest
+  @CsvSource({"unknown, 60, 300000", "stdin, 20, 990000"})
+  void largeExecsThatWaitForTheirTurnHoldUpNoOthers(String field, int count, int length) {
+    startOwning(HOME);
+    for (int i = 0; i < count; i++) {
+      publish("sandbox.exec", HOME, exec("large-" + i, field, length), null);
+    }
+    await().until(() -> commands.execs.size() == count);
+    await().pollDelay(Duration.ofMillis(300)).until(() -> true); // it would be paused by then
+    publishExec(HOME, "behind them");
+    await().until(() -> commands.execs.size() == count + 1);
+  }
+
+  @Test
+  void theRecordOfAnExecThatWaitsIsNotKept() {
+    startOwning(HOME);
+    publish("sandbox.exec", HOME, exec("one", "unknown", 300_000), null);
+    await().until(() -> commands.execs.size() == 1);
+    publishExec(HOME, "two"); // what was polled before is forgotten
+    await().until(() -> commands.execs.size() == 2);
+    await("collection of the record's value")
+        .until(
+            () -> {
+              System.gc();
+              return values.getFirst().get() == null;
+            });
   }
 
   private long committed(String topic, int partition) {

@@ -14,6 +14,7 @@ import io.zcbot.sandbox.worker.ensure.EnsureRequest;
 import io.zcbot.sandbox.worker.kafka.KeyPartitions;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import io.zcbot.sandbox.worker.trace.Tracing;
+import java.lang.ref.WeakReference;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -87,6 +88,10 @@ class RecordDispatcherTest {
   }
 
   private void accept(int partition, String value) {
+    accept(partition, value.getBytes(UTF_8));
+  }
+
+  private void accept(int partition, byte[] value) {
     dispatcher.accept(
         new ConsumerRecord<>(
             "sandbox.ensure",
@@ -97,7 +102,7 @@ class RecordDispatcherTest {
             0,
             0,
             ANNA.toString().getBytes(UTF_8),
-            value.getBytes(UTF_8),
+            value,
             new RecordHeaders(),
             Optional.empty()),
         progress);
@@ -197,14 +202,36 @@ class RecordDispatcherTest {
   @Test
   void ensuresFillItUntilTheyAreDone() {
     lease.renew();
+    for (int i = 0; i < 5000; i++) {
+      acceptEnsure(home);
+    }
+    assertThat(lane).hasSize(5000);
+    assertThat(dispatcher.isFull()).as("small ones count for their threads").isTrue();
+    lane.forEach(Runnable::run);
+    assertThat(dispatcher.isFull()).isFalse();
+    assertThat(committable()).hasValue(5000);
+  }
+
+  /** One user's, behind one that is retried, stopped those of all partitions. */
+  @Test
+  void whatNobodyKeepsOfAnEnsureFillsNothing() {
+    byte[] value =
+        ("{\"user_id\":\"" + ANNA + "\",\"unknown\":\"" + "x".repeat(60_000) + "\"}")
+            .getBytes(UTF_8);
+    WeakReference<byte[]> kept = new WeakReference<>(value);
+    accept(home, value);
+    value = null;
+    await("collection of the record's value")
+        .until(
+            () -> {
+              System.gc();
+              return kept.get() == null;
+            });
     for (int i = 0; i < 300; i++) {
       accept(home, "{\"user_id\":\"" + ANNA + "\",\"unknown\":\"" + "x".repeat(60_000) + "\"}");
     }
-    assertThat(lane).hasSize(300);
-    assertThat(dispatcher.isFull()).isTrue();
-    lane.forEach(Runnable::run);
+    assertThat(lane).hasSize(301);
     assertThat(dispatcher.isFull()).isFalse();
-    assertThat(committable()).hasValue(300);
   }
 
   @Test

@@ -30,9 +30,7 @@ import io.zcbot.sandbox.worker.trace.Step;
 import io.zcbot.sandbox.worker.trace.Trace;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
-import java.util.Map;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ConcurrentSkipListMap;
 import java.util.concurrent.ExecutionException;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.producer.Producer;
@@ -65,7 +63,7 @@ public final class Publisher
   private final EventCodec codec = new EventCodec();
   private final Replies replies;
   private final Retry retry;
-  private final Map<String, String> problems = new ConcurrentSkipListMap<>();
+  private final PublishProblems problems = new PublishProblems();
   private volatile boolean closed;
 
   /**
@@ -110,8 +108,7 @@ public final class Publisher
 
   /** Why publishing does not work, for each topic; null while it does. */
   public @Nullable String problem() {
-    String all = String.join("; ", problems.values());
-    return all.isEmpty() ? null : all;
+    return problems.text();
   }
 
   @Override
@@ -239,13 +236,14 @@ public final class Publisher
    */
   void send(ProducerRecord<byte[], byte[]> record, Fence fence)
       throws FencedException, InterruptedException {
-    try (Step step = Trace.sending(record)) {
+    try (Step step = Trace.sending(record);
+        PublishProblems.Sender sender = problems.sender(record.topic())) {
       step.run(
           () ->
               retry.executeCheckedSupplier(
                   () -> {
                     fence.pass();
-                    return attempt(record);
+                    return attempt(record, sender);
                   }));
     } catch (FencedException | InterruptedException | RecordTooLargeException e) {
       throw e;
@@ -254,11 +252,11 @@ public final class Publisher
     }
   }
 
-  private Boolean attempt(ProducerRecord<byte[], byte[]> record)
+  private Boolean attempt(ProducerRecord<byte[], byte[]> record, PublishProblems.Sender sender)
       throws InterruptedException, Throwable {
     try {
       Trace.acknowledged(producer.send(record).get());
-      if (problems.remove(record.topic()) != null) {
+      if (sender.leave()) {
         log.info("publishing to {} works again", record.topic());
       }
       return Boolean.TRUE;
@@ -272,7 +270,7 @@ public final class Publisher
               + record.topic()
               + " failed: "
               + Denials.reason(AclOperation.WRITE, cause, cause.toString());
-      if (problems.put(record.topic(), message) == null && !closed) {
+      if (sender.failed(message) && !closed) {
         log.warn("{}; will be tried again until it succeeds", message);
       }
       throw cause;

@@ -153,6 +153,38 @@ class PublisherTest {
         .isInstanceOf(FencedException.class);
     assertThat(tries).hasValue(1);
     assertThat(producer.history()).isEmpty();
+    assertThat(publisher.problem()).as("nobody tries any more").isNull();
+  }
+
+  @Test
+  void aRecordThatIsTooLargeIsNoProblemOfPublishing() {
+    failures = 1;
+    refusedHeader = "ce_id";
+    assertThatThrownBy(() -> publisher.publish(ANSWER)).isInstanceOf(RecordTooLargeException.class);
+    assertThat(tries).hasValue(2);
+    assertThat(publisher.problem()).isNull();
+  }
+
+  @Test
+  void aTopicThatTakesNothingIsAProblemForAsLongAsAnybodyTries() throws Exception {
+    failures = 2;
+    List<String> problems = new ArrayList<>();
+    Fence looking =
+        () -> {
+          problems.add(publisher.problem());
+          if (problems.size() == 2) { // another one's answer fails as well, and is given up
+            assertThatThrownBy(() -> publisher.publish(ANSWER, closingAfter(1)))
+                .isInstanceOf(FencedException.class);
+            problems.add(publisher.problem());
+          }
+        };
+    publisher.publish(ANSWER, looking);
+    assertThat(problems).hasSize(3);
+    assertThat(problems.getFirst()).isNull();
+    assertThat(problems.subList(1, 3))
+        .allMatch(problem -> problem.contains("sandbox.failed failed"))
+        .allMatch(problem -> problem.contains("the leader is away"));
+    assertThat(publisher.problem()).isNull();
   }
 
   @Test

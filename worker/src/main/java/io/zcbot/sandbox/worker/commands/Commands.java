@@ -229,7 +229,9 @@ public final class Commands implements CommandWork, AutoCloseable {
     List<CommandEntry> lost = new ArrayList<>();
     for (CommandEntry entry : entries) {
       CommandRun run = runs.get(CommandKey.of(entry));
-      if (entry.answered() && (run == null || run.isOf(entry))) {
+      // The table may not have heard yet of what was answered here before the partition went.
+      boolean isAnswered = entry.answered() || known.isAnswered(entry);
+      if (isAnswered && (run == null || run.isOf(entry))) {
         known.answeredBefore(entry, execEnd);
         if (run != null) {
           run.abandon();

@@ -5,6 +5,7 @@
 package io.zcbot.sandbox.worker.commands;
 
 import io.zcbot.sandbox.events.CommandEntry;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
@@ -22,9 +23,14 @@ final class KnownCommands {
   /** Some 14 MiB. They are the commands of a minute, or of an outage of the commits. */
   static final int MAX_UNCOMMITTED = 40_000;
 
+  private static final Instant NEVER = Instant.MIN;
+
   private final CommandTable table;
   private final Map<Integer, Partition> partitions = new HashMap<>();
-  private final Map<CommandKey, Boolean> latest = new Latest<>();
+
+  /** With the instants at which they were started; {@link #NEVER} if they were not. */
+  private final Map<CommandKey, Instant> latest = new Latest<>();
+
   private final Map<CommandKey, CommandEntry> givenUp = new Latest<>();
 
   /** Forgets the oldest. */
@@ -59,7 +65,16 @@ final class KnownCommands {
 
   /** A command was answered that never was in the table. */
   synchronized void add(CommandKey key) {
-    latest.put(key, Boolean.TRUE);
+    latest.put(key, NEVER);
+  }
+
+  private synchronized void add(CommandEntry entry) {
+    latest.put(CommandKey.of(entry), entry.startedAt());
+  }
+
+  /** Whether the very command that an entry is about was answered here, and is remembered. */
+  synchronized boolean isAnswered(CommandEntry entry) {
+    return entry.startedAt().equals(latest.get(CommandKey.of(entry)));
   }
 
   /** A command was started here and will not be answered under the assignment that it had. */
@@ -85,7 +100,7 @@ final class KnownCommands {
 
   /** A command that was started here was answered. */
   void answered(CommandEntry entry) {
-    add(CommandKey.of(entry));
+    add(entry);
     settle(entry, remember(entry, false));
   }
 
@@ -96,11 +111,11 @@ final class KnownCommands {
    *     exec, and would stay for ever
    */
   void lost(CommandEntry entry, long execEnd) {
-    add(CommandKey.of(entry));
+    add(entry);
     answeredBefore(entry, execEnd);
   }
 
-  /** A former owner is said to have answered a command. */
+  /** A command was answered before its partition came, by a former owner or here. */
   void answeredBefore(CommandEntry entry, long execEnd) {
     settle(entry, entry.offset() >= execEnd || remember(entry, true));
   }

@@ -289,6 +289,36 @@ class CommandsTest extends InACommandWorld {
     assertThat(answers()).isEmpty();
   }
 
+  /** What the table was told last is on its way while the partition goes and comes back. */
+  @Test
+  void aCommandThatWasAnsweredHereIsNotLostThoughTheTableDoesNotTellYet() throws Exception {
+    FakeCommandEngine.Command command = run(Asked.of("x"));
+    CommandEntry entry = world.commandTable.all().iterator().next();
+    command.exit(0);
+    assertThat(answer("x").reason()).isEqualTo(Reason.EXITED);
+    quiet();
+    world.domain.commands().gone(0);
+    world.domain.commands().takeOver(0, List.of(entry), Long.MAX_VALUE, fence).join();
+    assertThat(answers()).hasSize(1);
+    assertThat(world.commandTable.unanswered()).isEmpty();
+    world.domain.commands().committed(0, 1);
+    assertThat(world.commandTable.all()).isEmpty();
+  }
+
+  @Test
+  void aCommandThatAnotherWorkerStartedIsLostThoughOneOfItsIdWasAnsweredHere() throws Exception {
+    run(Asked.of("x")).exit(0);
+    answer("x");
+    quiet();
+    world.domain.commands().gone(0);
+    world
+        .domain
+        .commands()
+        .takeOver(0, List.of(forged("x", 5, false)), Long.MAX_VALUE, fence)
+        .join();
+    assertThat(answers()).extracting(Exited::reason).containsExactly(Reason.EXITED, Reason.LOST);
+  }
+
   private static CommandEntry forged(String id, long offset, boolean answered) {
     return new CommandEntry(
         ANNA,

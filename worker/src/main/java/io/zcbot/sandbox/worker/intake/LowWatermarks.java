@@ -73,8 +73,8 @@ final class LowWatermarks {
   }
 
   /**
-   * How long ago each partition had last been read to its end, or where it never was, for how long it
-   * has been followed.
+   * How long ago each partition had last been read to its end, or where it never was, for how long
+   * it has been followed.
    */
   Map<Integer, Duration> ages() {
     long now = time.nanos();
@@ -82,8 +82,7 @@ final class LowWatermarks {
         .collect(
             Collectors.toMap(
                 Map.Entry::getKey,
-                e ->
-                    Duration.ofNanos(now - lowWatermarks.getOrDefault(e.getKey(), e.getValue()))));
+                e -> Duration.ofNanos(now - lowWatermarks.getOrDefault(e.getKey(), e.getValue()))));
   }
 
   /**

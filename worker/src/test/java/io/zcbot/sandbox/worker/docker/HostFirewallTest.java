@@ -10,8 +10,18 @@ import static io.zcbot.sandbox.worker.docker.FakeDockerApi.openStream;
 import static io.zcbot.sandbox.worker.docker.FakeDockerApi.status;
 import static io.zcbot.sandbox.worker.docker.FakeDockerApi.stream;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.awaitility.Awaitility.await;
 
+import io.zcbot.sandbox.worker.engine.EngineException;
+import io.zcbot.sandbox.worker.engine.EngineException.Kind;
 import java.io.IOException;
+import java.time.Duration;
+import java.util.Arrays;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
@@ -100,6 +110,65 @@ class HostFirewallTest extends HostRulesTestCase {
       assertThat(watch).isNotNull();
     }
     assertThat(fake.asked("POST", "/containers/create")).isEmpty();
+  }
+
+  /** A check has set the rules and still removes its helper when somebody flushes them. */
+  @Test
+  void aCheckThatBeganBeforeADoubtAnswersNobodyWhoAsksAfterIt() throws Exception {
+    CountDownLatch set = new CountDownLatch(1);
+    CountDownLatch asked = new CountDownLatch(1);
+    fake.on(
+        "DELETE",
+        "/containers/c1",
+        (socket, out) -> {
+          set.countDown();
+          asked.await();
+          status(204, "").send(socket, out);
+        },
+        status(204, ""));
+    Thread check = Thread.ofVirtual().start(sandboxes::checkFirewall);
+    set.await();
+
+    sandboxes.doubtFirewall();
+    CompletableFuture<@Nullable String> problem = new CompletableFuture<>();
+    Thread reuse =
+        Thread.ofVirtual()
+            .start(
+                () -> {
+                  try {
+                    sandboxes.prepare();
+                    problem.complete(sandboxes.firewallProblem());
+                  } catch (EngineException e) {
+                    problem.completeExceptionally(e);
+                  }
+                });
+    await("the reuse waits for the check")
+        .atMost(Duration.ofSeconds(60))
+        .until(
+            () ->
+                Arrays.stream(reuse.getStackTrace())
+                    .anyMatch(frame -> frame.getClassName().endsWith(".SharedAttempts")));
+    asked.countDown();
+
+    assertThat(problem.get(60, TimeUnit.SECONDS)).isNull();
+    assertThat(fake.asked("POST", "/containers/create")).hasSizeGreaterThan(1);
+    assertThat(check.join(Duration.ofSeconds(60))).isTrue();
+  }
+
+  /** As one that somebody flushes all the time, or that another program sets. */
+  @Test
+  void rulesThatAreDoubtedDuringEachCheckAreNotInForce() {
+    fake.on(
+        "DELETE",
+        "/containers/c1",
+        (socket, out) -> {
+          sandboxes.doubtFirewall();
+          status(204, "").send(socket, out);
+        });
+
+    assertThatThrownBy(() -> sandboxes.prepare())
+        .isInstanceOfSatisfying(
+            EngineException.class, e -> assertThat(e.kind()).isEqualTo(Kind.UNPROTECTED));
   }
 
   @Test

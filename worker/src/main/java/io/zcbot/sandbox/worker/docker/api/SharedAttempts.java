@@ -25,6 +25,7 @@ public final class SharedAttempts {
     this.operation = operation;
   }
 
+  /** Makes an attempt, or waits for the outcome of one that runs. */
   public void run(Attempt attempt) throws EngineException {
     CompletableFuture<Optional<EngineException>> mine = new CompletableFuture<>();
     CompletableFuture<Optional<EngineException>> others = running.compareAndExchange(null, mine);
@@ -34,18 +35,29 @@ public final class SharedAttempts {
     }
     try {
       attempt.run();
-      mine.complete(Optional.empty());
+      end(mine, Optional.empty());
     } catch (EngineException e) {
-      mine.complete(Optional.of(e));
+      end(mine, Optional.of(e));
       throw e;
     } finally {
-      running.set(null);
-      // only if something unforeseen was thrown
-      mine.complete(
-          Optional.of(
-              EngineErrors.exception(
-                  Kind.TRANSIENT, operation, "the shared attempt failed unexpectedly", "", null)));
+      if (!mine.isDone()) { // something unforeseen was thrown
+        end(
+            mine,
+            Optional.of(
+                EngineErrors.exception(
+                    Kind.TRANSIENT,
+                    operation,
+                    "the shared attempt failed unexpectedly",
+                    "",
+                    null)));
+      }
     }
+  }
+
+  private void end(
+      CompletableFuture<Optional<EngineException>> mine, Optional<EngineException> outcome) {
+    running.set(null); // first: who has the outcome and tries again must not join this one again
+    mine.complete(outcome);
   }
 
   private void join(CompletableFuture<Optional<EngineException>> others) throws EngineException {

@@ -20,12 +20,9 @@ import io.zcbot.sandbox.worker.spec.Dns;
 import io.zcbot.sandbox.worker.spec.NetworkPolicy;
 import io.zcbot.sandbox.worker.spec.SandboxSpec;
 import java.time.Duration;
-import java.time.Instant;
-import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -43,7 +40,7 @@ import org.slf4j.LoggerFactory;
  */
 public final class HostFirewall {
   private static final Logger log = LoggerFactory.getLogger(HostFirewall.class);
-  private static final Duration FAILURE_HOLDS = Duration.ofSeconds(2);
+  private static final int MOST_ATTEMPTS = 3;
 
   private static final String ADVICE =
       "build it (docker build -t zcbot-firewall:latest -f sandbox-image/firewall.Dockerfile"
@@ -59,16 +56,11 @@ public final class HostFirewall {
   private final FirewallHelper helper;
   private final Resolvers resolvers;
   private final NamespaceSeal seal;
-  private final Duration validity;
-  private final LongSupplier nanoTime;
+  private final RulesState state;
   private final SharedAttempts attempts = new SharedAttempts(Operation.FIREWALL);
-  private final AtomicLong doubts = new AtomicLong();
-  private volatile @Nullable Long inForceSince;
-  private volatile @Nullable Instant lastSeen;
   private volatile boolean tidied;
   private volatile @Nullable List<String> sealRules;
   private volatile @Nullable List<String> environment;
-  private volatile @Nullable PastFailure lastFailure;
 
   public HostFirewall(
       EngineCalls calls,
@@ -88,8 +80,8 @@ public final class HostFirewall {
     this.seal =
         new NamespaceSeal(calls, networkName, helper, () -> sealRules, settings.readyTimeout());
     // one late check is no reason to refuse starts, two are
-    this.validity = settings.firewallInterval().multipliedBy(2).plus(settings.callTimeout());
-    this.nanoTime = nanoTime;
+    Duration validity = settings.firewallInterval().multipliedBy(2).plus(settings.callTimeout());
+    this.state = new RulesState(validity, nanoTime);
     this.resolvers = new Resolvers(policy.dns(), networkName, nanoTime);
   }
 
@@ -104,21 +96,14 @@ public final class HostFirewall {
    * @throws EngineException if they can't be set
    */
   public void require() throws EngineException {
-    if (!policy.rulesOnHost()) {
+    if (!policy.rulesOnHost() || state.isInForce()) {
       return;
     }
-    Long since = inForceSince;
-    if (since != null && nanoTime.getAsLong() - since <= validity.toNanos()) {
-      return;
+    EngineException failure = state.recentFailure();
+    if (failure != null) {
+      throw failure; // a queue of ensures is no reason to insist
     }
-    PastFailure last = lastFailure;
-    if (last != null
-        // the image may have been built since, and pulls are held back already
-        && last.failure.kind() != Kind.IMAGE_MISSING
-        && nanoTime.getAsLong() - last.at < FAILURE_HOLDS.toNanos()) {
-      throw last.failure; // a queue of ensures is no reason to insist
-    }
-    attempts.run(this::renew);
+    renewUntilUndoubted();
   }
 
   /** Sets the rules again, if there are any to set. What goes wrong is told by {@link #problem}. */
@@ -127,65 +112,52 @@ public final class HostFirewall {
       return;
     }
     try {
-      attempts.run(this::renew);
+      renewUntilUndoubted();
     } catch (EngineException e) {
-      log.warn("The host's firewall: {}. No sandbox is started until it is set.", problem(e));
+      log.warn("The host's firewall: {}. No sandbox is started until it is set.", state.problem(e));
     }
   }
 
   /** The rules may be gone: the next create, or check, sets them before anything else. */
   public void doubt() {
-    doubts.incrementAndGet();
-    inForceSince = null;
+    state.doubt();
     resolvers.forget();
-    lastFailure = null;
   }
 
   /** Why the rules are not known to be in force; null if they are or none are wanted. */
   public @Nullable String problem() {
-    if (!policy.rulesOnHost()) {
-      return null;
-    }
-    Long since = inForceSince;
-    if (since != null) {
-      long age = nanoTime.getAsLong() - since;
-      return age <= validity.toNanos() ? null : "was not checked in time, " + seen();
-    }
-    PastFailure last = lastFailure;
-    return last == null ? "is being checked, " + seen() : problem(last.failure);
+    return policy.rulesOnHost() ? state.problem() : null;
   }
 
-  /** Only the helper's own report shows that the rules are not in force. */
-  private String problem(EngineException failure) {
-    return failure.kind() == Kind.FIREWALL
-        ? "not in force: " + failure.getMessage()
-        : "could not be checked, " + seen() + ": " + failure.getMessage();
-  }
-
-  private String seen() {
-    Instant seen = lastSeen;
-    return seen == null ? "not seen in force yet" : "last seen in force at " + seen;
+  /** An attempt, also one that is shared, may have set the rules before what a doubt is about. */
+  private void renewUntilUndoubted() throws EngineException {
+    for (int i = 0; i < MOST_ATTEMPTS; i++) {
+      attempts.run(this::renew);
+      if (state.isUndoubted()) {
+        return;
+      }
+    }
+    throw EngineErrors.exception(
+        Kind.UNPROTECTED,
+        Operation.FIREWALL,
+        "each time that the host's rules were set, somebody changed them or a sandbox missed them",
+        "find out what changes them, with: nft monitor",
+        null);
   }
 
   private void renew() throws EngineException {
-    long began = nanoTime.getAsLong();
-    long doubtsBefore = doubts.get();
-    boolean expected = inForceSince != null;
+    RulesState.Check check = state.begin();
+    boolean expected = state.isUndoubted();
     try {
       if (!tidied) {
         helper.removeLeftovers();
         tidied = true;
       }
       Map<String, String> said = set();
-      lastSeen = Instant.now().truncatedTo(ChronoUnit.SECONDS);
-      if (doubts.get() == doubtsBefore) { // else perhaps set before what the doubt is about
-        inForceSince = began;
-      }
-      lastFailure = null;
+      state.succeeded(check);
       tell(said, expected);
     } catch (EngineException e) {
-      inForceSince = null;
-      lastFailure = new PastFailure(nanoTime.getAsLong(), e);
+      state.failed(e);
       throw e;
     }
   }
@@ -286,6 +258,4 @@ public final class HostFirewall {
     pull.run();
     return helper.run(job, facts);
   }
-
-  private record PastFailure(long at, EngineException failure) {}
 }

@@ -42,15 +42,18 @@ public final class Eviction {
    * @return the place; null if there is none to be had
    */
   public @Nullable Place makeRoom(long deadline) throws InterruptedException {
-    List<Sandbox> candidates =
+    long now = time.nanos();
+    // The key is read once for each: a sort may refuse keys that change meanwhile.
+    List<Candidate> candidates =
         registry.all().stream()
             .filter(sandbox -> reaper.isEvictable(sandbox) && !commands.areIn(sandbox))
-            .sorted(Comparator.comparingLong(s -> s.lastActive() - time.nanos()))
+            .map(sandbox -> new Candidate(sandbox, now - sandbox.lastActive()))
+            .sorted(Comparator.comparingLong(Candidate::unusedFor).reversed())
             .toList();
-    for (Sandbox candidate : candidates) {
+    for (Candidate candidate : candidates) {
       long left = deadline - time.nanos();
       try {
-        var _ = reaper.evict(candidate).get(left, TimeUnit.NANOSECONDS);
+        var _ = reaper.evict(candidate.sandbox()).get(left, TimeUnit.NANOSECONDS);
       } catch (TimeoutException | ExecutionException _) {
         // The capacity tells whether there is room now.
       }
@@ -61,4 +64,11 @@ public final class Eviction {
     }
     return null;
   }
+
+  /**
+   * A sandbox that may be evicted.
+   *
+   * @param unusedFor in nanoseconds
+   */
+  private record Candidate(Sandbox sandbox, long unusedFor) {}
 }

@@ -9,10 +9,19 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.zcbot.sandbox.events.Failed;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
+import io.zcbot.sandbox.worker.sandbox.Capacity;
+import io.zcbot.sandbox.worker.sandbox.Place;
+import io.zcbot.sandbox.worker.sandbox.Sandbox;
+import io.zcbot.sandbox.worker.sandbox.SandboxCommands;
+import io.zcbot.sandbox.worker.sandbox.Time;
 import io.zcbot.sandbox.worker.security.Row;
 import io.zcbot.sandbox.worker.testkit.InAWorld;
 import io.zcbot.sandbox.worker.testkit.World;
 import java.time.Duration;
+import java.time.Instant;
+import java.util.Objects;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.Test;
 
 class EvictionTest extends InAWorld {
@@ -89,5 +98,39 @@ class EvictionTest extends InAWorld {
     world.readAll();
     world.tick();
     assertThat(world.ready(CLARA).outcome()).isEqualTo(Ready.Outcome.CREATED);
+  }
+
+  /**
+   * A clock moves on while they are compared, and a sort refuses an order that contradicts itself.
+   */
+  @Test
+  void manyThatAreUnusedForEquallyLongAreNoContradiction() throws Exception {
+    Capacity capacity = new Capacity(256);
+    long unusedSince = world.now - World.TTL.toNanos();
+    for (int i = 0; i < capacity.max(); i++) {
+      Place place = Objects.requireNonNull(capacity.tryTake());
+      long lastActive = unusedSince + TimeUnit.SECONDS.toNanos(i / 8 % 4);
+      world.registry.add(
+          new Sandbox(World.user(i), "c" + i, null, 0, lastActive, lastActive, place));
+    }
+    world.readAll();
+    Time moving =
+        new Time() {
+          private final AtomicLong nanos = new AtomicLong(world.now);
+
+          @Override
+          public long nanos() {
+            return nanos.addAndGet(50);
+          }
+
+          @Override
+          public Instant now() {
+            return world.time().now();
+          }
+        };
+    Eviction eviction =
+        new Eviction(world.domain.reaper(), world.registry, capacity, SandboxCommands.NONE, moving);
+
+    assertThat(eviction.makeRoom(world.now)).as("nobody frees a place").isNull();
   }
 }

@@ -13,7 +13,6 @@ import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.nio.file.attribute.PosixFileAttributeView;
 import java.nio.file.attribute.PosixFilePermission;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.Map;
@@ -135,8 +134,9 @@ public final class Workspaces {
     }
     if (!PRIVATE.equals(found.get("permissions"))) {
       try {
-        Files.getFileAttributeView(directory, PosixFileAttributeView.class, NOFOLLOW_LINKS)
-            .setPermissions(PRIVATE);
+        // By the path, which is no link: to refuse one, Java would open the directory, for which
+        // root needs another capability where its user denied others that.
+        Files.setPosixFilePermissions(directory, PRIVATE);
       } catch (FileSystemException e) {
         throw refused("close " + directory + " to others", "CAP_FOWNER", e);
       }

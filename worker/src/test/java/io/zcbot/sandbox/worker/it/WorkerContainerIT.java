@@ -196,6 +196,24 @@ class WorkerContainerIT {
         .contains(user.toString(), "Operation not permitted", "CAP_FOWNER", "cap_add");
   }
 
+  /** The worker is root, but without the right to open what belongs to others. */
+  @Test
+  void aWorkspaceThatItsUserClosedToOthersIsPrivateAgain() throws Exception {
+    composition.start(deployment, "");
+    for (String mode : List.of("rwxr-x---", "rwx--x--x", "---------")) {
+      UserId user = Deployment.newUser();
+      Path workspace = Files.createDirectory(deployment.workspaces().resolve(user.toString()));
+      Files.setAttribute(workspace, "unix:uid", 1000);
+      Files.setAttribute(workspace, "unix:gid", 1000);
+      Files.setPosixFilePermissions(workspace, PosixFilePermissions.fromString(mode));
+
+      assertWorkspaceIsUsed(deployment.agent().ensured(user));
+      assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(workspace)))
+          .as("after " + mode)
+          .isEqualTo("rwx------");
+    }
+  }
+
   @Test
   void aWarmPoolNeedsSysAdminAndASharedRoot() throws Exception {
     deployment.with("ZCBOT_SANDBOX_WARM", "1");

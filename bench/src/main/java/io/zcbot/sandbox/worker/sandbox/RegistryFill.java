@@ -5,6 +5,8 @@
 package io.zcbot.sandbox.worker.sandbox;
 
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.engine.Container;
+import java.time.Instant;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Objects;
@@ -27,9 +29,18 @@ public final class RegistryFill {
       random.nextBytes(id);
       Place place = Objects.requireNonNull(capacity.tryTake());
       long now = System.nanoTime();
-      registry.add(
-          new Sandbox(
-              new UserId(user.uuid()), HexFormat.of().formatHex(id), null, 0, now, now, place));
+      UserId own = new UserId(user.uuid());
+      Container container =
+          new Container(
+              HexFormat.of().formatHex(id),
+              Container.nameOf(own),
+              Container.State.RUNNING,
+              new Container.Ownership(own, null, "", true),
+              null,
+              Instant.ofEpochSecond(now),
+              null,
+              false);
+      registry.add(new Sandbox(own, container, 0, now, now, place));
     }
     return registry;
   }

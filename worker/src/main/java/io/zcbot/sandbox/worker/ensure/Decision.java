@@ -54,11 +54,12 @@ sealed interface Decision {
       return new Make(List.copyOf(remains));
     }
     if (known != null && container.id().equals(known.containerId())) {
-      if (container.isRunning() && found.get().isAsSpecified()) {
+      if (known.runsIn(container) && found.get().isAsSpecified()) {
         return new Reuse(known);
       }
+      boolean startedAgain = container.isRunning() && !known.runsIn(container);
       remains.add(
-          container.state() == Container.State.ENDED
+          startedAgain || container.state() == Container.State.ENDED
               ? TerminationTarget.died(known, container)
               : TerminationTarget.of(known, Reaped.Reason.REPLACED));
     } else {

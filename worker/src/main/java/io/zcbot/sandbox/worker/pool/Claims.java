@@ -65,13 +65,12 @@ final class Claims {
       metrics.claimed(Claim.NONE_PARKED);
       return null;
     }
-    boolean claimed = false;
+    Container claimed = null;
     try (var _ = MDC.putCloseable("container", slot.containerId())) {
       slotEngine.prepare();
       slot.directory().mount(user);
       slot.entrance().open();
-      rename(slot, user, workspace);
-      claimed = true;
+      claimed = rename(slot, user, workspace);
       metrics.claimed(Claim.CLAIMED);
     } catch (IOException e) {
       log.warn("could not mount the workspace in slot {}: {}", slot.id(), e.getMessage());
@@ -84,22 +83,21 @@ final class Claims {
         throw e;
       }
     } finally {
-      if (claimed) {
+      if (claimed != null) {
         slots.claimed(slot);
       } else {
         slots.discard(slot);
       }
     }
-    if (!claimed) {
+    if (claimed == null) {
       return null;
     }
     long now = time.nanos();
-    return new Sandbox(
-        user, slot.containerId(), slot.id(), partition, now, now, slot.place().handOver());
+    return new Sandbox(user, claimed, partition, now, now, slot.place().handOver());
   }
 
   /** Whatever the engine answers, the container's name afterwards decides. */
-  private void rename(Slot slot, UserId user, Path workspace) throws EngineException {
+  private Container rename(Slot slot, UserId user, Path workspace) throws EngineException {
     String name = Container.nameOf(user);
     EngineException failure = null;
     try {
@@ -112,7 +110,7 @@ final class Claims {
         && slot.isIntact(found.container())
         && found.container().name().equals(name)
         && found.isAsSpecified()) {
-      return;
+      return found.container();
     }
     if (failure != null) {
       throw failure;

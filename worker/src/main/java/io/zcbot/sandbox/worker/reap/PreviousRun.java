@@ -176,8 +176,7 @@ public final class PreviousRun {
     Sandbox adopted =
         new Sandbox(
             user,
-            container.id(),
-            container.ourSlot(),
+            container,
             partitionOf.applyAsInt(user),
             time.nanos() - age(opened).toNanos(),
             lastActive,

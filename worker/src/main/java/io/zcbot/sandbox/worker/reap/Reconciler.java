@@ -110,7 +110,7 @@ public final class Reconciler {
   }
 
   private static boolean isAsItShouldBe(Sandbox sandbox, Container container) {
-    return container.isRunning() && container.name().equals(sandbox.containerName());
+    return sandbox.runsIn(container) && container.name().equals(sandbox.containerName());
   }
 
   /**

@@ -19,6 +19,7 @@ public final class Sandbox {
   private final UserId user;
   private final String containerId;
   private final @Nullable String slotId;
+  private final @Nullable Instant containerStartedAt;
   private final long startedAt;
   private final Place place;
   private volatile LastUse lastUse;
@@ -35,18 +36,22 @@ public final class Sandbox {
    */
   public record LastUse(long at, Reaped.@Nullable Use use) {}
 
-  /** A sandbox that owns its place from now on. */
+  /**
+   * A sandbox that owns its place from now on.
+   *
+   * @param container as it was when it was found ready
+   */
   public Sandbox(
       UserId user,
-      String containerId,
-      @Nullable String slotId,
+      Container container,
       int partition,
       long startedAt,
       long lastActive,
       Place place) {
     this.user = user;
-    this.containerId = containerId;
-    this.slotId = slotId;
+    this.containerId = container.id();
+    this.slotId = container.ourSlot();
+    this.containerStartedAt = container.startedAt();
     this.partition = partition;
     this.startedAt = startedAt;
     this.lastUse = new LastUse(lastActive, null);
@@ -73,6 +78,16 @@ public final class Sandbox {
 
   Place place() {
     return place;
+  }
+
+  /**
+   * Whether its container, as it is now, runs and was not started again since it was found ready:
+   * its firewall would not be in force then. Only a look at the container itself tells of a start,
+   * a listing does not.
+   */
+  public boolean runsIn(Container now) {
+    return now.isRunning()
+        && (now.startedAt() == null || now.startedAt().equals(containerStartedAt));
   }
 
   public String containerName() {

@@ -23,7 +23,6 @@ class DecisionTest {
 
   @Test
   void anotherSpecIsReplaced() {
-    Sandbox known = new Sandbox(ANNA, "c1", null, 0, 0, 0, new Capacity(1).tryTake());
     Container found =
         new Container(
             "c1",
@@ -34,6 +33,7 @@ class DecisionTest {
             Instant.EPOCH,
             null,
             false);
+    Sandbox known = new Sandbox(ANNA, found, 0, 0, 0, new Capacity(1).tryTake());
     assertThat(Decision.of(ANNA, known, Optional.of(new Verified(found, false))))
         .isInstanceOfSatisfying(
             Decision.Make.class,

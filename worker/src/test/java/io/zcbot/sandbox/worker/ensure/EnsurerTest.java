@@ -19,6 +19,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 /** What an ensure is answered with. */
 class EnsurerTest extends InAWorld {
@@ -48,6 +49,40 @@ class EnsurerTest extends InAWorld {
         .extracting(Failed::reason)
         .isEqualTo(Failed.Reason.FIREWALL);
     assertThat(world.ready(ANNA).outcome()).isEqualTo(Ready.Outcome.REUSED);
+  }
+
+  /** Its network is another one then, without the firewall that was proved. */
+  @Test
+  void aSandboxThatSomebodyStartedAgainIsMadeAnew() throws Exception {
+    Ready first = world.ready(ANNA);
+    world.engine.restartByHand(first.containerId());
+
+    Ready second = world.ready(ANNA);
+
+    assertThat(second.outcome()).isEqualTo(Ready.Outcome.RECREATED);
+    assertThat(second.containerId()).isNotEqualTo(first.containerId());
+    assertThat(world.reaped())
+        .singleElement()
+        .satisfies(
+            reaped -> {
+              assertThat(reaped.containerId()).isEqualTo(first.containerId());
+              assertThat(reaped.reason()).isEqualTo(Reaped.Reason.DIED);
+            });
+  }
+
+  @Test
+  void aClaimedSandboxThatSomebodyStartedAgainIsMadeAnew(@TempDir Path warmRoot) throws Exception {
+    world = new World(warmRoot, 2, null, 1_000_000, 1);
+    world.warmUp();
+    Ready first = world.ready(ANNA);
+    assertThat(first.outcome()).isEqualTo(Ready.Outcome.CLAIMED);
+    world.engine.restartByHand(first.containerId());
+
+    assertThat(world.ready(ANNA).containerId()).isNotEqualTo(first.containerId());
+    assertThat(world.reaped())
+        .singleElement()
+        .extracting(Reaped::reason)
+        .isEqualTo(Reaped.Reason.DIED);
   }
 
   @Test

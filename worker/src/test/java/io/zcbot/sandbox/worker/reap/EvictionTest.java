@@ -111,7 +111,13 @@ class EvictionTest extends InAWorld {
       Place place = Objects.requireNonNull(capacity.tryTake());
       long lastActive = unusedSince + TimeUnit.SECONDS.toNanos(i / 8 % 4);
       world.registry.add(
-          new Sandbox(World.user(i), "c" + i, null, 0, lastActive, lastActive, place));
+          new Sandbox(
+              World.user(i),
+              World.another("c" + i, World.user(i)),
+              0,
+              lastActive,
+              lastActive,
+              place));
     }
     world.readAll();
     Time moving =

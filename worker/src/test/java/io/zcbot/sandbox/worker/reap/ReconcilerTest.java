@@ -36,6 +36,26 @@ class ReconcilerTest extends InAWorld {
             });
   }
 
+  /** It runs by the time that its death is looked into. */
+  @Test
+  void aSandboxThatSomebodyStartedAgainIsEnded() throws Exception {
+    Ready ready = world.ready(ANNA);
+    world.engine.restartByHand(ready.containerId());
+    world
+        .domain
+        .reconciler()
+        .on(new EngineEvent(EngineEvent.Kind.DIED, ANNA, ready.containerId(), Instant.EPOCH, 143));
+    world.settle();
+    assertThat(world.reaped())
+        .singleElement()
+        .satisfies(
+            reaped -> {
+              assertThat(reaped.reason()).isEqualTo(Reaped.Reason.DIED);
+              assertThat(reaped.exitCode()).isEqualTo(143);
+            });
+    assertThat(world.engine.everything()).isEmpty();
+  }
+
   @Test
   void aDeathUnseenIsFoundByReconciliation() throws Exception {
     world.engine.die(world.ready(ANNA).containerId(), 3);

@@ -137,6 +137,15 @@ public final class FakeEngine implements Engine, SandboxEngine, SlotEngine {
     }
   }
 
+  /** Somebody stops it and starts it again, which begins its init anew. */
+  public synchronized void restartByHand(String id) {
+    Container c = containers.get(id);
+    if (c != null) {
+      Instant later = c.startedAt() == null ? Instant.EPOCH : c.startedAt().plusSeconds(1);
+      put(with(c, c.name(), Container.State.RUNNING, c.ownership(), later, null));
+    }
+  }
+
   /** Somebody lifts a limit; the label stays. */
   public synchronized void change(String id) {
     changed.add(id);

@@ -41,12 +41,17 @@ final class PoolSweep {
     this.maker = maker;
   }
 
-  /** Returns how many slots were destroyed. */
+  /**
+   * Returns how many slots were destroyed. One that can't be removed keeps no other from it.
+   *
+   * @throws EngineException if one is left in which something may run
+   */
   int run() throws EngineException {
     Set<String> directories = directories(); // before the listing: a container has one all its life
     List<Container> listed = engine.list();
     Set<String> inUse = new HashSet<>();
     int destroyed = 0;
+    EngineException failure = null;
     for (Container container : listed) {
       String id = container.ourSlot();
       if (id == null) {
@@ -54,15 +59,31 @@ final class PoolSweep {
       }
       inUse.add(id);
       if (container.isOurIdleSlot() && !pool.knows(id)) {
-        engine.remove(container.id());
-        maker.release(id);
-        destroyed++;
+        try {
+          engine.remove(container.id());
+          maker.release(id);
+          destroyed++;
+        } catch (EngineException e) {
+          log.warn("slot {} could not be removed, will be tried again: {}", id, e.getMessage());
+          failure = failure == null && mayRun(container) ? e : failure;
+        }
       }
     }
     directories.stream()
         .filter(id -> !inUse.contains(id) && !pool.knows(id))
         .forEach(maker::release);
-    return destroyed + drain(listed);
+    destroyed += drain(listed);
+    if (failure != null) {
+      throw failure;
+    }
+    return destroyed;
+  }
+
+  private static boolean mayRun(Container container) {
+    return switch (container.state()) {
+      case RUNNING, PAUSED -> true;
+      case CREATED, ENDED -> false;
+    };
   }
 
   private Set<String> directories() {

@@ -6,6 +6,7 @@ package io.zcbot.sandbox.worker.pool;
 
 import static io.zcbot.sandbox.worker.testkit.World.user;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.zcbot.sandbox.events.Failed;
 import io.zcbot.sandbox.events.Ready;
@@ -403,5 +404,46 @@ class WarmPoolTest {
 
     assertThat(slots.idle()).isZero();
     assertThat(slots.problem()).isEqualTo("gVisor");
+  }
+
+  @Test
+  void aSlotThatCanNotBeRemovedKeepsNoOtherFromBeingSwept() throws Exception {
+    String ended = world.engine.idle().getFirst().id();
+    putUnknown("stuck", Container.State.RUNNING);
+    putUnknown("behind", Container.State.RUNNING);
+    world.mounts.create("left").close();
+    world.engine.die(ended, 137);
+    world.engine.faults.failNext(new EngineFaults.Fault("remove", Kind.TRANSIENT, false));
+
+    assertThatThrownBy(() -> world.domain.slots().sweep()).isInstanceOf(EngineException.class);
+
+    assertThat(world.engine.everything()).extracting(Container::id).contains("stuck");
+    assertThat(world.engine.everything()).extracting(Container::id).doesNotContain("behind", ended);
+    assertThat(world.mounts.left()).doesNotContain("left");
+    assertThat(world.domain.slots().sweep()).as("tried again").isEqualTo(1);
+  }
+
+  /** Nothing runs in it, so a start need not wait until the engine can remove it. */
+  @Test
+  void anEndedSlotThatCanNotBeRemovedIsNoFailure() throws Exception {
+    putUnknown("stuck", Container.State.ENDED);
+    world.engine.faults.failNext(new EngineFaults.Fault("remove", Kind.TRANSIENT, false));
+
+    assertThat(world.domain.slots().sweep()).isZero();
+
+    assertThat(world.domain.slots().sweep()).as("tried again").isEqualTo(1);
+  }
+
+  private void putUnknown(String id, Container.State state) {
+    world.engine.put(
+        new Container(
+            id,
+            Container.SLOT_PREFIX + id,
+            state,
+            new Container.Ownership(null, id, World.ME.workerId(), true),
+            World.SPEC.hash(),
+            Instant.EPOCH,
+            null,
+            false));
   }
 }

@@ -92,7 +92,7 @@ record Host(
     return new Host(
         engine,
         engine.sandboxes(config.spec(), fit.uids()),
-        root.ownedBy(fit.owner()).limitedBy(quota).shownBy(views(mount, maps)),
+        root.ownedBy(fit.owner()).limitedBy(quota).shownBy(views(mount, maps, config.workerId())),
         new MountedSlots(mount, maps, config.workerId()),
         kafka,
         membership,
@@ -101,8 +101,9 @@ record Host(
         fit.slotsInMemory());
   }
 
-  private static MappedWorkspaces views(WorkspaceMount mount, IdMaps maps) throws IOException {
-    MappedWorkspaces views = new MappedWorkspaces(mount, maps);
+  private static MappedWorkspaces views(WorkspaceMount mount, IdMaps maps, String workerId)
+      throws IOException {
+    MappedWorkspaces views = new MappedWorkspaces(mount, maps, workerId);
     views.clear();
     return views;
   }

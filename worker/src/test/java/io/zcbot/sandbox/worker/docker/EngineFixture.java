@@ -242,7 +242,7 @@ public final class EngineFixture implements AutoCloseable {
 
   /** Shows workspaces as sandboxes' own. */
   public synchronized WorkspaceViews views() {
-    return new MappedWorkspaces(mount(), maps());
+    return new MappedWorkspaces(mount(), maps(), worker);
   }
 
   /** The directory of the workspaces. */

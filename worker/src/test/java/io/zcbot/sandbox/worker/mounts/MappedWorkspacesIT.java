@@ -41,7 +41,7 @@ class MappedWorkspacesIT {
   void setUp() throws IOException {
     mount = WorkspaceMount.prepare(root);
     assertThat(mount.problem()).isNull();
-    views = new MappedWorkspaces(mount, maps);
+    views = new MappedWorkspaces(mount, maps, "me");
     workspaces = Workspaces.open(root).shownBy(views);
     workspace = workspaces.prepare(ANNA);
   }
@@ -100,6 +100,34 @@ class MappedWorkspacesIT {
     assertThat(mounts()).hasSize(1);
     assertThat(workspaces.prepare(ANNA)).isEqualTo(workspace);
     left.close(); // which finds nothing, and says so
+  }
+
+  /** Another worker starts a sandbox there while this one begins. */
+  @Test
+  void whatAnotherWorkerOfTheRootShowsIsLeftAlone() throws Exception {
+    MappedWorkspaces others = new MappedWorkspaces(mount, maps, "another");
+    try (WorkspaceViews.View _ = others.show(ANNA, OWN)) {
+      views.clear();
+      assertThat(owner(workspace)).isEqualTo(OWN);
+    }
+    assertThat(mounts()).hasSize(1);
+
+    WorkspaceViews.View left = others.show(ANNA, OWN);
+    others.clear();
+    assertThat(mounts()).as("its own").hasSize(1);
+    left.close();
+  }
+
+  /** As a worker did whose version notes nothing. */
+  @Test
+  void whatNobodyNotedIsClearedAway() throws Exception {
+    WorkspaceViews.View left = new MappedWorkspaces(mount, maps, "another").show(ANNA, OWN);
+    Files.delete(root.resolve(".slots/.views/another/" + ANNA));
+
+    views.clear();
+
+    assertThat(mounts()).hasSize(1);
+    left.close();
   }
 
   @Test

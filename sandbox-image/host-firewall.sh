@@ -9,8 +9,8 @@
 #   zcbot-sandbox failed <code>: <reason>                           (and a non-zero exit)
 #
 #   set        sets the rules, whatever was there before, in one transaction; `found` tells what was
-#   watch      ends with a failure as soon as the rules are not those that `set` set, and without a
-#              word with its standard input
+#   watch      ends with a failure as soon as the rules are not those that `set` set, whichever worker
+#              did, and without a word with its standard input
 #   print      prints the rules and sets nothing
 #   seal       reads lines with a process id and the IPv4 gateway of its network, seals the network
 #              namespace of each process and says `sealed <id>`, `gone <id>` or `failed <id>:
@@ -35,7 +35,7 @@
 #              ZCBOT_PG_IPS     addresses or CIDRs to refuse in any case
 #              ZCBOT_SMTP       `on` opens port 25
 #              ZCBOT_POLICY     a name for all of this
-#              ZCBOT_OWNER      the worker
+#              ZCBOT_OWNER      the worker, which workers of another policy are told of
 #              ZCBOT_FLOWS      of a seal: most connections and UDP flows of a sandbox at a time
 #              ZCBOT_FLOW_RATE  of a seal: most new ones a second
 
@@ -149,6 +149,12 @@ in_kernel() {
   nft -s list table bridge "$table" 2>/dev/null || :
 }
 
+# Sets REPLY to rules without the worker that set them: those of one policy may share a network.
+without_owner() { # text
+  REPLY=$1
+  [[ ! $1 =~ \ owner=[A-Za-z0-9._-]+ ]] || REPLY=${1/"${BASH_REMATCH[0]}"/}
+}
+
 count_rules() { # text
   local line
   REPLY=0
@@ -185,6 +191,10 @@ table bridge $table
 delete table bridge $table
 $RULES") || fail rules "nft: ${problem%%$'\n'*}"
   after=$(in_kernel)
+  without_owner "$before"
+  before=$REPLY
+  without_owner "$after"
+  after=$REPLY
   [[ -z $before ]] || found=other
   [[ $before != "$after" ]] || found=same
   count_rules "$RULES"
@@ -252,14 +262,16 @@ seal() { # process id, gateway
 # without one, as the first ones may have come before nft listened.
 watch_rules() {
   local before i
-  before=$(in_kernel)
+  without_owner "$(in_kernel)"
+  before=$REPLY
   count_rules "$RULES"
   i=$REPLY
   count_rules "$before"
   ((i == REPLY)) || fail rules "the rules are gone, or others"
   exec 4< <(exec nft monitor 2>/dev/null </dev/null)
   while :; do
-    [[ $(in_kernel) == "$before" ]] || fail rules "the rules are gone, or others"
+    without_owner "$(in_kernel)"
+    [[ $REPLY == "$before" ]] || fail rules "the rules are gone, or others"
     read -rt 5 -u 4 || (($? > 128)) || fail ended "nft does not tell of changes any more"
     for ((i = 0; i < 1000; i++)); do read -rt 0.01 -u 4 || break; done
     # the worker writes nothing, so there is something to read only once it is gone

@@ -163,24 +163,24 @@ class HostFirewallIT {
   @Test
   void aChangedRuleIsMended() throws Exception {
     Started sandbox = fixture.start(fixture.spec());
-    String before = around.nft("-s", "list", "table", "inet", table());
+    String before = rules();
     around.nft("insert", "rule", "inet", table(), "egress", "accept");
     assertThat(reaches(sandbox, Surroundings.PRIVATE)).isTrue();
 
     fixture.sandboxes().checkFirewall();
 
-    assertThat(around.nft("-s", "list", "table", "inet", table())).isEqualTo(before);
+    assertThat(rules()).isEqualTo(before);
     assertRefused(sandbox, Surroundings.PRIVATE);
   }
 
   @Test
   void theRulesOutliveTheEngine() throws Exception {
     fixture.start(fixture.spec());
-    String before = around.nft("-s", "list", "table", "inet", table());
+    String before = rules();
 
     around.engine.restart();
 
-    assertThat(around.nft("-s", "list", "table", "inet", table())).isEqualTo(before);
+    assertThat(rules()).isEqualTo(before);
     await().ignoreExceptions().until(this::engineAnswers);
     Started sandbox = fixture.start(fixture.spec());
     assertRefused(sandbox, Surroundings.METADATA);
@@ -476,7 +476,7 @@ class HostFirewallIT {
     fixture.start(fixture.spec());
     SandboxSpec others =
         fixture.withPolicy(policy(new Egress.Only(List.of(Surroundings.PRIVATE)), new Dns.Off()));
-    String before = around.nft("-s", "list", "table", "inet", table());
+    String before = rules();
     try (EngineFixture second = EngineFixture.at(around.engine.address(), directory)) {
       EngineException e =
           failure(
@@ -490,8 +490,39 @@ class HostFirewallIT {
           .contains("worker " + fixture.worker + " has set rules of another policy")
           .contains("ZCBOT_SANDBOX_NETWORK");
     }
-    assertThat(around.nft("-s", "list", "table", "inet", table())).isEqualTo(before);
+    assertThat(rules()).isEqualTo(before);
     assertThat(fixture.start(others)).as("its own, changed").isNotNull();
+  }
+
+  /** Else two workers that share a network would set the rules in turn, without an end. */
+  @Test
+  void rulesThatAnotherWorkerOfThePolicySetsAreNoChange() throws Exception {
+    SandboxSpec spec = fixture.spec();
+    fixture.sandboxes().checkFirewall();
+    try (EngineFixture second = EngineFixture.at(around.engine.address(), directory);
+        AutoCloseable _ = fixture.sandboxes().watchFirewall()) {
+      await().until(() -> helpers().size() == 1);
+      String watching = helpers().getFirst();
+
+      second.sandboxes(spec).checkFirewall();
+
+      assertThat(second.sandboxes(spec).firewallProblem()).isNull();
+      assertThat(rules()).contains("owner=" + second.worker);
+      await()
+          .during(Duration.ofSeconds(3))
+          .atMost(Duration.ofSeconds(60))
+          .until(() -> helpers().equals(List.of(watching)));
+      assertThat(rules()).contains("owner=" + second.worker);
+
+      around.nft("insert", "rule", "inet", table(), "egress", "accept");
+      await("it is watched all the same")
+          .atMost(Duration.ofSeconds(60))
+          .until(() -> rules().contains("owner=" + fixture.worker));
+    }
+  }
+
+  private String rules() throws Exception {
+    return around.nft("-s", "list", "table", "inet", table());
   }
 
   @Test

@@ -101,10 +101,12 @@ final class FakeEngine implements Engine, SandboxEngine {
   public void prepare() {}
 
   @Override
-  public void start(String containerId) throws EngineException {
-    if (become(containerId, Container.State.RUNNING, Instant.now(), null) == null) {
+  public Container start(String containerId) throws EngineException {
+    Container started = become(containerId, Container.State.RUNNING, Instant.now(), null);
+    if (started == null) {
       throw failure(EngineException.Kind.ABSENT, "start", "no such container");
     }
+    return started;
   }
 
   @Override

@@ -10,6 +10,7 @@ import com.github.dockerjava.api.model.ContainerConfig;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.docker.api.DockerEngineSettings;
 import io.zcbot.sandbox.worker.docker.api.EngineCalls;
+import io.zcbot.sandbox.worker.docker.api.EngineErrors;
 import io.zcbot.sandbox.worker.docker.api.Lookups;
 import io.zcbot.sandbox.worker.docker.api.Operation;
 import io.zcbot.sandbox.worker.docker.api.SandboxLabels;
@@ -26,6 +27,7 @@ import io.zcbot.sandbox.worker.docker.host.SandboxGround;
 import io.zcbot.sandbox.worker.docker.host.SandboxNetwork;
 import io.zcbot.sandbox.worker.docker.inspect.Inspection;
 import io.zcbot.sandbox.worker.docker.inspect.Inspector;
+import io.zcbot.sandbox.worker.engine.Container;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.engine.EngineException.Kind;
 import io.zcbot.sandbox.worker.engine.SandboxEngine;
@@ -54,6 +56,7 @@ public final class DockerSandboxes implements SandboxEngine, SlotEngine {
   private final HostFirewall firewall;
   private final NamespaceSeal seal;
   private final SandboxFactory factory;
+  private final Inspector inspector;
   private final Inspection inspection;
 
   DockerSandboxes(
@@ -66,6 +69,7 @@ public final class DockerSandboxes implements SandboxEngine, SlotEngine {
       DockerEngineSettings settings) {
     this.calls = calls;
     this.lookups = lookups;
+    this.inspector = inspector;
     this.spec = spec;
     this.uids = uids;
     this.network = new SandboxNetwork(calls, spec.network());
@@ -141,8 +145,18 @@ public final class DockerSandboxes implements SandboxEngine, SlotEngine {
   }
 
   @Override
-  public void start(String containerId) throws EngineException {
+  public Container start(String containerId) throws EngineException {
     factory.start(containerId);
+    return inspector
+        .find(containerId)
+        .orElseThrow(
+            () ->
+                EngineErrors.exception(
+                    Kind.ABSENT,
+                    Operation.START,
+                    "the container was removed right after its start",
+                    "",
+                    null));
   }
 
   @Override

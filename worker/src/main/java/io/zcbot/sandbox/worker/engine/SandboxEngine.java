@@ -49,6 +49,10 @@ public interface SandboxEngine {
    */
   void prepare() throws EngineException;
 
-  /** Starts a created container and returns once its init said that the firewall is in force. */
-  void start(String containerId) throws EngineException;
+  /**
+   * Starts a created container and returns once its init said that the firewall is in force.
+   *
+   * @return the container as it was after that, with the time of its start
+   */
+  Container start(String containerId) throws EngineException;
 }

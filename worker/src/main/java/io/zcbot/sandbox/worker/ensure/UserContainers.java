@@ -50,19 +50,13 @@ final class UserContainers {
     Container started;
     try (var _ = MDC.putCloseable("container", id);
         var _ = workspaces.show(request.user(), sandboxes.uid(id))) {
-      sandboxes.start(id);
-      started = engine.find(id).orElseThrow(UserContainers::gone);
+      started = sandboxes.start(id);
     } catch (EngineException | IOException e) {
       remove(id, e);
       throw e;
     }
     long now = time.nanos();
     return new Sandbox(request.user(), started, request.partition(), now, now, place.handOver());
-  }
-
-  private static EngineException gone() {
-    return new EngineException(
-        EngineException.Kind.ABSENT, "start", "somebody removed the container just started", null);
   }
 
   /**

@@ -76,7 +76,8 @@ abstract class AdapterTestCase {
     AdapterTestCase test = new AdapterTestCase() {};
     test.setUp();
     test.create();
-    test.sandboxes.start("c1");
+    test.fake.on("GET", "/containers/c1/json", running("c1"));
+    var _ = test.sandboxes.start("c1");
     test.tearDown();
   }
 
@@ -111,6 +112,16 @@ abstract class AdapterTestCase {
 
   static DockerEngineSettings settings(int maxLookups, Duration deadline) {
     return new DockerEngineSettings(deadline, deadline, deadline, deadline, maxLookups);
+  }
+
+  /** The engine's description of a container that runs. */
+  static Reply running(String id) {
+    return status(
+        200,
+        """
+        {"Id":"%1$s","Name":"/%1$s","Config":{},
+         "State":{"Status":"running","StartedAt":"2026-11-26T08:00:00Z"}}"""
+            .formatted(id));
   }
 
   static EngineException failure(Call call) {

@@ -63,7 +63,8 @@ class FailedStartTest extends AdapterTestCase {
         .on("DELETE", "/containers/c1", status(204, ""))
         .on("GET", name, error(404, "No such container"))
         .on("POST", "/containers/c2/attach", READY)
-        .on("POST", "/containers/c2/start", status(204, ""));
+        .on("POST", "/containers/c2/start", status(204, ""))
+        .on("GET", "/containers/c2/json", running("c2"));
 
     ensure();
 
@@ -95,7 +96,8 @@ class FailedStartTest extends AdapterTestCase {
         .on("POST", "/containers/c1/kill", error(409, "container c1 is not running"))
         .on("GET", name, status(200, left), error(404, "No such container"))
         .on("POST", "/containers/c2/attach", READY)
-        .on("POST", "/containers/c2/start", status(204, ""));
+        .on("POST", "/containers/c2/start", status(204, ""))
+        .on("GET", "/containers/c2/json", running("c2"));
 
     ensure();
 

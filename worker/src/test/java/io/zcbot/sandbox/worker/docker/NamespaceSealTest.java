@@ -52,7 +52,7 @@ class NamespaceSealTest extends HostRulesTestCase {
         status(
             200,
             """
-            {"State":{"Pid":%d},"NetworkSettings":{"Networks":{"net":{"Gateway":"172.30.0.1"}}}}\
+            {"Id":"c1","Name":"/c1","Config":{},"State":{"Pid":%d},"NetworkSettings":{"Networks":{"net":{"Gateway":"172.30.0.1"}}}}\
             """
                 .formatted(process)));
   }

@@ -22,10 +22,13 @@ import org.junit.jupiter.api.Test;
 class SandboxStartTest extends AdapterTestCase {
   @Test
   void attachesBeforeItStarts() throws EngineException {
-    sandboxes.start("c1");
+    fake.on("GET", "/containers/c1/json", running("c1"));
+
+    assertThat(sandboxes.start("c1").startedAt()).isEqualTo("2026-11-26T08:00:00Z");
 
     assertThat(fake.asked())
-        .containsExactly("POST /containers/c1/attach", "POST /containers/c1/start");
+        .containsExactly(
+            "POST /containers/c1/attach", "POST /containers/c1/start", "GET /containers/c1/json");
     assertThat(fake.asked("POST", "/containers/c1/attach").getFirst().target())
         .contains("stdout=1", "stream=1")
         .doesNotContain("logs=1", "stdin=1");

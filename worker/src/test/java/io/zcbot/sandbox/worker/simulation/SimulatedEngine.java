@@ -170,14 +170,14 @@ final class SimulatedEngine implements Engine, SandboxEngine, SlotEngine {
   }
 
   @Override
-  public void start(String id) throws EngineException {
-    call(
+  public Container start(String id) throws EngineException {
+    return call(
         "start",
         200,
         () -> {
-          fake.start(id);
+          Container started = fake.start(id);
           judge.started();
-          return true;
+          return started;
         });
   }
 

@@ -240,15 +240,18 @@ public final class FakeEngine implements Engine, SandboxEngine, SlotEngine {
   }
 
   @Override
-  public synchronized void start(String id) throws EngineException {
+  public synchronized Container start(String id) throws EngineException {
     EngineException failure = faults.before("start");
     Container c = containers.get(id);
     if (c == null) {
       throw new EngineException(EngineException.Kind.ABSENT, "start", "no such container", null);
     }
-    put(with(c, c.name(), Container.State.RUNNING, c.ownership(), Instant.EPOCH, null));
+    Container started =
+        with(c, c.name(), Container.State.RUNNING, c.ownership(), Instant.EPOCH, null);
+    put(started);
     faults.missIfInterrupted("start");
     EngineFaults.after(failure);
+    return started;
   }
 
   @Override

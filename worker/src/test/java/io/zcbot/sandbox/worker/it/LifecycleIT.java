@@ -81,6 +81,15 @@ class LifecycleIT {
     assertThat(assertDead(ready).exitCode()).isIn(0, 137, 143);
   }
 
+  /** Its network is another one then, without the firewall that was proved. */
+  @Test
+  void aSandboxStartedAgainByHandIsAnnouncedAndGoes() throws Exception {
+    UserId user = Deployment.newUser();
+    Ready before = deployment.agent().ensured(user);
+    deployment.host().docker().restartContainerCmd(before.containerId()).withTimeout(1).exec();
+    assertDead(before);
+  }
+
   @Test
   void aKilledFirstProcessIsAnnouncedWithItsExitCode() throws Exception {
     UserId user = Deployment.newUser();

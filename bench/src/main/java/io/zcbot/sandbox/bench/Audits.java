@@ -22,6 +22,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.UUID;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.common.TopicPartition;
@@ -143,7 +144,8 @@ final class Audits implements Experiment {
 
   private static double audit(Kafka kafka) throws Exception {
     long begin = System.nanoTime();
-    try (KafkaLogSource source = new KafkaLogSource(consumer(kafka), PREFIX, Selection.ALL)) {
+    try (KafkaLogSource source =
+        new KafkaLogSource(consumer(kafka), PREFIX, Selection.ALL, Map.of())) {
       Summary summary = new Replay(Rules.DEFAULT, _ -> {}, (_, _) -> {}).run(source);
       if (summary.recordCount() != RECORDS
           || summary.sessions().ended() != USERS

@@ -59,7 +59,7 @@ final class Parts {
 
   final Time time = Time.system();
   final Registry registry = new Registry();
-  final Timers timers = new Timers();
+  final Timers timers = new Timers(Worker.PROBE_INTERVAL);
   final KeyPartitions keyPartitions;
   final Publisher publisher;
   final LogReader reader;

@@ -14,6 +14,7 @@ import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -27,6 +28,7 @@ final class Timers implements AutoCloseable {
 
   private final ScheduledThreadPoolExecutor executor =
       new ScheduledThreadPoolExecutor(1, Thread.ofPlatform().name("timer").factory());
+  private final Duration retry;
   private final List<Semaphore> engineTasks = new CopyOnWriteArrayList<>();
   private final Map<String, String> engineProblems = new ConcurrentSkipListMap<>();
 
@@ -34,7 +36,13 @@ final class Timers implements AutoCloseable {
     void run() throws EngineException;
   }
 
-  Timers() {
+  /**
+   * Runs nothing yet.
+   *
+   * @param retry after which time at most an engine task that failed is run again
+   */
+  Timers(Duration retry) {
+    this.retry = retry;
     executor.setExecuteExistingDelayedTasksAfterShutdownPolicy(false);
   }
 
@@ -66,17 +74,22 @@ final class Timers implements AutoCloseable {
 
   /**
    * As {@link #every}, for engine calls, which may take long: each runs on a thread of its own, one
-   * at a time.
+   * at a time. One that failed is not left for a long interval, since it keeps the worker from
+   * being ready.
    *
    * @param name of the task; no other has it
    */
   void everyOnEngine(Duration interval, String name, EngineTask task) {
     Semaphore once = new Semaphore(1);
     engineTasks.add(once);
+    long looks = Math.max(1, Math.ceilDiv(interval.toNanos(), retry.toNanos()));
+    AtomicLong left = new AtomicLong(looks);
     every(
-        interval,
+        interval.dividedBy(looks),
         () -> {
-          if (once.tryAcquire()) {
+          boolean isDue = left.decrementAndGet() <= 0;
+          if ((isDue || engineProblems.containsKey(name)) && once.tryAcquire()) {
+            left.set(looks);
             Thread.ofVirtual().name(name).start(() -> runOnEngine(once, name, task));
           }
         });

@@ -34,7 +34,7 @@ import org.slf4j.LoggerFactory;
 public final class Worker implements AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(Worker.class);
 
-  private static final Duration PROBE_INTERVAL = Duration.ofSeconds(5);
+  static final Duration PROBE_INTERVAL = Duration.ofSeconds(5);
 
   /** It reads the live table of the partitions whose users have sandboxes here. */
   private static final Duration LISTING_INTERVAL = Duration.ofMinutes(5);

@@ -9,6 +9,8 @@ import static org.awaitility.Awaitility.await;
 
 import io.zcbot.sandbox.worker.engine.EngineException;
 import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -24,7 +26,7 @@ class TimersTest {
   private final AtomicBoolean ended = new AtomicBoolean();
 
   private Timers withACheckThatRuns() throws InterruptedException {
-    Timers timers = new Timers();
+    Timers timers = new Timers(Duration.ofMinutes(1));
     timers.everyOnEngine(
         Duration.ofMillis(1),
         "check",
@@ -51,6 +53,24 @@ class TimersTest {
     assertThat(ended).isTrue();
   }
 
+  @Test
+  void aCheckThatFailedIsNotLeftForALongInterval() {
+    List<Long> runs = new CopyOnWriteArrayList<>();
+    try (Timers timers = new Timers(Duration.ofMillis(20))) {
+      timers.everyOnEngine(
+          Duration.ofSeconds(4),
+          "listing",
+          () -> {
+            runs.add(System.nanoTime());
+            if (runs.size() == 1) {
+              throw failure("list");
+            }
+          });
+      await().until(() -> runs.size() > 1 && timers.engineProblem() == null);
+      assertThat(Duration.ofNanos(runs.get(1) - runs.get(0))).isLessThan(Duration.ofSeconds(3));
+    }
+  }
+
   private static EngineException failure(String operation) {
     return new EngineException(EngineException.Kind.UNAVAILABLE, operation, "no answer", null);
   }
@@ -59,7 +79,7 @@ class TimersTest {
   void aCheckThatSucceedsDoesNotHideOneThatFails() throws Exception {
     CountDownLatch pings = new CountDownLatch(3);
     AtomicReference<@Nullable Exception> listing = new AtomicReference<>(failure("list"));
-    try (Timers timers = new Timers()) {
+    try (Timers timers = new Timers(Duration.ofMinutes(1))) {
       timers.everyOnEngine(
           Duration.ofMillis(1),
           "listing",

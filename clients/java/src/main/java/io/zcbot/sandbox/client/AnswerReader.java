@@ -33,6 +33,9 @@ final class AnswerReader implements AutoCloseable {
   private static final Duration CALL = Duration.ofSeconds(2);
   private static final Duration RECOUNT = Duration.ofSeconds(5);
 
+  /** While it is not known where to begin: the end of a poll is the next look. */
+  private static final Duration SHORT_POLL = Duration.ofMillis(20);
+
   /** What failed is tried again after this time. */
   private static final Duration PAUSE = Duration.ofMillis(100);
 
@@ -118,7 +121,7 @@ final class AnswerReader implements AutoCloseable {
     followers.beginTurn();
     boolean isDone = count(isTime);
     isDone &= position(isTime);
-    Duration time = isDone ? POLL : PAUSE;
+    Duration time = isDone ? POLL : SHORT_POLL;
     if (followers.beginPoll(!consumer.assignment().isEmpty(), time)) {
       try {
         consumer.poll(time).forEach(receiver::accept);

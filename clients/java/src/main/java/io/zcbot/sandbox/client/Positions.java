@@ -11,6 +11,7 @@ import java.util.Set;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.RetriableException;
+import org.apache.kafka.common.errors.WakeupException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -28,7 +29,7 @@ final class Positions {
   private static final Duration CALL = Duration.ofSeconds(2);
 
   private final Consumer<?, ?> consumer;
-  private boolean isNew;
+  private final Set<TopicPartition> added = new HashSet<>();
   private boolean isLookingBack;
 
   Positions(Consumer<?, ?> consumer) {
@@ -49,43 +50,48 @@ final class Positions {
     if (partitions.equals(before)) {
       return;
     }
-    Set<TopicPartition> added = new HashSet<>(partitions);
+    added.clear();
+    added.addAll(partitions);
     added.removeAll(before);
     consumer.assign(partitions);
     if (added.isEmpty()) {
       return;
     }
-    isNew = true;
     if (isLookingBack) {
+      seekEarlier(before);
       isLookingBack = false;
-      seekEarlier(added);
     } else {
       consumer.seekToEnd(added);
     }
   }
 
-  private void seekEarlier(Set<TopicPartition> partitions) {
+  private void seekEarlier(Set<TopicPartition> before) {
     try {
-      StartOffsets.of(consumer, partitions, CALL).forEach(consumer::seek);
+      StartOffsets.of(consumer, added, CALL).forEach(consumer::seek);
+    } catch (WakeupException e) {
+      consumer.assign(before); // the next turn adds them again
+      throw e;
     } catch (RetriableException e) {
       // Without a position, the consumer begins where auto.offset.reset says, which is earlier.
-      log.debug("can't find out where to begin in {}", partitions, e);
+      log.debug("can't find out where to begin in {}", added, e);
     }
   }
 
   /** Those of which it is known where the reading begins. Waits for new ones for a moment. */
   Set<TopicPartition> known(Collection<TopicPartition> partitions) {
-    Deadline deadline = Deadline.in(isNew ? MOMENT : Duration.ZERO);
+    Deadline deadline = Deadline.in(MOMENT);
     Set<TopicPartition> known = new HashSet<>();
     for (TopicPartition partition : partitions) {
       try {
-        consumer.position(partition, Duration.ofNanos(deadline.nanosLeft()));
+        Duration patience =
+            added.contains(partition) ? Duration.ofNanos(deadline.nanosLeft()) : Duration.ZERO;
+        consumer.position(partition, patience);
         known.add(partition);
       } catch (RetriableException e) {
         // it will be known later
       }
     }
-    isNew = false;
+    added.clear();
     return known;
   }
 }

@@ -82,12 +82,12 @@ class AnswerReaderIT {
         reader.start();
         UserId user = userOf(0);
         reader.follow(user, TOPICS, Deadline.in(Duration.ofSeconds(60))).close();
-        Deadline late = Deadline.in(Duration.ofSeconds(6));
+        Deadline late = Deadline.in(Duration.ofSeconds(15));
         Future<?> waiting = threads.submit(() -> reader.follow(userOf(1), TOPICS, late));
         while (!waiting.isDone()) {
           bed.forge(Topic.EXITED, user.toString(), new byte[] {1});
-          assertThat(read.poll(3, TimeUnit.SECONDS)).isNotNull();
-          reader.follow(user, List.of(Topic.READY), Deadline.in(Duration.ofSeconds(3))).close();
+          assertThat(read.poll(10, TimeUnit.SECONDS)).isNotNull();
+          reader.follow(user, List.of(Topic.READY), Deadline.in(Duration.ofSeconds(10))).close();
         }
         assertThat(waiting)
             .failsWithin(Duration.ofSeconds(10))

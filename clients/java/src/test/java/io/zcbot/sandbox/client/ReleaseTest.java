@@ -94,7 +94,7 @@ class ReleaseTest {
 
   @Test
   void withoutASandboxThereIsNoEndInThatTime() throws Exception {
-    assertThat(release(Duration.ofMillis(50)).get(30, TimeUnit.SECONDS)).isEmpty();
+    assertThat(release(Duration.ofSeconds(3)).get(30, TimeUnit.SECONDS)).isEmpty();
   }
 
   @Test

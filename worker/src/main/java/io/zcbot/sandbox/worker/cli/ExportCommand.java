@@ -40,7 +40,7 @@ final class ExportCommand implements Callable<Integer> {
   }
 
   @Override
-  public Integer call() throws CommandException {
+  public Integer call() throws CommandException, InterruptedException {
     try (KafkaLog log = LogOptions.log(context.config().kafka());
         LogSource source = wanted.open(log)) {
       long records = export(log, source);

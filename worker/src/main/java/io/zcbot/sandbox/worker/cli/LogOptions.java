@@ -70,16 +70,18 @@ final class LogOptions {
   }
 
   /** All topics from the first wanted record to the ends they have now. */
-  LogSource open(KafkaLog log) throws CommandException {
+  LogSource open(KafkaLog log) throws CommandException, InterruptedException {
     return open(log, selection());
   }
 
-  static LogSource open(KafkaLog log, Selection selection) throws CommandException {
+  static LogSource open(KafkaLog log, Selection selection)
+      throws CommandException, InterruptedException {
+    Map<Topic, Instant> kept = Retention.kept(log, Topic.history());
     Instant from = selection.from();
     Consumer<byte[], byte[]> consumer =
         from == null ? log.fromBeginning(Topic.history()) : log.since(from, Topic.history());
     try {
-      return new KafkaLogSource(consumer, log.config().topicPrefix(), selection);
+      return new KafkaLogSource(consumer, log.config().topicPrefix(), selection, kept);
     } catch (KafkaException e) {
       consumer.close();
       throw log.failed("read the topics", e);

@@ -394,7 +394,7 @@ class AuditCommandTest {
   @ValueSource(strings = {"audit", "export"})
   void withoutKafkaItIsExitCode69(String command) {
     assertThat(sandbox(command)).isEqualTo(ExitCode.UNAVAILABLE);
-    assertThat(err.toString()).contains("could not read sandbox.ensure").contains("127.0.0.1:1");
+    assertThat(err.toString()).contains("could not read the topics").contains("127.0.0.1:1");
   }
 
   @ParameterizedTest

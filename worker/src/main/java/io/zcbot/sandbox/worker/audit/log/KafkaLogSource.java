@@ -8,10 +8,8 @@ import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.worker.kafka.LogRange;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Comparator;
-import java.util.Deque;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -45,67 +43,46 @@ public final class KafkaLogSource implements LogSource {
   private final Selection.Test selection;
   private final Duration quiet;
   private final Instant end;
+  private final Map<Topic, Instant> kept;
   private final Coverage coverage;
   private boolean isBeginningKnown;
-  private final Map<TopicPartition, Stream> streams = new HashMap<>();
-  private final PriorityQueue<Stream> ready =
+  private final Map<TopicPartition, PartitionStream> streams = new HashMap<>();
+  private final PriorityQueue<PartitionStream> ready =
       new PriorityQueue<>(
-          Comparator.<Stream>comparingLong(s -> s.head().timestamp())
+          Comparator.<PartitionStream>comparingLong(s -> s.head().timestamp())
               .thenComparing(s -> s.topic)
               .thenComparingInt(s -> s.partition.partition()));
   private final int held;
   private final long total;
   private int starved;
 
-  /** One partition: what was read of it and not yet passed on. */
-  private static final class Stream {
-    final Topic topic;
-    final TopicPartition partition;
-    final long begin;
-    final long end;
-    final Deque<ConsumerRecord<byte[], byte[]>> records = new ArrayDeque<>();
-    long position;
-    boolean isPaused;
-
-    /**
-     * Whether the broker deleted what was before the beginning, up to a time that is not noted yet.
-     */
-    boolean isCut;
-
-    Stream(Topic topic, TopicPartition partition, long position, long end) {
-      this.topic = topic;
-      this.partition = partition;
-      this.begin = position;
-      this.position = position;
-      this.end = end;
-    }
-
-    boolean isRead() {
-      return position >= end;
-    }
-
-    ConsumerRecord<byte[], byte[]> head() {
-      return records.element();
-    }
-  }
-
   /**
    * Notes the end offsets.
    *
    * @param consumer assigned and positioned, without a group; closed with this
+   * @param kept since when a topic has lost no record, as far as it is known
    */
   public KafkaLogSource(
-      Consumer<byte[], byte[]> consumer, String topicPrefix, Selection selection) {
-    this(consumer, topicPrefix, selection, QUIET);
+      Consumer<byte[], byte[]> consumer,
+      String topicPrefix,
+      Selection selection,
+      Map<Topic, Instant> kept) {
+    this(consumer, topicPrefix, selection, kept, QUIET);
   }
 
   KafkaLogSource(
-      Consumer<byte[], byte[]> consumer, String topicPrefix, Selection selection, Duration quiet) {
+      Consumer<byte[], byte[]> consumer,
+      String topicPrefix,
+      Selection selection,
+      Map<Topic, Instant> kept,
+      Duration quiet) {
     this.quiet = quiet;
     this.consumer = consumer;
     this.topicPrefix = topicPrefix;
     this.selection = selection.test();
-    Map<TopicPartition, Long> kept = consumer.beginningOffsets(consumer.assignment(), CALL_TIMEOUT);
+    this.kept = kept;
+    Map<TopicPartition, Long> firsts =
+        consumer.beginningOffsets(consumer.assignment(), CALL_TIMEOUT);
     Map<TopicPartition, Long> ends = ends(consumer, selection.to());
     this.end = selection.end(Instant.now());
     this.coverage = new Coverage(selection.from());
@@ -115,13 +92,13 @@ public final class KafkaLogSource implements LogSource {
       if (topic == null) {
         throw new IllegalArgumentException("not one of the topics: " + partition.topic());
       }
-      Stream stream =
-          new Stream(
+      PartitionStream stream =
+          new PartitionStream(
               topic, partition, consumer.position(partition), ends.getOrDefault(partition, 0L));
-      stream.isCut = stream.begin > 0 && stream.begin <= kept.getOrDefault(partition, 0L);
+      stream.isCut = stream.begin > 0 && stream.begin <= firsts.getOrDefault(partition, 0L);
       all += Math.max(0, stream.end - stream.position);
       if (stream.isRead()) {
-        noteCut(stream, end.toEpochMilli());
+        noteAllCut(stream);
       } else {
         streams.put(partition, stream);
       }
@@ -147,7 +124,7 @@ public final class KafkaLogSource implements LogSource {
     if (starved > 0) {
       fill();
     }
-    Stream first = ready.poll();
+    PartitionStream first = ready.poll();
     if (first == null) {
       return null;
     }
@@ -169,7 +146,7 @@ public final class KafkaLogSource implements LogSource {
       ConsumerRecords<byte[], byte[]> batch = consumer.poll(POLL);
       boolean moved = !batch.isEmpty();
       for (TopicPartition partition : batch.partitions()) {
-        Stream stream = streams.get(partition);
+        PartitionStream stream = streams.get(partition);
         if (stream != null) {
           add(stream, batch.records(partition));
         }
@@ -189,7 +166,7 @@ public final class KafkaLogSource implements LogSource {
     }
   }
 
-  private void add(Stream stream, List<ConsumerRecord<byte[], byte[]>> records) {
+  private void add(PartitionStream stream, List<ConsumerRecord<byte[], byte[]>> records) {
     boolean wasEmpty = stream.records.isEmpty();
     noteCut(stream, records.getFirst().timestamp());
     for (ConsumerRecord<byte[], byte[]> record : records) {
@@ -203,8 +180,14 @@ public final class KafkaLogSource implements LogSource {
     }
   }
 
-  /** A partition is known since its first record, or not at all if it has none left. */
-  private void noteCut(Stream stream, long time) {
+  /** What a partition has lost that has no record left is older than what its topic has kept. */
+  private void noteAllCut(PartitionStream stream) {
+    Instant since = kept.get(stream.topic);
+    noteCut(stream, (since != null && since.isBefore(end) ? since : end).toEpochMilli());
+  }
+
+  /** A partition is known since its first record. */
+  private void noteCut(PartitionStream stream, long time) {
     if (stream.isCut) {
       stream.isCut = false;
       coverage.cut(stream.topic, stream.partition.partition(), time);
@@ -215,7 +198,7 @@ public final class KafkaLogSource implements LogSource {
   private boolean notePositions() {
     boolean moved = false;
     List<TopicPartition> through = new ArrayList<>();
-    for (Stream stream : streams.values()) {
+    for (PartitionStream stream : streams.values()) {
       if (stream.isRead()) {
         continue;
       }
@@ -223,7 +206,7 @@ public final class KafkaLogSource implements LogSource {
       moved |= position != stream.position;
       stream.position = position;
       if (stream.isRead()) {
-        noteCut(stream, end.toEpochMilli());
+        noteAllCut(stream);
         through.add(stream.partition);
         if (stream.records.isEmpty()) {
           starved--;
@@ -237,7 +220,7 @@ public final class KafkaLogSource implements LogSource {
   private void regulate() {
     List<TopicPartition> full = new ArrayList<>();
     List<TopicPartition> wanting = new ArrayList<>();
-    for (Stream stream : streams.values()) {
+    for (PartitionStream stream : streams.values()) {
       if (stream.isRead()) {
         continue;
       }
@@ -254,8 +237,9 @@ public final class KafkaLogSource implements LogSource {
   }
 
   /**
-   * Where a partition doesn't begin at offset 0, its first record tells how far back it reaches;
-   * one that has none left, although it had some, is known since the end.
+   * Where a partition doesn't begin at offset 0, its first record tells how far back it reaches.
+   * One that has none left, although it had some, is known for as long as its topic keeps records,
+   * or if nobody knows how long that is, since the end.
    */
   @Override
   public Coverage coverage() {
@@ -279,7 +263,7 @@ public final class KafkaLogSource implements LogSource {
   @Override
   public double progress() {
     long left = 0;
-    for (Stream stream : streams.values()) {
+    for (PartitionStream stream : streams.values()) {
       left += Math.max(0, stream.end - stream.position) + stream.records.size();
     }
     return total == 0 ? 1 : Math.clamp(1 - (double) left / total, 0, 1);

@@ -90,7 +90,7 @@ class KafkaLogSourceTest {
   void partitionsAreMergedByTimeEachInItsOrder() {
     List<LogRecord> records = new Histories(7, 6, 3, 3, 7_200_000).records();
     Broker broker = new Broker(records).open();
-    try (KafkaLogSource source = new KafkaLogSource(broker, "sandbox.", Selection.ALL)) {
+    try (KafkaLogSource source = new KafkaLogSource(broker, "sandbox.", Selection.ALL, Map.of())) {
       broker.deliver();
       assertThat(source.progress()).isZero();
       assertThat(read(source))
@@ -110,7 +110,7 @@ class KafkaLogSourceTest {
     Map<TopicPartition, Long> earlier = new HashMap<>();
     broker.ends.forEach((p, end) -> earlier.put(p, end / 2));
     broker.updateEndOffsets(earlier);
-    try (KafkaLogSource source = new KafkaLogSource(broker, "sandbox.", Selection.ALL)) {
+    try (KafkaLogSource source = new KafkaLogSource(broker, "sandbox.", Selection.ALL, Map.of())) {
       broker.updateEndOffsets(broker.ends);
       broker.deliver();
       assertThat(read(source))
@@ -127,7 +127,7 @@ class KafkaLogSourceTest {
     Instant from = Instant.ofEpochMilli(Histories.START + 600_000);
     Instant to = Instant.ofEpochMilli(Histories.START + 1_200_000);
     try (KafkaLogSource source =
-        new KafkaLogSource(broker, "sandbox.", new Selection(from, to, null))) {
+        new KafkaLogSource(broker, "sandbox.", new Selection(from, to, null), Map.of())) {
       broker.deliver();
       assertThat(read(source))
           .hasSize(
@@ -146,7 +146,7 @@ class KafkaLogSourceTest {
     List<LogRecord> left =
         all.stream().filter(r -> r.topic() != Topic.READY || r.raw().offset() >= 5).toList();
     Broker broker = new Broker(left).open();
-    try (KafkaLogSource source = new KafkaLogSource(broker, "sandbox.", Selection.ALL)) {
+    try (KafkaLogSource source = new KafkaLogSource(broker, "sandbox.", Selection.ALL, Map.of())) {
       broker.deliver();
       assertThat(source.coverage().of(Topic.READY, 0))
           .isEqualTo(
@@ -169,10 +169,24 @@ class KafkaLogSourceTest {
     TopicPartition emptied = new TopicPartition("sandbox.ready", 0);
     broker.begins.put(emptied, 5L);
     broker.ends.put(emptied, 5L);
-    try (KafkaLogSource source = new KafkaLogSource(broker.open(), "sandbox.", Selection.ALL)) {
+    try (KafkaLogSource source =
+        new KafkaLogSource(broker.open(), "sandbox.", Selection.ALL, Map.of())) {
       broker.deliver();
       assertThat(source.coverage().of(Topic.READY, 0)).isEqualTo(source.end().toEpochMilli());
       assertThat(source.coverage().of(Topic.READY, 1)).isEqualTo(Long.MIN_VALUE);
+    }
+  }
+
+  @Test
+  void aPartitionWhoseRecordsAreAllDeletedIsKnownForAsLongAsItsTopicKeepsThem() {
+    Broker broker = new Broker(List.of());
+    TopicPartition emptied = new TopicPartition("sandbox.failed", 0);
+    broker.begins.put(emptied, 5L);
+    broker.ends.put(emptied, 5L);
+    Instant kept = Instant.now().minus(Duration.ofDays(7));
+    try (KafkaLogSource source =
+        new KafkaLogSource(broker.open(), "sandbox.", Selection.ALL, Map.of(Topic.FAILED, kept))) {
+      assertThat(source.coverage().of(Topic.FAILED, 0)).isEqualTo(kept.toEpochMilli());
     }
   }
 
@@ -185,7 +199,7 @@ class KafkaLogSourceTest {
     Broker broker = new Broker(left).open();
     Instant to = Instant.ofEpochMilli(Histories.START - 30L * 24 * 3_600_000);
     try (KafkaLogSource source =
-        new KafkaLogSource(broker, "sandbox.", new Selection(null, to, null))) {
+        new KafkaLogSource(broker, "sandbox.", new Selection(null, to, null), Map.of())) {
       broker.deliver();
       assertThat(source.coverage().of(Topic.READY, 0)).isEqualTo(to.toEpochMilli());
       assertThat(source.next()).isNull();
@@ -200,7 +214,7 @@ class KafkaLogSourceTest {
     Broker broker = new Broker(left).open();
     Instant from = Instant.ofEpochMilli(Histories.START);
     try (KafkaLogSource source =
-        new KafkaLogSource(broker, "sandbox.", new Selection(from, null, null))) {
+        new KafkaLogSource(broker, "sandbox.", new Selection(from, null, null), Map.of())) {
       broker.deliver();
       assertThat(source.coverage().of(Topic.READY, 0))
           .isGreaterThan(from.toEpochMilli())
@@ -219,7 +233,8 @@ class KafkaLogSourceTest {
     TopicPartition p = new TopicPartition("sandbox.ensure", 0);
     broker.begins.put(p, 0L);
     broker.ends.put(p, 0L);
-    try (KafkaLogSource source = new KafkaLogSource(broker.open(), "sandbox.", Selection.ALL)) {
+    try (KafkaLogSource source =
+        new KafkaLogSource(broker.open(), "sandbox.", Selection.ALL, Map.of())) {
       assertThat(source.coverage().from()).isEqualTo(Long.MIN_VALUE);
       assertThat(source.next()).isNull();
       assertThat(source.progress()).isEqualTo(1);
@@ -244,7 +259,7 @@ class KafkaLogSourceTest {
         };
     broker.open();
     try (KafkaLogSource source =
-        new KafkaLogSource(broker, "sandbox.", Selection.ALL, Duration.ofMillis(50))) {
+        new KafkaLogSource(broker, "sandbox.", Selection.ALL, Map.of(), Duration.ofMillis(50))) {
       assertThatThrownBy(source::next)
           .isInstanceOf(TimeoutException.class)
           .hasMessage("nobody answers");

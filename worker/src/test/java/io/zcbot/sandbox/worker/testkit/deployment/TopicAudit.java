@@ -41,7 +41,7 @@ public final class TopicAudit {
             new ByteArrayDeserializer());
     consumer.assign(all);
     consumer.seekToBeginning(all);
-    try (KafkaLogSource source = new KafkaLogSource(consumer, prefix, Selection.ALL)) {
+    try (KafkaLogSource source = new KafkaLogSource(consumer, prefix, Selection.ALL, Map.of())) {
       summary = new Replay(rules, this::note, (_, _) -> {}).run(source);
     }
   }

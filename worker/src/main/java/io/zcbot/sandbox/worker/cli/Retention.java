@@ -1,0 +1,69 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.cli;
+
+import io.zcbot.sandbox.events.Topic;
+import java.time.Instant;
+import java.util.Arrays;
+import java.util.EnumMap;
+import java.util.Map;
+import java.util.concurrent.ExecutionException;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.Config;
+import org.apache.kafka.common.KafkaFuture;
+import org.apache.kafka.common.config.ConfigResource;
+import org.apache.kafka.common.config.TopicConfig;
+import org.jspecify.annotations.Nullable;
+
+/** How long the brokers keep the records of topics. */
+final class Retention {
+  private Retention() {}
+
+  /**
+   * Since when no record was deleted for its age. A topic is left out that is also limited by its
+   * size, or whose settings this client may not read.
+   */
+  static Map<Topic, Instant> kept(KafkaLog log, Topic... topics)
+      throws CommandException, InterruptedException {
+    Instant now = Instant.now();
+    Map<Topic, Instant> kept = new EnumMap<>(Topic.class);
+    try (Admin admin = log.admin("read the topics")) {
+      Map<ConfigResource, KafkaFuture<Config>> answers =
+          admin
+              .describeConfigs(Arrays.stream(topics).map(each -> resource(log, each)).toList())
+              .values();
+      for (Topic topic : topics) {
+        KafkaFuture<Config> answer = answers.get(resource(log, topic));
+        Instant since = answer == null ? null : since(answer, now);
+        if (since != null) {
+          kept.put(topic, since);
+        }
+      }
+    }
+    return kept;
+  }
+
+  private static @Nullable Instant since(KafkaFuture<Config> answer, Instant now)
+      throws InterruptedException {
+    try {
+      Config config = answer.get();
+      if (number(config, TopicConfig.RETENTION_BYTES_CONFIG) >= 0) {
+        return null;
+      }
+      long age = number(config, TopicConfig.RETENTION_MS_CONFIG);
+      return age < 0 || age > now.toEpochMilli() ? Instant.EPOCH : now.minusMillis(age);
+    } catch (ExecutionException _) {
+      return null; // not allowed, or not there: then less is known
+    }
+  }
+
+  private static long number(Config config, String setting) {
+    return Long.parseLong(config.get(setting).value());
+  }
+
+  private static ConfigResource resource(KafkaLog log, Topic topic) {
+    return new ConfigResource(ConfigResource.Type.TOPIC, topic.named(log.config().topicPrefix()));
+  }
+}

@@ -66,6 +66,9 @@ abstract sealed class CommandOutput permits InlineOutput, StreamedOutput {
   /** Returns once the command ended and its output needs nothing but its answer any more. */
   abstract void complete() throws FencedException, InterruptedException;
 
+  /** The command should have ended: what other commands keep it from writing is discarded. */
+  abstract void hurry();
+
   /** Gives back what it has of the budget. */
   abstract void release();
 
@@ -115,9 +118,29 @@ abstract sealed class CommandOutput permits InlineOutput, StreamedOutput {
     return ended;
   }
 
-  /** Whether it waits in its write until it is allowed more. */
+  /** Whatever comes from now on is discarded. */
+  final void cut() {
+    lock.lock();
+    try {
+      if (!ended && !truncated) {
+        truncated = true;
+        if (command != null) {
+          command.discardOutput();
+        }
+      }
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Whether the command waits in its write, and the news of its end with it. */
   final boolean isHeldUp() {
-    return allowed <= 0;
+    lock.lock();
+    try {
+      return allowed <= 0 && !truncated;
+    } finally {
+      lock.unlock();
+    }
   }
 
   /** Whether all that is written from now on is discarded, which shows only once it is. */

@@ -38,6 +38,7 @@ final class CommandProgram implements CommandObserver {
   private volatile CommandChannel.@Nullable Command command;
   private volatile boolean overdue;
   private volatile long startedAt;
+  private volatile long silentFrom;
   private volatile long endedAt;
 
   /**
@@ -74,6 +75,7 @@ final class CommandProgram implements CommandObserver {
   /** It is just about to be started. */
   void starts() {
     startedAt = time.nanos();
+    silentFrom = startedAt + timeout.toNanos();
   }
 
   /** Starts it on a channel, or on another one if that turns out to be broken. */
@@ -107,9 +109,24 @@ final class CommandProgram implements CommandObserver {
     }
   }
 
-  /** Gives it up if its end should have been reported long ago. */
+  /**
+   * Gives it up if its end should have been reported long ago. The runner reports it behind the
+   * output, so it has no time to do so while that waits for this worker.
+   */
   void look() {
-    if (end.get() == null && time.nanos() - startedAt > timeout.plus(PATIENCE).toNanos()) {
+    if (end.get() != null) {
+      return;
+    }
+    long now = time.nanos();
+    long late = now - startedAt - timeout.toNanos();
+    if (output.isHeldUp()) {
+      if (late > 0) {
+        silentFrom = now;
+      }
+      if (late > PATIENCE.toNanos() / 2) {
+        output.hurry();
+      }
+    } else if (now - silentFrom > PATIENCE.toNanos()) {
       overdue = true;
       giveUp("its end was not reported");
     }

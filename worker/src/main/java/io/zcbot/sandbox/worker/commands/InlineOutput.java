@@ -65,6 +65,12 @@ final class InlineOutput extends CommandOutput {
     }
   }
 
+  /** Others may have the memory for as long as they run. */
+  @Override
+  void hurry() {
+    cut();
+  }
+
   @Override
   void release() {
     int back;

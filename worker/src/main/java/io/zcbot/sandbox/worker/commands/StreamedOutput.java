@@ -233,6 +233,10 @@ final class StreamedOutput extends CommandOutput {
     }
   }
 
+  /** It waits for the log alone, and so would its answer. */
+  @Override
+  void hurry() {}
+
   @Override
   void release() {
     int back;

@@ -51,7 +51,9 @@ class CommandHistoriesTest {
                 Tuple.of(10, Verb.WRITE),
                 Tuple.of(8, Verb.EXIT),
                 Tuple.of(3, Verb.COMMIT),
-                Tuple.of(3, Verb.SETTLE))
+                Tuple.of(3, Verb.SETTLE),
+                Tuple.of(2, Verb.EXIT_WHILE_LOG_IS_AWAY),
+                Tuple.of(2, Verb.TIME_PASSES))
             .edgeCases(config -> config.none());
     return Combinators.combine(
             Arbitraries.frequencyOf(Tuple.of(4, usual), Tuple.of(1, Arbitraries.of(Verb.values()))),

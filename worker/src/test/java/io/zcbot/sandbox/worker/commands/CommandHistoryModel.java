@@ -46,6 +46,10 @@ import java.util.concurrent.ConcurrentHashMap;
 /** What the outside did and saw in one history of commands, to judge the domain by. */
 final class CommandHistoryModel {
   private static final List<UserId> USERS = List.of(World.user(1), World.user(2));
+  private static final int MOST_STREAMED = 4 << 20;
+
+  /** More than a command may write before anything of it is published. */
+  private static final int MUCH = 600 * 1024;
 
   enum Verb {
     EXEC,
@@ -66,6 +70,10 @@ final class CommandHistoryModel {
     CHANNEL_BREAKS,
     CHANNEL_DOES_NOT_OPEN,
     OUTPUT_FAILS_ONCE,
+    /** Nothing acknowledges outputs until {@link #LOG_IS_BACK}. */
+    LOG_IS_AWAY,
+    EXIT_WHILE_LOG_IS_AWAY,
+    LOG_IS_BACK,
     PARTITION_GOES_AND_COMES,
     ANOTHER_WORKER_ANSWERS,
     CRASH,
@@ -97,7 +105,9 @@ final class CommandHistoryModel {
   private final World world;
   private final List<Record> records = new ArrayList<>();
   private final Map<String, StringBuffer> written = new HashMap<>();
+  private final Map<String, Instant> ended = new HashMap<>();
   private Tenure tenure = new Tenure();
+  private boolean logWasAway;
   private int committed;
 
   CommandHistoryModel(World world) {
@@ -124,9 +134,11 @@ final class CommandHistoryModel {
           write(command, step.number());
         }
       }
-      case EXIT -> any(step).ifPresent(command -> command.exit(step.number() % 3));
+      case EXIT ->
+          any(step)
+              .ifPresent(command -> end(command, new CommandEnd.Exited(step.number() % 3, null)));
       case TIMES_OUT ->
-          any(step).ifPresent(command -> command.end(new CommandEnd.Killed(true, 0, null)));
+          any(step).ifPresent(command -> end(command, new CommandEnd.Killed(true, 0, null)));
       case INPUT -> {
         for (Record record : records) {
           Taken _ =
@@ -143,7 +155,8 @@ final class CommandHistoryModel {
       case COMMIT -> commit();
       case SETTLE -> settle();
       case TIME_PASSES -> {
-        world.advance(Duration.ofSeconds(step.number() % 100));
+        until(() -> world.commandEngine.commands.stream().allMatch(each -> each.isSettled()));
+        world.advance(Duration.ofSeconds(step.number() % 200));
         commands().tick();
         world.settle();
       }
@@ -153,24 +166,39 @@ final class CommandHistoryModel {
         }
       }
       case SANDBOX_DIES -> {
+        world.release(); // its end would wait for the answers for seconds
         for (Container c : world.engine.running(user)) {
           world.engine.die(c.id(), 1);
         }
         world.domain.reconciler().reconcile();
         world.settle();
       }
-      case RELEASE ->
-          trying(
-              () ->
-                  commands()
-                      .release(
-                          new Release("r", user, Instant.EPOCH, null, null, null), tenure.fence));
+      case RELEASE -> {
+        world.release();
+        trying(
+            () ->
+                commands()
+                    .release(
+                        new Release("r", user, Instant.EPOCH, null, null, null), tenure.fence));
+      }
       case CHANNEL_BREAKS ->
           any(step).ifPresent(command -> world.commandEngine.channel(command.containerId).close());
       case CHANNEL_DOES_NOT_OPEN -> world.commandEngine.failOpens.set(1);
       case OUTPUT_FAILS_ONCE -> world.failsOnce = Output.class::isInstance;
+      case LOG_IS_AWAY -> logGoes();
+      case EXIT_WHILE_LOG_IS_AWAY -> {
+        logGoes();
+        any(step)
+            .ifPresent(
+                command -> {
+                  write(command, 0);
+                  end(command, new CommandEnd.Exited(step.number() % 3, null));
+                });
+      }
+      case LOG_IS_BACK -> world.release();
       case PARTITION_GOES_AND_COMES -> loseAndTakeOver(false);
-      case ANOTHER_WORKER_ANSWERS -> loseAndTakeOver(true);
+      // What waited for the log could be behind another worker's answer.
+      case ANOTHER_WORKER_ANSWERS -> loseAndTakeOver(!logWasAway);
       case CRASH -> world.crashed = true;
       case CRASH_BEFORE_PUBLISH -> world.publishing = World.Publishing.CRASHES_BEFORE;
       case CRASH_AFTER_PUBLISH -> world.publishing = World.Publishing.CRASHES_AFTER;
@@ -178,6 +206,11 @@ final class CommandHistoryModel {
     if (world.isCrashed()) {
       restart();
     }
+  }
+
+  private void logGoes() {
+    world.heldUp = Output.class::isInstance;
+    logWasAway = true;
   }
 
   private void append(UserId user, boolean streamed, Duration expiry) throws Exception {
@@ -196,7 +229,7 @@ final class CommandHistoryModel {
                 Map.of(),
                 null,
                 null,
-                null,
+                streamed ? MOST_STREAMED : null,
                 streamed,
                 null,
                 true)));
@@ -261,12 +294,22 @@ final class CommandHistoryModel {
   }
 
   private void write(FakeCommandEngine.Command command, int number) {
-    String text = (command.program() + ":" + number + " ").repeat(1 + number % 50);
-    if (command.credit.get() >= text.length()) {
+    Exec exec = records.get(Integer.parseInt(command.program().substring(1))).exec();
+    String word = command.program() + ":" + number + " ";
+    String text =
+        word.repeat(exec.stream() && number % 4 == 0 ? MUCH / word.length() : 1 + number % 50);
+    StringBuffer all = written.get(command.program());
+    int most = exec.stream() ? MOST_STREAMED : CommandLimits.DEFAULT.defaultOutput();
+    if (all.length() + text.length() <= most) {
       // Noted first, because it may be published at once.
-      written.get(command.program()).append(text);
-      command.write(text);
+      all.append(text);
+      command.print(text);
     }
+  }
+
+  private void end(FakeCommandEngine.Command command, CommandEnd how) {
+    ended.put(command.program(), world.time().now());
+    command.end(how);
   }
 
   private void commit() {
@@ -277,6 +320,7 @@ final class CommandHistoryModel {
   }
 
   private void loseAndTakeOver(boolean anotherAnswers) throws Exception {
+    world.release(); // or what was sent before could be behind the answer to what is given up
     tenure.over = true;
     commands().gone(0);
     if (anotherAnswers) {
@@ -339,6 +383,7 @@ final class CommandHistoryModel {
   /** Everything ends, and all that was read is committed. */
   void comeToRest() throws Exception {
     world.publishing = World.Publishing.WORKS;
+    world.release();
     world.commandEngine.failOpens.set(0);
     until(
         () -> {
@@ -373,7 +418,7 @@ final class CommandHistoryModel {
           }
           answers.merge(
               exited.execId(), exited, (one, next) -> one.startedAt() == null ? next : one);
-          if (exited.reason() == Reason.SANDBOX_GONE && exited.container() != null) {
+          if (exited.reason() == Reason.SANDBOX_GONE && exited.container() != null && !logWasAway) {
             assertThat(endedAt)
                 .as("commands are answered before their sandbox's end is told")
                 .doesNotContainKey(exited.container().id());
@@ -416,6 +461,12 @@ final class CommandHistoryModel {
             ? String.join("", outputs.values())
             : exited.stdout() == null ? "" : exited.stdout().text();
     assertThat(all).as("I14").startsWith(told);
+    Instant end = ended.get(record.id());
+    if (end != null && exited.startedAt() != null && end.isBefore(overdue(exited))) {
+      assertThat(String.valueOf(exited.message()))
+          .as("its end was told, however long the log kept it waiting")
+          .doesNotContain("was not reported");
+    }
     boolean reported =
         exited.reason() == Reason.EXITED
             || exited.reason() == Reason.TIMEOUT
@@ -424,6 +475,13 @@ final class CommandHistoryModel {
       assertThat(told).as("I14: complete").isEqualTo(all);
       assertThat(exited.outputCount()).isEqualTo(next);
     }
+  }
+
+  private static Instant overdue(Exited exited) {
+    return exited
+        .startedAt()
+        .plus(CommandLimits.DEFAULT.defaultTimeout())
+        .plus(CommandProgram.PATIENCE);
   }
 
   /**

@@ -626,6 +626,36 @@ class CommandsTest extends InACommandWorld {
     assertThat(world.reaped()).isEmpty();
   }
 
+  /** The runner tells the end behind the output, and that waits for memory that others have. */
+  @Test
+  void aCommandWhoseOutputFindsNoRoomIsCutOffSomeTimeAfterItsTimeOut() throws Exception {
+    world = new World(root, 10, null);
+    for (int user = 2; user < 8; user++) {
+      for (int i = 0; i < 8; i++) {
+        String id = "full-" + user + "-" + i;
+        run(Asked.of(id).by(World.user(user)).keeping(512 * 1024)).print("z".repeat(512 * 1024));
+      }
+    }
+    Asked asked = Asked.of("x").keeping(512 * 1024).within(Duration.ofSeconds(5));
+    FakeCommandEngine.Command command = run(asked);
+    FakeCommandEngine.Command other = run(Asked.of("y"));
+    command.print("z".repeat(100 * 1024));
+    command.exit(0);
+    assertThat(command.credit).as("others have it all").hasValue(0);
+    world.advance(Duration.ofSeconds(9));
+    world.domain.commands().tick();
+    assertThat(command.discards).isFalse();
+    world.advance(Duration.ofSeconds(7));
+    world.domain.commands().tick();
+    Exited exited = answer("x");
+    assertThat(exited.reason()).isEqualTo(Reason.EXITED);
+    assertThat(exited.truncated()).isTrue();
+    assertThat(exited.stdout().length()).isEqualTo(16 * 1024);
+    assertThat(other.over).isFalse();
+    other.exit(0);
+    assertThat(answer("y").reason()).isEqualTo(Reason.EXITED);
+  }
+
   @Test
   void aSandboxInWhichNothingAnswersAnyMoreIsEnded() throws Exception {
     run(Asked.of("x").within(Duration.ofSeconds(5)));

@@ -15,6 +15,7 @@ import io.zcbot.sandbox.events.OutputStreamName;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics.OutputWay;
 import io.zcbot.sandbox.worker.testkit.FakeCommandEngine;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -168,5 +169,48 @@ class StreamedOutputTest extends InACommandWorld {
     quiet();
     assertThat(world.log).noneMatch(event -> event instanceof Output || event instanceof Exited);
     assertThat(world.commandEngine.channel(command.containerId).isOpen()).isFalse();
+  }
+
+  /** The runner tells the end behind the output, and that waits for the log. */
+  @Test
+  void aCommandWhoseOutputTheLogDoesNotTakeIsNotOverdue() throws Exception {
+    world.heldUp = Output.class::isInstance;
+    Asked asked = Asked.of("x").streamed().keeping(16 * 1024 * 1024).within(Duration.ofSeconds(5));
+    FakeCommandEngine.Command command = run(asked);
+    FakeCommandEngine.Command other = run(Asked.of("y"));
+    command.print("z".repeat(4 * RECORD));
+    command.exit(0);
+    until(() -> command.credit.get() == 0);
+    world.advance(Duration.ofSeconds(16));
+    world.domain.commands().tick();
+    assertThat(other.over).isFalse();
+    world.release();
+    Exited exited = answer("x");
+    assertThat(exited.reason()).isEqualTo(Reason.EXITED);
+    assertThat(exited.exitCode()).isZero();
+    assertThat(exited.truncated()).isFalse();
+    assertThat(text(OutputStreamName.STDOUT)).hasSize(4 * RECORD);
+    assertNoGaps();
+    other.exit(0);
+    assertThat(answer("y").reason()).isEqualTo(Reason.EXITED);
+  }
+
+  @Test
+  void aCommandWhoseEndIsNotReportedIsOverdueOnceTheLogTookItsOutput() throws Exception {
+    world.heldUp = Output.class::isInstance;
+    Asked asked = Asked.of("x").streamed().keeping(16 * 1024 * 1024).within(Duration.ofSeconds(5));
+    FakeCommandEngine.Command command = run(asked);
+    command.print("z".repeat(4 * RECORD));
+    until(() -> command.credit.get() == 0);
+    world.advance(Duration.ofMinutes(10));
+    world.domain.commands().tick();
+    world.release();
+    until(() -> text(OutputStreamName.STDOUT).length() == 4 * RECORD && command.credit.get() > 0);
+    world.advance(CommandProgram.PATIENCE.minusSeconds(1));
+    world.domain.commands().tick();
+    assertThat(answers()).isEmpty();
+    world.advance(Duration.ofSeconds(2));
+    world.domain.commands().tick();
+    assertThat(answer("x").reason()).isEqualTo(Reason.TIMEOUT);
   }
 }

@@ -21,6 +21,7 @@ import java.util.Random;
 /** Agents that have commands run. */
 final class CommandAgents {
   private static final Duration TIMEOUT = Duration.ofSeconds(8);
+  private static final int MOST_STREAMED = 1 << 20;
 
   private final Simulation simulation;
   private final Random random;
@@ -54,6 +55,13 @@ final class CommandAgents {
     simulation.tell("exec " + id + " of " + user + " in " + partition);
     Instant expires =
         random.nextInt(10) == 0 ? simulation.now().plusMillis(random.nextInt(4000)) : null;
+    boolean streams = random.nextBoolean();
+    List<String> arguments = new ArrayList<>(List.of(id));
+    if (reads) {
+      arguments.add(SimulatedCommands.READS);
+    } else if (streams && Mutations.active.hasFloods() && random.nextInt(12) == 0) {
+      arguments.add(SimulatedCommands.FLOODS);
+    }
     Exec exec =
         new Exec(
             id,
@@ -61,14 +69,14 @@ final class CommandAgents {
             simulation.now(),
             "agent",
             expires,
-            new Exec.Program.Command(reads ? List.of(id, SimulatedCommands.READS) : List.of(id)),
+            new Exec.Program.Command(arguments),
             Data.EMPTY,
             reads,
             Map.of(),
             null,
             TIMEOUT,
-            null,
-            random.nextBoolean(),
+            streams ? MOST_STREAMED : null,
+            streams,
             null,
             random.nextInt(6) > 0);
     simulation.put(exec, partition);

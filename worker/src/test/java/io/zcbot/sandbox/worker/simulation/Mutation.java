@@ -63,6 +63,11 @@ enum Mutation {
     return this == NONE || this == REMOVE_ANOTHERS_ENTRY || this == TRUST_THE_FIRST_ANSWER;
   }
 
+  /** Whether some commands write very much; the seeds are of histories without them. */
+  boolean hasFloods() {
+    return this == NONE;
+  }
+
   Mutation(long seed) {
     this(seed, null);
   }

@@ -33,6 +33,11 @@ final class SimulatedCommands implements CommandEngine {
   /** The second argument of a program that runs until its input ends. */
   static final String READS = "reads";
 
+  /** That of one that writes at once what no worker takes before the log has some of it. */
+  static final String FLOODS = "floods";
+
+  private static final int FLOOD = 600 * 1024;
+
   private final String host;
   private final Machine machine;
   private final FakeEngine fake;
@@ -180,8 +185,11 @@ final class SimulatedCommands implements CommandEngine {
     private final CommandObserver observer;
     private final boolean reads;
     private final boolean endless;
+    private final boolean floods;
+    private final StringBuilder pipe = new StringBuilder();
     private int writes;
     private int credit;
+    private CommandEnd untold;
     private boolean inputEnded;
     private boolean discarded;
     private boolean over;
@@ -194,6 +202,7 @@ final class SimulatedCommands implements CommandEngine {
       this.observer = observer;
       this.id = request.arguments().getFirst();
       this.reads = request.arguments().contains(READS);
+      this.floods = request.arguments().contains(FLOODS);
       this.endless = random.nextInt(8) == 0;
       this.writes = random.nextInt(4);
       this.credit = request.window();
@@ -224,28 +233,43 @@ final class SimulatedCommands implements CommandEngine {
     }
 
     private void write() {
-      String text = (id + ":" + writes + " ").repeat(1 + machine.random().nextInt(200));
-      if (discarded) {
-        writes--;
-      } else if (text.length() <= credit) {
-        credit -= text.length();
-        writes--;
+      String word = id + ":" + writes + " ";
+      String text = word.repeat(floods ? FLOOD / word.length() : 1 + machine.random().nextInt(200));
+      writes -= floods ? writes : 1;
+      if (!discarded) {
         judge.wrote(id, text);
+        pipe.append(text);
+        send();
+      }
+    }
+
+    /** As much as is allowed, and the end behind all of it. */
+    private void send() {
+      while (!discarded && !pipe.isEmpty() && credit > 0) {
+        String text = pipe.substring(0, Math.min(credit, pipe.length()));
+        pipe.delete(0, text.length());
+        credit -= text.length();
         if (channel.open) {
           channel.tell(() -> observer.output(OutputStreamName.STDOUT, Data.of(text)));
         }
+      }
+      if (untold != null && (discarded || pipe.isEmpty())) {
+        tellEnd(untold);
+        over();
       }
     }
 
     private void over() {
       over = true;
+      untold = null;
       programs.remove(this);
     }
 
     private void end(CommandEnd how) {
       if (!over) {
-        tellEnd(how);
-        over();
+        over = true;
+        untold = how;
+        send();
       }
     }
 
@@ -284,11 +308,13 @@ final class SimulatedCommands implements CommandEngine {
     @Override
     public void allowOutput(int bytes) {
       credit += bytes;
+      send();
     }
 
     @Override
     public void discardOutput() {
       discarded = true;
+      send();
     }
   }
 }

@@ -137,6 +137,12 @@ public final class FakeCommandEngine implements CommandEngine {
     public volatile boolean discards;
     public volatile @Nullable TerminalSize size;
 
+    /** What it wrote to its standard output and was not allowed to send. */
+    private volatile String pipe = "";
+
+    /** How it ended, which is told behind what is in the pipe. */
+    private volatile @Nullable CommandEnd untold;
+
     /** Whether nothing of it runs any more. */
     public volatile boolean over;
 
@@ -169,6 +175,37 @@ public final class FakeCommandEngine implements CommandEngine {
       }
     }
 
+    /** Writes to its standard output; what is not allowed waits in its pipe. */
+    public synchronized void print(String text) {
+      pipe += text;
+      send();
+    }
+
+    /** Whether it has sent what it was allowed. */
+    public boolean isSettled() {
+      return pipe.isEmpty() || credit.get() <= 0;
+    }
+
+    private synchronized void send() {
+      while (!discards && !isSettled()) {
+        String text = pipe.substring(0, Math.min(pipe.length(), credit.get()));
+        pipe = pipe.substring(text.length());
+        write(text);
+      }
+      CommandEnd how = untold;
+      if (how != null && (discards || pipe.isEmpty())) {
+        untold = null;
+        end(how);
+      }
+    }
+
+    /** On a thread of its own: whoever allows or discards output has locks of the output's. */
+    private void sendLater() {
+      if (!pipe.isEmpty() || untold != null) {
+        Thread.startVirtualThread(this::send);
+      }
+    }
+
     public synchronized void wants(int bytes) {
       if (!told) {
         observer.inputWanted(bytes);
@@ -181,7 +218,9 @@ public final class FakeCommandEngine implements CommandEngine {
 
     public synchronized void end(CommandEnd how) {
       over = true;
-      if (!told && channel.open) {
+      if (!discards && !pipe.isEmpty()) {
+        untold = how;
+      } else if (!told && channel.open) {
         told = true;
         observer.ended(how);
       }
@@ -215,7 +254,9 @@ public final class FakeCommandEngine implements CommandEngine {
     }
 
     @Override
-    public void kill() {
+    public synchronized void kill() {
+      pipe = "";
+      send();
       end(new CommandEnd.Killed(false, 0, null));
     }
 
@@ -225,11 +266,13 @@ public final class FakeCommandEngine implements CommandEngine {
         throw new AssertionError("output is allowed that nobody wants");
       }
       credit.addAndGet(bytes);
+      sendLater();
     }
 
     @Override
     public void discardOutput() {
       discards = true;
+      sendLater();
     }
   }
 }

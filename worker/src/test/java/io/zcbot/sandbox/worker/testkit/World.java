@@ -182,6 +182,7 @@ public final class World {
     crashed = false;
     engine.faults.reconnect();
     publishing = Publishing.WORKS;
+    dropHeld();
     lanes.clear();
     registry = new Registry();
     return Domain.of(
@@ -380,6 +381,11 @@ public final class World {
   public synchronized void release() {
     heldUp = _ -> false;
     held.forEach(Runnable::run);
+    held.clear();
+  }
+
+  /** What a process had sent goes with it. */
+  private synchronized void dropHeld() {
     held.clear();
   }
 

@@ -55,9 +55,8 @@ final class ChannelLoss {
     return !runs(sandbox);
   }
 
-  /** A command's end was not reported in time. */
+  /** A command's end was not reported in time, and its channel is closed. */
   Ending unreported(UserCommands commands, Duration timeout) throws InterruptedException {
-    commands.disconnect();
     if (commands.reconnect()) {
       return Ending.unreported(timeout, "it was killed");
     }

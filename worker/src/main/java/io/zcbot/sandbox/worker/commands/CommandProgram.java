@@ -35,6 +35,7 @@ final class CommandProgram implements CommandObserver {
   private final Runnable onStart;
   private final Runnable onEnd;
   private final AtomicReference<@Nullable CommandEnd> end = new AtomicReference<>();
+  private volatile @Nullable CommandChannel channel;
   private volatile CommandChannel.@Nullable Command command;
   private volatile boolean overdue;
   private volatile long startedAt;
@@ -79,7 +80,7 @@ final class CommandProgram implements CommandObserver {
   }
 
   /** Starts it on a channel, or on another one if that turns out to be broken. */
-  void start(Exec exec, CommandChannel channel, UserCommands others)
+  void start(Exec exec, CommandChannel open, UserCommands others)
       throws EngineException, InterruptedException {
     CommandRequest request =
         new CommandRequest(
@@ -91,11 +92,14 @@ final class CommandProgram implements CommandObserver {
             CommandOutput.WINDOW,
             exec.stdin().length() == 0 && !exec.inputFollows());
     CommandChannel.Command running;
+    channel = open;
     try {
-      running = channel.start(request, this);
+      running = open.start(request, this);
     } catch (EngineException e) { // nothing was started, so it may be tried on another channel
       log.info("the channel to the sandbox is opened again: {}", e.getMessage());
-      running = others.channel().start(request, this);
+      CommandChannel next = others.channel();
+      channel = next;
+      running = next.start(request, this);
     }
     command = running;
     input.attach(running);
@@ -106,6 +110,14 @@ final class CommandProgram implements CommandObserver {
     CommandChannel.Command running = command;
     if (running != null) {
       running.kill();
+    }
+  }
+
+  /** Closes the channel on which it was started; others may run on one that was opened since. */
+  void disconnect() {
+    CommandChannel own = channel;
+    if (own != null) {
+      own.close();
     }
   }
 

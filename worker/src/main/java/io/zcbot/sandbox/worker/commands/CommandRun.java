@@ -167,7 +167,7 @@ final class CommandRun implements Runnable {
       CommandEntry left = entry;
       if (left != null && isStarted()) {
         context.known().givenUp(left);
-        queue.disconnect(); // nobody here listens to the user's commands any more
+        program.disconnect(); // nobody here listens to it any more
       }
     } catch (StoppedException | InterruptedException e) {
       log.info("the worker stopped before the command was answered");
@@ -252,9 +252,11 @@ final class CommandRun implements Runnable {
 
   private Ending endingOf(@Nullable CommandEnd told) throws InterruptedException {
     if (told instanceof CommandEnd.Broken broken) {
-      return program.isOverdue()
-          ? context.loss().unreported(queue, timeout)
-          : context.loss().broken(queue, broken.why());
+      if (!program.isOverdue()) {
+        return context.loss().broken(queue, broken.why());
+      }
+      program.disconnect();
+      return context.loss().unreported(queue, timeout);
     }
     return Ending.of(Objects.requireNonNull(told), timeout);
   }

@@ -108,6 +108,7 @@ final class CommandHistoryModel {
   private final Map<String, Instant> ended = new HashMap<>();
   private Tenure tenure = new Tenure();
   private boolean logWasAway;
+  private boolean diedUnnoticed;
   private int committed;
 
   CommandHistoryModel(World world) {
@@ -161,12 +162,14 @@ final class CommandHistoryModel {
         world.settle();
       }
       case SANDBOX_DIES_UNNOTICED -> {
+        world.release();
+        diedUnnoticed = true;
         for (Container c : world.engine.running(user)) {
           world.engine.die(c.id(), 1);
         }
       }
       case SANDBOX_DIES -> {
-        world.release(); // its end would wait for the answers for seconds
+        world.release();
         for (Container c : world.engine.running(user)) {
           world.engine.die(c.id(), 1);
         }
@@ -208,7 +211,11 @@ final class CommandHistoryModel {
     }
   }
 
+  /** Not where a dead sandbox is still to be found: its end waits for the answers for seconds. */
   private void logGoes() {
+    if (diedUnnoticed) {
+      return;
+    }
     world.heldUp = Output.class::isInstance;
     logWasAway = true;
   }

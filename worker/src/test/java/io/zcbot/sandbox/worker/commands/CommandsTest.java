@@ -14,6 +14,7 @@ import io.zcbot.sandbox.events.EventIds;
 import io.zcbot.sandbox.events.Exited;
 import io.zcbot.sandbox.events.Exited.Reason;
 import io.zcbot.sandbox.events.Input;
+import io.zcbot.sandbox.events.Output;
 import io.zcbot.sandbox.events.OutputStreamName;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
@@ -624,6 +625,44 @@ class CommandsTest extends InACommandWorld {
     assertThat(command.over).isTrue();
     world.settle();
     assertThat(world.reaped()).isEmpty();
+  }
+
+  /** One of two that are overdue waits for the log before it looks after its channel. */
+  @Test
+  void aCommandThatIsOverdueEndsNothingOnAChannelThatWasOpenedAfterIt() throws Exception {
+    world.heldUp = Output.class::isInstance;
+    run(Asked.of("a").within(Duration.ofSeconds(10)));
+    run(Asked.of("b").within(Duration.ofSeconds(5)).streamed()).write("waits");
+    until(() -> world.isHolding());
+    world.advance(Duration.ofSeconds(16));
+    world.domain.commands().tick();
+    world.advance(Duration.ofSeconds(5));
+    world.domain.commands().tick();
+    assertThat(answer("a").reason()).isEqualTo(Reason.TIMEOUT);
+    FakeCommandEngine.Command next = run(Asked.of("c"));
+    assertThat(world.commandEngine.opens).hasValue(2);
+    world.release();
+    assertThat(answer("b").reason()).isEqualTo(Reason.TIMEOUT);
+    assertThat(next.over).isFalse();
+    next.exit(0);
+    assertThat(answer("c").reason()).isEqualTo(Reason.EXITED);
+  }
+
+  /** The same of one whose partition went while it waited for the log. */
+  @Test
+  void aCommandThatIsFencedEndsNothingOnAChannelThatWasOpenedAfterIt() throws Exception {
+    world.heldUp = Output.class::isInstance;
+    run(Asked.of("b").streamed()).write("waits");
+    until(() -> world.isHolding());
+    world.commandEngine.channel(command("b").containerId).close();
+    FakeCommandEngine.Command next = run(Asked.of("c"));
+    fenced = true;
+    world.release();
+    until(() -> world.domain.commands().active() == 1);
+    assertThat(next.over).isFalse();
+    fenced = false;
+    next.exit(0);
+    assertThat(answer("c").reason()).isEqualTo(Reason.EXITED);
   }
 
   /** The runner tells the end behind the output, and that waits for memory that others have. */

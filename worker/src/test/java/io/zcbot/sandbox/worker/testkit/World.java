@@ -377,6 +377,11 @@ public final class World {
     }
   }
 
+  /** Whether there is something that the log does not acknowledge. */
+  public synchronized boolean isHolding() {
+    return !held.isEmpty();
+  }
+
   /** The log acknowledges what it held up. */
   public synchronized void release() {
     heldUp = _ -> false;

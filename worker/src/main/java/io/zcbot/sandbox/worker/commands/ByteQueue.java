@@ -5,44 +5,78 @@
 package io.zcbot.sandbox.worker.commands;
 
 import io.zcbot.sandbox.events.Data;
+import java.nio.ByteBuffer;
+import java.util.ArrayDeque;
 
-/** Bytes that are added behind and taken in front. Whoever owns it bounds it. */
+/**
+ * Bytes that are added behind and taken in front. Whoever owns it bounds it. Large pieces are kept
+ * as they come, and small ones are copied together, so that it takes little more memory than its
+ * bytes.
+ */
 final class ByteQueue {
-  private static final byte[] NONE = new byte[0];
+  private static final int BLOCK = 8 * 1024;
 
-  private byte[] bytes = NONE;
-  private int from;
+  private final ArrayDeque<ByteBuffer> blocks = new ArrayDeque<>();
   private int length;
+  private int memory;
 
   int length() {
     return length;
   }
 
+  /** What it takes: a block is kept until all of it is taken. */
+  int memory() {
+    return memory;
+  }
+
   /** Adds the first bytes of some data. */
   void add(Data data, int count) {
-    int needed = length + count;
-    if (from + needed > bytes.length) {
-      // Moving is worth it only if it makes as much room as it moves.
-      byte[] target =
-          needed <= bytes.length && from >= length ? bytes : new byte[Math.max(needed, 2 * length)];
-      System.arraycopy(bytes, from, target, 0, length);
-      bytes = target;
-      from = 0;
+    ByteBuffer added = data.toByteBuffer().limit(count);
+    if (count >= BLOCK) {
+      append(added);
+    } else if (count > 0) {
+      fill(added);
+      if (added.hasRemaining()) {
+        int size = Math.max(added.remaining(), Math.min(BLOCK, length));
+        append(ByteBuffer.allocate(size).limit(0));
+        fill(added);
+      }
     }
-    data.toByteBuffer().get(bytes, from + length, count);
-    length = needed;
+    length += count;
+  }
+
+  private void append(ByteBuffer block) {
+    blocks.add(block);
+    memory += block.capacity();
+  }
+
+  /** Copies what fits into the last block, unless that is somebody's data. */
+  private void fill(ByteBuffer added) {
+    ByteBuffer last = blocks.peekLast();
+    if (last == null || last.isReadOnly()) {
+      return;
+    }
+    int end = last.limit();
+    int count = Math.min(added.remaining(), last.capacity() - end);
+    last.limit(end + count).put(end, added, added.position(), count);
+    added.position(added.position() + count);
   }
 
   /** Takes so many bytes, or all there are. */
   Data take(int most) {
-    int count = Math.min(most, length);
-    Data taken = Data.of(bytes, from, count);
-    from += count;
-    length -= count;
-    if (length == 0) {
-      bytes = NONE;
-      from = 0;
+    byte[] taken = new byte[Math.min(most, length)];
+    int at = 0;
+    while (at < taken.length) {
+      ByteBuffer first = blocks.getFirst();
+      int count = Math.min(first.remaining(), taken.length - at);
+      first.get(taken, at, count);
+      at += count;
+      if (!first.hasRemaining()) {
+        blocks.removeFirst();
+        memory -= first.capacity();
+      }
     }
-    return taken;
+    length -= taken.length;
+    return Data.of(taken);
   }
 }

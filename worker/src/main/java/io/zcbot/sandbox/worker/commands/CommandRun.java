@@ -13,11 +13,13 @@ import io.zcbot.sandbox.worker.engine.CommandEnd;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.sandbox.Fence;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
+import io.zcbot.sandbox.worker.sandbox.RequestContext;
 import io.zcbot.sandbox.worker.sandbox.StoppedException;
 import io.zcbot.sandbox.worker.trace.Trace;
 import java.time.Duration;
 import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
+import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -30,13 +32,21 @@ import org.slf4j.MDC;
 final class CommandRun implements Runnable {
   private static final Logger log = LoggerFactory.getLogger(CommandRun.class);
 
-  private final ExecRequest request;
+  private final CommandKey key;
+  private final int partition;
+  private final long offset;
+  private final long arrived;
+  private final long deadline;
+  private final BooleanSupplier mayBegin;
+  private final Runnable done;
+  private final RequestContext requested;
   private final UserCommands queue;
   private final RunContext context;
   private final TenureFence fence;
   private final CommandOutput output;
   private final Duration timeout;
   private final CommandProgram program;
+  private volatile @Nullable Exec exec; // until it is started: it may be large
   private volatile @Nullable CommandEntry entry;
   private volatile @Nullable Thread thread;
 
@@ -46,16 +56,24 @@ final class CommandRun implements Runnable {
    * @param read run once what the exec brings is read, or will not be
    */
   CommandRun(ExecRequest request, UserCommands queue, RunContext context, Runnable read) {
-    Exec exec = request.exec();
-    this.request = request;
+    Exec asked = request.exec();
+    this.exec = asked;
+    this.key = request.key();
+    this.partition = request.partition();
+    this.offset = request.offset();
+    this.arrived = request.arrived();
+    this.deadline = request.deadline();
+    this.mayBegin = request.mayBegin();
+    this.done = request.done();
+    this.requested = request.context();
     this.queue = queue;
     this.context = context;
     this.fence = new TenureFence(request.fence());
     this.output = context.outputOf(request, fence);
-    this.timeout = context.timeoutOf(exec);
+    this.timeout = context.timeoutOf(asked);
     this.program =
         new CommandProgram(
-            new InputBuffer(exec, read),
+            new InputBuffer(asked, read),
             output,
             timeout,
             context.time(),
@@ -64,11 +82,11 @@ final class CommandRun implements Runnable {
   }
 
   CommandKey key() {
-    return request.key();
+    return key;
   }
 
   int partition() {
-    return request.partition();
+    return partition;
   }
 
   /** Its entry in the table; null before it has one. */
@@ -94,11 +112,11 @@ final class CommandRun implements Runnable {
   }
 
   boolean mayBegin() {
-    return request.mayBegin().getAsBoolean();
+    return mayBegin.getAsBoolean();
   }
 
   boolean isExpired() {
-    return request.deadline() - context.time().nanos() <= 0;
+    return deadline - context.time().nanos() <= 0;
   }
 
   /** Whether it was started, or is just being. */
@@ -141,7 +159,7 @@ final class CommandRun implements Runnable {
 
   /** Begins to wait for its turn. */
   void begin() {
-    String name = "command-".concat(key().execId());
+    String name = "command-".concat(key.execId());
     thread = Thread.ofVirtual().name(name).start(Trace.carried("command", this));
   }
 
@@ -155,8 +173,8 @@ final class CommandRun implements Runnable {
 
   @Override
   public void run() {
-    MDC.put("user", key().user().toString());
-    MDC.put("event", key().execId());
+    MDC.put("user", key.user().toString());
+    MDC.put("event", key.execId());
     try {
       Ending ending = ending();
       if (ending != null) {
@@ -220,17 +238,17 @@ final class CommandRun implements Runnable {
   private @Nullable Ending enter() throws FencedException, InterruptedException {
     CommandEntry entering =
         new CommandEntry(
-            key().user(),
-            key().execId(),
-            request.partition(),
-            request.offset(),
+            key.user(),
+            key.execId(),
+            partition,
+            offset,
             context.answers().place(queue.sandbox()),
             context.time().now(),
             false,
-            request.context().replyTo());
+            requested.replyTo());
     context.table().started(entering, fence);
     entry = entering;
-    request.done().run();
+    done.run();
     try {
       CommandChannel channel = queue.channel();
       fence.pass(); // the log or the sandbox may have kept it waiting for long
@@ -239,7 +257,8 @@ final class CommandRun implements Runnable {
       }
       program.starts();
       fence.start();
-      program.start(request.exec(), channel, queue);
+      program.start(Objects.requireNonNull(exec), channel, queue);
+      exec = null;
       return null;
     } catch (EngineException e) {
       return context.loss().unopened(queue, e);
@@ -247,7 +266,7 @@ final class CommandRun implements Runnable {
   }
 
   private void runs() {
-    context.metrics().commandStarted(Duration.ofNanos(context.time().nanos() - request.arrived()));
+    context.metrics().commandStarted(Duration.ofNanos(context.time().nanos() - arrived));
   }
 
   private Ending endingOf(@Nullable CommandEnd told) throws InterruptedException {
@@ -267,13 +286,13 @@ final class CommandRun implements Runnable {
         .answers()
         .publish(
             entered == null || !ending.started()
-                ? context.answers().unstarted(key(), ending)
+                ? context.answers().unstarted(key, ending)
                 : context.answers().started(entered, ending, program.took(), output),
-            request.context(),
+            requested,
             fence);
     if (entered == null) {
-      context.known().add(key());
-      request.done().run();
+      context.known().add(key);
+      done.run();
     } else {
       context.known().answered(entered);
     }

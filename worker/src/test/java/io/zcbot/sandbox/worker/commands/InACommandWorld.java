@@ -117,6 +117,7 @@ abstract class InACommandWorld extends InAWorld {
   }
 
   ExecRequest request(Asked asked) {
+    String id = asked.id(); // what is done must not hold what was asked
     return new ExecRequest(
         new Exec(
             asked.id(),
@@ -140,7 +141,7 @@ abstract class InACommandWorld extends InAWorld {
         world.now + asked.expiresIn().toNanos(),
         fence,
         () -> mayBegin,
-        () -> done.add(asked.id()),
+        () -> done.add(id),
         null,
         context);
   }

@@ -12,8 +12,10 @@ import io.zcbot.sandbox.events.OutputStreamName;
 import io.zcbot.sandbox.events.TerminalSize;
 import io.zcbot.sandbox.worker.engine.CommandChannel;
 import io.zcbot.sandbox.worker.testkit.World;
+import java.io.ByteArrayOutputStream;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Random;
 import org.junit.jupiter.api.Test;
 
 /** Output that is kept until the answer, and the memory that it takes. */
@@ -173,5 +175,36 @@ class InlineOutputTest {
     out.append(queue.take(Integer.MAX_VALUE).text());
     assertThat(out.toString()).isEqualTo(in.toString());
     assertThat(queue.length()).isZero();
+  }
+
+  @Test
+  void aQueueTakesLittleMoreThanItsBytes() {
+    Random random = new Random(1);
+    ByteQueue queue = new ByteQueue();
+    ByteArrayOutputStream in = new ByteArrayOutputStream();
+    ByteArrayOutputStream out = new ByteArrayOutputStream();
+    for (int i = 0; i < 2000; i++) {
+      byte[] next = new byte[random.nextInt(random.nextBoolean() ? 50 : 20_000)];
+      random.nextBytes(next);
+      int count = next.length - next.length / 10;
+      queue.add(Data.of(next), count);
+      in.write(next, 0, count);
+      out.writeBytes(queue.take(random.nextInt(10_000)).toByteArray());
+      assertThat(queue.memory()).isLessThan(2 * queue.length() + 50_000);
+    }
+    out.writeBytes(queue.take(Integer.MAX_VALUE).toByteArray());
+    assertThat(out.toByteArray()).isEqualTo(in.toByteArray());
+    assertThat(queue.memory()).isZero();
+    assertThat(queue.length()).isZero();
+  }
+
+  /** As of a program that writes single bytes. */
+  @Test
+  void manySmallPiecesTakeLittleMoreThanTheirBytes() {
+    ByteQueue queue = new ByteQueue();
+    for (int i = 0; i < 100_000; i++) {
+      queue.add(Data.of("x"), 1);
+    }
+    assertThat(queue.memory()).isBetween(100_000, 110_000);
   }
 }

@@ -11,6 +11,7 @@ import io.zcbot.sandbox.events.Data;
 import io.zcbot.sandbox.events.Exited;
 import io.zcbot.sandbox.events.Input;
 import io.zcbot.sandbox.worker.testkit.FakeCommandEngine;
+import java.lang.ref.WeakReference;
 import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.Test;
 
@@ -75,6 +76,27 @@ class InputBufferTest extends InACommandWorld {
     answer("x2");
     quietBut(4);
     run(Asked.of("x5").reading(much));
+  }
+
+  /** What is read is not counted any more, so nothing may refer to it for as long as it runs. */
+  @Test
+  void whatAnExecBroughtIsForgottenOnceItIsRead() throws Exception {
+    WeakReference<Data> brought = runWithInput("y".repeat(700 * 1024));
+    FakeCommandEngine.Command command = command("x");
+    command.wants(700 * 1024);
+    until(() -> command.stdin.length() == 700 * 1024);
+    until(
+        () -> {
+          System.gc();
+          return brought.refersTo(null);
+        });
+    assertThat(command.over).isFalse();
+  }
+
+  private WeakReference<Data> runWithInput(String text) throws Exception {
+    Asked asked = Asked.of("x").reading(text);
+    exec(asked);
+    return new WeakReference<>(asked.stdin());
   }
 
   private void quietBut(int left) {

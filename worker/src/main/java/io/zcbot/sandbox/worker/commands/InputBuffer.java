@@ -4,24 +4,26 @@
  */
 package io.zcbot.sandbox.worker.commands;
 
+import io.zcbot.sandbox.events.CommandSignal;
 import io.zcbot.sandbox.events.Exec;
 import io.zcbot.sandbox.events.Input;
+import io.zcbot.sandbox.events.TerminalSize;
 import io.zcbot.sandbox.worker.engine.CommandChannel;
-import java.util.ArrayDeque;
+import java.util.LinkedHashSet;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
-import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
  * What a command is to read and has not asked for yet. Signals and sizes pass it by; before the
- * command's start they wait for it. No method blocks.
+ * command's start the last size and the last of each signal wait for it. No method blocks.
  */
 final class InputBuffer {
   static final int MAX_BYTES = 256 * 1024;
-  private static final int MAX_EARLY = 16;
 
   private final ByteQueue bytes = new ByteQueue();
-  private final ArrayDeque<Consumer<CommandChannel.Command>> early = new ArrayDeque<>();
+  private final Set<CommandSignal> early = new LinkedHashSet<>();
+  private @Nullable TerminalSize size;
   private CommandChannel.@Nullable Command command;
   private CompletableFuture<Void> room = CompletableFuture.completedFuture(null);
   private long wanted;
@@ -61,8 +63,8 @@ final class InputBuffer {
           pass();
         }
       }
-      case Input.Content.Signal(var signal) -> pass(started -> started.signal(signal));
-      case Input.Content.Resize(var size) -> pass(started -> started.resize(size));
+      case Input.Content.Signal(var signal) -> signal(signal);
+      case Input.Content.Resize(var to) -> resize(to);
     }
     return Taken.TAKEN;
   }
@@ -75,7 +77,10 @@ final class InputBuffer {
   /** The command that reads, once it is known. */
   synchronized void attach(CommandChannel.Command started) {
     command = started;
-    early.forEach(each -> each.accept(started));
+    if (size != null) {
+      started.resize(size);
+    }
+    early.forEach(started::signal);
     early.clear();
     pass();
   }
@@ -103,11 +108,20 @@ final class InputBuffer {
     }
   }
 
-  private void pass(Consumer<CommandChannel.Command> content) {
+  private void signal(CommandSignal signal) {
     if (command != null) {
-      content.accept(command);
-    } else if (early.size() < MAX_EARLY) {
-      early.add(content);
+      command.signal(signal);
+    } else if (!early.contains(CommandSignal.KILL)) {
+      early.remove(signal); // the last of each counts, in the order of these
+      early.add(signal);
+    }
+  }
+
+  private void resize(TerminalSize to) {
+    if (command != null) {
+      command.resize(to);
+    } else {
+      size = to;
     }
   }
 

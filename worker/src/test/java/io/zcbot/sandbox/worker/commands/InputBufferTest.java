@@ -10,6 +10,7 @@ import io.zcbot.sandbox.events.CommandSignal;
 import io.zcbot.sandbox.events.Data;
 import io.zcbot.sandbox.events.Exited;
 import io.zcbot.sandbox.events.Input;
+import io.zcbot.sandbox.events.TerminalSize;
 import io.zcbot.sandbox.worker.testkit.FakeCommandEngine;
 import java.lang.ref.WeakReference;
 import java.util.concurrent.CompletableFuture;
@@ -118,5 +119,28 @@ class InputBufferTest extends InACommandWorld {
     until(() -> command.stdinEnded);
     assertThat(command.stdin.toString()).isEqualTo("ab");
     assertThat(command.signals).containsExactly(CommandSignal.TERM);
+  }
+
+  /** As of a window that is dragged while its command waits, and then closed. */
+  @Test
+  void theLastSizeAndTheLastOfEachSignalWaitForTheStart() throws Exception {
+    for (int i = 0; i < 8; i++) {
+      run(Asked.of("r" + i));
+    }
+    exec(Asked.of("x").reading("a"));
+    for (int columns = 1; columns <= 40; columns++) {
+      input("x", new Input.Content.Resize(new TerminalSize(columns, 24)));
+      input("x", new Input.Content.Signal(CommandSignal.INT));
+    }
+    input("x", new Input.Content.Signal(CommandSignal.TERM));
+    input("x", new Input.Content.Signal(CommandSignal.INT));
+    input("x", new Input.Content.Signal(CommandSignal.KILL));
+    input("x", new Input.Content.Signal(CommandSignal.INT)); // a runner may keep one only
+    command("r0").exit(0);
+    FakeCommandEngine.Command command = command("x");
+    until(() -> command.signals.contains(CommandSignal.KILL));
+    assertThat(command.size).isEqualTo(new TerminalSize(40, 24));
+    assertThat(command.signals)
+        .containsExactly(CommandSignal.TERM, CommandSignal.INT, CommandSignal.KILL);
   }
 }

@@ -79,4 +79,10 @@ final class ByteQueue {
     length -= taken.length;
     return Data.of(taken);
   }
+
+  void clear() {
+    blocks.clear();
+    length = 0;
+    memory = 0;
+  }
 }

@@ -73,7 +73,7 @@ final class CommandRun implements Runnable {
     this.timeout = context.timeoutOf(asked);
     this.program =
         new CommandProgram(
-            new InputBuffer(asked, read),
+            context.inputOf(asked, read),
             output,
             timeout,
             context.time(),

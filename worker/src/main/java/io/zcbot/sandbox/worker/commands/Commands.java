@@ -33,6 +33,9 @@ public final class Commands implements CommandWork, AutoCloseable {
   /** For what execs bring and their commands have not read. */
   private static final int INPUT_BYTES = 8 * 1024 * 1024;
 
+  /** For what inputs bring, beyond the window of each command. */
+  private static final int LATER_INPUT_BYTES = 4 * 1024 * 1024;
+
   private final CommandQueues queues;
   private final CommandPorts ports;
   private final CommandAnswers answers;
@@ -63,6 +66,7 @@ public final class Commands implements CommandWork, AutoCloseable {
             known,
             new MemoryBudget(OUTPUT_BYTES),
             new MemoryBudget(INPUT_BYTES),
+            new MemoryBudget(LATER_INPUT_BYTES),
             ports.time(),
             ports.metrics(),
             loss,

@@ -21,7 +21,11 @@ import org.jspecify.annotations.Nullable;
 final class InputBuffer {
   static final int MAX_BYTES = 256 * 1024;
 
+  /** What each command may keep, whatever others do. */
+  private static final int WINDOW = 16 * 1024;
+
   private final ByteQueue bytes = new ByteQueue();
+  private final MemoryBudget.Share budget;
   private final Set<CommandSignal> early = new LinkedHashSet<>();
   private @Nullable TerminalSize size;
   private CommandChannel.@Nullable Command command;
@@ -30,30 +34,49 @@ final class InputBuffer {
   private boolean endsBehind;
   private boolean over;
   private @Nullable Runnable read;
+  private int unpaid; // the window, and what the exec pays for
+  private int paid;
+  private int promised; // of what is paid: for bytes that come again
+  private MemoryBudget.@Nullable Claim claim;
 
   /**
    * The standard input of an exec.
    *
    * @param read run once what the exec brings is read, or will not be
+   * @param budget for what comes behind that
    */
-  InputBuffer(Exec exec, Runnable read) {
+  InputBuffer(Exec exec, Runnable read, MemoryBudget.Share budget) {
     this.read = read;
+    this.budget = budget;
     bytes.add(exec.stdin(), exec.stdin().length());
+    unpaid = WINDOW + exec.stdin().length();
     endsBehind = !exec.inputFollows();
   }
 
-  synchronized Taken offer(Input.Content content) {
+  Taken offer(Input.Content content) {
+    Taken taken;
+    int back;
+    synchronized (this) {
+      taken = take(content);
+      back = surplus();
+    }
+    giveBack(back);
+    return taken;
+  }
+
+  private Taken take(Input.Content content) {
     switch (content) {
       case Input.Content.Bytes(var data) -> {
         if (over || endsBehind) {
           return Taken.TAKEN;
         }
-        if (bytes.length() > 0 && bytes.length() + data.length() > MAX_BYTES) {
+        if (!hasRoom(data.length())) {
           if (room.isDone()) {
             room = new CompletableFuture<>();
           }
           return Taken.FULL;
         }
+        promised = 0;
         bytes.add(data, data.length());
         pass();
       }
@@ -75,35 +98,106 @@ final class InputBuffer {
   }
 
   /** The command that reads, once it is known. */
-  synchronized void attach(CommandChannel.Command started) {
-    command = started;
-    if (size != null) {
-      started.resize(size);
+  void attach(CommandChannel.Command started) {
+    int back;
+    synchronized (this) {
+      command = started;
+      if (size != null) {
+        started.resize(size);
+      }
+      early.forEach(started::signal);
+      early.clear();
+      pass();
+      back = surplus();
     }
-    early.forEach(started::signal);
-    early.clear();
-    pass();
+    giveBack(back);
   }
 
   /** The command asks for so much more. */
-  synchronized void wanted(int count) {
-    wanted = Math.min(wanted + Math.max(0, count), Integer.MAX_VALUE);
-    pass();
+  void wanted(int count) {
+    int back;
+    synchronized (this) {
+      wanted = Math.min(wanted + Math.max(0, count), Integer.MAX_VALUE);
+      pass();
+      back = surplus();
+    }
+    giveBack(back);
   }
 
   /** The command ended. */
-  synchronized void end() {
-    over = true;
-    bytes.take(Integer.MAX_VALUE);
-    early.clear();
-    room.complete(null);
-    tellRead();
+  void end() {
+    int back;
+    synchronized (this) {
+      over = true;
+      bytes.clear();
+      early.clear();
+      room.complete(null);
+      tellRead();
+      withdraw();
+      back = surplus();
+    }
+    giveBack(back);
+  }
+
+  /** Whether so many bytes may come; if not, they are asked for. */
+  private boolean hasRoom(int count) {
+    if (bytes.length() == 0 && command != null && count <= wanted) {
+      return true; // nothing of it is kept
+    }
+    if (bytes.length() > 0 && bytes.length() + count > MAX_BYTES) {
+      return false;
+    }
+    int missing = toPay(count) - paid;
+    if (missing > 0 && claim == null) {
+      claim = budget.await(missing, () -> granted(missing));
+    } else if (missing <= 0) {
+      withdraw();
+    }
+    return missing <= 0 || claim == null;
+  }
+
+  private void granted(int count) {
+    int back;
+    synchronized (this) {
+      claim = null;
+      paid += count;
+      promised += count;
+      room.complete(null);
+      back = surplus();
+    }
+    giveBack(back);
+  }
+
+  private void withdraw() {
+    if (claim != null && budget.withdraw(claim)) {
+      claim = null;
+    }
+  }
+
+  /** For what is kept, if there are so many more bytes. */
+  private int toPay(int more) {
+    return Math.max(0, bytes.memory() + more - unpaid);
+  }
+
+  /** What is paid for nothing. */
+  private int surplus() {
+    int back = Math.max(0, over ? paid : paid - promised - toPay(0));
+    paid -= back;
+    return back;
+  }
+
+  /** Without the lock: those who wait are told at once, and have locks of their own. */
+  private void giveBack(int count) {
+    if (count > 0) {
+      budget.give(count);
+    }
   }
 
   private void tellRead() {
     Runnable told = read;
     if (told != null) {
       read = null;
+      unpaid = WINDOW;
       told.run();
     }
   }

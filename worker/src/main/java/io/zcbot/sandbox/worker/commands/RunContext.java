@@ -17,6 +17,7 @@ import java.util.function.Consumer;
  *
  * @param outputs for what commands write
  * @param inputs for what execs bring
+ * @param laterInputs for what comes behind that, by inputs
  * @param forgotten told of each command that is over
  */
 record RunContext(
@@ -26,6 +27,7 @@ record RunContext(
     KnownCommands known,
     MemoryBudget outputs,
     MemoryBudget inputs,
+    MemoryBudget laterInputs,
     Time time,
     SandboxMetrics metrics,
     ChannelLoss loss,
@@ -51,6 +53,15 @@ record RunContext(
         ? new StreamedOutput(
             key, bound, budget, sink.answering(request.context()), fence, time, metrics)
         : new InlineOutput(bound, budget);
+  }
+
+  /**
+   * What its command reads.
+   *
+   * @param read run once what the exec brings is read, or will not be
+   */
+  InputBuffer inputOf(Exec exec, Runnable read) {
+    return new InputBuffer(exec, read, laterInputs.of(exec.userId()));
   }
 
   void forget(CommandRun run) {

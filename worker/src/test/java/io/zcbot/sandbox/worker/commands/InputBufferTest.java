@@ -11,8 +11,11 @@ import io.zcbot.sandbox.events.Data;
 import io.zcbot.sandbox.events.Exited;
 import io.zcbot.sandbox.events.Input;
 import io.zcbot.sandbox.events.TerminalSize;
+import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.testkit.FakeCommandEngine;
+import io.zcbot.sandbox.worker.testkit.World;
 import java.lang.ref.WeakReference;
+import java.time.Instant;
 import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.Test;
 
@@ -77,6 +80,65 @@ class InputBufferTest extends InACommandWorld {
     answer("x2");
     quietBut(4);
     run(Asked.of("x5").reading(much));
+  }
+
+  private Taken inputOf(UserId user, String id, Input.Content content) {
+    return world.domain.commands().input(new Input("i", user, Instant.EPOCH, id, content));
+  }
+
+  private boolean hasRoom(UserId user, String id) {
+    return world.domain.commands().room(user, id).isDone();
+  }
+
+  /** As of many commands that read nothing. */
+  @Test
+  void whatAllCommandsDoNotReadIsBounded() throws Exception {
+    world = new World(root, 10, null);
+    int taken = 0;
+    for (int user = 3; user < 10; user++) {
+      for (int i = 0; i < 8; i++) {
+        run(Asked.of(user + "-" + i).by(World.user(user)).reading(""));
+        if (inputOf(World.user(user), user + "-" + i, LARGE) == Taken.TAKEN) {
+          taken += LARGE.data().length();
+        }
+      }
+    }
+    assertThat(taken).isBetween(3 << 20, 5 << 20);
+    FakeCommandEngine.Command waits = run(Asked.of("x").reading(""));
+    assertThat(input("x", LARGE)).isEqualTo(Taken.FULL);
+    assertThat(input("x", new Input.Content.Bytes(Data.of("y".repeat(10_000)))))
+        .as("a window is everybody's")
+        .isEqualTo(Taken.TAKEN);
+    FakeCommandEngine.Command reads = run(Asked.of("r").reading(""));
+    reads.wants(LARGE.data().length());
+    assertThat(input("r", LARGE)).as("nothing of it is kept").isEqualTo(Taken.TAKEN);
+    waits.exit(0);
+  }
+
+  @Test
+  void whatAUsersCommandsDoNotReadIsBoundedAndThoseThatWaitGetItInOrder() throws Exception {
+    for (int i = 0; i < 8; i++) {
+      run(Asked.of("x" + i).reading(""));
+    }
+    for (int i = 0; i < 5; i++) {
+      assertThat(input("x" + i, LARGE)).isEqualTo(Taken.TAKEN);
+    }
+    assertThat(input("x5", LARGE)).isEqualTo(Taken.FULL);
+    assertThat(input("x6", LARGE)).isEqualTo(Taken.FULL);
+    assertThat(hasRoom(ANNA, "x5")).isFalse();
+    run(Asked.of("b").by(BEN).reading(""));
+    assertThat(inputOf(BEN, "b", LARGE)).as("another user's").isEqualTo(Taken.TAKEN);
+
+    command("x0").wants(LARGE.data().length());
+    assertThat(hasRoom(ANNA, "x5")).isTrue();
+    assertThat(hasRoom(ANNA, "x6")).isFalse();
+    assertThat(input("x6", LARGE)).isEqualTo(Taken.FULL);
+    assertThat(input("x5", LARGE)).isEqualTo(Taken.TAKEN);
+    command("x5").exit(0);
+    assertThat(hasRoom(ANNA, "x6")).isTrue();
+    command("x6").exit(0); // with what it was granted
+    assertThat(input("x7", LARGE)).isEqualTo(Taken.TAKEN);
+    assertThat(input("x0", LARGE)).as("all is taken again").isEqualTo(Taken.FULL);
   }
 
   /** What is read is not counted any more, so nothing may refer to it for as long as it runs. */

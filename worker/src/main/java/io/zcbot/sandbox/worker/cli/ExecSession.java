@@ -105,17 +105,19 @@ final class ExecSession {
     }
   }
 
-  private @Nullable CommandEnding ending(long start) {
+  private @Nullable CommandEnding ending(long start) throws IOException {
     Exited end = exited;
     if (left != null) {
       return left;
     }
     long now = System.nanoTime();
     if (end != null) {
+      if (outputs.reached() < end.outputCount() && now - progressed <= LATE_OUTPUT.toNanos()) {
+        return null;
+      }
+      outputs.finish();
       long late = Math.max(0, end.outputCount() - outputs.reached());
-      return late == 0 || now - progressed > LATE_OUTPUT.toNanos()
-          ? new CommandEnding.Answered(end, late + outputs.missing())
-          : null;
+      return new CommandEnding.Answered(end, late + outputs.missing());
     }
     return now - start > patience.toNanos() ? unanswered() : null;
   }

@@ -162,6 +162,19 @@ class ExecSessionTest {
     assertThat(out).hasToString("abc");
   }
 
+  /** As of a record that failed, and came again behind the next one. */
+  @Test
+  void anOutputThatComesBehindItsNextIsWrittenBeforeIt() throws Exception {
+    Exec exec = Execs.of(user, "true");
+    log.answer(output(exec, 1, "b"));
+    log.answer(output(exec, 0, "a"));
+    log.answer(output(exec, 1, "b"));
+    log.answer(output(exec, 2, "c"));
+    log.answer(Exiteds.of(exec, Exited.Reason.EXITED, 0, null, 3));
+    assertThat(session(exec, PATIENCE, out).follow().exitCode()).isZero();
+    assertThat(out).hasToString("abc");
+  }
+
   @Test
   void aGapInTheOutputIsTold() throws Exception {
     Exec exec = Execs.of(user, "true");
@@ -171,6 +184,23 @@ class ExecSessionTest {
     CommandEnding ending = session(exec, PATIENCE, out).follow();
     assertThat(ending.exitCode()).isEqualTo(ExitCode.UNKNOWN_END);
     assertThat(ending.message()).isEqualTo("2 of its outputs did not arrive");
+    assertThat(out).hasToString("ad");
+  }
+
+  /** What comes early is kept within bounds only. */
+  @Test
+  void aGapBeforeMuchOutputIsPassed() throws Exception {
+    OutputSequence outputs = new OutputSequence(out, err);
+    Exec exec = Execs.of(user, "true");
+    String piece = "x".repeat(100_000);
+    for (int seq = 1; seq < 40; seq++) {
+      outputs.accept(output(exec, seq, piece));
+      int kept = seq * piece.length() - out.size();
+      assertThat(kept).isLessThanOrEqualTo(OutputSequence.MAX_EARLY);
+    }
+    assertThat(outputs.missing()).isEqualTo(1);
+    outputs.accept(output(exec, 0, "late"));
+    assertThat(out.toString()).isEqualTo(piece.repeat(39));
   }
 
   @Test

@@ -143,8 +143,10 @@ final class StreamedOutput extends CommandOutput {
   }
 
   private void publish(Chunk chunk) throws FencedException, InterruptedException {
-    if (inFlight.stream().anyMatch(Sent::hasFailed)) { // or the log had this one before that
+    fence.pass(); // first, because it may hold up: what fails meanwhile must not be overtaken
+    if (inFlight.stream().anyMatch(Sent::hasFailed)) {
       settle();
+      fence.pass();
     }
     Output event =
         new Output(
@@ -155,7 +157,6 @@ final class StreamedOutput extends CommandOutput {
             seq++,
             chunk.stream(),
             chunk.data());
-    fence.pass();
     inFlight.add(new Sent(event, sink.publishAsync(event)));
     CompletableFuture<Void> acknowledged = inFlight.getLast().acknowledged();
     var _ = acknowledged.thenRun(() -> acknowledged(chunk.data().length()));

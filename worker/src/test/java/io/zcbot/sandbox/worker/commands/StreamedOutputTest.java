@@ -12,13 +12,22 @@ import io.zcbot.sandbox.events.Exited;
 import io.zcbot.sandbox.events.Exited.Reason;
 import io.zcbot.sandbox.events.Output;
 import io.zcbot.sandbox.events.OutputStreamName;
+import io.zcbot.sandbox.events.SandboxEvent;
+import io.zcbot.sandbox.worker.sandbox.EventSink;
+import io.zcbot.sandbox.worker.sandbox.Fence;
+import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics.OutputWay;
 import io.zcbot.sandbox.worker.testkit.FakeCommandEngine;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -159,6 +168,60 @@ class StreamedOutputTest extends InACommandWorld {
     answer("x");
     assertThat(text(OutputStreamName.STDOUT)).matches("a+b");
     assertNoGaps();
+  }
+
+  /** As while the worker waits for its group, and the leader of the partition is away. */
+  @Test
+  void nothingOvertakesAnOutputThatFailsWhileTheNextWaitsForTheFence() throws Exception {
+    CompletableFuture<Void> first = new CompletableFuture<>();
+    List<Long> log = new CopyOnWriteArrayList<>();
+    EventSink sink =
+        new EventSink() {
+          @Override
+          public void publish(SandboxEvent event) {
+            log.add(((Output) event).seq());
+          }
+
+          @Override
+          public CompletableFuture<Void> publishAsync(SandboxEvent event) {
+            return log.isEmpty() && !first.isDone() && ((Output) event).seq() == 0
+                ? first
+                : EventSink.super.publishAsync(event);
+          }
+        };
+    AtomicInteger passes = new AtomicInteger();
+    CountDownLatch open = new CountDownLatch(1);
+    Fence slow =
+        () -> {
+          if (passes.incrementAndGet() == 2) {
+            assertThat(open.await(10, TimeUnit.SECONDS)).isTrue();
+          }
+        };
+    StreamedOutput output =
+        new StreamedOutput(
+            new CommandKey(ANNA, "x"),
+            1 << 20,
+            new MemoryBudget(1 << 20).of(ANNA),
+            sink,
+            slow,
+            world.time(),
+            SandboxMetrics.NONE);
+    output.write(OutputStreamName.STDOUT, Data.of("a"));
+    FutureTask<Void> publishing =
+        new FutureTask<>(
+            () -> {
+              output.complete();
+              return null;
+            });
+    Thread.startVirtualThread(publishing);
+    until(() -> passes.get() == 1);
+    output.write(OutputStreamName.STDOUT, Data.of("b"));
+    until(() -> passes.get() == 2);
+    first.completeExceptionally(new IllegalStateException("the leader is away"));
+    open.countDown();
+    output.end();
+    publishing.get(10, TimeUnit.SECONDS);
+    assertThat(log).containsExactly(0L, 1L);
   }
 
   @Test

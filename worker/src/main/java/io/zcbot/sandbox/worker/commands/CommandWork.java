@@ -27,6 +27,9 @@ public interface CommandWork {
   /** Whether a command is known: queued, running, or not long ended. Any thread; never blocks. */
   boolean knows(UserId user, String execId);
 
+  /** Whether a command is queued or runs, so that it may read. Any thread; never blocks. */
+  boolean reads(UserId user, String execId);
+
   /** Hands an input to its command. Any thread; never blocks. */
   Taken input(Input input);
 

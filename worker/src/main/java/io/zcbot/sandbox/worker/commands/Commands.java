@@ -181,6 +181,11 @@ public final class Commands implements CommandWork, AutoCloseable {
         || known.left(key) != null;
   }
 
+  @Override
+  public boolean reads(UserId user, String execId) {
+    return runs.containsKey(new CommandKey(user, execId));
+  }
+
   /** Takes an input. Any thread; never blocks. Only bytes can be too much. */
   @Override
   public Taken input(Input input) {

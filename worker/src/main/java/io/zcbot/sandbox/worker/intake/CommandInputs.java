@@ -211,7 +211,7 @@ final class CommandInputs implements AutoCloseable {
   }
 
   /**
-   * A detour has read everything.
+   * A detour has read all below a position.
    *
    * @param position from where it would read on
    * @return whether the command gets its inputs from here again; if not, there are more behind

@@ -99,7 +99,7 @@ final class InputDetour {
   /** Reads until the command or its input ends, or there is nothing more to read. */
   void run() {
     try {
-      while (isKnown()) {
+      while (isWanted()) {
         if (readWithConsumer()) {
           return;
         }
@@ -116,8 +116,9 @@ final class InputDetour {
     }
   }
 
-  private boolean isKnown() {
-    return shared.work().knows(key.user(), key.execId());
+  /** A command that is over is known for long, and takes whatever comes. */
+  private boolean isWanted() {
+    return shared.work().reads(key.user(), key.execId());
   }
 
   /** Returns false if it is to be called again. */
@@ -139,7 +140,7 @@ final class InputDetour {
   }
 
   private boolean read(Consumer<byte[], byte[]> consumer) throws InterruptedException {
-    while (isKnown()) {
+    while (isWanted()) {
       ConsumerRecords<byte[], byte[]> records = consumer.poll(POLL);
       for (ConsumerRecord<byte[], byte[]> record : records) {
         Input input = own(record);
@@ -163,7 +164,7 @@ final class InputDetour {
       }
       long position = consumer.position(partition, CALL_TIMEOUT);
       next = position;
-      if (records.isEmpty() && owner.takesBack(this, position)) {
+      if (owner.takesBack(this, position)) {
         return true;
       }
     }

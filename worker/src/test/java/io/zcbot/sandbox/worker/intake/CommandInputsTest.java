@@ -23,10 +23,12 @@ import java.util.List;
 import java.util.Map;
 import java.util.UUID;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.LockSupport;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.ConsumerRecords;
 import org.apache.kafka.clients.consumer.MockConsumer;
+import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.clients.consumer.OffsetAndTimestamp;
 import org.apache.kafka.common.TopicPartition;
 import org.junit.jupiter.api.AfterEach;
@@ -39,6 +41,7 @@ import org.junit.jupiter.api.Timeout;
 class CommandInputsTest {
   private static final TopicPartition PARTITION = new TopicPartition("sandbox.input", 0);
   private static final UserId ANNA = new UserId(new UUID(1, 1));
+  private static final UserId BEN = new UserId(new UUID(2, 2));
   private static final CommandKey KEY = new CommandKey(ANNA, "exec");
 
   private final EventCodec codec = new EventCodec();
@@ -46,6 +49,11 @@ class CommandInputsTest {
   private final ManualTime time = new ManualTime(0);
   private final AtomicInteger dropped = new AtomicInteger();
   private final AtomicInteger consumers = new AtomicInteger();
+  private final AtomicInteger openConsumers = new AtomicInteger();
+
+  /** Whether another user's input comes with each poll. */
+  private volatile boolean isBusy;
+
   private final List<ConsumerRecord<byte[], byte[]>> log = new ArrayList<>();
   private final CommandInputs inputs =
       new CommandInputs(
@@ -81,9 +89,20 @@ class CommandInputsTest {
   /** Reads what is in the log by then. */
   private Consumer<byte[], byte[]> consumer() {
     consumers.incrementAndGet();
+    openConsumers.incrementAndGet();
     return new MockConsumer<>("earliest") {
       @Override
+      public synchronized void close() {
+        super.close();
+        openConsumers.decrementAndGet();
+      }
+
+      @Override
       public synchronized ConsumerRecords<byte[], byte[]> poll(Duration timeout) {
+        if (isBusy) {
+          LockSupport.parkNanos(1_000_000);
+          append(BEN, "other", bytes("z"));
+        }
         long from = position(PARTITION);
         List<ConsumerRecord<byte[], byte[]>> next;
         synchronized (log) {
@@ -110,14 +129,18 @@ class CommandInputsTest {
   }
 
   private ConsumerRecord<byte[], byte[]> append(String execId, Input.Content content) {
-    Input input = new Input("id", ANNA, Instant.EPOCH, execId, content);
+    return append(ANNA, execId, content);
+  }
+
+  private ConsumerRecord<byte[], byte[]> append(UserId user, String execId, Input.Content content) {
+    Input input = new Input("id", user, Instant.EPOCH, execId, content);
     synchronized (log) {
       ConsumerRecord<byte[], byte[]> record =
           new ConsumerRecord<>(
               PARTITION.topic(),
               0,
               log.size(),
-              ANNA.toString().getBytes(UTF_8),
+              user.toString().getBytes(UTF_8),
               codec.encode(input));
       log.add(record);
       return record;
@@ -264,6 +287,38 @@ class CommandInputsTest {
     commands.begin(new CommandKey(ANNA, "next"));
     publish("next", bytes("b"));
     assertThat(commands.taken(new CommandKey(ANNA, "next"))).containsExactly("b");
+  }
+
+  /** At most eight detours read at a time, so each has to end. */
+  @Test
+  void aDetourHandsBackThoughOthersWriteAllTheTime() {
+    isBusy = true;
+    commands.begin(KEY);
+    commands.room(KEY, 0);
+    publish("exec", bytes("a"));
+    commands.room(KEY, 1000);
+    await().until(() -> commands.taken(KEY).equals(List.of("a")));
+    await().until(() -> openConsumers.get() == 0);
+    isBusy = false;
+    for (ConsumerRecord<byte[], byte[]> record : List.copyOf(log).subList(1, log.size())) {
+      accept(record);
+    }
+    publish("exec", bytes("b"));
+    assertThat(commands.taken(KEY)).containsExactly("a", "b");
+  }
+
+  @Test
+  void aDetourEndsWithItsCommandHoweverFarBehindItIs() {
+    isBusy = true;
+    commands.begin(KEY);
+    commands.room(KEY, 0);
+    publish("exec", bytes("a"));
+    inputs.advance(Map.of(PARTITION, new OffsetAndMetadata(1_000_000_000)));
+    await().until(() -> consumers.get() > 0);
+    commands.end(KEY);
+    await().until(() -> openConsumers.get() == 0);
+    int before = consumers.get();
+    await().during(Duration.ofMillis(300)).until(() -> consumers.get() == before);
   }
 
   /** The partition was away for a moment, and the window begins before what was read. */

@@ -34,6 +34,7 @@ final class FakeCommands implements CommandWork {
     final List<String> taken = new ArrayList<>();
     int room = Integer.MAX_VALUE;
     CompletableFuture<Void> hasRoom = new CompletableFuture<>();
+    boolean over;
   }
 
   @Override
@@ -46,11 +47,11 @@ final class FakeCommands implements CommandWork {
     commands.putIfAbsent(key, new Command());
   }
 
+  /** It is known after its end as well, and takes what nobody reads. */
   synchronized void end(CommandKey key) {
-    Command ended = commands.remove(key);
-    if (ended != null) {
-      ended.hasRoom.complete(null);
-    }
+    Command ended = commands.get(key);
+    ended.over = true;
+    ended.hasRoom.complete(null);
   }
 
   /** How many more bytes a command takes. */
@@ -78,10 +79,19 @@ final class FakeCommands implements CommandWork {
   }
 
   @Override
+  public synchronized boolean reads(UserId user, String execId) {
+    Command command = commands.get(new CommandKey(user, execId));
+    return command != null && !command.over;
+  }
+
+  @Override
   public synchronized Taken input(Input input) {
     Command command = commands.get(CommandKey.of(input));
     if (command == null) {
       return Taken.UNKNOWN;
+    }
+    if (command.over) {
+      return Taken.TAKEN;
     }
     switch (input.content()) {
       case Input.Content.Bytes bytes -> {

@@ -4,23 +4,52 @@
  */
 package io.zcbot.sandbox.worker.cli;
 
-import java.io.File;
 import java.io.IOException;
+import java.nio.file.FileVisitResult;
+import java.nio.file.FileVisitor;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.nio.file.SimpleFileVisitor;
 import java.nio.file.StandardCopyOption;
-import java.util.Comparator;
-import java.util.List;
+import java.nio.file.attribute.BasicFileAttributes;
 import java.util.UUID;
-import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A file or directory that appears when it is complete. Until then it is beside its place, under
  * another name, and goes with this or with the process.
  */
 final class NewFile implements AutoCloseable {
+  /** Of whatever is there: it may be much, and the process may write to it still. */
+  private static final FileVisitor<Path> REMOVAL =
+      new SimpleFileVisitor<>() {
+        @Override
+        public FileVisitResult visitFile(Path file, BasicFileAttributes attributes) {
+          var _ = file.toFile().delete();
+          return FileVisitResult.CONTINUE;
+        }
+
+        @Override
+        public FileVisitResult visitFileFailed(Path file, IOException e) throws IOException {
+          if (e instanceof NoSuchFileException) { // it is complete, or removed already
+            return FileVisitResult.CONTINUE;
+          }
+          throw e;
+        }
+
+        @Override
+        public FileVisitResult postVisitDirectory(Path directory, @Nullable IOException e)
+            throws IOException {
+          if (e != null) {
+            throw e;
+          }
+          var _ = directory.toFile().delete();
+          return FileVisitResult.CONTINUE;
+        }
+      };
+
   private final Path target;
   private final Path temporary;
   private final Thread atExit;
@@ -68,11 +97,8 @@ final class NewFile implements AutoCloseable {
     if (!Files.exists(temporary, LinkOption.NOFOLLOW_LINKS)) {
       return;
     }
-    try (Stream<Path> all = Files.walk(temporary)) {
-      List<Path> deepestFirst = all.sorted(Comparator.reverseOrder()).toList();
-      deepestFirst.stream().map(Path::toFile).forEach(File::delete);
-    } catch (NoSuchFileException _) {
-      // It is complete.
+    try {
+      var _ = Files.walkFileTree(temporary, REMOVAL);
     } catch (IOException e) {
       throw new IllegalStateException("could not remove " + temporary, e);
     }

@@ -19,6 +19,9 @@ import java.nio.file.StandardOpenOption;
  * special modes are ignored.
  */
 public final class TarUnpacker {
+  /** Each name may cost a directory, which is more to remove than to name. */
+  private static final int DEEPEST = 100;
+
   private final long mostBytes;
   private final long mostEntries;
   private long bytes;
@@ -29,7 +32,7 @@ public final class TarUnpacker {
    * Unpacks one archive.
    *
    * @param mostBytes limit of all files together
-   * @param mostEntries limit of their number
+   * @param mostEntries limit of the number of files and directories
    */
   public TarUnpacker(long mostBytes, long mostEntries) {
     this.mostBytes = mostBytes;
@@ -46,26 +49,37 @@ public final class TarUnpacker {
   public void unpack(InputStream archive, Path to) throws IOException {
     TarReader reader = new TarReader(archive);
     for (TarReader.Entry entry = reader.next(); entry != null; entry = reader.next()) {
-      entries++;
-      if (entries > mostEntries) {
-        throw new IOException("the archive has more than " + mostEntries + " entries");
-      }
+      count();
       Path path = resolve(to, entry);
       switch (entry.kind()) {
         case OTHER -> skipped++;
-        case DIRECTORY -> directory(path);
+        case DIRECTORY -> {
+          parents(to, entry);
+          var _ = directory(path);
+        }
         case FILE -> {
           bytes += entry.size();
           if (bytes > mostBytes) {
             throw new IOException("the archive has more than " + mostBytes + " bytes");
           }
+          parents(to, entry);
           file(reader, entry, path);
         }
       }
     }
   }
 
+  private void count() throws IOException {
+    entries++;
+    if (entries > mostEntries) {
+      throw new IOException("the archive has more than " + mostEntries + " entries");
+    }
+  }
+
   private static Path resolve(Path to, TarReader.Entry entry) throws IOException {
+    if (entry.path().size() > DEEPEST) {
+      throw new IOException("the archive has an entry more than " + DEEPEST + " names deep");
+    }
     try {
       return to.resolve(String.join("/", entry.path()));
     } catch (InvalidPathException e) {
@@ -73,19 +87,29 @@ public final class TarUnpacker {
     }
   }
 
-  private static void directory(Path path) throws IOException {
-    if (!Files.isDirectory(path, LinkOption.NOFOLLOW_LINKS)) {
-      Files.createDirectories(path);
+  /** Makes the directories on the way to an entry that have no entries of their own before it. */
+  private void parents(Path to, TarReader.Entry entry) throws IOException {
+    Path path = to;
+    for (String name : entry.path().subList(0, Math.max(0, entry.path().size() - 1))) {
+      path = path.resolve(name);
+      if (directory(path)) {
+        count();
+      }
     }
+  }
+
+  /** Whether there was none. */
+  private static boolean directory(Path path) throws IOException {
+    if (Files.isDirectory(path, LinkOption.NOFOLLOW_LINKS)) {
+      return false;
+    }
+    var _ = Files.createDirectory(path);
+    return true;
   }
 
   private static void file(TarReader reader, TarReader.Entry entry, Path path) throws IOException {
     if (entry.path().isEmpty()) {
       throw new IOException("the archive has a file without a name");
-    }
-    Path parent = path.getParent();
-    if (parent != null) {
-      directory(parent);
     }
     try (OutputStream file =
         Files.newOutputStream(path, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {

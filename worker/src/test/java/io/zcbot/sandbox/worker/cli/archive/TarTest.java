@@ -193,6 +193,44 @@ class TarTest {
         .hasMessageContaining("more than 1 entries");
   }
 
+  /** A few names are enough for millions of directories. */
+  @ParameterizedTest
+  @ValueSource(ints = {12, 90, 1900})
+  void directoriesOnTheWayCount(int depth) throws Exception {
+    writer.directory("a/".repeat(depth));
+    writer.end();
+    byte[] archive = packed.toByteArray();
+    Path to = Files.createTempDirectory(directory, "t");
+    assertThatThrownBy(
+            () -> new TarUnpacker(MUCH, 10).unpack(new ByteArrayInputStream(archive), to))
+        .isInstanceOf(IOException.class)
+        .hasMessageContaining("more than");
+    assertThat(names(to)).hasSizeLessThanOrEqualTo(10);
+  }
+
+  @Test
+  void namesMayBeDeepButNotEndless() throws Exception {
+    file("d/".repeat(99) + "f", "deep");
+    writer.end();
+    assertThat(unpacked().resolve("d/".repeat(99) + "f")).hasContent("deep");
+    packed.reset();
+    file("d/".repeat(100) + "f", "too deep");
+    writer.end();
+    assertThatThrownBy(this::unpacked).hasMessageContaining("more than 100 names deep");
+  }
+
+  /** Those that have entries of their own count once. */
+  @Test
+  void asManyEntriesAsAreAllowedAreUnpacked() throws Exception {
+    writer.directory("d");
+    writer.directory("d/e");
+    file("d/e/f", "x");
+    writer.end();
+    Path to = Files.createTempDirectory(directory, "t");
+    new TarUnpacker(MUCH, 3).unpack(new ByteArrayInputStream(packed.toByteArray()), to);
+    assertThat(names(to)).containsExactly("d", "d/e", "d/e/f");
+  }
+
   @ParameterizedTest
   @ValueSource(strings = {"x", "g", "S", "V", "7"})
   void unknownTypesAreRefused(String type) throws Exception {

@@ -27,15 +27,6 @@ import org.slf4j.MDC;
 public final class Commands implements CommandWork, AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(Commands.class);
 
-  /** For the output of all commands, beyond the window of each. */
-  private static final int OUTPUT_BYTES = 16 * 1024 * 1024;
-
-  /** For what execs bring and their commands have not read. */
-  private static final int INPUT_BYTES = 8 * 1024 * 1024;
-
-  /** For what inputs bring, beyond the window of each command. */
-  private static final int LATER_INPUT_BYTES = 4 * 1024 * 1024;
-
   private final CommandQueues queues;
   private final CommandPorts ports;
   private final CommandAnswers answers;
@@ -64,9 +55,7 @@ public final class Commands implements CommandWork, AutoCloseable {
             ports.sink(),
             answers,
             known,
-            new MemoryBudget(OUTPUT_BYTES),
-            new MemoryBudget(INPUT_BYTES),
-            new MemoryBudget(LATER_INPUT_BYTES),
+            new CommandMemory(),
             ports.time(),
             ports.metrics(),
             loss,
@@ -153,7 +142,7 @@ public final class Commands implements CommandWork, AutoCloseable {
   }
 
   private @Nullable Ending queue(ExecRequest request, UserCommands commands) {
-    Runnable read = ExecMemory.take(request.exec(), context.inputs());
+    Runnable read = ExecMemory.take(request.exec(), context.memory().inputs());
     if (read == null) {
       return Refusals.tooMuchToRead();
     }

@@ -15,9 +15,6 @@ import java.util.function.Consumer;
 /**
  * What all commands of a worker share.
  *
- * @param outputs for what commands write
- * @param inputs for what execs bring
- * @param laterInputs for what comes behind that, by inputs
  * @param forgotten told of each command that is over
  */
 record RunContext(
@@ -25,9 +22,7 @@ record RunContext(
     EventSink sink,
     CommandAnswers answers,
     KnownCommands known,
-    MemoryBudget outputs,
-    MemoryBudget inputs,
-    MemoryBudget laterInputs,
+    CommandMemory memory,
     Time time,
     SandboxMetrics metrics,
     ChannelLoss loss,
@@ -48,7 +43,7 @@ record RunContext(
     Integer asked = exec.maxOutputBytes();
     int bound = asked == null ? setup.limits().defaultOutput() : asked;
     CommandKey key = CommandKey.of(exec);
-    MemoryBudget.Share budget = outputs.of(exec.userId());
+    MemoryBudget.Share budget = memory.outputs().of(exec.userId());
     return exec.stream()
         ? new StreamedOutput(
             key, bound, budget, sink.answering(request.context()), fence, time, metrics)
@@ -61,7 +56,7 @@ record RunContext(
    * @param read run once what the exec brings is read, or will not be
    */
   InputBuffer inputOf(Exec exec, Runnable read) {
-    return new InputBuffer(exec, read, laterInputs.of(exec.userId()));
+    return new InputBuffer(exec, read, memory.laterInputs().of(exec.userId()));
   }
 
   void forget(CommandRun run) {

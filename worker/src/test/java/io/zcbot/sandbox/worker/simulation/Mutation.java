@@ -11,7 +11,7 @@ import org.jspecify.annotations.Nullable;
 enum Mutation {
   NONE(1),
   /** Ensures are answered without a look at whose the partition is. */
-  NO_FENCE(80),
+  NO_FENCE(31),
   /** A process takes itself for a member, whether it runs, reaches the group and polls or not. */
   LEASE_FOR_EVER(52),
   /** What was read is committed, done or not. */
@@ -42,13 +42,13 @@ enum Mutation {
   /** What a former owner of a partition started is not looked up. */
   TABLE_NOT_READ(1),
   /** Execs are run while the table is being read. */
-  EXECS_BEFORE_THE_TABLE(56),
+  EXECS_BEFORE_THE_TABLE(82),
   /** Commands are started and answered without a look at whose the partition is. */
   NO_FENCE_FOR_COMMANDS(72),
   /**
    * Whoever ends a sandbox removes its user from the table, though the user is another worker's.
    */
-  REMOVE_ANOTHERS_ENTRY(870),
+  REMOVE_ANOTHERS_ENTRY(3148),
   /** The first commit that is acknowledged after an outage counts, though it keeps no session. */
   TRUST_THE_FIRST_ANSWER(1476);
 

@@ -119,9 +119,11 @@ public final class Ensurer {
     try {
       announcer.ready(ready, request.arrived(), request.context(), request.fence());
     } catch (FencedException e) {
-      if (served.outcome() != Ready.Outcome.REUSED) {
-        // Its entry stays: a try may have reached the log, and then the next owner announces it
-        // lost.
+      // A try may have reached the log. The entry of one that ends stays, and then the next owner
+      // announces it lost; one that goes on was told to be in use, if its user comes back here.
+      if (served.outcome() == Ready.Outcome.REUSED) {
+        sandbox.touch(time.nanos(), Reaped.Use.ENSURE);
+      } else {
         end(sandbox, e);
       }
       throw e;

@@ -11,6 +11,8 @@ import io.zcbot.sandbox.events.Failed;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.worker.engine.EngineException;
+import io.zcbot.sandbox.worker.sandbox.FencedException;
+import io.zcbot.sandbox.worker.sandbox.Sandbox;
 import io.zcbot.sandbox.worker.sandbox.StoppedException;
 import io.zcbot.sandbox.worker.testkit.EngineFaults;
 import io.zcbot.sandbox.worker.testkit.InAWorld;
@@ -18,6 +20,8 @@ import io.zcbot.sandbox.worker.testkit.World;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Objects;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -83,6 +87,32 @@ class EnsurerTest extends InAWorld {
         .singleElement()
         .extracting(Reaped::reason)
         .isEqualTo(Reaped.Reason.DIED);
+  }
+
+  /** The record of its ready may be in the log, and the user may come back here. */
+  @Test
+  void aSandboxWhoseReadyWasTriedAndFencedIsInUse() throws Exception {
+    world.ready(ANNA);
+    world.advance(World.TTL.dividedBy(2));
+    EnsureRequest open = world.request(ANNA);
+    AtomicInteger passes = new AtomicInteger();
+    EnsureRequest fenced =
+        new EnsureRequest(
+            open.ensure(),
+            open.partition(),
+            open.arrived(),
+            open.deadline(),
+            () -> {
+              if (passes.getAndIncrement() > 0) { // once before its work, then before its ready
+                throw new FencedException("the partition is another worker's");
+              }
+            });
+
+    assertThatThrownBy(() -> world.domain.ensurer().ensure(fenced))
+        .isInstanceOf(FencedException.class);
+
+    assertThat(Objects.requireNonNull(world.registry.get(ANNA)).lastUse())
+        .isEqualTo(new Sandbox.LastUse(world.now, Reaped.Use.ENSURE));
   }
 
   @Test

@@ -57,20 +57,12 @@ final class Browser implements AutoCloseable {
     return driver.findElement(By.cssSelector(css)).getText();
   }
 
-  List<String> texts(String css) {
-    return driver.findElements(By.cssSelector(css)).stream().map(each -> each.getText()).toList();
-  }
-
   void press(CharSequence... keys) {
     new Actions(driver).sendKeys(keys).perform();
   }
 
   void pressEscape() {
     press(Keys.ESCAPE);
-  }
-
-  void pressEnter() {
-    press(Keys.ENTER);
   }
 
   /** What the page complained of, such as what its policy refused. */

@@ -55,10 +55,6 @@ final class Notices {
     return notices.stream().filter(notice -> notice.time >= time).count();
   }
 
-  int size() {
-    return notices.size();
-  }
-
   /** Writes the newest, the newest first. */
   void write(JsonGenerator json) throws IOException {
     json.writeStartArray();

@@ -86,10 +86,6 @@ public final class PoolModel {
     return target;
   }
 
-  public int idle() {
-    return idle;
-  }
-
   /** How long slots were idle, all together. */
   public double idleMillis() {
     return idleMillis;

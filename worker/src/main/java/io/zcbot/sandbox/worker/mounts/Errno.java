@@ -13,7 +13,6 @@ record Errno(int number) {
   static final Errno ENOENT = new Errno(2);
   static final Errno ESRCH = new Errno(3);
   static final Errno EACCES = new Errno(13);
-  static final Errno EBUSY = new Errno(16);
   static final Errno EINVAL = new Errno(22);
   static final Errno ENOTTY = new Errno(25);
   static final Errno ENOSYS = new Errno(38);

@@ -108,8 +108,4 @@ final class ReplyTopics {
     all.addAll(others.values());
     return all;
   }
-
-  int size() {
-    return existing.size() + others.size();
-  }
 }

@@ -36,7 +36,6 @@ final class Agent {
   private final int kept;
   private final Thread thread;
   private volatile Mode mode = Mode.SILENT;
-  private int sent;
 
   private enum Mode {
     SILENT,
@@ -118,10 +117,6 @@ final class Agent {
       exec(working.get(random.nextInt(working.size())).id);
     }
     producer.flush();
-  }
-
-  int sent() {
-    return sent;
   }
 
   /** What went wrong with sending, if anything did. */
@@ -224,7 +219,6 @@ final class Agent {
   }
 
   private void send(Topic topic, UserId user, String value) {
-    sent++;
     producer.send(
         new ProducerRecord<>(
             topic.named(prefix),

@@ -39,7 +39,6 @@ final class History {
   private final int partitions;
   private final Thread reader;
   private volatile boolean done;
-  private volatile int deadLetters;
 
   History(String bootstrapServers, String prefix, int partitions) {
     this.bootstrapServers = bootstrapServers;
@@ -84,7 +83,7 @@ final class History {
     Origin origin = Origins.of(record);
     try {
       switch (topic) {
-        case DEAD_LETTER -> deadLetters++;
+        case DEAD_LETTER -> {}
         case LIVE -> {
           String key = new String(record.key(), StandardCharsets.UTF_8);
           String container = key.substring(key.indexOf('/') + 1);
@@ -147,10 +146,6 @@ final class History {
 
   List<String> faults() {
     return faults;
-  }
-
-  int deadLetters() {
-    return deadLetters;
   }
 
   void close() throws InterruptedException {

@@ -112,10 +112,6 @@ final class Trial {
     return agent;
   }
 
-  History history() {
-    return history;
-  }
-
   Field field() {
     return field;
   }
@@ -391,11 +387,6 @@ final class Trial {
 
   List<String> violations() {
     return violations;
-  }
-
-  /** Where the workers' logs are; kept if there was a violation. */
-  Path directory() {
-    return directory;
   }
 
   void close() throws Exception {

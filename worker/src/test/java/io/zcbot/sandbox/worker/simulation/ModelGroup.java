@@ -9,7 +9,6 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashMap;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -219,9 +218,5 @@ final class ModelGroup {
       }
     }
     return null;
-  }
-
-  Set<String> instances() {
-    return new HashSet<>(members.keySet());
   }
 }

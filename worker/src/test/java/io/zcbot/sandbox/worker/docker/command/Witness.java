@@ -113,10 +113,6 @@ public final class Witness implements CommandObserver {
     }
   }
 
-  public boolean hasStarted() {
-    return started.isDone();
-  }
-
   public boolean hasEnded() {
     return end.isDone();
   }

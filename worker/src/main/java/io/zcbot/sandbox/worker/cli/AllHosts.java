@@ -4,8 +4,6 @@
  */
 package io.zcbot.sandbox.worker.cli;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
@@ -63,10 +61,6 @@ final class AllHosts {
       json.put("commands", known.commands(sandbox.userId()));
       json.put("container_id", sandbox.containerId());
     }
-    try {
-      return JsonText.plain(new JsonMapper().writeValueAsString(array)) + System.lineSeparator();
-    } catch (JsonProcessingException e) {
-      throw new IllegalStateException("an array of strings could not be serialized", e);
-    }
+    return JsonText.plain(array.toString()) + System.lineSeparator();
   }
 }

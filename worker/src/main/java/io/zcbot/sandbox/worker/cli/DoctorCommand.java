@@ -4,8 +4,6 @@
  */
 package io.zcbot.sandbox.worker.cli;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
@@ -153,10 +151,6 @@ final class DoctorCommand implements Callable<Integer> {
         check.put("fix", finding.fix());
       }
     }
-    try {
-      console.out().println(JsonText.plain(new JsonMapper().writeValueAsString(report)));
-    } catch (JsonProcessingException e) {
-      throw new IllegalStateException("an object of strings could not be serialized", e);
-    }
+    console.out().println(JsonText.plain(report.toString()));
   }
 }

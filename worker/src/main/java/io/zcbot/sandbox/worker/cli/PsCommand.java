@@ -4,8 +4,6 @@
  */
 package io.zcbot.sandbox.worker.cli;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
@@ -196,11 +194,7 @@ final class PsCommand {
       json.put("container_name", container.name());
       json.put("container_id", container.id());
     }
-    try {
-      return JsonText.plain(new JsonMapper().writeValueAsString(array));
-    } catch (JsonProcessingException e) {
-      throw new IllegalStateException("an array of strings could not be serialized", e);
-    }
+    return JsonText.plain(array.toString());
   }
 
   private String spec(Container container) {

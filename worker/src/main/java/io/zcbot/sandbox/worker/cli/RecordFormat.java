@@ -4,7 +4,6 @@
  */
 package io.zcbot.sandbox.worker.cli;
 
-import com.fasterxml.jackson.core.JacksonException;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
@@ -87,11 +86,7 @@ final class RecordFormat {
   }
 
   String json(ConsumerRecord<byte[], byte[]> record) {
-    try {
-      return JsonText.plain(JSON.writeValueAsString(node(record)));
-    } catch (JacksonException e) {
-      throw new IllegalStateException("the record could not be written as JSON", e);
-    }
+    return JsonText.plain(node(record).toString());
   }
 
   ObjectNode node(ConsumerRecord<byte[], byte[]> record) {

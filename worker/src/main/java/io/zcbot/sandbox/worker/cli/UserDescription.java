@@ -4,8 +4,6 @@
  */
 package io.zcbot.sandbox.worker.cli;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
@@ -170,11 +168,7 @@ record UserDescription(
       ArrayNode ran = json.putArray("command_events");
       commands.history.newest().forEach(entry -> ran.add(format.node(entry.record())));
     }
-    try {
-      return JsonText.plain(new JsonMapper().writeValueAsString(json)) + System.lineSeparator();
-    } catch (JsonProcessingException e) {
-      throw new IllegalStateException("the description could not be written as JSON", e);
-    }
+    return JsonText.plain(json.toString()) + System.lineSeparator();
   }
 
   private static String topic(UserHistory.Entry entry) {

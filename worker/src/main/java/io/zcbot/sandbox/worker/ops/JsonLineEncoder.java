@@ -8,8 +8,6 @@ import ch.qos.logback.classic.spi.ILoggingEvent;
 import ch.qos.logback.classic.spi.IThrowableProxy;
 import ch.qos.logback.classic.spi.ThrowableProxyUtil;
 import ch.qos.logback.core.encoder.EncoderBase;
-import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.nio.charset.StandardCharsets;
@@ -21,7 +19,6 @@ import org.slf4j.event.KeyValuePair;
  * trace as an object.
  */
 final class JsonLineEncoder extends EncoderBase<ILoggingEvent> {
-  private static final JsonMapper JSON = new JsonMapper();
   private static final byte[] NOTHING = {};
 
   @Override
@@ -47,11 +44,7 @@ final class JsonLineEncoder extends EncoderBase<ILoggingEvent> {
     if (thrown != null) {
       line.put("exception", ThrowableProxyUtil.asString(thrown));
     }
-    try {
-      return (JSON.writeValueAsString(line) + "\n").getBytes(StandardCharsets.UTF_8);
-    } catch (JsonProcessingException e) {
-      throw new IllegalStateException("an object of strings could not be serialized", e);
-    }
+    return (line + "\n").getBytes(StandardCharsets.UTF_8);
   }
 
   @Override

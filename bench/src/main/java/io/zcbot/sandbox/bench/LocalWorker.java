@@ -5,6 +5,8 @@
 package io.zcbot.sandbox.bench;
 
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.commands.CommandSetup;
+import io.zcbot.sandbox.worker.engine.SlotEngine;
 import io.zcbot.sandbox.worker.ensure.Domain;
 import io.zcbot.sandbox.worker.ensure.Ensurer;
 import io.zcbot.sandbox.worker.intake.Assignment;
@@ -15,6 +17,7 @@ import io.zcbot.sandbox.worker.intake.IntakeMetrics;
 import io.zcbot.sandbox.worker.kafka.KafkaClients;
 import io.zcbot.sandbox.worker.kafka.KeyPartitions;
 import io.zcbot.sandbox.worker.lanes.Lanes;
+import io.zcbot.sandbox.worker.pool.SlotMounts;
 import io.zcbot.sandbox.worker.pool.WarmPool;
 import io.zcbot.sandbox.worker.publish.KafkaCurrentSandboxes;
 import io.zcbot.sandbox.worker.publish.Publisher;
@@ -27,6 +30,7 @@ import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import io.zcbot.sandbox.worker.sandbox.Workspaces;
 import java.io.IOException;
+import java.lang.reflect.Proxy;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Collection;
@@ -101,7 +105,8 @@ final class LocalWorker implements AutoCloseable {
                 Integer.MAX_VALUE),
             new Registry(),
             Workspaces.open(workspaces),
-            WarmPool.Setup.NONE);
+            new WarmPool.Setup(uncalled(SlotEngine.class), uncalled(SlotMounts.class), 0, 0, null),
+            CommandSetup.NONE);
     this.partitions = partitions;
     assignment = assignment(prefix, partitions);
     intake =
@@ -113,6 +118,17 @@ final class LocalWorker implements AutoCloseable {
             publisher,
             Time.system(),
             IntakeMetrics.NONE);
+  }
+
+  /** What nothing calls where there are no warm slots. */
+  private static <T> T uncalled(Class<T> port) {
+    return port.cast(
+        Proxy.newProxyInstance(
+            port.getClassLoader(),
+            new Class<?>[] {port},
+            (_, method, _) -> {
+              throw new UnsupportedOperationException(method.toString());
+            }));
   }
 
   private Holdings.@Nullable Holding holding(int partition) {

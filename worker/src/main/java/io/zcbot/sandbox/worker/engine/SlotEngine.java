@@ -82,49 +82,4 @@ public interface SlotEngine {
     @Override
     void close();
   }
-
-  /** For a host without slots. */
-  SlotEngine NONE =
-      new SlotEngine() {
-        @Override
-        public String createSlot(String slotId, Path directory) throws EngineException {
-          throw none("create");
-        }
-
-        @Override
-        public void startSlot(String containerId, OnceRunning onceRunning) throws EngineException {
-          throw none("start");
-        }
-
-        @Override
-        public Optional<Verified> verifySlot(String containerId, Path directory)
-            throws EngineException {
-          throw none("inspect");
-        }
-
-        @Override
-        public Entrance entrance(String containerId) throws EngineException {
-          throw none("entrance");
-        }
-
-        @Override
-        public void prepare() throws EngineException {
-          throw none("prepare");
-        }
-
-        @Override
-        public void rename(String containerId, String name) throws EngineException {
-          throw none("rename");
-        }
-
-        @Override
-        public Optional<String> imageId() {
-          return Optional.empty();
-        }
-
-        private static EngineException none(String operation) {
-          return new EngineException(
-              EngineException.Kind.REJECTED, operation, "this host has no warm pool", null);
-        }
-      };
 }

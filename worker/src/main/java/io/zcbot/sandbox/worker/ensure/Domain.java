@@ -75,17 +75,6 @@ public record Domain(
       int reapConcurrency,
       int newUsersPerMinute) {}
 
-  /** Wires the parts of a worker that runs no commands; starts nothing. */
-  public static Domain of(
-      Ports ports,
-      SandboxEngine sandboxes,
-      Settings settings,
-      Registry registry,
-      Workspaces workspaces,
-      WarmPool.Setup warm) {
-    return of(ports, sandboxes, settings, registry, workspaces, warm, CommandSetup.NONE);
-  }
-
   /** Wires the parts; starts nothing. */
   public static Domain of(
       Ports ports,

@@ -74,26 +74,4 @@ public interface SlotMounts {
     @Override
     void close();
   }
-
-  /** For a host without slots. */
-  SlotMounts NONE =
-      new SlotMounts() {
-        @Override
-        public String problem() {
-          return "this host has no warm pool";
-        }
-
-        @Override
-        public Directory create(String slotId) throws IOException {
-          throw new IOException("this host has no warm pool");
-        }
-
-        @Override
-        public Set<String> left() {
-          return Set.of();
-        }
-
-        @Override
-        public void release(String slotId) {}
-      };
 }

@@ -68,9 +68,6 @@ public final class WarmPool {
       int most,
       @Nullable String engineProblem,
       Executor threads) {
-    /** No slots. */
-    public static final Setup NONE = new Setup(SlotEngine.NONE, SlotMounts.NONE, 0, 0, null);
-
     /** On threads of their own. */
     public Setup(
         SlotEngine engine, SlotMounts mounts, int least, int most, @Nullable String engineProblem) {

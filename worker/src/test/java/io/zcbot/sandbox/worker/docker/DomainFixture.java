@@ -10,6 +10,7 @@ import io.zcbot.sandbox.events.Ensure;
 import io.zcbot.sandbox.events.LiveSandbox;
 import io.zcbot.sandbox.events.SandboxEvent;
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.commands.CommandSetup;
 import io.zcbot.sandbox.worker.ensure.Domain;
 import io.zcbot.sandbox.worker.ensure.EnsureRequest;
 import io.zcbot.sandbox.worker.mounts.MountedSlots;
@@ -109,7 +110,8 @@ public final class DomainFixture {
                 10_000),
             new Registry(),
             workspaces,
-            new WarmPool.Setup(fixture.sandboxes(spec), mounts, warm, warm, null));
+            new WarmPool.Setup(fixture.sandboxes(spec), mounts, warm, warm, null),
+            CommandSetup.NONE);
     lives.add(domain);
     return domain;
   }

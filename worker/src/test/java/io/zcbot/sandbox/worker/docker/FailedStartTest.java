@@ -13,6 +13,7 @@ import io.zcbot.sandbox.events.LiveSandbox;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.SandboxEvent;
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.commands.CommandSetup;
 import io.zcbot.sandbox.worker.ensure.Domain;
 import io.zcbot.sandbox.worker.ensure.EnsureRequest;
 import io.zcbot.sandbox.worker.pool.WarmPool;
@@ -140,7 +141,8 @@ class FailedStartTest extends AdapterTestCase {
                 10_000),
             new Registry(),
             Workspaces.open(directory),
-            new WarmPool.Setup(sandboxes, new FakeMounts(() -> false), 0, 0, null));
+            new WarmPool.Setup(sandboxes, new FakeMounts(() -> false), 0, 0, null),
+            CommandSetup.NONE);
     long now = System.nanoTime();
     domain
         .ensurer()

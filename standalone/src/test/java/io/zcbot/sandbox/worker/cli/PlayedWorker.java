@@ -11,6 +11,7 @@ import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.Release;
 import io.zcbot.sandbox.events.SandboxEvent;
 import io.zcbot.sandbox.events.Topic;
+import io.zcbot.sandbox.worker.testkit.SampleEvents;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
@@ -79,15 +80,11 @@ final class PlayedWorker implements AutoCloseable {
   }
 
   private static Reaped reaped(Release release) {
-    return new Reaped(
-        "r" + release.eventId(),
+    return SampleEvents.reaped(
         release.userId(),
         Instant.now(),
         new ContainerRef("name", "c1", "h1", "w1"),
-        Reaped.Reason.REQUESTED,
-        null,
-        null,
-        null);
+        Reaped.Reason.REQUESTED);
   }
 
   private void answer() throws CommandException, InterruptedException {

@@ -9,10 +9,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.zcbot.sandbox.events.Activity;
 import io.zcbot.sandbox.events.CommandEntry;
 import io.zcbot.sandbox.events.ContainerRef;
-import io.zcbot.sandbox.events.Data;
 import io.zcbot.sandbox.events.Ensure;
 import io.zcbot.sandbox.events.EventCodec;
-import io.zcbot.sandbox.events.Exec;
 import io.zcbot.sandbox.events.Exited;
 import io.zcbot.sandbox.events.LiveSandbox;
 import io.zcbot.sandbox.events.Ready;
@@ -26,6 +24,7 @@ import io.zcbot.sandbox.worker.config.WorkerConfig;
 import io.zcbot.sandbox.worker.kafka.KafkaClients;
 import io.zcbot.sandbox.worker.kafka.KeyPartitions;
 import io.zcbot.sandbox.worker.kafka.Places;
+import io.zcbot.sandbox.worker.testkit.SampleEvents;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
@@ -151,45 +150,21 @@ final class PlayedFleet implements AutoCloseable {
     UserId user = user(number);
     table(Topic.COMMANDS, user, CODEC.commandKey(user, execId), null, new RecordHeaders());
     publish(
-        new Exited(
+        SampleEvents.exited(
             "x" + execId,
             user,
             execId,
             Instant.now(),
             Exited.Reason.EXITED,
             exitCode,
-            null,
-            null,
-            null,
-            0,
-            false,
             0,
             container(number),
             Instant.now(),
-            250,
-            null,
-            null,
-            false));
+            250));
   }
 
   void exec(int number, String id, String script) {
-    publish(
-        new Exec(
-            id,
-            user(number),
-            Instant.now(),
-            "agent",
-            null,
-            new Exec.Program.Shell(script),
-            Data.of(new byte[0], 0, 0),
-            false,
-            Map.of(),
-            null,
-            null,
-            null,
-            false,
-            null,
-            true));
+    publish(SampleEvents.exec(id, user(number), Instant.now(), "agent", script));
   }
 
   void used(int number, String id) {

@@ -15,6 +15,7 @@ import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.audit.log.LogRecord;
+import io.zcbot.sandbox.worker.testkit.SampleEvents;
 import java.nio.charset.StandardCharsets;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -220,14 +221,12 @@ public final class Histories {
     String id = ensureId == null ? "?" : ensureId;
     long time = t + clocks[worker];
     Ready ready =
-        new Ready(
-            EventIds.ready(user, id, container),
+        SampleEvents.ready(
             user,
             id,
             Instant.ofEpochMilli(time - 1),
             new ContainerRef("zcbot-sandbox-" + user, container, "h" + worker, "w" + worker),
             first ? Ready.Outcome.CREATED : Ready.Outcome.REUSED,
-            new Ready.Environment("unix:///x", "image", "default", "/w/" + user, null),
             5);
     TestLog.Entry entry = log.add(partition, t, time, ready);
     answered(entry, ensureId);

@@ -13,9 +13,9 @@ import io.zcbot.sandbox.events.Output;
 import io.zcbot.sandbox.events.OutputStreamName;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.events.WorkerRef;
+import io.zcbot.sandbox.worker.testkit.SampleEvents;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.Map;
 import java.util.Random;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
@@ -81,22 +81,15 @@ final class RandomCommands {
   private String ask(UserId user, int partition, long t, long seconds) {
     String id = new UUID(random.nextLong(), random.nextLong()).toString();
     Exec exec =
-        new Exec(
+        SampleEvents.exec(
             id,
             user,
             Instant.ofEpochMilli(t),
             null,
             chance(0.3) ? Instant.ofEpochMilli(t + 30_000) : null,
             new Exec.Program.Shell("true"),
-            Data.EMPTY,
             false,
-            Map.of(),
-            null,
-            seconds > 30 || chance(0.3) ? Duration.ofSeconds(seconds + 1) : null,
-            null,
-            true,
-            null,
-            true);
+            seconds > 30 || chance(0.3) ? Duration.ofSeconds(seconds + 1) : null);
     count++;
     if (chance(0.15) && partitions > 1) {
       log.add((partition + 1) % partitions, t - 1, exec);
@@ -115,25 +108,17 @@ final class RandomCommands {
       @Nullable Instant started,
       long outputs) {
     Exited exited =
-        new Exited(
+        SampleEvents.exited(
             EventIds.exited(user, id),
             user,
             id,
             Instant.ofEpochMilli(time),
             run.reason,
             run.reason == Exited.Reason.EXITED ? 0 : null,
-            null,
-            null,
-            null,
             outputs,
-            false,
-            0,
             run.container == null ? new WorkerRef("host", "worker") : run.container,
             started,
-            started == null ? 0 : Math.max(0, time - started.toEpochMilli()),
-            null,
-            null,
-            false);
+            started == null ? 0 : Math.max(0, time - started.toEpochMilli()));
     log.add(partition, run.ended, time, exited);
     if (chance(0.1)) {
       log.add(partition, run.ended + 400, time + 400, exited);

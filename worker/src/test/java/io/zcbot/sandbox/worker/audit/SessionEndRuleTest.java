@@ -7,11 +7,11 @@ package io.zcbot.sandbox.worker.audit;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.zcbot.sandbox.events.ContainerRef;
-import io.zcbot.sandbox.events.EventIds;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.audit.result.Check;
 import io.zcbot.sandbox.worker.audit.result.Violation;
+import io.zcbot.sandbox.worker.testkit.SampleEvents;
 import java.util.UUID;
 import org.junit.jupiter.api.Test;
 
@@ -55,15 +55,11 @@ class SessionEndRuleTest extends OneUsersLog {
     log.add(
         0,
         ms(t),
-        new Reaped(
-            UUID.randomUUID().toString(),
+        SampleEvents.reaped(
             other,
             at(t),
             new ContainerRef("n", UUID.randomUUID().toString(), "h", worker),
-            Reaped.Reason.PURGED,
-            null,
-            null,
-            null));
+            Reaped.Reason.PURGED));
   }
 
   @Test
@@ -84,15 +80,8 @@ class SessionEndRuleTest extends OneUsersLog {
         0,
         ms(10),
         ms(-3000),
-        new Reaped(
-            EventIds.reaped(USER, "c1"),
-            USER,
-            at(-3000),
-            new ContainerRef("n", "c1", "h", "w1"),
-            Reaped.Reason.DIED,
-            null,
-            null,
-            null));
+        SampleEvents.reaped(
+            USER, at(-3000), new ContainerRef("n", "c1", "h", "w1"), Reaped.Reason.DIED));
     ready(0, "e1", "c1", "w1");
     TestLog.Told told = audit(100);
     // Announced reaped long before it was announced ready, by the clocks.

@@ -20,6 +20,7 @@ import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.events.WorkerRef;
+import io.zcbot.sandbox.worker.testkit.SampleEvents;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
@@ -69,28 +70,12 @@ class AuditCommandTest {
 
   private void ready(double t, String ensureId, String container, Ready.Outcome outcome) {
     log.add(
-        new Ready(
-            EventIds.ready(USER, ensureId, container),
-            USER,
-            ensureId,
-            at(t),
-            new ContainerRef("zcbot-sandbox-" + USER, container, "host-1", "worker-1"),
-            outcome,
-            new Ready.Environment("unix:///x", "image", "default", "/w", null),
-            640));
+        SampleEvents.ready(
+            USER, ensureId, at(t), SampleEvents.container(USER, container), outcome, 640));
   }
 
   private void reaped(double t, String container, Reaped.Reason reason) {
-    log.add(
-        new Reaped(
-            EventIds.reaped(USER, container),
-            USER,
-            at(t),
-            new ContainerRef("zcbot-sandbox-" + USER, container, "host-1", "worker-1"),
-            reason,
-            null,
-            null,
-            null));
+    log.add(SampleEvents.reaped(USER, at(t), SampleEvents.container(USER, container), reason));
   }
 
   /** An hour-long, flawless history. */

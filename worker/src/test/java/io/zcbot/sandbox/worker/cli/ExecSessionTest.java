@@ -15,6 +15,7 @@ import io.zcbot.sandbox.events.Input;
 import io.zcbot.sandbox.events.Output;
 import io.zcbot.sandbox.events.OutputStreamName;
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.testkit.SampleEvents;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -75,8 +76,8 @@ class ExecSessionTest {
   /** Answers as nobody does who runs it. */
   private CommandEnding answered(Exited.Reason reason, String message, boolean retryable)
       throws Exception {
-    Exec exec = Execs.of(user, "true");
-    log.answer(Exiteds.of(exec, reason, null, null, 0, message, retryable));
+    Exec exec = SampleEvents.exec(user, "true");
+    log.answer(SampleEvents.exited(exec, reason, null, null, 0, null, message, retryable));
     return session(exec, PATIENCE, out).follow();
   }
 
@@ -93,7 +94,8 @@ class ExecSessionTest {
 
   @Test
   void bothStreamsAndTheExitCodeArrive() throws Exception {
-    CommandEnding ending = run(Execs.of(user, "sh", "-c", "echo out; echo err >&2; exit 7"));
+    CommandEnding ending =
+        run(SampleEvents.exec(user, "sh", "-c", "echo out; echo err >&2; exit 7"));
     assertThat(ending.exitCode()).isEqualTo(7);
     assertThat(ending.message()).isNull();
     assertThat(out).hasToString("out\n");
@@ -104,7 +106,7 @@ class ExecSessionTest {
   void inputIsPipedInPiecesToItsEnd() throws Exception {
     byte[] bytes = new byte[3 * CommandInput.MAX_BYTES + 5];
     new Random(1).nextBytes(bytes);
-    Exec exec = Execs.of(user, true, "cat");
+    Exec exec = SampleEvents.exec(user, true, "cat");
     ExecSession session = session(exec, PATIENCE, out);
     session.publish();
     new CommandInput(log, user, exec.eventId()).pipe(new ByteArrayInputStream(bytes));
@@ -122,7 +124,7 @@ class ExecSessionTest {
 
   @Test
   void aSignalThatEndsTheCommandIsItsExitCode() throws Exception {
-    Exec exec = Execs.of(user, "sleep", "60");
+    Exec exec = SampleEvents.exec(user, "sleep", "60");
     ExecSession session = session(exec, PATIENCE, out);
     session.publish();
     new CommandInput(log, user, exec.eventId()).send(new Input.Content.Signal(CommandSignal.TERM));
@@ -148,15 +150,15 @@ class ExecSessionTest {
 
   @Test
   void outputsComeOnceAndInOrderAndOthersNotAtAll() throws Exception {
-    Exec exec = Execs.of(user, "true");
-    Exec other = Execs.of(user, "true");
+    Exec exec = SampleEvents.exec(user, "true");
+    Exec other = SampleEvents.exec(user, "true");
     log.answer(output(exec, 0, "a"));
     log.answer(output(other, 0, "z"));
-    log.answer(Exiteds.of(other, Exited.Reason.EXITED, 9, null, 0));
+    log.answer(SampleEvents.exited(other, Exited.Reason.EXITED, 9, null, 0));
     log.answer(output(exec, 1, "b"));
     log.answer(output(exec, 0, "a"));
     // The end may be read before the last outputs: they are in another topic.
-    log.answer(Exiteds.of(exec, Exited.Reason.EXITED, 0, null, 3));
+    log.answer(SampleEvents.exited(exec, Exited.Reason.EXITED, 0, null, 3));
     log.answer(output(exec, 2, "c"));
     assertThat(session(exec, PATIENCE, out).follow().exitCode()).isZero();
     assertThat(out).hasToString("abc");
@@ -177,10 +179,10 @@ class ExecSessionTest {
 
   @Test
   void aGapInTheOutputIsTold() throws Exception {
-    Exec exec = Execs.of(user, "true");
+    Exec exec = SampleEvents.exec(user, "true");
     log.answer(output(exec, 0, "a"));
     log.answer(output(exec, 3, "d"));
-    log.answer(Exiteds.of(exec, Exited.Reason.EXITED, 0, null, 4));
+    log.answer(SampleEvents.exited(exec, Exited.Reason.EXITED, 0, null, 4));
     CommandEnding ending = session(exec, PATIENCE, out).follow();
     assertThat(ending.exitCode()).isEqualTo(ExitCode.UNKNOWN_END);
     assertThat(ending.message()).isEqualTo("2 of its outputs did not arrive");
@@ -205,7 +207,7 @@ class ExecSessionTest {
 
   @Test
   void withoutAnAnswerTheWaitEndsAndTellsWhatToCheck() throws Exception {
-    Exec exec = Execs.of(user, "true");
+    Exec exec = SampleEvents.exec(user, "true");
     CommandEnding ending = session(exec, Duration.ofMillis(300), out).follow();
     assertThat(ending.exitCode()).isEqualTo(ExitCode.UNKNOWN_END);
     assertThat(ending.message())
@@ -215,14 +217,14 @@ class ExecSessionTest {
 
   @Test
   void aLongWaitIsShownAndTakenAway() throws Exception {
-    Exec exec = Execs.of(user, "true");
+    Exec exec = SampleEvents.exec(user, "true");
     var _ = session(exec, Duration.ofSeconds(3), out).follow();
     assertThat(waited.toString()).startsWith("\rwaiting … 2 s").endsWith(" \r");
   }
 
   @Test
   void whoLeavesIsToldWhatGoesOn() throws Exception {
-    Exec exec = Execs.of(user, "true");
+    Exec exec = SampleEvents.exec(user, "true");
     ExecSession session = session(exec, PATIENCE, out);
     session.leave(130);
     CommandEnding ending = session.follow();
@@ -232,7 +234,7 @@ class ExecSessionTest {
 
   @Test
   void aFailureOfAnotherThreadEndsTheWait() {
-    ExecSession session = session(Execs.of(user, "true"), PATIENCE, out);
+    ExecSession session = session(SampleEvents.exec(user, "true"), PATIENCE, out);
     session.fail(new CommandException(ExitCode.UNAVAILABLE, "no Kafka", null));
     assertThatThrownBy(session::follow).hasMessage("no Kafka");
   }
@@ -246,7 +248,7 @@ class ExecSessionTest {
             throw new IOException("Broken pipe");
           }
         };
-    Exec exec = Execs.of(user, "true");
+    Exec exec = SampleEvents.exec(user, "true");
     log.answer(output(exec, 0, new String(new byte[10], StandardCharsets.US_ASCII)));
     assertThatThrownBy(session(exec, PATIENCE, closed)::follow).hasMessage("Broken pipe");
   }

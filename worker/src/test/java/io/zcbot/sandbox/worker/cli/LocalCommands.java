@@ -11,6 +11,7 @@ import io.zcbot.sandbox.events.Input;
 import io.zcbot.sandbox.events.Output;
 import io.zcbot.sandbox.events.OutputStreamName;
 import io.zcbot.sandbox.events.SandboxEvent;
+import io.zcbot.sandbox.worker.testkit.SampleEvents;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
@@ -95,7 +96,7 @@ final class LocalCommands implements CommandLog {
 
   private static Exited exited(Exec exec, int code, long outputs) {
     boolean isSignal = code > 128;
-    return Exiteds.of(
+    return SampleEvents.exited(
         exec,
         isSignal ? Exited.Reason.SIGNALLED : Exited.Reason.EXITED,
         isSignal ? null : code,

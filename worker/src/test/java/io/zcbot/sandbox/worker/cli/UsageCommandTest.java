@@ -11,7 +11,6 @@ import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.zcbot.sandbox.events.ContainerRef;
 import io.zcbot.sandbox.events.Data;
 import io.zcbot.sandbox.events.EventIds;
-import io.zcbot.sandbox.events.Exec;
 import io.zcbot.sandbox.events.Exited;
 import io.zcbot.sandbox.events.Output;
 import io.zcbot.sandbox.events.OutputStreamName;
@@ -19,6 +18,7 @@ import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.events.WorkerRef;
+import io.zcbot.sandbox.worker.testkit.SampleEvents;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
@@ -95,35 +95,15 @@ class UsageCommandTest {
 
   private void reaped(UserId user, double t, String container) {
     log.add(
-        new Reaped(
-            EventIds.reaped(user, container),
+        SampleEvents.reaped(
             user,
             at(t),
             new ContainerRef("zcbot-sandbox-" + user, container, NAME, "worker-1"),
-            Reaped.Reason.REQUESTED,
-            null,
-            null,
-            null));
+            Reaped.Reason.REQUESTED));
   }
 
   private void exec(UserId user, double t, String id) {
-    log.add(
-        new Exec(
-            id,
-            user,
-            at(t),
-            NAME,
-            null,
-            new Exec.Program.Shell(HOSTILE),
-            Data.of(""),
-            false,
-            Map.of(),
-            null,
-            null,
-            null,
-            true,
-            null,
-            true));
+    log.add(SampleEvents.exec(id, user, at(t), NAME, HOSTILE));
   }
 
   private void output(UserId user, double t, String execId, long seq, String data) {

@@ -9,15 +9,18 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.zcbot.sandbox.events.ContainerRef;
+import io.zcbot.sandbox.events.Data;
 import io.zcbot.sandbox.events.Ensure;
 import io.zcbot.sandbox.events.EventCodec;
 import io.zcbot.sandbox.events.Exec;
+import io.zcbot.sandbox.events.Exited;
 import io.zcbot.sandbox.events.Failed;
 import io.zcbot.sandbox.events.LiveSandbox;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.SandboxEvent;
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.testkit.SampleEvents;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -69,15 +72,7 @@ class UserDescriptionTest {
   void withoutASandboxTheReasonOfTheLastFailureIsTold() {
     happened(
         Duration.ofHours(2),
-        new Reaped(
-            "r",
-            USER,
-            NOW,
-            new ContainerRef("c", "id", "h1", "w1"),
-            Reaped.Reason.IDLE,
-            null,
-            null,
-            null));
+        SampleEvents.reaped(USER, NOW, SampleEvents.container(USER, "id"), Reaped.Reason.IDLE));
     happened(Duration.ofMinutes(2), new Ensure("e1", USER, NOW, null, null));
     happened(Duration.ofMinutes(1), failed("e1", "the host is full"));
 
@@ -172,9 +167,12 @@ class UserDescriptionTest {
 
   @Test
   void commandsAreListedApartAndWithoutWhatTheyReadAndWrote() throws Exception {
-    Exec exec = Execs.of(USER, "cat", "secret.txt");
+    Exec exec = SampleEvents.exec(USER, "cat", "secret.txt");
     happened(Duration.ofMinutes(2), exec);
-    happened(Duration.ofMinutes(1), Exiteds.withOutput(exec, "the secret"));
+    happened(
+        Duration.ofMinutes(1),
+        SampleEvents.exited(
+            exec, Exited.Reason.EXITED, 0, null, 0, Data.of("the secret"), null, false));
     commands =
         new UserDescription.Commands(
             1, new UserHistory(NOW.minus(Duration.ofDays(1)), List.copyOf(entries)));

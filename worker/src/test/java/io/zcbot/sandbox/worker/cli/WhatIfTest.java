@@ -9,7 +9,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.zcbot.sandbox.events.Activity;
 import io.zcbot.sandbox.events.ContainerRef;
-import io.zcbot.sandbox.events.Data;
 import io.zcbot.sandbox.events.EventIds;
 import io.zcbot.sandbox.events.Exec;
 import io.zcbot.sandbox.events.Exited;
@@ -17,6 +16,7 @@ import io.zcbot.sandbox.events.Failed;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.testkit.SampleEvents;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
@@ -84,16 +84,8 @@ class WhatIfTest {
 
   private void reaped(double t, int user, Reaped.Reason reason) {
     log.add(
-        new Reaped(
-            EventIds.reaped(user(user), "container-" + user),
-            user(user),
-            at(t),
-            new ContainerRef(
-                "zcbot-sandbox-" + user(user), "container-" + user, "host-1", "worker-1"),
-            reason,
-            null,
-            null,
-            null));
+        SampleEvents.reaped(
+            user(user), at(t), SampleEvents.container(user(user), "container-" + user), reason));
   }
 
   /** Two slots then; a create took 300 ms, and one after the other. */
@@ -233,44 +225,21 @@ class WhatIfTest {
   }
 
   private static Exec exec(double t, String id) {
-    return new Exec(
-        id,
-        user(0),
-        at(t),
-        null,
-        null,
-        new Exec.Program.Shell("true"),
-        Data.of(""),
-        false,
-        Map.of(),
-        null,
-        null,
-        null,
-        false,
-        null,
-        true);
+    return SampleEvents.exec(id, user(0), at(t), null, "true");
   }
 
   private static Exited exited(double t, String execId) {
-    return new Exited(
+    return SampleEvents.exited(
         EventIds.exited(user(0), execId),
         user(0),
         execId,
         at(t),
         Exited.Reason.EXITED,
         0,
-        null,
-        Data.of(""),
-        Data.of(""),
         0,
-        false,
-        0,
-        new ContainerRef("zcbot-sandbox-" + user(0), "container-0", "host-1", "worker-1"),
+        SampleEvents.container(user(0), "container-0"),
         at(t),
-        1,
-        null,
-        null,
-        false);
+        1);
   }
 
   @Test

@@ -18,6 +18,7 @@ import io.zcbot.sandbox.events.Failed;
 import io.zcbot.sandbox.events.LiveSandbox;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.Topic;
+import io.zcbot.sandbox.worker.testkit.SampleEvents;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -394,24 +395,7 @@ class FleetTest {
   }
 
   private static Exited exited(String id, Exited.Reason reason, Integer exitCode) {
-    return new Exited(
-        "x" + id,
-        user(1),
-        id,
-        ago(1),
-        reason,
-        exitCode,
-        null,
-        null,
-        null,
-        0,
-        false,
-        0,
-        container(1),
-        ago(2),
-        5,
-        null,
-        null,
-        false);
+    return SampleEvents.exited(
+        "x" + id, user(1), id, ago(1), reason, exitCode, 0, container(1), ago(2), 5);
   }
 }

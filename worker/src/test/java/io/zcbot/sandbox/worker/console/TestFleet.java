@@ -9,10 +9,8 @@ import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.zcbot.sandbox.events.Activity;
 import io.zcbot.sandbox.events.CommandEntry;
 import io.zcbot.sandbox.events.ContainerRef;
-import io.zcbot.sandbox.events.Data;
 import io.zcbot.sandbox.events.Ensure;
 import io.zcbot.sandbox.events.EventCodec;
-import io.zcbot.sandbox.events.Exec;
 import io.zcbot.sandbox.events.LiveSandbox;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.SandboxEvent;
@@ -20,11 +18,11 @@ import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.kafka.KeyPartitions;
 import io.zcbot.sandbox.worker.kafka.Places;
+import io.zcbot.sandbox.worker.testkit.SampleEvents;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
@@ -109,24 +107,7 @@ final class TestFleet {
   }
 
   void exec(int number, String id, String script, int ago) {
-    event(
-        new Exec(
-            id,
-            user(number),
-            ago(ago),
-            null,
-            null,
-            new Exec.Program.Shell(script),
-            Data.of(new byte[0], 0, 0),
-            false,
-            Map.of(),
-            null,
-            null,
-            null,
-            false,
-            null,
-            true),
-        ago(ago));
+    event(SampleEvents.exec(id, user(number), ago(ago), null, script), ago(ago));
   }
 
   void running(int number, String execId, int ago, boolean answered) {

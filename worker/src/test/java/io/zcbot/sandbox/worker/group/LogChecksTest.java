@@ -6,14 +6,12 @@ package io.zcbot.sandbox.worker.group;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.zcbot.sandbox.events.ContainerRef;
-import io.zcbot.sandbox.events.EventIds;
-import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.intake.PartitionState;
 import io.zcbot.sandbox.worker.sandbox.Announcements;
 import io.zcbot.sandbox.worker.sandbox.SandboxLog;
 import io.zcbot.sandbox.worker.testkit.OnePartitionLog;
+import io.zcbot.sandbox.worker.testkit.SampleEvents;
 import io.zcbot.sandbox.worker.testkit.World;
 import java.nio.file.Path;
 import java.time.Instant;
@@ -48,16 +46,7 @@ class LogChecksTest {
   private void announcedLostElsewhere() {
     String id = world.readies().getFirst().containerId();
     world.live.clear();
-    world.log.add(
-        new Reaped(
-            EventIds.reaped(World.user(1), id),
-            World.user(1),
-            Instant.EPOCH,
-            new ContainerRef("name", id, "host", "another"),
-            Reaped.Reason.LOST,
-            null,
-            null,
-            null));
+    world.log.add(SampleEvents.lost(World.user(1), id));
   }
 
   @Test

@@ -7,9 +7,6 @@ package io.zcbot.sandbox.worker.group;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
-import io.zcbot.sandbox.events.ContainerRef;
-import io.zcbot.sandbox.events.EventIds;
-import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.config.GroupConfig;
 import io.zcbot.sandbox.worker.intake.PartitionState;
@@ -18,6 +15,7 @@ import io.zcbot.sandbox.worker.sandbox.Announcements;
 import io.zcbot.sandbox.worker.sandbox.IdleTtls;
 import io.zcbot.sandbox.worker.sandbox.SandboxLog;
 import io.zcbot.sandbox.worker.startup.StartRetry;
+import io.zcbot.sandbox.worker.testkit.SampleEvents;
 import io.zcbot.sandbox.worker.testkit.World;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -118,16 +116,7 @@ class PartitionHandoverTest {
   private void announcedLostElsewhere() {
     String id = world.readies().getFirst().containerId();
     world.live.clear();
-    world.log.add(
-        new Reaped(
-            EventIds.reaped(USER, id),
-            USER,
-            Instant.EPOCH,
-            new ContainerRef("name", id, "host", "another"),
-            Reaped.Reason.LOST,
-            null,
-            null,
-            null));
+    world.log.add(SampleEvents.lost(USER, id));
   }
 
   private boolean isGone() {

@@ -7,13 +7,12 @@ package io.zcbot.sandbox.worker.hosts;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.zcbot.sandbox.events.Activity;
-import io.zcbot.sandbox.events.ContainerRef;
 import io.zcbot.sandbox.events.Ensure;
-import io.zcbot.sandbox.events.EventIds;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.SandboxEvent;
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.testkit.SampleEvents;
 import java.time.Instant;
 import java.util.Arrays;
 import java.util.UUID;
@@ -25,8 +24,7 @@ class LogStateTest {
 
   @Test
   void aWholeLifeIsInOrder() {
-    LogState log =
-        log(ensure("e", 0), ready("e", 1), activity(5), reaped(14, Reaped.Reason.IDLE, null));
+    LogState log = log(ensure("e", 0), ready("e", 1), activity(5), reaped(14, Reaped.Reason.IDLE));
     assertThat(log.unanswered).isEmpty();
     assertThat(log.running()).isEmpty();
   }
@@ -44,10 +42,7 @@ class LogStateTest {
   @Test
   void reapedTwiceIsCountedOnce() {
     LogState same =
-        log(
-            ready("e", 1),
-            reaped(2, Reaped.Reason.MOVED, null),
-            reaped(3, Reaped.Reason.LOST, null));
+        log(ready("e", 1), reaped(2, Reaped.Reason.MOVED), reaped(3, Reaped.Reason.LOST));
     assertThat(same.repeatedReaps).isEqualTo(1);
   }
 
@@ -71,26 +66,16 @@ class LogStateTest {
   }
 
   private static Ready ready(String ensureId, int second) {
-    return new Ready(
-        EventIds.ready(ANNA, ensureId, "container"),
+    return SampleEvents.ready(
         ANNA,
         ensureId,
         at(second),
-        new ContainerRef("zcbot-sandbox-" + ANNA, "container", "host", "worker"),
+        SampleEvents.container(ANNA, "container"),
         Ready.Outcome.CREATED,
-        new Ready.Environment("engine", "image", "default", "/workspace", null),
         1);
   }
 
-  private static Reaped reaped(int second, Reaped.Reason reason, String id) {
-    return new Reaped(
-        id == null ? EventIds.reaped(ANNA, "container") : id,
-        ANNA,
-        at(second),
-        new ContainerRef("zcbot-sandbox-" + ANNA, "container", "host", "worker"),
-        reason,
-        null,
-        null,
-        null);
+  private static Reaped reaped(int second, Reaped.Reason reason) {
+    return SampleEvents.reaped(ANNA, at(second), SampleEvents.container(ANNA, "container"), reason);
   }
 }

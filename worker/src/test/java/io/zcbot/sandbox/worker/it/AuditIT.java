@@ -7,10 +7,8 @@ package io.zcbot.sandbox.worker.it;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.zcbot.sandbox.events.Activity;
-import io.zcbot.sandbox.events.ContainerRef;
 import io.zcbot.sandbox.events.Ensure;
 import io.zcbot.sandbox.events.EventCodec;
-import io.zcbot.sandbox.events.EventIds;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.SandboxEvent;
@@ -18,6 +16,7 @@ import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.cli.Cli;
 import io.zcbot.sandbox.worker.cli.Console;
+import io.zcbot.sandbox.worker.testkit.SampleEvents;
 import io.zcbot.sandbox.worker.testkit.deployment.KafkaForTests;
 import java.io.PrintWriter;
 import java.io.StringWriter;
@@ -145,27 +144,18 @@ class AuditIT {
 
   private void ready(UserId user, double t, String ensure, String container) throws Exception {
     send(
-        new Ready(
-            EventIds.ready(user, ensure, container),
+        SampleEvents.ready(
             user,
             ensure,
             at(t),
-            new ContainerRef("zcbot-sandbox-" + user, container, "h1", "w1"),
+            SampleEvents.container(user, container),
             Ready.Outcome.CREATED,
-            new Ready.Environment("unix:///x", "image", "default", "/w", null),
             900));
   }
 
   private Reaped reaped(UserId user, double t, String container) {
-    return new Reaped(
-        EventIds.reaped(user, container),
-        user,
-        at(t),
-        new ContainerRef("zcbot-sandbox-" + user, container, "h1", "w1"),
-        Reaped.Reason.IDLE,
-        null,
-        null,
-        null);
+    return SampleEvents.reaped(
+        user, at(t), SampleEvents.container(user, container), Reaped.Reason.IDLE);
   }
 
   @Test

@@ -8,7 +8,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.zcbot.sandbox.events.ContainerRef;
-import io.zcbot.sandbox.events.EventIds;
 import io.zcbot.sandbox.events.LiveSandbox;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
@@ -18,6 +17,7 @@ import io.zcbot.sandbox.worker.sandbox.Announcements;
 import io.zcbot.sandbox.worker.sandbox.Sandbox;
 import io.zcbot.sandbox.worker.sandbox.SandboxLog;
 import io.zcbot.sandbox.worker.testkit.InAWorld;
+import io.zcbot.sandbox.worker.testkit.SampleEvents;
 import io.zcbot.sandbox.worker.testkit.World;
 import java.io.IOException;
 import java.time.Duration;
@@ -80,16 +80,7 @@ class PreviousRunTest extends InAWorld {
   /** Another worker announced a sandbox lost. */
   private void takenOverElsewhere(Ready ready) {
     world.live.remove(ready.containerId());
-    world.log.add(
-        new Reaped(
-            EventIds.reaped(ready.userId(), ready.containerId()),
-            ready.userId(),
-            Instant.EPOCH,
-            new ContainerRef("name", ready.containerId(), "host", "another"),
-            Reaped.Reason.LOST,
-            null,
-            null,
-            null));
+    world.log.add(SampleEvents.lost(ready.userId(), ready.containerId()));
   }
 
   @Test

@@ -8,7 +8,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.zcbot.sandbox.events.ContainerRef;
 import io.zcbot.sandbox.events.CurrentSandbox;
-import io.zcbot.sandbox.events.EventIds;
 import io.zcbot.sandbox.events.LiveSandbox;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
@@ -18,6 +17,7 @@ import io.zcbot.sandbox.worker.sandbox.SandboxLog;
 import io.zcbot.sandbox.worker.testkit.FakeSandboxLog;
 import io.zcbot.sandbox.worker.testkit.InAWorld;
 import io.zcbot.sandbox.worker.testkit.OnePartitionLog;
+import io.zcbot.sandbox.worker.testkit.SampleEvents;
 import io.zcbot.sandbox.worker.testkit.World;
 import java.time.Instant;
 import java.util.List;
@@ -42,27 +42,17 @@ class TakeoverTest extends InAWorld {
   }
 
   private static Ready readyOf(UserId user, String containerId, String worker) {
-    return new Ready(
-        "ready " + containerId,
+    return SampleEvents.ready(
         user,
         "ensure",
         Instant.EPOCH,
         new ContainerRef("name", containerId, "host of " + worker, worker),
         Ready.Outcome.CREATED,
-        new Ready.Environment("engine", "image", "runtime", "/w", null),
         1);
   }
 
   private static Reaped lostOf(Ready ready) {
-    return new Reaped(
-        EventIds.reaped(ready.userId(), ready.containerId()),
-        ready.userId(),
-        Instant.EPOCH,
-        new ContainerRef("name", ready.containerId(), "host", "another"),
-        Reaped.Reason.LOST,
-        null,
-        null,
-        null);
+    return SampleEvents.lost(ready.userId(), ready.containerId());
   }
 
   /** A sandbox that was announced ready elsewhere, as the log and the live table have it. */

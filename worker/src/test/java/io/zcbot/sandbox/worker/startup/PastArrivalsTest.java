@@ -8,11 +8,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.zcbot.sandbox.events.ContainerRef;
 import io.zcbot.sandbox.events.EventCodec;
-import io.zcbot.sandbox.events.EventIds;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.kafka.LogReader;
 import io.zcbot.sandbox.worker.testkit.ManualTime;
+import io.zcbot.sandbox.worker.testkit.SampleEvents;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
@@ -101,14 +101,12 @@ class PastArrivalsTest {
         at,
         user.toString(),
         CODEC.encode(
-            new Ready(
-                EventIds.ready(user, "e", "c"),
+            SampleEvents.ready(
                 user,
                 "e",
                 at,
                 new ContainerRef("zcbot-sandbox-" + user, "c", "host", worker),
                 outcome,
-                new Ready.Environment("unix:///x", "image", "default", "/w", null),
                 tookMs)));
   }
 

@@ -11,6 +11,7 @@ import io.zcbot.sandbox.events.EventIds;
 import io.zcbot.sandbox.events.Exited;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.events.WorkerRef;
+import io.zcbot.sandbox.worker.testkit.SampleEvents;
 import io.zcbot.sandbox.worker.testkit.deployment.CommandLedger.Run;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -28,27 +29,19 @@ class CommandLedgerTest {
   private final CommandLedger ledger = new CommandLedger();
 
   private static Exited exited(String eventId, Exited.Reason reason, Instant startedAt) {
-    return new Exited(
+    return SampleEvents.exited(
         eventId,
         ANNA,
         "e",
         START.plusSeconds(1),
         reason,
         reason == Exited.Reason.EXITED ? 0 : null,
-        null,
-        null,
-        null,
-        0,
-        false,
         0,
         startedAt == null
             ? new WorkerRef("host", "worker")
             : new ContainerRef("name", "container", "host", "worker"),
         startedAt,
-        0,
-        null,
-        null,
-        false);
+        0);
   }
 
   private static Exited exited(Exited.Reason reason) {

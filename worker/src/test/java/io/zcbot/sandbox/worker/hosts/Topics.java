@@ -8,17 +8,16 @@ import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.config.WorkerConfig;
 import io.zcbot.sandbox.worker.publish.TopicAdmin;
+import io.zcbot.sandbox.worker.testkit.deployment.KafkaAccess;
+import io.zcbot.sandbox.worker.testkit.deployment.WorkerGroup;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.HashMap;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.Set;
-import java.util.TreeMap;
 import java.util.UUID;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
@@ -26,14 +25,11 @@ import java.util.concurrent.TimeoutException;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.AlterConfigOp;
 import org.apache.kafka.clients.admin.ConfigEntry;
-import org.apache.kafka.clients.admin.MemberDescription;
-import org.apache.kafka.clients.admin.OffsetSpec;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.config.ConfigResource;
-import org.apache.kafka.common.errors.GroupIdNotFoundException;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 
@@ -42,6 +38,7 @@ final class Topics {
   private final String bootstrapServers;
   private final String id;
   private final Random random;
+  private final WorkerGroup group;
   private final Admin admin;
   private final List<UserId> transactionUsers = new ArrayList<>();
   private KafkaProducer<byte[], byte[]> transactional;
@@ -55,10 +52,11 @@ final class Topics {
     this.bootstrapServers = bootstrapServers;
     this.id = id;
     this.random = random;
-    this.admin =
-        Admin.create(
-            Map.<String, Object>of(
-                "bootstrap.servers", bootstrapServers, "reconnect.backoff.max.ms", "500"));
+    Map<String, String> often = Map.of("reconnect.backoff.max.ms", "500");
+    this.group =
+        new WorkerGroup(
+            new KafkaAccess(bootstrapServers, Map.of(), Map.of(), Map.of(), often), id, id + ".");
+    this.admin = group.admin();
   }
 
   private String topic(Topic topic) {
@@ -168,27 +166,7 @@ final class Topics {
   }
 
   Map<String, Set<Integer>> assignment() throws Exception {
-    Map<String, Set<Integer>> owned = new TreeMap<>();
-    try {
-      for (MemberDescription member :
-          admin
-              .describeConsumerGroups(List.of(id))
-              .describedGroups()
-              .get(id)
-              .get(90, TimeUnit.SECONDS)
-              .members()) {
-        for (TopicPartition partition : member.assignment().topicPartitions()) {
-          owned
-              .computeIfAbsent(member.groupInstanceId().orElse(""), _ -> new HashSet<>())
-              .add(partition.partition());
-        }
-      }
-    } catch (ExecutionException e) {
-      if (!(e.getCause() instanceof GroupIdNotFoundException)) {
-        throw e;
-      }
-    }
-    return owned;
+    return group.assignment();
   }
 
   /** How many a topic has, which an administrator may have raised. */
@@ -203,27 +181,8 @@ final class Topics {
   }
 
   boolean isAllCommitted() throws Exception {
-    return isAllCommitted(Topic.ENSURE, id) && isAllCommitted(Topic.EXEC, id + "-commands");
-  }
-
-  private boolean isAllCommitted(Topic of, String group) throws Exception {
-    Map<TopicPartition, OffsetSpec> latest = new HashMap<>();
-    int partitions = partitions(of);
-    for (int p = 0; p < partitions; p++) {
-      latest.put(new TopicPartition(topic(of), p), OffsetSpec.latest());
-    }
-    var ends = admin.listOffsets(latest).all().get(90, TimeUnit.SECONDS);
-    var committed =
-        admin
-            .listConsumerGroupOffsets(group)
-            .partitionsToOffsetAndMetadata()
-            .get(90, TimeUnit.SECONDS);
-    return ends.entrySet().stream()
-        .allMatch(
-            end -> {
-              var at = committed.get(end.getKey());
-              return (at == null ? 0 : at.offset()) == end.getValue().offset();
-            });
+    return group.isAllCommitted(topic(Topic.ENSURE), id)
+        && group.isAllCommitted(topic(Topic.EXEC), id + "-commands");
   }
 
   /** Deletes the topics: another trial makes others. */
@@ -239,6 +198,6 @@ final class Topics {
     } catch (ExecutionException _) {
       // Not made, or not to be deleted now: they do no harm.
     }
-    admin.close(Duration.ofSeconds(5));
+    group.close();
   }
 }

@@ -30,7 +30,7 @@ public final class WorkerGroup implements AutoCloseable {
   private final String id;
   private final String ensures;
 
-  WorkerGroup(KafkaAccess kafka, String id, String prefix) {
+  public WorkerGroup(KafkaAccess kafka, String id, String prefix) {
     this.admin = Admin.create(kafka.client(kafka.administrator(), Map.of()));
     this.id = id;
     this.ensures = Topic.ENSURE.named(prefix);
@@ -79,23 +79,31 @@ public final class WorkerGroup implements AutoCloseable {
   }
 
   public Map<TopicPartition, OffsetAndMetadata> committed() throws Exception {
+    return committed(id);
+  }
+
+  private Map<TopicPartition, OffsetAndMetadata> committed(String group) throws Exception {
     return admin
-        .listConsumerGroupOffsets(id)
+        .listConsumerGroupOffsets(group)
         .partitionsToOffsetAndMetadata()
         .get(SECONDS, TimeUnit.SECONDS);
   }
 
   public boolean isAllCommitted() throws Exception {
+    return isAllCommitted(ensures, id);
+  }
+
+  public boolean isAllCommitted(String topic, String group) throws Exception {
     Map<TopicPartition, OffsetSpec> latest = new HashMap<>();
     admin
-        .describeTopics(List.of(ensures))
+        .describeTopics(List.of(topic))
         .topicNameValues()
-        .get(ensures)
+        .get(topic)
         .get(SECONDS, TimeUnit.SECONDS)
         .partitions()
-        .forEach(p -> latest.put(new TopicPartition(ensures, p.partition()), OffsetSpec.latest()));
+        .forEach(p -> latest.put(new TopicPartition(topic, p.partition()), OffsetSpec.latest()));
     var ends = admin.listOffsets(latest).all().get(SECONDS, TimeUnit.SECONDS);
-    var committed = committed();
+    var committed = committed(group);
     return ends.entrySet().stream()
         .allMatch(
             end -> {

@@ -4,11 +4,11 @@
  */
 package io.zcbot.sandbox.worker.hosts;
 
+import io.zcbot.sandbox.worker.testkit.deployment.WorkerProcess;
 import io.zcbot.sandbox.worker.testkit.machine.Commands;
 import io.zcbot.sandbox.worker.testkit.machine.EngineHost;
 import java.io.IOException;
 import java.net.URI;
-import java.net.URISyntaxException;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
@@ -45,22 +45,11 @@ final class HostWorker {
     Process process =
         Java.start(
             "io.zcbot.sandbox.worker.cli.Main",
-            List.of("@" + options(), "-Dlogback.configurationFile=logback.xml"),
+            List.of("@" + WorkerProcess.options(), "-Dlogback.configurationFile=logback.xml"),
             List.of("run"),
             env,
             log);
     return new HostWorker(id, host, opsPort, log, process);
-  }
-
-  /** As it is packaged, wherever the tests are run from. */
-  private static Path options() {
-    try {
-      return Path.of(HostWorker.class.getProtectionDomain().getCodeSource().getLocation().toURI())
-          .resolve("../../jvm.options")
-          .normalize();
-    } catch (URISyntaxException e) {
-      throw new IllegalStateException(e);
-    }
   }
 
   String id() {

@@ -4,6 +4,7 @@
  */
 package io.zcbot.sandbox.worker.hosts;
 
+import io.zcbot.sandbox.worker.testkit.deployment.WorkerProcess;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -30,7 +31,7 @@ final class Java {
     command.add("--sun-misc-unsafe-memory-access=allow");
     command.addAll(options);
     command.add("-cp");
-    command.add(classPath());
+    command.add(WorkerProcess.classPath());
     command.add(mainClass);
     command.addAll(args);
     ProcessBuilder builder = new ProcessBuilder(command);
@@ -50,11 +51,5 @@ final class Java {
   /** Lest they outlive a run that was ended in the middle. */
   static void killAll() {
     STARTED.forEach(Process::destroyForcibly);
-  }
-
-  /** Where the tests run in Surefire's jar of a manifest only, it says what it stands for. */
-  private static String classPath() {
-    String surefire = System.getProperty("surefire.test.class.path");
-    return surefire != null ? surefire : System.getProperty("java.class.path");
   }
 }

@@ -9,6 +9,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
 import io.zcbot.sandbox.worker.config.Setting;
+import io.zcbot.sandbox.worker.testkit.deployment.WorkerProcess;
 import java.io.IOException;
 import java.net.ConnectException;
 import java.net.Inet4Address;
@@ -51,8 +52,7 @@ class OpsSurfaceIT {
                 "--enable-native-access=ALL-UNNAMED",
                 "--sun-misc-unsafe-memory-access=allow",
                 "-cp",
-                System.getProperty(
-                    "surefire.test.class.path", System.getProperty("java.class.path")),
+                WorkerProcess.classPath(),
                 "io.zcbot.sandbox.worker.cli.Main"));
     command.addAll(List.of(arguments));
     ProcessBuilder builder =

@@ -8,7 +8,8 @@ import static org.awaitility.Awaitility.await;
 
 import io.zcbot.sandbox.worker.testkit.machine.Commands;
 import java.io.IOException;
-import java.net.URISyntaxException;
+import java.net.URI;
+import java.net.URL;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -103,16 +104,14 @@ public final class WorkerProcess implements AutoCloseable {
   }
 
   /** As it is packaged, wherever the tests are run from. */
-  private static Path options() throws URISyntaxException {
-    return Path.of(WorkerProcess.class.getProtectionDomain().getCodeSource().getLocation().toURI())
-        .resolve("../../jvm.options")
-        .normalize();
+  public static Path options() {
+    URL classes = WorkerProcess.class.getProtectionDomain().getCodeSource().getLocation();
+    return Path.of(URI.create(classes.toString())).resolve("../../jvm.options").normalize();
   }
 
   /** Where the tests run in Surefire's jar of a manifest only, it says what it stands for. */
-  private static String classPath() {
-    String surefire = System.getProperty("surefire.test.class.path");
-    return surefire != null ? surefire : System.getProperty("java.class.path");
+  public static String classPath() {
+    return System.getProperty("surefire.test.class.path", System.getProperty("java.class.path"));
   }
 
   /** Stops it as {@code kill} does, so that it undoes its mounts. */

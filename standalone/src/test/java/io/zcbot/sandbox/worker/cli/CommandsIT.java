@@ -24,7 +24,6 @@ import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.standalone.EmbeddedBroker;
 import io.zcbot.sandbox.worker.config.WorkerConfig;
 import io.zcbot.sandbox.worker.engine.Container;
-import io.zcbot.sandbox.worker.engine.Engine;
 import io.zcbot.sandbox.worker.kafka.KafkaClients;
 import io.zcbot.sandbox.worker.kafka.KafkaSandboxLog;
 import io.zcbot.sandbox.worker.kafka.KeyPartitions;
@@ -33,12 +32,10 @@ import io.zcbot.sandbox.worker.publish.Publisher;
 import io.zcbot.sandbox.worker.reply.Replies;
 import java.io.PrintWriter;
 import java.io.StringWriter;
-import java.lang.reflect.Proxy;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -66,7 +63,7 @@ class CommandsIT {
   private final UserId user = new UserId(UUID.randomUUID());
   private final StringWriter out = new StringWriter();
   private final StringWriter err = new StringWriter();
-  private final List<Container> containers = new ArrayList<>();
+  private final FakeEngine engine = new FakeEngine();
 
   @BeforeAll
   static void start() throws Exception {
@@ -97,26 +94,7 @@ class CommandsIT {
   private int sandbox(Map<String, String> environment, String... args) {
     Console console =
         new Console(environment, new PrintWriter(out, true), new PrintWriter(err, true), false);
-    return Cli.commandLine(console, _ -> engine()).execute(args);
-  }
-
-  private Engine engine() {
-    return (Engine)
-        Proxy.newProxyInstance(
-            Engine.class.getClassLoader(),
-            new Class<?>[] {Engine.class},
-            (_, method, args) ->
-                switch (method.getName()) {
-                  case "list" -> List.copyOf(containers);
-                  case "find" ->
-                      containers.stream().filter(c -> c.id().equals(args[0])).findFirst();
-                  case "kill", "close" -> null;
-                  case "remove" -> {
-                    containers.removeIf(c -> c.id().equals(args[0]));
-                    yield null;
-                  }
-                  default -> throw new UnsupportedOperationException(method.getName());
-                });
+    return Cli.commandLine(console, _ -> engine).execute(args);
   }
 
   private KafkaLog log() throws Exception {
@@ -237,7 +215,7 @@ class CommandsIT {
     try (KafkaLog log = log()) {
       log.publish(ready("e"));
     }
-    containers.add(container("w1"));
+    engine.containers.put("c1", container("w1"));
     assertThat(sandbox("ps")).isZero();
     assertThat(out.toString())
         .containsPattern(user + "  running  1m\\ds  [0-9]s    0     other  w1");
@@ -247,7 +225,8 @@ class CommandsIT {
   @Test
   void psShowsTheAgeOfAClaimedSlotSinceItsClaim() throws Exception {
     openLive("c1", Duration.ofSeconds(65));
-    containers.add(
+    engine.containers.put(
+        "c1",
         new Container(
             "c1",
             Container.nameOf(user),
@@ -449,7 +428,7 @@ class CommandsIT {
 
   @Test
   void purgeAnnounces() throws Exception {
-    containers.add(container("w1"));
+    engine.containers.put("c1", container("w1"));
     try (KafkaLog log = log();
         Consumer<byte[], byte[]> reaped = log.fromEnd(Topic.REAPED)) {
       assertThat(sandbox("purge", "--yes")).isZero();
@@ -464,14 +443,14 @@ class CommandsIT {
                 assertThat(event.container().name()).isEqualTo(Container.nameOf(user));
               });
     }
-    assertThat(containers).isEmpty();
+    assertThat(engine.containers).isEmpty();
     assertThat(err.toString()).isEmpty();
   }
 
   /** What the live table still has, the next takeover would announce lost. */
   @Test
   void purgeRemovesTheEntriesOfTheLiveTable() throws Exception {
-    containers.add(container("w1"));
+    engine.containers.put("c1", container("w1"));
     KeyPartitions partitions = new KeyPartitions(4);
     LiveSandbox live = new LiveSandbox(user, "c1", "h1", "w1", Instant.now());
     try (KafkaLog log = log()) {
@@ -507,7 +486,7 @@ class CommandsIT {
 
   @Test
   void purgeRefusesWhileTheWorkerIsInTheGroup() throws Exception {
-    containers.add(container("w2"));
+    engine.containers.put("c1", container("w2"));
     try (KafkaLog log = log();
         Consumer<byte[], byte[]> worker = log.clients().groupConsumer(10, "w2")) {
       worker.subscribe(List.of("sandbox.ensure"));
@@ -518,10 +497,10 @@ class CommandsIT {
       assertThat(sandbox("purge", "--worker", "w2", "--yes")).isEqualTo(ExitCode.FAILED);
       assertThat(err.toString())
           .contains("it is alive (it is a member of group sandbox-workers", "add --force");
-      assertThat(containers).hasSize(1);
+      assertThat(engine.containers).hasSize(1);
       assertThat(sandbox("purge", "--worker", "w2", "--yes", "--force")).isZero();
     }
-    assertThat(containers).isEmpty();
+    assertThat(engine.containers).isEmpty();
   }
 
   private Container container(String worker) {

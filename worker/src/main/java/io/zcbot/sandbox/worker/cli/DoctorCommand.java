@@ -7,6 +7,7 @@ package io.zcbot.sandbox.worker.cli;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.zcbot.sandbox.worker.audit.result.ProgramText;
 import io.zcbot.sandbox.worker.config.WorkerConfig;
 import io.zcbot.sandbox.worker.docker.DockerEngine;
 import io.zcbot.sandbox.worker.doctor.Doctor;
@@ -124,7 +125,7 @@ final class DoctorCommand implements Callable<Integer> {
             "%s  %-16s %s%n",
             ansi.string(mark),
             finding.check(),
-            isWhole(finding) ? detail : clipped(detail));
+            isWhole(finding) ? detail : ProgramText.cut(detail, SHORT));
     if (!finding.fix().isEmpty() && isWhole(finding)) {
       console.out().printf(Locale.ROOT, "%22s → %s%n", "", EventText.plain(finding.fix()));
     }
@@ -132,10 +133,6 @@ final class DoctorCommand implements Callable<Integer> {
 
   private boolean isWhole(Finding finding) {
     return context.isVerbose() || finding.level() == Level.FAIL;
-  }
-
-  private static String clipped(String detail) {
-    return detail.length() <= SHORT ? detail : detail.substring(0, SHORT - 1) + "…";
   }
 
   private void printJson(List<Finding> findings, boolean isFit) {

@@ -59,14 +59,7 @@ final class LogOptions {
   static KafkaLog log(KafkaConfig config) {
     Map<String, String> properties = new HashMap<>(IN_BULK);
     properties.putAll(config.properties());
-    return new KafkaLog(
-        new KafkaConfig(
-            properties,
-            config.groupId(),
-            config.topicPrefix(),
-            config.createTopics(),
-            config.partitions(),
-            config.replicationFactor()));
+    return new KafkaLog(config.withProperties(properties));
   }
 
   /** All topics from the first wanted record to the ends they have now. */

@@ -43,14 +43,6 @@ record Patience(KafkaConfig config, Duration answer, Duration firstAnswer) {
     String general = properties.get(GENERAL);
     Duration answer = general == null ? USUAL : Duration.ofMillis(Long.parseLong(general));
     return new Patience(
-        new KafkaConfig(
-            properties,
-            settings.groupId(),
-            settings.topicPrefix(),
-            settings.createTopics(),
-            settings.partitions(),
-            settings.replicationFactor()),
-        answer,
-        answer.equals(USUAL) ? USUAL_FIRST : answer);
+        settings.withProperties(properties), answer, answer.equals(USUAL) ? USUAL_FIRST : answer);
   }
 }

@@ -10,6 +10,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.zcbot.sandbox.events.EventCodec;
 import io.zcbot.sandbox.events.SandboxEvent;
 import io.zcbot.sandbox.events.Topic;
+import io.zcbot.sandbox.worker.audit.result.ProgramText;
 import io.zcbot.sandbox.worker.trace.Trace;
 import java.io.IOException;
 import java.time.Instant;
@@ -17,7 +18,6 @@ import java.time.ZoneOffset;
 import java.time.format.DateTimeFormatter;
 import java.util.Base64;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Shows records of all topics, valid or not, as lines or as JSON, without what commands read and
@@ -48,7 +48,9 @@ final class RecordFormat {
 
   String line(ConsumerRecord<byte[], byte[]> record) {
     return line(
-        record, String.format("%-36s", clip(EventText.plain(Records.key(record)), MAX_KEY)) + "  ");
+        record,
+        String.format("%-36s", ProgramText.cut(EventText.plain(Records.key(record)), MAX_KEY))
+            + "  ");
   }
 
   /** Where all records have one key. */
@@ -70,11 +72,11 @@ final class RecordFormat {
 
   private static String problem(ConsumerRecord<byte[], byte[]> record, Records.Read read) {
     String bytes = (record.value() == null ? "no value" : record.value().length + " bytes");
-    String problem = clip(read.problem(), MAX_PROBLEM);
+    String problem = ProgramText.cut(String.valueOf(read.problem()), MAX_PROBLEM);
     if (read.topic() != Topic.DEAD_LETTER) {
       return problem + " (" + bytes + ")";
     }
-    return problem + " (from " + clip(origin(record), MAX_PROBLEM) + ", " + bytes + ")";
+    return problem + " (from " + ProgramText.cut(origin(record), MAX_PROBLEM) + ", " + bytes + ")";
   }
 
   private static String origin(ConsumerRecord<byte[], byte[]> record) {
@@ -136,10 +138,5 @@ final class RecordFormat {
           case LIVE, COMMANDS, CURRENT -> "0";
         };
     return "\u001b[" + code + "m" + text + "\u001b[0m";
-  }
-
-  private static String clip(@Nullable String text, int most) {
-    String all = String.valueOf(text);
-    return all.length() <= most ? all : all.substring(0, most - 1) + "…";
   }
 }

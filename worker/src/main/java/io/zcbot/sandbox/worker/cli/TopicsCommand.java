@@ -77,15 +77,7 @@ final class TopicsCommand {
   }
 
   private int run(boolean create) throws CommandException, InterruptedException {
-    KafkaConfig config = context.config().kafka();
-    KafkaConfig wanted =
-        new KafkaConfig(
-            config.properties(),
-            config.groupId(),
-            config.topicPrefix(),
-            create,
-            config.partitions(),
-            config.replicationFactor());
+    KafkaConfig wanted = context.config().kafka().withCreateTopics(create);
     try (KafkaLog log = new KafkaLog(wanted);
         Admin admin = log.admin("check the topics")) {
       TopicAdmin topics = new TopicAdmin(admin, log.config());

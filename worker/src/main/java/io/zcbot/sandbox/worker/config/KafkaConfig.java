@@ -108,6 +108,16 @@ public record KafkaConfig(
     return topic.named(topicPrefix);
   }
 
+  /** The same with other client properties. */
+  public KafkaConfig withProperties(Map<String, String> others) {
+    return new KafkaConfig(
+        others, groupId, topicPrefix, createTopics, partitions, replicationFactor);
+  }
+
+  public KafkaConfig withCreateTopics(boolean create) {
+    return new KafkaConfig(properties, groupId, topicPrefix, create, partitions, replicationFactor);
+  }
+
   /** For messages: the brokers as configured. */
   public String bootstrapServers() {
     return properties.getOrDefault("bootstrap.servers", "");

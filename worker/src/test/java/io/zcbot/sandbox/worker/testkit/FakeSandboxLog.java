@@ -10,7 +10,6 @@ import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.SandboxEvent;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.sandbox.Announcements;
-import io.zcbot.sandbox.worker.sandbox.SandboxLog;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -26,19 +25,9 @@ import java.util.Set;
  * @param most entries of other containers that fit
  */
 public record FakeSandboxLog(Map<String, LiveSandbox> live, List<SandboxEvent> events, int most)
-    implements SandboxLog {
+    implements OnePartitionLog {
   public FakeSandboxLog(Map<String, LiveSandbox> live, List<SandboxEvent> events) {
     this(live, events, Integer.MAX_VALUE);
-  }
-
-  @Override
-  public int partitions() {
-    return 1;
-  }
-
-  @Override
-  public int partitionOf(UserId user) {
-    return 0;
   }
 
   @Override

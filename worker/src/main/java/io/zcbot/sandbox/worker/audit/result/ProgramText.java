@@ -22,8 +22,8 @@ public final class ProgramText {
   /** A program with its arguments, or the script that a shell runs. */
   public static String of(Exec.Program program) {
     return switch (program) {
-      case Exec.Program.Shell shell -> cut(clean(head(shell.script())));
-      case Exec.Program.Command command -> cut(joined(command.arguments()));
+      case Exec.Program.Shell shell -> cut(clean(head(shell.script())), MAX_LENGTH);
+      case Exec.Program.Command command -> cut(joined(command.arguments()), MAX_LENGTH);
     };
   }
 
@@ -54,11 +54,12 @@ public final class ProgramText {
     return UNSAFE.matcher(SPACE.matcher(text).replaceAll(" ")).replaceAll("?");
   }
 
-  private static String cut(String line) {
-    if (line.length() <= MAX_LENGTH) {
+  /** At most so many characters of a line, none of them cut in two. */
+  public static String cut(String line, int most) {
+    if (line.length() <= most) {
       return line;
     }
-    int end = MAX_LENGTH - 1;
+    int end = most - 1;
     return line.substring(0, Character.isHighSurrogate(line.charAt(end - 1)) ? end - 1 : end) + "…";
   }
 }

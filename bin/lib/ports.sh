@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# shellcheck shell=bash disable=SC2154 # ops_port
-# What scripts need that start a worker of their own. To be sourced behind setup.sh.
+# shellcheck shell=bash disable=SC2154 # ops_port, id, worker_pid
+# What scripts need that start a worker of their own, and have a function fail. To be sourced behind setup.sh.
 
 # Two runs in one checkout would use the same files. What is started in the background must not keep the
 # lock, so it is started by unlocked.
@@ -23,4 +23,23 @@ ops() { # prints what is answered at a path
   printf 'GET %s HTTP/1.0\r\nHost: localhost\r\n\r\n' "$1" >&3
   cat <&3
   exec 3>&-
+}
+
+await_ready() { # seconds
+  local deadline=$((EPOCHSECONDS + $1))
+  until ops /health/ready 2>/dev/null | grep -q '^HTTP/1.[01] 200'; do
+    kill -0 "$worker_pid" 2>/dev/null || fail "the worker ended"
+    ((EPOCHSECONDS <= deadline)) || fail "not ready after $1 s: $(ops /health/ready 2>&1 | tail -n 1)"
+    sleep 0.1
+  done
+}
+
+has_idle_slot() { ops /metrics 2>/dev/null | grep -qE '^zcbot_slots_idle.* 1(\.0)?$'; }
+
+remove_leftovers() {
+  local left
+  left=$(docker ps -aq --filter "label=zcbot.worker=$id" 2>/dev/null) || :
+  # shellcheck disable=SC2086 # ids, one word each
+  [[ -z $left ]] || docker rm -f $left >/dev/null 2>&1 || :
+  docker network rm "zcbot-$id" >/dev/null 2>&1 || :
 }

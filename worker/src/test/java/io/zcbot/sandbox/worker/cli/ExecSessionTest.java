@@ -167,12 +167,12 @@ class ExecSessionTest {
   /** As of a record that failed, and came again behind the next one. */
   @Test
   void anOutputThatComesBehindItsNextIsWrittenBeforeIt() throws Exception {
-    Exec exec = Execs.of(user, "true");
+    Exec exec = SampleEvents.exec(user, "true");
     log.answer(output(exec, 1, "b"));
     log.answer(output(exec, 0, "a"));
     log.answer(output(exec, 1, "b"));
     log.answer(output(exec, 2, "c"));
-    log.answer(Exiteds.of(exec, Exited.Reason.EXITED, 0, null, 3));
+    log.answer(SampleEvents.exited(exec, Exited.Reason.EXITED, 0, null, 3));
     assertThat(session(exec, PATIENCE, out).follow().exitCode()).isZero();
     assertThat(out).hasToString("abc");
   }
@@ -193,7 +193,7 @@ class ExecSessionTest {
   @Test
   void aGapBeforeMuchOutputIsPassed() throws Exception {
     OutputSequence outputs = new OutputSequence(out, err);
-    Exec exec = Execs.of(user, "true");
+    Exec exec = SampleEvents.exec(user, "true");
     String piece = "x".repeat(100_000);
     for (int seq = 1; seq < 40; seq++) {
       outputs.accept(output(exec, seq, piece));

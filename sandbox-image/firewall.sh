@@ -17,6 +17,9 @@ private6=(fc00::/7 fec0::/10)
 # "protocol unreachable".
 witness_port=9
 
+# Without it IPv6 has no next hop.
+neighbour_discovery='nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert'
+
 # Where the engine resolves names itself, in each sandbox's network namespace: it tells the names of
 # all sandboxes, and works outside of every limit. So nothing reaches it: what is sent to its port 53,
 # of which resolv.conf tells, goes to one of the resolvers itself.
@@ -44,6 +47,25 @@ make_name_chains() {
 		oifname != \"lo\" ip saddr 127.0.0.0/8 masquerade
 	}
 "
+}
+
+# Sets early_rules, for the namespace of a sandbox, before the kernel's table of connections there. That
+# table, in which flows are counted, must not see what the host's does not: it would take for ended what
+# the host remembers for days, where the end goes to the loopback or to a neighbour that is none. So the
+# loopback is not tracked, except for questions of names and for errors, which belong to others; and what
+# leaves goes to the gateway. Each other next hop would take a place among the kernel's neighbours.
+make_early_rules() { # ip|ip6, gateway or nothing, statement that refuses
+  local icmp=icmp
+  early_rules=()
+  if [[ $1 == ip ]]; then
+    early_rules=("ip daddr $engine_resolver return")
+  else
+    icmp=icmpv6
+    early_rules=("icmpv6 type { $neighbour_discovery } return")
+  fi
+  early_rules+=("oifname \"lo\" meta l4proto != $icmp notrack"
+    "oifname \"lo\" $icmp type echo-request notrack")
+  [[ -z $2 ]] || early_rules+=("oifname != \"lo\" rt nexthop != $2 $3")
 }
 
 # Connections and UDP flows to the outside, each counted once: by its first packet, which the kernel

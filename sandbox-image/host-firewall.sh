@@ -123,7 +123,7 @@ ${egress}	}
 		iifname \"$bridge\" jump to_host
 	}
 	chain to_host {
-		icmpv6 type { nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert } accept
+		icmpv6 type { $neighbour_discovery } accept
 		jump source
 ${asked}		meta nfproto ipv4 udp dport $witness_port reject with icmp prot-unreachable
 		jump refuse
@@ -208,30 +208,29 @@ $RULES") || fail rules "nft: ${problem%%$'\n'*}"
 
 # Sets SEAL.
 make_seal() { # gateway
-  local entry neighbours='' limits='' name_chains
-  local -a entries resolvers=() flow_limits
+  local entry early='' limits='' name_chains
+  local -a entries resolvers=() flow_limits early_rules
   [[ $1 =~ $address4 && $1 != */* ]] || fail settings "'$1' is not the address of a gateway"
   read_flow_limits
   split "${ZCBOT_RESOLVERS-}"
   [[ ${ZCBOT_DNS-} == off ]] || resolvers=(${entries[@]+"${entries[@]}"})
   make_name_chains
-  split "${ZCBOT_SUBNETS-}"
-  for entry in ${entries[@]+"${entries[@]}"}; do
-    family ZCBOT_SUBNETS "$entry"
-    [[ $REPLY != ip ]] || neighbours+=$'\t\t'"ip daddr $entry ip daddr != $1 jump refuse"$'\n'
-  done
-  [[ -n $neighbours ]] || fail settings "ZCBOT_SUBNETS: the network has none of IPv4"
+  make_early_rules ip "$1" 'jump refuse'
+  for entry in "${early_rules[@]}"; do early+=$'\t\t'"$entry"$'\n'; done
   for entry in "${flow_limits[@]}"; do limits+=$'\t\t'"$entry jump refuse"$'\n'; done
   SEAL="table ip zcbot {
 	chain refuse {
 		meta l4proto tcp reject with tcp reset
 		reject with icmp admin-prohibited
 	}
+	chain early {
+		type filter hook output priority raw; policy accept;
+${early}	}
 ${name_chains}	chain output {
 		type filter hook output priority filter; policy accept;
 		ip daddr $engine_resolver jump refuse
 		oifname \"lo\" accept
-${neighbours}${limits}	}
+${limits}	}
 }"
 }
 

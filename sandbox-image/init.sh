@@ -181,9 +181,10 @@ fi
 # Administratively prohibited: UDP sees it at once. A TCP connect sees it after 1 s, with the second
 # SYN, since Linux drops the first message while the caller still holds the socket.
 declare -A refusal=([ip]='reject with icmp admin-prohibited' [ip6]='reject with icmpv6 admin-prohibited')
-declare -A rules=([ip]='' [ip6]='') count=([ip]=0 [ip6]=0)
-add() { # ip|ip6, rule
-  rules[$1]+=$'\t\t'$2$'\n'
+declare -A rules=() count=([ip]=0 [ip6]=0)
+add() { # ip|ip6, rule, chain
+  local chain=${3:-output}
+  rules[$1 $chain]+=$'\t\t'$2$'\n'
   count[$1]=$((count[$1] + 1))
 }
 add_both() { add ip "$1" && add ip6 "$1"; }
@@ -202,6 +203,10 @@ refuse() { # variable's name, addresses or CIDRs...
   done
 }
 
+make_early_rules ip "$gateway4" "${refusal[ip]}"
+for rule in "${early_rules[@]}"; do add ip "$rule" early; done
+make_early_rules ip6 "$gateway6" "${refusal[ip6]}"
+for rule in "${early_rules[@]}"; do add ip6 "$rule" early; done
 add ip "ip daddr $engine_resolver ${refusal[ip]}"
 add_both 'oifname "lo" accept'
 read_flow_limits
@@ -229,8 +234,7 @@ if [[ ${ZCBOT_SMTP-} != on ]]; then
   add ip "tcp dport 25 ${refusal[ip]}"
   add ip6 "tcp dport 25 ${refusal[ip6]}"
 fi
-# without neighbour discovery IPv6 has no next hop
-add ip6 'icmpv6 type { nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert } accept'
+add ip6 "icmpv6 type { $neighbour_discovery } accept"
 refuse gateway ${gateway4:+"$gateway4"} ${gateway6:+"$gateway6"}
 split "${ZCBOT_PG_IPS-}"
 refuse ZCBOT_PG_IPS ${entries[@]+"${entries[@]}"}
@@ -253,24 +257,30 @@ fi
 # ends only after an RCU grace period, 10 ms and more.
 PROBLEM=
 install_rules() { # ip|ip6
-  local said listed='' line taken='' head
+  local said listed='' line early output
+  local -A taken=([early]='' [output]='')
   local -i number=0
-  head="table $1 zcbot {
+  early="table $1 zcbot {
+	chain early {
+		type filter hook output priority raw; policy accept;
+"
+  output="	}
+
 	chain output {
 		type filter hook output priority filter; policy accept;
 "
-  if ! said=$(nft -s -e -f - 2>&1 <<<"$head${rules[$1]}"$'\t}\n}') ||
+  if ! said=$(nft -s -e -f - 2>&1 <<<"$early${rules[$1 early]}$output${rules[$1 output]}"$'\t}\n}') ||
     ! listed=$(nft -s list table "$1" zcbot 2>&1); then
     PROBLEM=${listed:-$said}
     PROBLEM="nft: ${PROBLEM%%$'\n'*}"
     return 1
   fi
   while IFS= read -r line; do
-    [[ $line =~ ^add\ rule\ $1\ zcbot\ output\ (handle\ [0-9]+\ )?(.*)$ ]] || continue
-    taken+=$'\t\t'${BASH_REMATCH[2]}$'\n'
+    [[ $line =~ ^add\ rule\ $1\ zcbot\ (early|output)\ (handle\ [0-9]+\ )?(.*)$ ]] || continue
+    taken[${BASH_REMATCH[1]}]+=$'\t\t'${BASH_REMATCH[3]}$'\n'
     number+=1
   done <<<"$said"
-  if ((number != count[$1])) || [[ $listed != "$head$taken"$'\t}\n}' ]]; then
+  if ((number != count[$1])) || [[ $listed != "$early${taken[early]}$output${taken[output]}"$'\t}\n}' ]]; then
     PROBLEM="nft: the kernel's rules of the family $1 are not those that were set"
     return 1
   fi

@@ -39,6 +39,8 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 /**
  * The host's rules, attacked from inside a sandbox, with an internet around: what is refused, what
@@ -361,6 +363,162 @@ class HostFirewallIT {
     unseal(sandbox);
     assertThat(fixture.python(sandbox.id(), burst).output()).isEqualTo("1000");
     assertThat(flows() - before).as("without the limit").isGreaterThan(900);
+  }
+
+  /**
+   * The host remembers for days what a sandbox's own kernel believes to be closed, so nothing must
+   * change that belief which the host does not see.
+   */
+  @Row(48)
+  @ParameterizedTest
+  @EnumSource(FirewallMode.class)
+  void aFlowThatEndsWhereTheHostDoesNotSeeItCountsAllTheSame(FirewallMode mode) throws Exception {
+    for (String astray : List.of("lo", "eth0")) {
+      Started sandbox = fixture.start(fixture.withPolicy(limited(mode)));
+      long before = flows();
+      assertThat(forgotten(sandbox, astray)).as(astray).isEqualTo(100);
+      assertThat(flows() - before).as(astray).isBetween(100L, 150L);
+
+      Started unguarded = fixture.start(fixture.withPolicy(limited(mode)));
+      unguard(unguarded);
+      before = flows();
+      assertThat(forgotten(unguarded, astray)).as("unguarded: " + astray).isEqualTo(300);
+      assertThat(flows() - before).as("unguarded: " + astray).isGreaterThan(250);
+      fixture.removeContainers();
+    }
+  }
+
+  private static NetworkPolicy limited(FirewallMode mode) {
+    return new NetworkPolicy(
+        mode,
+        new Egress.Public(),
+        new Dns.Resolvers(List.of(Surroundings.PRIVATE)),
+        List.of(),
+        new TrafficLimits(100, 10_000, false));
+  }
+
+  /** How many connections it has, of 300, if it sends the end of each to where it gets lost. */
+  private int forgotten(Started sandbox, String device) throws InterruptedException {
+    return Integer.parseInt(
+        fixture
+            .python(
+                sandbox.id(),
+                """
+                import socket, struct
+                held = 0
+                while held < 300:
+                    s = socket.socket()
+                    s.settimeout(20)
+                    try: s.connect(('%s', 80))
+                    except OSError: break
+                    assert s.recv(99) # else the answer to what comes later ends it for both
+                    held += 1
+                    s.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b'%s')
+                    s.setsockopt(socket.SOL_SOCKET, socket.SO_DONTROUTE, 1)
+                    s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
+                    s.close()
+                print(held)"""
+                    .formatted(Surroundings.PUBLIC, device))
+            .output());
+  }
+
+  /** Takes away what judges packets before the kernel's table of connections does. */
+  private void unguard(Started sandbox) throws Exception {
+    fixture.inNamespace(sandbox.id(), "nft", "flush", "chain", "ip", "zcbot", "early");
+  }
+
+  /** What the kernel tracks there is memory of nobody's, in a table that all namespaces share. */
+  @Row(48)
+  @ParameterizedTest
+  @EnumSource(FirewallMode.class)
+  void theLoopbackIsNotTrackedAndWorks(FirewallMode mode) throws Exception {
+    Started sandbox = fixture.start(fixture.withPolicy(limited(mode)));
+    String burst =
+        """
+        import socket
+        s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        for n in range(2000):
+            s.sendto(b'x', ('127.1.%d.%d' % (n >> 8, n & 255), 9))""";
+
+    assertThat(fixture.python(sandbox.id(), burst).exitCode()).isZero();
+    assertThat(tracked(sandbox)).isLessThan(100);
+    assertThat(fixture.python(sandbox.id(), LOOPBACK.formatted(address(sandbox))).output())
+        .isEqualTo("works");
+
+    unguard(sandbox);
+    assertThat(fixture.python(sandbox.id(), burst).exitCode()).isZero();
+    assertThat(tracked(sandbox)).as("unguarded").isGreaterThan(1900);
+  }
+
+  private static final String LOOPBACK =
+      """
+      import socket
+      for address in ('127.0.0.1', '127.0.0.77', '%s'):
+          server = socket.create_server((address, 0))
+          client = socket.create_connection(server.getsockname(), 20)
+          accepted, _ = server.accept()
+          client.sendall(b'there')
+          assert accepted.recv(9) == b'there'
+          accepted.sendall(b'back')
+          assert client.recv(9) == b'back'
+          client.close()
+          assert accepted.recv(9) == b''
+          where = server.getsockname()
+          server.close()
+          try: socket.create_connection(where, 20)
+          except ConnectionRefusedError: pass
+          else: assert False, 'nobody listens'
+
+          one = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+          one.bind((address, 0))
+          one.settimeout(20)
+          two = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+          two.settimeout(20)
+          two.connect(one.getsockname())
+          two.send(b'there')
+          _, peer = one.recvfrom(9)
+          one.sendto(b'back', peer)
+          assert two.recv(9) == b'back'
+          one.close()
+          two.send(b'nobody')
+          try: two.recv(9)
+          except ConnectionRefusedError: pass
+
+          ping = socket.socket(socket.AF_INET, socket.SOCK_DGRAM, socket.IPPROTO_ICMP)
+          ping.settimeout(20)
+          ping.sendto(bytes.fromhex('0800000000000001'), (address, 0))
+          ping.recv(99)
+      print('works')""";
+
+  /** What the kernel has in the table of connections of a sandbox's namespace. */
+  private long tracked(Started sandbox) throws Exception {
+    return Long.parseLong(
+        fixture
+            .inNamespace(sandbox.id(), "cat", "/proc/sys/net/netfilter/nf_conntrack_count")
+            .strip());
+  }
+
+  /** An address that is said to be on the bridge is looked for there, whosever it is. */
+  @Row(47)
+  @ParameterizedTest
+  @EnumSource(FirewallMode.class)
+  void nobodyIsLookedForAsANeighbour(FirewallMode mode) throws Exception {
+    Started sandbox = fixture.start(fixture.withPolicy(limited(mode)));
+    String burst =
+        """
+        import socket
+        s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b'eth0')
+        for n in range(100, 200):
+            try: s.sendto(b'x', socket.MSG_DONTROUTE, ('203.0.113.%d' % n, 9))
+            except OSError: pass""";
+
+    assertThat(fixture.python(sandbox.id(), burst).exitCode()).isZero();
+    assertThat(neighbours(sandbox).lines().count()).isLessThanOrEqualTo(1);
+
+    unguard(sandbox);
+    assertThat(fixture.python(sandbox.id(), burst).exitCode()).isZero();
+    assertThat(neighbours(sandbox).lines().count()).as("unguarded").isGreaterThan(90);
   }
 
   /** What the engine's host has in its table of connections. */

@@ -245,6 +245,11 @@ class NetworkIT extends Attacks {
         s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         for n in range(100, 220):
             try: s.sendto(b'x', ('%s.' + str(n), 9))
+            except OSError: pass
+        try: s.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b'eth0')
+        except OSError: pass # a runtime may refuse it
+        for n in range(100, 220): # as if they were on the bridge
+            try: s.sendto(b'x', socket.MSG_DONTROUTE, ('203.0.113.' + str(n), 9))
             except OSError: pass"""
             .formatted(gateway.substring(0, gateway.lastIndexOf('.'))));
     return lab.fixture.inNamespace(container, "ip", "-4", "neigh", "show").lines().count();

@@ -93,12 +93,18 @@ class HostRulesTest {
         .contains(
             "ip daddr 127.0.0.11 udp dport 53 dnat to numgen inc mod 2 map { 0 : 10.0.0.53, 1 :"
                 + " 9.9.9.9 }");
+    assertThat(chain(seal, "early"))
+        .containsExactly(
+            "type filter hook output priority raw; policy accept;",
+            "ip daddr 127.0.0.11 return",
+            "oifname \"lo\" meta l4proto != icmp notrack",
+            "oifname \"lo\" icmp type echo-request notrack",
+            "oifname != \"lo\" rt nexthop != 172.20.0.1 jump refuse");
     assertThat(chain(seal, "output"))
         .containsExactly(
             "type filter hook output priority filter; policy accept;",
             "ip daddr 127.0.0.11 jump refuse",
             "oifname \"lo\" accept",
-            "ip daddr 172.20.0.0/16 ip daddr != 172.20.0.1 jump refuse",
             "ct status & confirmed != confirmed limit rate over 5/second burst 25 packets jump"
                 + " refuse",
             "ct status & confirmed != confirmed ct count over 10 jump refuse");

@@ -78,6 +78,9 @@ read_flow_limits() {
     "$first ct count over $flows")
 }
 
+# What has no place in the table of connections, such as ICMP's extended echo, is not counted.
+uncounted='ct state invalid,untracked drop'
+
 # Reads what resolv.conf makes a container ask, into the array resolvers. On a user-defined network
 # it names only the engine's own, on 127.0.0.11, which forwards from inside the sandbox's network
 # namespace, so its upstreams must be let out as well. Those it marks host(...) it asks from the

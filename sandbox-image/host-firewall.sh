@@ -230,6 +230,7 @@ ${name_chains}	chain output {
 		type filter hook output priority filter; policy accept;
 		ip daddr $engine_resolver jump refuse
 		oifname \"lo\" accept
+		$uncounted
 ${limits}	}
 }"
 }

@@ -209,6 +209,8 @@ make_early_rules ip6 "$gateway6" "${refusal[ip6]}"
 for rule in "${early_rules[@]}"; do add ip6 "$rule" early; done
 add ip "ip daddr $engine_resolver ${refusal[ip]}"
 add_both 'oifname "lo" accept'
+add ip6 "icmpv6 type { $neighbour_discovery } accept"
+add_both "$uncounted"
 read_flow_limits
 for limit in "${flow_limits[@]}"; do
   add ip "$limit ${refusal[ip]}"
@@ -234,7 +236,6 @@ if [[ ${ZCBOT_SMTP-} != on ]]; then
   add ip "tcp dport 25 ${refusal[ip]}"
   add ip6 "tcp dport 25 ${refusal[ip6]}"
 fi
-add ip6 "icmpv6 type { $neighbour_discovery } accept"
 refuse gateway ${gateway4:+"$gateway4"} ${gateway6:+"$gateway6"}
 split "${ZCBOT_PG_IPS-}"
 refuse ZCBOT_PG_IPS ${entries[@]+"${entries[@]}"}

@@ -427,6 +427,29 @@ class HostFirewallIT {
     fixture.inNamespace(sandbox.id(), "nft", "flush", "chain", "ip", "zcbot", "early");
   }
 
+  /** ICMP's extended echo begins no flow, and so has no share of them. */
+  @Row(48)
+  @ParameterizedTest
+  @EnumSource(FirewallMode.class)
+  void whatIsNoFlowDoesNotLeave(FirewallMode mode) throws Exception {
+    Started sandbox = fixture.start(fixture.withPolicy(limited(mode)));
+    String burst =
+        """
+        import socket
+        s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM, socket.IPPROTO_ICMP)
+        sent = 0
+        for _ in range(1000):
+            try: sent += s.sendto(bytes.fromhex('2a00000000000100'), ('%s', 0)) > 0
+            except OSError: pass
+        print(sent)"""
+            .formatted(Surroundings.PUBLIC);
+
+    assertThat(fixture.python(sandbox.id(), burst).output()).isEqualTo("0");
+
+    unseal(sandbox);
+    assertThat(fixture.python(sandbox.id(), burst).output()).isEqualTo("1000");
+  }
+
   /** What the kernel tracks there is memory of nobody's, in a table that all namespaces share. */
   @Row(48)
   @ParameterizedTest

@@ -69,9 +69,11 @@ make_early_rules() { # ip|ip6, gateway or nothing, statement that refuses
 }
 
 # Connections and UDP flows to the outside, each counted once: by its first packet, which the kernel
-# has not confirmed yet. Sets the array flow_limits to what must not pass.
+# has not confirmed yet. Sets the array flow_limits to what must not pass. Questions of names are among
+# them, and for all that is known of them there, they go to the loopback; refusals of theirs do so, too.
 read_flow_limits() {
-  local first='ct status & confirmed != confirmed' flows=${ZCBOT_FLOWS:-4096} rate=${ZCBOT_FLOW_RATE:-100}
+  local first='ct direction original ct status & confirmed != confirmed'
+  local flows=${ZCBOT_FLOWS:-4096} rate=${ZCBOT_FLOW_RATE:-100}
   [[ $flows =~ ^[1-9][0-9]{0,6}$ ]] || fail settings "ZCBOT_FLOWS: '$flows' is not a number of flows"
   [[ $rate =~ ^[1-9][0-9]{0,5}$ ]] || fail settings "ZCBOT_FLOW_RATE: '$rate' is not a number of flows"
   flow_limits=("$first limit rate over $rate/second burst $((5 * rate)) packets"

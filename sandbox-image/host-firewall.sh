@@ -229,9 +229,9 @@ ${early}	}
 ${name_chains}	chain output {
 		type filter hook output priority filter; policy accept;
 		ip daddr $engine_resolver jump refuse
-		oifname \"lo\" accept
+${limits}		oifname \"lo\" accept
 		$uncounted
-${limits}	}
+	}
 }"
 }
 

@@ -208,14 +208,14 @@ for rule in "${early_rules[@]}"; do add ip "$rule" early; done
 make_early_rules ip6 "$gateway6" "${refusal[ip6]}"
 for rule in "${early_rules[@]}"; do add ip6 "$rule" early; done
 add ip "ip daddr $engine_resolver ${refusal[ip]}"
-add_both 'oifname "lo" accept'
-add ip6 "icmpv6 type { $neighbour_discovery } accept"
-add_both "$uncounted"
 read_flow_limits
 for limit in "${flow_limits[@]}"; do
   add ip "$limit ${refusal[ip]}"
   add ip6 "$limit ${refusal[ip6]}"
 done
+add_both 'oifname "lo" accept'
+add ip6 "icmpv6 type { $neighbour_discovery } accept"
+add_both "$uncounted"
 resolvers=()
 [[ ${ZCBOT_DNS-} == off ]] || read_resolvers
 for resolver in ${resolvers[@]+"${resolvers[@]}"}; do

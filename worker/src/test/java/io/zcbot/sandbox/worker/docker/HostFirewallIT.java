@@ -427,6 +427,11 @@ class HostFirewallIT {
     fixture.inNamespace(sandbox.id(), "nft", "flush", "chain", "ip", "zcbot", "early");
   }
 
+  /** Takes away the limits of flows. */
+  private void unlimited(Started sandbox) throws Exception {
+    fixture.inNamespace(sandbox.id(), "nft", "flush", "chain", "ip", "zcbot", "output");
+  }
+
   /** ICMP's extended echo begins no flow, and so has no share of them. */
   @Row(48)
   @ParameterizedTest
@@ -469,8 +474,50 @@ class HostFirewallIT {
         .isEqualTo("works");
 
     unguard(sandbox);
+    unlimited(sandbox);
     assertThat(fixture.python(sandbox.id(), burst).exitCode()).isZero();
     assertThat(tracked(sandbox)).as("unguarded").isGreaterThan(1900);
+  }
+
+  /** They begin at a loopback address, from which the kernel sends them on. */
+  @Row(48)
+  @ParameterizedTest
+  @EnumSource(FirewallMode.class)
+  void questionsOfNamesAreFlows(FirewallMode mode) throws Exception {
+    for (String device : List.of("", "lo")) {
+      Started sandbox = fixture.start(fixture.withPolicy(limited(mode)));
+      long before = flows();
+      assertThat(questions(sandbox, device)).as(device).isBetween(90, 100);
+      assertThat(flows() - before).as(device).isLessThan(150);
+      assertThat(tracked(sandbox)).as(device).isLessThan(150);
+
+      unlimited(sandbox);
+      assertThat(questions(sandbox, device)).as("without rules: " + device).isEqualTo(1000);
+      assertThat(tracked(sandbox)).as("without rules: " + device).isGreaterThan(900);
+      fixture.removeContainers();
+    }
+  }
+
+  /** How many it gets out of 1000, or to where they get lost. */
+  private int questions(Started sandbox, String device) throws InterruptedException {
+    return Integer.parseInt(
+        fixture
+            .python(
+                sandbox.id(),
+                """
+                import socket
+                question = bytes.fromhex('1234010000010000000000000161076578616d706c650000010001')
+                sent = 0
+                for port in range(20000, 21000):
+                    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+                    s.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b'%s')
+                    s.bind(('127.0.0.1', port))
+                    try: sent += s.sendto(question, ('127.0.0.11', 53)) > 0
+                    except OSError: pass
+                    s.close()
+                print(sent)"""
+                    .formatted(device))
+            .output());
   }
 
   private static final String LOOPBACK =

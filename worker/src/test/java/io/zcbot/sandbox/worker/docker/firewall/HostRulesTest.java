@@ -104,11 +104,11 @@ class HostRulesTest {
         .containsExactly(
             "type filter hook output priority filter; policy accept;",
             "ip daddr 127.0.0.11 jump refuse",
+            "ct direction original ct status & confirmed != confirmed limit rate over 5/second burst"
+                + " 25 packets jump refuse",
+            "ct direction original ct status & confirmed != confirmed ct count over 10 jump refuse",
             "oifname \"lo\" accept",
-            "ct state invalid,untracked drop",
-            "ct status & confirmed != confirmed limit rate over 5/second burst 25 packets jump"
-                + " refuse",
-            "ct status & confirmed != confirmed ct count over 10 jump refuse");
+            "ct state invalid,untracked drop");
   }
 
   @Test

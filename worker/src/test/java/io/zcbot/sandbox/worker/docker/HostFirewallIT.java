@@ -422,6 +422,25 @@ class HostFirewallIT {
             .output());
   }
 
+  /** The sum that docs/networking.md gives is larger for them than that of the limits. */
+  @Test
+  void aClosedConnectionIsNotCounted() throws Exception {
+    Started sandbox = fixture.start(fixture.withPolicy(limited(FirewallMode.HOST)));
+    long before = flows();
+    String burst =
+        """
+        import socket
+        for _ in range(300):
+            with socket.create_connection(('%s', 80), 20) as s:
+                assert s.recv(99)
+                s.shutdown(socket.SHUT_WR)
+                while s.recv(99): pass"""
+            .formatted(Surroundings.PUBLIC);
+
+    assertThat(fixture.python(sandbox.id(), burst).output()).isEmpty();
+    assertThat(flows() - before).as("what the host remembers").isGreaterThan(250);
+  }
+
   /** Takes away what judges packets before the kernel's table of connections does. */
   private void unguard(Started sandbox) throws Exception {
     fixture.inNamespace(sandbox.id(), "nft", "flush", "chain", "ip", "zcbot", "early");

@@ -302,6 +302,27 @@ class NetworkIT extends Attacks {
                 .formatted(elsewhere.publicAddress(), container.equals(open) ? "" : "limited")));
   }
 
+  /** What the kernel tracks there takes places in a table that all namespaces share. */
+  @Row(48)
+  @Test
+  void theLoopbackIsNotTracked() throws Exception {
+    assertThat(trackedOnTheLoopback(lab.fresh().id())).isLessThan(100);
+    assertThat(trackedOnTheLoopback(open)).isGreaterThan(900);
+  }
+
+  private long trackedOnTheLoopback(String container) throws Exception {
+    python(
+        container,
+        """
+        import socket
+        s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        for n in range(1000): s.sendto(b'x', ('127.1.%d.%d' % (n >> 8, n & 255), 9))""");
+    return Long.parseLong(
+        lab.fixture
+            .inNamespace(container, "cat", "/proc/sys/net/netfilter/nf_conntrack_count")
+            .strip());
+  }
+
   @Row(59)
   @Test
   void noMailIsDelivered() throws Exception {

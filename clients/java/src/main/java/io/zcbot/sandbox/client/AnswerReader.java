@@ -119,9 +119,9 @@ final class AnswerReader implements AutoCloseable {
       recounted = System.nanoTime();
     }
     followers.beginTurn();
-    boolean isDone = count(isTime);
-    isDone &= position(isTime);
-    Duration time = isDone ? POLL : SHORT_POLL;
+    boolean isCounted = count(isTime);
+    boolean isPositioned = position(isTime);
+    Duration time = !isCounted ? PAUSE : isPositioned ? POLL : SHORT_POLL;
     if (followers.beginPoll(!consumer.assignment().isEmpty(), time)) {
       try {
         consumer.poll(time).forEach(receiver::accept);

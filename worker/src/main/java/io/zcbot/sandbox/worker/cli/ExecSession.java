@@ -108,6 +108,7 @@ final class ExecSession {
   private @Nullable CommandEnding ending(long start) throws IOException {
     Exited end = exited;
     if (left != null) {
+      outputs.finish();
       return left;
     }
     long now = System.nanoTime();
@@ -119,7 +120,11 @@ final class ExecSession {
       long late = Math.max(0, end.outputCount() - outputs.reached());
       return new CommandEnding.Answered(end, late + outputs.missing());
     }
-    return now - start > patience.toNanos() ? unanswered() : null;
+    if (now - start <= patience.toNanos()) {
+      return null;
+    }
+    outputs.finish();
+    return unanswered();
   }
 
   private CommandEnding unanswered() {

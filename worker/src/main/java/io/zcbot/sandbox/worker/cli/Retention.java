@@ -53,7 +53,8 @@ final class Retention {
         return null;
       }
       long age = number(config, TopicConfig.RETENTION_MS_CONFIG);
-      return age < 0 || age > now.toEpochMilli() ? Instant.EPOCH : now.minusMillis(age);
+      // Without a limit, what is gone was deleted by hand.
+      return age < 0 ? null : now.minusMillis(Math.min(age, now.toEpochMilli()));
     } catch (ExecutionException _) {
       return null; // not allowed, or not there: then less is known
     }

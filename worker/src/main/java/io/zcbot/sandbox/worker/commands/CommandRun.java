@@ -183,8 +183,8 @@ final class CommandRun implements Runnable {
     } catch (FencedException e) {
       log.info("not answered by this worker: {}", e.getMessage());
       CommandEntry left = entry;
-      if (left != null && isStarted()) {
-        context.known().givenUp(left);
+      if (left != null) {
+        context.known().givenUp(left, isStarted());
         program.disconnect(); // nobody here listens to it any more
       }
     } catch (StoppedException | InterruptedException e) {

@@ -142,6 +142,7 @@ final class InputBuffer {
   /** Whether so many bytes may come; if not, they are asked for. */
   private boolean hasRoom(int count) {
     if (bytes.length() == 0 && command != null && count <= wanted) {
+      withdraw();
       return true; // nothing of it is kept
     }
     if (bytes.length() > 0 && bytes.length() + count > MAX_BYTES) {

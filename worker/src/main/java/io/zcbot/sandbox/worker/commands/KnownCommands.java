@@ -33,6 +33,9 @@ final class KnownCommands {
 
   private final Map<CommandKey, CommandEntry> givenUp = new Latest<>();
 
+  /** Those that were entered and will not be started, unless their execs are read again. */
+  private final Map<CommandKey, CommandEntry> unstarted = new Latest<>();
+
   /** Forgets the oldest. */
   private static final class Latest<V> extends LinkedHashMap<CommandKey, V> {
     private static final long serialVersionUID = 1L;
@@ -63,9 +66,16 @@ final class KnownCommands {
         || partitions.values().stream().anyMatch(each -> each.answered.containsKey(key));
   }
 
-  /** A command was answered that never was in the table. */
-  synchronized void add(CommandKey key) {
-    latest.put(key, NEVER);
+  /** A command was answered that was not started, nor entered as far as its answer knew. */
+  void add(CommandKey key) {
+    CommandEntry entry;
+    synchronized (this) {
+      latest.put(key, NEVER);
+      entry = unstarted.remove(key);
+    }
+    if (entry != null) {
+      answered(entry);
+    }
   }
 
   private synchronized void add(CommandEntry entry) {
@@ -77,9 +87,20 @@ final class KnownCommands {
     return entry.startedAt().equals(latest.get(CommandKey.of(entry)));
   }
 
-  /** A command was started here and will not be answered under the assignment that it had. */
-  synchronized void givenUp(CommandEntry entry) {
-    givenUp.put(CommandKey.of(entry), entry);
+  /**
+   * A command was entered here and will not be answered under the assignment that it had.
+   *
+   * @param isStarted else its exec may be read again, and may have been answered already
+   */
+  void givenUp(CommandEntry entry, boolean isStarted) {
+    CommandKey key = CommandKey.of(entry);
+    synchronized (this) {
+      if (isStarted || !NEVER.equals(latest.get(key))) {
+        (isStarted ? givenUp : unstarted).put(key, entry);
+        return;
+      }
+    }
+    answered(entry);
   }
 
   /** The entry of a command that was given up and nobody answered, as far as is known here. */
@@ -132,6 +153,7 @@ final class KnownCommands {
   private synchronized boolean remember(CommandEntry entry, boolean isLeft) {
     CommandKey key = CommandKey.of(entry);
     givenUp.remove(key);
+    unstarted.remove(key);
     Partition partition = partitions.computeIfAbsent(entry.partition(), _ -> new Partition());
     if (entry.offset() < partition.committed) {
       return true;

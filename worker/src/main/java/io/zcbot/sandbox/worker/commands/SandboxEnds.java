@@ -99,6 +99,9 @@ final class SandboxEnds {
       return LONGEST_RELEASE;
     }
     Duration left = Duration.between(time.now(), release.expiresAt());
+    if (left.isNegative()) {
+      return Duration.ZERO; // it may be from a year for which nanoseconds do not suffice
+    }
     return left.compareTo(LONGEST_RELEASE) < 0 ? left : LONGEST_RELEASE;
   }
 

@@ -32,6 +32,9 @@ final class PoolSweep {
   private final IdleSlots pool;
   private final SlotFactory maker;
 
+  /** Slots of which it is logged that they can't be removed. */
+  private final Set<String> told = new HashSet<>();
+
   PoolSweep(
       Engine engine, SlotEngine slotEngine, SlotMounts mounts, IdleSlots pool, SlotFactory maker) {
     this.engine = engine;
@@ -64,11 +67,14 @@ final class PoolSweep {
           maker.release(id);
           destroyed++;
         } catch (EngineException e) {
-          log.warn("slot {} could not be removed, will be tried again: {}", id, e.getMessage());
+          if (told.add(id)) {
+            log.warn("slot {} could not be removed, will be tried again: {}", id, e.getMessage());
+          }
           failure = failure == null && mayRun(container) ? e : failure;
         }
       }
     }
+    told.retainAll(inUse);
     directories.stream()
         .filter(id -> !inUse.contains(id) && !pool.knows(id))
         .forEach(maker::release);

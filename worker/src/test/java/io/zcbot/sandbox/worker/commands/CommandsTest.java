@@ -497,6 +497,12 @@ class CommandsTest extends InACommandWorld {
     assertThat(world.metrics.expiredReleases).hasValue(1);
   }
 
+  @Test
+  void aReleaseThatExpiredTwoThousandYearsAgoIsOneThatExpired() throws Exception {
+    release(Instant.parse("0001-01-01T00:00:00Z"), null);
+    assertThat(world.metrics.expiredReleases).hasValue(1);
+  }
+
   /** The tries wait no longer than the time that is left, and this clock stands still. */
   private Instant shortly() {
     return world.time().now().plusMillis(5);

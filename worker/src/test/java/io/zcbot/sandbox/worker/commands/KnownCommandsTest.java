@@ -20,6 +20,7 @@ class KnownCommandsTest {
   private static final UserId ANNA = new UserId(new UUID(1, 1));
   private static final ContainerRef SANDBOX = new ContainerRef("n", "c", "h", "w");
 
+  private final List<String> marked = new ArrayList<>();
   private final List<String> removed = new ArrayList<>();
   private final KnownCommands known =
       new KnownCommands(
@@ -28,7 +29,9 @@ class KnownCommandsTest {
             public void started(CommandEntry entry, Fence fence) {}
 
             @Override
-            public void answered(CommandEntry entry) {}
+            public void answered(CommandEntry entry) {
+              marked.add(entry.execId());
+            }
 
             @Override
             public void remove(UserId user, String execId) {
@@ -61,6 +64,25 @@ class KnownCommandsTest {
     }
     known.gone(0);
     assertThat(known.isFull()).isFalse();
+  }
+
+  /** Whose exec is read again, and answered without it: else the next owner answers it lost. */
+  @Test
+  void anEntryOfACommandThatWasNotStartedIsMarkedOnceItsExecIsAnswered() {
+    CommandEntry first = entry(0, 5);
+    known.givenUp(first, false);
+    assertThat(marked).isEmpty();
+    known.add(CommandKey.of(first));
+    assertThat(marked).containsExactly("0-5");
+
+    CommandEntry second = entry(0, 6);
+    known.add(CommandKey.of(second));
+    known.givenUp(second, false);
+    assertThat(marked).containsExactly("0-5", "0-6");
+
+    known.givenUp(entry(0, 7), true);
+    known.add(CommandKey.of(entry(0, 7)));
+    assertThat(marked).as("it was started").hasSize(2);
   }
 
   /** Nobody reads it, so it would never be committed, and stay for ever. */

@@ -83,7 +83,8 @@ class InputDetours implements AutoCloseable {
     OffsetAndTimestamp first =
         consumer
             .offsetsForTimes(
-                Map.of(partition, from.toEpochMilli() - CLOCKS_MS), InputDetour.CALL_TIMEOUT)
+                Map.of(partition, Math.max(0, from.toEpochMilli() - CLOCKS_MS)),
+                InputDetour.CALL_TIMEOUT)
             .get(partition);
     return first == null
         ? Objects.requireNonNull(

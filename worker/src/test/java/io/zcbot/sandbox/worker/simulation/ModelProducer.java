@@ -23,7 +23,7 @@ import org.apache.kafka.common.errors.TopicAuthorizationException;
  * becoming two records; once the producer gave it up, nobody knows.
  */
 final class ModelProducer extends MockProducer<byte[], byte[]> {
-  private static final Duration DELIVERY_TIMEOUT = Duration.ofSeconds(30);
+  static final Duration DELIVERY_TIMEOUT = Duration.ofSeconds(30);
   private static final Duration RETRY = Duration.ofMillis(500);
 
   private final ModelBroker broker;

@@ -283,13 +283,14 @@ final class Simulation {
   }
 
   /** Nobody knows when dead workers should have reaped, so idleness counts where all is calm. */
+  /** What a producer was handed may arrive as late as it may be delivered. */
   private Rules rules() {
     List<Rules.Outage> known = calm ? List.of() : List.of(new Rules.Outage(began, now()));
     return new Rules(
         TTL,
         Duration.ofSeconds(2),
         EXPIRY,
-        Duration.ofSeconds(10),
+        calm ? Duration.ofSeconds(10) : ModelProducer.DELIVERY_TIMEOUT,
         Duration.ofSeconds(2),
         Duration.ofHours(1),
         restart == GroupConfig.Restart.PURGE,

@@ -282,8 +282,10 @@ final class Simulation {
     }
   }
 
-  /** Nobody knows when dead workers should have reaped, so idleness counts where all is calm. */
-  /** What a producer was handed may arrive as late as it may be delivered. */
+  /**
+   * Nobody knows when dead workers should have reaped, so idleness counts where all is calm; and
+   * elsewhere, what a producer was handed may arrive as late as it may be delivered.
+   */
   private Rules rules() {
     List<Rules.Outage> known = calm ? List.of() : List.of(new Rules.Outage(began, now()));
     return new Rules(

@@ -5,6 +5,7 @@
 package io.zcbot.sandbox.client;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.time.Duration;
 import java.util.HashMap;
@@ -15,6 +16,7 @@ import org.apache.kafka.clients.consumer.MockConsumer;
 import org.apache.kafka.clients.consumer.OffsetAndTimestamp;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.TimeoutException;
+import org.apache.kafka.common.errors.WakeupException;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
@@ -28,6 +30,10 @@ class PositionsTest {
         @Override
         public Map<TopicPartition, OffsetAndTimestamp> offsetsForTimes(
             Map<TopicPartition, Long> times, Duration timeout) {
+          if (isWoken) {
+            isWoken = false;
+            throw new WakeupException();
+          }
           Map<TopicPartition, OffsetAndTimestamp> found = new HashMap<>();
           found.put(BUSY, new OffsetAndTimestamp(90, 0));
           found.put(QUIET, null);
@@ -36,6 +42,7 @@ class PositionsTest {
       };
 
   private final Positions positions = new Positions(consumer);
+  private boolean isWoken;
 
   @BeforeEach
   void fill() {
@@ -65,6 +72,17 @@ class PositionsTest {
   @Test
   void whereAnswersMayBeAlreadyEarlierRecordsAreRead() {
     positions.lookBack();
+    positions.set(Set.of(BUSY, QUIET));
+    assertPositions(90, 100);
+  }
+
+  /** As of a poll before: what is earlier is looked up all the same. */
+  @Test
+  void aWakeupWhileEarlierRecordsAreLookedUpLosesNothing() {
+    isWoken = true;
+    positions.lookBack();
+    assertThatThrownBy(() -> positions.set(Set.of(BUSY, QUIET)))
+        .isInstanceOf(WakeupException.class);
     positions.set(Set.of(BUSY, QUIET));
     assertPositions(90, 100);
   }

@@ -177,6 +177,16 @@ class ExecSessionTest {
     assertThat(out).hasToString("abc");
   }
 
+  /** Whoever leaves, or gives up, has been told what came. */
+  @Test
+  void whatCameEarlyIsWrittenWithoutAnAnswerToo() throws Exception {
+    Exec exec = SampleEvents.exec(user, "true");
+    log.answer(output(exec, 1, "b"));
+    CommandEnding ending = session(exec, Duration.ofMillis(300), out).follow();
+    assertThat(ending).isInstanceOf(CommandEnding.Unanswered.class);
+    assertThat(out).hasToString("b");
+  }
+
   @Test
   void aGapInTheOutputIsTold() throws Exception {
     Exec exec = SampleEvents.exec(user, "true");

@@ -115,6 +115,24 @@ class InputBufferTest extends InACommandWorld {
     waits.exit(0);
   }
 
+  /** Its program takes the record at once, so that nothing is needed for it any more. */
+  @Test
+  void whoNeedsNoMemoryAfterAllMakesNobodyWait() throws Exception {
+    for (int i = 0; i < 7; i++) {
+      run(Asked.of("x" + i).reading(""));
+    }
+    for (int i = 0; i < 5; i++) {
+      assertThat(input("x" + i, LARGE)).isEqualTo(Taken.TAKEN);
+    }
+    assertThat(input("x5", LARGE)).isEqualTo(Taken.FULL);
+    assertThat(input("x6", LARGE)).isEqualTo(Taken.FULL);
+    command("x5").wants(LARGE.data().length());
+    assertThat(input("x5", LARGE)).isEqualTo(Taken.TAKEN);
+
+    command("x0").wants(LARGE.data().length());
+    assertThat(hasRoom(ANNA, "x6")).isTrue();
+  }
+
   @Test
   void whatAUsersCommandsDoNotReadIsBoundedAndThoseThatWaitGetItInOrder() throws Exception {
     for (int i = 0; i < 8; i++) {

@@ -27,12 +27,16 @@ class ReconcilerTest extends InAWorld {
             new EngineEvent(
                 EngineEvent.Kind.DIED, container.user(), container.id(), Instant.EPOCH, 137));
     world.settle();
+    assertDied(137);
+  }
+
+  private void assertDied(int exitCode) {
     assertThat(world.reaped())
         .singleElement()
         .satisfies(
             reaped -> {
               assertThat(reaped.reason()).isEqualTo(Reaped.Reason.DIED);
-              assertThat(reaped.exitCode()).isEqualTo(137);
+              assertThat(reaped.exitCode()).isEqualTo(exitCode);
             });
   }
 
@@ -46,13 +50,7 @@ class ReconcilerTest extends InAWorld {
         .reconciler()
         .on(new EngineEvent(EngineEvent.Kind.DIED, ANNA, ready.containerId(), Instant.EPOCH, 143));
     world.settle();
-    assertThat(world.reaped())
-        .singleElement()
-        .satisfies(
-            reaped -> {
-              assertThat(reaped.reason()).isEqualTo(Reaped.Reason.DIED);
-              assertThat(reaped.exitCode()).isEqualTo(143);
-            });
+    assertDied(143);
     assertThat(world.engine.everything()).isEmpty();
   }
 

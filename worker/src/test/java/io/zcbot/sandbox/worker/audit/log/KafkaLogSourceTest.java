@@ -40,6 +40,14 @@ class KafkaLogSourceTest {
       }
     }
 
+    /** The first partition of a topic has no record, and never had more than so many. */
+    Broker withEmpty(String topic, long deleted) {
+      TopicPartition partition = new TopicPartition(topic, 0);
+      begins.put(partition, deleted);
+      ends.put(partition, deleted);
+      return this;
+    }
+
     Broker open() {
       assign(ends.keySet());
       updateBeginningOffsets(begins);
@@ -165,10 +173,7 @@ class KafkaLogSourceTest {
     List<LogRecord> all = new Histories(10, 6, 2, 2, 7_200_000).records();
     List<LogRecord> left =
         all.stream().filter(r -> r.topic() != Topic.READY || r.raw().partition() != 0).toList();
-    Broker broker = new Broker(left);
-    TopicPartition emptied = new TopicPartition("sandbox.ready", 0);
-    broker.begins.put(emptied, 5L);
-    broker.ends.put(emptied, 5L);
+    Broker broker = new Broker(left).withEmpty("sandbox.ready", 5);
     try (KafkaLogSource source =
         new KafkaLogSource(broker.open(), "sandbox.", Selection.ALL, Map.of())) {
       broker.deliver();
@@ -179,10 +184,7 @@ class KafkaLogSourceTest {
 
   @Test
   void aPartitionWhoseRecordsAreAllDeletedIsKnownForAsLongAsItsTopicKeepsThem() {
-    Broker broker = new Broker(List.of());
-    TopicPartition emptied = new TopicPartition("sandbox.failed", 0);
-    broker.begins.put(emptied, 5L);
-    broker.ends.put(emptied, 5L);
+    Broker broker = new Broker(List.of()).withEmpty("sandbox.failed", 5);
     Instant kept = Instant.now().minus(Duration.ofDays(7));
     try (KafkaLogSource source =
         new KafkaLogSource(broker.open(), "sandbox.", Selection.ALL, Map.of(Topic.FAILED, kept))) {
@@ -229,10 +231,7 @@ class KafkaLogSourceTest {
 
   @Test
   void emptyTopics() {
-    Broker broker = new Broker(List.of());
-    TopicPartition p = new TopicPartition("sandbox.ensure", 0);
-    broker.begins.put(p, 0L);
-    broker.ends.put(p, 0L);
+    Broker broker = new Broker(List.of()).withEmpty("sandbox.ensure", 0);
     try (KafkaLogSource source =
         new KafkaLogSource(broker.open(), "sandbox.", Selection.ALL, Map.of())) {
       assertThat(source.coverage().from()).isEqualTo(Long.MIN_VALUE);

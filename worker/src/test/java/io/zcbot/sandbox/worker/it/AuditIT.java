@@ -5,6 +5,7 @@
 package io.zcbot.sandbox.worker.it;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 
 import io.zcbot.sandbox.events.Activity;
 import io.zcbot.sandbox.events.Ensure;
@@ -23,6 +24,7 @@ import java.io.StringWriter;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.Arrays;
@@ -31,6 +33,8 @@ import java.util.Map;
 import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.TimeUnit;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.GroupListing;
@@ -313,6 +317,22 @@ class AuditIT {
     assertThat(out)
         .contains("noted       older records of sandboxes are deleted, complete since ")
         .contains("noted       1 sandboxes are older than their first record");
+  }
+
+  /** Their absence proves nothing of the time before, and of the time after it does. */
+  @Test
+  void aTopicOfWhichNothingIsLeftIsCompleteForAsLongAsItKeepsRecords() throws Exception {
+    UserId user = newUser();
+    session(user, 0, "first");
+    delete(Topic.READY, partitionOf(Topic.READY, user), -1); // all that there are
+    assertThat(sandbox("usage", "--user", user.toString())).isZero();
+    Matcher noted =
+        Pattern.compile("older records of sandboxes are deleted, complete since (\\S+)")
+            .matcher(out);
+    assertThat(noted.find()).as(out).isTrue();
+    assertThat(Instant.parse(noted.group(1)))
+        .as("the broker keeps records for a week")
+        .isCloseTo(Instant.now().minus(Duration.ofDays(7)), within(10, ChronoUnit.MINUTES));
   }
 
   private int partitionOf(Topic topic, UserId user) {

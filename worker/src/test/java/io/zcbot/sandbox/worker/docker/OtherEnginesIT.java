@@ -146,7 +146,7 @@ class OtherEnginesIT {
             sandbox.id(),
             """
             import socket
-            with socket.create_connection(('%s', 80), 3) as s:
+            with socket.create_connection(('%s', 80), 10) as s:
                 print(s.recv(100).decode())"""
                 .formatted(address))
         .output()

@@ -121,18 +121,8 @@ final class Child implements AutoCloseable {
     return process.isAlive();
   }
 
-  /** Processor time so far, in milliseconds: what other load does to the machine hardly counts. */
-  long processorMillis() {
-    return process.info().totalCpuDuration().orElseThrow().toMillis();
-  }
-
-  /** Resident memory in MiB. */
-  long residentMib() throws IOException {
-    return Files.readAllLines(Path.of("/proc/" + process.pid() + "/status")).stream()
-        .filter(line -> line.startsWith("VmRSS:"))
-        .mapToLong(line -> Long.parseLong(line.replaceAll("\\D", "")) / 1024)
-        .findFirst()
-        .orElseThrow();
+  ProcessHandle handle() {
+    return process.toHandle();
   }
 
   @Override

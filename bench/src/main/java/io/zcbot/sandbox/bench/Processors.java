@@ -33,13 +33,16 @@ record Processors(double all, double idle, double worker, double clients, double
     double idle =
         (Double.parseDouble(fields[IDLE]) + Double.parseDouble(fields[IOWAIT])) * MILLIS_PER_TICK;
     ProcessHandle self = ProcessHandle.current();
-    double children = self.children().mapToDouble(Processors::millis).sum();
-    double own = worker == null ? 0 : worker.processorMillis();
+    double children =
+        self.children()
+            .filter(child -> worker == null || !child.equals(worker.jvm()))
+            .mapToDouble(Processors::millis)
+            .sum();
     return new Processors(
         all,
         idle,
-        own,
-        millis(self) + children - own,
+        worker == null ? 0 : worker.processorMillis(),
+        millis(self) + children,
         Double.parseDouble(fields[STEAL]) * MILLIS_PER_TICK);
   }
 

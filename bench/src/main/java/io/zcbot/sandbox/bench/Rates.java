@@ -30,8 +30,9 @@ final class Rates implements Experiment {
   private static final int OFTEN = 200;
 
   static final String PROCESS = "worker process";
+  static final String CONTAINER = "the worker's image";
   static final String STANDALONE = "`bin/run`";
-  static final List<String> DEPLOYMENTS = List.of(PROCESS, STANDALONE);
+  static final List<String> DEPLOYMENTS = List.of(PROCESS, CONTAINER, STANDALONE);
 
   /** By rate, for how many seconds: fewer ensures tell less, and nobody waits for ever. */
   static final Map<Integer, Double> SECONDS = Map.of(1, 12.0, 10, 8.0, 50, 5.0, OFTEN, 4.0);
@@ -54,6 +55,9 @@ final class Rates implements Experiment {
       for (int round = 0; round < setting.rounds(); round++) {
         try (WorkerProcess worker = WorkerProcess.start(setting, PREFIX, SETTINGS)) {
           measure(setting, raw, new Deployment(PROCESS, setting.kafka(), worker));
+        }
+        try (WorkerProcess worker = WorkerProcess.inContainer(setting, PREFIX, SETTINGS)) {
+          measure(setting, raw, new Deployment(CONTAINER, setting.kafka(), worker));
         }
         Kafka own = new Kafka("127.0.0.1:" + WorkerProcess.freePort());
         try (WorkerProcess worker = WorkerProcess.standalone(setting, own, PREFIX, SETTINGS)) {

@@ -4,6 +4,7 @@
  */
 package io.zcbot.sandbox.bench;
 
+import java.io.Closeable;
 import java.io.IOException;
 import java.net.ServerSocket;
 import java.net.URI;
@@ -22,14 +23,18 @@ final class WorkerProcess implements AutoCloseable {
   private static final int PATIENCE_MS = 180_000;
 
   private final Child child;
+  private final Closeable surroundings;
   private final int port;
   private final Path log;
   private final HttpClient http = HttpClient.newHttpClient();
   private final long began = System.nanoTime();
   private double startMillis;
+  private ProcessHandle jvm;
 
-  private WorkerProcess(Child child, int port, Path log) {
+  private WorkerProcess(Child child, Closeable surroundings, int port, Path log) {
     this.child = child;
+    this.surroundings = surroundings;
+    this.jvm = child.handle();
     this.port = port;
     this.log = log;
   }
@@ -51,7 +56,23 @@ final class WorkerProcess implements AutoCloseable {
         more,
         (env, log) ->
             Child.start(
-                packaged.java(), "io.zcbot.sandbox.worker.cli.Main", List.of("run"), env, log));
+                packaged.java(), "io.zcbot.sandbox.worker.cli.Main", List.of("run"), env, log),
+        () -> {});
+  }
+
+  /** Starts the worker's image, with what {@code compose.warm.yaml} grants it, and waits. */
+  static WorkerProcess inContainer(Setting setting, String prefix, Map<String, String> more)
+      throws Exception {
+    WorkerContainer container = WorkerContainer.prepare(setting);
+    try {
+      WorkerProcess worker =
+          start(setting, setting.kafka(), prefix, more, container::start, container);
+      worker.jvm = container.jvm();
+      return worker;
+    } catch (Exception e) {
+      container.close();
+      throw e;
+    }
   }
 
   /** Starts one with a broker in the same process, as {@code bin/run} does, on a free port. */
@@ -75,7 +96,8 @@ final class WorkerProcess implements AutoCloseable {
                   port),
               env,
               log);
-        });
+        },
+        () -> {});
   }
 
   private interface Start {
@@ -83,7 +105,12 @@ final class WorkerProcess implements AutoCloseable {
   }
 
   private static WorkerProcess start(
-      Setting setting, Kafka kafka, String prefix, Map<String, String> more, Start start)
+      Setting setting,
+      Kafka kafka,
+      String prefix,
+      Map<String, String> more,
+      Start start,
+      Closeable surroundings)
       throws Exception {
     int port = freePort();
     Map<String, String> env = new HashMap<>();
@@ -99,7 +126,7 @@ final class WorkerProcess implements AutoCloseable {
     env.put("ZCBOT_OPS_ADDRESS", "127.0.0.1:" + port);
     env.putAll(more);
     Path log = setting.directory().resolve("worker.log");
-    WorkerProcess worker = new WorkerProcess(start.child(env, log), port, log);
+    WorkerProcess worker = new WorkerProcess(start.child(env, log), surroundings, port, log);
     worker.await("serves", () -> Files.readString(log).contains("serves ensures"));
     worker.startMillis = (System.nanoTime() - worker.began) / 1e6;
     return worker;
@@ -176,17 +203,29 @@ final class WorkerProcess implements AutoCloseable {
     return startMillis;
   }
 
-  long processorMillis() {
-    return child.processorMillis();
+  /** Its JVM's process. */
+  ProcessHandle jvm() {
+    return jvm;
   }
 
+  /** Processor time so far, in milliseconds: what other load does to the machine hardly counts. */
+  long processorMillis() {
+    return jvm.info().totalCpuDuration().orElseThrow().toMillis();
+  }
+
+  /** Resident memory in MiB. */
   long residentMib() throws IOException {
-    return child.residentMib();
+    return Files.readAllLines(Path.of("/proc/" + jvm.pid() + "/status")).stream()
+        .filter(line -> line.startsWith("VmRSS:"))
+        .mapToLong(line -> Long.parseLong(line.replaceAll("\\D", "")) / 1024)
+        .findFirst()
+        .orElseThrow();
   }
 
   @Override
-  public void close() {
+  public void close() throws IOException {
     child.close();
     http.close();
+    surroundings.close();
   }
 }

@@ -180,6 +180,8 @@ public final class Cli {
     line.registerConverter(UserId.class, Converters::user);
     line.registerConverter(Duration.class, Converters::duration);
     line.setUsageHelpAutoWidth(console.isTerminal());
+    // What begins with @ is an argument as any other one, such as of a command in a sandbox.
+    line.setExpandAtFiles(false);
     HelpText.addTo(line);
     return line;
   }

@@ -11,19 +11,25 @@ import java.io.ByteArrayOutputStream;
 import java.io.InputStream;
 import java.io.PrintWriter;
 import java.io.StringWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.api.parallel.ResourceLock;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
+import picocli.CommandLine;
 
 /** What is typed, up to where Kafka would be needed; nobody listens there. */
 @ResourceLock("logging")
 class ExecArgumentsTest {
   private static final String USER = "7f3c1d52-9a54-4c0e-8f2b-6f1d2f6f7a10";
 
+  @TempDir private Path directory;
   private final StringWriter out = new StringWriter();
   private final StringWriter err = new StringWriter();
   private final Map<String, String> env =
@@ -110,6 +116,18 @@ class ExecArgumentsTest {
     assertThat(sandbox(command + " --help")).isZero();
     assertThat(out.toString().lines()).allSatisfy(line -> assertThat(line).hasSizeLessThan(81));
     assertThat(out.toString()).contains("Usage: sandbox " + command, "ZCBOT_KAFKA_BOOTSTRAP");
+  }
+
+  @Test
+  void anAtSignBeforeAFilesNameIsTheCommands() throws Exception {
+    Path file = Files.writeString(directory.resolve("file"), "secret");
+    Console console = new Console(env, new PrintWriter(out), new PrintWriter(err), false);
+    CommandLine.ParseResult parsed =
+        Cli.commandLine(console, _ -> new FakeEngine())
+            .complete()
+            .parseArgs("exec", USER, "--", "curl", "-d", "@" + file, "@@x", "@" + directory);
+    assertThat(parsed.subcommand().matchedPositionalValue(1, List.<String>of()))
+        .containsExactly("--", "curl", "-d", "@" + file, "@@x", "@" + directory);
   }
 
   @Test

@@ -16,6 +16,7 @@ import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.lang.management.ManagementFactory;
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.Collection;
 import java.util.LinkedHashMap;
@@ -41,6 +42,9 @@ import picocli.CommandLine.UnmatchedArgumentException;
 public final class Cli {
   private static final Set<String> VERBOSE = Set.of("-v", "--verbose");
   private static final Set<String> VERSION = Set.of("-V", "--version");
+
+  /** What the JVM has in place of bytes that it could not read as text. */
+  private static final char LOST = '\ufffd';
 
   private final Console console;
   private final Root root = new Root();
@@ -134,6 +138,20 @@ public final class Cli {
 
   /** Runs the command that the arguments name; returns its exit code. */
   public int execute(String... args) {
+    String encoding = System.getProperty("sun.jnu.encoding");
+    for (String arg : args) {
+      if (!StandardCharsets.UTF_8.name().equals(encoding) && arg.indexOf(LOST) >= 0) {
+        console
+            .err()
+            .println(
+                "the argument "
+                    + EventText.plain(arg)
+                    + " is not text in this locale's encoding, "
+                    + encoding
+                    + "; set LC_ALL=C.UTF-8");
+        return ExitCode.USAGE;
+      }
+    }
     if (args.length == 1 && VERSION.contains(args[0])) {
       console.out().println(Version.text());
       return ExitCode.OK;

@@ -80,6 +80,12 @@ final class Download {
     if (Files.isDirectory(place)) {
       throw new IOException(place + " is a directory");
     }
+    if (Files.exists(place) && !Files.isRegularFile(place)) {
+      throw new IOException(
+          place
+              + " is neither a file nor a directory, and is not replaced; write '-' to copy to"
+              + " standard output");
+    }
     try (NewFile file = new NewFile(place)) {
       try (SandboxInput input = input(found);
           OutputStream to =

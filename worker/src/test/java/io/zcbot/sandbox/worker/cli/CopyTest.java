@@ -17,9 +17,11 @@ import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.BasicFileAttributes;
 import java.util.List;
 import java.util.Random;
 import java.util.UUID;
+import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -149,6 +151,23 @@ class CopyTest {
         .hasMessageContaining("in the sandbox: ./d: exists");
     assertThatThrownBy(() -> download("d").to(here))
         .hasMessageContaining(here.resolve("d").toString());
+  }
+
+  @Test
+  void whatIsNoFileIsNotReplacedByOne() throws Exception {
+    Files.writeString(sandbox.resolve("file"), "x");
+    Path pipe = here.resolve("pipe");
+    Process mkfifo = new ProcessBuilder("mkfifo", pipe.toString()).start();
+    assertThat(mkfifo.waitFor(60, TimeUnit.SECONDS)).isTrue();
+    Path link = Files.createSymbolicLink(here.resolve("link"), pipe);
+
+    for (Path target : List.of(pipe, link)) {
+      assertThatThrownBy(() -> download("file").to(target))
+          .hasMessageContaining(target + " is neither a file nor a directory")
+          .hasMessageContaining("write '-'");
+    }
+    assertThat(Files.readAttributes(pipe, BasicFileAttributes.class).isOther()).isTrue();
+    assertThat(link).isSymbolicLink();
   }
 
   @Test

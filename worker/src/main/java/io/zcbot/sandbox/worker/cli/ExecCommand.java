@@ -30,7 +30,8 @@ import picocli.CommandLine.Parameters;
       "Run a command in a user's sandbox, and exit with its exit code.",
       "Options of this command come before USER. The sandbox is made if the user has none.",
       "Ctrl-C sends INT to the command; a second one within a second kills it, and the next one"
-          + " leaves it alone.",
+          + " leaves it alone. With -it, it is a key like another one, but the second one leaves"
+          + " as long as nothing came from the command.",
       "On a terminal, control characters in the output are shown as text (\\x1b), because the"
           + " output may come from hostile code. With -t, the terminal is the command's and nothing"
           + " is changed; --raw leaves all output as it is."
@@ -147,7 +148,10 @@ final class ExecCommand implements Callable<Integer> {
     OutputStream err = shown(streams.err(), streams.isErrTerminal());
     WaitingLine waiting =
         new WaitingLine(
-            console.err(), streams.isErrTerminal(), "waiting for the command's first output");
+            console.err(),
+            streams.isErrTerminal(),
+            "waiting for the command's first output"
+                + (tty && interactive ? "; Ctrl-C twice leaves" : ""));
     ExecSession session =
         new ExecSession(log, exec, options.patience(exec), new OutputSequence(out, err), waiting);
     CommandInput input = new CommandInput(log, user, exec.eventId());
@@ -160,7 +164,11 @@ final class ExecCommand implements Callable<Integer> {
           forwarding.forwardSize(exec.terminal());
         }
         if (interactive) {
-          forwarding.forwardInput(streams.in());
+          if (tty) {
+            forwarding.forwardKeys(streams.in());
+          } else {
+            forwarding.forwardInput(streams.in());
+          }
         }
         ending = session.follow();
       }

@@ -9,6 +9,7 @@ import io.zcbot.sandbox.events.Input;
 import io.zcbot.sandbox.events.TerminalSize;
 import io.zcbot.sandbox.worker.cli.terminal.ControllingTerminal;
 import io.zcbot.sandbox.worker.cli.terminal.Signals;
+import java.io.FilterInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.util.ArrayDeque;
@@ -18,6 +19,7 @@ import java.util.concurrent.atomic.AtomicReference;
 /** Passes on to a running command what this process gets. */
 final class ExecForwarding implements AutoCloseable {
   private static final int SIGNAL = 128;
+  private static final byte CTRL_C = 3;
 
   private final CommandInput input;
   private final ExecSession session;
@@ -86,6 +88,28 @@ final class ExecForwarding implements AutoCloseable {
                     Thread.currentThread().interrupt();
                   }
                 });
+  }
+
+  /**
+   * Passes on what is typed on a raw terminal, where Ctrl-C is a key like another one. As long as
+   * nothing came from the command, perhaps nobody reads the keys, so the second Ctrl-C leaves.
+   */
+  void forwardKeys(InputStream terminal) {
+    forwardInput(
+        new FilterInputStream(terminal) {
+          private int interrupts;
+
+          @Override
+          public int read(byte[] to, int from, int length) throws IOException {
+            int count = super.read(to, from, length);
+            for (int i = from; i < from + count; i++) {
+              if (to[i] == CTRL_C && !session.hasAnswered() && ++interrupts == 2) {
+                session.leave(SIGNAL + CommandSignal.INT.number());
+              }
+            }
+            return count;
+          }
+        });
   }
 
   private void send(Input.Content content) {

@@ -30,7 +30,7 @@ final class ExecSession {
   private volatile @Nullable CommandException failure;
   private volatile CommandEnding.@Nullable Left left;
   private @Nullable Exited exited;
-  private long progressed;
+  private volatile long progressed;
 
   /**
    * A command that is not published yet.
@@ -63,6 +63,11 @@ final class ExecSession {
     failure = e;
   }
 
+  /** Whether anything came from the command. Any thread. */
+  boolean hasAnswered() {
+    return progressed != 0;
+  }
+
   void publish() throws CommandException, InterruptedException {
     log.publish(exec);
   }
@@ -88,7 +93,7 @@ final class ExecSession {
       for (SandboxEvent event : events) {
         take(event);
       }
-      if (progressed == 0) {
+      if (!hasAnswered()) {
         waiting.tick();
       }
     }
@@ -97,8 +102,8 @@ final class ExecSession {
   private void take(SandboxEvent event) throws IOException {
     if (event instanceof Output output && output.execId().equals(exec.eventId())) {
       waiting.clear();
+      progressed = System.nanoTime(); // before somebody types who saw it
       outputs.accept(output);
-      progressed = System.nanoTime();
     } else if (event instanceof Exited end && end.execId().equals(exec.eventId())) {
       exited = end;
       progressed = System.nanoTime();

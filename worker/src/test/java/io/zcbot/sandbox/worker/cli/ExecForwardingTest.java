@@ -1,0 +1,117 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.zcbot.sandbox.events.Exec;
+import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.testkit.SampleEvents;
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.io.PipedInputStream;
+import java.io.PipedOutputStream;
+import java.io.PrintWriter;
+import java.io.Writer;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.UUID;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Ctrl-C on a raw terminal, where it is a key like another one. */
+@Timeout(120)
+class ExecForwardingTest {
+  private static final Duration SHORT = Duration.ofMillis(500);
+  private static final Duration LONG = Duration.ofSeconds(60);
+
+  private final UserId user = new UserId(UUID.randomUUID());
+  private final ByteArrayOutputStream out = new ByteArrayOutputStream();
+  @TempDir private Path directory;
+  private LocalCommands log;
+
+  @BeforeEach
+  void start() {
+    log = new LocalCommands(directory);
+  }
+
+  @AfterEach
+  void stop() {
+    log.close();
+  }
+
+  private ExecSession session(Exec exec, Duration patience, OutputStream to) {
+    return new ExecSession(
+        log,
+        exec,
+        patience,
+        new OutputSequence(to, to),
+        new WaitingLine(new PrintWriter(Writer.nullWriter()), false, ""));
+  }
+
+  private CommandEnding typed(Exec exec, ExecSession session, InputStream keys) throws Exception {
+    CommandInput input = new CommandInput(log, user, exec.eventId());
+    try (ExecForwarding forwarding = new ExecForwarding(input, session)) {
+      forwarding.forwardKeys(keys);
+      return session.follow();
+    }
+  }
+
+  private static InputStream keys(String keys) {
+    return new ByteArrayInputStream(keys.getBytes(StandardCharsets.UTF_8));
+  }
+
+  @Test
+  void theSecondOneLeavesWhatNobodyAnswers() throws Exception {
+    Exec exec = SampleEvents.exec(user, true, "cat");
+    CommandEnding ending = typed(exec, session(exec, LONG, out), keys("\u0003x\u0003"));
+    assertThat(ending).isInstanceOf(CommandEnding.Left.class);
+    assertThat(ending.exitCode()).isEqualTo(128 + 2);
+    assertThat(ending.message()).contains("left the command " + exec.eventId());
+  }
+
+  /** Of a command that runs and is silent, it is the way to interrupt it. */
+  @Test
+  void theFirstOneDoesNotLeave() throws Exception {
+    Exec exec = SampleEvents.exec(user, true, "cat");
+    assertThat(typed(exec, session(exec, SHORT, out), keys("\u0003")))
+        .isInstanceOf(CommandEnding.Unanswered.class);
+  }
+
+  @Test
+  void eachOneIsTheCommandsThatWroteSomething() throws Exception {
+    Exec exec = SampleEvents.exec(user, true, "sh", "-c", "echo ready; exec cat");
+    try (PipedOutputStream typing = new PipedOutputStream();
+        PipedInputStream keys = new PipedInputStream(typing)) {
+      OutputStream typedAtFirst =
+          new OutputStream() {
+            @Override
+            public void write(int value) {
+              out.write(value);
+            }
+
+            @Override
+            public void write(byte[] bytes, int at, int length) throws IOException {
+              if (out.size() == 0) {
+                typing.write("\u0003\u0003\u0003".getBytes(StandardCharsets.US_ASCII));
+                typing.close();
+              }
+              out.write(bytes, at, length);
+            }
+          };
+      ExecSession session = session(exec, LONG, typedAtFirst);
+      session.publish();
+      assertThat(typed(exec, session, keys).exitCode()).isZero();
+    }
+    assertThat(out).hasToString("ready\n\u0003\u0003\u0003");
+  }
+}

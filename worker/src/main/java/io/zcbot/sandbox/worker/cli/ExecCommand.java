@@ -14,6 +14,7 @@ import io.zcbot.sandbox.worker.cli.terminal.ControllingTerminal;
 import io.zcbot.sandbox.worker.cli.terminal.StandardStreams;
 import io.zcbot.sandbox.worker.cli.terminal.VisibleOutput;
 import java.io.IOException;
+import java.io.InputStream;
 import java.io.OutputStream;
 import java.util.ArrayList;
 import java.util.List;
@@ -100,7 +101,11 @@ final class ExecCommand implements Callable<Integer> {
             context.console().env());
     try (KafkaLog kafka = context.log()) {
       if (detach) {
-        var _ = kafka.publish(exec);
+        try {
+          var _ = kafka.publish(exec);
+        } catch (CommandException e) {
+          throw unacknowledged(e, exec);
+        }
         context.console().out().println(json ? JsonText.of(exec) : exec.eventId());
         return ExitCode.OK;
       }
@@ -141,7 +146,7 @@ final class ExecCommand implements Callable<Integer> {
     }
   }
 
-  private int run(CommandLog log, Exec exec, StandardStreams streams)
+  int run(CommandLog log, Exec exec, StandardStreams streams)
       throws CommandException, InterruptedException {
     Console console = context.console();
     OutputStream out = shown(streams.out(), streams.isOutTerminal());
@@ -157,31 +162,64 @@ final class ExecCommand implements Callable<Integer> {
     CommandInput input = new CommandInput(log, user, exec.eventId());
     CommandEnding ending;
     try (ControllingTerminal _ = tty && interactive ? rawTerminal() : null) {
-      session.publish();
-      try (ExecForwarding forwarding = new ExecForwarding(input, session)) {
-        forwarding.forwardSignals();
-        if (exec.terminal() != null) {
-          forwarding.forwardSize(exec.terminal());
-        }
-        if (interactive) {
-          if (tty) {
-            forwarding.forwardKeys(streams.in());
-          } else {
-            forwarding.forwardInput(streams.in());
-          }
-        }
-        ending = session.follow();
+      try {
+        session.publish();
+      } catch (CommandException e) {
+        throw unacknowledged(e, exec);
       }
-      end(out);
-      end(err);
-    } catch (IOException e) {
-      input.send(new Input.Content.Signal(CommandSignal.HUP));
-      ending =
-          new CommandEnding.Left(
-              PIPE,
-              "the output can't be written (" + e.getMessage() + "); the command was sent HUP");
+      try {
+        ending = followed(session, input, exec, streams.in(), List.of(out, err));
+      } catch (CommandException e) {
+        throw mayRun(e, exec);
+      }
     }
     return told(ending);
+  }
+
+  private CommandEnding followed(
+      ExecSession session,
+      CommandInput input,
+      Exec exec,
+      InputStream in,
+      List<OutputStream> outputs)
+      throws CommandException, InterruptedException {
+    try (ExecForwarding forwarding = new ExecForwarding(input, session)) {
+      forwarding.forwardSignals();
+      if (exec.terminal() != null) {
+        forwarding.forwardSize(exec.terminal());
+      }
+      if (interactive && tty) {
+        forwarding.forwardKeys(in);
+      } else if (interactive) {
+        forwarding.forwardInput(in);
+      }
+      CommandEnding ending = session.follow();
+      for (OutputStream output : outputs) {
+        end(output);
+      }
+      return ending;
+    } catch (IOException e) {
+      input.send(new Input.Content.Signal(CommandSignal.HUP));
+      return new CommandEnding.Left(
+          PIPE, "the output can't be written (" + e.getMessage() + "); the command was sent HUP");
+    }
+  }
+
+  /** A fault that may pass leaves open whether Kafka has the exec; any other one says that not. */
+  private static CommandException unacknowledged(CommandException e, Exec exec) {
+    return e.exitCode() == ExitCode.UNAVAILABLE && e.getCause() != null ? mayRun(e, exec) : e;
+  }
+
+  private static CommandException mayRun(CommandException e, Exec exec) {
+    return new CommandException(
+        ExitCode.UNKNOWN_END,
+        e.getMessage()
+            + "; the command "
+            + exec.eventId()
+            + " may run, 'watch --user "
+            + exec.userId()
+            + "' shows its end",
+        e);
   }
 
   private int told(CommandEnding ending) {

@@ -79,9 +79,14 @@ final class ExecForwarding implements AutoCloseable {
                   try {
                     input.pipe(from);
                   } catch (IOException e) {
+                    send(new Input.Content.Signal(CommandSignal.HUP));
                     failed(
                         new CommandException(
-                            ExitCode.FAILED, "standard input can't be read: " + e.getMessage(), e));
+                            ExitCode.FAILED,
+                            "standard input can't be read ("
+                                + e.getMessage()
+                                + "); the command was sent HUP",
+                            e));
                   } catch (CommandException e) {
                     failed(e);
                   } catch (InterruptedException _) {

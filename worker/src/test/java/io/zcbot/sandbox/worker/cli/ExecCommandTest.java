@@ -1,0 +1,167 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
+
+import io.zcbot.sandbox.events.CommandSignal;
+import io.zcbot.sandbox.events.Exec;
+import io.zcbot.sandbox.events.Input;
+import io.zcbot.sandbox.events.SandboxEvent;
+import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.cli.terminal.StandardStreams;
+import io.zcbot.sandbox.worker.testkit.SampleEvents;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.io.PrintWriter;
+import java.io.Writer;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.UUID;
+import org.apache.kafka.common.errors.TimeoutException;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import picocli.CommandLine;
+
+/** What is said of a command that may run although this program can't go on. */
+@Timeout(120)
+class ExecCommandTest {
+  private final UserId user = new UserId(UUID.randomUUID());
+  private final Exec exec = SampleEvents.exec(user, true, "cat");
+  @TempDir private Path directory;
+  private LocalCommands worker;
+
+  @BeforeEach
+  void start() {
+    worker = new LocalCommands(directory);
+  }
+
+  @AfterEach
+  void stop() {
+    worker.close();
+  }
+
+  private interface Publishing {
+    void publish(SandboxEvent event) throws CommandException;
+  }
+
+  private CommandLog log(Publishing publishing) {
+    return new CommandLog() {
+      @Override
+      public void publish(SandboxEvent event) throws CommandException {
+        publishing.publish(event);
+      }
+
+      @Override
+      public List<SandboxEvent> poll(Duration atMost) {
+        return worker.poll(atMost);
+      }
+
+      @Override
+      public void close() {}
+    };
+  }
+
+  private CommandException failure(CommandLog log, InputStream in) {
+    OutputStream out = OutputStream.nullOutputStream();
+    PrintWriter nobody = new PrintWriter(Writer.nullWriter());
+    StandardStreams streams = new StandardStreams(in, out, out, false, false, false);
+    ExecCommand command =
+        new ExecCommand(
+            new CommandContext(
+                new Console(Map.of(), nobody, nobody, false),
+                () -> false,
+                _ -> new FakeEngine(),
+                _ -> new FakeEngine(),
+                () -> streams));
+    var _ =
+        new CommandLine(command)
+            .registerConverter(UserId.class, Converters::user)
+            .parseArgs("-i", user.toString(), "cat");
+    return catchThrowableOfType(CommandException.class, () -> command.run(log, exec, streams));
+  }
+
+  private void saysThatItMayRun(CommandException failure) {
+    assertThat(failure.exitCode()).isEqualTo(ExitCode.UNKNOWN_END);
+    assertThat(failure)
+        .hasMessageContaining("the command " + exec.eventId() + " may run")
+        .hasMessageContaining("watch --user " + user);
+  }
+
+  @Test
+  void inputThatIsRefusedLeavesTheEndOpen() {
+    CommandLog log =
+        log(
+            event -> {
+              if (event instanceof Input) {
+                throw new CommandException(ExitCode.CONFIG, "no Write on sandbox.input", null);
+              }
+              worker.publish(event);
+            });
+    CommandException failure = failure(log, InputStream.nullInputStream());
+    assertThat(failure).hasMessageContaining("no Write on sandbox.input");
+    saysThatItMayRun(failure);
+  }
+
+  @Test
+  void inputThatCanNotBeReadEndsTheCommand() {
+    InputStream directory =
+        new InputStream() {
+          @Override
+          public int read() throws IOException {
+            throw new IOException("Is a directory");
+          }
+        };
+    CommandException failure = failure(log(worker::publish), directory);
+    assertThat(failure).hasMessageContaining("Is a directory");
+    saysThatItMayRun(failure);
+    assertThat(worker.published)
+        .last()
+        .isInstanceOfSatisfying(
+            Input.class,
+            input ->
+                assertThat(input.content()).isEqualTo(new Input.Content.Signal(CommandSignal.HUP)));
+  }
+
+  @Test
+  void anExecWhoseAcknowledgementIsLostMayRun() {
+    CommandLog log =
+        log(
+            _ -> {
+              throw new CommandException(
+                  ExitCode.UNAVAILABLE, "no answer", new TimeoutException("120 s have passed"));
+            });
+    saysThatItMayRun(failure(log, InputStream.nullInputStream()));
+  }
+
+  @Test
+  void anExecThatTheLogRefusesDoesNotRun() {
+    CommandException refused = new CommandException(ExitCode.CONFIG, "not authorized", null);
+    CommandLog log =
+        log(
+            _ -> {
+              throw refused;
+            });
+    assertThat(failure(log, InputStream.nullInputStream())).isSameAs(refused);
+  }
+
+  @Test
+  void anExecForWhichNoBrokerIsFoundDoesNotRun() {
+    CommandException away = new CommandException(ExitCode.UNAVAILABLE, "no broker", null);
+    CommandLog log =
+        log(
+            _ -> {
+              throw away;
+            });
+    assertThat(failure(log, InputStream.nullInputStream())).isSameAs(away);
+  }
+}

@@ -421,6 +421,10 @@ setup_to_run() {
   setup_unlock
 }
 
+advise_root() {
+  ((EUID == 0)) || note "The worker gives workspaces to the sandboxes' user. If it may not, run this as root: sudo $0"
+}
+
 # What the tests need: each test class names it in @Tag annotations, which bin/test reads.
 needs_engine() {
   setup_engine

@@ -6,6 +6,7 @@ package io.zcbot.sandbox.worker.doctor;
 
 import io.zcbot.sandbox.worker.config.CapacityConfig;
 import io.zcbot.sandbox.worker.spec.ResourceLimits;
+import io.zcbot.sandbox.worker.spec.SandboxUids;
 import java.io.IOException;
 import java.math.BigInteger;
 import java.nio.file.Files;
@@ -14,12 +15,13 @@ import java.util.List;
 
 /** Judges the privileges of this process, and the kernel. */
 final class ProcessChecks {
-  private static final Path STATUS = Path.of("/proc/self/status");
+  static final Path STATUS = Path.of("/proc/self/status");
   private static final Path INOTIFY = Path.of("/proc/sys/fs/inotify/max_user_instances");
   private static final Path MOST_FILES = Path.of("/proc/sys/fs/file-max");
   private static final Path UDP_PAGES = Path.of("/proc/sys/net/ipv4/udp_mem");
   private static final Path TCP_PAGES = Path.of("/proc/sys/net/ipv4/tcp_mem");
   private static final Path MEMORY = Path.of("/proc/meminfo");
+  private static final int CAP_CHOWN = 0;
   private static final int CAP_SYS_ADMIN = 21;
 
   /** Of x86-64. */
@@ -45,7 +47,7 @@ final class ProcessChecks {
     if (wanted == 0) {
       return Finding.ok("warm-slots", "not configured");
     }
-    return isCapable(status)
+    return isCapable(status, CAP_SYS_ADMIN)
         ? Finding.ok("warm-slots", "this process may mount workspaces into running containers")
         : Finding.warn(
             "warm-slots",
@@ -159,11 +161,27 @@ final class ProcessChecks {
     return "'" + most / 2 + " " + most * 3 / 4 + " " + most + "'";
   }
 
-  private static boolean isCapable(List<String> status) {
+  /** Whether workspaces can belong to the sandboxes' user, which this process may be itself. */
+  static boolean canGiveWorkspaces(List<String> status) {
+    String user = String.valueOf(SandboxUids.SHARED.first());
+    return isCapable(status, CAP_CHOWN)
+        || (effectiveId(status, "Uid:").equals(user) && effectiveId(status, "Gid:").equals(user));
+  }
+
+  /** The second of the ids that the line names: real, effective, saved, of the file system. */
+  private static String effectiveId(List<String> status, String line) {
+    return status.stream()
+        .filter(text -> text.startsWith(line))
+        .map(text -> text.split("\\s+", -1)[2])
+        .findFirst()
+        .orElse("");
+  }
+
+  private static boolean isCapable(List<String> status, int capability) {
     return status.stream()
         .filter(line -> line.startsWith("CapEff:"))
         .map(line -> Long.parseUnsignedLong(line.substring("CapEff:".length()).strip(), 16))
-        .anyMatch(capabilities -> (capabilities >>> CAP_SYS_ADMIN & 1) == 1);
+        .anyMatch(capabilities -> (capabilities >>> capability & 1) == 1);
   }
 
   static Finding inotify(int mostSandboxes, boolean sharedUid) {

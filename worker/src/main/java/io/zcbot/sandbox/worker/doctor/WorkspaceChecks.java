@@ -11,6 +11,7 @@ import java.nio.file.FileStore;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermission;
+import java.util.List;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
@@ -19,6 +20,20 @@ final class WorkspaceChecks {
   private WorkspaceChecks() {}
 
   static Finding root(Path root) {
+    try {
+      return root(root, Files.readAllLines(ProcessChecks.STATUS));
+    } catch (IOException e) {
+      return Finding.warn(
+          "workspace-root", ProcessChecks.STATUS + " can't be read: " + e, "run this on Linux");
+    }
+  }
+
+  /**
+   * Whether the worker can use the root, and nobody else can change it.
+   *
+   * @param status of this process, as the kernel writes it
+   */
+  static Finding root(Path root, List<String> status) {
     Path there = existing(root);
     try {
       Path real = there.toRealPath();
@@ -31,6 +46,21 @@ final class WorkspaceChecks {
             "workspace-root",
             real + " is writable by other users, who could replace workspaces with links",
             "chmod go-w " + real);
+      }
+      if (!Files.isDirectory(real) || !Files.isWritable(real)) {
+        return Finding.fail(
+            "workspace-root",
+            real + " is not a directory that this process may write to",
+            "run the worker, and this, as root, or set ZCBOT_WORKSPACE_ROOT to a directory that"
+                + " its user may write to");
+      }
+      if (!ProcessChecks.canGiveWorkspaces(status)) {
+        return Finding.warn(
+            "workspace-root",
+            "this process may not give workspaces to the sandboxes' user (CAP_CHOWN), so ensures"
+                + " would be answered failed(workspace)",
+            "run the worker, and this, as root; in a container, add the capabilities CHOWN and"
+                + " FOWNER");
       }
       return Finding.ok(
           "workspace-root",

@@ -8,6 +8,7 @@ import static java.nio.file.LinkOption.NOFOLLOW_LINKS;
 
 import io.zcbot.sandbox.events.UserId;
 import java.io.IOException;
+import java.nio.file.AccessDeniedException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
@@ -61,8 +62,13 @@ public final class Workspaces {
    * @throws IOException if it can't be made or others can write to it
    */
   public static Workspaces open(Path root) throws IOException {
-    Files.createDirectories(root);
-    Path real = root.toRealPath();
+    Path real;
+    try {
+      Files.createDirectories(root);
+      real = root.toRealPath();
+    } catch (FileSystemException e) {
+      throw unusable("open the workspace root " + root, e);
+    }
     Set<PosixFilePermission> permissions = Files.getPosixFilePermissions(real);
     if (permissions.contains(PosixFilePermission.GROUP_WRITE)
         || permissions.contains(PosixFilePermission.OTHERS_WRITE)) {
@@ -168,12 +174,33 @@ public final class Workspaces {
     }
   }
 
+  /** What an operator is told where the worker can't make what it needs in the root. */
+  public static IOException unusable(String what, FileSystemException e) {
+    return new IOException(
+        "could not "
+            + what
+            + ": "
+            + reason(e)
+            + "; run the worker as root, or, as user "
+            + SANDBOX_ID
+            + ", set ZCBOT_WORKSPACE_ROOT to a directory that this user may write to",
+        e);
+  }
+
+  private static String reason(FileSystemException e) {
+    return switch (e) {
+      case AccessDeniedException _ -> "permission denied";
+      case FileAlreadyExistsException _ -> "it is not a directory";
+      default -> e.getReason() == null ? e.getClass().getSimpleName() : e.getReason();
+    };
+  }
+
   private static IOException refused(String what, String takes, FileSystemException e) {
     return new IOException(
         "could not "
             + what
             + ": "
-            + (e.getReason() == null ? e.getClass().getSimpleName() : e.getReason())
+            + reason(e)
             + "; run the worker as root with "
             + takes
             + " (in a container: cap_add), and use a file system that permits it",

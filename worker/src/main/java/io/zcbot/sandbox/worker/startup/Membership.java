@@ -7,10 +7,12 @@ package io.zcbot.sandbox.worker.startup;
 import io.zcbot.sandbox.worker.config.WorkerConfig;
 import io.zcbot.sandbox.worker.kafka.Denials;
 import io.zcbot.sandbox.worker.kafka.KafkaClients;
+import io.zcbot.sandbox.worker.sandbox.Workspaces;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
 import java.nio.channels.OverlappingFileLockException;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -52,12 +54,12 @@ public final class Membership implements AutoCloseable {
   /**
    * Takes the worker's id on this host.
    *
-   * @throws IOException if another process has it; the message is for an operator
+   * @throws IOException if another process has it, or the lock can't be opened; the message is for
+   *     an operator
    */
   public static Membership take(WorkerConfig config, KafkaClients kafka) throws IOException {
     Path path = WorkerLock.path(config.workspaces().root, config.workerId());
-    Files.createDirectories(path.getParent());
-    FileChannel file = FileChannel.open(path, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+    FileChannel file = open(path);
     FileLock lock = tryLock(file);
     if (lock == null) {
       file.close();
@@ -69,6 +71,15 @@ public final class Membership implements AutoCloseable {
               + "); stop that worker, or give this one another id with ZCBOT_WORKER_ID");
     }
     return new Membership(config, kafka, file, lock);
+  }
+
+  private static FileChannel open(Path lock) throws IOException {
+    try {
+      Files.createDirectories(lock.getParent());
+      return FileChannel.open(lock, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+    } catch (FileSystemException e) {
+      throw Workspaces.unusable("open the lock " + lock, e);
+    }
   }
 
   private static @Nullable FileLock tryLock(FileChannel file) throws IOException {

@@ -19,15 +19,48 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class HostChecksTest {
+  private static final List<String> OF_ROOT = status(0, "000001ffffffffff");
+
+  private static List<String> status(int user, String capabilities) {
+    String ids = ":\t%1$d\t%1$d\t%1$d\t%1$d".formatted(user);
+    return List.of("Name:\tjava", "Uid" + ids, "Gid" + ids, "CapEff:\t" + capabilities);
+  }
+
   @Test
   void aRootThatOthersCanWriteToFails(@TempDir Path directory) throws Exception {
     Path root = Files.createDirectory(directory.resolve("root"));
-    assertThat(WorkspaceChecks.root(root).level()).isEqualTo(Level.OK);
-    assertThat(WorkspaceChecks.root(root.resolve("made/later")).level()).isEqualTo(Level.OK);
+    assertThat(WorkspaceChecks.root(root, OF_ROOT).level()).isEqualTo(Level.OK);
+    assertThat(WorkspaceChecks.root(root.resolve("made/later"), OF_ROOT).level())
+        .isEqualTo(Level.OK);
     Files.setPosixFilePermissions(root, PosixFilePermissions.fromString("rwxrwxr-x"));
-    assertThat(WorkspaceChecks.root(root))
+    assertThat(WorkspaceChecks.root(root, OF_ROOT))
         .satisfies(f -> assertThat(f.level()).isEqualTo(Level.FAIL))
         .satisfies(f -> assertThat(f.fix()).contains("chmod go-w"));
+  }
+
+  /** Root may write everywhere, but not make a directory below a file. */
+  @Test
+  void aRootThatThisProcessCanNotMakeFails(@TempDir Path directory) throws Exception {
+    Path file = Files.createFile(directory.resolve("file"));
+    Files.setPosixFilePermissions(file, PosixFilePermissions.fromString("rw-r--r--"));
+    assertThat(WorkspaceChecks.root(file.resolve("made/later"), OF_ROOT))
+        .satisfies(f -> assertThat(f.level()).isEqualTo(Level.FAIL))
+        .satisfies(f -> assertThat(f.fix()).contains("as root", "ZCBOT_WORKSPACE_ROOT"));
+  }
+
+  @Test
+  void whoCanNotGiveWorkspacesToTheSandboxesUserIsWarned(@TempDir Path root) {
+    String none = "0000000000000000";
+    assertThat(WorkspaceChecks.root(root, status(1001, none)))
+        .satisfies(f -> assertThat(f.level()).isEqualTo(Level.WARN))
+        .satisfies(f -> assertThat(f.detail()).contains("CAP_CHOWN"))
+        .satisfies(f -> assertThat(f.fix()).contains("as root"));
+    assertThat(WorkspaceChecks.root(root, status(0, none)).level()).isEqualTo(Level.WARN);
+    assertThat(WorkspaceChecks.root(root, status(0, "0000000000000009")).level())
+        .isEqualTo(Level.OK);
+    assertThat(WorkspaceChecks.root(root, status(1000, none)).level())
+        .as("whose files are the sandboxes' user's anyway")
+        .isEqualTo(Level.OK);
   }
 
   @Test

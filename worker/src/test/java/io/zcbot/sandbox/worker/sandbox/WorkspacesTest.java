@@ -1,0 +1,42 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.sandbox;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.io.IOException;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.FileSystemException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class WorkspacesTest {
+  @TempDir private Path directory;
+
+  /** Root may write everywhere, but not make a directory below a file. */
+  @Test
+  void aRootThatCanNotBeMadeSaysWhoMayMakeIt() throws Exception {
+    Path file = Files.createFile(directory.resolve("file"));
+    assertThatThrownBy(() -> Workspaces.open(file.resolve("workspaces")))
+        .isInstanceOf(IOException.class)
+        .hasMessageStartingWith(
+            "could not open the workspace root " + file.resolve("workspaces") + ": ")
+        .hasMessageContainingAll("run the worker as root", "ZCBOT_WORKSPACE_ROOT");
+    assertThatThrownBy(() -> Workspaces.open(file))
+        .hasMessageContaining(file + ": it is not a directory; ");
+  }
+
+  @Test
+  void anErrorSaysMoreThanAPath() {
+    String path = "/var/lib/zcbot";
+    assertThat(Workspaces.unusable("make it", new AccessDeniedException(path)))
+        .hasMessageStartingWith("could not make it: permission denied; run the worker as root");
+    assertThat(Workspaces.unusable("make it", new FileSystemException(path, null, "No space")))
+        .hasMessageStartingWith("could not make it: No space; ");
+  }
+}

@@ -146,7 +146,7 @@ setup_jdk() {
     find_jdk || die 69 "openjdk-25-jdk-headless is installed, but no JDK 25 runs from /usr/lib/jvm/*25*"
   fi
   use_jdk
-  printf '%s\n' "$jdk" >"$kept"
+  [[ ! -w $setup_dir ]] || printf '%s\n' "$jdk" >"$kept"
   end "$jdk"
 }
 

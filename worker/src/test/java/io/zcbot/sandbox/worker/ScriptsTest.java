@@ -1,0 +1,113 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The scripts in bin/, with stand-ins for the programs that they start. */
+@Timeout(120)
+class ScriptsTest {
+  private static final Path REPOSITORY = Path.of("..").toAbsolutePath().normalize();
+
+  @TempDir private Path directory;
+
+  @AfterEach
+  void letEverythingBeRemoved() throws IOException {
+    try (Stream<Path> all = Files.walk(directory)) {
+      for (Path path : all.filter(Files::isDirectory).toList()) {
+        Files.setPosixFilePermissions(path, PosixFilePermissions.fromString("rwxr-xr-x"));
+      }
+    }
+  }
+
+  /** As after 'sudo bin/run': all that was built is root's. */
+  @Test
+  void theCommandLineRunsForUsersWhoMayNotWriteToTheBuild() throws Exception {
+    copy("bin/sandbox", "bin/lib/setup.sh", "pom.xml", "worker/commands.options");
+    for (String jdk : List.of("jdk", "another-jdk")) {
+      script(
+          jdk + "/bin/java",
+          "[[ $1 == -version ]] && echo 'version \"25\"' || printf '%s\\n' \"$@\"");
+      script(jdk + "/bin/javac", "exit 1");
+    }
+    write("target/setup/jdk", directory.resolve("jdk").toString());
+    write("target/setup/lock", "");
+    write("standalone/target/standalone-1.jar", "");
+    write("standalone/target/lib/picocli-1.jar", "");
+    for (String built : List.of("target/setup", "standalone/target")) {
+      Files.setPosixFilePermissions(
+          directory.resolve(built), PosixFilePermissions.fromString("r-xr-xr-x"));
+    }
+    Files.setPosixFilePermissions(
+        directory.resolve("target/setup/lock"), PosixFilePermissions.fromString("r--r--r--"));
+    Files.setPosixFilePermissions(directory, PosixFilePermissions.fromString("rwxr-xr-x"));
+    // Root may write everywhere.
+    List<String> asUser =
+        System.getProperty("user.name").equals("root")
+            ? List.of("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
+            : List.of();
+    for (String jdk : List.of("jdk", "another-jdk")) {
+      List<String> command = new ArrayList<>(asUser);
+      command.addAll(List.of("env", "JAVA_HOME=" + directory.resolve(jdk), "bash"));
+      command.addAll(List.of(directory.resolve("bin/sandbox").toString(), "--version"));
+      assertThat(run(command))
+          .as("what java is started with, with %s", jdk)
+          .endsWith("io.zcbot.sandbox.standalone.Main\n--version\n")
+          .doesNotContain("ermission", "AOTCache");
+    }
+  }
+
+  private void copy(String... files) throws IOException {
+    for (String file : files) {
+      write(file, Files.readString(REPOSITORY.resolve(file)));
+    }
+  }
+
+  private Path script(String file, String commands) throws IOException {
+    Path path = write(file, "#!/bin/bash\n" + commands);
+    Files.setPosixFilePermissions(path, PosixFilePermissions.fromString("rwxr-xr-x"));
+    return path;
+  }
+
+  private Path write(String file, String content) throws IOException {
+    Path path = directory.resolve(file);
+    Files.createDirectories(path.getParent());
+    return Files.writeString(path, content);
+  }
+
+  /** Runs a command that succeeds, and returns what it says. */
+  private String run(List<String> command) throws Exception {
+    Path said = directory.resolve("said");
+    ProcessBuilder builder =
+        new ProcessBuilder(command)
+            .directory(REPOSITORY.toFile())
+            .redirectErrorStream(true)
+            .redirectOutput(said.toFile());
+    builder.environment().keySet().remove("ZCBOT_TEST_RUN");
+    Process process = builder.start();
+    try {
+      assertThat(process.waitFor(60, TimeUnit.SECONDS)).as("it ends").isTrue();
+    } finally {
+      process.destroyForcibly();
+    }
+    String output = Files.readString(said, StandardCharsets.UTF_8);
+    assertThat(process.exitValue()).as(output).isZero();
+    return output;
+  }
+}

@@ -123,7 +123,7 @@ final class SettingsReader {
   }
 
   /**
-   * Refuses keys that begin so and were not read.
+   * Refuses what is set of keys that begin so and were not read.
    *
    * @param exceptions beginnings of keys that are somebody else's
    */
@@ -132,6 +132,7 @@ final class SettingsReader {
     for (String key : new TreeSet<>(env.keySet())) {
       if (key.startsWith(beginning)
           && !known.contains(key)
+          && !given(key).isEmpty()
           && exceptions.stream().noneMatch(e -> key.startsWith(e) && key.length() > e.length())) {
         String nearest = Spelling.nearest(key, known, Integer.MAX_VALUE - 1);
         // The value is not repeated: nobody knows whether it is a secret.

@@ -187,6 +187,14 @@ class WorkerConfigTest {
                 + " ZCBOT_SANDBOX_MEMORY?");
   }
 
+  /** As a composition passes on settings that nobody made. */
+  @Test
+  void anUnknownSettingWithoutAValueIsNotSet() throws Exception {
+    assertThat(read("ZCBOT_SANDBOX_OF_A_LATER_VERSION", " ").workerId()).isNotEmpty();
+    assertThat(problem("ZCBOT_SANDBOX_OF_A_LATER_VERSION", "1"))
+        .contains("there is no such setting");
+  }
+
   @Test
   void tmpMustFitIntoTheMemory() {
     assertThat(problems("ZCBOT_SANDBOX_MEMORY", "512m", "ZCBOT_SANDBOX_TMP_SIZE", "512m"))

@@ -250,8 +250,15 @@ start_engine() {
 
 has_image() { docker image inspect "$1" >/dev/null 2>&1; }
 
+# Not empty: the base and Debian's packages are to be today's, whatever is there or cached.
+fresh=
+base_is_fresh=
+
 setup_base_image() {
-  has_image "$base_image" && return
+  if has_image "$base_image" && [[ -z $fresh || -n $base_is_fresh ]]; then
+    return
+  fi
+  base_is_fresh=$fresh
   begin "Base image $base_image"
   if logged pull timeout 45 docker pull -q "$base_image" 2>/dev/null; then
     end "pulled"
@@ -281,19 +288,19 @@ hash_of() { # files and directories, relative to the root; those that don't exis
 }
 
 # Builds an image, with the options of Docker's builder in $build_options, unless the one that is there
-# was made from the same files on the same base.
+# was made from the same files on the same base and need not be fresh.
 build_image() { # tag, context, dockerfile, inputs...
   local tag=$1 context=$2 dockerfile=$3 inputs old
   shift 3
   inputs=$(docker image inspect -f '{{.Id}}' "$base_image")-$(hash_of "$dockerfile" "$@")
-  if [[ $(docker image inspect -f '{{index .Config.Labels "zcbot.inputs"}}' "$tag" 2>/dev/null) == "$inputs" ]]; then
+  if [[ -z $fresh && $(docker image inspect -f '{{index .Config.Labels "zcbot.inputs"}}' "$tag" 2>/dev/null) == "$inputs" ]]; then
     return
   fi
   begin "Image $tag"
   old=$(docker image inspect -f '{{.Id}}' "$tag" 2>/dev/null || :)
   # shellcheck disable=SC2086 # options, one word each
   logged "image-${tag%%:*}" docker buildx build --load --progress=plain --label "zcbot.inputs=$inputs" \
-    ${build_options-} -t "$tag" -f "$root/$dockerfile" "$root/$context" || die 70 "Image $tag could not be built."
+    ${fresh:+--no-cache} ${build_options-} -t "$tag" -f "$root/$dockerfile" "$root/$context" || die 70 "Image $tag could not be built."
   # The one it replaces would stay behind without a name. In use: then it has to.
   [[ -z $old || $old == "$(docker image inspect -f '{{.Id}}' "$tag")" ]] || docker image rm "$old" >/dev/null 2>&1 || :
   end "built"

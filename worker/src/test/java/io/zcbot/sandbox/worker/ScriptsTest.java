@@ -73,6 +73,62 @@ class ScriptsTest {
     }
   }
 
+  @Test
+  void anImageIsBuiltAnewOnlyIfItsFilesChangedOrItIsToBeFresh() throws Exception {
+    assertThat(builds("fresh=")).isEmpty();
+    assertThat(builds("fresh=yes"))
+        .singleElement()
+        .asString()
+        .contains("--no-cache", "-t zcbot-test:latest");
+  }
+
+  @Test
+  void aFreshImageStandsOnTheBaseOfToday() throws Exception {
+    assertThat(pulls("fresh=")).isEmpty();
+    assertThat(pulls("fresh=yes"))
+        .as("once in a run")
+        .containsExactly("pull -q debian:trixie-slim");
+  }
+
+  private List<String> builds(String settings) throws Exception {
+    return engineCalls(
+            settings
+                + "; export LABEL=base-$(hash_of bin/lib/hints.sh)"
+                + "; build_image zcbot-test:latest bin bin/lib/hints.sh")
+        .filter(call -> call.startsWith("buildx build"))
+        .toList();
+  }
+
+  private List<String> pulls(String settings) throws Exception {
+    return engineCalls(settings + "; setup_base_image; setup_base_image")
+        .filter(call -> call.startsWith("pull"))
+        .toList();
+  }
+
+  /** What a script asks the engine for, which has all images, with the label LABEL. */
+  private Stream<String> engineCalls(String script) throws Exception {
+    Path calls = directory.resolve("calls");
+    Files.writeString(calls, "");
+    script(
+        "programs/docker",
+        """
+        printf '%s\\n' "$*" >>"$CALLS"
+        case $* in
+          *zcbot.inputs*inspect* | *inspect*zcbot.inputs*) printf '%s\\n' "$LABEL" ;;
+          *inspect*Id*) echo base ;;
+        esac
+        """);
+    run(
+        List.of(
+            "env",
+            "CALLS=" + calls,
+            "PATH=" + directory.resolve("programs") + ":" + System.getenv("PATH"),
+            "bash",
+            "-euc",
+            ". bin/lib/setup.sh; setup_dir=" + directory + "; " + script));
+    return Files.readAllLines(calls).stream();
+  }
+
   private void copy(String... files) throws IOException {
     for (String file : files) {
       write(file, Files.readString(REPOSITORY.resolve(file)));

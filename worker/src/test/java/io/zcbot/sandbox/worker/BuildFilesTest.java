@@ -29,6 +29,7 @@ class BuildFilesTest {
   private static final Path REPOSITORY = Path.of("..").toAbsolutePath().normalize();
   private static final Pattern FROM = Pattern.compile("(?m)^FROM (\\S+)(?: AS (\\S+))?$");
   private static final Pattern COPY = Pattern.compile("(?m)^COPY (?!--from)(.+)$");
+  private static final Pattern SETTING = Pattern.compile("(?m)^ +(ZCBOT_\\w+): (.+)$");
   private static final Pattern MODULE = Pattern.compile("<module>(.+)</module>");
 
   @Test
@@ -84,6 +85,19 @@ class BuildFilesTest {
         .contains("ZCBOT_SANDBOX_WARM: ${ZCBOT_SANDBOX_WARM:-0}");
     assertThat(Files.readString(REPOSITORY.resolve("compose.warm.yaml")))
         .contains("ZCBOT_SANDBOX_WARM: ${ZCBOT_SANDBOX_WARM:-2}");
+  }
+
+  @Test
+  void theCompositionTakesSettingsFromTheEnvironment() throws IOException {
+    assertThat(
+            SETTING
+                .matcher(Files.readString(REPOSITORY.resolve("compose.yaml")))
+                .results()
+                .filter(setting -> !setting.group(2).startsWith("${" + setting.group(1)))
+                .map(setting -> setting.group(1)))
+        .as("what is fixed: addresses inside of a container, and the patience of the demo")
+        .containsExactlyInAnyOrder(
+            "ZCBOT_OPS_ADDRESS", "ZCBOT_CONSOLE_ADDRESS", "ZCBOT_KAFKA_DEFAULT_API_TIMEOUT_MS");
   }
 
   @Test

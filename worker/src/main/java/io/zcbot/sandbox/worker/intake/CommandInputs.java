@@ -118,7 +118,7 @@ final class CommandInputs implements AutoCloseable {
       case TAKEN -> {}
       case FULL -> detour(key, partition, record.offset(), record.offset());
       case UNKNOWN -> {
-        WaitingInputs first = new WaitingInputs(partition, record.offset(), time.nanos());
+        WaitingInputs first = new WaitingInputs(key, partition, record.offset(), time.nanos());
         waiting.put(key, first);
         bytes += first.bytes();
         hold(first, input, record);

@@ -5,6 +5,8 @@
 package io.zcbot.sandbox.worker.intake;
 
 import io.zcbot.sandbox.events.Input;
+import io.zcbot.sandbox.worker.commands.CommandKey;
+import io.zcbot.sandbox.worker.sandbox.TextMemory;
 import java.util.ArrayList;
 import java.util.List;
 import org.apache.kafka.common.TopicPartition;
@@ -14,16 +16,17 @@ import org.apache.kafka.common.TopicPartition;
  * log, and only the first one's offset is kept.
  */
 final class WaitingInputs {
-  /** Counted for a command besides its inputs. */
-  static final int OVERHEAD = 512;
+  /** Counted for a command besides its name and its inputs. */
+  private static final int OVERHEAD = 512;
 
   final TopicPartition partition;
   final long first;
   final long since;
-  private final List<Held> held = new ArrayList<>();
+  private final int overhead;
+  private List<Held> held = new ArrayList<>();
   private int count;
   private boolean left;
-  private long bytes = OVERHEAD;
+  private long bytes;
 
   /** An input that was read. */
   record Held(Input input, long offset) {}
@@ -31,13 +34,16 @@ final class WaitingInputs {
   /**
    * None yet.
    *
+   * @param key of the command, which anybody may have made up
    * @param first the offset of the first one
    * @param since when it was read, on the monotonic clock
    */
-  WaitingInputs(TopicPartition partition, long first, long since) {
+  WaitingInputs(CommandKey key, TopicPartition partition, long first, long since) {
     this.partition = partition;
     this.first = first;
     this.since = since;
+    this.overhead = OVERHEAD + TextMemory.of(key.execId());
+    this.bytes = overhead;
   }
 
   void add(Input input, long offset, long size) {
@@ -51,8 +57,8 @@ final class WaitingInputs {
   /** Leaves them in the log. */
   void leave() {
     left = true;
-    held.clear();
-    bytes = OVERHEAD;
+    held = List.of();
+    bytes = overhead;
   }
 
   /** Whether they have to be read again. */

@@ -236,6 +236,19 @@ class CommandInputsTest {
     assertThat(dropped).hasValueGreaterThan(0);
   }
 
+  /** A name is the longest part of what is kept of a command whose inputs are left in the log. */
+  @Test
+  void unknownCommandsOfLongNamesTakeNoMoreThanTheBoundEither() {
+    int published = 1_000;
+    int length = 4_000;
+    for (int i = 0; i < published; i++) {
+      publish("%04d".formatted(i) + "ж".repeat(length), bytes("x"));
+    }
+    long waiting = published - dropped.get();
+    assertThat(waiting).isPositive();
+    assertThat(waiting * length * Character.BYTES).isLessThanOrEqualTo(CommandInputs.MAX_BYTES);
+  }
+
   @Test
   void aCommandThatTakesNoMoreGetsTheRestFromTheLogAndThenAgainAtOnce() {
     commands.begin(KEY);

@@ -5,6 +5,7 @@
 package io.zcbot.sandbox.worker.commands;
 
 import io.zcbot.sandbox.events.Exec;
+import io.zcbot.sandbox.worker.sandbox.TextMemory;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -13,9 +14,6 @@ import org.jspecify.annotations.Nullable;
  */
 public final class ExecMemory {
   private static final int SMALL = 16 * 1024;
-
-  /** Of a text, besides its characters. */
-  private static final int TEXT = 64;
 
   private ExecMemory() {}
 
@@ -35,16 +33,13 @@ public final class ExecMemory {
 
   /** What an exec brings, in bytes. */
   public static int sizeOf(Exec exec) {
-    int arguments = exec.program().arguments().stream().mapToInt(ExecMemory::sizeOf).sum();
+    int arguments = exec.program().arguments().stream().mapToInt(text -> TextMemory.of(text)).sum();
     int environment =
         exec.environment().entrySet().stream()
-            .mapToInt(each -> sizeOf(each.getKey()) + sizeOf(each.getValue()))
+            .mapToInt(each -> TextMemory.of(each.getKey(), each.getValue()))
             .sum();
-    return exec.stdin().length() + arguments + environment;
-  }
-
-  private static int sizeOf(String text) {
-    return TEXT + text.length();
+    int texts = TextMemory.of(exec.eventId(), exec.requestedBy(), exec.directory());
+    return exec.stdin().length() + arguments + environment + texts;
   }
 
   /** What of it is in no user's share once its command waits. */

@@ -16,8 +16,10 @@ import io.zcbot.sandbox.worker.commands.CommandWork;
 import io.zcbot.sandbox.worker.commands.ExecMemory;
 import io.zcbot.sandbox.worker.commands.ExecRequest;
 import io.zcbot.sandbox.worker.kafka.KeyPartitions;
+import io.zcbot.sandbox.worker.sandbox.TextMemory;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import io.zcbot.sandbox.worker.sandbox.UserLanes;
+import io.zcbot.sandbox.worker.trace.Trace;
 import java.time.Duration;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.BooleanSupplier;
@@ -158,6 +160,7 @@ final class CommandDispatcher implements AutoCloseable {
       inFlight.complete();
       return;
     }
+    int texts = TextMemory.of(release.eventId(), release.requestedBy(), release.containerId());
     lanes.submit(
         record,
         release.userId(),
@@ -166,7 +169,7 @@ final class CommandDispatcher implements AutoCloseable {
           work.release(release, followed.holding()::pass);
           inFlight.complete();
         },
-        bytes.hold(0)::release);
+        bytes.hold(texts + Trace.sizeOf(record.headers()))::release);
   }
 
   private void queue(
@@ -180,7 +183,8 @@ final class CommandDispatcher implements AutoCloseable {
     long now = time.nanos();
     long deadline = now + left.toNanos();
     InFlightRecord inFlight = tracker.open(record, exec.userId(), deadline);
-    InFlightBytes.Held held = bytes.hold(ExecMemory.sizeOf(exec));
+    int trace = Trace.sizeOf(record.headers());
+    InFlightBytes.Held held = bytes.hold(ExecMemory.sizeOf(exec) + trace);
     Runnable release = followed.hold(held::release);
     BooleanSupplier mayBegin = mayBegin(inFlight, followed);
     ExecRequest request =
@@ -212,7 +216,7 @@ final class CommandDispatcher implements AutoCloseable {
           boolean isRepeated = work.knows(exec.userId(), exec.eventId());
           work.exec(request);
           known.set(true);
-          held.shrinkTo(ExecMemory.uncounted(exec));
+          held.shrinkTo(ExecMemory.uncounted(exec) + trace);
           if (!isRepeated && exec.inputFollows() && isOfBefore) {
             inputs.known(key, inputsFrom, origin.timestamp());
           } else {

@@ -11,7 +11,9 @@ import io.zcbot.sandbox.events.Origin;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.worker.ensure.EnsureRequest;
 import io.zcbot.sandbox.worker.kafka.KeyPartitions;
+import io.zcbot.sandbox.worker.sandbox.TextMemory;
 import io.zcbot.sandbox.worker.sandbox.Time;
+import io.zcbot.sandbox.worker.trace.Trace;
 import java.time.Duration;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.jspecify.annotations.Nullable;
@@ -101,6 +103,7 @@ final class RecordDispatcher implements AutoCloseable {
     long now = time.nanos();
     long deadline = now + left.toNanos();
     InFlightRecord inFlight = tracker.open(record, ensure.userId(), deadline);
+    int texts = TextMemory.of(ensure.eventId(), ensure.requestedBy());
     EnsureRequest request =
         new EnsureRequest(
             ensure,
@@ -118,7 +121,7 @@ final class RecordDispatcher implements AutoCloseable {
           work.ensure(request);
           inFlight.complete();
         },
-        bytes.hold(0)::release);
+        bytes.hold(texts + Trace.sizeOf(record.headers()))::release);
   }
 
   private long diverted() {

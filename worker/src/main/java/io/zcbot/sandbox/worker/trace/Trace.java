@@ -56,6 +56,11 @@ public final class Trace {
     return parent == null ? null : parent.substring(3, 35);
   }
 
+  /** How many bytes are kept of a record's headers for its trace, as long as it is worked on. */
+  public static int sizeOf(Headers headers) {
+    return TraceHeaders.of(headers).bytes();
+  }
+
   /** The record's turn has come: this thread works on it until the step is closed. */
   public Step begin() {
     if (this == NONE) {

@@ -95,6 +95,15 @@ record TraceHeaders(@Nullable String parent, @Nullable String state, @Nullable S
     return new String(value, StandardCharsets.US_ASCII);
   }
 
+  /** What they take in memory; they are ASCII. */
+  int bytes() {
+    return length(parent) + length(state) + length(baggage);
+  }
+
+  private static int length(@Nullable String value) {
+    return value == null ? 0 : value.length();
+  }
+
   @Nullable String get(String name) {
     return switch (name) {
       case PARENT -> parent;

@@ -14,23 +14,33 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
 class ExecMemoryTest {
   private final MemoryBudget budget = new MemoryBudget(8 * 1024 * 1024);
 
   private static Exec exec(List<String> arguments, String stdin) {
+    return exec("x", null, null, arguments, stdin);
+  }
+
+  private static Exec exec(
+      String id,
+      @Nullable String requestedBy,
+      @Nullable String directory,
+      List<String> arguments,
+      String stdin) {
     return new Exec(
-        "x",
+        id,
         new UserId(new UUID(0, 1)),
         Instant.EPOCH,
-        null,
+        requestedBy,
         null,
         new Exec.Program.Command(arguments),
         Data.of(stdin),
         false,
         Map.of(),
-        null,
+        directory,
         null,
         null,
         false,
@@ -57,5 +67,16 @@ class ExecMemoryTest {
     Exec many = exec(Collections.nCopies(4096, "x"), "");
     assertThat(ExecMemory.sizeOf(many)).isGreaterThan(250_000);
     assertThat(ExecMemory.uncounted(many)).isZero();
+  }
+
+  @Test
+  void allThatSomebodyElseWroteCountsAsWhatItTakes() {
+    int empty = ExecMemory.sizeOf(exec("", "", "", List.of(""), ""));
+    assertThat(ExecMemory.sizeOf(exec("id", "by", "/d", List.of("äöü"), "x")) - empty)
+        .as("Latin")
+        .isEqualTo(10);
+    assertThat(ExecMemory.sizeOf(exec("жж", "жж", "/ж", List.of("жжж"), "x")) - empty)
+        .as("not Latin")
+        .isEqualTo(19);
   }
 }

@@ -92,6 +92,10 @@ class RecordDispatcherTest {
   }
 
   private void accept(int partition, byte[] value) {
+    accept(partition, value, new RecordHeaders());
+  }
+
+  private void accept(int partition, byte[] value, RecordHeaders headers) {
     dispatcher.accept(
         new ConsumerRecord<>(
             "sandbox.ensure",
@@ -103,7 +107,7 @@ class RecordDispatcherTest {
             0,
             ANNA.toString().getBytes(UTF_8),
             value,
-            new RecordHeaders(),
+            headers,
             Optional.empty()),
         progress);
     progress.advanceTo(new OffsetAndMetadata(offset));
@@ -210,6 +214,34 @@ class RecordDispatcherTest {
     lane.forEach(Runnable::run);
     assertThat(dispatcher.isFull()).isFalse();
     assertThat(committable()).hasValue(5000);
+  }
+
+  /** Of texts that are not Latin, each character takes two bytes. */
+  @Test
+  void ensuresOfLongTextsFillItAsSoonAsTheirTextsDo() {
+    String value =
+        "{\"user_id\":\"%s\",\"event_id\":\"%s\",\"requested_by\":\"%s\"}"
+            .formatted(ANNA, "ж".repeat(4_096), "ж".repeat(4_096));
+    int count = 0;
+    while (!dispatcher.isFull()) {
+      accept(home, value);
+      count++;
+    }
+    assertThat(count * 2L * 4_096 * Character.BYTES)
+        .isLessThanOrEqualTo(RecordDispatcher.MAX_BYTES_IN_FLIGHT);
+  }
+
+  /** What is passed on with the answer waits as long as the ensure. */
+  @Test
+  void ensuresOfMuchBaggageFillItAsSoonAsThatDoes() {
+    RecordHeaders headers = new RecordHeaders();
+    headers.add("baggage", ("a=" + "x".repeat(8_190)).getBytes(UTF_8));
+    int count = 0;
+    while (!dispatcher.isFull()) {
+      accept(home, ("{\"user_id\":\"" + ANNA + "\"}").getBytes(UTF_8), headers);
+      count++;
+    }
+    assertThat(count * 8_192L).isLessThanOrEqualTo(RecordDispatcher.MAX_BYTES_IN_FLIGHT);
   }
 
   /** One user's, behind one that is retried, stopped those of all partitions. */

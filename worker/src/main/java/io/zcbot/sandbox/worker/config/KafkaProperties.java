@@ -4,6 +4,7 @@
  */
 package io.zcbot.sandbox.worker.config;
 
+import io.zcbot.sandbox.events.Topic;
 import java.io.IOException;
 import java.io.Reader;
 import java.nio.charset.StandardCharsets;
@@ -29,8 +30,11 @@ final class KafkaProperties {
       Pattern.compile("password|passphrase|jaas|token|secret|credential|key(?!\\.(de)?serializer)");
   private static final String MASK = "(hidden)";
 
-  /** A dead letter that was cut, with a key that was cut, and headers. */
-  private static final long MIN_REQUEST = 262_144;
+  /** Kafka's own default: an event of {@link Topic#LARGE_BYTES}, its key and its headers. */
+  private static final long MIN_REQUEST = 1_048_576;
+
+  private static final String MIN_REQUEST_REASON =
+      "the largest valid records could not be forwarded, nor the largest answers be published";
 
   /** Properties that only the worker sets, with the reason. */
   private static final Map<String, String> OWNED =
@@ -86,9 +90,9 @@ final class KafkaProperties {
               Long.MAX_VALUE,
               "a worker may announce results for 4 s after the group last heard of it"),
           "max.request.size",
-          new Bounds(MIN_REQUEST, Long.MAX_VALUE, "a dead letter could not be written"),
+          new Bounds(MIN_REQUEST, Long.MAX_VALUE, MIN_REQUEST_REASON),
           "buffer.memory",
-          new Bounds(MIN_REQUEST, Long.MAX_VALUE, "a dead letter could not be written"),
+          new Bounds(MIN_REQUEST, Long.MAX_VALUE, MIN_REQUEST_REASON),
           "retries",
           new Bounds(1, Long.MAX_VALUE, "without them a published result can be lost"),
           "max.in.flight.requests.per.connection",

@@ -4,7 +4,6 @@
  */
 package io.zcbot.sandbox.worker.publish;
 
-import io.zcbot.sandbox.events.EventFormatException;
 import java.nio.charset.StandardCharsets;
 import java.util.HashSet;
 import java.util.List;
@@ -59,21 +58,23 @@ public final class DeadLetterHeaders {
           KAFKA_OFFSET,
           KAFKA_GROUP);
 
+  /** What is wrong with a record, and what to do. */
+  record Reason(String field, String message) {}
+
   private DeadLetterHeaders() {}
 
   /** Adds what is to be told of a record, behind the record's own headers. */
-  static void add(
-      Headers to, ConsumerRecord<byte[], byte[]> record, EventFormatException why, String group) {
+  static void add(Headers to, ConsumerRecord<byte[], byte[]> record, Reason why, String group) {
     String partition = Integer.toString(record.partition());
     String offset = Long.toString(record.offset());
     add(to, ERROR_FIELD, why.field());
-    add(to, ERROR, why.getMessage());
+    add(to, ERROR, why.message());
     add(to, TOPIC, record.topic());
     add(to, PARTITION, partition);
     add(to, OFFSET, offset);
     add(to, TIMESTAMP, Long.toString(record.timestamp()));
     add(to, GROUP, group);
-    add(to, KAFKA_MESSAGE, why.getMessage());
+    add(to, KAFKA_MESSAGE, why.message());
     add(to, KAFKA_TOPIC, record.topic());
     add(to, KAFKA_PARTITION, partition);
     add(to, KAFKA_OFFSET, offset);

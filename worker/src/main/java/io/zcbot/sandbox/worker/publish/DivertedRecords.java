@@ -51,7 +51,11 @@ final class DivertedRecords {
     this.sender = sender;
   }
 
-  /** To another partition of its topic, with all that it has. */
+  /**
+   * To another partition of its topic, with all that it has. If it fits in no way, to the dead
+   * letters: its topic may accept less than when it was written, and whoever reads it can do no
+   * more.
+   */
   void forward(ConsumerRecord<byte[], byte[]> record, int partition) throws InterruptedException {
     Headers needed = new RecordHeaders();
     for (String name : NEEDED_TO_READ) {
@@ -68,7 +72,21 @@ final class DivertedRecords {
         log.warn("a record is forwarded without headers of its own: {}", e.getMessage());
       }
     }
-    sender.send(forwarded(record, partition, new RecordHeaders()));
+    try {
+      sender.send(forwarded(record, partition, new RecordHeaders()));
+    } catch (RecordTooLargeException e) {
+      String problem =
+          ("is too large to be forwarded to partition %d, where its key belongs (%s); raise"
+                  + " max.message.bytes of %s, or max.request.size of the workers, and redrive it")
+              .formatted(partition, e.getMessage(), record.topic());
+      log.warn(
+          "the record at offset {} of {}-{} is written to the dead-letter topic: it {}",
+          record.offset(),
+          record.topic(),
+          record.partition(),
+          problem);
+      deadLetter(record, new DeadLetterHeaders.Reason("value", "value: " + problem));
+    }
   }
 
   private static ProducerRecord<byte[], byte[]> forwarded(
@@ -86,6 +104,11 @@ final class DivertedRecords {
 
   /** To the dead letters, in the last resort with its position alone. */
   void deadLetter(ConsumerRecord<byte[], byte[]> record, EventFormatException why)
+      throws InterruptedException {
+    deadLetter(record, new DeadLetterHeaders.Reason(why.field(), why.getMessage()));
+  }
+
+  private void deadLetter(ConsumerRecord<byte[], byte[]> record, DeadLetterHeaders.Reason why)
       throws InterruptedException {
     Headers headers = new RecordHeaders(record.headers().toArray());
     DeadLetterHeaders.add(headers, record, why, group);

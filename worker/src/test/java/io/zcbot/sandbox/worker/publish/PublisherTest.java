@@ -287,4 +287,20 @@ class PublisherTest {
         .extracting(Header::key)
         .containsExactly("zcbot_forwarded");
   }
+
+  /** Its topic's max.message.bytes may have been lowered since. Its offset must not stay for it. */
+  @Test
+  void aRecordThatFitsInNoWayBecomesADeadLetter() throws Exception {
+    refusedHeader = "zcbot_forwarded";
+    publisher.forward(misplaced(), 2);
+    ProducerRecord<byte[], byte[]> sent = producer.history().getFirst();
+    assertThat(producer.history()).hasSize(1);
+    assertThat(sent.topic()).isEqualTo("sandbox.dead-letter");
+    assertThat(sent.value()).isEqualTo(misplaced().value());
+    assertThat(new String(sent.headers().lastHeader("zcbot_error_field").value(), UTF_8))
+        .isEqualTo("value");
+    assertThat(new String(sent.headers().lastHeader("zcbot_error").value(), UTF_8))
+        .startsWith("value: ")
+        .contains("partition 2", "max.message.bytes of sandbox.ensure", "redrive");
+  }
 }

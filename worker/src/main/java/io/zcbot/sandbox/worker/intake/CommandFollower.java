@@ -50,7 +50,7 @@ public final class CommandFollower implements AutoCloseable {
   private final PollLoop loop;
   private final Queue<Leaving> leaving = new ConcurrentLinkedQueue<>();
 
-  private volatile @Nullable String commitDenial;
+  private volatile @Nullable String commitProblem;
 
   // Of the follower's thread.
   private long lastTick;
@@ -133,10 +133,10 @@ public final class CommandFollower implements AutoCloseable {
   /** Why commands are not being read, or not committed; null while they are. */
   public @Nullable String problem() {
     String problem = loop.problem();
-    String denial = commitDenial;
-    return problem != null || denial == null
+    String uncommitted = commitProblem;
+    return problem != null || uncommitted == null
         ? problem
-        : "execs that are done can't be committed: " + denial;
+        : "execs that are done can't be committed: " + uncommitted;
   }
 
   /** Execs in flight per partition. */
@@ -207,6 +207,7 @@ public final class CommandFollower implements AutoCloseable {
       // Nothing to read, but a sign of life is wanted all the same.
       var _ = consumer.partitionsFor(settings.topics().exec(), CALL_TIMEOUT);
       loop.works(false);
+      commitProblem = null;
       loop.pause(POLL);
       return;
     }
@@ -251,8 +252,9 @@ public final class CommandFollower implements AutoCloseable {
       return;
     }
     lastTick = now;
-    commitDenial = commits.denial();
+    commitProblem = commits.problem(now);
     tracked.noteLag(consumer);
+    tracked.noteLagOfPaused(consumer, now);
     tracked.noteOverdue(now);
     inputs.tick();
     tracked

@@ -34,12 +34,17 @@ class OffsetCommits {
   /** Added to it, up to so much, so that workers that started together do not commit together. */
   private static final Duration JITTER = Duration.ofMillis(250);
 
+  /** For how long commits may fail: elections and restarts of brokers are over by then. */
+  private static final Duration TOLERATED = Duration.ofMinutes(1);
+
   final Consumer<byte[], byte[]> consumer;
   private final TrackedPartitions tracked;
   final Time time;
   private final SplittableRandom jitter;
   private boolean underWay;
-  private @Nullable String denial;
+  private boolean isUnacknowledged;
+  private long unacknowledgedSince;
+  private @Nullable Exception failure;
   private long due;
   final OutageLog outage;
 
@@ -100,34 +105,55 @@ class OffsetCommits {
 
   final void commitLater(Map<TopicPartition, OffsetAndMetadata> offsets) {
     if (offsets.isEmpty()) {
+      settled();
       return;
     }
     underWay = true;
     long asked = time.nanos();
+    if (!isUnacknowledged) {
+      isUnacknowledged = true;
+      unacknowledgedSince = asked;
+    }
     due = asked + INTERVAL.toNanos() + jitter.nextLong(JITTER.toNanos());
     consumer.commitAsync(
         offsets,
-        (done, failure) -> {
+        (done, why) -> {
           underWay = false;
-          denial =
-              failure != null && Denials.isDenial(failure)
-                  ? Denials.reason(AclOperation.READ, failure, failure.toString())
-                  : null;
-          if (failure == null) {
+          failure = why;
+          if (why == null) {
+            settled();
             tracked.noteCommitted(done);
             acknowledged(asked);
             outage.works("offsets are committed again");
-          } else if (failure instanceof OffsetMetadataTooLarge) {
+          } else if (why instanceof OffsetMetadataTooLarge) {
             forgoMetadata();
           } else {
-            outage.failed("a commit failed, will be tried again: " + failure.getMessage());
+            outage.failed("a commit failed, will be tried again: " + why.getMessage());
           }
         });
   }
 
-  /** Why commits are refused; null if they are not. */
-  @Nullable String denial() {
-    return denial;
+  /** Nothing waits for the group's answer. */
+  private void settled() {
+    isUnacknowledged = false;
+    failure = null;
+  }
+
+  /**
+   * Why offsets are not committed: at once if somebody has to permit it, else once that has lasted;
+   * null if they are.
+   *
+   * @param now on the monotonic clock
+   */
+  @Nullable String problem(long now) {
+    boolean hasLasted = isUnacknowledged && now - unacknowledgedSince >= TOLERATED.toNanos();
+    Exception last = failure;
+    if (last == null) {
+      return hasLasted ? "the group's coordinator does not answer" : null;
+    }
+    return hasLasted || Denials.isDenial(last)
+        ? Denials.reason(AclOperation.READ, last, last.toString())
+        : null;
   }
 
   /** Commits what is done of partitions that go away, and waits for the group's answer. */

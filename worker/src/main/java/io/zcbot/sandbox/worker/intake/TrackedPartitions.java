@@ -17,6 +17,7 @@ import java.util.stream.Collectors;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.TimeoutException;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -31,12 +32,16 @@ class TrackedPartitions {
    */
   private static final int MAX_COMPLETE = 10_000;
 
+  private static final Duration QUESTIONS = Duration.ofSeconds(5);
+  private static final Duration LONGEST_QUESTION = Duration.ofSeconds(1);
+
   private final int maxInFlight;
   private final Map<TopicPartition, OffsetTracker> progress = new ConcurrentHashMap<>();
   private final Map<TopicPartition, Integer> incomplete = new ConcurrentHashMap<>();
   private final Map<TopicPartition, Long> lag = new ConcurrentHashMap<>();
   private final Map<TopicPartition, Duration> overdue = new ConcurrentHashMap<>();
 
+  private long lastQuestion;
   private int maxMetadata = CompletedOffsets.MAX_CHARS;
 
   /**
@@ -122,11 +127,42 @@ class TrackedPartitions {
 
   /** For the gauge; asks the consumer's network thread, so not for every batch. */
   void noteLag(Consumer<byte[], byte[]> consumer) {
-    for (TopicPartition partition : progress.keySet()) {
+    Set<TopicPartition> fetched = new HashSet<>(progress.keySet());
+    fetched.removeAll(consumer.paused());
+    for (TopicPartition partition : fetched) {
       OptionalLong behind = consumer.currentLag(partition);
       if (behind.isPresent()) {
         lag.put(partition, behind.getAsLong());
       }
+    }
+  }
+
+  /**
+   * For the gauge, every few seconds: the client knows the end of what it fetches only, so the
+   * brokers are asked for that of partitions that are paused because there is too much to do.
+   *
+   * @param now on the monotonic clock
+   */
+  void noteLagOfPaused(Consumer<byte[], byte[]> consumer, long now) {
+    Map<TopicPartition, Long> positions = new HashMap<>();
+    for (TopicPartition partition : consumer.paused()) {
+      OffsetTracker at = progress.get(partition);
+      if (at != null && at.state().mayBegin()) {
+        positions.put(partition, at.position().offset());
+      }
+    }
+    if (positions.isEmpty() || now - lastQuestion < QUESTIONS.toNanos()) {
+      return;
+    }
+    lastQuestion = now;
+    try {
+      consumer
+          .endOffsets(positions.keySet(), LONGEST_QUESTION)
+          .forEach(
+              (partition, end) ->
+                  lag.put(partition, Math.max(0, end - positions.getOrDefault(partition, end))));
+    } catch (TimeoutException _) {
+      // The gauge stays as it is, and reading tells of brokers that are away.
     }
   }
 

@@ -16,6 +16,7 @@ import io.zcbot.sandbox.worker.sandbox.FencedException;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import java.lang.ref.WeakReference;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
@@ -26,6 +27,7 @@ import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
@@ -33,6 +35,7 @@ import org.apache.kafka.clients.consumer.MockConsumer;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.clients.consumer.OffsetAndTimestamp;
 import org.apache.kafka.clients.consumer.OffsetCommitCallback;
+import org.apache.kafka.clients.consumer.RetriableCommitFailedException;
 import org.apache.kafka.common.PartitionInfo;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.header.internals.RecordHeaders;
@@ -91,6 +94,9 @@ class CommandFollowerTest {
     /** The consumer that it stands for does not forget them with an assignment. */
     final Map<TopicPartition, OffsetAndMetadata> commits = new ConcurrentHashMap<>();
 
+    final Map<TopicPartition, Long> ends = new ConcurrentHashMap<>();
+    volatile @Nullable Exception commitFailure;
+
     Broker() {
       super("earliest");
     }
@@ -104,8 +110,11 @@ class CommandFollowerTest {
     @Override
     public synchronized void commitAsync(
         Map<TopicPartition, OffsetAndMetadata> offsets, OffsetCommitCallback callback) {
-      commits.putAll(offsets);
-      callback.onComplete(offsets, null);
+      Exception failure = commitFailure;
+      if (failure == null) {
+        commits.putAll(offsets);
+      }
+      callback.onComplete(offsets, failure);
     }
 
     @Override
@@ -125,9 +134,26 @@ class CommandFollowerTest {
     @Override
     public synchronized Map<TopicPartition, Long> endOffsets(
         Collection<TopicPartition> partitions, Duration timeout) {
-      return partitions.stream().collect(Collectors.toMap(each -> each, _ -> 0L));
+      return partitions.stream()
+          .collect(Collectors.toMap(each -> each, each -> ends.getOrDefault(each, 0L)));
     }
   }
+
+  /** How much later than the system's clock the follower's is. */
+  private final AtomicLong ahead = new AtomicLong();
+
+  private final Time time =
+      new Time() {
+        @Override
+        public long nanos() {
+          return System.nanoTime() + ahead.get();
+        }
+
+        @Override
+        public Instant now() {
+          return Instant.now();
+        }
+      };
 
   private final CommandFollower follower =
       new CommandFollower(
@@ -154,7 +180,7 @@ class CommandFollowerTest {
               diverted.add(record.topic() + " to " + partition);
             }
           },
-          Time.system(),
+          time,
           IntakeMetrics.NONE);
 
   private Map<Integer, CompletableFuture<Void>> takeOver(
@@ -304,6 +330,34 @@ class CommandFollowerTest {
     await().during(Duration.ofMillis(300)).until(() -> commands.execs.isEmpty());
     commands.isFull = false;
     await().until(() -> commands.execs.size() == 1);
+  }
+
+  /** In the end no exec is read any more, as the test above has it. */
+  @Test
+  void commitsThatFailForWhateverReasonAreToldOfOnceThatLasts() {
+    consumer.commitFailure = new RetriableCommitFailedException("for once");
+    startOwning(HOME);
+    publishExec(HOME, "one");
+    await().until(() -> commands.execs.size() == 1);
+    commands.execs.getFirst().done().run();
+    await().during(Duration.ofMillis(300)).until(() -> follower.problem() == null);
+    ahead.addAndGet(Duration.ofMinutes(2).toNanos());
+    await().until(() -> String.valueOf(follower.problem()).contains("for once"));
+    consumer.commitFailure = null;
+    await().until(() -> follower.problem() == null);
+    assertThat(committed("sandbox.exec", HOME)).isEqualTo(1);
+  }
+
+  /** The client knows the end of what it fetches only. */
+  @Test
+  void execsThatComeWhileNoneIsReadAreLag() {
+    startOwning(HOME);
+    publishExec(HOME, "one");
+    await().until(() -> commands.execs.size() == 1);
+    commands.isFull = true;
+    consumer.ends.put(new TopicPartition("sandbox.exec", HOME), 43L);
+    ahead.addAndGet(Duration.ofMinutes(2).toNanos());
+    await().until(() -> Long.valueOf(42).equals(follower.lagByPartition().get(HOME)));
   }
 
   @Test

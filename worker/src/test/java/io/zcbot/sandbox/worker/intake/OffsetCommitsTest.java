@@ -172,6 +172,37 @@ class OffsetCommitsTest {
     assertThat(group.offsets).containsEntry(ONE, 105L);
   }
 
+  /** Elections and restarts of brokers are over by then. */
+  @Test
+  void commitsThatFailForAMinuteAreAProblem() {
+    group.isAway = true;
+    for (int tick = 0; tick < 650; tick++) {
+      reach(ONE, 101 + tick);
+      commits.commitWhereDue();
+      assertThat(commits.problem(time.nanos()) != null).as("tick " + tick).isEqualTo(tick >= 600);
+      time.pass(TICK);
+    }
+    assertThat(commits.problem(time.nanos())).contains("away");
+    group.isAway = false;
+    time.pass(OffsetCommits.INTERVAL.multipliedBy(2));
+    reach(ONE, 1000);
+    commits.commitWhereDue();
+    assertThat(commits.problem(time.nanos())).isNull();
+  }
+
+  @Test
+  void aCommitWithoutAnAnswerIsAProblemAfterAMinuteAsWell() {
+    group.dawdles = true;
+    reach(ONE, 101);
+    commits.commitWhereDue();
+    time.pass(Duration.ofSeconds(59));
+    assertThat(commits.problem(time.nanos())).isNull();
+    time.pass(Duration.ofSeconds(1));
+    assertThat(commits.problem(time.nanos())).contains("does not answer");
+    group.late.getFirst().run();
+    assertThat(commits.problem(time.nanos())).isNull();
+  }
+
   @Test
   void anOldAnswerAfterANewerOneLosesNothing() {
     group.dawdles = true;

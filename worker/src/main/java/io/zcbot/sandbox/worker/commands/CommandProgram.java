@@ -6,7 +6,6 @@ package io.zcbot.sandbox.worker.commands;
 
 import io.zcbot.sandbox.events.Data;
 import io.zcbot.sandbox.events.Exec;
-import io.zcbot.sandbox.events.Input;
 import io.zcbot.sandbox.events.OutputStreamName;
 import io.zcbot.sandbox.worker.engine.CommandChannel;
 import io.zcbot.sandbox.worker.engine.CommandEnd;
@@ -64,8 +63,8 @@ final class CommandProgram implements CommandObserver {
   }
 
   /** Something to read. */
-  Taken offer(Input.Content content) {
-    return input.offer(content);
+  Taken offer(CommandInput given) {
+    return input.offer(given);
   }
 
   /** Completes when there is room for more to read. */

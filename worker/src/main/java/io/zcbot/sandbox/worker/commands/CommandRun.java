@@ -6,7 +6,6 @@ package io.zcbot.sandbox.worker.commands;
 
 import io.zcbot.sandbox.events.CommandEntry;
 import io.zcbot.sandbox.events.Exec;
-import io.zcbot.sandbox.events.Input;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.worker.engine.CommandChannel;
 import io.zcbot.sandbox.worker.engine.CommandEnd;
@@ -103,8 +102,8 @@ final class CommandRun implements Runnable {
             && own.container().equals(other.container()));
   }
 
-  Taken offer(Input.Content content) {
-    return program.offer(content);
+  Taken offer(CommandInput given) {
+    return program.offer(given);
   }
 
   CompletableFuture<Void> room() {

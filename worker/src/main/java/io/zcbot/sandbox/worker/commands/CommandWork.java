@@ -4,7 +4,6 @@
  */
 package io.zcbot.sandbox.worker.commands;
 
-import io.zcbot.sandbox.events.Input;
 import io.zcbot.sandbox.events.Release;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.sandbox.Fence;
@@ -30,8 +29,11 @@ public interface CommandWork {
   /** Whether a command is queued or runs, so that it may read. Any thread; never blocks. */
   boolean reads(UserId user, String execId);
 
-  /** Hands an input to its command. Any thread; never blocks. */
-  Taken input(Input input);
+  /**
+   * Hands an input to its command, which drops one that was forwarded twice. Any thread; never
+   * blocks.
+   */
+  Taken input(CommandInput input);
 
   /** Completes once a command takes bytes again, or is not known any more. Any thread. */
   CompletableFuture<Void> room(UserId user, String execId);

@@ -5,7 +5,6 @@
 package io.zcbot.sandbox.worker.commands;
 
 import io.zcbot.sandbox.events.CommandEntry;
-import io.zcbot.sandbox.events.Input;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.Release;
 import io.zcbot.sandbox.events.UserId;
@@ -177,11 +176,11 @@ public final class Commands implements CommandWork, AutoCloseable {
 
   /** Takes an input. Any thread; never blocks. Only bytes can be too much. */
   @Override
-  public Taken input(Input input) {
-    CommandKey key = CommandKey.of(input);
+  public Taken input(CommandInput input) {
+    CommandKey key = input.key();
     CommandRun run = runs.get(key);
     if (run != null) {
-      return run.offer(input.content());
+      return run.offer(input);
     }
     return known.contains(key) || known.left(key) != null ? Taken.TAKEN : Taken.UNKNOWN;
   }

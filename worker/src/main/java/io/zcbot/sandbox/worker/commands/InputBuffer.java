@@ -25,6 +25,7 @@ final class InputBuffer {
   private static final int WINDOW = 16 * 1024;
 
   private final ByteQueue bytes = new ByteQueue();
+  private final ForwardedInputs forwarded = new ForwardedInputs();
   private final MemoryBudget.Share budget;
   private final Set<CommandSignal> early = new LinkedHashSet<>();
   private @Nullable TerminalSize size;
@@ -53,14 +54,25 @@ final class InputBuffer {
     endsBehind = !exec.inputFollows();
   }
 
-  Taken offer(Input.Content content) {
+  Taken offer(CommandInput given) {
     Taken taken;
     int back;
     synchronized (this) {
-      taken = take(content);
+      taken = takeOnce(given);
       back = surplus();
     }
     giveBack(back);
+    return taken;
+  }
+
+  private Taken takeOnce(CommandInput given) {
+    if (forwarded.contain(given)) {
+      return Taken.TAKEN;
+    }
+    Taken taken = take(given.content());
+    if (taken == Taken.TAKEN) {
+      forwarded.add(given);
+    }
     return taken;
   }
 

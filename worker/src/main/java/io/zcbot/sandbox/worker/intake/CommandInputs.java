@@ -5,6 +5,7 @@
 package io.zcbot.sandbox.worker.intake;
 
 import io.zcbot.sandbox.events.Input;
+import io.zcbot.sandbox.worker.commands.CommandInput;
 import io.zcbot.sandbox.worker.commands.CommandKey;
 import io.zcbot.sandbox.worker.commands.CommandWork;
 import io.zcbot.sandbox.worker.commands.Taken;
@@ -97,13 +98,14 @@ final class CommandInputs implements AutoCloseable {
   }
 
   /** Takes an input that was read in its user's partition. */
-  synchronized void accept(ConsumerRecord<byte[], byte[]> record, Input input) {
+  synchronized void accept(ConsumerRecord<byte[], byte[]> record, Input read) {
+    CommandInput input = of(record, read);
     TopicPartition partition = new TopicPartition(record.topic(), record.partition());
     next.put(partition, record.offset() + 1);
-    CommandKey key = CommandKey.of(input);
+    CommandKey key = input.key();
     InputDetour detour = detours.get(key);
     if (detour != null && detour.covers(record.offset())) {
-      if (!isOfStream(input)) {
+      if (!input.isOfStream()) {
         var _ = work.input(input);
       }
       return;
@@ -126,19 +128,18 @@ final class CommandInputs implements AutoCloseable {
     }
   }
 
-  private void hold(WaitingInputs inputs, Input input, ConsumerRecord<byte[], byte[]> record) {
+  private void hold(
+      WaitingInputs inputs, CommandInput input, ConsumerRecord<byte[], byte[]> record) {
     bytes -= inputs.bytes();
     inputs.add(input, record.offset(), InFlightBytes.sizeOf(record));
     bytes += inputs.bytes();
     makeRoom();
   }
 
-  /** Whether it is part of standard input, whose order matters. */
-  static boolean isOfStream(Input input) {
-    return switch (input.content()) {
-      case Input.Content.Bytes _, Input.Content.End _ -> true;
-      case Input.Content.Signal _, Input.Content.Resize _ -> false;
-    };
+  /** A record's input as its command gets it. */
+  static CommandInput of(ConsumerRecord<byte[], byte[]> record, Input input) {
+    return new CommandInput(
+        input, ForwardedFrom.isIn(record) ? ForwardedFrom.originOf(record) : null);
   }
 
   private void makeRoom() {
@@ -182,7 +183,7 @@ final class CommandInputs implements AutoCloseable {
     }
     boolean full = false;
     for (WaitingInputs.Held each : inputs.held()) {
-      if (full && isOfStream(each.input())) {
+      if (full && each.input().isOfStream()) {
         continue;
       }
       if (work.input(each.input()) == Taken.FULL) {

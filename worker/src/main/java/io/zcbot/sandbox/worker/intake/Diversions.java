@@ -52,13 +52,14 @@ final class Diversions implements AutoCloseable {
   }
 
   /**
-   * Publishes a record in its partition.
+   * Publishes a record in its partition, behind those of its key that are being published there:
+   * inputs in another order would be other inputs.
    *
    * @param done run once the log has it; never, where the worker stops before
    */
   void forward(ConsumerRecord<byte[], byte[]> record, int home, Runnable done) {
     metrics.forwarded(record.topic());
-    forwarder.forward(record, () -> forwarding.forward(record, home), done);
+    forwarder.forwardInOrder(record, () -> forwarding.forward(record, home), done);
   }
 
   @Override

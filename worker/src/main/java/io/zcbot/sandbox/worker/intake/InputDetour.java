@@ -9,6 +9,7 @@ import static java.nio.charset.StandardCharsets.US_ASCII;
 import io.zcbot.sandbox.events.EventCodec;
 import io.zcbot.sandbox.events.EventFormatException;
 import io.zcbot.sandbox.events.Input;
+import io.zcbot.sandbox.worker.commands.CommandInput;
 import io.zcbot.sandbox.worker.commands.CommandKey;
 import io.zcbot.sandbox.worker.commands.Taken;
 import java.time.Duration;
@@ -143,7 +144,7 @@ final class InputDetour {
     while (isWanted()) {
       ConsumerRecords<byte[], byte[]> records = consumer.poll(POLL);
       for (ConsumerRecord<byte[], byte[]> record : records) {
-        Input input = own(record);
+        CommandInput input = own(record);
         if (input != null) {
           switch (deliver(input, record.offset())) {
             case UNKNOWN -> {
@@ -154,7 +155,7 @@ final class InputDetour {
               return false;
             }
             case TAKEN -> {
-              if (input.content() instanceof Input.Content.End) {
+              if (input.input().content() instanceof Input.Content.End) {
                 return true;
               }
             }
@@ -172,20 +173,20 @@ final class InputDetour {
   }
 
   /** The command's input; null if the record is something else. */
-  private @Nullable Input own(ConsumerRecord<byte[], byte[]> record) {
+  private @Nullable CommandInput own(ConsumerRecord<byte[], byte[]> record) {
     if (!Arrays.equals(record.key(), recordKey)) {
       return null;
     }
     try {
       Input input = codec.decodeInput(record.key(), record.value(), ForwardedFrom.originOf(record));
-      return CommandKey.of(input).equals(key) ? input : null;
+      return CommandKey.of(input).equals(key) ? CommandInputs.of(record, input) : null;
     } catch (EventFormatException _) {
       return null; // a dead letter already
     }
   }
 
-  private Taken deliver(Input input, long offset) throws InterruptedException {
-    if (!CommandInputs.isOfStream(input)) {
+  private Taken deliver(CommandInput input, long offset) throws InterruptedException {
+    if (!input.isOfStream()) {
       return offset < signalsBefore ? shared.work().input(input) : Taken.TAKEN;
     }
     Taken taken = shared.work().input(input);

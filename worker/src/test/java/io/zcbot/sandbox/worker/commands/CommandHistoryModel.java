@@ -145,12 +145,14 @@ final class CommandHistoryModel {
           Taken _ =
               commands()
                   .input(
-                      new Input(
-                          "i",
-                          record.exec().userId(),
-                          Instant.EPOCH,
-                          record.id(),
-                          new Input.Content.Signal(CommandSignal.INT)));
+                      new CommandInput(
+                          new Input(
+                              "i",
+                              record.exec().userId(),
+                              Instant.EPOCH,
+                              record.id(),
+                              new Input.Content.Signal(CommandSignal.INT)),
+                          null));
         }
       }
       case COMMIT -> commit();

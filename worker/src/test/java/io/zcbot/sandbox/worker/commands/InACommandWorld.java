@@ -11,6 +11,7 @@ import io.zcbot.sandbox.events.Data;
 import io.zcbot.sandbox.events.Exec;
 import io.zcbot.sandbox.events.Exited;
 import io.zcbot.sandbox.events.Input;
+import io.zcbot.sandbox.events.Origin;
 import io.zcbot.sandbox.events.Output;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.sandbox.Fence;
@@ -27,6 +28,7 @@ import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicInteger;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 
 /** A test of commands in a world of its own. */
@@ -170,7 +172,12 @@ abstract class InACommandWorld extends InAWorld {
   }
 
   Taken input(String id, Input.Content content) {
-    return world.domain.commands().input(new Input("i", ANNA, Instant.EPOCH, id, content));
+    return input(ANNA, id, content, null);
+  }
+
+  Taken input(UserId user, String id, Input.Content content, @Nullable Origin forwardedFrom) {
+    Input input = new Input("i", user, Instant.EPOCH, id, content);
+    return world.domain.commands().input(new CommandInput(input, forwardedFrom));
   }
 
   /** The answer, once there is one. */

@@ -10,6 +10,7 @@ import io.zcbot.sandbox.events.CommandSignal;
 import io.zcbot.sandbox.events.Data;
 import io.zcbot.sandbox.events.Exited;
 import io.zcbot.sandbox.events.Input;
+import io.zcbot.sandbox.events.Origin;
 import io.zcbot.sandbox.events.TerminalSize;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.testkit.FakeCommandEngine;
@@ -82,8 +83,47 @@ class InputBufferTest extends InACommandWorld {
     run(Asked.of("x5").reading(much));
   }
 
+  private Taken forwarded(int partition, long offset, Input.Content content) {
+    return input(ANNA, "x", content, new Origin("sandbox.input", partition, offset, Instant.EPOCH));
+  }
+
+  /** Whoever reads a partition anew forwards what its predecessor forwarded already. */
+  @Test
+  void whatIsForwardedASecondTimeIsReadOnce() throws Exception {
+    Input.Content.Signal signal = new Input.Content.Signal(CommandSignal.INT);
+    FakeCommandEngine.Command command = run(Asked.of("x").reading(""));
+    command.wants(100);
+    assertThat(input("x", bytes("own "))).isEqualTo(Taken.TAKEN);
+    for (int i = 0; i < 2; i++) {
+      assertThat(forwarded(2, 7, signal)).isEqualTo(Taken.TAKEN);
+      assertThat(forwarded(2, 5, bytes("first "))).isEqualTo(Taken.TAKEN);
+      assertThat(forwarded(2, 6, bytes("second "))).isEqualTo(Taken.TAKEN);
+    }
+    assertThat(forwarded(3, 1, bytes("of another partition "))).isEqualTo(Taken.TAKEN);
+    assertThat(forwarded(2, 8, bytes("third "))).isEqualTo(Taken.TAKEN);
+    assertThat(input("x", bytes("own"))).isEqualTo(Taken.TAKEN);
+    until(() -> command.stdin.toString().endsWith("own"));
+    assertThat(command.stdin.toString())
+        .isEqualTo("own first second of another partition third own");
+    assertThat(command.signals).containsExactly(CommandSignal.INT);
+  }
+
+  @Test
+  void whatWasTooMuchIsTakenWhenItComesAgain() throws Exception {
+    FakeCommandEngine.Command command = run(Asked.of("x").reading(""));
+    assertThat(forwarded(2, 5, LARGE)).isEqualTo(Taken.TAKEN);
+    assertThat(forwarded(2, 6, LARGE)).isEqualTo(Taken.FULL);
+    command.wants(1 << 20);
+    assertThat(forwarded(2, 6, LARGE)).isEqualTo(Taken.TAKEN);
+    until(() -> command.stdin.length() == 400 * 1024);
+  }
+
+  private static Input.Content.Bytes bytes(String text) {
+    return new Input.Content.Bytes(Data.of(text));
+  }
+
   private Taken inputOf(UserId user, String id, Input.Content content) {
-    return world.domain.commands().input(new Input("i", user, Instant.EPOCH, id, content));
+    return input(user, id, content, null);
   }
 
   private boolean hasRoom(UserId user, String id) {

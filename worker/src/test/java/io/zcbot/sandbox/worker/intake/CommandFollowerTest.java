@@ -27,6 +27,7 @@ import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
@@ -66,6 +67,8 @@ class CommandFollowerTest {
   private final Map<TopicPartition, Long> ends = new HashMap<>();
   private final Broker consumer = new Broker();
   private final List<WeakReference<byte[]>> values = new CopyOnWriteArrayList<>();
+  private final List<Long> forwardings = new CopyOnWriteArrayList<>();
+  private final CountDownLatch firstIsForwarded = new CountDownLatch(1);
   private volatile boolean takesOver = true;
 
   private static final class Held implements Holdings.Holding {
@@ -176,7 +179,12 @@ class CommandFollowerTest {
             }
 
             @Override
-            public void forward(ConsumerRecord<byte[], byte[]> record, int partition) {
+            public void forward(ConsumerRecord<byte[], byte[]> record, int partition)
+                throws InterruptedException {
+              forwardings.add(record.offset());
+              if (record.offset() == 0) {
+                firstIsForwarded.await();
+              }
               diverted.add(record.topic() + " to " + partition);
             }
           },
@@ -276,6 +284,14 @@ class CommandFollowerTest {
 
   private void publishExec(int partition, String id) {
     publish("sandbox.exec", partition, exec(id), null);
+  }
+
+  private void publishInput(int partition, String data) {
+    publish(
+        "sandbox.input",
+        partition,
+        "{'user_id':'%s','exec_id':'one','data':'%s'}".formatted(ANNA, data),
+        null);
   }
 
   private static String exec(String id) {
@@ -466,13 +482,10 @@ class CommandFollowerTest {
 
   @Test
   void recordsInTheWrongPartitionAreForwarded() {
+    firstIsForwarded.countDown();
     startOwning(ELSEWHERE);
     publishExec(ELSEWHERE, "one");
-    publish(
-        "sandbox.input",
-        ELSEWHERE,
-        "{'user_id':'%s','exec_id':'one','data':'x'}".formatted(ANNA),
-        null);
+    publishInput(ELSEWHERE, "x");
     publish("sandbox.release", ELSEWHERE, "{'user_id':'%s'}".formatted(ANNA), null);
     await().until(() -> diverted.size() == 3);
     assertThat(diverted)
@@ -481,8 +494,23 @@ class CommandFollowerTest {
     await().until(() -> committed("sandbox.exec", ELSEWHERE) == 1);
   }
 
+  /** Standard input in another order is another one. */
+  @Test
+  void inputsInTheWrongPartitionStayInOrder() {
+    startOwning(ELSEWHERE);
+    publishInput(ELSEWHERE, "first");
+    publishInput(ELSEWHERE, "second");
+    await().until(() -> !forwardings.isEmpty());
+    await().pollDelay(Duration.ofMillis(300)).until(() -> true); // the second is read by then
+    assertThat(forwardings).containsExactly(0L);
+    firstIsForwarded.countDown();
+    await().until(() -> diverted.size() == 2);
+    assertThat(forwardings).containsExactly(0L, 1L);
+  }
+
   @Test
   void partitionsThatAreAddedMeanwhileAreReadAsWell() {
+    firstIsForwarded.countDown();
     startOwning(HOME);
     int added = HOME + PARTITIONS;
     partitions("sandbox.exec", 2 * PARTITIONS);
@@ -522,8 +550,7 @@ class CommandFollowerTest {
   @Test
   void inputThatIsReadBeforeItsExecReachesIt() {
     startOwning(HOME);
-    publish(
-        "sandbox.input", HOME, "{'user_id':'%s','exec_id':'one','data':'x'}".formatted(ANNA), null);
+    publishInput(HOME, "x");
     await().pollDelay(Duration.ofMillis(300)).until(() -> true);
     publishExec(HOME, "one");
     await().until(() -> commands.execs.size() == 1);

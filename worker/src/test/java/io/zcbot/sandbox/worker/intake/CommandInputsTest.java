@@ -12,6 +12,7 @@ import io.zcbot.sandbox.events.CommandSignal;
 import io.zcbot.sandbox.events.Data;
 import io.zcbot.sandbox.events.EventCodec;
 import io.zcbot.sandbox.events.Input;
+import io.zcbot.sandbox.events.Origin;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.commands.CommandKey;
 import io.zcbot.sandbox.worker.kafka.LogRange;
@@ -184,6 +185,30 @@ class CommandInputsTest {
     assertThat(commands.taken(KEY)).containsExactly("a", "INT", "b", "c", "d");
     assertThat(inputs.bytes()).isZero();
     assertThat(consumers).hasValue(0);
+  }
+
+  /** They may be forwarded twice, and their command drops what it has. */
+  @Test
+  void aCommandIsToldWhereItsInputsWereForwardedFromWhicheverWayTheyTake() {
+    publishForwarded("waits", 1);
+    commands.begin(KEY);
+    inputs.known(KEY);
+    publishForwarded("at once", 2);
+    publish("exec", bytes("not forwarded"));
+    commands.room(KEY, 0);
+    publishForwarded("detour", 3);
+    commands.room(KEY, 1000);
+    await().until(() -> commands.taken(KEY).size() == 4);
+    assertThat(commands.forwardedFrom(KEY))
+        .allMatch(from -> from.partition() == 5)
+        .extracting(Origin::offset)
+        .containsExactly(1L, 2L, 3L);
+  }
+
+  private void publishForwarded(String text, int from) {
+    ConsumerRecord<byte[], byte[]> record = append("exec", bytes(text));
+    record.headers().add("zcbot_forwarded", ("5-" + from + "@0").getBytes(UTF_8));
+    accept(record);
   }
 
   @Test

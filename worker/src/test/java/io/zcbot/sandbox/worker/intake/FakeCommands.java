@@ -5,8 +5,10 @@
 package io.zcbot.sandbox.worker.intake;
 
 import io.zcbot.sandbox.events.Input;
+import io.zcbot.sandbox.events.Origin;
 import io.zcbot.sandbox.events.Release;
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.commands.CommandInput;
 import io.zcbot.sandbox.worker.commands.CommandKey;
 import io.zcbot.sandbox.worker.commands.CommandWork;
 import io.zcbot.sandbox.worker.commands.ExecRequest;
@@ -32,6 +34,7 @@ final class FakeCommands implements CommandWork {
 
   private static final class Command {
     final List<String> taken = new ArrayList<>();
+    final List<Origin> forwardedFrom = new ArrayList<>();
     int room = Integer.MAX_VALUE;
     CompletableFuture<Void> hasRoom = new CompletableFuture<>();
     boolean over;
@@ -67,6 +70,11 @@ final class FakeCommands implements CommandWork {
     return List.copyOf(commands.get(key).taken);
   }
 
+  /** Where the inputs that a command was given had been forwarded from. */
+  synchronized List<Origin> forwardedFrom(CommandKey key) {
+    return List.copyOf(commands.get(key).forwardedFrom);
+  }
+
   @Override
   public void release(Release release, Fence fence) throws FencedException, InterruptedException {
     fence.pass();
@@ -85,15 +93,15 @@ final class FakeCommands implements CommandWork {
   }
 
   @Override
-  public synchronized Taken input(Input input) {
-    Command command = commands.get(CommandKey.of(input));
+  public synchronized Taken input(CommandInput given) {
+    Command command = commands.get(given.key());
     if (command == null) {
       return Taken.UNKNOWN;
     }
     if (command.over) {
       return Taken.TAKEN;
     }
-    switch (input.content()) {
+    switch (given.input().content()) {
       case Input.Content.Bytes bytes -> {
         int length = bytes.data().length();
         if (length > command.room) {
@@ -105,6 +113,9 @@ final class FakeCommands implements CommandWork {
       case Input.Content.End _ -> command.taken.add("END");
       case Input.Content.Signal signal -> command.taken.add(signal.signal().name());
       case Input.Content.Resize _ -> command.taken.add("RESIZE");
+    }
+    if (given.forwardedFrom() != null) {
+      command.forwardedFrom.add(given.forwardedFrom());
     }
     return Taken.TAKEN;
   }

@@ -4,9 +4,13 @@
  */
 package io.zcbot.sandbox.worker.intake;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -49,6 +53,46 @@ class ForwarderTest {
 
     await().atMost(10, TimeUnit.SECONDS).until(() -> !bytes.isFull());
     await().atMost(10, TimeUnit.SECONDS).until(() -> done.get() == 4);
+  }
+
+  @Test
+  void whatIsForwardedInOrderWaitsForThoseOfItsKeyOnly() {
+    List<String> written = new CopyOnWriteArrayList<>();
+    forwardInOrder("anna", log::await, () -> written.add("anna 1"));
+    forwardInOrder("anna", () -> written.add("anna 2"), () -> {});
+    forwardInOrder("ben", () -> written.add("ben"), () -> {});
+
+    await()
+        .atMost(10, TimeUnit.SECONDS)
+        .during(Duration.ofMillis(300))
+        .until(() -> written.equals(List.of("ben")));
+    log.countDown();
+
+    await()
+        .atMost(10, TimeUnit.SECONDS)
+        .until(() -> written.equals(List.of("ben", "anna 1", "anna 2")));
+    forwardInOrder("anna", () -> written.add("anna 3"), () -> {});
+    await().atMost(10, TimeUnit.SECONDS).until(() -> written.contains("anna 3"));
+  }
+
+  @Test
+  void whatFailsDoesNotHoldUpTheNextOfItsKey() {
+    forwardInOrder(
+        "anna",
+        () -> {
+          log.await();
+          throw new AssertionError("thrown by the test");
+        },
+        done::incrementAndGet);
+    forwardInOrder("anna", () -> {}, done::incrementAndGet);
+    log.countDown();
+
+    await().atMost(10, TimeUnit.SECONDS).until(() -> done.get() == 1);
+  }
+
+  private void forwardInOrder(String key, Forwarder.Task task, Runnable done) {
+    forwarder.forwardInOrder(
+        new ConsumerRecord<>("topic", 0, 0, key.getBytes(UTF_8), new byte[0]), task, done);
   }
 
   @Test

@@ -351,7 +351,6 @@ class CommandsOnTheLogIT {
                       3,
                       user,
                       AgentService.json(user, "'exec_id':'" + id + "'," + input)));
-      TimeUnit.MILLISECONDS.sleep(500); // forwarded ones may overtake each other
     }
     assertThat(text(deployment.log().awaitExited(id))).isEqualTo("hello");
   }

@@ -1,0 +1,48 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.commands;
+
+import io.zcbot.sandbox.events.Origin;
+import java.util.LinkedHashMap;
+import java.util.Map;
+
+/**
+ * How far the inputs of one command that were forwarded have been taken. They come in the order in
+ * which they lay first, but maybe twice: whoever reads that partition anew forwards what its
+ * predecessor did. Signals and sizes count by themselves, since they pass standard input.
+ */
+final class ForwardedInputs {
+  /** Clients that hash keys alike have a user's inputs in one partition. */
+  private static final int MAX_SOURCES = 32;
+
+  private final Map<Source, Long> taken =
+      new LinkedHashMap<>() {
+        private static final long serialVersionUID = 1L;
+
+        @Override
+        protected boolean removeEldestEntry(Map.Entry<Source, Long> eldest) {
+          return size() > MAX_SOURCES;
+        }
+      };
+
+  private record Source(int partition, boolean isOfStream) {
+    static Source of(CommandInput input, Origin from) {
+      return new Source(from.partition(), input.isOfStream());
+    }
+  }
+
+  /** Whether it was taken before. */
+  boolean contain(CommandInput input) {
+    Origin from = input.forwardedFrom();
+    return from != null && from.offset() <= taken.getOrDefault(Source.of(input, from), -1L);
+  }
+
+  void add(CommandInput input) {
+    Origin from = input.forwardedFrom();
+    if (from != null) {
+      taken.put(Source.of(input, from), from.offset());
+    }
+  }
+}

@@ -103,7 +103,8 @@ final class CommandDispatcher implements AutoCloseable {
     int home = partitions.of(record.key());
     Duration left = expiry.left(exec.expiresAt(), origin);
     String refusal = null;
-    if (home != record.partition() && !left.isZero()) {
+    if (home != record.partition()) {
+      // Even if it is expired: it may have been forwarded before, and its command may run there.
       if (!ForwardedFrom.isIn(record)) {
         diversions.forward(record, home, diverted(record, tracker));
         return;

@@ -508,6 +508,23 @@ class CommandFollowerTest {
     assertThat(forwardings).containsExactly(0L, 1L);
   }
 
+  /**
+   * Its command may run there: it was forwarded before, and this worker's predecessor was killed.
+   */
+  @Test
+  void anExecInTheWrongPartitionIsForwardedAlthoughItIsExpired() {
+    firstIsForwarded.countDown();
+    startOwning(ELSEWHERE);
+    publish(
+        "sandbox.exec",
+        ELSEWHERE,
+        "{'user_id':'%s','command':['true'],'expires_at':'2001-01-01T00:00:00Z'}".formatted(ANNA),
+        null);
+    await().until(() -> !diverted.isEmpty() || !commands.execs.isEmpty());
+    assertThat(diverted).containsExactly("sandbox.exec to " + HOME);
+    assertThat(commands.execs).isEmpty();
+  }
+
   @Test
   void partitionsThatAreAddedMeanwhileAreReadAsWell() {
     firstIsForwarded.countDown();

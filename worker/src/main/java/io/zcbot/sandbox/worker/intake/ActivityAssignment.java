@@ -7,21 +7,28 @@ package io.zcbot.sandbox.worker.intake;
 import io.zcbot.sandbox.worker.kafka.LogRange;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import java.time.Duration;
+import java.util.HashMap;
 import java.util.HashSet;
+import java.util.Map;
 import java.util.Set;
 import java.util.function.IntPredicate;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.apache.kafka.clients.consumer.Consumer;
+import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.common.TopicPartition;
 
-/** Which partitions of activity are read, and from where on. */
+/**
+ * Which partitions of activity are read, and from where on. What was reached outlives the consumer:
+ * a record that is read again would pass for one of after the low watermark.
+ */
 final class ActivityAssignment {
   private final String topic;
   private final int homes;
   private final Duration window;
   private final Duration callTimeout;
   private final Time time;
+  private final Map<TopicPartition, Long> next = new HashMap<>();
 
   /**
    * Assigns nothing by itself.
@@ -54,6 +61,17 @@ final class ActivityAssignment {
         .collect(Collectors.toSet());
   }
 
+  /** A new consumer reads on where the one before it was. */
+  void resume(Consumer<byte[], byte[]> consumer) {
+    consumer.assign(Set.copyOf(next.keySet()));
+    next.forEach(consumer::seek);
+  }
+
+  /** Notes from where the consumer reads on. */
+  void advance(Map<TopicPartition, OffsetAndMetadata> reached) {
+    reached.forEach((partition, offset) -> next.replace(partition, offset.offset()));
+  }
+
   /** Reads these partitions from now on, and new ones from the start of the window. */
   void change(Consumer<byte[], byte[]> consumer, Set<TopicPartition> target) {
     Set<TopicPartition> added = new HashSet<>(target);
@@ -61,5 +79,7 @@ final class ActivityAssignment {
     LogRange range = LogRange.since(consumer, added, time.now().minus(window), callTimeout);
     consumer.assign(target);
     range.starts().forEach(consumer::seek);
+    next.keySet().retainAll(target);
+    next.putAll(range.starts());
   }
 }

@@ -131,6 +131,7 @@ public final class ActivityFollower implements LowWatermark, AutoCloseable {
     @Override
     public void poll(Consumer<byte[], byte[]> consumer) {
       lowWatermarks.forgetProbes();
+      assignment.resume(consumer);
       while (!loop.isStopping()) {
         loop.round();
         follow(consumer);
@@ -162,6 +163,7 @@ public final class ActivityFollower implements LowWatermark, AutoCloseable {
     } else {
       ConsumerRecords<byte[], byte[]> records = consumer.poll(POLL);
       records.forEach(this::accept);
+      assignment.advance(records.nextOffsets());
       if (!records.isEmpty()) {
         loop.read();
       }

@@ -4,23 +4,35 @@
  */
 package io.zcbot.sandbox.worker.intake;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import java.util.UUID;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Supplier;
 import org.apache.kafka.clients.consumer.Consumer;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.ConsumerRecords;
 import org.apache.kafka.clients.consumer.MockConsumer;
 import org.apache.kafka.clients.consumer.OffsetAndTimestamp;
 import org.apache.kafka.common.PartitionInfo;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.TimeoutException;
+import org.apache.kafka.common.header.internals.RecordHeaders;
+import org.apache.kafka.common.record.TimestampType;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -31,12 +43,93 @@ class BrokenConsumerTest {
   private static final TopicPartition ENSURES = new TopicPartition("sandbox.ensure", 0);
   private static final TopicPartition ACTIVITY = new TopicPartition("sandbox.activity", 0);
 
+  private static final UserId ANNA = new UserId(new UUID(1, 1));
+  private static final UserId BEN = new UserId(new UUID(2, 2));
+
   /** None of them is a KafkaException or an IllegalStateException. */
   static List<Throwable> failures() {
     return List.of(
         new NullPointerException("a bug of the client's"),
         new OutOfMemoryError("Java heap space"),
         new NoClassDefFoundError("org/xerial/snappy/Snappy"));
+  }
+
+  /** A record that was read again would be no older than the low watermark. */
+  @Test
+  void theFollowerReadsOnWhereItWas() {
+    List<UserId> used = new CopyOnWriteArrayList<>();
+    List<Duration> ages = new CopyOnWriteArrayList<>();
+    AtomicBoolean breaks = new AtomicBoolean();
+    AtomicInteger made = new AtomicInteger();
+    try (ActivityFollower follower =
+        new ActivityFollower(
+            () -> activities(made.incrementAndGet(), breaks),
+            _ -> PartitionState.OWNED,
+            new ActivityFollower.Settings(
+                ACTIVITY.topic(), 1, Duration.ofMinutes(1), Duration.ofMillis(100)),
+            (user, at) -> {
+              ages.add(Duration.ofNanos(Time.system().nanos() - at));
+              used.add(user);
+            },
+            new NoForwarding(),
+            Time.system(),
+            IntakeMetrics.NONE)) {
+      follower.start();
+      await().atMost(10, TimeUnit.SECONDS).until(() -> follower.readUpTo(0).isPresent());
+      breaks.set(true);
+      await().atMost(10, TimeUnit.SECONDS).until(() -> used.contains(BEN));
+      assertThat(made).hasValue(2);
+      assertThat(used).containsExactly(ANNA, BEN);
+      assertThat(ages.getFirst()).isGreaterThanOrEqualTo(Duration.ofSeconds(50));
+    }
+  }
+
+  /** The second consumer has one activity more. */
+  private static Consumer<byte[], byte[]> activities(int number, AtomicBoolean breaks) {
+    MockConsumer<byte[], byte[]> consumer =
+        new MockConsumer<>("earliest") {
+          @Override
+          public synchronized ConsumerRecords<byte[], byte[]> poll(Duration timeout) {
+            if (number == 1 && breaks.get()) {
+              throw new TimeoutException("thrown by the test");
+            }
+            return super.poll(timeout);
+          }
+
+          @Override
+          public synchronized Map<TopicPartition, OffsetAndTimestamp> offsetsForTimes(
+              Map<TopicPartition, Long> times, Duration timeout) {
+            return times.isEmpty() ? Map.of() : Map.of(ACTIVITY, new OffsetAndTimestamp(0, 0));
+          }
+        };
+    consumer.updatePartitions(
+        ACTIVITY.topic(), List.of(new PartitionInfo(ACTIVITY.topic(), 0, null, null, null)));
+    consumer.updateBeginningOffsets(Map.of(ACTIVITY, 0L));
+    consumer.updateEndOffsets(Map.of(ACTIVITY, (long) number));
+    Instant now = Instant.now();
+    consumer.schedulePollTask(
+        () -> {
+          consumer.addRecord(activity(0, ANNA, now.minusSeconds(50)));
+          if (number > 1) {
+            consumer.addRecord(activity(1, BEN, now));
+          }
+        });
+    return consumer;
+  }
+
+  private static ConsumerRecord<byte[], byte[]> activity(long offset, UserId user, Instant at) {
+    return new ConsumerRecord<>(
+        ACTIVITY.topic(),
+        0,
+        offset,
+        at.toEpochMilli(),
+        TimestampType.LOG_APPEND_TIME,
+        0,
+        0,
+        user.toString().getBytes(UTF_8),
+        "{\"user_id\":\"%s\"}".formatted(user).getBytes(UTF_8),
+        new RecordHeaders(),
+        Optional.empty());
   }
 
   /** The first consumer fails in its first poll; later ones work. */

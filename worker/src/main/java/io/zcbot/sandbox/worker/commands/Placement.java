@@ -10,6 +10,7 @@ import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
 import io.zcbot.sandbox.worker.sandbox.Registry;
 import io.zcbot.sandbox.worker.sandbox.Sandbox;
+import io.zcbot.sandbox.worker.sandbox.StoppedException;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -58,6 +59,17 @@ final class Placement {
 
   /** Finds or makes a sandbox. Runs in the user's lane. */
   Place of(ExecRequest request) throws FencedException, InterruptedException {
+    try {
+      return find(request);
+    } catch (StoppedException e) {
+      throw e;
+    } catch (RuntimeException e) {
+      log.error("an exec failed unexpectedly; please report this", e);
+      return new Place.Nowhere(Ending.failed("unexpected error in the worker: " + e, false));
+    }
+  }
+
+  private Place find(ExecRequest request) throws FencedException, InterruptedException {
     Sandbox sandbox = registry.get(request.user());
     if (sandbox != null) {
       UserCommands commands = queues.of(sandbox);

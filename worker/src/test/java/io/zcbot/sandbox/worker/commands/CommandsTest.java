@@ -116,6 +116,19 @@ class CommandsTest extends InACommandWorld {
     assertThat(world.engine.creates()).isZero();
   }
 
+  /** Nobody would read it again before a restart. */
+  @Test
+  void anExecThatFailsUnexpectedlyIsAnswered() throws Exception {
+    world.ready(ANNA);
+    world.commandEngine.bug.set(new IllegalStateException("a bug of the test's"));
+    exec(Asked.of("x"));
+    Exited exited = answer("x");
+    assertThat(exited.reason()).isEqualTo(Reason.FAILED);
+    assertThat(exited.message()).contains("a bug of the test's");
+    assertThat(done).contains("x");
+    run(Asked.of("y"));
+  }
+
   @Test
   void aCommandThatIsTooMuchIsRejectedWithTheSettingThatAllowsIt() throws Exception {
     exec(Asked.of("x").within(Duration.ofHours(2)));

@@ -21,6 +21,7 @@ import java.util.Objects;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
 
 /** Commands in sandboxes in memory; the test says what each does. */
@@ -36,6 +37,9 @@ public final class FakeCommandEngine implements CommandEngine {
   /** So many openings fail from now on. */
   public final AtomicInteger failOpens = new AtomicInteger();
 
+  /** Thrown by the next opening: a bug. */
+  public final AtomicReference<@Nullable RuntimeException> bug = new AtomicReference<>();
+
   /** So many starts fail from now on, each with its channel. */
   public final AtomicInteger failStarts = new AtomicInteger();
 
@@ -47,6 +51,10 @@ public final class FakeCommandEngine implements CommandEngine {
   @Override
   public CommandChannel open(String containerId) throws EngineException {
     opens.incrementAndGet();
+    RuntimeException unexpected = bug.getAndSet(null);
+    if (unexpected != null) {
+      throw unexpected;
+    }
     if (failOpens.getAndUpdate(left -> Math.max(0, left - 1)) > 0) {
       throw failure("nothing answers");
     }

@@ -25,6 +25,7 @@ final class ExecForwarding implements AutoCloseable {
   private final ExecSession session;
   private final Deque<Signals.Handling> handlings = new ArrayDeque<>();
   private volatile boolean isClosed;
+  private volatile boolean isUnreadable;
 
   ExecForwarding(CommandInput input, ExecSession session) {
     this.input = input;
@@ -79,13 +80,13 @@ final class ExecForwarding implements AutoCloseable {
                   try {
                     input.pipe(from);
                   } catch (IOException e) {
-                    send(new Input.Content.Signal(CommandSignal.HUP));
+                    isUnreadable = true;
                     failed(
                         new CommandException(
                             ExitCode.FAILED,
                             "standard input can't be read ("
                                 + e.getMessage()
-                                + "); the command was sent HUP",
+                                + "); the command is sent HUP",
                             e));
                   } catch (CommandException e) {
                     failed(e);
@@ -133,9 +134,13 @@ final class ExecForwarding implements AutoCloseable {
     }
   }
 
+  /** Also ends a command whose input can't be read: not before, or its end would hide the cause. */
   @Override
   public void close() {
     isClosed = true;
+    if (isUnreadable) {
+      send(new Input.Content.Signal(CommandSignal.HUP));
+    }
     handlings.forEach(Signals.Handling::close);
   }
 }

@@ -78,8 +78,8 @@ final class LocalCommands implements CommandLog {
     }
     running.put(exec.eventId(), process);
     AtomicLong seq = new AtomicLong();
-    Thread out = reader(exec, process.getInputStream(), OutputStreamName.STDOUT, seq);
-    Thread err = reader(exec, process.getErrorStream(), OutputStreamName.STDERR, seq);
+    Thread out = reader(exec, process, process.getInputStream(), OutputStreamName.STDOUT, seq);
+    Thread err = reader(exec, process, process.getErrorStream(), OutputStreamName.STDERR, seq);
     Thread.ofVirtual()
         .start(
             () -> {
@@ -104,7 +104,8 @@ final class LocalCommands implements CommandLog {
         outputs);
   }
 
-  private Thread reader(Exec exec, InputStream from, OutputStreamName stream, AtomicLong seq) {
+  private Thread reader(
+      Exec exec, Process process, InputStream from, OutputStreamName stream, AtomicLong seq) {
     return Thread.ofVirtual()
         .start(
             () -> {
@@ -125,7 +126,9 @@ final class LocalCommands implements CommandLog {
                   }
                 }
               } catch (IOException e) {
-                throw new IllegalStateException(e);
+                if (process.isAlive()) { // the JDK closes the streams of one that ended
+                  throw new IllegalStateException(e);
+                }
               }
             });
   }

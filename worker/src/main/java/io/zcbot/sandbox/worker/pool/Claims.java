@@ -54,12 +54,14 @@ final class Claims {
    * Claims a slot for a user who has no sandbox, in the user's lane. The workspace exists.
    *
    * @return the sandbox; null if it has to be created
-   * @throws EngineException if what stands under the user's name has to be looked at again first
+   * @throws EngineException if no sandbox can be made just now, or if what stands under the user's
+   *     name has to be looked at again first
    */
   @Nullable Sandbox claim(UserId user, Path workspace, int partition) throws EngineException {
     if (!slots.areWanted()) {
       return null;
     }
+    slotEngine.prepare(); // first: what fails here is no slot's fault, and is tried again
     Slot slot = slots.take();
     if (slot == null) {
       metrics.claimed(Claim.NONE_PARKED);
@@ -67,7 +69,6 @@ final class Claims {
     }
     Container claimed = null;
     try (var _ = MDC.putCloseable("container", slot.containerId())) {
-      slotEngine.prepare();
       slot.directory().mount(user);
       slot.entrance().open();
       claimed = rename(slot, user, workspace);

@@ -171,7 +171,8 @@ public final class WarmPool {
    * there.
    *
    * @return the sandbox; null if one has to be created
-   * @throws EngineException if what stands under the user's name has to be looked at again first
+   * @throws EngineException if no sandbox can be made just now, or if what stands under the user's
+   *     name has to be looked at again first
    */
   public @Nullable Sandbox claim(UserId user, Path workspace, int partition)
       throws EngineException {

@@ -225,6 +225,17 @@ class WarmPoolTest {
     assertThat(world.engine.everything()).hasSize(1);
   }
 
+  /** Each attempt of an ensure would cost another slot. */
+  @Test
+  void aFirewallThatIsNotInForceCostsNoSlot() throws Exception {
+    world.engine.faults.failNext(new EngineFaults.Fault("prepare", Kind.UNPROTECTED, false));
+    world.engine.faults.failNext(new EngineFaults.Fault("prepare", Kind.UNAVAILABLE, false));
+
+    assertThat(ready(ANNA).outcome()).isEqualTo(Ready.Outcome.CLAIMED);
+    assertThat(idle()).isEqualTo(1);
+    assertThat(world.engine.everything()).hasSize(2);
+  }
+
   @Test
   void anEntranceThatDoesNotOpenCostsTheSlotAndNotTheSandbox() throws Exception {
     world.engine.faults.failNext(new EngineFaults.Fault("open", Kind.REJECTED, false));

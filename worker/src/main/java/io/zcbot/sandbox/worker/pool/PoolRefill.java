@@ -123,7 +123,7 @@ final class PoolRefill {
 
   /** False if none could be made. */
   private boolean makeOne() {
-    Place place = capacity.tryTake();
+    Place place = capacity.tryTakeBehindAll();
     if (place == null) {
       return false;
     }

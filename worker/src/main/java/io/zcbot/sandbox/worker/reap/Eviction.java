@@ -36,7 +36,8 @@ public final class Eviction {
 
   /**
    * Evicts the sandbox that was unused for longest and takes its place, trying the next where one
-   * turns out to be in use.
+   * turns out to be in use. The warm pool leaves the place alone, which is free before the eviction
+   * is done.
    *
    * @param deadline on the monotonic clock
    * @return the place; null if there is none to be had
@@ -50,19 +51,21 @@ public final class Eviction {
             .map(sandbox -> new Candidate(sandbox, now - sandbox.lastActive()))
             .sorted(Comparator.comparingLong(Candidate::unusedFor).reversed())
             .toList();
-    for (Candidate candidate : candidates) {
-      long left = deadline - time.nanos();
-      try {
-        var _ = reaper.evict(candidate.sandbox()).get(left, TimeUnit.NANOSECONDS);
-      } catch (TimeoutException | ExecutionException _) {
-        // The capacity tells whether there is room now.
+    try (var _ = capacity.beginWait()) {
+      for (Candidate candidate : candidates) {
+        long left = deadline - time.nanos();
+        try {
+          var _ = reaper.evict(candidate.sandbox()).get(left, TimeUnit.NANOSECONDS);
+        } catch (TimeoutException | ExecutionException _) {
+          // The capacity tells whether there is room now.
+        }
+        Place place = capacity.tryTake();
+        if (place != null || left <= 0) {
+          return place;
+        }
       }
-      Place place = capacity.tryTake();
-      if (place != null || left <= 0) {
-        return place;
-      }
+      return null;
     }
-    return null;
   }
 
   /**

@@ -4,13 +4,13 @@
  */
 package io.zcbot.sandbox.worker.sandbox;
 
-import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 
 /** Limits the number of sandboxes on this host, idle slots of the warm pool included. */
 public final class Capacity {
   private final int max;
-  private final AtomicInteger taken = new AtomicInteger();
+  private int taken;
+  private int awaited;
 
   /** Room for {@code max} sandboxes. */
   public Capacity(int max) {
@@ -18,19 +18,39 @@ public final class Capacity {
   }
 
   /** A place for one more sandbox; null if the host is full. */
-  public @Nullable Place tryTake() {
-    int now = taken.get();
-    while (now < max) {
-      if (taken.compareAndSet(now, now + 1)) {
-        return new Place(this);
-      }
-      now = taken.get();
+  public synchronized @Nullable Place tryTake() {
+    if (taken >= max) {
+      return null;
     }
-    return null;
+    taken++;
+    return new Place(this);
   }
 
-  void free() {
-    taken.decrementAndGet();
+  /** A place that nobody waits for; null if there is none. */
+  public synchronized @Nullable Place tryTakeBehindAll() {
+    return taken + awaited < max ? tryTake() : null;
+  }
+
+  /** Somebody waits for a place until the wait is closed. */
+  public synchronized Wait beginWait() {
+    awaited++;
+    return new Wait();
+  }
+
+  /** Keeps one place from those who take theirs behind all. */
+  public final class Wait implements AutoCloseable {
+    private Wait() {}
+
+    @Override
+    public void close() {
+      synchronized (Capacity.this) {
+        awaited--;
+      }
+    }
+  }
+
+  synchronized void free() {
+    taken--;
   }
 
   public int max() {
@@ -38,7 +58,7 @@ public final class Capacity {
   }
 
   /** How many places are taken, by sandboxes and by what is about to become one. */
-  public int taken() {
-    return taken.get();
+  public synchronized int taken() {
+    return taken;
   }
 }

@@ -9,6 +9,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.zcbot.sandbox.events.Failed;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
+import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.sandbox.Capacity;
 import io.zcbot.sandbox.worker.sandbox.Place;
 import io.zcbot.sandbox.worker.sandbox.Sandbox;
@@ -42,6 +43,41 @@ class EvictionTest extends InAWorld {
               assertThat(reaped.userId()).isEqualTo(ANNA);
               assertThat(reaped.reason()).isEqualTo(Reaped.Reason.EVICTED);
             });
+  }
+
+  @Test
+  void theWarmPoolLeavesThePlaceToTheUserWhoWaitsForIt() throws Exception {
+    World warm = fullHostWhosePoolLooksDuringAnEviction(ANNA);
+
+    try (var _ = warm.settling(ANNA)) {
+      assertThat(warm.ready(CLARA).outcome()).isEqualTo(Ready.Outcome.CREATED);
+    }
+
+    assertThat(warm.engine.idle()).isEmpty();
+  }
+
+  @Test
+  void oneUserWhoWaitsEvictsOneSandbox() throws Exception {
+    World warm = fullHostWhosePoolLooksDuringAnEviction(ANNA, BEN);
+
+    try (var _ = warm.settling(ANNA);
+        var _ = warm.settling(BEN)) {
+      assertThat(warm.ready(CLARA).outcome()).isEqualTo(Ready.Outcome.CREATED);
+    }
+
+    assertThat(warm.reaped()).hasSize(1);
+  }
+
+  private World fullHostWhosePoolLooksDuringAnEviction(UserId... users) throws Exception {
+    World warm = new World(root.resolve("warm"), users.length, null, 1_000_000, 1);
+    warm.warmUp();
+    for (UserId user : users) {
+      warm.ready(user);
+    }
+    warm.advance(World.EVICT_AFTER.plusSeconds(1));
+    warm.readAll();
+    warm.engine.faults.meanwhile("remove", warm.domain.slots()::tick);
+    return warm;
   }
 
   /** The engine's exec has no time-out; a user may let one hang. */

@@ -19,6 +19,20 @@ class PlaceTest {
   }
 
   @Test
+  void thePlaceThatSomebodyWaitsForIsNotTakenBehindAll() {
+    Place only = capacity.tryTake();
+    try (var _ = capacity.beginWait()) {
+      only.close();
+      assertThat(capacity.tryTakeBehindAll()).isNull();
+      only = capacity.tryTake();
+      assertThat(only).isNotNull();
+    }
+    only.close();
+    assertThat(capacity.tryTakeBehindAll()).isNotNull();
+    assertThat(capacity.tryTakeBehindAll()).isNull();
+  }
+
+  @Test
   void aPlaceIsGivenBackOnceHoweverOftenItIsClosed() {
     Place place = capacity.tryTake();
     place.close();

@@ -342,6 +342,7 @@ public final class FakeEngine implements Engine, SandboxEngine, SlotEngine {
   public synchronized void remove(String id) throws EngineException {
     EngineException failure = faults.before("remove");
     removeByHand(id);
+    faults.missIfInterrupted("remove");
     EngineFaults.after(failure);
   }
 

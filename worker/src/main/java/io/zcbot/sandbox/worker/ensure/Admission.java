@@ -5,6 +5,7 @@
 package io.zcbot.sandbox.worker.ensure;
 
 import io.zcbot.sandbox.events.Failed;
+import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.pool.WarmPool;
 import io.zcbot.sandbox.worker.reap.Eviction;
@@ -95,8 +96,12 @@ final class Admission {
     return place == null ? eviction.makeRoom(request.deadline()) : place;
   }
 
-  void served(UserId user) {
-    newUsers.served(user);
+  /** The log has the ready. */
+  void served(EnsureRequest request, Ready.Outcome outcome) {
+    newUsers.served(request.user());
+    if (outcome != Ready.Outcome.REUSED) {
+      pool.arrived(request.arrived(), outcome == Ready.Outcome.CLAIMED);
+    }
   }
 
   /** Refusals are logged at most once a minute. */

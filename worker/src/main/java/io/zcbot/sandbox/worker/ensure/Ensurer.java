@@ -130,7 +130,7 @@ public final class Ensurer {
     }
     sandbox.touch(time.nanos(), Reaped.Use.ENSURE);
     announcer.current(sandbox, ready);
-    admission.served(request.user());
+    admission.served(request, served.outcome());
   }
 
   /** Enters a new sandbox in the live table while the user is still this worker's. */

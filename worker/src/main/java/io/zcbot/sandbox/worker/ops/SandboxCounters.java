@@ -181,7 +181,7 @@ final class SandboxCounters implements SandboxMetrics {
 
   private Counter claims(Claim how) {
     return Counter.builder("zcbot.slot.claims")
-        .description("Ensures that could use the warm pool, by result")
+        .description("New users who got a warm slot or none, and slots that failed, by result")
         .tag("result", how.name().toLowerCase(Locale.ROOT))
         .register(registry);
   }

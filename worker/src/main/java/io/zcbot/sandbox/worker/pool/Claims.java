@@ -64,7 +64,6 @@ final class Claims {
     slotEngine.prepare(); // first: what fails here is no slot's fault, and is tried again
     Slot slot = slots.take();
     if (slot == null) {
-      metrics.claimed(Claim.NONE_PARKED);
       return null;
     }
     Container claimed = null;

@@ -44,9 +44,9 @@ final class PoolTarget {
     this.changed = time.nanos();
   }
 
-  /** A new user is here, and found a slot or did not. */
-  void arrived(boolean found) {
-    arrivals.add(millis(time.nanos()));
+  /** A new user asked at a time, on the monotonic clock, and found a slot or did not. */
+  void arrived(long asked, boolean found) {
+    arrivals.add(millis(asked));
     if (!found) {
       isShort = true;
     }

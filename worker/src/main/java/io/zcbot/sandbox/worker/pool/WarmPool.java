@@ -17,6 +17,7 @@ import io.zcbot.sandbox.worker.sandbox.CreateTurns;
 import io.zcbot.sandbox.worker.sandbox.Place;
 import io.zcbot.sandbox.worker.sandbox.Sandbox;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
+import io.zcbot.sandbox.worker.sandbox.SandboxMetrics.Claim;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -52,6 +53,7 @@ public final class WarmPool {
   private final PoolTarget target;
   private final Claims claims;
   private final PoolSweep sweep;
+  private final SandboxMetrics metrics;
 
   /**
    * What slots are made with.
@@ -96,6 +98,7 @@ public final class WarmPool {
     this.threads = setup.threads();
     this.setup = setup;
     this.impossible = obstacle(setup);
+    this.metrics = metrics;
     this.pool = new IdleSlots(impossible == null ? setup.least() : 0);
     this.maker = new SlotFactory(engine, setup.engine(), setup.mounts(), pool);
     this.claims = new Claims(this, sandboxes, setup.engine(), time, metrics);
@@ -179,12 +182,25 @@ public final class WarmPool {
     return claims.claim(user, workspace, partition);
   }
 
+  /**
+   * A new user has a sandbox. Attempts that came to nothing, of which one ensure may take many, are
+   * not counted, nor are users who were refused, since no slot would have had a place.
+   *
+   * @param asked when the user asked for it, on the monotonic clock
+   * @param claimed whether it was made of a slot
+   */
+  public void arrived(long asked, boolean claimed) {
+    if (areWanted() && !claimed) {
+      metrics.claimed(Claim.NONE_PARKED);
+    }
+    if (goesByDemand()) {
+      target.arrived(asked, claimed);
+    }
+  }
+
   /** A slot to make a sandbox of, for a new user; null if none is idle. The caller owns it. */
   @Nullable Slot take() {
     Slot slot = pool.take();
-    if (goesByDemand()) {
-      target.arrived(slot != null);
-    }
     if (slot != null) {
       refill.taken();
     }

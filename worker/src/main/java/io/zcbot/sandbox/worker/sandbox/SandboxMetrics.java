@@ -22,7 +22,7 @@ public interface SandboxMetrics {
   /** An engine call ended; {@code result} is {@code ok} or the failure's kind. */
   void engineCall(String operation, String result, Duration took);
 
-  /** A sandbox could have been made of a warm slot. */
+  /** A sandbox was made of a warm slot, or was to be, or would have been. */
   default void claimed(Claim how) {}
 
   /** A release came too late to be worked on. */
@@ -59,10 +59,10 @@ public interface SandboxMetrics {
     ENGINE
   }
 
-  /** How a try to make a sandbox of a warm slot went. */
+  /** What a warm slot was to a new user. */
   enum Claim {
     CLAIMED,
-    /** No slot was idle. */
+    /** A new user's sandbox was created, since there was no slot for it. */
     NONE_PARKED,
     /** The workspace could not be mounted. */
     MOUNT_FAILED,

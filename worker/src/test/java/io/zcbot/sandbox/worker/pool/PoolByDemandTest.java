@@ -11,6 +11,9 @@ import io.zcbot.sandbox.worker.demand.PoolModel;
 import io.zcbot.sandbox.worker.demand.RefillPace;
 import io.zcbot.sandbox.worker.demand.Traffic;
 import io.zcbot.sandbox.worker.engine.EngineException;
+import io.zcbot.sandbox.worker.ensure.EnsureRequest;
+import io.zcbot.sandbox.worker.sandbox.SandboxMetrics.Claim;
+import io.zcbot.sandbox.worker.testkit.EngineFaults;
 import io.zcbot.sandbox.worker.testkit.World;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -19,6 +22,7 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Random;
 import java.util.UUID;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -35,7 +39,7 @@ class PoolByDemandTest {
   private int claimed;
 
   private void begin(int least, int most) throws Exception {
-    world = World.ofDemand(root.resolve(least + "-" + most), least, most);
+    world = World.ofDemand(root.resolve(least + "-" + most), 1_000_000, least, most);
     pool = world.domain.slots();
     next = 0;
     claimed = 0;
@@ -67,7 +71,9 @@ class PoolByDemandTest {
 
   private boolean claim() {
     try {
-      return pool.claim(new UserId(new UUID(1, all++)), root, 0) != null;
+      boolean found = pool.claim(new UserId(new UUID(1, all++)), root, 0) != null;
+      pool.arrived(world.now, found);
+      return found;
     } catch (EngineException e) {
       throw new IllegalStateException(e);
     }
@@ -163,5 +169,60 @@ class PoolByDemandTest {
     runUntil(100_000);
     assertThat(pool.target()).isEqualTo(3);
     assertThat(pool.status()).isEqualTo("3 of 3");
+  }
+
+  @Test
+  void whoIsRefusedAndAsksAgainIsNoCrowd() throws Exception {
+    World full = World.ofDemand(root, 2, 1, 64);
+    WarmPool slots = full.domain.slots();
+    full.ready(World.user(1));
+    full.ready(World.user(2));
+    full.advance(Duration.ofMinutes(1));
+    slots.tick();
+    int target = slots.target();
+    full.ready(World.user(1));
+    full.ready(World.user(2));
+
+    for (int i = 0; i < 1000; i++) {
+      full.failed(World.user(3));
+    }
+    full.advance(Duration.ofMinutes(1));
+    slots.tick();
+
+    assertThat(slots.target()).isEqualTo(target);
+    assertThat(full.metrics.claims(Claim.NONE_PARKED)).isEqualTo(2);
+  }
+
+  @Test
+  void anEnsureThatIsTriedAgainIsOneUser() throws Exception {
+    World one = World.ofDemand(root, 100, 1, 64);
+    for (int i = 0; i < 4; i++) {
+      one.engine.faults.failNext(
+          new EngineFaults.Fault("create", EngineException.Kind.CONFLICT, false));
+    }
+
+    one.ready(World.user(1));
+    one.advance(Duration.ofMinutes(1));
+    one.domain.slots().tick();
+
+    assertThat(one.domain.slots().target()).isEqualTo(1);
+    assertThat(one.metrics.claims(Claim.NONE_PARKED)).isEqualTo(1);
+  }
+
+  /** They would have needed a slot each when they came, not when their creates were done. */
+  @Test
+  void usersWhoseSandboxesTakeTimeCameWhenTheyAsked() throws Exception {
+    World four = World.ofDemand(root, 100, 1, 64);
+    List<EnsureRequest> requests =
+        IntStream.range(0, 4).mapToObj(i -> four.request(World.user(i))).toList();
+
+    for (EnsureRequest request : requests) {
+      four.advance(Duration.ofSeconds(10));
+      four.domain.ensurer().ensure(request);
+    }
+    four.advance(Duration.ofMinutes(1));
+    four.domain.slots().tick();
+
+    assertThat(four.domain.slots().target()).isEqualTo(5);
   }
 }

@@ -25,6 +25,18 @@ public final class RecordedMetrics implements SandboxMetrics {
     return outputBytes.getOrDefault(way, 0L);
   }
 
+  private final Map<Claim, Integer> claims = new ConcurrentHashMap<>();
+
+  /** How many new users' sandboxes, or slots for them, went a way. */
+  public int claims(Claim how) {
+    return claims.getOrDefault(how, 0);
+  }
+
+  @Override
+  public void claimed(Claim how) {
+    claims.merge(how, 1, Integer::sum);
+  }
+
   @Override
   public void commandStarted(Duration latency) {
     commandStarts.add(latency);

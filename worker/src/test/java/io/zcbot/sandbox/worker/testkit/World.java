@@ -161,9 +161,10 @@ public final class World {
   }
 
   /** A worker whose number of warm slots goes by demand. */
-  public static World ofDemand(Path root, int leastWarm, int mostWarm) throws java.io.IOException {
+  public static World ofDemand(Path root, int capacity, int leastWarm, int mostWarm)
+      throws java.io.IOException {
     Reaper.Limits limits = new Reaper.Limits(TTL, EVICT_AFTER, null);
-    return new World(root, limits, 1_000_000, 1_000_000, leastWarm, mostWarm);
+    return new World(root, limits, capacity, 1_000_000, leastWarm, mostWarm);
   }
 
   private World(

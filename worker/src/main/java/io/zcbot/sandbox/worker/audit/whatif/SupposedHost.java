@@ -95,7 +95,6 @@ final class SupposedHost {
 
   /** A user who has no sandbox here needs one; {@link #running} has it then. */
   Answer make(UserId user, long ttl, long at) {
-    arrivals.add(at);
     Answer answer;
     if (pool.take(at)) {
       answer = Answer.CLAIMED;
@@ -104,6 +103,7 @@ final class SupposedHost {
     } else {
       return Answer.REFUSED;
     }
+    arrivals.add(at);
     running.put(user, new Running(user, ttl, at));
     fit(at);
     return answer;

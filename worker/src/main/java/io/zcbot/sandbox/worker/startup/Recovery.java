@@ -36,6 +36,9 @@ import org.slf4j.LoggerFactory;
 public final class Recovery {
   private static final Logger log = LoggerFactory.getLogger(Recovery.class);
 
+  /** Older than any idle TTL: what is older still counts the same. */
+  private static final Duration OLDEST = Duration.ofDays(366);
+
   private final WorkerConfig config;
   private final Domain domain;
   private final Registry registry;
@@ -129,12 +132,12 @@ public final class Recovery {
   }
 
   /**
-   * In nanoseconds; zero for one of the future.
+   * In nanoseconds, of which a long holds 292 years; zero for one of the future.
    *
    * @param timestamp of a record, which its writer may have chosen
    */
   static long age(long timestamp, Instant now) {
     Duration age = Duration.between(Instant.ofEpochMilli(timestamp), now);
-    return age.isNegative() ? 0 : age.toNanos();
+    return age.isNegative() ? 0 : age.compareTo(OLDEST) > 0 ? OLDEST.toNanos() : age.toNanos();
   }
 }

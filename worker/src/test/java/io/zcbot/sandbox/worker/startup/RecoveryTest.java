@@ -6,6 +6,7 @@ package io.zcbot.sandbox.worker.startup;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.time.Duration;
 import java.time.Instant;
 import org.junit.jupiter.api.Test;
 
@@ -21,5 +22,10 @@ class RecoveryTest {
   @Test
   void aRecordOfTheFutureHasNoAge() {
     assertThat(Recovery.age(Long.MAX_VALUE, NOW)).isZero();
+  }
+
+  @Test
+  void aRecordOfTheFarPastIsOlderThanAnyIdleTtl() {
+    assertThat(Recovery.age(Long.MIN_VALUE, NOW)).isGreaterThan(Duration.ofDays(30).toNanos());
   }
 }

@@ -4,9 +4,11 @@
  */
 package io.zcbot.sandbox.worker.cli;
 
+import io.zcbot.sandbox.events.CommandSignal;
 import io.zcbot.sandbox.events.Data;
 import io.zcbot.sandbox.events.Exec;
 import io.zcbot.sandbox.events.Exited;
+import io.zcbot.sandbox.events.Input;
 import io.zcbot.sandbox.events.UserId;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
@@ -21,9 +23,13 @@ import java.time.temporal.ChronoUnit;
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
+import org.jspecify.annotations.Nullable;
 
-/** Runs commands of this program's own in a user's sandbox, one after another. */
-final class CommandRunner {
+/**
+ * Runs commands of this program's own in a user's sandbox, one after another, until another thread
+ * stops it.
+ */
+final class CommandRunner implements AutoCloseable {
   /** How much a command may read or write. */
   static final int MAX_BYTES = 4 << 20;
 
@@ -36,6 +42,13 @@ final class CommandRunner {
   private final CommandLog log;
   private final UserId user;
   private final boolean ensure;
+
+  /** Runs the commands. */
+  private final Thread caller = Thread.currentThread();
+
+  private @Nullable CommandInput running;
+  private int stopCode;
+  private boolean isClosed;
 
   /**
    * Commands in the sandbox of one user.
@@ -56,6 +69,18 @@ final class CommandRunner {
    * @return what it wrote
    */
   byte[] run(List<String> arguments, byte[] stdin, int most, Duration timeout)
+      throws CommandException, InterruptedException {
+    return run(arguments, stdin, most, timeout, false);
+  }
+
+  /** Runs a command that takes away what others left; it runs after a stop, too. */
+  void cleanUp(List<String> arguments, Duration timeout)
+      throws CommandException, InterruptedException {
+    var _ = run(arguments, new byte[0], MAX_MESSAGE, timeout, true);
+  }
+
+  private byte[] run(
+      List<String> arguments, byte[] stdin, int most, Duration timeout, boolean isCleanUp)
       throws CommandException, InterruptedException {
     boolean inputFollows = stdin.length > CommandInput.MAX_BYTES;
     Exec exec =
@@ -85,16 +110,76 @@ final class CommandRunner {
             EXPIRY.plus(timeout).plus(SLACK),
             new OutputSequence(out, err),
             new WaitingLine(new PrintWriter(Writer.nullWriter()), false, ""));
+    CommandInput input = new CommandInput(log, user, exec.eventId());
+    begin(input, isCleanUp);
     try {
       session.publish();
       if (inputFollows) {
-        new CommandInput(log, user, exec.eventId()).pipe(new ByteArrayInputStream(stdin));
+        input.pipe(new ByteArrayInputStream(stdin));
       }
       requireSuccess(session.follow(), err);
       return out.bytes.toByteArray();
     } catch (IOException e) {
       throw new CommandException(
           ExitCode.FAILED, "what the sandbox sends can't be used: " + e.getMessage(), e);
+    } finally {
+      end();
+    }
+  }
+
+  private synchronized void begin(CommandInput input, boolean isCleanUp) throws CommandException {
+    if (stopCode != 0) {
+      var _ = Thread.interrupted(); // the stop's
+      if (!isCleanUp) {
+        throw new CommandException(stopCode, "stopped", null);
+      }
+    }
+    running = input;
+  }
+
+  private synchronized void end() {
+    running = null;
+  }
+
+  /**
+   * Ends the running command, or interrupts the caller in whatever else it does. No command but
+   * clean-ups begins any more. Any thread.
+   *
+   * @param exitCode as of a program that was ended so
+   */
+  void stop(int exitCode) {
+    CommandInput command;
+    synchronized (this) {
+      if (stopCode != 0 || isClosed) {
+        return;
+      }
+      stopCode = exitCode;
+      command = running;
+      if (command == null) {
+        caller.interrupt();
+        return;
+      }
+    }
+    try {
+      command.send(new Input.Content.Signal(CommandSignal.TERM));
+    } catch (CommandException _) {
+      // The command ends by itself or at its time-out, and no other one follows.
+    } catch (InterruptedException _) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  /** The exit code of a stop; 0 without one. */
+  synchronized int stopCode() {
+    return stopCode;
+  }
+
+  /** A stop has no effect from now on. */
+  @Override
+  public synchronized void close() {
+    isClosed = true;
+    if (stopCode != 0) {
+      var _ = Thread.interrupted();
     }
   }
 

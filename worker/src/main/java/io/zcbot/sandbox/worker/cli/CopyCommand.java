@@ -8,6 +8,7 @@ import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.cli.terminal.StandardStreams;
 import java.io.IOException;
+import java.io.PrintWriter;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -23,7 +24,8 @@ import picocli.CommandLine.Parameters;
           + " is written ./NAME.",
       "The copy appears when it is complete. A file replaces another one, a directory does not."
           + " Links, devices and pipes are left out and counted. The content passes through the"
-          + " topics."
+          + " topics.",
+      "Ctrl-C stops the copy and removes what is not complete; a second one leaves it."
     })
 final class CopyCommand implements Callable<Integer> {
   private final CommandContext context;
@@ -63,27 +65,51 @@ final class CopyCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws CommandException, InterruptedException {
-    StandardStreams streams = context.streams();
-    CopyProgress progress =
-        new CopyProgress(context.console().err(), streams.isErrTerminal(), System::nanoTime);
     UserId user = user();
     try (KafkaLog kafka = context.log();
         CommandLog log = new KafkaCommandLog(kafka, user, Topic.OUTPUT, Topic.EXITED)) {
-      SandboxFiles files = new SandboxFiles(new CommandRunner(log, user, ensure));
-      long skipped = copy(files, streams, progress);
+      return copy(log, user);
+    }
+  }
+
+  int copy(CommandLog log, UserId user) throws CommandException, InterruptedException {
+    PrintWriter err = context.console().err();
+    StandardStreams streams = context.streams();
+    CopyProgress progress = new CopyProgress(err, streams.isErrTerminal(), System::nanoTime);
+    long skipped;
+    try (CommandRunner runner = new CommandRunner(log, user, ensure);
+        StopSignals _ =
+            new StopSignals(
+                code -> {
+                  err.println("stopping; a second signal leaves at once, and a file may be left");
+                  runner.stop(code);
+                })) {
+      skipped = copy(runner, streams, progress);
+    } finally {
       progress.end();
-      if (skipped > 0) {
-        context.console().err().println(skipped + " links, devices or pipes were not copied");
-        return ExitCode.FAILED;
+    }
+    if (skipped > 0) {
+      err.println(skipped + " links, devices or pipes were not copied");
+      return ExitCode.FAILED;
+    }
+    return ExitCode.OK;
+  }
+
+  private long copy(CommandRunner runner, StandardStreams streams, CopyProgress progress)
+      throws CommandException, InterruptedException {
+    try {
+      return copy(new SandboxFiles(runner), streams, progress);
+    } catch (IOException | CommandException e) {
+      if (runner.stopCode() != 0) {
+        throw new CommandException(runner.stopCode(), "stopped before the copy was complete", e);
       }
-      return ExitCode.OK;
-    } catch (SandboxIoException e) {
-      progress.end();
-      throw e.failure();
-    } catch (IOException e) {
-      progress.end();
-      throw new CommandException(
-          ExitCode.FAILED, "nothing was copied: " + EventText.plain(String.valueOf(reason(e))), e);
+      throw switch (e) {
+        case SandboxIoException inSandbox -> inSandbox.failure();
+        case CommandException failure -> failure;
+        default ->
+            new CommandException(
+                ExitCode.FAILED, "nothing was copied: " + EventText.plain(reason(e)), e);
+      };
     }
   }
 
@@ -106,7 +132,8 @@ final class CopyCommand implements Callable<Integer> {
       Upload upload = new Upload(files, progress, to.path());
       return switch (source) {
         case CopyPlace.Local(var path) -> upload.of(path);
-        case CopyPlace.Standard _, CopyPlace.InSandbox _ -> upload.of(streams.in());
+        case CopyPlace.Standard _, CopyPlace.InSandbox _ ->
+            upload.of(new InterruptibleInput(streams.in()));
       };
     }
     Download download = new Download(files, progress, maxSize, (CopyPlace.InSandbox) source);
@@ -117,7 +144,7 @@ final class CopyCommand implements Callable<Integer> {
   }
 
   /** Some exceptions of files say nothing but the file's name. */
-  private static String reason(IOException e) {
+  private static String reason(Exception e) {
     return e.getClass() == IOException.class
         ? String.valueOf(e.getMessage())
         : e.toString().replaceFirst("^java\\.(nio\\.file|io)\\.", "");

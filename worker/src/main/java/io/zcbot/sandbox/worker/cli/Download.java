@@ -58,15 +58,17 @@ final class Download {
   private SandboxFiles.Found find() throws IOException, CommandException, InterruptedException {
     SandboxFiles.Found found = files.find(source.path());
     if (found.size() > maxSize) {
+      IOException tooBig =
+          new IOException(
+              "it has "
+                  + CopyProgress.amount(found.size())
+                  + ", and the limit is "
+                  + CopyProgress.amount(maxSize)
+                  + "; --max-size sets another one");
       if (found.isDirectory()) {
-        files.remove(found.path());
+        files.removeAfter(tooBig, found.path());
       }
-      throw new IOException(
-          "it has "
-              + CopyProgress.amount(found.size())
-              + ", and the limit is "
-              + CopyProgress.amount(maxSize)
-              + "; --max-size sets another one");
+      throw tooBig;
     }
     progress.whole(found.size());
     return found;
@@ -103,6 +105,18 @@ final class Download {
 
   private long directory(SandboxFiles.Found found, Path place)
       throws IOException, CommandException, InterruptedException {
+    long skipped;
+    try {
+      skipped = unpacked(found, place);
+    } catch (IOException | RuntimeException e) {
+      files.removeAfter(e, found.path());
+      throw e;
+    }
+    files.remove(found.path());
+    return skipped;
+  }
+
+  private long unpacked(SandboxFiles.Found found, Path place) throws IOException {
     try (NewFile directory = new NewFile(place);
         SandboxInput input = input(found)) {
       if (Files.exists(place, LinkOption.NOFOLLOW_LINKS)) {
@@ -113,8 +127,6 @@ final class Download {
       unpacker.unpack(input, directory.temporary());
       directory.complete();
       return unpacker.skipped();
-    } finally {
-      files.remove(found.path());
     }
   }
 }

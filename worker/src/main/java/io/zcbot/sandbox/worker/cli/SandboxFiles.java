@@ -29,6 +29,8 @@ final class SandboxFiles {
   /** What a directory is packed into lies in memory if it fits there. */
   private static final String LOOK =
       """
+      archive=
+      trap 'rm -f -- "$archive"; exit 1' TERM
       if [ -d "$1" ]; then
         for place in /tmp /workspace; do
           archive=$(mktemp -p "$place" .sandbox-cp.XXXXXX) || continue
@@ -50,8 +52,10 @@ final class SandboxFiles {
       fi
       """;
 
+  /** Its answer has to come, or nobody knows what to remove. */
   private static final String BEGIN =
       """
+      trap '' TERM
       target=$1
       if [ -d "$target" ]; then target=${target%/}/$2; fi
       if [ "$3" = file ] && [ -d "$target" ]; then echo "$target: is a directory" >&2; exit 1; fi
@@ -141,7 +145,20 @@ final class SandboxFiles {
 
   /** Removes a file. */
   void remove(String path) throws CommandException, InterruptedException {
-    var _ = commands.run(List.of("rm", "-f", "--", path), NOTHING, MAX_ANSWER, SHORT);
+    commands.cleanUp(List.of("rm", "-f", "--", path), SHORT);
+  }
+
+  /** Removes a file after a failure, which is to be told first. */
+  void removeAfter(Exception failure, String path) {
+    Exception told = failure instanceof SandboxIoException e ? e.failure() : failure;
+    try {
+      remove(path);
+    } catch (CommandException e) {
+      told.addSuppressed(e);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      told.addSuppressed(e);
+    }
   }
 
   /**

@@ -53,17 +53,14 @@ final class Upload {
   private void file(InputStream content, String name, boolean isExecutable)
       throws IOException, CommandException, InterruptedException {
     SandboxFiles.Begun begun = files.begin(target, name, false);
-    boolean isComplete = false;
     // Not closed: what is not sent is not wanted.
     SandboxOutput output = new SandboxOutput(files, begun, progress::at);
     try {
       var _ = content.transferTo(output);
       files.endFile(begun, output.end(), isExecutable);
-      isComplete = true;
-    } finally {
-      if (!isComplete) {
-        files.remove(begun.temporary());
-      }
+    } catch (IOException | CommandException | InterruptedException | RuntimeException e) {
+      files.removeAfter(e, begun.temporary());
+      throw e;
     }
   }
 
@@ -77,7 +74,6 @@ final class Upload {
     }
     long skipped = 0;
     SandboxFiles.Begun begun = files.begin(target, name, true);
-    boolean isComplete = false;
     SandboxOutput output = new SandboxOutput(files, begun, progress::at);
     try {
       TarWriter archive = new TarWriter(output);
@@ -97,12 +93,10 @@ final class Upload {
       }
       archive.end();
       files.endDirectory(begun, output.end());
-      isComplete = true;
       return skipped;
-    } finally {
-      if (!isComplete) {
-        files.remove(begun.temporary());
-      }
+    } catch (IOException | CommandException | InterruptedException | RuntimeException e) {
+      files.removeAfter(e, begun.temporary());
+      throw e;
     }
   }
 }

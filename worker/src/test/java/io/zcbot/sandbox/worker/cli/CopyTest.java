@@ -6,19 +6,29 @@ package io.zcbot.sandbox.worker.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.awaitility.Awaitility.await;
 
+import io.zcbot.sandbox.events.Exec;
+import io.zcbot.sandbox.events.SandboxEvent;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.cli.terminal.StandardStreams;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.InterruptedIOException;
+import java.io.PipedInputStream;
+import java.io.PipedOutputStream;
 import java.io.PrintWriter;
 import java.io.StringWriter;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.BasicFileAttributes;
+import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
 import java.util.UUID;
 import java.util.concurrent.TimeUnit;
@@ -28,6 +38,9 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Copies between two directories, one of which stands for a sandbox: its commands run there. */
 @Timeout(120)
@@ -229,5 +242,166 @@ class CopyTest {
         };
     assertThatThrownBy(() -> upload("file").of(broken)).hasMessage("cable pulled");
     assertThat(sandbox).isEmptyDirectory();
+  }
+
+  /** A log whose N-th command is followed by a stop. */
+  private static final class StoppingLog implements CommandLog {
+    private final LocalCommands log;
+    private final CommandRunner runner;
+    private int left;
+
+    StoppingLog(LocalCommands log, UserId user, int commands) {
+      this.log = log;
+      this.runner = new CommandRunner(this, user, true);
+      this.left = commands;
+    }
+
+    @Override
+    public void publish(SandboxEvent event) {
+      log.publish(event);
+      if (event instanceof Exec) {
+        left--;
+        if (left == 0) {
+          runner.stop(130);
+        }
+      }
+    }
+
+    @Override
+    public List<SandboxEvent> poll(Duration atMost) {
+      return log.poll(atMost);
+    }
+
+    @Override
+    public void close() {}
+  }
+
+  private List<List<String>> commands() {
+    return log.published.stream()
+        .filter(Exec.class::isInstance)
+        .map(event -> ((Exec) event).program().arguments())
+        .toList();
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {1, 2, 3})
+  void aStoppedUploadLeavesNothing(int command) throws Exception {
+    StoppingLog stopping = new StoppingLog(log, user, command);
+    try (CommandRunner runner = stopping.runner) {
+      Upload upload = new Upload(new SandboxFiles(runner), progress, "file");
+      assertThatThrownBy(() -> upload.of(new ByteArrayInputStream(big())));
+      assertThat(runner.stopCode()).isEqualTo(130);
+    }
+    assertThat(sandbox).isEmptyDirectory();
+    // Nothing but the removal of what the first one made.
+    assertThat(commands().stream().skip(command)).allMatch(a -> a.getFirst().equals("rm"));
+  }
+
+  @Test
+  void aStoppedDownloadRemovesItsArchive() throws Exception {
+    Files.write(Files.createDirectory(sandbox.resolve("d")).resolve("big"), big());
+    StoppingLog stopping = new StoppingLog(log, user, 2);
+    try (CommandRunner runner = stopping.runner) {
+      Download download =
+          new Download(
+              new SandboxFiles(runner), progress, MUCH, new CopyPlace.InSandbox(user, "d"));
+      assertThatThrownBy(() -> download.to(here.resolve("back")));
+    }
+    assertThat(here).isEmptyDirectory();
+    assertThat(commands()).hasSize(3);
+    assertThat(commands().getLast()).startsWith("rm");
+    assertThat(Path.of(commands().getLast().getLast())).isAbsolute().doesNotExist();
+  }
+
+  /** As of a copy that waits for somebody to type. */
+  @Test
+  void aStopInterruptsAWaitForInput() throws Exception {
+    try (CommandRunner runner = new CommandRunner(log, user, true);
+        PipedInputStream in = new PipedInputStream();
+        PipedOutputStream typed = new PipedOutputStream(in)) {
+      InputStream waiting =
+          new InputStream() {
+            @Override
+            public int read() throws IOException {
+              runner.stop(143);
+              return in.read();
+            }
+          };
+      Upload upload = new Upload(new SandboxFiles(runner), progress, "file");
+      assertThatThrownBy(() -> upload.of(new InterruptibleInput(waiting)))
+          .isInstanceOf(InterruptedIOException.class);
+      typed.write('x');
+    }
+    assertThat(Thread.interrupted()).isFalse();
+    assertThat(sandbox).isEmptyDirectory();
+  }
+
+  @Test
+  void theFirstErrorIsToldIfTheRemovalFailsToo() throws Exception {
+    CommandLog unwilling =
+        new CommandLog() {
+          @Override
+          public void publish(SandboxEvent event) throws CommandException {
+            if (event instanceof Exec exec && exec.program().arguments().getFirst().equals("rm")) {
+              throw new CommandException(ExitCode.UNAVAILABLE, "no Kafka", null);
+            }
+            log.publish(event);
+          }
+
+          @Override
+          public List<SandboxEvent> poll(Duration atMost) {
+            return log.poll(atMost);
+          }
+
+          @Override
+          public void close() {}
+        };
+    InputStream broken =
+        new InputStream() {
+          @Override
+          public int read() throws IOException {
+            throw new IOException("cable pulled");
+          }
+        };
+    Upload upload =
+        new Upload(new SandboxFiles(new CommandRunner(unwilling, user, true)), progress, "file");
+    assertThatThrownBy(() -> upload.of(broken))
+        .hasMessage("cable pulled")
+        .satisfies(e -> assertThat(e.getSuppressed()).hasSize(1));
+    for (String name : names(sandbox)) {
+      Files.delete(sandbox.resolve(name));
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({"INT, 130", "TERM, 143"})
+  void aSignalStopsACopyThatWaitsForItsInput(String signal, int exitCode) throws Exception {
+    // Whoever started the tests may ignore the signal, and processes inherit that.
+    List<String> command = new ArrayList<>(List.of("env", "--default-signal=INT"));
+    List<String> java = CliProcess.java();
+    command.addAll(java.subList(0, java.size() - 1));
+    command.addAll(
+        List.of(LocalCopy.class.getName(), sandbox.toString(), user.toString(), "-", "file"));
+    Process copy = CliProcess.start(Map.of(), 120, command.toArray(String[]::new));
+    try {
+      copy.getOutputStream().write(big(), 0, SandboxFiles.PIECE + 1);
+      copy.getOutputStream().flush();
+      await()
+          .atMost(Duration.ofSeconds(60))
+          .until(
+              () ->
+                  names(sandbox).size() == 1
+                      && Files.size(sandbox.resolve(names(sandbox).getFirst()))
+                          == SandboxFiles.PIECE);
+      var _ = new ProcessBuilder("kill", "-" + signal, Long.toString(copy.pid())).start().waitFor();
+      assertThat(copy.waitFor(60, TimeUnit.SECONDS)).isTrue();
+      assertThat(new String(copy.getInputStream().readAllBytes(), StandardCharsets.UTF_8))
+          .startsWith("stopping; ")
+          .endsWith("stopped before the copy was complete\n");
+      assertThat(copy.exitValue()).isEqualTo(exitCode);
+      assertThat(sandbox).isEmptyDirectory();
+    } finally {
+      copy.destroyForcibly();
+    }
   }
 }

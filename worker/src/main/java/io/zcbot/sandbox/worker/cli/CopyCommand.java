@@ -23,8 +23,8 @@ import picocli.CommandLine.Parameters;
           + " path of this machine, or '-' for standard input or output. A local name with a colon"
           + " is written ./NAME.",
       "The copy appears when it is complete. A file replaces another one, a directory does not."
-          + " Links, devices and pipes are left out and counted. The content passes through the"
-          + " topics.",
+          + " Symbolic links, devices and pipes are left out and counted. The content passes"
+          + " through the topics.",
       "Ctrl-C stops the copy and removes what is not complete; a second one leaves it."
     })
 final class CopyCommand implements Callable<Integer> {

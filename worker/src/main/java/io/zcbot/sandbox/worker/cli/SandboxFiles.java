@@ -26,15 +26,24 @@ final class SandboxFiles {
 
   private static final Duration SHORT = Duration.ofSeconds(60);
 
-  /** What a directory is packed into lies in memory if it fits there. */
+  /**
+   * An archive of at most 32 MiB lies in /tmp, which is memory. The directory may be in use: tar
+   * exits with 1 if something changed while it was packed.
+   */
   private static final String LOOK =
       """
       archive=
       trap 'rm -f -- "$archive"; exit 1' TERM
+      pack() (
+        if [ "$place" = /tmp ]; then trap '' XFSZ; ulimit -f 32768; exec 2> /dev/null; fi
+        tar --format=gnu --hard-dereference --warning=none --exclude='./.sandbox-cp.*' \\
+          -C "$1" -cf "$archive" .
+        [ $? -le 1 ]
+      )
       if [ -d "$1" ]; then
         for place in /tmp /workspace; do
           archive=$(mktemp -p "$place" .sandbox-cp.XXXXXX) || continue
-          if tar --format=gnu --exclude='./.sandbox-cp.*' -C "$1" -cf "$archive" .; then
+          if pack "$1"; then
             printf 'directory %s %s' "$(stat -c %s -- "$archive")" "$archive"
             exit 0
           fi

@@ -6,6 +6,7 @@ package io.zcbot.sandbox.worker.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assumptions.assumeThat;
 import static org.awaitility.Awaitility.await;
 
 import io.zcbot.sandbox.events.Exec;
@@ -20,6 +21,7 @@ import java.io.InterruptedIOException;
 import java.io.PipedInputStream;
 import java.io.PipedOutputStream;
 import java.io.PrintWriter;
+import java.io.RandomAccessFile;
 import java.io.StringWriter;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -242,6 +244,43 @@ class CopyTest {
         };
     assertThatThrownBy(() -> upload("file").of(broken)).hasMessage("cable pulled");
     assertThat(sandbox).isEmptyDirectory();
+  }
+
+  @Test
+  void aDirectoryIsCopiedWhileACommandWritesToIt() throws Exception {
+    Path busy = Files.createDirectory(sandbox.resolve("busy"));
+    Files.write(busy.resolve("log"), new byte[30 << 20]);
+    Process writer =
+        new ProcessBuilder("sh", "-c", "while :; do echo line >> log; done")
+            .directory(busy.toFile())
+            .start();
+    try {
+      assertThat(download("busy").to(here.resolve("back"))).isZero();
+    } finally {
+      writer.destroyForcibly().waitFor();
+    }
+    assertThat(here.resolve("back/log")).exists();
+  }
+
+  @Test
+  void bothNamesOfAFileAreCopied() throws Exception {
+    Path one = Files.writeString(Files.createDirectory(sandbox.resolve("d")).resolve("one"), "x");
+    Files.createLink(sandbox.resolve("d/two"), one);
+    assertThat(download("d").to(here.resolve("back"))).isZero();
+    assertThat(here.resolve("back/one")).hasContent("x");
+    assertThat(here.resolve("back/two")).hasContent("x");
+  }
+
+  /** Memory is scarce in a sandbox. */
+  @Test
+  void aBigDirectoryIsNotPackedIntoMemory() throws Exception {
+    assumeThat(Path.of("/workspace")).as("where it is packed instead").doesNotExist();
+    Path big = Files.createDirectory(sandbox.resolve("d")).resolve("big");
+    try (RandomAccessFile file = new RandomAccessFile(big.toFile(), "rw")) {
+      file.setLength(33 << 20);
+    }
+    assertThatThrownBy(() -> download("d").to(here.resolve("back")))
+        .hasMessageContaining("/workspace/");
   }
 
   /** A log whose N-th command is followed by a stop. */

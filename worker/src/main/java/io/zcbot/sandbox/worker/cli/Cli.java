@@ -154,14 +154,29 @@ public final class Cli {
     }
     if (args.length == 1 && VERSION.contains(args[0])) {
       console.out().println(Version.text());
-      return ExitCode.OK;
+      return requireWritten(ExitCode.OK);
     }
     Collection<String> needed = needed(args);
     if (needed.size() == 1) {
       // Kafka's clients wait for it, and it takes a tenth of a command's time to make.
       Thread.ofPlatform().daemon().start(ManagementFactory::getPlatformMBeanServer);
     }
-    return line(needed).execute(args);
+    int code = line(needed).execute(args);
+    // The reader of 'watch' may leave when it has seen enough.
+    return needed.equals(List.of("watch")) ? code : requireWritten(code);
+  }
+
+  /** A writer that prints keeps its errors to itself until it is asked. */
+  private int requireWritten(int code) {
+    if (!console.out().checkError()) {
+      return code;
+    }
+    console
+        .err()
+        .println(
+            "standard output could not be written, and what was printed is not complete;"
+                + " check the free disk space, or the program that reads it");
+    return code == ExitCode.OK ? ExitCode.FAILED : code;
   }
 
   /** The command that the arguments name; all of them where help or a correction is needed. */

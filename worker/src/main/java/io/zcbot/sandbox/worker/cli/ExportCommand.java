@@ -47,7 +47,7 @@ final class ExportCommand implements Callable<Integer> {
       if (output != null) {
         context.console().err().println("exported " + records + " records to " + output);
       }
-      return context.console().out().checkError() ? ExitCode.FAILED : ExitCode.OK;
+      return ExitCode.OK;
     } catch (IOException e) {
       throw new CommandException(
           ExitCode.FAILED,

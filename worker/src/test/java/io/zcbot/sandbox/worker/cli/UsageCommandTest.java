@@ -22,6 +22,7 @@ import io.zcbot.sandbox.worker.testkit.SampleEvents;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
+import java.io.Writer;
 import java.math.BigDecimal;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -35,6 +36,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.api.parallel.ResourceLock;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 @ResourceLock("logging")
 class UsageCommandTest {
@@ -216,6 +218,36 @@ class UsageCommandTest {
             2026-11-25,0,0,120.000,0,0.000,0
             """);
     assertThat(err.toString()).contains("1 sandboxes were there at the end");
+  }
+
+  /** As where the disk is full. */
+  @ParameterizedTest
+  @ValueSource(strings = {"usage --csv --input ", "audit --json --input "})
+  void whatCannotBePrintedIsExitCode1(String command) throws Exception {
+    history();
+    reaped(OTHER, 12 * 3600 + 70, "c2");
+    Writer full =
+        new Writer() {
+          @Override
+          public void write(char[] from, int at, int length) throws IOException {
+            throw new IOException("No space left on device");
+          }
+
+          @Override
+          public void flush() {}
+
+          @Override
+          public void close() {}
+        };
+    Console console =
+        new Console(
+            Map.of("ZCBOT_KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:1"),
+            new PrintWriter(full, true),
+            new PrintWriter(err, true),
+            false);
+    assertThat(Cli.commandLine(console).execute((command + log.in(dir)).split(" ")))
+        .isEqualTo(ExitCode.FAILED);
+    assertThat(err.toString()).contains("standard output could not be written");
   }
 
   @Test

@@ -14,27 +14,22 @@ import java.util.List;
 
 /** Lists the sandboxes of all hosts from the topics, without using an engine. */
 final class AllHosts {
-  private final KafkaLog log;
+  private final KnownSandboxes known;
   private final Instant now;
 
-  AllHosts(KafkaLog log, Instant now) {
-    this.log = log;
+  AllHosts(KnownSandboxes known, Instant now) {
+    this.known = known;
     this.now = now;
   }
 
-  /**
-   * As a table or as JSON.
-   *
-   * @param usesSince from when on to read when sandboxes were used
-   */
-  String text(Instant usesSince, boolean json) throws CommandException {
-    KnownSandboxes known = KnownSandboxes.read(log, usesSince);
+  /** As a table or as JSON. */
+  String text(boolean json) {
     List<LiveSandbox> live =
         known.live().values().stream().sorted(Comparator.comparing(LiveSandbox::userId)).toList();
-    return json ? json(live, known) : table(live, known);
+    return json ? json(live) : table(live);
   }
 
-  private String table(List<LiveSandbox> live, KnownSandboxes known) {
+  private String table(List<LiveSandbox> live) {
     Table table = new Table("USER", "HOST", "WORKER", "AGE", "IDLE", "CMDS", "CONTAINER");
     for (LiveSandbox sandbox : live) {
       table.add(
@@ -49,7 +44,7 @@ final class AllHosts {
     return table.text();
   }
 
-  private String json(List<LiveSandbox> live, KnownSandboxes known) {
+  private String json(List<LiveSandbox> live) {
     ArrayNode array = JsonNodeFactory.instance.arrayNode();
     for (LiveSandbox sandbox : live) {
       ObjectNode json = array.addObject();

@@ -10,6 +10,7 @@ import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.config.WorkerConfig;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.Map;
 import java.util.concurrent.Callable;
 import org.apache.kafka.common.KafkaException;
 import org.jspecify.annotations.Nullable;
@@ -69,15 +70,19 @@ final class GetCommand implements Callable<Integer> {
       LiveSandbox live = LiveEntries.of(reader, user);
       UserHistory history = UserHistory.read(reader, user, now);
       Duration ttl = UserDescription.idleTtl(live, history);
-      Instant lastUse =
-          live == null ? null : LastUses.of(reader, user, now.minus(ttl == null ? ownTtl : ttl));
+      Map<UserId, Instant> uses =
+          live == null
+              ? Map.of()
+              : LastUses.since(reader, user, now.minus(ttl == null ? ownTtl : ttl));
       UserDescription.Commands commands = commands(log, now);
+      int running = commands == null ? 0 : commands.running();
       return new UserDescription(
           user,
           live,
           history,
           commands,
-          LastUses.with(commands == null ? 0 : commands.running(), lastUse, now),
+          uses != null || running > 0,
+          LastUses.with(running, uses == null ? null : uses.get(user), now),
           now);
     } catch (KafkaException e) {
       throw log.failed("read what happened to the sandbox", e);

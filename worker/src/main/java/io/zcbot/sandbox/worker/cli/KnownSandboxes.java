@@ -17,11 +17,13 @@ import org.jspecify.annotations.Nullable;
  * longer than all that is read.
  *
  * @param live the live table, by container
- * @param lastUsed by user, where the time that was read has a use
+ * @param lastUsed by user, where the time that was read has a use; null if there was too much of it
  * @param commands how many run, or have no answer yet, by user; users without commands are left out
  */
 record KnownSandboxes(
-    Map<String, LiveSandbox> live, Map<UserId, Instant> lastUsed, Map<UserId, Integer> commands) {
+    Map<String, LiveSandbox> live,
+    @Nullable Map<UserId, Instant> lastUsed,
+    Map<UserId, Integer> commands) {
   /**
    * Reads them.
    *
@@ -42,8 +44,15 @@ record KnownSandboxes(
     return commands.getOrDefault(user, 0);
   }
 
-  /** Null if it is longer ago than was read. */
+  /** Null if it is longer ago than was read, or not known. */
   @Nullable Instant lastUse(UserId user, Instant now) {
-    return LastUses.with(commands(user), lastUsed.get(user), now);
+    return LastUses.with(commands(user), lastUsed == null ? null : lastUsed.get(user), now);
+  }
+
+  /** Says what could not be read. */
+  void tellGaps(Console console) {
+    if (lastUsed == null) {
+      console.err().println("idle times are not known: " + LastUses.TOO_MUCH);
+    }
   }
 }

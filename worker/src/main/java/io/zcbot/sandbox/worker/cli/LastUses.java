@@ -9,6 +9,7 @@ import io.zcbot.sandbox.events.EventFormatException;
 import io.zcbot.sandbox.events.SandboxEvent;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.config.Durations;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Collection;
@@ -25,6 +26,10 @@ final class LastUses {
 
   private static final Duration LIMIT = Duration.ofSeconds(5);
 
+  /** Why uses are not known. */
+  static final String TOO_MUCH =
+      "more was written within the idle TTL than can be read in " + Durations.shown(LIMIT);
+
   private static final EventCodec CODEC = new EventCodec();
 
   private LastUses() {}
@@ -34,21 +39,25 @@ final class LastUses {
     return running > 0 ? now : lastUse;
   }
 
-  /** Reads the window up to now, or as far as the time limit allows. */
-  static Map<UserId, Instant> since(RangeReader reader, Instant instant) {
-    return read(reader, instant, reader.partitions(TOPICS));
+  /**
+   * Reads the window up to now.
+   *
+   * @return by user; null if there is too much to read, as the newest uses are read last
+   */
+  static @Nullable Map<UserId, Instant> since(RangeReader reader, Instant instant) {
+    return read(reader, instant, reader.partitions(TOPICS), LIMIT);
   }
 
-  /** The same for one user, with a reader of these topics; null if the window has no use. */
-  static @Nullable Instant of(RangeReader reader, UserId user, Instant since) {
-    return read(reader, since, reader.partitions(user, TOPICS)).get(user);
+  /** The same for one user, with a reader of these topics. */
+  static @Nullable Map<UserId, Instant> since(RangeReader reader, UserId user, Instant instant) {
+    return read(reader, instant, reader.partitions(user, TOPICS), LIMIT);
   }
 
-  private static Map<UserId, Instant> read(
-      RangeReader reader, Instant since, Collection<TopicPartition> partitions) {
+  static @Nullable Map<UserId, Instant> read(
+      RangeReader reader, Instant since, Collection<TopicPartition> partitions, Duration limit) {
     Map<UserId, Instant> last = new HashMap<>();
-    long deadline = System.nanoTime() + LIMIT.toNanos();
-    boolean _ =
+    long deadline = System.nanoTime() + limit.toNanos();
+    boolean isComplete =
         reader.read(
             reader.since(since, partitions),
             deadline,
@@ -59,7 +68,7 @@ final class LastUses {
                     user, Instant.ofEpochMilli(record.timestamp()), (a, b) -> a.isAfter(b) ? a : b);
               }
             });
-    return last;
+    return isComplete ? last : null;
   }
 
   /** Whose use the record tells of; null if it is no such record. */

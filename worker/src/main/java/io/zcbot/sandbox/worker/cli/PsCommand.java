@@ -57,9 +57,10 @@ final class PsCommand {
       if (allHosts) {
         Instant now = Instant.now();
         try (KafkaLog log = new KafkaLog(config.kafka())) {
-          String text =
-              new AllHosts(log, now).text(now.minus(config.reaper().longestIdleTtl), json);
-          context.console().out().print(text);
+          KnownSandboxes known =
+              KnownSandboxes.read(log, now.minus(config.reaper().longestIdleTtl));
+          known.tellGaps(context.console());
+          context.console().out().print(new AllHosts(known, now).text(json));
           context.console().out().flush();
         }
         return ExitCode.OK;
@@ -150,7 +151,9 @@ final class PsCommand {
   private @Nullable KnownSandboxes known(Aside.Work<KnownSandboxes> reading)
       throws InterruptedException {
     try {
-      return reading.result();
+      KnownSandboxes known = reading.result();
+      known.tellGaps(console);
+      return known;
     } catch (CommandException e) {
       console
           .err()

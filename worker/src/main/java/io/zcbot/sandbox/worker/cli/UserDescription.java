@@ -22,13 +22,15 @@ import org.jspecify.annotations.Nullable;
  *
  * @param live the entry of the live table; null without a sandbox
  * @param commands null if they are not known
- * @param lastUse null if it is longer ago than the idle TTL
+ * @param isLastUseKnown whether what tells of it could be read
+ * @param lastUse null if it is longer ago than the idle TTL, or not known
  */
 record UserDescription(
     UserId user,
     @Nullable LiveSandbox live,
     UserHistory history,
     @Nullable Commands commands,
+    boolean isLastUseKnown,
     @Nullable Instant lastUse,
     Instant now) {
   /**
@@ -99,8 +101,15 @@ record UserDescription(
       line(text, "Image:", ready.environment().image());
     }
     line(text, "Since:", time(sandbox.openedAt()));
-    line(text, "Last use:", lastUse == null ? "none within the idle TTL" : time(lastUse));
+    line(text, "Last use:", lastUseText());
     line(text, "Idle TTL:", idle());
+  }
+
+  private String lastUseText() {
+    if (!isLastUseKnown) {
+      return "not known, " + LastUses.TOO_MUCH;
+    }
+    return lastUse == null ? "none within the idle TTL" : time(lastUse);
   }
 
   private String idle() {
@@ -108,11 +117,19 @@ record UserDescription(
     if (ttl == null) {
       return "not known, no ready since " + time(history.since());
     }
-    return Durations.shown(ttl) + ", at least " + Durations.rounded(left(ttl)) + " left";
+    Duration left = left(ttl);
+    return Durations.shown(ttl)
+        + (left == null ? "" : ", at least " + Durations.rounded(left) + " left");
   }
 
-  /** At least so much: commands count as use, and the topics do not tell of them. */
-  private Duration left(Duration ttl) {
+  /**
+   * At least so much: commands count as use, and the topics do not tell of them. Null if the last
+   * use is not known.
+   */
+  private @Nullable Duration left(Duration ttl) {
+    if (!isLastUseKnown) {
+      return null;
+    }
     Duration left = lastUse == null ? Duration.ZERO : ttl.minus(Duration.between(lastUse, now));
     return left.isNegative() ? Duration.ZERO : left;
   }
@@ -179,6 +196,7 @@ record UserDescription(
     ObjectNode json = JsonNodeFactory.instance.objectNode();
     Ready ready = history.ready(sandbox.containerId());
     Duration ttl = idleTtl(sandbox, history);
+    Duration left = ttl == null ? null : left(ttl);
     json.put("container_name", Container.nameOf(user));
     json.put("container_id", sandbox.containerId());
     json.put("host", sandbox.host());
@@ -188,7 +206,7 @@ record UserDescription(
     json.put("ready_at", sandbox.openedAt().toString());
     json.put("last_used_at", PsCommand.text(lastUse));
     json.put("idle_ttl_seconds", ttl == null ? null : ttl.toSeconds());
-    json.put("idle_ttl_left_seconds", ttl == null ? null : left(ttl).toSeconds());
+    json.put("idle_ttl_left_seconds", left == null ? null : left.toSeconds());
     return json;
   }
 }

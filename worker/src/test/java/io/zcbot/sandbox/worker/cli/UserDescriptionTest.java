@@ -39,6 +39,7 @@ class UserDescriptionTest {
 
   private final List<UserHistory.Entry> entries = new ArrayList<>();
   private UserDescription.@Nullable Commands commands;
+  private boolean isLastUseKnown = true;
 
   @Test
   void aSandboxIsDescribed() {
@@ -111,6 +112,20 @@ class UserDescriptionTest {
     assertThat(text(LIVE, null))
         .contains(
             "Last use:     none within the idle TTL\n", "Idle TTL:     5m, at least 0s left\n");
+  }
+
+  @Test
+  void aLastUseThatIsNotKnownIsNotTakenForNone() throws Exception {
+    happened(Duration.ofMinutes(3), ready("e1", Ready.Outcome.CREATED));
+    isLastUseKnown = false;
+
+    assertThat(text(LIVE, null))
+        .contains(
+            "Last use:     not known, more was written within the idle TTL than can be read in 5s\n",
+            "Idle TTL:     5m\n");
+    JsonNode json = new JsonMapper().readTree(description(LIVE, null).json(format()));
+    assertThat(json.get("sandbox").get("last_used_at").isNull()).isTrue();
+    assertThat(json.get("sandbox").get("idle_ttl_left_seconds").isNull()).isTrue();
   }
 
   @Test
@@ -240,7 +255,7 @@ class UserDescriptionTest {
 
   private UserDescription description(@Nullable LiveSandbox live, @Nullable Instant lastUse) {
     UserHistory history = new UserHistory(NOW.minus(Duration.ofDays(1)), entries);
-    return new UserDescription(USER, live, history, commands, lastUse, NOW);
+    return new UserDescription(USER, live, history, commands, isLastUseKnown, lastUse, NOW);
   }
 
   private String text(@Nullable LiveSandbox live, @Nullable Instant lastUse) {

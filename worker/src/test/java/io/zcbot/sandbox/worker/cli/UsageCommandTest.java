@@ -220,6 +220,17 @@ class UsageCommandTest {
     assertThat(err.toString()).contains("1 sandboxes were there at the end");
   }
 
+  @Test
+  void aTimeThatEndsAtMidnightHasNothingOfTheNextDay() throws Exception {
+    log.add(
+        "{\"format\":\"%s\",\"end\":%d}"
+            .formatted("sandbox-export-1", at(24 * 3600).toEpochMilli()));
+    history();
+    assertThat(usage("--by", "day", "--csv", "--to", "2026-11-25T00:00:00Z")).isZero();
+    assertThat(out.toString().lines().skip(1))
+        .containsExactly("2026-11-24,3,1,43241.500,1,0.077,14");
+  }
+
   /** As where the disk is full. */
   @ParameterizedTest
   @ValueSource(strings = {"usage --csv --input ", "audit --json --input "})

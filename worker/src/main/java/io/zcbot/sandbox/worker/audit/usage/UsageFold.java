@@ -99,7 +99,10 @@ public final class UsageFold {
       add(user, at, time(at, midnight));
       at = midnight;
     }
-    add(user, at, time(at, last));
+    // A time that ends at midnight has nothing of the day that begins there.
+    if (at.isBefore(last)) {
+      add(user, at, time(at, last));
+    }
   }
 
   private static Used time(Instant from, Instant to) {

@@ -188,7 +188,9 @@ class TopicAdminIT {
         .contains(
             "their partition counts differ: ",
             "%1$sready has 3, %1$sreaped has 2".formatted(prefix),
-            "Stop all workers, then run: kafka-topics.sh --alter --topic ",
+            "Stop all workers, then run: kafka-topics.sh --bootstrap-server "
+                + broker.bootstrapServers()
+                + " --alter --topic ",
             " --topic " + prefix + "reaped --partitions 3");
   }
 
@@ -201,7 +203,9 @@ class TopicAdminIT {
         .hasMessageContaining(
             prefix + "ensure has message.timestamp.type=CreateTime instead of LogAppendTime")
         .hasMessageEndingWith(
-            "Run: kafka-configs.sh --alter --entity-type topics --entity-name "
+            "Run: kafka-configs.sh --bootstrap-server "
+                + broker.bootstrapServers()
+                + " --alter --entity-type topics --entity-name "
                 + prefix
                 + "ensure --add-config message.timestamp.type=LogAppendTime");
   }

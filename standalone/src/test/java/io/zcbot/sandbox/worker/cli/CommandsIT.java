@@ -43,6 +43,8 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
 import java.util.function.Function;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.producer.Producer;
@@ -542,6 +544,33 @@ class CommandsIT {
     assertThat(err.toString()).contains("these topics do not exist: other.ensure, other.activity");
     assertThat(sandbox(elsewhere, "watch")).isEqualTo(ExitCode.CONFIG);
     assertThat(err.toString()).contains("the topic does not exist; start a worker, or run");
+  }
+
+  @Test
+  void topicsThatEndangerWorkersAreWarnedOfWithTheCommandThatChangesThem() throws Exception {
+    Map<String, String> weak = new HashMap<>(env);
+    weak.put("ZCBOT_TOPIC_PREFIX", "weak.");
+    try (Admin admin = Admin.create(Map.of("bootstrap.servers", broker.bootstrapServers()))) {
+      Map<String, String> settings = new HashMap<>(Topic.ENSURE.requiredSettings());
+      settings.put("compression.type", "producer");
+      admin
+          .createTopics(List.of(new NewTopic("weak.ensure", 4, (short) 1).configs(settings)))
+          .all()
+          .get();
+    }
+
+    assertThat(sandbox(weak, "topics", "create")).isZero();
+    String warning =
+        "WARN     weak.ensure has compression.type=producer instead of uncompressed, so that a"
+            + " small compressed record can exhaust the worker's memory. Run: kafka-configs.sh"
+            + " --bootstrap-server "
+            + broker.bootstrapServers()
+            + " --alter --entity-type topics --entity-name weak.ensure --add-config"
+            + " compression.type=uncompressed";
+    assertThat(out.toString().lines()).endsWith(warning);
+    out.getBuffer().setLength(0);
+    assertThat(sandbox(weak, "topics", "check")).isZero();
+    assertThat(out.toString().lines()).hasSize(Topic.values().length + 1).endsWith(warning);
   }
 
   @Test

@@ -4,8 +4,11 @@
  */
 package io.zcbot.sandbox.worker.cli;
 
+import static io.zcbot.sandbox.worker.kafka.KafkaTool.quoted;
+
 import io.zcbot.sandbox.worker.config.KafkaConfig;
 import io.zcbot.sandbox.worker.kafka.Denials;
+import io.zcbot.sandbox.worker.kafka.KafkaTool;
 import io.zcbot.sandbox.worker.kafka.Role;
 import java.util.ArrayList;
 import java.util.EnumMap;
@@ -34,8 +37,7 @@ final class AclCommands {
     this.config = config;
     this.agentGroups = agentGroups;
     this.tool =
-        "kafka-acls.sh --bootstrap-server "
-            + quoted(config.bootstrapServers())
+        KafkaTool.line("kafka-acls.sh", config)
             + (clientProperties == null ? "" : " --command-config " + quoted(clientProperties))
             + " --add";
   }
@@ -128,9 +130,5 @@ final class AclCommands {
       case UNKNOWN, ANY, TRANSACTIONAL_ID, DELEGATION_TOKEN, USER ->
           throw new IllegalStateException("no role needs " + resource);
     };
-  }
-
-  private static String quoted(String text) {
-    return text.matches("[A-Za-z0-9.:,_/-]+") ? text : "'" + text.replace("'", "'\\''") + "'";
   }
 }

@@ -26,7 +26,10 @@ final class TopicsCommand {
     this.context = context;
   }
 
-  @Command(description = "Check that all topics exist and have the settings that workers require.")
+  @Command(
+      description =
+          "Check that all topics exist and have the settings that workers require, and warn of"
+              + " settings that endanger records or workers.")
   int check() throws CommandException, InterruptedException {
     return run(false);
   }
@@ -94,6 +97,9 @@ final class TopicsCommand {
                     + partitions
                     + " partitions)");
       }
+      topics
+          .weaknesses(context.config().reaper().longestIdleTtl)
+          .forEach(each -> context.console().out().println("WARN     " + each.text()));
       return ExitCode.OK;
     } catch (TopicsException e) {
       throw new CommandException(

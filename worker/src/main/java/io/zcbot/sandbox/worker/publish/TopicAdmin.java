@@ -11,6 +11,7 @@ import io.github.resilience4j.retry.RetryConfig;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.worker.config.KafkaConfig;
 import io.zcbot.sandbox.worker.kafka.Denials;
+import io.zcbot.sandbox.worker.kafka.KafkaTool;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.Collections;
@@ -19,6 +20,7 @@ import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutionException;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.NewTopic;
@@ -44,7 +46,6 @@ public final class TopicAdmin {
               .waitDuration(Duration.ofMillis(100))
               .retryOnException(e -> e instanceof TopicsException t && t.isSettling())
               .build());
-
   private final Admin admin;
   private final KafkaConfig config;
   private final TopicSettings settings;
@@ -64,7 +65,7 @@ public final class TopicAdmin {
    */
   public List<TopicWeakness> weaknesses(Duration idleTtl)
       throws TopicsException, InterruptedException {
-    return settings.weaknesses(idleTtl);
+    return settled(() -> settings.weaknesses(idleTtl));
   }
 
   /**
@@ -83,8 +84,12 @@ public final class TopicAdmin {
    * @throws TopicsException if they are not usable; the message says what to do
    */
   public int verifyOrCreate() throws TopicsException, InterruptedException {
+    return settled(this::verifyOrCreateOnce);
+  }
+
+  private <T> T settled(Callable<T> work) throws TopicsException, InterruptedException {
     try {
-      return settling.executeCallable(this::verifyOrCreateOnce);
+      return settling.executeCallable(work);
     } catch (TopicsException | InterruptedException | RuntimeException e) {
       throw e;
     } catch (Exception e) {
@@ -214,7 +219,8 @@ public final class TopicAdmin {
     int most = Collections.max(found.values());
     return found.entrySet().stream()
         .filter(e -> e.getValue() < most)
-        .map(e -> "kafka-topics.sh --alter --topic " + name(e.getKey()) + " --partitions " + most)
+        .map(e -> " --alter --topic " + name(e.getKey()) + " --partitions " + most)
+        .map(options -> KafkaTool.line("kafka-topics.sh", config) + options)
         .collect(joining(" && "));
   }
 

@@ -5,6 +5,8 @@
 package io.zcbot.sandbox.worker.publish;
 
 import io.zcbot.sandbox.events.Topic;
+import io.zcbot.sandbox.worker.config.KafkaConfig;
+import io.zcbot.sandbox.worker.kafka.KafkaTool;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -32,11 +34,13 @@ final class TopicAdvice {
     }
   }
 
+  private final KafkaConfig config;
   private final int brokers;
   private final Duration idleTtl;
 
-  /** Advice for a cluster of so many brokers, and workers with this idle TTL. */
-  TopicAdvice(int brokers, Duration idleTtl) {
+  /** Advice for this cluster of so many brokers, and workers with this idle TTL. */
+  TopicAdvice(KafkaConfig config, int brokers, Duration idleTtl) {
+    this.config = config;
     this.brokers = brokers;
     this.idleTtl = idleTtl;
   }
@@ -50,7 +54,7 @@ final class TopicAdvice {
     }
     List<String> commands = new ArrayList<>();
     if (!settings.isEmpty()) {
-      commands.add(TopicSettings.alteration(state.name(), String.join(",", settings)));
+      commands.add(TopicSettings.alteration(config, state.name(), String.join(",", settings)));
     }
     if (state.replicas() == 1 && brokers >= ENOUGH_BROKERS) {
       problems.add(
@@ -58,8 +62,9 @@ final class TopicAdvice {
               + brokers
               + " brokers, so that the loss of one broker loses its records");
       commands.add(
-          "kafka-reassign-partitions.sh --execute --reassignment-json-file FILE, with 3 replicas of"
-              + " each partition in FILE");
+          KafkaTool.line("kafka-reassign-partitions.sh", config)
+              + " --execute --reassignment-json-file FILE, with 3 replicas of each partition in"
+              + " FILE");
     }
     return problems.isEmpty()
         ? Optional.empty()

@@ -8,6 +8,7 @@ import static java.util.stream.Collectors.joining;
 
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.worker.config.KafkaConfig;
+import io.zcbot.sandbox.worker.kafka.KafkaTool;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -96,7 +97,7 @@ final class TopicSettings {
               + wrong.stream().map(Deviation::text).collect(joining(", "))
               + "; what agents publish must be ordered by the brokers' clock, and the tables of"
               + " sandboxes and commands must be compacted. Run: "
-              + wrong.stream().map(Deviation::remedy).collect(joining(" && ")),
+              + wrong.stream().map(each -> each.remedy(config)).collect(joining(" && ")),
           null);
     }
   }
@@ -108,7 +109,7 @@ final class TopicSettings {
    */
   List<TopicWeakness> weaknesses(Duration idleTtl) throws TopicsException, InterruptedException {
     Map<Topic, Config> actual = configs(List.of(Topic.values()));
-    TopicAdvice advice = new TopicAdvice(brokers(), idleTtl);
+    TopicAdvice advice = new TopicAdvice(config, brokers(), idleTtl);
     Map<String, KafkaFuture<TopicDescription>> described =
         admin.describeTopics(actual.keySet().stream().map(this::name).toList()).topicNameValues();
     List<TopicWeakness> weaknesses = new ArrayList<>();
@@ -143,14 +144,15 @@ final class TopicSettings {
       return topic + " has " + setting + "=" + is + " instead of " + wanted;
     }
 
-    String remedy() {
-      return alteration(topic, setting + "=" + wanted);
+    String remedy(KafkaConfig config) {
+      return alteration(config, topic, setting + "=" + wanted);
     }
   }
 
   /** The command that sets settings of a topic. */
-  static String alteration(String topic, String settings) {
-    return "kafka-configs.sh --alter --entity-type topics --entity-name "
+  static String alteration(KafkaConfig config, String topic, String settings) {
+    return KafkaTool.line("kafka-configs.sh", config)
+        + " --alter --entity-type topics --entity-name "
         + topic
         + " --add-config "
         + settings;

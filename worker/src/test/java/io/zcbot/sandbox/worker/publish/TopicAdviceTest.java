@@ -7,6 +7,7 @@ package io.zcbot.sandbox.worker.publish;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.zcbot.sandbox.events.Topic;
+import io.zcbot.sandbox.worker.config.KafkaConfig;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.Map;
@@ -18,9 +19,12 @@ import org.junit.jupiter.params.provider.EnumSource;
 
 class TopicAdviceTest {
   private static final String ALTER =
-      "kafka-configs.sh --alter --entity-type topics --entity-name ";
+      "kafka-configs.sh --bootstrap-server k:9092 --alter --entity-type topics --entity-name ";
 
-  private final TopicAdvice advice = new TopicAdvice(3, Duration.ofMinutes(5));
+  private static final KafkaConfig CONFIG =
+      new KafkaConfig(Map.of("bootstrap.servers", "k:9092"), "g", "sandbox.", true, 12, (short) -1);
+
+  private final TopicAdvice advice = new TopicAdvice(CONFIG, 3, Duration.ofMinutes(5));
 
   @ParameterizedTest
   @EnumSource(Topic.class)
@@ -40,9 +44,10 @@ class TopicAdviceTest {
     Map<String, String> alone = Map.of("min.insync.replicas", "1");
     TopicWeakness weakness = of(Topic.FAILED, alone, 1).orElseThrow();
     assertThat(weakness.problem()).startsWith("replication factor 1 on 3 brokers");
-    assertThat(weakness.remedy()).startsWith("kafka-reassign-partitions.sh");
+    assertThat(weakness.remedy())
+        .startsWith("kafka-reassign-partitions.sh --bootstrap-server k:9092 --execute ");
     assertThat(
-            new TopicAdvice(2, Duration.ofMinutes(5))
+            new TopicAdvice(CONFIG, 2, Duration.ofMinutes(5))
                 .of(Topic.FAILED, state(Topic.FAILED, alone, 1)))
         .isEmpty();
   }

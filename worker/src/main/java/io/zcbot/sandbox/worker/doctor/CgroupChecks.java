@@ -62,7 +62,14 @@ final class CgroupChecks {
             ? "set CPUWeight=idle in the [Slice] section of the unit "
                 + top(parent)
                 + ", which systemd 252 and later know"
-            : "mkdir -p " + file.getParent() + " && echo 1 > " + file;
+            : (facts.cgroups().version() == 2
+                    // below the root, a group has only the controllers that the root passes on
+                    ? "echo +cpu > " + mounted.resolve("cgroup.subtree_control") + " && "
+                    : "")
+                + "mkdir -p "
+                + file.getParent()
+                + " && echo 1 > "
+                + file;
     try {
       return Files.readString(file).strip().equals("1")
           ? Finding.ok("cgroup-idle", "other programs get a processor before sandboxes do")

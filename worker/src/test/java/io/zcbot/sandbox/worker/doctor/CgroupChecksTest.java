@@ -78,6 +78,10 @@ class CgroupChecksTest {
   void theFixIsACommandOrALineOfTheUnit(@TempDir Path mounted) {
     assertThat(CgroupChecks.idle(facts(1, ""), "/a/b", mounted).fix())
         .isEqualTo("mkdir -p %1$s/cpu/a && echo 1 > %1$s/cpu/a/cpu.idle".formatted(mounted));
+    assertThat(CgroupChecks.idle(facts(2, ""), "/a/b", mounted).fix())
+        .isEqualTo(
+            "echo +cpu > %1$s/cgroup.subtree_control && mkdir -p %1$s/a && echo 1 > %1$s/a/cpu.idle"
+                .formatted(mounted));
     assertThat(CgroupChecks.idle(facts(2, ""), "a-b.slice", mounted).fix())
         .contains("CPUWeight=idle", "a.slice", "systemd 252");
   }
@@ -88,8 +92,8 @@ class CgroupChecksTest {
       value = {
         "5.14.21-150-default | run Linux 5.15 or later; before, no group can be idle",
         "4.18.0-553.el8_10.x86_64 | run Linux 5.15 or later; before, no group can be idle",
-        "5.15.0-1 | mkdir",
-        "unknown | mkdir"
+        "5.15.0-1 | echo +cpu",
+        "unknown | echo +cpu"
       })
   void aKernelWithoutIdleGroupsIsTheReasonThatNoneIs(
       String kernel, String fix, @TempDir Path mounted) throws IOException {

@@ -36,6 +36,7 @@ public final class Doctor {
     findings.add(
         ProcessChecks.openFiles(
             config.capacity().maxSandboxes, Math.toIntExact(config.spec().limits().pids())));
+    findings.add(ProcessChecks.connections(config.capacity().maxSandboxes, config.spec().policy()));
     return findings;
   }
 

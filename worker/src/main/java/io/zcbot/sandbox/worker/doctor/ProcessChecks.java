@@ -5,8 +5,10 @@
 package io.zcbot.sandbox.worker.doctor;
 
 import io.zcbot.sandbox.worker.config.CapacityConfig;
+import io.zcbot.sandbox.worker.spec.NetworkPolicy;
 import io.zcbot.sandbox.worker.spec.ResourceLimits;
 import io.zcbot.sandbox.worker.spec.SandboxUids;
+import io.zcbot.sandbox.worker.spec.TrafficLimits;
 import java.io.IOException;
 import java.math.BigInteger;
 import java.nio.file.Files;
@@ -21,8 +23,12 @@ final class ProcessChecks {
   private static final Path UDP_PAGES = Path.of("/proc/sys/net/ipv4/udp_mem");
   private static final Path TCP_PAGES = Path.of("/proc/sys/net/ipv4/tcp_mem");
   private static final Path MEMORY = Path.of("/proc/meminfo");
+  private static final Path CONNECTIONS = Path.of("/proc/sys/net/netfilter/nf_conntrack_max");
   private static final int CAP_CHOWN = 0;
   private static final int CAP_SYS_ADMIN = 21;
+
+  /** The kernel remembers closed connections for 120 s, and a burst is those of another 5 s. */
+  private static final long REMEMBERED_SECONDS = 125;
 
   /** Of x86-64. */
   private static final long PAGE = 4096;
@@ -107,6 +113,39 @@ final class ProcessChecks {
         "sysctl -w fs.file-max="
             + wanted
             + "; open files count as memory of their sandbox, so a high number is safe");
+  }
+
+  static Finding connections(int mostSandboxes, NetworkPolicy policy) {
+    try {
+      return connections(
+          mostSandboxes, policy, Long.parseLong(Files.readString(CONNECTIONS).strip()));
+    } catch (IOException | NumberFormatException e) {
+      return Finding.warn(
+          "connections",
+          CONNECTIONS + " can't be read: " + e,
+          "check net.netfilter.nf_conntrack_max by hand, as docs/networking.md says");
+    }
+  }
+
+  /** What the kernel remembers of connections is in one table, of all network namespaces. */
+  static Finding connections(int mostSandboxes, NetworkPolicy policy, long most) {
+    if (!policy.hasNetwork()) {
+      return Finding.ok("connections", "sandboxes have no network");
+    }
+    TrafficLimits limits = policy.traffic();
+    long each = limits.flows() + REMEMBERED_SECONDS * limits.newFlowsPerSecond();
+    long wanted = mostSandboxes * each;
+    String detail =
+        "%d sandboxes can take %d places in the table of connections, and the host has %d"
+            .formatted(mostSandboxes, wanted, most);
+    return most > wanted
+        ? Finding.ok("connections", detail)
+        : Finding.warn(
+            "connections",
+            detail + "; one sandbox can take " + each,
+            "sysctl -w net.netfilter.nf_conntrack_max="
+                + (wanted + 1)
+                + ", or lower ZCBOT_SANDBOX_FLOWS and ZCBOT_SANDBOX_FLOW_RATE");
   }
 
   /** Where control groups do not count it, the kernel's limits for the whole host are all. */

@@ -8,6 +8,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.zcbot.sandbox.worker.doctor.Finding.Level;
 import io.zcbot.sandbox.worker.security.Row;
+import io.zcbot.sandbox.worker.spec.Dns;
+import io.zcbot.sandbox.worker.spec.Egress;
+import io.zcbot.sandbox.worker.spec.FirewallMode;
+import io.zcbot.sandbox.worker.spec.NetworkPolicy;
 import io.zcbot.sandbox.worker.spec.WorkspaceLimit;
 import java.math.BigInteger;
 import java.nio.file.Files;
@@ -129,6 +133,23 @@ class HostChecksTest {
         .satisfies(f -> assertThat(f.fix()).contains("fs.file-max=819200"));
     assertThat(ProcessChecks.openFiles(20, 10, BigInteger.valueOf(40_959)).detail())
         .contains("one sandbox can");
+  }
+
+  @Test
+  void connectionsAreCountedForAllSandboxesTogether() {
+    NetworkPolicy open = NetworkPolicy.DEFAULT;
+    assertThat(ProcessChecks.connections(64, open, 1_062_145).level()).isEqualTo(Level.OK);
+    assertThat(ProcessChecks.connections(64, open, 1_062_144))
+        .satisfies(f -> assertThat(f.level()).isEqualTo(Level.WARN))
+        .satisfies(f -> assertThat(f.detail()).contains("64 sandboxes", "1062144"))
+        .satisfies(
+            f ->
+                assertThat(f.fix())
+                    .contains("sysctl -w net.netfilter.nf_conntrack_max=1062145")
+                    .contains("ZCBOT_SANDBOX_FLOWS", "ZCBOT_SANDBOX_FLOW_RATE"));
+    NetworkPolicy closed =
+        new NetworkPolicy(FirewallMode.HOST, new Egress.None(), new Dns.EngineDefault(), List.of());
+    assertThat(ProcessChecks.connections(64, closed, 1).level()).isEqualTo(Level.OK);
   }
 
   @Row(53)

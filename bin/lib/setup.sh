@@ -131,9 +131,11 @@ use_jdk() {
 
 # Sets JAVA_HOME. Looking costs a few JVM starts, so what was found is kept for the next time.
 setup_jdk() {
-  local kept=$setup_dir/jdk
+  local kept=$setup_dir/jdk asked=${JAVA_HOME-} kept_for=
   mkdir -p "$setup_dir"
-  if [[ -r $kept ]] && jdk=$(<"$kept") && [[ -x $jdk/bin/javac && (-z ${JAVA_HOME-} || $JAVA_HOME == "$jdk") ]]; then
+  # With the JAVA_HOME that it was found for, which may be another JDK.
+  [[ ! -r $kept ]] || { read -r jdk && read -r kept_for; } <"$kept" || :
+  if [[ -n ${jdk-} && -x $jdk/bin/javac && $asked == @(|"$jdk"|"$kept_for") ]]; then
     use_jdk
     return
   fi
@@ -146,7 +148,7 @@ setup_jdk() {
     find_jdk || die 69 "openjdk-25-jdk-headless is installed, but no JDK 25 runs from /usr/lib/jvm/*25*"
   fi
   use_jdk
-  [[ ! -w $setup_dir ]] || printf '%s\n' "$jdk" >"$kept"
+  [[ ! -w $setup_dir ]] || printf '%s\n' "$jdk" "$asked" >"$kept"
   end "$jdk"
 }
 

@@ -189,19 +189,25 @@ maven() { (cd "$root" && mvn -B -ntp "$@" </dev/null); }
 
 engine_version() { timeout 20 docker version --format '{{.Server.Version}}' 2>/dev/null; }
 
+# Testcontainers and the worker know DOCKER_HOST, but not the contexts of Docker's CLI. It is asked only where
+# somebody chose one, since every command of bin/sandbox would wait for it.
+use_docker_context() {
+  local context
+  [[ -z ${DOCKER_HOST-} ]] || return 0
+  [[ -n ${DOCKER_CONTEXT-} ]] || grep -qs '"currentContext"' "${DOCKER_CONFIG:-$HOME/.docker}/config.json" || return 0
+  context=$(docker context show 2>/dev/null || echo default)
+  if [[ $context != default ]]; then
+    DOCKER_HOST=$(docker context inspect "$context" --format '{{.Endpoints.docker.Host}}')
+    export DOCKER_HOST
+  fi
+}
+
 setup_engine() {
   [[ -z ${engine_found-} ]] || return 0
   begin "Docker Engine"
-  local version context
+  local version
   command -v docker >/dev/null || install_engine
-  # Testcontainers and the worker know DOCKER_HOST, but not the CLI's contexts.
-  if [[ -z ${DOCKER_HOST-} ]]; then
-    context=$(docker context show 2>/dev/null || echo default)
-    if [[ $context != default ]]; then
-      DOCKER_HOST=$(docker context inspect "$context" --format '{{.Endpoints.docker.Host}}')
-      export DOCKER_HOST
-    fi
-  fi
+  use_docker_context
   if ! version=$(engine_version); then
     [[ -z ${DOCKER_HOST-} || $DOCKER_HOST == unix:///var/run/docker.sock || $DOCKER_HOST == unix:///run/docker.sock ]] ||
       die 69 "No engine answers at DOCKER_HOST=$DOCKER_HOST. Start it, or unset DOCKER_HOST to use one on this machine."

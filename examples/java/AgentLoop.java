@@ -17,9 +17,10 @@ import java.util.List;
 
 /**
  * An agent loop: a model says what to run, and sees what came of it, until it has an answer. The
- * model is a script here; put a call to yours in its place.
+ * model is a script here; put a call to yours in its place. docs/clients.md has the command that
+ * collects CLASS_PATH.
  *
- * <pre>java -cp 'client and its libraries' examples/java/AgentLoop.java BOOTSTRAP_SERVERS USER</pre>
+ * <pre>java -cp CLASS_PATH examples/java/AgentLoop.java BOOTSTRAP_SERVERS USER</pre>
  */
 public final class AgentLoop {
   private static final int MAX_STEPS = 20;

@@ -28,9 +28,9 @@ import org.apache.kafka.common.serialization.ByteArrayDeserializer;
  * each user. It joins no group and commits nothing.
  *
  * <p>{@code sandbox audit} checks the guarantees; this job shows how to read the log for reports of
- * one's own.
+ * one's own. docs/clients.md has the command that collects CLASS_PATH.
  *
- * <pre>java -cp 'client and its libraries' examples/java/AuditJob.java BOOTSTRAP_SERVERS</pre>
+ * <pre>java -cp CLASS_PATH examples/java/AuditJob.java BOOTSTRAP_SERVERS</pre>
  */
 public final class AuditJob {
   private static final Duration PATIENCE = Duration.ofMinutes(1);

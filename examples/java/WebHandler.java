@@ -26,9 +26,10 @@ import java.util.regex.Pattern;
  * with the script's standard output, and its exit code is in a header.
  *
  * <p>One client serves all requests, each in a virtual thread. There is no authentication here: a
- * real service decides first who may run commands as which user.
+ * real service decides first who may run commands as which user. docs/clients.md has the command
+ * that collects CLASS_PATH.
  *
- * <pre>java -cp 'client and its libraries' examples/java/WebHandler.java BOOTSTRAP_SERVERS PORT
+ * <pre>java -cp CLASS_PATH examples/java/WebHandler.java BOOTSTRAP_SERVERS PORT
  * curl -i -d 'echo hello' http://127.0.0.1:8000/users/7f3c1d52-9a54-4c0e-8f2b-6f1d2f6f7a10/run
  * </pre>
  */

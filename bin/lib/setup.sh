@@ -194,7 +194,7 @@ engine_version() { timeout 20 docker version --format '{{.Server.Version}}' 2>/d
 use_docker_context() {
   local context
   [[ -z ${DOCKER_HOST-} ]] || return 0
-  [[ -n ${DOCKER_CONTEXT-} ]] || grep -qs '"currentContext"' "${DOCKER_CONFIG:-$HOME/.docker}/config.json" || return 0
+  [[ -n ${DOCKER_CONTEXT-} ]] || grep -qs '"currentContext"' "${DOCKER_CONFIG:-${HOME-}/.docker}/config.json" || return 0
   context=$(docker context show 2>/dev/null || echo default)
   if [[ $context != default ]]; then
     DOCKER_HOST=$(docker context inspect "$context" --format '{{.Endpoints.docker.Host}}')

@@ -100,7 +100,11 @@ class CommandsIT {
   }
 
   private KafkaLog log() throws Exception {
-    return new KafkaLog(WorkerConfig.fromEnvironment(env).kafka());
+    return log(env);
+  }
+
+  private static KafkaLog log(Map<String, String> environment) throws Exception {
+    return new KafkaLog(WorkerConfig.fromEnvironment(environment).kafka());
   }
 
   private Ready ready(String ensureId) {
@@ -128,7 +132,12 @@ class CommandsIT {
 
   /** Answers the user's next ensure like a worker; before it, somebody else's answer goes by. */
   private Thread answering(Function<String, SandboxEvent> answer) throws Exception {
-    KafkaLog log = log();
+    return answering(env, answer);
+  }
+
+  private Thread answering(Map<String, String> environment, Function<String, SandboxEvent> answer)
+      throws Exception {
+    KafkaLog log = log(environment);
     Consumer<byte[], byte[]> ensures = log.fromEnd(Topic.ENSURE);
     return Thread.ofVirtual()
         .start(
@@ -138,7 +147,7 @@ class CommandsIT {
                 while (true) {
                   for (ConsumerRecord<byte[], byte[]> record :
                       ensures.poll(Duration.ofMillis(100))) {
-                    SandboxEvent ensure = Records.event(record, "sandbox.").event();
+                    SandboxEvent ensure = Records.event(record, log.config().topicPrefix()).event();
                     if (ensure != null && ensure.userId().equals(user)) {
                       log.publish(ready("another"));
                       log.publish(answer.apply(ensure.eventId()));
@@ -179,6 +188,36 @@ class CommandsIT {
     assertThat(sandbox("ensure", "--timeout", "500ms", user.toString()))
         .isEqualTo(ExitCode.TIMEOUT);
     assertThat(err.toString()).startsWith("no answer to ensure ").contains("within 500ms");
+  }
+
+  /** Inputs may be raised alone; the answers stay in partitions of the old number. */
+  @Test
+  void ensureGetsItsAnswerWhereTheTopicOfEnsuresHasMorePartitions() throws Exception {
+    int raised = 4;
+    while (new KeyPartitions(raised).of(user) < 3) {
+      raised++;
+    }
+    try (Admin admin = Admin.create(Map.of("bootstrap.servers", broker.bootstrapServers()))) {
+      admin
+          .createTopics(
+              List.of(
+                  new NewTopic("raised.ensure", raised, (short) 1)
+                      .configs(Topic.ENSURE.requiredSettings()),
+                  new NewTopic("raised.ready", 3, (short) 1),
+                  new NewTopic("raised.failed", 3, (short) 1)))
+          .all()
+          .get();
+    }
+    Map<String, String> elsewhere = new HashMap<>(env);
+    elsewhere.put("ZCBOT_TOPIC_PREFIX", "raised.");
+    assertThat(sandbox(elsewhere, "topics", "create")).isZero();
+    out.getBuffer().setLength(0);
+
+    Thread worker = answering(elsewhere, this::ready);
+    assertThat(sandbox(elsewhere, "ensure", user.toString())).isZero();
+    worker.join();
+    assertThat(out.toString()).startsWith("ready  created in 321 ms");
+    assertThat(err.toString()).isEmpty();
   }
 
   @Test

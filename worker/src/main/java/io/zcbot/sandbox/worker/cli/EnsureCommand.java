@@ -16,10 +16,6 @@ import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.UUID;
 import java.util.concurrent.Callable;
-import org.apache.kafka.clients.consumer.Consumer;
-import org.apache.kafka.clients.consumer.ConsumerRecord;
-import org.apache.kafka.clients.producer.RecordMetadata;
-import org.apache.kafka.common.KafkaException;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -97,13 +93,9 @@ final class EnsureCommand implements Callable<Integer> {
     if (!wait) {
       return context.publish(log, ensure, json);
     }
-    // Positioned before the ensure is published: the answer can't slip past.
-    try (Consumer<byte[], byte[]> answers = log.fromEnd(Topic.READY, Topic.FAILED)) {
-      RecordMetadata at = log.publish(ensure);
-      UserPartitions.keep(
-          answers.assignment().stream().filter(p -> p.partition() == at.partition()).toList(),
-          answers);
-      SandboxEvent answer = await(answers, log.config().topicPrefix(), ensure);
+    try (CommandLog answers = new KafkaCommandLog(log, user, Topic.READY, Topic.FAILED)) {
+      answers.publish(ensure);
+      SandboxEvent answer = await(answers, ensure);
       if (answer == null) {
         console
             .err()
@@ -122,28 +114,24 @@ final class EnsureCommand implements Callable<Integer> {
           .println(
               json ? JsonText.of(answer) : answer.topic().named("") + "  " + EventText.of(answer));
       return answer instanceof Ready ? ExitCode.OK : ExitCode.FAILED;
-    } catch (KafkaException e) {
-      throw log.failed("read the answer", e);
     }
   }
 
-  private @Nullable SandboxEvent await(
-      Consumer<byte[], byte[]> answers, String topicPrefix, Ensure ensure) {
+  private @Nullable SandboxEvent await(CommandLog answers, Ensure ensure) throws CommandException {
     long deadline = System.nanoTime() + timeout.toNanos();
     while (true) {
       long left = deadline - System.nanoTime();
       if (left <= 0) {
         return null;
       }
-      for (ConsumerRecord<byte[], byte[]> record : answers.poll(Duration.ofNanos(left))) {
-        SandboxEvent event = Records.event(record, topicPrefix).event();
+      for (SandboxEvent event : answers.poll(Duration.ofNanos(left))) {
         String ensureId =
             switch (event) {
               case Ready r -> r.ensureId();
               case Failed f -> f.ensureId();
-              case null, default -> "";
+              default -> "";
             };
-        if (event != null && ensureId.equals(ensure.eventId())) {
+        if (ensureId.equals(ensure.eventId())) {
           return event;
         }
       }

@@ -7,26 +7,16 @@ package io.zcbot.sandbox.worker.intake;
 /** Metrics of reading the input topics. */
 public interface IntakeMetrics {
   /** A record of an input topic was not a valid event and was written to the dead-letter topic. */
-  void deadLettered(String topic);
+  default void deadLettered(String topic) {}
 
   /** A record was in another partition than that of its key and was forwarded to the right one. */
-  void forwarded(String topic);
+  default void forwarded(String topic) {}
 
-  void activity();
+  default void activity() {}
 
   /** Inputs for commands that are not known, or not any more, were dropped. */
   default void inputsDropped(int count) {}
 
   /** Counts nothing. */
-  IntakeMetrics NONE =
-      new IntakeMetrics() {
-        @Override
-        public void deadLettered(String topic) {}
-
-        @Override
-        public void forwarded(String topic) {}
-
-        @Override
-        public void activity() {}
-      };
+  IntakeMetrics NONE = new IntakeMetrics() {};
 }

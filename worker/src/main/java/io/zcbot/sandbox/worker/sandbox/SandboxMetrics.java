@@ -12,15 +12,15 @@ import java.time.Duration;
 /** Metrics of the domain and the engine adapter. */
 public interface SandboxMetrics {
   /** An ensure was answered; {@code answer} is a ready's outcome or a failed's reason. */
-  void ensured(String answer, Duration took);
+  default void ensured(String answer, Duration took) {}
 
-  void reaped(Reaped.Reason reason);
+  default void reaped(Reaped.Reason reason) {}
 
   /** An ensure is tried again. */
-  void retried(EngineException.Kind because);
+  default void retried(EngineException.Kind because) {}
 
   /** An engine call ended; {@code result} is {@code ok} or the failure's kind. */
-  void engineCall(String operation, String result, Duration took);
+  default void engineCall(String operation, String result, Duration took) {}
 
   /** A sandbox was made of a warm slot, or was to be, or would have been. */
   default void claimed(Claim how) {}
@@ -71,18 +71,5 @@ public interface SandboxMetrics {
   }
 
   /** Counts nothing. */
-  SandboxMetrics NONE =
-      new SandboxMetrics() {
-        @Override
-        public void ensured(String answer, Duration took) {}
-
-        @Override
-        public void reaped(Reaped.Reason reason) {}
-
-        @Override
-        public void retried(EngineException.Kind because) {}
-
-        @Override
-        public void engineCall(String operation, String result, Duration took) {}
-      };
+  SandboxMetrics NONE = new SandboxMetrics() {};
 }

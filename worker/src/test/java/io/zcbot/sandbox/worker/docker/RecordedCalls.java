@@ -4,23 +4,12 @@
  */
 package io.zcbot.sandbox.worker.docker;
 
-import io.zcbot.sandbox.events.Reaped;
-import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
 import java.time.Duration;
 import java.util.List;
 
 /** Notes each engine call as operation and result. */
 record RecordedCalls(List<String> calls) implements SandboxMetrics {
-  @Override
-  public void ensured(String answer, Duration took) {}
-
-  @Override
-  public void reaped(Reaped.Reason reason) {}
-
-  @Override
-  public void retried(EngineException.Kind because) {}
-
   @Override
   public void engineCall(String operation, String result, Duration took) {
     calls.add(operation + " " + result);

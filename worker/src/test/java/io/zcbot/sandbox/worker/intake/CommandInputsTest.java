@@ -63,15 +63,6 @@ class CommandInputsTest {
           time,
           new IntakeMetrics() {
             @Override
-            public void deadLettered(String topic) {}
-
-            @Override
-            public void forwarded(String topic) {}
-
-            @Override
-            public void activity() {}
-
-            @Override
             public void inputsDropped(int count) {
               dropped.addAndGet(count);
             }

@@ -4,8 +4,6 @@
  */
 package io.zcbot.sandbox.worker.testkit;
 
-import io.zcbot.sandbox.events.Reaped;
-import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
 import java.time.Duration;
 import java.util.List;
@@ -51,16 +49,4 @@ public final class RecordedMetrics implements SandboxMetrics {
   public void releaseExpired() {
     expiredReleases.incrementAndGet();
   }
-
-  @Override
-  public void ensured(String answer, Duration took) {}
-
-  @Override
-  public void reaped(Reaped.Reason reason) {}
-
-  @Override
-  public void retried(EngineException.Kind because) {}
-
-  @Override
-  public void engineCall(String operation, String result, Duration took) {}
 }

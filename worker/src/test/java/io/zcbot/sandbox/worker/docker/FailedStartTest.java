@@ -8,34 +8,11 @@ import static io.zcbot.sandbox.worker.docker.FakeDockerApi.error;
 import static io.zcbot.sandbox.worker.docker.FakeDockerApi.status;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.zcbot.sandbox.events.Ensure;
-import io.zcbot.sandbox.events.LiveSandbox;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.SandboxEvent;
-import io.zcbot.sandbox.events.UserId;
-import io.zcbot.sandbox.worker.commands.CommandSetup;
-import io.zcbot.sandbox.worker.ensure.Domain;
-import io.zcbot.sandbox.worker.ensure.EnsureRequest;
-import io.zcbot.sandbox.worker.pool.WarmPool;
-import io.zcbot.sandbox.worker.reap.Reaper;
-import io.zcbot.sandbox.worker.sandbox.CurrentSandboxes;
-import io.zcbot.sandbox.worker.sandbox.Fence;
-import io.zcbot.sandbox.worker.sandbox.Identity;
-import io.zcbot.sandbox.worker.sandbox.LiveSandboxTable;
-import io.zcbot.sandbox.worker.sandbox.Registry;
-import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
-import io.zcbot.sandbox.worker.sandbox.Time;
 import io.zcbot.sandbox.worker.sandbox.Workspaces;
 import io.zcbot.sandbox.worker.testkit.FakeMounts;
 import java.nio.file.Path;
-import java.time.Duration;
-import java.time.Instant;
-import java.util.List;
-import java.util.OptionalLong;
-import java.util.concurrent.CopyOnWriteArrayList;
-import java.util.concurrent.Executors;
-import java.util.concurrent.ScheduledExecutorService;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -47,14 +24,7 @@ class FailedStartTest extends AdapterTestCase {
           + " runc create failed: unable to start container process: waiting for init preliminary"
           + " setup: read init-p: connection reset by peer: unknown";
 
-  private final List<SandboxEvent> log = new CopyOnWriteArrayList<>();
-  private final ScheduledExecutorService timer = Executors.newSingleThreadScheduledExecutor();
   @TempDir Path directory;
-
-  @AfterEach
-  void endTimer() {
-    timer.shutdownNow();
-  }
 
   @Test
   void whatFailsByChanceIsMadeAnewAndTheUserGetsReady() throws Exception {
@@ -67,10 +37,7 @@ class FailedStartTest extends AdapterTestCase {
         .on("POST", "/containers/c2/start", status(204, ""))
         .on("GET", "/containers/c2/json", running("c2"));
 
-    ensure();
-
-    assertThat(log)
-        .singleElement()
+    assertThat(answer())
         .isInstanceOfSatisfying(
             Ready.class,
             ready -> {
@@ -100,58 +67,19 @@ class FailedStartTest extends AdapterTestCase {
         .on("POST", "/containers/c2/start", status(204, ""))
         .on("GET", "/containers/c2/json", running("c2"));
 
-    ensure();
-
-    assertThat(log)
-        .singleElement()
+    assertThat(answer())
         .isInstanceOfSatisfying(
             Ready.class, ready -> assertThat(ready.containerId()).isEqualTo("c2"));
     assertThat(fake.asked("DELETE", "/containers/c1")).hasSize(2);
   }
 
-  private void ensure() throws Exception {
-    Domain domain =
-        Domain.of(
-            new Domain.Ports(
-                engine,
-                log::add,
-                new LiveSandboxTable() {
-                  @Override
-                  public void open(LiveSandbox sandbox) {}
-
-                  @Override
-                  public void close(UserId user, String containerId) {}
-                },
-                CurrentSandboxes.NONE,
-                (_, task) -> {
-                  task.run();
-                  return true;
-                },
-                _ -> OptionalLong.empty(),
-                timer,
-                Time.system(),
-                SandboxMetrics.NONE),
-            sandboxes,
-            new Domain.Settings(
-                new Identity("w1", "host", "tcp://engine"),
-                new Reaper.Limits(Duration.ofHours(1), Duration.ofHours(1), null),
-                10,
-                4,
-                4,
-                10_000),
-            new Registry(),
-            Workspaces.open(directory),
-            new WarmPool.Setup(sandboxes, new FakeMounts(() -> false), 0, 0, null),
-            CommandSetup.NONE);
-    long now = System.nanoTime();
-    domain
-        .ensurer()
-        .ensure(
-            new EnsureRequest(
-                new Ensure("e1", USER, Instant.now(), null, null),
-                0,
-                now,
-                now + Duration.ofSeconds(15).toNanos(),
-                Fence.OPEN));
+  /** What the user's ensure is answered, with one event. */
+  private SandboxEvent answer() throws Exception {
+    try (var domains = new DomainInATest(engine, "w1", Workspaces.open(directory))) {
+      var domain = domains.begin(sandboxes, new FakeMounts(() -> false), 0);
+      SandboxEvent answer = domains.ensure(domain, USER);
+      assertThat(domains.log).containsExactly(answer);
+      return answer;
+    }
   }
 }

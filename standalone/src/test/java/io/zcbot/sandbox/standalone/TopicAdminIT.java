@@ -245,4 +245,46 @@ class TopicAdminIT {
           .endsWith("check that Kafka runs there and that ZCBOT_KAFKA_BOOTSTRAP_SERVERS is right");
     }
   }
+
+  @Test
+  void allThatAreCreatedLaterHaveAsManyPartitionsAsAnOutputThatIsThere(TestInfo test)
+      throws Exception {
+    String prefix = prefix(test);
+    create(prefix, Topic.READY, 5, Map.of());
+    TopicAdmin topics = new TopicAdmin(admin, config(prefix, true, 12));
+    await().untilAsserted(() -> assertThat(topics.describe()).containsOnlyKeys(Topic.READY));
+
+    assertThat(topics.verifyOrCreate()).isEqualTo(5);
+    assertThat(topics.describe().values()).hasSize(Topic.values().length).containsOnly(5);
+  }
+
+  @Test
+  void onlyMissingTopicsAreNamedAndNoneIsCreatedWhereNoneMayBe(TestInfo test) throws Exception {
+    String prefix = prefix(test);
+    create(prefix, Topic.READY, 3, Map.of());
+    TopicAdmin topics = new TopicAdmin(admin, config(prefix, false, 3));
+    await().untilAsserted(() -> assertThat(topics.describe()).containsOnlyKeys(Topic.READY));
+
+    TopicsException e = catchThrowableOfType(TopicsException.class, topics::verifyOrCreate);
+    assertThat(e.isFinal()).isTrue();
+    assertThat(e.getMessage())
+        .contains(prefix + "ensure", prefix + "dead-letter")
+        .doesNotContain(prefix + "ready");
+    assertThat(topics.describe()).containsOnlyKeys(Topic.READY);
+  }
+
+  @Test
+  void onlyInputsWithoutTheBrokersTimeAreNamed(TestInfo test) throws Exception {
+    String prefix = prefix(test);
+    create(prefix, Topic.ENSURE, 3, INPUT);
+    create(prefix, Topic.ACTIVITY, 3, Map.of());
+    TopicsException e =
+        catchThrowableOfType(
+            TopicsException.class,
+            () -> new TopicAdmin(admin, config(prefix, true, 3)).verifyOrCreate());
+    assertThat(e.isFinal()).isTrue();
+    assertThat(e.getMessage())
+        .contains(prefix + "activity has message.timestamp.type=CreateTime")
+        .doesNotContain(prefix + "ensure has message.timestamp.type");
+  }
 }

@@ -74,29 +74,6 @@ class TopicsIT {
   }
 
   @Test
-  void someMissingTopicsAreMadeLikeThoseThatAreThere() throws Exception {
-    create(Topic.READY, 5, Map.of());
-    deployment.worker("a").start();
-    assertThat(described().values())
-        .hasSize(Topic.values().length)
-        .allSatisfy(t -> assertThat(t.partitions()).hasSize(5));
-  }
-
-  @Test
-  void missingTopicsAreNamedWhereTheWorkerMayNotMakeThem() throws Exception {
-    create(Topic.READY, 3, Map.of());
-    deployment.with("ZCBOT_TOPICS_CREATE", "false");
-    TopicsException refusal = refusal();
-    assertThat(refusal.isFinal()).isTrue();
-    assertThat(refusal)
-        .hasMessageContaining(deployment.topic(Topic.ENSURE))
-        .hasMessageContaining(deployment.topic(Topic.DEAD_LETTER))
-        .hasMessageContaining("ZCBOT_TOPICS_CREATE=true");
-    assertThat(refusal.getMessage()).doesNotContain(deployment.topic(Topic.READY));
-    assertThat(described().keySet()).containsExactly(deployment.topic(Topic.READY));
-  }
-
-  @Test
   void unequalPartitionCountsAreRefused() throws Exception {
     for (Topic topic : Topic.values()) {
       create(topic, topic == Topic.REAPED ? 2 : 3, topic.isInput() ? BROKERS_TIME : Map.of());
@@ -110,20 +87,6 @@ class TopicsIT {
         .hasMessageContaining(
             "--alter --topic " + deployment.topic(Topic.REAPED) + " --partitions 3");
     assertThat(described().get(deployment.topic(Topic.REAPED)).partitions()).hasSize(2);
-  }
-
-  @Test
-  void inputsWithTheProducersTimeAreRefused() throws Exception {
-    create(Topic.ENSURE, 3, BROKERS_TIME);
-    create(Topic.ACTIVITY, 3, Map.of());
-    TopicsException refusal = refusal();
-    assertThat(refusal.isFinal()).isTrue();
-    assertThat(refusal)
-        .hasMessageContaining(
-            deployment.topic(Topic.ACTIVITY) + " has message.timestamp.type=CreateTime")
-        .hasMessageContaining("message.timestamp.type=LogAppendTime");
-    assertThat(refusal.getMessage())
-        .doesNotContain(deployment.topic(Topic.ENSURE) + " has message.timestamp.type");
   }
 
   @Test

@@ -19,6 +19,7 @@ import io.zcbot.sandbox.worker.console.Notices.Notice;
 import io.zcbot.sandbox.worker.kafka.KeyPartitions;
 import io.zcbot.sandbox.worker.kafka.Origins;
 import io.zcbot.sandbox.worker.kafka.Places;
+import io.zcbot.sandbox.worker.kafka.TableKey;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -122,16 +123,16 @@ final class Fleet {
   }
 
   private void live(ConsumerRecord<byte[], byte[]> record) throws EventFormatException {
-    String key = tableKey(record);
+    TableKey key = tableKey(record);
     if (key == null) {
       return;
     }
     if (record.value() == null) {
-      sandboxes.close(key.substring(key.indexOf('/') + 1));
+      sandboxes.close(key.id());
       return;
     }
     LiveSandbox live = codec.decodeLive(record.value());
-    if (!key.equals(live.userId() + "/" + live.containerId())) {
+    if (!key.equals(new TableKey(live.userId(), live.containerId()))) {
       return;
     }
     events.hosts.seen(live.host(), live.workerId(), record.timestamp());
@@ -148,19 +149,20 @@ final class Fleet {
   }
 
   private void command(ConsumerRecord<byte[], byte[]> record) throws EventFormatException {
-    String key = tableKey(record);
+    TableKey key = tableKey(record);
     if (key == null) {
       return;
     }
+    String name = key.user() + "/" + key.id();
     CommandEntry entry = record.value() == null ? null : codec.decodeCommand(record.value());
     if (entry == null || entry.answered()) {
-      RunningCommands.Command ended = commands.ended(key);
+      RunningCommands.Command ended = commands.ended(name);
       if (ended != null) {
         count(ended.container, -1, UserId.parse(ended.user), record.timestamp());
       }
-    } else if (key.equals(entry.userId() + "/" + entry.execId())) {
+    } else if (key.equals(new TableKey(entry.userId(), entry.execId()))) {
       Requests.Open request = events.execs.of(entry.execId());
-      var started = commands.started(key, entry, request == null ? "" : request.text());
+      var started = commands.started(name, entry, request == null ? "" : request.text());
       if (started != null) {
         count(started.container, 1, entry.userId(), started.startedAt);
       }
@@ -194,19 +196,9 @@ final class Fleet {
   }
 
   /** The key of an entry in its user's partition; null if no worker wrote it. */
-  private @Nullable String tableKey(ConsumerRecord<byte[], byte[]> record) {
-    if (record.key() == null
-        || record.key().length > MAX_ENTRY_BYTES
-        || (record.value() != null && record.value().length > MAX_ENTRY_BYTES)) {
-      return null;
-    }
-    String key = new String(record.key(), StandardCharsets.UTF_8);
-    try {
-      UserId user = UserId.parse(key.substring(0, Math.max(0, key.indexOf('/'))));
-      return partitions.of(user) == record.partition() ? key : null;
-    } catch (IllegalArgumentException _) {
-      return null;
-    }
+  private @Nullable TableKey tableKey(ConsumerRecord<byte[], byte[]> record) {
+    boolean isTooLarge = record.value() != null && record.value().length > MAX_ENTRY_BYTES;
+    return isTooLarge ? null : TableKey.of(record, partitions, MAX_ENTRY_BYTES);
   }
 
   private static String header(ConsumerRecord<byte[], byte[]> record, String name) {

@@ -4,6 +4,7 @@
  */
 package io.zcbot.sandbox.worker.console;
 
+import io.zcbot.sandbox.worker.audit.result.ProgramText;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
@@ -26,15 +27,6 @@ final class ShownText {
   }
 
   private static String of(@Nullable String text, int longest) {
-    if (text == null) {
-      return "";
-    }
-    boolean isCut = text.length() > longest;
-    int end = isCut ? longest - 1 : text.length();
-    if (isCut && Character.isHighSurrogate(text.charAt(end - 1))) {
-      end--;
-    }
-    String head = UNSAFE.matcher(text.substring(0, end)).replaceAll("?");
-    return isCut ? head + "…" : head;
+    return text == null ? "" : UNSAFE.matcher(ProgramText.cut(text, longest)).replaceAll("?");
   }
 }

@@ -14,13 +14,13 @@ import org.jspecify.annotations.Nullable;
  *
  * @param id of what the user has there
  */
-record TableKey(UserId user, String id) {
+public record TableKey(UserId user, String id) {
   /**
    * A key as workers write it, in the partition that they write it to; null for another one.
    *
    * @param mostBytes what is longer is none of theirs
    */
-  static @Nullable TableKey of(
+  public static @Nullable TableKey of(
       ConsumerRecord<byte[], byte[]> record, KeyPartitions partitions, int mostBytes) {
     if (record.key() == null || record.key().length > mostBytes) {
       return null;

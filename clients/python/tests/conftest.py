@@ -138,7 +138,7 @@ class Deployment:
             "SANDBOX_WARM": "2",
             "SANDBOX_IDLE_TTL": "300s",
             "SANDBOX_IDLE_TTL_MIN": "1s",
-            "SANDBOX_NOTICE": "2s",
+            "SANDBOX_NOTICE": "6s",
             "REAPER_INTERVAL": "1s",
             "COMMAND_MAX_TIMEOUT": "10m",
             **more,

@@ -286,11 +286,11 @@ class Noticed:
 
 @pytest.fixture(scope="module", autouse=True)
 def noticed(client: Client) -> Iterator[Noticed]:
-    """A sandbox that nobody uses for its idle TTL of four seconds."""
+    """A sandbox that nobody uses for its idle TTL of eight seconds."""
     sandbox = client.sandbox(new_user())
     it = Noticed(Queue(), Queue(), "")
     with sandbox.on_expiring(it.expiring.put), sandbox.on_reaped(it.reaped.put):
-        it.container_id = sandbox.ensure(idle_ttl=4, wait=PATIENCE).container_id
+        it.container_id = sandbox.ensure(idle_ttl=8, wait=PATIENCE).container_id
         yield it
 
 

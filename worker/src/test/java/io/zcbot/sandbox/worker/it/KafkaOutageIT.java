@@ -36,7 +36,8 @@ import org.testcontainers.kafka.KafkaContainer;
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 @Order(15)
 class KafkaOutageIT {
-  private static final Duration TTL = Duration.ofSeconds(4);
+  private static final Duration TTL = Duration.ofSeconds(8);
+  private static final Duration LONG = Duration.ofMinutes(10);
 
   private KafkaContainer kafka;
   private Deployment deployment;
@@ -64,7 +65,8 @@ class KafkaOutageIT {
     deployment =
         new Deployment(kafka.getBootstrapServers())
             .withOps()
-            .with("ZCBOT_SANDBOX_IDLE_TTL", TTL.toSeconds() + "s");
+            .with("ZCBOT_SANDBOX_IDLE_TTL", TTL.toSeconds() + "s")
+            .with("ZCBOT_SANDBOX_IDLE_TTL_MAX", "1h");
   }
 
   @AfterEach
@@ -88,15 +90,14 @@ class KafkaOutageIT {
     UserId idle = Deployment.newUser();
     UserId killed = Deployment.newUser();
     List<Ready> readies = new ArrayList<>();
+    // Nobody is to be reaped while somebody else's sandbox is made.
     for (UserId user : List.of(used, idle, killed)) {
-      readies.add(deployment.agent().ensured(user));
-      deployment.agent().activity(used);
-      deployment.agent().activity(idle);
+      readies.add(deployment.agent().ensured(user, LONG));
     }
     await().atMost(Deployment.SOON).until(() -> deployment.ops().notReadyBecause().isEmpty());
     UserId late = Deployment.newUser();
-    deployment.agent().activity(used);
-    deployment.agent().activity(idle);
+    deployment.agent().ensured(used);
+    deployment.agent().ensured(idle);
     // On a slow machine one may have been idle for too long before.
     assertThat(deployment.log().reaped(used)).isEmpty();
     assertThat(deployment.log().reaped(idle)).isEmpty();
@@ -116,8 +117,8 @@ class KafkaOutageIT {
                             check.getKey().startsWith("kafka-")
                                 && check.getValue().contains("Kafka")));
     assertThat(deployment.ops().get("/health/live").statusCode()).isEqualTo(200);
-    // Longer than three TTLs and two reaper intervals.
-    while (System.nanoTime() - paused < TTL.multipliedBy(3).plusSeconds(2).toNanos()) {
+    // Longer than two TTLs and two reaper intervals.
+    while (System.nanoTime() - paused < TTL.multipliedBy(2).plusSeconds(2).toNanos()) {
       assertThat(deployment.host().isRunning(readies.get(0).containerId())).isTrue();
       assertThat(deployment.host().isRunning(readies.get(1).containerId())).isTrue();
       TimeUnit.MILLISECONDS.sleep(250);
@@ -128,7 +129,8 @@ class KafkaOutageIT {
     // client has to find the brokers first.
     TimeUnit.MILLISECONDS.sleep(1500);
     assertThat(deployment.log().reaped(used)).isEmpty();
-    for (int i = 0; i < 12; i++) {
+    // For longer than the TTL.
+    for (int i = 0; i < 20; i++) {
       deployment.agent().activity(used);
       TimeUnit.MILLISECONDS.sleep(500);
     }
@@ -156,7 +158,7 @@ class KafkaOutageIT {
     kafka.getDockerClient().killContainerCmd(kafka.getContainerId()).exec();
     // With its start longer than the TTL, and than a member of a group may be silent.
     await()
-        .during(Duration.ofSeconds(7))
+        .during(TTL.plusSeconds(3))
         .atMost(Deployment.SOON)
         .until(() -> deployment.host().isRunning(ready.containerId()));
     kafka.getDockerClient().startContainerCmd(kafka.getContainerId()).exec();

@@ -52,6 +52,8 @@ class PoisonIT {
     }
   }
 
+  private static final Duration LONG = Duration.ofMinutes(10);
+
   private Deployment deployment;
   private final List<Sent> sent = new ArrayList<>();
   private final List<UserId> users = new ArrayList<>();
@@ -59,7 +61,10 @@ class PoisonIT {
   /** Each kind once into each input, all partitions, before a good ensure in each partition. */
   @BeforeAll
   void poison() throws Exception {
-    deployment = new Deployment().with("ZCBOT_SANDBOX_IDLE_TTL", "10s");
+    deployment =
+        new Deployment()
+            .with("ZCBOT_SANDBOX_IDLE_TTL", "10s")
+            .with("ZCBOT_SANDBOX_IDLE_TTL_MAX", "1h");
     deployment.start("a");
     for (Topic topic : List.of(Topic.ENSURE, Topic.ACTIVITY)) {
       List<Poison> kinds = new ArrayList<>(Poison.kinds());
@@ -166,10 +171,13 @@ class PoisonIT {
 
   @Test
   void activityBehindItIsReadAndIdlenessStillJudged() throws Exception {
+    users.forEach(user -> deployment.log().awaitReady(user, 1));
+    // Nobody is to be reaped while somebody else's sandbox is made again.
     for (UserId user : users) {
-      int ready = deployment.log().readies(user).size();
-      deployment.agent().ensure(user);
-      deployment.log().awaitReady(user, ready + 1);
+      deployment.agent().ensured(user, LONG);
+    }
+    for (UserId user : users) {
+      deployment.agent().ensured(user);
     }
     Map<UserId, Integer> reaped = new HashMap<>();
     users.forEach(user -> reaped.put(user, deployment.log().reaped(user).size()));

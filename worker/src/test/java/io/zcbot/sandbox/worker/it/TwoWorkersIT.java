@@ -14,6 +14,7 @@ import io.zcbot.sandbox.events.SandboxEvent;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.Worker;
 import io.zcbot.sandbox.worker.testkit.deployment.Deployment;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -138,7 +139,10 @@ class TwoWorkersIT {
 
   @Test
   void workersOfTwoGroupsOnOneEngineLeaveEachOthersAloneButForTheUsersName() throws Exception {
-    try (Deployment second = new Deployment().with("ZCBOT_SANDBOX_IDLE_TTL", "2s")) {
+    try (Deployment second =
+        new Deployment()
+            .with("ZCBOT_SANDBOX_IDLE_TTL", "2s")
+            .with("ZCBOT_SANDBOX_IDLE_TTL_MAX", "1h")) {
       deployment.start("a");
       UserId user = Deployment.newUser();
       Ready firsts = deployment.agent().ensured(user);
@@ -153,7 +157,7 @@ class TwoWorkersIT {
       assertThat(deployment.log().reaped(user)).isEmpty();
       assertThat(second.log().reaped(user)).isEmpty();
 
-      Ready seconds = second.agent().ensured(user);
+      Ready seconds = second.agent().ensured(user, Duration.ofMinutes(10));
       assertThat(seconds.outcome()).isEqualTo(Ready.Outcome.RECREATED);
       assertThat(second.log().awaitReaped(user, Deployment.SOON).reason())
           .isEqualTo(Reaped.Reason.REPLACED);

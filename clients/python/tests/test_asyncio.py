@@ -93,13 +93,16 @@ async def test_a_cancelled_command_is_killed(deployment: Deployment, sandbox: As
             assert not run._call.is_over
         end = await asyncio.to_thread(exited.wait_for, lambda fields: fields["exec_id"] == run.id)
         assert (end["reason"], end["signal"]) == ("signalled", 9)
-        task = asyncio.create_task(sandbox.run("sleep", "77"))
-        await asyncio.sleep(0.3)
+        task = asyncio.create_task(sandbox.shell("touch begun; exec sleep 77"))
+        await sandbox.shell("until [ -e begun ]; do sleep 0.1; done", timeout=PATIENCE)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        end = await asyncio.to_thread(exited.wait_for, lambda fields: fields["exec_id"] != run.id)
-        assert end["reason"] == "signalled"
+        end = await asyncio.to_thread(
+            exited.wait_for,
+            lambda fields: fields["exec_id"] != run.id and fields["reason"] == "signalled",
+        )
+        assert end["signal"] == 9
 
 
 async def test_keepalive_release_and_reaped(client: AsyncClient) -> None:

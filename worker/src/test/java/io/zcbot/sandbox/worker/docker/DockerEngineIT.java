@@ -348,7 +348,7 @@ class DockerEngineIT {
     Started sandbox = fixture.start(fixture.spec());
     assertThat(fixture.engine.hasRunningExec(sandbox.id())).isFalse();
 
-    fixture.background(sandbox.id(), "sleep", "2");
+    fixture.background(sandbox.id(), "sleep", "10");
     assertThat(fixture.engine.hasRunningExec(sandbox.id())).isTrue();
     await()
         .atMost(60, TimeUnit.SECONDS)

@@ -228,7 +228,7 @@ class HostileRunnerIT {
       assertRuns(channel);
       assertThat(fixture.docker.inspectContainerCmd(sandbox.id()).exec().getExecIds()).hasSize(1);
       assertThat(fixture.engine.hasRunningExec(sandbox.id())).isFalse();
-      fixture.background(sandbox.id(), "sleep", "3");
+      fixture.background(sandbox.id(), "sleep", "10");
       assertThat(fixture.engine.hasRunningExec(sandbox.id())).isTrue();
     }
     await()

@@ -15,6 +15,7 @@ import io.zcbot.sandbox.worker.testkit.deployment.Deployment;
 import io.zcbot.sandbox.worker.testkit.deployment.KafkaForTests;
 import io.zcbot.sandbox.worker.testkit.deployment.WorkerProcess;
 import java.io.ByteArrayOutputStream;
+import java.nio.file.Files;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -272,7 +273,8 @@ class CommandFloodsIT {
               .exec(
                   user,
                   id,
-                  "'shell':'echo begun; sleep 2; seq 1 400000','timeout_seconds':100,"
+                  "'shell':'echo begun; until [ -e go ]; do sleep 0.1; done; seq 1 400000',"
+                      + "'timeout_seconds':200,"
                       + "'stream':true,'max_output_bytes':2000000");
         }
       }
@@ -284,6 +286,9 @@ class CommandFloodsIT {
               () -> floods.stream().noneMatch(id -> deployment.log().outputs(id).isEmpty()));
       kafka.getDockerClient().pauseContainerCmd(kafka.getContainerId()).exec();
       try {
+        for (UserId user : users) {
+          Files.createFile(deployment.workspaces().resolve(user.toString()).resolve("go"));
+        }
         TimeUnit.SECONDS.sleep(5);
         for (String id : floods) {
           assertThat(deployment.log().exits(id)).isEmpty();

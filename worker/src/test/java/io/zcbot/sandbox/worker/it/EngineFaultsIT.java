@@ -251,7 +251,7 @@ class EngineFaultsIT {
     deployment
         .agent()
         .exec(
-            user, "hangs", "'shell':'touch /workspace/begun; exec sleep 300','timeout_seconds':2");
+            user, "hangs", "'shell':'touch /workspace/begun; exec sleep 300','timeout_seconds':15");
     Path begun = Path.of(ready.environment().workspace(), "begun");
     await().atMost(NOTICED).until(() -> Files.exists(begun));
 

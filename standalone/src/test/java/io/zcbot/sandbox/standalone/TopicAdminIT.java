@@ -14,6 +14,7 @@ import io.zcbot.sandbox.worker.config.KafkaConfig;
 import io.zcbot.sandbox.worker.publish.TopicAdmin;
 import io.zcbot.sandbox.worker.publish.TopicsException;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -32,6 +33,8 @@ import org.junit.jupiter.api.io.TempDir;
 class TopicAdminIT {
   private static final Map<String, String> INPUT =
       Map.of("message.timestamp.type", "LogAppendTime");
+
+  private static final Duration SOON = Duration.ofSeconds(90);
 
   @TempDir private static Path data;
   private static EmbeddedBroker broker;
@@ -76,6 +79,10 @@ class TopicAdminIT {
             List.of(new NewTopic(topic.named(prefix), partitions, (short) 1).configs(how)))
         .all()
         .get();
+    // The broker tells of it a moment later.
+    await()
+        .atMost(SOON)
+        .until(() -> admin.listTopics().names().get().contains(topic.named(prefix)));
   }
 
   @Test
@@ -113,13 +120,16 @@ class TopicAdminIT {
     new TopicAdmin(admin, config(prefix, true, 3)).verifyOrCreate();
     admin.createPartitions(Map.of(prefix + "ensure", NewPartitions.increaseTo(5))).all().get();
     await()
+        .atMost(SOON)
         .untilAsserted(
             () ->
                 assertThat(new TopicAdmin(admin, config(prefix, false, 3)).describe())
                     .containsEntry(Topic.ENSURE, 5));
     admin.deleteTopics(List.of(prefix + "current", prefix + "input")).all().get();
     TopicAdmin topics = new TopicAdmin(admin, config(prefix, true, 12));
-    await().untilAsserted(() -> assertThat(topics.describe()).hasSize(Topic.values().length - 2));
+    await()
+        .atMost(SOON)
+        .untilAsserted(() -> assertThat(topics.describe()).hasSize(Topic.values().length - 2));
 
     assertThat(topics.verifyOrCreate()).isEqualTo(3);
     assertThat(topics.describe()).containsEntry(Topic.CURRENT, 3).containsEntry(Topic.INPUT, 3);
@@ -131,7 +141,7 @@ class TopicAdminIT {
     create(prefix, Topic.ENSURE, 4, INPUT);
     create(prefix, Topic.ACTIVITY, 2, INPUT);
     TopicAdmin topics = new TopicAdmin(admin, config(prefix, true, 12));
-    await().untilAsserted(() -> assertThat(topics.describe()).hasSize(2));
+    assertThat(topics.describe()).hasSize(2);
     assertThat(topics.verifyOrCreate()).isEqualTo(2);
   }
 

@@ -6,6 +6,7 @@ package io.zcbot.sandbox.client;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.awaitility.Awaitility.await;
 
 import java.time.Duration;
 import java.util.List;
@@ -97,16 +98,25 @@ class BrokerRestartsIT {
         SandboxClient client = bed.client()) {
       EnsureOptions brief = EnsureOptions.DEFAULT.within(Duration.ofSeconds(2));
       Sandbox sandbox = client.sandbox(TestBed.newUser());
-      assertThatThrownBy(() -> sandbox.ensure(brief))
-          .isInstanceOf(SandboxException.class)
-          .hasMessageContaining("does not exist");
+      // What the brokers know may come later than that.
+      await()
+          .atMost(Duration.ofMinutes(2))
+          .untilAsserted(
+              () ->
+                  assertThatThrownBy(() -> sandbox.ensure(brief))
+                      .isInstanceOf(SandboxException.class)
+                      .hasMessageContaining("does not exist"));
       for (String topic :
           List.of("ensure", "ready", "failed", "exec", "exited", "output", "input")) {
         bed.createTopic("sandbox." + topic, 2);
       }
-      assertThatThrownBy(() -> sandbox.ensure(brief))
-          .isInstanceOf(NoAnswerException.class)
-          .hasMessageContaining("check that a worker runs");
+      await()
+          .atMost(Duration.ofMinutes(2))
+          .untilAsserted(
+              () ->
+                  assertThatThrownBy(() -> sandbox.ensure(brief))
+                      .isInstanceOf(NoAnswerException.class)
+                      .hasMessageContaining("check that a worker runs"));
       bed.stopBroker();
       long began = System.nanoTime();
       assertThatThrownBy(() -> client.sandbox(TestBed.newUser()).ensure(brief))

@@ -29,6 +29,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.Callable;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
@@ -314,7 +315,7 @@ class HostFirewallIT {
             """
             import socket
             s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-            s.settimeout(2)
+            s.settimeout(20)
             s.connect(('127.0.0.11', %d))
             labels = [str(n) for n in reversed('%s'.split('.'))] + ['in-addr', 'arpa']
             name = b''.join(bytes([len(label)]) + label.encode() for label in labels)
@@ -629,7 +630,7 @@ class HostFirewallIT {
     String mail =
         "timeout 3 bash -c 'exec 3<>/dev/tcp/" + Surroundings.PUBLIC + "/25; head -n 1 <&3'";
     Started sandbox = fixture.start(fixture.spec());
-    assertThat(fixture.bash(sandbox.id(), mail).output()).contains("Connection refused");
+    assertRefused(() -> fixture.bash(sandbox.id(), mail), "mail");
 
     NetworkPolicy policy =
         new NetworkPolicy(
@@ -639,7 +640,9 @@ class HostFirewallIT {
             List.of("203.0.113.7"),
             new TrafficLimits(100, 100, true));
     Started allowed = fixture.start(fixture.withPolicy(policy));
-    assertThat(fixture.bash(allowed.id(), mail).output()).isEqualTo(World.GREETING);
+    await()
+        .untilAsserted(
+            () -> assertThat(fixture.bash(allowed.id(), mail).output()).isEqualTo(World.GREETING));
   }
 
   /**
@@ -648,7 +651,8 @@ class HostFirewallIT {
   @Test
   void aHelperThatIsGoneIsReplacedAndNoneOutlivesTheWorker() throws Exception {
     fixture.start(fixture.spec());
-    assertThat(helpers()).hasSize(1);
+    // One that has done its work is removed by the engine, a moment later.
+    await().untilAsserted(() -> assertThat(helpers()).hasSize(1));
     fixture.docker.removeContainerCmd(helpers().getFirst()).withForce(true).exec();
 
     assertThat(
@@ -657,7 +661,7 @@ class HostFirewallIT {
                 .output())
         .contains("Operation not permitted");
 
-    assertThat(helpers()).hasSize(1);
+    await().untilAsserted(() -> assertThat(helpers()).hasSize(1));
     fixture.engine.close(); // as its process's end does
     await().untilAsserted(() -> assertThat(helpers()).isEmpty());
   }
@@ -746,6 +750,7 @@ class HostFirewallIT {
   void rulesThatAnotherWorkerOfThePolicySetsAreNoChange() throws Exception {
     SandboxSpec spec = fixture.spec();
     fixture.sandboxes().checkFirewall();
+    await().untilAsserted(() -> assertThat(helpers()).isEmpty());
     try (EngineFixture second = EngineFixture.at(around.engine.address(), directory);
         AutoCloseable _ = fixture.sandboxes().watchFirewall()) {
       await().until(() -> helpers().size() == 1);
@@ -903,9 +908,21 @@ class HostFirewallIT {
         "timeout 3 bash -c 'exec 3<>/dev/tcp/" + address + "/" + port + " && head -n 1 <&3'");
   }
 
-  private void assertRefused(Started sandbox, String address) throws InterruptedException {
-    Outcome outcome = connect(sandbox.id(), address);
-    assertThat(outcome.output()).as(address).contains("Connection refused");
+  private void assertRefused(Started sandbox, String address) {
+    assertRefused(() -> connect(sandbox.id(), address), address);
+  }
+
+  /** With further tries, as a refusal can be late too, but none once something came through. */
+  private static void assertRefused(Callable<Outcome> attempt, String what) {
+    Outcome outcome =
+        await(what + " is refused")
+            .atMost(Duration.ofSeconds(30))
+            .until(
+                attempt,
+                tried ->
+                    tried.output().contains("Connection refused")
+                        || tried.output().contains(World.GREETING));
+    assertThat(outcome.output()).as(what).contains("Connection refused");
   }
 
   /** Sends a resolver of the sandbox's own choice a question. */

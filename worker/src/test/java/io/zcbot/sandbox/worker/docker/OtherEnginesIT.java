@@ -6,6 +6,7 @@ package io.zcbot.sandbox.worker.docker;
 
 import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
 import io.zcbot.sandbox.worker.docker.EngineFixture.Started;
 import io.zcbot.sandbox.worker.docker.host.EngineFacts;
@@ -67,7 +68,7 @@ class OtherEnginesIT {
             .contains("has no effect with the runtime other-kernel");
       }
       lift(around, fixture);
-      assertThat(reaches(fixture, sandbox, Surroundings.METADATA)).as("without rules").isTrue();
+      awaitReached(fixture, sandbox, Surroundings.METADATA);
     }
   }
 
@@ -118,7 +119,7 @@ class OtherEnginesIT {
 
   private static void checkReach(EngineFixture fixture, Started sandbox, FirewallMode mode)
       throws Exception {
-    assertThat(reaches(fixture, sandbox, Surroundings.PUBLIC)).isTrue();
+    awaitReached(fixture, sandbox, Surroundings.PUBLIC);
     List<String> forbidden =
         new ArrayList<>(
             List.of(
@@ -137,6 +138,11 @@ class OtherEnginesIT {
   private static void lift(Surroundings around, EngineFixture fixture) throws Exception {
     String id = fixture.docker.inspectNetworkCmd().withNetworkId(fixture.network).exec().getId();
     around.nft("delete", "table", "inet", "zcbot_br_" + id.substring(0, 12));
+  }
+
+  /** With further tries, as on a busy host a connection that is not refused can be late. */
+  private static void awaitReached(EngineFixture fixture, Started sandbox, String address) {
+    await(address + " is reached").until(() -> reaches(fixture, sandbox, address));
   }
 
   private static boolean reaches(EngineFixture fixture, Started sandbox, String address)

@@ -64,7 +64,9 @@ class LostOffsetsIT {
     deployment.start("a");
     assertThat(deployment.log().awaitAnswer(id, Deployment.SOON)).isInstanceOf(Ready.class);
     await().atMost(Deployment.SOON).until(deployment.group()::isAllCommitted);
-    assertThat(deployment.ops().notReadyBecause()).isEmpty();
+    await()
+        .atMost(Deployment.SOON)
+        .untilAsserted(() -> assertThat(deployment.ops().notReadyBecause()).isEmpty());
   }
 
   @Test

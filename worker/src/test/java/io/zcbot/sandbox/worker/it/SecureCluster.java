@@ -126,23 +126,26 @@ final class SecureCluster implements AutoCloseable {
     admin.createAcls(bindings).all().get(SECONDS, TimeUnit.SECONDS);
   }
 
+  /** Returns when the permission is gone from the only broker too. */
   void forbid(AclBinding binding) throws Exception {
     List<AclBindingFilter> filters = List.of(binding.toFilter());
     assertThat(admin.deleteAcls(filters).all().get(SECONDS, TimeUnit.SECONDS))
         .containsExactly(binding);
+    await().atMost(Deployment.SOON).until(() -> !isInForce(binding));
   }
 
-  /** Waits until the only broker has it in force: what it tells is what it decides by. */
+  /** Waits until the only broker has it in force. */
   void awaitAllowed(AclBinding binding) {
-    await()
-        .atMost(Deployment.SOON)
-        .until(
-            () ->
-                !admin
-                    .describeAcls(binding.toFilter())
-                    .values()
-                    .get(SECONDS, TimeUnit.SECONDS)
-                    .isEmpty());
+    await().atMost(Deployment.SOON).until(() -> isInForce(binding));
+  }
+
+  /** What the broker tells is what it decides by. */
+  private boolean isInForce(AclBinding binding) throws Exception {
+    return !admin
+        .describeAcls(binding.toFilter())
+        .values()
+        .get(SECONDS, TimeUnit.SECONDS)
+        .isEmpty();
   }
 
   /** One permission of a worker's or another role's. */

@@ -256,7 +256,13 @@ class SecureClusterIT {
                     .contains("no permission Write on "));
     cluster.allow(writes);
     assertThat(deployment.log().awaitAnswer(ensureId, Deployment.SOON)).isInstanceOf(Ready.class);
-    assertThat(deployment.ops().notReadyBecause()).isEmpty();
+    awaitReady();
+  }
+
+  private void awaitReady() {
+    await("ready")
+        .atMost(Deployment.SOON)
+        .untilAsserted(() -> assertThat(deployment.ops().notReadyBecause()).isEmpty());
   }
 
   // Each permission, when it is left out, breaks something.
@@ -282,7 +288,9 @@ class SecureClusterIT {
       checks.putIfAbsent(check.kind(permission), permission);
     }
     for (AclBinding permission : checks.values()) {
-      assertThat(check.works(permission)).as("%s with all, %s", role, permission).isTrue();
+      await(role + " with all, " + permission)
+          .atMost(Deployment.SOON)
+          .until(() -> check.works(permission));
     }
   }
 
@@ -383,7 +391,7 @@ class SecureClusterIT {
     SecureCluster.Ran ran = run("commander", "exec", user.toString(), "--", "true");
     assertThat(ran.err()).isEmpty();
     assertThat(ran.exitCode()).isZero();
-    assertThat(reads("commander", replies)).isTrue();
+    await().atMost(Deployment.SOON).until(() -> reads("commander", replies));
     assertThat(works("commander", "ensure", user.toString(), "--timeout", "5s")).isFalse();
     assertThat(reads("commander", deployment.topic(Topic.CURRENT))).isFalse();
   }
@@ -416,7 +424,7 @@ class SecureClusterIT {
                         line ->
                             line.matches(
                                 "zcbot_replies_dropped_total\\{reason=\"(absent|denied)\"} [1-9].*")));
-    assertThat(deployment.ops().notReadyBecause()).isEmpty();
+    awaitReady();
     cluster.allow(List.of(write));
     try (KafkaConsumer<String, String> consumer = agentsReplies()) {
       await("a copy, once it is looked for again")

@@ -16,6 +16,7 @@ import io.zcbot.sandbox.worker.testkit.deployment.Composition;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.concurrent.ExecutionException;
@@ -43,6 +44,9 @@ import org.junit.jupiter.api.io.TempDir;
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class SecureCompositionIT {
   private static final int SECONDS = 60;
+  private static final Duration ANSWERED = Duration.ofSeconds(30);
+  private static final Duration UNANSWERED = Duration.ofSeconds(5);
+
   private Composition composition;
 
   @BeforeAll
@@ -80,9 +84,9 @@ class SecureCompositionIT {
                 + " password=\"%s\";".formatted(password)));
   }
 
-  private static String cluster(Map<String, Object> client) throws Exception {
-    client.put("request.timeout.ms", "3000");
-    client.put("default.api.timeout.ms", "5000");
+  private static String cluster(Map<String, Object> client, Duration within) throws Exception {
+    client.put("request.timeout.ms", within.dividedBy(2).toMillis());
+    client.put("default.api.timeout.ms", within.toMillis());
     try (Admin admin = Admin.create(client)) {
       return admin.describeCluster().clusterId().get(SECONDS, TimeUnit.SECONDS);
     }
@@ -91,12 +95,14 @@ class SecureCompositionIT {
   @Row(63)
   @Test
   void nobodyIsServedWithoutAPassword() throws Exception {
-    assertThat(cluster(client("admin", "ofAdmin1"))).isNotBlank();
-    assertThatThrownBy(() -> cluster(client("admin", "ofWorker2")))
+    assertThat(cluster(client("admin", "ofAdmin1"), ANSWERED)).isNotBlank();
+    assertThatThrownBy(() -> cluster(client("admin", "ofWorker2"), ANSWERED))
         .hasCauseInstanceOf(SaslAuthenticationException.class);
     assertThatThrownBy(
             () ->
-                cluster(new HashMap<>(Map.of("bootstrap.servers", composition.bootstrapServers()))))
+                cluster(
+                    new HashMap<>(Map.of("bootstrap.servers", composition.bootstrapServers())),
+                    UNANSWERED))
         .hasCauseInstanceOf(TimeoutException.class);
   }
 

@@ -357,8 +357,14 @@ class WorkerContainerIT {
 
   private void assertItStopsAsItShould(String worker, UserId user) throws Exception {
     composition.stop();
-    Reaped reaped = deployment.log().reaped(user).getLast();
-    assertThat(reaped.reason()).isEqualTo(Reaped.Reason.SHUTDOWN);
+    deployment
+        .log()
+        .await(
+            "the reaped of a stop",
+            Deployment.SOON,
+            () ->
+                deployment.log().reaped(user).stream()
+                    .anyMatch(reaped -> reaped.reason() == Reaped.Reason.SHUTDOWN));
     assertThat(deployment.host().inspect(worker).getState().getExitCodeLong()).isZero();
     assertThat(deployment.host().containers()).as("sandboxes and slots").isEmpty();
   }

@@ -9,6 +9,7 @@ import static org.awaitility.Awaitility.await;
 import com.github.dockerjava.api.DockerClient;
 import com.github.dockerjava.api.command.InspectContainerResponse;
 import com.github.dockerjava.api.exception.ConflictException;
+import com.github.dockerjava.api.exception.DockerException;
 import com.github.dockerjava.api.exception.NotFoundException;
 import com.github.dockerjava.api.model.Container;
 import com.github.dockerjava.api.model.HostConfig;
@@ -24,6 +25,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Predicate;
+import java.util.stream.Stream;
 
 /** The real engine, as its administrator sees it and as agents use it. */
 public final class SandboxHost implements AutoCloseable {
@@ -127,19 +129,27 @@ public final class SandboxHost implements AutoCloseable {
   /** Removes the deployment's containers and its network. */
   @Override
   public void close() throws IOException {
-    madeByHand.forEach(this::remove);
-    // More than once: a worker that stops while it creates a container leaves it to its next start.
+    // More than once: a worker that stops while it creates a container leaves it to its next start,
+    // and a busy engine may fail to remove one.
     await("no container of " + network + " is left")
         .atMost(Deployment.SOON)
+        .ignoreExceptionsInstanceOf(DockerException.class)
         .until(
             () -> {
-              containersWithHelpers().forEach(container -> remove(container.getId()));
-              return containersWithHelpers().isEmpty();
+              left().forEach(container -> remove(container.getId()));
+              return left().isEmpty();
             });
     docker.listNetworksCmd().withNameFilter(network).exec().stream()
         .filter(each -> each.getName().equals(network))
         .forEach(each -> docker.removeNetworkCmd(each.getId()).exec());
     docker.close();
+  }
+
+  private List<Container> left() {
+    return Stream.concat(
+            containersWithHelpers().stream(),
+            containers(c -> madeByHand.contains(c.getId())).stream())
+        .toList();
   }
 
   private void remove(String container) {

@@ -78,7 +78,7 @@ class EmbeddedBrokerIT {
             new StringDeserializer(),
             new StringDeserializer())) {
       consumer.subscribe(List.of(TOPIC));
-      Instant deadline = Instant.now().plusSeconds(20);
+      Instant deadline = Instant.now().plusSeconds(90);
       while (records.size() < count && Instant.now().isBefore(deadline)) {
         consumer.poll(Duration.ofMillis(200)).forEach(records::add);
       }

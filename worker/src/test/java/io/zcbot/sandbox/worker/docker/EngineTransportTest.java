@@ -179,8 +179,9 @@ class EngineTransportTest extends AdapterTestCase {
 
     engine.close();
 
+    // Sooner than by the deadline of a call.
     for (Thread thread : threads) {
-      thread.join(2000);
+      assertThat(thread.join(PATIENT.dividedBy(2))).isTrue();
     }
     failures.add(failure(() -> engine.find("c1")));
     assertThat(failures).hasSize(3);
@@ -204,9 +205,8 @@ class EngineTransportTest extends AdapterTestCase {
                   });
       Thread.sleep(200);
       thread.interrupt();
-      thread.join(2000);
 
-      assertThat(thread.isAlive()).isFalse();
+      assertThat(thread.join(PATIENT.dividedBy(2))).isTrue();
       assertThat(failures.getFirst().kind()).isEqualTo(Kind.UNAVAILABLE);
       assertThat(failures.getFirst().getMessage()).contains("interrupted");
       assertThat(interrupted).isTrue();

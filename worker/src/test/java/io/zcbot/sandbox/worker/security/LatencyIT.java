@@ -5,8 +5,10 @@
 package io.zcbot.sandbox.worker.security;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
 import io.zcbot.sandbox.worker.docker.EngineFixture.Started;
+import io.zcbot.sandbox.worker.testkit.deployment.Deployment;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.Arrays;
@@ -37,15 +39,21 @@ class LatencyIT extends Attacks {
         while time.monotonic() < end: pass
         if 0 in children: os._exit(0)
         for child in children: os.waitpid(child, 0)""";
-    long started = System.nanoTime();
-    double usedBefore = cpuSeconds(burner.id());
     long throttledBefore = throttled(burner.id());
-    python(burner.id(), burn);
-    double took = (System.nanoTime() - started) / 1e9;
-    // its share of the time, and what a period lets one begin with
-    assertThat(cpuSeconds(burner.id()) - usedBefore)
-        .isLessThan(lab.spec.limits().cpus() * took + 0.6);
-    assertThat(throttled(burner.id())).as("periods throttled").isGreaterThan(throttledBefore);
+    // On a busy machine it may have less than its share for a while.
+    await("periods throttled")
+        .atMost(Deployment.SOON)
+        .until(
+            () -> {
+              long started = System.nanoTime();
+              double usedBefore = cpuSeconds(burner.id());
+              python(burner.id(), burn);
+              double took = (System.nanoTime() - started) / 1e9;
+              // its share of the time, and what a period lets one begin with
+              assertThat(cpuSeconds(burner.id()) - usedBefore)
+                  .isLessThan(lab.spec.limits().cpus() * took + 0.6);
+              return throttled(burner.id()) > throttledBefore;
+            });
 
     String control = lab.without(host -> host.withNanoCPUs(0L));
     python(control, burn);
@@ -101,7 +109,7 @@ class LatencyIT extends Attacks {
     System.out.printf(
         "inspect %d us, with the comparison with its spec %d us (medians)%n",
         glance[100] / 1000, look[100] / 1000);
-    assertThat(look[100] - glance[100]).isLessThan(1_000_000);
+    assertThat((double) look[100]).isLessThan(1.5 * glance[100] + 1_000_000);
   }
 
   private void verify() throws Exception {

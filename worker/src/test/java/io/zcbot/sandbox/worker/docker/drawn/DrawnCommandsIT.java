@@ -70,7 +70,7 @@ class DrawnCommandsIT {
         }
       }
       for (Future<?> lane : lanes) {
-        lane.get(3, TimeUnit.MINUTES);
+        lane.get(12, TimeUnit.MINUTES);
       }
       System.out.printf("they took %d ms%n", (System.nanoTime() - begun) / 1_000_000);
       for (CommandChannel channel : channels) {

@@ -313,7 +313,7 @@ class RunnerProtocolIT {
         runner.start(Start.bash("(while :; do echo late; sleep 0.05; done) & echo $!"));
     long start = System.nanoTime();
     assertEnd(command, EXITED, 0);
-    assertThat((System.nanoTime() - start) / 1_000_000).isLessThan(2_000);
+    assertThat((System.nanoTime() - start) / 1_000_000).isLessThan(20_000);
     String pid = command.out().lines().filter(line -> !line.equals("late")).findFirst().orElse("");
     assertThat(runner.look("kill -0 " + pid + " && echo alive")).isEqualTo("alive");
   }

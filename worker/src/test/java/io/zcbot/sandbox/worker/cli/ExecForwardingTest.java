@@ -90,28 +90,28 @@ class ExecForwardingTest {
   @Test
   void eachOneIsTheCommandsThatWroteSomething() throws Exception {
     Exec exec = SampleEvents.exec(user, true, "sh", "-c", "echo ready; exec cat");
-    try (PipedOutputStream typing = new PipedOutputStream();
-        PipedInputStream keys = new PipedInputStream(typing)) {
-      OutputStream typedAtFirst =
-          new OutputStream() {
-            @Override
-            public void write(int value) {
-              out.write(value);
-            }
+    PipedOutputStream typing = new PipedOutputStream();
+    PipedInputStream keys = new PipedInputStream(typing);
+    OutputStream typedAtFirst =
+        new OutputStream() {
+          @Override
+          public void write(int value) {
+            out.write(value);
+          }
 
-            @Override
-            public void write(byte[] bytes, int at, int length) throws IOException {
-              if (out.size() == 0) {
+          @Override
+          public void write(byte[] bytes, int at, int length) throws IOException {
+            if (out.size() == 0) {
+              try (typing) {
                 typing.write("\u0003\u0003\u0003".getBytes(StandardCharsets.US_ASCII));
-                typing.close();
               }
-              out.write(bytes, at, length);
             }
-          };
-      ExecSession session = session(exec, LONG, typedAtFirst);
-      session.publish();
-      assertThat(typed(exec, session, keys).exitCode()).isZero();
-    }
+            out.write(bytes, at, length);
+          }
+        };
+    ExecSession session = session(exec, LONG, typedAtFirst);
+    session.publish();
+    assertThat(typed(exec, session, keys).exitCode()).isZero();
     assertThat(out).hasToString("ready\n\u0003\u0003\u0003");
   }
 }

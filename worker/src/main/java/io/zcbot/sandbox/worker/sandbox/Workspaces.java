@@ -181,16 +181,18 @@ public final class Workspaces {
             + what
             + ": "
             + reason(e)
-            + "; run the worker as root, or, as user "
-            + SANDBOX_ID
-            + ", set ZCBOT_WORKSPACE_ROOT to a directory that this user may write to",
+            + (e instanceof AccessDeniedException
+                ? "; run the worker as root, or, as user "
+                    + SANDBOX_ID
+                    + ", set ZCBOT_WORKSPACE_ROOT to a directory that this user may write to"
+                : ""),
         e);
   }
 
   private static String reason(FileSystemException e) {
     return switch (e) {
       case AccessDeniedException _ -> "permission denied";
-      case FileAlreadyExistsException _ -> "it is not a directory";
+      case FileAlreadyExistsException _ -> e.getFile() + " is not a directory";
       default -> e.getReason() == null ? e.getClass().getSimpleName() : e.getReason();
     };
   }

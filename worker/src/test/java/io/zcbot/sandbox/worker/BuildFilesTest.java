@@ -87,6 +87,25 @@ class BuildFilesTest {
         .contains("ZCBOT_SANDBOX_WARM: ${ZCBOT_SANDBOX_WARM:-2}");
   }
 
+  /** The commands on this machine have another address of Kafka than containers. */
+  @Test
+  void theCompositionsContainersReachTheSameKafkaInTheSameWay() throws IOException {
+    String composition = Files.readString(REPOSITORY.resolve("compose.yaml"));
+    assertThat(
+            SETTING
+                .matcher(composition)
+                .results()
+                .filter(setting -> setting.group(1).equals("ZCBOT_KAFKA_BOOTSTRAP_SERVERS"))
+                .map(setting -> setting.group(2)))
+        .as("of the worker, the console and the demo")
+        .hasSize(3)
+        .containsOnly("${KAFKA_BOOTSTRAP_SERVERS:-kafka:29092}");
+    assertThat(composition.lines().filter(line -> line.startsWith("    env_file: ")))
+        .as("their passwords for Kafka")
+        .containsExactly(
+            "    env_file: &settings", "    env_file: *settings", "    env_file: *settings");
+  }
+
   @Test
   void theCompositionTakesSettingsFromTheEnvironment() throws IOException {
     assertThat(
@@ -94,7 +113,8 @@ class BuildFilesTest {
                 .matcher(Files.readString(REPOSITORY.resolve("compose.yaml")))
                 .results()
                 .filter(setting -> !setting.group(2).startsWith("${" + setting.group(1)))
-                .map(setting -> setting.group(1)))
+                .map(setting -> setting.group(1))
+                .filter(setting -> !setting.equals("ZCBOT_KAFKA_BOOTSTRAP_SERVERS")))
         .as("what is fixed: addresses inside of a container, and the patience of the demo")
         .containsExactlyInAnyOrder(
             "ZCBOT_OPS_ADDRESS", "ZCBOT_CONSOLE_ADDRESS", "ZCBOT_KAFKA_DEFAULT_API_TIMEOUT_MS");

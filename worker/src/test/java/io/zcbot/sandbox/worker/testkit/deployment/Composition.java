@@ -170,6 +170,10 @@ public final class Composition {
     files.forEach(file -> command.addAll(List.of("-f", file)));
     command.addAll(List.of(words));
     ProcessBuilder process = new ProcessBuilder(command).directory(REPOSITORY.toFile());
+    process
+        .environment()
+        .keySet()
+        .removeIf(key -> key.startsWith("ZCBOT_") || key.equals("KAFKA_BOOTSTRAP_SERVERS"));
     process.environment().putAll(ofWorker);
     process
         .environment()

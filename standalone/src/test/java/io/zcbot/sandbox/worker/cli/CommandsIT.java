@@ -584,6 +584,21 @@ class CommandsIT {
     assertThat(err.toString()).contains("the topic does not exist; start a worker, or run");
   }
 
+  /** It surely does not run, which is another answer than that it may run. */
+  @Test
+  void anExecWhoseTopicDoesNotExistIsNotPublished() {
+    Map<String, String> elsewhere = new HashMap<>(env);
+    elsewhere.put("ZCBOT_TOPIC_PREFIX", "other.");
+    assertThat(sandbox(elsewhere, "exec", "-d", user.toString(), "true"))
+        .as(err.toString())
+        .isEqualTo(ExitCode.CONFIG);
+    assertThat(err.toString())
+        .contains(
+            "could not publish to other.exec on ",
+            ": the topic does not exist; start a worker, or run 'topics create'")
+        .doesNotContain("may run");
+  }
+
   @Test
   void topicsThatEndangerWorkersAreWarnedOfWithTheCommandThatChangesThem() throws Exception {
     Map<String, String> weak = new HashMap<>(env);

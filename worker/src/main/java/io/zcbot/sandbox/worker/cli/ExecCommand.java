@@ -101,6 +101,7 @@ final class ExecCommand implements Callable<Integer> {
             context.console().env());
     try (KafkaLog kafka = context.log()) {
       if (detach) {
+        kafka.requireTopic(Topic.EXEC); // what fails later may have been published
         try {
           var _ = kafka.publish(exec);
         } catch (CommandException e) {
@@ -205,7 +206,10 @@ final class ExecCommand implements Callable<Integer> {
     }
   }
 
-  /** A fault that may pass leaves open whether Kafka has the exec; any other one says that not. */
+  /**
+   * A fault that may pass leaves open whether Kafka has the exec; any other failure means that
+   * Kafka does not have it.
+   */
   private static CommandException unacknowledged(CommandException e, Exec exec) {
     return e.exitCode() == ExitCode.UNAVAILABLE && e.getCause() != null ? mayRun(e, exec) : e;
   }

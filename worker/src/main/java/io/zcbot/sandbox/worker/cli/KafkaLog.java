@@ -34,6 +34,7 @@ import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.PartitionInfo;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.RetriableException;
+import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
 import org.apache.kafka.common.header.Headers;
 import org.apache.kafka.common.header.internals.RecordHeaders;
 import org.jspecify.annotations.Nullable;
@@ -44,6 +45,8 @@ import org.jspecify.annotations.Nullable;
  */
 final class KafkaLog implements AutoCloseable {
   private static final String SOURCE = "/zcbot/sandbox/cli";
+  private static final String MISSING =
+      "the topic does not exist; start a worker, or run 'topics create'";
 
   private final KafkaConfig config;
   private final Patience patience;
@@ -76,13 +79,10 @@ final class KafkaLog implements AutoCloseable {
   private void requireReachable(String purpose) throws CommandException, InterruptedException {
     String problem = isReachable ? null : BrokerProbe.problem(config.bootstrapServers());
     if (problem != null) {
-      throw new CommandException(
+      throw error(
           ExitCode.UNAVAILABLE,
-          "could not "
-              + purpose
-              + " on "
-              + config.bootstrapServers()
-              + ": no broker can be reached ("
+          purpose,
+          "no broker can be reached ("
               + problem
               + "); check that Kafka runs there and that ZCBOT_KAFKA_BOOTSTRAP_SERVERS is right",
           null);
@@ -137,16 +137,32 @@ final class KafkaLog implements AutoCloseable {
       String topic, Function<Producer<byte[], byte[]>, ProducerRecord<byte[], byte[]>> record)
       throws CommandException, InterruptedException {
     try {
-      if (producer == null) {
-        producer = clients.producer();
-      }
-      requireReachable("publish to " + topic);
-      return producer.send(record.apply(producer)).get();
+      Producer<byte[], byte[]> to = producer(topic);
+      return to.send(record.apply(to)).get();
     } catch (KafkaException e) {
       throw failed("publish to " + topic, e);
     } catch (ExecutionException e) {
       throw failed("publish to " + topic, e.getCause() == null ? e : e.getCause());
     }
+  }
+
+  /** Fails if a topic can't be published to for a reason that is known before anything is sent. */
+  void requireTopic(Topic topic) throws CommandException, InterruptedException {
+    String name = topic.named(config.topicPrefix());
+    try {
+      var _ = producer(name).partitionsFor(name);
+    } catch (KafkaException e) {
+      throw failed("publish to " + name, e);
+    }
+  }
+
+  private Producer<byte[], byte[]> producer(String topic)
+      throws CommandException, InterruptedException {
+    if (producer == null) {
+      producer = clients.producer();
+    }
+    requireReachable("publish to " + topic);
+    return producer;
   }
 
   /** Reads ranges of topics. */
@@ -222,32 +238,29 @@ final class KafkaLog implements AutoCloseable {
       String name = topic.named(config.topicPrefix());
       List<PartitionInfo> found = consumer.partitionsFor(name, patience.firstAnswer());
       if (found == null || found.isEmpty()) {
-        throw new CommandException(
-            ExitCode.CONFIG,
-            "could not read "
-                + name
-                + " on "
-                + config.bootstrapServers()
-                + ": the topic does not exist; start a worker, or run 'topics create'",
-            null);
+        throw error(ExitCode.CONFIG, "read " + name, MISSING, null);
       }
       found.forEach(p -> partitions.add(new TopicPartition(name, p.partition())));
     }
     return partitions;
   }
 
+  private CommandException error(int exitCode, String what, String why, @Nullable Throwable cause) {
+    return new CommandException(
+        exitCode, "could not " + what + " on " + config.bootstrapServers() + ": " + why, cause);
+  }
+
   /** An error for people; a fault of Kafka's that may pass counts as «not reached». */
   CommandException failed(String what, Throwable cause) {
+    if (cause.getCause() instanceof UnknownTopicOrPartitionException) {
+      return error(ExitCode.CONFIG, what, MISSING, cause); // waited for in vain
+    }
     boolean passing =
         cause instanceof RetriableException || cause.getCause() instanceof RetriableException;
-    return new CommandException(
+    return error(
         passing ? ExitCode.UNAVAILABLE : ExitCode.CONFIG,
-        "could not "
-            + what
-            + " on "
-            + config.bootstrapServers()
-            + ": "
-            + reason(cause)
+        what,
+        reason(cause)
             + "; check "
             + (passing
                 ? "that Kafka runs there and that ZCBOT_KAFKA_BOOTSTRAP_SERVERS is right"

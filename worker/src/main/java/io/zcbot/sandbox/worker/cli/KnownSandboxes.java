@@ -52,7 +52,7 @@ record KnownSandboxes(
   /** Says what could not be read. */
   void tellGaps(Console console) {
     if (lastUsed == null) {
-      console.err().println("idle times are not known: " + LastUses.TOO_MUCH);
+      console.err().println("idle times are not known: " + LastUses.WHY_UNKNOWN);
     }
   }
 }

@@ -10,13 +10,12 @@ import io.zcbot.sandbox.events.SandboxEvent;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.config.Durations;
+import io.zcbot.sandbox.worker.kafka.LogRange;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.Collection;
 import java.util.HashMap;
 import java.util.Map;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
-import org.apache.kafka.common.TopicPartition;
 import org.jspecify.annotations.Nullable;
 
 /** Reads from the topics when users' sandboxes were last used. */
@@ -26,9 +25,8 @@ final class LastUses {
 
   private static final Duration LIMIT = Duration.ofSeconds(5);
 
-  /** Why uses are not known. */
-  static final String TOO_MUCH =
-      "more was written within the idle TTL than can be read in " + Durations.shown(LIMIT);
+  static final String WHY_UNKNOWN =
+      "what was written within the idle TTL could not be read within " + Durations.shown(LIMIT);
 
   private static final EventCodec CODEC = new EventCodec();
 
@@ -42,24 +40,23 @@ final class LastUses {
   /**
    * Reads the window up to now.
    *
-   * @return by user; null if there is too much to read, as the newest uses are read last
+   * @return by user; null if not all could be read in time, as the newest uses are read last
    */
   static @Nullable Map<UserId, Instant> since(RangeReader reader, Instant instant) {
-    return read(reader, instant, reader.partitions(TOPICS), LIMIT);
+    return read(reader, reader.since(instant, reader.partitions(TOPICS)), LIMIT);
   }
 
   /** The same for one user, with a reader of these topics. */
   static @Nullable Map<UserId, Instant> since(RangeReader reader, UserId user, Instant instant) {
-    return read(reader, instant, reader.partitions(user, TOPICS), LIMIT);
+    return read(reader, reader.since(instant, reader.partitions(user, TOPICS)), LIMIT);
   }
 
-  static @Nullable Map<UserId, Instant> read(
-      RangeReader reader, Instant since, Collection<TopicPartition> partitions, Duration limit) {
+  static @Nullable Map<UserId, Instant> read(RangeReader reader, LogRange range, Duration limit) {
     Map<UserId, Instant> last = new HashMap<>();
     long deadline = System.nanoTime() + limit.toNanos();
     boolean isComplete =
         reader.read(
-            reader.since(since, partitions),
+            range,
             deadline,
             record -> {
               UserId user = user(record, reader.topicPrefix());

@@ -107,7 +107,7 @@ record UserDescription(
 
   private String lastUseText() {
     if (!isLastUseKnown) {
-      return "not known, " + LastUses.TOO_MUCH;
+      return "not known, " + LastUses.WHY_UNKNOWN;
     }
     return lastUse == null ? "none within the idle TTL" : time(lastUse);
   }

@@ -45,7 +45,7 @@ class LastUsesTest {
     consumer.updateEndOffsets(Map.of(ACTIVITY, 1L));
     consumer.schedulePollTask(() -> consumer.addRecord(activity()));
     try (RangeReader reader = new RangeReader(consumer, "sandbox.")) {
-      return LastUses.read(reader, NOW.minusSeconds(300), List.of(ACTIVITY), limit);
+      return LastUses.read(reader, reader.since(NOW.minusSeconds(300), List.of(ACTIVITY)), limit);
     }
   }
 
@@ -97,7 +97,7 @@ class LastUsesTest {
             USER + "  h1    w1      1m0s  -     0     c1");
     assertThat(err.toString())
         .isEqualTo(
-            "idle times are not known: more was written within the idle TTL than can be read in"
-                + " 5s\n");
+            "idle times are not known: what was written within the idle TTL could not be read"
+                + " within 5s\n");
   }
 }

@@ -121,7 +121,7 @@ class UserDescriptionTest {
 
     assertThat(text(LIVE, null))
         .contains(
-            "Last use:     not known, more was written within the idle TTL than can be read in 5s\n",
+            "Last use:     not known, what was written within the idle TTL could not be read within 5s\n",
             "Idle TTL:     5m\n");
     JsonNode json = new JsonMapper().readTree(description(LIVE, null).json(format()));
     assertThat(json.get("sandbox").get("last_used_at").isNull()).isTrue();

@@ -6,7 +6,6 @@ package io.zcbot.sandbox.worker.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -16,25 +15,35 @@ import java.util.concurrent.TimeUnit;
 import java.util.regex.MatchResult;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Text in arguments and in files' names where the locale knows ASCII only, as in a cron job. */
+@Timeout(120)
 class LocaleTest {
   private static final Pattern CHOICE =
       Pattern.compile("^case \\$\\(locale .*?^esac$", Pattern.MULTILINE | Pattern.DOTALL);
   private static final String UMLAUT = "$(printf '\\303\\274')";
 
+  @TempDir private Path directory;
+
   private record Ran(int exitCode, String output) {}
 
-  private static Ran run(Map<String, String> locale, List<String> command) throws Exception {
-    ProcessBuilder builder = new ProcessBuilder(command).redirectErrorStream(true);
+  private Ran run(Map<String, String> locale, List<String> command) throws Exception {
+    Path said = directory.resolve("said");
+    ProcessBuilder builder =
+        new ProcessBuilder(command).redirectErrorStream(true).redirectOutput(said.toFile());
     builder.environment().keySet().removeIf(key -> key.startsWith("LC_") || key.equals("LANG"));
     builder.environment().putAll(locale);
     Process process = builder.start();
-    String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-    assertThat(process.waitFor(60, TimeUnit.SECONDS)).isTrue();
-    return new Ran(process.exitValue(), output);
+    try {
+      assertThat(process.waitFor(60, TimeUnit.SECONDS)).as("it ends").isTrue();
+    } finally {
+      process.destroyForcibly();
+    }
+    return new Ran(process.exitValue(), Files.readString(said));
   }
 
   @ParameterizedTest

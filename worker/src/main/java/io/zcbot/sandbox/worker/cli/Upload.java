@@ -9,6 +9,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
 import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
@@ -78,12 +79,12 @@ final class Upload {
     try {
       TarWriter archive = new TarWriter(output);
       for (Path path : all) {
-        String inside = source.relativize(path).toString();
+        Path inside = source.relativize(path);
         if (Files.isDirectory(path, LinkOption.NOFOLLOW_LINKS)) {
-          archive.directory(inside.isEmpty() ? "." : inside);
+          archive.directory(inside.toString().isEmpty() ? "." : text(inside));
         } else if (Files.isRegularFile(path, LinkOption.NOFOLLOW_LINKS)) {
           try (InputStream content = Files.newInputStream(path)) {
-            archive.file(inside, Files.size(path), Files.isExecutable(path), content);
+            archive.file(text(inside), Files.size(path), Files.isExecutable(path), content);
           }
         } else if (Files.exists(path, LinkOption.NOFOLLOW_LINKS)) {
           skipped++;
@@ -97,6 +98,30 @@ final class Upload {
     } catch (IOException | CommandException | InterruptedException | RuntimeException e) {
       files.removeAfter(e, begun.temporary());
       throw e;
+    }
+  }
+
+  /**
+   * Bytes that are no text become a character that stands for all of them: two names would be one.
+   */
+  private static String text(Path path) throws IOException {
+    String text = path.toString();
+    if (!isSame(path, text)) {
+      throw new IOException(
+          "the file name "
+              + text
+              + " is not text in "
+              + System.getProperty("sun.jnu.encoding")
+              + "; rename it, or set LC_ALL=C.UTF-8 if it is UTF-8");
+    }
+    return text;
+  }
+
+  private static boolean isSame(Path path, String text) {
+    try {
+      return path.equals(Path.of(text));
+    } catch (InvalidPathException _) {
+      return false;
     }
   }
 }

@@ -186,6 +186,31 @@ class CopyTest {
   }
 
   @Test
+  void aNameMayHaveTheCharacterThatStandsForNoText() throws Exception {
+    Path source = Files.createDirectory(here.resolve("d"));
+    Files.writeString(source.resolve("a\ufffd"), "x");
+    assertThat(upload(".").of(source)).isZero();
+    assertThat(names(sandbox)).containsExactly("d", "d/a\ufffd");
+  }
+
+  /** Two of them would become one file. */
+  @Test
+  void aNameThatIsNoTextHereIsRefused() throws Exception {
+    Path source = Files.createDirectory(here.resolve("d"));
+    Files.writeString(source.resolve("\ufffd"), "x");
+    Process touch =
+        new ProcessBuilder("sh", "-c", ": > \"$(printf '\\377')\"")
+            .directory(source.toFile())
+            .start();
+    assertThat(touch.waitFor(60, TimeUnit.SECONDS)).isTrue();
+    assertThat(names(source)).hasSize(2);
+    assertThatThrownBy(() -> upload(".").of(source))
+        .hasMessageContaining("is not text in")
+        .hasMessageContaining("rename it");
+    assertThat(sandbox).isEmptyDirectory();
+  }
+
+  @Test
   void standardStreamsAreCopied() throws Exception {
     assertThat(upload("file").of(new ByteArrayInputStream(big()))).isZero();
     ByteArrayOutputStream out = new ByteArrayOutputStream();

@@ -16,9 +16,6 @@ public final class TarWriter {
   private static final int EXECUTABLE_MODE = 0755;
   private static final long BIGGEST = (1L << 33) - 1;
 
-  /** What the JVM has in place of bytes that it could not read as text. */
-  private static final char LOST = '\ufffd';
-
   private final OutputStream to;
 
   /** Writes to a stream, which stays the caller's. */
@@ -59,14 +56,6 @@ public final class TarWriter {
   }
 
   private void header(String name, char type, int mode, long size) throws IOException {
-    if (name.indexOf(LOST) >= 0) { // another file's name may look the same
-      throw new IOException(
-          "the file name "
-              + name
-              + " is not text in "
-              + System.getProperty("sun.jnu.encoding")
-              + "; rename it, or set LC_ALL=C.UTF-8 if it is UTF-8");
-    }
     byte[] bytes = name.getBytes(StandardCharsets.UTF_8);
     if (bytes.length >= TarFormat.LONGEST_NAME || size > BIGGEST) {
       throw new IOException(name + " is too long");

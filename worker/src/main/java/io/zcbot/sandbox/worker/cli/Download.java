@@ -78,16 +78,18 @@ final class Download {
     return new SandboxInput(files, found, progress::at);
   }
 
-  private long file(SandboxFiles.Found found, Path place) throws IOException {
-    if (Files.isDirectory(place)) {
-      throw new IOException(place + " is a directory");
+  private long file(SandboxFiles.Found found, Path target) throws IOException {
+    if (Files.isDirectory(target)) {
+      throw new IOException(target + " is a directory");
     }
-    if (Files.exists(place) && !Files.isRegularFile(place)) {
+    if (Files.exists(target) && !Files.isRegularFile(target)) {
       throw new IOException(
-          place
+          target
               + " is neither a file nor a directory, and is not replaced; write '-' to copy to"
               + " standard output");
     }
+    // A link stays, above all /dev/stdout: the file that it leads to is replaced.
+    Path place = Files.exists(target) ? target.toRealPath() : target;
     try (NewFile file = new NewFile(place)) {
       try (SandboxInput input = input(found);
           OutputStream to =

@@ -185,6 +185,20 @@ class CopyTest {
     assertThat(link).isSymbolicLink();
   }
 
+  /** As of '/dev/stdout'. */
+  @Test
+  void aLinkStaysAndItsFileIsReplaced() throws Exception {
+    Files.writeString(sandbox.resolve("file"), "new");
+    Path elsewhere = Files.createDirectory(here.resolve("elsewhere"));
+    Path target = Files.writeString(elsewhere.resolve("target"), "old");
+    Path link = Files.createSymbolicLink(here.resolve("link"), target);
+
+    assertThat(download("file").to(link)).isZero();
+    assertThat(link).isSymbolicLink();
+    assertThat(target).hasContent("new");
+    assertThat(names(here)).containsExactly("elsewhere", "elsewhere/target", "link");
+  }
+
   @Test
   void aNameMayHaveTheCharacterThatStandsForNoText() throws Exception {
     Path source = Files.createDirectory(here.resolve("d"));

@@ -288,7 +288,7 @@ class CopyTest {
   @Test
   void aDirectoryIsCopiedWhileACommandWritesToIt() throws Exception {
     Path busy = Files.createDirectory(sandbox.resolve("busy"));
-    Files.write(busy.resolve("log"), new byte[30 << 20]);
+    Files.write(busy.resolve("log"), new byte[8 << 20]);
     Process writer =
         new ProcessBuilder("sh", "-c", "while :; do echo line >> log; done")
             .directory(busy.toFile())

@@ -7,8 +7,8 @@ package io.zcbot.sandbox.worker.cli;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.InterruptedIOException;
-import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
+import java.util.concurrent.FutureTask;
 
 /**
  * Lets an interrupt end the wait for input that nothing else ends, such as that of a terminal. What
@@ -29,19 +29,11 @@ final class InterruptibleInput extends InputStream {
 
   @Override
   public int read(byte[] to, int at, int length) throws IOException {
-    CompletableFuture<Integer> count = new CompletableFuture<>();
-    var _ =
-        Thread.ofVirtual()
-            .start(
-                () -> {
-                  try {
-                    count.complete(from.read(to, at, length));
-                  } catch (IOException | RuntimeException e) {
-                    count.completeExceptionally(e);
-                  }
-                });
+    FutureTask<Integer> reading = new FutureTask<>(() -> from.read(to, at, length));
+    // Not a virtual one: the read would hold the thread that carries those.
+    var _ = Thread.ofPlatform().daemon().name("input").start(reading);
     try {
-      return count.get();
+      return reading.get();
     } catch (ExecutionException e) {
       throw e.getCause() instanceof IOException cause ? cause : new IOException(e);
     } catch (InterruptedException _) {

@@ -415,6 +415,21 @@ class CopyTest {
   }
 
   @Test
+  @Timeout(60)
+  void inputThatFailsEndsTheWaitForIt() {
+    InputStream broken =
+        new InputStream() {
+          @Override
+          public int read() {
+            throw new StackOverflowError("too deep");
+          }
+        };
+    assertThatThrownBy(() -> new InterruptibleInput(broken).read())
+        .isInstanceOf(IOException.class)
+        .hasRootCauseMessage("too deep");
+  }
+
+  @Test
   void theFirstErrorIsToldIfTheRemovalFailsToo() throws Exception {
     CommandLog unwilling =
         new CommandLog() {

@@ -25,7 +25,8 @@ import picocli.CommandLine.Parameters;
       "The copy appears when it is complete. A file replaces another one, a directory does not."
           + " Symbolic links, devices and pipes are left out and counted. The content passes"
           + " through the topics.",
-      "Ctrl-C stops the copy and removes what is not complete; a second one leaves it."
+      "Ctrl-C stops the copy and removes what is not complete; a second one ends at once and may"
+          + " leave a hidden file."
     })
 final class CopyCommand implements Callable<Integer> {
   private final CommandContext context;

@@ -139,11 +139,14 @@ final class CommandRunner implements AutoCloseable {
 
   private synchronized void end() {
     running = null;
+    if (stopCode != 0) { // the command may have succeeded all the same
+      caller.interrupt();
+    }
   }
 
   /**
-   * Ends the running command, or interrupts the caller in whatever else it does. No command but
-   * clean-ups begins any more. Any thread.
+   * Ends the running command, and interrupts the caller in whatever it does without one. No command
+   * but clean-ups begins any more. Any thread.
    *
    * @param exitCode as of a program that was ended so
    */

@@ -10,6 +10,7 @@ import static org.assertj.core.api.Assumptions.assumeThat;
 import static org.awaitility.Awaitility.await;
 
 import io.zcbot.sandbox.events.Exec;
+import io.zcbot.sandbox.events.Exited;
 import io.zcbot.sandbox.events.SandboxEvent;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.cli.terminal.StandardStreams;
@@ -322,27 +323,13 @@ class CopyTest {
         .hasMessageContaining("/workspace/");
   }
 
-  /** A log whose N-th command is followed by a stop. */
-  private static final class StoppingLog implements CommandLog {
-    private final LocalCommands log;
-    private final CommandRunner runner;
-    private int left;
-
-    StoppingLog(LocalCommands log, UserId user, int commands) {
-      this.log = log;
-      this.runner = new CommandRunner(this, user, true);
-      this.left = commands;
-    }
+  /** The log, for a runner of its own. */
+  private class RunnerLog implements CommandLog {
+    final CommandRunner runner = new CommandRunner(this, user, true);
 
     @Override
-    public void publish(SandboxEvent event) {
+    public void publish(SandboxEvent event) throws CommandException {
       log.publish(event);
-      if (event instanceof Exec) {
-        left--;
-        if (left == 0) {
-          runner.stop(130);
-        }
-      }
     }
 
     @Override
@@ -352,6 +339,26 @@ class CopyTest {
 
     @Override
     public void close() {}
+  }
+
+  /** A log whose N-th command is followed by a stop. */
+  private class StoppingLog extends RunnerLog {
+    private int left;
+
+    StoppingLog(int commands) {
+      left = commands;
+    }
+
+    @Override
+    public void publish(SandboxEvent event) throws CommandException {
+      super.publish(event);
+      if (event instanceof Exec) {
+        left--;
+        if (left == 0) {
+          runner.stop(130);
+        }
+      }
+    }
   }
 
   private List<List<String>> commands() {
@@ -364,7 +371,7 @@ class CopyTest {
   @ParameterizedTest
   @ValueSource(ints = {1, 2, 3})
   void aStoppedUploadLeavesNothing(int command) throws Exception {
-    StoppingLog stopping = new StoppingLog(log, user, command);
+    StoppingLog stopping = new StoppingLog(command);
     try (CommandRunner runner = stopping.runner) {
       Upload upload = new Upload(new SandboxFiles(runner), progress, "file");
       assertThatThrownBy(() -> upload.of(new ByteArrayInputStream(big())));
@@ -378,7 +385,7 @@ class CopyTest {
   @Test
   void aStoppedDownloadRemovesItsArchive() throws Exception {
     Files.write(Files.createDirectory(sandbox.resolve("d")).resolve("big"), big());
-    StoppingLog stopping = new StoppingLog(log, user, 2);
+    StoppingLog stopping = new StoppingLog(2);
     try (CommandRunner runner = stopping.runner) {
       Download download =
           new Download(
@@ -414,6 +421,34 @@ class CopyTest {
     assertThat(sandbox).isEmptyDirectory();
   }
 
+  /** A command may end by itself just as it is stopped, and the one that begins a copy does. */
+  @Test
+  @Timeout(60)
+  void aStopDuringACommandThatSucceedsEndsTheWaitForInput() throws Exception {
+    RunnerLog stopping =
+        new RunnerLog() {
+          @Override
+          public List<SandboxEvent> poll(Duration atMost) {
+            List<SandboxEvent> events = super.poll(atMost);
+            if (events.stream().anyMatch(Exited.class::isInstance)) {
+              runner.stop(143);
+            }
+            return events;
+          }
+        };
+    try (CommandRunner runner = stopping.runner;
+        PipedInputStream in = new PipedInputStream();
+        PipedOutputStream typed = new PipedOutputStream(in)) {
+      Upload upload = new Upload(new SandboxFiles(runner), progress, "file");
+      assertThatThrownBy(() -> upload.of(new InterruptibleInput(in)))
+          .isInstanceOf(InterruptedIOException.class);
+      assertThat(runner.stopCode()).isEqualTo(143);
+      typed.write('x');
+    }
+    assertThat(Thread.interrupted()).isFalse();
+    assertThat(sandbox).isEmptyDirectory();
+  }
+
   @Test
   @Timeout(60)
   void inputThatFailsEndsTheWaitForIt() {
@@ -431,23 +466,15 @@ class CopyTest {
 
   @Test
   void theFirstErrorIsToldIfTheRemovalFailsToo() throws Exception {
-    CommandLog unwilling =
-        new CommandLog() {
+    RunnerLog unwilling =
+        new RunnerLog() {
           @Override
           public void publish(SandboxEvent event) throws CommandException {
-            if (event instanceof Exec exec && exec.program().arguments().getFirst().equals("rm")) {
+            if (isRemoval(event)) {
               throw new CommandException(ExitCode.UNAVAILABLE, "no Kafka", null);
             }
-            log.publish(event);
+            super.publish(event);
           }
-
-          @Override
-          public List<SandboxEvent> poll(Duration atMost) {
-            return log.poll(atMost);
-          }
-
-          @Override
-          public void close() {}
         };
     InputStream broken =
         new InputStream() {
@@ -456,11 +483,18 @@ class CopyTest {
             throw new IOException("cable pulled");
           }
         };
-    Upload upload =
-        new Upload(new SandboxFiles(new CommandRunner(unwilling, user, true)), progress, "file");
+    Upload upload = new Upload(new SandboxFiles(unwilling.runner), progress, "file");
     assertThatThrownBy(() -> upload.of(broken))
         .hasMessage("cable pulled")
         .satisfies(e -> assertThat(e.getSuppressed()).hasSize(1));
+    removeLeftovers();
+  }
+
+  private static boolean isRemoval(SandboxEvent event) {
+    return event instanceof Exec exec && exec.program().arguments().getFirst().equals("rm");
+  }
+
+  private void removeLeftovers() throws IOException {
     for (String name : names(sandbox)) {
       Files.delete(sandbox.resolve(name));
     }

@@ -23,6 +23,8 @@ import java.time.temporal.ChronoUnit;
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -36,17 +38,21 @@ final class CommandRunner implements AutoCloseable {
   private static final Duration EXPIRY = Duration.ofSeconds(60);
   private static final Duration SLACK = Duration.ofSeconds(20);
 
+  /** Whoever stops the program waits for its end; a command that obeys takes moments. */
+  private static final Duration AFTER_STOP = Duration.ofSeconds(10);
+
   /** An error message needs no more. */
   private static final int MAX_MESSAGE = 4096;
 
   private final CommandLog log;
   private final UserId user;
   private final boolean ensure;
+  private final Duration afterStop;
 
   /** Runs the commands. */
   private final Thread caller = Thread.currentThread();
 
-  private @Nullable CommandInput running;
+  private @Nullable Running running;
   private int stopCode;
   private boolean isClosed;
 
@@ -56,10 +62,22 @@ final class CommandRunner implements AutoCloseable {
    * @param ensure whether to make the sandbox if there is none
    */
   CommandRunner(CommandLog log, UserId user, boolean ensure) {
+    this(log, user, ensure, AFTER_STOP);
+  }
+
+  /**
+   * As the other one.
+   *
+   * @param afterStop how long to wait for each command's end after a stop
+   */
+  CommandRunner(CommandLog log, UserId user, boolean ensure, Duration afterStop) {
     this.log = log;
     this.user = user;
     this.ensure = ensure;
+    this.afterStop = afterStop;
   }
+
+  private record Running(ExecSession session, CommandInput input) {}
 
   /**
    * Runs a command that has to succeed.
@@ -111,7 +129,7 @@ final class CommandRunner implements AutoCloseable {
             new OutputSequence(out, err),
             new WaitingLine(new PrintWriter(Writer.nullWriter()), false, ""));
     CommandInput input = new CommandInput(log, user, exec.eventId());
-    begin(input, isCleanUp);
+    begin(new Running(session, input), isCleanUp);
     try {
       session.publish();
       if (inputFollows) {
@@ -127,14 +145,15 @@ final class CommandRunner implements AutoCloseable {
     }
   }
 
-  private synchronized void begin(CommandInput input, boolean isCleanUp) throws CommandException {
+  private synchronized void begin(Running command, boolean isCleanUp) throws CommandException {
     if (stopCode != 0) {
       var _ = Thread.interrupted(); // the stop's
       if (!isCleanUp) {
         throw new CommandException(stopCode, "stopped", null);
       }
+      leaveSoon(command);
     }
-    running = input;
+    running = command;
   }
 
   private synchronized void end() {
@@ -144,6 +163,11 @@ final class CommandRunner implements AutoCloseable {
     }
   }
 
+  private void leaveSoon(Running command) {
+    CompletableFuture.delayedExecutor(afterStop.toMillis(), TimeUnit.MILLISECONDS)
+        .execute(() -> command.session().leave(ExitCode.UNKNOWN_END));
+  }
+
   /**
    * Ends the running command, and interrupts the caller in whatever it does without one. No command
    * but clean-ups begins any more. Any thread.
@@ -151,7 +175,7 @@ final class CommandRunner implements AutoCloseable {
    * @param exitCode as of a program that was ended so
    */
   void stop(int exitCode) {
-    CommandInput command;
+    Running command;
     synchronized (this) {
       if (stopCode != 0 || isClosed) {
         return;
@@ -163,8 +187,9 @@ final class CommandRunner implements AutoCloseable {
         return;
       }
     }
+    leaveSoon(command);
     try {
-      command.send(new Input.Content.Signal(CommandSignal.TERM));
+      command.input().send(new Input.Content.Signal(CommandSignal.TERM));
     } catch (CommandException _) {
       // The command ends by itself or at its time-out, and no other one follows.
     } catch (InterruptedException _) {
@@ -202,7 +227,7 @@ final class CommandRunner implements AutoCloseable {
   }
 
   private static int exitCode(CommandEnding ending, boolean hasEnded) {
-    if (ending instanceof CommandEnding.Unanswered) {
+    if (!(ending instanceof CommandEnding.Answered)) {
       return ExitCode.TIMEOUT;
     }
     return !hasEnded && ending.exitCode() == ExitCode.RETRY ? ExitCode.RETRY : ExitCode.FAILED;

@@ -6,6 +6,7 @@ package io.zcbot.sandbox.worker.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.catchThrowable;
 import static org.assertj.core.api.Assumptions.assumeThat;
 import static org.awaitility.Awaitility.await;
 
@@ -325,7 +326,11 @@ class CopyTest {
 
   /** The log, for a runner of its own. */
   private class RunnerLog implements CommandLog {
-    final CommandRunner runner = new CommandRunner(this, user, true);
+    final CommandRunner runner;
+
+    RunnerLog(Duration afterStop) {
+      runner = new CommandRunner(this, user, true, afterStop);
+    }
 
     @Override
     public void publish(SandboxEvent event) throws CommandException {
@@ -346,6 +351,7 @@ class CopyTest {
     private int left;
 
     StoppingLog(int commands) {
+      super(Duration.ofSeconds(60));
       left = commands;
     }
 
@@ -426,7 +432,7 @@ class CopyTest {
   @Timeout(60)
   void aStopDuringACommandThatSucceedsEndsTheWaitForInput() throws Exception {
     RunnerLog stopping =
-        new RunnerLog() {
+        new RunnerLog(Duration.ofSeconds(60)) {
           @Override
           public List<SandboxEvent> poll(Duration atMost) {
             List<SandboxEvent> events = super.poll(atMost);
@@ -467,7 +473,7 @@ class CopyTest {
   @Test
   void theFirstErrorIsToldIfTheRemovalFailsToo() throws Exception {
     RunnerLog unwilling =
-        new RunnerLog() {
+        new RunnerLog(Duration.ofSeconds(60)) {
           @Override
           public void publish(SandboxEvent event) throws CommandException {
             if (isRemoval(event)) {
@@ -487,6 +493,42 @@ class CopyTest {
     assertThatThrownBy(() -> upload.of(broken))
         .hasMessage("cable pulled")
         .satisfies(e -> assertThat(e.getSuppressed()).hasSize(1));
+    removeLeftovers();
+  }
+
+  /** Where no worker runs, or not any more. */
+  @ParameterizedTest
+  @ValueSource(ints = {0, 1})
+  void aStoppedCopyDoesNotWaitLongForAnswers(int answered) throws Exception {
+    RunnerLog silent =
+        new RunnerLog(Duration.ofMillis(200)) {
+          private int execs;
+          private int polls;
+
+          @Override
+          public void publish(SandboxEvent event) throws CommandException {
+            if (event instanceof Exec) {
+              execs++;
+            }
+            if (execs <= answered) {
+              super.publish(event);
+            } else {
+              runner.stop(130);
+            }
+          }
+
+          @Override
+          public List<SandboxEvent> poll(Duration atMost) {
+            polls++;
+            assertThat(polls).as("times that it waited for an answer").isLessThan(200);
+            return super.poll(atMost);
+          }
+        };
+    try (CommandRunner runner = silent.runner) {
+      Upload upload = new Upload(new SandboxFiles(runner), progress, "file");
+      Throwable failure = catchThrowable(() -> upload.of(new ByteArrayInputStream(big())));
+      assertThat(failure).isInstanceOfAny(CommandException.class, SandboxIoException.class);
+    }
     removeLeftovers();
   }
 

@@ -9,7 +9,9 @@ import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.cli.terminal.StandardStreams;
 import java.io.IOException;
 import java.io.PrintWriter;
+import java.util.Arrays;
 import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
@@ -102,7 +104,7 @@ final class CopyCommand implements Callable<Integer> {
       return copy(new SandboxFiles(runner), streams, progress);
     } catch (IOException | CommandException e) {
       if (runner.stopCode() != 0) {
-        throw new CommandException(runner.stopCode(), "stopped before the copy was complete", e);
+        throw stopped(runner.stopCode(), e);
       }
       throw switch (e) {
         case SandboxIoException inSandbox -> inSandbox.failure();
@@ -112,6 +114,24 @@ final class CopyCommand implements Callable<Integer> {
                 ExitCode.FAILED, "nothing was copied: " + EventText.plain(reason(e)), e);
       };
     }
+  }
+
+  /** What a copy that was stopped ends with. */
+  static CommandException stopped(int exitCode, Exception failure) {
+    String message = "stopped before the copy was complete";
+    Throwable leftover = leftover(failure);
+    if (leftover != null) {
+      message += "; what was begun may be left (" + leftover.getMessage() + ")";
+    }
+    return new CommandException(exitCode, message, failure);
+  }
+
+  /** Why something may be left: a command without an answer may do its work yet. */
+  private static @Nullable Throwable leftover(Exception failure) {
+    Exception command = failure instanceof SandboxIoException e ? e.failure() : failure;
+    return command instanceof CommandException e && e.exitCode() == ExitCode.TIMEOUT
+        ? e
+        : Arrays.stream(failure.getSuppressed()).findFirst().orElse(null);
   }
 
   private UserId user() throws CommandException {

@@ -159,14 +159,13 @@ final class SandboxFiles {
 
   /** Removes a file after a failure, which is to be told first. */
   void removeAfter(Exception failure, String path) {
-    Exception told = failure instanceof SandboxIoException e ? e.failure() : failure;
     try {
       remove(path);
     } catch (CommandException e) {
-      told.addSuppressed(e);
+      failure.addSuppressed(e);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
-      told.addSuppressed(e);
+      failure.addSuppressed(e);
     }
   }
 

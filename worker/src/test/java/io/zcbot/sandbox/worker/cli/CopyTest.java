@@ -6,6 +6,7 @@ package io.zcbot.sandbox.worker.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.catchException;
 import static org.assertj.core.api.Assertions.catchThrowable;
 import static org.assertj.core.api.Assumptions.assumeThat;
 import static org.awaitility.Awaitility.await;
@@ -496,6 +497,28 @@ class CopyTest {
     removeLeftovers();
   }
 
+  @Test
+  void aStoppedCopyTellsThatItsRemovalFailed() throws Exception {
+    StoppingLog unwilling =
+        new StoppingLog(2) {
+          @Override
+          public void publish(SandboxEvent event) throws CommandException {
+            if (isRemoval(event)) {
+              throw new CommandException(ExitCode.UNAVAILABLE, "no Kafka", null);
+            }
+            super.publish(event);
+          }
+        };
+    try (CommandRunner runner = unwilling.runner) {
+      Upload upload = new Upload(new SandboxFiles(runner), progress, "file");
+      Exception failure = catchException(() -> upload.of(new ByteArrayInputStream(big())));
+      assertThat(CopyCommand.stopped(130, failure))
+          .hasMessage(
+              "stopped before the copy was complete; what was begun may be left (no Kafka)");
+    }
+    removeLeftovers();
+  }
+
   /** Where no worker runs, or not any more. */
   @ParameterizedTest
   @ValueSource(ints = {0, 1})
@@ -528,6 +551,8 @@ class CopyTest {
       Upload upload = new Upload(new SandboxFiles(runner), progress, "file");
       Throwable failure = catchThrowable(() -> upload.of(new ByteArrayInputStream(big())));
       assertThat(failure).isInstanceOfAny(CommandException.class, SandboxIoException.class);
+      assertThat(CopyCommand.stopped(130, (Exception) failure))
+          .hasMessageContaining("; what was begun may be left (in the sandbox: left the command");
     }
     removeLeftovers();
   }

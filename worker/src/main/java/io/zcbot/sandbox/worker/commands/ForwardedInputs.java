@@ -4,18 +4,22 @@
  */
 package io.zcbot.sandbox.worker.commands;
 
+import io.zcbot.sandbox.events.CommandSignal;
+import io.zcbot.sandbox.events.Input;
 import io.zcbot.sandbox.events.Origin;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /**
- * How far the inputs of one command that were forwarded have been taken. They come in the order in
- * which they lay first, but maybe twice: whoever reads that partition anew forwards what its
- * predecessor did. Signals and sizes count by themselves, since they pass standard input.
+ * How far the inputs of one command that were forwarded have been taken. Those of a kind come in
+ * the order in which they lay first, but maybe twice: whoever reads that partition anew forwards
+ * what its predecessor did. Standard input, sizes and each signal are kinds, which may pass each
+ * other.
  */
 final class ForwardedInputs {
-  /** Clients that hash keys alike have a user's inputs in one partition. */
-  private static final int MAX_SOURCES = 32;
+  /** Clients that hash keys alike have a user's inputs in one partition; each has six kinds. */
+  private static final int MAX_SOURCES = 96;
 
   private final Map<Source, Long> taken =
       new LinkedHashMap<>() {
@@ -27,9 +31,11 @@ final class ForwardedInputs {
         }
       };
 
-  private record Source(int partition, boolean isOfStream) {
+  private record Source(int partition, boolean isOfStream, @Nullable CommandSignal signal) {
     static Source of(CommandInput input, Origin from) {
-      return new Source(from.partition(), input.isOfStream());
+      CommandSignal signal =
+          input.content() instanceof Input.Content.Signal(var sent) ? sent : null;
+      return new Source(from.partition(), input.isOfStream(), signal);
     }
   }
 

@@ -108,6 +108,20 @@ class InputBufferTest extends InACommandWorld {
     assertThat(command.signals).containsExactly(CommandSignal.INT);
   }
 
+  /** Those that are read again by a detour are passed by those that were read behind them. */
+  @Test
+  void aSignalIsTakenThoughASizeOrAnotherSignalPassedIt() throws Exception {
+    FakeCommandEngine.Command command = run(Asked.of("x").reading(""));
+    TerminalSize size = new TerminalSize(40, 24);
+    for (int i = 0; i < 2; i++) {
+      forwarded(2, 42, new Input.Content.Signal(CommandSignal.TERM));
+      forwarded(2, 41, new Input.Content.Resize(size));
+      forwarded(2, 40, new Input.Content.Signal(CommandSignal.INT));
+    }
+    assertThat(command.size).isEqualTo(size);
+    assertThat(command.signals).containsExactly(CommandSignal.TERM, CommandSignal.INT);
+  }
+
   @Test
   void whatWasTooMuchIsTakenWhenItComesAgain() throws Exception {
     FakeCommandEngine.Command command = run(Asked.of("x").reading(""));

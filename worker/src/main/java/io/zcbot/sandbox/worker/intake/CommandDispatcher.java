@@ -109,7 +109,9 @@ final class CommandDispatcher implements AutoCloseable {
         diversions.forward(record, home, diverted(record, tracker));
         return;
       }
-      refusal = RecordDispatcher.refusal("exec", record, home, partitions);
+      if (!left.isZero()) {
+        refusal = RecordDispatcher.refusal("exec", record, home, partitions);
+      }
     }
     queue(exec, origin, record, left, refusal, followed, tracker);
   }

@@ -11,6 +11,7 @@ import static org.awaitility.Awaitility.await;
 import io.zcbot.sandbox.events.EventFormatException;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.commands.CommandKey;
+import io.zcbot.sandbox.worker.commands.ExecRequest;
 import io.zcbot.sandbox.worker.kafka.KeyPartitions;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
 import io.zcbot.sandbox.worker.sandbox.Time;
@@ -543,6 +544,17 @@ class CommandFollowerTest {
     publish("sandbox.exec", ELSEWHERE, exec("one"), "2-1@" + System.currentTimeMillis());
     await().until(() -> commands.execs.size() == 1);
     assertThat(commands.execs.getFirst().refusal()).contains("expects it in partition " + HOME);
+    assertThat(diverted).isEmpty();
+  }
+
+  @Test
+  void aForwardedExecInAForeignPartitionThatIsExpiredIsAnsweredSo() {
+    startOwning(ELSEWHERE);
+    publish("sandbox.exec", ELSEWHERE, exec("one"), "2-1@1000000000000");
+    await().until(() -> commands.execs.size() == 1);
+    ExecRequest exec = commands.execs.getFirst();
+    assertThat(exec.refusal()).isNull();
+    assertThat(exec.deadline()).isEqualTo(exec.arrived());
     assertThat(diverted).isEmpty();
   }
 

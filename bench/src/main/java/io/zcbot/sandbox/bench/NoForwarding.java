@@ -6,6 +6,7 @@ package io.zcbot.sandbox.bench;
 
 import io.zcbot.sandbox.events.EventFormatException;
 import io.zcbot.sandbox.worker.intake.RecordForwarding;
+import java.util.List;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 
 /** Where all records are valid and lie where they belong. */
@@ -16,7 +17,7 @@ final class NoForwarding implements RecordForwarding {
   }
 
   @Override
-  public void forward(ConsumerRecord<byte[], byte[]> record, int partition) {
-    throw new IllegalStateException("forwarded " + record);
+  public void forward(List<ConsumerRecord<byte[], byte[]>> records, int partition) {
+    throw new IllegalStateException("forwarded " + records);
   }
 }

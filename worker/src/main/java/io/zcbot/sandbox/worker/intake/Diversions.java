@@ -5,7 +5,9 @@
 package io.zcbot.sandbox.worker.intake;
 
 import io.zcbot.sandbox.events.EventFormatException;
+import java.util.List;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.common.TopicPartition;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -27,7 +29,7 @@ final class Diversions implements AutoCloseable {
    */
   Diversions(RecordForwarding forwarding, InFlightBytes bytes, IntakeMetrics metrics) {
     this.forwarding = forwarding;
-    this.forwarder = new Forwarder(bytes);
+    this.forwarder = new Forwarder(this::publish, bytes);
     this.metrics = metrics;
   }
 
@@ -48,18 +50,23 @@ final class Diversions implements AutoCloseable {
         event,
         why.getMessage());
     metrics.deadLettered(record.topic());
-    forwarder.forward(record, () -> forwarding.deadLetter(record, why), done);
+    forwarder.write(record, () -> forwarding.deadLetter(record, why), done);
   }
 
   /**
-   * Publishes a record in its partition, behind those of its key that are being published there:
-   * inputs in another order would be other inputs.
+   * Publishes a record in the partition of its key. Those of a key stay in order: inputs in another
+   * order would be other inputs.
    *
    * @param done run once the log has it; never, where the worker stops before
    */
   void forward(ConsumerRecord<byte[], byte[]> record, int home, Runnable done) {
     metrics.forwarded(record.topic());
-    forwarder.forwardInOrder(record, () -> forwarding.forward(record, home), done);
+    forwarder.forward(record, home, done);
+  }
+
+  private void publish(List<ConsumerRecord<byte[], byte[]>> records, TopicPartition home)
+      throws InterruptedException {
+    forwarding.forward(records, home.partition());
   }
 
   @Override

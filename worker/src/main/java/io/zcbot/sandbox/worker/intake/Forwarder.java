@@ -6,80 +6,136 @@ package io.zcbot.sandbox.worker.intake;
 
 import io.zcbot.sandbox.worker.sandbox.StoppedException;
 import java.nio.ByteBuffer;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
-import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ConcurrentHashMap;
+import java.util.Queue;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.common.TopicPartition;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Forwards records and writes dead letters, each on its own thread, since that waits for the log.
+ * Forwards records and writes dead letters, on threads of its own, since that waits for the log.
  */
 final class Forwarder implements AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(Forwarder.class);
 
+  /** What is published at once of a key. If one record fails, those behind it are sent twice. */
+  static final int MAX_BATCH_BYTES = 256 * 1024;
+
+  private final Publication publication;
   private final InFlightBytes bytes;
   private final ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor();
 
-  /** The last one of each key; none of keys of which all is forwarded. */
-  private final Map<ByteBuffer, CompletableFuture<Void>> lastOfKey = new ConcurrentHashMap<>();
+  /** What waits behind others of its key; none for keys of which nothing is under way. */
+  private final Map<Target, Queue<Waiting>> waiting = new HashMap<>();
 
-  /** Writes the record, and returns once the log has it. */
+  /** Publishes records of one key in their partition, and returns once the log has them. */
+  interface Publication {
+    void publish(List<ConsumerRecord<byte[], byte[]>> records, TopicPartition home)
+        throws InterruptedException;
+  }
+
+  /** Writes a record, and returns once the log has it. */
   interface Task {
     void run() throws InterruptedException;
   }
+
+  private record Target(TopicPartition home, ByteBuffer key) {}
+
+  private record Waiting(ConsumerRecord<byte[], byte[]> record, long size, Runnable done) {}
 
   /**
    * A forwarder.
    *
    * @param bytes counts what is in flight
    */
-  Forwarder(InFlightBytes bytes) {
+  Forwarder(Publication publication, InFlightBytes bytes) {
+    this.publication = publication;
     this.bytes = bytes;
   }
 
   /**
-   * Forwards a record. Does not block, however much is in flight.
+   * Writes a record. Does not block, however much is in flight.
    *
    * @param done run once the log has it; never, where the worker stops before
    */
-  void forward(ConsumerRecord<byte[], byte[]> record, Task task, Runnable done) {
-    var _ = threads.submit(counted(record, task, done));
-  }
-
-  /** As {@link #forward}, behind all of the same key that are forwarded in order. */
-  void forwardInOrder(ConsumerRecord<byte[], byte[]> record, Task task, Runnable done) {
-    ByteBuffer key = ByteBuffer.wrap(record.key());
-    Runnable forwarding = counted(record, task, done);
-    CompletableFuture<Void> last =
-        lastOfKey.compute(
-            key,
-            (_, before) ->
-                before == null
-                    ? CompletableFuture.runAsync(forwarding, threads)
-                    : before.whenCompleteAsync((_, _) -> forwarding.run(), threads));
-    var _ = last.whenComplete((_, _) -> lastOfKey.remove(key, last));
-  }
-
-  private Runnable counted(ConsumerRecord<byte[], byte[]> record, Task task, Runnable done) {
+  void write(ConsumerRecord<byte[], byte[]> record, Task task, Runnable done) {
     long size = bytes.add(record);
-    return () -> {
-      try {
-        task.run();
-        done.run();
-      } catch (InterruptedException _) {
-        Thread.currentThread().interrupt();
-      } catch (StoppedException e) {
-        log.info("{}; the record is read again after the next start", e.getMessage());
-      } catch (RuntimeException e) {
-        log.error("a record could not be forwarded; please report this", e);
-      } finally {
-        bytes.remove(size);
+    var _ = threads.submit(() -> run(task, done, size));
+  }
+
+  /**
+   * Forwards a record, behind those of its key. Does not block, however much is in flight.
+   *
+   * @param done run once the log has it; never, where the worker stops before
+   */
+  void forward(ConsumerRecord<byte[], byte[]> record, int home, Runnable done) {
+    Waiting last = new Waiting(record, bytes.add(record), done);
+    Target target =
+        new Target(new TopicPartition(record.topic(), home), ByteBuffer.wrap(record.key()));
+    synchronized (waiting) {
+      Queue<Waiting> others = waiting.get(target);
+      if (others != null) {
+        others.add(last);
+        return;
       }
-    };
+      waiting.put(target, new ArrayDeque<>(List.of(last)));
+    }
+    var _ = threads.submit(() -> forwardAll(target));
+  }
+
+  private void forwardAll(Target target) {
+    List<Waiting> batch = next(target);
+    while (!batch.isEmpty() && !threads.isShutdown()) {
+      forward(batch, target.home());
+      batch = next(target);
+    }
+  }
+
+  private void forward(List<Waiting> batch, TopicPartition home) {
+    run(
+        () -> publication.publish(batch.stream().map(Waiting::record).toList(), home),
+        () -> batch.forEach(each -> each.done().run()),
+        batch.stream().mapToLong(Waiting::size).sum());
+  }
+
+  private List<Waiting> next(Target target) {
+    List<Waiting> batch = new ArrayList<>();
+    synchronized (waiting) {
+      Queue<Waiting> others = waiting.getOrDefault(target, new ArrayDeque<>());
+      long size = 0;
+      for (Waiting each = others.peek();
+          each != null && (batch.isEmpty() || size + each.size() <= MAX_BATCH_BYTES);
+          each = others.peek()) {
+        size += each.size();
+        batch.add(others.remove());
+      }
+      if (batch.isEmpty()) {
+        waiting.remove(target);
+      }
+    }
+    return batch;
+  }
+
+  private void run(Task task, Runnable done, long size) {
+    try {
+      task.run();
+      done.run();
+    } catch (InterruptedException _) {
+      Thread.currentThread().interrupt();
+    } catch (StoppedException e) {
+      log.info("{}; the record is read again after the next start", e.getMessage());
+    } catch (RuntimeException | Error e) { // others of the key wait behind it
+      log.error("a record could not be forwarded; please report this", e);
+    } finally {
+      bytes.remove(size);
+    }
   }
 
   @Override

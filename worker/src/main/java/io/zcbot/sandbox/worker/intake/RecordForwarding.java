@@ -5,11 +5,12 @@
 package io.zcbot.sandbox.worker.intake;
 
 import io.zcbot.sandbox.events.EventFormatException;
+import java.util.List;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 
 /**
- * Publishes records that this worker does not process itself. Both methods return once the record
- * is acknowledged.
+ * Publishes records that this worker does not process itself. Both methods return once all is
+ * acknowledged.
  */
 public interface RecordForwarding {
   /** Puts a record that is no event into the dead-letter topic, with its bytes as they were. */
@@ -17,8 +18,10 @@ public interface RecordForwarding {
       throws InterruptedException;
 
   /**
-   * Publishes a record again, in the partition that its key belongs to: with its bytes, headers and
-   * time as they were, and a header that tells where it came from.
+   * Publishes records of one topic and key again, in the partition that their key belongs to and in
+   * their order: with their bytes, headers and time as they were, and a header that tells where
+   * they came from.
    */
-  void forward(ConsumerRecord<byte[], byte[]> record, int partition) throws InterruptedException;
+  void forward(List<ConsumerRecord<byte[], byte[]>> records, int partition)
+      throws InterruptedException;
 }

@@ -8,8 +8,12 @@ import io.zcbot.sandbox.events.CloudEvents;
 import io.zcbot.sandbox.events.EventFormatException;
 import io.zcbot.sandbox.events.ReplyTo;
 import io.zcbot.sandbox.worker.intake.ForwardedFrom;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.function.Function;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.errors.RecordTooLargeException;
@@ -33,6 +37,7 @@ final class DivertedRecords {
   private final String deadLetters;
   private final String group;
   private final Sender sender;
+  private final Function<ProducerRecord<byte[], byte[]>, CompletableFuture<Void>> once;
 
   /** Sends a record and returns once the log has it. */
   interface Sender {
@@ -44,19 +49,67 @@ final class DivertedRecords {
    *
    * @param deadLetters the topic of the dead letters
    * @param group the workers' group, named in dead letters
+   * @param once hands a record over; fails if the log does not take it
    */
-  DivertedRecords(String deadLetters, String group, Sender sender) {
+  DivertedRecords(
+      String deadLetters,
+      String group,
+      Sender sender,
+      Function<ProducerRecord<byte[], byte[]>, CompletableFuture<Void>> once) {
     this.deadLetters = deadLetters;
     this.group = group;
     this.sender = sender;
+    this.once = once;
   }
 
   /**
-   * To another partition of its topic, with all that it has. If it fits in no way, to the dead
-   * letters: its topic may accept less than when it was written, and whoever reads it can do no
-   * more.
+   * Records of one key to another partition of their topic, in their order. One that fits in no way
+   * goes to the dead letters: its topic may accept less than when it was written, and whoever reads
+   * it can do no more.
    */
-  void forward(ConsumerRecord<byte[], byte[]> record, int partition) throws InterruptedException {
+  void forward(List<ConsumerRecord<byte[], byte[]>> records, int partition)
+      throws InterruptedException {
+    int sent = sendTogether(records, partition);
+    for (ConsumerRecord<byte[], byte[]> record : records.subList(sent, records.size())) {
+      forward(record, partition);
+    }
+  }
+
+  /**
+   * Hands each over before the one before is acknowledged; the producer keeps their order. What is
+   * behind one that fails may be in the log, but is to be sent again behind that one.
+   *
+   * @return how many the log has, up to the first that failed
+   */
+  private int sendTogether(List<ConsumerRecord<byte[], byte[]>> records, int partition)
+      throws InterruptedException {
+    List<CompletableFuture<Void>> sent = new ArrayList<>();
+    for (ConsumerRecord<byte[], byte[]> record : records) {
+      if (sent.stream().anyMatch(CompletableFuture::isCompletedExceptionally)) {
+        break;
+      }
+      sent.add(once.apply(forwarded(record, partition, headersOf(record))));
+    }
+    int acknowledged = 0;
+    boolean hasFailed = false;
+    for (CompletableFuture<Void> each : sent) {
+      try {
+        each.get(); // the producer's delivery.timeout.ms bounds it
+        acknowledged += hasFailed ? 0 : 1;
+      } catch (ExecutionException _) {
+        hasFailed = true; // whoever sends it again tells why that fails
+      }
+    }
+    return acknowledged;
+  }
+
+  private static Headers headersOf(ConsumerRecord<byte[], byte[]> record) {
+    return new RecordHeaders(record.headers().toArray());
+  }
+
+  /** Sends a record until the log has it. */
+  private void forward(ConsumerRecord<byte[], byte[]> record, int partition)
+      throws InterruptedException {
     Headers needed = new RecordHeaders();
     for (String name : NEEDED_TO_READ) {
       Header header = record.headers().lastHeader(name);
@@ -64,7 +117,7 @@ final class DivertedRecords {
         needed.add(header);
       }
     }
-    for (Headers headers : List.of(new RecordHeaders(record.headers().toArray()), needed)) {
+    for (Headers headers : List.of(headersOf(record), needed)) {
       try {
         sender.send(forwarded(record, partition, headers));
         return;
@@ -110,7 +163,7 @@ final class DivertedRecords {
 
   private void deadLetter(ConsumerRecord<byte[], byte[]> record, DeadLetterHeaders.Reason why)
       throws InterruptedException {
-    Headers headers = new RecordHeaders(record.headers().toArray());
+    Headers headers = headersOf(record);
     DeadLetterHeaders.add(headers, record, why, group);
     try {
       sender.send(new ProducerRecord<>(deadLetters, null, record.key(), record.value(), headers));

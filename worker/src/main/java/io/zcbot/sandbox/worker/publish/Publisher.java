@@ -30,6 +30,7 @@ import io.zcbot.sandbox.worker.trace.Step;
 import io.zcbot.sandbox.worker.trace.Trace;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
@@ -87,7 +88,9 @@ public final class Publisher
     this.topicPrefix = topicPrefix;
     this.source = source;
     this.places = places;
-    this.diverted = new DivertedRecords(Topic.DEAD_LETTER.named(topicPrefix), group, this::send);
+    this.diverted =
+        new DivertedRecords(
+            Topic.DEAD_LETTER.named(topicPrefix), group, this::send, this::sendOnce);
     this.replies = replies;
     this.retry =
         Retry.of(
@@ -159,9 +162,9 @@ public final class Publisher
   }
 
   @Override
-  public void forward(ConsumerRecord<byte[], byte[]> record, int partition)
+  public void forward(List<ConsumerRecord<byte[], byte[]>> records, int partition)
       throws InterruptedException {
-    diverted.forward(record, partition);
+    diverted.forward(records, partition);
   }
 
   @Override

@@ -180,13 +180,15 @@ class CommandFollowerTest {
             }
 
             @Override
-            public void forward(ConsumerRecord<byte[], byte[]> record, int partition)
+            public void forward(List<ConsumerRecord<byte[], byte[]>> records, int partition)
                 throws InterruptedException {
-              forwardings.add(record.offset());
-              if (record.offset() == 0) {
-                firstIsForwarded.await();
+              for (ConsumerRecord<byte[], byte[]> record : records) {
+                forwardings.add(record.offset());
+                if (record.offset() == 0) {
+                  firstIsForwarded.await();
+                }
+                diverted.add(record.topic() + " to " + partition);
               }
-              diverted.add(record.topic() + " to " + partition);
             }
           },
           time,

@@ -15,6 +15,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.common.TopicPartition;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -24,7 +25,9 @@ class ForwarderTest {
   private static final int MOST = 4 << 20;
 
   private final InFlightBytes bytes = new InFlightBytes(MOST);
-  private final Forwarder forwarder = new Forwarder(bytes);
+  private final Forwarder forwarder = new Forwarder(this::publish, bytes);
+  private final List<String> begun = new CopyOnWriteArrayList<>();
+  private final List<String> published = new CopyOnWriteArrayList<>();
   private final CountDownLatch log = new CountDownLatch(1);
   private final AtomicInteger done = new AtomicInteger();
 
@@ -37,15 +40,15 @@ class ForwarderTest {
     return new ConsumerRecord<>("topic", 0, 0, new byte[0], new byte[bytes]);
   }
 
-  private void forward(ConsumerRecord<byte[], byte[]> record) {
-    forwarder.forward(record, log::await, done::incrementAndGet);
+  private void write(ConsumerRecord<byte[], byte[]> record) {
+    forwarder.write(record, log::await, done::incrementAndGet);
   }
 
   @Test
   void isFullWhileSoManyBytesAreUnderWay() {
     for (int i = 0; i < 4; i++) {
       assertThat(bytes.isFull()).isFalse();
-      forward(record(1 << 20));
+      write(record(1 << 20));
     }
     assertThat(bytes.isFull()).isTrue();
 
@@ -55,65 +58,95 @@ class ForwarderTest {
     await().atMost(10, TimeUnit.SECONDS).until(() -> done.get() == 4);
   }
 
+  private void publish(List<ConsumerRecord<byte[], byte[]>> records, TopicPartition home)
+      throws InterruptedException {
+    List<String> values =
+        records.stream().map(each -> new String(each.value(), UTF_8).strip()).toList();
+    begun.add(values.getFirst());
+    switch (values.getFirst()) {
+      case "wait" -> log.await();
+      case "fail" -> throw new AssertionError("thrown by the test");
+      default -> {}
+    }
+    published.add(
+        new String(records.getFirst().key(), UTF_8) + " to " + home.partition() + ": " + values);
+  }
+
+  private void forward(String key, String value) {
+    forwarder.forward(
+        new ConsumerRecord<>("topic", 0, 0, key.getBytes(UTF_8), value.getBytes(UTF_8)),
+        2,
+        done::incrementAndGet);
+  }
+
   @Test
-  void whatIsForwardedInOrderWaitsForThoseOfItsKeyOnly() {
-    List<String> written = new CopyOnWriteArrayList<>();
-    forwardInOrder("anna", log::await, () -> written.add("anna 1"));
-    forwardInOrder("anna", () -> written.add("anna 2"), () -> {});
-    forwardInOrder("ben", () -> written.add("ben"), () -> {});
+  void whatIsForwardedWaitsForThoseOfItsKeyOnlyAndIsThenPublishedTogether() {
+    forward("anna", "wait");
+    await().until(() -> begun.contains("wait"));
+    forward("anna", "1");
+    forward("anna", "2");
+    forward("ben", "3");
 
     await()
         .atMost(10, TimeUnit.SECONDS)
         .during(Duration.ofMillis(300))
-        .until(() -> written.equals(List.of("ben")));
+        .until(() -> published.equals(List.of("ben to 2: [3]")));
     log.countDown();
 
-    await()
-        .atMost(10, TimeUnit.SECONDS)
-        .until(() -> written.equals(List.of("ben", "anna 1", "anna 2")));
-    forwardInOrder("anna", () -> written.add("anna 3"), () -> {});
-    await().atMost(10, TimeUnit.SECONDS).until(() -> written.contains("anna 3"));
+    await().atMost(10, TimeUnit.SECONDS).until(() -> done.get() == 4);
+    assertThat(published)
+        .containsExactly("ben to 2: [3]", "anna to 2: [wait]", "anna to 2: [1, 2]");
+    forward("anna", "4");
+    await().atMost(10, TimeUnit.SECONDS).until(() -> done.get() == 5);
+    assertThat(published).endsWith("anna to 2: [4]");
+  }
+
+  /** What fails has all behind it sent again. */
+  @Test
+  void whatIsPublishedTogetherIsBounded() {
+    forward("anna", "wait");
+    await().until(() -> begun.contains("wait"));
+    for (int i = 1; i <= 3; i++) {
+      forward("anna", i + " ".repeat(Forwarder.MAX_BATCH_BYTES * 2 / 5));
+    }
+    forward("anna", 4 + " ".repeat(Forwarder.MAX_BATCH_BYTES));
+    log.countDown();
+
+    await().atMost(10, TimeUnit.SECONDS).until(() -> done.get() == 5);
+    assertThat(published)
+        .containsExactly(
+            "anna to 2: [wait]", "anna to 2: [1, 2]", "anna to 2: [3]", "anna to 2: [4]");
   }
 
   @Test
   void whatFailsDoesNotHoldUpTheNextOfItsKey() {
-    forwardInOrder(
-        "anna",
-        () -> {
-          log.await();
-          throw new AssertionError("thrown by the test");
-        },
-        done::incrementAndGet);
-    forwardInOrder("anna", () -> {}, done::incrementAndGet);
-    log.countDown();
+    forward("anna", "fail");
+    await().until(() -> begun.contains("fail"));
+    forward("anna", "2");
 
     await().atMost(10, TimeUnit.SECONDS).until(() -> done.get() == 1);
-  }
-
-  private void forwardInOrder(String key, Forwarder.Task task, Runnable done) {
-    forwarder.forwardInOrder(
-        new ConsumerRecord<>("topic", 0, 0, key.getBytes(UTF_8), new byte[0]), task, done);
+    assertThat(published).containsExactly("anna to 2: [2]");
   }
 
   @Test
   void headersCountToo() {
     ConsumerRecord<byte[], byte[]> bomb = record(0);
     bomb.headers().add("x", new byte[MOST]);
-    forward(bomb);
+    write(bomb);
     assertThat(bytes.isFull()).isTrue();
   }
 
   @Test
   void emptyOnesCountForTheirThreads() {
     for (int i = 0; i < 1024; i++) {
-      forward(new ConsumerRecord<>("topic", 0, 0, null, null));
+      write(new ConsumerRecord<>("topic", 0, 0, null, null));
     }
     assertThat(bytes.isFull()).isTrue();
   }
 
   @Test
   void whatFailsMakesRoomAndIsNotDone() {
-    forwarder.forward(
+    forwarder.write(
         record(MOST),
         () -> {
           throw new IllegalStateException("thrown by the test");

@@ -5,12 +5,13 @@
 package io.zcbot.sandbox.worker.intake;
 
 import io.zcbot.sandbox.events.EventFormatException;
+import java.util.List;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 
 /** For records that are all where they should be, and as they should be. */
 final class NoForwarding implements RecordForwarding {
   @Override
-  public void forward(ConsumerRecord<byte[], byte[]> record, int partition) {
+  public void forward(List<ConsumerRecord<byte[], byte[]>> records, int partition) {
     throw new AssertionError("nothing lies elsewhere");
   }
 

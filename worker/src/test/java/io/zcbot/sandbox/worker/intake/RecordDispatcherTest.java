@@ -53,8 +53,8 @@ class RecordDispatcherTest {
         }
 
         @Override
-        public void forward(ConsumerRecord<byte[], byte[]> record, int partition) {
-          diverted.add("forwarded to " + partition);
+        public void forward(List<ConsumerRecord<byte[], byte[]>> records, int partition) {
+          records.forEach(_ -> diverted.add("forwarded to " + partition));
         }
       };
 

@@ -7,6 +7,7 @@ package io.zcbot.sandbox.worker.publish;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.awaitility.Awaitility.await;
 
 import io.zcbot.sandbox.events.Failed;
 import io.zcbot.sandbox.events.LiveSandbox;
@@ -25,6 +26,7 @@ import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Future;
+import java.util.concurrent.FutureTask;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Supplier;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
@@ -38,6 +40,7 @@ import org.apache.kafka.common.header.Header;
 import org.apache.kafka.common.header.internals.RecordHeaders;
 import org.apache.kafka.common.record.TimestampType;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -236,6 +239,10 @@ class PublisherTest {
   }
 
   private static ConsumerRecord<byte[], byte[]> misplaced() {
+    return misplaced(17);
+  }
+
+  private static ConsumerRecord<byte[], byte[]> misplaced(long offset) {
     RecordHeaders headers = new RecordHeaders();
     headers.add("trace", "t".getBytes(UTF_8));
     headers.add("ce_id", "e-1".getBytes(UTF_8));
@@ -243,7 +250,7 @@ class PublisherTest {
     return new ConsumerRecord<>(
         "sandbox.ensure",
         3,
-        17,
+        offset,
         1234,
         TimestampType.LOG_APPEND_TIME,
         0,
@@ -256,7 +263,7 @@ class PublisherTest {
 
   @Test
   void aForwardedRecordKeepsItsBytesHeadersAndTime() throws Exception {
-    publisher.forward(misplaced(), 2);
+    publisher.forward(List.of(misplaced()), 2);
     ProducerRecord<byte[], byte[]> sent = producer.history().getFirst();
     assertThat(sent.topic()).isEqualTo("sandbox.ensure");
     assertThat(sent.partition()).isEqualTo(2);
@@ -268,12 +275,52 @@ class PublisherTest {
         .isEqualTo("3-17@1234");
   }
 
+  private static List<String> forwardedFrom(MockProducer<byte[], byte[]> producer) {
+    return producer.history().stream()
+        .map(each -> new String(each.headers().lastHeader("zcbot_forwarded").value(), UTF_8))
+        .toList();
+  }
+
+  /** Those of a key would come at one a round trip, and hold up what others wrote meanwhile. */
+  @Test
+  void recordsAreForwardedBeforeTheOneBeforeIsAcknowledged() throws Exception {
+    MockProducer<byte[], byte[]> log =
+        new MockProducer<>(false, null, new ByteArraySerializer(), new ByteArraySerializer());
+    Publisher publisher =
+        new Publisher(log, new KeyPartitions(4), "sandbox.", "/source", "group", 64, this::copy);
+    FutureTask<@Nullable Void> forwarding =
+        new FutureTask<>(
+            () -> {
+              publisher.forward(List.of(misplaced(17), misplaced(18), misplaced(19)), 2);
+              return null;
+            });
+    Thread thread = Thread.ofVirtual().start(forwarding);
+    await().until(() -> log.history().size() == 3);
+
+    assertThat(log.completeNext()).isTrue();
+    assertThat(log.errorNext(new TimeoutException("given up"))).isTrue();
+    assertThat(log.completeNext()).isTrue();
+    await().until(log::completeNext);
+    await().until(log::completeNext);
+    thread.join();
+    forwarding.get();
+    assertThat(forwardedFrom(log))
+        .containsExactly("3-17@1234", "3-18@1234", "3-19@1234", "3-18@1234", "3-19@1234");
+  }
+
+  @Test
+  void noRecordIsForwardedBeforeOneThatTheProducerRefuses() throws Exception {
+    failures = 1;
+    publisher.forward(List.of(misplaced(17), misplaced(18)), 2);
+    assertThat(forwardedFrom(producer)).containsExactly("3-17@1234", "3-18@1234");
+  }
+
   @Test
   void aRecordWhoseHeadersLeaveNoRoomIsForwardedWithThoseThatItIsReadBy() throws Exception {
     refusedHeader = "trace";
     ConsumerRecord<byte[], byte[]> record = misplaced();
     record.headers().add("zcbot_reply_to", "sandbox.reply.a".getBytes(UTF_8));
-    publisher.forward(record, 2);
+    publisher.forward(List.of(record), 2);
     assertThat(producer.history().getFirst().headers())
         .extracting(Header::key)
         .containsExactly("ce_id", "content-type", "zcbot_reply_to", "zcbot_forwarded");
@@ -282,7 +329,7 @@ class PublisherTest {
   @Test
   void aRecordWhichTheyLeaveNoRoomEitherIsForwardedWithoutThem() throws Exception {
     refusedHeader = "ce_id";
-    publisher.forward(misplaced(), 2);
+    publisher.forward(List.of(misplaced()), 2);
     assertThat(producer.history().getFirst().headers())
         .extracting(Header::key)
         .containsExactly("zcbot_forwarded");
@@ -292,7 +339,7 @@ class PublisherTest {
   @Test
   void aRecordThatFitsInNoWayBecomesADeadLetter() throws Exception {
     refusedHeader = "zcbot_forwarded";
-    publisher.forward(misplaced(), 2);
+    publisher.forward(List.of(misplaced()), 2);
     ProducerRecord<byte[], byte[]> sent = producer.history().getFirst();
     assertThat(producer.history()).hasSize(1);
     assertThat(sent.topic()).isEqualTo("sandbox.dead-letter");

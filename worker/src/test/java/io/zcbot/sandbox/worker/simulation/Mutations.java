@@ -97,12 +97,12 @@ public final class Mutations {
 
   @InPlaceOf(owner = "io.zcbot.sandbox.worker.intake.RecordForwarding", name = "forward")
   public static void forward(
-      RecordForwarding forwarding, ConsumerRecord<byte[], byte[]> record, int partition)
+      RecordForwarding forwarding, List<ConsumerRecord<byte[], byte[]>> records, int partition)
       throws InterruptedException {
-    forwarding.forward(record, partition);
     if (is(Mutation.FORWARD_TWICE)) {
-      forwarding.forward(record, partition);
+      forwarding.forward(records, partition);
     }
+    forwarding.forward(records, partition);
   }
 
   @SuppressWarnings("unchecked")
